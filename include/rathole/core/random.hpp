@@ -1,0 +1,27 @@
+#pragma once
+
+#include <rathole/core/bytes.hpp>
+
+#include <concepts>
+#include <cstdint>
+
+namespace rathole {
+
+/// A source of random octets. Whether they are fit for secrets is the model's promise:
+/// `crypto::system_rng` is, a scripted test source is not.
+template <class R>
+concept Rng = requires(R& rng, byte_span out) {
+  { rng.fill(out) } -> std::same_as<void>;
+};
+
+/// A number drawn uniformly from [0, 1).
+template <Rng R>
+double uniform(R& rng) {
+  std::uint8_t raw[8];
+  rng.fill(raw);
+  std::uint64_t bits = 0;
+  for (std::uint8_t octet : raw) bits = bits << 8 | octet;
+  return static_cast<double>(bits >> 11) * 0x1p-53;
+}
+
+}  // namespace rathole
