@@ -1,0 +1,3 @@
+# install: the headers, find_package(rathole) and pkg-config's rathole.pc.
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
