@@ -1,0 +1,54 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+/// The values that hold where a configuration says nothing. Those without a "Compat:" are ours.
+namespace rathole::config::defaults {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+/// Compat: upstream's.
+inline constexpr milliseconds heartbeat_timeout = seconds(40);
+/// Compat: upstream's.
+inline constexpr milliseconds heartbeat_interval = seconds(30);
+/// Compat: upstream's; the upper bound of the reconnect backoff.
+inline constexpr milliseconds retry_interval = seconds(1);
+
+/// How long a client tries to reach the server.
+inline constexpr milliseconds connect_timeout = seconds(10);
+/// How long a client waits for the server's Hello and Ack.
+inline constexpr milliseconds client_handshake_timeout = seconds(10);
+/// How long a server waits from accepting a connection to a valid Auth.
+inline constexpr milliseconds server_handshake_timeout = seconds(5);
+/// How long running forwards may go on after the instance was told to stop.
+inline constexpr milliseconds shutdown_grace = seconds(10);
+/// Data-channel dials that one control channel may command at once.
+inline constexpr std::size_t max_dials = 256;
+
+/// Compat: upstream's, for a TCP service.
+inline constexpr std::size_t tcp_pool_size = 8;
+/// Compat: upstream's, for a UDP service.
+inline constexpr std::size_t udp_pool_size = 2;
+/// Idle data channels that a client may hold for one service.
+inline constexpr std::size_t pool_max_idle = 256;
+/// How long a visitor waits for a data channel.
+inline constexpr milliseconds visitor_timeout = seconds(10);
+/// Visitors of one service that may wait at once.
+inline constexpr std::size_t max_waiting_visitors = 2048;
+
+/// Compat: upstream's.
+inline constexpr bool nodelay = true;
+/// Compat: upstream's; TCP keepalive idle time.
+inline constexpr seconds keepalive_secs{20};
+/// Compat: upstream's; TCP keepalive probe interval.
+inline constexpr seconds keepalive_interval{8};
+/// TCP_USER_TIMEOUT.
+inline constexpr milliseconds user_timeout = seconds(20);
+
+/// Compat: upstream's.
+inline constexpr const char* noise_pattern = "Noise_NK_25519_ChaChaPoly_BLAKE2s";
+
+}  // namespace rathole::config::defaults

@@ -1,0 +1,190 @@
+#pragma once
+
+#include <rathole/config/defaults.hpp>
+#include <rathole/config/url.hpp>
+#include <rathole/core/address.hpp>
+#include <rathole/core/secret.hpp>
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+/// What a configuration file says, after inheritance: a service's token and retry interval are
+/// there even if the file gives them once for all services. The values compare, so that a reload
+/// can tell what changed. The file speaks in whole seconds; here durations are finer, for programs
+/// that fill these structs themselves.
+namespace rathole::config {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+/// What a service forwards (`type` of a service).
+enum class service_kind { tcp, udp };
+
+/// What carries the tunnel (`type` of a transport).
+enum class transport_kind { tcp, tls, noise, websocket };
+
+/// `transport.tcp`: the socket options of the tunnel's connections, under every transport.
+struct tcp_options {
+  /// TCP_NODELAY of the control and data channels.
+  bool nodelay = defaults::nodelay;
+  /// TCP keepalive idle time; 0 turns keepalive off.
+  seconds keepalive_secs = defaults::keepalive_secs;
+  /// TCP keepalive probe interval; 0 turns keepalive off.
+  seconds keepalive_interval = defaults::keepalive_interval;
+  /// TCP_USER_TIMEOUT: how long sent octets may stay unacknowledged; 0 leaves it to the system.
+  /// Ours: upstream does not know the key.
+  milliseconds user_timeout = defaults::user_timeout;
+  /// The proxy through which a client reaches its server; a server ignores it.
+  std::optional<proxy_url> proxy = {};
+
+  [[nodiscard]] bool operator==(const tcp_options&) const = default;
+};
+
+/// `transport.tls`. Paths are relative to the process's working directory.
+struct tls_options {
+  /// Client: the name for SNI and the certificate check; unset means the host of `remote_addr`.
+  std::optional<std::string> hostname = {};
+  /// Client: a PEM file whose first certificate is trusted besides the system's roots.
+  std::optional<std::string> trusted_root = {};
+  /// Server: the PKCS#12 file of its identity.
+  std::optional<std::string> pkcs12 = {};
+  /// Server: the password of `pkcs12`; may be empty.
+  std::optional<secret> pkcs12_password = {};
+
+  [[nodiscard]] bool operator==(const tls_options&) const = default;
+};
+
+/// A public key of `transport.noise`.
+using noise_public_key = std::array<std::uint8_t, 32>;
+
+/// `transport.noise`.
+struct noise_options {
+  /// The protocol name; whether the build knows it is found at start.
+  std::string pattern = defaults::noise_pattern;
+  /// The 32 octets of this side's static key, base64 in the file; unset means a fresh one.
+  std::optional<secret> local_private_key = {};
+  /// The peer's static key, base64 in the file.
+  std::optional<noise_public_key> remote_public_key = {};
+
+  [[nodiscard]] bool operator==(const noise_options&) const = default;
+};
+
+/// `transport.websocket`.
+struct websocket_options {
+  /// Whether TLS runs below WebSocket.
+  bool tls = false;
+
+  [[nodiscard]] bool operator==(const websocket_options&) const = default;
+};
+
+/// `client.transport`, `server.transport`. Tables of transports that are not selected are kept,
+/// and ignored; that a selected one's table is there is what `start_problems` checks.
+struct transport {
+  transport_kind kind = transport_kind::tcp;
+  tcp_options tcp = {};
+  std::optional<tls_options> tls = {};
+  std::optional<noise_options> noise = {};
+  std::optional<websocket_options> websocket = {};
+
+  [[nodiscard]] bool operator==(const transport&) const = default;
+};
+
+/// `client.services.NAME`.
+struct client_service {
+  /// The same as on the server; compared by its octets. May be empty.
+  std::string name = {};
+  service_kind kind = service_kind::tcp;
+  /// The local service that visitors are forwarded to.
+  address local_addr = {};
+  secret token = {};
+  /// TCP_NODELAY of this service's data channels (unset: the transport's) and of its local
+  /// connections (unset: on).
+  std::optional<bool> nodelay = {};
+  /// The upper bound of the backoff between attempts to reach the server.
+  milliseconds retry_interval = defaults::retry_interval;
+
+  [[nodiscard]] bool operator==(const client_service&) const = default;
+};
+
+/// `[client]`.
+struct client {
+  address remote_addr = {};
+  /// How long the control channel may be silent; 0 means for ever.
+  milliseconds heartbeat_timeout = defaults::heartbeat_timeout;
+  /// How long a connection attempt to the server may take. Ours.
+  milliseconds connect_timeout = defaults::connect_timeout;
+  /// How long the server may take to answer with Hello and Ack. Ours.
+  milliseconds handshake_timeout = defaults::client_handshake_timeout;
+  /// How long running forwards may go on once the client was told to stop. Ours.
+  milliseconds shutdown_grace = defaults::shutdown_grace;
+  /// Data-channel dials that one control channel may command at once, at least 1. Ours.
+  std::size_t max_dials = defaults::max_dials;
+  /// In the order of their names.
+  std::vector<client_service> services = {};
+  rathole::config::transport transport = {};
+
+  [[nodiscard]] bool operator==(const client&) const = default;
+};
+
+/// `server.pool` and `server.services.NAME.pool`: how visitors and data channels meet. Ours.
+struct pool_options {
+  /// Idle data channels that the server keeps ready; 0 means that each visitor waits for its own.
+  std::size_t size = defaults::tcp_pool_size;
+  /// Idle data channels that a client may hold; not below `size`, at least 1.
+  std::size_t max_idle = defaults::pool_max_idle;
+  /// How long a visitor waits for a data channel.
+  milliseconds visitor_timeout = defaults::visitor_timeout;
+  /// Visitors that may wait at once, at least 1; the newest beyond that is refused.
+  std::size_t max_waiting_visitors = defaults::max_waiting_visitors;
+
+  [[nodiscard]] bool operator==(const pool_options&) const = default;
+};
+
+/// `server.services.NAME`.
+struct server_service {
+  /// The same as on the client; compared by its octets. May be empty.
+  std::string name = {};
+  service_kind kind = service_kind::tcp;
+  /// Where visitors connect.
+  address bind_addr = {};
+  secret token = {};
+  /// TCP_NODELAY of this service's data channels (unset: the transport's) and of its visitors
+  /// (unset: on).
+  std::optional<bool> nodelay = {};
+  /// The service's own `pool` table over `server.pool`.
+  pool_options pool = {};
+
+  [[nodiscard]] bool operator==(const server_service&) const = default;
+};
+
+/// `[server]`.
+struct server {
+  /// Where clients connect.
+  address bind_addr = {};
+  /// The pause after which a silent control channel gets a heartbeat; 0 means never.
+  milliseconds heartbeat_interval = defaults::heartbeat_interval;
+  /// From accepting a connection to a valid Auth, or to a data channel's Hello. Ours.
+  milliseconds handshake_timeout = defaults::server_handshake_timeout;
+  /// How long running forwards may go on once the server was told to stop. Ours.
+  milliseconds shutdown_grace = defaults::shutdown_grace;
+  /// In the order of their names.
+  std::vector<server_service> services = {};
+  rathole::config::transport transport = {};
+
+  [[nodiscard]] bool operator==(const server&) const = default;
+};
+
+/// One configuration file: at least one of the two is there.
+struct config {
+  std::optional<rathole::config::server> server = {};
+  std::optional<rathole::config::client> client = {};
+
+  [[nodiscard]] bool operator==(const config&) const = default;
+};
+
+}  // namespace rathole::config

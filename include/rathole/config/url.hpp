@@ -1,0 +1,145 @@
+#pragma once
+
+#include <rathole/core/address.hpp>
+#include <rathole/core/secret.hpp>
+
+#include <algorithm>
+#include <charconv>
+#include <cstdint>
+#include <expected>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace rathole::config {
+
+/// The kinds of proxy that a client can go through.
+enum class proxy_scheme { socks5, http };
+
+/// What a proxy wants to know of its user; percent-decoded.
+struct proxy_credentials {
+  std::string username = {};
+  secret password = {};
+
+  [[nodiscard]] bool operator==(const proxy_credentials&) const = default;
+};
+
+/// A proxy as its URL names it.
+struct proxy_url {
+  proxy_scheme scheme = proxy_scheme::socks5;
+  /// A host name or IP literal, an IPv6 one without brackets.
+  std::string host = {};
+  /// Unset where the URL has none; see `proxy_address`.
+  std::optional<std::uint16_t> port = {};
+  std::optional<proxy_credentials> credentials = {};
+
+  [[nodiscard]] bool operator==(const proxy_url&) const = default;
+};
+
+/// Where to connect: the URL's host and port, without one 1080 for SOCKS5 (RFC 1928 section 3)
+/// and 80 for HTTP.
+inline address proxy_address(const proxy_url& url) {
+  const std::uint16_t usual = url.scheme == proxy_scheme::socks5 ? 1080 : 80;
+  return {url.host, url.port.value_or(usual)};
+}
+
+/// The URL with its credentials masked.
+inline std::string to_string(const proxy_url& url) {
+  std::string text = url.scheme == proxy_scheme::socks5 ? "socks5://" : "http://";
+  if (url.credentials) text += "MASKED@";
+  return text + to_string(proxy_address(url));
+}
+
+namespace detail {
+
+inline int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+inline std::optional<std::string> percent_decode(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%') {
+      out += text[i];
+      continue;
+    }
+    if (text.size() - i < 3) return std::nullopt;
+    const int high = hex_digit(text[i + 1]);
+    const int low = hex_digit(text[i + 2]);
+    if (high < 0 || low < 0) return std::nullopt;
+    out += static_cast<char>(high * 16 + low);
+    i += 2;
+  }
+  return out;
+}
+
+/// The lower-case scheme in front of "://" (RFC 3986 section 3.1), or nothing.
+inline std::optional<std::string> url_scheme(std::string_view url) {
+  const auto end = url.find("://");
+  if (end == std::string_view::npos || end == 0) return std::nullopt;
+  std::string scheme(url.substr(0, end));
+  const auto is_letter = [](char c) { return c >= 'a' && c <= 'z'; };
+  for (char& c : scheme) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    const bool is_other = (c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.';
+    if (!is_letter(c) && !is_other) return std::nullopt;
+  }
+  if (!is_letter(scheme.front())) return std::nullopt;
+  return scheme;
+}
+
+}  // namespace detail
+
+/// Reads `scheme://[user[:password]@]host[:port]`, possibly with a '/' behind it (RFC 3986). The
+/// scheme is `socks5` or `http`. Compat: unlike upstream the credentials are percent-decoded, the
+/// port may be left out, and a path, query or fragment is an error.
+///
+/// Fails with a sentence for people, which never contains the credentials.
+inline std::expected<proxy_url, std::string> parse_proxy_url(std::string_view text) {
+  const auto scheme = detail::url_scheme(text);
+  if (!scheme) return std::unexpected("not a URL");
+  proxy_url url;
+  if (*scheme == "http") {
+    url.scheme = proxy_scheme::http;
+  } else if (*scheme != "socks5") {
+    return std::unexpected("Unknown proxy scheme: " + *scheme);
+  }
+
+  std::string_view authority = text.substr(scheme->size() + 3);
+  if (authority.ends_with('/')) authority.remove_suffix(1);
+  if (authority.find_first_of("/?#\\") != std::string_view::npos) {
+    return std::unexpected(
+        "the URL has more than user, password, host and port, or a reserved character in them");
+  }
+
+  if (const auto at = authority.rfind('@'); at != std::string_view::npos) {
+    const std::string_view userinfo = authority.substr(0, at);
+    authority = authority.substr(at + 1);
+    const auto colon = std::min(userinfo.find(':'), userinfo.size());
+    auto username = detail::percent_decode(userinfo.substr(0, colon));
+    auto password = detail::percent_decode(userinfo.substr(std::min(colon + 1, userinfo.size())));
+    if (!username || !password) {
+      return std::unexpected("a '%' in the user name or password needs two hexadecimal digits");
+    }
+    if (!userinfo.empty()) {
+      url.credentials = proxy_credentials{std::move(*username), secret(std::move(*password))};
+    }
+  }
+
+  const bool has_port = !authority.ends_with(']') && authority.contains(':');
+  const std::string host_port = std::string(authority) + (has_port ? "" : ":1");
+  const auto target = parse_address(host_port);
+  if (!target || target->port == 0) {
+    return std::unexpected("the URL's host or port is missing or malformed");
+  }
+  url.host = target->host;
+  if (has_port) url.port = target->port;
+  return url;
+}
+
+}  // namespace rathole::config
