@@ -1,0 +1,34 @@
+#pragma once
+
+#include <rathole/core/bytes.hpp>
+#include <rathole/core/secret.hpp>
+#include <rathole/crypto/concepts.hpp>
+#include <rathole/crypto/sha256.hpp>
+#include <rathole/protocol/messages.hpp>
+
+#include <string_view>
+
+namespace rathole::protocol {
+
+/// How a service is named on the wire: the hash of its name, which is the key of its table in the
+/// configuration.
+template <crypto::Hash H = crypto::sha256>
+  requires(H::digest_size == digest_size)
+[[nodiscard]] digest service_digest(std::string_view name) {
+  H hash;
+  hash.update({reinterpret_cast<const std::uint8_t*>(name.data()), name.size()});
+  return hash.finish();
+}
+
+/// What a client proves that it knows the token with: the hash of the token, then the nonce of the
+/// server. The same value is the Auth message and names the control channel in every data Hello.
+template <crypto::Hash H = crypto::sha256>
+  requires(H::digest_size == digest_size)
+[[nodiscard]] digest session_key(const secret& token, const digest& nonce) {
+  H hash;
+  hash.update(token.bytes());
+  hash.update(nonce);
+  return hash.finish();
+}
+
+}  // namespace rathole::protocol

@@ -1,0 +1,96 @@
+#pragma once
+
+#include <rathole/core/bytes.hpp>
+#include <rathole/core/cursor.hpp>
+#include <rathole/core/endian.hpp>
+#include <rathole/core/result.hpp>
+#include <rathole/protocol/codec.hpp>
+#include <rathole/protocol/constants.hpp>
+#include <rathole/protocol/messages.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace rathole::protocol {
+
+/// Wire version 1; models `Codec`. Compat: the default encoding of the Rust crate bincode 1.x,
+/// where an enumeration is the index of its variant as a little-endian `u32` and fields follow
+/// without names, lengths or padding.
+struct bincode {
+  static constexpr std::size_t variant_size = 4;
+  static constexpr std::size_t hello_size = variant_size + 1 + digest_size;
+  static constexpr std::size_t auth_size = digest_size;
+  static constexpr std::size_t ack_size = variant_size;
+  static constexpr std::size_t control_command_size = variant_size;
+  static constexpr std::size_t data_command_size = variant_size;
+
+  static encoded<hello_size> encode_hello(const hello& message) {
+    encoded<hello_size> out;
+    const std::span view(out);
+    store_variant(message.kind, view.first<variant_size>());
+    out[variant_size] = wire_version;
+    std::ranges::copy(message.digest, view.last<digest_size>().begin());
+    return out;
+  }
+
+  static encoded<auth_size> encode_auth(const digest& session_key) { return session_key; }
+  static encoded<ack_size> encode_ack(ack message) { return encode_variant(message); }
+  static encoded<control_command_size> encode_control_command(control_command message) {
+    return encode_variant(message);
+  }
+  static encoded<data_command_size> encode_data_command(data_command message) {
+    return encode_variant(message);
+  }
+
+  static result<hello> decode_hello(byte_view in) {
+    cursor fields(in);
+    const auto variant = fields.number_le<std::uint32_t>();
+    const std::uint8_t version = fields.octet();
+    const digest value = fields.octets<digest_size>();
+    if (!fields.ok() || variant > last(hello_kind::data)) return failure(errc::malformed_message);
+    if (version != wire_version) return failure(errc::protocol_version_mismatch);
+    return hello{static_cast<hello_kind>(variant), value};
+  }
+
+  static result<digest> decode_auth(byte_view in) {
+    cursor fields(in);
+    const digest value = fields.octets<digest_size>();
+    if (!fields.ok()) return failure(errc::malformed_message);
+    return value;
+  }
+
+  static result<ack> decode_ack(byte_view in) {
+    return decode_variant<ack::authentication_failed>(in);
+  }
+  static result<control_command> decode_control_command(byte_view in) {
+    return decode_variant<control_command::heartbeat>(in);
+  }
+  static result<data_command> decode_data_command(byte_view in) {
+    return decode_variant<data_command::start_forward_udp>(in);
+  }
+
+ private:
+  static std::uint32_t last(auto variant) { return static_cast<std::uint32_t>(variant); }
+
+  static void store_variant(auto variant, std::span<std::uint8_t, variant_size> out) {
+    store_le(static_cast<std::uint32_t>(variant), out);
+  }
+
+  static encoded<variant_size> encode_variant(auto variant) {
+    encoded<variant_size> out;
+    store_variant(variant, out);
+    return out;
+  }
+
+  template <auto Last>
+  static result<decltype(Last)> decode_variant(byte_view in) {
+    cursor fields(in);
+    const auto variant = fields.number_le<std::uint32_t>();
+    if (!fields.ok() || variant > last(Last)) return failure(errc::malformed_message);
+    return static_cast<decltype(Last)>(variant);
+  }
+};
+
+}  // namespace rathole::protocol
