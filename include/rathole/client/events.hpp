@@ -1,0 +1,66 @@
+#pragma once
+
+#include <rathole/core/address.hpp>
+#include <rathole/core/time.hpp>
+
+#include <cstdint>
+#include <string_view>
+#include <system_error>
+
+/// What a client tells its observer. Events are views that live as long as the call.
+namespace rathole::client {
+
+/// A service's control channel is being opened.
+struct control_channel_starting {
+  std::string_view service;
+  const address& remote;
+};
+
+/// The server accepted the service's token.
+struct control_channel_established {
+  std::string_view service;
+  const address& remote;
+};
+
+/// A service's control channel was not established, or broke; the next attempt comes `retry_in`
+/// from now. `established` tells the two apart.
+struct control_channel_failed {
+  std::string_view service;
+  const address& remote;
+  std::error_code error;
+  duration retry_in;
+  bool established;
+};
+
+/// A service's control channel was closed by this side's `stop`.
+struct control_channel_closed {
+  std::string_view service;
+};
+
+/// A data channel that the server asked for came to nothing.
+struct data_channel_failed {
+  std::string_view service;
+  std::error_code error;
+};
+
+/// The local service did not accept a connection; its visitor is turned away.
+struct local_connect_failed {
+  std::string_view service;
+  const address& local;
+  std::error_code error;
+};
+
+/// A visitor is being forwarded to the local service.
+struct forward_started {
+  std::string_view service;
+};
+
+/// A forward ended: octets from the visitor and to it, and why if it broke.
+struct forward_ended {
+  std::string_view service;
+  std::uint64_t received;
+  std::uint64_t sent;
+  std::error_code error;
+};
+
+}  // namespace rathole::client

@@ -1,0 +1,95 @@
+#pragma once
+
+#include <rathole/core/address.hpp>
+#include <rathole/core/bytes.hpp>
+#include <rathole/core/random.hpp>
+#include <rathole/core/time.hpp>
+#include <rathole/io/socket_options.hpp>
+#include <rathole/io/task.hpp>
+
+#include <concepts>
+#include <cstddef>
+#include <functional>
+
+namespace rathole::io {
+
+/// A connected, reliable, ordered stream of octets with two halves that end separately.
+///
+/// * `read_some(out)`: at least one octet, or 0 at the end of the peer's sending. `out` is not
+///   empty.
+/// * `write(in)`: returns when all of `in` was taken. At most one write at a time.
+/// * `wait_readable()`: returns when `read_some` would not wait: there are octets, the end, or an
+///   error. Takes nothing. Fails with `errc::stopped` when ended by `cancel_wait()` or `close()`.
+/// * `peer_has_closed()`: whether the end or an error is already here; never waits, takes nothing.
+///   Octets that wait to be read hide an end behind them.
+/// * `shutdown_send()`: ends our sending; reading goes on.
+/// * `close()`: ends both halves in order; every operation under way fails with `errc::stopped`.
+/// * `abort()`: as `close()`, but the peer sees a reset where the transport has one, so that a
+///   stream that broke is not mistaken for one that ended.
+/// * `set_nodelay(on)`, `apply(options)`: as `socket_options` says; a stream without such options
+///   ignores them.
+/// * `peer()`: where the other end is, as dialled by or seen from this side.
+template <class S>
+concept ByteStream = std::movable<S> && requires(S& s, const S& cs, byte_span out, byte_view in,
+                                                 bool on, const socket_options& options) {
+  { s.read_some(out) } -> std::same_as<task<std::size_t>>;
+  { s.write(in) } -> std::same_as<task<void>>;
+  { s.wait_readable() } -> std::same_as<task<void>>;
+  { s.cancel_wait() } -> std::same_as<void>;
+  { s.peer_has_closed() } -> std::same_as<bool>;
+  { s.shutdown_send() } -> std::same_as<void>;
+  { s.set_nodelay(on) } -> std::same_as<void>;
+  { s.apply(options) } -> std::same_as<void>;
+  { s.close() } -> std::same_as<void>;
+  { s.abort() } -> std::same_as<void>;
+  { cs.is_open() } -> std::same_as<bool>;
+  { cs.peer() } -> std::same_as<const address&>;
+};
+
+/// A listening socket. `accept()` yields streams one at a time and fails with `errc::stopped`
+/// after `close()`; other errors are of one connection or of a resource that ran short, and the
+/// acceptor stays usable. `local()` is the address it is really bound to.
+template <class A>
+concept Acceptor = std::movable<A> && requires(A& a, const A& ca) {
+  typename A::stream;
+  requires ByteStream<typename A::stream>;
+  { a.accept() } -> std::same_as<task<typename A::stream>>;
+  { a.close() } -> std::same_as<void>;
+  { ca.local() } -> std::same_as<const address&>;
+};
+
+/// Calls back once at a time. `arm` replaces what was armed before; after `disarm`, or once the
+/// timer is destroyed, the callback does not run. The callback runs on the runtime's executor,
+/// never inside `arm`.
+template <class T>
+concept Timer = requires(T& t, time_point at, std::move_only_function<void()> callback) {
+  { t.arm(at, std::move(callback)) } -> std::same_as<void>;
+  { t.disarm() } -> std::same_as<void>;
+};
+
+/// The world a client or server lives in: a clock, timers, randomness fit for nonces, and a
+/// network. Models: `io::asio_runtime` and `sim::runtime`. A runtime is a cheap handle; copies
+/// speak of the same world. A `timer` is made from a runtime.
+///
+/// * `connect(to, options, deadline)`: resolves and dials; fails with `errc::timed_out` at the
+///   deadline.
+/// * `listen(at)`: resolves, binds and listens; the first address that can be bound serves.
+template <class R>
+concept Runtime =
+    std::copy_constructible<R> &&
+    requires(R& r, const address& where, const socket_options& options, time_point deadline) {
+      typename R::stream;
+      typename R::acceptor;
+      typename R::timer;
+      requires Acceptor<typename R::acceptor>;
+      requires std::same_as<typename R::acceptor::stream, typename R::stream>;
+      requires Timer<typename R::timer>;
+      requires std::constructible_from<typename R::timer, R&>;
+      { r.get_executor() } -> std::same_as<executor>;
+      { r.now() } -> std::same_as<time_point>;
+      { r.rng() } -> Rng;
+      { r.connect(where, options, deadline) } -> std::same_as<task<typename R::stream>>;
+      { r.listen(where) } -> std::same_as<task<typename R::acceptor>>;
+    };
+
+}  // namespace rathole::io

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <rathole/io/concepts.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+namespace rathole::io {
+
+/// Octets that one read of a copying relay takes at most.
+inline constexpr std::size_t copy_buffer_size = 64 * 1024;
+
+/// Carries octets from `from` to `to` until `from` ends, then ends `to`'s sending; adds what it
+/// carried to `count`. The buffer exists only while octets are there to be carried.
+template <ByteStream From, ByteStream To>
+task<void> copy_pump(From& from, To& to, std::uint64_t& count) {
+  for (;;) {
+    auto ready = co_await from.wait_readable();
+    if (!ready) co_return failure(ready.error());
+    const auto storage = std::make_unique_for_overwrite<std::uint8_t[]>(copy_buffer_size);
+    const byte_span buffer(storage.get(), copy_buffer_size);
+    const auto taken = co_await from.read_some(buffer);
+    if (!taken) co_return failure(taken.error());
+    if (*taken == 0) break;
+    const auto written = co_await to.write(buffer.first(*taken));
+    if (!written) co_return failure(written.error());
+    count += *taken;
+  }
+  to.shutdown_send();
+  co_return result<void>{};
+}
+
+}  // namespace rathole::io

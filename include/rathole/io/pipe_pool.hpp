@@ -1,0 +1,105 @@
+#pragma once
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cstddef>
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace rathole::io {
+
+/// A pipe of the kernel that octets pass through on their way from socket to socket. It counts
+/// what is in it; it owns both descriptors.
+class kernel_pipe {
+ public:
+  /// Octets that a pipe can hold.
+  static constexpr std::size_t capacity = 256 * 1024;
+
+  /// A pipe of full capacity, or nothing where the system gives none: out of descriptors, or past
+  /// the user's share of pipe memory (pipe-user-pages-soft), where small pipes would be slower
+  /// than copying.
+  static std::optional<kernel_pipe> open() {
+    int ends[2];
+    if (::pipe2(ends, O_NONBLOCK | O_CLOEXEC) != 0) return std::nullopt;
+    kernel_pipe made(ends[0], ends[1]);
+    if (::fcntl(made.write_end_, F_SETPIPE_SZ, static_cast<int>(capacity)) < 0) return std::nullopt;
+    return made;
+  }
+
+  kernel_pipe(kernel_pipe&& other) noexcept
+      : read_end_(std::exchange(other.read_end_, -1)),
+        write_end_(std::exchange(other.write_end_, -1)),
+        held_(std::exchange(other.held_, 0)) {}
+  kernel_pipe& operator=(kernel_pipe&& other) noexcept {
+    std::swap(read_end_, other.read_end_);
+    std::swap(write_end_, other.write_end_);
+    std::swap(held_, other.held_);
+    return *this;
+  }
+  ~kernel_pipe() {
+    if (read_end_ < 0) return;
+    ::close(read_end_);
+    ::close(write_end_);
+  }
+
+  /// Octets in the pipe.
+  [[nodiscard]] std::size_t held() const { return held_; }
+
+  /// Moves octets from a socket into the pipe, or from the pipe into a socket, without waiting.
+  /// Returns what splice(2) returned; `errno` tells of a failure.
+  ssize_t fill_from(int socket) {
+    const auto moved = move(socket, write_end_, capacity);
+    if (moved > 0) held_ += static_cast<std::size_t>(moved);
+    return moved;
+  }
+  ssize_t drain_into(int socket) {
+    const auto moved = move(read_end_, socket, held_);
+    if (moved > 0) held_ -= static_cast<std::size_t>(moved);
+    return moved;
+  }
+
+ private:
+  kernel_pipe(int read_end, int write_end) : read_end_(read_end), write_end_(write_end) {}
+
+  static ssize_t move(int from, int to, std::size_t count) {
+    return ::splice(from, nullptr, to, nullptr, count, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+  }
+
+  int read_end_;
+  int write_end_;
+  std::size_t held_ = 0;
+};
+
+/// Empty pipes kept for the next flow of this thread, so that a bulky flow costs no system calls
+/// to set up.
+class pipe_pool {
+ public:
+  /// Pipes that are kept at most.
+  static constexpr std::size_t max_idle = 32;
+
+  /// The pool of the calling thread.
+  static pipe_pool& local() {
+    thread_local pipe_pool pool;
+    return pool;
+  }
+
+  /// An empty pipe, or nothing where the system gives none.
+  std::optional<kernel_pipe> take() {
+    if (idle_.empty()) return kernel_pipe::open();
+    std::optional<kernel_pipe> pipe(std::move(idle_.back()));
+    idle_.pop_back();
+    return pipe;
+  }
+
+  /// Takes back a pipe; one that still holds octets is closed with them.
+  void give(kernel_pipe pipe) {
+    if (pipe.held() == 0 && idle_.size() < max_idle) idle_.push_back(std::move(pipe));
+  }
+
+ private:
+  std::vector<kernel_pipe> idle_;
+};
+
+}  // namespace rathole::io

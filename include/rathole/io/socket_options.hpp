@@ -1,0 +1,23 @@
+#pragma once
+
+#include <chrono>
+#include <optional>
+
+namespace rathole::io {
+
+/// What is set on a TCP connection right after it stands. A refused option is not an error: the
+/// connection works without it (Compat: so does upstream's).
+struct socket_options {
+  /// TCP_NODELAY; unset leaves the socket as it is.
+  std::optional<bool> nodelay = true;
+  /// Idle time before the first keepalive probe; zero leaves keepalive off.
+  std::chrono::seconds keepalive_idle{0};
+  /// Time between keepalive probes; zero leaves the system's value.
+  std::chrono::seconds keepalive_interval{0};
+  /// TCP_USER_TIMEOUT (RFC 5482): how long sent octets may stay unacknowledged; zero leaves it off.
+  std::chrono::milliseconds user_timeout{0};
+
+  socket_options() = default;
+};
+
+}  // namespace rathole::io

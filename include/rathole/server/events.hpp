@@ -1,0 +1,101 @@
+#pragma once
+
+#include <rathole/core/address.hpp>
+#include <rathole/core/time.hpp>
+
+#include <cstdint>
+#include <string_view>
+#include <system_error>
+
+/// What a server tells its observer. Events are views that live as long as the call.
+namespace rathole::server {
+
+/// Clients can connect; `at` has the real port.
+struct listening {
+  const address& at;
+};
+
+/// Visitors of a service can connect; `at` has the real port.
+struct service_listening {
+  std::string_view service;
+  const address& at;
+};
+
+/// A service's port cannot be bound; told once per cause, and tried again.
+struct service_bind_failed {
+  std::string_view service;
+  const address& at;
+  std::error_code error;
+  duration retry_in;
+};
+
+/// A listener could not accept; it goes on after a pause. `service` is empty for the clients'
+/// listener. Told once per cause.
+struct accept_failed {
+  std::string_view service;
+  std::error_code error;
+  duration retry_in;
+};
+
+/// A connection to the clients' port ended before it became a control or data channel.
+struct handshake_failed {
+  const address& peer;
+  std::error_code error;
+};
+
+/// A client asked for a service that this server does not have.
+struct unknown_service {
+  const address& peer;
+  /// The digest of the service's name, in hexadecimal.
+  std::string_view digest;
+};
+
+/// A client gave a wrong token.
+struct authentication_failed {
+  std::string_view service;
+  const address& peer;
+};
+
+/// A client serves the service from now on.
+struct control_channel_established {
+  std::string_view service;
+  const address& peer;
+};
+
+/// A new client takes the place of the one that served so far.
+struct control_channel_replaced {
+  std::string_view service;
+  const address& peer;
+};
+
+/// The client of a service is gone.
+struct control_channel_closed {
+  std::string_view service;
+  const address& peer;
+  std::error_code error;
+};
+
+/// A visitor was turned away: `errc::limit_reached`, `errc::timed_out` or why its last data channel
+/// failed.
+struct visitor_refused {
+  std::string_view service;
+  const address& visitor;
+  std::error_code error;
+};
+
+/// A visitor is being forwarded.
+struct forward_started {
+  std::string_view service;
+  const address& visitor;
+};
+
+/// A forward ended: octets from the visitor and to it, and why if it broke.
+struct forward_ended {
+  std::string_view service;
+  const address& visitor;
+  std::uint64_t received;
+  std::uint64_t sent;
+  std::error_code error;
+};
+
+}  // namespace rathole::server

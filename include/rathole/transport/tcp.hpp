@@ -1,0 +1,48 @@
+#pragma once
+
+#include <rathole/config/types.hpp>
+#include <rathole/transport/concepts.hpp>
+
+#include <utility>
+
+namespace rathole::transport {
+
+/// The socket options that a `[*.transport.tcp]` table asks for.
+inline io::socket_options to_socket_options(const config::tcp_options& settings) {
+  io::socket_options options;
+  options.nodelay = settings.nodelay;
+  options.keepalive_idle = settings.keepalive_secs;
+  options.keepalive_interval = settings.keepalive_interval;
+  options.user_timeout = settings.user_timeout;
+  return options;
+}
+
+/// Plain TCP: the connection itself carries the protocol. Models `Transport`.
+template <io::Runtime R>
+class tcp {
+ public:
+  using runtime = R;
+  using stream = typename R::stream;
+
+  /// `options` are set on every connection, dialled or accepted.
+  tcp(R world, io::socket_options options) : runtime_(std::move(world)), options_(options) {}
+
+  R& get_runtime() { return runtime_; }
+
+  io::task<stream> connect(const address& to, time_point deadline) {
+    return runtime_.connect(to, options_, deadline);
+  }
+
+  io::task<typename R::acceptor> listen(const address& at) { return runtime_.listen(at); }
+
+  io::task<stream> handshake(stream accepted, time_point) {
+    accepted.apply(options_);
+    co_return std::move(accepted);
+  }
+
+ private:
+  R runtime_;
+  io::socket_options options_;
+};
+
+}  // namespace rathole::transport
