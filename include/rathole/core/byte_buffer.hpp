@@ -24,6 +24,22 @@ class byte_buffer {
     bytes_.insert(bytes_.end(), in.begin(), in.end());
   }
 
+  /// Adds octets from the front of `in` until the queue holds `limit`; returns how many it added.
+  std::size_t append_up_to(std::size_t limit, byte_view in) {
+    const std::size_t room = limit - std::min(limit, size());
+    const byte_view taken = in.first(std::min(room, in.size()));
+    append(taken);
+    return taken.size();
+  }
+
+  /// Moves everything to the back of `out`; true if there was anything.
+  bool drain_into(byte_buffer& out) {
+    if (empty()) return false;
+    out.append(data());
+    clear();
+    return true;
+  }
+
   /// Drops `count` octets at the front; `count` is at most `size()`.
   void consume(std::size_t count) {
     assert(count <= size());

@@ -1,0 +1,161 @@
+#pragma once
+
+#include <rathole/core/byte_buffer.hpp>
+#include <rathole/core/bytes.hpp>
+#include <rathole/core/constant_time.hpp>
+#include <rathole/core/result.hpp>
+#include <rathole/core/time.hpp>
+#include <rathole/protocol/bincode.hpp>
+#include <rathole/protocol/codec.hpp>
+#include <rathole/protocol/messages.hpp>
+
+#include <algorithm>
+#include <cassert>
+#include <cstddef>
+#include <optional>
+#include <system_error>
+
+namespace rathole::protocol {
+
+/// What `server_control` reports.
+enum class server_control_event {
+  /// The client knows the token. The owner closes the control channel that this one replaces, if
+  /// there is one, and calls `accept`.
+  authenticated,
+};
+
+/// The server's end of a control channel, from the client's Hello on; models `Machine`.
+///
+/// | state         | input                  | output                | next          | event or
+/// error        |
+/// |---------------|------------------------|-----------------------|---------------|-----------------------|
+/// | (start)       | service known          | Hello                 | awaiting_auth | | | (start)
+/// | service unknown        | Hello, Ack            | failed        | service_not_exist     | |
+/// awaiting_auth | Auth, right            |                       | authenticated | authenticated |
+/// | awaiting_auth | Auth, wrong            | Ack                   | failed        |
+/// authentication_failed | | awaiting_auth | deadline               |                       |
+/// failed        | timed_out             | | authenticated | `accept`               | Ack |
+/// established   |                       | | established   | `request_data_channel` |
+/// CreateDataChannel     | established   |                       | | established   | heartbeat is
+/// due       | HeartBeat             | established   |                       |
+///
+/// It takes exactly the Auth. A client of wire version 1 sends nothing behind it: what comes is
+/// taken and discarded, so that the owner keeps reading and sees the end of the stream. After an
+/// error, what was queued before it is still to be sent: the Ack is the farewell.
+template <Codec C = bincode>
+class server_control {
+ public:
+  using event = server_control_event;
+
+  /// The most octets it takes, and discards, in one go after the Auth.
+  static constexpr std::size_t discarded_at_once = 256;
+
+  /// `nonce` is fresh from a random source fit for secrets. `expected_session_key` is nothing if
+  /// the service is unknown. `heartbeat_interval` is how long it keeps silent at most once it is
+  /// established; 0 is for ever. At `auth_deadline` the Auth must be there.
+  server_control(const digest& nonce, const std::optional<digest>& expected_session_key,
+                 duration heartbeat_interval, time_point auth_deadline)
+      : expected_(expected_session_key.value_or(digest{})),
+        heartbeat_interval_(heartbeat_interval),
+        deadline_(auth_deadline) {
+    out_.append(C::encode_hello({hello_kind::control, nonce}));
+    if (!expected_session_key) refuse(ack::service_not_exist, errc::service_not_exist);
+  }
+
+  [[nodiscard]] std::size_t wanted() const {
+    switch (state_) {
+      case state::awaiting_auth: return C::auth_size - in_.size();
+      case state::authenticated:
+      case state::established: return discarded_at_once;
+      case state::failed: break;
+    }
+    return 0;
+  }
+
+  std::size_t feed(byte_view in) {
+    if (state_ == state::awaiting_auth) return in_.append_up_to(C::auth_size, in);
+    return std::min(in.size(), wanted());
+  }
+
+  /// Errors: `service_not_exist`, `authentication_failed`, `timed_out`, and those of the codec.
+  result<std::optional<event>> poll(time_point now) {
+    switch (state_) {
+      case state::awaiting_auth: {
+        if (in_.size() < C::auth_size) {
+          if (now >= *deadline_) return fail(errc::timed_out);
+          return std::nullopt;
+        }
+        const result<digest> auth = C::decode_auth(in_.data());
+        if (!auth) return fail(auth.error());
+        in_.clear();
+        if (!constant_time_equal(*auth, expected_)) {
+          return refuse(ack::authentication_failed, errc::authentication_failed);
+        }
+        deadline_.reset();
+        state_ = state::authenticated;
+        return event::authenticated;
+      }
+      case state::authenticated: return std::nullopt;
+      case state::established:
+        if (deadline_ && now >= *deadline_) beat(now);
+        return std::nullopt;
+      case state::failed: break;
+    }
+    return failure(error_);
+  }
+
+  bool transmit(byte_buffer& out) { return out_.drain_into(out); }
+
+  [[nodiscard]] std::optional<time_point> deadline() const { return deadline_; }
+
+  /// Tells the client that it is accepted. Called once, after the event `authenticated`.
+  void accept(time_point now) {
+    assert(state_ == state::authenticated);
+    state_ = state::established;
+    out_.append(C::encode_ack(ack::ok));
+    restart_heartbeat(now);
+  }
+
+  /// Commands one more data channel. Called after `accept`; how often is the owner's to bound.
+  void request_data_channel(time_point now) {
+    assert(state_ == state::established);
+    out_.append(C::encode_control_command(control_command::create_data_channel));
+    restart_heartbeat(now);
+  }
+
+ private:
+  enum class state { awaiting_auth, authenticated, established, failed };
+
+  void beat(time_point now) {
+    // What still waits to be sent will do; a peer that reads nothing piles nothing up here.
+    if (out_.empty()) out_.append(C::encode_control_command(control_command::heartbeat));
+    restart_heartbeat(now);
+  }
+
+  void restart_heartbeat(time_point now) {
+    if (heartbeat_interval_ > duration::zero()) deadline_ = now + heartbeat_interval_;
+  }
+
+  std::unexpected<std::error_code> refuse(ack verdict, errc ec) {
+    out_.append(C::encode_ack(verdict));
+    return fail(ec);
+  }
+
+  std::unexpected<std::error_code> fail(std::error_code ec) {
+    state_ = state::failed;
+    error_ = ec;
+    in_.clear();
+    deadline_.reset();
+    return failure(ec);
+  }
+
+  state state_ = state::awaiting_auth;
+  std::error_code error_;
+  digest expected_;
+  duration heartbeat_interval_;
+  std::optional<time_point> deadline_;
+  byte_buffer in_;
+  byte_buffer out_;
+};
+
+}  // namespace rathole::protocol
