@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cassert>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <map>
+#include <unordered_map>
+#include <utility>
+
+namespace rathole {
+
+/// A queue in the order of tickets that the caller gives out, from which elements can also be
+/// removed by key. Keys are unique, and so are tickets. No operation looks at every element.
+template <class Key, class T>
+class keyed_queue {
+ public:
+  using ticket = std::uint64_t;
+
+  struct element {
+    Key key;
+    T value;
+  };
+
+  [[nodiscard]] bool empty() const { return elements_.empty(); }
+  [[nodiscard]] std::size_t size() const { return elements_.size(); }
+  [[nodiscard]] bool contains(const Key& key) const { return tickets_.contains(key); }
+
+  /// Adds an element; it stands before all with a higher ticket.
+  void insert(ticket at, const Key& key, T value) {
+    [[maybe_unused]] const bool is_new = tickets_.emplace(key, at).second;
+    assert(is_new && !elements_.contains(at));
+    elements_.emplace(at, element{key, std::move(value)});
+  }
+
+  /// The element with the lowest ticket; the queue is not empty.
+  [[nodiscard]] const element& front() const { return elements_.begin()->second; }
+
+  /// Removes and returns the element with the lowest ticket; the queue is not empty.
+  element pop_front() { return pop(elements_.begin()); }
+
+  /// Removes and returns the element with the highest ticket; the queue is not empty.
+  element pop_back() { return pop(std::prev(elements_.end())); }
+
+  /// Removes the element with that key; false if there is none.
+  bool erase(const Key& key) {
+    const auto found = tickets_.find(key);
+    if (found == tickets_.end()) return false;
+    elements_.erase(found->second);
+    tickets_.erase(found);
+    return true;
+  }
+
+ private:
+  using element_map = std::map<ticket, element>;
+
+  element pop(typename element_map::iterator at) {
+    assert(!empty());
+    element out = std::move(at->second);
+    tickets_.erase(out.key);
+    elements_.erase(at);
+    return out;
+  }
+
+  element_map elements_;
+  std::unordered_map<Key, ticket> tickets_;
+};
+
+}  // namespace rathole

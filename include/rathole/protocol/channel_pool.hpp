@@ -1,0 +1,212 @@
+#pragma once
+
+#include <rathole/core/keyed_queue.hpp>
+#include <rathole/core/time.hpp>
+
+#include <algorithm>
+#include <cassert>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <unordered_map>
+#include <variant>
+
+namespace rathole::protocol {
+
+/// Data channels that wait for visitors (upstream: 8 for TCP).
+inline constexpr std::size_t default_pool_size = 8;
+/// Idle data channels that an authenticated client may hold.
+inline constexpr std::size_t default_max_idle = 256;
+/// Visitors that may wait for a data channel (upstream: 2048).
+inline constexpr std::size_t default_max_waiting_visitors = 2048;
+/// How long a visitor waits for a data channel (upstream: for ever).
+inline constexpr duration default_visitor_timeout = std::chrono::seconds(10);
+/// How long a commanded data channel may take before it is commanded again (upstream: for ever).
+inline constexpr duration default_request_timeout = std::chrono::seconds(10);
+/// Data channels that are tried for one visitor.
+inline constexpr unsigned max_start_attempts = 3;
+
+/// The bounds of a `channel_pool`.
+struct pool_limits {
+  pool_limits() = default;
+
+  /// Data channels kept idle or on their way while no visitor waits; at most `max_idle` count.
+  std::size_t size = default_pool_size;
+  std::size_t max_idle = default_max_idle;
+  /// Visitors that wait, those included whose data channel is being started.
+  std::size_t max_waiting_visitors = default_max_waiting_visitors;
+  duration visitor_timeout = default_visitor_timeout;
+  duration request_timeout = default_request_timeout;
+
+  /// The most data channels that are ever commanded and not yet there.
+  [[nodiscard]] constexpr std::size_t max_outstanding() const {
+    return std::min(size, max_idle) + max_waiting_visitors;
+  }
+};
+
+/// How the owner names a visitor: never used again for another one.
+using visitor_id = std::uint64_t;
+/// How the owner names a data channel: never used again for another one.
+using channel_id = std::uint64_t;
+
+/// Start the visitor's traffic on the channel; neither is in the pool any more. The owner answers
+/// with `started` or `start_failed`.
+struct assign {
+  visitor_id visitor;
+  channel_id channel;
+  bool operator==(const assign&) const = default;
+};
+
+/// Command one more data channel.
+struct request_channel {
+  bool operator==(const request_channel&) const = default;
+};
+
+/// Close the visitor: too many wait, or `max_start_attempts` channels failed it.
+struct refuse {
+  visitor_id visitor;
+  bool operator==(const refuse&) const = default;
+};
+
+/// Close the visitor: it waited for too long.
+struct expire {
+  visitor_id visitor;
+  bool operator==(const expire&) const = default;
+};
+
+/// Close the data channel: too many are idle.
+struct reject {
+  channel_id channel;
+  bool operator==(const reject&) const = default;
+};
+
+/// What a `channel_pool` wants done.
+using pool_action = std::variant<assign, request_channel, refuse, expire, reject>;
+
+/// Matches the visitors of one service with the data channels of its client; pure bookkeeping.
+///
+/// It commands data channels so that those idle and those on their way are together `size` plus
+/// the visitors that wait. Upstream's clients thus see what upstream's server does: `size`
+/// commands at the start, and one for each visitor. The oldest visitor comes first, and gets the
+/// oldest idle channel.
+///
+/// The owner tells what happens and calls `poll` until it yields nothing, after each such call and
+/// at `deadline`. Time never goes backwards. No call looks at every visitor or channel, and all
+/// that is kept is bounded by `pool_limits`.
+class channel_pool {
+ public:
+  explicit channel_pool(pool_limits limits = {}) : limits_(limits) {
+    // A pool that could not hold its own size would command and reject for ever.
+    limits_.size = std::min(limits_.size, limits_.max_idle);
+  }
+
+  /// A visitor was accepted. The newest is refused if too many wait.
+  void visitor_arrived(visitor_id visitor, time_point now) {
+    if (waiting_.size() + starting_.size() >= limits_.max_waiting_visitors) {
+      refused_.push_back(visitor);
+      return;
+    }
+    waiting_.insert(next_ticket_, visitor, {next_ticket_, now + limits_.visitor_timeout, 0});
+    ++next_ticket_;
+  }
+
+  /// A visitor hung up, whether it waits or its channel is being started.
+  void visitor_left(visitor_id visitor) {
+    if (!waiting_.erase(visitor)) starting_.erase(visitor);
+  }
+
+  /// A data channel of the service's client arrived, commanded or not.
+  void channel_arrived(channel_id channel) {
+    if (!outstanding_.empty()) outstanding_.pop_front();
+    idle_.insert(next_ticket_++, channel, {});
+  }
+
+  /// The peer closed a data channel; nothing happens unless it is idle.
+  void channel_lost(channel_id channel) { idle_.erase(channel); }
+
+  /// The traffic of an assigned visitor has started: the pool forgets it.
+  void started(visitor_id visitor) { starting_.erase(visitor); }
+
+  /// The channel of an assigned visitor was dead. The visitor waits again, at its old place and
+  /// with its old deadline, unless it was its last attempt.
+  void start_failed(visitor_id visitor) {
+    const auto found = starting_.find(visitor);
+    if (found == starting_.end()) return;
+    const waiting_visitor state = found->second;
+    starting_.erase(found);
+    if (state.attempts < max_start_attempts) {
+      waiting_.insert(state.ticket, visitor, state);
+    } else {
+      refused_.push_back(visitor);
+    }
+  }
+
+  /// The next thing to do, if any.
+  std::optional<pool_action> poll(time_point now) {
+    if (!refused_.empty()) {
+      const visitor_id visitor = refused_.front();
+      refused_.pop_front();
+      return refuse{visitor};
+    }
+    if (!waiting_.empty() && !idle_.empty()) return match();
+    if (!waiting_.empty() && waiting_.front().value.deadline <= now) {
+      return expire{waiting_.pop_front().key};
+    }
+    if (idle_.size() > limits_.max_idle) return reject{idle_.pop_back().key};
+    while (!outstanding_.empty() && outstanding_.front() + limits_.request_timeout <= now) {
+      outstanding_.pop_front();
+    }
+    if (outstanding_.size() + idle_.size() < limits_.size + waiting_.size()) {
+      outstanding_.push_back(now);
+      return request_channel{};
+    }
+    return std::nullopt;
+  }
+
+  /// The next time at which `poll` matters although nothing happened.
+  [[nodiscard]] std::optional<time_point> deadline() const {
+    std::optional<time_point> out;
+    if (!waiting_.empty()) out = waiting_.front().value.deadline;
+    if (!outstanding_.empty()) {
+      const time_point late = outstanding_.front() + limits_.request_timeout;
+      out = std::min(out.value_or(late), late);
+    }
+    return out;
+  }
+
+  /// Visitors that wait for a channel.
+  [[nodiscard]] std::size_t waiting() const { return waiting_.size(); }
+  /// Visitors whose channel is being started.
+  [[nodiscard]] std::size_t starting() const { return starting_.size(); }
+  /// Channels that wait for a visitor.
+  [[nodiscard]] std::size_t idle() const { return idle_.size(); }
+  /// Channels that are commanded and not yet there.
+  [[nodiscard]] std::size_t outstanding() const { return outstanding_.size(); }
+
+ private:
+  struct waiting_visitor {
+    std::uint64_t ticket;
+    time_point deadline;
+    unsigned attempts;
+  };
+
+  assign match() {
+    auto [visitor, state] = waiting_.pop_front();
+    ++state.attempts;
+    starting_.emplace(visitor, state);
+    return {visitor, idle_.pop_front().key};
+  }
+
+  pool_limits limits_;
+  // Tickets are in the order of arrival, so the first in the queue also has the first deadline.
+  std::uint64_t next_ticket_ = 0;
+  keyed_queue<visitor_id, waiting_visitor> waiting_;
+  std::unordered_map<visitor_id, waiting_visitor> starting_;
+  keyed_queue<channel_id, std::monostate> idle_;
+  std::deque<time_point> outstanding_;
+  std::deque<visitor_id> refused_;
+};
+
+}  // namespace rathole::protocol
