@@ -1,0 +1,51 @@
+#include "../support/tunnel_scenarios.hpp"
+#include "upstream.hpp"
+
+#include <doctest/doctest.h>
+
+#include <vector>
+
+namespace rathole::test {
+namespace {
+
+/// Runs a scenario with every pairing that has upstream at one end.
+void both_ways(void (*scenario)(const pairing&)) {
+  const std::vector<pairing> matrix = {
+      {"our client, upstream's server", upstream_program(), our_program()},
+      {"upstream's client, our server", our_program(), upstream_program()},
+  };
+  for (const pairing& programs : matrix) {
+    CAPTURE(programs.name);
+    scenario(programs);
+  }
+}
+
+TEST_CASE("interop: 200 concurrent visitors of 1 MiB each way") {
+  both_ways(scenario::concurrent_visitors);
+}
+TEST_CASE("interop: the service answers after the visitor's end") {
+  both_ways(scenario::half_close);
+}
+TEST_CASE("interop: the visitor speaks after the service's end") {
+  both_ways(scenario::service_ends_first);
+}
+TEST_CASE("interop: a wrong token opens nothing and harms nobody") {
+  both_ways(scenario::wrong_token);
+}
+TEST_CASE("interop: an unknown service opens nothing and harms nobody") {
+  both_ways(scenario::unknown_service);
+}
+TEST_CASE("interop: the tunnel heals after a restart of the server") {
+  both_ways(scenario::server_restart);
+}
+TEST_CASE("interop: the tunnel heals after a restart of the client") {
+  both_ways(scenario::client_restart);
+}
+TEST_CASE("interop: ten services on one client") { both_ways(scenario::ten_services); }
+TEST_CASE("interop: the newer of two clients serves") { both_ways(scenario::newer_client_serves); }
+TEST_CASE("interop: a running forward outlives its control channel") {
+  both_ways(scenario::forward_outlives_control_channel);
+}
+
+}  // namespace
+}  // namespace rathole::test

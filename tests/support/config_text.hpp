@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace rathole::test {
+
+/// The token of every service that names none.
+inline constexpr std::string_view default_token = "the token of the tests";
+
+/// One service of a configuration: the port is the visitors' in a server's, the service's own in a
+/// client's. `keys` are further lines of its table.
+struct service_entry {
+  std::string name;
+  std::uint16_t port = 0;
+  std::string token = std::string(default_token);
+  std::string keys = {};
+};
+
+/// `127.0.0.1:port`, in quotes.
+inline std::string quoted_address(std::uint16_t port) {
+  return "\"127.0.0.1:" + std::to_string(port) + "\"";
+}
+
+inline std::string service_tables(std::string_view block, std::string_view address_key,
+                                  const std::vector<service_entry>& services) {
+  std::string text = "[" + std::string(block) + ".services]\n";
+  for (const service_entry& each : services) {
+    text += "[" + std::string(block) + ".services.\"" + each.name + "\"]\n";
+    text += "token = \"" + each.token + "\"\n";
+    text += std::string(address_key) + " = " + quoted_address(each.port) + "\n";
+    text += each.keys + "\n";
+  }
+  return text;
+}
+
+/// A server's configuration. `keys` are further lines of `[server]`, `tables` further tables.
+inline std::string server_toml(std::uint16_t port, const std::vector<service_entry>& services,
+                               std::string_view keys = {}, std::string_view tables = {}) {
+  return "[server]\nbind_addr = " + quoted_address(port) + "\n" + std::string(keys) + "\n" +
+         service_tables("server", "bind_addr", services) + std::string(tables) + "\n";
+}
+
+/// A client's configuration. `keys` are further lines of `[client]`, `tables` further tables.
+inline std::string client_toml(std::uint16_t port, const std::vector<service_entry>& services,
+                               std::string_view keys = {}, std::string_view tables = {}) {
+  return "[client]\nremote_addr = " + quoted_address(port) + "\n" + std::string(keys) + "\n" +
+         service_tables("client", "local_addr", services) + std::string(tables) + "\n";
+}
+
+}  // namespace rathole::test

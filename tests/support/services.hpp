@@ -1,0 +1,132 @@
+#pragma once
+
+#include "net.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <exception>
+#include <functional>
+#include <list>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace rathole::test {
+
+/// A TCP service on a port of the system's choice: every connection gets a thread that runs the
+/// handler. Ends, with all its connections, when the object does.
+class service {
+ public:
+  using handler = std::function<void(tcp_socket&)>;
+
+  explicit service(handler handle) : handle_(std::move(handle)), listener_(tcp_socket::listen()) {
+    port_ = listener_.port();
+    acceptor_ = std::thread([this] { accept(); });
+  }
+  service(const service&) = delete;
+  service& operator=(const service&) = delete;
+  ~service() {
+    listener_.shutdown();
+    acceptor_.join();
+    drop_connections();
+    for (connection& each : connections_) each.thread.join();
+  }
+
+  std::uint16_t port() const { return port_; }
+  /// How many connections there have been.
+  std::size_t accepted() const { return accepted_; }
+  /// Ends the connections that are open now.
+  void drop_connections() {
+    const std::lock_guard lock(mutex_);
+    for (connection& each : connections_)
+      if (each.socket.fd() >= 0) each.socket.shutdown();
+  }
+
+ private:
+  struct connection {
+    tcp_socket socket;
+    std::thread thread;
+  };
+
+  void accept() {
+    while (auto socket = listener_.accept()) {
+      ++accepted_;
+      const std::lock_guard lock(mutex_);
+      connection& added = connections_.emplace_back(connection{std::move(*socket), {}});
+      added.thread = std::thread([this, &added] { serve(added.socket); });
+    }
+  }
+  void serve(tcp_socket& socket) {
+    try {
+      handle_(socket);
+    } catch (const std::exception&) {
+      // The peer went away; what that means is the visitor's to check.
+    }
+    const std::lock_guard lock(mutex_);
+    socket.close();
+  }
+
+  handler handle_;
+  tcp_socket listener_;
+  std::uint16_t port_ = 0;
+  std::atomic<std::size_t> accepted_ = 0;
+  std::mutex mutex_;
+  std::list<connection> connections_;
+  std::thread acceptor_;
+};
+
+/// Sends back what it gets, and its end after the visitor's.
+inline void echo(tcp_socket& socket) {
+  char chunk[65536];
+  while (const std::size_t n = socket.receive_some(chunk, sizeof chunk))
+    socket.send_all({chunk, n});
+  socket.shutdown_write();
+}
+
+/// Echo that says `greeting` first, so that a visitor knows whom it reached.
+inline service::handler greet(std::string greeting) {
+  return [greeting = std::move(greeting)](tcp_socket& socket) {
+    socket.send_all(greeting);
+    echo(socket);
+  };
+}
+
+/// Answers only after the visitor's end: with everything it said, backwards.
+inline void answer_late(tcp_socket& socket) {
+  std::string heard = socket.receive_all();
+  std::ranges::reverse(heard);
+  socket.send_all(heard);
+  socket.shutdown_write();
+}
+
+/// Says `farewell` and ends its own direction at once, then hears the visitor out.
+class leaving_service {
+ public:
+  explicit leaving_service(std::string farewell)
+      : farewell_(std::move(farewell)), service_([this](tcp_socket& socket) { serve(socket); }) {}
+
+  std::uint16_t port() const { return service_.port(); }
+  /// True when some visitor that has ended by now said exactly `text`.
+  bool heard(const std::string& text) const {
+    const std::lock_guard lock(mutex_);
+    return std::ranges::find(heard_, text) != heard_.end();
+  }
+
+ private:
+  void serve(tcp_socket& socket) {
+    socket.send_all(farewell_);
+    socket.shutdown_write();
+    std::string all = socket.receive_all();
+    const std::lock_guard lock(mutex_);
+    heard_.push_back(std::move(all));
+  }
+
+  std::string farewell_;
+  mutable std::mutex mutex_;
+  std::vector<std::string> heard_;
+  service service_;
+};
+
+}  // namespace rathole::test

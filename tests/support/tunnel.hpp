@@ -1,0 +1,124 @@
+#pragma once
+
+#include "config_text.hpp"
+#include "net.hpp"
+#include "process.hpp"
+#include "temp_dir.hpp"
+
+#include <cstdint>
+#include <cstdlib>
+#include <deque>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace rathole::test {
+
+/// The program under test: the path in the environment variable RATHOLE_PROGRAM.
+inline std::string our_program() {
+  const char* path = std::getenv("RATHOLE_PROGRAM");
+  if (path == nullptr || *path == '\0')
+    throw std::runtime_error("RATHOLE_PROGRAM must name the program under test");
+  return path;
+}
+
+/// Which program stands at which end.
+struct pairing {
+  std::string name;
+  std::string server;
+  std::string client;
+};
+
+/// A server and a client, with ports and files of their own, that run as two processes.
+class tunnel {
+ public:
+  explicit tunnel(pairing programs) : programs_(std::move(programs)) {}
+
+  /// Adds a service to both configurations; returns the port for its visitors. Empty tokens mean
+  /// the tests' common one.
+  std::uint16_t add(const std::string& name, std::uint16_t local_port,
+                    const std::string& server_token = {}, const std::string& client_token = {}) {
+    const std::uint16_t port = add_server_only(name, server_token);
+    add_client_only(name, local_port, client_token);
+    return port;
+  }
+  std::uint16_t add_server_only(const std::string& name, const std::string& token = {}) {
+    const std::uint16_t port = ports_.emplace_back();
+    server_entries_.push_back(entry(name, port, token));
+    return port;
+  }
+  void add_client_only(const std::string& name, std::uint16_t local_port,
+                       const std::string& token = {}) {
+    client_entries_.push_back(entry(name, local_port, token));
+  }
+
+  /// Further lines of `[server]` and `[client]`, and further tables of the server's file.
+  std::string server_keys;
+  std::string client_keys = "retry_interval = 1";
+  std::string server_tables;
+  /// Further environment of both programs.
+  std::vector<std::string> environment;
+  /// Where clients connect; the server's own port unless set.
+  std::optional<std::uint16_t> remote_port;
+
+  void start() {
+    start_server();
+    start_client();
+  }
+  /// Starts the server anew, on the same ports; one that still runs is killed.
+  void start_server() {
+    const std::string text = server_toml(port_, server_entries_, server_keys, server_tables);
+    server.emplace(programs_.server, arguments("--server", "server.toml", text), environment);
+  }
+  /// Starts the client anew; one that still runs is killed.
+  void start_client() { start_client(client, "client.toml", client_entries_); }
+  /// Starts a second client that forwards the same services to other ports.
+  void start_rival(const std::vector<std::uint16_t>& local_ports) {
+    std::vector<service_entry> entries = client_entries_;
+    for (std::size_t i = 0; i < entries.size(); ++i) entries[i].port = local_ports.at(i);
+    start_client(rival, "rival.toml", entries);
+  }
+
+  /// The server's main port.
+  std::uint16_t port() const { return port_; }
+  /// What all programs said, for a failure's report.
+  std::string story() const {
+    std::string text = programs_.name;
+    const auto add_part = [&](const char* who, const std::optional<process>& program) {
+      if (program) text += std::string("\n---- ") + who + ":\n" + program->output();
+    };
+    add_part("server", server);
+    add_part("client", client);
+    add_part("rival", rival);
+    return text;
+  }
+
+  std::optional<process> server;
+  std::optional<process> client;
+  std::optional<process> rival;
+
+ private:
+  static service_entry entry(const std::string& name, std::uint16_t port,
+                             const std::string& token) {
+    return {name, port, token.empty() ? std::string(default_token) : token};
+  }
+  std::vector<std::string> arguments(const char* mode, const char* file, const std::string& text) {
+    return {mode, directory_.write(file, text)};
+  }
+  void start_client(std::optional<process>& which, const char* file,
+                    const std::vector<service_entry>& entries) {
+    const std::string text = client_toml(remote_port.value_or(port_), entries, client_keys);
+    which.emplace(programs_.client, arguments("--client", file, text), environment);
+  }
+
+  pairing programs_;
+  temp_dir directory_;
+  reserved_port port_;
+  std::deque<reserved_port> ports_;
+  std::vector<service_entry> server_entries_;
+  std::vector<service_entry> client_entries_;
+};
+
+}  // namespace rathole::test

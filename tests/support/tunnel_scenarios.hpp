@@ -1,0 +1,181 @@
+#pragma once
+
+#include "eventually.hpp"
+#include "services.hpp"
+#include "tunnel.hpp"
+#include "visitors.hpp"
+
+#include <doctest/doctest.h>
+
+#include <list>
+#include <string>
+#include <vector>
+
+/// What a tunnel must do whichever programs stand at its ends.
+namespace rathole::test::scenario {
+
+inline bool serves(std::uint16_t port, std::string_view greeting = {}) {
+  return eventually([&] { return round_trip(port, "hello through the tunnel", greeting); });
+}
+
+inline void concurrent_visitors(const pairing& programs) {
+  service local(echo);
+  tunnel t(programs);
+  const std::uint16_t port = t.add("echo", local.port());
+  t.start();
+  INFO(t.story());
+  REQUIRE(serves(port));
+  visitor_crowd crowd(200, 1 << 20, 20240501);
+  CHECK(crowd.visit(port, std::chrono::seconds{90}) == "");
+  CHECK(round_trip(port));
+}
+
+inline void half_close(const pairing& programs) {
+  service local(answer_late);
+  tunnel t(programs);
+  const std::uint16_t port = t.add("late", local.port());
+  t.start();
+  INFO(t.story());
+  REQUIRE(eventually([&] { return !refused(port); }));
+  for (const std::size_t size : {0U, 1U, 300'000U}) {
+    CAPTURE(size);
+    std::string said = random_bytes(size, 7);
+    tcp_socket visitor = tcp_socket::connect(port);
+    visitor.send_all(said);
+    visitor.shutdown_write();
+    const std::string answer = visitor.receive_all();
+    std::ranges::reverse(said);
+    CHECK((answer == said));
+  }
+}
+
+inline void service_ends_first(const pairing& programs) {
+  const std::string farewell = random_bytes(200'000, 8);
+  leaving_service local(farewell);
+  tunnel t(programs);
+  const std::uint16_t port = t.add("leaving", local.port());
+  t.start();
+  INFO(t.story());
+  REQUIRE(eventually([&] { return !refused(port); }));
+  tcp_socket visitor = tcp_socket::connect(port);
+  CHECK((visitor.receive_all() == farewell));
+  const std::string said = random_bytes(300'000, 9);
+  visitor.send_all(said);
+  visitor.shutdown_write();
+  CHECK(eventually([&] { return local.heard(said); }));
+}
+
+inline void wrong_token(const pairing& programs) {
+  service good(echo);
+  service never(echo);
+  tunnel t(programs);
+  const std::uint16_t closed = t.add("closed", never.port(), "what the server holds", "a guess");
+  const std::uint16_t port = t.add("good", good.port());
+  t.start();
+  INFO(t.story());
+  REQUIRE(serves(port));
+  CHECK(t.client->wait_for("Incorrect token", 2));
+  CHECK(refused(closed));
+  CHECK(never.accepted() == 0);
+  CHECK(round_trip(port));
+}
+
+inline void unknown_service(const pairing& programs) {
+  service good(echo);
+  service never(echo);
+  tunnel t(programs);
+  t.add_client_only("unheard-of", never.port());
+  const std::uint16_t waiting = t.add_server_only("clientless");
+  const std::uint16_t port = t.add("good", good.port());
+  t.start();
+  INFO(t.story());
+  REQUIRE(serves(port));
+  CHECK(t.client->wait_for("Service not exist", 2));
+  CHECK(never.accepted() == 0);
+  CHECK(refused(waiting));
+  CHECK(round_trip(port));
+}
+
+inline void server_restart(const pairing& programs) {
+  service local(echo);
+  tunnel t(programs);
+  const std::uint16_t port = t.add("echo", local.port());
+  t.start();
+  INFO(t.story());
+  for (const int number : {SIGKILL, SIGINT}) {
+    CAPTURE(number);
+    REQUIRE(serves(port));
+    t.server->signal(number);
+    REQUIRE(t.server->wait_exit() == (number == SIGINT ? 0 : 128 + SIGKILL));
+    CHECK(refused(port));
+    t.start_server();
+  }
+  CHECK(serves(port));
+}
+
+inline void client_restart(const pairing& programs) {
+  service local(echo);
+  tunnel t(programs);
+  const std::uint16_t port = t.add("echo", local.port());
+  t.start();
+  INFO(t.story());
+  for (const int number : {SIGKILL, SIGINT}) {
+    CAPTURE(number);
+    REQUIRE(serves(port));
+    t.client->signal(number);
+    REQUIRE(t.client->wait_exit() == (number == SIGINT ? 0 : 128 + SIGKILL));
+    t.start_client();
+  }
+  CHECK(serves(port));
+}
+
+inline void ten_services(const pairing& programs) {
+  std::list<service> locals;
+  std::vector<std::uint16_t> ports;
+  tunnel t(programs);
+  for (int i = 0; i < 10; ++i) {
+    const std::string name = "service " + std::to_string(i);
+    locals.emplace_back(greet(name + ": "));
+    ports.push_back(t.add(name, locals.back().port()));
+  }
+  t.start();
+  INFO(t.story());
+  for (int i = 0; i < 10; ++i)
+    CHECK(serves(ports[static_cast<std::size_t>(i)], "service " + std::to_string(i) + ": "));
+}
+
+inline void newer_client_serves(const pairing& programs) {
+  service first(greet("first: "));
+  service second(greet("second: "));
+  tunnel t(programs);
+  const std::uint16_t port = t.add("contested", first.port());
+  t.start();
+  INFO(t.story());
+  REQUIRE(serves(port, "first: "));
+  t.start_rival({second.port()});
+  REQUIRE(serves(port, "second: "));
+  t.client->kill();
+  REQUIRE(serves(port, "second: "));
+  CHECK(round_trip(port, "and stays", "second: "));
+}
+
+inline void forward_outlives_control_channel(const pairing& programs) {
+  service first(greet("first: "));
+  service second(greet("second: "));
+  tunnel t(programs);
+  const std::uint16_t port = t.add("contested", first.port());
+  t.start();
+  INFO(t.story());
+  REQUIRE(serves(port, "first: "));
+  tcp_socket visitor = tcp_socket::connect(port);
+  visitor.send_all("before");
+  REQUIRE(visitor.receive(13) == "first: before");
+  t.start_rival({second.port()});
+  REQUIRE(serves(port, "second: "));
+  visitor.send_all("after");
+  CHECK(visitor.receive(5) == "after");
+  visitor.shutdown_write();
+  CHECK(visitor.receive_all() == "");
+}
+
+}  // namespace rathole::test::scenario
