@@ -1,10 +1,11 @@
 #pragma once
 
 #include <rathole/core/address.hpp>
+#include <rathole/core/hex.hpp>
 #include <rathole/core/secret.hpp>
 
 #include <algorithm>
-#include <charconv>
+#include <cstddef>
 #include <cstdint>
 #include <expected>
 #include <optional>
@@ -53,13 +54,6 @@ inline std::string to_string(const proxy_url& url) {
 
 namespace detail {
 
-inline int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
 inline std::optional<std::string> percent_decode(std::string_view text) {
   std::string out;
   out.reserve(text.size());
@@ -68,11 +62,9 @@ inline std::optional<std::string> percent_decode(std::string_view text) {
       out += text[i];
       continue;
     }
-    if (text.size() - i < 3) return std::nullopt;
-    const int high = hex_digit(text[i + 1]);
-    const int low = hex_digit(text[i + 2]);
-    if (high < 0 || low < 0) return std::nullopt;
-    out += static_cast<char>(high * 16 + low);
+    const auto octet = from_hex(text.substr(i + 1, 2));
+    if (!octet || octet->empty()) return std::nullopt;
+    out += static_cast<char>(octet->front());
     i += 2;
   }
   return out;

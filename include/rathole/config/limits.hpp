@@ -1,0 +1,26 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+/// What a configuration may ask for at most; beyond that it is a problem. Ours: upstream takes any
+/// number and fails, or waits for ever, at run time.
+namespace rathole::config::limits {
+
+/// The size of a configuration file in octets.
+inline constexpr std::size_t file_size = std::size_t{16} << 20;
+/// The dots in one line, and so about the parts of a dotted key: each part is a table within a
+/// table, and toml++ before 3.4 nests them until the stack ends.
+inline constexpr std::size_t dots_in_line = 1024;
+/// Durations in seconds: ten years.
+inline constexpr std::int64_t duration_seconds = std::int64_t{10} * 365 * 24 * 60 * 60;
+/// TCP keepalive times in seconds: what Linux takes.
+inline constexpr std::int64_t keepalive_seconds = 32'767;
+/// TCP_USER_TIMEOUT in seconds: what Linux takes, 2^31 - 1 ms.
+inline constexpr std::int64_t user_timeout_seconds = 2'147'483;
+/// Data channels of one service, be they dialled or idle.
+inline constexpr std::int64_t channels = 65'536;
+/// Visitors of one service that wait.
+inline constexpr std::int64_t waiting_visitors = 1'048'576;
+
+}  // namespace rathole::config::limits

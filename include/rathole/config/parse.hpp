@@ -1,0 +1,106 @@
+#pragma once
+
+#include <rathole/config/limits.hpp>
+#include <rathole/config/problem.hpp>
+#include <rathole/config/read_instance.hpp>
+#include <rathole/config/toml_reader.hpp>
+#include <rathole/config/types.hpp>
+
+#include <toml++/toml.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace rathole::config {
+
+namespace detail {
+
+/// toml++'s description of a syntax error without what it quotes from a value, which may be part
+/// of a secret.
+inline std::string describe(const toml::parse_error& error) {
+  std::string text(error.description());
+  text.erase(std::min(text.find(", saw "), text.size()));
+  // Only these two kinds of sentence quote key names and TOML's own words.
+  const bool quotes_no_value = text.contains("expected ") || text.contains("redefine");
+  const auto first = text.find('\'');
+  const auto last = text.rfind('\'');
+  if (!quotes_no_value && first != last) text.replace(first, last - first + 1, "the text here");
+
+  constexpr std::string_view opening = "Error while parsing ";
+  if (text.starts_with(opening)) return "syntax error in " + text.substr(opening.size());
+  return "syntax error: " + text;
+}
+
+inline problem syntax_problem(const toml::parse_error& error, std::string file) {
+  return {.file = std::move(file),
+          .line = error.source().begin.line,
+          .column = error.source().begin.column,
+          .key = {},
+          .what = describe(error),
+          .remedy = "mend the TOML here; text needs quotes, and the file is UTF-8"};
+}
+
+inline std::expected<toml::table, problem> parse_toml(std::string_view text,
+                                                      const std::string& file) {
+#if TOML_EXCEPTIONS
+  try {
+    return toml::parse(text);
+  } catch (const toml::parse_error& error) {
+    return std::unexpected(syntax_problem(error, file));
+  }
+#else
+  toml::parse_result parsed = toml::parse(text);
+  if (!parsed) return std::unexpected(syntax_problem(parsed.error(), file));
+  return std::move(parsed).table();
+#endif
+}
+
+/// The first line with more dots than `limits::dots_in_line`, counted from 1; 0 if there is none.
+inline std::uint32_t overlong_line(std::string_view text) {
+  std::uint32_t line = 1;
+  std::size_t dots = 0;
+  for (const char c : text) {
+    if (c == '\n') {
+      ++line;
+      dots = 0;
+    } else if (c == '.' && ++dots > limits::dots_in_line) {
+      return line;
+    }
+  }
+  return 0;
+}
+
+}  // namespace detail
+
+/// Reads a configuration from TOML `text`; `file` is its name in problems. Fails with all problems
+/// at once in the order of their positions, or with a syntax error alone.
+inline std::expected<config, std::vector<problem>> parse(std::string_view text, std::string file) {
+  if (const auto line = detail::overlong_line(text)) {
+    return std::unexpected(std::vector<problem>{{.file = std::move(file),
+                                                 .line = line,
+                                                 .what = "too many dots in one line",
+                                                 .remedy = "shorten the key or the text"}});
+  }
+  const auto parsed = detail::parse_toml(text, file);
+  if (!parsed) return std::unexpected(std::vector{parsed.error()});
+
+  config out;
+  problem_log log(std::move(file));
+  toml_reader root(*parsed, "", log);
+  if (auto table = root.table("server")) out.server = read_server(std::move(*table));
+  if (auto table = root.table("client")) out.client = read_client(std::move(*table));
+  root.finish();
+  if (!out.server && !out.client && log.empty()) {
+    log.add({}, "", "Neither of `[server]` or `[client]` is defined", "add at least one of them");
+  }
+  if (!log.empty()) return std::unexpected(log.take());
+  return out;
+}
+
+}  // namespace rathole::config

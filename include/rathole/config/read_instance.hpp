@@ -1,0 +1,168 @@
+#pragma once
+
+#include <rathole/config/read_transport.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+namespace rathole::config {
+
+namespace detail {
+
+inline service_kind read_service_kind(toml_reader& table) {
+  static constexpr std::array<spelling<service_kind>, 2> kinds = {{
+      {"tcp", service_kind::tcp},
+      {"udp", service_kind::udp},
+  }};
+  return read_enum(table, "type", kinds).value_or(service_kind::tcp);
+}
+
+/// The service's own token, else the default one. `instance` is the path of the default's table.
+inline secret read_token(toml_reader& table, std::string_view name,
+                         const std::optional<secret>& default_token, std::string_view instance) {
+  const bool is_given = table.contains("token");
+  if (auto token = table.secret_string("token")) return std::move(*token);
+  if (default_token) return *default_token;
+  if (!is_given) {
+    table.reject("The token of service " + quote_key(name) + " is not set",
+                 "add `token = \"...\"` here or `default_token = \"...\"` in [" +
+                     std::string(instance) + ']');
+  }
+  return {};
+}
+
+/// Reads a number of things, `fallback` where the key is absent.
+inline std::size_t read_count(toml_reader& table, std::string_view key, std::size_t fallback,
+                              std::int64_t least, std::int64_t most) {
+  return table.integer<std::size_t>(key, least, most).value_or(fallback);
+}
+
+/// Reads a `pool` table, if there is one, over `base`.
+inline pool_options read_pool(std::optional<toml_reader> table, pool_options base) {
+  if (!table) return base;
+  base.size = read_count(*table, "size", base.size, 0, limits::channels);
+  base.max_idle = read_count(*table, "max_idle", base.max_idle, 1, limits::channels);
+  base.visitor_timeout = read_seconds(*table, "visitor_timeout", base.visitor_timeout, 1);
+  base.max_waiting_visitors = read_count(*table, "max_waiting_visitors", base.max_waiting_visitors,
+                                         1, limits::waiting_visitors);
+  table->finish();
+  if (base.size > base.max_idle) {
+    table->reject("`size` " + std::to_string(base.size) + " is more than `max_idle` " +
+                      std::to_string(base.max_idle),
+                  "raise `max_idle` or lower `size`");
+  }
+  return base;
+}
+
+/// Somebody who listens, and where the file says so.
+struct listener {
+  address where;
+  bool is_udp;
+  position at;
+  std::string key;
+};
+
+/// Reports each listener that collides with one that the file has before it. A TCP and a UDP
+/// listener never collide.
+inline void check_listeners(std::vector<listener> listeners, problem_log& log) {
+  std::ranges::sort(listeners, {},
+                    [](const listener& each) { return std::tie(each.at, each.key); });
+  std::map<std::pair<bool, std::uint16_t>, std::vector<const listener*>> by_port;
+  for (const listener& current : listeners) {
+    auto& others = by_port[{current.is_udp, current.where.port}];
+    const auto other = std::ranges::find_if(
+        others, [&](const listener* each) { return overlap(each->where, current.where); });
+    if (other != others.end()) {
+      log.add(current.at, current.key, "the same address and port as " + (*other)->key,
+              "use another port, or 0 for one that the system chooses");
+    }
+    others.push_back(&current);
+  }
+}
+
+}  // namespace detail
+
+/// Reads `[client]`.
+inline client read_client(toml_reader table) {
+  client out;
+  out.remote_addr = read_address(table, "remote_addr", "example.com:2333");
+  const auto default_token = table.secret_string("default_token");
+  out.heartbeat_timeout = read_seconds(table, "heartbeat_timeout", out.heartbeat_timeout, 0);
+  const auto retry_interval = read_seconds(table, "retry_interval", defaults::retry_interval, 0);
+  out.connect_timeout = read_seconds(table, "connect_timeout", out.connect_timeout, 1);
+  out.handshake_timeout = read_seconds(table, "handshake_timeout", out.handshake_timeout, 1);
+  out.shutdown_grace = read_seconds(table, "shutdown_grace", out.shutdown_grace, 0);
+  out.max_dials = detail::read_count(table, "max_dials", out.max_dials, 1, limits::channels);
+  out.transport = read_transport(table, side::client);
+
+  if (!table.contains("services")) {
+    table.missing("services", "add `[client.services]`, which may be empty");
+  }
+  if (auto services = table.table("services")) {
+    services->for_each_table([&](std::string_view name, toml_reader entry) {
+      client_service& service = out.services.emplace_back();
+      service.name = name;
+      service.kind = detail::read_service_kind(entry);
+      service.local_addr = read_address(entry, "local_addr", "127.0.0.1:80");
+      service.token = detail::read_token(entry, name, default_token, table.path());
+      service.nodelay = entry.boolean("nodelay");
+      service.retry_interval = read_seconds(entry, "retry_interval", retry_interval, 0);
+      entry.finish();
+    });
+  }
+  table.finish();
+  return out;
+}
+
+/// Reads `[server]`.
+inline server read_server(toml_reader table) {
+  server out;
+  std::vector<detail::listener> listeners;
+  const auto add_listener = [&](const toml_reader& reader, const address& where, bool is_udp) {
+    listeners.push_back({where, is_udp, reader.where("bind_addr"), reader.path_of("bind_addr")});
+  };
+
+  out.bind_addr = read_address(table, "bind_addr", "0.0.0.0:2333");
+  add_listener(table, out.bind_addr, false);
+  const auto default_token = table.secret_string("default_token");
+  out.heartbeat_interval = read_seconds(table, "heartbeat_interval", out.heartbeat_interval, 0);
+  out.handshake_timeout = read_seconds(table, "handshake_timeout", out.handshake_timeout, 1);
+  out.shutdown_grace = read_seconds(table, "shutdown_grace", out.shutdown_grace, 0);
+  const auto pool_table = table.table("pool");
+  const pool_options tcp_pool = detail::read_pool(pool_table, {});
+  pool_options udp_pool = tcp_pool;
+  if (!pool_table || !pool_table->contains("size")) udp_pool.size = defaults::udp_pool_size;
+  out.transport = read_transport(table, side::server);
+
+  if (!table.contains("services")) {
+    table.missing("services", "add `[server.services]`, which may be empty");
+  }
+  if (auto services = table.table("services")) {
+    services->for_each_table([&](std::string_view name, toml_reader entry) {
+      server_service& service = out.services.emplace_back();
+      service.name = name;
+      service.kind = detail::read_service_kind(entry);
+      service.bind_addr = read_address(entry, "bind_addr", "0.0.0.0:8080");
+      service.token = detail::read_token(entry, name, default_token, table.path());
+      service.nodelay = entry.boolean("nodelay");
+      const bool is_udp = service.kind == service_kind::udp;
+      service.pool = detail::read_pool(entry.table("pool"), is_udp ? udp_pool : tcp_pool);
+      entry.finish();
+      add_listener(entry, service.bind_addr, is_udp);
+    });
+  }
+  table.finish();
+  detail::check_listeners(std::move(listeners), table.log());
+  return out;
+}
+
+}  // namespace rathole::config

@@ -1,0 +1,133 @@
+#pragma once
+
+#include <rathole/config/read_values.hpp>
+#include <rathole/config/validate.hpp>
+#include <rathole/core/base64.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+namespace rathole::config {
+
+namespace detail {
+
+inline tcp_options read_tcp(toml_reader table) {
+  tcp_options out;
+  out.nodelay = table.boolean("nodelay").value_or(out.nodelay);
+  const auto keepalive = [&](std::string_view key, seconds fallback) {
+    const auto value = table.integer<std::int64_t>(key, 0, limits::keepalive_seconds);
+    return value ? seconds(*value) : fallback;
+  };
+  out.keepalive_secs = keepalive("keepalive_secs", out.keepalive_secs);
+  out.keepalive_interval = keepalive("keepalive_interval", out.keepalive_interval);
+  out.user_timeout =
+      read_seconds(table, "user_timeout", out.user_timeout, 0, limits::user_timeout_seconds);
+  if (const auto text = table.string("proxy")) {
+    if (auto url = parse_proxy_url(*text)) {
+      out.proxy = std::move(*url);
+    } else {
+      table.reject("proxy", url.error(),
+                   "write it like `socks5://user:password@host:1080` or `http://host:8080`, "
+                   "special characters in user and password as %XX");
+    }
+  }
+  table.finish();
+  return out;
+}
+
+inline tls_options read_tls(toml_reader table) {
+  tls_options out;
+  out.hostname = table.string("hostname");
+  out.trusted_root = table.string("trusted_root");
+  out.pkcs12 = table.string("pkcs12");
+  out.pkcs12_password = table.secret_string("pkcs12_password");
+  table.finish();
+  return out;
+}
+
+/// Reads a base64 key of 32 octets; in a table that is not selected anything goes, as upstream
+/// ignores such a table.
+inline std::optional<std::vector<std::uint8_t>> read_noise_key(toml_reader& table,
+                                                               std::string_view key,
+                                                               bool is_selected) {
+  const auto text = table.secret_string(key);
+  if (!text) return std::nullopt;
+  auto octets = from_base64(text->view());
+  if (octets && octets->size() == std::tuple_size_v<noise_public_key>) return std::move(*octets);
+  if (is_selected) {
+    table.reject(key, "Failed to decode " + std::string(key) + ": not 32 octets in base64",
+                 "use a key that `rathole --genkey` printed");
+  }
+  return std::nullopt;
+}
+
+inline noise_options read_noise(toml_reader table, bool is_selected) {
+  noise_options out;
+  if (auto pattern = table.string("pattern")) out.pattern = std::move(*pattern);
+  if (auto octets = read_noise_key(table, "local_private_key", is_selected)) {
+    out.local_private_key = secret(std::string(octets->begin(), octets->end()));
+  }
+  if (const auto octets = read_noise_key(table, "remote_public_key", is_selected)) {
+    std::ranges::copy(*octets, out.remote_public_key.emplace().begin());
+  }
+  table.finish();
+  return out;
+}
+
+inline websocket_options read_websocket(toml_reader table) {
+  websocket_options out;
+  if (!table.contains("tls")) table.missing("tls", "add `tls = false` or `tls = true`");
+  out.tls = table.boolean("tls").value_or(out.tls);
+  table.finish();
+  return out;
+}
+
+inline void check_tls(toml_reader& table, const transport& value, side where) {
+  if (value.kind != transport_kind::tls) return;
+  if (!table.contains("tls")) {
+    table.reject("Missing TLS configuration", "add `[" + table.path_of("tls") + "]`");
+  } else if (where == side::server && value.tls &&
+             (!value.tls->pkcs12 || !value.tls->pkcs12_password)) {
+    table.reject("tls", "Missing `pkcs12` or `pkcs12_password`",
+                 "name the identity file and its password");
+  }
+}
+
+}  // namespace detail
+
+/// Reads the `transport` table of `parent`, which is `[server]` or `[client]`; without one the
+/// transport is TCP with its defaults. Compat: if the table is there, `type` must be.
+inline transport read_transport(toml_reader& parent, side where) {
+  transport out;
+  auto table = parent.table("transport");
+  if (!table) return out;
+
+  static constexpr std::array<spelling<transport_kind>, 4> kinds = {{
+      {"tcp", transport_kind::tcp},
+      {"tls", transport_kind::tls},
+      {"noise", transport_kind::noise},
+      {"websocket", transport_kind::websocket},
+  }};
+  if (!table->contains("type")) table->missing("type", "add `type = \"tcp\"` to the table");
+  out.kind = read_enum(*table, "type", kinds).value_or(out.kind);
+  if (auto tcp = table->table("tcp")) out.tcp = detail::read_tcp(std::move(*tcp));
+  if (auto tls = table->table("tls")) out.tls = detail::read_tls(std::move(*tls));
+  if (auto noise = table->table("noise")) {
+    out.noise = detail::read_noise(std::move(*noise), out.kind == transport_kind::noise);
+  }
+  if (auto websocket = table->table("websocket")) {
+    out.websocket = detail::read_websocket(std::move(*websocket));
+  }
+  table->finish();
+  detail::check_tls(*table, out, where);
+  return out;
+}
+
+}  // namespace rathole::config

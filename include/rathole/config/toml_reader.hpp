@@ -1,0 +1,193 @@
+#pragma once
+
+#include <rathole/config/key.hpp>
+#include <rathole/config/problem.hpp>
+#include <rathole/core/secret.hpp>
+
+#include <toml++/toml.h>
+
+#include <algorithm>
+#include <concepts>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+namespace rathole::config {
+
+/// A place in the file, both counted from 1.
+struct position {
+  std::uint32_t line = 1;
+  std::uint32_t column = 1;
+
+  [[nodiscard]] auto operator<=>(const position&) const = default;
+};
+
+/// Collects problems of one file.
+class problem_log {
+ public:
+  explicit problem_log(std::string file) : file_(std::move(file)) {}
+
+  /// `what` must not contain a secret.
+  void add(position at, std::string key, std::string what, std::string remedy) {
+    problems_.push_back(
+        {file_, at.line, at.column, std::move(key), std::move(what), std::move(remedy)});
+  }
+
+  [[nodiscard]] bool empty() const { return problems_.empty(); }
+
+  /// Yields the problems in the order of their positions and leaves the log empty.
+  std::vector<problem> take() {
+    std::ranges::sort(problems_, {},
+                      [](const problem& p) { return std::tie(p.line, p.column, p.key, p.what); });
+    return std::exchange(problems_, {});
+  }
+
+ private:
+  std::string file_;
+  std::vector<problem> problems_;
+};
+
+/// Reads one TOML table with a fixed set of keys. Each reading member names a key that the table
+/// may have: it yields the value, or nothing where the key is absent or its value is wrong, which
+/// goes to the log. What was never asked for is an unknown field, see `finish`. Values are never
+/// repeated in problems, as any of them could be a misplaced secret.
+class toml_reader {
+ public:
+  /// `table` and `log` must outlive the reader. `path` is the table's, empty for the root.
+  toml_reader(const toml::table& table, std::string path, problem_log& log)
+      : table_(&table), path_(std::move(path)), log_(&log) {}
+
+  [[nodiscard]] const std::string& path() const { return path_; }
+  [[nodiscard]] std::string path_of(std::string_view key) const { return key_path(path_, key); }
+  [[nodiscard]] problem_log& log() const { return *log_; }
+
+  /// Where the value of `key` is; the table's place if there is none.
+  [[nodiscard]] position where(std::string_view key) const {
+    const toml::node* node = table_->get(key);
+    return place(node ? node->source() : table_->source());
+  }
+
+  /// Reports a problem with the value of `key`, at the value.
+  void reject(std::string_view key, std::string what, std::string remedy) const {
+    log_->add(where(key), path_of(key), std::move(what), std::move(remedy));
+  }
+
+  /// Reports a problem with the table as a whole, at its header.
+  void reject(std::string what, std::string remedy) const {
+    log_->add(place(table_->source()), path_, std::move(what), std::move(remedy));
+  }
+
+  /// Reports that `key` must be there.
+  void missing(std::string_view key, std::string remedy) const {
+    reject("missing field `" + std::string(key) + '`', std::move(remedy));
+  }
+
+  [[nodiscard]] bool contains(std::string_view key) const { return table_->contains(key); }
+
+  std::optional<std::string> string(std::string_view key) {
+    const auto* value = find<std::string>(key, "a string", "put the text in quotes");
+    return value ? std::optional(value->get()) : std::nullopt;
+  }
+
+  std::optional<secret> secret_string(std::string_view key) {
+    const auto* value = find<std::string>(key, "a string", "put the text in quotes");
+    return value ? std::optional(secret(value->get())) : std::nullopt;
+  }
+
+  std::optional<bool> boolean(std::string_view key) {
+    const auto* value = find<bool>(key, "a boolean", "write `true` or `false` without quotes");
+    return value ? std::optional(value->get()) : std::nullopt;
+  }
+
+  /// An integer from `least` to `most`.
+  template <std::integral Integer>
+  std::optional<Integer> integer(std::string_view key, std::int64_t least, std::int64_t most) {
+    const std::string range = std::to_string(least) + " to " + std::to_string(most);
+    const auto* value = find<std::int64_t>(key, "an integer", "write a number, " + range);
+    if (!value) return std::nullopt;
+    if (value->get() < least || value->get() > most) {
+      reject(key, "invalid value: the number is out of range", "use " + range);
+      return std::nullopt;
+    }
+    return static_cast<Integer>(value->get());
+  }
+
+  /// The table at `key`.
+  std::optional<toml_reader> table(std::string_view key) {
+    const auto* value = find<toml::table>(key, "a table", "write `[" + path_of(key) + "]`");
+    return value ? std::optional(toml_reader(*value, path_of(key), *log_)) : std::nullopt;
+  }
+
+  /// Takes each key of the table for a name of its own choice, and calls
+  /// `f(std::string_view name, toml_reader)` in the order of the names.
+  template <class F>
+  void for_each_table(F f) {
+    for (const auto& [key, node] : *table_) {
+      const std::string name(key.str());
+      if (auto reader = table(name)) f(std::string_view(name), std::move(*reader));
+    }
+  }
+
+  /// Reports the keys that nobody asked for.
+  void finish() const {
+    for (const auto& [key, node] : *table_) {
+      if (std::ranges::find(known_, key.str()) != known_.end()) continue;
+      log_->add(place(key.source()), path_of(key.str()),
+                "unknown field `" + quote_key(key.str()) + '`', advice(key.str()));
+    }
+  }
+
+ private:
+  static position place(const toml::source_region& region) {
+    // A table that no text stands for has no place of its own.
+    if (!region.begin) return {};
+    return {region.begin.line, region.begin.column};
+  }
+
+  static std::string_view type_name(toml::node_type type) {
+    switch (type) {
+      case toml::node_type::table: return "table";
+      case toml::node_type::array: return "array";
+      case toml::node_type::string: return "string";
+      case toml::node_type::integer: return "integer";
+      case toml::node_type::floating_point: return "float";
+      case toml::node_type::boolean: return "boolean";
+      default: return "date or time";
+    }
+  }
+
+  template <class T>
+  auto find(std::string_view key, std::string_view wanted, std::string remedy)
+      -> decltype(std::declval<const toml::node&>().as<T>()) {
+    known_.emplace_back(key);
+    const toml::node* node = table_->get(key);
+    if (!node) return nullptr;
+    const auto* value = node->as<T>();
+    if (!value) {
+      const std::string given(type_name(node->type()));
+      reject(key, "invalid type: " + given + ", expected " + std::string(wanted), remedy);
+    }
+    return value;
+  }
+
+  [[nodiscard]] std::string advice(std::string_view key) const {
+    const std::vector<std::string_view> known(known_.begin(), known_.end());
+    if (const auto meant = closest(key, known); !meant.empty()) {
+      return "did you mean `" + std::string(meant) + "`?";
+    }
+    std::string list;
+    for (const auto& each : known_) list += (list.empty() ? "`" : ", `") + each + '`';
+    return "expected one of " + list;
+  }
+
+  const toml::table* table_;
+  std::string path_;
+  problem_log* log_;
+  std::vector<std::string> known_;
+};
+
+}  // namespace rathole::config

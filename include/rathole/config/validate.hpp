@@ -1,0 +1,55 @@
+#pragma once
+
+#include <rathole/config/problem.hpp>
+#include <rathole/config/types.hpp>
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace rathole::config {
+
+/// Which of the two instances something concerns.
+enum class side { server, client };
+
+/// Whether two listeners of one protocol at `a` and `b` certainly get in each other's way: the same
+/// port, and the same host or the wildcard of the other's address family. Port 0 never collides.
+/// `[::]` and an IPv4 address depend on the system, and are taken to go together.
+inline bool overlap(const address& a, const address& b) {
+  if (a.port != b.port || a.port == 0) return false;
+  if (a.host == b.host) return true;
+  const auto covers = [](std::string_view wildcard, std::string_view host) {
+    if (wildcard == "::") return host.contains(':');
+    return wildcard == "0.0.0.0" && host.find_first_not_of("0123456789.") == host.npos;
+  };
+  return covers(a.host, b.host) || covers(b.host, a.host);
+}
+
+/// What keeps `value` from carrying anything, although the file loads: the tables that the selected
+/// transport needs. The problems have a key path but no position.
+/// Compat: upstream, too, finds these only when the instance starts.
+inline std::vector<problem> start_problems(const transport& value, side where) {
+  const std::string path = where == side::server ? "server.transport" : "client.transport";
+  std::vector<problem> problems;
+  const auto missing = [&](std::string what, const std::string& table) {
+    problems.push_back(
+        {.key = path, .what = std::move(what), .remedy = "add `[" + path + '.' + table + "]`"});
+  };
+  if (value.kind == transport_kind::noise && !value.noise) missing("Missing noise config", "noise");
+  if (value.kind != transport_kind::websocket) return problems;
+  if (!value.websocket) {
+    missing("Missing websocket config", "websocket");
+  } else if (value.websocket->tls && !value.tls) {
+    missing("Missing tls config", "tls");
+  } else if (value.websocket->tls && where == side::server &&
+             (!value.tls->pkcs12 || !value.tls->pkcs12_password)) {
+    problems.push_back({.key = path + ".tls",
+                        .what = "Missing `pkcs12` or `pkcs12_password`",
+                        .remedy = "name the identity file and its password"});
+  }
+  return problems;
+}
+
+}  // namespace rathole::config
