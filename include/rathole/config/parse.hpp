@@ -2,7 +2,7 @@
 
 #include <rathole/config/limits.hpp>
 #include <rathole/config/problem.hpp>
-#include <rathole/config/read_instance.hpp>
+#include <rathole/config/toml_instance.hpp>
 #include <rathole/config/toml_reader.hpp>
 #include <rathole/config/types.hpp>
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <rathole/config/read_values.hpp>
+#include <rathole/config/toml_values.hpp>
 #include <rathole/config/validate.hpp>
 #include <rathole/core/base64.hpp>
 

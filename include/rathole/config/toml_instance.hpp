@@ -1,6 +1,6 @@
 #pragma once
 
-#include <rathole/config/read_transport.hpp>
+#include <rathole/config/toml_transport.hpp>
 
 #include <algorithm>
 #include <array>
