@@ -12,7 +12,8 @@
 #include <asio/ip/address.hpp>
 #include <asio/ip/basic_resolver.hpp>
 
-#include <cstddef>
+#include <stop_token>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -38,16 +39,19 @@ class asio_runtime {
   crypto::system_rng rng() const { return {}; }
 
   /// Dials the resolved addresses in order; the last refusal is the error.
-  task<tcp_stream> connect(const address& to, const socket_options& options, time_point deadline) {
-    auto endpoints = co_await resolve(to, deadline);
+  task<tcp_stream> connect(const address& to, const socket_options& options, time_point deadline,
+                           std::stop_token stop) {
+    auto endpoints = co_await resolve(to, deadline, stop);
     if (!endpoints) co_return failure(endpoints.error());
     std::error_code last = make_error_code(errc::host_not_found);
     for (const auto& endpoint : *endpoints) {
       tcp_stream::socket_type socket(get_executor());
-      const alarm<asio_runtime> ring(*this, deadline, [&socket] {
+      const auto give_up = [&socket] {
         std::error_code ignored;
         socket.close(ignored);
-      });
+      };
+      const alarm<asio_runtime> ring(*this, deadline, give_up);
+      const std::stop_callback on_stop(stop, give_up);
       auto [ec] = co_await socket.async_connect(endpoint, use_tuple);
       if (!ec) {
         tcp_stream connected(std::move(socket), to_address(endpoint));
@@ -55,14 +59,14 @@ class asio_runtime {
         co_return connected;
       }
       last = ring.explain(translate(ec));
-      if (ring.rang()) break;
+      if (ring.rang() || stop.stop_requested()) break;
     }
     co_return failure(last);
   }
 
   /// Listens at the first resolved address that can be bound; the last refusal is the error.
   task<tcp_acceptor> listen(const address& at) {
-    auto endpoints = co_await resolve(at, time_point::max());
+    auto endpoints = co_await resolve(at, time_point::max(), std::stop_token());
     if (!endpoints) co_return failure(endpoints.error());
     std::error_code last = make_error_code(errc::host_not_found);
     for (const auto& endpoint : *endpoints) {
@@ -76,7 +80,7 @@ class asio_runtime {
  private:
   using endpoints_type = std::vector<asio::ip::tcp::endpoint>;
 
-  task<endpoints_type> resolve(const address& name, time_point deadline) {
+  task<endpoints_type> resolve(const address& name, time_point deadline, std::stop_token stop) {
     endpoints_type endpoints;
     std::error_code not_literal;
     const auto literal = asio::ip::make_address(name.host, not_literal);
@@ -85,7 +89,9 @@ class asio_runtime {
       co_return endpoints;
     }
     asio::ip::basic_resolver<asio::ip::tcp, executor> resolver(get_executor());
-    const alarm<asio_runtime> ring(*this, deadline, [&resolver] { resolver.cancel(); });
+    const auto give_up = [&resolver] { resolver.cancel(); };
+    const alarm<asio_runtime> ring(*this, deadline, give_up);
+    const std::stop_callback on_stop(stop, give_up);
     const auto service = std::to_string(name.port);
     auto [ec, found] = co_await resolver.async_resolve(name.host, service, use_tuple);
     if (ec == asio::error::host_not_found || ec == asio::error::no_data) {

@@ -10,6 +10,7 @@
 #include <concepts>
 #include <cstddef>
 #include <functional>
+#include <stop_token>
 
 namespace rathole::io {
 
@@ -71,25 +72,27 @@ concept Timer = requires(T& t, time_point at, std::move_only_function<void()> ca
 /// network. Models: `io::asio_runtime` and `sim::runtime`. A runtime is a cheap handle; copies
 /// speak of the same world. A `timer` is made from a runtime.
 ///
-/// * `connect(to, options, deadline)`: resolves and dials; fails with `errc::timed_out` at the
-///   deadline.
+/// * `connect(to, options, deadline, stop)`: resolves and dials; fails with `errc::timed_out` at the
+///   deadline, and with `errc::stopped` as soon as `stop` is requested.
 /// * `listen(at)`: resolves, binds and listens; the first address that can be bound serves.
 template <class R>
-concept Runtime =
-    std::copy_constructible<R> &&
-    requires(R& r, const address& where, const socket_options& options, time_point deadline) {
-      typename R::stream;
-      typename R::acceptor;
-      typename R::timer;
-      requires Acceptor<typename R::acceptor>;
-      requires std::same_as<typename R::acceptor::stream, typename R::stream>;
-      requires Timer<typename R::timer>;
-      requires std::constructible_from<typename R::timer, R&>;
-      { r.get_executor() } -> std::same_as<executor>;
-      { r.now() } -> std::same_as<time_point>;
-      { r.rng() } -> Rng;
-      { r.connect(where, options, deadline) } -> std::same_as<task<typename R::stream>>;
-      { r.listen(where) } -> std::same_as<task<typename R::acceptor>>;
-    };
+concept Runtime = std::copy_constructible<R> &&
+                  requires(R& r, const address& where, const socket_options& options,
+                           time_point deadline, std::stop_token stop) {
+                    typename R::stream;
+                    typename R::acceptor;
+                    typename R::timer;
+                    requires Acceptor<typename R::acceptor>;
+                    requires std::same_as<typename R::acceptor::stream, typename R::stream>;
+                    requires Timer<typename R::timer>;
+                    requires std::constructible_from<typename R::timer, R&>;
+                    { r.get_executor() } -> std::same_as<executor>;
+                    { r.now() } -> std::same_as<time_point>;
+                    { r.rng() } -> Rng;
+                    {
+                      r.connect(where, options, deadline, stop)
+                    } -> std::same_as<task<typename R::stream>>;
+                    { r.listen(where) } -> std::same_as<task<typename R::acceptor>>;
+                  };
 
 }  // namespace rathole::io

@@ -2,7 +2,6 @@
 
 #include <rathole/core/byte_buffer.hpp>
 #include <rathole/core/machine.hpp>
-#include <rathole/io/alarm.hpp>
 #include <rathole/io/concepts.hpp>
 
 #include <algorithm>
@@ -83,11 +82,12 @@ class machine_driver {
   awaitable<void> flush() {
     byte_buffer out;
     if (!machine_.transmit(out)) co_return;
-    const alarm<R> ring(runtime_, runtime_.now() + machine_write_timeout, [this] {
+    timer_.arm(runtime_.now() + machine_write_timeout, [this] {
       closed_because_ = errc::timed_out;
       stream_.abort();
     });
     co_await stream_.write(out.data());
+    timer_.disarm();
   }
 
   R& runtime_;

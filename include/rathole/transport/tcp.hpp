@@ -3,6 +3,7 @@
 #include <rathole/config/types.hpp>
 #include <rathole/transport/concepts.hpp>
 
+#include <stop_token>
 #include <utility>
 
 namespace rathole::transport {
@@ -21,21 +22,21 @@ inline io::socket_options to_socket_options(const config::tcp_options& settings)
 template <io::Runtime R>
 class tcp {
  public:
-  using runtime = R;
+  using runtime_type = R;
   using stream = typename R::stream;
 
   /// `options` are set on every connection, dialled or accepted.
   tcp(R world, io::socket_options options) : runtime_(std::move(world)), options_(options) {}
 
-  R& get_runtime() { return runtime_; }
+  R& runtime() { return runtime_; }
 
-  io::task<stream> connect(const address& to, time_point deadline) {
-    return runtime_.connect(to, options_, deadline);
+  io::task<stream> connect(const address& to, time_point deadline, std::stop_token stop) {
+    return runtime_.connect(to, options_, deadline, std::move(stop));
   }
 
   io::task<typename R::acceptor> listen(const address& at) { return runtime_.listen(at); }
 
-  io::task<stream> handshake(stream accepted, time_point) {
+  io::task<stream> handshake(stream accepted, time_point, std::stop_token) {
     accepted.apply(options_);
     co_return std::move(accepted);
   }

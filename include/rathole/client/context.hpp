@@ -1,0 +1,47 @@
+#pragma once
+
+#include <rathole/config/types.hpp>
+#include <rathole/core/event_sink.hpp>
+#include <rathole/io/task_group.hpp>
+#include <rathole/protocol/codec.hpp>
+#include <rathole/transport/concepts.hpp>
+
+#include <stop_token>
+#include <utility>
+
+namespace rathole::client {
+
+/// What all parts of one client share. Coroutines hold it by `shared_ptr`, so it lives as long as
+/// the last of them.
+template <transport::Transport T, class Observer, protocol::Codec C>
+struct context {
+  using transport_type = T;
+  using runtime_type = typename T::runtime_type;
+  using stream_type = typename T::stream;
+  using codec_type = C;
+
+  context(T carrier, config::client client_settings, Observer& sink)
+      : transport(std::move(carrier)),
+        settings(std::move(client_settings)),
+        observer(sink),
+        group(transport.runtime().get_executor()) {}
+
+  runtime_type& runtime() { return transport.runtime(); }
+
+  template <class Event>
+  void tell(const Event& event) {
+    notify(observer, event);
+  }
+
+  T transport;
+  const config::client settings;
+  Observer& observer;
+  /// Every coroutine of the client.
+  io::task_group group;
+  /// Requested when no new work is to begin: all but running forwards ends.
+  std::stop_source closing;
+  /// Requested when running forwards are to end too.
+  std::stop_source cutting;
+};
+
+}  // namespace rathole::client

@@ -1,0 +1,176 @@
+#pragma once
+
+#include <rathole/client/context.hpp>
+#include <rathole/client/events.hpp>
+#include <rathole/client/forward.hpp>
+#include <rathole/core/backoff.hpp>
+#include <rathole/io/alarm.hpp>
+#include <rathole/io/machine_driver.hpp>
+#include <rathole/protocol/authenticate.hpp>
+#include <rathole/protocol/client_control.hpp>
+#include <rathole/protocol/data_channel.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <utility>
+
+namespace rathole::client {
+
+/// How long a commanded data channel is tried before it is given up (Compat: upstream's).
+inline constexpr std::chrono::seconds data_channel_give_up{10};
+
+/// Commands for data channels that are remembered while `max_dials` are busy. What a server
+/// commands beyond that is dropped; it commands again what does not come.
+inline constexpr std::size_t max_deferred_dials = 4096;
+
+/// How the attempts to open a data channel are spaced (Compat: upstream's).
+inline constexpr backoff_parameters data_channel_backoff{std::chrono::milliseconds(500), 0.5, 1.5,
+                                                         std::chrono::milliseconds(100)};
+
+/// One control channel of a service, from dialling the server to the end of the connection, with
+/// the data channels that wait for a command. When it ends, those end with it; what is being
+/// forwarded goes on.
+template <class Context>
+class control_channel : public std::enable_shared_from_this<control_channel<Context>> {
+ public:
+  using stream_type = typename Context::stream_type;
+  using codec_type = typename Context::codec_type;
+
+  control_channel(std::shared_ptr<Context> context,
+                  std::shared_ptr<const config::client_service> service)
+      : context_(std::move(context)), service_(std::move(service)) {}
+
+  /// Whether the server accepted the token.
+  [[nodiscard]] bool established() const { return established_; }
+
+  /// Runs until the connection ends; always returns the reason.
+  io::awaitable<std::error_code> run() {
+    const auto close = [this] { waiting_.request_stop(); };
+    const std::stop_callback on_close(context_->closing.get_token(), close);
+    const auto ended = co_await serve();
+    waiting_.request_stop();
+    co_return ended.error();
+  }
+
+ private:
+  using runtime_type = typename Context::runtime_type;
+  using control_machine = protocol::client_control<codec_type>;
+  using data_machine = protocol::client_data<codec_type>;
+
+  io::task<void> serve() {
+    runtime_type& world = context_->runtime();
+    const config::client& settings = context_->settings;
+    auto stream = co_await context_->transport.connect(
+        settings.remote_addr, world.now() + settings.connect_timeout, waiting_.get_token());
+    if (!stream) co_return failure(stream.error());
+    const auto close = [&stream] { stream->close(); };
+    const std::stop_callback on_stop(waiting_.get_token(), close);
+    stream->set_nodelay(true);
+
+    control_machine machine(protocol::service_digest(service_->name), service_->token,
+                            settings.handshake_timeout, settings.heartbeat_timeout, world.now());
+    io::machine_driver<control_machine, stream_type, runtime_type> driver(world, *stream, machine);
+    for (;;) {
+      const auto event = co_await driver.next();
+      if (!event) co_return failure(event.error());
+      switch (*event) {
+        case protocol::client_control_event::established: {
+          established_ = true;
+          session_key_ = machine.session_key();
+          // Behind the name may be several servers; only this one knows the session.
+          remote_ = stream->peer();
+          const control_channel_established told{service_->name, stream->peer()};
+          context_->tell(told);
+          break;
+        }
+        case protocol::client_control_event::create_data_channel: command_dial(); break;
+        case protocol::client_control_event::heartbeat: break;
+      }
+    }
+  }
+
+  void command_dial() {
+    if (dials_ >= context_->settings.max_dials) {
+      deferred_ = std::min(deferred_ + 1, max_deferred_dials);
+      return;
+    }
+    ++dials_;
+    context_->group.spawn(run_data_channel(this->shared_from_this()));
+  }
+
+  /// A data channel no longer dials or waits: another may.
+  void dial_done() {
+    --dials_;
+    if (deferred_ == 0 || waiting_.stop_requested()) return;
+    --deferred_;
+    command_dial();
+  }
+
+  static io::awaitable<void> run_data_channel(std::shared_ptr<control_channel> self) {
+    auto stream = co_await self->open_data_channel();
+    self->dial_done();
+    if (!stream) {
+      if (stream.error() == errc::stopped) co_return;
+      const data_channel_failed event{self->service_->name, stream.error()};
+      self->context_->tell(event);
+      co_return;
+    }
+    // The forward may outlive the control channel, and needs nothing of it.
+    const auto context = self->context_;
+    const auto service = self->service_;
+    self.reset();
+    co_await forward(context, *service, std::move(*stream));
+  }
+
+  /// Dials, says Hello and waits until the server starts a visitor's traffic.
+  io::task<stream_type> open_data_channel() {
+    auto stream = co_await dial();
+    if (!stream) co_return failure(stream.error());
+    const auto close = [&stream] { stream->close(); };
+    const std::stop_callback on_stop(waiting_.get_token(), close);
+    data_machine machine(session_key_);
+    io::machine_driver<data_machine, stream_type, runtime_type> driver(context_->runtime(), *stream,
+                                                                       machine);
+    const auto command = co_await driver.next();
+    if (!command) co_return failure(command.error());
+    if (*command != protocol::data_command::start_forward_tcp) {
+      co_return failure(errc::unexpected_traffic);
+    }
+    co_return std::move(*stream);
+  }
+
+  io::task<stream_type> dial() {
+    runtime_type& world = context_->runtime();
+    const auto give_up = world.now() + data_channel_give_up;
+    backoff retry(data_channel_backoff);
+    for (;;) {
+      const auto deadline =
+          std::min(give_up, world.now() + time_point::duration(context_->settings.connect_timeout));
+      auto stream = co_await context_->transport.connect(remote_, deadline, waiting_.get_token());
+      if (stream) co_return std::move(*stream);
+      auto rng = world.rng();
+      const auto next = world.now() + retry.next(rng);
+      if (waiting_.stop_requested() || next >= give_up) co_return failure(stream.error());
+      io::event wake(world.get_executor());
+      const auto stop = [&wake] { wake.notify(); };
+      const std::stop_callback on_stop(waiting_.get_token(), stop);
+      co_await io::sleep_until(world, next, wake);
+    }
+  }
+
+  std::shared_ptr<Context> context_;
+  std::shared_ptr<const config::client_service> service_;
+  /// Requested when the control channel ends: data channels that still dial or wait end too.
+  std::stop_source waiting_;
+  protocol::digest session_key_{};
+  address remote_;
+  std::size_t dials_ = 0;
+  std::size_t deferred_ = 0;
+  bool established_ = false;
+};
+
+}  // namespace rathole::client

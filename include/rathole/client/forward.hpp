@@ -1,0 +1,43 @@
+#pragma once
+
+#include <rathole/client/context.hpp>
+#include <rathole/client/events.hpp>
+#include <rathole/io/relay.hpp>
+
+#include <memory>
+#include <stop_token>
+#include <utility>
+
+namespace rathole::client {
+
+/// Connects a started data channel with the local service and carries the visitor's traffic until
+/// both sides have ended, or the client cuts its forwards. A local service that cannot be reached
+/// closes the data channel, and so the visitor.
+template <class Context>
+io::awaitable<void> forward(std::shared_ptr<Context> self, const config::client_service& service,
+                            typename Context::stream_type channel) {
+  using runtime = typename Context::runtime_type;
+  if (service.nodelay) channel.set_nodelay(*service.nodelay);
+  io::socket_options options;
+  options.nodelay = service.nodelay.value_or(true);
+  runtime& world = self->runtime();
+  const auto deadline = world.now() + self->settings.connect_timeout;
+  auto local =
+      co_await world.connect(service.local_addr, options, deadline, self->cutting.get_token());
+  if (!local) {
+    const local_connect_failed event{service.name, service.local_addr, local.error()};
+    self->tell(event);
+    co_return;
+  }
+  const forward_started started{service.name};
+  self->tell(started);
+  io::relay<typename Context::stream_type, typename runtime::stream> carried(
+      world.get_executor(), std::move(channel), std::move(*local));
+  const auto cut = [&carried] { carried.stop(); };
+  const std::stop_callback on_cut(self->cutting.get_token(), cut);
+  const io::relay_status status = co_await carried.run();
+  const forward_ended ended{service.name, status.forth, status.back, status.error};
+  self->tell(ended);
+}
+
+}  // namespace rathole::client

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <rathole/io/task.hpp>
+
+#include <asio/associated_cancellation_slot.hpp>
+#include <asio/associated_executor.hpp>
+#include <asio/async_result.hpp>
+#include <asio/bind_cancellation_slot.hpp>
+#include <asio/co_spawn.hpp>
+#include <asio/dispatch.hpp>
+#include <asio/this_coro.hpp>
+
+#include <exception>
+#include <stop_token>
+#include <system_error>
+#include <utility>
+
+namespace rathole::io {
+
+/// Starts a long-running task for an outside caller with any Asio completion token, of signature
+/// `void(std::error_code)`. If the token carries a cancellation slot, cancelling it requests
+/// `stop`, and the operation completes once the task has ended in order.
+template <class Token>
+auto async_run(executor ex, task<void> work, std::stop_source stop, Token&& token) {
+  const auto initiate = [](auto handler, executor where, task<void> what, std::stop_source source) {
+    auto slot = asio::get_associated_cancellation_slot(handler);
+    if (slot.is_connected()) {
+      slot.assign([source](asio::cancellation_type) mutable { source.request_stop(); });
+    }
+    auto finish = [where, slot, done = std::move(handler)](std::exception_ptr error,
+                                                           result<void> ended) mutable {
+      if (error) std::rethrow_exception(error);
+      if (slot.is_connected()) slot.clear();
+      const std::error_code reason = ended ? std::error_code() : ended.error();
+      const auto target = asio::get_associated_executor(done, where);
+      asio::dispatch(target,
+                     [done = std::move(done), reason]() mutable { std::move(done)(reason); });
+    };
+    // The task stops by its stop source, never by Asio's terminal cancellation.
+    asio::co_spawn(where, std::move(what),
+                   asio::bind_cancellation_slot(asio::cancellation_slot(), std::move(finish)));
+  };
+  return asio::async_initiate<Token, void(std::error_code)>(initiate, token, ex, std::move(work),
+                                                            std::move(stop));
+}
+
+}  // namespace rathole::io

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <rathole/config/types.hpp>
+#include <rathole/core/event_sink.hpp>
+#include <rathole/io/task_group.hpp>
+#include <rathole/protocol/codec.hpp>
+#include <rathole/protocol/registry.hpp>
+#include <rathole/transport/concepts.hpp>
+
+#include <memory>
+#include <stop_token>
+#include <utility>
+
+namespace rathole::server {
+
+template <class Context>
+class control_session;
+
+/// What all parts of one server share. Coroutines hold it by `shared_ptr`, so it lives as long as
+/// the last of them.
+template <transport::Transport T, class Observer, protocol::Codec C>
+struct context {
+  using runtime_type = typename T::runtime_type;
+  using stream_type = typename T::stream;
+  using visitor_type = typename runtime_type::stream;
+  using codec_type = C;
+  using registry_type = protocol::map_registry<std::shared_ptr<const config::server_service>,
+                                               std::shared_ptr<control_session<context>>>;
+
+  context(T carrier, config::server server_settings, Observer& sink)
+      : transport(std::move(carrier)),
+        settings(std::move(server_settings)),
+        observer(sink),
+        group(transport.runtime().get_executor()) {}
+
+  runtime_type& runtime() { return transport.runtime(); }
+
+  template <class Event>
+  void tell(const Event& event) {
+    notify(observer, event);
+  }
+
+  T transport;
+  const config::server settings;
+  Observer& observer;
+  registry_type registry;
+  /// Every coroutine of the server.
+  io::task_group group;
+  /// Requested when no new work is to begin: all but running forwards ends.
+  std::stop_source closing;
+  /// Requested when running forwards are to end too.
+  std::stop_source cutting;
+};
+
+}  // namespace rathole::server

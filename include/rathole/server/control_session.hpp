@@ -1,0 +1,233 @@
+#pragma once
+
+#include <rathole/io/machine_driver.hpp>
+#include <rathole/protocol/channel_pool.hpp>
+#include <rathole/protocol/server_control.hpp>
+#include <rathole/server/context.hpp>
+#include <rathole/server/events.hpp>
+#include <rathole/server/forward.hpp>
+#include <rathole/server/service_listener.hpp>
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <unordered_map>
+#include <utility>
+#include <variant>
+
+namespace rathole::server {
+
+/// How long writing StartForward may take before the data channel counts as dead.
+inline constexpr std::chrono::seconds start_forward_timeout{10};
+
+/// The client that serves one service: its control channel, its idle data channels, and the
+/// visitors that wait for one. It owns the service's listener, which is open as long as the client
+/// is there. Forwards that have started are the server's and outlive the session.
+template <class Context>
+class control_session : public std::enable_shared_from_this<control_session<Context>> {
+ public:
+  using stream_type = typename Context::stream_type;
+  using visitor_type = typename Context::visitor_type;
+  using machine_type = protocol::server_control<typename Context::codec_type>;
+
+  /// `machine` has authenticated the client at the other end of `stream`.
+  control_session(std::shared_ptr<Context> context,
+                  std::shared_ptr<const config::server_service> service, stream_type stream,
+                  machine_type machine)
+      : context_(std::move(context)),
+        service_(std::move(service)),
+        stream_(std::move(stream)),
+        machine_(std::move(machine)),
+        driver_(context_->runtime(), stream_, machine_),
+        pool_(limits(service_->pool)),
+        pool_timer_(context_->runtime()) {}
+
+  [[nodiscard]] Context& context() { return *context_; }
+  [[nodiscard]] const config::server_service& service() const { return *service_; }
+  [[nodiscard]] const address& peer() const { return stream_.peer(); }
+
+  /// Accepts the client and serves until its connection ends, or `close` is called. Returns the
+  /// reason.
+  io::awaitable<std::error_code> run() {
+    const auto close_all = [this] { close(make_error_code(errc::stopped)); };
+    const std::stop_callback on_close(context_->closing.get_token(), close_all);
+    machine_.accept(context_->runtime().now());
+    context_->group.spawn(listen_for_visitors(this->shared_from_this(), ended_.get_token()));
+    pump();
+    const auto event = co_await driver_.next();
+    close(event.error());
+    co_return reason_;
+  }
+
+  /// Ends the session at once: its listener, its idle data channels, its waiting visitors and its
+  /// control channel are closed when this returns.
+  void close(std::error_code reason) {
+    if (ended_.stop_requested()) return;
+    reason_ = reason;
+    ended_.request_stop();
+    pool_timer_.disarm();
+    for (auto& [id, waiting] : channels_) waiting->stream.close();
+    visitors_.clear();
+    stream_.close();
+  }
+
+  /// Takes a visitor of the service.
+  void visitor_arrived(visitor_type visitor) {
+    visitor.set_nodelay(service_->nodelay.value_or(true));
+    const protocol::visitor_id id = next_id_++;
+    visitors_.emplace(id, waiting_visitor(std::move(visitor)));
+    pool_.visitor_arrived(id, context_->runtime().now());
+    pump();
+  }
+
+  /// Serves one data channel of the session's client, from its Hello to the end of its forward.
+  static io::awaitable<void> run_data_channel(std::shared_ptr<control_session> self,
+                                              stream_type channel) {
+    if (self->service_->nodelay) channel.set_nodelay(*self->service_->nodelay);
+    const auto visitor_id = co_await self->wait_for_visitor(channel);
+    if (!visitor_id) co_return;
+    const auto started = co_await self->start(channel);
+    auto visitor = self->release(*visitor_id, started);
+    if (!visitor) co_return;
+    const auto context = self->context_;
+    const auto service = self->service_;
+    self.reset();
+    co_await forward(context, service, std::move(*visitor), std::move(channel));
+  }
+
+ private:
+  struct waiting_visitor {
+    explicit waiting_visitor(visitor_type visitor) : stream(std::move(visitor)) {}
+    visitor_type stream;
+    /// Why it is turned away if it is.
+    std::error_code cause = errc::limit_reached;
+  };
+
+  struct waiting_channel {
+    explicit waiting_channel(stream_type& channel) : stream(channel) {}
+    stream_type& stream;
+    std::optional<protocol::visitor_id> visitor;
+  };
+
+  static protocol::pool_limits limits(const config::pool_options& options) {
+    protocol::pool_limits out;
+    out.size = options.size;
+    out.max_idle = options.max_idle;
+    out.max_waiting_visitors = options.max_waiting_visitors;
+    out.visitor_timeout = options.visitor_timeout;
+    return out;
+  }
+
+  /// Keeps an idle data channel until it gets a visitor; nothing if it ended before that. A client
+  /// that sends before it was told to start is not heard out.
+  io::awaitable<std::optional<protocol::visitor_id>> wait_for_visitor(stream_type& channel) {
+    const protocol::channel_id id = next_id_++;
+    waiting_channel here(channel);
+    if (ended_.stop_requested()) co_return std::nullopt;
+    channels_.emplace(id, &here);
+    pool_.channel_arrived(id);
+    pump();
+    if (!here.visitor) co_await channel.wait_readable();
+    channels_.erase(id);
+    if (!here.visitor) {
+      channel.close();
+      pool_.channel_lost(id);
+      pump();
+    }
+    co_return here.visitor;
+  }
+
+  /// Tells the client to start. Fails if the channel was dead already, or died of it.
+  io::task<void> start(stream_type& channel) {
+    if (!channel.is_open()) co_return failure(errc::stopped);
+    if (channel.peer_has_closed()) co_return failure(errc::end_of_stream);
+    const auto command =
+        Context::codec_type::encode_data_command(protocol::data_command::start_forward_tcp);
+    auto& world = context_->runtime();
+    const io::alarm<typename Context::runtime_type> ring(world, world.now() + start_forward_timeout,
+                                                         [&channel] { channel.abort(); });
+    const auto written = co_await channel.write(command);
+    if (!written) co_return failure(ring.explain(written.error()));
+    co_return result<void>{};
+  }
+
+  /// The visitor whose channel was started; nothing if that failed and the visitor waits again, or
+  /// if the visitor is gone.
+  std::optional<visitor_type> release(protocol::visitor_id id, const result<void>& started) {
+    const auto found = visitors_.find(id);
+    if (found == visitors_.end()) return std::nullopt;
+    if (!started) {
+      found->second.cause = started.error();
+      pool_.start_failed(id);
+      pump();
+      return std::nullopt;
+    }
+    pool_.started(id);
+    std::optional<visitor_type> visitor(std::move(found->second.stream));
+    visitors_.erase(found);
+    return visitor;
+  }
+
+  /// Does what the pool wants done, until it wants nothing.
+  void pump() {
+    if (ended_.stop_requested()) return;
+    const time_point now = context_->runtime().now();
+    while (const auto action = pool_.poll(now)) {
+      std::visit([&](const auto& what) { perform(what, now); }, *action);
+    }
+    driver_.wake();
+    arm_pool_timer();
+  }
+
+  void perform(const protocol::assign& what, time_point) {
+    waiting_channel& chosen = *channels_.at(what.channel);
+    chosen.visitor = what.visitor;
+    chosen.stream.cancel_wait();
+  }
+  void perform(const protocol::request_channel&, time_point now) {
+    machine_.request_data_channel(now);
+  }
+  void perform(const protocol::refuse& what, time_point) {
+    turn_away(what.visitor, visitors_.at(what.visitor).cause);
+  }
+  void perform(const protocol::expire& what, time_point) {
+    turn_away(what.visitor, make_error_code(errc::timed_out));
+  }
+  void perform(const protocol::reject& what, time_point) {
+    channels_.at(what.channel)->stream.close();
+  }
+
+  void turn_away(protocol::visitor_id id, std::error_code cause) {
+    const auto found = visitors_.find(id);
+    context_->tell(visitor_refused{service_->name, found->second.stream.peer(), cause});
+    visitors_.erase(found);
+  }
+
+  /// A timer that rings too early costs less than setting it anew for every visitor.
+  void arm_pool_timer() {
+    const auto deadline = pool_.deadline();
+    if (!deadline || (armed_ && *armed_ <= *deadline)) return;
+    armed_ = *deadline;
+    pool_timer_.arm(*deadline, [this] {
+      armed_.reset();
+      pump();
+    });
+  }
+
+  std::shared_ptr<Context> context_;
+  std::shared_ptr<const config::server_service> service_;
+  stream_type stream_;
+  machine_type machine_;
+  io::machine_driver<machine_type, stream_type, typename Context::runtime_type> driver_;
+  protocol::channel_pool pool_;
+  typename Context::runtime_type::timer pool_timer_;
+  std::optional<time_point> armed_;
+  std::unordered_map<protocol::visitor_id, waiting_visitor> visitors_;
+  std::unordered_map<protocol::channel_id, waiting_channel*> channels_;
+  std::uint64_t next_id_ = 0;
+  std::stop_source ended_;
+  std::error_code reason_;
+};
+
+}  // namespace rathole::server
