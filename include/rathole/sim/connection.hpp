@@ -1,0 +1,216 @@
+#pragma once
+
+#include <rathole/core/address.hpp>
+#include <rathole/core/byte_buffer.hpp>
+#include <rathole/core/bytes.hpp>
+#include <rathole/core/error.hpp>
+#include <rathole/io/event.hpp>
+#include <rathole/io/socket_options.hpp>
+#include <rathole/sim/link.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace rathole::sim {
+
+/// Which end of a connection.
+enum class side : std::size_t { dialling, accepting };
+
+constexpr side other(side which) {
+  return which == side::dialling ? side::accepting : side::dialling;
+}
+
+/// A TCP connection as far as programs can see it (RFC 9293): two independent directions, a window
+/// per direction, orderly ends and resets. Both streams and the packets under way own it.
+class connection final : public link_user, public std::enable_shared_from_this<connection> {
+ public:
+  /// What one end knows.
+  struct end {
+    end(io::executor ex, operation_clock& counted)
+        : readable(ex), writable(ex), operations(&counted) {}
+
+    address peer;
+    byte_buffer inbound;
+    io::event readable;
+    io::event writable;
+    operation_clock* operations;
+    std::error_code error;
+    std::size_t outstanding = 0;
+    std::uint64_t waits_cancelled = 0;
+    duration silence_limit = duration::zero();
+    time_point latest_packet;
+    bool established = false;
+    bool open = true;
+    bool sending = true;
+    bool inbound_ended = false;
+  };
+
+  connection(scheduler& when, link& over, operation_clock& dialler, operation_clock& acceptor)
+      : scheduler_(&when),
+        link_(&over),
+        ends_{end(when.get_executor(), dialler), end(when.get_executor(), acceptor)},
+        membership_(over.join(*this)) {}
+  ~connection() { link_->leave(membership_); }
+
+  end& at(side which) { return ends_[static_cast<std::size_t>(which)]; }
+  io::executor get_executor() { return scheduler_->get_executor(); }
+
+  /// Does `action` at the other end when a packet from `from` arrives there.
+  template <class Action>
+  void carry(side from, Action action) {
+    link_->send(&at(from).latest_packet,
+                [self = shared_from_this(), action = std::move(action)]() mutable {
+                  if (!self->lost_) action(*self);
+                });
+  }
+
+  /// How much `from` may write now.
+  std::size_t room(side from) {
+    const std::size_t window = link_->conditions.window;
+    return window - std::min(window, at(from).outstanding);
+  }
+
+  /// Sends `data`, of which there is at most `room()`.
+  void send(side from, byte_view data) {
+    at(from).outstanding += data.size();
+    carry(from, [from, packet = std::vector<std::uint8_t>(data.begin(), data.end())](
+                    connection& self) { self.receive(other(from), packet); });
+  }
+
+  /// Reads what has arrived, of which there is some, and opens the sender's window.
+  std::size_t take(side to, byte_span out) {
+    end& me = at(to);
+    const std::size_t count = link_->read_size(std::min(out.size(), me.inbound.size()));
+    const byte_view data = me.inbound.data().first(count);
+    std::copy(data.begin(), data.end(), out.begin());
+    me.inbound.consume(count);
+    carry(to, [to, count](connection& self) {
+      end& sender = self.at(other(to));
+      sender.outstanding -= count;
+      sender.writable.notify();
+    });
+    return count;
+  }
+
+  /// Ends the sending of `from`.
+  void finish(side from) {
+    if (!std::exchange(at(from).sending, false)) return;
+    carry(from, [from](connection& self) {
+      end& peer = self.at(other(from));
+      peer.inbound_ended = true;
+      peer.readable.notify();
+    });
+  }
+
+  /// Closes the end: what was sent still arrives, unless received octets were left unread, which
+  /// TCP answers with a reset (RFC 1122 section 4.2.2.13).
+  void close(side which) {
+    end& me = at(which);
+    if (!me.open) return;
+    if (!me.error) {
+      if (me.inbound.empty()) {
+        finish(which);
+      } else {
+        reset(which);
+      }
+    }
+    leave(which);
+  }
+
+  /// Closes the end with a reset.
+  void abort(side which) {
+    if (!at(which).open) return;
+    reset(which);
+    leave(which);
+  }
+
+  /// The connection is broken for this end.
+  void fail(side which, std::error_code ec) {
+    end& me = at(which);
+    if (me.error) return;
+    me.error = ec;
+    me.readable.notify();
+    me.writable.notify();
+  }
+
+  /// Counts one operation of `which`. If it is to fail, the connection ends with it.
+  std::error_code begin_operation(side which) {
+    const std::error_code ec = at(which).operations->tick();
+    if (ec) {
+      fail(which, ec);
+      reset(which);
+    }
+    return ec;
+  }
+
+  /// What keepalive and TCP_USER_TIMEOUT do for a silent peer; nine probes, as Linux.
+  void apply(side which, const io::socket_options& options) {
+    constexpr int probes = 9;
+    constexpr std::chrono::seconds usual_interval{75};
+    duration& limit = at(which).silence_limit;
+    if (options.user_timeout.count() > 0) {
+      limit = options.user_timeout;
+    } else if (options.keepalive_idle.count() > 0) {
+      const bool given = options.keepalive_interval.count() > 0;
+      limit =
+          options.keepalive_idle + probes * (given ? options.keepalive_interval : usual_interval);
+    }
+  }
+
+  void lose() override {
+    lost_ = true;
+    fail(side::dialling, asio::error::connection_reset);
+    fail(side::accepting, asio::error::connection_reset);
+  }
+
+  void fall_silent(std::function<bool()> stays_so) override {
+    for (const side which : {side::dialling, side::accepting}) {
+      const duration limit = at(which).silence_limit;
+      if (limit == duration::zero()) continue;
+      scheduler_->call_at(scheduler_->now() + limit, [weak = weak_from_this(), which, stays_so] {
+        const auto self = weak.lock();
+        if (self && stays_so()) self->fail(which, asio::error::timed_out);
+      });
+    }
+  }
+
+ private:
+  void receive(side to, const std::vector<std::uint8_t>& packet) {
+    end& me = at(to);
+    if (me.open && !me.error) {
+      me.inbound.append(packet);
+      me.readable.notify();
+    } else {
+      reset(to);
+    }
+  }
+
+  void reset(side from) {
+    at(from).sending = false;
+    carry(from,
+          [from](connection& self) { self.fail(other(from), asio::error::connection_reset); });
+  }
+
+  void leave(side which) {
+    end& me = at(which);
+    me.open = false;
+    me.inbound.clear();
+    me.readable.notify();
+    me.writable.notify();
+  }
+
+  scheduler* scheduler_;
+  link* link_;
+  bool lost_ = false;
+  std::array<end, 2> ends_;
+  std::uint64_t membership_;
+};
+
+}  // namespace rathole::sim

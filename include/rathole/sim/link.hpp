@@ -1,0 +1,108 @@
+#pragma once
+
+#include <rathole/sim/faults.hpp>
+#include <rathole/sim/scheduler.hpp>
+#include <rathole/sim/scripted_rng.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <utility>
+#include <vector>
+
+namespace rathole::sim {
+
+/// What runs over a link and wants to hear of its troubles.
+class link_user {
+ public:
+  /// The connection is lost: both ends see a reset, without any packet.
+  virtual void lose() = 0;
+  /// From now on nothing arrives. `stays_so()` tells later whether that has not changed since.
+  virtual void fall_silent(std::function<bool()> stays_so) = 0;
+
+ protected:
+  ~link_user() = default;
+};
+
+/// Both directions between two hosts (or one host and itself).
+class link {
+ public:
+  link(scheduler& when, std::uint64_t seed, const link_conditions& start)
+      : conditions(start), scheduler_(&when), rng_(seed) {}
+  link(const link&) = delete;
+  link& operator=(const link&) = delete;
+
+  /// May be changed at any time.
+  link_conditions conditions;
+
+  /// Delivers `packet` after the link's delay, but not before `*latest`, which becomes the time of
+  /// arrival.
+  void send(time_point* latest, scheduler::callback packet) {
+    const auto shortest = static_cast<std::uint64_t>(conditions.shortest_delay.count());
+    const auto longest = static_cast<std::uint64_t>(conditions.longest_delay.count());
+    const duration delay(static_cast<duration::rep>(rng_.between(shortest, longest)));
+    *latest = std::max(*latest, scheduler_->now() + delay);
+    scheduler_->call_at(*latest, [this, packet = std::move(packet)]() mutable {
+      if (partitioned_) {
+        held_.push_back(std::move(packet));
+      } else {
+        packet();
+      }
+    });
+  }
+
+  /// How many of `available` octets a read yields.
+  std::size_t read_size(std::size_t available) {
+    if (conditions.longest_read == std::numeric_limits<std::size_t>::max()) return available;
+    return std::min<std::size_t>(available, rng_.between(1, conditions.longest_read));
+  }
+
+  /// Nothing arrives any more, and nobody is told.
+  void partition() {
+    if (partitioned_) return;
+    partitioned_ = true;
+    for_each_user([this](link_user& user) {
+      user.fall_silent([this, epoch = epoch_] { return partitioned_ && epoch == epoch_; });
+    });
+  }
+
+  /// Ends the partition. What was sent during it arrives now, as by TCP's retransmission.
+  void heal() {
+    partitioned_ = false;
+    ++epoch_;
+    for (auto& packet : std::exchange(held_, {})) packet();
+  }
+
+  /// Every connection over this link is reset.
+  void lose_connections() {
+    for_each_user([](link_user& user) { user.lose(); });
+  }
+
+  /// Adds `user` to those who hear of troubles; the number serves to `leave`.
+  std::uint64_t join(link_user& user) {
+    users_.emplace(++joined_, &user);
+    return joined_;
+  }
+  void leave(std::uint64_t number) { users_.erase(number); }
+
+  /// Forgets the packets of a partition.
+  void drop() { const auto dropped = std::exchange(held_, {}); }
+
+ private:
+  template <class Action>
+  void for_each_user(Action action) {
+    for (auto& [number, user] : users_) action(*user);
+  }
+
+  scheduler* scheduler_;
+  scripted_rng rng_;
+  bool partitioned_ = false;
+  std::uint64_t epoch_ = 0;
+  std::vector<scheduler::callback> held_;
+  std::map<std::uint64_t, link_user*> users_;
+  std::uint64_t joined_ = 0;
+};
+
+}  // namespace rathole::sim

@@ -1,0 +1,176 @@
+#pragma once
+
+#include <rathole/core/address.hpp>
+#include <rathole/sim/census.hpp>
+#include <rathole/sim/link.hpp>
+#include <rathole/sim/stream.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+namespace rathole::sim {
+
+/// A listening port and the connections that wait to be accepted there. The queue has no bound.
+struct listener {
+  listener(io::executor ex, address at, operation_clock& counted)
+      : executor(ex), local(std::move(at)), arrival(ex), operations(&counted) {}
+
+  io::executor executor;
+  address local;
+  std::deque<stream> waiting;
+  io::event arrival;
+  operation_clock* operations;
+  bool open = true;
+};
+
+/// A machine on the network.
+struct host {
+  host(std::string called, std::uint64_t seed) : name(std::move(called)), rng(seed) {}
+
+  /// A port that nobody listens at, from the range of RFC 6335 section 6.
+  std::uint16_t free_port() {
+    do {
+      next_port =
+          next_port == 65535 ? std::uint16_t{49152} : static_cast<std::uint16_t>(next_port + 1);
+    } while (listeners.contains(next_port));
+    return next_port;
+  }
+
+  std::string name;
+  scripted_rng rng;
+  operation_clock operations;
+  std::map<std::uint16_t, listener*> listeners;
+  std::uint16_t next_port = 65535;
+  bool refusing = false;
+};
+
+/// The hosts and the links between them, and the troubles that a test makes. A host is named by
+/// its plain name; "localhost", 127.0.0.1, ::1 and the wildcards 0.0.0.0 and :: mean the host that
+/// uses them. Naming a host here creates it.
+class network {
+ public:
+  network(scheduler& when, std::uint64_t seed) : scheduler_(&when), seeds_(seed) {}
+  network(const network&) = delete;
+  network& operator=(const network&) = delete;
+
+  /// The host called `name`.
+  host& at(std::string_view name) {
+    const auto found = hosts_.find(name);
+    if (found != hosts_.end()) return found->second;
+    return hosts_.try_emplace(std::string(name), std::string(name), seeds_.next()).first->second;
+  }
+
+  /// The host that `name` means on `from`; null if there is none.
+  host* resolve(host& from, std::string_view name) {
+    constexpr std::array<std::string_view, 5> own = {"localhost", "127.0.0.1", "::1", "0.0.0.0",
+                                                     "::"};
+    if (std::ranges::find(own, name) != own.end()) return &from;
+    const auto found = hosts_.find(name);
+    return found == hosts_.end() ? nullptr : &found->second;
+  }
+
+  /// The link between two hosts, in either order.
+  link& between(std::string_view a, std::string_view b) {
+    auto ends = std::pair(std::string(std::min(a, b)), std::string(std::max(a, b)));
+    const auto found = links_.find(ends);
+    if (found != links_.end()) return found->second;
+    return links_.try_emplace(std::move(ends), *scheduler_, seeds_.next(), usual_).first->second;
+  }
+
+  /// How links behave that nobody set otherwise; also those that exist.
+  void set_conditions(const link_conditions& all) {
+    usual_ = all;
+    for (auto& [ends, one] : links_) one.conditions = all;
+  }
+
+  /// Cuts the link without a word; see `link::partition`.
+  void partition(std::string_view a, std::string_view b) { between(a, b).partition(); }
+  /// Mends the link; what was sent meanwhile arrives.
+  void heal(std::string_view a, std::string_view b) { between(a, b).heal(); }
+  /// Resets the connections of the link, at both ends at once.
+  void lose_connections(std::string_view a, std::string_view b) {
+    between(a, b).lose_connections();
+  }
+  /// Whether every connection to `name` is refused from now on.
+  void refuse_connections(std::string_view name, bool on) { at(name).refusing = on; }
+  /// The count of operations of `name`, by which one of them can be made to fail.
+  operation_clock& operations(std::string_view name) { return at(name).operations; }
+
+  /// What is in use.
+  [[nodiscard]] const census& in_use() const { return in_use_; }
+  census& in_use() { return in_use_; }
+
+  /// Starts listening. Fails if `at` is not of this host or its port is taken.
+  result<std::shared_ptr<listener>> listen(host& on, address at) {
+    if (const auto ec = on.operations.tick(); ec) return failure(ec);
+    const host* named = resolve(on, at.host);
+    if (!named) return failure(errc::host_not_found);
+    if (named != &on) {
+      return failure(std::error_code(EADDRNOTAVAIL, asio::error::get_system_category()));
+    }
+    if (at.port == 0) at.port = on.free_port();
+    if (on.listeners.contains(at.port)) return failure(asio::error::address_in_use);
+    auto made =
+        std::make_shared<listener>(scheduler_->get_executor(), std::move(at), on.operations);
+    on.listeners.emplace(made->local.port, made.get());
+    return made;
+  }
+
+  /// Begins to dial; the dialling end becomes `established` or gets an error.
+  result<std::shared_ptr<connection>> dial(host& from, const address& to) {
+    if (const auto ec = from.operations.tick(); ec) return failure(ec);
+    host* target = resolve(from, to.host);
+    if (!target) return failure(errc::host_not_found);
+    auto made = std::make_shared<connection>(*scheduler_, between(from.name, target->name),
+                                             from.operations, target->operations);
+    made->at(side::dialling).peer = to;
+    made->at(side::accepting).peer = address{from.name, from.free_port()};
+    made->carry(side::dialling, [this, target, port = to.port](connection& arrived) {
+      answer(*target, port, arrived);
+    });
+    return made;
+  }
+
+  /// Forgets the packets of all partitions.
+  void drop() {
+    for (auto& [ends, one] : links_) one.drop();
+  }
+
+ private:
+  void answer(host& target, std::uint16_t port, connection& arrived) {
+    const auto found = target.listeners.find(port);
+    if (target.refusing || found == target.listeners.end()) {
+      arrived.at(side::accepting).open = false;
+      arrived.carry(side::accepting, [](connection& self) {
+        self.fail(side::dialling, asio::error::connection_refused);
+      });
+      return;
+    }
+    arrived.at(side::accepting).established = true;
+    arrived.carry(side::accepting, [](connection& self) {
+      self.at(side::dialling).established = true;
+      self.at(side::dialling).writable.notify();
+    });
+    found->second->waiting.emplace_back(arrived.shared_from_this(), side::accepting, in_use_);
+    found->second->arrival.notify();
+  }
+
+  scheduler* scheduler_;
+  scripted_rng seeds_;
+  census in_use_;
+  link_conditions usual_;
+  std::map<std::pair<std::string, std::string>, link> links_;
+  std::map<std::string, host, std::less<>> hosts_;
+};
+
+}  // namespace rathole::sim

@@ -1,0 +1,82 @@
+#pragma once
+
+#include <rathole/core/time.hpp>
+#include <rathole/sim/world.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdio>
+#include <map>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace rathole::sim {
+
+/// The name of a type without its namespaces.
+template <class T>
+constexpr std::string_view type_name() {
+  std::string_view text = __PRETTY_FUNCTION__;
+  text.remove_prefix(text.find("T = ") + 4);
+  text = text.substr(0, text.find_first_of(";]"));
+  return text.substr(text.rfind(':') + 1);
+}
+
+/// An observer that keeps every event as a line of text, with its virtual time, and counts them by
+/// type. Takes events of any type; of their members it knows `service` and `error`.
+class recorder {
+ public:
+  /// `who` stands in every line; `where` outlives the recorder.
+  recorder(const world& where, std::string who) : world_(&where), who_(std::move(who)) {}
+
+  /// Records `event`.
+  template <class Event>
+  void on(const Event& event) {
+    const std::string_view name = type_name<Event>();
+    ++counts_[std::string(name)];
+    std::string line = stamp() + who_ + ' ' + std::string(name);
+    if constexpr (requires { std::string_view(event.service); }) {
+      line += ' ' + std::string(event.service);
+    }
+    if constexpr (requires { std::error_code(event.error); }) {
+      errors_[std::string(name)] = event.error;
+      if (event.error) line += ": " + event.error.message();
+    }
+    lines_.push_back(std::move(line));
+  }
+
+  /// How many events of this type there were.
+  template <class Event>
+  [[nodiscard]] std::size_t count() const {
+    const auto found = counts_.find(type_name<Event>());
+    return found == counts_.end() ? 0 : found->second;
+  }
+
+  /// The error of the latest event of this type; none if there was no event.
+  template <class Event>
+  [[nodiscard]] std::error_code last_error() const {
+    const auto found = errors_.find(type_name<Event>());
+    return found == errors_.end() ? std::error_code() : found->second;
+  }
+
+  /// What was recorded, in order.
+  [[nodiscard]] const std::vector<std::string>& lines() const { return lines_; }
+
+ private:
+  std::string stamp() const {
+    char text[32];
+    const std::chrono::duration<double> seconds = world_->elapsed();
+    std::snprintf(text, sizeof text, "%10.6f ", seconds.count());
+    return text;
+  }
+
+  const world* world_;
+  std::string who_;
+  std::map<std::string, std::size_t, std::less<>> counts_;
+  std::map<std::string, std::error_code, std::less<>> errors_;
+  std::vector<std::string> lines_;
+};
+
+}  // namespace rathole::sim

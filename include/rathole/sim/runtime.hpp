@@ -1,0 +1,84 @@
+#pragma once
+
+#include <rathole/core/address.hpp>
+#include <rathole/io/concepts.hpp>
+#include <rathole/sim/acceptor.hpp>
+#include <rathole/sim/network.hpp>
+#include <rathole/sim/timer.hpp>
+
+#include <asio/post.hpp>
+
+#include <stop_token>
+#include <utility>
+
+namespace rathole::sim {
+
+/// One host of a simulated world, as programs see it; models `io::Runtime`. Made by
+/// `world::make_runtime`; the world outlives it and all that comes from it.
+class runtime {
+ public:
+  using stream = sim::stream;
+  using acceptor = sim::acceptor;
+
+  class timer : public virtual_timer {
+   public:
+    explicit timer(runtime& of) : virtual_timer(*of.scheduler_, of.network_->in_use()) {}
+  };
+
+  runtime(scheduler& when, network& where, host& on)
+      : scheduler_(&when), network_(&where), host_(&on) {}
+
+  io::executor get_executor() { return scheduler_->get_executor(); }
+  [[nodiscard]] time_point now() const { return scheduler_->now(); }
+
+  /// The host's own sequence, which no other host's doings disturb.
+  scripted_rng& rng() { return host_->rng; }
+
+  /// Fails with `errc::host_not_found`, `errc::timed_out`, `errc::stopped`, or as a connection does.
+  io::task<stream> connect(const address& to, const io::socket_options& options,
+                           time_point deadline, std::stop_token stop) {
+    return connect(*this, to, options, deadline, std::move(stop));
+  }
+
+  /// Fails with `errc::host_not_found`, or because the address is in use or another host's.
+  io::task<acceptor> listen(const address& at) { return listen(*this, at); }
+
+ private:
+  static io::task<stream> connect(runtime self, address to, io::socket_options options,
+                                  time_point deadline, std::stop_token stop) {
+    co_await asio::post(self.get_executor(), io::use_tuple);
+    auto dialled = self.network_->dial(*self.host_, to);
+    if (!dialled) co_return failure(dialled.error());
+    stream opened(*dialled, side::dialling, self.network_->in_use());
+    auto& end = (*dialled)->at(side::dialling);
+    timer bound(self);
+    bound.arm(deadline, [on = *dialled] { on->fail(side::dialling, errc::timed_out); });
+    const auto give_up = [on = *dialled] { on->fail(side::dialling, errc::stopped); };
+    const std::stop_callback on_stop(std::move(stop), give_up);
+    for (;;) {
+      if (end.established || end.error) break;
+      co_await end.writable.wait();
+    }
+    if (!end.established) {
+      opened.abort();
+      co_return failure(end.error);
+    }
+    opened.apply(options);
+    co_return opened;
+  }
+
+  static io::task<acceptor> listen(runtime self, address at) {
+    co_await asio::post(self.get_executor(), io::use_tuple);
+    auto opened = self.network_->listen(*self.host_, std::move(at));
+    if (!opened) co_return failure(opened.error());
+    co_return acceptor(std::move(*opened), *self.host_, self.network_->in_use());
+  }
+
+  scheduler* scheduler_;
+  network* network_;
+  host* host_;
+};
+
+static_assert(io::Runtime<runtime>);
+
+}  // namespace rathole::sim

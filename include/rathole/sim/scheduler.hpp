@@ -1,0 +1,120 @@
+#pragma once
+
+#include <rathole/core/time.hpp>
+#include <rathole/io/task.hpp>
+
+#include <asio/executor_work_guard.hpp>
+#include <asio/io_context.hpp>
+
+#include <algorithm>
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <utility>
+
+namespace rathole::sim {
+
+/// Why a run of the simulation ended.
+enum class outcome {
+  /// The condition holds.
+  done,
+  /// The time limit came first.
+  late,
+  /// Nothing is ready and nothing is scheduled, so nothing will ever happen again.
+  quiet,
+  /// A step bound was reached: coroutines keep waking one another.
+  livelock,
+};
+
+/// The virtual clock, and who runs next. An `asio::io_context` serves as first-in first-out queue of
+/// ready handlers; it never sees a socket, a signal or an expiring timer. Only when no handler is
+/// ready does time jump to the next scheduled callback; callbacks of one time run in the order in
+/// which they were scheduled.
+class scheduler {
+ public:
+  using callback = std::move_only_function<void()>;
+
+  /// Names a scheduled callback.
+  struct ticket {
+    time_point at;
+    std::uint64_t number;
+    auto operator<=>(const ticket&) const = default;
+  };
+
+  /// When every simulation begins.
+  static constexpr time_point beginning{std::chrono::hours(1)};
+
+  scheduler() = default;
+  scheduler(const scheduler&) = delete;
+  scheduler& operator=(const scheduler&) = delete;
+
+  io::executor get_executor() { return context_.get_executor(); }
+  [[nodiscard]] time_point now() const { return now_; }
+
+  /// Handlers and callbacks run so far.
+  [[nodiscard]] std::uint64_t steps() const { return steps_; }
+
+  /// Runs `action` at `at`, or next if that is past; never inside this call. `time_point::max()`
+  /// is never.
+  ticket call_at(time_point at, callback action) {
+    const ticket issued{std::max(at, now_), ++tickets_};
+    if (!stopped_) scheduled_.emplace(issued, std::move(action));
+    return issued;
+  }
+
+  /// Takes back what was scheduled; nothing happens if it already ran.
+  void forget(const ticket& issued) { scheduled_.erase(issued); }
+
+  /// Runs until `condition()` holds, which is asked after every step, but not beyond `limit`.
+  template <class Condition>
+  outcome run_until(Condition&& condition, time_point limit) {
+    const std::uint64_t last_step = steps_ + most_steps;
+    std::uint64_t last_step_at_once = steps_ + most_steps_at_once;
+    for (;;) {
+      if (condition()) return outcome::done;
+      if (steps_ >= std::min(last_step, last_step_at_once)) return outcome::livelock;
+      ++steps_;
+      if (context_.poll_one() != 0) continue;
+      if (scheduled_.empty() || scheduled_.begin()->first.at == time_point::max()) {
+        return outcome::quiet;
+      }
+      if (scheduled_.begin()->first.at > limit) {
+        now_ = std::max(now_, limit);
+        return outcome::late;
+      }
+      auto next = scheduled_.extract(scheduled_.begin());
+      if (next.key().at > now_) last_step_at_once = steps_ + most_steps_at_once;
+      now_ = next.key().at;
+      next.mapped()();
+    }
+  }
+
+  /// Moves the clock to `at` if it is before that; for the time after the last event.
+  void advance_to(time_point at) { now_ = std::max(now_, at); }
+
+  /// Drops everything scheduled and takes no more; what coroutines still say when they are
+  /// destroyed leads nowhere.
+  void stop() {
+    stopped_ = true;
+    // Callbacks own connections, whose destructors may come back here.
+    const auto dropped = std::exchange(scheduled_, {});
+  }
+
+ private:
+  // A run of this library's size takes some thousand steps per simulated connection.
+  static constexpr std::uint64_t most_steps = 10'000'000;
+  static constexpr std::uint64_t most_steps_at_once = 300'000;
+
+  std::map<ticket, callback> scheduled_;
+  time_point now_ = beginning;
+  std::uint64_t tickets_ = 0;
+  std::uint64_t steps_ = 0;
+  bool stopped_ = false;
+  // Below the rest: its destructor ends the suspended coroutines, which still use what is above.
+  asio::io_context context_{1};
+  asio::executor_work_guard<io::executor> never_out_of_work_{context_.get_executor()};
+};
+
+}  // namespace rathole::sim

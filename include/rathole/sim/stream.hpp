@@ -1,0 +1,127 @@
+#pragma once
+
+#include <rathole/sim/census.hpp>
+#include <rathole/sim/connection.hpp>
+
+#include <asio/post.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <memory>
+#include <utility>
+
+namespace rathole::sim {
+
+/// One end of a simulated connection; models `io::ByteStream`. Closed at the latest by its
+/// destructor.
+class stream {
+ public:
+  stream(std::shared_ptr<connection> link, side which, census& counted)
+      : connection_(std::move(link)), side_(which), owned_(counted.streams) {}
+  stream(stream&&) = default;
+  stream& operator=(stream&& from) noexcept {
+    close();
+    connection_ = std::move(from.connection_);
+    side_ = from.side_;
+    owned_ = std::move(from.owned_);
+    return *this;
+  }
+  ~stream() { close(); }
+
+  io::task<std::size_t> read_some(byte_span out) { return read(connection_, side_, out); }
+  io::task<void> write(byte_view in) { return write(connection_, side_, in); }
+  io::task<void> wait_readable() { return wait(connection_, side_); }
+
+  void cancel_wait() {
+    ++here().waits_cancelled;
+    here().readable.notify();
+  }
+
+  bool peer_has_closed() {
+    if (!is_open()) return true;
+    return here().inbound.empty() && (here().inbound_ended || here().error);
+  }
+
+  void shutdown_send() {
+    if (is_open()) connection_->finish(side_);
+  }
+
+  /// Without effect: a simulated link never waits to fill a packet.
+  void set_nodelay(bool) {}
+
+  /// Sets what `options` names, as far as a simulated link knows of it.
+  void apply(const io::socket_options& options) { connection_->apply(side_, options); }
+
+  void close() {
+    if (!connection_) return;
+    connection_->close(side_);
+    owned_.reset();
+  }
+
+  void abort() {
+    if (!connection_) return;
+    connection_->abort(side_);
+    owned_.reset();
+  }
+
+  [[nodiscard]] bool is_open() const { return connection_ && here().open; }
+  [[nodiscard]] const address& peer() const { return here().peer; }
+
+ private:
+  using shared = std::shared_ptr<connection>;
+
+  connection::end& here() const { return connection_->at(side_); }
+
+  // The operations own the connection, so that a stream may be moved or destroyed meanwhile. Each
+  // begins with a turn of the run queue, as a socket's completion would.
+
+  static io::task<std::size_t> read(shared on, side which, byte_span out) {
+    co_await asio::post(on->get_executor(), io::use_tuple);
+    auto& me = on->at(which);
+    if (!me.open) co_return failure(errc::stopped);
+    if (const auto ec = on->begin_operation(which); ec) co_return failure(ec);
+    for (;;) {
+      if (!me.open) co_return failure(errc::stopped);
+      if (!me.inbound.empty()) co_return on->take(which, out);
+      if (me.error) co_return failure(me.error);
+      if (me.inbound_ended) co_return std::size_t{0};
+      co_await me.readable.wait();
+    }
+  }
+
+  static io::task<void> write(shared on, side which, byte_view in) {
+    co_await asio::post(on->get_executor(), io::use_tuple);
+    auto& me = on->at(which);
+    if (!me.open) co_return failure(errc::stopped);
+    if (const auto ec = on->begin_operation(which); ec) co_return failure(ec);
+    for (;;) {
+      if (!me.open) co_return failure(errc::stopped);
+      if (me.error) co_return failure(me.error);
+      if (!me.sending) co_return failure(asio::error::broken_pipe);
+      const std::size_t count = std::min(in.size(), on->room(which));
+      if (count > 0) on->send(which, in.first(count));
+      in = in.subspan(count);
+      if (in.empty()) co_return result<void>{};
+      co_await me.writable.wait();
+    }
+  }
+
+  static io::task<void> wait(shared on, side which) {
+    auto& me = on->at(which);
+    const auto cancelled = me.waits_cancelled;
+    co_await asio::post(on->get_executor(), io::use_tuple);
+    if (!me.open) co_return failure(errc::stopped);
+    if (const auto ec = on->begin_operation(which); ec) co_return failure(ec);
+    for (;;) {
+      if (!me.open || me.waits_cancelled != cancelled) co_return failure(errc::stopped);
+      if (!me.inbound.empty() || me.error || me.inbound_ended) co_return result<void>{};
+      co_await me.readable.wait();
+    }
+  }
+
+  shared connection_;
+  side side_;
+  census::entry owned_;
+};
+
+}  // namespace rathole::sim
