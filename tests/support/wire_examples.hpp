@@ -1,0 +1,42 @@
+#pragma once
+
+#include "octets.hpp"
+
+#include <string_view>
+
+/// The worked examples of wire version 1: service "ssh", token "use_a_secret", and a nonce that
+/// counts from 00 to 1f.
+namespace rathole::test::wire {
+
+inline constexpr std::string_view service_digest =
+    "7f5a55cf3f88be936fb9440249cb449f3067ccee4b525d0027dc9278a29c32c1";
+inline constexpr std::string_view nonce =
+    "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+inline constexpr std::string_view session_key =
+    "47738aae7c92ff9b06e94dfe63e0842ce9bb57dd94e3765fef56d20da2c56b12";
+
+inline const octet_vector client_hello = octets(
+    "00 00 00 00 01 7f 5a 55 cf 3f 88 be 93 6f b9 44"
+    "02 49 cb 44 9f 30 67 cc ee 4b 52 5d 00 27 dc 92"
+    "78 a2 9c 32 c1");
+inline const octet_vector server_hello = octets(
+    "00 00 00 00 01 00 01 02 03 04 05 06 07 08 09 0a"
+    "0b 0c 0d 0e 0f 10 11 12 13 14 15 16 17 18 19 1a"
+    "1b 1c 1d 1e 1f");
+inline const octet_vector auth = octets(
+    "47 73 8a ae 7c 92 ff 9b 06 e9 4d fe 63 e0 84 2c"
+    "e9 bb 57 dd 94 e3 76 5f ef 56 d2 0d a2 c5 6b 12");
+inline const octet_vector data_hello = octets(
+    "01 00 00 00 01 47 73 8a ae 7c 92 ff 9b 06 e9 4d"
+    "fe 63 e0 84 2c e9 bb 57 dd 94 e3 76 5f ef 56 d2"
+    "0d a2 c5 6b 12");
+
+inline const octet_vector ack_ok = octets("00 00 00 00");
+inline const octet_vector ack_service_not_exist = octets("01 00 00 00");
+inline const octet_vector ack_authentication_failed = octets("02 00 00 00");
+inline const octet_vector create_data_channel = octets("00 00 00 00");
+inline const octet_vector heartbeat = octets("01 00 00 00");
+inline const octet_vector start_forward_tcp = octets("00 00 00 00");
+inline const octet_vector start_forward_udp = octets("01 00 00 00");
+
+}  // namespace rathole::test::wire

@@ -1,0 +1,259 @@
+#include <rathole/core/keyed_queue.hpp>
+#include <rathole/protocol/channel_pool.hpp>
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+namespace rathole::test {
+namespace {
+
+using namespace std::chrono_literals;
+using protocol::channel_pool;
+using protocol::pool_limits;
+
+constexpr time_point start{1h};
+
+std::string name(const protocol::assign& a) {
+  return "assign " + std::to_string(a.visitor) + "-" + std::to_string(a.channel);
+}
+std::string name(const protocol::request_channel&) { return "request"; }
+std::string name(const protocol::refuse& a) { return "refuse " + std::to_string(a.visitor); }
+std::string name(const protocol::expire& a) { return "expire " + std::to_string(a.visitor); }
+std::string name(const protocol::reject& a) { return "reject " + std::to_string(a.channel); }
+
+using names = std::vector<std::string>;
+
+/// Polls until nothing is left to do.
+names drain(channel_pool& pool, time_point now = start) {
+  names out;
+  while (const auto action = pool.poll(now)) {
+    out.push_back(std::visit([](const auto& a) { return name(a); }, *action));
+  }
+  return out;
+}
+
+pool_limits limits(std::size_t size) {
+  pool_limits out;
+  out.size = size;
+  return out;
+}
+
+/// A pool of that size whose channels 100, 101, ... have arrived.
+channel_pool filled(pool_limits bounds) {
+  channel_pool pool(bounds);
+  CHECK(drain(pool).size() == bounds.size);
+  for (std::size_t i = 0; i < bounds.size; ++i) pool.channel_arrived(100 + i);
+  CHECK(drain(pool).empty());
+  return pool;
+}
+
+TEST_CASE("channel_pool: upstream's commands: eight at the start, one for each visitor") {
+  channel_pool pool;
+  CHECK(drain(pool) == names(8, "request"));
+  for (std::uint64_t i = 0; i < 8; ++i) pool.channel_arrived(i);
+  CHECK(drain(pool).empty());
+  pool.visitor_arrived(50, start);
+  CHECK(drain(pool) == names{"assign 50-0", "request"});
+  pool.visitor_arrived(51, start);
+  pool.visitor_arrived(52, start);
+  CHECK(drain(pool) == names{"assign 51-1", "assign 52-2", "request", "request"});
+  CHECK(pool.idle() == 5);
+  CHECK(pool.outstanding() == 3);
+}
+
+TEST_CASE("channel_pool: the oldest visitor gets the oldest channel") {
+  channel_pool pool(limits(0));
+  pool.visitor_arrived(1, start);
+  pool.visitor_arrived(2, start);
+  CHECK(drain(pool) == names{"request", "request"});
+  pool.channel_arrived(7);
+  CHECK(drain(pool) == names{"assign 1-7"});
+  pool.channel_arrived(8);
+  CHECK(drain(pool) == names{"assign 2-8"});
+}
+
+TEST_CASE("channel_pool: an idle channel that the peer closed is replaced at once") {
+  channel_pool pool = filled(limits(2));
+  pool.channel_lost(100);
+  CHECK(drain(pool) == names{"request"});
+  pool.channel_lost(100);
+  CHECK(drain(pool).empty());
+  pool.visitor_arrived(1, start);
+  CHECK(drain(pool) == names{"assign 1-101", "request"});
+  pool.channel_lost(101);
+  CHECK(drain(pool).empty());
+}
+
+TEST_CASE("channel_pool: a visitor that left is not served, and the surplus channel stays") {
+  channel_pool pool(limits(1));
+  pool.visitor_arrived(1, start);
+  CHECK(drain(pool) == names{"request", "request"});
+  pool.visitor_left(1);
+  pool.channel_arrived(7);
+  pool.channel_arrived(8);
+  CHECK(drain(pool).empty());
+  CHECK(pool.idle() == 2);
+  pool.visitor_arrived(2, start);
+  CHECK(drain(pool) == names{"assign 2-7"});
+}
+
+TEST_CASE("channel_pool: after a dead channel the visitor comes first again, with its deadline") {
+  channel_pool pool = filled(limits(2));
+  pool.visitor_arrived(1, start);
+  pool.visitor_arrived(2, start + 1s);
+  CHECK(drain(pool, start + 1s) == names{"assign 1-100", "assign 2-101", "request", "request"});
+  pool.visitor_arrived(3, start + 2s);
+  CHECK(drain(pool, start + 2s) == names{"request"});
+
+  // Whichever fails first, the oldest visitor comes first.
+  pool.start_failed(2);
+  pool.start_failed(1);
+  CHECK(pool.waiting() == 3);
+  CHECK(drain(pool, start + 2s) == names{"request", "request"});
+  pool.channel_arrived(102);
+  pool.channel_arrived(103);
+  CHECK(drain(pool, start + 2s) == names{"assign 1-102", "assign 2-103"});
+  pool.start_failed(1);
+  CHECK(pool.deadline() == start + 10s);
+  CHECK(drain(pool, start + 10s)[0] == "expire 1");
+}
+
+TEST_CASE("channel_pool: a visitor gets three channels, then it is refused") {
+  channel_pool pool = filled(limits(4));
+  pool.visitor_arrived(1, start);
+  CHECK(drain(pool) == names{"assign 1-100", "request"});
+  pool.start_failed(1);
+  CHECK(drain(pool) == names{"assign 1-101", "request"});
+  pool.start_failed(1);
+  CHECK(drain(pool) == names{"assign 1-102", "request"});
+  pool.start_failed(1);
+  CHECK(drain(pool) == names{"refuse 1"});
+  pool.start_failed(1);
+  CHECK(drain(pool).empty());
+  CHECK(pool.idle() == 1);
+  CHECK(pool.outstanding() == 3);
+}
+
+TEST_CASE("channel_pool: a visitor whose traffic started, or that left, is forgotten") {
+  channel_pool pool = filled(limits(2));
+  pool.visitor_arrived(1, start);
+  pool.visitor_arrived(2, start);
+  drain(pool);
+  CHECK(pool.starting() == 2);
+  pool.started(1);
+  pool.visitor_left(2);
+  CHECK(pool.starting() == 0);
+  pool.start_failed(1);
+  pool.start_failed(2);
+  CHECK(drain(pool).empty());
+}
+
+TEST_CASE("channel_pool: a visitor that waits for too long expires") {
+  pool_limits bounds = limits(0);
+  bounds.visitor_timeout = 3s;
+  channel_pool pool(bounds);
+  CHECK(pool.deadline() == std::nullopt);
+  pool.visitor_arrived(1, start);
+  pool.visitor_arrived(2, start + 1s);
+  CHECK(drain(pool, start + 1s) == names{"request", "request"});
+  CHECK(pool.deadline() == start + 3s);
+  CHECK(drain(pool, start + 3s - 1ns).empty());
+  CHECK(drain(pool, start + 3s) == names{"expire 1"});
+  CHECK(pool.deadline() == start + 4s);
+  CHECK(drain(pool, start + 9s) == names{"expire 2"});
+}
+
+TEST_CASE("channel_pool: a channel that arrived by the deadline still serves") {
+  channel_pool pool(limits(0));
+  pool.visitor_arrived(1, start);
+  drain(pool);
+  pool.channel_arrived(7);
+  CHECK(drain(pool, start + 1h) == names{"assign 1-7"});
+}
+
+TEST_CASE("channel_pool: the newest visitor is refused when too many wait or start") {
+  pool_limits bounds = limits(1);
+  bounds.max_waiting_visitors = 2;
+  channel_pool pool = filled(bounds);
+  pool.visitor_arrived(1, start);
+  CHECK(drain(pool) == names{"assign 1-100", "request"});
+  pool.visitor_arrived(2, start);
+  pool.visitor_arrived(3, start);
+  CHECK(drain(pool) == names{"refuse 3", "request"});
+  pool.started(1);
+  pool.visitor_arrived(4, start);
+  CHECK(drain(pool) == names{"request"});
+  CHECK(pool.outstanding() == bounds.max_outstanding());
+}
+
+TEST_CASE("channel_pool: a commanded channel that does not come is commanded again") {
+  pool_limits bounds = limits(2);
+  bounds.request_timeout = 5s;
+  channel_pool pool(bounds);
+  CHECK(drain(pool) == names(2, "request"));
+  CHECK(pool.deadline() == start + 5s);
+  pool.channel_arrived(7);
+  CHECK(drain(pool, start + 4s).empty());
+  CHECK(drain(pool, start + 5s) == names{"request"});
+  CHECK(pool.deadline() == start + 10s);
+  // The first one came after all: there is one more than the pool needs, and no harm in it.
+  pool.channel_arrived(8);
+  pool.channel_arrived(9);
+  CHECK(drain(pool, start + 6s).empty());
+  CHECK(pool.idle() == 3);
+  CHECK(pool.deadline() == std::nullopt);
+}
+
+TEST_CASE("channel_pool: a client may hold so many idle channels and no more") {
+  pool_limits bounds = limits(1);
+  bounds.max_idle = 3;
+  channel_pool pool(bounds);
+  drain(pool);
+  for (std::uint64_t i = 0; i < 5; ++i) pool.channel_arrived(i);
+  CHECK(drain(pool) == names{"reject 4", "reject 3"});
+  CHECK(pool.idle() == 3);
+}
+
+TEST_CASE("channel_pool: a size above max_idle does not command for ever") {
+  pool_limits bounds = limits(5);
+  bounds.max_idle = 2;
+  channel_pool pool(bounds);
+  CHECK(drain(pool) == names(2, "request"));
+  pool.channel_arrived(0);
+  pool.channel_arrived(1);
+  CHECK(drain(pool).empty());
+  CHECK(bounds.max_outstanding() == 2 + protocol::default_max_waiting_visitors);
+}
+
+TEST_CASE("channel_pool: a queue of no length refuses everybody") {
+  pool_limits bounds = limits(1);
+  bounds.max_waiting_visitors = 0;
+  channel_pool pool = filled(bounds);
+  pool.visitor_arrived(1, start);
+  CHECK(drain(pool) == names{"refuse 1"});
+}
+
+TEST_CASE("keyed_queue: in the order of tickets, with removal by key") {
+  keyed_queue<int, char> queue;
+  queue.insert(5, 50, 'e');
+  queue.insert(1, 10, 'a');
+  queue.insert(3, 30, 'c');
+  CHECK(queue.size() == 3);
+  CHECK(queue.front().key == 10);
+  CHECK(queue.erase(10));
+  CHECK_FALSE(queue.erase(10));
+  CHECK_FALSE(queue.contains(10));
+  queue.insert(2, 20, 'b');
+  CHECK(queue.pop_front().value == 'b');
+  CHECK(queue.pop_back().value == 'e');
+  CHECK(queue.pop_front().value == 'c');
+  CHECK(queue.empty());
+  queue.insert(1, 10, 'z');
+  CHECK(queue.front().value == 'z');
+}
+
+}  // namespace
+}  // namespace rathole::test

@@ -1,0 +1,129 @@
+#include "../support/machine_steps.hpp"
+#include "../support/wire_examples.hpp"
+
+#include <rathole/protocol/server_control.hpp>
+
+#include <doctest/doctest.h>
+
+namespace rathole::test {
+namespace {
+
+using namespace std::chrono_literals;
+using protocol::server_control;
+using event = protocol::server_control_event;
+
+static_assert(Machine<server_control<>>);
+
+server_control<> machine(duration heartbeat_interval = 30s) {
+  return {digest_of(wire::nonce), digest_of(wire::session_key), heartbeat_interval, start + 5s};
+}
+
+server_control<> established(duration heartbeat_interval = 30s) {
+  server_control<> out = machine(heartbeat_interval);
+  feed(out, wire::auth);
+  CHECK(next(out, start) == event::authenticated);
+  out.accept(start);
+  CHECK(sent(out) == to_hex(wire::server_hello + wire::ack_ok));
+  return out;
+}
+
+TEST_CASE("server_control: Hello, Auth, Ack when the owner accepts, commands") {
+  server_control<> control = machine();
+  CHECK(sent(control) == to_hex(wire::server_hello));
+  CHECK(control.wanted() == 32);
+  CHECK(control.deadline() == start + 5s);
+
+  feed(control, wire::auth);
+  CHECK(next(control, start) == event::authenticated);
+  CHECK(next(control, start) == std::nullopt);
+  CHECK(control.deadline() == std::nullopt);
+  CHECK(sent(control).empty());
+
+  control.accept(start + 1s);
+  for (int i = 0; i < 2; ++i) control.request_data_channel(start + 1s);
+  CHECK(sent(control) ==
+        to_hex(wire::ack_ok + wire::create_data_channel + wire::create_data_channel));
+}
+
+TEST_CASE("server_control: an unknown service is told without waiting for the Auth") {
+  server_control<> control(digest_of(wire::nonce), std::nullopt, 30s, start + 5s);
+  CHECK(error(control, start) == errc::service_not_exist);
+  CHECK(control.feed(wire::auth) == 0);
+  CHECK(sent(control) == to_hex(wire::server_hello + wire::ack_service_not_exist));
+  CHECK(sent(control).empty());
+}
+
+TEST_CASE("server_control: a wrong Auth is told, whichever octet differs") {
+  for (std::size_t octet = 0; octet < wire::auth.size(); ++octet) {
+    CAPTURE(octet);
+    server_control<> control = machine();
+    CHECK(sent(control) == to_hex(wire::server_hello));
+    octet_vector wrong = wire::auth;
+    wrong[octet] ^= 0x80;
+    feed(control, wrong);
+    CHECK(error(control, start) == errc::authentication_failed);
+    CHECK(sent(control) == to_hex(wire::ack_authentication_failed));
+    CHECK(sent(control).empty());
+  }
+}
+
+TEST_CASE("server_control: the Auth has a deadline, and nothing is told when it passes") {
+  server_control<> control = machine();
+  feed(control, byte_view(wire::auth).first(31));
+  CHECK(next(control, start + 5s - 1ns) == std::nullopt);
+  CHECK(error(control, start + 5s) == errc::timed_out);
+  CHECK(sent(control) == to_hex(wire::server_hello));
+}
+
+TEST_CASE("server_control: it takes the Auth and no more, and later discards what comes") {
+  server_control<> control = machine();
+  CHECK(control.feed(wire::auth + wire::heartbeat) == 32);
+  CHECK(control.feed(wire::heartbeat) == 0);
+  CHECK(next(control, start) == event::authenticated);
+  CHECK(control.wanted() > 0);
+  CHECK(control.feed(wire::heartbeat) == 4);
+  control.accept(start);
+  CHECK(control.wanted() > 0);
+  CHECK(control.feed(octet_vector(10'000)) == server_control<>::discarded_at_once);
+  CHECK(next(control, start) == std::nullopt);
+  CHECK(sent(control) == to_hex(wire::server_hello + wire::ack_ok));
+}
+
+TEST_CASE("server_control: a heartbeat after an interval without a command") {
+  server_control<> control = established(30s);
+  CHECK(control.deadline() == start + 30s);
+  CHECK(next(control, start + 30s - 1ns) == std::nullopt);
+  CHECK(sent(control).empty());
+
+  CHECK(next(control, start + 30s) == std::nullopt);
+  CHECK(sent(control) == to_hex(wire::heartbeat));
+  CHECK(control.deadline() == start + 60s);
+  CHECK(next(control, start + 30s) == std::nullopt);
+  CHECK(sent(control).empty());
+
+  control.request_data_channel(start + 50s);
+  CHECK(control.deadline() == start + 80s);
+  CHECK(next(control, start + 60s) == std::nullopt);
+  CHECK(sent(control) == to_hex(wire::create_data_channel));
+  CHECK(next(control, start + 81s) == std::nullopt);
+  CHECK(sent(control) == to_hex(wire::heartbeat));
+  CHECK(control.deadline() == start + 111s);
+}
+
+TEST_CASE("server_control: heartbeats do not pile up before a peer that reads nothing") {
+  server_control<> control = established(30s);
+  for (int i = 1; i <= 1'000; ++i) CHECK(next(control, start + i * 30s) == std::nullopt);
+  CHECK(sent(control) == to_hex(wire::heartbeat));
+}
+
+TEST_CASE("server_control: a heartbeat interval of 0 is for ever") {
+  server_control<> control = established(0s);
+  CHECK(control.deadline() == std::nullopt);
+  control.request_data_channel(start);
+  CHECK(control.deadline() == std::nullopt);
+  CHECK(next(control, start + 100h) == std::nullopt);
+  CHECK(sent(control) == to_hex(wire::create_data_channel));
+}
+
+}  // namespace
+}  // namespace rathole::test
