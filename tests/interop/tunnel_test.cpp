@@ -1,3 +1,4 @@
+#include "../support/our_program.hpp"
 #include "../support/tunnel_scenarios.hpp"
 #include "upstream.hpp"
 
@@ -35,6 +36,10 @@ TEST_CASE("interop: a wrong token opens nothing and harms nobody") {
 TEST_CASE("interop: an unknown service opens nothing and harms nobody") {
   both_ways(scenario::unknown_service);
 }
+TEST_CASE("interop: a service that is down costs its visitors only") {
+  both_ways(scenario::dead_service);
+}
+TEST_CASE("interop: visitors that vanish harm nobody") { both_ways(scenario::rude_visitors); }
 TEST_CASE("interop: the tunnel heals after a restart of the server") {
   both_ways(scenario::server_restart);
 }

@@ -6,23 +6,13 @@
 #include "temp_dir.hpp"
 
 #include <cstdint>
-#include <cstdlib>
 #include <deque>
 #include <optional>
-#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
 
 namespace rathole::test {
-
-/// The program under test: the path in the environment variable RATHOLE_PROGRAM.
-inline std::string our_program() {
-  const char* path = std::getenv("RATHOLE_PROGRAM");
-  if (path == nullptr || *path == '\0')
-    throw std::runtime_error("RATHOLE_PROGRAM must name the program under test");
-  return path;
-}
 
 /// Which program stands at which end.
 struct pairing {

@@ -96,6 +96,47 @@ inline void unknown_service(const pairing& programs) {
   CHECK(round_trip(port));
 }
 
+inline void dead_service(const pairing& programs) {
+  service good(echo);
+  const reserved_port nobody;
+  tunnel t(programs);
+  const std::uint16_t dead = t.add("dead", nobody);
+  const std::uint16_t port = t.add("good", good.port());
+  t.start();
+  INFO(t.story());
+  REQUIRE(serves(port));
+  REQUIRE(eventually([&] { return !refused(dead); }));
+  for (int i = 0; i < 20; ++i) {
+    tcp_socket visitor = tcp_socket::connect(dead);
+    CHECK(visitor.ends());
+  }
+  CHECK(round_trip(port));
+}
+
+inline void rude_visitors(const pairing& programs) {
+  service local(echo);
+  tunnel t(programs);
+  const std::uint16_t port = t.add("echo", local.port());
+  t.start();
+  INFO(t.story());
+  REQUIRE(serves(port));
+  tcp_socket patient = tcp_socket::connect(port);
+  const std::string much = random_bytes(1 << 20, 10);
+  for (int i = 0; i < 30; ++i) {
+    tcp_socket visitor = tcp_socket::connect(port);
+    visitor.send_all(std::string_view(much).substr(0, i % 3 == 0 ? 0 : much.size() / 4));
+    if (i % 3 == 2) visitor.receive(65536);
+    visitor.reset();
+  }
+  for (int i = 0; i < 10; ++i) {
+    tcp_socket visitor = tcp_socket::connect(port);
+    visitor.send_all("still there?");
+    CHECK(visitor.receive(12) == "still there?");
+  }
+  patient.send_all("me too");
+  CHECK(patient.receive(6) == "me too");
+}
+
 inline void server_restart(const pairing& programs) {
   service local(echo);
   tunnel t(programs);

@@ -1,0 +1,119 @@
+#include "../support/eventually.hpp"
+#include "../support/our_program.hpp"
+#include "../support/services.hpp"
+#include "../support/tunnel.hpp"
+#include "../support/visitors.hpp"
+
+#include <doctest/doctest.h>
+
+#include <optional>
+#include <string>
+
+namespace rathole::test {
+namespace {
+
+constexpr auto no_time = std::chrono::milliseconds{0};
+
+/// A tunnel to an echo that serves, with a grace time on both sides.
+struct serving_tunnel {
+  service local{echo};
+  tunnel both{{"our server, our client", our_program(), our_program()}};
+  std::uint16_t port;
+
+  explicit serving_tunnel(const std::string& grace_seconds) : port(both.add("echo", local.port())) {
+    both.server_keys = "shutdown_grace = " + grace_seconds;
+    both.client_keys = "retry_interval = 1\nshutdown_grace = " + grace_seconds;
+    both.start();
+    if (!eventually([&] { return round_trip(port); }))
+      throw std::runtime_error("no tunnel\n" + both.story());
+  }
+  tcp_socket visitor() const {
+    tcp_socket socket = tcp_socket::connect(port);
+    socket.send_all("hello");
+    if (socket.receive(5) != "hello") throw std::runtime_error("no echo\n" + both.story());
+    return socket;
+  }
+  process& end(bool server) { return server ? *both.server : *both.client; }
+};
+
+TEST_CASE("shut-down: without running forwards the grace time is not waited for") {
+  for (const int number : {SIGTERM, SIGINT}) {
+    for (const bool server : {true, false}) {
+      CAPTURE(number);
+      CAPTURE(server);
+      serving_tunnel t("3600");
+      INFO(t.both.story());
+      t.end(server).signal(number);
+      CHECK(t.end(server).wait_exit() == 0);
+    }
+  }
+}
+
+TEST_CASE("shut-down: a running forward may finish within the grace time") {
+  for (const bool server : {true, false}) {
+    CAPTURE(server);
+    serving_tunnel t("3600");
+    INFO(t.both.story());
+    tcp_socket visitor = t.visitor();
+    t.end(server).signal(SIGTERM);
+    REQUIRE(eventually([&] { return refused(t.port); }));
+    visitor.send_all("and more");
+    CHECK(visitor.receive(8) == "and more");
+    CHECK(t.end(server).wait_exit(no_time) == std::nullopt);
+    visitor.shutdown_write();
+    CHECK(visitor.receive_all() == "");
+    CHECK(t.end(server).wait_exit() == 0);
+  }
+}
+
+TEST_CASE("shut-down: when the grace time is over, what still runs is cut") {
+  for (const bool server : {true, false}) {
+    CAPTURE(server);
+    serving_tunnel t("1");
+    INFO(t.both.story());
+    tcp_socket visitor = t.visitor();
+    t.end(server).signal(SIGTERM);
+    CHECK(t.end(server).wait_exit() == 0);
+    CHECK(visitor.ends());
+  }
+}
+
+TEST_CASE("shut-down: a second signal ends at once") {
+  for (const bool server : {true, false}) {
+    CAPTURE(server);
+    serving_tunnel t("3600");
+    INFO(t.both.story());
+    tcp_socket visitor = t.visitor();
+    t.end(server).signal(SIGINT);
+    REQUIRE(eventually([&] { return refused(t.port); }));
+    REQUIRE(t.end(server).wait_exit(no_time) == std::nullopt);
+    t.end(server).signal(SIGINT);
+    CHECK(t.end(server).wait_exit() == 0);
+    CHECK(visitor.ends());
+  }
+}
+
+TEST_CASE("shut-down: a client that never reached its server stops") {
+  const reserved_port nobody;
+  service local(echo);
+  const temp_dir directory;
+  process client(our_program(),
+                 {directory.write("client.toml", client_toml(nobody, {{"echo", local.port()}}))});
+  INFO(client.output());
+  REQUIRE(client.wait_for("etry"));
+  client.signal(SIGTERM);
+  CHECK(client.wait_exit() == 0);
+}
+
+TEST_CASE("life: a killed client is noticed at its FIN") {
+  serving_tunnel t("3600");
+  INFO(t.both.story());
+  t.both.client->kill();
+  CHECK(eventually([&] { return refused(t.port); }, std::chrono::seconds{10}));
+  CHECK(t.both.server->wait_for("Control channel shutdown"));
+  t.both.start_client();
+  CHECK(eventually([&] { return round_trip(t.port); }));
+}
+
+}  // namespace
+}  // namespace rathole::test
