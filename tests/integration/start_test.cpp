@@ -85,6 +85,7 @@ TEST_CASE("start: a service port that is taken is retried and said once") {
   REQUIRE(client.wait_for("Control channel established"));
   const std::string address = "127.0.0.1:" + std::to_string(visitors);
   REQUIRE(server.wait_for(address));
+  CHECK_FALSE(server.wait_for(address, 2, 0, std::chrono::seconds{3}));
   taken.close();
   CHECK(eventually([&] { return round_trip(visitors); }));
   CHECK(holds(server.output(), "Listening at " + address));
