@@ -1,0 +1,202 @@
+#include "../support/property.hpp"
+
+#include <rathole/protocol/channel_pool.hpp>
+
+#include <doctest/doctest.h>
+#include <rapidcheck.h>
+
+#include <algorithm>
+#include <chrono>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace rathole::test {
+namespace {
+
+using namespace std::chrono_literals;
+using protocol::channel_pool;
+using protocol::pool_action;
+using protocol::pool_limits;
+
+/// The pool as its description says it, with lists that are searched from front to back.
+class list_pool {
+ public:
+  explicit list_pool(pool_limits limits) : limits_(limits) {
+    limits_.size = std::min(limits_.size, limits_.max_idle);
+  }
+
+  void visitor_arrived(std::uint64_t id, time_point now) {
+    if (visitors_.size() >= limits_.max_waiting_visitors) {
+      due_.push_back(protocol::refuse{id});
+    } else {
+      visitors_.push_back({id, now + limits_.visitor_timeout, 0, false});
+    }
+  }
+  void visitor_left(std::uint64_t id) {
+    std::erase_if(visitors_, [&](const visitor& v) { return v.id == id; });
+  }
+  void channel_arrived(std::uint64_t id) {
+    idle_.push_back(id);
+    if (!requests_.empty()) requests_.erase(requests_.begin());
+  }
+  void channel_lost(std::uint64_t id) { std::erase(idle_, id); }
+  void started(std::uint64_t id) {
+    std::erase_if(visitors_, [&](const visitor& v) { return v.id == id && v.starting; });
+  }
+  void start_failed(std::uint64_t id) {
+    for (visitor& v : visitors_) {
+      if (v.id != id || !v.starting) continue;
+      v.starting = false;
+      if (v.attempts < protocol::max_start_attempts) return;
+      due_.push_back(protocol::refuse{id});
+      visitor_left(id);
+      return;
+    }
+  }
+
+  std::vector<pool_action> drain(time_point now) {
+    std::vector<pool_action> out = std::exchange(due_, {});
+    for (visitor& v : visitors_) {
+      if (v.starting || idle_.empty()) continue;
+      v.starting = true;
+      ++v.attempts;
+      out.push_back(protocol::assign{v.id, idle_.front()});
+      idle_.erase(idle_.begin());
+    }
+    const auto is_late = [&](const visitor& v) { return !v.starting && v.deadline <= now; };
+    for (const visitor& v : visitors_) {
+      if (is_late(v)) out.push_back(protocol::expire{v.id});
+    }
+    std::erase_if(visitors_, is_late);
+    for (; idle_.size() > limits_.max_idle; idle_.pop_back()) {
+      out.push_back(protocol::reject{idle_.back()});
+    }
+    std::erase_if(requests_, [&](time_point at) { return at + limits_.request_timeout <= now; });
+    while (requests_.size() + idle_.size() < limits_.size + waiting()) {
+      requests_.push_back(now);
+      out.push_back(protocol::request_channel{});
+    }
+    return out;
+  }
+
+  std::optional<time_point> deadline() const {
+    std::set<time_point> all;
+    for (const visitor& v : visitors_) {
+      if (!v.starting) all.insert(v.deadline);
+    }
+    for (const time_point at : requests_) all.insert(at + limits_.request_timeout);
+    return all.empty() ? std::nullopt : std::optional(*all.begin());
+  }
+
+  std::size_t waiting() const {
+    return static_cast<std::size_t>(std::ranges::count(visitors_, false, &visitor::starting));
+  }
+  std::size_t idle() const { return idle_.size(); }
+  std::size_t outstanding() const { return requests_.size(); }
+
+ private:
+  struct visitor {
+    std::uint64_t id;
+    time_point deadline;
+    unsigned attempts;
+    bool starting;
+  };
+
+  pool_limits limits_;
+  std::vector<visitor> visitors_;
+  std::vector<std::uint64_t> idle_;
+  std::vector<time_point> requests_;
+  std::vector<pool_action> due_;
+};
+
+pool_limits any_limits() {
+  pool_limits out;
+  out.size = *rc::gen::inRange<std::size_t>(0, 5);
+  out.max_idle = *rc::gen::inRange<std::size_t>(0, 8);
+  out.max_waiting_visitors = *rc::gen::inRange<std::size_t>(0, 6);
+  out.visitor_timeout = std::chrono::seconds(*rc::gen::inRange(1, 10));
+  out.request_timeout = std::chrono::seconds(*rc::gen::inRange(1, 10));
+  return out;
+}
+
+std::vector<pool_action> drain(channel_pool& pool, time_point now) {
+  std::vector<pool_action> out;
+  while (const auto action = pool.poll(now)) out.push_back(*action);
+  return out;
+}
+
+TEST_CASE("channel_pool behaves as its description, and within its bounds") {
+  RATHOLE_PROPERTY("channel_pool", [] {
+    const pool_limits limits = any_limits();
+    channel_pool pool(limits);
+    list_pool model(limits);
+    time_point now{1h};
+    std::uint64_t next_id = 1;
+    std::set<std::uint64_t> served_channels;
+
+    const int steps = *rc::gen::inRange(0, 100);
+    for (int i = 0; i < steps; ++i) {
+      const auto some_id =
+          *rc::gen::inRange<std::uint64_t>(next_id > 12 ? next_id - 12 : 0, next_id);
+      switch (*rc::gen::inRange(0, 10)) {
+        case 0:
+        case 1:
+        case 2:
+          pool.visitor_arrived(next_id, now);
+          model.visitor_arrived(next_id++, now);
+          break;
+        case 3:
+        case 4:
+          pool.channel_arrived(next_id);
+          model.channel_arrived(next_id++);
+          break;
+        case 5:
+          pool.visitor_left(some_id);
+          model.visitor_left(some_id);
+          break;
+        case 6:
+          pool.channel_lost(some_id);
+          model.channel_lost(some_id);
+          break;
+        case 7:
+          pool.started(some_id);
+          model.started(some_id);
+          break;
+        case 8:
+          pool.start_failed(some_id);
+          model.start_failed(some_id);
+          break;
+        default:
+          now += std::chrono::milliseconds(*rc::gen::inRange(0, 4'000));
+          if (pool.deadline() && *rc::gen::arbitrary<bool>()) now = std::max(now, *pool.deadline());
+          break;
+      }
+      if (*rc::gen::inRange(0, 4) == 0) continue;
+
+      const std::vector<pool_action> actions = drain(pool, now);
+      RC_ASSERT(actions == model.drain(now));
+      RC_ASSERT(drain(pool, now).empty());
+      for (const pool_action& action : actions) {
+        const auto* matched = std::get_if<protocol::assign>(&action);
+        if (matched) RC_ASSERT(served_channels.insert(matched->channel).second);
+      }
+
+      RC_ASSERT(pool.deadline() == model.deadline());
+      RC_ASSERT(pool.deadline().value_or(time_point::max()) > now);
+      RC_ASSERT(pool.waiting() == model.waiting());
+      RC_ASSERT(pool.idle() == model.idle());
+      RC_ASSERT(pool.outstanding() == model.outstanding());
+      RC_ASSERT(std::min(pool.waiting(), pool.idle()) == 0u);
+      RC_ASSERT(pool.idle() <= limits.max_idle);
+      RC_ASSERT(pool.waiting() + pool.starting() <= limits.max_waiting_visitors);
+      RC_ASSERT(pool.outstanding() <= limits.max_outstanding());
+      RC_ASSERT(pool.outstanding() + pool.idle() >=
+                std::min(limits.size, limits.max_idle) + pool.waiting());
+    }
+  });
+}
+
+}  // namespace
+}  // namespace rathole::test

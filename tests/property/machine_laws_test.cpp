@@ -1,0 +1,163 @@
+#include "../support/machine_laws.hpp"
+#include "../support/wire_examples.hpp"
+
+#include <rathole/protocol/client_control.hpp>
+#include <rathole/protocol/data_channel.hpp>
+#include <rathole/protocol/server_control.hpp>
+#include <rathole/protocol/server_greeting.hpp>
+
+#include <doctest/doctest.h>
+#include <rapidcheck.h>
+
+#include <string>
+#include <vector>
+
+namespace rathole::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// Mostly what a peer would send, in order, but with an octet changed, cut short, or followed by
+/// anything; sometimes anything at all.
+octet_vector any_input(const std::vector<octet_vector>& opening,
+                       const std::vector<octet_vector>& continuation) {
+  octet_vector out;
+  if (*rc::gen::inRange(0, 10) > 0) {
+    for (const octet_vector& message : opening) out = std::move(out) + message;
+  }
+  const int more = *rc::gen::inRange(0, 100);
+  for (int i = 0; i < more && !continuation.empty(); ++i) {
+    out = std::move(out) + *rc::gen::elementOf(continuation);
+  }
+  switch (*rc::gen::inRange(0, 4)) {
+    case 0:
+      if (!out.empty()) {
+        const auto at = *rc::gen::inRange<std::size_t>(0, out.size());
+        out[at] = *rc::gen::arbitrary<std::uint8_t>();
+      }
+      break;
+    case 1: out.resize(*rc::gen::inRange<std::size_t>(0, out.size() + 1)); break;
+    case 2: out = std::move(out) + *any_octets(64); break;
+    default: break;
+  }
+  return out;
+}
+
+template <class... Messages>
+octet_vector one_of(const Messages&... messages) {
+  return *rc::gen::elementOf(std::vector<octet_vector>{messages...});
+}
+
+protocol::client_control<> client_control() {
+  return {digest_of(wire::service_digest), secret("use_a_secret"), 10s, 40s, laws::now};
+}
+
+TEST_CASE("laws: client_control") {
+  RATHOLE_PROPERTY("client_control", [] {
+    const octet_vector ack = one_of(wire::ack_ok, wire::ack_ok, wire::ack_service_not_exist,
+                                    wire::ack_authentication_failed);
+    laws::check(client_control(),
+                any_input({wire::server_hello, ack}, {wire::create_data_channel, wire::heartbeat}));
+  });
+  RATHOLE_PROPERTY("client_control is bounded", [] {
+    protocol::client_control<> control = client_control();
+    laws::check_bounded(control, protocol::client_control<>::maximum_buffered);
+    control.feed(wire::server_hello);
+    RC_ASSERT(control.poll(laws::now).has_value());
+    laws::check_bounded(control, protocol::client_control<>::maximum_buffered);
+    control.feed(wire::ack_ok);
+    RC_ASSERT(control.poll(laws::now).has_value());
+    control.feed(*any_octets(3));
+    laws::check_bounded(control, protocol::client_control<>::maximum_buffered);
+  });
+}
+
+TEST_CASE("laws: server_greeting") {
+  RATHOLE_PROPERTY("server_greeting", [] {
+    laws::check(protocol::server_greeting<>(laws::now + 5s),
+                any_input({one_of(wire::client_hello, wire::data_hello)}, {wire::auth}));
+  });
+  RATHOLE_PROPERTY("server_greeting is bounded",
+                   [] { laws::check_bounded(protocol::server_greeting<>(laws::now + 5s), 37); });
+}
+
+TEST_CASE("laws: server_control") {
+  const auto accept = [](protocol::server_control<>& control, protocol::server_control_event) {
+    control.accept(laws::now);
+    control.request_data_channel(laws::now);
+  };
+  RATHOLE_PROPERTY("server_control", [=] {
+    const octet_vector auth = one_of(wire::auth, wire::auth, octet_vector(32));
+    laws::check(protocol::server_control<>(digest_of(wire::nonce), digest_of(wire::session_key),
+                                           30s, laws::now + 5s),
+                any_input({auth}, {wire::heartbeat}), accept);
+  });
+  RATHOLE_PROPERTY("server_control of an unknown service", [=] {
+    laws::check(
+        protocol::server_control<>(digest_of(wire::nonce), std::nullopt, 30s, laws::now + 5s),
+        any_input({wire::auth}, {}), accept);
+  });
+  RATHOLE_PROPERTY("server_control is bounded", [] {
+    laws::check_bounded(
+        protocol::server_control<>(digest_of(wire::nonce), *any_digest(), 30s, laws::now + 5s), 32);
+  });
+}
+
+TEST_CASE("laws: client_data") {
+  RATHOLE_PROPERTY("client_data", [] {
+    laws::check(
+        protocol::client_data<>(*any_digest()),
+        any_input({one_of(wire::start_forward_tcp, wire::start_forward_udp)}, {wire::auth}));
+  });
+  RATHOLE_PROPERTY("client_data is bounded",
+                   [] { laws::check_bounded(protocol::client_data<>(*any_digest()), 4); });
+}
+
+TEST_CASE("laws: the two ends of a control channel understand each other") {
+  RATHOLE_PROPERTY("control channel", [](bool right_token, bool known_service) {
+    const secret token(std::string(*rc::gen::arbitrary<std::string>()));
+    const secret server_token = right_token ? token : secret(std::string(token.view()) + "x");
+    const protocol::digest nonce = *any_digest();
+    const std::optional<protocol::digest> expected =
+        known_service ? std::optional(protocol::session_key(server_token, nonce)) : std::nullopt;
+    protocol::client_control<> client(*any_digest(), token, 10s, 40s, laws::now);
+    protocol::server_control<> server(nonce, expected, 30s, laws::now + 5s);
+
+    byte_buffer to_server;
+    byte_buffer to_client;
+    client.transmit(to_server);
+    to_server.consume(37);
+    server.transmit(to_client);
+    to_client.consume(client.feed(to_client.data()));
+    RC_ASSERT(client.poll(laws::now).has_value());
+    client.transmit(to_server);
+
+    to_server.consume(server.feed(to_server.data()));
+    const auto verdict = server.poll(laws::now);
+    const int commands = *rc::gen::inRange(0, 60);
+    if (verdict) {
+      server.accept(laws::now);
+      for (int i = 0; i < commands; ++i) server.request_data_channel(laws::now);
+    }
+    server.transmit(to_client);
+    to_client.consume(client.feed(to_client.data()));
+    const auto established = client.poll(laws::now);
+    if (right_token && known_service) {
+      RC_ASSERT(client.session_key() == *expected);
+      RC_ASSERT(holds(established, protocol::client_control_event::established));
+      to_client.consume(client.feed(to_client.data()));
+      for (int i = 0; i < commands; ++i) {
+        RC_ASSERT(
+            holds(client.poll(laws::now), protocol::client_control_event::create_data_channel));
+      }
+      RC_ASSERT(holds(client.poll(laws::now), std::nullopt));
+    } else {
+      RC_ASSERT(!verdict.has_value());
+      RC_ASSERT(!established.has_value());
+      RC_ASSERT(established.error() == verdict.error());
+    }
+  });
+}
+
+}  // namespace
+}  // namespace rathole::test
