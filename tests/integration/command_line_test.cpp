@@ -170,7 +170,7 @@ TEST_CASE("command line: a file for both modes needs to be told which") {
 TEST_CASE("command line: a transport that is not built in") {
   const temp_dir directory;
   const std::string file = directory.write(
-      "tls.toml",
+      "secure.toml",
       client_toml(2333, {{"a", 80}}, "", "[client.transport]\ntype = \"tls\"\ntls = {}"));
   const finished_run check = run_program({"--check", file});
   const finished_run run = run_program({file});
