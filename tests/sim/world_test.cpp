@@ -4,6 +4,7 @@
 
 #include <rathole/sim/recorder.hpp>
 
+#include <array>
 #include <vector>
 
 using namespace rathole;
@@ -161,11 +162,11 @@ TEST_CASE("sim world: keepalive and the user time-out notice a silent peer") {
   keepalive.keepalive_idle = 20s;
   keepalive.keepalive_interval = 8s;
   io::socket_options user_timeout = keepalive;
-  user_timeout.user_timeout = 30s;
+  user_timeout.user_timeout = 30s;  // idle and two probes
 
   for (const auto& [options, limit] :
        {std::pair<io::socket_options, duration>{keepalive, 92s},
-        std::pair<io::socket_options, duration>{user_timeout, 30s}}) {
+        std::pair<io::socket_options, duration>{user_timeout, 36s}}) {
     for (const bool heals : {false, true}) {
       CAPTURE(heals);
       CAPTURE(limit.count());
@@ -265,6 +266,16 @@ TEST_CASE("sim world: the same seed gives the same run, another seed another") {
   CHECK(first != second);
   CHECK(joined(first) == "the quick brown fox jumps over the lazy dog");
   CHECK(joined(second) == joined(first));
+}
+
+TEST_CASE("sim world: copies of a host's random source share one sequence") {
+  sim_bench bench;
+  auto first = bench.server.rng();
+  auto second = bench.server.rng();
+  std::array<std::uint8_t, 16> a{}, b{};
+  first.fill(a);
+  second.fill(b);
+  CHECK(a != b);
 }
 
 TEST_CASE("sim world: the census counts what is in use") {

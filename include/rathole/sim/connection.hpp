@@ -150,17 +150,19 @@ class connection final : public link_user, public std::enable_shared_from_this<c
     return ec;
   }
 
-  /// What keepalive and TCP_USER_TIMEOUT do for a silent peer; nine probes, as Linux.
+  /// Keepalive as Linux does it (tcp(7)): nine unanswered probes end the connection, or the first
+  /// one after TCP_USER_TIMEOUT.
   void apply(side which, const io::socket_options& options) {
-    constexpr int probes = 9;
+    if (options.keepalive_idle.count() == 0) return;
+    constexpr int most_probes = 9;
     constexpr std::chrono::seconds usual_interval{75};
+    const bool given = options.keepalive_interval.count() > 0;
+    const duration interval = given ? options.keepalive_interval : usual_interval;
     duration& limit = at(which).silence_limit;
-    if (options.user_timeout.count() > 0) {
-      limit = options.user_timeout;
-    } else if (options.keepalive_idle.count() > 0) {
-      const bool given = options.keepalive_interval.count() > 0;
-      limit =
-          options.keepalive_idle + probes * (given ? options.keepalive_interval : usual_interval);
+    limit = options.keepalive_idle;
+    for (int probe = 1; probe <= most_probes; ++probe) {
+      limit += interval;
+      if (options.user_timeout.count() > 0 && limit >= options.user_timeout) break;
     }
   }
 

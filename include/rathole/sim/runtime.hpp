@@ -31,8 +31,17 @@ class runtime {
   io::executor get_executor() { return scheduler_->get_executor(); }
   [[nodiscard]] time_point now() const { return scheduler_->now(); }
 
-  /// The host's own sequence, which no other host's doings disturb.
-  scripted_rng& rng() { return host_->rng; }
+  /// The host's own sequence, which no other host's doings disturb. Copies draw from the one
+  /// sequence, as copies of the system's source do.
+  class host_rng {
+   public:
+    explicit host_rng(scripted_rng& of) : source_(&of) {}
+    void fill(byte_span out) { source_->fill(out); }
+
+   private:
+    scripted_rng* source_;
+  };
+  host_rng rng() { return host_rng(host_->rng); }
 
   /// Fails with `errc::host_not_found`, `errc::timed_out`, `errc::stopped`, or as a connection does.
   io::task<stream> connect(const address& to, const io::socket_options& options,

@@ -1,0 +1,172 @@
+#include "support/sim_tunnel.hpp"
+
+#include <rathole/client/client.hpp>
+#include <rathole/server/server.hpp>
+#include <rathole/transport/tcp.hpp>
+
+namespace rathole::test {
+
+namespace {
+
+using namespace std::chrono_literals;
+using transport_type = transport::tcp<sim::runtime>;
+
+template <class Program, class Settings>
+class running final : public program {
+ public:
+  running(sim::world& world, std::string_view host, Settings settings)
+      : program(world, std::string(host)),
+        program_(make_transport(world, host, settings), settings, events) {
+    program_.async_run([ended = ended_](std::error_code ec) { *ended = ec; });
+  }
+  void stop() override { program_.stop(); }
+  void stop_now() override { program_.stop_now(); }
+
+ private:
+  static transport_type make_transport(sim::world& world, std::string_view host,
+                                       const Settings& settings) {
+    return {world.make_runtime(host), transport::to_socket_options(settings.transport.tcp)};
+  }
+
+  Program program_;
+};
+
+io::awaitable<void> send(sim::stream& to, std::string payload) {
+  const auto sent = co_await to.write(octets(payload));
+  if (sent) to.shutdown_send();
+}
+
+io::task<std::string> exchange(sim::runtime on, sim::stream stream, std::string payload) {
+  io::task_group sending(on.get_executor());
+  sending.spawn(send(stream, std::move(payload)));
+  auto answer = co_await read_all(stream);
+  stream.close();
+  co_await sending.join();
+  co_return answer;
+}
+
+io::awaitable<void> echo_service(sim::runtime on, io::task_group& group) {
+  const address at{"127.0.0.1", 8080};
+  auto acceptor = co_await on.listen(at);
+  REQUIRE(acceptor.has_value());
+  co_await accept_each(on, group, std::move(*acceptor), echo);
+}
+
+}  // namespace
+
+std::unique_ptr<program> run_server(sim::world& world, std::string_view host, config::server is) {
+  using server_type = server::basic_server<transport_type, sim::recorder>;
+  return std::make_unique<running<server_type, config::server>>(world, host, std::move(is));
+}
+
+std::unique_ptr<program> run_client(sim::world& world, std::string_view host, config::client is) {
+  using client_type = client::basic_client<transport_type, sim::recorder>;
+  return std::make_unique<running<client_type, config::client>>(world, host, std::move(is));
+}
+
+sim_tunnel::sim_tunnel(std::uint64_t seed) : bench(seed) {
+  server_settings.bind_addr = {"0.0.0.0", 2333};
+  server_settings.services.emplace_back();
+  server_settings.services[0].name = "web";
+  server_settings.services[0].bind_addr = {"0.0.0.0", 5202};
+  server_settings.services[0].token = secret("correct horse");
+  client_settings.remote_addr = {"server", 2333};
+  client_settings.services.emplace_back();
+  client_settings.services[0].name = "web";
+  client_settings.services[0].local_addr = {"127.0.0.1", 8080};
+  client_settings.services[0].token = secret("correct horse");
+}
+
+void sim_tunnel::start_server() {
+  if (server) earlier.push_back(std::move(server));
+  server = run_server(world, "server", server_settings);
+}
+
+void sim_tunnel::start_client() {
+  if (client) earlier.push_back(std::move(client));
+  client = run_client(world, "client", client_settings);
+}
+
+void sim_tunnel::start_echo() {
+  bench.tasks.spawn(echo_service(world.make_runtime("client"), bench.tasks));
+  echoing_ = true;
+}
+
+void sim_tunnel::start_all() {
+  start_echo();
+  start_server();
+  start_client();
+  REQUIRE(run_until([&] { return server->events.count<server::service_listening>() == 1; }) ==
+          sim::outcome::done);
+}
+
+io::task<sim::stream> sim_tunnel::arrive() {
+  const address at{"server", 5202};
+  const io::socket_options options;
+  auto visitor = world.make_runtime("visitor");
+  auto stream = co_await visitor.connect(at, options, world.now() + 10s, std::stop_token());
+  co_return stream;
+}
+
+io::task<std::string> sim_tunnel::visit(std::string payload) {
+  auto stream = co_await arrive();
+  if (!stream) co_return failure(stream.error());
+  auto answer =
+      co_await exchange(world.make_runtime("visitor"), std::move(*stream), std::move(payload));
+  co_return answer;
+}
+
+bool sim_tunnel::serves_again(duration patience) {
+  const time_point end = world.now() + patience;
+  while (world.now() < end) {
+    const auto answer = bench.begin(visit("are you there?"));
+    world.run_until([&] { return answer->has_value(); }, end - world.now());
+    if (answer->has_value() && **answer == "are you there?") return true;
+    world.run_for(500ms);
+  }
+  return false;
+}
+
+void sim_tunnel::stop_all() {
+  server->stop();
+  client->stop();
+  REQUIRE(run_until([&] { return server->ended() && client->ended(); }) == sim::outcome::done);
+  world.run_for(1s);
+  sim::census expected;
+  expected.acceptors = echoing_ ? 1 : 0;
+  CHECK(world.net().in_use().streams == expected.streams);
+  CHECK(world.net().in_use().acceptors == expected.acceptors);
+  CHECK(world.net().in_use().timers == expected.timers);
+}
+
+std::string pattern(std::size_t size) {
+  std::string out(size, '\0');
+  sim::scripted_rng rng(size);
+  rng.fill({reinterpret_cast<std::uint8_t*>(out.data()), out.size()});
+  return out;
+}
+
+io::awaitable<void> accept_each(sim::runtime, io::task_group& group, sim::acceptor from,
+                                io::awaitable<void> (*serve)(sim::stream)) {
+  for (;;) {
+    auto stream = co_await from.accept();
+    if (!stream) {
+      if (stream.error() == errc::stopped) co_return;
+      continue;
+    }
+    group.spawn(serve(std::move(*stream)));
+  }
+}
+
+io::awaitable<void> echo(sim::stream stream) {
+  std::uint8_t buffer[16 * 1024];
+  for (;;) {
+    const auto count = co_await stream.read_some(buffer);
+    if (!count || *count == 0) break;
+    const auto sent = co_await stream.write(byte_view(buffer).first(*count));
+    if (!sent) break;
+  }
+  stream.close();
+}
+
+}  // namespace rathole::test

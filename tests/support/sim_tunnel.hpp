@@ -1,0 +1,122 @@
+#pragma once
+
+#include "support/sim_world.hpp"
+
+#include <rathole/client/events.hpp>
+#include <rathole/config/types.hpp>
+#include <rathole/server/events.hpp>
+#include <rathole/sim/recorder.hpp>
+
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+namespace rathole::test {
+
+/// The seed of a scenario: `usual`, unless RATHOLE_SIM_SEED names the one to replay.
+inline std::uint64_t scenario_seed(std::uint64_t usual) {
+  const char* given = std::getenv("RATHOLE_SIM_SEED");
+  return given ? std::strtoull(given, nullptr, 10) : usual;
+}
+
+/// `count` seeds from 1, unless RATHOLE_SIM_SEED names the one to replay.
+inline std::vector<std::uint64_t> scenario_seeds(std::uint64_t count) {
+  if (std::getenv("RATHOLE_SIM_SEED")) return {scenario_seed(0)};
+  std::vector<std::uint64_t> seeds;
+  for (std::uint64_t seed = 1; seed <= count; ++seed) seeds.push_back(seed);
+  return seeds;
+}
+
+/// Makes a failing check tell how to replay its scenario.
+#define REPLAYABLE(seed) INFO("replay with RATHOLE_SIM_SEED=" << (seed))
+
+/// A client or server of the library that runs in a world, and what it told.
+class program {
+ public:
+  virtual ~program() = default;
+  virtual void stop() = 0;
+  virtual void stop_now() = 0;
+
+  /// How it ended, once it has.
+  [[nodiscard]] const std::optional<std::error_code>& ended() const { return *ended_; }
+
+  sim::recorder events;
+
+ protected:
+  program(const sim::world& world, std::string name) : events(world, std::move(name)) {}
+  std::shared_ptr<std::optional<std::error_code>> ended_ =
+      std::make_shared<std::optional<std::error_code>>();
+};
+
+std::unique_ptr<program> run_server(sim::world& world, std::string_view host, config::server is);
+std::unique_ptr<program> run_client(sim::world& world, std::string_view host, config::client is);
+
+/// The service "web" of host "client" (127.0.0.1:8080), reachable at server:5202 through a tunnel
+/// to server:2333, and visitors on host "visitor".
+struct sim_tunnel {
+  explicit sim_tunnel(std::uint64_t seed);
+
+  // Observers outlive the world, in which suspended coroutines may still refer to them.
+  std::unique_ptr<program> server;
+  std::unique_ptr<program> client;
+  std::vector<std::unique_ptr<program>> earlier;
+  sim_bench bench;
+  sim::world& world = bench.world;
+  config::server server_settings;
+  config::client client_settings;
+
+  /// Starts the program; one that ran before is kept until the end.
+  void start_server();
+  void start_client();
+
+  /// Starts an echo service at 127.0.0.1:8080 of host "client", for as long as the world lives.
+  void start_echo();
+
+  /// Starts all three and runs until visitors can come.
+  void start_all();
+
+  /// A visitor that sends `payload`, ends its sending and reads the answer to the end.
+  io::task<std::string> visit(std::string payload);
+
+  /// A visitor's connection.
+  io::task<sim::stream> arrive();
+
+  /// Runs until a visitor gets an echo, coming again each half second for at most `patience`.
+  /// Whether one did.
+  bool serves_again(duration patience);
+
+  /// Stops both programs and runs until they have ended; requires that nothing is left in use but
+  /// the echo service's acceptor.
+  void stop_all();
+
+  template <class Condition>
+  sim::outcome run_until(Condition condition, duration patience = std::chrono::minutes(10)) {
+    return world.run_until(condition, patience);
+  }
+
+ private:
+  bool echoing_ = false;
+};
+
+/// How many octets `text` has if it is a prefix of `whole`; nothing if it is none.
+inline std::optional<std::size_t> prefix_of(std::string_view text, std::string_view whole) {
+  if (!whole.starts_with(text)) return std::nullopt;
+  return text.size();
+}
+
+/// `size` octets in which every position looks different.
+std::string pattern(std::size_t size);
+
+/// Accepts connections and gives each to `serve`, in a coroutine of its own.
+io::awaitable<void> accept_each(sim::runtime on, io::task_group& group, sim::acceptor from,
+                                io::awaitable<void> (*serve)(sim::stream));
+
+/// Sends back what it gets, then the end.
+io::awaitable<void> echo(sim::stream stream);
+
+}  // namespace rathole::test
