@@ -1,0 +1,304 @@
+#include "support/temp_dir.hpp"
+
+#include <rathole/config/load.hpp>
+
+#include <doctest/doctest.h>
+
+#include <cstddef>
+#include <filesystem>
+#include <ostream>
+#include <string>
+#include <string_view>
+
+namespace rathole::config {
+namespace {
+
+config must_parse(std::string_view text) {
+  auto parsed = parse(text, "c.toml");
+  if (!parsed) FAIL(to_string(parsed.error().front()));
+  return std::move(*parsed);
+}
+
+TEST_CASE("what a file leaves out has the documented defaults") {
+  const config parsed = must_parse(R"(
+[client]
+remote_addr = "example.com:2333"
+[client.services.a]
+token = "t"
+local_addr = "[::1]:80"
+[server]
+bind_addr = "0.0.0.0:2333"
+[server.services.a]
+token = "t"
+bind_addr = "0.0.0.0:80"
+)");
+  client c;
+  c.remote_addr = {"example.com", 2333};
+  c.services = {{.name = "a", .local_addr = {"::1", 80}, .token = secret("t")}};
+  CHECK((parsed.client == c));
+  server s;
+  s.bind_addr = {"0.0.0.0", 2333};
+  s.services = {{.name = "a", .bind_addr = {"0.0.0.0", 80}, .token = secret("t")}};
+  CHECK((parsed.server == s));
+
+  CHECK(c.heartbeat_timeout == seconds(40));
+  CHECK(c.connect_timeout == seconds(10));
+  CHECK(c.handshake_timeout == seconds(10));
+  CHECK(c.shutdown_grace == seconds(10));
+  CHECK(c.max_dials == 256);
+  CHECK(c.services[0].retry_interval == seconds(1));
+  CHECK(c.transport.kind == transport_kind::tcp);
+  CHECK(c.transport.tcp.nodelay);
+  CHECK(c.transport.tcp.keepalive_secs == seconds(20));
+  CHECK(c.transport.tcp.keepalive_interval == seconds(8));
+  CHECK(c.transport.tcp.user_timeout == seconds(20));
+  CHECK(s.heartbeat_interval == seconds(30));
+  CHECK(s.handshake_timeout == seconds(5));
+  CHECK(s.shutdown_grace == seconds(10));
+  CHECK(s.services[0].pool.size == 8);
+  CHECK(s.services[0].pool.max_idle == 256);
+  CHECK(s.services[0].pool.visitor_timeout == seconds(10));
+  CHECK(s.services[0].pool.max_waiting_visitors == 2048);
+}
+
+TEST_CASE("every key of a client is read") {
+  const config parsed = must_parse(R"(
+[client]
+remote_addr = "h:1"
+default_token = "default"
+heartbeat_timeout = 2
+retry_interval = 3
+connect_timeout = 4
+handshake_timeout = 5
+shutdown_grace = 0
+max_dials = 7
+[client.services."b \u00e9"]
+type = "udp"
+local_addr = "l:2"
+token = "own"
+nodelay = false
+retry_interval = 8
+[client.services.a]
+local_addr = "l:3"
+[client.transport]
+type = "websocket"
+[client.transport.tcp]
+nodelay = false
+keepalive_secs = 9
+keepalive_interval = 10
+user_timeout = 11
+proxy = "http://u:p@proxy:3128"
+[client.transport.tls]
+hostname = "name"
+trusted_root = "ca.pem"
+pkcs12 = "id.pfx"
+pkcs12_password = ""
+[client.transport.websocket]
+tls = true
+)");
+  CHECK_FALSE(parsed.server);
+  client expected;
+  expected.remote_addr = {"h", 1};
+  expected.heartbeat_timeout = seconds(2);
+  expected.connect_timeout = seconds(4);
+  expected.handshake_timeout = seconds(5);
+  expected.shutdown_grace = seconds(0);
+  expected.max_dials = 7;
+  expected.services = {
+      {.name = "a",
+       .local_addr = {"l", 3},
+       .token = secret("default"),
+       .retry_interval = seconds(3)},
+      {.name = "b \xc3\xa9",
+       .kind = service_kind::udp,
+       .local_addr = {"l", 2},
+       .token = secret("own"),
+       .nodelay = false,
+       .retry_interval = seconds(8)},
+  };
+  expected.transport.kind = transport_kind::websocket;
+  expected.transport.tcp = {.nodelay = false,
+                            .keepalive_secs = seconds(9),
+                            .keepalive_interval = seconds(10),
+                            .user_timeout = seconds(11),
+                            .proxy = *parse_proxy_url("http://u:p@proxy:3128")};
+  expected.transport.tls = tls_options{.hostname = "name",
+                                       .trusted_root = "ca.pem",
+                                       .pkcs12 = "id.pfx",
+                                       .pkcs12_password = secret("")};
+  expected.transport.websocket = websocket_options{.tls = true};
+  CHECK((*parsed.client == expected));
+}
+
+TEST_CASE("every key of a server is read, and pools inherit") {
+  const config parsed = must_parse(R"(
+[server]
+bind_addr = "[::]:1"
+default_token = "default"
+heartbeat_interval = 0
+handshake_timeout = 2
+shutdown_grace = 3
+[server.pool]
+max_idle = 40
+visitor_timeout = 5
+max_waiting_visitors = 6
+[server.services.tcp]
+bind_addr = "0.0.0.0:5201"
+nodelay = true
+[server.services.tcp.pool]
+size = 0
+visitor_timeout = 50
+[server.services.udp]
+type = "udp"
+token = ""
+bind_addr = "0.0.0.0:5201"
+)");
+  CHECK_FALSE(parsed.client);
+  server expected;
+  expected.bind_addr = {"::", 1};
+  expected.heartbeat_interval = seconds(0);
+  expected.handshake_timeout = seconds(2);
+  expected.shutdown_grace = seconds(3);
+  expected.services = {
+      {.name = "tcp",
+       .bind_addr = {"0.0.0.0", 5201},
+       .token = secret("default"),
+       .nodelay = true,
+       .pool =
+           {.size = 0, .max_idle = 40, .visitor_timeout = seconds(50), .max_waiting_visitors = 6}},
+      {.name = "udp",
+       .kind = service_kind::udp,
+       .bind_addr = {"0.0.0.0", 5201},
+       .token = secret(""),
+       .pool = {.size = defaults::udp_pool_size,
+                .max_idle = 40,
+                .visitor_timeout = seconds(5),
+                .max_waiting_visitors = 6}},
+  };
+  CHECK((*parsed.server == expected));
+}
+
+TEST_CASE("a pool size for the whole server holds for UDP services too") {
+  const config parsed = must_parse(R"(
+[server]
+bind_addr = "h:1"
+pool = { size = 3 }
+services.u = { type = "udp", token = "t", bind_addr = "h:2" }
+)");
+  CHECK(parsed.server->services.at(0).pool.size == 3);
+}
+
+TEST_CASE("noise keys are decoded, with or without padding") {
+  const config parsed = must_parse(R"(
+[client]
+remote_addr = "h:1"
+services = {}
+[client.transport]
+type = "noise"
+[client.transport.noise]
+pattern = "Noise_KK_25519_ChaChaPoly_BLAKE2s"
+local_private_key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+remote_public_key = "AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAI"
+)");
+  const noise_options& noise = *parsed.client->transport.noise;
+  CHECK(noise.pattern == "Noise_KK_25519_ChaChaPoly_BLAKE2s");
+  REQUIRE(noise.local_private_key);
+  REQUIRE(noise.local_private_key->bytes().size() == 32);
+  for (std::size_t i = 0; i < 32; ++i) CHECK(noise.local_private_key->bytes()[i] == i);
+  noise_public_key expected{1};
+  expected[31] = 2;
+  CHECK((noise.remote_public_key == expected));
+  CHECK(noise_options{}.pattern == "Noise_NK_25519_ChaChaPoly_BLAKE2s");
+}
+
+TEST_CASE("a byte order mark and other line ends do not matter") {
+  CHECK(must_parse("\xef\xbb\xbf[server]\r\nbind_addr = \"h:1\"\r\nservices = {}\r\n")
+            .server->bind_addr == address{"h", 1});
+}
+
+TEST_CASE("a file is loaded, and what cannot be read is a problem at its start") {
+  const test::temp_dir directory;
+  const std::string folder = directory.path().string();
+  const auto loaded =
+      load(directory.write("good.toml", "[server]\nbind_addr = \"h:1\"\nservices = {}\n"));
+  REQUIRE(loaded);
+  CHECK(loaded->server->bind_addr == address{"h", 1});
+
+  const auto line = [](const std::string& path) {
+    const auto result = load(path);
+    REQUIRE_FALSE(result);
+    REQUIRE(result.error().size() == 1);
+    return to_string(result.error().front());
+  };
+  const auto unreadable = [](const std::string& path, const std::string& cause) {
+    return path + ":1:1: Failed to read the config \"" + path + "\": " + cause +
+           "; name a readable configuration file";
+  };
+  const std::string missing = folder + "/missing.toml";
+  CHECK(line(missing) == unreadable(missing, "No such file or directory"));
+  CHECK(line(folder) == unreadable(folder, "Is a directory"));
+  const std::string huge = directory.write("huge.toml", std::string(limits::file_size + 1, '#'));
+  CHECK(line(huge) == unreadable(huge, "larger than 16 MiB"));
+  CHECK(load(directory.write("wrong.toml", "x = 1")).error().front().file ==
+        folder + "/wrong.toml");
+  const std::string latin1 = directory.write("latin1.toml", "# \xe9\n");
+  CHECK(line(latin1).starts_with(latin1 + ":1:"));
+}
+
+TEST_CASE("the shipped configurations load") {
+  const auto folder = std::filesystem::path(__FILE__).parent_path() / "../../examples/configs";
+  std::size_t count = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
+    if (entry.path().extension() != ".toml") continue;
+    CAPTURE(entry.path());
+    const auto loaded = load(entry.path());
+    if (!loaded) FAIL_CHECK(to_string(loaded.error().front()));
+    ++count;
+  }
+  CHECK(count >= 5);
+}
+
+TEST_CASE("upstream's example shapes load unchanged") {
+  const config minimal = must_parse(R"([client]
+remote_addr = "localhost:2333"
+default_token = "123"
+
+[client.services.foo1]
+local_addr = "127.0.0.1:80"
+)");
+  CHECK(minimal.client->services.at(0).token == secret("123"));
+
+  const config unified = must_parse(R"([client]
+remote_addr = "localhost:2333"
+default_token = "123"
+
+[client.services.foo1]
+local_addr = "127.0.0.1:80"
+
+[server]
+bind_addr = "0.0.0.0:2333"
+default_token = "123"
+
+[server.services.foo1]
+bind_addr = "0.0.0.0:5202"
+)");
+  CHECK(unified.client->services.at(0).name == unified.server->services.at(0).name);
+
+  const config iperf3 = must_parse(R"([server]
+bind_addr = "0.0.0.0:2333"
+default_token = "123"
+
+[server.services.iperf3-udp]
+type = "udp"
+bind_addr = "0.0.0.0:5202"
+[server.services.iperf3-tcp]
+type = "tcp"
+bind_addr = "0.0.0.0:5202"
+)");
+  CHECK(iperf3.server->services.at(0).kind == service_kind::tcp);
+  CHECK(iperf3.server->services.at(1).kind == service_kind::udp);
+  CHECK(iperf3.server->services.at(0).bind_addr == iperf3.server->services.at(1).bind_addr);
+}
+
+}  // namespace
+}  // namespace rathole::config

@@ -1,0 +1,101 @@
+#include <rathole/config/validate.hpp>
+#include <rathole/core/address.hpp>
+
+#include <doctest/doctest.h>
+
+#include <ostream>
+#include <string>
+#include <string_view>
+
+namespace rathole::test {
+namespace {
+
+TEST_CASE("an address is a host and a port") {
+  struct row {
+    std::string_view text;
+    std::string host;
+    std::uint16_t port;
+    std::string_view printed;
+  };
+  const row rows[] = {
+      {"127.0.0.1:80", "127.0.0.1", 80, "127.0.0.1:80"},
+      {"example.com:2333", "example.com", 2333, "example.com:2333"},
+      {"[::1]:0", "::1", 0, "[::1]:0"},
+      {"[fe80::1%eth0]:65535", "fe80::1%eth0", 65535, "[fe80::1%eth0]:65535"},
+      {"h:00080", "h", 80, "h:80"},
+      {"b\xc3\xbc"
+       "cher.example:1",
+       "b\xc3\xbc"
+       "cher.example",
+       1,
+       "b\xc3\xbc"
+       "cher.example:1"},
+  };
+  for (const row& each : rows) {
+    CAPTURE(each.text);
+    const auto value = parse_address(each.text);
+    REQUIRE(value);
+    CHECK(value->host == each.host);
+    CHECK(value->port == each.port);
+    CHECK(to_string(*value) == each.printed);
+  }
+}
+
+TEST_CASE("what is not an address is refused") {
+  for (const std::string_view text : {"",
+                                      ":",
+                                      "host",
+                                      "host:",
+                                      ":80",
+                                      "host:65536",
+                                      "host:-1",
+                                      "host:+1",
+                                      "host:8o",
+                                      "host: 80",
+                                      "host:80 ",
+                                      " host:80",
+                                      "ho st:80",
+                                      "ho\tst:80",
+                                      "ho\x7fst:80",
+                                      "::1:80",
+                                      "a:b:80",
+                                      "[]:80",
+                                      "[::1]",
+                                      "[::1]80",
+                                      "[::1:80",
+                                      "::1]:80",
+                                      "[host]:80",
+                                      "[[::1]]:80",
+                                      "host:0x50",
+                                      "http://host:80",
+                                      "host:99999999999999999999"}) {
+    CAPTURE(text);
+    const auto value = parse_address(text);
+    REQUIRE_FALSE(value);
+    CHECK(value.error() == errc::invalid_address);
+  }
+}
+
+TEST_CASE("listeners overlap when the system would refuse the second one") {
+  struct row {
+    address a;
+    address b;
+    bool overlaps;
+  };
+  const row rows[] = {
+      {{"127.0.0.1", 80}, {"127.0.0.1", 80}, true}, {{"127.0.0.1", 80}, {"127.0.0.1", 81}, false},
+      {{"127.0.0.1", 0}, {"127.0.0.1", 0}, false},  {{"127.0.0.1", 80}, {"127.0.0.2", 80}, false},
+      {{"0.0.0.0", 80}, {"127.0.0.2", 80}, true},   {{"0.0.0.0", 80}, {"localhost", 80}, false},
+      {{"0.0.0.0", 80}, {"::1", 80}, false},        {{"::", 80}, {"::1", 80}, true},
+      {{"::", 80}, {"0.0.0.0", 80}, false},         {{"localhost", 80}, {"localhost", 80}, true},
+  };
+  for (const row& each : rows) {
+    CAPTURE(to_string(each.a));
+    CAPTURE(to_string(each.b));
+    CHECK(config::overlap(each.a, each.b) == each.overlaps);
+    CHECK(config::overlap(each.b, each.a) == each.overlaps);
+  }
+}
+
+}  // namespace
+}  // namespace rathole::test
