@@ -135,12 +135,15 @@ TEST_CASE("channel_pool behaves as its description, and within its bounds") {
     time_point now{1h};
     std::uint64_t next_id = 1;
     std::set<std::uint64_t> served_channels;
+    std::vector<std::uint64_t> assigned{0};
 
-    const int steps = *rc::gen::inRange(0, 100);
+    const int steps = *rc::gen::inRange(0, 200);
     for (int i = 0; i < steps; ++i) {
-      const auto some_id =
-          *rc::gen::inRange<std::uint64_t>(next_id > 12 ? next_id - 12 : 0, next_id);
-      switch (*rc::gen::inRange(0, 10)) {
+      // Ids of all ages and kinds, also of no one; those of assigned visitors often.
+      const std::uint64_t oldest = next_id > 12 ? next_id - 12 : 0;
+      const auto some_id = *rc::gen::inRange(oldest, next_id);
+      const auto some_visitor = *rc::gen::inRange(0, 4) == 0 ? some_id : assigned.back();
+      switch (*rc::gen::inRange(0, 12)) {
         case 0:
         case 1:
         case 2:
@@ -161,12 +164,14 @@ TEST_CASE("channel_pool behaves as its description, and within its bounds") {
           model.channel_lost(some_id);
           break;
         case 7:
-          pool.started(some_id);
-          model.started(some_id);
+          pool.started(some_visitor);
+          model.started(some_visitor);
           break;
         case 8:
-          pool.start_failed(some_id);
-          model.start_failed(some_id);
+        case 9:
+        case 10:
+          pool.start_failed(some_visitor);
+          model.start_failed(some_visitor);
           break;
         default:
           now += std::chrono::milliseconds(*rc::gen::inRange(0, 4'000));
@@ -180,7 +185,9 @@ TEST_CASE("channel_pool behaves as its description, and within its bounds") {
       RC_ASSERT(drain(pool, now).empty());
       for (const pool_action& action : actions) {
         const auto* matched = std::get_if<protocol::assign>(&action);
-        if (matched) RC_ASSERT(served_channels.insert(matched->channel).second);
+        if (!matched) continue;
+        RC_ASSERT(served_channels.insert(matched->channel).second);
+        assigned.push_back(matched->visitor);
       }
 
       RC_ASSERT(pool.deadline() == model.deadline());

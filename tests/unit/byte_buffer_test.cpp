@@ -4,6 +4,9 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <cstdint>
+
 namespace rathole::test {
 namespace {
 
@@ -51,24 +54,18 @@ TEST_CASE("byte_buffer: a queue that is used for long does not keep what was con
   byte_buffer buffer;
   const octet_vector chunk(100);
   buffer.append(chunk);
-  const std::uint8_t* const first = buffer.data().data();
+  std::uintptr_t lowest = UINTPTR_MAX;
+  std::uintptr_t highest = 0;
   for (int i = 0; i < 10'000; ++i) {
     buffer.append(chunk);
     buffer.consume(100);
+    const auto at = reinterpret_cast<std::uintptr_t>(buffer.data().data());
+    // The memory may move while it grows to what is needed.
+    if (i < 100) continue;
+    lowest = std::min(lowest, at);
+    highest = std::max(highest, at);
   }
-  CHECK(buffer.size() == 100);
-  // Had the consumed part been kept, a million octets would have moved the memory many times.
-  buffer.clear();
-  buffer.append(chunk);
-  const std::uint8_t* const settled = buffer.data().data();
-  for (int i = 0; i < 10'000; ++i) {
-    buffer.append(chunk);
-    buffer.consume(100);
-  }
-  buffer.clear();
-  buffer.append(chunk);
-  CHECK(buffer.data().data() == settled);
-  CHECK(first != nullptr);
+  CHECK(highest - lowest < 1'000);
 }
 
 }  // namespace

@@ -5,6 +5,10 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <cstdint>
+#include <cstdlib>
+#include <new>
 #include <ostream>
 #include <string>
 #include <type_traits>
@@ -12,6 +16,29 @@
 
 namespace rathole::test {
 namespace {
+
+/// Memory that is looked at in the moment in which it is given back.
+struct watched_memory {
+  const std::uint8_t* at = nullptr;
+  bool freed = false;
+  bool wiped = false;
+};
+watched_memory watched;
+
+void give_back(void* memory) noexcept {
+  if (memory != nullptr && memory == watched.at) {
+    watched.freed = true;
+    watched.wiped = std::all_of(watched.at, watched.at + 10, [](std::uint8_t o) { return o == 0; });
+    watched.at = nullptr;
+  }
+  std::free(memory);
+}
+
+void* allocate(std::size_t size) {
+  void* const memory = std::malloc(size > 0 ? size : 1);
+  if (memory == nullptr) throw std::bad_alloc();
+  return memory;
+}
 
 template <class T>
 concept Printable = requires(std::ostream& out, const T& value) { out << value; };
@@ -48,11 +75,44 @@ TEST_CASE("secret: copies stand alone, a moved one leaves nothing behind") {
   CHECK(moved.view() == "other");
 }
 
-TEST_CASE("secret: the octets are wiped before the memory is given back") {
+TEST_CASE("wipe: overwrites with zeros") {
   octet_vector memory = octets("01 02 03");
   wipe(memory);
   CHECK(to_hex(memory) == "000000");
   wipe({});
+}
+
+TEST_CASE("secret: the octets are wiped before the memory is given back") {
+  watched = watched_memory();
+  SUBCASE("at the end of its life") {
+    const secret token("0123456789");
+    watched.at = token.bytes().data();
+  }
+  SUBCASE("when another is assigned") {
+    secret token("0123456789");
+    watched.at = token.bytes().data();
+    token = secret("other");
+  }
+  SUBCASE("when it was moved, at the end of the new one's life") {
+    secret token("0123456789");
+    watched.at = token.bytes().data();
+    const secret moved = std::move(token);
+    CHECK(moved.bytes().data() == watched.at);
+  }
+  CHECK(watched.freed);
+  CHECK(watched.wiped);
+}
+
+TEST_CASE("secret: the text that it is made of is wiped") {
+  // Long enough to live outside the string object, whose own memory ends with the call.
+  std::string text(100, 'x');
+  watched = watched_memory();
+  watched.at = reinterpret_cast<const std::uint8_t*>(text.data());
+  {
+    const secret token(std::move(text));
+  }
+  CHECK(watched.freed);
+  CHECK(watched.wiped);
 }
 
 TEST_CASE("constant_time_equal: like ==, for views of any length") {
@@ -67,3 +127,11 @@ TEST_CASE("constant_time_equal: like ==, for views of any length") {
 
 }  // namespace
 }  // namespace rathole::test
+
+// The whole executable allocates through these; only `watched` memory is treated differently.
+void* operator new(std::size_t size) { return rathole::test::allocate(size); }
+void* operator new[](std::size_t size) { return rathole::test::allocate(size); }
+void operator delete(void* memory) noexcept { rathole::test::give_back(memory); }
+void operator delete[](void* memory) noexcept { rathole::test::give_back(memory); }
+void operator delete(void* memory, std::size_t) noexcept { rathole::test::give_back(memory); }
+void operator delete[](void* memory, std::size_t) noexcept { rathole::test::give_back(memory); }
