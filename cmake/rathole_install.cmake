@@ -1,3 +1,21 @@
 # install: the headers, find_package(rathole) and pkg-config's rathole.pc.
+
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
+
+set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/rathole)
+configure_package_config_file(cmake/ratholeConfig.cmake.in
+  ${PROJECT_BINARY_DIR}/cmake/ratholeConfig.cmake
+  INSTALL_DESTINATION ${package_folder} PATH_VARS CMAKE_INSTALL_INCLUDEDIR)
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/cmake/ratholeConfigVersion.cmake
+  COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)
+configure_file(cmake/rathole.pc.in ${PROJECT_BINARY_DIR}/cmake/rathole.pc @ONLY)
+
+install(DIRECTORY include/rathole TYPE INCLUDE FILES_MATCHING PATTERN "*.hpp")
+install(FILES
+  ${PROJECT_BINARY_DIR}/cmake/ratholeConfig.cmake
+  ${PROJECT_BINARY_DIR}/cmake/ratholeConfigVersion.cmake
+  ${PROJECT_SOURCE_DIR}/cmake/rathole_targets.cmake
+  DESTINATION ${package_folder})
+install(FILES ${PROJECT_BINARY_DIR}/cmake/rathole.pc
+  DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

@@ -3,7 +3,7 @@
 #
 #   in:  rathole_include_dir   the folder that holds rathole/
 #        rathole_components    which of: core asio sim config app
-#   out: rathole::<component>  and rathole::rathole, which is all of asio and config that is wanted
+#   out: rathole::<component>, and rathole::rathole, which is core with what there is of asio, config
 #        rathole_missing       why components could not be made; empty when all could
 
 set(rathole_missing "")
@@ -77,10 +77,6 @@ endif()
 
 if(NOT TARGET rathole::rathole)
   add_library(rathole::rathole INTERFACE IMPORTED GLOBAL)
-  target_link_libraries(rathole::rathole INTERFACE rathole::core)
-  foreach(component asio config)
-    if(TARGET rathole::${component})
-      target_link_libraries(rathole::rathole INTERFACE rathole::${component})
-    endif()
-  endforeach()
+  target_link_libraries(rathole::rathole INTERFACE rathole::core
+    $<TARGET_NAME_IF_EXISTS:rathole::asio> $<TARGET_NAME_IF_EXISTS:rathole::config>)
 endif()

@@ -1,0 +1,22 @@
+# add_header_tests(<target> <include folder> <library>...): an executable of one unit per header,
+# which includes only that header, and one unit that includes them all. It compiles when every
+# header stands alone and all can live together; it links when every header may be in two units.
+function(add_header_tests target folder)
+  file(GLOB_RECURSE headers CONFIGURE_DEPENDS RELATIVE ${folder} ${folder}/*.hpp)
+  if(NOT headers)
+    message(FATAL_ERROR "no headers in ${folder}")
+  endif()
+  set(units "")
+  set(everything "")
+  foreach(header IN LISTS headers)
+    string(MAKE_C_IDENTIFIER ${header} name)
+    set(unit ${CMAKE_CURRENT_BINARY_DIR}/${target}_units/${name}.cpp)
+    file(CONFIGURE OUTPUT ${unit} CONTENT "#include <${header}>\n")
+    list(APPEND units ${unit})
+    string(APPEND everything "#include <${header}>\n")
+  endforeach()
+  set(unit ${CMAKE_CURRENT_BINARY_DIR}/${target}_units/every_header.cpp)
+  file(CONFIGURE OUTPUT ${unit} CONTENT "${everything}int main() {}\n")
+  add_executable(${target} ${units} ${unit})
+  target_link_libraries(${target} PRIVATE ${ARGN})
+endfunction()

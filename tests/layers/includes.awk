@@ -1,0 +1,81 @@
+# Which folder may include which, and whose headers, and what a header may not name.
+BEGIN {
+  # A layer sees itself and what stands here.
+  sees["core"] = ""
+  sees["crypto"] = "core"
+  below2 = "core crypto"
+  sees["protocol"] = below2; sees["noise"] = below2; sees["http"] = below2; sees["config"] = below2
+  sees["websocket"] = below2 " http"; sees["proxy"] = below2 " http"
+  below3 = below2 " protocol noise http websocket proxy config"
+  sees["crypto/botan"] = below3
+  sees["tls"] = below3 " crypto/botan"
+  sees["config/parse"] = below3
+  below4 = below3 " crypto/botan tls config/parse"
+  sees["io"] = below4
+  sees["transport"] = below4 " io"
+  sees["client"] = below4 " io transport"
+  sees["server"] = below4 " io transport"
+  sees["app"] = below4 " io transport client server"
+  sees["sim"] = "core crypto protocol io"
+  sees["umbrella"] = below4 " io transport client server"
+
+  drivers = "io transport client server app sim umbrella"
+  home["asio"] = drivers
+  home["toml++"] = "config/parse"
+  home["botan"] = "crypto/botan tls"
+  home["spdlog"] = "app"; home["fmt"] = "app"; home["CLI"] = "app"
+  split("sys/ unistd.h fcntl.h netinet/ netdb.h arpa/ poll.h signal.h csignal thread mutex " \
+        "condition_variable iostream fstream", system_headers, " ")
+  split("crypto/system_rng.hpp config/load.hpp", system_users, " ")
+}
+
+# The layer of a header, by its path below rathole/.
+function layer(path) {
+  if (path !~ /\//) return path == "version.hpp" || path == "fwd.hpp" ? "core" : "umbrella"
+  if (path ~ /^config\/(parse|load|toml)[^\/]*$/) return "config/parse"
+  if (path ~ /^crypto\/botan\//) return "crypto/botan"
+  return substr(path, 1, index(path, "/") - 1)
+}
+function among(word, list) { return index(" " list " ", " " word " ") > 0 }
+function wrong(what) { print FILENAME ":" FNR ": " what; bad = 1 }
+function may_use_system(name,   i) {
+  if (among(from, drivers)) return 1
+  for (i in system_users) if (name == system_users[i]) return 1
+  return 0
+}
+
+FNR == 1 {
+  name = FILENAME
+  sub(/^include\/rathole\//, "", name)
+  from = layer(name)
+  if (!(from in sees)) wrong("folder `" from "` is in no layer")
+}
+FNR == 301 { wrong("header of more than 300 lines") }
+
+/^[ \t]*#[ \t]*include/ {
+  if ($0 ~ /"/) { wrong("include with quotation marks; write <rathole/...>"); next }
+  target = $0
+  sub(/^[^<]*</, "", target); sub(/>.*$/, "", target)
+  if (target ~ /^rathole\//) {
+    to = layer(substr(target, 9))
+    if (to != from && !among(to, sees[from])) wrong("`" from "` must not include `" to "`: " target)
+    next
+  }
+  project = target
+  sub(/\/.*$/, "", project); sub(/\.hpp$/, "", project)
+  if ((project in home) && !among(from, home[project]))
+    wrong("`" from "` must not include " project ": " target)
+  for (i in system_headers)
+    if (index(target, system_headers[i]) == 1 && !may_use_system(name))
+      wrong("`" from "` must not include <" target ">: no input, output or threads below io")
+}
+
+{
+  line = $0
+  sub(/\/\/.*$/, "", line)
+  if (line ~ /clock::now *\(/ && !among(from, drivers))
+    wrong("`" from "` must not read a clock: time is an argument")
+  if (line ~ /(^|[^A-Za-z_0-9])detached([^A-Za-z_0-9]|$)/ && name != "io/task_group.hpp")
+    wrong("`detached` only in io/task_group.hpp")
+}
+END { exit bad }
