@@ -1,5 +1,6 @@
 #pragma once
 
+#include <rathole/config/types.hpp>
 #include <rathole/core/backoff.hpp>
 #include <rathole/io/accept_loop.hpp>
 #include <rathole/io/alarm.hpp>
