@@ -470,8 +470,40 @@ TEST_CASE("a key nested beyond reason is a problem") {
   std::string text = "\n";
   for (int i = 0; i < 200'000; ++i) text += "a.";
   CHECK(outcome(text + "a = 1\n") ==
-        std::vector<std::string>{
-            "c.toml:2:1: too many dots in one line; shorten the key or the text"});
+        std::vector<std::string>{"c.toml:2:2050: too many dots in one line; shorten the key"});
+}
+
+TEST_CASE("a table header without a key is a problem, but not inside of strings and arrays") {
+  for (const std::string header : {"[!x]", "[", "[[", "[ [", "[ \t.x]", "[#]", "[=]"}) {
+    CAPTURE(header);
+    const std::string lines = "# \" [!\n  " + header + "\nx]\n";
+    CHECK(outcome(lines) ==
+          std::vector<std::string>{"c.toml:2:3: syntax error in table header: expected a key; "
+                                   "name the table"});
+  }
+  const std::string server = "[server]\nbind_addr = \"h:1\"\nservices = {}\n";
+  for (const std::string& token :
+       std::vector<std::string>{"\"\"\"\n[!x]\\\"\"\"\n[!x]\"\"\"\"\"", "'''\n[!x]\\'''", "'\\'",
+                                "\"\\\"\" # [!", "\"" + std::string(2000, '.') + "\""}) {
+    CAPTURE(token);
+    CHECK(outcome(server + "default_token = " + token + "\n") == std::vector<std::string>{"loads"});
+  }
+  CHECK(outcome(server + "default_token = [\n[{a=1}],\n[ # x\n]]\n") ==
+        std::vector<std::string>{"c.toml:4:17: server.default_token: invalid type: array, expected "
+                                 "a string; put the text in quotes"});
+}
+
+TEST_CASE("characters outside of ASCII belong into strings and comments") {
+  for (const std::string text : {"[\xc3\xa9]", "a \xc3\xa9 = 1", "a = \xd2\x94", "\xff"}) {
+    CAPTURE(text);
+    const auto column = std::to_string(text.find_first_of("\xc3\xd2\xff") + 1);
+    CHECK(outcome("\xef\xbb\xbf" + text) ==
+          std::vector<std::string>{"c.toml:1:" + column +
+                                   ": syntax error: only strings and comments have characters "
+                                   "outside of ASCII; put the key or the text in quotes"});
+  }
+  CHECK(outcome("# \xc3\xa9\n[server] # \xc3\xa9\nbind_addr = \"\xc3\xa9:1\"\nservices = {}\n") ==
+        std::vector<std::string>{"loads"});
 }
 
 TEST_CASE("no problem repeats a secret") {

@@ -9,8 +9,7 @@ namespace rathole::config::limits {
 
 /// The size of a configuration file in octets.
 inline constexpr std::size_t file_size = std::size_t{16} << 20;
-/// The dots in one line, and so about the parts of a dotted key: each part is a table within a
-/// table, and toml++ before 3.4 nests them until the stack ends.
+/// The dots in one line outside of strings and comments, and so the parts of a dotted key.
 inline constexpr std::size_t dots_in_line = 1024;
 /// Durations in seconds: ten years.
 inline constexpr std::int64_t duration_seconds = std::int64_t{10} * 365 * 24 * 60 * 60;

@@ -1,7 +1,7 @@
 #pragma once
 
-#include <rathole/config/limits.hpp>
 #include <rathole/config/problem.hpp>
+#include <rathole/config/toml_guard.hpp>
 #include <rathole/config/toml_instance.hpp>
 #include <rathole/config/toml_reader.hpp>
 #include <rathole/config/types.hpp>
@@ -9,8 +9,6 @@
 #include <toml++/toml.h>
 
 #include <algorithm>
-#include <cstddef>
-#include <cstdint>
 #include <expected>
 #include <string>
 #include <string_view>
@@ -61,31 +59,14 @@ inline std::expected<toml::table, problem> parse_toml(std::string_view text,
 #endif
 }
 
-/// The first line with more dots than `limits::dots_in_line`, counted from 1; 0 if there is none.
-inline std::uint32_t overlong_line(std::string_view text) {
-  std::uint32_t line = 1;
-  std::size_t dots = 0;
-  for (const char c : text) {
-    if (c == '\n') {
-      ++line;
-      dots = 0;
-    } else if (c == '.' && ++dots > limits::dots_in_line) {
-      return line;
-    }
-  }
-  return 0;
-}
-
 }  // namespace detail
 
 /// Reads a configuration from TOML `text`; `file` is its name in problems. Fails with all problems
 /// at once in the order of their positions, or with a syntax error alone.
 inline std::expected<config, std::vector<problem>> parse(std::string_view text, std::string file) {
-  if (const auto line = detail::overlong_line(text)) {
-    return std::unexpected(std::vector<problem>{{.file = std::move(file),
-                                                 .line = line,
-                                                 .what = "too many dots in one line",
-                                                 .remedy = "shorten the key or the text"}});
+  if (auto problem = toml_guard(text).check()) {
+    problem->file = std::move(file);
+    return std::unexpected(std::vector{std::move(*problem)});
   }
   const auto parsed = detail::parse_toml(text, file);
   if (!parsed) return std::unexpected(std::vector{parsed.error()});
