@@ -1,0 +1,15 @@
+#!/bin/sh
+# Installs what is missing, builds everything and runs the whole suite; exits with its status.
+#
+#   tests/run.sh [<preset>]     dev (the default), asan, tsan or clang
+set -eu
+cd "$(dirname "$0")/.."
+preset=${1:-dev}
+
+tests/support/install-deps.sh g++ cmake ninja-build libasio-dev libtomlplusplus-dev libcli11-dev \
+  libspdlog-dev libfmt-dev doctest-dev librapidcheck-dev
+
+jobs=${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}
+cmake --preset "$preset"
+cmake --build --preset "$preset" --parallel "$jobs"
+ctest --preset "$preset" --parallel "$jobs"
