@@ -51,24 +51,14 @@ io::awaitable<void> answer_late(sim::stream stream) {
   stream.close();
 }
 
-io::awaitable<void> late_service(sim::runtime on, io::task_group& group) {
-  const address at{"127.0.0.1", 8080};
-  auto acceptor = co_await on.listen(at);
-  co_await test::accept_each(on, group, std::move(*acceptor), answer_late);
-}
-
 }  // namespace
 
 TEST_CASE("forward: half-close, with an answer after the visitor's end") {
   const auto seed = test::scenario_seed(3);
   REPLAYABLE(seed);
   sim_tunnel tunnel(seed);
-  tunnel.bench.tasks.spawn(late_service(tunnel.bench.client, tunnel.bench.tasks));
-  tunnel.start_server();
-  tunnel.start_client();
-  REQUIRE(tunnel.run_until([&] {
-    return tunnel.server->events.count<server::service_listening>() == 1;
-  }) == sim::outcome::done);
+  tunnel.start_service("client", answer_late);
+  tunnel.start_both();
   CHECK(tunnel.bench.must(tunnel.visit("a question")) == "late answer to a question");
 }
 
@@ -76,16 +66,12 @@ TEST_CASE("forward: the service is down") {
   const auto seed = test::scenario_seed(4);
   REPLAYABLE(seed);
   sim_tunnel tunnel(seed);
-  tunnel.start_server();
-  tunnel.start_client();
-  REQUIRE(tunnel.run_until([&] {
-    return tunnel.server->events.count<server::service_listening>() == 1;
-  }) == sim::outcome::done);
+  tunnel.start_both();
   const auto answer = tunnel.bench.get(tunnel.visit("hello?"));
   CHECK((!answer || answer->empty()));
   CHECK(tunnel.client->events.last_error<client::local_connect_failed>() ==
         asio::error::connection_refused);
-  tunnel.start_echo();
+  tunnel.start_service("client", test::echo);
   CHECK(tunnel.bench.must(tunnel.visit("hello!")) == "hello!");
   tunnel.stop_all();
 }

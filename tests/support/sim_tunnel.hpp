@@ -74,10 +74,13 @@ struct sim_tunnel {
   void start_server();
   void start_client();
 
-  /// Starts an echo service at 127.0.0.1:8080 of host "client", for as long as the world lives.
-  void start_echo();
+  /// Starts a service at 127.0.0.1:8080 of `host`, for as long as the world lives.
+  void start_service(std::string_view host, io::awaitable<void> (*serve)(sim::stream));
 
-  /// Starts all three and runs until visitors can come.
+  /// Starts server and client and runs until visitors can come.
+  void start_both();
+
+  /// As `start_both`, before an echo service.
   void start_all();
 
   /// A visitor that sends `payload`, ends its sending and reads the answer to the end.
@@ -91,7 +94,7 @@ struct sim_tunnel {
   bool serves_again(duration patience);
 
   /// Stops both programs and runs until they have ended; requires that nothing is left in use but
-  /// the echo service's acceptor.
+  /// the services' acceptors.
   void stop_all();
 
   template <class Condition>
@@ -100,21 +103,11 @@ struct sim_tunnel {
   }
 
  private:
-  bool echoing_ = false;
+  std::size_t services_ = 0;
 };
-
-/// How many octets `text` has if it is a prefix of `whole`; nothing if it is none.
-inline std::optional<std::size_t> prefix_of(std::string_view text, std::string_view whole) {
-  if (!whole.starts_with(text)) return std::nullopt;
-  return text.size();
-}
 
 /// `size` octets in which every position looks different.
 std::string pattern(std::size_t size);
-
-/// Accepts connections and gives each to `serve`, in a coroutine of its own.
-io::awaitable<void> accept_each(sim::runtime on, io::task_group& group, sim::acceptor from,
-                                io::awaitable<void> (*serve)(sim::stream));
 
 /// Sends back what it gets, then the end.
 io::awaitable<void> echo(sim::stream stream);

@@ -1,0 +1,81 @@
+// A second client for a service takes the place of the first.
+
+#include "support/sim_tunnel.hpp"
+
+using namespace rathole;
+using namespace std::chrono_literals;
+using test::sim_tunnel;
+
+namespace {
+
+io::awaitable<void> say_second(sim::stream stream) {
+  const auto question = co_await test::read_all(stream);
+  if (!question) co_return;
+  co_await stream.write(test::octets("second"));
+  stream.close();
+}
+
+}  // namespace
+
+TEST_CASE("replacement: the newcomer serves, on the same port") {
+  const auto seed = test::scenario_seed(1);
+  REPLAYABLE(seed);
+  sim_tunnel tunnel(seed);
+  tunnel.start_all();
+  CHECK(tunnel.bench.must(tunnel.visit("first")) == "first");
+  tunnel.start_service("second", say_second);
+
+  // The first client is cut off, so that it does not fight for its place.
+  tunnel.world.net().partition("client", "server");
+  const auto second = test::run_client(tunnel.world, "second", tunnel.client_settings);
+  const auto& told = tunnel.server->events;
+  REQUIRE(tunnel.run_until([&] { return told.count<server::service_listening>() == 2; }) ==
+          sim::outcome::done);
+  CHECK(told.count<server::control_channel_replaced>() == 1);
+  CHECK(told.count<server::control_channel_closed>() == 1);
+  CHECK(told.count<server::service_bind_failed>() == 0);
+  CHECK(tunnel.bench.must(tunnel.visit("whose?")) == "second");
+
+  // Neither its end nor its return disturbs the newcomer before it asks for its place again.
+  second->stop();
+  tunnel.world.net().heal("client", "server");
+  CHECK(tunnel.serves_again(3s));
+  tunnel.stop_all();
+}
+
+TEST_CASE("replacement: what was being forwarded goes on") {
+  const auto seed = test::scenario_seed(2);
+  REPLAYABLE(seed);
+  sim_tunnel tunnel(seed);
+  tunnel.start_all();
+  auto visitor = tunnel.bench.must(tunnel.arrive());
+  tunnel.bench.must(visitor.write(test::octets("before ")));
+  CHECK(tunnel.bench.must(test::read_once(visitor)) == "before ");
+
+  const auto second = test::run_client(tunnel.world, "second", tunnel.client_settings);
+  const auto& told = tunnel.server->events;
+  REQUIRE(tunnel.run_until([&] { return told.count<server::service_listening>() == 2; }) ==
+          sim::outcome::done);
+  tunnel.bench.must(visitor.write(test::octets("and after")));
+  CHECK(tunnel.bench.must(test::read_once(visitor)) == "and after");
+  visitor.close();
+  second->stop();
+  REQUIRE(tunnel.run_until([&] { return second->ended().has_value(); }) == sim::outcome::done);
+  tunnel.stop_all();
+}
+
+TEST_CASE("replacement: two clients that both stay take turns, and the port stays bound") {
+  const auto seed = test::scenario_seed(3);
+  REPLAYABLE(seed);
+  sim_tunnel tunnel(seed);
+  tunnel.start_all();
+  const auto second = test::run_client(tunnel.world, "second", tunnel.client_settings);
+  tunnel.world.run_for(1min);
+  const auto& told = tunnel.server->events;
+  CHECK(told.count<server::control_channel_replaced>() > 10);
+  CHECK(told.count<server::service_bind_failed>() == 0);
+  second->stop();
+  REQUIRE(tunnel.run_until([&] { return second->ended().has_value(); }) == sim::outcome::done);
+  CHECK(tunnel.serves_again(3s));
+  tunnel.stop_all();
+}

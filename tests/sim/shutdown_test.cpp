@@ -1,0 +1,131 @@
+// Stopping, in order and at once.
+
+#include "support/sim_tunnel.hpp"
+
+using namespace rathole;
+using namespace std::chrono_literals;
+using test::octets, test::read_all, test::read_once, test::sim_tunnel;
+
+namespace {
+
+/// A tunnel with one visitor in the middle of its forward.
+struct busy_tunnel : sim_tunnel {
+  explicit busy_tunnel(std::uint64_t seed) : sim_tunnel(seed) {
+    start_all();
+    visitor.emplace(bench.must(arrive()));
+    bench.must(visitor->write(octets("begun")));
+    REQUIRE(bench.must(read_once(*visitor)) == "begun");
+  }
+
+  void until_ended(const test::program& one, duration patience) {
+    const auto why = run_until([&] { return one.ended().has_value(); }, patience);
+    REQUIRE(why == sim::outcome::done);
+    CHECK(*one.ended() == std::error_code());
+  }
+
+  std::optional<sim::stream> visitor;
+};
+
+}  // namespace
+
+TEST_CASE("shutdown: a forward may finish within the grace time") {
+  const auto seed = test::scenario_seed(1);
+  REPLAYABLE(seed);
+  busy_tunnel tunnel(seed);
+  tunnel.server->stop();
+  tunnel.client->stop();
+  tunnel.world.run_for(5s);
+  CHECK(tunnel.bench.get(tunnel.visit("x")).error() == asio::error::connection_refused);
+  CHECK_FALSE(tunnel.server->ended());
+  CHECK_FALSE(tunnel.client->ended());
+  tunnel.bench.must(tunnel.visitor->write(octets(" and done")));
+  tunnel.visitor->shutdown_send();
+  CHECK(tunnel.bench.must(read_all(*tunnel.visitor)) == " and done");
+  tunnel.visitor->close();
+  tunnel.until_ended(*tunnel.server, 10ms);
+  tunnel.until_ended(*tunnel.client, 10ms);
+  CHECK_FALSE(tunnel.server->events.last_error<server::forward_ended>());
+  tunnel.stop_all();
+}
+
+TEST_CASE("shutdown: after the grace time a forward is cut") {
+  const auto seed = test::scenario_seed(2);
+  REPLAYABLE(seed);
+  busy_tunnel tunnel(seed);
+  const time_point told = tunnel.world.now();
+  SUBCASE("by the server") {
+    tunnel.server->stop();
+    tunnel.until_ended(*tunnel.server, 11s);
+  }
+  SUBCASE("by the client") {
+    tunnel.client->stop();
+    tunnel.until_ended(*tunnel.client, 11s);
+  }
+  CHECK(tunnel.world.now() - told == 10s);
+  CHECK(tunnel.bench.get(read_once(*tunnel.visitor)).error() == asio::error::connection_reset);
+  tunnel.visitor.reset();
+  tunnel.stop_all();
+}
+
+TEST_CASE("shutdown: at once") {
+  const auto seed = test::scenario_seed(3);
+  REPLAYABLE(seed);
+  busy_tunnel tunnel(seed);
+  SUBCASE("straight away") {}
+  SUBCASE("after a stop in order") {
+    tunnel.server->stop();
+    tunnel.client->stop();
+    tunnel.world.run_for(1s);
+  }
+  tunnel.server->stop_now();
+  tunnel.client->stop_now();
+  tunnel.until_ended(*tunnel.server, 1ms);
+  tunnel.until_ended(*tunnel.client, 1ms);
+  CHECK(tunnel.bench.get(read_once(*tunnel.visitor)).error() == asio::error::connection_reset);
+  tunnel.visitor.reset();
+  tunnel.stop_all();
+}
+
+TEST_CASE("shutdown: of a server that cannot listen") {
+  const auto seed = test::scenario_seed(4);
+  REPLAYABLE(seed);
+  sim_tunnel tunnel(seed);
+  auto taken = tunnel.bench.must(tunnel.bench.server.listen(address{"0.0.0.0", 2333}));
+  tunnel.start_server();
+  REQUIRE(tunnel.run_until([&] { return tunnel.server->ended().has_value(); }) ==
+          sim::outcome::done);
+  CHECK(*tunnel.server->ended() == asio::error::address_in_use);
+}
+
+TEST_CASE("shutdown: of a client that is still dialling, and of a server nobody knows") {
+  const auto seed = test::scenario_seed(5);
+  REPLAYABLE(seed);
+  sim_tunnel tunnel(seed);
+  tunnel.start_server();
+  tunnel.world.net().partition("client", "server");
+  tunnel.start_client();
+  tunnel.world.run_for(5s);
+  const time_point told = tunnel.world.now();
+  tunnel.client->stop();
+  tunnel.server->stop();
+  REQUIRE(tunnel.run_until([&] { return tunnel.client->ended() && tunnel.server->ended(); }) ==
+          sim::outcome::done);
+  CHECK(tunnel.world.now() == told);
+  tunnel.world.net().heal("client", "server");
+  tunnel.stop_all();
+}
+
+TEST_CASE("shutdown: a program may be left in the middle of anything") {
+  const auto seed = test::scenario_seed(6);
+  REPLAYABLE(seed);
+  for (const duration moment : {0ms, 1ms, 3ms, 5ms, 8ms, 20ms, 2000ms}) {
+    CAPTURE(moment.count());
+    sim_tunnel tunnel(seed);
+    tunnel.start_service("client", test::echo);
+    tunnel.start_server();
+    tunnel.start_client();
+    const auto visit = tunnel.bench.begin(tunnel.visit("never mind"));
+    tunnel.world.run_for(moment);
+    CHECK_FALSE(tunnel.server->ended());
+  }
+}

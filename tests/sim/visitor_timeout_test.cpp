@@ -1,0 +1,74 @@
+// Visitors for whom no data channel comes.
+
+#include "support/sim_tunnel.hpp"
+
+using namespace rathole;
+using namespace std::chrono_literals;
+using test::read_once, test::sim_tunnel;
+
+namespace {
+
+/// A tunnel without idle data channels whose client has just fallen silent.
+struct silent_tunnel : sim_tunnel {
+  explicit silent_tunnel(std::uint64_t seed) : sim_tunnel(seed) {
+    server_settings.services[0].pool.size = 0;
+    server_settings.services[0].pool.max_waiting_visitors = 3;
+    start_all();
+    world.net().partition("client", "server");
+  }
+};
+
+}  // namespace
+
+TEST_CASE("visitor time-out: the visitor is closed when it has waited long enough") {
+  const auto seed = test::scenario_seed(1);
+  REPLAYABLE(seed);
+  silent_tunnel tunnel(seed);
+  auto visitor = tunnel.bench.must(tunnel.arrive());
+  const time_point arrived = tunnel.world.now();
+  CHECK(tunnel.bench.must(read_once(visitor)) == "");
+  const duration waited = tunnel.world.now() - arrived;
+  CHECK(waited >= 10s);
+  CHECK(waited <= 10s + 10ms);
+  CHECK(tunnel.server->events.last_error<server::visitor_refused>() == errc::timed_out);
+  tunnel.world.net().heal("client", "server");
+  visitor.close();
+  CHECK(tunnel.serves_again(1s));
+  tunnel.stop_all();
+}
+
+TEST_CASE("visitor time-out: at the cap the newest is refused") {
+  const auto seed = test::scenario_seed(2);
+  REPLAYABLE(seed);
+  silent_tunnel tunnel(seed);
+  std::vector<test::pending<std::string>> visits;
+  for (int i = 0; i < 3; ++i) visits.push_back(tunnel.bench.begin(tunnel.visit("early")));
+  tunnel.world.run_for(1s);
+  const auto& told = tunnel.server->events;
+  CHECK(told.count<server::visitor_refused>() == 0);
+  const auto late = tunnel.bench.begin(tunnel.visit("late"));
+  tunnel.world.run_for(1s);
+  CHECK(told.count<server::visitor_refused>() == 1);
+  CHECK(told.last_error<server::visitor_refused>() == errc::limit_reached);
+  REQUIRE(late->has_value());
+  CHECK((!**late || (*late)->value().empty()));
+  tunnel.world.net().heal("client", "server");
+  for (const auto& visit : visits) CHECK(tunnel.bench.get(visit) == "early");
+  tunnel.stop_all();
+}
+
+TEST_CASE("visitor time-out: visitors that wait are let go when the client goes") {
+  const auto seed = test::scenario_seed(3);
+  REPLAYABLE(seed);
+  silent_tunnel tunnel(seed);
+  auto visitor = tunnel.bench.must(tunnel.arrive());
+  tunnel.world.run_for(1s);
+  tunnel.world.net().lose_connections("client", "server");
+  const time_point lost = tunnel.world.now();
+  CHECK(tunnel.bench.must(read_once(visitor)) == "");
+  CHECK(tunnel.world.now() - lost <= 10ms);
+  tunnel.world.net().heal("client", "server");
+  visitor.close();
+  CHECK(tunnel.serves_again(15s));
+  tunnel.stop_all();
+}

@@ -1,0 +1,67 @@
+// Clients that the server does not let in.
+
+#include "support/sim_tunnel.hpp"
+
+using namespace rathole;
+using namespace std::chrono_literals;
+using test::sim_tunnel;
+
+TEST_CASE("refusal: a wrong token, an unknown service") {
+  struct row {
+    const char* name;
+    const char* token;
+    errc expected;
+  };
+  for (const row& wrong : {row{"web", "wrong", errc::authentication_failed},
+                           row{"web", "", errc::authentication_failed},
+                           row{"ghost", "correct horse", errc::service_not_exist}}) {
+    CAPTURE(wrong.name);
+    CAPTURE(wrong.token);
+    const auto seed = test::scenario_seed(1);
+    REPLAYABLE(seed);
+    sim_tunnel tunnel(seed);
+    const auto right = tunnel.client_settings;
+    tunnel.client_settings.services[0].name = wrong.name;
+    tunnel.client_settings.services[0].token = secret(wrong.token);
+    tunnel.start_service("client", test::echo);
+    tunnel.start_server();
+    tunnel.start_client();
+    tunnel.world.run_for(30s);
+
+    const auto& at_client = tunnel.client->events;
+    const auto& at_server = tunnel.server->events;
+    CHECK(at_client.last_error<client::control_channel_failed>() == wrong.expected);
+    CHECK(at_client.count<client::control_channel_failed>() > 20);
+    CHECK(at_client.count<client::control_channel_failed>() < 60);
+    CHECK(at_client.count<client::control_channel_established>() == 0);
+    CHECK(at_server.count<server::control_channel_established>() == 0);
+    CHECK(at_server.count<server::service_listening>() == 0);
+    CHECK(at_server.count<server::authentication_failed>() +
+              at_server.count<server::unknown_service>() ==
+          at_client.count<client::control_channel_failed>());
+    CHECK(tunnel.bench.get(tunnel.visit("x")).error() == asio::error::connection_refused);
+
+    tunnel.client->stop();
+    tunnel.client_settings = right;
+    tunnel.start_client();
+    CHECK(tunnel.serves_again(3s));
+    tunnel.stop_all();
+  }
+}
+
+TEST_CASE("refusal: a wrong client does not disturb the right one") {
+  const auto seed = test::scenario_seed(2);
+  REPLAYABLE(seed);
+  sim_tunnel tunnel(seed);
+  tunnel.start_all();
+  auto wrong = tunnel.client_settings;
+  wrong.services[0].token = secret("wrong");
+  const auto intruder = test::run_client(tunnel.world, "intruder", wrong);
+  tunnel.world.run_for(30s);
+  CHECK(tunnel.server->events.count<server::authentication_failed>() > 20);
+  CHECK(tunnel.server->events.count<server::control_channel_replaced>() == 0);
+  CHECK(tunnel.bench.must(tunnel.visit("still here")) == "still here");
+  intruder->stop();
+  REQUIRE(tunnel.run_until([&] { return intruder->ended().has_value(); }) == sim::outcome::done);
+  tunnel.stop_all();
+}
