@@ -34,10 +34,14 @@ inline constexpr asio::as_tuple_t<asio::use_awaitable_t<executor>> use_tuple{};
 inline constexpr asio::experimental::as_tuple_t<asio::use_awaitable_t<executor>> use_tuple{};
 #endif
 
-/// Translates Asio's word for "cancelled" into ours; other codes pass unchanged.
+/// An error of Asio's in this library's words: "cancelled" is `errc::stopped`, and what the system
+/// said is in the standard category, so that it compares with `std::errc`.
 inline std::error_code translate(const std::error_code& ec) {
   if (ec == asio::error::operation_aborted || ec == asio::error::bad_descriptor) {
     return make_error_code(errc::stopped);
+  }
+  if (ec.category() == asio::error::get_system_category()) {
+    return {ec.value(), std::system_category()};
   }
   return ec;
 }

@@ -27,7 +27,7 @@ class tcp_acceptor {
     if (!ec) socket.listen(backlog, ec);
     asio::ip::tcp::endpoint bound;
     if (!ec) bound = socket.local_endpoint(ec);
-    if (ec) return failure(ec);
+    if (ec) return failure(translate(ec));
     return tcp_acceptor(std::move(socket), to_address(bound));
   }
 

@@ -24,8 +24,10 @@ struct context {
   using stream_type = typename T::stream;
   using visitor_type = typename runtime_type::stream;
   using codec_type = C;
+  /// Sessions belong to the coroutines that run them, which keep the context: were they the
+  /// registry's, neither would ever end.
   using registry_type = protocol::map_registry<std::shared_ptr<const config::server_service>,
-                                               std::shared_ptr<control_session<context>>>;
+                                               std::weak_ptr<control_session<context>>>;
 
   context(T carrier, config::server server_settings, Observer& sink)
       : transport(std::move(carrier)),

@@ -110,6 +110,12 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
     std::optional<protocol::visitor_id> visitor;
   };
 
+  // Two layers that do not see each other name the same defaults.
+  static_assert(config::defaults::tcp_pool_size == protocol::default_pool_size &&
+                config::defaults::pool_max_idle == protocol::default_max_idle &&
+                config::defaults::max_waiting_visitors == protocol::default_max_waiting_visitors &&
+                config::defaults::visitor_timeout == protocol::default_visitor_timeout);
+
   static protocol::pool_limits limits(const config::pool_options& options) {
     protocol::pool_limits out;
     out.size = options.size;

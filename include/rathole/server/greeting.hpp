@@ -1,6 +1,7 @@
 #pragma once
 
 #include <rathole/core/hex.hpp>
+#include <rathole/io/farewell.hpp>
 #include <rathole/io/machine_driver.hpp>
 #include <rathole/protocol/authenticate.hpp>
 #include <rathole/protocol/server_greeting.hpp>
@@ -18,11 +19,11 @@ template <class Context>
 io::awaitable<void> run_session(std::shared_ptr<Context> self,
                                 std::shared_ptr<control_session<Context>> session,
                                 protocol::digest service_key, protocol::digest session_key) {
-  const auto replaced = self->registry.attach(service_key, session_key, session);
-  if (replaced) {
-    const control_channel_replaced event{session->service().name, (*replaced)->peer()};
+  const auto previous = self->registry.attach(service_key, session_key, session);
+  if (const auto replaced = previous ? previous->lock() : nullptr) {
+    const control_channel_replaced event{session->service().name, replaced->peer()};
     self->tell(event);
-    (*replaced)->close(make_error_code(errc::stopped));
+    replaced->close(make_error_code(errc::stopped));
   }
   const control_channel_established established{session->service().name, session->peer()};
   self->tell(established);
@@ -30,6 +31,20 @@ io::awaitable<void> run_session(std::shared_ptr<Context> self,
   self->registry.detach(service_key, session_key);
   const control_channel_closed closed{session->service().name, session->peer(), reason};
   self->tell(closed);
+}
+
+/// Tells why a client that asked for a control channel did not get it.
+template <class Context>
+void tell_refusal(Context& self, const config::server_service* service,
+                  const protocol::digest& service_key, const address& peer,
+                  std::error_code refusal) {
+  if (refusal == errc::service_not_exist) {
+    self.tell(unknown_service{peer, to_hex(service_key)});
+  } else if (refusal == errc::authentication_failed) {
+    self.tell(authentication_failed{service->name, peer});
+  } else if (refusal != errc::stopped) {
+    self.tell(handshake_failed{peer, refusal});
+  }
 }
 
 /// Serves a connection that has asked for a control channel: challenges it, and if it knows the
@@ -50,27 +65,19 @@ io::awaitable<void> serve_control(std::shared_ptr<Context> self,
   if (service) session_key = protocol::session_key(service->token, nonce);
 
   machine_type machine(nonce, session_key, self->settings.heartbeat_interval, deadline);
-  std::error_code refusal;
   {
     const auto close = [&stream] { stream.close(); };
     const std::stop_callback on_close(self->closing.get_token(), close);
     io::machine_driver<machine_type, typename Context::stream_type, typename Context::runtime_type>
         driver(world, stream, machine);
     const auto event = co_await driver.next();
-    if (!event) refusal = event.error();
+    if (!event) {
+      tell_refusal(*self, service.get(), service_key, stream.peer(), event.error());
+      if (stream.is_open()) co_await io::farewell(world, stream, deadline);
+      co_return;
+    }
   }
-  if (refusal == errc::service_not_exist) {
-    const auto digest = to_hex(service_key);
-    const unknown_service event{stream.peer(), digest};
-    self->tell(event);
-  } else if (refusal == errc::authentication_failed) {
-    const authentication_failed event{service->name, stream.peer()};
-    self->tell(event);
-  } else if (refusal) {
-    const handshake_failed event{stream.peer(), refusal};
-    self->tell(event);
-  }
-  if (refusal || self->closing.stop_requested()) co_return;
+  if (self->closing.stop_requested()) co_return;
   auto session = std::make_shared<control_session<Context>>(self, std::move(service),
                                                             std::move(stream), std::move(machine));
   self->group.spawn(run_session(self, std::move(session), service_key, *session_key));
@@ -105,8 +112,10 @@ io::awaitable<void> greet(std::shared_ptr<Context> self, typename Context::visit
     co_return;
   }
   if (hello) {
-    if (const auto* session = self->registry.find_session(hello->digest)) {
-      self->group.spawn(control_session<Context>::run_data_channel(*session, std::move(*stream)));
+    const auto* known = self->registry.find_session(hello->digest);
+    if (auto session = known ? known->lock() : nullptr) {
+      self->group.spawn(
+          control_session<Context>::run_data_channel(std::move(session), std::move(*stream)));
       co_return;
     }
     refusal = make_error_code(errc::unknown_session);

@@ -1,0 +1,206 @@
+#include <rathole/client/client.hpp>
+#include <rathole/io/asio_runtime.hpp>
+#include <rathole/server/server.hpp>
+#include <rathole/transport/tcp.hpp>
+
+#include "support/net.hpp"
+
+#include <asio/bind_cancellation_slot.hpp>
+#include <asio/cancellation_signal.hpp>
+#include <asio/use_future.hpp>
+
+#include <doctest/doctest.h>
+
+#include <sys/resource.h>
+
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <string>
+#include <thread>
+
+namespace rathole::test {
+
+namespace {
+
+using tcp_transport = transport::tcp<io::asio_runtime>;
+
+/// Remembers where the server listens, and lets a test wait for what it needs.
+struct recorder {
+  std::uint16_t clients_port = 0;
+  std::uint16_t visitors_port = 0;
+  int accept_failures = 0;
+  std::optional<std::error_code> lost;
+
+  void on(const server::listening& event) { clients_port = event.at.port; }
+  void on(const server::service_listening& event) { visitors_port = event.at.port; }
+  void on(const server::accept_failed&) { ++accept_failures; }
+  void on(const client::control_channel_failed& event) { lost = event.error; }
+};
+
+config::server server_settings() {
+  config::server_service service;
+  service.name = "echo";
+  service.token = secret("token");
+  service.bind_addr = address{"127.0.0.1", 0};
+  config::server settings;
+  settings.bind_addr = address{"127.0.0.1", 0};
+  settings.services.push_back(service);
+  return settings;
+}
+
+config::client client_settings(std::uint16_t server_port, std::uint16_t local_port) {
+  config::client_service service;
+  service.name = "echo";
+  service.token = secret("token");
+  service.local_addr = address{"127.0.0.1", local_port};
+  config::client settings;
+  settings.remote_addr = address{"127.0.0.1", server_port};
+  settings.services.push_back(service);
+  return settings;
+}
+
+void run_until(asio::io_context& context, const std::function<bool()>& condition) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  context.restart();
+  while (!condition() && std::chrono::steady_clock::now() < deadline) {
+    context.run_one_for(std::chrono::milliseconds(20));
+  }
+  REQUIRE(condition());
+}
+
+tcp_transport plain(asio::io_context& context) {
+  return tcp_transport(io::asio_runtime(context), io::socket_options());
+}
+
+}  // namespace
+
+TEST_SUITE("client and server in one context") {
+  TEST_CASE("a visitor is forwarded, and stopping ends both operations") {
+    asio::io_context context(1);
+    recorder seen;
+    server::basic_server<tcp_transport, recorder> server(plain(context), server_settings(), seen);
+    std::optional<std::error_code> server_ended;
+    server.async_run([&](std::error_code ec) { server_ended = ec; });
+    run_until(context, [&] { return seen.clients_port != 0; });
+
+    tcp_socket local = tcp_socket::listen();
+    std::jthread echo([&] {
+      auto accepted = local.accept();
+      accepted->send_all(accepted->receive_all());
+    });
+    client::basic_client<tcp_transport, recorder> client(
+        plain(context), client_settings(seen.clients_port, local.port()), seen);
+    std::optional<std::error_code> client_ended;
+    client.async_run([&](std::error_code ec) { client_ended = ec; });
+    run_until(context, [&] { return seen.visitors_port != 0; });
+
+    std::string answer;
+    std::jthread visitor([&] {
+      auto socket = tcp_socket::connect(seen.visitors_port);
+      socket.send_all("through the tunnel");
+      socket.shutdown_write();
+      answer = socket.receive_all();
+    });
+    run_until(context, [&] { return answer == "through the tunnel"; });
+
+    client.stop();
+    server.stop();
+    run_until(context, [&] { return server_ended && client_ended; });
+    CHECK_FALSE(*server_ended);
+    CHECK_FALSE(*client_ended);
+    context.run_for(std::chrono::seconds(30));
+    CHECK(context.stopped());
+  }
+
+  TEST_CASE("a server that cannot listen says so at once") {
+    asio::io_context context(1);
+    tcp_socket taken = tcp_socket::listen();
+    auto settings = server_settings();
+    settings.bind_addr.port = taken.port();
+    null_observer observer;
+    server::basic_server<tcp_transport> server(plain(context), settings, observer);
+    auto ended = server.async_run(asio::use_future);
+    context.run();
+    CHECK_THROWS_WITH_AS(ended.get(), doctest::Contains("Address already in use"),
+                         std::system_error);
+  }
+
+  TEST_CASE("cancelling the operation stops in order") {
+    asio::io_context context(1);
+    recorder seen;
+    server::basic_server<tcp_transport, recorder> server(plain(context), server_settings(), seen);
+    asio::cancellation_signal cancel;
+    std::optional<std::error_code> ended;
+    server.async_run(
+        asio::bind_cancellation_slot(cancel.slot(), [&](std::error_code ec) { ended = ec; }));
+    run_until(context, [&] { return seen.clients_port != 0; });
+    cancel.emit(asio::cancellation_type::terminal);
+    run_until(context, [&] { return ended.has_value(); });
+    CHECK_FALSE(*ended);
+  }
+
+  TEST_CASE("a client without a server stops at once, in the midst of its retries") {
+    asio::io_context context(1);
+    recorder seen;
+    tcp_socket refused = tcp_socket::listen();
+    const std::uint16_t port = refused.port();
+    refused.close();
+    client::basic_client<tcp_transport, recorder> client(plain(context), client_settings(port, 1),
+                                                         seen);
+    std::optional<std::error_code> ended;
+    client.async_run([&](std::error_code ec) { ended = ec; });
+    run_until(context, [&] { return seen.lost.has_value(); });
+    CHECK(*seen.lost == std::errc::connection_refused);
+    client.stop();
+    run_until(context, [&] { return ended.has_value(); });
+    CHECK_FALSE(*ended);
+  }
+
+  TEST_CASE("a context may end with both suspended in it, and the objects may go before it") {
+    std::optional<asio::io_context> context(std::in_place, 1);
+    recorder seen;
+    tcp_socket local = tcp_socket::listen();
+    tcp_socket visitor;
+    {
+      server::basic_server<tcp_transport, recorder> server(plain(*context), server_settings(),
+                                                           seen);
+      server.async_run([](std::error_code) {});
+      run_until(*context, [&] { return seen.clients_port != 0; });
+      client::basic_client<tcp_transport, recorder> client(
+          plain(*context), client_settings(seen.clients_port, local.port()), seen);
+      client.async_run([](std::error_code) {});
+      run_until(*context, [&] { return seen.visitors_port != 0; });
+      visitor = tcp_socket::connect(seen.visitors_port);
+      context->run_for(std::chrono::milliseconds(50));
+    }
+    context.reset();
+    CHECK(visitor.ends());
+  }
+
+  TEST_CASE("running out of descriptors pauses accepting, and does not end it") {
+    asio::io_context context(1);
+    recorder seen;
+    server::basic_server<tcp_transport, recorder> server(plain(context), server_settings(), seen);
+    server.async_run([](std::error_code) {});
+    run_until(context, [&] { return seen.clients_port != 0; });
+
+    rlimit before{};
+    ::getrlimit(RLIMIT_NOFILE, &before);
+    tcp_socket first = tcp_socket::unconnected();
+    const rlimit none{static_cast<rlim_t>(first.fd()) + 1, before.rlim_max};
+    ::setrlimit(RLIMIT_NOFILE, &none);
+    const sockaddr_in to = loopback(seen.clients_port);
+    REQUIRE(::connect(first.fd(), reinterpret_cast<const sockaddr*>(&to), sizeof to) == 0);
+    run_until(context, [&] { return seen.accept_failures > 0; });
+    ::setrlimit(RLIMIT_NOFILE, &before);
+
+    tcp_socket local = tcp_socket::listen();
+    client::basic_client<tcp_transport, recorder> client(
+        plain(context), client_settings(seen.clients_port, local.port()), seen);
+    client.async_run([](std::error_code) {});
+    run_until(context, [&] { return seen.visitors_port != 0; });
+  }
+}
+
+}  // namespace rathole::test

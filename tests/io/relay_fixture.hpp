@@ -1,0 +1,70 @@
+#pragma once
+
+#include <rathole/io/relay.hpp>
+#include <rathole/io/tcp_stream.hpp>
+
+#include "support/net.hpp"
+
+#include <asio/co_spawn.hpp>
+#include <asio/io_context.hpp>
+#include <asio/steady_timer.hpp>
+
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace rathole::test {
+
+/// Octets that look random and depend on `seed`.
+inline std::string scrambled(std::size_t size, std::uint64_t seed) {
+  std::string out(size, '\0');
+  for (auto& octet : out) {
+    seed = seed * 6364136223846793005U + 1442695040888963407U;
+    octet = static_cast<char>(seed >> 56);
+  }
+  return out;
+}
+
+/// A relay between two sockets whose other ends a test holds: what goes into `left` comes out of
+/// `right`, and the reverse.
+class relay_fixture {
+ public:
+  relay_fixture() {
+    ::signal(SIGPIPE, SIG_IGN);
+    auto [left_outside, left_inside] = connected();
+    auto [right_outside, right_inside] = connected();
+    left = std::move(left_outside);
+    right = std::move(right_outside);
+    relay_.emplace(context.get_executor(), std::move(left_inside), std::move(right_inside));
+    asio::co_spawn(context, relay_->run(),
+                   [this](std::exception_ptr, io::relay_status ended) { status = ended; });
+  }
+
+  /// Runs the relay until it ended, or for the time given.
+  void run() { context.run(); }
+  void run_for(std::chrono::milliseconds time) { context.run_for(time); }
+  void stop() { relay_->stop(); }
+
+  tcp_socket left;
+  tcp_socket right;
+  asio::io_context context{1};
+  std::optional<io::relay_status> status;
+
+ private:
+  std::pair<tcp_socket, io::tcp_stream> connected() {
+    tcp_socket listener = tcp_socket::listen();
+    tcp_socket outside = tcp_socket::connect(listener.port());
+    auto accepted = listener.accept();
+    io::tcp_stream::socket_type inside(context.get_executor(), asio::ip::tcp::v4(),
+                                       ::dup(accepted->fd()));
+    return {std::move(outside), io::tcp_stream(std::move(inside), address{"127.0.0.1", 1})};
+  }
+
+  std::optional<io::relay<io::tcp_stream, io::tcp_stream>> relay_;
+};
+
+}  // namespace rathole::test
