@@ -1,0 +1,24 @@
+# Sourced: runs stages, and tells in the end what each took. A stage that fails does not keep the
+# next ones from running.
+
+failed=0
+stage_lines=()
+
+# stage <name> <command>...
+stage() {
+  local name=$1 begin=$SECONDS status=0 verdict=passed
+  shift
+  printf '\n======== %s\n' "$name"
+  "$@" || status=$?
+  if [ "$status" != 0 ]; then
+    verdict="FAILED ($status)"
+    failed=1
+  fi
+  stage_lines+=("$(printf '%5d s  %-32s %s' $((SECONDS - begin)) "$name" "$verdict")")
+}
+
+summary() {
+  printf '\n======== summary\n'
+  printf '%s\n' "${stage_lines[@]}"
+  printf '%5d s  in all\n' "$SECONDS"
+}
