@@ -1,0 +1,46 @@
+#pragma once
+
+#include <rathole/version.hpp>
+
+#include <string>
+
+namespace rathole::app {
+
+namespace detail {
+
+inline std::string compiler() {
+#if defined(__clang__)
+  return "clang " + std::to_string(__clang_major__) + '.' + std::to_string(__clang_minor__) + '.' +
+         std::to_string(__clang_patchlevel__);
+#elif defined(__GNUC__)
+  return "gcc " + std::to_string(__GNUC__) + '.' + std::to_string(__GNUC_MINOR__) + '.' +
+         std::to_string(__GNUC_PATCHLEVEL__);
+#else
+  return "unknown";
+#endif
+}
+
+inline std::string profile() {
+#if defined(__OPTIMIZE_SIZE__)
+  return "minimal";
+#elif defined(__OPTIMIZE__)
+  return "release";
+#else
+  return "debug";
+#endif
+}
+
+}  // namespace detail
+
+/// The line that `-V` prints.
+inline std::string version_line() { return "rathole " + std::string(version); }
+
+/// The lines that `--version` prints. Nothing in them depends on when or where the program was
+/// built, so that builds can be reproduced.
+inline std::string version_text() {
+  return version_line() + "\n\nBuild Version:     " + std::string(version) +
+         "\nWire Version:      1\nCompiler:          " + detail::compiler() +
+         "\nProfile:           " + detail::profile() + "\nFeatures:          client,server,tcp\n";
+}
+
+}  // namespace rathole::app

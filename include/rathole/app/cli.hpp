@@ -1,0 +1,144 @@
+#pragma once
+
+#include <rathole/app/build_info.hpp>
+
+#include <CLI/CLI.hpp>
+
+#include <expected>
+#include <memory>
+#include <ostream>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace rathole::app {
+
+/// What the program was asked to do.
+struct arguments {
+  /// The path of the configuration file; empty for the demonstration.
+  std::string config = {};
+  bool as_server = false;
+  bool as_client = false;
+  /// Only look for problems in the configuration.
+  bool check = false;
+  /// Show a tunnel that needs no configuration.
+  bool demo = false;
+  /// The demonstration fetches its own page and ends.
+  bool once = false;
+};
+
+/// The status that the program ends with.
+struct exit_status {
+  int value;
+};
+
+namespace detail {
+
+inline constexpr const char* help_footer =
+    "A configuration file named demo is given as ./demo.\n\n"
+    "Environment:\n"
+    "  RATHOLE_LOG, else RUST_LOG  What to log: error, warn, info (default), debug, trace, off, "
+    "or\n"
+    "                              directives such as warn,rathole::client=debug\n"
+    "  NO_COLOR                    No colours, also on a terminal\n\n"
+    "SIGINT and SIGTERM let running forwards finish; a second one ends them.\n"
+    "Exit status: 0 after a signal, 1 if the program cannot start or a file has problems, 2 if "
+    "the\n"
+    "command line is wrong.";
+
+inline constexpr const char* usage =
+    "Usage: rathole [OPTIONS] CONFIG\n       rathole demo [--once]";
+
+/// Help that shows how the program is called in our words.
+struct help_format : CLI::Formatter {
+  std::string make_usage(const CLI::App*, std::string) const override {
+    return std::string("\n") + usage + '\n';
+  }
+};
+
+/// The parser and what it fills. Options of upstream keep their names and exclusions.
+class command_line {
+ public:
+  command_line() {
+    app_.name("rathole");
+    app_.formatter(std::make_shared<help_format>());
+    app_.footer(help_footer);
+    app_.add_option("CONFIG", out_.config,
+                    "The path to the configuration file. Whether to run as a server or a client "
+                    "follows from the blocks in it")
+        ->type_name("");
+    auto* server = app_.add_flag("-s,--server", out_.as_server, "Run as a server");
+    auto* client = app_.add_flag("-c,--client", out_.as_client, "Run as a client");
+    server->excludes(client);
+    app_.add_flag("--check", out_.check,
+                  "Print every problem of the configuration and exit; nothing is started");
+    app_.add_flag("-V", short_version_, "Print the version and exit");
+    app_.add_flag("--version", long_version_, "Print the version and how it was built, and exit");
+    // Known so that whoever comes from upstream gets more than "unknown option"; not offered.
+    genkey_ = app_.add_option("--genkey")->expected(0, 1)->group("");
+    demo_ = app_.add_subcommand("demo", "Show a tunnel on this machine; needs no configuration");
+    demo_->add_flag("--once", out_.once, "Fetch the page through the tunnel, compare it, and exit");
+  }
+
+  std::expected<arguments, exit_status> parse(std::vector<std::string> words, std::ostream& out,
+                                              std::ostream& err) {
+    // CLI11 takes the words from the back.
+    std::vector<std::string> reversed(words.rbegin(), words.rend());
+    try {
+      app_.parse(std::move(reversed));
+    } catch (const CLI::CallForHelp&) {
+      out << app_.help();
+      return std::unexpected(exit_status{0});
+    } catch (const CLI::ParseError& error) {
+      return wrong(error.what(), err);
+    }
+    if (short_version_ || long_version_) {
+      out << (long_version_ ? version_text() : version_line() + '\n');
+      return std::unexpected(exit_status{0});
+    }
+    if (const std::string complaint = inconsistency(); !complaint.empty()) {
+      return wrong(complaint, err);
+    }
+    return out_;
+  }
+
+ private:
+  static std::unexpected<exit_status> wrong(const std::string& what, std::ostream& err) {
+    err << "error: " << what << "\n\n" << usage << "\n\nFor more information try --help\n";
+    return std::unexpected(exit_status{2});
+  }
+
+  /// What the parser cannot express, as a sentence; empty if all is well.
+  std::string inconsistency() {
+    out_.demo = demo_->parsed();
+    if (genkey_->count() != 0 && !out_.config.empty()) {
+      return "CONFIG and --genkey exclude each other";
+    }
+    if (genkey_->count() != 0) return "--genkey: noise keys are not built into this program";
+    const bool has_mode = out_.as_server || out_.as_client || out_.check;
+    if (out_.demo && (has_mode || !out_.config.empty())) {
+      return "demo takes no configuration; a file of that name is given as ./demo";
+    }
+    if (!out_.demo && out_.config.empty()) return "CONFIG is required";
+    return {};
+  }
+
+  CLI::App app_{"A reverse proxy for NAT traversal"};
+  arguments out_;
+  bool short_version_ = false;
+  bool long_version_ = false;
+  CLI::Option* genkey_ = nullptr;
+  CLI::App* demo_ = nullptr;
+};
+
+}  // namespace detail
+
+/// Reads the command line without the program's own name. Help and version are written to `out`
+/// (status 0), what is wrong to `err` (status 2); both leave nothing to do but to exit.
+inline std::expected<arguments, exit_status> parse_command_line(std::vector<std::string> words,
+                                                                std::ostream& out,
+                                                                std::ostream& err) {
+  return detail::command_line().parse(std::move(words), out, err);
+}
+
+}  // namespace rathole::app

@@ -1,0 +1,186 @@
+#pragma once
+
+#include <rathole/app/client_log.hpp>
+#include <rathole/app/demo_page.hpp>
+#include <rathole/app/log.hpp>
+#include <rathole/app/server_log.hpp>
+#include <rathole/app/stop_signals.hpp>
+#include <rathole/client/client.hpp>
+#include <rathole/core/hex.hpp>
+#include <rathole/crypto/system_rng.hpp>
+#include <rathole/io/accept_loop.hpp>
+#include <rathole/io/asio_runtime.hpp>
+#include <rathole/io/task_group.hpp>
+#include <rathole/server/server.hpp>
+#include <rathole/transport/tcp.hpp>
+
+#include <asio/io_context.hpp>
+
+#include <array>
+#include <chrono>
+#include <cstdlib>
+#include <optional>
+#include <ostream>
+#include <stop_token>
+#include <string>
+#include <system_error>
+#include <utility>
+
+namespace rathole::app {
+
+/// A tunnel on this machine that needs no configuration: a server, a client and a sample HTTP
+/// service in one process, on loopback, with ports from the system and a random token.
+class demo {
+ public:
+  /// `once`: fetch the page through the tunnel, compare it, and end. Says what it does on `out`, and
+  /// on `err` what goes wrong.
+  demo(bool once, std::ostream& out, std::ostream& err) : once_(once), out_(out), err_(err) {}
+
+  /// Runs to the end: by a signal, or by itself. Returns the exit status.
+  int run() {
+    stop_signals signals(context_, [this](int) { stop_.request_stop(); });
+    group_.spawn(play(signals));
+    context_.run();
+    return status_;
+  }
+
+ private:
+  using carrier = transport::tcp<io::asio_runtime>;
+
+  /// How long `--once` may take.
+  static constexpr std::chrono::seconds patience{30};
+
+  /// Hears where the server listens, and logs errors.
+  struct server_observer : server_log {
+    server_observer(logger& lines, io::event& news) : server_log(lines), changed(news) {}
+    using server_log::on;
+    void on(const server::listening& e) {
+      clients = e.at;
+      changed.notify();
+    }
+    void on(const server::service_listening& e) {
+      visitors = e.at;
+      changed.notify();
+    }
+    io::event& changed;
+    std::optional<address> clients = {};
+    std::optional<address> visitors = {};
+  };
+
+  static secret random_token() {
+    std::array<std::uint8_t, 16> octets;
+    crypto::system_rng().fill(octets);
+    return secret(to_hex(octets));
+  }
+
+  io::awaitable<void> play(stop_signals& signals) {
+    const auto wake = [this] { changed_.notify(); };
+    const std::stop_callback on_stop(stop_.get_token(), wake);
+    const time_point deadline = once_ ? runtime_.now() + patience : time_point::max();
+    const auto give_up = [this] { fail(make_error_code(errc::timed_out)); };
+    const io::alarm<io::asio_runtime> ring(runtime_, deadline, give_up);
+    const auto ended = co_await serve(deadline);
+    if (!ended) fail(ended.error());
+    stop_.request_stop();
+    if (server_) server_->stop_now();
+    if (client_) client_->stop_now();
+    signals.cancel();
+  }
+
+  /// Says why the demonstration ends; once, and not if it was told to.
+  void fail(std::error_code why) {
+    if (stop_.stop_requested()) return;
+    err_ << "Error: the demonstration failed: " << why.message() << '\n';
+    status_ = EXIT_FAILURE;
+    stop_.request_stop();
+  }
+
+  /// Sets up the service, the server and the client, one after the other, and shows the tunnel.
+  io::task<void> serve(time_point deadline) {
+    const address anywhere{"127.0.0.1", 0};
+    auto acceptor = co_await runtime_.listen(anywhere);
+    if (!acceptor) co_return failure(acceptor.error());
+    const address local = acceptor->local();
+    group_.spawn(serve_pages(std::move(*acceptor)));
+
+    const secret token = random_token();
+    config::server server_settings;
+    server_settings.bind_addr = anywhere;
+    server_settings.services.push_back({.name = "demo", .bind_addr = anywhere, .token = token});
+    server_.emplace(carrier_, std::move(server_settings), server_observer_);
+    server_->async_run([this](std::error_code ec) {
+      if (ec) fail(ec);
+    });
+    const auto clients_at = co_await heard(server_observer_.clients);
+    if (!clients_at) co_return failure(clients_at.error());
+
+    config::client client_settings;
+    client_settings.remote_addr = *clients_at;
+    client_settings.services.push_back({.name = "demo", .local_addr = local, .token = token});
+    client_.emplace(carrier_, std::move(client_settings), client_observer_);
+    client_->async_run([](std::error_code) {});
+    const auto visitors_at = co_await heard(server_observer_.visitors);
+    if (!visitors_at) co_return failure(visitors_at.error());
+
+    out_ << "A sample HTTP service listens at " << to_string(local)
+         << ".\nA rathole client offers it to a rathole server at " << to_string(*clients_at)
+         << ",\nand the server to its visitors at http://" << to_string(*visitors_at) << "/\n"
+         << std::flush;
+    if (once_) {
+      const auto shown = co_await compare(*visitors_at, deadline);
+      co_return shown;
+    }
+    out_ << "Open that page, or press Ctrl-C to end.\n" << std::flush;
+    for (;;) {
+      if (stop_.stop_requested()) co_return result<void>{};
+      co_await changed_.wait();
+    }
+  }
+
+  /// Waits until the server has told an address.
+  io::task<address> heard(const std::optional<address>& what) {
+    for (;;) {
+      if (what) co_return *what;
+      if (stop_.stop_requested()) co_return failure(errc::stopped);
+      co_await changed_.wait();
+    }
+  }
+
+  /// Fetches the page as a visitor would and says whether it is the service's.
+  io::task<void> compare(address at, time_point deadline) {
+    const auto page = co_await fetch_page(runtime_, std::move(at), deadline, stop_.get_token());
+    if (!page) co_return failure(page.error());
+    if (*page != demo_page) co_return failure(std::make_error_code(std::errc::bad_message));
+    out_ << "Fetched that page through the tunnel: " << page->size()
+         << " bytes, the same as the service sent.\n"
+         << std::flush;
+    co_return result<void>{};
+  }
+
+  io::awaitable<void> serve_pages(io::tcp_acceptor acceptor) {
+    const auto accepted = [this](io::tcp_stream stream) {
+      group_.spawn(answer_with_page(runtime_, std::move(stream), stop_.get_token()));
+    };
+    const auto failed = [](std::error_code, duration) {};
+    co_await io::accept_loop(runtime_, std::move(acceptor), backoff_parameters(), stop_.get_token(),
+                             accepted, failed);
+  }
+
+  const bool once_;
+  std::ostream& out_;
+  std::ostream& err_;
+  int status_ = EXIT_SUCCESS;
+  asio::io_context context_{1};
+  io::asio_runtime runtime_{context_};
+  io::task_group group_{context_.get_executor()};
+  io::event changed_{context_.get_executor()};
+  carrier carrier_{runtime_, io::socket_options()};
+  std::stop_source stop_;
+  logger log_{log_filter(log_level::warn)};
+  server_observer server_observer_{log_, changed_};
+  client_log client_observer_{log_};
+  std::optional<server::basic_server<carrier, server_observer>> server_ = {};
+  std::optional<client::basic_client<carrier, client_log>> client_ = {};
+};
+
+}  // namespace rathole::app

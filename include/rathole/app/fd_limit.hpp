@@ -1,0 +1,25 @@
+#pragma once
+
+#include <rathole/core/result.hpp>
+
+#include <sys/resource.h>
+
+#include <cerrno>
+#include <cstdint>
+
+namespace rathole::app {
+
+/// Raises the soft limit of open descriptors to the hard one: each forward takes two or more.
+/// Returns the limit that then holds (RLIM_INFINITY is the largest number), or the system's error.
+inline result<std::uint64_t> raise_fd_limit() {
+  const auto cause = [] { return failure({errno, std::system_category()}); };
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return cause();
+  if (limit.rlim_cur != limit.rlim_max) {
+    limit.rlim_cur = limit.rlim_max;
+    if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) return cause();
+  }
+  return std::uint64_t{limit.rlim_cur};
+}
+
+}  // namespace rathole::app

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <rathole/app/escape.hpp>
+#include <rathole/core/address.hpp>
+#include <rathole/core/time.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+/// The parts that log lines are made of.
+namespace rathole::app {
+
+/// An address as a line shows it.
+inline std::string shown(const address& at) { return escape(to_string(at)); }
+
+/// The context of a line about a service.
+inline std::string service_context(std::string_view service) {
+  return "handle{service=" + escape(service) + '}';
+}
+
+/// The context of a line about a connection from `peer`.
+inline std::string connection_context(const address& peer) {
+  return "connection{addr=" + shown(peer) + '}';
+}
+
+/// A delay in milliseconds, or from one second on in seconds: `450ms`, `1s`, `1.25s`.
+inline std::string to_text(duration delay) {
+  const auto count = std::chrono::round<std::chrono::milliseconds>(delay).count();
+  if (count < 1000) return std::to_string(count) + "ms";
+  std::string text = std::to_string(count / 1000);
+  std::string fraction = std::to_string(1000 + count % 1000).substr(1);
+  fraction.erase(fraction.find_last_not_of('0') + 1);
+  if (!fraction.empty()) text += '.' + fraction;
+  return text + 's';
+}
+
+/// How an attempt that failed goes on.
+inline std::string retry_text(duration delay) { return ". Retry in " + to_text(delay) + "..."; }
+
+/// What a forward carried: octets from the visitor and to it, and why it broke if it did.
+inline std::string forward_text(std::uint64_t received, std::uint64_t sent, std::error_code error) {
+  std::string text = "Forward ended: " + std::to_string(received) + " bytes from the visitor, " +
+                     std::to_string(sent) + " to it";
+  if (error) text += ": " + error.message();
+  return text;
+}
+
+}  // namespace rathole::app

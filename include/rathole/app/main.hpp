@@ -1,0 +1,35 @@
+#pragma once
+
+#include <rathole/app/cli.hpp>
+#include <rathole/app/demo.hpp>
+#include <rathole/app/run.hpp>
+
+#include <csignal>
+#include <cstdlib>
+#include <exception>
+#include <iostream>
+#include <string>
+#include <vector>
+
+namespace rathole::app {
+
+/// The program: reads the command line, does what it says, and returns the exit status. For a `main`
+/// function; it takes over the process's signals, descriptor limit and standard streams.
+inline int main(int argc, char** argv) {
+  // A write to a connection that is gone fails instead; the splicing relay depends on it.
+  std::signal(SIGPIPE, SIG_IGN);
+  try {
+    std::vector<std::string> words;
+    for (int i = 1; i < argc; ++i) words.emplace_back(argv[i]);
+    const auto asked = parse_command_line(std::move(words), std::cout, std::cerr);
+    if (!asked) return asked.error().value;
+    if (asked->demo) return demo(asked->once, std::cout, std::cerr).run();
+    if (asked->check) return check(*asked, std::cout, std::cerr);
+    return run(*asked, std::cerr);
+  } catch (const std::exception& error) {
+    std::cerr << "Error: " << error.what() << '\n';
+    return EXIT_FAILURE;
+  }
+}
+
+}  // namespace rathole::app

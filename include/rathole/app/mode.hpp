@@ -1,0 +1,36 @@
+#pragma once
+
+#include <rathole/config/types.hpp>
+#include <rathole/config/validate.hpp>
+
+#include <expected>
+#include <string>
+
+namespace rathole::app {
+
+/// Which of the two the program is to be: what `--server` or `--client` says, else the only block
+/// of the file. Fails with one sentence that says how to mend it. At most one of `as_server` and
+/// `as_client` is set.
+inline std::expected<config::side, std::string> select_mode(bool as_server, bool as_client,
+                                                            const config::config& file) {
+  if (as_server && !file.server) {
+    return std::unexpected(
+        "Try to run as a server, but the configuration is missing. Please add the `[server]` "
+        "block");
+  }
+  if (as_client && !file.client) {
+    return std::unexpected(
+        "Try to run as a client, but the configuration is missing. Please add the `[client]` "
+        "block");
+  }
+  if (as_server) return config::side::server;
+  if (as_client) return config::side::client;
+  if (file.server && file.client) {
+    return std::unexpected(
+        "Cannot determine running as a server or a client. The file has both blocks: say --server "
+        "or --client");
+  }
+  return file.server ? config::side::server : config::side::client;
+}
+
+}  // namespace rathole::app

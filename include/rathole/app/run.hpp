@@ -1,0 +1,154 @@
+#pragma once
+
+#include <rathole/app/cli.hpp>
+#include <rathole/app/client_log.hpp>
+#include <rathole/app/fd_limit.hpp>
+#include <rathole/app/log.hpp>
+#include <rathole/app/mode.hpp>
+#include <rathole/app/server_log.hpp>
+#include <rathole/app/start_report.hpp>
+#include <rathole/app/stop_signals.hpp>
+#include <rathole/client/client.hpp>
+#include <rathole/config/load.hpp>
+#include <rathole/core/result.hpp>
+#include <rathole/io/asio_runtime.hpp>
+#include <rathole/server/server.hpp>
+#include <rathole/transport/select.hpp>
+
+#include <asio/io_context.hpp>
+
+#include <cstdlib>
+#include <optional>
+#include <ostream>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace rathole::app {
+
+namespace detail {
+
+inline void print(std::ostream& to, const std::vector<std::string>& lines) {
+  for (const std::string& line : lines) to << printable(line) << '\n';
+}
+
+/// Loads the file, or prints what is wrong with it.
+inline std::optional<config::config> load_or_explain(const std::string& path, std::ostream& err) {
+  auto loaded = config::load(path);
+  if (loaded) return std::move(*loaded);
+  for (const auto& problem : loaded.error()) err << printable(config::to_string(problem)) << '\n';
+  return std::nullopt;
+}
+
+/// Runs a client or server until it ends by itself or by signals: the first lets running forwards
+/// finish, the second ends them. Fails if it could not start.
+template <class Instance>
+result<void> run_until_stopped(asio::io_context& context, Instance& instance, logger& log,
+                               std::string_view target) {
+  stop_signals signals(context, [&](int count) {
+    if (count > 1) return instance.stop_now();
+    log.write(log_level::info, target, "Shuting down gracefully...");
+    instance.stop();
+  });
+  std::error_code outcome;
+  instance.async_run([&](std::error_code ec) {
+    outcome = ec;
+    signals.cancel();
+  });
+  context.run();
+  if (outcome) return failure(outcome);
+  log.write(log_level::info, target, "Shutdown");
+  return {};
+}
+
+}  // namespace detail
+
+/// Runs a server until it is told to stop. Fails with the system's code if it cannot listen, or
+/// with `errc::not_built_in`.
+inline result<void> run_server(const config::server& settings, logger& log) {
+  asio::io_context context(1);
+  const auto start = [&](auto carrier) {
+    server_log observer(log);
+    server::basic_server instance(std::move(carrier), settings, observer);
+    return detail::run_until_stopped(context, instance, log, server_log::target);
+  };
+  return transport::visit(settings.transport, config::side::server, io::asio_runtime(context),
+                          start);
+}
+
+/// Runs a client until it is told to stop. Fails with `errc::not_built_in`.
+inline result<void> run_client(const config::client& settings, logger& log) {
+  asio::io_context context(1);
+  const auto start = [&](auto carrier) {
+    client_log observer(log);
+    client::basic_client instance(std::move(carrier), settings, observer);
+    return detail::run_until_stopped(context, instance, log, client_log::target);
+  };
+  return transport::visit(settings.transport, config::side::client, io::asio_runtime(context),
+                          start);
+}
+
+/// `--check`: prints every problem of the file, and what of it this program does not contain, to
+/// `err`. Returns 1 if there is a problem, else 0.
+inline int check(const arguments& asked, std::ostream& out, std::ostream& err) {
+  const auto file = detail::load_or_explain(asked.config, err);
+  if (!file) return EXIT_FAILURE;
+  if (asked.as_server || asked.as_client) {
+    if (const auto mode = select_mode(asked.as_server, asked.as_client, *file); !mode) {
+      err << "Error: " << mode.error() << '\n';
+      return EXIT_FAILURE;
+    }
+  }
+  start_report report;
+  if (file->server && !asked.as_client) add_to(report, *file->server, asked.config);
+  if (file->client && !asked.as_server) add_to(report, *file->client, asked.config);
+  for (const auto* lines : {&report.problems, &report.missing, &report.left_out}) {
+    detail::print(err, *lines);
+  }
+  if (!report.problems.empty()) return EXIT_FAILURE;
+  if (report.is_empty()) out << printable(asked.config) << ": no problems found\n";
+  return EXIT_SUCCESS;
+}
+
+/// Runs what the file says until the program is told to stop. Logs to standard output; what keeps
+/// it from starting goes to `err`. Returns 0 after a signal, 1 if it could not start.
+inline int run(const arguments& asked, std::ostream& err) {
+  const auto file = detail::load_or_explain(asked.config, err);
+  if (!file) return EXIT_FAILURE;
+  const auto mode = select_mode(asked.as_server, asked.as_client, *file);
+  if (!mode) {
+    err << "Error: " << mode.error() << '\n';
+    return EXIT_FAILURE;
+  }
+  const bool is_server = *mode == config::side::server;
+  start_report report;
+  if (is_server) add_to(report, *file->server, asked.config);
+  if (!is_server) add_to(report, *file->client, asked.config);
+  detail::print(err, report.problems);
+  detail::print(err, report.missing);
+  if (report.nothing_left) detail::print(err, report.left_out);
+  if (!report.can_run()) return EXIT_FAILURE;
+
+  auto setting = read_log_setting(std::getenv("RATHOLE_LOG"), std::getenv("RUST_LOG"));
+  logger log(std::move(setting.filter));
+  if (!setting.warning.empty()) log.write(log_level::warn, "rathole", setting.warning);
+  if (const auto limit = raise_fd_limit()) {
+    log.write(log_level::info, "rathole", "File descriptor limit: " + std::to_string(*limit));
+  } else {
+    log.write(log_level::warn, "rathole",
+              "Failed to raise the file descriptor limit: " + limit.error().message());
+  }
+  for (const std::string& line : report.left_out) log.write(log_level::error, "rathole", line);
+
+  const auto ended = is_server ? run_server(*file->server, log) : run_client(*file->client, log);
+  if (ended) return EXIT_SUCCESS;
+  err << "Error: ";
+  if (is_server)
+    err << "Failed to listen at `server.bind_addr` " << shown(file->server->bind_addr) << ": ";
+  err << ended.error().message() << '\n';
+  return EXIT_FAILURE;
+}
+
+}  // namespace rathole::app

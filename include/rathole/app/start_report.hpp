@@ -1,0 +1,61 @@
+#pragma once
+
+#include <rathole/app/escape.hpp>
+#include <rathole/config/problem.hpp>
+#include <rathole/config/types.hpp>
+#include <rathole/config/validate.hpp>
+#include <rathole/transport/select.hpp>
+
+#include <string>
+#include <type_traits>
+#include <vector>
+
+namespace rathole::app {
+
+/// What stands between a file that loads and an instance that runs, one line each.
+struct start_report {
+  /// Mistakes that only matter to an instance that starts.
+  std::vector<std::string> problems = {};
+  /// Parts of a transport that this program does not contain.
+  std::vector<std::string> missing = {};
+  /// Services that this program leaves out.
+  std::vector<std::string> left_out = {};
+  /// A block has services and this program leaves out all of them.
+  bool nothing_left = false;
+
+  [[nodiscard]] bool is_empty() const {
+    return problems.empty() && missing.empty() && left_out.empty();
+  }
+
+  /// Whether an instance can do anything of what it was asked.
+  [[nodiscard]] bool can_run() const {
+    return problems.empty() && missing.empty() && !nothing_left;
+  }
+};
+
+/// Adds what keeps `block`, a `config::server` or `config::client` of the file at `path`, from
+/// running as written.
+template <class Block>
+void add_to(start_report& report, const Block& block, const std::string& path) {
+  constexpr bool is_server = std::is_same_v<Block, config::server>;
+  const config::side side = is_server ? config::side::server : config::side::client;
+  const auto line = [&path](const config::problem& problem) {
+    return path + ": " + config::to_string(problem);
+  };
+  for (const auto& problem : config::start_problems(block.transport, side)) {
+    report.problems.push_back(line(problem));
+  }
+  if (const auto part = transport::missing_part(block.transport, side)) {
+    report.missing.push_back(line(*part));
+  }
+  std::size_t left_out = 0;
+  for (const auto& service : block.services) {
+    if (service.kind != config::service_kind::udp) continue;
+    ++left_out;
+    report.left_out.push_back("Service " + escape(service.name) +
+                              ": udp is not built into this program; it is not forwarded");
+  }
+  if (left_out > 0 && left_out == block.services.size()) report.nothing_left = true;
+}
+
+}  // namespace rathole::app
