@@ -29,17 +29,18 @@ enum class client_control_event {
 
 /// The client's end of a control channel; models `Machine`.
 ///
-/// | state          | input              | output            | next           | event or error |
-/// |----------------|--------------------|-------------------|----------------|------------------------|
-/// | (start)        |                    | Hello             | awaiting_hello | | | awaiting_hello
-/// | Hello control      | Auth              | awaiting_ack   |                        | |
-/// awaiting_hello | Hello data         |                   | failed         | unexpected_hello | |
-/// awaiting_ack   | Ack ok             |                   | established    | established | |
-/// awaiting_ack   | Ack, another       |                   | failed         | service_not_exist,
-/// ... | | awaiting_*     | handshake deadline |                   | failed         | timed_out |
-/// | established    | command            |                   | established    | the command | |
-/// established    | silence            |                   | failed         | heartbeat_timed_out |
-/// | any            | undecodable        |                   | failed         | the codec's error |
+/// | state          | input                     | output | next           | event or error        |
+/// |----------------|---------------------------|--------|----------------|-----------------------|
+/// | (start)        |                           | Hello  | awaiting_hello |                       |
+/// | awaiting_hello | Hello control             | Auth   | awaiting_ack   |                       |
+/// | awaiting_hello | Hello data                |        | failed         | unexpected_hello      |
+/// | awaiting_ack   | Ack ok                    |        | established    | established           |
+/// | awaiting_ack   | Ack service_not_exist     |        | failed         | service_not_exist     |
+/// | awaiting_ack   | Ack authentication_failed |        | failed         | authentication_failed |
+/// | awaiting_*     | handshake deadline        |        | failed         | timed_out             |
+/// | established    | command                   |        | established    | the command           |
+/// | established    | silence                   |        | failed         | heartbeat_timed_out   |
+/// | any            | undecodable               |        | failed         | the codec's error     |
 ///
 /// In the handshake it takes exactly the message that is due; afterwards up to
 /// `maximum_buffered` octets of commands at once. What it queued before an error may still be sent.

@@ -26,18 +26,16 @@ enum class server_control_event {
 
 /// The server's end of a control channel, from the client's Hello on; models `Machine`.
 ///
-/// | state         | input                  | output                | next          | event or
-/// error        |
-/// |---------------|------------------------|-----------------------|---------------|-----------------------|
-/// | (start)       | service known          | Hello                 | awaiting_auth | | | (start)
-/// | service unknown        | Hello, Ack            | failed        | service_not_exist     | |
-/// awaiting_auth | Auth, right            |                       | authenticated | authenticated |
-/// | awaiting_auth | Auth, wrong            | Ack                   | failed        |
-/// authentication_failed | | awaiting_auth | deadline               |                       |
-/// failed        | timed_out             | | authenticated | `accept`               | Ack |
-/// established   |                       | | established   | `request_data_channel` |
-/// CreateDataChannel     | established   |                       | | established   | heartbeat is
-/// due       | HeartBeat             | established   |                       |
+/// | state         | input           | output            | next          | event or error        |
+/// |---------------|-----------------|-------------------|---------------|-----------------------|
+/// | (start)       | service known   | Hello             | awaiting_auth |                       |
+/// | (start)       | service unknown | Hello, Ack        | failed        | service_not_exist     |
+/// | awaiting_auth | Auth, right     |                   | authenticated | authenticated         |
+/// | awaiting_auth | Auth, wrong     | Ack               | failed        | authentication_failed |
+/// | awaiting_auth | deadline        |                   | failed        | timed_out             |
+/// | authenticated | `accept`        | Ack               | established   |                       |
+/// | established   | channel request | CreateDataChannel | established   |                       |
+/// | established   | heartbeat due   | HeartBeat         | established   |                       |
 ///
 /// It takes exactly the Auth. A client of wire version 1 sends nothing behind it: what comes is
 /// taken and discarded, so that the owner keeps reading and sees the end of the stream. After an
