@@ -453,6 +453,7 @@ TEST_CASE("a syntax error comes alone, in its line") {
       {"[client]\nremote_addr = \"h:1\"\nremote_addr = \"h:2\"\n", "c.toml:3:"},
       {"[client]\n# \xff\n", "c.toml:2:"},
       {"[client]\nx = y\n", "c.toml:2:"},
+      {"[client]\nx = 1979-05-27T\b07:32:00Z\n", "c.toml:2:"},
       {"[client]\nx = [1,\n2\n", "c.toml:"},
       {"[client]\n[client]\n", "c.toml:2:"},
   };
@@ -494,7 +495,7 @@ TEST_CASE("a table header without a key is a problem, but not inside of strings 
 }
 
 TEST_CASE("characters outside of ASCII belong into strings and comments") {
-  for (const std::string text : {"[\xc3\xa9]", "a \xc3\xa9 = 1", "a = \xd2\x94", "\xff"}) {
+  for (const std::string text : {"a \xc3\xa9 = 1", "a = \xd2\x94", "a = 3\"\xd2\x94\"", "\xff"}) {
     CAPTURE(text);
     const auto column = std::to_string(text.find_first_of("\xc3\xd2\xff") + 1);
     CHECK(outcome("\xef\xbb\xbf" + text) ==

@@ -1,12 +1,11 @@
 #pragma once
 
 #include <rathole/config/problem.hpp>
+#include <rathole/config/toml.hpp>
 #include <rathole/config/toml_guard.hpp>
 #include <rathole/config/toml_instance.hpp>
 #include <rathole/config/toml_reader.hpp>
 #include <rathole/config/types.hpp>
-
-#include <toml++/toml.h>
 
 #include <algorithm>
 #include <expected>

@@ -30,7 +30,7 @@ class toml_guard {
         end_line();
       } else if (c == '#') {
         at_ = std::min(text_.find('\n', at_), text_.size());
-      } else if (c == '"' || c == '\'') {
+      } else if ((c == '"' || c == '\'') && is_token_start()) {
         is_line_start_ = false;
         skip_string(c);
       } else {
@@ -53,6 +53,11 @@ class toml_guard {
 
  private:
   static bool is_blank(char c) { return c == ' ' || c == '\t'; }
+
+  /// Whether a string may begin here: a quote behind anything else is an error of its own.
+  [[nodiscard]] bool is_token_start() const {
+    return at_ == line_begin_ || std::string_view(" \t=[{,.").contains(text_[at_ - 1]);
+  }
 
   void end_line() {
     ++at_;

@@ -2,9 +2,8 @@
 
 #include <rathole/config/key.hpp>
 #include <rathole/config/problem.hpp>
+#include <rathole/config/toml.hpp>
 #include <rathole/core/secret.hpp>
-
-#include <toml++/toml.h>
 
 #include <algorithm>
 #include <concepts>
