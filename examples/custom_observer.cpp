@@ -1,0 +1,61 @@
+// What a server does, as numbers: an observer is any type with an `on` for the events that it wants
+// to hear of. Start it, point a client at its port (see tcp_client), press Ctrl-C for the sums.
+//
+//   RATHOLE_TOKEN=secret custom_observer 0.0.0.0:2333 0.0.0.0:5202
+
+#include <rathole/rathole.hpp>
+
+#include <asio/io_context.hpp>
+#include <asio/signal_set.hpp>
+
+#include <csignal>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+
+/// Counts; the other events of a server cost nothing.
+struct counter {
+  void on(const rathole::server::forward_started&) { ++forwards; }
+  void on(const rathole::server::forward_ended& e) {
+    octets += e.received + e.sent;
+    if (e.error) ++broken;
+  }
+  void on(const rathole::server::visitor_refused&) { ++refused; }
+
+  std::uint64_t forwards = 0;
+  std::uint64_t broken = 0;
+  std::uint64_t refused = 0;
+  std::uint64_t octets = 0;
+};
+
+int main(int argc, char** argv) {
+  const char* token = std::getenv("RATHOLE_TOKEN");
+  const auto clients = rathole::parse_address(argc == 3 ? argv[1] : "");
+  const auto visitors = rathole::parse_address(argc == 3 ? argv[2] : "");
+  if (!clients || !visitors || token == nullptr) {
+    std::fputs("usage: RATHOLE_TOKEN=<token> custom_observer <clients at> <visitors at>\n", stderr);
+    return 2;
+  }
+  rathole::config::server settings;
+  settings.bind_addr = *clients;
+  settings.services = {{.name = "web", .bind_addr = *visitors, .token = rathole::secret(token)}};
+
+  std::signal(SIGPIPE, SIG_IGN);
+  asio::io_context context(1);
+  counter sums;
+  rathole::transport::tcp tunnel(rathole::io::asio_runtime(context), {});
+  rathole::server::basic_server server(tunnel, settings, sums);
+  asio::signal_set signals(context, SIGINT, SIGTERM);
+  signals.async_wait([&](std::error_code, int) { server.stop(); });
+  int status = 0;
+  server.async_run([&](std::error_code ec) {
+    if (ec) std::fprintf(stderr, "cannot listen: %s\n", ec.message().c_str());
+    status = ec ? 1 : 0;
+    signals.cancel();
+  });
+  context.run();
+  std::printf("%ju forwards, %ju of them broke, %ju visitors turned away, %ju octets\n",
+              std::uintmax_t{sums.forwards}, std::uintmax_t{sums.broken},
+              std::uintmax_t{sums.refused}, std::uintmax_t{sums.octets});
+  return status;
+}

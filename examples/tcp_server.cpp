@@ -1,0 +1,57 @@
+// The smallest server: one service over plain TCP, without configuration files and logs. It links
+// nothing but the C++ library.
+//
+//   RATHOLE_TOKEN=secret tcp_server 0.0.0.0:2333 web 0.0.0.0:5202
+
+#include <rathole/io/asio_runtime.hpp>
+#include <rathole/server/server.hpp>
+#include <rathole/transport/tcp.hpp>
+
+#include <asio/io_context.hpp>
+#include <asio/signal_set.hpp>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+
+struct reporter {
+  void on(const rathole::server::listening& e) {
+    std::printf("Clients connect to %s.\n", rathole::to_string(e.at).c_str());
+  }
+  void on(const rathole::server::service_listening& e) {
+    std::printf("Visitors connect to %s.\n", rathole::to_string(e.at).c_str());
+  }
+  void on(const rathole::server::control_channel_closed&) { std::puts("The client is gone."); }
+};
+
+int main(int argc, char** argv) {
+  // Not an argument: those are shown to every user of the machine.
+  const char* token = std::getenv("RATHOLE_TOKEN");
+  const auto clients = rathole::parse_address(argc == 4 ? argv[1] : "");
+  const auto visitors = rathole::parse_address(argc == 4 ? argv[3] : "");
+  if (!clients || !visitors || token == nullptr) {
+    std::fputs("usage: RATHOLE_TOKEN=<token> tcp_server <clients> <service> <visitors>\n", stderr);
+    return 2;
+  }
+  rathole::config::server settings;
+  settings.bind_addr = *clients;
+  settings.services = {{.name = argv[2], .bind_addr = *visitors, .token = rathole::secret(token)}};
+
+  std::signal(SIGPIPE, SIG_IGN);  // the fast relay needs it
+  std::setvbuf(stdout, nullptr, _IOLBF, 0);
+  asio::io_context context(1);
+  reporter observer;
+  rathole::transport::tcp tunnel(rathole::io::asio_runtime(context),
+                                 rathole::transport::to_socket_options(settings.transport.tcp));
+  rathole::server::basic_server server(tunnel, settings, observer);
+  asio::signal_set signals(context, SIGINT, SIGTERM);
+  signals.async_wait([&](std::error_code, int) { server.stop(); });
+  int status = 0;
+  server.async_run([&](std::error_code ec) {
+    if (ec) std::fprintf(stderr, "cannot listen: %s\n", ec.message().c_str());
+    status = ec ? 1 : 0;
+    signals.cancel();
+  });
+  context.run();
+  return status;
+}
