@@ -1,0 +1,122 @@
+#include <rathole/app/cli.hpp>
+
+#include <doctest/doctest.h>
+
+#include <sstream>
+#include <string>
+#include <vector>
+
+namespace rathole::app {
+namespace {
+
+struct outcome {
+  std::expected<arguments, exit_status> asked;
+  std::string out;
+  std::string err;
+};
+
+outcome parse(std::vector<std::string> words) {
+  std::ostringstream out;
+  std::ostringstream err;
+  auto asked = parse_command_line(std::move(words), out, err);
+  return {std::move(asked), out.str(), err.str()};
+}
+
+TEST_CASE("command line: what it asks for") {
+  struct example {
+    std::vector<std::string> words;
+    arguments asked;
+  };
+  const example examples[] = {
+      {{"c.toml"}, {.config = "c.toml"}},
+      {{"-s", "c.toml"}, {.config = "c.toml", .as_server = true}},
+      {{"c.toml", "--server"}, {.config = "c.toml", .as_server = true}},
+      {{"--client", "c.toml"}, {.config = "c.toml", .as_client = true}},
+      {{"c.toml", "-c"}, {.config = "c.toml", .as_client = true}},
+      {{"--check", "c.toml"}, {.config = "c.toml", .check = true}},
+      {{"--check", "-s", "c.toml"}, {.config = "c.toml", .as_server = true, .check = true}},
+      {{"./demo"}, {.config = "./demo"}},
+      {{"--", "-s.toml"}, {.config = "-s.toml"}},
+      {{"demo"}, {.demo = true}},
+      {{"demo", "--once"}, {.demo = true, .once = true}},
+  };
+  for (const auto& [words, asked] : examples) {
+    CAPTURE(words.back());
+    const auto got = parse(words);
+    REQUIRE(got.asked);
+    CHECK(got.asked->config == asked.config);
+    CHECK(got.asked->as_server == asked.as_server);
+    CHECK(got.asked->as_client == asked.as_client);
+    CHECK(got.asked->check == asked.check);
+    CHECK(got.asked->demo == asked.demo);
+    CHECK(got.asked->once == asked.once);
+    CHECK(got.out + got.err == "");
+  }
+}
+
+TEST_CASE("command line: what is wrong is said on standard error, status 2") {
+  struct example {
+    std::vector<std::string> words;
+    const char* said;
+  };
+  const example examples[] = {
+      {{}, "CONFIG is required"},
+      {{""}, "CONFIG is required"},
+      {{"--server"}, "CONFIG is required"},
+      {{"--check"}, "CONFIG is required"},
+      {{"-s", "-c", "c.toml"}, "--client"},
+      {{"--server", "--client", "c.toml"}, "--client"},
+      {{"a.toml", "b.toml"}, "b.toml"},
+      {{"--nonsense", "c.toml"}, "--nonsense"},
+      {{"--once", "c.toml"}, "--once"},
+      {{"demo", "--nonsense"}, "--nonsense"},
+      {{"demo", "c.toml"}, "c.toml"},
+      {{"-s", "demo"}, "./demo"},
+      {{"--check", "demo"}, "./demo"},
+      {{"c.toml", "demo"}, "./demo"},
+      {{"--genkey"}, "not built into this program"},
+      {{"--genkey", "x25519"}, "not built into this program"},
+      {{"c.toml", "--genkey"}, "exclude each other"},
+  };
+  for (const auto& [words, said] : examples) {
+    CAPTURE(said);
+    const auto got = parse(words);
+    REQUIRE_FALSE(got.asked);
+    CHECK(got.asked.error().value == 2);
+    CHECK(got.out == "");
+    CHECK(got.err.starts_with("error: "));
+    const std::string first_line = got.err.substr(0, got.err.find('\n'));
+    CHECK(first_line.find(said) != std::string::npos);
+    CHECK(got.err.find("Usage: rathole ") != std::string::npos);
+  }
+}
+
+TEST_CASE("command line: help and version on standard output, status 0") {
+  struct example {
+    std::vector<std::string> words;
+    std::string start;
+  };
+  const example examples[] = {
+      {{"-h"}, "A reverse proxy for NAT traversal\n"},
+      {{"--help"}, "A reverse proxy for NAT traversal\n"},
+      {{"-V"}, "rathole " + std::string(version) + "\n"},
+      {{"--version"}, "rathole " + std::string(version) + "\n\nBuild Version: "},
+  };
+  for (const auto& [words, start] : examples) {
+    CAPTURE(words.back());
+    const auto got = parse(words);
+    REQUIRE_FALSE(got.asked);
+    CHECK(got.asked.error().value == 0);
+    CHECK(got.err == "");
+    CHECK(got.out.substr(0, start.size()) == start);
+  }
+  CHECK(parse({"-V"}).out == "rathole " + std::string(version) + "\n");
+  for (const char* word : {"CONFIG", "--server", "--client", "--check", "demo", "RATHOLE_LOG"}) {
+    CAPTURE(word);
+    CHECK(parse({"--help"}).out.find(word) != std::string::npos);
+  }
+  CHECK(parse({"--help"}).out.find("genkey") == std::string::npos);
+}
+
+}  // namespace
+}  // namespace rathole::app

@@ -1,0 +1,213 @@
+#include <rathole/app/client_log.hpp>
+#include <rathole/app/server_log.hpp>
+
+#include <doctest/doctest.h>
+#include <spdlog/sinks/ostream_sink.h>
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <regex>
+#include <sstream>
+#include <string>
+#include <string_view>
+
+namespace rathole::app {
+namespace {
+
+using namespace std::chrono_literals;
+
+const std::string digest_of_web =
+    "4b5e57f6eb2f42b9039b3d1e13929295f231749c510cbe341cd68036d9af97e2";
+
+/// A log that is kept.
+struct kept_log {
+  explicit kept_log(log_level level = log_level::trace)
+      : lines(log_filter(level), std::make_shared<spdlog::sinks::ostream_sink_st>(text)) {}
+
+  /// What was logged, without the timestamp of a single line.
+  [[nodiscard]] std::string said() const {
+    const std::string all = text.str();
+    return all.empty() ? all : all.substr(all.find(' ') + 1);
+  }
+
+  std::ostringstream text;
+  logger lines;
+};
+
+TEST_CASE("log: the layout of a line") {
+  kept_log kept;
+  kept.lines.write(log_level::info, "rathole::server", "handle{service=web}", "Listening at {}");
+  kept.lines.write(log_level::error, "rathole", "Hm %v");
+  const std::regex layout(
+      R"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z  INFO handle\{service=web\}: rathole::server: Listening at \{\}
+\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z ERROR rathole: Hm %v
+)");
+  CHECK(std::regex_match(kept.text.str(), layout));
+}
+
+TEST_CASE("log: levels are aligned, and the filter decides") {
+  struct example {
+    log_level level;
+    const char* said;
+  };
+  const example examples[] = {
+      {log_level::trace, "TRACE t: m\n"}, {log_level::debug, "DEBUG t: m\n"},
+      {log_level::info, " INFO t: m\n"},  {log_level::warn, " WARN t: m\n"},
+      {log_level::error, "ERROR t: m\n"},
+  };
+  for (const auto& [level, said] : examples) {
+    kept_log kept;
+    kept.lines.write(level, "t", "m");
+    CHECK(kept.said() == said);
+    kept_log strict(log_level::error);
+    strict.lines.write(level, "t", "m");
+    CHECK(strict.text.str().empty() == (level != log_level::error));
+  }
+}
+
+TEST_CASE("log: what a client tells") {
+  const address remote{"example.com", 2333};
+  const address local{"127.0.0.1", 80};
+  const auto refused = std::make_error_code(std::errc::connection_refused);
+  const auto failed = [&](std::error_code error, bool established) {
+    return client::control_channel_failed{"web", remote, error, 1036ms, established};
+  };
+  struct example {
+    std::function<void(client_log&)> event;
+    std::string said;
+  };
+  const std::string start = "handle{service=web}: rathole::client: ";
+  const std::string no_control = "ERROR " + start + "Failed to run the control channel: ";
+  const example examples[] = {
+      {[&](auto& log) { log.on(client::control_channel_starting{"web", remote}); },
+       " INFO " + start + "Starting " + digest_of_web},
+      {[&](auto& log) { log.on(client::control_channel_established{"web", remote}); },
+       " INFO " + start + "Control channel established"},
+      {[&](auto& log) { log.on(failed(errc::authentication_failed, false)); },
+       no_control + "Authentication failed: web: Incorrect token. Retry in 1.036s..."},
+      {[&](auto& log) { log.on(failed(errc::service_not_exist, false)); },
+       no_control + "Authentication failed: web: Service not exist. Retry in 1.036s..."},
+      {[&](auto& log) { log.on(failed(refused, false)); },
+       no_control +
+           "Failed to connect to example.com:2333: Connection refused. Retry in 1.036s..."},
+      {[&](auto& log) { log.on(failed(errc::host_not_found, false)); },
+       no_control + "Failed to connect to example.com:2333: host not found. Retry in 1.036s..."},
+      {[&](auto& log) { log.on(failed(errc::timed_out, false)); },
+       no_control + "No answer from example.com:2333: timed out. Retry in 1.036s..."},
+      {[&](auto& log) { log.on(failed(errc::malformed_message, false)); },
+       no_control + "Failed to handshake with example.com:2333: malformed message. Retry in "
+                    "1.036s..."},
+      {[&](auto& log) { log.on(failed(errc::heartbeat_timed_out, true)); },
+       no_control + "Heartbeat timed out. Retry in 1.036s..."},
+      {[&](auto& log) { log.on(client::control_channel_closed{"web"}); },
+       " INFO " + start + "Control channel shutdown"},
+      {[&](auto& log) { log.on(client::data_channel_failed{"web", refused}); },
+       " WARN " + start + "Failed to run the data channel: Connection refused"},
+      {[&](auto& log) { log.on(client::data_channel_failed{"web", errc::end_of_stream}); },
+       "DEBUG " + start + "Failed to run the data channel: connection closed by the peer"},
+      {[&](auto& log) { log.on(client::local_connect_failed{"web", local, refused}); },
+       " WARN " + start +
+           "Failed to run the data channel: Failed to connect to 127.0.0.1:80: Connection refused"},
+      {[&](auto& log) { log.on(client::forward_started{"web"}); },
+       "DEBUG " + start + "Forward started"},
+      {[&](auto& log) { log.on(client::forward_ended{"web", 3, 4, {}}); },
+       "DEBUG " + start + "Forward ended: 3 bytes from the visitor, 4 to it"},
+  };
+  for (const auto& [event, said] : examples) {
+    CAPTURE(said);
+    kept_log kept;
+    client_log log(kept.lines);
+    event(log);
+    CHECK(kept.said() == said + "\n");
+  }
+}
+
+TEST_CASE("log: a service starts once, however often it is tried") {
+  kept_log kept(log_level::info);
+  client_log log(kept.lines);
+  const address remote{"example.com", 2333};
+  for (int i = 0; i < 3; ++i) log.on(client::control_channel_starting{"web", remote});
+  CHECK(kept.said() ==
+        " INFO handle{service=web}: rathole::client: Starting " + digest_of_web + "\n");
+}
+
+TEST_CASE("log: what a server tells") {
+  const address at{"::1", 2333};
+  const address peer{"192.0.2.7", 40000};
+  const auto in_use = std::make_error_code(std::errc::address_in_use);
+  struct example {
+    std::function<void(server_log&)> event;
+    std::string said;
+  };
+  const std::string service = "handle{service=web}: rathole::server: ";
+  const std::string connection = "connection{addr=192.0.2.7:40000}: rathole::server: ";
+  const std::string channel =
+      "connection{addr=192.0.2.7:40000}:handle{service=web}: rathole::server: ";
+  const example examples[] = {
+      {[&](auto& log) { log.on(server::listening{at}); },
+       " INFO rathole::server: Listening at [::1]:2333"},
+      {[&](auto& log) { log.on(server::service_listening{"web", at}); },
+       " INFO " + service + "Listening at [::1]:2333"},
+      {[&](auto& log) { log.on(server::service_bind_failed{"web", at, in_use, 2s}); },
+       "ERROR " + service +
+           "Failed to listen at [::1]:2333: Address already in use. Retry in 2s..."},
+      {[&](auto& log) { log.on(server::accept_failed{"web", in_use, 450ms}); },
+       "ERROR " + service + "Failed to accept: Address already in use. Retry in 450ms..."},
+      {[&](auto& log) { log.on(server::accept_failed{"", in_use, 1250ms}); },
+       "ERROR rathole::server: Failed to accept: Address already in use. Retry in 1.25s..."},
+      {[&](auto& log) { log.on(server::handshake_failed{peer, errc::timed_out}); },
+       "DEBUG " + connection + "Failed to handshake: timed out"},
+      {[&](auto& log) { log.on(server::unknown_service{peer, digest_of_web}); },
+       "ERROR " + connection + "No such a service " + digest_of_web},
+      {[&](auto& log) { log.on(server::authentication_failed{"web", peer}); },
+       "ERROR " + connection + "Service web failed the authentication"},
+      {[&](auto& log) { log.on(server::control_channel_established{"web", peer}); },
+       " INFO " + channel + "Control channel established"},
+      {[&](auto& log) { log.on(server::control_channel_replaced{"web", peer}); },
+       " WARN " + channel + "Dropping previous control channel for service web"},
+      {[&](auto& log) { log.on(server::control_channel_closed{"web", peer, errc::end_of_stream}); },
+       " INFO " + channel + "Control channel shutdown: connection closed by the peer"},
+      {[&](auto& log) { log.on(server::control_channel_closed{"web", peer, errc::stopped}); },
+       " INFO " + channel + "Control channel shutdown"},
+      {[&](auto& log) { log.on(server::visitor_refused{"web", peer, errc::limit_reached}); },
+       " WARN " + service + "Visitor 192.0.2.7:40000 turned away: limit reached"},
+      {[&](auto& log) { log.on(server::forward_started{"web", peer}); },
+       "DEBUG " + service + "Forward started for visitor 192.0.2.7:40000"},
+      {[&](auto& log) { log.on(server::forward_ended{"web", peer, 3, 4, in_use}); },
+       "DEBUG " + service +
+           "Forward ended: 3 bytes from the visitor, 4 to it: Address already in use"},
+  };
+  for (const auto& [event, said] : examples) {
+    CAPTURE(said);
+    kept_log kept;
+    server_log log(kept.lines);
+    event(log);
+    CHECK(kept.said() == said + "\n");
+  }
+}
+
+TEST_CASE("log: names cannot add lines or move the cursor, nor grow without bound") {
+  const std::string evil =
+      "x\n2026-01-01T00:00:00.000000Z  INFO rathole: \x1b[2J" + std::string(100'000, 'y');
+  const address at{"h\x9bst\xe2\x80\xae", 1};
+  kept_log kept;
+  server_log server_lines(kept.lines);
+  server_lines.on(server::service_listening{evil, at});
+  server_lines.on(server::authentication_failed{evil, at});
+  server_lines.on(server::control_channel_replaced{evil, at});
+  server_lines.on(server::visitor_refused{evil, at, errc::timed_out});
+  client_log client_lines(kept.lines);
+  client_lines.on(client::control_channel_established{evil, at});
+  client_lines.on(client::control_channel_failed{evil, at, errc::authentication_failed, 1s, false});
+  client_lines.on(client::local_connect_failed{evil, at, errc::timed_out});
+  const std::string all = kept.text.str();
+  CHECK(std::ranges::count(all, '\n') == 7);
+  CHECK(all.find('\x1b') == all.npos);
+  CHECK(all.find('\x9b') == all.npos);
+  CHECK(all.find("\xe2\x80\xae") == all.npos);
+  CHECK(all.size() < 7 * 600);
+}
+
+}  // namespace
+}  // namespace rathole::app
