@@ -1,0 +1,13 @@
+// expect: Acceptor
+#include <rathole/io/concepts.hpp>
+#include <rathole/io/tcp_acceptor.hpp>
+
+struct nowhere : rathole::io::tcp_acceptor {
+#ifndef VALID
+  void local() const;
+#endif
+};
+
+void serve(rathole::io::Acceptor auto& acceptor);
+
+void run(nowhere& acceptor) { serve(acceptor); }

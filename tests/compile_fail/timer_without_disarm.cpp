@@ -1,0 +1,13 @@
+// expect: Timer
+#include <rathole/io/concepts.hpp>
+
+struct egg_timer {
+  void arm(rathole::time_point at, std::move_only_function<void()> callback);
+#ifdef VALID
+  void disarm();
+#endif
+};
+
+void wait(rathole::io::Timer auto& timer);
+
+void run(egg_timer& t) { wait(t); }

@@ -1,0 +1,13 @@
+// expect: Transport
+#include <rathole/io/asio_runtime.hpp>
+#include <rathole/transport/tcp.hpp>
+
+struct rude : rathole::transport::tcp<rathole::io::asio_runtime> {
+#ifndef VALID
+  void handshake();
+#endif
+};
+
+void serve(rathole::transport::Transport auto& transport);
+
+void run(rude& transport) { serve(transport); }
