@@ -24,6 +24,9 @@ TEST_CASE("tunnel: a service that is down costs its visitors only") {
   scenario::dead_service(ours());
 }
 TEST_CASE("tunnel: visitors that vanish harm nobody") { scenario::rude_visitors(ours()); }
+TEST_CASE("tunnel: a visitor that does not read harms nobody") {
+  scenario::stalled_visitor(ours());
+}
 TEST_CASE("tunnel: heals after a restart of the server") { scenario::server_restart(ours()); }
 TEST_CASE("tunnel: heals after a restart of the client") { scenario::client_restart(ours()); }
 TEST_CASE("tunnel: ten services on one client") { scenario::ten_services(ours()); }

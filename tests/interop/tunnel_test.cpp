@@ -40,6 +40,9 @@ TEST_CASE("interop: a service that is down costs its visitors only") {
   both_ways(scenario::dead_service);
 }
 TEST_CASE("interop: visitors that vanish harm nobody") { both_ways(scenario::rude_visitors); }
+TEST_CASE("interop: a visitor that does not read harms nobody") {
+  both_ways(scenario::stalled_visitor);
+}
 TEST_CASE("interop: the tunnel heals after a restart of the server") {
   both_ways(scenario::server_restart);
 }

@@ -102,6 +102,20 @@ class tcp_socket {
         throw_errno("send");
     }
   }
+  /// Sends what the way to the peer can hold, until nothing has moved for `pause`; returns how much.
+  std::size_t send_until_blocked(std::string_view data, std::chrono::milliseconds pause) {
+    std::size_t sent = 0;
+    pollfd entry{fd_, POLLOUT, 0};
+    while (sent < data.size() && ::poll(&entry, 1, static_cast<int>(pause.count())) > 0) {
+      const std::string_view rest = data.substr(sent, 65536);
+      const ssize_t n = ::send(fd_, rest.data(), rest.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+      if (n > 0)
+        sent += static_cast<std::size_t>(n);
+      else if (errno != EAGAIN && errno != EINTR)
+        throw_errno("send");
+    }
+    return sent;
+  }
   /// At most `size` bytes into `data`; 0 at the end of the stream.
   std::size_t receive_some(char* data, std::size_t size) {
     for (;;) {

@@ -137,6 +137,23 @@ inline void rude_visitors(const pairing& programs) {
   CHECK(patient.receive(6) == "me too");
 }
 
+/// A visitor who does not read fills the buffers on the way.
+inline void stalled_visitor(const pairing& programs) {
+  service local(echo);
+  tunnel t(programs);
+  const std::uint16_t port = t.add("echo", local.port());
+  t.start();
+  INFO(t.story());
+  REQUIRE(serves(port));
+  const std::string much = random_bytes(64 << 20, 13);
+  tcp_socket stalled = tcp_socket::connect(port);
+  const std::size_t sent = stalled.send_until_blocked(much, std::chrono::milliseconds{500});
+  for (int i = 0; i < 10; ++i) CHECK(round_trip(port));
+  stalled.shutdown_write();
+  const std::string answer = stalled.receive_all();
+  CHECK((answer == much.substr(0, sent)));
+}
+
 inline void server_restart(const pairing& programs) {
   service local(echo);
   tunnel t(programs);

@@ -1,0 +1,128 @@
+#include "../support/eventually.hpp"
+#include "../support/our_program.hpp"
+#include "../support/services.hpp"
+#include "../support/tunnel.hpp"
+#include "../support/visitors.hpp"
+
+#include <doctest/doctest.h>
+
+#include <sys/resource.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace rathole::test {
+namespace {
+
+std::size_t descriptors(const process& program) {
+  const std::filesystem::path folder = "/proc/" + std::to_string(program.pid()) + "/fd";
+  return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(folder), {}));
+}
+
+/// A limit that leaves a program `more` descriptors beyond those it has.
+void limit_descriptors(const process& program, std::size_t more) {
+  const rlim_t most = descriptors(program) + more;
+  const rlimit limit{most, most};
+  if (prlimit(program.pid(), RLIMIT_NOFILE, &limit, nullptr) != 0) throw_errno("prlimit");
+}
+
+struct echo_tunnel {
+  service local{echo};
+  tunnel both{{"our server, our client", our_program(), our_program()}};
+  std::uint16_t port = both.add("echo", local.port());
+
+  bool serves() const {
+    return eventually([&] { return round_trip(port); });
+  }
+};
+
+TEST_CASE("resources: forwards leave no descriptor behind") {
+  echo_tunnel t;
+  t.both.start();
+  INFO(t.both.story());
+  REQUIRE(t.serves());
+  visitor_crowd crowd(100, 600'000, 14);
+  REQUIRE(crowd.visit(t.port, patience) == "");
+  // What stays is the pool of idle channels and, per process, a bounded stock of pipes.
+  constexpr std::size_t stock = 2 * 32;
+  const auto settled = [&](const process& program) {
+    return eventually([&] { return descriptors(program) < 40 + stock; });
+  };
+  REQUIRE(settled(*t.both.server));
+  REQUIRE(settled(*t.both.client));
+  const std::size_t server_before = descriptors(*t.both.server);
+  const std::size_t client_before = descriptors(*t.both.client);
+  for (int round = 0; round < 3; ++round) REQUIRE(crowd.visit(t.port, patience) == "");
+  CHECK(eventually([&] { return descriptors(*t.both.server) <= server_before + stock; }));
+  CHECK(eventually([&] { return descriptors(*t.both.client) <= client_before + stock; }));
+}
+
+TEST_CASE("resources: a server or client out of descriptors serves again when it can") {
+  for (const bool server : {true, false}) {
+    CAPTURE(server);
+    echo_tunnel t;
+    // The data channels of visitors that were let go stay idle, up to max_idle: those must fit.
+    t.both.server_tables = "[server.pool]\nvisitor_timeout = 2\nmax_idle = 8";
+    t.both.start();
+    INFO(t.both.story());
+    REQUIRE(t.serves());
+    limit_descriptors(server ? *t.both.server : *t.both.client, 12);
+    std::vector<tcp_socket> visitors;
+    for (int i = 0; i < 60; ++i) {
+      visitors.push_back(tcp_socket::connect(t.port));
+      visitors.back().send_all("hello");
+    }
+    CHECK(visitors.front().receive(5) == "hello");
+    visitors.clear();
+    CHECK(t.serves());
+  }
+}
+
+/// What a program has in memory, in KiB.
+long resident(const process& program) {
+  std::ifstream status("/proc/" + std::to_string(program.pid()) + "/status");
+  for (std::string line; std::getline(status, line);)
+    if (line.starts_with("VmRSS:")) return std::stol(line.substr(6));
+  throw std::runtime_error("no VmRSS");
+}
+
+TEST_CASE("resources: what a visitor does not read is not kept in memory") {
+  echo_tunnel t;
+  t.both.start();
+  INFO(t.both.story());
+  REQUIRE(t.serves());
+  const long before = resident(*t.both.server) + resident(*t.both.client);
+  const std::string much = random_bytes(16 << 20, 15);
+  std::vector<tcp_socket> stalled;
+  for (int i = 0; i < 8; ++i) {
+    stalled.push_back(tcp_socket::connect(t.port));
+    stalled.back().send_until_blocked(much, std::chrono::milliseconds{200});
+  }
+  CHECK(round_trip(t.port));
+  CHECK(resident(*t.both.server) + resident(*t.both.client) - before < 20'000);
+}
+
+TEST_CASE("resources: an idle forward holds no pipe") {
+  echo_tunnel t;
+  t.both.start();
+  INFO(t.both.story());
+  REQUIRE(t.serves());
+  const std::size_t server_before = descriptors(*t.both.server);
+  const std::size_t client_before = descriptors(*t.both.client);
+  std::vector<tcp_socket> idle;
+  for (int i = 0; i < 50; ++i) {
+    idle.push_back(tcp_socket::connect(t.port));
+    idle.back().send_all("hello");
+    REQUIRE(idle.back().receive(5) == "hello");
+  }
+  // Two sockets per forward on each side, and the pool may be filling up.
+  CHECK(descriptors(*t.both.server) <= server_before + 2 * idle.size() + 16);
+  CHECK(descriptors(*t.both.client) <= client_before + 2 * idle.size() + 16);
+}
+
+}  // namespace
+}  // namespace rathole::test
