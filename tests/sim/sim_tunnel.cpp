@@ -17,7 +17,7 @@ class running final : public program {
   running(sim::world& world, std::string_view host, Settings settings)
       : program(world, std::string(host)),
         program_(make_transport(world, host, settings), settings, events) {
-    program_.async_run([ended = ended_](std::error_code ec) { *ended = ec; });
+    program_.async_run([state = state_](std::error_code ec) { state->ended = ec; });
   }
   void stop() override { program_.stop(); }
   void stop_now() override { program_.stop_now(); }
@@ -82,15 +82,9 @@ sim_tunnel::sim_tunnel(std::uint64_t seed) : bench(seed) {
   client_settings.services[0].token = secret("correct horse");
 }
 
-void sim_tunnel::start_server() {
-  if (server) earlier.push_back(std::move(server));
-  server = run_server(world, "server", server_settings);
-}
+void sim_tunnel::start_server() { server = run_server(world, "server", server_settings); }
 
-void sim_tunnel::start_client() {
-  if (client) earlier.push_back(std::move(client));
-  client = run_client(world, "client", client_settings);
-}
+void sim_tunnel::start_client() { client = run_client(world, "client", client_settings); }
 
 void sim_tunnel::start_service(std::string_view host, io::awaitable<void> (*serve)(sim::stream)) {
   bench.tasks.spawn(service(world.make_runtime(host), bench.tasks, serve));

@@ -35,7 +35,7 @@ inline std::vector<std::uint64_t> scenario_seeds(std::uint64_t count) {
 /// Makes a failing check tell how to replay its scenario.
 #define REPLAYABLE(seed) INFO("replay with RATHOLE_SIM_SEED=" << (seed))
 
-/// A client or server of the library that runs in a world, and what it told.
+/// A client or server of the library that runs in a world, and what it told. The world outlives it.
 class program {
  public:
   virtual ~program() = default;
@@ -43,14 +43,23 @@ class program {
   virtual void stop_now() = 0;
 
   /// How it ended, once it has.
-  [[nodiscard]] const std::optional<std::error_code>& ended() const { return *ended_; }
-
-  sim::recorder events;
+  [[nodiscard]] const std::optional<std::error_code>& ended() const { return state_->ended; }
 
  protected:
-  program(const sim::world& world, std::string name) : events(world, std::move(name)) {}
-  std::shared_ptr<std::optional<std::error_code>> ended_ =
-      std::make_shared<std::optional<std::error_code>>();
+  // Belongs to the running operation too, which may end with the world only.
+  struct shared_state {
+    shared_state(const sim::world& world, std::string name) : events(world, std::move(name)) {}
+    sim::recorder events;
+    std::optional<std::error_code> ended;
+  };
+
+  program(const sim::world& world, std::string name)
+      : state_(std::make_shared<shared_state>(world, std::move(name))), events(state_->events) {}
+
+  std::shared_ptr<shared_state> state_;
+
+ public:
+  sim::recorder& events;
 };
 
 std::unique_ptr<program> run_server(sim::world& world, std::string_view host, config::server is);
@@ -61,16 +70,14 @@ std::unique_ptr<program> run_client(sim::world& world, std::string_view host, co
 struct sim_tunnel {
   explicit sim_tunnel(std::uint64_t seed);
 
-  // Observers outlive the world, in which suspended coroutines may still refer to them.
-  std::unique_ptr<program> server;
-  std::unique_ptr<program> client;
-  std::vector<std::unique_ptr<program>> earlier;
   sim_bench bench;
   sim::world& world = bench.world;
+  std::unique_ptr<program> server;
+  std::unique_ptr<program> client;
   config::server server_settings;
   config::client client_settings;
 
-  /// Starts the program; one that ran before is kept until the end.
+  /// Starts the program. One that ran before goes on as far as it was not stopped.
   void start_server();
   void start_client();
 
