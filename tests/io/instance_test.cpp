@@ -69,6 +69,14 @@ void run_until(asio::io_context& context, const std::function<bool()>& condition
   REQUIRE(condition());
 }
 
+/// How an operation ended: success, or its error.
+template <class T>
+io::awaitable<std::error_code> outcome(io::task<T> operation) {
+  const auto ended = co_await std::move(operation);
+  if (ended) co_return std::error_code();
+  co_return ended.error();
+}
+
 tcp_transport plain(asio::io_context& context) {
   return tcp_transport(io::asio_runtime(context), io::socket_options());
 }
@@ -155,6 +163,44 @@ TEST_SUITE("client and server in one context") {
     client.stop();
     run_until(context, [&] { return ended.has_value(); });
     CHECK_FALSE(*ended);
+  }
+
+  TEST_CASE("a dial that is told to stop before it begins does not begin") {
+    asio::io_context context(1);
+    io::asio_runtime world(context);
+    tcp_socket listener = tcp_socket::listen();
+    const address to{"127.0.0.1", listener.port()};
+    const io::socket_options options;
+    std::stop_source stop;
+    stop.request_stop();
+    std::optional<std::error_code> ended;
+    asio::co_spawn(context,
+                   outcome(world.connect(to, options, world.now() + std::chrono::seconds(30),
+                                         stop.get_token())),
+                   [&](std::exception_ptr, std::error_code ec) { ended = ec; });
+    run_until(context, [&] { return ended.has_value(); });
+    CHECK(*ended == errc::stopped);
+  }
+
+  TEST_CASE("a name that leads nowhere is an error, and giving it up is prompt") {
+    asio::io_context context(1);
+    io::asio_runtime world(context);
+    const address nowhere{"nowhere.invalid", 1};
+    std::stop_source stop;
+    std::optional<std::error_code> ended;
+    asio::co_spawn(context, outcome(world.listen(nowhere, stop.get_token())),
+                   [&](std::exception_ptr, std::error_code ec) { ended = ec; });
+    SUBCASE("looked up") {
+      run_until(context, [&] { return ended.has_value(); });
+      CHECK(*ended != errc::stopped);
+      CHECK(*ended);
+    }
+    SUBCASE("given up") {
+      context.poll_one();
+      stop.request_stop();
+      run_until(context, [&] { return ended.has_value(); });
+      CHECK(*ended == errc::stopped);
+    }
   }
 
   TEST_CASE("a context may end with both suspended in it, and the objects may go before it") {

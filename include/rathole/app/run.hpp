@@ -17,6 +17,7 @@
 
 #include <asio/io_context.hpp>
 
+#include <cstdio>
 #include <cstdlib>
 #include <optional>
 #include <ostream>
@@ -48,7 +49,12 @@ template <class Instance>
 result<void> run_until_stopped(asio::io_context& context, Instance& instance, logger& log,
                                std::string_view target) {
   stop_signals signals(context, [&](int count) {
-    if (count > 1) return instance.stop_now();
+    if (count > 1) {
+      // A look-up in the system's resolver cannot be interrupted, and would hold up the exit.
+      instance.stop_now();
+      std::fflush(nullptr);
+      std::quick_exit(EXIT_SUCCESS);
+    }
     log.write(log_level::info, target, "Shuting down gracefully...");
     instance.stop();
   });

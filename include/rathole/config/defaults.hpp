@@ -25,7 +25,7 @@ inline constexpr milliseconds client_handshake_timeout = seconds(10);
 inline constexpr milliseconds server_handshake_timeout = seconds(5);
 /// How long running forwards may go on after the instance was told to stop.
 inline constexpr milliseconds shutdown_grace = seconds(10);
-/// Data-channel dials that one control channel may command at once.
+/// Data channels of one control channel that may dial or wait for a visitor at once.
 inline constexpr std::size_t max_dials = 256;
 
 /// Compat: upstream's, for a TCP service.

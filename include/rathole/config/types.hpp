@@ -34,7 +34,7 @@ struct tcp_options {
   bool nodelay = defaults::nodelay;
   /// TCP keepalive idle time; 0 turns keepalive off.
   seconds keepalive_secs = defaults::keepalive_secs;
-  /// TCP keepalive probe interval; 0 turns keepalive off.
+  /// TCP keepalive probe interval; 0 leaves the system's.
   seconds keepalive_interval = defaults::keepalive_interval;
   /// TCP_USER_TIMEOUT: how long sent octets may stay unacknowledged; 0 leaves it to the system.
   /// Ours: upstream does not know the key.
@@ -122,7 +122,8 @@ struct client {
   milliseconds handshake_timeout = defaults::client_handshake_timeout;
   /// How long running forwards may go on once the client was told to stop. Ours.
   milliseconds shutdown_grace = defaults::shutdown_grace;
-  /// Data-channel dials that one control channel may command at once, at least 1. Ours.
+  /// Data channels of one control channel that may dial or wait for a visitor at once, at least 1.
+  /// Ours.
   std::size_t max_dials = defaults::max_dials;
   /// In the order of their names.
   std::vector<client_service> services = {};

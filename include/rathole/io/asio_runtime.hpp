@@ -6,16 +6,12 @@
 #include <rathole/io/alarm.hpp>
 #include <rathole/io/asio_timer.hpp>
 #include <rathole/io/concepts.hpp>
+#include <rathole/io/resolve.hpp>
 #include <rathole/io/tcp_acceptor.hpp>
 #include <rathole/io/tcp_stream.hpp>
 
-#include <asio/ip/address.hpp>
-#include <asio/ip/basic_resolver.hpp>
-
 #include <stop_token>
-#include <string>
 #include <utility>
-#include <vector>
 
 namespace rathole::io {
 
@@ -41,10 +37,11 @@ class asio_runtime {
   /// Dials the resolved addresses in order; the last refusal is the error.
   task<tcp_stream> connect(const address& to, const socket_options& options, time_point deadline,
                            std::stop_token stop) {
-    auto endpoints = co_await resolve(to, deadline, stop);
-    if (!endpoints) co_return failure(endpoints.error());
+    auto found = co_await resolve(to, deadline, stop);
+    if (!found) co_return failure(found.error());
     std::error_code last = make_error_code(errc::host_not_found);
-    for (const auto& endpoint : *endpoints) {
+    for (const auto& endpoint : *found) {
+      if (stop.stop_requested()) co_return failure(errc::stopped);
       tcp_stream::socket_type socket(get_executor());
       const auto give_up = [&socket] {
         std::error_code ignored;
@@ -59,17 +56,17 @@ class asio_runtime {
         co_return connected;
       }
       last = ring.explain(translate(ec));
-      if (ring.rang() || stop.stop_requested()) break;
+      if (ring.rang()) break;
     }
     co_return failure(last);
   }
 
   /// Listens at the first resolved address that can be bound; the last refusal is the error.
-  task<tcp_acceptor> listen(const address& at) {
-    auto endpoints = co_await resolve(at, time_point::max(), std::stop_token());
-    if (!endpoints) co_return failure(endpoints.error());
+  task<tcp_acceptor> listen(const address& at, std::stop_token stop = {}) {
+    auto found = co_await resolve(at, time_point::max(), stop);
+    if (!found) co_return failure(found.error());
     std::error_code last = make_error_code(errc::host_not_found);
-    for (const auto& endpoint : *endpoints) {
+    for (const auto& endpoint : *found) {
       auto opened = tcp_acceptor::open(get_executor(), endpoint);
       if (opened) co_return std::move(*opened);
       last = opened.error();
@@ -78,28 +75,15 @@ class asio_runtime {
   }
 
  private:
-  using endpoints_type = std::vector<asio::ip::tcp::endpoint>;
-
-  task<endpoints_type> resolve(const address& name, time_point deadline, std::stop_token stop) {
-    endpoints_type endpoints;
-    std::error_code not_literal;
-    const auto literal = asio::ip::make_address(name.host, not_literal);
-    if (!not_literal) {
-      endpoints.emplace_back(literal, name.port);
-      co_return endpoints;
-    }
-    asio::ip::basic_resolver<asio::ip::tcp, executor> resolver(get_executor());
-    const auto give_up = [&resolver] { resolver.cancel(); };
+  task<endpoints> resolve(const address& name, time_point deadline, std::stop_token stop) {
+    if (stop.stop_requested()) co_return failure(errc::stopped);
+    lookup names(get_executor());
+    const auto give_up = [&names] { names.give_up(); };
     const alarm<asio_runtime> ring(*this, deadline, give_up);
     const std::stop_callback on_stop(stop, give_up);
-    const auto service = std::to_string(name.port);
-    auto [ec, found] = co_await resolver.async_resolve(name.host, service, use_tuple);
-    if (ec == asio::error::host_not_found || ec == asio::error::no_data) {
-      co_return failure(errc::host_not_found);
-    }
-    if (ec) co_return failure(ring.explain(translate(ec)));
-    for (const auto& entry : found) endpoints.push_back(entry.endpoint());
-    co_return endpoints;
+    auto found = co_await names.run(name);
+    if (!found) co_return failure(ring.explain(found.error()));
+    co_return std::move(*found);
   }
 
   asio::io_context* context_;

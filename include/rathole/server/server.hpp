@@ -60,7 +60,8 @@ class basic_server {
       self->registry.insert(protocol::service_digest(service.name),
                             std::make_shared<const config::server_service>(service));
     }
-    auto acceptor = co_await self->transport.listen(self->settings.bind_addr);
+    auto acceptor =
+        co_await self->transport.listen(self->settings.bind_addr, self->closing.get_token());
     if (!acceptor) co_return failure(acceptor.error());
     const listening event{acceptor->local()};
     self->tell(event);

@@ -28,7 +28,7 @@ io::awaitable<std::optional<typename Context::runtime_type::acceptor>> bind_serv
   backoff retry(service_listener_backoff);
   std::error_code cause;
   for (;;) {
-    auto acceptor = co_await world.listen(service.bind_addr);
+    auto acceptor = co_await world.listen(service.bind_addr, stop);
     if (stop.stop_requested()) co_return std::nullopt;
     if (acceptor) co_return std::move(*acceptor);
     auto rng = world.rng();

@@ -11,10 +11,10 @@ namespace rathole::transport {
 /// How client and server reach each other: a way to dial, to listen, and to shake hands.
 ///
 /// * `connect(to, deadline, stop)` dials and shakes hands; what it returns carries protocol octets.
-/// * `listen(at)` yields an acceptor of bare connections; `handshake(accepted, deadline, stop)`
+/// * `listen(at, stop)` yields an acceptor of bare connections; `handshake(accepted, deadline, stop)`
 ///   makes a protocol stream of one. They are apart so that a slow peer never holds up the next.
-/// * Both fail with `errc::timed_out` at the deadline, and with `errc::stopped` as soon as `stop` is
-///   requested.
+/// * What has a deadline fails with `errc::timed_out` at it; all fail with `errc::stopped` as soon
+///   as `stop` is requested.
 /// * `runtime()` is the world that the transport lives in.
 template <class T>
 concept Transport =
@@ -26,7 +26,7 @@ concept Transport =
       requires io::ByteStream<typename T::stream>;
       { t.runtime() } -> std::same_as<typename T::runtime_type&>;
       { t.connect(where, deadline, stop) } -> std::same_as<io::task<typename T::stream>>;
-      { t.listen(where) } -> std::same_as<io::task<typename T::runtime_type::acceptor>>;
+      { t.listen(where, stop) } -> std::same_as<io::task<typename T::runtime_type::acceptor>>;
       {
         t.handshake(std::move(accepted), deadline, stop)
       } -> std::same_as<io::task<typename T::stream>>;

@@ -34,7 +34,9 @@ class tcp {
     return runtime_.connect(to, options_, deadline, std::move(stop));
   }
 
-  io::task<typename R::acceptor> listen(const address& at) { return runtime_.listen(at); }
+  io::task<typename R::acceptor> listen(const address& at, std::stop_token stop) {
+    return runtime_.listen(at, std::move(stop));
+  }
 
   io::task<stream> handshake(stream accepted, time_point, std::stop_token) {
     accepted.apply(options_);
