@@ -23,6 +23,7 @@
 #include <ostream>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -49,23 +50,6 @@ class demo {
 
   /// How long `--once` may take.
   static constexpr std::chrono::seconds patience{30};
-
-  /// Hears where the server listens, and logs errors.
-  struct server_observer : server_log {
-    server_observer(logger& lines, io::event& news) : server_log(lines), changed(news) {}
-    using server_log::on;
-    void on(const server::listening& e) {
-      clients = e.at;
-      changed.notify();
-    }
-    void on(const server::service_listening& e) {
-      visitors = e.at;
-      changed.notify();
-    }
-    io::event& changed;
-    std::optional<address> clients = {};
-    std::optional<address> visitors = {};
-  };
 
   static secret random_token() {
     std::array<std::uint8_t, 16> octets;
@@ -111,7 +95,7 @@ class demo {
     server_->async_run([this](std::error_code ec) {
       if (ec) fail(ec);
     });
-    const auto clients_at = co_await heard(server_observer_.clients);
+    const auto clients_at = co_await heard(clients_);
     if (!clients_at) co_return failure(clients_at.error());
 
     config::client client_settings;
@@ -119,7 +103,7 @@ class demo {
     client_settings.services.push_back({.name = "demo", .local_addr = local, .token = token});
     client_.emplace(carrier_, std::move(client_settings), client_observer_);
     client_->async_run([](std::error_code) {});
-    const auto visitors_at = co_await heard(server_observer_.visitors);
+    const auto visitors_at = co_await heard(visitors_);
     if (!visitors_at) co_return failure(visitors_at.error());
 
     out_ << "A sample HTTP service listens at " << to_string(local)
@@ -177,9 +161,15 @@ class demo {
   carrier carrier_{runtime_, io::socket_options()};
   std::stop_source stop_;
   logger log_{log_filter(log_level::warn)};
-  server_observer server_observer_{log_, changed_};
+  std::optional<address> clients_ = {};
+  std::optional<address> visitors_ = {};
+  // The same types of observers as the program's, so that it holds one kind of server and client.
+  server_log server_observer_{log_, [this](std::string_view service, const address& at) {
+                                (service.empty() ? clients_ : visitors_) = at;
+                                changed_.notify();
+                              }};
   client_log client_observer_{log_};
-  std::optional<server::basic_server<carrier, server_observer>> server_ = {};
+  std::optional<server::basic_server<carrier, server_log>> server_ = {};
   std::optional<client::basic_client<carrier, client_log>> client_ = {};
 };
 

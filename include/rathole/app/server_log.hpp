@@ -5,8 +5,10 @@
 #include <rathole/core/error.hpp>
 #include <rathole/server/events.hpp>
 
+#include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace rathole::app {
 
@@ -16,12 +18,20 @@ class server_log {
   /// The module that the lines name.
   static constexpr std::string_view target = "rathole::server";
 
-  /// `lines` outlives the observer.
-  explicit server_log(logger& lines) : lines_(lines) {}
+  /// Told where visitors of a service connect, or clients if `service` is empty.
+  using listening_hook = std::function<void(std::string_view service, const address& at)>;
 
-  void on(const server::listening& e) { write(log_level::info, {}, "Listening at " + shown(e.at)); }
+  /// `lines` outlives the observer.
+  explicit server_log(logger& lines, listening_hook listens = {})
+      : lines_(lines), listens_(std::move(listens)) {}
+
+  void on(const server::listening& e) {
+    write(log_level::info, {}, "Listening at " + shown(e.at));
+    if (listens_) listens_({}, e.at);
+  }
   void on(const server::service_listening& e) {
     write(log_level::info, service_context(e.service), "Listening at " + shown(e.at));
+    if (listens_) listens_(e.service, e.at);
   }
   void on(const server::service_bind_failed& e) {
     write(log_level::error, service_context(e.service),
@@ -76,6 +86,7 @@ class server_log {
   }
 
   logger& lines_;
+  listening_hook listens_;
 };
 
 }  // namespace rathole::app
