@@ -6,6 +6,7 @@
 #include <rathole/server/server.hpp>
 #include <rathole/sim/recorder.hpp>
 #include <rathole/sim/world.hpp>
+#include <rathole/transport/socket_options.hpp>
 #include <rathole/transport/tcp.hpp>
 
 #include <asio/co_spawn.hpp>
@@ -13,9 +14,13 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <cstdlib>
 #include <iostream>
+#include <iterator>
+#include <stop_token>
 #include <string>
+#include <system_error>
 #include <vector>
 
 using namespace rathole;
@@ -43,7 +48,8 @@ io::awaitable<void> visit(sim::runtime host, std::string& said) {
   said = stream ? "no answer" : stream.error().message();
   if (!stream) co_return;
   const std::string question = "hello through the tunnel";
-  co_await stream->write({reinterpret_cast<const std::uint8_t*>(question.data()), question.size()});
+  const byte_view octets(reinterpret_cast<const std::uint8_t*>(question.data()), question.size());
+  co_await stream->write(octets);
   std::uint8_t buffer[1024];
   const auto count = co_await stream->read_some(buffer);
   if (count && *count > 0) said.assign(reinterpret_cast<const char*>(buffer), *count);
@@ -99,10 +105,11 @@ int main(int argc, char** argv) {
   client.stop();
   world.run_until_quiet();
 
-  // Each line begins with its virtual time, so sorting merges the two stories.
-  std::vector<std::string> trace = at_server.lines();
-  trace.insert(trace.end(), at_client.lines().begin(), at_client.lines().end());
-  std::ranges::stable_sort(trace, {}, [](const std::string& line) { return line.substr(0, 10); });
+  // Each line begins with its virtual time.
+  const auto stamp = [](const std::string& line) { return line.substr(0, 10); };
+  std::vector<std::string> trace;
+  std::ranges::merge(at_server.lines(), at_client.lines(), std::back_inserter(trace), {}, stamp,
+                     stamp);
   for (const std::string& line : trace) std::cout << line << '\n';
   for (const std::string& answer : answers) std::cout << "a visitor got: " << answer << '\n';
 }
