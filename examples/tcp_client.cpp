@@ -5,6 +5,7 @@
 
 #include <rathole/client/client.hpp>
 #include <rathole/io/asio_runtime.hpp>
+#include <rathole/transport/socket_options.hpp>
 #include <rathole/transport/tcp.hpp>
 
 #include <asio/io_context.hpp>

@@ -5,6 +5,7 @@
 
 #include <rathole/io/asio_runtime.hpp>
 #include <rathole/server/server.hpp>
+#include <rathole/transport/socket_options.hpp>
 #include <rathole/transport/tcp.hpp>
 
 #include <asio/io_context.hpp>

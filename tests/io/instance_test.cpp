@@ -1,6 +1,7 @@
 #include <rathole/client/client.hpp>
 #include <rathole/io/asio_runtime.hpp>
 #include <rathole/server/server.hpp>
+#include <rathole/transport/socket_options.hpp>
 #include <rathole/transport/tcp.hpp>
 
 #include "support/net.hpp"
@@ -13,11 +14,13 @@
 
 #include <sys/resource.h>
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 namespace rathole::test {
 
@@ -37,6 +40,8 @@ struct recorder {
   void on(const server::accept_failed&) { ++accept_failures; }
   void on(const client::control_channel_failed& event) { lost = event.error; }
 };
+
+null_observer nobody;
 
 config::server server_settings() {
   config::server_service service;
@@ -121,13 +126,131 @@ TEST_SUITE("client and server in one context") {
     CHECK(context.stopped());
   }
 
+  TEST_CASE("visitors that come at once without a pool are all served") {
+    asio::io_context context(1);
+    recorder seen;
+    auto settings = server_settings();
+    settings.services[0].pool.size = 0;
+    server::basic_server<tcp_transport, recorder> server(plain(context), settings, seen);
+    server.async_run([](std::error_code) {});
+    run_until(context, [&] { return seen.clients_port != 0; });
+    tcp_socket local = tcp_socket::listen();
+    client::basic_client<tcp_transport, recorder> client(
+        plain(context), client_settings(seen.clients_port, local.port()), seen);
+    client.async_run([](std::error_code) {});
+    run_until(context, [&] { return seen.visitors_port != 0; });
+
+    constexpr int count = 20;
+    std::vector<tcp_socket> visitors;
+    for (int i = 0; i < count; ++i) {
+      visitors.push_back(tcp_socket::connect(seen.visitors_port));
+      visitors.back().send_all("hello");
+    }
+    std::atomic<int> served = 0;
+    std::jthread service([&] {
+      std::vector<tcp_socket> kept;
+      for (int i = 0; i < count; ++i) {
+        kept.push_back(std::move(*local.accept()));
+        if (kept.back().receive(5) == "hello") ++served;
+      }
+    });
+    run_until(context, [&] { return served == count; });
+  }
+
+  TEST_CASE("an observer may stop the server from within an event") {
+    struct stopper {
+      std::uint16_t clients_port = 0;
+      std::uint16_t visitors_port = 0;
+      int refused = 0;
+      std::function<void()> stop;
+
+      void on(const server::listening& event) { clients_port = event.at.port; }
+      void on(const server::service_listening& event) { visitors_port = event.at.port; }
+      void on(const server::visitor_refused&) {
+        ++refused;
+        stop();
+      }
+    } seen;
+    asio::io_context context(1);
+    auto settings = server_settings();
+    settings.services[0].pool.size = 0;
+    settings.services[0].pool.max_waiting_visitors = 2;
+    server::basic_server<tcp_transport, stopper> server(plain(context), settings, seen);
+    seen.stop = [&] { server.stop_now(); };
+    std::optional<std::error_code> ended;
+    server.async_run([&](std::error_code ec) { ended = ec; });
+    run_until(context, [&] { return seen.clients_port != 0; });
+    client::basic_client<tcp_transport> client(plain(context),
+                                               client_settings(seen.clients_port, 1), nobody);
+    client.async_run([](std::error_code) {});
+    run_until(context, [&] { return seen.visitors_port != 0; });
+    client.stop();
+    std::vector<tcp_socket> visitors;
+    for (int i = 0; i < 5; ++i) visitors.push_back(tcp_socket::connect(seen.visitors_port));
+    run_until(context, [&] { return ended.has_value(); });
+    CHECK_FALSE(*ended);
+    CHECK(seen.refused > 0);
+  }
+
+  TEST_CASE("a server that is stopped before it listens ends without an error") {
+    asio::io_context context(1);
+    server::basic_server<tcp_transport> server(plain(context), server_settings(), nobody);
+    std::optional<std::error_code> ended;
+    server.async_run([&](std::error_code ec) { ended = ec; });
+    server.stop();
+    run_until(context, [&] { return ended.has_value(); });
+    CHECK_FALSE(*ended);
+  }
+
+  TEST_CASE("settings that say \"for ever\" do") {
+    asio::io_context context(1);
+    recorder seen;
+    auto settings = server_settings();
+    settings.shutdown_grace = std::chrono::milliseconds::max();
+    settings.handshake_timeout = std::chrono::milliseconds::max();
+    settings.heartbeat_interval = std::chrono::milliseconds::max();
+    server::basic_server<tcp_transport, recorder> server(plain(context), settings, seen);
+    server.async_run([](std::error_code) {});
+    run_until(context, [&] { return seen.clients_port != 0; });
+    tcp_socket local = tcp_socket::listen();
+    auto on_client = client_settings(seen.clients_port, local.port());
+    on_client.handshake_timeout = std::chrono::milliseconds::max();
+    on_client.connect_timeout = std::chrono::milliseconds::max();
+    on_client.heartbeat_timeout = std::chrono::milliseconds::max();
+    client::basic_client<tcp_transport, recorder> client(plain(context), on_client, seen);
+    client.async_run([](std::error_code) {});
+    run_until(context, [&] { return seen.visitors_port != 0; });
+    CHECK_FALSE(seen.lost);
+  }
+
+  TEST_CASE("a receiver that pauses is not ended by the transport's user time-out") {
+    asio::io_context context(1);
+    tcp_socket listener = tcp_socket::listen();
+    tcp_socket outside = tcp_socket::connect(listener.port());
+    auto accepted = listener.accept();
+    io::tcp_stream stream(io::tcp_stream::socket_type(context.get_executor(), asio::ip::tcp::v4(),
+                                                      ::dup(accepted->fd())),
+                          address{"127.0.0.1", 1});
+    const auto user_timeout = [&] {
+      int value = -1;
+      socklen_t size = sizeof value;
+      ::getsockopt(stream.native_handle(), IPPROTO_TCP, TCP_USER_TIMEOUT, &value, &size);
+      return value;
+    };
+    config::tcp_options settings;
+    settings.user_timeout = std::chrono::seconds(7);
+    stream.apply(transport::to_socket_options(settings));
+    CHECK(user_timeout() == 7000);
+    stream.apply(transport::to_traffic_options(settings, std::nullopt));
+    CHECK(user_timeout() == 0);
+  }
+
   TEST_CASE("a server that cannot listen says so at once") {
     asio::io_context context(1);
     tcp_socket taken = tcp_socket::listen();
     auto settings = server_settings();
     settings.bind_addr.port = taken.port();
-    null_observer observer;
-    server::basic_server<tcp_transport> server(plain(context), settings, observer);
+    server::basic_server<tcp_transport> server(plain(context), settings, nobody);
     auto ended = server.async_run(asio::use_future);
     context.run();
     CHECK_THROWS_WITH_AS(ended.get(), doctest::Contains("Address already in use"),

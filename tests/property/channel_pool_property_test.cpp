@@ -34,9 +34,6 @@ class list_pool {
       visitors_.push_back({id, now + limits_.visitor_timeout, 0, false});
     }
   }
-  void visitor_left(std::uint64_t id) {
-    std::erase_if(visitors_, [&](const visitor& v) { return v.id == id; });
-  }
   void channel_arrived(std::uint64_t id) {
     idle_.push_back(id);
     if (!requests_.empty()) requests_.erase(requests_.begin());
@@ -51,7 +48,7 @@ class list_pool {
       v.starting = false;
       if (v.attempts < protocol::max_start_attempts) return;
       due_.push_back(protocol::refuse{id});
-      visitor_left(id);
+      std::erase_if(visitors_, [&](const visitor& other) { return other.id == id; });
       return;
     }
   }
@@ -156,9 +153,6 @@ TEST_CASE("channel_pool behaves as its description, and within its bounds") {
           model.channel_arrived(next_id++);
           break;
         case 5:
-          pool.visitor_left(some_id);
-          model.visitor_left(some_id);
-          break;
         case 6:
           pool.channel_lost(some_id);
           model.channel_lost(some_id);

@@ -2,6 +2,7 @@
 
 #include <rathole/client/client.hpp>
 #include <rathole/server/server.hpp>
+#include <rathole/transport/socket_options.hpp>
 #include <rathole/transport/tcp.hpp>
 
 namespace rathole::test {

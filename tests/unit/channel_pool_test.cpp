@@ -87,19 +87,6 @@ TEST_CASE("channel_pool: an idle channel that the peer closed is replaced at onc
   CHECK(drain(pool).empty());
 }
 
-TEST_CASE("channel_pool: a visitor that left is not served, and the surplus channel stays") {
-  channel_pool pool(limits(1));
-  pool.visitor_arrived(1, start);
-  CHECK(drain(pool) == names{"request", "request"});
-  pool.visitor_left(1);
-  pool.channel_arrived(7);
-  pool.channel_arrived(8);
-  CHECK(drain(pool).empty());
-  CHECK(pool.idle() == 2);
-  pool.visitor_arrived(2, start);
-  CHECK(drain(pool) == names{"assign 2-7"});
-}
-
 TEST_CASE("channel_pool: after a dead channel the visitor comes first again, with its deadline") {
   channel_pool pool = filled(limits(2));
   pool.visitor_arrived(1, start);
@@ -137,17 +124,15 @@ TEST_CASE("channel_pool: a visitor gets three channels, then it is refused") {
   CHECK(pool.outstanding() == 3);
 }
 
-TEST_CASE("channel_pool: a visitor whose traffic started, or that left, is forgotten") {
+TEST_CASE("channel_pool: a visitor whose traffic started is forgotten") {
   channel_pool pool = filled(limits(2));
   pool.visitor_arrived(1, start);
   pool.visitor_arrived(2, start);
   drain(pool);
   CHECK(pool.starting() == 2);
   pool.started(1);
-  pool.visitor_left(2);
-  CHECK(pool.starting() == 0);
+  CHECK(pool.starting() == 1);
   pool.start_failed(1);
-  pool.start_failed(2);
   CHECK(drain(pool).empty());
 }
 

@@ -43,6 +43,13 @@ inline std::optional<config::config> load_or_explain(const std::string& path, st
   return std::nullopt;
 }
 
+/// Ends the program although a look-up may be under way in the system's resolver: it cannot be
+/// interrupted, and an orderly end would wait for it.
+[[noreturn]] inline void exit_at_once() {
+  std::fflush(nullptr);
+  std::quick_exit(EXIT_SUCCESS);
+}
+
 /// Runs a client or server until it ends by itself or by signals: the first lets running forwards
 /// finish, the second ends them. Fails if it could not start.
 template <class Instance>
@@ -50,10 +57,8 @@ result<void> run_until_stopped(asio::io_context& context, Instance& instance, lo
                                std::string_view target) {
   stop_signals signals(context, [&](int count) {
     if (count > 1) {
-      // A look-up in the system's resolver cannot be interrupted, and would hold up the exit.
       instance.stop_now();
-      std::fflush(nullptr);
-      std::quick_exit(EXIT_SUCCESS);
+      exit_at_once();
     }
     log.write(log_level::info, target, "Shuting down gracefully...");
     instance.stop();
@@ -61,11 +66,15 @@ result<void> run_until_stopped(asio::io_context& context, Instance& instance, lo
   std::error_code outcome;
   instance.async_run([&](std::error_code ec) {
     outcome = ec;
-    signals.cancel();
+    context.stop();
   });
   context.run();
   if (outcome) return failure(outcome);
   log.write(log_level::info, target, "Shutdown");
+  signals.cancel();
+  context.restart();
+  context.poll();
+  if (!context.stopped()) exit_at_once();
   return {};
 }
 

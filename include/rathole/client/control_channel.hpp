@@ -94,6 +94,8 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
   }
 
   void command_dial() {
+    // Commands may lie in the machine when the channel is told to end.
+    if (waiting_.stop_requested()) return;
     if (dials_ >= context_->settings.max_dials) {
       deferred_ = std::min(deferred_ + 1, max_deferred_dials);
       return;
@@ -105,7 +107,7 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
   /// A data channel no longer dials or waits: another may.
   void dial_done() {
     --dials_;
-    if (deferred_ == 0 || waiting_.stop_requested()) return;
+    if (deferred_ == 0) return;
     --deferred_;
     command_dial();
   }

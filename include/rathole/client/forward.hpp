@@ -3,6 +3,7 @@
 #include <rathole/client/context.hpp>
 #include <rathole/client/events.hpp>
 #include <rathole/io/relay.hpp>
+#include <rathole/transport/socket_options.hpp>
 
 #include <memory>
 #include <stop_token>
@@ -12,19 +13,21 @@ namespace rathole::client {
 
 /// Connects a started data channel with the local service and carries the visitor's traffic until
 /// both sides have ended, or the client cuts its forwards. A local service that cannot be reached
-/// closes the data channel, and so the visitor.
+/// resets the data channel, and so the visitor.
 template <class Context>
 io::awaitable<void> forward(std::shared_ptr<Context> self, const config::client_service& service,
                             typename Context::stream_type channel) {
   using runtime = typename Context::runtime_type;
-  if (service.nodelay) channel.set_nodelay(*service.nodelay);
-  io::socket_options options;
-  options.nodelay = service.nodelay.value_or(true);
   runtime& world = self->runtime();
+  const config::tcp_options& sockets = self->settings.transport.tcp;
+  channel.apply(transport::to_traffic_options(sockets, service.nodelay));
+  const auto options = transport::to_traffic_options(sockets, service.nodelay.value_or(true));
   const auto deadline = world.now() + self->settings.connect_timeout;
   auto local =
       co_await world.connect(service.local_addr, options, deadline, self->cutting.get_token());
   if (!local) {
+    channel.abort();
+    if (local.error() == errc::stopped) co_return;
     const local_connect_failed event{service.name, service.local_addr, local.error()};
     self->tell(event);
     co_return;

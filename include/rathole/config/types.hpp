@@ -28,7 +28,8 @@ enum class service_kind { tcp, udp };
 /// What carries the tunnel (`type` of a transport).
 enum class transport_kind { tcp, tls, noise, websocket };
 
-/// `transport.tcp`: the socket options of the tunnel's connections, under every transport.
+/// `transport.tcp`: the socket options of the tunnel's connections, under every transport. Keepalive
+/// is also that of visitors and of connections to local services.
 struct tcp_options {
   /// TCP_NODELAY of the control and data channels.
   bool nodelay = defaults::nodelay;
@@ -36,7 +37,8 @@ struct tcp_options {
   seconds keepalive_secs = defaults::keepalive_secs;
   /// TCP keepalive probe interval; 0 leaves the system's.
   seconds keepalive_interval = defaults::keepalive_interval;
-  /// TCP_USER_TIMEOUT: how long sent octets may stay unacknowledged; 0 leaves it to the system.
+  /// TCP_USER_TIMEOUT of control and idle data channels: how long sent octets may stay
+  /// unacknowledged; 0 leaves it to the system. A channel that forwards has none.
   /// Ours: upstream does not know the key.
   milliseconds user_timeout = defaults::user_timeout;
   /// The proxy through which a client reaches its server; a server ignores it.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <rathole/config/limits.hpp>
 #include <rathole/config/problem.hpp>
 #include <rathole/config/types.hpp>
 
@@ -50,6 +51,35 @@ inline std::vector<problem> start_problems(const transport& value, side where) {
                         .remedy = "name the identity file and its password"});
   }
   return problems;
+}
+
+/// The longest time that a configuration may name.
+inline constexpr milliseconds longest_duration = seconds(limits::duration_seconds);
+
+/// The settings with every duration at most `longest_duration`, so that none of them overflows when
+/// it is added to the time. A configuration file cannot say more; a program that fills the structs
+/// itself can.
+inline client bounded(client value) {
+  for (milliseconds* time : {&value.heartbeat_timeout, &value.connect_timeout,
+                             &value.handshake_timeout, &value.shutdown_grace}) {
+    *time = std::min(*time, longest_duration);
+  }
+  for (client_service& service : value.services) {
+    service.retry_interval = std::min(service.retry_interval, longest_duration);
+  }
+  return value;
+}
+
+/// As for a client.
+inline server bounded(server value) {
+  for (milliseconds* time :
+       {&value.heartbeat_interval, &value.handshake_timeout, &value.shutdown_grace}) {
+    *time = std::min(*time, longest_duration);
+  }
+  for (server_service& service : value.services) {
+    service.pool.visitor_timeout = std::min(service.pool.visitor_timeout, longest_duration);
+  }
+  return value;
 }
 
 }  // namespace rathole::config

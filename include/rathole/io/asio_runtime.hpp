@@ -40,23 +40,17 @@ class asio_runtime {
     auto found = co_await resolve(to, deadline, stop);
     if (!found) co_return failure(found.error());
     std::error_code last = make_error_code(errc::host_not_found);
+    auto left = static_cast<int>(found->size());
     for (const auto& endpoint : *found) {
       if (stop.stop_requested()) co_return failure(errc::stopped);
-      tcp_stream::socket_type socket(get_executor());
-      const auto give_up = [&socket] {
-        std::error_code ignored;
-        socket.close(ignored);
-      };
-      const alarm<asio_runtime> ring(*this, deadline, give_up);
-      const std::stop_callback on_stop(stop, give_up);
-      auto [ec] = co_await socket.async_connect(endpoint, use_tuple);
-      if (!ec) {
-        tcp_stream connected(std::move(socket), to_address(endpoint));
-        connected.apply(options);
-        co_return connected;
+      // An address that does not answer leaves the others their share of the time.
+      const auto until = now() + (deadline - now()) / left--;
+      auto dialled = co_await dial(endpoint, until, stop);
+      if (dialled) {
+        dialled->apply(options);
+        co_return std::move(*dialled);
       }
-      last = ring.explain(translate(ec));
-      if (ring.rang()) break;
+      last = dialled.error();
     }
     co_return failure(last);
   }
@@ -75,6 +69,26 @@ class asio_runtime {
   }
 
  private:
+  task<tcp_stream> dial(const asio::ip::tcp::endpoint& to, time_point deadline,
+                        const std::stop_token& stop) {
+    tcp_stream::socket_type socket(get_executor());
+    const auto give_up = [&socket] {
+      std::error_code ignored;
+      socket.close(ignored);
+    };
+    const alarm<asio_runtime> ring(*this, deadline, give_up);
+    const std::stop_callback on_stop(stop, give_up);
+    auto [ec] = co_await socket.async_connect(to, use_tuple);
+    if (ec) co_return failure(ring.explain(translate(ec)));
+    if (!socket.is_open()) co_return failure(ring.explain(errc::stopped));
+    // A dial to a local port that nobody listens at may be given that very port, and meet itself.
+    std::error_code unknown;
+    if (socket.local_endpoint(unknown) == to) {
+      co_return failure(std::make_error_code(std::errc::connection_refused));
+    }
+    co_return tcp_stream(std::move(socket), to_address(to));
+  }
+
   task<endpoints> resolve(const address& name, time_point deadline, std::stop_token stop) {
     if (stop.stop_requested()) co_return failure(errc::stopped);
     lookup names(get_executor());

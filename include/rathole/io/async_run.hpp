@@ -8,6 +8,7 @@
 #include <asio/bind_cancellation_slot.hpp>
 #include <asio/co_spawn.hpp>
 #include <asio/dispatch.hpp>
+#include <asio/executor_work_guard.hpp>
 #include <asio/this_coro.hpp>
 
 #include <exception>
@@ -27,13 +28,14 @@ auto async_run(executor ex, task<void> work, std::stop_source stop, Token&& toke
     if (slot.is_connected()) {
       slot.assign([source](asio::cancellation_type) mutable { source.request_stop(); });
     }
-    auto finish = [where, slot, done = std::move(handler)](std::exception_ptr error,
-                                                           result<void> ended) mutable {
+    // The executor of the handler is kept at work until the handler has run.
+    auto busy = asio::make_work_guard(asio::get_associated_executor(handler, where));
+    auto finish = [busy = std::move(busy), slot, done = std::move(handler)](
+                      std::exception_ptr error, result<void> ended) mutable {
       if (error) std::rethrow_exception(error);
       if (slot.is_connected()) slot.clear();
       const std::error_code reason = ended ? std::error_code() : ended.error();
-      const auto target = asio::get_associated_executor(done, where);
-      asio::dispatch(target,
+      asio::dispatch(busy.get_executor(),
                      [done = std::move(done), reason]() mutable { std::move(done)(reason); });
     };
     // The task stops by its stop source, never by Asio's terminal cancellation.

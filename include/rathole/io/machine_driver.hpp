@@ -80,14 +80,17 @@ class machine_driver {
   /// A failed write ends nothing by itself: the peer's last words may be there to be read, and the
   /// next read finds out what happened.
   awaitable<void> flush() {
-    byte_buffer out;
-    if (!machine_.transmit(out)) co_return;
-    timer_.arm(runtime_.now() + machine_write_timeout, [this] {
-      closed_because_ = errc::timed_out;
-      stream_.abort();
-    });
-    co_await stream_.write(out.data());
-    timer_.disarm();
+    // The owner may give the machine more to send while a write is under way.
+    for (;;) {
+      byte_buffer out;
+      if (!machine_.transmit(out)) co_return;
+      timer_.arm(runtime_.now() + machine_write_timeout, [this] {
+        closed_because_ = errc::timed_out;
+        stream_.abort();
+      });
+      co_await stream_.write(out.data());
+      timer_.disarm();
+    }
   }
 
   R& runtime_;

@@ -14,8 +14,9 @@ struct socket_options {
   std::chrono::seconds keepalive_idle{0};
   /// Time between keepalive probes; zero leaves the system's value.
   std::chrono::seconds keepalive_interval{0};
-  /// TCP_USER_TIMEOUT (RFC 5482): how long sent octets may stay unacknowledged; zero leaves it off.
-  std::chrono::milliseconds user_timeout{0};
+  /// TCP_USER_TIMEOUT (RFC 5482): how long sent octets may stay unacknowledged, or a receiver's
+  /// window shut; zero turns it off, unset leaves the socket as it is.
+  std::optional<std::chrono::milliseconds> user_timeout;
 
   socket_options() = default;
 };

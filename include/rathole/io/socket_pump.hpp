@@ -143,7 +143,7 @@ class socket_pump {
   result<void> drain_pipe() {
     while (pipe_->held() > 0) {
       const auto moved = pipe_->drain_into(to_.native_handle());
-      if (moved < 0 && would_block()) break;
+      if (moved == 0 || (moved < 0 && would_block())) break;
       if (moved < 0) return failure(last_error());
       count_ += static_cast<std::size_t>(moved);
     }
@@ -158,6 +158,7 @@ class socket_pump {
       const auto moved = spill_.empty() ? drain_pipe() : drain_spill();
       if (!moved) co_return failure(moved.error());
     }
+    give_pipe_back();
     co_return result<void>{};
   }
 

@@ -90,8 +90,8 @@ class tcp_stream {
         set(IPPROTO_TCP, TCP_KEEPINTVL, static_cast<int>(options.keepalive_interval.count()));
       }
     }
-    if (options.user_timeout.count() > 0) {
-      set(IPPROTO_TCP, TCP_USER_TIMEOUT, static_cast<int>(options.user_timeout.count()));
+    if (options.user_timeout) {
+      set(IPPROTO_TCP, TCP_USER_TIMEOUT, static_cast<int>(options.user_timeout->count()));
     }
   }
 

@@ -112,11 +112,6 @@ class channel_pool {
     ++next_ticket_;
   }
 
-  /// A visitor hung up, whether it waits or its channel is being started.
-  void visitor_left(visitor_id visitor) {
-    if (!waiting_.erase(visitor)) starting_.erase(visitor);
-  }
-
   /// A data channel of the service's client arrived, commanded or not.
   void channel_arrived(channel_id channel) {
     if (!outstanding_.empty()) outstanding_.pop_front();

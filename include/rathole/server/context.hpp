@@ -1,6 +1,7 @@
 #pragma once
 
 #include <rathole/config/types.hpp>
+#include <rathole/config/validate.hpp>
 #include <rathole/core/event_sink.hpp>
 #include <rathole/io/task_group.hpp>
 #include <rathole/protocol/codec.hpp>
@@ -31,7 +32,7 @@ struct context {
 
   context(T carrier, config::server server_settings, Observer& sink)
       : transport(std::move(carrier)),
-        settings(std::move(server_settings)),
+        settings(config::bounded(std::move(server_settings))),
         observer(sink),
         group(transport.runtime().get_executor()) {}
 

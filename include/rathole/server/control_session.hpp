@@ -7,6 +7,7 @@
 #include <rathole/server/events.hpp>
 #include <rathole/server/forward.hpp>
 #include <rathole/server/service_listener.hpp>
+#include <rathole/transport/socket_options.hpp>
 
 #include <chrono>
 #include <memory>
@@ -68,13 +69,15 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
     ended_.request_stop();
     pool_timer_.disarm();
     for (auto& [id, waiting] : channels_) waiting->stream.close();
-    visitors_.clear();
     stream_.close();
+    const auto waiting = std::exchange(visitors_, {});
+    for (const auto& [id, visitor] : waiting) turn_away(visitor, reason);
   }
 
   /// Takes a visitor of the service.
   void visitor_arrived(visitor_type visitor) {
-    visitor.set_nodelay(service_->nodelay.value_or(true));
+    visitor.apply(transport::to_traffic_options(context_->settings.transport.tcp,
+                                                service_->nodelay.value_or(true)));
     const protocol::visitor_id id = next_id_++;
     visitors_.emplace(id, waiting_visitor(std::move(visitor)));
     pool_.visitor_arrived(id, context_->runtime().now());
@@ -84,7 +87,6 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
   /// Serves one data channel of the session's client, from its Hello to the end of its forward.
   static io::awaitable<void> run_data_channel(std::shared_ptr<control_session> self,
                                               stream_type channel) {
-    if (self->service_->nodelay) channel.set_nodelay(*self->service_->nodelay);
     const auto visitor_id = co_await self->wait_for_visitor(channel);
     if (!visitor_id) co_return;
     const auto started = co_await self->start(channel);
@@ -93,6 +95,7 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
     const auto context = self->context_;
     const auto service = self->service_;
     self.reset();
+    channel.apply(transport::to_traffic_options(context->settings.transport.tcp, service->nodelay));
     co_await forward(context, service, std::move(*visitor), std::move(channel));
   }
 
@@ -175,14 +178,19 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
     return visitor;
   }
 
-  /// Does what the pool wants done, until it wants nothing.
+  /// Does what the pool wants done, until it wants nothing. An observer may stop the server in the
+  /// midst of it.
   void pump() {
-    if (ended_.stop_requested()) return;
     const time_point now = context_->runtime().now();
-    while (const auto action = pool_.poll(now)) {
+    bool commanded = false;
+    for (;;) {
+      if (ended_.stop_requested()) return;
+      const auto action = pool_.poll(now);
+      if (!action) break;
+      commanded |= std::holds_alternative<protocol::request_channel>(*action);
       std::visit([&](const auto& what) { perform(what, now); }, *action);
     }
-    driver_.wake();
+    if (commanded) driver_.wake();
     arm_pool_timer();
   }
 
@@ -195,19 +203,19 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
     machine_.request_data_channel(now);
   }
   void perform(const protocol::refuse& what, time_point) {
-    turn_away(what.visitor, visitors_.at(what.visitor).cause);
+    const auto gone = visitors_.extract(what.visitor);
+    turn_away(gone.mapped(), gone.mapped().cause);
   }
   void perform(const protocol::expire& what, time_point) {
-    turn_away(what.visitor, make_error_code(errc::timed_out));
+    const auto gone = visitors_.extract(what.visitor);
+    turn_away(gone.mapped(), make_error_code(errc::timed_out));
   }
   void perform(const protocol::reject& what, time_point) {
     channels_.at(what.channel)->stream.close();
   }
 
-  void turn_away(protocol::visitor_id id, std::error_code cause) {
-    const auto found = visitors_.find(id);
-    context_->tell(visitor_refused{service_->name, found->second.stream.peer(), cause});
-    visitors_.erase(found);
+  void turn_away(const waiting_visitor& visitor, std::error_code cause) {
+    context_->tell(visitor_refused{service_->name, visitor.stream.peer(), cause});
   }
 
   /// A timer that rings too early costs less than setting it anew for every visitor.

@@ -62,6 +62,7 @@ class basic_server {
     }
     auto acceptor =
         co_await self->transport.listen(self->settings.bind_addr, self->closing.get_token());
+    if (!acceptor && self->closing.stop_requested()) co_return result<void>{};
     if (!acceptor) co_return failure(acceptor.error());
     const listening event{acceptor->local()};
     self->tell(event);

@@ -158,11 +158,12 @@ class connection final : public link_user, public std::enable_shared_from_this<c
     constexpr std::chrono::seconds usual_interval{75};
     const bool given = options.keepalive_interval.count() > 0;
     const duration interval = given ? options.keepalive_interval : usual_interval;
+    const auto user_timeout = options.user_timeout.value_or(std::chrono::milliseconds(0));
     duration& limit = at(which).silence_limit;
     limit = options.keepalive_idle;
     for (int probe = 1; probe <= most_probes; ++probe) {
       limit += interval;
-      if (options.user_timeout.count() > 0 && limit >= options.user_timeout) break;
+      if (user_timeout.count() > 0 && limit >= user_timeout) break;
     }
   }
 

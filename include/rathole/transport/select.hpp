@@ -2,6 +2,7 @@
 
 #include <rathole/config/problem.hpp>
 #include <rathole/config/validate.hpp>
+#include <rathole/transport/socket_options.hpp>
 #include <rathole/transport/tcp.hpp>
 
 #include <optional>

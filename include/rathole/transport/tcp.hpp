@@ -1,22 +1,11 @@
 #pragma once
 
-#include <rathole/config/types.hpp>
 #include <rathole/transport/concepts.hpp>
 
 #include <stop_token>
 #include <utility>
 
 namespace rathole::transport {
-
-/// The socket options that a `[*.transport.tcp]` table asks for.
-inline io::socket_options to_socket_options(const config::tcp_options& settings) {
-  io::socket_options options;
-  options.nodelay = settings.nodelay;
-  options.keepalive_idle = settings.keepalive_secs;
-  options.keepalive_interval = settings.keepalive_interval;
-  options.user_timeout = settings.user_timeout;
-  return options;
-}
 
 /// Plain TCP: the connection itself carries the protocol. Models `Transport`.
 template <io::Runtime R>
