@@ -2,6 +2,8 @@
 
 #include "eventually.hpp"
 
+#include <doctest/doctest.h>
+
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -24,7 +26,8 @@
 namespace rathole::test {
 
 /// A program that runs beside the test, with its output caught. It is killed with the object, and
-/// by the kernel should the test die first; start it from the main thread.
+/// by the kernel should the test die first; start it from the main thread. What a sanitizer finds in
+/// it is a failure of the test.
 class process {
  public:
   /// Starts `program` with `arguments`. `environment` (`NAME=value`) is added to the test's own, of
@@ -67,7 +70,10 @@ class process {
   }
   process(const process&) = delete;
   process& operator=(const process&) = delete;
-  ~process() { kill(); }
+  ~process() {
+    kill();
+    if (complained()) FAIL_CHECK(output());
+  }
 
   pid_t pid() const { return pid_; }
 
@@ -112,6 +118,11 @@ class process {
   std::string standard_error() const { return locked(err_); }
 
  private:
+  /// Whether a sanitizer found something.
+  bool complained() const {
+    const std::string said = output();
+    return said.find("Sanitizer:") != said.npos || said.find(": runtime error:") != said.npos;
+  }
   static std::size_t count(std::string_view in, std::string_view text, std::size_t from) {
     std::size_t n = 0;
     for (auto at = in.find(text, from); at != in.npos; at = in.find(text, at + text.size())) ++n;
