@@ -1,0 +1,179 @@
+// Data channels that are dead or too many, from a client whose every step the test takes itself.
+
+#include "support/sim_tunnel.hpp"
+
+#include <rathole/protocol/authenticate.hpp>
+#include <rathole/protocol/bincode.hpp>
+
+#include <array>
+
+using namespace rathole;
+using namespace std::chrono_literals;
+using protocol::bincode;
+using test::octets, test::read_once, test::sim_tunnel;
+
+namespace {
+
+/// A client of the service "web" that has been accepted.
+class hand_driven_client {
+ public:
+  explicit hand_driven_client(sim_tunnel& tunnel) : bench_(tunnel.bench), control_(dial()) {
+    const protocol::digest service = protocol::service_digest("web");
+    say_hello(control_, protocol::hello_kind::control, service);
+    std::array<std::uint8_t, bincode::hello_size> answer;
+    read(control_, answer);
+    const auto nonce = bincode::decode_hello(answer);
+    REQUIRE(nonce.has_value());
+    session_key_ = protocol::session_key(tunnel.server_settings.services[0].token, nonce->digest);
+    bench_.must(control_.write(bincode::encode_auth(session_key_)));
+    std::array<std::uint8_t, bincode::ack_size> ack;
+    read(control_, ack);
+    REQUIRE(bincode::decode_ack(ack) == protocol::ack::ok);
+  }
+
+  /// Takes one command to open a data channel.
+  void expect_command() {
+    std::array<std::uint8_t, bincode::control_command_size> command;
+    read(control_, command);
+    CHECK(bincode::decode_control_command(command) ==
+          protocol::control_command::create_data_channel);
+  }
+
+  /// Whether nothing was commanded that was not taken yet.
+  [[nodiscard]] bool all_commands_taken() {
+    const auto more = bench_.begin(control_.wait_readable());
+    bench_.world.run_for(1s);
+    const bool silent = !more->has_value();
+    control_.cancel_wait();
+    bench_.world.run_for(0s);
+    return silent;
+  }
+
+  sim::stream open_data_channel() {
+    sim::stream channel = dial();
+    say_hello(channel, protocol::hello_kind::data, session_key_);
+    return channel;
+  }
+
+  /// A data channel whose end arrives together with its Hello.
+  void open_dead_data_channel() {
+    sim::stream channel = dial();
+    auto& net = bench_.world.net();
+    net.partition("client", "server");
+    say_hello(channel, protocol::hello_kind::data, session_key_);
+    channel.close();
+    bench_.world.run_for(1s);
+    net.heal("client", "server");
+  }
+
+  /// Takes the command to start a visitor's traffic.
+  void expect_start(sim::stream& channel) {
+    std::array<std::uint8_t, bincode::data_command_size> command;
+    read(channel, command);
+    CHECK(bincode::decode_data_command(command) == protocol::data_command::start_forward_tcp);
+  }
+
+ private:
+  sim::stream dial() { return bench_.must(bench_.dial(address{"server", 2333})); }
+
+  void say_hello(sim::stream& to, protocol::hello_kind kind, const protocol::digest& digest) {
+    bench_.must(to.write(bincode::encode_hello(protocol::hello{kind, digest})));
+  }
+
+  void read(sim::stream& from, byte_span out) {
+    while (!out.empty()) {
+      const std::size_t count = bench_.must(from.read_some(out));
+      REQUIRE(count > 0);
+      out = out.subspan(count);
+    }
+  }
+
+  test::sim_bench& bench_;
+  sim::stream control_;
+  protocol::digest session_key_{};
+};
+
+}  // namespace
+
+TEST_CASE("dead channel: an idle one is noticed at once and replaced") {
+  const auto seed = test::scenario_seed(1);
+  REPLAYABLE(seed);
+  sim_tunnel tunnel(seed);
+  tunnel.server_settings.services[0].pool.size = 2;
+  tunnel.start_server();
+  hand_driven_client client(tunnel);
+  client.expect_command();
+  client.expect_command();
+  auto first = client.open_data_channel();
+  auto second = client.open_data_channel();
+  CHECK(client.all_commands_taken());
+
+  SUBCASE("closed") { first.close(); }
+  SUBCASE("reset") { first.abort(); }
+  SUBCASE("spoken on before its time") {
+    tunnel.bench.must(first.write(octets("x")));
+    CHECK(tunnel.bench.get(read_once(first)).error() == asio::error::connection_reset);
+  }
+  client.expect_command();
+  CHECK(client.all_commands_taken());
+
+  const auto visit = tunnel.bench.begin(tunnel.visit("hello"));
+  client.expect_start(second);
+  CHECK(tunnel.bench.must(test::read_all(second)) == "hello");
+  tunnel.bench.must(second.write(octets("good day")));
+  second.close();
+  CHECK(tunnel.bench.get(visit) == "good day");
+}
+
+TEST_CASE("dead channel: a visitor takes another one, three at most") {
+  const auto seed = test::scenario_seed(2);
+  for (const int dead : {1, 2, 3}) {
+    REPLAYABLE(seed);
+    CAPTURE(dead);
+    sim_tunnel tunnel(seed);
+    tunnel.server_settings.services[0].pool.size = 0;
+    tunnel.start_server();
+    hand_driven_client client(tunnel);
+    const auto visit = tunnel.bench.begin(tunnel.visit("hello"));
+    for (int i = 0; i < dead; ++i) {
+      client.expect_command();
+      client.open_dead_data_channel();
+    }
+    if (dead < 3) {
+      client.expect_command();
+      auto living = client.open_data_channel();
+      client.expect_start(living);
+      CHECK(tunnel.bench.must(test::read_all(living)) == "hello");
+      living.close();
+      CHECK(tunnel.bench.get(visit) == "");
+      CHECK(tunnel.server->events.count<server::visitor_refused>() == 0);
+    } else {
+      const auto answer = tunnel.bench.get(visit);
+      CHECK((!answer || answer->empty()));
+      CHECK(tunnel.server->events.count<server::visitor_refused>() == 1);
+      CHECK(tunnel.server->events.last_error<server::visitor_refused>() == errc::end_of_stream);
+      CHECK(tunnel.server->events.count<server::forward_started>() == 0);
+    }
+  }
+}
+
+TEST_CASE("dead channel: more idle ones than allowed are closed, and strangers' are refused") {
+  const auto seed = test::scenario_seed(3);
+  REPLAYABLE(seed);
+  sim_tunnel tunnel(seed);
+  tunnel.server_settings.services[0].pool.size = 1;
+  tunnel.server_settings.services[0].pool.max_idle = 3;
+  tunnel.start_server();
+  hand_driven_client client(tunnel);
+  std::vector<sim::stream> idle;
+  for (int i = 0; i < 3; ++i) idle.push_back(client.open_data_channel());
+  auto surplus = client.open_data_channel();
+  CHECK(tunnel.bench.must(read_once(surplus)) == "");
+  for (auto& channel : idle) CHECK_FALSE(channel.peer_has_closed());
+
+  auto stranger = tunnel.bench.must(tunnel.bench.dial(address{"server", 2333}));
+  const protocol::hello wrong{protocol::hello_kind::data, protocol::digest{}};
+  tunnel.bench.must(stranger.write(bincode::encode_hello(wrong)));
+  CHECK(tunnel.bench.must(read_once(stranger)) == "");
+  CHECK(tunnel.server->events.last_error<server::handshake_failed>() == errc::unknown_session);
+}
