@@ -65,8 +65,7 @@ TEST_CASE("resources: a server or client out of descriptors serves again when it
   for (const bool server : {true, false}) {
     CAPTURE(server);
     echo_tunnel t;
-    // The data channels of visitors that were let go stay idle, up to max_idle: those must fit.
-    t.both.server_tables = "[server.pool]\nvisitor_timeout = 2\nmax_idle = 8";
+    t.both.server_tables = "[server.pool]\nvisitor_timeout = 2";
     t.both.start();
     INFO(t.both.story());
     REQUIRE(t.serves());

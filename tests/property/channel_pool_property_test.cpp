@@ -75,6 +75,9 @@ class list_pool {
       requests_.push_back(now);
       out.push_back(protocol::request_channel{});
     }
+    for (; requests_.empty() && idle_.size() > limits_.size; idle_.pop_back()) {
+      out.push_back(protocol::reject{idle_.back()});
+    }
     return out;
   }
 

@@ -88,7 +88,9 @@ TEST_CASE("channel_pool: an idle channel that the peer closed is replaced at onc
 }
 
 TEST_CASE("channel_pool: after a dead channel the visitor comes first again, with its deadline") {
-  channel_pool pool = filled(limits(2));
+  pool_limits bounds = limits(2);
+  bounds.request_timeout = 60s;
+  channel_pool pool = filled(bounds);
   pool.visitor_arrived(1, start);
   pool.visitor_arrived(2, start + 1s);
   CHECK(drain(pool, start + 1s) == names{"assign 1-100", "assign 2-101", "request", "request"});
@@ -184,22 +186,29 @@ TEST_CASE("channel_pool: a commanded channel that does not come is commanded aga
   CHECK(drain(pool, start + 4s).empty());
   CHECK(drain(pool, start + 5s) == names{"request"});
   CHECK(pool.deadline() == start + 10s);
-  // The first one came after all: there is one more than the pool needs, and no harm in it.
+  // The first one came after all: there is one more than the pool needs.
   pool.channel_arrived(8);
   pool.channel_arrived(9);
-  CHECK(drain(pool, start + 6s).empty());
-  CHECK(pool.idle() == 3);
+  CHECK(drain(pool, start + 6s) == names{"reject 9"});
+  CHECK(pool.idle() == 2);
   CHECK(pool.deadline() == std::nullopt);
 }
 
-TEST_CASE("channel_pool: a client may hold so many idle channels and no more") {
+TEST_CASE("channel_pool: what visitors left behind is kept up to max_idle, and until all came") {
   pool_limits bounds = limits(1);
   bounds.max_idle = 3;
+  bounds.visitor_timeout = 10s;
+  bounds.request_timeout = 60s;
   channel_pool pool(bounds);
-  drain(pool);
+  for (std::uint64_t i = 0; i < 5; ++i) pool.visitor_arrived(i, start);
+  CHECK(drain(pool) == names(6, "request"));
+  CHECK(drain(pool, start + 10s).size() == 5);
   for (std::uint64_t i = 0; i < 5; ++i) pool.channel_arrived(i);
-  CHECK(drain(pool) == names{"reject 4", "reject 3"});
+  CHECK(drain(pool, start + 10s) == names{"reject 4", "reject 3"});
   CHECK(pool.idle() == 3);
+  pool.channel_arrived(5);
+  CHECK(drain(pool, start + 10s) == names{"reject 5", "reject 2", "reject 1"});
+  CHECK(pool.idle() == 1);
 }
 
 TEST_CASE("channel_pool: a size above max_idle does not command for ever") {

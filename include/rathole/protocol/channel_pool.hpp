@@ -23,8 +23,9 @@ inline constexpr std::size_t default_max_idle = 256;
 inline constexpr std::size_t default_max_waiting_visitors = 2048;
 /// How long a visitor waits for a data channel (upstream: for ever).
 inline constexpr duration default_visitor_timeout = std::chrono::seconds(10);
-/// How long a commanded data channel may take before it is commanded again (upstream: for ever).
-inline constexpr duration default_request_timeout = std::chrono::seconds(10);
+/// How long a commanded data channel may take before it is commanded again (upstream: for ever);
+/// less than a visitor waits, so that one lost command loses no visitor.
+inline constexpr duration default_request_timeout = std::chrono::seconds(5);
 /// Data channels that are tried for one visitor.
 inline constexpr unsigned max_start_attempts = 3;
 
@@ -76,7 +77,7 @@ struct expire {
   bool operator==(const expire&) const = default;
 };
 
-/// Close the data channel: too many are idle.
+/// Close the data channel: too many are idle, or more than `size` are and none is on its way.
 struct reject {
   channel_id channel;
   bool operator==(const reject&) const = default;
@@ -90,7 +91,7 @@ using pool_action = std::variant<assign, request_channel, refuse, expire, reject
 /// It commands data channels so that those idle and those on their way are together `size` plus
 /// the visitors that wait. Upstream's clients thus see what upstream's server does: `size`
 /// commands at the start, and one for each visitor. The oldest visitor comes first, and gets the
-/// oldest idle channel.
+/// oldest idle channel. Channels that visitors left behind are closed once no other is on its way.
 ///
 /// The owner tells what happens and calls `poll` until it yields nothing, after each such call and
 /// at `deadline`. Time never goes backwards. No call looks at every visitor or channel, and all
@@ -157,6 +158,7 @@ class channel_pool {
       outstanding_.push_back(now);
       return request_channel{};
     }
+    if (outstanding_.empty() && idle_.size() > limits_.size) return reject{idle_.pop_back().key};
     return std::nullopt;
   }
 
