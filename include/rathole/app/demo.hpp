@@ -37,7 +37,8 @@ class demo {
   /// on `err` what goes wrong.
   demo(bool once, std::ostream& out, std::ostream& err) : once_(once), out_(out), err_(err) {}
 
-  /// Runs to the end: by a signal, or by itself. Returns the exit status.
+  /// Runs to the end: by a signal, or by itself. Returns the exit status: 0 if what was asked for was
+  /// shown, which for `once` is the page.
   int run() {
     stop_signals signals(context_, [this](int) { stop_.request_stop(); });
     group_.spawn(play(signals));
@@ -65,6 +66,7 @@ class demo {
     const io::alarm<io::asio_runtime> ring(runtime_, deadline, give_up);
     const auto ended = co_await serve(deadline);
     if (!ended) fail(ended.error());
+    if (!ended && once_) status_ = EXIT_FAILURE;
     stop_.request_stop();
     if (server_) server_->stop_now();
     if (client_) client_->stop_now();
