@@ -9,6 +9,7 @@ configure_package_config_file(cmake/ratholeConfig.cmake.in
   INSTALL_DESTINATION ${package_folder} PATH_VARS CMAKE_INSTALL_INCLUDEDIR)
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/cmake/ratholeConfigVersion.cmake
   COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)
+file(RELATIVE_PATH pkgconfig_to_prefix /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
 configure_file(cmake/rathole.pc.in ${PROJECT_BINARY_DIR}/cmake/rathole.pc @ONLY)
 
 install(DIRECTORY include/rathole TYPE INCLUDE FILES_MATCHING PATTERN "*.hpp")

@@ -19,7 +19,7 @@ if(pkg_config)
   cmake_path(GET description PARENT_PATH folder)
   execute_process(
     COMMAND ${CMAKE_COMMAND} -E env PKG_CONFIG_PATH=${folder}
-      ${pkg_config} --define-variable=prefix=${prefix} --cflags rathole
+      ${pkg_config} --cflags rathole
     OUTPUT_VARIABLE flags OUTPUT_STRIP_TRAILING_WHITESPACE ${run})
   separate_arguments(flags UNIX_COMMAND "${flags}")
   execute_process(COMMAND ${CXX} -std=c++23 ${flags} -fsyntax-only
