@@ -161,7 +161,7 @@ TEST_CASE("dead channel: more idle ones than allowed are closed, and strangers' 
   const auto seed = test::scenario_seed(3);
   REPLAYABLE(seed);
   sim_tunnel tunnel(seed);
-  tunnel.server_settings.services[0].pool.size = 1;
+  tunnel.server_settings.services[0].pool.size = 3;
   tunnel.server_settings.services[0].pool.max_idle = 3;
   tunnel.start_server();
   hand_driven_client client(tunnel);
