@@ -26,6 +26,7 @@ constexpr fixed_rng highest{0xff, 0xff};
 std::vector<long> delays(backoff_parameters parameters, fixed_rng rng, int count) {
   backoff retry(parameters);
   std::vector<long> out;
+  out.reserve(static_cast<std::size_t>(count));
   for (int i = 0; i < count; ++i) {
     out.push_back(std::chrono::round<std::chrono::milliseconds>(retry.next(rng)).count());
   }
