@@ -40,8 +40,6 @@ enum class errc {
   invalid_encoding,
   /// The configuration names something that this build does not contain.
   not_built_in,
-  /// The configuration has errors; they are reported beside this code.
-  invalid_configuration,
 };
 
 /// The category of `errc`; its name is "rathole".
@@ -66,7 +64,6 @@ inline const std::error_category& error_category() noexcept {
         case errc::host_not_found: return "host not found";
         case errc::invalid_encoding: return "invalid encoding";
         case errc::not_built_in: return "not built into this program";
-        case errc::invalid_configuration: return "invalid configuration";
       }
       return "unknown error";
     }

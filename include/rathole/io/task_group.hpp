@@ -29,9 +29,6 @@ class task_group {
     asio::co_spawn(executor_, run(std::move(work)), finished{state_});
   }
 
-  /// How many have not ended.
-  [[nodiscard]] std::size_t size() const { return state_->running; }
-
   /// Returns when all have ended. One caller at a time.
   awaitable<void> join() {
     const auto state = state_;
@@ -39,15 +36,6 @@ class task_group {
       if (state->running == 0) break;
       co_await state->ended.wait();
     }
-  }
-
-  /// Ends a `join` under way when it is to look again (`size()` tells what is left).
-  void interrupt() { state_->ended.notify(); }
-
-  /// Returns when some coroutine has ended since the last call, or after `interrupt()`.
-  awaitable<void> wait_for_change() {
-    const auto state = state_;
-    co_await state->ended.wait();
   }
 
  private:
