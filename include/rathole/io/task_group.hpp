@@ -29,6 +29,9 @@ class task_group {
     asio::co_spawn(executor_, run(std::move(work)), finished{state_});
   }
 
+  /// How many have not ended.
+  [[nodiscard]] std::size_t size() const { return state_->running; }
+
   /// Returns when all have ended. One caller at a time.
   awaitable<void> join() {
     const auto state = state_;
