@@ -23,3 +23,13 @@ target_compile_options(rathole_build_flags INTERFACE
   $<$<BOOL:${RATHOLE_WERROR}>:-Werror>
   $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>
   "$<$<CXX_COMPILER_ID:Clang>:SHELL:-Xclang -fno-pch-timestamp>")
+
+# tests/hardening/check.sh shows them in the program.
+if(RATHOLE_HARDEN)
+  target_compile_options(rathole_build_flags INTERFACE
+    -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -D_GLIBCXX_ASSERTIONS
+    -fstack-protector-strong -fstack-clash-protection)
+  if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$")
+    target_compile_options(rathole_build_flags INTERFACE -fcf-protection)
+  endif()
+endif()
