@@ -7,6 +7,7 @@
 #include <rathole/io/drain.hpp>
 #include <rathole/protocol/bincode.hpp>
 
+#include <cstddef>
 #include <memory>
 #include <utility>
 
@@ -43,6 +44,10 @@ class basic_client {
     stop();
     context_->cutting.request_stop();
   }
+
+  /// How many coroutines work for the client: one for each service, and for each data channel from
+  /// the first dial to the end of its forward.
+  [[nodiscard]] std::size_t tasks() const { return context_->group.size(); }
 
  private:
   using context_type = context<T, Observer, C>;

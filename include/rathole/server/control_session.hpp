@@ -47,6 +47,7 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
   [[nodiscard]] Context& context() { return *context_; }
   [[nodiscard]] const config::server_service& service() const { return *service_; }
   [[nodiscard]] const address& peer() const { return stream_.peer(); }
+  [[nodiscard]] const protocol::channel_pool& pool() const { return pool_; }
 
   /// Accepts the client and serves until its connection ends, or `close` is called. Returns the
   /// reason.

@@ -8,6 +8,7 @@
 #include <rathole/server/greeting.hpp>
 
 #include <chrono>
+#include <cstddef>
 #include <memory>
 #include <utility>
 
@@ -48,6 +49,20 @@ class basic_server {
   void stop_now() {
     stop();
     context_->cutting.request_stop();
+  }
+
+  /// How many coroutines work for the server: one for each connection to the clients' port, and
+  /// two for a control channel, one of which listens for visitors.
+  [[nodiscard]] std::size_t tasks() const { return context_->group.size(); }
+
+  /// Calls `visit(service, pool)` for each service that a client serves: the settings and the
+  /// `protocol::channel_pool`, which tells how many wait. `visit` must not stop the server.
+  template <class F>
+  void for_each_pool(F visit) const {
+    context_->registry.for_each([&](const auto&, const auto& service, const auto* serving) {
+      if (const auto session = serving ? serving->lock() : nullptr)
+        visit(*service, session->pool());
+    });
   }
 
  private:
