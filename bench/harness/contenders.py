@@ -1,0 +1,172 @@
+"""The programs that are compared. Each carries visitors to services, on the loopback address.
+
+`start(folder, ports, services)` takes a map from the name of a service to its port and gives a
+`Tunnel`, which knows the ports for the visitors.
+"""
+
+import os
+import secrets
+import socket
+import time
+
+from .processes import Failed, Process, connect, listens, wait_until
+
+
+class Tunnel:
+    def __init__(self, processes, entries):
+        self.processes = processes
+        self.entries = entries
+
+    def cpu_seconds(self):
+        return sum(process.cpu_seconds() for process in self.processes)
+
+    def memory(self):
+        """(anonymous, all) resident memory in KiB of all its processes."""
+        each = [process.memory() for process in self.processes]
+        return sum(one[0] for one in each), sum(one[1] for one in each)
+
+    def wait_ready(self, service="echo", seconds=20):
+        """Until an octet comes back from the echo service."""
+        def served():
+            for process in self.processes:
+                if not process.runs():
+                    raise Failed(f"{process.name} ended")
+            try:
+                with connect(self.entries[service], 2) as visitor:
+                    visitor.sendall(b"?")
+                    return visitor.recv(1) == b"?"
+            except OSError:
+                return False
+        wait_until(served, seconds, "no visitor was served", pause=0.0005)
+
+    def story(self):
+        return "".join(process.story() for process in self.processes)
+
+    def end(self):
+        for process in reversed(self.processes):
+            process.end()
+
+
+class Direct:
+    """No tunnel: what the machine and the service can do."""
+
+    name = "direct"
+    programs = ()
+
+    def start(self, folder, ports, services):
+        return Tunnel([], dict(services))
+
+    def version(self):
+        return "no tunnel"
+
+
+class Chain:
+    """What is common: a program for the server's side, then one for the client's."""
+
+    def __init__(self, name):
+        self.name = name
+
+    def start(self, folder, ports, services):
+        entries = {service: ports.take() for service in services}
+        control = ports.take()
+        tunnel = Tunnel([], entries)
+        try:
+            server, client = self.commands(folder, control, services, entries)
+            tunnel.processes.append(Process(folder, f"{self.name}-server", server))
+            wait_until(lambda: listens(self.server_port(control, entries)), 10,
+                       "the server does not listen", pause=0.0005)
+            tunnel.processes.append(Process(folder, f"{self.name}-client", client))
+        except BaseException:
+            tunnel.end()
+            raise
+        return tunnel
+
+    def server_port(self, control, entries):
+        return control
+
+
+def write(folder, name, text):
+    path = os.path.join(folder, name)
+    with open(path, "w") as file:
+        file.write(text)
+    return path
+
+
+class Limit:
+    """Two bare splice relays in a chain, one pair for each service."""
+
+    name = "limit"
+
+    def __init__(self, relay):
+        self._relay = relay
+        self.programs = (relay,)
+
+    def start(self, folder, ports, services):
+        tunnel = Tunnel([], {})
+        try:
+            for service, port in services.items():
+                target = port
+                for place in ("client", "server"):
+                    entry = ports.take()
+                    relay = Process(folder, f"limit-{place}-{service}",
+                                    [self._relay, str(entry), str(target)])
+                    tunnel.processes.append(relay)
+                    wait_until(lambda: listens(entry), 10, "a relay does not listen")
+                    target = entry
+                tunnel.entries[service] = target
+        except BaseException:
+            tunnel.end()
+            raise
+        return tunnel
+
+    def version(self):
+        return "two bare splice relays, bench/limit_relay.cpp"
+
+
+class Rathole(Chain):
+    """This project's program, or upstream's: both take the same files."""
+
+    def __init__(self, name, path):
+        super().__init__(name)
+        self._path = path
+        self.programs = (path,)
+
+    def commands(self, folder, control, services, entries):
+        token = secrets.token_hex(16)
+        server = f'[server]\nbind_addr = "127.0.0.1:{control}"\ndefault_token = "{token}"\n'
+        client = f'[client]\nremote_addr = "127.0.0.1:{control}"\ndefault_token = "{token}"\n'
+        for service, port in services.items():
+            server += f'[server.services.{service}]\nbind_addr = "127.0.0.1:{entries[service]}"\n'
+            client += f'[client.services.{service}]\nlocal_addr = "127.0.0.1:{port}"\n'
+        return ([self._path, "--server", write(folder, f"{self.name}-server.toml", server)],
+                [self._path, "--client", write(folder, f"{self.name}-client.toml", client)])
+
+    def version(self):
+        from .processes import run
+        lines = [line.strip() for line in run([self._path, "--version"], 10).splitlines()]
+        return ", ".join(line for line in lines if line)
+
+
+class Frp(Chain):
+    """frp as shipped (tcpMux on), but without TLS and with a pool of 8, as rathole has."""
+
+    def __init__(self, frps, frpc):
+        super().__init__("frp")
+        self._frps, self._frpc = frps, frpc
+        self.programs = (frps, frpc)
+
+    def commands(self, folder, control, services, entries):
+        token = secrets.token_hex(16)
+        server = (f'bindAddr = "127.0.0.1"\nbindPort = {control}\nproxyBindAddr = "127.0.0.1"\n'
+                  f'auth.token = "{token}"\ntransport.maxPoolCount = 8\n')
+        client = (f'serverAddr = "127.0.0.1"\nserverPort = {control}\nauth.token = "{token}"\n'
+                  'transport.poolCount = 8\ntransport.tls.enable = false\n')
+        for service, port in services.items():
+            client += (f'[[proxies]]\nname = "{service}"\ntype = "tcp"\nlocalIP = "127.0.0.1"\n'
+                       f'localPort = {port}\nremotePort = {entries[service]}\n')
+        return ([self._frps, "-c", write(folder, "frps.toml", server)],
+                [self._frpc, "-c", write(folder, "frpc.toml", client)])
+
+    def version(self):
+        from .processes import run
+        return run([self._frps, "--version"], 10).strip()
