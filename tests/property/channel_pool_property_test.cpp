@@ -38,7 +38,7 @@ class list_pool {
     idle_.push_back(id);
     if (!requests_.empty()) requests_.erase(requests_.begin());
   }
-  void channel_lost(std::uint64_t id) { std::erase(idle_, id); }
+  void channel_lost(std::uint64_t id) { lost_ += std::erase(idle_, id); }
   void started(std::uint64_t id) {
     std::erase_if(visitors_, [&](const visitor& v) { return v.id == id && v.starting; });
   }
@@ -54,6 +54,18 @@ class list_pool {
   }
 
   std::vector<pool_action> drain(time_point now) {
+    if (now >= pause_end_) held_ = 0;
+    if (lost_ > 0 && now >= pause_end_) {
+      losses_in_row_ = now >= pause_end_ + protocol::losses_apart ? 0 : losses_in_row_ + 1;
+      duration pause{};
+      for (int i = 0; i < losses_in_row_; ++i) {
+        pause = i == 0 ? protocol::replacement_pause
+                       : std::min(2 * pause, protocol::longest_replacement_pause);
+      }
+      pause_end_ = now + pause;
+    }
+    if (now < pause_end_) held_ = std::min(held_ + lost_, limits_.size);
+    lost_ = 0;
     std::vector<pool_action> out = std::exchange(due_, {});
     for (visitor& v : visitors_) {
       if (v.starting || idle_.empty()) continue;
@@ -71,7 +83,7 @@ class list_pool {
       out.push_back(protocol::reject{idle_.back()});
     }
     std::erase_if(requests_, [&](time_point at) { return at + limits_.request_timeout <= now; });
-    while (requests_.size() + idle_.size() < limits_.size + waiting()) {
+    while (requests_.size() + idle_.size() < limits_.size - held_ + waiting()) {
       requests_.push_back(now);
       out.push_back(protocol::request_channel{});
     }
@@ -87,6 +99,7 @@ class list_pool {
       if (!v.starting) all.insert(v.deadline);
     }
     for (const time_point at : requests_) all.insert(at + limits_.request_timeout);
+    if (held_ > 0) all.insert(pause_end_);
     return all.empty() ? std::nullopt : std::optional(*all.begin());
   }
 
@@ -95,6 +108,7 @@ class list_pool {
   }
   std::size_t idle() const { return idle_.size(); }
   std::size_t outstanding() const { return requests_.size(); }
+  std::size_t held() const { return held_; }
 
  private:
   struct visitor {
@@ -109,6 +123,10 @@ class list_pool {
   std::vector<std::uint64_t> idle_;
   std::vector<time_point> requests_;
   std::vector<pool_action> due_;
+  std::size_t lost_ = 0;
+  std::size_t held_ = 0;
+  int losses_in_row_ = 0;
+  time_point pause_end_{};
 };
 
 pool_limits any_limits() {
@@ -196,7 +214,7 @@ TEST_CASE("channel_pool behaves as its description, and within its bounds") {
       RC_ASSERT(pool.idle() <= limits.max_idle);
       RC_ASSERT(pool.waiting() + pool.starting() <= limits.max_waiting_visitors);
       RC_ASSERT(pool.outstanding() <= limits.max_outstanding());
-      RC_ASSERT(pool.outstanding() + pool.idle() >=
+      RC_ASSERT(pool.outstanding() + pool.idle() + model.held() >=
                 std::min(limits.size, limits.max_idle) + pool.waiting());
     }
   });

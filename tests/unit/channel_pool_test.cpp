@@ -87,6 +87,48 @@ TEST_CASE("channel_pool: an idle channel that the peer closed is replaced at onc
   CHECK(drain(pool).empty());
 }
 
+TEST_CASE("channel_pool: channels that keep dying are replaced after growing pauses") {
+  channel_pool pool = filled(limits(3));
+  std::uint64_t newest = 103;
+  const auto lose_newest = [&](time_point now) {
+    pool.channel_arrived(newest);
+    CHECK(drain(pool, now).empty());
+    pool.channel_lost(newest++);
+  };
+  time_point now = start;
+  pool.channel_lost(100);
+  CHECK(drain(pool, now) == names{"request"});
+  for (const auto pause : {100ms, 200ms, 400ms, 800ms, 1600ms, 3200ms, 5000ms, 5000ms}) {
+    lose_newest(now);
+    CHECK(drain(pool, now).empty());
+    CHECK(pool.deadline() == now + pause);
+    CHECK(drain(pool, now + pause - 1ns).empty());
+    now += pause;
+    CHECK(drain(pool, now) == names{"request"});
+  }
+  now += protocol::losses_apart;
+  pool.channel_arrived(newest++);
+  pool.channel_lost(101);
+  CHECK(drain(pool, now) == names{"request"});
+}
+
+TEST_CASE("channel_pool: a pause holds back no visitor's command") {
+  channel_pool pool = filled(limits(3));
+  pool.channel_lost(100);
+  CHECK(drain(pool) == names{"request"});
+  pool.channel_lost(101);
+  pool.channel_lost(102);
+  CHECK(drain(pool).empty());
+  CHECK(pool.outstanding() == 1);
+  pool.visitor_arrived(1, start);
+  pool.visitor_arrived(2, start);
+  CHECK(drain(pool) == names{"request", "request"});
+  pool.channel_arrived(103);
+  CHECK(drain(pool) == names{"assign 1-103"});
+  CHECK(drain(pool, start + 100ms) == names{"request", "request"});
+  CHECK(pool.idle() + pool.outstanding() == 4);
+}
+
 TEST_CASE("channel_pool: after a dead channel the visitor comes first again, with its deadline") {
   pool_limits bounds = limits(2);
   bounds.request_timeout = 60s;

@@ -2,11 +2,14 @@
 
 #include <rathole/app/log.hpp>
 #include <rathole/app/log_text.hpp>
+#include <rathole/app/repeats.hpp>
 #include <rathole/client/events.hpp>
 #include <rathole/core/error.hpp>
 #include <rathole/core/hex.hpp>
 #include <rathole/protocol/authenticate.hpp>
 
+#include <cstdint>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -20,8 +23,11 @@ class client_log {
   /// The module that the lines name.
   static constexpr std::string_view target = "rathole::client";
 
+  /// What tells the time, for lines that repeat.
+  using time_source = time_point (*)();
+
   /// `lines` outlives the observer.
-  explicit client_log(logger& lines) : lines_(lines) {}
+  explicit client_log(logger& lines, time_source now = &clock::now) : lines_(lines), now_(now) {}
 
   /// At info for the first attempt of a service only; the later ones follow failures, which tell.
   void on(const client::control_channel_starting& e) {
@@ -42,13 +48,11 @@ class client_log {
   void on(const client::data_channel_failed& e) {
     // The server closes what it no longer needs; that is its right.
     const bool is_usual = e.error == errc::end_of_stream;
-    write(is_usual ? log_level::debug : log_level::warn, e.service,
-          "Failed to run the data channel: " + e.error.message());
+    write_channel_failure(is_usual, e.service, e.error.message());
   }
   void on(const client::local_connect_failed& e) {
-    write(log_level::warn, e.service,
-          "Failed to run the data channel: Failed to connect to " + shown(e.local) + ": " +
-              e.error.message());
+    write_channel_failure(false, e.service,
+                          "Failed to connect to " + shown(e.local) + ": " + e.error.message());
   }
   void on(const client::forward_started& e) {
     write(log_level::debug, e.service, "Forward started");
@@ -58,6 +62,14 @@ class client_log {
   }
 
  private:
+  /// Visitors, and the server, can cause these lines as often as they like.
+  void write_channel_failure(bool is_usual, std::string_view service, const std::string& cause) {
+    std::optional<std::uint64_t> before;
+    if (!is_usual) before = repeats_.note(std::string(service) + '\n' + cause, now_());
+    write(before ? log_level::warn : log_level::debug, service,
+          "Failed to run the data channel: " + cause + repeats_text(before.value_or(0)));
+  }
+
   /// The chain of causes, as upstream prints it.
   static std::string cause(const client::control_channel_failed& e) {
     const std::string reason = e.error.message();
@@ -77,6 +89,8 @@ class client_log {
   }
 
   logger& lines_;
+  time_source now_;
+  repeats repeats_;
   std::set<std::string, std::less<>> started_;
 };
 

@@ -2,9 +2,12 @@
 
 #include <rathole/app/log.hpp>
 #include <rathole/app/log_text.hpp>
+#include <rathole/app/repeats.hpp>
 #include <rathole/core/error.hpp>
 #include <rathole/server/events.hpp>
 
+#include <array>
+#include <cstddef>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -21,9 +24,12 @@ class server_log {
   /// Told where visitors of a service connect, or clients if `service` is empty.
   using listening_hook = std::function<void(std::string_view service, const address& at)>;
 
+  /// What tells the time, for lines that repeat.
+  using time_source = time_point (*)();
+
   /// `lines` outlives the observer.
-  explicit server_log(logger& lines, listening_hook listens = {})
-      : lines_(lines), listens_(std::move(listens)) {}
+  explicit server_log(logger& lines, listening_hook listens = {}, time_source now = &clock::now)
+      : lines_(lines), listens_(std::move(listens)), now_(now) {}
 
   void on(const server::listening& e) {
     write(log_level::info, {}, "Listening at " + shown(e.at));
@@ -46,11 +52,15 @@ class server_log {
           "Failed to handshake: " + e.error.message());
   }
   void on(const server::unknown_service& e) {
-    write(log_level::error, connection_context(e.peer), "No such a service " + escape(e.digest));
+    write(refusal_level(e.repeated), connection_context(e.peer),
+          "No such a service " + escape(e.digest));
   }
   void on(const server::authentication_failed& e) {
-    write(log_level::error, connection_context(e.peer),
+    write(refusal_level(e.repeated), connection_context(e.peer),
           "Service " + escape(e.service) + " failed the authentication");
+  }
+  void on(const server::connections_refused& e) {
+    write(log_level::warn, {}, refusals_text(e.what, e.within));
   }
   void on(const server::control_channel_established& e) {
     write(log_level::info, channel_context(e.peer, e.service), "Control channel established");
@@ -65,8 +75,11 @@ class server_log {
     write(log_level::info, channel_context(e.peer, e.service), message);
   }
   void on(const server::visitor_refused& e) {
-    write(log_level::warn, service_context(e.service),
-          "Visitor " + shown(e.visitor) + " turned away: " + e.error.message());
+    const std::string cause = e.error.message();
+    const auto before = repeats_.note(std::string(e.service) + '\n' + cause, now_());
+    write(before ? log_level::warn : log_level::debug, service_context(e.service),
+          "Visitor " + shown(e.visitor) + " turned away: " + cause +
+              repeats_text(before.value_or(0)));
   }
   void on(const server::forward_started& e) {
     write(log_level::debug, service_context(e.service),
@@ -77,6 +90,27 @@ class server_log {
   }
 
  private:
+  /// Anybody can cause these lines, so those that repeat are for who looks for them.
+  static log_level refusal_level(bool repeated) {
+    return repeated ? log_level::debug : log_level::error;
+  }
+
+  static std::string refusals_text(const server::refusal_summary& what, duration within) {
+    static constexpr std::array<std::string_view, server::refusal_kinds> names = {
+        "dropped because too many", "timed out",   "closed early",   "not the protocol",
+        "unknown service",          "wrong token", "unknown session"};
+    std::string text = "Refused " + std::to_string(what.total()) + " connections from " +
+                       std::to_string(what.sources) + " sources in " + to_text(within) + ':';
+    const char* separator = " ";
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      if (what.counts[i] == 0) continue;
+      text.append(separator).append(std::to_string(what.counts[i])).append(" ").append(names[i]);
+      separator = ", ";
+    }
+    return text + "; most from " + escape(what.most_active) + " (" +
+           std::to_string(what.by_most_active) + ')';
+  }
+
   static std::string channel_context(const address& peer, std::string_view service) {
     return connection_context(peer) + ':' + service_context(service);
   }
@@ -87,6 +121,8 @@ class server_log {
 
   logger& lines_;
   listening_hook listens_;
+  time_source now_;
+  repeats repeats_;
 };
 
 }  // namespace rathole::app

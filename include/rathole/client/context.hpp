@@ -7,6 +7,7 @@
 #include <rathole/protocol/codec.hpp>
 #include <rathole/transport/concepts.hpp>
 
+#include <cstddef>
 #include <stop_token>
 #include <utility>
 
@@ -39,6 +40,8 @@ struct context {
   Observer& observer;
   /// Every coroutine of the client.
   io::task_group group;
+  /// Forwards that run, those included that still connect to their local service.
+  std::size_t forwards = 0;
   /// Requested when no new work is to begin: all but running forwards ends.
   std::stop_source closing;
   /// Requested when running forwards are to end too.

@@ -37,7 +37,8 @@ struct control_channel_closed {
   std::string_view service;
 };
 
-/// A data channel that the server asked for came to nothing.
+/// A data channel that the server asked for came to nothing: `errc::limit_reached` if it was one
+/// forward too many, and others.
 struct data_channel_failed {
   std::string_view service;
   std::error_code error;

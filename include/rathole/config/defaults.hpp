@@ -23,10 +23,16 @@ inline constexpr milliseconds connect_timeout = seconds(10);
 inline constexpr milliseconds client_handshake_timeout = seconds(10);
 /// How long a server waits from accepting a connection to a valid Auth.
 inline constexpr milliseconds server_handshake_timeout = seconds(5);
+/// Connections to a server that may be unauthenticated at once.
+inline constexpr std::size_t max_handshakes = 1024;
+/// The same from one address.
+inline constexpr std::size_t max_handshakes_per_address = 64;
 /// How long running forwards may go on after the instance was told to stop.
 inline constexpr milliseconds shutdown_grace = seconds(10);
 /// Data channels of one control channel that may dial or wait for a visitor at once.
 inline constexpr std::size_t max_dials = 256;
+/// Forwards of one client that may run at once.
+inline constexpr std::size_t max_forwards = 16'384;
 
 /// Compat: upstream's, for a TCP service.
 inline constexpr std::size_t tcp_pool_size = 8;

@@ -19,6 +19,10 @@ inline constexpr std::int64_t keepalive_seconds = 32'767;
 inline constexpr std::int64_t user_timeout_seconds = 2'147'483;
 /// Data channels of one service, be they dialled or idle.
 inline constexpr std::int64_t channels = 65'536;
+/// Connections to a server that are unauthenticated.
+inline constexpr std::int64_t handshakes = 65'536;
+/// Forwards of one client.
+inline constexpr std::int64_t forwards = 1'048'576;
 /// Visitors of one service that wait.
 inline constexpr std::int64_t waiting_visitors = 1'048'576;
 

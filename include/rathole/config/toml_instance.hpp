@@ -102,6 +102,8 @@ inline client read_client(toml_reader table) {
   out.handshake_timeout = read_seconds(table, "handshake_timeout", out.handshake_timeout, 1);
   out.shutdown_grace = read_seconds(table, "shutdown_grace", out.shutdown_grace, 0);
   out.max_dials = detail::read_count(table, "max_dials", out.max_dials, 1, limits::channels);
+  out.max_forwards =
+      detail::read_count(table, "max_forwards", out.max_forwards, 1, limits::forwards);
   out.transport = read_transport(table, side::client);
 
   if (!table.contains("services")) {
@@ -136,6 +138,10 @@ inline server read_server(toml_reader table) {
   const auto default_token = table.secret_string("default_token");
   out.heartbeat_interval = read_seconds(table, "heartbeat_interval", out.heartbeat_interval, 0);
   out.handshake_timeout = read_seconds(table, "handshake_timeout", out.handshake_timeout, 1);
+  out.max_handshakes =
+      detail::read_count(table, "max_handshakes", out.max_handshakes, 1, limits::handshakes);
+  out.max_handshakes_per_address = detail::read_count(
+      table, "max_handshakes_per_address", out.max_handshakes_per_address, 1, limits::handshakes);
   out.shutdown_grace = read_seconds(table, "shutdown_grace", out.shutdown_grace, 0);
   const auto pool_table = table.table("pool");
   const pool_options tcp_pool = detail::read_pool(pool_table, {});

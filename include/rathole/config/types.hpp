@@ -127,6 +127,8 @@ struct client {
   /// Data channels of one control channel that may dial or wait for a visitor at once, at least 1.
   /// Ours.
   std::size_t max_dials = defaults::max_dials;
+  /// Forwards of all services that the server may make run at once, at least 1. Ours.
+  std::size_t max_forwards = defaults::max_forwards;
   /// In the order of their names.
   std::vector<client_service> services = {};
   rathole::config::transport transport = {};
@@ -173,6 +175,12 @@ struct server {
   milliseconds heartbeat_interval = defaults::heartbeat_interval;
   /// From accepting a connection to a valid Auth, or to a data channel's Hello. Ours.
   milliseconds handshake_timeout = defaults::server_handshake_timeout;
+  /// Connections that may be unauthenticated at once, at least 1; an older one is dropped for the
+  /// newcomer beyond that. Ours.
+  std::size_t max_handshakes = defaults::max_handshakes;
+  /// The same from one IPv4 address or IPv6 /64, at least 1; without effect on an address that holds
+  /// a control channel. Ours.
+  std::size_t max_handshakes_per_address = defaults::max_handshakes_per_address;
   /// How long running forwards may go on once the server was told to stop. Ours.
   milliseconds shutdown_grace = defaults::shutdown_grace;
   /// In the order of their names.

@@ -11,6 +11,7 @@
 #include <deque>
 #include <optional>
 #include <unordered_map>
+#include <utility>
 #include <variant>
 
 namespace rathole::protocol {
@@ -28,6 +29,13 @@ inline constexpr duration default_visitor_timeout = std::chrono::seconds(10);
 inline constexpr duration default_request_timeout = std::chrono::seconds(5);
 /// Data channels that are tried for one visitor.
 inline constexpr unsigned max_start_attempts = 3;
+
+/// The pause in replacing idle data channels after the second loss in a row; each further loss
+/// doubles it, up to `longest_replacement_pause` (upstream: never a pause).
+inline constexpr duration replacement_pause = std::chrono::milliseconds(100);
+inline constexpr duration longest_replacement_pause = std::chrono::seconds(5);
+/// Losses further apart than this are not in a row.
+inline constexpr duration losses_apart = std::chrono::seconds(10);
 
 /// The bounds of a `channel_pool`.
 struct pool_limits {
@@ -93,6 +101,10 @@ using pool_action = std::variant<assign, request_channel, refuse, expire, reject
 /// commands at the start, and one for each visitor. The oldest visitor comes first, and gets the
 /// oldest idle channel. Channels that visitors left behind are closed once no other is on its way.
 ///
+/// An idle channel that is lost is replaced at once, but when losses come in a row, only after a
+/// pause: channels that die as soon as they come must not keep both sides busy. A visitor's own
+/// command is never held back.
+///
 /// The owner tells what happens and calls `poll` until it yields nothing, after each such call and
 /// at `deadline`. Time never goes backwards. No call looks at every visitor or channel, and all
 /// that is kept is bounded by `pool_limits`.
@@ -120,7 +132,7 @@ class channel_pool {
   }
 
   /// The peer closed a data channel; nothing happens unless it is idle.
-  void channel_lost(channel_id channel) { idle_.erase(channel); }
+  void channel_lost(channel_id channel) { lost_ += idle_.erase(channel); }
 
   /// The traffic of an assigned visitor has started: the pool forgets it.
   void started(visitor_id visitor) { starting_.erase(visitor); }
@@ -141,6 +153,7 @@ class channel_pool {
 
   /// The next thing to do, if any.
   std::optional<pool_action> poll(time_point now) {
+    pace_replacements(now);
     if (!refused_.empty()) {
       const visitor_id visitor = refused_.front();
       refused_.pop_front();
@@ -154,7 +167,7 @@ class channel_pool {
     while (!outstanding_.empty() && outstanding_.front() + limits_.request_timeout <= now) {
       outstanding_.pop_front();
     }
-    if (outstanding_.size() + idle_.size() < limits_.size + waiting_.size()) {
+    if (outstanding_.size() + idle_.size() < limits_.size - held_ + waiting_.size()) {
       outstanding_.push_back(now);
       return request_channel{};
     }
@@ -170,6 +183,7 @@ class channel_pool {
       const time_point late = outstanding_.front() + limits_.request_timeout;
       out = std::min(out.value_or(late), late);
     }
+    if (held_ > 0) out = std::min(out.value_or(paused_until_), paused_until_);
     return out;
   }
 
@@ -189,6 +203,21 @@ class channel_pool {
     unsigned attempts;
   };
 
+  /// Decides how many of the lost channels are not to be replaced yet.
+  void pace_replacements(time_point now) {
+    const std::size_t lost = std::exchange(lost_, 0);
+    if (now >= paused_until_) {
+      held_ = 0;
+      if (lost == 0) return;
+      if (now >= forgotten_at_) pause_ = duration::zero();
+      paused_until_ = now + pause_;
+      forgotten_at_ = paused_until_ + losses_apart;
+      pause_ = std::clamp(2 * pause_, replacement_pause, longest_replacement_pause);
+    }
+    // All that die during one pause count as one loss.
+    if (now < paused_until_) held_ = std::min(held_ + lost, limits_.size);
+  }
+
   assign match() {
     auto [visitor, state] = waiting_.pop_front();
     ++state.attempts;
@@ -204,6 +233,14 @@ class channel_pool {
   keyed_queue<channel_id, std::monostate> idle_;
   std::deque<time_point> outstanding_;
   std::deque<visitor_id> refused_;
+  /// Losses that `poll` has not seen.
+  std::size_t lost_ = 0;
+  /// Replacements that wait for the end of the pause.
+  std::size_t held_ = 0;
+  /// After the next loss.
+  duration pause_ = duration::zero();
+  time_point paused_until_ = time_point::min();
+  time_point forgotten_at_ = time_point::min();
 };
 
 }  // namespace rathole::protocol

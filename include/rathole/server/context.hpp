@@ -6,6 +6,9 @@
 #include <rathole/io/task_group.hpp>
 #include <rathole/protocol/codec.hpp>
 #include <rathole/protocol/registry.hpp>
+#include <rathole/server/admission_control.hpp>
+#include <rathole/server/events.hpp>
+#include <rathole/server/refusal_reporter.hpp>
 #include <rathole/transport/concepts.hpp>
 
 #include <memory>
@@ -29,12 +32,17 @@ struct context {
   /// registry's, neither would ever end.
   using registry_type = protocol::map_registry<std::shared_ptr<const config::server_service>,
                                                std::weak_ptr<control_session<context>>>;
+  using admission_type = admission_control<runtime_type>;
 
   context(T carrier, config::server server_settings, Observer& sink)
       : transport(std::move(carrier)),
         settings(config::bounded(std::move(server_settings))),
         observer(sink),
-        group(transport.runtime().get_executor()) {}
+        group(transport.runtime().get_executor()),
+        admission(transport.runtime(), limits(settings), settings.handshake_timeout),
+        refusals(transport.runtime(), [this](const refusal_summary& summary) {
+          tell(connections_refused{summary, refusal_interval});
+        }) {}
 
   runtime_type& runtime() { return transport.runtime(); }
 
@@ -49,10 +57,26 @@ struct context {
   registry_type registry;
   /// Every coroutine of the server.
   io::task_group group;
+  /// The connections that are neither control nor data channels yet.
+  admission_type admission;
+  refusal_reporter<runtime_type> refusals;
   /// Requested when no new work is to begin: all but running forwards ends.
   std::stop_source closing;
   /// Requested when running forwards are to end too.
   std::stop_source cutting;
+
+ private:
+  // Two layers that do not see each other name the same defaults.
+  static_assert(config::defaults::max_handshakes == protocol::default_max_handshakes &&
+                config::defaults::max_handshakes_per_address ==
+                    protocol::default_max_handshakes_per_source);
+
+  static protocol::admission_limits limits(const config::server& of) {
+    protocol::admission_limits out;
+    out.total = of.max_handshakes;
+    out.per_source = of.max_handshakes_per_address;
+    return out;
+  }
 };
 
 }  // namespace rathole::server

@@ -2,6 +2,7 @@
 
 #include <rathole/core/address.hpp>
 #include <rathole/core/time.hpp>
+#include <rathole/server/refusals.hpp>
 
 #include <cstdint>
 #include <string_view>
@@ -37,7 +38,9 @@ struct accept_failed {
   duration retry_in;
 };
 
-/// A connection to the clients' port ended before it became a control or data channel.
+/// A connection to the clients' port ended before it became a control or data channel:
+/// `errc::timed_out`, `errc::limit_reached` if it was dropped because there were too many, and
+/// others. Anybody can cause these; see `connections_refused`.
 struct handshake_failed {
   const address& peer;
   std::error_code error;
@@ -48,12 +51,23 @@ struct unknown_service {
   const address& peer;
   /// The digest of the service's name, in hexadecimal.
   std::string_view digest;
+  /// Whether there was one before in this interval of `connections_refused`.
+  bool repeated = false;
 };
 
 /// A client gave a wrong token.
 struct authentication_failed {
   std::string_view service;
   const address& peer;
+  /// Whether there was one before in this interval of `connections_refused`.
+  bool repeated = false;
+};
+
+/// All connections that were refused within an interval, told at its end: each was an event of its
+/// own before. Not told if no event was but the first `unknown_service` or `authentication_failed`.
+struct connections_refused {
+  const refusal_summary& what;
+  duration within;
 };
 
 /// A client serves the service from now on.

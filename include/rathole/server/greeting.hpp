@@ -14,6 +14,10 @@
 
 namespace rathole::server {
 
+/// A connection's place among those that have not authenticated.
+template <class Context>
+using pending_connection = std::unique_ptr<typename Context::admission_type::connection>;
+
 /// Ends the session of a control channel and tells what became of it.
 template <class Context>
 io::awaitable<void> run_session(std::shared_ptr<Context> self,
@@ -25,24 +29,29 @@ io::awaitable<void> run_session(std::shared_ptr<Context> self,
     self->tell(event);
     replaced->close(make_error_code(errc::stopped));
   }
+  const address peer = session->peer();
+  self->admission.exempt(peer);
   const control_channel_established established{session->service().name, session->peer()};
   self->tell(established);
   const std::error_code reason = co_await session->run();
+  self->admission.unexempt(peer);
   self->registry.detach(service_key, session_key);
   const control_channel_closed closed{session->service().name, session->peer(), reason};
   self->tell(closed);
 }
 
-/// Tells why a client that asked for a control channel did not get it.
+/// Tells that a connection became neither a control nor a data channel, unless the server ended it.
+/// `service` is the one that was asked for, if it is known.
 template <class Context>
-void tell_refusal(Context& self, const config::server_service* service,
-                  const protocol::digest& service_key, const address& peer,
-                  std::error_code refusal) {
+void tell_refusal(Context& self, const address& peer, std::error_code refusal,
+                  const config::server_service* service, const protocol::digest& service_key) {
+  if (refusal == errc::stopped) return;
+  const bool repeated = !self.refusals.note(peer, refusal);
   if (refusal == errc::service_not_exist) {
-    self.tell(unknown_service{peer, to_hex(service_key)});
+    self.tell(unknown_service{peer, to_hex(service_key), repeated});
   } else if (refusal == errc::authentication_failed) {
-    self.tell(authentication_failed{service->name, peer});
-  } else if (refusal != errc::stopped) {
+    self.tell(authentication_failed{service->name, peer, repeated});
+  } else {
     self.tell(handshake_failed{peer, refusal});
   }
 }
@@ -52,7 +61,8 @@ void tell_refusal(Context& self, const config::server_service* service,
 template <class Context>
 io::awaitable<void> serve_control(std::shared_ptr<Context> self,
                                   typename Context::stream_type stream,
-                                  protocol::digest service_key, time_point deadline) {
+                                  protocol::digest service_key,
+                                  pending_connection<Context> pending) {
   using machine_type = typename control_session<Context>::machine_type;
   auto& world = self->runtime();
   stream.set_nodelay(true);
@@ -64,65 +74,70 @@ io::awaitable<void> serve_control(std::shared_ptr<Context> self,
   std::optional<protocol::digest> session_key;
   if (service) session_key = protocol::session_key(service->token, nonce);
 
-  machine_type machine(nonce, session_key, self->settings.heartbeat_interval, deadline);
+  machine_type machine(nonce, session_key, self->settings.heartbeat_interval, pending->deadline());
   {
     const auto close = [&stream] { stream.close(); };
-    const std::stop_callback on_close(self->closing.get_token(), close);
+    const std::stop_callback on_stop(pending->stopping(), close);
     io::machine_driver<machine_type, typename Context::stream_type, typename Context::runtime_type>
         driver(world, stream, machine);
     const auto event = co_await driver.next();
-    if (!event) {
-      tell_refusal(*self, service.get(), service_key, stream.peer(), event.error());
-      if (stream.is_open()) co_await io::farewell(world, stream, deadline);
+    const bool is_refused = !event || pending->is_stopping();
+    if (is_refused) {
+      const std::error_code cause = event ? make_error_code(errc::stopped) : event.error();
+      tell_refusal(*self, stream.peer(), pending->explain(cause), service.get(), service_key);
+      if (stream.is_open()) co_await io::farewell(world, stream, pending->deadline());
       co_return;
     }
   }
-  if (self->closing.stop_requested()) co_return;
+  pending.reset();
   auto session = std::make_shared<control_session<Context>>(self, std::move(service),
                                                             std::move(stream), std::move(machine));
   self->group.spawn(run_session(self, std::move(session), service_key, *session_key));
 }
 
-/// Serves a connection from its acceptance until it is known what it is for; then it goes its own
-/// way. Transport handshake, Hello and Auth share one deadline.
+/// What a new connection says first. Fails with `errc::stopped` if it was told to stop meanwhile.
 template <class Context>
-io::awaitable<void> greet(std::shared_ptr<Context> self, typename Context::visitor_type accepted) {
+io::task<protocol::hello> read_hello(Context& self, typename Context::stream_type& stream,
+                                     const typename Context::admission_type::connection& pending) {
   using machine_type = protocol::server_greeting<typename Context::codec_type>;
-  auto& world = self->runtime();
-  const auto closing = self->closing.get_token();
+  const auto close = [&stream] { stream.close(); };
+  const std::stop_callback on_stop(pending.stopping(), close);
+  machine_type machine(pending.deadline());
+  io::machine_driver<machine_type, typename Context::stream_type, typename Context::runtime_type>
+      driver(self.runtime(), stream, machine);
+  auto hello = co_await driver.next();
+  if (pending.is_stopping()) co_return failure(errc::stopped);
+  co_return hello;
+}
+
+/// Serves a connection from its acceptance until it is known what it is for; then it goes its own
+/// way. Transport handshake, Hello and Auth share one deadline, that of `pending`.
+template <class Context>
+io::awaitable<void> greet(std::shared_ptr<Context> self, typename Context::visitor_type accepted,
+                          pending_connection<Context> pending) {
   const address peer = accepted.peer();
-  const time_point deadline = world.now() + self->settings.handshake_timeout;
-  auto stream = co_await self->transport.handshake(std::move(accepted), deadline, closing);
   std::error_code refusal;
-  std::optional<protocol::hello> hello;
+  auto stream = co_await self->transport.handshake(std::move(accepted), pending->deadline(),
+                                                   pending->stopping());
   if (stream) {
-    const auto close = [&stream] { stream->close(); };
-    const std::stop_callback on_close(closing, close);
-    machine_type machine(deadline);
-    io::machine_driver<machine_type, typename Context::stream_type, typename Context::runtime_type>
-        driver(world, *stream, machine);
-    const auto event = co_await driver.next();
-    if (event) hello = *event;
-    if (!event) refusal = event.error();
+    const auto hello = co_await read_hello(*self, *stream, *pending);
+    if (hello && hello->kind == protocol::hello_kind::control) {
+      self->group.spawn(serve_control(self, std::move(*stream), hello->digest, std::move(pending)));
+      co_return;
+    }
+    if (hello) {
+      const auto* known = self->registry.find_session(hello->digest);
+      if (auto session = known ? known->lock() : nullptr) {
+        self->group.spawn(
+            control_session<Context>::run_data_channel(std::move(session), std::move(*stream)));
+        co_return;
+      }
+    }
+    refusal = hello ? make_error_code(errc::unknown_session) : hello.error();
   } else {
     refusal = stream.error();
   }
-  if (hello && hello->kind == protocol::hello_kind::control) {
-    self->group.spawn(serve_control(self, std::move(*stream), hello->digest, deadline));
-    co_return;
-  }
-  if (hello) {
-    const auto* known = self->registry.find_session(hello->digest);
-    if (auto session = known ? known->lock() : nullptr) {
-      self->group.spawn(
-          control_session<Context>::run_data_channel(std::move(session), std::move(*stream)));
-      co_return;
-    }
-    refusal = make_error_code(errc::unknown_session);
-  }
-  if (refusal == errc::stopped) co_return;
-  const handshake_failed event{peer, refusal};
-  self->tell(event);
+  tell_refusal(*self, peer, pending->explain(refusal), nullptr, {});
 }
 
 }  // namespace rathole::server

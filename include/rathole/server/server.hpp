@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstddef>
 #include <memory>
+#include <stop_token>
 #include <utility>
 
 namespace rathole::server {
@@ -81,12 +82,18 @@ class basic_server {
     if (!acceptor) co_return failure(acceptor.error());
     const listening event{acceptor->local()};
     self->tell(event);
-    auto accepted = [&self](auto stream) { self->group.spawn(greet(self, std::move(stream))); };
+    const auto dismiss = [&self] { self->admission.close(); };
+    const std::stop_callback on_close(self->closing.get_token(), dismiss);
+    auto accepted = [&self](auto stream) {
+      auto pending = self->admission.admit(stream.peer());
+      self->group.spawn(greet(self, std::move(stream), std::move(pending)));
+    };
     auto failed = [&self](std::error_code error, duration pause) {
       self->tell(accept_failed{{}, error, pause});
     };
     co_await io::accept_loop(self->runtime(), std::move(*acceptor), client_listener_backoff,
                              self->closing.get_token(), std::move(accepted), std::move(failed));
+    self->refusals.close();
     co_await io::drain(self->runtime(), self->group, self->settings.shutdown_grace, self->cutting);
     co_return result<void>{};
   }

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <rathole/core/address.hpp>
+#include <rathole/io/concepts.hpp>
+#include <rathole/protocol/source_network.hpp>
+#include <rathole/server/refusals.hpp>
+
+#include <functional>
+#include <system_error>
+#include <utility>
+
+namespace rathole::server {
+
+/// Counts the refused connections of a server and tells their summary once per interval.
+template <io::Runtime R>
+class refusal_reporter {
+ public:
+  /// `tell` is called at the end of an interval with refusals. The runtime outlives the reporter.
+  refusal_reporter(R& runtime, std::move_only_function<void(const refusal_summary&)> tell)
+      : runtime_(runtime), timer_(runtime), tell_(std::move(tell)) {}
+
+  /// A connection from `peer` was refused. True if it is the first for that kind of reason in the
+  /// interval.
+  bool note(const address& peer, std::error_code error) {
+    const bool begins = !counter_.deadline();
+    const bool is_first =
+        counter_.note(refusal_of(error), protocol::source_network(peer.host), runtime_.now());
+    if (begins && !closed_) timer_.arm(*counter_.deadline(), [this] { report(); });
+    return is_first;
+  }
+
+  /// Tells what was not told, and sets no timer any more.
+  void close() {
+    closed_ = true;
+    timer_.disarm();
+    report();
+  }
+
+ private:
+  void report() {
+    if (const auto summary = counter_.finish()) tell_(*summary);
+  }
+
+  R& runtime_;
+  typename R::timer timer_;
+  std::move_only_function<void(const refusal_summary&)> tell_;
+  refusal_counter counter_;
+  bool closed_ = false;
+};
+
+}  // namespace rathole::server

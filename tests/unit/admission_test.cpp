@@ -1,0 +1,210 @@
+#include <rathole/protocol/admission.hpp>
+#include <rathole/protocol/source_network.hpp>
+#include <rathole/server/refusals.hpp>
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace rathole::test {
+namespace {
+
+using namespace std::chrono_literals;
+using protocol::admission;
+using protocol::admission_limits;
+using protocol::source_network;
+using server::refusal;
+using server::refusal_counter;
+
+admission_limits limits(std::size_t total, std::size_t per_source) {
+  admission_limits out;
+  out.total = total;
+  out.per_source = per_source;
+  return out;
+}
+
+constexpr std::optional<admission::ticket> nobody;
+
+TEST_CASE("source_network: what counts as one source") {
+  struct row {
+    const char* host;
+    const char* source;
+  };
+  const row rows[] = {
+      {"192.0.2.7", "192.0.2.7"},
+      {"::ffff:192.0.2.7", "192.0.2.7"},
+      {"::ffff:c000:207", "192.0.2.7"},
+      {"0:0:0:0:0:ffff:192.0.2.7", "192.0.2.7"},
+      {"::fffe:c000:207", "0:0:0:0::/64"},
+      {"2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"},
+      {"2001:db8:1:2::", "2001:db8:1:2::/64"},
+      {"2001:db8:1:3::1", "2001:db8:1:3::/64"},
+      {"2001:db8::1", "2001:db8:0:0::/64"},
+      {"2001:DB8::1", "2001:db8:0:0::/64"},
+      {"::1", "0:0:0:0::/64"},
+      {"::", "0:0:0:0::/64"},
+      {"fe80::1%eth0", "fe80:0:0:0::/64"},
+      {"1:2:3:4:5:6:7::", "1:2:3:4::/64"},
+      {"64:ff9b::192.0.2.7", "64:ff9b:0:0::/64"},
+      // What is no literal stands for itself.
+      {"client", "client"},
+      {"", ""},
+      {"1:2:3", "1:2:3"},
+      {"1:2:3:4:5:6:7:8:9", "1:2:3:4:5:6:7:8:9"},
+      {"1::2::3", "1::2::3"},
+      {"1:2:3:4:5:6:7::8", "1:2:3:4:5:6:7::8"},
+      {"::12345", "::12345"},
+      {"::1:", "::1:"},
+      {"::256.0.0.1", "::256.0.0.1"},
+      {"::1.2.3", "::1.2.3"},
+      {"::1.2.3.4.5", "::1.2.3.4.5"},
+      {"1:2:3:4:5:6:7:1.2.3.4", "1:2:3:4:5:6:7:1.2.3.4"},
+      {"::g", "::g"},
+  };
+  for (const row& each : rows) {
+    CAPTURE(each.host);
+    CHECK(source_network(each.host) == each.source);
+  }
+}
+
+TEST_CASE("admission: over the cap of a source its own oldest goes") {
+  admission door(limits(100, 2));
+  CHECK(door.admit("other").evicted == nobody);
+  CHECK(door.admit("flood").evicted == nobody);
+  CHECK(door.admit("flood").evicted == nobody);
+  CHECK(door.admit("flood").evicted == 1);
+  CHECK(door.admit("flood").evicted == 2);
+  CHECK(door.size() == 3);
+  CHECK_FALSE(door.release(1));
+  CHECK(door.release(3));
+  CHECK_FALSE(door.release(3));
+  CHECK(door.admit("flood").evicted == nobody);
+}
+
+TEST_CASE("admission: over the whole cap the oldest of the most loaded source goes") {
+  admission door(limits(4, 3));
+  door.admit("a");
+  door.admit("b");
+  door.admit("b");
+  door.admit("c");
+  CHECK(door.admit("d").evicted == 1);
+  // All have one: the oldest of all goes, never the newcomer.
+  CHECK(door.admit("e").evicted == 0);
+  CHECK(door.admit("e").evicted == 5);
+  CHECK(door.size() == 4);
+  CHECK(door.sources() == 4);
+}
+
+TEST_CASE("admission: of one place the newcomer gets it") {
+  admission door(limits(0, 0));
+  CHECK(door.admit("a").evicted == nobody);
+  CHECK(door.admit("a").evicted == 0);
+  CHECK(door.admit("b").evicted == 1);
+  door.exempt("c");
+  CHECK(door.admit("c").evicted == 2);
+  CHECK(door.admit("d").evicted == 3);
+}
+
+TEST_CASE("admission: who holds a control channel is exempt from the cap of a source") {
+  admission door(limits(8, 2));
+  door.exempt("client");
+  door.exempt("client");
+  for (int i = 0; i < 5; ++i) CHECK(door.admit("client").evicted == nobody);
+  door.unexempt("client");
+  CHECK(door.admit("client").evicted == nobody);
+  door.unexempt("client");
+  CHECK(door.admit("client").evicted == 0);
+  door.exempt("client");
+  CHECK(door.admit("client").evicted == nobody);
+}
+
+TEST_CASE("admission: a flood from elsewhere does not displace a client's data channels") {
+  admission door(limits(6, 3));
+  door.exempt("client");
+  for (int i = 0; i < 3; ++i) door.admit("client");
+  door.admit("one");
+  door.admit("two");
+  door.admit("two");
+  CHECK(door.admit("three").evicted == 4);
+  CHECK(door.admit("three").evicted == 6);
+}
+
+TEST_CASE("admission: a flood from the client's own address displaces itself") {
+  admission door(limits(6, 2));
+  door.exempt("client");
+  for (int i = 0; i < 5; ++i) door.admit("client");
+  CHECK(door.admit("new client").evicted == nobody);
+  for (admission::ticket i = 0; i < 3; ++i) CHECK(door.admit("client").evicted == i);
+  CHECK(door.admit("another").evicted == 3);
+}
+
+TEST_CASE("admission: an exempt source is forgotten when it is neither exempt nor connected") {
+  admission door;
+  door.exempt("client");
+  const auto seat = door.admit("client");
+  door.release(seat.admitted);
+  CHECK(door.sources() == 1);
+  door.unexempt("client");
+  CHECK(door.sources() == 0);
+}
+
+TEST_CASE("refusals: every error of a handshake has its kind") {
+  CHECK(server::refusal_of(errc::limit_reached) == refusal::too_many);
+  CHECK(server::refusal_of(errc::timed_out) == refusal::timed_out);
+  CHECK(server::refusal_of(errc::end_of_stream) == refusal::closed_early);
+  CHECK(server::refusal_of(std::make_error_code(std::errc::connection_reset)) ==
+        refusal::closed_early);
+  CHECK(server::refusal_of(errc::malformed_message) == refusal::not_the_protocol);
+  CHECK(server::refusal_of(errc::protocol_version_mismatch) == refusal::not_the_protocol);
+  CHECK(server::refusal_of(errc::service_not_exist) == refusal::unknown_service);
+  CHECK(server::refusal_of(errc::authentication_failed) == refusal::wrong_token);
+  CHECK(server::refusal_of(errc::unknown_session) == refusal::unknown_session);
+}
+
+TEST_CASE("refusals: the first of a kind stands out, all are summed up") {
+  constexpr time_point start{1h};
+  refusal_counter counter;
+  CHECK(counter.deadline() == std::nullopt);
+  CHECK(counter.note(refusal::timed_out, "a", start));
+  CHECK_FALSE(counter.note(refusal::timed_out, "b", start + 10s));
+  CHECK(counter.note(refusal::wrong_token, "b", start + 20s));
+  CHECK(counter.deadline() == start + 60s);
+  const auto summary = counter.finish();
+  REQUIRE(summary.has_value());
+  CHECK(summary->total() == 3);
+  CHECK(summary->count(refusal::timed_out) == 2);
+  CHECK(summary->count(refusal::wrong_token) == 1);
+  CHECK(summary->sources == 2);
+  CHECK(summary->most_active == "b");
+  CHECK(summary->by_most_active == 2);
+  CHECK(counter.deadline() == std::nullopt);
+  CHECK_FALSE(counter.finish().has_value());
+  CHECK(counter.note(refusal::wrong_token, "b", start + 60s));
+}
+
+TEST_CASE("refusals: what had a line of its own needs no summary") {
+  constexpr time_point start{1h};
+  refusal_counter counter;
+  CHECK(counter.note(refusal::wrong_token, "a", start));
+  CHECK(counter.note(refusal::unknown_service, "a", start));
+  CHECK_FALSE(counter.finish().has_value());
+  counter.note(refusal::wrong_token, "a", start);
+  counter.note(refusal::wrong_token, "a", start);
+  CHECK(counter.finish()->total() == 2);
+}
+
+TEST_CASE("refusals: sources without end are not all kept") {
+  refusal_counter counter;
+  for (std::size_t i = 0; i < 3 * server::max_refused_sources; ++i) {
+    counter.note(refusal::closed_early, std::to_string(i), time_point{});
+  }
+  const auto summary = counter.finish();
+  CHECK(summary->sources == server::max_refused_sources);
+  CHECK(summary->total() == 3 * server::max_refused_sources);
+}
+
+}  // namespace
+}  // namespace rathole::test
