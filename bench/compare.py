@@ -126,10 +126,10 @@ def measure_all(options, wanted, runners, folder, known_services, failures):
                     got = measure_once(scenario, contender, folder, known_services,
                                        options.seconds)
                     shown = ", ".join(f"{key} {report.number(value)}" for key, value in got.items())
-                except (Failed, OSError) as failure:
+                except Exception as failure:  # whatever went wrong, the others go on
                     got, shown = None, f"FAILED: {failure}"
                     failures.append({"scenario": scenario.key, "contender": contender.name,
-                                     "round": turn + 1, "reason": str(failure)})
+                                     "round": turn + 1, "reason": str(failure) or repr(failure)})
                 say(f"round {turn + 1}/{options.rounds} {scenario.key:12} {contender.name:9} {shown}")
                 for metric in scenario.metrics:
                     values = results[f"{scenario.key}.{metric.key}"]["values"]

@@ -5,11 +5,10 @@
 """
 
 import os
+import re
 import secrets
-import socket
-import time
 
-from .processes import Failed, Process, connect, listens, wait_until
+from .processes import Failed, Process, connect, listens, run, wait_until
 
 
 class Tunnel:
@@ -57,7 +56,7 @@ class Direct:
         return Tunnel([], dict(services))
 
     def version(self):
-        return "no tunnel"
+        return "(no tunnel)"
 
 
 class Chain:
@@ -93,7 +92,7 @@ def write(folder, name, text):
 
 
 class Limit:
-    """Two bare splice relays in a chain, one pair for each service."""
+    """Two bare relays in a chain, one pair for each service."""
 
     name = "limit"
 
@@ -120,7 +119,7 @@ class Limit:
         return tunnel
 
     def version(self):
-        return "two bare splice relays, bench/limit_relay.cpp"
+        return "(two bare relays)"
 
 
 class Rathole(Chain):
@@ -142,9 +141,9 @@ class Rathole(Chain):
                 [self._path, "--client", write(folder, f"{self.name}-client.toml", client)])
 
     def version(self):
-        from .processes import run
-        lines = [line.strip() for line in run([self._path, "--version"], 10).splitlines()]
-        return ", ".join(line for line in lines if line)
+        told = dict(re.findall(r"^(.+?):\s+(.+)$", run([self._path, "--version"], 10), re.M))
+        compiler = told.get("Compiler") or told.get("cargo Target Triple", "?")
+        return f"{told.get('Build Version', '?')} ({compiler})"
 
 
 class Frp(Chain):
@@ -168,5 +167,4 @@ class Frp(Chain):
                 [self._frpc, "-c", write(folder, "frpc.toml", client)])
 
     def version(self):
-        from .processes import run
         return run([self._frps, "--version"], 10).strip()

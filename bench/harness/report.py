@@ -3,6 +3,7 @@
 import os
 import platform
 import re
+import subprocess
 
 from .processes import Failed, run
 from .services import program
@@ -10,14 +11,14 @@ from .statistics import ratio, summary
 
 BEGIN, END = "<!-- compare.py begin -->", "<!-- compare.py end -->"
 
-# (metric, contender, than which, "at least" or "at most", factor)
+# (metric, than which, relation, factor)
 GOALS = [
-    ("bulk.rate", "ours", "upstream", ">=", 2.0),
-    ("bulk.rate", "ours", "limit", ">=", 0.9),
-    ("bulk.cpu", "ours", "upstream", "<=", 0.6),
-    ("http.rate", "ours", "upstream", ">=", 1.1),
-    ("http-new.rate", "ours", "upstream", ">=", 1.1),
-    ("memory.loaded", "ours", "upstream", "<=", 0.5),
+    *((metric, "upstream", ">=", 2.0) for metric in ("bulk.rate", "bulk-reverse.rate", "bulk-8.rate")),
+    *((metric, "limit", ">=", 0.9) for metric in ("bulk.rate", "bulk-reverse.rate", "bulk-8.rate")),
+    *((metric, "upstream", "<=", 0.6) for metric in ("bulk.cpu", "bulk-reverse.cpu", "bulk-8.cpu")),
+    ("http.rate", "upstream", ">=", 1.1),
+    ("http-new.rate", "upstream", ">=", 1.1),
+    ("memory.loaded", "upstream", "<=", 0.5),
 ]
 
 
@@ -30,12 +31,12 @@ def first_match(path, pattern):
         return "?"
 
 
-def said(command):
-    """The first line that a command prints, wherever it prints it and however it ends."""
-    import subprocess
+def said(command, pattern):
+    """What a command prints, wherever and however it ends, where the pattern's group matches."""
     done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, check=False, timeout=10)
-    return (done.stdout.strip().splitlines() or ["?"])[0]
+    found = re.search(pattern, done.stdout)
+    return found[1] if found else "?"
 
 
 def machine():
@@ -44,14 +45,16 @@ def machine():
             "cores": len(os.sched_getaffinity(0)), "memory_gib": round(kib / 2**20, 1),
             "kernel": platform.release(),
             "system": first_match("/etc/os-release", r'^PRETTY_NAME="(.+)"$'),
+            "congestion_control": first_match(
+                "/proc/sys/net/ipv4/tcp_congestion_control", r"^(\w+)"),
             "load": os.getloadavg()[0]}
 
 
 def versions(contenders):
-    out = {"python": platform.python_version(),
-           "iperf3": said([program("iperf3"), "--version"]),
-           "wrk": said([program("wrk"), "--version"]).split("  ")[0],
-           "nginx": said([program("nginx"), "-v"])}
+    out = {"iperf3": said([program("iperf3"), "--version"], r"iperf (\S+)"),
+           "wrk": said([program("wrk"), "--version"], r"wrk (\S+)"),
+           "nginx": said([program("nginx"), "-v"], r"nginx/(\S+)"),
+           "python": platform.python_version()}
     for contender in contenders:
         try:
             out[contender.name] = contender.version()
@@ -92,16 +95,47 @@ def table(head, rows):
     return [row(head), row(["---"] + ["---:"] * (len(head) - 1))] + [row(one) for one in rows]
 
 
-def goal_lines(results):
+def compared(results, metric, who, than):
+    values = results.get(metric, {}).get("values", {})
+    return ratio(values.get(who, []), values.get(than, []))
+
+
+def goal_rows(results):
     rows = []
-    for metric, who, than, relation, factor in GOALS:
-        values = results.get(metric, {}).get("values", {})
-        found = ratio(values.get(who, []), values.get(than, []))
+    for metric, than, relation, factor in GOALS:
+        found = compared(results, metric, "ours", than)
         if not found:
             continue
         met = found["ratio"] >= factor if relation == ">=" else found["ratio"] <= factor
-        rows.append([results[metric]["title"], f"{relation} {factor:g} × {than}",
-                     f"{found['ratio']:.2f} ×", "met" if met else "**missed**"])
+        sign = "≥" if relation == ">=" else "≤"
+        rows.append([results[metric]["title"], f"{sign} {factor:.1f} × {than}",
+                     f"{found['ratio']:.2f}", "met" if met else "**missed**"])
+    against = {metric: compared(results, metric, "ours", "frp") for metric in results}
+    against = {metric: found["ratio"] for metric, found in against.items() if found}
+    behind = [results[metric]["title"] for metric, factor in against.items()
+              if (factor < 1) == (results[metric]["better"] == "higher")]
+    if against:
+        rows.append(["every row", "ahead of frp", f"{len(against) - len(behind)} of {len(against)}",
+                     "**missed**: " + "; ".join(behind) if behind else "met"])
+    return rows
+
+
+def pairs(names):
+    """Which contender is divided by which."""
+    out = [(name, "upstream") for name in names if name not in ("direct", "upstream")
+           and "upstream" in names]
+    builds = [name for name in names if name not in ("direct", "limit", "ours", "upstream", "frp")]
+    if "ours" in names:
+        out += [("ours", name) for name in ("limit", "frp", *builds) if name in names]
+    return out
+
+
+def ratio_rows(results, divided):
+    rows = []
+    for metric, entry in results.items():
+        cells = [ratio_cell(compared(results, metric, who, than)) for who, than in divided]
+        if any(cells):
+            rows.append([entry["title"], *cells])
     return rows
 
 
@@ -109,31 +143,25 @@ def markdown(report):
     """The report as text; `report` is what the JSON file holds."""
     here, settings, results = report["machine"], report["settings"], report["results"]
     names = settings["contenders"]
+    versions_told = [f"{name} {version}" for name, version in report["versions"].items()]
     lines = [
-        f"{here['cpu']}, {here['cores']} cores, {here['memory_gib']} GiB; Linux {here['kernel']}, "
-        f"{here['system']}. {report['date']}, {settings['rounds']} rounds, "
-        f"{settings['seconds']} s a measurement. Load before: {here['load']:.2f}.", ""]
-    lines += [f"* {name}: {version}" for name, version in report["versions"].items()]
-    lines += ["", "Median [lowest..highest] of the rounds:", ""]
+        f"{here['cpu']}, {here['cores']} cores, {here['memory_gib']} GiB; {here['system']}, Linux "
+        f"{here['kernel']}, TCP congestion control {here['congestion_control']}. {report['date']}, "
+        f"rounds: {settings['rounds']}, seconds a measurement: {settings['seconds']}, load before: "
+        f"{here['load']:.2f}.", "", "Versions: " + "; ".join(versions_told) + ".", "",
+        "Median [lowest..highest] of the rounds; ↑ more is better, ↓ less is better:", ""]
     rows = []
     for entry in results.values():
         arrow = "↑" if entry["better"] == "higher" else "↓"
         rows.append([f"{entry['title']}, {entry['unit']} {arrow}"] +
                     [cell(entry["values"].get(name, [])) for name in names])
     lines += table(["", *names], rows)
-    for base in ("upstream", "limit"):
-        others = [name for name in names if name != base]
-        if base not in names or not others:
-            continue
-        lines += ["", f"Divided by {base}; the range is that of the rounds:", ""]
-        rows = []
-        for entry in results.values():
-            cells = [ratio_cell(ratio(entry["values"].get(name, []),
-                                      entry["values"].get(base, []))) for name in others]
-            if any(cells):
-                rows.append([entry["title"], *cells])
-        lines += table(["", *others], rows)
-    goals = goal_lines(results)
+    divided = pairs(names)
+    if divided:
+        lines += ["", "Ratios of the medians [lowest..highest of the ratios within a round]:", ""]
+        lines += table(["", *(f"{who} / {than}" for who, than in divided)],
+                       ratio_rows(results, divided))
+    goals = goal_rows(results)
     if goals:
         lines += ["", "What was aimed at:", ""]
         lines += table(["", "aim", "measured", ""], goals)

@@ -67,8 +67,10 @@ def bulk(options):
 
 def wrk_seconds(text):
     """Seconds of a time as wrk prints it: 12.30us, 1.20ms, 2.00s, 1.10m."""
-    number, unit = re.fullmatch(r"([\d.]+)(us|ms|s|m|h)", text).groups()
-    return float(number) * {"us": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600}[unit]
+    found = re.fullmatch(r"([\d.]+)(us|ms|s|m|h)", text)
+    if not found:
+        raise Failed(f"wrk tells a time of {text}")
+    return float(found[1]) * {"us": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600}[found[2]]
 
 
 def wrk_result(text):
@@ -82,7 +84,7 @@ def wrk_result(text):
     bad = re.search(r"Non-2xx or 3xx responses: (\d+)", text)
     return {"requests": int(find(r"(\d+) requests in")),
             "rate": float(find(r"Requests/sec:\s+([\d.]+)")),
-            "p50": wrk_seconds(find(r"50%\s+(\S+)")), "p99": wrk_seconds(find(r"99%\s+(\S+)")),
+            "p50": wrk_seconds(find(r"\n +50% +(\S+)")), "p99": wrk_seconds(find(r"\n +99% +(\S+)")),
             "errors": sum(int(one) for one in errors.groups()) if errors else 0,
             "bad": int(bad[1]) if bad else 0}
 
