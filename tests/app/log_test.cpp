@@ -140,6 +140,7 @@ TEST_CASE("log: what a server tells") {
     std::function<void(server_log&)> event;
     std::string said;
   };
+  const server::refusal_summary refused{{1000, 1950, 0, 0, 0, 21, 0}, 2, "192.0.2.7", 2970};
   const std::string service = "handle{service=web}: rathole::server: ";
   const std::string connection = "connection{addr=192.0.2.7:40000}: rathole::server: ";
   const std::string channel =
@@ -162,6 +163,14 @@ TEST_CASE("log: what a server tells") {
        "ERROR " + connection + "No such a service " + digest_of_web},
       {[&](auto& log) { log.on(server::authentication_failed{"web", peer}); },
        "ERROR " + connection + "Service web failed the authentication"},
+      {[&](auto& log) { log.on(server::unknown_service{peer, digest_of_web, true}); },
+       "DEBUG " + connection + "No such a service " + digest_of_web},
+      {[&](auto& log) { log.on(server::authentication_failed{"web", peer, true}); },
+       "DEBUG " + connection + "Service web failed the authentication"},
+      {[&](auto& log) { log.on(server::connections_refused{refused, 60s}); },
+       " WARN rathole::server: Refused 2971 connections from 2 sources in 60s: 1000 dropped "
+       "because "
+       "too many, 1950 timed out, 21 wrong token; most from 192.0.2.7 (2970)"},
       {[&](auto& log) { log.on(server::control_channel_established{"web", peer}); },
        " INFO " + channel + "Control channel established"},
       {[&](auto& log) { log.on(server::control_channel_replaced{"web", peer}); },
@@ -185,6 +194,48 @@ TEST_CASE("log: what a server tells") {
     event(log);
     CHECK(kept.said() == said + "\n");
   }
+}
+
+time_point told_time;
+
+TEST_CASE("log: what visitors can cause without end is written once per interval") {
+  kept_log kept(log_level::info);
+  const auto now = [] { return told_time; };
+  server_log at_server(kept.lines, {}, now);
+  client_log at_client(kept.lines, now);
+  const address at{"192.0.2.7", 1};
+  told_time = time_point(1h);
+  const auto tell_all = [&] {
+    at_server.on(server::visitor_refused{"web", at, errc::limit_reached});
+    at_server.on(server::visitor_refused{"web", at, errc::timed_out});
+    at_server.on(server::visitor_refused{"mail", at, errc::timed_out});
+    at_client.on(client::data_channel_failed{"web", errc::limit_reached});
+    at_client.on(client::local_connect_failed{"web", at, errc::limit_reached});
+  };
+  for (int i = 0; i < 4; ++i) tell_all();
+  CHECK(std::ranges::count(kept.text.str(), '\n') == 5);
+  CHECK(kept.text.str().find("more before") == std::string::npos);
+  kept.text.str("");
+  told_time += repeat_interval;
+  for (int i = 0; i < 4; ++i) tell_all();
+  const std::string later = kept.text.str();
+  CHECK(std::ranges::count(later, '\n') == 5);
+  CHECK(later.find("turned away: limit reached (3 more before)\n") != later.npos);
+  CHECK(later.find("Failed to run the data channel: limit reached (3 more before)\n") !=
+        later.npos);
+}
+
+TEST_CASE("log: kinds of lines without end are not all kept, and none is lost for it") {
+  repeats known;
+  const time_point now(1h);
+  for (std::size_t i = 0; i < 2 * max_repeated_lines; ++i) {
+    CHECK(known.note(std::to_string(i), now) == 0);
+  }
+  CHECK(known.note("0", now) == std::nullopt);
+  const std::string unknown = std::to_string(2 * max_repeated_lines - 1);
+  CHECK(known.note(unknown, now) == 0);
+  CHECK(known.note(unknown, now + repeat_interval) == 0);
+  CHECK(known.note(unknown, now + repeat_interval) == std::nullopt);
 }
 
 TEST_CASE("log: names cannot add lines or move the cursor, nor grow without bound") {

@@ -393,6 +393,23 @@ shutdown_grace = 0
         "to 315360000",
         "c.toml:6:13: client.max_dials: invalid value: the number is out of range; use 1 to "
         "65536"}},
+      {"our own bounds, which cannot be 0 nor without end",
+       R"([client]
+remote_addr = "h:1"
+services = {}
+max_forwards = 0
+[server]
+bind_addr = "h:1"
+services = {}
+max_handshakes = 0
+max_handshakes_per_address = 65537
+)",
+       {"c.toml:4:16: client.max_forwards: invalid value: the number is out of range; use 1 to "
+        "1048576",
+        "c.toml:8:18: server.max_handshakes: invalid value: the number is out of range; use 1 to "
+        "65536",
+        "c.toml:9:30: server.max_handshakes_per_address: invalid value: the number is out of "
+        "range; use 1 to 65536"}},
       {"times beyond reason",
        R"([client]
 remote_addr = "h:1"
@@ -431,7 +448,8 @@ nodelay = "yes"
         "in quotes",
         "c.toml:3:1: client.heartbeat: unknown field `heartbeat`; expected one of `remote_addr`, "
         "`default_token`, `heartbeat_timeout`, `retry_interval`, `connect_timeout`, "
-        "`handshake_timeout`, `shutdown_grace`, `max_dials`, `transport`, `services`",
+        "`handshake_timeout`, `shutdown_grace`, `max_dials`, `max_forwards`, `transport`, "
+        "`services`",
         "c.toml:5:5: client.services.a: invalid type: integer, expected a table; write "
         "`[client.services.a]`",
         "c.toml:6:1: server: missing field `bind_addr`; add `bind_addr = \"0.0.0.0:2333\"`",

@@ -46,6 +46,7 @@ bind_addr = "0.0.0.0:80"
   CHECK(c.handshake_timeout == seconds(10));
   CHECK(c.shutdown_grace == seconds(10));
   CHECK(c.max_dials == 256);
+  CHECK(c.max_forwards == 16384);
   CHECK(c.services[0].retry_interval == seconds(1));
   CHECK(c.transport.kind == transport_kind::tcp);
   CHECK(c.transport.tcp.nodelay);
@@ -54,6 +55,8 @@ bind_addr = "0.0.0.0:80"
   CHECK(c.transport.tcp.user_timeout == seconds(20));
   CHECK(s.heartbeat_interval == seconds(30));
   CHECK(s.handshake_timeout == seconds(5));
+  CHECK(s.max_handshakes == 1024);
+  CHECK(s.max_handshakes_per_address == 64);
   CHECK(s.shutdown_grace == seconds(10));
   CHECK(s.services[0].pool.size == 8);
   CHECK(s.services[0].pool.max_idle == 256);
@@ -72,6 +75,7 @@ connect_timeout = 4
 handshake_timeout = 5
 shutdown_grace = 0
 max_dials = 7
+max_forwards = 12
 [client.services."b \u00e9"]
 type = "udp"
 local_addr = "l:2"
@@ -104,6 +108,7 @@ tls = true
   expected.handshake_timeout = seconds(5);
   expected.shutdown_grace = seconds(0);
   expected.max_dials = 7;
+  expected.max_forwards = 12;
   expected.services = {
       {.name = "a",
        .local_addr = {"l", 3},
@@ -137,6 +142,8 @@ bind_addr = "[::]:1"
 default_token = "default"
 heartbeat_interval = 0
 handshake_timeout = 2
+max_handshakes = 7
+max_handshakes_per_address = 8
 shutdown_grace = 3
 [server.pool]
 max_idle = 40
@@ -158,6 +165,8 @@ bind_addr = "0.0.0.0:5201"
   expected.bind_addr = {"::", 1};
   expected.heartbeat_interval = seconds(0);
   expected.handshake_timeout = seconds(2);
+  expected.max_handshakes = 7;
+  expected.max_handshakes_per_address = 8;
   expected.shutdown_grace = seconds(3);
   expected.services = {
       {.name = "tcp",

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <rathole/core/time.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace rathole::app {
+
+/// A line that says the same as one before is held back for this long.
+inline constexpr std::chrono::seconds repeat_interval{60};
+/// Lines that are told apart; beyond that all are written.
+inline constexpr std::size_t max_repeated_lines = 1024;
+
+/// Decides which of the lines that visitors or a peer can cause without end are written: the first
+/// of each kind, and after an interval the next one with the number of those between.
+class repeats {
+ public:
+  /// `what` names the kind of line. Returns how many were held back since the last of its kind that
+  /// was written, or nothing if this one is to be held back too.
+  std::optional<std::uint64_t> note(std::string_view what, time_point now) {
+    auto found = written_.find(what);
+    if (found == written_.end()) {
+      if (written_.size() >= max_repeated_lines) forget_old(now);
+      if (written_.size() < max_repeated_lines) written_.emplace(what, last_line{now, 0});
+      return 0;
+    }
+    last_line& last = found->second;
+    if (now < last.at + repeat_interval) {
+      ++last.held_back;
+      return std::nullopt;
+    }
+    const std::uint64_t held_back = last.held_back;
+    last = {now, 0};
+    return held_back;
+  }
+
+ private:
+  struct last_line {
+    time_point at;
+    std::uint64_t held_back;
+  };
+
+  void forget_old(time_point now) {
+    std::erase_if(written_,
+                  [now](const auto& one) { return now >= one.second.at + repeat_interval; });
+  }
+
+  std::map<std::string, last_line, std::less<>> written_;
+};
+
+/// What a line says of those that were held back before it.
+inline std::string repeats_text(std::uint64_t held_back) {
+  return held_back == 0 ? std::string() : " (" + std::to_string(held_back) + " more before)";
+}
+
+}  // namespace rathole::app
