@@ -9,7 +9,7 @@ import sys
 
 from .processes import Process, listens, wait_until
 
-PACKAGES = {"iperf3": "iperf3", "wrk": "wrk", "nginx": "nginx-light"}
+PACKAGES = {"iperf3": "iperf3", "wrk": "wrk", "nginx": "nginx"}
 
 
 def program(name):

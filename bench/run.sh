@@ -1,0 +1,19 @@
+#!/bin/bash
+# bench/run.sh [OPTION OF compare.py]...: installs what is missing, builds preset bench, runs the
+# micro-benchmarks and then compare.py. Upstream takes part if RATHOLE_UPSTREAM names its program or
+# .ci/run has installed it.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+tests/support/install-deps.sh g++ cmake ninja-build libasio-dev libtomlplusplus-dev libcli11-dev \
+  libspdlog-dev libfmt-dev libbenchmark-dev python3 nginx iperf3 wrk
+cmake --preset bench
+cmake --build --preset bench --target rathole limit_relay micro_bench \
+  --parallel "${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}"
+
+build/bench/micro_bench
+upstream=${RATHOLE_UPSTREAM:-${XDG_CACHE_HOME:-$HOME/.cache}/rathole-upstream/bin/rathole}
+others=()
+[ ! -x "$upstream" ] || others=(--upstream "$upstream")
+exec python3 bench/compare.py --ours build/bench/rathole --limit build/bench/limit_relay \
+  "${others[@]}" "$@"
