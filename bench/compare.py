@@ -176,7 +176,7 @@ def main():
     text = report.markdown(result)
     print(text, end="")
     if options.update:
-        report.update(options.update, text)
+        report.update(options.update, "compare.py", text)
     return 1 if failures else 0
 
 

@@ -30,7 +30,7 @@ def answers(address):
         return False
 
 
-def watched(contender, tool, folder, web, options):
+def watched(contender, tool, headers, folder, web, options):
     """(requests, what the tool found for each process) of one run of wrk."""
     ports = Ports()
     tracers = []
@@ -42,8 +42,7 @@ def watched(contender, tool, folder, web, options):
             tracers.append(tool(folder, process))
         text = run([services.program("wrk"), "-t2", f"-c{options.connections}",
                     f"-d{options.seconds}s", "--latency",
-                    *(["-H", "Connection: close"] if options.close else []), address],
-                   options.seconds + 30)
+                    *headers, address], options.seconds + 30)
         return wrk_result(text)["requests"], {
             process.name: tracer.result() for process, tracer in zip(tunnel.processes, tracers)}
     finally:
@@ -61,17 +60,32 @@ def by_row(found, least):
     return sorted(kept, key=lambda name: -max(v.get(name, 0) for v in found.values()))
 
 
-def call_table(found):
-    rows = [[name] + [f"{values.get(name, 0):.2f}" for values in found.values()]
-            for name in by_row(found, 0.05)]
-    rows.append(["all"] + [f"{sum(values.values()):.1f}" for values in found.values()])
-    return report.table(["system calls for a request", *found], rows)
+class Tool:
+    def __init__(self, program, package, what, start):
+        self.program, self.package, self.what, self.start = program, package, what, start
 
 
-def share_table(found):
-    rows = [[name] + [f"{100 * values.get(name, 0):.0f} %" for values in found.values()]
-            for name in by_row(found, 0.01)]
-    return report.table(["share of processor time", *found], rows)
+STRACE = Tool("strace", "strace", "system calls for a request", Strace)
+PERF = Tool("perf", "linux-perf", "share of processor time", Perf)
+LOADS = [("HTTP keep-alive", []), ("HTTP new connections", ["-H", "Connection: close"])]
+
+
+def table(tool, runners, headers, folder, web, options):
+    found = {}
+    for contender in runners:
+        requests, each = watched(contender, tool.start, headers, folder, web, options)
+        for name, values in each.items():
+            end = name.removesuffix("-web").replace("-", ", ")
+            found[end] = {key: value / requests if tool is STRACE else value
+                          for key, value in values.items()}
+    if tool is STRACE:
+        rows = [[name] + [f"{values.get(name, 0):.2f}" for values in found.values()]
+                for name in by_row(found, 0.05)]
+        rows.append(["all"] + [f"{sum(values.values()):.1f}" for values in found.values()])
+    else:
+        rows = [[name] + [f"{100 * values.get(name, 0):.0f} %" for values in found.values()]
+                for name in by_row(found, 0.01)]
+    return "\n".join(report.table(["", *found], rows)) + "\n"
 
 
 def main():
@@ -80,9 +94,9 @@ def main():
     parser.add_argument("--ours", default=f"{ROOT}/build/release/rathole", metavar="PATH")
     parser.add_argument("--upstream", metavar="PATH")
     parser.add_argument("--limit", metavar="PATH", help="bench/limit_relay.cpp, built")
-    parser.add_argument("--close", action="store_true", help="a new connection for each request")
     parser.add_argument("--connections", type=int, default=50)
-    parser.add_argument("--seconds", type=int, default=5)
+    parser.add_argument("--seconds", type=int, default=5, help="for each load and tool")
+    parser.add_argument("--update", metavar="FILE", help="a document that gets the tables")
     options = parser.parse_args()
     absent = services.missing()
     if absent:
@@ -93,28 +107,27 @@ def main():
         runners.append(contenders.Rathole("upstream", os.path.abspath(options.upstream)))
     if options.limit:
         runners.append(contenders.Limit(os.path.abspath(options.limit)))
+    tools = [one for one in (STRACE, PERF) if shutil.which(one.program)]
+    for one in (STRACE, PERF):
+        if one not in tools:
+            print(f"profile.py: no {one.program}; on Debian: apt-get install {one.package}",
+                  file=sys.stderr)
+    text = ""
     with tempfile.TemporaryDirectory(prefix="rathole-bench-") as folder:
         ports = Ports()
         web = ports.take()
         nginx = services.start_nginx(folder, web)
         try:
-            for package, tool, table in (("strace", Strace, call_table),
-                                         ("linux-perf", Perf, share_table)):
-                if not shutil.which(package.removeprefix("linux-")):
-                    print(f"profile.py: no {package}; on Debian: apt-get install {package}",
-                          file=sys.stderr)
-                    continue
-                found = {}
-                for contender in runners:
-                    requests, each = watched(contender, tool, folder, web, options)
-                    for name, values in each.items():
-                        per = requests if tool is Strace else 1
-                        found[name.removesuffix("-web").replace("-", ", ")] = {
-                            key: value / per for key, value in values.items()}
-                print("\n".join(table(found)) + "\n")
+            for load, headers in LOADS:
+                for one in tools:
+                    text += f"{load}, {options.connections} connections, {one.what}:\n\n"
+                    text += table(one, runners, headers, folder, web, options) + "\n"
         finally:
             nginx.end()
             ports.release()
+    print(text, end="")
+    if options.update:
+        report.update(options.update, "profile.py", text.rstrip("\n") + "\n")
 
 
 if __name__ == "__main__":

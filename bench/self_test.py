@@ -123,18 +123,17 @@ class Report(unittest.TestCase):
                                 ["every row", "ahead of frp", "0 of 1", "**missed**: requests"]])
 
     def test_update_replaces_what_is_between_the_markers(self):
+        page = "before\n<!-- tool begin -->\n{}<!-- tool end -->\nafter\n"
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "page.md")
-            with open(path, "w") as file:
-                file.write(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n")
-            report.update(path, "new")
-            with open(path) as file:
-                self.assertEqual(file.read(),
-                                 f"before\n{report.BEGIN}\n\nnew\n{report.END}\nafter\n")
-            with open(path, "w") as file:
-                file.write("no markers")
+            for old in ("", "old\n"):
+                with open(path, "w") as file:
+                    file.write(page.format(old))
+                report.update(path, "tool", "new\n")
+                with open(path) as file:
+                    self.assertEqual(file.read(), page.format("\nnew\n\n"))
             with self.assertRaises(Failed):
-                report.update(path, "new")
+                report.update(path, "other tool", "new\n")
 
 
 class Sockets(unittest.TestCase):

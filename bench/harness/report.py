@@ -9,8 +9,6 @@ from .processes import Failed, run
 from .services import program
 from .statistics import ratio, summary
 
-BEGIN, END = "<!-- compare.py begin -->", "<!-- compare.py end -->"
-
 # (metric, than which, relation, factor)
 GOALS = [
     *((metric, "upstream", ">=", 2.0) for metric in ("bulk.rate", "bulk-reverse.rate", "bulk-8.rate")),
@@ -172,13 +170,14 @@ def markdown(report):
     return "\n".join(lines) + "\n"
 
 
-def update(path, text):
-    """Replaces what stands between the two marker lines of a file."""
+def update(path, tool, text):
+    """Replaces what stands in a file between the two marker lines of a tool."""
+    begin, end = f"<!-- {tool} begin -->\n", f"<!-- {tool} end -->\n"
     with open(path) as file:
         old = file.read()
-    head, begin, rest = old.partition(BEGIN)
-    _, end, tail = rest.partition(END)
-    if not begin or not end:
-        raise Failed(f"{path} does not have the lines {BEGIN} and {END}")
+    head, found_begin, rest = old.partition(begin)
+    _, found_end, tail = rest.partition(end)
+    if not found_begin or not found_end:
+        raise Failed(f"{path} does not have the lines {begin.strip()} and {end.strip()}")
     with open(path, "w") as file:
-        file.write(f"{head}{BEGIN}\n\n{text}\n{END}{tail}")
+        file.write(f"{head}{begin}\n{text}\n{end}{tail}")
