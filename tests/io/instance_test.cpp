@@ -241,7 +241,7 @@ TEST_SUITE("client and server in one context") {
     const auto user_timeout = [&] {
       int value = -1;
       socklen_t size = sizeof value;
-      ::getsockopt(stream.native_handle(), IPPROTO_TCP, TCP_USER_TIMEOUT, &value, &size);
+      ::getsockopt(accepted->fd(), IPPROTO_TCP, TCP_USER_TIMEOUT, &value, &size);
       return value;
     };
     config::tcp_options settings;

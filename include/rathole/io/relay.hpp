@@ -1,72 +1,28 @@
 #pragma once
 
-#include <rathole/io/concepts.hpp>
-#include <rathole/io/copy_pump.hpp>
-#include <rathole/io/relay_status.hpp>
-#include <rathole/io/socket_pump.hpp>
-#include <rathole/io/task_group.hpp>
-
-#include <cstdint>
-#include <utility>
+#include <rathole/io/copy_relay.hpp>
+#include <rathole/io/socket_relay.hpp>
 
 namespace rathole::io {
 
-/// Carries octets both ways between two streams until both have ended. The end of one stream's
-/// sending is passed on and the other direction goes on. An error in either direction aborts both
-/// streams, so that no side takes a broken stream for a finished one. `stop()` does the same.
-template <ByteStream A, ByteStream B>
-class relay {
- public:
-  relay(executor ex, A first, B second)
-      : first_(std::move(first)), second_(std::move(second)), back_pump_(ex) {}
+namespace detail {
 
-  /// Runs the relay to its end. The relay outlives the call.
-  awaitable<relay_status> run() {
-    back_pump_.spawn(run_back());
-    auto forth = co_await pump(first_, second_, status_.forth);
-    if (!forth) fail(forth.error());
-    co_await back_pump_.join();
-    close(first_);
-    close(second_);
-    co_return status_;
-  }
-
-  /// Breaks both streams; `run` then ends with `errc::stopped`.
-  void stop() { fail(make_error_code(errc::stopped)); }
-
- private:
-  template <class From, class To>
-  static task<void> pump(From& from, To& to, std::uint64_t& count) {
-    if constexpr (SocketStream<From> && SocketStream<To>) {
-      socket_pump<From, To> sockets(from, to, count);
-      auto ended = co_await sockets.run();
-      co_return ended;
-    } else {
-      auto ended = co_await copy_pump(from, to, count);
-      co_return ended;
-    }
-  }
-
-  awaitable<void> run_back() {
-    auto back = co_await pump(second_, first_, status_.back);
-    if (!back) fail(back.error());
-  }
-
-  template <class S>
-  static void close(S& stream) {
-    if (stream.is_open()) stream.close();
-  }
-
-  void fail(std::error_code reason) {
-    if (!status_.error) status_.error = reason;
-    first_.abort();
-    second_.abort();
-  }
-
-  A first_;
-  B second_;
-  relay_status status_;
-  task_group back_pump_;
+template <class A, class B>
+struct relay_between {
+  using type = copy_relay<A, B>;
 };
+template <SocketStream A, SocketStream B>
+struct relay_between<A, B> {
+  using type = socket_relay;
+};
+
+}  // namespace detail
+
+/// Carries octets both ways between an `A` and a `B` until both have ended. The end of one stream's
+/// sending is passed on and the other direction goes on. An error in either direction aborts both
+/// streams, so that no side takes a broken stream for a finished one; so does `stop()`. Made from
+/// an executor and the two streams; `run()` carries them.
+template <ByteStream A, ByteStream B>
+using relay = typename detail::relay_between<A, B>::type;
 
 }  // namespace rathole::io

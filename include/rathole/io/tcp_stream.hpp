@@ -2,6 +2,7 @@
 
 #include <rathole/core/address.hpp>
 #include <rathole/core/bytes.hpp>
+#include <rathole/io/descriptor.hpp>
 #include <rathole/io/socket_options.hpp>
 #include <rathole/io/task.hpp>
 
@@ -32,7 +33,7 @@ class tcp_stream {
   tcp_stream(socket_type socket, address peer)
       : socket_(std::move(socket)), peer_(std::move(peer)) {
     std::error_code ignored;
-    socket_.native_non_blocking(true, ignored);
+    if (!socket_.native_non_blocking()) socket_.native_non_blocking(true, ignored);
   }
 
   task<std::size_t> read_some(byte_span out) {
@@ -52,12 +53,6 @@ class tcp_stream {
 
   task<void> wait_readable() {
     auto [ec] = co_await socket_.async_wait(socket_type::wait_read, use_tuple);
-    if (ec) co_return failure(translate(ec));
-    co_return result<void>{};
-  }
-
-  task<void> wait_writable() {
-    auto [ec] = co_await socket_.async_wait(socket_type::wait_write, use_tuple);
     if (ec) co_return failure(translate(ec));
     co_return result<void>{};
   }
@@ -111,9 +106,12 @@ class tcp_stream {
   [[nodiscard]] bool is_open() const { return socket_.is_open(); }
   [[nodiscard]] const address& peer() const { return peer_; }
 
-  /// The descriptor. Valid until the next suspension only: after `close()` the number may be
-  /// another connection's.
-  [[nodiscard]] int native_handle() { return socket_.native_handle(); }
+  /// Gives the socket away, in non-blocking mode; none if the stream is not open.
+  descriptor release() {
+    std::error_code closed;
+    const int fd = socket_.release(closed);
+    return closed ? descriptor() : descriptor(fd);
+  }
 
  private:
   void set(int level, int name, int value) {

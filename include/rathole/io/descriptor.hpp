@@ -1,0 +1,45 @@
+#pragma once
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <utility>
+
+namespace rathole::io {
+
+/// Owns a file descriptor and closes it; -1 is none.
+class descriptor {
+ public:
+  descriptor() = default;
+  explicit descriptor(int fd) : fd_(fd) {}
+  descriptor(descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  descriptor& operator=(descriptor&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  ~descriptor() { close(); }
+
+  [[nodiscard]] int get() const { return fd_; }
+  [[nodiscard]] bool is_open() const { return fd_ >= 0; }
+
+  /// Gives it away.
+  int release() { return std::exchange(fd_, -1); }
+
+  void close() {
+    if (is_open()) ::close(release());
+  }
+
+  /// Closes a TCP connection with a reset (SO_LINGER with time 0), so that the peer does not take
+  /// it for one that ended in order.
+  void abort() {
+    if (!is_open()) return;
+    const linger hard{1, 0};
+    ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+    close();
+  }
+
+ private:
+  int fd_ = -1;
+};
+
+}  // namespace rathole::io

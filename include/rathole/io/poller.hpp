@@ -1,0 +1,175 @@
+#pragma once
+
+#include <rathole/io/descriptor.hpp>
+#include <rathole/io/task.hpp>
+
+#include <asio/execution_context.hpp>
+#include <asio/posix/basic_stream_descriptor.hpp>
+#include <asio/post.hpp>
+
+#include <sys/epoll.h>
+
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <system_error>
+
+namespace rathole::io {
+
+class poll_watch;
+
+/// Tells objects, rather than coroutines, that descriptors are ready: an epoll(7) set of its own
+/// inside the one that Asio waits on. Asio makes a system call for each wait; here a descriptor
+/// that stays watched costs none, and one epoll_wait serves all that are ready. An
+/// `asio::io_context` has one, used on its thread.
+class poller : public asio::execution_context::service {
+ public:
+  /// Names the service to Asio.
+  inline static asio::execution_context::id id;
+
+  explicit poller(asio::io_context& context)
+      : service(context), set_(context.get_executor()), executor_(context.get_executor()) {}
+
+  /// The poller of the context that `ex` belongs to.
+  static poller& of(const executor& ex) { return asio::use_service<poller>(ex.context()); }
+
+ private:
+  friend class poll_watch;
+  using set_type = asio::posix::basic_stream_descriptor<executor>;
+
+  /// Descriptors that one epoll_wait tells of.
+  static constexpr int batch_size = 64;
+  /// Batches in a row after which the context's other work gets its turn.
+  static constexpr int batches_in_a_turn = 8;
+
+  void shutdown() override {
+    std::error_code ignored;
+    set_.close(ignored);
+  }
+
+  std::error_code open() {
+    descriptor made(::epoll_create1(EPOLL_CLOEXEC));
+    if (!made.is_open()) return {errno, std::system_category()};
+    std::error_code ec;
+    set_.assign(made.get(), ec);
+    if (!ec) made.release();
+    return ec;
+  }
+
+  std::error_code control(int operation, int fd, std::uint32_t events, poll_watch* watch) {
+    epoll_event wanted{};
+    wanted.events = events;
+    wanted.data.ptr = watch;
+    if (::epoll_ctl(set_.native_handle(), operation, fd, &wanted) == 0) return {};
+    return {errno, std::system_category()};
+  }
+
+  std::error_code add(int fd, std::uint32_t events, poll_watch& watch) {
+    if (!set_.is_open()) {
+      if (const auto ec = open()) return ec;
+    }
+    if (const auto ec = control(EPOLL_CTL_ADD, fd, events, &watch)) return ec;
+    ++watched_;
+    if (state_ == state::idle) wait();
+    return {};
+  }
+
+  void remove(int fd, const poll_watch& watch) {
+    for (int i = next_; i < ready_; ++i) {
+      epoll_event& told = batch_[static_cast<std::size_t>(i)];
+      if (told.data.ptr == &watch) told.data.ptr = nullptr;
+    }
+    if (!set_.is_open()) return;
+    control(EPOLL_CTL_DEL, fd, 0, nullptr);
+    // A wait for nothing would keep the context running.
+    if (--watched_ == 0 && state_ == state::waiting) {
+      std::error_code ignored;
+      set_.cancel(ignored);
+    }
+  }
+
+  void wait() {
+    state_ = state::waiting;
+    set_.async_wait(set_type::wait_read, [this](std::error_code) { turn(); });
+  }
+
+  void turn();
+
+  enum class state { idle, waiting, turning };
+
+  set_type set_;
+  executor executor_;
+  std::array<epoll_event, batch_size> batch_{};
+  int next_ = 0;
+  int ready_ = 0;
+  std::size_t watched_ = 0;
+  state state_ = state::idle;
+};
+
+/// Watches one descriptor, as long as it lives. Derived classes are told what it is ready for.
+class poll_watch {
+ public:
+  /// The poller outlives the watch.
+  explicit poll_watch(poller& owner) : poller_(owner) {}
+  poll_watch(const poll_watch&) = delete;
+  poll_watch& operator=(const poll_watch&) = delete;
+
+  /// Watches `fd`, always the same one, for `events`: EPOLLIN, EPOLLOUT, both, or 0 for nothing.
+  /// `ready` is then called while one of them, an error or a hang-up is there. Fails as
+  /// epoll_ctl(2) does.
+  std::error_code want(int fd, std::uint32_t events) {
+    if (events == wanted_) return {};
+    if (events == 0) {
+      stop();
+      return {};
+    }
+    const auto ec = wanted_ == 0 ? poller_.add(fd, events, *this)
+                                 : poller_.control(EPOLL_CTL_MOD, fd, events, this);
+    if (ec) return ec;
+    fd_ = fd;
+    wanted_ = events;
+    return {};
+  }
+
+  /// Watches for nothing; to be called before the descriptor is closed.
+  void stop() {
+    if (wanted_ != 0) poller_.remove(fd_, *this);
+    wanted_ = 0;
+  }
+
+ protected:
+  ~poll_watch() { stop(); }
+
+ private:
+  friend class poller;
+
+  /// The descriptor is ready for `events`, of epoll(7). May stop this watch and others.
+  virtual void ready(std::uint32_t events) = 0;
+
+  poller& poller_;
+  int fd_ = -1;
+  std::uint32_t wanted_ = 0;
+};
+
+inline void poller::turn() {
+  if (!set_.is_open()) return;
+  state_ = state::turning;
+  for (int batch = 0; batch < batches_in_a_turn; ++batch) {
+    ready_ = ::epoll_wait(set_.native_handle(), batch_.data(), batch_size, 0);
+    if (ready_ <= 0) break;
+    for (next_ = 0; next_ < ready_;) {
+      const epoll_event& told = batch_[static_cast<std::size_t>(next_++)];
+      if (told.data.ptr) static_cast<poll_watch*>(told.data.ptr)->ready(told.events);
+    }
+  }
+  if (watched_ == 0) {
+    state_ = state::idle;
+  } else if (ready_ > 0) {
+    asio::post(executor_, [this] { turn(); });
+  } else {
+    wait();
+  }
+}
+
+}  // namespace rathole::io

@@ -1,0 +1,158 @@
+#pragma once
+
+#include <rathole/core/result.hpp>
+#include <rathole/io/pipe_pool.hpp>
+
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace rathole::io {
+
+/// One direction of a relay between two sockets in non-blocking mode, on Linux. A flow is copied
+/// through a buffer that all flows of the thread share; once it has proved bulky it is spliced
+/// through a pooled pipe and never enters this process's memory; when it has become thin it is
+/// copied again. A flow that waits for octets owns neither buffer nor pipe.
+class socket_flow {
+ public:
+  /// What a flow waits for: octets from its source, room in its sink, or nothing as it has ended.
+  enum class waiting { for_source, for_sink, for_nothing };
+
+  /// Adds the octets it carries to `count`, which outlives it.
+  explicit socket_flow(std::uint64_t& count) : count_(count) {}
+
+  /// Carries what it can without waiting, but no more than is fair to others, from the socket
+  /// `source` to the socket `sink`. Passes on the end of the source's sending.
+  result<waiting> advance(int source, int sink) {
+    const auto found = carry(source, sink);
+    if (pipe_ && (!found || pipe_->held() == 0)) {
+      pipe_pool::local().give(std::move(*pipe_));
+      pipe_.reset();
+    }
+    return found;
+  }
+
+ private:
+  enum class move { more, source_empty, sink_full, ended };
+
+  static constexpr std::size_t buffer_size = 64 * 1024;
+  /// A read of at least this much counts as well filled.
+  static constexpr std::size_t well_filled = 16 * 1024;
+  /// Octets of well-filled reads in a row after which a flow is spliced.
+  static constexpr std::size_t bulky_after = 256 * 1024;
+  /// Thin moves in a row after which a flow is copied again.
+  static constexpr unsigned thin_after = 16;
+  /// Moves after which other flows get their turn.
+  static constexpr unsigned moves_in_a_turn = 16;
+
+  static std::uint8_t* shared_buffer() {
+    thread_local const auto buffer = std::make_unique<std::uint8_t[]>(buffer_size);
+    return buffer.get();
+  }
+
+  /// splice(2) raises SIGPIPE on a reset socket and cannot be told not to.
+  static bool splice_is_safe() {
+    static const bool safe = [] {
+      struct sigaction action{};
+      return ::sigaction(SIGPIPE, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
+    }();
+    return safe;
+  }
+
+  static std::error_code last_error() { return {errno, std::system_category()}; }
+  static bool would_block() { return errno == EAGAIN || errno == EINTR; }
+
+  result<waiting> carry(int source, int sink) {
+    const auto drained = drain(sink);
+    if (!drained) return failure(drained.error());
+    if (!*drained) return waiting::for_sink;
+    for (unsigned moves = 0; moves < moves_in_a_turn; ++moves) {
+      const auto moved = bulky() ? splice(source, sink) : copy(source, sink);
+      if (!moved) return failure(moved.error());
+      switch (*moved) {
+        case move::more: break;
+        case move::source_empty: return waiting::for_source;
+        case move::sink_full: return waiting::for_sink;
+        case move::ended: ::shutdown(sink, SHUT_WR); return waiting::for_nothing;
+      }
+    }
+    return waiting::for_source;
+  }
+
+  [[nodiscard]] bool bulky() const { return well_filled_ >= bulky_after; }
+
+  result<move> copy(int source, int sink) {
+    std::uint8_t* const buffer = shared_buffer();
+    const auto taken = ::recv(source, buffer, buffer_size, MSG_DONTWAIT);
+    if (taken == 0) return move::ended;
+    if (taken < 0) return would_block() ? result<move>(move::source_empty) : failure(last_error());
+    const auto size = static_cast<std::size_t>(taken);
+    if (size < well_filled) {
+      well_filled_ = 0;
+    } else if (splice_is_safe()) {
+      well_filled_ += size;
+    }
+    const auto sent = ::send(sink, buffer, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent < 0 && !would_block()) return failure(last_error());
+    const auto done = sent < 0 ? 0 : static_cast<std::size_t>(sent);
+    count_ += done;
+    if (done == size) return size < buffer_size ? move::source_empty : move::more;
+    // The shared buffer belongs to whoever runs next, so the rest moves out of it.
+    spill_.assign(buffer + done, buffer + size);
+    return move::sink_full;
+  }
+
+  result<move> splice(int source, int sink) {
+    if (!pipe_) pipe_ = pipe_pool::local().take();
+    if (!pipe_) {
+      well_filled_ = 0;
+      return move::more;
+    }
+    const auto taken = pipe_->fill_from(source);
+    if (taken == 0) return move::ended;
+    if (taken < 0) return would_block() ? result<move>(move::source_empty) : failure(last_error());
+    if (static_cast<std::size_t>(taken) >= well_filled) {
+      thin_ = 0;
+    } else if (++thin_ == thin_after) {
+      thin_ = 0;
+      well_filled_ = 0;
+    }
+    const auto drained = drain(sink);
+    if (!drained) return failure(drained.error());
+    return *drained ? move::more : move::sink_full;
+  }
+
+  /// Moves to `sink` what was taken from the source; returns whether that is all of it.
+  result<bool> drain(int sink) {
+    while (!spill_.empty()) {
+      const auto sent = ::send(sink, spill_.data(), spill_.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+      if (sent < 0) return would_block() ? result<bool>(false) : failure(last_error());
+      count_ += static_cast<std::size_t>(sent);
+      spill_.erase(spill_.begin(), spill_.begin() + sent);
+      if (spill_.empty()) std::vector<std::uint8_t>().swap(spill_);
+    }
+    while (pipe_ && pipe_->held() > 0) {
+      const auto moved = pipe_->drain_into(sink);
+      if (moved == 0 || (moved < 0 && would_block())) return false;
+      if (moved < 0) return failure(last_error());
+      count_ += static_cast<std::size_t>(moved);
+    }
+    return true;
+  }
+
+  std::uint64_t& count_;
+  std::vector<std::uint8_t> spill_;
+  std::optional<kernel_pipe> pipe_;
+  std::size_t well_filled_ = 0;
+  unsigned thin_ = 0;
+};
+
+}  // namespace rathole::io

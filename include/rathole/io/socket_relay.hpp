@@ -1,0 +1,127 @@
+#pragma once
+
+#include <rathole/io/concepts.hpp>
+#include <rathole/io/descriptor.hpp>
+#include <rathole/io/event.hpp>
+#include <rathole/io/poller.hpp>
+#include <rathole/io/relay_status.hpp>
+#include <rathole/io/socket_flow.hpp>
+
+#include <concepts>
+#include <cstdint>
+#include <new>
+#include <system_error>
+#include <utility>
+
+namespace rathole::io {
+
+/// A `ByteStream` that is a bare socket: what it carries is the octets of the stream and nothing
+/// else.
+///
+/// * `release()`: gives the socket away, in non-blocking mode; none if the stream is not open. The
+///   stream is closed from then on.
+template <class S>
+concept SocketStream = ByteStream<S> && requires(S& s) {
+  { s.release() } -> std::same_as<descriptor>;
+};
+
+/// The relay between two bare sockets: no coroutine and no buffer while it waits.
+class socket_relay {
+ public:
+  template <SocketStream A, SocketStream B>
+  socket_relay(executor ex, A first, B second)
+      : first_(*this, ex, first.release()), second_(*this, ex, second.release()), ended_(ex) {}
+
+  /// Runs the relay to its end. The relay outlives the call.
+  awaitable<relay_status> run() {
+    if (!first_.socket.is_open() || !second_.socket.is_open()) fail(make_error_code(errc::stopped));
+    if (!over_) settle();
+    co_await ended_.wait();
+    co_return status_;
+  }
+
+  /// Breaks both streams; `run` then ends with `errc::stopped`.
+  void stop() { fail(make_error_code(errc::stopped)); }
+
+ private:
+  struct side final : poll_watch {
+    side(socket_relay& relay, const executor& ex, descriptor from)
+        : poll_watch(poller::of(ex)), socket(std::move(from)), owner(relay) {}
+    ~side() { stop(); }
+
+    void ready(std::uint32_t events) override { owner.ready(*this, events); }
+
+    descriptor socket;
+    socket_relay& owner;
+  };
+
+  struct direction {
+    socket_flow flow;
+    socket_flow::waiting waits = socket_flow::waiting::for_source;
+  };
+
+  void ready(const side& at, std::uint32_t events) {
+    const bool broken = (events & (EPOLLERR | EPOLLHUP)) != 0;
+    const bool is_first = &at == &first_;
+    direction& into = is_first ? back_ : forth_;
+    direction& out_of = is_first ? forth_ : back_;
+    if (broken || (events & EPOLLOUT)) advance(into, socket_flow::waiting::for_sink);
+    if (broken || (events & EPOLLIN)) advance(out_of, socket_flow::waiting::for_source);
+    if (!over_) settle();
+  }
+
+  void advance(direction& way, socket_flow::waiting reason) {
+    if (over_ || way.waits != reason) return;
+    const side& source = &way == &forth_ ? first_ : second_;
+    const side& sink = &way == &forth_ ? second_ : first_;
+    try {
+      const auto found = way.flow.advance(source.socket.get(), sink.socket.get());
+      if (!found) return fail(found.error());
+      way.waits = *found;
+    } catch (const std::bad_alloc&) {
+      fail(std::make_error_code(std::errc::not_enough_memory));
+    }
+  }
+
+  /// Watches for what the flows wait for; ends when both have ended.
+  void settle() {
+    using enum socket_flow::waiting;
+    if (forth_.waits == for_nothing && back_.waits == for_nothing) return end();
+    const auto events = [](const direction& out_of, const direction& into) {
+      return (out_of.waits == for_source ? std::uint32_t{EPOLLIN} : 0) |
+             (into.waits == for_sink ? std::uint32_t{EPOLLOUT} : 0);
+    };
+    auto ec = first_.want(first_.socket.get(), events(forth_, back_));
+    if (!ec) ec = second_.want(second_.socket.get(), events(back_, forth_));
+    if (ec) fail(ec);
+  }
+
+  void fail(std::error_code reason) {
+    if (over_) return;
+    status_.error = reason;
+    for (side* each : {&first_, &second_}) {
+      each->stop();
+      each->socket.abort();
+    }
+    end();
+  }
+
+  void end() {
+    over_ = true;
+    for (side* each : {&first_, &second_}) {
+      each->stop();
+      each->socket.close();
+    }
+    ended_.notify();
+  }
+
+  relay_status status_;
+  side first_;
+  side second_;
+  direction forth_{socket_flow(status_.forth)};
+  direction back_{socket_flow(status_.back)};
+  event ended_;
+  bool over_ = false;
+};
+
+}  // namespace rathole::io

@@ -1,0 +1,13 @@
+// expect: SocketStream
+#include <rathole/io/socket_relay.hpp>
+#include <rathole/io/tcp_stream.hpp>
+
+struct layered : rathole::io::tcp_stream {
+#ifndef VALID
+  void release();
+#endif
+};
+
+rathole::io::socket_relay made(rathole::io::executor ex, rathole::io::tcp_stream a, layered b) {
+  return {ex, std::move(a), std::move(b)};
+}
