@@ -8,6 +8,6 @@ struct layered : rathole::io::tcp_stream {
 #endif
 };
 
-rathole::io::socket_relay made(rathole::io::executor ex, rathole::io::tcp_stream a, layered b) {
-  return {ex, std::move(a), std::move(b)};
+void make(rathole::io::executor ex, rathole::io::tcp_stream a, layered b) {
+  const rathole::io::socket_relay made(ex, std::move(a), std::move(b));
 }
