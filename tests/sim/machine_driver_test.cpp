@@ -1,0 +1,66 @@
+// The driver of a machine, where a write takes its time.
+
+#include "support/sim_world.hpp"
+
+#include <rathole/core/byte_buffer.hpp>
+#include <rathole/io/machine_driver.hpp>
+
+using namespace rathole;
+using namespace std::chrono_literals;
+using test::octets;
+
+namespace {
+
+/// Sends what it is given, and has no event.
+struct talker {
+  using event = int;
+  byte_buffer out = {};
+
+  [[nodiscard]] std::size_t wanted() const { return 1; }
+  std::size_t feed(byte_view in) { return std::min(in.size(), wanted()); }
+  result<std::optional<event>> poll(time_point) { return std::nullopt; }
+  bool transmit(byte_buffer& to) { return out.drain_into(to); }
+  [[nodiscard]] std::optional<time_point> deadline() const { return std::nullopt; }
+};
+
+using driver_type = io::machine_driver<talker, sim::stream, sim::runtime>;
+
+}  // namespace
+
+TEST_CASE("machine_driver: what is given to send during a write follows without another wake-up") {
+  test::sim_bench bench;
+  sim::link_conditions narrow;
+  narrow.window = 4;
+  bench.world.net().set_conditions(narrow);
+  test::sim_connection pair(bench);
+  talker machine;
+  driver_type driver(bench.client, pair.near, machine);
+
+  machine.out.append(octets("first "));
+  const auto running = bench.begin(driver.next());
+  bench.world.run_for(1s);
+  REQUIRE(machine.out.empty());
+  machine.out.append(octets("second"));
+  driver.wake();
+  const auto heard = bench.begin(test::read_all(pair.far));
+  bench.world.run_for(5s);
+  CHECK(machine.out.empty());
+  pair.near.close();
+  CHECK(bench.get(heard) == std::string("first second"));
+  CHECK(bench.get(running).error() == errc::stopped);
+}
+
+TEST_CASE("machine_driver: what is given to send during a wait is sent at the wake-up") {
+  test::sim_bench bench;
+  test::sim_connection pair(bench);
+  talker machine;
+  driver_type driver(bench.client, pair.near, machine);
+
+  const auto running = bench.begin(driver.next());
+  bench.world.run_for(1s);
+  machine.out.append(octets("late"));
+  driver.wake();
+  CHECK(bench.must(test::read_once(pair.far)) == "late");
+  pair.near.close();
+  CHECK(bench.get(running).error() == errc::stopped);
+}
