@@ -1,0 +1,19 @@
+#!/bin/bash
+# Makes the committed corpus of each named target the smallest one that reaches what it reached
+# before and what the last fuzz/run.sh grew it to. Edges count, not how often they are taken, so that
+# the corpora stay small.
+#
+#   fuzz/merge.sh <target>...
+set -euo pipefail
+cd "$(dirname "$0")/.."
+build=${RATHOLE_FUZZ_BUILD:-build/fuzz}
+for target in "${@:?usage: fuzz/merge.sh <target>...}"; do
+  merged=$(mktemp -d)
+  "$build/fuzz_$target" -set_cover_merge=1 -use_counters=0 -max_len=4096 "$merged" \
+    "fuzz/corpus/$target" "$build/work/corpus/$target" > "$build/merge.log" 2>&1 ||
+    { tail -n 20 "$build/merge.log"; exit 1; }
+  rm -r "fuzz/corpus/$target"
+  mv "$merged" "fuzz/corpus/$target"
+  chmod 755 "fuzz/corpus/$target"
+  echo "$target: $(find "fuzz/corpus/$target" -type f | wc -l) files"
+done

@@ -1,0 +1,75 @@
+#pragma once
+
+#include "address_laws.hpp"
+#include "check.hpp"
+
+#include <rathole/config/key.hpp>
+#include <rathole/config/parse.hpp>
+#include <rathole/config/validate.hpp>
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <vector>
+
+namespace rathole::fuzz {
+
+/// Every problem says something in one line of text, and points into the file, in order.
+inline void check_problems(std::string_view text, const std::vector<config::problem>& problems) {
+  check(!problems.empty());
+  const auto lines = static_cast<std::uint32_t>(std::ranges::count(text, '\n')) + 1;
+  for (const config::problem& each : problems) {
+    check(each.line >= 1 && each.column >= 1 && each.line <= lines);
+    check(!each.what.empty());
+    const std::string line = to_string(each);
+    check(std::ranges::none_of(line, [](char c) { return (c >= 0 && c < ' ') || c == 0x7f; }));
+  }
+  check(std::ranges::is_sorted(
+      problems, {}, [](const config::problem& each) { return std::tie(each.line, each.column); }));
+}
+
+inline void check_printed(const address& value) {
+  const auto again = parse_address(to_string(value));
+  check(again && *again == value);
+}
+
+inline void check_transport(const config::transport& value, config::side where) {
+  if (value.tcp.proxy) check(proxy_address(*value.tcp.proxy).port != 0);
+  for (const config::problem& each : config::start_problems(value, where)) {
+    check(!each.key.empty() && !each.what.empty());
+  }
+}
+
+/// What loads keeps all bounds: its durations already are what `bounded` makes of them.
+inline void check_config(const config::config& value) {
+  check(value.server || value.client);
+  if (value.server) {
+    check_printed(value.server->bind_addr);
+    for (const auto& service : value.server->services) {
+      check_printed(service.bind_addr);
+      check(service.pool.size <= service.pool.max_idle);
+    }
+    check_transport(value.server->transport, config::side::server);
+    check(config::bounded(*value.server) == *value.server);
+  }
+  if (value.client) {
+    check_printed(value.client->remote_addr);
+    for (const auto& service : value.client->services) check_printed(service.local_addr);
+    check_transport(value.client->transport, config::side::client);
+    check(config::bounded(*value.client) == *value.client);
+  }
+}
+
+/// A word as a key is one line without blanks at its ends; and what it may have meant is one of the
+/// candidates.
+inline void check_words(std::string_view word) {
+  const std::string quoted = config::quote_key(word);
+  check(quoted.size() >= word.size() && !quoted.empty() && !quoted.contains('\n'));
+  constexpr std::array<std::string_view, 3> candidates = {"bind_addr", "token", "services"};
+  const std::string_view meant = config::closest(word, candidates);
+  check(meant.empty() || std::ranges::find(candidates, meant) != candidates.end());
+}
+
+}  // namespace rathole::fuzz

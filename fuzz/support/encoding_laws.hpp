@@ -1,0 +1,56 @@
+#pragma once
+
+#include "check.hpp"
+
+#include <rathole/core/base64.hpp>
+#include <rathole/core/endian.hpp>
+#include <rathole/core/hex.hpp>
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <string_view>
+
+namespace rathole::fuzz {
+
+/// Octets survive all encodings.
+inline void check_octets(byte_view in) {
+  const auto hex = from_hex(to_hex(in));
+  check(hex && std::ranges::equal(*hex, in));
+
+  std::string text = to_base64(in);
+  check(text.size() == (in.size() + 2) / 3 * 4);
+  const auto padded = from_base64(text);
+  check(padded && std::ranges::equal(*padded, in));
+  while (text.ends_with('=')) text.pop_back();
+  const auto bare = from_base64(text);
+  check(bare && std::ranges::equal(*bare, in));
+
+  if (in.size() < 8) return;
+  const std::uint64_t value = load_le<std::uint64_t>(in.first<8>());
+  std::array<std::uint8_t, 8> stored;
+  store_le<std::uint64_t>(value, stored);
+  check(std::ranges::equal(stored, in.first(8)));
+  store_be<std::uint64_t>(value, stored);
+  check(std::ranges::equal(stored.rbegin(), stored.rend(), in.begin(), in.begin() + 8));
+  check(load_be<std::uint64_t>(stored) == value);
+}
+
+/// Text that decodes is the one spelling of its octets: but for the case of hexadecimal digits, and
+/// for the padding of base64.
+inline void check_encoded(std::string_view text) {
+  if (const auto octets = from_hex(text)) {
+    std::string lower(text);
+    for (char& c : lower) {
+      if (c >= 'A' && c <= 'F') c = static_cast<char>(c - 'A' + 'a');
+    }
+    check(to_hex(*octets) == lower);
+  }
+  if (const auto octets = from_base64(text)) {
+    const std::string spelling = to_base64(*octets);
+    const std::size_t digits = spelling.find_last_not_of('=') + 1;
+    check(text == spelling || text == std::string_view(spelling).substr(0, digits));
+  }
+}
+
+}  // namespace rathole::fuzz

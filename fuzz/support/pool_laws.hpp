@@ -1,0 +1,151 @@
+#pragma once
+
+#include "check.hpp"
+#include "script.hpp"
+
+#include <rathole/protocol/channel_pool.hpp>
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <variant>
+#include <vector>
+
+namespace rathole::fuzz {
+
+/// Drives a `channel_pool` with a script and checks each of its actions against what the owner
+/// knows: each visitor and channel ends once, nobody is kept waiting without need or beyond their
+/// time, and all counts keep their bounds.
+class pool_run {
+ public:
+  pool_run(protocol::pool_limits limits, time_point now)
+      : limits_(limits), pool_(limits), now_(now) {
+    limits_.size = std::min(limits_.size, limits_.max_idle);
+  }
+
+  /// One thing that happens.
+  void step(script& in) {
+    switch (in.below(8)) {
+      case 0:
+      case 1:
+        visitors_[next_id_] = {.deadline = now_ + limits_.visitor_timeout, .doomed = is_full()};
+        pool_.visitor_arrived(next_id_++, now_);
+        break;
+      case 2:
+      case 3:
+        idle_.insert(next_id_);
+        pool_.channel_arrived(next_id_++);
+        break;
+      case 4: {
+        const auto id = some_id(in);
+        losses_ += idle_.erase(id);
+        pool_.channel_lost(id);
+        break;
+      }
+      case 5: {
+        const auto id = some_id(in);
+        if (is_starting(id)) visitors_.erase(id);
+        pool_.started(id);
+        break;
+      }
+      case 6: {
+        const auto id = some_id(in);
+        if (is_starting(id)) fail(visitors_[id]);
+        pool_.start_failed(id);
+        break;
+      }
+      default:
+        now_ += in.time();
+        if (in.flag()) now_ = std::max(now_, pool_.deadline().value_or(now_));
+        break;
+    }
+  }
+
+  /// Lets the pool act until it is quiet.
+  void settle() {
+    for (;;) {
+      const auto action = pool_.poll(now_);
+      if (!action) break;
+      std::visit([this](const auto& what) { on(what); }, *action);
+    }
+    check(pool_.deadline().value_or(time_point::max()) > now_);
+    check(pool_.idle() == idle_.size());
+    check(pool_.waiting() + pool_.starting() == visitors_.size());
+    check(visitors_.size() <= limits_.max_waiting_visitors);
+    check(pool_.waiting() == 0 || pool_.idle() == 0);
+    check(pool_.idle() <= limits_.max_idle);
+    check(pool_.outstanding() <= limits_.max_outstanding());
+    // What is missing for a visitor is on its way; for the pool itself it may also come later.
+    check(pool_.idle() + pool_.outstanding() >= pool_.waiting());
+    const bool is_full = pool_.idle() + pool_.outstanding() >= limits_.size + pool_.waiting();
+    check(is_full || (losses_ > 0 && pool_.deadline()));
+    for (const auto& [id, one] : visitors_) check(one.starting || one.deadline > now_);
+  }
+
+ private:
+  struct visitor {
+    time_point deadline;
+    unsigned attempts = 0;
+    bool starting = false;
+    bool doomed = false;
+  };
+
+  [[nodiscard]] bool is_full() const {
+    const auto is_in = [](const auto& each) { return !each.second.doomed; };
+    const auto count = static_cast<std::size_t>(std::ranges::count_if(visitors_, is_in));
+    return count >= limits_.max_waiting_visitors;
+  }
+
+  static void fail(visitor& one) {
+    one.starting = false;
+    one.doomed = one.attempts == protocol::max_start_attempts;
+  }
+
+  void on(const protocol::assign& what) {
+    check(idle_.erase(what.channel) == 1);
+    const auto found = visitors_.find(what.visitor);
+    check(found != visitors_.end() && is_waiting(found->second));
+    // The oldest of those that wait comes first.
+    for (const auto& [id, one] : visitors_) check(!is_waiting(one) || id >= what.visitor);
+    found->second.starting = true;
+    check(++found->second.attempts <= protocol::max_start_attempts);
+  }
+  void on(const protocol::request_channel&) const {}
+  void on(const protocol::refuse& what) {
+    const auto found = visitors_.find(what.visitor);
+    check(found != visitors_.end() && found->second.doomed);
+    visitors_.erase(found);
+  }
+  void on(const protocol::expire& what) {
+    const auto found = visitors_.find(what.visitor);
+    check(found != visitors_.end() && is_waiting(found->second));
+    check(found->second.deadline <= now_);
+    visitors_.erase(found);
+  }
+  void on(const protocol::reject& what) {
+    check(idle_.size() > limits_.size);
+    check(idle_.erase(what.channel) == 1);
+  }
+
+  static bool is_waiting(const visitor& one) { return !one.starting && !one.doomed; }
+
+  [[nodiscard]] bool is_starting(std::uint64_t id) const {
+    const auto found = visitors_.find(id);
+    return found != visitors_.end() && found->second.starting;
+  }
+
+  // Of any age and kind, also of no one.
+  std::uint64_t some_id(script& in) {
+    return next_id_ - std::min<std::uint64_t>(next_id_, in.below(64));
+  }
+
+  protocol::pool_limits limits_;
+  protocol::channel_pool pool_;
+  time_point now_;
+  std::uint64_t next_id_ = 1;
+  std::size_t losses_ = 0;
+  std::map<std::uint64_t, visitor> visitors_;
+  std::set<std::uint64_t> idle_;
+};
+
+}  // namespace rathole::fuzz

@@ -1,0 +1,20 @@
+// Whatever decodes is what its encoding says, so no two encodings mean the same; and a message needs
+// all of its octets.
+
+#include "support/canonical.hpp"
+#include "support/script.hpp"
+
+#include <rathole/protocol/bincode.hpp>
+
+using namespace rathole;
+using protocol::bincode;
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const byte_view in = fuzz::script(data, size).rest();
+  fuzz::check_canonical(in, bincode::decode_hello, bincode::encode_hello);
+  fuzz::check_canonical(in, bincode::decode_auth, bincode::encode_auth);
+  fuzz::check_canonical(in, bincode::decode_ack, bincode::encode_ack);
+  fuzz::check_canonical(in, bincode::decode_control_command, bincode::encode_control_command);
+  fuzz::check_canonical(in, bincode::decode_data_command, bincode::encode_data_command);
+  return 0;
+}

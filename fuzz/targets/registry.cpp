@@ -1,0 +1,10 @@
+#include "support/registry_laws.hpp"
+
+using namespace rathole;
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  fuzz::script in(data, size);
+  fuzz::registry_run run;
+  for (int i = 0; i < 500 && !in.empty(); ++i) run.step(in);
+  return 0;
+}
