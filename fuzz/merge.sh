@@ -1,7 +1,7 @@
 #!/bin/bash
 # Makes the committed corpus of each named target the smallest one that reaches what it reached
 # before and what the last fuzz/run.sh grew it to. Edges count, not how often they are taken, so that
-# the corpora stay small.
+# the corpora stay small. Files called hand-* were written by hand, and stay.
 #
 #   fuzz/merge.sh <target>...
 set -euo pipefail
@@ -12,6 +12,7 @@ for target in "${@:?usage: fuzz/merge.sh <target>...}"; do
   "$build/fuzz_$target" -set_cover_merge=1 -use_counters=0 -max_len=4096 "$merged" \
     "fuzz/corpus/$target" "$build/work/corpus/$target" > "$build/merge.log" 2>&1 ||
     { tail -n 20 "$build/merge.log"; exit 1; }
+  find "fuzz/corpus/$target" -name 'hand-*' -exec cp -t "$merged" {} +
   rm -r "fuzz/corpus/$target"
   mv "$merged" "fuzz/corpus/$target"
   chmod 755 "fuzz/corpus/$target"

@@ -15,7 +15,8 @@ tests/support/install-deps.sh clang-19 libclang-rt-19-dev llvm-19 g++ cmake ninj
   libasio-dev libtomlplusplus-dev
 jobs=${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}
 build=${RATHOLE_FUZZ_BUILD:-build/fuzz}
-cmake --preset fuzz -B "$build" > "$build.log" 2>&1 || { cat "$build.log"; exit 1; }
+mkdir -p "$build"
+cmake --preset fuzz -B "$build" > "$build/configure.log" 2>&1 || { cat "$build/configure.log"; exit 1; }
 cmake --build "$build" --parallel "$jobs" --target fuzz_targets
 
 # A target's weight is its share of the time: the larger the machine under it, the more.
@@ -45,7 +46,7 @@ fuzz_one() {
   mkdir -p "$corpus"
   cp -t "$corpus" "fuzz/corpus/$2"/*
   [ ! -d "fuzz/regressions/$2" ] || cp -t "$corpus" "fuzz/regressions/$2"/*
-  local options=(-max_total_time="$1" -max_len=2048 -timeout=20 -rss_limit_mb=1024
+  local options=(-max_total_time="$1" -max_len=4096 -timeout=20 -rss_limit_mb=1024
     -malloc_limit_mb=256 -artifact_prefix="$work/findings/$2-")
   [ ! -f "fuzz/dictionaries/$2.dict" ] || options+=(-dict="fuzz/dictionaries/$2.dict")
   if "$build/fuzz_$2" "${options[@]}" "$corpus" > "$log" 2>&1; then

@@ -5,8 +5,14 @@
 #include <rathole/config/url.hpp>
 #include <rathole/config/validate.hpp>
 #include <rathole/core/address.hpp>
+#include <rathole/protocol/source_network.hpp>
+
+#include <arpa/inet.h>
 
 #include <algorithm>
+#include <array>
+#include <cstdint>
+#include <cstdio>
 #include <string>
 #include <string_view>
 
@@ -25,6 +31,29 @@ inline result<address> check_address(std::string_view text) {
   const auto again = parse_address(to_string(*parsed));
   check(again && *again == *parsed);
   return parsed;
+}
+
+/// What the system takes for an IPv6 address counts as its /64, or as the IPv4 address that it
+/// stands for; a source of connections is its own source.
+inline void check_network(std::string_view host) {
+  const std::string network = protocol::source_network(host);
+  check(protocol::source_network(network) == network);
+  std::array<std::uint8_t, 16> octets;
+  const std::string literal(host.substr(0, host.find('%')));
+  if (literal.contains('\0') || inet_pton(AF_INET6, literal.c_str(), octets.data()) != 1) return;
+  constexpr std::array<std::uint8_t, 12> mapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+  std::string expected;
+  if (std::equal(mapped.begin(), mapped.end(), octets.begin())) {
+    for (std::size_t i = 12; i < 16; ++i)
+      expected += (i > 12 ? "." : "") + std::to_string(octets[i]);
+  } else {
+    char text[40];
+    std::snprintf(text, sizeof text, "%x:%x:%x:%x::/64", octets[0] << 8 | octets[1],
+                  octets[2] << 8 | octets[3], octets[4] << 8 | octets[5],
+                  octets[6] << 8 | octets[7]);
+    expected = text;
+  }
+  check(network == expected);
 }
 
 /// Whether two listeners collide does not depend on their order, and each collides with itself.

@@ -11,5 +11,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto one = fuzz::check_address(text.substr(0, end));
   const auto other = fuzz::check_address(text.substr(std::min(end + 1, text.size())));
   if (one && other) fuzz::check_overlap(*one, *other);
+  fuzz::check_network(text);
   return 0;
 }

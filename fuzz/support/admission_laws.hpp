@@ -1,0 +1,101 @@
+#pragma once
+
+#include "check.hpp"
+#include "script.hpp"
+
+#include <rathole/protocol/admission.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <set>
+#include <string>
+
+namespace rathole::fuzz {
+
+/// Drives an `admission` with a script and checks each verdict against what its owner knows.
+class admission_run {
+ public:
+  explicit admission_run(protocol::admission_limits limits)
+      : admission_(limits),
+        total_(std::max<std::size_t>(limits.total, 1)),
+        per_source_(std::max<std::size_t>(limits.per_source, 1)) {}
+
+  void step(script& in) {
+    const std::size_t which = in.below(sources_.size());
+    source& from = sources_[which];
+    const std::string name = "source " + std::to_string(which);
+    switch (in.below(8)) {
+      case 0:
+        admission_.exempt(name);
+        ++from.exemptions;
+        break;
+      case 1:
+        if (from.exemptions == 0) break;
+        admission_.unexempt(name);
+        --from.exemptions;
+        break;
+      case 2:
+      case 3: {
+        const std::uint64_t ticket = next_ - std::min<std::uint64_t>(next_, in.below(32));
+        check(admission_.release(ticket) == forget(ticket));
+        break;
+      }
+      default: admit(name, from); break;
+    }
+    check(admission_.size() == size() && size() <= total_);
+    const auto is_known = [](const source& one) { return one.exemptions > 0 || !one.open.empty(); };
+    const auto known = std::ranges::count_if(sources_, is_known);
+    check(admission_.sources() == static_cast<std::size_t>(known));
+  }
+
+ private:
+  struct source {
+    std::set<std::uint64_t> open;
+    std::size_t exemptions = 0;
+  };
+
+  void admit(const std::string& name, source& from) {
+    const auto verdict = admission_.admit(name);
+    check(verdict.admitted == next_++);
+    from.open.insert(verdict.admitted);
+    const bool is_over = from.exemptions == 0 && from.open.size() > per_source_;
+    check(verdict.evicted.has_value() == (is_over || size() > total_));
+    if (!verdict.evicted) return;
+    // The oldest of the source that is over its own bound, else of one with the highest load.
+    check(*verdict.evicted != verdict.admitted);
+    const auto is_its = [&](const source& one) { return one.open.contains(*verdict.evicted); };
+    const auto victim = std::ranges::find_if(sources_, is_its);
+    check(victim != sources_.end() && *victim->open.begin() == *verdict.evicted);
+    if (is_over) {
+      check(&*victim == &from);
+    } else {
+      for (const source& one : sources_) check(load(one) <= load(*victim));
+    }
+    victim->open.erase(*verdict.evicted);
+  }
+
+  [[nodiscard]] std::size_t load(const source& of) const {
+    if (of.exemptions == 0 || of.open.empty()) return of.open.size();
+    return of.open.size() > per_source_ ? of.open.size() - per_source_ : 1;
+  }
+
+  bool forget(std::uint64_t ticket) {
+    return std::ranges::any_of(sources_, [&](source& one) { return one.open.erase(ticket) > 0; });
+  }
+
+  [[nodiscard]] std::size_t size() const {
+    std::size_t out = 0;
+    for (const source& one : sources_) out += one.open.size();
+    return out;
+  }
+
+  protocol::admission admission_;
+  std::size_t total_;
+  std::size_t per_source_;
+  std::uint64_t next_ = 0;
+  std::array<source, 5> sources_;
+};
+
+}  // namespace rathole::fuzz
