@@ -18,7 +18,7 @@ using namespace std::chrono_literals;
 constexpr rathole::time_point now{1h};
 constexpr protocol::digest nonce = {1, 2, 3};
 
-// A new client and a new server until both are established; two thirds of it is SHA-256.
+// A new client and a new server until both are established, the hashing of the token at each included.
 void control_handshake(benchmark::State& state) {
   const rathole::secret token("use_a_secret");
   const auto service = protocol::service_digest("web");
