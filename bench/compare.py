@@ -73,7 +73,7 @@ def line_up(options, folder):
     names = options.contenders.split(",") if options.contenders else None
     if options.limit or names is None or "limit" in names:
         try:
-            out.append(contenders.Limit(options.limit or build_limit(folder)))
+            out.append(contenders.Limit(os.path.abspath(options.limit or build_limit(folder))))
         except (OSError, subprocess.CalledProcessError) as error:
             say(f"limit is left out: {error}")
     if names is None or "ours" in names:
