@@ -2,7 +2,9 @@
 
 #include <rathole/app/cli.hpp>
 #include <rathole/app/client_log.hpp>
+#include <rathole/app/descriptor_reserve.hpp>
 #include <rathole/app/fd_limit.hpp>
+#include <rathole/app/heap_trimmer.hpp>
 #include <rathole/app/log.hpp>
 #include <rathole/app/mode.hpp>
 #include <rathole/app/server_log.hpp>
@@ -52,9 +54,9 @@ inline std::optional<config::config> load_or_explain(const std::string& path, st
 
 /// Runs a client or server until it ends by itself or by signals: the first lets running forwards
 /// finish, the second ends them. Fails if it could not start.
-template <class Instance>
-result<void> run_until_stopped(asio::io_context& context, Instance& instance, logger& log,
-                               std::string_view target) {
+template <class Instance, class Trimmer>
+result<void> run_until_stopped(asio::io_context& context, Instance& instance, Trimmer& heap,
+                               logger& log, std::string_view target) {
   stop_signals signals(context, [&](int count) {
     if (count > 1) {
       instance.stop_now();
@@ -72,6 +74,7 @@ result<void> run_until_stopped(asio::io_context& context, Instance& instance, lo
   if (outcome) return failure(outcome);
   log.write(log_level::info, target, "Shutdown");
   signals.cancel();
+  heap.cancel();
   context.restart();
   context.poll();
   if (!context.stopped()) exit_at_once();
@@ -84,10 +87,12 @@ result<void> run_until_stopped(asio::io_context& context, Instance& instance, lo
 /// with `errc::not_built_in`.
 inline result<void> run_server(const config::server& settings, logger& log) {
   asio::io_context context(1);
+  reserve_descriptors(context.get_executor(), settings.max_handshakes);
   const auto start = [&](auto carrier) {
-    server_log observer(log);
+    server_log lines(log);
+    heap_trimmer observer(context.get_executor(), lines);
     server::basic_server instance(std::move(carrier), settings, observer);
-    return detail::run_until_stopped(context, instance, log, server_log::target);
+    return detail::run_until_stopped(context, instance, observer, log, server_log::target);
   };
   return transport::visit(settings.transport, config::side::server, io::asio_runtime(context),
                           start);
@@ -97,9 +102,10 @@ inline result<void> run_server(const config::server& settings, logger& log) {
 inline result<void> run_client(const config::client& settings, logger& log) {
   asio::io_context context(1);
   const auto start = [&](auto carrier) {
-    client_log observer(log);
+    client_log lines(log);
+    heap_trimmer observer(context.get_executor(), lines);
     client::basic_client instance(std::move(carrier), settings, observer);
-    return detail::run_until_stopped(context, instance, log, client_log::target);
+    return detail::run_until_stopped(context, instance, observer, log, client_log::target);
   };
   return transport::visit(settings.transport, config::side::client, io::asio_runtime(context),
                           start);

@@ -1,0 +1,41 @@
+#pragma once
+
+#include "process.hpp"
+
+#include <cstddef>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <stdexcept>
+#include <string>
+
+namespace rathole::test {
+
+/// How many descriptors a program has open.
+inline std::size_t open_descriptors(const process& program) {
+  const std::filesystem::path folder = "/proc/" + std::to_string(program.pid()) + "/fd";
+  return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(folder), {}));
+}
+
+/// Whether memory can be judged: sanitizers keep what is freed.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr bool memory_counts = false;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+inline constexpr bool memory_counts = false;
+#else
+inline constexpr bool memory_counts = true;
+#endif
+#else
+inline constexpr bool memory_counts = true;
+#endif
+
+/// A program's anonymous memory in KiB: what it allocated, without the code and data of files.
+inline long anonymous_memory(const process& program) {
+  std::ifstream rollup("/proc/" + std::to_string(program.pid()) + "/smaps_rollup");
+  for (std::string line; std::getline(rollup, line);)
+    if (line.starts_with("Anonymous:")) return std::stol(line.substr(10));
+  throw std::runtime_error("no Anonymous in smaps_rollup");
+}
+
+}  // namespace rathole::test
