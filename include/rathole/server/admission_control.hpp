@@ -11,6 +11,7 @@
 #include <memory>
 #include <stop_token>
 #include <system_error>
+#include <utility>
 
 namespace rathole::server {
 
@@ -22,8 +23,9 @@ class admission_control {
   /// A connection that is counted as long as this lives.
   class connection {
    public:
-    connection(admission_control& owner, protocol::admission::ticket number, time_point deadline)
-        : owner_(owner), number_(number), deadline_(deadline) {}
+    connection(admission_control& owner, protocol::admission::ticket number, time_point deadline,
+               std::shared_ptr<const void> keeps)
+        : keeps_(std::move(keeps)), owner_(owner), number_(number), deadline_(deadline) {}
     connection(const connection&) = delete;
     connection& operator=(const connection&) = delete;
     ~connection() { owner_.forget(number_); }
@@ -49,6 +51,7 @@ class admission_control {
       stop_.request_stop();
     }
 
+    std::shared_ptr<const void> keeps_;
     admission_control& owner_;
     protocol::admission::ticket number_;
     time_point deadline_;
@@ -56,16 +59,18 @@ class admission_control {
     std::error_code reason_ = errc::stopped;
   };
 
-  /// Each connection has `timeout` from its acceptance. The runtime outlives this object, and this
-  /// object its connections.
+  /// Each connection has `timeout` from its acceptance. The runtime outlives this object.
   admission_control(R& runtime, protocol::admission_limits limits, duration timeout)
       : runtime_(runtime), timer_(runtime), admitted_(limits), timeout_(timeout) {}
 
-  /// Lets a connection from `peer` in; another one may be stopped for it.
-  std::unique_ptr<connection> admit(const address& peer) {
+  /// Lets a connection from `peer` in; another one may be stopped for it. The connection keeps
+  /// `keeps`, which owns this object: in whatever order the parts of a coroutine are destroyed, it
+  /// finds its owner.
+  std::unique_ptr<connection> admit(const address& peer, std::shared_ptr<const void> keeps) {
     const auto verdict = admitted_.admit(protocol::source_network(peer.host));
     if (verdict.evicted) stop(*verdict.evicted, make_error_code(errc::limit_reached));
-    auto out = std::make_unique<connection>(*this, verdict.admitted, runtime_.now() + timeout_);
+    auto out = std::make_unique<connection>(*this, verdict.admitted, runtime_.now() + timeout_,
+                                            std::move(keeps));
     open_.emplace(verdict.admitted, out.get());
     if (closed_) {
       stop(verdict.admitted, make_error_code(errc::stopped));

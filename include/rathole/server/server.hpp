@@ -85,7 +85,7 @@ class basic_server {
     const auto dismiss = [&self] { self->admission.close(); };
     const std::stop_callback on_close(self->closing.get_token(), dismiss);
     auto accepted = [&self](auto stream) {
-      auto pending = self->admission.admit(stream.peer());
+      auto pending = self->admission.admit(stream.peer(), self);
       self->group.spawn(greet(self, std::move(stream), std::move(pending)));
     };
     auto failed = [&self](std::error_code error, duration pause) {
