@@ -132,8 +132,9 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
   io::task<stream_type> open_data_channel() {
     auto stream = co_await dial();
     if (!stream) co_return failure(stream.error());
-    const auto close = [&stream] { stream->close(); };
-    const std::stop_callback on_stop(waiting_.get_token(), close);
+    // The server may just have started a visitor's traffic, who must not take it for finished.
+    const auto abort = [&stream] { stream->abort(); };
+    const std::stop_callback on_stop(waiting_.get_token(), abort);
     data_machine machine(session_key_);
     io::machine_driver<data_machine, stream_type, runtime_type> driver(context_->runtime(), *stream,
                                                                        machine);
