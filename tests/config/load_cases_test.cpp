@@ -523,6 +523,12 @@ TEST_CASE("characters outside of ASCII belong into strings and comments") {
   }
   CHECK(outcome("# \xc3\xa9\n[server] # \xc3\xa9\nbind_addr = \"\xc3\xa9:1\"\nservices = {}\n") ==
         std::vector<std::string>{"loads"});
+  // Neither a quote inside a number nor a line that a string goes on in is what it looks like.
+  CHECK(outcome("a = [1[''''[2\xc3\xa9]").size() == 1);
+  CHECK(outcome("a = \"\"\"\\\xc3\xa9\"\"\"").size() == 1);
+  CHECK(outcome("[client]\nremote_addr = \"h:1\"\nservices = {}\n"
+                "default_token = \"\"\"\\\n  \xc3\xa9t\xc3\xa9\"\"\"\n") ==
+        std::vector<std::string>{"loads"});
 }
 
 TEST_CASE("no problem repeats a secret") {

@@ -16,7 +16,7 @@ namespace rathole::config {
 /// Looks through TOML text for three errors that toml++ 3.3 does not survive: a table header that
 /// does not begin with a key fails an assertion, a dotted key of many parts exhausts the stack, and
 /// a character outside of ASCII where only strings and comments may have one is undefined
-/// behaviour. It makes no judgement on anything else.
+/// behaviour (see also `config/toml.hpp`). It makes no judgement on anything else.
 class toml_guard {
  public:
   explicit toml_guard(std::string_view text) : text_(text) {}
