@@ -350,7 +350,7 @@ TEST_CASE("limit: forwards beyond what the client allows are reset, the others g
   }
   CHECK(tunnel.bench.must(read_once(visitors[0])) == "hello");
   CHECK(tunnel.bench.must(read_once(visitors[1])) == "hello");
-  CHECK(tunnel.bench.get(read_once(visitors[2])).error() == asio::error::connection_reset);
+  CHECK(tunnel.bench.get(read_once(visitors[2])).error() == std::errc::connection_reset);
   CHECK(tunnel.client->events.last_error<client::data_channel_failed>() == errc::limit_reached);
   visitors[0].close();
   tunnel.world.run_for(1s);

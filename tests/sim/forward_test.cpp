@@ -70,7 +70,7 @@ TEST_CASE("forward: the service is down") {
   const auto answer = tunnel.bench.get(tunnel.visit("hello?"));
   CHECK((!answer || answer->empty()));
   CHECK(tunnel.client->events.last_error<client::local_connect_failed>() ==
-        asio::error::connection_refused);
+        std::errc::connection_refused);
   tunnel.start_service("client", test::echo);
   CHECK(tunnel.bench.must(tunnel.visit("hello!")) == "hello!");
   tunnel.stop_all();

@@ -27,7 +27,7 @@ TEST_CASE("reconnect: a client that starts first waits for its server") {
   CHECK(times_established(tunnel) == 0);
   CHECK(tunnel.client->events.count<client::control_channel_failed>() > 40);
   CHECK(tunnel.client->events.last_error<client::control_channel_failed>() ==
-        asio::error::connection_refused);
+        std::errc::connection_refused);
   tunnel.start_server();
   CHECK(tunnel.serves_again(soon));
   tunnel.stop_all();
@@ -42,7 +42,7 @@ TEST_CASE("reconnect: the server restarts") {
   REQUIRE(tunnel.run_until([&] { return tunnel.server->ended().has_value(); }) ==
           sim::outcome::done);
   tunnel.world.run_for(30s);
-  CHECK(tunnel.bench.get(tunnel.visit("x")).error() == asio::error::connection_refused);
+  CHECK(tunnel.bench.get(tunnel.visit("x")).error() == std::errc::connection_refused);
   tunnel.start_server();
   CHECK(tunnel.serves_again(soon));
   CHECK(times_established(tunnel) == 2);
@@ -58,7 +58,7 @@ TEST_CASE("reconnect: the client restarts") {
   tunnel.world.run_for(1s);
   CHECK(tunnel.client->ended().has_value());
   CHECK(tunnel.server->events.count<server::control_channel_closed>() == 1);
-  CHECK(tunnel.bench.get(tunnel.visit("x")).error() == asio::error::connection_refused);
+  CHECK(tunnel.bench.get(tunnel.visit("x")).error() == std::errc::connection_refused);
   tunnel.start_client();
   CHECK(tunnel.serves_again(soon));
   tunnel.stop_all();

@@ -35,7 +35,7 @@ TEST_CASE("shutdown: a forward may finish within the grace time") {
   tunnel.server->stop();
   tunnel.client->stop();
   tunnel.world.run_for(5s);
-  CHECK(tunnel.bench.get(tunnel.visit("x")).error() == asio::error::connection_refused);
+  CHECK(tunnel.bench.get(tunnel.visit("x")).error() == std::errc::connection_refused);
   CHECK_FALSE(tunnel.server->ended());
   CHECK_FALSE(tunnel.client->ended());
   tunnel.bench.must(tunnel.visitor->write(octets(" and done")));
@@ -62,7 +62,7 @@ TEST_CASE("shutdown: after the grace time a forward is cut") {
     tunnel.until_ended(*tunnel.client, 11s);
   }
   CHECK(tunnel.world.now() - told == 10s);
-  CHECK(tunnel.bench.get(read_once(*tunnel.visitor)).error() == asio::error::connection_reset);
+  CHECK(tunnel.bench.get(read_once(*tunnel.visitor)).error() == std::errc::connection_reset);
   tunnel.visitor.reset();
   tunnel.stop_all();
 }
@@ -81,7 +81,7 @@ TEST_CASE("shutdown: at once") {
   tunnel.client->stop_now();
   tunnel.until_ended(*tunnel.server, 1ms);
   tunnel.until_ended(*tunnel.client, 1ms);
-  CHECK(tunnel.bench.get(read_once(*tunnel.visitor)).error() == asio::error::connection_reset);
+  CHECK(tunnel.bench.get(read_once(*tunnel.visitor)).error() == std::errc::connection_reset);
   tunnel.visitor.reset();
   tunnel.stop_all();
 }
@@ -94,7 +94,7 @@ TEST_CASE("shutdown: of a server that cannot listen") {
   tunnel.start_server();
   REQUIRE(tunnel.run_until([&] { return tunnel.server->ended().has_value(); }) ==
           sim::outcome::done);
-  CHECK(*tunnel.server->ended() == asio::error::address_in_use);
+  CHECK(*tunnel.server->ended() == std::errc::address_in_use);
 }
 
 TEST_CASE("shutdown: of a client that is still dialling, and of a server nobody knows") {

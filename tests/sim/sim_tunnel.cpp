@@ -22,6 +22,10 @@ class running final : public program {
   }
   void stop() override { program_.stop(); }
   void stop_now() override { program_.stop_now(); }
+  [[nodiscard]] std::size_t tasks() const override { return program_.tasks(); }
+  void for_each_pool([[maybe_unused]] const pool_visitor& visit) const override {
+    if constexpr (requires { program_.for_each_pool(visit); }) program_.for_each_pool(visit);
+  }
 
  private:
   static transport_type make_transport(sim::world& world, std::string_view host,

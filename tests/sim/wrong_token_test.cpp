@@ -39,7 +39,7 @@ TEST_CASE("refusal: a wrong token, an unknown service") {
     CHECK(at_server.count<server::authentication_failed>() +
               at_server.count<server::unknown_service>() ==
           at_client.count<client::control_channel_failed>());
-    CHECK(tunnel.bench.get(tunnel.visit("x")).error() == asio::error::connection_refused);
+    CHECK(tunnel.bench.get(tunnel.visit("x")).error() == std::errc::connection_refused);
 
     tunnel.client->stop();
     tunnel.client_settings = right;

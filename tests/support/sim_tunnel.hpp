@@ -1,39 +1,24 @@
 #pragma once
 
+#include "support/sim_seeds.hpp"
 #include "support/sim_world.hpp"
 
 #include <rathole/client/events.hpp>
 #include <rathole/config/types.hpp>
+#include <rathole/protocol/channel_pool.hpp>
 #include <rathole/server/events.hpp>
 #include <rathole/sim/recorder.hpp>
 
+#include <cstddef>
 #include <cstdint>
-#include <cstdlib>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
-#include <vector>
 
 namespace rathole::test {
-
-/// The seed of a scenario: `usual`, unless RATHOLE_SIM_SEED names the one to replay.
-inline std::uint64_t scenario_seed(std::uint64_t usual) {
-  const char* given = std::getenv("RATHOLE_SIM_SEED");
-  return given ? std::strtoull(given, nullptr, 10) : usual;
-}
-
-/// `count` seeds from 1, unless RATHOLE_SIM_SEED names the one to replay.
-inline std::vector<std::uint64_t> scenario_seeds(std::uint64_t count) {
-  if (std::getenv("RATHOLE_SIM_SEED")) return {scenario_seed(0)};
-  std::vector<std::uint64_t> seeds;
-  for (std::uint64_t seed = 1; seed <= count; ++seed) seeds.push_back(seed);
-  return seeds;
-}
-
-/// Makes a failing check tell how to replay its scenario.
-#define REPLAYABLE(seed) INFO("replay with RATHOLE_SIM_SEED=" << (seed))
 
 /// A client or server of the library that runs in a world, and what it told. The world outlives it.
 class program {
@@ -41,6 +26,14 @@ class program {
   virtual ~program() = default;
   virtual void stop() = 0;
   virtual void stop_now() = 0;
+
+  /// How many coroutines it runs.
+  [[nodiscard]] virtual std::size_t tasks() const = 0;
+
+  /// Visits the pools of a server; a client has none.
+  using pool_visitor =
+      std::function<void(const config::server_service&, const protocol::channel_pool&)>;
+  virtual void for_each_pool(const pool_visitor& visit) const = 0;
 
   /// How it ended, once it has.
   [[nodiscard]] const std::optional<std::error_code>& ended() const { return state_->ended; }

@@ -41,6 +41,8 @@ class connection final : public link_user, public std::enable_shared_from_this<c
     io::event readable;
     io::event writable;
     operation_clock* operations;
+    /// Counts the streams that its host has open to the other one.
+    std::size_t* held = nullptr;
     std::error_code error;
     std::size_t outstanding = 0;
     std::uint64_t waits_cancelled = 0;
@@ -169,8 +171,8 @@ class connection final : public link_user, public std::enable_shared_from_this<c
 
   void lose() override {
     lost_ = true;
-    fail(side::dialling, asio::error::connection_reset);
-    fail(side::accepting, asio::error::connection_reset);
+    fail(side::dialling, system_error(std::errc::connection_reset));
+    fail(side::accepting, system_error(std::errc::connection_reset));
   }
 
   void fall_silent(std::function<bool()> stays_so) override {
@@ -179,7 +181,7 @@ class connection final : public link_user, public std::enable_shared_from_this<c
       if (limit == duration::zero()) continue;
       scheduler_->call_at(scheduler_->now() + limit, [weak = weak_from_this(), which, stays_so] {
         const auto self = weak.lock();
-        if (self && stays_so()) self->fail(which, asio::error::timed_out);
+        if (self && stays_so()) self->fail(which, system_error(std::errc::timed_out));
       });
     }
   }
@@ -197,8 +199,9 @@ class connection final : public link_user, public std::enable_shared_from_this<c
 
   void reset(side from) {
     at(from).sending = false;
-    carry(from,
-          [from](connection& self) { self.fail(other(from), asio::error::connection_reset); });
+    carry(from, [from](connection& self) {
+      self.fail(other(from), system_error(std::errc::connection_reset));
+    });
   }
 
   void leave(side which) {

@@ -9,6 +9,11 @@
 
 namespace rathole::sim {
 
+/// What sockets say about `why`: the system's number in the system's category.
+inline std::error_code system_error(std::errc why) {
+  return {static_cast<int>(why), std::system_category()};
+}
+
 /// How a link between two hosts behaves. Changes hold for what is sent or read from then on.
 struct link_conditions {
   /// Each packet takes a random time in this range; packets of one direction of one connection do
@@ -32,12 +37,15 @@ class operation_clock {
   /// Operations begun so far.
   [[nodiscard]] std::uint64_t count() const { return count_; }
 
-  /// The operation that makes `count()` become `number` fails with `ec`; on a stream that ends the
-  /// connection. One at a time.
-  void fail_at(std::uint64_t number, std::error_code ec) {
+  /// The operation that makes `count()` become `number` fails with the system's code for `why`; on
+  /// a stream that ends the connection. One at a time.
+  void fail_at(std::uint64_t number, std::errc why) {
     failing_ = number;
-    error_ = ec;
+    error_ = system_error(why);
   }
+
+  /// Whether a chosen operation is still to come.
+  [[nodiscard]] bool is_set() const { return failing_ > count_; }
 
   /// One more operation; its error if it is to fail.
   std::error_code tick() { return ++count_ == failing_ ? error_ : std::error_code(); }

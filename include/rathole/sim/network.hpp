@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -110,16 +109,21 @@ class network {
   [[nodiscard]] const census& in_use() const { return in_use_; }
   census& in_use() { return in_use_; }
 
+  /// How many streams `on` has open to `to`, dialled or accepted; also those not yet accepted.
+  std::size_t& held(std::string_view on, std::string_view to) {
+    return held_[std::pair(std::string(on), std::string(to))];
+  }
+
   /// Starts listening. Fails if `at` is not of this host or its port is taken.
   result<std::shared_ptr<listener>> listen(host& on, address at) {
     if (const auto ec = on.operations.tick(); ec) return failure(ec);
     const host* named = resolve(on, at.host);
     if (!named) return failure(errc::host_not_found);
     if (named != &on) {
-      return failure(std::error_code(EADDRNOTAVAIL, asio::error::get_system_category()));
+      return failure(system_error(std::errc::address_not_available));
     }
     if (at.port == 0) at.port = on.free_port();
-    if (on.listeners.contains(at.port)) return failure(asio::error::address_in_use);
+    if (on.listeners.contains(at.port)) return failure(system_error(std::errc::address_in_use));
     auto made =
         std::make_shared<listener>(scheduler_->get_executor(), std::move(at), on.operations);
     on.listeners.emplace(made->local.port, made.get());
@@ -134,7 +138,9 @@ class network {
     auto made = std::make_shared<connection>(*scheduler_, between(from.name, target->name),
                                              from.operations, target->operations);
     made->at(side::dialling).peer = to;
+    made->at(side::dialling).held = &held(from.name, target->name);
     made->at(side::accepting).peer = address{from.name, from.free_port()};
+    made->at(side::accepting).held = &held(target->name, from.name);
     made->carry(side::dialling, [this, target, port = to.port](connection& arrived) {
       answer(*target, port, arrived);
     });
@@ -152,7 +158,7 @@ class network {
     if (target.refusing || found == target.listeners.end()) {
       arrived.at(side::accepting).open = false;
       arrived.carry(side::accepting, [](connection& self) {
-        self.fail(side::dialling, asio::error::connection_refused);
+        self.fail(side::dialling, system_error(std::errc::connection_refused));
       });
       return;
     }
@@ -169,6 +175,7 @@ class network {
   scripted_rng seeds_;
   census in_use_;
   link_conditions usual_;
+  std::map<std::pair<std::string, std::string>, std::size_t> held_;
   std::map<std::pair<std::string, std::string>, link> links_;
   std::map<std::string, host, std::less<>> hosts_;
 };

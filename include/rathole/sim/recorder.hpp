@@ -1,11 +1,13 @@
 #pragma once
 
+#include <rathole/core/address.hpp>
 #include <rathole/core/time.hpp>
 #include <rathole/sim/world.hpp>
 
 #include <chrono>
 #include <cstddef>
 #include <cstdio>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -24,8 +26,17 @@ constexpr std::string_view type_name() {
   return text.substr(text.rfind(':') + 1);
 }
 
+/// What a recorder knows of an event. Views live as long as the call that gives them.
+struct recorded {
+  std::string_view name;
+  std::string_view service;
+  /// Null unless the event has a `visitor`.
+  const address* visitor = nullptr;
+  std::error_code error;
+};
+
 /// An observer that keeps every event as a line of text, with its virtual time, and counts them by
-/// type. Takes events of any type; of their members it knows `service` and `error`.
+/// type. Takes events of any type; of their members it knows `service`, `visitor` and `error`.
 class recorder {
  public:
   /// `who` stands in every line; `where` outlives the recorder.
@@ -36,16 +47,28 @@ class recorder {
   void on(const Event& event) {
     const std::string_view name = type_name<Event>();
     ++counts_[std::string(name)];
+    recorded one;
+    one.name = name;
     std::string line = stamp() + who_ + ' ' + std::string(name);
     if constexpr (requires { std::string_view(event.service); }) {
+      one.service = event.service;
       line += ' ' + std::string(event.service);
     }
+    if constexpr (requires { address(event.visitor); }) {
+      one.visitor = &event.visitor;
+      line += ' ' + to_string(event.visitor);
+    }
     if constexpr (requires { std::error_code(event.error); }) {
+      one.error = event.error;
       errors_[std::string(name)] = event.error;
       if (event.error) line += ": " + event.error.message();
     }
     lines_.push_back(std::move(line));
+    if (also_) also_(one);
   }
+
+  /// Calls `also` with every event from now on.
+  void tell_also(std::function<void(const recorded&)> also) { also_ = std::move(also); }
 
   /// How many events of this type there were.
   template <class Event>
@@ -77,6 +100,7 @@ class recorder {
   std::map<std::string, std::size_t, std::less<>> counts_;
   std::map<std::string, std::error_code, std::less<>> errors_;
   std::vector<std::string> lines_;
+  std::function<void(const recorded&)> also_;
 };
 
 }  // namespace rathole::sim

@@ -67,6 +67,10 @@ class scheduler {
   /// Takes back what was scheduled; nothing happens if it already ran.
   void forget(const ticket& issued) { scheduled_.erase(issued); }
 
+  /// Calls `look(settled)` after every step from now on; `settled` tells that nothing more will
+  /// happen at this time. What `look` throws ends the run.
+  void watch(std::move_only_function<void(bool settled)> look) { look_ = std::move(look); }
+
   /// Runs until `condition()` holds, which is asked after every step, but not beyond `limit`.
   template <class Condition>
   outcome run_until(Condition&& condition, time_point limit) {
@@ -76,7 +80,11 @@ class scheduler {
       if (condition()) return outcome::done;
       if (steps_ >= std::min(last_step, last_step_at_once)) return outcome::livelock;
       ++steps_;
-      if (context_.poll_one() != 0) continue;
+      if (context_.poll_one() != 0) {
+        look(false);
+        continue;
+      }
+      if (scheduled_.empty() || scheduled_.begin()->first.at > now_) look(true);
       if (scheduled_.empty() || scheduled_.begin()->first.at == time_point::max()) {
         return outcome::quiet;
       }
@@ -88,6 +96,7 @@ class scheduler {
       if (next.key().at > now_) last_step_at_once = steps_ + most_steps_at_once;
       now_ = next.key().at;
       next.mapped()();
+      look(false);
     }
   }
 
@@ -107,6 +116,11 @@ class scheduler {
   static constexpr std::uint64_t most_steps = 10'000'000;
   static constexpr std::uint64_t most_steps_at_once = 300'000;
 
+  void look(bool settled) {
+    if (look_) look_(settled);
+  }
+
+  std::move_only_function<void(bool)> look_;
   std::map<ticket, callback> scheduled_;
   time_point now_ = beginning;
   std::uint64_t tickets_ = 0;

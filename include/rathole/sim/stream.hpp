@@ -17,13 +17,18 @@ namespace rathole::sim {
 class stream {
  public:
   stream(std::shared_ptr<connection> link, side which, census& counted)
-      : connection_(std::move(link)), side_(which), owned_(counted.streams) {}
+
+      : connection_(std::move(link)),
+        side_(which),
+        owned_(counted.streams),
+        held_(*connection_->at(which).held) {}
   stream(stream&&) = default;
   stream& operator=(stream&& from) noexcept {
     close();
     connection_ = std::move(from.connection_);
     side_ = from.side_;
     owned_ = std::move(from.owned_);
+    held_ = std::move(from.held_);
     return *this;
   }
   ~stream() { close(); }
@@ -55,22 +60,30 @@ class stream {
   void close() {
     if (!connection_) return;
     connection_->close(side_);
-    owned_.reset();
+    release();
   }
 
   void abort() {
     if (!connection_) return;
     connection_->abort(side_);
-    owned_.reset();
+    release();
   }
 
   [[nodiscard]] bool is_open() const { return connection_ && here().open; }
   [[nodiscard]] const address& peer() const { return here().peer; }
 
+  /// This end, as the other side sees it.
+  [[nodiscard]] const address& local() const { return connection_->at(other(side_)).peer; }
+
  private:
   using shared = std::shared_ptr<connection>;
 
   connection::end& here() const { return connection_->at(side_); }
+
+  void release() {
+    owned_.reset();
+    held_.reset();
+  }
 
   // The operations own the connection, so that a stream may be moved or destroyed meanwhile. Each
   // begins with a turn of the run queue, as a socket's completion would.
@@ -97,7 +110,7 @@ class stream {
     for (;;) {
       if (!me.open) co_return failure(errc::stopped);
       if (me.error) co_return failure(me.error);
-      if (!me.sending) co_return failure(asio::error::broken_pipe);
+      if (!me.sending) co_return failure(system_error(std::errc::broken_pipe));
       const std::size_t count = std::min(in.size(), on->room(which));
       if (count > 0) on->send(which, in.first(count));
       in = in.subspan(count);
@@ -122,6 +135,7 @@ class stream {
   shared connection_;
   side side_;
   census::entry owned_;
+  census::entry held_;
 };
 
 }  // namespace rathole::sim

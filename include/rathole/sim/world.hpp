@@ -6,6 +6,7 @@
 #include <rathole/sim/scheduler.hpp>
 
 #include <cstdint>
+#include <functional>
 #include <string_view>
 #include <utility>
 
@@ -44,6 +45,12 @@ class world {
   /// Runs `action` at `at`.
   void call_at(time_point at, scheduler::callback action) {
     scheduler_.call_at(at, std::move(action));
+  }
+
+  /// Calls `look(settled)` after every step from now on; `settled` tells that nothing more will
+  /// happen at this time. What `look` throws ends the run.
+  void watch(std::move_only_function<void(bool settled)> look) {
+    scheduler_.watch(std::move(look));
   }
 
   /// Runs until `condition()` holds, but no longer than `patience` of virtual time.

@@ -1,0 +1,67 @@
+// A tunnel's life in which one operation fails: each in turn, with each of two errors. The
+// invariants of `test::crowd` hold meanwhile, and after it all gets well again.
+
+#include "support/sim_crowd.hpp"
+
+using namespace rathole;
+using namespace std::chrono_literals;
+using test::crowd, test::manner, test::offers;
+
+namespace {
+
+/// Start, heartbeats, visitors of all kinds, a replacement, a restart in the midst of visits,
+/// shut-down; operation `failing` of `host` fails. If that was before the shut-down, all must have got
+/// well again by then. Returns how many operations the host made.
+std::uint64_t life(std::string_view host, std::uint64_t failing, std::errc why) {
+  crowd town(1);
+  auto& operations = town.world.net().operations(host);
+  operations.fail_at(failing, why);
+  town.begin_trouble(test::all_offers);
+  town.open();
+  if (!town.runs("server")) town.start_server();
+  town.world.run_for(2s);
+
+  for (const auto& [to, how] : {std::pair{0, manner::slow}, std::pair{1, manner::half_closing},
+                                std::pair{2, manner::dribbling}, std::pair{0, manner::slamming}}) {
+    town.admit(offers[static_cast<std::size_t>(to)], how);
+  }
+  town.world.run_for(1s);
+  town.start_client("gamma");
+  town.admit(offers[0], manner::dribbling);
+  town.world.run_for(2s);
+  town.stop("gamma", false);
+
+  town.admit(offers[1], manner::dribbling);
+  town.world.run_for(200ms);
+  town.stop("beta", false);
+  town.world.run_for(1s);
+  town.start_client("beta");
+
+  if (failing > 0 && !operations.is_set()) {
+    town.end_trouble(test::all_offers);
+    town.recover();
+  }
+  town.close();
+  return operations.count();
+}
+
+}  // namespace
+
+TEST_CASE("fault sweep: each operation fails once") {
+  for (const std::string_view host : {"server", "alpha", "beta", "gamma"}) {
+    const std::uint64_t operations = life(host, 0, {});
+    CHECK(operations > 10);
+    for (std::uint64_t failing = 1; failing <= operations; ++failing) {
+      for (const std::errc why : {std::errc::connection_reset, std::errc::too_many_files_open}) {
+        CAPTURE(host);
+        CAPTURE(failing);
+        CAPTURE(std::make_error_code(why).message());
+        try {
+          life(host, failing, why);
+        } catch (const test::violation& what) {
+          FAIL_CHECK(std::string(what.what()));
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,537 @@
+#include "support/sim_crowd.hpp"
+
+#include <rathole/io/alarm.hpp>
+
+#include <algorithm>
+#include <cstring>
+
+namespace rathole::test {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::uint16_t clients_port = 2333;
+constexpr std::size_t greeting_size = 3000;
+constexpr std::size_t number_size = 4;
+constexpr std::size_t most_present = 12;
+
+std::size_t index_of(const offer& of) { return static_cast<std::size_t>(&of - offers.data()); }
+
+/// What a service makes of what it hears: no two services the same.
+std::string answered(const offer& of, std::string_view heard) {
+  std::string out(heard);
+  for (char& c : out) c = static_cast<char>(c ^ (0x21 << index_of(of)));
+  return out;
+}
+
+std::string greeting(const offer& of) {
+  return of.how == temper::speaks_first ? pattern(greeting_size) : std::string();
+}
+
+duration milliseconds_between(sim::scripted_rng& rng, std::uint64_t low, std::uint64_t high) {
+  return std::chrono::milliseconds(rng.between(low, high));
+}
+
+config::server_service server_side(const offer& of, const config::pool_options& pool) {
+  config::server_service out;
+  out.name = of.name;
+  out.bind_addr = {"0.0.0.0", of.port};
+  out.token = secret("token of " + out.name);
+  out.pool = pool;
+  return out;
+}
+
+config::client_service client_side(const offer& of) {
+  config::client_service out;
+  out.name = of.name;
+  out.local_addr = {"lan", of.port};
+  out.token = secret("token of " + out.name);
+  return out;
+}
+
+}  // namespace
+
+crowd::crowd(std::uint64_t seed)
+    : bench(seed),
+      rng(seed),
+      visitors_(world.make_runtime("visitor")),
+      lan_(world.make_runtime("lan")) {
+  sim::link_conditions rough;
+  rough.longest_delay = milliseconds_between(rng, 5, 80);
+  rough.longest_read = rng.between(1'000, 20'000);
+  rough.window = window_ = rng.between(2'000, 100'000);
+  world.net().set_conditions(rough);
+
+  config::pool_options pool;
+  pool.size = rng.between(0, 4);
+  if (rng.between(0, 1)) pool.max_idle = pool.size + rng.between(1, 3);
+  if (rng.between(0, 1)) pool.max_waiting_visitors = rng.between(2, 6);
+  server_settings_.bind_addr = {"0.0.0.0", clients_port};
+  for (const offer& of : offers) server_settings_.services.push_back(server_side(of, pool));
+  server_settings_.heartbeat_interval = std::chrono::seconds(rng.between(1, 30));
+  client_settings_.remote_addr = {"server", clients_port};
+  client_settings_.heartbeat_timeout = server_settings_.heartbeat_interval + 10s;
+  if (rng.between(0, 1)) client_settings_.max_dials = rng.between(2, 6);
+
+  auto& net = world.net();
+  for (const auto name : {"alpha", "beta", "gamma", "mallory"}) {
+    client_hosts_.push_back(
+        {name, &net.held("server", name), &net.held(name, "server"), &net.held(name, "lan")});
+  }
+  from_visitors_ = &net.held("server", "visitor");
+  check_pool_ = [this](const config::server_service& service, const protocol::channel_pool& in) {
+    const config::pool_options& most = service.pool;
+    const std::size_t commands = std::min(most.size, most.max_idle) + most.max_waiting_visitors;
+    if (in.waiting() + in.starting() > most.max_waiting_visitors) {
+      complain(service.name + ": more visitors wait than may");
+    }
+    if (in.idle() > most.max_idle) complain(service.name + ": more data channels idle than may");
+    if (in.outstanding() > commands) complain(service.name + ": more channels commanded than may");
+  };
+  world.watch([this](bool settled) { look(settled); });
+}
+
+// Programs.
+
+crowd::started& crowd::latest(std::string_view host) {
+  return *std::find_if(programs_.rbegin(), programs_.rend(),
+                       [&](const started& one) { return one.host == host; });
+}
+
+void crowd::start_server() {
+  programs_.push_back({"server", 0, run_server(world, "server", server_settings_)});
+  programs_.back().is->events.tell_also([this](const sim::recorded& event) { heed(event); });
+}
+
+void crowd::start_client(std::string_view host) {
+  config::client settings = client_settings_;
+  for (const offer& of : offers) {
+    if (of.client == host || host == "mallory") settings.services.push_back(client_side(of));
+  }
+  if (host == "gamma") settings.services.push_back(client_side(offers[0]));
+  if (host == "mallory") {
+    for (auto& service : settings.services) service.token = secret("a guess");
+    settings.services.back().name = "unheard-of";
+  }
+  const std::size_t services = settings.services.size();
+  programs_.push_back({std::string(host), services, run_client(world, host, settings)});
+}
+
+void crowd::stop(std::string_view host, bool at_once) {
+  started& one = latest(host);
+  one.stopped = true;
+  if (at_once) {
+    one.is->stop_now();
+  } else {
+    one.is->stop();
+  }
+}
+
+bool crowd::runs(std::string_view host) { return !latest(host).is->ended(); }
+
+void crowd::heed(const sim::recorded& event) {
+  const auto of = std::ranges::find(offers, event.service, &offer::name);
+  if (event.name == "control_channel_established") ++sessions_;
+  if (event.name == "control_channel_closed") {
+    --sessions_;
+    if (healthy(*of)) {
+      complain(std::string(of->name) +
+               ": the control channel ended on a healthy path: " + event.error.message());
+    }
+  }
+  if (event.name == "forward_started") {
+    ++forwards_;
+    forwarded_.insert(event.visitor->port);
+  }
+  if (event.name == "forward_ended") --forwards_;
+  if (event.name == "visitor_refused" && event.error == errc::limit_reached) {
+    refused_at_limit_.insert(event.visitor->port);
+    latest("server").is->for_each_pool(
+        [&](const config::server_service& service, const protocol::channel_pool& in) {
+          if (service.name != event.service) return;
+          if (in.waiting() + in.starting() < service.pool.max_waiting_visitors) {
+            complain(service.name + ": a visitor was refused where there was room");
+          }
+        });
+  }
+}
+
+// The watch.
+
+void crowd::complain(const std::string& what) {
+  if (complaint_.empty()) complaint_ = what;
+}
+
+void crowd::look(bool settled) {
+  check_pools();
+  if (settled) check_owners();
+  if (complaint_.empty()) return;
+  const std::chrono::duration<double> now = world.elapsed();
+  throw violation("step " + std::to_string(world.steps()) + ", " + std::to_string(now.count()) +
+                  " s: " + complaint_);
+}
+
+void crowd::check_pools() {
+  for (const started& one : programs_) {
+    if (one.services == 0 && !one.stopped) one.is->for_each_pool(check_pool_);
+  }
+}
+
+std::size_t crowd::unaccepted(bool clients) {
+  std::size_t count = 0;
+  for (const auto& [port, listening] : world.net().at("server").listeners) {
+    if ((port == clients_port) == clients) count += listening->waiting.size();
+  }
+  return count;
+}
+
+void crowd::check_owners() {
+  for (client_host& at : client_hosts_) at.tasks = at.services = 0;
+  std::size_t server_tasks = 0;
+  std::size_t waiting = 0;
+  for (const started& one : programs_) {
+    if (one.services == 0) {
+      server_tasks += one.is->tasks();
+      one.is->for_each_pool([&](const auto&, const protocol::channel_pool& in) {
+        waiting += in.waiting() + in.starting();
+      });
+    } else {
+      client_host& at = *std::ranges::find(client_hosts_, one.host, &client_host::name);
+      at.tasks += one.is->tasks();
+      if (!one.stopped) at.services += one.services;
+    }
+  }
+  std::size_t from_clients = 0;
+  for (const client_host& at : client_hosts_) {
+    from_clients += *at.at_server;
+    check_client(at);
+  }
+  const auto expect = [&](const char* what, std::size_t open, std::size_t owned) {
+    if (open == owned) return;
+    complain(std::string(what) + ": " + std::to_string(open) + " open, " + std::to_string(owned) +
+             " owned");
+  };
+  // Each session has a second coroutine, which listens for visitors.
+  expect("the server's connections to clients", from_clients - unaccepted(true),
+         server_tasks - sessions_);
+  expect("the server's connections to visitors", *from_visitors_ - unaccepted(false),
+         waiting + forwards_);
+}
+
+void crowd::check_client(const client_host& at) {
+  const auto wrong = [&](const char* what) { complain(std::string(at.name) + ": " + what); };
+  if (*at.to_server > at.tasks) wrong("more connections to the server than coroutines");
+  if (at.tasks < at.services + *at.to_lan) {
+    wrong("more connections to local services than forwards");
+  } else if (at.tasks - at.services - *at.to_lan > at.services * client_settings_.max_dials) {
+    wrong("more data channels dial and wait than may");
+  }
+}
+
+// Paths.
+
+void crowd::begin_trouble(offer_set which) {
+  for (std::size_t i = 0; i < paths_.size(); ++i) {
+    if ((which >> i & 1U) == 0) continue;
+    ++paths_[i].troubles;
+    ++paths_[i].epoch;
+  }
+}
+
+void crowd::end_trouble(offer_set which) {
+  for (std::size_t i = 0; i < paths_.size(); ++i) {
+    if ((which >> i & 1U) == 0) continue;
+    --paths_[i].troubles;
+    paths_[i].calm_since = world.now();
+  }
+}
+
+std::optional<std::uint64_t> crowd::healthy(const offer& of) {
+  const path& on = paths_[index_of(of)];
+  if (on.troubles > 0 || world.now() < on.calm_since + settling) return std::nullopt;
+  bool stands = false;
+  latest("server").is->for_each_pool([&](const config::server_service& service, const auto&) {
+    stands = stands || service.name == of.name;
+  });
+  if (!stands || !world.net().at("server").listeners.contains(of.port)) return std::nullopt;
+  return on.epoch;
+}
+
+// Visitors.
+
+void crowd::let_visitors_come(bool on) {
+  coming_ = on;
+  if (on) visitors_arrive();
+}
+
+void crowd::visitors_arrive() {
+  if (!coming_) return;
+  if (present_ < most_present) {
+    const offer& to = offers[rng.between(0, offers.size() - 1)];
+    admit(to, static_cast<manner>(rng.between(0, 5)));
+  }
+  world.call_at(world.now() + milliseconds_between(rng, 1, 1500), [this] { visitors_arrive(); });
+}
+
+void crowd::admit(const offer& to, manner how) {
+  const auto number = static_cast<std::uint32_t>(guests_.size());
+  guest& me = guests_.emplace_back();
+  me.to = &to;
+  me.how = how;
+  std::size_t size = number_size + rng.between(0, rng.between(0, 5) == 0 ? 40'000 : 3'000);
+  if (how == manner::mute) size = 0;
+  me.question = pattern(size);
+  std::memcpy(me.question.data(), &number, std::min(size, number_size));
+  me.answer = greeting(to) + answered(to, me.question);
+  me.healthy = healthy(to);
+  ++present_;
+  bench.tasks.spawn(attend(me, rng.next()));
+}
+
+io::awaitable<void> crowd::pause(duration length) {
+  io::event wake(world.get_executor());
+  co_await io::sleep_until(visitors_, world.now() + length, wake);
+}
+
+io::awaitable<void> crowd::attend(guest& me, std::uint64_t seed) {
+  sim::scripted_rng mood(seed);
+  const address at{"server", me.to->port};
+  const io::socket_options none;
+  auto stream = co_await visitors_.connect(at, none, world.now() + 10s, std::stop_token());
+  if (!stream) {
+    judge(me, failure(stream.error()));
+    co_return;
+  }
+  me.port = stream->local().port;
+  const auto hang_up = [&me, &stream, abrupt = mood.between(0, 1) == 1] {
+    me.left = true;
+    if (abrupt) {
+      stream->abort();
+    } else {
+      me.ended_sending = true;
+      stream->close();
+    }
+  };
+  std::optional<io::alarm<sim::runtime>> leaving;
+  if (me.how == manner::slamming || me.how == manner::mute) {
+    leaving.emplace(visitors_, world.now() + milliseconds_between(mood, 0, 3000), hang_up);
+  }
+  io::task_group speaking(world.get_executor());
+  if (me.how != manner::mute) speaking.spawn(speak(me, *stream, mood.next()));
+  if (me.how == manner::half_closing) co_await pause(milliseconds_between(mood, 1, 2000));
+  const auto ended = co_await listen(me, *stream, mood.next());
+  stream->close();
+  co_await speaking.join();
+  judge(me, ended);
+}
+
+io::awaitable<void> crowd::speak(guest& me, sim::stream& to, std::uint64_t seed) {
+  sim::scripted_rng mood(seed);
+  const bool dribbles = me.how == manner::dribbling;
+  // What may lie on the way: six windows, and a read of each relay, both ways, and of the service.
+  const std::size_t on_the_way = 11 * window_;
+  std::string_view rest = me.question;
+  while (!rest.empty()) {
+    const std::size_t most = dribbles ? mood.between(number_size, 1500) : 4000;
+    const std::string_view piece = rest.substr(0, most);
+    const auto sent = co_await to.write(octets(piece));
+    if (!sent) co_return;
+    me.given += piece.size();
+    rest.remove_prefix(piece.size());
+    const std::size_t answerable = me.given + (me.answer.size() - me.question.size());
+    if (me.to->how != temper::answers_late && answerable > me.got + on_the_way) {
+      complain("the tunnel holds more of visitor " + std::to_string(me.port) + " than its windows");
+    }
+    if (dribbles) co_await pause(milliseconds_between(mood, 1, 300));
+  }
+  me.ended_sending = true;
+  to.shutdown_send();
+}
+
+io::task<void> crowd::listen(guest& me, sim::stream& from, std::uint64_t seed) {
+  sim::scripted_rng mood(seed);
+  std::array<std::uint8_t, 16 * 1024> buffer;
+  for (;;) {
+    const bool sips = me.how == manner::slow;
+    const byte_span room = byte_span(buffer).first(sips ? mood.between(200, 2000) : buffer.size());
+    const auto count = co_await from.read_some(room);
+    if (!count) co_return failure(count.error());
+    if (*count == 0) co_return result<void>{};
+    const byte_view due = octets(me.answer).subspan(me.got);
+    if (*count > due.size() || !std::ranges::equal(room.first(*count), due.first(*count))) {
+      complain("visitor " + std::to_string(me.port) + " of " + std::string(me.to->name) +
+               " got octets that were not for it, after " + std::to_string(me.got));
+      co_return failure(errc::malformed_message);
+    }
+    me.got += *count;
+    if (sips) co_await pause(milliseconds_between(mood, 1, 100));
+  }
+}
+
+void crowd::judge(const guest& me, const result<void>& ended) {
+  --present_;
+  const bool complete = ended && me.got == me.answer.size();
+  const std::string who = "visitor " + std::to_string(me.port) + " of " + std::string(me.to->name);
+  const std::string how_far =
+      " after " + std::to_string(me.got) + " of " + std::to_string(me.answer.size()) + " octets";
+  if (me.left) {
+    ++found.left;
+    return;
+  }
+  if (complete) {
+    ++found.complete;
+  } else if (!ended || !forwarded_.contains(me.port)) {
+    ended ? ++found.turned_away : ++found.broken;
+  } else {
+    complain(who + " got a clean end" + how_far);
+  }
+  if (!me.healthy || paths_[index_of(*me.to)].epoch != *me.healthy) return;
+  if (complete) {
+    ++found.owed;
+  } else if (!refused_at_limit_.contains(me.port)) {
+    complain(who + " was lost on a healthy path" + how_far + ": " +
+             (ended ? "a clean end" : ended.error().message()));
+  }
+}
+
+// Local services.
+
+io::awaitable<void> crowd::local_service(const offer& of) {
+  const address at{"0.0.0.0", of.port};
+  auto acceptor = co_await lan_.listen(at);
+  for (;;) {
+    auto stream = co_await acceptor->accept();
+    if (stream) bench.tasks.spawn(serve(std::move(*stream), of));
+  }
+}
+
+io::awaitable<void> crowd::serve(sim::stream stream, const offer& of) {
+  std::string heard;
+  guest* who = nullptr;
+  const std::string first = greeting(of);
+  if (!first.empty()) {
+    const auto sent = co_await stream.write(octets(first));
+    if (!sent) co_return;
+  }
+  std::array<std::uint8_t, 16 * 1024> buffer;
+  for (;;) {
+    const auto count = co_await stream.read_some(buffer);
+    if (!count) co_return;
+    if (*count == 0) break;
+    const std::string_view piece(reinterpret_cast<const char*>(buffer.data()), *count);
+    heard += piece;
+    recognize(of, heard, who);
+    if (of.how == temper::answers_late) continue;
+    const std::string answer = answered(of, piece);
+    const auto sent = co_await stream.write(octets(answer));
+    if (!sent) co_return;
+  }
+  check_end(of, heard, who);
+  if (of.how == temper::answers_late) {
+    const std::string answer = answered(of, heard);
+    co_await stream.write(octets(answer));
+  }
+  stream.close();
+}
+
+void crowd::recognize(const offer& of, const std::string& heard, guest*& who) {
+  if (!who && heard.size() >= number_size) {
+    std::uint32_t number = 0;
+    std::memcpy(&number, heard.data(), number_size);
+    if (number < guests_.size()) who = &guests_[number];
+    if (!who || who->to != &of || who->served) {
+      complain("the local service " + std::string(of.name) + " hears nobody it should");
+    } else {
+      who->served = true;
+    }
+  }
+  if (who && !who->question.starts_with(heard)) {
+    complain("the local service " + std::string(of.name) + " hears octets that nobody said");
+  }
+}
+
+void crowd::check_end(const offer& of, const std::string& heard, const guest* who) {
+  const bool whole = who ? who->ended_sending && heard.size() >= who->given : heard.empty();
+  if (whole) return;
+  complain(
+      "the local service " + std::string(of.name) + " got a clean end after " +
+      std::to_string(heard.size()) + " octets of " +
+      (who ? "visitor " + std::to_string(who->port) + ", who gave " + std::to_string(who->given)
+           : "nobody known"));
+}
+
+// Acts.
+
+void crowd::open() {
+  for (const offer& of : offers) bench.tasks.spawn(local_service(of));
+  start_server();
+  start_client("alpha");
+  start_client("beta");
+  for (path& each : paths_) each.calm_since = world.now();
+  world.run_for(settling);
+}
+
+void crowd::recover() {
+  for (const offer& of : offers) {
+    if (world.run_until([&] { return healthy(of).has_value(); }, 2min) != sim::outcome::done) {
+      complain(std::string(of.name) + " does not come back");
+      look(false);
+    }
+  }
+  const auto until_alone = [this](duration patience) {
+    if (world.run_until([&] { return present_ == 0; }, patience) == sim::outcome::done) return;
+    complain(std::to_string(present_) + " visitors hang");
+    look(false);
+  };
+  until_alone(3min);
+  const std::size_t owed = found.owed;
+  for (const offer& of : offers) admit(of, manner::prompt);
+  until_alone(1min);
+  if (found.owed != owed + offers.size()) complain("a visitor after the troubles was not served");
+  world.run_for(settling);
+  latest("server").is->for_each_pool(
+      [&](const config::server_service& service, const protocol::channel_pool& in) {
+        if (in.idle() != std::min(service.pool.size, client_settings_.max_dials)) {
+          complain(service.name + ": " + std::to_string(in.idle()) + " idle data channels at rest");
+        }
+        if (in.waiting() + in.starting() > 0) complain(service.name + ": visitors wait at rest");
+      });
+  if (forwards_ > 0) complain("forwards run at rest");
+  look(true);
+}
+
+void crowd::close() {
+  begin_trouble(all_offers);
+  for (const offer& of : offers) {
+    for (const manner how : {manner::slow, manner::dribbling}) admit(of, how);
+  }
+  world.run_for(milliseconds_between(rng, 0, 1000));
+  const bool at_once = rng.between(0, 1) == 1;
+  for (const started& one : programs_) {
+    if (!one.stopped) stop(one.host, at_once);
+  }
+  const auto ended = [this] {
+    return present_ == 0 && std::ranges::all_of(programs_, [](const started& one) {
+             return one.is->ended().has_value();
+           });
+  };
+  if (world.run_until(ended, 15s) != sim::outcome::done) complain("programs do not end");
+  world.run_for(1s);
+  if (world.net().in_use() != sim::census{0, offers.size(), 0}) complain("something was left open");
+  look(true);
+}
+
+std::string crowd::story() const {
+  std::vector<std::string> lines;
+  for (const started& one : programs_) {
+    const auto& told = one.is->events.lines();
+    lines.insert(lines.end(), told.begin(), told.end());
+  }
+  std::ranges::stable_sort(lines, {}, [](const std::string& line) { return line.substr(0, 10); });
+  std::string out;
+  for (const std::string& line : lines) out += line + '\n';
+  return out;
+}
+
+}  // namespace rathole::test

@@ -1,0 +1,201 @@
+#pragma once
+
+#include "support/sim_tunnel.hpp"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <set>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace rathole::test {
+
+/// How a local service answers: as it hears, after the question's end, or before any question and
+/// then as it hears.
+enum class temper { echoes, answers_late, speaks_first };
+
+/// A service of the crowd: visitors reach it at `port` of host "server", through the client on host
+/// `client`, who reaches it at `port` of host "lan".
+struct offer {
+  std::string_view name;
+  std::uint16_t port;
+  std::string_view client;
+  temper how;
+};
+inline constexpr std::array<offer, 3> offers{{{"echo", 5001, "alpha", temper::echoes},
+                                              {"late", 5002, "beta", temper::answers_late},
+                                              {"talk", 5003, "alpha", temper::speaks_first}}};
+
+/// A set of offers, one bit each.
+using offer_set = unsigned;
+inline constexpr offer_set all_offers = 7;
+/// The offers whose traffic comes through `client`.
+constexpr offer_set offers_of(std::string_view client) {
+  offer_set out = 0;
+  for (std::size_t i = 0; i < offers.size(); ++i) {
+    if (offers[i].client == client) out |= 1U << i;
+  }
+  return out;
+}
+
+/// How a visitor behaves. The last two hang up when they like.
+enum class manner { prompt, dribbling, half_closing, slow, slamming, mute };
+
+/// A visitor and what is known of it.
+struct guest {
+  const offer* to = nullptr;
+  manner how = manner::prompt;
+  /// Begins with the guest's number.
+  std::string question;
+  std::string answer;
+  std::size_t given = 0;
+  std::size_t got = 0;
+  std::uint16_t port = 0;
+  bool ended_sending = false;
+  bool left = false;
+  bool served = false;
+  /// The state of the path when the guest came, if the path was healthy.
+  std::optional<std::uint64_t> healthy;
+};
+
+/// What became of the guests.
+struct tally {
+  std::size_t complete = 0;
+  std::size_t broken = 0;
+  std::size_t turned_away = 0;
+  std::size_t left = 0;
+  /// Of those complete: how many had a right to it.
+  std::size_t owed = 0;
+};
+
+/// An invariant did not hold; says which, and at what step and time.
+struct violation : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// Several services, clients and visitors in one world, which is watched at every step:
+///
+/// * Nobody gets an octet that was not sent to him, in its place. Nobody gets a clean end before
+///   all was delivered, except a visitor turned away before its forward started.
+/// * A visitor whose path is healthy from its arrival to its end gets its full answer, unless it
+///   hangs up itself, or as many wait as may. A path is healthy when its control channel stands, its
+///   port is open, and no trouble touched it within `settling`.
+/// * A control channel does not end on a healthy path.
+/// * Pools stay within their limits, dials too; what a visitor sent and did not get back lies within
+///   the windows of the connections and one read of each relay.
+/// * Each stream of a client's or server's host belongs to a coroutine, a waiting visitor or a
+///   forward, and each coroutine of a server has its stream. This holds whenever nothing more is to
+///   happen at a time.
+///
+/// What does not hold ends the run with a `violation`.
+class crowd {
+ public:
+  /// Longer than any wait inside the programs that a trouble may leave behind.
+  static constexpr std::chrono::seconds settling{12};
+
+  explicit crowd(std::uint64_t seed);
+
+  sim_bench bench;
+  sim::world& world = bench.world;
+  sim::scripted_rng rng;
+  tally found;
+
+  /// Starts all and runs until every service is reachable.
+  void open();
+  /// Visitors come from now on; or no more.
+  void let_visitors_come(bool on);
+  /// One visitor comes.
+  void admit(const offer& to, manner how);
+  /// Runs until every path is healthy and every visitor gone; then one more per service must be
+  /// served, and after a while the pools must be as they were at the start.
+  void recover();
+  /// Stops all, in the midst of some visits; nothing may be left in use.
+  void close();
+
+  /// A trouble that touches the paths of `which` begins, and ends.
+  void begin_trouble(offer_set which);
+  void end_trouble(offer_set which);
+
+  void start_server();
+  /// Starts a program on a host: "alpha", "beta", "gamma" (who competes for "echo") or "mallory"
+  /// (who knows neither token nor services).
+  void start_client(std::string_view host);
+  /// Stops the program that was started last on that host: in order, or at once.
+  void stop(std::string_view host, bool at_once);
+  /// Whether that program has not ended.
+  [[nodiscard]] bool runs(std::string_view host);
+
+  /// All that the programs told, in order of time.
+  [[nodiscard]] std::string story() const;
+
+ private:
+  struct path {
+    std::size_t troubles = 0;
+    std::uint64_t epoch = 0;
+    time_point calm_since;
+  };
+  /// A host where clients run, and its open streams.
+  struct client_host {
+    std::string_view name;
+    const std::size_t* at_server;
+    const std::size_t* to_server;
+    const std::size_t* to_lan;
+    std::size_t tasks = 0;
+    std::size_t services = 0;
+  };
+  struct started {
+    std::string host;
+    std::size_t services;
+    std::unique_ptr<program> is;
+    bool stopped = false;
+  };
+
+  started& latest(std::string_view host);
+  void complain(const std::string& what);
+  void look(bool settled);
+  void check_pools();
+  void check_owners();
+  void check_client(const client_host& at);
+  void heed(const sim::recorded& event);
+  [[nodiscard]] std::optional<std::uint64_t> healthy(const offer& of);
+  [[nodiscard]] std::size_t unaccepted(bool clients);
+
+  void visitors_arrive();
+  io::awaitable<void> attend(guest& me, std::uint64_t seed);
+  io::awaitable<void> speak(guest& me, sim::stream& to, std::uint64_t seed);
+  io::task<void> listen(guest& me, sim::stream& from, std::uint64_t seed);
+  io::awaitable<void> pause(duration length);
+  void judge(const guest& me, const result<void>& ended);
+
+  io::awaitable<void> local_service(const offer& of);
+  io::awaitable<void> serve(sim::stream stream, const offer& of);
+  void recognize(const offer& of, const std::string& heard, guest*& who);
+  void check_end(const offer& of, const std::string& heard, const guest* who);
+
+  config::server server_settings_;
+  config::client client_settings_;
+  std::size_t window_ = 0;
+  sim::runtime visitors_;
+  sim::runtime lan_;
+  std::vector<started> programs_;
+  std::vector<client_host> client_hosts_;
+  const std::size_t* from_visitors_ = nullptr;
+  program::pool_visitor check_pool_;
+  std::array<path, offers.size()> paths_;
+  std::deque<guest> guests_;
+  std::size_t present_ = 0;
+  bool coming_ = false;
+  std::size_t sessions_ = 0;
+  std::size_t forwards_ = 0;
+  std::set<std::uint16_t> forwarded_;
+  std::set<std::uint16_t> refused_at_limit_;
+  std::string complaint_;
+};
+
+}  // namespace rathole::test
