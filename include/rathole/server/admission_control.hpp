@@ -16,19 +16,19 @@
 namespace rathole::server {
 
 /// Bounds the connections to a server's port that have not authenticated yet, in number and in
-/// time. One timer serves all of them.
+/// time. One timer serves all of them. Held by `shared_ptr`.
 template <io::Runtime R>
-class admission_control {
+class admission_control : public std::enable_shared_from_this<admission_control<R>> {
  public:
   /// A connection that is counted as long as this lives.
   class connection {
    public:
-    connection(admission_control& owner, protocol::admission::ticket number, time_point deadline,
-               std::shared_ptr<const void> keeps)
-        : keeps_(std::move(keeps)), owner_(owner), number_(number), deadline_(deadline) {}
+    connection(std::shared_ptr<admission_control> owner, protocol::admission::ticket number,
+               time_point deadline)
+        : owner_(std::move(owner)), number_(number), deadline_(deadline) {}
     connection(const connection&) = delete;
     connection& operator=(const connection&) = delete;
-    ~connection() { owner_.forget(number_); }
+    ~connection() { owner_->forget(number_); }
 
     /// Requested when the connection is to be closed at once.
     [[nodiscard]] std::stop_token stopping() const { return stop_.get_token(); }
@@ -51,26 +51,24 @@ class admission_control {
       stop_.request_stop();
     }
 
-    std::shared_ptr<const void> keeps_;
-    admission_control& owner_;
+    // A coroutine's parameters are destroyed in an order that compilers disagree on.
+    std::shared_ptr<admission_control> owner_;
     protocol::admission::ticket number_;
     time_point deadline_;
     std::stop_source stop_;
     std::error_code reason_ = errc::stopped;
   };
 
-  /// Each connection has `timeout` from its acceptance. The runtime outlives this object.
-  admission_control(R& runtime, protocol::admission_limits limits, duration timeout)
-      : runtime_(runtime), timer_(runtime), admitted_(limits), timeout_(timeout) {}
+  /// Each connection has `timeout` from its acceptance.
+  admission_control(R runtime, protocol::admission_limits limits, duration timeout)
+      : runtime_(std::move(runtime)), timer_(runtime_), admitted_(limits), timeout_(timeout) {}
 
-  /// Lets a connection from `peer` in; another one may be stopped for it. The connection keeps
-  /// `keeps`, which owns this object: in whatever order the parts of a coroutine are destroyed, it
-  /// finds its owner.
-  std::unique_ptr<connection> admit(const address& peer, std::shared_ptr<const void> keeps) {
+  /// Lets a connection from `peer` in; another one may be stopped for it.
+  std::unique_ptr<connection> admit(const address& peer) {
     const auto verdict = admitted_.admit(protocol::source_network(peer.host));
     if (verdict.evicted) stop(*verdict.evicted, make_error_code(errc::limit_reached));
-    auto out = std::make_unique<connection>(*this, verdict.admitted, runtime_.now() + timeout_,
-                                            std::move(keeps));
+    auto out = std::make_unique<connection>(this->shared_from_this(), verdict.admitted,
+                                            runtime_.now() + timeout_);
     open_.emplace(verdict.admitted, out.get());
     if (closed_) {
       stop(verdict.admitted, make_error_code(errc::stopped));
@@ -122,7 +120,7 @@ class admission_control {
     });
   }
 
-  R& runtime_;
+  R runtime_;
   typename R::timer timer_;
   protocol::admission admitted_;
   duration timeout_;

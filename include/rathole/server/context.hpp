@@ -39,7 +39,8 @@ struct context {
         settings(config::bounded(std::move(server_settings))),
         observer(sink),
         group(transport.runtime().get_executor()),
-        admission(transport.runtime(), limits(settings), settings.handshake_timeout),
+        admission(std::make_shared<admission_type>(transport.runtime(), limits(settings),
+                                                   settings.handshake_timeout)),
         refusals(transport.runtime(), [this](const refusal_summary& summary) {
           tell(connections_refused{summary, refusal_interval});
         }) {}
@@ -58,7 +59,7 @@ struct context {
   /// Every coroutine of the server.
   io::task_group group;
   /// The connections that are neither control nor data channels yet.
-  admission_type admission;
+  const std::shared_ptr<admission_type> admission;
   refusal_reporter<runtime_type> refusals;
   /// Requested when no new work is to begin: all but running forwards ends.
   std::stop_source closing;

@@ -30,11 +30,11 @@ io::awaitable<void> run_session(std::shared_ptr<Context> self,
     replaced->close(make_error_code(errc::stopped));
   }
   const address peer = session->peer();
-  self->admission.exempt(peer);
+  self->admission->exempt(peer);
   const control_channel_established established{session->service().name, session->peer()};
   self->tell(established);
   const std::error_code reason = co_await session->run();
-  self->admission.unexempt(peer);
+  self->admission->unexempt(peer);
   self->registry.detach(service_key, session_key);
   const control_channel_closed closed{session->service().name, session->peer(), reason};
   self->tell(closed);

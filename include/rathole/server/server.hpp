@@ -82,10 +82,10 @@ class basic_server {
     if (!acceptor) co_return failure(acceptor.error());
     const listening event{acceptor->local()};
     self->tell(event);
-    const auto dismiss = [&self] { self->admission.close(); };
+    const auto dismiss = [&self] { self->admission->close(); };
     const std::stop_callback on_close(self->closing.get_token(), dismiss);
     auto accepted = [&self](auto stream) {
-      auto pending = self->admission.admit(stream.peer(), self);
+      auto pending = self->admission->admit(stream.peer());
       self->group.spawn(greet(self, std::move(stream), std::move(pending)));
     };
     auto failed = [&self](std::error_code error, duration pause) {
