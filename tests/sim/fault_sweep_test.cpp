@@ -13,7 +13,8 @@ namespace {
 /// shut-down; operation `failing` of `host` fails. If that was before the shut-down, all must have got
 /// well again by then. Returns how many operations the host made.
 std::uint64_t life(std::string_view host, std::uint64_t failing, std::errc why) {
-  crowd town(1);
+  // A seed of few operations: wide windows, long reads.
+  crowd town(7);
   auto& operations = town.world.net().operations(host);
   operations.fail_at(failing, why);
   town.begin_trouble(test::all_offers);
