@@ -6,6 +6,9 @@
 #include <rapidcheck.h>
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
 
 namespace rathole::test {
 namespace {
@@ -33,6 +36,49 @@ TEST_CASE("bincode: messages survive the round trip") {
     const octet_vector followed = octet_vector(encoded.begin(), encoded.end()) + rest;
     RC_ASSERT(holds(bincode::decode_hello(followed), message));
     RC_ASSERT(holds(bincode::decode_auth(bincode::encode_auth(message.digest)), message.digest));
+  });
+}
+
+/// Round trip, every truncation and every change of one octet of an encoded message: what is cut is
+/// malformed, what is changed is an error or another message, never the same one.
+template <class Message, std::size_t N>
+void check_neighbourhood(const Message& message, const std::array<std::uint8_t, N>& encoded,
+                         auto decode) {
+  RC_ASSERT(holds(decode(encoded), message));
+  for (std::size_t size = 0; size < N; ++size) {
+    const auto cut = decode(byte_view(encoded).first(size));
+    RC_ASSERT(!cut.has_value());
+    RC_ASSERT(cut.error() == errc::malformed_message);
+  }
+  const auto change = *rc::gen::inRange(1, 256);
+  for (std::size_t at = 0; at < N; ++at) {
+    auto changed = encoded;
+    changed[at] = static_cast<std::uint8_t>(changed[at] ^ change);
+    const auto other = decode(changed);
+    RC_ASSERT(!other || !(*other == message));
+  }
+}
+
+TEST_CASE("bincode: every message, and all that is close to it") {
+  RATHOLE_PROPERTY("neighbourhood", [](bool data) {
+    const auto kind = data ? protocol::hello_kind::data : protocol::hello_kind::control;
+    const protocol::hello greeting{kind, *any_digest()};
+    check_neighbourhood(greeting, bincode::encode_hello(greeting), bincode::decode_hello);
+    check_neighbourhood(greeting.digest, bincode::encode_auth(greeting.digest),
+                        bincode::decode_auth);
+    for (const auto each : {protocol::ack::ok, protocol::ack::service_not_exist,
+                            protocol::ack::authentication_failed}) {
+      check_neighbourhood(each, bincode::encode_ack(each), bincode::decode_ack);
+    }
+    for (const auto each :
+         {protocol::control_command::create_data_channel, protocol::control_command::heartbeat}) {
+      check_neighbourhood(each, bincode::encode_control_command(each),
+                          bincode::decode_control_command);
+    }
+    for (const auto each :
+         {protocol::data_command::start_forward_tcp, protocol::data_command::start_forward_udp}) {
+      check_neighbourhood(each, bincode::encode_data_command(each), bincode::decode_data_command);
+    }
   });
 }
 
