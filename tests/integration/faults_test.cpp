@@ -35,6 +35,8 @@ TEST_CASE("faults: dead idle data channels are replaced before a visitor needs t
   t.both.start();
   INFO(t.both.story());
   REQUIRE(eventually([&] { return t.proxy.open(kind::data) == 5; }));
+  // The client may have come before the server.
+  const std::size_t attempts = t.proxy.seen(kind::control);
   for (int round = 1; round <= 3; ++round) {
     CAPTURE(round);
     const std::size_t before = t.proxy.seen(kind::data);
@@ -42,7 +44,7 @@ TEST_CASE("faults: dead idle data channels are replaced before a visitor needs t
     CHECK(eventually(
         [&] { return t.proxy.seen(kind::data) >= before + 5 && t.proxy.open(kind::data) == 5; }));
   }
-  CHECK(t.proxy.seen(kind::control) == 1);
+  CHECK(t.proxy.seen(kind::control) == attempts);
   CHECK(round_trip(t.port));
   CHECK(eventually([&] { return t.proxy.open(kind::data) == 5; }));
 }

@@ -87,9 +87,11 @@ result<void> run_until_stopped(asio::io_context& context, Instance& instance, Tr
 /// with `errc::not_built_in`.
 inline result<void> run_server(const config::server& settings, logger& log) {
   asio::io_context context(1);
-  reserve_descriptors(context.get_executor(), settings.max_handshakes);
   const auto start = [&](auto carrier) {
-    server_log lines(log);
+    const auto listens = [&](std::string_view service, const address&) {
+      if (service.empty()) reserve_descriptors(context.get_executor(), settings.max_handshakes);
+    };
+    server_log lines(log, listens);
     heap_trimmer observer(context.get_executor(), lines);
     server::basic_server instance(std::move(carrier), settings, observer);
     return detail::run_until_stopped(context, instance, observer, log, server_log::target);

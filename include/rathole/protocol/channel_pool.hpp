@@ -33,7 +33,7 @@ inline constexpr unsigned max_start_attempts = 3;
 /// The pause in replacing idle data channels after the second loss in a row; each further loss
 /// doubles it, up to `longest_replacement_pause` (upstream: never a pause).
 inline constexpr duration replacement_pause = std::chrono::milliseconds(100);
-inline constexpr duration longest_replacement_pause = std::chrono::seconds(5);
+inline constexpr duration longest_replacement_pause = std::chrono::seconds(1);
 /// Losses further apart than this are not in a row.
 inline constexpr duration losses_apart = std::chrono::seconds(10);
 
