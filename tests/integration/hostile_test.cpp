@@ -344,9 +344,10 @@ TEST_CASE("hostile: resets of spliced flows do not touch the others") {
   });
   const std::uint16_t bulk = t.both.add("bulk", spout.port());
   t.start();
+  REQUIRE(eventually([&] { return !refused(bulk); }));
   INFO(t.both.story());
   std::string wrong = "did not run";
-  std::thread others([&] {
+  std::jthread others([&] {
     visitor_crowd crowd(8, 8 << 20, 31);
     wrong = crowd.visit(t.port, patience);
   });

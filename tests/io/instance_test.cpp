@@ -191,7 +191,6 @@ TEST_SUITE("client and server in one context") {
                                                client_settings(seen.clients_port, 1), nobody);
     client.async_run([](std::error_code) {});
     run_until(context, [&] { return seen.visitors_port != 0; });
-    client.stop();
     std::vector<tcp_socket> visitors;
     for (int i = 0; i < 5; ++i) visitors.push_back(tcp_socket::connect(seen.visitors_port));
     run_until(context, [&] { return ended.has_value(); });
@@ -235,8 +234,7 @@ TEST_SUITE("client and server in one context") {
     tcp_socket listener = tcp_socket::listen();
     tcp_socket outside = tcp_socket::connect(listener.port());
     auto accepted = listener.accept();
-    io::tcp_stream stream(io::tcp_stream::socket_type(context.get_executor(), asio::ip::tcp::v4(),
-                                                      ::dup(accepted->fd())),
+    io::tcp_stream stream(context.get_executor(), io::descriptor(::dup(accepted->fd())),
                           address{"127.0.0.1", 1});
     const auto user_timeout = [&] {
       int value = -1;
@@ -320,7 +318,7 @@ TEST_SUITE("client and server in one context") {
     const address nowhere{"nowhere.invalid", 1};
     std::stop_source stop;
     std::optional<std::error_code> ended;
-    asio::co_spawn(context, outcome(world.listen(nowhere, stop.get_token())),
+    asio::co_spawn(context, outcome(world.listen(nowhere, {}, stop.get_token())),
                    [&](std::exception_ptr, std::error_code ec) { ended = ec; });
     SUBCASE("looked up") {
       run_until(context, [&] { return ended.has_value(); });

@@ -9,6 +9,7 @@
 #include <asio/io_context.hpp>
 #include <asio/steady_timer.hpp>
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -59,9 +60,10 @@ class relay_fixture {
     tcp_socket listener = tcp_socket::listen();
     tcp_socket outside = tcp_socket::connect(listener.port());
     auto accepted = listener.accept();
-    io::tcp_stream::socket_type inside(context.get_executor(), asio::ip::tcp::v4(),
-                                       ::dup(accepted->fd()));
-    return {std::move(outside), io::tcp_stream(std::move(inside), address{"127.0.0.1", 1})};
+    const int inside = ::dup(accepted->fd());
+    ::fcntl(inside, F_SETFL, O_NONBLOCK);
+    return {std::move(outside), io::tcp_stream(context.get_executor(), io::descriptor(inside),
+                                               address{"127.0.0.1", 1})};
   }
 
   std::optional<io::relay<io::tcp_stream, io::tcp_stream>> relay_;

@@ -55,9 +55,11 @@ class client_log {
                           "Failed to connect to " + shown(e.local) + ": " + e.error.message());
   }
   void on(const client::forward_started& e) {
+    if (!lines_.wants(log_level::debug, target)) return;
     write(log_level::debug, e.service, "Forward started");
   }
   void on(const client::forward_ended& e) {
+    if (!lines_.wants(log_level::debug, target)) return;
     write(log_level::debug, e.service, forward_text(e.received, e.sent, e.error));
   }
 

@@ -79,11 +79,16 @@ class logger {
     lines_.flush_on(spdlog::level::trace);
   }
 
+  /// Whether the filter wants such lines: what is told often need not be put into words if not.
+  [[nodiscard]] bool wants(log_level level, std::string_view target) const {
+    return filter_.enabled(level, target);
+  }
+
   /// Writes a line if the filter wants it. Texts of others in `context` and `message` went through
   /// `escape`. `context` may be empty.
   void write(log_level level, std::string_view target, std::string_view context,
              std::string_view message) {
-    if (!filter_.enabled(level, target)) return;
+    if (!wants(level, target)) return;
     std::string line;
     for (const std::string_view part : {context, target}) {
       if (!part.empty()) line.append(part).append(": ");

@@ -2,7 +2,6 @@
 
 #include <rathole/app/cli.hpp>
 #include <rathole/app/client_log.hpp>
-#include <rathole/app/descriptor_reserve.hpp>
 #include <rathole/app/fd_limit.hpp>
 #include <rathole/app/heap_trimmer.hpp>
 #include <rathole/app/log.hpp>
@@ -88,10 +87,7 @@ result<void> run_until_stopped(asio::io_context& context, Instance& instance, Tr
 inline result<void> run_server(const config::server& settings, logger& log) {
   asio::io_context context(1);
   const auto start = [&](auto carrier) {
-    const auto listens = [&](std::string_view service, const address&) {
-      if (service.empty()) reserve_descriptors(context.get_executor(), settings.max_handshakes);
-    };
-    server_log lines(log, listens);
+    server_log lines(log);
     heap_trimmer observer(context.get_executor(), lines);
     server::basic_server instance(std::move(carrier), settings, observer);
     return detail::run_until_stopped(context, instance, observer, log, server_log::target);

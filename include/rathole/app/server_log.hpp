@@ -48,6 +48,7 @@ class server_log {
           "Failed to accept: " + e.error.message() + retry_text(e.retry_in));
   }
   void on(const server::handshake_failed& e) {
+    if (!lines_.wants(log_level::debug, target)) return;
     write(log_level::debug, connection_context(e.peer),
           "Failed to handshake: " + e.error.message());
   }
@@ -82,10 +83,12 @@ class server_log {
               repeats_text(before.value_or(0)));
   }
   void on(const server::forward_started& e) {
+    if (!lines_.wants(log_level::debug, target)) return;
     write(log_level::debug, service_context(e.service),
           "Forward started for visitor " + shown(e.visitor));
   }
   void on(const server::forward_ended& e) {
+    if (!lines_.wants(log_level::debug, target)) return;
     write(log_level::debug, service_context(e.service), forward_text(e.received, e.sent, e.error));
   }
 

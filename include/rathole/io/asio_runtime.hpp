@@ -10,7 +10,11 @@
 #include <rathole/io/tcp_acceptor.hpp>
 #include <rathole/io/tcp_stream.hpp>
 
+#include <sys/socket.h>
+
+#include <cerrno>
 #include <stop_token>
+#include <system_error>
 #include <utility>
 
 namespace rathole::io {
@@ -55,13 +59,15 @@ class asio_runtime {
     co_return failure(last);
   }
 
-  /// Listens at the first resolved address that can be bound; the last refusal is the error.
-  task<tcp_acceptor> listen(const address& at, std::stop_token stop = {}) {
+  /// Listens at the first resolved address that can be bound; the last refusal is the error. What
+  /// is accepted has `options`.
+  task<tcp_acceptor> listen(const address& at, const socket_options& options = {},
+                            std::stop_token stop = {}) {
     auto found = co_await resolve(at, time_point::max(), stop);
     if (!found) co_return failure(found.error());
     std::error_code last = make_error_code(errc::host_not_found);
     for (const auto& endpoint : *found) {
-      auto opened = tcp_acceptor::open(get_executor(), endpoint);
+      auto opened = tcp_acceptor::open(get_executor(), endpoint, options);
       if (opened) co_return std::move(*opened);
       last = opened.error();
     }
@@ -71,26 +77,40 @@ class asio_runtime {
  private:
   task<tcp_stream> dial(const asio::ip::tcp::endpoint& to, time_point deadline,
                         const std::stop_token& stop) {
-    tcp_stream::socket_type socket(get_executor());
-    const auto give_up = [&socket] {
-      std::error_code ignored;
-      socket.close(ignored);
-    };
-    const alarm<asio_runtime> ring(*this, deadline, give_up);
-    const std::stop_callback on_stop(stop, give_up);
-    auto [ec] = co_await socket.async_connect(to, use_tuple);
-    if (ec) co_return failure(ring.explain(translate(ec)));
-    if (!socket.is_open()) co_return failure(ring.explain(errc::stopped));
+    descriptor socket(
+        ::socket(to.protocol().family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
+    if (!socket.is_open()) co_return failure(std::error_code(errno, std::system_category()));
+    applied_options none;
+    if (to.address().is_loopback()) none.peer_is_local();
+    tcp_stream opened(get_executor(), std::move(socket), to_address(to), none);
+    auto connected = opened.connect(to);
+    // On one machine a connection stands when the call returns that began it.
+    if (connected && !*connected) connected = opened.connect(to);
+    if (connected && !*connected) connected = co_await await_connection(opened, to, deadline, stop);
+    if (!connected) co_return failure(connected.error());
     // A dial to a local port that nobody listens at may be given that very port, and meet itself.
-    std::error_code unknown;
-    if (socket.local_endpoint(unknown) == to) {
+    if (opened.meets_itself(to)) {
       co_return failure(std::make_error_code(std::errc::connection_refused));
     }
-    co_return tcp_stream(std::move(socket), to_address(to));
+    co_return std::move(opened);
+  }
+
+  task<bool> await_connection(tcp_stream& opened, const asio::ip::tcp::endpoint& to,
+                              time_point deadline, const std::stop_token& stop) {
+    const auto give_up = [&opened] { opened.close(); };
+    const alarm<asio_runtime> ring(*this, deadline, give_up);
+    const std::stop_callback on_stop(stop, give_up);
+    for (;;) {
+      const auto ready = co_await opened.wait_writable();
+      if (!ready) co_return failure(ring.explain(ready.error()));
+      const auto connected = opened.connect(to);
+      if (!connected || *connected) co_return connected;
+    }
   }
 
   task<endpoints> resolve(const address& name, time_point deadline, std::stop_token stop) {
     if (stop.stop_requested()) co_return failure(errc::stopped);
+    if (const auto literal = literal_endpoint(name)) co_return endpoints(1, *literal);
     lookup names(get_executor());
     const auto give_up = [&names] { names.give_up(); };
     const alarm<asio_runtime> ring(*this, deadline, give_up);

@@ -74,8 +74,9 @@ concept Timer = requires(T& t, time_point at, std::move_only_function<void()> ca
 ///
 /// * `connect(to, options, deadline, stop)`: resolves and dials; fails with `errc::timed_out` at the
 ///   deadline, and with `errc::stopped` as soon as `stop` is requested.
-/// * `listen(at, stop)`: resolves, binds and listens; the first address that can be bound serves.
-///   Fails with `errc::stopped` as soon as `stop` is requested.
+/// * `listen(at, options, stop)`: resolves, binds and listens; the first address that can be bound
+///   serves. What is accepted has `options`. Fails with `errc::stopped` as soon as `stop` is
+///   requested.
 template <class R>
 concept Runtime = std::copy_constructible<R> &&
                   requires(R& r, const address& where, const socket_options& options,
@@ -93,7 +94,7 @@ concept Runtime = std::copy_constructible<R> &&
                     {
                       r.connect(where, options, deadline, stop)
                     } -> std::same_as<task<typename R::stream>>;
-                    { r.listen(where, stop) } -> std::same_as<task<typename R::acceptor>>;
+                    { r.listen(where, options, stop) } -> std::same_as<task<typename R::acceptor>>;
                   };
 
 }  // namespace rathole::io

@@ -19,10 +19,10 @@ namespace rathole::io {
 
 class poll_watch;
 
-/// Tells objects, rather than coroutines, that descriptors are ready: an epoll(7) set of its own
-/// inside the one that Asio waits on. Asio makes a system call for each wait; here a descriptor
-/// that stays watched costs none, and one epoll_wait serves all that are ready. An
-/// `asio::io_context` has one, used on its thread.
+/// Tells objects that descriptors are ready: an epoll(7) set of its own inside the one that Asio
+/// waits on. Asio makes a system call for each wait for readiness; here a descriptor that stays
+/// watched costs none, and one epoll_wait serves all that are ready. An `asio::io_context` has one,
+/// used on its thread.
 class poller : public asio::execution_context::service {
  public:
   /// Names the service to Asio.
@@ -58,6 +58,9 @@ class poller : public asio::execution_context::service {
   }
 
   std::error_code control(int operation, int fd, std::uint32_t events, poll_watch* watch) {
+    if (!set_.is_open()) {
+      if (const auto ec = open()) return ec;
+    }
     epoll_event wanted{};
     wanted.events = events;
     wanted.data.ptr = watch;
@@ -65,28 +68,24 @@ class poller : public asio::execution_context::service {
     return {errno, std::system_category()};
   }
 
-  std::error_code add(int fd, std::uint32_t events, poll_watch& watch) {
-    if (!set_.is_open()) {
-      if (const auto ec = open()) return ec;
-    }
-    if (const auto ec = control(EPOLL_CTL_ADD, fd, events, &watch)) return ec;
-    ++watched_;
-    if (state_ == state::idle) wait();
-    return {};
-  }
-
   void remove(int fd, const poll_watch& watch) {
     for (int i = next_; i < ready_; ++i) {
       epoll_event& told = batch_[static_cast<std::size_t>(i)];
       if (told.data.ptr == &watch) told.data.ptr = nullptr;
     }
-    if (!set_.is_open()) return;
-    control(EPOLL_CTL_DEL, fd, 0, nullptr);
+    if (set_.is_open()) control(EPOLL_CTL_DEL, fd, 0, nullptr);
+  }
+
+  void count_in() {
+    ++wanted_;
+    if (state_ == state::idle) wait();
+  }
+
+  void count_out() {
     // A wait for nothing would keep the context running.
-    if (--watched_ == 0 && state_ == state::waiting) {
-      std::error_code ignored;
-      set_.cancel(ignored);
-    }
+    if (--wanted_ > 0 || state_ != state::waiting) return;
+    std::error_code ignored;
+    set_.cancel(ignored);
   }
 
   void wait() {
@@ -103,11 +102,12 @@ class poller : public asio::execution_context::service {
   std::array<epoll_event, batch_size> batch_{};
   int next_ = 0;
   int ready_ = 0;
-  std::size_t watched_ = 0;
+  /// Watches that want something.
+  std::size_t wanted_ = 0;
   state state_ = state::idle;
 };
 
-/// Watches one descriptor, as long as it lives. Derived classes are told what it is ready for.
+/// Watches one descriptor, always the same one. Derived classes are told what it is ready for.
 class poll_watch {
  public:
   /// The poller outlives the watch.
@@ -115,27 +115,33 @@ class poll_watch {
   poll_watch(const poll_watch&) = delete;
   poll_watch& operator=(const poll_watch&) = delete;
 
-  /// Watches `fd`, always the same one, for `events`: EPOLLIN, EPOLLOUT, both, or 0 for nothing.
-  /// `ready` is then called while one of them, an error or a hang-up is there. Fails as
-  /// epoll_ctl(2) does.
+  /// Watches `fd` for `events`: EPOLLIN, EPOLLOUT, both, or 0 for nothing. `ready` is called while
+  /// one of them, an error or a hang-up is there. Fails as epoll_ctl(2) does.
   std::error_code want(int fd, std::uint32_t events) {
-    if (events == wanted_) return {};
+    if (events == armed_) return {};
     if (events == 0) {
       stop();
       return {};
     }
-    const auto ec = wanted_ == 0 ? poller_.add(fd, events, *this)
-                                 : poller_.control(EPOLL_CTL_MOD, fd, events, this);
-    if (ec) return ec;
-    fd_ = fd;
-    wanted_ = events;
-    return {};
+    return arm(fd, events, events);
   }
 
-  /// Watches for nothing; to be called before the descriptor is closed.
+  /// As `want`, but `ready` is called once at most; not both for one watch.
+  std::error_code want_once(int fd, std::uint32_t events) {
+    const std::uint32_t once = events | EPOLLONESHOT;
+    if (events == 0 || once == armed_) {
+      note(events);
+      return {};
+    }
+    return arm(fd, once, events);
+  }
+
+  /// Watches for nothing, and forgets the descriptor; to be called before it is closed.
   void stop() {
-    if (wanted_ != 0) poller_.remove(fd_, *this);
-    wanted_ = 0;
+    if (known_) poller_.remove(fd_, *this);
+    known_ = false;
+    armed_ = 0;
+    note(0);
   }
 
  protected:
@@ -147,8 +153,37 @@ class poll_watch {
   /// The descriptor is ready for `events`, of epoll(7). May stop this watch and others.
   virtual void ready(std::uint32_t events) = 0;
 
+  std::error_code arm(int fd, std::uint32_t armed, std::uint32_t events) {
+    const int operation = known_ ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+    if (const auto ec = poller_.control(operation, fd, armed, this)) return ec;
+    fd_ = fd;
+    known_ = true;
+    armed_ = armed;
+    note(events);
+    return {};
+  }
+
+  void note(std::uint32_t events) {
+    if (wanted_ == 0 && events != 0) poller_.count_in();
+    if (wanted_ != 0 && events == 0) poller_.count_out();
+    wanted_ = events;
+  }
+
+  void fire(std::uint32_t events) {
+    if ((armed_ & EPOLLONESHOT) != 0) {
+      armed_ = 0;
+      // Nobody waits any more.
+      if (wanted_ == 0) return;
+      note(0);
+    }
+    ready(events);
+  }
+
   poller& poller_;
   int fd_ = -1;
+  /// Whether the set has the descriptor, and for what; nothing after a shot.
+  bool known_ = false;
+  std::uint32_t armed_ = 0;
   std::uint32_t wanted_ = 0;
 };
 
@@ -160,10 +195,10 @@ inline void poller::turn() {
     if (ready_ <= 0) break;
     for (next_ = 0; next_ < ready_;) {
       const epoll_event& told = batch_[static_cast<std::size_t>(next_++)];
-      if (told.data.ptr) static_cast<poll_watch*>(told.data.ptr)->ready(told.events);
+      if (told.data.ptr) static_cast<poll_watch*>(told.data.ptr)->fire(told.events);
     }
   }
-  if (watched_ == 0) {
+  if (wanted_ == 0) {
     state_ = state::idle;
   } else if (ready_ > 0) {
     asio::post(executor_, [this] { turn(); });

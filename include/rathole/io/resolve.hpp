@@ -9,6 +9,7 @@
 #include <asio/ip/tcp.hpp>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -19,21 +20,23 @@ namespace rathole::io {
 /// Where a name leads, in the order to be tried.
 using endpoints = std::vector<asio::ip::tcp::endpoint>;
 
+/// The endpoint of an address whose host is an IP literal; nothing for a name.
+inline std::optional<asio::ip::tcp::endpoint> literal_endpoint(const address& at) {
+  std::error_code not_literal;
+  const auto literal = asio::ip::make_address(at.host, not_literal);
+  if (not_literal) return std::nullopt;
+  return asio::ip::tcp::endpoint(literal, at.port);
+}
+
 /// One look-up of a name. The system's resolver cannot be interrupted once it works, so a look-up
 /// that is given up goes on in Asio's resolver thread, and its answer is dropped.
 class lookup {
  public:
   explicit lookup(executor ex) : state_(std::make_shared<shared_state>(ex)) {}
 
-  /// Returns the addresses of `name`; an IP literal at once, without a look-up. Fails with
-  /// `errc::host_not_found`, with the resolver's code, or with `errc::stopped`. Called once.
+  /// Returns the addresses of `name`. Fails with `errc::host_not_found`, with the resolver's code,
+  /// or with `errc::stopped`. Called once.
   task<endpoints> run(const address& name) {
-    std::error_code not_literal;
-    const auto literal = asio::ip::make_address(name.host, not_literal);
-    if (!not_literal) {
-      state_->found.emplace_back(literal, name.port);
-      co_return std::move(state_->found);
-    }
     state_->error = errc::stopped;
     state_->resolver.async_resolve(
         name.host, std::to_string(name.port),

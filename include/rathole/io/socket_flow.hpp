@@ -30,8 +30,10 @@ class socket_flow {
   explicit socket_flow(std::uint64_t& count) : count_(count) {}
 
   /// Carries what it can without waiting, but no more than is fair to others, from the socket
-  /// `source` to the socket `sink`. Passes on the end of the source's sending.
-  result<waiting> advance(int source, int sink) {
+  /// `source` to the socket `sink`; the end of the source's sending is the caller's to pass on.
+  /// `end_is_there` tells that the source is known to have ended behind the octets that wait to be read.
+  result<waiting> advance(int source, int sink, bool end_is_there = false) {
+    end_is_there_ = end_is_there;
     const auto found = carry(source, sink);
     if (pipe_ && (!found || pipe_->held() == 0)) {
       pipe_pool::local().give(std::move(*pipe_));
@@ -81,7 +83,7 @@ class socket_flow {
         case move::more: break;
         case move::source_empty: return waiting::for_source;
         case move::sink_full: return waiting::for_sink;
-        case move::ended: ::shutdown(sink, SHUT_WR); return waiting::for_nothing;
+        case move::ended: return waiting::for_nothing;
       }
     }
     return waiting::for_source;
@@ -104,7 +106,9 @@ class socket_flow {
     if (sent < 0 && !would_block()) return failure(last_error());
     const auto done = sent < 0 ? 0 : static_cast<std::size_t>(sent);
     count_ += done;
-    if (done == size) return size < buffer_size ? move::source_empty : move::more;
+    if (done == size) {
+      return size < buffer_size && !end_is_there_ ? move::source_empty : move::more;
+    }
     // The shared buffer belongs to whoever runs next, so the rest moves out of it.
     spill_.assign(buffer + done, buffer + size);
     return move::sink_full;
@@ -153,6 +157,7 @@ class socket_flow {
   std::optional<kernel_pipe> pipe_;
   std::size_t well_filled_ = 0;
   unsigned thin_ = 0;
+  bool end_is_there_ = false;
 };
 
 }  // namespace rathole::io

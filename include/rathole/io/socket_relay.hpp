@@ -35,6 +35,8 @@ class socket_relay {
   /// Runs the relay to its end. The relay outlives the call.
   awaitable<relay_status> run() {
     if (!first_.socket.is_open() || !second_.socket.is_open()) fail(make_error_code(errc::stopped));
+    // Mostly the first side has sent already.
+    advance(forth_, socket_flow::waiting::for_source, false);
     if (!over_) settle();
     co_await ended_.wait();
     co_return status_;
@@ -65,19 +67,25 @@ class socket_relay {
     const bool is_first = &at == &first_;
     direction& into = is_first ? back_ : forth_;
     direction& out_of = is_first ? forth_ : back_;
-    if (broken || (events & EPOLLOUT)) advance(into, socket_flow::waiting::for_sink);
-    if (broken || (events & EPOLLIN)) advance(out_of, socket_flow::waiting::for_source);
+    const bool ended = (events & EPOLLRDHUP) != 0;
+    if (broken || (events & EPOLLOUT)) advance(into, socket_flow::waiting::for_sink, false);
+    if (broken || (events & EPOLLIN)) advance(out_of, socket_flow::waiting::for_source, ended);
     if (!over_) settle();
   }
 
-  void advance(direction& way, socket_flow::waiting reason) {
+  void advance(direction& way, socket_flow::waiting reason, bool end_is_there) {
     if (over_ || way.waits != reason) return;
     const side& source = &way == &forth_ ? first_ : second_;
     const side& sink = &way == &forth_ ? second_ : first_;
     try {
-      const auto found = way.flow.advance(source.socket.get(), sink.socket.get());
+      const auto found = way.flow.advance(source.socket.get(), sink.socket.get(), end_is_there);
       if (!found) return fail(found.error());
       way.waits = *found;
+      const bool both_ended = forth_.waits == back_.waits;
+      // When both have ended, closing says so.
+      if (*found == socket_flow::waiting::for_nothing && !both_ended) {
+        ::shutdown(sink.socket.get(), SHUT_WR);
+      }
     } catch (const std::bad_alloc&) {
       fail(std::make_error_code(std::errc::not_enough_memory));
     }
@@ -88,7 +96,7 @@ class socket_relay {
     using enum socket_flow::waiting;
     if (forth_.waits == for_nothing && back_.waits == for_nothing) return end();
     const auto events = [](const direction& out_of, const direction& into) {
-      return (out_of.waits == for_source ? std::uint32_t{EPOLLIN} : 0) |
+      return (out_of.waits == for_source ? std::uint32_t{EPOLLIN | EPOLLRDHUP} : 0) |
              (into.waits == for_sink ? std::uint32_t{EPOLLOUT} : 0);
     };
     auto ec = first_.want(first_.socket.get(), events(forth_, back_));

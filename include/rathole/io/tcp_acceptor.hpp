@@ -2,8 +2,13 @@
 
 #include <rathole/io/tcp_stream.hpp>
 
-#include <asio/basic_socket_acceptor.hpp>
+#include <asio/post.hpp>
 
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <memory>
+#include <system_error>
 #include <utility>
 
 namespace rathole::io {
@@ -12,45 +17,75 @@ namespace rathole::io {
 class tcp_acceptor {
  public:
   using stream = tcp_stream;
-  using socket_type = asio::basic_socket_acceptor<asio::ip::tcp, executor>;
 
   /// Longest queue of connections that the system holds for us before they are accepted.
   static constexpr int backlog = 1024;
 
-  /// Binds and listens at `endpoint`, with SO_REUSEADDR. Fails with the system's code.
-  static result<tcp_acceptor> open(executor ex, const asio::ip::tcp::endpoint& endpoint) {
-    socket_type socket(ex);
-    std::error_code ec;
-    socket.open(endpoint.protocol(), ec);
-    if (!ec) socket.set_option(socket_type::reuse_address(true), ec);
-    if (!ec) socket.bind(endpoint, ec);
-    if (!ec) socket.listen(backlog, ec);
+  /// Binds and listens at `endpoint`, with SO_REUSEADDR; what is accepted has `options`. Fails with
+  /// the system's code.
+  static result<tcp_acceptor> open(const executor& ex, const asio::ip::tcp::endpoint& endpoint,
+                                   const socket_options& options) {
+    descriptor socket(::socket(endpoint.protocol().family(),
+                               SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
+    if (!socket.is_open()) return failure(last_error());
+    const int on = 1;
     asio::ip::tcp::endpoint bound;
-    if (!ec) bound = socket.local_endpoint(ec);
-    if (ec) return failure(translate(ec));
-    return tcp_acceptor(std::move(socket), to_address(bound));
+    auto size = static_cast<socklen_t>(bound.capacity());
+    if (::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
+        ::bind(socket.get(), endpoint.data(), static_cast<socklen_t>(endpoint.size())) != 0 ||
+        ::listen(socket.get(), backlog) != 0 ||
+        ::getsockname(socket.get(), bound.data(), &size) != 0) {
+      return failure(last_error());
+    }
+    bound.resize(size);
+    applied_options has;
+    has.apply(socket.get(), options);
+    return tcp_acceptor(ex, std::move(socket), to_address(bound), has);
   }
 
   task<tcp_stream> accept() {
-    asio::ip::tcp::endpoint peer;
-    auto [ec, socket] = co_await socket_.async_accept(peer, use_tuple);
-    if (ec) co_return failure(translate(ec));
-    co_return tcp_stream(std::move(socket), to_address(peer));
+    if (++accepts_ % accepts_in_a_turn == 0) co_await asio::post(executor_, use_tuple);
+    for (;;) {
+      if (!socket_->is_open()) co_return failure(errc::stopped);
+      asio::ip::tcp::endpoint peer;
+      auto size = static_cast<socklen_t>(peer.capacity());
+      descriptor accepted(
+          ::accept4(socket_->get(), peer.data(), &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
+      if (accepted.is_open()) {
+        peer.resize(size);
+        applied_options has = options_;
+        if (peer.address().is_loopback()) has.peer_is_local();
+        co_return tcp_stream(executor_, std::move(accepted), to_address(peer), has);
+      }
+      // A connection that is gone before it was accepted is nobody's error.
+      if (errno == EINTR || errno == ECONNABORTED || errno == EPROTO) continue;
+      if (errno != EAGAIN) co_return failure(last_error());
+      const auto ready = co_await socket_->readable();
+      if (!ready) co_return failure(ready.error());
+    }
   }
 
-  void close() {
-    std::error_code ignored;
-    socket_.close(ignored);
-  }
+  void close() { socket_->close(); }
 
   [[nodiscard]] const address& local() const { return local_; }
 
  private:
-  tcp_acceptor(socket_type socket, address local)
-      : socket_(std::move(socket)), local_(std::move(local)) {}
+  /// Connections in a row after which other work gets its turn.
+  static constexpr unsigned accepts_in_a_turn = 16;
 
-  socket_type socket_;
+  tcp_acceptor(const executor& ex, descriptor socket, address local, applied_options has)
+      : executor_(ex),
+        socket_(std::make_unique<watched_socket>(ex, std::move(socket))),
+        local_(std::move(local)),
+        options_(has) {}
+
+  static std::error_code last_error() { return {errno, std::system_category()}; }
+
+  executor executor_;
+  std::unique_ptr<watched_socket> socket_;
   address local_;
+  applied_options options_;
+  unsigned accepts_ = 0;
 };
 
 }  // namespace rathole::io

@@ -2,19 +2,17 @@
 
 #include <rathole/core/address.hpp>
 #include <rathole/core/bytes.hpp>
-#include <rathole/io/descriptor.hpp>
-#include <rathole/io/socket_options.hpp>
-#include <rathole/io/task.hpp>
+#include <rathole/io/applied_options.hpp>
+#include <rathole/io/watched_socket.hpp>
 
-#include <asio/basic_stream_socket.hpp>
 #include <asio/ip/tcp.hpp>
-#include <asio/write.hpp>
 
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <cerrno>
 #include <cstddef>
-#include <string>
+#include <memory>
+#include <system_error>
 #include <utility>
 
 namespace rathole::io {
@@ -24,102 +22,90 @@ inline address to_address(const asio::ip::tcp::endpoint& endpoint) {
   return address{endpoint.address().to_string(), endpoint.port()};
 }
 
-/// A TCP connection; models `ByteStream`, and lets the splicing relay at its socket.
+/// A TCP connection; models `ByteStream`, and lets the relay of bare sockets have its socket.
 class tcp_stream {
  public:
-  using socket_type = asio::basic_stream_socket<asio::ip::tcp, executor>;
-
-  /// Takes a connected socket; `peer` is its other end.
-  tcp_stream(socket_type socket, address peer)
-      : socket_(std::move(socket)), peer_(std::move(peer)) {
-    std::error_code ignored;
-    if (!socket_.native_non_blocking()) socket_.native_non_blocking(true, ignored);
-  }
+  /// Takes a socket in non-blocking mode that has the options `has`; `peer` is its other end.
+  tcp_stream(const executor& ex, descriptor socket, address peer, applied_options has = {})
+      : socket_(std::make_unique<watched_socket>(ex, std::move(socket))),
+        peer_(std::move(peer)),
+        options_(has) {}
 
   task<std::size_t> read_some(byte_span out) {
-    auto [ec, count] =
-        co_await socket_.async_read_some(asio::mutable_buffer(out.data(), out.size()), use_tuple);
-    if (ec == asio::error::eof) co_return std::size_t{0};
-    if (ec) co_return failure(translate(ec));
-    co_return count;
+    for (;;) {
+      if (!is_open()) co_return failure(errc::stopped);
+      const auto taken = ::recv(socket_->get(), out.data(), out.size(), MSG_DONTWAIT);
+      if (taken >= 0) co_return static_cast<std::size_t>(taken);
+      if (!would_block()) co_return failure(last_error());
+      const auto ready = co_await socket_->readable();
+      if (!ready) co_return failure(ready.error());
+    }
   }
 
   task<void> write(byte_view in) {
-    auto [ec, count] =
-        co_await asio::async_write(socket_, asio::const_buffer(in.data(), in.size()), use_tuple);
-    if (ec) co_return failure(translate(ec));
-    co_return result<void>{};
+    for (;;) {
+      if (!is_open()) co_return failure(errc::stopped);
+      const auto sent = ::send(socket_->get(), in.data(), in.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+      if (sent < 0 && !would_block()) co_return failure(last_error());
+      if (sent > 0) in = in.subspan(static_cast<std::size_t>(sent));
+      if (in.empty()) co_return result<void>{};
+      const auto ready = co_await socket_->writable();
+      if (!ready) co_return failure(ready.error());
+    }
   }
 
-  task<void> wait_readable() {
-    auto [ec] = co_await socket_.async_wait(socket_type::wait_read, use_tuple);
-    if (ec) co_return failure(translate(ec));
-    co_return result<void>{};
-  }
-
-  void cancel_wait() {
-    std::error_code ignored;
-    socket_.cancel(ignored);
-  }
+  task<void> wait_readable() { return socket_->readable(); }
+  /// Returns when a write would take something; fails as `wait_readable` does.
+  task<void> wait_writable() { return socket_->writable(); }
+  void cancel_wait() { socket_->cancel_readable(); }
 
   bool peer_has_closed() {
     char octet;
-    const auto count = ::recv(socket_.native_handle(), &octet, 1, MSG_PEEK | MSG_DONTWAIT);
-    return count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR);
+    const auto count = ::recv(socket_->get(), &octet, 1, MSG_PEEK | MSG_DONTWAIT);
+    return count == 0 || (count < 0 && !would_block());
   }
 
-  void shutdown_send() {
-    std::error_code ignored;
-    socket_.shutdown(socket_type::shutdown_send, ignored);
-  }
+  void shutdown_send() { ::shutdown(socket_->get(), SHUT_WR); }
 
-  void set_nodelay(bool on) { set(IPPROTO_TCP, TCP_NODELAY, on ? 1 : 0); }
+  void set_nodelay(bool on) { options_.set_nodelay(socket_->get(), on); }
+  void apply(const socket_options& options) { options_.apply(socket_->get(), options); }
 
-  /// Sets what `options` names.
-  void apply(const socket_options& options) {
-    if (options.nodelay) set_nodelay(*options.nodelay);
-    if (options.keepalive_idle.count() > 0) {
-      set(SOL_SOCKET, SO_KEEPALIVE, 1);
-      set(IPPROTO_TCP, TCP_KEEPIDLE, static_cast<int>(options.keepalive_idle.count()));
-      if (options.keepalive_interval.count() > 0) {
-        set(IPPROTO_TCP, TCP_KEEPINTVL, static_cast<int>(options.keepalive_interval.count()));
-      }
-    }
-    if (options.user_timeout) {
-      set(IPPROTO_TCP, TCP_USER_TIMEOUT, static_cast<int>(options.user_timeout->count()));
-    }
-  }
+  void close() { socket_->close(); }
+  void abort() { socket_->abort(); }
 
-  void close() {
-    std::error_code ignored;
-    socket_.close(ignored);
-  }
-
-  void abort() {
-    const linger hard{1, 0};
-    if (is_open()) {
-      ::setsockopt(socket_.native_handle(), SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
-    }
-    close();
-  }
-
-  [[nodiscard]] bool is_open() const { return socket_.is_open(); }
+  [[nodiscard]] bool is_open() const { return socket_ && socket_->is_open(); }
   [[nodiscard]] const address& peer() const { return peer_; }
 
-  /// Gives the socket away, in non-blocking mode; none if the stream is not open.
-  descriptor release() {
-    std::error_code closed;
-    const int fd = socket_.release(closed);
-    return closed ? descriptor() : descriptor(fd);
+  /// Gives the socket away; none if the stream is not open.
+  descriptor release() { return socket_->release(); }
+
+  /// Begins to connect to `to`, or sees how it goes: true once connected, false while under way,
+  /// or why it failed.
+  result<bool> connect(const asio::ip::tcp::endpoint& to) {
+    for (;;) {
+      if (::connect(socket_->get(), to.data(), static_cast<socklen_t>(to.size())) == 0) return true;
+      if (errno == EISCONN) return true;
+      if (errno == EINPROGRESS || errno == EALREADY) return false;
+      if (errno != EINTR) return failure(last_error());
+    }
+  }
+
+  /// Whether the connection leads from the socket to itself.
+  [[nodiscard]] bool meets_itself(const asio::ip::tcp::endpoint& to) const {
+    asio::ip::tcp::endpoint here;
+    auto size = static_cast<socklen_t>(here.capacity());
+    if (::getsockname(socket_->get(), here.data(), &size) != 0) return false;
+    here.resize(size);
+    return here == to;
   }
 
  private:
-  void set(int level, int name, int value) {
-    ::setsockopt(socket_.native_handle(), level, name, &value, sizeof value);
-  }
+  static bool would_block() { return errno == EAGAIN || errno == EINTR; }
+  static std::error_code last_error() { return {errno, std::system_category()}; }
 
-  socket_type socket_;
+  std::unique_ptr<watched_socket> socket_;
   address peer_;
+  applied_options options_;
 };
 
 }  // namespace rathole::io

@@ -77,8 +77,6 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
 
   /// Takes a visitor of the service.
   void visitor_arrived(visitor_type visitor) {
-    visitor.apply(transport::to_traffic_options(context_->settings.transport.tcp,
-                                                service_->nodelay.value_or(true)));
     const protocol::visitor_id id = next_id_++;
     visitors_.emplace(id, waiting_visitor(std::move(visitor)));
     pool_.visitor_arrived(id, context_->runtime().now());

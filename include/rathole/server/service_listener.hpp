@@ -5,6 +5,7 @@
 #include <rathole/io/accept_loop.hpp>
 #include <rathole/io/alarm.hpp>
 #include <rathole/server/events.hpp>
+#include <rathole/transport/socket_options.hpp>
 
 #include <chrono>
 #include <memory>
@@ -26,9 +27,11 @@ io::awaitable<std::optional<typename Context::runtime_type::acceptor>> bind_serv
     Context& context, const config::server_service& service, std::stop_token stop) {
   auto& world = context.runtime();
   backoff retry(service_listener_backoff);
+  const io::socket_options options =
+      transport::to_traffic_options(context.settings.transport.tcp, service.nodelay.value_or(true));
   std::error_code cause;
   for (;;) {
-    auto acceptor = co_await world.listen(service.bind_addr, stop);
+    auto acceptor = co_await world.listen(service.bind_addr, options, stop);
     if (stop.stop_requested()) co_return std::nullopt;
     if (acceptor) co_return std::move(*acceptor);
     auto rng = world.rng();

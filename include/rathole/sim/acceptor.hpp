@@ -16,19 +16,21 @@ class acceptor {
  public:
   using stream = sim::stream;
 
-  acceptor(std::shared_ptr<listener> state, host& on, census& counted)
-      : state_(std::move(state)), host_(&on), owned_(counted.acceptors) {}
+  acceptor(std::shared_ptr<listener> state, host& on, const io::socket_options& options,
+           census& counted)
+      : state_(std::move(state)), host_(&on), options_(options), owned_(counted.acceptors) {}
   acceptor(acceptor&&) = default;
   acceptor& operator=(acceptor&& from) noexcept {
     close();
     state_ = std::move(from.state_);
     host_ = from.host_;
+    options_ = from.options_;
     owned_ = std::move(from.owned_);
     return *this;
   }
   ~acceptor() { close(); }
 
-  io::task<stream> accept() { return accept(state_); }
+  io::task<stream> accept() { return accept(state_, options_); }
 
   void close() {
     if (!state_ || !std::exchange(state_->open, false)) return;
@@ -42,7 +44,7 @@ class acceptor {
   [[nodiscard]] const address& local() const { return state_->local; }
 
  private:
-  static io::task<stream> accept(std::shared_ptr<listener> from) {
+  static io::task<stream> accept(std::shared_ptr<listener> from, io::socket_options options) {
     co_await asio::post(from->executor, io::use_tuple);
     if (!from->open) co_return failure(errc::stopped);
     if (const auto ec = from->operations->tick(); ec) co_return failure(ec);
@@ -53,11 +55,13 @@ class acceptor {
     }
     stream first = std::move(from->waiting.front());
     from->waiting.pop_front();
+    first.apply(options);
     co_return first;
   }
 
   std::shared_ptr<listener> state_;
   host* host_;
+  io::socket_options options_;
   census::entry owned_;
 };
 

@@ -50,8 +50,9 @@ class runtime {
   }
 
   /// Fails with `errc::host_not_found`, or because the address is in use or another host's.
-  io::task<acceptor> listen(const address& at, std::stop_token stop = {}) {
-    return listen(*this, at, std::move(stop));
+  io::task<acceptor> listen(const address& at, const io::socket_options& options = {},
+                            std::stop_token stop = {}) {
+    return listen(*this, at, options, std::move(stop));
   }
 
  private:
@@ -78,12 +79,13 @@ class runtime {
     co_return opened;
   }
 
-  static io::task<acceptor> listen(runtime self, address at, std::stop_token stop) {
+  static io::task<acceptor> listen(runtime self, address at, io::socket_options options,
+                                   std::stop_token stop) {
     co_await asio::post(self.get_executor(), io::use_tuple);
     if (stop.stop_requested()) co_return failure(errc::stopped);
     auto opened = self.network_->listen(*self.host_, std::move(at));
     if (!opened) co_return failure(opened.error());
-    co_return acceptor(std::move(*opened), *self.host_, self.network_->in_use());
+    co_return acceptor(std::move(*opened), *self.host_, options, self.network_->in_use());
   }
 
   scheduler* scheduler_;

@@ -24,7 +24,7 @@ class tcp {
   }
 
   io::task<typename R::acceptor> listen(const address& at, std::stop_token stop) {
-    return runtime_.listen(at, std::move(stop));
+    return runtime_.listen(at, options_, std::move(stop));
   }
 
   io::task<stream> handshake(stream accepted, time_point, std::stop_token) {

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <rathole/io/socket_options.hpp>
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <chrono>
+
+namespace rathole::io {
+
+/// The options that a TCP socket has, so that nothing is set twice. A new socket has none; one
+/// that was accepted has those of its listener (Linux hands them on).
+class applied_options {
+ public:
+  /// From now on only TCP_NODELAY is set: the peer is on this machine, and cannot vanish without
+  /// the system's knowledge.
+  void peer_is_local() { peer_is_local_ = true; }
+
+  /// Sets what `wanted` names and `socket` has not.
+  void apply(int socket, const socket_options& wanted) {
+    if (wanted.nodelay) set_nodelay(socket, *wanted.nodelay);
+    if (peer_is_local_) return;
+    if (wanted.keepalive_idle.count() > 0) {
+      if (keepalive_idle_.count() == 0) set(socket, SOL_SOCKET, SO_KEEPALIVE, 1);
+      change(keepalive_idle_, wanted.keepalive_idle, socket, TCP_KEEPIDLE);
+      if (wanted.keepalive_interval.count() > 0) {
+        change(keepalive_interval_, wanted.keepalive_interval, socket, TCP_KEEPINTVL);
+      }
+    }
+    if (wanted.user_timeout) change(user_timeout_, *wanted.user_timeout, socket, TCP_USER_TIMEOUT);
+  }
+
+  void set_nodelay(int socket, bool on) {
+    if (on == nodelay_) return;
+    nodelay_ = on;
+    set(socket, IPPROTO_TCP, TCP_NODELAY, on ? 1 : 0);
+  }
+
+ private:
+  template <class Duration>
+  static void change(Duration& has, Duration wanted, int socket, int name) {
+    if (has == wanted) return;
+    has = wanted;
+    set(socket, IPPROTO_TCP, name, static_cast<int>(wanted.count()));
+  }
+
+  static void set(int socket, int level, int name, int value) {
+    ::setsockopt(socket, level, name, &value, sizeof value);
+  }
+
+  bool nodelay_ = false;
+  bool peer_is_local_ = false;
+  std::chrono::seconds keepalive_idle_{0};
+  std::chrono::seconds keepalive_interval_{0};
+  std::chrono::milliseconds user_timeout_{0};
+};
+
+}  // namespace rathole::io
