@@ -20,8 +20,8 @@ inline std::uint8_t pattern_at(std::size_t position) {
   return static_cast<std::uint8_t>(position * 131 >> 3 ^ position);
 }
 
-/// One end of a connection whose every move is decided from outside: what it sends and when, whether
-/// it reads, how it ends. It sends as fast as the connection takes it.
+/// One end of a connection whose every move is decided from outside: what it sends and when,
+/// whether it reads, how it ends. It sends as fast as the connection takes it.
 class actor : public std::enable_shared_from_this<actor> {
  public:
   /// What it does with what it reads behind the preamble.

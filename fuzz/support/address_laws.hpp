@@ -18,7 +18,8 @@
 
 namespace rathole::fuzz {
 
-/// What parses has no blanks or control characters, and prints as something that parses to the same.
+/// What parses has no blanks or control characters, and prints as something that parses to the
+/// same.
 inline result<address> check_address(std::string_view text) {
   auto parsed = parse_address(text);
   if (!parsed) {

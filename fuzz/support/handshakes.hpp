@@ -21,8 +21,8 @@ inline void say_hello(actor& who, const protocol::digest& digest) {
   say(who, bincode::encode_hello({protocol::hello_kind::control, digest}));
 }
 
-/// The session key that belongs to the nonce that the server sent to `control`; some other digest if
-/// it has sent none.
+/// The session key that belongs to the nonce that the server sent to `control`; some other digest
+/// if it has sent none.
 inline protocol::digest key_of(const actor& control) {
   const auto greeting = bincode::decode_hello(control.heard());
   return protocol::session_key(token(), greeting ? greeting->digest : nonce());

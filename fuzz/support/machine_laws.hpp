@@ -14,7 +14,8 @@
 #include <utility>
 #include <vector>
 
-/// The laws of the concept `Machine`, along a script of deliveries, time and the owner's calls.
+/// The laws of the concept `Machine`, and that a deadline which comes is acted upon, along a script
+/// of deliveries, time and the owner's calls.
 namespace rathole::fuzz {
 
 /// When every script begins.
@@ -84,6 +85,8 @@ class machine_run {
   void run(const std::vector<machine_step>& steps, cut pieces) {
     for (const machine_step& step : steps) {
       if (seen_.error) return;
+      const std::optional<time_point> due = machine_.deadline();
+      const std::size_t events = seen_.events.size();
       switch (step.what) {
         case machine_step::kind::deliver: deliver(step.octets, pieces); break;
         case machine_step::kind::to_deadline:
@@ -95,6 +98,8 @@ class machine_run {
           break;
       }
       settle();
+      const bool has_acted = seen_.error || !seen_.sent.empty() || seen_.events.size() > events;
+      check(has_acted || !due || now_ < *due);
       seen_.deadline = machine_.deadline();
       // A delivery that ends in an error may have been read ahead.
       if (seen_.error) seen_.taken = 0;

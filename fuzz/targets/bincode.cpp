@@ -1,5 +1,5 @@
-// Whatever decodes is what its encoding says, so no two encodings mean the same; and a message needs
-// all of its octets.
+// Whatever decodes is what its encoding says, so no two encodings mean the same; and a message
+// needs all of its octets.
 
 #include "support/canonical.hpp"
 #include "support/script.hpp"
