@@ -13,7 +13,7 @@ case $rules in /*) ;; *) rules=$OLDPWD/$rules ;; esac
 status=0
 headers=$(find include/rathole -name '*.hpp' | sort)
 [ -n "$headers" ] || { echo "no headers under include/rathole"; exit 1; }
-sources=$(find include examples tests \( -name '*.hpp' -o -name '*.cpp' \) \
+sources=$(find include examples tests fuzz bench \( -name '*.hpp' -o -name '*.cpp' \) \
   ! -path 'tests/compile_fail/*' ! -path 'tests/install/*' 2>/dev/null | sort)
 
 # shellcheck disable=SC2086 # the names hold no white space

@@ -332,8 +332,9 @@ TEST_CASE("pacing: a client whose data channels die at once is not kept dialling
     tunnel.bench.must(channel.write(bincode::encode_hello(data)));
     channel.close();
   }
+  // After the first losses each of the eight places of the pool is replaced once a second at most.
   CHECK(commands > 8);
-  CHECK(commands < 200);
+  CHECK(commands < 9 * 60);
 }
 
 TEST_CASE("limit: forwards beyond what the client allows are reset, the others go on") {

@@ -20,7 +20,7 @@ class heap_trimmer {
   /// Between something that happened and the look at the heap.
   static constexpr std::chrono::seconds delay{2};
   /// Free memory that is not worth giving back.
-  static constexpr std::size_t kept = std::size_t{256} << 10;
+  static constexpr std::size_t kept = std::size_t{64} << 10;
 
   /// `next` outlives the trimmer.
   heap_trimmer(io::executor ex, Observer& next) : next_(next), timer_(ex) {}
