@@ -19,6 +19,8 @@ namespace rathole::io {
 /// * `read_some(out)`: at least one octet, or 0 at the end of the peer's sending. `out` is not
 ///   empty.
 /// * `write(in)`: returns when all of `in` was taken. At most one write at a time.
+/// * `write_held(in)`: as `write`, but the octets may be held back, to travel with those that follow
+///   soon, until the next `write`, `flush()` or end of our sending. `flush()` never waits.
 /// * `wait_readable()`: returns when `read_some` would not wait: there are octets, the end, or an
 ///   error. Takes nothing. Fails with `errc::stopped` when ended by `cancel_wait()` or `close()`.
 /// * `peer_has_closed()`: whether the end or an error is already here; never waits, takes nothing.
@@ -35,6 +37,8 @@ concept ByteStream = std::movable<S> && requires(S& s, const S& cs, byte_span ou
                                                  bool on, const socket_options& options) {
   { s.read_some(out) } -> std::same_as<task<std::size_t>>;
   { s.write(in) } -> std::same_as<task<void>>;
+  { s.write_held(in) } -> std::same_as<task<void>>;
+  { s.flush() } -> std::same_as<void>;
   { s.wait_readable() } -> std::same_as<task<void>>;
   { s.cancel_wait() } -> std::same_as<void>;
   { s.peer_has_closed() } -> std::same_as<bool>;

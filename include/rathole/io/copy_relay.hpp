@@ -19,6 +19,8 @@ class copy_relay {
 
   /// Runs the relay to its end. The relay outlives the call.
   awaitable<relay_status> run() {
+    first_.flush();
+    second_.flush();
     back_pump_.spawn(run_back());
     auto forth = co_await copy_pump(first_, second_, status_.forth);
     if (!forth) fail(forth.error());

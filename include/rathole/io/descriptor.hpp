@@ -1,5 +1,7 @@
 #pragma once
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -41,5 +43,12 @@ class descriptor {
  private:
   int fd_ = -1;
 };
+
+/// Sends what a TCP socket holds back since a send(2) with MSG_MORE.
+inline void send_held_back(int socket) {
+  // Taking the cork out sends, even where it was never in, and whatever TCP_NODELAY is (tcp(7)).
+  const int off = 0;
+  ::setsockopt(socket, IPPROTO_TCP, TCP_CORK, &off, sizeof off);
+}
 
 }  // namespace rathole::io

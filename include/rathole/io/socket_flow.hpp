@@ -102,13 +102,14 @@ class socket_flow {
     } else if (splice_is_safe()) {
       well_filled_ += size;
     }
-    const auto sent = ::send(sink, buffer, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+    // An end that follows at once travels with the last octets.
+    const bool is_last = end_is_there_ && size < buffer_size;
+    const auto sent =
+        ::send(sink, buffer, size, MSG_DONTWAIT | MSG_NOSIGNAL | (is_last ? MSG_MORE : 0));
     if (sent < 0 && !would_block()) return failure(last_error());
     const auto done = sent < 0 ? 0 : static_cast<std::size_t>(sent);
     count_ += done;
-    if (done == size) {
-      return size < buffer_size && !end_is_there_ ? move::source_empty : move::more;
-    }
+    if (done == size) return is_last || size == buffer_size ? move::more : move::source_empty;
     // The shared buffer belongs to whoever runs next, so the rest moves out of it.
     spill_.assign(buffer + done, buffer + size);
     return move::sink_full;

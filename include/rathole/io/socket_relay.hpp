@@ -18,10 +18,12 @@ namespace rathole::io {
 /// A `ByteStream` that is a bare socket: what it carries is the octets of the stream and nothing
 /// else.
 ///
+/// * `holds_back()`: whether octets of `write_held` may still be held back.
 /// * `release()`: gives the socket away, in non-blocking mode; none if the stream is not open. The
 ///   stream is closed from then on.
 template <class S>
-concept SocketStream = ByteStream<S> && requires(S& s) {
+concept SocketStream = ByteStream<S> && requires(S& s, const S& cs) {
+  { cs.holds_back() } -> std::same_as<bool>;
   { s.release() } -> std::same_as<descriptor>;
 };
 
@@ -30,7 +32,9 @@ class socket_relay {
  public:
   template <SocketStream A, SocketStream B>
   socket_relay(executor ex, A first, B second)
-      : first_(*this, ex, first.release()), second_(*this, ex, second.release()), ended_(ex) {}
+      : first_(*this, ex, first.holds_back(), first.release()),
+        second_(*this, ex, second.holds_back(), second.release()),
+        ended_(ex) {}
 
   /// Runs the relay to its end. The relay outlives the call.
   awaitable<relay_status> run() {
@@ -38,6 +42,10 @@ class socket_relay {
     // Mostly the first side has sent already.
     advance(forth_, socket_flow::waiting::for_source, false);
     if (!over_) settle();
+    if (!over_ && first_.holds_back) send_held_back(first_.socket.get());
+    if (!over_ && second_.holds_back && status_.forth == 0) {
+      send_held_back(second_.socket.get());
+    }
     co_await ended_.wait();
     co_return status_;
   }
@@ -47,14 +55,15 @@ class socket_relay {
 
  private:
   struct side final : poll_watch {
-    side(socket_relay& relay, const executor& ex, descriptor from)
-        : poll_watch(poller::of(ex)), socket(std::move(from)), owner(relay) {}
+    side(socket_relay& relay, const executor& ex, bool held, descriptor from)
+        : poll_watch(poller::of(ex)), socket(std::move(from)), owner(relay), holds_back(held) {}
     ~side() { stop(); }
 
     void ready(std::uint32_t events) override { owner.ready(*this, events); }
 
     descriptor socket;
     socket_relay& owner;
+    const bool holds_back;
   };
 
   struct direction {

@@ -43,16 +43,21 @@ class tcp_stream {
   }
 
   task<void> write(byte_view in) {
-    for (;;) {
-      if (!is_open()) co_return failure(errc::stopped);
-      const auto sent = ::send(socket_->get(), in.data(), in.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-      if (sent < 0 && !would_block()) co_return failure(last_error());
-      if (sent > 0) in = in.subspan(static_cast<std::size_t>(sent));
-      if (in.empty()) co_return result<void>{};
-      const auto ready = co_await socket_->writable();
-      if (!ready) co_return failure(ready.error());
-    }
+    held_ = false;
+    return send(in, 0);
   }
+
+  task<void> write_held(byte_view in) {
+    held_ = true;
+    return send(in, MSG_MORE);
+  }
+
+  void flush() {
+    if (std::exchange(held_, false)) send_held_back(socket_->get());
+  }
+
+  /// Whether octets may be held back; whoever takes the socket is to send them.
+  [[nodiscard]] bool holds_back() const { return held_; }
 
   task<void> wait_readable() { return socket_->readable(); }
   /// Returns when a write would take something; fails as `wait_readable` does.
@@ -100,12 +105,26 @@ class tcp_stream {
   }
 
  private:
+  task<void> send(byte_view in, int flags) {
+    for (;;) {
+      if (!is_open()) co_return failure(errc::stopped);
+      const auto sent =
+          ::send(socket_->get(), in.data(), in.size(), flags | MSG_DONTWAIT | MSG_NOSIGNAL);
+      if (sent < 0 && !would_block()) co_return failure(last_error());
+      if (sent > 0) in = in.subspan(static_cast<std::size_t>(sent));
+      if (in.empty()) co_return result<void>{};
+      const auto ready = co_await socket_->writable();
+      if (!ready) co_return failure(ready.error());
+    }
+  }
+
   static bool would_block() { return errno == EAGAIN || errno == EINTR; }
   static std::error_code last_error() { return {errno, std::system_category()}; }
 
   std::unique_ptr<watched_socket> socket_;
   address peer_;
   applied_options options_;
+  bool held_ = false;
 };
 
 }  // namespace rathole::io

@@ -155,7 +155,8 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
     auto& world = context_->runtime();
     const io::alarm<typename Context::runtime_type> ring(world, world.now() + start_forward_timeout,
                                                          [&channel] { channel.abort(); });
-    const auto written = co_await channel.write(command);
+    // Mostly the visitor has spoken already, and its first octets go along.
+    const auto written = co_await channel.write_held(command);
     if (!written) co_return failure(ring.explain(written.error()));
     co_return result<void>{};
   }
