@@ -22,7 +22,8 @@ inline address to_address(const asio::ip::tcp::endpoint& endpoint) {
   return address{endpoint.address().to_string(), endpoint.port()};
 }
 
-/// A TCP connection; models `ByteStream`, and lets the relay of bare sockets have its socket.
+/// A TCP connection; models `ByteStream`, and lets the relay of bare sockets have its socket. It
+/// outlives the operations on it: to end one, close it.
 class tcp_stream {
  public:
   /// Takes a socket in non-blocking mode that has the options `has`; `peer` is its other end.
