@@ -12,7 +12,9 @@
 
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <cstdlib>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -59,7 +61,11 @@ class steady_visitor {
   ~steady_visitor() { finish(); }
 
   void finish() {
-    stopping_ = true;
+    {
+      const std::lock_guard lock(mutex_);
+      stopping_ = true;
+    }
+    stopped_.notify_all();
     if (thread_.joinable()) thread_.join();
   }
   /// While off, visits that fail are no failures.
@@ -79,11 +85,14 @@ class steady_visitor {
         failures_ += served ? 0 : 1;
         worst_ = std::max(worst_.load(), milliseconds_since(begin));
       }
-      std::this_thread::sleep_for(milliseconds{10});
+      std::unique_lock lock(mutex_);
+      stopped_.wait_for(lock, milliseconds{10}, [this] { return stopping_.load(); });
     }
   }
 
   std::uint16_t port_;
+  std::mutex mutex_;
+  std::condition_variable stopped_;
   std::atomic<bool> stopping_ = false;
   std::atomic<bool> expecting_ = true;
   std::atomic<long> worst_ = 0;
@@ -117,6 +126,7 @@ TEST_CASE("hostile: a flood at the server's port from the client's own address")
     CHECK(t.descriptors() < descriptors_before + 1024 + 64);
     memory_most = anonymous_memory(*t.both.server);
     std::vector<tcp_socket> speaking;
+    std::jthread watch;
     const auto begin = clock::now();
     for (int i = 0; i < speakers; ++i) {
       std::this_thread::sleep_until(begin + i * milliseconds{1000} / speakers_per_second);
@@ -131,18 +141,14 @@ TEST_CASE("hostile: a flood at the server's port from the client's own address")
         visitor.expect_service(false);
         const auto restarted = clock::now();
         t.both.start_client();
-        std::thread watch([&] {
+        watch = std::jthread([&, restarted] {
           eventually([&] { return round_trip(t.port, "back?", {}, milliseconds{500}); });
           back_after = milliseconds_since(restarted);
           visitor.expect_service(true);
         });
-        for (int j = 0; j < 20; ++j) {
-          std::this_thread::sleep_for(milliseconds{1000} / speakers_per_second);
-          speaking.push_back(tcp_socket::connect(t.both.port()));
-        }
-        watch.join();
       }
     }
+    watch.join();
     memory_most = std::max(memory_most, anonymous_memory(*t.both.server));
   }
   visitor.finish();
