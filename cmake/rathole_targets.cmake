@@ -2,21 +2,33 @@
 # that there is one definition of what a component needs.
 #
 #   in:  rathole_include_dir   the folder that holds rathole/
-#        rathole_components    which of: core asio sim config app
-#   out: rathole::<component>, and rathole::rathole, which is core with what there is of asio, config
+#        rathole_components    which of: core asio sim config noise tls openssl websocket app
+#   out: rathole::<component>, and rathole::rathole, which is core with what there is but sim and app
 #        rathole_missing       why components could not be made; empty when all could
 
 set(rathole_missing "")
 
-# rathole_component(<name> [HEADERS <file>...] [LINK <target>...]): one INTERFACE target. HEADERS are
-# those of other projects; a component without them is not made and is noted in rathole_missing.
+# rathole_component(<name> [HEADERS <file>...] [LIBRARIES <name>[|<name>...]...] [LINK <target>...]):
+# one INTERFACE target. HEADERS and LIBRARIES are those of other projects, of the latter the first of
+# each group that is there; a component without them is not made and is noted in rathole_missing.
 macro(rathole_component name)
-  cmake_parse_arguments(arg "" "" "HEADERS;LINK" ${ARGN})
+  cmake_parse_arguments(arg "" "" "HEADERS;LIBRARIES;LINK" ${ARGN})
   set(arg_folders "")
   set(arg_absent "")
+  foreach(library IN LISTS arg_LIBRARIES)
+    string(MAKE_C_IDENTIFIER "rathole_library_${library}" variable)
+    string(REPLACE "|" ";" arg_names "${library}")
+    find_library(${variable} NAMES ${arg_names} NAMES_PER_DIR)
+    mark_as_advanced(${variable})
+    if(${variable})
+      list(APPEND arg_LINK ${${variable}})
+    else()
+      list(APPEND arg_absent "lib${library}")
+    endif()
+  endforeach()
   foreach(header IN LISTS arg_HEADERS)
     string(MAKE_C_IDENTIFIER "rathole_folder_of_${header}" variable)
-    find_path(${variable} ${header})
+    find_path(${variable} ${header} PATH_SUFFIXES botan-3 botan-2)
     mark_as_advanced(${variable})
     if(${variable})
       list(APPEND arg_folders ${${variable}})
@@ -25,7 +37,7 @@ macro(rathole_component name)
     endif()
   endforeach()
   foreach(target IN LISTS arg_LINK)
-    if(NOT TARGET ${target})
+    if(target MATCHES "::" AND NOT TARGET ${target})
       list(APPEND arg_absent ${target})
     endif()
   endforeach()
@@ -66,17 +78,54 @@ if("config" IN_LIST rathole_components OR "app" IN_LIST rathole_components)
   rathole_component(config HEADERS toml++/toml.h LINK rathole::core)
 endif()
 
+# The transports say by a macro that they are there; transport/select.hpp asks for it.
+if("noise" IN_LIST rathole_components OR "tls" IN_LIST rathole_components)
+  rathole_component(botan HEADERS botan/version.h LIBRARIES botan-3|botan-2 LINK rathole::core)
+endif()
+
+if("noise" IN_LIST rathole_components)
+  rathole_component(noise LINK rathole::botan)
+  if(TARGET rathole::noise)
+    target_compile_definitions(rathole::noise INTERFACE RATHOLE_WITH_NOISE=1)
+  endif()
+endif()
+
+if("tls" IN_LIST rathole_components)
+  rathole_component(tls LINK rathole::botan)
+  if(TARGET rathole::tls)
+    target_compile_definitions(rathole::tls INTERFACE RATHOLE_WITH_TLS=1)
+  endif()
+endif()
+
+if("openssl" IN_LIST rathole_components)
+  rathole_component(openssl HEADERS openssl/ssl.h LIBRARIES ssl crypto LINK rathole::tls)
+  if(TARGET rathole::openssl)
+    target_compile_definitions(rathole::openssl INTERFACE RATHOLE_WITH_OPENSSL=1)
+  endif()
+endif()
+
+if("websocket" IN_LIST rathole_components AND NOT TARGET rathole::websocket)
+  add_library(rathole::websocket INTERFACE IMPORTED GLOBAL)
+  target_link_libraries(rathole::websocket INTERFACE rathole::core)
+  target_compile_definitions(rathole::websocket INTERFACE RATHOLE_WITH_WEBSOCKET=1)
+endif()
+
+set(rathole_transports $<TARGET_NAME_IF_EXISTS:rathole::noise> $<TARGET_NAME_IF_EXISTS:rathole::tls>
+  $<TARGET_NAME_IF_EXISTS:rathole::openssl> $<TARGET_NAME_IF_EXISTS:rathole::websocket>)
+
 if("app" IN_LIST rathole_components)
   rathole_component(app HEADERS CLI/CLI.hpp spdlog/spdlog.h fmt/format.h
                     LINK rathole::asio rathole::config)
   if(TARGET rathole::app)
     # Header-only on purpose: the program links neither libspdlog nor libfmt.
     target_compile_definitions(rathole::app INTERFACE SPDLOG_FMT_EXTERNAL FMT_HEADER_ONLY)
+    target_link_libraries(rathole::app INTERFACE ${rathole_transports})
   endif()
 endif()
 
 if(NOT TARGET rathole::rathole)
   add_library(rathole::rathole INTERFACE IMPORTED GLOBAL)
   target_link_libraries(rathole::rathole INTERFACE rathole::core
-    $<TARGET_NAME_IF_EXISTS:rathole::asio> $<TARGET_NAME_IF_EXISTS:rathole::config>)
+    $<TARGET_NAME_IF_EXISTS:rathole::asio> $<TARGET_NAME_IF_EXISTS:rathole::config>
+    ${rathole_transports})
 endif()

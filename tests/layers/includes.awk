@@ -22,7 +22,7 @@ BEGIN {
   drivers = "io transport client server app sim umbrella"
   home["asio"] = drivers
   home["toml++"] = "config/parse"
-  home["botan"] = "crypto/botan tls"
+  home["botan"] = "crypto/botan tls"; home["openssl"] = "tls"
   home["spdlog"] = "app"; home["fmt"] = "app"; home["CLI"] = "app"
   split("sys/ unistd.h fcntl.h netinet/ netdb.h arpa/ poll.h signal.h csignal thread mutex " \
         "condition_variable iostream fstream", system_headers, " ")

@@ -1,6 +1,7 @@
 #!/bin/sh
-# install-deps.sh <package>...: installs those of the packages that are missing, with apt-get, as
-# root or through sudo. Services in the packages are neither started nor enabled.
+# install-deps.sh <package>[|<package>]...: installs those of the packages that are missing, with
+# apt-get, as root or through sudo; of alternatives the first that this system has. Services in the
+# packages are neither started nor enabled.
 set -eu
 
 # Where there is no dpkg, who builds must know what the packages are called.
@@ -9,12 +10,27 @@ if ! command -v dpkg-query > /dev/null; then
   exit 0
 fi
 
+# Whether one of the alternatives is installed.
+is_installed() {
+  for name in $(echo "$1" | tr '|' ' '); do
+    case $(dpkg-query -W -f='${Status}' "$name" 2> /dev/null) in
+      "install ok installed") return 0 ;;
+    esac
+  done
+  return 1
+}
+
+# The first of the alternatives that can be had; if none, the last, for apt-get to complain of.
+choose() {
+  for name in $(echo "$1" | tr '|' ' '); do
+    [ -z "$(apt-cache --quiet search --names-only "^$name\$")" ] || break
+  done
+  echo "$name"
+}
+
 missing=""
 for package in "$@"; do
-  case $(dpkg-query -W -f='${Status}' "$package" 2> /dev/null) in
-    "install ok installed") ;;
-    *) missing="$missing $package" ;;
-  esac
+  is_installed "$package" || missing="$missing $package"
 done
 [ -n "$missing" ] || exit 0
 
@@ -38,9 +54,13 @@ export DEBIAN_FRONTEND=noninteractive
 echo "Installing:$missing"
 # An index that cannot be fetched matters only if a package cannot be found then.
 apt-get update -q || echo "apt-get update failed; trying with the indexes that are here" >&2
+chosen=""
+for package in $missing; do chosen="$chosen $(choose "$package")"; done
 # shellcheck disable=SC2086 # the names hold no white space
-apt-get install -q -y --no-install-recommends $missing < /dev/null
+apt-get install -q -y --no-install-recommends $chosen < /dev/null
 
-case " $missing " in
-  *" nginx "*) systemctl disable --quiet nginx.service 2> /dev/null || true ;;
-esac
+for service in nginx haproxy tinyproxy microsocks; do
+  case " $missing " in
+    *" $service "*) systemctl disable --quiet "$service.service" 2> /dev/null || true ;;
+  esac
+done

@@ -54,6 +54,9 @@ inline constexpr seconds keepalive_interval{8};
 /// TCP_USER_TIMEOUT.
 inline constexpr milliseconds user_timeout = seconds(20);
 
+/// How long an end of sending is held back under a TLS that cannot end one half alone.
+inline constexpr milliseconds half_close_timeout = seconds(10);
+
 /// Compat: upstream's.
 inline constexpr const char* noise_pattern = "Noise_NK_25519_ChaChaPoly_BLAKE2s";
 

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 /// What a configuration file says, after inheritance: a service's token and retry interval are
@@ -47,16 +48,29 @@ struct tcp_options {
   [[nodiscard]] bool operator==(const tcp_options&) const = default;
 };
 
+/// What speaks TLS (`engine` of `transport.tls`).
+enum class tls_engine { botan, openssl };
+
 /// `transport.tls`. Paths are relative to the process's working directory.
 struct tls_options {
   /// Client: the name for SNI and the certificate check; unset means the host of `remote_addr`.
   std::optional<std::string> hostname = {};
-  /// Client: a PEM file whose first certificate is trusted besides the system's roots.
+  /// Client: a PEM file whose certificates are trusted.
   std::optional<std::string> trusted_root = {};
+  /// Client: whether `trusted_root` stands in for the system's roots rather than beside them. Ours.
+  bool trusted_root_only = false;
   /// Server: the PKCS#12 file of its identity.
   std::optional<std::string> pkcs12 = {};
   /// Server: the password of `pkcs12`; may be empty.
   std::optional<secret> pkcs12_password = {};
+  /// Server: the PEM file of its certificate, followed by the chain; instead of `pkcs12`. Ours.
+  std::optional<std::string> cert = {};
+  /// Server: the PEM file of the private key for `cert`, without a password. Ours.
+  std::optional<std::string> key = {};
+  /// What speaks TLS. Ours.
+  tls_engine engine = tls_engine::botan;
+  /// How long an end of sending is held back where the engine cannot end one half alone. Ours.
+  milliseconds half_close_timeout = defaults::half_close_timeout;
 
   [[nodiscard]] bool operator==(const tls_options&) const = default;
 };
@@ -80,6 +94,16 @@ struct noise_options {
 struct websocket_options {
   /// Whether TLS runs below WebSocket.
   bool tls = false;
+  /// Client: the target of the upgrade request; server: the only one it serves, unless unset. Ours.
+  std::optional<std::string> path = {};
+  /// Client: the Host header; unset means `remote_addr`. Ours.
+  std::optional<std::string> host = {};
+  /// Client: headers that the upgrade request has besides its own, in the order of their names.
+  /// Values may hold credentials. Ours.
+  std::vector<std::pair<std::string, secret>> headers = {};
+  /// The pause after which a silent connection gets a Ping; 0 means never. Upstream's peers do not
+  /// survive one. Ours.
+  milliseconds ping_interval = milliseconds(0);
 
   [[nodiscard]] bool operator==(const websocket_options&) const = default;
 };
@@ -129,6 +153,8 @@ struct client {
   std::size_t max_dials = defaults::max_dials;
   /// Forwards of all services that the server may make run at once, at least 1. Ours.
   std::size_t max_forwards = defaults::max_forwards;
+  /// Threads that carry traffic and shake hands; 0 means as many as there are processors. Ours.
+  std::size_t workers = 0;
   /// In the order of their names.
   std::vector<client_service> services = {};
   rathole::config::transport transport = {};
@@ -181,6 +207,8 @@ struct server {
   /// The same from one IPv4 address or IPv6 /64, at least 1; without effect on an address that holds
   /// a control channel. Ours.
   std::size_t max_handshakes_per_address = defaults::max_handshakes_per_address;
+  /// Threads that carry traffic and shake hands; 0 means as many as there are processors. Ours.
+  std::size_t workers = 0;
   /// How long running forwards may go on once the server was told to stop. Ours.
   milliseconds shutdown_grace = defaults::shutdown_grace;
   /// In the order of their names.

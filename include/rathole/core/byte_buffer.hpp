@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <cassert>
 #include <cstddef>
-#include <vector>
+#include <cstring>
+#include <memory>
+#include <utility>
 
 namespace rathole {
 
@@ -13,15 +15,47 @@ namespace rathole {
 /// the consumed part is reclaimed before the buffer grows.
 class byte_buffer {
  public:
+  byte_buffer() = default;
+  byte_buffer(const byte_buffer& other) { append(other.data()); }
+  byte_buffer(byte_buffer&& other) noexcept { swap(other); }
+  byte_buffer& operator=(byte_buffer other) noexcept {
+    swap(other);
+    return *this;
+  }
+  ~byte_buffer() = default;
+
   /// The octets that are in the queue; valid until the next non-const call.
-  [[nodiscard]] byte_view data() const { return byte_view(bytes_).subspan(begin_); }
-  [[nodiscard]] std::size_t size() const { return bytes_.size() - begin_; }
+  [[nodiscard]] byte_view data() const { return {bytes_.get() + begin_, size()}; }
+  /// As `data()`, to be changed in place.
+  [[nodiscard]] byte_span data() { return {bytes_.get() + begin_, size()}; }
+  [[nodiscard]] std::size_t size() const { return end_ - begin_; }
   [[nodiscard]] bool empty() const { return size() == 0; }
 
   /// Adds `in` at the back. `in` must not point into this buffer.
   void append(byte_view in) {
-    reclaim();
-    bytes_.insert(bytes_.end(), in.begin(), in.end());
+    if (in.empty()) return;
+    std::memcpy(prepare(in.size()).data(), in.data(), in.size());
+    commit(in.size());
+  }
+
+  /// Room for `count` octets at the back, of any content; valid until the next non-const call but
+  /// `commit`.
+  byte_span prepare(std::size_t count) {
+    if (capacity_ - end_ < count) make_room(count);
+    return {bytes_.get() + end_, count};
+  }
+
+  /// Adds the first `count` octets of the room that was prepared.
+  void commit(std::size_t count) {
+    assert(count <= capacity_ - end_);
+    end_ += count;
+  }
+
+  /// Adds `count` octets at the back, of any content, and returns them to be written to.
+  byte_span extend(std::size_t count) {
+    const byte_span added = prepare(count);
+    commit(count);
+    return added;
   }
 
   /// Adds octets from the front of `in` until the queue holds `limit`; returns how many it added.
@@ -44,24 +78,51 @@ class byte_buffer {
   void consume(std::size_t count) {
     assert(count <= size());
     begin_ += count;
-    if (begin_ == bytes_.size()) clear();
+    if (begin_ == end_) clear();
+  }
+
+  /// Drops what is behind the first `size` octets; `size` is at most `size()`.
+  void truncate(std::size_t size) {
+    assert(size <= this->size());
+    end_ = begin_ + size;
   }
 
   /// Empties the queue and keeps its memory.
-  void clear() {
-    bytes_.clear();
-    begin_ = 0;
+  void clear() { begin_ = end_ = 0; }
+
+  /// Empties the queue and gives its memory back.
+  void release() { byte_buffer().swap(*this); }
+
+  void swap(byte_buffer& other) noexcept {
+    std::swap(bytes_, other.bytes_);
+    std::swap(capacity_, other.capacity_);
+    std::swap(begin_, other.begin_);
+    std::swap(end_, other.end_);
   }
 
  private:
-  void reclaim() {
-    if (begin_ < bytes_.size() - begin_) return;
-    bytes_.erase(bytes_.begin(), bytes_.begin() + static_cast<std::ptrdiff_t>(begin_));
+  static constexpr std::size_t smallest = 64;
+
+  void make_room(std::size_t count) {
+    const std::size_t held = size();
+    // What was consumed is worth moving the rest for if that is the smaller part.
+    if (capacity_ - held >= count && begin_ >= held) {
+      std::memmove(bytes_.get(), bytes_.get() + begin_, held);
+    } else {
+      const std::size_t wanted = std::max({smallest, held + count, 2 * capacity_});
+      auto grown = std::make_unique_for_overwrite<std::uint8_t[]>(wanted);
+      if (held > 0) std::memcpy(grown.get(), bytes_.get() + begin_, held);
+      bytes_ = std::move(grown);
+      capacity_ = wanted;
+    }
     begin_ = 0;
+    end_ = held;
   }
 
-  std::vector<std::uint8_t> bytes_;
+  std::unique_ptr<std::uint8_t[]> bytes_;
+  std::size_t capacity_ = 0;
   std::size_t begin_ = 0;
+  std::size_t end_ = 0;
 };
 
 }  // namespace rathole

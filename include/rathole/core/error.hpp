@@ -40,6 +40,48 @@ enum class errc {
   invalid_encoding,
   /// The configuration names something that this build does not contain.
   not_built_in,
+  /// The stream below ended in the midst of a message, or without the end that was due.
+  truncated,
+  /// A message or record could not be authenticated: it was changed, or the keys differ.
+  decryption_failed,
+  /// Another message than the one that is due, or one that its place forbids.
+  unexpected_message,
+  /// A message is longer than what is accepted.
+  message_too_long,
+  /// More messages were sent under one key than it can protect.
+  nonce_exhausted,
+  /// A public key of low order: the shared secret would be known to anybody.
+  weak_public_key,
+  /// The peer's static key is not the configured one.
+  wrong_public_key,
+  /// A protocol name or parameter that is not known here.
+  unsupported,
+  /// A key, certificate or file of the configuration is missing or malformed.
+  invalid_key_material,
+  /// The password does not fit the file.
+  wrong_password,
+  /// The certificate is for another name.
+  certificate_wrong_name,
+  /// The certificate, or one of its chain, is not valid any more.
+  certificate_expired,
+  /// The certificate, or one of its chain, is not valid yet.
+  certificate_not_yet_valid,
+  /// The certificate signed itself, and is not trusted.
+  certificate_self_signed,
+  /// The chain of certificates does not lead to one that is trusted.
+  certificate_untrusted,
+  /// The certificate or its chain is bad in another way.
+  certificate_invalid,
+  /// The peers share no version or cipher suite, or one of them broke the rules of TLS.
+  tls_handshake_failed,
+  /// A head of HTTP is malformed, or not one that is understood.
+  malformed_http,
+  /// The answer to an upgrade to WebSocket is not what RFC 6455 demands.
+  upgrade_refused,
+  /// The proxy's answer is not one of its protocol.
+  malformed_proxy_answer,
+  /// The proxy demands an authentication that it was not, or cannot be, given.
+  proxy_authentication_failed,
 };
 
 /// The category of `errc`; its name is "rathole".
@@ -64,6 +106,28 @@ inline const std::error_category& error_category() noexcept {
         case errc::host_not_found: return "host not found";
         case errc::invalid_encoding: return "invalid encoding";
         case errc::not_built_in: return "not built into this program";
+        case errc::truncated: return "connection cut in the midst of a message";
+        case errc::decryption_failed: return "a message could not be authenticated";
+        case errc::unexpected_message: return "unexpected message";
+        case errc::message_too_long: return "message too long";
+        case errc::nonce_exhausted: return "too many messages under one key";
+        case errc::weak_public_key: return "the peer's public key is of low order";
+        case errc::wrong_public_key:
+          return "the peer's static key is not the configured `remote_public_key`";
+        case errc::unsupported: return "not supported";
+        case errc::invalid_key_material: return "missing or malformed key or certificate";
+        case errc::wrong_password: return "wrong password";
+        case errc::certificate_wrong_name: return "the certificate is for another name";
+        case errc::certificate_expired: return "the certificate has expired";
+        case errc::certificate_not_yet_valid: return "the certificate is not valid yet";
+        case errc::certificate_self_signed: return "the certificate is self-signed and not trusted";
+        case errc::certificate_untrusted: return "the certificate's issuer is not trusted";
+        case errc::certificate_invalid: return "the certificate is not valid";
+        case errc::tls_handshake_failed: return "TLS handshake failed";
+        case errc::malformed_http: return "malformed HTTP";
+        case errc::upgrade_refused: return "the answer to the WebSocket upgrade is invalid";
+        case errc::malformed_proxy_answer: return "malformed answer from the proxy";
+        case errc::proxy_authentication_failed: return "the proxy refused the credentials";
       }
       return "unknown error";
     }

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <rathole/core/byte_buffer.hpp>
+#include <rathole/core/bytes.hpp>
+#include <rathole/core/result.hpp>
+#include <rathole/core/time.hpp>
+
+#include <concepts>
+#include <optional>
+
+namespace rathole {
+
+/// How far a layer is. The two halves of an open one end separately.
+enum class phase {
+  /// No application octets yet.
+  handshaking,
+  open,
+  /// The peer has ended its sending.
+  read_closed,
+  /// We have ended our sending.
+  write_closed,
+  closed,
+};
+
+/// Whether application octets may still come from the peer.
+constexpr bool can_receive(phase p) { return p == phase::open || p == phase::write_closed; }
+/// Whether application octets may still be sent.
+constexpr bool can_send(phase p) { return p == phase::open || p == phase::read_closed; }
+
+/// A filter of octets between an application and a stream: encryption, framing. It has no input or
+/// output of its own; `wire` takes what is to be sent on the stream below, `app` what came for the
+/// application. Both are appended to, also where the call fails.
+///
+/// * `start(wire)` begins the handshake; called once and first.
+/// * `receive(in, app, wire)` takes all octets of `in`, which came from the stream below; replies
+///   go to `wire`. What is buffered of an unfinished piece is bounded.
+/// * `receive_end()`: the stream below ended. Succeeds if that ends the peer's sending in order;
+///   fails with `errc::truncated` in the midst of something, or where an end must be announced.
+/// * `send(in, wire)` carries `in`, which is not empty; called while `can_send(state())`.
+/// * `close(wire)` ends our sending. If it appends nothing and `can_send(state())` is false then,
+///   ending the stream below tells the peer. A layer may postpone the end; then it stays able to
+///   send by `state()`, nothing more is given to it, and the end comes out of a later `receive` or
+///   `poll`.
+/// * `state()`: see `phase`.
+///
+/// Laws: any split of the input gives the same octets, replies, errors and states; what is buffered
+/// is bounded; after an error there are only errors, and `wire` holds at most a farewell that is
+/// still to be sent; what one end sends the other receives.
+template <class L>
+concept Layer = std::movable<L> &&
+                requires(L& l, const L& cl, byte_view in, byte_buffer& app, byte_buffer& wire) {
+                  { l.start(wire) } -> std::same_as<result<void>>;
+                  { l.receive(in, app, wire) } -> std::same_as<result<void>>;
+                  { l.receive_end() } -> std::same_as<result<void>>;
+                  { l.send(in, wire) } -> std::same_as<result<void>>;
+                  { l.close(wire) } -> std::same_as<result<void>>;
+                  { cl.state() } -> std::same_as<phase>;
+                };
+
+/// A layer that must act by itself as time passes. `poll(now, wire)` is called at `deadline()`, and
+/// may be called at any time.
+template <class L>
+concept TimedLayer =
+    Layer<L> && requires(L& l, const L& cl, time_point now, byte_buffer& wire) {
+      { l.poll(now, wire) } -> std::same_as<result<void>>;
+      { cl.deadline() } -> std::same_as<std::optional<time_point>>;
+    };
+
+}  // namespace rathole
