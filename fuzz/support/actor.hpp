@@ -111,7 +111,7 @@ class actor : public std::enable_shared_from_this<actor> {
         const auto sent = co_await self->stream_->write(chunk);
         if (!sent) co_return;
       } else if (self->finishing_) {
-        self->stream_->shutdown_send();
+        co_await self->stream_->shutdown_send();
         co_return;
       } else {
         co_await self->outbox_changed_.wait();

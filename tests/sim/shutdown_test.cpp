@@ -39,7 +39,7 @@ TEST_CASE("shutdown: a forward may finish within the grace time") {
   CHECK_FALSE(tunnel.server->ended());
   CHECK_FALSE(tunnel.client->ended());
   tunnel.bench.must(tunnel.visitor->write(octets(" and done")));
-  tunnel.visitor->shutdown_send();
+  tunnel.bench.must(tunnel.visitor->shutdown_send());
   CHECK(tunnel.bench.must(read_all(*tunnel.visitor)) == " and done");
   tunnel.visitor->close();
   tunnel.until_ended(*tunnel.server, 10ms);

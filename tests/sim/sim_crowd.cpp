@@ -348,7 +348,7 @@ io::awaitable<void> crowd::speak(guest& me, sim::stream& to, std::uint64_t seed)
     if (dribbles) co_await pause(milliseconds_between(mood, 1, 300));
   }
   me.ended_sending = true;
-  to.shutdown_send();
+  co_await to.shutdown_send();
 }
 
 io::task<void> crowd::listen(guest& me, sim::stream& from, std::uint64_t seed) {

@@ -38,7 +38,7 @@ class running final : public program {
 
 io::awaitable<void> send(sim::stream& to, std::string payload) {
   const auto sent = co_await to.write(octets(payload));
-  if (sent) to.shutdown_send();
+  if (sent) co_await to.shutdown_send();
 }
 
 io::task<std::string> exchange(sim::runtime on, sim::stream stream, std::string payload) {

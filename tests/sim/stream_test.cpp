@@ -15,7 +15,7 @@ TEST_CASE("sim stream: octets arrive in order, then the end") {
 
   bench.must(pair.near.write(octets("hello, ")));
   bench.must(pair.near.write(octets("world")));
-  pair.near.shutdown_send();
+  bench.must(pair.near.shutdown_send());
   CHECK(bench.must(read_all(pair.far)) == "hello, world");
 
   SUBCASE("the other direction still works") {

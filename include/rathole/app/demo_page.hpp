@@ -64,7 +64,7 @@ io::awaitable<void> answer_with_page(R runtime, typename R::stream stream, std::
   const byte_view sent = detail::octets(answer);
   const auto written = co_await stream.write(sent);
   if (!written) co_return;
-  stream.shutdown_send();
+  co_await stream.shutdown_send();
   // Closing with octets unread would reset the connection and could take the answer along.
   for (;;) {
     const auto count = co_await stream.read_some(chunk);

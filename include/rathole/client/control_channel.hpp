@@ -6,6 +6,8 @@
 #include <rathole/core/backoff.hpp>
 #include <rathole/io/alarm.hpp>
 #include <rathole/io/machine_driver.hpp>
+#include <rathole/io/run_on.hpp>
+#include <rathole/io/stop_action.hpp>
 #include <rathole/protocol/authenticate.hpp>
 #include <rathole/protocol/client_control.hpp>
 #include <rathole/protocol/data_channel.hpp>
@@ -113,7 +115,8 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
   }
 
   static io::awaitable<void> run_data_channel(std::shared_ptr<control_channel> self) {
-    auto stream = co_await self->open_data_channel();
+    runtime_type world = self->context_->runtime().worker();
+    auto stream = co_await io::run_on(world.get_executor(), open_data_channel(self, world));
     self->dial_done();
     if (!stream) {
       if (stream.error() == errc::stopped) co_return;
@@ -125,19 +128,20 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
     const auto context = self->context_;
     const auto service = self->service_;
     self.reset();
-    co_await forward(context, *service, std::move(*stream));
+    co_await forward(context, service, world, std::move(*stream));
   }
 
-  /// Dials, says Hello and waits until the server starts a visitor's traffic.
-  io::task<stream_type> open_data_channel() {
-    auto stream = co_await dial();
+  /// Dials, says Hello and waits until the server starts a visitor's traffic; all of it in `world`.
+  /// Of the control channel it uses what does not change any more.
+  static io::task<stream_type> open_data_channel(std::shared_ptr<const control_channel> self,
+                                                 runtime_type world) {
+    auto stream = co_await dial(*self, world);
     if (!stream) co_return failure(stream.error());
     // The server may just have started a visitor's traffic, who must not take it for finished.
     const auto abort = [&stream] { stream->abort(); };
-    const std::stop_callback on_stop(waiting_.get_token(), abort);
-    data_machine machine(session_key_);
-    io::machine_driver<data_machine, stream_type, runtime_type> driver(context_->runtime(), *stream,
-                                                                       machine);
+    const io::stop_action on_stop(self->waiting_.get_token(), world.get_executor(), abort);
+    data_machine machine(self->session_key_);
+    io::machine_driver<data_machine, stream_type, runtime_type> driver(world, *stream, machine);
     const auto command = co_await driver.next();
     if (!command) co_return failure(command.error());
     if (*command != protocol::data_command::start_forward_tcp) {
@@ -146,21 +150,22 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
     co_return std::move(*stream);
   }
 
-  io::task<stream_type> dial() {
-    runtime_type& world = context_->runtime();
+  static io::task<stream_type> dial(const control_channel& self, runtime_type& world) {
+    const auto stopping = self.waiting_.get_token();
+    auto transport = self.context_->transport.at(world);
+    const duration timeout = self.context_->settings.connect_timeout;
     const auto give_up = world.now() + data_channel_give_up;
     backoff retry(data_channel_backoff);
     for (;;) {
-      const auto deadline =
-          std::min(give_up, world.now() + time_point::duration(context_->settings.connect_timeout));
-      auto stream = co_await context_->transport.connect(remote_, deadline, waiting_.get_token());
+      const auto deadline = std::min(give_up, world.now() + timeout);
+      auto stream = co_await transport.connect(self.remote_, deadline, stopping);
       if (stream) co_return std::move(*stream);
       auto rng = world.rng();
       const auto next = world.now() + retry.next(rng);
-      if (waiting_.stop_requested() || next >= give_up) co_return failure(stream.error());
+      if (stopping.stop_requested() || next >= give_up) co_return failure(stream.error());
       io::event wake(world.get_executor());
       const auto stop = [&wake] { wake.notify(); };
-      const std::stop_callback on_stop(waiting_.get_token(), stop);
+      const io::stop_action on_stop(stopping, world.get_executor(), stop);
       co_await io::sleep_until(world, next, wake);
     }
   }

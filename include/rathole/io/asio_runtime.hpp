@@ -7,8 +7,10 @@
 #include <rathole/io/asio_timer.hpp>
 #include <rathole/io/concepts.hpp>
 #include <rathole/io/resolve.hpp>
+#include <rathole/io/stop_action.hpp>
 #include <rathole/io/tcp_acceptor.hpp>
 #include <rathole/io/tcp_stream.hpp>
+#include <rathole/io/workers.hpp>
 
 #include <sys/socket.h>
 
@@ -20,7 +22,8 @@
 namespace rathole::io {
 
 /// The real world: sockets, the steady clock and the system's random source, on one
-/// `asio::io_context` that the caller owns and runs on one thread. Models `Runtime`.
+/// `asio::io_context` that the caller owns and runs on one thread, with other threads beside it
+/// where the caller gave it workers. Models `Runtime`.
 class asio_runtime {
  public:
   using stream = tcp_stream;
@@ -31,12 +34,17 @@ class asio_runtime {
     explicit timer(asio_runtime& runtime) : asio_timer(runtime.get_executor()) {}
   };
 
-  /// `context` outlives the runtime and its copies.
+  /// `context` and `threads` outlive the runtime and its copies.
   explicit asio_runtime(asio::io_context& context) : context_(&context) {}
+  asio_runtime(asio::io_context& context, workers& threads)
+      : context_(&context), workers_(threads.size() > 0 ? &threads : nullptr) {}
 
   executor get_executor() { return context_->get_executor(); }
   time_point now() const { return clock::now(); }
   crypto::system_rng rng() const { return {}; }
+
+  /// Called on the thread of the runtime that was given the workers.
+  asio_runtime worker() const { return workers_ ? asio_runtime(workers_->next()) : *this; }
 
   /// Dials the resolved addresses in order; the last refusal is the error.
   task<tcp_stream> connect(const address& to, const socket_options& options, time_point deadline,
@@ -99,7 +107,7 @@ class asio_runtime {
                               time_point deadline, const std::stop_token& stop) {
     const auto give_up = [&opened] { opened.close(); };
     const alarm<asio_runtime> ring(*this, deadline, give_up);
-    const std::stop_callback on_stop(stop, give_up);
+    const stop_action on_stop(stop, get_executor(), give_up);
     for (;;) {
       const auto ready = co_await opened.wait_writable();
       if (!ready) co_return failure(ring.explain(ready.error()));
@@ -114,13 +122,14 @@ class asio_runtime {
     lookup names(get_executor());
     const auto give_up = [&names] { names.give_up(); };
     const alarm<asio_runtime> ring(*this, deadline, give_up);
-    const std::stop_callback on_stop(stop, give_up);
+    const stop_action on_stop(stop, get_executor(), give_up);
     auto found = co_await names.run(name);
     if (!found) co_return failure(ring.explain(found.error()));
     co_return std::move(*found);
   }
 
   asio::io_context* context_;
+  workers* workers_ = nullptr;
 };
 
 }  // namespace rathole::io

@@ -25,16 +25,20 @@ namespace rathole::io {
 ///   error. Takes nothing. Fails with `errc::stopped` when ended by `cancel_wait()` or `close()`.
 /// * `peer_has_closed()`: whether the end or an error is already here; never waits, takes nothing.
 ///   Octets that wait to be read hide an end behind them.
-/// * `shutdown_send()`: ends our sending; reading goes on.
+/// * `shutdown_send()`: ends our sending, behind what was written; reading goes on.
 /// * `close()`: ends both halves in order; every operation under way fails with `errc::stopped`.
 /// * `abort()`: as `close()`, but the peer sees a reset where the transport has one, so that a
 ///   stream that broke is not mistaken for one that ended.
 /// * `set_nodelay(on)`, `apply(options)`: as `socket_options` says; a stream without such options
 ///   ignores them.
-/// * `peer()`: where the other end is, as dialled by or seen from this side.
+/// * `peer()`: where the other end is, as dialled by or seen from this side; `set_peer` corrects it
+///   where something in between was dialled.
+/// * `rehome(world)`: the same stream on the executor of another runtime; called on the stream's own
+///   thread while no operation is under way. The stream it is called on is left closed.
 template <class S>
 concept ByteStream = std::movable<S> && requires(S& s, const S& cs, byte_span out, byte_view in,
-                                                 bool on, const socket_options& options) {
+                                                 bool on, const socket_options& options,
+                                                 const address& where) {
   { s.read_some(out) } -> std::same_as<task<std::size_t>>;
   { s.write(in) } -> std::same_as<task<void>>;
   { s.write_held(in) } -> std::same_as<task<void>>;
@@ -42,13 +46,14 @@ concept ByteStream = std::movable<S> && requires(S& s, const S& cs, byte_span ou
   { s.wait_readable() } -> std::same_as<task<void>>;
   { s.cancel_wait() } -> std::same_as<void>;
   { s.peer_has_closed() } -> std::same_as<bool>;
-  { s.shutdown_send() } -> std::same_as<void>;
+  { s.shutdown_send() } -> std::same_as<task<void>>;
   { s.set_nodelay(on) } -> std::same_as<void>;
   { s.apply(options) } -> std::same_as<void>;
   { s.close() } -> std::same_as<void>;
   { s.abort() } -> std::same_as<void>;
   { cs.is_open() } -> std::same_as<bool>;
   { cs.peer() } -> std::same_as<const address&>;
+  { s.set_peer(where) } -> std::same_as<void>;
 };
 
 /// A listening socket. `accept()` yields streams one at a time and fails with `errc::stopped`
@@ -76,6 +81,8 @@ concept Timer = requires(T& t, time_point at, std::move_only_function<void()> ca
 /// network. Models: `io::asio_runtime` and `sim::runtime`. A runtime is a cheap handle; copies
 /// speak of the same world. A `timer` is made from a runtime.
 ///
+/// * `worker()`: the runtime on which the next piece of work is best done, which may be another
+///   thread's; this one if it has no workers. What it is told to do is begun by `run_on`.
 /// * `connect(to, options, deadline, stop)`: resolves and dials; fails with `errc::timed_out` at the
 ///   deadline, and with `errc::stopped` as soon as `stop` is requested.
 /// * `listen(at, options, stop)`: resolves, binds and listens; the first address that can be bound
@@ -92,8 +99,12 @@ concept Runtime = std::copy_constructible<R> &&
                     requires std::same_as<typename R::acceptor::stream, typename R::stream>;
                     requires Timer<typename R::timer>;
                     requires std::constructible_from<typename R::timer, R&>;
+                    requires requires(typename R::stream& stream) {
+                      { stream.rehome(r) } -> std::same_as<typename R::stream>;
+                    };
                     { r.get_executor() } -> std::same_as<executor>;
                     { r.now() } -> std::same_as<time_point>;
+                    { r.worker() } -> std::same_as<R>;
                     { r.rng() } -> Rng;
                     {
                       r.connect(where, options, deadline, stop)

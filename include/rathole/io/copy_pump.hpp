@@ -27,8 +27,7 @@ task<void> copy_pump(From& from, To& to, std::uint64_t& count) {
     if (!written) co_return failure(written.error());
     count += *taken;
   }
-  to.shutdown_send();
-  co_return result<void>{};
+  co_return co_await to.shutdown_send();
 }
 
 }  // namespace rathole::io

@@ -15,7 +15,7 @@ namespace rathole::io {
 template <Runtime R, ByteStream S>
 awaitable<void> farewell(R& runtime, S& stream, time_point deadline) {
   const alarm<R> ring(runtime, deadline, [&stream] { stream.close(); });
-  stream.shutdown_send();
+  co_await stream.shutdown_send();
   std::array<std::uint8_t, 256> discarded;
   for (;;) {
     const byte_span room(discarded);

@@ -71,7 +71,10 @@ class tcp_stream {
     return count == 0 || (count < 0 && !would_block());
   }
 
-  void shutdown_send() { ::shutdown(socket_->get(), SHUT_WR); }
+  task<void> shutdown_send() {
+    if (is_open()) ::shutdown(socket_->get(), SHUT_WR);
+    co_return result<void>{};
+  }
 
   void set_nodelay(bool on) { options_.set_nodelay(socket_->get(), on); }
   void apply(const socket_options& options) { options_.apply(socket_->get(), options); }
@@ -81,6 +84,14 @@ class tcp_stream {
 
   [[nodiscard]] bool is_open() const { return socket_ && socket_->is_open(); }
   [[nodiscard]] const address& peer() const { return peer_; }
+  void set_peer(const address& where) { peer_ = where; }
+
+  template <class Runtime>
+  tcp_stream rehome(Runtime& world) {
+    tcp_stream moved(world.get_executor(), release(), peer_, options_);
+    moved.held_ = held_;
+    return moved;
+  }
 
   /// Gives the socket away; none if the stream is not open.
   descriptor release() { return socket_->release(); }

@@ -24,6 +24,7 @@ class control_session;
 /// the last of them.
 template <transport::Transport T, class Observer, protocol::Codec C>
 struct context {
+  using transport_type = T;
   using runtime_type = typename T::runtime_type;
   using stream_type = typename T::stream;
   using visitor_type = typename runtime_type::stream;

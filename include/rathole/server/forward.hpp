@@ -2,6 +2,8 @@
 
 #include <rathole/config/types.hpp>
 #include <rathole/io/relay.hpp>
+#include <rathole/io/run_on.hpp>
+#include <rathole/io/stop_action.hpp>
 #include <rathole/server/events.hpp>
 
 #include <memory>
@@ -10,8 +12,25 @@
 
 namespace rathole::server {
 
-/// Carries a visitor's traffic over a started data channel until both sides have ended, or the
-/// server cuts its forwards.
+namespace detail {
+
+/// The part of `forward` that is done in `world`, where both streams live.
+template <class Context>
+io::awaitable<io::relay_status> carry(std::shared_ptr<Context> self,
+                                      typename Context::runtime_type world,
+                                      typename Context::visitor_type visitor,
+                                      typename Context::stream_type channel) {
+  io::relay<typename Context::visitor_type, typename Context::stream_type> carried(
+      world.get_executor(), std::move(visitor), std::move(channel));
+  const auto cut = [&carried] { carried.stop(); };
+  const io::stop_action on_cut(self->cutting.get_token(), world.get_executor(), cut);
+  co_return co_await carried.run();
+}
+
+}  // namespace detail
+
+/// Carries a visitor's traffic over a started data channel, on a worker, until both sides have
+/// ended or the server cuts its forwards.
 template <class Context>
 io::awaitable<void> forward(std::shared_ptr<Context> self,
                             std::shared_ptr<const config::server_service> service,
@@ -20,11 +39,14 @@ io::awaitable<void> forward(std::shared_ptr<Context> self,
   const address peer = visitor.peer();
   const forward_started started{service->name, peer};
   self->tell(started);
-  io::relay<typename Context::visitor_type, typename Context::stream_type> carried(
-      self->runtime().get_executor(), std::move(visitor), std::move(channel));
-  const auto cut = [&carried] { carried.stop(); };
-  const std::stop_callback on_cut(self->cutting.get_token(), cut);
-  const io::relay_status status = co_await carried.run();
+  auto world = self->runtime().worker();
+  if (world.get_executor() != self->runtime().get_executor()) {
+    visitor = visitor.rehome(world);
+    channel = channel.rehome(world);
+  }
+  const io::relay_status status =
+      co_await io::run_on(world.get_executor(), detail::carry(self, world, std::move(visitor),
+                                                              std::move(channel)));
   const forward_ended ended{service->name, peer, status.forth, status.back, status.error};
   self->tell(ended);
 }

@@ -3,6 +3,8 @@
 #include <rathole/core/hex.hpp>
 #include <rathole/io/farewell.hpp>
 #include <rathole/io/machine_driver.hpp>
+#include <rathole/io/run_on.hpp>
+#include <rathole/io/stop_action.hpp>
 #include <rathole/protocol/authenticate.hpp>
 #include <rathole/protocol/server_greeting.hpp>
 #include <rathole/server/control_session.hpp>
@@ -97,17 +99,46 @@ io::awaitable<void> serve_control(std::shared_ptr<Context> self,
 
 /// What a new connection says first. Fails with `errc::stopped` if it was told to stop meanwhile.
 template <class Context>
-io::task<protocol::hello> read_hello(Context& self, typename Context::stream_type& stream,
-                                     const typename Context::admission_type::connection& pending) {
+io::task<protocol::hello> read_hello(typename Context::runtime_type& world,
+                                     typename Context::stream_type& stream, time_point deadline,
+                                     std::stop_token stop) {
   using machine_type = protocol::server_greeting<typename Context::codec_type>;
   const auto close = [&stream] { stream.close(); };
-  const std::stop_callback on_stop(pending.stopping(), close);
-  machine_type machine(pending.deadline());
+  const io::stop_action on_stop(stop, world.get_executor(), close);
+  machine_type machine(deadline);
   io::machine_driver<machine_type, typename Context::stream_type, typename Context::runtime_type>
-      driver(self.runtime(), stream, machine);
+      driver(world, stream, machine);
   auto hello = co_await driver.next();
-  if (pending.is_stopping()) co_return failure(errc::stopped);
+  if (stop.stop_requested()) co_return failure(errc::stopped);
   co_return hello;
+}
+
+/// A connection that has said what it is for.
+template <class Context>
+struct greeted {
+  greeted(typename Context::stream_type carrier, protocol::hello said)
+      : stream(std::move(carrier)), hello(said) {}
+  typename Context::stream_type stream;
+  protocol::hello hello;
+};
+
+/// Shakes hands in `world`, where `accepted` lives, and reads the Hello. What it returns lives in
+/// `home`.
+template <class Context>
+io::task<greeted<Context>> shake_hands(std::shared_ptr<Context> self,
+                                       typename Context::runtime_type world,
+                                       typename Context::runtime_type home,
+                                       typename Context::visitor_type accepted,
+                                       time_point deadline, std::stop_token stop) {
+  auto transport = self->transport.at(world);
+  auto stream = co_await transport.handshake(std::move(accepted), deadline, stop);
+  if (!stream) co_return failure(stream.error());
+  const auto hello = co_await read_hello<Context>(world, *stream, deadline, stop);
+  if (!hello) co_return failure(hello.error());
+  if (world.get_executor() == home.get_executor()) {
+    co_return greeted<Context>(std::move(*stream), *hello);
+  }
+  co_return greeted<Context>(stream->rehome(home), *hello);
 }
 
 /// Serves a connection from its acceptance until it is known what it is for; then it goes its own
@@ -115,29 +146,33 @@ io::task<protocol::hello> read_hello(Context& self, typename Context::stream_typ
 template <class Context>
 io::awaitable<void> greet(std::shared_ptr<Context> self, typename Context::visitor_type accepted,
                           pending_connection<Context> pending) {
+  using runtime_type = typename Context::runtime_type;
   const address peer = accepted.peer();
-  std::error_code refusal;
-  auto stream = co_await self->transport.handshake(std::move(accepted), pending->deadline(),
-                                                   pending->stopping());
-  if (stream) {
-    const auto hello = co_await read_hello(*self, *stream, *pending);
-    if (hello && hello->kind == protocol::hello_kind::control) {
-      self->group.spawn(serve_control(self, std::move(*stream), hello->digest, std::move(pending)));
-      co_return;
-    }
-    if (hello) {
-      const auto* known = self->registry.find_session(hello->digest);
-      if (auto session = known ? known->lock() : nullptr) {
-        self->group.spawn(
-            control_session<Context>::run_data_channel(std::move(session), std::move(*stream)));
-        co_return;
-      }
-    }
-    refusal = hello ? make_error_code(errc::unknown_session) : hello.error();
-  } else {
-    refusal = stream.error();
+  runtime_type home = self->runtime();
+  runtime_type world = home;
+  if constexpr (Context::transport_type::handshake_is_work) {
+    world = home.worker();
+    if (world.get_executor() != home.get_executor()) accepted = accepted.rehome(world);
   }
-  tell_refusal(*self, peer, pending->explain(refusal), nullptr, {});
+  auto arrived = co_await io::run_on(
+      world.get_executor(), shake_hands(self, world, home, std::move(accepted),
+                                        pending->deadline(), pending->stopping()));
+  if (!arrived) {
+    tell_refusal(*self, peer, pending->explain(arrived.error()), nullptr, {});
+    co_return;
+  }
+  if (arrived->hello.kind == protocol::hello_kind::control) {
+    self->group.spawn(serve_control(self, std::move(arrived->stream), arrived->hello.digest,
+                                    std::move(pending)));
+    co_return;
+  }
+  const auto* known = self->registry.find_session(arrived->hello.digest);
+  if (auto session = known ? known->lock() : nullptr) {
+    self->group.spawn(control_session<Context>::run_data_channel(std::move(session),
+                                                                 std::move(arrived->stream)));
+    co_return;
+  }
+  tell_refusal(*self, peer, pending->explain(errc::unknown_session), nullptr, {});
 }
 
 }  // namespace rathole::server

@@ -30,6 +30,7 @@ class runtime {
 
   io::executor get_executor() { return scheduler_->get_executor(); }
   [[nodiscard]] time_point now() const { return scheduler_->now(); }
+  [[nodiscard]] runtime worker() const { return *this; }
 
   /// The host's own sequence, which no other host's doings disturb. Copies draw from the one
   /// sequence, as copies of the system's source do.

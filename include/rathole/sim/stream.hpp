@@ -50,8 +50,9 @@ class stream {
     return here().inbound.empty() && (here().inbound_ended || here().error);
   }
 
-  void shutdown_send() {
+  io::task<void> shutdown_send() {
     if (is_open()) connection_->finish(side_);
+    co_return result<void>{};
   }
 
   /// Without effect: a simulated link never waits to fill a packet.
@@ -74,6 +75,13 @@ class stream {
 
   [[nodiscard]] bool is_open() const { return connection_ && here().open; }
   [[nodiscard]] const address& peer() const { return here().peer; }
+  void set_peer(const address& where) { here().peer = where; }
+
+  /// A simulated world has one thread.
+  template <class Runtime>
+  stream rehome(Runtime&) {
+    return std::move(*this);
+  }
 
   /// This end, as the other side sees it.
   [[nodiscard]] const address& local() const { return connection_->at(other(side_)).peer; }

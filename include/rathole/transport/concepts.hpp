@@ -1,5 +1,6 @@
 #pragma once
 
+#include <rathole/core/layer.hpp>
 #include <rathole/io/concepts.hpp>
 
 #include <concepts>
@@ -8,28 +9,46 @@
 
 namespace rathole::transport {
 
-/// How client and server reach each other: a way to dial, to listen, and to shake hands.
+/// How client and server reach each other: a way to dial, to listen, and to shake hands. A transport
+/// is a cheap handle; copies share what they know.
 ///
 /// * `connect(to, deadline, stop)` dials and shakes hands; what it returns carries protocol octets.
 /// * `listen(at, stop)` yields an acceptor of bare connections; `handshake(accepted, deadline, stop)`
 ///   makes a protocol stream of one. They are apart so that a slow peer never holds up the next.
 /// * What has a deadline fails with `errc::timed_out` at it; all fail with `errc::stopped` as soon
 ///   as `stop` is requested.
-/// * `runtime()` is the world that the transport lives in.
+/// * `runtime()` is the world that the transport lives in; `at(world)` is the same transport in
+///   another one, which may be another thread's.
+/// * `handshake_is_work`: whether shaking hands takes so much computing that it is done on a worker.
 template <class T>
 concept Transport =
-    std::movable<T> && requires(T& t, const address& where, time_point deadline,
-                                std::stop_token stop, typename T::runtime_type::stream accepted) {
+    std::copyable<T> && requires(T& t, const address& where, time_point deadline,
+                                 std::stop_token stop, typename T::runtime_type::stream accepted,
+                                 typename T::runtime_type world) {
       typename T::runtime_type;
       typename T::stream;
       requires io::Runtime<typename T::runtime_type>;
       requires io::ByteStream<typename T::stream>;
+      { T::handshake_is_work } -> std::convertible_to<bool>;
       { t.runtime() } -> std::same_as<typename T::runtime_type&>;
+      { t.at(world) } -> std::same_as<T>;
       { t.connect(where, deadline, stop) } -> std::same_as<io::task<typename T::stream>>;
       { t.listen(where, stop) } -> std::same_as<io::task<typename T::runtime_type::acceptor>>;
       {
         t.handshake(std::move(accepted), deadline, stop)
       } -> std::same_as<io::task<typename T::stream>>;
     };
+
+/// Makes the layer of each connection; used by several threads at once.
+///
+/// * `client_layer()` is for a connection that was dialled, `server_layer()` for one that was
+///   accepted. They fail where keys or certificates are not fit for use.
+template <class F>
+concept LayerFactory = std::copyable<F> && requires(const F& f) {
+  typename F::layer_type;
+  requires Layer<typename F::layer_type>;
+  { f.client_layer() } -> std::same_as<result<typename F::layer_type>>;
+  { f.server_layer() } -> std::same_as<result<typename F::layer_type>>;
+};
 
 }  // namespace rathole::transport

@@ -13,11 +13,13 @@ class tcp {
  public:
   using runtime_type = R;
   using stream = typename R::stream;
+  static constexpr bool handshake_is_work = false;
 
   /// `options` are set on every connection, dialled or accepted.
   tcp(R world, io::socket_options options) : runtime_(std::move(world)), options_(options) {}
 
   R& runtime() { return runtime_; }
+  tcp at(R world) { return tcp(std::move(world), options_); }
 
   io::task<stream> connect(const address& to, time_point deadline, std::stop_token stop) {
     return runtime_.connect(to, options_, deadline, std::move(stop));

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <rathole/core/layer.hpp>
+
+#include <memory>
+#include <optional>
+#include <utility>
+
+namespace rathole {
+
+/// A layer whose kind is chosen at run time; models `TimedLayer`.
+class any_layer {
+ public:
+  template <Layer L>
+  explicit any_layer(L layer) : held_(std::make_unique<holder<L>>(std::move(layer))) {}
+
+  result<void> start(byte_buffer& wire) { return held_->start(wire); }
+  result<void> receive(byte_view in, byte_buffer& app, byte_buffer& wire) {
+    return held_->receive(in, app, wire);
+  }
+  result<void> receive_end() { return held_->receive_end(); }
+  result<void> send(byte_view in, byte_buffer& wire) { return held_->send(in, wire); }
+  result<void> close(byte_buffer& wire) { return held_->close(wire); }
+  [[nodiscard]] phase state() const { return held_->state(); }
+  result<void> poll(time_point now, byte_buffer& wire) { return held_->poll(now, wire); }
+  [[nodiscard]] std::optional<time_point> deadline() const { return held_->deadline(); }
+
+ private:
+  struct base {
+    virtual ~base() = default;
+    virtual result<void> start(byte_buffer&) = 0;
+    virtual result<void> receive(byte_view, byte_buffer&, byte_buffer&) = 0;
+    virtual result<void> receive_end() = 0;
+    virtual result<void> send(byte_view, byte_buffer&) = 0;
+    virtual result<void> close(byte_buffer&) = 0;
+    virtual phase state() const = 0;
+    virtual result<void> poll(time_point, byte_buffer&) = 0;
+    virtual std::optional<time_point> deadline() const = 0;
+  };
+
+  template <Layer L>
+  struct holder final : base {
+    explicit holder(L made) : layer(std::move(made)) {}
+    result<void> start(byte_buffer& wire) override { return layer.start(wire); }
+    result<void> receive(byte_view in, byte_buffer& app, byte_buffer& wire) override {
+      return layer.receive(in, app, wire);
+    }
+    result<void> receive_end() override { return layer.receive_end(); }
+    result<void> send(byte_view in, byte_buffer& wire) override { return layer.send(in, wire); }
+    result<void> close(byte_buffer& wire) override { return layer.close(wire); }
+    phase state() const override { return layer.state(); }
+    result<void> poll([[maybe_unused]] time_point now,
+                      [[maybe_unused]] byte_buffer& wire) override {
+      if constexpr (TimedLayer<L>) return layer.poll(now, wire);
+      return {};
+    }
+    std::optional<time_point> deadline() const override {
+      if constexpr (TimedLayer<L>) return layer.deadline();
+      return std::nullopt;
+    }
+    L layer;
+  };
+
+  std::unique_ptr<base> held_;
+};
+
+static_assert(TimedLayer<any_layer>);
+
+}  // namespace rathole

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <rathole/io/task.hpp>
+
+#include <asio/post.hpp>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <utility>
+
+namespace rathole::io {
+
+/// Runs an action on an executor once a stop is requested, unless it is destroyed before: for work
+/// that another thread may have to stop. A request that comes from the executor's own thread runs
+/// the action at once.
+class stop_action {
+ public:
+  /// Made and destroyed on the thread of `on`; what `action` refers to outlives it.
+  stop_action(const std::stop_token& stop, executor on, std::move_only_function<void()> action) {
+    if (!stop.stop_possible()) return;
+    state_ = std::make_shared<shared_state>(on, std::move(action));
+    callback_.emplace(stop, request{state_});
+  }
+  stop_action(const stop_action&) = delete;
+  stop_action& operator=(const stop_action&) = delete;
+  ~stop_action() {
+    // Waits for a request that is being passed on by another thread.
+    callback_.reset();
+    if (state_) state_->action = nullptr;
+  }
+
+ private:
+  struct shared_state {
+    shared_state(executor on, std::move_only_function<void()> what)
+        : ex(on), action(std::move(what)) {}
+    executor ex;
+    std::move_only_function<void()> action;
+  };
+
+  static void run(shared_state& state) {
+    // An action may end what owns this object.
+    if (auto action = std::exchange(state.action, nullptr)) action();
+  }
+
+  struct request {
+    std::shared_ptr<shared_state> state;
+    void operator()() const {
+      if (state->ex.running_in_this_thread()) return run(*state);
+      asio::post(state->ex, [kept = state] { run(*kept); });
+    }
+  };
+
+  std::shared_ptr<shared_state> state_;
+  std::optional<std::stop_callback<request>> callback_;
+};
+
+}  // namespace rathole::io

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <rathole/io/farewell.hpp>
+#include <rathole/io/layered_stream.hpp>
+#include <rathole/io/stop_action.hpp>
+#include <rathole/transport/concepts.hpp>
+
+#include <stop_token>
+#include <utility>
+
+namespace rathole::transport {
+
+/// A layer over another transport, such as TLS over TCP. Models `Transport`.
+template <Transport Below, LayerFactory F>
+class layered {
+ public:
+  using runtime_type = typename Below::runtime_type;
+  using layer_type = typename F::layer_type;
+  using stream = io::layered_stream<runtime_type, layer_type>;
+  static constexpr bool handshake_is_work = true;
+
+  layered(Below below, F factory) : below_(std::move(below)), factory_(std::move(factory)) {}
+
+  runtime_type& runtime() { return below_.runtime(); }
+  layered at(runtime_type world) { return layered(below_.at(std::move(world)), factory_); }
+
+  io::task<stream> connect(const address& to, time_point deadline, std::stop_token stop) {
+    auto dialled = co_await below_.connect(to, deadline, stop);
+    if (!dialled) co_return failure(dialled.error());
+    auto layer = factory_.client_layer();
+    if (!layer) co_return failure(layer.error());
+    co_return co_await shake_hands(stream(runtime(), std::move(*dialled), std::move(*layer)),
+                                   deadline, std::move(stop));
+  }
+
+  io::task<typename runtime_type::acceptor> listen(const address& at, std::stop_token stop) {
+    return below_.listen(at, std::move(stop));
+  }
+
+  io::task<stream> handshake(typename runtime_type::stream accepted, time_point deadline,
+                             std::stop_token stop) {
+    auto carried = co_await below_.handshake(std::move(accepted), deadline, stop);
+    if (!carried) co_return failure(carried.error());
+    auto layer = factory_.server_layer();
+    if (!layer) co_return failure(layer.error());
+    co_return co_await shake_hands(stream(runtime(), std::move(*carried), std::move(*layer)),
+                                   deadline, std::move(stop));
+  }
+
+ private:
+  static_assert(std::same_as<typename Below::stream, typename runtime_type::stream>);
+
+  io::task<stream> shake_hands(stream fresh, time_point deadline, std::stop_token stop) {
+    const auto close = [&fresh] { fresh.close(); };
+    const io::stop_action on_stop(stop, runtime().get_executor(), close);
+    if (stop.stop_requested()) co_return failure(errc::stopped);
+    const io::alarm<runtime_type> ring(runtime(), deadline, close);
+    const auto done = co_await fresh.handshake();
+    if (!done) {
+      // The peer is to read why.
+      if (fresh.is_open() && done.error() != errc::end_of_stream) {
+        co_await io::farewell(runtime(), fresh.next(), deadline);
+      }
+      co_return failure(ring.explain(done.error()));
+    }
+    co_return std::move(fresh);
+  }
+
+  Below below_;
+  F factory_;
+};
+
+}  // namespace rathole::transport
