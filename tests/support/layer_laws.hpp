@@ -1,0 +1,417 @@
+#pragma once
+
+#include "property.hpp"
+
+#include <rathole/core/byte_buffer.hpp>
+#include <rathole/core/hex.hpp>
+#include <rathole/core/layer.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <ostream>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+/// The laws of the concept `Layer`, as properties of any two layers that speak with each other.
+namespace rathole::test::layer_laws {
+
+/// When every conversation begins.
+inline constexpr time_point start_of_time{std::chrono::hours(1)};
+
+/// The sizes of the pieces that octets come in, over and over; in one piece if there are none.
+using pieces = std::vector<std::size_t>;
+
+/// A few ways to cut a stream of octets.
+inline rc::Gen<pieces> any_pieces() {
+  return rc::gen::map(
+      rc::gen::pair(rc::gen::inRange(0, 4),
+                    rc::gen::container<pieces>(rc::gen::inRange<std::size_t>(1, 200))),
+      [](std::pair<int, pieces> drawn) {
+        if (drawn.first == 0) return pieces{1};
+        if (drawn.first == 1) return pieces{};
+        return std::move(drawn.second);
+      });
+}
+
+/// `size` octets that are not all the same, the same ones each time.
+inline octet_vector some_octets(std::size_t size) {
+  octet_vector out(size);
+  std::uint32_t state = static_cast<std::uint32_t>(size);
+  for (std::uint8_t& octet : out) {
+    state = state * 1664525 + 1013904223;
+    octet = static_cast<std::uint8_t>(state >> 24);
+  }
+  return out;
+}
+
+/// One end of a conversation: a layer and what its driver keeps. Checks, at each step, the laws that
+/// need one layer only.
+template <Layer L>
+class end {
+ public:
+  explicit end(L layer) : layer_(std::move(layer)) {
+    RC_ASSERT(layer_.state() == phase::handshaking);
+    note(layer_.start(wire_));
+    poll();
+  }
+
+  void send(byte_view in) {
+    RC_ASSERT(can_send(layer_.state()));
+    note(layer_.send(in, wire_));
+    poll();
+  }
+
+  /// Ends the sending. The stream below ends if the layer has not said so itself.
+  void close() {
+    const std::size_t before = wire_.size();
+    note(layer_.close(wire_));
+    if (!error_ && wire_.size() == before && !can_send(layer_.state())) stream_ended_ = true;
+    poll();
+  }
+
+  /// Takes octets from the stream below until there is an error; `cut` is of its pieces.
+  void receive(byte_view in, const pieces& cut = {}) {
+    for (std::size_t i = 0; !in.empty() && !error_; ++i) {
+      const std::size_t most = cut.empty() ? in.size() : cut[i % cut.size()];
+      const byte_view piece = in.first(std::min(most, in.size()));
+      in = in.subspan(piece.size());
+      note(layer_.receive(piece, app_, wire_));
+      poll();
+    }
+  }
+
+  /// The stream below ends; it does so once.
+  void receive_end() {
+    if (std::exchange(below_ended_, true) || error_) return;
+    note(layer_.receive_end());
+    if (!error_ && layer_.state() != phase::handshaking) RC_ASSERT(!can_receive(layer_.state()));
+    poll();
+  }
+
+  /// Lets time pass until the layer acts by itself; false if it never will.
+  bool pass_time() {
+    if constexpr (TimedLayer<L>) {
+      const std::optional<time_point> deadline = layer_.deadline();
+      if (!deadline) return false;
+      now_ = std::max(now_, *deadline);
+      poll();
+      RC_ASSERT(layer_.deadline().value_or(time_point::max()) > now_);
+      return true;
+    }
+    return false;
+  }
+
+  /// What waits to be sent on the stream below.
+  byte_buffer& wire() { return wire_; }
+  /// Whether the stream below ends behind that.
+  [[nodiscard]] bool stream_ended() const { return stream_ended_; }
+  /// What came for the application.
+  [[nodiscard]] octet_vector received() const {
+    const byte_view all = app_.data();
+    return {all.begin(), all.end()};
+  }
+  [[nodiscard]] std::error_code error() const { return error_; }
+  [[nodiscard]] phase state() const { return layer_.state(); }
+  L& layer() { return layer_; }
+
+ private:
+  void note(const result<void>& outcome) {
+    check_bounded();
+    if (outcome || error_) return;
+    error_ = outcome.error();
+    stream_ended_ = true;
+    check_terminal();
+  }
+
+  void poll() {
+    if constexpr (TimedLayer<L>) {
+      if (!error_) note(layer_.poll(now_, wire_));
+    }
+  }
+
+  // Where it can be seen: what is buffered is bounded.
+  void check_bounded() {
+    if constexpr (requires { layer_.buffered() <= L::maximum_buffered; }) {
+      RC_ASSERT(layer_.buffered() <= L::maximum_buffered);
+    }
+  }
+
+  // After an error there is only that error, and nothing more to send.
+  void check_terminal() {
+    const std::size_t sent = wire_.size();
+    const std::size_t received = app_.size();
+    RC_ASSERT(error_ != std::error_code());
+    RC_ASSERT(!can_send(layer_.state()));
+    RC_ASSERT(!can_receive(layer_.state()));
+    RC_ASSERT(fails(layer_.receive(octet_vector(300), app_, wire_)));
+    RC_ASSERT(fails(layer_.receive_end()));
+    RC_ASSERT(fails(layer_.close(wire_)));
+    if constexpr (TimedLayer<L>) {
+      RC_ASSERT(!layer_.deadline());
+      RC_ASSERT(fails(layer_.poll(now_ + std::chrono::hours(1000), wire_)));
+    }
+    RC_ASSERT(wire_.size() == sent);
+    RC_ASSERT(app_.size() == received);
+  }
+
+  [[nodiscard]] bool fails(const result<void>& outcome) const {
+    return !outcome && outcome.error() == error_;
+  }
+
+  L layer_;
+  byte_buffer wire_;
+  byte_buffer app_;
+  std::error_code error_;
+  time_point now_ = start_of_time;
+  bool stream_ended_ = false;
+  bool below_ended_ = false;
+};
+
+/// What one end said on the stream below, if somebody listens.
+using recording = octet_vector;
+
+namespace detail {
+
+// Brings one end's octets, and the end of its stream, to the other; true if there was anything.
+template <Layer From, Layer To>
+bool deliver(end<From>& from, end<To>& to, const pieces& cut, recording* said) {
+  const bool any = !from.wire().empty();
+  byte_buffer octets;
+  octets.swap(from.wire());
+  if (said != nullptr) said->insert(said->end(), octets.data().begin(), octets.data().end());
+  to.receive(octets.data(), cut);
+  if (from.stream_ended()) to.receive_end();
+  return any;
+}
+
+}  // namespace detail
+
+/// How octets travel between two ends, and what was seen of them.
+struct carriage {
+  pieces to_server = {};
+  pieces to_client = {};
+  recording client_said = {};
+  recording server_said = {};
+};
+
+/// Delivers what both ends say until they say nothing more.
+template <Layer C, Layer S>
+void settle(end<C>& client, end<S>& server, carriage& by) {
+  for (bool any = true; any;) {
+    any = detail::deliver(client, server, by.to_server, &by.client_said);
+    any = detail::deliver(server, client, by.to_client, &by.server_said) || any;
+  }
+}
+
+/// As above, in one piece each.
+template <Layer C, Layer S>
+void settle(end<C>& client, end<S>& server) {
+  carriage by;
+  settle(client, server, by);
+}
+
+/// Round trip: whatever both send arrives, in order, cut as it may be; either may end its sending
+/// first while the other goes on. Both understand the end, and nobody fails.
+template <class MakeClient, class MakeServer>
+carriage check_conversation(MakeClient make_client, MakeServer make_server) {
+  carriage by{.to_server = *any_pieces(), .to_client = *any_pieces()};
+  end client(make_client());
+  end server(make_server());
+  settle(client, server, by);
+  RC_ASSERT(client.error() == std::error_code());
+  RC_ASSERT(server.error() == std::error_code());
+  RC_ASSERT(client.state() == phase::open);
+  RC_ASSERT(server.state() == phase::open);
+
+  octet_vector to_server;
+  octet_vector to_client;
+  bool client_sends = true;
+  bool server_sends = true;
+  const auto talk = [&](int most) {
+    for (int left = *rc::gen::inRange(0, most + 1); left > 0; --left) {
+      const bool by_client = server_sends ? client_sends && *rc::gen::arbitrary<bool>() : true;
+      // Mostly short ones; seldom more than anything holds at once.
+      const bool is_long = *rc::gen::inRange(0, 10) == 0;
+      const auto size = *rc::gen::inRange<std::size_t>(1, is_long ? 70'000 : 300);
+      const octet_vector message = some_octets(size);
+      (by_client ? to_server : to_client)
+          .insert((by_client ? to_server : to_client).end(), message.begin(), message.end());
+      if (by_client) {
+        client.send(message);
+      } else {
+        server.send(message);
+      }
+      if (*rc::gen::arbitrary<bool>()) settle(client, server, by);
+    }
+  };
+  talk(12);
+  const bool client_first = *rc::gen::arbitrary<bool>();
+  if (client_first) {
+    client.close();
+    client_sends = false;
+  } else {
+    server.close();
+    server_sends = false;
+  }
+  if (*rc::gen::arbitrary<bool>()) settle(client, server, by);
+  talk(5);
+  if (client_first) {
+    server.close();
+  } else {
+    client.close();
+  }
+  settle(client, server, by);
+  // A postponed end comes with time.
+  for (int i = 0; i < 5; ++i) {
+    if (client.state() == phase::closed && server.state() == phase::closed) break;
+    client.pass_time();
+    server.pass_time();
+    settle(client, server, by);
+  }
+
+  RC_ASSERT(client.error() == std::error_code());
+  RC_ASSERT(server.error() == std::error_code());
+  RC_ASSERT(server.received() == to_server);
+  RC_ASSERT(client.received() == to_client);
+  RC_ASSERT(client.state() == phase::closed);
+  RC_ASSERT(server.state() == phase::closed);
+  client.receive_end();
+  server.receive_end();
+  RC_ASSERT(client.error() == std::error_code());
+  RC_ASSERT(server.error() == std::error_code());
+  return by;
+}
+
+/// What is seen of a layer from outside.
+struct story {
+  std::string received;
+  std::string said;
+  std::error_code error;
+  phase state;
+  bool operator==(const story&) const = default;
+  friend std::ostream& operator<<(std::ostream& out, const story& in) {
+    return out << "received " << in.received << ", said " << in.said << ", " << in.error
+               << ", phase " << static_cast<int>(in.state);
+  }
+};
+
+/// The story of a layer that takes `input`, cut, and then the end of the stream.
+template <Layer L>
+story tell(L layer, byte_view input, const pieces& cut, bool reproducible) {
+  end it(std::move(layer));
+  it.receive(input, cut);
+  it.receive_end();
+  return {to_hex(it.received()), reproducible ? to_hex(it.wire().data()) : "", it.error(),
+          it.state()};
+}
+
+/// Chunking invariance: any cut of `input` gives the same story. What the layer says counts only if
+/// it is the same each time, hence not if it draws random octets of its own.
+template <class Make>
+void check_input(Make make, byte_view input, bool reproducible = true) {
+  const story whole = tell(make(), input, {}, reproducible);
+  RC_ASSERT(tell(make(), input, {1}, reproducible) == whole);
+  const pieces cut = *any_pieces();
+  RC_ASSERT(tell(make(), input, cut, reproducible) == whole);
+}
+
+/// What was said, with an octet changed, cut short, or followed by anything; or anything at all.
+inline octet_vector any_variation(octet_vector said) {
+  switch (*rc::gen::inRange(0, 5)) {
+    case 0:
+      if (!said.empty()) {
+        const auto at = *rc::gen::inRange<std::size_t>(0, said.size());
+        said[at] = *rc::gen::arbitrary<std::uint8_t>();
+      }
+      break;
+    case 1: said.resize(*rc::gen::inRange<std::size_t>(0, said.size() + 1)); break;
+    case 2: said = std::move(said) + *any_octets(64); break;
+    case 3: said = *any_octets(400); break;
+    default: break;
+  }
+  return said;
+}
+
+/// Authenticated: if one bit of what an open layer says is changed, the other fails, and what has
+/// come out of it until then was sent.
+template <class MakeClient, class MakeServer>
+void check_tampering(MakeClient make_client, MakeServer make_server) {
+  end client(make_client());
+  end server(make_server());
+  settle(client, server);
+  const auto check = [](auto& from, auto& to) {
+    octet_vector sent;
+    for (int left = *rc::gen::inRange(1, 5); left > 0; --left) {
+      const octet_vector message = some_octets(*rc::gen::inRange<std::size_t>(1, 300));
+      from.send(message);
+      sent = std::move(sent) + message;
+    }
+    octet_vector wire(from.wire().data().begin(), from.wire().data().end());
+    const auto bit = *rc::gen::inRange<std::size_t>(0, wire.size() * 8);
+    wire[bit / 8] = static_cast<std::uint8_t>(wire[bit / 8] ^ 1u << bit % 8);
+    to.receive(wire, *any_pieces());
+    to.receive_end();
+    RC_ASSERT(to.error() != std::error_code());
+    const octet_vector received = to.received();
+    RC_ASSERT(received.size() < sent.size());
+    RC_ASSERT(std::equal(received.begin(), received.end(), sent.begin()));
+  };
+  if (*rc::gen::arbitrary<bool>()) {
+    check(client, server);
+  } else {
+    check(server, client);
+  }
+}
+
+/// Truncation: a stream that ends in the midst of what an open layer says is an error.
+template <class MakeClient, class MakeServer>
+void check_truncation(MakeClient make_client, MakeServer make_server) {
+  end client(make_client());
+  end server(make_server());
+  settle(client, server);
+  const auto check = [](auto& from, auto& to) {
+    for (int left = *rc::gen::inRange(0, 3); left > 0; --left) from.send(some_octets(20));
+    const std::size_t before = from.wire().size();
+    from.send(some_octets(*rc::gen::inRange<std::size_t>(1, 300)));
+    from.wire().truncate(*rc::gen::inRange(before + 1, from.wire().size()));
+    to.receive(from.wire().data(), *any_pieces());
+    RC_ASSERT(to.error() == std::error_code());
+    to.receive_end();
+    RC_ASSERT(to.error() == make_error_code(errc::truncated));
+  };
+  if (*rc::gen::arbitrary<bool>()) {
+    check(client, server);
+  } else {
+    check(server, client);
+  }
+}
+
+/// What the laws ask of a pair of layers.
+struct traits {
+  /// Layers of one factory say the same if they hear the same. (Not so if they draw random octets,
+  /// unless from a script that begins anew in each.)
+  bool reproducible = true;
+  /// A changed bit of the data phase is noticed.
+  bool authenticated = false;
+};
+
+/// All laws, on one conversation. The factories make layers of the two ends.
+template <class MakeClient, class MakeServer>
+void check(MakeClient make_client, MakeServer make_server, traits what = {}) {
+  const carriage by = check_conversation(make_client, make_server);
+  if (*rc::gen::arbitrary<bool>()) {
+    check_input(make_server, any_variation(what.reproducible ? by.client_said : octet_vector()),
+                what.reproducible);
+  } else {
+    check_input(make_client, any_variation(what.reproducible ? by.server_said : octet_vector()),
+                what.reproducible);
+  }
+  check_truncation(make_client, make_server);
+  if (what.authenticated) check_tampering(make_client, make_server);
+}
+
+}  // namespace rathole::test::layer_laws
