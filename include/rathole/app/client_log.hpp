@@ -80,10 +80,18 @@ class client_log {
       return "Authentication failed: " + escape(e.service) + ": " + reason;
     }
     if (e.error == errc::timed_out) return "No answer from " + shown(e.remote) + ": " + reason;
-    const bool is_protocol = e.error.category() == error_category() &&
-                             e.error != errc::host_not_found && e.error != errc::invalid_address;
-    if (is_protocol) return "Failed to handshake with " + shown(e.remote) + ": " + reason;
+    if (is_of_handshake(e.error))
+      return "Failed to handshake with " + shown(e.remote) + ": " + reason;
     return "Failed to connect to " + shown(e.remote) + ": " + reason;
+  }
+
+  /// Whether the connection stood before it failed.
+  static bool is_of_handshake(const std::error_code& ec) {
+    if (ec == errc::host_not_found || ec == errc::invalid_address) return false;
+    const auto& from = ec.category();
+    const bool is_network = from == std::system_category() || from == std::generic_category() ||
+                            std::string_view(from.name()).starts_with("asio.");
+    return !is_network;
   }
 
   void write(log_level level, std::string_view service, std::string_view message) {

@@ -12,7 +12,7 @@
 #include <rathole/io/asio_runtime.hpp>
 #include <rathole/io/task_group.hpp>
 #include <rathole/server/server.hpp>
-#include <rathole/transport/tcp.hpp>
+#include <rathole/transport/proxied.hpp>
 
 #include <asio/io_context.hpp>
 
@@ -47,7 +47,8 @@ class demo {
   }
 
  private:
-  using carrier = transport::tcp<io::asio_runtime>;
+  using server_carrier = transport::tcp<io::asio_runtime>;
+  using client_carrier = transport::proxied<io::asio_runtime>;
 
   /// How long `--once` may take.
   static constexpr std::chrono::seconds patience{30};
@@ -93,7 +94,7 @@ class demo {
     config::server server_settings;
     server_settings.bind_addr = anywhere;
     server_settings.services.push_back({.name = "demo", .bind_addr = anywhere, .token = token});
-    server_.emplace(carrier_, std::move(server_settings), server_observer_);
+    server_.emplace(server_carrier(runtime_, {}), std::move(server_settings), server_observer_);
     server_->async_run([this](std::error_code ec) {
       if (ec) fail(ec);
     });
@@ -103,7 +104,7 @@ class demo {
     config::client client_settings;
     client_settings.remote_addr = *clients_at;
     client_settings.services.push_back({.name = "demo", .local_addr = local, .token = token});
-    client_.emplace(carrier_, std::move(client_settings), client_observer_);
+    client_.emplace(client_carrier(runtime_, {}), std::move(client_settings), client_observer_);
     client_->async_run([](std::error_code) {});
     const auto visitors_at = co_await heard(visitors_);
     if (!visitors_at) co_return failure(visitors_at.error());
@@ -160,7 +161,6 @@ class demo {
   io::asio_runtime runtime_{context_};
   io::task_group group_{context_.get_executor()};
   io::event changed_{context_.get_executor()};
-  carrier carrier_{runtime_, io::socket_options()};
   std::stop_source stop_;
   logger log_{log_filter(log_level::warn)};
   std::optional<address> clients_ = {};
@@ -171,8 +171,8 @@ class demo {
                                 changed_.notify();
                               }};
   client_log client_observer_{log_};
-  std::optional<server::basic_server<carrier, server_log>> server_ = {};
-  std::optional<client::basic_client<carrier, client_log>> client_ = {};
+  std::optional<server::basic_server<server_carrier, server_log>> server_ = {};
+  std::optional<client::basic_client<client_carrier, client_log>> client_ = {};
 };
 
 }  // namespace rathole::app

@@ -82,31 +82,32 @@ result<void> run_until_stopped(asio::io_context& context, Instance& instance, Tr
 
 }  // namespace detail
 
-/// Runs a server until it is told to stop. Fails with the system's code if it cannot listen, or
-/// with `errc::not_built_in`.
-inline result<void> run_server(const config::server& settings, logger& log) {
+/// Runs a server until it is told to stop. Fails with the system's code if it cannot listen.
+inline result<void> run_server(const config::server& settings,
+                               const transport::server_carrier& prepared, logger& log) {
   asio::io_context context(1);
+  io::workers threads(settings.workers);
   const auto start = [&](auto carrier) {
     server_log lines(log);
     heap_trimmer observer(context.get_executor(), lines);
     server::basic_server instance(std::move(carrier), settings, observer);
     return detail::run_until_stopped(context, instance, observer, log, server_log::target);
   };
-  return transport::visit(settings.transport, config::side::server, io::asio_runtime(context),
-                          start);
+  return transport::visit(prepared, io::asio_runtime(context, threads), start);
 }
 
-/// Runs a client until it is told to stop. Fails with `errc::not_built_in`.
-inline result<void> run_client(const config::client& settings, logger& log) {
+/// Runs a client until it is told to stop.
+inline result<void> run_client(const config::client& settings,
+                               const transport::client_carrier& prepared, logger& log) {
   asio::io_context context(1);
+  io::workers threads(settings.workers);
   const auto start = [&](auto carrier) {
     client_log lines(log);
     heap_trimmer observer(context.get_executor(), lines);
     client::basic_client instance(std::move(carrier), settings, observer);
     return detail::run_until_stopped(context, instance, observer, log, client_log::target);
   };
-  return transport::visit(settings.transport, config::side::client, io::asio_runtime(context),
-                          start);
+  return transport::visit(prepared, io::asio_runtime(context, threads), start);
 }
 
 /// `--check`: prints every problem of the file, and what of it this program does not contain, to
@@ -143,8 +144,10 @@ inline int run(const arguments& asked, std::ostream& err) {
   }
   const bool is_server = *mode == config::side::server;
   start_report report;
-  if (is_server) add_to(report, *file->server, asked.config);
-  if (!is_server) add_to(report, *file->client, asked.config);
+  std::optional<transport::server_carrier> server_side;
+  std::optional<transport::client_carrier> client_side;
+  if (is_server) server_side = add_to(report, *file->server, asked.config);
+  if (!is_server) client_side = add_to(report, *file->client, asked.config);
   detail::print(err, report.problems);
   detail::print(err, report.missing);
   if (report.nothing_left) detail::print(err, report.left_out);
@@ -161,7 +164,8 @@ inline int run(const arguments& asked, std::ostream& err) {
   }
   for (const std::string& line : report.left_out) log.write(log_level::error, "rathole", line);
 
-  const auto ended = is_server ? run_server(*file->server, log) : run_client(*file->client, log);
+  const auto ended = is_server ? run_server(*file->server, *server_side, log)
+                               : run_client(*file->client, *client_side, log);
   if (ended) return EXIT_SUCCESS;
   err << "Error: ";
   if (is_server)

@@ -4,10 +4,14 @@
 #include <rathole/config/problem.hpp>
 #include <rathole/config/types.hpp>
 #include <rathole/config/validate.hpp>
-#include <rathole/transport/select.hpp>
+#include <rathole/transport/missing_part.hpp>
+#include <rathole/transport/prepare.hpp>
 
+#include <cstddef>
+#include <optional>
 #include <string>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace rathole::app {
@@ -33,20 +37,30 @@ struct start_report {
   }
 };
 
-/// Adds what keeps `block`, a `config::server` or `config::client` of the file at `path`, from
-/// running as written.
+/// What `transport::prepare` makes of a block.
 template <class Block>
-void add_to(start_report& report, const Block& block, const std::string& path) {
+using carrier_of = typename decltype(transport::prepare(std::declval<Block>()))::value_type;
+
+/// Adds what keeps `block`, a `config::server` or `config::client` of the file at `path`, from
+/// running as written. Returns what carries its connections, if that could be made ready.
+template <class Block>
+std::optional<carrier_of<Block>> add_to(start_report& report, const Block& block,
+                                        const std::string& path) {
   constexpr bool is_server = std::is_same_v<Block, config::server>;
   const config::side side = is_server ? config::side::server : config::side::client;
   const auto line = [&path](const config::problem& problem) {
     return path + ": " + config::to_string(problem);
   };
-  for (const auto& problem : config::start_problems(block.transport, side)) {
-    report.problems.push_back(line(problem));
-  }
+  std::optional<carrier_of<Block>> carrier;
   if (const auto part = transport::missing_part(block.transport, side)) {
+    for (const auto& problem : config::start_problems(block.transport, side)) {
+      report.problems.push_back(line(problem));
+    }
     report.missing.push_back(line(*part));
+  } else if (auto prepared = transport::prepare(block)) {
+    carrier = std::move(*prepared);
+  } else {
+    for (const auto& problem : prepared.error()) report.problems.push_back(line(problem));
   }
   std::size_t left_out = 0;
   for (const auto& service : block.services) {
@@ -56,6 +70,7 @@ void add_to(start_report& report, const Block& block, const std::string& path) {
                               ": udp is not built into this program; it is not forwarded");
   }
   if (left_out > 0 && left_out == block.services.size()) report.nothing_left = true;
+  return carrier;
 }
 
 }  // namespace rathole::app

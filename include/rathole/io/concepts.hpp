@@ -36,25 +36,25 @@ namespace rathole::io {
 /// * `rehome(world)`: the same stream on the executor of another runtime; called on the stream's own
 ///   thread while no operation is under way. The stream it is called on is left closed.
 template <class S>
-concept ByteStream = std::movable<S> && requires(S& s, const S& cs, byte_span out, byte_view in,
-                                                 bool on, const socket_options& options,
-                                                 const address& where) {
-  { s.read_some(out) } -> std::same_as<task<std::size_t>>;
-  { s.write(in) } -> std::same_as<task<void>>;
-  { s.write_held(in) } -> std::same_as<task<void>>;
-  { s.flush() } -> std::same_as<void>;
-  { s.wait_readable() } -> std::same_as<task<void>>;
-  { s.cancel_wait() } -> std::same_as<void>;
-  { s.peer_has_closed() } -> std::same_as<bool>;
-  { s.shutdown_send() } -> std::same_as<task<void>>;
-  { s.set_nodelay(on) } -> std::same_as<void>;
-  { s.apply(options) } -> std::same_as<void>;
-  { s.close() } -> std::same_as<void>;
-  { s.abort() } -> std::same_as<void>;
-  { cs.is_open() } -> std::same_as<bool>;
-  { cs.peer() } -> std::same_as<const address&>;
-  { s.set_peer(where) } -> std::same_as<void>;
-};
+concept ByteStream =
+    std::movable<S> && requires(S& s, const S& cs, byte_span out, byte_view in, bool on,
+                                const socket_options& options, const address& where) {
+      { s.read_some(out) } -> std::same_as<task<std::size_t>>;
+      { s.write(in) } -> std::same_as<task<void>>;
+      { s.write_held(in) } -> std::same_as<task<void>>;
+      { s.flush() } -> std::same_as<void>;
+      { s.wait_readable() } -> std::same_as<task<void>>;
+      { s.cancel_wait() } -> std::same_as<void>;
+      { s.peer_has_closed() } -> std::same_as<bool>;
+      { s.shutdown_send() } -> std::same_as<task<void>>;
+      { s.set_nodelay(on) } -> std::same_as<void>;
+      { s.apply(options) } -> std::same_as<void>;
+      { s.close() } -> std::same_as<void>;
+      { s.abort() } -> std::same_as<void>;
+      { cs.is_open() } -> std::same_as<bool>;
+      { cs.peer() } -> std::same_as<const address&>;
+      { s.set_peer(where) } -> std::same_as<void>;
+    };
 
 /// A listening socket. `accept()` yields streams one at a time and fails with `errc::stopped`
 /// after `close()`; other errors are of one connection or of a resource that ran short, and the

@@ -91,7 +91,12 @@ class layered_stream {
     const auto sent = co_await write_wire(false);
     if (!closed) co_return failure(closed.error());
     if (!sent) co_return failure(sent.error());
-    if (said || can_send(me.layer.state())) co_return result<void>{};
+    if (can_send(me.layer.state())) {
+      // The end is postponed, perhaps until a time that whoever reads now does not know of.
+      me.next.cancel_wait();
+      co_return result<void>{};
+    }
+    if (said) co_return result<void>{};
     co_return co_await me.next.shutdown_send();
   }
 

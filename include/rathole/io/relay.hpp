@@ -1,6 +1,7 @@
 #pragma once
 
 #include <rathole/io/copy_relay.hpp>
+#include <rathole/io/layered_relay.hpp>
 #include <rathole/io/socket_relay.hpp>
 
 namespace rathole::io {
@@ -14,6 +15,14 @@ struct relay_between {
 template <SocketStream A, SocketStream B>
 struct relay_between<A, B> {
   using type = socket_relay;
+};
+template <SocketStream A, LayeredSocketStream B>
+struct relay_between<A, B> {
+  using type = layered_relay<std::remove_cvref_t<decltype(std::declval<B&>().layer())>>;
+};
+template <LayeredSocketStream A, SocketStream B>
+struct relay_between<A, B> {
+  using type = layered_relay<std::remove_cvref_t<decltype(std::declval<A&>().layer())>>;
 };
 
 }  // namespace detail

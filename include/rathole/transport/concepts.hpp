@@ -22,9 +22,9 @@ namespace rathole::transport {
 /// * `handshake_is_work`: whether shaking hands takes so much computing that it is done on a worker.
 template <class T>
 concept Transport =
-    std::copyable<T> && requires(T& t, const address& where, time_point deadline,
-                                 std::stop_token stop, typename T::runtime_type::stream accepted,
-                                 typename T::runtime_type world) {
+    std::copyable<T> &&
+    requires(T& t, const address& where, time_point deadline, std::stop_token stop,
+             typename T::runtime_type::stream accepted, typename T::runtime_type world) {
       typename T::runtime_type;
       typename T::stream;
       requires io::Runtime<typename T::runtime_type>;

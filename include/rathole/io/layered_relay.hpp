@@ -1,0 +1,307 @@
+#pragma once
+
+#include <rathole/core/layer.hpp>
+#include <rathole/core/time.hpp>
+#include <rathole/io/asio_timer.hpp>
+#include <rathole/io/concepts.hpp>
+#include <rathole/io/descriptor.hpp>
+#include <rathole/io/event.hpp>
+#include <rathole/io/poller.hpp>
+#include <rathole/io/relay_status.hpp>
+#include <rathole/io/socket_relay.hpp>
+
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <new>
+#include <optional>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+
+namespace rathole::io {
+
+/// A layer on a bare socket, which a relay may take apart: `next()`, `layer()`, and `received()`,
+/// what was decoded and not read.
+template <class S>
+concept LayeredSocketStream = ByteStream<S> && requires(S& s) {
+  requires SocketStream<std::remove_cvref_t<decltype(s.next())>>;
+  requires Layer<std::remove_cvref_t<decltype(s.layer())>>;
+  { s.received() } -> std::same_as<byte_buffer&>;
+};
+
+/// The relay between a bare socket and a layer on one: no coroutine, and no buffer while it waits.
+/// The layer works on buffers that all relays of the thread share.
+template <Layer L>
+class layered_relay {
+ public:
+  template <SocketStream Plain, LayeredSocketStream Wired>
+  layered_relay(executor ex, Plain plain, Wired wired)
+      : layered_relay(ex, plain, wired, status_forth) {}
+  template <LayeredSocketStream Wired, SocketStream Plain>
+  layered_relay(executor ex, Wired wired, Plain plain)
+      : layered_relay(ex, plain, wired, status_back) {}
+
+  /// Runs the relay to its end. The relay outlives the call.
+  awaitable<relay_status> run() {
+    if (!plain_.socket.is_open() || !wired_.socket.is_open()) fail(make_error_code(errc::stopped));
+    turn([this] {
+      push_app();
+      // Mostly the visitor has sent already.
+      encode();
+    });
+    if (!over_ && wired_.holds_back) send_held_back(wired_.socket.get());
+    co_await ended_.wait();
+    co_return status_;
+  }
+
+  /// Breaks both streams; `run` then ends with `errc::stopped`.
+  void stop() { fail(make_error_code(errc::stopped)); }
+
+ private:
+  using counter = std::uint64_t relay_status::*;
+  static constexpr counter status_forth = &relay_status::forth;
+  static constexpr counter status_back = &relay_status::back;
+
+  static constexpr std::size_t read_size = 64 * 1024;
+  /// Reads after which other work gets its turn.
+  static constexpr unsigned reads_in_a_turn = 16;
+
+  struct side final : poll_watch {
+    side(layered_relay& relay, const executor& ex, bool held, descriptor from)
+        : poll_watch(poller::of(ex)), socket(std::move(from)), owner(relay), holds_back(held) {}
+    ~side() { stop(); }
+
+    void ready(std::uint32_t events) override { owner.ready(*this, events); }
+
+    descriptor socket;
+    layered_relay& owner;
+    const bool holds_back;
+  };
+
+  /// What relays of the thread have in common. Empty between turns.
+  struct scratch {
+    std::unique_ptr<std::uint8_t[]> read =
+        std::make_unique_for_overwrite<std::uint8_t[]>(read_size);
+    byte_buffer app;
+    byte_buffer wire;
+  };
+  static scratch& shared() {
+    thread_local scratch buffers;
+    return buffers;
+  }
+
+  template <class Plain, class Wired>
+  layered_relay(executor ex, Plain& plain, Wired& wired, counter encoded)
+      : encoded_(encoded),
+        decoded_(encoded == status_forth ? status_back : status_forth),
+        plain_(*this, ex, false, plain.release()),
+        wired_(*this, ex, wired.next().holds_back(), wired.next().release()),
+        layer_(std::move(wired.layer())),
+        executor_(ex),
+        ended_(ex) {
+    app_.swap(wired.received());
+  }
+
+  static bool would_block() { return errno == EAGAIN || errno == EINTR; }
+  static std::error_code last_error() { return {errno, std::system_category()}; }
+
+  void ready(const side& at, std::uint32_t events) {
+    const bool broken = (events & (EPOLLERR | EPOLLHUP)) != 0;
+    const bool is_plain = &at == &plain_;
+    turn([this, is_plain, readable = broken || (events & EPOLLIN),
+          writable = broken || (events & EPOLLOUT)] {
+      if (writable) is_plain ? push_app() : push_wire();
+      if (readable) is_plain ? encode() : decode();
+    });
+  }
+
+  template <class F>
+  void turn(F work) {
+    if (over_) return;
+    try {
+      work();
+      settle();
+    } catch (const std::bad_alloc&) {
+      fail(std::make_error_code(std::errc::not_enough_memory));
+    }
+  }
+
+  /// From the plain side through the layer.
+  void encode() {
+    scratch& use = shared();
+    for (unsigned reads = 0; reads < reads_in_a_turn; ++reads) {
+      if (over_ || !may_encode()) return;
+      const auto taken = ::recv(plain_.socket.get(), use.read.get(), read_size, MSG_DONTWAIT);
+      if (taken < 0) {
+        if (!would_block()) fail(last_error());
+        return;
+      }
+      if (taken == 0) return end_sending();
+      const auto size = static_cast<std::size_t>(taken);
+      const auto sent = layer_.send({use.read.get(), size}, use.wire);
+      send_wire();
+      if (!sent) return fail(sent.error());
+      status_.*encoded_ += size;
+      if (size < read_size) return;
+    }
+  }
+
+  /// From the layer's side to the plain one.
+  void decode() {
+    scratch& use = shared();
+    for (unsigned reads = 0; reads < reads_in_a_turn; ++reads) {
+      if (over_ || !may_decode()) return;
+      const auto taken = ::recv(wired_.socket.get(), use.read.get(), read_size, MSG_DONTWAIT);
+      if (taken < 0) {
+        if (!would_block()) fail(last_error());
+        return;
+      }
+      const auto size = static_cast<std::size_t>(taken);
+      const auto received = size == 0 ? layer_.receive_end()
+                                      : layer_.receive({use.read.get(), size}, use.app, use.wire);
+      status_.*decoded_ += use.app.size();
+      send(plain_, use.app, app_);
+      send_wire();
+      if (!received) return fail(received.error());
+      if (size < read_size) return;
+    }
+  }
+
+  [[nodiscard]] bool may_encode() const {
+    return wire_.empty() && !plain_ended_ && can_send(layer_.state());
+  }
+  [[nodiscard]] bool may_decode() const { return app_.empty() && can_receive(layer_.state()); }
+
+  void end_sending() {
+    plain_ended_ = true;
+    const auto closed = layer_.close(shared().wire);
+    fin_is_end_ = shared().wire.empty() && !can_send(layer_.state());
+    send_wire();
+    if (!closed) fail(closed.error());
+  }
+
+  void push_app() {
+    byte_buffer rest;
+    rest.swap(app_);
+    send(plain_, rest, app_);
+  }
+  void push_wire() {
+    byte_buffer rest;
+    rest.swap(wire_);
+    send(wired_, rest, wire_);
+  }
+  /// What the layer wants sent goes behind what could not be sent yet.
+  void send_wire() {
+    if (wire_.empty()) return send(wired_, shared().wire, wire_);
+    shared().wire.drain_into(wire_);
+  }
+
+  /// Sends what it can of `from` without waiting; what is left goes to `kept`. `from` is empty then.
+  void send(side& to, byte_buffer& from, byte_buffer& kept) {
+    while (!from.empty() && !over_) {
+      const byte_view in = from.data();
+      const auto sent = ::send(to.socket.get(), in.data(), in.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+      if (sent < 0) {
+        if (!would_block()) fail(last_error());
+        break;
+      }
+      from.consume(static_cast<std::size_t>(sent));
+    }
+    if (!over_) from.drain_into(kept);
+    from.clear();
+  }
+
+  /// Lets the layer act, passes ends on, and watches for what is to come.
+  void settle() {
+    if (over_) return;
+    if (!poll_layer()) return;
+    const phase now = layer_.state();
+    if (!can_send(now) && !can_receive(now) && wire_.empty() && app_.empty()) return end();
+    if (fin_is_end_ && wire_.empty()) {
+      fin_is_end_ = false;
+      ::shutdown(wired_.socket.get(), SHUT_WR);
+    }
+    if (!can_receive(now) && app_.empty() && !end_passed_) {
+      end_passed_ = true;
+      ::shutdown(plain_.socket.get(), SHUT_WR);
+    }
+    const auto events = [](bool in, bool out) {
+      return (in ? std::uint32_t{EPOLLIN} : 0) | (out ? std::uint32_t{EPOLLOUT} : 0);
+    };
+    auto ec = plain_.want(plain_.socket.get(), events(may_encode(), !app_.empty()));
+    if (!ec) ec = wired_.want(wired_.socket.get(), events(may_decode(), !wire_.empty()));
+    if (ec) fail(ec);
+  }
+
+  /// Returns whether the relay goes on.
+  bool poll_layer() {
+    if constexpr (TimedLayer<L>) {
+      const auto acted = layer_.poll(clock::now(), shared().wire);
+      send_wire();
+      if (!acted) fail(acted.error());
+      if (over_) return false;
+      const auto deadline = layer_.deadline();
+      if (deadline == armed_) return true;
+      armed_ = deadline;
+      if (deadline) {
+        if (!timer_) timer_.emplace(executor_);
+        timer_->arm(*deadline, [this] {
+          armed_.reset();
+          turn([] {});
+        });
+      } else {
+        timer_->disarm();
+      }
+    }
+    return true;
+  }
+
+  void fail(std::error_code reason) {
+    if (over_) return;
+    status_.error = reason;
+    for (side* each : {&plain_, &wired_}) {
+      each->stop();
+      each->socket.abort();
+    }
+    end();
+  }
+
+  void end() {
+    over_ = true;
+    timer_.reset();
+    for (side* each : {&plain_, &wired_}) {
+      each->stop();
+      each->socket.close();
+    }
+    ended_.notify();
+  }
+
+  relay_status status_;
+  /// Which of its counts is which.
+  const counter encoded_;
+  const counter decoded_;
+  side plain_;
+  side wired_;
+  L layer_;
+  /// What the sockets had no room for.
+  byte_buffer app_;
+  byte_buffer wire_;
+  const executor executor_;
+  std::optional<asio_timer> timer_;
+  std::optional<time_point> armed_;
+  event ended_;
+  /// The plain side has ended its sending.
+  bool plain_ended_ = false;
+  /// The end of our sending is told by the socket below the layer.
+  bool fin_is_end_ = false;
+  /// The plain side was told of the peer's end.
+  bool end_passed_ = false;
+  bool over_ = false;
+};
+
+}  // namespace rathole::io

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <rathole/config/problem.hpp>
+#include <rathole/config/validate.hpp>
+
+#include <optional>
+#include <string>
+
+namespace rathole::transport {
+
+/// What this build contains, as the build says by `RATHOLE_WITH_...`.
+namespace built_in {
+
+#if RATHOLE_WITH_NOISE
+inline constexpr bool noise = true;
+#else
+inline constexpr bool noise = false;
+#endif
+#if RATHOLE_WITH_TLS
+inline constexpr bool tls = true;
+#else
+inline constexpr bool tls = false;
+#endif
+#if RATHOLE_WITH_OPENSSL
+inline constexpr bool openssl = true;
+#else
+inline constexpr bool openssl = false;
+#endif
+#if RATHOLE_WITH_WEBSOCKET
+inline constexpr bool websocket = true;
+#else
+inline constexpr bool websocket = false;
+#endif
+
+}  // namespace built_in
+
+/// What `settings` asks for that this build does not contain, as the key and what it says; nothing
+/// if all of it is there.
+inline std::optional<config::problem> missing_part(const config::transport& settings,
+                                                   config::side where) {
+  using config::transport_kind;
+  const std::string path = where == config::side::server ? "server.transport" : "client.transport";
+  const auto lacking = [&path](const char* key, const std::string& what, const char* remedy) {
+    return config::problem{
+        .key = path + key, .what = what + " is not built into this program", .remedy = remedy};
+  };
+  const char* const other = "choose another `type` at both ends";
+  const bool over_websocket = settings.kind == transport_kind::websocket;
+  if (settings.kind == transport_kind::noise && !built_in::noise) {
+    return lacking(".type", "noise", other);
+  }
+  if (over_websocket && !built_in::websocket) return lacking(".type", "websocket", other);
+  const bool over_tls = settings.kind == transport_kind::tls ||
+                        (over_websocket && settings.websocket && settings.websocket->tls);
+  if (!over_tls) return std::nullopt;
+  if (!built_in::tls) {
+    return over_websocket ? lacking(".websocket.tls", "tls", "choose `false` at both ends")
+                          : lacking(".type", "tls", other);
+  }
+  if (settings.tls && settings.tls->engine == config::tls_engine::openssl && !built_in::openssl) {
+    return lacking(".tls.engine", "openssl", "choose `botan`");
+  }
+  return std::nullopt;
+}
+
+}  // namespace rathole::transport

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <rathole/config/validate.hpp>
+#include <rathole/noise/endpoint.hpp>
+#include <rathole/transport/layer_maker.hpp>
+
+#include <expected>
+#include <string>
+#include <utility>
+
+namespace rathole::transport {
+
+/// What makes the layers of `[*.transport.noise]`, or in words why it cannot.
+inline std::expected<layer_maker, std::string> noise_layers(const config::noise_options& options,
+                                                            config::side where) {
+  noise::settings settings;
+  settings.name = options.pattern;
+  settings.local_private_key = options.local_private_key;
+  settings.remote_public_key = options.remote_public_key;
+  // Compat: the client is the initiator in every pattern.
+  const auto role = where == config::side::client ? noise::role::initiator : noise::role::responder;
+  auto made = noise::endpoint::make(settings, role);
+  if (!made) return std::unexpected(std::move(made.error()));
+  return [endpoint = std::move(*made)]() -> result<any_layer> {
+    return any_layer(endpoint.make_layer());
+  };
+}
+
+}  // namespace rathole::transport

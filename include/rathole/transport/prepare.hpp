@@ -1,0 +1,158 @@
+#pragma once
+
+#include <rathole/config/problem.hpp>
+#include <rathole/config/types.hpp>
+#include <rathole/config/validate.hpp>
+#include <rathole/proxy/any_proxy.hpp>
+#include <rathole/transport/layer_maker.hpp>
+#include <rathole/transport/missing_part.hpp>
+#include <rathole/transport/socket_options.hpp>
+
+#if RATHOLE_WITH_NOISE
+#include <rathole/transport/noise.hpp>
+#endif
+#if RATHOLE_WITH_TLS
+#include <rathole/transport/tls.hpp>
+#endif
+#if RATHOLE_WITH_WEBSOCKET
+#include <rathole/transport/websocket.hpp>
+#endif
+
+#include <expected>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace rathole::transport {
+
+/// What a server's transport needs, ready for use.
+struct server_carrier {
+  io::socket_options options = {};
+  /// Empty for bare TCP.
+  layer_maker layers = {};
+};
+
+/// What a client's transport needs, ready for use.
+struct client_carrier {
+  io::socket_options options = {};
+  std::optional<proxy::settings> proxy = {};
+  /// Empty for bare TCP.
+  layer_maker layers = {};
+};
+
+namespace detail {
+
+using maker_or_reason = std::expected<layer_maker, std::string>;
+
+#if RATHOLE_WITH_TLS
+inline maker_or_reason tls_layers_of(const config::client& settings) {
+  const config::tls_options& options = *settings.transport.tls;
+  return tls_client_layers(options, options.hostname.value_or(settings.remote_addr.host));
+}
+inline maker_or_reason tls_layers_of(const config::server& settings) {
+  return tls_server_layers(*settings.transport.tls);
+}
+#endif
+#if RATHOLE_WITH_WEBSOCKET
+inline layer_maker websocket_layers_of(const config::client& settings, layer_maker below) {
+  return websocket_client_layers(*settings.transport.websocket, settings.remote_addr,
+                                 std::move(below));
+}
+inline layer_maker websocket_layers_of(const config::server& settings, layer_maker below) {
+  return websocket_server_layers(*settings.transport.websocket, std::move(below));
+}
+#endif
+
+/// The layers of a transport that has the tables it needs, and whose parts are all there.
+template <class Block>
+maker_or_reason layers_of([[maybe_unused]] const Block& settings,
+                          [[maybe_unused]] config::side where) {
+  [[maybe_unused]] const config::transport& wanted = settings.transport;
+  switch (wanted.kind) {
+#if RATHOLE_WITH_NOISE
+    case config::transport_kind::noise: return noise_layers(*wanted.noise, where);
+#endif
+#if RATHOLE_WITH_TLS
+    case config::transport_kind::tls: return tls_layers_of(settings);
+#endif
+#if RATHOLE_WITH_WEBSOCKET
+    case config::transport_kind::websocket: {
+      layer_maker below;
+#if RATHOLE_WITH_TLS
+      if (wanted.websocket->tls) {
+        auto tls = tls_layers_of(settings);
+        if (!tls) return tls;
+        below = std::move(*tls);
+      }
+#endif
+      return websocket_layers_of(settings, std::move(below));
+    }
+#endif
+    default: return layer_maker();
+  }
+}
+
+inline const char* name_of(config::transport_kind kind) {
+  switch (kind) {
+    case config::transport_kind::noise: return "noise";
+    case config::transport_kind::tls: return "tls";
+    case config::transport_kind::websocket: return "websocket";
+    case config::transport_kind::tcp: break;
+  }
+  return "tcp";
+}
+
+/// The layers of `settings`, or all that keeps them from being made.
+template <class Block>
+std::expected<layer_maker, std::vector<config::problem>> prepare_layers(const Block& settings,
+                                                                        config::side where) {
+  auto problems = config::start_problems(settings.transport, where);
+  if (auto missing = missing_part(settings.transport, where)) {
+    problems.push_back(std::move(*missing));
+  }
+  if (!problems.empty()) return std::unexpected(std::move(problems));
+  auto made = layers_of(settings, where);
+  if (made) return std::move(*made);
+  const char* const side = where == config::side::server ? "server" : "client";
+  problems.push_back({.key = std::string(side) + ".transport." + name_of(settings.transport.kind),
+                      .what = std::move(made.error())});
+  return std::unexpected(std::move(problems));
+}
+
+inline std::optional<proxy::settings> to_proxy_settings(
+    const std::optional<config::proxy_url>& url) {
+  if (!url) return std::nullopt;
+  proxy::settings out;
+  out.scheme =
+      url->scheme == config::proxy_scheme::socks5 ? proxy::scheme::socks5 : proxy::scheme::http;
+  out.proxy = config::proxy_address(*url);
+  if (url->credentials) {
+    out.credentials = proxy::credentials{url->credentials->username, url->credentials->password};
+  }
+  return out;
+}
+
+}  // namespace detail
+
+/// Makes ready what carries a client's connections: reads the files of keys and certificates that
+/// its transport names. Fails with every problem, which have key paths but no positions.
+inline std::expected<client_carrier, std::vector<config::problem>> prepare(
+    const config::client& settings) {
+  auto layers = detail::prepare_layers(settings, config::side::client);
+  if (!layers) return std::unexpected(std::move(layers.error()));
+  return client_carrier{.options = to_socket_options(settings.transport.tcp),
+                        .proxy = detail::to_proxy_settings(settings.transport.tcp.proxy),
+                        .layers = std::move(*layers)};
+}
+
+/// As for a client. A server ignores a proxy.
+inline std::expected<server_carrier, std::vector<config::problem>> prepare(
+    const config::server& settings) {
+  auto layers = detail::prepare_layers(settings, config::side::server);
+  if (!layers) return std::unexpected(std::move(layers.error()));
+  return server_carrier{.options = to_socket_options(settings.transport.tcp),
+                        .layers = std::move(*layers)};
+}
+
+}  // namespace rathole::transport

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <rathole/io/machine_driver.hpp>
+#include <rathole/io/stop_action.hpp>
+#include <rathole/proxy/any_proxy.hpp>
+#include <rathole/transport/tcp.hpp>
+
+#include <optional>
+#include <stop_token>
+#include <utility>
+
+namespace rathole::transport {
+
+/// TCP for a client, through a proxy if one is set. Names of servers are then the proxy's to
+/// resolve. Models `Transport`.
+template <io::Runtime R>
+class proxied {
+ public:
+  using runtime_type = R;
+  using stream = typename R::stream;
+  static constexpr bool handshake_is_work = false;
+
+  /// `options` are set on every connection.
+  proxied(R world, io::socket_options options, std::optional<proxy::settings> through = {})
+      : direct_(std::move(world), options), proxy_(std::move(through)) {}
+
+  R& runtime() { return direct_.runtime(); }
+  proxied at(R world) { return proxied(direct_.at(std::move(world)), proxy_); }
+
+  /// Fails also with the errors of the proxy's protocol.
+  io::task<stream> connect(const address& to, time_point deadline, std::stop_token stop) {
+    if (!proxy_) return direct_.connect(to, deadline, std::move(stop));
+    return connect_through(to, deadline, std::move(stop));
+  }
+
+  io::task<typename R::acceptor> listen(const address& at, std::stop_token stop) {
+    return direct_.listen(at, std::move(stop));
+  }
+
+  io::task<stream> handshake(stream accepted, time_point deadline, std::stop_token stop) {
+    return direct_.handshake(std::move(accepted), deadline, std::move(stop));
+  }
+
+ private:
+  proxied(tcp<R> direct, std::optional<proxy::settings> through)
+      : direct_(std::move(direct)), proxy_(std::move(through)) {}
+
+  io::task<stream> connect_through(address to, time_point deadline, std::stop_token stop) {
+    auto dialled = co_await direct_.connect(proxy_->address, deadline, stop);
+    if (!dialled) co_return failure(dialled.error());
+    const auto close = [&dialled] { dialled->close(); };
+    const io::stop_action on_stop(stop, runtime().get_executor(), close);
+    const io::alarm<R> ring(runtime(), deadline, close);
+    proxy::any_proxy machine(*proxy_, to);
+    io::machine_driver<proxy::any_proxy, stream, R> driver(runtime(), *dialled, machine);
+    const auto connected = co_await driver.next();
+    if (!connected) co_return failure(ring.explain(connected.error()));
+    // The proxy may lead elsewhere by the next time; the name is what is to be dialled again.
+    dialled->set_peer(to);
+    co_return std::move(*dialled);
+  }
+
+  tcp<R> direct_;
+  std::optional<proxy::settings> proxy_;
+};
+
+}  // namespace rathole::transport

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <rathole/config/types.hpp>
+#include <rathole/core/stacked_layer.hpp>
+#include <rathole/transport/layer_maker.hpp>
+#include <rathole/websocket/layer.hpp>
+
+#include <utility>
+
+namespace rathole::transport {
+
+namespace detail {
+
+/// WebSocket on `below`, or on the bare stream if that is empty.
+template <class Make>
+layer_maker websocket_over(layer_maker below, Make make) {
+  if (!below) return [make]() -> result<any_layer> { return any_layer(make()); };
+  return [below = std::move(below), make]() -> result<any_layer> {
+    auto lower = below();
+    if (!lower) return failure(lower.error());
+    return any_layer(stacked_layer(make(), std::move(*lower)));
+  };
+}
+
+}  // namespace detail
+
+/// What makes the layers of a client's `[client.transport.websocket]`, on those of TLS or none.
+inline layer_maker websocket_client_layers(const config::websocket_options& options,
+                                           const address& remote, layer_maker below) {
+  websocket::client_settings settings;
+  if (options.path) settings.path = *options.path;
+  settings.host = options.host.value_or(websocket::host_header(remote));
+  settings.headers = options.headers;
+  settings.ping_interval = options.ping_interval;
+  return detail::websocket_over(std::move(below),
+                                [settings] { return websocket::layer<>::client(settings); });
+}
+
+/// As for a client: the layers of `[server.transport.websocket]`.
+inline layer_maker websocket_server_layers(const config::websocket_options& options,
+                                           layer_maker below) {
+  websocket::server_settings settings;
+  settings.path = options.path;
+  settings.ping_interval = options.ping_interval;
+  return detail::websocket_over(std::move(below),
+                                [settings] { return websocket::layer<>::server(settings); });
+}
+
+}  // namespace rathole::transport

@@ -1,0 +1,199 @@
+#include "io/relay_fixture.hpp"
+#include "support/framing_layer.hpp"
+
+#include <rathole/io/asio_runtime.hpp>
+#include <rathole/io/layered_stream.hpp>
+#include <rathole/transport/layered.hpp>
+#include <rathole/transport/tcp.hpp>
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <memory>
+#include <thread>
+#include <vector>
+
+namespace rathole::test {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+using ending = framing_layer::ending;
+using layered = io::layered_stream<io::asio_runtime, framing_layer>;
+
+struct layers {
+  using layer_type = framing_layer;
+  result<framing_layer> client_layer() const { return framing_layer(how); }
+  result<framing_layer> server_layer() const { return framing_layer(how); }
+  ending how = ending::announced;
+};
+using carrier = transport::layered<transport::tcp<io::asio_runtime>, layers>;
+
+/// left - relay - layer - layer - relay - right
+template <class NearRelay, class FarRelay>
+class layered_chain {
+ public:
+  explicit layered_chain(ending how) : carrier_({io::asio_runtime(context), {}}, {how}) {
+    ::signal(SIGPIPE, SIG_IGN);
+    asio::co_spawn(context, play(), [](std::exception_ptr error) { REQUIRE_FALSE(error); });
+    while (!far_) context.run_one();
+  }
+
+  void run() { context.run(); }
+
+  tcp_socket left;
+  tcp_socket right;
+  asio::io_context context{1};
+  std::optional<io::relay_status> near_status;
+  std::optional<io::relay_status> far_status;
+
+ private:
+  std::pair<tcp_socket, io::tcp_stream> connected() {
+    tcp_socket listener = tcp_socket::listen();
+    tcp_socket outside = tcp_socket::connect(listener.port());
+    auto accepted = listener.accept();
+    const int inside = ::dup(accepted->fd());
+    ::fcntl(inside, F_SETFL, O_NONBLOCK);
+    return {std::move(outside), io::tcp_stream(context.get_executor(), io::descriptor(inside),
+                                               address{"127.0.0.1", 1})};
+  }
+
+  io::awaitable<void> answer(io::tcp_acceptor& acceptor) {
+    auto accepted = co_await acceptor.accept();
+    const auto deadline = clock::now() + 5s;
+    auto stream = co_await carrier_.handshake(std::move(*accepted), deadline, {});
+    REQUIRE(stream);
+    auto [outside, inside] = connected();
+    right = std::move(outside);
+    far_.emplace(context.get_executor(), std::move(*stream), std::move(inside));
+    far_status = co_await far_->run();
+  }
+
+  io::awaitable<void> play() {
+    const address anywhere{"127.0.0.1", 0};
+    auto acceptor = co_await carrier_.listen(anywhere, {});
+    REQUIRE(acceptor);
+    asio::co_spawn(context, answer(*acceptor), [](std::exception_ptr) {});
+    const auto deadline = clock::now() + 5s;
+    auto stream = co_await carrier_.connect(acceptor->local(), deadline, {});
+    REQUIRE(stream);
+    auto [outside, inside] = connected();
+    left = std::move(outside);
+    near_.emplace(context.get_executor(), std::move(inside), std::move(*stream));
+    near_status = co_await near_->run();
+  }
+
+  carrier carrier_;
+  std::optional<NearRelay> near_;
+  std::optional<FarRelay> far_;
+};
+
+template <class Chain>
+void carries_both_ways(ending how) {
+  constexpr std::size_t bulk = 1024 * 1024 + 7;
+  Chain chain(how);
+  const std::string forth = scrambled(bulk, 1);
+  const std::string back = scrambled(bulk, 2);
+  std::string at_right;
+  std::string at_left;
+  std::jthread left_sends([&] { chain.left.send_all(forth), chain.left.shutdown_write(); });
+  std::jthread right_sends([&] { chain.right.send_all(back), chain.right.shutdown_write(); });
+  std::jthread left_reads([&] { at_left = chain.left.receive_all(); });
+  std::jthread right_reads([&] { at_right = chain.right.receive_all(); });
+  chain.run();
+  left_reads.join();
+  right_reads.join();
+  CHECK(at_right == forth);
+  CHECK(at_left == back);
+  REQUIRE(chain.near_status);
+  REQUIRE(chain.far_status);
+  CHECK_FALSE(chain.near_status->error);
+  CHECK_FALSE(chain.far_status->error);
+  CHECK(chain.near_status->forth == bulk);
+  CHECK(chain.near_status->back == bulk);
+  CHECK(chain.far_status->forth == bulk);
+  CHECK(chain.far_status->back == bulk);
+}
+
+using quick = layered_chain<io::relay<io::tcp_stream, layered>, io::relay<layered, io::tcp_stream>>;
+using copying =
+    layered_chain<io::copy_relay<io::tcp_stream, layered>, io::copy_relay<layered, io::tcp_stream>>;
+static_assert(std::same_as<io::relay<io::tcp_stream, layered>, io::layered_relay<framing_layer>>);
+
+}  // namespace
+
+TEST_SUITE("layered") {
+  TEST_CASE("bulk flows both ways at once arrive whole, whatever the end of sending looks like") {
+    for (const ending how : {ending::announced, ending::with_the_stream, ending::postponed}) {
+      CAPTURE(static_cast<int>(how));
+      carries_both_ways<quick>(how);
+      carries_both_ways<copying>(how);
+    }
+  }
+
+  TEST_CASE("an end of sending is passed on while the other direction goes on") {
+    const auto half_closes = [](auto chain_type, ending how) {
+      typename decltype(chain_type)::type chain(how);
+      std::jthread runs([&] { chain.run(); });
+      chain.left.send_all("question");
+      chain.left.shutdown_write();
+      CHECK(chain.right.receive_all() == "question");
+      chain.right.send_all("answer");
+      chain.right.shutdown_write();
+      CHECK(chain.left.receive_all() == "answer");
+      runs.join();
+      CHECK_FALSE(chain.near_status->error);
+      CHECK_FALSE(chain.far_status->error);
+    };
+    for (const ending how : {ending::announced, ending::with_the_stream, ending::postponed}) {
+      CAPTURE(static_cast<int>(how));
+      half_closes(std::type_identity<quick>(), how);
+      half_closes(std::type_identity<copying>(), how);
+    }
+  }
+
+  TEST_CASE("a broken side breaks the other one with a reset") {
+    quick chain(ending::announced);
+    std::jthread runs([&] { chain.run(); });
+    chain.left.send_all("x");
+    CHECK(chain.right.receive(1) == "x");
+    chain.left.reset();
+    CHECK_THROWS_WITH_AS(chain.right.receive(1), doctest::Contains("reset"), std::system_error);
+    runs.join();
+    CHECK(chain.near_status->error);
+  }
+
+  TEST_CASE("a layer that never answers is given up at the deadline, a wrong one told so") {
+    asio::io_context context(1);
+    carrier tunnel({io::asio_runtime(context), {}}, {});
+    const auto outcome = [&](std::string said) {
+      tcp_socket listener = tcp_socket::listen();
+      std::optional<std::error_code> found;
+      asio::co_spawn(
+          context,
+          [](carrier& by, std::uint16_t port,
+             std::optional<std::error_code>& out) -> io::awaitable<void> {
+            const address to{"127.0.0.1", port};
+            auto stream = co_await by.connect(to, clock::now() + 300ms, {});
+            out = stream ? std::error_code() : stream.error();
+          }(tunnel, listener.port(), found),
+          [](std::exception_ptr) {});
+      std::string heard;
+      std::jthread peer([&] {
+        auto socket = listener.accept();
+        if (!said.empty()) socket->send_all(said);
+        heard = socket->receive_all();
+      });
+      context.restart();
+      context.run();
+      peer.join();
+      return std::pair(*found, heard);
+    };
+    CHECK(outcome("") == std::pair(make_error_code(errc::timed_out), std::string("H")));
+    CHECK(outcome("?") == std::pair(make_error_code(errc::unexpected_message), std::string("H!")));
+    CHECK(outcome("H").first == std::error_code());
+  }
+}
+
+}  // namespace rathole::test
