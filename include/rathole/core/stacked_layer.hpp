@@ -1,0 +1,140 @@
+#pragma once
+
+#include <rathole/core/layer.hpp>
+
+#include <algorithm>
+#include <optional>
+#include <system_error>
+#include <utility>
+
+namespace rathole {
+
+/// A layer over another, such as WebSocket over TLS; models `Layer` and `TimedLayer`. The upper one
+/// starts when the lower one is open. Its end goes first; the lower one is closed when both
+/// directions of the upper one have ended, or where the upper one leaves it to the stream below to
+/// tell of its end. If both fail on the same input the upper one's error counts, for it is of what
+/// was sent first. The replies of the two may change places if the input is cut differently.
+template <Layer Upper, Layer Lower>
+class stacked_layer {
+ public:
+  stacked_layer(Upper upper, Lower lower) : upper_(std::move(upper)), lower_(std::move(lower)) {}
+
+  result<void> start(byte_buffer& wire) {
+    byte_buffer nothing;
+    return advance(lower_.start(wire), nothing, wire);
+  }
+
+  result<void> receive(byte_view in, byte_buffer& app, byte_buffer& wire) {
+    if (error_) return failure(error_);
+    return advance(lower_.receive(in, up_, wire), app, wire);
+  }
+
+  result<void> receive_end() {
+    if (error_) return failure(error_);
+    const result<void> ended = lower_.receive_end();
+    // Behind the end of the upper one it does not matter how the lower one's stream ends.
+    if (started_ && !can_receive(upper_.state()) && upper_.state() != phase::handshaking) return {};
+    if (!ended) return fail(ended.error());
+    return keep(upper_.receive_end());
+  }
+
+  result<void> send(byte_view in, byte_buffer& wire) {
+    if (error_) return failure(error_);
+    return keep(pass_down(upper_.send(in, down_), wire));
+  }
+
+  result<void> close(byte_buffer& wire) {
+    if (error_) return failure(error_);
+    const result<void> closed = upper_.close(down_);
+    leaves_end_to_lower_ = down_.empty() && !can_send(upper_.state());
+    return keep(pass_down(closed, wire));
+  }
+
+  [[nodiscard]] phase state() const {
+    if (error_) return phase::closed;
+    const phase upper = upper_.state();
+    if (!started_ || upper == phase::handshaking) return phase::handshaking;
+    const bool sends = can_send(upper) && can_send(lower_.state());
+    if (can_receive(upper)) return sends ? phase::open : phase::write_closed;
+    return sends ? phase::read_closed : phase::closed;
+  }
+
+  result<void> poll(time_point now, byte_buffer& wire) {
+    if (error_) return failure(error_);
+    if constexpr (TimedLayer<Lower>) {
+      const result<void> polled = lower_.poll(now, wire);
+      if (!polled) return fail(polled.error());
+    }
+    if constexpr (TimedLayer<Upper>) {
+      if (started_) return keep(pass_down(upper_.poll(now, down_), wire));
+    }
+    return {};
+  }
+
+  [[nodiscard]] std::optional<time_point> deadline() const {
+    std::optional<time_point> out;
+    if (error_) return out;
+    if constexpr (TimedLayer<Lower>) out = lower_.deadline();
+    if constexpr (TimedLayer<Upper>) {
+      const std::optional<time_point> other = upper_.deadline();
+      if (other) out = std::min(out.value_or(*other), *other);
+    }
+    return out;
+  }
+
+ private:
+  // Has the upper layer take what came out of the lower one, which then may have failed.
+  result<void> advance(result<void> lower, byte_buffer& app, byte_buffer& wire) {
+    result<void> upper;
+    if (!started_ && lower_.state() != phase::handshaking && lower) {
+      started_ = true;
+      upper = upper_.start(down_);
+    }
+    if (upper && !up_.empty()) upper = upper_.receive(up_.data(), app, down_);
+    up_.clear();
+    if (upper && lower && started_ && !can_receive(lower_.state()) && !below_ended_) {
+      below_ended_ = true;
+      if (can_receive(upper_.state()) || upper_.state() == phase::handshaking) {
+        upper = upper_.receive_end();
+      }
+    }
+    upper = pass_down(upper, wire);
+    if (!upper) return fail(upper.error());
+    return keep(lower);
+  }
+
+  // Sends what the upper layer has to say, also in farewell.
+  result<void> pass_down(result<void> upper, byte_buffer& wire) {
+    if (!down_.empty() && can_send(lower_.state())) {
+      const result<void> sent = lower_.send(down_.data(), wire);
+      if (upper && !sent) upper = sent;
+    }
+    down_.clear();
+    const bool ended = leaves_end_to_lower_ || (started_ && upper_.state() == phase::closed);
+    if (upper && ended && !std::exchange(lower_closed_, true)) return lower_.close(wire);
+    return upper;
+  }
+
+  result<void> keep(result<void> outcome) {
+    if (!outcome) return fail(outcome.error());
+    return outcome;
+  }
+
+  std::unexpected<std::error_code> fail(std::error_code ec) {
+    error_ = ec;
+    return failure(ec);
+  }
+
+  Upper upper_;
+  Lower lower_;
+  /// What came out of the lower layer, and what the upper one has for it; empty between calls.
+  byte_buffer up_;
+  byte_buffer down_;
+  std::error_code error_;
+  bool started_ = false;
+  bool below_ended_ = false;
+  bool leaves_end_to_lower_ = false;
+  bool lower_closed_ = false;
+};
+
+}  // namespace rathole

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <algorithm>
+#include <string_view>
+
+/// The heads of HTTP/1.1 (RFC 9112), without bodies: what an upgrade or a CONNECT needs.
+namespace rathole::http {
+
+/// Whether `c` may stand in a token (RFC 9110 section 5.6.2).
+constexpr bool is_token_char(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+         std::string_view("!#$%&'*+-.^_`|~").contains(c);
+}
+
+/// A token: a method, the name of a field.
+constexpr bool is_token(std::string_view text) {
+  return !text.empty() && std::ranges::all_of(text, is_token_char);
+}
+
+/// Whether `c` may stand in a line: blanks and anything else but control characters.
+constexpr bool is_line_char(char c) {
+  return c == '\t' || (static_cast<unsigned char>(c) >= 0x20 && c != 0x7f);
+}
+
+/// `text` without the blanks at its ends.
+constexpr std::string_view trimmed(std::string_view text) {
+  const auto first = text.find_first_not_of(" \t");
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
+}
+
+/// The value of a field (RFC 9110 section 5.5): of line characters, without blanks at its ends.
+constexpr bool is_field_value(std::string_view text) {
+  return std::ranges::all_of(text, is_line_char) && trimmed(text).size() == text.size();
+}
+
+/// The target of a request: not empty, of visible octets.
+constexpr bool is_target(std::string_view text) {
+  return !text.empty() &&
+         std::ranges::all_of(text, [](char c) { return is_line_char(c) && c != ' ' && c != '\t'; });
+}
+
+/// Whether the texts are the same but for the case of ASCII letters.
+constexpr bool same_ignoring_case(std::string_view a, std::string_view b) {
+  const auto lower = [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  };
+  return std::ranges::equal(a, b, {}, lower, lower);
+}
+
+}  // namespace rathole::http

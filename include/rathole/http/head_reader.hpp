@@ -1,0 +1,103 @@
+#pragma once
+
+#include <rathole/core/bytes.hpp>
+#include <rathole/core/result.hpp>
+#include <rathole/http/head.hpp>
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+namespace rathole::http {
+
+/// Reads one head (RFC 9112 section 2.1) from octets that come in any pieces. It is strict: lines end
+/// with CR LF; a CR or a control character elsewhere, a name that is no token, a blank in front of
+/// its colon, and a line that continues another (obs-fold) are errors.
+class head_reader {
+ public:
+  /// The longest line, without its end.
+  static constexpr std::size_t maximum_line = 8 * 1024;
+  /// All octets of a head. It bounds what is buffered.
+  static constexpr std::size_t maximum_head = 64 * 1024;
+  static constexpr std::size_t maximum_fields = 124;
+
+  /// Takes octets from the front of `in`, up to the end of the head; returns how many it took.
+  /// Errors, and from then on only that one: `malformed_http`, `message_too_long`.
+  result<std::size_t> feed(byte_view in) {
+    std::size_t taken = 0;
+    while (taken < in.size() && !error_ && !done_) take(static_cast<char>(in[taken++]));
+    if (error_) return failure(error_);
+    return taken;
+  }
+
+  /// Whether the head is complete.
+  [[nodiscard]] bool done() const { return done_; }
+
+  /// How many octets certainly belong to the head still: at least 1 until it is done, or in error.
+  [[nodiscard]] std::size_t wanted() const {
+    if (done_ || error_) return 0;
+    if (after_cr_) return is_blank_line() ? 1 : 3;
+    return is_blank_line() ? 2 : 4;
+  }
+
+  /// What was read. Once it is done.
+  [[nodiscard]] const http::head& head() const { return head_; }
+
+ private:
+  void take(char c) {
+    if (++size_ > maximum_head) return fail(errc::message_too_long);
+    if (after_cr_) {
+      after_cr_ = false;
+      if (c != '\n') return fail(errc::malformed_http);
+      return end_line();
+    }
+    if (c == '\r') {
+      after_cr_ = true;
+      return;
+    }
+    if (!is_line_char(c)) return fail(errc::malformed_http);
+    if (line_.size() == maximum_line) return fail(errc::message_too_long);
+    line_ += c;
+  }
+
+  // The empty line that ends the head, as far as it is known.
+  [[nodiscard]] bool is_blank_line() const { return line_.empty() && !head_.start_line.empty(); }
+
+  void end_line() {
+    if (is_blank_line()) {
+      done_ = true;
+      return;
+    }
+    if (head_.start_line.empty()) {
+      if (line_.empty()) return fail(errc::malformed_http);
+      head_.start_line = std::exchange(line_, {});
+      return;
+    }
+    const auto colon = line_.find(':');
+    const std::string_view line = line_;
+    if (colon == std::string::npos || !is_token(line.substr(0, colon))) {
+      return fail(errc::malformed_http);
+    }
+    if (head_.fields.size() == maximum_fields) return fail(errc::message_too_long);
+    head_.fields.push_back(
+        {std::string(line.substr(0, colon)), std::string(trimmed(line.substr(colon + 1)))});
+    line_.clear();
+  }
+
+  void fail(errc why) {
+    error_ = why;
+    head_ = {};
+    line_ = {};
+  }
+
+  http::head head_;
+  std::string line_;
+  std::size_t size_ = 0;
+  std::error_code error_;
+  bool after_cr_ = false;
+  bool done_ = false;
+};
+
+}  // namespace rathole::http

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <rathole/core/base64.hpp>
+#include <rathole/crypto/sha1.hpp>
+
+#include <string>
+#include <string_view>
+
+namespace rathole::websocket {
+
+/// What a server answers to a Sec-WebSocket-Key (RFC 6455 section 4.2.2, step 5.4). It proves that
+/// the server speaks WebSocket, and nothing else.
+inline std::string accept_key(std::string_view key) {
+  std::string text(key);
+  text += "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+  return to_base64(crypto::sha1({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()}));
+}
+
+}  // namespace rathole::websocket

@@ -1,0 +1,88 @@
+#pragma once
+
+#include <rathole/core/address.hpp>
+#include <rathole/core/secret.hpp>
+#include <rathole/core/time.hpp>
+#include <rathole/http/grammar.hpp>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace rathole::websocket {
+
+/// What a client asks for.
+struct client_settings {
+  /// The target of the request.
+  std::string path = "/";
+  /// The value of the field Host; see `host_header`.
+  std::string host = {};
+  /// Fields of the request behind its own. The values may hold credentials.
+  std::vector<std::pair<std::string, secret>> headers = {};
+  /// The pause after which a silent connection gets a Ping; 0 is never.
+  duration ping_interval{0};
+};
+
+/// What a server accepts.
+struct server_settings {
+  /// The only path that is served; unset means any.
+  std::optional<std::string> path = {};
+  /// The pause after which a silent connection gets a Ping; 0 is never.
+  duration ping_interval{0};
+};
+
+/// The field Host for a server at `remote`. Compat: as upstream's URL library spells it, hence in
+/// lower case and without the port 80, also over TLS.
+inline std::string host_header(const address& remote) {
+  address spelled = remote;
+  for (char& c : spelled.host) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  std::string text = to_string(spelled);
+  if (remote.port == 80) text.resize(text.size() - std::string_view(":80").size());
+  return text;
+}
+
+/// Why `path` cannot be the target of an upgrade request; nothing if it can.
+inline std::optional<std::string> path_problem(std::string_view path) {
+  if (!path.starts_with('/')) return "the path must begin with '/'";
+  if (!http::is_target(path)) return "the path must not hold blanks or control characters";
+  if (path.contains('#')) return "the path must not hold a fragment ('#')";
+  return std::nullopt;
+}
+
+/// Why `host` cannot be the value of the field Host; nothing if it can.
+inline std::optional<std::string> host_problem(std::string_view host) {
+  if (!http::is_target(host)) {
+    return "the host must not be empty, and must not hold blanks or control characters";
+  }
+  return std::nullopt;
+}
+
+/// Why a request cannot have a field of that name and value besides its own; nothing if it can. The
+/// value is not repeated in the sentence.
+inline std::optional<std::string> header_problem(std::string_view name, std::string_view value) {
+  constexpr std::array<std::string_view, 9> own{"Host",
+                                                "Connection",
+                                                "Upgrade",
+                                                "Sec-WebSocket-Version",
+                                                "Sec-WebSocket-Key",
+                                                "Sec-WebSocket-Accept",
+                                                "Sec-WebSocket-Extensions",
+                                                "Content-Length",
+                                                "Transfer-Encoding"};
+  if (!http::is_token(name)) return "the name of a header must be letters, digits and '-'";
+  if (std::ranges::any_of(own, [=](auto each) { return http::same_ignoring_case(each, name); })) {
+    return "the header " + std::string(name) + " belongs to the handshake itself";
+  }
+  if (!http::is_field_value(value)) {
+    return "the value of a header must not hold control characters, nor blanks at its ends";
+  }
+  return std::nullopt;
+}
+
+}  // namespace rathole::websocket

@@ -1,0 +1,90 @@
+#pragma once
+
+#include <rathole/core/byte_buffer.hpp>
+#include <rathole/core/result.hpp>
+#include <rathole/http/head.hpp>
+#include <rathole/http/head_writer.hpp>
+#include <rathole/websocket/accept_key.hpp>
+#include <rathole/websocket/error.hpp>
+#include <rathole/websocket/settings.hpp>
+
+#include <string>
+#include <string_view>
+#include <system_error>
+
+/// The handshake of WebSocket (RFC 6455 section 4).
+namespace rathole::websocket {
+
+/// The client's request; `key` is the base64 of 16 random octets. Compat: upstream's order and
+/// spelling, octet for octet where there are no settings.
+inline void write_request(const client_settings& settings, std::string_view key, byte_buffer& out) {
+  auto head = http::head_writer::request(out, "GET", settings.path);
+  head.field("Host", settings.host)
+      .field("Connection", "Upgrade")
+      .field("Upgrade", "websocket")
+      .field("Sec-WebSocket-Version", "13")
+      .field("Sec-WebSocket-Key", key);
+  for (const auto& [name, value] : settings.headers) head.field(name, value.view());
+  head.finish();
+}
+
+/// Whether `answer` accepts the request that had `key`. Compat: `Connection` may list more than
+/// "Upgrade", where upstream wants that alone.
+///
+/// Errors: of `answer_category` for another status than 101, `malformed_http`, `upgrade_refused`.
+inline std::error_code check_response(const http::head& answer, std::string_view key) {
+  const auto line = http::parse_status_line(answer.start_line);
+  if (!line) return line.error();
+  if (line->status != 101) return {line->status, answer_category()};
+  const std::string* upgrade = answer.only("Upgrade");
+  const std::string* accept = answer.only("Sec-WebSocket-Accept");
+  if (upgrade == nullptr || !http::same_ignoring_case(*upgrade, "websocket") ||
+      !answer.lists("Connection", "Upgrade") || accept == nullptr || *accept != accept_key(key) ||
+      answer.has("Sec-WebSocket-Extensions")) {
+    return errc::upgrade_refused;
+  }
+  return {};
+}
+
+/// The status that a server answers to `request`: 101, or 404 for another path than the one it
+/// serves, 426 for what does not ask for WebSocket of version 13, 400 for anything else that is
+/// wrong. Compat: the key may be anything, as upstream has it.
+inline int check_request(const http::head& request, const server_settings& settings) {
+  const auto line = http::parse_request_line(request.start_line);
+  if (!line || line->method != "GET" || line->minor < 1) return 400;
+  const std::string_view path = line->target.substr(0, line->target.find('?'));
+  if (settings.path && line->target != *settings.path && path != *settings.path) return 404;
+  const std::string* version = request.only("Sec-WebSocket-Version");
+  if (!request.lists("Upgrade", "websocket") || !request.lists("Connection", "Upgrade") ||
+      version == nullptr || *version != "13") {
+    return 426;
+  }
+  const std::string* key = request.only("Sec-WebSocket-Key");
+  return key != nullptr && !key->empty() ? 101 : 400;
+}
+
+/// The server's answer to a request that had `key`. Compat: upstream's order and spelling, octet for
+/// octet.
+inline void write_response(std::string_view key, byte_buffer& out) {
+  http::head_writer::response(out, 101)
+      .field("connection", "Upgrade")
+      .field("upgrade", "websocket")
+      .field("sec-websocket-accept", accept_key(key))
+      .finish();
+}
+
+/// The server's answer to a request that it refuses, with the status of `check_request`. (Upstream
+/// sends none.)
+inline void write_refusal(int status, byte_buffer& out) {
+  auto head = http::head_writer::response(out, status);
+  if (status == 426) {
+    head.field("connection", "Upgrade, close")
+        .field("upgrade", "websocket")
+        .field("sec-websocket-version", "13");
+  } else {
+    head.field("connection", "close");
+  }
+  head.field("content-length", "0").finish();
+}
+
+}  // namespace rathole::websocket
