@@ -1,0 +1,100 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <system_error>
+
+namespace rathole::tls {
+
+/// The alerts that say why a peer ended a connection (RFC 8446, section 6; RFC 5246, section 7.2).
+enum class alert : std::uint8_t {
+  close_notify = 0,
+  unexpected_message = 10,
+  bad_record_mac = 20,
+  decryption_failed = 21,
+  record_overflow = 22,
+  handshake_failure = 40,
+  bad_certificate = 42,
+  unsupported_certificate = 43,
+  certificate_revoked = 44,
+  certificate_expired = 45,
+  certificate_unknown = 46,
+  illegal_parameter = 47,
+  unknown_ca = 48,
+  access_denied = 49,
+  decode_error = 50,
+  decrypt_error = 51,
+  protocol_version = 70,
+  insufficient_security = 71,
+  internal_error = 80,
+  inappropriate_fallback = 86,
+  user_canceled = 90,
+  no_renegotiation = 100,
+  missing_extension = 109,
+  unsupported_extension = 110,
+  unrecognized_name = 112,
+  bad_certificate_status_response = 113,
+  unknown_psk_identity = 115,
+  certificate_required = 116,
+  no_application_protocol = 120,
+};
+
+/// The name that the RFCs give `value`, or "alert" if they give none.
+inline const char* name_of(alert value) {
+  switch (value) {
+    case alert::close_notify: return "close_notify";
+    case alert::unexpected_message: return "unexpected_message";
+    case alert::bad_record_mac: return "bad_record_mac";
+    case alert::decryption_failed: return "decryption_failed";
+    case alert::record_overflow: return "record_overflow";
+    case alert::handshake_failure: return "handshake_failure";
+    case alert::bad_certificate: return "bad_certificate";
+    case alert::unsupported_certificate: return "unsupported_certificate";
+    case alert::certificate_revoked: return "certificate_revoked";
+    case alert::certificate_expired: return "certificate_expired";
+    case alert::certificate_unknown: return "certificate_unknown";
+    case alert::illegal_parameter: return "illegal_parameter";
+    case alert::unknown_ca: return "unknown_ca";
+    case alert::access_denied: return "access_denied";
+    case alert::decode_error: return "decode_error";
+    case alert::decrypt_error: return "decrypt_error";
+    case alert::protocol_version: return "protocol_version";
+    case alert::insufficient_security: return "insufficient_security";
+    case alert::internal_error: return "internal_error";
+    case alert::inappropriate_fallback: return "inappropriate_fallback";
+    case alert::user_canceled: return "user_canceled";
+    case alert::no_renegotiation: return "no_renegotiation";
+    case alert::missing_extension: return "missing_extension";
+    case alert::unsupported_extension: return "unsupported_extension";
+    case alert::unrecognized_name: return "unrecognized_name";
+    case alert::bad_certificate_status_response: return "bad_certificate_status_response";
+    case alert::unknown_psk_identity: return "unknown_psk_identity";
+    case alert::certificate_required: return "certificate_required";
+    case alert::no_application_protocol: return "no_application_protocol";
+  }
+  return "alert";
+}
+
+/// The category of alerts that a peer sent; its name is "tls alert".
+inline const std::error_category& alert_category() noexcept {
+  struct category final : std::error_category {
+    const char* name() const noexcept override { return "tls alert"; }
+    std::string message(int value) const override {
+      return std::string("the peer ended TLS: ") + name_of(static_cast<alert>(value)) + " (" +
+             std::to_string(value) + ")";
+    }
+  };
+  static const category instance;
+  return instance;
+}
+
+/// Makes `alert` convertible to `std::error_code`: the error of a connection that the peer ended
+/// so. That of `close_notify` is an error code all the same.
+inline std::error_code make_error_code(alert value) noexcept {
+  return {static_cast<int>(value), alert_category()};
+}
+
+}  // namespace rathole::tls
+
+template <>
+struct std::is_error_code_enum<rathole::tls::alert> : std::true_type {};
