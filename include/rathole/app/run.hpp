@@ -86,7 +86,7 @@ result<void> run_until_stopped(asio::io_context& context, Instance& instance, Tr
 inline result<void> run_server(const config::server& settings,
                                const transport::server_carrier& prepared, logger& log) {
   asio::io_context context(1);
-  io::workers threads(settings.workers);
+  io::workers threads(context, settings.workers);
   const auto start = [&](auto carrier) {
     server_log lines(log);
     heap_trimmer observer(context.get_executor(), lines);
@@ -100,7 +100,7 @@ inline result<void> run_server(const config::server& settings,
 inline result<void> run_client(const config::client& settings,
                                const transport::client_carrier& prepared, logger& log) {
   asio::io_context context(1);
-  io::workers threads(settings.workers);
+  io::workers threads(context, settings.workers);
   const auto start = [&](auto carrier) {
     client_log lines(log);
     heap_trimmer observer(context.get_executor(), lines);

@@ -7,6 +7,9 @@
 #include <rathole/protocol/codec.hpp>
 #include <rathole/transport/concepts.hpp>
 
+#include <asio/dispatch.hpp>
+
+#include <atomic>
 #include <cstddef>
 #include <stop_token>
 #include <utility>
@@ -35,13 +38,19 @@ struct context {
     notify(observer, event);
   }
 
+  /// Runs `work` on the control plane's thread: at once if this is it.
+  template <class F>
+  void on_control_plane(F work) {
+    asio::dispatch(runtime().get_executor(), std::move(work));
+  }
+
   T transport;
   const config::client settings;
   Observer& observer;
   /// Every coroutine of the client.
   io::task_group group;
-  /// Forwards that run, those included that still connect to their local service.
-  std::size_t forwards = 0;
+  /// Forwards that run, those included that still connect to their local service; on all threads.
+  std::atomic<std::size_t> forwards = 0;
   /// Requested when no new work is to begin: all but running forwards ends.
   std::stop_source closing;
   /// Requested when running forwards are to end too.

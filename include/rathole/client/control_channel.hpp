@@ -116,19 +116,24 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
 
   static io::awaitable<void> run_data_channel(std::shared_ptr<control_channel> self) {
     runtime_type world = self->context_->runtime().worker();
-    auto stream = co_await io::run_on(world.get_executor(), open_data_channel(self, world));
-    self->dial_done();
-    if (!stream) {
-      if (stream.error() == errc::stopped) co_return;
-      const data_channel_failed event{self->service_->name, stream.error()};
-      self->context_->tell(event);
-      co_return;
-    }
-    // The forward may outlive the control channel, and needs nothing of it.
+    return io::run_on(world.get_executor(), serve_data_channel(std::move(self), world));
+  }
+
+  /// The life of a data channel, all of it in `world`.
+  static io::awaitable<void> serve_data_channel(std::shared_ptr<control_channel> self,
+                                                runtime_type world) {
+    auto stream = co_await open_data_channel(self, world);
     const auto context = self->context_;
     const auto service = self->service_;
-    self.reset();
-    co_await forward(context, service, world, std::move(*stream));
+    const std::error_code failed = stream ? std::error_code() : stream.error();
+    // The forward may outlive the control channel, and needs nothing of it.
+    context->on_control_plane([channel = std::move(self), failed] {
+      channel->dial_done();
+      if (!failed || failed == errc::stopped) return;
+      const data_channel_failed event{channel->service_->name, failed};
+      channel->context_->tell(event);
+    });
+    if (stream) co_await forward(context, service, world, std::move(*stream));
   }
 
   /// Dials, says Hello and waits until the server starts a visitor's traffic; all of it in `world`.

@@ -3,12 +3,10 @@
 #include <rathole/client/context.hpp>
 #include <rathole/client/events.hpp>
 #include <rathole/io/relay.hpp>
-#include <rathole/io/run_on.hpp>
 #include <rathole/io/stop_action.hpp>
 #include <rathole/transport/socket_options.hpp>
 
-#include <asio/dispatch.hpp>
-
+#include <atomic>
 #include <cstddef>
 #include <memory>
 #include <stop_token>
@@ -21,26 +19,39 @@ namespace detail {
 /// Counts one as long as it lives.
 class counted {
  public:
-  explicit counted(std::size_t& count) : count_(count) { ++count_; }
+  explicit counted(std::atomic<std::size_t>& count) : count_(count), before_(count++) {}
   counted(const counted&) = delete;
   counted& operator=(const counted&) = delete;
   ~counted() { --count_; }
 
+  /// How many there were before.
+  [[nodiscard]] std::size_t before() const { return before_; }
+
  private:
-  std::size_t& count_;
+  std::atomic<std::size_t>& count_;
+  const std::size_t before_;
 };
 
-/// The part of `forward` that is done in `world`: connects and carries. Fails if the local service
-/// cannot be reached, or with `errc::limit_reached` if `has_room` is false.
+}  // namespace detail
+
+/// Connects a started data channel with the local service and carries the visitor's traffic until
+/// both sides have ended, or the client cuts its forwards. A local service that cannot be reached
+/// resets the data channel, and so the visitor; so does a forward beyond `max_forwards`. All of it
+/// is done in `world`, where the channel lives; only the observer is the control plane's.
 template <class Context>
-io::task<io::relay_status> carry(std::shared_ptr<Context> self,
-                                 std::shared_ptr<const config::client_service> service,
-                                 typename Context::runtime_type world,
-                                 typename Context::stream_type channel, bool has_room) {
+io::awaitable<void> forward(std::shared_ptr<Context> self,
+                            std::shared_ptr<const config::client_service> service,
+                            typename Context::runtime_type world,
+                            typename Context::stream_type channel) {
   using local_type = typename Context::runtime_type::stream;
-  if (!has_room) {
+  const detail::counted running(self->forwards);
+  if (running.before() >= self->settings.max_forwards) {
     channel.abort();
-    co_return failure(errc::limit_reached);
+    self->on_control_plane([self, service] {
+      const data_channel_failed event{service->name, make_error_code(errc::limit_reached)};
+      self->tell(event);
+    });
+    co_return;
   }
   const config::tcp_options& sockets = self->settings.transport.tcp;
   channel.apply(transport::to_traffic_options(sockets, service->nodelay));
@@ -50,10 +61,14 @@ io::task<io::relay_status> carry(std::shared_ptr<Context> self,
   auto local = co_await world.connect(service->local_addr, options, deadline, cutting);
   if (!local) {
     channel.abort();
-    co_return failure(local.error());
+    self->on_control_plane([self, service, error = local.error()] {
+      if (error == errc::stopped) return;
+      const local_connect_failed event{service->name, service->local_addr, error};
+      self->tell(event);
+    });
+    co_return;
   }
-  // The observer is the control plane's.
-  asio::dispatch(self->runtime().get_executor(), [self, service] {
+  self->on_control_plane([self, service] {
     const forward_started started{service->name};
     self->tell(started);
   });
@@ -61,34 +76,11 @@ io::task<io::relay_status> carry(std::shared_ptr<Context> self,
       world.get_executor(), std::move(channel), std::move(*local));
   const auto cut = [&carried] { carried.stop(); };
   const io::stop_action on_cut(cutting, world.get_executor(), cut);
-  co_return co_await carried.run();
-}
-
-}  // namespace detail
-
-/// Connects a started data channel with the local service and carries the visitor's traffic until
-/// both sides have ended, or the client cuts its forwards. A local service that cannot be reached
-/// resets the data channel, and so the visitor; so does a forward beyond `max_forwards`. The
-/// channel lives in `world`, and there it is forwarded; the rest is the control plane's.
-template <class Context>
-io::awaitable<void> forward(std::shared_ptr<Context> self,
-                            std::shared_ptr<const config::client_service> service,
-                            typename Context::runtime_type world,
-                            typename Context::stream_type channel) {
-  const bool has_room = self->forwards < self->settings.max_forwards;
-  const detail::counted running(self->forwards);
-  const auto status = co_await io::run_on(
-      world.get_executor(), detail::carry(self, service, world, std::move(channel), has_room));
-  if (status) {
-    const forward_ended ended{service->name, status->forth, status->back, status->error};
+  const io::relay_status status = co_await carried.run();
+  self->on_control_plane([self, service, status] {
+    const forward_ended ended{service->name, status.forth, status.back, status.error};
     self->tell(ended);
-  } else if (status.error() == errc::limit_reached) {
-    const data_channel_failed event{service->name, status.error()};
-    self->tell(event);
-  } else if (status.error() != errc::stopped) {
-    const local_connect_failed event{service->name, service->local_addr, status.error()};
-    self->tell(event);
-  }
+  });
 }
 
 }  // namespace rathole::client

@@ -34,10 +34,10 @@ class asio_runtime {
     explicit timer(asio_runtime& runtime) : asio_timer(runtime.get_executor()) {}
   };
 
-  /// `context` and `threads` outlive the runtime and its copies.
+  /// `context` and `threads`, which are its workers, outlive the runtime and its copies.
   explicit asio_runtime(asio::io_context& context) : context_(&context) {}
   asio_runtime(asio::io_context& context, workers& threads)
-      : context_(&context), workers_(threads.size() > 0 ? &threads : nullptr) {}
+      : context_(&context), workers_(&threads) {}
 
   executor get_executor() { return context_->get_executor(); }
   time_point now() const { return clock::now(); }

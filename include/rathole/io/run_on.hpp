@@ -12,6 +12,11 @@ namespace rathole::io {
 
 namespace detail {
 
+inline awaitable<void> follow(awaitable<void> work) {
+  co_await asio::this_coro::throw_if_cancelled(false);
+  co_await std::move(work);
+}
+
 template <class T>
 awaitable<void> keep(awaitable<T> work, std::optional<T>& out) {
   co_await asio::this_coro::throw_if_cancelled(false);
@@ -32,6 +37,17 @@ awaitable<T> run_on(executor there, awaitable<T> work) {
   co_await asio::co_spawn(there, detail::keep(std::move(work), made),
                           asio::use_awaitable_t<executor>());
   co_return std::move(*made);
+}
+
+/// As above, for work without a result.
+inline awaitable<void> run_on(executor there, awaitable<void> work) {
+  const executor here = co_await asio::this_coro::executor;
+  if (here == there) {
+    co_await std::move(work);
+  } else {
+    co_await asio::co_spawn(there, detail::follow(std::move(work)),
+                            asio::use_awaitable_t<executor>());
+  }
 }
 
 }  // namespace rathole::io

@@ -10,50 +10,45 @@
 
 namespace rathole::io {
 
-/// Threads that carry traffic and shake hands for a client or server, whose control plane stays on
-/// the one thread that runs its own `asio::io_context`. Each has a context of its own, so that what
-/// lives on it needs no lock.
+/// Threads that carry traffic and shake hands for a client or server, besides the one that runs its
+/// `asio::io_context` and its control plane. Each has a context of its own, so that what lives on it
+/// needs no lock.
 ///
-/// Declared behind that context, and so destroyed before it: what runs on the workers ends there.
+/// Declared behind the context, and so destroyed before it: what runs on the threads ends there.
 class workers {
  public:
-  /// Starts `count` threads; 0 means as many as there are processors. One is none: all work is done
-  /// on the control plane's thread then. Throws `std::system_error` where no thread can be had.
-  explicit workers(std::size_t count) {
+  /// `count` contexts take turns: `control`, which the caller runs, and those of `count - 1` threads,
+  /// which are started. 0 means as many as there are processors. Throws `std::system_error` where no
+  /// thread can be had.
+  workers(asio::io_context& control, std::size_t count) : control_(control) {
     if (count == 0) count = std::thread::hardware_concurrency();
-    if (count < 2) return;
-    contexts_.reserve(count);
-    threads_.reserve(count);
-    for (std::size_t i = 0; i < count; ++i) contexts_.push_back(std::make_unique<member>());
-    for (const auto& each : contexts_) {
-      threads_.emplace_back([&context = each->context] { context.run(); });
-    }
+    for (std::size_t i = 1; i < count; ++i) members_.push_back(std::make_unique<member>());
   }
   workers(const workers&) = delete;
   workers& operator=(const workers&) = delete;
   ~workers() {
-    for (const auto& each : contexts_) each->context.stop();
-    threads_.clear();
+    for (const auto& each : members_) each->context.stop();
+    for (const auto& each : members_) each->thread.join();
   }
 
-  /// How many threads there are.
-  [[nodiscard]] std::size_t size() const { return contexts_.size(); }
-
-  /// The context whose turn it is to get work, round robin; there is one. Called on one thread.
+  /// The context whose turn it is to get work. Called on the control plane's thread.
   asio::io_context& next() {
-    member& chosen = *contexts_[turn_];
-    turn_ = (turn_ + 1) % contexts_.size();
-    return chosen.context;
+    if (turn_ == members_.size()) {
+      turn_ = 0;
+      return control_;
+    }
+    return members_[turn_++]->context;
   }
 
  private:
   struct member {
     asio::io_context context{1};
     asio::executor_work_guard<asio::io_context::executor_type> busy{context.get_executor()};
+    std::thread thread{[this] { context.run(); }};
   };
 
-  std::vector<std::unique_ptr<member>> contexts_;
-  std::vector<std::jthread> threads_;
+  asio::io_context& control_;
+  std::vector<std::unique_ptr<member>> members_;
   std::size_t turn_ = 0;
 };
 

@@ -46,7 +46,7 @@ class proxied {
       : direct_(std::move(direct)), proxy_(std::move(through)) {}
 
   io::task<stream> connect_through(address to, time_point deadline, std::stop_token stop) {
-    auto dialled = co_await direct_.connect(proxy_->address, deadline, stop);
+    auto dialled = co_await direct_.connect(proxy_->proxy, deadline, stop);
     if (!dialled) co_return failure(dialled.error());
     const auto close = [&dialled] { dialled->close(); };
     const io::stop_action on_stop(stop, runtime().get_executor(), close);
