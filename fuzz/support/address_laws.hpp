@@ -5,6 +5,7 @@
 #include <rathole/config/url.hpp>
 #include <rathole/config/validate.hpp>
 #include <rathole/core/address.hpp>
+#include <rathole/core/ip_literal.hpp>
 #include <rathole/protocol/source_network.hpp>
 
 #include <arpa/inet.h>
@@ -13,6 +14,7 @@
 #include <array>
 #include <cstdint>
 #include <cstdio>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -34,14 +36,20 @@ inline result<address> check_address(std::string_view text) {
   return parsed;
 }
 
-/// What the system takes for an IPv6 address counts as its /64, or as the IPv4 address that it
-/// stands for; a source of connections is its own source.
+/// IP literals are what the system takes for such. An IPv6 one counts as its /64, or as the IPv4
+/// address that it stands for; a source of connections is its own source.
 inline void check_network(std::string_view host) {
   const std::string network = protocol::source_network(host);
   check(protocol::source_network(network) == network);
   std::array<std::uint8_t, 16> octets;
   const std::string literal(host.substr(0, host.find('%')));
-  if (literal.contains('\0') || inet_pton(AF_INET6, literal.c_str(), octets.data()) != 1) return;
+  if (literal.contains('\0')) return;
+  ipv4_octets dotted;
+  const bool is_dotted = inet_pton(AF_INET, literal.c_str(), dotted.data()) == 1;
+  check(parse_ipv4(literal) == (is_dotted ? std::optional(dotted) : std::nullopt));
+  const bool is_ipv6 = inet_pton(AF_INET6, literal.c_str(), octets.data()) == 1;
+  check(parse_ipv6(literal) == (is_ipv6 ? std::optional(octets) : std::nullopt));
+  if (!is_ipv6) return;
   constexpr std::array<std::uint8_t, 12> mapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
   std::string expected;
   if (std::equal(mapped.begin(), mapped.end(), octets.begin())) {

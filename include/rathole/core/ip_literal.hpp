@@ -1,0 +1,103 @@
+#pragma once
+
+#include <array>
+#include <charconv>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <system_error>
+
+namespace rathole {
+
+/// The octets of IP addresses, in network order.
+using ipv4_octets = std::array<std::uint8_t, 4>;
+using ipv6_octets = std::array<std::uint8_t, 16>;
+
+namespace detail {
+
+inline std::optional<unsigned> parse_digits(std::string_view text, int base, std::size_t longest) {
+  unsigned value = 0;
+  const char* const end = text.data() + text.size();
+  const auto read = std::from_chars(text.data(), end, value, base);
+  if (text.empty() || text.size() > longest || read.ec != std::errc{} || read.ptr != end) {
+    return std::nullopt;
+  }
+  return value;
+}
+
+/// What stands in front of the next `separator`, which is taken off `rest` with it.
+inline std::string_view split_off(std::string_view& rest, char separator) {
+  const auto at = rest.find(separator);
+  const std::string_view part = rest.substr(0, at);
+  rest.remove_prefix(at == std::string_view::npos ? rest.size() : at + 1);
+  return part;
+}
+
+}  // namespace detail
+
+/// Reads four decimal numbers with dots between, without leading zeros (RFC 3986 section 3.2.2);
+/// nothing if `text` is anything else.
+inline std::optional<ipv4_octets> parse_ipv4(std::string_view text) {
+  if (text.ends_with('.')) return std::nullopt;
+  ipv4_octets out;
+  for (std::uint8_t& octet : out) {
+    const std::string_view part = detail::split_off(text, '.');
+    const auto value = detail::parse_digits(part, 10, 3);
+    if (!value || *value > 0xff || (part.size() > 1 && part.front() == '0')) return std::nullopt;
+    octet = static_cast<std::uint8_t>(*value);
+  }
+  if (!text.empty()) return std::nullopt;
+  return out;
+}
+
+namespace detail {
+
+/// The octets that groups with colons between stand for, up to 16.
+struct ipv6_part {
+  ipv6_octets octets{};
+  std::size_t size = 0;
+
+  /// Reads all of `text`; an IPv4 address may be the last group if `is_end`.
+  bool take(std::string_view text, bool is_end) {
+    if (text.ends_with(':')) return false;
+    while (!text.empty()) {
+      const std::string_view group = split_off(text, ':');
+      if (text.empty() && is_end && group.contains('.')) {
+        const auto dotted = parse_ipv4(group);
+        if (!dotted || size + dotted->size() > octets.size()) return false;
+        for (const std::uint8_t octet : *dotted) octets[size++] = octet;
+        return true;
+      }
+      const auto value = parse_digits(group, 16, 4);
+      if (!value || size == octets.size()) return false;
+      octets[size++] = static_cast<std::uint8_t>(*value >> 8);
+      octets[size++] = static_cast<std::uint8_t>(*value);
+    }
+    return true;
+  }
+};
+
+}  // namespace detail
+
+/// Reads an IPv6 address (RFC 4291 section 2.2) without brackets and zone; nothing if `text` is
+/// anything else.
+inline std::optional<ipv6_octets> parse_ipv6(std::string_view text) {
+  const auto gap = text.find("::");
+  detail::ipv6_part head;
+  detail::ipv6_part tail;
+  if (gap == std::string_view::npos) {
+    if (!head.take(text, true) || head.size != head.octets.size()) return std::nullopt;
+    return head.octets;
+  }
+  if (!head.take(text.substr(0, gap), false)) return std::nullopt;
+  if (!tail.take(text.substr(gap + 2), true)) return std::nullopt;
+  // The gap stands for a group at least.
+  if (head.size + tail.size + 2 > head.octets.size()) return std::nullopt;
+  for (std::size_t i = 0; i < tail.size; ++i) {
+    head.octets[head.octets.size() - tail.size + i] = tail.octets[i];
+  }
+  return head.octets;
+}
+
+}  // namespace rathole

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <rathole/core/machine.hpp>
+#include <rathole/proxy/http_connect.hpp>
+#include <rathole/proxy/settings.hpp>
+#include <rathole/proxy/socks5.hpp>
+
+#include <cstddef>
+#include <optional>
+#include <utility>
+#include <variant>
+
+namespace rathole::proxy {
+
+/// The client of a proxy of either kind; models `Machine`. Its one event is `connected`: what the
+/// stream carries from there on is the connection to the target.
+class any_proxy {
+ public:
+  using event = proxy::event;
+
+  /// Asks the proxy of `how` for a connection to `target`, whose name is the proxy's to resolve.
+  any_proxy(const settings& how, const address& target) : held_(make(how, target)) {}
+
+  [[nodiscard]] std::size_t wanted() const {
+    return std::visit([](const auto& machine) { return machine.wanted(); }, held_);
+  }
+  std::size_t feed(byte_view in) {
+    return std::visit([=](auto& machine) { return machine.feed(in); }, held_);
+  }
+  result<std::optional<event>> poll(time_point now) {
+    return std::visit([=](auto& machine) { return machine.poll(now); }, held_);
+  }
+  bool transmit(byte_buffer& out) {
+    return std::visit([&](auto& machine) { return machine.transmit(out); }, held_);
+  }
+  [[nodiscard]] std::optional<time_point> deadline() const { return std::nullopt; }
+
+ private:
+  using either = std::variant<socks5, http_connect>;
+
+  static either make(const settings& how, const address& target) {
+    if (how.scheme == scheme::http) return http_connect(how.credentials, target);
+    return socks5(how.credentials, target);
+  }
+
+  either held_;
+};
+
+}  // namespace rathole::proxy
