@@ -3,6 +3,7 @@
 #include <rathole/io/concepts.hpp>
 
 struct timeless : rathole::io::asio_runtime {
+  timeless worker() const;
 #ifndef VALID
   void now();
 #endif

@@ -6,7 +6,7 @@
 #include <rathole/io/concepts.hpp>
 #include <rathole/io/descriptor.hpp>
 #include <rathole/io/event.hpp>
-#include <rathole/io/poller.hpp>
+#include <rathole/io/relay_side.hpp>
 #include <rathole/io/relay_status.hpp>
 #include <rathole/io/socket_relay.hpp>
 
@@ -71,17 +71,8 @@ class layered_relay {
   /// Reads after which other work gets its turn.
   static constexpr unsigned reads_in_a_turn = 16;
 
-  struct side final : poll_watch {
-    side(layered_relay& relay, const executor& ex, bool held, descriptor from)
-        : poll_watch(poller::of(ex)), socket(std::move(from)), owner(relay), holds_back(held) {}
-    ~side() { stop(); }
-
-    void ready(std::uint32_t events) override { owner.ready(*this, events); }
-
-    descriptor socket;
-    layered_relay& owner;
-    const bool holds_back;
-  };
+  using side = relay_side<layered_relay>;
+  friend side;
 
   /// What relays of the thread have in common. Empty between turns.
   struct scratch {

@@ -3,7 +3,7 @@
 #include <rathole/io/concepts.hpp>
 #include <rathole/io/descriptor.hpp>
 #include <rathole/io/event.hpp>
-#include <rathole/io/poller.hpp>
+#include <rathole/io/relay_side.hpp>
 #include <rathole/io/relay_status.hpp>
 #include <rathole/io/socket_flow.hpp>
 
@@ -54,17 +54,8 @@ class socket_relay {
   void stop() { fail(make_error_code(errc::stopped)); }
 
  private:
-  struct side final : poll_watch {
-    side(socket_relay& relay, const executor& ex, bool held, descriptor from)
-        : poll_watch(poller::of(ex)), socket(std::move(from)), owner(relay), holds_back(held) {}
-    ~side() { stop(); }
-
-    void ready(std::uint32_t events) override { owner.ready(*this, events); }
-
-    descriptor socket;
-    socket_relay& owner;
-    const bool holds_back;
-  };
+  using side = relay_side<socket_relay>;
+  friend side;
 
   struct direction {
     socket_flow flow;

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <rathole/io/descriptor.hpp>
+#include <rathole/io/poller.hpp>
+#include <rathole/io/task.hpp>
+
+#include <cstdint>
+#include <utility>
+
+namespace rathole::io {
+
+/// One of the two sockets of a relay, watched; what it is ready for is the owner's, by
+/// `ready(side, events)`.
+template <class Owner>
+struct relay_side final : poll_watch {
+  relay_side(Owner& relay, const executor& ex, bool held, descriptor from)
+      : poll_watch(poller::of(ex)), socket(std::move(from)), owner(relay), holds_back(held) {}
+  ~relay_side() { stop(); }
+
+  void ready(std::uint32_t events) override { owner.ready(*this, events); }
+
+  descriptor socket;
+  Owner& owner;
+  /// Whether octets may be held back in it.
+  const bool holds_back;
+};
+
+}  // namespace rathole::io
