@@ -180,16 +180,8 @@ TEST_SUITE("layered") {
     const auto outcome = [&](std::string said) {
       tcp_socket listener = tcp_socket::listen();
       std::optional<std::error_code> found;
-      asio::co_spawn(
-          context,
-          [](carrier& by, std::uint16_t port,
-             std::optional<std::error_code>& out) -> io::awaitable<void> {
-            const address to("127.0.0.1", port);
-            const std::stop_token never;
-            auto stream = co_await by.connect(to, clock::now() + 300ms, never);
-            out = stream ? std::error_code() : stream.error();
-          }(tunnel, listener.port(), found),
-          [](std::exception_ptr) {});
+      asio::co_spawn(context, try_to_connect(tunnel, listener.port(), found),
+                     [](std::exception_ptr) {});
       std::string heard;
       std::jthread peer([&] {
         auto socket = listener.accept();

@@ -60,10 +60,9 @@ concept Layer = std::movable<L> &&
 /// A layer that must act by itself as time passes. `poll(now, wire)` is called at `deadline()`, and
 /// may be called at any time.
 template <class L>
-concept TimedLayer =
-    Layer<L> && requires(L& l, const L& cl, time_point now, byte_buffer& wire) {
-      { l.poll(now, wire) } -> std::same_as<result<void>>;
-      { cl.deadline() } -> std::same_as<std::optional<time_point>>;
-    };
+concept TimedLayer = Layer<L> && requires(L& l, const L& cl, time_point now, byte_buffer& wire) {
+  { l.poll(now, wire) } -> std::same_as<result<void>>;
+  { cl.deadline() } -> std::same_as<std::optional<time_point>>;
+};
 
 }  // namespace rathole

@@ -44,9 +44,8 @@ io::awaitable<void> forward(std::shared_ptr<Context> self,
     visitor = visitor.rehome(world);
     channel = channel.rehome(world);
   }
-  const io::relay_status status =
-      co_await io::run_on(world.get_executor(), detail::carry(self, world, std::move(visitor),
-                                                              std::move(channel)));
+  const io::relay_status status = co_await io::run_on(
+      world.get_executor(), detail::carry(self, world, std::move(visitor), std::move(channel)));
   const forward_ended ended{service->name, peer, status.forth, status.back, status.error};
   self->tell(ended);
 }

@@ -128,8 +128,8 @@ template <class Context>
 io::task<greeted<Context>> shake_hands(std::shared_ptr<Context> self,
                                        typename Context::runtime_type world,
                                        typename Context::runtime_type home,
-                                       typename Context::visitor_type accepted,
-                                       time_point deadline, std::stop_token stop) {
+                                       typename Context::visitor_type accepted, time_point deadline,
+                                       std::stop_token stop) {
   auto transport = self->transport.at(world);
   auto stream = co_await transport.handshake(std::move(accepted), deadline, stop);
   if (!stream) co_return failure(stream.error());
@@ -155,21 +155,21 @@ io::awaitable<void> greet(std::shared_ptr<Context> self, typename Context::visit
     if (world.get_executor() != home.get_executor()) accepted = accepted.rehome(world);
   }
   auto arrived = co_await io::run_on(
-      world.get_executor(), shake_hands(self, world, home, std::move(accepted),
-                                        pending->deadline(), pending->stopping()));
+      world.get_executor(), shake_hands(self, world, home, std::move(accepted), pending->deadline(),
+                                        pending->stopping()));
   if (!arrived) {
     tell_refusal(*self, peer, pending->explain(arrived.error()), nullptr, {});
     co_return;
   }
   if (arrived->hello.kind == protocol::hello_kind::control) {
-    self->group.spawn(serve_control(self, std::move(arrived->stream), arrived->hello.digest,
-                                    std::move(pending)));
+    self->group.spawn(
+        serve_control(self, std::move(arrived->stream), arrived->hello.digest, std::move(pending)));
     co_return;
   }
   const auto* known = self->registry.find_session(arrived->hello.digest);
   if (auto session = known ? known->lock() : nullptr) {
-    self->group.spawn(control_session<Context>::run_data_channel(std::move(session),
-                                                                 std::move(arrived->stream)));
+    self->group.spawn(
+        control_session<Context>::run_data_channel(std::move(session), std::move(arrived->stream)));
     co_return;
   }
   tell_refusal(*self, peer, pending->explain(errc::unknown_session), nullptr, {});

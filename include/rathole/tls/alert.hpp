@@ -89,7 +89,7 @@ inline const std::error_category& alert_category() noexcept {
 }
 
 /// Makes `alert` convertible to `std::error_code`: the error of a connection that the peer ended
-/// so. That of `close_notify` is an error code all the same.
+/// so.
 inline std::error_code make_error_code(alert value) noexcept {
   return {static_cast<int>(value), alert_category()};
 }
