@@ -1,0 +1,62 @@
+#pragma once
+
+#include <botan/block_cipher.h>
+#include <botan/tls_policy.h>
+#include <botan/version.h>
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace rathole::tls {
+
+/// Whether the processor has instructions for AES that Botan uses.
+inline bool has_fast_aes() {
+  static const bool fast = [] {
+    const auto cipher = Botan::BlockCipher::create("AES-128");
+    return cipher && cipher->provider() != "base" && cipher->provider() != "vperm";
+  }();
+  return fast;
+}
+
+/// Which TLS we speak: versions 1.2 and, with Botan 3, 1.3; ECDHE with AEAD suites, those with AES
+/// first where the processor has instructions for it; signatures and keys of 110 bits of strength
+/// or more (RSA from 2048 bits on). No renegotiation, no OCSP; tickets serve two hours.
+class botan_policy final : public Botan::TLS::Policy {
+ public:
+  std::vector<std::string> allowed_ciphers() const override {
+    if (has_fast_aes()) return {"AES-128/GCM", "AES-256/GCM", "ChaCha20Poly1305"};
+    return {"ChaCha20Poly1305", "AES-128/GCM", "AES-256/GCM"};
+  }
+  std::vector<std::string> allowed_macs() const override { return {"AEAD"}; }
+  std::vector<std::string> allowed_key_exchange_methods() const override { return {"ECDH"}; }
+  std::vector<std::string> allowed_signature_methods() const override { return {"ECDSA", "RSA"}; }
+  bool allow_tls12() const override { return true; }
+  bool allow_dtls12() const override { return false; }
+#if BOTAN_VERSION_MAJOR >= 3
+  bool allow_tls13() const override { return true; }
+  std::chrono::seconds session_ticket_lifetime() const override { return ticket_lifetime; }
+#else
+  bool allow_tls10() const override { return false; }
+  bool allow_tls11() const override { return false; }
+  bool allow_dtls10() const override { return false; }
+  std::uint32_t session_ticket_lifetime() const override { return ticket_lifetime.count(); }
+  std::vector<Botan::TLS::Group_Params> key_exchange_groups() const override {
+    using Botan::TLS::Group_Params;
+    return {Group_Params::X25519, Group_Params::SECP256R1, Group_Params::SECP384R1,
+            Group_Params::SECP521R1};
+  }
+#endif
+  bool include_time_in_hello_random() const override { return false; }
+  bool allow_client_initiated_renegotiation() const override { return false; }
+  bool allow_server_initiated_renegotiation() const override { return false; }
+  bool abort_connection_on_undesired_renegotiation() const override { return true; }
+  bool support_cert_status_message() const override { return false; }
+  bool require_cert_revocation_info() const override { return false; }
+
+ private:
+  static constexpr std::chrono::duration<std::uint32_t> ticket_lifetime = std::chrono::hours(2);
+};
+
+}  // namespace rathole::tls

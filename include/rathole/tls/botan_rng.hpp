@@ -1,0 +1,40 @@
+#pragma once
+
+#include <rathole/core/random.hpp>
+
+#include <botan/rng.h>
+#include <botan/version.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+
+namespace rathole::tls {
+
+/// Any `Rng` as one of Botan's. As fit for several threads as that is.
+template <Rng R>
+class botan_rng final : public Botan::RandomNumberGenerator {
+ public:
+  explicit botan_rng(R source = R()) : source_(std::move(source)) {}
+
+  std::string name() const override { return "rathole"; }
+  void clear() override {}
+  bool is_seeded() const override { return true; }
+  bool accepts_input() const override { return false; }
+
+#if BOTAN_VERSION_MAJOR >= 3
+ protected:
+  void fill_bytes_with_input(std::span<std::uint8_t> out, std::span<const std::uint8_t>) override {
+    source_.fill(out);
+  }
+#else
+  void randomize(std::uint8_t out[], std::size_t size) override { source_.fill({out, size}); }
+  void add_entropy(const std::uint8_t[], std::size_t) override {}
+#endif
+
+ private:
+  R source_;
+};
+
+}  // namespace rathole::tls

@@ -1,0 +1,164 @@
+#pragma once
+
+#include <rathole/core/bytes.hpp>
+#include <rathole/core/error.hpp>
+#include <rathole/tls/host_name.hpp>
+#include <rathole/tls/trust.hpp>
+
+// Botan 2.19 needs the first before the others in C++23.
+#include <botan/x509_dn.h>
+
+#include <botan/certstor.h>
+#include <botan/certstor_system.h>
+#include <botan/version.h>
+#include <botan/x509_ext.h>
+#include <botan/x509path.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <expected>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace rathole::tls {
+
+/// Judges servers' certificates with Botan's path validation (RFC 5280).
+class botan_trust {
+ public:
+  using chain = std::vector<Botan::X509_Certificate>;
+
+  /// Fails with a sentence if a root is malformed.
+  static std::expected<botan_trust, std::string> make(const trust& roots) {
+    botan_trust out;
+    auto store = std::make_shared<Botan::Certificate_Store_In_Memory>();
+    for (std::size_t i = 0; i < roots.roots.size(); ++i) {
+      try {
+        store->add_certificate(
+            Botan::X509_Certificate(roots.roots[i].data(), roots.roots[i].size()));
+      } catch (const std::exception& e) {
+        return std::unexpected("certificate " + std::to_string(i + 1) +
+                               " is malformed: " + e.what());
+      }
+    }
+    out.stores_.push_back(std::move(store));
+    if (roots.system_roots) {
+      if (auto system = system_store()) out.stores_.push_back(std::move(system));
+    }
+    return out;
+  }
+
+  /// Why the server `host` cannot be believed to be the one whose certificate is the first of
+  /// `certificates`: an `errc::certificate_*`; nothing if it can. Of what follows the first, seven
+  /// are considered.
+  [[nodiscard]] std::error_code check(chain certificates, std::string_view host) const {
+    if (certificates.empty()) return errc::certificate_invalid;
+    // The search for paths takes time that grows with the factorial of their number.
+    if (certificates.size() > 8) certificates.erase(certificates.begin() + 8, certificates.end());
+    const Botan::X509_Certificate& leaf = certificates.front();
+    const auto code = is_trusted_itself(leaf) ? check_alone(leaf) : check_path(certificates);
+    if (code != Botan::Certificate_Status_Code::VERIFIED) return error_of(code, leaf);
+    return is_for(leaf, host) ? std::error_code() : errc::certificate_wrong_name;
+  }
+
+ private:
+  using status = Botan::Certificate_Status_Code;
+  using store = Botan::Certificate_Store;
+
+  static constexpr std::size_t minimum_strength = 110;
+
+  /// The roots of this machine; loaded once, when they are first wanted. None if there are none.
+  static std::shared_ptr<store> system_store() {
+    static const auto loaded = []() -> std::shared_ptr<store> {
+      try {
+        return std::make_shared<Botan::System_Certificate_Store>();
+      } catch (const std::exception&) {
+        return nullptr;
+      }
+    }();
+    return loaded;
+  }
+
+  static const Botan::X509_Certificate& dereference(const Botan::X509_Certificate& in) {
+    return in;
+  }
+  static const Botan::X509_Certificate& dereference(
+      const std::shared_ptr<const Botan::X509_Certificate>& in) {
+    return *in;
+  }
+
+  [[nodiscard]] bool is_trusted_itself(const Botan::X509_Certificate& leaf) const {
+    if (!leaf.is_self_signed()) return false;
+    return std::ranges::any_of(stores_, [&leaf](const auto& held) {
+      return std::ranges::any_of(held->find_all_certs(leaf.subject_dn(), {}),
+                                 [&leaf](const auto& c) { return dereference(c) == leaf; });
+    });
+  }
+
+  static Botan::Path_Validation_Restrictions restrictions() {
+    return Botan::Path_Validation_Restrictions(false, minimum_strength);
+  }
+
+  // A self-signed leaf is a path by itself if it is trusted, but Botan does not look for that one.
+  static status check_alone(const Botan::X509_Certificate& leaf) {
+    const auto now = std::chrono::system_clock::now();
+    const auto usage = Botan::Usage_Type::TLS_SERVER_AUTH;
+    const auto rules = restrictions();
+#if BOTAN_VERSION_MAJOR >= 3
+    const auto codes = Botan::PKIX::check_chain({leaf}, now, "", usage, rules);
+#else
+    const auto codes =
+        Botan::PKIX::check_chain({std::make_shared<const Botan::X509_Certificate>(leaf)}, now, "",
+                                 usage, minimum_strength, rules.trusted_hashes());
+#endif
+    return without_warning(Botan::PKIX::overall_status(codes));
+  }
+
+  [[nodiscard]] status check_path(const chain& certificates) const {
+    std::vector<store*> trusted;
+    for (const auto& held : stores_) trusted.push_back(held.get());
+    const auto result = Botan::x509_path_validate(certificates, restrictions(), trusted, "",
+                                                  Botan::Usage_Type::TLS_SERVER_AUTH);
+    return without_warning(result.result());
+  }
+
+  static status without_warning(status code) {
+    return code < status::FIRST_ERROR_STATUS ? status::VERIFIED : code;
+  }
+
+  static std::error_code error_of(status code, const Botan::X509_Certificate& leaf) {
+    switch (code) {
+      case status::CERT_NOT_YET_VALID: return errc::certificate_not_yet_valid;
+      case status::CERT_HAS_EXPIRED: return errc::certificate_expired;
+      case status::CERT_ISSUER_NOT_FOUND:
+      case status::CANNOT_ESTABLISH_TRUST:
+      case status::CHAIN_LACKS_TRUST_ROOT:
+        return leaf.is_self_signed() ? errc::certificate_self_signed : errc::certificate_untrusted;
+      default: return errc::certificate_invalid;
+    }
+  }
+
+  static bool is_for(const Botan::X509_Certificate& leaf, std::string_view host) {
+    const auto oid = Botan::Cert_Extension::Subject_Alternative_Name::static_oid();
+    const Botan::Extensions& extensions = leaf.v3_extensions();
+    std::vector<std::uint8_t> bits;
+    if (extensions.extension_set(oid)) bits = extensions.get_extension_bits(oid);
+    const auto names = bits.empty() ? alt_names() : read_alt_names(bits);
+    if (!names) return false;
+    const auto common_names = leaf.subject_info("Name");
+    if (common_names.empty()) return is_for_host(host, *names, "");
+    return std::ranges::any_of(common_names, [&](const std::string& common_name) {
+      return is_for_host(host, *names, common_name);
+    });
+  }
+
+  std::vector<std::shared_ptr<store>> stores_;
+};
+
+}  // namespace rathole::tls
