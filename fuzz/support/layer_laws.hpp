@@ -1,0 +1,169 @@
+#pragma once
+
+#include "check.hpp"
+#include "script.hpp"
+
+#include <rathole/core/byte_buffer.hpp>
+#include <rathole/core/layer.hpp>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <limits>
+#include <optional>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+/// The laws of the concept `Layer` that need one end only, along a script of deliveries, time and
+/// the application's calls.
+namespace rathole::fuzz {
+
+/// One step of a script.
+struct layer_step {
+  enum class kind { deliver, send, close, pass, end } what;
+  byte_view octets = {};
+  duration time = {};
+};
+
+/// The steps that `in` holds. Octet by octet: what happens, and its argument.
+inline std::vector<layer_step> layer_steps(script& in) {
+  std::vector<layer_step> out;
+  while (!in.empty()) {
+    // Deliveries are twice as likely.
+    switch (in.below(6)) {
+      case 0:
+      case 5: out.push_back({.what = layer_step::kind::deliver, .octets = in.octets()}); break;
+      case 1: out.push_back({.what = layer_step::kind::send, .octets = in.octets()}); break;
+      case 2: out.push_back({.what = layer_step::kind::close}); break;
+      case 3: out.push_back({.what = layer_step::kind::pass, .time = in.time()}); break;
+      default: out.push_back({.what = layer_step::kind::end}); break;
+    }
+  }
+  return out;
+}
+
+/// Runs a layer through a script, checks at each step the laws that need one run only, and keeps
+/// what is seen from outside.
+template <Layer L>
+class layer_run {
+ public:
+  /// What was seen at the end of a step.
+  struct view {
+    std::vector<std::uint8_t> received;
+    std::vector<std::uint8_t> said;
+    std::error_code error;
+    phase state;
+    bool operator==(const view&) const = default;
+  };
+
+  explicit layer_run(L layer) : layer_(std::move(layer)) { note(layer_.start(wire_)); }
+
+  /// Deliveries come in pieces of `piece` octets at most.
+  void run(const std::vector<layer_step>& steps, std::size_t piece) {
+    for (const layer_step& step : steps) {
+      if (error_ || ended_) return;
+      switch (step.what) {
+        case layer_step::kind::deliver: deliver(step.octets, piece); break;
+        case layer_step::kind::send:
+          if (!step.octets.empty() && !closed_ && can_send(layer_.state())) {
+            note(layer_.send(step.octets, wire_));
+          }
+          break;
+        case layer_step::kind::close:
+          if (layer_.state() != phase::handshaking && !std::exchange(closed_, true)) {
+            note(layer_.close(wire_));
+          }
+          break;
+        case layer_step::kind::pass:
+          now_ += step.time;
+          poll();
+          break;
+        case layer_step::kind::end:
+          ended_ = true;
+          note(layer_.receive_end());
+          check(error_ || !can_receive(layer_.state()));
+          break;
+      }
+      keep();
+    }
+  }
+
+  [[nodiscard]] const std::vector<view>& story() const { return story_; }
+
+ private:
+  void deliver(byte_view in, std::size_t piece) {
+    while (!in.empty() && !error_) {
+      const byte_view part = in.first(std::min(piece, in.size()));
+      in = in.subspan(part.size());
+      note(layer_.receive(part, app_, wire_));
+    }
+  }
+
+  void poll() {
+    if constexpr (TimedLayer<L>) {
+      note(layer_.poll(now_, wire_));
+      check(!layer_.deadline() || *layer_.deadline() > now_);
+    }
+  }
+
+  void note(const result<void>& outcome) {
+    if (outcome || error_) return;
+    error_ = outcome.error();
+    check_terminal();
+  }
+
+  // After an error there is only that error, and nothing more to send.
+  void check_terminal() {
+    const std::size_t said = wire_.size();
+    const std::size_t received = app_.size();
+    const auto fails = [this](const result<void>& outcome) {
+      return !outcome && outcome.error() == error_;
+    };
+    check(!can_send(layer_.state()) && !can_receive(layer_.state()));
+    check(fails(layer_.receive(std::array<std::uint8_t, 300>{}, app_, wire_)));
+    check(fails(layer_.receive_end()) && fails(layer_.close(wire_)));
+    if constexpr (TimedLayer<L>) {
+      check(!layer_.deadline() && fails(layer_.poll(now_, wire_)));
+    }
+    check(wire_.size() == said && app_.size() == received);
+  }
+
+  void keep() {
+    const auto octets = [](byte_buffer& from) {
+      std::vector<std::uint8_t> out(from.data().begin(), from.data().end());
+      from.clear();
+      return out;
+    };
+    story_.push_back({octets(app_), octets(wire_), error_, layer_.state()});
+  }
+
+  L layer_;
+  byte_buffer app_;
+  byte_buffer wire_;
+  std::error_code error_;
+  time_point now_{std::chrono::hours(1)};
+  bool closed_ = false;
+  bool ended_ = false;
+  std::vector<view> story_;
+};
+
+/// All laws on the script that `in` holds; its first octet is one way to cut the deliveries.
+/// Chunking invariance: however they are cut, the story is the same. `make` makes layers that say
+/// the same if they hear the same; `opening` is what each of them hears first.
+template <class Make>
+void check_layer(Make make, script& in, byte_view opening = {}) {
+  const std::size_t some = 1u + in.octet();
+  std::vector<layer_step> steps = layer_steps(in);
+  steps.insert(steps.begin(), {.what = layer_step::kind::deliver, .octets = opening});
+  layer_run whole(make());
+  whole.run(steps, std::numeric_limits<std::size_t>::max());
+  for (const std::size_t piece : {std::size_t{1}, some}) {
+    layer_run split(make());
+    split.run(steps, piece);
+    check(split.story() == whole.story());
+  }
+}
+
+}  // namespace rathole::fuzz
