@@ -272,7 +272,7 @@ pkcs12 = "id.pfx"
 )",
        {"c.toml:6:1: server.transport.tls: Missing `pkcs12` or `pkcs12_password`; name the "
         "identity "
-        "file and its password"}},
+        "file and its password, or `cert` and `key`"}},
       {"an unknown field in each table of a transport",
        R"([client]
 remote_addr = "h:1"
@@ -295,11 +295,13 @@ ping = 1
         "c.toml:8:1: client.transport.tcp.no_delay: unknown field `no_delay`; did you mean "
         "`nodelay`?",
         "c.toml:10:1: client.transport.tls.root: unknown field `root`; expected one of `hostname`, "
-        "`trusted_root`, `pkcs12`, `pkcs12_password`",
+        "`trusted_root`, `pkcs12`, `pkcs12_password`, `trusted_root_only`, `cert`, `key`, "
+        "`engine`, "
+        "`half_close_timeout`",
         "c.toml:12:1: client.transport.noise.patern: unknown field `patern`; did you mean "
         "`pattern`?",
         "c.toml:15:1: client.transport.websocket.ping: unknown field `ping`; expected one of "
-        "`tls`"}},
+        "`tls`, `path`, `host`, `headers`, `ping_interval`"}},
   });
 
   for (const auto& [url, what] : std::vector<std::pair<std::string, std::string>>{
@@ -448,8 +450,8 @@ nodelay = "yes"
         "in quotes",
         "c.toml:3:1: client.heartbeat: unknown field `heartbeat`; expected one of `remote_addr`, "
         "`default_token`, `heartbeat_timeout`, `retry_interval`, `connect_timeout`, "
-        "`handshake_timeout`, `shutdown_grace`, `max_dials`, `max_forwards`, `transport`, "
-        "`services`",
+        "`handshake_timeout`, `shutdown_grace`, `max_dials`, `max_forwards`, `workers`, "
+        "`transport`, `services`",
         "c.toml:5:5: client.services.a: invalid type: integer, expected a table; write "
         "`[client.services.a]`",
         "c.toml:6:1: server: missing field `bind_addr`; add `bind_addr = \"0.0.0.0:2333\"`",

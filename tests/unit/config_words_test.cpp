@@ -70,7 +70,7 @@ TEST_CASE("what a transport lacks at start") {
         .websocket = websocket_options{.tls = true}},
        side::server,
        "server.transport.tls: Missing `pkcs12` or `pkcs12_password`; name the identity file and "
-       "its password"},
+       "its password, or `cert` and `key`"},
       {{.kind = transport_kind::websocket,
         .tls = identity,
         .websocket = websocket_options{.tls = true}},

@@ -23,6 +23,8 @@ inline constexpr std::int64_t channels = 65'536;
 inline constexpr std::int64_t handshakes = 65'536;
 /// Forwards of one client.
 inline constexpr std::int64_t forwards = 1'048'576;
+/// Threads of one client or server.
+inline constexpr std::int64_t workers = 256;
 /// Visitors of one service that wait.
 inline constexpr std::int64_t waiting_visitors = 1'048'576;
 

@@ -104,6 +104,7 @@ inline client read_client(toml_reader table) {
   out.max_dials = detail::read_count(table, "max_dials", out.max_dials, 1, limits::channels);
   out.max_forwards =
       detail::read_count(table, "max_forwards", out.max_forwards, 1, limits::forwards);
+  out.workers = detail::read_count(table, "workers", out.workers, 0, limits::workers);
   out.transport = read_transport(table, side::client);
 
   if (!table.contains("services")) {
@@ -142,6 +143,7 @@ inline server read_server(toml_reader table) {
       detail::read_count(table, "max_handshakes", out.max_handshakes, 1, limits::handshakes);
   out.max_handshakes_per_address = detail::read_count(
       table, "max_handshakes_per_address", out.max_handshakes_per_address, 1, limits::handshakes);
+  out.workers = detail::read_count(table, "workers", out.workers, 0, limits::workers);
   out.shutdown_grace = read_seconds(table, "shutdown_grace", out.shutdown_grace, 0);
   const auto pool_table = table.table("pool");
   const pool_options tcp_pool = detail::read_pool(pool_table, {});

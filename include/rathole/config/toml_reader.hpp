@@ -131,6 +131,15 @@ class toml_reader {
     }
   }
 
+  /// As `for_each_table` for strings that may be secrets: calls `f(std::string_view name, secret)`.
+  template <class F>
+  void for_each_secret(F f) {
+    for (const auto& [key, node] : *table_) {
+      const std::string name(key.str());
+      if (auto value = secret_string(name)) f(std::string_view(name), std::move(*value));
+    }
+  }
+
   /// Reports the keys that nobody asked for.
   void finish() const {
     for (const auto& [key, node] : *table_) {

@@ -48,6 +48,15 @@ inline tls_options read_tls(toml_reader table) {
   out.trusted_root = table.string("trusted_root");
   out.pkcs12 = table.string("pkcs12");
   out.pkcs12_password = table.secret_string("pkcs12_password");
+  out.trusted_root_only = table.boolean("trusted_root_only").value_or(out.trusted_root_only);
+  out.cert = table.string("cert");
+  out.key = table.string("key");
+  static constexpr std::array<spelling<tls_engine>, 2> engines = {{
+      {"botan", tls_engine::botan},
+      {"openssl", tls_engine::openssl},
+  }};
+  out.engine = read_enum(table, "engine", engines).value_or(out.engine);
+  out.half_close_timeout = read_seconds(table, "half_close_timeout", out.half_close_timeout, 0);
   table.finish();
   return out;
 }
@@ -85,6 +94,14 @@ inline websocket_options read_websocket(toml_reader table) {
   websocket_options out;
   if (!table.contains("tls")) table.missing("tls", "add `tls = false` or `tls = true`");
   out.tls = table.boolean("tls").value_or(out.tls);
+  out.path = table.string("path");
+  out.host = table.string("host");
+  if (auto headers = table.table("headers")) {
+    headers->for_each_secret([&out](std::string_view name, secret value) {
+      out.headers.emplace_back(name, std::move(value));
+    });
+  }
+  out.ping_interval = read_seconds(table, "ping_interval", out.ping_interval, 0);
   table.finish();
   return out;
 }
@@ -93,10 +110,10 @@ inline void check_tls(toml_reader& table, const transport& value, side where) {
   if (value.kind != transport_kind::tls) return;
   if (!table.contains("tls")) {
     table.reject("Missing TLS configuration", "add `[" + table.path_of("tls") + "]`");
-  } else if (where == side::server && value.tls &&
-             (!value.tls->pkcs12 || !value.tls->pkcs12_password)) {
-    table.reject("tls", "Missing `pkcs12` or `pkcs12_password`",
-                 "name the identity file and its password");
+  } else if (where == side::server && value.tls) {
+    if (const auto wrong = identity_problem(*value.tls)) {
+      table.reject("tls", wrong->what, wrong->remedy);
+    }
   }
 }
 

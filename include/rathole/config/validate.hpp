@@ -5,6 +5,7 @@
 #include <rathole/config/types.hpp>
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -28,6 +29,22 @@ inline bool overlap(const address& a, const address& b) {
   return covers(a.host, b.host) || covers(b.host, a.host);
 }
 
+/// What keeps a server from having an identity by `value`: it has to name a PKCS#12 file and its
+/// password, or PEM files of certificates and key. The problem has no key path.
+inline std::optional<problem> identity_problem(const tls_options& value) {
+  if (value.pkcs12 && (value.cert || value.key)) {
+    return problem{.what = "both `pkcs12` and `cert` or `key`", .remedy = "name one identity"};
+  }
+  if (value.cert || value.key) {
+    if (value.cert && value.key) return std::nullopt;
+    return problem{.what = "Missing `cert` or `key`",
+                   .remedy = "name both PEM files: the certificates and the private key"};
+  }
+  if (value.pkcs12 && value.pkcs12_password) return std::nullopt;
+  return problem{.what = "Missing `pkcs12` or `pkcs12_password`",
+                 .remedy = "name the identity file and its password, or `cert` and `key`"};
+}
+
 /// What keeps `value` from carrying anything, although the file loads: the tables that the selected
 /// transport needs. The problems have a key path but no position.
 /// Compat: upstream, too, finds these only when the instance starts.
@@ -39,16 +56,18 @@ inline std::vector<problem> start_problems(const transport& value, side where) {
         {.key = path, .what = std::move(what), .remedy = "add `[" + path + '.' + table + "]`"});
   };
   if (value.kind == transport_kind::noise && !value.noise) missing("Missing noise config", "noise");
-  if (value.kind != transport_kind::websocket) return problems;
-  if (!value.websocket) {
-    missing("Missing websocket config", "websocket");
-  } else if (value.websocket->tls && !value.tls) {
+  bool over_tls = value.kind == transport_kind::tls;
+  if (value.kind == transport_kind::websocket) {
+    if (!value.websocket) missing("Missing websocket config", "websocket");
+    over_tls = value.websocket && value.websocket->tls;
+  }
+  if (over_tls && !value.tls) {
     missing("Missing tls config", "tls");
-  } else if (value.websocket->tls && where == side::server &&
-             (!value.tls->pkcs12 || !value.tls->pkcs12_password)) {
-    problems.push_back({.key = path + ".tls",
-                        .what = "Missing `pkcs12` or `pkcs12_password`",
-                        .remedy = "name the identity file and its password"});
+  } else if (over_tls && where == side::server) {
+    if (auto wrong = identity_problem(*value.tls)) {
+      wrong->key = path + ".tls";
+      problems.push_back(std::move(*wrong));
+    }
   }
   return problems;
 }
