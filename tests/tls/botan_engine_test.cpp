@@ -1,48 +1,23 @@
-#include "certificates.hpp"
-#include "conversation.hpp"
-
-#include <rathole/tls/botan_engine.hpp>
-#include <rathole/tls/layer.hpp>
+#include "botan_pair.hpp"
 
 #include <doctest/doctest.h>
 
-#include <chrono>
-#include <optional>
+#include <string>
+#include <system_error>
 
 namespace rathole {
 namespace {
 
 using namespace std::chrono_literals;
-using test::certificate_wish;
+using test::botan_pair;
+using test::test_root;
+using test::trust_in;
 using tls::botan_engine;
-using layer = tls::layer<botan_engine>;
-
-tls::identity& root() {
-  static tls::identity made = test::make_authority("Root of tests");
-  return made;
-}
-
-struct pair {
-  pair(const tls::trust& trust, const tls::identity& shown, std::string_view host = "server.test")
-      : pair(*botan_engine::client_setup::make(trust), *botan_engine::server_setup::make(shown),
-             host) {}
-  pair(const botan_engine::client_setup& client_setup,
-       const botan_engine::server_setup& server_setup, std::string_view host = "server.test")
-      : client(layer(*botan_engine::client(client_setup, host), 10s)),
-        server(layer(*botan_engine::server(server_setup), 10s)) {
-    client.start();
-    server.start();
-  }
-  pair() : pair(test::trust_in(root()), test::issued_by(root(), certificate_wish())) {}
-
-  test::party<layer> client;
-  test::party<layer> server;
-};
 
 TEST_CASE("botan engine: a handshake, cut in any way, and octets both ways") {
   for (const std::size_t piece : {1u, 7u, 1u << 20}) {
     CAPTURE(piece);
-    pair both;
+    botan_pair both;
     settle(both.client, both.server, piece);
     REQUIRE(both.client.error == std::error_code());
     REQUIRE(both.server.error == std::error_code());
@@ -57,7 +32,7 @@ TEST_CASE("botan engine: a handshake, cut in any way, and octets both ways") {
 }
 
 TEST_CASE("botan engine: a bulk of octets") {
-  pair both;
+  botan_pair both;
   settle(both.client, both.server);
   const std::string bulk(300'000, 'x');
   both.client.send(bulk);
@@ -69,12 +44,12 @@ TEST_CASE("botan engine: a bulk of octets") {
 TEST_CASE("botan engine: which certificates are believed") {
   const auto other = test::make_authority("Another root");
   const auto middle =
-      test::issued_by(root(), {.common_name = "Middle", .dns = {}, .is_authority = true});
+      test::issued_by(test_root(), {.common_name = "Middle", .dns = {}, .is_authority = true});
   auto cut_chain = test::issued_by(middle, {});
   const auto whole_chain = cut_chain;
   cut_chain.certificates.resize(1);
   const auto own = test::self_signed({});
-  auto forged = test::issued_by(root(), {});
+  auto forged = test::issued_by(test_root(), {});
   forged.certificates.front().back() ^= 1;
 
   struct example {
@@ -85,41 +60,44 @@ TEST_CASE("botan engine: which certificates are believed") {
     std::error_code error;
     tls::alert alert;
   };
-  const auto trusted = test::trust_in(root());
+  const auto trusted = trust_in(test_root());
   const std::error_code fine;
   const auto none = tls::alert::close_notify;
   const auto bad = tls::alert::bad_certificate;
   const auto unknown = tls::alert::unknown_ca;
   const auto expired = tls::alert::certificate_expired;
   const example examples[] = {
-      {"by its name", trusted, test::issued_by(root(), {}), "server.test", fine, none},
-      {"by its name in capitals", trusted, test::issued_by(root(), {}), "SERVER.test", fine, none},
+      {"by its name", trusted, test::issued_by(test_root(), {}), "server.test", fine, none},
+      {"by its name in capitals", trusted, test::issued_by(test_root(), {}), "SERVER.test", fine,
+       none},
       {"by an intermediate", trusted, whole_chain, "server.test", fine, none},
-      {"by a wildcard", trusted, test::issued_by(root(), {.dns = {"*.example.org"}}),
+      {"by a wildcard", trusted, test::issued_by(test_root(), {.dns = {"*.example.org"}}),
        "a.example.org", fine, none},
       {"by its common name", trusted,
-       test::issued_by(root(), {.common_name = "only.test", .dns = {}}), "only.test", fine, none},
-      {"by its address", trusted, test::issued_by(root(), {.ip = "127.0.0.1"}), "127.0.0.1", fine,
+       test::issued_by(test_root(), {.common_name = "only.test", .dns = {}}), "only.test", fine,
        none},
-      {"with RSA", trusted, test::issued_by(root(), {.with_rsa = true}), "server.test", fine, none},
-      {"self-signed and trusted", test::trust_in(own), own, "server.test", fine, none},
-      {"for another name", trusted, test::issued_by(root(), {}), "other.test",
+      {"by its address", trusted, test::issued_by(test_root(), {.ip = "127.0.0.1"}), "127.0.0.1",
+       fine, none},
+      {"with RSA", trusted, test::issued_by(test_root(), {.with_rsa = true}), "server.test", fine,
+       none},
+      {"self-signed and trusted", trust_in(own), own, "server.test", fine, none},
+      {"for another name", trusted, test::issued_by(test_root(), {}), "other.test",
        errc::certificate_wrong_name, bad},
-      {"self-signed, trusted, for another name", test::trust_in(own), own, "other.test",
+      {"self-signed, trusted, for another name", trust_in(own), own, "other.test",
        errc::certificate_wrong_name, bad},
       {"the common name does not count beside DNS names", trusted,
-       test::issued_by(root(), {.common_name = "cn.test"}), "cn.test", errc::certificate_wrong_name,
-       bad},
-      {"for another address", trusted, test::issued_by(root(), {.ip = "127.0.0.1"}), "127.0.0.2",
+       test::issued_by(test_root(), {.common_name = "cn.test"}), "cn.test",
        errc::certificate_wrong_name, bad},
-      {"an address is not a name", trusted, test::issued_by(root(), {.dns = {"127.0.0.1"}}),
+      {"for another address", trusted, test::issued_by(test_root(), {.ip = "127.0.0.1"}),
+       "127.0.0.2", errc::certificate_wrong_name, bad},
+      {"an address is not a name", trusted, test::issued_by(test_root(), {.dns = {"127.0.0.1"}}),
        "127.0.0.1", errc::certificate_wrong_name, bad},
-      {"expired", trusted, test::issued_by(root(), {.from_day = -3, .until_day = -2}),
+      {"expired", trusted, test::issued_by(test_root(), {.from_day = -3, .until_day = -2}),
        "server.test", errc::certificate_expired, expired},
-      {"not valid yet", trusted, test::issued_by(root(), {.from_day = 2, .until_day = 3}),
+      {"not valid yet", trusted, test::issued_by(test_root(), {.from_day = 2, .until_day = 3}),
        "server.test", errc::certificate_not_yet_valid, expired},
       {"self-signed", trusted, own, "server.test", errc::certificate_self_signed, unknown},
-      {"by another root", test::trust_in(other), test::issued_by(root(), {}), "server.test",
+      {"by another root", trust_in(other), test::issued_by(test_root(), {}), "server.test",
        errc::certificate_untrusted, unknown},
       {"without its intermediate", trusted, cut_chain, "server.test", errc::certificate_untrusted,
        unknown},
@@ -127,7 +105,8 @@ TEST_CASE("botan engine: which certificates are believed") {
   };
   for (const example& e : examples) {
     CAPTURE(e.what);
-    pair both(e.trust, e.shown, e.host);
+    botan_pair both(test::botan_client(*botan_engine::client_setup::make(e.trust), e.host),
+                    test::botan_server(*botan_engine::server_setup::make(e.shown)));
     settle(both.client, both.server);
     CHECK(both.client.error == e.error);
     if (!e.error) {
@@ -143,11 +122,10 @@ TEST_CASE("botan engine: which certificates are believed") {
 TEST_CASE("botan engine: a second connection takes up the session of the first") {
   for (const char* host : {"server.test", "127.0.0.1"}) {
     CAPTURE(host);
-    const auto client = *botan_engine::client_setup::make(test::trust_in(root()));
-    const auto server =
-        *botan_engine::server_setup::make(test::issued_by(root(), {.ip = "127.0.0.1"}));
+    const auto client = *botan_engine::client_setup::make(trust_in(test_root()));
+    const auto server = *botan_engine::server_setup::make(test::test_server());
     for (const bool again : {false, true, true}) {
-      pair both(client, server, host);
+      botan_pair both(test::botan_client(client, host), test::botan_server(server));
       settle(both.client, both.server);
       both.client.send("forth");
       both.server.send("back");
@@ -161,9 +139,7 @@ TEST_CASE("botan engine: a second connection takes up the session of the first")
       both.client.poll(time_point() + 10s);
       settle(both.client, both.server);
     }
-    pair fresh(client,
-               *botan_engine::server_setup::make(test::issued_by(root(), {.ip = "127.0.0.1"})),
-               host);
+    botan_pair fresh(test::botan_client(client, host), test::botan_server());
     settle(fresh.client, fresh.server);
     CHECK(fresh.client.layer.state() == phase::open);
     CHECK_FALSE(fresh.client.layer.engine().resumed());
@@ -171,11 +147,11 @@ TEST_CASE("botan engine: a second connection takes up the session of the first")
 }
 
 TEST_CASE("botan engine: the identity must be whole") {
-  const auto good = test::issued_by(root(), {});
+  const auto good = test::issued_by(test_root(), {});
   tls::identity empty;
   CHECK_FALSE(botan_engine::server_setup::make(empty));
   tls::identity other_key = good;
-  other_key.private_key = test::issued_by(root(), {}).private_key;
+  other_key.private_key = test::issued_by(test_root(), {}).private_key;
   const auto made = botan_engine::server_setup::make(other_key);
   REQUIRE_FALSE(made);
   CHECK(made.error() == "the key is not the one of the first certificate");

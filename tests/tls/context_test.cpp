@@ -1,0 +1,116 @@
+#include "../support/temp_dir.hpp"
+#include "botan_pair.hpp"
+
+#include <rathole/tls/context.hpp>
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace rathole {
+namespace {
+
+using test::botan_pair;
+using test::to_pem;
+using client_context = tls::client_context<tls::botan_engine>;
+using server_context = tls::server_context<tls::botan_engine>;
+
+struct files {
+  files() { show(test::test_server()); }
+
+  void show(const tls::identity& shown) {
+    dir.write("cert.pem", to_pem(shown.certificates));
+    dir.write("key.pem", to_pem(shown.private_key));
+  }
+  [[nodiscard]] std::string path(const char* name) const { return (dir.path() / name).string(); }
+  [[nodiscard]] tls::server_settings server() {
+    return {.cert = path("cert.pem"), .key = path("key.pem"), .complain = complain()};
+  }
+  [[nodiscard]] tls::client_settings client() {
+    return {.trusted_root = path("root.pem"), .trusted_root_only = true, .complain = complain()};
+  }
+  tls::complaint complain() {
+    return [this](const std::string& what) { complaints.push_back(what); };
+  }
+
+  test::temp_dir dir;
+  std::string root = dir.write("root.pem", to_pem(test::test_root().certificates));
+  std::vector<std::string> complaints;
+};
+
+std::error_code error_between(const client_context& client, const server_context& server) {
+  botan_pair both(*client.make_layer("server.test"), *server.make_layer());
+  settle(both.client, both.server);
+  return both.client.error;
+}
+
+TEST_CASE("tls contexts: what they cannot load, they name") {
+  files from;
+  from.dir.write("empty.pem", "nothing");
+  from.dir.write("bad.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+  const auto error_of = [](const auto& loaded) { return loaded ? "" : loaded.error(); };
+  const auto path = [&from](const char* name) { return "\"" + from.path(name) + "\""; };
+
+  CHECK(error_of(client_context::load({.trusted_root = from.path("none.pem")})) ==
+        "`trusted_root` is " + path("none.pem") +
+            ": the file cannot be read: No such file or directory");
+  CHECK(error_of(client_context::load({.trusted_root = from.path("empty.pem")})) ==
+        "`trusted_root` is " + path("empty.pem") + ": there is no certificate in it");
+  CHECK(error_of(client_context::load({.trusted_root = from.path("bad.pem")}))
+            .starts_with("`trusted_root` is " + path("bad.pem") + ": certificate 1 is malformed"));
+  CHECK(error_of(server_context::load({})) ==
+        "there is no certificate: set `pkcs12`, or `cert` and `key`");
+  CHECK(error_of(server_context::load({.pkcs12 = from.path("none.p12")})) ==
+        "`pkcs12` is " + path("none.p12") + ": the file cannot be read: No such file or directory");
+  CHECK(error_of(
+            server_context::load({.cert = from.path("none.pem"), .key = from.path("key.pem")})) ==
+        "`cert` is " + path("none.pem") + ": the file cannot be read: No such file or directory");
+  CHECK(error_of(server_context::load({.cert = from.path("cert.pem"), .key = from.path("none")}))
+            .find("`key` is " + path("none") + ": the file cannot be read") != std::string::npos);
+  CHECK_FALSE(server_context::load({.cert = from.path("empty.pem"), .key = from.path("key.pem")})
+                  .has_value());
+}
+
+TEST_CASE("tls contexts: a roots file with several certificates") {
+  files from;
+  const auto other = test::make_authority("Another root");
+  from.dir.write("root.pem", "comment\n" + to_pem(other.certificates) + "\n\n" +
+                                 to_pem(test::test_root().certificates));
+  CHECK(error_between(*client_context::load(from.client()), *server_context::load(from.server())) ==
+        std::error_code());
+}
+
+TEST_CASE("tls contexts: files that change are loaded again, if they are good") {
+  files from;
+  const auto client = *client_context::load(from.client());
+  const auto server = *server_context::load(from.server());
+  CHECK(error_between(client, server) == std::error_code());
+
+  const auto other_root = test::make_authority("Another root");
+  from.show(test::issued_by(other_root, {}));
+  CHECK(error_between(client, server) == make_error_code(errc::certificate_untrusted));
+
+  from.dir.write("root.pem", to_pem(other_root.certificates));
+  CHECK(error_between(client, server) == std::error_code());
+  CHECK(from.complaints.empty());
+
+  // Half of a change: the key does not fit yet.
+  const auto next = test::issued_by(other_root, {.common_name = "next"});
+  from.dir.write("cert.pem", to_pem(next.certificates));
+  CHECK(error_between(client, server) == std::error_code());
+  CHECK(error_between(client, server) == std::error_code());
+  CHECK(from.complaints.size() == 1);
+  from.dir.write("key.pem", to_pem(next.private_key));
+  CHECK(error_between(client, server) == std::error_code());
+  CHECK(from.complaints.size() == 1);
+
+  std::filesystem::remove(from.path("root.pem"));
+  CHECK(error_between(client, server) == std::error_code());
+  REQUIRE(from.complaints.size() == 2);
+  CHECK(from.complaints.back().find("root.pem") != std::string::npos);
+}
+
+}  // namespace
+}  // namespace rathole

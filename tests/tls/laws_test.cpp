@@ -1,0 +1,40 @@
+#include "../support/layer_laws.hpp"
+#include "botan_pair.hpp"
+
+namespace rathole {
+namespace {
+
+namespace laws = test::layer_laws;
+
+test::botan_layer make_client() { return test::botan_client(); }
+test::botan_layer make_server() { return test::botan_server(); }
+
+TEST_CASE("tls layer with Botan: the laws of layers") {
+  // Tickets hold the time, so what is said is not quite the same each time.
+  RATHOLE_PROPERTY("all laws", [] {
+    laws::check(make_client, make_server, {.reproducible = false, .authenticated = true});
+  });
+}
+
+TEST_CASE("tls layer with Botan: a conversation heard again, with faults in it") {
+  laws::end server(make_server());
+  laws::end client(make_client());
+  laws::carriage by;
+  settle(client, server, by);
+  client.send(test::text("heard"));
+  settle(client, server, by);
+  REQUIRE(server.received() == test::octet_vector{'h', 'e', 'a', 'r', 'd'});
+  // Who draws the same random octets hears the same as the first did.
+  CHECK(laws::tell(make_server(), by.client_said, {}, false).received == to_hex(server.received()));
+
+  RATHOLE_PROPERTY("any cut gives the same story", [&by] {
+    if (*rc::gen::arbitrary<bool>()) {
+      laws::check_input(make_server, laws::any_variation(by.client_said), false);
+    } else {
+      laws::check_input(make_client, laws::any_variation(by.server_said), false);
+    }
+  });
+}
+
+}  // namespace
+}  // namespace rathole
