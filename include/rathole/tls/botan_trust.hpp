@@ -6,7 +6,7 @@
 #include <rathole/tls/trust.hpp>
 
 // Botan 2.19 needs the first before the others in C++23.
-#include <botan/x509_dn.h>
+#include <botan/pkix_types.h>
 
 #include <botan/certstor.h>
 #include <botan/certstor_system.h>
