@@ -1,0 +1,90 @@
+#pragma once
+
+#include <rathole/core/secret.hpp>
+#include <rathole/crypto/system_rng.hpp>
+#include <rathole/noise/layer.hpp>
+#include <rathole/noise/name.hpp>
+#include <rathole/noise/suites.hpp>
+
+#include <algorithm>
+#include <expected>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace rathole::noise {
+
+/// What a party is configured with.
+struct settings {
+  /// The protocol name, such as `Noise_NK_25519_ChaChaPoly_BLAKE2s`.
+  std::string name;
+  /// This party's private static key, 32 octets. Compat: a fresh one if it is missing, where that
+  /// can work.
+  std::optional<secret> local_private_key;
+  /// The peer's public static key. Where the pattern transmits that key, it is compared.
+  std::optional<crypto::dh_key> remote_public_key;
+};
+
+/// One party of all connections of a configuration. Immutable and cheap to copy; used by several
+/// threads at once.
+class endpoint {
+ public:
+  /// Fails with a sentence for people: an unknown name, or a key that the pattern needs.
+  static std::expected<endpoint, std::string> make(const settings& from, role who) {
+    auto name = parse_name(from.name);
+    if (!name) return std::unexpected(std::move(name.error()));
+    if (const auto problem = missing_key(from, name->pattern, who); !problem.empty()) {
+      return std::unexpected(problem);
+    }
+    handshake_keys keys;
+    keys.remote_static = from.remote_public_key;
+    if (from.local_private_key) {
+      std::ranges::copy(from.local_private_key->bytes(), keys.local_static.emplace().begin());
+    } else if (name->pattern.uses_static(who)) {
+      crypto::system_rng().fill(keys.local_static.emplace());
+    }
+    return endpoint(std::make_shared<const shared_state>(std::move(*name), who, std::move(keys)));
+  }
+
+  /// The layer of a new connection.
+  [[nodiscard]] layer make_layer() const {
+    handshake_keys keys = state_->keys;
+    crypto::system_rng().fill(keys.local_ephemeral);
+    return layer(make_session(state_->name, state_->who, std::move(keys)));
+  }
+
+ private:
+  struct shared_state {
+    shared_state(protocol_name said, role as, handshake_keys with)
+        : name(std::move(said)), who(as), keys(std::move(with)) {}
+    protocol_name name;
+    role who;
+    handshake_keys keys;
+  };
+
+  explicit endpoint(std::shared_ptr<const shared_state> state) : state_(std::move(state)) {}
+
+  static std::string missing_key(const settings& from, const handshake_pattern& pattern, role who) {
+    if (pattern.has_psk) return "a pattern with psk cannot be used: no psk can be configured";
+    if (from.local_private_key && from.local_private_key->bytes().size() != crypto::dh_key_size) {
+      return "`local_private_key` is not 32 octets long";
+    }
+    const bool first = who == role::initiator;
+    const bool knows_peer = first ? pattern.responder_is_known : pattern.initiator_is_known;
+    const bool is_known = first ? pattern.initiator_is_known : pattern.responder_is_known;
+    if (knows_peer && !from.remote_public_key) {
+      return std::string("the pattern needs `remote_public_key`, the public key of the ") +
+             (first ? "server" : "client");
+    }
+    if (is_known && !from.local_private_key) {
+      return std::string("the pattern needs `local_private_key`, whose public key the ") +
+             (first ? "server" : "client") + " knows";
+    }
+    return {};
+  }
+
+  std::shared_ptr<const shared_state> state_;
+};
+
+}  // namespace rathole::noise

@@ -1,0 +1,178 @@
+#pragma once
+
+#include <rathole/core/constant_time.hpp>
+#include <rathole/noise/name.hpp>
+#include <rathole/noise/symmetric_state.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <optional>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace rathole::noise {
+
+/// What a party brings to a handshake.
+struct handshake_keys {
+  /// The private static key.
+  std::optional<crypto::dh_key> local_static = {};
+  /// The private ephemeral key: fresh and random in each handshake.
+  crypto::dh_key local_ephemeral = {};
+  /// The peer's public static key, where it is known or expected.
+  std::optional<crypto::dh_key> remote_static = {};
+  /// Pre-shared keys, in the order of the pattern's `psk` tokens.
+  std::vector<symmetric_key> psks = {};
+};
+
+/// A handshake (HandshakeState, Noise section 5.3), with an empty prologue. The pattern's keys are in
+/// `handshake_keys`; whoever makes it has seen to that.
+template <crypto::Dh D, crypto::Aead A, crypto::BlockHash H>
+class handshake_state {
+ public:
+  handshake_state(const protocol_name& name, role who, handshake_keys keys)
+      : symmetric_(name.text), pattern_(name.pattern), role_(who), keys_(std::move(keys)) {
+    symmetric_.mix_hash({});
+    if (pattern_.initiator_is_known) mix_known(role::initiator);
+    if (pattern_.responder_is_known) mix_known(role::responder);
+    if (peer_is_known()) remote_static_ = keys_.remote_static;
+  }
+  handshake_state(handshake_state&&) = default;
+  handshake_state& operator=(handshake_state&&) = default;
+  ~handshake_state() {
+    wipe(keys_.local_ephemeral);
+    if (keys_.local_static) wipe(*keys_.local_static);
+    for (symmetric_key& each : keys_.psks) wipe(each);
+  }
+
+  [[nodiscard]] bool is_finished() const { return next_ == pattern_.messages.size(); }
+
+  /// Whether the next message is ours.
+  [[nodiscard]] bool is_my_turn() const {
+    return !is_finished() && (next_ % 2 == 0) == (role_ == role::initiator);
+  }
+
+  /// Appends the next message, which is ours, with `payload`. Fails with `errc::weak_public_key`.
+  result<void> write_message(byte_view payload, byte_buffer& out) {
+    for (const token each : pattern_.messages[next_]) {
+      result<void> done;
+      switch (each) {
+        case token::e: write_ephemeral(out); break;
+        case token::s:
+          done = symmetric_.encrypt_and_hash(D::public_key(*keys_.local_static), out);
+          break;
+        default: done = mix(each); break;
+      }
+      if (!done) return done;
+    }
+    ++next_;
+    return symmetric_.encrypt_and_hash(payload, out);
+  }
+
+  /// Reads the peer's next message in place; returns its payload, which lies in it. Fails with
+  /// `errc::malformed_message`, `errc::decryption_failed`, `errc::weak_public_key`, and with
+  /// `errc::wrong_public_key` if the peer's static key is not the one that is expected.
+  result<byte_view> read_message(byte_span message) {
+    for (const token each : pattern_.messages[next_]) {
+      result<void> done;
+      switch (each) {
+        case token::e: done = read_ephemeral(message); break;
+        case token::s: done = read_static(message); break;
+        default: done = mix(each); break;
+      }
+      if (!done) return failure(done.error());
+    }
+    ++next_;
+    return symmetric_.decrypt_and_hash(message);
+  }
+
+  /// The peer's static key, once it is known.
+  [[nodiscard]] const std::optional<crypto::dh_key>& remote_static() const {
+    return remote_static_;
+  }
+  [[nodiscard]] const auto& handshake_hash() const { return symmetric_.handshake_hash(); }
+
+  /// The keys from the initiator to the responder, and back; once finished.
+  auto split() { return symmetric_.split(); }
+
+ private:
+  [[nodiscard]] bool peer_is_known() const {
+    return role_ == role::initiator ? pattern_.responder_is_known : pattern_.initiator_is_known;
+  }
+
+  void mix_known(role whose) {
+    symmetric_.mix_hash(whose == role_ ? D::public_key(*keys_.local_static) : *keys_.remote_static);
+  }
+
+  void mix_public(const crypto::dh_key& key) {
+    symmetric_.mix_hash(key);
+    // Section 9.2: with a psk the ephemeral keys randomize what is encrypted under it.
+    if (pattern_.has_psk) symmetric_.mix_key(key);
+  }
+
+  void write_ephemeral(byte_buffer& out) {
+    const crypto::dh_key key = D::public_key(keys_.local_ephemeral);
+    out.append(key);
+    mix_public(key);
+  }
+
+  result<void> read_ephemeral(byte_span& message) {
+    if (message.size() < crypto::dh_key_size) return failure(errc::malformed_message);
+    std::ranges::copy(message.first<crypto::dh_key_size>(), remote_ephemeral_.begin());
+    message = message.subspan(crypto::dh_key_size);
+    mix_public(remote_ephemeral_);
+    return {};
+  }
+
+  result<void> read_static(byte_span& message) {
+    const std::size_t size = crypto::dh_key_size + symmetric_.overhead();
+    if (message.size() < size) return failure(errc::malformed_message);
+    const auto key = symmetric_.decrypt_and_hash(message.first(size));
+    if (!key) return failure(key.error());
+    message = message.subspan(size);
+    std::ranges::copy(*key, remote_static_.emplace().begin());
+    if (keys_.remote_static && !constant_time_equal(*remote_static_, *keys_.remote_static)) {
+      return failure(errc::wrong_public_key);
+    }
+    return {};
+  }
+
+  /// The tokens that only mix something in.
+  result<void> mix(token what) {
+    const bool first = role_ == role::initiator;
+    switch (what) {
+      case token::psk: symmetric_.mix_key_and_hash(keys_.psks[next_psk_++]); return {};
+      case token::ee: return mix_shared(keys_.local_ephemeral, remote_ephemeral_);
+      case token::ss: return mix_shared(*keys_.local_static, *remote_static_);
+      case token::es:
+        return first ? mix_shared(keys_.local_ephemeral, *remote_static_)
+                     : mix_shared(*keys_.local_static, remote_ephemeral_);
+      case token::se:
+        return first ? mix_shared(*keys_.local_static, remote_ephemeral_)
+                     : mix_shared(keys_.local_ephemeral, *remote_static_);
+      case token::e:
+      case token::s: break;
+    }
+    return {};
+  }
+
+  result<void> mix_shared(const crypto::dh_key& secret, const crypto::dh_key& other) {
+    auto shared = D::agree(secret, other);
+    if (!shared) return failure(shared.error());
+    symmetric_.mix_key(*shared);
+    wipe(*shared);
+    return {};
+  }
+
+  symmetric_state<A, H> symmetric_;
+  handshake_pattern pattern_;
+  role role_;
+  handshake_keys keys_;
+  std::optional<crypto::dh_key> remote_static_;
+  crypto::dh_key remote_ephemeral_{};
+  std::size_t next_ = 0;
+  std::size_t next_psk_ = 0;
+};
+
+}  // namespace rathole::noise

@@ -1,0 +1,130 @@
+#pragma once
+
+#include <rathole/core/layer.hpp>
+#include <rathole/noise/frame.hpp>
+#include <rathole/noise/session.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <memory>
+#include <system_error>
+#include <utility>
+
+namespace rathole::noise {
+
+/// Noise over a stream: each message is a frame, a length of two octets and then the message. Models
+/// `Layer`.
+///
+/// * Sending fills frames up to 65,519 octets of content; empty ones are never sent. Compat: upstream
+///   takes a frame without content for the end; here it is authenticated and means nothing.
+/// * The end of sending is the end of the stream below; in the midst of a frame it is
+///   `errc::truncated`. Whoever can cut the connection can thus also end it.
+/// * Memory: what there is of one unfinished frame, at most 65,537 octets.
+class layer {
+ public:
+  explicit layer(std::unique_ptr<session> fresh) : session_(std::move(fresh)) {}
+
+  result<void> start(byte_buffer& wire) { return keep(write_handshake(wire)); }
+
+  result<void> receive(byte_view in, byte_buffer& app, byte_buffer& wire) {
+    while (!error_) {
+      const auto message = frames_.next(in);
+      if (!message) break;
+      const auto taken =
+          state_ == phase::handshaking ? read_handshake(*message, wire) : decrypt(*message, app);
+      if (!taken) error_ = taken.error();
+    }
+    frames_.trim();
+    return error_ ? failure(error_) : result<void>{};
+  }
+
+  result<void> receive_end() {
+    if (error_) return failure(error_);
+    if (state_ == phase::handshaking || frames_.in_the_midst()) {
+      return keep(failure(errc::truncated));
+    }
+    state_ = state_ == phase::write_closed ? phase::closed : phase::read_closed;
+    return {};
+  }
+
+  result<void> send(byte_view in, byte_buffer& wire) {
+    while (!in.empty() && !error_) {
+      const byte_view text = in.first(std::min(in.size(), max_content_size));
+      in = in.subspan(text.size());
+      const byte_span frame = wire.extend(prefix_size + text.size() + tag_size);
+      store_le<std::uint16_t>(static_cast<std::uint16_t>(text.size() + tag_size),
+                              frame.first<prefix_size>());
+      std::ranges::copy(text, frame.begin() + prefix_size);
+      const auto sealed =
+          session_->encrypt(frame.subspan(prefix_size, text.size()), frame.last<tag_size>());
+      if (sealed) continue;
+      wire.truncate(wire.size() - frame.size());
+      error_ = sealed.error();
+    }
+    return error_ ? failure(error_) : result<void>{};
+  }
+
+  result<void> close(byte_buffer&) {
+    if (error_) return failure(error_);
+    if (can_send(state_)) {
+      state_ = state_ == phase::read_closed ? phase::closed : phase::write_closed;
+    }
+    return {};
+  }
+
+  [[nodiscard]] phase state() const { return state_; }
+
+ private:
+  /// Content of one frame at most.
+  static constexpr std::size_t max_content_size = max_message_size - tag_size;
+
+  result<void> keep(result<void> done) {
+    if (!done) error_ = done.error();
+    return done;
+  }
+
+  /// Writes the messages that are ours to send now.
+  result<void> write_handshake(byte_buffer& wire) {
+    while (session_->is_my_turn()) {
+      const std::size_t before = wire.size();
+      wire.extend(prefix_size);
+      const auto written = session_->write_handshake(wire);
+      if (!written) {
+        wire.truncate(before);
+        return written;
+      }
+      const byte_span frame = wire.data().subspan(before);
+      store_le<std::uint16_t>(static_cast<std::uint16_t>(frame.size() - prefix_size),
+                              frame.first<prefix_size>());
+    }
+    if (session_->is_finished()) state_ = phase::open;
+    return {};
+  }
+
+  result<void> read_handshake(byte_view message, byte_buffer& wire) {
+    if (session_->is_my_turn()) return failure(errc::unexpected_message);
+    byte_buffer work;
+    work.append(message);
+    const auto read = session_->read_handshake(work.data());
+    return read ? write_handshake(wire) : read;
+  }
+
+  result<void> decrypt(byte_view message, byte_buffer& app) {
+    if (message.size() < tag_size) return failure(errc::malformed_message);
+    const byte_view text = message.first(message.size() - tag_size);
+    const byte_span plain = app.extend(text.size());
+    std::ranges::copy(text, plain.begin());
+    auto opened = session_->decrypt(plain, message.last<tag_size>());
+    if (!opened) app.truncate(app.size() - plain.size());
+    return opened;
+  }
+
+  std::unique_ptr<session> session_;
+  frame_reader frames_;
+  phase state_ = phase::handshaking;
+  std::error_code error_;
+};
+
+static_assert(Layer<layer>);
+
+}  // namespace rathole::noise

@@ -1,0 +1,74 @@
+#pragma once
+
+#include <rathole/noise/handshake_state.hpp>
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <utility>
+
+namespace rathole::noise {
+
+/// One connection's state of any suite: first the handshake, then the two ciphers.
+class session {
+ public:
+  virtual ~session() = default;
+
+  /// The handshake, as in `handshake_state`; payloads are empty, and ignored in what is read.
+  [[nodiscard]] virtual bool is_my_turn() const = 0;
+  [[nodiscard]] virtual bool is_finished() const = 0;
+  virtual result<void> write_handshake(byte_buffer& out) = 0;
+  virtual result<void> read_handshake(byte_span message) = 0;
+
+  /// Once finished: one transport message, in place. Fail as `cipher_state` does.
+  virtual result<void> encrypt(byte_span text, std::span<std::uint8_t, tag_size> tag) = 0;
+  virtual result<void> decrypt(byte_span text, std::span<const std::uint8_t, tag_size> tag) = 0;
+};
+
+/// The session of one suite.
+template <crypto::Dh D, crypto::Aead A, crypto::BlockHash H>
+class session_of final : public session {
+ public:
+  session_of(const protocol_name& name, role who, handshake_keys keys)
+      : handshake_(std::in_place, name, who, std::move(keys)), role_(who) {}
+
+  [[nodiscard]] bool is_my_turn() const override { return handshake_ && handshake_->is_my_turn(); }
+  [[nodiscard]] bool is_finished() const override { return !handshake_; }
+
+  result<void> write_handshake(byte_buffer& out) override {
+    auto written = handshake_->write_message({}, out);
+    if (written) finish();
+    return written;
+  }
+
+  result<void> read_handshake(byte_span message) override {
+    const auto payload = handshake_->read_message(message);
+    if (!payload) return failure(payload.error());
+    finish();
+    return {};
+  }
+
+  result<void> encrypt(byte_span text, std::span<std::uint8_t, tag_size> tag) override {
+    return sending_.encrypt({}, text, tag);
+  }
+  result<void> decrypt(byte_span text, std::span<const std::uint8_t, tag_size> tag) override {
+    return receiving_.decrypt({}, text, tag);
+  }
+
+ private:
+  void finish() {
+    if (!handshake_->is_finished()) return;
+    auto [forth, back] = handshake_->split();
+    const bool first = role_ == role::initiator;
+    sending_ = std::move(first ? forth : back);
+    receiving_ = std::move(first ? back : forth);
+    handshake_.reset();
+  }
+
+  std::optional<handshake_state<D, A, H>> handshake_;
+  role role_;
+  cipher_state<A> sending_;
+  cipher_state<A> receiving_;
+};
+
+}  // namespace rathole::noise
