@@ -127,7 +127,7 @@ inline const std::error_category& error_category() noexcept {
         case errc::malformed_http: return "malformed HTTP";
         case errc::upgrade_refused: return "the answer to the WebSocket upgrade is invalid";
         case errc::malformed_proxy_answer: return "malformed answer from the proxy";
-        case errc::proxy_authentication_failed: return "the proxy refused the credentials";
+        case errc::proxy_authentication_failed: return "the proxy wants credentials, or other ones";
       }
       return "unknown error";
     }

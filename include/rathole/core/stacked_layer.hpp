@@ -26,6 +26,7 @@ class stacked_layer {
 
   result<void> receive(byte_view in, byte_buffer& app, byte_buffer& wire) {
     if (error_) return failure(error_);
+    up_.prepare(in.size());
     return advance(lower_.receive(in, up_, wire), app, wire);
   }
 
@@ -91,7 +92,7 @@ class stacked_layer {
       upper = upper_.start(down_);
     }
     if (upper && !up_.empty()) upper = upper_.receive(up_.data(), app, down_);
-    up_.clear();
+    up_.release();
     if (upper && lower && started_ && !can_receive(lower_.state()) && !below_ended_) {
       below_ended_ = true;
       if (can_receive(upper_.state()) || upper_.state() == phase::handshaking) {
@@ -109,7 +110,7 @@ class stacked_layer {
       const result<void> sent = lower_.send(down_.data(), wire);
       if (upper && !sent) upper = sent;
     }
-    down_.clear();
+    down_.release();
     const bool ended = leaves_end_to_lower_ || (started_ && upper_.state() == phase::closed);
     if (upper && ended && !std::exchange(lower_closed_, true)) return lower_.close(wire);
     return upper;
@@ -127,7 +128,8 @@ class stacked_layer {
 
   Upper upper_;
   Lower lower_;
-  /// What came out of the lower layer, and what the upper one has for it; empty between calls.
+  /// What came out of the lower layer, and what the upper one has for it. Between calls they are
+  /// empty and own no memory: many connections only wait.
   byte_buffer up_;
   byte_buffer down_;
   std::error_code error_;
