@@ -220,6 +220,14 @@ TEST_CASE("stacked_layer: errors of either end it, after the farewell") {
   }
 }
 
+TEST_CASE("stacked_layer: what came before the lower one's error still goes up") {
+  stack out{{upper, lower}};
+  REQUIRE(out.it.start(out.wire));
+  CHECK(out.take("luup#") == errc::malformed_message);
+  CHECK(out.received() == "up");
+  CHECK(out.said() == "l?");
+}
+
 TEST_CASE("stacked_layer: each acts at its own deadline") {
   toy above = upper;
   above.deadline_at = now + 2s;

@@ -87,7 +87,7 @@ class stacked_layer {
   // Has the upper layer take what came out of the lower one, which then may have failed.
   result<void> advance(result<void> lower, byte_buffer& app, byte_buffer& wire) {
     result<void> upper;
-    if (!started_ && lower_.state() != phase::handshaking && lower) {
+    if (!started_ && (!up_.empty() || (lower && lower_.state() != phase::handshaking))) {
       started_ = true;
       upper = upper_.start(down_);
     }
