@@ -8,9 +8,10 @@ BEGIN {
   sees["websocket"] = below2 " http"; sees["proxy"] = below2 " http"
   below3 = below2 " protocol noise http websocket proxy config"
   sees["crypto/botan"] = below3
+  sees["noise/suites"] = below3 " crypto/botan"
   sees["tls"] = below3 " crypto/botan"
   sees["config/parse"] = below3
-  below4 = below3 " crypto/botan tls config/parse"
+  below4 = below3 " crypto/botan noise/suites tls config/parse"
   sees["io"] = below4
   sees["transport"] = below4 " io"
   sees["client"] = below4 " io transport"
@@ -34,6 +35,7 @@ function layer(path) {
   if (path !~ /\//) return path == "version.hpp" || path == "fwd.hpp" ? "core" : "umbrella"
   if (path ~ /^config\/(parse|load|toml)[^\/]*$/) return "config/parse"
   if (path ~ /^crypto\/botan\//) return "crypto/botan"
+  if (path ~ /^noise\/(suites|endpoint)\.hpp$/) return "noise/suites"
   return substr(path, 1, index(path, "/") - 1)
 }
 function among(word, list) { return index(" " list " ", " " word " ") > 0 }
