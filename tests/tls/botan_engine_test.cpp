@@ -1,4 +1,5 @@
 #include "botan_pair.hpp"
+#include "certificate_examples.hpp"
 
 #include <doctest/doctest.h>
 
@@ -42,68 +43,7 @@ TEST_CASE("botan engine: a bulk of octets") {
 }
 
 TEST_CASE("botan engine: which certificates are believed") {
-  const auto other = test::make_authority("Another root");
-  const auto middle =
-      test::issued_by(test_root(), {.common_name = "Middle", .dns = {}, .is_authority = true});
-  auto cut_chain = test::issued_by(middle, {});
-  const auto whole_chain = cut_chain;
-  cut_chain.certificates.resize(1);
-  const auto own = test::self_signed({});
-  auto forged = test::issued_by(test_root(), {});
-  forged.certificates.front().back() ^= 1;
-
-  struct example {
-    const char* what;
-    tls::trust trust;
-    tls::identity shown;
-    std::string_view host;
-    std::error_code error;
-    tls::alert alert;
-  };
-  const auto trusted = trust_in(test_root());
-  const std::error_code fine;
-  const auto none = tls::alert::close_notify;
-  const auto bad = tls::alert::bad_certificate;
-  const auto unknown = tls::alert::unknown_ca;
-  const auto expired = tls::alert::certificate_expired;
-  const example examples[] = {
-      {"by its name", trusted, test::issued_by(test_root(), {}), "server.test", fine, none},
-      {"by its name in capitals", trusted, test::issued_by(test_root(), {}), "SERVER.test", fine,
-       none},
-      {"by an intermediate", trusted, whole_chain, "server.test", fine, none},
-      {"by a wildcard", trusted, test::issued_by(test_root(), {.dns = {"*.example.org"}}),
-       "a.example.org", fine, none},
-      {"by its common name", trusted,
-       test::issued_by(test_root(), {.common_name = "only.test", .dns = {}}), "only.test", fine,
-       none},
-      {"by its address", trusted, test::issued_by(test_root(), {.ip = "127.0.0.1"}), "127.0.0.1",
-       fine, none},
-      {"with RSA", trusted, test::issued_by(test_root(), {.with_rsa = true}), "server.test", fine,
-       none},
-      {"self-signed and trusted", trust_in(own), own, "server.test", fine, none},
-      {"for another name", trusted, test::issued_by(test_root(), {}), "other.test",
-       errc::certificate_wrong_name, bad},
-      {"self-signed, trusted, for another name", trust_in(own), own, "other.test",
-       errc::certificate_wrong_name, bad},
-      {"the common name does not count beside DNS names", trusted,
-       test::issued_by(test_root(), {.common_name = "cn.test"}), "cn.test",
-       errc::certificate_wrong_name, bad},
-      {"for another address", trusted, test::issued_by(test_root(), {.ip = "127.0.0.1"}),
-       "127.0.0.2", errc::certificate_wrong_name, bad},
-      {"an address is not a name", trusted, test::issued_by(test_root(), {.dns = {"127.0.0.1"}}),
-       "127.0.0.1", errc::certificate_wrong_name, bad},
-      {"expired", trusted, test::issued_by(test_root(), {.from_day = -3, .until_day = -2}),
-       "server.test", errc::certificate_expired, expired},
-      {"not valid yet", trusted, test::issued_by(test_root(), {.from_day = 2, .until_day = 3}),
-       "server.test", errc::certificate_not_yet_valid, expired},
-      {"self-signed", trusted, own, "server.test", errc::certificate_self_signed, unknown},
-      {"by another root", trust_in(other), test::issued_by(test_root(), {}), "server.test",
-       errc::certificate_untrusted, unknown},
-      {"without its intermediate", trusted, cut_chain, "server.test", errc::certificate_untrusted,
-       unknown},
-      {"with a forged signature", trusted, forged, "server.test", errc::certificate_invalid, bad},
-  };
-  for (const example& e : examples) {
+  for (const auto& e : test::certificate_examples()) {
     CAPTURE(e.what);
     botan_pair both(test::botan_client(*botan_engine::client_setup::make(e.trust), e.host),
                     test::botan_server(*botan_engine::server_setup::make(e.shown)));

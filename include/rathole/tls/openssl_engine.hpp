@@ -1,0 +1,183 @@
+#pragma once
+
+#include <rathole/tls/engine.hpp>
+#include <rathole/tls/host_name.hpp>
+#include <rathole/tls/openssl_bio.hpp>
+#include <rathole/tls/openssl_setup.hpp>
+
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+#include <algorithm>
+#include <climits>
+#include <cstddef>
+#include <memory>
+#include <new>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+namespace rathole::tls {
+
+/// TLS 1.2 and 1.3 by OpenSSL; models `TlsEngine`. One direction can end alone in both.
+class openssl_engine {
+ public:
+  using client_setup = openssl_client_setup;
+  using server_setup = openssl_server_setup;
+
+  static result<openssl_engine> client(const client_setup& setup, std::string_view host) {
+    const auto& shared = *setup.shared();
+    openssl_engine out(shared.context.get());
+    SSL* const ssl = out.connection_->ssl.get();
+    out.connection_->client = setup.shared();
+    if (!name_server(ssl, host)) return failure(errc::invalid_address);
+    SSL_set_app_data(ssl, shared.sessions.get());
+    if (const auto session = shared.sessions->take()) SSL_set_session(ssl, session.get());
+    SSL_set_connect_state(ssl);
+    return out;
+  }
+
+  static result<openssl_engine> server(const server_setup& setup) {
+    openssl_engine out(setup.context().get());
+    out.connection_->server = setup.context();
+    SSL_set_accept_state(out.connection_->ssl.get());
+    return out;
+  }
+
+  result<void> start(byte_buffer& wire) {
+    const working here(*connection_, {}, wire);
+    return shake_hands();
+  }
+
+  result<void> receive(byte_view in, byte_buffer& app, byte_buffer& wire) {
+    if (active_ && !can_receive(state())) return {};
+    const working here(*connection_, in, wire);
+    if (!active_) {
+      const auto shaken = shake_hands();
+      if (!shaken || !active_) return shaken;
+    }
+    for (;;) {
+      const byte_span room = app.prepare(record_size);
+      std::size_t count = 0;
+      const int read = SSL_read_ex(ssl(), room.data(), room.size(), &count);
+      if (read == 1) {
+        app.commit(count);
+        continue;
+      }
+      switch (SSL_get_error(ssl(), read)) {
+        case SSL_ERROR_WANT_READ: return {};
+        case SSL_ERROR_ZERO_RETURN: peer_ended_ = true; return {};
+        default: return fail();
+      }
+    }
+  }
+
+  result<void> send(byte_view in, byte_buffer& wire) {
+    const working here(*connection_, {}, wire);
+    while (!in.empty()) {
+      std::size_t count = 0;
+      if (SSL_write_ex(ssl(), in.data(), std::min<std::size_t>(in.size(), INT_MAX), &count) != 1) {
+        return fail();
+      }
+      in = in.subspan(count);
+    }
+    return {};
+  }
+
+  result<void> close(byte_buffer& wire) {
+    const working here(*connection_, {}, wire);
+    ended_ = true;
+    if (SSL_shutdown(ssl()) < 0) return fail();
+    return {};
+  }
+
+  [[nodiscard]] phase state() const {
+    if (!active_) return ended_ ? phase::closed : phase::handshaking;
+    if (ended_) return peer_ended_ ? phase::closed : phase::write_closed;
+    return peer_ended_ ? phase::read_closed : phase::open;
+  }
+  [[nodiscard]] bool half_closes() const { return true; }
+  /// Whether the handshake took up an earlier session.
+  [[nodiscard]] bool resumed() const { return SSL_session_reused(ssl()) == 1; }
+  /// Such as "TLSv1.3", and the cipher suite by OpenSSL's name.
+  [[nodiscard]] const char* version() const { return SSL_get_version(ssl()); }
+  [[nodiscard]] const char* suite() const { return SSL_get_cipher_name(ssl()); }
+
+ private:
+  /// Content of a record at most (RFC 8446 section 5.1).
+  static constexpr std::size_t record_size = 16 * 1024;
+
+  // OpenSSL refers to the wire; so it stays where it is.
+  struct connection {
+    openssl_wire wire;
+    std::shared_ptr<const client_setup::parts> client;
+    std::shared_ptr<SSL_CTX> server;
+    detail::ssl_ptr ssl;
+  };
+
+  /// Gives OpenSSL the buffers of one call, and an empty error queue.
+  class working {
+   public:
+    working(connection& at, byte_view in, byte_buffer& out) : wire_(at.wire) {
+      ERR_clear_error();
+      wire_.in = in;
+      wire_.out = &out;
+    }
+    working(const working&) = delete;
+    working& operator=(const working&) = delete;
+    ~working() { wire_ = {}; }
+
+   private:
+    openssl_wire& wire_;
+  };
+
+  explicit openssl_engine(SSL_CTX* context) : connection_(std::make_unique<connection>()) {
+    connection_->ssl.reset(SSL_new(context));
+    if (!connection_->ssl) throw std::bad_alloc();
+    BIO* const bio = make_bio(connection_->wire);
+    SSL_set_bio(connection_->ssl.get(), bio, bio);
+  }
+
+  /// Has the server's name announced, unless it is an IP literal, and its certificate checked for it.
+  static bool name_server(SSL* ssl, std::string_view host) {
+    if (host.ends_with('.')) host.remove_suffix(1);
+    const std::string name(host);
+    if (is_ip_literal(host)) {
+      return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), name.c_str()) == 1;
+    }
+    SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    return SSL_set1_host(ssl, name.c_str()) == 1 &&
+           SSL_set_tlsext_host_name(ssl, name.c_str()) == 1;
+  }
+
+  [[nodiscard]] SSL* ssl() const { return connection_->ssl.get(); }
+
+  result<void> shake_hands() {
+    const int done = SSL_do_handshake(ssl());
+    active_ = done == 1;
+    if (active_) return {};
+    switch (SSL_get_error(ssl(), done)) {
+      case SSL_ERROR_WANT_READ: return {};
+      case SSL_ERROR_ZERO_RETURN: return failure(errc::end_of_stream);
+      default: return fail();
+    }
+  }
+
+  std::unexpected<std::error_code> fail() {
+    if (connection_->wire.exhausted) {
+      ERR_clear_error();
+      throw std::bad_alloc();
+    }
+    return failure(openssl_error(ssl()));
+  }
+
+  std::unique_ptr<connection> connection_;
+  bool active_ = false;
+  bool peer_ended_ = false;
+  bool ended_ = false;
+};
+
+static_assert(TlsEngine<openssl_engine>);
+
+}  // namespace rathole::tls

@@ -1,0 +1,221 @@
+// Each engine is the other's test peer.
+
+#include "botan_pair.hpp"
+#include "certificate_examples.hpp"
+
+#include <rathole/tls/openssl_engine.hpp>
+
+#include <doctest/doctest.h>
+
+#include <string>
+
+namespace rathole {
+namespace {
+
+using namespace std::chrono_literals;
+using test::settle, test::trust_in;
+using tls::botan_engine, tls::openssl_engine;
+
+/// A client of one engine and a server of another, or of the same.
+template <class C, class S>
+struct engines {
+  using client_engine = C;
+  using server_engine = S;
+  using client_party = test::party<tls::layer<C>>;
+  using server_party = test::party<tls::layer<S>>;
+
+  static constexpr bool half_closes =
+      BOTAN_VERSION_MAJOR >= 3 ||
+      (std::same_as<C, openssl_engine> && std::same_as<S, openssl_engine>);
+
+  engines(const typename C::client_setup& one, const typename S::server_setup& other,
+          std::string_view host = "server.test")
+      : client({*C::client(one, host), test::half_close_timeout}),
+        server({*S::server(other), test::half_close_timeout}) {
+    client.start();
+    server.start();
+  }
+  engines()
+      : engines(*C::client_setup::make(trust_in(test::test_root())),
+                *S::server_setup::make(test::test_server())) {}
+
+  void exchange() {
+    settle(client, server);
+    client.send("forth");
+    server.send("back");
+    settle(client, server);
+  }
+
+  client_party client;
+  server_party server;
+};
+
+using both_openssl = engines<openssl_engine, openssl_engine>;
+using botan_client = engines<botan_engine, openssl_engine>;
+using botan_server = engines<openssl_engine, botan_engine>;
+
+/// A client that offers what the engines do not.
+struct old_client {
+  explicit old_client(int version, const char* suites)
+      : context(SSL_CTX_new(TLS_client_method())), connection(made(version, suites)) {
+    BIO* const bio = tls::make_bio(wire);
+    SSL_set_bio(connection.get(), bio, bio);
+    SSL_set_connect_state(connection.get());
+  }
+  tls::detail::ssl_ptr made(int version, const char* suites) {
+    SSL_CTX_set_security_level(context.get(), 0);
+    SSL_CTX_set_max_proto_version(context.get(), version);
+    if (suites) SSL_CTX_set_cipher_list(context.get(), suites);
+    return tls::detail::ssl_ptr(SSL_new(context.get()));
+  }
+  std::string hello() {
+    byte_buffer out;
+    wire.out = &out;
+    SSL_do_handshake(connection.get());
+    wire.out = nullptr;
+    return {out.data().begin(), out.data().end()};
+  }
+  tls::openssl_wire wire;
+  tls::detail::ssl_ctx_ptr context;
+  tls::detail::ssl_ptr connection;
+};
+
+const tls::identity& rsa_server() {
+  static const tls::identity made = test::issued_by(test::test_root(), {.with_rsa = true});
+  return made;
+}
+
+}  // namespace
+
+TEST_CASE_TEMPLATE("engines: octets both ways, cut in any way", E, both_openssl, botan_client,
+                   botan_server) {
+  for (const std::size_t piece : {1u, 7u, 1u << 20}) {
+    CAPTURE(piece);
+    E both;
+    settle(both.client, both.server, piece);
+    REQUIRE(both.client.error == std::error_code());
+    REQUIRE(both.server.error == std::error_code());
+    const std::string bulk(100'000, 'x');
+    both.client.send(bulk);
+    both.server.send("back");
+    settle(both.client, both.server, piece);
+    CHECK(both.server.received() == bulk);
+    CHECK(both.client.received() == "back");
+  }
+}
+
+TEST_CASE_TEMPLATE("engines: which certificates are believed", E, both_openssl, botan_client,
+                   botan_server) {
+  for (const auto& e : test::certificate_examples()) {
+    CAPTURE(e.what);
+    E both(*E::client_engine::client_setup::make(e.trust),
+           *E::server_engine::server_setup::make(e.shown), e.host);
+    settle(both.client, both.server);
+    CHECK(both.client.error == e.error);
+    CHECK(both.server.error.category() ==
+          (e.error ? tls::alert_category() : std::error_code().category()));
+  }
+}
+
+TEST_CASE_TEMPLATE("engines: a later connection takes up the session of an earlier one", E,
+                   both_openssl, botan_client, botan_server) {
+  const auto client = *E::client_engine::client_setup::make(trust_in(test::test_root()));
+  const auto server = *E::server_engine::server_setup::make(test::test_server());
+  for (const bool again : {false, true, true}) {
+    E both(client, server);
+    both.exchange();
+    CHECK(both.server.received() == "forth");
+    CHECK(both.client.received() == "back");
+    CHECK(both.client.layer.engine().resumed() == again);
+    CHECK(both.server.layer.engine().resumed() == again);
+    both.client.close();
+    both.client.poll(time_point());
+    both.client.poll(time_point() + 10s);
+    settle(both.client, both.server);
+  }
+}
+
+TEST_CASE_TEMPLATE("engines: one direction ends alone", E, both_openssl, botan_client,
+                   botan_server) {
+  if (!E::half_closes) return;
+  E both;
+  both.exchange();
+  both.client.close();
+  settle(both.client, both.server);
+  CHECK(both.client.layer.state() == phase::write_closed);
+  CHECK(both.server.layer.state() == phase::read_closed);
+  both.server.send(" and more");
+  both.server.close();
+  settle(both.client, both.server);
+  CHECK(both.client.received() == "back and more");
+  CHECK(both.client.layer.state() == phase::closed);
+  CHECK(both.server.layer.state() == phase::closed);
+  CHECK(both.client.error == std::error_code());
+  CHECK(both.server.error == std::error_code());
+}
+
+TEST_CASE("engines: OpenSSL with itself speaks TLS 1.3") {
+  both_openssl both;
+  both.exchange();
+  CHECK(both.client.layer.engine().version() == std::string("TLSv1.3"));
+}
+
+TEST_CASE_TEMPLATE("engines: a changed record is an error, and so is a stream that just ends", E,
+                   both_openssl, botan_client, botan_server) {
+  E both;
+  both.exchange();
+  SUBCASE("changed") {
+    both.client.send("secret");
+    both.client.wire.data().back() ^= 1;
+    settle(both.client, both.server);
+    CHECK(both.server.error == errc::decryption_failed);
+    CHECK(both.server.received() == "forth");
+    CHECK(both.client.error == tls::alert::bad_record_mac);
+  }
+  SUBCASE("cut") { CHECK(both.server.layer.receive_end() == failure(errc::truncated)); }
+}
+
+TEST_CASE_TEMPLATE("engines: what is old is refused", E, both_openssl, botan_server) {
+  struct example {
+    const char* what;
+    int version;
+    const char* suites;
+  };
+  const example examples[] = {
+      {"TLS 1.1", TLS1_1_VERSION, nullptr},
+      {"CBC", TLS1_2_VERSION, "ECDHE-ECDSA-AES128-SHA256:ECDHE-ECDSA-AES128-SHA"},
+      {"a static RSA key", TLS1_2_VERSION, "AES128-GCM-SHA256"},
+      {"DHE", TLS1_2_VERSION, "DHE-RSA-AES128-GCM-SHA256"},
+  };
+  for (const example& e : examples) {
+    CAPTURE(e.what);
+    old_client old(e.version, e.suites);
+    const std::string hello = old.hello();
+    REQUIRE(hello.size() > 40);
+    const auto setup = *E::server_engine::server_setup::make(rsa_server());
+    typename E::server_party server({*E::server_engine::server(setup), test::half_close_timeout});
+    server.start();
+    server.receive(test::text(hello));
+    CHECK(server.error == errc::tls_handshake_failed);
+    // An alert of level fatal, of type 21 on the wire.
+    REQUIRE(server.wire.size() == 7);
+    CHECK(server.wire.data()[0] == 21);
+    CHECK(server.wire.data()[5] == 2);
+  }
+}
+
+TEST_CASE("openssl engine: the identity must be whole") {
+  const auto good = test::issued_by(test::test_root(), {});
+  CHECK_FALSE(openssl_engine::server_setup::make(tls::identity()));
+  tls::identity other_key = good;
+  other_key.private_key = test::issued_by(test::test_root(), {}).private_key;
+  const auto made = openssl_engine::server_setup::make(other_key);
+  REQUIRE_FALSE(made);
+  CHECK(made.error().starts_with("the key is not the one of the first certificate"));
+  tls::identity cut = good;
+  cut.certificates[0].resize(20);
+  CHECK_FALSE(openssl_engine::server_setup::make(cut));
+  CHECK_FALSE(openssl_engine::client_setup::make({.roots = {{1, 2, 3}}, .system_roots = false}));
+}
+
+}  // namespace rathole
