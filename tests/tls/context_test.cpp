@@ -5,7 +5,9 @@
 
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -110,6 +112,25 @@ TEST_CASE("tls contexts: files that change are loaded again, if they are good") 
   CHECK(error_between(client, server) == std::error_code());
   REQUIRE(from.complaints.size() == 2);
   CHECK(from.complaints.back().find("root.pem") != std::string::npos);
+}
+
+TEST_CASE("tls contexts: several threads make layers while files change") {
+  files from;
+  const auto client = *client_context::load(from.client());
+  const auto server = *server_context::load(from.server());
+  std::atomic<int> open = 0;
+  std::vector<std::jthread> threads;
+  for (int i = 0; i < 3; ++i) {
+    threads.emplace_back([&] {
+      for (int j = 0; j < 20; ++j) open += error_between(client, server) ? 0 : 1;
+    });
+  }
+  for (int i = 0; i < 20; ++i) {
+    from.dir.write("key.pem", to_pem(test::test_server().private_key) +
+                                  std::string(static_cast<std::size_t>(i), '\n'));
+  }
+  threads.clear();
+  CHECK(open == 60);
 }
 
 }  // namespace
