@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 tests/support/install-deps.sh g++ cmake ninja-build libasio-dev libtomlplusplus-dev libcli11-dev \
-  libspdlog-dev libfmt-dev libbenchmark-dev python3 nginx iperf3 wrk
+  libspdlog-dev libfmt-dev "libbotan-3-dev|libbotan-2-dev" libbenchmark-dev python3 nginx iperf3 wrk
 cmake --preset bench
 cmake --build --preset bench --target rathole limit_relay micro_bench \
   --parallel "${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}"
