@@ -59,11 +59,11 @@ inline spdlog::level::level_enum to_spdlog(log_level level) {
 inline spdlog::sink_ptr standard_output_sink() {
   const char* no_color = std::getenv("NO_COLOR");
   const bool plain = no_color != nullptr && *no_color != '\0';
-  return std::make_shared<spdlog::sinks::ansicolor_stdout_sink_st>(
+  return std::make_shared<spdlog::sinks::ansicolor_stdout_sink_mt>(
       plain ? spdlog::color_mode::never : spdlog::color_mode::automatic);
 }
 
-/// The program's log: one line per message, written at once. One thread.
+/// The program's log: one line per message, written at once. Several threads may write.
 ///
 /// A line is a UTC timestamp with microseconds, the level, the context with the module that speaks
 /// (`target`), and the message, laid out as upstream does:

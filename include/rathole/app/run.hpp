@@ -143,18 +143,21 @@ inline int run(const arguments& asked, std::ostream& err) {
     return EXIT_FAILURE;
   }
   const bool is_server = *mode == config::side::server;
+  auto setting = read_log_setting(std::getenv("RATHOLE_LOG"), std::getenv("RUST_LOG"));
+  logger log(std::move(setting.filter));
+  const auto complain = [&log](const std::string& what) {
+    log.write(log_level::error, "rathole::tls", escape(what) + "; the old ones stay in use");
+  };
   start_report report;
   std::optional<transport::server_carrier> server_side;
   std::optional<transport::client_carrier> client_side;
-  if (is_server) server_side = add_to(report, *file->server, asked.config);
-  if (!is_server) client_side = add_to(report, *file->client, asked.config);
+  if (is_server) server_side = add_to(report, *file->server, asked.config, complain);
+  if (!is_server) client_side = add_to(report, *file->client, asked.config, complain);
   detail::print(err, report.problems);
   detail::print(err, report.missing);
   if (report.nothing_left) detail::print(err, report.left_out);
   if (!report.can_run()) return EXIT_FAILURE;
 
-  auto setting = read_log_setting(std::getenv("RATHOLE_LOG"), std::getenv("RUST_LOG"));
-  logger log(std::move(setting.filter));
   if (!setting.warning.empty()) log.write(log_level::warn, "rathole", setting.warning);
   if (const auto limit = raise_fd_limit()) {
     log.write(log_level::info, "rathole", "File descriptor limit: " + std::to_string(*limit));

@@ -42,10 +42,12 @@ template <class Block>
 using carrier_of = typename decltype(transport::prepare(std::declval<Block>()))::value_type;
 
 /// Adds what keeps `block`, a `config::server` or `config::client` of the file at `path`, from
-/// running as written. Returns what carries its connections, if that could be made ready.
+/// running as written. Returns what carries its connections, if that could be made ready; `complain`
+/// then goes along.
 template <class Block>
 std::optional<carrier_of<Block>> add_to(start_report& report, const Block& block,
-                                        const std::string& path) {
+                                        const std::string& path,
+                                        const transport::complaint& complain = {}) {
   constexpr bool is_server = std::is_same_v<Block, config::server>;
   const config::side side = is_server ? config::side::server : config::side::client;
   const auto line = [&path](const config::problem& problem) {
@@ -57,7 +59,7 @@ std::optional<carrier_of<Block>> add_to(start_report& report, const Block& block
       report.problems.push_back(line(problem));
     }
     report.missing.push_back(line(*part));
-  } else if (auto prepared = transport::prepare(block)) {
+  } else if (auto prepared = transport::prepare(block, complain)) {
     carrier = std::move(*prepared);
   } else {
     for (const auto& problem : prepared.error()) report.problems.push_back(line(problem));

@@ -19,6 +19,7 @@
 #endif
 
 #include <expected>
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -41,17 +42,20 @@ struct client_carrier {
   layer_maker layers = {};
 };
 
+/// Is told, by any thread, what is wrong with files of keys and certificates that have changed.
+using complaint = std::function<void(const std::string&)>;
+
 namespace detail {
 
 using maker_or_reason = std::expected<layer_maker, std::string>;
 
 #if RATHOLE_WITH_TLS
-inline maker_or_reason tls_layers_of(const config::client& settings) {
+inline maker_or_reason tls_layers_of(const config::client& settings, const complaint& complain) {
   const config::tls_options& options = *settings.transport.tls;
-  return tls_client_layers(options, options.hostname.value_or(settings.remote_addr.host));
+  return tls_client_layers(options, options.hostname.value_or(settings.remote_addr.host), complain);
 }
-inline maker_or_reason tls_layers_of(const config::server& settings) {
-  return tls_server_layers(*settings.transport.tls);
+inline maker_or_reason tls_layers_of(const config::server& settings, const complaint& complain) {
+  return tls_server_layers(*settings.transport.tls, complain);
 }
 #endif
 #if RATHOLE_WITH_WEBSOCKET
@@ -67,21 +71,25 @@ inline layer_maker websocket_layers_of(const config::server& settings, layer_mak
 /// The layers of a transport that has the tables it needs, and whose parts are all there.
 template <class Block>
 maker_or_reason layers_of([[maybe_unused]] const Block& settings,
-                          [[maybe_unused]] config::side where) {
+                          [[maybe_unused]] config::side where,
+                          [[maybe_unused]] const complaint& complain) {
   [[maybe_unused]] const config::transport& wanted = settings.transport;
   switch (wanted.kind) {
 #if RATHOLE_WITH_NOISE
     case config::transport_kind::noise: return noise_layers(*wanted.noise, where);
 #endif
 #if RATHOLE_WITH_TLS
-    case config::transport_kind::tls: return tls_layers_of(settings);
+    case config::transport_kind::tls: return tls_layers_of(settings, complain);
 #endif
 #if RATHOLE_WITH_WEBSOCKET
     case config::transport_kind::websocket: {
+      if (auto wrong = websocket_problem(*wanted.websocket)) {
+        return std::unexpected(std::move(*wrong));
+      }
       layer_maker below;
 #if RATHOLE_WITH_TLS
       if (wanted.websocket->tls) {
-        auto tls = tls_layers_of(settings);
+        auto tls = tls_layers_of(settings, complain);
         if (!tls) return tls;
         below = std::move(*tls);
       }
@@ -106,13 +114,14 @@ inline const char* name_of(config::transport_kind kind) {
 /// The layers of `settings`, or all that keeps them from being made.
 template <class Block>
 std::expected<layer_maker, std::vector<config::problem>> prepare_layers(const Block& settings,
-                                                                        config::side where) {
+                                                                        config::side where,
+                                                                        const complaint& complain) {
   auto problems = config::start_problems(settings.transport, where);
   if (auto missing = missing_part(settings.transport, where)) {
     problems.push_back(std::move(*missing));
   }
   if (!problems.empty()) return std::unexpected(std::move(problems));
-  auto made = layers_of(settings, where);
+  auto made = layers_of(settings, where, complain);
   if (made) return std::move(*made);
   const char* const side = where == config::side::server ? "server" : "client";
   problems.push_back({.key = std::string(side) + ".transport." + name_of(settings.transport.kind),
@@ -138,18 +147,26 @@ inline std::optional<proxy::settings> to_proxy_settings(
 /// Makes ready what carries a client's connections: reads the files of keys and certificates that
 /// its transport names. Fails with every problem, which have key paths but no positions.
 inline std::expected<client_carrier, std::vector<config::problem>> prepare(
-    const config::client& settings) {
-  auto layers = detail::prepare_layers(settings, config::side::client);
-  if (!layers) return std::unexpected(std::move(layers.error()));
+    const config::client& settings, const complaint& complain = {}) {
+  auto layers = detail::prepare_layers(settings, config::side::client, complain);
+  auto proxy = detail::to_proxy_settings(settings.transport.tcp.proxy);
+  std::vector<config::problem> problems;
+  if (!layers) problems = std::move(layers.error());
+  if (proxy && proxy->credentials) {
+    if (auto wrong = proxy::credentials_problem(proxy->scheme, *proxy->credentials)) {
+      problems.push_back({.key = "client.transport.tcp.proxy", .what = std::move(*wrong)});
+    }
+  }
+  if (!problems.empty()) return std::unexpected(std::move(problems));
   return client_carrier{.options = to_socket_options(settings.transport.tcp),
-                        .proxy = detail::to_proxy_settings(settings.transport.tcp.proxy),
+                        .proxy = std::move(proxy),
                         .layers = std::move(*layers)};
 }
 
 /// As for a client. A server ignores a proxy.
 inline std::expected<server_carrier, std::vector<config::problem>> prepare(
-    const config::server& settings) {
-  auto layers = detail::prepare_layers(settings, config::side::server);
+    const config::server& settings, const complaint& complain = {}) {
+  auto layers = detail::prepare_layers(settings, config::side::server, complain);
   if (!layers) return std::unexpected(std::move(layers.error()));
   return server_carrier{.options = to_socket_options(settings.transport.tcp),
                         .layers = std::move(*layers)};

@@ -29,12 +29,15 @@ std::expected<layer_maker, std::string> tls_layers(std::expected<Context, std::s
 
 /// What makes the layers of a client's `[client.transport.tls]`, or in words why it cannot. `host`
 /// is the name or IP literal that the server's certificate is to be for.
+/// `complain` is told what is wrong with files that have changed, by any thread.
 inline std::expected<layer_maker, std::string> tls_client_layers(const config::tls_options& options,
-                                                                 const std::string& host) {
+                                                                 const std::string& host,
+                                                                 tls::complaint complain) {
   tls::client_settings settings;
   settings.trusted_root = options.trusted_root;
   settings.trusted_root_only = options.trusted_root_only;
   settings.half_close_timeout = options.half_close_timeout;
+  settings.complain = std::move(complain);
 #if RATHOLE_WITH_OPENSSL
   if (options.engine == config::tls_engine::openssl) {
     return detail::tls_layers(tls::client_context<tls::openssl_engine>::load(settings), host);
@@ -44,14 +47,15 @@ inline std::expected<layer_maker, std::string> tls_client_layers(const config::t
 }
 
 /// As for a client: the layers of `[server.transport.tls]`.
-inline std::expected<layer_maker, std::string> tls_server_layers(
-    const config::tls_options& options) {
+inline std::expected<layer_maker, std::string> tls_server_layers(const config::tls_options& options,
+                                                                 tls::complaint complain) {
   tls::server_settings settings;
   settings.pkcs12 = options.pkcs12;
   settings.pkcs12_password = options.pkcs12_password.value_or(secret());
   settings.cert = options.cert;
   settings.key = options.key;
   settings.half_close_timeout = options.half_close_timeout;
+  settings.complain = std::move(complain);
 #if RATHOLE_WITH_OPENSSL
   if (options.engine == config::tls_engine::openssl) {
     return detail::tls_layers(tls::server_context<tls::openssl_engine>::load(settings));

@@ -5,6 +5,8 @@
 #include <rathole/transport/layer_maker.hpp>
 #include <rathole/websocket/layer.hpp>
 
+#include <optional>
+#include <string>
 #include <utility>
 
 namespace rathole::transport {
@@ -23,6 +25,20 @@ layer_maker websocket_over(layer_maker below, Make make) {
 }
 
 }  // namespace detail
+
+/// What keeps `options` from being used: a sentence for people; nothing if they can be.
+inline std::optional<std::string> websocket_problem(const config::websocket_options& options) {
+  if (options.path) {
+    if (auto wrong = websocket::path_problem(*options.path)) return wrong;
+  }
+  if (options.host) {
+    if (auto wrong = websocket::host_problem(*options.host)) return wrong;
+  }
+  for (const auto& [name, value] : options.headers) {
+    if (auto wrong = websocket::header_problem(name, value.view())) return wrong;
+  }
+  return std::nullopt;
+}
 
 /// What makes the layers of a client's `[client.transport.websocket]`, on those of TLS or none.
 inline layer_maker websocket_client_layers(const config::websocket_options& options,
