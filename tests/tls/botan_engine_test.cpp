@@ -101,5 +101,19 @@ TEST_CASE("botan engine: the identity must be whole") {
   CHECK_FALSE(botan_engine::client_setup::make({.roots = {{1, 2, 3}}, .system_roots = false}));
 }
 
+TEST_CASE("botan engine: the roots of the machine, if it has any, stand beside the others") {
+  auto trust = trust_in(test_root());
+  trust.system_roots = true;
+  botan_pair known(test::botan_client(*botan_engine::client_setup::make(trust)),
+                   test::botan_server());
+  settle(known.client, known.server);
+  CHECK(known.client.layer.state() == phase::open);
+
+  botan_pair unknown(test::botan_client(*botan_engine::client_setup::make({})),
+                     test::botan_server());
+  settle(unknown.client, unknown.server);
+  CHECK(unknown.client.error == make_error_code(errc::certificate_untrusted));
+}
+
 }  // namespace
 }  // namespace rathole
