@@ -1,0 +1,35 @@
+// This program is built without any transport but tcp, as `rathole::core` alone brings none.
+
+#include <rathole/transport/missing_part.hpp>
+
+#include <doctest/doctest.h>
+
+#include <string>
+
+namespace rathole::transport {
+namespace {
+
+using config::transport_kind;
+
+TEST_CASE("missing_part: what is not built in is told, with the key that asks for it") {
+  config::transport settings;
+  CHECK_FALSE(missing_part(settings, config::side::client));
+
+  settings.tls.emplace();
+  settings.noise.emplace();
+  settings.websocket.emplace();
+  const auto line = [&settings](config::side where) {
+    const auto missing = missing_part(settings, where);
+    return missing ? to_string(*missing) : std::string();
+  };
+  const std::string advice = " is not built into this program; choose another `type` at both ends";
+  settings.kind = transport_kind::tls;
+  CHECK(line(config::side::client) == "client.transport.type: tls" + advice);
+  settings.kind = transport_kind::noise;
+  CHECK(line(config::side::server) == "server.transport.type: noise" + advice);
+  settings.kind = transport_kind::websocket;
+  CHECK(line(config::side::server) == "server.transport.type: websocket" + advice);
+}
+
+}  // namespace
+}  // namespace rathole::transport
