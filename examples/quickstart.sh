@@ -49,7 +49,7 @@ eventually() {
 
 say "Installing what is missing"
 tests/support/install-deps.sh g++ cmake ninja-build libasio-dev libtomlplusplus-dev libcli11-dev \
-  libspdlog-dev libfmt-dev nginx curl
+  libspdlog-dev libfmt-dev "libbotan-3-dev|libbotan-2-dev" nginx curl
 
 say "Building build/release/rathole"
 cmake --preset release
