@@ -6,7 +6,7 @@ set -eu
 umask 077
 server=${1:?usage: make_certificates.sh <name or address of the server>}
 case $server in
-  *[!0-9.]*:*|*:*|[0-9]*.[0-9]*.[0-9]*.[0-9]*) name="IP:$server" ;;
+  *:*|[0-9]*.[0-9]*.[0-9]*.[0-9]*) name="IP:$server" ;;
   *) name="DNS:$server" ;;
 esac
 [ -e ca.key ] || openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -days 3650 \
