@@ -17,7 +17,7 @@ import tempfile
 
 sys.dont_write_bytecode = True
 
-from harness import contenders, report, scenarios, services  # noqa: E402
+from harness import contenders, report, scenarios, services, transports  # noqa: E402
 from harness.processes import Failed, Ports  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -35,6 +35,9 @@ def arguments():
                         help="bench/limit_relay.cpp, built (default: built with c++)")
     parser.add_argument("--also", action="append", default=[], metavar="NAME=PATH",
                         help="another rathole, such as a second build of ours; may be repeated")
+    parser.add_argument("--transports", metavar="A,B",
+                        help="our program and upstream over these transports besides: " +
+                        ", ".join(transports.KINDS))
     parser.add_argument("--contenders", metavar="A,B", help="only these of those given")
     parser.add_argument("--only", metavar="A,B", help="only these scenarios: " +
                         ", ".join(one.key for one in scenarios.SCENARIOS))
@@ -68,6 +71,18 @@ def build_limit(folder):
     return path
 
 
+def over_transports(options, folder):
+    transports.make_identity(folder)
+    out = []
+    for kind in chosen(options.transports, {name: name for name in transports.KINDS}, "transport"):
+        tables = transports.tables(kind, folder)
+        out.append(contenders.Rathole(f"ours/{kind}", os.path.abspath(options.ours), tables))
+        if options.upstream and transports.rival_of(kind) == kind:
+            out.append(contenders.Rathole(f"upstream/{kind}", os.path.abspath(options.upstream),
+                                          tables))
+    return out
+
+
 def line_up(options, folder):
     out = [contenders.Direct()]
     names = options.contenders.split(",") if options.contenders else None
@@ -86,6 +101,8 @@ def line_up(options, folder):
         out.append(contenders.Rathole(name, os.path.abspath(path)))
     if options.upstream:
         out.append(contenders.Rathole("upstream", os.path.abspath(options.upstream)))
+    if options.transports:
+        out += over_transports(options, folder)
     if options.frps and options.frpc:
         out.append(contenders.Frp(os.path.abspath(options.frps), os.path.abspath(options.frpc)))
     for contender in out:

@@ -8,7 +8,7 @@ import unittest
 
 sys.dont_write_bytecode = True
 
-from harness import report  # noqa: E402
+from harness import report, transports  # noqa: E402
 from harness.processes import Failed, Ports, listens  # noqa: E402
 from harness.scenarios import iperf3_result, wrk_result, wrk_seconds  # noqa: E402
 from harness.statistics import percentile, ratio, summary  # noqa: E402
@@ -72,6 +72,20 @@ class Statistics(unittest.TestCase):
         self.assertIsNone(ratio([None], [1]))
         self.assertIsNone(ratio([1], []))
         self.assertIsNone(ratio([1], [0]))
+
+
+class Transports(unittest.TestCase):
+    def test_each_has_a_table_for_both_ends(self):
+        for name in transports.KINDS:
+            server, client = transports.tables(name, "/f")
+            kind = transports.KINDS[name][0]
+            self.assertIn(f'[server.transport]\ntype = "{kind}"\n[server.transport.{kind}]', server)
+            self.assertIn(f'[client.transport]\ntype = "{kind}"\n[client.transport.{kind}]', client)
+
+    def test_whom_each_is_compared_with(self):
+        names = ["ours", "upstream", "ours/tls", "upstream/tls", "ours/tls-openssl", "ours/noise"]
+        self.assertEqual(report.pairs(names), [("ours", "upstream"), ("ours/tls", "upstream/tls"),
+                                               ("ours/tls-openssl", "upstream/tls")])
 
 
 class Parsing(unittest.TestCase):

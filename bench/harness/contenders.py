@@ -64,6 +64,7 @@ class Chain:
 
     def __init__(self, name):
         self.name = name
+        self.file_name = name.replace("/", "-")
 
     def start(self, folder, ports, services):
         entries = {service: ports.take() for service in services}
@@ -71,10 +72,10 @@ class Chain:
         tunnel = Tunnel([], entries)
         try:
             server, client = self.commands(folder, control, services, entries)
-            tunnel.processes.append(Process(folder, f"{self.name}-server", server))
+            tunnel.processes.append(Process(folder, f"{self.file_name}-server", server))
             wait_until(lambda: listens(self.server_port(control, entries)), 10,
                        "the server does not listen", pause=0.0005)
-            tunnel.processes.append(Process(folder, f"{self.name}-client", client))
+            tunnel.processes.append(Process(folder, f"{self.file_name}-client", client))
         except BaseException:
             tunnel.end()
             raise
@@ -123,11 +124,13 @@ class Limit:
 
 
 class Rathole(Chain):
-    """This project's program, or upstream's: both take the same files."""
+    """This project's program, or upstream's: both take the same files. `tables` are further tables
+    of the server's and of the client's file."""
 
-    def __init__(self, name, path):
+    def __init__(self, name, path, tables=("", "")):
         super().__init__(name)
         self._path = path
+        self._tables = tables
         self.programs = (path,)
 
     def commands(self, folder, control, services, entries):
@@ -137,8 +140,10 @@ class Rathole(Chain):
         for service, port in services.items():
             server += f'[server.services.{service}]\nbind_addr = "127.0.0.1:{entries[service]}"\n'
             client += f'[client.services.{service}]\nlocal_addr = "127.0.0.1:{port}"\n'
-        return ([self._path, "--server", write(folder, f"{self.name}-server.toml", server)],
-                [self._path, "--client", write(folder, f"{self.name}-client.toml", client)])
+        server += self._tables[0]
+        client += self._tables[1]
+        return ([self._path, "--server", write(folder, "rathole-server.toml", server)],
+                [self._path, "--client", write(folder, "rathole-client.toml", client)])
 
     def version(self):
         told = dict(re.findall(r"^(.+?):\s+(.+)$", run([self._path, "--version"], 10), re.M))

@@ -8,6 +8,7 @@ import subprocess
 from .processes import Failed, run
 from .services import program
 from .statistics import ratio, summary
+from .transports import rival_of
 
 # (metric, than which, relation, factor)
 GOALS = [
@@ -120,9 +121,14 @@ def goal_rows(results):
 
 def pairs(names):
     """Which contender is divided by which."""
-    out = [(name, "upstream") for name in names if name not in ("direct", "upstream")
+    bare = [name for name in names if "/" not in name]
+    out = [(name, "upstream") for name in bare if name not in ("direct", "upstream")
            and "upstream" in names]
-    builds = [name for name in names if name not in ("direct", "limit", "ours", "upstream", "frp")]
+    builds = [name for name in bare if name not in ("direct", "limit", "ours", "upstream", "frp")]
+    for name in names:
+        who, _, transport = name.partition("/")
+        if transport and who == "ours" and f"upstream/{rival_of(transport)}" in names:
+            out.append((name, f"upstream/{rival_of(transport)}"))
     if "ours" in names:
         out += [("ours", name) for name in ("limit", "frp", *builds) if name in names]
     return out
