@@ -1,0 +1,88 @@
+#pragma once
+
+#include <botan/secmem.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace rathole::tls {
+
+/// A password as the parts of a PKCS#12 file want it.
+struct pkcs12_password {
+  /// Its octets, for PBKDF2.
+  Botan::secure_vector<std::uint8_t> plain;
+  /// As a BMPString with its end, for the key derivation of PKCS#12 (RFC 7292 appendix B.1).
+  Botan::secure_vector<std::uint8_t> bmp;
+};
+
+namespace detail {
+
+/// Takes the first character off `text`, which is UTF-8 (RFC 3629) and not empty; none if it is
+/// malformed.
+inline std::optional<char32_t> take_character(std::string_view& text) {
+  const auto lead = static_cast<std::uint8_t>(text.front());
+  const std::size_t size = lead < 0x80   ? 1
+                           : lead < 0xc0 ? 0
+                           : lead < 0xe0 ? 2
+                           : lead < 0xf0 ? 3
+                                         : 4;
+  if (size == 0 || lead >= 0xf8 || text.size() < size) return {};
+  char32_t out = size == 1 ? lead : lead & (0x7fu >> size);
+  for (const char c : text.substr(1, size - 1)) {
+    if ((static_cast<std::uint8_t>(c) & 0xc0) != 0x80) return {};
+    out = out << 6 | (static_cast<std::uint8_t>(c) & 0x3f);
+  }
+  constexpr std::array<char32_t, 5> least{0, 0, 0x80, 0x800, 0x10000};
+  const bool surrogate = out >= 0xd800 && out < 0xe000;
+  if (out < least[size] || surrogate || out > 0x10ffff) return {};
+  text.remove_prefix(size);
+  return out;
+}
+
+/// UTF-16, big endian, without an end. What is no UTF-8 is Latin-1, as OpenSSL has it.
+inline Botan::secure_vector<std::uint8_t> to_bmp(std::string_view password) {
+  Botan::secure_vector<std::uint8_t> out;
+  // Room for the end too, so that no copy is left behind.
+  out.reserve(2 * password.size() + 2);
+  const auto put = [&out](char32_t unit) {
+    out.push_back(static_cast<std::uint8_t>(unit >> 8));
+    out.push_back(static_cast<std::uint8_t>(unit));
+  };
+  for (std::string_view rest = password; !rest.empty();) {
+    const auto character = take_character(rest);
+    if (!character) {
+      out.clear();
+      for (const char c : password) put(static_cast<std::uint8_t>(c));
+      break;
+    }
+    if (*character < 0x10000) {
+      put(*character);
+    } else {
+      put(0xd800 + ((*character - 0x10000) >> 10));
+      put(0xdc00 + (*character & 0x3ff));
+    }
+  }
+  return out;
+}
+
+}  // namespace detail
+
+/// The password in each of the ways in which programs write it: an empty one may be no BMPString at
+/// all, or one that has an end.
+inline std::vector<pkcs12_password> spellings_of(std::string_view password) {
+  pkcs12_password out;
+  out.plain.assign(password.begin(), password.end());
+  out.bmp = detail::to_bmp(password);
+  std::vector<pkcs12_password> all;
+  if (password.empty()) all.push_back(out);
+  out.bmp.insert(out.bmp.end(), {0, 0});
+  all.push_back(std::move(out));
+  return all;
+}
+
+}  // namespace rathole::tls
