@@ -74,8 +74,8 @@ TEST_CASE("command line: what is wrong is said on standard error, status 2") {
       {{"-s", "demo"}, "./demo"},
       {{"--check", "demo"}, "./demo"},
       {{"c.toml", "demo"}, "./demo"},
-      {{"--genkey"}, "not built into this program"},
-      {{"--genkey", "x25519"}, "not built into this program"},
+      {{"--genkey", "c.toml"}, "c.toml"},
+      {{"--genkey", "--check"}, "no other options"},
       {{"c.toml", "--genkey"}, "exclude each other"},
   };
   for (const auto& [words, said] : examples) {
@@ -115,7 +115,7 @@ TEST_CASE("command line: help and version on standard output, status 0") {
     CAPTURE(word);
     CHECK(parse({"--help"}).out.find(word) != std::string::npos);
   }
-  CHECK(parse({"--help"}).out.find("genkey") == std::string::npos);
+  CHECK(parse({"--help"}).out.find("genkey") != std::string::npos);
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <rathole/transport/missing_part.hpp>
 #include <rathole/version.hpp>
 
 #include <string>
@@ -40,7 +41,10 @@ inline std::string version_line() { return "rathole " + std::string(version); }
 inline std::string version_text() {
   return version_line() + "\n\nBuild Version:     " + std::string(version) +
          "\nWire Version:      1\nCompiler:          " + detail::compiler() +
-         "\nProfile:           " + detail::profile() + "\nFeatures:          client,server,tcp\n";
+         "\nProfile:           " + detail::profile() + "\nFeatures:          client,server,tcp" +
+         (transport::built_in::noise ? ",noise" : "") + (transport::built_in::tls ? ",tls" : "") +
+         (transport::built_in::openssl ? ",openssl" : "") +
+         (transport::built_in::websocket ? ",websocket" : "") + '\n';
 }
 
 }  // namespace rathole::app

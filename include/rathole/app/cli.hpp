@@ -1,11 +1,13 @@
 #pragma once
 
 #include <rathole/app/build_info.hpp>
+#include <rathole/transport/missing_part.hpp>
 
 #include <CLI/CLI.hpp>
 
 #include <expected>
 #include <memory>
+#include <optional>
 #include <ostream>
 #include <string>
 #include <utility>
@@ -25,6 +27,8 @@ struct arguments {
   bool demo = false;
   /// The demonstration fetches its own page and ends.
   bool once = false;
+  /// Print a pair of keys of this curve.
+  std::optional<std::string> genkey = {};
 };
 
 /// The status that the program ends with.
@@ -47,7 +51,8 @@ inline constexpr const char* help_footer =
     "command line is wrong.";
 
 inline constexpr const char* usage =
-    "Usage: rathole [OPTIONS] CONFIG\n       rathole demo [--once]";
+    "Usage: rathole [OPTIONS] CONFIG\n       rathole --genkey [CURVE]\n"
+    "       rathole demo [--once]";
 
 /// Help that shows how the program is called in our words.
 struct help_format : CLI::Formatter {
@@ -74,8 +79,13 @@ class command_line {
                   "Print every problem of the configuration and exit; nothing is started");
     app_.add_flag("-V", short_version_, "Print the version and exit");
     app_.add_flag("--version", long_version_, "Print the version and how it was built, and exit");
-    // Known so that whoever comes from upstream gets more than "unknown option"; not offered.
-    genkey_ = app_.add_option("--genkey")->expected(0, 1)->group("");
+    genkey_ = app_.add_option("--genkey", curve_,
+                              "Print a pair of keys for the transport noise and exit; the only "
+                              "curve is x25519")
+                  ->type_name("[CURVE]")
+                  ->expected(0, 1)
+                  ->check(CLI::IsMember({"", "x25519", "x448"}));
+    if (!transport::built_in::noise) genkey_->group("");
     demo_ = app_.add_subcommand("demo", "Show a tunnel on this machine; needs no configuration");
     demo_->add_flag("--once", out_.once, "Fetch the page through the tunnel, compare it, and exit");
   }
@@ -114,7 +124,15 @@ class command_line {
     if (genkey_->count() != 0 && !out_.config.empty()) {
       return "CONFIG and --genkey exclude each other";
     }
-    if (genkey_->count() != 0) return "--genkey: noise keys are not built into this program";
+    if (genkey_->count() != 0 && !transport::built_in::noise) {
+      return "--genkey: noise keys are not built into this program";
+    }
+    if (genkey_->count() != 0) {
+      out_.genkey = curve_.empty() ? "x25519" : curve_;
+      return out_.demo || out_.as_server || out_.as_client || out_.check
+                 ? "--genkey takes no other options"
+                 : "";
+    }
     const bool has_mode = out_.as_server || out_.as_client || out_.check;
     if (out_.demo && (has_mode || !out_.config.empty())) {
       return "demo takes no configuration; a file of that name is given as ./demo";
@@ -128,6 +146,7 @@ class command_line {
   bool short_version_ = false;
   bool long_version_ = false;
   CLI::Option* genkey_ = nullptr;
+  std::string curve_;
   CLI::App* demo_ = nullptr;
 };
 

@@ -4,6 +4,10 @@
 #include <rathole/app/demo.hpp>
 #include <rathole/app/run.hpp>
 
+#if RATHOLE_WITH_NOISE
+#include <rathole/app/genkey.hpp>
+#endif
+
 #include <csignal>
 #include <cstdlib>
 #include <exception>
@@ -23,6 +27,9 @@ inline int main(int argc, char** argv) {
     for (int i = 1; i < argc; ++i) words.emplace_back(argv[i]);
     const auto asked = parse_command_line(std::move(words), std::cout, std::cerr);
     if (!asked) return asked.error().value;
+#if RATHOLE_WITH_NOISE
+    if (asked->genkey) return generate_key(*asked->genkey, std::cout, std::cerr);
+#endif
     if (asked->demo) return demo(asked->once, std::cout, std::cerr).run();
     if (asked->check) return check(*asked, std::cout, std::cerr);
     return run(*asked, std::cerr);
