@@ -1,25 +1,10 @@
-#include "../support/our_program.hpp"
 #include "../support/tunnel_scenarios.hpp"
-#include "upstream.hpp"
+#include "both_ways.hpp"
 
 #include <doctest/doctest.h>
 
-#include <vector>
-
 namespace rathole::test {
 namespace {
-
-/// Runs a scenario with every pairing that has upstream at one end.
-void both_ways(void (*scenario)(const pairing&)) {
-  const std::vector<pairing> matrix = {
-      {"our client, upstream's server", upstream_program(), our_program()},
-      {"upstream's client, our server", our_program(), upstream_program()},
-  };
-  for (const pairing& programs : matrix) {
-    CAPTURE(programs.name);
-    scenario(programs);
-  }
-}
 
 TEST_CASE("interop: 200 concurrent visitors of 1 MiB each way") {
   both_ways(scenario::concurrent_visitors);

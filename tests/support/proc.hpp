@@ -17,18 +17,21 @@ inline std::size_t open_descriptors(const process& program) {
   return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(folder), {}));
 }
 
-/// Whether memory can be judged: sanitizers keep what is freed.
+/// Whether a sanitizer is at work, which makes everything slow.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-inline constexpr bool memory_counts = false;
+inline constexpr bool sanitized = true;
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-inline constexpr bool memory_counts = false;
+inline constexpr bool sanitized = true;
 #else
-inline constexpr bool memory_counts = true;
+inline constexpr bool sanitized = false;
 #endif
 #else
-inline constexpr bool memory_counts = true;
+inline constexpr bool sanitized = false;
 #endif
+
+/// Whether memory can be judged: sanitizers keep what is freed.
+inline constexpr bool memory_counts = !sanitized;
 
 /// A program's anonymous memory in KiB: what it allocated, without the code and data of files.
 inline long anonymous_memory(const process& program) {

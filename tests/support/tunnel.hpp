@@ -14,17 +14,22 @@
 
 namespace rathole::test {
 
-/// Which program stands at which end.
+/// Which program stands at which end, and the tables of each that say what carries the tunnel.
 struct pairing {
   std::string name;
   std::string server;
   std::string client;
+  std::string server_tables = {};
+  std::string client_tables = {};
 };
 
 /// A server and a client, with ports and files of their own, that run as two processes.
 class tunnel {
  public:
-  explicit tunnel(pairing programs) : programs_(std::move(programs)) {}
+  explicit tunnel(pairing programs)
+      : server_tables(programs.server_tables),
+        client_tables(programs.client_tables),
+        programs_(std::move(programs)) {}
 
   /// Adds a service to both configurations; returns the port for its visitors. Empty tokens mean
   /// the tests' common one.
@@ -44,10 +49,11 @@ class tunnel {
     client_entries_.push_back(entry(name, local_port, token));
   }
 
-  /// Further lines of `[server]` and `[client]`, and further tables of the server's file.
+  /// Further lines of `[server]` and `[client]`, and further tables of the files.
   std::string server_keys;
   std::string client_keys = "retry_interval = 1";
   std::string server_tables;
+  std::string client_tables;
   /// Further environment of both programs.
   std::vector<std::string> environment;
   /// Where clients connect; the server's own port unless set.
@@ -99,7 +105,8 @@ class tunnel {
   }
   void start_client(std::optional<process>& which, const char* file,
                     const std::vector<service_entry>& entries) {
-    const std::string text = client_toml(remote_port.value_or(port_), entries, client_keys);
+    const std::string text =
+        client_toml(remote_port.value_or(port_), entries, client_keys, client_tables);
     which.emplace(programs_.client, arguments("--client", file, text), environment);
   }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "eventually.hpp"
+#include "proc.hpp"
 #include "services.hpp"
 #include "tunnel.hpp"
 #include "visitors.hpp"
@@ -13,6 +14,9 @@
 
 /// What a tunnel must do whichever programs stand at its ends.
 namespace rathole::test::scenario {
+
+/// How many visitors of 1 MiB each a transport carries at once.
+inline constexpr std::size_t crowd_size = sanitized ? 20 : 100;
 
 inline bool serves(std::uint16_t port, std::string_view greeting = {}) {
   return eventually([&] { return round_trip(port, "hello through the tunnel", greeting); });
@@ -28,6 +32,19 @@ inline void concurrent_visitors(const pairing& programs) {
   visitor_crowd crowd(200, 1 << 20, 20240501);
   CHECK(crowd.visit(port, std::chrono::seconds{90}) == "");
   CHECK(round_trip(port));
+}
+
+/// For every transport: each visitor leaves when it has had its answer.
+inline void crowd(const pairing& programs) {
+  service local(echo);
+  tunnel t(programs);
+  const std::uint16_t port = t.add("echo", local.port());
+  t.start();
+  INFO(t.story());
+  REQUIRE(eventually([&] { return answered(port); }));
+  visitor_crowd visitors(crowd_size, 1 << 20, 20240502, farewell::after_answer);
+  CHECK(visitors.visit(port, std::chrono::seconds{90}) == "");
+  CHECK(answered(port));
 }
 
 inline void half_close(const pairing& programs) {

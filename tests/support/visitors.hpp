@@ -42,17 +42,40 @@ inline bool round_trip(std::uint16_t port, std::string_view text = "hello throug
   }
 }
 
+/// One short visit to an echo behind `port` that ends neither direction first: for transports that
+/// cannot carry such an end.
+inline bool answered(std::uint16_t port,
+                     std::chrono::milliseconds limit = std::chrono::seconds{2}) {
+  constexpr std::string_view text = "hello through the tunnel";
+  try {
+    auto visitor = tcp_socket::try_connect(port, limit);
+    if (!visitor) return false;
+    visitor->send_all(text);
+    return visitor->receive(text.size()) == text;
+  } catch (const std::system_error&) {
+    return false;
+  }
+}
+
 /// True when connections to `port` are refused.
 inline bool refused(std::uint16_t port) {
   return !tcp_socket::try_connect(port, std::chrono::seconds{2}).has_value();
 }
 
+/// When a visitor ends its direction: having sent all, whereupon it expects the echo's end, or only
+/// by leaving once everything has come back.
+enum class farewell { after_sending, after_answer };
+
 /// Many visitors at once to an echo: each sends bytes of its own while it compares every byte that
-/// comes back, ends its direction, and expects the echo's end.
+/// comes back.
 class visitor_crowd {
  public:
-  visitor_crowd(std::size_t count, std::size_t bytes_each, std::uint64_t seed)
-      : count_(count), size_(bytes_each), pool_(random_bytes(bytes_each + 4'000'000, seed)) {
+  visitor_crowd(std::size_t count, std::size_t bytes_each, std::uint64_t seed,
+                farewell when = farewell::after_sending)
+      : count_(count),
+        size_(bytes_each),
+        farewell_(when),
+        pool_(random_bytes(bytes_each + 4'000'000, seed)) {
     std::mt19937_64 generator(seed + 1);
     std::uniform_int_distribution<std::size_t> offset(0, 4'000'000);
     for (std::size_t i = 0; i < count; ++i) offsets_.push_back(offset(generator));
@@ -91,14 +114,14 @@ class visitor_crowd {
     std::size_t received = 0;
   };
 
-  static std::string advance(visitor& self, pollfd& entry) {
+  std::string advance(visitor& self, pollfd& entry) const {
     if (self.sent < self.data.size() && (entry.revents & POLLOUT) != 0) {
       const std::string_view rest = self.data.substr(self.sent, 65536);
       const ssize_t n = ::send(entry.fd, rest.data(), rest.size(), MSG_NOSIGNAL);
       if (n < 0 && errno != EAGAIN) return std::string("send: ") + std::strerror(errno);
       if (n > 0) self.sent += static_cast<std::size_t>(n);
       if (self.sent == self.data.size()) {
-        self.socket.shutdown_write();
+        if (farewell_ == farewell::after_sending) self.socket.shutdown_write();
         entry.events = POLLIN;
       }
     }
@@ -115,6 +138,10 @@ class visitor_crowd {
     }
     if (self.data.substr(self.received, got.size()) != got) return "other bytes" + at;
     self.received += got.size();
+    if (farewell_ == farewell::after_answer && self.received == self.data.size()) {
+      self.socket.close();
+      entry.fd = -1;
+    }
     return {};
   }
   std::string describe(const std::vector<visitor>& visitors, std::size_t left) const {
@@ -127,6 +154,7 @@ class visitor_crowd {
 
   std::size_t count_;
   std::size_t size_;
+  farewell farewell_;
   std::string pool_;
   std::vector<std::size_t> offsets_;
 };

@@ -1,0 +1,36 @@
+#pragma once
+
+#include "process.hpp"
+
+#include <unistd.h>
+
+#include <cstdlib>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace rathole::test {
+
+/// The path of a program that the tests need: on PATH, or where Debian has its servers. Throws if
+/// it is absent, so that the test fails: not to have been run must not look like having passed.
+inline std::string tool(const std::string& name) {
+  const char* path = std::getenv("PATH");
+  std::istringstream folders((path == nullptr ? std::string() : path + std::string(":")) +
+                             "/usr/local/sbin:/usr/sbin:/sbin:/usr/bin");
+  for (std::string folder; std::getline(folders, folder, ':');)
+    if (std::string file = folder + "/" + name; access(file.c_str(), X_OK) == 0) return file;
+  throw std::runtime_error("this test needs " + name + ", which tests/run.sh installs");
+}
+
+/// Runs a tool to its end, which must be a success; returns what it wrote.
+inline std::string run_tool(const std::string& name, const std::vector<std::string>& arguments,
+                            const std::vector<std::string>& environment = {}) {
+  process run(tool(name), arguments, environment);
+  if (run.wait_exit() == 0) return run.output();
+  std::string text = name;
+  for (const std::string& argument : arguments) text += " " + argument;
+  throw std::runtime_error(text + "\n" + run.output());
+}
+
+}  // namespace rathole::test
