@@ -87,7 +87,8 @@ inline constexpr std::array<named_algorithm, 5> hmac_functions{{
     {"1.2.840.113549.2.11", "SHA-512", 64},
 }};
 
-/// Derives a key of `size` octets as `how`, which must be PBKDF2, says (RFC 8018 section 5.2).
+/// Derives a key as `how`, which must be PBKDF2, says (RFC 8018 section 5.2): of `size` octets, or
+/// if that is 0, of as many as `how` says, which must be at least 20 (RFC 9579 section 7).
 inline secure_octets derive_pbkdf2(const pkcs12_algorithm& how, byte_view password,
                                    std::size_t size, pkcs12_limits& left) {
   if (how.oid != "1.2.840.113549.1.5.12") {
@@ -99,14 +100,23 @@ inline secure_octets derive_pbkdf2(const pkcs12_algorithm& how, byte_view passwo
   parameters.decode(salt, octet_string_tag);
   const std::size_t iterations = read_iterations(parameters, left);
   std::string function(hmac_functions[0].oid);
+  std::size_t stated = 0;
   while (parameters.more_items()) {
     const Botan::BER_Object next = parameters.get_next_object();
-    // The key's length may stand before the function; either may be absent.
-    if (tag_of(next) != 0x30) continue;
-    Botan::BER_Decoder inside(next.bits(), next.length());
-    Botan::OID oid;
-    inside.decode(oid);
-    function = oid.to_string();
+    constexpr std::uint32_t sequence = 0x30;
+    if (tag_of(next) == sequence) {
+      Botan::BER_Decoder inside(next.bits(), next.length());
+      Botan::OID oid;
+      inside.decode(oid);
+      function = oid.to_string();
+    } else {
+      parameters.push_back(next);
+      parameters.decode(stated);
+    }
+  }
+  if (size == 0) {
+    if (stated < 20 || stated > 128) throw pkcs12_error("the key of the MAC has a wrong length");
+    size = stated;
   }
   const named_algorithm& hash = find_algorithm(hmac_functions, function, "hash function");
   const auto pbkdf2 =

@@ -133,7 +133,7 @@ class pkcs12_reader {
     const auto derivation = pkcs12_algorithm::read(schemes);
     const named_algorithm& hash =
         find_algorithm(hmac_functions, pkcs12_algorithm::read(schemes).oid, "MAC");
-    return hmac(hash.name, derive_pbkdf2(derivation, password_.plain, hash.key_size, left_), safe);
+    return hmac(hash.name, derive_pbkdf2(derivation, password_.plain, 0, left_), safe);
   }
 
   static secure_octets hmac(const std::string& hash, byte_view key, byte_view in) {
