@@ -8,18 +8,21 @@
 
 namespace rathole::test {
 
-/// Runs a scenario with each pairing that has upstream at one end.
+/// The end at which our program stands; upstream's stands at the other.
+enum class side { server, client };
+
+/// Runs a scenario with upstream at one end.
+inline void one_way(void (*scenario)(const pairing&), side ours, const carriage& by = tcp()) {
+  const pairing programs = ours == side::server
+                               ? pairing{by.name + ": our server, upstream's client", our_program(),
+                                         upstream_program(), by.server, by.client}
+                               : pairing{by.name + ": upstream's server, our client",
+                                         upstream_program(), our_program(), by.server, by.client};
+  CAPTURE(programs.name);
+  scenario(programs);
+}
 inline void both_ways(void (*scenario)(const pairing&), const carriage& by = tcp()) {
-  for (const bool ours_serves : {false, true}) {
-    pairing programs =
-        ours_serves ? pairing{"upstream's client, our server", our_program(), upstream_program()}
-                    : pairing{"our client, upstream's server", upstream_program(), our_program()};
-    programs.server_tables = by.server;
-    programs.client_tables = by.client;
-    CAPTURE(by.name);
-    CAPTURE(programs.name);
-    scenario(programs);
-  }
+  for (const side ours : {side::client, side::server}) one_way(scenario, ours, by);
 }
 
 }  // namespace rathole::test

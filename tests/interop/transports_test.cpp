@@ -24,5 +24,55 @@ TEST_CASE("interop: noise, the visitor speaks after the service's end") {
 }
 TEST_CASE("interop: websocket, a crowd of visitors") { both_ways(scenario::crowd, websocket()); }
 
+/// Keys that only we know go into the table of our side.
+struct tls_ends {
+  std::string server;
+  std::string client;
+};
+
+/// Runs a scenario with upstream at one end and each of our engines at the other.
+void tls_both_ways(void (*scenario)(const pairing&), const tls_ends& ends, bool over_websocket) {
+  for (const std::string& engine : tls_engines())
+    for (const side ours : {side::server, side::client}) {
+      const std::string own = engine_key(engine) + "half_close_timeout = 1\n";
+      const std::string server = ends.server + (ours == side::server ? own : "");
+      const std::string client = ends.client + (ours == side::client ? own : "");
+      one_way(scenario, ours,
+              over_websocket ? websocket_over_tls("websocket, tls by " + engine, server, client)
+                             : tls("tls by " + engine, server, client));
+    }
+}
+
+TEST_CASE("interop: tls, a crowd of visitors with each engine") {
+  authority issuer;
+  const tls_ends ends{pkcs12_keys(issuer.pack(issuer.issue())), trust_in(issuer)};
+  tls_both_ways(scenario::crowd, ends, false);
+}
+TEST_CASE("interop: websocket over tls, a crowd of visitors with each engine") {
+  authority issuer;
+  const tls_ends ends{pkcs12_keys(issuer.pack(issuer.issue())), trust_in(issuer)};
+  tls_both_ways(scenario::crowd, ends, true);
+}
+TEST_CASE("interop: tls, our server with each form of an identity") {
+  authority issuer;
+  const identity_files identity = issuer.issue();
+  for (const std::string& engine : tls_engines())
+    for (const std::string& keys :
+         {pkcs12_keys(issuer.pack(identity, {"-legacy"})), pem_keys(identity)})
+      one_way(scenario::echo_once, side::server,
+              tls("tls by " + engine, keys + engine_key(engine), trust_in(issuer)));
+}
+TEST_CASE("interop: tls by openssl, ends of one direction") {
+  if (tls_engines().size() == 1) return;
+  authority issuer;
+  const std::string server = pkcs12_keys(issuer.pack(issuer.issue()));
+  for (const auto scenario : {scenario::half_close, scenario::service_ends_first}) {
+    one_way(scenario, side::server,
+            tls("tls by openssl", server + engine_key("openssl"), trust_in(issuer)));
+    one_way(scenario, side::client,
+            tls("tls by openssl", server, trust_in(issuer) + engine_key("openssl")));
+  }
+}
+
 }  // namespace
 }  // namespace rathole::test

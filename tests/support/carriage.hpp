@@ -1,10 +1,15 @@
 #pragma once
 
 #include "authority.hpp"
+#include "our_program.hpp"
 #include "tunnel.hpp"
+
+#include <doctest/doctest.h>
 
 #include <string>
 #include <string_view>
+#include <tuple>
+#include <vector>
 
 namespace rathole::test {
 
@@ -60,7 +65,15 @@ inline carriage websocket() {
           transport_tables("client", "websocket", "tls = false")};
 }
 
-/// The key of `[client.transport.tls]` for servers that have their certificate from `issuer`.
+/// The engines of TLS that the program under test has.
+inline std::vector<std::string> tls_engines() {
+  if (has_feature("openssl")) return {"botan", "openssl"};
+  MESSAGE("without the engine openssl, which is not built in");
+  return {"botan"};
+}
+inline std::string engine_key(const std::string& engine) { return "engine = \"" + engine + "\"\n"; }
+
+/// The keys of `[client.transport.tls]` for servers that have their certificate from `issuer`.
 inline std::string trust_in(const authority& issuer) {
   return "hostname = \"localhost\"\ntrusted_root = \"" + issuer.root() + "\"\n";
 }

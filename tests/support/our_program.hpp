@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -33,6 +34,18 @@ inline finished_run run_program(const std::vector<std::string>& arguments,
   const auto status = program.wait_exit();
   if (!status) throw std::runtime_error("the program does not end:\n" + program.output());
   return {*status, program.standard_output(), program.standard_error(), program.output()};
+}
+
+/// Whether the program under test has a feature, as its `--version` tells.
+inline bool has_feature(const std::string& name) {
+  const std::string text = run_program({"--version"}).out;
+  constexpr std::string_view label = "Features:";
+  const auto at = text.find(label);
+  if (at == text.npos) return false;
+  std::string features = text.substr(at + label.size());
+  features = features.substr(0, features.find('\n')) + ",";
+  features.replace(0, features.find_first_not_of(' '), ",");
+  return features.find("," + name + ",") != features.npos;
 }
 
 /// The lines of a text, without empty ones.

@@ -34,6 +34,15 @@ inline void concurrent_visitors(const pairing& programs) {
   CHECK(round_trip(port));
 }
 
+inline void echo_once(const pairing& programs) {
+  service local(echo);
+  tunnel t(programs);
+  const std::uint16_t port = t.add("echo", local.port());
+  t.start();
+  INFO(t.story());
+  CHECK(eventually([&] { return answered(port); }));
+}
+
 /// For every transport: each visitor leaves when it has had its answer.
 inline void crowd(const pairing& programs) {
   service local(echo);
