@@ -72,7 +72,8 @@ class layer {
     return {};
   }
 
-  [[nodiscard]] phase state() const { return state_; }
+  /// `closed` after an error.
+  [[nodiscard]] phase state() const { return error_ ? phase::closed : state_; }
 
  private:
   /// Content of one frame at most.

@@ -1,0 +1,141 @@
+#include "noise_pair.hpp"
+
+#include <rathole/core/hex.hpp>
+#include <rathole/crypto/blake2s.hpp>
+#include <rathole/crypto/botan/hash.hpp>
+#include <rathole/crypto/hkdf.hpp>
+#include <rathole/crypto/sha256.hpp>
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <vector>
+
+namespace rathole {
+namespace {
+
+using crypto::botan::x25519;
+
+std::vector<std::uint8_t> counting(std::size_t size) {
+  std::vector<std::uint8_t> out(size);
+  for (std::size_t i = 0; i < size; ++i) out[i] = static_cast<std::uint8_t>(i);
+  return out;
+}
+
+template <class H>
+std::string digest(byte_view in) {
+  H hash;
+  hash.update(in);
+  return to_hex(hash.finish());
+}
+
+TEST_CASE("blake2s: RFC 7693 and Python's hashlib, octets 00, 01, 02 and so on") {
+  CHECK(digest<crypto::blake2s>(test::text("abc")) ==
+        "508c5e8c327c14e2e1a72ba34eeb452f37458b209ed63a294d999b4c86675982");
+  struct example {
+    std::size_t size;
+    const char* digest;
+  };
+  const example examples[] = {
+      {0, "69217a3079908094e11121d042354a7c1f55b6482ca1a51e1b250dfd1ed0eef9"},
+      {1, "e34d74dbaf4ff4c6abd871cc220451d2ea2648846c7757fbaac82fe51ad64bea"},
+      {63, "e57cb79487dd57902432b250733813bd96a84efce59f650fac26e6696aefafc3"},
+      {64, "56f34e8b96557e90c1f24b52d0c89d51086acf1b00f634cf1dde9233b8eaaa3e"},
+      {65, "1b53ee94aaf34e4b159d48de352c7f0661d0a40edff95a0b1639b4090e974472"},
+      {127, "f18417b39d617ab1c18fdf91ebd0fc6d5516bb34cf39364037bce81fa04cecb1"},
+      {128, "1fa877de67259d19863a2a34bcc6962a2b25fcbf5cbecd7ede8f1fa36688a796"},
+      {129, "5bd169e67c82c2c2e98ef7008bdf261f2ddf30b1c00f9e7f275bb3e8a28dc9a2"},
+      {1000, "b5f9d7799111edafc9326fbf667be98140b5e20ce5e151793c59125bf654ac18"},
+  };
+  for (const example& each : examples) {
+    CAPTURE(each.size);
+    const auto in = counting(each.size);
+    CHECK(digest<crypto::blake2s>(in) == each.digest);
+    // Any split gives the same digest.
+    crypto::blake2s pieces;
+    for (std::size_t at = 0; at < in.size(); at += 7) {
+      pieces.update(byte_view(in).subspan(at, std::min<std::size_t>(7, in.size() - at)));
+    }
+    CHECK(to_hex(pieces.finish()) == each.digest);
+  }
+}
+
+TEST_CASE("hmac: RFC 4231") {
+  const std::vector<std::uint8_t> key_1(20, 0x0b);
+  CHECK(to_hex(crypto::hmac<crypto::sha256>(key_1, {test::text("Hi There")})) ==
+        "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7");
+  CHECK(to_hex(
+            crypto::hmac<crypto::botan::sha512>(key_1, {test::text("Hi "), test::text("There")})) ==
+        "87aa7cdea5ef619d4ff0b4241a1d6cb02379f4e2ce4ec2787ad0b30545e17cde"
+        "daa833b7d6b8a702038b274eaea3f4e4be9d914eeb61f1702e696c203a126854");
+  const std::vector<std::uint8_t> longer_than_a_block(131, 0xaa);
+  CHECK(to_hex(crypto::hmac<crypto::sha256>(
+            longer_than_a_block,
+            {test::text("Test Using Larger Than Block-Size Key - Hash Key First")})) ==
+        "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
+}
+
+TEST_CASE("hkdf: RFC 5869, the case without salt and info") {
+  const std::vector<std::uint8_t> material(22, 0x0b);
+  const auto out = crypto::hkdf<2, crypto::sha256>({}, material);
+  CHECK(to_hex(out[0]) + to_hex(out[1]).substr(0, 20) ==
+        "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d9d201395faa4b61a96c8");
+}
+
+TEST_CASE("x25519: RFC 7748, and keys of low order") {
+  const auto key = [](const char* hex) {
+    const auto octets = from_hex(hex);
+    crypto::dh_key out;
+    std::ranges::copy(*octets, out.begin());
+    return out;
+  };
+  const auto alice = key("77076d0a7318a57d3c16c17251b26645df4c8ad98c9b3e6d5b6b4b8c5d4b3f2a");
+  const auto bob = key("5dab087e624a8a4b79e17f8b83800ee66f3bb1292618b6fd1c2f8b27ff88e0eb");
+  CHECK(to_hex(x25519::public_key(bob)) ==
+        "de9edb7d7b7dc1b4d35b61c2ece435373f8343c85b78674dadfc7e146f882b4f");
+  const auto one = x25519::agree(alice, x25519::public_key(bob));
+  const auto other = x25519::agree(bob, x25519::public_key(alice));
+  REQUIRE(one);
+  REQUIRE(other);
+  CHECK(*one == *other);
+  CHECK(x25519::agree(alice, crypto::dh_key{}) == failure(errc::weak_public_key));
+  crypto::dh_key order_1{};
+  order_1[0] = 1;
+  CHECK(x25519::agree(alice, order_1) == failure(errc::weak_public_key));
+}
+
+template <class A>
+void check_aead(const char* key, const char* sealed) {
+  A cipher;
+  crypto::dh_key secret;
+  std::ranges::copy(*from_hex(key), secret.begin());
+  cipher.set_key(secret);
+  std::array<std::uint8_t, crypto::aead_nonce_size> nonce{};
+  std::array<std::uint8_t, crypto::aead_tag_size> tag;
+  std::vector<std::uint8_t> text(100, 'x');
+  cipher.seal(nonce, test::text("head"), text, tag);
+  CHECK(to_hex(text).substr(0, 32) + to_hex(tag) == sealed);
+  std::vector<std::uint8_t> again = text;
+  A opener;
+  opener.set_key(secret);
+  CHECK(opener.open(nonce, test::text("head"), again, tag));
+  CHECK(again == std::vector<std::uint8_t>(100, 'x'));
+  again = text;
+  CHECK_FALSE(opener.open(nonce, test::text("hear"), again, tag));
+  CHECK(again == std::vector<std::uint8_t>(100, 0));
+  // The associated octets of the last message do not linger.
+  std::vector<std::uint8_t> empty_head(5, 'y');
+  cipher.seal(nonce, {}, empty_head, tag);
+  CHECK(opener.open(nonce, {}, empty_head, tag));
+}
+
+TEST_CASE("aead: as OpenSSL has them, and changes are seen") {
+  const char* const key = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+  check_aead<crypto::botan::chacha20_poly1305>(
+      key, "60c03a49d59edea96b192419d73b365f3d63cbb24adf0d5404089911eb9d0ead");
+  check_aead<crypto::botan::aes256_gcm>(
+      key, "76c4cda6cd54fbc570d0d14d6054e9e1c501221631027c1a27c684e77a296925");
+}
+
+}  // namespace
+}  // namespace rathole

@@ -1,0 +1,91 @@
+#pragma once
+
+#include "../support/octets.hpp"
+
+#include <rathole/crypto/botan/x25519.hpp>
+#include <rathole/noise/endpoint.hpp>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+namespace rathole::test {
+
+inline constexpr const char* default_noise = "Noise_NK_25519_ChaChaPoly_BLAKE2s";
+
+/// 32 equal octets.
+inline crypto::dh_key equal_octets(std::uint8_t octet) {
+  crypto::dh_key out;
+  out.fill(octet);
+  return out;
+}
+inline crypto::dh_key public_of(std::uint8_t octet) {
+  return crypto::botan::x25519::public_key(equal_octets(octet));
+}
+
+/// The keys of the examples: 11 and 22 of the initiator, 33 and 44 of the responder. They know all
+/// of each other that the pattern wants known, and nothing else.
+inline noise::handshake_keys example_keys(const noise::handshake_pattern& pattern,
+                                          noise::role who) {
+  const bool first = who == noise::role::initiator;
+  noise::handshake_keys out;
+  out.local_static = equal_octets(first ? 0x11 : 0x33);
+  out.local_ephemeral = equal_octets(first ? 0x22 : 0x44);
+  if (first && pattern.responder_is_known) out.remote_static = public_of(0x33);
+  if (!first && pattern.initiator_is_known) out.remote_static = public_of(0x11);
+  std::uint8_t psk = 0x55;
+  for (const auto& message : pattern.messages) {
+    for (const noise::token each : message) {
+      if (each != noise::token::psk) continue;
+      out.psks.push_back(equal_octets(psk));
+      psk = static_cast<std::uint8_t>(psk + 0x11);
+    }
+  }
+  return out;
+}
+
+inline noise::layer example_layer(const char* name, noise::role who) {
+  const auto parsed = noise::parse_name(name);
+  return noise::layer(noise::make_session(*parsed, who, example_keys(parsed->pattern, who)));
+}
+
+/// One end of a conversation.
+struct noise_end {
+  explicit noise_end(noise::layer made) : layer(std::move(made)) { note(layer.start(wire)); }
+
+  void note(const result<void>& done) {
+    if (!done && !error) error = done.error();
+  }
+  void receive(byte_view in) { note(layer.receive(in, app, wire)); }
+  void send(std::string_view in) { note(layer.send(text(in), wire)); }
+  [[nodiscard]] std::string received() const { return {app.data().begin(), app.data().end()}; }
+
+  noise::layer layer;
+  byte_buffer wire = {};
+  byte_buffer app = {};
+  std::error_code error = {};
+};
+
+/// Brings each other what they say until they have nothing to say.
+inline void settle(noise_end& a, noise_end& b) {
+  while (!a.wire.empty() || !b.wire.empty()) {
+    byte_buffer said;
+    said.swap(a.wire);
+    b.receive(said.data());
+    said.clear();
+    said.swap(b.wire);
+    a.receive(said.data());
+  }
+}
+
+struct noise_pair {
+  explicit noise_pair(const char* name = default_noise)
+      : client(example_layer(name, noise::role::initiator)),
+        server(example_layer(name, noise::role::responder)) {}
+  noise_end client;
+  noise_end server;
+};
+
+}  // namespace rathole::test
