@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstring>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -46,7 +47,7 @@ class layered_stream {
       if (!ready) co_return failure(ready.error());
     }
     const std::size_t count = std::min(out.size(), me.app.size());
-    std::copy_n(me.app.data().begin(), count, out.begin());
+    if (count > 0) std::memcpy(out.data(), me.app.data().data(), count);
     me.app.consume(count);
     // A stream that waits owns no buffer.
     if (me.app.empty()) me.app.release();

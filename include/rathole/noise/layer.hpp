@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstring>
 #include <memory>
 #include <system_error>
 #include <utility>
@@ -54,7 +55,7 @@ class layer {
       const byte_span frame = wire.extend(prefix_size + text.size() + tag_size);
       store_le<std::uint16_t>(static_cast<std::uint16_t>(text.size() + tag_size),
                               frame.first<prefix_size>());
-      std::ranges::copy(text, frame.begin() + prefix_size);
+      std::memcpy(frame.data() + prefix_size, text.data(), text.size());
       const auto sealed =
           session_->encrypt(frame.subspan(prefix_size, text.size()), frame.last<tag_size>());
       if (sealed) continue;
@@ -114,7 +115,7 @@ class layer {
     if (message.size() < tag_size) return failure(errc::malformed_message);
     const byte_view text = message.first(message.size() - tag_size);
     const byte_span plain = app.extend(text.size());
-    std::ranges::copy(text, plain.begin());
+    if (!text.empty()) std::memcpy(plain.data(), text.data(), text.size());
     auto opened = session_->decrypt(plain, message.last<tag_size>());
     if (!opened) app.truncate(app.size() - plain.size());
     return opened;
