@@ -1,0 +1,324 @@
+#include "../support/carriage.hpp"
+#include "../support/services.hpp"
+#include "../support/tunnel_scenarios.hpp"
+
+#include <doctest/doctest.h>
+
+#include <poll.h>
+
+#include <atomic>
+#include <chrono>
+#include <list>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace rathole::test {
+namespace {
+
+using clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+using namespace std::string_literals;
+
+constexpr const char* nk = "Noise_NK_25519_ChaChaPoly_BLAKE2s";
+
+pairing ours(const carriage& by) {
+  return {by.name + ": our server, our client", our_program(), our_program(), by.server, by.client};
+}
+
+/// TLS with an engine at each end, for an identity of `issuer`.
+carriage tls_by(authority& issuer, const std::string& server, const std::string& client) {
+  return tls("tls by " + server + " and " + client,
+             pem_keys(issuer.issue()) + engine_key(server) + "half_close_timeout = 1\n",
+             trust_in(issuer) + engine_key(client) + "half_close_timeout = 1\n");
+}
+carriage websocket_over_tls_by(authority& issuer, const std::string& server,
+                               const std::string& client) {
+  return websocket_over_tls("websocket over tls by " + server + " and " + client,
+                            pem_keys(issuer.issue()) + engine_key(server),
+                            trust_in(issuer) + engine_key(client));
+}
+
+/// Every transport but bare TCP, with each engine of TLS at both ends.
+std::vector<carriage> every_carriage(authority& issuer) {
+  std::vector<carriage> all = {noise(nk), websocket()};
+  for (const std::string& engine : tls_engines()) {
+    all.push_back(tls_by(issuer, engine, engine));
+    all.push_back(websocket_over_tls_by(issuer, engine, engine));
+  }
+  return all;
+}
+
+void start_in_turn(tunnel& t) {
+  t.start_server();
+  REQUIRE(eventually([&] { return !refused(t.port()); }));
+  t.start_client();
+}
+
+TEST_CASE("transports: a hundred visitors, with one thread and with four") {
+  authority issuer;
+  std::vector<carriage> all = every_carriage(issuer);
+  if (has_feature("openssl")) {
+    all.push_back(tls_by(issuer, "botan", "openssl"));
+    all.push_back(tls_by(issuer, "openssl", "botan"));
+  }
+  for (const carriage& by : all)
+    for (const char* workers : {"workers = 1", "workers = 4"}) {
+      CAPTURE(workers);
+      service local(echo);
+      tunnel t(ours(by));
+      t.server_keys = workers;
+      t.client_keys += "\n"s + workers;
+      const std::uint16_t port = t.add("echo", local.port());
+      start_in_turn(t);
+      INFO(t.story());
+      REQUIRE(eventually([&] { return answered(port); }));
+      visitor_crowd visitors(scenario::crowd_size, 256 << 10, 61, farewell::after_answer);
+      CHECK(visitors.visit(port, std::chrono::seconds{60}) == "");
+      CHECK(answered(port));
+    }
+}
+
+TEST_CASE("transports: ends of one direction are kept by noise and by OpenSSL's TLS") {
+  authority issuer;
+  std::vector<carriage> keeping = {noise(nk)};
+  if (has_feature("openssl")) keeping.push_back(tls_by(issuer, "openssl", "openssl"));
+  for (const carriage& by : keeping) {
+    scenario::half_close(ours(by));
+    scenario::service_ends_first(ours(by));
+  }
+}
+
+TEST_CASE("transports: keys and certificates that do not fit are told, and tried again") {
+  struct mismatch {
+    carriage by;
+    std::string complaint;
+  };
+  authority issuer;
+  authority stranger;
+  std::vector<mismatch> all;
+  carriage other_key = noise("Noise_XX_25519_ChaChaPoly_BLAKE2s");
+  other_key.client += "remote_public_key = \"" + std::string(second_public_key) + "\"\n";
+  all.push_back({other_key, "the peer's static key is not the configured `remote_public_key`"});
+  carriage no_key = noise(nk);
+  no_key.client.replace(no_key.client.find(first_public_key), first_public_key.size(),
+                        second_public_key);
+  all.push_back({no_key, "connection closed by the peer"});
+  for (const std::string& engine : tls_engines())
+    all.push_back({tls("tls by " + engine, pem_keys(issuer.issue()) + engine_key(engine),
+                       trust_in(stranger) + engine_key(engine)),
+                   "the certificate's issuer is not trusted"});
+  for (const mismatch& wrong : all) {
+    service local(echo);
+    tunnel t(ours(wrong.by));
+    const std::uint16_t port = t.add("echo", local.port());
+    t.start();
+    INFO(t.story());
+    CHECK(t.client->wait_for(wrong.complaint, 2));
+    CHECK(refused(port));
+  }
+}
+
+TEST_CASE(
+    "transports: a certificate that is replaced on disk is shown from the next connection on") {
+  for (const std::string& engine : tls_engines()) {
+    CAPTURE(engine);
+    authority issuer;
+    authority stranger;
+    const identity_files shown = stranger.issue();
+    const identity_files fitting = issuer.issue();
+    const temp_dir folder;
+    const identity_files used{folder.write("server.crt", authority::read(shown.certificate)),
+                              folder.write("server.key", authority::read(shown.key))};
+    service local(echo);
+    tunnel t(ours(tls("tls by " + engine, pem_keys(used) + engine_key(engine), trust_in(issuer))));
+    const std::uint16_t port = t.add("echo", local.port());
+    t.start();
+    INFO(t.story());
+    REQUIRE(t.client->wait_for("the certificate's issuer is not trusted"));
+
+    // A file that is of no use is told and costs nothing: the old identity is shown still.
+    const std::size_t before = t.client->output().size();
+    folder.write("server.crt", "no certificate");
+    CHECK(t.server->wait_for("server.crt"));
+    CHECK(t.client->wait_for("the certificate's issuer is not trusted", 1, before));
+    folder.write("server.key", authority::read(fitting.key));
+    folder.write("server.crt", authority::read(fitting.certificate));
+    CHECK(eventually([&] { return answered(port); }));
+  }
+}
+
+/// What a client of `by` says first to its server.
+std::string opening_of(const carriage& by) {
+  std::mutex mutex;
+  std::string opening;
+  service mute([&](tcp_socket& socket) {
+    char chunk[16384];
+    const std::size_t n = socket.receive_some(chunk, sizeof chunk);
+    {
+      const std::lock_guard lock(mutex);
+      opening.assign(chunk, n);
+    }
+    socket.receive_all();
+  });
+  const auto heard = [&] {
+    const std::lock_guard lock(mutex);
+    return opening;
+  };
+  const temp_dir folder;
+  process client(
+      our_program(),
+      {folder.write("client.toml", client_toml(mute.port(), {{"echo", 1}}, {}, by.client))});
+  INFO(client.output());
+  REQUIRE(eventually([&] { return !heard().empty(); }));
+  return heard();
+}
+
+/// A connection that says `speech`, and if `slow` then an octet now and then.
+class tiresome_peer {
+ public:
+  tiresome_peer(std::uint16_t port, const std::string& speech, bool slow)
+      : socket_(tcp_socket::connect(port)), slow_(slow) {
+    try {
+      socket_.send_all(speech);
+    } catch (const std::system_error&) {
+      // The server need not listen to all of it.
+    }
+  }
+  /// True when the server ends the connection.
+  bool is_dropped() {
+    return eventually([&] {
+      if (ended_) return true;
+      char chunk[4096];
+      const ssize_t n = ::recv(socket_.fd(), chunk, sizeof chunk, MSG_DONTWAIT);
+      ended_ = n == 0 || (n < 0 && errno != EAGAIN);
+      if (slow_ && !ended_) ended_ = ::send(socket_.fd(), "x", 1, MSG_NOSIGNAL) < 0;
+      return ended_;
+    });
+  }
+
+ private:
+  tcp_socket socket_;
+  bool slow_;
+  bool ended_ = false;
+};
+
+TEST_CASE("transports: servers drop peers that are silent, slow or talk nonsense at any stage") {
+  authority issuer;
+  for (const carriage& by : every_carriage(issuer)) {
+    CAPTURE(by.name);
+    const std::string opening = opening_of(by);
+    service local(echo);
+    tunnel t(ours(by));
+    t.server_keys = "handshake_timeout = 1\nworkers = 1";
+    const std::uint16_t port = t.add("echo", local.port());
+    t.start_server();
+    INFO(t.story());
+    REQUIRE(eventually([&] { return !refused(t.port()); }));
+    std::vector<tiresome_peer> peers;
+    const auto begin = clock::now();
+    for (const bool slow : {false, true})
+      for (const std::size_t length :
+           {std::size_t{0}, std::size_t{1}, opening.size() / 2, opening.size() - 1, opening.size()})
+        peers.emplace_back(t.port(), opening.substr(0, length), slow);
+    for (const std::string& behind : {random_bytes(1000, 3), std::string(70'000, '\0')}) {
+      peers.emplace_back(t.port(), behind, false);
+      peers.emplace_back(t.port(), opening.substr(0, opening.size() / 2) + behind, false);
+      peers.emplace_back(t.port(), opening + behind, false);
+    }
+    // Nobody waits for them.
+    t.start_client();
+    CHECK(eventually([&] { return answered(port); }));
+    for (std::size_t i = 0; i < peers.size(); ++i) {
+      CAPTURE(i);
+      CHECK(peers[i].is_dropped());
+    }
+    CHECK(clock::now() - begin < std::chrono::seconds{sanitized ? 20 : 8});
+    CHECK(answered(port));
+  }
+}
+
+/// What a server of `by` answers to `opening`, as long as it waits for more.
+std::string answer_of(const carriage& by, const std::string& opening) {
+  tunnel t(ours(by));
+  t.add_server_only("echo");
+  t.start_server();
+  INFO(t.story());
+  REQUIRE(eventually([&] { return !refused(t.port()); }));
+  tcp_socket asking = tcp_socket::connect(t.port());
+  asking.send_all(opening);
+  char chunk[16384];
+  return {chunk, asking.receive_some(chunk, sizeof chunk)};
+}
+
+/// A server that answers every client with another one of its speeches, and a client that meets it
+/// with each of its services.
+class bad_server {
+ public:
+  bad_server(const carriage& by, const std::string& answer)
+      : half_(answer.substr(0, answer.size() / 2)),
+        speeches_{"",
+                  answer.substr(0, 1),
+                  half_,
+                  answer,
+                  random_bytes(1000, 4),
+                  half_ + random_bytes(1000, 5),
+                  answer + random_bytes(1000, 6),
+                  std::string(70'000, '\0')},
+        client(our_program(), {folder_.write("client.toml", configuration(by))}) {}
+
+  /// Each speech twice, to the end or for ever slower.
+  static constexpr std::size_t attempts = 32;
+  bool is_given_up() const {
+    return eventually([&] { return service_.accepted() > attempts; });
+  }
+
+ private:
+  std::string configuration(const carriage& by) const {
+    std::vector<service_entry> services;
+    for (std::size_t i = 0; i < attempts / 2; ++i)
+      services.push_back({"echo" + std::to_string(i), 1});
+    return client_toml(service_.port(), services, "handshake_timeout = 1\nretry_interval = 1",
+                       by.client);
+  }
+  void serve(tcp_socket& socket) {
+    const std::size_t turn = turn_++;
+    char chunk[16384];
+    socket.receive_some(chunk, sizeof chunk);
+    socket.send_all(speeches_[turn / 2 % speeches_.size()]);
+    const bool is_slow = turn % 2 == 1;
+    pollfd entry{socket.fd(), POLLIN, 0};
+    for (;;) {
+      if (is_slow && ::poll(&entry, 1, 50) == 0)
+        socket.send_all("x");
+      else if (socket.receive_some(chunk, sizeof chunk) == 0)
+        return;
+    }
+  }
+
+  std::string half_;
+  std::vector<std::string> speeches_;
+  std::atomic<std::size_t> turn_ = 0;
+  temp_dir folder_;
+  service service_{[this](tcp_socket& socket) { serve(socket); }};
+
+ public:
+  process client;
+};
+
+TEST_CASE("transports: clients give up servers that are silent, slow or talk nonsense") {
+  authority issuer;
+  const std::vector<carriage> all = every_carriage(issuer);
+  std::list<bad_server> servers;
+  for (const carriage& by : all) servers.emplace_back(by, answer_of(by, opening_of(by)));
+  for (bad_server& each : servers) {
+    CAPTURE(each.client.output());
+    CHECK(each.is_given_up());
+    each.client.signal(SIGTERM);
+    CHECK(each.client.wait_exit() == 0);
+  }
+}
+
+}  // namespace
+}  // namespace rathole::test
