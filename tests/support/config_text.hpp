@@ -43,11 +43,14 @@ inline std::string server_toml(std::uint16_t port, const std::vector<service_ent
          service_tables("server", "bind_addr", services) + std::string(tables) + "\n";
 }
 
-/// A client's configuration. `keys` are further lines of `[client]`, `tables` further tables.
+/// A client's configuration for a server at `port` of `host`. `keys` are further lines of
+/// `[client]`, `tables` further tables.
 inline std::string client_toml(std::uint16_t port, const std::vector<service_entry>& services,
-                               std::string_view keys = {}, std::string_view tables = {}) {
-  return "[client]\nremote_addr = " + quoted_address(port) + "\n" + std::string(keys) + "\n" +
-         service_tables("client", "local_addr", services) + std::string(tables) + "\n";
+                               std::string_view keys = {}, std::string_view tables = {},
+                               std::string_view host = "127.0.0.1") {
+  return "[client]\nremote_addr = \"" + std::string(host) + ":" + std::to_string(port) + "\"\n" +
+         std::string(keys) + "\n" + service_tables("client", "local_addr", services) +
+         std::string(tables) + "\n";
 }
 
 }  // namespace rathole::test

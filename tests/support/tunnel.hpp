@@ -56,8 +56,9 @@ class tunnel {
   std::string client_tables;
   /// Further environment of both programs.
   std::vector<std::string> environment;
-  /// Where clients connect; the server's own port unless set.
+  /// Where clients connect; the port is the server's own unless set.
   std::optional<std::uint16_t> remote_port;
+  std::string remote_host = "127.0.0.1";
 
   void start() {
     start_server();
@@ -106,7 +107,7 @@ class tunnel {
   void start_client(std::optional<process>& which, const char* file,
                     const std::vector<service_entry>& entries) {
     const std::string text =
-        client_toml(remote_port.value_or(port_), entries, client_keys, client_tables);
+        client_toml(remote_port.value_or(port_), entries, client_keys, client_tables, remote_host);
     which.emplace(programs_.client, arguments("--client", file, text), environment);
   }
 

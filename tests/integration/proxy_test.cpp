@@ -1,0 +1,168 @@
+#include "../support/carriage.hpp"
+#include "../support/our_program.hpp"
+#include "../support/proxy_programs.hpp"
+#include "../support/services.hpp"
+#include "../support/tunnel_scenarios.hpp"
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <thread>
+
+namespace rathole::test {
+namespace {
+
+/// The table that sends a client through the proxy at `port`; `user` is empty or ends with `@`.
+std::string through(const std::string& scheme, std::uint16_t port, const std::string& user = {}) {
+  return "[client.transport.tcp]\nproxy = \"" + scheme + "://" + user +
+         "127.0.0.1:" + std::to_string(port) + "\"\n";
+}
+
+pairing ours(const carriage& by, const std::string& proxy_table) {
+  const std::string type = by.client.empty() ? "[client.transport]\ntype = \"tcp\"\n" : "";
+  return {by.name, our_program(), our_program(), by.server, by.client + type + proxy_table};
+}
+
+/// A tunnel to the server `localhost`, whose client tells of every attempt.
+struct proxied_tunnel {
+  explicit proxied_tunnel(const std::string& proxy_table, const carriage& by = tcp())
+      : both(ours(by, proxy_table)), port(both.add("echo", local.port())) {
+    both.remote_host = "localhost";
+    both.start();
+  }
+
+  service local{echo};
+  tunnel both;
+  std::uint16_t port;
+};
+
+TEST_CASE("proxy: a crowd of visitors through microsocks") {
+  microsocks proxy;
+  scenario::crowd(ours(tcp(), through("socks5", proxy.port())));
+  CHECK(proxy.output().find("connected to 127.0.0.1:") != std::string::npos);
+}
+TEST_CASE("proxy: a crowd of visitors through tinyproxy") {
+  tinyproxy proxy;
+  scenario::crowd(ours(tcp(), through("http", proxy.port())));
+  CHECK(proxy.output().find("CONNECT 127.0.0.1:") != std::string::npos);
+}
+
+TEST_CASE("proxy: other transports run through each") {
+  microsocks socks;
+  tinyproxy http;
+  authority issuer;
+  const carriage over_tls = tls("tls", pkcs12_keys(issuer.pack(issuer.issue())), trust_in(issuer));
+  for (const std::string& table : {through("socks5", socks.port()), through("http", http.port())})
+    for (const carriage& by : {noise("Noise_NK_25519_ChaChaPoly_BLAKE2s"), over_tls, websocket()})
+      scenario::echo_once(ours(by, table));
+}
+
+TEST_CASE("proxy: microsocks with a password") {
+  microsocks proxy(user_and_password{"some one", "p@ss:w/rd"});
+  SUBCASE("the right one") {
+    proxied_tunnel t(through("socks5", proxy.port(), "some%20one:p%40ss%3Aw%2Frd@"));
+    INFO(t.both.story());
+    CHECK(eventually([&] { return answered(t.port); }));
+  }
+  SUBCASE("a wrong one") {
+    proxied_tunnel t(through("socks5", proxy.port(), "some%20one:guessed@"));
+    INFO(t.both.story());
+    CHECK(t.both.client->wait_for("the proxy wants credentials, or other ones", 2));
+    CHECK(t.both.client->output().find("guessed") == std::string::npos);
+  }
+  SUBCASE("none") {
+    proxied_tunnel t(through("socks5", proxy.port()));
+    INFO(t.both.story());
+    CHECK(t.both.client->wait_for("the proxy wants credentials, or other ones", 2));
+  }
+}
+
+TEST_CASE("proxy: tinyproxy with a password") {
+  tinyproxy proxy(user_and_password{"someone", "secret"});
+  SUBCASE("the right one") {
+    proxied_tunnel t(through("http", proxy.port(), "someone:secret@"));
+    INFO(t.both.story());
+    CHECK(eventually([&] { return answered(t.port); }));
+  }
+  SUBCASE("a wrong one") {
+    proxied_tunnel t(through("http", proxy.port(), "someone:guessed@"));
+    INFO(t.both.story());
+    CHECK(t.both.client->wait_for("the proxy answered HTTP 401", 2));
+    CHECK(t.both.client->output().find("guessed") == std::string::npos);
+  }
+  SUBCASE("none") {
+    proxied_tunnel t(through("http", proxy.port()));
+    INFO(t.both.story());
+    CHECK(t.both.client->wait_for("the proxy answered HTTP 407", 2));
+  }
+}
+
+TEST_CASE("proxy: one that is down") {
+  const reserved_port nobody;
+  for (const char* scheme : {"socks5", "http"}) {
+    proxied_tunnel t(through(scheme, nobody));
+    INFO(t.both.story());
+    CHECK(t.both.client->wait_for("Connection refused", 2));
+  }
+}
+
+TEST_CASE("proxy: a server that is down") {
+  microsocks socks;
+  tinyproxy http;
+  const reserved_port nobody;
+  for (const auto& [table, words] :
+       {std::pair{through("socks5", socks.port()), "SOCKS5 reply 5"},
+        std::pair{through("http", http.port()), "answered HTTP 500"}}) {
+    tunnel t(ours(tcp(), table));
+    t.add("echo", nobody);
+    t.remote_port = nobody;
+    t.start_client();
+    INFO(t.story());
+    CHECK(t.client->wait_for(words, 2));
+  }
+}
+
+/// Passes on what both sides say until both have ended.
+void pass_on(tcp_socket& one, tcp_socket& other) {
+  const auto pump = [&](tcp_socket& from, tcp_socket& to) {
+    char chunk[16384];
+    try {
+      while (const std::size_t n = from.receive_some(chunk, sizeof chunk)) to.send_all({chunk, n});
+      to.shutdown_write();
+    } catch (const std::system_error&) {
+      from.shutdown();
+      to.shutdown();
+    }
+  };
+  std::thread back([&] { pump(other, one); });
+  pump(one, other);
+  back.join();
+}
+
+TEST_CASE("proxy: the server's name is the proxy's to resolve") {
+  // A SOCKS5 proxy that knows the one name that nobody else does.
+  const std::string name = "nobody-knows.invalid";
+  std::uint16_t server_port = 0;
+  service proxy([&](tcp_socket& client) {
+    client.receive(static_cast<unsigned char>(client.receive(2).at(1)));
+    client.send_all(std::string("\5\0", 2));
+    const std::string head = client.receive(5);
+    const std::string asked = client.receive(static_cast<unsigned char>(head.at(4)));
+    client.receive(2);
+    if (head.substr(0, 4) != std::string("\5\1\0\3", 4) || asked != name) return;
+    tcp_socket server = tcp_socket::connect(server_port, std::chrono::milliseconds{0});
+    client.send_all(std::string("\5\0\0\1\0\0\0\0\0\0", 10));
+    pass_on(client, server);
+  });
+  service local(echo);
+  tunnel t(ours(tcp(), through("socks5", proxy.port())));
+  server_port = t.port();
+  t.remote_host = name;
+  const std::uint16_t port = t.add("echo", local.port());
+  t.start();
+  INFO(t.story());
+  CHECK(eventually([&] { return round_trip(port); }));
+}
+
+}  // namespace
+}  // namespace rathole::test
