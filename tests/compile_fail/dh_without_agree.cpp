@@ -1,0 +1,15 @@
+// expect: Dh
+#include <rathole/crypto/concepts.hpp>
+
+struct lonely {
+  static rathole::crypto::dh_key public_key(const rathole::crypto::dh_key&);
+#ifdef VALID
+  static rathole::result<rathole::crypto::dh_key> agree(const rathole::crypto::dh_key&,
+                                                        const rathole::crypto::dh_key&);
+#endif
+};
+
+template <rathole::crypto::Dh D>
+void meet();
+
+void run() { meet<lonely>(); }
