@@ -67,14 +67,14 @@ inline std::expected<identity, std::string> read_pem_identity(std::string_view c
   if (begin == std::string_view::npos || label_at == std::string_view::npos) {
     return std::unexpected("the key is not in PEM: there is no line `-----BEGIN PRIVATE KEY-----`");
   }
-  if (key.contains("ENCRYPTED")) {
+  key.remove_prefix(label_at);
+  if (key.substr(0, key.find("-----END ")).contains("ENCRYPTED")) {
     return std::unexpected("the key is encrypted: store it without a password");
   }
   detail::secure_octets der;
   try {
     std::string label;
-    Botan::DataSource_Memory source(reinterpret_cast<const std::uint8_t*>(key.data() + label_at),
-                                    key.size() - label_at);
+    Botan::DataSource_Memory source(reinterpret_cast<const std::uint8_t*>(key.data()), key.size());
     der = Botan::PEM_Code::decode(source, label);
     if (label == "RSA PRIVATE KEY") {
       der = detail::to_pkcs8(Botan::AlgorithmIdentifier(Botan::OID("1.2.840.113549.1.1.1"),

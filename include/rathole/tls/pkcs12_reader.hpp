@@ -3,6 +3,7 @@
 #include <rathole/core/bytes.hpp>
 #include <rathole/core/constant_time.hpp>
 #include <rathole/tls/asn1_tags.hpp>
+#include <rathole/tls/definite_lengths.hpp>
 #include <rathole/tls/pkcs12_algorithm.hpp>
 #include <rathole/tls/pkcs12_cipher.hpp>
 #include <rathole/tls/pkcs12_kdf.hpp>
@@ -28,7 +29,7 @@ class pkcs12_reader {
       : password_(std::move(password)), left_(limits) {}
 
   void read(byte_view file) {
-    Botan::BER_Decoder outer(file.data(), file.size());
+    Botan::BER_Decoder outer(with_definite_lengths(file));
     Botan::BER_Decoder pfx = enter_sequence(outer);
     std::size_t version = 0;
     pfx.decode(version);
@@ -58,6 +59,7 @@ class pkcs12_reader {
   static constexpr std::size_t most_certificates = 64;
   /// Octets of a private key; one of RSA with 16384 bits has half of that.
   static constexpr std::size_t largest_key = 20'000;
+  static constexpr std::size_t largest_certificate = 64 * 1024;
 
   static std::string read_oid(Botan::BER_Decoder& in) {
     Botan::OID oid;
@@ -144,7 +146,7 @@ class pkcs12_reader {
   }
 
   void read_authenticated_safe(byte_view safe) {
-    Botan::BER_Decoder outer(safe.data(), safe.size());
+    Botan::BER_Decoder outer(with_definite_lengths(safe));
     Botan::BER_Decoder infos = enter_sequence(outer);
     while (infos.more_items()) {
       Botan::BER_Decoder info = enter_sequence(infos);
@@ -175,7 +177,7 @@ class pkcs12_reader {
   /// SafeContents (section 4.2).
   void read_bags(byte_view contents, int depth) {
     if (depth == 0) throw pkcs12_error("the file has too many bags in bags");
-    Botan::BER_Decoder outer(contents.data(), contents.size());
+    Botan::BER_Decoder outer(with_definite_lengths(contents));
     Botan::BER_Decoder bags = enter_sequence(outer);
     while (bags.more_items()) {
       Botan::BER_Decoder bag = enter_sequence(bags);
@@ -205,6 +207,9 @@ class pkcs12_reader {
       const secure_octets der = read_octets(content);
       if (certificates.size() == most_certificates) {
         throw pkcs12_error("there are too many certificates in the file");
+      }
+      if (der.size() > largest_certificate) {
+        throw pkcs12_error("a certificate in the file is too large");
       }
       certificates.emplace_back(der.begin(), der.end());
     } else if (kind == "6") {

@@ -1,0 +1,22 @@
+// What can be read has a key and certificates that fit it; what cannot has a sentence. One text is
+// both the certificates and the key.
+
+#include "support/check.hpp"
+#include "support/script.hpp"
+
+#include <rathole/tls/pem_identity.hpp>
+
+using namespace rathole;
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view text = fuzz::script(data, size).text();
+  const auto read = tls::read_pem_identity(text, text);
+  if (!read) {
+    fuzz::check(!read.error().empty());
+    return 0;
+  }
+  const auto key = tls::load_pkcs8(read->private_key.bytes());
+  fuzz::check(key != nullptr && !read->certificates.empty());
+  fuzz::check(tls::is_certificate_of(*key, read->certificates.front()));
+  return 0;
+}

@@ -1,0 +1,27 @@
+// What can be read has a key and certificates that fit it; what cannot has a sentence. The input is
+// a password's length, the password and the file.
+
+#include "support/check.hpp"
+#include "support/script.hpp"
+
+#include <rathole/tls/pkcs12.hpp>
+
+#include <string_view>
+
+using namespace rathole;
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  fuzz::script in(data, size);
+  const byte_view password = in.octets();
+  const auto read =
+      tls::read_pkcs12(in.rest(), {reinterpret_cast<const char*>(password.data()), password.size()},
+                       {.iterations = 3000});
+  if (!read) {
+    fuzz::check(!read.error().empty());
+    return 0;
+  }
+  const auto key = tls::load_pkcs8(read->private_key.bytes());
+  fuzz::check(key != nullptr && !read->certificates.empty());
+  fuzz::check(tls::is_certificate_of(*key, read->certificates.front()));
+  return 0;
+}

@@ -1,0 +1,90 @@
+#pragma once
+
+#include <rathole/core/bytes.hpp>
+
+#include <botan/secmem.h>
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <stdexcept>
+
+namespace rathole::tls {
+
+namespace detail {
+
+/// Takes values of BER (X.690) off `in` and appends them to what `with_definite_lengths` returns.
+class length_rewriter {
+ public:
+  using octets = Botan::secure_vector<std::uint8_t>;
+
+  static void take_value(byte_view& in, octets& out, int depth = deepest) {
+    if (depth == 0) throw std::invalid_argument("too many values in values");
+    const std::uint8_t tag = take(in, 1)[0];
+    constexpr std::uint8_t long_tag = 0x1f;
+    if ((tag & long_tag) == long_tag) throw std::invalid_argument("a long tag");
+    const bool constructed = (tag & 0x20) != 0;
+    const std::uint8_t length = take(in, 1)[0];
+    constexpr std::uint8_t indefinite = 0x80;
+    octets inside;
+    if (length == indefinite) {
+      if (!constructed) throw std::invalid_argument("a length is missing");
+      while (!is_end(in)) take_value(in, inside, depth - 1);
+      take(in, 2);
+      return append(tag, inside, out);
+    }
+    byte_view content = take(in, length < indefinite ? length : long_length(in, length & 0x7f));
+    if (!constructed) return append(tag, content, out);
+    while (!content.empty()) take_value(content, inside, depth - 1);
+    append(tag, inside, out);
+  }
+
+ private:
+  static constexpr int deepest = 32;
+
+  static byte_view take(byte_view& in, std::size_t size) {
+    if (size > in.size()) throw std::invalid_argument("it is cut");
+    const byte_view out = in.first(size);
+    in = in.subspan(size);
+    return out;
+  }
+
+  static std::size_t long_length(byte_view& in, std::size_t size) {
+    if (size > 4) throw std::invalid_argument("an absurd length");
+    std::size_t out = 0;
+    for (const std::uint8_t octet : take(in, size)) out = out << 8 | octet;
+    return out;
+  }
+
+  static bool is_end(byte_view in) { return in.size() >= 2 && in[0] == 0 && in[1] == 0; }
+
+  static void append(std::uint8_t tag, byte_view content, octets& out) {
+    const std::size_t size = content.size();
+    out.push_back(tag);
+    if (size < 0x80) {
+      out.push_back(static_cast<std::uint8_t>(size));
+    } else {
+      const std::size_t octets_of_size = (static_cast<std::size_t>(std::bit_width(size)) + 7) / 8;
+      out.push_back(static_cast<std::uint8_t>(0x80 | octets_of_size));
+      for (std::size_t i = octets_of_size; i-- > 0;) {
+        out.push_back(static_cast<std::uint8_t>(size >> (8 * i)));
+      }
+    }
+    out.insert(out.end(), content.begin(), content.end());
+  }
+};
+
+}  // namespace detail
+
+/// The first value of `in`, which is in BER (X.690), with a definite length wherever there is an
+/// indefinite one; what is in an OCTET STRING is left alone. Botan's decoder mistakes these within
+/// values, and takes a time that grows with the square of their number. Throws
+/// `std::invalid_argument` if it is malformed.
+inline Botan::secure_vector<std::uint8_t> with_definite_lengths(byte_view in) {
+  Botan::secure_vector<std::uint8_t> out;
+  out.reserve(in.size());
+  detail::length_rewriter::take_value(in, out);
+  return out;
+}
+
+}  // namespace rathole::tls

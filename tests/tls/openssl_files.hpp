@@ -1,0 +1,82 @@
+#pragma once
+
+#include "../support/temp_dir.hpp"
+
+#include <rathole/core/bytes.hpp>
+
+#include <cstdint>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+/// Keys, certificates and what else the program `openssl` makes of them, in files.
+namespace rathole::test {
+
+/// A directory in which `openssl` runs. From the start it holds an authority (root.pem), one below it
+/// (middle.pem), and servers below that: ec.pem with ec.key, and rsa.pem with rsa.key.
+class openssl_files {
+ public:
+  openssl_files() {
+    run("req -x509 -days 30 -nodes -subj /CN=Root -keyout root.key -out root.pem" + p256());
+    dir_.write("authority.cnf", "basicConstraints = critical, CA:true\n");
+    issue("middle", "root", p256(), " -extfile authority.cnf");
+    issue("ec", "middle", p256());
+    issue("rsa", "middle", " -newkey rsa:2048");
+  }
+
+  /// Runs `openssl` with `arguments`, as a shell reads them.
+  void run(const std::string& arguments) const {
+    const std::string command =
+        "cd '" + dir_.path().string() + "' && openssl " + arguments + " 2> openssl.log";
+    if (std::system(command.c_str()) != 0) {
+      throw std::runtime_error(command + ": " + read("openssl.log"));
+    }
+  }
+
+  void write(const std::string& name, const std::string& text) const { dir_.write(name, text); }
+
+  /// What a file holds.
+  [[nodiscard]] std::string read(const std::string& name) const {
+    std::ifstream file(dir_.path() / name, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+
+  /// What `openssl` with `arguments` and `-out` writes.
+  [[nodiscard]] std::string made_by(const std::string& arguments) const {
+    run(arguments + " -out made");
+    return read("made");
+  }
+
+  /// The certificate or key in a file, in DER.
+  [[nodiscard]] std::vector<std::uint8_t> certificate(const std::string& name) const {
+    const std::string der = made_by("x509 -outform DER -in " + name + ".pem");
+    return {der.begin(), der.end()};
+  }
+  [[nodiscard]] std::string key(const std::string& name) const {
+    return made_by("pkcs8 -topk8 -nocrypt -outform DER -in " + name + ".key");
+  }
+
+ private:
+  static std::string p256() { return " -newkey ec -pkeyopt ec_paramgen_curve:P-256"; }
+
+  void issue(const std::string& name, const std::string& issuer, const std::string& kind,
+             const std::string& more = "") const {
+    run("req -new -nodes -subj /CN=" + name + " -keyout " + name + ".key -out request" + kind);
+    run("x509 -req -days 30 -in request -CA " + issuer + ".pem -CAkey " + issuer + ".key -out " +
+        name + ".pem" + more);
+  }
+
+  temp_dir dir_;
+};
+
+/// Those that the tests of one process share.
+inline const openssl_files& shared_openssl_files() {
+  static const openssl_files made;
+  return made;
+}
+
+}  // namespace rathole::test
