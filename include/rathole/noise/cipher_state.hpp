@@ -4,7 +4,11 @@
 #include <rathole/core/result.hpp>
 #include <rathole/crypto/concepts.hpp>
 
+#include <algorithm>
+#include <algorithm>
 #include <array>
+#include <bit>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <span>

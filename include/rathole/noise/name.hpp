@@ -2,11 +2,13 @@
 
 #include <rathole/noise/pattern.hpp>
 
+#include <algorithm>
 #include <charconv>
 #include <cstddef>
 #include <expected>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 

@@ -7,9 +7,11 @@
 #include <botan/exceptn.h>
 #include <botan/version.h>
 
+#include <algorithm>
+#include <array>
 #include <bit>
 #include <cstddef>
-#include <cstring>
+#include <cstdint>
 #include <memory>
 #include <span>
 
