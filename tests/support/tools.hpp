@@ -12,9 +12,10 @@
 
 namespace rathole::test {
 
-/// The path of a program that the tests need: on PATH, or where Debian has its servers. Throws if
-/// it is absent, so that the test fails: not to have been run must not look like having passed.
+/// The path of a program that the tests need: on PATH, or where Debian has its servers; a path is
+/// itself. Throws if it is absent, so that the test fails: not to have been run must not look like having passed.
 inline std::string tool(const std::string& name) {
+  if (name.starts_with('/') && access(name.c_str(), X_OK) == 0) return name;
   const char* path = std::getenv("PATH");
   std::istringstream folders((path == nullptr ? std::string() : path + std::string(":")) +
                              "/usr/local/sbin:/usr/sbin:/sbin:/usr/bin");

@@ -1,0 +1,218 @@
+#include "../support/carriage.hpp"
+#include "../support/http_servers.hpp"
+#include "../support/our_program.hpp"
+#include "../support/tunnel_scenarios.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace rathole::test {
+namespace {
+
+pairing ours(const carriage& by) {
+  return {by.name, our_program(), our_program(), by.server, by.client};
+}
+
+/// A tunnel that leads through something else at `remote_port`, with an echo behind it.
+struct led_tunnel {
+  explicit led_tunnel(const carriage& by) : both(ours(by)), port(both.add("echo", local.port())) {}
+  void start(std::uint16_t remote_port) {
+    both.remote_port = remote_port;
+    both.start();
+  }
+  /// A crowd of visitors, whose octets are compared.
+  void carry_crowd() {
+    REQUIRE(eventually([this] { return answered(port); }));
+    visitor_crowd visitors(scenario::crowd_size, 1 << 18, 77, farewell::after_answer);
+    CHECK(visitors.visit(port, std::chrono::seconds{60}) == "");
+    CHECK(answered(port));
+  }
+
+  service local{echo};
+  tunnel both;
+  std::uint16_t port;
+};
+
+/// Tables for a client whose server is behind the nginx of the tests.
+carriage behind_nginx(const std::string& path, const std::string& host, const std::string& key,
+                      const std::optional<std::string>& tls_keys = {}) {
+  carriage by = websocket();
+  by.client =
+      transport_tables("client", "websocket",
+                       std::string("tls = ") + (tls_keys ? "true" : "false") + "\npath = \"" +
+                           path + "\"\nhost = \"" + host +
+                           "\"\n[client.transport.websocket.headers]\nX-Key = \"" + key + "\"\n");
+  if (tls_keys) by.client += "[client.transport.tls]\n" + *tls_keys;
+  by.server = transport_tables("server", "websocket", "tls = false\npath = \"/tunnel\"\n");
+  return by;
+}
+
+TEST_CASE("websocket: through nginx") {
+  led_tunnel t(behind_nginx("/tunnel", "tunnel.test", "let me in"));
+  nginx front(t.both.port());
+  t.start(front.port());
+  INFO(t.both.story(), front.output());
+  t.carry_crowd();
+}
+TEST_CASE("websocket: through nginx over TLS, with each engine") {
+  authority issuer;
+  for (const std::string& engine : tls_engines()) {
+    led_tunnel t(
+        behind_nginx("/tunnel", "tunnel.test", "let me in", trust_in(issuer) + engine_key(engine)));
+    nginx front(t.both.port(), issuer.issue());
+    t.start(front.port());
+    INFO(t.both.story(), front.output());
+    t.carry_crowd();
+  }
+}
+TEST_CASE("websocket: an answer of nginx that is no upgrade is told") {
+  struct wrong {
+    carriage by;
+    const char* words;
+  };
+  for (const auto& [by, words] :
+       {wrong{behind_nginx("/else", "tunnel.test", "let me in"), "HTTP 404"},
+        wrong{behind_nginx("/tunnel", "tunnel.test", "let me out"), "HTTP 403"},
+        wrong{behind_nginx("/tunnel", "else.test", "let me in"), "HTTP 421"}}) {
+    led_tunnel t(by);
+    nginx front(t.both.port());
+    t.start(front.port());
+    INFO(t.both.story(), front.output());
+    CHECK(t.both.client->wait_for(words, 2));
+    CHECK(!answered(t.port));
+  }
+}
+
+TEST_CASE("websocket: through HAProxy") {
+  led_tunnel t(websocket());
+  haproxy front(haproxy::mode::http, t.both.port());
+  t.start(front.port());
+  INFO(t.both.story(), front.output());
+  t.carry_crowd();
+}
+TEST_CASE("websocket: through HAProxy over TLS, with each engine") {
+  authority issuer;
+  for (const std::string& engine : tls_engines()) {
+    carriage by = websocket_over_tls(engine, {}, trust_in(issuer) + engine_key(engine));
+    by.server = websocket().server;
+    led_tunnel t(by);
+    haproxy front(haproxy::mode::http, t.both.port(), issuer.issue());
+    t.start(front.port());
+    INFO(t.both.story(), front.output());
+    t.carry_crowd();
+  }
+}
+
+/// The bridge made with another implementation of WebSocket.
+struct bridge : server_program {
+  bridge(const char* kind, std::uint16_t target) {
+    // The system's Python is the one that has the system's packages.
+    const auto script = std::filesystem::path(__FILE__).parent_path() / "websocket_bridge.py";
+    start("/usr/bin/python3",
+          {script.string(), kind, std::to_string(port()), std::to_string(target)});
+  }
+};
+
+TEST_CASE("websocket: our client with a server of another make") {
+  carriage by = websocket();
+  by.server.clear();
+  led_tunnel t(by);
+  bridge between("accept", t.both.port());
+  t.start(between.port());
+  INFO(t.both.story(), between.output());
+  t.carry_crowd();
+}
+TEST_CASE("websocket: our server with a client of another make") {
+  carriage by = websocket();
+  by.client.clear();
+  led_tunnel t(by);
+  bridge between("connect", t.both.port());
+  t.start(between.port());
+  INFO(t.both.story(), between.output());
+  t.carry_crowd();
+}
+
+/// The request and the answer of RFC 6455 section 1.3.
+const std::string request =
+    "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+const std::string acceptance =
+    "HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\n"
+    "sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+
+struct bad_frame {
+  const char* name;
+  std::string octets;
+  int close_code;
+};
+const std::string mask(4, '\0');
+
+TEST_CASE("websocket: our server ends connections with frames that are not to be") {
+  led_tunnel t(websocket());
+  t.both.start();
+  INFO(t.both.story());
+  REQUIRE(eventually([&] { return answered(t.port); }));
+  for (const auto& [name, octets, close_code] : {
+           bad_frame{"not masked", "\x82\x01x", 1002},
+           bad_frame{"a reserved bit", "\xc2\x81" + mask + "x", 1002},
+           bad_frame{"an unknown opcode", "\x83\x81" + mask + "x", 1002},
+           bad_frame{"a long ping", "\x89\xfe\x01" + std::string(1, '\0') + mask, 1002},
+           bad_frame{"a ping in fragments", "\x09\x81" + mask + "x", 1002},
+           bad_frame{"a continuation of nothing", "\x80\x81" + mask + "x", 1002},
+           bad_frame{"a message in a message", "\x02\x81" + mask + "x\x82\x81" + mask + "x", 1002},
+           bad_frame{"a length of 2^63", "\x82\xff\x80" + std::string(7, '\0') + mask, 1002},
+           bad_frame{"a length of 2^40",
+                     "\x82\xff" + std::string(2, '\0') + "\1" + std::string(5, '\0') + mask, 1009},
+           bad_frame{"text", "\x81\x81" + mask + "x", 1003},
+       }) {
+    CAPTURE(name);
+    tcp_socket peer = tcp_socket::connect(t.both.port());
+    peer.send_all(request);
+    CHECK(peer.receive(acceptance.size()) == acceptance);
+    peer.send_all(octets);
+    const std::string farewell = peer.receive(4);
+    CHECK(farewell == std::string("\x88\x02") + static_cast<char>(close_code / 256) +
+                          static_cast<char>(close_code % 256));
+    CHECK(peer.ends());
+  }
+  CHECK(answered(t.port));
+}
+
+TEST_CASE("websocket: our server says why it refuses a request") {
+  led_tunnel t(websocket());
+  t.both.start();
+  INFO(t.both.story());
+  for (const auto& [said, answer] :
+       {std::pair{std::string("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"), "HTTP/1.1 4"},
+        std::pair{std::string("\x16\3\1\2\0\1\0\r\n\r\n", 11), "HTTP/1.1 400"}}) {
+    REQUIRE(eventually([&] { return !refused(t.both.port()); }));
+    tcp_socket peer = tcp_socket::connect(t.both.port());
+    peer.send_all(said);
+    CHECK(peer.receive_all().starts_with(answer));
+  }
+}
+
+TEST_CASE("websocket: our client tells what is wrong with a server, and tries again") {
+  for (const auto& [answer, words] :
+       {std::pair{std::string("HTTP/1.1 200 OK\r\n\r\n"), "HTTP 200 OK"},
+        std::pair{acceptance, "the answer to the WebSocket upgrade is invalid"},
+        std::pair{std::string("SSH-2.0-OpenSSH_9.2\r\n\r\n"), "malformed HTTP"}}) {
+    led_tunnel t(websocket());
+    service server([said = answer](tcp_socket& socket) {
+      socket.receive(1);
+      socket.send_all(said);
+      socket.receive_all();
+    });
+    t.start(server.port());
+    INFO(t.both.story());
+    CHECK(t.both.client->wait_for(words, 2));
+  }
+}
+
+}  // namespace
+}  // namespace rathole::test
