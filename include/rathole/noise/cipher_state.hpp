@@ -5,7 +5,6 @@
 #include <rathole/crypto/concepts.hpp>
 
 #include <algorithm>
-#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstddef>
