@@ -17,8 +17,11 @@ struct identity_files {
 /// What an identity is made for.
 struct identity_wish {
   std::string names = "DNS:localhost";
-  /// The last day of its validity, `YYMMDD`.
+  /// When its validity begins and ends, `YYMMDD`.
+  std::string since = "200101";
   std::string until = "491231";
+  /// The key, as `openssl req -newkey` takes it.
+  std::vector<std::string> key = {"ec", "-pkeyopt", "ec_paramgen_curve:P-256"};
 };
 
 /// An authority for certificates: the files of the program `openssl`, in a directory of its own.
@@ -87,12 +90,22 @@ class authority {
   identity_files issue_by(const std::string& issuer, const std::string& issuer_key,
                           const identity_wish& wish, const std::string& extensions) {
     const std::string name = next_name();
-    openssl({"req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc",
-             "-subj", "/CN=" + name, "-keyout", at(name + ".key"), "-out", at(name + ".csr")});
+    std::vector<std::string> request = {"req",
+                                        "-new",
+                                        "-noenc",
+                                        "-subj",
+                                        "/CN=" + name,
+                                        "-keyout",
+                                        at(name + ".key"),
+                                        "-out",
+                                        at(name + ".csr"),
+                                        "-newkey"};
+    request.insert(request.end(), wish.key.begin(), wish.key.end());
+    openssl(request);
     const std::string details =
         folder_.write(name + ".ext", "subjectAltName = " + wish.names + "\n" + extensions + "\n");
     openssl({"ca", "-batch", "-notext", "-config", at("config"), "-cert", issuer, "-keyfile",
-             issuer_key, "-startdate", "200101000000Z", "-enddate", wish.until + "000000Z",
+             issuer_key, "-startdate", wish.since + "000000Z", "-enddate", wish.until + "000000Z",
              "-extfile", details, "-in", at(name + ".csr"), "-out", at(name + ".crt")});
     return {at(name + ".crt"), at(name + ".key")};
   }

@@ -39,7 +39,9 @@ struct nginx : server_program {
 struct haproxy : server_program {
   enum class mode { http, tcp };
 
-  haproxy(mode which, std::uint16_t target, const identity_files& identity = {}) {
+  /// `towards` are further words of the line that names the server behind.
+  haproxy(mode which, std::uint16_t target, const identity_files& identity = {},
+          const std::string& towards = {}) {
     std::string bind = "bind 127.0.0.1:" + std::to_string(port());
     if (!identity.key.empty())
       bind += " ssl crt " + folder().write("both.pem", authority::read(identity.certificate) +
@@ -48,7 +50,7 @@ struct haproxy : server_program {
         "global\nnbthread 1\nmaxconn 2000\ndefaults\ntimeout connect 10s\ntimeout client 60s\n"
         "timeout server 60s\ntimeout tunnel 60s\nlisten all\nmode " +
         std::string(which == mode::http ? "http" : "tcp") + "\n" + bind +
-        "\nserver ours 127.0.0.1:" + std::to_string(target) + "\n";
+        "\nserver ours 127.0.0.1:" + std::to_string(target) + " " + towards + "\n";
     start("haproxy", {"-db", "-f", folder().write("haproxy.cfg", text)});
   }
 };

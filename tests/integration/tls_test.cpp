@@ -1,0 +1,209 @@
+#include "../support/carriage.hpp"
+#include "../support/http_servers.hpp"
+#include "../support/our_program.hpp"
+#include "../support/tunnel_scenarios.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace rathole::test {
+namespace {
+
+pairing ours(const carriage& by) {
+  return {by.name, our_program(), our_program(), by.server, by.client};
+}
+
+/// What `openssl s_client` says of a handshake with the server at `port`, `options` among its own.
+/// The system's configuration does not matter, and the client itself would agree to anything.
+std::string s_client(std::uint16_t port, const authority& issuer, const std::string& options) {
+  const std::string command = "exec " + tool("openssl") +
+                              " s_client -brief -connect 127.0.0.1:" + std::to_string(port) +
+                              " -servername localhost -verify_hostname localhost"
+                              " -verify_return_error -CAfile " +
+                              issuer.root() + " " + options + " < /dev/null";
+  process run("/bin/sh", {"-c", command}, {"OPENSSL_CONF=/dev/null"});
+  run.wait_exit();
+  return run.output();
+}
+
+struct handshake {
+  const char* options;
+  const char* words;
+};
+
+TEST_CASE("tls: openssl's client with our server, which insists on modern suites") {
+  authority issuer;
+  const identity_files ecdsa = issuer.issue();
+  identity_wish with_rsa;
+  with_rsa.key = {"rsa:2048"};
+  const identity_files rsa = issuer.issue(with_rsa);
+  const std::vector<handshake> with_ecdsa_key = {
+      {"-tls1_2", "Protocol version: TLSv1.2"},
+      {"-tls1_2 -cipher ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES128-GCM-SHA256"},
+      {"-tls1_2 -cipher ECDHE-ECDSA-CHACHA20-POLY1305", "ECDHE-ECDSA-CHACHA20-POLY1305"},
+      {"-tls1 -cipher DEFAULT:@SECLEVEL=0", "alert protocol version"},
+      {"-tls1_1 -cipher DEFAULT:@SECLEVEL=0", "alert protocol version"},
+      {"-tls1_2 -cipher ECDHE-ECDSA-AES128-SHA256:@SECLEVEL=0", "alert handshake failure"},
+  };
+  const std::vector<handshake> with_rsa_key = {
+      {"-tls1_2", "ECDHE-RSA-"},
+      {"-tls1_2 -cipher AES128-GCM-SHA256:@SECLEVEL=0", "alert handshake failure"},
+      {"-tls1_2 -cipher DHE-RSA-AES128-GCM-SHA256:@SECLEVEL=0", "alert handshake failure"},
+  };
+  for (const std::string& engine : tls_engines()) {
+    CAPTURE(engine);
+    for (const auto& [identity, expected] :
+         {std::pair{&ecdsa, &with_ecdsa_key}, std::pair{&rsa, &with_rsa_key}}) {
+      tunnel t(ours(tls(engine, pem_keys(*identity) + engine_key(engine), {})));
+      t.start_server();
+      INFO(t.story());
+      REQUIRE(eventually([&] { return !refused(t.port()); }));
+      for (const auto& [options, words] : *expected) {
+        CAPTURE(options);
+        const std::string said = s_client(t.port(), issuer, options);
+        CAPTURE(said);
+        CHECK(said.find(words) != said.npos);
+      }
+      if (engine == "openssl")
+        CHECK(s_client(t.port(), issuer, "-tls1_3").find("TLSv1.3") != std::string::npos);
+    }
+  }
+}
+
+/// `openssl s_server`, which has `options` among its own.
+struct s_server : server_program {
+  s_server(const identity_files& identity, const std::vector<std::string>& options) {
+    std::vector<std::string> arguments = {"OPENSSL_CONF=/dev/null",
+                                          tool("openssl"),
+                                          "s_server",
+                                          "-rev",
+                                          "-accept",
+                                          "127.0.0.1:" + std::to_string(port()),
+                                          "-cert",
+                                          identity.certificate,
+                                          "-key",
+                                          identity.key};
+    arguments.insert(arguments.end(), options.begin(), options.end());
+    start("env", arguments);
+  }
+};
+
+TEST_CASE("tls: our client with openssl's server, modern suites only") {
+  authority issuer;
+  const identity_files identity = issuer.issue();
+  identity_wish with_rsa;
+  with_rsa.key = {"rsa:2048"};
+  const identity_files rsa = issuer.issue(with_rsa);
+  struct expectation {
+    const identity_files* identity;
+    std::vector<std::string> options;
+    /// What the server says of the handshake, or our client of its failure.
+    const char* server_words;
+    const char* client_words;
+  };
+  const std::vector<expectation> expected = {
+      {&identity, {"-tls1_2"}, "Protocol version: TLSv1.2", ""},
+      {&rsa, {"-tls1_2", "-cipher", "ECDHE-RSA-AES256-GCM-SHA384"}, "ECDHE-RSA-AES256", ""},
+      {&identity, {"-tls1_1", "-cipher", "DEFAULT:@SECLEVEL=0"}, "", "protocol_version"},
+      {&identity, {"-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-SHA256"}, "", "handshake_failure"},
+      {&rsa, {"-tls1_2", "-cipher", "AES128-GCM-SHA256"}, "", "handshake_failure"},
+  };
+  for (const std::string& engine : tls_engines())
+    for (const auto& [files, options, server_words, client_words] : expected) {
+      CAPTURE(options.back());
+      s_server server(*files, options);
+      tunnel t(ours(tls(engine, {}, trust_in(issuer) + engine_key(engine))));
+      const reserved_port nobody;
+      t.add("echo", nobody);
+      t.remote_port = server.port();
+      t.start_client();
+      INFO(t.story());
+      CHECK(eventually([&] {
+        return server.output().find(server_words) != std::string::npos &&
+               t.client->output().find(client_words) != std::string::npos;
+      }));
+    }
+}
+
+TEST_CASE("tls: through HAProxy, which ends the client's TLS") {
+  authority issuer;
+  for (const std::string& engine : tls_engines()) {
+    service local(echo);
+    tunnel t(ours({engine, {}, tls({}, {}, trust_in(issuer) + engine_key(engine)).client}));
+    haproxy front(haproxy::mode::tcp, t.port(), issuer.issue());
+    t.remote_port = front.port();
+    const std::uint16_t port = t.add("echo", local.port());
+    t.start();
+    INFO(t.story(), front.output());
+    REQUIRE(eventually([&] { return answered(port); }));
+    visitor_crowd visitors(scenario::crowd_size, 1 << 18, 78, farewell::after_answer);
+    CHECK(visitors.visit(port, std::chrono::seconds{60}) == "");
+  }
+}
+TEST_CASE("tls: through HAProxy, which speaks TLS to our server") {
+  authority issuer;
+  const std::string own = pem_keys(issuer.issue());
+  for (const std::string& engine : tls_engines()) {
+    service local(echo);
+    tunnel t(ours({engine, tls({}, own + engine_key(engine), {}).server, {}}));
+    haproxy front(
+        haproxy::mode::tcp, t.port(), {},
+        "ssl verify required verifyhost localhost sni str(localhost) ca-file " + issuer.root());
+    t.remote_port = front.port();
+    const std::uint16_t port = t.add("echo", local.port());
+    t.start();
+    INFO(t.story(), front.output());
+    REQUIRE(eventually([&] { return answered(port); }));
+    visitor_crowd visitors(scenario::crowd_size, 1 << 18, 79, farewell::after_answer);
+    CHECK(visitors.visit(port, std::chrono::seconds{60}) == "");
+  }
+}
+
+TEST_CASE("tls: each fault of a certificate has its message") {
+  authority issuer;
+  authority stranger;
+  const std::vector<identity_files> chained = issuer.issue_through_intermediate();
+  struct fault {
+    const char* name;
+    identity_files identity;
+    const char* words;
+  };
+  const std::vector<fault> faults = {
+      {"another name", issuer.issue({.names = "DNS:else.test"}), "is for another name"},
+      {"no name", issuer.issue({.names = "IP:127.0.0.1"}), "is for another name"},
+      {"expired", issuer.issue({.until = "210101"}), "has expired"},
+      {"too early", issuer.issue({.since = "480101"}), "is not valid yet"},
+      {"self-signed", issuer.self_signed(), "is self-signed and not trusted"},
+      {"another issuer", stranger.issue(), "issuer is not trusted"},
+      {"a chain cut short", chained.at(1), "issuer is not trusted"},
+  };
+  for (const std::string& engine : tls_engines())
+    for (const auto& [name, identity, words] : faults) {
+      CAPTURE(name);
+      service local(echo);
+      tunnel t(ours(tls(engine, pem_keys(identity), trust_in(issuer) + engine_key(engine))));
+      t.add("echo", local.port());
+      t.start();
+      INFO(t.story());
+      CHECK(t.client->wait_for(words));
+      CHECK(t.client->output().find("Control channel established") == std::string::npos);
+    }
+}
+
+TEST_CASE("tls: a chain, and a certificate for an address, are believed") {
+  authority issuer;
+  const std::string root_only = "trusted_root = \"" + issuer.root() + "\"\n";
+  for (const std::string& engine : tls_engines()) {
+    scenario::echo_once(ours(tls(engine, pem_keys(issuer.issue_through_intermediate().at(0)),
+                                 trust_in(issuer) + engine_key(engine))));
+    // Without `hostname`, the certificate must be for the host of `remote_addr`.
+    scenario::echo_once(ours(tls(engine, pem_keys(issuer.issue({.names = "IP:127.0.0.1"})),
+                                 root_only + engine_key(engine))));
+  }
+}
+
+}  // namespace
+}  // namespace rathole::test
