@@ -135,6 +135,21 @@ TEST_CASE_TEMPLATE("engines: a later connection takes up the session of an earli
   }
 }
 
+TEST_CASE_TEMPLATE("engines: a session is taken up with its host only", E, both_openssl,
+                   botan_client, botan_server) {
+  const auto client = *E::client_engine::client_setup::make(trust_in(test::test_root()));
+  const auto server = *E::server_engine::server_setup::make(test::test_server());
+  const auto resumed_with = [&](std::string_view host) {
+    E both(client, server, host);
+    both.exchange();
+    CHECK(both.client.received() == "back");
+    return both.client.layer.engine().resumed();
+  };
+  CHECK_FALSE(resumed_with("server.test"));
+  CHECK_FALSE(resumed_with("127.0.0.1"));
+  CHECK(resumed_with("server.test"));
+}
+
 TEST_CASE_TEMPLATE("engines: one direction ends alone", E, both_openssl, botan_client,
                    botan_server) {
   if (!E::half_closes) return;

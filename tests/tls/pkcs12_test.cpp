@@ -151,6 +151,11 @@ TEST_CASE("pkcs12: the example of RFC 9579, with a MAC by PBKDF2") {
   REQUIRE(at != file.end());
   at[2] = 19;
   CHECK(error_of(file, "1234") == "the key of the MAC has a wrong length");
+  // One of 127 octets is four blocks of SHA-256.
+  at[2] = 127;
+  CHECK(error_of(file, "1234", {.iterations = 4 * 2048}) == "the password is wrong");
+  CHECK(error_of(file, "1234", {.iterations = 4 * 2048 - 1}) ==
+        "the file demands 2048 iterations; at most 2047 are accepted");
 }
 
 TEST_CASE("pkcs12: the key that has a certificate is taken, if it is the only one") {
@@ -225,6 +230,10 @@ TEST_CASE("pkcs12: what is absurd is refused") {
   CHECK(error_of(file, "secret", {.iterations = 3000}) == "");
   CHECK(error_of(file, "secret", {.iterations = 2999}) ==
         "the file demands 1000 iterations; at most 999 are accepted");
+  // Keys of 3DES have two blocks of SHA-1; initial values, keys of RC2 and the MAC's have one.
+  CHECK(error_of(octets(old_example), "secret", {.iterations = 6}) == "");
+  CHECK(error_of(octets(old_example), "secret", {.iterations = 5}) ==
+        "the file demands 1 iterations; at most 0 are accepted");
 
   const auto error_of_mac = [](const octet_vector& mac) {
     return error_of(bare_file({}, mac), "");
@@ -234,7 +243,7 @@ TEST_CASE("pkcs12: what is absurd is refused") {
   CHECK(error_of_mac(mac_data(salt, {})) == "the password is wrong");
   CHECK(error_of_mac(mac_data(salt, octets("020100"))) == "the file demands 0 iterations");
   CHECK(error_of_mac(mac_data(salt, octets("02047fffffff"))) ==
-        "the file demands 2147483647 iterations; at most 5000000 are accepted");
+        "the file demands 2147483647 iterations; at most 3000000 are accepted");
   CHECK(error_of_mac(mac_data(salt, octets("0201ff"))).starts_with("the file is malformed"));
   CHECK(error_of_mac(mac_data(salt, octets("0210ffffffffffffffffffffffffffffffff")))
             .starts_with("the file is malformed"));
@@ -268,7 +277,7 @@ TEST_CASE("pkcs12: a file that was cut or changed is an error, or says the same"
     }
     for (std::size_t i = 0; i < whole.size(); ++i) {
       CAPTURE(i);
-      for (const int change : {0x01, 0x20, 0x80, 0xff}) {
+      for (const int change : {0x01, 0xa0}) {
         octet_vector changed = whole;
         changed[i] = static_cast<std::uint8_t>(changed[i] ^ change);
         const auto read = read_pkcs12(changed, "secret", limits);

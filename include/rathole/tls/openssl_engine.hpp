@@ -32,8 +32,10 @@ class openssl_engine {
     SSL* const ssl = out.connection_->ssl.get();
     out.connection_->client = setup.shared();
     if (!name_server(ssl, host)) return failure(errc::invalid_address);
-    SSL_set_app_data(ssl, shared.sessions.get());
-    if (const auto session = shared.sessions->take()) SSL_set_session(ssl, session.get());
+    openssl_session_sink& sink = out.connection_->sink;
+    sink = {shared.sessions, std::string(host)};
+    SSL_set_app_data(ssl, &sink);
+    if (const auto session = sink.sessions->take(sink.host)) SSL_set_session(ssl, session.get());
     SSL_set_connect_state(ssl);
     return out;
   }
@@ -108,9 +110,10 @@ class openssl_engine {
   /// Content of a record at most (RFC 8446 section 5.1).
   static constexpr std::size_t record_size = 16 * 1024;
 
-  // OpenSSL refers to the wire; so it stays where it is.
+  // OpenSSL refers to the wire and the sink; so they stay where they are.
   struct connection {
     openssl_wire wire;
+    openssl_session_sink sink;
     std::shared_ptr<const client_setup::parts> client;
     std::shared_ptr<SSL_CTX> server;
     detail::ssl_ptr ssl;

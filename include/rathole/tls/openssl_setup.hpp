@@ -7,8 +7,11 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
+#include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <expected>
+#include <iterator>
 #include <memory>
 #include <mutex>
 #include <new>
@@ -73,47 +76,62 @@ inline x509_ptr read_x509(const std::vector<std::uint8_t>& der) {
 
 }  // namespace detail
 
-/// The sessions that a client may resume. Used by several threads at once.
+/// The sessions that a client may resume, each with one host. Used by several threads at once.
 class openssl_sessions {
  public:
-  /// Takes `session`; the oldest beyond some is dropped.
-  void keep(detail::ssl_session_ptr session) {
+  /// Takes a session with `host`; the oldest beyond some is dropped.
+  void keep(const std::string& host, detail::ssl_session_ptr session) {
     const std::scoped_lock lock(mutex_);
     if (held_.size() == most) held_.erase(held_.begin());
-    held_.push_back(std::move(session));
+    held_.push_back({host, std::move(session)});
   }
 
-  /// The newest one; none if there is none. Those of TLS 1.3 are used once (RFC 8446 appendix C.4).
-  detail::ssl_session_ptr take() {
+  /// The newest one with `host`; none if there is none. Those of TLS 1.3 are used once (RFC 8446
+  /// appendix C.4).
+  detail::ssl_session_ptr take(const std::string& host) {
     const std::scoped_lock lock(mutex_);
-    if (held_.empty()) return nullptr;
-    SSL_SESSION* const newest = held_.back().get();
-    if (SSL_SESSION_get_protocol_version(newest) < TLS1_3_VERSION) {
-      SSL_SESSION_up_ref(newest);
-      return detail::ssl_session_ptr(newest);
+    const auto newest = std::ranges::find(held_.rbegin(), held_.rend(), host, &held::host);
+    if (newest == held_.rend()) return nullptr;
+    SSL_SESSION* const session = newest->session.get();
+    if (SSL_SESSION_get_protocol_version(session) < TLS1_3_VERSION) {
+      return detail::ssl_session_ptr(SSL_SESSION_dup(session));
     }
-    auto out = std::move(held_.back());
-    held_.pop_back();
+    auto out = std::move(newest->session);
+    held_.erase(std::next(newest).base());
     return out;
   }
 
  private:
+  struct held {
+    std::string host;
+    detail::ssl_session_ptr session;
+  };
   static constexpr std::size_t most = 16;
   std::mutex mutex_;
-  std::vector<detail::ssl_session_ptr> held_;
+  std::vector<held> held_;
+};
+
+/// Where the sessions of one connection of a client go to.
+struct openssl_session_sink {
+  std::shared_ptr<openssl_sessions> sessions;
+  std::string host;
 };
 
 namespace detail {
 
-/// OpenSSL hands over a session of a client's connection, whose data are the `openssl_sessions`.
+/// OpenSSL shows a session of a client's connection, whose data are its sink.
 inline int keep_session(SSL* ssl, SSL_SESSION* session) {
-  ssl_session_ptr owned(session);
+  // A copy: OpenSSL spoils the session of a connection that ends without close_notify, which has
+  // not been demanded since RFC 4346 section 7.2.1.
+  ssl_session_ptr copy(SSL_SESSION_dup(session));
+  if (!copy) return 0;
   try {
-    static_cast<openssl_sessions*>(SSL_get_app_data(ssl))->keep(std::move(owned));
+    const auto& sink = *static_cast<const openssl_session_sink*>(SSL_get_app_data(ssl));
+    sink.sessions->keep(sink.host, std::move(copy));
   } catch (const std::bad_alloc&) {
-    // It is freed, and cannot be resumed.
+    // Then it cannot be resumed.
   }
-  return 1;
+  return 0;
 }
 
 }  // namespace detail
