@@ -68,6 +68,10 @@ TEST_CASE("hmac: RFC 4231") {
             crypto::hmac<crypto::botan::sha512>(key_1, {test::text("Hi "), test::text("There")})) ==
         "87aa7cdea5ef619d4ff0b4241a1d6cb02379f4e2ce4ec2787ad0b30545e17cde"
         "daa833b7d6b8a702038b274eaea3f4e4be9d914eeb61f1702e696c203a126854");
+  CHECK(
+      to_hex(crypto::hmac<crypto::sha256>(
+          test::text("Jefe"), {test::text("what do ya want "), {}, test::text("for nothing?")})) ==
+      "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
   const std::vector<std::uint8_t> longer_than_a_block(131, 0xaa);
   CHECK(to_hex(crypto::hmac<crypto::sha256>(
             longer_than_a_block,
@@ -89,19 +93,46 @@ TEST_CASE("x25519: RFC 7748, and keys of low order") {
     std::ranges::copy(*octets, out.begin());
     return out;
   };
-  const auto alice = key("77076d0a7318a57d3c16c17251b26645df4c8ad98c9b3e6d5b6b4b8c5d4b3f2a");
+  const auto alice = key("77076d0a7318a57d3c16c17251b26645df4c2f87ebc0992ab177fba51db92c2a");
   const auto bob = key("5dab087e624a8a4b79e17f8b83800ee66f3bb1292618b6fd1c2f8b27ff88e0eb");
   CHECK(to_hex(x25519::public_key(bob)) ==
         "de9edb7d7b7dc1b4d35b61c2ece435373f8343c85b78674dadfc7e146f882b4f");
-  const auto one = x25519::agree(alice, x25519::public_key(bob));
-  const auto other = x25519::agree(bob, x25519::public_key(alice));
-  REQUIRE(one);
-  REQUIRE(other);
-  CHECK(*one == *other);
-  CHECK(x25519::agree(alice, crypto::dh_key{}) == failure(errc::weak_public_key));
-  crypto::dh_key order_1{};
-  order_1[0] = 1;
-  CHECK(x25519::agree(alice, order_1) == failure(errc::weak_public_key));
+  CHECK(to_hex(x25519::public_key(alice)) ==
+        "8520f0098930a754748b7ddcb43ef75a0dbf3a0d26381af4eba4a98eaa9b4e6a");
+  struct example {
+    crypto::dh_key secret;
+    crypto::dh_key other;
+    const char* shared;
+  };
+  const example examples[] = {
+      {alice, x25519::public_key(bob),
+       "4a5d9d5ba4ce2de1728e3bf480350f25e07e21c947d19e3376f09b3c1e161742"},
+      {bob, x25519::public_key(alice),
+       "4a5d9d5ba4ce2de1728e3bf480350f25e07e21c947d19e3376f09b3c1e161742"},
+      {key("a546e36bf0527c9d3b16154b82465edd62144c0ac1fc5a18506a2244ba449ac4"),
+       key("e6db6867583030db3594c1a424b15f7c726624ec26b3353b10a903a6d0ab1c4c"),
+       "c3da55379de9c6908e94ea4df28d084f32eccf03491c71f754b4075577a28552"},
+      // The other key's highest bit is set, and means nothing.
+      {key("4b66e9d4d1b4673c5ad22691957d6af5c11b6421e0ea01d42ca4169e7918ba0d"),
+       key("e5210f12786811d3f4b7959d0538ae2c31dbe7106fc03c3efc4cd549c715a493"),
+       "95cbde9476e8907d7aade45cb4b873f88b595a68799fa152e6f8f7647aac7957"},
+  };
+  for (const example& each : examples) {
+    const auto shared = x25519::agree(each.secret, each.other);
+    REQUIRE(shared);
+    CHECK(to_hex(*shared) == each.shared);
+  }
+
+  for (const char* weak : {"0000000000000000000000000000000000000000000000000000000000000000",
+                           "0100000000000000000000000000000000000000000000000000000000000000",
+                           "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
+                           "5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157",
+                           "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+                           "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+                           "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f"}) {
+    CAPTURE(weak);
+    CHECK(x25519::agree(alice, key(weak)) == failure(errc::weak_public_key));
+  }
 }
 
 template <class A>

@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+#include <malloc.h>
+
 #include <array>
 #include <atomic>
 #include <cstdlib>
@@ -14,17 +16,23 @@
 namespace {
 
 std::atomic<std::size_t> allocations = 0;
+std::atomic<std::size_t> octets_held = 0;
 
 }  // namespace
 
-// Counts what the layers allocate.
+// Counts what the layers allocate, and what they hold.
 void* operator new(std::size_t size) {
   ++allocations;
-  if (void* out = std::malloc(size)) return out;
-  throw std::bad_alloc();
+  void* const out = std::malloc(size);
+  if (out == nullptr) throw std::bad_alloc();
+  octets_held += ::malloc_usable_size(out);
+  return out;
 }
-void operator delete(void* out) noexcept { std::free(out); }
-void operator delete(void* out, std::size_t) noexcept { std::free(out); }
+void operator delete(void* out) noexcept {
+  octets_held -= ::malloc_usable_size(out);
+  std::free(out);
+}
+void operator delete(void* out, std::size_t) noexcept { operator delete(out); }
 
 namespace rathole {
 namespace {
@@ -201,6 +209,25 @@ TEST_CASE("noise layer: once warm it allocates nothing") {
     CHECK(allocations == before);
     CHECK(both.server.error == std::error_code());
   }
+}
+
+TEST_CASE("noise layer: memory is held for an unfinished frame only") {
+  noise_pair both;
+  settle(both.client, both.server);
+  both.client.send("warm");
+  settle(both.client, both.server);
+  both.client.send(std::string(60'000, 'x'));
+  byte_buffer said;
+  said.swap(both.client.wire);
+  // Room that is there already is not the layer's.
+  both.server.app.prepare(200'000);
+
+  const std::size_t before = octets_held;
+  both.server.receive(said.data().first(59'000));
+  CHECK(octets_held >= before + 59'000);
+  both.server.receive(said.data().subspan(59'000));
+  CHECK(both.server.received().size() == 4 + 60'000);
+  CHECK(octets_held < before + 1000);
 }
 
 TEST_CASE("noise layer: the laws of layers") {
