@@ -19,8 +19,9 @@ namespace rathole::tls {
 
 /// What a PKCS#12 file may ask of its reader.
 struct pkcs12_limits {
-  /// Rounds of all its key derivations together; that is some seconds.
-  std::size_t iterations = 5'000'000;
+  /// Iterations of all its key derivations together, each as often as its key has blocks of the
+  /// hash function; that is a few seconds.
+  std::size_t iterations = 3'000'000;
 };
 
 namespace detail {
@@ -47,17 +48,25 @@ struct pkcs12_algorithm {
   }
 };
 
-/// Takes a number of iterations off what the file may still ask for.
-inline std::size_t read_iterations(Botan::BER_Decoder& in, pkcs12_limits& left) {
+/// A number of iterations, which is not 0.
+inline std::size_t read_iterations(Botan::BER_Decoder& in) {
   std::size_t out = 0;
   in.decode(out);
   if (out == 0) throw pkcs12_error("the file demands 0 iterations");
-  if (out > left.iterations) {
-    throw pkcs12_error("the file demands " + std::to_string(out) + " iterations; at most " +
-                       std::to_string(left.iterations) + " are accepted");
-  }
-  left.iterations -= out;
   return out;
+}
+
+/// Takes the derivation of `size` octets, with blocks of `block` octets, off what the file may still
+/// ask for.
+inline void spend(pkcs12_limits& left, std::size_t iterations, std::size_t size,
+                  std::size_t block) {
+  const std::size_t blocks = (size + block - 1) / block;
+  const std::size_t most = left.iterations / blocks;
+  if (iterations > most) {
+    throw pkcs12_error("the file demands " + std::to_string(iterations) + " iterations; at most " +
+                       std::to_string(most) + " are accepted");
+  }
+  left.iterations -= iterations * blocks;
 }
 
 /// An algorithm that is known here, by Botan's name.
@@ -98,7 +107,7 @@ inline secure_octets derive_pbkdf2(const pkcs12_algorithm& how, byte_view passwo
   Botan::BER_Decoder parameters = enter_sequence(outer);
   std::vector<std::uint8_t> salt;
   parameters.decode(salt, octet_string_tag);
-  const std::size_t iterations = read_iterations(parameters, left);
+  const std::size_t iterations = read_iterations(parameters);
   std::string function(hmac_functions[0].oid);
   std::size_t stated = 0;
   while (parameters.more_items()) {
@@ -119,6 +128,7 @@ inline secure_octets derive_pbkdf2(const pkcs12_algorithm& how, byte_view passwo
     size = stated;
   }
   const named_algorithm& hash = find_algorithm(hmac_functions, function, "hash function");
+  spend(left, iterations, size, hash.key_size);
   const auto pbkdf2 =
       Botan::PasswordHashFamily::create_or_throw("PBKDF2(" + std::string(hash.name) + ")")
           ->from_params(iterations);

@@ -94,9 +94,11 @@ inline secure_octets pkcs12_decrypt(const pkcs12_algorithm& how, const pkcs12_pa
   Botan::BER_Decoder parameters = enter_sequence(outer);
   std::vector<std::uint8_t> salt;
   parameters.decode(salt, octet_string_tag);
-  const std::size_t iterations = read_iterations(parameters, left);
+  const std::size_t iterations = read_iterations(parameters);
   if (salt.empty()) throw pkcs12_error("the file has an empty salt");
   const auto derive = [&](pkcs12_purpose purpose, std::size_t size) {
+    constexpr std::size_t sha1_size = 20;
+    spend(left, iterations, size, sha1_size);
     return pkcs12_kdf("SHA-1", purpose, password.bmp, salt, iterations, size);
   };
   const secure_octets key = derive(pkcs12_purpose::key, scheme.key_size);

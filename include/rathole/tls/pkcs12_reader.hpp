@@ -120,8 +120,9 @@ class pkcs12_reader {
     }};
     const named_algorithm& hash = find_algorithm(functions, how.oid, "MAC");
     const secure_octets salt = read_octets(mac);
-    const std::size_t iterations = mac.more_items() ? read_iterations(mac, left_) : 1;
+    const std::size_t iterations = mac.more_items() ? read_iterations(mac) : 1;
     if (salt.empty()) throw pkcs12_error("the file has an empty salt");
+    spend(left_, iterations, hash.key_size, hash.key_size);
     return hmac(hash.name,
                 pkcs12_kdf(hash.name, pkcs12_purpose::mac_key, password_.bmp, salt, iterations,
                            hash.key_size),
