@@ -18,9 +18,11 @@ pairing ours(const carriage& by) {
 
 /// What `openssl s_client` says of a handshake with the server at `port`, `options` among its own.
 /// The system's configuration does not matter, and the client itself would agree to anything.
-std::string s_client(std::uint16_t port, const authority& issuer, const std::string& options) {
+std::string s_client(std::uint16_t port, const authority& issuer, const std::string& options,
+                     bool brief = true) {
   const std::string command = "exec " + tool("openssl") +
-                              " s_client -brief -connect 127.0.0.1:" + std::to_string(port) +
+                              (brief ? " s_client -brief" : " s_client") +
+                              " -connect 127.0.0.1:" + std::to_string(port) +
                               " -servername localhost -verify_hostname localhost"
                               " -verify_return_error -CAfile " +
                               issuer.root() + " " + options + " < /dev/null";
@@ -43,13 +45,22 @@ TEST_CASE("tls: openssl's client with our server, which insists on modern suites
   const std::vector<handshake> with_ecdsa_key = {
       {"-tls1_2", "Protocol version: TLSv1.2"},
       {"-tls1_2 -cipher ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES128-GCM-SHA256"},
+      {"-tls1_2 -cipher ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-ECDSA-AES256-GCM-SHA384"},
       {"-tls1_2 -cipher ECDHE-ECDSA-CHACHA20-POLY1305", "ECDHE-ECDSA-CHACHA20-POLY1305"},
       {"-tls1 -cipher DEFAULT:@SECLEVEL=0", "alert protocol version"},
       {"-tls1_1 -cipher DEFAULT:@SECLEVEL=0", "alert protocol version"},
       {"-tls1_2 -cipher ECDHE-ECDSA-AES128-SHA256:@SECLEVEL=0", "alert handshake failure"},
   };
   const std::vector<handshake> with_rsa_key = {
-      {"-tls1_2", "ECDHE-RSA-"},
+      {"-tls1_2 -cipher ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-RSA-AES128-GCM-SHA256"},
+      {"-tls1_2 -cipher ECDHE-RSA-AES256-GCM-SHA384", "ECDHE-RSA-AES256-GCM-SHA384"},
+      {"-tls1_2 -cipher ECDHE-RSA-CHACHA20-POLY1305", "ECDHE-RSA-CHACHA20-POLY1305"},
+      {"-tls1_2 -groups X25519", "Server Temp Key: X25519"},
+      {"-tls1_2 -groups P-256", "Server Temp Key: ECDH, prime256v1"},
+      {"-tls1_2 -groups P-384", "Server Temp Key: ECDH, secp384r1"},
+      {"-tls1_2 -groups P-521", "Server Temp Key: ECDH, secp521r1"},
+      {"-tls1_2 -cipher ECDHE-RSA-AES128-SHA:@SECLEVEL=0", "alert handshake failure"},
+      {"-tls1_2 -cipher AES256-SHA256:@SECLEVEL=0", "alert handshake failure"},
       {"-tls1_2 -cipher AES128-GCM-SHA256:@SECLEVEL=0", "alert handshake failure"},
       {"-tls1_2 -cipher DHE-RSA-AES128-GCM-SHA256:@SECLEVEL=0", "alert handshake failure"},
   };
@@ -68,8 +79,27 @@ TEST_CASE("tls: openssl's client with our server, which insists on modern suites
         CHECK(said.find(words) != said.npos);
       }
       if (engine == "openssl")
-        CHECK(s_client(t.port(), issuer, "-tls1_3").find("TLSv1.3") != std::string::npos);
+        for (const std::string suite :
+             {"TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"})
+          CHECK(s_client(t.port(), issuer, "-tls1_3 -ciphersuites " + suite)
+                    .find("Ciphersuite: " + suite) != std::string::npos);
     }
+  }
+}
+
+TEST_CASE("tls: openssl's client resumes its session with our server") {
+  authority issuer;
+  for (const std::string& engine : tls_engines()) {
+    tunnel t(ours(tls(engine, pem_keys(issuer.issue()) + engine_key(engine), {})));
+    t.start_server();
+    INFO(t.story());
+    REQUIRE(eventually([&] { return !refused(t.port()); }));
+    const temp_dir folder;
+    const std::string ticket = (folder.path() / "session").string();
+    const std::string first = s_client(t.port(), issuer, "-tls1_2 -sess_out " + ticket, false);
+    CHECK(first.find("New, TLSv1.2") != first.npos);
+    const std::string second = s_client(t.port(), issuer, "-tls1_2 -sess_in " + ticket, false);
+    CHECK(second.find("Reused, TLSv1.2") != second.npos);
   }
 }
 
@@ -173,6 +203,7 @@ TEST_CASE("tls: each fault of a certificate has its message") {
   };
   const std::vector<fault> faults = {
       {"another name", issuer.issue({.names = "DNS:else.test"}), "is for another name"},
+      {"any name above", issuer.issue({.names = "DNS:*"}), "is for another name"},
       {"no name", issuer.issue({.names = "IP:127.0.0.1"}), "is for another name"},
       {"expired", issuer.issue({.until = "210101"}), "has expired"},
       {"too early", issuer.issue({.since = "480101"}), "is not valid yet"},
@@ -193,12 +224,20 @@ TEST_CASE("tls: each fault of a certificate has its message") {
     }
 }
 
-TEST_CASE("tls: a chain, and a certificate for an address, are believed") {
+TEST_CASE("tls: chains, wildcards, addresses and trusted self-signed certificates are believed") {
   authority issuer;
   const std::string root_only = "trusted_root = \"" + issuer.root() + "\"\n";
   for (const std::string& engine : tls_engines()) {
     scenario::echo_once(ours(tls(engine, pem_keys(issuer.issue_through_intermediate().at(0)),
                                  trust_in(issuer) + engine_key(engine))));
+    scenario::echo_once(
+        ours(tls(engine, pem_keys(issuer.issue({.names = "DNS:*.tunnel.test"})),
+                 root_only + "hostname = \"a.tunnel.test\"\n" + engine_key(engine))));
+    // One that is its own authority, and trusted by itself.
+    const identity_files own = issuer.self_signed();
+    scenario::echo_once(ours(tls(engine, pem_keys(own),
+                                 "hostname = \"localhost\"\ntrusted_root = \"" + own.certificate +
+                                     "\"\ntrusted_root_only = true\n" + engine_key(engine))));
     // Without `hostname`, the certificate must be for the host of `remote_addr`.
     scenario::echo_once(ours(tls(engine, pem_keys(issuer.issue({.names = "IP:127.0.0.1"})),
                                  root_only + engine_key(engine))));
