@@ -167,21 +167,35 @@ TEST_CASE("command line: a file for both modes needs to be told which") {
   }
 }
 
-TEST_CASE("command line: a transport that is not built in") {
+TEST_CASE("command line: a transport runs if it is built in, and is told from the first if not") {
+  struct part {
+    std::string feature;
+    const char* tables;
+  };
   const temp_dir directory;
-  const std::string file = directory.write(
-      "secure.toml",
-      client_toml(2333, {{"a", 80}}, "", "[client.transport]\ntype = \"tls\"\ntls = {}"));
-  const finished_run check = run_program({"--check", file});
-  const finished_run run = run_program({file});
-  INFO(check.all << "----\n" << run.all);
-  CHECK(check.status == 0);
-  CHECK(run.status == 1);
-  const auto said = lines(check.all);
-  const auto about_tls =
-      std::ranges::find_if(said, [](const std::string& line) { return holds(line, "tls"); });
-  REQUIRE(about_tls != said.end());
-  CHECK(std::ranges::count(lines(run.all), *about_tls) == 1);
+  const reserved_port nobody;
+  for (const auto& [feature, tables] :
+       {part{"noise",
+             "[client.transport]\ntype = \"noise\"\nnoise.pattern = "
+             "\"Noise_NN_25519_AESGCM_SHA256\""},
+        part{"tls", "[client.transport]\ntype = \"tls\"\ntls = {}"},
+        part{"openssl", "[client.transport]\ntype = \"tls\"\ntls = {engine = \"openssl\"}"},
+        part{"websocket", "[client.transport]\ntype = \"websocket\"\nwebsocket = {tls = false}"}}) {
+    CAPTURE(feature);
+    const std::string file =
+        directory.write("secure.toml", client_toml(nobody, {{"a", 80}}, "", tables));
+    const finished_run check = run_program({"--check", file});
+    CHECK(check.status == 0);
+    const std::string complaint = feature + " is not built into this program");
+    CHECK(holds(check.all, complaint) == !has_feature(feature));
+    process program(our_program(), {file});
+    if (has_feature(feature)) {
+      CHECK(program.wait_for("Connection refused"));
+    } else {
+      CHECK(program.wait_exit() == 1);
+      CHECK(holds(program.output(), complaint));
+    }
+  }
 }
 
 TEST_CASE("command line: demo --once fetches its own page through the tunnel") {

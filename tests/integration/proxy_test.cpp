@@ -28,7 +28,7 @@ struct proxied_tunnel {
   explicit proxied_tunnel(const std::string& proxy_table, const carriage& by = tcp())
       : both(ours(by, proxy_table)), port(both.add("echo", local.port())) {
     both.remote_host = "localhost";
-    both.start();
+    both.start_in_turn();
   }
 
   service local{echo};
@@ -159,7 +159,7 @@ TEST_CASE("proxy: the server's name is the proxy's to resolve") {
   server_port = t.port();
   t.remote_host = name;
   const std::uint16_t port = t.add("echo", local.port());
-  t.start();
+  t.start_in_turn();
   INFO(t.story());
   CHECK(eventually([&] { return round_trip(port); }));
 }

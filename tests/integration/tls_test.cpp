@@ -166,7 +166,7 @@ TEST_CASE("tls: through HAProxy, which ends the client's TLS") {
     haproxy front(haproxy::mode::tcp, t.port(), issuer.issue());
     t.remote_port = front.port();
     const std::uint16_t port = t.add("echo", local.port());
-    t.start();
+    t.start_in_turn();
     INFO(t.story(), front.output());
     REQUIRE(eventually([&] { return answered(port); }));
     visitor_crowd visitors(scenario::crowd_size, 1 << 18, 78, farewell::after_answer);
@@ -184,7 +184,7 @@ TEST_CASE("tls: through HAProxy, which speaks TLS to our server") {
         "ssl verify required verifyhost localhost sni str(localhost) ca-file " + issuer.root());
     t.remote_port = front.port();
     const std::uint16_t port = t.add("echo", local.port());
-    t.start();
+    t.start_in_turn();
     INFO(t.story(), front.output());
     REQUIRE(eventually([&] { return answered(port); }));
     visitor_crowd visitors(scenario::crowd_size, 1 << 18, 79, farewell::after_answer);
@@ -217,7 +217,7 @@ TEST_CASE("tls: each fault of a certificate has its message") {
       service local(echo);
       tunnel t(ours(tls(engine, pem_keys(identity), trust_in(issuer) + engine_key(engine))));
       t.add("echo", local.port());
-      t.start();
+      t.start_in_turn();
       INFO(t.story());
       CHECK(t.client->wait_for(words));
       CHECK(t.client->output().find("Control channel established") == std::string::npos);

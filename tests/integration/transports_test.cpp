@@ -50,12 +50,6 @@ std::vector<carriage> every_carriage(authority& issuer) {
   return all;
 }
 
-void start_in_turn(tunnel& t) {
-  t.start_server();
-  REQUIRE(eventually([&] { return !refused(t.port()); }));
-  t.start_client();
-}
-
 TEST_CASE("transports: a hundred visitors, with one thread and with four") {
   authority issuer;
   std::vector<carriage> all = every_carriage(issuer);
@@ -71,7 +65,7 @@ TEST_CASE("transports: a hundred visitors, with one thread and with four") {
       t.server_keys = workers;
       t.client_keys += "\n"s + workers;
       const std::uint16_t port = t.add("echo", local.port());
-      start_in_turn(t);
+      t.start_in_turn();
       INFO(t.story());
       REQUIRE(eventually([&] { return answered(port); }));
       visitor_crowd visitors(scenario::crowd_size, 256 << 10, 61, farewell::after_answer);
@@ -115,7 +109,7 @@ TEST_CASE("transports: keys and certificates that do not fit are told, and tried
   for (const mismatch& wrong : all) {
     tunnel& t = tunnels.emplace_back(ours(wrong.by));
     ports.push_back(t.add("echo", local.port()));
-    start_in_turn(t);
+    t.start_in_turn();
   }
   for (std::size_t i = 0; tunnel & t : tunnels) {
     INFO(t.story());

@@ -23,7 +23,7 @@ struct led_tunnel {
   explicit led_tunnel(const carriage& by) : both(ours(by)), port(both.add("echo", local.port())) {}
   void start(std::uint16_t remote_port) {
     both.remote_port = remote_port;
-    both.start();
+    both.start_in_turn();
   }
   /// A crowd of visitors, whose octets are compared.
   void carry_crowd() {
@@ -154,7 +154,7 @@ const std::string mask(4, '\0');
 
 TEST_CASE("websocket: our server ends connections with frames that are not to be") {
   led_tunnel t(websocket());
-  t.both.start();
+  t.both.start_in_turn();
   INFO(t.both.story());
   REQUIRE(eventually([&] { return answered(t.port); }));
   for (const auto& [name, octets, close_code] : {
@@ -185,7 +185,7 @@ TEST_CASE("websocket: our server ends connections with frames that are not to be
 
 TEST_CASE("websocket: our server says why it refuses a request") {
   led_tunnel t(websocket());
-  t.both.start();
+  t.both.start_server();
   INFO(t.both.story());
   for (const auto& [said, answer] :
        {std::pair{std::string("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"), "HTTP/1.1 4"},

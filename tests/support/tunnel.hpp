@@ -1,9 +1,11 @@
 #pragma once
 
 #include "config_text.hpp"
+#include "eventually.hpp"
 #include "net.hpp"
 #include "process.hpp"
 #include "temp_dir.hpp"
+#include "visitors.hpp"
 
 #include <cstdint>
 #include <deque>
@@ -62,6 +64,12 @@ class tunnel {
 
   void start() {
     start_server();
+    start_client();
+  }
+  /// Starts the client only once the server listens, so that its first attempt can succeed.
+  void start_in_turn() {
+    start_server();
+    eventually([this] { return !refused(port_); });
     start_client();
   }
   /// Starts the server anew, on the same ports; one that still runs is killed.

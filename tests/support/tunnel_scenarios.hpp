@@ -38,7 +38,7 @@ inline void echo_once(const pairing& programs) {
   service local(echo);
   tunnel t(programs);
   const std::uint16_t port = t.add("echo", local.port());
-  t.start();
+  t.start_in_turn();
   INFO(t.story());
   CHECK(eventually([&] { return answered(port); }));
 }
@@ -48,7 +48,7 @@ inline void crowd(const pairing& programs) {
   service local(echo);
   tunnel t(programs);
   const std::uint16_t port = t.add("echo", local.port());
-  t.start();
+  t.start_in_turn();
   INFO(t.story());
   REQUIRE(eventually([&] { return answered(port); }));
   visitor_crowd visitors(crowd_size, 1 << 20, 20240502, farewell::after_answer);
