@@ -186,7 +186,7 @@ TEST_CASE("command line: a transport runs if it is built in, and is told from th
         directory.write("secure.toml", client_toml(nobody, {{"a", 80}}, "", tables));
     const finished_run check = run_program({"--check", file});
     CHECK(check.status == 0);
-    const std::string complaint = feature + " is not built into this program");
+    const std::string complaint = feature + " is not built into this program";
     CHECK(holds(check.all, complaint) == !has_feature(feature));
     process program(our_program(), {file});
     if (has_feature(feature)) {
