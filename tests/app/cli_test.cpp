@@ -4,6 +4,7 @@
 
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace rathole::app {
@@ -54,6 +55,23 @@ TEST_CASE("command line: what it asks for") {
   }
 }
 
+TEST_CASE("command line: keys of noise, if the program has it") {
+  const std::pair<std::vector<std::string>, const char*> examples[] = {
+      {{"--genkey"}, "x25519"},
+      {{"--genkey", "x25519"}, "x25519"},
+      {{"--genkey=x25519"}, "x25519"},
+      {{"--genkey", "x448"}, "x448"},
+  };
+  for (const auto& [words, curve] : examples) {
+    CAPTURE(words.back());
+    const auto got = parse(words);
+    REQUIRE(got.asked.has_value() == transport::built_in::noise);
+    if (got.asked) CHECK(got.asked->genkey == curve);
+    if (!got.asked) CHECK(got.err.find("not built into this program") != std::string::npos);
+  }
+  CHECK_FALSE(parse({"c.toml"}).asked->genkey);
+}
+
 TEST_CASE("command line: what is wrong is said on standard error, status 2") {
   struct example {
     std::vector<std::string> words;
@@ -75,7 +93,9 @@ TEST_CASE("command line: what is wrong is said on standard error, status 2") {
       {{"--check", "demo"}, "./demo"},
       {{"c.toml", "demo"}, "./demo"},
       {{"--genkey", "c.toml"}, "c.toml"},
+      {{"--genkey", "X25519"}, "X25519"},
       {{"--genkey", "--check"}, "no other options"},
+      {{"--genkey", "demo"}, "no other options"},
       {{"c.toml", "--genkey"}, "exclude each other"},
   };
   for (const auto& [words, said] : examples) {

@@ -124,16 +124,15 @@ class command_line {
     if (genkey_->count() != 0 && !out_.config.empty()) {
       return "CONFIG and --genkey exclude each other";
     }
-    if (genkey_->count() != 0 && !transport::built_in::noise) {
-      return "--genkey: noise keys are not built into this program";
-    }
-    if (genkey_->count() != 0) {
-      out_.genkey = curve_.empty() ? "x25519" : curve_;
-      return out_.demo || out_.as_server || out_.as_client || out_.check
-                 ? "--genkey takes no other options"
-                 : "";
-    }
     const bool has_mode = out_.as_server || out_.as_client || out_.check;
+    if (genkey_->count() != 0) {
+      if (out_.demo || has_mode) return "--genkey takes no other options";
+      if (!transport::built_in::noise) {
+        return "--genkey: noise keys are not built into this program";
+      }
+      out_.genkey = curve_.empty() ? "x25519" : curve_;
+      return {};
+    }
     if (out_.demo && (has_mode || !out_.config.empty())) {
       return "demo takes no configuration; a file of that name is given as ./demo";
     }
