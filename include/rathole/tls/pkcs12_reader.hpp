@@ -134,8 +134,8 @@ class pkcs12_reader {
     Botan::BER_Decoder outer(how.parameters.data(), how.parameters.size());
     Botan::BER_Decoder schemes = enter_sequence(outer);
     const auto derivation = pkcs12_algorithm::read(schemes);
-    const named_algorithm& hash =
-        find_algorithm(hmac_functions, pkcs12_algorithm::read(schemes).oid, "MAC");
+    const auto mac = pkcs12_algorithm::read(schemes);
+    const named_algorithm& hash = find_algorithm(hmac_functions, mac.oid, "MAC");
     return hmac(hash.name, derive_pbkdf2(derivation, password_.plain, 0, left_), safe);
   }
 
