@@ -17,6 +17,18 @@ namespace {
 
 std::atomic<std::size_t> allocations = 0;
 std::atomic<std::size_t> octets_held = 0;
+/// While it is not 0: a key of 32 such octets is looked for in memory that is given back.
+std::atomic<int> octet_of_key = 0;
+std::atomic<std::size_t> keys_given_back = 0;
+
+void look_for_key(const void* memory) {
+  const auto* const octets = static_cast<const std::uint8_t*>(memory);
+  std::size_t equal = 0;
+  for (std::size_t i = 0; i < ::malloc_usable_size(const_cast<void*>(memory)); ++i) {
+    equal = octets[i] == octet_of_key ? equal + 1 : 0;
+    if (equal == 32) ++keys_given_back;
+  }
+}
 
 }  // namespace
 
@@ -29,10 +41,15 @@ void* operator new(std::size_t size) {
   return out;
 }
 void operator delete(void* out) noexcept {
+  if (out != nullptr && octet_of_key != 0) look_for_key(out);
   octets_held -= ::malloc_usable_size(out);
   std::free(out);
 }
 void operator delete(void* out, std::size_t) noexcept { operator delete(out); }
+// Sanitizers bring arrays of their own.
+void* operator new[](std::size_t size) { return operator new(size); }
+void operator delete[](void* out) noexcept { operator delete(out); }
+void operator delete[](void* out, std::size_t) noexcept { operator delete(out); }
 
 namespace rathole {
 namespace {
@@ -228,6 +245,25 @@ TEST_CASE("noise layer: memory is held for an unfinished frame only") {
   both.server.receive(said.data().subspan(59'000));
   CHECK(both.server.received().size() == 4 + 60'000);
   CHECK(octets_held < before + 1000);
+}
+
+TEST_CASE("noise: no private key is left in memory that is given back") {
+  const auto count = [](std::uint8_t octet, auto act) {
+    keys_given_back = 0;
+    octet_of_key = octet;
+    act();
+    octet_of_key = 0;
+    return keys_given_back.load();
+  };
+  CHECK(count(0x66, [] { delete new crypto::dh_key(test::equal_octets(0x66)); }) == 1);
+  CHECK(count(0x33, [] { const layer unused = random_layer(name_of("XX"), role::responder); }) ==
+        0);
+  for (const std::uint8_t octet : std::initializer_list<std::uint8_t>{0x11, 0x22, 0x33, 0x44}) {
+    CHECK(count(octet, [] {
+            noise_pair both("Noise_XX_25519_ChaChaPoly_BLAKE2s");
+            settle(both.client, both.server);
+          }) == 0);
+  }
 }
 
 TEST_CASE("noise layer: the laws of layers") {

@@ -14,7 +14,7 @@
 
 namespace rathole::noise {
 
-/// What a party brings to a handshake.
+/// What a party brings to a handshake. Wiped when it is let go of; a move leaves a copy until then.
 struct handshake_keys {
   /// The private static key.
   std::optional<crypto::dh_key> local_static = {};
@@ -24,6 +24,12 @@ struct handshake_keys {
   std::optional<crypto::dh_key> remote_static = {};
   /// Pre-shared keys, in the order of the pattern's `psk` tokens.
   std::vector<symmetric_key> psks = {};
+
+  ~handshake_keys() {
+    wipe(local_ephemeral);
+    if (local_static) wipe(*local_static);
+    for (symmetric_key& each : psks) wipe(each);
+  }
 };
 
 /// A handshake (HandshakeState, Noise section 5.3), with an empty prologue. The pattern's keys are in
@@ -37,13 +43,6 @@ class handshake_state {
     if (pattern_.initiator_is_known) mix_known(role::initiator);
     if (pattern_.responder_is_known) mix_known(role::responder);
     if (peer_is_known()) remote_static_ = keys_.remote_static;
-  }
-  handshake_state(handshake_state&&) = default;
-  handshake_state& operator=(handshake_state&&) = default;
-  ~handshake_state() {
-    wipe(keys_.local_ephemeral);
-    if (keys_.local_static) wipe(*keys_.local_static);
-    for (symmetric_key& each : keys_.psks) wipe(each);
   }
 
   [[nodiscard]] bool is_finished() const { return next_ == pattern_.messages.size(); }

@@ -33,9 +33,9 @@ class x25519 {
       Botan::Null_RNG unused;
       const Botan::PK_Key_Agreement agreement(key, unused, "Raw");
       const auto shared = agreement.derive_key(dh_key_size, other.data(), other.size());
-      dh_key out;
-      std::ranges::copy(shared.bits_of(), out.begin());
-      if (constant_time_equal(out, dh_key{})) return failure(errc::weak_public_key);
+      result<dh_key> out;
+      std::ranges::copy(shared.bits_of(), out->begin());
+      if (constant_time_equal(*out, dh_key{})) out = failure(errc::weak_public_key);
       return out;
     } catch (const Botan::Exception&) {
       // Botan 3 looks for the same weakness itself.
