@@ -3,12 +3,16 @@
 #include "../support/our_program.hpp"
 #include "../support/tunnel_scenarios.hpp"
 
+#include <rathole/websocket/accept_key.hpp>
+
 #include <doctest/doctest.h>
 
 #include <cstdint>
 #include <filesystem>
+#include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace rathole::test {
@@ -194,6 +198,77 @@ TEST_CASE("websocket: our server says why it refuses a request") {
     tcp_socket peer = tcp_socket::connect(t.both.port());
     peer.send_all(said);
     CHECK(peer.receive_all().starts_with(answer));
+  }
+}
+
+/// A WebSocket server by hand: it says `octets` once it has the client's first message. What the
+/// client says then, to its end, is kept.
+class hand_server {
+ public:
+  explicit hand_server(std::string octets)
+      : octets_(std::move(octets)), service_([this](tcp_socket& socket) { serve(socket); }) {}
+
+  std::uint16_t port() const { return service_.port(); }
+  /// The status of the Close that a client ended with; 0 if none has yet, or not so.
+  int close_code() const {
+    const std::lock_guard lock(mutex_);
+    if (farewell_.size() != 8 || !farewell_.starts_with("\x88\x82")) return 0;
+    const auto at = [this](std::size_t i) { return static_cast<unsigned char>(farewell_[i]); };
+    return (at(6) ^ at(2)) * 256 + (at(7) ^ at(3));
+  }
+
+ private:
+  void serve(tcp_socket& socket) {
+    std::string head;
+    while (!head.ends_with("\r\n\r\n")) {
+      const std::string octet = socket.receive(1);
+      if (octet.empty()) return;
+      head += octet;
+    }
+    const std::string_view field = "Sec-WebSocket-Key: ";
+    const std::string key = head.substr(head.find(field) + field.size(), 24);
+    socket.send_all(
+        "HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket"
+        "\r\nsec-websocket-accept: " +
+        websocket::accept_key(key) + "\r\n\r\n");
+    // A header of 2 octets, a mask of 4, and the Hello of 37.
+    socket.receive(43);
+    socket.send_all(octets_);
+    const std::string farewell = socket.receive_all();
+    const std::lock_guard lock(mutex_);
+    farewell_ = farewell;
+  }
+
+  std::string octets_;
+  mutable std::mutex mutex_;
+  std::string farewell_;
+  service service_;
+};
+
+TEST_CASE("websocket: our client ends connections with frames that are not to be") {
+  for (const auto& [name, octets, close_code] : {
+           bad_frame{"masked", "\x82\x81" + mask + "x", 1002},
+           bad_frame{"a reserved bit", "\xa2\x01x", 1002},
+           bad_frame{"an unknown opcode", "\x8b\x01x", 1002},
+           bad_frame{"a long pong", "\x8a\x7e\x01" + std::string(1, '\0'), 1002},
+           bad_frame{"a continuation of nothing", "\x80\x01x", 1002},
+           bad_frame{"a message in a message", "\x02\x01x\x82\x01x", 1002},
+           bad_frame{"a length of 2^40",
+                     "\x82\x7f" + std::string(2, '\0') + "\1" + std::string(5, '\0'), 1009},
+           bad_frame{"text", "\x81\x01x", 1003},
+       }) {
+    CAPTURE(name);
+    hand_server server(octets);
+    tunnel t(ours(websocket()));
+    const reserved_port nobody;
+    t.add("echo", nobody);
+    t.remote_port = server.port();
+    t.start_client();
+    INFO(t.story());
+    CHECK(eventually([&] { return server.close_code() == close_code; }));
+    CHECK(t.client->wait_for(close_code == 1009   ? "message too long"
+                             : close_code == 1003 ? "unexpected message"
+                                                  : "malformed message"));
   }
 }
 
