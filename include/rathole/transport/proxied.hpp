@@ -1,5 +1,6 @@
 #pragma once
 
+#include <rathole/io/alarm.hpp>
 #include <rathole/io/machine_driver.hpp>
 #include <rathole/io/stop_action.hpp>
 #include <rathole/proxy/any_proxy.hpp>
