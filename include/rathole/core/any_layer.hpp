@@ -11,8 +11,12 @@ namespace rathole {
 /// A layer whose kind is chosen at run time; models `TimedLayer`.
 class any_layer {
  public:
+  /// Holds `layer`. Not a constructor: to ask whether a constructor takes an `any_layer` would be to
+  /// ask whether that is a `Layer`, which asks the constructor.
   template <Layer L>
-  explicit any_layer(L layer) : held_(std::make_unique<holder<L>>(std::move(layer))) {}
+  static any_layer of(L layer) {
+    return any_layer(std::make_unique<holder<L>>(std::move(layer)));
+  }
 
   result<void> start(byte_buffer& wire) { return held_->start(wire); }
   result<void> receive(byte_view in, byte_buffer& app, byte_buffer& wire) {
@@ -60,6 +64,8 @@ class any_layer {
     }
     L layer;
   };
+
+  explicit any_layer(std::unique_ptr<base> held) : held_(std::move(held)) {}
 
   std::unique_ptr<base> held_;
 };

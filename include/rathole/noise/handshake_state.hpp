@@ -25,6 +25,11 @@ struct handshake_keys {
   /// Pre-shared keys, in the order of the pattern's `psk` tokens.
   std::vector<symmetric_key> psks = {};
 
+  handshake_keys() = default;
+  handshake_keys(const handshake_keys&) = default;
+  handshake_keys(handshake_keys&&) = default;
+  handshake_keys& operator=(const handshake_keys&) = default;
+  handshake_keys& operator=(handshake_keys&&) = default;
   ~handshake_keys() {
     wipe(local_ephemeral);
     if (local_static) wipe(*local_static);

@@ -122,6 +122,7 @@ class botan_trust {
 
   [[nodiscard]] status check_path(const chain& certificates) const {
     std::vector<store*> trusted;
+    trusted.reserve(stores_.size());
     for (const auto& held : stores_) trusted.push_back(held.get());
     const auto result = Botan::x509_path_validate(certificates, restrictions(), trusted, "",
                                                   Botan::Usage_Type::TLS_SERVER_AUTH);

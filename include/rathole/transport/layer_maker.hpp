@@ -33,7 +33,7 @@ layer_maker erase_layers(F make) {
   return [make = std::move(make)]() -> result<any_layer> {
     auto made = make();
     if (!made) return failure(made.error());
-    return any_layer(std::move(*made));
+    return any_layer::of(std::move(*made));
   };
 }
 

@@ -22,7 +22,7 @@ inline std::expected<layer_maker, std::string> noise_layers(const config::noise_
   auto made = noise::endpoint::make(settings, role);
   if (!made) return std::unexpected(std::move(made.error()));
   return [endpoint = std::move(*made)]() -> result<any_layer> {
-    return any_layer(endpoint.make_layer());
+    return any_layer::of(endpoint.make_layer());
   };
 }
 

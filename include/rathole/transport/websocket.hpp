@@ -16,11 +16,11 @@ namespace detail {
 /// WebSocket on `below`, or on the bare stream if that is empty.
 template <class Make>
 layer_maker websocket_over(layer_maker below, Make make) {
-  if (!below) return [make]() -> result<any_layer> { return any_layer(make()); };
+  if (!below) return [make]() -> result<any_layer> { return any_layer::of(make()); };
   return [below = std::move(below), make]() -> result<any_layer> {
     auto lower = below();
     if (!lower) return failure(lower.error());
-    return any_layer(stacked_layer(make(), std::move(*lower)));
+    return any_layer::of(stacked_layer(make(), std::move(*lower)));
   };
 }
 
