@@ -35,6 +35,11 @@ inline void check_printed(const address& value) {
   check(again && *again == value);
 }
 
+inline void check_printed(const address_list& values) {
+  check(!values.empty());
+  for (const address& each : values) check_printed(each);
+}
+
 inline void check_transport(const config::transport& value, config::side where) {
   if (value.tcp.proxy) check(proxy_address(*value.tcp.proxy).port != 0);
   for (const config::problem& each : config::start_problems(value, where)) {
@@ -50,6 +55,7 @@ inline void check_config(const config::config& value) {
     for (const auto& service : value.server->services) {
       check_printed(service.bind_addr);
       check(service.pool.size <= service.pool.max_idle);
+      check(service.udp.max_visitors >= 1);
     }
     check_transport(value.server->transport, config::side::server);
     check(config::bounded(*value.server) == *value.server);

@@ -214,7 +214,38 @@ token = ""
 retry_interval = 1
 )",
        {"c.toml:6:1: server.services.web.retry_interval: unknown field `retry_interval`; expected "
-        "one of `type`, `bind_addr`, `token`, `nodelay`, `pool`"}},
+        "one of `type`, `bind_addr`, `token`, `nodelay`, `pool`, `idle_timeout`, "
+        "`half_close_timeout`, `udp`"}},
+      {"wrong lists of addresses",
+       R"([server]
+bind_addr = []
+[server.services.a]
+token = ""
+bind_addr = ["h:1", 2]
+[server.services.b]
+token = ""
+bind_addr = ["h:1", "h"]
+[server.services.c]
+token = ""
+bind_addr = ["h:3", "h:3"]
+)",
+       {"c.toml:2:13: server.bind_addr: an empty list; name 1 to 64",
+        "c.toml:5:21: server.services.a.bind_addr: invalid type: integer, expected a string; put "
+        "the text in quotes",
+        "c.toml:8:13: server.services.b.bind_addr: not an address of the form host:port"
+        "; write it like `bind_addr = \"0.0.0.0:8080\"`, an IPv6 address in brackets",
+        "c.toml:11:13: server.services.c.bind_addr: the same address and port as "
+        "server.services.c.bind_addr; use another port, or 0 for one that the system chooses"}},
+      {"UDP data channels beyond their bound",
+       R"([server]
+bind_addr = "h:1"
+services.a = { type = "udp", token = "", bind_addr = "h:2", pool = { size = 65 } }
+services.b = { type = "udp", token = "", bind_addr = "h:3", udp = { queue_size = 1 } }
+)",
+       {"c.toml:3:60: server.services.a.pool: a UDP service has 1 to 64 data channels; give `size` "
+        "such a value",
+        "c.toml:4:82: server.services.b.udp.queue_size: invalid value: the number is out of range; "
+        "use 65792 to 1073741824"}},
       {"a misspelt table",
        "[clients]\n",
        {"c.toml:1:2: clients: unknown field `clients`; did you mean `client`?"}},
@@ -227,7 +258,8 @@ token = ""
 local_addr = "h:2"
 )",
        {"c.toml:4:1: client.services.\"a.b\".name: unknown field `name`; expected one of `type`, "
-        "`local_addr`, `token`, `nodelay`, `retry_interval`"}},
+        "`local_addr`, `token`, `nodelay`, `retry_interval`, `prefer_ipv6`, `idle_timeout`, "
+        "`half_close_timeout`, `udp`"}},
       {"a negative time",
        "[client]\nremote_addr = \"h:1\"\nservices = {}\nheartbeat_timeout = -1",
        {"c.toml:4:21: client.heartbeat_timeout: invalid value: the number is out of range; use 0 "
@@ -449,9 +481,9 @@ nodelay = "yes"
        {"c.toml:2:15: client.remote_addr: invalid type: integer, expected a string; put the text "
         "in quotes",
         "c.toml:3:1: client.heartbeat: unknown field `heartbeat`; expected one of `remote_addr`, "
-        "`default_token`, `heartbeat_timeout`, `retry_interval`, `connect_timeout`, "
+        "`prefer_ipv6`, `default_token`, `heartbeat_timeout`, `retry_interval`, `connect_timeout`, "
         "`handshake_timeout`, `shutdown_grace`, `max_dials`, `max_forwards`, `workers`, "
-        "`transport`, `services`",
+        "`ready_timeout`, `idle_timeout`, `half_close_timeout`, `udp`, `transport`, `services`",
         "c.toml:5:5: client.services.a: invalid type: integer, expected a table; write "
         "`[client.services.a]`",
         "c.toml:6:1: server: missing field `bind_addr`; add `bind_addr = \"0.0.0.0:2333\"`",

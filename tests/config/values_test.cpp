@@ -197,6 +197,68 @@ services.u = { type = "udp", token = "t", bind_addr = "h:2" }
   CHECK(parsed.server->services.at(0).pool.size == 3);
 }
 
+TEST_CASE("a pool for the whole server leaves each UDP service at least one data channel") {
+  const config parsed = must_parse(R"(
+[server]
+bind_addr = "h:1"
+pool = { size = 0 }
+services.u = { type = "udp", token = "t", bind_addr = "h:2" }
+services.v = { type = "udp", token = "t", bind_addr = "h:3", pool = { size = 64 } }
+)");
+  CHECK(parsed.server->services.at(0).pool.size == 1);
+  CHECK(parsed.server->services.at(1).pool.size == 64);
+}
+
+TEST_CASE("a listener has one address or several") {
+  const config parsed = must_parse(R"(
+[server]
+bind_addr = ["0.0.0.0:1", "[::]:2"]
+services.a = { token = "t", bind_addr = ["h:3"] }
+)");
+  const address_list both(std::vector<address>{{"0.0.0.0", 1}, {"::", 2}});
+  CHECK(parsed.server->bind_addr == both);
+  CHECK(parsed.server->services.at(0).bind_addr == address{"h", 3});
+}
+
+TEST_CASE("what is said once for all services holds for each that does not say otherwise") {
+  const config parsed = must_parse(R"(
+log = "debug"
+[server]
+bind_addr = "h:1"
+idle_timeout = 1
+half_close_timeout = 2
+udp = { idle_timeout = 3, max_visitors = 4, queue_size = 70000 }
+services.a = { token = "t", bind_addr = "h:2" }
+services.b = { token = "t", bind_addr = "h:3", idle_timeout = 5, udp = { max_visitors = 6 } }
+[client]
+remote_addr = "h:1"
+prefer_ipv6 = true
+ready_timeout = 7
+half_close_timeout = 8
+udp = { idle_timeout = 9 }
+services.c = { token = "t", local_addr = "h:2" }
+services.d = { token = "t", local_addr = "h:3", prefer_ipv6 = false, half_close_timeout = 10 }
+)");
+  CHECK(parsed.log == "debug");
+  const auto& [a, b] = std::tie(parsed.server->services.at(0), parsed.server->services.at(1));
+  CHECK(a.idle_timeout == seconds(1));
+  CHECK(b.idle_timeout == seconds(5));
+  CHECK(b.half_close_timeout == seconds(2));
+  const udp_options common{.idle_timeout = seconds(3), .max_visitors = 4, .queue_size = 70'000};
+  CHECK(a.udp == common);
+  CHECK(b.udp.idle_timeout == seconds(3));
+  CHECK(b.udp.max_visitors == 6);
+
+  const client& there = *parsed.client;
+  CHECK(there.prefer_ipv6);
+  CHECK(there.ready_timeout == seconds(7));
+  CHECK(there.services.at(0).prefer_ipv6);
+  CHECK(there.services.at(0).half_close_timeout == seconds(8));
+  CHECK(there.services.at(0).udp.idle_timeout == seconds(9));
+  CHECK_FALSE(there.services.at(1).prefer_ipv6);
+  CHECK(there.services.at(1).half_close_timeout == seconds(10));
+}
+
 TEST_CASE("noise keys are decoded, with or without padding") {
   const config parsed = must_parse(R"(
 [client]

@@ -254,7 +254,7 @@ TEST_SUITE("client and server in one context") {
     asio::io_context context(1);
     tcp_socket taken = tcp_socket::listen();
     auto settings = server_settings();
-    settings.bind_addr.port = taken.port();
+    settings.bind_addr = address{"127.0.0.1", taken.port()};
     server::basic_server<tcp_transport> server(plain(context), settings, nobody);
     std::optional<std::error_code> ended;
     asio::co_spawn(context, awaited(server),

@@ -2,6 +2,7 @@
 
 #include <rathole/app/escape.hpp>
 #include <rathole/core/address.hpp>
+#include <rathole/core/address_list.hpp>
 #include <rathole/core/time.hpp>
 
 #include <chrono>
@@ -15,6 +16,12 @@ namespace rathole::app {
 
 /// An address as a line shows it.
 inline std::string shown(const address& at) { return escape(to_string(at)); }
+
+inline std::string shown(const address_list& at) {
+  std::string out;
+  for (const address& each : at) out += (out.empty() ? "" : ", ") + shown(each);
+  return out;
+}
 
 /// The context of a line about a service.
 inline std::string service_context(std::string_view service) {

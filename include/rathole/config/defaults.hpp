@@ -45,6 +45,20 @@ inline constexpr milliseconds visitor_timeout = seconds(10);
 /// Visitors of one service that may wait at once.
 inline constexpr std::size_t max_waiting_visitors = 2048;
 
+/// How long a UDP visitor is remembered without traffic. Compat: upstream's.
+inline constexpr milliseconds udp_idle_timeout = seconds(60);
+/// UDP visitors of one service that are remembered at once.
+inline constexpr std::size_t udp_max_visitors = 4096;
+/// Octets of frames that wait for one UDP data channel.
+inline constexpr std::size_t udp_queue_size = std::size_t{1} << 20;
+
+/// How long a forward may stay without traffic; 0 is for ever.
+inline constexpr milliseconds forward_idle_timeout = seconds(0);
+/// How long a forward may stay without traffic once one side has ended its sending.
+inline constexpr milliseconds forward_half_close_timeout = seconds(600);
+/// How long a starting client waits for its control channels before it counts as ready.
+inline constexpr milliseconds ready_timeout = seconds(10);
+
 /// Compat: upstream's.
 inline constexpr bool nodelay = true;
 /// Compat: upstream's; TCP keepalive idle time.

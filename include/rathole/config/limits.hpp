@@ -25,6 +25,15 @@ inline constexpr std::int64_t handshakes = 65'536;
 inline constexpr std::int64_t forwards = 1'048'576;
 /// Threads of one client or server.
 inline constexpr std::int64_t workers = 256;
+/// UDP visitors of one service that are remembered.
+inline constexpr std::int64_t udp_visitors = 1'048'576;
+/// Octets of frames that wait for one UDP data channel: at least the largest frame, at most 1 GiB.
+inline constexpr std::int64_t least_udp_queue = 65'792;
+inline constexpr std::int64_t udp_queue = std::int64_t{1} << 30;
+/// UDP data channels of one service.
+inline constexpr std::int64_t udp_channels = 64;
+/// Addresses of one listener.
+inline constexpr std::size_t bind_addresses = 64;
 /// Visitors of one service that wait.
 inline constexpr std::int64_t waiting_visitors = 1'048'576;
 

@@ -73,6 +73,7 @@ inline std::expected<config, std::vector<problem>> parse(std::string_view text, 
   config out;
   problem_log log(std::move(file));
   toml_reader root(*parsed, "", log);
+  out.log = root.string("log");
   if (auto table = root.table("server")) out.server = read_server(std::move(*table));
   if (auto table = root.table("client")) out.client = read_client(std::move(*table));
   root.finish();

@@ -63,6 +63,35 @@ inline pool_options read_pool(std::optional<toml_reader> table, pool_options bas
   return base;
 }
 
+/// Reports a UDP service whose own `pool` does not leave it `limits::udp_channels` data channels at
+/// most, and one at least: each is in use all the time.
+inline void check_udp_pool(const toml_reader& service, const pool_options& pool) {
+  constexpr auto most = static_cast<std::size_t>(limits::udp_channels);
+  if (pool.size >= 1 && pool.size <= most) return;
+  service.reject("pool", "a UDP service has 1 to " + std::to_string(most) + " data channels",
+                 "give `size` such a value");
+}
+
+/// Reads a `udp` table, if there is one, over `base`.
+inline udp_options read_udp(std::optional<toml_reader> table, udp_options base) {
+  if (!table) return base;
+  base.idle_timeout = read_seconds(*table, "idle_timeout", base.idle_timeout, 1);
+  base.max_visitors =
+      read_count(*table, "max_visitors", base.max_visitors, 1, limits::udp_visitors);
+  base.queue_size =
+      read_count(*table, "queue_size", base.queue_size, limits::least_udp_queue, limits::udp_queue);
+  table->finish();
+  return base;
+}
+
+/// Reads how long a forward may stay without traffic, where `Forwards` has what is said once for
+/// all or the defaults.
+template <class Forwards>
+void read_forward_timeouts(toml_reader& table, Forwards& out) {
+  out.idle_timeout = read_seconds(table, "idle_timeout", out.idle_timeout, 0);
+  out.half_close_timeout = read_seconds(table, "half_close_timeout", out.half_close_timeout, 1);
+}
+
 /// Somebody who listens, and where the file says so.
 struct listener {
   address where;
@@ -95,6 +124,7 @@ inline void check_listeners(std::vector<listener> listeners, problem_log& log) {
 inline client read_client(toml_reader table) {
   client out;
   out.remote_addr = read_address(table, "remote_addr", "example.com:2333");
+  out.prefer_ipv6 = table.boolean("prefer_ipv6").value_or(false);
   const auto default_token = table.secret_string("default_token");
   out.heartbeat_timeout = read_seconds(table, "heartbeat_timeout", out.heartbeat_timeout, 0);
   const auto retry_interval = read_seconds(table, "retry_interval", defaults::retry_interval, 0);
@@ -105,6 +135,10 @@ inline client read_client(toml_reader table) {
   out.max_forwards =
       detail::read_count(table, "max_forwards", out.max_forwards, 1, limits::forwards);
   out.workers = detail::read_count(table, "workers", out.workers, 0, limits::workers);
+  out.ready_timeout = read_seconds(table, "ready_timeout", out.ready_timeout, 0);
+  client_service common;
+  detail::read_forward_timeouts(table, common);
+  common.udp = detail::read_udp(table.table("udp"), {});
   out.transport = read_transport(table, side::client);
 
   if (!table.contains("services")) {
@@ -112,13 +146,16 @@ inline client read_client(toml_reader table) {
   }
   if (auto services = table.table("services")) {
     services->for_each_table([&](std::string_view name, toml_reader entry) {
-      client_service& service = out.services.emplace_back();
+      client_service& service = out.services.emplace_back(common);
       service.name = name;
       service.kind = detail::read_service_kind(entry);
       service.local_addr = read_address(entry, "local_addr", "127.0.0.1:80");
       service.token = detail::read_token(entry, name, default_token, table.path());
       service.nodelay = entry.boolean("nodelay");
       service.retry_interval = read_seconds(entry, "retry_interval", retry_interval, 0);
+      service.prefer_ipv6 = entry.boolean("prefer_ipv6").value_or(out.prefer_ipv6);
+      detail::read_forward_timeouts(entry, service);
+      service.udp = detail::read_udp(entry.table("udp"), common.udp);
       entry.finish();
     });
   }
@@ -130,12 +167,15 @@ inline client read_client(toml_reader table) {
 inline server read_server(toml_reader table) {
   server out;
   std::vector<detail::listener> listeners;
-  const auto add_listener = [&](const toml_reader& reader, const address& where, bool is_udp) {
-    listeners.push_back({where, is_udp, reader.where("bind_addr"), reader.path_of("bind_addr")});
+  const auto add_listeners = [&](const toml_reader& reader, const address_list& where,
+                                 bool is_udp) {
+    for (const address& each : where) {
+      listeners.push_back({each, is_udp, reader.where("bind_addr"), reader.path_of("bind_addr")});
+    }
   };
 
-  out.bind_addr = read_address(table, "bind_addr", "0.0.0.0:2333");
-  add_listener(table, out.bind_addr, false);
+  out.bind_addr = read_addresses(table, "bind_addr", "0.0.0.0:2333");
+  add_listeners(table, out.bind_addr, false);
   const auto default_token = table.secret_string("default_token");
   out.heartbeat_interval = read_seconds(table, "heartbeat_interval", out.heartbeat_interval, 0);
   out.handshake_timeout = read_seconds(table, "handshake_timeout", out.handshake_timeout, 1);
@@ -149,6 +189,11 @@ inline server read_server(toml_reader table) {
   const pool_options tcp_pool = detail::read_pool(pool_table, {});
   pool_options udp_pool = tcp_pool;
   if (!pool_table || !pool_table->contains("size")) udp_pool.size = defaults::udp_pool_size;
+  udp_pool.size =
+      std::clamp(udp_pool.size, std::size_t{1}, static_cast<std::size_t>(limits::udp_channels));
+  server_service common;
+  detail::read_forward_timeouts(table, common);
+  common.udp = detail::read_udp(table.table("udp"), {});
   out.transport = read_transport(table, side::server);
 
   if (!table.contains("services")) {
@@ -156,16 +201,19 @@ inline server read_server(toml_reader table) {
   }
   if (auto services = table.table("services")) {
     services->for_each_table([&](std::string_view name, toml_reader entry) {
-      server_service& service = out.services.emplace_back();
+      server_service& service = out.services.emplace_back(common);
       service.name = name;
       service.kind = detail::read_service_kind(entry);
-      service.bind_addr = read_address(entry, "bind_addr", "0.0.0.0:8080");
+      service.bind_addr = read_addresses(entry, "bind_addr", "0.0.0.0:8080");
       service.token = detail::read_token(entry, name, default_token, table.path());
       service.nodelay = entry.boolean("nodelay");
       const bool is_udp = service.kind == service_kind::udp;
       service.pool = detail::read_pool(entry.table("pool"), is_udp ? udp_pool : tcp_pool);
+      if (is_udp) detail::check_udp_pool(entry, service.pool);
+      detail::read_forward_timeouts(entry, service);
+      service.udp = detail::read_udp(entry.table("udp"), common.udp);
       entry.finish();
-      add_listener(entry, service.bind_addr, is_udp);
+      add_listeners(entry, service.bind_addr, is_udp);
     });
   }
   table.finish();

@@ -92,6 +92,35 @@ class toml_reader {
     return value ? std::optional(value->get()) : std::nullopt;
   }
 
+  /// A string, or the strings of an array that has at most `most` and is not empty.
+  std::optional<std::vector<std::string>> string_or_strings(std::string_view key,
+                                                            std::size_t most) {
+    const toml::node* node = table_->get(key);
+    if (!node || !node->is_array()) {
+      auto one = string(key);
+      if (!one) return std::nullopt;
+      return std::vector<std::string>{std::move(*one)};
+    }
+    known_.emplace_back(key);
+    std::vector<std::string> out;
+    for (const toml::node& each : *node->as_array()) {
+      const auto* text = each.as_string();
+      if (!text) {
+        log_->add(place(each.source()), path_of(key),
+                  "invalid type: " + std::string(type_name(each.type())) + ", expected a string",
+                  "put the text in quotes");
+        return std::nullopt;
+      }
+      out.push_back(text->get());
+    }
+    if (out.empty() || out.size() > most) {
+      reject(key, out.empty() ? "an empty list" : "too many in the list",
+             "name 1 to " + std::to_string(most));
+      return std::nullopt;
+    }
+    return out;
+  }
+
   std::optional<secret> secret_string(std::string_view key) {
     const auto* value = find<std::string>(key, "a string", "put the text in quotes");
     return value ? std::optional(secret(value->get())) : std::nullopt;

@@ -4,6 +4,7 @@
 #include <rathole/config/toml_reader.hpp>
 #include <rathole/config/types.hpp>
 #include <rathole/core/address.hpp>
+#include <rathole/core/address_list.hpp>
 
 #include <array>
 #include <chrono>
@@ -23,19 +24,46 @@ inline milliseconds read_seconds(toml_reader& table, std::string_view key, milli
   return value ? milliseconds(seconds(*value)) : fallback;
 }
 
+namespace detail {
+
+/// What `text`, a value of `key`, names; an empty address where it is none.
+inline address to_address(const toml_reader& table, std::string_view key, const std::string& text,
+                          const std::string& usage) {
+  auto value = parse_address(text);
+  if (value) return std::move(*value);
+  table.reject(key, "not an address of the form host:port",
+               "write it like `" + usage + "`, an IPv6 address in brackets");
+  return {};
+}
+
+inline std::string address_usage(toml_reader& table, std::string_view key,
+                                 std::string_view example) {
+  std::string usage = std::string(key) + " = \"" + std::string(example) + '"';
+  if (!table.contains(key)) table.missing(key, "add `" + usage + '`');
+  return usage;
+}
+
+}  // namespace detail
+
 /// Reads an address that must be there; an empty one where it is not.
 inline address read_address(toml_reader& table, std::string_view key, std::string_view example) {
-  const std::string usage = std::string(key) + " = \"" + std::string(example) + '"';
-  if (!table.contains(key)) table.missing(key, "add `" + usage + '`');
+  const std::string usage = detail::address_usage(table, key, example);
   const auto text = table.string(key);
   if (!text) return {};
-  auto value = parse_address(*text);
-  if (!value) {
-    table.reject(key, "not an address of the form host:port",
-                 "write it like `" + usage + "`, an IPv6 address in brackets");
-    return {};
+  return detail::to_address(table, key, *text, usage);
+}
+
+/// Reads an address or a list of them, which must be there; one empty address where it is not.
+inline address_list read_addresses(toml_reader& table, std::string_view key,
+                                   std::string_view example) {
+  const std::string usage = detail::address_usage(table, key, example);
+  const auto texts = table.string_or_strings(key, limits::bind_addresses);
+  if (!texts) return address();
+  address_list out;
+  for (const std::string& text : *texts) {
+    out.push_back(detail::to_address(table, key, text, usage));
   }
-  return std::move(*value);
+  return out;
 }
 
 /// A name in the file and what it stands for.

@@ -3,6 +3,7 @@
 #include <rathole/config/defaults.hpp>
 #include <rathole/config/url.hpp>
 #include <rathole/core/address.hpp>
+#include <rathole/core/address_list.hpp>
 #include <rathole/core/secret.hpp>
 
 #include <array>
@@ -120,6 +121,20 @@ struct transport {
   [[nodiscard]] bool operator==(const transport&) const = default;
 };
 
+/// `udp` of an instance and of a service: how UDP visitors are remembered and how much of their
+/// traffic waits. Ours.
+struct udp_options {
+  /// How long a visitor is remembered without traffic in either direction.
+  milliseconds idle_timeout = defaults::udp_idle_timeout;
+  /// Visitors of a service that are remembered at once, at least 1; the one that was silent for the
+  /// longest makes room for a new one. On a client each has a socket.
+  std::size_t max_visitors = defaults::udp_max_visitors;
+  /// Octets of frames that wait for one data channel; what comes beyond that is dropped.
+  std::size_t queue_size = defaults::udp_queue_size;
+
+  [[nodiscard]] bool operator==(const udp_options&) const = default;
+};
+
 /// `client.services.NAME`.
 struct client_service {
   /// The same as on the server; compared by its octets. May be empty.
@@ -133,6 +148,15 @@ struct client_service {
   std::optional<bool> nodelay = {};
   /// The upper bound of the backoff between attempts to reach the server.
   milliseconds retry_interval = defaults::retry_interval;
+  /// Whether IPv6 addresses of `local_addr` are tried before the others (unset in the file: the
+  /// client's). Compat: upstream's after v0.5.0.
+  bool prefer_ipv6 = false;
+  /// How long a TCP forward may stay without traffic; 0 means for ever. Ours.
+  milliseconds idle_timeout = defaults::forward_idle_timeout;
+  /// The same once one side has ended its sending. Ours.
+  milliseconds half_close_timeout = defaults::forward_half_close_timeout;
+  /// The service's own `udp` table over `client.udp`.
+  udp_options udp = {};
 
   [[nodiscard]] bool operator==(const client_service&) const = default;
 };
@@ -140,6 +164,8 @@ struct client_service {
 /// `[client]`.
 struct client {
   address remote_addr = {};
+  /// Whether IPv6 addresses of `remote_addr` are tried before the others. Ours.
+  bool prefer_ipv6 = false;
   /// How long the control channel may be silent; 0 means for ever.
   milliseconds heartbeat_timeout = defaults::heartbeat_timeout;
   /// How long a connection attempt to the server may take. Ours.
@@ -155,6 +181,9 @@ struct client {
   std::size_t max_forwards = defaults::max_forwards;
   /// Threads that carry traffic and shake hands; 0 means as many as there are processors. Ours.
   std::size_t workers = 0;
+  /// How long the program waits for its control channels before it tells a service manager that it
+  /// is ready. Ours.
+  milliseconds ready_timeout = defaults::ready_timeout;
   /// In the order of their names.
   std::vector<client_service> services = {};
   rathole::config::transport transport = {};
@@ -181,22 +210,29 @@ struct server_service {
   /// The same as on the client; compared by its octets. May be empty.
   std::string name = {};
   service_kind kind = service_kind::tcp;
-  /// Where visitors connect.
-  address bind_addr = {};
+  /// Where visitors connect; one address or several.
+  address_list bind_addr = {};
   secret token = {};
   /// TCP_NODELAY of this service's data channels (unset: the transport's) and of its visitors
   /// (unset: on).
   std::optional<bool> nodelay = {};
-  /// The service's own `pool` table over `server.pool`.
+  /// The service's own `pool` table over `server.pool`. A UDP service keeps `size` data channels and
+  /// spreads its visitors over them.
   pool_options pool = {};
+  /// How long a TCP forward may stay without traffic; 0 means for ever. Ours.
+  milliseconds idle_timeout = defaults::forward_idle_timeout;
+  /// The same once one side has ended its sending. Ours.
+  milliseconds half_close_timeout = defaults::forward_half_close_timeout;
+  /// The service's own `udp` table over `server.udp`.
+  udp_options udp = {};
 
   [[nodiscard]] bool operator==(const server_service&) const = default;
 };
 
 /// `[server]`.
 struct server {
-  /// Where clients connect.
-  address bind_addr = {};
+  /// Where clients connect; one address or several.
+  address_list bind_addr = {};
   /// The pause after which a silent control channel gets a heartbeat; 0 means never.
   milliseconds heartbeat_interval = defaults::heartbeat_interval;
   /// From accepting a connection to a valid Auth, or to a data channel's Hello. Ours.
@@ -220,6 +256,8 @@ struct server {
 
 /// One configuration file: at least one of the two is there.
 struct config {
+  /// What the program logs, as RATHOLE_LOG says it, which goes before it. Ours.
+  std::optional<std::string> log = {};
   std::optional<rathole::config::server> server = {};
   std::optional<rathole::config::client> client = {};
 

@@ -75,16 +75,30 @@ inline std::vector<problem> start_problems(const transport& value, side where) {
 /// The longest time that a configuration may name.
 inline constexpr milliseconds longest_duration = seconds(limits::duration_seconds);
 
+namespace detail {
+
+template <class Service>
+void bound_forwards(Service& service) {
+  for (milliseconds* time :
+       {&service.idle_timeout, &service.half_close_timeout, &service.udp.idle_timeout}) {
+    *time = std::min(*time, longest_duration);
+  }
+}
+
+}  // namespace detail
+
 /// The settings with every duration at most `longest_duration`, so that none of them overflows when
 /// it is added to the time. A configuration file cannot say more; a program that fills the structs
 /// itself can.
 inline client bounded(client value) {
-  for (milliseconds* time : {&value.heartbeat_timeout, &value.connect_timeout,
-                             &value.handshake_timeout, &value.shutdown_grace}) {
+  for (milliseconds* time :
+       {&value.heartbeat_timeout, &value.connect_timeout, &value.handshake_timeout,
+        &value.shutdown_grace, &value.ready_timeout}) {
     *time = std::min(*time, longest_duration);
   }
   for (client_service& service : value.services) {
     service.retry_interval = std::min(service.retry_interval, longest_duration);
+    detail::bound_forwards(service);
   }
   return value;
 }
@@ -97,6 +111,7 @@ inline server bounded(server value) {
   }
   for (server_service& service : value.services) {
     service.pool.visitor_timeout = std::min(service.pool.visitor_timeout, longest_duration);
+    detail::bound_forwards(service);
   }
   return value;
 }

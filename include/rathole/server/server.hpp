@@ -77,7 +77,7 @@ class basic_server {
                             std::make_shared<const config::server_service>(service));
     }
     auto acceptor =
-        co_await self->transport.listen(self->settings.bind_addr, self->closing.get_token());
+        co_await self->transport.listen(self->settings.bind_addr.front(), self->closing.get_token());
     if (!acceptor && self->closing.stop_requested()) co_return result<void>{};
     if (!acceptor) co_return failure(acceptor.error());
     const listening event{acceptor->local()};

@@ -31,14 +31,14 @@ io::awaitable<std::optional<typename Context::runtime_type::acceptor>> bind_serv
       transport::to_traffic_options(context.settings.transport.tcp, service.nodelay.value_or(true));
   std::error_code cause;
   for (;;) {
-    auto acceptor = co_await world.listen(service.bind_addr, options, stop);
+    auto acceptor = co_await world.listen(service.bind_addr.front(), options, stop);
     if (stop.stop_requested()) co_return std::nullopt;
     if (acceptor) co_return std::move(*acceptor);
     auto rng = world.rng();
     const auto pause = retry.next(rng);
     if (acceptor.error() != cause) {
       cause = acceptor.error();
-      const service_bind_failed event{service.name, service.bind_addr, cause, pause};
+      const service_bind_failed event{service.name, service.bind_addr.front(), cause, pause};
       context.tell(event);
     }
     io::event wake(world.get_executor());

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <rathole/core/address.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace rathole {
+
+/// The addresses that somebody listens at. One address is a list of one.
+class address_list {
+ public:
+  using const_iterator = std::vector<address>::const_iterator;
+
+  address_list() = default;
+  address_list(address only) : addresses_{std::move(only)} {}
+  address_list(std::string host, std::uint16_t port)
+      : address_list(address{std::move(host), port}) {}
+  explicit address_list(std::vector<address> all) : addresses_(std::move(all)) {}
+
+  void push_back(address next) { addresses_.push_back(std::move(next)); }
+
+  [[nodiscard]] const_iterator begin() const { return addresses_.begin(); }
+  [[nodiscard]] const_iterator end() const { return addresses_.end(); }
+  [[nodiscard]] std::size_t size() const { return addresses_.size(); }
+  [[nodiscard]] bool empty() const { return addresses_.empty(); }
+  /// The list is not empty.
+  [[nodiscard]] const address& front() const { return addresses_.front(); }
+  [[nodiscard]] const address& operator[](std::size_t at) const { return addresses_[at]; }
+
+  [[nodiscard]] bool operator==(const address_list&) const = default;
+
+ private:
+  std::vector<address> addresses_;
+};
+
+}  // namespace rathole
