@@ -242,7 +242,7 @@ bind_addr = "h:1"
 services.a = { type = "udp", token = "", bind_addr = "h:2", pool = { size = 65 } }
 services.b = { type = "udp", token = "", bind_addr = "h:3", udp = { queue_size = 1 } }
 )",
-       {"c.toml:3:60: server.services.a.pool: a UDP service has 1 to 64 data channels; give `size` "
+       {"c.toml:3:68: server.services.a.pool: a UDP service has 1 to 64 data channels; give `size` "
         "such a value",
         "c.toml:4:82: server.services.b.udp.queue_size: invalid value: the number is out of range; "
         "use 65792 to 1073741824"}},
