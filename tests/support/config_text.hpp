@@ -36,11 +36,19 @@ inline std::string service_tables(std::string_view block, std::string_view addre
   return text;
 }
 
+/// `port` at all that `localhost` may resolve to.
+inline std::string quoted_localhost(std::uint16_t port) {
+  return "[" + quoted_address(port) + ", \"[::1]:" + std::to_string(port) + "\"]";
+}
+
 /// A server's configuration. `keys` are further lines of `[server]`, `tables` further tables.
+/// `bind` is what it listens at, 127.0.0.1 if empty.
 inline std::string server_toml(std::uint16_t port, const std::vector<service_entry>& services,
-                               std::string_view keys = {}, std::string_view tables = {}) {
-  return "[server]\nbind_addr = " + quoted_address(port) + "\n" + std::string(keys) + "\n" +
-         service_tables("server", "bind_addr", services) + std::string(tables) + "\n";
+                               std::string_view keys = {}, std::string_view tables = {},
+                               const std::string& bind = {}) {
+  return "[server]\nbind_addr = " + (bind.empty() ? quoted_address(port) : bind) + "\n" +
+         std::string(keys) + "\n" + service_tables("server", "bind_addr", services) +
+         std::string(tables) + "\n";
 }
 
 /// A client's configuration for a server at `port` of `host`. `keys` are further lines of

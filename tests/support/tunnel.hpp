@@ -74,7 +74,8 @@ class tunnel {
   }
   /// Starts the server anew, on the same ports; one that still runs is killed.
   void start_server() {
-    const std::string text = server_toml(port_, server_entries_, server_keys, server_tables);
+    const std::string bind = remote_host == "localhost" ? quoted_localhost(port_) : "";
+    const std::string text = server_toml(port_, server_entries_, server_keys, server_tables, bind);
     server.emplace(programs_.server, arguments("--server", "server.toml", text), environment);
   }
   /// Starts the client anew; one that still runs is killed.

@@ -28,10 +28,23 @@ inline errc openssl_verify_error(long code) {
   }
 }
 
+/// The latest error of the thread that names a cause; the queue is emptied.
+inline unsigned long openssl_cause() {
+  unsigned long cause = 0;
+  while (const auto code = ERR_get_error()) {
+#ifdef SSL_R_RECORD_LAYER_FAILURE
+    // OpenSSL 3.2 and later say only where, behind the cause.
+    const bool says_where = ERR_GET_REASON(code) == SSL_R_RECORD_LAYER_FAILURE;
+    if (says_where && ERR_GET_LIB(code) == ERR_LIB_SSL && cause != 0) continue;
+#endif
+    cause = code;
+  }
+  return cause;
+}
+
 /// Why a call on `connection` failed, by the error queue of the thread, which is emptied.
 inline std::error_code openssl_error(const SSL* connection) {
-  const auto code = ERR_peek_last_error();
-  ERR_clear_error();
+  const auto code = openssl_cause();
   const int reason = ERR_GET_REASON(code);
   if (ERR_GET_LIB(code) != ERR_LIB_SSL) return errc::tls_handshake_failed;
   if (reason > SSL_AD_REASON_OFFSET && reason <= SSL_AD_REASON_OFFSET + 255) {
@@ -55,8 +68,7 @@ inline std::error_code openssl_error(const SSL* connection) {
 
 /// The latest error of the thread in words; the queue is emptied.
 inline std::string openssl_reason() {
-  const auto code = ERR_peek_last_error();
-  ERR_clear_error();
+  const auto code = openssl_cause();
   const char* const text = ERR_reason_error_string(code);
   return text ? text : "unknown error";
 }
