@@ -1,4 +1,5 @@
 // expect: SocketStream
+#include <rathole/io/asio_runtime.hpp>
 #include <rathole/io/socket_relay.hpp>
 #include <rathole/io/tcp_stream.hpp>
 
@@ -8,6 +9,7 @@ struct layered : rathole::io::tcp_stream {
 #endif
 };
 
-void make(rathole::io::executor ex, rathole::io::tcp_stream a, layered b) {
-  const rathole::io::socket_relay made(ex, std::move(a), std::move(b));
+void make(rathole::io::asio_runtime world, rathole::io::tcp_stream a, layered b) {
+  const rathole::io::socket_relay<rathole::io::asio_runtime> made(world, std::move(a),
+                                                                  std::move(b));
 }

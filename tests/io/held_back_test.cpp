@@ -75,8 +75,8 @@ TEST_SUITE("held back") {
     auto first = listener.accept();
     const int fd = ::dup(first->fd());
     ::fcntl(fd, F_SETFL, O_NONBLOCK);
-    io::relay<io::tcp_stream, io::tcp_stream> relay(
-        held.context.get_executor(),
+    io::relay<io::asio_runtime, io::tcp_stream, io::tcp_stream> relay(
+        io::asio_runtime(held.context),
         io::tcp_stream(held.context.get_executor(), io::descriptor(fd), address{"127.0.0.1", 2}),
         std::move(*held.stream));
     asio::co_spawn(held.context, relay.run(), asio::detached);

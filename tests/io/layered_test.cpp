@@ -67,7 +67,7 @@ class layered_chain {
     REQUIRE(stream);
     auto [outside, inside] = connected();
     right = std::move(outside);
-    far_.emplace(context.get_executor(), std::move(*stream), std::move(inside));
+    far_.emplace(io::asio_runtime(context), std::move(*stream), std::move(inside));
     far_status = co_await far_->run();
   }
 
@@ -82,7 +82,7 @@ class layered_chain {
     REQUIRE(stream);
     auto [outside, inside] = connected();
     left = std::move(outside);
-    near_.emplace(context.get_executor(), std::move(inside), std::move(*stream));
+    near_.emplace(io::asio_runtime(context), std::move(inside), std::move(*stream));
     near_status = co_await near_->run();
   }
 
@@ -126,10 +126,13 @@ void carries_both_ways(ending how) {
   CHECK(chain.far_status->back == bulk);
 }
 
-using quick = layered_chain<io::relay<io::tcp_stream, layered>, io::relay<layered, io::tcp_stream>>;
-using copying =
-    layered_chain<io::copy_relay<io::tcp_stream, layered>, io::copy_relay<layered, io::tcp_stream>>;
-static_assert(std::same_as<io::relay<io::tcp_stream, layered>, io::layered_relay<framing_layer>>);
+template <template <io::Runtime, io::ByteStream, io::ByteStream> class Relay>
+using chain_of = layered_chain<Relay<io::asio_runtime, io::tcp_stream, layered>,
+                               Relay<io::asio_runtime, layered, io::tcp_stream>>;
+using quick = chain_of<io::relay>;
+using copying = chain_of<io::copy_relay>;
+static_assert(std::same_as<io::relay<io::asio_runtime, io::tcp_stream, layered>,
+                           io::layered_relay<io::asio_runtime, framing_layer>>);
 
 }  // namespace
 

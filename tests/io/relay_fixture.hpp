@@ -1,5 +1,6 @@
 #pragma once
 
+#include <rathole/io/asio_runtime.hpp>
 #include <rathole/io/relay.hpp>
 #include <rathole/io/tcp_stream.hpp>
 
@@ -34,13 +35,14 @@ inline std::string scrambled(std::size_t size, std::uint64_t seed) {
 /// `right`, and the reverse.
 class relay_fixture {
  public:
-  relay_fixture() {
+  explicit relay_fixture(io::relay_limits limits = {}) {
     ::signal(SIGPIPE, SIG_IGN);
     auto [left_outside, left_inside] = connected();
     auto [right_outside, right_inside] = connected();
     left = std::move(left_outside);
     right = std::move(right_outside);
-    relay_.emplace(context.get_executor(), std::move(left_inside), std::move(right_inside));
+    relay_.emplace(io::asio_runtime(context), std::move(left_inside), std::move(right_inside),
+                   limits);
     asio::co_spawn(context, relay_->run(),
                    [this](std::exception_ptr, io::relay_status ended) { status = ended; });
   }
@@ -66,7 +68,7 @@ class relay_fixture {
                                                address{"127.0.0.1", 1})};
   }
 
-  std::optional<io::relay<io::tcp_stream, io::tcp_stream>> relay_;
+  std::optional<io::relay<io::asio_runtime, io::tcp_stream, io::tcp_stream>> relay_;
 };
 
 }  // namespace rathole::test

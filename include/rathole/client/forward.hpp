@@ -35,7 +35,7 @@ class counted {
 }  // namespace detail
 
 /// Connects a started data channel with the local service and carries the visitor's traffic until
-/// both sides have ended, or the client cuts its forwards. A local service that cannot be reached
+/// both sides have ended or have been silent for too long, or the client cuts its forwards. A local service that cannot be reached
 /// resets the data channel, and so the visitor; so does a forward beyond `max_forwards`. All of it
 /// is done in `world`, where the channel lives; only the observer is the control plane's.
 template <class Context>
@@ -72,8 +72,9 @@ io::awaitable<void> forward(std::shared_ptr<Context> self,
     const forward_started started{service->name};
     self->tell(started);
   });
-  io::relay<typename Context::stream_type, local_type> carried(
-      world.get_executor(), std::move(channel), std::move(*local));
+  const io::relay_limits limits{service->idle_timeout, service->half_close_timeout};
+  io::relay<typename Context::runtime_type, typename Context::stream_type, local_type> carried(
+      world, std::move(channel), std::move(*local), limits);
   const auto cut = [&carried] { carried.stop(); };
   const io::stop_action on_cut(cutting, world.get_executor(), cut);
   const io::relay_status status = co_await carried.run();

@@ -2,6 +2,8 @@
 
 #include <rathole/io/concepts.hpp>
 #include <rathole/io/copy_pump.hpp>
+#include <rathole/io/idle_watch.hpp>
+#include <rathole/io/relay_limits.hpp>
 #include <rathole/io/relay_status.hpp>
 #include <rathole/io/task_group.hpp>
 
@@ -10,21 +12,29 @@
 
 namespace rathole::io {
 
-/// The relay between two streams of any kind.
-template <ByteStream A, ByteStream B>
+/// The relay between two streams of any kind. Octets count as traffic once the write that took them
+/// has ended.
+template <Runtime R, ByteStream A, ByteStream B>
 class copy_relay {
  public:
-  copy_relay(executor ex, A first, B second)
-      : first_(std::move(first)), second_(std::move(second)), back_pump_(ex) {}
+  /// Both streams live on `world`.
+  copy_relay(const R& world, A first, B second, const relay_limits& limits = {})
+      : world_(world),
+        first_(std::move(first)),
+        second_(std::move(second)),
+        idle_(world_, *this, limits),
+        back_pump_(world_.get_executor()) {}
 
   /// Runs the relay to its end. The relay outlives the call.
   awaitable<relay_status> run() {
     first_.flush();
     second_.flush();
+    idle_.start();
     back_pump_.spawn(run_back());
     auto forth = co_await copy_pump(first_, second_, status_.forth);
-    if (!forth) fail(forth.error());
+    ended(forth);
     co_await back_pump_.join();
+    idle_.stop();
     close(first_);
     close(second_);
     co_return status_;
@@ -34,10 +44,20 @@ class copy_relay {
   void stop() { fail(make_error_code(errc::stopped)); }
 
  private:
+  using silence = idle_watch<R, copy_relay>;
+  friend silence;
+
   awaitable<void> run_back() {
     auto back = co_await copy_pump(second_, first_, status_.back);
-    if (!back) fail(back.error());
+    ended(back);
   }
+
+  void ended(const result<void>& direction) {
+    if (!direction) return fail(direction.error());
+    if (!status_.error) idle_.half_closed();
+  }
+
+  [[nodiscard]] relay_traffic traffic() const { return {status_.forth + status_.back, 0}; }
 
   template <class S>
   static void close(S& stream) {
@@ -46,13 +66,16 @@ class copy_relay {
 
   void fail(std::error_code reason) {
     if (!status_.error) status_.error = reason;
+    idle_.stop();
     first_.abort();
     second_.abort();
   }
 
+  R world_;
   A first_;
   B second_;
   relay_status status_;
+  silence idle_;
   task_group back_pump_;
 };
 

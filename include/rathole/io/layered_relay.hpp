@@ -2,10 +2,12 @@
 
 #include <rathole/core/layer.hpp>
 #include <rathole/core/time.hpp>
-#include <rathole/io/asio_timer.hpp>
 #include <rathole/io/concepts.hpp>
 #include <rathole/io/descriptor.hpp>
 #include <rathole/io/event.hpp>
+#include <rathole/io/idle_watch.hpp>
+#include <rathole/io/layered_socket_stream.hpp>
+#include <rathole/io/relay_limits.hpp>
 #include <rathole/io/relay_side.hpp>
 #include <rathole/io/relay_status.hpp>
 #include <rathole/io/socket_relay.hpp>
@@ -20,35 +22,27 @@
 #include <new>
 #include <optional>
 #include <system_error>
-#include <type_traits>
 #include <utility>
 
 namespace rathole::io {
 
-/// A layer on a bare socket, which a relay may take apart: `next()`, `layer()`, and `received()`,
-/// what was decoded and not read.
-template <class S>
-concept LayeredSocketStream = ByteStream<S> && requires(S& s) {
-  requires SocketStream<std::remove_cvref_t<decltype(s.next())>>;
-  requires Layer<std::remove_cvref_t<decltype(s.layer())>>;
-  { s.received() } -> std::same_as<byte_buffer&>;
-};
-
 /// The relay between a bare socket and a layer on one: no coroutine, and no buffer while it waits.
 /// The layer works on buffers that all relays of the thread share.
-template <Layer L>
+template <Runtime R, Layer L>
 class layered_relay {
  public:
+  /// Both streams live on `world`.
   template <SocketStream Plain, LayeredSocketStream Wired>
-  layered_relay(executor ex, Plain plain, Wired wired)
-      : layered_relay(ex, plain, wired, status_forth) {}
+  layered_relay(const R& world, Plain plain, Wired wired, const relay_limits& limits = {})
+      : layered_relay(world, plain, wired, limits, status_forth) {}
   template <LayeredSocketStream Wired, SocketStream Plain>
-  layered_relay(executor ex, Wired wired, Plain plain)
-      : layered_relay(ex, plain, wired, status_back) {}
+  layered_relay(const R& world, Wired wired, Plain plain, const relay_limits& limits = {})
+      : layered_relay(world, plain, wired, limits, status_back) {}
 
   /// Runs the relay to its end. The relay outlives the call.
   awaitable<relay_status> run() {
     if (!plain_.socket.is_open() || !wired_.socket.is_open()) fail(make_error_code(errc::stopped));
+    if (!over_) idle_.start();
     turn([this] {
       push_app();
       // Mostly the visitor has sent already.
@@ -72,7 +66,9 @@ class layered_relay {
   static constexpr unsigned reads_in_a_turn = 16;
 
   using side = relay_side<layered_relay>;
+  using silence = idle_watch<R, layered_relay>;
   friend side;
+  friend silence;
 
   /// What relays of the thread have in common. Empty between turns.
   struct scratch {
@@ -87,14 +83,16 @@ class layered_relay {
   }
 
   template <class Plain, class Wired>
-  layered_relay(executor ex, Plain& plain, Wired& wired, counter encoded)
-      : encoded_(encoded),
+  layered_relay(const R& world, Plain& plain, Wired& wired, const relay_limits& limits,
+                counter encoded)
+      : world_(world),
+        encoded_(encoded),
         decoded_(encoded == status_forth ? status_back : status_forth),
-        plain_(*this, ex, false, plain.release()),
-        wired_(*this, ex, wired.next().holds_back(), wired.next().release()),
+        plain_(*this, world_.get_executor(), false, plain.release()),
+        wired_(*this, world_.get_executor(), wired.next().holds_back(), wired.next().release()),
         layer_(std::move(wired.layer())),
-        executor_(ex),
-        ended_(ex) {
+        idle_(world_, *this, limits),
+        ended_(world_.get_executor()) {
     app_.swap(wired.received());
   }
 
@@ -176,15 +174,12 @@ class layered_relay {
     if (!closed) fail(closed.error());
   }
 
-  void push_app() {
+  void push_app() { push(plain_, app_); }
+  void push_wire() { push(wired_, wire_); }
+  void push(side& to, byte_buffer& kept) {
     byte_buffer rest;
-    rest.swap(app_);
-    send(plain_, rest, app_);
-  }
-  void push_wire() {
-    byte_buffer rest;
-    rest.swap(wire_);
-    send(wired_, rest, wire_);
+    rest.swap(kept);
+    send(to, rest, kept);
   }
   /// What the layer wants sent goes behind what could not be sent yet.
   void send_wire() {
@@ -209,8 +204,7 @@ class layered_relay {
 
   /// Lets the layer act, passes ends on, and watches for what is to come.
   void settle() {
-    if (over_) return;
-    if (!poll_layer()) return;
+    if (over_ || !poll_layer()) return;
     const phase now = layer_.state();
     if (!can_send(now) && !can_receive(now) && wire_.empty() && app_.empty()) return end();
     if (fin_is_end_ && wire_.empty()) {
@@ -221,6 +215,7 @@ class layered_relay {
       end_passed_ = true;
       ::shutdown(plain_.socket.get(), SHUT_WR);
     }
+    if (plain_ended_ || !can_receive(now)) idle_.half_closed();
     const auto events = [](bool in, bool out) {
       return (in ? std::uint32_t{EPOLLIN} : 0) | (out ? std::uint32_t{EPOLLOUT} : 0);
     };
@@ -232,7 +227,7 @@ class layered_relay {
   /// Returns whether the relay goes on.
   bool poll_layer() {
     if constexpr (TimedLayer<L>) {
-      const auto acted = layer_.poll(clock::now(), shared().wire);
+      const auto acted = layer_.poll(world_.now(), shared().wire);
       send_wire();
       if (!acted) fail(acted.error());
       if (over_) return false;
@@ -240,7 +235,7 @@ class layered_relay {
       if (deadline == armed_) return true;
       armed_ = deadline;
       if (deadline) {
-        if (!timer_) timer_.emplace(executor_);
+        if (!timer_) timer_.emplace(world_);
         timer_->arm(*deadline, [this] {
           armed_.reset();
           turn([] {});
@@ -250,6 +245,11 @@ class layered_relay {
       }
     }
     return true;
+  }
+
+  [[nodiscard]] relay_traffic traffic() const {
+    return {status_.forth + status_.back,
+            app_.size() + wire_.size() + plain_.unacknowledged() + wired_.unacknowledged()};
   }
 
   void fail(std::error_code reason) {
@@ -264,6 +264,7 @@ class layered_relay {
 
   void end() {
     over_ = true;
+    idle_.stop();
     timer_.reset();
     for (side* each : {&plain_, &wired_}) {
       each->stop();
@@ -272,6 +273,7 @@ class layered_relay {
     ended_.notify();
   }
 
+  R world_;
   relay_status status_;
   /// Which of its counts is which.
   const counter encoded_;
@@ -282,9 +284,9 @@ class layered_relay {
   /// What the sockets had no room for.
   byte_buffer app_;
   byte_buffer wire_;
-  const executor executor_;
-  std::optional<asio_timer> timer_;
+  std::optional<typename R::timer> timer_;
   std::optional<time_point> armed_;
+  silence idle_;
   event ended_;
   /// The plain side has ended its sending.
   bool plain_ended_ = false;

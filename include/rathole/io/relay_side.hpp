@@ -4,6 +4,9 @@
 #include <rathole/io/poller.hpp>
 #include <rathole/io/task.hpp>
 
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+
 #include <cstdint>
 #include <utility>
 
@@ -18,6 +21,13 @@ struct relay_side final : poll_watch {
   ~relay_side() { stop(); }
 
   void ready(std::uint32_t events) override { owner.ready(*this, events); }
+
+  /// Octets that were given to the socket and that the peer has not acknowledged.
+  [[nodiscard]] std::uint64_t unacknowledged() const {
+    int count = 0;
+    if (::ioctl(socket.get(), SIOCOUTQ, &count) != 0) return 0;
+    return static_cast<std::uint64_t>(count);
+  }
 
   descriptor socket;
   Owner& owner;

@@ -3,6 +3,8 @@
 #include <rathole/io/concepts.hpp>
 #include <rathole/io/descriptor.hpp>
 #include <rathole/io/event.hpp>
+#include <rathole/io/idle_watch.hpp>
+#include <rathole/io/relay_limits.hpp>
 #include <rathole/io/relay_side.hpp>
 #include <rathole/io/relay_status.hpp>
 #include <rathole/io/socket_flow.hpp>
@@ -28,17 +30,22 @@ concept SocketStream = ByteStream<S> && requires(S& s, const S& cs) {
 };
 
 /// The relay between two bare sockets: no coroutine and no buffer while it waits.
+template <Runtime R>
 class socket_relay {
  public:
+  /// Both streams live on `world`.
   template <SocketStream A, SocketStream B>
-  socket_relay(executor ex, A first, B second)
-      : first_(*this, ex, first.holds_back(), first.release()),
-        second_(*this, ex, second.holds_back(), second.release()),
-        ended_(ex) {}
+  socket_relay(const R& world, A first, B second, const relay_limits& limits = {})
+      : world_(world),
+        first_(*this, world_.get_executor(), first.holds_back(), first.release()),
+        second_(*this, world_.get_executor(), second.holds_back(), second.release()),
+        idle_(world_, *this, limits),
+        ended_(world_.get_executor()) {}
 
   /// Runs the relay to its end. The relay outlives the call.
   awaitable<relay_status> run() {
     if (!first_.socket.is_open() || !second_.socket.is_open()) fail(make_error_code(errc::stopped));
+    if (!over_) idle_.start();
     // Mostly the first side has sent already.
     advance(forth_, socket_flow::waiting::for_source, false);
     if (!over_) settle();
@@ -55,7 +62,9 @@ class socket_relay {
 
  private:
   using side = relay_side<socket_relay>;
+  using silence = idle_watch<R, socket_relay>;
   friend side;
+  friend silence;
 
   struct direction {
     socket_flow flow;
@@ -85,6 +94,7 @@ class socket_relay {
       // When both have ended, closing says so.
       if (*found == socket_flow::waiting::for_nothing && !both_ended) {
         ::shutdown(sink.socket.get(), SHUT_WR);
+        idle_.half_closed();
       }
     } catch (const std::bad_alloc&) {
       fail(std::make_error_code(std::errc::not_enough_memory));
@@ -104,6 +114,10 @@ class socket_relay {
     if (ec) fail(ec);
   }
 
+  [[nodiscard]] relay_traffic traffic() const {
+    return {status_.forth + status_.back, first_.unacknowledged() + second_.unacknowledged()};
+  }
+
   void fail(std::error_code reason) {
     if (over_) return;
     status_.error = reason;
@@ -116,6 +130,7 @@ class socket_relay {
 
   void end() {
     over_ = true;
+    idle_.stop();
     for (side* each : {&first_, &second_}) {
       each->stop();
       each->socket.close();
@@ -123,11 +138,13 @@ class socket_relay {
     ended_.notify();
   }
 
+  R world_;
   relay_status status_;
   side first_;
   side second_;
   direction forth_{socket_flow(status_.forth)};
   direction back_{socket_flow(status_.back)};
+  silence idle_;
   event ended_;
   bool over_ = false;
 };

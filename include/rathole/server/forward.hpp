@@ -19,9 +19,11 @@ template <class Context>
 io::awaitable<io::relay_status> carry(std::shared_ptr<Context> self,
                                       typename Context::runtime_type world,
                                       typename Context::visitor_type visitor,
-                                      typename Context::stream_type channel) {
-  io::relay<typename Context::visitor_type, typename Context::stream_type> carried(
-      world.get_executor(), std::move(visitor), std::move(channel));
+                                      typename Context::stream_type channel,
+                                      io::relay_limits limits) {
+  io::relay<typename Context::runtime_type, typename Context::visitor_type,
+            typename Context::stream_type>
+      carried(world, std::move(visitor), std::move(channel), limits);
   const auto cut = [&carried] { carried.stop(); };
   const io::stop_action on_cut(self->cutting.get_token(), world.get_executor(), cut);
   co_return co_await carried.run();
@@ -30,7 +32,7 @@ io::awaitable<io::relay_status> carry(std::shared_ptr<Context> self,
 }  // namespace detail
 
 /// Carries a visitor's traffic over a started data channel, on a worker, until both sides have
-/// ended or the server cuts its forwards.
+/// ended or have been silent for too long, or the server cuts its forwards.
 template <class Context>
 io::awaitable<void> forward(std::shared_ptr<Context> self,
                             std::shared_ptr<const config::server_service> service,
@@ -44,8 +46,10 @@ io::awaitable<void> forward(std::shared_ptr<Context> self,
     visitor = visitor.rehome(world);
     channel = channel.rehome(world);
   }
+  const io::relay_limits limits{service->idle_timeout, service->half_close_timeout};
   const io::relay_status status = co_await io::run_on(
-      world.get_executor(), detail::carry(self, world, std::move(visitor), std::move(channel)));
+      world.get_executor(),
+      detail::carry(self, world, std::move(visitor), std::move(channel), limits));
   const forward_ended ended{service->name, peer, status.forth, status.back, status.error};
   self->tell(ended);
 }
