@@ -35,9 +35,10 @@ class counted {
 }  // namespace detail
 
 /// Connects a started data channel with the local service and carries the visitor's traffic until
-/// both sides have ended or have been silent for too long, or the client cuts its forwards. A local service that cannot be reached
-/// resets the data channel, and so the visitor; so does a forward beyond `max_forwards`. All of it
-/// is done in `world`, where the channel lives; only the observer is the control plane's.
+/// both sides have ended or have been silent for too long, or the client cuts its forwards. A local
+/// service that cannot be reached resets the data channel, and so the visitor; so does a forward
+/// beyond `max_forwards`. All of it is done in `world`, where the channel lives; only the observer is
+/// the control plane's.
 template <class Context>
 io::awaitable<void> forward(std::shared_ptr<Context> self,
                             std::shared_ptr<const config::client_service> service,

@@ -55,8 +55,9 @@ class idle_watch {
   static constexpr int looks_in_a_limit = 4;
 
   void begin() {
-    step_ = limits_.of(half_closed_) / looks_in_a_limit;
-    if (step_ == duration::zero()) return;
+    const duration limit = limits_.of(half_closed_);
+    if (limit == duration::zero()) return;
+    step_ = limit / looks_in_a_limit;
     seen_ = relay_.traffic();
     silent_looks_ = 0;
     if (!timer_) timer_.emplace(world_);
