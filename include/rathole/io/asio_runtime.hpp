@@ -10,10 +10,12 @@
 #include <rathole/io/stop_action.hpp>
 #include <rathole/io/tcp_acceptor.hpp>
 #include <rathole/io/tcp_stream.hpp>
+#include <rathole/io/udp_socket.hpp>
 #include <rathole/io/workers.hpp>
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <stop_token>
 #include <system_error>
@@ -28,6 +30,7 @@ class asio_runtime {
  public:
   using stream = tcp_stream;
   using acceptor = tcp_acceptor;
+  using datagram_socket = udp_socket;
 
   class timer : public asio_timer {
    public:
@@ -76,6 +79,38 @@ class asio_runtime {
     std::error_code last = make_error_code(errc::host_not_found);
     for (const auto& endpoint : *found) {
       auto opened = tcp_acceptor::open(get_executor(), endpoint, options);
+      if (opened) co_return std::move(*opened);
+      last = opened.error();
+    }
+    co_return failure(last);
+  }
+
+  /// Binds the first resolved address that can be bound; the last refusal is the error.
+  task<udp_socket> bind_udp(const address& at, std::stop_token stop) {
+    auto found = co_await resolve(at, time_point::max(), stop);
+    if (!found) co_return failure(found.error());
+    std::error_code last = make_error_code(errc::host_not_found);
+    for (const auto& endpoint : *found) {
+      auto opened = udp_socket::bind(get_executor(), {endpoint.address(), endpoint.port()});
+      if (opened) co_return std::move(*opened);
+      last = opened.error();
+    }
+    co_return failure(last);
+  }
+
+  /// Connects with the first resolved address that there is a route to; the last refusal is the
+  /// error.
+  task<udp_socket> connect_udp(const address& to, bool prefer_ipv6, time_point deadline,
+                               std::stop_token stop) {
+    auto found = co_await resolve(to, deadline, stop);
+    if (!found) co_return failure(found.error());
+    if (prefer_ipv6) {
+      std::ranges::stable_partition(
+          *found, [](const auto& endpoint) { return endpoint.address().is_v6(); });
+    }
+    std::error_code last = make_error_code(errc::host_not_found);
+    for (const auto& endpoint : *found) {
+      auto opened = udp_socket::connect(get_executor(), {endpoint.address(), endpoint.port()});
       if (opened) co_return std::move(*opened);
       last = opened.error();
     }

@@ -4,6 +4,7 @@
 #include <rathole/core/bytes.hpp>
 #include <rathole/core/random.hpp>
 #include <rathole/core/time.hpp>
+#include <rathole/io/datagram.hpp>
 #include <rathole/io/socket_options.hpp>
 #include <rathole/io/task.hpp>
 
@@ -88,6 +89,10 @@ concept Timer = requires(T& t, time_point at, std::move_only_function<void()> ca
 /// * `listen(at, options, stop)`: resolves, binds and listens; the first address that can be bound
 ///   serves. What is accepted has `options`. Fails with `errc::stopped` as soon as `stop` is
 ///   requested.
+/// * `bind_udp(at, stop)`: resolves and binds a UDP socket; the first address that can be bound
+///   serves.
+/// * `connect_udp(to, prefer_ipv6, deadline, stop)`: resolves, and connects a UDP socket of any local
+///   port with the first address that there is a route to.
 template <class R>
 concept Runtime = std::copy_constructible<R> &&
                   requires(R& r, const address& where, const socket_options& options,
@@ -95,6 +100,8 @@ concept Runtime = std::copy_constructible<R> &&
                     typename R::stream;
                     typename R::acceptor;
                     typename R::timer;
+                    typename R::datagram_socket;
+                    requires DatagramSocket<typename R::datagram_socket>;
                     requires Acceptor<typename R::acceptor>;
                     requires std::same_as<typename R::acceptor::stream, typename R::stream>;
                     requires Timer<typename R::timer>;
@@ -110,6 +117,10 @@ concept Runtime = std::copy_constructible<R> &&
                       r.connect(where, options, deadline, stop)
                     } -> std::same_as<task<typename R::stream>>;
                     { r.listen(where, options, stop) } -> std::same_as<task<typename R::acceptor>>;
+                    { r.bind_udp(where, stop) } -> std::same_as<task<typename R::datagram_socket>>;
+                    {
+                      r.connect_udp(where, true, deadline, stop)
+                    } -> std::same_as<task<typename R::datagram_socket>>;
                   };
 
 }  // namespace rathole::io

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <rathole/core/byte_buffer.hpp>
 #include <rathole/core/bytes.hpp>
 #include <rathole/core/cursor.hpp>
 #include <rathole/core/endian.hpp>
 #include <rathole/core/result.hpp>
+#include <rathole/core/udp_endpoint.hpp>
 #include <rathole/protocol/codec.hpp>
 #include <rathole/protocol/constants.hpp>
 #include <rathole/protocol/messages.hpp>
@@ -11,6 +13,8 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <optional>
 #include <span>
 
 namespace rathole::protocol {
@@ -71,7 +75,48 @@ struct bincode {
     return decode_variant<data_command::start_forward_udp>(in);
   }
 
+  /// Compat: `hdr_len`, then the address with its port in little-endian, unlike its octets, and the
+  /// payload's length.
+  static void append_udp_frame(const udp_endpoint& visitor, byte_view payload, byte_buffer& out) {
+    const std::size_t ip_size = visitor.is_v6 ? 16 : 4;
+    const std::size_t header_size = variant_size + ip_size + 4;
+    const byte_span frame = out.prepare(1 + header_size + payload.size());
+    std::uint8_t* at = frame.data();
+    *at++ = static_cast<std::uint8_t>(header_size);
+    store_le(std::uint32_t{visitor.is_v6}, std::span<std::uint8_t, 4>(at, 4));
+    std::memcpy(at + variant_size, visitor.ip.data(), ip_size);
+    at += variant_size + ip_size;
+    store_le(visitor.port, std::span<std::uint8_t, 2>(at, 2));
+    store_le(static_cast<std::uint16_t>(payload.size()), std::span<std::uint8_t, 2>(at + 2, 2));
+    if (!payload.empty()) std::memcpy(at + 4, payload.data(), payload.size());
+    out.commit(1 + header_size + payload.size());
+  }
+
+  static result<std::optional<udp_frame>> decode_udp_frame(byte_view in) {
+    if (in.empty()) return std::nullopt;
+    const std::size_t header_size = in[0];
+    if (header_size < udp_header_size_v4) return failure(errc::malformed_message);
+    if (in.size() < 1 + header_size) return std::nullopt;
+    cursor header(in.subspan(1, header_size));
+    const auto variant = header.number_le<std::uint32_t>();
+    if (variant > 1) return failure(errc::malformed_message);
+    udp_frame out{};
+    out.visitor.is_v6 = variant == 1;
+    const byte_view ip = header.view(out.visitor.is_v6 ? 16 : 4);
+    if (ip.empty()) return failure(errc::malformed_message);
+    std::memcpy(out.visitor.ip.data(), ip.data(), ip.size());
+    out.visitor.port = header.number_le<std::uint16_t>();
+    const std::size_t length = header.number_le<std::uint16_t>();
+    if (!header.ok()) return failure(errc::malformed_message);
+    out.size = 1 + header_size + length;
+    if (in.size() < out.size) return std::nullopt;
+    out.payload = in.subspan(1 + header_size, length);
+    return out;
+  }
+
  private:
+  static constexpr std::size_t udp_header_size_v4 = variant_size + 4 + 2 + 2;
+
   static std::uint32_t last(auto variant) { return static_cast<std::uint32_t>(variant); }
 
   static void store_variant(auto variant, std::span<std::uint8_t, variant_size> out) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <rathole/core/byte_buffer.hpp>
 #include <rathole/core/bytes.hpp>
 #include <rathole/core/result.hpp>
 #include <rathole/protocol/messages.hpp>
@@ -8,6 +9,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 namespace rathole::protocol {
 
@@ -20,9 +22,14 @@ using encoded = std::array<std::uint8_t, N>;
 /// `decode_*` takes at least that many octets and ignores what follows. Errors:
 /// `malformed_message` for too few octets or a variant that does not exist; for a Hello also
 /// `protocol_version_mismatch`.
+///
+/// A UDP frame has no fixed size: `append_udp_frame` adds one for a payload of at most 65,535
+/// octets; `decode_udp_frame` yields the one at the front, whose payload is a view of `in`, or
+/// nothing while it is not all there, and fails with `malformed_message` as soon as that is certain.
 template <class C>
 concept Codec = requires(byte_view in, const hello& greeting, const digest& session_key,
-                         ack verdict, control_command control, data_command data) {
+                         ack verdict, control_command control, data_command data,
+                         const udp_endpoint& visitor, byte_buffer& out) {
   { C::encode_hello(greeting) } -> std::same_as<encoded<C::hello_size>>;
   { C::encode_auth(session_key) } -> std::same_as<encoded<C::auth_size>>;
   { C::encode_ack(verdict) } -> std::same_as<encoded<C::ack_size>>;
@@ -33,6 +40,8 @@ concept Codec = requires(byte_view in, const hello& greeting, const digest& sess
   { C::decode_ack(in) } -> std::same_as<result<ack>>;
   { C::decode_control_command(in) } -> std::same_as<result<control_command>>;
   { C::decode_data_command(in) } -> std::same_as<result<data_command>>;
+  { C::append_udp_frame(visitor, in, out) } -> std::same_as<void>;
+  { C::decode_udp_frame(in) } -> std::same_as<result<std::optional<udp_frame>>>;
 };
 
 }  // namespace rathole::protocol

@@ -1,8 +1,11 @@
 #pragma once
 
+#include <rathole/core/bytes.hpp>
+#include <rathole/core/udp_endpoint.hpp>
 #include <rathole/protocol/constants.hpp>
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 
 namespace rathole::protocol {
@@ -45,6 +48,15 @@ enum class control_command : std::uint8_t {
 enum class data_command : std::uint8_t {
   start_forward_tcp,
   start_forward_udp,
+};
+
+/// A visitor's datagram, or one for him, on a data channel that carries UDP. The address is the
+/// visitor's as the server sees it, in both directions.
+struct udp_frame {
+  udp_endpoint visitor;
+  byte_view payload;
+  /// Octets that the frame takes on the wire.
+  std::size_t size;
 };
 
 }  // namespace rathole::protocol

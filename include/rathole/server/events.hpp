@@ -2,6 +2,7 @@
 
 #include <rathole/core/address.hpp>
 #include <rathole/core/time.hpp>
+#include <rathole/protocol/udp_counters.hpp>
 #include <rathole/server/refusals.hpp>
 
 #include <cstdint>
@@ -110,6 +111,14 @@ struct forward_ended {
   std::uint64_t received;
   std::uint64_t sent;
   std::error_code error;
+};
+
+/// Datagrams of a UDP service were lost on this side, as `since` counts what happened since this was
+/// told last; told at once for the first loss, and then once in `within`.
+struct datagrams_lost {
+  std::string_view service;
+  const protocol::udp_counters& since;
+  duration within;
 };
 
 }  // namespace rathole::server

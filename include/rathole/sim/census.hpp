@@ -14,6 +14,8 @@ struct census {
   std::size_t acceptors = 0;
   /// Timers that are armed.
   std::size_t timers = 0;
+  /// UDP sockets that were not closed.
+  std::size_t datagram_sockets = 0;
 
   [[nodiscard]] bool operator==(const census&) const = default;
 

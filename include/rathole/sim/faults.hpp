@@ -25,6 +25,8 @@ struct link_conditions {
   std::size_t longest_read = std::numeric_limits<std::size_t>::max();
   /// Octets that one side may have sent and the other not yet read; then writing waits.
   std::size_t window = 64 * 1024;
+  /// Of a thousand datagrams, how many are lost. They overtake each other as their delays have it.
+  unsigned datagram_loss = 0;
 
   link_conditions() = default;
 };

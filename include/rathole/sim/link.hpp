@@ -40,16 +40,22 @@ class link {
   /// Delivers `packet` after the link's delay, but not before `*latest`, which becomes the time of
   /// arrival.
   void send(time_point* latest, scheduler::callback packet) {
-    const auto shortest = static_cast<std::uint64_t>(conditions.shortest_delay.count());
-    const auto longest = static_cast<std::uint64_t>(conditions.longest_delay.count());
-    const duration delay(static_cast<duration::rep>(rng_.between(shortest, longest)));
-    *latest = std::max(*latest, scheduler_->now() + delay);
+    *latest = std::max(*latest, scheduler_->now() + delay());
     scheduler_->call_at(*latest, [this, packet = std::move(packet)]() mutable {
       if (partitioned_) {
         held_.push_back(std::move(packet));
       } else {
         packet();
       }
+    });
+  }
+
+  /// Delivers a datagram after the link's delay, or loses it; nothing that is under way survives a
+  /// partition.
+  void send_datagram(scheduler::callback packet) {
+    if (rng_.between(1, 1000) <= conditions.datagram_loss) return;
+    scheduler_->call_at(scheduler_->now() + delay(), [this, packet = std::move(packet)]() mutable {
+      if (!partitioned_) packet();
     });
   }
 
@@ -91,6 +97,12 @@ class link {
   void drop() { const auto dropped = std::exchange(held_, {}); }
 
  private:
+  duration delay() {
+    const auto shortest = static_cast<std::uint64_t>(conditions.shortest_delay.count());
+    const auto longest = static_cast<std::uint64_t>(conditions.longest_delay.count());
+    return duration(static_cast<duration::rep>(rng_.between(shortest, longest)));
+  }
+
   template <class Action>
   void for_each_user(Action action) {
     for (auto& [number, user] : users_) action(*user);

@@ -1,8 +1,11 @@
 #pragma once
 
 #include <rathole/core/address.hpp>
+#include <rathole/core/bytes.hpp>
+#include <rathole/core/udp_endpoint.hpp>
 #include <rathole/sim/census.hpp>
 #include <rathole/sim/link.hpp>
+#include <rathole/sim/mailbox.hpp>
 #include <rathole/sim/stream.hpp>
 
 #include <algorithm>
@@ -34,21 +37,33 @@ struct listener {
 
 /// A machine on the network.
 struct host {
-  host(std::string called, std::uint64_t seed) : name(std::move(called)), rng(seed) {}
+  /// `number` tells it from the others: 10.0.0.0 and the number make its IP address.
+  host(std::string called, std::uint64_t seed, std::uint16_t at)
+      : name(std::move(called)), rng(seed), number(at) {}
 
   /// A port that nobody listens at, from the range of RFC 6335 section 6.
   std::uint16_t free_port() {
     do {
       next_port =
           next_port == 65535 ? std::uint16_t{49152} : static_cast<std::uint16_t>(next_port + 1);
-    } while (listeners.contains(next_port));
+    } while (listeners.contains(next_port) || mailboxes.contains(next_port));
     return next_port;
+  }
+
+  /// Where datagrams from its port `port` come from.
+  [[nodiscard]] udp_endpoint endpoint(std::uint16_t port) const {
+    udp_endpoint out;
+    out.ip = {10, 0, static_cast<std::uint8_t>(number >> 8), static_cast<std::uint8_t>(number)};
+    out.port = port;
+    return out;
   }
 
   std::string name;
   scripted_rng rng;
   operation_clock operations;
+  std::uint16_t number;
   std::map<std::uint16_t, listener*> listeners;
+  mailbox::port_map mailboxes;
   std::uint16_t next_port = 65535;
   bool refusing = false;
 };
@@ -66,7 +81,9 @@ class network {
   host& at(std::string_view name) {
     const auto found = hosts_.find(name);
     if (found != hosts_.end()) return found->second;
-    return hosts_.try_emplace(std::string(name), std::string(name), seeds_.next()).first->second;
+    const auto number = static_cast<std::uint16_t>(hosts_.size() + 1);
+    return hosts_.try_emplace(std::string(name), std::string(name), seeds_.next(), number)
+        .first->second;
   }
 
   /// The host that `name` means on `from`; null if there is none.
@@ -147,12 +164,54 @@ class network {
     return made;
   }
 
+  /// Binds a UDP port of `on`, a free one if `at` has none. Fails as `listen` does.
+  result<std::shared_ptr<mailbox>> bind_udp(host& on, address at) {
+    if (const auto ec = on.operations.tick(); ec) return failure(ec);
+    const host* named = resolve(on, at.host);
+    if (!named) return failure(errc::host_not_found);
+    if (named != &on) return failure(system_error(std::errc::address_not_available));
+    if (at.port == 0) at.port = on.free_port();
+    if (on.mailboxes.contains(at.port)) return failure(system_error(std::errc::address_in_use));
+    const udp_endpoint seen_as = on.endpoint(at.port);
+    return std::make_shared<mailbox>(scheduler_->get_executor(), std::move(at), seen_as,
+                                     on.mailboxes, on.operations);
+  }
+
+  /// The endpoint that `to` names for `from`.
+  result<udp_endpoint> endpoint_of(host& from, const address& to) {
+    const host* named = resolve(from, to.host);
+    if (!named) return failure(errc::host_not_found);
+    return named->endpoint(to.port);
+  }
+
+  /// Sends a datagram on its way. False if the operation was to fail.
+  bool send_datagram(const mailbox& from, const udp_endpoint& to, byte_view payload) {
+    if (from.operations->tick()) return false;
+    host* const source = owner(from.endpoint);
+    host* const target = owner(to);
+    if (!source || !target) return true;
+    packet carried{from.endpoint, {payload.begin(), payload.end()}};
+    between(source->name, target->name)
+        .send_datagram([target, port = to.port, carried = std::move(carried)]() mutable {
+          const auto found = target->mailboxes.find(port);
+          if (found != target->mailboxes.end()) found->second->deliver(std::move(carried));
+        });
+    return true;
+  }
+
   /// Forgets the packets of all partitions.
   void drop() {
     for (auto& [ends, one] : links_) one.drop();
   }
 
  private:
+  /// The host whose IP address it is; null if there is none.
+  host* owner(const udp_endpoint& of) {
+    const auto found = std::ranges::find_if(
+        hosts_, [&](const auto& each) { return each.second.endpoint(of.port) == of; });
+    return found == hosts_.end() ? nullptr : &found->second;
+  }
+
   void answer(host& target, std::uint16_t port, connection& arrived) {
     const auto found = target.listeners.find(port);
     if (target.refusing || found == target.listeners.end()) {

@@ -3,6 +3,7 @@
 #include <rathole/core/address.hpp>
 #include <rathole/io/concepts.hpp>
 #include <rathole/sim/acceptor.hpp>
+#include <rathole/sim/datagram_socket.hpp>
 #include <rathole/sim/network.hpp>
 #include <rathole/sim/timer.hpp>
 
@@ -19,6 +20,7 @@ class runtime {
  public:
   using stream = sim::stream;
   using acceptor = sim::acceptor;
+  using datagram_socket = sim::datagram_socket;
 
   class timer : public virtual_timer {
    public:
@@ -56,7 +58,37 @@ class runtime {
     return listen(*this, at, options, std::move(stop));
   }
 
+  /// Fails as `listen` does.
+  io::task<datagram_socket> bind_udp(const address& at, std::stop_token stop) {
+    return bind_udp(*this, at, std::move(stop));
+  }
+
+  /// Fails with `errc::host_not_found`, or because a chosen operation is to fail.
+  io::task<datagram_socket> connect_udp(const address& to, bool, time_point, std::stop_token stop) {
+    return connect_udp(*this, to, std::move(stop));
+  }
+
  private:
+  static io::task<datagram_socket> bind_udp(runtime self, address at, std::stop_token stop) {
+    co_await asio::post(self.get_executor(), io::use_tuple);
+    if (stop.stop_requested()) co_return failure(errc::stopped);
+    auto box = self.network_->bind_udp(*self.host_, std::move(at));
+    if (!box) co_return failure(box.error());
+    co_return datagram_socket(*self.network_, std::move(*box), udp_endpoint(),
+                              self.network_->in_use());
+  }
+
+  static io::task<datagram_socket> connect_udp(runtime self, address to, std::stop_token stop) {
+    co_await asio::post(self.get_executor(), io::use_tuple);
+    if (stop.stop_requested()) co_return failure(errc::stopped);
+    const auto peer = self.network_->endpoint_of(*self.host_, to);
+    if (!peer) co_return failure(peer.error());
+    const address any{"0.0.0.0", 0};
+    auto box = self.network_->bind_udp(*self.host_, any);
+    if (!box) co_return failure(box.error());
+    co_return datagram_socket(*self.network_, std::move(*box), *peer, self.network_->in_use());
+  }
+
   static io::task<stream> connect(runtime self, address to, io::socket_options options,
                                   time_point deadline, std::stop_token stop) {
     co_await asio::post(self.get_executor(), io::use_tuple);

@@ -1,0 +1,278 @@
+#pragma once
+
+#include <rathole/client/events.hpp>
+#include <rathole/config/types.hpp>
+#include <rathole/core/endian.hpp>
+#include <rathole/core/error.hpp>
+#include <rathole/core/udp_endpoint.hpp>
+#include <rathole/io/datagram.hpp>
+#include <rathole/io/event.hpp>
+#include <rathole/io/stop_action.hpp>
+#include <rathole/io/task_group.hpp>
+#include <rathole/io/udp_channel.hpp>
+#include <rathole/io/udp_ledger.hpp>
+#include <rathole/protocol/udp_sessions.hpp>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace rathole::client {
+
+/// Datagrams of one visitor that wait for the socket towards the local service to be opened.
+inline constexpr std::size_t max_unsent_datagrams = 64;
+
+/// How long opening that socket may take: what it takes is to look up a name.
+inline constexpr std::chrono::seconds udp_open_timeout{10};
+
+/// The UDP side of one service: a socket towards the local service for each visitor, so that the
+/// service tells them apart by their ports. Visitors stay when data and control channels come and
+/// go: what is broken is replaced below them, and the service sees nothing of it. Answers take the
+/// data channel that the visitor's last datagram came by.
+///
+/// It lives in one world, where all the service's UDP data channels are; it is made on the control
+/// plane, and everything but the constructor is called in its world.
+template <class Context>
+class udp_forwarder : public std::enable_shared_from_this<udp_forwarder<Context>> {
+ public:
+  using runtime_type = typename Context::runtime_type;
+  using stream_type = typename Context::stream_type;
+  using channel_type = io::udp_channel<stream_type, typename Context::codec_type>;
+  using service_pointer = std::shared_ptr<const config::client_service>;
+
+  udp_forwarder(std::shared_ptr<Context> context, service_pointer service, runtime_type world)
+      : context_(std::move(context)),
+        service_(std::move(service)),
+        world_(std::move(world)),
+        sessions_(service_->udp.max_visitors, service_->udp.idle_timeout, random_seed(world_)),
+        idle_timer_(world_),
+        ledger_(world_, [this](const protocol::udp_counters& since) { tell_losses(since); }),
+        opening_(world_.get_executor()) {}
+
+  [[nodiscard]] const runtime_type& world() const { return world_; }
+
+  /// Serves until `stop` is requested and nothing of it is left.
+  static io::awaitable<void> run(std::shared_ptr<udp_forwarder> self, std::stop_token stop) {
+    io::event ending(self->world_.get_executor());
+    const auto end = [&ending] { ending.notify(); };
+    const io::stop_action on_stop(stop, self->world_.get_executor(), end);
+    if (!stop.stop_requested()) co_await ending.wait();
+    self->close();
+    co_await self->opening_.join();
+  }
+
+  /// Carries datagrams over a started data channel until it ends or `stop` is requested; always
+  /// fails with the reason.
+  static io::task<void> carry(std::shared_ptr<udp_forwarder> self, stream_type stream,
+                              std::stop_token stop) {
+    const io::executor ex = self->world_.get_executor();
+    if (self->closing_.stop_requested()) co_return failure(errc::stopped);
+    const auto channel =
+        std::make_shared<channel_type>(ex, std::move(stream), self->service_->udp.queue_size);
+    self->channels_.push_back(channel);
+    const auto end = [&channel] { channel->close(); };
+    const io::stop_action on_stop(stop, ex, end);
+    auto received = [&self, &channel](std::span<const protocol::udp_frame> frames) {
+      self->deliver(channel, frames);
+    };
+    const auto ended = co_await channel_type::run(channel, received);
+    std::erase(self->channels_, channel);
+    co_return ended;
+  }
+
+  /// Goes on with new settings. Visitors are forgotten only if the local service is another one, or
+  /// there are too many.
+  void update(service_pointer next) {
+    const service_pointer before = std::exchange(service_, std::move(next));
+    sessions_.set_limits(service_->udp.max_visitors, service_->udp.idle_timeout);
+    const bool moved =
+        before->local_addr != service_->local_addr || before->prefer_ipv6 != service_->prefer_ipv6;
+    while (!sessions_.empty() && (moved || sessions_.size() > sessions_.limit())) {
+      sessions_.pop_oldest()->close();
+    }
+    for (const auto& each : channels_) each->set_queue_size(service_->udp.queue_size);
+    expire();
+  }
+
+  /// How many visitors are remembered.
+  [[nodiscard]] std::size_t visitors() const { return sessions_.size(); }
+
+ private:
+  using socket_type = typename runtime_type::datagram_socket;
+
+  /// A visitor, and his socket once it is open.
+  struct visitor {
+    explicit visitor(const udp_endpoint& from) : id(from) {}
+
+    void close() {
+      gone = true;
+      if (socket) socket->close();
+    }
+
+    const udp_endpoint id;
+    std::optional<socket_type> socket;
+    std::shared_ptr<channel_type> via;
+    std::vector<std::vector<std::uint8_t>> unsent;
+    bool gone = false;
+  };
+  using visitor_pointer = std::shared_ptr<visitor>;
+
+  static std::uint64_t random_seed(runtime_type& world) {
+    std::array<std::uint8_t, 8> octets;
+    auto rng = world.rng();
+    rng.fill(octets);
+    return load_le<std::uint64_t>(octets);
+  }
+
+  /// From the tunnel to the local service.
+  void deliver(const std::shared_ptr<channel_type>& from,
+               std::span<const protocol::udp_frame> frames) {
+    const time_point now = world_.now();
+    ledger_.counts.received += frames.size();
+    while (!frames.empty()) {
+      const udp_endpoint& id = frames.front().visitor;
+      const auto other = std::ranges::find_if(
+          frames, [&](const protocol::udp_frame& each) { return each.visitor != id; });
+      const auto own = frames.first(static_cast<std::size_t>(other - frames.begin()));
+      frames = frames.subspan(own.size());
+      visitor& who = known(id, now);
+      if (who.via != from) who.via = from;
+      who.socket ? send(who, own) : keep(who, own);
+    }
+    ledger_.check();
+  }
+
+  visitor& known(const udp_endpoint& id, time_point now) {
+    if (visitor_pointer* found = sessions_.touch(id, now)) return **found;
+    if (sessions_.full()) {
+      ++ledger_.counts.evicted;
+      sessions_.pop_oldest()->close();
+    }
+    const auto made = std::make_shared<visitor>(id);
+    sessions_.add(id, made, now);
+    opening_.spawn(open(this->shared_from_this(), made));
+    arm_idle_timer();
+    return *made;
+  }
+
+  void send(visitor& who, std::span<const protocol::udp_frame> frames) {
+    std::array<io::datagram, batch_size> batch;
+    while (!frames.empty()) {
+      const std::size_t count = std::min(frames.size(), batch.size());
+      for (std::size_t i = 0; i < count; ++i) batch[i].payload = frames[i].payload;
+      const std::size_t taken = who.socket->send(std::span<const io::datagram>(batch).first(count));
+      ledger_.counts.refused += count - taken;
+      frames = frames.subspan(count);
+    }
+  }
+
+  void keep(visitor& who, std::span<const protocol::udp_frame> frames) {
+    for (const protocol::udp_frame& each : frames) {
+      if (who.unsent.size() < max_unsent_datagrams) {
+        who.unsent.emplace_back(each.payload.begin(), each.payload.end());
+      } else {
+        ++ledger_.counts.queue_full;
+      }
+    }
+  }
+
+  /// Opens the visitor's socket, and sends what waited for it.
+  static io::awaitable<void> open(std::shared_ptr<udp_forwarder> self, visitor_pointer who) {
+    const service_pointer service = self->service_;
+    const auto deadline = self->world_.now() + udp_open_timeout;
+    auto opened = co_await self->world_.connect_udp(service->local_addr, service->prefer_ipv6,
+                                                    deadline, self->closing_.get_token());
+    if (who->gone) co_return;
+    if (!opened) {
+      self->ledger_.counts.refused += who->unsent.size();
+      who->close();
+      self->sessions_.erase(who->id);
+      self->tell_failure(service, opened.error());
+      self->ledger_.check();
+      co_return;
+    }
+    who->socket.emplace(std::move(*opened));
+    for (const auto& payload : std::exchange(who->unsent, {})) {
+      io::datagram first;
+      first.payload = payload;
+      if (who->socket->send(std::span(&first, 1)) == 0) ++self->ledger_.counts.refused;
+    }
+    // The visitor owns the socket, and the forwarder the visitor.
+    who->socket->watch([me = self.get(), raw = who.get()] { me->answer(*raw); });
+  }
+
+  /// From the local service to the tunnel.
+  void answer(visitor& who) {
+    const auto batch = who.socket->receive();
+    if (batch.empty()) return;
+    sessions_.touch(who.id, world_.now());
+    if (!who.via || who.via->is_over()) who.via = channels_.empty() ? nullptr : channels_.front();
+    for (const io::datagram& each : batch) {
+      const bool taken = who.via && who.via->push(who.id, each.payload);
+      ++(taken ? ledger_.counts.sent : ledger_.counts.queue_full);
+    }
+    if (who.via) who.via->flush();
+    ledger_.check();
+  }
+
+  void expire() {
+    const time_point now = world_.now();
+    while (const auto gone = sessions_.expire(now)) (*gone)->close();
+    armed_ = false;
+    arm_idle_timer();
+  }
+
+  void arm_idle_timer() {
+    const auto deadline = sessions_.deadline();
+    if (armed_ || !deadline) return;
+    armed_ = true;
+    idle_timer_.arm(*deadline, [this] { expire(); });
+  }
+
+  void close() {
+    closing_.request_stop();
+    idle_timer_.disarm();
+    ledger_.close();
+    while (!sessions_.empty()) sessions_.pop_oldest()->close();
+    for (const auto& each : channels_) each->close();
+  }
+
+  void tell_failure(const service_pointer& service, std::error_code error) {
+    if (error == errc::stopped) return;
+    context_->on_control_plane([context = context_, service, error] {
+      const local_connect_failed event{service->name, service->local_addr, error};
+      context->tell(event);
+    });
+  }
+
+  void tell_losses(const protocol::udp_counters& since) {
+    context_->on_control_plane([context = context_, service = service_, since] {
+      const datagrams_lost event{service->name, since, io::udp_report_interval};
+      context->tell(event);
+    });
+  }
+
+  static constexpr std::size_t batch_size = 64;
+
+  const std::shared_ptr<Context> context_;
+  service_pointer service_;
+  runtime_type world_;
+  protocol::udp_sessions<visitor_pointer> sessions_;
+  std::vector<std::shared_ptr<channel_type>> channels_;
+  typename runtime_type::timer idle_timer_;
+  io::udp_ledger<runtime_type> ledger_;
+  io::task_group opening_;
+  std::stop_source closing_;
+  bool armed_ = false;
+};
+
+}  // namespace rathole::client

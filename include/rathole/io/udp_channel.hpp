@@ -1,0 +1,150 @@
+#pragma once
+
+#include <rathole/core/byte_buffer.hpp>
+#include <rathole/core/bytes.hpp>
+#include <rathole/core/error.hpp>
+#include <rathole/core/udp_endpoint.hpp>
+#include <rathole/io/concepts.hpp>
+#include <rathole/io/event.hpp>
+#include <rathole/io/task_group.hpp>
+#include <rathole/protocol/codec.hpp>
+#include <rathole/protocol/messages.hpp>
+#include <rathole/protocol/udp_reader.hpp>
+
+#include <array>
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <system_error>
+#include <utility>
+
+namespace rathole::io {
+
+/// A data channel on which a UDP service has been started: datagrams go in and out as frames. What
+/// is to be sent waits in a queue with a bound, and is written in as few pieces as the stream takes;
+/// a datagram that finds the queue full is lost, as on any network. It lives on one executor and is
+/// held by `shared_ptr`; it is over once `run` has returned.
+template <ByteStream S, protocol::Codec C>
+class udp_channel {
+ public:
+  /// `queue_size` is how many octets of frames wait at most.
+  udp_channel(executor ex, S stream, std::size_t queue_size)
+      : stream_(std::move(stream)), queue_size_(queue_size), wake_(ex), writer_(ex) {}
+
+  /// Queues a datagram. False if there is no room, and it is lost.
+  bool push(const udp_endpoint& visitor, byte_view payload) {
+    if (over_ || out_.size() + payload.size() > queue_size_) return false;
+    C::append_udp_frame(visitor, payload, out_);
+    return true;
+  }
+
+  /// Has what was pushed sent. Never waits.
+  void flush() {
+    if (!writing_ && !out_.empty()) wake_.notify();
+  }
+
+  /// Reads until the channel ends, and hands over what each read brought, in pieces:
+  /// `received(std::span<const protocol::udp_frame>)`. Fails with the reason: that of the codec or
+  /// the stream, `errc::end_of_stream`, or `errc::stopped` after `close`.
+  template <class F>
+  static task<void> run(std::shared_ptr<udp_channel> self, F& received) {
+    self->writer_.spawn(write(self));
+    const result<void> ended = co_await self->read(received);
+    const bool was_closed = self->over_ && !self->error_;
+    self->close();
+    co_await self->writer_.join();
+    if (was_closed) co_return failure(errc::stopped);
+    co_return failure(self->error_ ? self->error_ : ended.error());
+  }
+
+  /// Ends the channel at once.
+  void close() {
+    over_ = true;
+    stream_.abort();
+    wake_.notify();
+  }
+
+  /// Whether nothing can be sent any more.
+  [[nodiscard]] bool is_over() const { return over_; }
+
+  /// The bound of the queue from now on.
+  void set_queue_size(std::size_t size) { queue_size_ = size; }
+
+ private:
+  /// Frames that are handed over at once.
+  static constexpr std::size_t frames_in_a_piece = 64;
+  /// Memory that a quiet channel may keep.
+  static constexpr std::size_t kept_memory = std::size_t{64} * 1024;
+
+  template <class F>
+  task<void> read(F& received) {
+    for (;;) {
+      reader_.trim();
+      const auto ready = co_await stream_.wait_readable();
+      if (!ready) co_return failure(ready.error());
+      const auto count = co_await stream_.read_some(reader_.room());
+      if (!count) co_return failure(count.error());
+      if (*count == 0) {
+        co_return failure(reader_.is_within_frame() ? errc::truncated : errc::end_of_stream);
+      }
+      reader_.received(*count);
+      const auto cut = hand_over(received);
+      if (!cut) co_return failure(cut.error());
+    }
+  }
+
+  template <class F>
+  result<void> hand_over(F& received) {
+    std::array<protocol::udp_frame, frames_in_a_piece> frames;
+    for (std::size_t count = 0;;) {
+      const auto next = reader_.next();
+      const bool is_frame = next && *next;
+      if (is_frame) frames[count++] = **next;
+      if (count > 0 && (!is_frame || count == frames.size())) {
+        received(std::span<const protocol::udp_frame>(frames).first(count));
+        count = 0;
+      }
+      if (!next) return failure(next.error());
+      if (!is_frame) return {};
+    }
+  }
+
+  static awaitable<void> write(std::shared_ptr<udp_channel> self) {
+    udp_channel& me = *self;
+    for (;;) {
+      if (me.over_) co_return;
+      if (me.out_.empty()) {
+        co_await me.wake_.wait();
+        continue;
+      }
+      me.sending_.swap(me.out_);
+      me.writing_ = true;
+      const auto written = co_await me.stream_.write(me.sending_.data());
+      me.writing_ = false;
+      const bool was_burst = me.sending_.size() > kept_memory;
+      me.sending_.clear();
+      if (!written && !me.over_) {
+        me.error_ = written.error();
+        me.close();
+      }
+      if (was_burst && me.out_.empty()) {
+        me.sending_.release();
+        me.out_.release();
+      }
+    }
+  }
+
+  S stream_;
+  std::size_t queue_size_;
+  protocol::udp_reader<C> reader_;
+  /// Waiting to be written, and being written.
+  byte_buffer out_;
+  byte_buffer sending_;
+  event wake_;
+  task_group writer_;
+  std::error_code error_;
+  bool writing_ = false;
+  bool over_ = false;
+};
+
+}  // namespace rathole::io

@@ -1,0 +1,121 @@
+#pragma once
+
+#include <rathole/core/address.hpp>
+#include <rathole/core/result.hpp>
+#include <rathole/io/datagram.hpp>
+#include <rathole/io/descriptor.hpp>
+#include <rathole/io/poller.hpp>
+#include <rathole/io/udp_batch.hpp>
+
+#include <asio/ip/udp.hpp>
+
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <span>
+#include <system_error>
+#include <utility>
+
+namespace rathole::io {
+
+/// A UDP socket; models `DatagramSocket`.
+class udp_socket {
+ public:
+  /// Octets that the system is asked to hold for a socket, each way. It may grant less
+  /// (net.core.rmem_max, net.core.wmem_max).
+  static constexpr int system_buffer = 4 * 1024 * 1024;
+
+  /// A socket bound to `endpoint`. Fails with the system's code.
+  static result<udp_socket> bind(const executor& ex, const asio::ip::udp::endpoint& endpoint) {
+    auto opened = open(endpoint);
+    if (!opened) return failure(opened.error());
+    if (::bind(opened->get(), endpoint.data(), static_cast<socklen_t>(endpoint.size())) != 0) {
+      return failure(last_error());
+    }
+    return udp_socket(ex, std::move(*opened), false);
+  }
+
+  /// A socket that exchanges datagrams with `endpoint` only. Fails with the system's code.
+  static result<udp_socket> connect(const executor& ex, const asio::ip::udp::endpoint& endpoint) {
+    auto opened = open(endpoint);
+    if (!opened) return failure(opened.error());
+    if (::connect(opened->get(), endpoint.data(), static_cast<socklen_t>(endpoint.size())) != 0) {
+      return failure(last_error());
+    }
+    return udp_socket(ex, std::move(*opened), true);
+  }
+
+  void watch(std::move_only_function<void()> readable) {
+    body_->readable = std::move(readable);
+    body_->watch(true);
+  }
+  void unwatch() { body_->watch(false); }
+
+  std::span<const datagram> receive() {
+    if (!is_open()) return {};
+    return udp_batch::of_thread().receive(body_->socket.get());
+  }
+
+  std::size_t send(std::span<const datagram> batch) {
+    if (!is_open()) return 0;
+    return udp_batch::of_thread().send(body_->socket.get(), batch, is_connected_);
+  }
+
+  [[nodiscard]] const address& local() const { return local_; }
+  [[nodiscard]] bool is_open() const { return body_ && body_->socket.is_open(); }
+
+  void close() {
+    if (body_) body_->close();
+  }
+
+ private:
+  /// What stays in its place while the socket moves.
+  struct body final : poll_watch {
+    body(const executor& ex, descriptor from)
+        : poll_watch(poller::of(ex)), socket(std::move(from)) {}
+    ~body() { stop(); }
+
+    void watch(bool on) { want(socket.get(), on ? std::uint32_t{EPOLLIN} : 0); }
+    void ready(std::uint32_t) override { readable(); }
+
+    void close() {
+      stop();
+      socket.close();
+    }
+
+    descriptor socket;
+    std::move_only_function<void()> readable;
+  };
+
+  udp_socket(const executor& ex, descriptor socket, bool is_connected)
+      : is_connected_(is_connected) {
+    asio::ip::udp::endpoint bound;
+    auto size = static_cast<socklen_t>(bound.capacity());
+    if (::getsockname(socket.get(), bound.data(), &size) == 0) {
+      bound.resize(size);
+      local_ = address{bound.address().to_string(), bound.port()};
+    }
+    body_ = std::make_unique<body>(ex, std::move(socket));
+  }
+
+  static result<descriptor> open(const asio::ip::udp::endpoint& endpoint) {
+    descriptor socket(::socket(endpoint.protocol().family(),
+                               SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_UDP));
+    if (!socket.is_open()) return failure(last_error());
+    for (const int name : {SO_RCVBUF, SO_SNDBUF}) {
+      ::setsockopt(socket.get(), SOL_SOCKET, name, &system_buffer, sizeof system_buffer);
+    }
+    return socket;
+  }
+
+  static std::error_code last_error() { return {errno, std::system_category()}; }
+
+  std::unique_ptr<body> body_;
+  address local_;
+  bool is_connected_ = false;
+};
+
+}  // namespace rathole::io

@@ -1,0 +1,151 @@
+#pragma once
+
+#include <rathole/config/types.hpp>
+#include <rathole/core/address.hpp>
+#include <rathole/core/backoff.hpp>
+#include <rathole/io/alarm.hpp>
+#include <rathole/io/datagram.hpp>
+#include <rathole/io/event.hpp>
+#include <rathole/io/task_group.hpp>
+#include <rathole/server/events.hpp>
+#include <rathole/server/service_listener.hpp>
+
+#include <algorithm>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace rathole::server {
+
+/// An address that visitors send datagrams to, and its socket once it is bound.
+template <io::DatagramSocket S>
+struct udp_door : std::enable_shared_from_this<udp_door<S>> {
+  explicit udp_door(address at) : where(std::move(at)) {}
+
+  void close() {
+    closing.request_stop();
+    if (socket) socket->close();
+  }
+
+  [[nodiscard]] bool is_open() const { return socket && socket->is_open(); }
+
+  const address where;
+  std::stop_source closing;
+  std::optional<S> socket;
+};
+
+/// The sockets of a UDP service, one for each address that it listens at. All is called in the world
+/// that they live in.
+template <class Context>
+class udp_doors {
+ public:
+  using runtime_type = typename Context::runtime_type;
+  using door = udp_door<typename runtime_type::datagram_socket>;
+  using service_pointer = std::shared_ptr<const config::server_service>;
+
+  /// `receive` is called when there is something to be received at a door, while that is wanted.
+  udp_doors(std::shared_ptr<Context> context, runtime_type world,
+            std::move_only_function<void(door&)> receive)
+      : context_(std::move(context)),
+        world_(std::move(world)),
+        receive_(std::move(receive)),
+        binding_(world_.get_executor()) {}
+
+  /// Closes the doors that `service` does not name any more, and opens those that it names anew,
+  /// trying until they can be bound.
+  void open(const service_pointer& service) {
+    const auto& wanted = service->bind_addr;
+    std::erase_if(doors_, [&](const auto& each) {
+      const bool stays = std::ranges::find(wanted, each->where) != wanted.end();
+      if (!stays) each->close();
+      return !stays;
+    });
+    for (const address& where : wanted) {
+      const auto is_there = [&](const auto& each) { return each->where == where; };
+      if (std::ranges::any_of(doors_, is_there)) continue;
+      doors_.push_back(std::make_shared<door>(where));
+      binding_.spawn(bind(*this, service, doors_.back()));
+    }
+  }
+
+  /// Whether to receive at all.
+  void watch(bool on) {
+    watching_ = on;
+    for (const auto& each : doors_) settle(*each);
+  }
+
+  void close() {
+    for (const auto& each : doors_) each->close();
+    doors_.clear();
+  }
+
+  /// Returns once nothing of what was closed is left; the doors outlive that.
+  io::awaitable<void> join() { return binding_.join(); }
+
+ private:
+  void settle(door& at) {
+    if (!at.is_open()) return;
+    if (watching_) {
+      at.socket->watch([this, &at] { receive_(at); });
+    } else {
+      at.socket->unwatch();
+    }
+  }
+
+  static io::awaitable<void> bind(udp_doors& self, service_pointer service,
+                                  std::shared_ptr<door> at) {
+    runtime_type& world = self.world_;
+    const auto stop = at->closing.get_token();
+    backoff retry(service_listener_backoff);
+    std::error_code cause;
+    for (;;) {
+      auto bound = co_await world.bind_udp(at->where, stop);
+      if (stop.stop_requested()) co_return;
+      if (bound) {
+        at->socket.emplace(std::move(*bound));
+        break;
+      }
+      auto rng = world.rng();
+      const auto pause = retry.next(rng);
+      if (bound.error() != cause) {
+        cause = bound.error();
+        self.tell_failure(service, at->where, cause, pause);
+      }
+      io::event wake(world.get_executor());
+      const auto end_pause = [&wake] { wake.notify(); };
+      const std::stop_callback on_stop(stop, end_pause);
+      co_await io::sleep_until(world, world.now() + pause, wake);
+      if (stop.stop_requested()) co_return;
+    }
+    self.tell_open(service, at->socket->local());
+    self.settle(*at);
+  }
+
+  void tell_open(const service_pointer& service, const address& local) {
+    context_->on_control_plane([context = context_, service, local] {
+      const service_listening event{service->name, local};
+      context->tell(event);
+    });
+  }
+
+  void tell_failure(const service_pointer& service, const address& where, std::error_code cause,
+                    duration pause) {
+    context_->on_control_plane([context = context_, service, where, cause, pause] {
+      const service_bind_failed event{service->name, where, cause, pause};
+      context->tell(event);
+    });
+  }
+
+  std::shared_ptr<Context> context_;
+  runtime_type world_;
+  std::move_only_function<void(door&)> receive_;
+  std::vector<std::shared_ptr<door>> doors_;
+  io::task_group binding_;
+  bool watching_ = false;
+};
+
+}  // namespace rathole::server

@@ -1,0 +1,231 @@
+#pragma once
+
+#include <rathole/config/types.hpp>
+#include <rathole/core/endian.hpp>
+#include <rathole/core/error.hpp>
+#include <rathole/core/udp_endpoint.hpp>
+#include <rathole/io/datagram.hpp>
+#include <rathole/io/event.hpp>
+#include <rathole/io/stop_action.hpp>
+#include <rathole/io/udp_channel.hpp>
+#include <rathole/io/udp_ledger.hpp>
+#include <rathole/protocol/udp_sessions.hpp>
+#include <rathole/server/events.hpp>
+#include <rathole/server/udp_doors.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <stop_token>
+#include <utility>
+#include <vector>
+
+namespace rathole::server {
+
+/// The visitors' side of a UDP service while a client serves it: the sockets that they send to, who
+/// they are, and the data channels over which they are spread by a hash of their addresses. A
+/// visitor keeps his channel as long as it lives. Only who has sent something, and not too long ago,
+/// is sent anything: a client cannot use the server to send to others.
+///
+/// While there is no data channel nothing is received, and the system's buffers hold what comes.
+///
+/// It lives in one world; it is made on the control plane, and everything but the constructor is
+/// called in its world.
+template <class Context>
+class udp_entry : public std::enable_shared_from_this<udp_entry<Context>> {
+ public:
+  using runtime_type = typename Context::runtime_type;
+  using stream_type = typename Context::stream_type;
+  using channel_type = io::udp_channel<stream_type, typename Context::codec_type>;
+  using service_pointer = std::shared_ptr<const config::server_service>;
+
+  udp_entry(std::shared_ptr<Context> context, service_pointer service, runtime_type world)
+      : context_(std::move(context)),
+        service_(std::move(service)),
+        world_(std::move(world)),
+        seed_(random_seed(world_)),
+        sessions_(service_->udp.max_visitors, service_->udp.idle_timeout, seed_),
+        idle_timer_(world_),
+        ledger_(world_, [this](const protocol::udp_counters& since) { tell_losses(since); }),
+        doors_(context_, world_, [this](door& at) { receive(at); }) {}
+
+  [[nodiscard]] const runtime_type& world() const { return world_; }
+
+  /// Listens until `stop` is requested and nothing of it is left.
+  static io::awaitable<void> run(std::shared_ptr<udp_entry> self, std::stop_token stop) {
+    io::event ending(self->world_.get_executor());
+    const auto end = [&ending] { ending.notify(); };
+    const io::stop_action on_stop(stop, self->world_.get_executor(), end);
+    self->doors_.open(self->service_);
+    if (!stop.stop_requested()) co_await ending.wait();
+    self->close();
+    co_await self->doors_.join();
+  }
+
+  /// Carries datagrams over a started data channel until it ends or `stop` is requested; always
+  /// fails with the reason.
+  static io::task<void> carry(std::shared_ptr<udp_entry> self, stream_type stream,
+                              std::stop_token stop) {
+    const io::executor ex = self->world_.get_executor();
+    if (self->closed_) co_return failure(errc::stopped);
+    const auto channel =
+        std::make_shared<channel_type>(ex, std::move(stream), self->service_->udp.queue_size);
+    self->channels_.push_back(channel);
+    self->doors_.watch(!self->channels_.empty());
+    const auto end = [&channel] { channel->close(); };
+    const io::stop_action on_stop(stop, ex, end);
+    auto received = [&self](std::span<const protocol::udp_frame> frames) { self->deliver(frames); };
+    const auto ended = co_await channel_type::run(channel, received);
+    std::erase(self->channels_, channel);
+    self->doors_.watch(!self->channels_.empty());
+    co_return ended;
+  }
+
+  /// Goes on with new settings: sockets of addresses that stay are left alone.
+  void update(service_pointer next) {
+    service_ = std::move(next);
+    sessions_.set_limits(service_->udp.max_visitors, service_->udp.idle_timeout);
+    while (sessions_.size() > sessions_.limit()) sessions_.pop_oldest();
+    for (const auto& each : channels_) each->set_queue_size(service_->udp.queue_size);
+    doors_.open(service_);
+    expire();
+  }
+
+  /// How many visitors are remembered.
+  [[nodiscard]] std::size_t visitors() const { return sessions_.size(); }
+
+ private:
+  using door = typename udp_doors<Context>::door;
+
+  struct visitor {
+    std::shared_ptr<door> through;
+    std::shared_ptr<channel_type> via;
+    std::uint32_t scope = 0;
+  };
+
+  static std::uint64_t random_seed(runtime_type& world) {
+    std::array<std::uint8_t, 8> octets;
+    auto rng = world.rng();
+    rng.fill(octets);
+    return load_le<std::uint64_t>(octets);
+  }
+
+  /// From visitors to the tunnel.
+  void receive(door& at) {
+    const auto batch = at.socket->receive();
+    if (batch.empty() || channels_.empty()) return;
+    const time_point now = world_.now();
+    const udp_endpoint* last = nullptr;
+    visitor* who = nullptr;
+    for (const io::datagram& each : batch) {
+      if (!last || *last != each.peer) who = &known(each, now);
+      last = &each.peer;
+      if (who->through.get() != &at) who->through = at.shared_from_this();
+      who->scope = each.scope;
+      if (!who->via || who->via->is_over()) who->via = channel_for(each.peer);
+      const bool taken = who->via->push(each.peer, each.payload);
+      ++(taken ? ledger_.counts.sent : ledger_.counts.queue_full);
+    }
+    for (const auto& each : channels_) each->flush();
+    ledger_.check();
+  }
+
+  visitor& known(const io::datagram& from, time_point now) {
+    if (visitor* found = sessions_.touch(from.peer, now)) return *found;
+    if (sessions_.full()) {
+      ++ledger_.counts.evicted;
+      sessions_.pop_oldest();
+    }
+    visitor& added = sessions_.add(from.peer, visitor(), now);
+    arm_idle_timer();
+    return added;
+  }
+
+  /// There is a channel.
+  [[nodiscard]] const std::shared_ptr<channel_type>& channel_for(const udp_endpoint& id) const {
+    return channels_[udp_endpoint_hash{seed_}(id) % channels_.size()];
+  }
+
+  /// From the tunnel to visitors.
+  void deliver(std::span<const protocol::udp_frame> frames) {
+    const time_point now = world_.now();
+    ledger_.counts.received += frames.size();
+    std::array<io::datagram, batch_size> batch;
+    std::size_t count = 0;
+    door* through = nullptr;
+    const auto send = [&] {
+      if (count == 0) return;
+      const auto ready = std::span<const io::datagram>(batch).first(count);
+      ledger_.counts.refused += count - (through->is_open() ? through->socket->send(ready) : 0);
+      count = 0;
+    };
+    const udp_endpoint* last = nullptr;
+    visitor* who = nullptr;
+    for (const protocol::udp_frame& each : frames) {
+      if (!last || *last != each.visitor) who = sessions_.touch(each.visitor, now);
+      last = &each.visitor;
+      if (!who || !who->through) {
+        ++ledger_.counts.unknown_visitor;
+        continue;
+      }
+      if (count == batch.size() || (count > 0 && through != who->through.get())) send();
+      through = who->through.get();
+      batch[count].peer = each.visitor;
+      batch[count].scope = who->scope;
+      batch[count].payload = each.payload;
+      ++count;
+    }
+    send();
+    ledger_.check();
+  }
+
+  void expire() {
+    const time_point now = world_.now();
+    while (sessions_.expire(now)) {
+    }
+    armed_ = false;
+    arm_idle_timer();
+  }
+
+  void arm_idle_timer() {
+    const auto deadline = sessions_.deadline();
+    if (armed_ || !deadline) return;
+    armed_ = true;
+    idle_timer_.arm(*deadline, [this] { expire(); });
+  }
+
+  void close() {
+    closed_ = true;
+    idle_timer_.disarm();
+    ledger_.close();
+    doors_.close();
+    for (const auto& each : channels_) each->close();
+    sessions_.clear();
+  }
+
+  void tell_losses(const protocol::udp_counters& since) {
+    context_->on_control_plane([context = context_, service = service_, since] {
+      const datagrams_lost event{service->name, since, io::udp_report_interval};
+      context->tell(event);
+    });
+  }
+
+  static constexpr std::size_t batch_size = 64;
+
+  const std::shared_ptr<Context> context_;
+  service_pointer service_;
+  runtime_type world_;
+  const std::uint64_t seed_;
+  protocol::udp_sessions<visitor> sessions_;
+  std::vector<std::shared_ptr<channel_type>> channels_;
+  typename runtime_type::timer idle_timer_;
+  io::udp_ledger<runtime_type> ledger_;
+  udp_doors<Context> doors_;
+  bool armed_ = false;
+  bool closed_ = false;
+};
+
+}  // namespace rathole::server
