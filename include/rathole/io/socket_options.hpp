@@ -5,8 +5,8 @@
 
 namespace rathole::io {
 
-/// What is set on a TCP connection right after it stands. A refused option is not an error: the
-/// connection works without it (Compat: so does upstream's).
+/// How a TCP connection is dialled, and what is set on it right after it stands. A refused option is
+/// not an error: the connection works without it (Compat: so does upstream's).
 struct socket_options {
   /// TCP_NODELAY; unset leaves the socket as it is.
   std::optional<bool> nodelay = true;
@@ -17,6 +17,8 @@ struct socket_options {
   /// TCP_USER_TIMEOUT (RFC 5482): how long sent octets may stay unacknowledged, or a receiver's
   /// window shut; zero turns it off, unset leaves the socket as it is.
   std::optional<std::chrono::milliseconds> user_timeout;
+  /// Of a dial: IPv6 addresses before IPv4 ones, else the resolver's first family first.
+  bool prefer_ipv6 = false;
 
   socket_options() = default;
 };

@@ -158,9 +158,10 @@ inline std::expected<client_carrier, std::vector<config::problem>> prepare(
     }
   }
   if (!problems.empty()) return std::unexpected(std::move(problems));
-  return client_carrier{.options = to_socket_options(settings.transport.tcp),
-                        .proxy = std::move(proxy),
-                        .layers = std::move(*layers)};
+  auto options = to_socket_options(settings.transport.tcp);
+  options.prefer_ipv6 = settings.prefer_ipv6;
+  return client_carrier{
+      .options = options, .proxy = std::move(proxy), .layers = std::move(*layers)};
 }
 
 /// As for a client. A server ignores a proxy.
