@@ -63,6 +63,10 @@ class client_log {
     write(log_level::debug, e.service, forward_text(e.received, e.sent, e.error));
   }
 
+  void on(const client::datagrams_lost& e) {
+    write(log_level::warn, e.service, losses_text(e.since));
+  }
+
  private:
   /// Visitors, and the server, can cause these lines as often as they like.
   void write_channel_failure(bool is_usual, std::string_view service, const std::string& cause) {

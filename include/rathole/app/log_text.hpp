@@ -4,6 +4,7 @@
 #include <rathole/core/address.hpp>
 #include <rathole/core/address_list.hpp>
 #include <rathole/core/time.hpp>
+#include <rathole/protocol/udp_counters.hpp>
 
 #include <chrono>
 #include <cstdint>
@@ -52,6 +53,23 @@ inline std::string forward_text(std::uint64_t received, std::uint64_t sent, std:
   std::string text = "Forward ended: " + std::to_string(received) + " bytes from the visitor, " +
                      std::to_string(sent) + " to it";
   if (error) text += ": " + error.message();
+  return text;
+}
+
+/// What a line says of datagrams that were lost, of all that `since` counts.
+inline std::string losses_text(const protocol::udp_counters& since) {
+  std::string text = "Lost " + std::to_string(since.lost()) + " of " +
+                     std::to_string(since.sent + since.received + since.queue_full) + " datagrams:";
+  const char* separator = " ";
+  const auto add = [&](std::uint64_t count, const char* why) {
+    if (count == 0) return;
+    text.append(separator).append(std::to_string(count)).append(" ").append(why);
+    separator = ", ";
+  };
+  add(since.queue_full, "found the queue full");
+  add(since.refused, "refused by the system");
+  add(since.unknown_visitor, "for visitors that are not known any more");
+  add(since.evicted, "visitors forgotten for others");
   return text;
 }
 

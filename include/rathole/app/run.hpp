@@ -124,9 +124,8 @@ inline int check(const arguments& asked, std::ostream& out, std::ostream& err) {
   start_report report;
   if (file->server && !asked.as_client) add_to(report, *file->server, asked.config);
   if (file->client && !asked.as_server) add_to(report, *file->client, asked.config);
-  for (const auto* lines : {&report.problems, &report.missing, &report.left_out}) {
-    detail::print(err, *lines);
-  }
+  detail::print(err, report.problems);
+  detail::print(err, report.missing);
   if (!report.problems.empty()) return EXIT_FAILURE;
   if (report.is_empty()) out << printable(asked.config) << ": no problems found\n";
   return EXIT_SUCCESS;
@@ -155,8 +154,7 @@ inline int run(const arguments& asked, std::ostream& err) {
   if (!is_server) client_side = add_to(report, *file->client, asked.config, complain);
   detail::print(err, report.problems);
   detail::print(err, report.missing);
-  if (report.nothing_left) detail::print(err, report.left_out);
-  if (!report.can_run()) return EXIT_FAILURE;
+  if (!report.is_empty()) return EXIT_FAILURE;
 
   if (!setting.warning.empty()) log.write(log_level::warn, "rathole", setting.warning);
   if (const auto limit = raise_fd_limit()) {
@@ -165,7 +163,6 @@ inline int run(const arguments& asked, std::ostream& err) {
     log.write(log_level::warn, "rathole",
               "Failed to raise the file descriptor limit: " + limit.error().message());
   }
-  for (const std::string& line : report.left_out) log.write(log_level::error, "rathole", line);
 
   const auto ended = is_server ? run_server(*file->server, *server_side, log)
                                : run_client(*file->client, *client_side, log);

@@ -92,6 +92,10 @@ class server_log {
     write(log_level::debug, service_context(e.service), forward_text(e.received, e.sent, e.error));
   }
 
+  void on(const server::datagrams_lost& e) {
+    write(log_level::warn, service_context(e.service), losses_text(e.since));
+  }
+
  private:
   /// Anybody can cause these lines, so those that repeat are for who looks for them.
   static log_level refusal_level(bool repeated) {

@@ -7,7 +7,6 @@
 #include <rathole/transport/missing_part.hpp>
 #include <rathole/transport/prepare.hpp>
 
-#include <cstddef>
 #include <optional>
 #include <string>
 #include <type_traits>
@@ -22,19 +21,9 @@ struct start_report {
   std::vector<std::string> problems = {};
   /// Parts of a transport that this program does not contain.
   std::vector<std::string> missing = {};
-  /// Services that this program leaves out.
-  std::vector<std::string> left_out = {};
-  /// A block has services and this program leaves out all of them.
-  bool nothing_left = false;
 
-  [[nodiscard]] bool is_empty() const {
-    return problems.empty() && missing.empty() && left_out.empty();
-  }
-
-  /// Whether an instance can do anything of what it was asked.
-  [[nodiscard]] bool can_run() const {
-    return problems.empty() && missing.empty() && !nothing_left;
-  }
+  /// Whether an instance can do what it was asked.
+  [[nodiscard]] bool is_empty() const { return problems.empty() && missing.empty(); }
 };
 
 /// What `transport::prepare` makes of a block.
@@ -64,14 +53,6 @@ std::optional<carrier_of<Block>> add_to(start_report& report, const Block& block
   } else {
     for (const auto& problem : prepared.error()) report.problems.push_back(line(problem));
   }
-  std::size_t left_out = 0;
-  for (const auto& service : block.services) {
-    if (service.kind != config::service_kind::udp) continue;
-    ++left_out;
-    report.left_out.push_back("Service " + escape(service.name) +
-                              ": udp is not built into this program; it is not forwarded");
-  }
-  if (left_out > 0 && left_out == block.services.size()) report.nothing_left = true;
   return carrier;
 }
 

@@ -18,7 +18,7 @@ namespace rathole::client {
 ///
 /// It lives on its transport's executor, one thread; every member function is called there. It
 /// works until it is stopped: whatever fails is tried again and told to the observer, which
-/// outlives the client's operations. UDP services are not forwarded.
+/// outlives the client's operations.
 template <transport::Transport T, class Observer = null_observer,
           protocol::Codec C = protocol::bincode>
 class basic_client {
@@ -54,7 +54,6 @@ class basic_client {
 
   static io::task<void> run(std::shared_ptr<context_type> self) {
     for (const auto& service : self->settings.services) {
-      if (service.kind != config::service_kind::tcp) continue;
       auto settings = std::make_shared<const config::client_service>(service);
       self->group.spawn(run_service(self, std::move(settings)));
     }

@@ -3,6 +3,7 @@
 #include <rathole/client/context.hpp>
 #include <rathole/client/events.hpp>
 #include <rathole/client/forward.hpp>
+#include <rathole/client/udp_forwarder.hpp>
 #include <rathole/core/backoff.hpp>
 #include <rathole/io/alarm.hpp>
 #include <rathole/io/machine_driver.hpp>
@@ -42,9 +43,13 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
   using stream_type = typename Context::stream_type;
   using codec_type = typename Context::codec_type;
 
+  /// `forwarder` is there for a UDP service only.
   control_channel(std::shared_ptr<Context> context,
-                  std::shared_ptr<const config::client_service> service)
-      : context_(std::move(context)), service_(std::move(service)) {}
+                  std::shared_ptr<const config::client_service> service,
+                  std::shared_ptr<udp_forwarder<Context>> forwarder)
+      : context_(std::move(context)),
+        service_(std::move(service)),
+        forwarder_(std::move(forwarder)) {}
 
   /// Whether the server accepted the token.
   [[nodiscard]] bool established() const { return established_; }
@@ -115,7 +120,8 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
   }
 
   static io::awaitable<void> run_data_channel(std::shared_ptr<control_channel> self) {
-    runtime_type world = self->context_->runtime().worker();
+    const auto& forwarder = self->forwarder_;
+    runtime_type world = forwarder ? forwarder->world() : self->context_->runtime().worker();
     return io::run_on(world.get_executor(), serve_data_channel(std::move(self), world));
   }
 
@@ -125,6 +131,8 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
     auto stream = co_await open_data_channel(self, world);
     const auto context = self->context_;
     const auto service = self->service_;
+    const auto forwarder = self->forwarder_;
+    const auto ending = self->waiting_.get_token();
     const std::error_code failed = stream ? std::error_code() : stream.error();
     // The forward may outlive the control channel, and needs nothing of it.
     context->on_control_plane([channel = std::move(self), failed] {
@@ -133,7 +141,18 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
       const data_channel_failed event{channel->service_->name, failed};
       channel->context_->tell(event);
     });
-    if (stream) co_await forward(context, service, world, std::move(*stream));
+    if (!stream) co_return;
+    if (!forwarder) {
+      co_await forward(context, service, world, std::move(*stream));
+      co_return;
+    }
+    const auto ended =
+        co_await udp_forwarder<Context>::carry(forwarder, std::move(*stream), ending);
+    context->on_control_plane([context, service, error = ended.error()] {
+      if (error == errc::stopped) return;
+      const data_channel_failed event{service->name, error};
+      context->tell(event);
+    });
   }
 
   /// Dials, says Hello and waits until the server starts a visitor's traffic; all of it in `world`.
@@ -149,9 +168,9 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
     io::machine_driver<data_machine, stream_type, runtime_type> driver(world, *stream, machine);
     const auto command = co_await driver.next();
     if (!command) co_return failure(command.error());
-    if (*command != protocol::data_command::start_forward_tcp) {
-      co_return failure(errc::unexpected_traffic);
-    }
+    const auto expected = self->forwarder_ ? protocol::data_command::start_forward_udp
+                                           : protocol::data_command::start_forward_tcp;
+    if (*command != expected) co_return failure(errc::unexpected_traffic);
     co_return std::move(*stream);
   }
 
@@ -177,6 +196,7 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
 
   std::shared_ptr<Context> context_;
   std::shared_ptr<const config::client_service> service_;
+  std::shared_ptr<udp_forwarder<Context>> forwarder_;
   /// Requested when the control channel ends: data channels that still dial or wait end too.
   std::stop_source waiting_;
   protocol::digest session_key_{};

@@ -24,13 +24,19 @@ io::awaitable<void> run_service(std::shared_ptr<Context> context,
   auto& world = context->runtime();
   const auto closing = context->closing.get_token();
   const address& remote = context->settings.remote_addr;
+  std::shared_ptr<udp_forwarder<Context>> forwarder;
+  if (service->kind == config::service_kind::udp) {
+    forwarder = std::make_shared<udp_forwarder<Context>>(context, service, world.worker());
+    context->group.spawn(io::run_on(forwarder->world().get_executor(),
+                                    udp_forwarder<Context>::run(forwarder, closing)));
+  }
   backoff retry(control_backoff(service->retry_interval));
   for (;;) {
     if (closing.stop_requested()) break;
     const auto began = world.now();
     const control_channel_starting starting{service->name, remote};
     context->tell(starting);
-    const auto channel = std::make_shared<control_channel<Context>>(context, service);
+    const auto channel = std::make_shared<control_channel<Context>>(context, service, forwarder);
     const std::error_code reason = co_await channel->run();
     if (closing.stop_requested()) break;
     if (world.now() - began > stable_after) retry.reset();

@@ -58,7 +58,8 @@ class udp_forwarder : public std::enable_shared_from_this<udp_forwarder<Context>
         ledger_(world_, [this](const protocol::udp_counters& since) { tell_losses(since); }),
         opening_(world_.get_executor()) {}
 
-  [[nodiscard]] const runtime_type& world() const { return world_; }
+  /// The world that it lives in.
+  [[nodiscard]] runtime_type world() const { return world_; }
 
   /// Serves until `stop` is requested and nothing of it is left.
   static io::awaitable<void> run(std::shared_ptr<udp_forwarder> self, std::stop_token stop) {

@@ -11,6 +11,8 @@
 #include <rathole/server/refusal_reporter.hpp>
 #include <rathole/transport/concepts.hpp>
 
+#include <asio/dispatch.hpp>
+
 #include <memory>
 #include <stop_token>
 #include <utility>
@@ -51,6 +53,12 @@ struct context {
   template <class Event>
   void tell(const Event& event) {
     notify(observer, event);
+  }
+
+  /// Runs `work` on the control plane's thread: at once if this is it.
+  template <class F>
+  void on_control_plane(F work) {
+    asio::dispatch(runtime().get_executor(), std::move(work));
   }
 
   T transport;

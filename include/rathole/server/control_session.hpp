@@ -1,12 +1,17 @@
 #pragma once
 
+#include <rathole/core/backoff.hpp>
+#include <rathole/io/alarm.hpp>
+#include <rathole/io/event.hpp>
 #include <rathole/io/machine_driver.hpp>
+#include <rathole/io/run_on.hpp>
 #include <rathole/protocol/channel_pool.hpp>
 #include <rathole/protocol/server_control.hpp>
 #include <rathole/server/context.hpp>
 #include <rathole/server/events.hpp>
 #include <rathole/server/forward.hpp>
 #include <rathole/server/service_listener.hpp>
+#include <rathole/server/udp_entry.hpp>
 #include <rathole/transport/socket_options.hpp>
 
 #include <chrono>
@@ -21,6 +26,10 @@ namespace rathole::server {
 
 /// How long writing StartForward may take before the data channel counts as dead.
 inline constexpr std::chrono::seconds start_forward_timeout{10};
+
+/// The pauses in replacing data channels of a UDP service that are lost one after the other.
+inline constexpr backoff_parameters slot_backoff{protocol::replacement_pause, 0.2, 2.0,
+                                                 protocol::longest_replacement_pause};
 
 /// The client that serves one service: its control channel, its idle data channels, and the
 /// visitors that wait for one. It owns the service's listener, which is open as long as the client
@@ -41,8 +50,12 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
         stream_(std::move(stream)),
         machine_(std::move(machine)),
         driver_(context_->runtime(), stream_, machine_),
-        pool_(limits(service_->pool)),
-        pool_timer_(context_->runtime()) {}
+        pool_(limits(*service_)),
+        pool_timer_(context_->runtime()) {
+    if (service_->kind == config::service_kind::udp) {
+      entry_ = std::make_shared<entry_type>(context_, service_, context_->runtime().worker());
+    }
+  }
 
   [[nodiscard]] Context& context() { return *context_; }
   [[nodiscard]] const config::server_service& service() const { return *service_; }
@@ -55,7 +68,13 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
     const auto close_all = [this] { close(make_error_code(errc::stopped)); };
     const std::stop_callback on_close(context_->closing.get_token(), close_all);
     machine_.accept(context_->runtime().now());
-    context_->group.spawn(listen_for_visitors(this->shared_from_this(), ended_.get_token()));
+    if (entry_) {
+      context_->group.spawn(
+          io::run_on(entry_->world().get_executor(), entry_type::run(entry_, ended_.get_token())));
+      for (std::size_t i = 0; i < service_->pool.size; ++i) add_slot();
+    } else {
+      context_->group.spawn(listen_for_visitors(this->shared_from_this(), ended_.get_token()));
+    }
     pump();
     const auto event = co_await driver_.next();
     close(event.error());
@@ -89,6 +108,10 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
     const auto visitor_id = co_await self->wait_for_visitor(channel);
     if (!visitor_id) co_return;
     const auto started = co_await self->start(channel);
+    if (self->entry_) {
+      co_await self->carry_datagrams(*visitor_id, started, std::move(channel));
+      co_return;
+    }
     auto visitor = self->release(*visitor_id, started);
     if (!visitor) co_return;
     const auto context = self->context_;
@@ -99,6 +122,8 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
   }
 
  private:
+  using entry_type = udp_entry<Context>;
+
   struct waiting_visitor {
     explicit waiting_visitor(visitor_type visitor) : stream(std::move(visitor)) {}
     visitor_type stream;
@@ -118,8 +143,18 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
                 config::defaults::max_waiting_visitors == protocol::default_max_waiting_visitors &&
                 config::defaults::visitor_timeout == protocol::default_visitor_timeout);
 
-  static protocol::pool_limits limits(const config::pool_options& options) {
+  /// The slots of a UDP service are the pool's visitors, which wait for ever: each gets the next
+  /// channel that comes, and none is kept idle.
+  static protocol::pool_limits limits(const config::server_service& service) {
+    const config::pool_options& options = service.pool;
     protocol::pool_limits out;
+    if (service.kind == config::service_kind::udp) {
+      out.size = 0;
+      out.max_idle = options.size;
+      out.max_waiting_visitors = options.size;
+      out.visitor_timeout = config::longest_duration;
+      return out;
+    }
     out.size = options.size;
     out.max_idle = options.max_idle;
     out.max_waiting_visitors = options.max_waiting_visitors;
@@ -150,15 +185,61 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
   io::task<void> start(stream_type& channel) {
     if (!channel.is_open()) co_return failure(errc::stopped);
     if (channel.peer_has_closed()) co_return failure(errc::end_of_stream);
-    const auto command =
-        Context::codec_type::encode_data_command(protocol::data_command::start_forward_tcp);
+    const auto command = Context::codec_type::encode_data_command(
+        entry_ ? protocol::data_command::start_forward_udp
+               : protocol::data_command::start_forward_tcp);
     auto& world = context_->runtime();
     const io::alarm<typename Context::runtime_type> ring(world, world.now() + start_forward_timeout,
                                                          [&channel] { channel.abort(); });
     // Mostly the visitor has spoken already, and its first octets go along.
     const auto written = co_await channel.write_held(command);
+    if (entry_) channel.flush();
     if (!written) co_return failure(ring.explain(written.error()));
     co_return result<void>{};
+  }
+
+  /// A slot of a UDP service waits for its data channel.
+  void add_slot() { pool_.visitor_arrived(next_id_++, context_->runtime().now()); }
+
+  /// Lets a slot's data channel carry datagrams until it ends, and then replaces it.
+  io::awaitable<void> carry_datagrams(protocol::visitor_id slot, result<void> started,
+                                      stream_type channel) {
+    if (!started) {
+      pool_.start_failed(slot);
+      pump();
+      co_return;
+    }
+    pool_.started(slot);
+    auto world = entry_->world();
+    if (world.get_executor() != context_->runtime().get_executor()) {
+      channel = channel.rehome(world);
+    }
+    co_await io::run_on(world.get_executor(),
+                        entry_type::carry(entry_, std::move(channel), ended_.get_token()));
+    co_await replace_slot();
+  }
+
+  /// At once, but for losses that come in a row.
+  io::awaitable<void> replace_slot() {
+    auto& world = context_->runtime();
+    const time_point now = world.now();
+    if (now >= slots_stable_at_) slot_retry_.reset();
+    const bool is_first = now >= slots_stable_at_;
+    slots_stable_at_ = now + protocol::losses_apart;
+    if (!is_first) {
+      auto rng = world.rng();
+      const auto pause = slot_retry_.next(rng);
+      io::event wake(world.get_executor());
+      const auto end_pause = [&wake] { wake.notify(); };
+      const std::stop_callback on_stop(ended_.get_token(), end_pause);
+      co_await io::sleep_until(world, now + pause, wake);
+    }
+    if (ended_.stop_requested()) co_return;
+    add_slot();
+    pump();
+  }
+  static io::awaitable<void> revive_slot(std::shared_ptr<control_session> self) {
+    co_await self->replace_slot();
   }
 
   /// The visitor whose channel was started; nothing if that failed and the visitor waits again, or
@@ -203,10 +284,12 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
     machine_.request_data_channel(now);
   }
   void perform(const protocol::refuse& what, time_point) {
+    if (entry_) return context_->group.spawn(revive_slot(this->shared_from_this()));
     const auto gone = visitors_.extract(what.visitor);
     turn_away(gone.mapped(), gone.mapped().cause);
   }
   void perform(const protocol::expire& what, time_point) {
+    if (entry_) return add_slot();
     const auto gone = visitors_.extract(what.visitor);
     turn_away(gone.mapped(), make_error_code(errc::timed_out));
   }
@@ -239,6 +322,11 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
   std::optional<time_point> armed_;
   std::unordered_map<protocol::visitor_id, waiting_visitor> visitors_;
   std::unordered_map<protocol::channel_id, waiting_channel*> channels_;
+  /// The visitors' side of a UDP service; a TCP service has none.
+  std::shared_ptr<entry_type> entry_;
+  backoff slot_retry_{slot_backoff};
+  /// Losses of data channels before this are in a row with the last one.
+  time_point slots_stable_at_ = time_point::min();
   std::uint64_t next_id_ = 0;
   std::stop_source ended_;
   std::error_code reason_;

@@ -24,7 +24,7 @@ inline constexpr backoff_parameters client_listener_backoff{std::chrono::millise
 ///
 /// It lives on its transport's executor, one thread; every member function is called there. After
 /// it listens it works until it is stopped: whatever fails is told to the observer, which outlives
-/// the server's operations. UDP services are not known to clients.
+/// the server's operations.
 template <transport::Transport T, class Observer = null_observer,
           protocol::Codec C = protocol::bincode>
 class basic_server {
@@ -72,12 +72,11 @@ class basic_server {
 
   static io::task<void> run(std::shared_ptr<context_type> self) {
     for (const auto& service : self->settings.services) {
-      if (service.kind != config::service_kind::tcp) continue;
       self->registry.insert(protocol::service_digest(service.name),
                             std::make_shared<const config::server_service>(service));
     }
-    auto acceptor =
-        co_await self->transport.listen(self->settings.bind_addr.front(), self->closing.get_token());
+    auto acceptor = co_await self->transport.listen(self->settings.bind_addr.front(),
+                                                    self->closing.get_token());
     if (!acceptor && self->closing.stop_requested()) co_return result<void>{};
     if (!acceptor) co_return failure(acceptor.error());
     const listening event{acceptor->local()};

@@ -52,7 +52,8 @@ class udp_entry : public std::enable_shared_from_this<udp_entry<Context>> {
         ledger_(world_, [this](const protocol::udp_counters& since) { tell_losses(since); }),
         doors_(context_, world_, [this](door& at) { receive(at); }) {}
 
-  [[nodiscard]] const runtime_type& world() const { return world_; }
+  /// The world that it lives in.
+  [[nodiscard]] runtime_type world() const { return world_; }
 
   /// Listens until `stop` is requested and nothing of it is left.
   static io::awaitable<void> run(std::shared_ptr<udp_entry> self, std::stop_token stop) {
