@@ -31,13 +31,33 @@ inline std::string scrambled(std::size_t size, std::uint64_t seed) {
   return out;
 }
 
+/// The real world, in which timers are counted.
+class counted_runtime : public io::asio_runtime {
+ public:
+  class timer : public io::asio_runtime::timer {
+   public:
+    explicit timer(counted_runtime& runtime) : io::asio_runtime::timer(runtime) { ++count; }
+    timer(timer&&) = delete;
+    ~timer() { --count; }
+  };
+
+  /// How many timers there are.
+  inline static int count = 0;
+
+  // Stands where a plain runtime is given.
+  counted_runtime(io::asio_runtime world) : io::asio_runtime(world) {}
+  counted_runtime worker() const { return *this; }
+};
+
 /// A relay between two sockets whose other ends a test holds: what goes into `left` comes out of
 /// `right`, and the reverse.
-class relay_fixture {
+template <io::Runtime R>
+class relay_fixture_on {
  public:
-  explicit relay_fixture(io::relay_limits limits = {}) {
+  explicit relay_fixture_on(io::relay_limits limits = {}) {
     ::signal(SIGPIPE, SIG_IGN);
     auto [left_outside, left_inside] = connected();
+    inside_left = latest_;
     auto [right_outside, right_inside] = connected();
     left = std::move(left_outside);
     right = std::move(right_outside);
@@ -56,19 +76,24 @@ class relay_fixture {
   tcp_socket right;
   asio::io_context context{1};
   std::optional<io::relay_status> status;
+  /// The relay's own socket at `left`, as long as it runs.
+  int inside_left = -1;
 
  private:
   std::pair<tcp_socket, io::tcp_stream> connected() {
     tcp_socket listener = tcp_socket::listen();
     tcp_socket outside = tcp_socket::connect(listener.port());
     auto accepted = listener.accept();
-    const int inside = ::dup(accepted->fd());
-    ::fcntl(inside, F_SETFL, O_NONBLOCK);
-    return {std::move(outside), io::tcp_stream(context.get_executor(), io::descriptor(inside),
+    latest_ = ::dup(accepted->fd());
+    ::fcntl(latest_, F_SETFL, O_NONBLOCK);
+    return {std::move(outside), io::tcp_stream(context.get_executor(), io::descriptor(latest_),
                                                address{"127.0.0.1", 1})};
   }
 
-  std::optional<io::relay<io::asio_runtime, io::tcp_stream, io::tcp_stream>> relay_;
+  int latest_ = -1;
+  std::optional<io::relay<R, io::tcp_stream, io::tcp_stream>> relay_;
 };
+
+using relay_fixture = relay_fixture_on<io::asio_runtime>;
 
 }  // namespace rathole::test

@@ -76,9 +76,9 @@ struct sim_bench {
 
 /// A connection from the client's host to the server's.
 struct sim_connection {
-  explicit sim_connection(sim_bench& bench)
-      : listening(bench.must(bench.server.listen(address{"0.0.0.0", 80}))),
-        near(bench.must(bench.dial(address{"server", 80}))),
+  explicit sim_connection(sim_bench& bench, std::uint16_t port = 80)
+      : listening(bench.must(bench.server.listen(address{"0.0.0.0", port}))),
+        near(bench.must(bench.dial(address{"server", port}))),
         far(bench.must(listening.accept())) {}
 
   sim::acceptor listening;
