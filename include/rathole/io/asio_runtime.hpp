@@ -6,6 +6,7 @@
 #include <rathole/io/alarm.hpp>
 #include <rathole/io/asio_timer.hpp>
 #include <rathole/io/concepts.hpp>
+#include <rathole/io/dialler.hpp>
 #include <rathole/io/resolve.hpp>
 #include <rathole/io/stop_action.hpp>
 #include <rathole/io/tcp_acceptor.hpp>
@@ -13,10 +14,6 @@
 #include <rathole/io/udp_socket.hpp>
 #include <rathole/io/workers.hpp>
 
-#include <sys/socket.h>
-
-#include <algorithm>
-#include <cerrno>
 #include <stop_token>
 #include <system_error>
 #include <utility>
@@ -49,25 +46,26 @@ class asio_runtime {
   /// Called on the thread of the runtime that was given the workers.
   asio_runtime worker() const { return workers_ ? asio_runtime(workers_->next()) : *this; }
 
-  /// Dials the resolved addresses in order; the last refusal is the error.
+  /// Dials the resolved addresses as `dial_plan` says: the first connection that stands is taken,
+  /// and the last refusal is the error.
   task<tcp_stream> connect(const address& to, const socket_options& options, time_point deadline,
                            std::stop_token stop) {
-    auto found = co_await resolve(to, deadline, stop);
-    if (!found) co_return failure(found.error());
-    std::error_code last = make_error_code(errc::host_not_found);
-    auto left = static_cast<int>(found->size());
-    for (const auto& endpoint : *found) {
-      if (stop.stop_requested()) co_return failure(errc::stopped);
-      // An address that does not answer leaves the others their share of the time.
-      const auto until = now() + (deadline - now()) / left--;
-      auto dialled = co_await dial(endpoint, until, stop);
-      if (dialled) {
-        dialled->apply(options);
-        co_return std::move(*dialled);
-      }
-      last = dialled.error();
+    if (stop.stop_requested()) co_return failure(errc::stopped);
+    auto found = known_endpoints(to);
+    if (found.empty()) {
+      auto answer = co_await look_up(to, deadline, stop);
+      if (!answer) co_return failure(answer.error());
+      found = std::move(*answer);
     }
-    co_return failure(last);
+    dialler dial(get_executor(), in_dial_order(std::move(found), options.prefer_ipv6));
+    if (!dial.start()) co_await finish(dial, deadline, stop);
+    auto dialled = dial.take();
+    if (!dialled) co_return failure(dialled.error());
+    applied_options none;
+    if (dialled->to().address().is_loopback()) none.peer_is_local();
+    tcp_stream connected(get_executor(), dialled->release(), to_address(dialled->to()), none);
+    connected.apply(options);
+    co_return std::move(connected);
   }
 
   /// Listens at the first resolved address that can be bound; the last refusal is the error. What
@@ -104,12 +102,8 @@ class asio_runtime {
                                std::stop_token stop) {
     auto found = co_await resolve(to, deadline, stop);
     if (!found) co_return failure(found.error());
-    if (prefer_ipv6) {
-      std::ranges::stable_partition(
-          *found, [](const auto& endpoint) { return endpoint.address().is_v6(); });
-    }
     std::error_code last = make_error_code(errc::host_not_found);
-    for (const auto& endpoint : *found) {
+    for (const auto& endpoint : in_dial_order(std::move(*found), prefer_ipv6)) {
       auto opened = udp_socket::connect(get_executor(), {endpoint.address(), endpoint.port()});
       if (opened) co_return std::move(*opened);
       last = opened.error();
@@ -118,42 +112,22 @@ class asio_runtime {
   }
 
  private:
-  task<tcp_stream> dial(const asio::ip::tcp::endpoint& to, time_point deadline,
-                        const std::stop_token& stop) {
-    descriptor socket(
-        ::socket(to.protocol().family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
-    if (!socket.is_open()) co_return failure(std::error_code(errno, std::system_category()));
-    applied_options none;
-    if (to.address().is_loopback()) none.peer_is_local();
-    tcp_stream opened(get_executor(), std::move(socket), to_address(to), none);
-    auto connected = opened.connect(to);
-    // On one machine a connection stands when the call returns that began it.
-    if (connected && !*connected) connected = opened.connect(to);
-    if (connected && !*connected) connected = co_await await_connection(opened, to, deadline, stop);
-    if (!connected) co_return failure(connected.error());
-    // A dial to a local port that nobody listens at may be given that very port, and meet itself.
-    if (opened.meets_itself(to)) {
-      co_return failure(std::make_error_code(std::errc::connection_refused));
-    }
-    co_return std::move(opened);
-  }
-
-  task<bool> await_connection(tcp_stream& opened, const asio::ip::tcp::endpoint& to,
-                              time_point deadline, const std::stop_token& stop) {
-    const auto give_up = [&opened] { opened.close(); };
-    const alarm<asio_runtime> ring(*this, deadline, give_up);
-    const stop_action on_stop(stop, get_executor(), give_up);
-    for (;;) {
-      const auto ready = co_await opened.wait_writable();
-      if (!ready) co_return failure(ring.explain(ready.error()));
-      const auto connected = opened.connect(to);
-      if (!connected || *connected) co_return connected;
-    }
+  awaitable<void> finish(dialler& dial, time_point deadline, const std::stop_token& stop) {
+    const auto too_late = [&dial] { dial.give_up(errc::timed_out); };
+    const auto stopped = [&dial] { dial.give_up(errc::stopped); };
+    const alarm<asio_runtime> ring(*this, deadline, too_late);
+    const stop_action on_stop(stop, get_executor(), stopped);
+    co_await dial.wait();
   }
 
   task<endpoints> resolve(const address& name, time_point deadline, std::stop_token stop) {
     if (stop.stop_requested()) co_return failure(errc::stopped);
-    if (const auto literal = literal_endpoint(name)) co_return endpoints(1, *literal);
+    auto found = known_endpoints(name);
+    if (!found.empty()) co_return std::move(found);
+    co_return co_await look_up(name, deadline, stop);
+  }
+
+  task<endpoints> look_up(const address& name, time_point deadline, const std::stop_token& stop) {
     lookup names(get_executor());
     const auto give_up = [&names] { names.give_up(); };
     const alarm<asio_runtime> ring(*this, deadline, give_up);

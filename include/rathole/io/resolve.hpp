@@ -1,6 +1,7 @@
 #pragma once
 
 #include <rathole/core/address.hpp>
+#include <rathole/core/dial_plan.hpp>
 #include <rathole/io/event.hpp>
 #include <rathole/io/task.hpp>
 
@@ -8,9 +9,10 @@
 #include <asio/ip/basic_resolver.hpp>
 #include <asio/ip/tcp.hpp>
 
+#include <algorithm>
 #include <memory>
-#include <optional>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -20,12 +22,35 @@ namespace rathole::io {
 /// Where a name leads, in the order to be tried.
 using endpoints = std::vector<asio::ip::tcp::endpoint>;
 
-/// The endpoint of an address whose host is an IP literal; nothing for a name.
-inline std::optional<asio::ip::tcp::endpoint> literal_endpoint(const address& at) {
+/// Whether a name means this machine, whatever a resolver would say: `localhost` and all names below
+/// it (RFC 6761 section 6.3).
+inline bool is_localhost(std::string_view name) {
+  constexpr std::string_view local = "localhost";
+  if (name.ends_with('.')) name.remove_suffix(1);
+  if (name.size() < local.size()) return false;
+  const auto above = name.substr(0, name.size() - local.size());
+  if (!above.empty() && !above.ends_with('.')) return false;
+  return std::ranges::equal(name.substr(above.size()), local,
+                            [](char c, char lower) { return c == lower || (c | 0x20) == lower; });
+}
+
+/// Where an address leads that needs no look-up: an IP literal, or `localhost`, which is 127.0.0.1
+/// and then ::1. Nothing for other names.
+inline endpoints known_endpoints(const address& at) {
+  if (is_localhost(at.host)) {
+    return {{asio::ip::address_v4::loopback(), at.port},
+            {asio::ip::address_v6::loopback(), at.port}};
+  }
   std::error_code not_literal;
   const auto literal = asio::ip::make_address(at.host, not_literal);
-  if (not_literal) return std::nullopt;
-  return asio::ip::tcp::endpoint(literal, at.port);
+  if (not_literal) return {};
+  return endpoints(1, {literal, at.port});
+}
+
+/// The order in which endpoints are dialled, as `in_dial_order` says.
+inline endpoints in_dial_order(endpoints found, bool prefer_ipv6) {
+  return rathole::in_dial_order(std::move(found), prefer_ipv6,
+                                [](const auto& each) { return each.address().is_v6(); });
 }
 
 /// One look-up of a name. The system's resolver cannot be interrupted once it works, so a look-up

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <rathole/io/bind_socket.hpp>
 #include <rathole/io/tcp_stream.hpp>
 
 #include <asio/post.hpp>
@@ -32,8 +33,7 @@ class tcp_acceptor {
     asio::ip::tcp::endpoint bound;
     auto size = static_cast<socklen_t>(bound.capacity());
     if (::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
-        ::bind(socket.get(), endpoint.data(), static_cast<socklen_t>(endpoint.size())) != 0 ||
-        ::listen(socket.get(), backlog) != 0 ||
+        !bind_socket(socket.get(), endpoint) || ::listen(socket.get(), backlog) != 0 ||
         ::getsockname(socket.get(), bound.data(), &size) != 0) {
       return failure(last_error());
     }

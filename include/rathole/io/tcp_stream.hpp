@@ -61,8 +61,6 @@ class tcp_stream {
   [[nodiscard]] bool holds_back() const { return held_; }
 
   task<void> wait_readable() { return socket_->readable(); }
-  /// Returns when a write would take something; fails as `wait_readable` does.
-  task<void> wait_writable() { return socket_->writable(); }
   void cancel_wait() { socket_->cancel_readable(); }
 
   bool peer_has_closed() {
@@ -95,26 +93,6 @@ class tcp_stream {
 
   /// Gives the socket away; none if the stream is not open.
   descriptor release() { return socket_->release(); }
-
-  /// Begins to connect to `to`, or sees how it goes: true once connected, false while under way,
-  /// or why it failed.
-  result<bool> connect(const asio::ip::tcp::endpoint& to) {
-    for (;;) {
-      if (::connect(socket_->get(), to.data(), static_cast<socklen_t>(to.size())) == 0) return true;
-      if (errno == EISCONN) return true;
-      if (errno == EINPROGRESS || errno == EALREADY) return false;
-      if (errno != EINTR) return failure(last_error());
-    }
-  }
-
-  /// Whether the connection leads from the socket to itself.
-  [[nodiscard]] bool meets_itself(const asio::ip::tcp::endpoint& to) const {
-    asio::ip::tcp::endpoint here;
-    auto size = static_cast<socklen_t>(here.capacity());
-    if (::getsockname(socket_->get(), here.data(), &size) != 0) return false;
-    here.resize(size);
-    return here == to;
-  }
 
  private:
   task<void> send(byte_view in, int flags) {

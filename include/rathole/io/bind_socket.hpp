@@ -1,0 +1,29 @@
+#pragma once
+
+#include <rathole/core/result.hpp>
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <system_error>
+
+namespace rathole::io {
+
+/// Binds a TCP or UDP socket to an endpoint of Asio's. The wildcard `::` takes the port for IPv4
+/// too, whatever net.ipv6.bindv6only says; where somebody has it for IPv4 already, for IPv6 alone,
+/// so that `0.0.0.0` and then `::` can be bound to one port. Fails with the system's code.
+template <class Endpoint>
+result<void> bind_socket(int socket, const Endpoint& endpoint) {
+  const bool is_wildcard = endpoint.address().is_v6() && endpoint.address().is_unspecified();
+  for (const int only_v6 : {0, 1}) {
+    if (is_wildcard) {
+      ::setsockopt(socket, IPPROTO_IPV6, IPV6_V6ONLY, &only_v6, sizeof only_v6);
+    }
+    if (::bind(socket, endpoint.data(), static_cast<socklen_t>(endpoint.size())) == 0) return {};
+    if (!is_wildcard || errno != EADDRINUSE) break;
+  }
+  return failure(std::error_code(errno, std::system_category()));
+}
+
+}  // namespace rathole::io

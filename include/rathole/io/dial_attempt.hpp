@@ -1,0 +1,74 @@
+#pragma once
+
+#include <rathole/core/result.hpp>
+#include <rathole/io/descriptor.hpp>
+
+#include <asio/ip/tcp.hpp>
+
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <system_error>
+#include <utility>
+
+namespace rathole::io {
+
+/// A TCP connection to one address, on its way or there. Its socket is in non-blocking mode.
+class dial_attempt {
+ public:
+  using endpoint = asio::ip::tcp::endpoint;
+
+  /// Begins to connect to `to`. Fails with the system's code if that fails at once.
+  static result<dial_attempt> begin(const endpoint& to) {
+    descriptor socket(
+        ::socket(to.protocol().family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
+    if (!socket.is_open()) return failure(last_error());
+    dial_attempt begun(std::move(socket), to);
+    auto stands = begun.look();
+    // On one machine a connection stands when the call returns that began it.
+    if (stands && !*stands) stands = begun.look();
+    if (!stands) return failure(stands.error());
+    return begun;
+  }
+
+  /// Sees how it goes: true once connected, false while under way, or why it failed.
+  result<bool> look() {
+    for (;;) {
+      if (::connect(socket_.get(), to_.data(), static_cast<socklen_t>(to_.size())) == 0) break;
+      if (errno == EISCONN) break;
+      if (errno == EINPROGRESS || errno == EALREADY) return false;
+      if (errno != EINTR) return failure(last_error());
+    }
+    // A dial to a local port that nobody listens at may be given that very port, and meet itself.
+    if (meets_itself()) return failure(std::make_error_code(std::errc::connection_refused));
+    stands_ = true;
+    return true;
+  }
+
+  /// Whether the connection was there when last looked for.
+  [[nodiscard]] bool stands() const { return stands_; }
+  [[nodiscard]] const endpoint& to() const { return to_; }
+  [[nodiscard]] int get() const { return socket_.get(); }
+
+  /// Gives the socket away.
+  descriptor release() { return std::exchange(socket_, {}); }
+
+ private:
+  dial_attempt(descriptor socket, const endpoint& to) : socket_(std::move(socket)), to_(to) {}
+
+  [[nodiscard]] bool meets_itself() const {
+    endpoint here;
+    auto size = static_cast<socklen_t>(here.capacity());
+    if (::getsockname(socket_.get(), here.data(), &size) != 0) return false;
+    here.resize(size);
+    return here == to_;
+  }
+
+  static std::error_code last_error() { return {errno, std::system_category()}; }
+
+  descriptor socket_;
+  endpoint to_;
+  bool stands_ = false;
+};
+
+}  // namespace rathole::io
