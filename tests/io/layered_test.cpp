@@ -1,4 +1,5 @@
 #include "io/relay_fixture.hpp"
+#include "support/eventually.hpp"
 #include "support/framing_layer.hpp"
 
 #include <rathole/io/asio_runtime.hpp>
@@ -34,7 +35,8 @@ using carrier = transport::layered<transport::tcp<io::asio_runtime>, layers>;
 template <class NearRelay, class FarRelay>
 class layered_chain {
  public:
-  explicit layered_chain(ending how) : carrier_({io::asio_runtime(context), {}}, {how}) {
+  explicit layered_chain(ending how, io::relay_limits limits = {})
+      : carrier_({io::asio_runtime(context), {}}, {how}), limits_(limits) {
     ::signal(SIGPIPE, SIG_IGN);
     asio::co_spawn(context, play(), [](std::exception_ptr error) { REQUIRE_FALSE(error); });
     while (!far_) context.run_one();
@@ -67,7 +69,7 @@ class layered_chain {
     REQUIRE(stream);
     auto [outside, inside] = connected();
     right = std::move(outside);
-    far_.emplace(io::asio_runtime(context), std::move(*stream), std::move(inside));
+    far_.emplace(io::asio_runtime(context), std::move(*stream), std::move(inside), limits_);
     far_status = co_await far_->run();
   }
 
@@ -82,11 +84,12 @@ class layered_chain {
     REQUIRE(stream);
     auto [outside, inside] = connected();
     left = std::move(outside);
-    near_.emplace(io::asio_runtime(context), std::move(inside), std::move(*stream));
+    near_.emplace(io::asio_runtime(context), std::move(inside), std::move(*stream), limits_);
     near_status = co_await near_->run();
   }
 
   carrier carrier_;
+  io::relay_limits limits_;
   std::optional<NearRelay> near_;
   std::optional<FarRelay> far_;
 };
@@ -127,12 +130,69 @@ void carries_both_ways(ending how) {
 }
 
 template <template <io::Runtime, io::ByteStream, io::ByteStream> class Relay>
-using chain_of = layered_chain<Relay<io::asio_runtime, io::tcp_stream, layered>,
-                               Relay<io::asio_runtime, layered, io::tcp_stream>>;
+using chain_of = layered_chain<Relay<counted_runtime, io::tcp_stream, layered>,
+                               Relay<counted_runtime, layered, io::tcp_stream>>;
 using quick = chain_of<io::relay>;
 using copying = chain_of<io::copy_relay>;
-static_assert(std::same_as<io::relay<io::asio_runtime, io::tcp_stream, layered>,
-                           io::layered_relay<io::asio_runtime, framing_layer>>);
+static_assert(std::same_as<io::relay<counted_runtime, io::tcp_stream, layered>,
+                           io::layered_relay<counted_runtime, framing_layer>>);
+
+constexpr std::chrono::milliseconds limit{100};
+
+/// Has the chain carry an octet.
+template <class Chain>
+void carry_one(Chain& chain, tcp_socket& from, tcp_socket& to) {
+  from.send_all("x");
+  char octet = 0;
+  while (::recv(to.fd(), &octet, 1, MSG_DONTWAIT) != 1 && !chain.near_status) {
+    chain.context.run_for(1ms);
+  }
+}
+
+/// Runs until both relays of the chain have ended, the one because it was silent for too long, and
+/// the other for that reason or because of the one.
+template <class Chain>
+void expect_time_out(Chain& chain) {
+  chain.context.run_for(patience);
+  REQUIRE(chain.near_status);
+  REQUIRE(chain.far_status);
+  const std::error_code near = chain.near_status->error;
+  const std::error_code far = chain.far_status->error;
+  CHECK((near == errc::timed_out || far == errc::timed_out));
+  CHECK(near);
+  CHECK(far);
+  CHECK(chain.left.ends());
+  CHECK(chain.right.ends());
+  CHECK(counted_runtime::count == 0);
+}
+
+template <class Chain>
+void lives_by_its_limits(ending how) {
+  {
+    Chain chain(how, {limit, 0s});
+    const auto begun = clock::now();
+    while (clock::now() - begun < 3 * limit && !chain.near_status) {
+      carry_one(chain, chain.left, chain.right);
+    }
+    CHECK_FALSE(chain.near_status);
+    expect_time_out(chain);
+  }
+  for (const bool left_ends : {true, false}) {
+    CAPTURE(left_ends);
+    Chain chain(how, {0s, limit});
+    tcp_socket& ends = left_ends ? chain.left : chain.right;
+    tcp_socket& speaks = left_ends ? chain.right : chain.left;
+    carry_one(chain, ends, speaks);
+    ends.shutdown_write();
+    const auto begun = clock::now();
+    while (clock::now() - begun < 3 * limit && !chain.near_status) {
+      carry_one(chain, speaks, ends);
+    }
+    CHECK_FALSE(chain.near_status);
+    CHECK_FALSE(chain.far_status);
+    expect_time_out(chain);
+  }
+}
 
 }  // namespace
 
@@ -164,6 +224,29 @@ TEST_SUITE("layered") {
       half_closes(std::type_identity<quick>(), how);
       half_closes(std::type_identity<copying>(), how);
     }
+  }
+
+  TEST_CASE("a silence beyond the limits ends a chain, half-closed or not") {
+    for (const ending how : {ending::announced, ending::with_the_stream, ending::postponed}) {
+      CAPTURE(static_cast<int>(how));
+      lives_by_its_limits<quick>(how);
+      lives_by_its_limits<copying>(how);
+    }
+  }
+
+  TEST_CASE("only a limit that holds has a timer, in a chain too") {
+    REQUIRE(counted_runtime::count == 0);
+    quick chain(ending::announced, {0s, 1h});
+    carry_one(chain, chain.left, chain.right);
+    carry_one(chain, chain.right, chain.left);
+    CHECK(counted_runtime::count == 0);
+    chain.left.shutdown_write();
+    while (counted_runtime::count < 2) chain.context.run_for(1ms);
+    chain.right.shutdown_write();
+    chain.context.run_for(patience);
+    REQUIRE(chain.near_status);
+    CHECK_FALSE(chain.near_status->error);
+    CHECK(counted_runtime::count == 0);
   }
 
   TEST_CASE("a broken side breaks the other one with a reset") {

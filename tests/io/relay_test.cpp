@@ -1,10 +1,13 @@
 #include "io/relay_fixture.hpp"
+#include "support/eventually.hpp"
 
 #include <doctest/doctest.h>
 
 #include <sys/wait.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <chrono>
 #include <filesystem>
 #include <thread>
 
@@ -22,6 +25,24 @@ std::size_t open_pipes() {
     if (target.string().starts_with("pipe:")) ++count;
   }
   return count;
+}
+
+constexpr std::chrono::milliseconds limit{200};
+
+/// Has the relay carry an octet.
+template <class Relay>
+void carry_one(Relay& relay, tcp_socket& from, tcp_socket& to) {
+  from.send_all("x");
+  char octet = 0;
+  while (::recv(to.fd(), &octet, 1, MSG_DONTWAIT) != 1 && !relay.status) {
+    relay.run_for(std::chrono::milliseconds(1));
+  }
+}
+
+/// Whether the socket was reset, before any further octet.
+bool is_reset(const tcp_socket& socket) {
+  char octet = 0;
+  return ::recv(socket.fd(), &octet, 1, 0) < 0 && errno == ECONNRESET;
 }
 
 }  // namespace
@@ -187,6 +208,118 @@ TEST_SUITE("relay") {
     CHECK(relay.status->error == errc::stopped);
     CHECK(relay.left.ends());
     CHECK(relay.right.ends());
+  }
+
+  TEST_CASE("what only becomes more to do is no traffic") {
+    const io::relay_traffic before{100, 50};
+    CHECK_FALSE(io::relay_traffic{100, 50}.differs(before));
+    CHECK_FALSE(io::relay_traffic{100, 51}.differs(before));
+    CHECK(io::relay_traffic{100, 49}.differs(before));
+    CHECK(io::relay_traffic{101, 51}.differs(before));
+  }
+
+  TEST_CASE("a silence beyond the limit breaks both sides, and not before") {
+    const auto begun = clock::now();
+    relay_fixture relay({limit, duration::zero()});
+    relay.run_for(patience);
+    REQUIRE(relay.status);
+    CHECK(relay.status->error == errc::timed_out);
+    CHECK(clock::now() - begun >= limit);
+    CHECK(is_reset(relay.left));
+    CHECK(is_reset(relay.right));
+  }
+
+  TEST_CASE("traffic in either direction is no silence") {
+    for (const bool forth : {true, false}) {
+      CAPTURE(forth);
+      relay_fixture relay({limit, duration::zero()});
+      tcp_socket& from = forth ? relay.left : relay.right;
+      tcp_socket& to = forth ? relay.right : relay.left;
+      const auto end = clock::now() + 4 * limit;
+      while (clock::now() < end && !relay.status) carry_one(relay, from, to);
+      CHECK_FALSE(relay.status);
+      relay.run_for(patience);
+      REQUIRE(relay.status);
+      CHECK(relay.status->error == errc::timed_out);
+    }
+  }
+
+  TEST_CASE("a flow that got stuck while it was spliced ends too, and leaves no pipe") {
+    const std::size_t before = open_pipes();
+    const std::string endless = scrambled(bulk, 8);
+    for (int i = 0; i < 3; ++i) {
+      relay_fixture relay({limit, duration::zero()});
+      std::jthread sender([&] {
+        try {
+          for (;;) relay.left.send_all(endless);
+        } catch (const std::system_error&) {
+          return;
+        }
+      });
+      relay.run_for(patience);
+      sender.join();
+      REQUIRE(relay.status);
+      CHECK(relay.status->error == errc::timed_out);
+      CHECK(relay.status->forth > 0);
+    }
+    // An empty pipe may be kept for the next flow.
+    CHECK(open_pipes() <= before + 2);
+  }
+
+  TEST_CASE("octets that the kernel still sends are traffic") {
+    relay_fixture relay({limit, duration::zero()});
+    const std::string sent = scrambled(384 * 1024, 9);
+    const int room = 1024 * 1024;
+    ::setsockopt(relay.inside_left, SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
+    std::jthread sender([&] { relay.right.send_all(sent); });
+    std::string got;
+    const auto begun = clock::now();
+    while (got.size() < sent.size() && !relay.status) {
+      relay.run_for(std::chrono::milliseconds(5));
+      char chunk[4096];
+      const auto taken = ::recv(relay.left.fd(), chunk, sizeof chunk, MSG_DONTWAIT);
+      if (taken > 0) got.append(chunk, static_cast<std::size_t>(taken));
+    }
+    CHECK(clock::now() - begun > 2 * limit);
+    CHECK_FALSE(relay.status);
+    CHECK(got == sent);
+  }
+
+  TEST_CASE("a half-closed relay lives as long as its other direction does") {
+    relay_fixture relay({duration::zero(), limit});
+    relay.left.shutdown_write();
+    const auto end = clock::now() + 4 * limit;
+    while (clock::now() < end && !relay.status) carry_one(relay, relay.right, relay.left);
+    CHECK_FALSE(relay.status);
+    SUBCASE("which ends in order") {
+      relay.right.shutdown_write();
+      relay.run_for(patience);
+      REQUIRE(relay.status);
+      CHECK_FALSE(relay.status->error);
+      CHECK(relay.left.receive_all() == "");
+    }
+    SUBCASE("which falls silent") {
+      relay.run_for(patience);
+      REQUIRE(relay.status);
+      CHECK(relay.status->error == errc::timed_out);
+      CHECK(is_reset(relay.left));
+    }
+  }
+
+  TEST_CASE("only a limit that holds has a timer") {
+    using counted = relay_fixture_on<counted_runtime>;
+    REQUIRE(counted_runtime::count == 0);
+    counted relay({duration::zero(), std::chrono::hours(1)});
+    carry_one(relay, relay.left, relay.right);
+    CHECK(counted_runtime::count == 0);
+    relay.left.shutdown_write();
+    while (counted_runtime::count == 0) relay.run_for(std::chrono::milliseconds(10));
+    carry_one(relay, relay.right, relay.left);
+    CHECK(counted_runtime::count == 1);
+    relay.right.shutdown_write();
+    relay.run_for(patience);
+    CHECK(relay.status);
+    CHECK(counted_runtime::count == 0);
   }
 
   TEST_CASE("a context may end with a relay suspended in it") {
