@@ -39,4 +39,15 @@ inline const octet_vector heartbeat = octets("01 00 00 00");
 inline const octet_vector start_forward_tcp = octets("00 00 00 00");
 inline const octet_vector start_forward_udp = octets("01 00 00 00");
 
+/// UDP frames: "ping" of 192.0.2.10:50000; "hello" of [2001:db8::1]:53124; an empty datagram of
+/// 192.0.2.10:50000 as a dual-stack socket sees him.
+inline const octet_vector udp_frame_v4 =
+    octets("0c 00 00 00 00 c0 00 02 0a 50 c3 04 00 70 69 6e 67");
+inline const octet_vector udp_frame_v6 = octets(
+    "18 01 00 00 00 20 01 0d b8 00 00 00 00 00 00 00"
+    "00 00 00 00 01 84 cf 05 00 68 65 6c 6c 6f");
+inline const octet_vector udp_frame_mapped = octets(
+    "18 01 00 00 00 00 00 00 00 00 00 00 00 00 00 ff"
+    "ff c0 00 02 0a 50 c3 00 00");
+
 }  // namespace rathole::test::wire

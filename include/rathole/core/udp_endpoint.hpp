@@ -4,13 +4,14 @@
 #include <rathole/core/endian.hpp>
 #include <rathole/core/ip_literal.hpp>
 
-#include <algorithm>
 #include <array>
+#include <bit>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
+#include <utility>
 
 namespace rathole {
 
@@ -24,25 +25,47 @@ struct udp_endpoint {
   [[nodiscard]] bool operator==(const udp_endpoint&) const = default;
 };
 
-/// A hash whose collisions cannot be chosen by somebody who does not know `seed`.
+/// A hash whose collisions cannot be chosen by somebody who does not know `seed`: SipHash-1-3
+/// (Aumasson, Bernstein: "SipHash: a fast short-input PRF", 2012) of the endpoint as three words.
 struct udp_endpoint_hash {
   std::uint64_t seed = 0;
 
   std::size_t operator()(const udp_endpoint& of) const {
     const std::span<const std::uint8_t, 16> ip(of.ip);
-    std::uint64_t value = seed ^ (std::uint64_t{of.port} << 1 | std::uint64_t{of.is_v6});
-    value = mix(value + load_le<std::uint64_t>(ip.first<8>()));
-    value = mix(value + load_le<std::uint64_t>(ip.last<8>()));
-    return static_cast<std::size_t>(value ^ mix(seed));
+    state now{{seed ^ 0x736f6d6570736575U, seed ^ 0x646f72616e646f6dU, seed ^ 0x6c7967656e657261U,
+               seed ^ 0x7465646279746573U}};
+    now.add(std::uint64_t{of.port} << 1 | std::uint64_t{of.is_v6});
+    now.add(load_le<std::uint64_t>(ip.first<8>()));
+    now.add(load_le<std::uint64_t>(ip.last<8>()));
+    // The length, 24 octets, in the last one of its word.
+    now.add(std::uint64_t{24} << 56);
+    now.v[2] ^= 0xff;
+    for (int i = 0; i < 3; ++i) now.round();
+    return static_cast<std::size_t>(now.v[0] ^ now.v[1] ^ now.v[2] ^ now.v[3]);
   }
 
  private:
-  /// The finalizer of MurmurHash3: every bit of the input reaches every bit of the output.
-  static std::uint64_t mix(std::uint64_t value) {
-    value = (value ^ (value >> 33)) * 0xff51afd7ed558ccdULL;
-    value = (value ^ (value >> 33)) * 0xc4ceb9fe1a85ec53ULL;
-    return value ^ (value >> 33);
-  }
+  struct state {
+    std::array<std::uint64_t, 4> v;
+
+    void add(std::uint64_t word) {
+      v[3] ^= word;
+      round();
+      v[0] ^= word;
+    }
+    void round() {
+      v[0] += v[1];
+      v[1] = std::rotl(v[1], 13) ^ v[0];
+      v[0] = std::rotl(v[0], 32);
+      v[2] += v[3];
+      v[3] = std::rotl(v[3], 16) ^ v[2];
+      v[0] += v[3];
+      v[3] = std::rotl(v[3], 21) ^ v[0];
+      v[2] += v[1];
+      v[1] = std::rotl(v[1], 17) ^ v[2];
+      v[2] = std::rotl(v[2], 32);
+    }
+  };
 };
 
 /// The endpoint as an address for people; IPv6 as eight groups.

@@ -1,0 +1,151 @@
+#include "../support/wire_examples.hpp"
+
+#include <rathole/core/byte_buffer.hpp>
+#include <rathole/core/hex.hpp>
+#include <rathole/protocol/bincode.hpp>
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace rathole::test {
+namespace {
+
+using protocol::bincode;
+
+octet_vector frame_of(const udp_endpoint& visitor, byte_view payload) {
+  byte_buffer out;
+  bincode::append_udp_frame(visitor, payload, out);
+  return {out.data().begin(), out.data().end()};
+}
+
+/// What decoding came to: a frame, nothing yet, or malformed.
+enum class verdict { frame, incomplete, malformed };
+
+verdict judge(byte_view in) {
+  const auto decoded = bincode::decode_udp_frame(in);
+  if (!decoded) {
+    CHECK(decoded.error() == errc::malformed_message);
+    return verdict::malformed;
+  }
+  return *decoded ? verdict::frame : verdict::incomplete;
+}
+
+TEST_CASE("UDP frame: the worked examples, both ways") {
+  struct example {
+    udp_endpoint visitor;
+    byte_view payload;
+    octet_vector encoded;
+  };
+  const udp_endpoint v4{{192, 0, 2, 10}, 50000, false};
+  const udp_endpoint v6{{0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}, 53124, true};
+  const udp_endpoint mapped{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 10}, 50000, true};
+  const std::vector<example> examples{
+      {v4, text("ping"), wire::udp_frame_v4},
+      {v6, text("hello"), wire::udp_frame_v6},
+      {mapped, {}, wire::udp_frame_mapped},
+  };
+  for (const example& one : examples) {
+    CAPTURE(to_hex(one.encoded));
+    CHECK(to_hex(frame_of(one.visitor, one.payload)) == to_hex(one.encoded));
+    const auto decoded = bincode::decode_udp_frame(one.encoded);
+    REQUIRE((decoded && *decoded));
+    CHECK((*decoded)->visitor == one.visitor);
+    CHECK(std::ranges::equal((*decoded)->payload, one.payload));
+    CHECK((*decoded)->size == one.encoded.size());
+  }
+}
+
+TEST_CASE("UDP frame: what is appended leaves alone what is there") {
+  byte_buffer out;
+  out.append(text("before"));
+  bincode::append_udp_frame({{192, 0, 2, 10}, 50000, false}, text("ping"), out);
+  const octet_vector all(out.data().begin(), out.data().end());
+  CHECK(to_hex(all) == to_hex(text("before")) + to_hex(wire::udp_frame_v4));
+}
+
+TEST_CASE("UDP frame: cut anywhere it is not all there, and what follows is not of it") {
+  for (const octet_vector& whole :
+       {wire::udp_frame_v4, wire::udp_frame_v6, wire::udp_frame_mapped}) {
+    for (std::size_t size = 0; size < whole.size(); ++size) {
+      CAPTURE(size);
+      CHECK(judge(byte_view(whole).first(size)) == verdict::incomplete);
+    }
+    const octet_vector followed = whole + wire::udp_frame_v4;
+    const auto first = bincode::decode_udp_frame(followed);
+    REQUIRE((first && *first));
+    CHECK((*first)->size == whole.size());
+  }
+}
+
+TEST_CASE("UDP frame: payloads of every extreme size") {
+  const udp_endpoint visitor{{10, 0, 0, 1}, 1, false};
+  for (const std::size_t size : {0, 1, 255, 256, 2048, 65'507, 65'535}) {
+    CAPTURE(size);
+    const octet_vector payload(size, 0xa5);
+    const octet_vector whole = frame_of(visitor, payload);
+    CHECK(whole.size() == 13 + size);
+    const auto decoded = bincode::decode_udp_frame(whole);
+    REQUIRE((decoded && *decoded));
+    CHECK((*decoded)->size == whole.size());
+    CHECK(std::ranges::equal((*decoded)->payload, payload));
+    CHECK(judge(byte_view(whole).first(whole.size() - 1)) == verdict::incomplete);
+  }
+}
+
+TEST_CASE("UDP frame: a header that cannot hold an address is malformed at its first octet") {
+  for (int size = 0; size < 12; ++size) {
+    CAPTURE(size);
+    const std::array<std::uint8_t, 1> in{static_cast<std::uint8_t>(size)};
+    CHECK(judge(in) == verdict::malformed);
+  }
+  for (int size = 12; size < 256; ++size) {
+    const std::array<std::uint8_t, 1> in{static_cast<std::uint8_t>(size)};
+    CHECK(judge(in) == verdict::incomplete);
+  }
+}
+
+TEST_CASE("UDP frame: an IPv6 header of 12 to 23 octets is malformed, once it is there") {
+  for (std::uint8_t size = 12; size < 24; ++size) {
+    CAPTURE(size);
+    octet_vector in = wire::udp_frame_v6;
+    in[0] = size;
+    CHECK(judge(byte_view(in).first(1u + size)) == verdict::malformed);
+    CHECK(judge(in) == verdict::malformed);
+  }
+}
+
+TEST_CASE("UDP frame: families that do not exist are malformed, in every octet of the index") {
+  for (std::size_t octet = 1; octet <= 4; ++octet) {
+    octet_vector in = wire::udp_frame_v6;
+    in[octet] = 2;
+    CAPTURE(octet);
+    CHECK(judge(in) == verdict::malformed);
+    in[octet] = 0xff;
+    CHECK(judge(byte_view(in).first(25)) == verdict::malformed);
+  }
+}
+
+TEST_CASE("UDP frame: octets of the header behind its fields are ignored") {
+  for (const std::size_t extra : {1, 11, 12, 100, 243}) {
+    CAPTURE(extra);
+    octet_vector in(wire::udp_frame_v4.begin(), wire::udp_frame_v4.begin() + 13);
+    in[0] = static_cast<std::uint8_t>(12 + extra);
+    in = in + octet_vector(extra, 0xff) + octets("70 69 6e 67");
+    const auto decoded = bincode::decode_udp_frame(in);
+    REQUIRE((decoded && *decoded));
+    CHECK((*decoded)->size == 17 + extra);
+    CHECK((*decoded)->visitor == udp_endpoint{{192, 0, 2, 10}, 50000, false});
+    CHECK(std::ranges::equal((*decoded)->payload, text("ping")));
+    for (std::size_t size = 0; size < in.size(); ++size) {
+      CHECK(judge(byte_view(in).first(size)) == verdict::incomplete);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace rathole::test
