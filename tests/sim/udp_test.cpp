@@ -1,0 +1,251 @@
+// UDP services through a whole tunnel in virtual time.
+
+#include "support/sim_tunnel.hpp"
+
+#include <algorithm>
+#include <deque>
+#include <set>
+#include <span>
+#include <vector>
+
+using namespace rathole;
+using namespace std::chrono_literals;
+using test::octets, test::pattern, test::sim_tunnel;
+
+namespace {
+
+/// A UDP socket of `host`, and what it got.
+struct udp_peer {
+  udp_peer(test::sim_bench& bench, std::string_view host, std::uint16_t port = 0)
+      : socket(bench.must(bench.world.make_runtime(host).bind_udp({"0.0.0.0", port}, {}))) {
+    socket.watch([this] {
+      for (const io::datagram& each : socket.receive()) {
+        from.insert(each.peer.port);
+        got.emplace_back(each.payload.begin(), each.payload.end());
+        if (answers) socket.send(std::span(&each, 1));
+      }
+    });
+  }
+
+  void send(const udp_endpoint& to, std::string_view text) {
+    io::datagram one;
+    one.peer = to;
+    one.payload = octets(text);
+    socket.send(std::span(&one, 1));
+  }
+
+  sim::datagram_socket socket;
+  bool answers = false;
+  std::deque<std::string> got;
+  /// The ports that it got something from.
+  std::set<std::uint16_t> from;
+};
+
+/// A tunnel for the UDP service "web", and an echo behind it.
+struct udp_tunnel : sim_tunnel {
+  explicit udp_tunnel(std::uint64_t seed) : sim_tunnel(seed) {
+    server_settings.services[0].kind = config::service_kind::udp;
+    server_settings.services[0].pool.size = 2;
+    client_settings.services[0].kind = config::service_kind::udp;
+    service.emplace(bench, "client", std::uint16_t{8080});
+    service->answers = true;
+  }
+
+  [[nodiscard]] udp_endpoint entry() { return world.net().at("server").endpoint(5202); }
+
+  /// Whether `visitor` gets `text` back.
+  bool echoed(udp_peer& visitor, std::string_view text, duration patience = 2s) {
+    visitor.got.clear();
+    visitor.send(entry(), text);
+    const auto is_back = [&] { return std::ranges::find(visitor.got, text) != visitor.got.end(); };
+    return run_until(is_back, patience) == sim::outcome::done;
+  }
+
+  /// As `echoed`, sending again each half second.
+  bool echoed_again(udp_peer& visitor, duration patience) {
+    for (const time_point end = world.now() + patience; world.now() < end;) {
+      if (echoed(visitor, "again", 500ms)) return true;
+    }
+    return false;
+  }
+
+  void finish() {
+    service.reset();
+    visitors.clear();
+    stop_all();
+    CHECK(world.net().in_use().datagram_sockets == 0);
+  }
+
+  udp_peer& visitor() {
+    visitors.push_back(std::make_unique<udp_peer>(bench, "visitor"));
+    return *visitors.back();
+  }
+
+  std::optional<udp_peer> service;
+  std::vector<std::unique_ptr<udp_peer>> visitors;
+};
+
+}  // namespace
+
+TEST_CASE("udp: datagrams of every size reach the service and back") {
+  const auto seed = test::scenario_seed(1);
+  REPLAYABLE(seed);
+  udp_tunnel tunnel(seed);
+  tunnel.start_both();
+  udp_peer& visitor = tunnel.visitor();
+  for (const std::size_t size : {0, 1, 1200, 2048, 2049, 9000, 65'507}) {
+    CAPTURE(size);
+    CHECK(tunnel.echoed(visitor, pattern(size)));
+  }
+  tunnel.finish();
+}
+
+TEST_CASE("udp: visitors are told apart, and spread over the data channels") {
+  const auto seed = test::scenario_seed(2);
+  REPLAYABLE(seed);
+  udp_tunnel tunnel(seed);
+  tunnel.server_settings.services[0].pool.size = 4;
+  tunnel.start_both();
+  for (int i = 0; i < 50; ++i) CHECK(tunnel.echoed(tunnel.visitor(), "I am " + std::to_string(i)));
+  CHECK(tunnel.service->from.size() == 50);
+  // Two streams of the server's host belong to each connection with itself; the client has four
+  // data channels and the control channel.
+  CHECK(tunnel.world.net().held("client", "server") == 5);
+  tunnel.finish();
+}
+
+TEST_CASE("udp: a visitor keeps his socket when the data channels are lost") {
+  const auto seed = test::scenario_seed(3);
+  REPLAYABLE(seed);
+  udp_tunnel tunnel(seed);
+  tunnel.start_both();
+  udp_peer& visitor = tunnel.visitor();
+  REQUIRE(tunnel.echoed(visitor, "before"));
+  tunnel.world.net().lose_connections("server", "client");
+  CHECK(tunnel.echoed_again(visitor, 5s));
+  CHECK(tunnel.service->from.size() == 1);
+  SUBCASE("nor when the server starts anew") {
+    tunnel.server->stop_now();
+    tunnel.world.run_for(1s);
+    tunnel.start_server();
+    CHECK(tunnel.echoed_again(visitor, 10s));
+    CHECK(tunnel.service->from.size() == 1);
+  }
+  tunnel.finish();
+}
+
+TEST_CASE("udp: what comes while there is no data channel waits in the system") {
+  const auto seed = test::scenario_seed(4);
+  REPLAYABLE(seed);
+  udp_tunnel tunnel(seed);
+  tunnel.start_both();
+  tunnel.world.run_for(1s);
+  udp_peer& visitor = tunnel.visitor();
+  tunnel.world.net().refuse_connections("server", true);
+  tunnel.world.net().lose_connections("server", "client");
+  tunnel.world.net().refuse_connections("server", false);
+  CHECK(tunnel.echoed_again(visitor, 5s));
+  tunnel.finish();
+}
+
+TEST_CASE("udp: idle visitors are forgotten on both sides") {
+  const auto seed = test::scenario_seed(5);
+  REPLAYABLE(seed);
+  udp_tunnel tunnel(seed);
+  tunnel.server_settings.services[0].udp.idle_timeout = 20s;
+  tunnel.client_settings.services[0].udp.idle_timeout = 10s;
+  tunnel.start_both();
+  udp_peer& visitor = tunnel.visitor();
+  REQUIRE(tunnel.echoed(visitor, "first"));
+  const std::size_t in_use = tunnel.world.net().in_use().datagram_sockets;
+  for (int i = 0; i < 5; ++i) {
+    tunnel.world.run_for(8s);
+    CHECK(tunnel.echoed(visitor, "still here"));
+  }
+  CHECK(tunnel.service->from.size() == 1);
+  tunnel.world.run_for(11s);
+  CHECK(tunnel.world.net().in_use().datagram_sockets == in_use - 1);
+  CHECK(tunnel.echoed(visitor, "back"));
+  CHECK(tunnel.service->from.size() == 2);
+  SUBCASE("and then the service cannot reach them any more") {
+    const std::uint16_t last = *std::ranges::max_element(tunnel.service->from);
+    tunnel.world.run_for(21s);
+    visitor.got.clear();
+    tunnel.service->send(tunnel.world.net().at("client").endpoint(last), "are you there?");
+    tunnel.world.run_for(1s);
+    CHECK(visitor.got.empty());
+  }
+  tunnel.finish();
+}
+
+TEST_CASE("udp: the visitor that was silent for the longest makes room") {
+  const auto seed = test::scenario_seed(6);
+  REPLAYABLE(seed);
+  udp_tunnel tunnel(seed);
+  SUBCASE("on the client") { tunnel.client_settings.services[0].udp.max_visitors = 3; }
+  SUBCASE("on the server") { tunnel.server_settings.services[0].udp.max_visitors = 3; }
+  tunnel.start_both();
+  for (int i = 0; i < 10; ++i) CHECK(tunnel.echoed(tunnel.visitor(), "one of many"));
+  for (int i = 9; i >= 0; --i) {
+    CHECK(tunnel.echoed(*tunnel.visitors[static_cast<std::size_t>(i)], "me again"));
+  }
+  // The service, the visitors, the server's door, and the client's sockets.
+  const bool client_bound = tunnel.client_settings.services[0].udp.max_visitors == 3;
+  CHECK(tunnel.world.net().in_use().datagram_sockets == 1 + 10 + 1 + (client_bound ? 3 : 10));
+  tunnel.finish();
+}
+
+TEST_CASE("udp: a service that is not there yet, and a link that loses and reorders") {
+  const auto seed = test::scenario_seed(7);
+  REPLAYABLE(seed);
+  udp_tunnel tunnel(seed);
+  tunnel.service.reset();
+  sim::link_conditions rough;
+  rough.longest_delay = 30ms;
+  rough.datagram_loss = 300;
+  rough.longest_read = 50;
+  tunnel.world.net().set_conditions(rough);
+  tunnel.start_both();
+  udp_peer& visitor = tunnel.visitor();
+  CHECK_FALSE(tunnel.echoed(visitor, "anybody?"));
+  tunnel.service.emplace(tunnel.bench, "client", std::uint16_t{8080});
+  tunnel.service->answers = true;
+  CHECK(tunnel.echoed_again(visitor, 30s));
+  tunnel.finish();
+}
+
+TEST_CASE("udp: a port that is taken is bound once it is free") {
+  const auto seed = test::scenario_seed(8);
+  REPLAYABLE(seed);
+  udp_tunnel tunnel(seed);
+  std::optional<udp_peer> squatter;
+  squatter.emplace(tunnel.bench, "server", std::uint16_t{5202});
+  tunnel.start_server();
+  tunnel.start_client();
+  tunnel.world.run_for(10s);
+  CHECK(tunnel.server->events.count<server::service_bind_failed>() == 1);
+  squatter.reset();
+  CHECK(tunnel.echoed_again(tunnel.visitor(), 5s));
+  tunnel.finish();
+}
+
+TEST_CASE("udp: data channels that die at once are replaced, but do not keep both sides busy") {
+  const auto seed = test::scenario_seed(9);
+  REPLAYABLE(seed);
+  udp_tunnel tunnel(seed);
+  tunnel.start_both();
+  tunnel.world.run_for(1s);
+  // A service of the other kind: the client closes each data channel as soon as it is started.
+  config::client wrong = tunnel.client_settings;
+  wrong.services[0].kind = config::service_kind::tcp;
+  tunnel.client->stop_now();
+  const auto other = test::run_client(tunnel.world, "client", wrong);
+  tunnel.world.run_for(60s);
+  const auto failures = other->events.count<client::data_channel_failed>();
+  CHECK(failures > 10);
+  CHECK(failures < 250);
+  CHECK(other->events.last_error<client::data_channel_failed>() == errc::unexpected_traffic);
+  other->stop_now();
+  tunnel.world.run_for(1s);
+  tunnel.finish();
+}
