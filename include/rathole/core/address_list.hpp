@@ -1,7 +1,9 @@
 #pragma once
 
 #include <rathole/core/address.hpp>
+#include <rathole/core/ip_literal.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -36,5 +38,14 @@ class address_list {
  private:
   std::vector<address> addresses_;
 };
+
+/// The addresses in the order in which they are bound: the wildcard `::` behind all others, since
+/// it takes its port for IPv4 too where nobody has it yet.
+inline std::vector<address> in_bind_order(const address_list& all) {
+  std::vector<address> out(all.begin(), all.end());
+  std::ranges::stable_partition(
+      out, [](const address& each) { return parse_ipv6(each.host) != ipv6_octets{}; });
+  return out;
+}
 
 }  // namespace rathole

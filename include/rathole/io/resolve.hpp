@@ -31,7 +31,7 @@ inline bool is_localhost(std::string_view name) {
   const auto above = name.substr(0, name.size() - local.size());
   if (!above.empty() && !above.ends_with('.')) return false;
   return std::ranges::equal(name.substr(above.size()), local,
-                            [](char c, char lower) { return c == lower || (c | 0x20) == lower; });
+                            [](char c, char lower) { return (c | 0x20) == lower; });
 }
 
 /// Where an address leads that needs no look-up: an IP literal, or `localhost`, which is 127.0.0.1

@@ -1,0 +1,94 @@
+// The wildcards of both families.
+
+#include "support/net.hpp"
+
+#include <rathole/io/bind_socket.hpp>
+#include <rathole/io/descriptor.hpp>
+
+#include <doctest/doctest.h>
+#include <asio/ip/tcp.hpp>
+#include <asio/ip/udp.hpp>
+
+#include <cerrno>
+#include <cstdint>
+
+namespace rathole::test {
+namespace {
+
+/// A socket of a protocol that is bound to a wildcard, and listens where it can; or why not.
+template <class Protocol>
+class wildcard {
+ public:
+  using endpoint = typename Protocol::endpoint;
+
+  wildcard(const Protocol& family, std::uint16_t port) {
+    socket_ = io::descriptor(::socket(family.family(), family.type() | SOCK_CLOEXEC, 0));
+    REQUIRE(socket_.is_open());
+    const int on = 1;
+    if (family.type() == SOCK_STREAM) {
+      ::setsockopt(socket_.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    }
+    const auto bound = io::bind_socket(socket_.get(), endpoint(family, port));
+    if (!bound) error = bound.error();
+    if (bound && family.type() == SOCK_STREAM) REQUIRE(::listen(socket_.get(), 1) == 0);
+  }
+
+  [[nodiscard]] std::uint16_t port() const {
+    endpoint here;
+    auto size = static_cast<socklen_t>(here.capacity());
+    REQUIRE(::getsockname(socket_.get(), here.data(), &size) == 0);
+    here.resize(size);
+    return here.port();
+  }
+
+  [[nodiscard]] bool is_dual() const {
+    int only_v6 = -1;
+    socklen_t size = sizeof only_v6;
+    REQUIRE(::getsockopt(socket_.get(), IPPROTO_IPV6, IPV6_V6ONLY, &only_v6, &size) == 0);
+    return only_v6 == 0;
+  }
+
+  std::error_code error;
+
+ private:
+  io::descriptor socket_;
+};
+
+template <class Protocol>
+void binds_both_ways() {
+  SUBCASE("IPv6 alone is dual stack") {
+    const wildcard<Protocol> both(Protocol::v6(), 0);
+    REQUIRE_FALSE(both.error);
+    CHECK(both.is_dual());
+    SUBCASE("and has the port of IPv4 too") {
+      const wildcard<Protocol> refused(Protocol::v4(), both.port());
+      CHECK(refused.error == std::errc::address_in_use);
+    }
+  }
+  SUBCASE("IPv6 behind IPv4 takes what is left") {
+    const wildcard<Protocol> v4(Protocol::v4(), 0);
+    REQUIRE_FALSE(v4.error);
+    const wildcard<Protocol> v6(Protocol::v6(), v4.port());
+    REQUIRE_FALSE(v6.error);
+    CHECK_FALSE(v6.is_dual());
+    SUBCASE("and nothing where nothing is") {
+      const wildcard<Protocol> third(Protocol::v6(), v4.port());
+      CHECK(third.error == std::errc::address_in_use);
+    }
+  }
+}
+
+}  // namespace
+
+TEST_SUITE("bind") {
+  TEST_CASE("wildcards of TCP") { binds_both_ways<asio::ip::tcp>(); }
+  TEST_CASE("wildcards of UDP") { binds_both_ways<asio::ip::udp>(); }
+
+  TEST_CASE("a dual-stack listener is reached by IPv4") {
+    const wildcard<asio::ip::tcp> both(asio::ip::tcp::v6(), 0);
+    REQUIRE_FALSE(both.error);
+    CHECK(tcp_socket::connect(both.port()).fd() >= 0);
+  }
+}
+
+}  // namespace rathole::test
