@@ -1,15 +1,26 @@
-// What broken relays leave behind.
+// What broken relays leave behind, and what is done without descriptors.
 
 #include "io/relay_fixture.hpp"
+#include "support/eventually.hpp"
+
+#include <rathole/io/accept_loop.hpp>
+#include <rathole/io/workers.hpp>
 
 #include <doctest/doctest.h>
 
+#include <sys/resource.h>
+
+#include <cerrno>
 #include <cstddef>
 #include <filesystem>
 #include <iterator>
+#include <optional>
+#include <stop_token>
 #include <string>
 #include <system_error>
 #include <thread>
+#include <utility>
+#include <vector>
 
 namespace rathole::test {
 namespace {
@@ -36,9 +47,155 @@ void break_a_bulky_flow(const std::string& octets) {
   relay.run();
 }
 
+/// As long as it lives, no further descriptor can be had.
+class no_descriptors {
+ public:
+  no_descriptors() {
+    ::getrlimit(RLIMIT_NOFILE, &before_);
+    const int next = ::dup(0);
+    ::close(next);
+    const rlimit none{static_cast<rlim_t>(next), before_.rlim_max};
+    ::setrlimit(RLIMIT_NOFILE, &none);
+    REQUIRE(::dup(0) == -1);
+    REQUIRE(errno == EMFILE);
+  }
+  ~no_descriptors() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+
+ private:
+  rlimit before_{};
+};
+
+template <class T>
+io::awaitable<void> keep(io::task<T> work, std::optional<result<T>>& found) {
+  auto ended = co_await std::move(work);
+  found.emplace(std::move(ended));
+}
+
+/// Runs `work` to its end.
+template <class T>
+result<T> outcome(asio::io_context& context, io::task<T> work) {
+  std::optional<result<T>> found;
+  asio::co_spawn(context, keep(std::move(work), found),
+                 [](std::exception_ptr thrown) { REQUIRE_FALSE(thrown); });
+  context.restart();
+  const auto deadline = clock::now() + patience;
+  while (!found && clock::now() < deadline) context.run_one_for(std::chrono::milliseconds(20));
+  REQUIRE(found);
+  return std::move(*found);
+}
+
 }  // namespace
 
 TEST_SUITE("descriptors") {
+  TEST_CASE("without them a dial fails, and the next one does not") {
+    asio::io_context context(1);
+    io::asio_runtime world(context);
+    tcp_socket listener = tcp_socket::listen();
+    const address to{"127.0.0.1", listener.port()};
+    const io::socket_options options;
+    const auto dial = [&] {
+      return outcome(context, world.connect(to, options, clock::now() + patience, {}));
+    };
+    {
+      const no_descriptors none;
+      CHECK(dial().error() == std::errc::too_many_files_open);
+    }
+    CHECK(dial());
+  }
+
+  TEST_CASE("without them nothing can be listened at, and later it can") {
+    asio::io_context context(1);
+    io::asio_runtime world(context);
+    const address at{"127.0.0.1", 0};
+    {
+      const no_descriptors none;
+      CHECK(outcome(context, world.listen(at)).error() == std::errc::too_many_files_open);
+    }
+    CHECK(outcome(context, world.listen(at)));
+  }
+
+  TEST_CASE("without them the first wait on a context fails, and the next one does not") {
+    asio::io_context context(1);
+    tcp_socket listener = tcp_socket::listen();
+    tcp_socket outside = tcp_socket::connect(listener.port());
+    auto inside = listener.accept();
+    io::tcp_stream stream(context.get_executor(), io::descriptor(::dup(inside->fd())),
+                          address{"127.0.0.1", 1});
+    outside.send_all("x");
+    {
+      const no_descriptors none;
+      const auto ready = outcome(context, stream.wait_readable());
+      CHECK(ready.error() == std::errc::too_many_files_open);
+    }
+    CHECK(outcome(context, stream.wait_readable()));
+  }
+
+  TEST_CASE("without them a connection waits to be accepted, and it is told once why") {
+    asio::io_context context(1);
+    io::asio_runtime world(context);
+    const address at{"127.0.0.1", 0};
+    auto acceptor = outcome(context, world.listen(at));
+    REQUIRE(acceptor);
+    const tcp_socket visitor = tcp_socket::connect(acceptor->local().port);
+    std::vector<std::error_code> failures;
+    std::size_t accepted = 0;
+    const auto on_accepted = [&](io::tcp_stream) { ++accepted; };
+    const auto on_failed = [&](std::error_code error, duration) { failures.push_back(error); };
+    const backoff_parameters pauses{std::chrono::milliseconds(1), 0, 1,
+                                    std::chrono::milliseconds(1)};
+    std::stop_source stop;
+    context.restart();
+    asio::co_spawn(context,
+                   io::accept_loop(world, std::move(*acceptor), pauses, stop.get_token(),
+                                   on_accepted, on_failed),
+                   [](std::exception_ptr thrown) { REQUIRE_FALSE(thrown); });
+    {
+      const no_descriptors none;
+      context.run_for(5 * minimum_retry_delay);
+    }
+    REQUIRE(failures.size() == 1);
+    CHECK(failures[0] == std::errc::too_many_files_open);
+    CHECK(accepted == 0);
+    const auto deadline = clock::now() + patience;
+    while (accepted == 0 && clock::now() < deadline) {
+      context.run_one_for(std::chrono::milliseconds(20));
+    }
+    CHECK(accepted == 1);
+    stop.request_stop();
+    context.run();
+  }
+
+  TEST_CASE("without them a bulky flow is copied, and arrives whole") {
+    relay_fixture relay;
+    // Takes what a context needs to wait.
+    relay.run_for(std::chrono::milliseconds(10));
+    const std::string sent = scrambled(8 * 1024 * 1024, 12);
+    std::string got;
+    const auto cross = [&] {
+      const no_descriptors none;
+      std::jthread sender([&] { relay.left.send_all(sent), relay.left.shutdown_write(); });
+      std::jthread reader([&] { got = relay.right.receive_all(), relay.right.shutdown_write(); });
+      relay.run();
+    };
+    // Earlier flows may have left pipes to this thread; another one has none.
+    std::jthread(cross).join();
+    CHECK(got == sent);
+    REQUIRE(relay.status);
+    CHECK_FALSE(relay.status->error);
+  }
+
+  TEST_CASE("without them work goes on workers that had none yet, and fails by its own errors") {
+    asio::io_context context(1);
+    io::workers threads(context, 2);
+    asio::io_context& worker = threads.next();
+    tcp_socket listener = tcp_socket::listen();
+    tcp_socket outside = tcp_socket::connect(listener.port());
+    auto inside = listener.accept();
+    io::descriptor socket(::dup(inside->fd()));
+    const no_descriptors none;
+    CHECK_NOTHROW(io::tcp_stream(worker.get_executor(), std::move(socket), address{"h", 1}));
+  }
+
   TEST_CASE("flows that break while they are spliced leave none open") {
     const std::string octets = scrambled(1024 * 1024, 11);
     for (int i = 0; i < 3; ++i) break_a_bulky_flow(octets);

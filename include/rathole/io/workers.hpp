@@ -1,5 +1,7 @@
 #pragma once
 
+#include <rathole/io/poller.hpp>
+
 #include <asio/executor_work_guard.hpp>
 #include <asio/io_context.hpp>
 
@@ -19,7 +21,8 @@ class workers {
  public:
   /// `count` contexts take turns: `control`, which the caller runs, and those of `count - 1` threads,
   /// which are started. 0 means as many as there are processors. Throws `std::system_error` where no
-  /// thread can be had.
+  /// thread, or no descriptors for one to wait on, can be had; the contexts need no more of either
+  /// later.
   workers(asio::io_context& control, std::size_t count) : control_(control) {
     if (count == 0) count = std::thread::hardware_concurrency();
     for (std::size_t i = 1; i < count; ++i) members_.push_back(std::make_unique<member>());
@@ -43,6 +46,8 @@ class workers {
  private:
   struct member {
     asio::io_context context{1};
+    // Asio takes its descriptors at the first use, and throws where there are none.
+    poller& ready = poller::of(context.get_executor());
     asio::executor_work_guard<asio::io_context::executor_type> busy{context.get_executor()};
     std::thread thread{[this] { context.run(); }};
   };
