@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <string>
 #include <utility>
 #include <vector>
@@ -42,9 +43,12 @@ class address_list {
 /// The addresses in the order in which they are bound: the wildcard `::` behind all others, since
 /// it takes its port for IPv4 too where nobody has it yet.
 inline std::vector<address> in_bind_order(const address_list& all) {
-  std::vector<address> out(all.begin(), all.end());
-  std::ranges::stable_partition(
-      out, [](const address& each) { return parse_ipv6(each.host) != ipv6_octets{}; });
+  const auto is_wildcard = [](const address& each) {
+    return parse_ipv6(each.host) == ipv6_octets{};
+  };
+  std::vector<address> out;
+  std::ranges::remove_copy_if(all, std::back_inserter(out), is_wildcard);
+  std::ranges::copy_if(all, std::back_inserter(out), is_wildcard);
   return out;
 }
 

@@ -6,7 +6,6 @@
 #include <chrono>
 #include <cstddef>
 #include <optional>
-#include <utility>
 #include <vector>
 
 namespace rathole {
@@ -18,15 +17,18 @@ template <class Address, class IsV6>
 std::vector<Address> in_dial_order(std::vector<Address> found, bool prefer_ipv6, IsV6 is_v6) {
   if (found.size() < 2) return found;
   const bool begins = prefer_ipv6 || is_v6(found.front());
-  const auto rest = std::ranges::stable_partition(
-      found, [&](const Address& each) { return is_v6(each) == begins; });
   std::vector<Address> out;
   out.reserve(found.size());
-  auto one = found.begin();
-  auto other = rest.begin();
-  while (one != rest.begin() || other != rest.end()) {
-    if (one != rest.begin()) out.push_back(std::move(*one++));
-    if (other != rest.end()) out.push_back(std::move(*other++));
+  const auto take = [&](auto& from, bool family) {
+    from = std::find_if(from, found.cend(),
+                        [&](const Address& each) { return is_v6(each) == family; });
+    if (from != found.cend()) out.push_back(*from++);
+  };
+  auto one = found.cbegin();
+  auto other = found.cbegin();
+  while (out.size() < found.size()) {
+    take(one, begins);
+    take(other, !begins);
   }
   return out;
 }
