@@ -17,7 +17,7 @@ import tempfile
 
 sys.dont_write_bytecode = True
 
-from harness import contenders, report, scenarios, services, transports  # noqa: E402
+from harness import contenders, report, scenarios, services, transports, udp  # noqa: E402
 from harness.processes import Failed, Ports  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -33,6 +33,8 @@ def arguments():
     parser.add_argument("--frpc", metavar="PATH", help="frp's client; needs --frps")
     parser.add_argument("--limit", metavar="PATH",
                         help="bench/limit_relay.cpp, built (default: built with c++)")
+    parser.add_argument("--udp-load", metavar="PATH",
+                        help="bench/udp_load.cpp, built (default: built with c++ if needed)")
     parser.add_argument("--also", action="append", default=[], metavar="NAME=PATH",
                         help="another rathole, such as a second build of ours; may be repeated")
     parser.add_argument("--transports", metavar="A,B",
@@ -64,9 +66,9 @@ def chosen(wanted, there, what):
     return [one for name, one in there.items() if name in names]
 
 
-def build_limit(folder):
-    path = os.path.join(folder, "limit_relay")
-    subprocess.run([shutil.which("c++") or "g++", "-std=c++23", "-O2", f"{ROOT}/bench/limit_relay.cpp",
+def build(name, folder):
+    path = os.path.join(folder, name)
+    subprocess.run([shutil.which("c++") or "g++", "-std=c++23", "-O2", f"{ROOT}/bench/{name}.cpp",
                     "-o", path], check=True)
     return path
 
@@ -79,7 +81,7 @@ def over_transports(options, folder):
         out.append(contenders.Rathole(f"ours/{kind}", os.path.abspath(options.ours), tables))
         if options.upstream and transports.rival_of(kind) == kind:
             out.append(contenders.Rathole(f"upstream/{kind}", os.path.abspath(options.upstream),
-                                          tables))
+                                          tables, udp.UPSTREAM))
     return out
 
 
@@ -88,7 +90,7 @@ def line_up(options, folder):
     names = options.contenders.split(",") if options.contenders else None
     if options.limit or names is None or "limit" in names:
         try:
-            out.append(contenders.Limit(os.path.abspath(options.limit or build_limit(folder))))
+            out.append(contenders.Limit(os.path.abspath(options.limit or build("limit_relay", folder))))
         except (OSError, subprocess.CalledProcessError) as error:
             say(f"limit is left out: {error}")
     if names is None or "ours" in names:
@@ -100,7 +102,8 @@ def line_up(options, folder):
         name, _, path = one.partition("=")
         out.append(contenders.Rathole(name, os.path.abspath(path)))
     if options.upstream:
-        out.append(contenders.Rathole("upstream", os.path.abspath(options.upstream)))
+        out.append(contenders.Rathole("upstream", os.path.abspath(options.upstream),
+                                      datagram=udp.UPSTREAM))
     if options.transports:
         out += over_transports(options, folder)
     if options.frps and options.frpc:
@@ -137,7 +140,7 @@ def measure_all(options, wanted, runners, folder, known_services, failures):
             # Each is first, last and between once in a while.
             shift = turn % len(runners)
             for contender in runners[shift:] + runners[:shift]:
-                if scenario.needs_tunnel and not contender.programs:
+                if not scenario.suits(contender):
                     continue
                 try:
                     got = measure_once(scenario, contender, folder, known_services,
@@ -147,7 +150,7 @@ def measure_all(options, wanted, runners, folder, known_services, failures):
                     got, shown = None, f"FAILED: {failure}"
                     failures.append({"scenario": scenario.key, "contender": contender.name,
                                      "round": turn + 1, "reason": str(failure) or repr(failure)})
-                say(f"round {turn + 1}/{options.rounds} {scenario.key:12} {contender.name:9} {shown}")
+                say(f"round {turn + 1}/{options.rounds} {scenario.key:14} {contender.name:9} {shown}")
                 for metric in scenario.metrics:
                     values = results[f"{scenario.key}.{metric.key}"]["values"]
                     expected = contender.programs or metric.key != "cpu"
@@ -180,6 +183,8 @@ def main():
         standing = []
         try:
             known = {"web": ports.take(), "echo": ports.take()}
+            if any(one.datagram for one in wanted):
+                known["udp_load"] = os.path.abspath(options.udp_load or build("udp_load", folder))
             standing.append(services.start_nginx(folder, known["web"]))
             standing.append(services.start_echo(folder, known["echo"]))
             result["results"] = measure_all(options, wanted, runners, folder, known, failures)

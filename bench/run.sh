@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 tests/support/install-deps.sh g++ cmake ninja-build libasio-dev libtomlplusplus-dev libcli11-dev \
   libspdlog-dev libfmt-dev "libbotan-3-dev|libbotan-2-dev" libbenchmark-dev python3 nginx iperf3 wrk
 cmake --preset bench
-cmake --build --preset bench --target rathole limit_relay micro_bench \
+cmake --build --preset bench --target rathole limit_relay udp_load micro_bench \
   --parallel "${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}"
 
 build/bench/micro_bench
@@ -16,4 +16,4 @@ upstream=${RATHOLE_UPSTREAM:-${XDG_CACHE_HOME:-$HOME/.cache}/rathole-upstream/bi
 others=()
 [ ! -x "$upstream" ] || others=(--upstream "$upstream")
 exec python3 bench/compare.py --ours build/bench/rathole --limit build/bench/limit_relay \
-  "${others[@]}" "$@"
+  --udp-load build/bench/udp_load "${others[@]}" "$@"

@@ -8,11 +8,12 @@ import unittest
 
 sys.dont_write_bytecode = True
 
-from harness import report, transports  # noqa: E402
+from harness import contenders, report, scenarios, transports  # noqa: E402
 from harness.processes import Failed, Ports, listens  # noqa: E402
 from harness.scenarios import iperf3_result, wrk_result, wrk_seconds  # noqa: E402
 from harness.statistics import percentile, ratio, summary  # noqa: E402
 from harness.tracing import perf_shares, strace_counts  # noqa: E402
+from harness.udp import RATES, load_result, rate_name  # noqa: E402
 
 WRK = """Running 2s test @ http://127.0.0.1:1/
   2 threads and 50 connections
@@ -108,6 +109,17 @@ class Parsing(unittest.TestCase):
         with self.assertRaisesRegex(Failed, "refused"):
             iperf3_result('{"end": {}, "error": "connection refused"}')
 
+    def test_udp_load(self):
+        said = ('{"offered": 4000, "delivered": 3000, "in_time": 2500, "seconds": 2.5, '
+                '"wrong": %d, "twice": %d}')
+        self.assertEqual(load_result(said % (0, 0)), {"rate": 1000, "delivered": 3000, "loss": 25})
+        for bad in ((1, 0), (0, 1)):
+            with self.assertRaisesRegex(Failed, "1 "):
+                load_result(said % bad)
+        with self.assertRaisesRegex(Failed, "none of 9"):
+            load_result('{"offered": 9, "delivered": 0, "in_time": 0, "seconds": 1, "wrong": 0, '
+                        '"twice": 0}')
+
     def test_strace(self):
         self.assertEqual(strace_counts(STRACE), {"sendto": 28164, "recvfrom": 56395})
 
@@ -136,6 +148,15 @@ class Report(unittest.TestCase):
         self.assertEqual(rows, [["requests", "≥ 1.1 × upstream", "0.80", "**missed**"],
                                 ["every row", "ahead of frp", "0 of 1", "**missed**: requests"]])
 
+    def test_no_more_loss_than_upstream(self):
+        metric = f"udp-rates.loss-{rate_name(RATES[0])}"
+        for ours, expected in (([0, 0], "met"), ([0, 0.1, 0.1], "met"), ([0.2], "**missed**")):
+            results = {metric: {"title": "loss", "unit": "%", "better": "lower",
+                                "values": {"ours": ours, "upstream": [None, 0.1]}}}
+            self.assertEqual([row[3] for row in report.goal_rows(results)], [expected])
+            results[metric]["values"]["upstream"] = [None]
+            self.assertEqual(report.goal_rows(results), [])
+
     def test_update_replaces_what_is_between_the_markers(self):
         page = "before\n<!-- tool begin -->\n{}<!-- tool end -->\nafter\n"
         with tempfile.TemporaryDirectory() as folder:
@@ -148,6 +169,31 @@ class Report(unittest.TestCase):
                     self.assertEqual(file.read(), page.format("\nnew\n\n"))
             with self.assertRaises(Failed):
                 report.update(path, "other tool", "new\n")
+
+
+class Scenarios(unittest.TestCase):
+    def test_who_does_what(self):
+        by_key = {one.key: one for one in scenarios.SCENARIOS}
+        everyone = [contenders.Direct(), contenders.Limit("/l"), contenders.Rathole("ours", "/o"),
+                    contenders.Rathole("upstream", "/u", datagram=2048), contenders.Frp("/s", "/c")]
+
+        def names(key):
+            return [one.name for one in everyone if by_key[key].suits(one)]
+        self.assertEqual(names("bulk"), ["direct", "limit", "ours", "upstream", "frp"])
+        self.assertEqual(names("memory"), ["limit", "ours", "upstream", "frp"])
+        self.assertEqual(names("udp-saturation"), ["direct", "ours", "upstream", "frp"])
+        self.assertEqual(names("udp-large"), ["direct", "ours", "upstream"])
+
+    def test_services_of_both_kinds(self):
+        with tempfile.TemporaryDirectory() as folder:
+            contenders.Rathole("ours", "/o").commands(
+                folder, 1, [("a", "tcp", 2), ("b", "udp", 3)], {"a": 4, "b": 5})
+            for file, key, of_a, of_b in (("server", "bind_addr", 4, 5),
+                                          ("client", "local_addr", 2, 3)):
+                with open(os.path.join(folder, f"rathole-{file}.toml")) as text:
+                    self.assertIn(f'[{file}.services.a]\ntype = "tcp"\n{key} = "127.0.0.1:{of_a}"\n'
+                                  f'[{file}.services.b]\ntype = "udp"\n{key} = "127.0.0.1:{of_b}"\n',
+                                  text.read())
 
 
 class Sockets(unittest.TestCase):

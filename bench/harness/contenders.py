@@ -1,7 +1,8 @@
 """The programs that are compared. Each carries visitors to services, on the loopback address.
 
-`start(folder, ports, services)` takes a map from the name of a service to its port and gives a
-`Tunnel`, which knows the ports for the visitors.
+`start(folder, ports, services, udp)` takes maps from the name of a service to its port, one for TCP
+and one for UDP, and gives a `Tunnel`, which knows the ports for the visitors. `datagram` is the
+largest payload that a contender carries over UDP, 0 if it knows TCP only.
 """
 
 import os
@@ -9,6 +10,9 @@ import re
 import secrets
 
 from .processes import Failed, Process, connect, listens, run, wait_until
+
+
+LARGEST = 65507
 
 
 class Tunnel:
@@ -51,9 +55,10 @@ class Direct:
 
     name = "direct"
     programs = ()
+    datagram = LARGEST
 
-    def start(self, folder, ports, services):
-        return Tunnel([], dict(services))
+    def start(self, folder, ports, services, udp={}):
+        return Tunnel([], {**services, **udp})
 
     def version(self):
         return "(no tunnel)"
@@ -66,12 +71,15 @@ class Chain:
         self.name = name
         self.file_name = name.replace("/", "-")
 
-    def start(self, folder, ports, services):
+    def start(self, folder, ports, services, udp={}):
         entries = {service: ports.take() for service in services}
+        entries.update((service, ports.take_udp()) for service in udp)
         control = ports.take()
         tunnel = Tunnel([], entries)
         try:
-            server, client = self.commands(folder, control, services, entries)
+            both = [(name, "tcp", port) for name, port in services.items()]
+            both += [(name, "udp", port) for name, port in udp.items()]
+            server, client = self.commands(folder, control, both, entries)
             tunnel.processes.append(Process(folder, f"{self.file_name}-server", server))
             wait_until(lambda: listens(self.server_port(control, entries)), 10,
                        "the server does not listen", pause=0.0005)
@@ -96,6 +104,7 @@ class Limit:
     """Two bare relays in a chain, one pair for each service."""
 
     name = "limit"
+    datagram = 0
 
     def __init__(self, relay):
         self._relay = relay
@@ -127,19 +136,22 @@ class Rathole(Chain):
     """This project's program, or upstream's: both take the same files. `tables` are further tables
     of the server's and of the client's file."""
 
-    def __init__(self, name, path, tables=("", "")):
+    def __init__(self, name, path, tables=("", ""), datagram=LARGEST):
         super().__init__(name)
         self._path = path
         self._tables = tables
+        self.datagram = datagram
         self.programs = (path,)
 
     def commands(self, folder, control, services, entries):
         token = secrets.token_hex(16)
         server = f'[server]\nbind_addr = "127.0.0.1:{control}"\ndefault_token = "{token}"\n'
         client = f'[client]\nremote_addr = "127.0.0.1:{control}"\ndefault_token = "{token}"\n'
-        for service, port in services.items():
-            server += f'[server.services.{service}]\nbind_addr = "127.0.0.1:{entries[service]}"\n'
-            client += f'[client.services.{service}]\nlocal_addr = "127.0.0.1:{port}"\n'
+        for service, kind, port in services:
+            server += (f'[server.services.{service}]\ntype = "{kind}"\n'
+                       f'bind_addr = "127.0.0.1:{entries[service]}"\n')
+            client += (f'[client.services.{service}]\ntype = "{kind}"\n'
+                       f'local_addr = "127.0.0.1:{port}"\n')
         server += self._tables[0]
         client += self._tables[1]
         return ([self._path, "--server", write(folder, "rathole-server.toml", server)],
@@ -154,6 +166,8 @@ class Rathole(Chain):
 class Frp(Chain):
     """frp as shipped (tcpMux on), but without TLS and with a pool of 8, as rathole has."""
 
+    datagram = 1500
+
     def __init__(self, frps, frpc):
         super().__init__("frp")
         self._frps, self._frpc = frps, frpc
@@ -165,8 +179,8 @@ class Frp(Chain):
                   f'auth.token = "{token}"\ntransport.maxPoolCount = 8\n')
         client = (f'serverAddr = "127.0.0.1"\nserverPort = {control}\nauth.token = "{token}"\n'
                   'transport.poolCount = 8\ntransport.tls.enable = false\n')
-        for service, port in services.items():
-            client += (f'[[proxies]]\nname = "{service}"\ntype = "tcp"\nlocalIP = "127.0.0.1"\n'
+        for service, kind, port in services:
+            client += (f'[[proxies]]\nname = "{service}"\ntype = "{kind}"\nlocalIP = "127.0.0.1"\n'
                        f'localPort = {port}\nremotePort = {entries[service]}\n')
         return ([self._frps, "-c", write(folder, "frps.toml", server)],
                 [self._frpc, "-c", write(folder, "frpc.toml", client)])

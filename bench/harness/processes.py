@@ -38,6 +38,13 @@ class Ports:
         self._held.append(held)
         return held.getsockname()[1]
 
+    @staticmethod
+    def take_udp():
+        """A free UDP port. It cannot be kept: who binds a UDP port wants it for itself."""
+        with socket.socket(type=socket.SOCK_DGRAM) as probe:
+            probe.bind(("127.0.0.1", 0))
+            return probe.getsockname()[1]
+
     def release(self):
         for held in self._held:
             held.close()

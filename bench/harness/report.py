@@ -9,8 +9,9 @@ from .processes import Failed, run
 from .services import program
 from .statistics import ratio, summary
 from .transports import rival_of
+from .udp import RATES, rate_name
 
-# (metric, than which, relation, factor)
+# (metric, than which, relation, factor); where nothing may be the measure, there is no factor.
 GOALS = [
     *((metric, "upstream", ">=", 2.0) for metric in ("bulk.rate", "bulk-reverse.rate", "bulk-8.rate")),
     *((metric, "limit", ">=", 0.9) for metric in ("bulk.rate", "bulk-reverse.rate", "bulk-8.rate")),
@@ -18,6 +19,10 @@ GOALS = [
     ("http.rate", "upstream", ">=", 1.1),
     ("http-new.rate", "upstream", ">=", 1.1),
     ("memory.loaded", "upstream", "<=", 0.5),
+    *((metric, "upstream", ">=", 2.0) for metric in ("udp-saturation.rate", "udp-reverse.rate")),
+    *((metric, "upstream", "<=", None) for metric in (
+        "udp-saturation.loss", "udp-reverse.loss", "udp-small.loss",
+        *(f"udp-rates.loss-{rate_name(rate)}" for rate in RATES))),
 ]
 
 
@@ -99,9 +104,24 @@ def compared(results, metric, who, than):
     return ratio(values.get(who, []), values.get(than, []))
 
 
+def no_more(results, metric, than):
+    """What is aimed at, and how it went, where ours may have no more of something than another."""
+    values = results.get(metric, {}).get("values", {})
+    both = [summary([v for v in values.get(who, []) if v is not None]) for who in ("ours", than)]
+    if not all(both):
+        return None
+    ours, theirs = (one["median"] for one in both)
+    return [f"≤ {than}'s", f"{number(ours)} against {number(theirs)}",
+            "met" if ours <= theirs else "**missed**"]
+
+
 def goal_rows(results):
     rows = []
     for metric, than, relation, factor in GOALS:
+        if factor is None:
+            if found := no_more(results, metric, than):
+                rows.append([results[metric]["title"], *found])
+            continue
         found = compared(results, metric, "ours", than)
         if not found:
             continue

@@ -6,6 +6,7 @@ import re
 import socket
 import time
 
+from . import udp
 from .processes import Failed, connect, run
 from .services import program, start_iperf3
 from .statistics import percentile
@@ -195,9 +196,15 @@ def size(bench, contender):
 
 
 class Scenario:
-    def __init__(self, key, measure, metrics, needs_tunnel=False, once=False):
+    def __init__(self, key, measure, metrics, needs_tunnel=False, once=False, datagram=0):
         self.key, self.measure, self.metrics = key, measure, metrics
-        self.needs_tunnel, self.once = needs_tunnel, once
+        self.needs_tunnel, self.once, self.datagram = needs_tunnel, once, datagram
+
+    def suits(self, contender):
+        """Whether a contender can do this; `datagram` is the least payload that it must carry."""
+        if self.needs_tunnel and not contender.programs:
+            return False
+        return self.datagram <= contender.datagram
 
 
 def bulk_metrics(title):
@@ -212,6 +219,12 @@ def http_metrics(title):
             Metric("cpu", f"{title}: CPU", "s/10,000", "lower")]
 
 
+def datagram_metrics(title):
+    return [Metric("rate", title, "1/s", "higher"),
+            Metric("loss", f"{title}: loss", "%", "lower"),
+            Metric("cpu", f"{title}: CPU", "s/1,000,000", "lower")]
+
+
 SCENARIOS = [
     Scenario("bulk", bulk([]), bulk_metrics("bulk, visitor to service")),
     Scenario("bulk-reverse", bulk(["-R"]), bulk_metrics("bulk, service to visitor")),
@@ -221,6 +234,22 @@ SCENARIOS = [
     Scenario("first-byte", first_byte, [
         Metric("p50", "connect to first byte: median", "us", "lower"),
         Metric("p99", "connect to first byte: p99", "us", "lower")]),
+    Scenario("udp-saturation", udp.saturation(1200),
+             datagram_metrics("UDP, visitor to service, 1,200 octets"), datagram=1200),
+    Scenario("udp-reverse", udp.saturation(1200, "reverse"),
+             datagram_metrics("UDP, service to visitor, 1,200 octets"), datagram=1200),
+    Scenario("udp-small", udp.saturation(64), datagram_metrics("UDP, 64 octets"), datagram=64),
+    Scenario("udp-large", udp.large, [
+        Metric(f"rate-{size}", f"UDP, {size:,} octets", "Gbit/s", "higher")
+        for size in udp.LARGE], datagram=udp.LARGE[0]),
+    Scenario("udp-rates", udp.rates, [
+        *(Metric(f"loss-{udp.rate_name(rate)}", f"UDP, {rate:,} a second: loss", "%", "lower")
+          for rate in udp.RATES),
+        Metric("cpu", f"UDP, {udp.RATES[0]:,} a second: CPU", "s/1,000,000", "lower")],
+        datagram=1200),
+    Scenario("udp-rtt", udp.round_trips, [
+        Metric("p50", "UDP, there and back: median", "us", "lower"),
+        Metric("p99", "UDP, there and back: p99", "us", "lower")], datagram=1200),
     Scenario("memory", memory, [
         Metric("idle", "anonymous memory, idle", "MiB", "lower"),
         Metric("idle_rss", "resident memory, idle", "MiB", "lower"),
