@@ -2,6 +2,7 @@
 
 #include <rathole/core/address.hpp>
 #include <rathole/core/result.hpp>
+#include <rathole/io/bind_socket.hpp>
 #include <rathole/io/datagram.hpp>
 #include <rathole/io/descriptor.hpp>
 #include <rathole/io/poller.hpp>
@@ -28,12 +29,12 @@ class udp_socket {
   /// (net.core.rmem_max, net.core.wmem_max).
   static constexpr int system_buffer = 4 * 1024 * 1024;
 
-  /// A socket bound to `endpoint`. Fails with the system's code.
+  /// A socket bound to `endpoint`, as `bind_socket` says. Fails with the system's code.
   static result<udp_socket> bind(const executor& ex, const asio::ip::udp::endpoint& endpoint) {
     auto opened = open(endpoint);
     if (!opened) return failure(opened.error());
-    if (::bind(opened->get(), endpoint.data(), static_cast<socklen_t>(endpoint.size())) != 0) {
-      return failure(last_error());
+    if (const auto bound = bind_socket(opened->get(), endpoint); !bound) {
+      return failure(bound.error());
     }
     return udp_socket(ex, std::move(*opened), false);
   }
