@@ -111,9 +111,9 @@ class Tunnel:
         for side, text, table, address in (("server", SERVER_FILE, tables[0], "bind_addr"),
                                            ("client", CLIENT_FILE, tables[1], "local_addr")):
             text += UDP_SERVICE if options.udp else ""
-            values = {"server": SERVER, "interval": HEARTBEAT_INTERVAL, "kind": kind, "side": side,
-                      "timeout": HEARTBEAT_TIMEOUT, "user": USER_TIMEOUT, "retry": RETRY_INTERVAL, "tcp": TCP_PORT,
-                      "udp": UDP_PORT, "address": address}
+            values = {"server": SERVER, "kind": kind, "side": side, "address": address,
+                      "interval": HEARTBEAT_INTERVAL, "timeout": HEARTBEAT_TIMEOUT,
+                      "user": USER_TIMEOUT, "retry": RETRY_INTERVAL, "tcp": TCP_PORT, "udp": UDP_PORT}
             path = os.path.join(folder, side + ".toml")
             with open(path, "w") as file:
                 file.write(text.format(**values) + table)

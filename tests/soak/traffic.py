@@ -6,12 +6,25 @@ import socket
 import struct
 
 
+PLAIN = bytes(range(256))
+
+
+def table(number):
+    """What the service of that number makes of each octet: no two services the same."""
+    return bytes(octet ^ number for octet in range(256))
+
+
 class StreamEcho(asyncio.Protocol):
+    """Sends back what it hears, octets translated."""
+
+    def __init__(self, translation):
+        self._translation = translation
+
     def connection_made(self, transport):
         self._transport = transport
 
     def data_received(self, data):
-        self._transport.write(data)
+        self._transport.write(data.translate(self._translation))
 
     def pause_writing(self):
         self._transport.pause_reading()
@@ -20,23 +33,27 @@ class StreamEcho(asyncio.Protocol):
         self._transport.resume_reading()
 
 
-async def start_tcp_echo(listening):
+async def start_tcp_echo(listening, translation=PLAIN):
     """Echoes to whoever connects to the listening socket."""
-    return await asyncio.get_running_loop().create_server(StreamEcho, sock=listening)
+    return await asyncio.get_running_loop().create_server(
+        lambda: StreamEcho(translation), sock=listening)
 
 
 class DatagramEcho(asyncio.DatagramProtocol):
+    def __init__(self, translation):
+        self._translation = translation
+
     def connection_made(self, transport):
         self._transport = transport
 
     def datagram_received(self, data, address):
-        self._transport.sendto(data, address)
+        self._transport.sendto(data.translate(self._translation), address)
 
 
-async def start_udp_echo(bound):
+async def start_udp_echo(bound, translation=PLAIN):
     """Echoes every datagram that the bound socket gets."""
-    loop = asyncio.get_running_loop()
-    transport, _ = await loop.create_datagram_endpoint(DatagramEcho, sock=bound)
+    transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+        lambda: DatagramEcho(translation), sock=bound)
     return transport
 
 
@@ -51,13 +68,13 @@ async def receive_exactly(loop, connection, count):
     return bytes(got)
 
 
-async def round_trip(connection, size=64):
-    """Whether `size` octets that were sent come back. OSError if the connection breaks."""
+async def round_trip(connection, size=64, translation=PLAIN):
+    """Whether the answer to `size` octets comes. OSError if the connection breaks."""
     loop = asyncio.get_running_loop()
     question = os.urandom(size)
     sending = asyncio.create_task(loop.sock_sendall(connection, question))
     try:
-        return await receive_exactly(loop, connection, size) == question
+        return await receive_exactly(loop, connection, size) == question.translate(translation)
     finally:
         sending.cancel()
         await asyncio.gather(sending, return_exceptions=True)
