@@ -11,12 +11,14 @@ namespace rathole::test {
 inline constexpr std::string_view default_token = "the token of the tests";
 
 /// One service of a configuration: the port is the visitors' in a server's, the service's own in a
-/// client's. `keys` are further lines of its table.
+/// client's. `keys` are further lines of its table, `address` stands for 127.0.0.1 at the port, in
+/// quotes, if not empty.
 struct service_entry {
   std::string name;
   std::uint16_t port = 0;
   std::string token = std::string(default_token);
   std::string keys = {};
+  std::string address = {};
 };
 
 /// `127.0.0.1:port`, in quotes.
@@ -30,7 +32,8 @@ inline std::string service_tables(std::string_view block, std::string_view addre
   for (const service_entry& each : services) {
     text += "[" + std::string(block) + ".services.\"" + each.name + "\"]\n";
     text += "token = \"" + each.token + "\"\n";
-    text += std::string(address_key) + " = " + quoted_address(each.port) + "\n";
+    text += std::string(address_key) + " = " +
+            (each.address.empty() ? quoted_address(each.port) : each.address) + "\n";
     text += each.keys + "\n";
   }
   return text;

@@ -5,6 +5,7 @@
 #include "net.hpp"
 #include "process.hpp"
 #include "temp_dir.hpp"
+#include "udp.hpp"
 #include "visitors.hpp"
 
 #include <cstdint>
@@ -49,6 +50,22 @@ class tunnel {
   void add_client_only(const std::string& name, std::uint16_t local_port,
                        const std::string& token = {}) {
     client_entries_.push_back(entry(name, local_port, token));
+  }
+
+  /// Adds a UDP service; returns the port for its visitors. The addresses, in quotes, are 127.0.0.1
+  /// at the ports unless said.
+  std::uint16_t add_udp(const std::string& name, std::uint16_t local_port,
+                        const std::string& local_address = {}) {
+    const std::uint16_t port = free_udp_port();
+    add_udp_at(name, port, {}, local_port, local_address);
+    return port;
+  }
+  void add_udp_at(const std::string& name, std::uint16_t port, const std::string& bind_address,
+                  std::uint16_t local_port, const std::string& local_address = {}) {
+    const std::string token(default_token);
+    const std::string udp = "type = \"udp\"";
+    server_entries_.push_back({name, port, token, udp, bind_address});
+    client_entries_.push_back({name, local_port, token, udp, local_address});
   }
 
   /// Further lines of `[server]` and `[client]`, and further tables of the files.
@@ -108,7 +125,7 @@ class tunnel {
  private:
   static service_entry entry(const std::string& name, std::uint16_t port,
                              const std::string& token) {
-    return {name, port, token.empty() ? std::string(default_token) : token};
+    return {name, port, token.empty() ? std::string(default_token) : token, {}, {}};
   }
   std::vector<std::string> arguments(const char* mode, const char* file, const std::string& text) {
     return {mode, directory_.write(file, text)};

@@ -1,0 +1,222 @@
+#include "../support/carriage.hpp"
+#include "../support/cut_proxy.hpp"
+#include "../support/udp_scenarios.hpp"
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <vector>
+
+namespace rathole::test {
+namespace {
+
+using kind = cut_proxy::kind;
+
+constexpr const char* nk = "Noise_NK_25519_ChaChaPoly_BLAKE2s";
+
+pairing ours(const carriage& by = tcp()) {
+  return {by.name + ": our server, our client", our_program(), our_program(), by.server, by.client};
+}
+
+std::vector<carriage> every_carriage(const authority& issuer, const identity_files& identity) {
+  std::vector<carriage> all = {tcp(), noise(nk), websocket()};
+  for (const std::string& engine : tls_engines()) {
+    const std::string server = pem_keys(identity) + engine_key(engine);
+    const std::string client = trust_in(issuer) + engine_key(engine);
+    all.push_back(tls("tls by " + engine, server, client));
+    all.push_back(websocket_over_tls("websocket over tls by " + engine, server, client));
+  }
+  return all;
+}
+
+TEST_CASE("udp: 500 visitors over every transport") {
+  authority issuer;
+  const identity_files identity = issuer.issue();
+  for (const carriage& by : every_carriage(issuer, identity))
+    scenario::udp_crowd_of_visitors(ours(by));
+}
+TEST_CASE("udp: 500 visitors with four threads and five data channels") {
+  udp_service local;
+  tunnel t(ours());
+  t.server_keys = "workers = 4\npool.size = 5";
+  t.client_keys += "\nworkers = 4";
+  const std::uint16_t port = t.add_udp("echo", local.port());
+  t.start_in_turn();
+  INFO(t.story());
+  REQUIRE(udp_visitor(port).is_served());
+  udp_crowd visitors(scenario::udp_crowd_size, 5, 20240602);
+  CHECK(visitors.visit(port, std::chrono::seconds{60}) == "");
+}
+
+/// Around what is a boundary for a buffer, a frame, a record or a packet somewhere.
+std::vector<std::size_t> all_boundaries() {
+  std::vector<std::size_t> sizes = {0, 1, 2, 3, 20, 508, 1200, 1232, 1400};
+  for (const std::size_t middle : {64U, 128U, 256U, 512U, 1024U, 1472U, 1500U, 2048U, 4096U, 8192U,
+                                   9000U, 16384U, 32768U, 65400U, 65480U, 65500U})
+    for (std::size_t size = middle - 2; size <= middle + 2; ++size) sizes.push_back(size);
+  for (std::size_t size = scenario::largest_datagram - 4; size <= scenario::largest_datagram;
+       ++size)
+    sizes.push_back(size);
+  return sizes;
+}
+
+TEST_CASE("udp: every size over every transport") {
+  authority issuer;
+  const identity_files identity = issuer.issue();
+  for (const carriage& by : every_carriage(issuer, identity))
+    scenario::udp_sizes(ours(by), all_boundaries());
+}
+TEST_CASE("udp: dnsmasq and dig") { scenario::udp_dns(ours()); }
+TEST_CASE("udp: iperf3") { scenario::udp_iperf3(ours()); }
+TEST_CASE("udp: visitors and services of IPv6") { scenario::udp_ipv6(ours()); }
+TEST_CASE("udp: an entry of several addresses") {
+  udp_service local;
+  tunnel t(ours());
+  const std::uint16_t port = free_udp_port();
+  t.add_udp_at("echo", port, quoted_localhost(port), local.port());
+  t.start_in_turn();
+  INFO(t.story());
+  for (const int family : {AF_INET, AF_INET6}) {
+    CAPTURE(family);
+    CHECK(udp_visitor(port, family).is_served());
+  }
+}
+TEST_CASE("udp: heals after a restart of the server") { scenario::udp_server_restart(ours()); }
+TEST_CASE("udp: heals after a restart of the client") { scenario::udp_client_restart(ours()); }
+TEST_CASE("udp: a service comes and goes") { scenario::udp_service_comes_and_goes(ours()); }
+
+TEST_CASE("udp: what one visitor cannot send harms nobody") {
+  // A datagram of IPv6 may be larger than any of IPv4, which the local service is of.
+  constexpr std::size_t largest_of_v6 = 65527;
+  udp_service local;
+  tunnel t(ours());
+  const std::uint16_t port = free_udp_port();
+  t.add_udp_at("echo", port, scenario::quoted_v6("::", port), local.port());
+  t.start_in_turn();
+  INFO(t.story());
+  udp_visitor large(port, AF_INET6);
+  udp_visitor other_v6(port, AF_INET6);
+  udp_visitor other_v4(port);
+  REQUIRE(large.is_served());
+  for (std::size_t size = largest_of_v6; size > scenario::largest_datagram; size -= 4) {
+    CAPTURE(size);
+    CHECK(large.socket().send(std::string(size, 'x')));
+    CHECK(other_v6.is_served());
+    CHECK(other_v4.is_served());
+    CHECK(large.is_served());
+  }
+}
+TEST_CASE("udp: visitors that vanish harm nobody") {
+  udp_service local;
+  tunnel t(ours());
+  const std::uint16_t port = t.add_udp("echo", local.port());
+  t.start_in_turn();
+  INFO(t.story());
+  udp_visitor patient(port);
+  REQUIRE(patient.is_served());
+  for (int i = 0; i < 100; ++i) {
+    udp_socket visitor;
+    visitor.connect(port);
+    // Nobody is there any more for the answers, which the system refuses.
+    for (int k = 0; k < 5; ++k) visitor.send("I shall not be here");
+  }
+  CHECK(patient.is_served());
+  CHECK(udp_visitor(port).is_served());
+}
+
+/// A tunnel to a UDP echo whose client reaches the server through a proxy.
+struct proxied_udp_tunnel {
+  udp_service local;
+  tunnel both{ours()};
+  std::uint16_t port = both.add_udp("echo", local.port());
+  cut_proxy proxy{both.port()};
+
+  proxied_udp_tunnel() { both.remote_port = proxy.port(); }
+};
+
+TEST_CASE("udp: data channels that were cut are replaced, for visitors who stay") {
+  proxied_udp_tunnel t;
+  t.both.start_in_turn();
+  INFO(t.both.story());
+  std::vector<udp_visitor> visitors;
+  for (int i = 0; i < 8; ++i) visitors.emplace_back(t.port);
+  for (udp_visitor& each : visitors) REQUIRE(each.is_served());
+  const std::size_t control_channels = t.proxy.seen(kind::control);
+  for (int round = 1; round <= 5; ++round) {
+    CAPTURE(round);
+    REQUIRE(eventually([&] { return t.proxy.open(kind::data) == 2; }));
+    const std::size_t before = t.proxy.seen(kind::data);
+    t.proxy.cut(kind::data);
+    CHECK(eventually([&] { return t.proxy.seen(kind::data) == before + 2; }));
+    for (udp_visitor& each : visitors) CHECK(each.is_served());
+  }
+  CHECK(t.proxy.seen(kind::control) == control_channels);
+}
+TEST_CASE("udp: a control channel that was cut is replaced") {
+  proxied_udp_tunnel t;
+  t.both.start_in_turn();
+  INFO(t.both.story());
+  udp_visitor visitor(t.port);
+  for (int round = 1; round <= 3; ++round) {
+    CAPTURE(round);
+    REQUIRE(visitor.is_served());
+    t.proxy.cut(kind::control);
+  }
+  CHECK(visitor.is_served());
+}
+
+TEST_CASE("udp: visitors who are silent for long leave no descriptor") {
+  udp_service local;
+  tunnel t(ours());
+  t.client_keys += "\nudp.idle_timeout = 1";
+  t.server_keys = "udp.idle_timeout = 1";
+  const std::uint16_t port = t.add_udp("echo", local.port());
+  t.start_in_turn();
+  INFO(t.story());
+  REQUIRE(udp_visitor(port).is_served());
+  const std::size_t before = open_descriptors(*t.client);
+  std::vector<udp_visitor> visitors;
+  for (int i = 0; i < 50; ++i) CHECK(visitors.emplace_back(port).is_served());
+  // The first visitor was there before, and may have gone meanwhile.
+  CHECK(eventually([&] { return open_descriptors(*t.client) < before; }));
+  for (udp_visitor& each : visitors) CHECK(each.is_served());
+}
+TEST_CASE("udp: of too many visitors those who were silent for the longest make room") {
+  constexpr std::size_t limit = 10;
+  udp_service local;
+  tunnel t(ours());
+  t.client_keys += "\nudp.max_visitors = 10";
+  t.server_keys = "udp.max_visitors = 10";
+  const std::uint16_t port = t.add_udp("echo", local.port());
+  t.start_in_turn();
+  INFO(t.story());
+  udp_visitor first(port);
+  REQUIRE(first.is_served());
+  const std::size_t before = open_descriptors(*t.client);
+  std::vector<udp_visitor> visitors;
+  for (std::size_t i = 0; i < 5 * limit; ++i) {
+    CHECK(visitors.emplace_back(port).is_served());
+    CHECK(open_descriptors(*t.client) < before + limit);
+  }
+  for (udp_visitor& each : visitors) CHECK(each.is_served());
+  CHECK(first.is_served());
+}
+TEST_CASE("udp: a flood of one visitor leaves room for another") {
+  udp_service local;
+  tunnel t(ours());
+  const std::uint16_t port = t.add_udp("echo", local.port());
+  t.start_in_turn();
+  INFO(t.story());
+  udp_visitor patient(port);
+  REQUIRE(patient.is_served());
+  udp_socket flood;
+  flood.connect(port);
+  const std::string datagram = random_bytes(1200, 3);
+  for (int round = 0; round < 20; ++round) {
+    for (int i = 0; i < 2000; ++i) flood.send(datagram);
+    CHECK(patient.is_served());
+  }
+}
+
+}  // namespace
+}  // namespace rathole::test

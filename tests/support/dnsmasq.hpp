@@ -1,0 +1,55 @@
+#pragma once
+
+#include "process.hpp"
+#include "temp_dir.hpp"
+#include "tools.hpp"
+#include "udp.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace rathole::test {
+
+/// A name server that knows `names` hosts of both families, and as many long texts.
+class dnsmasq {
+ public:
+  explicit dnsmasq(int names) {
+    std::string text = "no-resolv\nno-hosts\nbind-interfaces\nlisten-address=127.0.0.1\nport=" +
+                       std::to_string(port_) + "\n";
+    std::string questions;
+    for (int i = 0; i < names; ++i) {
+      const std::string host = "host-" + std::to_string(i) + ".test";
+      const std::string story = "text-" + std::to_string(i) + ".test";
+      const std::string number = std::to_string(i / 250) + "." + std::to_string(i % 250 + 1);
+      text += "host-record=" + host + ",127.1." + number + ",fd00::" + std::to_string(i) + "\n";
+      text += "txt-record=" + story;
+      for (int part = 0; part < 4; ++part)
+        text += "," + std::string(static_cast<std::size_t>(i % 240 + 10), "abcd"[part]);
+      text += "\n";
+      questions += host + " A\n" + host + " AAAA\n" + story + " TXT\n";
+    }
+    questions_ = folder_.write("questions", questions);
+    program_.emplace(tool("dnsmasq"),
+                     std::vector<std::string>{"-d", "-C", folder_.write("dnsmasq.conf", text)});
+    if (!program_->wait_for("started")) throw std::runtime_error(program_->output());
+  }
+
+  std::uint16_t port() const { return port_; }
+  /// What `dig` is told when it asks for all the names, over UDP, at a port; each question comes from
+  /// another port.
+  std::string ask_all(std::uint16_t port) const {
+    return run_tool("dig", {"@127.0.0.1", "-p", std::to_string(port), "+notcp", "+ignore",
+                            "+tries=20", "+timeout=1", "+noall", "+answer", "-f", questions_});
+  }
+
+ private:
+  std::uint16_t port_ = free_udp_port();
+  temp_dir folder_;
+  std::string questions_;
+  std::optional<process> program_;
+};
+
+}  // namespace rathole::test

@@ -1,0 +1,168 @@
+#pragma once
+
+#include "net.hpp"
+
+#include <sys/eventfd.h>
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <cstdlib>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace rathole::test {
+
+/// A UDP socket of the loopback address of its family, with room for what a test sends at once.
+class udp_socket {
+ public:
+  explicit udp_socket(int family = AF_INET)
+      : family_(family), fd_(::socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
+    if (fd_ < 0) throw_errno("socket");
+    const int room = 4 << 20;
+    ::setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
+  }
+  udp_socket(udp_socket&& other) noexcept
+      : family_(other.family_), fd_(std::exchange(other.fd_, -1)) {}
+  udp_socket& operator=(udp_socket&& other) noexcept {
+    std::swap(family_, other.family_);
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  ~udp_socket() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+
+  /// Binds to a port, by default one of the system's choice.
+  void bind(std::uint16_t port = 0) {
+    const address at(family_, port);
+    if (::bind(fd_, at.plain(), at.size()) != 0) throw_errno("bind");
+  }
+  /// From here on datagrams go to, and come from, this port.
+  void connect(std::uint16_t port) {
+    const address to(family_, port);
+    if (::connect(fd_, to.plain(), to.size()) != 0) throw_errno("connect");
+  }
+  std::uint16_t port() const {
+    sockaddr_in6 at{};
+    socklen_t size = sizeof at;
+    if (::getsockname(fd_, reinterpret_cast<sockaddr*>(&at), &size) != 0)
+      throw_errno("getsockname");
+    // The port stands at the same place in the addresses of both families.
+    return ntohs(at.sin6_port);
+  }
+  /// False if the system does not take the datagram, or told of a refusal that came before.
+  bool send(std::string_view datagram) {
+    return ::send(fd_, datagram.data(), datagram.size(), MSG_NOSIGNAL) >= 0;
+  }
+  /// The next datagram, or nothing within `limit`; that somebody refused one is overlooked.
+  std::optional<std::string> receive(std::chrono::milliseconds limit) {
+    const auto deadline = std::chrono::steady_clock::now() + limit;
+    std::string room(65536, '\0');
+    for (;;) {
+      const ssize_t n = ::recv(fd_, room.data(), room.size(), MSG_DONTWAIT);
+      if (n >= 0) {
+        room.resize(static_cast<std::size_t>(n));
+        return room;
+      }
+      const auto left =
+          std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+      if (left.count() <= 0) return std::nullopt;
+      pollfd entry{fd_, POLLIN, 0};
+      ::poll(&entry, 1, static_cast<int>(left.count()));
+    }
+  }
+  int fd() const { return fd_; }
+
+ private:
+  struct address {
+    address(int family, std::uint16_t port) {
+      if (family == AF_INET6) {
+        v6.sin6_family = AF_INET6;
+        v6.sin6_port = htons(port);
+        v6.sin6_addr = in6addr_loopback;
+      } else {
+        v4 = loopback(port);
+      }
+    }
+    const sockaddr* plain() const {
+      return v6.sin6_family == AF_INET6 ? reinterpret_cast<const sockaddr*>(&v6)
+                                        : reinterpret_cast<const sockaddr*>(&v4);
+    }
+    socklen_t size() const { return v6.sin6_family == AF_INET6 ? sizeof v6 : sizeof v4; }
+    sockaddr_in v4{};
+    sockaddr_in6 v6{};
+  };
+
+  int family_;
+  int fd_;
+};
+
+/// A UDP port that nobody has at this moment.
+inline std::uint16_t free_udp_port() {
+  udp_socket probe;
+  probe.bind();
+  return probe.port();
+}
+
+/// A UDP service with a thread of its own, on a port of the system's choice or a given one. It sends
+/// back what the handler makes of each datagram.
+class udp_service {
+ public:
+  using handler = std::function<std::string(std::string_view)>;
+
+  static std::string same(std::string_view datagram) { return std::string(datagram); }
+
+  explicit udp_service(std::uint16_t port = 0, handler answer = same, int family = AF_INET)
+      : answer_(std::move(answer)), socket_(family), stop_(::eventfd(0, EFD_CLOEXEC)) {
+    if (stop_ < 0) throw_errno("eventfd");
+    socket_.bind(port);
+    thread_ = std::thread([this] { run(); });
+  }
+  explicit udp_service(handler answer) : udp_service(0, std::move(answer)) {}
+  udp_service(const udp_service&) = delete;
+  udp_service& operator=(const udp_service&) = delete;
+  ~udp_service() {
+    const std::uint64_t one = 1;
+    if (::write(stop_, &one, sizeof one) < 0) std::abort();
+    thread_.join();
+    ::close(stop_);
+  }
+
+  std::uint16_t port() const { return socket_.port(); }
+  /// How many datagrams have come.
+  std::size_t heard() const { return heard_; }
+
+ private:
+  void run() {
+    std::vector<char> room(65536);
+    std::array<pollfd, 2> entries{pollfd{socket_.fd(), POLLIN, 0}, pollfd{stop_, POLLIN, 0}};
+    for (;;) {
+      ::poll(entries.data(), entries.size(), -1);
+      if (entries[1].revents != 0) return;
+      sockaddr_in6 from{};
+      socklen_t size = sizeof from;
+      auto* const peer = reinterpret_cast<sockaddr*>(&from);
+      const ssize_t n =
+          ::recvfrom(socket_.fd(), room.data(), room.size(), MSG_DONTWAIT, peer, &size);
+      if (n < 0) continue;
+      ++heard_;
+      const std::string answer = answer_({room.data(), static_cast<std::size_t>(n)});
+      ::sendto(socket_.fd(), answer.data(), answer.size(), 0, peer, size);
+    }
+  }
+
+  handler answer_;
+  udp_socket socket_;
+  int stop_;
+  std::atomic<std::size_t> heard_ = 0;
+  std::thread thread_;
+};
+
+}  // namespace rathole::test
