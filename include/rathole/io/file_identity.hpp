@@ -1,0 +1,39 @@
+#pragma once
+
+#include <sys/stat.h>
+
+#include <cstdint>
+#include <ctime>
+#include <filesystem>
+#include <optional>
+
+namespace rathole::io {
+
+/// What tells one content of a file from another without reading it.
+struct file_identity {
+  std::uint64_t device = 0;
+  std::uint64_t inode = 0;
+  std::int64_t size = 0;
+  /// Of the last writing, and of the last change of anything (inode(7)); in ns of the system's time.
+  std::int64_t modified = 0;
+  std::int64_t changed = 0;
+
+  bool operator==(const file_identity&) const = default;
+};
+
+/// The identity of the regular file that `path` leads to; none if it leads to no such file, or
+/// cannot be followed.
+inline std::optional<file_identity> identity_of(const std::filesystem::path& path) {
+  struct stat found{};
+  if (::stat(path.c_str(), &found) != 0 || !S_ISREG(found.st_mode)) return std::nullopt;
+  const auto nanoseconds = [](const timespec& at) {
+    return std::int64_t{at.tv_sec} * 1'000'000'000 + at.tv_nsec;
+  };
+  return file_identity{.device = found.st_dev,
+                       .inode = found.st_ino,
+                       .size = found.st_size,
+                       .modified = nanoseconds(found.st_mtim),
+                       .changed = nanoseconds(found.st_ctim)};
+}
+
+}  // namespace rathole::io

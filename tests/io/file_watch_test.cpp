@@ -1,0 +1,518 @@
+// What a file watch tells of, by the kernel's word and by looking; and what it does not.
+
+#include "support/eventually.hpp"
+#include "support/temp_dir.hpp"
+
+#include <rathole/io/file_watch.hpp>
+
+#include <doctest/doctest.h>
+#include <asio/io_context.hpp>
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstddef>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <iterator>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace rathole::test {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+
+/// Fast, and only by the kernel's word.
+const io::file_watch_settings told_only{
+    .quiet = 5ms, .longest_burst = 1s, .poll_interval = std::chrono::hours(24)};
+/// Fast, and only by looking.
+const io::file_watch_settings looks_only{
+    .quiet = 5ms, .longest_burst = 1s, .poll_interval = 5ms, .use_inotify = false};
+
+void write(const fs::path& file, std::string_view text) {
+  std::ofstream out(file, std::ios::binary | std::ios::trunc);
+  out << text;
+  out.close();
+  REQUIRE(out);
+}
+
+/// Runs the context until `condition` holds; false if it does not in time.
+bool run_until(asio::io_context& context, const std::function<bool()>& condition) {
+  context.restart();
+  const auto deadline = clock::now() + patience;
+  while (!condition() && clock::now() < deadline) context.run_one_for(20ms);
+  return condition();
+}
+
+/// A watch of a file, and how often it called.
+struct watched {
+  watched(asio::io_context& shared, const fs::path& file, const io::file_watch_settings& settings)
+      : context(shared), watch(context.get_executor(), file, [this] { ++calls; }, settings) {}
+  ~watched() { watch.close(); }
+
+  /// Whether the watch has called since the last time that this was asked.
+  bool tells() {
+    const int before = seen;
+    return run_until(context, [&] { return calls > before; }) && settle();
+  }
+
+  /// Whether the watch calls `expected` times in all, once whatever happened so far is told: a file
+  /// that changes now is told of later, as its watch waits for longer.
+  bool has_called(int expected) {
+    const temp_dir elsewhere;
+    const fs::path fence = elsewhere.write("fence", "a");
+    io::file_watch_settings slow = told_only;
+    slow.quiet = 150ms;
+    watched other(context, fence, slow);
+    write(fence, "b");
+    return run_until(context, [&] { return calls >= expected; }) && other.tells() &&
+           calls == expected;
+  }
+
+  asio::io_context& context;
+  int calls = 0;
+  int seen = 0;
+  io::file_watch watch;
+
+ private:
+  bool settle() {
+    seen = calls;
+    return true;
+  }
+};
+
+/// One way in which a file changes: the file is `config.toml`, in `conf`, beside `other`.
+struct change {
+  const char* name;
+  /// Makes what is there before the watch; where there is none, a file.
+  std::function<void(const fs::path&)> before;
+  std::function<void(const fs::path&)> happens;
+};
+
+const fs::path file = "conf/config.toml";
+
+/// A version of a Kubernetes volume in `at`: the files are links through `..data`, and a new version
+/// is a new directory to which `..data` is changed by one rename.
+void publish(const fs::path& at, const std::string& version, std::string_view text) {
+  fs::create_directory(at / version);
+  write(at / version / "config.toml", text);
+  fs::create_directory_symlink(version, at / "..data_tmp");
+  fs::rename(at / "..data_tmp", at / "..data");
+}
+
+const std::vector<change>& changes() {
+  static const std::vector<change> all{
+      {"written in place", {}, [](const fs::path& at) { write(at / file, "two"); }},
+      {"written in place, as long as before",
+       {},
+       [](const fs::path& at) { write(at / file, "b"); }},
+      {"appended to",
+       {},
+       [](const fs::path& at) { std::ofstream(at / file, std::ios::app) << "two"; }},
+      {"truncated", {}, [](const fs::path& at) { fs::resize_file(at / file, 0); }},
+      {"touched",
+       {},
+       [](const fs::path& at) {
+         fs::last_write_time(at / file, fs::file_time_type::clock::now() + 1h);
+       }},
+      {"another mode",
+       {},
+       [](const fs::path& at) { fs::permissions(at / file, fs::perms::owner_read); }},
+      {"renamed onto, in the directory",
+       {},
+       [](const fs::path& at) {
+         write(at / "conf/new", "two");
+         fs::rename(at / "conf/new", at / file);
+       }},
+      {"renamed onto, from another directory",
+       {},
+       [](const fs::path& at) {
+         write(at / "other/new", "two");
+         fs::rename(at / "other/new", at / file);
+       }},
+      {"deleted and made again",
+       {},
+       [](const fs::path& at) {
+         fs::remove(at / file);
+         write(at / file, "two");
+       }},
+      {"deleted and made again, empty",
+       {},
+       [](const fs::path& at) {
+         fs::remove(at / file);
+         write(at / file, "");
+       }},
+      {"deleted and made again as a hard link",
+       [](const fs::path& at) {
+         write(at / file, "one");
+         write(at / "other/new", "two");
+       },
+       [](const fs::path& at) {
+         fs::remove(at / file);
+         fs::create_hard_link(at / "other/new", at / file);
+       }},
+      {"deleted and made again as a symbolic link",
+       [](const fs::path& at) {
+         write(at / file, "one");
+         write(at / "other/new", "two");
+       },
+       [](const fs::path& at) {
+         fs::remove(at / file);
+         fs::create_symlink("../other/new", at / file);
+       }},
+      {"moved away and back",
+       {},
+       [](const fs::path& at) {
+         fs::rename(at / file, at / "conf/away");
+         fs::rename(at / "conf/away", at / file);
+       }},
+      {"written through another name of it",
+       [](const fs::path& at) {
+         write(at / file, "one");
+         fs::create_hard_link(at / file, at / "other/name");
+       },
+       [](const fs::path& at) { write(at / "other/name", "two"); }},
+      {"a link whose target is written",
+       [](const fs::path& at) {
+         write(at / "other/target", "one");
+         fs::create_symlink("../other/target", at / file);
+       },
+       [](const fs::path& at) { write(at / "other/target", "two"); }},
+      {"a link whose target is renamed onto",
+       [](const fs::path& at) {
+         write(at / "other/target", "one");
+         fs::create_symlink(at / "other/target", at / file);
+       },
+       [](const fs::path& at) {
+         write(at / "other/new", "two");
+         fs::rename(at / "other/new", at / "other/target");
+       }},
+      {"a link that is exchanged",
+       [](const fs::path& at) {
+         write(at / "other/one", "one");
+         write(at / "other/two", "two");
+         fs::create_symlink("../other/one", at / file);
+       },
+       [](const fs::path& at) {
+         fs::create_symlink("../other/two", at / "conf/link");
+         fs::rename(at / "conf/link", at / file);
+       }},
+      {"the middle one of three links is exchanged",
+       [](const fs::path& at) {
+         fs::create_directory(at / "far");
+         write(at / "far/one", "one");
+         write(at / "far/two", "two");
+         fs::create_symlink("../far/one", at / "other/link");
+         fs::create_symlink("../other/link", at / file);
+       },
+       [](const fs::path& at) {
+         fs::create_symlink("../far/two", at / "other/new");
+         fs::rename(at / "other/new", at / "other/link");
+       }},
+      {"a volume of Kubernetes",
+       [](const fs::path& at) {
+         publish(at / "conf", "..v1", "one");
+         fs::create_symlink("..data/config.toml", at / file);
+       },
+       [](const fs::path& at) {
+         publish(at / "conf", "..v2", "two");
+         fs::remove_all(at / "conf/..v1");
+       }},
+      {"its directory is exchanged",
+       {},
+       [](const fs::path& at) {
+         write(at / "other/config.toml", "two");
+         fs::rename(at / "conf", at / "old");
+         fs::rename(at / "other", at / "conf");
+       }},
+      {"its directory is deleted and made again",
+       {},
+       [](const fs::path& at) {
+         fs::remove_all(at / "conf");
+         fs::create_directory(at / "conf");
+         write(at / file, "two");
+       }},
+      {"a directory far up is exchanged",
+       [](const fs::path& at) {
+         fs::create_directories(at / "conf/a/b");
+         write(at / "conf/a/b/config.toml", "one");
+         fs::create_directories(at / "other/a/b");
+         write(at / "other/a/b/config.toml", "two");
+         fs::create_symlink("a/b/config.toml", at / file);
+       },
+       [](const fs::path& at) {
+         fs::rename(at / "conf/a", at / "old");
+         fs::rename(at / "other/a", at / "conf/a");
+       }},
+      {"made after the watch", [](const fs::path&) {},
+       [](const fs::path& at) { write(at / file, "one"); }},
+      {"made after the watch, with its directory",
+       [](const fs::path& at) { fs::remove(at / "conf"); },
+       [](const fs::path& at) {
+         fs::create_directory(at / "conf");
+         write(at / file, "one");
+       }},
+  };
+  return all;
+}
+
+/// Makes what is there before a change.
+void prepare(const fs::path& at, const change& one) {
+  fs::create_directory(at / "conf");
+  fs::create_directory(at / "other");
+  if (one.before) {
+    one.before(at);
+  } else {
+    write(at / file, "a");
+  }
+}
+
+void check_all_changes(const io::file_watch_settings& settings) {
+  for (const change& one : changes()) {
+    CAPTURE(one.name);
+    const temp_dir at;
+    prepare(at.path(), one);
+    asio::io_context context(1);
+    watched config(context, at.path() / file, settings);
+    one.happens(at.path());
+    CHECK(config.tells());
+    // It still watches, whatever the path leads to now.
+    fs::permissions(at.path() / file, fs::perms::all);
+    write(at.path() / file, "something that is longer");
+    CHECK(config.tells());
+  }
+}
+
+std::size_t open_descriptors() {
+  return static_cast<std::size_t>(std::distance(fs::directory_iterator("/proc/self/fd"), {}));
+}
+
+}  // namespace
+
+TEST_SUITE("file_watch") {
+  TEST_CASE("a burst is due after quiet, or when it has lasted too long") {
+    struct example {
+      std::vector<duration> hints;
+      std::optional<duration> due;
+      bool is_cut_off;
+    };
+    const example examples[] = {
+        {{}, std::nullopt, false},
+        {{0ms}, 100ms, false},
+        {{0ms, 99ms}, 199ms, false},
+        {{0ms, 50ms, 150ms, 200ms}, 300ms, false},
+        {{0ms, 900ms}, 1000ms, false},
+        {{0ms, 901ms}, 1000ms, true},
+        {{7ms, 800ms, 1000ms}, 1007ms, true},
+    };
+    const time_point start = clock::now();
+    for (const auto& [hints, due, is_cut_off] : examples) {
+      CAPTURE(hints.size());
+      io::debounce burst(100ms, 1s);
+      for (const duration at : hints) burst.hint(start + at);
+      CHECK(burst.due().has_value() == due.has_value());
+      if (due) CHECK(burst.due() == start + *due);
+      CHECK(burst.is_cut_off() == is_cut_off);
+      burst.reset();
+      CHECK_FALSE(burst.due());
+      CHECK_FALSE(burst.is_cut_off());
+    }
+  }
+
+  TEST_CASE("every change is told by the kernel") { check_all_changes(told_only); }
+
+  TEST_CASE("every change is seen by looking") { check_all_changes(looks_only); }
+
+  TEST_CASE("a path without a place starts in the current directory") {
+    const temp_dir at;
+    at.write("config.toml", "a");
+    const fs::path before = fs::current_path();
+    fs::current_path(at.path());
+    asio::io_context context(1);
+    watched config(context, "config.toml", told_only);
+    fs::current_path(before);
+    at.write("config.toml", "bc");
+    CHECK(config.tells());
+  }
+
+  TEST_CASE("what changes nothing is not told") {
+    const temp_dir at;
+    for (const auto& settings : {told_only, looks_only}) {
+      const fs::path path = at.write("config.toml", "a");
+      asio::io_context context(1);
+      watched config(context, path, settings);
+      CHECK(config.has_called(0));
+      // Its neighbours, a name that only begins alike, and readers.
+      at.write("config.toml.swp", "b");
+      fs::remove(at.path() / "config.toml.swp");
+      std::string text;
+      CHECK(std::getline(std::ifstream(path), text));
+      {
+        const std::ofstream opened(path, std::ios::app);
+      }
+      CHECK(config.has_called(0));
+      // A file that is gone, or that is none, until there is one.
+      fs::remove(path);
+      CHECK(config.has_called(0));
+      fs::create_directory(path);
+      CHECK(config.has_called(0));
+      fs::remove(path);
+      REQUIRE(::mkfifo(path.c_str(), 0600) == 0);
+      CHECK(config.has_called(0));
+      fs::remove(path);
+      write(path, "b");
+      CHECK(config.has_called(1));
+    }
+  }
+
+  TEST_CASE("links in a circle are a file that is not there") {
+    const temp_dir at;
+    const fs::path path = at.path() / "config.toml";
+    fs::create_symlink("config.toml", path);
+    asio::io_context context(1);
+    watched config(context, path, told_only);
+    CHECK(config.has_called(0));
+    fs::remove(path);
+    write(path, "a");
+    CHECK(config.tells());
+  }
+
+  TEST_CASE("many writes are one change") {
+    const temp_dir at;
+    const fs::path path = at.write("config.toml", "a");
+    asio::io_context context(1);
+    watched config(context, path, told_only);
+    for (int i = 0; i < 100; ++i) write(path, std::to_string(i));
+    REQUIRE(config.tells());
+    CHECK(config.has_called(1));
+  }
+
+  TEST_CASE("a file that is written without end is told of now and then, and once more") {
+    const temp_dir at;
+    const fs::path path = at.write("config.toml", "a");
+    io::file_watch_settings settings = told_only;
+    settings.quiet = std::chrono::hours(1);
+    settings.longest_burst = 20ms;
+    asio::io_context context(1);
+    watched config(context, path, settings);
+    // As long as hints come the burst is cut off, and each cut is told: also the one after the
+    // last write, which nobody knows to be the last one.
+    write(path, "b");
+    CHECK(config.tells());
+    CHECK(config.tells());
+  }
+
+  TEST_CASE("the callback may close the watch") {
+    const temp_dir at;
+    for (const auto& settings : {told_only, looks_only}) {
+      const fs::path path = at.write("config.toml", "a");
+      asio::io_context context(1);
+      int calls = 0;
+      std::optional<io::file_watch> watch;
+      watch.emplace(
+          context.get_executor(), path,
+          [&] {
+            ++calls;
+            watch->close();
+          },
+          settings);
+      write(path, "bc");
+      // Nothing keeps the context from running out of work then.
+      context.run_for(patience);
+      CHECK(context.stopped());
+      CHECK(calls == 1);
+    }
+  }
+
+  TEST_CASE("a watch that is closed leaves nothing behind") {
+    const temp_dir at;
+    const fs::path path = at.write("config.toml", "a");
+    asio::io_context context(1);
+    // The context's own set of descriptors stays.
+    watched(context, path, told_only).watch.close();
+    const std::size_t before = open_descriptors();
+    for (int i = 0; i < 10; ++i) {
+      watched config(context, path, told_only);
+      write(path, "b");
+      config.watch.close();
+      context.restart();
+      context.run_for(patience);
+      CHECK(context.stopped());
+      CHECK(config.calls == 0);
+    }
+    CHECK(open_descriptors() == before);
+  }
+
+  TEST_CASE("without descriptors it looks, and asks the kernel again") {
+    const temp_dir at;
+    const fs::path path = at.write("config.toml", "a");
+    asio::io_context context(1);
+    // The context has what it needs itself.
+    watched(context, path, looks_only).watch.close();
+    io::file_watch_settings settings = told_only;
+    settings.poll_interval = 5ms;
+    rlimit before{};
+    REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+    const rlimit none{0, before.rlim_max};
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+    std::optional<watched> config;
+    config.emplace(context, path, settings);
+    // Also what is done without descriptors is seen.
+    const bool changed = ::truncate(path.c_str(), 0) == 0;
+    const bool told = config->tells();
+    ::setrlimit(RLIMIT_NOFILE, &before);
+    CHECK(changed);
+    CHECK(told);
+    const std::size_t without = open_descriptors();
+    CHECK(run_until(context, [&] { return open_descriptors() > without; }));
+    write(path, "bc");
+    CHECK(config->tells());
+  }
+
+  TEST_CASE("a file that is mounted on a name is written from outside") {
+    const temp_dir at;
+    const fs::path outside = at.write("outside.toml", "a");
+    const fs::path inside = at.write("config.toml", "");
+    // Mounts are a matter of a process; this one's stay as they are.
+    enum : int { seen, unseen, not_permitted };
+    const pid_t child = ::fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+      if (::unshare(CLONE_NEWNS) != 0 && ::unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0)
+        ::_exit(not_permitted);
+      if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) ::_exit(not_permitted);
+      io::file_watch_settings polls_too = told_only;
+      polls_too.poll_interval = 5ms;
+      asio::io_context context(1);
+      // A mount after the watch has begun is seen by looking only.
+      watched late(context, inside, polls_too);
+      if (::mount(outside.c_str(), inside.c_str(), nullptr, MS_BIND, nullptr) != 0)
+        ::_exit(not_permitted);
+      watched early(context, inside, told_only);
+      if (!late.tells()) ::_exit(unseen);
+      std::ofstream(outside, std::ios::trunc) << "two";
+      ::_exit(early.tells() && late.tells() ? seen : unseen);
+    }
+    int status = 0;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    REQUIRE(WIFEXITED(status));
+    if (WEXITSTATUS(status) == not_permitted) {
+      MESSAGE("no mounts are permitted here; see the file that is written through another name");
+    } else {
+      CHECK(WEXITSTATUS(status) == seen);
+    }
+  }
+}
+
+}  // namespace rathole::test
