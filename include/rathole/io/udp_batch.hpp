@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstddef>
@@ -148,7 +149,7 @@ class udp_batch {
       if (errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM) break;
       // An error may be an ICMP message's about a datagram sent before; the second one in a row is
       // this datagram's own.
-      if (errno != ECONNREFUSED || ++errors > 1) {
+      if (++errors > 1) {
         ++next;
         errors = 0;
       }

@@ -1,0 +1,389 @@
+// What a UDP socket owes to the DatagramSocket concept, on the loopback interface.
+
+#include <rathole/io/udp_socket.hpp>
+
+#include "support/eventually.hpp"
+
+#include <asio/io_context.hpp>
+#include <asio/ip/address.hpp>
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <iterator>
+#include <optional>
+#include <ostream>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace rathole::test {
+namespace {
+
+using asio::ip::udp;
+
+static_assert(io::DatagramSocket<io::udp_socket>);
+
+udp::endpoint at(const char* ip, std::uint16_t port = 0) {
+  return {asio::ip::make_address(ip), port};
+}
+
+udp::endpoint where(const io::udp_socket& of) {
+  return at(of.local().host.c_str(), of.local().port);
+}
+
+/// Datagrams with these payloads for `to`.
+std::vector<io::datagram> batch_of(const std::vector<std::string>& payloads,
+                                   const udp::endpoint& to) {
+  io::detail::socket_address system{};
+  std::copy_n(reinterpret_cast<const std::uint8_t*>(to.data()), to.size(),
+              reinterpret_cast<std::uint8_t*>(&system));
+  std::vector<io::datagram> out;
+  for (const std::string& each : payloads) {
+    out.push_back(io::detail::from_socket_address(
+        system, {reinterpret_cast<const std::uint8_t*>(each.data()), each.size()}));
+  }
+  return out;
+}
+
+/// Numbered payloads.
+std::vector<std::string> numbers(std::size_t count) {
+  std::vector<std::string> out;
+  for (std::size_t i = 0; i < count; ++i) out.push_back(std::to_string(i));
+  return out;
+}
+
+/// A context to run, and sockets in it.
+struct udp_bench {
+  asio::io_context context{1};
+
+  io::udp_socket bind(const udp::endpoint& to) { return must(io::udp_socket::bind(ex(), to)); }
+  io::udp_socket connect(const udp::endpoint& to) {
+    return must(io::udp_socket::connect(ex(), to));
+  }
+
+  /// Runs the context until `condition` holds; false when it did not in time.
+  template <class F>
+  bool run_until(F&& condition) {
+    const auto deadline = std::chrono::steady_clock::now() + patience;
+    while (!condition()) {
+      if (std::chrono::steady_clock::now() >= deadline) return false;
+      context.restart();
+      context.run_one_for(std::chrono::milliseconds(100));
+    }
+    return true;
+  }
+
+  /// Runs what is ready.
+  void run_ready() {
+    context.restart();
+    for (int turns = 0; turns < 100 && context.poll() > 0; ++turns) {
+    }
+  }
+
+ private:
+  io::executor ex() { return context.get_executor(); }
+  static io::udp_socket must(result<io::udp_socket> made) {
+    REQUIRE_MESSAGE(made.has_value(), made.error().message());
+    return std::move(*made);
+  }
+};
+
+/// A watched socket and all that it received.
+struct inbox {
+  explicit inbox(io::udp_socket from) : socket(std::move(from)) {
+    socket.watch([this] {
+      ++calls;
+      for (const io::datagram& each : socket.receive()) {
+        got.emplace_back(each.payload.begin(), each.payload.end());
+        peers.push_back(each.peer);
+        if (answers) socket.send(std::span(&each, 1));
+      }
+    });
+  }
+
+  io::udp_socket socket;
+  bool answers = false;
+  std::size_t calls = 0;
+  std::vector<std::string> got;
+  std::vector<udp_endpoint> peers;
+};
+
+std::size_t open_descriptors() {
+  return static_cast<std::size_t>(
+      std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {}));
+}
+
+constexpr std::array<const char*, 2> loopbacks{"127.0.0.1", "::1"};
+
+TEST_SUITE("udp_socket") {
+  TEST_CASE("datagrams of every size go both ways, over IPv4 and IPv6") {
+    const std::vector<std::string> payloads{"", "x", std::string(1200, 'y'),
+                                            std::string(65'507, 'z'), ""};
+    for (const char* const ip : loopbacks) {
+      CAPTURE(ip);
+      udp_bench bench;
+      inbox bound(bench.bind(at(ip)));
+      CHECK(bound.socket.local().host == ip);
+      CHECK(bound.socket.local().port != 0);
+      bound.answers = true;
+      inbox connected(bench.connect(where(bound.socket)));
+      // A connected socket sends to its peer whatever the datagram says.
+      CHECK(connected.socket.send(batch_of(payloads, at(ip, 9))) == payloads.size());
+      CHECK(bench.run_until([&] { return connected.got.size() == payloads.size(); }));
+      CHECK(bound.got == payloads);
+      CHECK(connected.got == payloads);
+      CHECK(bound.peers.front().port == connected.socket.local().port);
+      CHECK(to_address(connected.peers.front()) ==
+            to_address(batch_of({""}, where(bound.socket)).front().peer));
+    }
+  }
+
+  TEST_CASE("more than a batch is sent at once, and received in several") {
+    udp_bench bench;
+    io::udp_socket to = bench.bind(at("127.0.0.1"));
+    io::udp_socket from = bench.bind(at("127.0.0.1"));
+    const auto sent = numbers(3 * io::udp_batch::capacity + 5);
+    CHECK(from.send(batch_of(sent, where(to))) == sent.size());
+    CHECK(to.receive().size() == io::udp_batch::capacity);
+    inbox rest(std::move(to));
+    CHECK(
+        bench.run_until([&] { return rest.got.size() == sent.size() - io::udp_batch::capacity; }));
+    CHECK(std::ranges::equal(rest.got, std::span(sent).subspan(io::udp_batch::capacity)));
+    CHECK(rest.socket.receive().empty());
+  }
+
+  TEST_CASE("a socket of :: is of IPv4 too, whose peers have mapped addresses") {
+    udp_bench bench;
+    inbox both(bench.bind(at("::")));
+    both.answers = true;
+    const std::uint16_t port = both.socket.local().port;
+    inbox v4(bench.connect(at("127.0.0.1", port)));
+    inbox v6(bench.connect(at("::1", port)));
+    CHECK(v4.socket.send(batch_of({"four"}, where(v4.socket))) == 1);
+    CHECK(bench.run_until([&] { return v4.got.size() == 1; }));
+    CHECK(v6.socket.send(batch_of({"six"}, where(v6.socket))) == 1);
+    CHECK(bench.run_until([&] { return v6.got.size() == 1; }));
+    CHECK(both.got == std::vector<std::string>{"four", "six"});
+    const udp_endpoint mapped{
+        {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127, 0, 0, 1}, v4.socket.local().port, true};
+    CHECK(to_address(both.peers[0]) == to_address(mapped));
+    CHECK(to_address(both.peers[1]).host == "0:0:0:0:0:0:0:1");
+    CHECK(v4.got.front() == "four");
+  }
+
+  TEST_CASE("a port where nobody listens: the error takes no datagram along") {
+    udp_bench bench;
+    std::optional<io::udp_socket> listener = bench.bind(at("127.0.0.1"));
+    const udp::endpoint there = where(*listener);
+    inbox sender(bench.connect(there));
+    listener.reset();
+
+    // Each of these may bring an ICMP message, which the system reports at the next call.
+    for (int i = 0; i < 5; ++i) sender.socket.send(batch_of(numbers(3), there));
+    inbox late(bench.bind(there));
+    late.answers = true;
+    const auto sent = numbers(20);
+    CHECK(sender.socket.send(batch_of(sent, there)) == sent.size());
+    CHECK(bench.run_until([&] { return sender.got.size() == sent.size(); }));
+    CHECK(late.got == sent);
+    CHECK(sender.got == sent);
+  }
+
+  TEST_CASE("a port where nobody listens: what arrives is not hidden, and nothing spins") {
+    udp_bench bench;
+    inbox sender(bench.bind(at("127.0.0.1")));
+    std::optional<io::udp_socket> listener = bench.bind(at("127.0.0.1"));
+    inbox visitor(bench.connect(where(*listener)));
+    listener.reset();
+    visitor.socket.send(batch_of({"to nobody"}, at("127.0.0.1", 9)));
+    CHECK(bench.run_until([&] { return visitor.calls > 0; }));
+    bench.run_ready();
+    CHECK(visitor.calls == 1);
+    CHECK(visitor.got.empty());
+
+    // One that is not connected is not told at all.
+    auto mixed = batch_of(numbers(2), where(visitor.socket));
+    mixed[0].peer.port = visitor.socket.local().port;
+    inbox alive(bench.bind(at("127.0.0.1")));
+    mixed[1].peer = batch_of({""}, where(alive.socket)).front().peer;
+    CHECK(sender.socket.send(mixed) == 2);
+    CHECK(bench.run_until([&] { return alive.got.size() == 1; }));
+    CHECK(alive.got.front() == "1");
+  }
+
+  TEST_CASE("a datagram that is too long keeps no other one back") {
+    for (const char* const ip : loopbacks) {
+      CAPTURE(ip);
+      udp_bench bench;
+      inbox to(bench.bind(at(ip)));
+      const std::string too_long(ip == loopbacks[0] ? 65'508 : 65'528, 'x');
+      const std::vector<std::string> payloads{too_long, "1", too_long, too_long, "2", too_long};
+      io::udp_socket bound = bench.bind(at(ip));
+      io::udp_socket connected = bench.connect(where(to.socket));
+      CHECK(bound.send(batch_of(payloads, where(to.socket))) == 2);
+      CHECK(connected.send(batch_of(payloads, where(to.socket))) == 2);
+      CHECK(bench.run_until([&] { return to.got.size() == 4; }));
+      CHECK(to.got == std::vector<std::string>{"1", "2", "1", "2"});
+    }
+  }
+
+  TEST_CASE("watch calls nobody at once, and unwatch holds inside the callback and after") {
+    udp_bench bench;
+    io::udp_socket to = bench.bind(at("127.0.0.1"));
+    io::udp_socket from = bench.connect(where(to));
+    from.send(batch_of(numbers(3), where(to)));
+    int calls = 0;
+    to.watch([&] {
+      ++calls;
+      to.unwatch();
+    });
+    CHECK(calls == 0);
+    CHECK(bench.run_until([&] { return calls > 0; }));
+    bench.run_ready();
+    CHECK(calls == 1);
+    CHECK(to.receive().size() == 3);
+
+    // What comes meanwhile is told of later.
+    from.send(batch_of(numbers(1), where(to)));
+    bench.run_ready();
+    CHECK(calls == 1);
+    to.watch([&] { calls += static_cast<int>(10 * to.receive().size()); });
+    CHECK(bench.run_until([&] { return calls > 1; }));
+    CHECK(calls == 11);
+  }
+
+  TEST_CASE("close inside the callback: nothing more comes, and nothing goes") {
+    udp_bench bench;
+    io::udp_socket to = bench.bind(at("127.0.0.1"));
+    const udp::endpoint there = where(to);
+    io::udp_socket from = bench.bind(at("127.0.0.1"));
+    from.send(batch_of(numbers(2), there));
+    int calls = 0;
+    to.watch([&] {
+      ++calls;
+      to.close();
+    });
+    CHECK(bench.run_until([&] { return calls > 0; }));
+    CHECK_FALSE(to.is_open());
+    CHECK(to.receive().empty());
+    CHECK(to.send(batch_of(numbers(1), where(from))) == 0);
+    // The port is free again.
+    io::udp_socket again = bench.bind(there);
+    from.send(batch_of(numbers(1), there));
+    CHECK(bench.run_until([&] { return !again.receive().empty(); }));
+    CHECK(calls == 1);
+    to.close();
+  }
+
+  TEST_CASE("one socket's callback closes another that is ready too") {
+    udp_bench bench;
+    std::array<std::optional<io::udp_socket>, 2> both{bench.bind(at("127.0.0.1")),
+                                                      bench.bind(at("127.0.0.1"))};
+    io::udp_socket from = bench.bind(at("127.0.0.1"));
+    int calls = 0;
+    for (std::size_t i = 0; i < 2; ++i) {
+      from.send(batch_of(numbers(1), where(*both[i])));
+      both[i]->watch([&, i] {
+        ++calls;
+        both[i]->close();
+        both[1 - i].reset();
+      });
+    }
+    CHECK(bench.run_until([&] { return calls > 0; }));
+    bench.run_ready();
+    CHECK(calls == 1);
+  }
+
+  TEST_CASE("a socket that moved works on") {
+    udp_bench bench;
+    io::udp_socket first = bench.bind(at("127.0.0.1"));
+    const udp::endpoint there = where(first);
+    std::vector<std::string> got;
+    io::udp_socket second = bench.bind(at("127.0.0.1"));
+    io::udp_socket* reads = &first;
+    first.watch([&] {
+      for (const io::datagram& each : reads->receive()) {
+        got.emplace_back(each.payload.begin(), each.payload.end());
+      }
+    });
+    second = std::move(first);
+    reads = &second;
+    CHECK_FALSE(first.is_open());
+    first.close();
+    io::udp_socket from = bench.bind(at("127.0.0.1"));
+    from.send(batch_of({"hello"}, there));
+    CHECK(bench.run_until([&] { return !got.empty(); }));
+    CHECK(second.local().port == there.port());
+  }
+
+  TEST_CASE("what cannot be bound is an error of the system's") {
+    udp_bench bench;
+    io::udp_socket taken = bench.bind(at("127.0.0.1"));
+    const auto again = io::udp_socket::bind(bench.context.get_executor(), where(taken));
+    REQUIRE_FALSE(again);
+    CHECK(again.error() == std::errc::address_in_use);
+    const auto foreign = io::udp_socket::bind(bench.context.get_executor(), at("192.0.2.1"));
+    REQUIRE_FALSE(foreign);
+    CHECK(foreign.error() == std::errc::address_not_available);
+  }
+
+  TEST_CASE("one port for IPv4 and then for IPv6") {
+    udp_bench bench;
+    inbox v4(bench.bind(at("0.0.0.0")));
+    const std::uint16_t port = v4.socket.local().port;
+    inbox v6(bench.bind(at("::", port)));
+    io::udp_socket to_v4 = bench.connect(at("127.0.0.1", port));
+    io::udp_socket to_v6 = bench.connect(at("::1", port));
+    to_v4.send(batch_of({"four"}, at("127.0.0.1", port)));
+    to_v6.send(batch_of({"six"}, at("::1", port)));
+    CHECK(bench.run_until([&] { return v4.got.size() + v6.got.size() == 2; }));
+    CHECK(v4.got == std::vector<std::string>{"four"});
+    CHECK(v6.got == std::vector<std::string>{"six"});
+  }
+
+  TEST_CASE("no descriptor is left, however a socket ends") {
+    const std::size_t before = open_descriptors();
+    {
+      udp_bench bench;
+      const auto run = [&bench] {
+        std::optional<io::udp_socket> closed = bench.bind(at("127.0.0.1"));
+        std::optional<io::udp_socket> destroyed = bench.bind(at("127.0.0.1"));
+        io::udp_socket from = bench.connect(where(*closed));
+        io::udp_socket replaced = bench.bind(at("127.0.0.1"));
+        replaced.watch([] {});
+        replaced = bench.bind(at("127.0.0.1"));
+        (void)io::udp_socket::bind(bench.context.get_executor(), where(replaced));
+        destroyed->watch([] {});
+        closed->watch([&] { closed->close(); });
+        from.send(batch_of(numbers(1), where(*closed)));
+        CHECK(bench.run_until([&] { return !closed->is_open(); }));
+      };
+      run();
+      const std::size_t usual = open_descriptors();
+      for (int i = 0; i < 20; ++i) run();
+      CHECK(open_descriptors() == usual);
+    }
+    CHECK(open_descriptors() == before);
+  }
+
+  TEST_CASE("a socket that nobody watches keeps no context running") {
+    udp_bench bench;
+    inbox once(bench.bind(at("127.0.0.1")));
+    once.socket.unwatch();
+    // Returns, as there is nothing to wait for.
+    bench.context.run();
+    CHECK(once.calls == 0);
+  }
+}
+
+}  // namespace
+}  // namespace rathole::test
