@@ -27,11 +27,11 @@ namespace rathole::app {
 /// sd_watchdog_enabled(3)); empty is unset.
 struct service_environment {
   /// `NOTIFY_SOCKET`: where it wants to be told; a path, or the name of an abstract socket after `@`.
-  std::string socket;
+  std::string socket{};
   /// `WATCHDOG_USEC`: in how many microseconds it wants to hear from the service, again and again,
-  std::string watchdog_usec;
+  std::string watchdog_usec{};
   /// `WATCHDOG_PID`: if that is the process.
-  std::string watchdog_pid;
+  std::string watchdog_pid{};
 
   /// That of this process.
   static service_environment of_process() {
