@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -38,14 +39,33 @@ class dnsmasq {
   }
 
   std::uint16_t port() const { return port_; }
+  /// Whether it answers at a port.
+  static bool is_heard(std::uint16_t port) {
+    process dig(tool("dig"), arguments(port, {"+tries=1", "host-0.test"}));
+    return dig.wait_exit() == 0;
+  }
   /// What `dig` is told when it asks for all the names, over UDP, at a port; each question comes from
   /// another port.
   std::string ask_all(std::uint16_t port) const {
-    return run_tool("dig", {"@127.0.0.1", "-p", std::to_string(port), "+notcp", "+ignore",
-                            "+tries=20", "+timeout=1", "+noall", "+answer", "-f", questions_});
+    const std::string said = run_tool("dig", arguments(port, {"+tries=20", "-f", questions_}));
+    std::string answers;
+    std::istringstream lines(said);
+    // A comment tells of a question that had to be asked again.
+    for (std::string line; std::getline(lines, line);)
+      if (!line.starts_with(";;")) answers += line + "\n";
+    return answers;
   }
 
  private:
+  static std::vector<std::string> arguments(std::uint16_t port,
+                                            const std::vector<std::string>& more) {
+    std::vector<std::string> all = {"@127.0.0.1", "-p",      std::to_string(port),
+                                    "+notcp",     "+ignore", "+timeout=1",
+                                    "+noall",     "+answer"};
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  }
+
   std::uint16_t port_ = free_udp_port();
   temp_dir folder_;
   std::string questions_;
