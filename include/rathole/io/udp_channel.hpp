@@ -27,7 +27,7 @@ namespace rathole::io {
 template <ByteStream S, protocol::Codec C>
 class udp_channel {
  public:
-  /// `queue_size` is how many octets of frames wait at most.
+  /// `queue_size` is how many octets of frames wait at most, but for the header of the last one.
   udp_channel(executor ex, S stream, std::size_t queue_size)
       : stream_(std::move(stream)), queue_size_(queue_size), wake_(ex), writer_(ex) {}
 
@@ -57,7 +57,7 @@ class udp_channel {
     co_return failure(self->error_ ? self->error_ : ended.error());
   }
 
-  /// Ends the channel at once.
+  /// Ends the channel at once; nothing more is handed over.
   void close() {
     over_ = true;
     stream_.abort();
@@ -102,6 +102,7 @@ class udp_channel {
       if (is_frame) frames[count++] = **next;
       if (count > 0 && (!is_frame || count == frames.size())) {
         received(std::span<const protocol::udp_frame>(frames).first(count));
+        if (over_) return failure(errc::stopped);
         count = 0;
       }
       if (!next) return failure(next.error());

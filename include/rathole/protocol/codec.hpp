@@ -25,7 +25,8 @@ using encoded = std::array<std::uint8_t, N>;
 ///
 /// A UDP frame has no fixed size: `append_udp_frame` adds one for a payload of at most 65,535
 /// octets; `decode_udp_frame` yields the one at the front, whose payload is a view of `in`, or
-/// nothing while it is not all there, and fails with `malformed_message` as soon as that is certain.
+/// nothing while it is not all there. It fails with `malformed_message`, at the latest once the header
+/// is there.
 template <class C>
 concept Codec = requires(byte_view in, const hello& greeting, const digest& session_key,
                          ack verdict, control_command control, data_command data,

@@ -54,9 +54,10 @@ class link {
   /// partition.
   void send_datagram(scheduler::callback packet) {
     if (rng_.between(1, 1000) <= conditions.datagram_loss) return;
-    scheduler_->call_at(scheduler_->now() + delay(), [this, packet = std::move(packet)]() mutable {
-      if (!partitioned_) packet();
-    });
+    auto arrive = [this, epoch = epoch_, packet = std::move(packet)]() mutable {
+      if (!partitioned_ && epoch == epoch_) packet();
+    };
+    scheduler_->call_at(scheduler_->now() + delay(), std::move(arrive));
   }
 
   /// How many of `available` octets a read yields.

@@ -1,0 +1,278 @@
+// A UDP data channel over a simulated connection.
+
+#include <rathole/io/udp_channel.hpp>
+
+#include "support/sim_world.hpp"
+
+#include <rathole/protocol/bincode.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+using namespace rathole;
+using namespace std::chrono_literals;
+using protocol::bincode, protocol::udp_frame;
+using test::octets, test::read_once, test::sim_bench, test::sim_connection;
+
+namespace {
+
+using channel_type = io::udp_channel<sim::stream, bincode>;
+
+udp_endpoint visitor(std::size_t number) {
+  return {{192, 0, 2, 10}, static_cast<std::uint16_t>(number), false};
+}
+
+std::string frame(std::size_t number, std::string_view payload) {
+  byte_buffer out;
+  bincode::append_udp_frame(visitor(number), octets(payload), out);
+  return {out.data().begin(), out.data().end()};
+}
+
+/// A channel that runs, and a peer who is in the test's hands.
+struct channel_bench : sim_bench {
+  explicit channel_bench(std::size_t queue_size = 1 << 20, sim::link_conditions how = {})
+      : pair((world.net().set_conditions(how), *this)),
+        channel(
+            std::make_shared<channel_type>(world.get_executor(), std::move(pair.near), queue_size)),
+        running(begin(channel_type::run(channel, received))) {}
+  ~channel_bench() { end(); }
+
+  /// Closes the channel and waits for its end.
+  result<void> end() {
+    channel->close();
+    return get(running);
+  }
+
+  void say(std::string_view text) { must(pair.far.write(octets(text))); }
+
+  /// What the peer got so far, within a second.
+  std::string heard() {
+    std::string out;
+    const auto until = world.now() + 1s;
+    while (world.now() < until) {
+      if (!reading) reading = begin(read_once(pair.far));
+      if (world.run_until([&] { return reading->has_value(); }, until - world.now()) !=
+          sim::outcome::done) {
+        break;
+      }
+      const auto got = **reading;
+      reading = nullptr;
+      if (!got || got->empty()) break;
+      out += *got;
+    }
+    return out;
+  }
+
+  struct collector {
+    std::vector<std::string> payloads;
+    std::vector<std::uint16_t> ports;
+    std::vector<std::size_t> pieces;
+    std::function<void()> then = [] {};
+
+    void operator()(std::span<const udp_frame> frames) {
+      pieces.push_back(frames.size());
+      for (const udp_frame& each : frames) {
+        payloads.emplace_back(each.payload.begin(), each.payload.end());
+        ports.push_back(each.visitor.port);
+      }
+      then();
+    }
+  };
+
+  sim_connection pair;
+  collector received;
+  std::shared_ptr<channel_type> channel;
+  test::pending<void> running;
+  test::pending<std::string> reading;
+};
+
+}  // namespace
+
+TEST_CASE("udp channel: frames come as datagrams, however the stream cuts them") {
+  sim::link_conditions rough;
+  SUBCASE("whole") {}
+  SUBCASE("in small pieces") { rough.longest_read = 7; }
+  channel_bench bench(1 << 20, rough);
+  const std::string large(65'507, 'x');
+  bench.say(frame(1, "one") + frame(2, "") + frame(3, large) + frame(1, "more"));
+  bench.world.run_for(1s);
+  CHECK(bench.received.payloads == std::vector<std::string>{"one", "", large, "more"});
+  CHECK(bench.received.ports == std::vector<std::uint16_t>{1, 2, 3, 1});
+  CHECK_FALSE(bench.channel->is_over());
+}
+
+TEST_CASE("udp channel: what one read brings is handed over in pieces") {
+  channel_bench bench;
+  std::string all;
+  for (std::size_t i = 0; i < 150; ++i) all += frame(i, "x");
+  bench.say(all);
+  bench.world.run_for(1s);
+  CHECK(bench.received.pieces == std::vector<std::size_t>{64, 64, 22});
+  CHECK(bench.received.ports.back() == 149);
+}
+
+TEST_CASE("udp channel: what is pushed goes when it is flushed, in one write") {
+  channel_bench bench;
+  bench.world.run_for(1s);
+  std::string all;
+  for (std::size_t i = 0; i < 500; ++i) {
+    const std::string text = std::to_string(i);
+    CHECK(bench.channel->push(visitor(i), octets(text)));
+    all += frame(i, text);
+  }
+  CHECK(bench.channel->push(visitor(0), {}));
+  all += frame(0, "");
+  bench.world.run_for(1s);
+  const auto before = bench.world.net().operations("client").count();
+  CHECK(bench.heard().empty());
+  bench.channel->flush();
+  bench.channel->flush();
+  bench.world.run_for(1s);
+  CHECK(bench.world.net().operations("client").count() == before + 1);
+  CHECK(bench.heard() == all);
+
+  bench.channel->flush();
+  CHECK(bench.heard().empty());
+  CHECK(bench.channel->push(visitor(7), octets("later")));
+  bench.channel->flush();
+  CHECK(bench.heard() == frame(7, "later"));
+}
+
+TEST_CASE("udp channel: a peer who reads nothing has what the queue holds, and no more") {
+  constexpr std::size_t queue = 10'000;
+  sim::link_conditions narrow;
+  narrow.window = 1000;
+  channel_bench bench(queue, narrow);
+  const std::string payload(87, 'x');  // a frame of 100 octets
+  std::string taken;
+  const auto push = [&](std::size_t number) {
+    if (!bench.channel->push(visitor(number), octets(payload))) return false;
+    taken += frame(number, payload);
+    return true;
+  };
+  // These are being written for as long as the peer reads nothing.
+  for (std::size_t i = 0; i < 20; ++i) CHECK(push(i));
+  bench.channel->flush();
+  bench.world.run_for(1s);
+  std::size_t waiting = 0;
+  while (push(waiting)) ++waiting;
+  CHECK(waiting == queue / 100);
+  CHECK_FALSE(bench.channel->push(visitor(1), octets(payload)));
+  bench.channel->flush();
+  bench.world.run_for(1s);
+  CHECK_FALSE(push(1));
+
+  // A bound that grows or shrinks holds at once.
+  bench.channel->set_queue_size(queue + 100);
+  CHECK(push(1));
+  CHECK_FALSE(push(1));
+  bench.channel->set_queue_size(100);
+  CHECK_FALSE(push(1));
+
+  // What was taken is complete; what was not has left no trace.
+  CHECK(bench.heard() == taken);
+  CHECK(push(2));
+  bench.channel->flush();
+  CHECK(bench.heard() == frame(2, payload));
+}
+
+TEST_CASE("udp channel: a datagram longer than the queue is lost, and nothing else is") {
+  channel_bench bench(50);
+  CHECK_FALSE(bench.channel->push(visitor(1), octets(std::string(51, 'x'))));
+  CHECK(bench.channel->push(visitor(2), octets("fits")));
+  bench.channel->flush();
+  CHECK(bench.heard() == frame(2, "fits"));
+}
+
+TEST_CASE("udp channel: how it ends") {
+  channel_bench bench;
+  std::error_code expected;
+  SUBCASE("in order") {
+    bench.say(frame(1, "one"));
+    bench.pair.far.close();
+    expected = make_error_code(errc::end_of_stream);
+  }
+  SUBCASE("within a payload") {
+    bench.say(frame(1, "one") + frame(2, "two").substr(0, 15));
+    bench.pair.far.close();
+    expected = make_error_code(errc::truncated);
+  }
+  SUBCASE("behind the first octet of a header") {
+    bench.say(frame(1, "one") + "\x0c");
+    bench.pair.far.close();
+    expected = make_error_code(errc::truncated);
+  }
+  SUBCASE("with something that is no frame") {
+    bench.say(frame(1, "one") + "\x0b" + frame(2, "two"));
+    expected = make_error_code(errc::malformed_message);
+  }
+  SUBCASE("reset") {
+    bench.say(frame(1, "one"));
+    bench.world.run_for(1s);
+    bench.pair.far.abort();
+    expected = sim::system_error(std::errc::connection_reset);
+  }
+  SUBCASE("closed by this side") {
+    bench.say(frame(1, "one"));
+    bench.world.run_for(1s);
+    bench.channel->close();
+    CHECK(bench.channel->is_over());
+    expected = make_error_code(errc::stopped);
+  }
+  SUBCASE("while it is being written to") {
+    bench.say(frame(1, "one"));
+    bench.world.run_for(1s);
+    auto& operations = bench.world.net().operations("client");
+    operations.fail_at(operations.count() + 1, std::errc::no_buffer_space);
+    CHECK(bench.channel->push(visitor(1), octets("never arrives")));
+    bench.channel->flush();
+    expected = sim::system_error(std::errc::no_buffer_space);
+  }
+  CHECK(bench.get(bench.running).error() == expected);
+  // What came before the end has been handed over.
+  CHECK(bench.received.payloads == std::vector<std::string>{"one"});
+  CHECK(bench.channel->is_over());
+  CHECK_FALSE(bench.channel->push(visitor(1), octets("too late")));
+  bench.channel->flush();
+  CHECK(bench.tasks.size() == 0);
+  bench.pair.far.close();
+  CHECK(bench.world.net().in_use() == sim::census{0, 1, 0});
+}
+
+TEST_CASE("udp channel: closed while its receiver is called, it hands over nothing more") {
+  channel_bench bench;
+  bench.received.then = [&] { bench.channel->close(); };
+  std::string all;
+  for (std::size_t i = 0; i < 150; ++i) all += frame(i, "x");
+  bench.say(all);
+  CHECK(bench.get(bench.running).error() == errc::stopped);
+  CHECK(bench.received.pieces == std::vector<std::size_t>{64});
+}
+
+TEST_CASE("udp channel: closing ends a write that the peer holds up") {
+  sim::link_conditions narrow;
+  narrow.window = 1000;
+  channel_bench bench(1 << 20, narrow);
+  CHECK(bench.channel->push(visitor(1), octets(std::string(5000, 'x'))));
+  bench.channel->flush();
+  bench.world.run_for(1s);
+  CHECK_FALSE(bench.running->has_value());
+  CHECK(bench.end().error() == errc::stopped);
+  CHECK(bench.tasks.size() == 0);
+}
+
+TEST_CASE("udp channel: the receiver may answer") {
+  channel_bench bench;
+  bench.received.then = [&] {
+    const std::size_t at = bench.received.ports.size() - 1;
+    bench.channel->push(visitor(bench.received.ports[at]), octets(bench.received.payloads[at]));
+    bench.channel->flush();
+  };
+  bench.say(frame(4, "ping"));
+  CHECK(bench.heard() == frame(4, "ping"));
+}
