@@ -146,7 +146,7 @@ TEST_SUITE("descriptors") {
     std::stop_source stop;
     context.restart();
     asio::co_spawn(context,
-                   io::accept_loop(world, std::move(*acceptor), pauses, stop.get_token(),
+                   io::accept_loop(world, *acceptor, pauses, stop.get_token(),
                                    on_accepted, on_failed),
                    [](std::exception_ptr thrown) { REQUIRE_FALSE(thrown); });
     {

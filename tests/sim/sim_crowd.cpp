@@ -101,12 +101,25 @@ crowd::started& crowd::latest(std::string_view host) {
                        [&](const started& one) { return one.host == host; });
 }
 
+// Lets go of those that ended on that host: a long life has many.
+void crowd::retire(std::string_view host) {
+  const auto gone = [&](const started& one) {
+    if (one.host != host || !one.is->ended() || one.is->tasks() > 0) return false;
+    const auto& lines = one.is->events.lines();
+    retired_lines_.insert(retired_lines_.end(), lines.begin(), lines.end());
+    return true;
+  };
+  std::erase_if(programs_, gone);
+}
+
 void crowd::start_server() {
+  retire("server");
   programs_.push_back({"server", 0, run_server(world, "server", server_settings_)});
   programs_.back().is->events.tell_also([this](const sim::recorded& event) { heed(event); });
 }
 
 void crowd::start_client(std::string_view host) {
+  retire(host);
   config::client settings = client_settings_;
   for (const offer& of : offers) {
     if (of.client == host || host == "mallory") settings.services.push_back(client_side(of));
@@ -214,9 +227,12 @@ void crowd::check_owners() {
     complain(std::string(what) + ": " + std::to_string(open) + " open, " + std::to_string(owned) +
              " owned");
   };
-  // Each session has a second coroutine, which listens for visitors.
+  // Each session has a second coroutine, which listens for visitors; one listens for clients.
+  const auto& listeners = world.net().at("server").listeners;
+  const auto door = listeners.find(clients_port);
+  const std::size_t doors = door == listeners.end() ? 0 : door->second->handles.size();
   expect("the server's connections to clients", from_clients - unaccepted(true),
-         server_tasks - sessions_);
+         server_tasks - sessions_ - doors);
   expect("the server's connections to visitors", *from_visitors_ - unaccepted(false),
          waiting + forwards_);
 }
@@ -262,8 +278,9 @@ std::optional<std::uint64_t> crowd::healthy(const offer& of) {
 
 // Visitors.
 
-void crowd::let_visitors_come(bool on) {
+void crowd::let_visitors_come(bool on, duration longest_pause) {
   coming_ = on;
+  longest_pause_ = longest_pause;
   if (on) visitors_arrive();
 }
 
@@ -273,7 +290,9 @@ void crowd::visitors_arrive() {
     const offer& to = offers[rng.between(0, offers.size() - 1)];
     admit(to, static_cast<manner>(rng.between(0, 5)));
   }
-  world.call_at(world.now() + milliseconds_between(rng, 1, 1500), [this] { visitors_arrive(); });
+  const auto longest = std::chrono::duration_cast<std::chrono::milliseconds>(longest_pause_);
+  const auto pause = milliseconds_between(rng, 1, static_cast<std::uint64_t>(longest.count()));
+  world.call_at(world.now() + pause, [this] { visitors_arrive(); });
 }
 
 void crowd::admit(const offer& to, manner how) {
@@ -503,6 +522,12 @@ void crowd::recover() {
   look(true);
 }
 
+inventory crowd::in_use() {
+  inventory out{world.net().in_use(), 0};
+  for (const started& one : programs_) out.tasks += one.is->tasks();
+  return out;
+}
+
 void crowd::close() {
   begin_trouble(all_offers);
   for (const offer& of : offers) {
@@ -527,8 +552,9 @@ void crowd::close() {
 std::string crowd::story() const {
   // By their times, and each program's in its order. (clang 19 refuses libstdc++ 12's stable_sort.)
   std::multimap<std::string, std::string> lines;
+  for (const std::string& line : retired_lines_) lines.emplace(line.substr(0, 12), line);
   for (const started& one : programs_) {
-    for (const std::string& line : one.is->events.lines()) lines.emplace(line.substr(0, 10), line);
+    for (const std::string& line : one.is->events.lines()) lines.emplace(line.substr(0, 12), line);
   }
   std::string out;
   for (const auto& [time, line] : lines) out += line + '\n';

@@ -149,7 +149,7 @@ class demo {
       group_.spawn(answer_with_page(runtime_, std::move(stream), stop_.get_token()));
     };
     const auto failed = [](std::error_code, duration) {};
-    co_await io::accept_loop(runtime_, std::move(acceptor), backoff_parameters(), stop_.get_token(),
+    co_await io::accept_loop(runtime_, acceptor, backoff_parameters(), stop_.get_token(),
                              accepted, failed);
   }
 

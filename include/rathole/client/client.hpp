@@ -35,9 +35,27 @@ class basic_client {
                          std::forward<Token>(token));
   }
 
+  /// Goes on with new settings, as far as they differ: nothing else is touched, and what is being
+  /// forwarded goes on in any case. The transport is the same but for the options of its sockets and
+  /// the number of workers, which the caller sees to.
+  ///
+  /// A service that is gone loses its control channel; one that has another kind or token, and all
+  /// of them if `remote_addr` is another one, get theirs anew. Everything else holds at once, or for
+  /// what begins from now on.
+  void update(config::client next) {
+    if (context_->closing.stop_requested()) return;
+    client::update(context_, config::bounded(std::move(next)));
+  }
+
   /// Closes the control channels and the waiting data channels. What is being forwarded may go on
   /// for `shutdown_grace`.
   void stop() { context_->closing.request_stop(); }
+
+  /// As `stop()`, but what is being forwarded may go on for ever.
+  void retire() {
+    context_->retired = true;
+    stop();
+  }
 
   /// As `stop()`, and cuts what is being forwarded.
   void stop_now() {
@@ -53,15 +71,15 @@ class basic_client {
   using context_type = context<T, Observer, C>;
 
   static io::task<void> run(std::shared_ptr<context_type> self) {
-    for (const auto& service : self->settings.services) {
-      auto settings = std::make_shared<const config::client_service>(service);
-      self->group.spawn(run_service(self, std::move(settings)));
-    }
+    const auto settings = self->settings.load();
+    for (const auto& service : settings->services) start_service(self, service);
     io::event closing(self->runtime().get_executor());
     const auto wake = [&closing] { closing.notify(); };
     const std::stop_callback on_close(self->closing.get_token(), wake);
     co_await closing.wait();
-    co_await io::drain(self->runtime(), self->group, self->settings.shutdown_grace, self->cutting);
+    const duration grace =
+        self->retired ? duration(config::longest_duration) : self->settings.load()->shutdown_grace;
+    co_await io::drain(self->runtime(), self->group, grace, self->cutting);
     co_return result<void>{};
   }
 

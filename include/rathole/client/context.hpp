@@ -3,6 +3,7 @@
 #include <rathole/config/types.hpp>
 #include <rathole/config/validate.hpp>
 #include <rathole/core/event_sink.hpp>
+#include <rathole/io/published.hpp>
 #include <rathole/io/task_group.hpp>
 #include <rathole/protocol/codec.hpp>
 #include <rathole/transport/concepts.hpp>
@@ -11,10 +12,17 @@
 
 #include <atomic>
 #include <cstddef>
+#include <functional>
+#include <map>
+#include <memory>
 #include <stop_token>
+#include <string>
 #include <utility>
 
 namespace rathole::client {
+
+template <class Context>
+class service_runner;
 
 /// What all parts of one client share. Coroutines hold it by `shared_ptr`, so it lives as long as
 /// the last of them.
@@ -45,8 +53,11 @@ struct context {
   }
 
   T transport;
-  const config::client settings;
+  /// Replaced on the control plane.
+  io::published<config::client> settings;
   Observer& observer;
+  /// By the services' names; they belong to the coroutines that run them, which keep the context.
+  std::map<std::string, std::weak_ptr<service_runner<context>>, std::less<>> services;
   /// Every coroutine of the client.
   io::task_group group;
   /// Forwards that run, those included that still connect to their local service; on all threads.
@@ -55,6 +66,8 @@ struct context {
   std::stop_source closing;
   /// Requested when running forwards are to end too.
   std::stop_source cutting;
+  /// Running forwards may take all the time they want once the client closes.
+  bool retired = false;
 };
 
 }  // namespace rathole::client

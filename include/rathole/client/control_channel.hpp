@@ -42,10 +42,10 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
  public:
   using stream_type = typename Context::stream_type;
   using codec_type = typename Context::codec_type;
+  using service_settings = std::shared_ptr<const io::published<config::client_service>>;
 
   /// `forwarder` is there for a UDP service only.
-  control_channel(std::shared_ptr<Context> context,
-                  std::shared_ptr<const config::client_service> service,
+  control_channel(std::shared_ptr<Context> context, service_settings service,
                   std::shared_ptr<udp_forwarder<Context>> forwarder)
       : context_(std::move(context)),
         service_(std::move(service)),
@@ -53,6 +53,16 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
 
   /// Whether the server accepted the token.
   [[nodiscard]] bool established() const { return established_; }
+
+  /// Ends the connection, and with it the data channels that wait.
+  void close() { waiting_.request_stop(); }
+
+  /// How long the server may be silent from now on; 0 is for ever.
+  void set_heartbeat_timeout(duration timeout) {
+    if (!machine_) return;
+    machine_->set_heartbeat_timeout(timeout, context_->runtime().now());
+    driver_->wake();
+  }
 
   /// Runs until the connection ends; always returns the reason.
   io::awaitable<std::error_code> run() {
@@ -65,32 +75,42 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
 
  private:
   using runtime_type = typename Context::runtime_type;
+  using transport_type = typename Context::transport_type;
   using control_machine = protocol::client_control<codec_type>;
   using data_machine = protocol::client_data<codec_type>;
+  using driver_type = io::machine_driver<control_machine, stream_type, runtime_type>;
 
   io::task<void> serve() {
     runtime_type& world = context_->runtime();
-    const config::client& settings = context_->settings;
+    const auto settings = context_->settings.load();
     auto stream = co_await context_->transport.connect(
-        settings.remote_addr, world.now() + settings.connect_timeout, waiting_.get_token());
+        settings->remote_addr, world.now() + settings->connect_timeout, waiting_.get_token());
     if (!stream) co_return failure(stream.error());
     const auto close = [&stream] { stream->close(); };
     const std::stop_callback on_stop(waiting_.get_token(), close);
     stream->set_nodelay(true);
 
-    control_machine machine(protocol::service_digest(service_->name), service_->token,
-                            settings.handshake_timeout, settings.heartbeat_timeout, world.now());
-    io::machine_driver<control_machine, stream_type, runtime_type> driver(world, *stream, machine);
+    const auto service = service_->load();
+    // The settings may have changed while it dialled.
+    const auto latest = context_->settings.load();
+    control_machine machine(protocol::service_digest(service->name), service->token,
+                            latest->handshake_timeout, latest->heartbeat_timeout, world.now());
+    driver_type driver(world, *stream, machine);
+    machine_ = &machine;
+    driver_ = &driver;
     for (;;) {
       const auto event = co_await driver.next();
-      if (!event) co_return failure(event.error());
+      if (!event) {
+        machine_ = nullptr;
+        co_return failure(event.error());
+      }
       switch (*event) {
         case protocol::client_control_event::established: {
           established_ = true;
           session_key_ = machine.session_key();
           // Behind the name may be several servers; only this one knows the session.
           remote_ = stream->peer();
-          const control_channel_established told{service_->name, stream->peer()};
+          const control_channel_established told{service->name, stream->peer()};
           context_->tell(told);
           break;
         }
@@ -103,7 +123,7 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
   void command_dial() {
     // Commands may lie in the machine when the channel is told to end.
     if (waiting_.stop_requested()) return;
-    if (dials_ >= context_->settings.max_dials) {
+    if (dials_ >= context_->settings.load()->max_dials) {
       deferred_ = std::min(deferred_ + 1, max_deferred_dials);
       return;
     }
@@ -122,15 +142,18 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
   static io::awaitable<void> run_data_channel(std::shared_ptr<control_channel> self) {
     const auto& forwarder = self->forwarder_;
     runtime_type world = forwarder ? forwarder->world() : self->context_->runtime().worker();
-    return io::run_on(world.get_executor(), serve_data_channel(std::move(self), world));
+    auto transport = self->context_->transport.at(world);
+    return io::run_on(world.get_executor(),
+                      serve_data_channel(std::move(self), std::move(transport)));
   }
 
-  /// The life of a data channel, all of it in `world`.
+  /// The life of a data channel, all of it in the world of `transport`.
   static io::awaitable<void> serve_data_channel(std::shared_ptr<control_channel> self,
-                                                runtime_type world) {
-    auto stream = co_await open_data_channel(self, world);
+                                                transport_type transport) {
+    runtime_type world = transport.runtime();
+    auto stream = co_await open_data_channel(self, transport);
     const auto context = self->context_;
-    const auto service = self->service_;
+    const auto service = self->service_->load();
     const auto forwarder = self->forwarder_;
     const auto ending = self->waiting_.get_token();
     const std::error_code failed = stream ? std::error_code() : stream.error();
@@ -138,7 +161,7 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
     context->on_control_plane([channel = std::move(self), failed] {
       channel->dial_done();
       if (!failed || failed == errc::stopped) return;
-      const data_channel_failed event{channel->service_->name, failed};
+      const data_channel_failed event{channel->service_->load()->name, failed};
       channel->context_->tell(event);
     });
     if (!stream) co_return;
@@ -155,11 +178,11 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
     });
   }
 
-  /// Dials, says Hello and waits until the server starts a visitor's traffic; all of it in `world`.
-  /// Of the control channel it uses what does not change any more.
+  /// Dials, says Hello and waits until the server starts a visitor's traffic. Of the control channel it uses what does not change any more.
   static io::task<stream_type> open_data_channel(std::shared_ptr<const control_channel> self,
-                                                 runtime_type world) {
-    auto stream = co_await dial(*self, world);
+                                                 transport_type& transport) {
+    runtime_type& world = transport.runtime();
+    auto stream = co_await dial(*self, transport);
     if (!stream) co_return failure(stream.error());
     // The server may just have started a visitor's traffic, who must not take it for finished.
     const auto abort = [&stream] { stream->abort(); };
@@ -174,10 +197,10 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
     co_return std::move(*stream);
   }
 
-  static io::task<stream_type> dial(const control_channel& self, runtime_type& world) {
+  static io::task<stream_type> dial(const control_channel& self, transport_type& transport) {
+    runtime_type& world = transport.runtime();
     const auto stopping = self.waiting_.get_token();
-    auto transport = self.context_->transport.at(world);
-    const duration timeout = self.context_->settings.connect_timeout;
+    const duration timeout = self.context_->settings.load()->connect_timeout;
     const auto give_up = world.now() + data_channel_give_up;
     backoff retry(data_channel_backoff);
     for (;;) {
@@ -195,8 +218,11 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
   }
 
   std::shared_ptr<Context> context_;
-  std::shared_ptr<const config::client_service> service_;
-  std::shared_ptr<udp_forwarder<Context>> forwarder_;
+  const service_settings service_;
+  const std::shared_ptr<udp_forwarder<Context>> forwarder_;
+  /// While the connection stands.
+  control_machine* machine_ = nullptr;
+  driver_type* driver_ = nullptr;
   /// Requested when the control channel ends: data channels that still dial or wait end too.
   std::stop_source waiting_;
   protocol::digest session_key_{};

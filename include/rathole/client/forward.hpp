@@ -45,8 +45,9 @@ io::awaitable<void> forward(std::shared_ptr<Context> self,
                             typename Context::runtime_type world,
                             typename Context::stream_type channel) {
   using local_type = typename Context::runtime_type::stream;
+  const auto settings = self->settings.load();
   const detail::counted running(self->forwards);
-  if (running.before() >= self->settings.max_forwards) {
+  if (running.before() >= settings->max_forwards) {
     channel.abort();
     self->on_control_plane([self, service] {
       const data_channel_failed event{service->name, make_error_code(errc::limit_reached)};
@@ -54,10 +55,11 @@ io::awaitable<void> forward(std::shared_ptr<Context> self,
     });
     co_return;
   }
-  const config::tcp_options& sockets = self->settings.transport.tcp;
+  const config::tcp_options& sockets = settings->transport.tcp;
   channel.apply(transport::to_traffic_options(sockets, service->nodelay));
-  const auto options = transport::to_traffic_options(sockets, service->nodelay.value_or(true));
-  const auto deadline = world.now() + self->settings.connect_timeout;
+  auto options = transport::to_traffic_options(sockets, service->nodelay.value_or(true));
+  options.prefer_ipv6 = service->prefer_ipv6;
+  const auto deadline = world.now() + settings->connect_timeout;
   const auto cutting = self->cutting.get_token();
   auto local = co_await world.connect(service->local_addr, options, deadline, cutting);
   if (!local) {

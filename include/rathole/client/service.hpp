@@ -1,10 +1,25 @@
 #pragma once
 
+#include <rathole/client/context.hpp>
 #include <rathole/client/control_channel.hpp>
+#include <rathole/client/events.hpp>
+#include <rathole/client/udp_forwarder.hpp>
+#include <rathole/config/diff.hpp>
+#include <rathole/core/backoff.hpp>
+#include <rathole/io/alarm.hpp>
+#include <rathole/io/event.hpp>
+#include <rathole/io/published.hpp>
+#include <rathole/io/run_on.hpp>
+#include <rathole/transport/socket_options.hpp>
 
+#include <asio/dispatch.hpp>
+
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <stop_token>
+#include <string>
+#include <system_error>
 #include <utility>
 
 namespace rathole::client {
@@ -17,41 +32,185 @@ inline backoff_parameters control_backoff(duration retry_interval) {
   return {std::chrono::milliseconds(500), 0.2, 3.0, retry_interval};
 }
 
-/// Keeps a control channel for one service until the client closes.
+/// The least pause between attempts, whatever the settings say.
+inline constexpr std::chrono::milliseconds shortest_retry{100};
+
+/// How the attempts are spaced after the server has refused the service or its token: somebody has to
+/// change something first.
+inline constexpr backoff_parameters refused_backoff{std::chrono::seconds(1), 0.2, 2.0,
+                                                    std::chrono::seconds(30)};
+
+/// Keeps a control channel for one service until it is stopped or the client closes. It lives on the
+/// control plane.
 template <class Context>
-io::awaitable<void> run_service(std::shared_ptr<Context> context,
-                                std::shared_ptr<const config::client_service> service) {
-  auto& world = context->runtime();
-  const auto closing = context->closing.get_token();
-  const address& remote = context->settings.remote_addr;
-  std::shared_ptr<udp_forwarder<Context>> forwarder;
-  if (service->kind == config::service_kind::udp) {
-    forwarder = std::make_shared<udp_forwarder<Context>>(context, service, world.worker());
-    context->group.spawn(io::run_on(forwarder->world().get_executor(),
-                                    udp_forwarder<Context>::run(forwarder, closing)));
+class service_runner : public std::enable_shared_from_this<service_runner<Context>> {
+ public:
+  service_runner(std::shared_ptr<Context> context, config::client_service service)
+      : context_(std::move(context)),
+        service_(std::make_shared<io::published<config::client_service>>(std::move(service))),
+        retry_(backoff_for(*service_->load())),
+        wake_(context_->runtime().get_executor()) {}
+
+  /// Runs until it is stopped.
+  static io::awaitable<void> run(std::shared_ptr<service_runner> self) {
+    const auto stop = [&self] { self->stop(); };
+    const std::stop_callback on_close(self->context_->closing.get_token(), stop);
+    self->start_forwarder();
+    for (;;) {
+      if (self->stopping_.stop_requested()) break;
+      co_await self->keep_control_channel();
+    }
+    const auto service = self->service_->load();
+    const control_channel_closed closed{service->name};
+    self->context_->tell(closed);
   }
-  backoff retry(control_backoff(service->retry_interval));
-  for (;;) {
-    if (closing.stop_requested()) break;
-    const auto began = world.now();
-    const control_channel_starting starting{service->name, remote};
-    context->tell(starting);
-    const auto channel = std::make_shared<control_channel<Context>>(context, service, forwarder);
-    const std::error_code reason = co_await channel->run();
-    if (closing.stop_requested()) break;
-    if (world.now() - began > stable_after) retry.reset();
-    auto rng = world.rng();
-    const auto pause = retry.next(rng);
-    const control_channel_failed failed{service->name, remote, reason, pause,
-                                        channel->established()};
-    context->tell(failed);
-    io::event wake(world.get_executor());
-    const auto stop = [&wake] { wake.notify(); };
-    const std::stop_callback on_stop(closing, stop);
-    co_await io::sleep_until(world, world.now() + pause, wake);
+
+  /// Goes on with new settings, whose name, kind and token are the old ones; the control channel
+  /// stays.
+  void update(config::client_service next) {
+    const auto before = service_->load();
+    if (*before == next) return;
+    if (before->retry_interval != next.retry_interval) retry_ = backoff(backoff_for(next));
+    service_->store(std::move(next));
+    // What kept the last attempt from succeeding may be mended.
+    refused_retry_.reset();
+    end_pause();
+    if (!forwarder_) return;
+    const auto update_forwarder = [forwarder = forwarder_, service = service_->load()] {
+      forwarder->update(service);
+    };
+    asio::dispatch(forwarder_->world().get_executor(), update_forwarder);
   }
-  const control_channel_closed closed{service->name};
-  context->tell(closed);
+
+  /// Makes the control channel anew, at once.
+  void reconnect() {
+    retry_.reset();
+    refused_retry_.reset();
+    skip_pause_ = channel_ != nullptr;
+    if (channel_) channel_->close();
+    end_pause();
+  }
+
+  /// How long the server may be silent from now on; 0 is for ever.
+  void set_heartbeat_timeout(duration timeout) {
+    if (channel_) channel_->set_heartbeat_timeout(timeout);
+  }
+
+  /// Ends the control channel. What is being forwarded goes on.
+  void stop() {
+    stopping_.request_stop();
+    if (channel_) channel_->close();
+    end_pause();
+  }
+
+ private:
+  using channel_type = control_channel<Context>;
+
+  static backoff_parameters backoff_for(const config::client_service& service) {
+    return control_backoff(std::max<duration>(service.retry_interval, shortest_retry));
+  }
+
+  void end_pause() {
+    if (pausing_) wake_.notify();
+  }
+
+  void start_forwarder() {
+    const auto service = service_->load();
+    if (service->kind != config::service_kind::udp) return;
+    forwarder_ =
+        std::make_shared<udp_forwarder<Context>>(context_, service, context_->runtime().worker());
+    context_->group.spawn(
+        io::run_on(forwarder_->world().get_executor(),
+                   udp_forwarder<Context>::run(forwarder_, stopping_.get_token())));
+  }
+
+  /// One attempt, and the pause behind it.
+  io::awaitable<void> keep_control_channel() {
+    auto& world = context_->runtime();
+    const time_point began = world.now();
+    const auto settings = context_->settings.load();
+    const auto service = service_->load();
+    const control_channel_starting starting{service->name, settings->remote_addr};
+    context_->tell(starting);
+    channel_ = std::make_shared<channel_type>(context_, service_, forwarder_);
+    const std::error_code reason = co_await channel_->run();
+    const bool was_established = channel_->established();
+    channel_.reset();
+    if (stopping_.stop_requested() || std::exchange(skip_pause_, false)) co_return;
+    const duration pause = pause_after(reason, world.now() - began);
+    const control_channel_failed failed{service->name, settings->remote_addr, reason, pause,
+                                        was_established};
+    context_->tell(failed);
+    pausing_ = true;
+    co_await io::sleep_until(world, world.now() + pause, wake_);
+    pausing_ = false;
+  }
+
+  duration pause_after(std::error_code reason, duration lasted) {
+    auto rng = context_->runtime().rng();
+    const bool is_refused =
+        reason == errc::service_not_exist || reason == errc::authentication_failed;
+    if (is_refused) return refused_retry_.next(rng);
+    refused_retry_.reset();
+    if (lasted > stable_after) retry_.reset();
+    return retry_.next(rng);
+  }
+
+  const std::shared_ptr<Context> context_;
+  const std::shared_ptr<io::published<config::client_service>> service_;
+  /// The side of a UDP service that its control channels share.
+  std::shared_ptr<udp_forwarder<Context>> forwarder_;
+  std::shared_ptr<channel_type> channel_;
+  backoff retry_;
+  backoff refused_retry_{refused_backoff};
+  io::event wake_;
+  std::stop_source stopping_;
+  bool pausing_ = false;
+  /// The channel was closed to be made anew at once.
+  bool skip_pause_ = false;
+};
+
+/// Begins to serve a service.
+template <class Context>
+void start_service(const std::shared_ptr<Context>& self, const config::client_service& service) {
+  const auto runner = std::make_shared<service_runner<Context>>(self, service);
+  self->services[service.name] = runner;
+  self->group.spawn(service_runner<Context>::run(runner));
+}
+
+/// See `basic_client::update`.
+template <class Context>
+void update(const std::shared_ptr<Context>& self, config::client next) {
+  const auto before = self->settings.load();
+  self->settings.store(std::move(next));
+  const auto settings = self->settings.load();
+  auto options = transport::to_socket_options(settings->transport.tcp);
+  options.prefer_ipv6 = settings->prefer_ipv6;
+  self->transport.set_options(options);
+
+  const auto runner_of = [&self](const std::string& name) {
+    const auto found = self->services.find(name);
+    return found == self->services.end() ? nullptr : found->second.lock();
+  };
+  const auto changes = config::diff(before->services, settings->services);
+  for (const auto* gone : {&changes.removed, &changes.renewed}) {
+    for (const std::string& name : *gone) {
+      if (const auto runner = runner_of(name)) runner->stop();
+      self->services.erase(name);
+    }
+  }
+  for (const auto& service : settings->services) {
+    const auto runner = runner_of(service.name);
+    if (!runner) {
+      start_service(self, service);
+      continue;
+    }
+    runner->update(service);
+    if (before->heartbeat_timeout != settings->heartbeat_timeout) {
+      runner->set_heartbeat_timeout(settings->heartbeat_timeout);
+    }
+    if (before->remote_addr != settings->remote_addr) runner->reconnect();
+  }
 }
 
 }  // namespace rathole::client

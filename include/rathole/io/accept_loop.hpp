@@ -10,11 +10,11 @@
 
 namespace rathole::io {
 
-/// Accepts until `stop` is requested and hands each stream to `accepted(stream)`. An error, such as
+/// Accepts until `stop` is requested, which closes `acceptor`, and hands each stream to `accepted(stream)`. An error, such as
 /// running out of descriptors, never ends it: it pauses and goes on, and tells
 /// `failed(error, pause)` once per cause.
 template <Runtime R, class Accepted, class Failed>
-awaitable<void> accept_loop(R& runtime, typename R::acceptor acceptor, backoff_parameters pauses,
+awaitable<void> accept_loop(R& runtime, typename R::acceptor& acceptor, backoff_parameters pauses,
                             std::stop_token stop, Accepted accepted, Failed failed) {
   const auto close = [&acceptor] { acceptor.close(); };
   const std::stop_callback on_stop(stop, close);

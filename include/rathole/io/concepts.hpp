@@ -59,7 +59,9 @@ concept ByteStream =
 
 /// A listening socket. `accept()` yields streams one at a time and fails with `errc::stopped`
 /// after `close()`; other errors are of one connection or of a resource that ran short, and the
-/// acceptor stays usable. `local()` is the address it is really bound to.
+/// acceptor stays usable. `local()` is the address it is really bound to. `duplicate()` is a second
+/// handle of the same socket: a connection goes to either, and the socket listens until both are
+/// closed.
 template <class A>
 concept Acceptor = std::movable<A> && requires(A& a, const A& ca) {
   typename A::stream;
@@ -67,6 +69,7 @@ concept Acceptor = std::movable<A> && requires(A& a, const A& ca) {
   { a.accept() } -> std::same_as<task<typename A::stream>>;
   { a.close() } -> std::same_as<void>;
   { ca.local() } -> std::same_as<const address&>;
+  { ca.duplicate() } -> std::same_as<result<A>>;
 };
 
 /// Calls back once at a time. `arm` replaces what was armed before; after `disarm`, or once the

@@ -5,6 +5,7 @@
 
 #include <asio/post.hpp>
 
+#include <fcntl.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -68,6 +69,12 @@ class tcp_acceptor {
   void close() { socket_->close(); }
 
   [[nodiscard]] const address& local() const { return local_; }
+
+  result<tcp_acceptor> duplicate() const {
+    descriptor again(::fcntl(socket_->get(), F_DUPFD_CLOEXEC, 0));
+    if (!again.is_open()) return failure(last_error());
+    return tcp_acceptor(executor_, std::move(again), local_, options_);
+  }
 
  private:
   /// Connections in a row after which other work gets its turn.

@@ -55,6 +55,18 @@ class admission {
       : total_(std::max<std::size_t>(limits.total, 1)),
         per_source_(std::max<std::size_t>(limits.per_source, 1)) {}
 
+  /// New bounds from now on. Who is in stays: where there are too many, each newcomer still displaces
+  /// one, so that they do not become more.
+  void set_limits(admission_limits limits) {
+    total_ = std::max<std::size_t>(limits.total, 1);
+    per_source_ = std::max<std::size_t>(limits.per_source, 1);
+    // The loads depend on the bounds.
+    by_load_.clear();
+    for (auto at = sources_.begin(); at != sources_.end(); ++at) {
+      if (!at->second.tickets.empty()) by_load_.emplace(turn_of(at->second), at);
+    }
+  }
+
   /// A connection from `from` was accepted.
   verdict admit(const std::string& from) {
     const auto at = sources_.try_emplace(from).first;
@@ -70,7 +82,7 @@ class admission {
       out.evicted = *from_whom->second.tickets.begin();
       release(*out.evicted);
     }
-    assert(out.evicted != newcomer && owners_.size() <= total_);
+    assert(out.evicted != newcomer);
     return out;
   }
 

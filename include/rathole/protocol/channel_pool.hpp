@@ -115,6 +115,14 @@ class channel_pool {
     limits_.size = std::min(limits_.size, limits_.max_idle);
   }
 
+  /// New bounds from now on. Visitors that wait keep their deadlines, and nobody is refused who was
+  /// let in.
+  void set_limits(pool_limits limits) {
+    limits_ = limits;
+    limits_.size = std::min(limits_.size, limits_.max_idle);
+    held_ = std::min(held_, limits_.size);
+  }
+
   /// A visitor was accepted. The newest is refused if too many wait.
   void visitor_arrived(visitor_id visitor, time_point now) {
     if (waiting_.size() + starting_.size() >= limits_.max_waiting_visitors) {

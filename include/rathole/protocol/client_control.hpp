@@ -104,6 +104,13 @@ class client_control {
     return *session_key_;
   }
 
+  /// The time-out from now on; as in the constructor. Before the Ack, for when it has come.
+  void set_heartbeat_timeout(duration timeout, time_point now) {
+    if (timeout == heartbeat_timeout_) return;
+    heartbeat_timeout_ = timeout;
+    if (state_ == state::established) restart_heartbeat(now);
+  }
+
  private:
   enum class state { awaiting_hello, awaiting_ack, established, failed };
 

@@ -121,6 +121,15 @@ class server_control {
     restart_heartbeat(now);
   }
 
+  /// The heartbeats' interval from now on; as in the constructor.
+  void set_heartbeat_interval(duration interval, time_point now) {
+    if (interval == heartbeat_interval_) return;
+    heartbeat_interval_ = interval;
+    if (state_ != state::established) return;
+    deadline_.reset();
+    restart_heartbeat(now);
+  }
+
  private:
   enum class state { awaiting_auth, authenticated, established, failed };
 

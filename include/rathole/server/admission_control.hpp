@@ -82,6 +82,12 @@ class admission_control : public std::enable_shared_from_this<admission_control<
   void exempt(const address& peer) { admitted_.exempt(protocol::source_network(peer.host)); }
   void unexempt(const address& peer) { admitted_.unexempt(protocol::source_network(peer.host)); }
 
+  /// New bounds, for connections that come from now on.
+  void set_limits(protocol::admission_limits limits, duration timeout) {
+    admitted_.set_limits(limits);
+    timeout_ = timeout;
+  }
+
   /// Stops all connections, and those that are still to come.
   void close() {
     closed_ = true;

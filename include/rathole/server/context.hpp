@@ -7,6 +7,7 @@
 #include <rathole/protocol/codec.hpp>
 #include <rathole/protocol/registry.hpp>
 #include <rathole/server/admission_control.hpp>
+#include <rathole/server/client_doors.hpp>
 #include <rathole/server/events.hpp>
 #include <rathole/server/refusal_reporter.hpp>
 #include <rathole/transport/concepts.hpp>
@@ -36,14 +37,17 @@ struct context {
   using registry_type = protocol::map_registry<std::shared_ptr<const config::server_service>,
                                                std::weak_ptr<control_session<context>>>;
   using admission_type = admission_control<runtime_type>;
+  using door_type = client_door<typename runtime_type::acceptor>;
+  using door_pointer = std::shared_ptr<door_type>;
 
   context(T carrier, config::server server_settings, Observer& sink)
       : transport(std::move(carrier)),
-        settings(config::bounded(std::move(server_settings))),
+        settings(
+            std::make_shared<const config::server>(config::bounded(std::move(server_settings)))),
         observer(sink),
         group(transport.runtime().get_executor()),
-        admission(std::make_shared<admission_type>(transport.runtime(), limits(settings),
-                                                   settings.handshake_timeout)),
+        admission(std::make_shared<admission_type>(transport.runtime(), limits(*settings),
+                                                   settings->handshake_timeout)),
         refusals(transport.runtime(), [this](const refusal_summary& summary) {
           tell(connections_refused{summary, refusal_interval});
         }) {}
@@ -62,8 +66,12 @@ struct context {
   }
 
   T transport;
-  const config::server settings;
+  /// Replaced on the control plane; what runs elsewhere has a pointer of its own.
+  std::shared_ptr<const config::server> settings;
   Observer& observer;
+  client_doors<typename runtime_type::acceptor> doors;
+  /// What another server hands over; taken when this one begins to listen.
+  client_doors<typename runtime_type::acceptor> inherited;
   registry_type registry;
   /// Every coroutine of the server.
   io::task_group group;
@@ -74,13 +82,15 @@ struct context {
   std::stop_source closing;
   /// Requested when running forwards are to end too.
   std::stop_source cutting;
+  /// Running forwards may take all the time they want once the server closes.
+  bool retired = false;
 
- private:
   // Two layers that do not see each other name the same defaults.
   static_assert(config::defaults::max_handshakes == protocol::default_max_handshakes &&
                 config::defaults::max_handshakes_per_address ==
                     protocol::default_max_handshakes_per_source);
 
+  /// The bounds of `admission`.
   static protocol::admission_limits limits(const config::server& of) {
     protocol::admission_limits out;
     out.total = of.max_handshakes;

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <rathole/core/backoff.hpp>
 #include <rathole/io/alarm.hpp>
 #include <rathole/io/event.hpp>
 #include <rathole/io/machine_driver.hpp>
@@ -10,26 +9,27 @@
 #include <rathole/server/context.hpp>
 #include <rathole/server/events.hpp>
 #include <rathole/server/forward.hpp>
+#include <rathole/server/pool_limits.hpp>
 #include <rathole/server/service_listener.hpp>
+#include <rathole/server/start_forward.hpp>
 #include <rathole/server/udp_entry.hpp>
+#include <rathole/server/udp_slots.hpp>
 #include <rathole/transport/socket_options.hpp>
 
+#include <asio/dispatch.hpp>
+
+#include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <memory>
 #include <optional>
 #include <stop_token>
 #include <unordered_map>
 #include <utility>
 #include <variant>
+#include <vector>
 
 namespace rathole::server {
-
-/// How long writing StartForward may take before the data channel counts as dead.
-inline constexpr std::chrono::seconds start_forward_timeout{10};
-
-/// The pauses in replacing data channels of a UDP service that are lost one after the other.
-inline constexpr backoff_parameters slot_backoff{protocol::replacement_pause, 0.2, 2.0,
-                                                 protocol::longest_replacement_pause};
 
 /// The client that serves one service: its control channel, its idle data channels, and the
 /// visitors that wait for one. It owns the service's listener, which is open as long as the client
@@ -40,25 +40,26 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
   using stream_type = typename Context::stream_type;
   using visitor_type = typename Context::visitor_type;
   using machine_type = protocol::server_control<typename Context::codec_type>;
+  using service_pointer = std::shared_ptr<const config::server_service>;
 
   /// `machine` has authenticated the client at the other end of `stream`.
-  control_session(std::shared_ptr<Context> context,
-                  std::shared_ptr<const config::server_service> service, stream_type stream,
+  control_session(std::shared_ptr<Context> context, service_pointer service, stream_type stream,
                   machine_type machine)
       : context_(std::move(context)),
         service_(std::move(service)),
         stream_(std::move(stream)),
         machine_(std::move(machine)),
         driver_(context_->runtime(), stream_, machine_),
-        pool_(limits(*service_)),
+        pool_(pool_limits_of(*service_)),
         pool_timer_(context_->runtime()) {
     if (service_->kind == config::service_kind::udp) {
       entry_ = std::make_shared<entry_type>(context_, service_, context_->runtime().worker());
     }
   }
 
-  [[nodiscard]] Context& context() { return *context_; }
-  [[nodiscard]] const config::server_service& service() const { return *service_; }
+  [[nodiscard]] const std::shared_ptr<Context>& shared_context() const { return context_; }
+  /// The service as the settings have it now.
+  [[nodiscard]] const service_pointer& service() const { return service_; }
   [[nodiscard]] const address& peer() const { return stream_.peer(); }
   [[nodiscard]] const protocol::channel_pool& pool() const { return pool_; }
 
@@ -67,15 +68,13 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
   io::awaitable<std::error_code> run() {
     const auto close_all = [this] { close(make_error_code(errc::stopped)); };
     const std::stop_callback on_close(context_->closing.get_token(), close_all);
+    if (ended_.stop_requested()) co_return reason_;
     machine_.accept(context_->runtime().now());
     if (entry_) {
       context_->group.spawn(
           io::run_on(entry_->world().get_executor(), entry_type::run(entry_, ended_.get_token())));
-      for (std::size_t i = 0; i < service_->pool.size; ++i) add_slot();
-    } else {
-      context_->group.spawn(listen_for_visitors(this->shared_from_this(), ended_.get_token()));
     }
-    pump();
+    apply_settings();
     const auto event = co_await driver_.next();
     close(event.error());
     co_return reason_;
@@ -87,11 +86,24 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
     if (ended_.stop_requested()) return;
     reason_ = reason;
     ended_.request_stop();
+    listeners_.close();
     pool_timer_.disarm();
     for (auto& [id, waiting] : channels_) waiting->stream.close();
     stream_.close();
     const auto waiting = std::exchange(visitors_, {});
     for (const auto& [id, visitor] : waiting) turn_away(visitor, reason);
+  }
+
+  /// Goes on with new settings of the service, whose name, kind and token are the old ones, and of the
+  /// server: listeners that stay are left alone, and so is the control channel.
+  void update(service_pointer next) {
+    if (ended_.stop_requested()) return;
+    service_ = std::move(next);
+    pool_.set_limits(pool_limits_of(*service_));
+    machine_.set_heartbeat_interval(context_->settings->heartbeat_interval,
+                                    context_->runtime().now());
+    driver_.wake();
+    apply_settings();
   }
 
   /// Takes a visitor of the service.
@@ -107,7 +119,7 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
                                               stream_type channel) {
     const auto visitor_id = co_await self->wait_for_visitor(channel);
     if (!visitor_id) co_return;
-    const auto started = co_await self->start(channel);
+    const auto started = co_await start_forward(*self->context_, channel, self->entry_ != nullptr);
     if (self->entry_) {
       co_await self->carry_datagrams(*visitor_id, started, std::move(channel));
       co_return;
@@ -117,7 +129,10 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
     const auto context = self->context_;
     const auto service = self->service_;
     self.reset();
-    channel.apply(transport::to_traffic_options(context->settings.transport.tcp, service->nodelay));
+    const config::tcp_options& sockets = context->settings->transport.tcp;
+    channel.apply(transport::to_traffic_options(sockets, service->nodelay));
+    // Its listener may be older than the settings.
+    visitor->apply(transport::to_traffic_options(sockets, service->nodelay.value_or(true)));
     co_await forward(context, service, std::move(*visitor), std::move(channel));
   }
 
@@ -136,31 +151,6 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
     stream_type& stream;
     std::optional<protocol::visitor_id> visitor;
   };
-
-  // Two layers that do not see each other name the same defaults.
-  static_assert(config::defaults::tcp_pool_size == protocol::default_pool_size &&
-                config::defaults::pool_max_idle == protocol::default_max_idle &&
-                config::defaults::max_waiting_visitors == protocol::default_max_waiting_visitors &&
-                config::defaults::visitor_timeout == protocol::default_visitor_timeout);
-
-  /// The slots of a UDP service are the pool's visitors, which wait for ever: each gets the next
-  /// channel that comes, and none is kept idle.
-  static protocol::pool_limits limits(const config::server_service& service) {
-    const config::pool_options& options = service.pool;
-    protocol::pool_limits out;
-    if (service.kind == config::service_kind::udp) {
-      out.size = 0;
-      out.max_idle = options.size;
-      out.max_waiting_visitors = options.size;
-      out.visitor_timeout = config::longest_duration;
-      return out;
-    }
-    out.size = options.size;
-    out.max_idle = options.max_idle;
-    out.max_waiting_visitors = options.max_waiting_visitors;
-    out.visitor_timeout = options.visitor_timeout;
-    return out;
-  }
 
   /// Keeps an idle data channel until it gets a visitor; nothing if it ended before that. A client
   /// that sends before it was told to start is not heard out.
@@ -181,21 +171,16 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
     co_return here.visitor;
   }
 
-  /// Tells the client to start. Fails if the channel was dead already, or died of it.
-  io::task<void> start(stream_type& channel) {
-    if (!channel.is_open()) co_return failure(errc::stopped);
-    if (channel.peer_has_closed()) co_return failure(errc::end_of_stream);
-    const auto command = Context::codec_type::encode_data_command(
-        entry_ ? protocol::data_command::start_forward_udp
-               : protocol::data_command::start_forward_tcp);
-    auto& world = context_->runtime();
-    const io::alarm<typename Context::runtime_type> ring(world, world.now() + start_forward_timeout,
-                                                         [&channel] { channel.abort(); });
-    // Mostly the visitor has spoken already, and its first octets go along.
-    const auto written = co_await channel.write_held(command);
-    if (entry_) channel.flush();
-    if (!written) co_return failure(ring.explain(written.error()));
-    co_return result<void>{};
+  /// Listens where the service is to be reached, or has as many slots as it is to have.
+  void apply_settings() {
+    if (!entry_) {
+      listeners_.listen(this->shared_from_this(), service_->bind_addr);
+    } else {
+      const auto update_entry = [entry = entry_, service = service_] { entry->update(service); };
+      asio::dispatch(entry_->world().get_executor(), update_entry);
+      while (slots_.add(service_->pool.size)) add_slot();
+    }
+    pump();
   }
 
   /// A slot of a UDP service waits for its data channel.
@@ -219,22 +204,17 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
     co_await replace_slot();
   }
 
-  /// At once, but for losses that come in a row.
   io::awaitable<void> replace_slot() {
     auto& world = context_->runtime();
-    const time_point now = world.now();
-    if (now >= slots_stable_at_) slot_retry_.reset();
-    const bool is_first = now >= slots_stable_at_;
-    slots_stable_at_ = now + protocol::losses_apart;
-    if (!is_first) {
-      auto rng = world.rng();
-      const auto pause = slot_retry_.next(rng);
+    auto rng = world.rng();
+    const duration pause = slots_.pause_after_loss(world.now(), rng);
+    if (pause > duration::zero()) {
       io::event wake(world.get_executor());
       const auto end_pause = [&wake] { wake.notify(); };
       const std::stop_callback on_stop(ended_.get_token(), end_pause);
-      co_await io::sleep_until(world, now + pause, wake);
+      co_await io::sleep_until(world, world.now() + pause, wake);
     }
-    if (ended_.stop_requested()) co_return;
+    if (ended_.stop_requested() || slots_.drop_surplus(service_->pool.size)) co_return;
     add_slot();
     pump();
   }
@@ -313,7 +293,8 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
   }
 
   std::shared_ptr<Context> context_;
-  std::shared_ptr<const config::server_service> service_;
+  service_pointer service_;
+  service_listeners listeners_;
   stream_type stream_;
   machine_type machine_;
   io::machine_driver<machine_type, stream_type, typename Context::runtime_type> driver_;
@@ -324,9 +305,7 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
   std::unordered_map<protocol::channel_id, waiting_channel*> channels_;
   /// The visitors' side of a UDP service; a TCP service has none.
   std::shared_ptr<entry_type> entry_;
-  backoff slot_retry_{slot_backoff};
-  /// Losses of data channels before this are in a row with the last one.
-  time_point slots_stable_at_ = time_point::min();
+  udp_slots slots_;
   std::uint64_t next_id_ = 0;
   std::stop_source ended_;
   std::error_code reason_;

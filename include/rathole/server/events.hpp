@@ -17,6 +17,9 @@ struct listening {
   const address& at;
 };
 
+/// The server listens at all its addresses; told once, when it has started.
+struct ready {};
+
 /// Visitors of a service can connect; `at` has the real port.
 struct service_listening {
   std::string_view service;

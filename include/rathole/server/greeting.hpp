@@ -16,29 +16,41 @@
 
 namespace rathole::server {
 
+/// Whether a client that has authenticated for `before` has for `now`.
+inline bool same_service(const config::server_service& now, const config::server_service& before) {
+  return now.kind == before.kind && now.token == before.token;
+}
+
 /// A connection's place among those that have not authenticated.
 template <class Context>
 using pending_connection = std::unique_ptr<typename Context::admission_type::connection>;
 
-/// Ends the session of a control channel and tells what became of it.
+/// Runs the session of a control channel that came in by the door that `door` tells the closing of,
+/// and tells what became of it.
 template <class Context>
 io::awaitable<void> run_session(std::shared_ptr<Context> self,
                                 std::shared_ptr<control_session<Context>> session,
-                                protocol::digest service_key, protocol::digest session_key) {
+                                protocol::digest service_key, protocol::digest session_key,
+                                std::stop_token door) {
   const auto previous = self->registry.attach(service_key, session_key, session);
   if (const auto replaced = previous ? previous->lock() : nullptr) {
-    const control_channel_replaced event{session->service().name, replaced->peer()};
+    const control_channel_replaced event{session->service()->name, replaced->peer()};
     self->tell(event);
     replaced->close(make_error_code(errc::stopped));
   }
   const address peer = session->peer();
   self->admission->exempt(peer);
-  const control_channel_established established{session->service().name, session->peer()};
+  const control_channel_established established{session->service()->name, session->peer()};
   self->tell(established);
-  const std::error_code reason = co_await session->run();
+  const auto close = [&session] { session->close(make_error_code(errc::stopped)); };
+  std::error_code reason;
+  {
+    const std::stop_callback on_closed_door(door, close);
+    reason = co_await session->run();
+  }
   self->admission->unexempt(peer);
   self->registry.detach(service_key, session_key);
-  const control_channel_closed closed{session->service().name, session->peer(), reason};
+  const control_channel_closed closed{session->service()->name, session->peer(), reason};
   self->tell(closed);
 }
 
@@ -63,8 +75,8 @@ void tell_refusal(Context& self, const address& peer, std::error_code refusal,
 template <class Context>
 io::awaitable<void> serve_control(std::shared_ptr<Context> self,
                                   typename Context::stream_type stream,
-                                  protocol::digest service_key,
-                                  pending_connection<Context> pending) {
+                                  protocol::digest service_key, pending_connection<Context> pending,
+                                  std::stop_token door) {
   using machine_type = typename control_session<Context>::machine_type;
   auto& world = self->runtime();
   stream.set_nodelay(true);
@@ -76,7 +88,7 @@ io::awaitable<void> serve_control(std::shared_ptr<Context> self,
   std::optional<protocol::digest> session_key;
   if (service) session_key = protocol::session_key(service->token, nonce);
 
-  machine_type machine(nonce, session_key, self->settings.heartbeat_interval, pending->deadline());
+  machine_type machine(nonce, session_key, self->settings->heartbeat_interval, pending->deadline());
   {
     const auto close = [&stream] { stream.close(); };
     const std::stop_callback on_stop(pending->stopping(), close);
@@ -92,9 +104,15 @@ io::awaitable<void> serve_control(std::shared_ptr<Context> self,
     }
   }
   pending.reset();
+  const auto* still_known = self->registry.find_service(service_key);
+  if (!still_known || !same_service(**still_known, *service) || door.stop_requested()) {
+    stream.close();
+    co_return;
+  }
+  service = *still_known;
   auto session = std::make_shared<control_session<Context>>(self, std::move(service),
                                                             std::move(stream), std::move(machine));
-  self->group.spawn(run_session(self, std::move(session), service_key, *session_key));
+  self->group.spawn(run_session(self, std::move(session), service_key, *session_key, door));
 }
 
 /// What a new connection says first. Fails with `errc::stopped` if it was told to stop meanwhile.
@@ -122,15 +140,14 @@ struct greeted {
   protocol::hello hello;
 };
 
-/// Shakes hands in `world`, where `accepted` lives, and reads the Hello. What it returns lives in
+/// Shakes hands in the world of `transport`, where `accepted` lives, and reads the Hello. What it returns lives in
 /// `home`.
 template <class Context>
-io::task<greeted<Context>> shake_hands(std::shared_ptr<Context> self,
-                                       typename Context::runtime_type world,
+io::task<greeted<Context>> shake_hands(typename Context::transport_type transport,
                                        typename Context::runtime_type home,
                                        typename Context::visitor_type accepted, time_point deadline,
                                        std::stop_token stop) {
-  auto transport = self->transport.at(world);
+  auto world = transport.runtime();
   auto stream = co_await transport.handshake(std::move(accepted), deadline, stop);
   if (!stream) co_return failure(stream.error());
   const auto hello = co_await read_hello<Context>(world, *stream, deadline, stop);
@@ -145,7 +162,7 @@ io::task<greeted<Context>> shake_hands(std::shared_ptr<Context> self,
 /// way. Transport handshake, Hello and Auth share one deadline, that of `pending`.
 template <class Context>
 io::awaitable<void> greet(std::shared_ptr<Context> self, typename Context::visitor_type accepted,
-                          pending_connection<Context> pending) {
+                          pending_connection<Context> pending, std::stop_token door) {
   using runtime_type = typename Context::runtime_type;
   const address peer = accepted.peer();
   runtime_type home = self->runtime();
@@ -154,16 +171,17 @@ io::awaitable<void> greet(std::shared_ptr<Context> self, typename Context::visit
     world = home.worker();
     if (world.get_executor() != home.get_executor()) accepted = accepted.rehome(world);
   }
+  auto carrier = self->transport.at(world);
   auto arrived = co_await io::run_on(
-      world.get_executor(), shake_hands(self, world, home, std::move(accepted), pending->deadline(),
-                                        pending->stopping()));
+      world.get_executor(), shake_hands<Context>(std::move(carrier), home, std::move(accepted),
+                                                 pending->deadline(), pending->stopping()));
   if (!arrived) {
     tell_refusal(*self, peer, pending->explain(arrived.error()), nullptr, {});
     co_return;
   }
   if (arrived->hello.kind == protocol::hello_kind::control) {
-    self->group.spawn(
-        serve_control(self, std::move(arrived->stream), arrived->hello.digest, std::move(pending)));
+    self->group.spawn(serve_control(self, std::move(arrived->stream), arrived->hello.digest,
+                                    std::move(pending), std::move(door)));
     co_return;
   }
   const auto* known = self->registry.find_session(arrived->hello.digest);

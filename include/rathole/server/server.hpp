@@ -6,6 +6,7 @@
 #include <rathole/server/context.hpp>
 #include <rathole/server/events.hpp>
 #include <rathole/server/greeting.hpp>
+#include <rathole/server/update.hpp>
 
 #include <chrono>
 #include <cstddef>
@@ -14,10 +15,6 @@
 #include <utility>
 
 namespace rathole::server {
-
-/// How accepts after an error on the clients' port are spaced (Compat: upstream's).
-inline constexpr backoff_parameters client_listener_backoff{std::chrono::milliseconds(500), 0.5,
-                                                            1.5, std::chrono::milliseconds(100)};
 
 /// The server of a tunnel: clients connect to it and prove that they hold a service's token;
 /// visitors of the service are then forwarded to the client.
@@ -42,9 +39,43 @@ class basic_server {
                          std::forward<Token>(token));
   }
 
+  /// Goes on with new settings, as far as they differ: nothing else is touched, and what is being
+  /// forwarded goes on in any case. The transport is the same but for the options of its sockets and
+  /// the number of workers, which the caller sees to.
+  ///
+  /// * `bind_addr`: new addresses are bound first. Those that are not named any more are closed, and
+  ///   with them the control channels that came in there.
+  /// * A service that is gone, or has another kind or token, loses its control channel; one that is
+  ///   there anew waits for its client.
+  /// * Everything else holds at once, or for what begins from now on.
+  ///
+  /// Called while the server runs, one call at a time. Completes with `void(std::error_code)`: why a
+  /// new address cannot be bound; then nothing has changed.
+  template <class Token>
+  auto async_update(config::server next, Token&& token) {
+    return io::async_run(context_->runtime().get_executor(),
+                         server::update(context_, config::bounded(std::move(next))),
+                         std::stop_source(), std::forward<Token>(token));
+  }
+
+  /// Handles of what listens for clients; and to be given such handles of another server before
+  /// `async_run`. What a server is given it does not bind, so that a server with another transport
+  /// takes the place of one that runs without an address that is closed in between.
+  using inherited_doors = std::vector<typename context<T, Observer, C>::door_pointer>;
+  [[nodiscard]] inherited_doors duplicate_doors() const { return context_->doors.duplicate(); }
+  void inherit(inherited_doors doors) {
+    for (auto& each : doors) context_->inherited.add(std::move(each));
+  }
+
   /// Closes all listeners, control channels and idle data channels. What is being forwarded may go
   /// on for `shutdown_grace`.
   void stop() { context_->closing.request_stop(); }
+
+  /// As `stop()`, but what is being forwarded may go on for ever.
+  void retire() {
+    context_->retired = true;
+    stop();
+  }
 
   /// As `stop()`, and cuts what is being forwarded.
   void stop_now() {
@@ -52,8 +83,8 @@ class basic_server {
     context_->cutting.request_stop();
   }
 
-  /// How many coroutines work for the server: one for each connection to the clients' port, and
-  /// two for a control channel, one of which listens for visitors.
+  /// How many coroutines work for the server: one for each address that clients connect to, one for
+  /// each connection there, and one for each address that a control channel's visitors connect to.
   [[nodiscard]] std::size_t tasks() const { return context_->group.size(); }
 
   /// Calls `visit(service, pool)` for each service that a client serves: the settings and the
@@ -71,29 +102,26 @@ class basic_server {
   static_assert(protocol::ServiceRegistry<typename context_type::registry_type>);
 
   static io::task<void> run(std::shared_ptr<context_type> self) {
-    for (const auto& service : self->settings.services) {
-      self->registry.insert(protocol::service_digest(service.name),
-                            std::make_shared<const config::server_service>(service));
+    for (const auto& service : self->settings->services) server::add_service(*self, service);
+    const auto opened = co_await server::open_doors(self, self->settings);
+    if (!opened && self->closing.stop_requested()) co_return result<void>{};
+    if (!opened) co_return failure(opened.error());
+    self->tell(ready{});
+    const auto dismiss = [&self] {
+      self->admission->close();
+      self->doors.close();
+    };
+    io::event closing(self->runtime().get_executor());
+    {
+      const std::stop_callback on_close(self->closing.get_token(), dismiss);
+      const auto wake = [&closing] { closing.notify(); };
+      const std::stop_callback on_closing(self->closing.get_token(), wake);
+      co_await closing.wait();
     }
-    auto acceptor = co_await self->transport.listen(self->settings.bind_addr.front(),
-                                                    self->closing.get_token());
-    if (!acceptor && self->closing.stop_requested()) co_return result<void>{};
-    if (!acceptor) co_return failure(acceptor.error());
-    const listening event{acceptor->local()};
-    self->tell(event);
-    const auto dismiss = [&self] { self->admission->close(); };
-    const std::stop_callback on_close(self->closing.get_token(), dismiss);
-    auto accepted = [&self](auto stream) {
-      auto pending = self->admission->admit(stream.peer());
-      self->group.spawn(greet(self, std::move(stream), std::move(pending)));
-    };
-    auto failed = [&self](std::error_code error, duration pause) {
-      self->tell(accept_failed{{}, error, pause});
-    };
-    co_await io::accept_loop(self->runtime(), std::move(*acceptor), client_listener_backoff,
-                             self->closing.get_token(), std::move(accepted), std::move(failed));
     self->refusals.close();
-    co_await io::drain(self->runtime(), self->group, self->settings.shutdown_grace, self->cutting);
+    const duration grace =
+        self->retired ? duration(config::longest_duration) : self->settings->shutdown_grace;
+    co_await io::drain(self->runtime(), self->group, grace, self->cutting);
     co_return result<void>{};
   }
 

@@ -1,18 +1,22 @@
 #pragma once
 
 #include <rathole/config/types.hpp>
+#include <rathole/core/address.hpp>
+#include <rathole/core/address_list.hpp>
 #include <rathole/core/backoff.hpp>
 #include <rathole/io/accept_loop.hpp>
 #include <rathole/io/alarm.hpp>
 #include <rathole/server/events.hpp>
 #include <rathole/transport/socket_options.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <optional>
 #include <stop_token>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 namespace rathole::server {
 
@@ -21,25 +25,26 @@ namespace rathole::server {
 inline constexpr backoff_parameters service_listener_backoff{std::chrono::milliseconds(500), 0.5,
                                                              1.5, std::chrono::seconds(1)};
 
-/// Binds the service's address, trying until it can be bound; nothing if `stop` came first.
+/// Binds an address of the service's, trying until it can be bound; nothing if `stop` came first.
 template <class Context>
 io::awaitable<std::optional<typename Context::runtime_type::acceptor>> bind_service(
-    Context& context, const config::server_service& service, std::stop_token stop) {
-  auto& world = context.runtime();
+    std::shared_ptr<Context> context, std::shared_ptr<const config::server_service> service,
+    address where, std::stop_token stop) {
+  auto& world = context->runtime();
   backoff retry(service_listener_backoff);
-  const io::socket_options options =
-      transport::to_traffic_options(context.settings.transport.tcp, service.nodelay.value_or(true));
+  const io::socket_options options = transport::to_traffic_options(context->settings->transport.tcp,
+                                                                   service->nodelay.value_or(true));
   std::error_code cause;
   for (;;) {
-    auto acceptor = co_await world.listen(service.bind_addr.front(), options, stop);
+    auto acceptor = co_await world.listen(where, options, stop);
     if (stop.stop_requested()) co_return std::nullopt;
     if (acceptor) co_return std::move(*acceptor);
     auto rng = world.rng();
     const auto pause = retry.next(rng);
     if (acceptor.error() != cause) {
       cause = acceptor.error();
-      const service_bind_failed event{service.name, service.bind_addr.front(), cause, pause};
-      context.tell(event);
+      const service_bind_failed event{service->name, where, cause, pause};
+      context->tell(event);
     }
     io::event wake(world.get_executor());
     const auto end_pause = [&wake] { wake.notify(); };
@@ -49,21 +54,51 @@ io::awaitable<std::optional<typename Context::runtime_type::acceptor>> bind_serv
   }
 }
 
-/// Accepts the visitors of a session's service for it until `stop` is requested.
+/// Accepts the visitors of a session's service at `where` for it until `stop` is requested.
 template <class Session>
-io::awaitable<void> listen_for_visitors(std::shared_ptr<Session> session, std::stop_token stop) {
-  auto& context = session->context();
-  const config::server_service& service = session->service();
-  auto acceptor = co_await bind_service(context, service, stop);
+io::awaitable<void> listen_for_visitors(std::shared_ptr<Session> session, address where,
+                                        std::stop_token stop) {
+  const auto context = session->shared_context();
+  const auto service = session->service();
+  auto acceptor = co_await bind_service(context, service, where, stop);
   if (!acceptor) co_return;
-  const service_listening listening{service.name, acceptor->local()};
-  context.tell(listening);
+  const service_listening listening{service->name, acceptor->local()};
+  context->tell(listening);
   auto accepted = [&session](auto visitor) { session->visitor_arrived(std::move(visitor)); };
   auto failed = [&context, &service](std::error_code error, duration pause) {
-    context.tell(accept_failed{service.name, error, pause});
+    context->tell(accept_failed{service->name, error, pause});
   };
-  co_await io::accept_loop(context.runtime(), std::move(*acceptor), service_listener_backoff, stop,
+  co_await io::accept_loop(context->runtime(), *acceptor, service_listener_backoff, stop,
                            std::move(accepted), std::move(failed));
 }
+
+/// The addresses that the visitors of a TCP service connect to.
+class service_listeners {
+ public:
+  /// Listens for `session` at all that `wanted` names, and nowhere else; what listens already stays.
+  template <class Session>
+  void listen(const std::shared_ptr<Session>& session, const address_list& wanted) {
+    std::erase_if(open_, [&](auto& each) {
+      const bool goes = std::ranges::find(wanted, each.first) == wanted.end();
+      if (goes) each.second.request_stop();
+      return goes;
+    });
+    for (const address& where : in_bind_order(wanted)) {
+      const auto is_there = [&](const auto& each) { return each.first == where; };
+      if (std::ranges::any_of(open_, is_there)) continue;
+      const std::stop_source& closing = open_.emplace_back(where, std::stop_source()).second;
+      session->shared_context()->group.spawn(
+          listen_for_visitors(session, where, closing.get_token()));
+    }
+  }
+
+  void close() {
+    for (auto& [where, closing] : open_) closing.request_stop();
+    open_.clear();
+  }
+
+ private:
+  std::vector<std::pair<address, std::stop_source>> open_;
+};
 
 }  // namespace rathole::server

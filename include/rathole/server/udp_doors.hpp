@@ -64,7 +64,7 @@ class udp_doors {
       if (!stays) each->close();
       return !stays;
     });
-    for (const address& where : wanted) {
+    for (const address& where : in_bind_order(wanted)) {
       const auto is_there = [&](const auto& each) { return each->where == where; };
       if (std::ranges::any_of(doors_, is_there)) continue;
       doors_.push_back(std::make_shared<door>(where));

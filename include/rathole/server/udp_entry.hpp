@@ -91,6 +91,7 @@ class udp_entry : public std::enable_shared_from_this<udp_entry<Context>> {
     sessions_.set_limits(service_->udp.max_visitors, service_->udp.idle_timeout);
     while (sessions_.size() > sessions_.limit()) sessions_.pop_oldest();
     for (const auto& each : channels_) each->set_queue_size(service_->udp.queue_size);
+    for (std::size_t i = service_->pool.size; i < channels_.size(); ++i) channels_[i]->close();
     doors_.open(service_);
     expire();
   }

@@ -5,6 +5,7 @@
 
 #include <asio/post.hpp>
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -18,40 +19,60 @@ class acceptor {
 
   acceptor(std::shared_ptr<listener> state, host& on, const io::socket_options& options,
            census& counted)
-      : state_(std::move(state)), host_(&on), options_(options), owned_(counted.acceptors) {}
+      : state_(std::move(state)),
+        arrival_(std::make_shared<io::event>(state_->executor)),
+        host_(&on),
+        options_(options),
+        census_(&counted),
+        owned_(counted.acceptors) {
+    state_->handles.push_back(arrival_);
+  }
   acceptor(acceptor&&) = default;
   acceptor& operator=(acceptor&& from) noexcept {
     close();
     state_ = std::move(from.state_);
+    arrival_ = std::move(from.arrival_);
     host_ = from.host_;
     options_ = from.options_;
+    census_ = from.census_;
     owned_ = std::move(from.owned_);
     return *this;
   }
   ~acceptor() { close(); }
 
-  io::task<stream> accept() { return accept(state_, options_); }
+  io::task<stream> accept() { return accept(state_, arrival_, options_); }
 
   void close() {
-    if (!state_ || !std::exchange(state_->open, false)) return;
-    host_->listeners.erase(state_->local.port);
-    for (stream& unaccepted : state_->waiting) unaccepted.abort();
-    state_->waiting.clear();
-    state_->arrival.notify();
+    if (!state_ || std::erase(state_->handles, arrival_) == 0) return;
+    if (state_->handles.empty()) {
+      host_->listeners.erase(state_->local.port);
+      for (stream& unaccepted : state_->waiting) unaccepted.abort();
+      state_->waiting.clear();
+    }
+    arrival_->notify();
     owned_.reset();
   }
 
   [[nodiscard]] const address& local() const { return state_->local; }
 
+  [[nodiscard]] result<acceptor> duplicate() const {
+    return acceptor(state_, *host_, options_, *census_);
+  }
+
  private:
-  static io::task<stream> accept(std::shared_ptr<listener> from, io::socket_options options) {
+  static bool is_open(const listener& of, const std::shared_ptr<io::event>& handle) {
+    return std::ranges::find(of.handles, handle) != of.handles.end();
+  }
+
+  static io::task<stream> accept(std::shared_ptr<listener> from, std::shared_ptr<io::event> arrival,
+                                 io::socket_options options) {
     co_await asio::post(from->executor, io::use_tuple);
-    if (!from->open) co_return failure(errc::stopped);
+    if (!is_open(*from, arrival)) co_return failure(errc::stopped);
     if (const auto ec = from->operations->tick(); ec) co_return failure(ec);
     for (;;) {
-      if (!from->open) co_return failure(errc::stopped);
+      if (!is_open(*from, arrival)) co_return failure(errc::stopped);
       if (!from->waiting.empty()) break;
-      co_await from->arrival.wait();
+      co_await arrival->wait();
     }
     stream first = std::move(from->waiting.front());
     from->waiting.pop_front();
@@ -60,8 +81,10 @@ class acceptor {
   }
 
   std::shared_ptr<listener> state_;
+  std::shared_ptr<io::event> arrival_;
   host* host_;
   io::socket_options options_;
+  census* census_;
   census::entry owned_;
 };
 

@@ -19,20 +19,25 @@
 #include <string_view>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 namespace rathole::sim {
 
 /// A listening port and the connections that wait to be accepted there. The queue has no bound.
 struct listener {
   listener(io::executor ex, address at, operation_clock& counted)
-      : executor(ex), local(std::move(at)), arrival(ex), operations(&counted) {}
+      : executor(ex), local(std::move(at)), operations(&counted) {}
+
+  void notify() {
+    for (const auto& each : handles) each->notify();
+  }
 
   io::executor executor;
   address local;
   std::deque<stream> waiting;
-  io::event arrival;
+  /// What each acceptor of it that is open waits for.
+  std::vector<std::shared_ptr<io::event>> handles;
   operation_clock* operations;
-  bool open = true;
 };
 
 /// A machine on the network.
@@ -227,7 +232,7 @@ class network {
       self.at(side::dialling).writable.notify();
     });
     found->second->waiting.emplace_back(arrived.shared_from_this(), side::accepting, in_use_);
-    found->second->arrival.notify();
+    found->second->notify();
   }
 
   scheduler* scheduler_;

@@ -91,7 +91,7 @@ class recorder {
   std::string stamp() const {
     char text[32];
     const std::chrono::duration<double> seconds = world_->elapsed();
-    std::snprintf(text, sizeof text, "%10.6f ", seconds.count());
+    std::snprintf(text, sizeof text, "%12.6f ", seconds.count());
     return text;
   }
 

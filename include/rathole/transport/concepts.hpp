@@ -19,25 +19,32 @@ namespace rathole::transport {
 ///   as `stop` is requested.
 /// * `runtime()` is the world that the transport lives in; `at(world)` is the same transport in
 ///   another one, which may be another thread's.
+/// * `set_options(options)`: what the connections have that are dialled or accepted from then on;
+///   copies that were made before keep theirs.
 /// * `handshake_is_work`: whether shaking hands takes so much computing that it is done on a worker.
 template <class T>
-concept Transport =
-    std::copyable<T> &&
-    requires(T& t, const address& where, time_point deadline, std::stop_token stop,
-             typename T::runtime_type::stream accepted, typename T::runtime_type world) {
-      typename T::runtime_type;
-      typename T::stream;
-      requires io::Runtime<typename T::runtime_type>;
-      requires io::ByteStream<typename T::stream>;
-      { T::handshake_is_work } -> std::convertible_to<bool>;
-      { t.runtime() } -> std::same_as<typename T::runtime_type&>;
-      { t.at(world) } -> std::same_as<T>;
-      { t.connect(where, deadline, stop) } -> std::same_as<io::task<typename T::stream>>;
-      { t.listen(where, stop) } -> std::same_as<io::task<typename T::runtime_type::acceptor>>;
-      {
-        t.handshake(std::move(accepted), deadline, stop)
-      } -> std::same_as<io::task<typename T::stream>>;
-    };
+concept Transport = std::copyable<T> &&
+                    requires(T& t, const address& where, time_point deadline, std::stop_token stop,
+                             typename T::runtime_type::stream accepted,
+                             typename T::runtime_type world, const io::socket_options& options) {
+                      typename T::runtime_type;
+                      typename T::stream;
+                      requires io::Runtime<typename T::runtime_type>;
+                      requires io::ByteStream<typename T::stream>;
+                      { T::handshake_is_work } -> std::convertible_to<bool>;
+                      { t.runtime() } -> std::same_as<typename T::runtime_type&>;
+                      { t.at(world) } -> std::same_as<T>;
+                      { t.set_options(options) } -> std::same_as<void>;
+                      {
+                        t.connect(where, deadline, stop)
+                      } -> std::same_as<io::task<typename T::stream>>;
+                      {
+                        t.listen(where, stop)
+                      } -> std::same_as<io::task<typename T::runtime_type::acceptor>>;
+                      {
+                        t.handshake(std::move(accepted), deadline, stop)
+                      } -> std::same_as<io::task<typename T::stream>>;
+                    };
 
 /// Makes the layer of each connection; used by several threads at once.
 ///

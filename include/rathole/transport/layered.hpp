@@ -23,6 +23,7 @@ class layered {
 
   runtime_type& runtime() { return below_.runtime(); }
   layered at(runtime_type world) { return layered(below_.at(std::move(world)), factory_); }
+  void set_options(const io::socket_options& options) { below_.set_options(options); }
 
   io::task<stream> connect(const address& to, time_point deadline, std::stop_token stop) {
     auto dialled = co_await below_.connect(to, deadline, stop);

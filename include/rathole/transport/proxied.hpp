@@ -27,6 +27,7 @@ class proxied {
 
   R& runtime() { return direct_.runtime(); }
   proxied at(R world) { return proxied(direct_.at(std::move(world)), proxy_); }
+  void set_options(const io::socket_options& options) { direct_.set_options(options); }
 
   /// Fails also with the errors of the proxy's protocol.
   io::task<stream> connect(const address& to, time_point deadline, std::stop_token stop) {

@@ -20,6 +20,7 @@ class tcp {
 
   R& runtime() { return runtime_; }
   tcp at(R world) { return tcp(std::move(world), options_); }
+  void set_options(const io::socket_options& options) { options_ = options; }
 
   io::task<stream> connect(const address& to, time_point deadline, std::stop_token stop) {
     return runtime_.connect(to, options_, deadline, std::move(stop));

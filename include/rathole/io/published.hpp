@@ -1,0 +1,32 @@
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <utility>
+
+namespace rathole::io {
+
+/// A value that one thread replaces and others read. A reader keeps the value that it got.
+template <class T>
+class published {
+ public:
+  explicit published(T first) : value_(std::make_shared<const T>(std::move(first))) {}
+
+  /// The latest value; never null.
+  [[nodiscard]] std::shared_ptr<const T> load() const {
+    const std::lock_guard held(guard_);
+    return value_;
+  }
+
+  void store(T next) {
+    auto made = std::make_shared<const T>(std::move(next));
+    const std::lock_guard held(guard_);
+    value_.swap(made);
+  }
+
+ private:
+  mutable std::mutex guard_;
+  std::shared_ptr<const T> value_;
+};
+
+}  // namespace rathole::io

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <rathole/core/address.hpp>
+#include <rathole/core/address_list.hpp>
+#include <rathole/core/result.hpp>
+#include <rathole/io/concepts.hpp>
+
+#include <algorithm>
+#include <memory>
+#include <stop_token>
+#include <utility>
+#include <vector>
+
+namespace rathole::server {
+
+/// An address that clients connect to, as the settings name it, and what listens there.
+template <io::Acceptor A>
+struct client_door {
+  client_door(address at, A listening) : where(std::move(at)), acceptor(std::move(listening)) {}
+
+  const address where;
+  A acceptor;
+  /// Requested when the address is not the server's any more.
+  std::stop_source closing;
+};
+
+/// The addresses that clients connect to.
+template <io::Acceptor A>
+class client_doors {
+ public:
+  using door = client_door<A>;
+  using door_pointer = std::shared_ptr<door>;
+
+  /// The door at `where`, or null.
+  [[nodiscard]] door_pointer find(const address& where) const {
+    const auto found = std::ranges::find_if(
+        doors_, [&](const door_pointer& each) { return each->where == where; });
+    return found == doors_.end() ? nullptr : *found;
+  }
+
+  void add(door_pointer next) { doors_.push_back(std::move(next)); }
+
+  /// Closes the doors that `wanted` does not name.
+  void keep(const address_list& wanted) {
+    const auto goes = [&](const door_pointer& each) {
+      return std::ranges::find(wanted, each->where) == wanted.end();
+    };
+    const auto gone =
+        std::ranges::stable_partition(doors_, [&](const auto& d) { return !goes(d); });
+    const std::vector<door_pointer> closed(gone.begin(), gone.end());
+    doors_.erase(gone.begin(), gone.end());
+    for (const door_pointer& each : closed) each->closing.request_stop();
+  }
+
+  void close() { keep({}); }
+
+  /// Forgets the doors; whoever else has them may go on.
+  void clear() { doors_.clear(); }
+
+  /// Second handles of all that listen, for a server that is to take the place of this one. Those
+  /// that the system refuses are left out.
+  [[nodiscard]] std::vector<door_pointer> duplicate() const {
+    std::vector<door_pointer> out;
+    for (const door_pointer& each : doors_) {
+      auto again = each->acceptor.duplicate();
+      if (again) out.push_back(std::make_shared<door>(each->where, std::move(*again)));
+    }
+    return out;
+  }
+
+ private:
+  std::vector<door_pointer> doors_;
+};
+
+}  // namespace rathole::server

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <rathole/config/types.hpp>
+#include <rathole/config/validate.hpp>
+#include <rathole/protocol/channel_pool.hpp>
+
+namespace rathole::server {
+
+// Two layers that do not see each other name the same defaults.
+static_assert(config::defaults::tcp_pool_size == protocol::default_pool_size &&
+              config::defaults::pool_max_idle == protocol::default_max_idle &&
+              config::defaults::max_waiting_visitors == protocol::default_max_waiting_visitors &&
+              config::defaults::visitor_timeout == protocol::default_visitor_timeout);
+
+/// The bounds of the pool of a service. The slots of a UDP service are its pool's visitors, which
+/// wait for ever: each gets the next channel that comes, and none is kept idle.
+inline protocol::pool_limits pool_limits_of(const config::server_service& service) {
+  const config::pool_options& options = service.pool;
+  protocol::pool_limits out;
+  if (service.kind == config::service_kind::udp) {
+    out.size = 0;
+    out.max_idle = options.size;
+    out.max_waiting_visitors = options.size;
+    out.visitor_timeout = config::longest_duration;
+    return out;
+  }
+  out.size = options.size;
+  out.max_idle = options.max_idle;
+  out.max_waiting_visitors = options.max_waiting_visitors;
+  out.visitor_timeout = options.visitor_timeout;
+  return out;
+}
+
+}  // namespace rathole::server

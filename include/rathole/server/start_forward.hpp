@@ -1,0 +1,35 @@
+#pragma once
+
+#include <rathole/core/error.hpp>
+#include <rathole/io/alarm.hpp>
+#include <rathole/protocol/messages.hpp>
+
+#include <chrono>
+
+namespace rathole::server {
+
+/// How long writing StartForward may take before the data channel counts as dead.
+inline constexpr std::chrono::seconds start_forward_timeout{10};
+
+/// Tells the client at the other end of an idle data channel to start. Fails if the channel was dead
+/// already, or died of it.
+template <class Context>
+io::task<void> start_forward(Context& context, typename Context::stream_type& channel,
+                             bool is_udp) {
+  if (!channel.is_open()) co_return failure(errc::stopped);
+  if (channel.peer_has_closed()) co_return failure(errc::end_of_stream);
+  auto command = protocol::data_command::start_forward_tcp;
+  if (is_udp) command = protocol::data_command::start_forward_udp;
+  const auto octets = Context::codec_type::encode_data_command(command);
+  auto& world = context.runtime();
+  const auto abort = [&channel] { channel.abort(); };
+  const io::alarm<typename Context::runtime_type> ring(world, world.now() + start_forward_timeout,
+                                                       abort);
+  // Mostly a visitor has spoken already, and his first octets go along.
+  const auto written = co_await channel.write_held(octets);
+  if (!written) co_return failure(ring.explain(written.error()));
+  if (is_udp) channel.flush();
+  co_return result<void>{};
+}
+
+}  // namespace rathole::server
