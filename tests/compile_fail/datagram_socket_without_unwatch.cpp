@@ -1,0 +1,18 @@
+// expect: DatagramSocket
+#include <rathole/io/datagram.hpp>
+
+struct postbox {
+  void watch(std::move_only_function<void()> readable);
+#ifdef VALID
+  void unwatch();
+#endif
+  std::span<const rathole::io::datagram> receive();
+  std::size_t send(std::span<const rathole::io::datagram> batch);
+  const rathole::address& local() const;
+  bool is_open() const;
+  void close();
+};
+
+void empty(rathole::io::DatagramSocket auto& socket);
+
+void run(postbox& p) { empty(p); }
