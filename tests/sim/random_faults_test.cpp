@@ -127,6 +127,55 @@ void live(crowd& town) {
   town.close();
 }
 
+constexpr std::uint64_t usual_hours = 3;
+
+/// What is in use once all is well, and has been for longer than any report waits to be summed up.
+test::inventory at_rest(crowd& town) {
+  town.recover();
+  town.world.run_for(2min);
+  return town.in_use();
+}
+
+/// From one minute to the next little happens, but for hours. What is in use at rest before and
+/// after them must be the same.
+void live_long(crowd& town) {
+  troubles all(town);
+  town.open();
+  const test::inventory before = at_rest(town);
+  town.let_visitors_come(true, 40s);
+  const auto end = town.world.now() + std::chrono::hours(test::scenario_hours(usual_hours));
+  while (town.world.now() < end) {
+    // Often the next trouble comes before the last one is over.
+    const bool soon = town.rng.between(0, 2) == 0;
+    town.world.run_for(std::chrono::milliseconds(town.rng.between(1, soon ? 5'000 : 900'000)));
+    all.strike();
+  }
+  town.world.run_until([&] { return all.over(); });
+  town.let_visitors_come(false);
+  const test::inventory after = at_rest(town);
+  CHECK(after.resources.streams == before.resources.streams);
+  CHECK(after.resources.acceptors == before.resources.acceptors);
+  CHECK(after.resources.timers == before.resources.timers);
+  CHECK(after.tasks == before.tasks);
+  town.close();
+}
+
+/// Runs `live` in a crowd of that seed, and adds up what its visitors found.
+void run(std::uint64_t seed, void (*live)(crowd&), test::tally& sum) {
+  crowd town(seed);
+  try {
+    live(town);
+  } catch (const test::violation& what) {
+    FAIL_CHECK(std::string(what.what()));
+    if (test::replays_one_seed()) MESSAGE(town.story());
+  }
+  sum.complete += town.found.complete;
+  sum.owed += town.found.owed;
+  sum.broken += town.found.broken;
+  sum.turned_away += town.found.turned_away;
+  sum.left += town.found.left;
+}
+
 }  // namespace
 
 TEST_CASE("random faults: no invariant breaks, and all gets well again") {
@@ -134,18 +183,7 @@ TEST_CASE("random faults: no invariant breaks, and all gets well again") {
   const auto seeds = test::scenario_seeds(200);
   for (const std::uint64_t seed : seeds) {
     REPLAYABLE(seed);
-    crowd town(seed);
-    try {
-      live(town);
-    } catch (const test::violation& what) {
-      FAIL_CHECK(std::string(what.what()));
-      if (test::replays_one_seed()) MESSAGE(town.story());
-    }
-    sum.complete += town.found.complete;
-    sum.owed += town.found.owed;
-    sum.broken += town.found.broken;
-    sum.turned_away += town.found.turned_away;
-    sum.left += town.found.left;
+    run(seed, live, sum);
   }
   INFO("complete " << sum.complete << ", owed " << sum.owed << ", broken " << sum.broken
                    << ", turned away " << sum.turned_away << ", left " << sum.left);
@@ -156,6 +194,20 @@ TEST_CASE("random faults: no invariant breaks, and all gets well again") {
     CHECK(sum.turned_away >= seeds.size() / 10);
     CHECK(sum.left >= 10 * seeds.size());
   }
+}
+
+TEST_CASE("random faults: a long life leaves nothing behind") {
+  test::tally sum;
+  const auto seeds = test::scenario_seeds(3);
+  for (const std::uint64_t seed : seeds) {
+    REPLAYABLE(seed);
+    run(seed, live_long, sum);
+  }
+  INFO("complete " << sum.complete << ", owed " << sum.owed << ", broken " << sum.broken
+                   << ", turned away " << sum.turned_away << ", left " << sum.left);
+  const std::uint64_t hours = seeds.size() * test::scenario_hours(usual_hours);
+  CHECK(sum.owed >= 50 * hours);
+  CHECK(sum.broken + sum.turned_away >= hours / 4);
 }
 
 TEST_CASE("random faults: the same seed gives the same story") {

@@ -336,6 +336,6 @@ TEST_CASE("sim recorder: keeps lines, counts and errors") {
   CHECK(seen.count<unheard_of>() == 0);
   CHECK(seen.last_error<something_happened>() == errc::timed_out);
   CHECK(seen.lines() ==
-        std::vector<std::string>{"  1.500000 server something_happened web",
-                                 "  1.500000 server something_happened web: timed out"});
+        std::vector<std::string>{"    1.500000 server something_happened web",
+                                 "    1.500000 server something_happened web: timed out"});
 }

@@ -3,6 +3,7 @@
 #include "support/sim_tunnel.hpp"
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -74,6 +75,12 @@ struct tally {
   std::size_t owed = 0;
 };
 
+/// What is in use in a crowd's world: resources, and coroutines of the programs.
+struct inventory {
+  sim::census resources;
+  std::size_t tasks = 0;
+};
+
 /// An invariant did not hold; says which, and at what step and time.
 struct violation : std::runtime_error {
   using std::runtime_error::runtime_error;
@@ -108,13 +115,15 @@ class crowd {
 
   /// Starts all and runs until every service is reachable.
   void open();
-  /// Visitors come from now on; or no more.
-  void let_visitors_come(bool on);
+  /// Visitors come from now on, with at most `longest_pause` between two; or no more.
+  void let_visitors_come(bool on, duration longest_pause = std::chrono::milliseconds(1500));
   /// One visitor comes.
   void admit(const offer& to, manner how);
   /// Runs until every path is healthy and every visitor gone; then one more per service must be
   /// served, and after a while the pools must be as they were at the start.
   void recover();
+  /// What is in use now.
+  [[nodiscard]] inventory in_use();
   /// Stops all, in the midst of some visits; nothing may be left in use.
   void close();
 
@@ -157,6 +166,7 @@ class crowd {
   };
 
   started& latest(std::string_view host);
+  void retire(std::string_view host);
   void complain(const std::string& what);
   void look(bool settled);
   void check_pools();
@@ -184,6 +194,7 @@ class crowd {
   sim::runtime visitors_;
   sim::runtime lan_;
   std::vector<started> programs_;
+  std::vector<std::string> retired_lines_;
   std::vector<client_host> client_hosts_;
   const std::size_t* from_visitors_ = nullptr;
   program::pool_visitor check_pool_;
@@ -191,6 +202,7 @@ class crowd {
   std::deque<guest> guests_;
   std::size_t present_ = 0;
   bool coming_ = false;
+  duration longest_pause_{};
   std::size_t sessions_ = 0;
   std::size_t forwards_ = 0;
   std::set<std::uint16_t> forwarded_;

@@ -33,6 +33,12 @@ inline std::vector<std::uint64_t> scenario_seeds(std::uint64_t count) {
   return seeds;
 }
 
+/// How many virtual hours a long life lasts: `usual`, unless RATHOLE_SIM_HOURS says otherwise.
+inline std::uint64_t scenario_hours(std::uint64_t usual) {
+  const char* given = std::getenv("RATHOLE_SIM_HOURS");
+  return given ? std::strtoull(given, nullptr, 10) : usual;
+}
+
 /// Makes a failing check tell how to replay its scenario.
 #define REPLAYABLE(seed) INFO("replay with RATHOLE_SIM_SEED=" << (seed))
 
