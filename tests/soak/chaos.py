@@ -45,9 +45,10 @@ SERVER_FILE = """
 bind_addr = "{server}:2333"
 default_token = "chaos"
 heartbeat_interval = {interval}
-[server.transport]
-type = "{kind}"
-tcp = {{ keepalive_secs = 5, keepalive_interval = 1, user_timeout = {user} }}
+[server.transport.tcp]
+keepalive_secs = 5
+keepalive_interval = 1
+user_timeout = {user}
 [server.services.tcp]
 bind_addr = "127.0.0.1:{tcp}"
 idle_timeout = 15
@@ -59,9 +60,10 @@ remote_addr = "{server}:2333"
 default_token = "chaos"
 heartbeat_timeout = {timeout}
 retry_interval = {retry}
-[client.transport]
-type = "{kind}"
-tcp = {{ keepalive_secs = 5, keepalive_interval = 1, user_timeout = {user} }}
+[client.transport.tcp]
+keepalive_secs = 5
+keepalive_interval = 1
+user_timeout = {user}
 [client.services.tcp]
 local_addr = "127.0.0.1:{tcp}"
 idle_timeout = 15
@@ -103,15 +105,15 @@ class Tunnel:
     def __init__(self, options, network, folder):
         self._network = network
         self.udp = options.udp
-        kind, tables = "tcp", ("", "")
+        tables = ('[server.transport]\ntype = "tcp"\n', '[client.transport]\ntype = "tcp"\n')
         if options.transport != "tcp":
-            kind, tables = transports.KINDS[options.transport][0], transports.tables(
-                options.transport, folder)
+            transports.make_identity(folder)
+            tables = transports.tables(options.transport, folder)
         self.programs = {}
         for side, text, table, address in (("server", SERVER_FILE, tables[0], "bind_addr"),
                                            ("client", CLIENT_FILE, tables[1], "local_addr")):
             text += UDP_SERVICE if options.udp else ""
-            values = {"server": SERVER, "kind": kind, "side": side, "address": address,
+            values = {"server": SERVER, "side": side, "address": address,
                       "interval": HEARTBEAT_INTERVAL, "timeout": HEARTBEAT_TIMEOUT,
                       "user": USER_TIMEOUT, "retry": RETRY_INTERVAL, "tcp": TCP_PORT, "udp": UDP_PORT}
             path = os.path.join(folder, side + ".toml")

@@ -138,8 +138,8 @@ class Network:
             self._ip(place, "addr", "add", at + "/24", "dev", link)
             self._ip(place, "link", "set", link, "up")
         self._ip("client", "route", "add", "default", "via", "10.77.0.254")
-        self._run("router", "sysctl", "-qw", "net.ipv4.ip_forward=1",
-                  "net.netfilter.nf_conntrack_tcp_loose=0")
+        self._run("router", "tee", "/proc/sys/net/ipv4/ip_forward", said="1")
+        self._run("router", "tee", "/proc/sys/net/netfilter/nf_conntrack_tcp_loose", said="0")
         self._rule(refusing=False)
 
     def _cable(self, place, link, at_router):
