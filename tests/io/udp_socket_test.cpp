@@ -40,7 +40,7 @@ udp::endpoint where(const io::udp_socket& of) {
   return at(of.local().host.c_str(), of.local().port);
 }
 
-/// Datagrams with these payloads for `to`.
+/// Datagrams for `to`; their payloads are views of these.
 std::vector<io::datagram> batch_of(const std::vector<std::string>& payloads,
                                    const udp::endpoint& to) {
   io::detail::socket_address system{};
@@ -211,7 +211,8 @@ TEST_SUITE("udp_socket") {
     CHECK(visitor.got.empty());
 
     // One that is not connected is not told at all.
-    auto mixed = batch_of(numbers(2), where(visitor.socket));
+    const auto payloads = numbers(2);
+    auto mixed = batch_of(payloads, where(visitor.socket));
     mixed[0].peer.port = visitor.socket.local().port;
     inbox alive(bench.bind(at("127.0.0.1")));
     mixed[1].peer = batch_of({""}, where(alive.socket)).front().peer;

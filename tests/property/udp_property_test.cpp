@@ -61,7 +61,7 @@ octet_vector encoded(const owned_frame& in) {
   octet_vector out;
   const auto add = [&out](std::size_t value) { out.push_back(static_cast<std::uint8_t>(value)); };
   add(4 + ip_size + 4 + in.padding);
-  for (const std::size_t each : {in.visitor.is_v6 ? 1 : 0, 0, 0, 0}) add(each);
+  for (const std::size_t each : {in.visitor.is_v6 ? 1u : 0u, 0u, 0u, 0u}) add(each);
   for (std::size_t i = 0; i < ip_size; ++i) add(in.visitor.ip[i]);
   for (const std::size_t each : {std::size_t{in.visitor.port}, in.payload.size()}) {
     add(each & 0xff);

@@ -84,7 +84,7 @@ TEST_CASE("UDP frame: cut anywhere it is not all there, and what follows is not 
 
 TEST_CASE("UDP frame: payloads of every extreme size") {
   const udp_endpoint visitor{{10, 0, 0, 1}, 1, false};
-  for (const std::size_t size : {0, 1, 255, 256, 2048, 65'507, 65'535}) {
+  for (const std::size_t size : {0u, 1u, 255u, 256u, 2048u, 65'507u, 65'535u}) {
     CAPTURE(size);
     const octet_vector payload(size, 0xa5);
     const octet_vector whole = frame_of(visitor, payload);
@@ -131,7 +131,7 @@ TEST_CASE("UDP frame: families that do not exist are malformed, in every octet o
 }
 
 TEST_CASE("UDP frame: octets of the header behind its fields are ignored") {
-  for (const std::size_t extra : {1, 11, 12, 100, 243}) {
+  for (const std::size_t extra : {1u, 11u, 12u, 100u, 243u}) {
     CAPTURE(extra);
     octet_vector in(wire::udp_frame_v4.begin(), wire::udp_frame_v4.begin() + 13);
     in[0] = static_cast<std::uint8_t>(12 + extra);
