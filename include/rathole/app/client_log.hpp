@@ -36,13 +36,23 @@ class client_log {
           "Starting " + to_hex(protocol::service_digest(e.service)));
   }
   void on(const client::control_channel_established& e) {
+    if (const auto last = refused_.find(e.service); last != refused_.end()) refused_.erase(last);
     write(log_level::info, e.service, "Control channel established");
   }
   void on(const client::control_channel_failed& e) {
-    write(log_level::error, e.service,
-          "Failed to run the control channel: " + cause(e) + retry_text(e.retry_in));
+    if (e.error == errc::stopped) {
+      write(log_level::info, e.service, "Control channel is made anew");
+      return;
+    }
+    const std::string why = cause(e);
+    const auto last = refused_.find(e.service);
+    const bool is_known = last != refused_.end() && last->second == why;
+    if (is_refusal(e.error)) refused_.insert_or_assign(std::string(e.service), why);
+    write(is_known ? log_level::debug : log_level::error, e.service,
+          "Failed to run the control channel: " + why + retry_text(e.retry_in));
   }
   void on(const client::control_channel_closed& e) {
+    forget(e.service);
     write(log_level::info, e.service, "Control channel shutdown");
   }
   void on(const client::data_channel_failed& e) {
@@ -80,13 +90,24 @@ class client_log {
   static std::string cause(const client::control_channel_failed& e) {
     const std::string reason = e.error.message();
     if (e.established) return reason;
-    if (e.error == errc::service_not_exist || e.error == errc::authentication_failed) {
+    if (is_refusal(e.error)) {
       return "Authentication failed: " + escape(e.service) + ": " + reason;
     }
     if (e.error == errc::timed_out) return "No answer from " + shown(e.remote) + ": " + reason;
     if (is_of_handshake(e.error))
       return "Failed to handshake with " + shown(e.remote) + ": " + reason;
     return "Failed to connect to " + shown(e.remote) + ": " + reason;
+  }
+
+  /// Whether the server does not take the service or its token: every attempt will say so again.
+  static bool is_refusal(const std::error_code& ec) {
+    return ec == errc::service_not_exist || ec == errc::authentication_failed;
+  }
+
+  /// A service that comes back is told of as a new one.
+  void forget(std::string_view service) {
+    if (const auto last = refused_.find(service); last != refused_.end()) refused_.erase(last);
+    if (const auto first = started_.find(service); first != started_.end()) started_.erase(first);
   }
 
   /// Whether the connection stood before it failed.
@@ -106,6 +127,8 @@ class client_log {
   time_source now_;
   repeats repeats_;
   std::set<std::string, std::less<>> started_;
+  /// Why services were refused last, which is told once.
+  std::map<std::string, std::string, std::less<>> refused_;
 };
 
 }  // namespace rathole::app

@@ -149,8 +149,8 @@ class demo {
       group_.spawn(answer_with_page(runtime_, std::move(stream), stop_.get_token()));
     };
     const auto failed = [](std::error_code, duration) {};
-    co_await io::accept_loop(runtime_, acceptor, backoff_parameters(), stop_.get_token(),
-                             accepted, failed);
+    co_await io::accept_loop(runtime_, acceptor, backoff_parameters(), stop_.get_token(), accepted,
+                             failed);
   }
 
   const bool once_;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <rathole/app/log_filter.hpp>
+#include <rathole/io/published.hpp>
 
 #include <spdlog/details/null_mutex.h>
 #include <spdlog/logger.h>
@@ -81,8 +82,11 @@ class logger {
 
   /// Whether the filter wants such lines: what is told often need not be put into words if not.
   [[nodiscard]] bool wants(log_level level, std::string_view target) const {
-    return filter_.enabled(level, target);
+    return filter_.load()->enabled(level, target);
   }
+
+  /// What is wanted from now on.
+  void set_filter(log_filter filter) { filter_.store(std::move(filter)); }
 
   /// Writes a line if the filter wants it. Texts of others in `context` and `message` went through
   /// `escape`. `context` may be empty.
@@ -103,7 +107,7 @@ class logger {
   }
 
  private:
-  log_filter filter_;
+  io::published<log_filter> filter_;
   spdlog::logger lines_;
 };
 

@@ -118,25 +118,28 @@ class log_filter {
   std::vector<std::pair<std::string, log_level>> targets_;
 };
 
-/// What the environment asks for, and what is to be told about it.
+/// What is asked for, and what is to be told about it.
 struct log_setting {
   log_filter filter = log_filter();
   /// Why the filter is not the one that was asked for; empty if it is.
   std::string warning = {};
 };
 
-/// Reads the values of the variables RATHOLE_LOG and RUST_LOG, null if unset: the first that is not
-/// empty decides. Neither, or one that cannot be read, means info (Compat: upstream, which is
-/// silent about the latter).
-inline log_setting read_log_setting(const char* rathole_log, const char* rust_log) {
-  const auto is_set = [](const char* value) { return value != nullptr && *value != '\0'; };
-  const char* name = is_set(rathole_log) ? "RATHOLE_LOG" : "RUST_LOG";
-  const char* value = is_set(rathole_log) ? rathole_log : rust_log;
-  if (!is_set(value)) return {};
-  if (auto filter = log_filter::parse(value)) return {std::move(*filter), {}};
-  return {log_filter(), std::string("Cannot read ") + name + "=\"" + escape(value) +
-                            "\", logging at info; write trace, debug, info, warn, error, off or "
-                            "directives such as rathole::client=debug"};
+/// Reads what is to be logged: the value of the variable RATHOLE_LOG, of RUST_LOG, or of the
+/// configuration's `log`; null if unset. The first that is not empty decides. None, or one that
+/// cannot be read, means info (Compat: upstream, which is silent about the latter).
+inline log_setting read_log_setting(const char* rathole_log, const char* rust_log,
+                                    const char* configured = nullptr) {
+  const std::array<std::pair<const char*, const char*>, 3> sources = {
+      {{"RATHOLE_LOG", rathole_log}, {"RUST_LOG", rust_log}, {"log", configured}}};
+  for (const auto& [name, value] : sources) {
+    if (value == nullptr || *value == '\0') continue;
+    if (auto filter = log_filter::parse(value)) return {std::move(*filter), {}};
+    return {log_filter(), std::string("Cannot read ") + name + "=\"" + escape(value) +
+                              "\", logging at info; write trace, debug, info, warn, error, off or "
+                              "directives such as rathole::client=debug"};
+  }
+  return {};
 }
 
 }  // namespace rathole::app

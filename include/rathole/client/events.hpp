@@ -33,9 +33,11 @@ struct control_channel_failed {
   bool established;
 };
 
-/// A service's control channel was closed by this side's `stop`.
+/// A service's control channel was closed from this side, for good: the client stops, or has the
+/// service no more. `was_established` tells whether it stood.
 struct control_channel_closed {
   std::string_view service;
+  bool was_established;
 };
 
 /// A data channel that the server asked for came to nothing: `errc::limit_reached` if it was one

@@ -61,7 +61,7 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
       co_await self->keep_control_channel();
     }
     const auto service = self->service_->load();
-    const control_channel_closed closed{service->name};
+    const control_channel_closed closed{service->name, self->stood_at_end_};
     self->context_->tell(closed);
   }
 
@@ -136,11 +136,15 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
     const std::error_code reason = co_await channel_->run();
     const bool was_established = channel_->established();
     channel_.reset();
-    if (stopping_.stop_requested() || std::exchange(skip_pause_, false)) co_return;
-    const duration pause = pause_after(reason, world.now() - began);
+    stood_at_end_ = was_established;
+    const bool is_skipped = std::exchange(skip_pause_, false);
+    if (stopping_.stop_requested()) co_return;
+    const duration pause = is_skipped ? duration::zero() : pause_after(reason, world.now() - began);
     const control_channel_failed failed{service->name, settings->remote_addr, reason, pause,
                                         was_established};
     context_->tell(failed);
+    stood_at_end_ = false;
+    if (is_skipped) co_return;
     pausing_ = true;
     co_await io::sleep_until(world, world.now() + pause, wake_);
     pausing_ = false;
@@ -166,6 +170,8 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
   io::event wake_;
   std::stop_source stopping_;
   bool pausing_ = false;
+  /// Whether the channel that ended last stood until the service was stopped.
+  bool stood_at_end_ = false;
   /// The channel was closed to be made anew at once.
   bool skip_pause_ = false;
 };

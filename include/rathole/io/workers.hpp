@@ -5,6 +5,7 @@
 #include <asio/executor_work_guard.hpp>
 #include <asio/io_context.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <memory>
 #include <thread>
@@ -23,10 +24,7 @@ class workers {
   /// which are started. 0 means as many as there are processors. Throws `std::system_error` where no
   /// thread, or no descriptors for one to wait on, can be had; the contexts need no more of either
   /// later.
-  workers(asio::io_context& control, std::size_t count) : control_(control) {
-    if (count == 0) count = std::thread::hardware_concurrency();
-    for (std::size_t i = 1; i < count; ++i) members_.push_back(std::make_unique<member>());
-  }
+  workers(asio::io_context& control, std::size_t count) : control_(control) { use(count); }
   workers(const workers&) = delete;
   workers& operator=(const workers&) = delete;
   ~workers() {
@@ -34,9 +32,18 @@ class workers {
     for (const auto& each : members_) each->thread.join();
   }
 
+  /// As many contexts take turns from now on; as the constructor. Those that are not needed any more
+  /// end what they have begun. Throws as the constructor, and then the number is what it was. Called
+  /// on the control plane's thread.
+  void use(std::size_t count) {
+    if (count == 0) count = std::max(1U, std::thread::hardware_concurrency());
+    while (members_.size() + 1 < count) members_.push_back(std::make_unique<member>());
+    used_ = count - 1;
+  }
+
   /// The context whose turn it is to get work. Called on the control plane's thread.
   asio::io_context& next() {
-    if (turn_ == members_.size()) {
+    if (turn_ >= used_) {
       turn_ = 0;
       return control_;
     }
@@ -54,6 +61,8 @@ class workers {
 
   asio::io_context& control_;
   std::vector<std::unique_ptr<member>> members_;
+  /// Members that take turns.
+  std::size_t used_ = 0;
   std::size_t turn_ = 0;
 };
 

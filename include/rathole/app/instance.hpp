@@ -1,0 +1,122 @@
+#pragma once
+
+#include <rathole/client/client.hpp>
+#include <rathole/config/types.hpp>
+#include <rathole/core/event_sink.hpp>
+#include <rathole/io/asio_runtime.hpp>
+#include <rathole/server/server.hpp>
+#include <rathole/transport/select.hpp>
+
+#include <functional>
+#include <memory>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace rathole::app {
+
+/// A client or server of the program, whatever transport carries it; `Block` is `config::client` or
+/// `config::server`. All is called on the control plane.
+template <class Block>
+class instance {
+ public:
+  using completion = std::move_only_function<void(std::error_code)>;
+  /// What a server listens with for clients; a client has none.
+  using doors = std::vector<std::shared_ptr<server::client_door<io::tcp_acceptor>>>;
+
+  virtual ~instance() = default;
+  /// Starts it. `ready` is called once, when it listens (a client: at once), and `ended` when nothing
+  /// of it is left, or because it cannot listen; it outlives that.
+  virtual void start(std::move_only_function<void()> ready, completion ended) = 0;
+  /// See `async_update` of the server and `update` of the client.
+  virtual void update(const Block& next, completion done) = 0;
+  /// See the functions of client and server.
+  virtual void stop() = 0;
+  virtual void stop_now() = 0;
+  virtual void retire() = 0;
+  [[nodiscard]] virtual doors duplicate_doors() const = 0;
+  virtual void inherit(doors from) = 0;
+};
+
+namespace detail {
+
+/// Passes events on, and tells when a server is ready.
+template <class Next>
+class ready_watch {
+ public:
+  explicit ready_watch(Next& next) : next_(next) {}
+
+  template <class Event>
+  void on(const Event& event) {
+    notify(next_, event);
+    if constexpr (std::is_same_v<Event, server::ready>) ready();
+  }
+
+  std::move_only_function<void()> ready;
+
+ private:
+  Next& next_;
+};
+
+/// An instance whose transport is `T`; `next` observes it and outlives it.
+template <class Block, transport::Transport T, class Next>
+class instance_of final : public instance<Block> {
+ public:
+  using typename instance<Block>::completion;
+  using typename instance<Block>::doors;
+
+  instance_of(T carrier, const Block& settings, Next& next)
+      : events_(next), program_(std::move(carrier), settings, events_) {}
+
+  void start(std::move_only_function<void()> ready, completion ended) override {
+    events_.ready = std::move(ready);
+    program_.async_run(std::move(ended));
+    if constexpr (!is_server) events_.ready();
+  }
+
+  void update(const Block& next, completion done) override {
+    if constexpr (is_server) {
+      program_.async_update(next, std::move(done));
+    } else {
+      program_.update(next);
+      done({});
+    }
+  }
+
+  void stop() override { program_.stop(); }
+  void stop_now() override { program_.stop_now(); }
+  void retire() override { program_.retire(); }
+
+  [[nodiscard]] doors duplicate_doors() const override {
+    if constexpr (is_server) return program_.duplicate_doors();
+    return {};
+  }
+  void inherit(doors from) override {
+    if constexpr (is_server) program_.inherit(std::move(from));
+  }
+
+ private:
+  static constexpr bool is_server = std::is_same_v<Block, config::server>;
+  using observer_type = ready_watch<Next>;
+  using program_type = std::conditional_t<is_server, server::basic_server<T, observer_type>,
+                                          client::basic_client<T, observer_type>>;
+
+  observer_type events_;
+  program_type program_;
+};
+
+}  // namespace detail
+
+/// An instance in the world `runtime`, carried as `carrier` says; `observer` outlives it.
+template <class Block, class Carrier, class Observer>
+std::unique_ptr<instance<Block>> make_instance(const Carrier& carrier, io::asio_runtime runtime,
+                                               const Block& settings, Observer& observer) {
+  const auto make = [&](auto transport) -> std::unique_ptr<instance<Block>> {
+    using made = detail::instance_of<Block, decltype(transport), Observer>;
+    return std::make_unique<made>(std::move(transport), settings, observer);
+  };
+  return transport::visit(carrier, runtime, make);
+}
+
+}  // namespace rathole::app

@@ -1,0 +1,291 @@
+#pragma once
+
+#include <rathole/app/escape.hpp>
+#include <rathole/app/heap_trimmer.hpp>
+#include <rathole/app/instance.hpp>
+#include <rathole/app/log.hpp>
+#include <rathole/app/log_text.hpp>
+#include <rathole/app/reload_text.hpp>
+#include <rathole/app/service_notifier.hpp>
+#include <rathole/app/serving.hpp>
+#include <rathole/app/start_report.hpp>
+#include <rathole/app/stop_signals.hpp>
+#include <rathole/config/diff.hpp>
+#include <rathole/config/load.hpp>
+#include <rathole/io/asio_runtime.hpp>
+#include <rathole/io/asio_timer.hpp>
+#include <rathole/io/file_watch.hpp>
+
+#include <asio/io_context.hpp>
+#include <asio/post.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace rathole::app {
+
+/// Runs a client or a server until the program is told to stop, and has it follow its configuration
+/// file: `Block` is `config::client` or `config::server`, `Log` what observes and logs. A file that is
+/// not fit for use changes nothing.
+template <class Block, class Log>
+class supervisor {
+ public:
+  using carrier_type = carrier_of<Block>;
+
+  /// `path` is the configuration's, of which `settings` and what carries them were made. Both `log`
+  /// and what `set_filter` refers to outlive the supervisor.
+  supervisor(std::string path, config::config loaded, logger& log,
+             std::function<void(const config::config&)> set_filter)
+      : path_(std::move(path)),
+        settings_(*block_of(loaded)),
+        configured_log_(loaded.log),
+        log_(log),
+        set_filter_(std::move(set_filter)),
+        threads_(context_, settings_.workers),
+        lines_(log_),
+        heap_(context_.get_executor(), lines_),
+        services_(heap_, [this] { count_services(); }),
+        notifier_(context_.get_executor()),
+        patience_(context_.get_executor()) {}
+
+  /// Runs to the end. Fails with the system's code if it cannot start.
+  result<void> run(const carrier_type& carrier) {
+    stop_signals signals(context_, [this](int count) { stop(count); });
+    hangup_signal hangup(context_, [this] { reload(); });
+    current_ = make(carrier, settings_);
+    start(*current_, [this] { started(); });
+    context_.run();
+    if (!has_started_) return failure(failure_);
+    log_.write(log_level::info, Log::target, "Shutdown");
+    signals.cancel();
+    hangup.cancel();
+    heap_.cancel();
+    notifier_.cancel();
+    patience_.disarm();
+    context_.restart();
+    context_.poll();
+    // A look-up may be under way in the system's resolver, which nobody can interrupt.
+    if (!context_.stopped()) exit_at_once();
+    return {};
+  }
+
+ private:
+  using instance_type = instance<Block>;
+  using observer_type = serving<heap_trimmer<Log>>;
+  static constexpr bool is_server = std::is_same_v<Block, config::server>;
+
+  static const Block* block_of(const config::config& file) {
+    if constexpr (is_server) return file.server ? &*file.server : nullptr;
+    if constexpr (!is_server) return file.client ? &*file.client : nullptr;
+  }
+
+  std::unique_ptr<instance_type> make(const carrier_type& carrier, const Block& settings) {
+    return make_instance(carrier, io::asio_runtime(context_, threads_), settings, services_);
+  }
+
+  void start(instance_type& what, std::move_only_function<void()> ready) {
+    what.start(std::move(ready), [this, &what](std::error_code ec) { ended(what, ec); });
+  }
+
+  void started() {
+    has_started_ = true;
+    watch_.emplace(context_.get_executor(), path_, [this] { reload(); });
+    log_.write(log_level::info, "rathole::config_watcher", "Start watching the config");
+    if constexpr (is_server) {
+      tell_ready();
+    } else {
+      patience_.arm(clock::now() + settings_.ready_timeout, [this] { tell_ready(); });
+    }
+    count_services();
+  }
+
+  void count_services() {
+    const std::string all = std::to_string(settings_.services.size());
+    notifier_.status("Serving " + std::to_string(services_.count()) + " of " + all + " services");
+    if (has_started_ && services_.count() >= settings_.services.size()) tell_ready();
+  }
+
+  void tell_ready() {
+    if (std::exchange(is_ready_, true)) return;
+    patience_.disarm();
+    notifier_.ready();
+  }
+
+  /// An instance is over.
+  void ended(instance_type& what, std::error_code ec) {
+    const auto is_it = [&](const auto& each) { return each.get() == &what; };
+    if (const auto at = std::ranges::find_if(retired_, is_it); at != retired_.end()) {
+      bury(std::move(*at));
+      retired_.erase(at);
+    }
+    if (next_.get() == &what) return reject(ec);
+    if (current_.get() == &what) {
+      if (!has_started_) failure_ = ec;
+      has_ended_ = true;
+    }
+    if (has_ended_ && retired_.empty()) context_.stop();
+  }
+
+  void stop(int count) {
+    if (count > 1) {
+      current_->stop_now();
+      exit_at_once();
+    }
+    log_.write(log_level::info, Log::target, "Shuting down gracefully...");
+    is_stopping_ = true;
+    notifier_.stopping();
+    if (watch_) watch_->close();
+    current_->stop();
+    if (next_) next_->stop_now();
+    patience_.arm(clock::now() + settings_.shutdown_grace, [this] {
+      for (const auto& each : retired_) each->stop_now();
+    });
+  }
+
+  /// Reads the file again, and does what it says anew.
+  void reload() {
+    if (is_stopping_ || !has_started_) return;
+    if (is_busy_) {
+      is_due_ = true;
+      return;
+    }
+    say(log_level::info, "Rescan the configuration");
+    auto loaded = config::load(path_);
+    if (!loaded) {
+      for (const auto& problem : loaded.error()) say(log_level::error, to_string(problem));
+      return ignore();
+    }
+    const Block* const next = block_of(*loaded);
+    if (!next) {
+      say(log_level::error,
+          std::string("There is no `[") + (is_server ? "server" : "client") + "]` block any more");
+      return ignore();
+    }
+    if (std::exchange(configured_log_, loaded->log) != loaded->log) set_filter_(*loaded);
+    if (*next == settings_) return;
+    apply(*next);
+  }
+
+  void apply(const Block& next) {
+    std::optional<carrier_type> carrier;
+    if (!config::same_transport(settings_, next)) {
+      start_report report;
+      carrier = add_to(report, next, path_, complain());
+      for (const auto* lines : {&report.problems, &report.missing}) {
+        for (const std::string& line : *lines) say(log_level::error, line);
+      }
+      if (!carrier) return ignore();
+    }
+    try {
+      threads_.use(next.workers);
+    } catch (const std::system_error& error) {
+      say(log_level::error, std::string("Cannot have so many workers: ") + error.what());
+      return ignore();
+    }
+    is_busy_ = true;
+    notifier_.reloading();
+    for (const std::string& line : changes_text(settings_, next, carrier.has_value())) {
+      say(log_level::info, line);
+    }
+    wanted_ = next;
+    if (carrier) return replace(*carrier);
+    current_->update(wanted_, [this](std::error_code ec) { ec ? reject(ec) : accept(); });
+  }
+
+  /// Starts an instance with another transport, and then lets the present one go.
+  void replace(const carrier_type& carrier) {
+    next_ = make(carrier, wanted_);
+    next_->inherit(current_->duplicate_doors());
+    if constexpr (!is_server) current_->retire();
+    start(*next_, [this] {
+      current_->retire();
+      retired_.push_back(std::exchange(current_, std::move(next_)));
+      accept();
+    });
+  }
+
+  void accept() {
+    settings_ = std::move(wanted_);
+    say(log_level::info, "The changed configuration is in use");
+    finish();
+  }
+
+  void reject(std::error_code why) {
+    if (is_stopping_) return;
+    bury(std::move(next_));
+    threads_.use(settings_.workers);
+    std::string what = why.message();
+    if constexpr (is_server) {
+      what = "Failed to listen at `server.bind_addr` " + shown(wanted_.bind_addr) + ": " + what;
+    }
+    say(log_level::error, what);
+    say(log_level::error, "The changed configuration cannot be applied. The old one is in use");
+    finish();
+  }
+
+  /// Destroys an instance, but not in the midst of its own call.
+  void bury(std::shared_ptr<instance_type> what) {
+    asio::post(context_, [gone = std::move(what)] {});
+  }
+
+  void finish() {
+    is_busy_ = false;
+    notifier_.ready();
+    count_services();
+    if (std::exchange(is_due_, false)) reload();
+  }
+
+  void ignore() {
+    say(log_level::error, "The changed configuration is invalid. Ignored; the old one is in use");
+  }
+
+  transport::complaint complain() {
+    return [&log = log_](const std::string& what) {
+      log.write(log_level::error, "rathole::tls", escape(what) + "; the old ones stay in use");
+    };
+  }
+
+  void say(log_level level, const std::string& what) {
+    log_.write(level, "rathole::config_watcher", printable(what));
+  }
+
+  const std::string path_;
+  Block settings_;
+  std::optional<std::string> configured_log_;
+  logger& log_;
+  std::function<void(const config::config&)> set_filter_;
+  asio::io_context context_{1};
+  io::workers threads_;
+  Log lines_;
+  heap_trimmer<Log> heap_;
+  observer_type services_;
+  service_notifier notifier_;
+  io::asio_timer patience_;
+  std::optional<io::file_watch> watch_;
+  std::unique_ptr<instance_type> current_;
+  /// The instance that is being started in place of the present one.
+  std::unique_ptr<instance_type> next_;
+  /// Instances of which some forwards are left.
+  std::vector<std::unique_ptr<instance_type>> retired_;
+  /// What is being applied.
+  Block wanted_;
+  std::error_code failure_;
+  bool has_started_ = false;
+  bool has_ended_ = false;
+  bool is_ready_ = false;
+  bool is_stopping_ = false;
+  bool is_busy_ = false;
+  /// The file has changed while the last change was being applied.
+  bool is_due_ = false;
+};
+
+}  // namespace rathole::app
