@@ -198,7 +198,19 @@ TEST_SUITE("udp_socket") {
     CHECK(sender.got == sent);
   }
 
-  TEST_CASE("a port where nobody listens: what arrives is not hidden, and nothing spins") {
+  TEST_CASE("an error that is pending hides nothing that has arrived") {
+    udp_bench bench;
+    std::optional<io::udp_socket> listener = bench.bind(at("127.0.0.1"));
+    const udp::endpoint there = where(*listener);
+    io::udp_socket sender = bench.connect(there);
+    listener.reset();
+    sender.send(batch_of({"to nobody"}, there));
+    io::udp_socket late = bench.bind(there);
+    CHECK(late.send(batch_of({"hello"}, where(sender))) == 1);
+    CHECK(sender.receive().size() == 1);
+  }
+
+  TEST_CASE("a port where nobody listens: nothing spins, and others are reached") {
     udp_bench bench;
     inbox sender(bench.bind(at("127.0.0.1")));
     std::optional<io::udp_socket> listener = bench.bind(at("127.0.0.1"));
