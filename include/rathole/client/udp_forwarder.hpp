@@ -28,7 +28,8 @@
 
 namespace rathole::client {
 
-/// Datagrams of one visitor that wait for the socket towards the local service to be opened.
+/// Datagrams of one visitor that wait for the socket towards the local service to be opened. Those of
+/// all visitors take `udp.queue_size` octets at most.
 inline constexpr std::size_t max_unsent_datagrams = 64;
 
 /// How long opening that socket may take: what it takes is to look up a name.
@@ -178,8 +179,10 @@ class udp_forwarder : public std::enable_shared_from_this<udp_forwarder<Context>
 
   void keep(visitor& who, std::span<const protocol::udp_frame> frames) {
     for (const protocol::udp_frame& each : frames) {
-      if (who.unsent.size() < max_unsent_datagrams) {
+      const bool has_room = unsent_octets_ + each.payload.size() <= service_->udp.queue_size;
+      if (has_room && who.unsent.size() < max_unsent_datagrams) {
         who.unsent.emplace_back(each.payload.begin(), each.payload.end());
+        unsent_octets_ += each.payload.size();
       } else {
         ++ledger_.counts.queue_full;
       }
@@ -192,9 +195,11 @@ class udp_forwarder : public std::enable_shared_from_this<udp_forwarder<Context>
     const auto deadline = self->world_.now() + udp_open_timeout;
     auto opened = co_await self->world_.connect_udp(service->local_addr, service->prefer_ipv6,
                                                     deadline, self->closing_.get_token());
+    const auto unsent = std::exchange(who->unsent, {});
+    for (const auto& payload : unsent) self->unsent_octets_ -= payload.size();
     if (who->gone) co_return;
     if (!opened) {
-      self->ledger_.counts.refused += who->unsent.size();
+      self->ledger_.counts.refused += unsent.size();
       who->close();
       self->sessions_.erase(who->id);
       self->tell_failure(service, opened.error());
@@ -202,7 +207,7 @@ class udp_forwarder : public std::enable_shared_from_this<udp_forwarder<Context>
       co_return;
     }
     who->socket.emplace(std::move(*opened));
-    for (const auto& payload : std::exchange(who->unsent, {})) {
+    for (const auto& payload : unsent) {
       io::datagram first;
       first.payload = payload;
       if (who->socket->send(std::span(&first, 1)) == 0) ++self->ledger_.counts.refused;
@@ -272,6 +277,8 @@ class udp_forwarder : public std::enable_shared_from_this<udp_forwarder<Context>
   typename runtime_type::timer idle_timer_;
   io::udp_ledger<runtime_type> ledger_;
   io::task_group opening_;
+  /// Payloads that wait for sockets to be opened.
+  std::size_t unsent_octets_ = 0;
   std::stop_source closing_;
   bool armed_ = false;
 };
