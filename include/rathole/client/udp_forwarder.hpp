@@ -32,6 +32,9 @@ namespace rathole::client {
 /// all visitors take `udp.queue_size` octets at most.
 inline constexpr std::size_t max_unsent_datagrams = 64;
 
+/// Visitors whose sockets are being opened at once; datagrams of further new ones are lost.
+inline constexpr std::size_t max_opening_visitors = 256;
+
 /// How long opening that socket may take: what it takes is to look up a name.
 inline constexpr std::chrono::seconds udp_open_timeout{10};
 
@@ -146,15 +149,21 @@ class udp_forwarder : public std::enable_shared_from_this<udp_forwarder<Context>
           frames, [&](const protocol::udp_frame& each) { return each.visitor != id; });
       const auto own = frames.first(static_cast<std::size_t>(other - frames.begin()));
       frames = frames.subspan(own.size());
-      visitor& who = known(id, now);
-      if (who.via != from) who.via = from;
-      who.socket ? send(who, own) : keep(who, own);
+      visitor* const who = known(id, now);
+      if (!who) {
+        ledger_.counts.queue_full += own.size();
+        continue;
+      }
+      if (who->via != from) who->via = from;
+      who->socket ? send(*who, own) : keep(*who, own);
     }
     ledger_.check();
   }
 
-  visitor& known(const udp_endpoint& id, time_point now) {
-    if (visitor_pointer* found = sessions_.touch(id, now)) return **found;
+  /// The visitor, who may be a new one; null if there are too many of those.
+  visitor* known(const udp_endpoint& id, time_point now) {
+    if (visitor_pointer* found = sessions_.touch(id, now)) return found->get();
+    if (opening_.size() >= max_opening_visitors) return nullptr;
     if (sessions_.full()) {
       ++ledger_.counts.evicted;
       sessions_.pop_oldest()->close();
@@ -163,7 +172,7 @@ class udp_forwarder : public std::enable_shared_from_this<udp_forwarder<Context>
     sessions_.add(id, made, now);
     opening_.spawn(open(this->shared_from_this(), made));
     arm_idle_timer();
-    return *made;
+    return made.get();
   }
 
   void send(visitor& who, std::span<const protocol::udp_frame> frames) {

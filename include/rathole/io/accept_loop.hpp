@@ -1,6 +1,7 @@
 #pragma once
 
 #include <rathole/core/backoff.hpp>
+#include <rathole/core/error.hpp>
 #include <rathole/io/alarm.hpp>
 #include <rathole/io/concepts.hpp>
 
@@ -10,7 +11,7 @@
 
 namespace rathole::io {
 
-/// Accepts until `stop` is requested, which closes `acceptor`, and hands each stream to `accepted(stream)`. An error, such as
+/// Accepts until `acceptor` is closed or `stop` is requested, which closes `acceptor`, and hands each stream to `accepted(stream)`. An error, such as
 /// running out of descriptors, never ends it: it pauses and goes on, and tells
 /// `failed(error, pause)` once per cause.
 template <Runtime R, class Accepted, class Failed>
@@ -30,6 +31,8 @@ awaitable<void> accept_loop(R& runtime, typename R::acceptor& acceptor, backoff_
       accepted(std::move(*stream));
       continue;
     }
+    // Somebody else has closed it.
+    if (stream.error() == errc::stopped) co_return;
     auto rng = runtime.rng();
     const auto pause = retry.next(rng);
     if (stream.error() != cause) failed(stream.error(), pause);

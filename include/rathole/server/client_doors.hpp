@@ -16,7 +16,8 @@ namespace rathole::server {
 /// An address that clients connect to, as the settings name it, and what listens there.
 template <io::Acceptor A>
 struct client_door {
-  client_door(address at, A listening) : where(std::move(at)), acceptor(std::move(listening)) {}
+  client_door(address at, A listening, std::stop_source ending = {})
+      : where(std::move(at)), acceptor(std::move(listening)), closing(std::move(ending)) {}
 
   const address where;
   A acceptor;
@@ -40,6 +41,11 @@ class client_doors {
 
   void add(door_pointer next) { doors_.push_back(std::move(next)); }
 
+  /// Puts `next` in the place of `old`, whoever came in by which.
+  void replace(const door_pointer& old, const door_pointer& next) {
+    std::ranges::replace(doors_, old, next);
+  }
+
   /// Closes the doors that `wanted` does not name.
   void keep(const address_list& wanted) {
     const auto goes = [&](const door_pointer& each) {
@@ -50,6 +56,19 @@ class client_doors {
     const std::vector<door_pointer> closed(gone.begin(), gone.end());
     doors_.erase(gone.begin(), gone.end());
     for (const door_pointer& each : closed) each->closing.request_stop();
+  }
+
+  /// The doors that `wanted` does not name, but whose ports it does.
+  [[nodiscard]] std::vector<door_pointer> leaving_on_ports_of(const address_list& wanted) const {
+    std::vector<door_pointer> out;
+    for (const door_pointer& each : doors_) {
+      const bool stays = std::ranges::find(wanted, each->where) != wanted.end();
+      const bool has_port = std::ranges::any_of(wanted, [&](const address& other) {
+        return other.port == each->where.port && other.port != 0;
+      });
+      if (!stays && has_port) out.push_back(each);
+    }
+    return out;
   }
 
   void close() { keep({}); }

@@ -45,11 +45,10 @@ void open(const std::shared_ptr<Context>& self, std::vector<typename Context::do
   }
 }
 
-/// Listens for clients where `settings` say. What listens already stays, and what is not named is
-/// closed. If an address cannot be bound, nothing changes.
+/// Binds those of `settings.bind_addr` at which nobody listens yet, or takes what was inherited.
 template <class Context>
-io::task<void> open_doors(std::shared_ptr<Context> self,
-                          std::shared_ptr<const config::server> settings) {
+io::task<std::vector<typename Context::door_pointer>> bind_doors(
+    std::shared_ptr<Context> self, std::shared_ptr<const config::server> settings) {
   using door_type = typename Context::door_type;
   std::vector<typename Context::door_pointer> fresh;
   for (const address& where : in_bind_order(settings->bind_addr)) {
@@ -63,10 +62,34 @@ io::task<void> open_doors(std::shared_ptr<Context> self,
     if (!acceptor) co_return failure(acceptor.error());
     fresh.push_back(std::make_shared<door_type>(where, std::move(*acceptor)));
   }
+  co_return fresh;
+}
+
+/// Listens for clients where `settings` say. What listens already stays, and what is not named is
+/// closed. If an address cannot be bound, nothing changes.
+template <class Context>
+io::task<void> open_doors(std::shared_ptr<Context> self,
+                          std::shared_ptr<const config::server> settings) {
+  // An address that is to give its port to another one, such as 127.0.0.1 to 0.0.0.0, has to do so
+  // first.
+  const auto in_the_way = self->doors.leaving_on_ports_of(settings->bind_addr);
+  for (const auto& each : in_the_way) each->acceptor.close();
+  auto fresh = co_await bind_doors(self, settings);
+  if (!fresh) {
+    for (const auto& each : in_the_way) {
+      auto again = co_await self->transport.listen(each->where, self->closing.get_token());
+      if (!again) continue;
+      auto door = std::make_shared<typename Context::door_type>(each->where, std::move(*again),
+                                                                each->closing);
+      self->doors.replace(each, door);
+      self->group.spawn(listen_for_clients(self, std::move(door)));
+    }
+    co_return failure(fresh.error());
+  }
   self->inherited.clear();
   self->doors.keep(settings->bind_addr);
-  for (const auto& each : fresh) self->doors.add(each);
-  open(self, std::move(fresh));
+  for (const auto& each : *fresh) self->doors.add(each);
+  open(self, std::move(*fresh));
   co_return result<void>{};
 }
 
