@@ -66,7 +66,7 @@ class dnsmasq {
     return all;
   }
 
-  std::uint16_t port_ = free_udp_port();
+  reserved_port port_ = reserve_both();
   temp_dir folder_;
   std::string questions_;
   std::optional<process> program_;

@@ -43,7 +43,7 @@ class tunnel {
     return port;
   }
   std::uint16_t add_server_only(const std::string& name, const std::string& token = {}) {
-    const std::uint16_t port = ports_.emplace_back();
+    const std::uint16_t port = ports_.emplace_back(reserve_both());
     server_entries_.push_back(entry(name, port, token));
     return port;
   }

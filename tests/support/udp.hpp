@@ -39,10 +39,13 @@ class udp_socket {
     if (fd_ >= 0) ::close(fd_);
   }
 
-  /// Binds to a port, by default one of the system's choice.
-  void bind(std::uint16_t port = 0) {
+  /// Binds to a port, by default one of the system's choice; false if somebody has it.
+  bool try_bind(std::uint16_t port = 0) {
     const address at(family_, port);
-    if (::bind(fd_, at.plain(), at.size()) != 0) throw_errno("bind");
+    return ::bind(fd_, at.plain(), at.size()) == 0;
+  }
+  void bind(std::uint16_t port = 0) {
+    if (!try_bind(port)) throw_errno("bind");
   }
   /// From here on datagrams go to, and come from, this port.
   void connect(std::uint16_t port) {
@@ -109,6 +112,12 @@ inline std::uint16_t free_udp_port() {
   udp_socket probe;
   probe.bind();
   return probe.port();
+}
+
+/// A reserved TCP port whose number nobody has as a UDP port at this moment.
+inline reserved_port reserve_both() {
+  for (;;)
+    if (reserved_port chosen; udp_socket().try_bind(chosen)) return chosen;
 }
 
 /// A UDP service with a thread of its own, on a port of the system's choice or a given one. It sends

@@ -158,7 +158,7 @@ inline double last_number(const std::string& report, const std::string& name) {
 
 /// A TCP and a UDP service on one port, as iperf3 has them.
 inline void udp_iperf3(const pairing& programs) {
-  const reserved_port local;
+  const reserved_port local = reserve_both();
   process server(tool("iperf3"), {"-s", "-B", "127.0.0.1", "-p", std::to_string(local)});
   tunnel t(programs);
   const std::uint16_t port = t.add("iperf3", local);
