@@ -100,7 +100,7 @@ TEST_CASE("log: what a client tells") {
                     "1.036s..."},
       {[&](auto& log) { log.on(failed(errc::heartbeat_timed_out, true)); },
        no_control + "Heartbeat timed out. Retry in 1.036s..."},
-      {[&](auto& log) { log.on(client::control_channel_closed{"web"}); },
+      {[&](auto& log) { log.on(client::control_channel_closed{"web", true}); },
        " INFO " + start + "Control channel shutdown"},
       {[&](auto& log) { log.on(client::data_channel_failed{"web", refused}); },
        " WARN " + start + "Failed to run the data channel: Connection refused"},

@@ -4,6 +4,7 @@
 #include <rathole/io/datagram.hpp>
 
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -14,6 +15,7 @@
 #include <cstring>
 #include <memory>
 #include <span>
+#include <vector>
 
 namespace rathole::io {
 
@@ -59,28 +61,38 @@ inline datagram from_socket_address(const socket_address& from, byte_view payloa
 
 }  // namespace detail
 
-/// Datagrams that pass between a socket and the system in one call (recvmmsg(2), sendmmsg(2)). Each
-/// thread has one, whose memory all its sockets share.
+/// Datagrams that pass between a socket and the system in one call (recvmmsg(2), sendmmsg(2)). A run of
+/// equal ones to one peer passes as one message that the system, or the network card, cuts apart, and
+/// the reverse (udp(7), UDP_SEGMENT and UDP_GRO). Each thread has one, whose memory all its sockets
+/// share.
 class udp_batch {
  public:
-  /// Datagrams in one call.
-  static constexpr std::size_t capacity = 64;
+  /// Messages in one call.
+  static constexpr std::size_t capacity = 32;
+  /// Datagrams in one message.
+  static constexpr std::size_t longest_run = 64;
 
   static udp_batch& of_thread() {
     thread_local udp_batch shared;
     return shared;
   }
 
+  /// Has what `socket` receives come in runs, where the system can do that.
+  static void enable_runs(int socket) {
+    const int on = 1;
+    ::setsockopt(socket, SOL_UDP, UDP_GRO, &on, sizeof on);
+  }
+
   /// Receives what is there. Valid until the next call.
   std::span<const datagram> receive(int socket) {
     if (!buffers_) allocate();
     for (std::size_t i = 0; i < capacity; ++i) {
-      messages_[i].msg_hdr = {};
+      vectors_[i] = {buffers_.get() + i * stride, buffer_size};
+      prepare(i, &vectors_[i], 1);
       messages_[i].msg_hdr.msg_name = &addresses_[i];
       messages_[i].msg_hdr.msg_namelen = sizeof addresses_[i];
-      vectors_[i] = {buffers_.get() + i * stride, buffer_size};
-      messages_[i].msg_hdr.msg_iov = &vectors_[i];
-      messages_[i].msg_hdr.msg_iovlen = 1;
+      messages_[i].msg_hdr.msg_control = &controls_[i];
+      messages_[i].msg_hdr.msg_controllen = sizeof controls_[i];
     }
     int count = 0;
     // An error here is that of a datagram sent before; it must not hide what has arrived.
@@ -88,13 +100,9 @@ class udp_batch {
       count = ::recvmmsg(socket, messages_.data(), capacity, MSG_DONTWAIT, nullptr);
       if (count >= 0 || errno == EAGAIN) break;
     }
-    std::size_t taken = 0;
-    for (int i = 0; i < count; ++i) {
-      const auto at = static_cast<std::size_t>(i);
-      received_[taken++] = detail::from_socket_address(
-          addresses_[at], {buffers_.get() + at * stride, messages_[at].msg_len});
-    }
-    return std::span(received_).first(taken);
+    received_.clear();
+    for (int i = 0; i < count; ++i) cut(static_cast<std::size_t>(i));
+    return received_;
   }
 
   /// Sends to each datagram's peer, or to the one that the socket is connected with. Returns how many
@@ -102,19 +110,17 @@ class udp_batch {
   std::size_t send(int socket, std::span<const datagram> batch, bool is_connected) {
     std::size_t taken = 0;
     while (!batch.empty()) {
-      const auto part = batch.first(std::min(batch.size(), capacity));
-      batch = batch.subspan(part.size());
-      for (std::size_t i = 0; i < part.size(); ++i) {
-        messages_[i].msg_hdr = {};
-        if (!is_connected) {
-          messages_[i].msg_hdr.msg_namelen = detail::to_socket_address(part[i], addresses_[i]);
-          messages_[i].msg_hdr.msg_name = &addresses_[i];
-        }
-        vectors_[i] = {const_cast<std::uint8_t*>(part[i].payload.data()), part[i].payload.size()};
-        messages_[i].msg_hdr.msg_iov = &vectors_[i];
-        messages_[i].msg_hdr.msg_iovlen = 1;
+      std::size_t used = 0;
+      std::size_t messages = 0;
+      while (messages < capacity && used < vectors_.size() && used < batch.size()) {
+        const std::size_t room = vectors_.size() - used;
+        const std::size_t run = run_length(batch.subspan(used), std::min(room, longest_run));
+        fill(messages, used, batch.subspan(used, run), is_connected);
+        runs_[messages++] = batch.subspan(used, run);
+        used += run;
       }
-      taken += push(socket, static_cast<unsigned>(part.size()));
+      batch = batch.subspan(used);
+      taken += push(socket, messages, is_connected);
     }
     return taken;
   }
@@ -127,29 +133,101 @@ class udp_batch {
   static constexpr std::size_t stride = 65'536 + 17 * 64;
   /// Errors of datagrams sent before that one call passes over.
   static constexpr unsigned most_errors = 16;
+  /// Payloads beyond this may need fragments, which runs cannot have (1,500 less the headers of IPv6
+  /// and UDP).
+  static constexpr std::size_t longest_in_run = 1'452;
+
+  /// Room for the size of a run's datagrams.
+  union control {
+    cmsghdr header;
+    std::array<char, CMSG_SPACE(sizeof(int))> octets;
+  };
 
   udp_batch() = default;
 
   void allocate() { buffers_ = std::make_unique_for_overwrite<std::uint8_t[]>(capacity * stride); }
 
-  std::size_t push(int socket, unsigned count) {
+  void prepare(std::size_t at, iovec* vectors, std::size_t count) {
+    messages_[at].msg_hdr = {};
+    messages_[at].msg_hdr.msg_iov = vectors;
+    messages_[at].msg_hdr.msg_iovlen = count;
+  }
+
+  /// The datagrams of a message that was received.
+  void cut(std::size_t at) {
+    byte_view rest(buffers_.get() + at * stride, messages_[at].msg_len);
+    std::size_t size = rest.size();
+    msghdr& header = messages_[at].msg_hdr;
+    for (cmsghdr* each = CMSG_FIRSTHDR(&header); each; each = CMSG_NXTHDR(&header, each)) {
+      if (each->cmsg_level != SOL_UDP || each->cmsg_type != UDP_GRO) continue;
+      int told = 0;
+      std::memcpy(&told, CMSG_DATA(each), sizeof told);
+      if (told > 0) size = static_cast<std::size_t>(told);
+    }
+    do {
+      const byte_view payload = rest.first(std::min(size, rest.size()));
+      rest = rest.subspan(payload.size());
+      received_.push_back(detail::from_socket_address(addresses_[at], payload));
+    } while (!rest.empty());
+  }
+
+  /// How many datagrams from the front of `batch`, at most `limit`, can go as one message: to one
+  /// peer, and of one size, but for a shorter last one.
+  static std::size_t run_length(std::span<const datagram> batch, std::size_t limit) {
+    const datagram& first = batch.front();
+    const std::size_t size = first.payload.size();
+    if (size == 0 || size > longest_in_run) return 1;
+    limit = std::min({limit, batch.size(), buffer_size / longest_in_run});
+    std::size_t count = 1;
+    for (; count < limit; ++count) {
+      const datagram& each = batch[count];
+      const std::size_t own = each.payload.size();
+      if (own == 0 || own > size || each.scope != first.scope || each.peer != first.peer) break;
+      if (own < size) return count + 1;
+    }
+    return count;
+  }
+
+  void fill(std::size_t at, std::size_t vector, std::span<const datagram> run, bool is_connected) {
+    for (std::size_t i = 0; i < run.size(); ++i) {
+      const byte_view payload = run[i].payload;
+      vectors_[vector + i] = {const_cast<std::uint8_t*>(payload.data()), payload.size()};
+    }
+    prepare(at, &vectors_[vector], run.size());
+    msghdr& header = messages_[at].msg_hdr;
+    if (!is_connected) {
+      header.msg_namelen = detail::to_socket_address(run.front(), addresses_[at]);
+      header.msg_name = &addresses_[at];
+    }
+    if (run.size() == 1) return;
+    header.msg_control = &controls_[at];
+    header.msg_controllen = CMSG_SPACE(sizeof(std::uint16_t));
+    cmsghdr* const told = CMSG_FIRSTHDR(&header);
+    told->cmsg_level = SOL_UDP;
+    told->cmsg_type = UDP_SEGMENT;
+    told->cmsg_len = CMSG_LEN(sizeof(std::uint16_t));
+    const auto size = static_cast<std::uint16_t>(run.front().payload.size());
+    std::memcpy(CMSG_DATA(told), &size, sizeof size);
+  }
+
+  std::size_t push(int socket, std::size_t count, bool is_connected) {
     std::size_t taken = 0;
-    unsigned next = 0;
+    std::size_t next = 0;
     unsigned errors = 0;
     while (next < count) {
-      const int sent =
-          ::sendmmsg(socket, messages_.data() + next, count - next, MSG_DONTWAIT | MSG_NOSIGNAL);
+      const int sent = ::sendmmsg(socket, messages_.data() + next,
+                                  static_cast<unsigned>(count - next), MSG_DONTWAIT | MSG_NOSIGNAL);
       if (sent > 0) {
-        taken += static_cast<std::size_t>(sent);
-        next += static_cast<unsigned>(sent);
+        for (int i = 0; i < sent; ++i) taken += runs_[next++].size();
         errors = 0;
         continue;
       }
       if (errno == EINTR) continue;
       if (errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM) break;
       // An error may be an ICMP message's about a datagram sent before; the second one in a row is
-      // this datagram's own.
+      // this message's own. Not every way out takes a run.
       if (++errors > 1) {
+        if (runs_[next].size() > 1) taken += send_singly(socket, runs_[next], is_connected);
         ++next;
         errors = 0;
       }
@@ -157,10 +235,26 @@ class udp_batch {
     return taken;
   }
 
+  static std::size_t send_singly(int socket, std::span<const datagram> run, bool is_connected) {
+    std::size_t taken = 0;
+    for (const datagram& each : run) {
+      detail::socket_address to;
+      const socklen_t length = is_connected ? 0 : detail::to_socket_address(each, to);
+      const auto sent =
+          ::sendto(socket, each.payload.data(), each.payload.size(), MSG_DONTWAIT | MSG_NOSIGNAL,
+                   length > 0 ? &to.any : nullptr, length);
+      if (sent >= 0) ++taken;
+    }
+    return taken;
+  }
+
   std::array<mmsghdr, capacity> messages_{};
-  std::array<iovec, capacity> vectors_{};
   std::array<detail::socket_address, capacity> addresses_{};
-  std::array<datagram, capacity> received_{};
+  std::array<control, capacity> controls_{};
+  std::array<iovec, 8 * capacity> vectors_{};
+  /// What each message carries.
+  std::array<std::span<const datagram>, capacity> runs_{};
+  std::vector<datagram> received_;
   std::unique_ptr<std::uint8_t[]> buffers_;
 };
 

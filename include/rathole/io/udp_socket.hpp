@@ -109,6 +109,7 @@ class udp_socket {
     for (const int name : {SO_RCVBUF, SO_SNDBUF}) {
       ::setsockopt(socket.get(), SOL_SOCKET, name, &system_buffer, sizeof system_buffer);
     }
+    udp_batch::enable_runs(socket.get());
     return socket;
   }
 

@@ -195,19 +195,20 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
       co_return;
     }
     pool_.started(slot);
+    const time_point began = context_->runtime().now();
     auto world = entry_->world();
     if (world.get_executor() != context_->runtime().get_executor()) {
       channel = channel.rehome(world);
     }
     co_await io::run_on(world.get_executor(),
                         entry_type::carry(entry_, std::move(channel), ended_.get_token()));
-    co_await replace_slot();
+    co_await replace_slot(context_->runtime().now() - began);
   }
 
-  io::awaitable<void> replace_slot() {
+  io::awaitable<void> replace_slot(duration lived) {
     auto& world = context_->runtime();
     auto rng = world.rng();
-    const duration pause = slots_.pause_after_loss(world.now(), rng);
+    const duration pause = slots_.pause_after_loss(world.now(), lived, rng);
     if (pause > duration::zero()) {
       io::event wake(world.get_executor());
       const auto end_pause = [&wake] { wake.notify(); };
@@ -219,7 +220,7 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
     pump();
   }
   static io::awaitable<void> revive_slot(std::shared_ptr<control_session> self) {
-    co_await self->replace_slot();
+    co_await self->replace_slot(duration::zero());
   }
 
   /// The visitor whose channel was started; nothing if that failed and the visitor waits again, or

@@ -31,10 +31,10 @@ class udp_slots {
     return true;
   }
 
-  /// How long to wait before one that was lost now is replaced.
+  /// How long to wait before one that was lost now, after it `lived` so long, is replaced.
   template <Rng R>
-  duration pause_after_loss(time_point now, R& rng) {
-    const bool is_first = now >= stable_at_;
+  duration pause_after_loss(time_point now, duration lived, R& rng) {
+    const bool is_first = now >= stable_at_ || lived >= protocol::longest_replacement_pause;
     stable_at_ = now + protocol::losses_apart;
     if (!is_first) return retry_.next(rng);
     retry_.reset();
