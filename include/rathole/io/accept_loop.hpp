@@ -34,13 +34,10 @@ awaitable<void> accept_loop(R& runtime, typename R::acceptor& acceptor, backoff_
     // Somebody else has closed it.
     if (stream.error() == errc::stopped) co_return;
     auto rng = runtime.rng();
-    const auto pause = retry.next(rng);
-    if (stream.error() != cause) failed(stream.error(), pause);
+    const auto length = retry.next(rng);
+    if (stream.error() != cause) failed(stream.error(), length);
     cause = stream.error();
-    event wake(runtime.get_executor());
-    const auto stop_pause = [&wake] { wake.notify(); };
-    const std::stop_callback on_stop_pause(stop, stop_pause);
-    co_await sleep_until(runtime, runtime.now() + pause, wake);
+    co_await io::pause(runtime, length, stop);
   }
 }
 

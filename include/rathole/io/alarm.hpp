@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <optional>
+#include <stop_token>
 #include <utility>
 
 namespace rathole::io {
@@ -45,6 +46,15 @@ template <Runtime R>
 awaitable<void> sleep_until(R& runtime, time_point at, event& wake) {
   const alarm<R> ring(runtime, at, [&wake] { wake.notify(); });
   co_await wake.wait();
+}
+
+/// Waits for `length`, or until `stop` is requested, which is done on the runtime's thread.
+template <Runtime R>
+awaitable<void> pause(R& runtime, duration length, std::stop_token stop) {
+  event wake(runtime.get_executor());
+  const auto end = [&wake] { wake.notify(); };
+  const std::stop_callback on_stop(stop, end);
+  co_await sleep_until(runtime, runtime.now() + length, wake);
 }
 
 }  // namespace rathole::io

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <rathole/io/alarm.hpp>
-#include <rathole/io/event.hpp>
 #include <rathole/io/machine_driver.hpp>
 #include <rathole/io/run_on.hpp>
 #include <rathole/protocol/channel_pool.hpp>
@@ -14,6 +13,7 @@
 #include <rathole/server/start_forward.hpp>
 #include <rathole/server/udp_entry.hpp>
 #include <rathole/server/udp_slots.hpp>
+#include <rathole/server/waiting.hpp>
 #include <rathole/transport/socket_options.hpp>
 
 #include <asio/dispatch.hpp>
@@ -138,19 +138,8 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
 
  private:
   using entry_type = udp_entry<Context>;
-
-  struct waiting_visitor {
-    explicit waiting_visitor(visitor_type visitor) : stream(std::move(visitor)) {}
-    visitor_type stream;
-    /// Why it is turned away if it is.
-    std::error_code cause = errc::limit_reached;
-  };
-
-  struct waiting_channel {
-    explicit waiting_channel(stream_type& channel) : stream(channel) {}
-    stream_type& stream;
-    std::optional<protocol::visitor_id> visitor;
-  };
+  using waiting_visitor = server::waiting_visitor<visitor_type>;
+  using waiting_channel = server::waiting_channel<stream_type>;
 
   /// Keeps an idle data channel until it gets a visitor; nothing if it ended before that. A client
   /// that sends before it was told to start is not heard out.
@@ -202,25 +191,21 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
     }
     co_await io::run_on(world.get_executor(),
                         entry_type::carry(entry_, std::move(channel), ended_.get_token()));
-    co_await replace_slot(context_->runtime().now() - began);
+    const duration lived = context_->runtime().now() - began;
+    co_await replace_slot(this->shared_from_this(), lived);
   }
 
-  io::awaitable<void> replace_slot(duration lived) {
-    auto& world = context_->runtime();
+  static io::awaitable<void> replace_slot(std::shared_ptr<control_session> self, duration lived) {
+    auto& world = self->context_->runtime();
     auto rng = world.rng();
-    const duration pause = slots_.pause_after_loss(world.now(), lived, rng);
+    const duration pause = self->slots_.pause_after_loss(world.now(), lived, rng);
     if (pause > duration::zero()) {
-      io::event wake(world.get_executor());
-      const auto end_pause = [&wake] { wake.notify(); };
-      const std::stop_callback on_stop(ended_.get_token(), end_pause);
-      co_await io::sleep_until(world, world.now() + pause, wake);
+      co_await io::pause(world, pause, self->ended_.get_token());
     }
-    if (ended_.stop_requested() || slots_.drop_surplus(service_->pool.size)) co_return;
-    add_slot();
-    pump();
-  }
-  static io::awaitable<void> revive_slot(std::shared_ptr<control_session> self) {
-    co_await self->replace_slot(duration::zero());
+    if (self->ended_.stop_requested()) co_return;
+    if (self->slots_.drop_surplus(self->service_->pool.size)) co_return;
+    self->add_slot();
+    self->pump();
   }
 
   /// The visitor whose channel was started; nothing if that failed and the visitor waits again, or
@@ -265,7 +250,7 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
     machine_.request_data_channel(now);
   }
   void perform(const protocol::refuse& what, time_point) {
-    if (entry_) return context_->group.spawn(revive_slot(this->shared_from_this()));
+    if (entry_) return context_->group.spawn(replace_slot(this->shared_from_this(), {}));
     const auto gone = visitors_.extract(what.visitor);
     turn_away(gone.mapped(), gone.mapped().cause);
   }

@@ -46,10 +46,7 @@ io::awaitable<std::optional<typename Context::runtime_type::acceptor>> bind_serv
       const service_bind_failed event{service->name, where, cause, pause};
       context->tell(event);
     }
-    io::event wake(world.get_executor());
-    const auto end_pause = [&wake] { wake.notify(); };
-    const std::stop_callback on_stop(stop, end_pause);
-    co_await io::sleep_until(world, world.now() + pause, wake);
+    co_await io::pause(world, pause, stop);
     if (stop.stop_requested()) co_return std::nullopt;
   }
 }

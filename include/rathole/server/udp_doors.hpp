@@ -5,7 +5,6 @@
 #include <rathole/core/backoff.hpp>
 #include <rathole/io/alarm.hpp>
 #include <rathole/io/datagram.hpp>
-#include <rathole/io/event.hpp>
 #include <rathole/io/task_group.hpp>
 #include <rathole/server/events.hpp>
 #include <rathole/server/service_listener.hpp>
@@ -115,10 +114,7 @@ class udp_doors {
         cause = bound.error();
         self.tell_failure(service, at->where, cause, pause);
       }
-      io::event wake(world.get_executor());
-      const auto end_pause = [&wake] { wake.notify(); };
-      const std::stop_callback on_stop(stop, end_pause);
-      co_await io::sleep_until(world, world.now() + pause, wake);
+      co_await io::pause(world, pause, stop);
       if (stop.stop_requested()) co_return;
     }
     self.tell_open(service, at->socket->local());
