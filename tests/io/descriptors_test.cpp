@@ -145,10 +145,10 @@ TEST_SUITE("descriptors") {
                                     std::chrono::milliseconds(1)};
     std::stop_source stop;
     context.restart();
-    asio::co_spawn(context,
-                   io::accept_loop(world, *acceptor, pauses, stop.get_token(),
-                                   on_accepted, on_failed),
-                   [](std::exception_ptr thrown) { REQUIRE_FALSE(thrown); });
+    asio::co_spawn(
+        context,
+        io::accept_loop(world, *acceptor, pauses, stop.get_token(), on_accepted, on_failed),
+        [](std::exception_ptr thrown) { REQUIRE_FALSE(thrown); });
     {
       const no_descriptors none;
       context.run_for(5 * minimum_retry_delay);
