@@ -5,6 +5,8 @@
 #include <rathole/transport/socket_options.hpp>
 #include <rathole/transport/tcp.hpp>
 
+#include <type_traits>
+
 namespace rathole::test {
 
 namespace {
@@ -15,19 +17,45 @@ using transport_type = transport::tcp<sim::runtime>;
 template <class Program, class Settings>
 class running final : public program {
  public:
-  running(sim::world& world, std::string_view host, Settings settings)
+  template <class Prepare>
+  running(sim::world& world, std::string_view host, Settings settings, Prepare prepare)
       : program(world, std::string(host)),
         program_(make_transport(world, host, settings), settings, events) {
+    prepare(program_);
     program_.async_run([state = state_](std::error_code ec) { state->ended = ec; });
   }
   void stop() override { program_.stop(); }
   void stop_now() override { program_.stop_now(); }
+  void retire() override { program_.retire(); }
+
+  void update([[maybe_unused]] const config::server& next) override {
+    state_->updated.reset();
+    if constexpr (is_server) {
+      program_.async_update(next, [state = state_](std::error_code ec) { state->updated = ec; });
+    }
+  }
+  void update([[maybe_unused]] const config::client& next) override {
+    if constexpr (!is_server) program_.update(next);
+  }
+
+  [[nodiscard]] std::unique_ptr<program> successor(
+      [[maybe_unused]] sim::world& world, [[maybe_unused]] std::string_view host,
+      [[maybe_unused]] const config::server& next) override {
+    if constexpr (is_server) {
+      return std::make_unique<running>(
+          world, host, next, [this](Program& other) { other.inherit(program_.duplicate_doors()); });
+    }
+    return nullptr;
+  }
+
   [[nodiscard]] std::size_t tasks() const override { return program_.tasks(); }
   void for_each_pool([[maybe_unused]] const pool_visitor& visit) const override {
     if constexpr (requires { program_.for_each_pool(visit); }) program_.for_each_pool(visit);
   }
 
  private:
+  static constexpr bool is_server = std::is_same_v<Settings, config::server>;
+
   static transport_type make_transport(sim::world& world, std::string_view host,
                                        const Settings& settings) {
     return {world.make_runtime(host), transport::to_socket_options(settings.transport.tcp)};
@@ -66,12 +94,14 @@ io::awaitable<void> service(sim::runtime on, io::task_group& group,
 
 std::unique_ptr<program> run_server(sim::world& world, std::string_view host, config::server is) {
   using server_type = server::basic_server<transport_type, sim::recorder>;
-  return std::make_unique<running<server_type, config::server>>(world, host, std::move(is));
+  return std::make_unique<running<server_type, config::server>>(world, host, std::move(is),
+                                                                [](server_type&) {});
 }
 
 std::unique_ptr<program> run_client(sim::world& world, std::string_view host, config::client is) {
   using client_type = client::basic_client<transport_type, sim::recorder>;
-  return std::make_unique<running<client_type, config::client>>(world, host, std::move(is));
+  return std::make_unique<running<client_type, config::client>>(world, host, std::move(is),
+                                                                [](client_type&) {});
 }
 
 sim_tunnel::sim_tunnel(std::uint64_t seed) : bench(seed) {

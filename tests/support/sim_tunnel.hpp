@@ -26,6 +26,16 @@ class program {
   virtual ~program() = default;
   virtual void stop() = 0;
   virtual void stop_now() = 0;
+  virtual void retire() = 0;
+
+  /// Gives a server or a client new settings; how that ended is in `updated()`.
+  virtual void update(const config::server& next) = 0;
+  virtual void update(const config::client& next) = 0;
+  [[nodiscard]] const std::optional<std::error_code>& updated() const { return state_->updated; }
+
+  /// Starts a server with other settings that takes over this one's listeners.
+  [[nodiscard]] virtual std::unique_ptr<program> successor(sim::world& world, std::string_view host,
+                                                           const config::server& next) = 0;
 
   /// How many coroutines it runs.
   [[nodiscard]] virtual std::size_t tasks() const = 0;
@@ -44,6 +54,7 @@ class program {
     shared_state(const sim::world& world, std::string name) : events(world, std::move(name)) {}
     sim::recorder events;
     std::optional<std::error_code> ended;
+    std::optional<std::error_code> updated;
   };
 
   program(const sim::world& world, std::string name)

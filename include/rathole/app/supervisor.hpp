@@ -192,7 +192,8 @@ class supervisor {
       return ignore();
     }
     is_busy_ = true;
-    notifier_.reloading();
+    // A service manager that waits for the start has to wait on.
+    if (is_ready_) notifier_.reloading();
     for (const std::string& line : changes_text(settings_, next, carrier.has_value())) {
       say(log_level::info, line);
     }
@@ -239,7 +240,7 @@ class supervisor {
 
   void finish() {
     is_busy_ = false;
-    notifier_.ready();
+    if (is_ready_) notifier_.ready();
     count_services();
     if (std::exchange(is_due_, false)) reload();
   }

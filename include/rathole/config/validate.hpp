@@ -89,7 +89,7 @@ void bound_forwards(Service& service) {
 
 /// The settings with every duration at most `longest_duration`, so that none of them overflows when
 /// it is added to the time. A configuration file cannot say more; a program that fills the structs
-/// itself can.
+/// itself can. A UDP service has at least one data channel, and at most `limits::udp_channels`.
 inline client bounded(client value) {
   for (milliseconds* time :
        {&value.heartbeat_timeout, &value.connect_timeout, &value.handshake_timeout,
@@ -111,6 +111,11 @@ inline server bounded(server value) {
   }
   for (server_service& service : value.services) {
     service.pool.visitor_timeout = std::min(service.pool.visitor_timeout, longest_duration);
+    if (service.kind == service_kind::udp) {
+      constexpr auto most = static_cast<std::size_t>(limits::udp_channels);
+      service.pool.size = std::clamp<std::size_t>(service.pool.size, 1, most);
+      service.pool.max_idle = std::max(service.pool.max_idle, service.pool.size);
+    }
     detail::bound_forwards(service);
   }
   return value;

@@ -1,0 +1,82 @@
+#include <rathole/config/diff.hpp>
+
+#include <doctest/doctest.h>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace rathole::config {
+namespace {
+
+using names = std::vector<std::string>;
+
+client_service local(const char* name, const char* token = "t") {
+  client_service made;
+  made.name = name;
+  made.local_addr = {"127.0.0.1", 80};
+  made.token = secret(token);
+  return made;
+}
+
+TEST_CASE("diff: each service is added, gone, to be agreed on anew, changed, or the same") {
+  const std::vector<client_service> before = {local("gone"), local("kind"), local("moved"),
+                                              local("same"), local("token")};
+  std::vector<client_service> now = {local("kind"), local("moved"), local("new"), local("same"),
+                                     local("token", "another")};
+  now[0].kind = service_kind::udp;
+  now[1].local_addr.port = 81;
+  const service_changes changes = diff(before, now);
+  CHECK(changes.added == names{"new"});
+  CHECK(changes.removed == names{"gone"});
+  CHECK(changes.renewed == names{"kind", "token"});
+  CHECK(changes.changed == names{"moved"});
+  CHECK_FALSE(changes.empty());
+  CHECK(diff(now, now).empty());
+}
+
+TEST_CASE("diff: what makes another transport of a server") {
+  struct row {
+    bool same;
+    std::function<void(transport&)> change;
+  };
+  const std::vector<row> rows = {
+      {true, [](transport& t) { t.tcp.nodelay = false; }},
+      {true, [](transport& t) { t.tcp.user_timeout = seconds(1); }},
+      {true, [](transport& t) { t.noise.emplace(); }},
+      {true, [](transport& t) { t.tcp.proxy.emplace(); }},
+      {false, [](transport& t) { t.kind = transport_kind::tcp; }},
+      {false, [](transport& t) { t.tls->cert = "other.pem"; }},
+      {false, [](transport& t) { t.tls.reset(); }},
+  };
+  server before;
+  before.transport.kind = transport_kind::tls;
+  before.transport.tls.emplace();
+  CHECK(same_transport(before, before));
+  for (const row& each : rows) {
+    CAPTURE(&each - rows.data());
+    server now = before;
+    each.change(now.transport);
+    CHECK(same_transport(before, now) == each.same);
+  }
+}
+
+TEST_CASE("diff: a client's proxy, and the server's name where the transport knows it") {
+  client before;
+  before.remote_addr = {"a", 1};
+  client now = before;
+  now.remote_addr = {"b", 1};
+  CHECK(same_transport(before, now));
+  now.transport.tcp.proxy.emplace();
+  CHECK_FALSE(same_transport(before, now));
+  for (const auto kind : {transport_kind::tls, transport_kind::websocket}) {
+    before.transport.kind = kind;
+    now = before;
+    CHECK(same_transport(before, now));
+    now.remote_addr = {"b", 1};
+    CHECK_FALSE(same_transport(before, now));
+  }
+}
+
+}  // namespace
+}  // namespace rathole::config

@@ -1,0 +1,338 @@
+// New settings for a client and a server that run.
+
+#include "support/sim_tunnel.hpp"
+
+#include <string>
+
+using namespace rathole;
+using namespace std::chrono_literals;
+using test::octets, test::read_once, test::sim_tunnel;
+
+namespace {
+
+/// A tunnel with a second service, "other", at server:5203.
+struct reload_tunnel : sim_tunnel {
+  explicit reload_tunnel(std::uint64_t seed) : sim_tunnel(seed) {
+    server_settings.services.push_back(server_settings.services[0]);
+    server_settings.services[1].name = "other";
+    server_settings.services[1].bind_addr = {"0.0.0.0", 5203};
+    client_settings.services.push_back(client_settings.services[0]);
+    client_settings.services[1].name = "other";
+  }
+
+  void start() {
+    start_service("client", test::echo);
+    start_server();
+    start_client();
+    const auto ready = [this] { return server->events.count<server::service_listening>() == 2; };
+    REQUIRE(run_until(ready) == sim::outcome::done);
+    untouched.emplace(bench.must(arrive()));
+    REQUIRE(echoes(*untouched));
+  }
+
+  std::error_code update_server() {
+    server->update(server_settings);
+    REQUIRE(run_until([this] { return server->updated().has_value(); }) == sim::outcome::done);
+    return *server->updated();
+  }
+  void update_client() {
+    client->update(client_settings);
+    world.run_for(10ms);
+  }
+
+  io::task<sim::stream> dial(std::uint16_t port) {
+    const address at{"server", port};
+    const io::socket_options options;
+    auto visitor = world.make_runtime("visitor");
+    auto stream = co_await visitor.connect(at, options, world.now() + 10s, std::stop_token());
+    co_return stream;
+  }
+
+  /// Whether `stream` gets an echo.
+  bool echoes(sim::stream& stream) {
+    const auto sent = bench.get(stream.write(octets("ping")));
+    if (!sent) return false;
+    const auto answer = bench.get(read_once(stream));
+    return answer && *answer == "ping";
+  }
+
+  /// Whether a visitor at `port` gets an echo, coming again for at most `patience`.
+  bool serves(std::uint16_t port, duration patience = 3s) {
+    for (const time_point end = world.now() + patience; world.now() < end; world.run_for(100ms)) {
+      auto stream = bench.get(dial(port));
+      if (stream && echoes(*stream)) return true;
+    }
+    return false;
+  }
+
+  /// Nothing has happened to "web": its forward runs, and its control channel is the first one.
+  void check_untouched(std::size_t channels) {
+    CHECK(echoes(*untouched));
+    CHECK(server->events.count<server::control_channel_established>() == channels);
+    CHECK(serves(5202));
+  }
+
+  void finish() {
+    untouched.reset();
+    stop_all();
+  }
+
+  /// A visitor of "web".
+  std::optional<sim::stream> untouched;
+};
+
+}  // namespace
+
+TEST_CASE("reload: a service comes and goes, and its forwards run on") {
+  const auto seed = test::scenario_seed(1);
+  REPLAYABLE(seed);
+  reload_tunnel tunnel(seed);
+  tunnel.start();
+  sim::stream running = tunnel.bench.must(tunnel.dial(5203));
+  REQUIRE(tunnel.echoes(running));
+  const auto server_service = tunnel.server_settings.services[1];
+  const auto client_service = tunnel.client_settings.services[1];
+
+  tunnel.server_settings.services.pop_back();
+  CHECK_FALSE(tunnel.update_server());
+  tunnel.client_settings.services.pop_back();
+  tunnel.update_client();
+  tunnel.world.run_for(1s);
+  CHECK(tunnel.bench.get(tunnel.dial(5203)).error() == std::errc::connection_refused);
+  CHECK(tunnel.echoes(running));
+  tunnel.check_untouched(2);
+
+  tunnel.server_settings.services.push_back(server_service);
+  CHECK_FALSE(tunnel.update_server());
+  tunnel.client_settings.services.push_back(client_service);
+  tunnel.update_client();
+  CHECK(tunnel.serves(5203));
+  CHECK(tunnel.echoes(running));
+  tunnel.check_untouched(3);
+  running.close();
+  tunnel.finish();
+}
+
+TEST_CASE("reload: another token or kind makes that control channel anew, and no other") {
+  const auto seed = test::scenario_seed(2);
+  REPLAYABLE(seed);
+  reload_tunnel tunnel(seed);
+  tunnel.start();
+  SUBCASE("token") {
+    tunnel.server_settings.services[1].token = secret("another");
+    CHECK_FALSE(tunnel.update_server());
+    tunnel.world.run_for(2s);
+    CHECK_FALSE(tunnel.serves(5203, 200ms));
+    CHECK(tunnel.client->events.last_error<client::control_channel_failed>() ==
+          errc::authentication_failed);
+    // What was refused is tried again at once.
+    tunnel.world.run_for(60s);
+    tunnel.client_settings.services[1].token = secret("another");
+    tunnel.update_client();
+    CHECK(tunnel.serves(5203, 300ms));
+    tunnel.check_untouched(3);
+  }
+  SUBCASE("kind") {
+    tunnel.server_settings.services[1].kind = config::service_kind::udp;
+    tunnel.client_settings.services[1].kind = config::service_kind::udp;
+    CHECK_FALSE(tunnel.update_server());
+    tunnel.update_client();
+    tunnel.world.run_for(2s);
+    CHECK(tunnel.world.net().in_use().datagram_sockets == 1);
+    tunnel.server_settings.services[1].kind = config::service_kind::tcp;
+    tunnel.client_settings.services[1].kind = config::service_kind::tcp;
+    CHECK_FALSE(tunnel.update_server());
+    tunnel.update_client();
+    CHECK(tunnel.serves(5203));
+    CHECK(tunnel.world.net().in_use().datagram_sockets == 0);
+    CHECK(tunnel.echoes(*tunnel.untouched));
+  }
+  tunnel.finish();
+}
+
+TEST_CASE("reload: a service's addresses change under its control channel") {
+  const auto seed = test::scenario_seed(3);
+  REPLAYABLE(seed);
+  reload_tunnel tunnel(seed);
+  tunnel.start();
+  sim::stream running = tunnel.bench.must(tunnel.dial(5203));
+  REQUIRE(tunnel.echoes(running));
+  tunnel.server_settings.services[1].bind_addr =
+      address_list(std::vector<address>{{"0.0.0.0", 5204}, {"0.0.0.0", 5205}});
+  CHECK_FALSE(tunnel.update_server());
+  CHECK(tunnel.serves(5204));
+  CHECK(tunnel.serves(5205));
+  CHECK(tunnel.bench.get(tunnel.dial(5203)).error() == std::errc::connection_refused);
+  CHECK(tunnel.echoes(running));
+  tunnel.check_untouched(2);
+  running.close();
+  tunnel.finish();
+}
+
+TEST_CASE("reload: what matters to the next only does not make anything anew") {
+  const auto seed = test::scenario_seed(4);
+  REPLAYABLE(seed);
+  reload_tunnel tunnel(seed);
+  tunnel.start();
+  tunnel.server_settings.heartbeat_interval = 5s;
+  tunnel.server_settings.handshake_timeout = 2s;
+  tunnel.server_settings.max_handshakes = 3;
+  tunnel.server_settings.services[1].nodelay = false;
+  tunnel.server_settings.services[1].pool.size = 3;
+  tunnel.server_settings.services[1].idle_timeout = 100s;
+  tunnel.client_settings.heartbeat_timeout = 12s;
+  tunnel.client_settings.services[1].retry_interval = 3s;
+  tunnel.client_settings.max_dials = 9;
+  CHECK_FALSE(tunnel.update_server());
+  tunnel.update_client();
+  tunnel.world.run_for(120s);
+  // Eight for "web" and three for "other", each with one that was replaced on the way.
+  tunnel.server->for_each_pool([](const config::server_service& of, const auto& pool) {
+    CHECK(pool.idle() == of.pool.size);
+  });
+  tunnel.check_untouched(2);
+
+  // The new heartbeats hold: the client notices within its new time-out.
+  tunnel.world.net().partition("server", "client");
+  tunnel.world.run_for(13s);
+  CHECK(tunnel.client->events.count<client::control_channel_failed>() >= 2);
+  tunnel.world.net().heal("server", "client");
+  tunnel.world.run_for(5s);
+  tunnel.finish();
+}
+
+TEST_CASE("reload: new visitors reach another local service over channels that waited") {
+  const auto seed = test::scenario_seed(5);
+  REPLAYABLE(seed);
+  reload_tunnel tunnel(seed);
+  tunnel.start();
+  tunnel.world.run_for(1s);
+  tunnel.client_settings.services[1].local_addr = {"127.0.0.1", 9};
+  tunnel.update_client();
+  CHECK_FALSE(tunnel.serves(5203, 1s));
+  CHECK(tunnel.client->events.last_error<client::local_connect_failed>() ==
+        std::errc::connection_refused);
+  tunnel.client_settings.services[1].local_addr = {"127.0.0.1", 8080};
+  tunnel.update_client();
+  CHECK(tunnel.serves(5203, 1s));
+  tunnel.check_untouched(2);
+  tunnel.finish();
+}
+
+TEST_CASE("reload: the clients' addresses") {
+  const auto seed = test::scenario_seed(6);
+  REPLAYABLE(seed);
+  reload_tunnel tunnel(seed);
+  tunnel.start();
+  SUBCASE("one more disturbs nobody") {
+    tunnel.server_settings.bind_addr.push_back({"0.0.0.0", 2334});
+    CHECK_FALSE(tunnel.update_server());
+    tunnel.check_untouched(2);
+    tunnel.client_settings.remote_addr.port = 2334;
+    tunnel.update_client();
+    CHECK(tunnel.serves(5203));
+    CHECK(tunnel.echoes(*tunnel.untouched));
+    CHECK(tunnel.server->events.count<server::control_channel_replaced>() == 0);
+  }
+  SUBCASE("another one ends the control channels of the old one, and no forward") {
+    tunnel.server_settings.bind_addr = {"0.0.0.0", 2334};
+    CHECK_FALSE(tunnel.update_server());
+    tunnel.client_settings.remote_addr.port = 2334;
+    tunnel.update_client();
+    CHECK(tunnel.serves(5203));
+    CHECK(tunnel.echoes(*tunnel.untouched));
+  }
+  SUBCASE("one that cannot be bound changes nothing") {
+    auto squatter = tunnel.bench.must(tunnel.bench.server.listen(address{"0.0.0.0", 2334}));
+    tunnel.server_settings.bind_addr = {"0.0.0.0", 2334};
+    tunnel.server_settings.services.pop_back();
+    CHECK(tunnel.update_server() == std::errc::address_in_use);
+    CHECK(tunnel.serves(5203));
+    tunnel.check_untouched(2);
+    squatter.close();
+  }
+  SUBCASE("a name gives its port to another one") {
+    tunnel.server_settings.bind_addr = {"::", 2333};
+    CHECK_FALSE(tunnel.update_server());
+    CHECK(tunnel.serves(5203));
+    CHECK(tunnel.echoes(*tunnel.untouched));
+  }
+  SUBCASE("a port that is not given to one that cannot be bound") {
+    auto squatter = tunnel.bench.must(tunnel.bench.server.listen(address{"0.0.0.0", 2334}));
+    tunnel.server_settings.bind_addr =
+        address_list(std::vector<address>{{"::", 2333}, {"0.0.0.0", 2334}});
+    CHECK(tunnel.update_server() == std::errc::address_in_use);
+    tunnel.check_untouched(2);
+    // Clients still get in.
+    tunnel.world.net().lose_connections("server", "client");
+    CHECK(tunnel.serves(5203, 10s));
+    squatter.close();
+  }
+  tunnel.finish();
+}
+
+TEST_CASE("reload: a successor takes the listeners over while forwards run on") {
+  const auto seed = test::scenario_seed(7);
+  REPLAYABLE(seed);
+  reload_tunnel tunnel(seed);
+  tunnel.start();
+  auto second = tunnel.server->successor(tunnel.world, "server", tunnel.server_settings);
+  REQUIRE(tunnel.run_until([&] { return second->events.count<server::ready>() == 1; }) ==
+          sim::outcome::done);
+  tunnel.server->retire();
+  CHECK(tunnel.serves(5203, 5s));
+  CHECK(second->events.count<server::control_channel_established>() == 2);
+  // Longer than what a server that stops would grant.
+  tunnel.world.run_for(60s);
+  CHECK_FALSE(tunnel.server->ended());
+  CHECK(tunnel.echoes(*tunnel.untouched));
+  tunnel.untouched->close();
+  CHECK(tunnel.run_until([&] { return tunnel.server->ended().has_value(); }, 5s) ==
+        sim::outcome::done);
+  tunnel.untouched.reset();
+  tunnel.server = std::move(second);
+  tunnel.stop_all();
+}
+
+TEST_CASE("reload: UDP keeps its visitors, and takes other numbers of data channels") {
+  const auto seed = test::scenario_seed(8);
+  REPLAYABLE(seed);
+  reload_tunnel tunnel(seed);
+  for (auto* service : {&tunnel.server_settings.services[1]}) {
+    service->kind = config::service_kind::udp;
+    service->pool.size = 2;
+  }
+  tunnel.client_settings.services[1].kind = config::service_kind::udp;
+  tunnel.start();
+  const auto channels = [&] { return tunnel.world.net().held("client", "server"); };
+  tunnel.world.run_for(1s);
+  const std::size_t with_two = channels();
+  tunnel.server_settings.services[1].pool.size = 6;
+  CHECK_FALSE(tunnel.update_server());
+  tunnel.world.run_for(2s);
+  CHECK(channels() == with_two + 4);
+  tunnel.server_settings.services[1].pool.size = 1;
+  CHECK_FALSE(tunnel.update_server());
+  tunnel.world.run_for(5s);
+  CHECK(channels() == with_two - 1);
+  tunnel.server_settings.services[1].bind_addr = {"0.0.0.0", 5210};
+  CHECK_FALSE(tunnel.update_server());
+  tunnel.world.run_for(1s);
+  CHECK(tunnel.world.net().at("server").mailboxes.size() == 1);
+  CHECK(tunnel.world.net().at("server").mailboxes.contains(5210));
+  tunnel.check_untouched(2);
+  tunnel.finish();
+}
+
+TEST_CASE("reload: a client without a pause of its own does not spin") {
+  const auto seed = test::scenario_seed(9);
+  REPLAYABLE(seed);
+  sim_tunnel tunnel(seed);
+  tunnel.client_settings.services[0].retry_interval = 0s;
+  tunnel.start_client();
+  tunnel.world.run_for(10s);
+  CHECK(tunnel.client->events.count<client::control_channel_failed>() > 20);
+  CHECK(tunnel.client->events.count<client::control_channel_failed>() < 150);
+  tunnel.client->stop_now();
+  CHECK(tunnel.run_until([&] { return tunnel.client->ended().has_value(); }) == sim::outcome::done);
+}
