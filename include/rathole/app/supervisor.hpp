@@ -21,6 +21,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <expected>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -99,7 +100,9 @@ class supervisor {
   void started() {
     has_started_ = true;
     watch_.emplace(context_.get_executor(), path_, [this] { reload(); });
-    log_.write(log_level::info, "rathole::config_watcher", "Start watching the config");
+    say(log_level::info, "Start watching the config");
+    // It may have changed since it was read first.
+    take_up(config::load(path_));
     if constexpr (is_server) {
       tell_ready();
     } else {
@@ -159,7 +162,10 @@ class supervisor {
       return;
     }
     say(log_level::info, "Rescan the configuration");
-    auto loaded = config::load(path_);
+    take_up(config::load(path_));
+  }
+
+  void take_up(std::expected<config::config, std::vector<config::problem>> loaded) {
     if (!loaded) {
       for (const auto& problem : loaded.error()) say(log_level::error, to_string(problem));
       return ignore();

@@ -72,7 +72,10 @@ class basic_client {
 
   static io::task<void> run(std::shared_ptr<context_type> self) {
     const auto settings = self->settings.load();
-    for (const auto& service : settings->services) start_service(self, service);
+    for (const auto& service : settings->services) {
+      // An update may have come first.
+      if (!self->services.contains(service.name)) start_service(self, service);
+    }
     io::event closing(self->runtime().get_executor());
     const auto wake = [&closing] { closing.notify(); };
     const std::stop_callback on_close(self->closing.get_token(), wake);

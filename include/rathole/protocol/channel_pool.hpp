@@ -115,8 +115,8 @@ class channel_pool {
     limits_.size = std::min(limits_.size, limits_.max_idle);
   }
 
-  /// New bounds from now on. Visitors that wait keep their deadlines, and nobody is refused who was
-  /// let in.
+  /// New bounds from now on; also visitors that wait do so for the new time. Nobody is refused who
+  /// was let in.
   void set_limits(pool_limits limits) {
     limits_ = limits;
     limits_.size = std::min(limits_.size, limits_.max_idle);
@@ -129,7 +129,7 @@ class channel_pool {
       refused_.push_back(visitor);
       return;
     }
-    waiting_.insert(next_ticket_, visitor, {next_ticket_, now + limits_.visitor_timeout, 0});
+    waiting_.insert(next_ticket_, visitor, {next_ticket_, now, 0});
     ++next_ticket_;
   }
 
@@ -146,7 +146,7 @@ class channel_pool {
   void started(visitor_id visitor) { starting_.erase(visitor); }
 
   /// The channel of an assigned visitor was dead. The visitor waits again, at its old place and
-  /// with its old deadline, unless it was its last attempt.
+  /// since its arrival, unless it was its last attempt.
   void start_failed(visitor_id visitor) {
     const auto found = starting_.find(visitor);
     if (found == starting_.end()) return;
@@ -168,7 +168,7 @@ class channel_pool {
       return refuse{visitor};
     }
     if (!waiting_.empty() && !idle_.empty()) return match();
-    if (!waiting_.empty() && waiting_.front().value.deadline <= now) {
+    if (!waiting_.empty() && waiting_.front().value.arrived + limits_.visitor_timeout <= now) {
       return expire{waiting_.pop_front().key};
     }
     if (idle_.size() > limits_.max_idle) return reject{idle_.pop_back().key};
@@ -186,7 +186,7 @@ class channel_pool {
   /// The next time at which `poll` matters although nothing happened.
   [[nodiscard]] std::optional<time_point> deadline() const {
     std::optional<time_point> out;
-    if (!waiting_.empty()) out = waiting_.front().value.deadline;
+    if (!waiting_.empty()) out = waiting_.front().value.arrived + limits_.visitor_timeout;
     if (!outstanding_.empty()) {
       const time_point late = outstanding_.front() + limits_.request_timeout;
       out = std::min(out.value_or(late), late);
@@ -207,7 +207,7 @@ class channel_pool {
  private:
   struct waiting_visitor {
     std::uint64_t ticket;
-    time_point deadline;
+    time_point arrived;
     unsigned attempts;
   };
 

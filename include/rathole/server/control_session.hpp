@@ -69,7 +69,10 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
     const auto close_all = [this] { close(make_error_code(errc::stopped)); };
     const std::stop_callback on_close(context_->closing.get_token(), close_all);
     if (ended_.stop_requested()) co_return reason_;
-    machine_.accept(context_->runtime().now());
+    const time_point now = context_->runtime().now();
+    // The settings may have changed while the client authenticated.
+    machine_.set_heartbeat_interval(context_->settings->heartbeat_interval, now);
+    machine_.accept(now);
     if (entry_) {
       context_->group.spawn(
           io::run_on(entry_->world().get_executor(), entry_type::run(entry_, ended_.get_token())));
@@ -184,6 +187,7 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
       co_return;
     }
     pool_.started(slot);
+    if (slots_.drop_surplus(service_->pool.size)) co_return;
     const time_point began = context_->runtime().now();
     auto world = entry_->world();
     if (world.get_executor() != context_->runtime().get_executor()) {

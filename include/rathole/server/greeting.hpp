@@ -25,13 +25,20 @@ inline bool same_service(const config::server_service& now, const config::server
 template <class Context>
 using pending_connection = std::unique_ptr<typename Context::admission_type::connection>;
 
-/// Runs the session of a control channel that came in by the door that `door` tells the closing of,
-/// and tells what became of it.
+/// Runs the session of a client that `machine` has authenticated for `service`, and that came in by
+/// the door that `door` tells the closing of; tells what became of it. The settings may have changed
+/// since: then there is no session.
 template <class Context>
 io::awaitable<void> run_session(std::shared_ptr<Context> self,
-                                std::shared_ptr<control_session<Context>> session,
+                                std::shared_ptr<const config::server_service> service,
+                                typename Context::stream_type stream,
+                                typename control_session<Context>::machine_type machine,
                                 protocol::digest service_key, protocol::digest session_key,
                                 std::stop_token door) {
+  const auto* known = self->registry.find_service(service_key);
+  if (!known || !same_service(**known, *service) || door.stop_requested()) co_return;
+  const auto session = std::make_shared<control_session<Context>>(self, *known, std::move(stream),
+                                                                  std::move(machine));
   const auto previous = self->registry.attach(service_key, session_key, session);
   if (const auto replaced = previous ? previous->lock() : nullptr) {
     const control_channel_replaced event{session->service()->name, replaced->peer()};
@@ -104,15 +111,8 @@ io::awaitable<void> serve_control(std::shared_ptr<Context> self,
     }
   }
   pending.reset();
-  const auto* still_known = self->registry.find_service(service_key);
-  if (!still_known || !same_service(**still_known, *service) || door.stop_requested()) {
-    stream.close();
-    co_return;
-  }
-  service = *still_known;
-  auto session = std::make_shared<control_session<Context>>(self, std::move(service),
-                                                            std::move(stream), std::move(machine));
-  self->group.spawn(run_session(self, std::move(session), service_key, *session_key, door));
+  self->group.spawn(run_session(self, std::move(service), std::move(stream), std::move(machine),
+                                service_key, *session_key, std::move(door)));
 }
 
 /// What a new connection says first. Fails with `errc::stopped` if it was told to stop meanwhile.

@@ -49,7 +49,7 @@ class basic_server {
   ///   there anew waits for its client.
   /// * Everything else holds at once, or for what begins from now on.
   ///
-  /// Called while the server runs, one call at a time. Completes with `void(std::error_code)`: why a
+  /// Called once the server is ready, one call at a time. Completes with `void(std::error_code)`: why a
   /// new address cannot be bound; then nothing has changed.
   template <class Token>
   auto async_update(config::server next, Token&& token) {
