@@ -22,6 +22,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <expected>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -99,16 +100,23 @@ class supervisor {
 
   void started() {
     has_started_ = true;
-    watch_.emplace(context_.get_executor(), path_, [this] { reload(); });
-    say(log_level::info, "Start watching the config");
-    // It may have changed since it was read first.
-    take_up(config::load(path_));
+    watch();
     if constexpr (is_server) {
       tell_ready();
     } else {
       patience_.arm(clock::now() + settings_.ready_timeout, [this] { tell_ready(); });
     }
     count_services();
+  }
+
+  /// A pipe, such as a shell's <(...), can be read once only.
+  void watch() {
+    std::error_code ignored;
+    if (!std::filesystem::is_regular_file(path_, ignored)) return;
+    watch_.emplace(context_.get_executor(), path_, [this] { reload(); });
+    say(log_level::info, "Start watching the config");
+    // It may have changed since it was read first.
+    take_up(config::load(path_));
   }
 
   void count_services() {

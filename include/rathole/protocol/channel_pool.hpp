@@ -115,8 +115,8 @@ class channel_pool {
     limits_.size = std::min(limits_.size, limits_.max_idle);
   }
 
-  /// New bounds from now on; also visitors that wait do so for the new time. Nobody is refused who
-  /// was let in.
+  /// New bounds from now on. `visitor_timeout` is also that of the visitors that wait; none of them is
+  /// refused because fewer may.
   void set_limits(pool_limits limits) {
     limits_ = limits;
     limits_.size = std::min(limits_.size, limits_.max_idle);
@@ -168,7 +168,7 @@ class channel_pool {
       return refuse{visitor};
     }
     if (!waiting_.empty() && !idle_.empty()) return match();
-    if (!waiting_.empty() && waiting_.front().value.arrived + limits_.visitor_timeout <= now) {
+    if (!waiting_.empty() && first_deadline() <= now) {
       return expire{waiting_.pop_front().key};
     }
     if (idle_.size() > limits_.max_idle) return reject{idle_.pop_back().key};
@@ -186,7 +186,7 @@ class channel_pool {
   /// The next time at which `poll` matters although nothing happened.
   [[nodiscard]] std::optional<time_point> deadline() const {
     std::optional<time_point> out;
-    if (!waiting_.empty()) out = waiting_.front().value.arrived + limits_.visitor_timeout;
+    if (!waiting_.empty()) out = first_deadline();
     if (!outstanding_.empty()) {
       const time_point late = outstanding_.front() + limits_.request_timeout;
       out = std::min(out.value_or(late), late);
@@ -224,6 +224,11 @@ class channel_pool {
     }
     // All that die during one pause count as one loss.
     if (now < paused_until_) held_ = std::min(held_ + lost, limits_.size);
+  }
+
+  /// When the first visitor that waits has waited for too long; there is one.
+  [[nodiscard]] time_point first_deadline() const {
+    return waiting_.front().value.arrived + limits_.visitor_timeout;
   }
 
   assign match() {

@@ -7,6 +7,7 @@
 #include <rathole/protocol/admission.hpp>
 #include <rathole/protocol/source_network.hpp>
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <stop_token>
@@ -24,8 +25,11 @@ class admission_control : public std::enable_shared_from_this<admission_control<
   class connection {
    public:
     connection(std::shared_ptr<admission_control> owner, protocol::admission::ticket number,
-               time_point deadline)
-        : owner_(std::move(owner)), number_(number), deadline_(deadline) {}
+               time_point accepted, duration timeout)
+        : owner_(std::move(owner)),
+          number_(number),
+          accepted_(accepted),
+          deadline_(accepted + timeout) {}
     connection(const connection&) = delete;
     connection& operator=(const connection&) = delete;
     ~connection() { owner_->forget(number_); }
@@ -34,7 +38,7 @@ class admission_control : public std::enable_shared_from_this<admission_control<
     [[nodiscard]] std::stop_token stopping() const { return stop_.get_token(); }
     [[nodiscard]] bool is_stopping() const { return stop_.stop_requested(); }
 
-    /// When it must have authenticated; `stopping` is requested then.
+    /// When it must have authenticated; `stopping` is requested then. It may come nearer.
     [[nodiscard]] time_point deadline() const { return deadline_; }
 
     /// `ec`, or if the connection was closed by `stopping` the reason: `errc::timed_out`,
@@ -54,6 +58,7 @@ class admission_control : public std::enable_shared_from_this<admission_control<
     // A coroutine's parameters are destroyed in an order that compilers disagree on.
     std::shared_ptr<admission_control> owner_;
     protocol::admission::ticket number_;
+    time_point accepted_;
     time_point deadline_;
     std::stop_source stop_;
     std::error_code reason_ = errc::stopped;
@@ -68,7 +73,7 @@ class admission_control : public std::enable_shared_from_this<admission_control<
     const auto verdict = admitted_.admit(protocol::source_network(peer.host));
     if (verdict.evicted) stop(*verdict.evicted, make_error_code(errc::limit_reached));
     auto out = std::make_unique<connection>(this->shared_from_this(), verdict.admitted,
-                                            runtime_.now() + timeout_);
+                                            runtime_.now(), timeout_);
     open_.emplace(verdict.admitted, out.get());
     if (closed_) {
       stop(verdict.admitted, make_error_code(errc::stopped));
@@ -82,10 +87,15 @@ class admission_control : public std::enable_shared_from_this<admission_control<
   void exempt(const address& peer) { admitted_.exempt(protocol::source_network(peer.host)); }
   void unexempt(const address& peer) { admitted_.unexempt(protocol::source_network(peer.host)); }
 
-  /// New bounds, for connections that come from now on.
+  /// New bounds from now on. Who is in gets no more time than `timeout` either, and no more than he
+  /// had.
   void set_limits(protocol::admission_limits limits, duration timeout) {
     admitted_.set_limits(limits);
     timeout_ = timeout;
+    for (auto& [number, each] : open_) {
+      each->deadline_ = std::min(each->deadline_, each->accepted_ + timeout);
+    }
+    if (!open_.empty()) arm();
   }
 
   /// Stops all connections, and those that are still to come.
@@ -112,7 +122,8 @@ class admission_control : public std::enable_shared_from_this<admission_control<
     admitted_.release(number);
   }
 
-  // Tickets are in the order of arrival, so the first connection has the first deadline. A timer
+  // Tickets are in the order of arrival, and a shorter time-out is that of all: the first connection
+  // has the first deadline. A timer
   // that rings for one that is gone costs less than setting it anew.
   void arm() {
     armed_ = true;

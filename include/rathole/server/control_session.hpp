@@ -190,9 +190,7 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
     if (slots_.drop_surplus(service_->pool.size)) co_return;
     const time_point began = context_->runtime().now();
     auto world = entry_->world();
-    if (world.get_executor() != context_->runtime().get_executor()) {
-      channel = channel.rehome(world);
-    }
+    if (world.get_executor() != context_->runtime().get_executor()) channel = channel.rehome(world);
     co_await io::run_on(world.get_executor(),
                         entry_type::carry(entry_, std::move(channel), ended_.get_token()));
     const duration lived = context_->runtime().now() - began;
@@ -203,9 +201,7 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
     auto& world = self->context_->runtime();
     auto rng = world.rng();
     const duration pause = self->slots_.pause_after_loss(world.now(), lived, rng);
-    if (pause > duration::zero()) {
-      co_await io::pause(world, pause, self->ended_.get_token());
-    }
+    if (pause > duration::zero()) co_await io::pause(world, pause, self->ended_.get_token());
     if (self->ended_.stop_requested()) co_return;
     if (self->slots_.drop_surplus(self->service_->pool.size)) co_return;
     self->add_slot();
