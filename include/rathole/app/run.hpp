@@ -41,11 +41,8 @@ template <class Log, class Block>
 int start(const arguments& asked, const config::config& file, const Block& block,
           const std::string& warning, logger& log,
           std::function<void(const config::config&)> set_filter, std::ostream& err) {
-  const auto complain = [&log](const std::string& what) {
-    log.write(log_level::error, "rathole::tls", escape(what) + "; the old ones stay in use");
-  };
   start_report report;
-  const auto carrier = add_to(report, block, asked.config, complain);
+  const auto carrier = add_to(report, block, asked.config, complaint_to(log));
   print(err, report.problems);
   print(err, report.missing);
   if (!carrier) return EXIT_FAILURE;

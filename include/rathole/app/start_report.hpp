@@ -1,6 +1,7 @@
 #pragma once
 
 #include <rathole/app/escape.hpp>
+#include <rathole/app/log.hpp>
 #include <rathole/config/problem.hpp>
 #include <rathole/config/types.hpp>
 #include <rathole/config/validate.hpp>
@@ -25,6 +26,13 @@ struct start_report {
   /// Whether an instance can do what it was asked.
   [[nodiscard]] bool is_empty() const { return problems.empty() && missing.empty(); }
 };
+
+/// Logs what is wrong with files of keys that have changed. `log` outlives it.
+inline transport::complaint complaint_to(logger& log) {
+  return [&log](const std::string& what) {
+    log.write(log_level::error, "rathole::tls", escape(what) + "; the old ones stay in use");
+  };
+}
 
 /// What `transport::prepare` makes of a block.
 template <class Block>

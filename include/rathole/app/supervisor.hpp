@@ -193,7 +193,7 @@ class supervisor {
     std::optional<carrier_type> carrier;
     if (!config::same_transport(settings_, next)) {
       start_report report;
-      carrier = add_to(report, next, path_, complain());
+      carrier = add_to(report, next, path_, complaint_to(log_));
       for (const auto* lines : {&report.problems, &report.missing}) {
         for (const std::string& line : *lines) say(log_level::error, line);
       }
@@ -261,12 +261,6 @@ class supervisor {
 
   void ignore() {
     say(log_level::error, "The changed configuration is invalid. Ignored; the old one is in use");
-  }
-
-  transport::complaint complain() {
-    return [&log = log_](const std::string& what) {
-      log.write(log_level::error, "rathole::tls", escape(what) + "; the old ones stay in use");
-    };
   }
 
   void say(log_level level, const std::string& what) {
