@@ -3,6 +3,7 @@
 #include <rathole/io/tcp_acceptor.hpp>
 
 struct nowhere : rathole::io::tcp_acceptor {
+  rathole::result<nowhere> duplicate() const;
 #ifndef VALID
   void local() const;
 #endif

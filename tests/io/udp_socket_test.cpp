@@ -151,7 +151,9 @@ TEST_SUITE("udp_socket") {
     udp_bench bench;
     io::udp_socket to = bench.bind(at("127.0.0.1"));
     io::udp_socket from = bench.bind(at("127.0.0.1"));
-    const auto sent = numbers(3 * io::udp_batch::capacity + 5);
+    // Each longer than the one before: they cannot pass as runs.
+    std::vector<std::string> sent;
+    while (sent.size() < 3 * io::udp_batch::capacity + 5) sent.emplace_back(sent.size() + 1, 'x');
     CHECK(from.send(batch_of(sent, where(to))) == sent.size());
     CHECK(to.receive().size() == io::udp_batch::capacity);
     inbox rest(std::move(to));
@@ -159,6 +161,21 @@ TEST_SUITE("udp_socket") {
         bench.run_until([&] { return rest.got.size() == sent.size() - io::udp_batch::capacity; }));
     CHECK(std::ranges::equal(rest.got, std::span(sent).subspan(io::udp_batch::capacity)));
     CHECK(rest.socket.receive().empty());
+  }
+
+  TEST_CASE("runs of equal datagrams arrive one by one, and so do those that break a run") {
+    udp_bench bench;
+    inbox to(bench.bind(at("127.0.0.1")));
+    io::udp_socket from = bench.bind(at("127.0.0.1"));
+    std::vector<std::string> sent(200, std::string(1'200, 'a'));
+    for (std::size_t i = 0; i < sent.size(); ++i) sent[i].replace(0, 3, std::to_string(100 + i));
+    sent[10].resize(700);
+    sent[20].clear();
+    sent[30].resize(1'453, 'b');
+    sent[40].resize(9'000, 'c');
+    CHECK(from.send(batch_of(sent, where(to.socket))) == sent.size());
+    CHECK(bench.run_until([&] { return to.got.size() == sent.size(); }));
+    CHECK(to.got == sent);
   }
 
   TEST_CASE("a socket of :: is of IPv4 too, whose peers have mapped addresses") {

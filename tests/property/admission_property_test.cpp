@@ -20,9 +20,12 @@ using protocol::admission_limits;
 /// Admission as its description says it: one list, oldest first, searched again and again.
 class list_admission {
  public:
-  explicit list_admission(admission_limits limits)
-      : total_(std::max<std::size_t>(limits.total, 1)),
-        per_source_(std::max<std::size_t>(limits.per_source, 1)) {}
+  explicit list_admission(admission_limits limits) { set_limits(limits); }
+
+  void set_limits(admission_limits limits) {
+    total_ = std::max<std::size_t>(limits.total, 1);
+    per_source_ = std::max<std::size_t>(limits.per_source, 1);
+  }
 
   std::optional<std::uint64_t> admit(const std::string& from, std::uint64_t ticket) {
     open_.push_back({ticket, from});
@@ -68,17 +71,22 @@ class list_admission {
     return out;
   }
 
-  std::size_t total_;
-  std::size_t per_source_;
+  std::size_t total_ = 0;
+  std::size_t per_source_ = 0;
   std::vector<connection> open_;
   std::map<std::string, std::size_t> exemptions_;
 };
 
-TEST_CASE("admission behaves as its description, and within its bounds") {
+admission_limits any_limits() {
+  admission_limits out;
+  out.total = *rc::gen::inRange<std::size_t>(0, 12);
+  out.per_source = *rc::gen::inRange<std::size_t>(0, 6);
+  return out;
+}
+
+TEST_CASE("admission behaves as its description, and within its bounds, which may change") {
   RATHOLE_PROPERTY("admission", [] {
-    admission_limits limits;
-    limits.total = *rc::gen::inRange<std::size_t>(0, 12);
-    limits.per_source = *rc::gen::inRange<std::size_t>(0, 6);
+    admission_limits limits = any_limits();
     admission door(limits);
     list_admission model(limits);
     const std::vector<std::string> sources{"a", "b", "c", "d"};
@@ -87,7 +95,8 @@ TEST_CASE("admission behaves as its description, and within its bounds") {
     const int steps = *rc::gen::inRange(0, 200);
     for (int i = 0; i < steps; ++i) {
       const std::string& source = sources[*rc::gen::inRange<std::size_t>(0, sources.size())];
-      switch (*rc::gen::inRange(0, 10)) {
+      const std::size_t before = door.size();
+      switch (*rc::gen::inRange(0, 11)) {
         case 0: {
           door.exempt(source);
           model.exempt(source);
@@ -106,6 +115,11 @@ TEST_CASE("admission behaves as its description, and within its bounds") {
           RC_ASSERT(door.release(ticket) == model.release(ticket));
           break;
         }
+        case 5:
+          limits = any_limits();
+          door.set_limits(limits);
+          model.set_limits(limits);
+          break;
         default: {
           const auto verdict = door.admit(source);
           RC_ASSERT(verdict.admitted == tickets);
@@ -116,7 +130,7 @@ TEST_CASE("admission behaves as its description, and within its bounds") {
         }
       }
       RC_ASSERT(door.size() == model.size());
-      RC_ASSERT(door.size() <= std::max<std::size_t>(limits.total, 1));
+      RC_ASSERT(door.size() <= std::max<std::size_t>({limits.total, before, 1}));
       RC_ASSERT(door.sources() == model.sources(sources));
     }
   });
