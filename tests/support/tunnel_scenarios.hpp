@@ -100,7 +100,7 @@ inline void wrong_token(const pairing& programs) {
   t.start();
   INFO(t.story());
   REQUIRE(serves(port));
-  CHECK(t.client->wait_for("Incorrect token", 2));
+  CHECK(t.client->wait_for("Incorrect token"));
   CHECK(refused(closed));
   CHECK(never.accepted() == 0);
   CHECK(round_trip(port));
@@ -116,7 +116,7 @@ inline void unknown_service(const pairing& programs) {
   t.start();
   INFO(t.story());
   REQUIRE(serves(port));
-  CHECK(t.client->wait_for("Service not exist", 2));
+  CHECK(t.client->wait_for("Service not exist"));
   CHECK(never.accepted() == 0);
   CHECK(refused(waiting));
   CHECK(round_trip(port));
