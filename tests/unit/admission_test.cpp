@@ -141,6 +141,27 @@ TEST_CASE("admission: a flood from the client's own address displaces itself") {
   CHECK(door.admit("another").evicted == 3);
 }
 
+TEST_CASE("admission: other bounds drop nobody, but no more get in") {
+  admission door(limits(6, 6));
+  for (int i = 0; i < 3; ++i) door.admit("a");
+  door.admit("b");
+  door.admit("b");
+  door.set_limits(limits(3, 6));
+  CHECK(door.size() == 5);
+  CHECK(door.admit("c").evicted == 0);
+  CHECK(door.size() == 5);
+  // Loads are counted by the new bounds.
+  door.exempt("a");
+  door.set_limits(limits(3, 1));
+  CHECK(door.admit("c").evicted == 5);
+  CHECK(door.admit("d").evicted == 3);
+  door.set_limits(limits(9, 9));
+  CHECK(door.admit("a").evicted == nobody);
+  for (const admission::ticket each : {1, 2, 4, 6, 7, 8}) CHECK(door.release(each));
+  CHECK(door.size() == 0);
+  CHECK(door.sources() == 1);
+}
+
 TEST_CASE("admission: an exempt source is forgotten when it is neither exempt nor connected") {
   admission door;
   door.exempt("client");

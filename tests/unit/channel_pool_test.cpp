@@ -272,6 +272,68 @@ TEST_CASE("channel_pool: a queue of no length refuses everybody") {
   CHECK(drain(pool) == names{"refuse 1"});
 }
 
+TEST_CASE("channel_pool: other bounds hold at once, but refuse nobody who was let in") {
+  pool_limits bounds = limits(2);
+  bounds.visitor_timeout = 60s;
+  channel_pool pool = filled(bounds);
+
+  bounds.size = 4;
+  pool.set_limits(bounds);
+  CHECK(drain(pool) == names(2, "request"));
+  pool.channel_arrived(102);
+  pool.channel_arrived(103);
+  bounds.size = 1;
+  pool.set_limits(bounds);
+  CHECK(drain(pool) == names{"reject 103", "reject 102", "reject 101"});
+  pool.channel_lost(100);
+  bounds.size = 0;
+  pool.set_limits(bounds);
+  CHECK(drain(pool).empty());
+
+  for (const std::uint64_t visitor : {1, 2, 3}) pool.visitor_arrived(visitor, start);
+  CHECK(drain(pool) == names(3, "request"));
+  bounds.max_waiting_visitors = 1;
+  pool.set_limits(bounds);
+  CHECK(drain(pool).empty());
+  pool.visitor_arrived(4, start);
+  CHECK(drain(pool) == names{"refuse 4"});
+  CHECK(pool.waiting() == 3);
+}
+
+TEST_CASE("channel_pool: another time-out is that of the visitors who wait, too") {
+  pool_limits bounds = limits(0);
+  bounds.visitor_timeout = 60s;
+  bounds.request_timeout = 1h;
+  channel_pool pool(bounds);
+  pool.visitor_arrived(1, start);
+  pool.visitor_arrived(2, start + 20s);
+  drain(pool, start + 20s);
+  bounds.visitor_timeout = 10s;
+  pool.set_limits(bounds);
+  CHECK(pool.deadline() == start + 10s);
+  CHECK(drain(pool, start + 21s) == names{"expire 1"});
+  pool.visitor_arrived(3, start + 22s);
+  CHECK(drain(pool, start + 30s) == names{"expire 2"});
+  CHECK(pool.deadline() == start + 32s);
+}
+
+TEST_CASE("channel_pool: a smaller pool forgets the replacements that it held back") {
+  pool_limits bounds = limits(4);
+  channel_pool pool = filled(bounds);
+  pool.channel_lost(100);
+  CHECK(drain(pool) == names{"request"});
+  for (const std::uint64_t channel : {101, 102, 103}) pool.channel_lost(channel);
+  CHECK(drain(pool).empty());
+  bounds.size = 1;
+  pool.set_limits(bounds);
+  CHECK(drain(pool).empty());
+  CHECK(pool.outstanding() == 1);
+  bounds.size = 2;
+  pool.set_limits(bounds);
+  CHECK(drain(pool).empty());
+  CHECK(drain(pool, start + protocol::replacement_pause) == names{"request"});
+}
+
 TEST_CASE("keyed_queue: in the order of tickets, with removal by key") {
   keyed_queue<int, char> queue;
   queue.insert(5, 50, 'e');

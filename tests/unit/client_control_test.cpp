@@ -182,5 +182,32 @@ TEST_CASE("client_control: a heartbeat time-out of 0 is for ever") {
   CHECK(next(control, start + 100h) == std::nullopt);
 }
 
+TEST_CASE("client_control: another heartbeat time-out counts from when it is set") {
+  client_control<> control = established(40s);
+  control.set_heartbeat_timeout(40s, start + 30s);
+  CHECK(control.deadline() == start + 40s);
+  control.set_heartbeat_timeout(20s, start + 30s);
+  CHECK(control.deadline() == start + 50s);
+  control.set_heartbeat_timeout(0s, start + 40s);
+  CHECK(control.deadline() == std::nullopt);
+  control.set_heartbeat_timeout(10s, start + 60s);
+  feed(control, wire::heartbeat);
+  CHECK(next(control, start + 65s) == event::heartbeat);
+  CHECK(error(control, start + 75s) == errc::heartbeat_timed_out);
+  control.set_heartbeat_timeout(20s, start + 75s);
+  CHECK(control.deadline() == std::nullopt);
+}
+
+TEST_CASE("client_control: a heartbeat time-out that is set in the handshake holds after it") {
+  client_control<> control = machine(40s);
+  control.set_heartbeat_timeout(5s, start + 1s);
+  CHECK(control.deadline() == start + 10s);
+  feed(control, wire::server_hello);
+  CHECK(next(control, start + 1s) == std::nullopt);
+  feed(control, wire::ack_ok);
+  CHECK(next(control, start + 2s) == event::established);
+  CHECK(control.deadline() == start + 7s);
+}
+
 }  // namespace
 }  // namespace rathole::test

@@ -125,5 +125,40 @@ TEST_CASE("server_control: a heartbeat interval of 0 is for ever") {
   CHECK(sent(control) == to_hex(wire::create_data_channel));
 }
 
+TEST_CASE("server_control: another heartbeat interval counts from when it is set") {
+  server_control<> control = established(30s);
+  control.set_heartbeat_interval(30s, start + 20s);
+  CHECK(control.deadline() == start + 30s);
+  control.set_heartbeat_interval(50s, start + 20s);
+  CHECK(control.deadline() == start + 70s);
+  control.set_heartbeat_interval(5s, start + 60s);
+  CHECK(control.deadline() == start + 65s);
+  CHECK(next(control, start + 65s) == std::nullopt);
+  CHECK(sent(control) == to_hex(wire::heartbeat));
+  CHECK(control.deadline() == start + 70s);
+  control.set_heartbeat_interval(0s, start + 66s);
+  CHECK(control.deadline() == std::nullopt);
+  control.set_heartbeat_interval(5s, start + 100s);
+  CHECK(control.deadline() == start + 105s);
+}
+
+TEST_CASE("server_control: an interval that is set before the client is accepted holds then") {
+  server_control<> control = machine(30s);
+  control.set_heartbeat_interval(7s, start);
+  CHECK(control.deadline() == start + 5s);
+  feed(control, wire::auth);
+  CHECK(next(control, start + 1s) == event::authenticated);
+  control.set_heartbeat_interval(8s, start + 1s);
+  CHECK(control.deadline() == std::nullopt);
+  control.accept(start + 2s);
+  CHECK(control.deadline() == start + 10s);
+  SUBCASE("and does not wake a machine that has failed") {
+    server_control<> unknown(digest_of(wire::nonce), std::nullopt, 30s, start + 5s);
+    unknown.set_heartbeat_interval(7s, start);
+    CHECK(unknown.deadline() == std::nullopt);
+    CHECK(error(unknown, start + 8s) == errc::service_not_exist);
+  }
+}
+
 }  // namespace
 }  // namespace rathole::test
