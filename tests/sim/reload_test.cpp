@@ -1,87 +1,10 @@
 // New settings for a client and a server that run.
 
-#include "support/sim_tunnel.hpp"
-
-#include <string>
+#include "support/reload_tunnel.hpp"
 
 using namespace rathole;
 using namespace std::chrono_literals;
-using test::octets, test::read_once, test::sim_tunnel;
-
-namespace {
-
-/// A tunnel with a second service, "other", at server:5203.
-struct reload_tunnel : sim_tunnel {
-  explicit reload_tunnel(std::uint64_t seed) : sim_tunnel(seed) {
-    server_settings.services.push_back(server_settings.services[0]);
-    server_settings.services[1].name = "other";
-    server_settings.services[1].bind_addr = {"0.0.0.0", 5203};
-    client_settings.services.push_back(client_settings.services[0]);
-    client_settings.services[1].name = "other";
-  }
-
-  void start() {
-    start_service("client", test::echo);
-    start_server();
-    start_client();
-    const auto ready = [this] { return server->events.count<server::service_listening>() == 2; };
-    REQUIRE(run_until(ready) == sim::outcome::done);
-    untouched.emplace(bench.must(arrive()));
-    REQUIRE(echoes(*untouched));
-  }
-
-  std::error_code update_server() {
-    server->update(server_settings);
-    REQUIRE(run_until([this] { return server->updated().has_value(); }) == sim::outcome::done);
-    return *server->updated();
-  }
-  void update_client() {
-    client->update(client_settings);
-    world.run_for(10ms);
-  }
-
-  io::task<sim::stream> dial(std::uint16_t port) {
-    const address at{"server", port};
-    const io::socket_options options;
-    auto visitor = world.make_runtime("visitor");
-    auto stream = co_await visitor.connect(at, options, world.now() + 10s, std::stop_token());
-    co_return stream;
-  }
-
-  /// Whether `stream` gets an echo.
-  bool echoes(sim::stream& stream) {
-    const auto sent = bench.get(stream.write(octets("ping")));
-    if (!sent) return false;
-    const auto answer = bench.get(read_once(stream));
-    return answer && *answer == "ping";
-  }
-
-  /// Whether a visitor at `port` gets an echo, coming again for at most `patience`.
-  bool serves(std::uint16_t port, duration patience = 3s) {
-    for (const time_point end = world.now() + patience; world.now() < end; world.run_for(100ms)) {
-      auto stream = bench.get(dial(port));
-      if (stream && echoes(*stream)) return true;
-    }
-    return false;
-  }
-
-  /// Nothing has happened to "web": its forward runs, and its control channel is the first one.
-  void check_untouched(std::size_t channels) {
-    CHECK(echoes(*untouched));
-    CHECK(server->events.count<server::control_channel_established>() == channels);
-    CHECK(serves(5202));
-  }
-
-  void finish() {
-    untouched.reset();
-    stop_all();
-  }
-
-  /// A visitor of "web".
-  std::optional<sim::stream> untouched;
-};
-
-}  // namespace
+using test::reload_tunnel, test::sim_tunnel;
 
 TEST_CASE("reload: a service comes and goes, and its forwards run on") {
   const auto seed = test::scenario_seed(1);

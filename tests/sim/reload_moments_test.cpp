@@ -1,0 +1,317 @@
+// New settings that come at awkward moments, and many of them under traffic.
+
+#include "support/reload_tunnel.hpp"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+using namespace rathole;
+using namespace std::chrono_literals;
+using test::octets, test::read_once, test::reload_tunnel, test::sim_tunnel;
+
+namespace {
+
+/// The moments within a client's arrival: two round trips of the handshake and one of a data channel.
+constexpr duration last_moment = 30ms;
+
+/// What was told of `service`, but for its forwards.
+std::vector<std::string> told_of(const test::program& one, const std::string& service) {
+  std::vector<std::string> out;
+  for (const std::string& line : one.events.lines()) {
+    const bool is_forward = line.find(" forward_") != line.npos;
+    if (!is_forward && line.ends_with(' ' + service)) out.push_back(line);
+  }
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("reload: a service that goes and comes back while its client arrives") {
+  const auto seed = test::scenario_seed(1);
+  REPLAYABLE(seed);
+  for (duration moment = 0ms; moment <= last_moment; moment += 500us) {
+    for (const duration gone : {0ms, 2ms}) {
+      CAPTURE(moment.count());
+      CAPTURE(gone.count());
+      sim_tunnel tunnel(seed);
+      tunnel.start_service("client", test::echo);
+      tunnel.start_server();
+      tunnel.world.run_for(1ms);
+      tunnel.start_client();
+      tunnel.world.run_for(moment);
+      config::server without = tunnel.server_settings;
+      without.services.clear();
+      CHECK_FALSE(test::update(tunnel, without));
+      tunnel.world.run_for(gone);
+      CHECK_FALSE(test::update(tunnel, tunnel.server_settings));
+      CHECK(tunnel.serves_again(5s));
+      tunnel.stop_all();
+    }
+  }
+}
+
+TEST_CASE("reload: heartbeats that change while a client arrives") {
+  const auto seed = test::scenario_seed(2);
+  REPLAYABLE(seed);
+  for (duration moment = 0ms; moment <= last_moment; moment += 1ms) {
+    CAPTURE(moment.count());
+    sim_tunnel tunnel(seed);
+    tunnel.server_settings.heartbeat_interval = 0s;
+    tunnel.client_settings.heartbeat_timeout = 0s;
+    tunnel.start_server();
+    tunnel.world.run_for(1ms);
+    tunnel.start_client();
+    tunnel.world.run_for(moment);
+    tunnel.server_settings.heartbeat_interval = 4s;
+    tunnel.client_settings.heartbeat_timeout = 10s;
+    CHECK_FALSE(test::update(tunnel, tunnel.server_settings));
+    tunnel.client->update(tunnel.client_settings);
+    tunnel.world.run_for(1min);
+    // Heartbeats keep the client content,
+    CHECK(tunnel.client->events.count<client::control_channel_failed>() == 0);
+    // and their absence does not.
+    tunnel.world.net().partition("client", "server");
+    tunnel.world.run_for(11s);
+    CHECK(tunnel.client->events.count<client::control_channel_failed>() == 1);
+    tunnel.world.net().heal("client", "server");
+    tunnel.stop_all();
+  }
+}
+
+TEST_CASE("reload: a client's settings that change before it has begun") {
+  const auto seed = test::scenario_seed(3);
+  REPLAYABLE(seed);
+  reload_tunnel tunnel(seed);
+  tunnel.start_service("client", test::echo);
+  tunnel.start_server();
+  const auto other = tunnel.client_settings.services[1];
+  tunnel.client_settings.services.pop_back();
+  tunnel.start_client();
+  tunnel.client_settings.services.push_back(other);
+  tunnel.update_client();
+  CHECK(tunnel.serves(5202));
+  CHECK(tunnel.serves(5203));
+  CHECK(tunnel.client->events.count<client::control_channel_starting>() == 2);
+  CHECK(tunnel.server->events.count<server::control_channel_replaced>() == 0);
+  tunnel.stop_all();
+}
+
+TEST_CASE(
+    "reload: a UDP service has as many data channels as it is to have, whenever that changes") {
+  const auto seed = test::scenario_seed(4);
+  REPLAYABLE(seed);
+  for (duration moment = 0ms; moment <= last_moment; moment += 1ms) {
+    CAPTURE(moment.count());
+    sim_tunnel tunnel(seed);
+    tunnel.server_settings.services[0].kind = config::service_kind::udp;
+    tunnel.client_settings.services[0].kind = config::service_kind::udp;
+    tunnel.server_settings.services[0].pool.size = 6;
+    tunnel.start_server();
+    tunnel.world.run_for(1ms);
+    tunnel.start_client();
+    tunnel.world.run_for(moment);
+    for (const std::size_t size : {2, 5, 1}) {
+      tunnel.server_settings.services[0].pool.size = size;
+      CHECK_FALSE(test::update(tunnel, tunnel.server_settings));
+      tunnel.world.run_for(size == 5 ? moment : 0ms);
+    }
+    tunnel.world.run_for(20s);
+    CHECK(tunnel.world.net().held("client", "server") == 2);
+    CHECK(tunnel.client->events.count<client::control_channel_established>() == 1);
+    tunnel.stop_all();
+  }
+}
+
+TEST_CASE("reload: a shorter time for handshakes is that of connections that wait, too") {
+  const auto seed = test::scenario_seed(5);
+  REPLAYABLE(seed);
+  sim_tunnel tunnel(seed);
+  tunnel.server_settings.handshake_timeout = 1h;
+  tunnel.start_server();
+  const address door{"server", 2333};
+  const time_point begin = tunnel.world.now();
+  sim::stream first = tunnel.bench.must(tunnel.bench.dial(door));
+  tunnel.world.run_for(1s);
+  tunnel.server_settings.handshake_timeout = 3s;
+  CHECK_FALSE(test::update(tunnel, tunnel.server_settings));
+  tunnel.world.run_for(1s);
+  sim::stream second = tunnel.bench.must(tunnel.bench.dial(door));
+  const auto refused = [&] { return tunnel.server->events.count<server::handshake_failed>(); };
+  tunnel.run_until([&] { return refused() == 1; });
+  CHECK(tunnel.world.now() - begin >= 3s);
+  CHECK(tunnel.world.now() - begin < 3100ms);
+  CHECK(tunnel.server->events.last_error<server::handshake_failed>() == errc::timed_out);
+  tunnel.server_settings.handshake_timeout = 1h;
+  CHECK_FALSE(test::update(tunnel, tunnel.server_settings));
+  tunnel.run_until([&] { return refused() == 2; });
+  CHECK(tunnel.world.now() - begin >= 5s);
+  CHECK(tunnel.world.now() - begin < 5100ms);
+  first.close();
+  second.close();
+  tunnel.server->stop_now();
+  tunnel.world.run_for(1s);
+  CHECK(tunnel.world.net().in_use().streams == 0);
+}
+
+TEST_CASE("reload: a refused service is tried at once when its settings change") {
+  const auto seed = test::scenario_seed(6);
+  REPLAYABLE(seed);
+  reload_tunnel tunnel(seed);
+  tunnel.start();
+  const auto other = tunnel.server_settings.services[1];
+  tunnel.server_settings.services.pop_back();
+  CHECK_FALSE(tunnel.update_server());
+  tunnel.world.run_for(2min);
+  // Refusals are spaced further and further.
+  CHECK(tunnel.client->events.count<client::control_channel_failed>() < 15);
+  tunnel.server_settings.services.push_back(other);
+  CHECK_FALSE(tunnel.update_server());
+  tunnel.client_settings.services[1].nodelay = false;
+  tunnel.update_client();
+  CHECK(tunnel.serves(5203, 300ms));
+  tunnel.check_untouched(3);
+  tunnel.finish();
+}
+
+TEST_CASE("reload: services exchange their addresses") {
+  const auto seed = test::scenario_seed(7);
+  REPLAYABLE(seed);
+  reload_tunnel tunnel(seed);
+  tunnel.start();
+  auto& services = tunnel.server_settings.services;
+  std::swap(services[0].bind_addr, services[1].bind_addr);
+  CHECK_FALSE(tunnel.update_server());
+  CHECK(tunnel.serves(5202, 300ms));
+  CHECK(tunnel.serves(5203, 300ms));
+  CHECK(tunnel.server->events.count<server::service_bind_failed>() == 0);
+  CHECK(tunnel.server->events.count<server::service_listening>() == 4);
+  tunnel.check_untouched(2);
+  tunnel.finish();
+}
+
+TEST_CASE("reload: a client that retires ends with its forwards") {
+  const auto seed = test::scenario_seed(8);
+  REPLAYABLE(seed);
+  reload_tunnel tunnel(seed);
+  tunnel.start();
+  tunnel.client->retire();
+  auto first = std::move(tunnel.client);
+  tunnel.start_client();
+  CHECK(tunnel.serves(5202));
+  tunnel.world.run_for(5min);
+  CHECK(tunnel.echoes(*tunnel.untouched));
+  CHECK_FALSE(first->ended());
+  tunnel.untouched->close();
+  CHECK(tunnel.run_until([&] { return first->ended().has_value(); }, 5s) == sim::outcome::done);
+  tunnel.finish();
+}
+
+namespace {
+
+/// Random settings for "other" and the client and server at large; what "web" has stays.
+class random_edits {
+ public:
+  random_edits(reload_tunnel& of, std::uint64_t seed)
+      : tunnel_(of), server_(of.server_settings), client_(of.client_settings), rng_(seed) {}
+
+  void make() {
+    auto& server = tunnel_.server_settings;
+    auto& client = tunnel_.client_settings;
+    switch (rng_.between(0, 11)) {
+      case 0: server.services.resize(1); break;
+      case 1: client.services.resize(1); break;
+      case 2: server.services = server_.services; break;
+      case 3: client.services = client_.services; break;
+      case 4:
+        of_both([&](auto& service) { service.token = secret(rng_.between(0, 1) ? "x" : "y"); });
+        break;
+      case 5: {
+        const auto kind =
+            rng_.between(0, 1) ? config::service_kind::udp : config::service_kind::tcp;
+        of_both([&](auto& service) { service.kind = kind; });
+        break;
+      }
+      case 6:
+        of_server([&](auto& service) {
+          service.bind_addr = {"0.0.0.0", static_cast<std::uint16_t>(5203 + rng_.between(0, 3))};
+        });
+        break;
+      case 7: of_server([&](auto& service) { service.pool.size = 1 + rng_.between(0, 9); }); break;
+      case 8: of_both([&](auto& service) { service.nodelay = rng_.between(0, 1) == 1; }); break;
+      case 9:
+        server.heartbeat_interval = std::chrono::seconds(1 + rng_.between(0, 9));
+        client.heartbeat_timeout = std::chrono::seconds(15 + rng_.between(0, 9));
+        break;
+      case 10:
+        server.max_handshakes = 1 + rng_.between(0, 99);
+        server.handshake_timeout = std::chrono::seconds(1 + rng_.between(0, 9));
+        client.max_dials = 1 + rng_.between(0, 9);
+        break;
+      case 11:
+        // One more address for clients, or none besides the first.
+        server.bind_addr = server_.bind_addr;
+        if (rng_.between(0, 1)) server.bind_addr.push_back({"0.0.0.0", 2334});
+        break;
+    }
+    CHECK_FALSE(tunnel_.update_server());
+    if (rng_.between(0, 1)) tunnel_.world.run_for(std::chrono::milliseconds(rng_.between(0, 50)));
+    tunnel_.client->update(client);
+  }
+
+  sim::scripted_rng& rng() { return rng_; }
+
+  /// Back to what it was.
+  void undo() {
+    tunnel_.server_settings = server_;
+    tunnel_.client_settings = client_;
+    CHECK_FALSE(tunnel_.update_server());
+    tunnel_.update_client();
+  }
+
+ private:
+  template <class F>
+  void of_server(F edit) {
+    auto& services = tunnel_.server_settings.services;
+    if (services.size() > 1) edit(services[1]);
+  }
+  template <class F>
+  void of_both(F edit) {
+    of_server(edit);
+    auto& services = tunnel_.client_settings.services;
+    if (services.size() > 1) edit(services[1]);
+  }
+
+  reload_tunnel& tunnel_;
+  const config::server server_;
+  const config::client client_;
+  sim::scripted_rng rng_;
+};
+
+}  // namespace
+
+TEST_CASE("reload: random edits, and a service that sees nothing of them") {
+  for (const std::uint64_t seed : test::scenario_seeds(5)) {
+    REPLAYABLE(seed);
+    reload_tunnel tunnel(seed);
+    tunnel.start();
+    tunnel.world.run_for(1s);
+    const auto server_story = told_of(*tunnel.server, "web");
+    const auto client_story = told_of(*tunnel.client, "web");
+    random_edits edits(tunnel, seed);
+    for (int i = 0; i < 50; ++i) {
+      edits.make();
+      const auto arriving = tunnel.bench.begin(tunnel.visit("in the midst"));
+      CHECK(tunnel.echoes(*tunnel.untouched));
+      CHECK(tunnel.bench.get(arriving) == "in the midst");
+      tunnel.world.run_for(std::chrono::milliseconds(edits.rng().between(0, 3000)));
+    }
+    edits.undo();
+    CHECK(tunnel.serves(5203, 35s));
+    CHECK(tunnel.echoes(*tunnel.untouched));
+    CHECK(told_of(*tunnel.server, "web") == server_story);
+    CHECK(told_of(*tunnel.client, "web") == client_story);
+    tunnel.finish();
+    CHECK(tunnel.world.net().in_use().datagram_sockets == 0);
+  }
+}
