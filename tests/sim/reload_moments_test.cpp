@@ -12,7 +12,7 @@ using test::octets, test::read_once, test::reload_tunnel, test::sim_tunnel;
 
 namespace {
 
-/// The moments within a client's arrival: two round trips of the handshake and one of a data channel.
+/// The moments within a client's arrival: the round trips of its handshake and of a data channel.
 constexpr duration last_moment = 30ms;
 
 /// What was told of `service`, but for its forwards.
