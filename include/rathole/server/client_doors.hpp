@@ -48,13 +48,12 @@ class client_doors {
 
   /// Closes the doors that `wanted` does not name.
   void keep(const address_list& wanted) {
-    const auto goes = [&](const door_pointer& each) {
-      return std::ranges::find(wanted, each->where) == wanted.end();
-    };
-    const auto gone =
-        std::ranges::stable_partition(doors_, [&](const auto& d) { return !goes(d); });
-    const std::vector<door_pointer> closed(gone.begin(), gone.end());
-    doors_.erase(gone.begin(), gone.end());
+    std::vector<door_pointer> closed;
+    std::erase_if(doors_, [&](const door_pointer& each) {
+      const bool goes = std::ranges::find(wanted, each->where) == wanted.end();
+      if (goes) closed.push_back(each);
+      return goes;
+    });
     for (const door_pointer& each : closed) each->closing.request_stop();
   }
 
