@@ -111,7 +111,7 @@ TEST_CASE(
     tunnel.world.run_for(1ms);
     tunnel.start_client();
     tunnel.world.run_for(moment);
-    for (const std::size_t size : {2, 5, 1}) {
+    for (const std::size_t size : {2U, 5U, 1U}) {
       tunnel.server_settings.services[0].pool.size = size;
       CHECK_FALSE(test::update(tunnel, tunnel.server_settings));
       tunnel.world.run_for(size == 5 ? moment : 0ms);

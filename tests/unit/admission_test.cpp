@@ -157,7 +157,7 @@ TEST_CASE("admission: other bounds drop nobody, but no more get in") {
   CHECK(door.admit("d").evicted == 3);
   door.set_limits(limits(9, 9));
   CHECK(door.admit("a").evicted == nobody);
-  for (const admission::ticket each : {1, 2, 4, 6, 7, 8}) CHECK(door.release(each));
+  for (const admission::ticket each : {1U, 2U, 4U, 6U, 7U, 8U}) CHECK(door.release(each));
   CHECK(door.size() == 0);
   CHECK(door.sources() == 1);
 }

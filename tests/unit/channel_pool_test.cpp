@@ -290,7 +290,7 @@ TEST_CASE("channel_pool: other bounds hold at once, but refuse nobody who was le
   pool.set_limits(bounds);
   CHECK(drain(pool).empty());
 
-  for (const std::uint64_t visitor : {1, 2, 3}) pool.visitor_arrived(visitor, start);
+  for (const std::uint64_t visitor : {1U, 2U, 3U}) pool.visitor_arrived(visitor, start);
   CHECK(drain(pool) == names(3, "request"));
   bounds.max_waiting_visitors = 1;
   pool.set_limits(bounds);
@@ -322,7 +322,7 @@ TEST_CASE("channel_pool: a smaller pool forgets the replacements that it held ba
   channel_pool pool = filled(bounds);
   pool.channel_lost(100);
   CHECK(drain(pool) == names{"request"});
-  for (const std::uint64_t channel : {101, 102, 103}) pool.channel_lost(channel);
+  for (const std::uint64_t channel : {101U, 102U, 103U}) pool.channel_lost(channel);
   CHECK(drain(pool).empty());
   bounds.size = 1;
   pool.set_limits(bounds);
