@@ -4,7 +4,7 @@
 #include <rathole/app/demo_page.hpp>
 #include <rathole/app/log.hpp>
 #include <rathole/app/server_log.hpp>
-#include <rathole/app/stop_signals.hpp>
+#include <rathole/app/signal_calls.hpp>
 #include <rathole/client/client.hpp>
 #include <rathole/core/hex.hpp>
 #include <rathole/crypto/system_rng.hpp>
@@ -40,7 +40,7 @@ class demo {
   /// Runs to the end: by a signal, or by itself. Returns the exit status: 0 if what was asked for was
   /// shown, which for `once` is the page.
   int run() {
-    stop_signals signals(context_, [this](int) { stop_.request_stop(); });
+    signal_calls signals(context_, stop_signals, [this](int) { stop_.request_stop(); });
     group_.spawn(play(signals));
     context_.run();
     return status_;
@@ -59,7 +59,7 @@ class demo {
     return secret(to_hex(octets));
   }
 
-  io::awaitable<void> play(stop_signals& signals) {
+  io::awaitable<void> play(signal_calls& signals) {
     const auto wake = [this] { changed_.notify(); };
     const std::stop_callback on_stop(stop_.get_token(), wake);
     const time_point deadline = once_ ? runtime_.now() + patience : time_point::max();

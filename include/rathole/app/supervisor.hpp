@@ -8,8 +8,8 @@
 #include <rathole/app/reload_text.hpp>
 #include <rathole/app/service_notifier.hpp>
 #include <rathole/app/serving.hpp>
+#include <rathole/app/signal_calls.hpp>
 #include <rathole/app/start_report.hpp>
-#include <rathole/app/stop_signals.hpp>
 #include <rathole/config/diff.hpp>
 #include <rathole/config/load.hpp>
 #include <rathole/io/asio_runtime.hpp>
@@ -61,8 +61,8 @@ class supervisor {
 
   /// Runs to the end. Fails with the system's code if it cannot start.
   result<void> run(const carrier_type& carrier) {
-    stop_signals signals(context_, [this](int count) { stop(count); });
-    hangup_signal hangup(context_, [this] { reload(); });
+    signal_calls signals(context_, stop_signals, [this](int count) { stop(count); });
+    signal_calls hangup(context_, reload_signals, [this](int) { reload(); });
     current_ = make(carrier, settings_);
     start(*current_, [this] { started(); });
     context_.run();

@@ -2,8 +2,8 @@
 
 #include <rathole/client/events.hpp>
 #include <rathole/config/types.hpp>
-#include <rathole/core/endian.hpp>
 #include <rathole/core/error.hpp>
+#include <rathole/core/random.hpp>
 #include <rathole/core/udp_endpoint.hpp>
 #include <rathole/io/datagram.hpp>
 #include <rathole/io/event.hpp>
@@ -132,10 +132,8 @@ class udp_forwarder : public std::enable_shared_from_this<udp_forwarder<Context>
   using visitor_pointer = std::shared_ptr<visitor>;
 
   static std::uint64_t random_seed(runtime_type& world) {
-    std::array<std::uint8_t, 8> octets;
     auto rng = world.rng();
-    rng.fill(octets);
-    return load_le<std::uint64_t>(octets);
+    return random_bits(rng);
   }
 
   /// From the tunnel to the local service.

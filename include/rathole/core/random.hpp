@@ -14,14 +14,20 @@ concept Rng = requires(R& rng, byte_span out) {
   { rng.fill(out) } -> std::same_as<void>;
 };
 
-/// A number drawn uniformly from [0, 1).
+/// 64 random bits.
 template <Rng R>
-double uniform(R& rng) {
+std::uint64_t random_bits(R& rng) {
   std::uint8_t raw[8];
   rng.fill(raw);
   std::uint64_t bits = 0;
   for (std::uint8_t octet : raw) bits = bits << 8 | octet;
-  return static_cast<double>(bits >> 11) * 0x1p-53;
+  return bits;
+}
+
+/// A number drawn uniformly from [0, 1).
+template <Rng R>
+double uniform(R& rng) {
+  return static_cast<double>(random_bits(rng) >> 11) * 0x1p-53;
 }
 
 }  // namespace rathole

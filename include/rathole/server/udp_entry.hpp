@@ -1,8 +1,8 @@
 #pragma once
 
 #include <rathole/config/types.hpp>
-#include <rathole/core/endian.hpp>
 #include <rathole/core/error.hpp>
+#include <rathole/core/random.hpp>
 #include <rathole/core/udp_endpoint.hpp>
 #include <rathole/io/datagram.hpp>
 #include <rathole/io/event.hpp>
@@ -27,8 +27,9 @@ namespace rathole::server {
 
 /// The visitors' side of a UDP service while a client serves it: the sockets that they send to, who
 /// they are, and the data channels over which they are spread by a hash of their addresses. A
-/// visitor keeps his channel as long as it lives. Only who has sent something, and not too long ago,
-/// is sent anything: a client cannot use the server to send to others.
+/// visitor keeps his channel as long as it lives. Only who has sent something is sent anything,
+/// until there was no traffic either way for too long: a client cannot make the server send to whom it
+/// likes.
 ///
 /// While there is no data channel nothing is received, and the system's buffers hold what comes.
 ///
@@ -109,10 +110,8 @@ class udp_entry : public std::enable_shared_from_this<udp_entry<Context>> {
   };
 
   static std::uint64_t random_seed(runtime_type& world) {
-    std::array<std::uint8_t, 8> octets;
     auto rng = world.rng();
-    rng.fill(octets);
-    return load_le<std::uint64_t>(octets);
+    return random_bits(rng);
   }
 
   /// From visitors to the tunnel.
