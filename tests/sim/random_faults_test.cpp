@@ -3,6 +3,10 @@
 
 #include "support/sim_crowd.hpp"
 
+#include <sstream>
+#include <string>
+#include <vector>
+
 using namespace rathole;
 using namespace std::chrono_literals;
 using test::crowd, test::offer_set;
@@ -176,17 +180,29 @@ void run(std::uint64_t seed, void (*live)(crowd&), test::tally& sum) {
   sum.left += town.found.left;
 }
 
+/// What became of the visitors in lives of all seeds.
+test::tally run_all(const std::vector<std::uint64_t>& seeds, void (*life)(crowd&)) {
+  test::tally sum;
+  for (const std::uint64_t seed : seeds) {
+    REPLAYABLE(seed);
+    run(seed, life, sum);
+  }
+  return sum;
+}
+
+std::string words(const test::tally& sum) {
+  std::ostringstream out;
+  out << "complete " << sum.complete << ", owed " << sum.owed << ", broken " << sum.broken
+      << ", turned away " << sum.turned_away << ", left " << sum.left;
+  return out.str();
+}
+
 }  // namespace
 
 TEST_CASE("random faults: no invariant breaks, and all gets well again") {
-  test::tally sum;
   const auto seeds = test::scenario_seeds(200);
-  for (const std::uint64_t seed : seeds) {
-    REPLAYABLE(seed);
-    run(seed, live, sum);
-  }
-  INFO("complete " << sum.complete << ", owed " << sum.owed << ", broken " << sum.broken
-                   << ", turned away " << sum.turned_away << ", left " << sum.left);
+  const test::tally sum = run_all(seeds, live);
+  INFO(words(sum));
   // The seeds are worth something: many visitors had a right to their answer, others had bad luck.
   if (seeds.size() >= 100) {
     CHECK(sum.owed >= 40 * seeds.size());
@@ -197,14 +213,9 @@ TEST_CASE("random faults: no invariant breaks, and all gets well again") {
 }
 
 TEST_CASE("random faults: a long life leaves nothing behind") {
-  test::tally sum;
   const auto seeds = test::scenario_seeds(3);
-  for (const std::uint64_t seed : seeds) {
-    REPLAYABLE(seed);
-    run(seed, live_long, sum);
-  }
-  INFO("complete " << sum.complete << ", owed " << sum.owed << ", broken " << sum.broken
-                   << ", turned away " << sum.turned_away << ", left " << sum.left);
+  const test::tally sum = run_all(seeds, live_long);
+  INFO(words(sum));
   const std::uint64_t hours = seeds.size() * test::scenario_hours(usual_hours);
   CHECK(sum.owed >= 50 * hours);
   CHECK(sum.broken + sum.turned_away >= hours / 4);

@@ -205,7 +205,9 @@ inline void udp_ipv6(const pairing& programs) {
     }
 }
 
-inline void udp_server_restart(const pairing& programs) {
+/// A visitor is served again after `restart` has ended a program with a signal and started it anew.
+template <class F>
+void udp_restart(const pairing& programs, F restart) {
   udp_service local;
   tunnel t(programs);
   const std::uint16_t port = t.add_udp("echo", local.port());
@@ -215,27 +217,23 @@ inline void udp_server_restart(const pairing& programs) {
   for (const int number : {SIGKILL, SIGINT}) {
     CAPTURE(number);
     REQUIRE(visitor.is_served());
-    t.server->signal(number);
-    REQUIRE(t.server->wait_exit().has_value());
-    t.start_server();
+    restart(t, number);
   }
   CHECK(visitor.is_served());
 }
+inline void udp_server_restart(const pairing& programs) {
+  udp_restart(programs, [](tunnel& t, int number) {
+    t.server->signal(number);
+    REQUIRE(t.server->wait_exit().has_value());
+    t.start_server();
+  });
+}
 inline void udp_client_restart(const pairing& programs) {
-  udp_service local;
-  tunnel t(programs);
-  const std::uint16_t port = t.add_udp("echo", local.port());
-  t.start_in_turn();
-  INFO(t.story());
-  udp_visitor visitor(port);
-  for (const int number : {SIGKILL, SIGINT}) {
-    CAPTURE(number);
-    REQUIRE(visitor.is_served());
+  udp_restart(programs, [](tunnel& t, int number) {
     t.client->signal(number);
     REQUIRE(t.client->wait_exit().has_value());
     t.start_client();
-  }
-  CHECK(visitor.is_served());
+  });
 }
 
 /// Visitors whose service is not there are served, with the sockets they have, once it comes, and

@@ -190,9 +190,7 @@ void update(const std::shared_ptr<Context>& self, config::client next) {
   const auto before = self->settings.load();
   self->settings.store(std::move(next));
   const auto settings = self->settings.load();
-  auto options = transport::to_socket_options(settings->transport.tcp);
-  options.prefer_ipv6 = settings->prefer_ipv6;
-  self->transport.set_options(options);
+  self->transport.set_options(transport::to_socket_options(*settings));
 
   const auto runner_of = [&self](const std::string& name) {
     const auto found = self->services.find(name);

@@ -3,7 +3,6 @@
 #include <rathole/client/events.hpp>
 #include <rathole/config/types.hpp>
 #include <rathole/core/error.hpp>
-#include <rathole/core/random.hpp>
 #include <rathole/core/udp_endpoint.hpp>
 #include <rathole/io/datagram.hpp>
 #include <rathole/io/event.hpp>
@@ -11,7 +10,7 @@
 #include <rathole/io/task_group.hpp>
 #include <rathole/io/udp_channel.hpp>
 #include <rathole/io/udp_ledger.hpp>
-#include <rathole/protocol/udp_sessions.hpp>
+#include <rathole/io/udp_visitors.hpp>
 
 #include <algorithm>
 #include <array>
@@ -57,8 +56,8 @@ class udp_forwarder : public std::enable_shared_from_this<udp_forwarder<Context>
       : context_(std::move(context)),
         service_(std::move(service)),
         world_(std::move(world)),
-        sessions_(service_->udp.max_visitors, service_->udp.idle_timeout, random_seed(world_)),
-        idle_timer_(world_),
+        visitors_(world_, service_->udp.max_visitors, service_->udp.idle_timeout,
+                  [](visitor_pointer& gone) { gone->close(); }),
         ledger_(world_, [this](const protocol::udp_counters& since) { tell_losses(since); }),
         opening_(world_.get_executor()) {}
 
@@ -98,18 +97,15 @@ class udp_forwarder : public std::enable_shared_from_this<udp_forwarder<Context>
   /// there are too many.
   void update(service_pointer next) {
     const service_pointer before = std::exchange(service_, std::move(next));
-    sessions_.set_limits(service_->udp.max_visitors, service_->udp.idle_timeout);
     const bool moved =
         before->local_addr != service_->local_addr || before->prefer_ipv6 != service_->prefer_ipv6;
-    while (!sessions_.empty() && (moved || sessions_.size() > sessions_.limit())) {
-      sessions_.pop_oldest()->close();
-    }
+    if (moved) visitors_.clear();
+    visitors_.set_limits(service_->udp.max_visitors, service_->udp.idle_timeout);
     for (const auto& each : channels_) each->set_queue_size(service_->udp.queue_size);
-    expire();
   }
 
   /// How many visitors are remembered.
-  [[nodiscard]] std::size_t visitors() const { return sessions_.size(); }
+  [[nodiscard]] std::size_t visitors() const { return visitors_.size(); }
 
  private:
   using socket_type = typename runtime_type::datagram_socket;
@@ -130,11 +126,6 @@ class udp_forwarder : public std::enable_shared_from_this<udp_forwarder<Context>
     bool gone = false;
   };
   using visitor_pointer = std::shared_ptr<visitor>;
-
-  static std::uint64_t random_seed(runtime_type& world) {
-    auto rng = world.rng();
-    return random_bits(rng);
-  }
 
   /// From the tunnel to the local service.
   void deliver(const std::shared_ptr<channel_type>& from,
@@ -160,16 +151,12 @@ class udp_forwarder : public std::enable_shared_from_this<udp_forwarder<Context>
 
   /// The visitor, who may be a new one; null if there are too many of those.
   visitor* known(const udp_endpoint& id, time_point now) {
-    if (visitor_pointer* found = sessions_.touch(id, now)) return found->get();
+    if (visitor_pointer* found = visitors_.touch(id, now)) return found->get();
     if (opening_.size() >= max_opening_visitors) return nullptr;
-    if (sessions_.full()) {
-      ++ledger_.counts.evicted;
-      sessions_.pop_oldest()->close();
-    }
+    if (visitors_.full()) ++ledger_.counts.evicted;
     const auto made = std::make_shared<visitor>(id);
-    sessions_.add(id, made, now);
+    visitors_.add(id, made, now);
     opening_.spawn(open(this->shared_from_this(), made));
-    arm_idle_timer();
     return made.get();
   }
 
@@ -208,7 +195,7 @@ class udp_forwarder : public std::enable_shared_from_this<udp_forwarder<Context>
     if (!opened) {
       self->ledger_.counts.refused += unsent.size();
       who->close();
-      self->sessions_.erase(who->id);
+      self->visitors_.erase(who->id);
       self->tell_failure(service, opened.error());
       self->ledger_.check();
       co_return;
@@ -227,7 +214,7 @@ class udp_forwarder : public std::enable_shared_from_this<udp_forwarder<Context>
   void answer(visitor& who) {
     const auto batch = who.socket->receive();
     if (batch.empty()) return;
-    sessions_.touch(who.id, world_.now());
+    visitors_.touch(who.id, world_.now());
     if (!who.via || who.via->is_over()) who.via = channels_.empty() ? nullptr : channels_.front();
     for (const io::datagram& each : batch) {
       const bool taken = who.via && who.via->push(who.id, each.payload);
@@ -237,25 +224,10 @@ class udp_forwarder : public std::enable_shared_from_this<udp_forwarder<Context>
     ledger_.check();
   }
 
-  void expire() {
-    const time_point now = world_.now();
-    while (const auto gone = sessions_.expire(now)) (*gone)->close();
-    armed_ = false;
-    arm_idle_timer();
-  }
-
-  void arm_idle_timer() {
-    const auto deadline = sessions_.deadline();
-    if (armed_ || !deadline) return;
-    armed_ = true;
-    idle_timer_.arm(*deadline, [this] { expire(); });
-  }
-
   void close() {
     closing_.request_stop();
-    idle_timer_.disarm();
     ledger_.close();
-    while (!sessions_.empty()) sessions_.pop_oldest()->close();
+    visitors_.clear();
     for (const auto& each : channels_) each->close();
   }
 
@@ -279,15 +251,13 @@ class udp_forwarder : public std::enable_shared_from_this<udp_forwarder<Context>
   const std::shared_ptr<Context> context_;
   service_pointer service_;
   runtime_type world_;
-  protocol::udp_sessions<visitor_pointer> sessions_;
+  io::udp_visitors<runtime_type, visitor_pointer> visitors_;
   std::vector<std::shared_ptr<channel_type>> channels_;
-  typename runtime_type::timer idle_timer_;
   io::udp_ledger<runtime_type> ledger_;
   io::task_group opening_;
   /// Payloads that wait for sockets to be opened.
   std::size_t unsent_octets_ = 0;
   std::stop_source closing_;
-  bool armed_ = false;
 };
 
 }  // namespace rathole::client

@@ -53,6 +53,10 @@ class udp_channel {
     const bool was_closed = self->over_ && !self->error_;
     self->close();
     co_await self->writer_.join();
+    // Visitors may keep the channel until they have another one.
+    self->out_.release();
+    self->sending_.release();
+    self->reader_ = {};
     if (was_closed) co_return failure(errc::stopped);
     co_return failure(self->error_ ? self->error_ : ended.error());
   }

@@ -2,14 +2,13 @@
 
 #include <rathole/config/types.hpp>
 #include <rathole/core/error.hpp>
-#include <rathole/core/random.hpp>
 #include <rathole/core/udp_endpoint.hpp>
 #include <rathole/io/datagram.hpp>
 #include <rathole/io/event.hpp>
 #include <rathole/io/stop_action.hpp>
 #include <rathole/io/udp_channel.hpp>
 #include <rathole/io/udp_ledger.hpp>
-#include <rathole/protocol/udp_sessions.hpp>
+#include <rathole/io/udp_visitors.hpp>
 #include <rathole/server/events.hpp>
 #include <rathole/server/udp_doors.hpp>
 
@@ -47,9 +46,7 @@ class udp_entry : public std::enable_shared_from_this<udp_entry<Context>> {
       : context_(std::move(context)),
         service_(std::move(service)),
         world_(std::move(world)),
-        seed_(random_seed(world_)),
-        sessions_(service_->udp.max_visitors, service_->udp.idle_timeout, seed_),
-        idle_timer_(world_),
+        visitors_(world_, service_->udp.max_visitors, service_->udp.idle_timeout, [](visitor&) {}),
         ledger_(world_, [this](const protocol::udp_counters& since) { tell_losses(since); }),
         doors_(context_, world_, [this](door& at) { receive(at); }) {}
 
@@ -89,16 +86,14 @@ class udp_entry : public std::enable_shared_from_this<udp_entry<Context>> {
   /// Goes on with new settings: sockets of addresses that stay are left alone.
   void update(service_pointer next) {
     service_ = std::move(next);
-    sessions_.set_limits(service_->udp.max_visitors, service_->udp.idle_timeout);
-    while (sessions_.size() > sessions_.limit()) sessions_.pop_oldest();
+    visitors_.set_limits(service_->udp.max_visitors, service_->udp.idle_timeout);
     for (const auto& each : channels_) each->set_queue_size(service_->udp.queue_size);
     for (std::size_t i = service_->pool.size; i < channels_.size(); ++i) channels_[i]->close();
     doors_.open(service_);
-    expire();
   }
 
   /// How many visitors are remembered.
-  [[nodiscard]] std::size_t visitors() const { return sessions_.size(); }
+  [[nodiscard]] std::size_t visitors() const { return visitors_.size(); }
 
  private:
   using door = typename udp_doors<Context>::door;
@@ -108,11 +103,6 @@ class udp_entry : public std::enable_shared_from_this<udp_entry<Context>> {
     std::shared_ptr<channel_type> via;
     std::uint32_t scope = 0;
   };
-
-  static std::uint64_t random_seed(runtime_type& world) {
-    auto rng = world.rng();
-    return random_bits(rng);
-  }
 
   /// From visitors to the tunnel.
   void receive(door& at) {
@@ -135,19 +125,14 @@ class udp_entry : public std::enable_shared_from_this<udp_entry<Context>> {
   }
 
   visitor& known(const io::datagram& from, time_point now) {
-    if (visitor* found = sessions_.touch(from.peer, now)) return *found;
-    if (sessions_.full()) {
-      ++ledger_.counts.evicted;
-      sessions_.pop_oldest();
-    }
-    visitor& added = sessions_.add(from.peer, visitor(), now);
-    arm_idle_timer();
-    return added;
+    if (visitor* found = visitors_.touch(from.peer, now)) return *found;
+    if (visitors_.full()) ++ledger_.counts.evicted;
+    return visitors_.add(from.peer, visitor(), now);
   }
 
   /// There is a channel.
   [[nodiscard]] const std::shared_ptr<channel_type>& channel_for(const udp_endpoint& id) const {
-    return channels_[udp_endpoint_hash{seed_}(id) % channels_.size()];
+    return channels_[visitors_.spread(id, channels_.size())];
   }
 
   /// From the tunnel to visitors.
@@ -166,7 +151,7 @@ class udp_entry : public std::enable_shared_from_this<udp_entry<Context>> {
     const udp_endpoint* last = nullptr;
     visitor* who = nullptr;
     for (const protocol::udp_frame& each : frames) {
-      if (!last || *last != each.visitor) who = sessions_.touch(each.visitor, now);
+      if (!last || *last != each.visitor) who = visitors_.touch(each.visitor, now);
       last = &each.visitor;
       if (!who || !who->through) {
         ++ledger_.counts.unknown_visitor;
@@ -183,28 +168,12 @@ class udp_entry : public std::enable_shared_from_this<udp_entry<Context>> {
     ledger_.check();
   }
 
-  void expire() {
-    const time_point now = world_.now();
-    while (sessions_.expire(now)) {
-    }
-    armed_ = false;
-    arm_idle_timer();
-  }
-
-  void arm_idle_timer() {
-    const auto deadline = sessions_.deadline();
-    if (armed_ || !deadline) return;
-    armed_ = true;
-    idle_timer_.arm(*deadline, [this] { expire(); });
-  }
-
   void close() {
     closed_ = true;
-    idle_timer_.disarm();
     ledger_.close();
     doors_.close();
     for (const auto& each : channels_) each->close();
-    sessions_.clear();
+    visitors_.clear();
   }
 
   void tell_losses(const protocol::udp_counters& since) {
@@ -219,13 +188,10 @@ class udp_entry : public std::enable_shared_from_this<udp_entry<Context>> {
   const std::shared_ptr<Context> context_;
   service_pointer service_;
   runtime_type world_;
-  const std::uint64_t seed_;
-  protocol::udp_sessions<visitor> sessions_;
+  io::udp_visitors<runtime_type, visitor> visitors_;
   std::vector<std::shared_ptr<channel_type>> channels_;
-  typename runtime_type::timer idle_timer_;
   io::udp_ledger<runtime_type> ledger_;
   udp_doors<Context> doors_;
-  bool armed_ = false;
   bool closed_ = false;
 };
 

@@ -158,10 +158,9 @@ inline std::expected<client_carrier, std::vector<config::problem>> prepare(
     }
   }
   if (!problems.empty()) return std::unexpected(std::move(problems));
-  auto options = to_socket_options(settings.transport.tcp);
-  options.prefer_ipv6 = settings.prefer_ipv6;
-  return client_carrier{
-      .options = options, .proxy = std::move(proxy), .layers = std::move(*layers)};
+  return client_carrier{.options = to_socket_options(settings),
+                        .proxy = std::move(proxy),
+                        .layers = std::move(*layers)};
 }
 
 /// As for a client. A server ignores a proxy.

@@ -18,6 +18,13 @@ inline io::socket_options to_socket_options(const config::tcp_options& settings)
   return options;
 }
 
+/// The socket options of a client's connections to its server.
+inline io::socket_options to_socket_options(const config::client& settings) {
+  io::socket_options options = to_socket_options(settings.transport.tcp);
+  options.prefer_ipv6 = settings.prefer_ipv6;
+  return options;
+}
+
 /// The socket options of connections that carry a visitor's traffic: keepalive as the transport's.
 /// TCP_USER_TIMEOUT is off there: Linux also ends a connection whose receiver keeps its window shut
 /// for that long, and a receiver that pauses is not dead.
