@@ -160,6 +160,7 @@ void live_long(crowd& town) {
   CHECK(after.resources.streams == before.resources.streams);
   CHECK(after.resources.acceptors == before.resources.acceptors);
   CHECK(after.resources.timers == before.resources.timers);
+  CHECK(after.resources.datagram_sockets == before.resources.datagram_sockets);
   CHECK(after.tasks == before.tasks);
   town.close();
 }
@@ -178,6 +179,9 @@ void run(std::uint64_t seed, void (*live)(crowd&), test::tally& sum) {
   sum.broken += town.found.broken;
   sum.turned_away += town.found.turned_away;
   sum.left += town.found.left;
+  sum.datagrams += town.found.datagrams;
+  sum.datagrams_lost += town.found.datagrams_lost;
+  sum.datagrams_owed += town.found.datagrams_owed;
 }
 
 /// What became of the visitors in lives of all seeds.
@@ -193,7 +197,8 @@ test::tally run_all(const std::vector<std::uint64_t>& seeds, void (*life)(crowd&
 std::string words(const test::tally& sum) {
   std::ostringstream out;
   out << "complete " << sum.complete << ", owed " << sum.owed << ", broken " << sum.broken
-      << ", turned away " << sum.turned_away << ", left " << sum.left;
+      << ", turned away " << sum.turned_away << ", left " << sum.left << "; datagrams answered "
+      << sum.datagrams << ", owed " << sum.datagrams_owed << ", lost " << sum.datagrams_lost;
   return out.str();
 }
 
@@ -209,6 +214,8 @@ TEST_CASE("random faults: no invariant breaks, and all gets well again") {
     CHECK(sum.broken >= 5 * seeds.size());
     CHECK(sum.turned_away >= seeds.size() / 10);
     CHECK(sum.left >= 10 * seeds.size());
+    CHECK(sum.datagrams_owed >= 30 * seeds.size());
+    CHECK(sum.datagrams_lost >= 10 * seeds.size());
   }
 }
 
@@ -219,6 +226,7 @@ TEST_CASE("random faults: a long life leaves nothing behind") {
   const std::uint64_t hours = seeds.size() * test::scenario_hours(usual_hours);
   CHECK(sum.owed >= 50 * hours);
   CHECK(sum.broken + sum.turned_away >= hours / 4);
+  CHECK(sum.datagrams_owed >= 50 * hours);
 }
 
 TEST_CASE("random faults: the same seed gives the same story") {

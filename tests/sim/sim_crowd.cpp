@@ -1,4 +1,5 @@
 #include "support/sim_crowd.hpp"
+#include "support/sim_udp_guests.hpp"
 
 #include <rathole/io/alarm.hpp>
 
@@ -17,15 +18,9 @@ constexpr std::uint16_t clients_port = 2333;
 constexpr std::size_t greeting_size = 3000;
 constexpr std::size_t number_size = 4;
 constexpr std::size_t most_present = 12;
+constexpr std::size_t most_udp_present = 6;
 
 std::size_t index_of(const offer& of) { return static_cast<std::size_t>(&of - offers.data()); }
-
-/// What a service makes of what it hears: no two services the same.
-std::string answered(const offer& of, std::string_view heard) {
-  std::string out(heard);
-  for (char& c : out) c = static_cast<char>(c ^ (0x21 << index_of(of)));
-  return out;
-}
 
 std::string greeting(const offer& of) {
   return of.how == temper::speaks_first ? pattern(greeting_size) : std::string();
@@ -41,6 +36,10 @@ config::server_service server_side(const offer& of, const config::pool_options& 
   out.bind_addr = {"0.0.0.0", of.port};
   out.token = secret("token of " + out.name);
   out.pool = pool;
+  if (is_udp(of)) {
+    out.kind = config::service_kind::udp;
+    out.pool.size = std::max<std::size_t>(pool.size, 1);
+  }
   return out;
 }
 
@@ -48,17 +47,25 @@ config::client_service client_side(const offer& of) {
   config::client_service out;
   out.name = of.name;
   out.local_addr = {"lan", of.port};
+  if (is_udp(of)) out.kind = config::service_kind::udp;
   out.token = secret("token of " + out.name);
   return out;
 }
 
 }  // namespace
 
+std::string answered(const offer& of, std::string_view heard) {
+  std::string out(heard);
+  for (char& c : out) c = static_cast<char>(c ^ (0x11 * (index_of(of) + 1)));
+  return out;
+}
+
 crowd::crowd(std::uint64_t seed)
     : bench(seed),
       rng(seed),
       visitors_(world.make_runtime("visitor")),
-      lan_(world.make_runtime("lan")) {
+      lan_(world.make_runtime("lan")),
+      datagrams_(std::make_unique<udp_guests>(*this)) {
   sim::link_conditions rough;
   rough.longest_delay = milliseconds_between(rng, 5, 80);
   rough.longest_read = rng.between(1'000, 20'000);
@@ -69,6 +76,7 @@ crowd::crowd(std::uint64_t seed)
   pool.size = rng.between(0, 4);
   if (rng.between(0, 1)) pool.max_idle = pool.size + rng.between(1, 3);
   if (rng.between(0, 1)) pool.max_waiting_visitors = rng.between(2, 6);
+  udp_channels_ = std::max<std::size_t>(pool.size, 1);
   server_settings_.bind_addr = {"0.0.0.0", clients_port};
   for (const offer& of : offers) server_settings_.services.push_back(server_side(of, pool));
   server_settings_.heartbeat_interval = std::chrono::seconds(rng.between(1, 30));
@@ -84,6 +92,12 @@ crowd::crowd(std::uint64_t seed)
   from_visitors_ = &net.held("server", "visitor");
   check_pool_ = [this](const config::server_service& service, const protocol::channel_pool& in) {
     const config::pool_options& most = service.pool;
+    if (service.kind == config::service_kind::udp) {
+      if (in.waiting() + in.starting() > most.size || in.idle() > most.size) {
+        complain(service.name + ": more data channels than configured");
+      }
+      return;
+    }
     const std::size_t commands = std::min(most.size, most.max_idle) + most.max_waiting_visitors;
     if (in.waiting() + in.starting() > most.max_waiting_visitors) {
       complain(service.name + ": more visitors wait than may");
@@ -93,6 +107,8 @@ crowd::crowd(std::uint64_t seed)
   };
   world.watch([this](bool settled) { look(settled); });
 }
+
+crowd::~crowd() = default;
 
 // Programs.
 
@@ -114,7 +130,7 @@ void crowd::retire(std::string_view host) {
 
 void crowd::start_server() {
   retire("server");
-  programs_.push_back({"server", 0, run_server(world, "server", server_settings_)});
+  programs_.push_back({"server", 0, 0, run_server(world, "server", server_settings_)});
   programs_.back().is->events.tell_also([this](const sim::recorded& event) { heed(event); });
 }
 
@@ -130,7 +146,11 @@ void crowd::start_client(std::string_view host) {
     settings.services.back().name = "unheard-of";
   }
   const std::size_t services = settings.services.size();
-  programs_.push_back({std::string(host), services, run_client(world, host, settings)});
+  const auto udp_services = static_cast<std::size_t>(std::ranges::count(
+      settings.services, config::service_kind::udp, &config::client_service::kind));
+  programs_.push_back(
+      {std::string(host), services, udp_services, run_client(world, host, settings)});
+  ++starts_[std::string(host)];
 }
 
 void crowd::stop(std::string_view host, bool at_once) {
@@ -141,6 +161,11 @@ void crowd::stop(std::string_view host, bool at_once) {
   } else {
     one.is->stop();
   }
+}
+
+std::size_t crowd::starts(std::string_view host) const {
+  const auto of_host = starts_.find(host);
+  return of_host == starts_.end() ? 0 : of_host->second;
 }
 
 bool crowd::runs(std::string_view host) { return !latest(host).is->ended(); }
@@ -202,19 +227,20 @@ std::size_t crowd::unaccepted(bool clients) {
 }
 
 void crowd::check_owners() {
-  for (client_host& at : client_hosts_) at.tasks = at.services = 0;
+  for (client_host& at : client_hosts_) at.tasks = at.services = at.udp_services = 0;
   std::size_t server_tasks = 0;
   std::size_t waiting = 0;
   for (const started& one : programs_) {
     if (one.services == 0) {
       server_tasks += one.is->tasks();
-      one.is->for_each_pool([&](const auto&, const protocol::channel_pool& in) {
-        waiting += in.waiting() + in.starting();
+      one.is->for_each_pool([&](const auto& of, const protocol::channel_pool& in) {
+        if (of.kind == config::service_kind::tcp) waiting += in.waiting() + in.starting();
       });
     } else {
       client_host& at = *std::ranges::find(client_hosts_, one.host, &client_host::name);
       at.tasks += one.is->tasks();
       if (!one.stopped) at.services += one.services;
+      if (!one.stopped) at.udp_services += one.udp_services;
     }
   }
   std::size_t from_clients = 0;
@@ -222,17 +248,19 @@ void crowd::check_owners() {
     from_clients += *at.at_server;
     check_client(at);
   }
-  const auto expect = [&](const char* what, std::size_t open, std::size_t owned) {
-    if (open == owned) return;
+  const auto expect = [&](const char* what, std::size_t open, std::size_t owned,
+                          std::size_t without = 0) {
+    if (open <= owned && owned - open <= without) return;
     complain(std::string(what) + ": " + std::to_string(open) + " open, " + std::to_string(owned) +
              " owned");
   };
-  // Each session has a second coroutine, which listens for visitors; one listens for clients.
+  // Each session has a second coroutine, which listens for visitors; one listens for clients. A lost
+  // data channel of a UDP service is replaced by its coroutine, after a pause.
   const auto& listeners = world.net().at("server").listeners;
   const auto door = listeners.find(clients_port);
   const std::size_t doors = door == listeners.end() ? 0 : door->second->handles.size();
   expect("the server's connections to clients", from_clients - unaccepted(true),
-         server_tasks - sessions_ - doors);
+         server_tasks - sessions_ - doors, udp_offers * udp_channels_);
   expect("the server's connections to visitors", *from_visitors_ - unaccepted(false),
          waiting + forwards_);
 }
@@ -242,7 +270,8 @@ void crowd::check_client(const client_host& at) {
   if (*at.to_server > at.tasks) wrong("more connections to the server than coroutines");
   if (at.tasks < at.services + *at.to_lan) {
     wrong("more connections to local services than forwards");
-  } else if (at.tasks - at.services - *at.to_lan > at.services * client_settings_.max_dials) {
+  } else if (at.tasks - at.services - *at.to_lan >
+             at.services * client_settings_.max_dials + at.udp_services * (1 + udp_channels_)) {
     wrong("more data channels dial and wait than may");
   }
 }
@@ -272,9 +301,14 @@ std::optional<std::uint64_t> crowd::healthy(const offer& of) {
   latest("server").is->for_each_pool([&](const config::server_service& service, const auto&) {
     stands = stands || service.name == of.name;
   });
-  if (!stands || !world.net().at("server").listeners.contains(of.port)) return std::nullopt;
+  const sim::host& server = world.net().at("server");
+  const bool open =
+      is_udp(of) ? server.mailboxes.contains(of.port) : server.listeners.contains(of.port);
+  if (!stands || !open) return std::nullopt;
   return on.epoch;
 }
+
+std::uint64_t crowd::epoch(const offer& of) const { return paths_[index_of(of)].epoch; }
 
 // Visitors.
 
@@ -286,8 +320,10 @@ void crowd::let_visitors_come(bool on, duration longest_pause) {
 
 void crowd::visitors_arrive() {
   if (!coming_) return;
-  if (present_ < most_present) {
-    const offer& to = offers[rng.between(0, offers.size() - 1)];
+  const offer& to = offers[rng.between(0, offers.size() - 1)];
+  if (is_udp(to)) {
+    if (datagrams_->present() < most_udp_present) datagrams_->admit(to, rng.between(1, 10));
+  } else if (present_ < most_present) {
     admit(to, static_cast<manner>(rng.between(0, 5)));
   }
   const auto longest = std::chrono::duration_cast<std::chrono::milliseconds>(longest_pause_);
@@ -485,7 +521,10 @@ void crowd::check_end(const offer& of, const std::string& heard, const guest* wh
 // Acts.
 
 void crowd::open() {
-  for (const offer& of : offers) bench.tasks.spawn(local_service(of));
+  for (const offer& of : offers) {
+    if (!is_udp(of)) bench.tasks.spawn(local_service(of));
+  }
+  datagrams_->open();
   start_server();
   start_client("alpha");
   start_client("beta");
@@ -500,20 +539,26 @@ void crowd::recover() {
       look(false);
     }
   }
-  const auto until_alone = [this](duration patience) {
-    if (world.run_until([&] { return present_ == 0; }, patience) == sim::outcome::done) return;
-    complain(std::to_string(present_) + " visitors hang");
+  const auto alone = [this] { return present_ + datagrams_->present() == 0; };
+  const auto until_alone = [&](duration patience) {
+    if (world.run_until(alone, patience) == sim::outcome::done) return;
+    complain(std::to_string(present_ + datagrams_->present()) + " visitors hang");
     look(false);
   };
   until_alone(3min);
-  const std::size_t owed = found.owed;
-  for (const offer& of : offers) admit(of, manner::prompt);
+  const std::size_t owed = found.owed + found.datagrams_owed;
+  for (const offer& of : offers) {
+    is_udp(of) ? datagrams_->admit(of, 1) : admit(of, manner::prompt);
+  }
   until_alone(1min);
-  if (found.owed != owed + offers.size()) complain("a visitor after the troubles was not served");
+  if (found.owed + found.datagrams_owed != owed + offers.size()) {
+    complain("a visitor after the troubles was not served");
+  }
   world.run_for(settling);
   latest("server").is->for_each_pool(
       [&](const config::server_service& service, const protocol::channel_pool& in) {
-        if (in.idle() != std::min(service.pool.size, client_settings_.max_dials)) {
+        const bool udp = service.kind == config::service_kind::udp;
+        if (in.idle() != (udp ? 0 : std::min(service.pool.size, client_settings_.max_dials))) {
           complain(service.name + ": " + std::to_string(in.idle()) + " idle data channels at rest");
         }
         if (in.waiting() + in.starting() > 0) complain(service.name + ": visitors wait at rest");
@@ -531,7 +576,11 @@ inventory crowd::in_use() {
 void crowd::close() {
   begin_trouble(all_offers);
   for (const offer& of : offers) {
-    for (const manner how : {manner::slow, manner::dribbling}) admit(of, how);
+    if (is_udp(of)) {
+      datagrams_->admit(of, 3);
+    } else {
+      for (const manner how : {manner::slow, manner::dribbling}) admit(of, how);
+    }
   }
   world.run_for(milliseconds_between(rng, 0, 1000));
   const bool at_once = rng.between(0, 1) == 1;
@@ -539,13 +588,14 @@ void crowd::close() {
     if (!one.stopped) stop(one.host, at_once);
   }
   const auto ended = [this] {
-    return present_ == 0 && std::ranges::all_of(programs_, [](const started& one) {
-             return one.is->ended().has_value();
-           });
+    return present_ + datagrams_->present() == 0 &&
+           std::ranges::all_of(programs_,
+                               [](const started& one) { return one.is->ended().has_value(); });
   };
-  if (world.run_until(ended, 15s) != sim::outcome::done) complain("programs do not end");
+  if (world.run_until(ended, 40s) != sim::outcome::done) complain("programs do not end");
   world.run_for(1s);
-  if (world.net().in_use() != sim::census{0, offers.size(), 0}) complain("something was left open");
+  if (world.net().in_use() != sim::census{0, offers.size() - udp_offers, 0, udp_offers})
+    complain("something was left open");
   look(true);
 }
 

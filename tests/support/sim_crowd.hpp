@@ -2,11 +2,14 @@
 
 #include "support/sim_tunnel.hpp"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -17,9 +20,9 @@
 
 namespace rathole::test {
 
-/// How a local service answers: as it hears, after the question's end, or before any question and
-/// then as it hears.
-enum class temper { echoes, answers_late, speaks_first };
+/// How a local service answers: as it hears, after the question's end, before any question and then
+/// as it hears, or each datagram with one.
+enum class temper { echoes, answers_late, speaks_first, datagrams };
 
 /// A service of the crowd: visitors reach it at `port` of host "server", through the client on host
 /// `client`, who reaches it at `port` of host "lan".
@@ -29,13 +32,21 @@ struct offer {
   std::string_view client;
   temper how;
 };
-inline constexpr std::array<offer, 3> offers{{{"echo", 5001, "alpha", temper::echoes},
+inline constexpr std::array<offer, 5> offers{{{"echo", 5001, "alpha", temper::echoes},
                                               {"late", 5002, "beta", temper::answers_late},
-                                              {"talk", 5003, "alpha", temper::speaks_first}}};
+                                              {"talk", 5003, "alpha", temper::speaks_first},
+                                              {"ask", 5004, "alpha", temper::datagrams},
+                                              {"call", 5005, "beta", temper::datagrams}}};
+constexpr bool is_udp(const offer& of) { return of.how == temper::datagrams; }
+inline constexpr std::size_t udp_offers =
+    static_cast<std::size_t>(std::ranges::count_if(offers, is_udp));
+
+/// What a service makes of what it hears: no two services the same. Done twice it changes nothing.
+std::string answered(const offer& of, std::string_view heard);
 
 /// A set of offers, one bit each.
 using offer_set = unsigned;
-inline constexpr offer_set all_offers = 7;
+inline constexpr offer_set all_offers = (1U << offers.size()) - 1;
 /// The offers whose traffic comes through `client`.
 constexpr offer_set offers_of(std::string_view client) {
   offer_set out = 0;
@@ -73,6 +84,10 @@ struct tally {
   std::size_t left = 0;
   /// Of those complete: how many had a right to it.
   std::size_t owed = 0;
+  /// Answers by datagrams, those that did not come, and those that somebody had a right to.
+  std::size_t datagrams = 0;
+  std::size_t datagrams_lost = 0;
+  std::size_t datagrams_owed = 0;
 };
 
 /// What is in use in a crowd's world: resources, and coroutines of the programs.
@@ -100,13 +115,15 @@ struct violation : std::runtime_error {
 ///   forward, and each coroutine of a server has its stream. This holds whenever nothing more is to
 ///   happen at a time.
 ///
-/// What does not hold ends the run with a `violation`.
+/// For UDP services see `udp_guests`. What does not hold ends the run with a `violation`.
+class udp_guests;
 class crowd {
  public:
   /// Longer than any wait inside the programs that a trouble may leave behind.
   static constexpr std::chrono::seconds settling{12};
 
   explicit crowd(std::uint64_t seed);
+  ~crowd();
 
   sim_bench bench;
   sim::world& world = bench.world;
@@ -116,7 +133,7 @@ class crowd {
   /// Starts all and runs until every service is reachable.
   void open();
   /// Visitors come from now on, with at most `longest_pause` between two; or no more.
-  void let_visitors_come(bool on, duration longest_pause = std::chrono::milliseconds(1500));
+  void let_visitors_come(bool on, duration longest_pause = std::chrono::milliseconds(800));
   /// One visitor comes.
   void admit(const offer& to, manner how);
   /// Runs until every path is healthy and every visitor gone; then one more per service must be
@@ -139,6 +156,15 @@ class crowd {
   void stop(std::string_view host, bool at_once);
   /// Whether that program has not ended.
   [[nodiscard]] bool runs(std::string_view host);
+  /// How often a program was started on that host.
+  [[nodiscard]] std::size_t starts(std::string_view host) const;
+
+  /// An invariant does not hold; the first complaint counts.
+  void complain(const std::string& what);
+  /// The state of an offer's path if it is healthy, which `epoch` gives as long as no trouble has
+  /// touched the path since.
+  [[nodiscard]] std::optional<std::uint64_t> healthy(const offer& of);
+  [[nodiscard]] std::uint64_t epoch(const offer& of) const;
 
   /// All that the programs told, in order of time.
   [[nodiscard]] std::string story() const;
@@ -157,23 +183,23 @@ class crowd {
     const std::size_t* to_lan;
     std::size_t tasks = 0;
     std::size_t services = 0;
+    std::size_t udp_services = 0;
   };
   struct started {
     std::string host;
     std::size_t services;
+    std::size_t udp_services;
     std::unique_ptr<program> is;
     bool stopped = false;
   };
 
   started& latest(std::string_view host);
   void retire(std::string_view host);
-  void complain(const std::string& what);
   void look(bool settled);
   void check_pools();
   void check_owners();
   void check_client(const client_host& at);
   void heed(const sim::recorded& event);
-  [[nodiscard]] std::optional<std::uint64_t> healthy(const offer& of);
   [[nodiscard]] std::size_t unaccepted(bool clients);
 
   void visitors_arrive();
@@ -191,15 +217,18 @@ class crowd {
   config::server server_settings_;
   config::client client_settings_;
   std::size_t window_ = 0;
+  std::size_t udp_channels_ = 0;
   sim::runtime visitors_;
   sim::runtime lan_;
   std::vector<started> programs_;
+  std::map<std::string, std::size_t, std::less<>> starts_;
   std::vector<std::string> retired_lines_;
   std::vector<client_host> client_hosts_;
   const std::size_t* from_visitors_ = nullptr;
   program::pool_visitor check_pool_;
   std::array<path, offers.size()> paths_;
   std::deque<guest> guests_;
+  std::unique_ptr<udp_guests> datagrams_;
   std::size_t present_ = 0;
   bool coming_ = false;
   duration longest_pause_{};

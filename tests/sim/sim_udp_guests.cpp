@@ -1,0 +1,180 @@
+#include "support/sim_udp_guests.hpp"
+
+#include <rathole/io/alarm.hpp>
+
+#include <algorithm>
+#include <cstring>
+#include <span>
+
+namespace rathole::test {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+/// A question begins with who asks, and which of his it is.
+struct heading {
+  std::uint32_t guest = 0;
+  std::uint32_t index = 0;
+};
+
+constexpr std::size_t usual_size = 2'000;
+
+std::string question_text(const heading& of, std::size_t size) {
+  std::string out = pattern(std::max(size, sizeof of));
+  std::memcpy(out.data(), &of, sizeof of);
+  return out;
+}
+
+std::optional<heading> heading_of(std::string_view text) {
+  heading out;
+  if (text.size() < sizeof out) return std::nullopt;
+  std::memcpy(&out, text.data(), sizeof out);
+  return out;
+}
+
+std::string_view text_of(byte_view payload) {
+  return {reinterpret_cast<const char*>(payload.data()), payload.size()};
+}
+
+}  // namespace
+
+udp_guests::udp_guests(crowd& town)
+    : town_(town),
+      visitors_(town.world.make_runtime("visitor")),
+      lan_(town.world.make_runtime("lan")) {}
+
+std::string udp_guests::name(std::uint32_t number) const {
+  return "UDP visitor " + std::to_string(number) + " of " + std::string(guests_[number].to->name);
+}
+
+// Visitors.
+
+void udp_guests::admit(const offer& to, std::size_t questions) {
+  const auto number = static_cast<std::uint32_t>(guests_.size());
+  guests_.emplace_back().to = &to;
+  ++present_;
+  town_.bench.tasks.spawn(attend(number, questions, town_.rng.next()));
+}
+
+io::awaitable<void> udp_guests::attend(std::uint32_t number, std::size_t questions,
+                                       std::uint64_t seed) {
+  sim::scripted_rng mood(seed);
+  const address any{"0.0.0.0", 0};
+  auto socket = co_await visitors_.bind_udp(any, {});
+  socket->watch([this, number, &socket] {
+    for (const io::datagram& each : socket->receive()) hear_answer(number, each.payload);
+  });
+  io::event wake(town_.world.get_executor());
+  for (std::size_t i = 0; i < questions; ++i) {
+    ask(number, *socket, mood.between(0, usual_size));
+    const auto pause = std::chrono::milliseconds(mood.between(0, mood.between(0, 3) ? 500 : 5'000));
+    co_await io::sleep_until(visitors_, town_.world.now() + pause, wake);
+  }
+  co_await io::sleep_until(visitors_, town_.world.now() + patience + 1ms, wake);
+  socket->unwatch();
+  guests_[number].left = true;
+  --present_;
+}
+
+void udp_guests::ask(std::uint32_t number, sim::datagram_socket& from, std::size_t size) {
+  guest& me = guests_[number];
+  const std::size_t index = me.asked.size();
+  const std::string text = question_text({number, static_cast<std::uint32_t>(index)}, size);
+  question& asked = me.asked.emplace_back();
+  asked.size = text.size();
+  asked.healthy = town_.healthy(*me.to);
+  io::datagram one;
+  one.peer = town_.world.net().at("server").endpoint(me.to->port);
+  one.payload = octets(text);
+  from.send(std::span(&one, 1));
+  town_.world.call_at(town_.world.now() + patience,
+                      [this, number, index] { judge(number, index); });
+}
+
+void udp_guests::hear_answer(std::uint32_t number, byte_view payload) {
+  guest& me = guests_[number];
+  const std::string heard = answered(*me.to, text_of(payload));
+  const auto of = heading_of(heard);
+  if (!of || of->guest != number || of->index >= me.asked.size()) {
+    return town_.complain(name(number) + " got a datagram that was not for it");
+  }
+  question& asked = me.asked[of->index];
+  if (heard != question_text(*of, asked.size)) {
+    return town_.complain(name(number) + " got an answer that was changed");
+  }
+  if (std::exchange(asked.answered, true)) town_.complain(name(number) + " got an answer twice");
+  ++town_.found.datagrams;
+}
+
+void udp_guests::judge(std::uint32_t number, std::size_t index) {
+  const guest& me = guests_[number];
+  const question& asked = me.asked[index];
+  if (!asked.answered) ++town_.found.datagrams_lost;
+  if (!asked.healthy || town_.epoch(*me.to) != *asked.healthy) return;
+  if (asked.answered) {
+    ++town_.found.datagrams_owed;
+  } else {
+    town_.complain(name(number) + " got no answer on a healthy path; it was " +
+                   (asked.heard ? "heard" : "not heard"));
+  }
+}
+
+// Local services.
+
+void udp_guests::open() {
+  for (const offer& of : offers) {
+    if (of.how == temper::datagrams) town_.bench.tasks.spawn(start(of));
+  }
+}
+
+io::awaitable<void> udp_guests::start(const offer& of) {
+  const address at{"0.0.0.0", of.port};
+  auto socket = co_await lan_.bind_udp(at, {});
+  service& me = services_.emplace_back(service{&of, std::move(*socket), {}});
+  me.socket.watch([this, &me] { serve(me); });
+}
+
+void udp_guests::serve(service& me) {
+  for (const io::datagram& heard : me.socket.receive()) {
+    if (!recognize(me, heard)) return;
+    const std::string text = answered(*me.is, text_of(heard.payload));
+    io::datagram answer;
+    answer.peer = heard.peer;
+    answer.payload = octets(text);
+    me.socket.send(std::span(&answer, 1));
+  }
+}
+
+bool udp_guests::recognize(service& me, const io::datagram& heard) {
+  const auto complain = [&](const std::string& what) {
+    town_.complain("the local service " + std::string(me.is->name) + " hears " + what);
+    return false;
+  };
+  const std::string_view text = text_of(heard.payload);
+  const auto of = heading_of(text);
+  if (!of || of->guest >= guests_.size()) return complain("nobody known");
+  guest& who = guests_[of->guest];
+  if (who.to != me.is || of->index >= who.asked.size()) return complain("nobody it should");
+  question& asked = who.asked[of->index];
+  if (text != question_text(*of, asked.size)) return complain("octets that nobody sent");
+  if (std::exchange(asked.heard, true)) return complain("a datagram twice");
+
+  const time_point now = town_.world.now();
+  const std::uint16_t port = heard.peer.port;
+  const auto before = me.heard_from.find(port);
+  if (before != me.heard_from.end() && before->second != of->guest &&
+      !guests_[before->second].left && guests_[before->second].seen_as == port) {
+    return complain("two visitors by one port");
+  }
+  me.heard_from[port] = of->guest;
+  const std::size_t starts = town_.starts(me.is->client);
+  const bool remembered = who.seen_as != 0 && who.starts == starts && now < who.heard_at + 50s;
+  if (remembered && who.seen_as != port) return complain("a visitor by another port than before");
+  who.seen_as = port;
+  who.heard_at = now;
+  who.starts = starts;
+  return true;
+}
+
+}  // namespace rathole::test
