@@ -81,6 +81,25 @@ TEST_CASE("udp: an entry of several addresses") {
     CHECK(udp_visitor(port, family).is_served());
   }
 }
+TEST_CASE("udp: visitors are answered from the address that they sent to") {
+  udp_service local;
+  for (const std::string host : {"0.0.0.0", "[::]"}) {
+    CAPTURE(host);
+    tunnel t(ours());
+    const std::uint16_t port = free_udp_port();
+    t.add_udp_at("echo", port, '"' + host + ':' + std::to_string(port) + '"', local.port());
+    t.start_in_turn();
+    INFO(t.story());
+    // Two connected sockets: what comes from another address does not reach them.
+    udp_visitor first(port);
+    udp_visitor second(port);
+    second.socket().connect(port, 77);
+    for (int i = 0; i < 3; ++i) {
+      CHECK(first.is_served());
+      CHECK(second.is_served());
+    }
+  }
+}
 TEST_CASE("udp: heals after a restart of the server") { scenario::udp_server_restart(ours()); }
 TEST_CASE("udp: heals after a restart of the client") { scenario::udp_client_restart(ours()); }
 TEST_CASE("udp: a service comes and goes") { scenario::udp_service_comes_and_goes(ours()); }

@@ -197,6 +197,49 @@ TEST_SUITE("udp_socket") {
     CHECK(v4.got.front() == "four");
   }
 
+  TEST_CASE("a socket of all addresses answers from the one that it was asked at") {
+    for (const char* const wildcard : {"0.0.0.0", "::"}) {
+      CAPTURE(wildcard);
+      udp_bench bench;
+      inbox bound(bench.bind(at(wildcard)));
+      bound.answers = true;
+      // Alone and in runs. A connected socket gets nothing from elsewhere.
+      std::vector<std::string> sent(20, std::string(1'000, 'x'));
+      sent.emplace_back(9'000, 'y');
+      for (const char* const asked : {"127.0.0.2", "127.0.0.1", "127.0.0.3"}) {
+        CAPTURE(asked);
+        inbox visitor(bench.connect(at(asked, bound.socket.local().port)));
+        CHECK(visitor.socket.send(batch_of(sent, at(asked))) == sent.size());
+        CHECK(bench.run_until([&] { return visitor.got.size() == sent.size(); }));
+        CHECK(visitor.got == sent);
+      }
+    }
+  }
+
+  TEST_CASE("a socket of all addresses of IPv6 tells of those of IPv6 too") {
+    udp_bench bench;
+    io::udp_socket bound = bench.bind(at("::"));
+    io::udp_socket visitor = bench.connect(at("::1", bound.local().port));
+    CHECK(visitor.send(batch_of({"hello"}, at("::1"))) == 1);
+    const auto got = bound.receive();
+    REQUIRE(got.size() == 1);
+    CHECK(got[0].local == ipv6_octets{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1});
+    CHECK(bound.send(got) == 1);
+    CHECK(visitor.receive().size() == 1);
+  }
+
+  TEST_CASE("where a local address is not the system's any more, the system chooses another") {
+    udp_bench bench;
+    io::udp_socket from = bench.bind(at("0.0.0.0"));
+    inbox to(bench.bind(at("127.0.0.1")));
+    const std::vector<std::string> sent{"x", "1", "2"};
+    auto batch = batch_of(sent, where(to.socket));
+    for (io::datagram& each : batch) each.local = {192, 0, 2, 1};
+    CHECK(from.send(batch) == sent.size());
+    CHECK(bench.run_until([&] { return to.got.size() == sent.size(); }));
+    CHECK(to.got == sent);
+  }
+
   TEST_CASE("a port where nobody listens: the error takes no datagram along") {
     udp_bench bench;
     std::optional<io::udp_socket> listener = bench.bind(at("127.0.0.1"));

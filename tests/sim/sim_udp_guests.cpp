@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 #include <span>
+#include <stop_token>
 
 namespace rathole::test {
 
@@ -61,7 +62,7 @@ io::awaitable<void> udp_guests::attend(std::uint32_t number, std::size_t questio
                                        std::uint64_t seed) {
   sim::scripted_rng mood(seed);
   const address any{"0.0.0.0", 0};
-  auto socket = co_await visitors_.bind_udp(any, {});
+  auto socket = co_await visitors_.bind_udp(any, std::stop_token());
   socket->watch([this, number, &socket] {
     for (const io::datagram& each : socket->receive()) hear_answer(number, each.payload);
   });
@@ -130,7 +131,7 @@ void udp_guests::open() {
 
 io::awaitable<void> udp_guests::start(const offer& of) {
   const address at{"0.0.0.0", of.port};
-  auto socket = co_await lan_.bind_udp(at, {});
+  auto socket = co_await lan_.bind_udp(at, std::stop_token());
   service& me = services_.emplace_back(service{&of, std::move(*socket), {}});
   me.socket.watch([this, &me] { serve(me); });
 }

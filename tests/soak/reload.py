@@ -39,6 +39,8 @@ def arguments():
     parser.add_argument("--edits", type=int, default=500)
     parser.add_argument("--visitors", type=int, default=50)
     parser.add_argument("--seed", type=int, help="of the edits (default: by chance)")
+    parser.add_argument("--workers", type=int, default=0,
+                        help="threads of each side (default: one for each processor)")
     parser.add_argument("--seconds", type=float, default=5,
                         help="of traffic before the first and after the last edit (default: 5)")
     parser.add_argument("--memory-slack", type=int, default=1024, metavar="KIB",
@@ -78,7 +80,8 @@ class Soak:
     async def run(self):
         await self._start_backends()
         self._settings = Settings(self._rng, self._ports.take(), self._ports.take,
-                                  {kind: list(found) for kind, found in self._backends.items()})
+                                  {kind: list(found) for kind, found in self._backends.items()},
+                                  self._options.workers)
         self._initial = {side.name: side.copy() for side in self._sides()}
         # What each program is to run with: its file's latest content that was sound.
         self._files = {}

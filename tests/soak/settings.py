@@ -41,14 +41,14 @@ class Side:
 
 class Settings:
     """Both sides, and random changes. `new_port` gives a port for visitors, `backends` maps a kind to
-    the ports of local services of that kind."""
+    the ports of local services of that kind; `workers` are the threads of each side."""
 
-    def __init__(self, rng, control, new_port, backends):
+    def __init__(self, rng, control, new_port, backends, workers):
         self._rng, self._new_port, self._backends = rng, new_port, backends
         self.server = Side("server", {"bind_addr": f"127.0.0.1:{control}", "default_token": "first",
-                                      "heartbeat_interval": 5})
+                                      "heartbeat_interval": 5, "workers": workers})
         self.client = Side("client", {"remote_addr": f"127.0.0.1:{control}", "default_token": "first",
-                                      "heartbeat_timeout": 20})
+                                      "heartbeat_timeout": 20, "workers": workers})
         self.steady = {}
         for number in range(STEADY):
             self._add_steady(f"steady-{number}", "tcp")

@@ -47,9 +47,10 @@ class udp_socket {
   void bind(std::uint16_t port = 0) {
     if (!try_bind(port)) throw_errno("bind");
   }
-  /// From here on datagrams go to, and come from, this port.
-  void connect(std::uint16_t port) {
-    const address to(family_, port);
+  /// From here on datagrams go to, and come from, this port, of 127.0.0.`last` if it is of IPv4.
+  void connect(std::uint16_t port, std::uint8_t last = 1) {
+    address to(family_, port);
+    if (family_ == AF_INET) to.v4.sin_addr.s_addr = htonl(0x7f000000U | last);
     if (::connect(fd_, to.plain(), to.size()) != 0) throw_errno("connect");
   }
   std::uint16_t port() const {

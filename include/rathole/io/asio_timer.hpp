@@ -12,14 +12,15 @@
 
 namespace rathole::io {
 
-/// A callback at a point in time, by Asio's timer queue; models `Timer`.
+/// A callback at a point in time, by Asio's timer queue; models `Timer`. Once it is not armed it may be
+/// destroyed by any thread: a completion of the past may still lie in the executor's queue.
 class asio_timer {
  public:
   explicit asio_timer(executor ex) : state_(std::make_shared<shared_state>(ex)) {}
   asio_timer(asio_timer&&) = default;
   asio_timer& operator=(asio_timer&&) = delete;
   ~asio_timer() {
-    if (state_) disarm();
+    if (state_ && state_->callback) disarm();
   }
 
   void arm(time_point at, std::move_only_function<void()> callback) {

@@ -2,6 +2,7 @@
 
 #include <rathole/core/address.hpp>
 #include <rathole/core/bytes.hpp>
+#include <rathole/core/ip_literal.hpp>
 #include <rathole/core/udp_endpoint.hpp>
 
 #include <concepts>
@@ -17,6 +18,9 @@ struct datagram {
   udp_endpoint peer;
   /// The interface that a link-local address is of (RFC 4007); 0 for others.
   std::uint32_t scope = 0;
+  /// The address of this host that it came to, or is to leave from: of the family of `peer`, laid out
+  /// as `udp_endpoint::ip`. All zeros: not known, and for the system to choose.
+  ipv6_octets local{};
   byte_view payload;
 };
 

@@ -2,9 +2,9 @@
 
 #include <rathole/core/udp_endpoint.hpp>
 #include <rathole/io/datagram.hpp>
+#include <rathole/io/udp_control.hpp>
 
 #include <netinet/in.h>
-#include <netinet/udp.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -63,7 +63,7 @@ inline datagram from_socket_address(const socket_address& from, byte_view payloa
 
 /// Datagrams that pass between a socket and the system in one call (recvmmsg(2), sendmmsg(2)). A run of
 /// equal ones to one peer passes as one message that the system, or the network card, cuts apart, and
-/// the reverse (udp(7), UDP_SEGMENT and UDP_GRO). Each thread has one, whose memory all its sockets
+/// the reverse (`udp_control`). Each thread has one, whose memory all its sockets
 /// share.
 class udp_batch {
  public:
@@ -77,12 +77,6 @@ class udp_batch {
     return shared;
   }
 
-  /// Has what `socket` receives come in runs, where the system can do that.
-  static void enable_runs(int socket) {
-    const int on = 1;
-    ::setsockopt(socket, SOL_UDP, UDP_GRO, &on, sizeof on);
-  }
-
   /// Receives what is there. Valid until the next call.
   std::span<const datagram> receive(int socket) {
     if (!buffers_) allocate();
@@ -91,8 +85,7 @@ class udp_batch {
       prepare(i, &vectors_[i], 1);
       messages_[i].msg_hdr.msg_name = &addresses_[i];
       messages_[i].msg_hdr.msg_namelen = sizeof addresses_[i];
-      messages_[i].msg_hdr.msg_control = &controls_[i];
-      messages_[i].msg_hdr.msg_controllen = sizeof controls_[i];
+      controls_[i].offer(messages_[i].msg_hdr);
     }
     int count = 0;
     // An error here is that of a datagram sent before; it must not hide what has arrived.
@@ -137,12 +130,6 @@ class udp_batch {
   /// and UDP).
   static constexpr std::size_t longest_in_run = 1'452;
 
-  /// Room for the size of a run's datagrams.
-  union control {
-    cmsghdr header;
-    std::array<char, CMSG_SPACE(sizeof(int))> octets;
-  };
-
   udp_batch() = default;
 
   void allocate() { buffers_ = std::make_unique_for_overwrite<std::uint8_t[]>(capacity * stride); }
@@ -156,23 +143,18 @@ class udp_batch {
   /// The datagrams of a message that was received.
   void cut(std::size_t at) {
     byte_view rest(buffers_.get() + at * stride, messages_[at].msg_len);
-    std::size_t size = rest.size();
-    msghdr& header = messages_[at].msg_hdr;
-    for (cmsghdr* each = CMSG_FIRSTHDR(&header); each; each = CMSG_NXTHDR(&header, each)) {
-      if (each->cmsg_level != SOL_UDP || each->cmsg_type != UDP_GRO) continue;
-      int told = 0;
-      std::memcpy(&told, CMSG_DATA(each), sizeof told);
-      if (told > 0) size = static_cast<std::size_t>(told);
-    }
+    const udp_notes notes = udp_control::read(messages_[at].msg_hdr);
+    const std::size_t size = notes.run_of > 0 ? notes.run_of : rest.size();
     do {
       const byte_view payload = rest.first(std::min(size, rest.size()));
       rest = rest.subspan(payload.size());
       received_.push_back(detail::from_socket_address(addresses_[at], payload));
+      received_.back().local = notes.local;
     } while (!rest.empty());
   }
 
-  /// How many datagrams from the front of `batch`, at most `limit`, can go as one message: to one
-  /// peer, and of one size, but for a shorter last one.
+  /// How many datagrams from the front of `batch`, at most `limit`, can go as one message: from one
+  /// address to one peer, and of one size, but for a shorter last one.
   static std::size_t run_length(std::span<const datagram> batch, std::size_t limit) {
     const datagram& first = batch.front();
     const std::size_t size = first.payload.size();
@@ -182,7 +164,9 @@ class udp_batch {
     for (; count < limit; ++count) {
       const datagram& each = batch[count];
       const std::size_t own = each.payload.size();
-      if (own == 0 || own > size || each.scope != first.scope || each.peer != first.peer) break;
+      const bool same_way =
+          each.peer == first.peer && each.scope == first.scope && each.local == first.local;
+      if (own == 0 || own > size || !same_way) break;
       if (own < size) return count + 1;
     }
     return count;
@@ -195,19 +179,14 @@ class udp_batch {
     }
     prepare(at, &vectors_[vector], run.size());
     msghdr& header = messages_[at].msg_hdr;
+    udp_notes notes;
     if (!is_connected) {
       header.msg_namelen = detail::to_socket_address(run.front(), addresses_[at]);
       header.msg_name = &addresses_[at];
+      notes.local = run.front().local;
     }
-    if (run.size() == 1) return;
-    header.msg_control = &controls_[at];
-    header.msg_controllen = CMSG_SPACE(sizeof(std::uint16_t));
-    cmsghdr* const told = CMSG_FIRSTHDR(&header);
-    told->cmsg_level = SOL_UDP;
-    told->cmsg_type = UDP_SEGMENT;
-    told->cmsg_len = CMSG_LEN(sizeof(std::uint16_t));
-    const auto size = static_cast<std::uint16_t>(run.front().payload.size());
-    std::memcpy(CMSG_DATA(told), &size, sizeof size);
+    if (run.size() > 1) notes.run_of = static_cast<std::uint16_t>(run.front().payload.size());
+    controls_[at].write(header, notes, run.front().peer.is_v6);
   }
 
   std::size_t push(int socket, std::size_t count, bool is_connected) {
@@ -225,9 +204,10 @@ class udp_batch {
       if (errno == EINTR) continue;
       if (errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM) break;
       // An error may be an ICMP message's about a datagram sent before; the second one in a row is
-      // this message's own. Not every way out takes a run.
+      // this message's own. Not every way out takes a run, and the local address may be gone.
       if (++errors > 1) {
-        if (runs_[next].size() > 1) taken += send_singly(socket, runs_[next], is_connected);
+        const bool has_notes = messages_[next].msg_hdr.msg_controllen > 0;
+        if (has_notes) taken += send_singly(socket, runs_[next], is_connected);
         ++next;
         errors = 0;
       }
@@ -250,7 +230,7 @@ class udp_batch {
 
   std::array<mmsghdr, capacity> messages_{};
   std::array<detail::socket_address, capacity> addresses_{};
-  std::array<control, capacity> controls_{};
+  std::array<udp_control, capacity> controls_{};
   std::array<iovec, 8 * capacity> vectors_{};
   /// What each message carries.
   std::array<std::span<const datagram>, capacity> runs_{};

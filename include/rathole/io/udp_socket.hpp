@@ -7,6 +7,7 @@
 #include <rathole/io/descriptor.hpp>
 #include <rathole/io/poller.hpp>
 #include <rathole/io/udp_batch.hpp>
+#include <rathole/io/udp_control.hpp>
 
 #include <asio/ip/udp.hpp>
 
@@ -29,12 +30,16 @@ class udp_socket {
   /// (net.core.rmem_max, net.core.wmem_max).
   static constexpr int system_buffer = 4 * 1024 * 1024;
 
-  /// A socket bound to `endpoint`, as `bind_socket` says. Fails with the system's code.
+  /// A socket bound to `endpoint`, as `bind_socket` says. One that is bound to all addresses tells of
+  /// each datagram which of them it came to. Fails with the system's code.
   static result<udp_socket> bind(const executor& ex, const asio::ip::udp::endpoint& endpoint) {
     auto opened = open(endpoint);
     if (!opened) return failure(opened.error());
     if (const auto bound = bind_socket(opened->get(), endpoint); !bound) {
       return failure(bound.error());
+    }
+    if (endpoint.address().is_unspecified()) {
+      udp_control::enable_local_addresses(opened->get(), endpoint.protocol().family());
     }
     return udp_socket(ex, std::move(*opened), false);
   }
@@ -109,7 +114,7 @@ class udp_socket {
     for (const int name : {SO_RCVBUF, SO_SNDBUF}) {
       ::setsockopt(socket.get(), SOL_SOCKET, name, &system_buffer, sizeof system_buffer);
     }
-    udp_batch::enable_runs(socket.get());
+    udp_control::enable_runs(socket.get());
     return socket;
   }
 

@@ -28,7 +28,7 @@ namespace rathole::server {
 /// they are, and the data channels over which they are spread by a hash of their addresses. A
 /// visitor keeps his channel as long as it lives. Only who has sent something is sent anything,
 /// until there was no traffic either way for too long: a client cannot make the server send to whom it
-/// likes.
+/// likes. What it is sent comes from the address that it sent to.
 ///
 /// While there is no data channel nothing is received, and the system's buffers hold what comes.
 ///
@@ -102,6 +102,7 @@ class udp_entry : public std::enable_shared_from_this<udp_entry<Context>> {
     std::shared_ptr<door> through;
     std::shared_ptr<channel_type> via;
     std::uint32_t scope = 0;
+    ipv6_octets local{};
   };
 
   /// From visitors to the tunnel.
@@ -116,6 +117,7 @@ class udp_entry : public std::enable_shared_from_this<udp_entry<Context>> {
       last = &each.peer;
       if (who->through.get() != &at) who->through = at.shared_from_this();
       who->scope = each.scope;
+      who->local = each.local;
       if (!who->via || who->via->is_over()) who->via = channel_for(each.peer);
       const bool taken = who->via->push(each.peer, each.payload);
       ++(taken ? ledger_.counts.sent : ledger_.counts.queue_full);
@@ -161,6 +163,7 @@ class udp_entry : public std::enable_shared_from_this<udp_entry<Context>> {
       through = who->through.get();
       batch[count].peer = each.visitor;
       batch[count].scope = who->scope;
+      batch[count].local = who->local;
       batch[count].payload = each.payload;
       ++count;
     }

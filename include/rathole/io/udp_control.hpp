@@ -1,0 +1,111 @@
+#pragma once
+
+#include <rathole/core/ip_literal.hpp>
+
+#include <netinet/in.h>
+#include <netinet/udp.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+namespace rathole::io {
+
+/// What the system tells of a UDP message besides its payload, or is told.
+struct udp_notes {
+  /// The size of the datagrams that a run consists of, but for a shorter last one (udp(7), UDP_GRO and
+  /// UDP_SEGMENT); 0 for a single datagram.
+  std::uint16_t run_of = 0;
+  /// The address of this host that it came to, or leaves from (ip(7), IP_PKTINFO; ipv6(7),
+  /// IPV6_PKTINFO); an IPv4 address has the first four octets. All zeros: not told.
+  ipv6_octets local{};
+};
+
+/// Room for the notes of one message, as cmsg(3) wants them.
+class udp_control {
+ public:
+  /// Has what `socket` receives come in runs, where the system can do that.
+  static void enable_runs(int socket) { enable(socket, SOL_UDP, UDP_GRO); }
+
+  /// Has what `socket` receives come with its local address. `family` is the socket's.
+  static void enable_local_addresses(int socket, int family) {
+    family == AF_INET6 ? enable(socket, IPPROTO_IPV6, IPV6_RECVPKTINFO)
+                       : enable(socket, IPPROTO_IP, IP_PKTINFO);
+  }
+
+  /// Makes room for the notes of a message that is to be received.
+  void offer(msghdr& message) {
+    message.msg_control = room_.data();
+    message.msg_controllen = room_.size();
+  }
+
+  /// The notes of a message that was received. Addresses that nothing can be sent from are left out.
+  static udp_notes read(msghdr& message) {
+    udp_notes out;
+    for (cmsghdr* each = CMSG_FIRSTHDR(&message); each; each = CMSG_NXTHDR(&message, each)) {
+      if (each->cmsg_level == SOL_UDP && each->cmsg_type == UDP_GRO) {
+        out.run_of = static_cast<std::uint16_t>(value_of<int>(*each));
+      } else if (each->cmsg_level == IPPROTO_IP && each->cmsg_type == IP_PKTINFO) {
+        const auto info = value_of<in_pktinfo>(*each);
+        std::memcpy(out.local.data(), &info.ipi_spec_dst, sizeof info.ipi_spec_dst);
+      } else if (each->cmsg_level == IPPROTO_IPV6 && each->cmsg_type == IPV6_PKTINFO) {
+        const auto info = value_of<in6_pktinfo>(*each);
+        if (!IN6_IS_ADDR_MULTICAST(&info.ipi6_addr)) {
+          std::memcpy(out.local.data(), &info.ipi6_addr, sizeof info.ipi6_addr);
+        }
+      }
+    }
+    return out;
+  }
+
+  /// Adds notes to a message that is to be sent by a socket of IPv6 or IPv4, if there are any. The
+  /// message has none yet.
+  void write(msghdr& message, const udp_notes& notes, bool is_v6) {
+    if (notes.run_of > 0) put(message, SOL_UDP, UDP_SEGMENT, notes.run_of);
+    if (notes.local == ipv6_octets{}) return;
+    if (is_v6) {
+      in6_pktinfo info{};
+      std::memcpy(&info.ipi6_addr, notes.local.data(), sizeof info.ipi6_addr);
+      put(message, IPPROTO_IPV6, IPV6_PKTINFO, info);
+    } else {
+      in_pktinfo info{};
+      std::memcpy(&info.ipi_spec_dst, notes.local.data(), sizeof info.ipi_spec_dst);
+      put(message, IPPROTO_IP, IP_PKTINFO, info);
+    }
+  }
+
+ private:
+  static void enable(int socket, int level, int name) {
+    const int on = 1;
+    ::setsockopt(socket, level, name, &on, sizeof on);
+  }
+
+  template <class T>
+  static T value_of(const cmsghdr& from) {
+    T out{};
+    std::memcpy(&out, CMSG_DATA(&from), sizeof out);
+    return out;
+  }
+
+  template <class T>
+  void put(msghdr& message, int level, int type, const T& value) {
+    message.msg_control = room_.data();
+    cmsghdr header{};
+    header.cmsg_level = level;
+    header.cmsg_type = type;
+    header.cmsg_len = CMSG_LEN(sizeof value);
+    char* const at = room_.data() + message.msg_controllen;
+    std::memcpy(at, &header, sizeof header);
+    std::memcpy(at + CMSG_LEN(0), &value, sizeof value);
+    message.msg_controllen += CMSG_SPACE(sizeof value);
+  }
+
+  /// A run's size and the larger of the two kinds of addresses.
+  alignas(
+      cmsghdr) std::array<char, CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(in6_pktinfo))> room_{};
+};
+
+}  // namespace rathole::io
