@@ -2,23 +2,25 @@
 
 #include <rathole/app/client_log.hpp>
 #include <rathole/app/demo_page.hpp>
+#include <rathole/app/instance.hpp>
+#include <rathole/app/instance_observer.hpp>
 #include <rathole/app/log.hpp>
 #include <rathole/app/server_log.hpp>
 #include <rathole/app/signal_calls.hpp>
-#include <rathole/client/client.hpp>
+#include <rathole/config/types.hpp>
 #include <rathole/core/hex.hpp>
 #include <rathole/crypto/system_rng.hpp>
 #include <rathole/io/accept_loop.hpp>
 #include <rathole/io/asio_runtime.hpp>
 #include <rathole/io/task_group.hpp>
-#include <rathole/server/server.hpp>
-#include <rathole/transport/proxied.hpp>
+#include <rathole/transport/prepare.hpp>
 
 #include <asio/io_context.hpp>
 
 #include <array>
 #include <chrono>
 #include <cstdlib>
+#include <memory>
 #include <optional>
 #include <ostream>
 #include <stop_token>
@@ -47,9 +49,6 @@ class demo {
   }
 
  private:
-  using server_carrier = transport::tcp<io::asio_runtime>;
-  using client_carrier = transport::proxied<io::asio_runtime>;
-
   /// How long `--once` may take.
   static constexpr std::chrono::seconds patience{30};
 
@@ -94,8 +93,10 @@ class demo {
     config::server server_settings;
     server_settings.bind_addr = anywhere;
     server_settings.services.push_back({.name = "demo", .bind_addr = anywhere, .token = token});
-    server_.emplace(server_carrier(runtime_, {}), std::move(server_settings), server_observer_);
-    server_->async_run([this](std::error_code ec) {
+    server_ = make_instance(transport::server_carrier(), runtime_, server_settings, at_server_);
+    const auto ready = [] {};
+    server_->start(ready, [this](std::error_code ec) {
+      at_server_.cancel();
       if (ec) fail(ec);
     });
     const auto clients_at = co_await heard(clients_);
@@ -104,8 +105,8 @@ class demo {
     config::client client_settings;
     client_settings.remote_addr = *clients_at;
     client_settings.services.push_back({.name = "demo", .local_addr = local, .token = token});
-    client_.emplace(client_carrier(runtime_, {}), std::move(client_settings), client_observer_);
-    client_->async_run([](std::error_code) {});
+    client_ = make_instance(transport::client_carrier(), runtime_, client_settings, at_client_);
+    client_->start(ready, [this](std::error_code) { at_client_.cancel(); });
     const auto visitors_at = co_await heard(visitors_);
     if (!visitors_at) co_return failure(visitors_at.error());
 
@@ -165,14 +166,15 @@ class demo {
   logger log_{log_filter(log_level::warn)};
   std::optional<address> clients_ = {};
   std::optional<address> visitors_ = {};
-  // The same types of observers as the program's, so that it holds one kind of server and client.
-  server_log server_observer_{log_, [this](std::string_view service, const address& at) {
-                                (service.empty() ? clients_ : visitors_) = at;
-                                changed_.notify();
-                              }};
-  client_log client_observer_{log_};
-  std::optional<server::basic_server<server_carrier, server_log>> server_ = {};
-  std::optional<client::basic_client<client_carrier, client_log>> client_ = {};
+  server_log server_log_{log_, [this](std::string_view service, const address& at) {
+                           (service.empty() ? clients_ : visitors_) = at;
+                           changed_.notify();
+                         }};
+  client_log client_log_{log_};
+  instance_observer<server_log> at_server_{context_.get_executor(), server_log_, [] {}};
+  instance_observer<client_log> at_client_{context_.get_executor(), client_log_, [] {}};
+  std::unique_ptr<instance<config::server>> server_ = {};
+  std::unique_ptr<instance<config::client>> client_ = {};
 };
 
 }  // namespace rathole::app

@@ -1,13 +1,12 @@
 #pragma once
 
 #include <rathole/app/escape.hpp>
-#include <rathole/app/heap_trimmer.hpp>
 #include <rathole/app/instance.hpp>
+#include <rathole/app/instance_observer.hpp>
 #include <rathole/app/log.hpp>
 #include <rathole/app/log_text.hpp>
 #include <rathole/app/reload_text.hpp>
 #include <rathole/app/service_notifier.hpp>
-#include <rathole/app/serving.hpp>
 #include <rathole/app/signal_calls.hpp>
 #include <rathole/app/start_report.hpp>
 #include <rathole/config/diff.hpp>
@@ -54,8 +53,7 @@ class supervisor {
         set_filter_(std::move(set_filter)),
         threads_(context_, settings_.workers),
         lines_(log_),
-        heap_(context_.get_executor(), lines_),
-        services_(heap_, [this] { count_services(); }),
+        observer_(context_.get_executor(), lines_, [this] { count_services(); }),
         notifier_(context_.get_executor()),
         patience_(context_.get_executor()) {}
 
@@ -70,7 +68,7 @@ class supervisor {
     log_.write(log_level::info, Log::target, "Shutdown");
     signals.cancel();
     hangup.cancel();
-    heap_.cancel();
+    observer_.cancel();
     notifier_.cancel();
     patience_.disarm();
     context_.restart();
@@ -82,7 +80,6 @@ class supervisor {
 
  private:
   using instance_type = instance<Block>;
-  using observer_type = serving<heap_trimmer<Log>>;
   static constexpr bool is_server = std::is_same_v<Block, config::server>;
 
   static const Block* block_of(const config::config& file) {
@@ -91,7 +88,7 @@ class supervisor {
   }
 
   std::unique_ptr<instance_type> make(const carrier_type& carrier, const Block& settings) {
-    return make_instance(carrier, io::asio_runtime(context_, threads_), settings, services_);
+    return make_instance(carrier, io::asio_runtime(context_, threads_), settings, observer_);
   }
 
   void start(instance_type& what, std::move_only_function<void()> ready) {
@@ -121,8 +118,8 @@ class supervisor {
 
   void count_services() {
     const std::string all = std::to_string(settings_.services.size());
-    notifier_.status("Serving " + std::to_string(services_.count()) + " of " + all + " services");
-    if (has_started_ && services_.count() >= settings_.services.size()) tell_ready();
+    notifier_.status("Serving " + std::to_string(observer_.count()) + " of " + all + " services");
+    if (has_started_ && observer_.count() >= settings_.services.size()) tell_ready();
   }
 
   void tell_ready() {
@@ -275,8 +272,7 @@ class supervisor {
   asio::io_context context_{1};
   io::workers threads_;
   Log lines_;
-  heap_trimmer<Log> heap_;
-  observer_type services_;
+  instance_observer<Log> observer_;
   service_notifier notifier_;
   io::asio_timer patience_;
   std::optional<io::file_watch> watch_;
