@@ -101,6 +101,8 @@ struct violation : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+class udp_guests;
+
 /// Several services, clients and visitors in one world, which is watched at every step:
 ///
 /// * Nobody gets an octet that was not sent to him, in its place. Nobody gets a clean end before
@@ -116,7 +118,6 @@ struct violation : std::runtime_error {
 ///   happen at a time.
 ///
 /// For UDP services see `udp_guests`. What does not hold ends the run with a `violation`.
-class udp_guests;
 class crowd {
  public:
   /// Longer than any wait inside the programs that a trouble may leave behind.
