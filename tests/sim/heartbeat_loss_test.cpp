@@ -57,6 +57,30 @@ TEST_CASE("heartbeat: both sides notice a silent network, and meet again after i
   tunnel.stop_all();
 }
 
+TEST_CASE("heartbeat: after a silence the server is dialled without a further pause") {
+  const auto seed = test::scenario_seed(10);
+  REPLAYABLE(seed);
+  sim_tunnel tunnel(seed);
+  tunnel.client_settings.transport.tcp.keepalive_secs = 0s;
+  tunnel.start_all();
+  tunnel.world.run_for(1min);
+  // Nobody tells the client that its connection is gone.
+  tunnel.world.net().partition("client", "server");
+  tunnel.world.net().drop();
+  tunnel.server->stop_now();
+  tunnel.world.run_for(1s);
+  tunnel.world.net().drop();
+  tunnel.world.net().heal("client", "server");
+  tunnel.start_server();
+  const auto& events = tunnel.client->events;
+  const auto is_noticed = [&] { return events.count<client::control_channel_failed>() == 1; };
+  REQUIRE(tunnel.run_until(is_noticed) == sim::outcome::done);
+  CHECK(events.last_error<client::control_channel_failed>() == errc::heartbeat_timed_out);
+  const auto is_back = [&] { return events.count<client::control_channel_established>() == 2; };
+  CHECK(tunnel.run_until(is_back, 200ms) == sim::outcome::done);
+  tunnel.stop_all();
+}
+
 TEST_CASE("heartbeat: a silence shorter than the time-outs is survived") {
   const auto seed = test::scenario_seed(3);
   REPLAYABLE(seed);

@@ -30,6 +30,11 @@ duration milliseconds_between(sim::scripted_rng& rng, std::uint64_t low, std::ui
   return std::chrono::milliseconds(rng.between(low, high));
 }
 
+/// A UDP service has at least one data channel.
+std::size_t udp_channels(const config::pool_options& pool) {
+  return std::max<std::size_t>(pool.size, 1);
+}
+
 config::server_service server_side(const offer& of, const config::pool_options& pool) {
   config::server_service out;
   out.name = of.name;
@@ -38,7 +43,7 @@ config::server_service server_side(const offer& of, const config::pool_options& 
   out.pool = pool;
   if (is_udp(of)) {
     out.kind = config::service_kind::udp;
-    out.pool.size = std::max<std::size_t>(pool.size, 1);
+    out.pool.size = udp_channels(pool);
   }
   return out;
 }
@@ -76,7 +81,7 @@ crowd::crowd(std::uint64_t seed)
   pool.size = rng.between(0, 4);
   if (rng.between(0, 1)) pool.max_idle = pool.size + rng.between(1, 3);
   if (rng.between(0, 1)) pool.max_waiting_visitors = rng.between(2, 6);
-  udp_channels_ = std::max<std::size_t>(pool.size, 1);
+  udp_channels_ = udp_channels(pool);
   server_settings_.bind_addr = {"0.0.0.0", clients_port};
   for (const offer& of : offers) server_settings_.services.push_back(server_side(of, pool));
   server_settings_.heartbeat_interval = std::chrono::seconds(rng.between(1, 30));

@@ -125,7 +125,7 @@ void udp_guests::judge(std::uint32_t number, std::size_t index) {
 
 void udp_guests::open() {
   for (const offer& of : offers) {
-    if (of.how == temper::datagrams) town_.bench.tasks.spawn(start(of));
+    if (is_udp(of)) town_.bench.tasks.spawn(start(of));
   }
 }
 

@@ -30,7 +30,7 @@ from programs import Program  # noqa: E402
 HEARTBEAT_INTERVAL = 1
 HEARTBEAT_TIMEOUT = 2
 USER_TIMEOUT = 2
-RETRY_INTERVAL = 2
+RETRY_INTERVAL = 1
 # From the return of the network, or the start of a program, until visitors are served.
 ALLOWED = RETRY_INTERVAL + 2
 # How long a visitor comes back before it is said that the tunnel does not recover.

@@ -5,13 +5,13 @@
 #include <rathole/core/udp_endpoint.hpp>
 #include <rathole/io/datagram.hpp>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <map>
 #include <optional>
 #include <string>
-#include <vector>
 
 namespace rathole::test {
 

@@ -11,7 +11,9 @@
 #include <rathole/core/hex.hpp>
 #include <rathole/crypto/system_rng.hpp>
 #include <rathole/io/accept_loop.hpp>
+#include <rathole/io/alarm.hpp>
 #include <rathole/io/asio_runtime.hpp>
+#include <rathole/io/event.hpp>
 #include <rathole/io/task_group.hpp>
 #include <rathole/transport/prepare.hpp>
 

@@ -156,7 +156,10 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
         reason == errc::service_not_exist || reason == errc::authentication_failed;
     if (is_refused) return refused_retry_.next(rng);
     refused_retry_.reset();
-    if (lasted > stable_after) retry_.reset();
+    const bool stood = lasted > stable_after;
+    if (stood) retry_.reset();
+    // That nothing came for the whole time-out was pause enough.
+    if (stood && reason == errc::heartbeat_timed_out) return shortest_retry;
     return retry_.next(rng);
   }
 

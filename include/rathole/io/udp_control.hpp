@@ -6,7 +6,6 @@
 #include <netinet/udp.h>
 #include <sys/socket.h>
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -42,7 +41,8 @@ class udp_control {
     message.msg_controllen = room_.size();
   }
 
-  /// The notes of a message that was received. Addresses that nothing can be sent from are left out.
+  /// The notes of a message that was received. A multicast address, from which nothing can be sent, is
+  /// left out.
   static udp_notes read(msghdr& message) {
     udp_notes out;
     for (cmsghdr* each = CMSG_FIRSTHDR(&message); each; each = CMSG_NXTHDR(&message, each)) {
@@ -104,8 +104,10 @@ class udp_control {
   }
 
   /// A run's size and the larger of the two kinds of addresses.
-  alignas(
-      cmsghdr) std::array<char, CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(in6_pktinfo))> room_{};
+  static constexpr std::size_t room_size =
+      CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(in6_pktinfo));
+
+  alignas(cmsghdr) std::array<char, room_size> room_{};
 };
 
 }  // namespace rathole::io
