@@ -156,11 +156,10 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
         reason == errc::service_not_exist || reason == errc::authentication_failed;
     if (is_refused) return refused_retry_.next(rng);
     refused_retry_.reset();
-    const bool stood = lasted > stable_after;
-    if (stood) retry_.reset();
-    // That nothing came for the whole time-out was pause enough.
-    if (stood && reason == errc::heartbeat_timed_out) return shortest_retry;
-    return retry_.next(rng);
+    // The channel stood, and that nothing came for the whole time-out was pause enough.
+    const bool fell_silent = reason == errc::heartbeat_timed_out;
+    if (fell_silent || lasted > stable_after) retry_.reset();
+    return fell_silent ? shortest_retry : retry_.next(rng);
   }
 
   const std::shared_ptr<Context> context_;
