@@ -260,6 +260,20 @@ TEST_SUITE("layered") {
     CHECK(chain.near_status->error);
   }
 
+  TEST_CASE("relays that are destroyed before their end reset both sides") {
+    const auto end_early = [](auto chain) {
+      carry_one(*chain, chain->left, chain->right);
+      tcp_socket left = std::move(chain->left);
+      tcp_socket right = std::move(chain->right);
+      chain.reset();
+      for (tcp_socket* each : {&left, &right}) {
+        CHECK_THROWS_WITH_AS(each->receive(1), doctest::Contains("reset"), std::system_error);
+      }
+    };
+    end_early(std::make_unique<quick>(ending::announced));
+    end_early(std::make_unique<copying>(ending::announced));
+  }
+
   TEST_CASE("a layer that never answers is given up at the deadline, a wrong one told so") {
     asio::io_context context(1);
     carrier tunnel({io::asio_runtime(context), {}}, {});

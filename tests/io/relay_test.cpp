@@ -210,6 +210,32 @@ TEST_SUITE("relay") {
     CHECK(relay.right.ends());
   }
 
+  TEST_CASE("a relay that is destroyed before its end resets both sides") {
+    tcp_socket left;
+    tcp_socket right;
+    {
+      relay_fixture relay;
+      relay.run_for(std::chrono::milliseconds(10));
+      left = std::move(relay.left);
+      right = std::move(relay.right);
+    }
+    for (tcp_socket* each : {&left, &right}) {
+      CHECK_THROWS_WITH_AS(each->receive(1), doctest::Contains("reset"), std::system_error);
+    }
+  }
+
+  TEST_CASE("a connection that closing would reset still ends in order by its relay") {
+    relay_fixture relay;
+    io::reset_on_close(relay.inside_left, true);
+    std::jthread runs([&] { relay.run(); });
+    relay.right.send_all("all there is");
+    relay.right.shutdown_write();
+    CHECK(relay.left.receive(12) == "all there is");
+    relay.left.shutdown_write();
+    CHECK(relay.left.receive_all() == "");
+    CHECK(relay.right.receive_all() == "");
+  }
+
   TEST_CASE("what only becomes more to do is no traffic") {
     const io::relay_traffic before{100, 50};
     CHECK_FALSE(io::relay_traffic{100, 50}.differs(before));

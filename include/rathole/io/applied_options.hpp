@@ -1,5 +1,6 @@
 #pragma once
 
+#include <rathole/io/descriptor.hpp>
 #include <rathole/io/socket_options.hpp>
 
 #include <netinet/in.h>
@@ -14,13 +15,14 @@ namespace rathole::io {
 /// that was accepted has those of its listener (Linux hands them on).
 class applied_options {
  public:
-  /// From now on only TCP_NODELAY is set: the peer is on this machine, and cannot vanish without
-  /// the system's knowledge.
+  /// From now on keepalive and TCP_USER_TIMEOUT are not set: the peer is on this machine, and cannot
+  /// vanish without the system's knowledge.
   void peer_is_local() { peer_is_local_ = true; }
 
   /// Sets what `wanted` names and `socket` has not.
   void apply(int socket, const socket_options& wanted) {
     if (wanted.nodelay) set_nodelay(socket, *wanted.nodelay);
+    if (wanted.reset_on_close) set_reset_on_close(socket, *wanted.reset_on_close);
     if (peer_is_local_) return;
     if (wanted.keepalive_idle.count() > 0) {
       if (keepalive_idle_.count() == 0) set(socket, SOL_SOCKET, SO_KEEPALIVE, 1);
@@ -39,6 +41,12 @@ class applied_options {
   }
 
  private:
+  void set_reset_on_close(int socket, bool on) {
+    if (on == reset_on_close_) return;
+    reset_on_close_ = on;
+    io::reset_on_close(socket, on);
+  }
+
   template <class Duration>
   static void change(Duration& has, Duration wanted, int socket, int name) {
     if (has == wanted) return;
@@ -51,6 +59,7 @@ class applied_options {
   }
 
   bool nodelay_ = false;
+  bool reset_on_close_ = false;
   bool peer_is_local_ = false;
   std::chrono::seconds keepalive_idle_{0};
   std::chrono::seconds keepalive_interval_{0};

@@ -8,6 +8,8 @@
 #include <rathole/io/task_group.hpp>
 
 #include <cstdint>
+#include <optional>
+#include <system_error>
 #include <utility>
 
 namespace rathole::io {
@@ -24,6 +26,10 @@ class copy_relay {
         second_(std::move(second)),
         idle_(world_, *this, limits),
         back_pump_(world_.get_executor()) {}
+
+  copy_relay(const copy_relay&) = delete;
+  copy_relay& operator=(const copy_relay&) = delete;
+  ~copy_relay() { break_off(); }
 
   /// Runs the relay to its end. The relay outlives the call.
   awaitable<relay_status> run() {
@@ -61,14 +67,24 @@ class copy_relay {
 
   template <class S>
   static void close(S& stream) {
-    if (stream.is_open()) stream.close();
+    if (!stream.is_open()) return;
+    socket_options in_order;
+    in_order.nodelay = std::nullopt;
+    in_order.reset_on_close = false;
+    stream.apply(in_order);
+    stream.close();
+  }
+
+  /// Breaks what has not ended in order.
+  void break_off() {
+    if (first_.is_open()) first_.abort();
+    if (second_.is_open()) second_.abort();
   }
 
   void fail(std::error_code reason) {
     if (!status_.error) status_.error = reason;
     idle_.stop();
-    first_.abort();
-    second_.abort();
+    break_off();
   }
 
   R world_;

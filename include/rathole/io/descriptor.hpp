@@ -9,6 +9,13 @@
 
 namespace rathole::io {
 
+/// Sets whether the kernel resets the TCP connection of `socket` when the last descriptor of it is
+/// closed (SO_LINGER with time 0, socket(7)), also by the end of the process, however that comes.
+inline void reset_on_close(int socket, bool on) {
+  const linger hard{on ? 1 : 0, 0};
+  ::setsockopt(socket, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+}
+
 /// Owns a file descriptor and closes it; -1 is none.
 class descriptor {
  public:
@@ -31,12 +38,11 @@ class descriptor {
     if (is_open()) ::close(release());
   }
 
-  /// Closes a TCP connection with a reset (SO_LINGER with time 0), so that the peer does not take
-  /// it for one that ended in order.
+  /// Closes a TCP connection with a reset, so that the peer does not take it for one that ended in
+  /// order.
   void abort() {
     if (!is_open()) return;
-    const linger hard{1, 0};
-    ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+    reset_on_close(fd_, true);
     close();
   }
 

@@ -255,10 +255,8 @@ class layered_relay {
   void fail(std::error_code reason) {
     if (over_) return;
     status_.error = reason;
-    for (side* each : {&plain_, &wired_}) {
-      each->stop();
-      each->socket.abort();
-    }
+    plain_.abort();
+    wired_.abort();
     end();
   }
 
@@ -266,10 +264,8 @@ class layered_relay {
     over_ = true;
     idle_.stop();
     timer_.reset();
-    for (side* each : {&plain_, &wired_}) {
-      each->stop();
-      each->socket.close();
-    }
+    plain_.finish();
+    wired_.finish();
     ended_.notify();
   }
 

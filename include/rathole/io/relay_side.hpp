@@ -13,12 +13,26 @@
 namespace rathole::io {
 
 /// One of the two sockets of a relay, watched; what it is ready for is the owner's, by
-/// `ready(side, events)`.
+/// `ready(side, events)`. The connection is reset unless it ends by `finish`.
 template <class Owner>
 struct relay_side final : poll_watch {
   relay_side(Owner& relay, const executor& ex, bool held, descriptor from)
       : poll_watch(poller::of(ex)), socket(std::move(from)), owner(relay), holds_back(held) {}
-  ~relay_side() { stop(); }
+  ~relay_side() { abort(); }
+
+  /// Ends the connection in order.
+  void finish() {
+    stop();
+    if (!socket.is_open()) return;
+    reset_on_close(socket.get(), false);
+    socket.close();
+  }
+
+  /// Breaks the connection, so that the peer sees a reset.
+  void abort() {
+    stop();
+    socket.abort();
+  }
 
   void ready(std::uint32_t events) override { owner.ready(*this, events); }
 

@@ -17,6 +17,9 @@ struct socket_options {
   /// TCP_USER_TIMEOUT (RFC 5482): how long sent octets may stay unacknowledged, or a receiver's
   /// window shut; zero turns it off, unset leaves the socket as it is.
   std::optional<std::chrono::milliseconds> user_timeout;
+  /// Whether closing the socket resets the connection, also when the process ends without closing
+  /// it: for connections that end in order only where a relay says so. Unset leaves it as it is.
+  std::optional<bool> reset_on_close;
   /// Of a dial: IPv6 addresses before IPv4 ones, else the resolver's first family first.
   bool prefer_ipv6 = false;
 

@@ -121,20 +121,16 @@ class socket_relay {
   void fail(std::error_code reason) {
     if (over_) return;
     status_.error = reason;
-    for (side* each : {&first_, &second_}) {
-      each->stop();
-      each->socket.abort();
-    }
+    first_.abort();
+    second_.abort();
     end();
   }
 
   void end() {
     over_ = true;
     idle_.stop();
-    for (side* each : {&first_, &second_}) {
-      each->stop();
-      each->socket.close();
-    }
+    first_.finish();
+    second_.finish();
     ended_.notify();
   }
 

@@ -27,12 +27,14 @@ inline io::socket_options to_socket_options(const config::client& settings) {
 
 /// The socket options of connections that carry a visitor's traffic: keepalive as the transport's.
 /// TCP_USER_TIMEOUT is off there: Linux also ends a connection whose receiver keeps its window shut
-/// for that long, and a receiver that pauses is not dead.
+/// for that long, and a receiver that pauses is not dead. Unless a relay ends such a connection in
+/// order it is reset, so that its peer does not take what came for all there is.
 inline io::socket_options to_traffic_options(const config::tcp_options& settings,
                                              std::optional<bool> nodelay) {
   io::socket_options options = to_socket_options(settings);
   options.nodelay = nodelay;
   options.user_timeout = std::chrono::milliseconds(0);
+  options.reset_on_close = true;
   return options;
 }
 

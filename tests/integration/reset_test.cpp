@@ -1,0 +1,115 @@
+#include "../support/carriage.hpp"
+#include "../support/eventually.hpp"
+#include "../support/our_program.hpp"
+#include "../support/services.hpp"
+#include "../support/tunnel.hpp"
+#include "../support/visitors.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <csignal>
+#include <mutex>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace rathole::test {
+namespace {
+
+constexpr std::size_t forwards = 20;
+
+/// How a connection ended: `reset`, `in order`, or what else happened.
+std::string end_of(tcp_socket& socket) {
+  char chunk[16384];
+  try {
+    while (socket.receive_some(chunk, sizeof chunk) > 0) {
+    }
+    return "in order";
+  } catch (const std::system_error& error) {
+    return error.code() == std::errc::connection_reset ? "reset" : error.what();
+  }
+}
+
+/// A service that answers with what it gets, and remembers how its connections end.
+class watchful_service {
+ public:
+  std::uint16_t port() const { return service_.port(); }
+  std::vector<std::string> ends() const {
+    const std::lock_guard lock(mutex_);
+    return ends_;
+  }
+
+ private:
+  void serve(tcp_socket& socket) {
+    char chunk[16];
+    const std::size_t size = socket.receive_some(chunk, sizeof chunk);
+    // A visitor that only looked whether there is a service.
+    if (size == 0) return;
+    socket.send_all({chunk, size});
+    std::string end = end_of(socket);
+    const std::lock_guard lock(mutex_);
+    ends_.push_back(std::move(end));
+  }
+
+  mutable std::mutex mutex_;
+  std::vector<std::string> ends_;
+  service service_{[this](tcp_socket& socket) { serve(socket); }};
+};
+
+/// Has one side of a tunnel leave with `signals` while forwards run on four threads, and checks that
+/// neither their visitors nor the service take them for ended.
+void leave(const carriage& by, bool server, const std::vector<int>& signals) {
+  CAPTURE(by.name);
+  CAPTURE(server);
+  CAPTURE(signals.back());
+  watchful_service local;
+  tunnel t({by.name, our_program(), our_program(), by.server, by.client});
+  t.server_keys = "workers = 4\nshutdown_grace = 3600";
+  t.client_keys += "\nworkers = 4\nshutdown_grace = 3600";
+  const std::uint16_t port = t.add("kept", local.port());
+  t.start_in_turn();
+  INFO(t.story());
+  REQUIRE(eventually([&] { return !refused(port); }));
+  std::vector<tcp_socket> visitors;
+  for (std::size_t i = 0; i < forwards; ++i) {
+    visitors.push_back(tcp_socket::connect(port));
+    visitors.back().send_all("hello");
+    REQUIRE(visitors.back().receive(5) == "hello");
+  }
+  process& leaving = server ? *t.server : *t.client;
+  for (const int number : signals) {
+    leaving.signal(number);
+    if (number == SIGTERM && !leaving.wait_for("gracefully")) FAIL_CHECK("no grace");
+  }
+  CHECK(leaving.wait_exit() == (signals.back() == SIGKILL ? 128 + SIGKILL : 0));
+  std::size_t resets = 0;
+  for (tcp_socket& each : visitors) resets += end_of(each) == "reset" ? 1 : 0;
+  CHECK(resets == forwards);
+  CHECK(eventually([&] { return local.ends().size() >= forwards; }));
+  CHECK(std::ranges::count(local.ends(), "reset") == forwards);
+}
+
+std::vector<carriage> every_carriage(authority& issuer) {
+  std::vector<carriage> all = {tcp(), noise("Noise_NK_25519_ChaChaPoly_BLAKE2s"), websocket()};
+  for (const std::string& engine : tls_engines())
+    all.push_back(tls("tls by " + engine, pem_keys(issuer.issue()) + engine_key(engine),
+                      trust_in(issuer) + engine_key(engine)));
+  return all;
+}
+
+TEST_CASE("shut-down: a second signal resets every running forward") {
+  authority issuer;
+  for (const carriage& by : every_carriage(issuer))
+    for (const bool server : {true, false}) leave(by, server, {SIGTERM, SIGTERM});
+}
+
+TEST_CASE("shut-down: a program that is killed leaves resets, not ends") {
+  authority issuer;
+  for (const carriage& by : every_carriage(issuer))
+    for (const bool server : {true, false}) leave(by, server, {SIGKILL});
+}
+
+}  // namespace
+}  // namespace rathole::test
