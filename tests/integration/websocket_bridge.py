@@ -6,10 +6,12 @@ connect: takes TCP connections at PORT, and passes what they carry to WebSocket 
 
 It is made with the package websockets: an implementation that is neither ours nor the Rust
 program's. What it sends is cut into messages and fragments of changing sizes, between which it
-pings; a peer that does not answer those is let go of.
+pings; a peer that does not answer those is let go of. "close with NNNN" in what it is to send makes
+it send a Close with that status code instead.
 """
 
 import asyncio
+import re
 import sys
 
 import websockets
@@ -33,6 +35,9 @@ async def to_websocket(reader, peer):
     turn = 0
     while data := await reader.read(200_000):
         turn += 1
+        if order := re.match(rb"close with (\d{4})", data):
+            await peer.close(int(order[1]))
+            return
         await peer.send(fragments(data) if turn % 2 else data)
     await peer.close()
 

@@ -13,7 +13,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
+#include <vector>
 
 namespace rathole::test {
 namespace {
@@ -24,7 +26,8 @@ pairing ours(const carriage& by) {
 
 /// A tunnel that leads through something else at `remote_port`, with an echo behind it.
 struct led_tunnel {
-  explicit led_tunnel(const carriage& by) : both(ours(by)), port(both.add("echo", local.port())) {}
+  explicit led_tunnel(const carriage& by, service::handler handle = echo)
+      : local(std::move(handle)), both(ours(by)), port(both.add("echo", local.port())) {}
   void start(std::uint16_t remote_port) {
     both.remote_port = remote_port;
     both.start_in_turn();
@@ -37,7 +40,7 @@ struct led_tunnel {
     CHECK(answered(port));
   }
 
-  service local{echo};
+  service local;
   tunnel both;
   std::uint16_t port;
 };
@@ -139,6 +142,77 @@ TEST_CASE("websocket: our server with a client of another make") {
   t.start(between.port());
   INFO(t.both.story(), between.output());
   t.carry_crowd();
+}
+
+/// Whether `socket` ends by a reset, not in order.
+bool is_reset(tcp_socket& socket) {
+  try {
+    const std::string rest = socket.receive_all();
+    CHECK(rest == "");
+    return false;
+  } catch (const std::system_error& error) {
+    if (error.code() == std::errc::connection_reset) return true;
+    throw;
+  }
+}
+
+/// A status code of a Close, and whether what was carried is broken then.
+struct close_outcome {
+  int code;
+  bool broken;
+};
+const std::vector<close_outcome> close_outcomes{
+    {1000, false}, {1001, false}, {1002, true}, {1011, true}, {4000, true}};
+
+TEST_CASE("websocket: a client that gives up does not make the service's answer look finished") {
+  carriage by = websocket();
+  by.client.clear();
+  led_tunnel t(by);
+  bridge between("connect", t.both.port());
+  t.start(between.port());
+  INFO(t.both.story(), between.output());
+  REQUIRE(eventually([&] { return answered(t.port); }));
+  for (const auto& [code, broken] : close_outcomes) {
+    CAPTURE(code);
+    tcp_socket visitor = tcp_socket::connect(t.port);
+    visitor.send_all("part");
+    CHECK(visitor.receive(4) == "part");
+    // The service echoes it, and the bridge, which stands for the client, obeys.
+    visitor.send_all("close with " + std::to_string(code));
+    CHECK(is_reset(visitor) == broken);
+  }
+}
+
+TEST_CASE("websocket: a server that gives up does not make what a visitor sent look finished") {
+  carriage by = websocket();
+  by.server.clear();
+  std::mutex mutex;
+  std::vector<bool> ends;
+  led_tunnel t(by, [&](tcp_socket& socket) {
+    const std::string heard = socket.receive(4);
+    socket.send_all(heard);
+    if (heard != "part") return echo(socket);
+    const bool reset = is_reset(socket);
+    const std::lock_guard lock(mutex);
+    ends.push_back(reset);
+  });
+  bridge between("accept", t.both.port());
+  t.start(between.port());
+  INFO(t.both.story(), between.output());
+  REQUIRE(eventually([&] { return answered(t.port); }));
+  std::vector<bool> expected;
+  for (const auto& [code, broken] : close_outcomes) {
+    CAPTURE(code);
+    expected.push_back(broken);
+    tcp_socket visitor = tcp_socket::connect(t.port);
+    visitor.send_all("part");
+    CHECK(visitor.receive(4) == "part");
+    visitor.send_all("close with " + std::to_string(code));
+    CHECK(eventually([&] {
+      const std::lock_guard lock(mutex);
+      return ends == expected;
+    }));
+  }
 }
 
 /// The request and the answer of RFC 6455 section 1.3.

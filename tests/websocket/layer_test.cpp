@@ -123,7 +123,8 @@ TEST_CASE("websocket: the server's answer is upstream's") {
 TEST_CASE("websocket: the server takes what any client may send") {
   const std::string_view nginx =
       "GET /any/path?x HTTP/1.1\r\nhost: a\r\nCONNECTION: keep-alive, Upgrade\r\n"
-      "upgrade: WebSocket\r\nSec-WebSocket-Key: x\r\nSec-WebSocket-Version: 13\r\n\r\n";
+      "upgrade: WebSocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+      "Sec-WebSocket-Version: 13\r\n\r\n";
   CHECK(server().take(nginx) == std::error_code());
   CHECK(server({.path = "/any/path"}).take(nginx) == std::error_code());
   CHECK(server({.path = "/any/path?x"}).take(nginx) == std::error_code());
@@ -152,7 +153,14 @@ TEST_CASE("websocket: what the server refuses, and how") {
       {"Version: 13", "Versio: 13", "426 Upgrade Required", 426},
       {"Sec-WebSocket-Key", "Sec-WebSocket-Kez", "400 Bad Request", 400},
       {"AQIDBAUGBwgJCgsMDQ4PEA==", "", "400 Bad Request", 400},
-      {"Host: example.com:2333", "Sec-WebSocket-Key: x", "400 Bad Request", 400},
+      {"AQIDBAUGBwgJCgsMDQ4PEA==", "x", "400 Bad Request", 400},
+      {"AQIDBAUGBwgJCgsMDQ4PEA==", "AQIDBAUGBwgJCgsMDQ4PEA", "400 Bad Request", 400},
+      {"AQIDBAUGBwgJCgsMDQ4PEA==", "AQIDBAUGBwgJCgsMDQ4P", "400 Bad Request", 400},
+      {"AQIDBAUGBwgJCgsMDQ4PEA==", "AQIDBAUGBwgJCgsMDQ4PEBE=", "400 Bad Request", 400},
+      {"AQIDBAUGBwgJCgsMDQ4PEA==", "AQIDBAUGBwgJCgsMDQ4PEBES", "400 Bad Request", 400},
+      {"AQIDBAUGBwgJCgsMDQ4PEA==", "AQIDBAUGBwgJCgsMDQ4P-_==", "400 Bad Request", 400},
+      {"Host: example.com:2333", "Sec-WebSocket-Key: AQIDBAUGBwgJCgsMDQ4PEA==", "400 Bad Request",
+       400},
   };
   for (const refusal& each : table) {
     CAPTURE(each.to);
@@ -358,6 +366,100 @@ TEST_CASE("websocket: both directions end by themselves") {
   CHECK(c.it.state() == phase::read_closed);
   REQUIRE(c.it.close(c.wire));
   CHECK(c.it.state() == phase::closed);
+}
+
+/// A Close to a client, with `payload`.
+octet_vector close_frame(std::string_view payload) {
+  const octet_vector content = octets(payload);
+  return octet_vector{0x88, static_cast<std::uint8_t>(content.size())} + content;
+}
+
+TEST_CASE("websocket: a Close ends the peer's sending if it is empty, 1000 or 1001") {
+  for (const std::string_view payload :
+       {"", "03e8", "03e9", "03e8 78", "03e9 c3a4 e282ac f09f9880"}) {
+    CAPTURE(payload);
+    for (const bool we_ended : {false, true}) {
+      end out = open_client();
+      if (we_ended) REQUIRE(out.it.close(out.wire));
+      out.wire.clear();
+      CHECK(out.take(close_frame(payload)) == std::error_code());
+      CHECK(out.it.state() == (we_ended ? phase::closed : phase::read_closed));
+      CHECK(out.it.receive_end());
+      CHECK(out.wire.empty());
+    }
+  }
+}
+
+TEST_CASE("websocket: any other Close is a broken connection, and is answered") {
+  struct broken {
+    std::string_view what;
+    std::string_view payload;
+    std::error_code error;
+    std::string_view answer;
+  };
+  const auto status = [](int code) { return std::error_code(code, websocket::close_category()); };
+  const std::error_code malformed = errc::malformed_message;
+  const std::vector<broken> table{
+      {"protocol error", "03ea", status(1002), "03ea"},
+      {"unsupported data", "03eb", status(1003), "03eb"},
+      {"invalid data", "03ef", status(1007), "03ef"},
+      {"policy violation", "03f0", status(1008), "03f0"},
+      {"message too big", "03f1", status(1009), "03f1"},
+      {"missing extension", "03f2", status(1010), "03f2"},
+      {"internal error", "03f3 78", status(1011), "03f3"},
+      {"service restart", "03f4", status(1012), "03f4"},
+      {"try again later", "03f5", status(1013), "03f5"},
+      {"bad gateway", "03f6", status(1014), "03f6"},
+      {"the least of a library", "0bb8", status(3000), "0bb8"},
+      {"the greatest of an application", "1387", status(4999), "1387"},
+      {"one byte", "03", malformed, "03ea"},
+      {"code 0", "0000", malformed, "03ea"},
+      {"code 999", "03e7", malformed, "03ea"},
+      {"reserved", "03ec", malformed, "03ea"},
+      {"no status", "03ed", malformed, "03ea"},
+      {"abnormal closure", "03ee", malformed, "03ea"},
+      {"TLS handshake", "03f7", malformed, "03ea"},
+      {"not registered", "03f8", malformed, "03ea"},
+      {"code 2999", "0bb7", malformed, "03ea"},
+      {"code 5000", "1388", malformed, "03ea"},
+      {"code 65535", "ffff", malformed, "03ea"},
+      {"a lone continuation", "03e8 80", malformed, "03ea"},
+      {"a character cut off", "03e8 e282", malformed, "03ea"},
+      {"a character spelled too long", "03e8 c0af", malformed, "03ea"},
+      {"a surrogate", "03e8 eda080", malformed, "03ea"},
+      {"beyond Unicode", "03e9 f4908080", malformed, "03ea"},
+      {"a bad reason of another code", "03f3 ff", malformed, "03ea"},
+  };
+  for (const broken& each : table) {
+    CAPTURE(each.what);
+    end out = open_client();
+    // What came before it is still passed on.
+    CHECK(out.take(octets("8201 61") + close_frame(each.payload)) == each.error);
+    CHECK(as_text(out.app) == "a");
+    const octet_vector code = octets(each.answer);
+    const octet_vector said =
+        octets("8882 11223344") + octet_vector{static_cast<std::uint8_t>(code[0] ^ 0x11),
+                                               static_cast<std::uint8_t>(code[1] ^ 0x22)};
+    CHECK(to_hex(out.wire.data()) == to_hex(said));
+    CHECK(out.it.state() == phase::closed);
+    CHECK(out.it.receive_end().error() == each.error);
+    // Behind a Close of ours it is no less an error; there is no second Close.
+    end closing = open_client();
+    REQUIRE(closing.it.close(closing.wire));
+    closing.wire.clear();
+    CHECK(closing.take(close_frame(each.payload)) == each.error);
+    CHECK(closing.wire.empty());
+  }
+  CHECK(status(1011).message() ==
+        "the peer broke the WebSocket connection off with Close 1011 (internal error)");
+  CHECK(status(4000).message() == "the peer broke the WebSocket connection off with Close 4000");
+}
+
+TEST_CASE("websocket: what one end finds wrong is an error at the other too") {
+  end a = open_client();
+  end b = open_server();
+  CHECK(a.take(octets("8100")) == errc::unexpected_message);
+  CHECK(b.take(a.wire.data()) == std::error_code(1003, websocket::close_category()));
 }
 
 TEST_CASE("websocket: a stream that ends without Close is truncated") {

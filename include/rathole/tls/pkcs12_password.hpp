@@ -1,11 +1,11 @@
 #pragma once
 
+#include <rathole/core/utf8.hpp>
+
 #include <botan/secmem.h>
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -21,28 +21,6 @@ struct pkcs12_password {
 };
 
 namespace detail {
-
-/// Takes the first character off `text`, which is UTF-8 (RFC 3629) and not empty; none if it is
-/// malformed.
-inline std::optional<char32_t> take_character(std::string_view& text) {
-  const auto lead = static_cast<std::uint8_t>(text.front());
-  const std::size_t size = lead < 0x80   ? 1
-                           : lead < 0xc0 ? 0
-                           : lead < 0xe0 ? 2
-                           : lead < 0xf0 ? 3
-                                         : 4;
-  if (size == 0 || lead >= 0xf8 || text.size() < size) return {};
-  char32_t out = size == 1 ? lead : lead & (0x7fu >> size);
-  for (const char c : text.substr(1, size - 1)) {
-    if ((static_cast<std::uint8_t>(c) & 0xc0) != 0x80) return {};
-    out = out << 6 | (static_cast<std::uint8_t>(c) & 0x3f);
-  }
-  constexpr std::array<char32_t, 5> least{0, 0, 0x80, 0x800, 0x10000};
-  const bool surrogate = out >= 0xd800 && out < 0xe000;
-  if (out < least[size] || surrogate || out > 0x10ffff) return {};
-  text.remove_prefix(size);
-  return out;
-}
 
 /// UTF-16, big endian, without an end. What is no UTF-8 is Latin-1, as OpenSSL has it.
 inline Botan::secure_vector<std::uint8_t> to_bmp(std::string_view password) {

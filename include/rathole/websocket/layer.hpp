@@ -4,6 +4,7 @@
 #include <rathole/core/random.hpp>
 #include <rathole/crypto/system_rng.hpp>
 #include <rathole/http/head_reader.hpp>
+#include <rathole/websocket/close_status.hpp>
 #include <rathole/websocket/reader.hpp>
 #include <rathole/websocket/upgrade.hpp>
 
@@ -31,7 +32,8 @@ namespace rathole::websocket {
 /// | open         | Binary                   |             | open            |                    |
 /// | open         | Ping                     | Pong        | open            |                    |
 /// | open         | Pong                     |             | open            |                    |
-/// | open         | Close                    |             | read_closed     |                    |
+/// | open         | Close: empty, 1000, 1001 |             | read_closed     |                    |
+/// | open         | Close with another code  | the same    | closed          | `close_category`'s |
 /// | open         | `close`                  | Close       | write_closed    |                    |
 /// | open         | a silent `ping_interval` | Ping        | open            |                    |
 /// | open         | anything else            | Close       | closed          | the reader's       |
@@ -65,7 +67,7 @@ class layer {
     return {};
   }
 
-  /// Errors: those of `head_reader`, `check_response` and `reader`, and on a server, of
+  /// Errors: those of `head_reader`, `check_response`, `reader` and `judge_close`, and on a server, of
   /// `refusal_category`.
   result<void> receive(byte_view in, byte_buffer& app, byte_buffer& wire) {
     if (error_) return failure(error_);
@@ -80,7 +82,8 @@ class layer {
     while (!in.empty() && can_receive(state_)) {
       const auto control = reader_.take(in, app);
       if (!control) return fail_open(control.error(), wire);
-      if (*control) react(**control, wire);
+      if (!*control) continue;
+      if (const std::error_code ec = react(**control, wire)) return fail_open(ec, wire);
     }
     return {};
   }
@@ -154,12 +157,14 @@ class layer {
     return {};
   }
 
-  void react(const reader::control& control, byte_buffer& wire) {
+  std::error_code react(const reader::control& control, byte_buffer& wire) {
     if (control.op == opcode::close) {
+      if (const std::error_code broken = judge_close(control.payload)) return broken;
       state_ = state_ == phase::open ? phase::read_closed : phase::closed;
     } else if (control.op == opcode::ping && can_send(state_) && wire.size() < maximum_unsent) {
       put(opcode::pong, control.payload, wire);
     }
+    return {};
   }
 
   void put(opcode op, byte_view payload, byte_buffer& wire) {
@@ -192,12 +197,14 @@ class layer {
     return fail(ec);
   }
 
-  // Says farewell with the status code for the error (RFC 6455 section 7.4.1).
+  // Sends a Close with the status code for the error (RFC 6455 section 7.4.1), or with the code that
+  // the peer's Close has (section 5.5.1).
   std::unexpected<std::error_code> fail_open(std::error_code ec, byte_buffer& wire) {
     if (can_send(state_)) {
-      const unsigned code = ec == errc::message_too_long     ? 1009
-                            : ec == errc::unexpected_message ? 1003
-                                                             : 1002;
+      const int code = ec.category() == close_category() ? ec.value()
+                       : ec == errc::message_too_long    ? 1009
+                       : ec == errc::unexpected_message  ? 1003
+                                                         : 1002;
       put(opcode::close,
           std::array{static_cast<std::uint8_t>(code >> 8), static_cast<std::uint8_t>(code)}, wire);
     }

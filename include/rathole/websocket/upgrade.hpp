@@ -1,5 +1,6 @@
 #pragma once
 
+#include <rathole/core/base64.hpp>
 #include <rathole/core/byte_buffer.hpp>
 #include <rathole/core/result.hpp>
 #include <rathole/http/head.hpp>
@@ -46,9 +47,18 @@ inline std::error_code check_response(const http::head& answer, std::string_view
   return {};
 }
 
+/// Returns whether `text` is what a client may send as `Sec-WebSocket-Key`: 16 bytes in base64, with
+/// their padding (RFC 6455 section 4.2.1).
+inline bool is_key(std::string_view text) {
+  if (text.size() != 24) return false;
+  const auto decoded = from_base64(text);
+  return decoded && decoded->size() == 16;
+}
+
 /// The status that a server answers to `request`: 101, or 404 for another path than the one it
 /// serves, 426 for what does not ask for WebSocket of version 13, 400 for anything else that is
-/// wrong. Compat: the key may be anything, as upstream has it.
+/// wrong. Compat: the key must be the base64 of 16 bytes (RFC 6455 section 4.1), where upstream takes
+/// any.
 inline int check_request(const http::head& request, const server_settings& settings) {
   const auto line = http::parse_request_line(request.start_line);
   if (!line || line->method != "GET" || line->minor < 1) return 400;
@@ -60,7 +70,7 @@ inline int check_request(const http::head& request, const server_settings& setti
     return 426;
   }
   const std::string* key = request.only("Sec-WebSocket-Key");
-  return key != nullptr && !key->empty() ? 101 : 400;
+  return key != nullptr && is_key(*key) ? 101 : 400;
 }
 
 /// The server's answer to a request that had `key`. Compat: upstream's order and spelling, octet for
