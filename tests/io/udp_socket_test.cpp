@@ -240,6 +240,38 @@ TEST_SUITE("udp_socket") {
     CHECK(to.got == sent);
   }
 
+  TEST_CASE("where a way out takes no runs, each datagram still leaves from its local address") {
+    for (const char* const wildcard : {"0.0.0.0", "::"}) {
+      CAPTURE(wildcard);
+      udp_bench bench;
+      inbox to(bench.bind(at("127.0.0.1")));
+      const udp::endpoint any = at(wildcard);
+      const io::descriptor from(::socket(any.protocol().family(), SOCK_DGRAM | SOCK_CLOEXEC, 0));
+      REQUIRE(io::bind_socket(from.get(), any));
+      // The system takes no runs from a socket that sends without checksums, as it takes none that
+      // are longer than the link's packets.
+      const int on = 1;
+      REQUIRE(::setsockopt(from.get(), SOL_SOCKET, SO_NO_CHECK, &on, sizeof on) == 0);
+      std::vector<std::string> sent(20, std::string(1'400, 'x'));
+      sent.emplace_back("shorter");
+      auto batch = batch_of(sent, where(to.socket));
+      for (io::datagram& each : batch) {
+        if (any.address().is_v6()) {
+          each.peer = {
+              {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127, 0, 0, 1}, each.peer.port, true};
+          each.local = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127, 0, 0, 2};
+        } else {
+          each.local = {127, 0, 0, 2};
+        }
+      }
+      CHECK(io::udp_batch::of_thread().send(from.get(), batch, false) == sent.size());
+      CHECK(bench.run_until([&] { return to.got.size() == sent.size(); }));
+      CHECK(to.got == sent);
+      CHECK(std::ranges::all_of(
+          to.peers, [](const udp_endpoint& each) { return to_address(each).host == "127.0.0.2"; }));
+    }
+  }
+
   TEST_CASE("a port where nobody listens: the error takes no datagram along") {
     udp_bench bench;
     std::optional<io::udp_socket> listener = bench.bind(at("127.0.0.1"));

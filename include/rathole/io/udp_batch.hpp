@@ -63,7 +63,8 @@ inline datagram from_socket_address(const socket_address& from, byte_view payloa
 
 /// Datagrams that pass between a socket and the system in one call (recvmmsg(2), sendmmsg(2)). A run of
 /// equal ones to one peer passes as one message that the system, or the network card, cuts apart, and
-/// the reverse (`udp_control`). Each thread has one, whose memory all its sockets
+/// the reverse (`udp_control`). Where the way out takes no runs, their datagrams are sent one by one,
+/// each from its local address all the same. Each thread has one batch, whose memory all its sockets
 /// share.
 class udp_batch {
  public:
@@ -82,10 +83,11 @@ class udp_batch {
     if (!buffers_) allocate();
     for (std::size_t i = 0; i < capacity; ++i) {
       vectors_[i] = {buffers_.get() + i * stride, buffer_size};
-      prepare(i, &vectors_[i], 1);
-      messages_[i].msg_hdr.msg_name = &addresses_[i];
-      messages_[i].msg_hdr.msg_namelen = sizeof addresses_[i];
-      controls_[i].offer(messages_[i].msg_hdr);
+      msghdr& header = messages_[i].msg_hdr;
+      prepare(header, &vectors_[i], 1);
+      header.msg_name = &envelopes_[i].peer;
+      header.msg_namelen = sizeof envelopes_[i].peer;
+      envelopes_[i].notes.offer(header);
     }
     int count = 0;
     // An error here is that of a datagram sent before; it must not hide what has arrived.
@@ -108,8 +110,10 @@ class udp_batch {
       while (messages < capacity && used < vectors_.size() && used < batch.size()) {
         const std::size_t room = vectors_.size() - used;
         const std::size_t run = run_length(batch.subspan(used), std::min(room, longest_run));
-        fill(messages, used, batch.subspan(used, run), is_connected);
-        runs_[messages++] = batch.subspan(used, run);
+        runs_[messages] = batch.subspan(used, run);
+        fill(messages_[messages].msg_hdr, envelopes_[messages], &vectors_[used], runs_[messages],
+             is_connected);
+        ++messages;
         used += run;
       }
       batch = batch.subspan(used);
@@ -130,14 +134,20 @@ class udp_batch {
   /// and UDP).
   static constexpr std::size_t longest_in_run = 1'452;
 
+  /// What a message has besides its payload: the peer's address and the notes.
+  struct envelope {
+    detail::socket_address peer;
+    udp_control notes;
+  };
+
   udp_batch() = default;
 
   void allocate() { buffers_ = std::make_unique_for_overwrite<std::uint8_t[]>(capacity * stride); }
 
-  void prepare(std::size_t at, iovec* vectors, std::size_t count) {
-    messages_[at].msg_hdr = {};
-    messages_[at].msg_hdr.msg_iov = vectors;
-    messages_[at].msg_hdr.msg_iovlen = count;
+  static void prepare(msghdr& header, iovec* vectors, std::size_t count) {
+    header = {};
+    header.msg_iov = vectors;
+    header.msg_iovlen = count;
   }
 
   /// The datagrams of a message that was received.
@@ -148,7 +158,7 @@ class udp_batch {
     do {
       const byte_view payload = rest.first(std::min(size, rest.size()));
       rest = rest.subspan(payload.size());
-      received_.push_back(detail::from_socket_address(addresses_[at], payload));
+      received_.push_back(detail::from_socket_address(envelopes_[at].peer, payload));
       received_.back().local = notes.local;
     } while (!rest.empty());
   }
@@ -172,21 +182,23 @@ class udp_batch {
     return count;
   }
 
-  void fill(std::size_t at, std::size_t vector, std::span<const datagram> run, bool is_connected) {
+  /// Makes `header` the message that carries `run`; `vectors` has a place for each datagram. Whatever
+  /// is sent is filled here, so that nothing leaves without its local address.
+  static void fill(msghdr& header, envelope& by, iovec* vectors, std::span<const datagram> run,
+                   bool is_connected) {
     for (std::size_t i = 0; i < run.size(); ++i) {
       const byte_view payload = run[i].payload;
-      vectors_[vector + i] = {const_cast<std::uint8_t*>(payload.data()), payload.size()};
+      vectors[i] = {const_cast<std::uint8_t*>(payload.data()), payload.size()};
     }
-    prepare(at, &vectors_[vector], run.size());
-    msghdr& header = messages_[at].msg_hdr;
+    prepare(header, vectors, run.size());
     udp_notes notes;
     if (!is_connected) {
-      header.msg_namelen = detail::to_socket_address(run.front(), addresses_[at]);
-      header.msg_name = &addresses_[at];
+      header.msg_namelen = detail::to_socket_address(run.front(), by.peer);
+      header.msg_name = &by.peer;
       notes.local = run.front().local;
     }
     if (run.size() > 1) notes.run_of = static_cast<std::uint16_t>(run.front().payload.size());
-    controls_[at].write(header, notes, run.front().peer.is_v6);
+    by.notes.write(header, notes, run.front().peer.is_v6);
   }
 
   std::size_t push(int socket, std::size_t count, bool is_connected) {
@@ -218,19 +230,36 @@ class udp_batch {
   static std::size_t send_singly(int socket, std::span<const datagram> run, bool is_connected) {
     std::size_t taken = 0;
     for (const datagram& each : run) {
-      detail::socket_address to;
-      const socklen_t length = is_connected ? 0 : detail::to_socket_address(each, to);
-      const auto sent =
-          ::sendto(socket, each.payload.data(), each.payload.size(), MSG_DONTWAIT | MSG_NOSIGNAL,
-                   length > 0 ? &to.any : nullptr, length);
-      if (sent >= 0) ++taken;
+      bool sent = send_single(socket, each, is_connected);
+      // A visitor drops what comes from elsewhere: the system chooses a local address only where
+      // the visitor's is gone.
+      if (!sent && may_be_gone(errno) && each.local != ipv6_octets{}) {
+        datagram from_anywhere = each;
+        from_anywhere.local = {};
+        sent = send_single(socket, from_anywhere, is_connected);
+      }
+      if (sent) ++taken;
     }
     return taken;
   }
 
+  /// Whether that error is one of a local address that the system does not have any more; which one
+  /// it is depends on the family and the kernel.
+  static bool may_be_gone(int error) {
+    return error == EINVAL || error == EADDRNOTAVAIL || error == ENETUNREACH;
+  }
+
+  /// Sends a datagram as a message of its own; sets `errno` where the system refuses it.
+  static bool send_single(int socket, const datagram& each, bool is_connected) {
+    msghdr header;
+    envelope by;
+    iovec vector;
+    fill(header, by, &vector, std::span(&each, 1), is_connected);
+    return ::sendmsg(socket, &header, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
+  }
+
   std::array<mmsghdr, capacity> messages_{};
-  std::array<detail::socket_address, capacity> addresses_{};
-  std::array<udp_control, capacity> controls_{};
+  std::array<envelope, capacity> envelopes_{};
   std::array<iovec, 8 * capacity> vectors_{};
   /// What each message carries.
   std::array<std::span<const datagram>, capacity> runs_{};
