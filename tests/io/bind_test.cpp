@@ -10,7 +10,11 @@
 #include <asio/ip/udp.hpp>
 
 #include <cerrno>
+#include <cstddef>
 #include <cstdint>
+#include <string>
+#include <system_error>
+#include <vector>
 
 namespace rathole::test {
 namespace {
@@ -83,6 +87,50 @@ void binds_both_ways() {
 TEST_SUITE("bind") {
   TEST_CASE("wildcards of TCP") { binds_both_ways<asio::ip::tcp>(); }
   TEST_CASE("wildcards of UDP") { binds_both_ways<asio::ip::udp>(); }
+
+  TEST_CASE("on a host without IPv6 the wildcard of IPv6 is that of IPv4") {
+    struct refusal {
+      const char* what;
+      const char* at;
+      std::errc v6;
+      std::errc v4;
+      /// The address that is opened, or nothing and the error of the first one.
+      const char* opened;
+      std::size_t tried;
+    };
+    constexpr std::errc none{};
+    for (const refusal& each : {
+             refusal{"no such family", "::", std::errc::address_family_not_supported, none,
+                     "0.0.0.0", 2},
+             refusal{"switched off", "::", std::errc::address_not_available, none, "0.0.0.0", 2},
+             refusal{"IPv6 is there", "::", none, none, "::", 1},
+             refusal{"the port is taken", "::", std::errc::address_in_use, none, nullptr, 1},
+             refusal{"no IPv4 either", "::", std::errc::address_family_not_supported,
+                     std::errc::address_in_use, nullptr, 2},
+             refusal{"a certain address", "::1", std::errc::address_not_available, none, nullptr,
+                     1},
+             refusal{"the wildcard of IPv4", "0.0.0.0", none, std::errc::address_not_available,
+                     nullptr, 1},
+         }) {
+      CAPTURE(each.what);
+      std::vector<asio::ip::udp::endpoint> tried;
+      const auto open = [&](const asio::ip::udp::endpoint& at) -> result<std::string> {
+        tried.push_back(at);
+        const std::errc why = at.address().is_v6() ? each.v6 : each.v4;
+        if (why != none) return failure(std::make_error_code(why));
+        return at.address().to_string();
+      };
+      const asio::ip::udp::endpoint wanted(asio::ip::make_address(each.at), 2333);
+      const auto opened = io::open_bound(wanted, open);
+      CHECK(tried.size() == each.tried);
+      for (const auto& at : tried) CHECK(at.port() == 2333);
+      CHECK(opened.has_value() == (each.opened != nullptr));
+      if (each.opened) CHECK(*opened == each.opened);
+      if (!each.opened) {
+        CHECK(opened.error() == (wanted.address().is_v6() ? each.v6 : each.v4));
+      }
+    }
+  }
 
   TEST_CASE("a dual-stack listener is reached by IPv4") {
     const wildcard<asio::ip::tcp> both(asio::ip::tcp::v6(), 0);

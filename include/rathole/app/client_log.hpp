@@ -6,6 +6,7 @@
 #include <rathole/client/events.hpp>
 #include <rathole/core/error.hpp>
 #include <rathole/core/hex.hpp>
+#include <rathole/io/host_lookup.hpp>
 #include <rathole/protocol/authenticate.hpp>
 
 #include <cstdint>
@@ -115,6 +116,7 @@ class client_log {
     if (ec == errc::host_not_found || ec == errc::invalid_address) return false;
     const auto& from = ec.category();
     const bool is_network = from == std::system_category() || from == std::generic_category() ||
+                            from == io::lookup_category() ||
                             std::string_view(from.name()).starts_with("asio.");
     return !is_network;
   }

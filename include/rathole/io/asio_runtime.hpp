@@ -5,6 +5,7 @@
 #include <rathole/crypto/system_rng.hpp>
 #include <rathole/io/alarm.hpp>
 #include <rathole/io/asio_timer.hpp>
+#include <rathole/io/bind_socket.hpp>
 #include <rathole/io/concepts.hpp>
 #include <rathole/io/dialler.hpp>
 #include <rathole/io/resolve.hpp>
@@ -14,6 +15,8 @@
 #include <rathole/io/udp_socket.hpp>
 #include <rathole/io/workers.hpp>
 
+#include <algorithm>
+#include <new>
 #include <stop_token>
 #include <system_error>
 #include <utility>
@@ -68,28 +71,36 @@ class asio_runtime {
     co_return std::move(connected);
   }
 
-  /// Listens at the first resolved address that can be bound; the last refusal is the error. What
-  /// is accepted has `options`.
+  /// Listens at the first resolved address that can be bound, as `open_bound` says; the last refusal
+  /// is the error. What is accepted has `options`.
   task<tcp_acceptor> listen(const address& at, const socket_options& options = {},
                             std::stop_token stop = {}) {
     auto found = co_await resolve(at, time_point::max(), stop);
     if (!found) co_return failure(found.error());
     std::error_code last = make_error_code(errc::host_not_found);
     for (const auto& endpoint : *found) {
-      auto opened = tcp_acceptor::open(get_executor(), endpoint, options);
+      const auto open = [&](const asio::ip::tcp::endpoint& one) {
+        return tcp_acceptor::open(get_executor(), one, options);
+      };
+      auto opened = open_bound(endpoint, open);
       if (opened) co_return std::move(*opened);
       last = opened.error();
     }
     co_return failure(last);
   }
 
-  /// Binds the first resolved address that can be bound; the last refusal is the error.
+  /// Binds the first resolved address that can be bound, as `open_bound` says; the last refusal is
+  /// the error.
   task<udp_socket> bind_udp(const address& at, std::stop_token stop) {
     auto found = co_await resolve(at, time_point::max(), stop);
     if (!found) co_return failure(found.error());
     std::error_code last = make_error_code(errc::host_not_found);
     for (const auto& endpoint : *found) {
-      auto opened = udp_socket::bind(get_executor(), {endpoint.address(), endpoint.port()});
+      const asio::ip::udp::endpoint wanted(endpoint.address(), endpoint.port());
+      const auto open = [&](const asio::ip::udp::endpoint& one) {
+        return udp_socket::bind(get_executor(), one);
+      };
+      auto opened = open_bound(wanted, open);
       if (opened) co_return std::move(*opened);
       last = opened.error();
     }
@@ -128,13 +139,23 @@ class asio_runtime {
   }
 
   task<endpoints> look_up(const address& name, time_point deadline, const std::stop_token& stop) {
-    lookup names(get_executor());
-    const auto give_up = [&names] { names.give_up(); };
-    const alarm<asio_runtime> ring(*this, deadline, give_up);
-    const stop_action on_stop(stop, get_executor(), give_up);
-    auto found = co_await names.run(name);
-    if (!found) co_return failure(ring.explain(found.error()));
-    co_return std::move(*found);
+    const time_point limit = now() + lookup::limit;
+    const std::error_code silent(EAI_AGAIN, lookup_category());
+    try {
+      lookup names(get_executor(), name);
+      const time_point old_serves = names.ask();
+      const auto too_late = [&names, silent, in_time = limit < deadline] {
+        names.give_up(in_time ? silent : make_error_code(errc::timed_out));
+      };
+      const auto stopped = [&names] { names.give_up(errc::stopped); };
+      const auto settle = [&names] { names.use_last_answer(); };
+      const alarm<asio_runtime> ring(*this, std::min(deadline, limit), too_late);
+      const alarm<asio_runtime> settling(*this, old_serves, settle);
+      const stop_action on_stop(stop, get_executor(), stopped);
+      co_return co_await names.wait();
+    } catch (const std::bad_alloc&) {
+      co_return failure(std::make_error_code(std::errc::not_enough_memory));
+    }
   }
 
   asio::io_context* context_;

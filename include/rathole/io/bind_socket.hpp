@@ -2,11 +2,14 @@
 
 #include <rathole/core/result.hpp>
 
+#include <asio/ip/address_v4.hpp>
+
 #include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <cerrno>
 #include <system_error>
+#include <utility>
 
 namespace rathole::io {
 
@@ -24,6 +27,22 @@ result<void> bind_socket(int socket, const Endpoint& endpoint) {
     if (!is_wildcard || errno != EADDRINUSE) break;
   }
   return failure(std::error_code(errno, std::system_category()));
+}
+
+/// Opens what is to be bound to an endpoint by `open(endpoint)`, which returns a `result`. On a host
+/// without IPv6 the wildcard `::` falls back to `0.0.0.0`: all addresses are then those of IPv4. Fails
+/// with the error of `endpoint` itself.
+template <class Endpoint, class Open>
+auto open_bound(const Endpoint& endpoint, Open open) -> decltype(open(endpoint)) {
+  auto opened = open(endpoint);
+  const bool is_wildcard = endpoint.address().is_v6() && endpoint.address().is_unspecified();
+  if (opened || !is_wildcard) return opened;
+  const std::error_code& why = opened.error();
+  if (why != std::errc::address_family_not_supported && why != std::errc::address_not_available) {
+    return opened;
+  }
+  auto instead = open(Endpoint(asio::ip::address_v4::any(), endpoint.port()));
+  return instead ? std::move(instead) : std::move(opened);
 }
 
 }  // namespace rathole::io

@@ -90,7 +90,8 @@ concept Timer = requires(T& t, time_point at, std::move_only_function<void()> ca
 /// * `connect(to, options, deadline, stop)`: resolves and dials; fails with `errc::timed_out` at the
 ///   deadline, and with `errc::stopped` as soon as `stop` is requested.
 /// * `listen(at, options, stop)`: resolves, binds and listens; the first address that can be bound
-///   serves. What is accepted has `options`. Fails with `errc::stopped` as soon as `stop` is
+///   serves. On a host without IPv6 the wildcard `::` means `0.0.0.0`, here and in `bind_udp`, as
+///   `local()` of what is opened shows. What is accepted has `options`. Fails with `errc::stopped` as soon as `stop` is
 ///   requested.
 /// * `bind_udp(at, stop)`: resolves and binds a UDP socket; the first address that can be bound
 ///   serves.

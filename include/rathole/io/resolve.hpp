@@ -2,14 +2,16 @@
 
 #include <rathole/core/address.hpp>
 #include <rathole/core/dial_plan.hpp>
+#include <rathole/core/time.hpp>
 #include <rathole/io/event.hpp>
+#include <rathole/io/resolver_pool.hpp>
 #include <rathole/io/task.hpp>
 
 #include <asio/ip/address.hpp>
-#include <asio/ip/basic_resolver.hpp>
 #include <asio/ip/tcp.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -53,50 +55,66 @@ inline endpoints in_dial_order(endpoints found, bool prefer_ipv6) {
                                 [](const auto& each) { return each.address().is_v6(); });
 }
 
-/// One look-up of a name. The system's resolver cannot be interrupted once it works, so a look-up
-/// that is given up goes on in Asio's resolver thread, and its answer is dropped.
+/// One question for the addresses of a name. The system's resolver cannot be interrupted once it
+/// works, so a look-up that is given up goes on in the pool's threads, for others who ask.
 class lookup {
  public:
-  explicit lookup(executor ex) : state_(std::make_shared<shared_state>(ex)) {}
+  /// The longest that a look-up is waited for, whatever the asker's own deadline is.
+  static constexpr duration limit = std::chrono::seconds(10);
+  /// The longest that the resolver is waited for where there is a last good answer (RFC 8767
+  /// section 5, the client response timer).
+  static constexpr duration patience = std::chrono::milliseconds(1800);
 
-  /// Returns the addresses of `name`. Fails with `errc::host_not_found`, with the resolver's code,
-  /// or with `errc::stopped`. Called once.
-  task<endpoints> run(const address& name) {
-    state_->error = errc::stopped;
-    state_->resolver.async_resolve(
-        name.host, std::to_string(name.port),
-        [state = state_](const std::error_code& ec, const resolver_type::results_type& results) {
-          state->error = ec;
-          for (const auto& entry : results) state->found.push_back(entry.endpoint());
-          state->ended.notify();
-        });
-    co_await state_->ended.wait();
-    const std::error_code ec = state_->error;
-    if (ec == asio::error::host_not_found || ec == asio::error::no_data) {
-      co_return failure(errc::host_not_found);
-    }
-    if (ec) co_return failure(translate(ec));
-    co_return std::move(state_->found);
+  explicit lookup(executor ex, address name, resolver_pool& pool = resolver_pool::of_process())
+      : name_(std::move(name)),
+        pool_(pool),
+        ended_(ex),
+        ticket_(std::make_shared<resolver_pool::ticket>(ex)) {
+    ticket_->waiter = &ended_;
+  }
+  lookup(const lookup&) = delete;
+  lookup& operator=(const lookup&) = delete;
+  ~lookup() {
+    ticket_->waiter = nullptr;
+    pool_.withdraw(name_.host, ticket_);
   }
 
-  /// Ends `run` with `errc::stopped`.
-  void give_up() {
-    state_->resolver.cancel();
-    state_->ended.notify();
+  /// Asks; called once and first. Returns when the last good answer serves as well. Throws
+  /// `std::bad_alloc`.
+  time_point ask() { return pool_.ask(name_.host, ticket_) + patience; }
+
+  /// Returns the addresses. Fails as `resolver_pool::ask` says, or with the reason for which the
+  /// look-up was given up.
+  task<endpoints> wait() {
+    if (!ticket_->answer) co_await ended_.wait();
+    const auto& answer = *ticket_->answer;
+    if (!answer) co_return failure(answer.error());
+    endpoints out;
+    for (const auto& each : *answer) out.emplace_back(each, name_.port);
+    co_return std::move(out);
+  }
+
+  /// Ends the wait with the last good answer, if there is one.
+  void use_last_answer() {
+    if (ticket_->answer) return;
+    if (auto kept = pool_.last_answer(name_.host)) end(std::move(*kept));
+  }
+
+  /// Ends the wait with a failure.
+  void give_up(std::error_code reason) {
+    if (!ticket_->answer) end(failure(reason));
   }
 
  private:
-  using resolver_type = asio::ip::basic_resolver<asio::ip::tcp, executor>;
+  void end(result<host_addresses> answer) {
+    ticket_->answer = std::move(answer);
+    ended_.notify();
+  }
 
-  struct shared_state {
-    explicit shared_state(executor ex) : resolver(ex), ended(ex) {}
-    resolver_type resolver;
-    event ended;
-    std::error_code error;
-    endpoints found;
-  };
-
-  std::shared_ptr<shared_state> state_;
+  address name_;
+  resolver_pool& pool_;
+  event ended_;
+  resolver_pool::ticket_pointer ticket_;
 };
 
 }  // namespace rathole::io

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <rathole/core/error.hpp>
+#include <rathole/core/result.hpp>
+
+#include <asio/ip/address.hpp>
+#include <asio/ip/tcp.hpp>
+
+#include <netdb.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <system_error>
+#include <vector>
+
+namespace rathole::io {
+
+/// The addresses of a name, in the order that the system prefers.
+using host_addresses = std::vector<asio::ip::address>;
+
+/// The category of what keeps the system's resolver from an answer; the value is a code of
+/// getaddrinfo(3).
+inline const std::error_category& lookup_category() noexcept {
+  struct category final : std::error_category {
+    const char* name() const noexcept override { return "rathole.lookup"; }
+    std::string message(int value) const override {
+      return std::string("the name could not be looked up: ") + ::gai_strerror(value);
+    }
+  };
+  static const category instance;
+  return instance;
+}
+
+/// Asks the system for the addresses of a name, as nsswitch.conf(5) says (hosts, DNS, mDNS); waits
+/// for the answer, which may take long.
+///
+/// Errors: `errc::host_not_found` where the answer is that there is no such name, or that it has no
+/// address; of `lookup_category` where there is no answer; the system's.
+inline result<host_addresses> look_up_host(const std::string& name) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  const int code = ::getaddrinfo(name.c_str(), nullptr, &hints, &found);
+  if (code == EAI_SYSTEM) return failure(std::error_code(errno, std::system_category()));
+  if (code == EAI_NONAME || code == EAI_NODATA || code == EAI_ADDRFAMILY) {
+    return failure(errc::host_not_found);
+  }
+  if (code != 0) return failure(std::error_code(code, lookup_category()));
+  const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owned(found, &::freeaddrinfo);
+  host_addresses out;
+  for (const addrinfo* each = found; each; each = each->ai_next) {
+    asio::ip::tcp::endpoint at;
+    if (each->ai_addrlen > at.capacity()) continue;
+    std::memcpy(at.data(), each->ai_addr, each->ai_addrlen);
+    at.resize(each->ai_addrlen);
+    out.push_back(at.address());
+  }
+  if (out.empty()) return failure(errc::host_not_found);
+  return out;
+}
+
+}  // namespace rathole::io

@@ -1,0 +1,234 @@
+#pragma once
+
+#include <rathole/core/lookup_queue.hpp>
+#include <rathole/core/recent.hpp>
+#include <rathole/core/time.hpp>
+#include <rathole/io/answer_box.hpp>
+#include <rathole/io/detached_thread.hpp>
+#include <rathole/io/event.hpp>
+#include <rathole/io/host_lookup.hpp>
+
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <new>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace rathole::io {
+
+/// Looks names up on threads of its own, several at the same time, as `lookup_queue` decides. The
+/// threads are started when they are needed and end when they are not. The system's resolver cannot
+/// be interrupted: a thread that it holds is left to it, and holds nothing of anybody else's, so that
+/// the program may exit meanwhile.
+///
+/// Called by any thread. The pool may be destroyed while look-ups run.
+class resolver_pool {
+ public:
+  /// How many good answers are kept, and for how long, for when the resolver is silent.
+  static constexpr std::size_t answers_kept = 256;
+  static constexpr duration answers_kept_for = std::chrono::hours(1);
+  /// A thread without work ends after so long.
+  static constexpr std::chrono::seconds idle_limit{10};
+
+  /// The answer to one who asks. What is in it is touched on the asker's thread only, once it has
+  /// been posted there.
+  struct ticket {
+    explicit ticket(const executor& ex) : home(answer_box::of(ex)) {}
+    const std::shared_ptr<answer_box::gate> home;
+    /// Notified when there is an answer; null once the asker is gone.
+    event* waiter = nullptr;
+    std::optional<result<host_addresses>> answer;
+  };
+  using ticket_pointer = std::shared_ptr<ticket>;
+
+  /// Looks a name up and waits for the answer; called by several threads.
+  using lookup_function = std::function<result<host_addresses>(const std::string&)>;
+  /// Runs work on a new thread that nobody waits for; throws `std::system_error` if there is none.
+  using thread_starter = std::function<void(std::function<void()>)>;
+
+  explicit resolver_pool(lookup_function look_up = look_up_host,
+                         thread_starter start = start_detached)
+      : state_(std::make_shared<state>(std::move(look_up), std::move(start))) {}
+
+  /// The pool of the process. It is never destroyed, since its threads may outlive all other objects.
+  static resolver_pool& of_process() {
+    static resolver_pool& shared = *new resolver_pool;
+    return shared;
+  }
+
+  /// Asks for the addresses of `name`, on behalf of `asker`. Returns when the look-up that answers was
+  /// first asked for.
+  ///
+  /// The answer is the resolver's, or the last good one where the resolver has no answer. Errors: those
+  /// of `look_up_host`, or the system's where no thread can be had. Throws `std::bad_alloc`, and then
+  /// nothing was asked.
+  time_point ask(const std::string& name, ticket_pointer asker) {
+    return state::ask(state_, name, std::move(asker));
+  }
+
+  /// `asker` does not want its answer any more. What is being looked up goes on, and the answer is kept.
+  void withdraw(const std::string& name, const ticket_pointer& asker) {
+    state_->withdraw(name, asker);
+  }
+
+  /// The last good answer for `name`, if it is kept.
+  [[nodiscard]] std::optional<host_addresses> last_answer(const std::string& name) const {
+    const std::lock_guard lock(state_->mutex);
+    const host_addresses* const kept = state_->answers.find(name, clock::now());
+    return kept ? std::optional(*kept) : std::nullopt;
+  }
+
+  /// Threads that exist.
+  [[nodiscard]] std::size_t threads() const {
+    const std::lock_guard lock(state_->mutex);
+    return state_->threads;
+  }
+
+ private:
+  using tickets = std::vector<ticket_pointer>;
+
+  /// What the pool and its threads share.
+  struct state {
+    state(lookup_function how, thread_starter with)
+        : look_up(std::move(how)), start(std::move(with)) {}
+
+    static time_point ask(const std::shared_ptr<state>& self, const std::string& name,
+                          ticket_pointer asker) {
+      std::unique_lock lock(self->mutex);
+      const time_point since = self->add(name, std::move(asker));
+      const auto no_thread = provide_thread(self);
+      if (!no_thread) return since;
+      self->queue.withdraw(name);
+      self->settle(lock, name, failure(no_thread));
+      return since;
+    }
+
+    time_point add(const std::string& name, ticket_pointer asker) {
+      const auto [all, is_first] = askers.try_emplace(name);
+      try {
+        all->second.push_back(std::move(asker));
+        return queue.ask(name, clock::now());
+      } catch (const std::bad_alloc&) {
+        if (is_first) askers.erase(all);
+        throw;
+      }
+    }
+
+    void withdraw(const std::string& name, const ticket_pointer& asker) {
+      const std::lock_guard lock(mutex);
+      const auto found = askers.find(name);
+      if (found == askers.end()) return;
+      std::erase(found->second, asker);
+      if (!found->second.empty()) return;
+      askers.erase(found);
+      queue.withdraw(name);
+    }
+
+    /// Has a thread for each name that waits, where there is a place for it. Fails only if there is
+    /// no thread at all, with the system's code.
+    static std::error_code provide_thread(const std::shared_ptr<state>& self) {
+      if (self->queue.waiting() <= self->idle || self->threads >= lookup_queue::most_at_once) {
+        self->work.notify_one();
+        return {};
+      }
+      try {
+        ++self->threads;
+        self->start([self] { self->serve(); });
+        return {};
+      } catch (const std::system_error& refused) {
+        --self->threads;
+        return self->threads == 0 ? refused.code() : std::error_code();
+      } catch (const std::bad_alloc&) {
+        --self->threads;
+        return self->threads == 0 ? std::make_error_code(std::errc::not_enough_memory)
+                                  : std::error_code();
+      }
+    }
+
+    /// The life of a thread.
+    void serve() {
+      std::unique_lock lock(mutex);
+      for (;;) {
+        if (const auto name = queue.begin(clock::now())) {
+          lock.unlock();
+          auto answer = call(*name);
+          lock.lock();
+          queue.end(*name, clock::now());
+          settle(lock, *name, std::move(answer));
+          lock.lock();
+        } else {
+          ++idle;
+          const auto woken = work.wait_for(lock, idle_limit);
+          --idle;
+          if (woken == std::cv_status::timeout && queue.waiting() == 0) break;
+        }
+      }
+      --threads;
+    }
+
+    result<host_addresses> call(const std::string& name) noexcept {
+      try {
+        return look_up(name);
+      } catch (const std::bad_alloc&) {
+        return failure(std::make_error_code(std::errc::not_enough_memory));
+      }
+    }
+
+    /// Gives an answer to all who asked, or the last good one in its place where there is none; gives
+    /// up `lock`, under which it is called.
+    void settle(std::unique_lock<std::mutex>& lock, const std::string& name,
+                result<host_addresses> answer) noexcept {
+      const time_point now = clock::now();
+      try {
+        if (answer) {
+          answers.put(name, *answer, now);
+        } else if (answer.error() == errc::host_not_found) {
+          answers.forget(name);
+        } else if (const host_addresses* const kept = answers.find(name, now)) {
+          answer = *kept;
+        }
+      } catch (const std::bad_alloc&) {
+        // The answer is not kept.
+      }
+      auto found = askers.extract(name);
+      lock.unlock();
+      if (!found) return;
+      for (const ticket_pointer& each : found.mapped()) deliver(each, answer);
+    }
+
+    static void deliver(const ticket_pointer& to, const result<host_addresses>& answer) noexcept {
+      try {
+        to->home->post([to, answer] {
+          if (!to->waiter || to->answer) return;
+          to->answer = answer;
+          to->waiter->notify();
+        });
+      } catch (const std::bad_alloc&) {
+        // The asker has a deadline.
+      }
+    }
+
+    const lookup_function look_up;
+    const thread_starter start;
+    mutable std::mutex mutex;
+    std::condition_variable work;
+    lookup_queue queue;
+    recent<host_addresses> answers{answers_kept, answers_kept_for};
+    std::unordered_map<std::string, tickets> askers;
+    std::size_t threads = 0;
+    /// Threads that wait for work.
+    std::size_t idle = 0;
+  };
+
+  std::shared_ptr<state> state_;
+};
+
+}  // namespace rathole::io

@@ -1,0 +1,265 @@
+// What depends on the network around the program: resolvers that are silent, links with a small MTU,
+// hosts without IPv6. Networks that are not the host's own are namespaces.
+
+#include "../support/eventually.hpp"
+#include "../support/network_namespace.hpp"
+#include "../support/our_program.hpp"
+#include "../support/temp_dir.hpp"
+#include "../support/tools.hpp"
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace rathole::test {
+namespace {
+
+/// A program of the test's in Python.
+std::vector<std::string> python(const std::string& text) {
+  return {"/usr/bin/python3", "-c", text};
+}
+
+/// A name server that answers 127.0.0.1 for names that begin with "good", and no other question.
+const std::string name_server = R"(
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("127.0.0.1", 53))
+print("ready", flush=True)
+while True:
+    question, asker = s.recvfrom(512)
+    if question[13:17] != b"good":
+        continue
+    end = question.index(0, 12) + 5
+    is_a = question[end - 3] == 1
+    answer = question[:2] + b"\x81\x80\0\1" + (b"\0\1" if is_a else b"\0\0") + b"\0\0\0\0"
+    answer += question[12:end]
+    if is_a:
+        answer += b"\xc0\x0c\0\1\0\1\0\0\0\0\0\4" + socket.inet_aton("127.0.0.1")
+    s.sendto(answer, asker)
+)";
+
+/// An echo at 127.0.0.1:8080.
+const std::string echo_server = R"(
+import socketserver
+class Echo(socketserver.BaseRequestHandler):
+    def handle(self):
+        while data := self.request.recv(4096):
+            self.request.sendall(data)
+class Server(socketserver.ThreadingTCPServer):
+    allow_reuse_address = True
+    daemon_threads = True
+    request_queue_size = 100
+with Server(("127.0.0.1", 8080), Echo) as server:
+    print("ready", flush=True)
+    server.serve_forever()
+)";
+
+/// A network with a name server, and a tunnel with two services: the name of one service's local
+/// address is answered, the other's is not.
+struct named_network {
+  named_network()
+      : where("mount --bind " + directory.write("resolv.conf", "nameserver 127.0.0.1\n") +
+              " /etc/resolv.conf && mount --bind " +
+              directory.write("hosts", "127.0.0.1 localhost\n") + " /etc/hosts && mount --bind " +
+              directory.write("nsswitch.conf", "hosts: files dns\n") + " /etc/nsswitch.conf"),
+        names(where, python(name_server)),
+        local(where, python(echo_server)) {
+    REQUIRE(names.wait_for("ready"));
+    REQUIRE(local.wait_for("ready"));
+    start_server();
+    client.emplace(
+        where, std::vector<std::string>{our_program(), directory.write("client.toml", R"([client]
+remote_addr = "good.example:2333"
+default_token = "t"
+retry_interval = 1
+[client.services.good]
+local_addr = "good.example:8080"
+[client.services.dead]
+local_addr = "dead.example:80"
+)")});
+    REQUIRE(client->wait_for("Control channel established", 2));
+  }
+
+  void start_server() {
+    server.emplace(
+        where, std::vector<std::string>{our_program(), directory.write("server.toml", R"([server]
+bind_addr = "127.0.0.1:2333"
+default_token = "t"
+[server.services.good]
+bind_addr = "127.0.0.1:9000"
+[server.services.dead]
+bind_addr = "127.0.0.1:9001"
+)")});
+    REQUIRE(server->wait_for("Listening at 127.0.0.1:2333"));
+  }
+
+  temp_dir directory;
+  network_namespace where;
+  inside_process names;
+  inside_process local;
+  std::optional<inside_process> server;
+  std::optional<inside_process> client;
+};
+
+/// Visits the port argv[1] argv[2] times, each in less than argv[3] seconds.
+const std::string visits = R"(
+import socket, sys
+for _ in range(int(sys.argv[2])):
+    s = socket.create_connection(("127.0.0.1", int(sys.argv[1])), float(sys.argv[3]))
+    s.sendall(b"hello")
+    assert s.recv(5) == b"hello"
+    s.close()
+)";
+
+/// Visitors of the port argv[1] who stay, a new one each 0.1 s.
+const std::string stream_of_visitors = R"(
+import socket, sys, time
+all = []
+for i in range(1000):
+    s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+    s.sendall(b"hello")
+    all.append(s)
+    if i == 10:
+        print("many", flush=True)
+    time.sleep(0.1)
+)";
+
+TEST_CASE("network: a name that is not answered holds up its own service alone") {
+  if (!network_namespace::is_permitted()) return;
+  named_network n;
+  INFO(n.server->output(), n.client->output());
+  n.where.run_python(visits, {"9000", "1", "20"});
+  std::vector<std::string> crowd = python(stream_of_visitors);
+  crowd.emplace_back("9001");
+  inside_process waiting(n.where, crowd);
+  REQUIRE(waiting.wait_for("many"));
+  // The resolver takes 10 s to give up.
+  n.where.run_python(visits, {"9000", "10", "5"});
+}
+
+TEST_CASE("network: where the resolver falls silent the last good answer serves") {
+  if (!network_namespace::is_permitted()) return;
+  named_network n;
+  n.where.run_python(visits, {"9000", "1", "20"});
+  n.names.signal(SIGSTOP);
+  INFO(n.server->output(), n.client->output());
+  n.where.run_python(visits, {"9000", "2", "20"});
+  n.server->kill();
+  n.start_server();
+  CHECK(n.client->wait_for("Control channel established", 4));
+  n.where.run_python(visits, {"9000", "2", "20"});
+  n.names.signal(SIGCONT);
+}
+
+/// A UDP service at port 8080 of 127.0.0.1 that answers a number with 20 datagrams of that size.
+const std::string many_answers = R"(
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("127.0.0.1", 8080))
+print("ready", flush=True)
+while True:
+    size, peer = s.recvfrom(99)
+    for _ in range(20):
+        s.sendto(b"x" * int(size), peer)
+)";
+
+/// Asks at argv[1], from argv[2], for answers of some sizes; prints from where how many came.
+const std::string asks_for_sizes = R"(
+import collections, socket, sys
+for size in (100, 1300, 1352, 1353, 1372, 1373, 1400, 1452):
+    family = socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET
+    s = socket.socket(family, socket.SOCK_DGRAM)
+    s.bind((sys.argv[2], 0))
+    s.settimeout(20)
+    s.sendto(b"%d" % size, (sys.argv[1], 9000))
+    came = collections.Counter(s.recvfrom(2000)[1][0] for _ in range(20))
+    print(size, dict(came))
+)";
+
+TEST_CASE("network: on a link with a small MTU answers leave from the address that was asked") {
+  if (!network_namespace::is_permitted()) return;
+  struct family {
+    const char* wildcard;
+    std::string asked;
+    std::string visitor;
+  };
+  for (const family& each :
+       {family{"0.0.0.0", "127.0.0.2", "127.0.0.9"}, family{"[::]", "127.0.0.2", "127.0.0.9"},
+        family{"[::]", "fd00::2", "fd00::9"}}) {
+    CAPTURE(each.wildcard);
+    CAPTURE(each.asked);
+    const temp_dir directory;
+    const network_namespace where(
+        "ip link set lo mtu 1400 && ip addr add fd00::1/128 dev lo && "
+        "ip addr add fd00::2/128 dev lo && ip addr add fd00::9/128 dev lo");
+    inside_process service(where, python(many_answers));
+    REQUIRE(service.wait_for("ready"));
+    inside_process server(where, {our_program(), directory.write("server.toml",
+                                                                 R"([server]
+bind_addr = "127.0.0.1:2333"
+default_token = "t"
+[server.services.u]
+type = "udp"
+bind_addr = ")" + std::string(each.wildcard) +
+                                                                     R"(:9000"
+)")});
+    REQUIRE(server.wait_for("Listening at 127.0.0.1:2333"));
+    inside_process client(where, {our_program(), directory.write("client.toml", R"([client]
+remote_addr = "127.0.0.1:2333"
+default_token = "t"
+[client.services.u]
+type = "udp"
+local_addr = "127.0.0.1:8080"
+)")});
+    INFO(server.output(), client.output());
+    REQUIRE(server.wait_for(":9000"));
+    const std::string said = where.run_python(asks_for_sizes, {each.asked, each.visitor});
+    for (const int size : {100, 1300, 1352, 1353, 1372, 1373, 1400, 1452}) {
+      CAPTURE(size);
+      const std::string line = std::to_string(size) + " {'" + each.asked + "': 20}";
+      CHECK_MESSAGE(said.find(line) != said.npos, said);
+    }
+  }
+}
+
+TEST_CASE(
+    "network: on a host without IPv6 the wildcard of IPv6 is that of IPv4, and the log says so") {
+  const temp_dir directory;
+  const auto script =
+      std::filesystem::absolute(std::filesystem::path(__FILE__).parent_path() / "without_ipv6.py");
+  process server("/usr/bin/python3",
+                 {script.string(), our_program(), directory.write("server.toml", R"([server]
+bind_addr = "[::]:0"
+default_token = "t"
+[server.services.t]
+bind_addr = "[::]:0"
+[server.services.u]
+type = "udp"
+bind_addr = "[::]:0"
+)")});
+  INFO(server.output());
+  REQUIRE(server.wait_for("Listening at 0.0.0.0:"));
+  const auto port = [&] { return std::to_string(listening_ports(server.output()).at(0)); };
+  REQUIRE(eventually([&] { return !listening_ports(server.output()).empty(); }));
+  process client(
+      our_program(),
+      {directory.write("client.toml", "[client]\nremote_addr = \"127.0.0.1:" + port() + R"("
+default_token = "t"
+[client.services.t]
+local_addr = "127.0.0.1:9"
+[client.services.u]
+type = "udp"
+local_addr = "127.0.0.1:9"
+)")});
+  CHECK(server.wait_for("This host has no IPv6: listening at 0.0.0.0:", 3));
+  CHECK(server.wait_for(" in place of [::]:0", 3));
+  CHECK(server.wait_for("Listening at 0.0.0.0:", 3));
+}
+
+}  // namespace
+}  // namespace rathole::test

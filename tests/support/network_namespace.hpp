@@ -1,0 +1,66 @@
+#pragma once
+
+#include "process.hpp"
+#include "tools.hpp"
+
+#include <unistd.h>
+
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace rathole::test {
+
+/// A network and a set of mounts of its own, made by unshare(1) as root or in a user namespace. Its
+/// loopback interface is up, and there is no other.
+class network_namespace {
+ public:
+  /// Whether namespaces are permitted here; says loudly that a test is skipped where they are not.
+  static bool is_permitted() {
+    process trial(tool("unshare"), {is_root() ? "-nm" : "-rnm", "true"});
+    if (trial.wait_exit() == 0) return true;
+    MESSAGE(
+        "SKIPPED: no network namespaces are permitted here; run it as root, or permit "
+        "unprivileged user namespaces: "
+        << trial.output());
+    return false;
+  }
+
+  /// Runs `setup`, a shell command, inside first; throws if it fails.
+  explicit network_namespace(const std::string& setup = "true")
+      : keeper_(tool("unshare"),
+                {is_root() ? "-nm" : "-rnm", "/bin/sh", "-c",
+                 "ip link set lo up && " + setup + " && echo made && exec sleep 100000"}) {
+    if (!keeper_.wait_for("made")) throw std::runtime_error(keeper_.output());
+  }
+
+  /// The arguments of nsenter(1) for a command that is to run inside.
+  std::vector<std::string> inside(const std::vector<std::string>& command) const {
+    std::vector<std::string> out{"-t", std::to_string(keeper_.pid()), "-n", "-m"};
+    if (!is_root()) out.insert(out.end(), {"-U", "--preserve-credentials"});
+    out.emplace_back("--");
+    out.insert(out.end(), command.begin(), command.end());
+    return out;
+  }
+
+  /// Runs a Python program inside to its end, which must be a success; returns what it wrote.
+  std::string run_python(const std::string& text, const std::vector<std::string>& arguments) const {
+    std::vector<std::string> command{"/usr/bin/python3", "-c", text};
+    command.insert(command.end(), arguments.begin(), arguments.end());
+    return run_tool("nsenter", inside(command));
+  }
+
+ private:
+  static bool is_root() { return ::geteuid() == 0; }
+
+  process keeper_;
+};
+
+/// A program that runs inside a network namespace beside the test.
+class inside_process : public process {
+ public:
+  inside_process(const network_namespace& where, const std::vector<std::string>& command)
+      : process(tool("nsenter"), where.inside(command)) {}
+};
+
+}  // namespace rathole::test
