@@ -132,6 +132,23 @@ TEST_CASE("log: a service starts once, however often it is tried") {
         " INFO handle{service=web}: rathole::client: Starting " + digest_of_web + "\n");
 }
 
+TEST_CASE("log: an address of IPv6 that IPv4 had to take the place of is a warning") {
+  const address at{"0.0.0.0", 2333};
+  const address wanted{"::", 2333};
+  kept_log kept;
+  server_log log(kept.lines);
+  log.on(server::listening{at, &wanted});
+  log.on(server::service_listening{"web", at, &wanted});
+  const std::string said = kept.said();
+  CAPTURE(said);
+  const std::string words =
+      "This host has no IPv6: listening at 0.0.0.0:2333 in place of [::]:2333; name 0.0.0.0 in "
+      "`bind_addr` if that is meant\n";
+  CHECK(said.contains(" WARN rathole::server: " + words));
+  CHECK(said.contains(" INFO rathole::server: Listening at 0.0.0.0:2333\n"));
+  CHECK(said.contains(" WARN handle{service=web}: rathole::server: " + words));
+}
+
 TEST_CASE("log: what a server tells") {
   const address at{"::1", 2333};
   const address peer{"192.0.2.7", 40000};

@@ -32,10 +32,12 @@ class server_log {
       : lines_(lines), listens_(std::move(listens)), now_(now) {}
 
   void on(const server::listening& e) {
+    warn_of_replacement({}, e.at, e.in_place_of);
     write(log_level::info, {}, "Listening at " + shown(e.at));
     if (listens_) listens_({}, e.at);
   }
   void on(const server::service_listening& e) {
+    warn_of_replacement(service_context(e.service), e.at, e.in_place_of);
     write(log_level::info, service_context(e.service), "Listening at " + shown(e.at));
     if (listens_) listens_(e.service, e.at);
   }
@@ -116,6 +118,13 @@ class server_log {
     }
     return text + "; most from " + escape(what.most_active) + " (" +
            std::to_string(what.by_most_active) + ')';
+  }
+
+  void warn_of_replacement(std::string_view context, const address& at, const address* wanted) {
+    if (!wanted) return;
+    write(log_level::warn, context,
+          "This host has no IPv6: listening at " + shown(at) + " in place of " + shown(*wanted) +
+              "; name 0.0.0.0 in `bind_addr` if that is meant");
   }
 
   static std::string channel_context(const address& peer, std::string_view service) {

@@ -15,6 +15,9 @@ namespace rathole::server {
 /// Clients can connect; `at` has the real port.
 struct listening {
   const address& at;
+  /// The wildcard of IPv6 that the settings name, if `at` takes its place because the host has no
+  /// IPv6; else null.
+  const address* in_place_of = nullptr;
 };
 
 /// The server listens at all its addresses; told once, when it has started.
@@ -24,7 +27,15 @@ struct ready {};
 struct service_listening {
   std::string_view service;
   const address& at;
+  /// As in `listening`.
+  const address* in_place_of = nullptr;
 };
+
+/// The address that the settings name, if a socket that was to be bound to it is one of IPv4 because
+/// the host has no IPv6; else null.
+inline const address* replaced_by(const address& local, const address& wanted) {
+  return wanted.host.contains(':') && !local.host.contains(':') ? &wanted : nullptr;
+}
 
 /// A service's port cannot be bound; told once per cause, and tried again.
 struct service_bind_failed {

@@ -59,7 +59,8 @@ io::awaitable<void> listen_for_visitors(std::shared_ptr<Session> session, addres
   const auto service = session->service();
   auto acceptor = co_await bind_service(context, service, where, stop);
   if (!acceptor) co_return;
-  const service_listening listening{service->name, acceptor->local()};
+  const address& local = acceptor->local();
+  const service_listening listening{service->name, local, replaced_by(local, where)};
   context->tell(listening);
   auto accepted = [&session](auto visitor) { session->visitor_arrived(std::move(visitor)); };
   auto failed = [&context, &service](std::error_code error, duration pause) {

@@ -117,13 +117,13 @@ class udp_doors {
       co_await io::pause(world, pause, stop);
       if (stop.stop_requested()) co_return;
     }
-    self.tell_open(service, at->socket->local());
+    self.tell_open(service, at->socket->local(), at->where);
     self.settle(*at);
   }
 
-  void tell_open(const service_pointer& service, const address& local) {
-    context_->on_control_plane([context = context_, service, local] {
-      const service_listening event{service->name, local};
+  void tell_open(const service_pointer& service, const address& local, const address& wanted) {
+    context_->on_control_plane([context = context_, service, local, wanted] {
+      const service_listening event{service->name, local, replaced_by(local, wanted)};
       context->tell(event);
     });
   }

@@ -39,7 +39,8 @@ io::awaitable<void> listen_for_clients(std::shared_ptr<Context> self,
 template <class Context>
 void open(const std::shared_ptr<Context>& self, std::vector<typename Context::door_pointer> doors) {
   for (auto& each : doors) {
-    const listening event{each->acceptor.local()};
+    const address& local = each->acceptor.local();
+    const listening event{local, replaced_by(local, each->where)};
     self->tell(event);
     self->group.spawn(listen_for_clients(self, std::move(each)));
   }
