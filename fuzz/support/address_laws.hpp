@@ -21,7 +21,7 @@
 namespace rathole::fuzz {
 
 /// What parses has no blanks or control characters, and prints as something that parses to the
-/// same.
+/// same; so does an IPv6 address without its brackets, and only IPv6 addresses have colons.
 inline result<address> check_address(std::string_view text) {
   auto parsed = parse_address(text);
   if (!parsed) {
@@ -33,6 +33,10 @@ inline result<address> check_address(std::string_view text) {
       std::ranges::none_of(parsed->host, [](char c) { return (c >= 0 && c <= ' ') || c == 0x7f; }));
   const auto again = parse_address(to_string(*parsed));
   check(again && *again == *parsed);
+  const auto bare = parse_address(parsed->host + ':' + std::to_string(parsed->port));
+  check(bare && *bare == *parsed);
+  const std::string_view literal = std::string_view(parsed->host).substr(0, parsed->host.find('%'));
+  check(parsed->host.contains(':') == parse_ipv6(literal).has_value());
   return parsed;
 }
 

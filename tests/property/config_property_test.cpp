@@ -25,7 +25,7 @@ bool echoes_token(std::string_view text) {
 
 rc::Gen<std::string> any_host() {
   const auto name =
-      rc::gen::container<std::string>(rc::gen::elementOf(std::string("abcxyz0189.-_~\xc3\xa9")));
+      rc::gen::container<std::string>(rc::gen::elementOf(std::string("abcxyz0189.-_\xc3\xa9")));
   return rc::gen::nonEmpty(name);
 }
 
@@ -90,6 +90,7 @@ TEST_CASE("addresses") {
     const address in{host, *rc::gen::arbitrary<std::uint16_t>()};
     RC_ASSERT(to_string(in).starts_with('['));
     RC_ASSERT(holds(parse_address(to_string(in)), in));
+    RC_ASSERT(holds(parse_address(in.host + ':' + std::to_string(in.port)), in));
   });
   RATHOLE_PROPERTY("whatever parses prints as something that parses to the same", [] {
     const auto text = *rc::gen::container<std::string>(rc::gen::elementOf(std::string("a0:[]. ")));

@@ -123,10 +123,12 @@ inline std::expected<proxy_url, std::string> parse_proxy_url(std::string_view te
     }
   }
 
+  // In a URL an IPv6 address has brackets (RFC 3986 section 3.2.2).
+  const bool is_bracketed = authority.starts_with('[');
   const bool has_port = !authority.ends_with(']') && authority.contains(':');
   const std::string host_port = std::string(authority) + (has_port ? "" : ":1");
   const auto target = parse_address(host_port);
-  if (!target || target->port == 0) {
+  if (!target || target->port == 0 || is_bracketed != target->host.contains(':')) {
     return std::unexpected("the URL's host or port is missing or malformed");
   }
   url.host = target->host;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <rathole/core/ip_literal.hpp>
 #include <rathole/core/result.hpp>
 
 #include <algorithm>
@@ -21,19 +22,35 @@ struct address {
 
 namespace detail {
 
-inline bool is_host_text(std::string_view text) {
+/// Whether `text` can be looked up: letters, digits, '-', '_' and '.', and whatever is not ASCII,
+/// which is the resolver's to judge.
+inline bool is_host_name(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, [](char c) {
-    const auto octet = static_cast<unsigned char>(c);
-    return octet > 0x20 && octet != 0x7f && c != '[' && c != ']';
+    const bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    const bool is_digit = c >= '0' && c <= '9';
+    return is_letter || is_digit || c == '-' || c == '_' || c == '.' ||
+           static_cast<unsigned char>(c) >= 0x80;
+  });
+}
+
+/// Whether `text` is an IPv6 address, perhaps with a zone behind a '%' (RFC 4007 section 11).
+inline bool is_ipv6_host(std::string_view text) {
+  const auto percent = text.find('%');
+  if (!parse_ipv6(text.substr(0, percent))) return false;
+  if (percent == std::string_view::npos) return true;
+  const std::string_view zone = text.substr(percent + 1);
+  return !zone.empty() && std::ranges::all_of(zone, [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte > 0x20 && byte != 0x7f && c != '[' && c != ']' && c != '/' && c != '%';
   });
 }
 
 }  // namespace detail
 
-/// Reads `host:port`; the last ':' separates. The port is decimal digits, 0 to 65535. An IPv6
-/// literal, possibly with a zone, stands in brackets (`[::1]:80`), and only such a host does. The
-/// host is not looked up, nor is its spelling checked further than for blanks and control
-/// characters.
+/// Reads `host:port`; the last ':' separates. The port is decimal digits, 0 to 65535. The host is a
+/// name, whose characters are checked but which is not looked up, an IPv4 address, or an IPv6 address
+/// with or without brackets, perhaps with a zone (`[::1]:80`, `::1:80`, `fe80::1%eth0:80`).
+/// Compat: upstream takes IPv6 addresses without brackets too.
 ///
 /// Fails with `errc::invalid_address`.
 inline result<address> parse_address(std::string_view text) {
@@ -42,10 +59,12 @@ inline result<address> parse_address(std::string_view text) {
   std::string_view host = text.substr(0, colon);
   const std::string_view digits = text.substr(colon + 1);
 
-  const bool bracketed = host.size() >= 2 && host.front() == '[' && host.back() == ']';
-  if (bracketed) host = host.substr(1, host.size() - 2);
-  if (!detail::is_host_text(host)) return failure(errc::invalid_address);
-  if (bracketed != host.contains(':')) return failure(errc::invalid_address);
+  const bool is_bracketed = host.size() >= 2 && host.front() == '[' && host.back() == ']';
+  if (is_bracketed) host = host.substr(1, host.size() - 2);
+  const bool is_ipv6 = detail::is_ipv6_host(host);
+  if (!is_ipv6 && (is_bracketed || !detail::is_host_name(host))) {
+    return failure(errc::invalid_address);
+  }
 
   std::uint16_t port = 0;
   const auto [end, ec] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
@@ -55,7 +74,7 @@ inline result<address> parse_address(std::string_view text) {
   return address{std::string(host), port};
 }
 
-/// Writes `host:port`, with brackets around an IPv6 literal; what `parse_address` reads.
+/// Writes `host:port`, with brackets around an IPv6 address; `parse_address` reads it back.
 inline std::string to_string(const address& value) {
   const std::string port = std::to_string(value.port);
   if (value.host.contains(':')) return '[' + value.host + "]:" + port;
