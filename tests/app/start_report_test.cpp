@@ -91,6 +91,23 @@ TEST_CASE("start report: a server ignores a proxy") {
   CHECK(report.is_empty());
 }
 
+TEST_CASE("start report: problems have the places of their keys, or of the table around them") {
+  config::source from("f.toml");
+  from.note("server.transport", {4, 1});
+  from.note("server.transport.websocket", {6, 1});
+  config::server block;
+  block.transport.kind = config::transport_kind::websocket;
+  start_report lacking;
+  add_to(lacking, block, from);
+  REQUIRE(lacking.problems.size() == 1);
+  CHECK(lacking.problems.front().starts_with("f.toml:4:1: server.transport: Missing"));
+  block.transport.websocket.emplace().path = "tunnel";
+  start_report wrong;
+  add_to(wrong, block, from);
+  REQUIRE(wrong.problems.size() == 1);
+  CHECK(wrong.problems.front().starts_with("f.toml:6:1: server.transport.websocket: the path"));
+}
+
 TEST_CASE("start report: a table that the transport needs is a problem") {
   config::server block;
   block.transport.kind = config::transport_kind::websocket;

@@ -148,9 +148,48 @@ TEST_CASE("command line: files that cannot be used") {
     CAPTURE(arguments.back());
     const finished_run run = run_program(arguments);
     CHECK(run.status == 1);
-    CHECK(holds(run.err, arguments.back()));
+    CHECK(holds(run.err, arguments.back() + ": Failed to read the config"));
     CHECK(lines(run.err).size() == 1);
   }
+}
+
+TEST_CASE("command line: what cannot run as written is refused, and by --check too") {
+  struct row {
+    const char* line;
+    const char* said;
+  };
+  const row rows[] = {
+      {"log = \"loud\"", ":1:7: log: unknown level or directive"},
+      {"server.bind_addr = \"*:2333\"", ":1:20: server.bind_addr: `*` is not an address"},
+  };
+  const temp_dir directory;
+  for (const auto& [line, said] : rows) {
+    CAPTURE(line);
+    const std::string text = std::string(line) + "\nserver.services = {}\n";
+    const std::string file = directory.write("wrong.toml", text);
+    for (const std::vector<std::string>& arguments :
+         {std::vector<std::string>{"--check", file}, {file}}) {
+      const finished_run run = run_program(arguments);
+      CHECK(run.status == 1);
+      CHECK(holds(run.err, file + said));
+    }
+  }
+}
+
+TEST_CASE("command line: warnings leave a file usable, and are logged at start") {
+  const temp_dir directory;
+  const std::string file =
+      directory.write("warned.toml",
+                      "[server]\nbind_addr = \":::0\"\ndefault_token = \"${UNSPEAKABLE}\"\n"
+                      "services = {}\n");
+  const finished_run check = run_program({"--check", file});
+  CHECK(check.status == 0);
+  CHECK(holds(check.err, file + ":3:17: warning: server.default_token: "));
+  CHECK(holds(check.out, "no errors found"));
+  process program(our_program(), {file});
+  CHECK(program.wait_for("Listening at [::]:"));
+  CHECK(holds(program.output(), file + ":3:17: warning: server.default_token: "));
+  CHECK_FALSE(holds(program.output(), "UNSPEAKABLE"));
 }
 
 TEST_CASE("command line: a file for both modes needs to be told which") {
@@ -185,14 +224,18 @@ TEST_CASE("command line: a transport runs if it is built in, and is told from th
     const std::string file =
         directory.write("secure.toml", client_toml(nobody, {{"a", 80}}, "", tables));
     const finished_run check = run_program({"--check", file});
-    CHECK(check.status == 0);
+    CHECK(check.status == (has_feature(feature) ? 0 : 2));
     const std::string complaint = feature + " is not built into this program";
     CHECK(holds(check.all, complaint) == !has_feature(feature));
+    if (!has_feature(feature)) {
+      CHECK(check.err.starts_with(file + ':'));
+      CHECK_FALSE(check.err.starts_with(file + ": "));
+    }
     process program(our_program(), {file});
     if (has_feature(feature)) {
       CHECK(program.wait_for("Connection refused"));
     } else {
-      CHECK(program.wait_exit() == 1);
+      CHECK(program.wait_exit() == 2);
       CHECK(holds(program.output(), complaint));
     }
   }

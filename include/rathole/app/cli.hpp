@@ -48,10 +48,12 @@ inline constexpr const char* help_footer =
     "  NO_COLOR                    No colours, also on a terminal\n\n"
     "A changed configuration file is taken up at once, or on SIGHUP; one with problems changes "
     "nothing.\n"
-    "SIGINT and SIGTERM let running forwards finish; a second one ends them.\n"
-    "Exit status: 0 after a signal, 1 if the program cannot start or a file has problems, 2 if "
-    "the\n"
-    "command line is wrong.";
+    "SIGINT and SIGTERM let running forwards finish; a second one ends them.\n\n"
+    "Exit status:\n"
+    "  0  stopped by a signal; with --check, the file can be used, perhaps with warnings\n"
+    "  1  the file has errors, or the program cannot start\n"
+    "  2  the command line is wrong, or the file is right but asks for a part that this program\n"
+    "     does not contain";
 
 inline constexpr const char* usage =
     "Usage: rathole [OPTIONS] CONFIG\n       rathole --genkey [CURVE]\n"
@@ -87,7 +89,7 @@ class command_line {
                               "curve is x25519")
                   ->type_name("[CURVE]")
                   ->expected(0, 1)
-                  ->check(CLI::IsMember({"", "x25519", "x448"}));
+                  ->check(CLI::IsMember({"", "x25519"}));
     if (!transport::built_in::noise) genkey_->group("");
     demo_ = app_.add_subcommand("demo", "Show a tunnel on this machine; needs no configuration");
     demo_->add_flag("--once", out_.once, "Fetch the page through the tunnel, compare it, and exit");

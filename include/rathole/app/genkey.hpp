@@ -7,19 +7,12 @@
 
 #include <cstdlib>
 #include <ostream>
-#include <string>
-#include <string_view>
 
 namespace rathole::app {
 
-/// Prints a fresh pair of keys for the transport noise, in base64 as configuration files have them.
-/// Compat: upstream's format, and its `x448`, for which nobody has an implementation. Returns the
-/// exit status.
-inline int generate_key(std::string_view curve, std::ostream& out, std::ostream& err) {
-  if (curve != "x25519") {
-    err << "Error: x448 keys are not supported: use x25519\n";
-    return EXIT_FAILURE;
-  }
+/// Prints a fresh pair of X25519 keys for the transport noise, in base64 as configuration files have
+/// them. Compat: upstream's format. Returns the exit status.
+inline int generate_key(std::ostream& out) {
   crypto::dh_key key;
   crypto::system_rng().fill(key);
   out << "Private Key:\n"

@@ -28,7 +28,7 @@ inline int main(int argc, char** argv) {
     const auto asked = parse_command_line(std::move(words), std::cout, std::cerr);
     if (!asked) return asked.error().value;
 #if RATHOLE_WITH_NOISE
-    if (asked->genkey) return generate_key(*asked->genkey, std::cout, std::cerr);
+    if (asked->genkey) return generate_key(std::cout);
 #endif
     if (asked->demo) return demo(asked->once, std::cout, std::cerr).run();
     if (asked->check) return check(*asked, std::cout, std::cerr);

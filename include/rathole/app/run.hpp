@@ -3,13 +3,13 @@
 #include <rathole/app/cli.hpp>
 #include <rathole/app/client_log.hpp>
 #include <rathole/app/fd_limit.hpp>
+#include <rathole/app/load_file.hpp>
 #include <rathole/app/log.hpp>
 #include <rathole/app/log_text.hpp>
 #include <rathole/app/mode.hpp>
 #include <rathole/app/server_log.hpp>
 #include <rathole/app/start_report.hpp>
 #include <rathole/app/supervisor.hpp>
-#include <rathole/config/load.hpp>
 
 #include <cstdlib>
 #include <functional>
@@ -22,6 +22,10 @@
 
 namespace rathole::app {
 
+/// The exit status for what is right in itself, but asks for a part that this program does not
+/// contain; also that of a wrong command line.
+inline constexpr int exit_not_built_in = 2;
+
 namespace detail {
 
 inline void print(std::ostream& to, const std::vector<std::string>& lines) {
@@ -29,8 +33,8 @@ inline void print(std::ostream& to, const std::vector<std::string>& lines) {
 }
 
 /// Loads the file, or prints what is wrong with it.
-inline std::optional<config::config> load_or_explain(const std::string& path, std::ostream& err) {
-  auto loaded = config::load(path);
+inline std::optional<config::document> load_or_explain(const std::string& path, std::ostream& err) {
+  auto loaded = load_file(path);
   if (loaded) return std::move(*loaded);
   for (const auto& problem : loaded.error()) err << printable(config::to_string(problem)) << '\n';
   return std::nullopt;
@@ -38,15 +42,17 @@ inline std::optional<config::config> load_or_explain(const std::string& path, st
 
 /// Runs the block of a file that has been loaded; see `run`.
 template <class Log, class Block>
-int start(const arguments& asked, const config::config& file, const Block& block,
-          const std::string& warning, logger& log,
+int start(const config::document& file, const Block& block, const std::string& warning, logger& log,
           std::function<void(const config::config&)> set_filter, std::ostream& err) {
   start_report report;
-  const auto carrier = add_to(report, block, asked.config, complaint_to(log));
+  const auto carrier = add_to(report, block, file.where, complaint_to(log));
   print(err, report.problems);
   print(err, report.missing);
-  if (!carrier) return EXIT_FAILURE;
+  if (!carrier) return report.problems.empty() ? exit_not_built_in : EXIT_FAILURE;
 
+  for (const config::problem& each : file.warnings) {
+    log.write(log_level::warn, "rathole::config", printable(config::to_string(each)));
+  }
   if (!warning.empty()) log.write(log_level::warn, "rathole", warning);
   if (const auto limit = raise_fd_limit()) {
     log.write(log_level::info, "rathole", "File descriptor limit: " + std::to_string(*limit));
@@ -54,7 +60,7 @@ int start(const arguments& asked, const config::config& file, const Block& block
     log.write(log_level::warn, "rathole",
               "Failed to raise the file descriptor limit: " + limit.error().message());
   }
-  supervisor<Block, Log> program(asked.config, file, log, std::move(set_filter));
+  supervisor<Block, Log> program(file.where.file(), file.settings, log, std::move(set_filter));
   const auto ended = program.run(*carrier);
   if (ended) return EXIT_SUCCESS;
   err << "Error: ";
@@ -67,33 +73,42 @@ int start(const arguments& asked, const config::config& file, const Block& block
 
 }  // namespace detail
 
-/// `--check`: prints every problem of the file, and what of it this program does not contain, to
-/// `err`. Returns 1 if there is a problem, else 0.
+/// `--check`: prints every problem of the file, warnings included, and what of it this program does
+/// not contain, to `err`. Returns 1 if there is an error, else `exit_not_built_in` if this program
+/// lacks something, else 0.
 inline int check(const arguments& asked, std::ostream& out, std::ostream& err) {
   const auto file = detail::load_or_explain(asked.config, err);
   if (!file) return EXIT_FAILURE;
   if (asked.as_server || asked.as_client) {
-    if (const auto mode = select_mode(asked.as_server, asked.as_client, *file); !mode) {
+    if (const auto mode = select_mode(asked.as_server, asked.as_client, file->settings); !mode) {
       err << "Error: " << mode.error() << '\n';
       return EXIT_FAILURE;
     }
   }
+  for (const config::problem& each : file->warnings) {
+    err << printable(config::to_string(each)) << '\n';
+  }
   start_report report;
-  if (file->server && !asked.as_client) add_to(report, *file->server, asked.config);
-  if (file->client && !asked.as_server) add_to(report, *file->client, asked.config);
+  const auto& [log, server, client] = file->settings;
+  if (server && !asked.as_client) add_to(report, *server, file->where);
+  if (client && !asked.as_server) add_to(report, *client, file->where);
   detail::print(err, report.problems);
   detail::print(err, report.missing);
   if (!report.problems.empty()) return EXIT_FAILURE;
-  if (report.is_empty()) out << printable(asked.config) << ": no problems found\n";
+  if (!report.missing.empty()) return exit_not_built_in;
+  out << printable(asked.config)
+      << (file->warnings.empty() ? ": no problems found\n" : ": no errors found\n");
   return EXIT_SUCCESS;
 }
 
 /// Runs what the file says until the program is told to stop, and follows what becomes of the file.
-/// Logs to standard output; what keeps it from starting goes to `err`. Returns 0 after a signal, 1 if it could not start.
+/// Logs to standard output; what keeps it from starting goes to `err`. Returns 0 after a signal, 1 if
+/// it could not start, `exit_not_built_in` if the file asks for what this program does not contain.
 inline int run(const arguments& asked, std::ostream& err) {
   const auto file = detail::load_or_explain(asked.config, err);
   if (!file) return EXIT_FAILURE;
-  const auto mode = select_mode(asked.as_server, asked.as_client, *file);
+  const config::config& settings = file->settings;
+  const auto mode = select_mode(asked.as_server, asked.as_client, settings);
   if (!mode) {
     err << "Error: " << mode.error() << '\n';
     return EXIT_FAILURE;
@@ -102,7 +117,7 @@ inline int run(const arguments& asked, std::ostream& err) {
     return read_log_setting(std::getenv("RATHOLE_LOG"), std::getenv("RUST_LOG"),
                             of.log ? of.log->c_str() : nullptr);
   };
-  log_setting setting = filter_of(*file);
+  log_setting setting = filter_of(settings);
   logger log(std::move(setting.filter));
   const auto set_filter = [&log, filter_of](const config::config& of) {
     log_setting next = filter_of(of);
@@ -110,11 +125,12 @@ inline int run(const arguments& asked, std::ostream& err) {
     if (!next.warning.empty()) log.write(log_level::warn, "rathole", next.warning);
   };
   const auto start = [&](const auto& block, auto observer) {
-    return detail::start<typename decltype(observer)::type>(asked, *file, block, setting.warning,
-                                                            log, set_filter, err);
+    return detail::start<typename decltype(observer)::type>(*file, block, setting.warning, log,
+                                                            set_filter, err);
   };
-  if (*mode == config::side::server) return start(*file->server, std::type_identity<server_log>());
-  return start(*file->client, std::type_identity<client_log>());
+  if (*mode == config::side::server)
+    return start(*settings.server, std::type_identity<server_log>());
+  return start(*settings.client, std::type_identity<client_log>());
 }
 
 }  // namespace rathole::app

@@ -3,6 +3,7 @@
 #include <rathole/app/escape.hpp>
 #include <rathole/app/log.hpp>
 #include <rathole/config/problem.hpp>
+#include <rathole/config/source.hpp>
 #include <rathole/config/types.hpp>
 #include <rathole/config/validate.hpp>
 #include <rathole/transport/missing_part.hpp>
@@ -38,17 +39,17 @@ inline transport::complaint complaint_to(logger& log) {
 template <class Block>
 using carrier_of = typename decltype(transport::prepare(std::declval<Block>()))::value_type;
 
-/// Adds what keeps `block`, a `config::server` or `config::client` of the file at `path`, from
-/// running as written. Returns what carries its connections, if that could be made ready; `complain`
-/// then goes along.
+/// Adds what keeps `block`, a `config::server` or `config::client` of the file `from`, from running
+/// as written. Returns what carries its connections, if that could be made ready; `complain` then
+/// goes along.
 template <class Block>
 std::optional<carrier_of<Block>> add_to(start_report& report, const Block& block,
-                                        const std::string& path,
+                                        const config::source& from,
                                         const transport::complaint& complain = {}) {
   constexpr bool is_server = std::is_same_v<Block, config::server>;
   const config::side side = is_server ? config::side::server : config::side::client;
-  const auto line = [&path](const config::problem& problem) {
-    return path + ": " + config::to_string(problem);
+  const auto line = [&from](const config::problem& problem) {
+    return config::to_string(from.locate(problem));
   };
   std::optional<carrier_of<Block>> carrier;
   if (const auto part = transport::missing_part(block.transport, side)) {

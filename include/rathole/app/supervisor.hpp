@@ -3,6 +3,7 @@
 #include <rathole/app/escape.hpp>
 #include <rathole/app/instance.hpp>
 #include <rathole/app/instance_observer.hpp>
+#include <rathole/app/load_file.hpp>
 #include <rathole/app/log.hpp>
 #include <rathole/app/log_text.hpp>
 #include <rathole/app/reload_text.hpp>
@@ -10,7 +11,6 @@
 #include <rathole/app/signal_calls.hpp>
 #include <rathole/app/start_report.hpp>
 #include <rathole/config/diff.hpp>
-#include <rathole/config/load.hpp>
 #include <rathole/io/asio_runtime.hpp>
 #include <rathole/io/asio_timer.hpp>
 #include <rathole/io/file_watch.hpp>
@@ -113,7 +113,7 @@ class supervisor {
     watch_.emplace(context_.get_executor(), path_, [this] { reload(); });
     say(log_level::info, "Start watching the config");
     // It may have changed since it was read first.
-    take_up(config::load(path_));
+    take_up(load_file(path_));
   }
 
   void count_services() {
@@ -167,30 +167,32 @@ class supervisor {
       return;
     }
     say(log_level::info, "Rescan the configuration");
-    take_up(config::load(path_));
+    take_up(load_file(path_));
   }
 
-  void take_up(std::expected<config::config, std::vector<config::problem>> loaded) {
+  void take_up(std::expected<config::document, std::vector<config::problem>> loaded) {
     if (!loaded) {
       for (const auto& problem : loaded.error()) say(log_level::error, to_string(problem));
       return ignore();
     }
-    const Block* const next = block_of(*loaded);
+    const config::config& file = loaded->settings;
+    const Block* const next = block_of(file);
     if (!next) {
       say(log_level::error,
           std::string("There is no `[") + (is_server ? "server" : "client") + "]` block any more");
       return ignore();
     }
-    if (std::exchange(configured_log_, loaded->log) != loaded->log) set_filter_(*loaded);
+    if (std::exchange(configured_log_, file.log) != file.log) set_filter_(file);
     if (*next == settings_) return;
-    apply(*next);
+    for (const auto& warning : loaded->warnings) say(log_level::warn, to_string(warning));
+    apply(*next, loaded->where);
   }
 
-  void apply(const Block& next) {
+  void apply(const Block& next, const config::source& from) {
     std::optional<carrier_type> carrier;
     if (!config::same_transport(settings_, next)) {
       start_report report;
-      carrier = add_to(report, next, path_, complaint_to(log_));
+      carrier = add_to(report, next, from, complaint_to(log_));
       for (const auto* lines : {&report.problems, &report.missing}) {
         for (const std::string& line : *lines) say(log_level::error, line);
       }

@@ -30,15 +30,23 @@ inline std::expected<std::string, std::string> read_file(const std::string& path
   return text;
 }
 
-/// Reads and parses the file at `path`, see `parse`. A file that cannot be read is a problem at
-/// its first character.
-inline std::expected<config, std::vector<problem>> load(const std::string& path) {
+/// Reads and parses the file at `path`, see `read`. A file that cannot be read is a problem without
+/// a position.
+inline std::expected<document, std::vector<problem>> load_document(const std::string& path,
+                                                                   log_check check_log = nullptr) {
   const auto text = read_file(path);
-  if (text) return parse(*text, path);
+  if (text) return read(*text, path, check_log);
   return std::unexpected(
       std::vector<problem>{{.file = path,
                             .what = "Failed to read the config \"" + path + "\": " + text.error(),
                             .remedy = "name a readable configuration file"}});
+}
+
+/// As `load_document`, without the warnings of what can be used.
+inline std::expected<config, std::vector<problem>> load(const std::string& path) {
+  auto out = load_document(path);
+  if (!out) return std::unexpected(std::move(out.error()));
+  return std::move(out->settings);
 }
 
 }  // namespace rathole::config

@@ -1,14 +1,17 @@
 #pragma once
 
 #include <rathole/config/problem.hpp>
+#include <rathole/config/source.hpp>
 #include <rathole/config/toml.hpp>
 #include <rathole/config/toml_guard.hpp>
 #include <rathole/config/toml_instance.hpp>
 #include <rathole/config/toml_reader.hpp>
+#include <rathole/config/toml_warnings.hpp>
 #include <rathole/config/types.hpp>
 
 #include <algorithm>
 #include <expected>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -60,9 +63,23 @@ inline std::expected<toml::table, problem> parse_toml(std::string_view text,
 
 }  // namespace detail
 
-/// Reads a configuration from TOML `text`; `file` is its name in problems. Fails with all problems
-/// at once in the order of their positions, or with a syntax error alone.
-inline std::expected<config, std::vector<problem>> parse(std::string_view text, std::string file) {
+/// A configuration that can be used, with what else is known of its file.
+struct document {
+  config settings = {};
+  /// In the order of their positions; all are of `severity::warning`.
+  std::vector<problem> warnings = {};
+  source where;
+};
+
+/// Says in words what is wrong with the value of the key `log`; nothing if it can be used. Which
+/// values can be used is known to the program alone.
+using log_check = std::optional<std::string> (*)(std::string_view);
+
+/// Reads a configuration from TOML `text`; `file` is its name in problems. Fails with all problems,
+/// warnings included, in the order of their positions, or with a syntax error alone. `check_log` may
+/// be null.
+inline std::expected<document, std::vector<problem>> read(std::string_view text, std::string file,
+                                                          log_check check_log = nullptr) {
   if (auto problem = toml_guard(text).check()) {
     problem->file = std::move(file);
     return std::unexpected(std::vector{std::move(*problem)});
@@ -74,14 +91,25 @@ inline std::expected<config, std::vector<problem>> parse(std::string_view text, 
   problem_log log(std::move(file));
   toml_reader root(*parsed, "", log);
   out.log = root.string("log");
+  if (out.log && check_log) {
+    if (const auto wrong = check_log(*out.log)) root.reject("log", *wrong, "");
+  }
   if (auto table = root.table("server")) out.server = read_server(std::move(*table));
   if (auto table = root.table("client")) out.client = read_client(std::move(*table));
   root.finish();
-  if (!out.server && !out.client && log.empty()) {
+  if (!out.server && !out.client && !log.has_errors()) {
     log.add({}, "", "Neither of `[server]` or `[client]` is defined", "add at least one of them");
   }
-  if (!log.empty()) return std::unexpected(log.take());
-  return out;
+  if (log.has_errors()) return std::unexpected(log.take());
+  if (out.server && out.client) detail::warn_of_heartbeats(*out.server, *out.client, log);
+  return document{std::move(out), log.take(), std::move(log.origin())};
+}
+
+/// As `read`, without the warnings of what can be used.
+inline std::expected<config, std::vector<problem>> parse(std::string_view text, std::string file) {
+  auto out = read(text, std::move(file));
+  if (!out) return std::unexpected(std::move(out.error()));
+  return std::move(out->settings);
 }
 
 }  // namespace rathole::config

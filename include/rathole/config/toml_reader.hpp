@@ -2,6 +2,7 @@
 
 #include <rathole/config/key.hpp>
 #include <rathole/config/problem.hpp>
+#include <rathole/config/source.hpp>
 #include <rathole/config/toml.hpp>
 #include <rathole/core/secret.hpp>
 
@@ -17,28 +18,28 @@
 
 namespace rathole::config {
 
-/// A place in the file, both counted from 1.
-struct position {
-  std::uint32_t line = 1;
-  std::uint32_t column = 1;
-
-  [[nodiscard]] auto operator<=>(const position&) const = default;
-};
-
-/// Collects problems of one file.
+/// Collects problems of one file, and where its keys are.
 class problem_log {
  public:
-  explicit problem_log(std::string file) : file_(std::move(file)) {}
+  explicit problem_log(std::string file) : origin_(std::move(file)) {}
 
-  /// `what` must not contain a secret.
+  /// Adds an error. `what` must not contain a secret.
   void add(position at, std::string key, std::string what, std::string remedy) {
-    problems_.push_back(
-        {file_, at.line, at.column, std::move(key), std::move(what), std::move(remedy)});
+    has_errors_ = true;
+    push(at, std::move(key), std::move(what), std::move(remedy), severity::error);
   }
 
-  [[nodiscard]] bool empty() const { return problems_.empty(); }
+  /// Adds a warning. `what` must not contain a secret.
+  void warn(position at, std::string key, std::string what, std::string remedy) {
+    push(at, std::move(key), std::move(what), std::move(remedy), severity::warning);
+  }
 
-  /// Yields the problems in the order of their positions and leaves the log empty.
+  [[nodiscard]] source& origin() { return origin_; }
+
+  /// Whether there is an error, so that the file cannot be used.
+  [[nodiscard]] bool has_errors() const { return has_errors_; }
+
+  /// Yields errors and warnings in the order of their positions and leaves the log without any.
   std::vector<problem> take() {
     std::ranges::sort(problems_, {},
                       [](const problem& p) { return std::tie(p.line, p.column, p.key, p.what); });
@@ -46,8 +47,14 @@ class problem_log {
   }
 
  private:
-  std::string file_;
+  void push(position at, std::string key, std::string what, std::string remedy, severity how) {
+    problems_.push_back({origin_.file(), at.line, at.column, std::move(key), std::move(what),
+                         std::move(remedy), how});
+  }
+
+  source origin_;
   std::vector<problem> problems_;
+  bool has_errors_ = false;
 };
 
 /// Reads one TOML table with a fixed set of keys. Each reading member names a key that the table
@@ -80,6 +87,11 @@ class toml_reader {
     log_->add(place(table_->source()), path_, std::move(what), std::move(remedy));
   }
 
+  /// Warns of the value of `key`, at the value.
+  void warn(std::string_view key, std::string what, std::string remedy) const {
+    log_->warn(where(key), path_of(key), std::move(what), std::move(remedy));
+  }
+
   /// Reports that `key` must be there.
   void missing(std::string_view key, std::string remedy) const {
     reject("missing field `" + std::string(key) + '`', std::move(remedy));
@@ -102,6 +114,7 @@ class toml_reader {
       return std::vector<std::string>{std::move(*one)};
     }
     known_.emplace_back(key);
+    log_->origin().note(path_of(key), where(key));
     std::vector<std::string> out;
     for (const toml::node& each : *node->as_array()) {
       const auto* text = each.as_string();
@@ -121,9 +134,16 @@ class toml_reader {
     return out;
   }
 
+  /// As `string`. Warns of what looks like a variable of a shell or of Compose.
   std::optional<secret> secret_string(std::string_view key) {
     const auto* value = find<std::string>(key, "a string", "put the text in quotes");
-    return value ? std::optional(secret(value->get())) : std::nullopt;
+    if (!value) return std::nullopt;
+    const auto opening = value->get().find("${");
+    if (opening != std::string::npos && value->get().find('}', opening) != std::string::npos) {
+      warn(key, "variables such as `${NAME}` are not replaced: the text is used as it is",
+           "write the value itself, or have another program fill in the file");
+    }
+    return secret(value->get());
   }
 
   std::optional<bool> boolean(std::string_view key) {
@@ -203,6 +223,7 @@ class toml_reader {
     known_.emplace_back(key);
     const toml::node* node = table_->get(key);
     if (!node) return nullptr;
+    log_->origin().note(path_of(key), where(key));
     const auto* value = node->as<T>();
     if (!value) {
       const std::string given(type_name(node->type()));

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <rathole/config/toml_values.hpp>
+#include <rathole/config/toml_warnings.hpp>
 #include <rathole/config/validate.hpp>
 #include <rathole/core/base64.hpp>
 
@@ -133,7 +134,8 @@ inline transport read_transport(toml_reader& parent, side where) {
       {"websocket", transport_kind::websocket},
   }};
   if (!table->contains("type")) table->missing("type", "add `type = \"tcp\"` to the table");
-  out.kind = read_enum(*table, "type", kinds).value_or(out.kind);
+  const auto kind = read_enum(*table, "type", kinds);
+  out.kind = kind.value_or(out.kind);
   if (auto tcp = table->table("tcp")) out.tcp = detail::read_tcp(std::move(*tcp));
   if (auto tls = table->table("tls")) out.tls = detail::read_tls(std::move(*tls));
   if (auto noise = table->table("noise")) {
@@ -144,6 +146,7 @@ inline transport read_transport(toml_reader& parent, side where) {
   }
   table->finish();
   detail::check_tls(*table, out, where);
+  if (kind) detail::warn_of_unused(*table, out, where);
   return out;
 }
 

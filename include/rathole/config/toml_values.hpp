@@ -31,6 +31,11 @@ inline address to_address(const toml_reader& table, std::string_view key, const 
                           const std::string& usage) {
   auto value = parse_address(text);
   if (value) return std::move(*value);
+  if (text.starts_with("*:")) {
+    table.reject(key, "`*` is not an address",
+                 "write `0.0.0.0` for all IPv4 addresses, or `[::]` for all addresses");
+    return {};
+  }
   table.reject(key, "not an address of the form host:port",
                "write it like `" + usage + "`, an IPv6 address in brackets");
   return {};
@@ -50,7 +55,11 @@ inline address read_address(toml_reader& table, std::string_view key, std::strin
   const std::string usage = detail::address_usage(table, key, example);
   const auto text = table.string(key);
   if (!text) return {};
-  return detail::to_address(table, key, *text, usage);
+  address out = detail::to_address(table, key, *text, usage);
+  if (!out.host.empty() && out.port == 0) {
+    table.warn(key, "nothing can be reached at port 0", "name the port");
+  }
+  return out;
 }
 
 /// Reads an address or a list of them, which must be there; one empty address where it is not.

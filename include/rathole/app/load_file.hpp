@@ -1,0 +1,28 @@
+#pragma once
+
+#include <rathole/app/log_filter.hpp>
+#include <rathole/config/load.hpp>
+
+#include <expected>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace rathole::app {
+
+/// Says in words what is wrong with `text`, the value of the key `log`; nothing if it can be used.
+inline std::optional<std::string> log_problem(std::string_view text) {
+  if (log_filter::parse(text)) return std::nullopt;
+  return "unknown level or directive; write trace, debug, info, warn, error, off or directives "
+         "such "
+         "as rathole::client=debug";
+}
+
+/// Loads the file at `path` with all that the program checks in it.
+inline std::expected<config::document, std::vector<config::problem>> load_file(
+    const std::string& path) {
+  return config::load_document(path, &log_problem);
+}
+
+}  // namespace rathole::app

@@ -1,0 +1,190 @@
+#include <rathole/config/parse.hpp>
+
+#include <doctest/doctest.h>
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace rathole::config {
+namespace {
+
+/// The warnings about a file that can be used, as lines.
+std::vector<std::string> warnings(const std::string& text) {
+  const auto found = read(text, "c.toml");
+  if (!found) FAIL(to_string(found.error().front()));
+  std::vector<std::string> lines;
+  for (const problem& each : found->warnings) {
+    CHECK(each.level == severity::warning);
+    lines.push_back(to_string(each));
+  }
+  return lines;
+}
+
+const std::string server = "[server]\nbind_addr = \"h:1\"\nservices = {}\n";
+const std::string client = "[client]\nremote_addr = \"h:1\"\nservices = {}\n";
+constexpr std::string_view unused = "; remove it, or choose the transport that it is for";
+constexpr std::string_view other_side = "; remove it, or move it to the other side";
+
+TEST_CASE("warnings: a file that says nothing in vain has none") {
+  CHECK(warnings(server + client).empty());
+  CHECK(warnings(server + "[server.transport]\ntype = \"noise\"\nnoise = {}\n").empty());
+  CHECK(warnings(client + "[client.transport]\ntype = \"websocket\"\n"
+                          "websocket = {tls = true, host = \"h\"}\ntls = {hostname = \"h\"}\n")
+            .empty());
+}
+
+TEST_CASE("warnings: tables that the chosen transport does not use") {
+  struct row {
+    std::string text;
+    std::vector<std::string> lines;
+  };
+  const std::string tcp = "this table is not used: `type` is `tcp`";
+  const row rows[] = {
+      {client + "[client.transport]\ntype = \"tcp\"\n[client.transport.websocket]\ntls = true\n",
+       {"c.toml:6:1: warning: client.transport.websocket: " + tcp + std::string(unused)}},
+      {client + "[client.transport]\ntype = \"tcp\"\ntls = {pkcs12 = \"p\"}\nnoise = {}\n",
+       {"c.toml:6:7: warning: client.transport.tls: " + tcp + std::string(unused),
+        "c.toml:7:9: warning: client.transport.noise: " + tcp + std::string(unused)}},
+      {client + "[client.transport]\ntype = \"websocket\"\nwebsocket = {tls = false}\ntls = {}\n",
+       {"c.toml:7:7: warning: client.transport.tls: this table is not used: `websocket.tls` is "
+        "`false`" +
+        std::string(unused)}},
+  };
+  for (const row& each : rows) {
+    CAPTURE(each.text);
+    CHECK(warnings(each.text) == each.lines);
+  }
+}
+
+TEST_CASE("warnings: keys that are for the other side") {
+  struct row {
+    std::string text;
+    std::string line;
+  };
+  const row rows[] = {
+      {server + "[server.transport]\ntype = \"tcp\"\ntcp = {proxy = \"http://p:1\"}\n",
+       "c.toml:6:16: warning: server.transport.tcp.proxy: a server"},
+      {server + "[server.transport]\ntype = \"websocket\"\nwebsocket = {tls = false, host = "
+                "\"h\"}\n",
+       "c.toml:6:34: warning: server.transport.websocket.host: a server"},
+      {server + "[server.transport]\ntype = \"tls\"\n[server.transport.tls]\npkcs12 = \"p\"\n"
+                "pkcs12_password = \"\"\nhostname = \"h\"\n",
+       "c.toml:9:12: warning: server.transport.tls.hostname: a server"},
+      {client + "[client.transport]\ntype = \"tls\"\n[client.transport.tls]\nkey = \"p\"\n",
+       "c.toml:7:7: warning: client.transport.tls.key: a client"},
+  };
+  for (const row& each : rows) {
+    CAPTURE(each.text);
+    const auto lines = warnings(each.text);
+    REQUIRE(lines.size() == 1);
+    CHECK(lines.front() == each.line + " does not use this key" + std::string(other_side));
+  }
+}
+
+TEST_CASE("warnings: a client that gives up before the server says anything") {
+  const auto with = [](const std::string& interval, const std::string& timeout) {
+    return warnings("[server]\nbind_addr = \"h:1\"\nservices = {}\n" + interval +
+                    "\n[client]\nremote_addr = \"h:1\"\nservices = {}\n" + timeout + "\n");
+  };
+  CHECK(with("", "heartbeat_timeout = 31").empty());
+  CHECK(with("heartbeat_interval = 39", "").empty());
+  CHECK(with("heartbeat_interval = 100", "heartbeat_timeout = 0").empty());
+  const auto equal = with("", "heartbeat_timeout = 30");
+  REQUIRE(equal.size() == 1);
+  CHECK(equal.front() ==
+        "c.toml:8:21: warning: client.heartbeat_timeout: `client.heartbeat_timeout` (30 s) is not "
+        "above `server.heartbeat_interval` (30 s); raise the timeout or lower the interval; a "
+        "timeout of 0 waits without end");
+  const auto late = with("heartbeat_interval = 40", "");
+  REQUIRE(late.size() == 1);
+  CHECK(late.front().starts_with("c.toml:4:22: warning: server.heartbeat_interval: "));
+  const auto never = with("heartbeat_interval = 0", "");
+  REQUIRE(never.size() == 1);
+  CHECK(never.front().contains("0, which sends no heartbeats"));
+}
+
+TEST_CASE("warnings: secrets that look like variables are taken as they are, and not shown") {
+  const auto lines = warnings(
+      "[server]\nbind_addr = \"h:1\"\ndefault_token = \"${T0KEN}\"\n"
+      "[server.services.a]\nbind_addr = \"h:2\"\ntoken = \"x${T0KEN:-s3cret}\"\n"
+      "[server.services.b]\nbind_addr = \"h:3\"\ntoken = \"${ but $HOME is fine\"\n");
+  REQUIRE(lines.size() == 2);
+  CHECK(lines[0] ==
+        "c.toml:3:17: warning: server.default_token: variables such as `${NAME}` are not replaced: "
+        "the text is used as it is; write the value itself, or have another program fill in the "
+        "file");
+  CHECK(lines[1].starts_with("c.toml:6:9: warning: server.services.a.token: "));
+  for (const std::string& line : lines) {
+    CHECK_FALSE(line.contains("T0KEN"));
+    CHECK_FALSE(line.contains("s3cret"));
+  }
+}
+
+TEST_CASE("warnings: nothing is reached at port 0") {
+  const auto lines = warnings("[client]\nremote_addr = \"h:0\"\nservices = {}\n");
+  REQUIRE(lines.size() == 1);
+  CHECK(lines.front() ==
+        "c.toml:2:15: warning: client.remote_addr: nothing can be reached at port 0; name the "
+        "port");
+}
+
+TEST_CASE("warnings: they come along with the errors of a file that cannot be used") {
+  const auto found =
+      read("[server]\nbind_addr = \"*:1\"\ndefault_token = \"${T}\"\nservices = {}\n", "c.toml");
+  REQUIRE_FALSE(found);
+  REQUIRE(found.error().size() == 2);
+  CHECK(to_string(found.error()[0]) ==
+        "c.toml:2:13: server.bind_addr: `*` is not an address; write `0.0.0.0` for all IPv4 "
+        "addresses, or `[::]` for all addresses");
+  CHECK(found.error()[1].level == severity::warning);
+}
+
+TEST_CASE("a value of `log` is checked by whoever knows what can be logged") {
+  const auto check = [](std::string_view text) {
+    return text == "loud" ? std::optional<std::string>("too loud") : std::nullopt;
+  };
+  const std::string file = "log = \"loud\"\n[server]\nbind_addr = \"h\"\nservices = {}\n";
+  const auto found = read(file, "c.toml", check);
+  REQUIRE_FALSE(found);
+  REQUIRE(found.error().size() == 2);
+  CHECK(to_string(found.error()[0]) == "c.toml:1:7: log: too loud");
+  CHECK(read("log = \"calm\"\n" + server, "c.toml", check));
+}
+
+TEST_CASE("a document knows where its keys are") {
+  const auto found = read(server +
+                              "[server.transport]\ntype = \"tls\"\ntls.pkcs12 = \"p\"\n"
+                              "tls.pkcs12_password = \"\"\n",
+                          "c.toml");
+  REQUIRE(found);
+  const auto located = [&](const char* key) {
+    problem of;
+    of.key = key;
+    of.what = "x";
+    return to_string(found->where.locate(of));
+  };
+  CHECK(located("server.transport.type") == "c.toml:5:8: server.transport.type: x");
+  CHECK(located("server.transport.tls.engine") == "c.toml:6:1: server.transport.tls.engine: x");
+  CHECK(located("client.transport.type") == "c.toml: client.transport.type: x");
+}
+
+TEST_CASE("IPv6 addresses need no brackets") {
+  const auto found = parse(
+      "[server]\nbind_addr = [\":::2333\", \"fe80::77%eth0:2335\"]\n"
+      "default_token = \"t\"\n"
+      "[server.services.a]\nbind_addr = \"::1:2334\"\n"
+      "[client]\nremote_addr = \"2001:db8::1:2333\"\ndefault_token = \"t\"\n"
+      "[client.services.a]\nlocal_addr = \"::1:80\"\n",
+      "c.toml");
+  REQUIRE(found);
+  CHECK(found->server->bind_addr[0] == address{"::", 2333});
+  CHECK(found->server->bind_addr[1] == address{"fe80::77%eth0", 2335});
+  CHECK(found->server->services[0].bind_addr[0] == address{"::1", 2334});
+  CHECK(found->client->remote_addr == address{"2001:db8::1", 2333});
+  CHECK(found->client->services[0].local_addr == address{"::1", 80});
+}
+
+}  // namespace
+}  // namespace rathole::config
