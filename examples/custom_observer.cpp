@@ -43,7 +43,7 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   asio::io_context context(1);
   counter sums;
-  rathole::transport::tcp tunnel(rathole::io::asio_runtime(context), {});
+  rathole::transport::tcp tunnel(rathole::io::asio_runtime(context));
   rathole::server::basic_server server(tunnel, settings, sums);
   asio::signal_set signals(context, SIGINT, SIGTERM);
   signals.async_wait([&](std::error_code, int) { server.stop(); });

@@ -70,9 +70,7 @@ int main(int argc, char** argv) {
   server_settings.bind_addr = address{"0.0.0.0", 2333};
   server_settings.services.push_back(offered);
   server::basic_server<transport_type, sim::recorder> server(
-      transport_type(world.make_runtime("server"),
-                     transport::to_socket_options(server_settings.transport.tcp)),
-      server_settings, at_server);
+      transport_type(world.make_runtime("server")), server_settings, at_server);
   server.async_run(ignore);
 
   config::client_service served;
@@ -83,9 +81,7 @@ int main(int argc, char** argv) {
   client_settings.remote_addr = address{"server", 2333};
   client_settings.services.push_back(served);
   client::basic_client<transport_type, sim::recorder> client(
-      transport_type(world.make_runtime("client"),
-                     transport::to_socket_options(client_settings.transport.tcp)),
-      client_settings, at_client);
+      transport_type(world.make_runtime("client")), client_settings, at_client);
   client.async_run(ignore);
 
   asio::co_spawn(world.get_executor(), serve(world.make_runtime("client")), asio::detached);

@@ -1,6 +1,7 @@
 #include <rathole/client/client.hpp>
 #include <rathole/io/asio_runtime.hpp>
 #include <rathole/server/server.hpp>
+#include <rathole/transport/proxied.hpp>
 #include <rathole/transport/socket_options.hpp>
 #include <rathole/transport/tcp.hpp>
 
@@ -94,6 +95,122 @@ tcp_transport plain(asio::io_context& context) {
 }
 
 }  // namespace
+
+namespace {
+
+/// Plain TCP that remembers the options it was given last.
+struct watched_transport : tcp_transport {
+  using tcp_transport::tcp_transport;
+  watched_transport at(io::asio_runtime world) {
+    return watched_transport(std::move(world), options);
+  }
+  void set_options(const io::socket_options& next) {
+    options = next;
+    last_options = next;
+    tcp_transport::set_options(next);
+  }
+  io::socket_options options;
+  static inline std::optional<io::socket_options> last_options;
+};
+
+/// How an instance ends that ends at once.
+template <class Instance>
+std::error_code end_of(asio::io_context& context, Instance& instance) {
+  std::optional<std::error_code> ended;
+  instance.async_run([&](std::error_code ec) { ended = ec; });
+  run_until(context, [&] { return ended.has_value(); });
+  return *ended;
+}
+
+}  // namespace
+
+TEST_SUITE("settings that a client or server cannot have") {
+  TEST_CASE("another transport than the one given ends it at once") {
+    asio::io_context context(1);
+    for (const auto kind : {config::transport_kind::tls, config::transport_kind::noise,
+                            config::transport_kind::websocket}) {
+      auto on_server = server_settings();
+      on_server.transport.kind = kind;
+      server::basic_server server(plain(context), on_server, nobody);
+      CHECK(end_of(context, server) == errc::wrong_transport);
+      auto on_client = client_settings(1, 1);
+      on_client.transport.kind = kind;
+      client::basic_client client(plain(context), on_client, nobody);
+      CHECK(end_of(context, client) == errc::wrong_transport);
+      CHECK(client.tasks() == 0);
+    }
+  }
+
+  TEST_CASE("a proxy that the transport does not dial ends a client at once") {
+    asio::io_context context(1);
+    auto settings = client_settings(1, 1);
+    settings.transport.tcp.proxy.emplace().host = "proxy";
+    client::basic_client direct(plain(context), settings, nobody);
+    CHECK(end_of(context, direct) == errc::wrong_transport);
+    proxy::settings other;
+    other.proxy = address{"other", 1080};
+    transport::proxied through(io::asio_runtime(context), {}, other);
+    client::basic_client elsewhere(through, settings, nobody);
+    CHECK(end_of(context, elsewhere) == errc::wrong_transport);
+    client::basic_client unasked(through, client_settings(1, 1), nobody);
+    CHECK(end_of(context, unasked) == errc::wrong_transport);
+  }
+
+  TEST_CASE("two services of one name end it at once") {
+    asio::io_context context(1);
+    auto on_server = server_settings();
+    on_server.services.push_back(on_server.services.front());
+    server::basic_server server(plain(context), on_server, nobody);
+    CHECK(end_of(context, server) == errc::invalid_settings);
+    auto on_client = client_settings(1, 1);
+    on_client.services.push_back(on_client.services.front());
+    client::basic_client client(plain(context), on_client, nobody);
+    CHECK(end_of(context, client) == errc::invalid_settings);
+  }
+
+  TEST_CASE("an update to such settings fails and changes nothing") {
+    asio::io_context context(1);
+    recorder seen;
+    server::basic_server<tcp_transport, recorder> server(plain(context), server_settings(), seen);
+    server.async_run([](std::error_code) {});
+    run_until(context, [&] { return seen.clients_port != 0; });
+    auto next = server_settings();
+    next.transport.kind = config::transport_kind::tls;
+    std::optional<std::error_code> updated;
+    server.async_update(next, [&](std::error_code ec) { updated = ec; });
+    run_until(context, [&] { return updated.has_value(); });
+    CHECK(*updated == errc::wrong_transport);
+
+    client::basic_client client(plain(context), client_settings(seen.clients_port, 1), seen);
+    client.async_run([](std::error_code) {});
+    run_until(context, [&] { return seen.visitors_port != 0; });
+    auto other = client_settings(1, 1);
+    other.services.push_back(other.services.front());
+    CHECK(client.update(other) == failure(errc::invalid_settings));
+    client.stop();
+    server.stop();
+    context.run();
+  }
+
+  TEST_CASE(
+      "keepalive and the other socket options are those of the settings, whatever was passed") {
+    asio::io_context context(1);
+    const auto check_options = [&](auto make) {
+      watched_transport::last_options.reset();
+      make(watched_transport(io::asio_runtime(context)));
+      REQUIRE(watched_transport::last_options);
+      CHECK(watched_transport::last_options->keepalive_idle == std::chrono::seconds(20));
+      CHECK(watched_transport::last_options->user_timeout == std::chrono::seconds(20));
+      CHECK(watched_transport::last_options->nodelay == true);
+    };
+    check_options([](watched_transport tunnel) {
+      client::basic_client client(std::move(tunnel), client_settings(1, 1), nobody);
+    });
+    check_options([](watched_transport tunnel) {
+      server::basic_server server(std::move(tunnel), server_settings(), nobody);
+    });
+  }
+}
 
 TEST_SUITE("client and server in one context") {
   TEST_CASE("a visitor is forwarded, and stopping ends both operations") {

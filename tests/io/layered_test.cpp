@@ -25,6 +25,9 @@ using layered = io::layered_stream<io::asio_runtime, framing_layer>;
 
 struct layers {
   using layer_type = framing_layer;
+  [[nodiscard]] bool serves(config::transport_kind kind) const {
+    return kind == config::transport_kind::tcp;
+  }
   result<framing_layer> client_layer() const { return framing_layer(how); }
   result<framing_layer> server_layer() const { return framing_layer(how); }
   ending how = ending::announced;

@@ -79,8 +79,8 @@ class instance_of final : public instance<Block> {
     if constexpr (is_server) {
       program_.async_update(next, std::move(done));
     } else {
-      program_.update(next);
-      done({});
+      const auto updated = program_.update(next);
+      done(updated ? std::error_code() : updated.error());
     }
   }
 

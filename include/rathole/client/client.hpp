@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <system_error>
 #include <utility>
 
 namespace rathole::client {
@@ -28,7 +29,8 @@ class basic_client {
             std::make_shared<context_type>(std::move(transport), std::move(settings), observer)) {}
 
   /// Runs the client until it was stopped and all its work has ended. Completes with
-  /// `void(std::error_code)`: always success. Cancelling the operation is `stop()`. Called once.
+  /// `void(std::error_code)`: success, or at once `errc::wrong_transport` or `errc::invalid_settings`
+  /// for settings that it cannot have. Cancelling the operation is `stop()`. Called once.
   template <class Token>
   auto async_run(Token&& token) {
     return io::async_run(context_->runtime().get_executor(), run(context_), context_->closing,
@@ -42,9 +44,14 @@ class basic_client {
   /// A service that is gone loses its control channel; one that has another kind or token, and all
   /// of them if `remote_addr` is another one, get theirs anew. Everything else holds at once, or for
   /// what begins from now on.
-  void update(config::client next) {
-    if (context_->closing.stop_requested()) return;
-    client::update(context_, config::bounded(std::move(next)));
+  ///
+  /// Fails with `errc::wrong_transport` or `errc::invalid_settings`, and changes nothing then.
+  result<void> update(config::client next) {
+    if (const std::error_code ec = context_->refusal_of(next)) return failure(ec);
+    if (!context_->closing.stop_requested()) {
+      client::update(context_, config::bounded(std::move(next)));
+    }
+    return {};
   }
 
   /// Closes the control channels and the waiting data channels. What is being forwarded may go on
@@ -72,6 +79,7 @@ class basic_client {
 
   static io::task<void> run(std::shared_ptr<context_type> self) {
     const auto settings = self->settings.load();
+    if (const std::error_code ec = self->refusal_of(*settings)) co_return failure(ec);
     for (const auto& service : settings->services) {
       // An update may have come first.
       if (!self->services.contains(service.name)) start_service(self, service);

@@ -2,11 +2,13 @@
 
 #include <rathole/config/types.hpp>
 #include <rathole/config/validate.hpp>
+#include <rathole/core/error.hpp>
 #include <rathole/core/event_sink.hpp>
 #include <rathole/io/published.hpp>
 #include <rathole/io/task_group.hpp>
 #include <rathole/protocol/codec.hpp>
 #include <rathole/transport/concepts.hpp>
+#include <rathole/transport/socket_options.hpp>
 
 #include <asio/dispatch.hpp>
 
@@ -17,6 +19,7 @@
 #include <memory>
 #include <stop_token>
 #include <string>
+#include <system_error>
 #include <utility>
 
 namespace rathole::client {
@@ -37,9 +40,19 @@ struct context {
       : transport(std::move(carrier)),
         settings(config::bounded(std::move(client_settings))),
         observer(sink),
-        group(transport.runtime().get_executor()) {}
+        group(transport.runtime().get_executor()) {
+    transport.set_options(transport::to_socket_options(*settings.load()));
+  }
 
   runtime_type& runtime() { return transport.runtime(); }
+
+  /// Why `of` cannot be the client's settings; no error if they can.
+  [[nodiscard]] std::error_code refusal_of(const config::client& of) const {
+    if (!config::settings_problems(of).empty()) return errc::invalid_settings;
+    const config::transport& wanted = of.transport;
+    if (transport.serves(wanted.kind, wanted.tcp, config::side::client)) return {};
+    return errc::wrong_transport;
+  }
 
   template <class Event>
   void tell(const Event& event) {

@@ -1,11 +1,13 @@
 #pragma once
 
+#include <rathole/config/key.hpp>
 #include <rathole/config/limits.hpp>
 #include <rathole/config/problem.hpp>
 #include <rathole/config/types.hpp>
 
 #include <algorithm>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -15,6 +17,20 @@ namespace rathole::config {
 
 /// Which of the two instances something concerns.
 enum class side { server, client };
+
+/// The name of `kind` in a file, as a `type` of a transport.
+inline const char* name_of(transport_kind kind) {
+  switch (kind) {
+    case transport_kind::noise: return "noise";
+    case transport_kind::tls: return "tls";
+    case transport_kind::websocket: return "websocket";
+    case transport_kind::tcp: break;
+  }
+  return "tcp";
+}
+
+/// The name of `which` in a file.
+inline const char* name_of(side which) { return which == side::server ? "server" : "client"; }
 
 /// Whether two listeners of one protocol at `a` and `b` certainly get in each other's way: the same
 /// port, and the same host or the wildcard of the other's address family. Port 0 never collides.
@@ -68,6 +84,60 @@ inline std::vector<problem> start_problems(const transport& value, side where) {
       wrong->key = path + ".tls";
       problems.push_back(std::move(*wrong));
     }
+  }
+  return problems;
+}
+
+namespace detail {
+
+template <class Service>
+void add_name_problems(const std::vector<Service>& services, side where,
+                       std::vector<problem>& problems) {
+  std::set<std::string_view> names;
+  for (const Service& each : services) {
+    if (names.insert(each.name).second) continue;
+    problems.push_back({.key = key_path(std::string(name_of(where)) + ".services", each.name),
+                        .what = "two services have this name",
+                        .remedy = "give each service a name of its own"});
+  }
+}
+
+inline void add_address_problem(std::string key, const address& value,
+                                std::vector<problem>& problems) {
+  if (!value.host.empty()) return;
+  problems.push_back({.key = std::move(key), .what = "no address", .remedy = "name host and port"});
+}
+
+inline void add_address_problem(const std::string& key, const address_list& value,
+                                std::vector<problem>& problems) {
+  if (value.empty()) add_address_problem(key, address(), problems);
+  for (const address& each : value) add_address_problem(key, each, problems);
+}
+
+}  // namespace detail
+
+/// What keeps `value` from being used that a file cannot say, but a program that fills the struct
+/// itself can: services of the same name, and addresses that are missing. The problems have key
+/// paths but no positions.
+inline std::vector<problem> settings_problems(const client& value) {
+  std::vector<problem> problems;
+  detail::add_address_problem("client.remote_addr", value.remote_addr, problems);
+  detail::add_name_problems(value.services, side::client, problems);
+  for (const client_service& each : value.services) {
+    detail::add_address_problem(key_path("client.services", each.name) + ".local_addr",
+                                each.local_addr, problems);
+  }
+  return problems;
+}
+
+/// As for a client.
+inline std::vector<problem> settings_problems(const server& value) {
+  std::vector<problem> problems;
+  detail::add_address_problem("server.bind_addr", value.bind_addr, problems);
+  detail::add_name_problems(value.services, side::server, problems);
+  for (const server_service& each : value.services) {
+    detail::add_address_problem(key_path("server.services", each.name) + ".bind_addr",
+                                each.bind_addr, problems);
   }
   return problems;
 }

@@ -2,6 +2,7 @@
 
 #include <rathole/config/types.hpp>
 #include <rathole/config/validate.hpp>
+#include <rathole/core/error.hpp>
 #include <rathole/core/event_sink.hpp>
 #include <rathole/io/task_group.hpp>
 #include <rathole/protocol/codec.hpp>
@@ -11,11 +12,13 @@
 #include <rathole/server/events.hpp>
 #include <rathole/server/refusal_reporter.hpp>
 #include <rathole/transport/concepts.hpp>
+#include <rathole/transport/socket_options.hpp>
 
 #include <asio/dispatch.hpp>
 
 #include <memory>
 #include <stop_token>
+#include <system_error>
 #include <utility>
 
 namespace rathole::server {
@@ -50,9 +53,19 @@ struct context {
                                                    settings->handshake_timeout)),
         refusals(transport.runtime(), [this](const refusal_summary& summary) {
           tell(connections_refused{summary, refusal_interval});
-        }) {}
+        }) {
+    transport.set_options(transport::to_socket_options(settings->transport.tcp));
+  }
 
   runtime_type& runtime() { return transport.runtime(); }
+
+  /// Why `of` cannot be the server's settings; no error if they can.
+  [[nodiscard]] std::error_code refusal_of(const config::server& of) const {
+    if (!config::settings_problems(of).empty()) return errc::invalid_settings;
+    const config::transport& wanted = of.transport;
+    if (transport.serves(wanted.kind, wanted.tcp, config::side::server)) return {};
+    return errc::wrong_transport;
+  }
 
   template <class Event>
   void tell(const Event& event) {

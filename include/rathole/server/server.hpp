@@ -31,8 +31,9 @@ class basic_server {
             std::make_shared<context_type>(std::move(transport), std::move(settings), observer)) {}
 
   /// Runs the server until it was stopped and all its work has ended. Completes with
-  /// `void(std::error_code)`: why it cannot listen, or success. Cancelling the operation is
-  /// `stop()`. Called once.
+  /// `void(std::error_code)`: success, why it cannot listen, or at once `errc::wrong_transport` or
+  /// `errc::invalid_settings` for settings that it cannot have. Cancelling the operation is `stop()`.
+  /// Called once.
   template <class Token>
   auto async_run(Token&& token) {
     return io::async_run(context_->runtime().get_executor(), run(context_), context_->closing,
@@ -50,7 +51,8 @@ class basic_server {
   /// * Everything else holds at once, or for what begins from now on.
   ///
   /// Called once the server is ready, one call at a time. Completes with `void(std::error_code)`: why a
-  /// new address cannot be bound; then nothing has changed.
+  /// new address cannot be bound, `errc::wrong_transport` or `errc::invalid_settings`; then nothing
+  /// has changed.
   template <class Token>
   auto async_update(config::server next, Token&& token) {
     return io::async_run(context_->runtime().get_executor(),
@@ -102,6 +104,7 @@ class basic_server {
   static_assert(protocol::ServiceRegistry<typename context_type::registry_type>);
 
   static io::task<void> run(std::shared_ptr<context_type> self) {
+    if (const std::error_code ec = self->refusal_of(*self->settings)) co_return failure(ec);
     for (const auto& service : self->settings->services) server::add_service(*self, service);
     const auto opened = co_await server::open_doors(self, self->settings);
     if (!opened && self->closing.stop_requested()) co_return result<void>{};

@@ -113,6 +113,7 @@ void remove_service(Context& self, const std::string& name) {
 /// See `basic_server::async_update`.
 template <class Context>
 io::task<void> update(std::shared_ptr<Context> self, config::server next) {
+  if (const std::error_code ec = self->refusal_of(next)) co_return failure(ec);
   const auto settings = std::make_shared<const config::server>(std::move(next));
   const auto before = self->settings;
   const auto opened = co_await open_doors(self, settings);

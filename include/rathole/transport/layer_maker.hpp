@@ -16,12 +16,17 @@ class any_layer_factory {
  public:
   using layer_type = any_layer;
 
-  explicit any_layer_factory(layer_maker make) : make_(std::move(make)) {}
+  /// `make` makes the layers of `kind`.
+  any_layer_factory(config::transport_kind kind, layer_maker make)
+      : kind_(kind), make_(std::move(make)) {}
+
+  [[nodiscard]] bool serves(config::transport_kind kind) const { return kind == kind_; }
 
   result<any_layer> client_layer() const { return make_(); }
   result<any_layer> server_layer() const { return make_(); }
 
  private:
+  config::transport_kind kind_;
   layer_maker make_;
 };
 

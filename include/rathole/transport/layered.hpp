@@ -21,6 +21,11 @@ class layered {
 
   layered(Below below, F factory) : below_(std::move(below)), factory_(std::move(factory)) {}
 
+  [[nodiscard]] bool serves(config::transport_kind kind, const config::tcp_options& sockets,
+                            config::side where) const {
+    return factory_.serves(kind) && below_.serves(config::transport_kind::tcp, sockets, where);
+  }
+
   runtime_type& runtime() { return below_.runtime(); }
   layered at(runtime_type world) { return layered(below_.at(std::move(world)), factory_); }
   void set_options(const io::socket_options& options) { below_.set_options(options); }

@@ -29,6 +29,7 @@ namespace rathole::transport {
 
 /// What a server's transport needs, ready for use.
 struct server_carrier {
+  config::transport_kind kind = config::transport_kind::tcp;
   io::socket_options options = {};
   /// Empty for bare TCP.
   layer_maker layers = {};
@@ -36,6 +37,7 @@ struct server_carrier {
 
 /// What a client's transport needs, ready for use.
 struct client_carrier {
+  config::transport_kind kind = config::transport_kind::tcp;
   io::socket_options options = {};
   std::optional<proxy::settings> proxy = {};
   /// Empty for bare TCP.
@@ -101,16 +103,6 @@ maker_or_reason layers_of([[maybe_unused]] const Block& settings,
   }
 }
 
-inline const char* name_of(config::transport_kind kind) {
-  switch (kind) {
-    case config::transport_kind::noise: return "noise";
-    case config::transport_kind::tls: return "tls";
-    case config::transport_kind::websocket: return "websocket";
-    case config::transport_kind::tcp: break;
-  }
-  return "tcp";
-}
-
 /// The layers of `settings`, or all that keeps them from being made.
 template <class Block>
 std::expected<layer_maker, std::vector<config::problem>> prepare_layers(const Block& settings,
@@ -123,9 +115,9 @@ std::expected<layer_maker, std::vector<config::problem>> prepare_layers(const Bl
   if (!problems.empty()) return std::unexpected(std::move(problems));
   auto made = layers_of(settings, where, complain);
   if (made) return std::move(*made);
-  const char* const side = where == config::side::server ? "server" : "client";
-  problems.push_back({.key = std::string(side) + ".transport." + name_of(settings.transport.kind),
-                      .what = std::move(made.error())});
+  problems.push_back(
+      {.key = std::string(name_of(where)) + ".transport." + name_of(settings.transport.kind),
+       .what = std::move(made.error())});
   return std::unexpected(std::move(problems));
 }
 
@@ -158,7 +150,8 @@ inline std::expected<client_carrier, std::vector<config::problem>> prepare(
     }
   }
   if (!problems.empty()) return std::unexpected(std::move(problems));
-  return client_carrier{.options = to_socket_options(settings),
+  return client_carrier{.kind = settings.transport.kind,
+                        .options = to_socket_options(settings),
                         .proxy = std::move(proxy),
                         .layers = std::move(*layers)};
 }
@@ -168,7 +161,8 @@ inline std::expected<server_carrier, std::vector<config::problem>> prepare(
     const config::server& settings, const complaint& complain = {}) {
   auto layers = detail::prepare_layers(settings, config::side::server, complain);
   if (!layers) return std::unexpected(std::move(layers.error()));
-  return server_carrier{.options = to_socket_options(settings.transport.tcp),
+  return server_carrier{.kind = settings.transport.kind,
+                        .options = to_socket_options(settings.transport.tcp),
                         .layers = std::move(*layers)};
 }
 

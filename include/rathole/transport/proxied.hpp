@@ -25,6 +25,14 @@ class proxied {
   proxied(R world, io::socket_options options, std::optional<proxy::settings> through = {})
       : direct_(std::move(world), options), proxy_(std::move(through)) {}
 
+  [[nodiscard]] bool serves(config::transport_kind kind, const config::tcp_options& sockets,
+                            config::side where) const {
+    if (kind != config::transport_kind::tcp) return false;
+    if (where == config::side::server) return true;
+    if (!sockets.proxy || !proxy_) return sockets.proxy.has_value() == proxy_.has_value();
+    return config::proxy_address(*sockets.proxy) == proxy_->proxy;
+  }
+
   R& runtime() { return direct_.runtime(); }
   proxied at(R world) { return proxied(direct_.at(std::move(world)), proxy_); }
   void set_options(const io::socket_options& options) { direct_.set_options(options); }

@@ -19,7 +19,8 @@ auto visit(const client_carrier& carrier, R runtime, F&& use)
     -> std::invoke_result_t<F, proxied<R>> {
   proxied<R> bare(std::move(runtime), carrier.options, carrier.proxy);
   if (!carrier.layers) return std::forward<F>(use)(std::move(bare));
-  return std::forward<F>(use)(layered(std::move(bare), any_layer_factory(carrier.layers)));
+  return std::forward<F>(use)(
+      layered(std::move(bare), any_layer_factory(carrier.kind, carrier.layers)));
 }
 
 /// What `use(transport)` returns for the transport of a server in the world `runtime`.
@@ -27,7 +28,8 @@ template <io::Runtime R, class F>
 auto visit(const server_carrier& carrier, R runtime, F&& use) -> std::invoke_result_t<F, tcp<R>> {
   tcp<R> bare(std::move(runtime), carrier.options);
   if (!carrier.layers) return std::forward<F>(use)(std::move(bare));
-  return std::forward<F>(use)(layered(std::move(bare), any_layer_factory(carrier.layers)));
+  return std::forward<F>(use)(
+      layered(std::move(bare), any_layer_factory(carrier.kind, carrier.layers)));
 }
 
 }  // namespace rathole::transport

@@ -15,8 +15,16 @@ class tcp {
   using stream = typename R::stream;
   static constexpr bool handshake_is_work = false;
 
-  /// `options` are set on every connection, dialled or accepted.
-  tcp(R world, io::socket_options options) : runtime_(std::move(world)), options_(options) {}
+  /// `options` are set on every connection, dialled or accepted. A client or server sets those of its
+  /// settings.
+  explicit tcp(R world, io::socket_options options = {})
+      : runtime_(std::move(world)), options_(options) {}
+
+  [[nodiscard]] bool serves(config::transport_kind kind, const config::tcp_options& sockets,
+                            config::side where) const {
+    const bool dials_proxy = where == config::side::client && sockets.proxy;
+    return kind == config::transport_kind::tcp && !dials_proxy;
+  }
 
   R& runtime() { return runtime_; }
   tcp at(R world) { return tcp(std::move(world), options_); }

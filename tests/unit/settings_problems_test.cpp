@@ -1,0 +1,56 @@
+#include <rathole/config/validate.hpp>
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <vector>
+
+namespace rathole::test {
+namespace {
+
+using lines = std::vector<std::string>;
+
+template <class Settings>
+lines problems_of(const Settings& value) {
+  lines out;
+  for (const auto& each : config::settings_problems(value)) out.push_back(to_string(each));
+  return out;
+}
+
+TEST_CASE("settings: a struct with all that it needs has no problems") {
+  config::client client;
+  client.remote_addr = address{"h", 1};
+  CHECK(problems_of(client).empty());
+  client.services.resize(2);
+  client.services[1].name = "a";
+  for (auto& each : client.services) each.local_addr = address{"h", 2};
+  CHECK(problems_of(client).empty());
+  config::server server;
+  server.bind_addr = address{"h", 0};
+  server.services.resize(1);
+  server.services[0].bind_addr = address{"h", 0};
+  CHECK(problems_of(server).empty());
+}
+
+TEST_CASE("settings: two services of one name, and addresses that are missing") {
+  config::client client;
+  client.services.resize(3);
+  for (auto& each : client.services) {
+    each.name = "my web";
+    each.local_addr = address{"h", 2};
+  }
+  const std::string twice =
+      "client.services.\"my web\": two services have this name; give each service a name of its "
+      "own";
+  CHECK(problems_of(client) ==
+        lines{"client.remote_addr: no address; name host and port", twice, twice});
+  config::server server;
+  server.services.resize(1);
+  server.services[0].name = "a";
+  CHECK(problems_of(server) ==
+        lines{"server.bind_addr: no address; name host and port",
+              "server.services.a.bind_addr: no address; name host and port"});
+}
+
+}  // namespace
+}  // namespace rathole::test
