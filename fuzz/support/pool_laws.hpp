@@ -38,7 +38,7 @@ class pool_run {
         break;
       case 4: {
         const auto id = some_id(in);
-        losses_ += idle_.erase(id);
+        idle_.erase(id);
         pool_.channel_lost(id);
         break;
       }
@@ -78,7 +78,7 @@ class pool_run {
     // What is missing for a visitor is on its way; for the pool itself it may also come later.
     check(pool_.idle() + pool_.outstanding() >= pool_.waiting());
     const bool is_full = pool_.idle() + pool_.outstanding() >= limits_.size + pool_.waiting();
-    check(is_full || (losses_ > 0 && pool_.deadline()));
+    check(is_full || pool_.deadline());
     for (const auto& [id, one] : visitors_) check(one.starting || one.deadline > now_);
   }
 
@@ -143,7 +143,6 @@ class pool_run {
   protocol::channel_pool pool_;
   time_point now_;
   std::uint64_t next_id_ = 1;
-  std::size_t losses_ = 0;
   std::map<std::uint64_t, visitor> visitors_;
   std::set<std::uint64_t> idle_;
 };

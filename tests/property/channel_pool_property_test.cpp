@@ -29,6 +29,7 @@ class list_pool {
     limits_ = limits;
     limits_.size = std::min(limits_.size, limits_.max_idle);
     held_ = std::min(held_, limits_.size);
+    unanswered_ = std::min(unanswered_, limits_.size);
   }
 
   void visitor_arrived(std::uint64_t id, time_point now) {
@@ -40,6 +41,9 @@ class list_pool {
   }
   void channel_arrived(std::uint64_t id) {
     idle_.push_back(id);
+    unanswered_ = 0;
+    silence_pause_ = {};
+    silence_end_ = {};
     if (!requests_.empty()) requests_.erase(requests_.begin());
   }
   void channel_lost(std::uint64_t id) { lost_ += std::erase(idle_, id); }
@@ -86,8 +90,16 @@ class list_pool {
     for (; idle_.size() > limits_.max_idle; idle_.pop_back()) {
       out.push_back(protocol::reject{idle_.back()});
     }
-    std::erase_if(requests_, [&](time_point at) { return at + limits_.request_timeout <= now; });
-    while (requests_.size() + idle_.size() < limits_.size - held_ + waiting()) {
+    const std::size_t late = std::erase_if(
+        requests_, [&](time_point at) { return at + limits_.request_timeout <= now; });
+    if (late > 0 && now >= silence_end_) {
+      silence_end_ = now + silence_pause_;
+      silence_pause_ = std::min(std::max(2 * silence_pause_, limits_.request_timeout),
+                                protocol::longest_silence_pause);
+    }
+    unanswered_ = now >= silence_end_ ? 0 : std::min(unanswered_ + late, limits_.size);
+    const std::size_t held_back = std::min(held(), limits_.size);
+    while (requests_.size() + idle_.size() < limits_.size - held_back + waiting()) {
       requests_.push_back(now);
       out.push_back(protocol::request_channel{});
     }
@@ -104,6 +116,7 @@ class list_pool {
     }
     for (const time_point at : requests_) all.insert(at + limits_.request_timeout);
     if (held_ > 0) all.insert(pause_end_);
+    if (unanswered_ > 0) all.insert(silence_end_);
     return all.empty() ? std::nullopt : std::optional(*all.begin());
   }
 
@@ -112,7 +125,7 @@ class list_pool {
   }
   std::size_t idle() const { return idle_.size(); }
   std::size_t outstanding() const { return requests_.size(); }
-  std::size_t held() const { return held_; }
+  std::size_t held() const { return held_ + unanswered_; }
 
  private:
   struct visitor {
@@ -133,6 +146,9 @@ class list_pool {
   std::size_t held_ = 0;
   int losses_in_row_ = 0;
   time_point pause_end_{};
+  std::size_t unanswered_ = 0;
+  duration silence_pause_{};
+  time_point silence_end_{};
 };
 
 pool_limits any_limits() {

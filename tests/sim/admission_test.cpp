@@ -141,12 +141,13 @@ TEST_CASE("admission: who is served counts no more") {
   tunnel.stop_all();
 }
 
-TEST_CASE("admission: one deadline for all that comes before the authentication") {
+TEST_CASE(
+    "admission: a deadline for each step before the authentication, which only a step moves") {
   const auto seed = test::scenario_seed(5);
   REPLAYABLE(seed);
   sim_tunnel tunnel(seed);
   tunnel.start_server();
-  const auto begin = tunnel.world.now();
+  auto begin = tunnel.world.now();
   auto peer = tunnel.bench.must(tunnel.bench.dial(server_port));
   const auto say_hello = [&](const char* service) {
     const protocol::hello hello{protocol::hello_kind::control, protocol::service_digest(service)};
@@ -160,8 +161,17 @@ TEST_CASE("admission: one deadline for all that comes before the authentication"
   }
   SUBCASE("a Hello and no Auth") {
     tunnel.world.run_for(4s);
+    begin = tunnel.world.now();
     say_hello("web");
     CHECK(tunnel.bench.must(read_once(peer)).size() == bincode::hello_size);
+  }
+  SUBCASE("an Auth that does not end") {
+    say_hello("web");
+    CHECK(tunnel.bench.must(read_once(peer)).size() == bincode::hello_size);
+    for (int i = 0; i < 10; ++i) {
+      tunnel.world.run_for(400ms);
+      tunnel.bench.must(peer.write(octets("x")));
+    }
   }
   SUBCASE("refused, and goes on sending") {
     say_hello("ghost");

@@ -154,20 +154,23 @@ TEST_CASE("reload: a shorter time for handshakes is that of connections that wai
   CHECK(tunnel.world.net().in_use().streams == 0);
 }
 
-TEST_CASE("reload: a refused service is tried at once when its settings change") {
+TEST_CASE("reload: a refused service is tried at once when the client's settings change") {
   const auto seed = test::scenario_seed(6);
   REPLAYABLE(seed);
   reload_tunnel tunnel(seed);
+  tunnel.client_settings.services[1].retry_interval = 60s;
   tunnel.start();
   const auto other = tunnel.server_settings.services[1];
   tunnel.server_settings.services.pop_back();
   CHECK_FALSE(tunnel.update_server());
   tunnel.world.run_for(2min);
-  // Refusals are spaced further and further.
-  CHECK(tunnel.client->events.count<client::control_channel_failed>() < 15);
+  // Refusals are spaced further and further, up to `retry_interval`.
+  CHECK(tunnel.client->events.count<client::control_channel_failed>() < 10);
   tunnel.server_settings.services.push_back(other);
   CHECK_FALSE(tunnel.update_server());
-  tunnel.client_settings.services[1].nodelay = false;
+  SUBCASE("its own") { tunnel.client_settings.services[1].nodelay = false; }
+  SUBCASE("those of another service") { tunnel.client_settings.services[0].nodelay = false; }
+  SUBCASE("none at all") {}
   tunnel.update_client();
   CHECK(tunnel.serves(5203, 300ms));
   tunnel.check_untouched(3);

@@ -31,8 +31,9 @@ TEST_CASE("refusal: a wrong token, an unknown service") {
     const auto& at_client = tunnel.client->events;
     const auto& at_server = tunnel.server->events;
     CHECK(at_client.last_error<client::control_channel_failed>() == wrong.expected);
-    CHECK(at_client.count<client::control_channel_failed>() > 3);
-    CHECK(at_client.count<client::control_channel_failed>() < 10);
+    // Never further apart than `retry_interval`, 1 s, and its jitter; nor much closer.
+    CHECK(at_client.count<client::control_channel_failed>() > 24);
+    CHECK(at_client.count<client::control_channel_failed>() < 40);
     CHECK(at_client.count<client::control_channel_established>() == 0);
     CHECK(at_server.count<server::control_channel_established>() == 0);
     CHECK(at_server.count<server::service_listening>() == 0);
@@ -63,5 +64,49 @@ TEST_CASE("refusal: a wrong client does not disturb the right one") {
   CHECK(tunnel.bench.must(tunnel.visit("still here")) == "still here");
   intruder->stop();
   REQUIRE(tunnel.run_until([&] { return intruder->ended().has_value(); }) == sim::outcome::done);
+  tunnel.stop_all();
+}
+
+TEST_CASE("refusal: what the server gets later is served within the retry interval") {
+  const auto seed = test::scenario_seed(3);
+  for (const bool by_token : {false, true}) {
+    REPLAYABLE(seed);
+    CAPTURE(by_token);
+    sim_tunnel tunnel(seed);
+    tunnel.start_service("client", test::echo);
+    const auto right = tunnel.server_settings;
+    if (by_token) {
+      tunnel.server_settings.services[0].token = secret("wrong");
+    } else {
+      tunnel.server_settings.services.clear();
+    }
+    tunnel.start_server();
+    tunnel.start_client();
+    // Long enough for pauses to grow as far as they do.
+    tunnel.world.run_for(2min);
+    CHECK(tunnel.client->events.count<client::control_channel_established>() == 0);
+    tunnel.server->update(right);
+    const auto is_there = [&] {
+      return tunnel.client->events.count<client::control_channel_established>() == 1;
+    };
+    const auto added = tunnel.world.now();
+    REQUIRE(tunnel.run_until(is_there) == sim::outcome::done);
+    CHECK(tunnel.world.now() - added < 1300ms);
+    CHECK(tunnel.serves_again(1s));
+    tunnel.stop_all();
+  }
+}
+
+TEST_CASE("refusal: a longer retry interval is one of refusals, too") {
+  const auto seed = test::scenario_seed(4);
+  REPLAYABLE(seed);
+  sim_tunnel tunnel(seed);
+  tunnel.client_settings.services[0].token = secret("wrong");
+  tunnel.client_settings.services[0].retry_interval = 60s;
+  tunnel.start_server();
+  tunnel.start_client();
+  tunnel.world.run_for(10min);
+  CHECK(tunnel.client->events.count<client::control_channel_failed>() > 10);
+  CHECK(tunnel.client->events.count<client::control_channel_failed>() < 20);
   tunnel.stop_all();
 }

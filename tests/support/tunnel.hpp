@@ -91,10 +91,11 @@ class tunnel {
   }
   /// Starts the server anew, on the same ports; one that still runs is killed.
   void start_server() {
-    const std::string bind = remote_host == "localhost" ? quoted_localhost(port_) : "";
-    const std::string text = server_toml(port_, server_entries_, server_keys, server_tables, bind);
-    server.emplace(programs_.server, arguments("--server", "server.toml", text), environment);
+    server.emplace(programs_.server, arguments("--server", "server.toml", server_text()),
+                   environment);
   }
+  /// Writes the server's configuration anew; a server that runs follows it by itself.
+  void rewrite_server() { directory_.write("server.toml", server_text()); }
   /// Starts the client anew; one that still runs is killed.
   void start_client() { start_client(client, "client.toml", client_entries_); }
   /// Starts a second client that forwards the same services to other ports.
@@ -126,6 +127,10 @@ class tunnel {
   static service_entry entry(const std::string& name, std::uint16_t port,
                              const std::string& token) {
     return {name, port, token.empty() ? std::string(default_token) : token, {}, {}};
+  }
+  std::string server_text() const {
+    const std::string bind = remote_host == "localhost" ? quoted_localhost(port_) : "";
+    return server_toml(port_, server_entries_, server_keys, server_tables, bind);
   }
   std::vector<std::string> arguments(const char* mode, const char* file, const std::string& text) {
     return {mode, directory_.write(file, text)};

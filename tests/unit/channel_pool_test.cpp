@@ -236,6 +236,39 @@ TEST_CASE("channel_pool: a commanded channel that does not come is commanded aga
   CHECK(pool.deadline() == std::nullopt);
 }
 
+TEST_CASE("channel_pool: commands that nobody answers are repeated ever more rarely") {
+  pool_limits bounds = limits(2);
+  bounds.request_timeout = 5s;
+  bounds.visitor_timeout = 10s;
+  channel_pool pool(bounds);
+  time_point now = start;
+  std::size_t commands = drain(pool, now).size();
+  std::vector<duration> pauses;
+  time_point last = now;
+  while (now < start + 1h) {
+    now = pool.deadline().value();
+    const std::size_t more = drain(pool, now).size();
+    if (more == 0) continue;
+    commands += more;
+    if (pauses.size() < 6) pauses.push_back(now - last);
+    last = now;
+  }
+  CHECK(pauses == std::vector<duration>{5s, 10s, 15s, 25s, 45s, 65s});
+  CHECK(commands < 2 * 65);
+
+  // A visitor's own command is given at once, and repeated while the visitor waits.
+  pool.visitor_arrived(1, now + 1s);
+  now += 1s;
+  const std::size_t own = drain(pool, now).size();
+  CHECK(own <= 1);
+  CHECK(pool.outstanding() >= 1);
+
+  // As soon as one comes, all that are missing are commanded.
+  pool.channel_arrived(7);
+  CHECK(drain(pool, now)[0] == "assign 1-7");
+  CHECK(pool.outstanding() + pool.idle() == 2);
+}
+
 TEST_CASE("channel_pool: what visitors left behind is kept up to max_idle, and until all came") {
   pool_limits bounds = limits(1);
   bounds.max_idle = 3;

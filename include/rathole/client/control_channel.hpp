@@ -4,8 +4,9 @@
 #include <rathole/client/events.hpp>
 #include <rathole/client/forward.hpp>
 #include <rathole/client/udp_forwarder.hpp>
+#include <rathole/core/attempt_pacer.hpp>
 #include <rathole/core/backoff.hpp>
-#include <rathole/io/alarm.hpp>
+#include <rathole/core/step_deadline.hpp>
 #include <rathole/io/machine_driver.hpp>
 #include <rathole/io/run_on.hpp>
 #include <rathole/io/stop_action.hpp>
@@ -16,9 +17,11 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <map>
 #include <memory>
 #include <optional>
 #include <stop_token>
+#include <system_error>
 #include <utility>
 
 namespace rathole::client {
@@ -26,13 +29,17 @@ namespace rathole::client {
 /// How long a commanded data channel is tried before it is given up (Compat: upstream's).
 inline constexpr std::chrono::seconds data_channel_give_up{10};
 
-/// Commands for data channels that are remembered while `max_dials` are busy. What a server
-/// commands beyond that is dropped; it commands again what does not come.
+/// Commands for data channels that are remembered while they cannot be dialled: because `max_dials`
+/// are busy, or because dials fail. What a server commands beyond that is dropped; it commands again
+/// what does not come.
 inline constexpr std::size_t max_deferred_dials = 4096;
 
-/// How the attempts to open a data channel are spaced (Compat: upstream's).
-inline constexpr backoff_parameters data_channel_backoff{std::chrono::milliseconds(500), 0.5, 1.5,
-                                                         std::chrono::milliseconds(100)};
+/// How the attempts to open data channels are spaced while they fail, all those of a control channel
+/// together: up to the service's `retry_interval`. (Upstream dials ten times a second for each
+/// commanded data channel, which an error that lasts turns into a storm.)
+inline backoff_parameters data_channel_backoff(duration retry_interval) {
+  return {std::chrono::milliseconds(100), 0.2, 2.0, retry_interval};
+}
 
 /// One control channel of a service, from dialling the server to the end of the connection, with
 /// the data channels that wait for a command. When it ends, those end with it; what is being
@@ -49,7 +56,9 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
                   std::shared_ptr<udp_forwarder<Context>> forwarder)
       : context_(std::move(context)),
         service_(std::move(service)),
-        forwarder_(std::move(forwarder)) {}
+        forwarder_(std::move(forwarder)),
+        pacer_(data_channel_backoff(service_->load()->retry_interval)),
+        dial_timer_(context_->runtime()) {}
 
   /// Whether the server accepted the token.
   [[nodiscard]] bool established() const { return established_; }
@@ -70,6 +79,8 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
     const std::stop_callback on_close(context_->closing.get_token(), close);
     const auto ended = co_await serve();
     waiting_.request_stop();
+    commands_.clear();
+    dial_timer_.disarm();
     co_return ended.error();
   }
 
@@ -83,8 +94,9 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
   io::task<void> serve() {
     runtime_type& world = context_->runtime();
     const auto settings = context_->settings.load();
-    auto stream = co_await context_->transport.connect(
-        settings->remote_addr, world.now() + settings->connect_timeout, waiting_.get_token());
+    const step_deadline deadline(world.now(), settings->connect_timeout);
+    auto stream =
+        co_await context_->transport.connect(settings->remote_addr, deadline, waiting_.get_token());
     if (!stream) co_return failure(stream.error());
     const auto close = [&stream] { stream->close(); };
     const std::stop_callback on_stop(waiting_.get_token(), close);
@@ -120,51 +132,90 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
     }
   }
 
+  /// The server wants one more data channel.
   void command_dial() {
+    if (commands_.size() >= max_deferred_dials) return;
+    commands_.emplace(context_->runtime().now(), errc::limit_reached);
+    start_dials();
+  }
+
+  /// Dials for the commands that wait, as many as may be, and gives up those that are too old.
+  void start_dials() {
     // Commands may lie in the machine when the channel is told to end.
     if (waiting_.stop_requested()) return;
-    if (dials_ >= context_->settings.load()->max_dials) {
-      deferred_ = std::min(deferred_ + 1, max_deferred_dials);
-      return;
+    const time_point now = context_->runtime().now();
+    while (!commands_.empty() && commands_.begin()->first + data_channel_give_up <= now) {
+      tell_failure(commands_.extract(commands_.begin()).mapped());
     }
-    ++dials_;
-    context_->group.spawn(run_data_channel(this->shared_from_this()));
+    const std::size_t most = context_->settings.load()->max_dials;
+    while (!commands_.empty() && dials_ < most && pacer_.ready_at() <= now) {
+      const time_point since = commands_.begin()->first;
+      commands_.erase(commands_.begin());
+      ++dials_;
+      context_->group.spawn(run_data_channel(this->shared_from_this(), since, pacer_.started(now)));
+    }
+    if (commands_.empty()) return dial_timer_.disarm();
+    time_point next = commands_.begin()->first + data_channel_give_up;
+    if (dials_ < most) next = std::min(next, pacer_.ready_at());
+    dial_timer_.arm(next, [this] { start_dials(); });
   }
 
-  /// A data channel no longer dials or waits: another may.
-  void dial_done() {
+  /// A dial for a command of `since` came to an end.
+  void dialled(time_point since, attempt_pacer::round round, std::error_code failed) {
+    if (!failed) {
+      pacer_.succeeded();
+    } else {
+      --dials_;
+      if (waiting_.stop_requested()) return;
+      auto rng = context_->runtime().rng();
+      pacer_.failed(round, context_->runtime().now(), rng);
+      commands_.emplace(since, failed);
+    }
+    start_dials();
+  }
+
+  /// A data channel no longer waits: another may be dialled.
+  void wait_done(std::error_code failed) {
     --dials_;
-    if (deferred_ == 0) return;
-    --deferred_;
-    command_dial();
+    tell_failure(failed);
+    start_dials();
   }
 
-  static io::awaitable<void> run_data_channel(std::shared_ptr<control_channel> self) {
+  void tell_failure(std::error_code failed) {
+    if (!failed || failed == errc::stopped) return;
+    const data_channel_failed event{service_->load()->name, failed};
+    context_->tell(event);
+  }
+
+  static io::awaitable<void> run_data_channel(std::shared_ptr<control_channel> self,
+                                              time_point since, attempt_pacer::round round) {
     const auto& forwarder = self->forwarder_;
     runtime_type world = forwarder ? forwarder->world() : self->context_->runtime().worker();
     auto transport = self->context_->transport.at(world);
     return io::run_on(world.get_executor(),
-                      serve_data_channel(std::move(self), std::move(transport)));
+                      serve_data_channel(std::move(self), std::move(transport), since, round));
   }
 
   /// The life of a data channel, all of it in the world of `transport`.
   static io::awaitable<void> serve_data_channel(std::shared_ptr<control_channel> self,
-                                                transport_type transport) {
+                                                transport_type transport, time_point since,
+                                                attempt_pacer::round round) {
     runtime_type world = transport.runtime();
-    auto stream = co_await open_data_channel(self, transport);
     const auto context = self->context_;
+    const step_deadline deadline(world.now(), context->settings.load()->connect_timeout);
+    auto stream = co_await transport.connect(self->remote_, deadline, self->waiting_.get_token());
+    const std::error_code refused = stream ? std::error_code() : stream.error();
+    context->on_control_plane(
+        [self, since, round, refused] { self->dialled(since, round, refused); });
+    if (!stream) co_return;
+    const auto started = co_await await_start(self, world, *stream);
     const auto service = self->service_->load();
     const auto forwarder = self->forwarder_;
     const auto ending = self->waiting_.get_token();
-    const std::error_code failed = stream ? std::error_code() : stream.error();
+    const std::error_code failed = started ? std::error_code() : started.error();
     // The forward may outlive the control channel, and needs nothing of it.
-    context->on_control_plane([channel = std::move(self), failed] {
-      channel->dial_done();
-      if (!failed || failed == errc::stopped) return;
-      const data_channel_failed event{channel->service_->load()->name, failed};
-      channel->context_->tell(event);
-    });
-    if (!stream) co_return;
+    context->on_control_plane([channel = std::move(self), failed] { channel->wait_done(failed); });
+    if (!started) co_return;
     if (!forwarder) {
       co_await forward(context, service, world, std::move(*stream));
       co_return;
@@ -178,43 +229,21 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
     });
   }
 
-  /// Dials, says Hello and waits until the server starts a visitor's traffic. Of the control channel it uses what does not change any more.
-  static io::task<stream_type> open_data_channel(std::shared_ptr<const control_channel> self,
-                                                 transport_type& transport) {
-    runtime_type& world = transport.runtime();
-    auto stream = co_await dial(*self, transport);
-    if (!stream) co_return failure(stream.error());
+  /// Says Hello and waits until the server starts a visitor's traffic on `stream`. Of the control
+  /// channel it uses what does not change any more.
+  static io::task<void> await_start(std::shared_ptr<const control_channel> self,
+                                    runtime_type& world, stream_type& stream) {
     // The server may just have started a visitor's traffic, who must not take it for finished.
-    const auto abort = [&stream] { stream->abort(); };
+    const auto abort = [&stream] { stream.abort(); };
     const io::stop_action on_stop(self->waiting_.get_token(), world.get_executor(), abort);
     data_machine machine(self->session_key_);
-    io::machine_driver<data_machine, stream_type, runtime_type> driver(world, *stream, machine);
+    io::machine_driver<data_machine, stream_type, runtime_type> driver(world, stream, machine);
     const auto command = co_await driver.next();
     if (!command) co_return failure(command.error());
     const auto expected = self->forwarder_ ? protocol::data_command::start_forward_udp
                                            : protocol::data_command::start_forward_tcp;
     if (*command != expected) co_return failure(errc::unexpected_traffic);
-    co_return std::move(*stream);
-  }
-
-  static io::task<stream_type> dial(const control_channel& self, transport_type& transport) {
-    runtime_type& world = transport.runtime();
-    const auto stopping = self.waiting_.get_token();
-    const duration timeout = self.context_->settings.load()->connect_timeout;
-    const auto give_up = world.now() + data_channel_give_up;
-    backoff retry(data_channel_backoff);
-    for (;;) {
-      const auto deadline = std::min(give_up, world.now() + timeout);
-      auto stream = co_await transport.connect(self.remote_, deadline, stopping);
-      if (stream) co_return std::move(*stream);
-      auto rng = world.rng();
-      const auto next = world.now() + retry.next(rng);
-      if (stopping.stop_requested() || next >= give_up) co_return failure(stream.error());
-      io::event wake(world.get_executor());
-      const auto stop = [&wake] { wake.notify(); };
-      const io::stop_action on_stop(stopping, world.get_executor(), stop);
-      co_await io::sleep_until(world, next, wake);
-    }
+    co_return result<void>{};
   }
 
   std::shared_ptr<Context> context_;
@@ -227,8 +256,12 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
   std::stop_source waiting_;
   protocol::digest session_key_{};
   address remote_;
+  /// Data channels that dial or wait for a command.
   std::size_t dials_ = 0;
-  std::size_t deferred_ = 0;
+  /// Commands for data channels that are not being dialled: since when, and why they were not.
+  std::multimap<time_point, std::error_code> commands_;
+  attempt_pacer pacer_;
+  typename runtime_type::timer dial_timer_;
   bool established_ = false;
 };
 

@@ -35,11 +35,6 @@ inline backoff_parameters control_backoff(duration retry_interval) {
 /// The least pause between attempts, whatever the settings say.
 inline constexpr std::chrono::milliseconds shortest_retry{100};
 
-/// How the attempts are spaced after the server has refused the service or its token: somebody has to
-/// change something first.
-inline constexpr backoff_parameters refused_backoff{std::chrono::seconds(1), 0.2, 2.0,
-                                                    std::chrono::seconds(30)};
-
 /// Keeps a control channel for one service until it is stopped or the client closes. It lives on the
 /// control plane.
 template <class Context>
@@ -72,9 +67,6 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
     if (*before == next) return;
     if (before->retry_interval != next.retry_interval) retry_ = backoff(backoff_for(next));
     service_->store(std::move(next));
-    // What kept the last attempt from succeeding may be mended.
-    refused_retry_.reset();
-    end_pause();
     if (!forwarder_) return;
     const auto update_forwarder = [forwarder = forwarder_, service = service_->load()] {
       forwarder->update(service);
@@ -82,10 +74,16 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
     asio::dispatch(forwarder_->world().get_executor(), update_forwarder);
   }
 
+  /// Ends the pause between two attempts if there is one: what kept the last attempt from succeeding
+  /// may be mended.
+  void try_now() {
+    retry_.reset();
+    end_pause();
+  }
+
   /// Makes the control channel anew, at once.
   void reconnect() {
     retry_.reset();
-    refused_retry_.reset();
     skip_pause_ = channel_ != nullptr;
     if (channel_) channel_->close();
     end_pause();
@@ -152,10 +150,11 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
 
   duration pause_after(std::error_code reason, duration lasted) {
     auto rng = context_->runtime().rng();
+    // Somebody has to change something first, and may do so on the server only, which cannot notify
+    // the client: the pauses grow, but no further than after any other failure.
     const bool is_refused =
         reason == errc::service_not_exist || reason == errc::authentication_failed;
-    if (is_refused) return refused_retry_.next(rng);
-    refused_retry_.reset();
+    if (is_refused) return retry_.next(rng);
     // The channel stood, and that nothing came for the whole time-out was pause enough.
     const bool fell_silent = reason == errc::heartbeat_timed_out;
     if (fell_silent || lasted > stable_after) retry_.reset();
@@ -168,7 +167,6 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
   std::shared_ptr<udp_forwarder<Context>> forwarder_;
   std::shared_ptr<channel_type> channel_;
   backoff retry_;
-  backoff refused_retry_{refused_backoff};
   io::event wake_;
   std::stop_source stopping_;
   bool pausing_ = false;
@@ -186,7 +184,7 @@ void start_service(const std::shared_ptr<Context>& self, const config::client_se
   self->group.spawn(service_runner<Context>::run(runner));
 }
 
-/// See `basic_client::update`.
+/// See `basic_client::update`. Services that wait between two attempts try at once.
 template <class Context>
 void update(const std::shared_ptr<Context>& self, config::client next) {
   const auto before = self->settings.load();
@@ -212,6 +210,7 @@ void update(const std::shared_ptr<Context>& self, config::client next) {
       continue;
     }
     runner->update(service);
+    runner->try_now();
     if (before->heartbeat_timeout != settings->heartbeat_timeout) {
       runner->set_heartbeat_timeout(settings->heartbeat_timeout);
     }

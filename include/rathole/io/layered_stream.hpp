@@ -1,6 +1,7 @@
 #pragma once
 
 #include <rathole/core/layer.hpp>
+#include <rathole/core/step_deadline.hpp>
 #include <rathole/io/alarm.hpp>
 #include <rathole/io/concepts.hpp>
 #include <rathole/io/event.hpp>
@@ -27,8 +28,10 @@ class layered_stream {
       : body_(std::make_unique<body>(std::move(world), std::move(next), std::move(layer))) {}
 
   /// Shakes hands, to be done first and once. Fails with the layer's error, the stream's, or with
-  /// `errc::end_of_stream`; what the layer said in farewell is sent then.
-  task<void> handshake() {
+  /// `errc::end_of_stream`; what the layer said in farewell is sent then. Each message of the peer
+  /// that the layer answers, or that ends the handshake, is a step of `deadline`; closing the stream
+  /// when it passes is the caller's.
+  task<void> handshake(step_deadline deadline) {
     body& me = *body_;
     auto done = me.layer.start(me.wire);
     for (;;) {
@@ -37,6 +40,8 @@ class layered_stream {
       if (!sent) co_return failure(sent.error());
       if (me.layer.state() != phase::handshaking) co_return result<void>{};
       done = co_await fill();
+      const bool is_answered = !me.wire.empty() || me.layer.state() != phase::handshaking;
+      if (done && is_answered) deadline.step_done(me.world.now());
     }
   }
 

@@ -34,6 +34,9 @@ inline constexpr unsigned max_start_attempts = 3;
 /// doubles it, up to `longest_replacement_pause` (upstream: never a pause).
 inline constexpr duration replacement_pause = std::chrono::milliseconds(100);
 inline constexpr duration longest_replacement_pause = std::chrono::seconds(1);
+/// The longest pause in commanding idle data channels anew while commands stay without an answer.
+/// There is none after the first time, then it is `request_timeout`, and it doubles each time.
+inline constexpr duration longest_silence_pause = std::chrono::seconds(60);
 /// Losses further apart than this are not in a row.
 inline constexpr duration losses_apart = std::chrono::seconds(10);
 
@@ -102,8 +105,9 @@ using pool_action = std::variant<assign, request_channel, refuse, expire, reject
 /// oldest idle channel. Channels that visitors left behind are closed once no other is on its way.
 ///
 /// An idle channel that is lost is replaced at once, but when losses come in a row, only after a
-/// pause: channels that die as soon as they come must not keep both sides busy. A visitor's own
-/// command is never held back.
+/// pause: channels that die as soon as they come must not keep both sides busy. Likewise commands
+/// for idle channels are repeated ever more rarely while none is answered, for a client whose every
+/// dial fails would otherwise be kept dialling. A visitor's own command is never held back.
 ///
 /// The owner tells what happens and calls `poll` until it yields nothing, after each such call and
 /// at `deadline`. Time never goes backwards. No call looks at every visitor or channel, and all
@@ -121,6 +125,7 @@ class channel_pool {
     limits_ = limits;
     limits_.size = std::min(limits_.size, limits_.max_idle);
     held_ = std::min(held_, limits_.size);
+    unanswered_ = std::min(unanswered_, limits_.size);
   }
 
   /// A visitor was accepted. The newest is refused if too many wait.
@@ -136,6 +141,9 @@ class channel_pool {
   /// A data channel of the service's client arrived, commanded or not.
   void channel_arrived(channel_id channel) {
     if (!outstanding_.empty()) outstanding_.pop_front();
+    unanswered_ = 0;
+    silence_pause_ = duration::zero();
+    silent_until_ = time_point::min();
     idle_.insert(next_ticket_++, channel, {});
   }
 
@@ -172,10 +180,9 @@ class channel_pool {
       return expire{waiting_.pop_front().key};
     }
     if (idle_.size() > limits_.max_idle) return reject{idle_.pop_back().key};
-    while (!outstanding_.empty() && outstanding_.front() + limits_.request_timeout <= now) {
-      outstanding_.pop_front();
-    }
-    if (outstanding_.size() + idle_.size() < limits_.size - held_ + waiting_.size()) {
+    give_up_commands(now);
+    const std::size_t held_back = std::min(held_ + unanswered_, limits_.size);
+    if (outstanding_.size() + idle_.size() < limits_.size - held_back + waiting_.size()) {
       outstanding_.push_back(now);
       return request_channel{};
     }
@@ -192,6 +199,7 @@ class channel_pool {
       out = std::min(out.value_or(late), late);
     }
     if (held_ > 0) out = std::min(out.value_or(paused_until_), paused_until_);
+    if (unanswered_ > 0) out = std::min(out.value_or(silent_until_), silent_until_);
     return out;
   }
 
@@ -226,6 +234,23 @@ class channel_pool {
     if (now < paused_until_) held_ = std::min(held_ + lost, limits_.size);
   }
 
+  /// Forgets the commands that were not answered in time, and decides how many of them are not to
+  /// be repeated yet.
+  void give_up_commands(time_point now) {
+    std::size_t late = 0;
+    while (!outstanding_.empty() && outstanding_.front() + limits_.request_timeout <= now) {
+      outstanding_.pop_front();
+      ++late;
+    }
+    if (late > 0 && now >= silent_until_) {
+      silent_until_ = now + silence_pause_;
+      silence_pause_ = std::max(2 * silence_pause_, limits_.request_timeout);
+      silence_pause_ = std::min(silence_pause_, longest_silence_pause);
+    }
+    if (late > 0) unanswered_ = std::min(unanswered_ + late, limits_.size);
+    if (now >= silent_until_) unanswered_ = 0;
+  }
+
   /// When the first visitor that waits has waited for too long; there is one.
   [[nodiscard]] time_point first_deadline() const {
     return waiting_.front().value.arrived + limits_.visitor_timeout;
@@ -254,6 +279,11 @@ class channel_pool {
   duration pause_ = duration::zero();
   time_point paused_until_ = time_point::min();
   time_point forgotten_at_ = time_point::min();
+  /// Commands without an answer that are not repeated before `silent_until_`.
+  std::size_t unanswered_ = 0;
+  /// After the next command without an answer.
+  duration silence_pause_ = duration::zero();
+  time_point silent_until_ = time_point::min();
 };
 
 }  // namespace rathole::protocol

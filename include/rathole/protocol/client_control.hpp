@@ -54,11 +54,14 @@ class client_control {
   static_assert(C::hello_size <= maximum_buffered && C::ack_size <= maximum_buffered &&
                 C::control_command_size <= maximum_buffered);
 
-  /// `service` is the service digest. From `now` the server has `handshake_timeout` until its Ack,
-  /// and later `heartbeat_timeout` from one command to the next; 0 is for ever.
+  /// `service` is the service digest. The server has `handshake_timeout` from `now` until its Hello,
+  /// as much again until its Ack, and later `heartbeat_timeout` from one command to the next; 0 is for ever.
   client_control(const digest& service, const secret& token, duration handshake_timeout,
                  duration heartbeat_timeout, time_point now)
-      : token_(token), heartbeat_timeout_(heartbeat_timeout), deadline_(now + handshake_timeout) {
+      : token_(token),
+        heartbeat_timeout_(heartbeat_timeout),
+        handshake_timeout_(handshake_timeout),
+        deadline_(now + handshake_timeout) {
     out_.append(C::encode_hello({hello_kind::control, service}));
   }
 
@@ -73,7 +76,8 @@ class client_control {
       case state::awaiting_hello:
         if (in_.size() < C::hello_size) return wait(now, errc::timed_out);
         if (const std::error_code ec = read_hello()) return fail(ec);
-        return wait(now, errc::timed_out);
+        deadline_ = now + handshake_timeout_;
+        return std::nullopt;
       case state::awaiting_ack:
         if (in_.size() < C::ack_size) return wait(now, errc::timed_out);
         if (const std::error_code ec = read_ack()) return fail(ec);
@@ -169,6 +173,7 @@ class client_control {
   secret token_;
   std::optional<digest> session_key_;
   duration heartbeat_timeout_;
+  duration handshake_timeout_;
   std::optional<time_point> deadline_;
   byte_buffer in_;
   byte_buffer out_;

@@ -2,14 +2,15 @@
 
 #include <rathole/core/address.hpp>
 #include <rathole/core/error.hpp>
+#include <rathole/core/step_deadline.hpp>
 #include <rathole/core/time.hpp>
 #include <rathole/io/concepts.hpp>
 #include <rathole/protocol/admission.hpp>
 #include <rathole/protocol/source_network.hpp>
 
-#include <algorithm>
 #include <map>
 #include <memory>
+#include <set>
 #include <stop_token>
 #include <system_error>
 #include <utility>
@@ -26,10 +27,7 @@ class admission_control : public std::enable_shared_from_this<admission_control<
    public:
     connection(std::shared_ptr<admission_control> owner, protocol::admission::ticket number,
                time_point accepted, duration timeout)
-        : owner_(std::move(owner)),
-          number_(number),
-          accepted_(accepted),
-          deadline_(accepted + timeout) {}
+        : owner_(std::move(owner)), number_(number), deadline_(accepted, timeout) {}
     connection(const connection&) = delete;
     connection& operator=(const connection&) = delete;
     ~connection() { owner_->forget(number_); }
@@ -38,8 +36,9 @@ class admission_control : public std::enable_shared_from_this<admission_control<
     [[nodiscard]] std::stop_token stopping() const { return stop_.get_token(); }
     [[nodiscard]] bool is_stopping() const { return stop_.stop_requested(); }
 
-    /// When it must have authenticated; `stopping` is requested then. It may come nearer.
-    [[nodiscard]] time_point deadline() const { return deadline_; }
+    /// When the current step of its handshake must be completed; `stopping` is requested then. What
+    /// serves the connection reports each completed step to it.
+    [[nodiscard]] const step_deadline& deadline() const { return deadline_; }
 
     /// `ec`, or if the connection was closed by `stopping` the reason: `errc::timed_out`,
     /// `errc::limit_reached` if there were too many, `errc::stopped` with the server.
@@ -58,13 +57,14 @@ class admission_control : public std::enable_shared_from_this<admission_control<
     // A coroutine's parameters are destroyed in an order that compilers disagree on.
     std::shared_ptr<admission_control> owner_;
     protocol::admission::ticket number_;
-    time_point accepted_;
-    time_point deadline_;
+    step_deadline deadline_;
+    /// Its place in `due_`.
+    time_point due_{};
     std::stop_source stop_;
     std::error_code reason_ = errc::stopped;
   };
 
-  /// Each connection has `timeout` from its acceptance.
+  /// Each connection has `timeout` for each step of its handshake, the first from its acceptance.
   admission_control(R runtime, protocol::admission_limits limits, duration timeout)
       : runtime_(std::move(runtime)), timer_(runtime_), admitted_(limits), timeout_(timeout) {}
 
@@ -75,6 +75,7 @@ class admission_control : public std::enable_shared_from_this<admission_control<
     auto out = std::make_unique<connection>(this->shared_from_this(), verdict.admitted,
                                             runtime_.now(), timeout_);
     open_.emplace(verdict.admitted, out.get());
+    expect(*out);
     if (closed_) {
       stop(verdict.admitted, make_error_code(errc::stopped));
     } else if (!armed_) {
@@ -87,15 +88,17 @@ class admission_control : public std::enable_shared_from_this<admission_control<
   void exempt(const address& peer) { admitted_.exempt(protocol::source_network(peer.host)); }
   void unexempt(const address& peer) { admitted_.unexempt(protocol::source_network(peer.host)); }
 
-  /// New bounds from now on. Who is in gets no more time than `timeout` either, and no more than he
-  /// had.
+  /// New bounds from now on. Connections that are open get no more time than `timeout` either, and
+  /// no more than they had.
   void set_limits(protocol::admission_limits limits, duration timeout) {
     admitted_.set_limits(limits);
     timeout_ = timeout;
+    due_.clear();
     for (auto& [number, each] : open_) {
-      each->deadline_ = std::min(each->deadline_, each->accepted_ + timeout);
+      each->deadline_.shorten(timeout);
+      expect(*each);
     }
-    if (!open_.empty()) arm();
+    if (!due_.empty()) arm();
   }
 
   /// Stops all connections, and those that are still to come.
@@ -110,30 +113,39 @@ class admission_control : public std::enable_shared_from_this<admission_control<
 
  private:
   void stop(protocol::admission::ticket number, std::error_code reason) {
-    const auto found = open_.find(number);
-    connection& ended = *found->second;
-    open_.erase(found);
-    admitted_.release(number);
+    connection& ended = *open_.find(number)->second;
+    forget(number);
     ended.stop(reason);
   }
 
   void forget(protocol::admission::ticket number) {
-    open_.erase(number);
+    if (const auto found = open_.find(number); found != open_.end()) {
+      due_.erase({found->second->due_, number});
+      open_.erase(found);
+    }
     admitted_.release(number);
   }
 
-  // Tickets are in the order of arrival, and a shorter time-out is that of all: the first connection
-  // has the first deadline. A timer
-  // that rings for one that is gone costs less than setting it anew.
+  /// Looks at a connection again when its deadline passes, as far as that is known now.
+  void expect(connection& one) {
+    one.due_ = one.deadline_.at();
+    due_.emplace(one.due_, one.number_);
+  }
+
+  // A timer that rings for a connection that is gone, or has got on, costs less than setting it
+  // anew for every step.
   void arm() {
     armed_ = true;
-    timer_.arm(open_.begin()->second->deadline(), [this] {
+    timer_.arm(due_.begin()->first, [this] {
       armed_ = false;
       const time_point now = runtime_.now();
-      while (!open_.empty() && open_.begin()->second->deadline() <= now) {
-        stop(open_.begin()->first, make_error_code(errc::timed_out));
+      while (!due_.empty() && due_.begin()->first <= now) {
+        const auto number = due_.extract(due_.begin()).value().second;
+        connection& late = *open_.find(number)->second;
+        expect(late);
+        if (late.due_ <= now) stop(number, make_error_code(errc::timed_out));
       }
-      if (!open_.empty()) arm();
+      if (!due_.empty()) arm();
     });
   }
 
@@ -142,6 +154,8 @@ class admission_control : public std::enable_shared_from_this<admission_control<
   protocol::admission admitted_;
   duration timeout_;
   std::map<protocol::admission::ticket, connection*> open_;
+  /// When each open connection is to be looked at; its deadline may have moved later since.
+  std::set<std::pair<time_point, protocol::admission::ticket>> due_;
   bool armed_ = false;
   bool closed_ = false;
 };

@@ -95,7 +95,8 @@ io::awaitable<void> serve_control(std::shared_ptr<Context> self,
   std::optional<protocol::digest> session_key;
   if (service) session_key = protocol::session_key(service->token, nonce);
 
-  machine_type machine(nonce, session_key, self->settings->heartbeat_interval, pending->deadline());
+  machine_type machine(nonce, session_key, self->settings->heartbeat_interval,
+                       pending->deadline().at());
   {
     const auto close = [&stream] { stream.close(); };
     const std::stop_callback on_stop(pending->stopping(), close);
@@ -106,7 +107,7 @@ io::awaitable<void> serve_control(std::shared_ptr<Context> self,
     if (is_refused) {
       const std::error_code cause = event ? make_error_code(errc::stopped) : event.error();
       tell_refusal(*self, stream.peer(), pending->explain(cause), service.get(), service_key);
-      if (stream.is_open()) co_await io::farewell(world, stream, pending->deadline());
+      if (stream.is_open()) co_await io::farewell(world, stream, pending->deadline().at());
       co_return;
     }
   }
@@ -115,19 +116,20 @@ io::awaitable<void> serve_control(std::shared_ptr<Context> self,
                                 service_key, *session_key, std::move(door)));
 }
 
-/// What a new connection says first. Fails with `errc::stopped` if it was told to stop meanwhile.
+/// What a new connection says first, which is a step of `deadline`. Fails with `errc::stopped` if it was told to stop meanwhile.
 template <class Context>
 io::task<protocol::hello> read_hello(typename Context::runtime_type& world,
-                                     typename Context::stream_type& stream, time_point deadline,
+                                     typename Context::stream_type& stream, step_deadline deadline,
                                      std::stop_token stop) {
   using machine_type = protocol::server_greeting<typename Context::codec_type>;
   const auto close = [&stream] { stream.close(); };
   const io::stop_action on_stop(stop, world.get_executor(), close);
-  machine_type machine(deadline);
+  machine_type machine(deadline.at());
   io::machine_driver<machine_type, typename Context::stream_type, typename Context::runtime_type>
       driver(world, stream, machine);
   auto hello = co_await driver.next();
   if (stop.stop_requested()) co_return failure(errc::stopped);
+  if (hello) deadline.step_done(world.now());
   co_return hello;
 }
 
@@ -145,8 +147,8 @@ struct greeted {
 template <class Context>
 io::task<greeted<Context>> shake_hands(typename Context::transport_type transport,
                                        typename Context::runtime_type home,
-                                       typename Context::visitor_type accepted, time_point deadline,
-                                       std::stop_token stop) {
+                                       typename Context::visitor_type accepted,
+                                       step_deadline deadline, std::stop_token stop) {
   auto world = transport.runtime();
   auto stream = co_await transport.handshake(std::move(accepted), deadline, stop);
   if (!stream) co_return failure(stream.error());
@@ -159,7 +161,8 @@ io::task<greeted<Context>> shake_hands(typename Context::transport_type transpor
 }
 
 /// Serves a connection from its acceptance until it is known what it is for; then it goes its own
-/// way. Transport handshake, Hello and Auth share one deadline, that of `pending`.
+/// way. Each step of transport handshake, Hello and Auth has the time that `pending`
+/// gives it.
 template <class Context>
 io::awaitable<void> greet(std::shared_ptr<Context> self, typename Context::visitor_type accepted,
                           pending_connection<Context> pending, std::stop_token door) {

@@ -3,6 +3,7 @@
 #include <rathole/config/types.hpp>
 #include <rathole/config/validate.hpp>
 #include <rathole/core/layer.hpp>
+#include <rathole/core/step_deadline.hpp>
 #include <rathole/io/concepts.hpp>
 
 #include <concepts>
@@ -17,8 +18,9 @@ namespace rathole::transport {
 /// * `connect(to, deadline, stop)` dials and shakes hands; what it returns carries protocol octets.
 /// * `listen(at, stop)` yields an acceptor of bare connections; `handshake(accepted, deadline, stop)`
 ///   makes a protocol stream of one. They are apart so that a slow peer never holds up the next.
-/// * What has a deadline fails with `errc::timed_out` at it; all fail with `errc::stopped` as soon
-///   as `stop` is requested.
+/// * What has a deadline fails with `errc::timed_out` at it, and reports to it each step that the
+///   peer completes (`step_deadline::step_done`). All fail with `errc::stopped` as soon as `stop` is
+///   requested.
 /// * `runtime()` is the world that the transport lives in; `at(world)` is the same transport in
 ///   another one, which may be another thread's.
 /// * `set_options(options)`: what the connections have that are dialled or accepted from then on;
@@ -31,7 +33,7 @@ namespace rathole::transport {
 template <class T>
 concept Transport =
     std::copyable<T> &&
-    requires(T& t, const T& ct, const address& where, time_point deadline, std::stop_token stop,
+    requires(T& t, const T& ct, const address& where, step_deadline deadline, std::stop_token stop,
              config::transport_kind kind, const config::tcp_options& sockets, config::side side,
              typename T::runtime_type::stream accepted, typename T::runtime_type world,
              const io::socket_options& options) {

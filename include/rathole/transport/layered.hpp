@@ -2,6 +2,7 @@
 
 #include <rathole/io/farewell.hpp>
 #include <rathole/io/layered_stream.hpp>
+#include <rathole/io/step_alarm.hpp>
 #include <rathole/io/stop_action.hpp>
 #include <rathole/transport/concepts.hpp>
 
@@ -30,9 +31,10 @@ class layered {
   layered at(runtime_type world) { return layered(below_.at(std::move(world)), factory_); }
   void set_options(const io::socket_options& options) { below_.set_options(options); }
 
-  io::task<stream> connect(const address& to, time_point deadline, std::stop_token stop) {
+  io::task<stream> connect(const address& to, step_deadline deadline, std::stop_token stop) {
     auto dialled = co_await below_.connect(to, deadline, stop);
     if (!dialled) co_return failure(dialled.error());
+    deadline.step_done(runtime().now());
     auto layer = factory_.client_layer();
     if (!layer) co_return failure(layer.error());
     co_return co_await shake_hands(stream(runtime(), std::move(*dialled), std::move(*layer)),
@@ -43,7 +45,7 @@ class layered {
     return below_.listen(at, std::move(stop));
   }
 
-  io::task<stream> handshake(typename runtime_type::stream accepted, time_point deadline,
+  io::task<stream> handshake(typename runtime_type::stream accepted, step_deadline deadline,
                              std::stop_token stop) {
     auto carried = co_await below_.handshake(std::move(accepted), deadline, stop);
     if (!carried) co_return failure(carried.error());
@@ -56,16 +58,16 @@ class layered {
  private:
   static_assert(std::same_as<typename Below::stream, typename runtime_type::stream>);
 
-  io::task<stream> shake_hands(stream fresh, time_point deadline, std::stop_token stop) {
+  io::task<stream> shake_hands(stream fresh, step_deadline deadline, std::stop_token stop) {
     const auto close = [&fresh] { fresh.close(); };
     const io::stop_action on_stop(stop, runtime().get_executor(), close);
     if (stop.stop_requested()) co_return failure(errc::stopped);
-    const io::alarm<runtime_type> ring(runtime(), deadline, close);
-    const auto done = co_await fresh.handshake();
+    const io::step_alarm<runtime_type> ring(runtime(), deadline, close);
+    const auto done = co_await fresh.handshake(deadline);
     if (!done) {
       // The peer is to read why.
       if (fresh.is_open() && done.error() != errc::end_of_stream) {
-        co_await io::farewell(runtime(), fresh.next(), deadline);
+        co_await io::farewell(runtime(), fresh.next(), deadline.at());
       }
       co_return failure(ring.explain(done.error()));
     }

@@ -1,7 +1,7 @@
 #pragma once
 
-#include <rathole/io/alarm.hpp>
 #include <rathole/io/machine_driver.hpp>
+#include <rathole/io/step_alarm.hpp>
 #include <rathole/io/stop_action.hpp>
 #include <rathole/proxy/any_proxy.hpp>
 #include <rathole/transport/tcp.hpp>
@@ -38,29 +38,30 @@ class proxied {
   void set_options(const io::socket_options& options) { direct_.set_options(options); }
 
   /// Fails also with the errors of the proxy's protocol.
-  io::task<stream> connect(const address& to, time_point deadline, std::stop_token stop) {
-    if (!proxy_) return direct_.connect(to, deadline, std::move(stop));
-    return connect_through(to, deadline, std::move(stop));
+  io::task<stream> connect(const address& to, step_deadline deadline, std::stop_token stop) {
+    if (!proxy_) return direct_.connect(to, std::move(deadline), std::move(stop));
+    return connect_through(to, std::move(deadline), std::move(stop));
   }
 
   io::task<typename R::acceptor> listen(const address& at, std::stop_token stop) {
     return direct_.listen(at, std::move(stop));
   }
 
-  io::task<stream> handshake(stream accepted, time_point deadline, std::stop_token stop) {
-    return direct_.handshake(std::move(accepted), deadline, std::move(stop));
+  io::task<stream> handshake(stream accepted, step_deadline deadline, std::stop_token stop) {
+    return direct_.handshake(std::move(accepted), std::move(deadline), std::move(stop));
   }
 
  private:
   proxied(tcp<R> direct, std::optional<proxy::settings> through)
       : direct_(std::move(direct)), proxy_(std::move(through)) {}
 
-  io::task<stream> connect_through(address to, time_point deadline, std::stop_token stop) {
+  io::task<stream> connect_through(address to, step_deadline deadline, std::stop_token stop) {
     auto dialled = co_await direct_.connect(proxy_->proxy, deadline, stop);
     if (!dialled) co_return failure(dialled.error());
+    deadline.step_done(runtime().now());
     const auto close = [&dialled] { dialled->close(); };
     const io::stop_action on_stop(stop, runtime().get_executor(), close);
-    const io::alarm<R> ring(runtime(), deadline, close);
+    const io::step_alarm<R> ring(runtime(), deadline, close);
     proxy::any_proxy machine(*proxy_, to);
     io::machine_driver<proxy::any_proxy, stream, R> driver(runtime(), *dialled, machine);
     const auto connected = co_await driver.next();

@@ -30,15 +30,15 @@ class tcp {
   tcp at(R world) { return tcp(std::move(world), options_); }
   void set_options(const io::socket_options& options) { options_ = options; }
 
-  io::task<stream> connect(const address& to, time_point deadline, std::stop_token stop) {
-    return runtime_.connect(to, options_, deadline, std::move(stop));
+  io::task<stream> connect(const address& to, step_deadline deadline, std::stop_token stop) {
+    return runtime_.connect(to, options_, deadline.at(), std::move(stop));
   }
 
   io::task<typename R::acceptor> listen(const address& at, std::stop_token stop) {
     return runtime_.listen(at, options_, std::move(stop));
   }
 
-  io::task<stream> handshake(stream accepted, time_point, std::stop_token) {
+  io::task<stream> handshake(stream accepted, step_deadline, std::stop_token) {
     accepted.apply(options_);
     co_return std::move(accepted);
   }

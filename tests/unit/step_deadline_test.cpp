@@ -1,0 +1,54 @@
+#include <rathole/core/step_deadline.hpp>
+
+#include <doctest/doctest.h>
+
+namespace rathole::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr time_point start{1h};
+
+TEST_CASE("step_deadline: a completed step gives the full time again, within four times of it") {
+  step_deadline deadline(start, 5s);
+  const step_deadline copy = deadline;
+  CHECK(deadline.at() == start + 5s);
+  deadline.step_done(start + 4s);
+  CHECK(deadline.at() == start + 9s);
+  CHECK(copy.at() == start + 9s);
+  deadline.step_done(start + 8s);
+  deadline.step_done(start + 12s);
+  CHECK(deadline.at() == start + 17s);
+  for (const duration late : {16s, 19s, 20s}) {
+    deadline.step_done(start + late);
+    CHECK(deadline.at() == start + 20s);
+  }
+}
+
+TEST_CASE("step_deadline: one that no step moves") {
+  step_deadline deadline(start);
+  deadline.step_done(start + 1s);
+  deadline.shorten(1s);
+  CHECK(deadline.at() == start);
+}
+
+TEST_CASE("step_deadline: a shorter time holds for the current step and for all together") {
+  step_deadline deadline(start, 10s);
+  deadline.step_done(start + 1s);
+  deadline.shorten(3s);
+  CHECK(deadline.at() == start + 4s);
+  deadline.shorten(5s);
+  CHECK(deadline.at() == start + 4s);
+  deadline.step_done(start + 10s);
+  CHECK(deadline.at() == start + 12s);
+}
+
+TEST_CASE("step_deadline: no time is too long for it") {
+  step_deadline deadline(start, duration::max());
+  CHECK(deadline.at() == time_point::max());
+  deadline.step_done(start + 1s);
+  CHECK(deadline.at() == time_point::max());
+}
+
+}  // namespace
+}  // namespace rathole::test
