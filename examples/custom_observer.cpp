@@ -8,24 +8,37 @@
 #include <asio/io_context.hpp>
 #include <asio/signal_set.hpp>
 
+#include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <map>
 
 /// Counts; the other events of a server cost nothing.
 struct counter {
-  void on(const rathole::server::forward_started&) { ++forwards; }
+  void on(const rathole::server::forward_started& e) {
+    ++forwards;
+    begun.emplace(e.id, std::chrono::steady_clock::now());
+  }
   void on(const rathole::server::forward_ended& e) {
-    octets += e.received + e.sent;
+    bytes += e.received + e.sent;
     if (e.error) ++broken;
+    // The id pairs the two events.
+    const auto lasted = std::chrono::steady_clock::now() - begun.extract(e.id).mapped();
+    longest = std::max(longest, std::chrono::duration_cast<std::chrono::seconds>(lasted));
   }
   void on(const rathole::server::visitor_refused&) { ++refused; }
 
   std::uint64_t forwards = 0;
   std::uint64_t broken = 0;
   std::uint64_t refused = 0;
-  std::uint64_t octets = 0;
+  std::uint64_t bytes = 0;
+  std::chrono::seconds longest{0};
+
+ private:
+  std::map<std::uint64_t, std::chrono::steady_clock::time_point> begun;
 };
 
 int main(int argc, char** argv) {
@@ -54,8 +67,9 @@ int main(int argc, char** argv) {
     signals.cancel();
   });
   context.run();
-  std::printf("%ju forwards, %ju of them broke, %ju visitors turned away, %ju octets\n",
-              std::uintmax_t{sums.forwards}, std::uintmax_t{sums.broken},
-              std::uintmax_t{sums.refused}, std::uintmax_t{sums.octets});
+  std::printf(
+      "%ju forwards, %ju of them broke, %ju visitors turned away, %ju bytes, longest %jd s\n",
+      std::uintmax_t{sums.forwards}, std::uintmax_t{sums.broken}, std::uintmax_t{sums.refused},
+      std::uintmax_t{sums.bytes}, std::intmax_t{sums.longest.count()});
   return status;
 }

@@ -109,10 +109,10 @@ TEST_CASE("log: what a client tells") {
       {[&](auto& log) { log.on(client::local_connect_failed{"web", local, refused}); },
        " WARN " + start +
            "Failed to run the data channel: Failed to connect to 127.0.0.1:80: Connection refused"},
-      {[&](auto& log) { log.on(client::forward_started{"web"}); },
-       "DEBUG " + start + "Forward started"},
-      {[&](auto& log) { log.on(client::forward_ended{"web", 3, 4, {}}); },
-       "DEBUG " + start + "Forward ended: 3 bytes from the visitor, 4 to it"},
+      {[&](auto& log) { log.on(client::forward_started{"web", 7}); },
+       "DEBUG " + start + "Forward 7 started"},
+      {[&](auto& log) { log.on(client::forward_ended{"web", 7, 3, 4, {}}); },
+       "DEBUG " + start + "Forward 7 ended: 3 bytes from the visitor, 4 to it"},
   };
   for (const auto& [event, said] : examples) {
     CAPTURE(said);
@@ -198,11 +198,11 @@ TEST_CASE("log: what a server tells") {
        " INFO " + channel + "Control channel shutdown"},
       {[&](auto& log) { log.on(server::visitor_refused{"web", peer, errc::limit_reached}); },
        " WARN " + service + "Visitor 192.0.2.7:40000 turned away: limit reached"},
-      {[&](auto& log) { log.on(server::forward_started{"web", peer}); },
-       "DEBUG " + service + "Forward started for visitor 192.0.2.7:40000"},
-      {[&](auto& log) { log.on(server::forward_ended{"web", peer, 3, 4, in_use}); },
+      {[&](auto& log) { log.on(server::forward_started{"web", peer, 8}); },
+       "DEBUG " + service + "Forward 8 started for visitor 192.0.2.7:40000"},
+      {[&](auto& log) { log.on(server::forward_ended{"web", peer, 8, 3, 4, in_use}); },
        "DEBUG " + service +
-           "Forward ended: 3 bytes from the visitor, 4 to it: Address already in use"},
+           "Forward 8 ended: 3 bytes from the visitor, 4 to it: Address already in use"},
   };
   for (const auto& [event, said] : examples) {
     CAPTURE(said);

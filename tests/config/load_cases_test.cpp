@@ -484,8 +484,9 @@ nodelay = "yes"
         "in quotes",
         "c.toml:3:1: client.heartbeat: unknown field `heartbeat`; expected one of `remote_addr`, "
         "`prefer_ipv6`, `default_token`, `heartbeat_timeout`, `retry_interval`, `connect_timeout`, "
-        "`handshake_timeout`, `shutdown_grace`, `max_dials`, `max_forwards`, `workers`, "
-        "`ready_timeout`, `idle_timeout`, `half_close_timeout`, `udp`, `transport`, `services`",
+        "`handshake_timeout`, `shutdown_grace`, `shutdown_idle_timeout`, `max_dials`, "
+        "`max_forwards`, `workers`, `ready_timeout`, `idle_timeout`, `half_close_timeout`, `udp`, "
+        "`transport`, `services`",
         "c.toml:5:5: client.services.a: invalid type: integer, expected a table; write "
         "`[client.services.a]`",
         "c.toml:6:1: server: missing field `bind_addr`; add `bind_addr = \"0.0.0.0:2333\"`",

@@ -45,6 +45,7 @@ bind_addr = "0.0.0.0:80"
   CHECK(c.connect_timeout == seconds(10));
   CHECK(c.handshake_timeout == seconds(10));
   CHECK(c.shutdown_grace == seconds(10));
+  CHECK(c.shutdown_idle_timeout == seconds(1));
   CHECK(c.max_dials == 256);
   CHECK(c.max_forwards == 16384);
   CHECK(c.services[0].retry_interval == seconds(1));
@@ -58,6 +59,7 @@ bind_addr = "0.0.0.0:80"
   CHECK(s.max_handshakes == 1024);
   CHECK(s.max_handshakes_per_address == 64);
   CHECK(s.shutdown_grace == seconds(10));
+  CHECK(s.shutdown_idle_timeout == seconds(1));
   CHECK(s.services[0].pool.size == 8);
   CHECK(s.services[0].pool.max_idle == 256);
   CHECK(s.services[0].pool.visitor_timeout == seconds(10));
@@ -74,6 +76,7 @@ retry_interval = 3
 connect_timeout = 4
 handshake_timeout = 5
 shutdown_grace = 0
+shutdown_idle_timeout = 6
 max_dials = 7
 max_forwards = 12
 [client.services."b \u00e9"]
@@ -107,6 +110,7 @@ tls = true
   expected.connect_timeout = seconds(4);
   expected.handshake_timeout = seconds(5);
   expected.shutdown_grace = seconds(0);
+  expected.shutdown_idle_timeout = seconds(6);
   expected.max_dials = 7;
   expected.max_forwards = 12;
   expected.services = {
@@ -145,6 +149,7 @@ handshake_timeout = 2
 max_handshakes = 7
 max_handshakes_per_address = 8
 shutdown_grace = 3
+shutdown_idle_timeout = 0
 [server.pool]
 max_idle = 40
 visitor_timeout = 5
@@ -168,6 +173,7 @@ bind_addr = "0.0.0.0:5201"
   expected.max_handshakes = 7;
   expected.max_handshakes_per_address = 8;
   expected.shutdown_grace = seconds(3);
+  expected.shutdown_idle_timeout = seconds(0);
   expected.services = {
       {.name = "tcp",
        .bind_addr = {"0.0.0.0", 5201},

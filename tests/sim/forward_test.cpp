@@ -2,9 +2,35 @@
 
 #include "support/sim_tunnel.hpp"
 
+#include <map>
+#include <set>
+
 using namespace rathole;
 using namespace std::chrono_literals;
 using test::octets, test::pattern, test::read_all, test::read_once, test::sim_tunnel;
+
+namespace {
+
+/// Pairs the beginnings and ends of forwards by their ids.
+struct pairs {
+  void operator()(const sim::recorded& event) {
+    if (event.name == "forward_started") {
+      REQUIRE(event.id.has_value());
+      CHECK(seen.insert(*event.id).second);
+      open.emplace(*event.id, event.service);
+    }
+    if (event.name != "forward_ended") return;
+    REQUIRE(event.id.has_value());
+    REQUIRE(open.contains(*event.id));
+    CHECK(open.at(*event.id) == event.service);
+    open.erase(*event.id);
+  }
+
+  std::set<std::uint64_t> seen;
+  std::map<std::uint64_t, std::string> open;
+};
+
+}  // namespace
 
 TEST_CASE("forward: a visitor reaches the service and back") {
   const auto seed = test::scenario_seed(1);
@@ -73,5 +99,48 @@ TEST_CASE("forward: the service is down") {
         std::errc::connection_refused);
   tunnel.start_service("client", test::echo);
   CHECK(tunnel.bench.must(tunnel.visit("hello!")) == "hello!");
+  tunnel.stop_all();
+}
+
+TEST_CASE("forward: each end names its beginning, on both sides") {
+  const auto seed = test::scenario_seed(20);
+  REPLAYABLE(seed);
+  sim_tunnel tunnel(seed);
+  tunnel.server_settings.services.push_back(tunnel.server_settings.services[0]);
+  tunnel.server_settings.services[1].name = "other";
+  tunnel.server_settings.services[1].bind_addr = {"0.0.0.0", 5203};
+  tunnel.client_settings.services.push_back(tunnel.client_settings.services[0]);
+  tunnel.client_settings.services[1].name = "other";
+  tunnel.start_service("client", test::echo);
+  tunnel.start_server();
+  tunnel.start_client();
+  pairs at_server;
+  pairs at_client;
+  tunnel.server->events.tell_also(std::ref(at_server));
+  tunnel.client->events.tell_also(std::ref(at_client));
+  tunnel.world.run_for(1s);
+  auto runtime = tunnel.world.make_runtime("visitor");
+  std::vector<sim::stream> visitors;
+  for (int i = 0; i < 20; ++i) {
+    const address at{"server", static_cast<std::uint16_t>(5202 + i % 2)};
+    visitors.push_back(tunnel.bench.must(runtime.connect(at, {}, tunnel.world.now() + 10s, {})));
+    tunnel.bench.must(visitors.back().write(octets("hello")));
+  }
+  tunnel.world.run_for(1s);
+  CHECK(at_server.open.size() == 20);
+  CHECK(at_client.open.size() == 20);
+  // They end in another order than they began, and not all of them in order.
+  for (std::size_t i = 0; i < visitors.size(); ++i) {
+    sim::stream& each = visitors[(i * 7) % visitors.size()];
+    i % 3 == 0 ? each.abort() : each.close();
+    tunnel.world.run_for(100ms);
+  }
+  tunnel.world.run_for(1s);
+  CHECK(at_server.seen.size() == 20);
+  CHECK(at_client.seen.size() == 20);
+  CHECK(at_server.open.empty());
+  CHECK(at_client.open.empty());
+  tunnel.server->events.tell_also({});
+  tunnel.client->events.tell_also({});
   tunnel.stop_all();
 }

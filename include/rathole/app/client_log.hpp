@@ -67,11 +67,11 @@ class client_log {
   }
   void on(const client::forward_started& e) {
     if (!lines_.wants(log_level::debug, target)) return;
-    write(log_level::debug, e.service, "Forward started");
+    write(log_level::debug, e.service, "Forward " + std::to_string(e.id) + " started");
   }
   void on(const client::forward_ended& e) {
     if (!lines_.wants(log_level::debug, target)) return;
-    write(log_level::debug, e.service, forward_text(e.received, e.sent, e.error));
+    write(log_level::debug, e.service, forward_text(e.id, e.received, e.sent, e.error));
   }
 
   void on(const client::datagrams_lost& e) {

@@ -48,10 +48,11 @@ inline std::string to_text(duration delay) {
 /// How an attempt that failed goes on.
 inline std::string retry_text(duration delay) { return ". Retry in " + to_text(delay) + "..."; }
 
-/// What a forward carried: octets from the visitor and to it, and why it broke if it did.
-inline std::string forward_text(std::uint64_t received, std::uint64_t sent, std::error_code error) {
-  std::string text = "Forward ended: " + std::to_string(received) + " bytes from the visitor, " +
-                     std::to_string(sent) + " to it";
+/// What the forward `id` carried: bytes from the visitor and to it, and why it broke if it did.
+inline std::string forward_text(std::uint64_t id, std::uint64_t received, std::uint64_t sent,
+                                std::error_code error) {
+  std::string text = "Forward " + std::to_string(id) + " ended: " + std::to_string(received) +
+                     " bytes from the visitor, " + std::to_string(sent) + " to it";
   if (error) text += ": " + error.message();
   return text;
 }

@@ -87,11 +87,12 @@ class server_log {
   void on(const server::forward_started& e) {
     if (!lines_.wants(log_level::debug, target)) return;
     write(log_level::debug, service_context(e.service),
-          "Forward started for visitor " + shown(e.visitor));
+          "Forward " + std::to_string(e.id) + " started for visitor " + shown(e.visitor));
   }
   void on(const server::forward_ended& e) {
     if (!lines_.wants(log_level::debug, target)) return;
-    write(log_level::debug, service_context(e.service), forward_text(e.received, e.sent, e.error));
+    write(log_level::debug, service_context(e.service),
+          forward_text(e.id, e.received, e.sent, e.error));
   }
 
   void on(const server::datagrams_lost& e) {

@@ -154,6 +154,7 @@ class supervisor {
     if (watch_) watch_->close();
     current_->stop();
     if (next_) next_->stop_now();
+    for (const auto& each : retired_) each->stop();
     patience_.arm(clock::now() + settings_.shutdown_grace, [this] {
       for (const auto& each : retired_) each->stop_now();
     });
@@ -183,7 +184,8 @@ class supervisor {
       return ignore();
     }
     if (std::exchange(configured_log_, file.log) != file.log) set_filter_(file);
-    if (*next == settings_) return;
+    // The services of a client that wait between two attempts try at once.
+    if (*next == settings_) return is_server ? void() : current_->update(settings_, [](auto) {});
     for (const auto& warning : loaded->warnings) say(log_level::warn, to_string(warning));
     apply(*next, loaded->where);
   }

@@ -55,19 +55,22 @@ class basic_client {
   }
 
   /// Closes the control channels and the waiting data channels. What is being forwarded may go on
-  /// for `shutdown_grace`.
-  void stop() { context_->closing.request_stop(); }
+  /// for `shutdown_grace`, and for `shutdown_idle_timeout` without traffic.
+  void stop() {
+    context_->closing.request_stop();
+    context_->stops.begun.request_stop();
+  }
 
-  /// As `stop()`, but what is being forwarded may go on for ever.
+  /// As `stop()`, but what is being forwarded may go on without a limit, until `stop()` is called.
   void retire() {
     context_->retired = true;
-    stop();
+    context_->closing.request_stop();
   }
 
   /// As `stop()`, and cuts what is being forwarded.
   void stop_now() {
     stop();
-    context_->cutting.request_stop();
+    context_->stops.end_all();
   }
 
   /// How many coroutines work for the client: one for each service, and for each data channel from
@@ -88,9 +91,11 @@ class basic_client {
     const auto wake = [&closing] { closing.notify(); };
     const std::stop_callback on_close(self->closing.get_token(), wake);
     co_await closing.wait();
-    const duration grace =
-        self->retired ? duration(config::longest_duration) : self->settings.load()->shutdown_grace;
-    co_await io::drain(self->runtime(), self->group, grace, self->cutting);
+    if (!self->retired) self->stops.begun.request_stop();
+    const auto settings_then = self->settings.load();
+    const io::drain_times times(settings_then->shutdown_grace,
+                                settings_then->shutdown_idle_timeout);
+    co_await io::drain(self->runtime(), self->group, times, self->stops);
     co_return result<void>{};
   }
 

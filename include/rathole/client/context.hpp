@@ -4,6 +4,7 @@
 #include <rathole/config/validate.hpp>
 #include <rathole/core/error.hpp>
 #include <rathole/core/event_sink.hpp>
+#include <rathole/io/drain.hpp>
 #include <rathole/io/published.hpp>
 #include <rathole/io/task_group.hpp>
 #include <rathole/protocol/codec.hpp>
@@ -14,6 +15,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -75,11 +77,13 @@ struct context {
   io::task_group group;
   /// Forwards that run, those included that still connect to their local service; on all threads.
   std::atomic<std::size_t> forwards = 0;
+  /// Numbers the forwards; on all threads.
+  std::atomic<std::uint64_t> next_forward = 1;
   /// Requested when no new work is to begin: all but running forwards ends.
   std::stop_source closing;
-  /// Requested when running forwards are to end too.
-  std::stop_source cutting;
-  /// Running forwards may take all the time they want once the client closes.
+  /// How running forwards are told to end too.
+  io::drain_stops stops;
+  /// Running forwards may take all the time they want once the client closes, until it is stopped.
   bool retired = false;
 };
 

@@ -54,14 +54,18 @@ struct local_connect_failed {
   std::error_code error;
 };
 
-/// A visitor is being forwarded to the local service.
+/// A visitor's TCP connection is being forwarded to the local service.
 struct forward_started {
   std::string_view service;
+  /// Names the connection until its `forward_ended`; the client never uses it again.
+  std::uint64_t id;
 };
 
-/// A forward ended: octets from the visitor and to it, and why if it broke.
+/// A forwarded connection ended: bytes from the visitor and to it, and why if it broke.
 struct forward_ended {
   std::string_view service;
+  /// That of its `forward_started`.
+  std::uint64_t id;
   std::uint64_t received;
   std::uint64_t sent;
   std::error_code error;

@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <stop_token>
 #include <utility>
@@ -35,7 +36,7 @@ class counted {
 }  // namespace detail
 
 /// Connects a started data channel with the local service and carries the visitor's traffic until
-/// both sides have ended or have been silent for too long, or the client cuts its forwards. A local
+/// both sides have ended or have been silent for too long, or the client ends its forwards. A local
 /// service that cannot be reached resets the data channel, and so the visitor; so does a forward
 /// beyond `max_forwards`. All of it is done in `world`, where the channel lives; only the observer is
 /// the control plane's.
@@ -60,8 +61,8 @@ io::awaitable<void> forward(std::shared_ptr<Context> self,
   auto options = transport::to_traffic_options(sockets, service->nodelay.value_or(true));
   options.prefer_ipv6 = service->prefer_ipv6;
   const auto deadline = world.now() + settings->connect_timeout;
-  const auto cutting = self->cutting.get_token();
-  auto local = co_await world.connect(service->local_addr, options, deadline, cutting);
+  const auto connecting = self->stops.connecting.get_token();
+  auto local = co_await world.connect(service->local_addr, options, deadline, connecting);
   if (!local) {
     channel.abort();
     self->on_control_plane([self, service, error = local.error()] {
@@ -71,18 +72,21 @@ io::awaitable<void> forward(std::shared_ptr<Context> self,
     });
     co_return;
   }
-  self->on_control_plane([self, service] {
-    const forward_started started{service->name};
+  const std::uint64_t id = self->next_forward++;
+  self->on_control_plane([self, service, id] {
+    const forward_started started{service->name, id};
     self->tell(started);
   });
   const io::relay_limits limits{service->idle_timeout, service->half_close_timeout};
   io::relay<typename Context::runtime_type, typename Context::stream_type, local_type> carried(
       world, std::move(channel), std::move(*local), limits);
   const auto cut = [&carried] { carried.stop(); };
-  const io::stop_action on_cut(cutting, world.get_executor(), cut);
+  const io::stop_action on_cut(self->stops.now.get_token(), world.get_executor(), cut);
+  const auto drain = [&carried, &self] { carried.drain(self->stops.idle); };
+  const io::stop_action on_drain(self->stops.when_idle.get_token(), world.get_executor(), drain);
   const io::relay_status status = co_await carried.run();
-  self->on_control_plane([self, service, status] {
-    const forward_ended ended{service->name, status.forth, status.back, status.error};
+  self->on_control_plane([self, service, id, status] {
+    const forward_ended ended{service->name, id, status.forth, status.back, status.error};
     self->tell(ended);
   });
 }

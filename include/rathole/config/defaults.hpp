@@ -17,11 +17,11 @@ inline constexpr milliseconds heartbeat_interval = seconds(30);
 /// Compat: upstream's; the upper bound of the reconnect backoff.
 inline constexpr milliseconds retry_interval = seconds(1);
 
-/// How long a client tries to reach the server.
+/// How long each step of reaching the server may take.
 inline constexpr milliseconds connect_timeout = seconds(10);
-/// How long a client waits for the server's Hello and Ack.
+/// How long a client waits for the server's Hello, and then for its Ack.
 inline constexpr milliseconds client_handshake_timeout = seconds(10);
-/// How long a server waits from accepting a connection to a valid Auth.
+/// How long a server waits for each step from accepting a connection to a valid Auth.
 inline constexpr milliseconds server_handshake_timeout = seconds(5);
 /// Connections to a server that may be unauthenticated at once.
 inline constexpr std::size_t max_handshakes = 1024;
@@ -29,6 +29,8 @@ inline constexpr std::size_t max_handshakes = 1024;
 inline constexpr std::size_t max_handshakes_per_address = 64;
 /// How long running forwards may go on after the instance was told to stop.
 inline constexpr milliseconds shutdown_grace = seconds(10);
+/// How long a forward may be without traffic once the instance was told to stop.
+inline constexpr milliseconds shutdown_idle_timeout = seconds(1);
 /// Data channels of one control channel that may dial or wait for a visitor at once.
 inline constexpr std::size_t max_dials = 256;
 /// Forwards of one client that may run at once.

@@ -131,6 +131,8 @@ inline client read_client(toml_reader table) {
   out.connect_timeout = read_seconds(table, "connect_timeout", out.connect_timeout, 1);
   out.handshake_timeout = read_seconds(table, "handshake_timeout", out.handshake_timeout, 1);
   out.shutdown_grace = read_seconds(table, "shutdown_grace", out.shutdown_grace, 0);
+  out.shutdown_idle_timeout =
+      read_seconds(table, "shutdown_idle_timeout", out.shutdown_idle_timeout, 0);
   out.max_dials = detail::read_count(table, "max_dials", out.max_dials, 1, limits::channels);
   out.max_forwards =
       detail::read_count(table, "max_forwards", out.max_forwards, 1, limits::forwards);
@@ -185,6 +187,8 @@ inline server read_server(toml_reader table) {
       table, "max_handshakes_per_address", out.max_handshakes_per_address, 1, limits::handshakes);
   out.workers = detail::read_count(table, "workers", out.workers, 0, limits::workers);
   out.shutdown_grace = read_seconds(table, "shutdown_grace", out.shutdown_grace, 0);
+  out.shutdown_idle_timeout =
+      read_seconds(table, "shutdown_idle_timeout", out.shutdown_idle_timeout, 0);
   const auto pool_table = table.table("pool");
   const pool_options tcp_pool = detail::read_pool(pool_table, {});
   pool_options udp_pool = tcp_pool;

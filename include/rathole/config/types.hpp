@@ -168,12 +168,16 @@ struct client {
   bool prefer_ipv6 = false;
   /// How long the control channel may be silent; 0 means for ever.
   milliseconds heartbeat_timeout = defaults::heartbeat_timeout;
-  /// How long a connection attempt to the server may take. Ours.
+  /// How long each step of a connection attempt to the server may take: the look-up and TCP, the
+  /// proxy, each message of the transport's handshake; all together at most four times that. Ours.
   milliseconds connect_timeout = defaults::connect_timeout;
-  /// How long the server may take to answer with Hello and Ack. Ours.
+  /// How long the server may take to answer with Hello, and then with Ack. Ours.
   milliseconds handshake_timeout = defaults::client_handshake_timeout;
   /// How long running forwards may go on once the client was told to stop. Ours.
   milliseconds shutdown_grace = defaults::shutdown_grace;
+  /// How long a forward may then be without traffic before it is ended, so that idle ones do not
+  /// hold up a restart; 0 means for all of `shutdown_grace`. Ours.
+  milliseconds shutdown_idle_timeout = defaults::shutdown_idle_timeout;
   /// Data channels of one control channel that may dial or wait for a visitor at once, at least 1.
   /// Ours.
   std::size_t max_dials = defaults::max_dials;
@@ -235,7 +239,8 @@ struct server {
   address_list bind_addr = {};
   /// The pause after which a silent control channel gets a heartbeat; 0 means never.
   milliseconds heartbeat_interval = defaults::heartbeat_interval;
-  /// From accepting a connection to a valid Auth, or to a data channel's Hello. Ours.
+  /// How long each step from accepting a connection to a valid Auth, or to a data channel's Hello,
+  /// may take; all together at most four times that. Ours.
   milliseconds handshake_timeout = defaults::server_handshake_timeout;
   /// Connections that may be unauthenticated at once, at least 1; an older one is dropped for the
   /// newcomer beyond that. Ours.
@@ -247,6 +252,9 @@ struct server {
   std::size_t workers = 0;
   /// How long running forwards may go on once the server was told to stop. Ours.
   milliseconds shutdown_grace = defaults::shutdown_grace;
+  /// How long a forward may then be without traffic before it is ended, so that idle ones do not
+  /// hold up a restart; 0 means for all of `shutdown_grace`. Ours.
+  milliseconds shutdown_idle_timeout = defaults::shutdown_idle_timeout;
   /// In the order of their names.
   std::vector<server_service> services = {};
   rathole::config::transport transport = {};

@@ -163,7 +163,7 @@ void bound_forwards(Service& service) {
 inline client bounded(client value) {
   for (milliseconds* time :
        {&value.heartbeat_timeout, &value.connect_timeout, &value.handshake_timeout,
-        &value.shutdown_grace, &value.ready_timeout}) {
+        &value.shutdown_grace, &value.shutdown_idle_timeout, &value.ready_timeout}) {
     *time = std::min(*time, longest_duration);
   }
   for (client_service& service : value.services) {
@@ -175,8 +175,8 @@ inline client bounded(client value) {
 
 /// As for a client.
 inline server bounded(server value) {
-  for (milliseconds* time :
-       {&value.heartbeat_interval, &value.handshake_timeout, &value.shutdown_grace}) {
+  for (milliseconds* time : {&value.heartbeat_interval, &value.handshake_timeout,
+                             &value.shutdown_grace, &value.shutdown_idle_timeout}) {
     *time = std::min(*time, longest_duration);
   }
   for (server_service& service : value.services) {

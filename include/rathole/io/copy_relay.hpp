@@ -48,6 +48,8 @@ class copy_relay {
 
   /// Breaks both streams; `run` then ends with `errc::stopped`.
   void stop() { fail(make_error_code(errc::stopped)); }
+  /// As `stop`, once it has been idle for `idle` from now on.
+  void drain(duration idle) { idle_.drain(idle); }
 
  private:
   using silence = idle_watch<R, copy_relay>;

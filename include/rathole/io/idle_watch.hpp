@@ -5,6 +5,7 @@
 #include <rathole/io/concepts.hpp>
 #include <rathole/io/relay_limits.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 
@@ -47,16 +48,27 @@ class idle_watch {
     begin();
   }
 
+  /// Ends the relay by `fail(errc::stopped)` as soon as it has been idle for `idle` from now on:
+  /// without traffic, and without anything that a side has not acknowledged.
+  void drain(duration idle) {
+    draining_ = idle;
+    begin();
+  }
+
   /// Watches no more.
-  void stop() { timer_.reset(); }
+  void stop() {
+    is_over_ = true;
+    timer_.reset();
+  }
 
  private:
   /// How often a limit is looked at.
   static constexpr int looks_in_a_limit = 4;
 
   void begin() {
-    const duration limit = limits_.of(half_closed_);
-    if (limit == duration::zero()) return;
+    duration limit = limits_.of(half_closed_);
+    if (draining_) limit = limit == duration::zero() ? *draining_ : std::min(limit, *draining_);
+    if (limit == duration::zero() || is_over_) return;
     step_ = limit / looks_in_a_limit;
     seen_ = relay_.traffic();
     silent_looks_ = 0;
@@ -70,8 +82,12 @@ class idle_watch {
 
   void look() {
     const relay_traffic now = relay_.traffic();
-    silent_looks_ = now.differs(seen_) ? 0 : silent_looks_ + 1;
-    if (silent_looks_ == looks_in_a_limit) return relay_.fail(make_error_code(errc::timed_out));
+    // Whoever waits for the end of the relay waits for what is on its way, too.
+    const bool is_busy = now.differs(seen_) || (draining_ && now.pending > 0);
+    silent_looks_ = is_busy ? 0 : silent_looks_ + 1;
+    if (silent_looks_ == looks_in_a_limit) {
+      return relay_.fail(make_error_code(draining_ ? errc::stopped : errc::timed_out));
+    }
     seen_ = now;
     arm();
   }
@@ -83,6 +99,9 @@ class idle_watch {
   relay_traffic seen_;
   int silent_looks_ = 0;
   bool half_closed_ = false;
+  bool is_over_ = false;
+  /// How long it may be idle, once its end is waited for.
+  std::optional<duration> draining_;
   std::optional<typename R::timer> timer_;
 };
 

@@ -55,16 +55,16 @@ class layered_relay {
 
   /// Breaks both streams; `run` then ends with `errc::stopped`.
   void stop() { fail(make_error_code(errc::stopped)); }
+  /// As `stop`, once it has been idle for `idle` from now on.
+  void drain(duration idle) { idle_.drain(idle); }
 
  private:
   using counter = std::uint64_t relay_status::*;
   static constexpr counter status_forth = &relay_status::forth;
   static constexpr counter status_back = &relay_status::back;
-
   static constexpr std::size_t read_size = 64 * 1024;
   /// Reads after which other work gets its turn.
   static constexpr unsigned reads_in_a_turn = 16;
-
   using side = relay_side<layered_relay>;
   using silence = idle_watch<R, layered_relay>;
   friend side;

@@ -4,6 +4,7 @@
 #include <rathole/config/validate.hpp>
 #include <rathole/core/error.hpp>
 #include <rathole/core/event_sink.hpp>
+#include <rathole/io/drain.hpp>
 #include <rathole/io/task_group.hpp>
 #include <rathole/protocol/codec.hpp>
 #include <rathole/protocol/registry.hpp>
@@ -16,6 +17,7 @@
 
 #include <asio/dispatch.hpp>
 
+#include <cstdint>
 #include <memory>
 #include <stop_token>
 #include <system_error>
@@ -93,10 +95,12 @@ struct context {
   refusal_reporter<runtime_type> refusals;
   /// Requested when no new work is to begin: all but running forwards ends.
   std::stop_source closing;
-  /// Requested when running forwards are to end too.
-  std::stop_source cutting;
-  /// Running forwards may take all the time they want once the server closes.
+  /// How running forwards are told to end too.
+  io::drain_stops stops;
+  /// Running forwards may take all the time they want once the server closes, until it is stopped.
   bool retired = false;
+  /// Numbers the forwards.
+  std::uint64_t next_forward = 1;
 
   // Two layers that do not see each other name the same defaults.
   static_assert(config::defaults::max_handshakes == protocol::default_max_handshakes &&

@@ -112,16 +112,20 @@ struct visitor_refused {
   std::error_code error;
 };
 
-/// A visitor is being forwarded.
+/// A visitor's TCP connection is being forwarded.
 struct forward_started {
   std::string_view service;
   const address& visitor;
+  /// Names the connection until its `forward_ended`; the server never uses it again.
+  std::uint64_t id;
 };
 
-/// A forward ended: octets from the visitor and to it, and why if it broke.
+/// A forwarded connection ended: bytes from the visitor and to it, and why if it broke.
 struct forward_ended {
   std::string_view service;
   const address& visitor;
+  /// That of its `forward_started`.
+  std::uint64_t id;
   std::uint64_t received;
   std::uint64_t sent;
   std::error_code error;

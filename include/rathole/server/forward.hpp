@@ -6,6 +6,7 @@
 #include <rathole/io/stop_action.hpp>
 #include <rathole/server/events.hpp>
 
+#include <cstdint>
 #include <memory>
 #include <stop_token>
 #include <utility>
@@ -25,21 +26,24 @@ io::awaitable<io::relay_status> carry(std::shared_ptr<Context> self,
             typename Context::stream_type>
       carried(world, std::move(visitor), std::move(channel), limits);
   const auto cut = [&carried] { carried.stop(); };
-  const io::stop_action on_cut(self->cutting.get_token(), world.get_executor(), cut);
+  const io::stop_action on_cut(self->stops.now.get_token(), world.get_executor(), cut);
+  const auto drain = [&carried, &self] { carried.drain(self->stops.idle); };
+  const io::stop_action on_drain(self->stops.when_idle.get_token(), world.get_executor(), drain);
   co_return co_await carried.run();
 }
 
 }  // namespace detail
 
 /// Carries a visitor's traffic over a started data channel, on a worker, until both sides have
-/// ended or have been silent for too long, or the server cuts its forwards.
+/// ended or have been silent for too long, or the server ends its forwards.
 template <class Context>
 io::awaitable<void> forward(std::shared_ptr<Context> self,
                             std::shared_ptr<const config::server_service> service,
                             typename Context::visitor_type visitor,
                             typename Context::stream_type channel) {
   const address peer = visitor.peer();
-  const forward_started started{service->name, peer};
+  const std::uint64_t id = self->next_forward++;
+  const forward_started started{service->name, peer, id};
   self->tell(started);
   auto world = self->runtime().worker();
   if (world.get_executor() != self->runtime().get_executor()) {
@@ -50,7 +54,7 @@ io::awaitable<void> forward(std::shared_ptr<Context> self,
   const io::relay_status status = co_await io::run_on(
       world.get_executor(),
       detail::carry(self, world, std::move(visitor), std::move(channel), limits));
-  const forward_ended ended{service->name, peer, status.forth, status.back, status.error};
+  const forward_ended ended{service->name, peer, id, status.forth, status.back, status.error};
   self->tell(ended);
 }
 

@@ -6,9 +6,11 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <cstdio>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -32,11 +34,14 @@ struct recorded {
   std::string_view service;
   /// Null unless the event has a `visitor`.
   const address* visitor = nullptr;
+  /// Nothing unless the event has an `id`.
+  std::optional<std::uint64_t> id{};
   std::error_code error;
 };
 
 /// An observer that keeps every event as a line of text, with its virtual time, and counts them by
-/// type. Takes events of any type; of their members it knows `service`, `visitor` and `error`.
+/// type. Takes events of any type; of their members it knows `service`, `visitor`, `id`
+/// and `error`.
 class recorder {
  public:
   /// `who` stands in every line; `where` outlives the recorder.
@@ -57,6 +62,10 @@ class recorder {
     if constexpr (requires { address(event.visitor); }) {
       one.visitor = &event.visitor;
       line += ' ' + to_string(event.visitor);
+    }
+    if constexpr (requires { std::uint64_t{event.id}; }) {
+      one.id = event.id;
+      line += " #" + std::to_string(event.id);
     }
     if constexpr (requires { std::error_code(event.error); }) {
       one.error = event.error;
