@@ -21,8 +21,10 @@ struct serving_tunnel {
   std::uint16_t port;
 
   explicit serving_tunnel(const std::string& grace_seconds) : port(both.add("echo", local.port())) {
-    both.server_keys = "shutdown_grace = " + grace_seconds;
-    both.client_keys = "retry_interval = 1\nshutdown_grace = " + grace_seconds;
+    // Forwards that are idle have the whole time, too.
+    const std::string grace = "shutdown_idle_timeout = 0\nshutdown_grace = " + grace_seconds;
+    both.server_keys = grace;
+    both.client_keys = "retry_interval = 1\n" + grace;
     both.start();
     if (!eventually([&] { return round_trip(port); }))
       throw std::runtime_error("no tunnel\n" + both.story());

@@ -2,6 +2,8 @@
 
 #include "support/sim_tunnel.hpp"
 
+#include <rathole/io/alarm.hpp>
+
 using namespace rathole;
 using namespace std::chrono_literals;
 using test::octets, test::read_all, test::read_once, test::sim_tunnel;
@@ -26,6 +28,18 @@ struct busy_tunnel : sim_tunnel {
   std::optional<sim::stream> visitor;
 };
 
+/// Sends a word twice a second, and reads the answer, until that fails.
+io::awaitable<void> talk_on(sim::world& world, sim::stream& visitor) {
+  auto runtime = world.make_runtime("visitor");
+  for (;;) {
+    const auto sent = co_await visitor.write(octets("on"));
+    if (!sent) break;
+    const auto answer = co_await read_once(visitor);
+    if (!answer) break;
+    co_await io::pause(runtime, 500ms, std::stop_token());
+  }
+}
+
 }  // namespace
 
 TEST_CASE("shutdown: a forward may finish within the grace time") {
@@ -34,7 +48,11 @@ TEST_CASE("shutdown: a forward may finish within the grace time") {
   busy_tunnel tunnel(seed);
   tunnel.server->stop();
   tunnel.client->stop();
-  tunnel.world.run_for(5s);
+  for (int i = 0; i < 10; ++i) {
+    tunnel.world.run_for(500ms);
+    tunnel.bench.must(tunnel.visitor->write(octets("on")));
+    REQUIRE(tunnel.bench.must(read_once(*tunnel.visitor)) == "on");
+  }
   CHECK(tunnel.bench.get(tunnel.visit("x")).error() == std::errc::connection_refused);
   CHECK_FALSE(tunnel.server->ended());
   CHECK_FALSE(tunnel.client->ended());
@@ -48,10 +66,11 @@ TEST_CASE("shutdown: a forward may finish within the grace time") {
   tunnel.stop_all();
 }
 
-TEST_CASE("shutdown: after the grace time a forward is cut") {
+TEST_CASE("shutdown: after the grace time a forward is cut, however busy it is") {
   const auto seed = test::scenario_seed(2);
   REPLAYABLE(seed);
   busy_tunnel tunnel(seed);
+  tunnel.bench.tasks.spawn(talk_on(tunnel.world, *tunnel.visitor));
   const time_point told = tunnel.world.now();
   SUBCASE("by the server") {
     tunnel.server->stop();
@@ -62,7 +81,74 @@ TEST_CASE("shutdown: after the grace time a forward is cut") {
     tunnel.until_ended(*tunnel.client, 11s);
   }
   CHECK(tunnel.world.now() - told == 10s);
+  tunnel.world.run_for(1s);
   CHECK(tunnel.bench.get(read_once(*tunnel.visitor)).error() == std::errc::connection_reset);
+  tunnel.visitor.reset();
+  tunnel.stop_all();
+}
+
+TEST_CASE("shutdown: an idle forward does not hold it up") {
+  const auto seed = test::scenario_seed(7);
+  for (const bool by_server : {true, false}) {
+    for (const duration quiet_before : {0s, 60s}) {
+      for (const duration idle : {1s, 3s, 0s}) {
+        REPLAYABLE(seed);
+        CAPTURE(by_server);
+        CAPTURE(idle.count());
+        busy_tunnel tunnel(seed);
+        tunnel.server_settings.shutdown_idle_timeout =
+            std::chrono::duration_cast<std::chrono::milliseconds>(idle);
+        tunnel.client_settings.shutdown_idle_timeout =
+            std::chrono::duration_cast<std::chrono::milliseconds>(idle);
+        tunnel.server->update(tunnel.server_settings);
+        tunnel.client->update(tunnel.client_settings);
+        tunnel.world.run_for(quiet_before);
+        const time_point told = tunnel.world.now();
+        test::program& stopped = by_server ? *tunnel.server : *tunnel.client;
+        stopped.stop();
+        tunnel.until_ended(stopped, 11s);
+        CHECK(tunnel.world.now() - told == (idle == 0s ? 10s : idle));
+        CHECK(tunnel.bench.get(read_once(*tunnel.visitor)).error() == std::errc::connection_reset);
+        tunnel.visitor.reset();
+        tunnel.stop_all();
+      }
+    }
+  }
+}
+
+TEST_CASE("shutdown: a forward that still connects to its service does not hold it up") {
+  const auto seed = test::scenario_seed(8);
+  REPLAYABLE(seed);
+  sim_tunnel tunnel(seed);
+  tunnel.client_settings.services[0].local_addr = {"lan", 80};
+  sim::runtime lan = tunnel.world.make_runtime("lan");
+  auto listener = tunnel.bench.must(lan.listen(address{"0.0.0.0", 80}));
+  tunnel.start_both();
+  tunnel.world.net().partition("client", "lan");
+  auto visitor = tunnel.bench.must(tunnel.arrive());
+  tunnel.bench.must(visitor.write(octets("hello")));
+  tunnel.world.run_for(1s);
+  const time_point told = tunnel.world.now();
+  tunnel.client->stop();
+  REQUIRE(tunnel.run_until([&] { return tunnel.client->ended().has_value(); }) ==
+          sim::outcome::done);
+  CHECK(tunnel.world.now() - told == 1s);
+  visitor.close();
+  listener.close();
+  tunnel.stop_all();
+}
+
+TEST_CASE("shutdown: what retired has no limit until it is stopped, too") {
+  const auto seed = test::scenario_seed(9);
+  REPLAYABLE(seed);
+  busy_tunnel tunnel(seed);
+  tunnel.server->retire();
+  tunnel.world.run_for(1h);
+  CHECK_FALSE(tunnel.server->ended());
+  const time_point told = tunnel.world.now();
+  tunnel.server->stop();
+  tunnel.until_ended(*tunnel.server, 2s);
+  CHECK(tunnel.world.now() - told == 1s);
   tunnel.visitor.reset();
   tunnel.stop_all();
 }

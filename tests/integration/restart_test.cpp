@@ -1,0 +1,104 @@
+#include "../support/carriage.hpp"
+#include "../support/eventually.hpp"
+#include "../support/our_program.hpp"
+#include "../support/services.hpp"
+#include "../support/tunnel.hpp"
+#include "../support/visitors.hpp"
+
+#include <doctest/doctest.h>
+
+#include <csignal>
+
+#include <chrono>
+#include <string>
+#include <thread>
+
+namespace rathole::test {
+namespace {
+
+using std::chrono::seconds;
+using clock = std::chrono::steady_clock;
+
+/// A tunnel to an echo that serves; both sides let forwards go on for an hour after a signal.
+struct serving_tunnel {
+  service local{echo};
+  tunnel both;
+  std::uint16_t port;
+
+  explicit serving_tunnel(const carriage& by)
+      : both({by.name, our_program(), our_program(), by.server, by.client}),
+        port(both.add("echo", local.port())) {
+    both.server_keys = "shutdown_grace = 3600";
+    both.client_keys = "retry_interval = 1\nshutdown_grace = 3600";
+    both.start();
+    if (!eventually([&] { return answered(port); }))
+      throw std::runtime_error("no tunnel\n" + both.story());
+  }
+  tcp_socket visitor() const {
+    tcp_socket socket = tcp_socket::connect(port);
+    socket.send_all("hello");
+    if (socket.receive(5) != "hello") throw std::runtime_error("no echo\n" + both.story());
+    return socket;
+  }
+};
+
+const carriage plain{"tcp", "", ""};
+
+TEST_CASE("restart: an idle session does not keep new visitors out") {
+  for (const carriage& by : {plain, noise("Noise_NK_25519_ChaChaPoly_BLAKE2s"), websocket()}) {
+    for (const bool server : {true, false}) {
+      CAPTURE(by.name);
+      CAPTURE(server);
+      serving_tunnel t(by);
+      INFO(t.both.story());
+      tcp_socket talked = t.visitor();
+      tcp_socket never_spoke = tcp_socket::connect(t.port);
+      // As a service manager restarts it: a signal, then the wait for the end, then the start.
+      const auto begin = clock::now();
+      process& stopped = server ? *t.both.server : *t.both.client;
+      stopped.signal(SIGTERM);
+      REQUIRE(stopped.wait_exit() == 0);
+      server ? t.both.start_server() : t.both.start_client();
+      CHECK(eventually([&] { return answered(t.port); }));
+      // The idle time-out of a second, and much more than all the rest takes.
+      CHECK(clock::now() - begin < seconds(15));
+      CHECK(talked.ends());
+    }
+  }
+}
+
+TEST_CASE("restart: a session that transfers may finish, and is in nobody's way") {
+  for (const bool server : {true, false}) {
+    CAPTURE(server);
+    serving_tunnel t(plain);
+    INFO(t.both.story());
+    tcp_socket visitor = t.visitor();
+    const auto talk = [&] {
+      visitor.send_all("more");
+      return visitor.receive(4) == "more";
+    };
+    process& stopped = server ? *t.both.server : *t.both.client;
+    stopped.signal(SIGTERM);
+    REQUIRE(eventually([&] { return talk() && refused(t.port); }));
+    if (server) {
+      CHECK(refused(t.both.port()));
+    } else {
+      // Another client serves new visitors while the first one ends.
+      t.both.start_rival({t.local.port()});
+      CHECK(eventually([&] { return talk() && answered(t.port); }));
+    }
+    // It has more to say than the idle time-out is long.
+    const auto begin = clock::now();
+    while (clock::now() - begin < seconds(3)) {
+      REQUIRE(talk());
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
+    CHECK(stopped.wait_exit(std::chrono::milliseconds{0}) == std::nullopt);
+    visitor.shutdown_write();
+    CHECK(visitor.receive_all() == "");
+    CHECK(stopped.wait_exit() == 0);
+  }
+}
+
+}  // namespace
+}  // namespace rathole::test
