@@ -75,6 +75,9 @@ struct rounds_factory {
     return rounds_layer(*rules, true);
   }
   [[nodiscard]] result<rounds_layer> server_layer() const { return rounds_layer(*rules, false); }
+  [[nodiscard]] bool serves(config::transport_kind kind) const {
+    return kind == config::transport_kind::tls;
+  }
   layer_rules* rules;
 };
 
@@ -82,7 +85,10 @@ using carrier = transport::layered<transport::tcp<sim::runtime>, rounds_factory>
 
 /// The tunnel of `sim_tunnel`, carried by layers.
 struct layered_tunnel : sim_tunnel {
-  explicit layered_tunnel(std::uint64_t seed) : sim_tunnel(seed) {}
+  explicit layered_tunnel(std::uint64_t seed) : sim_tunnel(seed) {
+    server_settings.transport.kind = config::transport_kind::tls;
+    client_settings.transport.kind = config::transport_kind::tls;
+  }
 
   void start() {
     start_service("client", test::echo);
