@@ -17,8 +17,8 @@ class tcp {
 
   /// `options` are set on every connection, dialled or accepted. A client or server sets those of its
   /// settings.
-  explicit tcp(R world, io::socket_options options = {})
-      : runtime_(std::move(world)), options_(options) {}
+  tcp(R world, io::socket_options options) : runtime_(std::move(world)), options_(options) {}
+  explicit tcp(R world) : tcp(std::move(world), io::socket_options()) {}
 
   [[nodiscard]] bool serves(config::transport_kind kind, const config::tcp_options& sockets,
                             config::side where) const {
