@@ -122,6 +122,10 @@ TEST_CASE("client_control: what is no control Hello ends it") {
     feed(control, hello);
     CHECK(error(control, start) == errc::malformed_message);
   }
+  SUBCASE("an alert of TLS, which is shorter than a Hello") {
+    feed(control, octets("15 03 03 00 02 02 46"));
+    CHECK(error(control, start) == protocol::spoke(protocol::wire_look::tls));
+  }
   CHECK(sent(control) == to_hex(wire::client_hello));
 }
 

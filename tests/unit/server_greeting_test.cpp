@@ -12,6 +12,8 @@ using namespace std::chrono_literals;
 using protocol::hello;
 using protocol::hello_kind;
 using protocol::server_greeting;
+using protocol::spoke;
+using protocol::wire_look;
 
 static_assert(Machine<server_greeting<>>);
 
@@ -44,6 +46,16 @@ TEST_CASE("server_greeting: what is no Hello ends it, and nothing is sent") {
   server_greeting<> greeting(start + 5s);
   SUBCASE("a web browser") {
     feed(greeting, text("GET / HTTP/1.1\r\nHost: example.com:2333\r\n").first(37));
+    CHECK(error(greeting, start) == spoke(wire_look::http));
+  }
+  SUBCASE("the beginning of TLS, for which no more bytes are waited") {
+    feed(greeting, octet_vector{0x16, 3, 1, 2});
+    CHECK(next(greeting, start) == std::nullopt);
+    feed(greeting, octet_vector{0});
+    CHECK(error(greeting, start) == spoke(wire_look::tls));
+  }
+  SUBCASE("text") {
+    feed(greeting, text("SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3\r\n").first(37));
     CHECK(error(greeting, start) == errc::malformed_message);
   }
   SUBCASE("another version") {

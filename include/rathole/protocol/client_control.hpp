@@ -9,6 +9,7 @@
 #include <rathole/protocol/bincode.hpp>
 #include <rathole/protocol/codec.hpp>
 #include <rathole/protocol/messages.hpp>
+#include <rathole/protocol/recognise.hpp>
 
 #include <cassert>
 #include <cstddef>
@@ -34,6 +35,7 @@ enum class client_control_event {
 /// | (start)        |                           | Hello  | awaiting_hello |                       |
 /// | awaiting_hello | Hello control             | Auth   | awaiting_ack   |                       |
 /// | awaiting_hello | Hello data                |        | failed         | unexpected_hello      |
+/// | awaiting_hello | TLS, HTTP…                |        | failed         | `spoke` of it         |
 /// | awaiting_ack   | Ack ok                    |        | established    | established           |
 /// | awaiting_ack   | Ack service_not_exist     |        | failed         | service_not_exist     |
 /// | awaiting_ack   | Ack authentication_failed |        | failed         | authentication_failed |
@@ -69,11 +71,12 @@ class client_control {
 
   std::size_t feed(byte_view in) { return in_.append_up_to(capacity(), in); }
 
-  /// Errors: `unexpected_hello`, `service_not_exist`, `authentication_failed`, `timed_out`,
+  /// Errors: `spoke` of another protocol that the first bytes are of, `unexpected_hello`, `service_not_exist`, `authentication_failed`, `timed_out`,
   /// `heartbeat_timed_out`, and those of the codec.
   result<std::optional<event>> poll(time_point now) {
     switch (state_) {
       case state::awaiting_hello:
+        if (const std::error_code ec = other_protocol(in_.data())) return fail(ec);
         if (in_.size() < C::hello_size) return wait(now, errc::timed_out);
         if (const std::error_code ec = read_hello()) return fail(ec);
         deadline_ = now + handshake_timeout_;

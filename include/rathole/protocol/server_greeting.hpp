@@ -7,6 +7,7 @@
 #include <rathole/protocol/bincode.hpp>
 #include <rathole/protocol/codec.hpp>
 #include <rathole/protocol/messages.hpp>
+#include <rathole/protocol/recognise.hpp>
 
 #include <cstddef>
 #include <optional>
@@ -21,6 +22,7 @@ namespace rathole::protocol {
 /// |----------------|-------------|--------|-------------------|
 /// | awaiting_hello | Hello       | done   | the Hello         |
 /// | awaiting_hello | undecodable | failed | the codec's error |
+/// | awaiting_hello | TLS, HTTP…  | failed | `spoke` of it     |
 /// | awaiting_hello | deadline    | failed | timed_out         |
 template <Codec C = bincode>
 class server_greeting {
@@ -34,10 +36,12 @@ class server_greeting {
 
   std::size_t feed(byte_view in) { return in_.append_up_to(capacity(), in); }
 
-  /// Errors: `timed_out`, and those of the codec.
+  /// Errors: `timed_out`, `spoke` of another protocol that the first bytes are of, and those of the
+  /// codec.
   result<std::optional<event>> poll(time_point now) {
     switch (state_) {
       case state::awaiting_hello: {
+        if (const std::error_code ec = other_protocol(in_.data())) return fail(ec);
         if (in_.size() < C::hello_size) {
           if (now >= deadline_) return fail(errc::timed_out);
           return std::nullopt;
