@@ -82,6 +82,8 @@ enum class errc {
   malformed_proxy_answer,
   /// The proxy demands an authentication that it was not, or cannot be, given.
   proxy_authentication_failed,
+  /// The peer closed or reset the connection in the handshake of the transport.
+  closed_in_handshake,
   /// The settings ask for another transport than the one that a client or server was given.
   wrong_transport,
   /// The settings contradict themselves or lack something; `config::settings_problems` says what.
@@ -132,6 +134,7 @@ inline const std::error_category& error_category() noexcept {
         case errc::upgrade_refused: return "the answer to the WebSocket upgrade is invalid";
         case errc::malformed_proxy_answer: return "malformed answer from the proxy";
         case errc::proxy_authentication_failed: return "the proxy wants credentials, or other ones";
+        case errc::closed_in_handshake: return "connection closed by the peer in the handshake";
         case errc::wrong_transport:
           return "the settings ask for another transport than the one given";
         case errc::invalid_settings: return "the settings contradict themselves or lack something";

@@ -7,6 +7,7 @@
 #include <rathole/transport/concepts.hpp>
 
 #include <stop_token>
+#include <system_error>
 #include <utility>
 
 namespace rathole::transport {
@@ -56,6 +57,13 @@ class layered {
   }
 
  private:
+  /// Whether the peer closes or resets depends on what it had still to read; it means the same.
+  static std::error_code end_of_handshake(const std::error_code& error) {
+    const bool is_closed = error == errc::end_of_stream || error == errc::truncated ||
+                           error == std::errc::connection_reset || error == std::errc::broken_pipe;
+    return is_closed ? make_error_code(errc::closed_in_handshake) : error;
+  }
+
   static_assert(std::same_as<typename Below::stream, typename runtime_type::stream>);
 
   io::task<stream> shake_hands(stream fresh, step_deadline deadline, std::stop_token stop) {
@@ -69,7 +77,7 @@ class layered {
       if (fresh.is_open() && done.error() != errc::end_of_stream) {
         co_await io::farewell(runtime(), fresh.next(), deadline.at());
       }
-      co_return failure(ring.explain(done.error()));
+      co_return failure(ring.explain(end_of_handshake(done.error())));
     }
     co_return std::move(fresh);
   }

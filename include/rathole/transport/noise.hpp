@@ -2,6 +2,7 @@
 
 #include <rathole/config/validate.hpp>
 #include <rathole/noise/endpoint.hpp>
+#include <rathole/protocol/expecting_layer.hpp>
 #include <rathole/transport/layer_maker.hpp>
 
 #include <expected>
@@ -22,7 +23,8 @@ inline std::expected<layer_maker, std::string> noise_layers(const config::noise_
   auto made = noise::endpoint::make(settings, role);
   if (!made) return std::unexpected(std::move(made.error()));
   return [endpoint = std::move(*made)]() -> result<any_layer> {
-    return any_layer::of(endpoint.make_layer());
+    using expecting = protocol::expecting_layer<noise::layer, protocol::wire_look::noise>;
+    return any_layer::of(expecting(endpoint.make_layer()));
   };
 }
 

@@ -4,10 +4,12 @@
 #include <rathole/io/step_alarm.hpp>
 #include <rathole/io/stop_action.hpp>
 #include <rathole/proxy/any_proxy.hpp>
+#include <rathole/proxy/reach.hpp>
 #include <rathole/transport/tcp.hpp>
 
 #include <optional>
 #include <stop_token>
+#include <system_error>
 #include <utility>
 
 namespace rathole::transport {
@@ -37,7 +39,8 @@ class proxied {
   proxied at(R world) { return proxied(direct_.at(std::move(world)), proxy_); }
   void set_options(const io::socket_options& options) { direct_.set_options(options); }
 
-  /// Fails also with the errors of the proxy's protocol.
+  /// Fails also with those of `proxy::reach_category`, where the proxy cannot be reached, and with the
+  /// errors of the proxy's protocol.
   io::task<stream> connect(const address& to, step_deadline deadline, std::stop_token stop) {
     if (!proxy_) return direct_.connect(to, std::move(deadline), std::move(stop));
     return connect_through(to, std::move(deadline), std::move(stop));
@@ -57,7 +60,7 @@ class proxied {
 
   io::task<stream> connect_through(address to, step_deadline deadline, std::stop_token stop) {
     auto dialled = co_await direct_.connect(proxy_->proxy, deadline, stop);
-    if (!dialled) co_return failure(dialled.error());
+    if (!dialled) co_return failure(proxy::unreachable(dialled.error()));
     deadline.step_done(runtime().now());
     const auto close = [&dialled] { dialled->close(); };
     const io::stop_action on_stop(stop, runtime().get_executor(), close);
@@ -65,7 +68,11 @@ class proxied {
     proxy::any_proxy machine(*proxy_, to);
     io::machine_driver<proxy::any_proxy, stream, R> driver(runtime(), *dialled, machine);
     const auto connected = co_await driver.next();
-    if (!connected) co_return failure(ring.explain(connected.error()));
+    if (!connected) {
+      const std::error_code why = ring.explain(connected.error());
+      const bool is_closed = why == errc::end_of_stream || why == std::errc::connection_reset;
+      co_return failure(is_closed ? proxy::unreachable(errc::end_of_stream) : why);
+    }
     // The proxy may lead elsewhere by the next time; the name is what is to be dialled again.
     dialled->set_peer(to);
     co_return std::move(*dialled);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <rathole/config/types.hpp>
+#include <rathole/protocol/expecting_layer.hpp>
 #include <rathole/tls/botan_engine.hpp>
 #include <rathole/tls/context.hpp>
 #include <rathole/transport/layer_maker.hpp>
@@ -11,6 +12,7 @@
 
 #include <expected>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 namespace rathole::transport {
@@ -21,8 +23,13 @@ template <class Context, class... Name>
 std::expected<layer_maker, std::string> tls_layers(std::expected<Context, std::string> loaded,
                                                    const Name&... name) {
   if (!loaded) return std::unexpected(std::move(loaded.error()));
-  return erase_layers(
-      [context = std::move(*loaded), name...] { return context.make_layer(name...); });
+  return [context = std::move(*loaded), name...]() -> result<any_layer> {
+    auto made = context.make_layer(name...);
+    if (!made) return failure(made.error());
+    using layer_type = std::remove_cvref_t<decltype(*made)>;
+    using expecting = protocol::expecting_layer<layer_type, protocol::wire_look::tls>;
+    return any_layer::of(expecting(std::move(*made)));
+  };
 }
 
 }  // namespace detail

@@ -2,11 +2,13 @@
 
 #include <rathole/config/types.hpp>
 #include <rathole/core/stacked_layer.hpp>
+#include <rathole/protocol/expecting_layer.hpp>
 #include <rathole/transport/layer_maker.hpp>
 #include <rathole/websocket/layer.hpp>
 
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 namespace rathole::transport {
@@ -16,7 +18,13 @@ namespace detail {
 /// WebSocket on `below`, or on the bare stream if that is empty.
 template <class Make>
 layer_maker websocket_over(layer_maker below, Make make) {
-  if (!below) return [make]() -> result<any_layer> { return any_layer::of(make()); };
+  if (!below) {
+    return [make]() -> result<any_layer> {
+      using expecting =
+          protocol::expecting_layer<std::invoke_result_t<Make>, protocol::wire_look::http>;
+      return any_layer::of(expecting(make()));
+    };
+  }
   return [below = std::move(below), make]() -> result<any_layer> {
     auto lower = below();
     if (!lower) return failure(lower.error());

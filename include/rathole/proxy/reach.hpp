@@ -1,0 +1,35 @@
+#pragma once
+
+#include <rathole/core/error.hpp>
+
+#include <string>
+#include <system_error>
+
+namespace rathole::proxy {
+
+/// The category of errors on the way to the proxy, before it answered; the value is the system's
+/// code, or that of `errc` negated. Its name is "rathole.proxy.reach".
+inline const std::error_category& reach_category() noexcept {
+  struct category final : std::error_category {
+    const char* name() const noexcept override { return "rathole.proxy.reach"; }
+    std::string message(int value) const override {
+      return value < 0 ? rathole::error_category().message(-value)
+                       : std::system_category().message(value);
+    }
+  };
+  static const category instance;
+  return instance;
+}
+
+/// Makes the error of a connection whose proxy could not be reached for `reason`. `errc::stopped`
+/// stays what it is.
+inline std::error_code unreachable(const std::error_code& reason) {
+  if (reason == errc::stopped) return reason;
+  if (reason.category() == rathole::error_category()) return {-reason.value(), reach_category()};
+  const bool is_system =
+      reason.category() == std::system_category() || reason.category() == std::generic_category();
+  if (!is_system) return {-static_cast<int>(errc::host_not_found), reach_category()};
+  return {reason.value(), reach_category()};
+}
+
+}  // namespace rathole::proxy
