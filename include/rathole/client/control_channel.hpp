@@ -242,7 +242,11 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
     if (!command) co_return failure(command.error());
     const auto expected = self->forwarder_ ? protocol::data_command::start_forward_udp
                                            : protocol::data_command::start_forward_tcp;
-    if (*command != expected) co_return failure(errc::unexpected_traffic);
+    if (*command != expected) {
+      // Its visitor must not take the connection for one that ended in order.
+      stream.abort();
+      co_return failure(errc::unexpected_traffic);
+    }
     co_return result<void>{};
   }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <rathole/config/types.hpp>
 #include <rathole/core/address.hpp>
 #include <rathole/core/time.hpp>
 #include <rathole/protocol/udp_counters.hpp>
@@ -24,13 +25,16 @@ struct control_channel_established {
 };
 
 /// A service's control channel was not established, or broke; the next attempt comes `retry_in`
-/// from now. `established` tells the two apart.
+/// from now. `established` tells the two apart. `is_displaced`: the server accepted the client and
+/// closed the channel soon, again and again; most likely another client serves the same service.
 struct control_channel_failed {
   std::string_view service;
   const address& remote;
   std::error_code error;
   duration retry_in;
   bool established;
+  const config::client& settings;
+  bool is_displaced = false;
 };
 
 /// A service's control channel was closed from this side, for good: the client stops, or has the
@@ -41,7 +45,8 @@ struct control_channel_closed {
 };
 
 /// A data channel that the server asked for came to nothing: `errc::limit_reached` if it was one
-/// forward too many, and others.
+/// forward too many, `errc::unexpected_traffic` if the server forwards TCP and this side UDP or the
+/// reverse, and others.
 struct data_channel_failed {
   std::string_view service;
   std::error_code error;

@@ -2,6 +2,7 @@
 
 #include <rathole/client/context.hpp>
 #include <rathole/client/control_channel.hpp>
+#include <rathole/client/displacement.hpp>
 #include <rathole/client/events.hpp>
 #include <rathole/client/udp_forwarder.hpp>
 #include <rathole/config/diff.hpp>
@@ -78,12 +79,14 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
   /// may be mended.
   void try_now() {
     retry_.reset();
+    displacement_.reset();
     end_pause();
   }
 
   /// Makes the control channel anew, at once.
   void reconnect() {
     retry_.reset();
+    displacement_.reset();
     skip_pause_ = channel_ != nullptr;
     if (channel_) channel_->close();
     end_pause();
@@ -135,11 +138,19 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
     const bool was_established = channel_->established();
     channel_.reset();
     stood_at_end_ = was_established;
+    const duration lasted = world.now() - began;
     const bool is_skipped = std::exchange(skip_pause_, false);
     if (stopping_.stop_requested()) co_return;
-    const duration pause = is_skipped ? duration::zero() : pause_after(reason, world.now() - began);
-    const control_channel_failed failed{service->name, settings->remote_addr, reason, pause,
-                                        was_established};
+    if (was_established) displacement_.note(reason, lasted);
+    const duration pause =
+        is_skipped ? duration::zero() : pause_after(reason, lasted, was_established);
+    const control_channel_failed failed{service->name,
+                                        settings->remote_addr,
+                                        reason,
+                                        pause,
+                                        was_established,
+                                        *settings,
+                                        was_established && displacement_.is_recurring()};
     context_->tell(failed);
     stood_at_end_ = false;
     if (is_skipped) co_return;
@@ -148,8 +159,9 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
     pausing_ = false;
   }
 
-  duration pause_after(std::error_code reason, duration lasted) {
+  duration pause_after(std::error_code reason, duration lasted, bool was_established) {
     auto rng = context_->runtime().rng();
+    if (was_established && displacement_.is_recurring()) return displacement_.pause(rng);
     // Somebody has to change something first, and may do so on the server only, which cannot notify
     // the client: the pauses grow, but no further than after any other failure.
     const bool is_refused =
@@ -167,6 +179,7 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
   std::shared_ptr<udp_forwarder<Context>> forwarder_;
   std::shared_ptr<channel_type> channel_;
   backoff retry_;
+  displacement displacement_;
   io::event wake_;
   std::stop_source stopping_;
   bool pausing_ = false;

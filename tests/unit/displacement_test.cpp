@@ -1,0 +1,78 @@
+#include <rathole/client/displacement.hpp>
+#include <rathole/proxy/reach.hpp>
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+
+namespace rathole::test {
+namespace {
+
+using namespace std::chrono_literals;
+using client::displacement;
+
+/// Always the middle of the range.
+struct middle {
+  void fill(byte_span out) const {
+    for (auto& byte : out) byte = 0;
+    if (!out.empty()) out.back() = 0x80;
+  }
+};
+
+TEST_CASE("displacement: two channels cut short in a row are suspicious, one is not") {
+  displacement seen;
+  CHECK_FALSE(seen.is_recurring());
+  seen.note(errc::end_of_stream, 500ms);
+  CHECK_FALSE(seen.is_recurring());
+  seen.note(std::make_error_code(std::errc::connection_reset), 500ms);
+  CHECK(seen.is_recurring());
+  seen.reset();
+  CHECK_FALSE(seen.is_recurring());
+}
+
+TEST_CASE("displacement: a channel that lasted, or that broke otherwise, is not suspicious") {
+  displacement seen;
+  for (int i = 0; i < 5; ++i) {
+    seen.note(errc::end_of_stream, 4s);
+    seen.note(errc::heartbeat_timed_out, 1s);
+    seen.note(std::make_error_code(std::errc::timed_out), 1s);
+  }
+  CHECK_FALSE(seen.is_recurring());
+  seen.note(errc::truncated, 1s);
+  seen.note(errc::end_of_stream, 4s);
+  seen.note(errc::truncated, 1s);
+  CHECK_FALSE(seen.is_recurring());
+}
+
+TEST_CASE("displacement: the suspicion stays while the other client pauses, and the pauses grow") {
+  displacement seen;
+  seen.note(errc::end_of_stream, 1s);
+  seen.note(errc::end_of_stream, 1s);
+  middle rng;
+  duration last = 0s;
+  for (int i = 0; i < 10; ++i) {
+    REQUIRE(seen.is_recurring());
+    const duration pause = seen.pause(rng);
+    CHECK(pause >= last);
+    CHECK(pause <= 36s);
+    last = pause;
+    seen.note(errc::end_of_stream, 35s);
+  }
+  CHECK(last >= 24s);
+  seen.note(errc::end_of_stream, 61s);
+  CHECK_FALSE(seen.is_recurring());
+}
+
+TEST_CASE("a proxy that cannot be reached is told from a server that cannot") {
+  const auto refused = std::make_error_code(std::errc::connection_refused);
+  const auto of_proxy = proxy::unreachable(refused);
+  CHECK(of_proxy.category() == proxy::reach_category());
+  CHECK(of_proxy != refused);
+  CHECK(of_proxy.message() == refused.message());
+  CHECK(proxy::unreachable(errc::host_not_found).message() ==
+        make_error_code(errc::host_not_found).message());
+  CHECK(proxy::unreachable(errc::stopped) == errc::stopped);
+}
+
+}  // namespace
+}  // namespace rathole::test
