@@ -273,6 +273,7 @@ TEST_CASE("admission: refused connections are summed up once per interval, and a
   CHECK(told.all[0].sources == 1);
   CHECK(told.all[0].most_active == "flood");
   CHECK(told.all[0].by_most_active == 16);
+  CHECK(told.all[0].lasted == server::refusal_interval);
 
   tunnel.world.run_for(1h);
   CHECK(told.all.size() == 1);
@@ -286,6 +287,7 @@ TEST_CASE("admission: refused connections are summed up once per interval, and a
   REQUIRE(told.all.size() == 2);
   CHECK(told.all[1].count(refusal::closed_early) == 1);
   CHECK(told.all[1].total() == 1);
+  CHECK(told.all[1].lasted < 2s);
   flood.leave();
   tunnel.world.run_for(1s);
   CHECK(tunnel.world.net().in_use().timers == 0);

@@ -53,9 +53,8 @@ struct context {
         group(transport.runtime().get_executor()),
         admission(std::make_shared<admission_type>(transport.runtime(), limits(*settings),
                                                    settings->handshake_timeout)),
-        refusals(transport.runtime(), [this](const refusal_summary& summary) {
-          tell(connections_refused{summary, refusal_interval});
-        }) {
+        refusals(transport.runtime(),
+                 [this](const refusal_summary& summary) { tell(connections_refused{summary}); }) {
     transport.set_options(transport::to_socket_options(settings->transport.tcp));
   }
 

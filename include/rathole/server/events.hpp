@@ -1,5 +1,6 @@
 #pragma once
 
+#include <rathole/config/types.hpp>
 #include <rathole/core/address.hpp>
 #include <rathole/core/time.hpp>
 #include <rathole/protocol/udp_counters.hpp>
@@ -59,6 +60,7 @@ struct accept_failed {
 struct handshake_failed {
   const address& peer;
   std::error_code error;
+  const config::server& settings;
 };
 
 /// A client asked for a service that this server does not have.
@@ -78,11 +80,10 @@ struct authentication_failed {
   bool repeated = false;
 };
 
-/// All connections that were refused within an interval, told at its end: each was an event of its
+/// All connections that were refused within the interval `what.lasted`, told at its end: each was an event of its
 /// own before. Not told if no event was but the first `unknown_service` or `authentication_failed`.
 struct connections_refused {
   const refusal_summary& what;
-  duration within;
 };
 
 /// A client serves the service from now on.
@@ -91,16 +92,27 @@ struct control_channel_established {
   const address& peer;
 };
 
-/// A new client takes the place of the one that served so far.
+/// A new client, at `by`, takes the place of the one at `peer` that served so far.
 struct control_channel_replaced {
   std::string_view service;
   const address& peer;
+  const address& by;
 };
 
-/// The client of a service is gone.
+/// The client of a service is gone, `lasted` after its control channel was established.
 struct control_channel_closed {
   std::string_view service;
   const address& peer;
+  std::error_code error;
+  duration lasted;
+  const config::server& settings;
+};
+
+/// A data channel of a UDP service ended from the client's side, `lived` after it was started.
+struct udp_channel_lost {
+  std::string_view service;
+  const address& peer;
+  duration lived;
   std::error_code error;
 };
 

@@ -41,11 +41,13 @@ io::awaitable<void> run_session(std::shared_ptr<Context> self,
                                                                   std::move(machine));
   const auto previous = self->registry.attach(service_key, session_key, session);
   if (const auto replaced = previous ? previous->lock() : nullptr) {
-    const control_channel_replaced event{session->service()->name, replaced->peer()};
+    const control_channel_replaced event{session->service()->name, replaced->peer(),
+                                         session->peer()};
     self->tell(event);
     replaced->close(make_error_code(errc::stopped));
   }
   const address peer = session->peer();
+  const time_point began = self->runtime().now();
   self->admission->exempt(peer);
   const control_channel_established established{session->service()->name, session->peer()};
   self->tell(established);
@@ -57,7 +59,9 @@ io::awaitable<void> run_session(std::shared_ptr<Context> self,
   }
   self->admission->unexempt(peer);
   self->registry.detach(service_key, session_key);
-  const control_channel_closed closed{session->service()->name, session->peer(), reason};
+  const auto settings = self->settings;
+  const control_channel_closed closed{session->service()->name, session->peer(), reason,
+                                      self->runtime().now() - began, *settings};
   self->tell(closed);
 }
 
@@ -73,7 +77,7 @@ void tell_refusal(Context& self, const address& peer, std::error_code refusal,
   } else if (refusal == errc::authentication_failed) {
     self.tell(authentication_failed{service->name, peer, repeated});
   } else {
-    self.tell(handshake_failed{peer, refusal});
+    self.tell(handshake_failed{peer, refusal, *self.settings});
   }
 }
 

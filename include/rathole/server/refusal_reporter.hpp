@@ -38,7 +38,7 @@ class refusal_reporter {
 
  private:
   void report() {
-    if (const auto summary = counter_.finish()) tell_(*summary);
+    if (const auto summary = counter_.finish(runtime_.now())) tell_(*summary);
   }
 
   R& runtime_;

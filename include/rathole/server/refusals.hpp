@@ -2,6 +2,9 @@
 
 #include <rathole/core/error.hpp>
 #include <rathole/core/time.hpp>
+#include <rathole/protocol/recognise.hpp>
+#include <rathole/tls/alert.hpp>
+#include <rathole/websocket/error.hpp>
 
 #include <algorithm>
 #include <array>
@@ -29,21 +32,40 @@ enum class refusal : std::uint8_t {
   timed_out,
   closed_early,
   not_the_protocol,
+  /// What came is of a transport other than the server's.
+  other_transport,
+  /// The parties of Noise could not read each other.
+  wrong_noise_key,
+  /// A handshake of TLS failed, or the client ended it with an alert.
+  tls_failed,
+  /// A request for an upgrade to WebSocket was refused.
+  upgrade_refused,
   unknown_service,
   wrong_token,
   unknown_session,
 };
-inline constexpr std::size_t refusal_kinds = 7;
+inline constexpr std::size_t refusal_kinds = 11;
 
-/// The kind of refusal that an error of a handshake is; a transport's error counts as its end.
+/// The kind of refusal that an error of a handshake is; an error of the system counts as the
+/// connection's end.
 inline refusal refusal_of(std::error_code error) {
+  if (error.category() == protocol::look_category()) return refusal::other_transport;
+  if (error.category() == websocket::refusal_category()) return refusal::upgrade_refused;
+  if (error.category() == tls::alert_category()) return refusal::tls_failed;
   if (error.category() != error_category()) return refusal::closed_early;
   switch (static_cast<errc>(error.value())) {
     case errc::limit_reached: return refusal::too_many;
     case errc::timed_out: return refusal::timed_out;
     case errc::protocol_version_mismatch:
     case errc::malformed_message:
+    case errc::malformed_http:
+    case errc::unexpected_message:
+    case errc::message_too_long:
     case errc::unexpected_hello: return refusal::not_the_protocol;
+    case errc::decryption_failed:
+    case errc::weak_public_key:
+    case errc::wrong_public_key: return refusal::wrong_noise_key;
+    case errc::tls_handshake_failed: return refusal::tls_failed;
     case errc::service_not_exist: return refusal::unknown_service;
     case errc::authentication_failed: return refusal::wrong_token;
     case errc::unknown_session: return refusal::unknown_session;
@@ -61,6 +83,8 @@ struct refusal_summary {
   /// too many sources to tell apart.
   std::string most_active;
   std::uint64_t by_most_active = 0;
+  /// From the first of them to the end of the interval.
+  duration lasted{};
 
   [[nodiscard]] std::uint64_t count(refusal kind) const {
     return counts[static_cast<std::size_t>(kind)];
@@ -93,10 +117,10 @@ class refusal_counter {
   /// When the interval ends.
   [[nodiscard]] std::optional<time_point> deadline() const { return deadline_; }
 
-  /// Ends the interval, at its deadline or before. Yields all that was refused in it, unless each
+  /// Ends the interval at `now`, which is its deadline or before. Yields all that was refused in it, unless each
   /// was the first unknown service or wrong token, and so known already.
-  std::optional<refusal_summary> finish() {
-    deadline_.reset();
+  std::optional<refusal_summary> finish(time_point now) {
+    const auto deadline = std::exchange(deadline_, std::nullopt);
     const auto seen = std::exchange(sources_, {});
     refusal_summary out = std::exchange(so_far_, {});
     if (!std::exchange(has_untold_, false)) return std::nullopt;
@@ -105,6 +129,7 @@ class refusal_counter {
     const auto most = std::ranges::max_element(seen, {}, by_count);
     out.most_active = most->first;
     out.by_most_active = most->second;
+    out.lasted = now - (*deadline - refusal_interval);
     return out;
   }
 

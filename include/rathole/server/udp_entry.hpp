@@ -1,6 +1,7 @@
 #pragma once
 
 #include <rathole/config/types.hpp>
+#include <rathole/core/address.hpp>
 #include <rathole/core/error.hpp>
 #include <rathole/core/udp_endpoint.hpp>
 #include <rathole/io/datagram.hpp>
@@ -19,6 +20,7 @@
 #include <memory>
 #include <span>
 #include <stop_token>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -70,6 +72,8 @@ class udp_entry : public std::enable_shared_from_this<udp_entry<Context>> {
                               std::stop_token stop) {
     const io::executor ex = self->world_.get_executor();
     if (self->closed_) co_return failure(errc::stopped);
+    const address peer = stream.peer();
+    const time_point began = self->world_.now();
     const auto channel =
         std::make_shared<channel_type>(ex, std::move(stream), self->service_->udp.queue_size);
     self->channels_.push_back(channel);
@@ -80,6 +84,7 @@ class udp_entry : public std::enable_shared_from_this<udp_entry<Context>> {
     const auto ended = co_await channel_type::run(channel, received);
     std::erase(self->channels_, channel);
     self->doors_.watch(!self->channels_.empty());
+    self->tell_end(peer, self->world_.now() - began, ended.error());
     co_return ended;
   }
 
@@ -182,6 +187,14 @@ class udp_entry : public std::enable_shared_from_this<udp_entry<Context>> {
   void tell_losses(const protocol::udp_counters& since) {
     context_->on_control_plane([context = context_, service = service_, since] {
       const datagrams_lost event{service->name, since, io::udp_report_interval};
+      context->tell(event);
+    });
+  }
+
+  void tell_end(const address& peer, duration lived, std::error_code error) {
+    if (error == errc::stopped) return;
+    context_->on_control_plane([context = context_, service = service_, peer, lived, error] {
+      const udp_channel_lost event{service->name, peer, lived, error};
       context->tell(event);
     });
   }
