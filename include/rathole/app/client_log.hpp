@@ -1,5 +1,6 @@
 #pragma once
 
+#include <rathole/app/client_failure.hpp>
 #include <rathole/app/log.hpp>
 #include <rathole/app/log_text.hpp>
 #include <rathole/app/repeats.hpp>
@@ -37,20 +38,19 @@ class client_log {
           "Starting " + to_hex(protocol::service_digest(e.service)));
   }
   void on(const client::control_channel_established& e) {
-    if (const auto last = refused_.find(e.service); last != refused_.end()) refused_.erase(last);
     write(log_level::info, e.service, "Control channel established");
   }
+  /// Once per cause and interval, whichever services it concerns.
   void on(const client::control_channel_failed& e) {
     if (e.error == errc::stopped) {
       write(log_level::info, e.service, "Control channel is made anew");
       return;
     }
-    const std::string why = cause(e);
-    const auto last = refused_.find(e.service);
-    const bool is_known = last != refused_.end() && last->second == why;
-    if (is_refusal(e.error)) refused_.insert_or_assign(std::string(e.service), why);
-    write(is_known ? log_level::debug : log_level::error, e.service,
-          "Failed to run the control channel: " + why + retry_text(e.retry_in));
+    const std::string why = failure_text(e);
+    const auto before = repeats_.note("control\n" + why, now_());
+    write(before ? log_level::error : log_level::debug, e.service,
+          "Failed to run the control channel: " + why + retry_text(e.retry_in) +
+              repeats_text(before.value_or(0)));
   }
   void on(const client::control_channel_closed& e) {
     forget(e.service);
@@ -59,11 +59,21 @@ class client_log {
   void on(const client::data_channel_failed& e) {
     // The server closes what it no longer needs; that is its right.
     const bool is_usual = e.error == errc::end_of_stream;
-    write_channel_failure(is_usual, e.service, e.error.message());
+    std::string why = e.error.message();
+    if (e.error == errc::unexpected_traffic) {
+      const std::string service = shown_key(e.service);
+      why =
+          "the server does not forward the kind of traffic that this client does; `type` of "
+          "`client.services." +
+          service + "` must be that of `server.services." + service + '`';
+    }
+    write_channel_failure(is_usual, e.service, why);
   }
   void on(const client::local_connect_failed& e) {
-    write_channel_failure(false, e.service,
-                          "Failed to connect to " + shown(e.local) + ": " + e.error.message());
+    write_channel_failure(
+        false, e.service,
+        "Failed to connect to " + shown(e.local) + ": " + e.error.message() +
+            dial_advice(e.error, "client.services." + shown_key(e.service) + ".local_addr"));
   }
   void on(const client::forward_started& e) {
     if (!lines_.wants(log_level::debug, target)) return;
@@ -87,38 +97,9 @@ class client_log {
           "Failed to run the data channel: " + cause + repeats_text(before.value_or(0)));
   }
 
-  /// The chain of causes, as upstream prints it.
-  static std::string cause(const client::control_channel_failed& e) {
-    const std::string reason = e.error.message();
-    if (e.established) return reason;
-    if (is_refusal(e.error)) {
-      return "Authentication failed: " + escape(e.service) + ": " + reason;
-    }
-    if (e.error == errc::timed_out) return "No answer from " + shown(e.remote) + ": " + reason;
-    if (is_of_handshake(e.error))
-      return "Failed to handshake with " + shown(e.remote) + ": " + reason;
-    return "Failed to connect to " + shown(e.remote) + ": " + reason;
-  }
-
-  /// Whether the server does not take the service or its token: every attempt will say so again.
-  static bool is_refusal(const std::error_code& ec) {
-    return ec == errc::service_not_exist || ec == errc::authentication_failed;
-  }
-
   /// A service that comes back is told of as a new one.
   void forget(std::string_view service) {
-    if (const auto last = refused_.find(service); last != refused_.end()) refused_.erase(last);
     if (const auto first = started_.find(service); first != started_.end()) started_.erase(first);
-  }
-
-  /// Whether the connection stood before it failed.
-  static bool is_of_handshake(const std::error_code& ec) {
-    if (ec == errc::host_not_found || ec == errc::invalid_address) return false;
-    const auto& from = ec.category();
-    const bool is_network = from == std::system_category() || from == std::generic_category() ||
-                            from == io::lookup_category() ||
-                            std::string_view(from.name()).starts_with("asio.");
-    return !is_network;
   }
 
   void write(log_level level, std::string_view service, std::string_view message) {
@@ -129,8 +110,6 @@ class client_log {
   time_source now_;
   repeats repeats_;
   std::set<std::string, std::less<>> started_;
-  /// Why services were refused last, which is told once.
-  std::map<std::string, std::string, std::less<>> refused_;
 };
 
 }  // namespace rathole::app

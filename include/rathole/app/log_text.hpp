@@ -1,6 +1,7 @@
 #pragma once
 
 #include <rathole/app/escape.hpp>
+#include <rathole/config/key.hpp>
 #include <rathole/core/address.hpp>
 #include <rathole/core/address_list.hpp>
 #include <rathole/core/time.hpp>
@@ -22,6 +23,11 @@ inline std::string shown(const address_list& at) {
   std::string out;
   for (const address& each : at) out += (out.empty() ? "" : ", ") + shown(each);
   return out;
+}
+
+/// The name of a service as a part of a key, as a line shows it.
+inline std::string shown_key(std::string_view service) {
+  return escape(config::quote_key(service));
 }
 
 /// The context of a line about a service.

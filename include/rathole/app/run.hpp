@@ -1,5 +1,6 @@
 #pragma once
 
+#include <rathole/app/advice.hpp>
 #include <rathole/app/cli.hpp>
 #include <rathole/app/client_log.hpp>
 #include <rathole/app/fd_limit.hpp>
@@ -67,7 +68,7 @@ int start(const config::document& file, const Block& block, const std::string& w
   if constexpr (std::is_same_v<Block, config::server>) {
     err << "Failed to listen at `server.bind_addr` " << shown(block.bind_addr) << ": ";
   }
-  err << ended.error().message() << '\n';
+  err << ended.error().message() << listen_advice(ended.error()) << '\n';
   return EXIT_FAILURE;
 }
 

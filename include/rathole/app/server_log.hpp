@@ -1,14 +1,16 @@
 #pragma once
 
+#include <rathole/app/early_closes.hpp>
 #include <rathole/app/log.hpp>
 #include <rathole/app/log_text.hpp>
 #include <rathole/app/repeats.hpp>
+#include <rathole/app/server_failure.hpp>
 #include <rathole/core/error.hpp>
 #include <rathole/server/events.hpp>
 
-#include <array>
-#include <cstddef>
+#include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -43,46 +45,64 @@ class server_log {
   }
   void on(const server::service_bind_failed& e) {
     write(log_level::error, service_context(e.service),
-          "Failed to listen at " + shown(e.at) + ": " + e.error.message() + retry_text(e.retry_in));
+          "Failed to listen at " + shown(e.at) + ": " + e.error.message() + listen_advice(e.error) +
+              retry_text(e.retry_in));
   }
   void on(const server::accept_failed& e) {
     write(log_level::error, e.service.empty() ? std::string() : service_context(e.service),
           "Failed to accept: " + e.error.message() + retry_text(e.retry_in));
   }
+  /// Anybody can cause these. Those that tell of a mistake are written once per cause and interval.
   void on(const server::handshake_failed& e) {
-    if (!lines_.wants(log_level::debug, target)) return;
-    write(log_level::debug, connection_context(e.peer),
-          "Failed to handshake: " + e.error.message());
+    const bool is_mistake = is_telling(e.error);
+    if (!is_mistake && !lines_.wants(log_level::debug, target)) return;
+    const std::string why = failure_text(e);
+    warn_once(is_mistake, "handshake\n" + why, connection_context(e.peer),
+              "Failed to handshake: " + why);
   }
   void on(const server::unknown_service& e) {
     write(refusal_level(e.repeated), connection_context(e.peer),
-          "No such a service " + escape(e.digest));
+          "No such a service " + escape(e.digest) +
+              "; the client's name for it must be one of `server.services`");
   }
   void on(const server::authentication_failed& e) {
     write(refusal_level(e.repeated), connection_context(e.peer),
-          "Service " + escape(e.service) + " failed the authentication");
+          "Service " + escape(e.service) +
+              " failed the authentication; the client's `token` must be that of `server.services." +
+              shown_key(e.service) + '`');
   }
   void on(const server::connections_refused& e) {
-    write(log_level::warn, {}, refusals_text(e.what, e.within));
+    write(log_level::warn, {}, refusals_text(e.what));
   }
   void on(const server::control_channel_established& e) {
     write(log_level::info, channel_context(e.peer, e.service), "Control channel established");
   }
   void on(const server::control_channel_replaced& e) {
-    write(log_level::warn, channel_context(e.peer, e.service),
-          "Dropping previous control channel for service " + escape(e.service));
+    warn_once(true, "replaced\n" + std::string(e.service), channel_context(e.peer, e.service),
+              "Dropping previous control channel for service " + escape(e.service) +
+                  ": the client at " + shown(e.by) +
+                  " takes its place; if this goes on, two clients have the service");
   }
   void on(const server::control_channel_closed& e) {
     std::string message = "Control channel shutdown";
     if (e.error && e.error != errc::stopped) message += ": " + e.error.message();
     write(log_level::info, channel_context(e.peer, e.service), message);
+    if (!closes_.note_closed(e)) return;
+    warn_once(true, "heartbeat\n" + std::string(e.service), channel_context(e.peer, e.service),
+              "The client closes its control channel before the first heartbeat, again and again; "
+              "`client.heartbeat_timeout` must be above `server.heartbeat_interval` (" +
+                  to_text(e.settings.heartbeat_interval) + ')');
+  }
+  void on(const server::udp_channel_lost& e) {
+    if (!closes_.note_udp_channel(e)) return;
+    warn_once(true, "udp\n" + std::string(e.service), channel_context(e.peer, e.service),
+              "The client closes every UDP data channel at once; `type` of `client.services." +
+                  shown_key(e.service) + "` must be `udp` too");
   }
   void on(const server::visitor_refused& e) {
     const std::string cause = e.error.message();
-    const auto before = repeats_.note(std::string(e.service) + '\n' + cause, now_());
-    write(before ? log_level::warn : log_level::debug, service_context(e.service),
-          "Visitor " + shown(e.visitor) + " turned away: " + cause +
-              repeats_text(before.value_or(0)));
+    warn_once(true, std::string(e.service) + '\n' + cause, service_context(e.service),
+              "Visitor " + shown(e.visitor) + " turned away: " + cause);
   }
   void on(const server::forward_started& e) {
     if (!lines_.wants(log_level::debug, target)) return;
@@ -90,6 +110,12 @@ class server_log {
           "Forward " + std::to_string(e.id) + " started for visitor " + shown(e.visitor));
   }
   void on(const server::forward_ended& e) {
+    if (closes_.note_forward(e)) {
+      warn_once(true, "forward\n" + std::string(e.service), service_context(e.service),
+                "The client ends the connection of every visitor at once; its local service must "
+                "run, and `type` of `client.services." +
+                    shown_key(e.service) + "` must be `tcp` too");
+    }
     if (!lines_.wants(log_level::debug, target)) return;
     write(log_level::debug, service_context(e.service),
           forward_text(e.id, e.received, e.sent, e.error));
@@ -105,22 +131,6 @@ class server_log {
     return repeated ? log_level::debug : log_level::error;
   }
 
-  static std::string refusals_text(const server::refusal_summary& what, duration within) {
-    static constexpr std::array<std::string_view, server::refusal_kinds> names = {
-        "dropped because too many", "timed out",   "closed early",   "not the protocol",
-        "unknown service",          "wrong token", "unknown session"};
-    std::string text = "Refused " + std::to_string(what.total()) + " connections from " +
-                       std::to_string(what.sources) + " sources in " + to_text(within) + ':';
-    const char* separator = " ";
-    for (std::size_t i = 0; i < names.size(); ++i) {
-      if (what.counts[i] == 0) continue;
-      text.append(separator).append(std::to_string(what.counts[i])).append(" ").append(names[i]);
-      separator = ", ";
-    }
-    return text + "; most from " + escape(what.most_active) + " (" +
-           std::to_string(what.by_most_active) + ')';
-  }
-
   void warn_of_replacement(std::string_view context, const address& at, const address* wanted) {
     if (!wanted) return;
     write(log_level::warn, context,
@@ -132,6 +142,16 @@ class server_log {
     return connection_context(peer) + ':' + service_context(service);
   }
 
+  /// Writes a warning if it is a mistake and none of its kind was written within the interval, else a
+  /// line for debugging.
+  void warn_once(bool is_mistake, std::string_view kind, const std::string& context,
+                 const std::string& message) {
+    std::optional<std::uint64_t> before;
+    if (is_mistake) before = repeats_.note(kind, now_());
+    write(before ? log_level::warn : log_level::debug, context,
+          message + repeats_text(before.value_or(0)));
+  }
+
   void write(log_level level, std::string_view context, std::string_view message) {
     lines_.write(level, target, context, message);
   }
@@ -140,6 +160,7 @@ class server_log {
   listening_hook listens_;
   time_source now_;
   repeats repeats_;
+  early_closes closes_;
 };
 
 }  // namespace rathole::app

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <rathole/app/advice.hpp>
 #include <rathole/app/escape.hpp>
 #include <rathole/app/instance.hpp>
 #include <rathole/app/instance_observer.hpp>
@@ -241,7 +242,8 @@ class supervisor {
     threads_.use(settings_.workers);
     std::string what = why.message();
     if constexpr (is_server) {
-      what = "Failed to listen at `server.bind_addr` " + shown(wanted_.bind_addr) + ": " + what;
+      what = "Failed to listen at `server.bind_addr` " + shown(wanted_.bind_addr) + ": " + what +
+             listen_advice(why);
     }
     say(log_level::error, what);
     say(log_level::error, "The changed configuration cannot be applied. The old one is in use");

@@ -1,0 +1,123 @@
+#pragma once
+
+#include <rathole/app/log_text.hpp>
+#include <rathole/config/types.hpp>
+#include <rathole/config/validate.hpp>
+#include <rathole/core/address.hpp>
+#include <rathole/core/error.hpp>
+#include <rathole/protocol/recognise.hpp>
+#include <rathole/websocket/error.hpp>
+
+#include <string>
+#include <string_view>
+#include <system_error>
+
+/// What the messages of both sides say besides what happened: what to look at. Each function returns
+/// text for the end of a line, beginning with "; ", or nothing.
+namespace rathole::app {
+
+/// Why a listener cannot be had at a port.
+inline std::string listen_advice(const std::error_code& error) {
+  if (error == std::errc::permission_denied) {
+    return "; run as root, grant CAP_NET_BIND_SERVICE, or choose a port from 1024 on";
+  }
+  if (error == std::errc::address_in_use) {
+    return "; another program or another copy of this one listens there: end it, or choose another "
+           "port";
+  }
+  if (error == std::errc::address_not_available) return "; this machine has no such address";
+  if (error == std::errc::address_family_not_supported) return "; this machine has no IPv6";
+  if (error == errc::host_not_found) return "; write an address of this machine, such as 0.0.0.0";
+  return {};
+}
+
+/// Why nothing can be reached at an address, which `key` names.
+inline std::string dial_advice(const std::error_code& error, const std::string& key) {
+  if (error == std::errc::connection_refused) {
+    return "; nothing listens there: start it, or correct `" + key + '`';
+  }
+  const bool is_place = error == errc::host_not_found || error == errc::invalid_address ||
+                        error == std::errc::host_unreachable ||
+                        error == std::errc::network_unreachable ||
+                        error == std::errc::address_not_available || error == errc::timed_out ||
+                        error == std::errc::timed_out;
+  return is_place ? "; see `" + key + '`' : std::string();
+}
+
+/// What a peer spoke where this side, `where`, has `type`: in words, and which key it is about.
+inline std::string look_text(const std::error_code& error, config::transport_kind type,
+                             config::side where) {
+  const char* spoken = "something else";
+  const char* of_peer = nullptr;
+  switch (static_cast<protocol::wire_look>(error.value())) {
+    case protocol::wire_look::tls:
+      spoken = "TLS";
+      of_peer = "tls";
+      break;
+    case protocol::wire_look::http:
+      spoken = "HTTP or WebSocket";
+      of_peer = "websocket";
+      break;
+    case protocol::wire_look::hello:
+      spoken = "rathole's protocol over bare TCP";
+      of_peer = "tcp";
+      break;
+    case protocol::wire_look::noise:
+      spoken = "what looks like Noise";
+      of_peer = "noise";
+      break;
+    case protocol::wire_look::other: break;
+  }
+  const bool is_server = where == config::side::server;
+  const std::string here = is_server ? "server" : "client";
+  const std::string there = is_server ? "client" : "server";
+  std::string text = "the " + there + " speaks " + spoken + ", but `" + here +
+                     ".transport.type` is `" + config::name_of(type) + '`';
+  const bool is_same = of_peer != nullptr && std::string_view(of_peer) == config::name_of(type);
+  if (type == config::transport_kind::websocket && (is_same || std::string_view(spoken) == "TLS")) {
+    return text + "; `transport.type` and `websocket.tls` must be the same on both sides";
+  }
+  return text + "; `transport.type` must be the same on both sides";
+}
+
+/// What the two sides have to agree on in the handshake of `value`, for a side that cannot tell which
+/// of it differs.
+inline std::string agreement_advice(const config::transport& value) {
+  switch (value.kind) {
+    case config::transport_kind::tcp:
+      return "; compare `transport.type` (`tcp` here) of both sides";
+    case config::transport_kind::tls:
+      return "; compare `transport.type` (`tls` here) of both sides, or ask the other side's log";
+    case config::transport_kind::noise:
+      return "; compare `transport.type` (`noise` here), `noise.pattern` and the keys of both "
+             "sides";
+    case config::transport_kind::websocket: break;
+  }
+  return "; compare `transport.type` (`websocket` here), `websocket.tls` and `websocket.path` of "
+         "both "
+         "sides";
+}
+
+/// What to look at where the parties of Noise cannot read each other.
+inline std::string noise_advice(config::side where) {
+  const std::string other = "; `noise.pattern` must be the same on both sides, and ";
+  if (where == config::side::server) {
+    return other +
+           "`client.transport.noise.remote_public_key` the public key of "
+           "`server.transport.noise.local_private_key`";
+  }
+  return other + "`client.transport.noise.remote_public_key` the public key of the server";
+}
+
+/// What to look at in the client's file where the server's certificate is not accepted.
+inline std::string certificate_advice(const std::error_code& error) {
+  if (error == errc::certificate_wrong_name) return "; see `client.transport.tls.hostname`";
+  if (error == errc::certificate_untrusted || error == errc::certificate_self_signed) {
+    return "; see `client.transport.tls.trusted_root`";
+  }
+  if (error == errc::certificate_expired) return "; renew the server's certificate";
+  if (error == errc::certificate_not_yet_valid) return "; see whether the clock is right";
+  return {};
+}
+
+}  // namespace rathole::app

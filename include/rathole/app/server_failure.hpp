@@ -1,0 +1,97 @@
+#pragma once
+
+#include <rathole/app/advice.hpp>
+#include <rathole/app/log_text.hpp>
+#include <rathole/server/events.hpp>
+#include <rathole/server/refusals.hpp>
+#include <rathole/tls/alert.hpp>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+namespace rathole::app {
+
+/// Whether a handshake that failed tells of a mistake in a configuration, rather than of a connection
+/// that anybody made and left.
+inline bool is_telling(const std::error_code& error) {
+  switch (server::refusal_of(error)) {
+    case server::refusal::other_transport:
+    case server::refusal::wrong_noise_key:
+    case server::refusal::tls_failed:
+    case server::refusal::upgrade_refused: return true;
+    default: return error == errc::protocol_version_mismatch;
+  }
+}
+
+/// Says why a connection of a client became nothing, and then what to look at. The same cause has the
+/// same text.
+inline std::string failure_text(const server::handshake_failed& e) {
+  const config::transport& with = e.settings.transport;
+  const std::error_code& error = e.error;
+  if (error.category() == protocol::look_category()) {
+    return look_text(error, with.kind, config::side::server);
+  }
+  const std::string text = error.message();
+  if (error.category() == websocket::refusal_category()) {
+    return text +
+           (error.value() == 404
+                ? "; `websocket.path` of the client must be `server.transport.websocket.path`"
+                : "; the request was not one of a rathole client");
+  }
+  if (error.category() == tls::alert_category()) {
+    const auto said = static_cast<tls::alert>(error.value());
+    const bool is_certificate = said >= tls::alert::bad_certificate &&
+                                said <= tls::alert::unknown_ca &&
+                                said != tls::alert::illegal_parameter;
+    if (!is_certificate) return text;
+    return text +
+           "; the client does not accept the certificate of `server.transport.tls`: see its "
+           "`trusted_root` and `hostname`";
+  }
+  const bool is_noise = with.kind == config::transport_kind::noise;
+  if (is_noise && error != errc::timed_out && error != errc::closed_in_handshake) {
+    return text + noise_advice(config::side::server);
+  }
+  if (error == errc::protocol_version_mismatch)
+    return text + "; compare the versions of both sides";
+  return text;
+}
+
+/// A number of things, in words.
+inline std::string count_text(std::uint64_t count, const std::string& one) {
+  return std::to_string(count) + ' ' + one + (count == 1 ? "" : "s");
+}
+
+/// Sums up the connections that were refused.
+inline std::string refusals_text(const server::refusal_summary& what) {
+  static constexpr std::array<std::string_view, server::refusal_kinds> names = {
+      "dropped because too many",
+      "timed out",
+      "closed early",
+      "not the protocol",
+      "of another transport",
+      "with a wrong Noise key or pattern",
+      "failed in TLS",
+      "not the WebSocket that is served",
+      "unknown service",
+      "wrong token",
+      "unknown session"};
+  const bool is_full = what.sources >= server::max_refused_sources;
+  std::string text = "Refused " + count_text(what.total(), "connection") + " from " +
+                     (is_full ? "at least " : "") + count_text(what.sources, "source") + " in " +
+                     to_text(what.lasted) + ':';
+  const char* separator = " ";
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (what.counts[i] == 0) continue;
+    text.append(separator).append(std::to_string(what.counts[i])).append(" ").append(names[i]);
+    separator = ", ";
+  }
+  return text + "; most from " + escape(what.most_active) + " (" +
+         std::to_string(what.by_most_active) + ')';
+}
+
+}  // namespace rathole::app

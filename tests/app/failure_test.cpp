@@ -1,0 +1,163 @@
+#include <rathole/app/client_failure.hpp>
+#include <rathole/app/server_failure.hpp>
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <string>
+#include <system_error>
+
+namespace rathole::app {
+namespace {
+
+using config::transport_kind;
+using protocol::spoke;
+using protocol::wire_look;
+
+const auto refused = std::make_error_code(std::errc::connection_refused);
+const auto reset = std::make_error_code(std::errc::connection_reset);
+
+std::string client_says(const std::error_code& error, transport_kind kind,
+                        bool with_proxy = false) {
+  const address remote{"example.com", 2333};
+  config::client settings;
+  settings.transport.kind = kind;
+  if (with_proxy) {
+    settings.transport.tcp.proxy.emplace().host = "proxy.example";
+    settings.transport.tcp.proxy->credentials = config::proxy_credentials{"us3r", secret("s3cret")};
+  }
+  return failure_text(client::control_channel_failed{"my web", remote, error,
+                                                     std::chrono::seconds(1), false, settings});
+}
+
+TEST_CASE("failures: what a client says names what came and which key to look at") {
+  struct row {
+    std::error_code error;
+    transport_kind kind;
+    bool with_proxy;
+    std::string said;
+  };
+  const std::string handshake = "Failed to handshake with example.com:2333: ";
+  const std::string same = "; `transport.type` must be the same on both sides";
+  const row rows[] = {
+      {spoke(wire_look::tls), transport_kind::tcp, false,
+       handshake + "the server speaks TLS, but `client.transport.type` is `tcp`" + same},
+      {spoke(wire_look::http), transport_kind::noise, false,
+       handshake + "the server speaks HTTP or WebSocket, but `client.transport.type` is `noise`" +
+           same},
+      {spoke(wire_look::tls), transport_kind::websocket, false,
+       handshake + "the server speaks TLS, but `client.transport.type` is `websocket`; "
+                   "`transport.type` and `websocket.tls` must be the same on both sides"},
+      {spoke(wire_look::http), transport_kind::websocket, false,
+       handshake + "the server speaks HTTP or WebSocket, but `client.transport.type` is "
+                   "`websocket`; `transport.websocket.tls` must be the same on both sides"},
+      {reset, transport_kind::tcp, false,
+       handshake + "connection closed by the peer; compare `transport.type` (`tcp` here) of both "
+                   "sides"},
+      {errc::closed_in_handshake, transport_kind::noise, false,
+       handshake + "connection closed by the peer; compare `transport.type` (`noise` here), "
+                   "`noise.pattern` and the keys of both sides"},
+      {errc::wrong_public_key, transport_kind::noise, false,
+       handshake + "the peer's static key is not the configured `remote_public_key`; "
+                   "`noise.pattern` must be the same on both sides, and "
+                   "`client.transport.noise.remote_public_key` the public key of the server"},
+      {{404, websocket::answer_category()},
+       transport_kind::websocket,
+       false,
+       handshake + "the server answered the upgrade with HTTP 404 Not Found; "
+                   "`client.transport.websocket.path` must be that of the server"},
+      {errc::certificate_wrong_name, transport_kind::tls, false,
+       handshake + "the certificate is for another name; see `client.transport.tls.hostname`"},
+      {proxy::unreachable(refused), transport_kind::tcp, true,
+       "Failed to connect to the proxy proxy.example:1080: Connection refused; see "
+       "`client.transport.tcp.proxy`"},
+      {{5, proxy::socks5_category()},
+       transport_kind::tcp,
+       true,
+       "Failed to connect to example.com:2333 through the proxy proxy.example:1080: the proxy "
+       "answered: connection refused (SOCKS5 reply 5); see `client.remote_addr` and "
+       "`client.transport.tcp.proxy`"},
+      {errc::service_not_exist, transport_kind::tcp, false,
+       "Authentication failed: my web: Service not exist; the server has no "
+       "`[server.services.\"my web\"]`"},
+  };
+  for (const row& each : rows) {
+    CHECK(client_says(each.error, each.kind, each.with_proxy) == each.said);
+  }
+}
+
+TEST_CASE("failures: what a server says names what came and which key to look at") {
+  struct row {
+    std::error_code error;
+    transport_kind kind;
+    bool is_telling;
+    std::string said;
+  };
+  const row rows[] = {
+      {spoke(wire_look::noise), transport_kind::tcp, true,
+       "the client speaks what looks like Noise, but `server.transport.type` is `tcp`; "
+       "`transport.type` must be the same on both sides"},
+      {spoke(wire_look::hello), transport_kind::tls, true,
+       "the client speaks rathole's protocol over bare TCP, but `server.transport.type` is `tls`; "
+       "`transport.type` must be the same on both sides"},
+      {errc::decryption_failed, transport_kind::noise, true,
+       "a message could not be authenticated; `noise.pattern` must be the same on both sides, and "
+       "`client.transport.noise.remote_public_key` the public key of "
+       "`server.transport.noise.local_private_key`"},
+      {{404, websocket::refusal_category()},
+       transport_kind::websocket,
+       true,
+       "the upgrade was refused with HTTP 404 Not Found; `websocket.path` of the client must be "
+       "`server.transport.websocket.path`"},
+      {tls::alert::unknown_ca, transport_kind::tls, true,
+       "the peer ended TLS: unknown_ca (48); the client does not accept the certificate of "
+       "`server.transport.tls`: see its `trusted_root` and `hostname`"},
+      {tls::alert::handshake_failure, transport_kind::tls, true,
+       "the peer ended TLS: handshake_failure (40)"},
+      {errc::closed_in_handshake, transport_kind::noise, false,
+       "connection closed by the peer in the handshake"},
+      {errc::timed_out, transport_kind::noise, false, "timed out"},
+      {reset, transport_kind::tcp, false, reset.message()},
+      {errc::malformed_message, transport_kind::tcp, false, "malformed message"},
+  };
+  const address peer{"192.0.2.7", 1};
+  for (const row& each : rows) {
+    config::server settings;
+    settings.transport.kind = each.kind;
+    CHECK(failure_text(server::handshake_failed{peer, each.error, settings}) == each.said);
+    CHECK(is_telling(each.error) == each.is_telling);
+  }
+}
+
+TEST_CASE("failures: why a listener cannot be had, and what to do") {
+  CHECK(listen_advice(std::make_error_code(std::errc::permission_denied)) ==
+        "; run as root, grant CAP_NET_BIND_SERVICE, or choose a port from 1024 on");
+  CHECK(listen_advice({EADDRINUSE, std::system_category()}).contains("another program"));
+  CHECK(listen_advice({EADDRNOTAVAIL, std::system_category()}).contains("no such address"));
+  CHECK(listen_advice({EAFNOSUPPORT, std::system_category()}).contains("IPv6"));
+  CHECK(listen_advice(errc::stopped).empty());
+}
+
+TEST_CASE("failures: the kinds of refusals are told apart") {
+  using server::refusal;
+  const std::pair<std::error_code, refusal> rows[] = {
+      {spoke(wire_look::tls), refusal::other_transport},
+      {errc::decryption_failed, refusal::wrong_noise_key},
+      {errc::wrong_public_key, refusal::wrong_noise_key},
+      {tls::alert::unknown_ca, refusal::tls_failed},
+      {errc::tls_handshake_failed, refusal::tls_failed},
+      {{404, websocket::refusal_category()}, refusal::upgrade_refused},
+      {errc::malformed_http, refusal::not_the_protocol},
+      {errc::closed_in_handshake, refusal::closed_early},
+      {errc::end_of_stream, refusal::closed_early},
+      {reset, refusal::closed_early},
+      {errc::unknown_session, refusal::unknown_session},
+  };
+  for (const auto& [error, kind] : rows) {
+    CAPTURE(error.message());
+    CHECK(server::refusal_of(error) == kind);
+  }
+}
+
+}  // namespace
+}  // namespace rathole::app
