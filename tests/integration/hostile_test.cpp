@@ -197,7 +197,7 @@ TEST_CASE("hostile: refused connections cost the log a line per kind, not one ea
   };
   CHECK(count("failed the authentication") == 1);
   CHECK(count("No such a service") == 1);
-  CHECK(count("Refused 150 connections from 1 sources") == 1);
+  CHECK(count("Refused 150 connections from 1 source in") == 1);
   CHECK(count("50 wrong token") == 1);
 }
 

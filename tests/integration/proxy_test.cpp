@@ -28,6 +28,8 @@ struct proxied_tunnel {
   explicit proxied_tunnel(const std::string& proxy_table, const carriage& by = tcp())
       : both(ours(by, proxy_table)), port(both.add("echo", local.port())) {
     both.remote_host = "localhost";
+    // Each failure is a line, however often it was written before.
+    both.environment = {"RATHOLE_LOG=debug"};
     both.start_in_turn();
   }
 

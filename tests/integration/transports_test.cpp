@@ -110,6 +110,8 @@ TEST_CASE("transports: keys and certificates that do not fit are told, and tried
   for (const mismatch& wrong : all) {
     tunnel& t = tunnels.emplace_back(ours(wrong.by));
     ports.push_back(t.add("echo", local.port()));
+    // Each failure is a line, however often it was written before.
+    t.environment = {"RATHOLE_LOG=debug"};
     t.start_in_turn();
   }
   for (std::size_t i = 0; tunnel & t : tunnels) {
@@ -132,6 +134,7 @@ TEST_CASE("transports: a certificate replaced on disk is shown from the next con
     service local(echo);
     tunnel t(ours(tls("tls by " + engine, pem_keys(used) + engine_key(engine), trust_in(issuer))));
     const std::uint16_t port = t.add("echo", local.port());
+    t.environment = {"RATHOLE_LOG=debug"};
     t.start();
     INFO(t.story());
     REQUIRE(t.client->wait_for("the certificate's issuer is not trusted"));

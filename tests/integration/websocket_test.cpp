@@ -30,6 +30,8 @@ struct led_tunnel {
       : local(std::move(handle)), both(ours(by)), port(both.add("echo", local.port())) {}
   void start(std::uint16_t remote_port) {
     both.remote_port = remote_port;
+    // Each failure is a line, however often it was written before.
+    both.environment = {"RATHOLE_LOG=debug"};
     both.start_in_turn();
   }
   /// A crowd of visitors, whose octets are compared.
