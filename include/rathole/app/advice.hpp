@@ -3,7 +3,7 @@
 #include <rathole/app/log_text.hpp>
 #include <rathole/config/types.hpp>
 #include <rathole/config/validate.hpp>
-#include <rathole/core/address.hpp>
+#include <rathole/core/address_list.hpp>
 #include <rathole/core/error.hpp>
 #include <rathole/protocol/recognise.hpp>
 #include <rathole/websocket/error.hpp>
@@ -29,6 +29,12 @@ inline std::string listen_advice(const std::error_code& error) {
   if (error == std::errc::address_family_not_supported) return "; this machine has no IPv6";
   if (error == errc::host_not_found) return "; write an address of this machine, such as 0.0.0.0";
   return {};
+}
+
+/// Says why a server cannot listen for clients at `wanted`, as a whole sentence.
+inline std::string listen_failure_text(const address_list& wanted, const std::error_code& error) {
+  return "Failed to listen at `server.bind_addr` " + shown(wanted) + ": " + error.message() +
+         listen_advice(error);
 }
 
 /// Why nothing can be reached at an address, which `key` names.

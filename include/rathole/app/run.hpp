@@ -64,11 +64,11 @@ int start(const config::document& file, const Block& block, const std::string& w
   supervisor<Block, Log> program(file.where.file(), file.settings, log, std::move(set_filter));
   const auto ended = program.run(*carrier);
   if (ended) return EXIT_SUCCESS;
-  err << "Error: ";
+  std::string why = ended.error().message();
   if constexpr (std::is_same_v<Block, config::server>) {
-    err << "Failed to listen at `server.bind_addr` " << shown(block.bind_addr) << ": ";
+    why = listen_failure_text(block.bind_addr, ended.error());
   }
-  err << ended.error().message() << listen_advice(ended.error()) << '\n';
+  err << "Error: " << why << '\n';
   return EXIT_FAILURE;
 }
 

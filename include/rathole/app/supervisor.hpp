@@ -241,10 +241,7 @@ class supervisor {
     bury(std::move(next_));
     threads_.use(settings_.workers);
     std::string what = why.message();
-    if constexpr (is_server) {
-      what = "Failed to listen at `server.bind_addr` " + shown(wanted_.bind_addr) + ": " + what +
-             listen_advice(why);
-    }
+    if constexpr (is_server) what = listen_failure_text(wanted_.bind_addr, why);
     say(log_level::error, what);
     say(log_level::error, "The changed configuration cannot be applied. The old one is in use");
     finish();
