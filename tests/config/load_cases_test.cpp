@@ -248,6 +248,20 @@ services.b = { type = "udp", token = "", bind_addr = "h:3", udp = { queue_size =
         "such a value",
         "c.toml:4:82: server.services.b.udp.queue_size: invalid value: the number is out of range; "
         "use 65792 to 1073741824"}},
+      {"a client's key in a server's `udp`, and a value of another type",
+       R"([server]
+bind_addr = "h:1"
+udp = { answers_from_any_port = true }
+services = {}
+[client]
+remote_addr = "h:1"
+udp = { answers_from_any_port = 1 }
+services = {}
+)",
+       {"c.toml:3:9: server.udp.answers_from_any_port: unknown field `answers_from_any_port`; "
+        "expected one of `idle_timeout`, `max_visitors`, `queue_size`",
+        "c.toml:7:33: client.udp.answers_from_any_port: invalid type: integer, expected a boolean; "
+        "write `true` or `false` without quotes"}},
       {"a misspelt table",
        "[clients]\n",
        {"c.toml:1:2: clients: unknown field `clients`; did you mean `client`?"}},

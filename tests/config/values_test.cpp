@@ -241,9 +241,10 @@ remote_addr = "h:1"
 prefer_ipv6 = true
 ready_timeout = 7
 half_close_timeout = 8
-udp = { idle_timeout = 9 }
+udp = { idle_timeout = 9, answers_from_any_port = true }
 services.c = { token = "t", local_addr = "h:2" }
 services.d = { token = "t", local_addr = "h:3", prefer_ipv6 = false, half_close_timeout = 10 }
+services.e = { token = "t", local_addr = "h:4", udp = { answers_from_any_port = false } }
 )");
   CHECK(parsed.log == "debug");
   const auto& [a, b] = std::tie(parsed.server->services.at(0), parsed.server->services.at(1));
@@ -261,6 +262,9 @@ services.d = { token = "t", local_addr = "h:3", prefer_ipv6 = false, half_close_
   CHECK(there.services.at(0).prefer_ipv6);
   CHECK(there.services.at(0).half_close_timeout == seconds(8));
   CHECK(there.services.at(0).udp.idle_timeout == seconds(9));
+  CHECK(there.services.at(0).udp.answers_from_any_port);
+  CHECK_FALSE(there.services.at(2).udp.answers_from_any_port);
+  CHECK(there.services.at(2).udp.idle_timeout == seconds(9));
   CHECK_FALSE(there.services.at(1).prefer_ipv6);
   CHECK(there.services.at(1).half_close_timeout == seconds(10));
 }

@@ -6,6 +6,7 @@
 #include "../support/our_program.hpp"
 #include "../support/temp_dir.hpp"
 #include "../support/tools.hpp"
+#include "../support/udp.hpp"
 
 #include <doctest/doctest.h>
 
@@ -77,6 +78,7 @@ struct named_network {
 remote_addr = "good.example:2333"
 default_token = "t"
 retry_interval = 1
+shutdown_grace = 1
 [client.services.good]
 local_addr = "good.example:8080"
 [client.services.dead]
@@ -140,6 +142,9 @@ TEST_CASE("network: a name that is not answered holds up its own service alone")
   REQUIRE(waiting.wait_for("many"));
   // The resolver takes 10 s to give up.
   n.where.run_python(visits, {"9000", "10", "5"});
+  // Nor does the exit wait for it.
+  n.client->signal(SIGTERM);
+  CHECK(n.client->wait_exit(std::chrono::seconds{6}) == 0);
 }
 
 TEST_CASE("network: where the resolver falls silent the last good answer serves") {
@@ -225,6 +230,81 @@ local_addr = "127.0.0.1:8080"
       CHECK_MESSAGE(said.find(line) != said.npos, said);
     }
   }
+}
+
+/// A service as TFTP is one: it answers each request at port argv[1] from a port of the transfer's own,
+/// and counts there up to 4, one datagram for each acknowledgement.
+const std::string transfer_server = R"(
+import select, socket, sys
+main = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+main.bind(("127.0.0.1", int(sys.argv[1])))
+print("ready", flush=True)
+transfers = []
+while True:
+    for ready in select.select([main] + transfers, [], [])[0]:
+        said, peer = ready.recvfrom(99)
+        if ready is main:
+            assert said == b"request", said
+            ready = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            ready.bind(("127.0.0.1", 0))
+            transfers.append(ready)
+            said = b"0"
+        if int(said) < 4:
+            ready.sendto(b"%d" % (int(said) + 1), peer)
+)";
+
+/// Makes two transfers at a time with the service at port argv[1]; prints what came, each datagram
+/// within argv[2] seconds.
+const std::string transfer_visitors = R"(
+import socket, sys
+both = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2)]
+said = []
+for s in both:
+    s.settimeout(float(sys.argv[2]))
+    s.connect(("127.0.0.1", int(sys.argv[1])))
+    s.send(b"request")
+try:
+    for _ in range(4):
+        for s in both:
+            said.append(s.recv(99))
+            s.send(said[-1])
+except TimeoutError:
+    pass
+print(b"".join(said).decode())
+)";
+
+TEST_CASE("network: a UDP service that answers from another port serves where that is allowed") {
+  const temp_dir directory;
+  const reserved_port main_port = reserve_both();
+  const reserved_port visitors = reserve_both();
+  const reserved_port local = reserve_both();
+  const std::string main_address = "\"127.0.0.1:" + std::to_string(main_port) + "\"\n";
+  process service("/usr/bin/python3", {"-c", transfer_server, std::to_string(local)});
+  REQUIRE(service.wait_for("ready"));
+  process server(
+      our_program(),
+      {directory.write("server.toml",
+                       "[server]\ndefault_token = \"t\"\nbind_addr = " + main_address +
+                           "[server.services.u]\ntype = \"udp\"\n" +
+                           "bind_addr = \"127.0.0.1:" + std::to_string(visitors) + "\"\n")});
+  const auto client_file = [&](const char* keys) {
+    return directory.write("client.toml",
+                           "[client]\ndefault_token = \"t\"\nremote_addr = " + main_address +
+                               "[client.services.u]\ntype = \"udp\"\n" +
+                               "local_addr = \"127.0.0.1:" + std::to_string(local) + "\"\n" + keys);
+  };
+  process client(our_program(), {client_file("")});
+  INFO(server.output(), client.output(), service.output());
+  REQUIRE(server.wait_for("Listening at 127.0.0.1:" + std::to_string(visitors)));
+  const auto transfer = [&](const char* limit) {
+    return run_tool("/usr/bin/python3", {"-c", transfer_visitors, std::to_string(visitors), limit});
+  };
+  // The usual service is heard at its port alone.
+  CHECK(transfer("0.5") == "\n");
+  // A reload is enough.
+  client_file("udp = { answers_from_any_port = true }\n");
+  CHECK(eventually([&] { return transfer("1") == "11223344\n"; }));
+  for (int i = 0; i < 3; ++i) CHECK(transfer("20") == "11223344\n");
 }
 
 TEST_CASE(

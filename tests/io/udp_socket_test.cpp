@@ -70,6 +70,8 @@ struct udp_bench {
     return must(io::udp_socket::connect(ex(), to));
   }
 
+  io::udp_socket follow(const udp::endpoint& to) { return must(io::udp_socket::follow(ex(), to)); }
+
   /// Runs the context until `condition` holds; false when it did not in time.
   template <class F>
   bool run_until(F&& condition) {
@@ -269,6 +271,40 @@ TEST_SUITE("udp_socket") {
       CHECK(to.got == sent);
       CHECK(std::ranges::all_of(
           to.peers, [](const udp_endpoint& each) { return to_address(each).host == "127.0.0.2"; }));
+    }
+  }
+
+  TEST_CASE("a socket that follows its peer's port hears its peer's address only") {
+    for (const char* const ip : loopbacks) {
+      CAPTURE(ip);
+      udp_bench bench;
+      inbox first(bench.bind(at(ip)));
+      inbox second(bench.bind(at(ip)));
+      inbox follower(bench.follow(where(first.socket)));
+      CHECK(follower.socket.local().host == ip);
+      const std::vector<std::string> asked{"one", "two"};
+      CHECK(follower.socket.send(batch_of(asked, at(ip, 9))) == 2);
+      CHECK(bench.run_until([&] { return first.got.size() == 2; }));
+      CHECK(first.got == asked);
+
+      const std::string from_stranger = "from a stranger";
+      if (ip == loopbacks[0]) {
+        io::udp_socket stranger = bench.bind(at("127.0.0.2"));
+        CHECK(stranger.send(batch_of({from_stranger}, where(follower.socket))) == 1);
+      }
+      const std::vector<std::string> answers{"from", "another port"};
+      CHECK(second.socket.send(batch_of(answers, where(follower.socket))) == 2);
+      CHECK(bench.run_until([&] { return follower.got.size() == 2; }));
+      CHECK(follower.got == answers);
+      // More than a call takes.
+      const auto many = numbers(100);
+      CHECK(follower.socket.send(batch_of(many, at(ip, 9))) == many.size());
+      CHECK(bench.run_until([&] { return second.got.size() == many.size(); }));
+      CHECK(second.got == many);
+      CHECK(first.got.size() == 2);
+      follower.socket.close();
+      CHECK(follower.socket.send(batch_of(many, at(ip, 9))) == 0);
+      CHECK(follower.socket.receive().empty());
     }
   }
 

@@ -97,8 +97,8 @@ TEST_CASE("sim datagrams: to nobody they are lost, and nobody is told") {
 
 TEST_CASE("sim datagrams: a connected socket knows its peer only") {
   two_sockets bench;
-  auto connected =
-      bench.must(bench.client.connect_udp({"server", 53}, false, time_point::max(), {}));
+  auto connected = bench.must(
+      bench.client.connect_udp({"server", 53}, io::udp_connect_options(), time_point::max(), {}));
   auto stranger = bound(bench, bench.server);
   CHECK(send(connected, bench.to_near, "goes to its peer"));
   bench.world.run_for(1s);
@@ -110,8 +110,32 @@ TEST_CASE("sim datagrams: a connected socket knows its peer only") {
   CHECK(send(bench.far, back, "from the peer"));
   bench.world.run_for(1s);
   CHECK(take_all(connected) == std::vector<std::string>{"from the peer"});
-  CHECK(bench.get(bench.client.connect_udp({"nowhere", 1}, false, time_point::max(), {})).error() ==
-        errc::host_not_found);
+  CHECK(bench
+            .get(bench.client.connect_udp({"nowhere", 1}, io::udp_connect_options(),
+                                          time_point::max(), {}))
+            .error() == errc::host_not_found);
+}
+
+TEST_CASE("sim datagrams: a socket that follows its peer's port knows its peer's address only") {
+  two_sockets bench;
+  const io::udp_connect_options follows(false, true);
+  auto connected =
+      bench.must(bench.client.connect_udp({"server", 53}, follows, time_point::max(), {}));
+  auto elsewhere = bound(bench, bench.server);
+  auto stranger = bound(bench, bench.client);
+  CHECK(send(connected, bench.to_near, "goes to its peer"));
+  bench.world.run_for(1s);
+  const auto got = bench.far.receive();
+  REQUIRE(got.size() == 1);
+  const udp_endpoint back = got[0].peer;
+  CHECK(send(stranger, back, "from a stranger"));
+  CHECK(send(elsewhere, back, "from another port"));
+  bench.world.run_for(1s);
+  CHECK(take_all(connected) == std::vector<std::string>{"from another port"});
+  CHECK(send(connected, bench.to_near, "goes there too"));
+  bench.world.run_for(1s);
+  CHECK(take_all(elsewhere) == std::vector<std::string>{"goes there too"});
+  CHECK(take_all(bench.far).empty());
 }
 
 TEST_CASE("sim datagrams: ports are taken, and free again") {

@@ -93,12 +93,13 @@ class udp_forwarder : public std::enable_shared_from_this<udp_forwarder<Context>
     co_return ended;
   }
 
-  /// Goes on with new settings. Visitors are forgotten only if the local service is another one, or
-  /// there are too many.
+  /// Goes on with new settings. Visitors are forgotten only if the local service is another one or
+  /// may answer from other ports, or if there are too many.
   void update(service_pointer next) {
     const service_pointer before = std::exchange(service_, std::move(next));
-    const bool moved =
-        before->local_addr != service_->local_addr || before->prefer_ipv6 != service_->prefer_ipv6;
+    const bool moved = before->local_addr != service_->local_addr ||
+                       before->prefer_ipv6 != service_->prefer_ipv6 ||
+                       before->udp.answers_from_any_port != service_->udp.answers_from_any_port;
     if (moved) visitors_.clear();
     visitors_.set_limits(service_->udp.max_visitors, service_->udp.idle_timeout);
     for (const auto& each : channels_) each->set_queue_size(service_->udp.queue_size);
@@ -187,8 +188,9 @@ class udp_forwarder : public std::enable_shared_from_this<udp_forwarder<Context>
   static io::awaitable<void> open(std::shared_ptr<udp_forwarder> self, visitor_pointer who) {
     const service_pointer service = self->service_;
     const auto deadline = self->world_.now() + udp_open_timeout;
-    auto opened = co_await self->world_.connect_udp(service->local_addr, service->prefer_ipv6,
-                                                    deadline, self->closing_.get_token());
+    const io::udp_connect_options options(service->prefer_ipv6, service->udp.answers_from_any_port);
+    auto opened = co_await self->world_.connect_udp(service->local_addr, options, deadline,
+                                                    self->closing_.get_token());
     const auto unsent = std::exchange(who->unsent, {});
     for (const auto& payload : unsent) self->unsent_octets_ -= payload.size();
     if (who->gone) co_return;

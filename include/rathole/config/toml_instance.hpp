@@ -72,14 +72,18 @@ inline void check_udp_pool(const toml_reader& service, const pool_options& pool)
                  "give `size` such a value");
 }
 
-/// Reads a `udp` table, if there is one, over `base`.
-inline udp_options read_udp(std::optional<toml_reader> table, udp_options base) {
+/// Reads a `udp` table of one side, if there is one, over `base`.
+inline udp_options read_udp(std::optional<toml_reader> table, udp_options base, side of) {
   if (!table) return base;
   base.idle_timeout = read_seconds(*table, "idle_timeout", base.idle_timeout, 1);
   base.max_visitors =
       read_count(*table, "max_visitors", base.max_visitors, 1, limits::udp_visitors);
   base.queue_size =
       read_count(*table, "queue_size", base.queue_size, limits::least_udp_queue, limits::udp_queue);
+  if (of == side::client) {
+    base.answers_from_any_port =
+        table->boolean("answers_from_any_port").value_or(base.answers_from_any_port);
+  }
   table->finish();
   return base;
 }
@@ -140,7 +144,7 @@ inline client read_client(toml_reader table) {
   out.ready_timeout = read_seconds(table, "ready_timeout", out.ready_timeout, 0);
   client_service common;
   detail::read_forward_timeouts(table, common);
-  common.udp = detail::read_udp(table.table("udp"), {});
+  common.udp = detail::read_udp(table.table("udp"), {}, side::client);
   out.transport = read_transport(table, side::client);
 
   if (!table.contains("services")) {
@@ -157,7 +161,7 @@ inline client read_client(toml_reader table) {
       service.retry_interval = read_seconds(entry, "retry_interval", retry_interval, 0);
       service.prefer_ipv6 = entry.boolean("prefer_ipv6").value_or(out.prefer_ipv6);
       detail::read_forward_timeouts(entry, service);
-      service.udp = detail::read_udp(entry.table("udp"), common.udp);
+      service.udp = detail::read_udp(entry.table("udp"), common.udp, side::client);
       entry.finish();
     });
   }
@@ -197,7 +201,7 @@ inline server read_server(toml_reader table) {
       std::clamp(udp_pool.size, std::size_t{1}, static_cast<std::size_t>(limits::udp_channels));
   server_service common;
   detail::read_forward_timeouts(table, common);
-  common.udp = detail::read_udp(table.table("udp"), {});
+  common.udp = detail::read_udp(table.table("udp"), {}, side::server);
   out.transport = read_transport(table, side::server);
 
   if (!table.contains("services")) {
@@ -215,7 +219,7 @@ inline server read_server(toml_reader table) {
       service.pool = detail::read_pool(entry.table("pool"), is_udp ? udp_pool : tcp_pool);
       if (is_udp) detail::check_udp_pool(entry, service.pool);
       detail::read_forward_timeouts(entry, service);
-      service.udp = detail::read_udp(entry.table("udp"), common.udp);
+      service.udp = detail::read_udp(entry.table("udp"), common.udp, side::server);
       entry.finish();
       add_listeners(entry, service.bind_addr, is_udp);
     });

@@ -131,6 +131,10 @@ struct udp_options {
   std::size_t max_visitors = defaults::udp_max_visitors;
   /// Octets of frames that wait for one data channel; what comes beyond that is dropped.
   std::size_t queue_size = defaults::udp_queue_size;
+  /// Whether answers are taken from any port of the local service's address, as TFTP needs it
+  /// (RFC 1350 section 4), and what the visitor sends then goes to the port that answered last. Of
+  /// clients alone; a server ignores it.
+  bool answers_from_any_port = false;
 
   [[nodiscard]] bool operator==(const udp_options&) const = default;
 };

@@ -109,13 +109,15 @@ class asio_runtime {
 
   /// Connects with the first resolved address that there is a route to; the last refusal is the
   /// error.
-  task<udp_socket> connect_udp(const address& to, bool prefer_ipv6, time_point deadline,
+  task<udp_socket> connect_udp(const address& to, udp_connect_options options, time_point deadline,
                                std::stop_token stop) {
     auto found = co_await resolve(to, deadline, stop);
     if (!found) co_return failure(found.error());
     std::error_code last = make_error_code(errc::host_not_found);
-    for (const auto& endpoint : in_dial_order(std::move(*found), prefer_ipv6)) {
-      auto opened = udp_socket::connect(get_executor(), {endpoint.address(), endpoint.port()});
+    for (const auto& endpoint : in_dial_order(std::move(*found), options.prefer_ipv6)) {
+      const asio::ip::udp::endpoint peer(endpoint.address(), endpoint.port());
+      auto opened = options.follows_port ? udp_socket::follow(get_executor(), peer)
+                                         : udp_socket::connect(get_executor(), peer);
       if (opened) co_return std::move(*opened);
       last = opened.error();
     }

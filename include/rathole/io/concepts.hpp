@@ -95,36 +95,35 @@ concept Timer = requires(T& t, time_point at, std::move_only_function<void()> ca
 ///   requested.
 /// * `bind_udp(at, stop)`: resolves and binds a UDP socket; the first address that can be bound
 ///   serves.
-/// * `connect_udp(to, prefer_ipv6, deadline, stop)`: resolves, and connects a UDP socket of any local
+/// * `connect_udp(to, options, deadline, stop)`: resolves, and connects a UDP socket of any local
 ///   port with the first address that there is a route to.
 template <class R>
-concept Runtime = std::copy_constructible<R> &&
-                  requires(R& r, const address& where, const socket_options& options,
-                           time_point deadline, std::stop_token stop) {
-                    typename R::stream;
-                    typename R::acceptor;
-                    typename R::timer;
-                    typename R::datagram_socket;
-                    requires DatagramSocket<typename R::datagram_socket>;
-                    requires Acceptor<typename R::acceptor>;
-                    requires std::same_as<typename R::acceptor::stream, typename R::stream>;
-                    requires Timer<typename R::timer>;
-                    requires std::constructible_from<typename R::timer, R&>;
-                    requires requires(typename R::stream& stream) {
-                      { stream.rehome(r) } -> std::same_as<typename R::stream>;
-                    };
-                    { r.get_executor() } -> std::same_as<executor>;
-                    { r.now() } -> std::same_as<time_point>;
-                    { r.worker() } -> std::same_as<R>;
-                    { r.rng() } -> Rng;
-                    {
-                      r.connect(where, options, deadline, stop)
-                    } -> std::same_as<task<typename R::stream>>;
-                    { r.listen(where, options, stop) } -> std::same_as<task<typename R::acceptor>>;
-                    { r.bind_udp(where, stop) } -> std::same_as<task<typename R::datagram_socket>>;
-                    {
-                      r.connect_udp(where, true, deadline, stop)
-                    } -> std::same_as<task<typename R::datagram_socket>>;
-                  };
+concept Runtime =
+    std::copy_constructible<R> &&
+    requires(R& r, const address& where, const socket_options& options,
+             const udp_connect_options& udp, time_point deadline, std::stop_token stop) {
+      typename R::stream;
+      typename R::acceptor;
+      typename R::timer;
+      typename R::datagram_socket;
+      requires DatagramSocket<typename R::datagram_socket>;
+      requires Acceptor<typename R::acceptor>;
+      requires std::same_as<typename R::acceptor::stream, typename R::stream>;
+      requires Timer<typename R::timer>;
+      requires std::constructible_from<typename R::timer, R&>;
+      requires requires(typename R::stream& stream) {
+        { stream.rehome(r) } -> std::same_as<typename R::stream>;
+      };
+      { r.get_executor() } -> std::same_as<executor>;
+      { r.now() } -> std::same_as<time_point>;
+      { r.worker() } -> std::same_as<R>;
+      { r.rng() } -> Rng;
+      { r.connect(where, options, deadline, stop) } -> std::same_as<task<typename R::stream>>;
+      { r.listen(where, options, stop) } -> std::same_as<task<typename R::acceptor>>;
+      { r.bind_udp(where, stop) } -> std::same_as<task<typename R::datagram_socket>>;
+      {
+        r.connect_udp(where, udp, deadline, stop)
+      } -> std::same_as<task<typename R::datagram_socket>>;
+    };
 
 }  // namespace rathole::io

@@ -24,6 +24,19 @@ struct datagram {
   byte_view payload;
 };
 
+/// How a UDP socket is connected with a peer.
+struct udp_connect_options {
+  constexpr udp_connect_options() = default;
+  constexpr udp_connect_options(bool ipv6_first, bool any_port)
+      : prefer_ipv6(ipv6_first), follows_port(any_port) {}
+
+  /// Of a name with addresses of both families, those of IPv6 come first.
+  bool prefer_ipv6 = false;
+  /// The socket receives from every port of the peer's address, and sends to the one that it
+  /// received from last; to the one that it was connected with before that.
+  bool follows_port = false;
+};
+
 /// A UDP socket, bound to a local address or connected with a peer.
 ///
 /// * `watch(readable)`: calls `readable` from now on whenever something can be received, on the

@@ -5,6 +5,7 @@
 #include <rathole/io/bind_socket.hpp>
 #include <rathole/io/datagram.hpp>
 #include <rathole/io/descriptor.hpp>
+#include <rathole/io/followed_peer.hpp>
 #include <rathole/io/poller.hpp>
 #include <rathole/io/udp_batch.hpp>
 #include <rathole/io/udp_control.hpp>
@@ -17,6 +18,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <system_error>
 #include <utility>
@@ -54,6 +56,20 @@ class udp_socket {
     return udp_socket(ex, std::move(*opened), true);
   }
 
+  /// A socket that exchanges datagrams with all ports of `endpoint`'s address, as
+  /// `udp_connect_options::follows_port` says. It is bound to the local address that leads there, so
+  /// that other networks do not reach it. Fails with the system's code.
+  static result<udp_socket> follow(const executor& ex, const asio::ip::udp::endpoint& endpoint) {
+    auto trial = connect(ex, endpoint);
+    if (!trial) return failure(trial.error());
+    std::error_code not_literal;
+    const auto here = asio::ip::make_address(trial->local().host, not_literal);
+    if (not_literal) return failure(not_literal);
+    auto made = bind(ex, {here, 0});
+    if (made) made->body_->followed.emplace(endpoint);
+    return made;
+  }
+
   void watch(std::move_only_function<void()> readable) {
     body_->readable = std::move(readable);
     body_->watch(true);
@@ -62,12 +78,16 @@ class udp_socket {
 
   std::span<const datagram> receive() {
     if (!is_open()) return {};
-    return udp_batch::of_thread().receive(body_->socket.get());
+    const auto all = udp_batch::of_thread().receive(body_->socket.get());
+    return body_->followed ? body_->followed->receive(all) : all;
   }
 
   std::size_t send(std::span<const datagram> batch) {
     if (!is_open()) return 0;
-    return udp_batch::of_thread().send(body_->socket.get(), batch, is_connected_);
+    const int socket = body_->socket.get();
+    udp_batch& calls = udp_batch::of_thread();
+    if (!body_->followed) return calls.send(socket, batch, is_connected_);
+    return calls.send(socket, body_->followed->address_to_peer(batch), false);
   }
 
   [[nodiscard]] const address& local() const { return local_; }
@@ -94,6 +114,7 @@ class udp_socket {
 
     descriptor socket;
     std::move_only_function<void()> readable;
+    std::optional<followed_peer> followed;
   };
 
   udp_socket(const executor& ex, descriptor socket, bool is_connected)

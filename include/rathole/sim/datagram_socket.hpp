@@ -20,16 +20,22 @@ namespace rathole::sim {
 /// or overtaken, as the link's conditions say.
 class datagram_socket {
  public:
-  /// `peer` is whom it exchanges datagrams with; anybody if it has no port.
+  /// `peer` is whom it exchanges datagrams with; anybody if it has no port. `follows_port` is as in
+  /// `io::udp_connect_options`.
   datagram_socket(network& where, std::shared_ptr<mailbox> box, const udp_endpoint& peer,
-                  census& counted)
-      : network_(&where), box_(std::move(box)), peer_(peer), owned_(counted.datagram_sockets) {}
+                  census& counted, bool follows_port = false)
+      : network_(&where),
+        box_(std::move(box)),
+        peer_(peer),
+        follows_port_(follows_port),
+        owned_(counted.datagram_sockets) {}
   datagram_socket(datagram_socket&&) = default;
   datagram_socket& operator=(datagram_socket&& from) noexcept {
     close();
     network_ = from.network_;
     box_ = std::move(from.box_);
     peer_ = from.peer_;
+    follows_port_ = from.follows_port_;
     owned_ = std::move(from.owned_);
     batch_ = std::move(from.batch_);
     views_ = std::move(from.views_);
@@ -46,6 +52,7 @@ class datagram_socket {
     while (batch_.size() < batch_size && box_ && !box_->waiting.empty()) {
       packet next = std::move(box_->waiting.front());
       box_->waiting.pop_front();
+      if (follows_port_ && next.from.ip == peer_.ip) peer_ = next.from;
       if (peer_.port != 0 && !(next.from == peer_)) continue;
       batch_.push_back(std::move(next));
     }
@@ -82,6 +89,7 @@ class datagram_socket {
   network* network_;
   std::shared_ptr<mailbox> box_;
   udp_endpoint peer_;
+  bool follows_port_ = false;
   census::entry owned_;
   std::vector<packet> batch_;
   std::vector<io::datagram> views_;

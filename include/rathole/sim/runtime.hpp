@@ -64,8 +64,9 @@ class runtime {
   }
 
   /// Fails with `errc::host_not_found`, or because a chosen operation is to fail.
-  io::task<datagram_socket> connect_udp(const address& to, bool, time_point, std::stop_token stop) {
-    return connect_udp(*this, to, std::move(stop));
+  io::task<datagram_socket> connect_udp(const address& to, const io::udp_connect_options& options,
+                                        time_point, std::stop_token stop) {
+    return connect_udp(*this, to, options.follows_port, std::move(stop));
   }
 
  private:
@@ -78,7 +79,8 @@ class runtime {
                               self.network_->in_use());
   }
 
-  static io::task<datagram_socket> connect_udp(runtime self, address to, std::stop_token stop) {
+  static io::task<datagram_socket> connect_udp(runtime self, address to, bool follows_port,
+                                               std::stop_token stop) {
     co_await asio::post(self.get_executor(), io::use_tuple);
     if (stop.stop_requested()) co_return failure(errc::stopped);
     const auto peer = self.network_->endpoint_of(*self.host_, to);
@@ -86,7 +88,8 @@ class runtime {
     const address any{"0.0.0.0", 0};
     auto box = self.network_->bind_udp(*self.host_, any);
     if (!box) co_return failure(box.error());
-    co_return datagram_socket(*self.network_, std::move(*box), *peer, self.network_->in_use());
+    co_return datagram_socket(*self.network_, std::move(*box), *peer, self.network_->in_use(),
+                              follows_port);
   }
 
   static io::task<stream> connect(runtime self, address to, io::socket_options options,
