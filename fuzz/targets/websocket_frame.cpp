@@ -1,15 +1,65 @@
 #include "support/check.hpp"
 #include "support/script.hpp"
 
+#include <rathole/core/utf8.hpp>
+#include <rathole/websocket/close_status.hpp>
 #include <rathole/websocket/frame.hpp>
 #include <rathole/websocket/mask.hpp>
 
+#include <algorithm>
 #include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <system_error>
 #include <vector>
 
 using namespace rathole;
 
-// A header that is read is written as it was. Masking is what it says, and undoes itself.
+namespace {
+
+// The characters that are taken off a text are those that it is made of, in their shortest form.
+void check_text(std::string_view text) {
+  std::string again;
+  std::string_view rest = text;
+  while (!rest.empty()) {
+    const auto code = take_character(rest);
+    if (!code) break;
+    const auto put = [&](unsigned lead, int more) {
+      again += static_cast<char>(lead | *code >> (6 * more));
+      while (more-- > 0) again += static_cast<char>(0x80 | (*code >> (6 * more) & 0x3f));
+    };
+    fuzz::check(*code < 0xd800 || (*code > 0xdfff && *code < 0x110000));
+    *code < 0x80      ? put(0, 0)
+    : *code < 0x800   ? put(0xc0, 1)
+    : *code < 0x10000 ? put(0xe0, 2)
+                      : put(0xf0, 3);
+  }
+  fuzz::check(again + std::string(rest) == text);
+  fuzz::check(is_utf8(text) == rest.empty());
+}
+
+// Only an empty Close, 1000 and 1001 end a connection in order.
+void check_close(byte_view payload) {
+  const std::error_code judged = websocket::judge_close(payload);
+  if (payload.empty()) return fuzz::check(!judged);
+  if (payload.size() == 1) return fuzz::check(judged == errc::malformed_message);
+  const int code = payload[0] * 256 + payload[1];
+  const std::string_view reason(reinterpret_cast<const char*>(payload.data()) + 2,
+                                payload.size() - 2);
+  check_text(reason);
+  fuzz::check(judged || code == 1000 || code == 1001);
+  fuzz::check(judged || is_utf8(reason));
+  if (judged.category() == websocket::close_category()) fuzz::check(judged.value() == code);
+  if (judged == errc::malformed_message) return;
+  fuzz::check(code >= 1000 && code < 5000 && code != 1005 && code != 1006 && code != 1015);
+}
+
+}  // namespace
+
+// A header that is read is written as it was. Masking is what it says, and undoes itself. Whatever the
+// payload is, as a Close it is judged by RFC 6455.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   fuzz::script in(data, size);
   const std::size_t offset = in.octet();
@@ -35,5 +85,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   websocket::mask(masked, masked, key, offset);
   fuzz::check(std::equal(masked.begin(), masked.end(), payload.begin()));
+  check_close(payload);
   return 0;
 }
