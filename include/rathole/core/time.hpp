@@ -1,5 +1,7 @@
 #pragma once
 
+#include <rathole/core/language.hpp>
+
 #include <chrono>
 
 namespace rathole {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <rathole/core/language.hpp>
+
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
