@@ -318,6 +318,7 @@ TEST_CASE("a file is loaded, and what cannot be read is a problem without a posi
   const std::string missing = folder + "/missing.toml";
   CHECK(line(missing) == unreadable(missing, "No such file or directory"));
   CHECK(line(folder) == unreadable(folder, "Is a directory"));
+  CHECK(line("/dev/zero") == unreadable("/dev/zero", "it is a device, not a regular file"));
   const std::string huge = directory.write("huge.toml", std::string(limits::file_size + 1, '#'));
   CHECK(line(huge) == unreadable(huge, "larger than 16 MiB"));
   CHECK(load(directory.write("wrong.toml", "x = 1")).error().front().file ==

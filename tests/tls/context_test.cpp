@@ -1,3 +1,4 @@
+#include "../support/odd_files.hpp"
 #include "../support/temp_dir.hpp"
 #include "botan_pair.hpp"
 
@@ -6,6 +7,7 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
+#include <filesystem>
 #include <string>
 #include <thread>
 #include <utility>
@@ -73,6 +75,39 @@ TEST_CASE("tls contexts: what they cannot load, they name") {
             .find("`key` is " + path("none") + ": the file cannot be read") != std::string::npos);
   CHECK_FALSE(server_context::load({.cert = from.path("empty.pem"), .key = from.path("key.pem")})
                   .has_value());
+}
+
+TEST_CASE("tls contexts: only regular files are read, at the start and later") {
+  files from;
+  const auto client = *client_context::load(from.client());
+  const auto server = *server_context::load(from.server());
+  const test::odd_files odd(from.dir);
+  for (const auto& [path, why] : odd.all()) {
+    CAPTURE(path);
+    const std::string reason = "\"" + path + "\": the file cannot be read: " + why;
+    const auto as_root = client_context::load({.trusted_root = path});
+    CHECK(as_root.error() == "`trusted_root` is " + reason);
+    const auto as_pkcs12 = server_context::load({.pkcs12 = path});
+    CHECK(as_pkcs12.error() == "`pkcs12` is " + reason);
+    const auto as_cert = server_context::load({.cert = path, .key = from.path("key.pem")});
+    CHECK(as_cert.error() == "`cert` is " + reason);
+    const auto as_key = server_context::load({.cert = from.path("cert.pem"), .key = path});
+    CHECK(as_key.error() == "`key` is " + reason);
+
+    // In place of files that are in use.
+    for (const char* name : {"root.pem", "cert.pem", "key.pem"}) {
+      CAPTURE(name);
+      const auto kept = from.dir.path() / "kept";
+      std::filesystem::rename(from.path(name), kept);
+      std::filesystem::create_symlink(path, from.path(name));
+      from.complaints.clear();
+      CHECK(error_between(client, server) == std::error_code());
+      REQUIRE(from.complaints.size() == 1);
+      CHECK(from.complaints.front().ends_with(why));
+      std::filesystem::rename(kept, from.path(name));
+      CHECK(error_between(client, server) == std::error_code());
+    }
+  }
 }
 
 TEST_CASE("tls contexts: a roots file with several certificates") {

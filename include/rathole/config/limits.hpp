@@ -1,5 +1,8 @@
 #pragma once
 
+#include <rathole/core/language.hpp>
+
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 
@@ -9,6 +12,8 @@ namespace rathole::config::limits {
 
 /// The size of a configuration file in octets.
 inline constexpr std::size_t file_size = std::size_t{16} << 20;
+/// How long a pipe may take to deliver a configuration.
+inline constexpr std::chrono::seconds pipe_timeout{10};
 /// The dots in one line outside of strings and comments, and so the parts of a dotted key.
 inline constexpr std::size_t dots_in_line = 1024;
 /// Durations in seconds: ten years.

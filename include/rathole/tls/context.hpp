@@ -1,5 +1,6 @@
 #pragma once
 
+#include <rathole/core/read_file.hpp>
 #include <rathole/core/secret.hpp>
 #include <rathole/core/time.hpp>
 #include <rathole/tls/engine.hpp>
@@ -7,10 +8,10 @@
 #include <rathole/tls/pem_certificates.hpp>
 #include <rathole/tls/pem_identity.hpp>
 #include <rathole/tls/pkcs12.hpp>
-#include <rathole/tls/read_file.hpp>
 #include <rathole/tls/reloading.hpp>
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <expected>
 #include <memory>
@@ -46,6 +47,9 @@ struct server_settings {
   complaint complain = {};
 };
 
+/// The largest file of keys or certificates, in bytes.
+inline constexpr std::size_t largest_file = std::size_t{4} << 20;
+
 namespace detail {
 
 /// What `read` makes of the octets of a file; fails with a sentence that names the file.
@@ -55,7 +59,7 @@ auto from_file(const char* key, const std::string& path, F read)
   const auto refused = [&](const std::string& why) {
     return std::unexpected("`" + std::string(key) + "` is \"" + path + "\": " + why);
   };
-  auto text = read_file(path);
+  auto text = read_file(path, {.size = largest_file});
   if (!text) return refused("the file cannot be read: " + text.error());
   const secret wiped(std::move(*text));
   auto out = read(wiped.view());
