@@ -27,7 +27,7 @@ BEGIN {
   home["spdlog"] = "app"; home["fmt"] = "app"; home["CLI"] = "app"
   split("sys/ unistd.h fcntl.h netinet/ netdb.h arpa/ poll.h signal.h csignal thread mutex " \
         "condition_variable iostream fstream", system_headers, " ")
-  split("crypto/system_rng.hpp config/load.hpp tls/reloading.hpp tls/openssl_setup.hpp", \
+  split("crypto/system_rng.hpp core/read_file.hpp tls/reloading.hpp tls/openssl_setup.hpp", \
         system_users, " ")
 }
 
@@ -77,8 +77,17 @@ FNR == 301 { wrong("header of more than 300 lines") }
   line = $0
   sub(/\/\/.*$/, "", line)
   # Certificates are valid by the calendar, and for the validator of the TLS library.
-  if (line ~ /clock::now *\(/ && !among(from, drivers) && name != "tls/botan_trust.hpp")
+  # Nor does a pipe deliver in no time.
+  if (line ~ /clock::now *\(/ && !among(from, drivers) && name != "tls/botan_trust.hpp" &&
+      name != "core/read_file.hpp")
     wrong("`" from "` must not read a clock: time is an argument")
+  # Opening a pipe waits for its writer, and writing to a stream for its reader.
+  if (line ~ /(^|[^A-Za-z_0-9])(fopen *\(|ifstream|ofstream)|::open *\(.*O_/ &&
+      name != "core/read_file.hpp")
+    wrong("files are read by core/read_file.hpp only, which never waits")
+  if (line ~ /std::(cout|cerr|clog)|(^|[^A-Za-z_0-9])(printf|fprintf|puts|fputs|fwrite|fflush) *\(/ &&
+      name != "app/main.hpp")
+    wrong("only app/main.hpp names the standard streams: they wait for their reader")
   if (line ~ /(^|[^A-Za-z_0-9])detached([^A-Za-z_0-9]|$)/ && name != "io/task_group.hpp")
     wrong("`detached` only in io/task_group.hpp")
 }

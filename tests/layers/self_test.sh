@@ -69,6 +69,15 @@ X
 caught $h/protocol/a.hpp '1: `protocol` must not read a clock' << 'X'
 auto now = rathole::clock::now();
 X
+caught $h/tls/a.hpp '1: files are read by core/read_file.hpp only' << 'X'
+auto file = std::fopen(path.c_str(), "rb");
+X
+caught $h/io/a.hpp '1: files are read by core/read_file.hpp only' << 'X'
+int fd = ::open(path.c_str(), O_RDONLY);
+X
+caught $h/app/a.hpp '1: only app/main.hpp names the standard streams' << 'X'
+std::cerr << "Error: " << what;
+X
 caught $h/client/a.hpp '1: `detached` only in io/task_group.hpp' << 'X'
 co_spawn(context, run(), asio::detached);
 X

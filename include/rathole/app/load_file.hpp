@@ -19,10 +19,11 @@ inline std::optional<std::string> log_problem(std::string_view text) {
          "as rathole::client=debug";
 }
 
-/// Loads the file at `path` with all that the program checks in it.
+/// Loads the file at `path` with all that the program checks in it. A pipe may take `pipe_timeout`,
+/// see `config::load_document`.
 inline std::expected<config::document, std::vector<config::problem>> load_file(
-    const std::string& path) {
-  return config::load_document(path, &log_problem);
+    const std::string& path, duration pipe_timeout = config::limits::pipe_timeout) {
+  return config::load_document(path, &log_problem, pipe_timeout);
 }
 
 }  // namespace rathole::app

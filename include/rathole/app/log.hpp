@@ -1,46 +1,30 @@
 #pragma once
 
+#include <rathole/app/line_writer.hpp>
 #include <rathole/app/log_filter.hpp>
+#include <rathole/app/log_layout.hpp>
 #include <rathole/io/published.hpp>
 
-#include <spdlog/details/null_mutex.h>
 #include <spdlog/logger.h>
-#include <spdlog/pattern_formatter.h>
-#include <spdlog/sinks/ansicolor_sink.h>
+#include <spdlog/sinks/base_sink.h>
 
-#include <cstdlib>
+#include <unistd.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <exception>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <utility>
 
 namespace rathole::app {
 
+/// The longest line of a log in bytes; the rest of a longer one is cut off.
+inline constexpr std::size_t longest_log_line = std::size_t{8} << 10;
+
 namespace detail {
-
-/// Writes a level right-aligned to five letters, as upstream does.
-class level_flag final : public spdlog::custom_flag_formatter {
- public:
-  void format(const spdlog::details::log_msg& line, const std::tm&,
-              spdlog::memory_buf_t& out) override {
-    const std::string_view word = name(line.level);
-    out.append(word.data(), word.data() + word.size());
-  }
-  std::unique_ptr<custom_flag_formatter> clone() const override {
-    return std::make_unique<level_flag>();
-  }
-
- private:
-  static std::string_view name(spdlog::level::level_enum level) {
-    switch (level) {
-      case spdlog::level::trace: return "TRACE";
-      case spdlog::level::debug: return "DEBUG";
-      case spdlog::level::info: return " INFO";
-      case spdlog::level::warn: return " WARN";
-      default: return "ERROR";
-    }
-  }
-};
 
 inline spdlog::level::level_enum to_spdlog(log_level level) {
   switch (level) {
@@ -54,30 +38,72 @@ inline spdlog::level::level_enum to_spdlog(log_level level) {
   return spdlog::level::off;
 }
 
-}  // namespace detail
-
-/// Standard output; colours only if it is a terminal and NO_COLOR is unset or empty.
-inline spdlog::sink_ptr standard_output_sink() {
-  const char* no_color = std::getenv("NO_COLOR");
-  const bool plain = no_color != nullptr && *no_color != '\0';
-  return std::make_shared<spdlog::sinks::ansicolor_stdout_sink_mt>(
-      plain ? spdlog::color_mode::never : spdlog::color_mode::automatic);
+/// `line` cut at a character to what a log takes, with an end of line.
+inline std::string_view cut(spdlog::memory_buf_t& line) {
+  if (line.size() > longest_log_line) {
+    constexpr std::string_view end = "...\n";
+    std::size_t size = longest_log_line - end.size();
+    while (size > 0 && (static_cast<unsigned char>(line.data()[size]) & 0xc0) == 0x80) --size;
+    line.resize(size);
+    line.append(end.data(), end.data() + end.size());
+  }
+  return {line.data(), line.size()};
 }
 
-/// The program's log: one line per message, written at once. Several threads may write.
+/// Has lines written by a `line_writer`. Nobody who logs waits for the reader.
+class queued_sink final : public spdlog::sinks::base_sink<std::mutex> {
+ public:
+  /// Lines of `form` go to the descriptor `to`.
+  queued_sink(int to, log_form form)
+      : writer_(to, [layout = std::shared_ptr(make_layout(form))](std::uint64_t count) {
+          return dropped_line(*layout, count);
+        }) {}
+
+ private:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    try {
+      spdlog::memory_buf_t line;
+      formatter_->format(message, line);
+      writer_.add(cut(line));
+    } catch (const std::exception&) {
+      writer_.add_dropped();
+    }
+  }
+  void flush_() override { writer_.flush(line_writer::flush_timeout); }
+
+  static std::string dropped_line(spdlog::formatter& layout, std::uint64_t count) {
+    const std::string text = "rathole: " + std::to_string(count) +
+                             (count == 1 ? " log line was" : " log lines were") +
+                             " dropped because the log could not be written";
+    spdlog::memory_buf_t line;
+    layout.format(spdlog::details::log_msg("rathole", spdlog::level::warn, text), line);
+    return {line.data(), line.size()};
+  }
+
+  line_writer writer_;
+};
+
+}  // namespace detail
+
+/// The program's log: one line per message. Several threads may write, and none of them waits for
+/// whoever reads the log.
 ///
 /// A line is a UTC timestamp with microseconds, the level, the context with the module that speaks
 /// (`target`), and the message, laid out as upstream does:
 /// `2024-01-31T12:00:00.000000Z  INFO handle{service=web}: rathole::client: Control channel ...`.
 class logger {
  public:
-  explicit logger(log_filter filter, spdlog::sink_ptr sink = standard_output_sink())
+  /// Writes to standard output, in the form that fits it, on a thread of its own. Throws
+  /// `std::system_error` if there is no thread.
+  explicit logger(log_filter filter) : logger(std::move(filter), form_of_standard_output()) {}
+
+  /// Writes to `sink`, at once.
+  logger(log_filter filter, spdlog::sink_ptr sink, log_form form = log_form::plain)
       : filter_(std::move(filter)), lines_("rathole", std::move(sink)) {
-    auto layout = std::make_unique<spdlog::pattern_formatter>(spdlog::pattern_time_type::utc);
-    layout->add_flag<detail::level_flag>('*').set_pattern("%Y-%m-%dT%H:%M:%S.%fZ %^%*%$ %v");
-    lines_.set_formatter(std::move(layout));
+    lines_.set_formatter(make_layout(form));
     lines_.set_level(spdlog::level::trace);
-    lines_.flush_on(spdlog::level::trace);
+    // The default writes to standard error, which may be as stuck as the log.
+    lines_.set_error_handler([](const std::string&) {});
   }
 
   /// Whether the filter wants such lines: what is told often need not be put into words if not.
@@ -106,7 +132,15 @@ class logger {
     write(level, target, {}, message);
   }
 
+  /// Waits until the lines so far are written, but not longer than `line_writer::flush_timeout`. To be
+  /// called before the process ends without destroying the log.
+  void flush() { lines_.flush(); }
+
  private:
+  logger(log_filter filter, log_form form)
+      : logger(std::move(filter), std::make_shared<detail::queued_sink>(STDOUT_FILENO, form),
+               form) {}
+
   io::published<log_filter> filter_;
   spdlog::logger lines_;
 };

@@ -2,16 +2,20 @@
 
 #include <rathole/app/cli.hpp>
 #include <rathole/app/demo.hpp>
+#include <rathole/app/journal.hpp>
 #include <rathole/app/run.hpp>
 
 #if RATHOLE_WITH_NOISE
 #include <rathole/app/genkey.hpp>
 #endif
 
+#include <unistd.h>
+
 #include <csignal>
 #include <cstdlib>
 #include <exception>
 #include <iostream>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +26,8 @@ namespace rathole::app {
 inline int main(int argc, char** argv) {
   // A write to a connection that is gone fails instead; the splicing relay depends on it.
   std::signal(SIGPIPE, SIG_IGN);
+  std::optional<error_priority> priority;
+  if (is_journal(STDERR_FILENO, std::getenv("JOURNAL_STREAM"))) priority.emplace(std::cerr);
   try {
     std::vector<std::string> words;
     for (int i = 1; i < argc; ++i) words.emplace_back(argv[i]);

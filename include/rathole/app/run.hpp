@@ -65,6 +65,7 @@ int start(const config::document& file, const Block& block, const std::string& w
   const auto ended = program.run(*carrier);
   if (ended) return EXIT_SUCCESS;
   std::string why = ended.error().message();
+  log.flush();
   if constexpr (std::is_same_v<Block, config::server>) {
     why = listen_failure_text(block.bind_addr, ended.error());
   }

@@ -1,10 +1,11 @@
 #pragma once
 
+#include <rathole/app/log.hpp>
+
 #include <asio/io_context.hpp>
 #include <asio/signal_set.hpp>
 
 #include <csignal>
-#include <cstdio>
 #include <cstdlib>
 #include <functional>
 #include <initializer_list>
@@ -14,9 +15,10 @@
 namespace rathole::app {
 
 /// Ends the program although a look-up may be under way in the system's resolver: it cannot be
-/// interrupted, and an orderly end would wait for it.
-[[noreturn]] inline void exit_at_once() {
-  std::fflush(nullptr);
+/// interrupted, and an orderly end would wait for it. The lines of `log` are written, see
+/// `logger::flush`; what is still being forwarded is reset.
+[[noreturn]] inline void exit_at_once(logger& log) {
+  log.flush();
   std::quick_exit(EXIT_SUCCESS);
 }
 

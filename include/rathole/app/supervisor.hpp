@@ -75,7 +75,7 @@ class supervisor {
     context_.restart();
     context_.poll();
     // A look-up may be under way in the system's resolver, which nobody can interrupt.
-    if (!context_.stopped()) exit_at_once();
+    if (!context_.stopped()) exit_at_once(log_);
     return {};
   }
 
@@ -114,7 +114,7 @@ class supervisor {
     watch_.emplace(context_.get_executor(), path_, [this] { reload(); });
     say(log_level::info, "Start watching the config");
     // It may have changed since it was read first.
-    take_up(load_file(path_));
+    take_up(load_file(path_, duration::zero()));
   }
 
   void count_services() {
@@ -147,7 +147,7 @@ class supervisor {
   void stop(int count) {
     if (count > 1) {
       current_->stop_now();
-      exit_at_once();
+      exit_at_once(log_);
     }
     log_.write(log_level::info, Log::target, "Shuting down gracefully...");
     is_stopping_ = true;
@@ -169,7 +169,8 @@ class supervisor {
       return;
     }
     say(log_level::info, "Rescan the configuration");
-    take_up(load_file(path_));
+    // Nothing is forwarded while a writer is waited for.
+    take_up(load_file(path_, duration::zero()));
   }
 
   void take_up(std::expected<config::document, std::vector<config::problem>> loaded) {

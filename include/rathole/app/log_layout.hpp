@@ -1,0 +1,88 @@
+#pragma once
+
+#include <rathole/app/journal.hpp>
+#include <rathole/app/log_filter.hpp>
+
+#include <spdlog/details/os.h>
+#include <spdlog/pattern_formatter.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <string_view>
+#include <utility>
+
+namespace rathole::app {
+
+/// How the lines of a log look: bare, with colours for a terminal, or for the journal, which knows the
+/// time and colours lines by their priority.
+enum class log_form { plain, coloured, journal };
+
+namespace detail {
+
+/// How a level shows.
+struct level_style {
+  /// Right-aligned to five letters, as upstream does.
+  std::string_view word;
+  std::string_view colour;
+  std::string_view priority;
+};
+
+inline level_style style_of(spdlog::level::level_enum level) {
+  switch (level) {
+    case spdlog::level::trace: return {"TRACE", "\033[37m", "<7>"};
+    case spdlog::level::debug: return {"DEBUG", "\033[36m", "<7>"};
+    case spdlog::level::info: return {" INFO", "\033[32m", "<6>"};
+    case spdlog::level::warn: return {" WARN", "\033[33m\033[1m", "<4>"};
+    default: return {"ERROR", "\033[31m\033[1m", "<3>"};
+  }
+}
+
+/// Writes the level of a line in a form.
+class level_flag final : public spdlog::custom_flag_formatter {
+ public:
+  explicit level_flag(log_form form) : form_(form) {}
+
+  void format(const spdlog::details::log_msg& line, const std::tm&,
+              spdlog::memory_buf_t& out) override {
+    const auto add = [&out](std::string_view text) {
+      out.append(text.data(), text.data() + text.size());
+    };
+    const level_style style = style_of(line.level);
+    if (form_ == log_form::journal) add(style.priority);
+    if (form_ == log_form::coloured) add(style.colour);
+    const bool is_aligned = form_ != log_form::journal;
+    add(is_aligned ? style.word : style.word.substr(style.word.find_first_not_of(' ')));
+    if (form_ == log_form::coloured) add("\033[m");
+  }
+  std::unique_ptr<custom_flag_formatter> clone() const override {
+    return std::make_unique<level_flag>(form_);
+  }
+
+ private:
+  const log_form form_;
+};
+
+}  // namespace detail
+
+/// What turns a message into a line of `form`: the time in UTC with microseconds, the level, and the
+/// message, laid out as upstream does. The journal gets the level's priority (sd-daemon(3)) instead of
+/// the time.
+inline std::unique_ptr<spdlog::formatter> make_layout(log_form form) {
+  auto layout = std::make_unique<spdlog::pattern_formatter>(spdlog::pattern_time_type::utc);
+  layout->add_flag<detail::level_flag>('*', form);
+  layout->set_pattern(form == log_form::journal ? "%* %v" : "%Y-%m-%dT%H:%M:%S.%fZ %* %v");
+  return layout;
+}
+
+/// The form for what standard output is: colours only on a terminal, and if NO_COLOR is unset or empty.
+inline log_form form_of_standard_output() {
+  if (is_journal(STDOUT_FILENO, std::getenv("JOURNAL_STREAM"))) return log_form::journal;
+  const char* const no_color = std::getenv("NO_COLOR");
+  const bool is_plain = no_color != nullptr && *no_color != '\0';
+  const bool is_terminal =
+      spdlog::details::os::in_terminal(stdout) && spdlog::details::os::is_color_terminal();
+  return is_terminal && !is_plain ? log_form::coloured : log_form::plain;
+}
+
+}  // namespace rathole::app
