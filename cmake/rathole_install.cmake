@@ -1,4 +1,5 @@
-# install: the headers, find_package(rathole) and pkg-config's rathole.pc.
+# install: the headers, find_package(rathole), pkg-config's rathole.pc and the licence; with the program
+# also the units that start it.
 
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
@@ -20,3 +21,13 @@ install(FILES
   DESTINATION ${package_folder})
 install(FILES ${PROJECT_BINARY_DIR}/cmake/rathole.pc
   DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+install(FILES ${PROJECT_SOURCE_DIR}/LICENSE TYPE DOC)
+
+if(RATHOLE_BUILD_EXAMPLES AND TARGET rathole::app)
+  # The units name the program by the prefix, which is known only when it is installed.
+  install(CODE "
+    set(units \"${PROJECT_SOURCE_DIR}/examples/configs/systemd\")
+    set(program \"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_BINDIR}/rathole\")
+    set(folder \"\${CMAKE_INSTALL_PREFIX}/lib/systemd/system\")
+    include(\"${PROJECT_SOURCE_DIR}/cmake/install_units.cmake\")")
+endif()

@@ -8,7 +8,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-say() { printf '\n==> %s\n' "$*"; }
+say() { printf '==> %s\n' "$*"; }
 work=$(mktemp -d)
 started=()
 finish() {
@@ -47,13 +47,19 @@ eventually() {
   done
 }
 
-say "Installing what is missing"
-tests/support/install-deps.sh g++ cmake ninja-build libasio-dev libtomlplusplus-dev libcli11-dev \
-  libspdlog-dev libfmt-dev "libbotan-3-dev|libbotan-2-dev" nginx curl
+log=build/quickstart.log
+mkdir -p build
+: > "$log"
+# quietly <command>...: what it says goes to the log.
+quietly() {
+  "$@" >> "$log" 2>&1 || { tail -n 30 "$log" >&2; fail "$1 failed; all of its output is in $log"; }
+}
 
-say "Building build/release/rathole"
-cmake --preset release
-cmake --build --preset release --target rathole \
+say "Installing what is missing, and building; what that says is in $log"
+quietly tests/support/install-deps.sh g++ cmake ninja-build libasio-dev libtomlplusplus-dev libcli11-dev \
+  libspdlog-dev libfmt-dev "libbotan-3-dev|libbotan-2-dev" nginx curl
+quietly cmake --preset release
+quietly cmake --build --preset release --target rathole \
   --parallel "${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}"
 
 web=$(free_port)
@@ -111,15 +117,11 @@ echo "SHA-256 of the file:    ${sent%% *}"
 echo "SHA-256 of what came:   ${came%% *}"
 [ "$sent" = "$came" ] || fail "they differ"
 
-say "16 MiB came through the tunnel unchanged."
+say "16 MiB came through the tunnel unchanged: curl -> rathole server -> rathole client -> nginx"
 cat << 'END'
-This is what happened:
-  curl -> rathole server -> rathole client -> nginx
-The server and the client usually run on two machines. To go on:
-  1. Put examples/configs/minimal/server.toml on the machine that visitors can reach, and start
-     `build/release/rathole server.toml` there.
-  2. Put examples/configs/minimal/client.toml beside your service, set `remote_addr` to the first
-     machine and `local_addr` to your service, and start `build/release/rathole client.toml`.
-  3. Replace the token in both by a secret of your own.
-`build/release/rathole --help` tells the rest.
+To go on with two machines, take build/release/rathole and the files of examples/configs/minimal/:
+  1. server.toml goes to the machine that visitors can reach: `rathole server.toml`.
+  2. client.toml goes beside your service; set `remote_addr` to the first machine and `local_addr` to
+     your service: `rathole client.toml`.
+  3. Replace the token in both by a secret of your own. `rathole --help` tells the rest.
 END

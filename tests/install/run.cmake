@@ -1,5 +1,6 @@
 # cmake -DBUILD=<build folder of the library> -DWORK=<empty folder> -DCXX=<compiler> -P run.cmake
-# Installs the library below WORK, then builds and runs the consumer against what was installed.
+# Installs the library below WORK, then builds and runs the consumer against what was installed, and
+# has somebody else's project take in the sources on a machine that has Asio and nothing else.
 
 file(REMOVE_RECURSE ${WORK})
 set(prefix ${WORK}/prefix)
@@ -22,6 +23,53 @@ if(pkg_config)
       ${pkg_config} --cflags rathole
     OUTPUT_VARIABLE flags OUTPUT_STRIP_TRAILING_WHITESPACE ${run})
   separate_arguments(flags UNIX_COMMAND "${flags}")
-  execute_process(COMMAND ${CXX} -std=c++23 ${flags} -fsyntax-only
-    ${CMAKE_CURRENT_LIST_DIR}/core_only.cpp ${run})
+  # The flags say which C++ it is.
+  execute_process(COMMAND ${CXX} ${flags} -fsyntax-only ${CMAKE_CURRENT_LIST_DIR}/core_only.cpp ${run})
 endif()
+
+foreach(name IN ITEMS share/doc/rathole/LICENSE include/rathole/rathole.hpp)
+  if(NOT EXISTS ${prefix}/${name})
+    message(FATAL_ERROR "${name} is not installed")
+  endif()
+endforeach()
+
+# The program and what starts it, if this build has the program.
+if(EXISTS ${BUILD}/rathole)
+  execute_process(COMMAND ${prefix}/bin/rathole --version ${run})
+  file(GLOB units ${CMAKE_CURRENT_LIST_DIR}/../../examples/configs/systemd/*.service)
+  foreach(unit IN LISTS units)
+    cmake_path(GET unit FILENAME name)
+    file(STRINGS ${prefix}/lib/systemd/system/${name} start REGEX "^ExecStart=")
+    if(NOT start MATCHES "^ExecStart=${prefix}/bin/rathole ")
+      message(FATAL_ERROR "${name} does not start the program that is installed: ${start}")
+    endif()
+  endforeach()
+endif()
+
+# A compiler in an older mode says first of all what is wrong.
+foreach(header IN ITEMS rathole client/client server/server io/asio_runtime transport/tcp
+        transport/tls transport/noise transport/websocket transport/prepare protocol/bincode
+        config/types config/load sim/world version)
+  file(WRITE ${WORK}/older.cpp "#include <rathole/${header}.hpp>\n")
+  execute_process(COMMAND ${CXX} -std=c++20 -DASIO_STANDALONE -I${prefix}/include -fsyntax-only
+    ${WORK}/older.cpp RESULT_VARIABLE status ERROR_VARIABLE said)
+  string(REGEX MATCH "error: [^\n]*" first "${said}")
+  if(status EQUAL 0 OR NOT first MATCHES "rathole needs C\\+\\+23")
+    message(FATAL_ERROR "${header}.hpp in C++20: ${first}")
+  endif()
+endforeach()
+
+# As a part of another project, where there is only Asio.
+set(machine ${WORK}/machine)
+find_path(asio_folder asio/io_context.hpp REQUIRED)
+file(MAKE_DIRECTORY ${machine}/include)
+file(CREATE_LINK ${asio_folder}/asio ${machine}/include/asio SYMBOLIC)
+file(CREATE_LINK ${asio_folder}/asio.hpp ${machine}/include/asio.hpp SYMBOLIC)
+execute_process(COMMAND ${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR}/subdirectory
+  -B ${WORK}/subdirectory -G Ninja -DCMAKE_CXX_COMPILER=${CXX} -DCMAKE_PREFIX_PATH=${machine}
+  OUTPUT_VARIABLE configured ${run})
+if(NOT configured MATCHES "rathole: switched off: [^\n]*rathole::config \\(needs toml")
+  message(FATAL_ERROR "it does not say what is switched off:\n${configured}")
+endif()
+execute_process(COMMAND ${CMAKE_COMMAND} --build ${WORK}/subdirectory ${run})
+execute_process(COMMAND ${WORK}/subdirectory/umbrella ${run})

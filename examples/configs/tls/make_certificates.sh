@@ -1,7 +1,8 @@
 #!/bin/sh
 # make_certificates.sh <name or address of the server>: makes an authority (ca.key, ca.crt) and a
 # server's key and certificate (server.key, server.crt) in the working directory, with OpenSSL 3.
-# Keep ca.key away from the server; the client gets ca.crt.
+# Keep ca.key away from the server; the client gets ca.crt. Only their owner may read the keys; in a
+# directory with a set-group-ID bit, as /etc/rathole has it, the group may read server.key, too.
 set -eu
 umask 077
 server=${1:?usage: make_certificates.sh <name or address of the server>}
@@ -16,4 +17,6 @@ openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -days 825 \
   -CA ca.crt -CAkey ca.key -subj "/CN=$server" -addext "subjectAltName = $name" \
   -addext "basicConstraints = critical, CA:FALSE" -addext "extendedKeyUsage = serverAuth" \
   -keyout server.key -out server.crt
+chmod 644 ca.crt server.crt
+[ ! -g . ] || chmod 640 server.key
 echo "Made server.key and server.crt for $server."
