@@ -92,7 +92,7 @@ TEST_CASE("tls contexts: only regular files are read, at the start and later") {
     const auto as_cert = server_context::load({.cert = path, .key = from.path("key.pem")});
     CHECK(as_cert.error() == "`cert` is " + reason);
     const auto as_key = server_context::load({.cert = from.path("cert.pem"), .key = path});
-    CHECK(as_key.error() == "`key` is " + reason);
+    CHECK(as_key.error().ends_with("`key` is " + reason));
 
     // In place of files that are in use.
     for (const char* name : {"root.pem", "cert.pem", "key.pem"}) {
