@@ -70,7 +70,7 @@ void serve_with_a_stuck_log(bool of_server) {
   CHECK(written + dropped <= 2 * visitors + 200);
   CHECK(round_trip(t.port));
   std::string after;
-  CHECK(t.log.read_until("Forward ended", after));
+  CHECK(t.log.read_until(": rathole::", after));
 
   // The last lines are written.
   t.logged->signal(SIGTERM);
