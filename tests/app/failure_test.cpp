@@ -49,8 +49,9 @@ TEST_CASE("failures: what a client says names what came and which key to look at
        handshake + "the server speaks TLS, but `client.transport.type` is `websocket`; "
                    "`transport.type` and `websocket.tls` must be the same on both sides"},
       {spoke(wire_look::http), transport_kind::websocket, false,
-       handshake + "the server speaks HTTP or WebSocket, but `client.transport.type` is "
-                   "`websocket`; `transport.websocket.tls` must be the same on both sides"},
+       handshake +
+           "the server speaks HTTP or WebSocket, but `client.transport.type` is "
+           "`websocket`; `transport.type` and `websocket.tls` must be the same on both sides"},
       {reset, transport_kind::tcp, false,
        handshake + "connection closed by the peer; compare `transport.type` (`tcp` here) of both "
                    "sides"},

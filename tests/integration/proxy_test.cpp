@@ -118,6 +118,8 @@ TEST_CASE("proxy: a server that is down") {
     tunnel t(ours(tcp(), table));
     t.add("echo", nobody);
     t.remote_port = nobody;
+    // Each failure is a line, however often it was written before.
+    t.environment = {"RATHOLE_LOG=debug"};
     t.start_client();
     INFO(t.story());
     CHECK(t.client->wait_for(words, 2));
