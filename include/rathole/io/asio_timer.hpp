@@ -2,6 +2,7 @@
 
 #include <rathole/core/time.hpp>
 #include <rathole/io/task.hpp>
+#include <rathole/io/thread_check.hpp>
 
 #include <asio/steady_timer.hpp>
 
@@ -24,6 +25,7 @@ class asio_timer {
   }
 
   void arm(time_point at, std::move_only_function<void()> callback) {
+    check_thread(state_->timer.get_executor());
     // Cancelling cannot take back a completion that is already queued, so each arming has a number.
     const auto number = ++state_->armed;
     state_->callback = std::move(callback);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <rathole/io/task.hpp>
+#include <rathole/io/thread_check.hpp>
 
 #include <asio/steady_timer.hpp>
 
@@ -14,14 +15,16 @@ class event {
  public:
   explicit event(executor ex) : never_(ex, asio::steady_timer::time_point::max()) {}
 
-  /// Wakes the waiter, or the next one.
+  /// Wakes the waiter, or the next one; never inside this call.
   void notify() {
+    check_thread(never_.get_executor());
     notified_ = true;
     never_.cancel();
   }
 
-  /// Returns once notified.
+  /// Returns once notified; at once if that was before.
   awaitable<void> wait() {
+    check_thread(never_.get_executor());
     if (!notified_) co_await never_.async_wait(use_tuple);
     notified_ = false;
   }

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <rathole/io/task.hpp>
+
+#ifndef NDEBUG
+#include <asio/execution_context.hpp>
+
+#include <atomic>
+#include <cassert>
+#include <thread>
+#endif
+
+namespace rathole::io {
+
+#ifdef NDEBUG
+
+/// Asserts that the caller is on the thread that runs the context of `ex`, or that no thread runs it:
+/// before the first run and after the last one anybody may set up or tear down what lives there.
+/// Does nothing in a build with NDEBUG.
+inline void check_thread(const executor&) {}
+
+#else
+
+namespace detail {
+
+/// Remembers the thread that ran a context last.
+class running_thread : public asio::execution_context::service {
+ public:
+  /// Names the service to Asio.
+  inline static asio::execution_context::id id;
+
+  explicit running_thread(asio::io_context& context) : service(context) {}
+
+  std::atomic<std::thread::id> last{};
+
+ private:
+  void shutdown() override {}
+};
+
+}  // namespace detail
+
+inline void check_thread(const executor& ex) {
+  auto& last = asio::use_service<detail::running_thread>(ex.context()).last;
+  const std::thread::id here = std::this_thread::get_id();
+  if (ex.running_in_this_thread()) return last.store(here);
+  const std::thread::id other = last.load();
+  assert((other == std::thread::id() || other == here || ex.context().stopped()) &&
+         "an object of one thread is used by another");
+}
+
+#endif
+
+}  // namespace rathole::io
