@@ -8,12 +8,15 @@
 #include <rathole/io/bind_socket.hpp>
 #include <rathole/io/concepts.hpp>
 #include <rathole/io/dialler.hpp>
+#include <rathole/io/fair_turns.hpp>
 #include <rathole/io/resolve.hpp>
 #include <rathole/io/stop_action.hpp>
 #include <rathole/io/tcp_acceptor.hpp>
 #include <rathole/io/tcp_stream.hpp>
 #include <rathole/io/udp_socket.hpp>
 #include <rathole/io/workers.hpp>
+
+#include <asio/post.hpp>
 
 #include <algorithm>
 #include <new>
@@ -54,12 +57,9 @@ class asio_runtime {
   task<tcp_stream> connect(const address& to, const socket_options& options, time_point deadline,
                            std::stop_token stop) {
     if (stop.stop_requested()) co_return failure(errc::stopped);
-    auto found = known_endpoints(to);
-    if (found.empty()) {
-      auto answer = co_await look_up(to, deadline, stop);
-      if (!answer) co_return failure(answer.error());
-      found = std::move(*answer);
-    }
+    auto resolved = co_await resolve(to, deadline, stop);
+    if (!resolved) co_return failure(resolved.error());
+    endpoints found = std::move(*resolved);
     dialler dial(get_executor(), in_dial_order(std::move(found), options.prefer_ipv6));
     if (!dial.start()) co_await finish(dial, deadline, stop);
     auto dialled = dial.take();
@@ -134,6 +134,8 @@ class asio_runtime {
   }
 
   task<endpoints> resolve(const address& name, time_point deadline, std::stop_token stop) {
+    // What follows may succeed, or fail, without waiting.
+    if (fair_turns::of(get_executor()).is_over()) co_await asio::post(get_executor(), use_tuple);
     if (stop.stop_requested()) co_return failure(errc::stopped);
     auto found = known_endpoints(name);
     if (!found.empty()) co_return std::move(found);

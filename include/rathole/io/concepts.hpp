@@ -15,7 +15,9 @@
 
 namespace rathole::io {
 
-/// A connected, reliable, ordered stream of octets with two halves that end separately.
+/// A connected, reliable, ordered stream of octets with two halves that end separately. An operation
+/// may complete without suspending its caller. A stream sees to it that however long a caller loops
+/// over it, other work of the executor gets its turn.
 ///
 /// * `read_some(out)`: at least one octet, or 0 at the end of the peer's sending. `out` is not
 ///   empty.

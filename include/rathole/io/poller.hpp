@@ -2,6 +2,7 @@
 
 #include <rathole/io/descriptor.hpp>
 #include <rathole/io/task.hpp>
+#include <rathole/io/thread_check.hpp>
 
 #include <asio/execution_context.hpp>
 #include <asio/posix/basic_stream_descriptor.hpp>
@@ -58,6 +59,7 @@ class poller : public asio::execution_context::service {
   }
 
   std::error_code control(int operation, int fd, std::uint32_t events, poll_watch* watch) {
+    check_thread(executor_);
     if (!set_.is_open()) {
       if (const auto ec = open()) return ec;
     }

@@ -45,8 +45,8 @@ class tcp_acceptor {
   }
 
   task<tcp_stream> accept() {
-    if (++accepts_ % accepts_in_a_turn == 0) co_await asio::post(executor_, use_tuple);
     for (;;) {
+      if (socket_->turn_is_over()) co_await asio::post(executor_, use_tuple);
       if (!socket_->is_open()) co_return failure(errc::stopped);
       asio::ip::tcp::endpoint peer;
       auto size = static_cast<socklen_t>(peer.capacity());
@@ -77,9 +77,6 @@ class tcp_acceptor {
   }
 
  private:
-  /// Connections in a row after which other work gets its turn.
-  static constexpr unsigned accepts_in_a_turn = 16;
-
   tcp_acceptor(const executor& ex, descriptor socket, address local, applied_options has)
       : executor_(ex),
         socket_(std::make_unique<watched_socket>(ex, std::move(socket))),
@@ -92,7 +89,6 @@ class tcp_acceptor {
   std::unique_ptr<watched_socket> socket_;
   address local_;
   applied_options options_;
-  unsigned accepts_ = 0;
 };
 
 }  // namespace rathole::io

@@ -6,6 +6,7 @@
 #include <rathole/io/watched_socket.hpp>
 
 #include <asio/ip/tcp.hpp>
+#include <asio/post.hpp>
 
 #include <sys/socket.h>
 
@@ -23,7 +24,8 @@ inline address to_address(const asio::ip::tcp::endpoint& endpoint) {
 }
 
 /// A TCP connection; models `ByteStream`, and lets the relay of bare sockets have its socket. It
-/// outlives the operations on it: to end one, close it.
+/// outlives the operations on it: to end one, close it. Operations that complete at once give other
+/// work its turn (`fair_turns`), so a loop over them needs no care of its own.
 class tcp_stream {
  public:
   /// Takes a socket in non-blocking mode that has the options `has`; `peer` is its other end.
@@ -33,6 +35,9 @@ class tcp_stream {
         options_(has) {}
 
   task<std::size_t> read_some(byte_span out) {
+    if (is_open() && socket_->turn_is_over()) {
+      co_await asio::post(socket_->get_executor(), use_tuple);
+    }
     for (;;) {
       if (!is_open()) co_return failure(errc::stopped);
       const auto taken = ::recv(socket_->get(), out.data(), out.size(), MSG_DONTWAIT);
@@ -96,6 +101,9 @@ class tcp_stream {
 
  private:
   task<void> send(byte_view in, int flags) {
+    if (is_open() && socket_->turn_is_over()) {
+      co_await asio::post(socket_->get_executor(), use_tuple);
+    }
     for (;;) {
       if (!is_open()) co_return failure(errc::stopped);
       const auto sent =

@@ -2,6 +2,7 @@
 
 #include <rathole/io/descriptor.hpp>
 #include <rathole/io/event.hpp>
+#include <rathole/io/fair_turns.hpp>
 #include <rathole/io/poller.hpp>
 
 #include <cstdint>
@@ -15,11 +16,21 @@ namespace rathole::io {
 class watched_socket final : poll_watch {
  public:
   watched_socket(const executor& ex, descriptor socket)
-      : poll_watch(poller::of(ex)), socket_(std::move(socket)), reader_(ex), writer_(ex) {}
+      : poll_watch(poller::of(ex)),
+        executor_(ex),
+        turns_(fair_turns::of(ex)),
+        socket_(std::move(socket)),
+        reader_(ex),
+        writer_(ex) {}
   ~watched_socket() { stop(); }
 
   [[nodiscard]] int get() const { return socket_.get(); }
   [[nodiscard]] bool is_open() const { return socket_.is_open(); }
+
+  const executor& get_executor() const { return executor_; }
+
+  /// As `fair_turns::is_over`; asked by each operation that may complete without waiting.
+  [[nodiscard]] bool turn_is_over() { return turns_.is_over(); }
 
   /// Returns when an operation of the kind would not wait; an error or a hang-up counts as both.
   /// Fails with `errc::stopped` if the wait was cancelled or the socket closed.
@@ -86,6 +97,8 @@ class watched_socket final : poll_watch {
     }
   }
 
+  executor executor_;
+  fair_turns& turns_;
   descriptor socket_;
   waiter reader_;
   waiter writer_;
