@@ -9,6 +9,7 @@
 #include <asio/co_spawn.hpp>
 #include <asio/dispatch.hpp>
 #include <asio/executor_work_guard.hpp>
+#include <asio/post.hpp>
 #include <asio/this_coro.hpp>
 
 #include <exception>
@@ -18,8 +19,19 @@
 
 namespace rathole::io {
 
+namespace detail {
+
+/// `work`, but not before the executor comes to it.
+inline task<void> begin_later(executor on, task<void> work) {
+  co_await asio::post(on, use_tuple);
+  co_return co_await std::move(work);
+}
+
+}  // namespace detail
+
 /// Starts a long-running task for an outside caller with any Asio completion token, of signature
-/// `void(std::error_code)`. If the token carries a cancellation slot, cancelling it requests
+/// `void(std::error_code)`. The task never begins inside this call, whoever calls: also an observer
+/// in the middle of an event. If the token carries a cancellation slot, cancelling it requests
 /// `stop`, and the operation completes once the task has ended in order.
 template <class Token>
 auto async_run(executor ex, task<void> work, std::stop_source stop, Token&& token) {
@@ -39,7 +51,7 @@ auto async_run(executor ex, task<void> work, std::stop_source stop, Token&& toke
                      [done = std::move(done), reason]() mutable { std::move(done)(reason); });
     };
     // The task stops by its stop source, never by Asio's terminal cancellation.
-    asio::co_spawn(where, std::move(what),
+    asio::co_spawn(where, detail::begin_later(where, std::move(what)),
                    asio::bind_cancellation_slot(asio::cancellation_slot(), std::move(finish)));
   };
   return asio::async_initiate<Token, void(std::error_code)>(initiate, token, ex, std::move(work),

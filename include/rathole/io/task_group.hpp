@@ -2,8 +2,10 @@
 
 #include <rathole/io/event.hpp>
 #include <rathole/io/task.hpp>
+#include <rathole/io/thread_check.hpp>
 
 #include <asio/co_spawn.hpp>
+#include <asio/post.hpp>
 #include <asio/this_coro.hpp>
 
 #include <cstddef>
@@ -22,11 +24,13 @@ class task_group {
  public:
   explicit task_group(executor ex) : executor_(ex), state_(std::make_shared<shared_state>(ex)) {}
 
-  /// Starts `work`; it runs first when the executor comes to it. An exception from it (only
+  /// Starts `work`, never inside this call: its first step is taken when the executor comes to it,
+  /// after what is in its queue. Called on the executor's thread. An exception from `work` (only
   /// `std::bad_alloc` is possible in this library) leaves through `io_context::run`.
   void spawn(awaitable<void> work) {
+    check_thread(executor_);
     ++state_->running;
-    asio::co_spawn(executor_, run(std::move(work)), finished{state_});
+    asio::co_spawn(executor_, run(executor_, std::move(work)), finished{state_});
   }
 
   /// How many have not ended.
@@ -57,8 +61,10 @@ class task_group {
     }
   };
 
-  static awaitable<void> run(awaitable<void> work) {
+  static awaitable<void> run(executor on, awaitable<void> work) {
     co_await asio::this_coro::throw_if_cancelled(false);
+    // On the executor's own thread Asio begins a coroutine within `co_spawn`.
+    co_await asio::post(on, use_tuple);
     co_await std::move(work);
   }
 

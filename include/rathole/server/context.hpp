@@ -15,7 +15,7 @@
 #include <rathole/transport/concepts.hpp>
 #include <rathole/transport/socket_options.hpp>
 
-#include <asio/dispatch.hpp>
+#include <asio/post.hpp>
 
 #include <cstdint>
 #include <memory>
@@ -73,10 +73,11 @@ struct context {
     notify(observer, event);
   }
 
-  /// Runs `work` on the control plane's thread: at once if this is it.
+  /// Runs `work` on the control plane's thread, never inside this call: an observer that it notifies
+  /// may change whatever the caller is in the middle of.
   template <class F>
   void on_control_plane(F work) {
-    asio::dispatch(runtime().get_executor(), std::move(work));
+    asio::post(runtime().get_executor(), std::move(work));
   }
 
   T transport;
