@@ -1,7 +1,7 @@
 #pragma once
 
 #include <rathole/core/hex.hpp>
-#include <rathole/io/farewell.hpp>
+#include <rathole/io/lingering_close.hpp>
 #include <rathole/io/machine_driver.hpp>
 #include <rathole/io/run_on.hpp>
 #include <rathole/io/stop_action.hpp>
@@ -111,7 +111,7 @@ io::awaitable<void> serve_control(std::shared_ptr<Context> self,
     if (is_refused) {
       const std::error_code cause = event ? make_error_code(errc::stopped) : event.error();
       tell_refusal(*self, stream.peer(), pending->explain(cause), service.get(), service_key);
-      if (stream.is_open()) co_await io::farewell(world, stream, pending->deadline().at());
+      if (stream.is_open()) co_await io::lingering_close(world, stream, pending->deadline().at());
       co_return;
     }
   }

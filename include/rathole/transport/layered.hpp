@@ -1,7 +1,7 @@
 #pragma once
 
-#include <rathole/io/farewell.hpp>
 #include <rathole/io/layered_stream.hpp>
+#include <rathole/io/lingering_close.hpp>
 #include <rathole/io/step_alarm.hpp>
 #include <rathole/io/stop_action.hpp>
 #include <rathole/transport/concepts.hpp>
@@ -75,7 +75,7 @@ class layered {
     if (!done) {
       // The peer is to read why.
       if (fresh.is_open() && done.error() != errc::end_of_stream) {
-        co_await io::farewell(runtime(), fresh.next(), deadline.at());
+        co_await io::lingering_close(runtime(), fresh.next(), deadline.at());
       }
       co_return failure(ring.explain(end_of_handshake(done.error())));
     }

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <rathole/core/bytes.hpp>
+#include <rathole/io/alarm.hpp>
+#include <rathole/io/concepts.hpp>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+namespace rathole::io {
+
+/// Bytes that a peer may still send during a lingering close; more than a client has under way when
+/// it learns that it was refused.
+inline constexpr std::size_t lingering_bytes = std::size_t{64} * 1024;
+
+/// How long a lingering close may take.
+inline constexpr std::chrono::seconds lingering_time{5};
+
+/// Closes a connection whose last message the peer is to read: ends our sending, and discards what
+/// the peer sends until it ends too. Closing at once would answer unread bytes with a reset, which
+/// may destroy the message on its way. A peer that goes on gets that reset after `lingering_bytes`,
+/// after `lingering_time` or at `deadline`, whichever comes first.
+template <Runtime R, ByteStream S>
+awaitable<void> lingering_close(R& runtime, S& stream, time_point deadline) {
+  const auto close = [&stream] { stream.close(); };
+  const auto end = std::min(deadline, runtime.now() + lingering_time);
+  const alarm<R> ring(runtime, end, close);
+  co_await stream.shutdown_send();
+  std::array<std::uint8_t, 1024> discarded;
+  for (std::size_t taken = 0; taken < lingering_bytes;) {
+    const byte_span room(discarded);
+    const auto count = co_await stream.read_some(room);
+    if (!count || *count == 0) break;
+    taken += *count;
+  }
+  if (stream.is_open()) stream.close();
+}
+
+}  // namespace rathole::io
