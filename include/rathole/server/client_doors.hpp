@@ -39,7 +39,14 @@ class client_doors {
     return found == doors_.end() ? nullptr : *found;
   }
 
-  void add(door_pointer next) { doors_.push_back(std::move(next)); }
+  /// Adds a door; after `close` it is told to close at once.
+  void add(door_pointer next) {
+    if (closed_) {
+      next->closing.request_stop();
+    } else {
+      doors_.push_back(std::move(next));
+    }
+  }
 
   /// Puts `next` in the place of `old`, whoever came in by which.
   void replace(const door_pointer& old, const door_pointer& next) {
@@ -70,7 +77,11 @@ class client_doors {
     return out;
   }
 
-  void close() { keep({}); }
+  /// Closes all doors, for good.
+  void close() {
+    closed_ = true;
+    keep({});
+  }
 
   /// Forgets the doors; whoever else has them may go on.
   void clear() { doors_.clear(); }
@@ -88,6 +99,7 @@ class client_doors {
 
  private:
   std::vector<door_pointer> doors_;
+  bool closed_ = false;
 };
 
 }  // namespace rathole::server

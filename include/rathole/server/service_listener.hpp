@@ -74,8 +74,10 @@ io::awaitable<void> listen_for_visitors(std::shared_ptr<Session> session, addres
 class service_listeners {
  public:
   /// Listens for `session` at all that `wanted` names, and nowhere else; what listens already stays.
+  /// Does nothing after `close`.
   template <class Session>
   void listen(const std::shared_ptr<Session>& session, const address_list& wanted) {
+    if (closed_) return;
     std::erase_if(open_, [&](auto& each) {
       const bool goes = std::ranges::find(wanted, each.first) == wanted.end();
       if (goes) each.second.request_stop();
@@ -90,13 +92,16 @@ class service_listeners {
     }
   }
 
+  /// Stops listening, for good.
   void close() {
+    closed_ = true;
     for (auto& [where, closing] : open_) closing.request_stop();
     open_.clear();
   }
 
  private:
   std::vector<std::pair<address, std::stop_source>> open_;
+  bool closed_ = false;
 };
 
 }  // namespace rathole::server

@@ -55,8 +55,9 @@ class udp_doors {
         binding_(world_.get_executor()) {}
 
   /// Closes the doors that `service` does not name any more, and opens those that it names anew,
-  /// trying until they can be bound.
+  /// trying until they can be bound. Does nothing after `close`.
   void open(const service_pointer& service) {
+    if (closed_) return;
     const auto& wanted = service->bind_addr;
     std::erase_if(doors_, [&](const auto& each) {
       const bool stays = std::ranges::find(wanted, each->where) != wanted.end();
@@ -77,7 +78,9 @@ class udp_doors {
     for (const auto& each : doors_) settle(*each);
   }
 
+  /// Stops listening, for good.
   void close() {
+    closed_ = true;
     for (const auto& each : doors_) each->close();
     doors_.clear();
   }
@@ -142,6 +145,7 @@ class udp_doors {
   std::vector<std::shared_ptr<door>> doors_;
   io::task_group binding_;
   bool watching_ = false;
+  bool closed_ = false;
 };
 
 }  // namespace rathole::server

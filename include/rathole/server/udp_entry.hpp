@@ -88,8 +88,10 @@ class udp_entry : public std::enable_shared_from_this<udp_entry<Context>> {
     co_return ended;
   }
 
-  /// Goes on with new settings: sockets of addresses that stay are left alone.
+  /// Goes on with new settings: sockets of addresses that stay are left alone. Does nothing once
+  /// `run` has stopped listening; it may come from another thread after that.
   void update(service_pointer next) {
+    if (closed_) return;
     service_ = std::move(next);
     visitors_.set_limits(service_->udp.max_visitors, service_->udp.idle_timeout);
     for (const auto& each : channels_) each->set_queue_size(service_->udp.queue_size);
