@@ -96,6 +96,7 @@ class udp_forwarder : public std::enable_shared_from_this<udp_forwarder<Context>
   /// Goes on with new settings. Visitors are forgotten only if the local service is another one or
   /// may answer from other ports, or if there are too many.
   void update(service_pointer next) {
+    if (closing_.stop_requested()) return;
     const service_pointer before = std::exchange(service_, std::move(next));
     const bool moved = before->local_addr != service_->local_addr ||
                        before->prefer_ipv6 != service_->prefer_ipv6 ||
@@ -139,7 +140,7 @@ class udp_forwarder : public std::enable_shared_from_this<udp_forwarder<Context>
           frames, [&](const protocol::udp_frame& each) { return each.visitor != id; });
       const auto own = frames.first(static_cast<std::size_t>(other - frames.begin()));
       frames = frames.subspan(own.size());
-      visitor* const who = known(id, now);
+      const visitor_pointer who = known(id, now);
       if (!who) {
         ledger_.counts.queue_full += own.size();
         continue;
@@ -151,14 +152,14 @@ class udp_forwarder : public std::enable_shared_from_this<udp_forwarder<Context>
   }
 
   /// The visitor, who may be a new one; null if there are too many of those.
-  visitor* known(const udp_endpoint& id, time_point now) {
-    if (visitor_pointer* found = visitors_.touch(id, now)) return found->get();
+  visitor_pointer known(const udp_endpoint& id, time_point now) {
+    if (visitor_pointer* found = visitors_.touch(id, now)) return *found;
     if (opening_.size() >= max_opening_visitors) return nullptr;
     if (visitors_.full()) ++ledger_.counts.evicted;
     const auto made = std::make_shared<visitor>(id);
     visitors_.add(id, made, now);
     opening_.spawn(open(this->shared_from_this(), made));
-    return made.get();
+    return made;
   }
 
   void send(visitor& who, std::span<const protocol::udp_frame> frames) {
