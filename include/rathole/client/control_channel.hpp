@@ -4,6 +4,7 @@
 #include <rathole/client/events.hpp>
 #include <rathole/client/forward.hpp>
 #include <rathole/client/udp_forwarder.hpp>
+#include <rathole/config/limits.hpp>
 #include <rathole/core/attempt_pacer.hpp>
 #include <rathole/core/backoff.hpp>
 #include <rathole/core/step_deadline.hpp>
@@ -33,6 +34,11 @@ inline constexpr std::chrono::seconds data_channel_give_up{10};
 /// are busy, or because dials fail. What a server commands beyond that is dropped; it commands again
 /// what does not come.
 inline constexpr std::size_t max_deferred_dials = 4096;
+
+/// UDP data channels that a control channel has at once, those included that still dial: as many as a
+/// server may configure for one service. Commands beyond that wait as those beyond `max_dials` do.
+inline constexpr std::size_t max_udp_channels =
+    static_cast<std::size_t>(config::limits::udp_channels);
 
 /// How the attempts to open data channels are spaced while they fail, all those of a control channel
 /// together: up to the service's `retry_interval`. (Upstream dials ten times a second for each
@@ -147,8 +153,7 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
     while (!commands_.empty() && commands_.begin()->first + data_channel_give_up <= now) {
       tell_failure(commands_.extract(commands_.begin()).mapped());
     }
-    const std::size_t most = context_->settings.load()->max_dials;
-    while (!commands_.empty() && dials_ < most && pacer_.ready_at() <= now) {
+    while (!commands_.empty() && has_room() && pacer_.ready_at() <= now) {
       const time_point since = commands_.begin()->first;
       commands_.erase(commands_.begin());
       ++dials_;
@@ -156,8 +161,14 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
     }
     if (commands_.empty()) return dial_timer_.disarm();
     time_point next = commands_.begin()->first + data_channel_give_up;
-    if (dials_ < most) next = std::min(next, pacer_.ready_at());
+    if (has_room()) next = std::min(next, pacer_.ready_at());
     dial_timer_.arm(next, [this] { start_dials(); });
+  }
+
+  /// Whether another data channel may be dialled.
+  bool has_room() const {
+    if (dials_ >= context_->settings.load()->max_dials) return false;
+    return !forwarder_ || dials_ + udp_channels_ < max_udp_channels;
   }
 
   /// A dial for a command of `since` came to an end.
@@ -174,10 +185,17 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
     start_dials();
   }
 
-  /// A data channel no longer waits: another may be dialled.
+  /// A data channel no longer waits: another may be dialled. One that carries datagrams from now on
+  /// counts until it has ended.
   void wait_done(std::error_code failed) {
     --dials_;
+    if (!failed && forwarder_) ++udp_channels_;
     tell_failure(failed);
+    start_dials();
+  }
+
+  void udp_channel_ended() {
+    --udp_channels_;
     start_dials();
   }
 
@@ -212,6 +230,7 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
     const auto service = self->service_->load();
     const auto forwarder = self->forwarder_;
     const auto ending = self->waiting_.get_token();
+    auto udp_channel_of = started && forwarder ? self : nullptr;
     const std::error_code failed = started ? std::error_code() : started.error();
     // The forward may outlive the control channel, and needs nothing of it.
     context->on_control_plane([channel = std::move(self), failed] { channel->wait_done(failed); });
@@ -222,11 +241,13 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
     }
     const auto ended =
         co_await udp_forwarder<Context>::carry(forwarder, std::move(*stream), ending);
-    context->on_control_plane([context, service, error = ended.error()] {
-      if (error == errc::stopped) return;
-      const data_channel_failed event{service->name, error};
-      context->tell(event);
-    });
+    context->on_control_plane(
+        [context, service, owner = std::move(udp_channel_of), error = ended.error()] {
+          owner->udp_channel_ended();
+          if (error == errc::stopped) return;
+          const data_channel_failed event{service->name, error};
+          context->tell(event);
+        });
   }
 
   /// Says Hello and waits until the server starts a visitor's traffic on `stream`. Of the control
@@ -262,6 +283,8 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
   address remote_;
   /// Data channels that dial or wait for a command.
   std::size_t dials_ = 0;
+  /// Those that carry datagrams.
+  std::size_t udp_channels_ = 0;
   /// Commands for data channels that are not being dialled: since when, and why they were not.
   std::multimap<time_point, std::error_code> commands_;
   attempt_pacer pacer_;
