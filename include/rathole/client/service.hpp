@@ -133,6 +133,8 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
     const auto service = service_->load();
     const control_channel_starting starting{service->name, settings->remote_addr};
     context_->tell(starting);
+    // An observer may have stopped the service.
+    if (stopping_.stop_requested()) co_return;
     channel_ = std::make_shared<channel_type>(context_, service_, forwarder_);
     const std::error_code reason = co_await channel_->run();
     const bool was_established = channel_->established();
@@ -151,11 +153,11 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
                                         was_established,
                                         *settings,
                                         was_established && displacement_.is_recurring()};
+    // What an observer does in answer to the event may end the pause.
+    pausing_ = !is_skipped;
     context_->tell(failed);
     stood_at_end_ = false;
-    if (is_skipped) co_return;
-    pausing_ = true;
-    co_await io::sleep_until(world, world.now() + pause, wake_);
+    if (!is_skipped) co_await io::sleep_until(world, world.now() + pause, wake_);
     pausing_ = false;
   }
 
