@@ -66,7 +66,9 @@ class acceptor {
 
   static io::task<stream> accept(std::shared_ptr<listener> from, std::shared_ptr<io::event> arrival,
                                  io::socket_options options) {
-    co_await asio::post(from->executor, io::use_tuple);
+    if (!from->operations->may_complete_at_once()) {
+      co_await asio::post(from->executor, io::use_tuple);
+    }
     if (!is_open(*from, arrival)) co_return failure(errc::stopped);
     if (const auto ec = from->operations->tick(); ec) co_return failure(ec);
     for (;;) {

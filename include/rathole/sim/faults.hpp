@@ -1,6 +1,7 @@
 #pragma once
 
 #include <rathole/core/time.hpp>
+#include <rathole/sim/scripted_rng.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -33,9 +34,22 @@ struct link_conditions {
 
 /// Counts the network operations of one host (connect, listen, accept, read, write, wait) and
 /// makes a chosen one fail. A test that counts a good run and then fails each operation in turn
-/// has seen every error path.
+/// has seen every error path. It also chooses which of them complete at once, as those of real
+/// sockets do when they need not wait.
 class operation_clock {
  public:
+  /// The seed is of the choice of operations that complete at once.
+  explicit operation_clock(std::uint64_t seed) : rng_(seed) {}
+
+  /// Of a thousand operations, how many complete without suspending their coroutine if they can; none
+  /// unless said.
+  void complete_at_once(unsigned of_a_thousand) { at_once_ = of_a_thousand; }
+
+  /// Whether the operation that begins now may complete without suspending its coroutine.
+  [[nodiscard]] bool may_complete_at_once() {
+    return at_once_ > 0 && rng_.between(1, 1000) <= at_once_;
+  }
+
   /// Operations begun so far.
   [[nodiscard]] std::uint64_t count() const { return count_; }
 
@@ -56,6 +70,8 @@ class operation_clock {
   std::uint64_t count_ = 0;
   std::uint64_t failing_ = 0;
   std::error_code error_;
+  scripted_rng rng_;
+  unsigned at_once_ = 0;
 };
 
 }  // namespace rathole::sim

@@ -75,6 +75,8 @@ class link {
     });
   }
 
+  [[nodiscard]] bool is_partitioned() const { return partitioned_; }
+
   /// Ends the partition. What was sent during it arrives now, as by TCP's retransmission.
   void heal() {
     partitioned_ = false;

@@ -44,7 +44,7 @@ struct listener {
 struct host {
   /// `number` tells it from the others: 10.0.0.0 and the number make its IP address.
   host(std::string called, std::uint64_t seed, std::uint16_t at)
-      : name(std::move(called)), rng(seed), number(at) {}
+      : name(std::move(called)), rng(seed), operations(~seed), number(at) {}
 
   /// A port that nobody listens at, from the range of RFC 6335 section 6.
   std::uint16_t free_port() {
@@ -78,7 +78,9 @@ struct host {
 /// uses them. Naming a host here creates it.
 class network {
  public:
-  network(scheduler& when, std::uint64_t seed) : scheduler_(&when), seeds_(seed) {}
+  /// The seed also decides how many operations complete at once, until `complete_at_once` does.
+  network(scheduler& when, std::uint64_t seed)
+      : scheduler_(&when), seeds_(seed), at_once_(chosen_by(seed)) {}
   network(const network&) = delete;
   network& operator=(const network&) = delete;
 
@@ -87,8 +89,10 @@ class network {
     const auto found = hosts_.find(name);
     if (found != hosts_.end()) return found->second;
     const auto number = static_cast<std::uint16_t>(hosts_.size() + 1);
-    return hosts_.try_emplace(std::string(name), std::string(name), seeds_.next(), number)
-        .first->second;
+    host& made = hosts_.try_emplace(std::string(name), std::string(name), seeds_.next(), number)
+                     .first->second;
+    made.operations.complete_at_once(at_once_);
+    return made;
   }
 
   /// The host that `name` means on `from`; null if there is none.
@@ -127,6 +131,12 @@ class network {
   /// The count of operations of `name`, by which one of them can be made to fail.
   operation_clock& operations(std::string_view name) { return at(name).operations; }
 
+  /// Of a thousand operations of all hosts, how many complete at once: `operation_clock`.
+  void complete_at_once(unsigned of_a_thousand) {
+    at_once_ = of_a_thousand;
+    for (auto& [name, each] : hosts_) each.operations.complete_at_once(of_a_thousand);
+  }
+
   /// What is in use.
   [[nodiscard]] const census& in_use() const { return in_use_; }
   census& in_use() { return in_use_; }
@@ -152,8 +162,9 @@ class network {
     return made;
   }
 
-  /// Begins to dial; the dialling end becomes `established` or gets an error.
-  result<std::shared_ptr<connection>> dial(host& from, const address& to) {
+  /// Begins to dial; the dialling end becomes `established` or gets an error: before this returns if
+  /// `at_once` is set and the host dials itself.
+  result<std::shared_ptr<connection>> dial(host& from, const address& to, bool at_once = false) {
     if (const auto ec = from.operations.tick(); ec) return failure(ec);
     host* target = resolve(from, to.host);
     if (!target) return failure(errc::host_not_found);
@@ -163,6 +174,10 @@ class network {
     made->at(side::dialling).held = &held(from.name, target->name);
     made->at(side::accepting).peer = address{from.name, from.free_port()};
     made->at(side::accepting).held = &held(target->name, from.name);
+    if (at_once && target == &from && !between(from.name, from.name).is_partitioned()) {
+      answer(from, to.port, *made, true);
+      return made;
+    }
     made->carry(side::dialling, [this, target, port = to.port](connection& arrived) {
       answer(*target, port, arrived);
     });
@@ -217,17 +232,29 @@ class network {
     return found == hosts_.end() ? nullptr : &found->second;
   }
 
-  void answer(host& target, std::uint16_t port, connection& arrived) {
+  /// How many of a thousand operations complete at once in a world of that seed.
+  static unsigned chosen_by(std::uint64_t seed) {
+    constexpr std::array<unsigned, 5> choice = {0, 100, 500, 900, 1000};
+    return choice[scripted_rng(~seed).next() % choice.size()];
+  }
+
+  /// Lets `action` happen at the dialling end: now, or when a packet has arrived there.
+  template <class Action>
+  static void reply(connection& from, bool at_once, Action action) {
+    at_once ? action(from) : from.carry(side::accepting, action);
+  }
+
+  void answer(host& target, std::uint16_t port, connection& arrived, bool at_once = false) {
     const auto found = target.listeners.find(port);
     if (target.refusing || found == target.listeners.end()) {
       arrived.at(side::accepting).open = false;
-      arrived.carry(side::accepting, [](connection& self) {
+      reply(arrived, at_once, [](connection& self) {
         self.fail(side::dialling, system_error(std::errc::connection_refused));
       });
       return;
     }
     arrived.at(side::accepting).established = true;
-    arrived.carry(side::accepting, [](connection& self) {
+    reply(arrived, at_once, [](connection& self) {
       self.at(side::dialling).established = true;
       self.at(side::dialling).writable.notify();
     });
@@ -237,6 +264,7 @@ class network {
 
   scheduler* scheduler_;
   scripted_rng seeds_;
+  unsigned at_once_;
   census in_use_;
   link_conditions usual_;
   std::map<std::pair<std::string, std::string>, std::size_t> held_;

@@ -70,8 +70,10 @@ class runtime {
   }
 
  private:
+  bool may_complete_at_once() { return host_->operations.may_complete_at_once(); }
+
   static io::task<datagram_socket> bind_udp(runtime self, address at, std::stop_token stop) {
-    co_await asio::post(self.get_executor(), io::use_tuple);
+    if (!self.may_complete_at_once()) co_await asio::post(self.get_executor(), io::use_tuple);
     if (stop.stop_requested()) co_return failure(errc::stopped);
     auto box = self.network_->bind_udp(*self.host_, std::move(at));
     if (!box) co_return failure(box.error());
@@ -81,7 +83,7 @@ class runtime {
 
   static io::task<datagram_socket> connect_udp(runtime self, address to, bool follows_port,
                                                std::stop_token stop) {
-    co_await asio::post(self.get_executor(), io::use_tuple);
+    if (!self.may_complete_at_once()) co_await asio::post(self.get_executor(), io::use_tuple);
     if (stop.stop_requested()) co_return failure(errc::stopped);
     const auto peer = self.network_->endpoint_of(*self.host_, to);
     if (!peer) co_return failure(peer.error());
@@ -94,8 +96,9 @@ class runtime {
 
   static io::task<stream> connect(runtime self, address to, io::socket_options options,
                                   time_point deadline, std::stop_token stop) {
-    co_await asio::post(self.get_executor(), io::use_tuple);
-    auto dialled = self.network_->dial(*self.host_, to);
+    const bool at_once = self.may_complete_at_once();
+    if (!at_once) co_await asio::post(self.get_executor(), io::use_tuple);
+    auto dialled = self.network_->dial(*self.host_, to, at_once);
     if (!dialled) co_return failure(dialled.error());
     stream opened(*dialled, side::dialling, self.network_->in_use());
     auto& end = (*dialled)->at(side::dialling);
@@ -117,7 +120,7 @@ class runtime {
 
   static io::task<acceptor> listen(runtime self, address at, io::socket_options options,
                                    std::stop_token stop) {
-    co_await asio::post(self.get_executor(), io::use_tuple);
+    if (!self.may_complete_at_once()) co_await asio::post(self.get_executor(), io::use_tuple);
     if (stop.stop_requested()) co_return failure(errc::stopped);
     auto opened = self.network_->listen(*self.host_, std::move(at));
     if (!opened) co_return failure(opened.error());

@@ -97,11 +97,14 @@ class stream {
   }
 
   // The operations own the connection, so that a stream may be moved or destroyed meanwhile. Each
-  // begins with a turn of the run queue, as a socket's completion would.
+  // begins with a turn of the run queue, as a socket's completion would, unless it is chosen to
+  // complete at once.
 
   static io::task<std::size_t> read(shared on, side which, byte_span out) {
-    co_await asio::post(on->get_executor(), io::use_tuple);
     auto& me = on->at(which);
+    if (!me.operations->may_complete_at_once()) {
+      co_await asio::post(on->get_executor(), io::use_tuple);
+    }
     if (!me.open) co_return failure(errc::stopped);
     if (const auto ec = on->begin_operation(which); ec) co_return failure(ec);
     for (;;) {
@@ -114,8 +117,10 @@ class stream {
   }
 
   static io::task<void> write(shared on, side which, byte_view in) {
-    co_await asio::post(on->get_executor(), io::use_tuple);
     auto& me = on->at(which);
+    if (!me.operations->may_complete_at_once()) {
+      co_await asio::post(on->get_executor(), io::use_tuple);
+    }
     if (!me.open) co_return failure(errc::stopped);
     if (const auto ec = on->begin_operation(which); ec) co_return failure(ec);
     for (;;) {
@@ -133,7 +138,9 @@ class stream {
   static io::task<void> wait(shared on, side which) {
     auto& me = on->at(which);
     const auto cancelled = me.waits_cancelled;
-    co_await asio::post(on->get_executor(), io::use_tuple);
+    if (!me.operations->may_complete_at_once()) {
+      co_await asio::post(on->get_executor(), io::use_tuple);
+    }
     if (!me.open) co_return failure(errc::stopped);
     if (const auto ec = on->begin_operation(which); ec) co_return failure(ec);
     for (;;) {
