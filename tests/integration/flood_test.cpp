@@ -1,0 +1,257 @@
+// Peers that have proved nothing, or that are hostile, at full speed: they cost nobody else his
+// turn, and what they can make the programs hold has a bound.
+
+#include "../support/carriage.hpp"
+#include "../support/eventually.hpp"
+#include "../support/hand_client.hpp"
+#include "../support/proc.hpp"
+#include "../support/services.hpp"
+#include "../support/tunnel.hpp"
+#include "../support/visitors.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdlib>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+namespace rathole::test {
+namespace {
+
+using clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+using namespace std::string_literals;
+
+pairing ours(const carriage& by) {
+  return {by.name + ": our server, our client", our_program(), our_program(), by.server, by.client};
+}
+
+/// Connects again and again, begins with something that is refused, and then sends at full speed
+/// for as long as the server takes it.
+class flooder {
+ public:
+  flooder(std::uint16_t port, std::string beginning)
+      : beginning_(std::move(beginning)), thread_([this, port] { run(port); }) {}
+  ~flooder() { finish(); }
+
+  void finish() {
+    stopping_ = true;
+    if (thread_.joinable()) thread_.join();
+  }
+  /// How long a connection lasted at most, once it has been finished.
+  [[nodiscard]] milliseconds longest() const { return longest_; }
+  [[nodiscard]] long connections() const { return connections_; }
+  /// How much it could send on one connection at most.
+  [[nodiscard]] std::size_t most() const { return most_; }
+
+ private:
+  void run(std::uint16_t port) {
+    const std::string much(64 << 10, 'x');
+    while (!stopping_) {
+      const auto begin = clock::now();
+      std::size_t sent = 0;
+      try {
+        tcp_socket peer = tcp_socket::connect(port, milliseconds{10'000});
+        peer.send_all(beginning_);
+        for (; !stopping_; sent += much.size()) peer.send_all(much);
+      } catch (const std::system_error&) {
+        // It was refused, and is for the next attempt to say so again.
+      }
+      longest_ = std::max(longest_, std::chrono::duration_cast<milliseconds>(clock::now() - begin));
+      most_ = std::max(most_, sent);
+      ++connections_;
+    }
+  }
+
+  const std::string beginning_;
+  std::atomic<bool> stopping_ = false;
+  milliseconds longest_{0};
+  long connections_ = 0;
+  std::size_t most_ = 0;
+  std::thread thread_;
+};
+
+/// Two flooders that begin so, while visitors come one after the other.
+void flood(const carriage& by, const std::string& kind, const std::string& beginning) {
+  CAPTURE(by.name);
+  CAPTURE(kind);
+  const char* asked = std::getenv("RATHOLE_HOSTILE");
+  const int visits = asked != nullptr && asked == "full"s ? 400 : 40;
+  service local(echo);
+  tunnel t(ours(by));
+  const std::uint16_t port = t.add("echo", local.port());
+  t.start_in_turn();
+  INFO(t.story());
+  REQUIRE(eventually([&] { return answered(port); }));
+  std::vector<double> times;
+  int failures = 0;
+  milliseconds longest{0};
+  long connections = 0;
+  std::size_t most = 0;
+  {
+    flooder one(t.port(), beginning);
+    flooder other(t.port(), beginning);
+    for (int i = 0; i < visits && failures < 3; ++i) {
+      const auto begin = clock::now();
+      failures += answered(port, milliseconds{10'000}) ? 0 : 1;
+      times.push_back(std::chrono::duration<double, std::milli>(clock::now() - begin).count());
+    }
+    one.finish();
+    other.finish();
+    longest = std::max(one.longest(), other.longest());
+    most = std::max(one.most(), other.most());
+    connections = one.connections() + other.connections();
+  }
+  std::ranges::sort(times);
+  CHECK(failures == 0);
+  // A handshake has 5 s. What a loaded machine needs to end one that is over has a wide bound here.
+  CHECK(longest < milliseconds{8'000});
+  // What the system's buffers take, and a little.
+  CHECK(most < std::size_t{64} << 20);
+  CHECK(answered(port, milliseconds{10'000}));
+  MESSAGE(by.name << ", " << kind << ": " << visits << " visits, median " << times[times.size() / 2]
+                  << " ms, slowest " << times.back() << " ms; " << connections
+                  << " refused connections, the longest " << longest.count() << " ms and "
+                  << most / 1024 << " KiB");
+}
+
+TEST_CASE("flood: refused connections that send at full speed starve no visitor") {
+  authority issuer;
+  const identity_files identity = issuer.issue();
+  flood(tcp(), "a Hello for an unknown service", control_hello("ghost"));
+  flood(noise("Noise_NK_25519_ChaChaPoly_BLAKE2s"), "a bad message of the handshake",
+        "\x00\x30"s + std::string(48, 'x'));
+  flood(websocket(), "a refused head", "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  for (const std::string& engine : tls_engines()) {
+    flood(tls("tls by " + engine, pem_keys(identity) + engine_key(engine),
+              trust_in(issuer) + engine_key(engine)),
+          "no record", "\x16\x03\x01\x00\x10"s + std::string(16, 'x'));
+  }
+}
+
+TEST_CASE("flood: a client of a UDP service that comes and goes leaves the service whole") {
+  tunnel t(ours(tcp()));
+  const std::uint16_t port = free_udp_port();
+  const std::string at = std::to_string(port);
+  t.server_keys = "workers = 2";
+  t.add_udp_at("echo", port, "[\"127.0.0.1:" + at + "\", \"127.0.0.2:" + at + "\"]", port);
+  t.start_server();
+  REQUIRE(eventually([&] { return !refused(t.port()); }));
+  INFO(t.story());
+  const char* asked = std::getenv("RATHOLE_HOSTILE");
+  const int times = asked != nullptr && asked == "full"s ? 5'000 : 500;
+  for (int i = 0; i < times; ++i) {
+    hand_client peer(t.port());
+    REQUIRE(peer.authenticate("echo"));
+    if (i % 2 == 0) peer.control.reset();
+  }
+  // What the last of them left is gone.
+  CHECK(eventually([&] { return udp_socket().try_bind(port); }));
+  t.server->signal(SIGTERM);
+  CHECK(t.server->wait_exit() == 0);
+}
+
+/// A server whose clients get what the test wants: it accepts every token, and starts a UDP service
+/// on every data channel.
+class hand_server {
+ public:
+  hand_server() : listener_(tcp_socket::listen()), thread_([this] { accept_all(); }) {}
+  ~hand_server() {
+    listener_.shutdown();
+    thread_.join();
+  }
+
+  [[nodiscard]] std::uint16_t port() const { return listener_.port(); }
+
+  /// Commands `count` data channels, once a client is there.
+  bool command(int count) {
+    if (!eventually([this] { return is_there_.load(); })) return false;
+    std::string all;
+    for (int i = 0; i < count; ++i) {
+      all += to_text(protocol::bincode::encode_control_command(
+          protocol::control_command::create_data_channel));
+    }
+    control_.send_all(all);
+    return true;
+  }
+
+  /// Data channels that were opened so far.
+  [[nodiscard]] std::size_t channels() const {
+    const std::lock_guard held(guard_);
+    return channels_.size();
+  }
+
+  /// Ends one of them.
+  void drop_channel() {
+    const std::lock_guard held(guard_);
+    channels_.front().reset();
+    channels_.erase(channels_.begin());
+  }
+
+ private:
+  void accept_all() {
+    while (auto peer = listener_.accept()) {
+      try {
+        serve(std::move(*peer));
+      } catch (const std::system_error&) {
+        // The client's end is for the test to notice.
+      }
+    }
+  }
+
+  void serve(tcp_socket peer) {
+    using wire = protocol::bincode;
+    const auto hello = wire::decode_hello(to_octets(peer.receive(wire::hello_size)));
+    if (!hello) return;
+    if (hello->kind == protocol::hello_kind::data) {
+      peer.send_all(to_text(wire::encode_data_command(protocol::data_command::start_forward_udp)));
+      const std::lock_guard held(guard_);
+      channels_.push_back(std::move(peer));
+      return;
+    }
+    peer.send_all(to_text(wire::encode_hello({protocol::hello_kind::control, {}})));
+    peer.receive(wire::auth_size);
+    peer.send_all(to_text(wire::encode_ack(protocol::ack::ok)));
+    control_ = std::move(peer);
+    is_there_ = true;
+  }
+
+  tcp_socket listener_;
+  tcp_socket control_;
+  std::atomic<bool> is_there_ = false;
+  mutable std::mutex guard_;
+  std::vector<tcp_socket> channels_;
+  std::thread thread_;
+};
+
+TEST_CASE("flood: a server that commands UDP data channels without end") {
+  // As many as a UDP service of a server may have.
+  constexpr std::size_t most = 64;
+  tunnel t(ours(tcp()));
+  hand_server server;
+  t.remote_port = server.port();
+  t.add_udp("echo", free_udp_port());
+  t.start_client();
+  INFO(t.story());
+  REQUIRE(server.command(4'000));
+  REQUIRE(eventually([&] { return server.channels() >= most; }));
+  CHECK_FALSE(eventually([&] { return server.channels() > most; }, milliseconds{500}));
+  CHECK(open_descriptors(*t.client) < most + 64);
+  // One that ended makes room for another.
+  server.drop_channel();
+  CHECK(eventually([&] { return server.channels() == most; }));
+  CHECK_FALSE(eventually([&] { return server.channels() > most; }, milliseconds{200}));
+  // The rest is given up.
+  CHECK(t.client->wait_for("limit reached"));
+  t.client->signal(SIGTERM);
+  CHECK(t.client->wait_exit() == 0);
+}
+
+}  // namespace
+}  // namespace rathole::test

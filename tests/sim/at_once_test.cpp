@@ -1,0 +1,253 @@
+// Operations that complete without suspending, and observers that act in the middle of an event: what
+// was written for the one order of events must hold in the other.
+
+#include "support/sim_tunnel.hpp"
+
+#include <rathole/io/lingering_close.hpp>
+#include <rathole/server/client_doors.hpp>
+#include <rathole/server/service_listener.hpp>
+#include <rathole/server/udp_doors.hpp>
+
+#include <span>
+#include <utility>
+
+using namespace rathole;
+using namespace std::chrono_literals;
+using test::octets, test::sim_bench, test::sim_connection, test::sim_tunnel;
+
+namespace {
+
+/// What the parts of a server need of its context.
+struct bare_context {
+  using runtime_type = sim::runtime;
+  explicit bare_context(sim_bench& bench)
+      : world(bench.server), group(bench.world.get_executor()) {}
+
+  runtime_type& runtime() { return world; }
+  template <class Event>
+  void tell(const Event&) {}
+  template <class F>
+  void on_control_plane(F) {}
+
+  runtime_type world;
+  std::shared_ptr<const config::server> settings = std::make_shared<const config::server>();
+  io::task_group group;
+};
+
+/// A session that only has a context and a service.
+struct bare_session {
+  [[nodiscard]] const std::shared_ptr<bare_context>& shared_context() const { return context; }
+  [[nodiscard]] const std::shared_ptr<const config::server_service>& service() const {
+    return settings;
+  }
+  void visitor_arrived(sim::stream) {}
+
+  std::shared_ptr<bare_context> context;
+  std::shared_ptr<const config::server_service> settings;
+};
+
+/// A service at two addresses.
+std::shared_ptr<const config::server_service> twofold_service() {
+  auto out = std::make_shared<config::server_service>();
+  out->name = "web";
+  out->bind_addr.push_back({"0.0.0.0", 5202});
+  out->bind_addr.push_back({"0.0.0.0", 5203});
+  return out;
+}
+
+io::awaitable<void> note(bool& done) {
+  done = true;
+  co_return;
+}
+
+/// Sends without end.
+io::awaitable<void> flood(sim::stream& to, std::size_t& sent) {
+  const std::string much(1000, 'x');
+  for (;;) {
+    const auto taken = co_await to.write(octets(much));
+    if (!taken) co_return;
+    sent += much.size();
+  }
+}
+
+io::task<void> end_by(sim::runtime on, sim::stream& stream, time_point deadline) {
+  co_await io::lingering_close(on, stream, deadline);
+  co_return result<void>{};
+}
+
+}  // namespace
+
+TEST_CASE("at once: the world's operations complete at once if that is chosen") {
+  sim_bench bench;
+  const address own{"127.0.0.1", 80};
+  bench.world.net().complete_at_once(1000);
+  auto listening = bench.must(bench.client.listen(own));
+  const auto began = bench.world.now();
+  auto near = bench.must(bench.client.connect(own, {}, time_point::max(), {}));
+  CHECK(bench.world.now() == began);
+  CHECK(bench.get(bench.client.connect({"127.0.0.1", 81}, {}, time_point::max(), {})).error() ==
+        std::errc::connection_refused);
+  CHECK(bench.world.now() == began);
+  auto far = bench.must(listening.accept());
+  bench.must(near.write(octets("hello")));
+  CHECK(bench.must(test::read_once(far)) == "hello");
+
+  // The end of a cut link is no faster.
+  bench.world.net().partition("client", "client");
+  const auto dial = bench.begin(bench.client.connect(own, {}, bench.world.now() + 3s, {}));
+  CHECK(bench.get(dial).error() == errc::timed_out);
+
+  bench.world.net().heal("client", "client");
+  bench.world.net().complete_at_once(0);
+  const auto later = bench.world.now();
+  bench.must(bench.client.connect(own, {}, time_point::max(), {}));
+  CHECK(bench.world.now() > later);
+}
+
+TEST_CASE("at once: a group's work never begins within spawn") {
+  sim_bench bench;
+  bool done = false;
+  bool done_within = true;
+  bench.world.call_at(bench.world.now(), [&] {
+    bench.tasks.spawn(note(done));
+    done_within = done;
+  });
+  bench.world.run_for(1ms);
+  CHECK(done);
+  CHECK_FALSE(done_within);
+}
+
+TEST_CASE("at once: UDP visitors whose sockets cannot be opened") {
+  const auto seed = test::scenario_seed(1);
+  REPLAYABLE(seed);
+  sim_tunnel tunnel(seed);
+  tunnel.world.net().complete_at_once(1000);
+  tunnel.server_settings.services[0].kind = config::service_kind::udp;
+  tunnel.client_settings.services[0].kind = config::service_kind::udp;
+  tunnel.client_settings.services[0].local_addr = {"nowhere", 9};
+  tunnel.start_both();
+  auto visitor =
+      tunnel.bench.must(tunnel.world.make_runtime("visitor").bind_udp({"0.0.0.0", 0}, {}));
+  for (int i = 0; i < 5; ++i) {
+    io::datagram one;
+    one.peer = tunnel.world.net().at("server").endpoint(5202);
+    one.payload = octets("anybody?");
+    visitor.send(std::span(&one, 1));
+    tunnel.world.run_for(1s);
+  }
+  CHECK(tunnel.client->events.count<client::local_connect_failed>() > 0);
+  visitor.close();
+  tunnel.stop_all();
+  CHECK(tunnel.world.net().in_use().datagram_sockets == 0);
+}
+
+TEST_CASE("at once: a server that is stopped by the observer of its first listener") {
+  for (const auto kind : {config::service_kind::tcp, config::service_kind::udp}) {
+    for (const unsigned at_once : {0U, 1000U}) {
+      CAPTURE(at_once);
+      CAPTURE(static_cast<int>(kind));
+      sim_tunnel tunnel(1);
+      tunnel.world.net().complete_at_once(at_once);
+      auto& service = tunnel.server_settings.services[0];
+      service.kind = tunnel.client_settings.services[0].kind = kind;
+      service.bind_addr = twofold_service()->bind_addr;
+      tunnel.start_server();
+      tunnel.server->events.tell_also([&](const sim::recorded& event) {
+        if (event.name == "service_listening") tunnel.server->stop();
+      });
+      tunnel.start_client();
+      REQUIRE(tunnel.run_until([&] { return tunnel.server->ended().has_value(); }, 20s) ==
+              sim::outcome::done);
+      tunnel.stop_all();
+      CHECK(tunnel.world.net().in_use().datagram_sockets == 0);
+    }
+  }
+}
+
+TEST_CASE("at once: a client that is stopped by its observer ends without a pause") {
+  for (const char* event : {"control_channel_starting", "control_channel_failed"}) {
+    CAPTURE(event);
+    sim_tunnel tunnel(1);
+    tunnel.client_settings.services[0].retry_interval = 60s;
+    tunnel.start_client();
+    tunnel.client->events.tell_also([&](const sim::recorded& told) {
+      if (told.name == event) tunnel.client->stop();
+    });
+    CHECK(tunnel.run_until([&] { return tunnel.client->ended().has_value(); }, 1s) ==
+          sim::outcome::done);
+    CHECK(tunnel.client->events.count<client::control_channel_starting>() == 1);
+  }
+}
+
+TEST_CASE("at once: what was closed does not listen again") {
+  sim_bench bench;
+  const auto context = std::make_shared<bare_context>(bench);
+  const auto service = twofold_service();
+  SUBCASE("for visitors of a UDP service") {
+    server::udp_doors<bare_context> doors(context, context->world, [](auto&) {});
+    doors.open(service);
+    bench.world.run_for(1s);
+    CHECK(bench.world.net().in_use().datagram_sockets == 2);
+    doors.close();
+    doors.open(service);
+    bench.world.run_for(1s);
+    CHECK(bench.world.net().in_use().datagram_sockets == 0);
+  }
+  SUBCASE("for visitors of a TCP service") {
+    const auto session = std::make_shared<bare_session>(bare_session{context, service});
+    server::service_listeners listeners;
+    listeners.listen(session, service->bind_addr);
+    bench.world.run_for(1s);
+    CHECK(bench.world.net().in_use().acceptors == 2);
+    listeners.close();
+    listeners.listen(session, service->bind_addr);
+    bench.world.run_for(1s);
+    CHECK(bench.world.net().in_use().acceptors == 0);
+  }
+  SUBCASE("for clients") {
+    using doors_type = server::client_doors<sim::acceptor>;
+    doors_type doors;
+    doors.close();
+    const address at{"0.0.0.0", 2333};
+    auto late = std::make_shared<doors_type::door>(at, bench.must(bench.server.listen(at)));
+    doors.add(late);
+    CHECK(late->closing.stop_requested());
+    CHECK_FALSE(doors.find(at));
+  }
+}
+
+TEST_CASE("at once: a lingering close is bounded in bytes and in time") {
+  for (const unsigned at_once : {0U, 1000U}) {
+    CAPTURE(at_once);
+    sim_bench bench;
+    bench.world.net().complete_at_once(at_once);
+    sim_connection pair(bench);
+    const auto began = bench.world.now();
+    SUBCASE("for a peer that sends at full speed") {
+      std::size_t sent = 0;
+      bench.tasks.spawn(flood(pair.near, sent));
+      bench.must(end_by(bench.server, pair.far, time_point::max()));
+      CHECK_FALSE(pair.far.is_open());
+      CHECK(bench.world.now() < began + 1s);
+      bench.world.run_for(1s);
+      CHECK(sent <= io::lingering_bytes + 2 * sim::link_conditions().window);
+      CHECK(bench.get(test::read_all(pair.near)).error() == std::errc::connection_reset);
+    }
+    SUBCASE("for a silent one") {
+      bench.must(end_by(bench.server, pair.far, time_point::max()));
+      CHECK(bench.world.now() == began + io::lingering_time);
+    }
+    SUBCASE("for one that is late anyway") {
+      bench.must(end_by(bench.server, pair.far, began + 1s));
+      CHECK(bench.world.now() == began + 1s);
+    }
+    SUBCASE("and ends with the peer") {
+      const auto ending = bench.begin(end_by(bench.server, pair.far, time_point::max()));
+      bench.must(pair.near.write(octets("never mind")));
+      CHECK(bench.must(test::read_all(pair.near)).empty());
+      pair.near.close();
+      CHECK(bench.get(ending).has_value());
+      CHECK(bench.world.now() < began + 1s);
+    }
+  }
+}
