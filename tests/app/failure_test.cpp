@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+#include <netdb.h>
+
 #include <chrono>
 #include <string>
 #include <system_error>
@@ -40,6 +42,11 @@ TEST_CASE("failures: what a client says names what came and which key to look at
   const std::string handshake = "Failed to handshake with example.com:2333: ";
   const std::string same = "; `transport.type` must be the same on both sides";
   const row rows[] = {
+      {std::error_code(EAI_AGAIN, io::lookup_category()), transport_kind::websocket, false,
+       "Failed to connect to example.com:2333: the name could not be looked up: " +
+           std::string(::gai_strerror(EAI_AGAIN)) +
+           "; see whether this machine's resolver works (/etc/resolv.conf), or write an IP address "
+           "in `client.remote_addr`"},
       {spoke(wire_look::tls), transport_kind::tcp, false,
        handshake + "the server speaks TLS, but `client.transport.type` is `tcp`" + same},
       {spoke(wire_look::http), transport_kind::noise, false,

@@ -5,6 +5,7 @@
 #include <rathole/config/validate.hpp>
 #include <rathole/core/address_list.hpp>
 #include <rathole/core/error.hpp>
+#include <rathole/io/host_lookup.hpp>
 #include <rathole/protocol/recognise.hpp>
 #include <rathole/websocket/error.hpp>
 
@@ -27,7 +28,9 @@ inline std::string listen_advice(const std::error_code& error) {
   }
   if (error == std::errc::address_not_available) return "; this machine has no such address";
   if (error == std::errc::address_family_not_supported) return "; this machine has no IPv6";
-  if (error == errc::host_not_found) return "; write an address of this machine, such as 0.0.0.0";
+  if (error == errc::host_not_found || error.category() == io::lookup_category()) {
+    return "; write an address of this machine, such as 0.0.0.0";
+  }
   return {};
 }
 
@@ -41,6 +44,11 @@ inline std::string listen_failure_text(const address_list& wanted, const std::er
 inline std::string dial_advice(const std::error_code& error, const std::string& key) {
   if (error == std::errc::connection_refused) {
     return "; nothing listens there: start it, or correct `" + key + '`';
+  }
+  if (error.category() == io::lookup_category()) {
+    return "; see whether this machine's resolver works (/etc/resolv.conf), or write an IP address "
+           "in `" +
+           key + '`';
   }
   const bool is_place = error == errc::host_not_found || error == errc::invalid_address ||
                         error == std::errc::host_unreachable ||

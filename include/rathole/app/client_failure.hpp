@@ -4,6 +4,7 @@
 #include <rathole/app/log_text.hpp>
 #include <rathole/client/displacement.hpp>
 #include <rathole/client/events.hpp>
+#include <rathole/io/host_lookup.hpp>
 #include <rathole/proxy/error.hpp>
 #include <rathole/proxy/reach.hpp>
 
@@ -21,6 +22,7 @@ inline bool is_of_handshake(const std::error_code& error) {
   if (client::is_closed_by_peer(error)) return true;
   const auto& from = error.category();
   const bool is_network = from == std::system_category() || from == std::generic_category() ||
+                          from == io::lookup_category() ||
                           std::string_view(from.name()).starts_with("asio.");
   return !is_network;
 }
