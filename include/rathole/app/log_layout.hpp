@@ -6,8 +6,11 @@
 #include <spdlog/details/os.h>
 #include <spdlog/pattern_formatter.h>
 
+#include <unistd.h>
+
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <memory>
 #include <string_view>
 #include <utility>
