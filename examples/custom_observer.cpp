@@ -56,7 +56,7 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   asio::io_context context(1);
   counter sums;
-  rathole::transport::tcp tunnel(rathole::io::asio_runtime(context));
+  rathole::transport::tcp tunnel{rathole::io::asio_runtime(context)};
   rathole::server::basic_server server(tunnel, settings, sums);
   asio::signal_set signals(context, SIGINT, SIGTERM);
   signals.async_wait([&](std::error_code, int) { server.stop(); });
@@ -70,6 +70,6 @@ int main(int argc, char** argv) {
   std::printf(
       "%ju forwards, %ju of them broke, %ju visitors turned away, %ju bytes, longest %jd s\n",
       std::uintmax_t{sums.forwards}, std::uintmax_t{sums.broken}, std::uintmax_t{sums.refused},
-      std::uintmax_t{sums.bytes}, std::intmax_t{sums.longest.count()});
+      std::uintmax_t{sums.bytes}, static_cast<std::intmax_t>(sums.longest.count()));
   return status;
 }

@@ -10,7 +10,7 @@
 
 int main() {
   asio::io_context context(1);
-  rathole::transport::tcp tunnel(rathole::io::asio_runtime(context));
+  rathole::transport::tcp tunnel{rathole::io::asio_runtime(context)};
   rathole::null_observer quiet;
   const rathole::secret token("a secret that both sides know");
 

@@ -38,7 +38,7 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);  // the fast relay needs it
   asio::io_context context(1);
   reporter observer;
-  rathole::transport::tcp tunnel(rathole::io::asio_runtime(context));
+  rathole::transport::tcp tunnel{rathole::io::asio_runtime(context)};
   rathole::client::basic_client client(tunnel, settings, observer);
   asio::signal_set signals(context, SIGINT, SIGTERM);
   signals.async_wait([&](std::error_code, int) { client.stop(); });

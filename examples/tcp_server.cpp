@@ -42,7 +42,7 @@ int main(int argc, char** argv) {
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
   asio::io_context context(1);
   reporter observer;
-  rathole::transport::tcp tunnel(rathole::io::asio_runtime(context));
+  rathole::transport::tcp tunnel{rathole::io::asio_runtime(context)};
   rathole::server::basic_server server(tunnel, settings, observer);
   asio::signal_set signals(context, SIGINT, SIGTERM);
   signals.async_wait([&](std::error_code, int) { server.stop(); });
