@@ -1,4 +1,5 @@
-# cmake -DBUILD=<build folder of the library> -DWORK=<empty folder> -DCXX=<compiler> -P run.cmake
+# cmake -DBUILD=<build folder of the library> -DWORK=<empty folder> -DCXX=<compiler>
+#   -DASIO=<folder of Asio's headers> -P run.cmake
 # Installs the library below WORK, then builds and runs the consumer against what was installed, and
 # has somebody else's project take in the sources on a machine that has Asio and nothing else.
 
@@ -61,10 +62,9 @@ endforeach()
 
 # As a part of another project, where there is only Asio.
 set(machine ${WORK}/machine)
-find_path(asio_folder asio/io_context.hpp REQUIRED)
 file(MAKE_DIRECTORY ${machine}/include)
-file(CREATE_LINK ${asio_folder}/asio ${machine}/include/asio SYMBOLIC)
-file(CREATE_LINK ${asio_folder}/asio.hpp ${machine}/include/asio.hpp SYMBOLIC)
+file(CREATE_LINK ${ASIO}/asio ${machine}/include/asio SYMBOLIC)
+file(CREATE_LINK ${ASIO}/asio.hpp ${machine}/include/asio.hpp SYMBOLIC)
 execute_process(COMMAND ${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR}/subdirectory
   -B ${WORK}/subdirectory -G Ninja -DCMAKE_CXX_COMPILER=${CXX} -DCMAKE_PREFIX_PATH=${machine}
   OUTPUT_VARIABLE configured ${run})
