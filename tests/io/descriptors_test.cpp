@@ -143,12 +143,13 @@ TEST_SUITE("descriptors") {
     const auto on_failed = [&](std::error_code error, duration) { failures.push_back(error); };
     const backoff_parameters pauses{std::chrono::milliseconds(1), 0, 1,
                                     std::chrono::milliseconds(1)};
+    const auto nothing_to_close = [] { return false; };
     std::stop_source stop;
     context.restart();
-    asio::co_spawn(
-        context,
-        io::accept_loop(world, *acceptor, pauses, stop.get_token(), on_accepted, on_failed),
-        [](std::exception_ptr thrown) { REQUIRE_FALSE(thrown); });
+    asio::co_spawn(context,
+                   io::accept_loop(world, *acceptor, pauses, stop.get_token(), on_accepted,
+                                   on_failed, nothing_to_close),
+                   [](std::exception_ptr thrown) { REQUIRE_FALSE(thrown); });
     {
       const no_descriptors none;
       context.run_for(5 * minimum_retry_delay);

@@ -152,8 +152,9 @@ class demo {
       group_.spawn(answer_with_page(runtime_, std::move(stream), stop_.get_token()));
     };
     const auto failed = [](std::error_code, duration) {};
+    const auto relieve = [] { return false; };
     co_await io::accept_loop(runtime_, acceptor, backoff_parameters(), stop_.get_token(), accepted,
-                             failed);
+                             failed, relieve);
   }
 
   const bool once_;

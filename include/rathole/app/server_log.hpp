@@ -104,6 +104,15 @@ class server_log {
     warn_once(true, std::string(e.service) + '\n' + cause, service_context(e.service),
               "Visitor " + shown(e.visitor) + " turned away: " + cause);
   }
+  void on(const server::service_loops& e) {
+    write(log_level::error, service_context(e.service),
+          "The service leads back to itself: its local_addr on the client at " + shown(e.client) +
+              " reaches a bind_addr of this server. Correct local_addr. Visitors from there are "
+              "refused for " +
+              std::to_string(
+                  std::chrono::duration_cast<std::chrono::seconds>(e.refused_for).count()) +
+              " s");
+  }
   void on(const server::forward_started& e) {
     if (!lines_.wants(log_level::debug, target)) return;
     write(log_level::debug, service_context(e.service),

@@ -8,6 +8,7 @@
 #include <rathole/io/published.hpp>
 #include <rathole/io/task_group.hpp>
 #include <rathole/protocol/codec.hpp>
+#include <rathole/protocol/descriptor_budget.hpp>
 #include <rathole/transport/concepts.hpp>
 #include <rathole/transport/socket_options.hpp>
 
@@ -42,6 +43,7 @@ struct context {
       : transport(std::move(carrier)),
         settings(config::bounded(std::move(client_settings))),
         observer(sink),
+        descriptors(transport.runtime().descriptor_limit()),
         group(transport.runtime().get_executor()) {
     transport.set_options(transport::to_socket_options(*settings.load()));
   }
@@ -74,6 +76,10 @@ struct context {
   Observer& observer;
   /// By the services' names; they belong to the coroutines that run them, which keep the context.
   std::map<std::string, std::weak_ptr<service_runner<context>>, std::less<>> services;
+  /// What the client's descriptors are used for; `client/descriptors.hpp` divides them.
+  protocol::descriptor_budget descriptors;
+  /// Whether data channels were commanded for which there were no descriptors; on all threads.
+  std::atomic<bool> dials_deferred = false;
   /// Every coroutine of the client.
   io::task_group group;
   /// Forwards that run, those included that still connect to their local service; on all threads.

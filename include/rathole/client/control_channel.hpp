@@ -1,6 +1,7 @@
 #pragma once
 
 #include <rathole/client/context.hpp>
+#include <rathole/client/descriptors.hpp>
 #include <rathole/client/events.hpp>
 #include <rathole/client/forward.hpp>
 #include <rathole/client/udp_forwarder.hpp>
@@ -8,6 +9,7 @@
 #include <rathole/core/attempt_pacer.hpp>
 #include <rathole/core/backoff.hpp>
 #include <rathole/core/step_deadline.hpp>
+#include <rathole/io/descriptor_limit.hpp>
 #include <rathole/io/machine_driver.hpp>
 #include <rathole/io/run_on.hpp>
 #include <rathole/io/stop_action.hpp>
@@ -31,8 +33,8 @@ namespace rathole::client {
 inline constexpr std::chrono::seconds data_channel_give_up{10};
 
 /// Commands for data channels that are remembered while they cannot be dialled: because `max_dials`
-/// are busy, or because dials fail. What a server commands beyond that is dropped; it commands again
-/// what does not come.
+/// are busy, because descriptors are short, or because dials fail. What a server commands beyond that
+/// is dropped; it commands again what does not come.
 inline constexpr std::size_t max_deferred_dials = 4096;
 
 /// UDP data channels that a control channel has at once, those included that still dial: as many as a
@@ -72,6 +74,9 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
   /// Ends the connection, and with it the data channels that wait.
   void close() { waiting_.request_stop(); }
 
+  /// Descriptors were freed: dials what was put off for want of them.
+  void dial_deferred() { start_dials(); }
+
   /// How long the server may be silent from now on; 0 is for ever.
   void set_heartbeat_timeout(duration timeout) {
     if (!machine_) return;
@@ -108,6 +113,8 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
     const std::stop_callback on_stop(waiting_.get_token(), close);
     stream->set_nodelay(true);
 
+    const protocol::descriptor_lease held(context_->descriptors.use.fixed);
+    const protocol::descriptor_lease counted(context_->descriptors.use.services);
     const auto service = service_->load();
     // The settings may have changed while it dialled.
     const auto latest = context_->settings.load();
@@ -153,15 +160,23 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
     while (!commands_.empty() && commands_.begin()->first + data_channel_give_up <= now) {
       tell_failure(commands_.extract(commands_.begin()).mapped());
     }
+    bool is_short = false;
     while (!commands_.empty() && has_room() && pacer_.ready_at() <= now) {
+      is_short = !admits_dial(*context_, dials_);
+      if (is_short) break;
       const time_point since = commands_.begin()->first;
       commands_.erase(commands_.begin());
       ++dials_;
+      ++context_->descriptors.use.idle;
       context_->group.spawn(run_data_channel(this->shared_from_this(), since, pacer_.started(now)));
     }
     if (commands_.empty()) return dial_timer_.disarm();
     time_point next = commands_.begin()->first + data_channel_give_up;
-    if (has_room()) next = std::min(next, pacer_.ready_at());
+    if (is_short) {
+      next = std::min(next, now + protocol::shortage_memory);
+    } else if (has_room()) {
+      next = std::min(next, pacer_.ready_at());
+    }
     dial_timer_.arm(next, [this] { start_dials(); });
   }
 
@@ -176,10 +191,13 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
     if (!failed) {
       pacer_.succeeded();
     } else {
+      if (io::out_of_descriptors(failed)) descriptor_refused(context_);
       --dials_;
+      --context_->descriptors.use.idle;
       if (waiting_.stop_requested()) return;
       auto rng = context_->runtime().rng();
-      pacer_.failed(round, context_->runtime().now(), rng);
+      // The budget holds back further dials until there are descriptors.
+      if (!io::out_of_descriptors(failed)) pacer_.failed(round, context_->runtime().now(), rng);
       commands_.emplace(since, failed);
     }
     start_dials();
@@ -189,13 +207,19 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
   /// counts until it has ended.
   void wait_done(std::error_code failed) {
     --dials_;
-    if (!failed && forwarder_) ++udp_channels_;
+    --context_->descriptors.use.idle;
+    if (!failed && forwarder_) {
+      ++udp_channels_;
+      ++context_->descriptors.use.fixed;
+    }
     tell_failure(failed);
     start_dials();
+    client::dial_deferred(context_);
   }
 
   void udp_channel_ended() {
     --udp_channels_;
+    --context_->descriptors.use.fixed;
     start_dials();
   }
 
@@ -237,6 +261,7 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
     if (!started) co_return;
     if (!forwarder) {
       co_await forward(context, service, world, std::move(*stream));
+      client::dial_deferred(context);
       co_return;
     }
     const auto ended =

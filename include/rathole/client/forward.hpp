@@ -1,8 +1,11 @@
 #pragma once
 
 #include <rathole/client/context.hpp>
+#include <rathole/client/descriptors.hpp>
 #include <rathole/client/events.hpp>
+#include <rathole/io/descriptor_limit.hpp>
 #include <rathole/io/relay.hpp>
+#include <rathole/io/sleep.hpp>
 #include <rathole/io/stop_action.hpp>
 #include <rathole/transport/socket_options.hpp>
 
@@ -38,7 +41,7 @@ class counted {
 /// Connects a started data channel with the local service and carries the visitor's traffic until
 /// both sides have ended or have been silent for too long, or the client ends its forwards. A local
 /// service that cannot be reached resets the data channel, and so the visitor; so does a forward
-/// beyond `max_forwards`. All of it is done in `world`, where the channel lives; only the observer is
+/// beyond `max_forwards`. While there is no descriptor the connection is tried again. All of it is done in `world`, where the channel lives; only the observer is
 /// the control plane's.
 template <class Context>
 io::awaitable<void> forward(std::shared_ptr<Context> self,
@@ -63,6 +66,12 @@ io::awaitable<void> forward(std::shared_ptr<Context> self,
   const auto deadline = world.now() + settings->connect_timeout;
   const auto connecting = self->stops.connecting.get_token();
   auto local = co_await world.connect(service->local_addr, options, deadline, connecting);
+  for (;;) {
+    if (local || !io::out_of_descriptors(local.error()) || world.now() >= deadline) break;
+    descriptor_refused(self);
+    co_await io::sleep_until(world, world.now() + io::shortage_pause, connecting);
+    local = co_await world.connect(service->local_addr, options, deadline, connecting);
+  }
   if (!local) {
     channel.abort();
     self->on_control_plane([self, service, error = local.error()] {

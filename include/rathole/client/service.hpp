@@ -92,6 +92,11 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
     end_pause();
   }
 
+  /// Dials what was put off for want of descriptors.
+  void dial_deferred() {
+    if (channel_) channel_->dial_deferred();
+  }
+
   /// How long the server may be silent from now on; 0 is for ever.
   void set_heartbeat_timeout(duration timeout) {
     if (channel_) channel_->set_heartbeat_timeout(timeout);

@@ -7,6 +7,7 @@
 #include <rathole/io/asio_timer.hpp>
 #include <rathole/io/bind_socket.hpp>
 #include <rathole/io/concepts.hpp>
+#include <rathole/io/descriptor_limit.hpp>
 #include <rathole/io/dialler.hpp>
 #include <rathole/io/fair_turns.hpp>
 #include <rathole/io/resolve.hpp>
@@ -19,6 +20,7 @@
 #include <asio/post.hpp>
 
 #include <algorithm>
+#include <cstddef>
 #include <new>
 #include <stop_token>
 #include <system_error>
@@ -48,6 +50,7 @@ class asio_runtime {
   executor get_executor() { return context_->get_executor(); }
   time_point now() const { return clock::now(); }
   crypto::system_rng rng() const { return {}; }
+  static std::size_t descriptor_limit() { return io::descriptor_limit(); }
 
   /// Called on the thread of the runtime that was given the workers.
   asio_runtime worker() const { return workers_ ? asio_runtime(workers_->next()) : *this; }

@@ -89,6 +89,8 @@ concept Timer = requires(T& t, time_point at, std::move_only_function<void()> ca
 ///
 /// * `worker()`: the runtime on which the next piece of work is best done, which may be another
 ///   thread's; this one if it has no workers. What it is told to do is begun by `run_on`.
+/// * `descriptor_limit()`: how many descriptors its sockets and all others of the process may take
+///   now.
 /// * `connect(to, options, deadline, stop)`: resolves and dials; fails with `errc::timed_out` at the
 ///   deadline, and with `errc::stopped` as soon as `stop` is requested.
 /// * `listen(at, options, stop)`: resolves, binds and listens; the first address that can be bound
@@ -120,6 +122,7 @@ concept Runtime =
       { r.now() } -> std::same_as<time_point>;
       { r.worker() } -> std::same_as<R>;
       { r.rng() } -> Rng;
+      { r.descriptor_limit() } -> std::same_as<std::size_t>;
       { r.connect(where, options, deadline, stop) } -> std::same_as<task<typename R::stream>>;
       { r.listen(where, options, stop) } -> std::same_as<task<typename R::acceptor>>;
       { r.bind_udp(where, stop) } -> std::same_as<task<typename R::datagram_socket>>;

@@ -51,6 +51,9 @@ class copy_relay {
   /// As `stop`, once it has been idle for `idle` from now on.
   void drain(duration idle) { idle_.drain(idle); }
 
+  /// What it has carried so far; used on the thread of its runtime.
+  [[nodiscard]] const relay_status& status() const { return status_; }
+
  private:
   using silence = idle_watch<R, copy_relay>;
   friend silence;

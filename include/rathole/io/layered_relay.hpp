@@ -58,6 +58,9 @@ class layered_relay {
   /// As `stop`, once it has been idle for `idle` from now on.
   void drain(duration idle) { idle_.drain(idle); }
 
+  /// What it has carried so far; used on the thread of its runtime.
+  [[nodiscard]] const relay_status& status() const { return status_; }
+
  private:
   using counter = std::uint64_t relay_status::*;
   static constexpr counter status_forth = &relay_status::forth;

@@ -1,8 +1,11 @@
 #pragma once
 
+#include <rathole/io/descriptor_limit.hpp>
+
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <optional>
 #include <utility>
@@ -76,8 +79,10 @@ class kernel_pipe {
 /// to set up.
 class pipe_pool {
  public:
-  /// Pipes that are kept at most.
+  /// Pipes that are kept at most, and the share of the process's descriptors that they may take:
+  /// one pipe for so many.
   static constexpr std::size_t max_idle = 32;
+  static constexpr std::size_t descriptors_per_pipe = 256;
 
   /// The pool of the calling thread.
   static pipe_pool& local() {
@@ -95,10 +100,11 @@ class pipe_pool {
 
   /// Takes back a pipe; one that still holds octets is closed with them.
   void give(kernel_pipe pipe) {
-    if (pipe.held() == 0 && idle_.size() < max_idle) idle_.push_back(std::move(pipe));
+    if (pipe.held() == 0 && idle_.size() < kept_) idle_.push_back(std::move(pipe));
   }
 
  private:
+  const std::size_t kept_ = std::min(max_idle, descriptor_limit() / descriptors_per_pipe);
   std::vector<kernel_pipe> idle_;
 };
 

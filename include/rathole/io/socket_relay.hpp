@@ -62,6 +62,9 @@ class socket_relay {
   /// As `stop`, once it has been idle for `idle` from now on.
   void drain(duration idle) { idle_.drain(idle); }
 
+  /// What it has carried so far; used on the thread of its runtime.
+  [[nodiscard]] const relay_status& status() const { return status_; }
+
  private:
   using side = relay_side<socket_relay>;
   using silence = idle_watch<R, socket_relay>;

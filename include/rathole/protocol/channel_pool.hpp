@@ -150,6 +150,13 @@ class channel_pool {
   /// The peer closed a data channel; nothing happens unless it is idle.
   void channel_lost(channel_id channel) { lost_ += idle_.erase(channel); }
 
+  /// Refuses the newest visitor that waits and has no channel; none if there is none.
+  std::optional<visitor_id> refuse_newest() {
+    if (waiting_.empty()) return std::nullopt;
+    refused_.push_back(waiting_.pop_back().key);
+    return refused_.back();
+  }
+
   /// The traffic of an assigned visitor has started: the pool forgets it.
   void started(visitor_id visitor) { starting_.erase(visitor); }
 

@@ -7,6 +7,7 @@
 #include <rathole/io/drain.hpp>
 #include <rathole/io/task_group.hpp>
 #include <rathole/protocol/codec.hpp>
+#include <rathole/protocol/descriptor_budget.hpp>
 #include <rathole/protocol/registry.hpp>
 #include <rathole/server/admission_control.hpp>
 #include <rathole/server/client_doors.hpp>
@@ -17,6 +18,7 @@
 
 #include <asio/post.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <stop_token>
@@ -50,8 +52,9 @@ struct context {
         settings(
             std::make_shared<const config::server>(config::bounded(std::move(server_settings)))),
         observer(sink),
+        descriptors(transport.runtime().descriptor_limit()),
         group(transport.runtime().get_executor()),
-        admission(std::make_shared<admission_type>(transport.runtime(), limits(*settings),
+        admission(std::make_shared<admission_type>(transport.runtime(), admission_limits(),
                                                    settings->handshake_timeout)),
         refusals(transport.runtime(),
                  [this](const refusal_summary& summary) { tell(connections_refused{summary}); }) {
@@ -88,6 +91,10 @@ struct context {
   /// What another server hands over; taken when this one begins to listen.
   client_doors<typename runtime_type::acceptor> inherited;
   registry_type registry;
+  /// What the server's descriptors are used for; `server/descriptors.hpp` divides them.
+  protocol::descriptor_budget descriptors;
+  /// When the limit of descriptors is to be asked for again.
+  time_point limit_due{};
   /// Every coroutine of the server.
   io::task_group group;
   /// The connections that are neither control nor data channels yet.
@@ -107,11 +114,11 @@ struct context {
                 config::defaults::max_handshakes_per_address ==
                     protocol::default_max_handshakes_per_source);
 
-  /// The bounds of `admission`.
-  static protocol::admission_limits limits(const config::server& of) {
+  /// The bounds of `admission`: those of the settings, as far as there are descriptors.
+  [[nodiscard]] protocol::admission_limits admission_limits() const {
     protocol::admission_limits out;
-    out.total = of.max_handshakes;
-    out.per_source = of.max_handshakes_per_address;
+    out.total = std::min(settings->max_handshakes, descriptors.most_handshakes());
+    out.per_source = settings->max_handshakes_per_address;
     return out;
   }
 };

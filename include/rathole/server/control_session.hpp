@@ -1,17 +1,19 @@
 #pragma once
 
-#include <rathole/io/alarm.hpp>
+#include <rathole/io/earliest_timer.hpp>
 #include <rathole/io/machine_driver.hpp>
 #include <rathole/io/run_on.hpp>
 #include <rathole/protocol/channel_pool.hpp>
 #include <rathole/protocol/server_control.hpp>
 #include <rathole/server/context.hpp>
-#include <rathole/server/events.hpp>
+#include <rathole/server/descriptors.hpp>
 #include <rathole/server/forward.hpp>
+#include <rathole/server/loop_watch.hpp>
 #include <rathole/server/pool_limits.hpp>
 #include <rathole/server/service_listener.hpp>
 #include <rathole/server/start_forward.hpp>
 #include <rathole/server/udp_entry.hpp>
+#include <rathole/server/udp_slot_life.hpp>
 #include <rathole/server/udp_slots.hpp>
 #include <rathole/server/waiting.hpp>
 #include <rathole/transport/socket_options.hpp>
@@ -19,7 +21,6 @@
 #include <asio/dispatch.hpp>
 
 #include <algorithm>
-#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <optional>
@@ -27,7 +28,6 @@
 #include <unordered_map>
 #include <utility>
 #include <variant>
-#include <vector>
 
 namespace rathole::server {
 
@@ -37,6 +37,7 @@ namespace rathole::server {
 template <class Context>
 class control_session : public std::enable_shared_from_this<control_session<Context>> {
  public:
+  using context_type = Context;
   using stream_type = typename Context::stream_type;
   using visitor_type = typename Context::visitor_type;
   using machine_type = protocol::server_control<typename Context::codec_type>;
@@ -50,8 +51,11 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
         stream_(std::move(stream)),
         machine_(std::move(machine)),
         driver_(context_->runtime(), stream_, machine_),
-        pool_(pool_limits_of(*service_)),
-        pool_timer_(context_->runtime()) {
+        held_(context_->descriptors.use.fixed),
+        is_counted_(context_->descriptors.use.services),
+        pool_(limits()),
+        pool_timer_(context_->runtime(), [this] { pump(); }),
+        loops_(std::make_shared<loop_watch<control_session>>(*this, stream_.peer())) {
     if (service_->kind == config::service_kind::udp) {
       entry_ = std::make_shared<entry_type>(context_, service_, context_->runtime().worker());
     }
@@ -78,6 +82,7 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
           io::run_on(entry_->world().get_executor(), entry_type::run(entry_, ended_.get_token())));
     }
     apply_settings();
+    balance(*context_);
     const auto event = co_await driver_.next();
     close(event.error());
     co_return reason_;
@@ -91,6 +96,7 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
     ended_.request_stop();
     listeners_.close();
     pool_timer_.disarm();
+    loops_->close();
     for (auto& [id, waiting] : channels_) waiting->stream.close();
     stream_.close();
     const auto waiting = std::exchange(visitors_, {});
@@ -102,7 +108,7 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
   void update(service_pointer next) {
     if (ended_.stop_requested()) return;
     service_ = std::move(next);
-    pool_.set_limits(pool_limits_of(*service_));
+    pool_.set_limits(limits());
     machine_.set_heartbeat_interval(context_->settings->heartbeat_interval,
                                     context_->runtime().now());
     driver_.wake();
@@ -111,10 +117,38 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
 
   /// Takes a visitor of the service.
   void visitor_arrived(visitor_type visitor) {
+    if (loops_->concerns(visitor.peer())) return loops_->visitor_arrived(std::move(visitor));
+    queue_visitor(std::move(visitor));
+  }
+
+  /// Has a visitor wait for a data channel.
+  void queue_visitor(visitor_type visitor) {
     const protocol::visitor_id id = next_id_++;
-    visitors_.emplace(id, waiting_visitor(std::move(visitor)));
+    visitors_.emplace(id, waiting_visitor(std::move(visitor), context_->descriptors.use));
     pool_.visitor_arrived(id, context_->runtime().now());
     pump();
+  }
+
+  /// Keeps no more idle data channels than the service's share of descriptors; returns how many
+  /// were closed.
+  std::size_t share_idle_channels() {
+    const std::size_t before = pool_.idle();
+    if (!ended_.stop_requested()) {
+      pool_.set_limits(limits());
+      pump();
+    }
+    return before - std::min(before, pool_.idle());
+  }
+
+  /// Resets the newest visitor that waits, because of `cause`. Whether there was one.
+  bool refuse_newest(std::error_code cause) {
+    const auto newest = entry_ ? std::nullopt : pool_.refuse_newest();
+    if (!newest) return false;
+    waiting_visitor& refused = visitors_.at(*newest);
+    refused.cause = cause;
+    refused.stream.abort();
+    pump();
+    return true;
   }
 
   /// Serves one data channel of the session's client, from its Hello to the end of its forward.
@@ -124,23 +158,30 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
     if (!visitor_id) co_return;
     const auto started = co_await start_forward(*self->context_, channel, self->entry_ != nullptr);
     if (self->entry_) {
-      co_await self->carry_datagrams(*visitor_id, started, std::move(channel));
+      co_await udp_slot_life::carry(self, *visitor_id, started, std::move(channel));
       co_return;
     }
     auto visitor = self->release(*visitor_id, started);
     if (!visitor) co_return;
     const auto context = self->context_;
     const auto service = self->service_;
+    auto loops = self->loops_;
     self.reset();
     const config::tcp_options& sockets = context->settings->transport.tcp;
     channel.apply(transport::to_traffic_options(sockets, service->nodelay));
     // Its listener may be older than the settings.
     visitor->apply(transport::to_traffic_options(sockets, service->nodelay.value_or(true)));
-    co_await forward(context, service, std::move(*visitor), std::move(channel));
+    co_await forward(context, service, std::move(*visitor), std::move(channel), std::move(loops));
   }
 
  private:
   using entry_type = udp_entry<Context>;
+  friend udp_slot_life;
+
+  [[nodiscard]] protocol::pool_limits limits() const {
+    return pool_limits_of(*service_, context_->descriptors.idle_share());
+  }
+
   using waiting_visitor = server::waiting_visitor<visitor_type>;
   using waiting_channel = server::waiting_channel<stream_type>;
 
@@ -148,7 +189,7 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
   /// that sends before it was told to start is not heard out.
   io::awaitable<std::optional<protocol::visitor_id>> wait_for_visitor(stream_type& channel) {
     const protocol::channel_id id = next_id_++;
-    waiting_channel here(channel);
+    waiting_channel here(channel, context_->descriptors.use);
     if (ended_.stop_requested()) co_return std::nullopt;
     channels_.emplace(id, &here);
     pool_.channel_arrived(id);
@@ -177,36 +218,6 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
 
   /// A slot of a UDP service waits for its data channel.
   void add_slot() { pool_.visitor_arrived(next_id_++, context_->runtime().now()); }
-
-  /// Lets a slot's data channel carry datagrams until it ends, and then replaces it.
-  io::awaitable<void> carry_datagrams(protocol::visitor_id slot, result<void> started,
-                                      stream_type channel) {
-    if (!started) {
-      pool_.start_failed(slot);
-      pump();
-      co_return;
-    }
-    pool_.started(slot);
-    if (slots_.drop_surplus(service_->pool.size)) co_return;
-    const time_point began = context_->runtime().now();
-    auto world = entry_->world();
-    if (world.get_executor() != context_->runtime().get_executor()) channel = channel.rehome(world);
-    co_await io::run_on(world.get_executor(),
-                        entry_type::carry(entry_, std::move(channel), ended_.get_token()));
-    const duration lived = context_->runtime().now() - began;
-    co_await replace_slot(this->shared_from_this(), lived);
-  }
-
-  static io::awaitable<void> replace_slot(std::shared_ptr<control_session> self, duration lived) {
-    auto& world = self->context_->runtime();
-    auto rng = world.rng();
-    const duration pause = self->slots_.pause_after_loss(world.now(), lived, rng);
-    if (pause > duration::zero()) co_await io::pause(world, pause, self->ended_.get_token());
-    if (self->ended_.stop_requested()) co_return;
-    if (self->slots_.drop_surplus(self->service_->pool.size)) co_return;
-    self->add_slot();
-    self->pump();
-  }
 
   /// The visitor whose channel was started; nothing if that failed and the visitor waits again, or
   /// if the visitor is gone.
@@ -238,7 +249,7 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
       std::visit([&](const auto& what) { perform(what, now); }, *action);
     }
     if (commanded) driver_.wake();
-    arm_pool_timer();
+    pool_timer_.arm(pool_.deadline());
   }
 
   void perform(const protocol::assign& what, time_point) {
@@ -250,7 +261,7 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
     machine_.request_data_channel(now);
   }
   void perform(const protocol::refuse& what, time_point) {
-    if (entry_) return context_->group.spawn(replace_slot(this->shared_from_this(), {}));
+    if (entry_) return context_->group.spawn(udp_slot_life::replace(this->shared_from_this(), {}));
     const auto gone = visitors_.extract(what.visitor);
     turn_away(gone.mapped(), gone.mapped().cause);
   }
@@ -259,23 +270,10 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
     const auto gone = visitors_.extract(what.visitor);
     turn_away(gone.mapped(), make_error_code(errc::timed_out));
   }
-  void perform(const protocol::reject& what, time_point) {
-    channels_.at(what.channel)->stream.close();
-  }
+  void perform(const protocol::reject& what, time_point) { channels_.at(what.channel)->close(); }
 
   void turn_away(const waiting_visitor& visitor, std::error_code cause) {
     context_->tell(visitor_refused{service_->name, visitor.stream.peer(), cause});
-  }
-
-  /// A timer that rings too early costs less than setting it anew for every visitor.
-  void arm_pool_timer() {
-    const auto deadline = pool_.deadline();
-    if (!deadline || (armed_ && *armed_ <= *deadline)) return;
-    armed_ = *deadline;
-    pool_timer_.arm(*deadline, [this] {
-      armed_.reset();
-      pump();
-    });
   }
 
   std::shared_ptr<Context> context_;
@@ -284,9 +282,11 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
   stream_type stream_;
   machine_type machine_;
   io::machine_driver<machine_type, stream_type, typename Context::runtime_type> driver_;
+  protocol::descriptor_lease held_;
+  protocol::descriptor_lease is_counted_;
   protocol::channel_pool pool_;
-  typename Context::runtime_type::timer pool_timer_;
-  std::optional<time_point> armed_;
+  io::earliest_timer<typename Context::runtime_type> pool_timer_;
+  const std::shared_ptr<loop_watch<control_session>> loops_;
   std::unordered_map<protocol::visitor_id, waiting_visitor> visitors_;
   std::unordered_map<protocol::channel_id, waiting_channel*> channels_;
   /// The visitors' side of a UDP service; a TCP service has none.

@@ -124,6 +124,15 @@ struct visitor_refused {
   std::error_code error;
 };
 
+/// The service leads back to itself: its `local_addr` on the client reaches a port of this server at
+/// which visitors of the service connect, so that each visitor causes another one. Visitors that come
+/// from the client's address are refused for `refused_for`.
+struct service_loops {
+  std::string_view service;
+  const address& client;
+  duration refused_for;
+};
+
 /// A visitor's TCP connection is being forwarded.
 struct forward_started {
   std::string_view service;

@@ -4,7 +4,9 @@
 #include <rathole/io/relay.hpp>
 #include <rathole/io/run_on.hpp>
 #include <rathole/io/stop_action.hpp>
+#include <rathole/server/descriptors.hpp>
 #include <rathole/server/events.hpp>
+#include <rathole/server/loop_watch.hpp>
 
 #include <cstdint>
 #include <memory>
@@ -21,7 +23,8 @@ io::awaitable<io::relay_status> carry(std::shared_ptr<Context> self,
                                       typename Context::runtime_type world,
                                       typename Context::visitor_type visitor,
                                       typename Context::stream_type channel,
-                                      io::relay_limits limits) {
+                                      io::relay_limits limits,
+                                      std::shared_ptr<watched_forward> watched) {
   io::relay<typename Context::runtime_type, typename Context::visitor_type,
             typename Context::stream_type>
       carried(world, std::move(visitor), std::move(channel), limits);
@@ -29,23 +32,30 @@ io::awaitable<io::relay_status> carry(std::shared_ptr<Context> self,
   const io::stop_action on_cut(self->stops.now.get_token(), world.get_executor(), cut);
   const auto drain = [&carried, &self] { carried.drain(self->stops.idle); };
   const io::stop_action on_drain(self->stops.when_idle.get_token(), world.get_executor(), drain);
-  co_return co_await carried.run();
+  if (watched) watched->back = &carried.status().back;
+  const io::relay_status status = co_await carried.run();
+  if (watched) watched->back = nullptr;
+  co_return status;
 }
 
 }  // namespace detail
 
 /// Carries a visitor's traffic over a started data channel, on a worker, until both sides have
-/// ended or have been silent for too long, or the server ends its forwards.
+/// ended or have been silent for too long, or the server ends its forwards. `loops` watches those
+/// whose visitors may come from the service's own client.
 template <class Context>
 io::awaitable<void> forward(std::shared_ptr<Context> self,
                             std::shared_ptr<const config::server_service> service,
                             typename Context::visitor_type visitor,
-                            typename Context::stream_type channel) {
+                            typename Context::stream_type channel,
+                            std::shared_ptr<loop_watch<control_session<Context>>> loops) {
   const address peer = visitor.peer();
   const std::uint64_t id = self->next_forward++;
   const forward_started started{service->name, peer, id};
   self->tell(started);
+  protocol::descriptor_lease held(self->descriptors.use.forwards);
   auto world = self->runtime().worker();
+  const auto watched = loops->started(peer, world.get_executor());
   if (world.get_executor() != self->runtime().get_executor()) {
     visitor = visitor.rehome(world);
     channel = channel.rehome(world);
@@ -53,7 +63,10 @@ io::awaitable<void> forward(std::shared_ptr<Context> self,
   const io::relay_limits limits{service->idle_timeout, service->half_close_timeout};
   const io::relay_status status = co_await io::run_on(
       world.get_executor(),
-      detail::carry(self, world, std::move(visitor), std::move(channel), limits));
+      detail::carry(self, world, std::move(visitor), std::move(channel), limits, watched));
+  loops->ended(watched);
+  held.end();
+  balance(*self);
   const forward_ended ended{service->name, peer, id, status.forth, status.back, status.error};
   self->tell(ended);
 }

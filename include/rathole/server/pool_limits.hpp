@@ -4,6 +4,9 @@
 #include <rathole/config/validate.hpp>
 #include <rathole/protocol/channel_pool.hpp>
 
+#include <algorithm>
+#include <cstddef>
+
 namespace rathole::server {
 
 // Two layers that do not see each other name the same defaults.
@@ -12,9 +15,11 @@ static_assert(config::defaults::tcp_pool_size == protocol::default_pool_size &&
               config::defaults::max_waiting_visitors == protocol::default_max_waiting_visitors &&
               config::defaults::visitor_timeout == protocol::default_visitor_timeout);
 
-/// The bounds of the pool of a service. The slots of a UDP service are its pool's visitors, which
-/// wait for ever: each gets the next channel that comes, and none is kept idle.
-inline protocol::pool_limits pool_limits_of(const config::server_service& service) {
+/// The bounds of the pool of a service, whose share of the descriptors is `idle_share` idle data
+/// channels. The slots of a UDP service are its pool's visitors, which wait indefinitely: each gets
+/// the next channel that comes, and none is kept idle.
+inline protocol::pool_limits pool_limits_of(const config::server_service& service,
+                                            std::size_t idle_share) {
   const config::pool_options& options = service.pool;
   protocol::pool_limits out;
   if (service.kind == config::service_kind::udp) {
@@ -25,7 +30,7 @@ inline protocol::pool_limits pool_limits_of(const config::server_service& servic
     return out;
   }
   out.size = options.size;
-  out.max_idle = options.max_idle;
+  out.max_idle = std::min(options.max_idle, idle_share);
   out.max_waiting_visitors = options.max_waiting_visitors;
   out.visitor_timeout = options.visitor_timeout;
   return out;

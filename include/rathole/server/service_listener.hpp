@@ -6,6 +6,7 @@
 #include <rathole/core/backoff.hpp>
 #include <rathole/io/accept_loop.hpp>
 #include <rathole/io/alarm.hpp>
+#include <rathole/server/descriptors.hpp>
 #include <rathole/server/events.hpp>
 #include <rathole/transport/socket_options.hpp>
 
@@ -62,12 +63,14 @@ io::awaitable<void> listen_for_visitors(std::shared_ptr<Session> session, addres
   const address& local = acceptor->local();
   const service_listening listening{service->name, local, replaced_by(local, where)};
   context->tell(listening);
-  auto accepted = [&session](auto visitor) { session->visitor_arrived(std::move(visitor)); };
+  const protocol::descriptor_lease held(context->descriptors.use.fixed);
+  auto accepted = [&session](auto visitor) { take_visitor(*session, std::move(visitor)); };
   auto failed = [&context, &service](std::error_code error, duration pause) {
     context->tell(accept_failed{service->name, error, pause});
   };
+  auto relieve = [&context] { return make_room(*context); };
   co_await io::accept_loop(context->runtime(), *acceptor, service_listener_backoff, stop,
-                           std::move(accepted), std::move(failed));
+                           std::move(accepted), std::move(failed), std::move(relieve));
 }
 
 /// The addresses that the visitors of a TCP service connect to.

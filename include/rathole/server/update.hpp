@@ -3,6 +3,7 @@
 #include <rathole/config/diff.hpp>
 #include <rathole/io/accept_loop.hpp>
 #include <rathole/protocol/authenticate.hpp>
+#include <rathole/server/descriptors.hpp>
 #include <rathole/server/events.hpp>
 #include <rathole/server/greeting.hpp>
 #include <rathole/transport/socket_options.hpp>
@@ -31,8 +32,11 @@ io::awaitable<void> listen_for_clients(std::shared_ptr<Context> self,
   auto failed = [&self](std::error_code error, duration pause) {
     self->tell(accept_failed{{}, error, pause});
   };
+  auto relieve = [&self] { return make_room(*self); };
+  const protocol::descriptor_lease held(self->descriptors.use.fixed);
   co_await io::accept_loop(self->runtime(), door->acceptor, client_listener_backoff,
-                           door->closing.get_token(), std::move(accepted), std::move(failed));
+                           door->closing.get_token(), std::move(accepted), std::move(failed),
+                           std::move(relieve));
 }
 
 /// Has `doors` stand open.
@@ -120,7 +124,7 @@ io::task<void> update(std::shared_ptr<Context> self, config::server next) {
   if (!opened) co_return failure(opened.error());
   self->settings = settings;
   self->transport.set_options(transport::to_socket_options(settings->transport.tcp));
-  self->admission->set_limits(Context::limits(*settings), settings->handshake_timeout);
+  self->admission->set_limits(self->admission_limits(), settings->handshake_timeout);
 
   const auto changes = config::diff(before->services, settings->services);
   for (const std::string& name : changes.removed) remove_service(*self, name);
@@ -134,11 +138,7 @@ io::task<void> update(std::shared_ptr<Context> self, config::server next) {
       *known = std::make_shared<const config::server_service>(service);
     }
   }
-  std::vector<std::shared_ptr<control_session<Context>>> sessions;
-  self->registry.for_each([&](const auto&, const auto&, const auto* serving) {
-    if (auto session = serving ? serving->lock() : nullptr) sessions.push_back(std::move(session));
-  });
-  for (const auto& session : sessions) {
+  for (const auto& session : sessions_of(*self)) {
     const auto key = protocol::service_digest(session->service()->name);
     if (const auto* known = self->registry.find_service(key)) session->update(*known);
   }

@@ -10,9 +10,11 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <string>
@@ -71,6 +73,8 @@ struct host {
   mailbox::port_map mailboxes;
   std::uint16_t next_port = 65535;
   bool refusing = false;
+  /// What programs on it are told; the simulation does not count descriptors.
+  std::size_t descriptor_limit = std::numeric_limits<std::size_t>::max();
 };
 
 /// The hosts and the links between them, and the troubles that a test makes. A host is named by
@@ -128,6 +132,10 @@ class network {
   }
   /// Whether every connection to `name` is refused from now on.
   void refuse_connections(std::string_view name, bool on) { at(name).refusing = on; }
+  /// How many descriptors programs on `name` are told that they may have, from now on.
+  void limit_descriptors(std::string_view name, std::size_t limit) {
+    at(name).descriptor_limit = limit;
+  }
   /// The count of operations of `name`, by which one of them can be made to fail.
   operation_clock& operations(std::string_view name) { return at(name).operations; }
 

@@ -9,6 +9,7 @@
 
 #include <asio/post.hpp>
 
+#include <cstddef>
 #include <stop_token>
 #include <utility>
 
@@ -33,6 +34,7 @@ class runtime {
   io::executor get_executor() { return scheduler_->get_executor(); }
   [[nodiscard]] time_point now() const { return scheduler_->now(); }
   [[nodiscard]] runtime worker() const { return *this; }
+  [[nodiscard]] std::size_t descriptor_limit() const { return host_->descriptor_limit; }
 
   /// The host's own sequence, which no other host's doings disturb. Copies draw from the one
   /// sequence, as copies of the system's source do.

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <rathole/protocol/descriptor_budget.hpp>
+
+#include <cstddef>
+#include <memory>
+
+namespace rathole::client {
+
+/// Whether a service that has `own` data channels dialling or waiting may dial one more, as far as
+/// there are descriptors. If not, `dial_deferred` is to be called once some are free.
+template <class Context>
+bool admits_dial(Context& self, std::size_t own) {
+  protocol::descriptor_budget& budget = self.descriptors;
+  budget.set_limit(self.runtime().descriptor_limit());
+  budget.use.forwards = self.forwards.load();
+  budget.update(self.runtime().now());
+  const bool admitted = budget.admits_dial(own);
+  if (!admitted) self.dials_deferred = true;
+  return admitted;
+}
+
+/// The system refused a descriptor. May be called on any thread.
+template <class Context>
+void descriptor_refused(const std::shared_ptr<Context>& self) {
+  self->on_control_plane([self] {
+    self->descriptors.use.forwards = self->forwards.load();
+    self->descriptors.refused(self->runtime().now());
+  });
+}
+
+/// Descriptors were freed: dials what was put off for want of them. May be called on any thread.
+template <class Context>
+void dial_deferred(const std::shared_ptr<Context>& self) {
+  if (!self->dials_deferred.exchange(false)) return;
+  self->on_control_plane([self] {
+    for (const auto& [name, service] : self->services) {
+      if (const auto runner = service.lock()) runner->dial_deferred();
+    }
+  });
+}
+
+}  // namespace rathole::client

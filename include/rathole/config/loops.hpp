@@ -1,0 +1,53 @@
+#pragma once
+
+#include <rathole/config/types.hpp>
+#include <rathole/core/address.hpp>
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace rathole::config {
+
+namespace detail {
+
+/// Whether connecting to `host` reaches the host that connects.
+inline bool is_own_host(std::string_view host) {
+  return host == "localhost" || host.starts_with("127.") || host == "::1" || host == "0.0.0.0" ||
+         host == "::";
+}
+
+/// Whether a connection to `to`, made on the host that `bound` is of if `to` is that host's own,
+/// reaches a listener at `bound`.
+inline bool reaches(const address& to, const address& bound) {
+  if (to.port != bound.port || to.port == 0) return false;
+  const bool is_wildcard = bound.host == "0.0.0.0" || bound.host == "::";
+  if (is_wildcard || to.host == bound.host) return true;
+  return is_own_host(to.host) && is_own_host(bound.host);
+}
+
+}  // namespace detail
+
+/// Returns the services of `dials` whose `local_addr` certainly leads back to a service of
+/// `listens`, with that service: `dials` connects to the host that `listens` runs on, and the port
+/// is one of that service's. Where the two run on different hosts, as far as `remote_addr` tells,
+/// equal ports mean nothing.
+inline std::vector<std::pair<const client_service*, const server_service*>> loops_of(
+    const client& dials, const server& listens) {
+  std::vector<std::pair<const client_service*, const server_service*>> out;
+  const bool on_one_host = detail::is_own_host(dials.remote_addr.host);
+  for (const client_service& from : dials.services) {
+    const address& to = from.local_addr;
+    const bool is_own = detail::is_own_host(to.host);
+    if (!(on_one_host && is_own) && to.host != dials.remote_addr.host) continue;
+    for (const server_service& at : listens.services) {
+      if (at.kind != from.kind) continue;
+      const auto meets = [&](const address& bound) { return detail::reaches(to, bound); };
+      if (std::ranges::any_of(at.bind_addr, meets)) out.emplace_back(&from, &at);
+    }
+  }
+  return out;
+}
+
+}  // namespace rathole::config

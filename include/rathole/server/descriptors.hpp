@@ -1,0 +1,86 @@
+#pragma once
+
+#include <rathole/core/time.hpp>
+#include <rathole/protocol/descriptor_budget.hpp>
+#include <rathole/server/events.hpp>
+
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace rathole::server {
+
+template <class Context>
+class control_session;
+
+/// How often a server asks for its limit of descriptors, at the most.
+inline constexpr duration limit_interval = std::chrono::seconds(1);
+
+/// Why a visitor is refused for which there is no descriptor.
+inline std::error_code no_descriptor() { return {EMFILE, std::system_category()}; }
+
+/// The sessions of all services that a client serves.
+template <class Context>
+std::vector<std::shared_ptr<control_session<Context>>> sessions_of(Context& self) {
+  std::vector<std::shared_ptr<control_session<Context>>> out;
+  self.registry.for_each([&](const auto&, const auto&, const auto* serving) {
+    if (auto session = serving ? serving->lock() : nullptr) out.push_back(std::move(session));
+  });
+  return out;
+}
+
+/// Divides the descriptors anew after their use has changed: idle data channels are closed, or may
+/// come back. Returns how many were closed.
+template <class Context>
+std::size_t balance(Context& self) {
+  protocol::descriptor_budget& budget = self.descriptors;
+  const time_point now = self.runtime().now();
+  if (now >= self.limit_due) {
+    self.limit_due = now + limit_interval;
+    budget.set_limit(self.runtime().descriptor_limit());
+  }
+  budget.use.handshakes = self.admission->size();
+  if (!budget.update(now)) return 0;
+  self.admission->set_limits(self.admission_limits(), self.settings->handshake_timeout);
+  std::size_t closed = 0;
+  for (const auto& session : sessions_of(self)) closed += session->share_idle_channels();
+  return closed;
+}
+
+/// The system refused a descriptor: closes idle data channels and refuses the newest visitors that
+/// wait, as far as the budget says. Whether a descriptor is free now.
+template <class Context>
+bool make_room(Context& self) {
+  self.limit_due = self.runtime().now();
+  self.descriptors.set_limit(self.runtime().descriptor_limit());
+  self.descriptors.use.handshakes = self.admission->size();
+  self.descriptors.refused(self.runtime().now());
+  std::size_t freed = balance(self);
+  for (std::size_t left = self.descriptors.excess_visitors(); left > 0; --left) {
+    std::shared_ptr<control_session<Context>> most;
+    for (auto& each : sessions_of(self)) {
+      if (!most || each->pool().waiting() > most->pool().waiting()) most = std::move(each);
+    }
+    if (!most || !most->refuse_newest(no_descriptor())) break;
+    ++freed;
+  }
+  return freed > 0;
+}
+
+/// Gives the session a visitor that was just accepted, or resets the connection if there is no
+/// descriptor for the visitor's data channel.
+template <class Session, class Visitor>
+void take_visitor(Session& session, Visitor visitor) {
+  auto& context = *session.shared_context();
+  balance(context);
+  if (context.descriptors.admits_visitor()) return session.visitor_arrived(std::move(visitor));
+  visitor.abort();
+  const visitor_refused event{session.service()->name, visitor.peer(), no_descriptor()};
+  context.tell(event);
+}
+
+}  // namespace rathole::server

@@ -1,0 +1,154 @@
+#pragma once
+
+#include <rathole/core/address.hpp>
+#include <rathole/core/error.hpp>
+#include <rathole/io/earliest_timer.hpp>
+#include <rathole/protocol/loop_detector.hpp>
+#include <rathole/protocol/source_network.hpp>
+#include <rathole/server/descriptors.hpp>
+#include <rathole/server/events.hpp>
+#include <rathole/server/waiting.hpp>
+
+#include <asio/post.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <variant>
+
+namespace rathole::server {
+
+/// A forward of a visitor that came from the client's own address.
+struct watched_forward {
+  watched_forward(std::uint64_t id, io::executor where) : number(id), world(where) {}
+
+  const std::uint64_t number;
+  /// Where the forward is carried.
+  io::executor world;
+  /// How many bytes came back from the service, while the forward is carried; used there only.
+  const std::uint64_t* back = nullptr;
+};
+
+/// Watches the visitors of a session that come from its client's own address for a service that
+/// leads back to itself; see `protocol::loop_detector`. It lives on the control plane, and as long as
+/// the session or a forward that it watches.
+template <class Session>
+class loop_watch : public std::enable_shared_from_this<loop_watch<Session>> {
+ public:
+  using visitor_type = typename Session::visitor_type;
+  using context_type = typename Session::context_type;
+  using forward_pointer = std::shared_ptr<watched_forward>;
+
+  /// The client of `session`, which outlives its call of `close`, is at `client`.
+  loop_watch(Session& session, const address& client)
+      : session_(&session),
+        context_(session.shared_context()),
+        client_(protocol::source_network(client.host)),
+        timer_(context_->runtime(), [this] { pump(); }) {}
+
+  /// Whether a visitor at `peer` may come from the client.
+  [[nodiscard]] bool concerns(const address& peer) const {
+    return protocol::source_network(peer.host) == client_;
+  }
+
+  /// Takes a visitor that may come from the client; gives it to the session, now or later, or
+  /// refuses it.
+  void visitor_arrived(visitor_type visitor) {
+    if (!session_) return;
+    if (detector_.held() >= session_->service()->pool.max_waiting_visitors) {
+      return refuse(visitor);
+    }
+    const std::uint64_t id = next_id_++;
+    held_.emplace(id, waiting_visitor<visitor_type>(std::move(visitor), context_->descriptors.use));
+    detector_.visitor_arrived(id);
+    pump();
+  }
+
+  /// A forward of a visitor at `peer` starts, to be carried in `world`; null if it need not be
+  /// watched.
+  forward_pointer started(const address& peer, io::executor world) {
+    if (!concerns(peer)) return nullptr;
+    const auto out = std::make_shared<watched_forward>(next_id_++, world);
+    forwards_.emplace(out->number, out);
+    detector_.started(out->number);
+    return out;
+  }
+
+  /// The forward has ended.
+  void ended(const forward_pointer& forward) {
+    if (!forward) return;
+    detector_.ended(forward->number, context_->runtime().now());
+    forwards_.erase(forward->number);
+    pump();
+  }
+
+  /// The session ends; visitors that are held end with it.
+  void close() {
+    session_ = nullptr;
+    timer_.disarm();
+    held_.clear();
+  }
+
+ private:
+  void pump() {
+    for (;;) {
+      if (!session_) return;
+      const auto action = detector_.poll(context_->runtime().now());
+      if (!action) break;
+      std::visit([this](const auto& what) { perform(what); }, *action);
+    }
+    timer_.arm(detector_.deadline());
+  }
+
+  void perform(const protocol::admit_visitor& what) {
+    auto admitted = held_.extract(what.visitor);
+    session_->queue_visitor(std::move(admitted.mapped().stream));
+  }
+  void perform(const protocol::refuse_visitor& what) {
+    auto refused = held_.extract(what.visitor);
+    refuse(refused.mapped().stream);
+  }
+  void perform(const protocol::look_for_answers&) {
+    for (const auto& [number, each] : forwards_) {
+      // The answer may come when the watch is gone.
+      auto look = [forward = each, home = context_->runtime().get_executor(),
+                   self = this->weak_from_this()] {
+        if (!forward->back || *forward->back == 0) return;
+        asio::post(home, [forward, self] {
+          if (const auto watch = self.lock()) watch->answered(forward->number);
+        });
+      };
+      asio::post(each->world, std::move(look));
+    }
+  }
+  void perform(const protocol::loop_found&) {
+    const service_loops event{session_->service()->name, session_->peer(), protocol::loop_ban};
+    context_->tell(event);
+  }
+
+  void answered(std::uint64_t number) {
+    detector_.answered(number);
+    pump();
+  }
+
+  void refuse(visitor_type& visitor) {
+    visitor.abort();
+    const visitor_refused event{session_->service()->name, visitor.peer(),
+                                make_error_code(errc::limit_reached)};
+    context_->tell(event);
+  }
+
+  Session* session_;
+  const std::shared_ptr<context_type> context_;
+  const std::string client_;
+  protocol::loop_detector detector_;
+  io::earliest_timer<typename context_type::runtime_type> timer_;
+  std::map<std::uint64_t, waiting_visitor<visitor_type>> held_;
+  std::map<std::uint64_t, forward_pointer> forwards_;
+  std::uint64_t next_id_ = 0;
+};
+
+}  // namespace rathole::server

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <rathole/core/result.hpp>
+#include <rathole/core/time.hpp>
+#include <rathole/io/alarm.hpp>
+#include <rathole/io/run_on.hpp>
+#include <rathole/protocol/channel_pool.hpp>
+#include <rathole/protocol/descriptor_budget.hpp>
+
+#include <memory>
+#include <utility>
+
+namespace rathole::server {
+
+/// What a `control_session` does with the slots of a UDP service.
+struct udp_slot_life {
+  /// Lets a slot's data channel carry datagrams until it ends, and then replaces it.
+  template <class Session>
+  static io::awaitable<void> carry(std::shared_ptr<Session> self, protocol::visitor_id slot,
+                                   result<void> started, typename Session::stream_type channel) {
+    using entry_type = typename Session::entry_type;
+    if (!started) {
+      self->pool_.start_failed(slot);
+      self->pump();
+      co_return;
+    }
+    self->pool_.started(slot);
+    if (self->slots_.drop_surplus(self->service_->pool.size)) co_return;
+    auto& home = self->context_->runtime();
+    const time_point began = home.now();
+    protocol::descriptor_lease held(self->context_->descriptors.use.fixed);
+    auto world = self->entry_->world();
+    if (world.get_executor() != home.get_executor()) channel = channel.rehome(world);
+    co_await io::run_on(world.get_executor(), entry_type::carry(self->entry_, std::move(channel),
+                                                                self->ended_.get_token()));
+    held.end();
+    const duration lived = home.now() - began;
+    co_await replace(self, lived);
+  }
+
+  /// Has the pool get a data channel for a slot whose last one lived for so long.
+  template <class Session>
+  static io::awaitable<void> replace(std::shared_ptr<Session> self, duration lived) {
+    auto& world = self->context_->runtime();
+    auto rng = world.rng();
+    const duration pause = self->slots_.pause_after_loss(world.now(), lived, rng);
+    if (pause > duration::zero()) co_await io::pause(world, pause, self->ended_.get_token());
+    if (self->ended_.stop_requested()) co_return;
+    if (self->slots_.drop_surplus(self->service_->pool.size)) co_return;
+    self->add_slot();
+    self->pump();
+  }
+};
+
+}  // namespace rathole::server

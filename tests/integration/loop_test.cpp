@@ -1,0 +1,94 @@
+// A service whose `local_addr` is its own public port on the server: each visitor causes another.
+
+#include "../support/eventually.hpp"
+#include "../support/our_program.hpp"
+#include "../support/services.hpp"
+#include "../support/tunnel.hpp"
+#include "../support/visitors.hpp"
+
+#include <doctest/doctest.h>
+
+#include <poll.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <filesystem>
+#include <iterator>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace rathole::test {
+namespace {
+
+std::size_t descriptors(const process& program) {
+  const std::filesystem::path folder = "/proc/" + std::to_string(program.pid()) + "/fd";
+  return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(folder), {}));
+}
+
+bool has_said(const process& program, std::string_view text) {
+  return program.output().contains(text);
+}
+
+bool has_ended(const tcp_socket& visitor) {
+  pollfd look{visitor.fd(), POLLRDHUP, 0};
+  return ::poll(&look, 1, 0) > 0;
+}
+
+TEST_CASE("loop: a service that leads back to itself is found, and the others go on") {
+  for (const std::size_t visitors : {1, 6}) {
+    CAPTURE(visitors);
+    service local(echo);
+    tunnel both({"our server, our client", our_program(), our_program()});
+    const std::uint16_t looping = both.add_server_only("looping");
+    both.add_client_only("looping", looping);
+    const std::uint16_t sound = both.add("sound", local.port());
+    both.start_in_turn();
+    INFO(both.story());
+    REQUIRE(eventually([&] { return round_trip(sound); }));
+    // For the clients, and for each service: asking the port itself would be a visit.
+    REQUIRE(both.server->wait_for("Listening at", 3));
+    const std::size_t server_before = descriptors(*both.server);
+    const std::size_t client_before = descriptors(*both.client);
+
+    std::vector<tcp_socket> came;
+    for (std::size_t i = 0; i < visitors; ++i) {
+      came.push_back(tcp_socket::connect(looping));
+      came.back().send_all("hello");
+    }
+    std::size_t most = 0;
+    const auto all_are_refused = [&] {
+      most = std::max(most, descriptors(*both.server));
+      CHECK(round_trip(sound));
+      return std::ranges::all_of(came, has_ended);
+    };
+    CHECK(eventually(all_are_refused));
+    MESSAGE("most descriptors of the server: " << most << ", of them before: " << server_before);
+    CHECK(most < 1000);
+    CHECK(has_said(*both.server, "leads back to itself"));
+
+    // The idle data channels may be one or two more than before.
+    CHECK(eventually([&] { return descriptors(*both.server) <= server_before + 20; }));
+    CHECK(eventually([&] { return descriptors(*both.client) <= client_before + 20; }));
+    CHECK(round_trip(sound));
+    // The next visitor is turned away at once, and causes no more than one other.
+    tcp_socket next = tcp_socket::connect(looping);
+    CHECK(eventually([&] { return has_ended(next); }));
+    CHECK(descriptors(*both.server) <= server_before + 20);
+  }
+}
+
+TEST_CASE("loop: a thousand visitors from the client's own address are no loop") {
+  service local(echo);
+  tunnel both({"our server, our client", our_program(), our_program()});
+  const std::uint16_t port = both.add("echo", local.port());
+  both.start_in_turn();
+  INFO(both.story());
+  REQUIRE(eventually([&] { return round_trip(port); }));
+  visitor_crowd crowd(1000, 2000, 41);
+  CHECK(crowd.visit(port, patience) == "");
+  CHECK_FALSE(has_said(*both.server, "leads back to itself"));
+}
+
+}  // namespace
+}  // namespace rathole::test

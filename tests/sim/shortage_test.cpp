@@ -1,0 +1,102 @@
+// Descriptors that run short on the server's or the client's host.
+
+#include "support/sim_tunnel.hpp"
+
+#include <string>
+#include <vector>
+
+using namespace rathole;
+using namespace std::chrono_literals;
+using test::read_once, test::sim_tunnel;
+
+namespace {
+
+/// The idle data channels of the tunnel's one service.
+std::size_t idle_channels(const test::program& server) {
+  std::size_t out = 0;
+  server.for_each_pool([&](const config::server_service&, const protocol::channel_pool& pool) {
+    out += pool.idle();
+  });
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("shortage: a server takes as many visitors as can have a data channel") {
+  const auto seed = test::scenario_seed(1);
+  REPLAYABLE(seed);
+  sim_tunnel tunnel(seed);
+  auto& net = tunnel.world.net();
+  // 20 in reserve, 2 listeners, a control channel: 57 for 28 visitors.
+  net.limit_descriptors("server", 80);
+  tunnel.start_all();
+  CHECK(tunnel.run_until([&] { return idle_channels(*tunnel.server) == 8; }) == sim::outcome::done);
+  std::vector<sim::stream> visitors;
+  for (int i = 0; i < 100; ++i) {
+    visitors.push_back(tunnel.bench.must(tunnel.arrive()));
+    const std::size_t held = net.held("server", "client") + net.held("server", "visitor");
+    CHECK(held <= 80 - 20);
+  }
+  tunnel.world.run_for(1s);
+  const auto& told = tunnel.server->events;
+  CHECK(told.count<server::forward_started>() == 28);
+  CHECK(told.count<server::visitor_refused>() == 72);
+  CHECK(told.last_error<server::visitor_refused>() == std::errc::too_many_files_open);
+  // Those that are served have not noticed.
+  auto& early = visitors.front();
+  const std::string question = "still there?";
+  CHECK(tunnel.bench.must(early.write(test::octets(question))));
+  CHECK(tunnel.bench.must(read_once(early)) == question);
+  // The load goes: a new visitor is served at once, and the idle channels come back.
+  visitors.clear();
+  CHECK(tunnel.serves_again(1s));
+  CHECK(tunnel.run_until([&] { return idle_channels(*tunnel.server) == 8; }, 10s) ==
+        sim::outcome::done);
+  tunnel.stop_all();
+}
+
+TEST_CASE("shortage: a client dials only for whom it can connect to the service") {
+  const auto seed = test::scenario_seed(2);
+  REPLAYABLE(seed);
+  sim_tunnel tunnel(seed);
+  auto& net = tunnel.world.net();
+  net.limit_descriptors("client", 80);
+  tunnel.server_settings.services[0].pool.visitor_timeout = 2s;
+  tunnel.start_all();
+  std::vector<sim::stream> visitors;
+  for (int i = 0; i < 100; ++i) visitors.push_back(tunnel.bench.must(tunnel.arrive()));
+  tunnel.world.run_for(1s);
+  CHECK(tunnel.server->events.count<server::forward_started>() <= 29);
+  CHECK(tunnel.server->events.count<server::forward_started>() >= 20);
+  CHECK(net.held("client", "server") + net.held("client", "client") <= 80 - 20);
+  tunnel.world.run_for(2s);
+  visitors.clear();
+  CHECK(tunnel.serves_again(1s));
+  tunnel.stop_all();
+}
+
+TEST_CASE(
+    "shortage: an accept without a descriptor is tried again when idle channels have yielded") {
+  const auto seed = test::scenario_seed(3);
+  REPLAYABLE(seed);
+  sim_tunnel tunnel(seed);
+  tunnel.start_all();
+  CHECK(tunnel.run_until([&] { return idle_channels(*tunnel.server) == 8; }) == sim::outcome::done);
+  auto& operations = tunnel.world.net().operations("server");
+  // One of the next operations is an accept; no visitor loses by any of them.
+  bool yielded = false;
+  for (int next = 1; next <= 12; ++next) {
+    CAPTURE(next);
+    auto visitor = tunnel.bench.begin(tunnel.visit("hello"));
+    operations.fail_at(operations.count() + next, std::errc::too_many_files_open);
+    const time_point before = tunnel.world.now();
+    tunnel.run_until([&] { return visitor->has_value(); }, 1min);
+    yielded = yielded || idle_channels(*tunnel.server) == 0;
+    CHECK(tunnel.world.now() - before < 1s);
+    CHECK(tunnel.serves_again(1s));
+    tunnel.world.run_for(15s);
+  }
+  CHECK(yielded);
+  CHECK(tunnel.serves_again(1s));
+  tunnel.stop_all();
+}

@@ -1,0 +1,172 @@
+#include <rathole/protocol/descriptor_budget.hpp>
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <cstddef>
+#include <limits>
+#include <utility>
+
+namespace rathole::test {
+namespace {
+
+using namespace std::chrono_literals;
+using protocol::descriptor_budget;
+using protocol::descriptor_lease;
+using protocol::descriptor_use;
+
+constexpr time_point start{1h};
+
+descriptor_use use(std::size_t services, std::size_t fixed) {
+  descriptor_use out;
+  out.services = services;
+  out.fixed = fixed;
+  return out;
+}
+
+TEST_CASE("descriptor budget: idle channels share a quarter of what listeners leave") {
+  struct example {
+    const char* what;
+    std::size_t limit;
+    std::size_t services;
+    std::size_t fixed;
+    std::size_t share;
+  };
+  // The reserve is 64, or a quarter of the limit if that is less.
+  for (const example& each :
+       {example{"25 services, few descriptors", 256, 25, 51, 1},
+        example{"one service", 256, 1, 3, 47}, example{"hardly any descriptors", 40, 1, 3, 6},
+        example{"more listeners than descriptors", 64, 25, 51, 0},
+        example{"the usual limit", 524'288, 100, 201, 1310}}) {
+    CAPTURE(each.what);
+    descriptor_budget budget(each.limit);
+    budget.use = use(each.services, each.fixed);
+    CHECK(budget.update(start));
+    CHECK(budget.idle_share() == each.share);
+    CHECK_FALSE(budget.update(start));
+  }
+}
+
+TEST_CASE("descriptor budget: a visitor needs a second descriptor for its channel") {
+  descriptor_budget budget(100);
+  budget.use = use(1, 5);
+  // 100 - 25 in reserve - 5: 70, that is 35 visitors.
+  for (int i = 0; i < 35; ++i) {
+    CHECK(budget.admits_visitor());
+    ++(i % 2 == 0 ? budget.use.waiting : budget.use.forwards);
+    budget.update(start);
+  }
+  CHECK_FALSE(budget.admits_visitor());
+  CHECK(budget.excess_visitors() == 0);
+  --budget.use.forwards;
+  CHECK(budget.admits_visitor());
+}
+
+TEST_CASE("descriptor budget: idle channels do not keep visitors out, and yield") {
+  descriptor_budget budget(100);
+  budget.use = use(1, 5);
+  budget.update(start);
+  CHECK(budget.idle_share() == 17);
+  budget.use.idle = 17;
+  budget.use.forwards = 22;
+  CHECK_FALSE(budget.update(start));
+  budget.use.forwards = 23;
+  CHECK(budget.update(start));
+  CHECK(budget.idle_share() == 0);
+  CHECK(budget.admits_visitor());
+  // They come back once visitors use half.
+  budget.use.idle = 0;
+  budget.use.forwards = 18;
+  CHECK_FALSE(budget.update(start));
+  budget.use.forwards = 17;
+  CHECK(budget.update(start));
+  CHECK(budget.idle_share() == 17);
+}
+
+TEST_CASE("descriptor budget: handshakes leave half to visitors") {
+  descriptor_budget budget(100);
+  budget.use = use(1, 5);
+  CHECK(budget.most_handshakes() == 35);
+  budget.use.handshakes = 35;
+  CHECK(budget.admits_visitor());
+  // What is in a handshake may be the channel that a visitor waits for.
+  budget.use.waiting = 34;
+  CHECK(budget.admits_visitor());
+  budget.use.waiting = 35;
+  CHECK_FALSE(budget.admits_visitor());
+}
+
+TEST_CASE("descriptor budget: a refusal by the system bounds it for a second") {
+  descriptor_budget budget(1000);
+  budget.use = use(1, 5);
+  budget.use.idle = 8;
+  budget.use.waiting = 40;
+  budget.use.forwards = 10;
+  budget.update(start);
+  CHECK(budget.idle_share() > 0);
+  budget.refused(start);
+  // 73 are in use; less the slack and the listeners there are 64 for visitors.
+  CHECK(budget.update(start));
+  CHECK(budget.idle_share() == 0);
+  CHECK_FALSE(budget.admits_visitor());
+  CHECK(budget.excess_visitors() == 18);
+  budget.use.waiting -= 18;
+  CHECK(budget.excess_visitors() == 0);
+  budget.update(start + 1s - 1ns);
+  CHECK_FALSE(budget.admits_visitor());
+  CHECK(budget.update(start + 1s));
+  CHECK(budget.idle_share() > 0);
+  CHECK(budget.admits_visitor());
+}
+
+TEST_CASE("descriptor budget: another limit holds at once") {
+  descriptor_budget budget(1000);
+  budget.use = use(1, 5);
+  budget.use.forwards = 40;
+  budget.update(start);
+  CHECK(budget.admits_visitor());
+  budget.set_limit(100);
+  CHECK_FALSE(budget.admits_visitor());
+  budget.set_limit(std::numeric_limits<std::size_t>::max());
+  CHECK(budget.admits_visitor());
+}
+
+TEST_CASE("descriptor budget: a client dials for the local connection too, and for each service") {
+  descriptor_budget budget(100);
+  budget.use = use(25, 25);
+  // 100 - 25 in reserve - 25: 50, that is one channel for each service, and its local connection.
+  for (int i = 0; i < 25; ++i) {
+    CHECK(budget.admits_dial(0));
+    // A second one only while fewer than a quarter are in use.
+    CHECK(budget.admits_dial(1) == (i < 12));
+    ++budget.use.idle;
+  }
+  CHECK_FALSE(budget.admits_dial(0));
+  // A channel that became a forward needs what it needed before.
+  --budget.use.idle;
+  ++budget.use.forwards;
+  CHECK_FALSE(budget.admits_dial(0));
+  --budget.use.forwards;
+  CHECK(budget.admits_dial(0));
+}
+
+TEST_CASE("descriptor budget: a lease counts as long as it lives") {
+  std::size_t counter = 0;
+  {
+    descriptor_lease one(counter);
+    descriptor_lease three(counter, 3);
+    CHECK(counter == 4);
+    descriptor_lease moved(std::move(three));
+    CHECK(counter == 4);
+    one = std::move(moved);
+    CHECK(counter == 4);
+    one.end();
+    CHECK(counter == 1);
+    one.end();
+    CHECK(counter == 1);
+  }
+  CHECK(counter == 0);
+}
+
+}  // namespace
+}  // namespace rathole::test

@@ -1,0 +1,153 @@
+#include <rathole/protocol/loop_detector.hpp>
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace rathole::test {
+namespace {
+
+using namespace std::chrono_literals;
+using protocol::loop_detector;
+
+constexpr time_point start{1h};
+
+std::string name(const protocol::admit_visitor& a) { return "admit " + std::to_string(a.visitor); }
+std::string name(const protocol::refuse_visitor& a) {
+  return "refuse " + std::to_string(a.visitor);
+}
+std::string name(const protocol::look_for_answers&) { return "look"; }
+std::string name(const protocol::loop_found&) { return "found"; }
+
+using names = std::vector<std::string>;
+
+names drain(loop_detector& detector, time_point now) {
+  names out;
+  while (const auto action = detector.poll(now)) {
+    out.push_back(std::visit([](const auto& a) { return name(a); }, *action));
+  }
+  return out;
+}
+
+/// A detector with `count` unanswered forwards, numbered from 0.
+loop_detector with_silent(std::size_t count) {
+  loop_detector out;
+  for (std::size_t i = 0; i < count; ++i) out.started(i);
+  return out;
+}
+
+/// As above, after visitor 1000 was held for an answer and then refused.
+loop_detector judging(std::size_t count) {
+  loop_detector out = with_silent(count);
+  out.visitor_arrived(1000);
+  CHECK(drain(out, start) == names{"look"});
+  CHECK(drain(out, start + 2s) == names{"refuse 1000"});
+  return out;
+}
+
+TEST_CASE("loop detector: visitors go on while few forwards are unanswered") {
+  loop_detector detector = with_silent(63);
+  detector.visitor_arrived(1);
+  CHECK(drain(detector, start) == names{"admit 1"});
+  CHECK_FALSE(detector.deadline());
+  // Any number of answered ones is no reason.
+  for (std::uint64_t i = 100; i < 2000; ++i) {
+    detector.started(i);
+    detector.answered(i);
+  }
+  detector.visitor_arrived(2);
+  CHECK(drain(detector, start) == names{"admit 2"});
+}
+
+TEST_CASE("loop detector: visitors are held until an answer comes") {
+  loop_detector detector = with_silent(64);
+  detector.visitor_arrived(1);
+  CHECK(drain(detector, start) == names{"look"});
+  CHECK(detector.deadline() == start + 10ms);
+  detector.visitor_arrived(2);
+  CHECK(drain(detector, start + 5ms).empty());
+  CHECK(drain(detector, start + 10ms) == names{"look"});
+  detector.answered(17);
+  CHECK(drain(detector, start + 11ms) == names{"admit 1", "admit 2"});
+  CHECK_FALSE(detector.deadline());
+}
+
+TEST_CASE("loop detector: without an answer one visitor is refused, and the unwinding proves it") {
+  loop_detector detector = judging(64);
+  for (std::uint64_t i = 0; i < 15; ++i) {
+    detector.ended(63 - i, start + 2s);
+    CHECK(drain(detector, start + 2s).empty());
+  }
+  detector.visitor_arrived(1001);
+  detector.ended(48, start + 2s);
+  CHECK(drain(detector, start + 2s) == names{"found", "refuse 1001"});
+  // All are refused for a minute, and then the detector begins anew.
+  detector.visitor_arrived(1002);
+  CHECK(drain(detector, start + 61s) == names{"refuse 1002"});
+  for (std::uint64_t i = 0; i < 48; ++i) detector.ended(i, start + 61s);
+  detector.visitor_arrived(1003);
+  CHECK(drain(detector, start + 62s) == names{"admit 1003"});
+}
+
+TEST_CASE("loop detector: ends in the order of their starts prove nothing") {
+  loop_detector detector = judging(100);
+  for (std::uint64_t i = 0; i < 100; ++i) {
+    detector.ended(i, start + 2s);
+    CHECK(drain(detector, start + 2s).empty());
+  }
+  CHECK(drain(detector, start + 4s).empty());
+  detector.visitor_arrived(1001);
+  CHECK(drain(detector, start + 4s) == names{"admit 1001"});
+}
+
+TEST_CASE("loop detector: a slow unwinding is waited for, a pause in it ends the judgement") {
+  for (const bool steady : {true, false}) {
+    CAPTURE(steady);
+    loop_detector detector = judging(64);
+    time_point now = start + 2s;
+    names seen;
+    for (std::uint64_t i = 0; i < 16; ++i) {
+      now += steady || i != 8 ? 900ms : 1100ms;
+      for (const auto& each : drain(detector, now)) seen.push_back(each);
+      detector.ended(63 - i, now);
+    }
+    for (const auto& each : drain(detector, now)) seen.push_back(each);
+    CHECK(seen == (steady ? names{"found"} : names{}));
+  }
+}
+
+TEST_CASE("loop detector: a suspicion that was wrong takes twice as many the next time") {
+  loop_detector detector = judging(64);
+  detector.visitor_arrived(1001);
+  CHECK(drain(detector, start + 2s).empty());
+  CHECK(drain(detector, start + 3s) == names{"admit 1001"});
+  for (std::uint64_t i = 64; i < 127; ++i) detector.started(i);
+  detector.visitor_arrived(1002);
+  CHECK(drain(detector, start + 3s) == names{"admit 1002"});
+  detector.started(127);
+  detector.visitor_arrived(1003);
+  CHECK(drain(detector, start + 3s) == names{"look"});
+  // Once most are answered, it is as in the beginning.
+  for (std::uint64_t i = 0; i < 100; ++i) detector.answered(i);
+  CHECK(drain(detector, start + 3s) == names{"admit 1003"});
+  for (std::uint64_t i = 200; i < 236; ++i) detector.started(i);
+  detector.visitor_arrived(1004);
+  CHECK(drain(detector, start + 3s) == names{"look"});
+}
+
+TEST_CASE("loop detector: a held visitor that left is not spoken of") {
+  loop_detector detector = with_silent(64);
+  detector.visitor_arrived(1);
+  detector.visitor_arrived(2);
+  CHECK(drain(detector, start) == names{"look"});
+  detector.visitor_left(1);
+  CHECK(drain(detector, start + 2s) == names{"refuse 2"});
+}
+
+}  // namespace
+}  // namespace rathole::test
