@@ -101,7 +101,10 @@ inline std::expected<document, std::vector<problem>> read(std::string_view text,
     log.add({}, "", "Neither of `[server]` or `[client]` is defined", "add at least one of them");
   }
   if (log.has_errors()) return std::unexpected(log.take());
-  if (out.server && out.client) detail::warn_of_heartbeats(*out.server, *out.client, log);
+  if (out.server && out.client) {
+    detail::warn_of_heartbeats(*out.server, *out.client, log);
+    detail::warn_of_loops(*out.server, *out.client, log);
+  }
   return document{std::move(out), log.take(), std::move(log.origin())};
 }
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <rathole/config/key.hpp>
+#include <rathole/config/loops.hpp>
 #include <rathole/config/source.hpp>
 #include <rathole/config/toml_reader.hpp>
 #include <rathole/config/types.hpp>
@@ -72,6 +74,18 @@ inline void warn_of_heartbeats(const server& listens, const client& dials, probl
            "`client.heartbeat_timeout` (" + text(dials.heartbeat_timeout) +
                ") is not above `server.heartbeat_interval` (" + interval + ')',
            "raise the timeout or lower the interval; a timeout of 0 waits without end");
+}
+
+/// Warns if a service of the file's client leads back to a service of the file's server.
+inline void warn_of_loops(const server& listens, const client& dials, problem_log& log) {
+  for (const auto& [from, to] : loops_of(dials, listens)) {
+    const std::string key = key_path(key_path("client.services", from->name), "local_addr");
+    const std::string target = key_path("server.services", to->name);
+    const position* at = log.origin().find(key);
+    log.warn(at ? *at : position{}, key,
+             "this is `" + target + ".bind_addr`: each visitor would cause another one",
+             "name the address of the local service itself");
+  }
 }
 
 }  // namespace rathole::config::detail
