@@ -30,6 +30,7 @@ inline std::vector<certificate_example> certificate_examples() {
   const auto whole_chain = cut_chain;
   cut_chain.certificates.resize(1);
   const auto own = self_signed({});
+  const auto old = issued_by(test_root(), {.from_day = -3, .until_day = -2});
   auto forged = issued_by(test_root(), {});
   forged.certificates.front().back() ^= 1;
 
@@ -51,6 +52,12 @@ inline std::vector<certificate_example> certificate_examples() {
        none},
       {"with RSA", trusted, issued_by(test_root(), {.with_rsa = true}), "server.test", fine, none},
       {"self-signed and trusted", trust_in(own), own, "server.test", fine, none},
+      {"pinned, though an unknown one signed it", trust_in(cut_chain), cut_chain, "server.test",
+       fine, none},
+      {"pinned, for another name", trust_in(cut_chain), cut_chain, "other.test",
+       errc::certificate_wrong_name, bad},
+      {"pinned, and expired", trust_in(old), old, "server.test", errc::certificate_expired,
+       expired},
       {"for another name", trusted, issued_by(test_root(), {}), "other.test",
        errc::certificate_wrong_name, bad},
       {"self-signed, trusted, for another name", trust_in(own), own, "other.test",

@@ -144,11 +144,17 @@ TEST_CASE("tls layer: what a server cannot take first") {
       {"a hello of TLS 1.1 at most",
        "16030200370100003303020000000000000000000000000000000000000000000000000000000000000000"
        "000002c00a01000008000a00040002001d",
-       errc::tls_handshake_failed, "46"},
+       errc::tls_nothing_in_common, "46"},
       {"a hello with CBC and RSA key exchange only",
        "160303003b01000037030300000000000000000000000000000000000000000000000000000000000000000000"
        "06c027c00a009c01000008000a00040002001d",
-       errc::tls_handshake_failed, "28"},
+       errc::tls_nothing_in_common, "28"},
+      {"a request of HTTP", "474554202f20485454502f312e310d0a0d0a", errc::not_tls, ""},
+      {"the length of a Noise message",
+       "0030"
+       "00112233445566778899aabbccddeeff",
+       errc::not_tls, ""},
+      {"the length of a message of wire version 1", "0100000000000000000000", errc::not_tls, ""},
   };
   for (const example& e : examples) {
     CAPTURE(e.what);
@@ -191,7 +197,14 @@ TEST_CASE("tls layer: small records for long are no fault") {
 TEST_CASE("tls alert: their names") {
   const std::error_code alert = tls::alert::handshake_failure;
   CHECK(alert.category().name() == std::string("tls alert"));
-  CHECK(alert.message() == "the peer ended TLS: handshake_failure (40)");
+  CHECK(
+      alert.message() ==
+      "the peer ended TLS: handshake_failure (40): no TLS version, cipher suite or kind of key in "
+      "common");
+  CHECK(std::error_code(tls::alert::unknown_ca).message() ==
+        "the peer ended TLS: unknown_ca (48): it does not trust our certificate's issuer");
+  CHECK(std::error_code(tls::alert::internal_error).message() ==
+        "the peer ended TLS: internal_error (80)");
   CHECK(std::error_code(make_error_code(static_cast<tls::alert>(99))).message() ==
         "the peer ended TLS: alert (99)");
 }

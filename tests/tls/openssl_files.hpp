@@ -39,6 +39,10 @@ class openssl_files {
 
   void write(const std::string& name, const std::string& text) const { dir_.write(name, text); }
 
+  [[nodiscard]] std::string path(const std::string& name) const {
+    return (dir_.path() / name).string();
+  }
+
   /// What a file holds.
   [[nodiscard]] std::string read(const std::string& name) const {
     std::ifstream file(dir_.path() / name, std::ios::binary);

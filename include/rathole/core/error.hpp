@@ -74,7 +74,17 @@ enum class errc {
   certificate_untrusted,
   /// The certificate or its chain is bad in another way.
   certificate_invalid,
-  /// The peers share no version or cipher suite, or one of them broke the rules of TLS.
+  /// The certificate's key usage, or its extended key usage, does not allow a TLS server.
+  certificate_wrong_usage,
+  /// A key or a signature of the certificate or of its chain is weaker than 110 bits.
+  certificate_too_weak,
+  /// The certificate has a form or an algorithm that the TLS engine does not accept.
+  certificate_unsupported,
+  /// The peers share no TLS version, cipher suite or kind of key.
+  tls_nothing_in_common,
+  /// The first bytes of the peer are not TLS.
+  not_tls,
+  /// One of the peers broke the rules of TLS.
   tls_handshake_failed,
   /// A head of HTTP is malformed, or not one that is understood.
   malformed_http,
@@ -131,6 +141,17 @@ inline const std::error_category& error_category() noexcept {
         case errc::certificate_self_signed: return "the certificate is self-signed and not trusted";
         case errc::certificate_untrusted: return "the certificate's issuer is not trusted";
         case errc::certificate_invalid: return "the certificate is not valid";
+        case errc::certificate_wrong_usage:
+          return "the certificate is not for TLS servers, by its key usage or extended key usage";
+        case errc::certificate_too_weak:
+          return "the certificate or its chain has a weak key or signature (RSA under 2048 bits, "
+                 "SHA-1)";
+        case errc::certificate_unsupported:
+          return "the certificate is of a form that the TLS engine does not accept (X.509 version "
+                 "1); try `engine = \"openssl\"`, or a certificate of version 3";
+        case errc::tls_nothing_in_common:
+          return "no TLS version, cipher suite or kind of key in common";
+        case errc::not_tls: return "the peer does not speak TLS";
         case errc::tls_handshake_failed: return "TLS handshake failed";
         case errc::malformed_http: return "malformed HTTP";
         case errc::upgrade_refused: return "the answer to the WebSocket upgrade is invalid";

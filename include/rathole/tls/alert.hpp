@@ -75,13 +75,34 @@ inline const char* name_of(alert value) {
   return "alert";
 }
 
+/// Returns what an alert tells of this side, as a client or as a server; empty if there is nothing to
+/// say beyond its name.
+inline const char* meaning_of(alert value) {
+  switch (value) {
+    case alert::handshake_failure:
+    case alert::insufficient_security:
+      return "no TLS version, cipher suite or kind of key in common";
+    case alert::protocol_version: return "no TLS version in common";
+    case alert::bad_certificate: return "it does not accept our certificate, or not for this name";
+    case alert::unsupported_certificate: return "it does not support our kind of certificate";
+    case alert::certificate_revoked: return "our certificate is revoked";
+    case alert::certificate_expired: return "our certificate has expired, or is not valid yet";
+    case alert::certificate_unknown: return "it does not accept our certificate";
+    case alert::unknown_ca: return "it does not trust our certificate's issuer";
+    case alert::certificate_required: return "it wants a certificate of ours";
+    case alert::unrecognized_name: return "it does not serve the name that we asked for";
+    default: return "";
+  }
+}
+
 /// The category of alerts that a peer sent; its name is "tls alert".
 inline const std::error_category& alert_category() noexcept {
   struct category final : std::error_category {
     const char* name() const noexcept override { return "tls alert"; }
     std::string message(int value) const override {
+      const std::string meaning = meaning_of(static_cast<alert>(value));
       return std::string("the peer ended TLS: ") + name_of(static_cast<alert>(value)) + " (" +
-             std::to_string(value) + ")";
+             std::to_string(value) + ")" + (meaning.empty() ? "" : ": " + meaning);
     }
   };
   static const category instance;

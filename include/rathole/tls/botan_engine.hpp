@@ -235,8 +235,16 @@ class botan_engine {
       return {};
     }
 
-    static errc error_of(alert said) {
+    [[nodiscard]] errc error_of(alert said) const {
+      const bool is_client = std::holds_alternative<client_end>(end_);
       switch (said) {
+        // Botan 2 refuses a certificate of version 1 when it reads it, and afterwards one whose key
+        // usage lacks digitalSignature, whatever our own trust says.
+        case alert::bad_certificate:
+          return certificate_seen_ ? errc::certificate_wrong_usage : errc::certificate_unsupported;
+        case alert::protocol_version: return errc::tls_nothing_in_common;
+        case alert::handshake_failure:
+          return is_client ? errc::tls_handshake_failed : errc::tls_nothing_in_common;
         case alert::unexpected_message: return errc::unexpected_message;
         case alert::bad_record_mac:
         case alert::decryption_failed:

@@ -5,6 +5,7 @@
 #include <rathole/tls/botan_rng.hpp>
 #include <rathole/tls/botan_trust.hpp>
 #include <rathole/tls/identity.hpp>
+#include <rathole/tls/key_algorithm.hpp>
 
 #include <botan/credentials_manager.h>
 #include <botan/data_src.h>
@@ -156,9 +157,17 @@ class botan_server_setup {
       const identity& shown, const shared_rng& rng = system_botan_rng()) {
     if (shown.certificates.empty()) return std::unexpected("there is no certificate");
     botan_server_setup out;
+    const std::string algorithm = key_algorithm_of(shown.private_key.bytes());
+    if (!algorithm.empty() && algorithm != key_oid::rsa && algorithm != key_oid::ec) {
+      return std::unexpected("the key is of " + key_algorithm_name(algorithm) +
+                             ", which the engine `botan` cannot use; make one of ECDSA or RSA, or "
+                             "use `engine = \"openssl\"`, where that is built in");
+    }
     try {
       auto credentials = std::make_shared<botan_credentials>(shown, *rng);
-      if (const char* wrong = fault_of(*credentials)) return std::unexpected(wrong);
+      if (!has_fitting_key(*credentials)) {
+        return std::unexpected("the key is not the one of the first certificate");
+      }
       auto sessions = make_sessions(credentials, rng);
       out.parts_ = std::make_shared<parts>(parts{
           .rng = rng, .credentials = std::move(credentials), .sessions = std::move(sessions)});
@@ -171,16 +180,9 @@ class botan_server_setup {
   [[nodiscard]] const std::shared_ptr<const parts>& shared() const { return parts_; }
 
  private:
-  static const char* fault_of(const botan_credentials& shown) {
-    const auto& key = shown.key();
-    if (key.algo_name() != "RSA" && key.algo_name() != "ECDSA") {
-      return "the key is neither of RSA nor of ECDSA";
-    }
+  static bool has_fitting_key(const botan_credentials& shown) {
     const std::unique_ptr<Botan::Public_Key> certified(shown.chain().front().subject_public_key());
-    if (certified->public_key_bits() != key.public_key_bits()) {
-      return "the key is not the one of the first certificate";
-    }
-    return nullptr;
+    return certified->public_key_bits() == shown.key().public_key_bits();
   }
 
   static std::shared_ptr<Botan::TLS::Session_Manager> make_sessions(

@@ -2,7 +2,9 @@
 
 #include <rathole/core/bytes.hpp>
 #include <rathole/core/error.hpp>
+#include <rathole/tls/environment_roots.hpp>
 #include <rathole/tls/host_name.hpp>
+#include <rathole/tls/key_strength.hpp>
 #include <rathole/tls/trust.hpp>
 
 // Botan 2.19 needs the first before the others in C++23.
@@ -44,13 +46,11 @@ class botan_trust {
             Botan::X509_Certificate(roots.roots[i].data(), roots.roots[i].size()));
       } catch (const std::exception& e) {
         return std::unexpected("certificate " + std::to_string(i + 1) +
-                               " is malformed: " + e.what());
+                               " is malformed, or the engine `botan` cannot read it: " + e.what());
       }
     }
     out.stores_.push_back(std::move(store));
-    if (roots.system_roots) {
-      if (auto system = system_store()) out.stores_.push_back(std::move(system));
-    }
+    if (roots.system_roots) out.add_system_roots();
     return out;
   }
 
@@ -62,7 +62,7 @@ class botan_trust {
     // The search for paths takes time that grows with the factorial of their number.
     if (certificates.size() > 8) certificates.erase(certificates.begin() + 8, certificates.end());
     const Botan::X509_Certificate& leaf = certificates.front();
-    const auto code = is_trusted_itself(leaf) ? check_alone(leaf) : check_path(certificates);
+    const auto code = is_pinned(leaf) ? check_pinned(leaf) : check_path(certificates);
     if (code != Botan::Certificate_Status_Code::VERIFIED) return error_of(code, leaf);
     return is_for(leaf, host) ? std::error_code() : errc::certificate_wrong_name;
   }
@@ -71,7 +71,20 @@ class botan_trust {
   using status = Botan::Certificate_Status_Code;
   using store = Botan::Certificate_Store;
 
-  static constexpr std::size_t minimum_strength = 110;
+  void add_system_roots() {
+    const environment_roots named = read_environment_roots();
+    auto held = std::make_shared<Botan::Certificate_Store_In_Memory>();
+    for (const auto& der : load_roots(named)) {
+      try {
+        held->add_certificate(Botan::X509_Certificate(der.data(), der.size()));
+      } catch (const std::exception&) {
+        // Compat: OpenSSL, too, goes without what it cannot read there.
+      }
+    }
+    stores_.push_back(std::move(held));
+    if (named.replace_defaults()) return;
+    if (auto system = system_store()) stores_.push_back(std::move(system));
+  }
 
   /// The roots of this machine; loaded once, when they are first wanted. None if there are none.
   static std::shared_ptr<store> system_store() {
@@ -93,8 +106,9 @@ class botan_trust {
     return *in;
   }
 
-  [[nodiscard]] bool is_trusted_itself(const Botan::X509_Certificate& leaf) const {
-    if (!leaf.is_self_signed()) return false;
+  /// Whether `leaf`, to the byte, is a certificate that is trusted: then nothing but itself vouches
+  /// for it, whoever signed it.
+  [[nodiscard]] bool is_pinned(const Botan::X509_Certificate& leaf) const {
     return std::ranges::any_of(stores_, [&leaf](const auto& held) {
       return std::ranges::any_of(held->find_all_certs(leaf.subject_dn(), {}),
                                  [&leaf](const auto& c) { return dereference(c) == leaf; });
@@ -102,22 +116,18 @@ class botan_trust {
   }
 
   static Botan::Path_Validation_Restrictions restrictions() {
-    return Botan::Path_Validation_Restrictions(false, minimum_strength);
+    return Botan::Path_Validation_Restrictions(false, minimum_key_strength);
   }
 
-  // A self-signed leaf is a path by itself if it is trusted, but Botan does not look for that one.
-  static status check_alone(const Botan::X509_Certificate& leaf) {
-    const auto now = std::chrono::system_clock::now();
-    const auto usage = Botan::Usage_Type::TLS_SERVER_AUTH;
-    const auto rules = restrictions();
-#if BOTAN_VERSION_MAJOR >= 3
-    const auto codes = Botan::PKIX::check_chain({leaf}, now, "", usage, rules);
-#else
-    const auto codes =
-        Botan::PKIX::check_chain({std::make_shared<const Botan::X509_Certificate>(leaf)}, now, "",
-                                 usage, minimum_strength, rules.trusted_hashes());
-#endif
-    return without_warning(Botan::PKIX::overall_status(codes));
+  // Its signature and its issuer do not matter any more, its dates, its purpose and its key do.
+  static status check_pinned(const Botan::X509_Certificate& leaf) {
+    const Botan::X509_Time now(std::chrono::system_clock::now());
+    if (now < leaf.not_before()) return status::CERT_NOT_YET_VALID;
+    if (now > leaf.not_after()) return status::CERT_HAS_EXPIRED;
+    if (!leaf.allowed_usage(Botan::Usage_Type::TLS_SERVER_AUTH)) return status::INVALID_USAGE;
+    const std::unique_ptr<Botan::Public_Key> key(leaf.subject_public_key());
+    const bool is_strong = key->estimated_strength() >= minimum_key_strength;
+    return is_strong ? status::VERIFIED : status::SIGNATURE_METHOD_TOO_WEAK;
   }
 
   [[nodiscard]] status check_path(const chain& certificates) const {
@@ -141,6 +151,9 @@ class botan_trust {
       case status::CANNOT_ESTABLISH_TRUST:
       case status::CHAIN_LACKS_TRUST_ROOT:
         return leaf.is_self_signed() ? errc::certificate_self_signed : errc::certificate_untrusted;
+      case status::INVALID_USAGE: return errc::certificate_wrong_usage;
+      case status::SIGNATURE_METHOD_TOO_WEAK:
+      case status::UNTRUSTED_HASH: return errc::certificate_too_weak;
       default: return errc::certificate_invalid;
     }
   }

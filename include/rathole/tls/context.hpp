@@ -4,6 +4,8 @@
 #include <rathole/core/secret.hpp>
 #include <rathole/core/time.hpp>
 #include <rathole/tls/engine.hpp>
+#include <rathole/tls/environment_roots.hpp>
+#include <rathole/tls/key_strength.hpp>
 #include <rathole/tls/layer.hpp>
 #include <rathole/tls/pem_certificates.hpp>
 #include <rathole/tls/pem_identity.hpp>
@@ -30,7 +32,7 @@ struct client_settings {
   /// Whether they stand in for the roots of the machine rather than beside them.
   bool trusted_root_only = false;
   /// See `layer`.
-  duration half_close_timeout = std::chrono::seconds(10);
+  duration half_close_timeout = std::chrono::milliseconds(50);
   complaint complain = {};
 };
 
@@ -43,7 +45,7 @@ struct server_settings {
   std::optional<std::string> cert = {};
   std::optional<std::string> key = {};
   /// See `layer`.
-  duration half_close_timeout = std::chrono::seconds(10);
+  duration half_close_timeout = std::chrono::seconds(1);
   complaint complain = {};
 };
 
@@ -71,7 +73,7 @@ inline byte_view octets_of(std::string_view text) {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
 
-inline std::expected<identity, std::string> load_identity(const server_settings& from) {
+inline std::expected<identity, std::string> read_identity(const server_settings& from) {
   if (from.pkcs12) {
     return from_file("pkcs12", *from.pkcs12, [&from](std::string_view file) {
       return read_pkcs12(octets_of(file), from.pkcs12_password.view());
@@ -102,12 +104,16 @@ std::expected<Setup, std::string> make_client_setup(const client_settings& from)
 
 template <class Setup>
 std::expected<Setup, std::string> make_server_setup(const server_settings& from) {
-  auto shown = load_identity(from);
+  auto shown = read_identity(from);
   if (!shown) return std::unexpected(std::move(shown.error()));
+  const auto refused = [&from](const std::string& why) {
+    return std::unexpected("\"" + from.pkcs12.value_or(from.cert.value_or("")) +
+                           "\" cannot be used: " + why);
+  };
+  if (const auto weak = weak_key(*shown)) return refused(*weak);
   auto out = Setup::make(*shown);
-  if (out) return out;
-  return std::unexpected("\"" + from.pkcs12.value_or(from.cert.value_or("")) +
-                         "\" cannot be used: " + out.error());
+  if (!out) return refused(out.error());
+  return out;
 }
 
 }  // namespace detail
@@ -121,6 +127,8 @@ class client_context {
   static std::expected<client_context, std::string> load(client_settings settings) {
     std::vector<std::string> files;
     if (settings.trusted_root) files.push_back(*settings.trusted_root);
+    const environment_roots named = read_environment_roots();
+    if (named.file && !settings.trusted_root_only) files.push_back(*named.file);
     auto loaded = reloading<setup>::load(
         std::move(files), [settings] { return detail::make_client_setup<setup>(settings); },
         settings.complain);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <system_error>
 #include <utility>
@@ -13,10 +14,11 @@ namespace rathole::tls {
 
 /// TLS as a layer; models `TimedLayer`.
 ///
-/// An end must be announced: a stream that ends without close_notify is `errc::truncated`. Where
-/// the engine cannot end one direction alone (Botan with TLS 1.2), `close` postpones close_notify
-/// until the peer has sent nothing for `half_close_timeout`, and the peer's close_notify ends both
-/// directions; hence one that ends its sending late loses nothing that the other still sends.
+/// An end must be announced: a stream that ends without close_notify is `errc::truncated`. A peer
+/// whose first byte does not begin a TLS record fails with `errc::not_tls`. Where the engine cannot
+/// end one direction alone (Botan with TLS 1.2), `close` postpones close_notify until the peer has
+/// sent nothing for `half_close_timeout`, and the peer's close_notify ends both directions; hence one
+/// that ends its sending late loses nothing that the other still sends.
 template <TlsEngine E>
 class layer {
  public:
@@ -26,6 +28,7 @@ class layer {
   result<void> start(byte_buffer& wire) { return keep(engine_.start(wire)); }
 
   result<void> receive(byte_view in, byte_buffer& app, byte_buffer& wire) {
+    if (!first_byte_ && !in.empty()) first_byte_ = in.front();
     while (!error_ && !in.empty()) {
       const byte_view piece = in.first(std::min(in.size(), window - in_window_));
       in = in.subspan(piece.size());
@@ -81,7 +84,10 @@ class layer {
   void receive_piece(byte_view piece, byte_buffer& app, byte_buffer& wire) {
     const std::size_t before = app.size();
     const bool was_handshaking = state() == phase::handshaking;
-    if (!keep(engine_.receive(piece, app, wire))) return;
+    if (!keep(engine_.receive(piece, app, wire))) {
+      if (was_handshaking && !begins_record(*first_byte_)) error_ = errc::not_tls;
+      return;
+    }
     if (app.size() > before) close_at_.reset();
     if (app.size() > before || state() == phase::closed ||
         (was_handshaking && state() != phase::handshaking)) {
@@ -91,6 +97,13 @@ class layer {
     if (in_window_ < window) return;
     in_window_ = 0;
     if (!std::exchange(got_on_, false)) error_ = errc::message_too_long;
+  }
+
+  /// Whether `octet` is a type of content that can come in a handshake (RFC 8446 section 5.1).
+  static bool begins_record(std::uint8_t octet) {
+    constexpr std::uint8_t change_cipher_spec = 20;
+    constexpr std::uint8_t application_data = 23;
+    return octet >= change_cipher_spec && octet <= application_data;
   }
 
   [[nodiscard]] bool must_close_later() const { return closing_ && can_send(state()); }
@@ -108,6 +121,8 @@ class layer {
   E engine_;
   duration half_close_timeout_;
   std::error_code error_;
+  /// The first one that the peer sent.
+  std::optional<std::uint8_t> first_byte_;
   /// Octets of the present window.
   std::size_t in_window_ = 0;
   bool got_on_ = false;

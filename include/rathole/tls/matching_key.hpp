@@ -1,6 +1,7 @@
 #pragma once
 
 #include <rathole/core/secret.hpp>
+#include <rathole/tls/key_algorithm.hpp>
 
 // Botan 2.19 needs the first before the others in C++23.
 #include <botan/pkix_types.h>
@@ -13,11 +14,13 @@
 #include <cstdint>
 #include <exception>
 #include <memory>
+#include <string>
 #include <vector>
 
 namespace rathole::tls {
 
-/// The key of a PKCS#8 structure that is not encrypted; none if it is malformed.
+/// The key of a PKCS#8 structure that is not encrypted; none if it is malformed, or of an algorithm
+/// that Botan does not know.
 inline std::shared_ptr<const Botan::Private_Key> load_pkcs8(byte_view der) {
   try {
     Botan::DataSource_Memory source(der.data(), der.size());
@@ -25,6 +28,15 @@ inline std::shared_ptr<const Botan::Private_Key> load_pkcs8(byte_view der) {
   } catch (const std::exception&) {
     return nullptr;
   }
+}
+
+/// Whether a key in PKCS#8 can be used: not if it is malformed. Of an algorithm that Botan does not
+/// know (RSA-PSS, Ed448) only the frame is looked at; the engine that uses it does the rest.
+inline bool is_usable_key(byte_view pkcs8) {
+  const std::string algorithm = key_algorithm_of(pkcs8);
+  const bool is_known =
+      algorithm == key_oid::rsa || algorithm == key_oid::ec || algorithm == key_oid::ed25519;
+  return !algorithm.empty() && (!is_known || load_pkcs8(pkcs8));
 }
 
 /// Whether `certificate` is of the public half of `key`; not if it is malformed.
@@ -37,6 +49,13 @@ inline bool is_certificate_of(const Botan::Private_Key& key,
   } catch (const std::exception&) {
     return false;
   }
+}
+
+/// The same for a key in PKCS#8. One of an algorithm that Botan does not know is taken for the key of
+/// a certificate of that algorithm; the engine that uses both compares them.
+inline bool is_certificate_of(byte_view pkcs8, const std::vector<std::uint8_t>& certificate) {
+  if (const auto key = load_pkcs8(pkcs8)) return is_certificate_of(*key, certificate);
+  return is_usable_key(pkcs8) && certified_key_of(certificate).algorithm == key_algorithm_of(pkcs8);
 }
 
 }  // namespace rathole::tls

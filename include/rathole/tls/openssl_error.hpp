@@ -24,6 +24,10 @@ inline errc openssl_verify_error(long code) {
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
     case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE: return errc::certificate_untrusted;
+    case X509_V_ERR_INVALID_PURPOSE: return errc::certificate_wrong_usage;
+    case X509_V_ERR_EE_KEY_TOO_SMALL:
+    case X509_V_ERR_CA_KEY_TOO_SMALL:
+    case X509_V_ERR_CA_MD_TOO_WEAK: return errc::certificate_too_weak;
     default: return errc::certificate_invalid;
   }
 }
@@ -58,6 +62,12 @@ inline std::error_code openssl_error(const SSL* connection) {
     case SSL_R_UNEXPECTED_MESSAGE:
     case SSL_R_UNEXPECTED_RECORD:
     case SSL_R_APP_DATA_IN_HANDSHAKE: return errc::unexpected_message;
+    case SSL_R_UNSUPPORTED_PROTOCOL:
+    case SSL_R_VERSION_TOO_LOW:
+    case SSL_R_NO_SHARED_CIPHER:
+    case SSL_R_NO_SUITABLE_KEY_SHARE:
+    case SSL_R_NO_SHARED_SIGNATURE_ALGORITHMS:
+    case SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM: return errc::tls_nothing_in_common;
     case SSL_R_DATA_LENGTH_TOO_LONG:
     case SSL_R_ENCRYPTED_LENGTH_TOO_LONG:
     case SSL_R_PACKET_LENGTH_TOO_LONG:

@@ -60,6 +60,8 @@ inline ssl_ctx_ptr make_ssl_ctx(const SSL_METHOD* method) {
   const auto ordered = [](const std::string& aes, const std::string& chacha) {
     return has_aes() ? aes + ':' + chacha : chacha + ':' + aes;
   };
+  // 112 bits, whatever the machine's configuration says: RSA from 2048 bits on, no SHA-1.
+  SSL_CTX_set_security_level(out.get(), 2);
   SSL_CTX_set_min_proto_version(out.get(), TLS1_2_VERSION);
   SSL_CTX_set_cipher_list(out.get(), ordered(aes_12, chacha_12).c_str());
   SSL_CTX_set_ciphersuites(out.get(), ordered(aes_13, chacha_13).c_str());
@@ -148,6 +150,7 @@ class openssl_client_setup {
   static std::expected<openssl_client_setup, std::string> make(const trust& roots) {
     auto context = detail::make_ssl_ctx(TLS_client_method());
     SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
+    SSL_CTX_set_verify_depth(context.get(), most_issuers);
     SSL_CTX_set_session_cache_mode(context.get(),
                                    SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
     SSL_CTX_sess_set_new_cb(context.get(), detail::keep_session);
@@ -172,6 +175,9 @@ class openssl_client_setup {
   [[nodiscard]] const std::shared_ptr<const parts>& shared() const { return parts_; }
 
  private:
+  /// Certificates between a server's and a root.
+  static constexpr int most_issuers = 8;
+
   std::shared_ptr<const parts> parts_;
 };
 

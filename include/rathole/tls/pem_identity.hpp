@@ -89,9 +89,8 @@ inline std::expected<identity, std::string> read_pem_identity(std::string_view c
   } catch (const std::exception&) {
     return std::unexpected("the key is malformed");
   }
-  const auto loaded = load_pkcs8(der);
-  if (!loaded) return std::unexpected("the key is malformed");
-  if (!is_certificate_of(*loaded, chain->front())) {
+  if (!is_usable_key(der)) return std::unexpected("the key is malformed");
+  if (!is_certificate_of(byte_view(der), chain->front())) {
     return std::unexpected("the key is not the one of the first certificate");
   }
   identity out;

@@ -10,6 +10,7 @@
 // Botan 2.19 needs the first before the others in C++23.
 #include <botan/pkix_types.h>
 
+#include <botan/exceptn.h>
 #include <botan/x509cert.h>
 
 #include <algorithm>
@@ -17,6 +18,7 @@
 #include <cstdint>
 #include <exception>
 #include <expected>
+#include <iterator>
 #include <new>
 #include <string>
 #include <string_view>
@@ -27,23 +29,36 @@ namespace rathole::tls {
 
 namespace detail {
 
+/// Moves each one's issuer from `certificates` behind it, beginning with the last of `out`. Throws
+/// what Botan throws if a certificate cannot be read.
+inline void append_issuers(std::vector<std::vector<std::uint8_t>>& out,
+                           std::vector<std::vector<std::uint8_t>>& certificates) {
+  for (;;) {
+    const Botan::X509_Certificate last(out.back().data(), out.back().size());
+    if (last.subject_dn() == last.issuer_dn()) return;
+    const auto issuer = std::ranges::find_if(certificates, [&last](const auto& each) {
+      return Botan::X509_Certificate(each.data(), each.size()).subject_dn() == last.issuer_dn();
+    });
+    if (issuer == certificates.end()) return;
+    out.push_back(std::move(*issuer));
+    certificates.erase(issuer);
+  }
+}
+
 /// The certificates in the order in which TLS wants them: that of the key, then each one's issuer.
+/// Behind one that Botan cannot read the others keep the order of the file.
 inline std::vector<std::vector<std::uint8_t>> in_order(
     std::vector<std::vector<std::uint8_t>> certificates, std::size_t leaf) {
   std::vector<std::vector<std::uint8_t>> out;
   std::swap(certificates[0], certificates[leaf]);
   out.push_back(std::move(certificates[0]));
   certificates.erase(certificates.begin());
-  for (;;) {
-    const Botan::X509_Certificate last(out.back().data(), out.back().size());
-    if (last.subject_dn() == last.issuer_dn()) return out;
-    const auto issuer = std::ranges::find_if(certificates, [&last](const auto& each) {
-      return Botan::X509_Certificate(each.data(), each.size()).subject_dn() == last.issuer_dn();
-    });
-    if (issuer == certificates.end()) return out;
-    out.push_back(std::move(*issuer));
-    certificates.erase(issuer);
+  try {
+    append_issuers(out, certificates);
+  } catch (const Botan::Exception&) {
+    std::ranges::move(certificates, std::back_inserter(out));
   }
+  return out;
 }
 
 /// The only key that has a certificate, and its chain.
@@ -53,9 +68,8 @@ inline std::expected<identity, std::string> to_identity(pkcs12_reader& from) {
   const secure_octets* only = nullptr;
   std::size_t leaf = 0;
   for (const secure_octets& key : from.keys) {
-    const auto loaded = load_pkcs8(key);
-    const auto fitting = std::ranges::find_if(from.certificates, [&loaded](const auto& each) {
-      return loaded && is_certificate_of(*loaded, each);
+    const auto fitting = std::ranges::find_if(from.certificates, [&key](const auto& each) {
+      return is_certificate_of(byte_view(key), each);
     });
     if (fitting == from.certificates.end()) continue;
     if (only) {
@@ -65,9 +79,7 @@ inline std::expected<identity, std::string> to_identity(pkcs12_reader& from) {
     leaf = static_cast<std::size_t>(fitting - from.certificates.begin());
   }
   if (!only) {
-    return std::unexpected(
-        "no certificate in the file is of a private key in it, or the key is of a kind that is "
-        "not known here");
+    return std::unexpected("no certificate in the file is of a private key in it");
   }
   identity out;
   out.private_key = secret(std::string(only->begin(), only->end()));

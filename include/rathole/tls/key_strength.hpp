@@ -1,0 +1,74 @@
+#pragma once
+
+#include <rathole/tls/asn1_tags.hpp>
+#include <rathole/tls/identity.hpp>
+#include <rathole/tls/key_algorithm.hpp>
+
+// Botan 2.19 needs the first before the others in C++23.
+#include <botan/pkix_types.h>
+
+#include <botan/bigint.h>
+#include <botan/pk_keys.h>
+#include <botan/x509cert.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace rathole::tls {
+
+/// The strength in bits that keys must have; RSA has it from 2048 bits on.
+inline constexpr std::size_t minimum_key_strength = 110;
+inline constexpr std::size_t minimum_rsa_bits = 2048;
+
+namespace detail {
+
+/// The bits of the modulus of an RSAPublicKey (RFC 8017 appendix A.1.1).
+inline std::size_t rsa_bits_of(const std::vector<std::uint8_t>& key) {
+  Botan::BER_Decoder outer(key.data(), key.size());
+  Botan::BigInt modulus;
+  enter_sequence(outer).decode(modulus);
+  return modulus.bits();
+}
+
+inline std::optional<std::string> weak_key(const std::vector<std::uint8_t>& certificate) {
+  const certified_key shown = certified_key_of(certificate);
+  const std::string& algorithm = shown.algorithm;
+  try {
+    if (algorithm == key_oid::rsa || algorithm == key_oid::rsa_pss) {
+      const std::size_t bits = rsa_bits_of(shown.bits);
+      if (bits >= minimum_rsa_bits) return std::nullopt;
+      return key_algorithm_name(algorithm) + " with " + std::to_string(bits) + " bits; at least " +
+             std::to_string(minimum_rsa_bits) + " are required";
+    }
+    const Botan::X509_Certificate read(certificate.data(), certificate.size());
+    const std::unique_ptr<Botan::Public_Key> key(read.subject_public_key());
+    if (key->estimated_strength() >= minimum_key_strength) return std::nullopt;
+    return key_algorithm_name(algorithm) + " with a strength of " +
+           std::to_string(key->estimated_strength()) + " bits; at least " +
+           std::to_string(minimum_key_strength) + " are required";
+  } catch (const std::exception&) {
+    // Malformed, or of an algorithm that Botan does not know: the engine judges it.
+    return std::nullopt;
+  }
+}
+
+}  // namespace detail
+
+/// Returns why no peer would accept a certificate of `shown`: a key that is too weak, its own or that
+/// of an issuer; nothing if all are strong enough.
+inline std::optional<std::string> weak_key(const identity& shown) {
+  for (std::size_t i = 0; i < shown.certificates.size(); ++i) {
+    if (const auto weak = detail::weak_key(shown.certificates[i])) {
+      return "the key of certificate " + std::to_string(i + 1) + " is too weak: " + *weak +
+             "; make a new one, for example with `openssl req -x509 -newkey rsa:3072`";
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace rathole::tls
