@@ -57,7 +57,7 @@ quietly() {
 
 say "Installing what is missing, and building; what that says is in $log"
 quietly tests/support/install-deps.sh g++ cmake ninja-build libasio-dev libtomlplusplus-dev libcli11-dev \
-  libspdlog-dev libfmt-dev "libbotan-3-dev|libbotan-2-dev" nginx curl
+  libspdlog-dev libfmt-dev "libbotan-3-dev|libbotan-2-dev" libssl-dev nginx curl
 quietly cmake --preset release
 quietly cmake --build --preset release --target rathole \
   --parallel "${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}"

@@ -49,15 +49,18 @@ KINDS = {
     "noise": ("noise", True, lambda folder: noise(None)),
     "noise-aesgcm": ("noise", True, lambda folder: noise(AESGCM)),
     "tls": ("tls", True, lambda folder: tls(folder, None)),
+    "tls-botan": ("tls", False, lambda folder: tls(folder, "botan")),
     "tls-openssl": ("tls", False, lambda folder: tls(folder, "openssl")),
     "websocket": ("websocket", True, lambda folder: websocket(False)),
     "websocket-tls": ("websocket", True, lambda folder: websocket(True, tls(folder, None))),
+    "websocket-tls-botan": ("websocket", False,
+                            lambda folder: websocket(True, tls(folder, "botan"))),
 }
 
 
 def rival_of(name):
     """The transport of upstream's that one of ours is compared with."""
-    return name if KINDS[name][1] else name.partition("-")[0]
+    return name if KINDS[name][1] else name.rpartition("-")[0]
 
 
 def tables(name, folder):

@@ -1,13 +1,21 @@
+#include "../support/environment.hpp"
+
 #include <rathole/app/start_report.hpp>
 
 #include <doctest/doctest.h>
 
+#if RATHOLE_WITH_TLS
+#include <botan/version.h>
+#endif
+
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace rathole::app {
 namespace {
 
+using test::variable;
 using lines = std::vector<std::string>;
 
 config::server_service service(const char* name, config::service_kind kind) {
@@ -82,6 +90,45 @@ TEST_CASE("start report: a file that cannot be read is a problem") {
       "f.toml: client.transport.tls: `trusted_root` is \"/nowhere/roots.pem\": "));
   CHECK_FALSE(report.is_empty());
 }
+
+#if RATHOLE_WITH_TLS
+TEST_CASE("start report: what a transport goes without is told, and keeps nobody from starting") {
+  config::client block;
+  block.transport.kind = config::transport_kind::tls;
+  block.transport.tls.emplace();
+  const auto limitations = [&block] {
+    start_report report;
+    CHECK(add_to(report, block, "f.toml"));
+    CHECK(report.is_empty());
+    return report.limitations;
+  };
+  const variable no_file("SSL_CERT_FILE", std::nullopt);
+  const variable no_folders("SSL_CERT_DIR", std::nullopt);
+  CHECK(limitations().size() == (transport::built_in::openssl || BOTAN_VERSION_MAJOR >= 3 ? 0 : 1));
+  block.transport.tls->engine = config::tls_engine::botan;
+  if (BOTAN_VERSION_MAJOR < 3) {
+    const auto told = limitations();
+    REQUIRE(told.size() == 1);
+    CHECK(told.front().starts_with(
+        "TLS is spoken by Botan 2, which cannot end one direction of a connection alone: when a "
+        "service has ended its sending, the visitor learns of it only after it has sent nothing "
+        "for "
+        "50 ms (`half_close_timeout`), and what it sends later is lost; use `engine = \"auto\"`"));
+  }
+  block.transport.tls->engine = config::tls_engine::automatic;
+  const std::size_t before = limitations().size();
+  {
+    const variable file("SSL_CERT_FILE", "/nowhere.pem");
+    REQUIRE(limitations().size() == before + 1);
+    CHECK(
+        limitations().back() ==
+        "`SSL_CERT_FILE` is \"/nowhere.pem\": the file cannot be read: No such file or directory; "
+        "it is left out");
+  }
+  block.transport.kind = config::transport_kind::tcp;
+  CHECK(limitations().empty());
+}
+#endif
 
 TEST_CASE("start report: a server ignores a proxy") {
   config::server block;

@@ -269,6 +269,23 @@ services.e = { token = "t", local_addr = "h:4", udp = { answers_from_any_port = 
   CHECK(there.services.at(1).half_close_timeout == seconds(10));
 }
 
+TEST_CASE("the engine of TLS is chosen automatically unless it is named") {
+  const auto read = [](const std::string& keys) {
+    return *must_parse(
+                "[client]\nremote_addr = \"h:1\"\nservices.a = { token = \"t\", local_addr = "
+                "\"h:2\" }\n[client.transport]\ntype = \"tls\"\n[client.transport.tls]\n" +
+                keys)
+                .client->transport.tls;
+  };
+  CHECK(read("").engine == tls_engine::automatic);
+  CHECK(read("engine = \"auto\"").engine == tls_engine::automatic);
+  CHECK(read("engine = \"botan\"").engine == tls_engine::botan);
+  CHECK(read("engine = \"openssl\"").engine == tls_engine::openssl);
+  CHECK_FALSE(read("").half_close_timeout);
+  CHECK(read("half_close_timeout = 0").half_close_timeout == milliseconds(0));
+  CHECK(read("half_close_timeout = 3").half_close_timeout == seconds(3));
+}
+
 TEST_CASE("noise keys are decoded, with or without padding") {
   const config parsed = must_parse(R"(
 [client]

@@ -244,5 +244,63 @@ TEST_CASE("tls: chains, wildcards, addresses and trusted self-signed certificate
   }
 }
 
+TEST_CASE("tls: pinned certificates of any form and algorithm are believed by default") {
+  if (!has_feature("openssl")) {
+    MESSAGE("skipped: the engine openssl is not built in");
+    return;
+  }
+  const temp_dir folder;
+  const auto at = [&folder](const std::string& name) { return (folder.path() / name).string(); };
+  const auto pin = [](const identity_files& files) {
+    return ours(tls("tls by default", pem_keys(files),
+                    "hostname = \"localhost\"\ntrusted_root = \"" + files.certificate + "\"\n"));
+  };
+  for (const std::vector<std::string>& key :
+       {std::vector<std::string>{"ed25519"}, {"rsa-pss", "-pkeyopt", "rsa_keygen_bits:2048"}}) {
+    CAPTURE(key.front());
+    const identity_files files{at(key.front() + ".crt"), at(key.front() + ".key")};
+    std::vector<std::string> arguments = {"req",
+                                          "-x509",
+                                          "-noenc",
+                                          "-subj",
+                                          "/CN=localhost",
+                                          "-addext",
+                                          "subjectAltName = DNS:localhost",
+                                          "-keyout",
+                                          files.key,
+                                          "-out",
+                                          files.certificate,
+                                          "-newkey"};
+    arguments.insert(arguments.end(), key.begin(), key.end());
+    run_tool("openssl", arguments);
+    scenario::echo_once(pin(files));
+  }
+  // For encipherment alone, and without a name beside the common one.
+  const identity_files files{at("old.crt"), at("old.key")};
+  run_tool("openssl", {"req", "-x509", "-noenc", "-subj", "/CN=localhost", "-addext",
+                       "keyUsage = keyEncipherment", "-newkey", "rsa:2048", "-keyout", files.key,
+                       "-out", files.certificate});
+  scenario::echo_once(pin(files));
+}
+
+TEST_CASE("tls: a key that is too weak is refused at the start, by each engine") {
+  authority issuer;
+  identity_wish weak;
+  weak.key = {"rsa:1024"};
+  const std::string keys = pem_keys(issuer.issue(weak));
+  const temp_dir folder;
+  for (const std::string& engine : tls_engines()) {
+    const carriage by = tls(engine, keys + engine_key(engine), {});
+    const std::string file = folder.write("server.toml", server_toml(1, {{"a", 1}}, {}, by.server));
+    for (const std::vector<std::string>& arguments : {std::vector{file}, {"--check", file}}) {
+      const finished_run run = run_program(arguments);
+      CHECK(run.status == 1);
+      CHECK(run.all.find(
+                "the key of certificate 1 is too weak: RSA with 1024 bits; at least 2048 are "
+                "required") != std::string::npos);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace rathole::test

@@ -75,6 +75,43 @@ TEST_CASE("transports: a hundred visitors between the engines of TLS") {
   carry_crowd(tls_by(issuer, "openssl", "botan"), "workers = 4");
 }
 
+/// Every transport as a user gets it who chooses no engine.
+std::vector<carriage> every_default_carriage(authority& issuer) {
+  const std::string server = pem_keys(issuer.issue());
+  return {tcp(), noise(nk), websocket(), tls("tls by default", server, trust_in(issuer)),
+          websocket_over_tls("websocket over tls by default", server, trust_in(issuer))};
+}
+
+TEST_CASE("transports: an end is passed on at once, whichever side closes first") {
+  authority issuer;
+  for (const carriage& by : every_default_carriage(issuer)) {
+    CAPTURE(by.name);
+    scenario::ends_are_passed_on(ours(by));
+  }
+}
+
+TEST_CASE("transports: visitors that connect and close over TLS hold no descriptors") {
+  constexpr std::size_t visits = sanitized ? 100 : 500;
+  constexpr std::chrono::seconds soon{5};
+  authority issuer;
+  service local(greet("welcome"));
+  tunnel t(ours(tls("tls by default", pem_keys(issuer.issue()), trust_in(issuer))));
+  const std::uint16_t port = t.add("greeting", local.port());
+  t.start_in_turn();
+  INFO(t.story());
+  REQUIRE(eventually([&] { return round_trip(port, "hello", "welcome"); }));
+  const std::size_t server_before = open_descriptors(*t.server);
+  const std::size_t client_before = open_descriptors(*t.client);
+  for (std::size_t i = 0; i < visits; ++i) {
+    tcp_socket visitor = tcp_socket::connect(port);
+    CHECK(visitor.receive(7) == "welcome");
+  }
+  // The pool of idle data channels may be fuller or emptier than before.
+  constexpr std::size_t pool = 16;
+  CHECK(eventually([&] { return open_descriptors(*t.server) <= server_before + pool; }, soon));
+  CHECK(eventually([&] { return open_descriptors(*t.client) <= client_before + pool; }, soon));
+}
+
 TEST_CASE("transports: ends of one direction are kept by noise and by OpenSSL's TLS") {
   authority issuer;
   std::vector<carriage> keeping = {noise(nk)};

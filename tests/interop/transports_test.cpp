@@ -62,6 +62,16 @@ TEST_CASE("interop: tls, our server with each form of an identity") {
       one_way(scenario::echo_once, side::server,
               tls("tls by " + engine, keys + engine_key(engine), trust_in(issuer)));
 }
+TEST_CASE("interop: an end is passed on at once, whichever side closes first, by default") {
+  authority issuer;
+  const std::string server = pkcs12_keys(issuer.pack(issuer.issue()));
+  const std::string client = trust_in(issuer);
+  for (const carriage& by : {tcp(), noise("Noise_NK_25519_ChaChaPoly_BLAKE2s"), websocket(),
+                             tls("tls by default", server, client),
+                             websocket_over_tls("websocket over tls by default", server, client)}) {
+    both_ways(scenario::ends_are_passed_on, by);
+  }
+}
 TEST_CASE("interop: tls by openssl, ends of one direction") {
   if (tls_engines().size() == 1) return;
   authority issuer;

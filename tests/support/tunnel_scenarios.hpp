@@ -8,6 +8,8 @@
 
 #include <doctest/doctest.h>
 
+#include <atomic>
+#include <chrono>
 #include <list>
 #include <string>
 #include <vector>
@@ -89,6 +91,40 @@ inline void service_ends_first(const pairing& programs) {
   visitor.send_all(said);
   visitor.shutdown_write();
   CHECK(eventually([&] { return local.heard(said); }));
+}
+
+/// Every end reaches the other side at once, whichever closes first. The bound is far above what it
+/// takes, and far below any time for which an end might be held back.
+inline void ends_are_passed_on(const pairing& programs) {
+  constexpr std::chrono::seconds at_once{2};
+  std::atomic<int> ends_heard = 0;
+  service local([&](tcp_socket& socket) {
+    if (socket.receive(5) == "fetch") return socket.send_all("answer");
+    socket.send_all("greeting");
+    ends_heard += socket.ends() ? 1 : 0;
+  });
+  tunnel t(programs);
+  const std::uint16_t port = t.add("ends", local.port());
+  t.start_in_turn();
+  INFO(t.story());
+  const auto fetch = [port] {
+    tcp_socket visitor = tcp_socket::connect(port);
+    visitor.send_all("fetch");
+    return visitor.receive_all();
+  };
+  REQUIRE(eventually([&] { return !refused(port) && fetch() == "answer"; }));
+  for (int i = 1; i <= 3; ++i) {
+    CAPTURE(i);
+    const auto begin = std::chrono::steady_clock::now();
+    CHECK(fetch() == "answer");
+    CHECK(std::chrono::steady_clock::now() - begin < at_once);
+    {
+      tcp_socket visitor = tcp_socket::connect(port);
+      visitor.send_all("greet");
+      CHECK(visitor.receive(8) == "greeting");
+    }
+    CHECK(eventually([&] { return ends_heard == i; }, at_once));
+  }
 }
 
 inline void wrong_token(const pairing& programs) {

@@ -55,6 +55,9 @@ int start(const config::document& file, const Block& block, const std::string& w
     log.write(log_level::warn, "rathole::config", printable(config::to_string(each)));
   }
   if (!warning.empty()) log.write(log_level::warn, "rathole", warning);
+  for (const std::string& line : report.limitations) {
+    log.write(log_level::warn, "rathole", line);
+  }
   if (const auto limit = raise_fd_limit()) {
     log.write(log_level::info, "rathole", "File descriptor limit: " + std::to_string(*limit));
   } else {

@@ -6,6 +6,7 @@
 #include <rathole/config/source.hpp>
 #include <rathole/config/types.hpp>
 #include <rathole/config/validate.hpp>
+#include <rathole/transport/limitations.hpp>
 #include <rathole/transport/missing_part.hpp>
 #include <rathole/transport/prepare.hpp>
 
@@ -23,6 +24,8 @@ struct start_report {
   std::vector<std::string> problems = {};
   /// Parts of a transport that this program does not contain.
   std::vector<std::string> missing = {};
+  /// What an instance that starts goes without; it is logged as a warning.
+  std::vector<std::string> limitations = {};
 
   /// Whether an instance can do what it was asked.
   [[nodiscard]] bool is_empty() const { return problems.empty() && missing.empty(); }
@@ -59,6 +62,9 @@ std::optional<carrier_of<Block>> add_to(start_report& report, const Block& block
     report.missing.push_back(line(*part));
   } else if (auto prepared = transport::prepare(block, complain)) {
     carrier = std::move(*prepared);
+    for (const std::string& text : transport::limitations_of(block.transport, side)) {
+      report.limitations.push_back(escape(text));
+    }
   } else {
     for (const auto& problem : prepared.error()) report.problems.push_back(line(problem));
   }

@@ -201,6 +201,7 @@ class supervisor {
         for (const std::string& line : *lines) say(log_level::error, line);
       }
       if (!carrier) return ignore();
+      for (const std::string& line : report.limitations) say(log_level::warn, line);
     }
     try {
       threads_.use(next.workers);

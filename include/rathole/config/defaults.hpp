@@ -72,8 +72,13 @@ inline constexpr seconds keepalive_interval{8};
 /// TCP_USER_TIMEOUT.
 inline constexpr milliseconds user_timeout = seconds(20);
 
-/// How long an end of sending is held back under a TLS that cannot end one half alone.
-inline constexpr milliseconds half_close_timeout = seconds(10);
+/// How long a server holds back a visitor's end of sending, while the service is silent, under a TLS
+/// engine that cannot end one direction alone: a late answer to a half-closed request gets through
+/// within this time.
+inline constexpr milliseconds visitor_end_hold = seconds(1);
+/// The same for a client and a service's end. It is shorter because a service that has ended its
+/// sending has answered: most have closed the connection altogether.
+inline constexpr milliseconds service_end_hold = milliseconds(50);
 
 /// Compat: upstream's.
 inline constexpr const char* noise_pattern = "Noise_NK_25519_ChaChaPoly_BLAKE2s";

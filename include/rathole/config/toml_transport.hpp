@@ -52,12 +52,16 @@ inline tls_options read_tls(toml_reader table) {
   out.trusted_root_only = table.boolean("trusted_root_only").value_or(out.trusted_root_only);
   out.cert = table.string("cert");
   out.key = table.string("key");
-  static constexpr std::array<spelling<tls_engine>, 2> engines = {{
+  static constexpr std::array<spelling<tls_engine>, 3> engines = {{
+      {"auto", tls_engine::automatic},
       {"botan", tls_engine::botan},
       {"openssl", tls_engine::openssl},
   }};
   out.engine = read_enum(table, "engine", engines).value_or(out.engine);
-  out.half_close_timeout = read_seconds(table, "half_close_timeout", out.half_close_timeout, 0);
+  if (const auto hold =
+          table.integer<std::int64_t>("half_close_timeout", 0, limits::duration_seconds)) {
+    out.half_close_timeout = seconds(*hold);
+  }
   table.finish();
   return out;
 }

@@ -49,8 +49,9 @@ struct tcp_options {
   [[nodiscard]] bool operator==(const tcp_options&) const = default;
 };
 
-/// What speaks TLS (`engine` of `transport.tls`).
-enum class tls_engine { botan, openssl };
+/// What speaks TLS (`engine` of `transport.tls`). `automatic`, spelled `"auto"` in the file, is
+/// OpenSSL where the program contains it, and else Botan.
+enum class tls_engine { automatic, botan, openssl };
 
 /// `transport.tls`. Paths are relative to the process's working directory.
 struct tls_options {
@@ -69,9 +70,10 @@ struct tls_options {
   /// Server: the PEM file of the private key for `cert`, without a password. Ours.
   std::optional<std::string> key = {};
   /// What speaks TLS. Ours.
-  tls_engine engine = tls_engine::botan;
-  /// How long an end of sending is held back where the engine cannot end one half alone. Ours.
-  milliseconds half_close_timeout = defaults::half_close_timeout;
+  tls_engine engine = tls_engine::automatic;
+  /// How long the peer must be silent before an end of sending is passed on, where the engine cannot
+  /// end one direction alone; unset means the default of the side. Ours.
+  std::optional<milliseconds> half_close_timeout = {};
 
   [[nodiscard]] bool operator==(const tls_options&) const = default;
 };

@@ -49,9 +49,6 @@ struct server_settings {
   complaint complain = {};
 };
 
-/// The largest file of keys or certificates, in bytes.
-inline constexpr std::size_t largest_file = std::size_t{4} << 20;
-
 namespace detail {
 
 /// What `read` makes of the octets of a file; fails with a sentence that names the file.

@@ -1,7 +1,7 @@
 #pragma once
 
+#include <rathole/core/read_file.hpp>
 #include <rathole/tls/pem_certificates.hpp>
-#include <rathole/tls/read_file.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -18,6 +18,9 @@
 #include <vector>
 
 namespace rathole::tls {
+
+/// The largest file of keys or certificates, in bytes.
+inline constexpr std::size_t largest_file = std::size_t{4} << 20;
 
 /// Where the environment says that the machine's trusted certificates are. Both variables mean what
 /// they mean to OpenSSL, and hence to upstream: each takes the place of one of two default places,
@@ -63,7 +66,7 @@ inline bool is_hashed_name(std::string_view name) {
 
 inline std::expected<std::vector<std::vector<std::uint8_t>>, std::string> read_roots_file(
     const std::string& path) {
-  const auto text = read_file(path);
+  const auto text = read_file(path, {.size = largest_file});
   if (!text) return std::unexpected("the file cannot be read: " + text.error());
   return read_pem_certificates(*text);
 }

@@ -34,6 +34,21 @@ inline constexpr bool websocket = false;
 
 }  // namespace built_in
 
+/// The engine that speaks TLS for `options` in this build: the one that is named, or for `auto`
+/// OpenSSL if it is built in and else Botan.
+inline config::tls_engine selected_engine(const config::tls_options& options) {
+  using config::tls_engine;
+  if (options.engine != tls_engine::automatic) return options.engine;
+  return built_in::openssl ? tls_engine::openssl : tls_engine::botan;
+}
+
+/// Whether TLS runs in or below the transport of `settings`.
+inline bool runs_over_tls(const config::transport& settings) {
+  if (settings.kind == config::transport_kind::tls) return true;
+  return settings.kind == config::transport_kind::websocket && settings.websocket &&
+         settings.websocket->tls;
+}
+
 /// What `settings` asks for that this build does not contain, as the key and what it says; nothing
 /// if all of it is there.
 inline std::optional<config::problem> missing_part(const config::transport& settings,
@@ -50,15 +65,13 @@ inline std::optional<config::problem> missing_part(const config::transport& sett
     return lacking(".type", "noise", other);
   }
   if (over_websocket && !built_in::websocket) return lacking(".type", "websocket", other);
-  const bool over_tls = settings.kind == transport_kind::tls ||
-                        (over_websocket && settings.websocket && settings.websocket->tls);
-  if (!over_tls) return std::nullopt;
+  if (!runs_over_tls(settings)) return std::nullopt;
   if (!built_in::tls) {
     return over_websocket ? lacking(".websocket.tls", "tls", "choose `false` at both ends")
                           : lacking(".type", "tls", other);
   }
   if (settings.tls && settings.tls->engine == config::tls_engine::openssl && !built_in::openssl) {
-    return lacking(".tls.engine", "openssl", "choose `botan`");
+    return lacking(".tls.engine", "openssl", "choose `auto` or `botan`");
   }
   return std::nullopt;
 }

@@ -5,6 +5,7 @@
 #include <rathole/tls/botan_engine.hpp>
 #include <rathole/tls/context.hpp>
 #include <rathole/transport/layer_maker.hpp>
+#include <rathole/transport/missing_part.hpp>
 
 #if RATHOLE_WITH_OPENSSL
 #include <rathole/tls/openssl_engine.hpp>
@@ -43,10 +44,11 @@ inline std::expected<layer_maker, std::string> tls_client_layers(const config::t
   tls::client_settings settings;
   settings.trusted_root = options.trusted_root;
   settings.trusted_root_only = options.trusted_root_only;
-  settings.half_close_timeout = options.half_close_timeout;
+  settings.half_close_timeout =
+      options.half_close_timeout.value_or(config::defaults::service_end_hold);
   settings.complain = std::move(complain);
 #if RATHOLE_WITH_OPENSSL
-  if (options.engine == config::tls_engine::openssl) {
+  if (selected_engine(options) == config::tls_engine::openssl) {
     return detail::tls_layers(tls::client_context<tls::openssl_engine>::load(settings), host);
   }
 #endif
@@ -61,10 +63,11 @@ inline std::expected<layer_maker, std::string> tls_server_layers(const config::t
   settings.pkcs12_password = options.pkcs12_password.value_or(secret());
   settings.cert = options.cert;
   settings.key = options.key;
-  settings.half_close_timeout = options.half_close_timeout;
+  settings.half_close_timeout =
+      options.half_close_timeout.value_or(config::defaults::visitor_end_hold);
   settings.complain = std::move(complain);
 #if RATHOLE_WITH_OPENSSL
-  if (options.engine == config::tls_engine::openssl) {
+  if (selected_engine(options) == config::tls_engine::openssl) {
     return detail::tls_layers(tls::server_context<tls::openssl_engine>::load(settings));
   }
 #endif
