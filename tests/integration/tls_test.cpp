@@ -291,7 +291,7 @@ TEST_CASE("tls: a key that is too weak is refused at the start, by each engine")
   const temp_dir folder;
   for (const std::string& engine : tls_engines()) {
     const carriage by = tls(engine, keys + engine_key(engine), {});
-    const std::string file = folder.write("server.toml", server_toml(1, {{"a", 1}}, {}, by.server));
+    const std::string file = folder.write("server.toml", server_toml(1, {{"a", 2}}, {}, by.server));
     for (const std::vector<std::string>& arguments : {std::vector{file}, {"--check", file}}) {
       const finished_run run = run_program(arguments);
       CHECK(run.status == 1);

@@ -99,7 +99,9 @@ inline void ends_are_passed_on(const pairing& programs) {
   constexpr std::chrono::seconds at_once{2};
   std::atomic<int> ends_heard = 0;
   service local([&](tcp_socket& socket) {
-    if (socket.receive(5) == "fetch") return socket.send_all("answer");
+    const std::string said = socket.receive(5);
+    if (said == "fetch") return socket.send_all("answer");
+    if (said != "greet") return;
     socket.send_all("greeting");
     ends_heard += socket.ends() ? 1 : 0;
   });

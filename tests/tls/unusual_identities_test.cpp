@@ -28,7 +28,6 @@ class unusual_files : public openssl_files {
     self_sign("Ed448", "ed448");
     self_sign("RSA-PSS", "rsa-pss -pkeyopt rsa_keygen_bits:2048");
     self_sign("RSA-1024", "rsa:1024");
-    self_sign("P-192", "ec -pkeyopt ec_paramgen_curve:prime192v1");
   }
 
   [[nodiscard]] tls::server_settings settings(const std::string& name) const {
@@ -149,8 +148,6 @@ TEST_CASE_TEMPLATE("unusual identities: weak keys are refused when they are load
     CHECK(error.find("cannot be used: the key of certificate 1 is too weak: RSA with 1024 bits; at "
                      "least 2048 are required") != std::string::npos);
   }
-  CHECK(load_error<E>(files().settings("P-192")).find("is too weak: ECDSA with a strength of") !=
-        std::string::npos);
 }
 
 TEST_CASE("unusual identities: a client refuses a weak key, though it is pinned") {

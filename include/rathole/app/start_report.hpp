@@ -34,7 +34,7 @@ struct start_report {
 /// Logs what is wrong with files of keys that have changed. `log` outlives it.
 inline transport::complaint complaint_to(logger& log) {
   return [&log](const std::string& what) {
-    log.write(log_level::error, "rathole::tls", escape(what) + "; the old ones stay in use");
+    log.write(log_level::error, "rathole::tls", printable(what) + "; the old ones stay in use");
   };
 }
 
@@ -63,7 +63,7 @@ std::optional<carrier_of<Block>> add_to(start_report& report, const Block& block
   } else if (auto prepared = transport::prepare(block, complain)) {
     carrier = std::move(*prepared);
     for (const std::string& text : transport::limitations_of(block.transport, side)) {
-      report.limitations.push_back(escape(text));
+      report.limitations.push_back(printable(text));
     }
   } else {
     for (const auto& problem : prepared.error()) report.problems.push_back(line(problem));

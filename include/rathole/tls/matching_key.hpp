@@ -54,8 +54,11 @@ inline bool is_certificate_of(const Botan::Private_Key& key,
 /// The same for a key in PKCS#8. One of an algorithm that Botan does not know is taken for the key of
 /// a certificate of that algorithm; the engine that uses both compares them.
 inline bool is_certificate_of(byte_view pkcs8, const std::vector<std::uint8_t>& certificate) {
-  if (const auto key = load_pkcs8(pkcs8)) return is_certificate_of(*key, certificate);
-  return is_usable_key(pkcs8) && certified_key_of(certificate).algorithm == key_algorithm_of(pkcs8);
+  const certified_key shown = certified_key_of(certificate);
+  if (const auto key = load_pkcs8(pkcs8)) {
+    return is_certificate_of(*key, certificate) || shown.bits == key->public_key_bits();
+  }
+  return is_usable_key(pkcs8) && shown.algorithm == key_algorithm_of(pkcs8);
 }
 
 }  // namespace rathole::tls

@@ -1,0 +1,29 @@
+# cmake -DSOURCE=<the project> -DWORK=<empty folder> -DCXX=<compiler> -P openssl.cmake
+# The option RATHOLE_WITH_OPENSSL: what is not there is no error unless it was demanded, and CMake says
+# what speaks TLS.
+
+# configures(<succeeds|fails> <words> <option>...): the outcome, and what is said.
+function(configures outcome words)
+  file(REMOVE_RECURSE ${WORK})
+  execute_process(COMMAND ${CMAKE_COMMAND} -S ${SOURCE} -B ${WORK} -G Ninja
+    -DCMAKE_CXX_COMPILER=${CXX} -DRATHOLE_BUILD_TESTS=OFF -DRATHOLE_BUILD_EXAMPLES=OFF ${ARGN}
+    RESULT_VARIABLE status OUTPUT_VARIABLE said ERROR_VARIABLE said)
+  set(ended succeeds)
+  if(NOT status EQUAL 0)
+    set(ended fails)
+  endif()
+  if(NOT ended STREQUAL outcome)
+    message(FATAL_ERROR "${ARGN}: expected that it ${outcome}:\n${said}")
+  endif()
+  string(FIND "${said}" "${words}" at)
+  if(at EQUAL -1)
+    message(FATAL_ERROR "${ARGN}: does not say \"${words}\":\n${said}")
+  endif()
+endfunction()
+
+# An empty cache entry hides a library that is there.
+configures(succeeds "TLS by Botan alone; install libssl-dev" -Drathole_library_ssl=)
+configures(succeeds "TLS by Botan alone" -DRATHOLE_WITH_OPENSSL=OFF)
+configures(fails "cannot build rathole::openssl (needs libssl)" -DRATHOLE_WITH_OPENSSL=ON
+  -Drathole_library_ssl=)
+configures(succeeds "TLS by OpenSSL (and by Botan")
