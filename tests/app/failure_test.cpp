@@ -154,6 +154,8 @@ TEST_CASE("failures: the kinds of refusals are told apart") {
       {errc::wrong_public_key, refusal::wrong_noise_key},
       {tls::alert::unknown_ca, refusal::tls_failed},
       {errc::tls_handshake_failed, refusal::tls_failed},
+      {errc::tls_nothing_in_common, refusal::tls_failed},
+      {errc::not_tls, refusal::tls_failed},
       {{404, websocket::refusal_category()}, refusal::upgrade_refused},
       {errc::malformed_http, refusal::not_the_protocol},
       {errc::closed_in_handshake, refusal::closed_early},

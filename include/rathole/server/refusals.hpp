@@ -65,6 +65,8 @@ inline refusal refusal_of(std::error_code error) {
     case errc::decryption_failed:
     case errc::weak_public_key:
     case errc::wrong_public_key: return refusal::wrong_noise_key;
+    case errc::tls_nothing_in_common:
+    case errc::not_tls:
     case errc::tls_handshake_failed: return refusal::tls_failed;
     case errc::service_not_exist: return refusal::unknown_service;
     case errc::authentication_failed: return refusal::wrong_token;

@@ -5,9 +5,8 @@
 #include <rathole/transport/missing_part.hpp>
 
 #if RATHOLE_WITH_TLS
+#include <rathole/tls/botan_version.hpp>
 #include <rathole/tls/environment_roots.hpp>
-
-#include <botan/version.h>
 #endif
 
 #include <string>
@@ -21,7 +20,7 @@ namespace detail {
 #if RATHOLE_WITH_TLS
 /// What TLS by this build's Botan cannot do; empty if it can do all.
 inline std::string botan_limitation(const config::tls_options& options, config::side where) {
-  if (BOTAN_VERSION_MAJOR >= 3) return {};
+  if (tls::botan_half_closes) return {};
   const bool is_server = where == config::side::server;
   const auto hold = options.half_close_timeout.value_or(
       is_server ? config::defaults::visitor_end_hold : config::defaults::service_end_hold);
