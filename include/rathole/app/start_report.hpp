@@ -27,6 +27,12 @@ struct start_report {
   /// What an instance that starts goes without; it is logged as a warning.
   std::vector<std::string> limitations = {};
 
+  /// Returns what keeps an instance from running: the problems, then the missing parts.
+  [[nodiscard]] std::vector<std::string> errors() const {
+    std::vector<std::string> out = problems;
+    out.insert(out.end(), missing.begin(), missing.end());
+    return out;
+  }
   /// Whether an instance can do what it was asked.
   [[nodiscard]] bool is_empty() const { return problems.empty() && missing.empty(); }
 };

@@ -197,9 +197,7 @@ class supervisor {
     if (!config::same_transport(settings_, next)) {
       start_report report;
       carrier = add_to(report, next, from, complaint_to(log_));
-      for (const auto* lines : {&report.problems, &report.missing}) {
-        for (const std::string& line : *lines) say(log_level::error, line);
-      }
+      for (const std::string& line : report.errors()) say(log_level::error, line);
       if (!carrier) return ignore();
       for (const std::string& line : report.limitations) say(log_level::warn, line);
     }
