@@ -5,7 +5,6 @@
 
 #include <rathole/io/lingering_close.hpp>
 #include <rathole/server/client_doors.hpp>
-#include <rathole/server/service_listener.hpp>
 #include <rathole/server/udp_doors.hpp>
 
 #include <span>
@@ -32,18 +31,6 @@ struct bare_context {
   runtime_type world;
   std::shared_ptr<const config::server> settings = std::make_shared<const config::server>();
   io::task_group group;
-};
-
-/// A session that only has a context and a service.
-struct bare_session {
-  [[nodiscard]] const std::shared_ptr<bare_context>& shared_context() const { return context; }
-  [[nodiscard]] const std::shared_ptr<const config::server_service>& service() const {
-    return settings;
-  }
-  void visitor_arrived(sim::stream) {}
-
-  std::shared_ptr<bare_context> context;
-  std::shared_ptr<const config::server_service> settings;
 };
 
 /// A service at two addresses.
@@ -192,17 +179,6 @@ TEST_CASE("at once: what was closed does not listen again") {
     doors.open(service);
     bench.world.run_for(1s);
     CHECK(bench.world.net().in_use().datagram_sockets == 0);
-  }
-  SUBCASE("for visitors of a TCP service") {
-    const auto session = std::make_shared<bare_session>(bare_session{context, service});
-    server::service_listeners listeners;
-    listeners.listen(session, service->bind_addr);
-    bench.world.run_for(1s);
-    CHECK(bench.world.net().in_use().acceptors == 2);
-    listeners.close();
-    listeners.listen(session, service->bind_addr);
-    bench.world.run_for(1s);
-    CHECK(bench.world.net().in_use().acceptors == 0);
   }
   SUBCASE("for clients") {
     using doors_type = server::client_doors<sim::acceptor>;
