@@ -14,6 +14,7 @@
 #include <rathole/io/alarm.hpp>
 #include <rathole/io/asio_runtime.hpp>
 #include <rathole/io/event.hpp>
+#include <rathole/io/run_context.hpp>
 #include <rathole/io/task_group.hpp>
 #include <rathole/transport/prepare.hpp>
 
@@ -46,7 +47,7 @@ class demo {
   int run() {
     signal_calls signals(context_, stop_signals, [this](int) { stop_.request_stop(); });
     group_.spawn(play(signals));
-    context_.run();
+    io::run_context(context_);
     return status_;
   }
 

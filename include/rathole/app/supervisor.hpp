@@ -64,7 +64,7 @@ class supervisor {
     signal_calls hangup(context_, reload_signals, [this](int) { reload(); });
     current_ = make(carrier, settings_);
     start(*current_, [this] { started(); });
-    context_.run();
+    io::run_context(context_);
     if (!has_started_) return failure(failure_);
     log_.write(log_level::info, Log::target, "Shutdown");
     signals.cancel();

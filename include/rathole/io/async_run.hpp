@@ -1,5 +1,7 @@
 #pragma once
 
+#include <rathole/core/guard_memory.hpp>
+#include <rathole/io/suspension.hpp>
 #include <rathole/io/task.hpp>
 
 #include <asio/associated_cancellation_slot.hpp>
@@ -9,7 +11,6 @@
 #include <asio/co_spawn.hpp>
 #include <asio/dispatch.hpp>
 #include <asio/executor_work_guard.hpp>
-#include <asio/post.hpp>
 #include <asio/this_coro.hpp>
 
 #include <exception>
@@ -23,7 +24,7 @@ namespace detail {
 
 /// `work`, but not before the executor comes to it.
 inline task<void> begin_later(executor on, task<void> work) {
-  co_await asio::post(on, use_tuple);
+  co_await next_turn(on);
   co_return co_await std::move(work);
 }
 
@@ -32,7 +33,8 @@ inline task<void> begin_later(executor on, task<void> work) {
 /// Starts a long-running task for an outside caller with any Asio completion token, of signature
 /// `void(std::error_code)`. The task never begins inside this call, whoever calls: also an observer
 /// in the middle of an event. If the token carries a cancellation slot, cancelling it requests
-/// `stop`, and the operation completes once the task has ended in order.
+/// `stop`, and the operation completes once the task has ended in order. Where memory runs out in the
+/// task itself the operation completes with `std::errc::not_enough_memory`.
 template <class Token>
 auto async_run(executor ex, task<void> work, std::stop_source stop, Token&& token) {
   const auto initiate = [](auto handler, executor where, task<void> what, std::stop_source source) {
@@ -44,7 +46,10 @@ auto async_run(executor ex, task<void> work, std::stop_source stop, Token&& toke
     auto busy = asio::make_work_guard(asio::get_associated_executor(handler, where));
     auto finish = [busy = std::move(busy), slot, done = std::move(handler)](
                       std::exception_ptr error, result<void> ended) mutable {
-      if (error) std::rethrow_exception(error);
+      ended = guard_memory([&] {
+        if (error) std::rethrow_exception(error);
+        return ended;
+      });
       if (slot.is_connected()) slot.clear();
       const std::error_code reason = ended ? std::error_code() : ended.error();
       asio::dispatch(busy.get_executor(),

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <rathole/io/descriptor.hpp>
+#include <rathole/io/handler_memory.hpp>
 #include <rathole/io/task.hpp>
 #include <rathole/io/thread_check.hpp>
 
@@ -14,6 +15,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <new>
 #include <system_error>
 
 namespace rathole::io {
@@ -92,15 +94,20 @@ class poller : public asio::execution_context::service {
 
   void wait() {
     state_ = state::waiting;
-    set_.async_wait(set_type::wait_read, [this](std::error_code) { turn(); });
+    set_.async_wait(set_type::wait_read, in_memory(&memory_, [this](std::error_code) { turn(); }));
   }
 
   void turn();
+
+  /// Tells a watch, whose owner sees to what it holds if memory runs out; the others are told too.
+  static void tell(poll_watch& watch, std::uint32_t events);
 
   enum class state { idle, waiting, turning };
 
   set_type set_;
   executor executor_;
+  /// For the wait, or the next turn.
+  handler_memory memory_;
   std::array<epoll_event, batch_size> batch_{};
   int next_ = 0;
   int ready_ = 0;
@@ -189,6 +196,14 @@ class poll_watch {
   std::uint32_t wanted_ = 0;
 };
 
+inline void poller::tell(poll_watch& watch, std::uint32_t events) {
+  try {
+    watch.fire(events);
+  } catch (const std::bad_alloc&) {
+    // It is told again of what is still there.
+  }
+}
+
 inline void poller::turn() {
   if (!set_.is_open()) return;
   state_ = state::turning;
@@ -197,13 +212,13 @@ inline void poller::turn() {
     if (ready_ <= 0) break;
     for (next_ = 0; next_ < ready_;) {
       const epoll_event& told = batch_[static_cast<std::size_t>(next_++)];
-      if (told.data.ptr) static_cast<poll_watch*>(told.data.ptr)->fire(told.events);
+      if (told.data.ptr) tell(*static_cast<poll_watch*>(told.data.ptr), told.events);
     }
   }
   if (wanted_ == 0) {
     state_ = state::idle;
   } else if (ready_ > 0) {
-    asio::post(executor_, [this] { turn(); });
+    asio::post(executor_, in_memory(&memory_, [this] { turn(); }));
   } else {
     wait();
   }

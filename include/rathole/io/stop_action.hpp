@@ -1,18 +1,20 @@
 #pragma once
 
+#include <rathole/io/handler_memory.hpp>
 #include <rathole/io/task.hpp>
 
 #include <asio/post.hpp>
 
 #include <functional>
 #include <memory>
+#include <new>
 #include <optional>
 #include <stop_token>
 #include <utility>
 
 namespace rathole::io {
 
-/// Runs an action on an executor once a stop is requested, unless it is destroyed before: for work
+/// Runs an action on an executor once a stop is requested, which never fails for want of memory, unless it is destroyed before: for work
 /// that another thread may have to stop. A request that comes from the executor's own thread runs
 /// the action at once.
 class stop_action {
@@ -37,18 +39,28 @@ class stop_action {
         : ex(on), action(std::move(what)) {}
     executor ex;
     std::move_only_function<void()> action;
+    handler_memory memory;
   };
 
   static void run(shared_state& state) {
     // An action may end what owns this object.
-    if (auto action = std::exchange(state.action, nullptr)) action();
+    auto action = std::exchange(state.action, nullptr);
+    if (!action) return;
+    try {
+      action();
+    } catch (const std::bad_alloc&) {
+      // It closes before it reports, and a report may be lost.
+    }
   }
 
   struct request {
     std::shared_ptr<shared_state> state;
     void operator()() const {
       if (state->ex.running_in_this_thread()) return run(*state);
-      asio::post(state->ex, [kept = state] { run(*kept); });
+      // A request never fails, so the memory is there already; it lives as long as what is in it.
+      using memory_pointer = std::shared_ptr<handler_memory>;
+      asio::post(state->ex,
+                 in_memory(memory_pointer(state, &state->memory), [kept = state] { run(*kept); }));
     }
   };
 

@@ -1,16 +1,17 @@
 #pragma once
 
 #include <rathole/io/event.hpp>
+#include <rathole/io/suspension.hpp>
 #include <rathole/io/task.hpp>
 #include <rathole/io/thread_check.hpp>
 
 #include <asio/co_spawn.hpp>
-#include <asio/post.hpp>
 #include <asio/this_coro.hpp>
 
 #include <cstddef>
 #include <exception>
 #include <memory>
+#include <new>
 #include <utility>
 
 namespace rathole::io {
@@ -24,13 +25,17 @@ class task_group {
  public:
   explicit task_group(executor ex) : executor_(ex), state_(std::make_shared<shared_state>(ex)) {}
 
-  /// Starts `work`, never inside this call: its first step is taken when the executor comes to it,
-  /// after what is in its queue. Called on the executor's thread. An exception from `work` (only
-  /// `std::bad_alloc` is possible in this library) leaves through `io_context::run`.
+  /// Starts `work`, never inside this call: it runs first when the executor comes to it. Called on the
+  /// executor's thread, or before that runs. Throws `std::bad_alloc` where it cannot be started; once
+  /// this returns, it will be. Where memory runs out in `work`, and it does not see to that itself, it
+  /// ends there and no other is concerned: what it held is given back, so its connection is closed.
   void spawn(awaitable<void> work) {
     check_thread(executor_);
-    ++state_->running;
-    asio::co_spawn(executor_, run(executor_, std::move(work)), finished{state_});
+    bool has_begun = !executor_.running_in_this_thread();
+    bool* const note = has_begun ? nullptr : &has_begun;
+    asio::co_spawn(executor_, run(membership(state_), executor_, note, std::move(work)),
+                   finished());
+    if (!has_begun) throw std::bad_alloc();
   }
 
   /// How many have not ended.
@@ -52,20 +57,49 @@ class task_group {
     std::size_t running = 0;
   };
 
+  /// Counts one as long as it lives: until the coroutine is gone, in whatever way.
+  class membership {
+   public:
+    explicit membership(std::shared_ptr<shared_state> group) : group_(std::move(group)) {
+      ++group_->running;
+    }
+    membership(membership&&) noexcept = default;
+    membership& operator=(membership&&) = delete;
+    ~membership() {
+      if (!group_) return;
+      --group_->running;
+      group_->ended.notify();
+    }
+
+   private:
+    std::shared_ptr<shared_state> group_;
+  };
+
   struct finished {
-    std::shared_ptr<shared_state> owner;
     void operator()(std::exception_ptr error) const {
-      --owner->running;
-      owner->ended.notify();
-      if (error) std::rethrow_exception(error);
+      try {
+        if (error) std::rethrow_exception(error);
+      } catch (const std::bad_alloc&) {
+        // It has given back all that it held.
+      }
     }
   };
 
-  static awaitable<void> run(executor on, awaitable<void> work) {
+  /// Asio begins this within `co_spawn`; `has_begun` is then set, unless it is null, if there is the
+  /// memory to go on.
+  static awaitable<void> run(membership member, executor on, bool* has_begun,
+                             awaitable<void> work) {
+    const membership held = std::move(member);
+    // Its end comes before that of `held`.
+    awaitable<void> own = std::move(work);
     co_await asio::this_coro::throw_if_cancelled(false);
-    // On the executor's own thread Asio begins a coroutine within `co_spawn`.
-    co_await asio::post(on, use_tuple);
-    co_await std::move(work);
+    suspension turn(suspension::registry_of(on), on);
+    const auto go_on = [has_begun](suspension* self) {
+      self->resume();
+      if (has_begun) *has_begun = true;
+    };
+    co_await turn.suspend(go_on);
+    co_await std::move(own);
   }
 
   executor executor_;

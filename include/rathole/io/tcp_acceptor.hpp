@@ -1,6 +1,7 @@
 #pragma once
 
 #include <rathole/io/bind_socket.hpp>
+#include <rathole/io/suspension.hpp>
 #include <rathole/io/tcp_stream.hpp>
 
 #include <asio/post.hpp>
@@ -46,7 +47,7 @@ class tcp_acceptor {
 
   task<tcp_stream> accept() {
     for (;;) {
-      if (socket_->turn_is_over()) co_await asio::post(executor_, use_tuple);
+      if (socket_->turn_is_over()) co_await next_turn(executor_);
       if (!socket_->is_open()) co_return failure(errc::stopped);
       asio::ip::tcp::endpoint peer;
       auto size = static_cast<socklen_t>(peer.capacity());

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <rathole/io/poller.hpp>
+#include <rathole/io/run_context.hpp>
 
 #include <asio/executor_work_guard.hpp>
 #include <asio/io_context.hpp>
@@ -15,7 +16,7 @@ namespace rathole::io {
 
 /// Threads that carry traffic and shake hands for a client or server, besides the one that runs its
 /// `asio::io_context` and its control plane. Each has a context of its own, so that what lives on it
-/// needs no lock.
+/// needs no lock. A thread outlives memory that runs out: see `run_context`.
 ///
 /// Declared behind the context, and so destroyed before it: what runs on the threads ends there.
 class workers {
@@ -56,7 +57,7 @@ class workers {
     // Asio takes its descriptors at the first use, and throws where there are none.
     poller& ready = poller::of(context.get_executor());
     asio::executor_work_guard<asio::io_context::executor_type> busy{context.get_executor()};
-    std::thread thread{[this] { context.run(); }};
+    std::thread thread{[this] { run_context(context); }};
   };
 
   asio::io_context& control_;

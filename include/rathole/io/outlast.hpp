@@ -1,0 +1,37 @@
+#pragma once
+
+#include <rathole/io/alarm.hpp>
+#include <rathole/io/concepts.hpp>
+
+#include <chrono>
+#include <new>
+#include <stop_token>
+#include <thread>
+
+namespace rathole::io {
+
+/// How long work that must go on rests after memory ran out in it.
+inline constexpr std::chrono::milliseconds memory_pause{100};
+
+/// Awaits `make()`, an `awaitable<void>`, and makes and awaits it anew as often as memory runs out in
+/// it, until `stop` is requested: for work that serves many connections, such as a listener. `runtime`
+/// outlives it.
+template <Runtime R, class Make>
+awaitable<void> outlast(R& runtime, std::stop_token stop, Make make) {
+  for (;;) {
+    try {
+      co_await make();
+      co_return;
+    } catch (const std::bad_alloc&) {
+      // What it held is given back.
+    }
+    if (stop.stop_requested()) co_return;
+    try {
+      co_await pause(runtime, memory_pause, stop);
+    } catch (const std::bad_alloc&) {
+      std::this_thread::yield();
+    }
+  }
+}
+
+}  // namespace rathole::io

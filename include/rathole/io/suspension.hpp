@@ -1,0 +1,131 @@
+#pragma once
+
+#include <rathole/io/handler_memory.hpp>
+#include <rathole/io/task.hpp>
+
+#include <asio/async_result.hpp>
+#include <asio/execution_context.hpp>
+#include <asio/executor_work_guard.hpp>
+#include <asio/post.hpp>
+
+#include <optional>
+#include <utility>
+
+namespace rathole::io {
+
+class suspension;
+
+namespace detail {
+
+/// The coroutines of a context that are suspended, which end with the context.
+class suspensions : public asio::execution_context::service {
+ public:
+  /// Names the service to Asio.
+  inline static asio::execution_context::id id;
+
+  explicit suspensions(asio::execution_context& context) : service(context) {}
+
+ private:
+  friend class io::suspension;
+
+  void shutdown() override;
+
+  suspension* first_ = nullptr;
+};
+
+}  // namespace detail
+
+/// A coroutine that is suspended until it is resumed; it lies in the coroutine's own frame. Neither
+/// suspending nor resuming needs memory: Asio ends the program where an operation that a coroutine
+/// awaits cannot be begun, so this is the only operation that coroutines of this library await.
+class suspension {
+ public:
+  using registry = detail::suspensions;
+
+  /// The registry of the context that `ex` belongs to.
+  static registry& registry_of(const executor& ex) {
+    return asio::use_service<registry>(ex.context());
+  }
+
+  suspension(registry& all, executor ex) : all_(all), executor_(ex) {}
+  suspension(const suspension&) = delete;
+  suspension& operator=(const suspension&) = delete;
+  ~suspension() { unlink(); }
+
+  /// Suspends the coroutine that awaits it; `suspended(this)` is called when that is done. Once.
+  template <class F>
+  awaitable<void> suspend(F suspended) {
+    const asio::use_awaitable_t<executor> token;
+    return asio::async_initiate<const asio::use_awaitable_t<executor>, void()>(
+        [this, suspended](auto handler) {
+          keep(std::move(handler));
+          suspended(this);
+        },
+        token);
+  }
+
+  /// Has the coroutine go on when the executor comes to it. Once, and only after `suspended`.
+  void resume() {
+    asio::post(executor_, in_memory(&memory_, take()));
+    busy_.reset();
+  }
+
+  /// Where somebody keeps a pointer to this, which is made null if the coroutine ends suspended.
+  void set_place(suspension** place) { place_ = place; }
+
+ private:
+  friend registry;
+  using handler_type =
+      typename asio::async_result<asio::use_awaitable_t<executor>, void()>::handler_type;
+
+  void keep(handler_type handler) {
+    handler_.emplace(std::move(handler));
+    busy_.emplace(executor_);
+    next_ = all_.first_;
+    if (next_) next_->previous_ = this;
+    all_.first_ = this;
+  }
+
+  handler_type take() {
+    unlink();
+    handler_type out = std::move(*handler_);
+    handler_.reset();
+    return out;
+  }
+
+  void unlink() {
+    if (!handler_) return;
+    (previous_ ? previous_->next_ : all_.first_) = next_;
+    if (next_) next_->previous_ = previous_;
+  }
+
+  void end() {
+    if (place_) *place_ = nullptr;
+    busy_.reset();
+    // Its destruction ends the coroutine, and with that this object.
+    const handler_type gone = take();
+  }
+
+  registry& all_;
+  executor executor_;
+  suspension* previous_ = nullptr;
+  suspension* next_ = nullptr;
+  suspension** place_ = nullptr;
+  std::optional<handler_type> handler_;
+  /// Keeps the context running.
+  std::optional<asio::executor_work_guard<executor>> busy_;
+  handler_memory memory_;
+};
+
+inline void detail::suspensions::shutdown() {
+  while (first_) first_->end();
+}
+
+/// Lets everything else that is in the executor's queue go first.
+inline awaitable<void> next_turn(executor ex) {
+  suspension here(suspension::registry_of(ex), ex);
+  const auto go_on = [](suspension* self) { self->resume(); };
+  co_await here.suspend(go_on);
+}
+
+}  // namespace rathole::io
