@@ -84,11 +84,22 @@ class byte_buffer {
   /// Drops what is behind the first `size` octets; `size` is at most `size()`.
   void truncate(std::size_t size) {
     assert(size <= this->size());
+    used_ = std::max(used_, end_);
     end_ = begin_ + size;
   }
 
   /// Empties the queue and keeps its memory.
-  void clear() { begin_ = end_ = 0; }
+  void clear() {
+    used_ = std::max(used_, end_);
+    begin_ = end_ = 0;
+  }
+
+  /// As `clear()`, and overwrites with zeros all bytes that were in this memory since the last
+  /// `wipe()`. What the queue held before it moved to larger memory is not reached.
+  void wipe() {
+    clear();
+    if (used_ > 0) std::memset(bytes_.get(), 0, std::exchange(used_, 0));
+  }
 
   /// Empties the queue and gives its memory back.
   void release() { byte_buffer().swap(*this); }
@@ -98,6 +109,7 @@ class byte_buffer {
     std::swap(capacity_, other.capacity_);
     std::swap(begin_, other.begin_);
     std::swap(end_, other.end_);
+    std::swap(used_, other.used_);
   }
 
  private:
@@ -105,6 +117,7 @@ class byte_buffer {
 
   void make_room(std::size_t count) {
     const std::size_t held = size();
+    used_ = std::max(used_, end_);
     // What was consumed is worth moving the rest for if that is the smaller part.
     if (capacity_ - held >= count && begin_ >= held) {
       std::memmove(bytes_.get(), bytes_.get() + begin_, held);
@@ -114,6 +127,7 @@ class byte_buffer {
       if (held > 0) std::memcpy(grown.get(), bytes_.get() + begin_, held);
       bytes_ = std::move(grown);
       capacity_ = wanted;
+      used_ = 0;
     }
     begin_ = 0;
     end_ = held;
@@ -123,6 +137,8 @@ class byte_buffer {
   std::size_t capacity_ = 0;
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
+  /// Bytes at the front of the memory that may have been written, but for those up to `end_`.
+  std::size_t used_ = 0;
 };
 
 }  // namespace rathole

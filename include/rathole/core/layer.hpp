@@ -6,6 +6,7 @@
 #include <rathole/core/time.hpp>
 
 #include <concepts>
+#include <cstddef>
 #include <optional>
 
 namespace rathole {
@@ -27,6 +28,15 @@ constexpr bool can_receive(phase p) { return p == phase::open || p == phase::wri
 /// Whether application octets may still be sent.
 constexpr bool can_send(phase p) { return p == phase::open || p == phase::read_closed; }
 
+/// How many bytes of a layer's `wire` may wait to be sent before its driver stops giving it input. It
+/// is well above what one `send` of a driver makes (64 KiB and their framing): two peers that both
+/// send and both read never wait for each other.
+inline constexpr std::size_t max_unsent_wire = std::size_t{256} * 1024;
+
+/// How many bytes `receive` may append to `wire` for `input` bytes: a few more than it got, where
+/// each short message of the peer's is answered, and what a handshake says.
+constexpr std::size_t max_reply(std::size_t input) { return 4 * input + std::size_t{64} * 1024; }
+
 /// A filter of octets between an application and a stream: encryption, framing. It has no input or
 /// output of its own; `wire` takes what is to be sent on the stream below, `app` what came for the
 /// application. Both are appended to, also where the call fails.
@@ -44,8 +54,14 @@ constexpr bool can_send(phase p) { return p == phase::open || p == phase::read_c
 /// * `state()`: see `phase`.
 ///
 /// Laws: any split of the input gives the same octets, replies, errors and states; what is buffered
-/// is bounded; after an error there are only errors, and `wire` holds at most a farewell that is
-/// still to be sent; what one end sends the other receives.
+/// is bounded, and so is what `receive` appends to `wire`, by `max_reply`; after an error there are
+/// only errors, and `wire` holds at most a farewell that is still to be sent; what one end sends the
+/// other receives.
+///
+/// Laws of a driver, which protect it from a peer that asks for replies and never reads them: it
+/// calls neither `receive` nor `poll` while more than `max_unsent_wire` bytes of `wire` wait to be
+/// sent, and gives `receive` and `send` at most 64 KiB at once. What waits is then at most
+/// `max_unsent_wire` and one reply.
 template <class L>
 concept Layer = std::movable<L> &&
                 requires(L& l, const L& cl, byte_view in, byte_buffer& app, byte_buffer& wire) {

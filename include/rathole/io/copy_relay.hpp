@@ -1,5 +1,6 @@
 #pragma once
 
+#include <rathole/core/guard_memory.hpp>
 #include <rathole/io/concepts.hpp>
 #include <rathole/io/copy_pump.hpp>
 #include <rathole/io/idle_watch.hpp>
@@ -8,8 +9,10 @@
 #include <rathole/io/task_group.hpp>
 
 #include <cstdint>
+#include <new>
 #include <optional>
 #include <system_error>
+#include <thread>
 #include <utility>
 
 namespace rathole::io {
@@ -33,13 +36,25 @@ class copy_relay {
 
   /// Runs the relay to its end. The relay outlives the call.
   awaitable<relay_status> run() {
-    first_.flush();
-    second_.flush();
-    idle_.start();
-    back_pump_.spawn(run_back());
-    auto forth = co_await copy_pump(first_, second_, status_.forth);
-    ended(forth);
-    co_await back_pump_.join();
+    try {
+      first_.flush();
+      second_.flush();
+      idle_.start();
+      back_pump_.spawn(run_back());
+      auto forth = co_await copy_pump(first_, second_, status_.forth);
+      ended(forth);
+    } catch (const std::bad_alloc&) {
+      fail(out_of_memory());
+    }
+    // The other direction works on the streams until it has ended, whatever memory there is.
+    for (;;) {
+      try {
+        co_await back_pump_.join();
+        break;
+      } catch (const std::bad_alloc&) {
+        std::this_thread::yield();
+      }
+    }
     idle_.stop();
     close(first_);
     close(second_);
@@ -59,8 +74,12 @@ class copy_relay {
   friend silence;
 
   awaitable<void> run_back() {
-    auto back = co_await copy_pump(second_, first_, status_.back);
-    ended(back);
+    try {
+      auto back = co_await copy_pump(second_, first_, status_.back);
+      ended(back);
+    } catch (const std::bad_alloc&) {
+      fail(out_of_memory());
+    }
   }
 
   void ended(const result<void>& direction) {

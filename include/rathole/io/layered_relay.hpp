@@ -1,12 +1,17 @@
 #pragma once
 
+#include <rathole/core/byte_buffer.hpp>
+#include <rathole/core/guard_memory.hpp>
 #include <rathole/core/layer.hpp>
 #include <rathole/core/time.hpp>
 #include <rathole/io/concepts.hpp>
+#include <rathole/io/deadline_timer.hpp>
 #include <rathole/io/descriptor.hpp>
 #include <rathole/io/event.hpp>
 #include <rathole/io/idle_watch.hpp>
+#include <rathole/io/layer_scratch.hpp>
 #include <rathole/io/layered_socket_stream.hpp>
+#include <rathole/io/ready_socket.hpp>
 #include <rathole/io/relay_limits.hpp>
 #include <rathole/io/relay_side.hpp>
 #include <rathole/io/relay_status.hpp>
@@ -15,41 +20,43 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-#include <cerrno>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <new>
-#include <optional>
 #include <system_error>
 #include <utility>
 
 namespace rathole::io {
 
 /// The relay between a bare socket and a layer on one: no coroutine, and no buffer while it waits.
-/// The layer works on buffers that all relays of the thread share.
+/// The layer works in memory that all relays of the thread share. Bytes count as traffic once the
+/// socket that they go to has taken them, or all that the layer made of them.
 template <Runtime R, Layer L>
 class layered_relay {
  public:
   /// Both streams live on `world`.
   template <SocketStream Plain, LayeredSocketStream Wired>
   layered_relay(const R& world, Plain plain, Wired wired, const relay_limits& limits = {})
-      : layered_relay(world, plain, wired, limits, status_forth) {}
+      : layered_relay(world, plain, wired, limits, true) {}
   template <LayeredSocketStream Wired, SocketStream Plain>
   layered_relay(const R& world, Wired wired, Plain plain, const relay_limits& limits = {})
-      : layered_relay(world, plain, wired, limits, status_back) {}
+      : layered_relay(world, plain, wired, limits, false) {}
 
   /// Runs the relay to its end. The relay outlives the call.
   awaitable<relay_status> run() {
     if (!plain_.socket.is_open() || !wired_.socket.is_open()) fail(make_error_code(errc::stopped));
-    if (!over_) idle_.start();
-    turn([this] {
+    turn([this](scratch& use) {
+      idle_.start();
       push_app();
       // Mostly the visitor has sent already.
-      encode();
+      encode(use);
     });
     if (!over_ && wired_.holds_back) send_held_back(wired_.socket.get());
-    co_await ended_.wait();
+    try {
+      co_await ended_.wait();
+    } catch (const std::bad_alloc&) {
+      fail(out_of_memory());
+    }
     co_return status_;
   }
 
@@ -62,152 +69,150 @@ class layered_relay {
   [[nodiscard]] const relay_status& status() const { return status_; }
 
  private:
-  using counter = std::uint64_t relay_status::*;
-  static constexpr counter status_forth = &relay_status::forth;
-  static constexpr counter status_back = &relay_status::back;
   static constexpr std::size_t read_size = 64 * 1024;
   /// Reads after which other work gets its turn.
   static constexpr unsigned reads_in_a_turn = 16;
   using side = relay_side<layered_relay>;
   using silence = idle_watch<R, layered_relay>;
+  using scratch = layer_scratch;
   friend side;
   friend silence;
 
-  /// What relays of the thread have in common. Empty between turns.
-  struct scratch {
-    std::unique_ptr<std::uint8_t[]> read =
-        std::make_unique_for_overwrite<std::uint8_t[]>(read_size);
-    byte_buffer app;
-    byte_buffer wire;
-  };
-  static scratch& shared() {
-    thread_local scratch buffers;
-    return buffers;
-  }
-
   template <class Plain, class Wired>
   layered_relay(const R& world, Plain& plain, Wired& wired, const relay_limits& limits,
-                counter encoded)
+                bool plain_is_first)
       : world_(world),
-        encoded_(encoded),
-        decoded_(encoded == status_forth ? status_back : status_forth),
+        encoded_(plain_is_first ? status_.forth : status_.back),
+        decoded_(plain_is_first ? status_.back : status_.forth),
         plain_(*this, world_.get_executor(), false, plain.release()),
         wired_(*this, world_.get_executor(), wired.next().holds_back(), wired.next().release()),
         layer_(std::move(wired.layer())),
+        timer_(world_),
         idle_(world_, *this, limits),
         ended_(world_.get_executor()) {
     app_.swap(wired.received());
   }
 
-  static bool would_block() { return errno == EAGAIN || errno == EINTR; }
-  static std::error_code last_error() { return {errno, std::system_category()}; }
-
   void ready(const side& at, std::uint32_t events) {
     const bool broken = (events & (EPOLLERR | EPOLLHUP)) != 0;
-    const bool is_plain = &at == &plain_;
-    turn([this, is_plain, readable = broken || (events & EPOLLIN),
-          writable = broken || (events & EPOLLOUT)] {
+    turn([this, is_plain = &at == &plain_, readable = broken || (events & EPOLLIN),
+          writable = broken || (events & EPOLLOUT)](scratch& use) {
       if (writable) is_plain ? push_app() : push_wire();
-      if (readable) is_plain ? encode() : decode();
+      if (readable) is_plain ? encode(use) : decode(use);
     });
   }
 
+  /// Does `work(scratch&)`, and what follows from it. Whatever keeps it from its end ends this relay
+  /// alone, and leaves nothing in the scratch.
   template <class F>
   void turn(F work) {
     if (over_) return;
     try {
-      work();
-      settle();
+      auto use = shared_scratch::of_thread().lend();
+      if (!use) return fail(use.error());
+      work(**use);
+      settle(**use);
+      // What is left here is lost, and must not be lost in silence.
+      if (!over_ && !(*use)->empty()) fail(std::make_error_code(std::errc::state_not_recoverable));
     } catch (const std::bad_alloc&) {
-      fail(std::make_error_code(std::errc::not_enough_memory));
+      fail(out_of_memory());
     }
   }
 
   /// From the plain side through the layer.
-  void encode() {
-    scratch& use = shared();
+  void encode(scratch& use) {
     for (unsigned reads = 0; reads < reads_in_a_turn; ++reads) {
       if (over_ || !may_encode()) return;
-      const auto taken = ::recv(plain_.socket.get(), use.read.get(), read_size, MSG_DONTWAIT);
-      if (taken < 0) {
-        if (!would_block()) fail(last_error());
-        return;
-      }
-      if (taken == 0) return end_sending();
-      const auto size = static_cast<std::size_t>(taken);
-      const auto sent = layer_.send({use.read.get(), size}, use.wire);
-      send_wire();
+      const auto taken = receive_ready(plain_.socket.get(), use.read, read_size);
+      if (!taken) return fail(taken.error());
+      if (!*taken) return;
+      if (**taken == 0) return end_sending(use);
+      const auto sent = layer_.send(std::as_const(use.read).data(), use.wire);
+      use.read.clear();
+      encoded_unsent_ += **taken;
+      send_wire(use);
       if (!sent) return fail(sent.error());
-      status_.*encoded_ += size;
-      if (size < read_size) return;
+      if (**taken < read_size) return;
     }
   }
 
   /// From the layer's side to the plain one.
-  void decode() {
-    scratch& use = shared();
+  void decode(scratch& use) {
     for (unsigned reads = 0; reads < reads_in_a_turn; ++reads) {
       if (over_ || !may_decode()) return;
-      const auto taken = ::recv(wired_.socket.get(), use.read.get(), read_size, MSG_DONTWAIT);
-      if (taken < 0) {
-        if (!would_block()) fail(last_error());
-        return;
-      }
-      const auto size = static_cast<std::size_t>(taken);
-      const auto received = size == 0 ? layer_.receive_end()
-                                      : layer_.receive({use.read.get(), size}, use.app, use.wire);
-      status_.*decoded_ += use.app.size();
-      send(plain_, use.app, app_);
-      send_wire();
+      const auto taken = receive_ready(wired_.socket.get(), use.read, read_size);
+      if (!taken) return fail(taken.error());
+      if (!*taken) return;
+      const auto received = **taken == 0
+                                ? layer_.receive_end()
+                                : layer_.receive(std::as_const(use.read).data(), use.app, use.wire);
+      use.read.clear();
+      send_app(use);
+      send_wire(use);
       if (!received) return fail(received.error());
-      if (size < read_size) return;
+      if (**taken < read_size) return;
     }
   }
 
   [[nodiscard]] bool may_encode() const {
     return wire_.empty() && !plain_ended_ && can_send(layer_.state());
   }
-  [[nodiscard]] bool may_decode() const { return app_.empty() && can_receive(layer_.state()); }
+  /// The second condition is the driver's law of `Layer`.
+  [[nodiscard]] bool may_decode() const {
+    return app_.empty() && wire_.size() <= max_unsent_wire && can_receive(layer_.state());
+  }
 
-  void end_sending() {
+  void end_sending(scratch& use) {
     plain_ended_ = true;
-    const auto closed = layer_.close(shared().wire);
-    fin_is_end_ = shared().wire.empty() && !can_send(layer_.state());
-    send_wire();
+    const auto closed = layer_.close(use.wire);
+    fin_is_end_ = use.wire.empty() && !can_send(layer_.state());
+    send_wire(use);
     if (!closed) fail(closed.error());
   }
 
-  void push_app() { push(plain_, app_); }
-  void push_wire() { push(wired_, wire_); }
-  void push(side& to, byte_buffer& kept) {
-    byte_buffer rest;
-    rest.swap(kept);
-    send(to, rest, kept);
+  void push_app() {
+    decoded_ += send(plain_, app_);
+    if (app_.empty()) app_.release();
   }
-  /// What the layer wants sent goes behind what could not be sent yet.
-  void send_wire() {
-    if (wire_.empty()) return send(wired_, shared().wire, wire_);
-    shared().wire.drain_into(wire_);
+  void push_wire() {
+    send(wired_, wire_);
+    if (wire_.empty()) wire_.release();
+    note_encoded();
   }
 
-  /// Sends what it can of `from` without waiting; what is left goes to `kept`. `from` is empty then.
-  void send(side& to, byte_buffer& from, byte_buffer& kept) {
-    while (!from.empty() && !over_) {
-      const byte_view in = from.data();
-      const auto sent = ::send(to.socket.get(), in.data(), in.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-      if (sent < 0) {
-        if (!would_block()) fail(last_error());
-        break;
-      }
-      from.consume(static_cast<std::size_t>(sent));
-    }
-    if (!over_) from.drain_into(kept);
-    from.clear();
+  /// Sends what came out of the layer; `use.app` is empty then.
+  void send_app(scratch& use) {
+    decoded_ += send(plain_, use.app);
+    keep(use.app, app_);
+  }
+  /// As `send_app`, but behind what could not be sent yet.
+  void send_wire(scratch& use) {
+    if (wire_.empty()) send(wired_, use.wire);
+    keep(use.wire, wire_);
+    note_encoded();
+  }
+
+  /// Keeps what the socket had no room for.
+  void keep(byte_buffer& rest, byte_buffer& kept) {
+    if (!over_) rest.drain_into(kept);
+    rest.clear();
+  }
+
+  void note_encoded() {
+    if (!over_ && wire_.empty()) encoded_ += std::exchange(encoded_unsent_, 0);
+  }
+
+  /// Sends what it can of `from` without waiting; returns how many bytes.
+  std::size_t send(side& to, byte_buffer& from) {
+    std::size_t sent = 0;
+    if (over_) return sent;
+    if (const auto ec = send_ready(to.socket.get(), from, sent)) fail(ec);
+    return sent;
   }
 
   /// Lets the layer act, passes ends on, and watches for what is to come.
-  void settle() {
-    if (over_ || !poll_layer()) return;
+  void settle(scratch& use) {
+    if (over_ || !poll_layer(use)) return;
     const phase now = layer_.state();
     if (!can_send(now) && !can_receive(now) && wire_.empty() && app_.empty()) return end();
     if (fin_is_end_ && wire_.empty()) {
@@ -228,24 +233,15 @@ class layered_relay {
   }
 
   /// Returns whether the relay goes on.
-  bool poll_layer() {
+  bool poll_layer(scratch& use) {
     if constexpr (TimedLayer<L>) {
-      const auto acted = layer_.poll(world_.now(), shared().wire);
-      send_wire();
+      // What is sent first brings the next turn.
+      if (wire_.size() > max_unsent_wire) return true;
+      const auto acted = layer_.poll(world_.now(), use.wire);
+      send_wire(use);
       if (!acted) fail(acted.error());
       if (over_) return false;
-      const auto deadline = layer_.deadline();
-      if (deadline == armed_) return true;
-      armed_ = deadline;
-      if (deadline) {
-        if (!timer_) timer_.emplace(world_);
-        timer_->arm(*deadline, [this] {
-          armed_.reset();
-          turn([] {});
-        });
-      } else {
-        timer_->disarm();
-      }
+      timer_.set(layer_.deadline(), [this] { turn([](scratch&) {}); });
     }
     return true;
   }
@@ -266,25 +262,26 @@ class layered_relay {
   void end() {
     over_ = true;
     idle_.stop();
-    timer_.reset();
+    timer_.stop();
     plain_.finish();
     wired_.finish();
+    shared_scratch::of_thread().wipe();
     ended_.notify();
   }
 
   R world_;
   relay_status status_;
-  /// Which of its counts is which.
-  const counter encoded_;
-  const counter decoded_;
+  std::uint64_t& encoded_;
+  std::uint64_t& decoded_;
   side plain_;
   side wired_;
   L layer_;
   /// What the sockets had no room for.
   byte_buffer app_;
   byte_buffer wire_;
-  std::optional<typename R::timer> timer_;
-  std::optional<time_point> armed_;
+  /// Bytes of the plain side whose encoding has not all been sent.
+  std::uint64_t encoded_unsent_ = 0;
+  deadline_timer<R> timer_;
   silence idle_;
   event ended_;
   /// The plain side has ended its sending.

@@ -1,15 +1,17 @@
 #pragma once
 
+#include <rathole/core/guard_memory.hpp>
 #include <rathole/core/layer.hpp>
 #include <rathole/core/step_deadline.hpp>
 #include <rathole/io/alarm.hpp>
 #include <rathole/io/concepts.hpp>
-#include <rathole/io/event.hpp>
+#include <rathole/io/layered_body.hpp>
 
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
 #include <memory>
+#include <new>
 #include <optional>
 #include <utility>
 
@@ -33,7 +35,8 @@ class layered_stream {
   /// when it passes is the caller's.
   task<void> handshake(step_deadline deadline) {
     body& me = *body_;
-    auto done = me.layer.start(me.wire);
+    const auto start = [&me] { return me.layer.start(me.wire); };
+    auto done = work(start);
     for (;;) {
       const auto sent = co_await flush_wire();
       if (!done) co_return failure(done.error());
@@ -81,6 +84,7 @@ class layered_stream {
   void cancel_wait() {
     body_->wait_cancelled = true;
     body_->next.cancel_wait();
+    body_->room.notify();
   }
 
   bool peer_has_closed() {
@@ -92,7 +96,8 @@ class layered_stream {
   task<void> shutdown_send() {
     body& me = *body_;
     const std::size_t before = me.wire.size();
-    const auto closed = me.layer.close(me.wire);
+    const auto close_layer = [&me] { return me.layer.close(me.wire); };
+    const auto closed = work(close_layer);
     const bool said = me.wire.size() > before;
     const auto sent = co_await write_wire(false);
     if (!closed) co_return failure(closed.error());
@@ -136,41 +141,15 @@ class layered_stream {
   /// Octets that are given to the layer at once.
   static constexpr std::size_t write_size = 64 * 1024;
 
-  struct body {
-    body(R runtime, next_type stream, L filter)
-        : world(std::move(runtime)),
-          next(std::move(stream)),
-          layer(std::move(filter)),
-          written(world.get_executor()),
-          timer(world) {}
-    R world;
-    next_type next;
-    L layer;
-    /// Decoded and not read yet.
-    byte_buffer app;
-    /// Encoded and not given to the stream below yet.
-    byte_buffer wire;
-    /// Being written.
-    byte_buffer sending;
-    /// Notified when `writing` has become false.
-    event written;
-    typename R::timer timer;
-    std::error_code error;
-    bool writing = false;
-    bool wait_cancelled = false;
-  };
-
-  /// The octets in it are used before anybody else has a turn.
-  static byte_span read_buffer() {
-    thread_local const auto octets = std::make_unique_for_overwrite<std::uint8_t[]>(read_size);
-    return {octets.get(), read_size};
-  }
+  using body = layered_body<R, L>;
 
   /// Waits for octets from below, or until the layer must act, and has the layer take them.
   task<void> fill() {
     body& me = *body_;
     if (me.error) co_return failure(me.error);
-    if (const auto acted = poll_layer(); !acted) co_return fail(acted.error());
+    co_await wait_for_room();
+    if (me.wait_cancelled && me.is_full()) co_return result<void>{};
+    if (const auto acted = poll_layer(); !acted) co_return failure(acted.error());
     // What the layer has to say by itself goes out before the wait for an answer.
     if (!me.wire.empty()) co_return result<void>{};
     const bool timed = arm_timer();
@@ -181,28 +160,47 @@ class layered_stream {
       if (only_woken) co_return result<void>{};
       co_return failure(ready.error());
     }
-    const byte_span room = read_buffer();
+    // It exists only while bytes are there to be read, and belongs to this stream alone.
+    const auto storage = std::make_unique_for_overwrite<std::uint8_t[]>(read_size);
+    const byte_span room(storage.get(), read_size);
     const auto taken = co_await me.next.read_some(room);
     if (!taken) co_return failure(taken.error());
-    const auto received = take(room.first(*taken));
-    if (!received) co_return fail(received.error());
-    co_return result<void>{};
+    co_return take(room.first(*taken));
+  }
+
+  /// Waits as long as the driver's law of `Layer` forbids to give the layer input, unless the wait is
+  /// cancelled. Whoever writes then takes along what waits.
+  awaitable<void> wait_for_room() {
+    body& me = *body_;
+    for (;;) {
+      if (!me.is_full() || !me.writing || me.wait_cancelled) break;
+      co_await me.room.wait();
+    }
   }
 
   result<void> take(byte_view in) {
     body& me = *body_;
-    if (!in.empty()) return me.layer.receive(in, me.app, me.wire);
-    if (me.layer.state() == phase::handshaking) return failure(errc::end_of_stream);
-    return me.layer.receive_end();
+    if (in.empty() && me.layer.state() == phase::handshaking) return me.fail(errc::end_of_stream);
+    return work([&] {
+      return in.empty() ? me.layer.receive_end() : me.layer.receive(in, me.app, me.wire);
+    });
   }
 
-  std::unexpected<std::error_code> fail(std::error_code ec) {
-    body_->error = ec;
-    return failure(ec);
+  /// Has the layer do something, unless the stream is broken. Where that failed, the stream is.
+  template <class F>
+  result<void> work(F what) {
+    body& me = *body_;
+    if (me.error) return failure(me.error);
+    const result<void> done = guard_memory(what);
+    if (!done && done.error() == out_of_memory()) return me.drop(done.error());
+    if (!done) return me.fail(done.error());
+    return done;
   }
 
   result<void> poll_layer() {
-    if constexpr (TimedLayer<L>) return body_->layer.poll(body_->world.now(), body_->wire);
+    if constexpr (TimedLayer<L>) {
+      return work([me = body_.get()] { return me->layer.poll(me->world.now(), me->wire); });
+    }
     return {};
   }
 
@@ -226,8 +224,9 @@ class layered_stream {
       }
       const byte_view piece = in.first(std::min(in.size(), write_size));
       in = in.subspan(piece.size());
-      const auto encoded = me.layer.send(piece, me.wire);
-      if (!encoded) co_return fail(encoded.error());
+      const auto encode = [&me, piece] { return me.layer.send(piece, me.wire); };
+      const auto encoded = work(encode);
+      if (!encoded) co_return failure(encoded.error());
       const auto sent = co_await write_wire(held);
       if (!sent) co_return failure(sent.error());
     }
@@ -252,21 +251,24 @@ class layered_stream {
 
   task<void> drain(bool held) {
     body& me = *body_;
-    me.writing = true;
+    const writing_turn turn(me);
     result<void> sent;
-    for (;;) {
-      if (!sent || me.wire.empty()) break;
-      me.sending.swap(me.wire);
-      if (held) {
-        sent = co_await me.next.write_held(me.sending.data());
-      } else {
-        sent = co_await me.next.write(me.sending.data());
+    try {
+      for (;;) {
+        if (!sent || me.wire.empty()) break;
+        me.sending.swap(me.wire);
+        if (held) {
+          sent = co_await me.next.write_held(me.sending.data());
+        } else {
+          sent = co_await me.next.write(me.sending.data());
+        }
+        me.sending.clear();
+        me.room.notify();
       }
-      me.sending.clear();
+    } catch (const std::bad_alloc&) {
+      sent = me.drop(out_of_memory());
     }
     me.sending.swap(me.wire);
-    me.writing = false;
-    me.written.notify();
     co_return sent;
   }
 

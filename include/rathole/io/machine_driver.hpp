@@ -49,7 +49,10 @@ class machine_driver {
 
   /// Makes `next` look at the machine again: its owner gave it something to send.
   void wake() {
-    if (waiting_) stream_.cancel_wait();
+    if (!waiting_) return;
+    stream_.cancel_wait();
+    // The wait lasts on where the stream has a reply of its own to write and the peer does not read.
+    abort_after_write_timeout();
   }
 
  private:
@@ -64,7 +67,15 @@ class machine_driver {
     waiting_ = true;
     auto ready = co_await stream_.wait_readable();
     waiting_ = false;
+    timer_.disarm();
     co_return ready;
+  }
+
+  void abort_after_write_timeout() {
+    timer_.arm(runtime_.now() + machine_write_timeout, [this] {
+      closed_because_ = errc::timed_out;
+      stream_.abort();
+    });
   }
 
   task<void> feed() {
@@ -84,10 +95,7 @@ class machine_driver {
     for (;;) {
       byte_buffer out;
       if (!machine_.transmit(out)) co_return;
-      timer_.arm(runtime_.now() + machine_write_timeout, [this] {
-        closed_because_ = errc::timed_out;
-        stream_.abort();
-      });
+      abort_after_write_timeout();
       co_await stream_.write(out.data());
       timer_.disarm();
     }

@@ -104,6 +104,9 @@ class pipe_pool {
   }
 
  private:
+  // To give a pipe back never fails for want of memory.
+  pipe_pool() { idle_.reserve(max_idle); }
+
   const std::size_t kept_ = std::min(max_idle, descriptor_limit() / descriptors_per_pipe);
   std::vector<kernel_pipe> idle_;
 };

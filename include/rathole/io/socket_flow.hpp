@@ -1,7 +1,10 @@
 #pragma once
 
+#include <rathole/core/byte_buffer.hpp>
 #include <rathole/core/result.hpp>
 #include <rathole/io/pipe_pool.hpp>
+#include <rathole/io/ready_socket.hpp>
+#include <rathole/io/shared_buffer.hpp>
 
 #include <sys/socket.h>
 
@@ -9,7 +12,6 @@
 #include <csignal>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <system_error>
 #include <utility>
@@ -28,6 +30,11 @@ class socket_flow {
 
   /// Adds the octets it carries to `count`, which outlives it.
   explicit socket_flow(std::uint64_t& count) : count_(count) {}
+  socket_flow(const socket_flow&) = delete;
+  socket_flow& operator=(const socket_flow&) = delete;
+  ~socket_flow() {
+    if (has_copied_) shared_memory::of_thread().wipe();
+  }
 
   /// Carries what it can without waiting, but no more than is fair to others, from the socket
   /// `source` to the socket `sink`; the end of the source's sending is the caller's to pass on.
@@ -55,10 +62,7 @@ class socket_flow {
   /// Moves after which other flows get their turn.
   static constexpr unsigned moves_in_a_turn = 16;
 
-  static std::uint8_t* shared_buffer() {
-    thread_local const auto buffer = std::make_unique<std::uint8_t[]>(buffer_size);
-    return buffer.get();
-  }
+  using shared_memory = shared_buffer<byte_buffer>;
 
   /// splice(2) raises SIGPIPE on a reset socket and cannot be told not to.
   static bool splice_is_safe() {
@@ -92,11 +96,15 @@ class socket_flow {
   [[nodiscard]] bool bulky() const { return well_filled_ >= bulky_after; }
 
   result<move> copy(int source, int sink) {
-    std::uint8_t* const buffer = shared_buffer();
-    const auto taken = ::recv(source, buffer, buffer_size, MSG_DONTWAIT);
-    if (taken == 0) return move::ended;
-    if (taken < 0) return would_block() ? result<move>(move::source_empty) : failure(last_error());
-    const auto size = static_cast<std::size_t>(taken);
+    const auto lent = shared_memory::of_thread().lend();
+    if (!lent) return failure(lent.error());
+    byte_buffer& buffer = **lent;
+    has_copied_ = true;
+    const auto taken = receive_ready(source, buffer, buffer_size);
+    if (!taken) return failure(taken.error());
+    if (!*taken) return move::source_empty;
+    if (**taken == 0) return move::ended;
+    const std::size_t size = **taken;
     if (size < well_filled) {
       well_filled_ = 0;
     } else if (splice_is_safe()) {
@@ -104,14 +112,14 @@ class socket_flow {
     }
     // An end that follows at once travels with the last octets.
     const bool is_last = end_is_there_ && size < buffer_size;
-    const auto sent =
-        ::send(sink, buffer, size, MSG_DONTWAIT | MSG_NOSIGNAL | (is_last ? MSG_MORE : 0));
+    const auto sent = ::send(sink, std::as_const(buffer).data().data(), size,
+                             MSG_DONTWAIT | MSG_NOSIGNAL | (is_last ? MSG_MORE : 0));
     if (sent < 0 && !would_block()) return failure(last_error());
     const auto done = sent < 0 ? 0 : static_cast<std::size_t>(sent);
     count_ += done;
     if (done == size) return is_last || size == buffer_size ? move::more : move::source_empty;
-    // The shared buffer belongs to whoever runs next, so the rest moves out of it.
-    spill_.assign(buffer + done, buffer + size);
+    const byte_view rest = std::as_const(buffer).data().subspan(done);
+    spill_.assign(rest.begin(), rest.end());
     return move::sink_full;
   }
 
@@ -159,6 +167,7 @@ class socket_flow {
   std::size_t well_filled_ = 0;
   unsigned thin_ = 0;
   bool end_is_there_ = false;
+  bool has_copied_ = false;
 };
 
 }  // namespace rathole::io

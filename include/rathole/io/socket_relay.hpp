@@ -1,5 +1,6 @@
 #pragma once
 
+#include <rathole/core/guard_memory.hpp>
 #include <rathole/io/concepts.hpp>
 #include <rathole/io/descriptor.hpp>
 #include <rathole/io/event.hpp>
@@ -45,7 +46,11 @@ class socket_relay {
   /// Runs the relay to its end. The relay outlives the call.
   awaitable<relay_status> run() {
     if (!first_.socket.is_open() || !second_.socket.is_open()) fail(make_error_code(errc::stopped));
-    if (!over_) idle_.start();
+    try {
+      if (!over_) idle_.start();
+    } catch (const std::bad_alloc&) {
+      fail(out_of_memory());
+    }
     // Mostly the first side has sent already.
     advance(forth_, socket_flow::waiting::for_source, false);
     if (!over_) settle();
@@ -53,7 +58,11 @@ class socket_relay {
     if (!over_ && second_.holds_back && status_.forth == 0) {
       send_held_back(second_.socket.get());
     }
-    co_await ended_.wait();
+    try {
+      co_await ended_.wait();
+    } catch (const std::bad_alloc&) {
+      fail(out_of_memory());
+    }
     co_return status_;
   }
 
@@ -102,7 +111,7 @@ class socket_relay {
         idle_.half_closed();
       }
     } catch (const std::bad_alloc&) {
-      fail(std::make_error_code(std::errc::not_enough_memory));
+      fail(out_of_memory());
     }
   }
 

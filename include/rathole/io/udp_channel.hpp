@@ -3,6 +3,7 @@
 #include <rathole/core/byte_buffer.hpp>
 #include <rathole/core/bytes.hpp>
 #include <rathole/core/error.hpp>
+#include <rathole/core/guard_memory.hpp>
 #include <rathole/core/udp_endpoint.hpp>
 #include <rathole/io/concepts.hpp>
 #include <rathole/io/event.hpp>
@@ -14,6 +15,7 @@
 #include <array>
 #include <cstddef>
 #include <memory>
+#include <new>
 #include <span>
 #include <system_error>
 #include <utility>
@@ -48,8 +50,13 @@ class udp_channel {
   /// the stream, `errc::end_of_stream`, or `errc::stopped` after `close`.
   template <class F>
   static task<void> run(std::shared_ptr<udp_channel> self, F& received) {
-    self->writer_.spawn(write(self));
-    const result<void> ended = co_await self->read(received);
+    result<void> ended;
+    try {
+      self->writer_.spawn(write(self));
+      ended = co_await self->read(received);
+    } catch (const std::bad_alloc&) {
+      ended = failure(out_of_memory());
+    }
     const bool was_closed = self->over_ && !self->error_;
     self->close();
     co_await self->writer_.join();
@@ -115,7 +122,15 @@ class udp_channel {
   }
 
   static awaitable<void> write(std::shared_ptr<udp_channel> self) {
-    udp_channel& me = *self;
+    try {
+      co_await write_queue(*self);
+    } catch (const std::bad_alloc&) {
+      self->error_ = out_of_memory();
+      self->close();
+    }
+  }
+
+  static awaitable<void> write_queue(udp_channel& me) {
     for (;;) {
       if (me.over_) co_return;
       if (me.out_.empty()) {
