@@ -20,6 +20,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <new>
 #include <stop_token>
 #include <string>
 #include <system_error>
@@ -60,7 +61,11 @@ struct context {
 
   template <class Event>
   void tell(const Event& event) {
-    notify(observer, event);
+    try {
+      notify(observer, event);
+    } catch (const std::bad_alloc&) {
+      // The observer misses an event. What the event is about goes on.
+    }
   }
 
   /// Runs `work` on the control plane's thread, never inside this call: an observer that it notifies

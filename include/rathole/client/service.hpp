@@ -9,6 +9,7 @@
 #include <rathole/core/backoff.hpp>
 #include <rathole/io/alarm.hpp>
 #include <rathole/io/event.hpp>
+#include <rathole/io/outlast.hpp>
 #include <rathole/io/published.hpp>
 #include <rathole/io/run_on.hpp>
 #include <rathole/transport/socket_options.hpp>
@@ -18,9 +19,11 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
+#include <new>
 #include <stop_token>
 #include <string>
 #include <system_error>
+#include <thread>
 #include <utility>
 
 namespace rathole::client {
@@ -54,7 +57,19 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
     self->start_forwarder();
     for (;;) {
       if (self->stopping_.stop_requested()) break;
-      co_await self->keep_control_channel();
+      try {
+        co_await self->keep_control_channel();
+        continue;
+      } catch (const std::bad_alloc&) {
+        self->channel_.reset();
+        self->pausing_ = false;
+      }
+      try {
+        co_await io::pause(self->context_->runtime(), io::memory_pause,
+                           self->stopping_.get_token());
+      } catch (const std::bad_alloc&) {
+        std::this_thread::yield();
+      }
     }
     const auto service = self->service_->load();
     const control_channel_closed closed{service->name, self->stood_at_end_};

@@ -3,6 +3,7 @@
 #include <rathole/client/events.hpp>
 #include <rathole/config/types.hpp>
 #include <rathole/core/error.hpp>
+#include <rathole/core/guard_memory.hpp>
 #include <rathole/core/udp_endpoint.hpp>
 #include <rathole/io/datagram.hpp>
 #include <rathole/io/event.hpp>
@@ -18,6 +19,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <optional>
 #include <span>
 #include <stop_token>
@@ -88,7 +90,12 @@ class udp_forwarder : public std::enable_shared_from_this<udp_forwarder<Context>
     auto received = [&self, &channel](std::span<const protocol::udp_frame> frames) {
       self->deliver(channel, frames);
     };
-    const auto ended = co_await channel_type::run(channel, received);
+    result<void> ended = failure(out_of_memory());
+    try {
+      ended = co_await channel_type::run(channel, received);
+    } catch (const std::bad_alloc&) {
+      channel->close();
+    }
     std::erase(self->channels_, channel);
     co_return ended;
   }

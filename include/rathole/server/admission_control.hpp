@@ -10,6 +10,7 @@
 
 #include <map>
 #include <memory>
+#include <new>
 #include <set>
 #include <stop_token>
 #include <system_error>
@@ -72,8 +73,14 @@ class admission_control : public std::enable_shared_from_this<admission_control<
   std::unique_ptr<connection> admit(const address& peer) {
     const auto verdict = admitted_.admit(protocol::source_network(peer.host));
     if (verdict.evicted) stop(*verdict.evicted, make_error_code(errc::limit_reached));
-    auto out = std::make_unique<connection>(this->shared_from_this(), verdict.admitted,
-                                            runtime_.now(), timeout_);
+    std::unique_ptr<connection> out;
+    try {
+      out = std::make_unique<connection>(this->shared_from_this(), verdict.admitted, runtime_.now(),
+                                         timeout_);
+    } catch (const std::bad_alloc&) {
+      admitted_.release(verdict.admitted);
+      throw;
+    }
     open_.emplace(verdict.admitted, out.get());
     expect(*out);
     if (closed_) {
@@ -135,7 +142,6 @@ class admission_control : public std::enable_shared_from_this<admission_control<
   // A timer that rings for a connection that is gone, or has got on, costs less than setting it
   // anew for every step.
   void arm() {
-    armed_ = true;
     timer_.arm(due_.begin()->first, [this] {
       armed_ = false;
       const time_point now = runtime_.now();
@@ -147,6 +153,7 @@ class admission_control : public std::enable_shared_from_this<admission_control<
       }
       if (!due_.empty()) arm();
     });
+    armed_ = true;
   }
 
   R runtime_;

@@ -21,6 +21,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <stop_token>
 #include <system_error>
 #include <utility>
@@ -73,7 +74,11 @@ struct context {
 
   template <class Event>
   void tell(const Event& event) {
-    notify(observer, event);
+    try {
+      notify(observer, event);
+    } catch (const std::bad_alloc&) {
+      // The observer misses an event. What the event is about goes on.
+    }
   }
 
   /// Runs `work` on the control plane's thread, never inside this call: an observer that it notifies

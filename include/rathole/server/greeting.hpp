@@ -1,5 +1,6 @@
 #pragma once
 
+#include <rathole/core/guard_memory.hpp>
 #include <rathole/core/hex.hpp>
 #include <rathole/io/lingering_close.hpp>
 #include <rathole/io/machine_driver.hpp>
@@ -10,6 +11,7 @@
 #include <rathole/server/control_session.hpp>
 
 #include <memory>
+#include <new>
 #include <optional>
 #include <stop_token>
 #include <utility>
@@ -24,6 +26,22 @@ inline bool same_service(const config::server_service& now, const config::server
 /// A connection's place among those that have not authenticated.
 template <class Context>
 using pending_connection = std::unique_ptr<typename Context::admission_type::connection>;
+
+/// Counts a control channel of `peer` as long as it lives: see `admission_control::exempt`.
+template <class Context>
+class exemption {
+ public:
+  exemption(Context& context, address peer) : context_(context), peer_(std::move(peer)) {
+    context_.admission->exempt(peer_);
+  }
+  exemption(const exemption&) = delete;
+  exemption& operator=(const exemption&) = delete;
+  ~exemption() { context_.admission->unexempt(peer_); }
+
+ private:
+  Context& context_;
+  const address peer_;
+};
 
 /// Runs the session of a client that `machine` has authenticated for `service`, and that came in by
 /// the door that `door` tells the closing of; tells what became of it. The settings may have changed
@@ -46,18 +64,18 @@ io::awaitable<void> run_session(std::shared_ptr<Context> self,
     self->tell(event);
     replaced->close(make_error_code(errc::stopped));
   }
-  const address peer = session->peer();
   const time_point began = self->runtime().now();
-  self->admission->exempt(peer);
-  const control_channel_established established{session->service()->name, session->peer()};
-  self->tell(established);
   const auto close = [&session] { session->close(make_error_code(errc::stopped)); };
-  std::error_code reason;
-  {
+  std::error_code reason = out_of_memory();
+  try {
+    const exemption<Context> exempt(*self, session->peer());
+    const control_channel_established established{session->service()->name, session->peer()};
+    self->tell(established);
     const std::stop_callback on_closed_door(door, close);
     reason = co_await session->run();
+  } catch (const std::bad_alloc&) {
+    session->close(reason);
   }
-  self->admission->unexempt(peer);
   self->registry.detach(service_key, session_key);
   const auto settings = self->settings;
   const control_channel_closed closed{session->service()->name, session->peer(), reason,
@@ -137,6 +155,19 @@ io::task<protocol::hello> read_hello(typename Context::runtime_type& world,
   co_return hello;
 }
 
+/// Serves a data channel of a session. Where memory runs out before its forward has begun, the session
+/// has lost count of its channels, and ends; its client begins a new one.
+template <class Context>
+io::awaitable<void> serve_data_channel(std::shared_ptr<control_session<Context>> session,
+                                       typename Context::stream_type channel) {
+  const std::weak_ptr<control_session<Context>> serving = session;
+  try {
+    co_await control_session<Context>::run_data_channel(std::move(session), std::move(channel));
+  } catch (const std::bad_alloc&) {
+    if (const auto still = serving.lock()) still->close(out_of_memory());
+  }
+}
+
 /// A connection that has said what it is for.
 template <class Context>
 struct greeted {
@@ -193,8 +224,7 @@ io::awaitable<void> greet(std::shared_ptr<Context> self, typename Context::visit
   }
   const auto* known = self->registry.find_session(arrived->hello.digest);
   if (auto session = known ? known->lock() : nullptr) {
-    self->group.spawn(
-        control_session<Context>::run_data_channel(std::move(session), std::move(arrived->stream)));
+    self->group.spawn(serve_data_channel<Context>(std::move(session), std::move(arrived->stream)));
     co_return;
   }
   tell_refusal(*self, peer, pending->explain(errc::unknown_session), nullptr, {});

@@ -3,6 +3,7 @@
 #include <rathole/config/types.hpp>
 #include <rathole/core/address.hpp>
 #include <rathole/core/error.hpp>
+#include <rathole/core/guard_memory.hpp>
 #include <rathole/core/udp_endpoint.hpp>
 #include <rathole/io/datagram.hpp>
 #include <rathole/io/event.hpp>
@@ -18,6 +19,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <span>
 #include <stop_token>
 #include <system_error>
@@ -81,7 +83,12 @@ class udp_entry : public std::enable_shared_from_this<udp_entry<Context>> {
     const auto end = [&channel] { channel->close(); };
     const io::stop_action on_stop(stop, ex, end);
     auto received = [&self](std::span<const protocol::udp_frame> frames) { self->deliver(frames); };
-    const auto ended = co_await channel_type::run(channel, received);
+    result<void> ended = failure(out_of_memory());
+    try {
+      ended = co_await channel_type::run(channel, received);
+    } catch (const std::bad_alloc&) {
+      channel->close();
+    }
     std::erase(self->channels_, channel);
     self->doors_.watch(!self->channels_.empty());
     self->tell_end(peer, self->world_.now() - began, ended.error());
