@@ -79,7 +79,10 @@ class end {
       const std::size_t most = cut.empty() ? in.size() : cut[i % cut.size()];
       const byte_view piece = in.first(std::min(most, in.size()));
       in = in.subspan(piece.size());
+      const std::size_t before = wire_.size();
       note(layer_.receive(piece, app_, wire_));
+      // What a peer can make it say is bounded by what the peer says itself.
+      RC_ASSERT(wire_.size() - before <= max_reply(piece.size()));
       poll();
     }
   }

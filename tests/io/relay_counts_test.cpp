@@ -1,0 +1,108 @@
+// What a relay counts is what the sockets have taken, whenever it came.
+
+#include "support/framing_layer.hpp"
+#include "support/net.hpp"
+
+#include <rathole/io/asio_runtime.hpp>
+#include <rathole/io/layered_stream.hpp>
+#include <rathole/io/relay.hpp>
+#include <rathole/io/task_group.hpp>
+#include <rathole/io/tcp_stream.hpp>
+
+#include <doctest/doctest.h>
+
+#include <asio/io_context.hpp>
+
+#include <sys/socket.h>
+
+#include <csignal>
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace rathole::test {
+
+namespace {
+
+using runtime = io::asio_runtime;
+using layered = io::layered_stream<runtime, framing_layer>;
+
+std::pair<io::tcp_stream, io::descriptor> joined(asio::io_context& context) {
+  int both[2];
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, both) != 0) {
+    throw_errno("socketpair");
+  }
+  const int small = 16 * 1024;
+  for (const int each : both) ::setsockopt(each, SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
+  return {io::tcp_stream(context.get_executor(), io::descriptor(both[0]), {}),
+          io::descriptor(both[1])};
+}
+
+/// Lets the stream decode something first, and then a relay carry on.
+io::awaitable<void> decode_and_relay(runtime world, layered wired, io::tcp_stream plain,
+                                     std::optional<io::relay_status>& status) {
+  const auto ready = co_await wired.wait_readable();
+  REQUIRE(ready);
+  io::relay<runtime, layered, io::tcp_stream> relay(world, std::move(wired), std::move(plain));
+  status = co_await relay.run();
+}
+
+}  // namespace
+
+TEST_SUITE("relay counts") {
+  TEST_CASE("what was decoded before the relay began, and what waited to be sent, counts") {
+    ::signal(SIGPIPE, SIG_IGN);
+    asio::io_context context(1);
+    auto [plain, service] = joined(context);
+    auto [wire, peer] = joined(context);
+    const std::string question(150'000, 'q');
+    const std::string answer(100'000, 'a');
+    framing_layer theirs;
+    byte_buffer to_send;
+    byte_buffer app;
+    REQUIRE(theirs.start(to_send));
+    layered wired(runtime(context), std::move(wire), framing_layer());
+    byte_buffer hello;
+    REQUIRE(wired.layer().start(hello));
+    REQUIRE(theirs.receive(std::as_const(hello).data(), app, to_send));
+    REQUIRE(theirs.send({reinterpret_cast<const std::uint8_t*>(question.data()), question.size()},
+                        to_send));
+    REQUIRE(theirs.close(to_send));
+
+    std::optional<io::relay_status> status;
+    io::task_group group(context.get_executor());
+    group.spawn(decode_and_relay(runtime(context), std::move(wired), std::move(plain), status));
+    std::size_t heard = 0;
+    std::size_t said = 0;
+    char some[5000];
+    std::uint8_t coded[5000];
+    for (int idle = 0; idle < 1000 && !status; ++idle) {
+      const byte_view out = std::as_const(to_send).data();
+      const auto sent = ::send(peer.get(), out.data(), out.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+      if (sent > 0) to_send.consume(static_cast<std::size_t>(sent)), idle = 0;
+      const auto taken = ::recv(service.get(), some, sizeof some, MSG_DONTWAIT);
+      if (taken > 0) heard += static_cast<std::size_t>(taken), idle = 0;
+      if (said < answer.size()) {
+        const auto went = ::send(service.get(), answer.data() + said, answer.size() - said,
+                                 MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (went > 0) said += static_cast<std::size_t>(went), idle = 0;
+        if (said == answer.size()) ::shutdown(service.get(), SHUT_WR);
+      }
+      const auto came = ::recv(peer.get(), coded, sizeof coded, MSG_DONTWAIT);
+      if (came > 0) {
+        idle = 0;
+        REQUIRE(theirs.receive({coded, static_cast<std::size_t>(came)}, app, to_send));
+      }
+      context.restart();
+      context.poll();
+    }
+    REQUIRE(status);
+    CHECK_FALSE(status->error);
+    CHECK(heard == question.size());
+    CHECK(app.size() == answer.size());
+    CHECK(status->forth == question.size());
+    CHECK(status->back == answer.size());
+  }
+}
+
+}  // namespace rathole::test

@@ -1,0 +1,119 @@
+#include <rathole/core/byte_buffer.hpp>
+#include <rathole/io/layer_scratch.hpp>
+#include <rathole/io/shared_buffer.hpp>
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <stdexcept>
+#include <thread>
+#include <utility>
+
+namespace rathole::test {
+
+namespace {
+
+using memory = io::shared_buffer<byte_buffer>;
+
+constexpr std::array<std::uint8_t, 6> secret{'s', 'e', 'c', 'r', 'e', 't'};
+
+/// What lies in the memory that the next loan gets, though the loan holds no bytes.
+bool still_there(memory& of) {
+  const auto use = of.lend();
+  REQUIRE(use);
+  REQUIRE((*use)->empty());
+  const byte_span room = (*use)->prepare(secret.size());
+  return std::ranges::equal(room, secret);
+}
+
+/// Memory that was not emptied, as if a way around the loan had been found.
+struct dirty {
+  [[nodiscard]] bool empty() const { return false; }
+  void clear() {}
+  void wipe() {}
+};
+
+}  // namespace
+
+TEST_SUITE("shared buffer") {
+  TEST_CASE("a loan begins empty, however the one before has ended") {
+    memory shared;
+    {
+      const auto use = shared.lend();
+      REQUIRE(use);
+      (*use)->append(secret);
+    }
+    CHECK((*shared.lend())->empty());
+    try {
+      const auto use = shared.lend();
+      (*use)->append(secret);
+      throw std::runtime_error("in the middle of it");
+    } catch (const std::runtime_error&) {
+    }
+    CHECK((*shared.lend())->empty());
+  }
+
+  TEST_CASE("only one loan exists at a time") {
+    memory shared;
+    auto first = shared.lend();
+    REQUIRE(first);
+    const auto second = shared.lend();
+    REQUIRE_FALSE(second);
+    CHECK(second.error() == std::errc::state_not_recoverable);
+    {
+      const auto moved = std::move(*first);
+      CHECK_FALSE(shared.lend());
+    }
+    CHECK(shared.lend());
+  }
+
+  TEST_CASE("memory that holds bytes is not lent, whatever the build") {
+    io::shared_buffer<dirty> shared;
+    const auto use = shared.lend();
+    REQUIRE_FALSE(use);
+    CHECK(use.error() == std::errc::state_not_recoverable);
+  }
+
+  TEST_CASE("what was wiped is overwritten, at once or when the loan ends") {
+    memory shared;
+    {
+      const auto use = shared.lend();
+      (*use)->append(secret);
+      (*use)->consume(2);
+    }
+    CHECK(still_there(shared));
+    shared.wipe();
+    CHECK_FALSE(still_there(shared));
+    {
+      const auto use = shared.lend();
+      (*use)->append(secret);
+      shared.wipe();
+      CHECK((*use)->size() == secret.size());
+    }
+    CHECK_FALSE(still_there(shared));
+  }
+
+  TEST_CASE("every part of a relay's memory counts") {
+    for (byte_buffer io::layer_scratch::* part :
+         {&io::layer_scratch::read, &io::layer_scratch::app, &io::layer_scratch::wire}) {
+      io::layer_scratch use;
+      CHECK(use.empty());
+      (use.*part).append(secret);
+      CHECK_FALSE(use.empty());
+      use.wipe();
+      CHECK(use.empty());
+      CHECK_FALSE(std::ranges::equal((use.*part).prepare(secret.size()), secret));
+    }
+  }
+
+  TEST_CASE("each thread has its own") {
+    memory* other = nullptr;
+    std::jthread([&] { other = &memory::of_thread(); }).join();
+    CHECK(other != &memory::of_thread());
+  }
+}
+
+}  // namespace rathole::test

@@ -1,0 +1,83 @@
+#include "support/failing_allocator.hpp"
+
+#include <cstddef>
+#include <cstdlib>
+#include <new>
+
+namespace {
+
+struct watch {
+  std::uint64_t count = 0;
+  std::uint64_t failing = 0;
+  int armed = 0;
+  int spared = 0;
+  bool failed = false;
+};
+constinit thread_local watch here;
+
+bool fails() {
+  if (here.armed == 0 || here.spared > 0) return false;
+  if (++here.count != here.failing) return false;
+  here.failed = true;
+  return true;
+}
+
+void* allocate(std::size_t size, std::size_t alignment) noexcept {
+  if (fails()) return nullptr;
+  if (size == 0) size = 1;
+  if (alignment <= alignof(std::max_align_t)) return std::malloc(size);
+  return std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
+}
+
+void* allocate_or_throw(std::size_t size, std::size_t alignment) {
+  void* const at = allocate(size, alignment);
+  if (at == nullptr) throw std::bad_alloc();
+  return at;
+}
+
+constexpr std::size_t usual = alignof(std::max_align_t);
+
+}  // namespace
+
+namespace rathole::test {
+
+failing_allocator::failing_allocator(std::uint64_t failing) {
+  here.count = 0;
+  here.failing = failing;
+  here.failed = false;
+}
+failing_allocator::~failing_allocator() { here.failing = 0; }
+std::uint64_t failing_allocator::count() const { return here.count; }
+bool failing_allocator::has_failed() const { return here.failed; }
+
+failing_allocator::armed::armed() { ++here.armed; }
+failing_allocator::armed::~armed() { --here.armed; }
+failing_allocator::spared::spared() { ++here.spared; }
+failing_allocator::spared::~spared() { --here.spared; }
+
+}  // namespace rathole::test
+
+void* operator new(std::size_t size) { return allocate_or_throw(size, usual); }
+void* operator new[](std::size_t size) { return allocate_or_throw(size, usual); }
+void* operator new(std::size_t size, std::align_val_t to) {
+  return allocate_or_throw(size, static_cast<std::size_t>(to));
+}
+void* operator new[](std::size_t size, std::align_val_t to) {
+  return allocate_or_throw(size, static_cast<std::size_t>(to));
+}
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+  return allocate(size, usual);
+}
+void* operator new[](std::size_t size, const std::nothrow_t&) noexcept {
+  return allocate(size, usual);
+}
+void operator delete(void* at) noexcept { std::free(at); }
+void operator delete[](void* at) noexcept { std::free(at); }
+void operator delete(void* at, std::size_t) noexcept { std::free(at); }
+void operator delete[](void* at, std::size_t) noexcept { std::free(at); }
+void operator delete(void* at, std::align_val_t) noexcept { std::free(at); }
+void operator delete[](void* at, std::align_val_t) noexcept { std::free(at); }
+void operator delete(void* at, std::size_t, std::align_val_t) noexcept { std::free(at); }
+void operator delete[](void* at, std::size_t, std::align_val_t) noexcept { std::free(at); }
+void operator delete(void* at, const std::nothrow_t&) noexcept { std::free(at); }
+void operator delete[](void* at, const std::nothrow_t&) noexcept { std::free(at); }

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+
+namespace rathole::test {
+
+/// Watches the allocations of the calling thread by `operator new`, of which one fails. It is the
+/// executable's own operator: `memory/failing_allocator.cpp`. Outside of `armed` scopes allocations
+/// neither count nor fail, so that only the code under test meets the failure.
+class failing_allocator {
+ public:
+  /// The allocation number `failing` fails, once; none if that is 0.
+  explicit failing_allocator(std::uint64_t failing);
+  failing_allocator(const failing_allocator&) = delete;
+  failing_allocator& operator=(const failing_allocator&) = delete;
+  ~failing_allocator();
+
+  /// Allocations so far.
+  [[nodiscard]] std::uint64_t count() const;
+  /// Whether that allocation was reached.
+  [[nodiscard]] bool has_failed() const;
+
+  /// As long as it lives allocations count.
+  class armed {
+   public:
+    armed();
+    armed(const armed&) = delete;
+    armed& operator=(const armed&) = delete;
+    ~armed();
+  };
+
+  /// As long as it lives they do not, whatever is armed: for what the test does in the midst of it.
+  class spared {
+   public:
+    spared();
+    spared(const spared&) = delete;
+    spared& operator=(const spared&) = delete;
+    ~spared();
+  };
+};
+
+}  // namespace rathole::test
