@@ -12,12 +12,11 @@
 #include <rathole/io/fair_turns.hpp>
 #include <rathole/io/resolve.hpp>
 #include <rathole/io/stop_action.hpp>
+#include <rathole/io/suspension.hpp>
 #include <rathole/io/tcp_acceptor.hpp>
 #include <rathole/io/tcp_stream.hpp>
 #include <rathole/io/udp_socket.hpp>
 #include <rathole/io/workers.hpp>
-
-#include <asio/post.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -138,7 +137,7 @@ class asio_runtime {
 
   task<endpoints> resolve(const address& name, time_point deadline, std::stop_token stop) {
     // What follows may succeed, or fail, without waiting.
-    if (fair_turns::of(get_executor()).is_over()) co_await asio::post(get_executor(), use_tuple);
+    if (fair_turns::of(get_executor()).is_over()) co_await next_turn(get_executor());
     if (stop.stop_requested()) co_return failure(errc::stopped);
     auto found = known_endpoints(name);
     if (!found.empty()) co_return std::move(found);

@@ -3,10 +3,10 @@
 #include <rathole/core/address.hpp>
 #include <rathole/core/bytes.hpp>
 #include <rathole/io/applied_options.hpp>
+#include <rathole/io/suspension.hpp>
 #include <rathole/io/watched_socket.hpp>
 
 #include <asio/ip/tcp.hpp>
-#include <asio/post.hpp>
 
 #include <sys/socket.h>
 
@@ -36,7 +36,7 @@ class tcp_stream {
 
   task<std::size_t> read_some(byte_span out) {
     if (is_open() && socket_->turn_is_over()) {
-      co_await asio::post(socket_->get_executor(), use_tuple);
+      co_await next_turn(socket_->get_executor());
     }
     for (;;) {
       if (!is_open()) co_return failure(errc::stopped);
@@ -102,7 +102,7 @@ class tcp_stream {
  private:
   task<void> send(byte_view in, int flags) {
     if (is_open() && socket_->turn_is_over()) {
-      co_await asio::post(socket_->get_executor(), use_tuple);
+      co_await next_turn(socket_->get_executor());
     }
     for (;;) {
       if (!is_open()) co_return failure(errc::stopped);
