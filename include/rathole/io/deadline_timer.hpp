@@ -46,30 +46,4 @@ class deadline_timer {
   std::optional<time_point> armed_;
 };
 
-/// As `deadline_timer`, for work that may as well be done too early: a deadline that moves away is not
-/// set anew, and neither is one that is gone, which costs less where deadlines move often.
-template <Runtime R>
-class lazy_timer {
- public:
-  explicit lazy_timer(R& world) : timer_(world) {}
-
-  /// Calls `action` back at `deadline`, or earlier.
-  void set(std::optional<time_point> deadline, std::move_only_function<void()> action) {
-    if (!deadline || (armed_ && *armed_ <= *deadline)) return;
-    timer_.arm(*deadline, [this, act = std::move(action)]() mutable {
-      armed_.reset();
-      auto run = std::move(act);
-      run();
-    });
-    armed_ = *deadline;
-  }
-
-  /// Calls back no more.
-  void stop() { timer_.disarm(); }
-
- private:
-  typename R::timer timer_;
-  std::optional<time_point> armed_;
-};
-
 }  // namespace rathole::io

@@ -6,6 +6,7 @@
 #include <rathole/core/backoff.hpp>
 #include <rathole/io/accept_loop.hpp>
 #include <rathole/io/alarm.hpp>
+#include <rathole/io/outlast.hpp>
 #include <rathole/server/descriptors.hpp>
 #include <rathole/server/events.hpp>
 #include <rathole/transport/socket_options.hpp>
@@ -90,8 +91,11 @@ class service_listeners {
       const auto is_there = [&](const auto& each) { return each.first == where; };
       if (std::ranges::any_of(open_, is_there)) continue;
       const std::stop_source& closing = open_.emplace_back(where, std::stop_source()).second;
-      session->shared_context()->group.spawn(
-          listen_for_visitors(session, where, closing.get_token()));
+      const auto listen = [session, where, stop = closing.get_token()] {
+        return listen_for_visitors(session, where, stop);
+      };
+      const auto& context = session->shared_context();
+      context->group.spawn(io::outlast(context->runtime(), closing.get_token(), listen));
     }
   }
 
