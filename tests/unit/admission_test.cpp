@@ -193,8 +193,9 @@ TEST_CASE("refusals: the first of a kind stands out, all are summed up") {
   CHECK_FALSE(counter.note(refusal::timed_out, "b", start + 10s));
   CHECK(counter.note(refusal::wrong_token, "b", start + 20s));
   CHECK(counter.deadline() == start + 60s);
-  const auto summary = counter.finish();
+  const auto summary = counter.finish(start + 45s);
   REQUIRE(summary.has_value());
+  CHECK(summary->lasted == 45s);
   CHECK(summary->total() == 3);
   CHECK(summary->count(refusal::timed_out) == 2);
   CHECK(summary->count(refusal::wrong_token) == 1);
@@ -202,7 +203,7 @@ TEST_CASE("refusals: the first of a kind stands out, all are summed up") {
   CHECK(summary->most_active == "b");
   CHECK(summary->by_most_active == 2);
   CHECK(counter.deadline() == std::nullopt);
-  CHECK_FALSE(counter.finish().has_value());
+  CHECK_FALSE(counter.finish(start + 45s).has_value());
   CHECK(counter.note(refusal::wrong_token, "b", start + 60s));
 }
 
@@ -211,10 +212,10 @@ TEST_CASE("refusals: what had a line of its own needs no summary") {
   refusal_counter counter;
   CHECK(counter.note(refusal::wrong_token, "a", start));
   CHECK(counter.note(refusal::unknown_service, "a", start));
-  CHECK_FALSE(counter.finish().has_value());
+  CHECK_FALSE(counter.finish(start + 1s).has_value());
   counter.note(refusal::wrong_token, "a", start);
   counter.note(refusal::wrong_token, "a", start);
-  CHECK(counter.finish()->total() == 2);
+  CHECK(counter.finish(start + 1s)->total() == 2);
 }
 
 TEST_CASE("refusals: sources without end are not all kept") {
@@ -222,7 +223,7 @@ TEST_CASE("refusals: sources without end are not all kept") {
   for (std::size_t i = 0; i < 3 * server::max_refused_sources; ++i) {
     counter.note(refusal::closed_early, std::to_string(i), time_point{});
   }
-  const auto summary = counter.finish();
+  const auto summary = counter.finish(time_point{});
   CHECK(summary->sources == server::max_refused_sources);
   CHECK(summary->total() == 3 * server::max_refused_sources);
 }

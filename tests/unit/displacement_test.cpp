@@ -24,7 +24,7 @@ TEST_CASE("displacement: two channels cut short in a row are suspicious, one is 
   CHECK_FALSE(seen.is_recurring());
   seen.note(errc::end_of_stream, 500ms);
   CHECK_FALSE(seen.is_recurring());
-  seen.note(std::make_error_code(std::errc::connection_reset), 500ms);
+  seen.note(errc::truncated, 500ms);
   CHECK(seen.is_recurring());
   seen.reset();
   CHECK_FALSE(seen.is_recurring());
@@ -36,6 +36,8 @@ TEST_CASE("displacement: a channel that lasted, or that broke otherwise, is not 
     seen.note(errc::end_of_stream, 4s);
     seen.note(errc::heartbeat_timed_out, 1s);
     seen.note(std::make_error_code(std::errc::timed_out), 1s);
+    seen.note(std::make_error_code(std::errc::connection_reset), 1s);
+    seen.note(std::make_error_code(std::errc::broken_pipe), 1s);
   }
   CHECK_FALSE(seen.is_recurring());
   seen.note(errc::truncated, 1s);

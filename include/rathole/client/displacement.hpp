@@ -25,10 +25,17 @@ inline constexpr std::chrono::seconds undisplaced_after{60};
 inline constexpr backoff_parameters displaced_backoff{std::chrono::seconds(1), 0.2, 2.0,
                                                       std::chrono::seconds(30)};
 
-/// Whether `reason` means that the peer ended the connection, in order or not.
+/// Returns whether `reason` means that the server closed the connection, which it does when another
+/// client takes the service over. A reset does not: it is what a network or proxy that fails causes,
+/// and after that the client is to come back as soon as it can.
+inline bool is_closed_by_server(const std::error_code& reason) {
+  return reason == errc::end_of_stream || reason == errc::truncated;
+}
+
+/// Returns whether `reason` means that the peer ended the connection, in order or by a reset.
 inline bool is_closed_by_peer(const std::error_code& reason) {
-  return reason == errc::end_of_stream || reason == errc::truncated ||
-         reason == std::errc::connection_reset || reason == std::errc::broken_pipe;
+  return is_closed_by_server(reason) || reason == std::errc::connection_reset ||
+         reason == std::errc::broken_pipe;
 }
 
 /// Recognises a service whose control channels the server accepts and then closes, again and again:
@@ -40,7 +47,7 @@ class displacement {
   void note(const std::error_code& reason, duration lasted) {
     const duration limit =
         is_recurring() ? duration(undisplaced_after) : duration(cut_short_within);
-    if (is_closed_by_peer(reason) && lasted < limit) {
+    if (is_closed_by_server(reason) && lasted < limit) {
       ++in_a_row_;
     } else {
       reset();
