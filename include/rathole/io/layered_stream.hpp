@@ -150,8 +150,9 @@ class layered_stream {
     co_await wait_for_room();
     if (me.wait_cancelled && me.is_full()) co_return result<void>{};
     if (const auto acted = poll_layer(); !acted) co_return failure(acted.error());
-    // What the layer has to say by itself goes out before the wait for an answer.
-    if (!me.wire.empty()) co_return result<void>{};
+    // What the layer has to say by itself goes out before the wait for an answer; where somebody
+    // writes already, it goes along.
+    if (!me.wire.empty() && !me.writing) co_return result<void>{};
     const bool timed = arm_timer();
     const auto ready = co_await me.next.wait_readable();
     if (timed) me.timer.disarm();
