@@ -345,7 +345,7 @@ TEST_CASE("a file is loaded, and what cannot be read is a problem without a posi
 }
 
 TEST_CASE("the shipped configurations load") {
-  const auto folder = std::filesystem::path(__FILE__).parent_path() / "../../examples/configs";
+  const auto folder = std::filesystem::path(RATHOLE_SOURCES) / "examples/configs";
   std::size_t count = 0;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
     if (entry.path().extension() != ".toml") continue;

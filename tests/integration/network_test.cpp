@@ -310,8 +310,7 @@ TEST_CASE("network: a UDP service that answers from another port serves where th
 TEST_CASE(
     "network: on a host without IPv6 the wildcard of IPv6 is that of IPv4, and the log says so") {
   const temp_dir directory;
-  const auto script =
-      std::filesystem::absolute(std::filesystem::path(__FILE__).parent_path() / "without_ipv6.py");
+  const auto script = std::filesystem::path(RATHOLE_SOURCES) / "tests/integration/without_ipv6.py";
   process server("/usr/bin/python3",
                  {script.string(), our_program(), directory.write("server.toml", R"([server]
 bind_addr = "[::]:0"

@@ -37,7 +37,7 @@ constexpr std::string_view header =
     "| Mistake | The server says | The client says |\n|---|---|---|\n";
 
 std::filesystem::path page_path() {
-  return std::filesystem::path(__FILE__).parent_path() / "../../docs/troubleshooting.md";
+  return std::filesystem::path(RATHOLE_SOURCES) / "docs/troubleshooting.md";
 }
 
 std::string read_page() {

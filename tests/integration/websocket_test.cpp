@@ -121,7 +121,8 @@ TEST_CASE("websocket: through HAProxy over TLS, with each engine") {
 struct bridge : server_program {
   bridge(const char* kind, std::uint16_t target) {
     // The system's Python is the one that has the system's packages.
-    const auto script = std::filesystem::path(__FILE__).parent_path() / "websocket_bridge.py";
+    const auto script =
+        std::filesystem::path(RATHOLE_SOURCES) / "tests/integration/websocket_bridge.py";
     start("/usr/bin/python3",
           {script.string(), kind, std::to_string(port()), std::to_string(target)});
   }

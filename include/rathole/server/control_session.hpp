@@ -1,5 +1,6 @@
 #pragma once
 
+#include <rathole/core/guard_memory.hpp>
 #include <rathole/io/earliest_timer.hpp>
 #include <rathole/io/machine_driver.hpp>
 #include <rathole/io/run_on.hpp>
@@ -16,7 +17,6 @@
 #include <rathole/server/udp_slot_life.hpp>
 #include <rathole/server/udp_slots.hpp>
 #include <rathole/server/waiting.hpp>
-#include <rathole/transport/socket_options.hpp>
 
 #include <asio/dispatch.hpp>
 
@@ -152,26 +152,27 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
   }
 
   /// Serves one data channel of the session's client, from its Hello to the end of its forward.
+  /// Memory that runs out before the forward ends the session, whose client then begins another.
   static io::awaitable<void> run_data_channel(std::shared_ptr<control_session> self,
                                               stream_type channel) {
-    const auto visitor_id = co_await self->wait_for_visitor(channel);
-    if (!visitor_id) co_return;
-    const auto started = co_await start_forward(*self->context_, channel, self->entry_ != nullptr);
-    if (self->entry_) {
-      co_await udp_slot_life::carry(self, *visitor_id, started, std::move(channel));
-      co_return;
+    try {
+      const auto visitor_id = co_await self->wait_for_visitor(channel);
+      if (!visitor_id) co_return;
+      const bool is_udp = self->entry_ != nullptr;
+      const auto started = co_await start_forward(*self->context_, channel, is_udp);
+      if (is_udp) {
+        co_await udp_slot_life::carry(self, *visitor_id, started, std::move(channel));
+        co_return;
+      }
+      auto visitor = self->release(*visitor_id, started);
+      if (!visitor) co_return;
+      auto carried = forward(self->context_, self->service_, std::move(*visitor),
+                             std::move(channel), self->loops_);
+      self.reset();
+      co_await std::move(carried);
+    } catch (const std::bad_alloc&) {
+      if (self) self->close(out_of_memory());
     }
-    auto visitor = self->release(*visitor_id, started);
-    if (!visitor) co_return;
-    const auto context = self->context_;
-    const auto service = self->service_;
-    auto loops = self->loops_;
-    self.reset();
-    const config::tcp_options& sockets = context->settings->transport.tcp;
-    channel.apply(transport::to_traffic_options(sockets, service->nodelay));
-    // Its listener may be older than the settings.
-    visitor->apply(transport::to_traffic_options(sockets, service->nodelay.value_or(true)));
-    co_await forward(context, service, std::move(*visitor), std::move(channel), std::move(loops));
   }
 
  private:
@@ -191,11 +192,10 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
     const protocol::channel_id id = next_id_++;
     waiting_channel here(channel, context_->descriptors.use);
     if (ended_.stop_requested()) co_return std::nullopt;
-    channels_.emplace(id, &here);
+    const typename waiting_channel::listing listed(channels_, id, here);
     pool_.channel_arrived(id);
     pump();
     if (!here.visitor) co_await channel.wait_readable();
-    channels_.erase(id);
     if (!here.visitor) {
       channel.close();
       pool_.channel_lost(id);
@@ -288,7 +288,7 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
   io::earliest_timer<typename Context::runtime_type> pool_timer_;
   const std::shared_ptr<loop_watch<control_session>> loops_;
   std::unordered_map<protocol::visitor_id, waiting_visitor> visitors_;
-  std::unordered_map<protocol::channel_id, waiting_channel*> channels_;
+  typename waiting_channel::map channels_;
   /// The visitors' side of a UDP service; a TCP service has none.
   std::shared_ptr<entry_type> entry_;
   udp_slots slots_;

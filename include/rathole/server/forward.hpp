@@ -7,6 +7,7 @@
 #include <rathole/server/descriptors.hpp>
 #include <rathole/server/events.hpp>
 #include <rathole/server/loop_watch.hpp>
+#include <rathole/transport/socket_options.hpp>
 
 #include <cstdint>
 #include <memory>
@@ -41,14 +42,18 @@ io::awaitable<io::relay_status> carry(std::shared_ptr<Context> self,
 }  // namespace detail
 
 /// Carries a visitor's traffic over a started data channel, on a worker, until both sides have
-/// ended or have been silent for too long, or the server ends its forwards. `loops` watches those
-/// whose visitors may come from the service's own client.
+/// ended or have been silent for too long, or the server ends its forwards. Both get the options of
+/// sockets that carry traffic; the visitor's listener may be older than the settings. `loops` watches
+/// forwards whose visitors may come from the service's own client.
 template <class Context>
 io::awaitable<void> forward(std::shared_ptr<Context> self,
                             std::shared_ptr<const config::server_service> service,
                             typename Context::visitor_type visitor,
                             typename Context::stream_type channel,
                             std::shared_ptr<loop_watch<control_session<Context>>> loops) {
+  const config::tcp_options& sockets = self->settings->transport.tcp;
+  channel.apply(transport::to_traffic_options(sockets, service->nodelay));
+  visitor.apply(transport::to_traffic_options(sockets, service->nodelay.value_or(true)));
   const address peer = visitor.peer();
   const std::uint64_t id = self->next_forward++;
   const forward_started started{service->name, peer, id};

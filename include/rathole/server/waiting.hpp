@@ -6,6 +6,7 @@
 
 #include <optional>
 #include <system_error>
+#include <unordered_map>
 #include <utility>
 
 namespace rathole::server {
@@ -27,6 +28,24 @@ template <class Stream>
 struct waiting_channel {
   waiting_channel(Stream& channel, protocol::descriptor_use& use)
       : stream(channel), held(use.idle) {}
+
+  /// Those that wait, by their numbers.
+  using map = std::unordered_map<protocol::channel_id, waiting_channel*>;
+
+  /// Lists a channel as long as it lives, also where memory runs out.
+  class listing {
+   public:
+    listing(map& all, protocol::channel_id id, waiting_channel& one) : all_(all), id_(id) {
+      all_.emplace(id, &one);
+    }
+    listing(const listing&) = delete;
+    listing& operator=(const listing&) = delete;
+    ~listing() { all_.erase(id_); }
+
+   private:
+    map& all_;
+    const protocol::channel_id id_;
+  };
 
   /// Closes the data channel, which has no visitor.
   void close() {
