@@ -118,10 +118,13 @@ TEST_CASE("failures: what a server says names what came and which key to look at
        "the upgrade was refused with HTTP 404 Not Found; `websocket.path` of the client must be "
        "`server.transport.websocket.path`"},
       {tls::alert::unknown_ca, transport_kind::tls, true,
-       "the peer ended TLS: unknown_ca (48); the client does not accept the certificate of "
-       "`server.transport.tls`: see its `trusted_root` and `hostname`"},
+       "the peer ended TLS: unknown_ca (48): it does not trust our certificate's issuer; the "
+       "client "
+       "does not accept the certificate of `server.transport.tls`: see its `trusted_root` and "
+       "`hostname`"},
       {tls::alert::handshake_failure, transport_kind::tls, true,
-       "the peer ended TLS: handshake_failure (40)"},
+       "the peer ended TLS: handshake_failure (40): no TLS version, cipher suite or kind of key in "
+       "common"},
       {errc::closed_in_handshake, transport_kind::noise, false,
        "connection closed by the peer in the handshake"},
       {errc::timed_out, transport_kind::noise, false, "timed out"},
