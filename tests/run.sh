@@ -1,10 +1,11 @@
 #!/bin/sh
 # Installs what is missing, builds everything and runs the whole suite; exits with its status.
 #
-#   tests/run.sh [<preset>]     dev (the default), asan, tsan or clang
+#   tests/run.sh [<preset> [<option of cmake>...]]     dev (the default), asan, tsan or clang
 set -eu
 cd "$(dirname "$0")/.."
 preset=${1:-dev}
+[ $# = 0 ] || shift
 
 tests/support/install-deps.sh g++ cmake ninja-build libasio-dev libtomlplusplus-dev libcli11-dev \
   libspdlog-dev libfmt-dev doctest-dev librapidcheck-dev "libbotan-3-dev|libbotan-2-dev" libssl-dev \
@@ -12,6 +13,6 @@ tests/support/install-deps.sh g++ cmake ninja-build libasio-dev libtomlplusplus-
   systemd iproute2
 
 jobs=${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}
-cmake --preset "$preset"
+cmake --preset "$preset" "$@"
 cmake --build --preset "$preset" --parallel "$jobs"
 ctest --preset "$preset" --parallel "$jobs"
