@@ -1,5 +1,5 @@
-// What a server does, as numbers: an observer is any type with an `on` for the events that it wants
-// to hear of. Start it, point a client at its port (see tcp_client), press Ctrl-C for the sums.
+// Counts what a server does: an observer is any type with a member function `on` for each event that
+// it wants. Start it, point a client at its port (see tcp_client), and press Ctrl-C for the totals.
 //
 //   RATHOLE_TOKEN=secret custom_observer 0.0.0.0:2333 0.0.0.0:5202
 
@@ -16,7 +16,7 @@
 #include <cstdlib>
 #include <map>
 
-/// Counts; the other events of a server cost nothing.
+// [observer]
 struct counter {
   void on(const rathole::server::forward_started& e) {
     ++forwards;
@@ -40,6 +40,7 @@ struct counter {
  private:
   std::map<std::uint64_t, std::chrono::steady_clock::time_point> begun;
 };
+// [observer end]
 
 int main(int argc, char** argv) {
   const char* token = std::getenv("RATHOLE_TOKEN");
@@ -67,9 +68,9 @@ int main(int argc, char** argv) {
     signals.cancel();
   });
   context.run();
-  std::printf(
-      "%ju forwards, %ju of them broke, %ju visitors turned away, %ju bytes, longest %jd s\n",
-      std::uintmax_t{sums.forwards}, std::uintmax_t{sums.broken}, std::uintmax_t{sums.refused},
-      std::uintmax_t{sums.bytes}, static_cast<std::intmax_t>(sums.longest.count()));
+  std::printf("%ju forwards, %ju of them broke, %ju visitors refused, %ju bytes, longest %jd s\n",
+              std::uintmax_t{sums.forwards}, std::uintmax_t{sums.broken},
+              std::uintmax_t{sums.refused}, std::uintmax_t{sums.bytes},
+              static_cast<std::intmax_t>(sums.longest.count()));
   return status;
 }

@@ -1,4 +1,4 @@
-// The program `rathole`: forwards TCP services through a server with a public address.
+// The program `rathole`: forwards TCP and UDP services through a server with a public address.
 //
 //   rathole config.toml      run the server or client that the file describes
 //   rathole demo             show a tunnel on this machine

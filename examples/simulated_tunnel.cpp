@@ -48,8 +48,8 @@ io::awaitable<void> visit(sim::runtime host, std::string& said) {
   said = stream ? "no answer" : stream.error().message();
   if (!stream) co_return;
   const std::string question = "hello through the tunnel";
-  const byte_view octets(reinterpret_cast<const std::uint8_t*>(question.data()), question.size());
-  co_await stream->write(octets);
+  const byte_view bytes(reinterpret_cast<const std::uint8_t*>(question.data()), question.size());
+  co_await stream->write(bytes);
   std::uint8_t buffer[1024];
   const auto count = co_await stream->read_some(buffer);
   if (count && *count > 0) said.assign(reinterpret_cast<const char*>(buffer), *count);

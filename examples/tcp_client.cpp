@@ -1,5 +1,5 @@
 // The smallest client: one service over plain TCP, without configuration files and logs. It links
-// nothing but the C++ library.
+// no library but those of C and C++.
 //
 //   RATHOLE_TOKEN=secret tcp_client example.com:2333 web 127.0.0.1:80
 
@@ -16,9 +16,9 @@
 #include <cstdlib>
 
 struct reporter {
-  void on(const rathole::client::control_channel_established&) { std::puts("The tunnel stands."); }
+  void on(const rathole::client::control_channel_established&) { std::puts("Connected."); }
   void on(const rathole::client::control_channel_failed& e) {
-    std::printf("No tunnel: %s\n", e.error.message().c_str());
+    std::printf("Not connected: %s\n", e.error.message().c_str());
   }
 };
 
@@ -35,7 +35,7 @@ int main(int argc, char** argv) {
   settings.remote_addr = *remote;
   settings.services = {{.name = argv[2], .local_addr = *local, .token = rathole::secret(token)}};
 
-  std::signal(SIGPIPE, SIG_IGN);  // the fast relay needs it
+  std::signal(SIGPIPE, SIG_IGN);  // flows are spliced only where SIGPIPE is ignored
   asio::io_context context(1);
   reporter observer;
   rathole::transport::tcp tunnel{rathole::io::asio_runtime(context)};

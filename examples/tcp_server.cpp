@@ -1,5 +1,5 @@
 // The smallest server: one service over plain TCP, without configuration files and logs. It links
-// nothing but the C++ library.
+// no library but those of C and C++.
 //
 //   RATHOLE_TOKEN=secret tcp_server 0.0.0.0:2333 web 0.0.0.0:5202
 
@@ -38,7 +38,7 @@ int main(int argc, char** argv) {
   settings.bind_addr = *clients;
   settings.services = {{.name = argv[2], .bind_addr = *visitors, .token = rathole::secret(token)}};
 
-  std::signal(SIGPIPE, SIG_IGN);  // the fast relay needs it
+  std::signal(SIGPIPE, SIG_IGN);  // flows are spliced only where SIGPIPE is ignored
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
   asio::io_context context(1);
   reporter observer;
