@@ -1,0 +1,14 @@
+#!/bin/sh
+# Proves that the program takes the configurations that the pages for users of rathole 0.5 and frp show,
+# without an error or a warning.
+#
+#   from_others.sh <rathole> <root>     prints what is wrong; exits 1 if something is
+set -eu
+program=$1 count=0 status=0
+for file in "$2"/examples/configs/from-*/*.toml; do
+  said=$("$program" --check "$file" 2>&1) || true
+  [ "$said" = "$file: no problems found" ] || { printf '%s\n' "$said"; status=1; }
+  count=$((count + 1))
+done
+[ $count -ge 6 ] || { echo "found only $count configurations"; status=1; }
+exit $status
