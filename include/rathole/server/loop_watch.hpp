@@ -98,7 +98,7 @@ class loop_watch : public std::enable_shared_from_this<loop_watch<Session>> {
       if (!session_) return;
       const auto action = detector_.poll(context_->runtime().now());
       if (!action) break;
-      std::visit([this](const auto& what) { perform(what); }, *action);
+      std::visit([&](const auto& what) { perform(what); }, *action);
     }
     timer_.arm(detector_.deadline());
   }
