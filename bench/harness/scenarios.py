@@ -235,12 +235,12 @@ SCENARIOS = [
         Metric("p50", "connect to first byte: median", "us", "lower"),
         Metric("p99", "connect to first byte: p99", "us", "lower")]),
     Scenario("udp-saturation", udp.saturation(1200),
-             datagram_metrics("UDP, visitor to service, 1,200 octets"), datagram=1200),
+             datagram_metrics("UDP, visitor to service, 1,200 bytes"), datagram=1200),
     Scenario("udp-reverse", udp.saturation(1200, "reverse"),
-             datagram_metrics("UDP, service to visitor, 1,200 octets"), datagram=1200),
-    Scenario("udp-small", udp.saturation(64), datagram_metrics("UDP, 64 octets"), datagram=64),
+             datagram_metrics("UDP, service to visitor, 1,200 bytes"), datagram=1200),
+    Scenario("udp-small", udp.saturation(64), datagram_metrics("UDP, 64 bytes"), datagram=64),
     Scenario("udp-large", udp.large, [
-        Metric(f"rate-{size}", f"UDP, {size:,} octets", "Gbit/s", "higher")
+        Metric(f"rate-{size}", f"UDP, {size:,} bytes", "Gbit/s", "higher")
         for size in udp.LARGE], datagram=udp.LARGE[0]),
     Scenario("udp-rates", udp.rates, [
         *(Metric(f"loss-{udp.rate_name(rate)}", f"UDP, {rate:,} a second: loss", "%", "lower")
