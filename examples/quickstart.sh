@@ -120,8 +120,8 @@ echo "SHA-256 of what came:   ${came%% *}"
 say "16 MiB came through the tunnel unchanged: curl -> rathole server -> rathole client -> nginx"
 cat << 'END'
 To go on with two machines, take build/release/rathole and the files of examples/configs/minimal/:
-  1. server.toml goes to the machine that visitors can reach: `rathole server.toml`.
+  1. server.toml goes to the host with the public address: `rathole server.toml`.
   2. client.toml goes beside your service; set `remote_addr` to the first machine and `local_addr` to
      your service: `rathole client.toml`.
-  3. Replace the token in both by a secret of your own. `rathole --help` tells the rest.
+  3. Replace the token in both by a secret of your own. `rathole --help` lists the rest.
 END
