@@ -1,7 +1,8 @@
 #!/bin/sh
 # Proves that texts which say the same thing in two places agree: each C++ and TOML snippet of the
 # pages is the file of examples/ that the comment above it names, docs/configuration.md has every key
-# that the parser reads, and the version in the headers is that of the build.
+# that the parser reads, links between pages lead to files, and the version in the headers is that of
+# the build.
 #
 #   in_step.sh <root>           prints what differs; exits 1 if something does
 #   in_step.sh --self-test      must see planted differences
@@ -59,6 +60,15 @@ list_keys() {
     grep -oE '"[a-z0-9_]+"' | tr -d '"' | sort -u
 }
 
+# check_links <page>: prints the links to files that do not exist.
+check_links() {
+  sed '/^```/,/^```/d' "$1" | grep -oE '\]\([^)#: ]+' | sed 's/^](//' | sort -u |
+    while read -r link; do
+      case $link in http | https) continue ;; esac
+      [ -e "$(dirname "$1")/$link" ] || echo "${1##*/}: links to $link, which does not exist"
+    done
+}
+
 in_step() {
   status=0
   work=$(mktemp -d)
@@ -70,6 +80,8 @@ in_step() {
       why=$(check_snippet "$1" "$work/$number" "$language" $words)
       [ -z "$why" ] || { echo "${page#"$1"/}:$line: $why"; status=1; }
     done < "$work/list"
+    why=$(check_links "$page")
+    [ -z "$why" ] || { echo "$why"; status=1; }
   done
   rm -r "$work"
   grep -qxF '<!-- examples/embedded_forward.cpp -->' "$1/README.md" ||
@@ -100,6 +112,7 @@ plant() {
   printf '# r\n```sh\nx\n```\n<!-- examples/embedded_forward.cpp -->\n```cpp\nint main() {}\n```\n' \
     > "$root/README.md"
   printf '<!-- examples/parts.cpp inner -->\n```cpp\nif (x) {\n  y();\n}\n```\n' > "$root/docs/a.md"
+  printf 'See [a](a.md) and [the web](https://example.com).\n' > "$root/docs/c.md"
   printf '<!-- frp -->\n```toml\na = 1\n```\n' > "$root/docs/b.md"
   printf '| `workers` | |\n' > "$root/docs/configuration.md"
   printf 'x = read_count(table, "workers", 0);\n' > "$root/include/rathole/config/toml.hpp"
@@ -130,5 +143,7 @@ printf '<!-- sketch -->\n```cpp\nint x;\n```\n' >> "$root/docs/a.md"
 must_see "C++ that is of no file"
 printf '<!-- examples/none.toml -->\n```toml\nx = 1\n```\n' >> "$root/docs/b.md"
 must_see "a file that is not there"
+printf 'See [there](d.md#x).\n' >> "$root/docs/b.md"
+must_see "a link to nowhere"
 printf 'auto x = read_seconds(\n    table, "grace", 0);\n' >> "$root/include/rathole/config/toml.hpp"
 must_see "a key that is not in the page"
