@@ -1,8 +1,8 @@
 #!/bin/sh
 # Proves that texts which say the same thing in two places agree: each C++ and TOML snippet of the
 # pages is the file of examples/ that the comment above it names, docs/configuration.md has every key
-# that the parser reads, links between pages lead to files, and the version in the headers is that of
-# the build.
+# that the parser reads, the files that pages link to or name exist, and the version in the headers is
+# that of the build.
 #
 #   in_step.sh <root>           prints what differs; exits 1 if something does
 #   in_step.sh --self-test      must see planted differences
@@ -60,12 +60,17 @@ list_keys() {
     grep -oE '"[a-z0-9_]+"' | tr -d '"' | sort -u
 }
 
-# check_links <page>: prints the links to files that do not exist.
-check_links() {
-  sed '/^```/,/^```/d' "$1" | grep -oE '\]\([^)#: ]+' | sed 's/^](//' | sort -u |
+# check_files <root> <page>: prints the files that a page links to or names, and that do not exist.
+check_files() {
+  sed '/^```/,/^```/d' "$2" | grep -oE '\]\([^)#: ]+' | sed 's/^](//' | sort -u |
     while read -r link; do
       case $link in http | https) continue ;; esac
-      [ -e "$(dirname "$1")/$link" ] || echo "${1##*/}: links to $link, which does not exist"
+      [ -e "$(dirname "$2")/$link" ] || echo "${2#"$1"/}: links to $link, which does not exist"
+    done
+  grep -oE '`[a-z_]+/[a-z_/0-9.-]+\.(hpp|cpp|sh|awk|py|cmake)`' "$2" | tr -d '`' | sort -u |
+    while read -r name; do
+      [ -e "$1/$name" ] || [ -e "$1/include/$name" ] || [ -e "$1/include/rathole/$name" ] ||
+        echo "${2#"$1"/}: names $name, which does not exist"
     done
 }
 
@@ -80,7 +85,7 @@ in_step() {
       why=$(check_snippet "$1" "$work/$number" "$language" $words)
       [ -z "$why" ] || { echo "${page#"$1"/}:$line: $why"; status=1; }
     done < "$work/list"
-    why=$(check_links "$page")
+    why=$(check_files "$1" "$page")
     [ -z "$why" ] || { echo "$why"; status=1; }
   done
   rm -r "$work"
@@ -112,7 +117,7 @@ plant() {
   printf '# r\n```sh\nx\n```\n<!-- examples/embedded_forward.cpp -->\n```cpp\nint main() {}\n```\n' \
     > "$root/README.md"
   printf '<!-- examples/parts.cpp inner -->\n```cpp\nif (x) {\n  y();\n}\n```\n' > "$root/docs/a.md"
-  printf 'See [a](a.md) and [the web](https://example.com).\n' > "$root/docs/c.md"
+  printf 'See [a](a.md), `config/toml.hpp`, [the web](https://example.com).\n' > "$root/docs/c.md"
   printf '<!-- frp -->\n```toml\na = 1\n```\n' > "$root/docs/b.md"
   printf '| `workers` | |\n' > "$root/docs/configuration.md"
   printf 'x = read_count(table, "workers", 0);\n' > "$root/include/rathole/config/toml.hpp"
@@ -145,5 +150,7 @@ printf '<!-- examples/none.toml -->\n```toml\nx = 1\n```\n' >> "$root/docs/b.md"
 must_see "a file that is not there"
 printf 'See [there](d.md#x).\n' >> "$root/docs/b.md"
 must_see "a link to nowhere"
+printf 'See `config/parse.hpp`.\n' >> "$root/docs/b.md"
+must_see "the name of a file that is not there"
 printf 'auto x = read_seconds(\n    table, "grace", 0);\n' >> "$root/include/rathole/config/toml.hpp"
 must_see "a key that is not in the page"
