@@ -40,8 +40,11 @@ void print(const std::vector<config::problem>& problems) {
 // [load]
 std::optional<config::client> load_client(const std::string& path) {
   auto file = config::load(path);
-  if (!file) print(file.error());
-  if (!file || !file->client) return std::nullopt;
+  if (!file) {
+    print(file.error());
+    return std::nullopt;
+  }
+  if (!file->client) std::fprintf(stderr, "%s has no [client] block\n", path.c_str());
   return std::move(file->client);
 }
 // [load end]
