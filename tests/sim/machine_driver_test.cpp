@@ -64,3 +64,30 @@ TEST_CASE("machine_driver: what is given to send during a wait is sent at the wa
   pair.near.close();
   CHECK(bench.get(running).error() == errc::stopped);
 }
+
+TEST_CASE(
+    "machine_driver: a peer that does not take what is sent is given up by machine_write_timeout") {
+  for (const bool reads_late : {false, true}) {
+    CAPTURE(reads_late);
+    test::sim_bench bench;
+    sim::link_conditions narrow;
+    narrow.window = 4;
+    bench.world.net().set_conditions(narrow);
+    test::sim_connection pair(bench);
+    talker machine;
+    driver_type driver(bench.client, pair.near, machine);
+    const auto began = bench.world.now();
+    machine.out.append(octets("commands"));
+    const auto running = bench.begin(driver.next());
+    if (reads_late) {
+      bench.world.run_for(io::machine_write_timeout - 1s);
+      bench.must(test::read_once(pair.far));
+      bench.world.run_for(1h);
+      CHECK_FALSE(running->has_value());
+      pair.near.close();
+    }
+    CHECK(bench.get(running).error() == (reads_late ? errc::stopped : errc::timed_out));
+    if (!reads_late) CHECK(bench.world.now() == began + io::machine_write_timeout);
+    CHECK_FALSE(pair.near.is_open());
+  }
+}

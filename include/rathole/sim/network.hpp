@@ -205,6 +205,14 @@ class network {
                                      on.mailboxes, on.operations);
   }
 
+  /// Nobody answers a look-up of `name` for a UDP socket before `until`.
+  void silence_name(const std::string& name, time_point until) { silent_names_[name] = until; }
+  /// Until when nobody answers a look-up of `name`.
+  [[nodiscard]] time_point silent_until(const std::string& name) const {
+    const auto found = silent_names_.find(name);
+    return found == silent_names_.end() ? time_point::min() : found->second;
+  }
+
   /// The endpoint that `to` names for `from`.
   result<udp_endpoint> endpoint_of(host& from, const address& to) {
     const host* named = resolve(from, to.host);
@@ -278,6 +286,7 @@ class network {
   std::map<std::pair<std::string, std::string>, std::size_t> held_;
   std::map<std::pair<std::string, std::string>, link> links_;
   std::map<std::string, host, std::less<>> hosts_;
+  std::map<std::string, time_point, std::less<>> silent_names_;
 };
 
 }  // namespace rathole::sim

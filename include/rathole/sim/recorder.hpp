@@ -37,6 +37,8 @@ struct recorded {
   /// Nothing unless the event has an `id`.
   std::optional<std::uint64_t> id{};
   std::error_code error;
+  /// Bytes from the visitor and to it; nothing unless the event has both.
+  std::optional<std::pair<std::uint64_t, std::uint64_t>> bytes{};
 };
 
 /// An observer that keeps every event as a line of text, with its virtual time, and counts them by
@@ -71,6 +73,11 @@ class recorder {
       one.error = event.error;
       errors_[std::string(name)] = event.error;
       if (event.error) line += ": " + event.error.message();
+    }
+    if constexpr (requires {
+                    std::pair<std::uint64_t, std::uint64_t>(event.received, event.sent);
+                  }) {
+      one.bytes.emplace(event.received, event.sent);
     }
     lines_.push_back(std::move(line));
     if (also_) also_(one);

@@ -2,6 +2,7 @@
 
 #include <rathole/core/address.hpp>
 #include <rathole/io/concepts.hpp>
+#include <rathole/io/sleep.hpp>
 #include <rathole/sim/acceptor.hpp>
 #include <rathole/sim/datagram_socket.hpp>
 #include <rathole/sim/network.hpp>
@@ -9,6 +10,7 @@
 
 #include <asio/post.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <stop_token>
 #include <utility>
@@ -65,10 +67,11 @@ class runtime {
     return bind_udp(*this, at, std::move(stop));
   }
 
-  /// Fails with `errc::host_not_found`, or because a chosen operation is to fail.
+  /// Fails with `errc::host_not_found`, with `errc::timed_out` at `deadline` if nobody answers for
+  /// the name, or because a chosen operation is to fail.
   io::task<datagram_socket> connect_udp(const address& to, const io::udp_connect_options& options,
-                                        time_point, std::stop_token stop) {
-    return connect_udp(*this, to, options.follows_port, std::move(stop));
+                                        time_point deadline, std::stop_token stop) {
+    return connect_udp(*this, to, options.follows_port, deadline, std::move(stop));
   }
 
  private:
@@ -84,9 +87,15 @@ class runtime {
   }
 
   static io::task<datagram_socket> connect_udp(runtime self, address to, bool follows_port,
-                                               std::stop_token stop) {
+                                               time_point deadline, std::stop_token stop) {
     if (!self.may_complete_at_once()) co_await asio::post(self.get_executor(), io::use_tuple);
+    const time_point silent_until = self.network_->silent_until(to.host);
+    if (silent_until > self.now()) {
+      const time_point until = std::min(silent_until, deadline);
+      co_await io::sleep_until(self, until, stop);
+    }
     if (stop.stop_requested()) co_return failure(errc::stopped);
+    if (silent_until > self.now()) co_return failure(errc::timed_out);
     const auto peer = self.network_->endpoint_of(*self.host_, to);
     if (!peer) co_return failure(peer.error());
     const address any{"0.0.0.0", 0};
