@@ -1,8 +1,4 @@
-#include "../support/eventually.hpp"
-#include "../support/our_program.hpp"
-#include "../support/services.hpp"
-#include "../support/tunnel.hpp"
-#include "../support/visitors.hpp"
+#include "../support/serving_tunnel.hpp"
 
 #include <doctest/doctest.h>
 
@@ -14,36 +10,17 @@ namespace {
 
 constexpr auto no_time = std::chrono::milliseconds{0};
 
-/// A tunnel to an echo that serves, with a grace time on both sides.
-struct serving_tunnel {
-  service local{echo};
-  tunnel both{{"our server, our client", our_program(), our_program()}};
-  std::uint16_t port;
-
-  explicit serving_tunnel(const std::string& grace_seconds) : port(both.add("echo", local.port())) {
-    // Forwards that are idle have the whole time, too.
-    const std::string grace = "shutdown_idle_timeout = 0\nshutdown_grace = " + grace_seconds;
-    both.server_keys = grace;
-    both.client_keys = "retry_interval = 1\n" + grace;
-    both.start();
-    if (!eventually([&] { return round_trip(port); }))
-      throw std::runtime_error("no tunnel\n" + both.story());
-  }
-  tcp_socket visitor() const {
-    tcp_socket socket = tcp_socket::connect(port);
-    socket.send_all("hello");
-    if (socket.receive(5) != "hello") throw std::runtime_error("no echo\n" + both.story());
-    return socket;
-  }
-  process& end(bool server) { return server ? *both.server : *both.client; }
-};
+/// Both sides let forwards go on for so long, those that are idle too.
+serving_tunnel with_grace(const std::string& seconds) {
+  return {tcp(), "shutdown_idle_timeout = 0\nshutdown_grace = " + seconds};
+}
 
 TEST_CASE("shut-down: without running forwards the grace time is not waited for") {
   for (const int number : {SIGTERM, SIGINT}) {
     for (const bool server : {true, false}) {
       CAPTURE(number);
       CAPTURE(server);
-      serving_tunnel t("3600");
+      serving_tunnel t = with_grace("3600");
       INFO(t.both.story());
       t.end(server).signal(number);
       CHECK(t.end(server).wait_exit() == 0);
@@ -54,7 +31,7 @@ TEST_CASE("shut-down: without running forwards the grace time is not waited for"
 TEST_CASE("shut-down: a running forward may finish within the grace time") {
   for (const bool server : {true, false}) {
     CAPTURE(server);
-    serving_tunnel t("3600");
+    serving_tunnel t = with_grace("3600");
     INFO(t.both.story());
     tcp_socket visitor = t.visitor();
     t.end(server).signal(SIGTERM);
@@ -71,7 +48,7 @@ TEST_CASE("shut-down: a running forward may finish within the grace time") {
 TEST_CASE("shut-down: when the grace time is over, what still runs is cut") {
   for (const bool server : {true, false}) {
     CAPTURE(server);
-    serving_tunnel t("1");
+    serving_tunnel t = with_grace("1");
     INFO(t.both.story());
     tcp_socket visitor = t.visitor();
     t.end(server).signal(SIGTERM);
@@ -83,7 +60,7 @@ TEST_CASE("shut-down: when the grace time is over, what still runs is cut") {
 TEST_CASE("shut-down: a second signal ends at once") {
   for (const bool server : {true, false}) {
     CAPTURE(server);
-    serving_tunnel t("3600");
+    serving_tunnel t = with_grace("3600");
     INFO(t.both.story());
     tcp_socket visitor = t.visitor();
     t.end(server).signal(SIGINT);
@@ -108,7 +85,7 @@ TEST_CASE("shut-down: a client that never reached its server stops") {
 }
 
 TEST_CASE("life: a killed client is noticed at its FIN") {
-  serving_tunnel t("3600");
+  serving_tunnel t = with_grace("3600");
   INFO(t.both.story());
   t.both.client->kill();
   CHECK(eventually([&] { return refused(t.port); }, std::chrono::seconds{10}));

@@ -1,9 +1,4 @@
-#include "../support/carriage.hpp"
-#include "../support/eventually.hpp"
-#include "../support/our_program.hpp"
-#include "../support/services.hpp"
-#include "../support/tunnel.hpp"
-#include "../support/visitors.hpp"
+#include "../support/serving_tunnel.hpp"
 
 #include <doctest/doctest.h>
 
@@ -19,43 +14,21 @@ namespace {
 using std::chrono::seconds;
 using clock = std::chrono::steady_clock;
 
-/// A tunnel to an echo that serves; both sides let forwards go on for an hour after a signal.
-struct serving_tunnel {
-  service local{echo};
-  tunnel both;
-  std::uint16_t port;
-
-  explicit serving_tunnel(const carriage& by)
-      : both({by.name, our_program(), our_program(), by.server, by.client}),
-        port(both.add("echo", local.port())) {
-    both.server_keys = "shutdown_grace = 3600";
-    both.client_keys = "retry_interval = 1\nshutdown_grace = 3600";
-    both.start();
-    if (!eventually([&] { return answered(port); }))
-      throw std::runtime_error("no tunnel\n" + both.story());
-  }
-  tcp_socket visitor() const {
-    tcp_socket socket = tcp_socket::connect(port);
-    socket.send_all("hello");
-    if (socket.receive(5) != "hello") throw std::runtime_error("no echo\n" + both.story());
-    return socket;
-  }
-};
-
-const carriage plain{"tcp", "", ""};
+/// Both sides let forwards go on for an hour after a signal.
+const std::string grace = "shutdown_grace = 3600";
 
 TEST_CASE("restart: an idle session does not keep new visitors out") {
-  for (const carriage& by : {plain, noise("Noise_NK_25519_ChaChaPoly_BLAKE2s"), websocket()}) {
+  for (const carriage& by : {tcp(), noise("Noise_NK_25519_ChaChaPoly_BLAKE2s"), websocket()}) {
     for (const bool server : {true, false}) {
       CAPTURE(by.name);
       CAPTURE(server);
-      serving_tunnel t(by);
+      serving_tunnel t(by, grace);
       INFO(t.both.story());
       tcp_socket talked = t.visitor();
       tcp_socket never_spoke = tcp_socket::connect(t.port);
       // As a service manager restarts it: a signal, then the wait for the end, then the start.
       const auto begin = clock::now();
-      process& stopped = server ? *t.both.server : *t.both.client;
+      process& stopped = t.end(server);
       stopped.signal(SIGTERM);
       REQUIRE(stopped.wait_exit() == 0);
       server ? t.both.start_server() : t.both.start_client();
@@ -70,14 +43,14 @@ TEST_CASE("restart: an idle session does not keep new visitors out") {
 TEST_CASE("restart: a session that transfers may finish, and is in nobody's way") {
   for (const bool server : {true, false}) {
     CAPTURE(server);
-    serving_tunnel t(plain);
+    serving_tunnel t(tcp(), grace);
     INFO(t.both.story());
     tcp_socket visitor = t.visitor();
     const auto talk = [&] {
       visitor.send_all("more");
       return visitor.receive(4) == "more";
     };
-    process& stopped = server ? *t.both.server : *t.both.client;
+    process& stopped = t.end(server);
     stopped.signal(SIGTERM);
     REQUIRE(eventually([&] { return talk() && refused(t.port); }));
     if (server) {
