@@ -6,6 +6,7 @@
 #include <rathole/config/types.hpp>
 
 #include <algorithm>
+#include <initializer_list>
 #include <optional>
 #include <set>
 #include <string>
@@ -90,18 +91,6 @@ inline std::vector<problem> start_problems(const transport& value, side where) {
 
 namespace detail {
 
-template <class Service>
-void add_name_problems(const std::vector<Service>& services, side where,
-                       std::vector<problem>& problems) {
-  std::set<std::string_view> names;
-  for (const Service& each : services) {
-    if (names.insert(each.name).second) continue;
-    problems.push_back({.key = key_path(std::string(name_of(where)) + ".services", each.name),
-                        .what = "two services have this name",
-                        .remedy = "give each service a name of its own"});
-  }
-}
-
 inline void add_address_problem(std::string key, const address& value,
                                 std::vector<problem>& problems) {
   if (!value.host.empty()) return;
@@ -114,32 +103,44 @@ inline void add_address_problem(const std::string& key, const address_list& valu
   for (const address& each : value) add_address_problem(key, each, problems);
 }
 
-}  // namespace detail
-
-/// What keeps `value` from being used that a file cannot say, but a program that fills the struct
-/// itself can: services of the same name, and addresses that are missing. The problems have key
-/// paths but no positions.
-inline std::vector<problem> settings_problems(const client& value) {
+/// The problems of an instance, whose own address `own` has the key `own_key`, and whose services
+/// have theirs, `where`, under `service_key`.
+template <class Address, class Service>
+std::vector<problem> address_and_name_problems(side of, std::string_view own_key,
+                                               const Address& own, std::string_view service_key,
+                                               const std::vector<Service>& services,
+                                               Address Service::* where) {
   std::vector<problem> problems;
-  detail::add_address_problem("client.remote_addr", value.remote_addr, problems);
-  detail::add_name_problems(value.services, side::client, problems);
-  for (const client_service& each : value.services) {
-    detail::add_address_problem(key_path("client.services", each.name) + ".local_addr",
-                                each.local_addr, problems);
+  const std::string path = name_of(of);
+  add_address_problem(path + '.' + std::string(own_key), own, problems);
+  std::set<std::string_view> names;
+  for (const Service& each : services) {
+    const std::string key = key_path(path + ".services", each.name);
+    if (!names.insert(each.name).second) {
+      problems.push_back({.key = key,
+                          .what = "two services have this name",
+                          .remedy = "give each service a name of its own"});
+    }
+    add_address_problem(key + '.' + std::string(service_key), each.*where, problems);
   }
   return problems;
 }
 
+}  // namespace detail
+
+/// Returns what keeps `value` from being used that a file cannot say, but a program that fills the
+/// struct itself can: services of the same name, and addresses that are missing. The problems have
+/// key paths but no positions.
+inline std::vector<problem> settings_problems(const client& value) {
+  return detail::address_and_name_problems(side::client, "remote_addr", value.remote_addr,
+                                           "local_addr", value.services,
+                                           &client_service::local_addr);
+}
+
 /// As for a client.
 inline std::vector<problem> settings_problems(const server& value) {
-  std::vector<problem> problems;
-  detail::add_address_problem("server.bind_addr", value.bind_addr, problems);
-  detail::add_name_problems(value.services, side::server, problems);
-  for (const server_service& each : value.services) {
-    detail::add_address_problem(key_path("server.services", each.name) + ".bind_addr",
-                                each.bind_addr, problems);
-  }
-  return problems;
+  return detail::address_and_name_problems(side::server, "bind_addr", value.bind_addr, "bind_addr",
+                                           value.services, &server_service::bind_addr);
 }
 
 /// The longest time that a configuration may name.
@@ -147,12 +148,8 @@ inline constexpr milliseconds longest_duration = seconds(limits::duration_second
 
 namespace detail {
 
-template <class Service>
-void bound_forwards(Service& service) {
-  for (milliseconds* time :
-       {&service.idle_timeout, &service.half_close_timeout, &service.udp.idle_timeout}) {
-    *time = std::min(*time, longest_duration);
-  }
+inline void bound(std::initializer_list<milliseconds*> times) {
+  for (milliseconds* time : times) *time = std::min(*time, longest_duration);
 }
 
 }  // namespace detail
@@ -161,32 +158,27 @@ void bound_forwards(Service& service) {
 /// it is added to the time. A configuration file cannot say more; a program that fills the structs
 /// itself can. A UDP service has at least one data channel, and at most `limits::udp_channels`.
 inline client bounded(client value) {
-  for (milliseconds* time :
-       {&value.heartbeat_timeout, &value.connect_timeout, &value.handshake_timeout,
-        &value.shutdown_grace, &value.shutdown_idle_timeout, &value.ready_timeout}) {
-    *time = std::min(*time, longest_duration);
-  }
+  detail::bound({&value.heartbeat_timeout, &value.connect_timeout, &value.handshake_timeout,
+                 &value.shutdown_grace, &value.shutdown_idle_timeout, &value.ready_timeout});
   for (client_service& service : value.services) {
-    service.retry_interval = std::min(service.retry_interval, longest_duration);
-    detail::bound_forwards(service);
+    detail::bound({&service.retry_interval, &service.idle_timeout, &service.half_close_timeout,
+                   &service.udp.idle_timeout});
   }
   return value;
 }
 
 /// As for a client.
 inline server bounded(server value) {
-  for (milliseconds* time : {&value.heartbeat_interval, &value.handshake_timeout,
-                             &value.shutdown_grace, &value.shutdown_idle_timeout}) {
-    *time = std::min(*time, longest_duration);
-  }
+  detail::bound({&value.heartbeat_interval, &value.handshake_timeout, &value.shutdown_grace,
+                 &value.shutdown_idle_timeout});
   for (server_service& service : value.services) {
-    service.pool.visitor_timeout = std::min(service.pool.visitor_timeout, longest_duration);
+    detail::bound({&service.pool.visitor_timeout, &service.idle_timeout,
+                   &service.half_close_timeout, &service.udp.idle_timeout});
     if (service.kind == service_kind::udp) {
       constexpr auto most = static_cast<std::size_t>(limits::udp_channels);
       service.pool.size = std::clamp<std::size_t>(service.pool.size, 1, most);
       service.pool.max_idle = std::max(service.pool.max_idle, service.pool.size);
     }
-    detail::bound_forwards(service);
   }
   return value;
 }
