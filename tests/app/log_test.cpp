@@ -1,5 +1,6 @@
 #include <rathole/app/client_log.hpp>
 #include <rathole/app/server_log.hpp>
+#include <rathole/core/guard_memory.hpp>
 
 #include <doctest/doctest.h>
 #include <spdlog/sinks/ostream_sink.h>
@@ -164,6 +165,18 @@ TEST_CASE("log: an address of IPv6 that IPv4 had to take the place of is a warni
   CHECK(said.contains(" WARN handle{service=web}: rathole::server: " + words));
 }
 
+TEST_CASE("log: an address of IPv6 that is left out is a warning") {
+  const address at{"::", 2333};
+  kept_log kept;
+  server_log log(kept.lines);
+  log.on(server::address_left_out{"", at});
+  log.on(server::address_left_out{"web", at});
+  const std::string words =
+      "rathole::server: This host has no IPv6: [::]:2333 is left out, since `bind_addr` names "
+      "0.0.0.0 with the same port\n";
+  CHECK(kept.said() == " WARN " + words + " WARN handle{service=web}: " + words);
+}
+
 TEST_CASE("log: what a server tells") {
   const address at{"::1", 2333};
   const address peer{"192.0.2.7", 40000};
@@ -261,17 +274,23 @@ TEST_CASE("log: what visitors can cause without end is written once per interval
     at_server.on(server::visitor_refused{"web", at, errc::limit_reached});
     at_server.on(server::visitor_refused{"web", at, errc::timed_out});
     at_server.on(server::visitor_refused{"mail", at, errc::timed_out});
+    const auto shortage = std::make_error_code(std::errc::too_many_files_open);
+    at_server.on(server::accept_failed{"", shortage, 100ms});
+    at_server.on(server::accept_failed{"", out_of_memory(), 100ms});
+    at_server.on(server::accept_failed{"web", shortage, 700ms});
     at_client.on(client::data_channel_failed{"web", errc::limit_reached});
     at_client.on(client::local_connect_failed{"web", at, errc::limit_reached});
   };
   for (int i = 0; i < 4; ++i) tell_all();
-  CHECK(std::ranges::count(kept.text.str(), '\n') == 5);
+  CHECK(std::ranges::count(kept.text.str(), '\n') == 8);
   CHECK(kept.text.str().find("more before") == std::string::npos);
   kept.text.str("");
   told_time += repeat_interval;
   for (int i = 0; i < 4; ++i) tell_all();
   const std::string later = kept.text.str();
-  CHECK(std::ranges::count(later, '\n') == 5);
+  CHECK(std::ranges::count(later, '\n') == 8);
+  CHECK(
+      later.contains("Failed to accept: Too many open files. Retry in 100ms... (3 more before)\n"));
   CHECK(later.find("turned away: limit reached (3 more before)\n") != later.npos);
   CHECK(later.find("Failed to run the data channel: limit reached (3 more before)\n") !=
         later.npos);

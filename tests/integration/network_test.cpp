@@ -340,5 +340,37 @@ local_addr = "127.0.0.1:9"
   CHECK(server.wait_for("Listening at 0.0.0.0:", 3));
 }
 
+TEST_CASE("network: on a host without IPv6 the wildcard of IPv6 is left out beside that of IPv4") {
+  const temp_dir directory;
+  const auto script = std::filesystem::path(RATHOLE_SOURCES) / "tests/integration/without_ipv6.py";
+  const auto port = std::to_string(tcp_socket::listen().port());
+  const auto visitors = std::to_string(tcp_socket::listen().port());
+  const auto both = [](const std::string& at) {
+    return "bind_addr = [\"[::]:" + at + "\", \"0.0.0.0:" + at + "\"]\n";
+  };
+  process server("/usr/bin/python3",
+                 {script.string(), our_program(),
+                  directory.write("server.toml", "[server]\ndefault_token = \"t\"\n" + both(port) +
+                                                     "[server.services.t]\n" + both(visitors) +
+                                                     "[server.services.u]\ntype = \"udp\"\n" +
+                                                     both(visitors))});
+  process client(
+      our_program(),
+      {directory.write("client.toml", "[client]\nremote_addr = \"127.0.0.1:" + port + R"("
+default_token = "t"
+[client.services.t]
+local_addr = "127.0.0.1:9"
+[client.services.u]
+type = "udp"
+local_addr = "127.0.0.1:9"
+)")});
+  INFO(server.output());
+  CHECK(server.wait_for("Listening at 0.0.0.0:" + port));
+  CHECK(server.wait_for("This host has no IPv6: [::]:" + port + " is left out"));
+  CHECK(server.wait_for("This host has no IPv6: [::]:" + visitors + " is left out", 2));
+  CHECK(server.wait_for("Listening at 0.0.0.0:" + visitors, 2));
+  CHECK_FALSE(server.output().contains("Failed to listen"));
+}
+
 }  // namespace
 }  // namespace rathole::test

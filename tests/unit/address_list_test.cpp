@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <string>
+#include <system_error>
 #include <vector>
 
 namespace rathole::test {
@@ -24,6 +25,22 @@ TEST_CASE("address list: the IPv6 wildcard is bound behind all others") {
   CHECK(bound({{"::", 1}, {"0.0.0.0", 1}}) == names{"0.0.0.0:1", "[::]:1"});
   CHECK(bound({{"0::0", 1}, {"::1", 2}, {"::", 3}, {"a.example", 4}, {"0.0.0.0", 5}}) ==
         names{"[::1]:2", "a.example:4", "0.0.0.0:5", "[0::0]:1", "[::]:3"});
+}
+
+TEST_CASE(
+    "address list: the IPv6 wildcard is left out beside that of IPv4 on a host without IPv6") {
+  const address_list both(std::vector<address>{{"0.0.0.0", 1}, {"::", 1}, {"::", 2}, {"::1", 1}});
+  for (const auto why :
+       {std::errc::address_family_not_supported, std::errc::address_not_available}) {
+    const auto error = std::make_error_code(why);
+    CHECK(is_left_out(both, {"::", 1}, error));
+    CHECK(is_left_out(both, {"0::0", 1}, error));
+    CHECK_FALSE(is_left_out(both, {"::", 2}, error));
+    CHECK_FALSE(is_left_out(both, {"::1", 1}, error));
+    CHECK_FALSE(is_left_out(both, {"0.0.0.0", 1}, error));
+    CHECK_FALSE(is_left_out(address_list("::", 0), {"::", 0}, error));
+  }
+  CHECK_FALSE(is_left_out(both, {"::", 1}, std::make_error_code(std::errc::address_in_use)));
 }
 
 }  // namespace rathole::test

@@ -48,9 +48,16 @@ class server_log {
           "Failed to listen at " + shown(e.at) + ": " + e.error.message() + listen_advice(e.error) +
               retry_text(e.retry_in));
   }
+  void on(const server::address_left_out& e) {
+    write(log_level::warn, context_of(e.service),
+          "This host has no IPv6: " + shown(e.at) +
+              " is left out, since `bind_addr` names 0.0.0.0 with the same port");
+  }
+  /// Who opens connections, or takes descriptors, can cause these without end.
   void on(const server::accept_failed& e) {
-    write(log_level::error, e.service.empty() ? std::string() : service_context(e.service),
-          "Failed to accept: " + e.error.message() + retry_text(e.retry_in));
+    const std::string why = e.error.message();
+    write_once(log_level::error, "accept\n" + std::string(e.service) + '\n' + why,
+               context_of(e.service), "Failed to accept: " + why + retry_text(e.retry_in));
   }
   /// Anybody can cause these. Those that tell of a mistake are written once per cause and interval.
   void on(const server::handshake_failed& e) {
@@ -147,6 +154,11 @@ class server_log {
               "; name 0.0.0.0 in `bind_addr` if that is meant");
   }
 
+  /// The context of a listener, which is the clients' if `service` is empty.
+  static std::string context_of(std::string_view service) {
+    return service.empty() ? std::string() : service_context(service);
+  }
+
   static std::string channel_context(const address& peer, std::string_view service) {
     return connection_context(peer) + ':' + service_context(service);
   }
@@ -155,10 +167,15 @@ class server_log {
   /// line for debugging.
   void warn_once(bool is_mistake, std::string_view kind, const std::string& context,
                  const std::string& message) {
-    std::optional<std::uint64_t> before;
-    if (is_mistake) before = repeats_.note(kind, now_());
-    write(before ? log_level::warn : log_level::debug, context,
-          message + repeats_text(before.value_or(0)));
+    if (is_mistake) return write_once(log_level::warn, kind, context, message);
+    write(log_level::debug, context, message);
+  }
+
+  /// Writes a line at `level` if none of its kind was written within the interval, else at debug.
+  void write_once(log_level level, std::string_view kind, const std::string& context,
+                  const std::string& message) {
+    const std::optional<std::uint64_t> before = repeats_.note(kind, now_());
+    write(before ? level : log_level::debug, context, message + repeats_text(before.value_or(0)));
   }
 
   void write(log_level level, std::string_view context, std::string_view message) {

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <iterator>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -50,6 +51,17 @@ inline std::vector<address> in_bind_order(const address_list& all) {
   std::ranges::remove_copy_if(all, std::back_inserter(out), is_wildcard);
   std::ranges::copy_if(all, std::back_inserter(out), is_wildcard);
   return out;
+}
+
+/// Returns whether `where`, the wildcard `::` that is in `all`, is to be left out where binding it
+/// failed by `why`: the host has no IPv6, and `all` names `0.0.0.0` with the same port, which gets all
+/// that is left. Falling back to IPv4 for both would have the two take the port from each other.
+inline bool is_left_out(const address_list& all, const address& where, const std::error_code& why) {
+  if (why != std::errc::address_family_not_supported && why != std::errc::address_not_available) {
+    return false;
+  }
+  return where.port != 0 && parse_ipv6(where.host) == ipv6_octets{} &&
+         std::ranges::find(all, address{"0.0.0.0", where.port}) != all.end();
 }
 
 }  // namespace rathole

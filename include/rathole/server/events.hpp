@@ -38,6 +38,13 @@ inline const address* replaced_by(const address& local, const address& wanted) {
   return wanted.host.contains(':') && !local.host.contains(':') ? &wanted : nullptr;
 }
 
+/// The wildcard `::` of a list of addresses is not listened at, since the host has no IPv6 and the
+/// list names `0.0.0.0` with the same port. `service` is empty for the clients' listener.
+struct address_left_out {
+  std::string_view service;
+  const address& at;
+};
+
 /// A service's port cannot be bound; told once per cause, and tried again.
 struct service_bind_failed {
   std::string_view service;

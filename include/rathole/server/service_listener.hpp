@@ -27,7 +27,8 @@ namespace rathole::server {
 inline constexpr backoff_parameters service_listener_backoff{std::chrono::milliseconds(500), 0.5,
                                                              1.5, std::chrono::seconds(1)};
 
-/// Binds an address of the service's, trying until it can be bound; nothing if `stop` came first.
+/// Binds an address of the service's, trying until it can be bound. Returns nothing if `stop` came
+/// first, or if the address is left out.
 template <class Context>
 io::awaitable<std::optional<typename Context::runtime_type::acceptor>> bind_service(
     std::shared_ptr<Context> context, std::shared_ptr<const config::server_service> service,
@@ -41,6 +42,11 @@ io::awaitable<std::optional<typename Context::runtime_type::acceptor>> bind_serv
     auto acceptor = co_await world.listen(where, options, stop);
     if (stop.stop_requested()) co_return std::nullopt;
     if (acceptor) co_return std::move(*acceptor);
+    if (is_left_out(service->bind_addr, where, acceptor.error())) {
+      const address_left_out event{service->name, where};
+      context->tell(event);
+      co_return std::nullopt;
+    }
     auto rng = world.rng();
     const auto pause = retry.next(rng);
     if (acceptor.error() != cause) {

@@ -111,6 +111,10 @@ class udp_doors {
         at->socket.emplace(std::move(*bound));
         break;
       }
+      if (is_left_out(service->bind_addr, at->where, bound.error())) {
+        self.tell_left_out(service, at->where);
+        co_return;
+      }
       auto rng = world.rng();
       const auto pause = retry.next(rng);
       if (bound.error() != cause) {
@@ -127,6 +131,13 @@ class udp_doors {
   void tell_open(const service_pointer& service, const address& local, const address& wanted) {
     context_->on_control_plane([context = context_, service, local, wanted] {
       const service_listening event{service->name, local, replaced_by(local, wanted)};
+      context->tell(event);
+    });
+  }
+
+  void tell_left_out(const service_pointer& service, const address& where) {
+    context_->on_control_plane([context = context_, service, where] {
+      const address_left_out event{service->name, where};
       context->tell(event);
     });
   }

@@ -64,6 +64,11 @@ io::task<std::vector<typename Context::door_pointer>> bind_doors(
     }
     auto acceptor = co_await self->transport.listen(where, self->closing.get_token());
     if (self->closing.stop_requested()) co_return failure(errc::stopped);
+    if (!acceptor && is_left_out(settings->bind_addr, where, acceptor.error())) {
+      const address_left_out event{{}, where};
+      self->tell(event);
+      continue;
+    }
     if (!acceptor) co_return failure(acceptor.error());
     fresh.push_back(std::make_shared<door_type>(where, std::move(*acceptor)));
   }
