@@ -76,6 +76,24 @@ TEST_CASE("failures: what a client says names what came and which key to look at
                    "`client.transport.websocket.path` must be that of the server"},
       {errc::certificate_wrong_name, transport_kind::tls, false,
        handshake + "the certificate is for another name; see `client.transport.tls.hostname`"},
+      {errc::certificate_wrong_usage, transport_kind::tls, false,
+       handshake +
+           "the certificate is not for TLS servers, by its key usage or extended key usage; "
+           "issue the server's certificate for TLS servers (extendedKeyUsage serverAuth, "
+           "keyUsage digitalSignature)"},
+      {errc::certificate_too_weak, transport_kind::tls, false,
+       handshake + "the certificate or its chain has a weak key or signature (RSA under 2048 bits, "
+                   "SHA-1); renew the server's certificate with a stronger key, such as P-256 or "
+                   "RSA 2048, and SHA-256"},
+      {errc::certificate_unsupported, transport_kind::websocket, false,
+       handshake +
+           "the certificate is of a form that the TLS engine does not accept (X.509 version "
+           "1); set `client.transport.tls.engine = \"openssl\"`, or renew the server's "
+           "certificate as X.509 version 3"},
+      {errc::certificate_invalid, transport_kind::tls, false,
+       handshake +
+           "the certificate is not valid; see the chain in the server's `transport.tls.cert` "
+           "or `pkcs12`, and `client.transport.tls.trusted_root`"},
       {proxy::unreachable(refused), transport_kind::tcp, true,
        "Failed to connect to the proxy proxy.example:1080: Connection refused; see "
        "`client.transport.tcp.proxy`"},
@@ -91,6 +109,17 @@ TEST_CASE("failures: what a client says names what came and which key to look at
   };
   for (const row& each : rows) {
     CHECK(client_says(each.error, each.kind, each.with_proxy) == each.said);
+  }
+}
+
+TEST_CASE("failures: every error of a certificate names a remedy") {
+  const std::string none = client_says(errc::tls_handshake_failed, transport_kind::tls);
+  CHECK(none.ends_with(make_error_code(errc::tls_handshake_failed).message()));
+  for (int each = static_cast<int>(errc::certificate_wrong_name);
+       each <= static_cast<int>(errc::certificate_unsupported); ++each) {
+    const std::error_code error = static_cast<errc>(each);
+    CAPTURE(error.message());
+    CHECK(client_says(error, transport_kind::tls).contains(error.message() + "; "));
   }
 }
 

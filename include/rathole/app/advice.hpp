@@ -131,6 +131,24 @@ inline std::string certificate_advice(const std::error_code& error) {
   }
   if (error == errc::certificate_expired) return "; renew the server's certificate";
   if (error == errc::certificate_not_yet_valid) return "; see whether the clock is right";
+  if (error == errc::certificate_wrong_usage) {
+    return "; issue the server's certificate for TLS servers (extendedKeyUsage serverAuth, "
+           "keyUsage "
+           "digitalSignature)";
+  }
+  if (error == errc::certificate_too_weak) {
+    return "; renew the server's certificate with a stronger key, such as P-256 or RSA 2048, and "
+           "SHA-256";
+  }
+  if (error == errc::certificate_unsupported) {
+    return "; set `client.transport.tls.engine = \"openssl\"`, or renew the server's certificate "
+           "as "
+           "X.509 version 3";
+  }
+  if (error == errc::certificate_invalid) {
+    return "; see the chain in the server's `transport.tls.cert` or `pkcs12`, and "
+           "`client.transport.tls.trusted_root`";
+  }
   return {};
 }
 

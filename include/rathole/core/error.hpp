@@ -148,7 +148,7 @@ inline const std::error_category& error_category() noexcept {
                  "SHA-1)";
         case errc::certificate_unsupported:
           return "the certificate is of a form that the TLS engine does not accept (X.509 version "
-                 "1); try `engine = \"openssl\"`, or a certificate of version 3";
+                 "1)";
         case errc::tls_nothing_in_common:
           return "no TLS version, cipher suite or kind of key in common";
         case errc::not_tls: return "the peer does not speak TLS";
