@@ -1,7 +1,8 @@
 #pragma once
 
+#include <rathole/core/utf8.hpp>
+
 #include <cstddef>
-#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -14,15 +15,15 @@ namespace detail {
 
 /// Characters that do not show as themselves: they move the cursor, are invisible or turn the
 /// direction of the text around them.
-inline bool is_unprintable(std::uint32_t code) {
+inline bool is_unprintable(char32_t code) {
   struct range {
-    std::uint32_t first;
-    std::uint32_t last;
+    char32_t first;
+    char32_t last;
   };
   static constexpr range ranges[] = {
-      {0x00, 0x1f},     {0x7f, 0x9f},     {0xad, 0xad},       {0x61c, 0x61c},   {0x180e, 0x180e},
-      {0x200b, 0x200f}, {0x2028, 0x202e}, {0x2060, 0x206f},   {0xd800, 0xdfff}, {0xfe00, 0xfe0f},
-      {0xfeff, 0xfeff}, {0xfff0, 0xfffb}, {0xe0000, 0xe0fff},
+      {0x00, 0x1f},     {0x7f, 0x9f},     {0xad, 0xad},     {0x61c, 0x61c},
+      {0x180e, 0x180e}, {0x200b, 0x200f}, {0x2028, 0x202e}, {0x2060, 0x206f},
+      {0xfe00, 0xfe0f}, {0xfeff, 0xfeff}, {0xfff0, 0xfffb}, {0xe0000, 0xe0fff},
   };
   for (const auto& [first, last] : ranges) {
     if (code >= first && code <= last) return true;
@@ -30,26 +31,12 @@ inline bool is_unprintable(std::uint32_t code) {
   return false;
 }
 
-/// The octets of the character at the start of `text` (RFC 3629), 0 if it is not UTF-8 or does not
-/// show as itself.
+/// Returns how many bytes the character at the start of `text` has, or 0 if it is not UTF-8 or does
+/// not show as itself.
 inline std::size_t printable_length(std::string_view text) {
-  const auto octet = [text](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const std::uint32_t lead = octet(0);
-  if (lead < 0x80) return is_unprintable(lead) ? 0 : 1;
-  const std::size_t length = lead >= 0xf8   ? 0
-                             : lead >= 0xf0 ? 4
-                             : lead >= 0xe0 ? 3
-                             : lead >= 0xc0 ? 2
-                                            : 0;
-  if (length == 0 || length > text.size()) return 0;
-  std::uint32_t code = lead & (0x7fu >> length);
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((octet(i) & 0xc0) != 0x80) return 0;
-    code = code << 6 | (octet(i) & 0x3fu);
-  }
-  static constexpr std::uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
-  const bool is_character = code >= smallest[length] && code <= 0x10ffff;
-  return is_character && !is_unprintable(code) ? length : 0;
+  std::string_view rest = text;
+  const auto character = take_character(rest);
+  return character && !is_unprintable(*character) ? text.size() - rest.size() : 0;
 }
 
 inline std::string escape_octet(char c) {
