@@ -1,7 +1,7 @@
 // What a relay counts is what the sockets have taken, whenever it came.
 
 #include "support/framing_layer.hpp"
-#include "support/net.hpp"
+#include "support/joined_stream.hpp"
 
 #include <rathole/io/asio_runtime.hpp>
 #include <rathole/io/layered_stream.hpp>
@@ -27,17 +27,6 @@ namespace {
 using runtime = io::asio_runtime;
 using layered = io::layered_stream<runtime, framing_layer>;
 
-std::pair<io::tcp_stream, io::descriptor> joined(asio::io_context& context) {
-  int both[2];
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, both) != 0) {
-    throw_errno("socketpair");
-  }
-  const int small = 16 * 1024;
-  for (const int each : both) ::setsockopt(each, SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
-  return {io::tcp_stream(context.get_executor(), io::descriptor(both[0]), {}),
-          io::descriptor(both[1])};
-}
-
 /// Lets the stream decode something first, and then a relay carry on.
 io::awaitable<void> decode_and_relay(runtime world, layered wired, io::tcp_stream plain,
                                      std::optional<io::relay_status>& status) {
@@ -53,8 +42,8 @@ TEST_SUITE("relay counts") {
   TEST_CASE("what was decoded before the relay began, and what waited to be sent, counts") {
     ::signal(SIGPIPE, SIG_IGN);
     asio::io_context context(1);
-    auto [plain, service] = joined(context);
-    auto [wire, peer] = joined(context);
+    auto [plain, service] = joined_stream(context);
+    auto [wire, peer] = joined_stream(context);
     const std::string question(150'000, 'q');
     const std::string answer(100'000, 'a');
     framing_layer theirs;

@@ -2,7 +2,7 @@
 // more than `max_unsent_wire` waits to be sent, and all goes on when it reads at last.
 
 #include "support/framing_layer.hpp"
-#include "support/net.hpp"
+#include "support/joined_stream.hpp"
 #include "support/replying_layer.hpp"
 
 #include <rathole/core/stacked_layer.hpp>
@@ -35,18 +35,6 @@ using runtime = io::asio_runtime;
 constexpr std::size_t most_taken = std::size_t{1} << 20;
 /// What it tries to send.
 constexpr std::size_t flood = std::size_t{16} << 20;
-
-/// A stream, and its other end.
-std::pair<io::tcp_stream, io::descriptor> joined(asio::io_context& context) {
-  int both[2];
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, both) != 0) {
-    throw_errno("socketpair");
-  }
-  const int small = 16 * 1024;
-  for (const int each : both) ::setsockopt(each, SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
-  return {io::tcp_stream(context.get_executor(), io::descriptor(both[0]), {}),
-          io::descriptor(both[1])};
-}
 
 /// The peer at the other end of the layer, whose own layer is `L`.
 template <class L>
@@ -111,8 +99,8 @@ template <class Own, class Peer>
 void floods_relay(Own own, Peer theirs) {
   ::signal(SIGPIPE, SIG_IGN);
   asio::io_context context(1);
-  auto [plain, service] = joined(context);
-  auto [wire, outside] = joined(context);
+  auto [plain, service] = joined_stream(context);
+  auto [wire, outside] = joined_stream(context);
   flooding_peer<Peer> peer(std::move(outside), std::move(theirs));
   io::layered_stream<runtime, Own> layered(runtime(context), std::move(wire), std::move(own));
   // Both ends shake hands before the relay gets the layer.
@@ -164,7 +152,7 @@ io::awaitable<void> write_much(io::layered_stream<runtime, L>& stream, const std
 void floods_stream(bool also_writes) {
   ::signal(SIGPIPE, SIG_IGN);
   asio::io_context context(1);
-  auto [wire, outside] = joined(context);
+  auto [wire, outside] = joined_stream(context);
   flooding_peer<plain_layer> peer(std::move(outside), plain_layer());
   io::layered_stream<runtime, replying_layer> stream(runtime(context), std::move(wire), {});
   (void)stream.layer().start(peer.out);
@@ -203,7 +191,7 @@ TEST_SUITE("unread replies") {
 
   TEST_CASE("do not keep a reader that is cancelled from going on") {
     asio::io_context context(1);
-    auto [wire, outside] = joined(context);
+    auto [wire, outside] = joined_stream(context);
     flooding_peer<plain_layer> peer(std::move(outside), plain_layer());
     io::layered_stream<runtime, replying_layer> stream(runtime(context), std::move(wire), {});
     (void)stream.layer().start(peer.out);

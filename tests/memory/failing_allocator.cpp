@@ -1,5 +1,7 @@
 #include "support/failing_allocator.hpp"
 
+#include <malloc.h>
+
 #include <cstddef>
 #include <cstdlib>
 #include <new>
@@ -12,6 +14,7 @@ struct watch {
   int armed = 0;
   int spared = 0;
   bool failed = false;
+  std::ptrdiff_t bytes = 0;
 };
 constinit thread_local watch here;
 
@@ -25,8 +28,17 @@ bool fails() {
 void* allocate(std::size_t size, std::size_t alignment) noexcept {
   if (fails()) return nullptr;
   if (size == 0) size = 1;
-  if (alignment <= alignof(std::max_align_t)) return std::malloc(size);
-  return std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
+  void* const at =
+      alignment <= alignof(std::max_align_t)
+          ? std::malloc(size)
+          : std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
+  here.bytes += static_cast<std::ptrdiff_t>(::malloc_usable_size(at));
+  return at;
+}
+
+void release(void* at) noexcept {
+  here.bytes -= static_cast<std::ptrdiff_t>(::malloc_usable_size(at));
+  std::free(at);
 }
 
 void* allocate_or_throw(std::size_t size, std::size_t alignment) {
@@ -40,6 +52,8 @@ constexpr std::size_t usual = alignof(std::max_align_t);
 }  // namespace
 
 namespace rathole::test {
+
+std::ptrdiff_t allocated_bytes() { return here.bytes; }
 
 failing_allocator::failing_allocator(std::uint64_t failing) {
   here.count = 0;
@@ -71,13 +85,13 @@ void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
 void* operator new[](std::size_t size, const std::nothrow_t&) noexcept {
   return allocate(size, usual);
 }
-void operator delete(void* at) noexcept { std::free(at); }
-void operator delete[](void* at) noexcept { std::free(at); }
-void operator delete(void* at, std::size_t) noexcept { std::free(at); }
-void operator delete[](void* at, std::size_t) noexcept { std::free(at); }
-void operator delete(void* at, std::align_val_t) noexcept { std::free(at); }
-void operator delete[](void* at, std::align_val_t) noexcept { std::free(at); }
-void operator delete(void* at, std::size_t, std::align_val_t) noexcept { std::free(at); }
-void operator delete[](void* at, std::size_t, std::align_val_t) noexcept { std::free(at); }
-void operator delete(void* at, const std::nothrow_t&) noexcept { std::free(at); }
-void operator delete[](void* at, const std::nothrow_t&) noexcept { std::free(at); }
+void operator delete(void* at) noexcept { release(at); }
+void operator delete[](void* at) noexcept { release(at); }
+void operator delete(void* at, std::size_t) noexcept { release(at); }
+void operator delete[](void* at, std::size_t) noexcept { release(at); }
+void operator delete(void* at, std::align_val_t) noexcept { release(at); }
+void operator delete[](void* at, std::align_val_t) noexcept { release(at); }
+void operator delete(void* at, std::size_t, std::align_val_t) noexcept { release(at); }
+void operator delete[](void* at, std::size_t, std::align_val_t) noexcept { release(at); }
+void operator delete(void* at, const std::nothrow_t&) noexcept { release(at); }
+void operator delete[](void* at, const std::nothrow_t&) noexcept { release(at); }

@@ -3,6 +3,7 @@
 
 #include "layer_kinds.hpp"
 #include "support/failing_allocator.hpp"
+#include "support/joined_stream.hpp"
 
 #include <rathole/io/asio_runtime.hpp>
 #include <rathole/io/copy_relay.hpp>
@@ -132,15 +133,9 @@ class connection {
  private:
   /// A stream of this side, and its other end.
   io::tcp_stream joined(io::descriptor& other) {
-    int both[2];
-    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, both) != 0) {
-      throw std::runtime_error("socketpair");
-    }
-    for (const int each : both) {
-      ::setsockopt(each, SOL_SOCKET, SO_SNDBUF, &socket_buffer, sizeof socket_buffer);
-    }
-    other = io::descriptor(both[1]);
-    return io::tcp_stream(context_.get_executor(), io::descriptor(both[0]), {});
+    auto [stream, end] = joined_stream(context_, socket_buffer);
+    other = std::move(end);
+    return std::move(stream);
   }
 
   /// Counts a relay that is gone, in whatever way.

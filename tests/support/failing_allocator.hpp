@@ -1,8 +1,12 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 namespace rathole::test {
+
+/// Returns how many bytes the calling thread has from `operator new` and has not given back.
+std::ptrdiff_t allocated_bytes();
 
 /// Watches the allocations of the calling thread by `operator new`, of which one fails. It is the
 /// executable's own operator: `memory/failing_allocator.cpp`. Outside of `armed` scopes allocations

@@ -500,16 +500,12 @@ TEST_CASE("websocket: a Ping goes out in silence only") {
   CHECK_FALSE(never.it.deadline());
 }
 
-TEST_CASE("websocket: Pongs that nobody reads are bounded") {
+TEST_CASE("websocket: each Ping gets its Pong, whatever waits to be sent") {
   end out = open_server();
   const octet_vector ping = octets("89fd 00000000") + octet_vector(125);
   for (int i = 0; i < 10'000; ++i) CHECK(out.take(ping) == std::error_code());
-  CHECK(out.wire.size() > 200'000);
-  CHECK(out.wire.size() < 300'000);
-  // Once they were sent there is a Pong again.
+  CHECK(out.wire.size() == 10'000 * 127);
   out.wire.clear();
-  CHECK(out.take(ping) == std::error_code());
-  CHECK(out.wire.size() == 127);
   REQUIRE(out.it.close(out.wire));
   out.wire.clear();
   CHECK(out.take(ping) == std::error_code());

@@ -126,9 +126,6 @@ class layer {
   }
 
  private:
-  /// A peer that sends Pings and does not read gets no Pong beyond so much that waits to be sent.
-  static constexpr std::size_t maximum_unsent = 256 * 1024;
-
   using settings = std::variant<client_settings, server_settings>;
 
   layer(settings what, duration ping_interval, R rng)
@@ -161,7 +158,7 @@ class layer {
     if (control.op == opcode::close) {
       if (const std::error_code broken = judge_close(control.payload)) return broken;
       state_ = state_ == phase::open ? phase::read_closed : phase::closed;
-    } else if (control.op == opcode::ping && can_send(state_) && wire.size() < maximum_unsent) {
+    } else if (control.op == opcode::ping && can_send(state_)) {
       put(opcode::pong, control.payload, wire);
     }
     return {};
