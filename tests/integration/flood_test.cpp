@@ -9,6 +9,9 @@
 #include "../support/tunnel.hpp"
 #include "../support/visitors.hpp"
 
+#include <rathole/config/parse.hpp>
+#include <rathole/transport/prepare.hpp>
+
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -16,9 +19,12 @@
 #include <chrono>
 #include <cstdlib>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace rathole::test {
@@ -32,12 +38,80 @@ pairing ours(const carriage& by) {
   return {by.name + ": our server, our client", our_program(), our_program(), by.server, by.client};
 }
 
+/// What a peer sends: something that the server refuses, and then the rest over and over.
+struct flood_of {
+  std::string name;
+  std::string beginning;
+  std::string rest = std::string(64 << 10, 'x');
+  /// What carries it, behind a good handshake; the bare socket if empty.
+  transport::layer_maker layers = {};
+};
+
+/// What makes the layers of a client of `by`.
+transport::layer_maker layers_of(const carriage& by) {
+  const std::string text =
+      "[client]\nremote_addr = \"localhost:1\"\n"
+      "[client.services.a]\ntoken = \"t\"\nlocal_addr = \"localhost:1\"\n" +
+      by.client;
+  const auto parsed = config::parse(text, by.name);
+  REQUIRE(parsed);
+  const auto carrier = transport::prepare(*parsed->client);
+  REQUIRE(carrier);
+  return carrier->layers;
+}
+
+/// A Hello for an unknown service over a good handshake of `by`.
+flood_of unknown_service(const carriage& by) {
+  return {.name = "a Hello for an unknown service",
+          .beginning = control_hello("ghost"),
+          .layers = layers_of(by)};
+}
+
+/// A layer on a socket, or the bare socket.
+class carried {
+ public:
+  carried(tcp_socket& socket, const transport::layer_maker& layers) : socket_(socket) {
+    if (!layers) return;
+    auto made = layers();
+    REQUIRE(made);
+    layer_.emplace(std::move(*made));
+    (void)layer_->start(wire_);
+    std::string in(16 << 10, '\0');
+    for (;;) {
+      send_wire();
+      if (layer_->state() != phase::handshaking) return;
+      in.resize(16 << 10);
+      in.resize(socket_.receive_some(in.data(), in.size()));
+      if (in.empty() || !layer_->receive(to_octets(in), app_, wire_)) {
+        throw std::system_error(make_error_code(errc::end_of_stream), "no handshake");
+      }
+    }
+  }
+
+  void send(const std::string& what) {
+    if (!layer_) return socket_.send_all(what);
+    (void)layer_->send(to_octets(what), wire_);
+    send_wire();
+  }
+
+ private:
+  void send_wire() {
+    socket_.send_all(to_text(std::as_const(wire_).data()));
+    wire_.clear();
+  }
+
+  tcp_socket& socket_;
+  std::optional<any_layer> layer_;
+  byte_buffer wire_;
+  byte_buffer app_;
+};
+
 /// Connects again and again, begins with something that is refused, and then sends at full speed
 /// for as long as the server takes it.
 class flooder {
  public:
-  flooder(std::uint16_t port, std::string beginning)
-      : beginning_(std::move(beginning)), thread_([this, port] { run(port); }) {}
+  flooder(std::uint16_t port, flood_of what)
+      : what_(std::move(what)), thread_([this, port] { run(port); }) {}
   ~flooder() { finish(); }
 
   void finish() {
@@ -52,14 +126,14 @@ class flooder {
 
  private:
   void run(std::uint16_t port) {
-    const std::string much(64 << 10, 'x');
     while (!stopping_) {
       const auto begin = clock::now();
       std::size_t sent = 0;
       try {
         tcp_socket peer = tcp_socket::connect(port, milliseconds{10'000});
-        peer.send_all(beginning_);
-        for (; !stopping_; sent += much.size()) peer.send_all(much);
+        carried stream(peer, what_.layers);
+        stream.send(what_.beginning);
+        for (; !stopping_; sent += what_.rest.size()) stream.send(what_.rest);
       } catch (const std::system_error&) {
         // It was refused, and is for the next attempt to say so again.
       }
@@ -69,7 +143,7 @@ class flooder {
     }
   }
 
-  const std::string beginning_;
+  const flood_of what_;
   std::atomic<bool> stopping_ = false;
   milliseconds longest_{0};
   long connections_ = 0;
@@ -77,10 +151,10 @@ class flooder {
   std::thread thread_;
 };
 
-/// Two flooders that begin so, while visitors come one after the other.
-void flood(const carriage& by, const std::string& kind, const std::string& beginning) {
+/// Two flooders, while visitors come one after the other.
+void flood(const carriage& by, const flood_of& what) {
   CAPTURE(by.name);
-  CAPTURE(kind);
+  CAPTURE(what.name);
   const char* asked = std::getenv("RATHOLE_HOSTILE");
   const int visits = asked != nullptr && asked == "full"s ? 400 : 40;
   service local(echo);
@@ -95,8 +169,8 @@ void flood(const carriage& by, const std::string& kind, const std::string& begin
   long connections = 0;
   std::size_t most = 0;
   {
-    flooder one(t.port(), beginning);
-    flooder other(t.port(), beginning);
+    flooder one(t.port(), what);
+    flooder other(t.port(), what);
     for (int i = 0; i < visits && failures < 3; ++i) {
       const auto begin = clock::now();
       failures += answered(port, milliseconds{10'000}) ? 0 : 1;
@@ -115,24 +189,53 @@ void flood(const carriage& by, const std::string& kind, const std::string& begin
   // What the system's buffers take, and a little.
   CHECK(most < std::size_t{64} << 20);
   CHECK(answered(port, milliseconds{10'000}));
-  MESSAGE(by.name << ", " << kind << ": " << visits << " visits, median " << times[times.size() / 2]
-                  << " ms, slowest " << times.back() << " ms; " << connections
-                  << " refused connections, the longest " << longest.count() << " ms and "
-                  << most / 1024 << " KiB");
+  MESSAGE(by.name << ", " << what.name << ": " << visits << " visits, median "
+                  << times[times.size() / 2] << " ms, slowest " << times.back() << " ms; "
+                  << connections << " refused connections, the longest " << longest.count()
+                  << " ms and " << most / 1024 << " KiB");
 }
 
 TEST_CASE("flood: refused connections that send at full speed starve no visitor") {
   authority issuer;
   const identity_files identity = issuer.issue();
-  flood(tcp(), "a Hello for an unknown service", control_hello("ghost"));
-  flood(noise("Noise_NK_25519_ChaChaPoly_BLAKE2s"), "a bad message of the handshake",
-        "\x00\x30"s + std::string(48, 'x'));
-  flood(websocket(), "a refused head", "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  flood(
+      noise("Noise_NK_25519_ChaChaPoly_BLAKE2s"),
+      {.name = "a bad message of the handshake", .beginning = "\x00\x30"s + std::string(48, 'x')});
+  flood(websocket(),
+        {.name = "a refused head", .beginning = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"});
   for (const std::string& engine : tls_engines()) {
     flood(tls("tls by " + engine, pem_keys(identity) + engine_key(engine),
               trust_in(issuer) + engine_key(engine)),
-          "no record", "\x16\x03\x01\x00\x10"s + std::string(16, 'x'));
+          {.name = "no record", .beginning = "\x16\x03\x01\x00\x10"s + std::string(16, 'x')});
   }
+}
+
+TEST_CASE("flood: refused services behind a good handshake starve no visitor") {
+  authority issuer;
+  const identity_files identity = issuer.issue();
+  std::vector<carriage> all = {tcp(), noise("Noise_NK_25519_ChaChaPoly_BLAKE2s"), websocket()};
+  for (const std::string& engine : tls_engines()) {
+    const std::string server = pem_keys(identity) + engine_key(engine);
+    const std::string client = trust_in(issuer) + engine_key(engine);
+    all.push_back(tls("tls by " + engine, server, client));
+    all.push_back(websocket_over_tls("websocket on tls by " + engine, server, client));
+  }
+  for (const carriage& by : all) flood(by, unknown_service(by));
+}
+
+TEST_CASE("flood: a peer that sends nothing but Pings starves no visitor") {
+  // An empty Ping, and a Hello for an unknown service in a frame; the key of their masks is zero.
+  const std::string ping = "\x89\x80\0\0\0\0"s;
+  const std::string hello = control_hello("ghost");
+  const std::string framed = "\x82"s + static_cast<char>(0x80 | hello.size()) + "\0\0\0\0"s + hello;
+  std::string pings;
+  while (pings.size() < 60'000) pings += ping;
+  const std::string upgrade =
+      "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+  flood(websocket(), {.name = "Pings for a Hello", .beginning = upgrade, .rest = pings});
+  flood(websocket(),
+        {.name = "Pings behind a refused Hello", .beginning = upgrade + framed, .rest = pings});
 }
 
 TEST_CASE("flood: a client of a UDP service that comes and goes leaves the service whole") {
