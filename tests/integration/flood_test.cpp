@@ -45,6 +45,8 @@ struct flood_of {
   std::string rest = std::string(64 << 10, 'x');
   /// What carries it, behind a good handshake; the bare socket if empty.
   transport::layer_maker layers = {};
+  /// Whether the server takes little of it; else it takes it until its deadline.
+  bool ends_by_size = true;
 };
 
 /// What makes the layers of a client of `by`.
@@ -187,7 +189,7 @@ void flood(const carriage& by, const flood_of& what) {
   // A handshake has 5 s. What a loaded machine needs to end one that is over has a wide bound here.
   CHECK(longest < milliseconds{8'000});
   // What the system's buffers take, and a little.
-  CHECK(most < std::size_t{64} << 20);
+  if (what.ends_by_size) CHECK(most < std::size_t{64} << 20);
   CHECK(answered(port, milliseconds{10'000}));
   MESSAGE(by.name << ", " << what.name << ": " << visits << " visits, median "
                   << times[times.size() / 2] << " ms, slowest " << times.back() << " ms; "
@@ -233,9 +235,12 @@ TEST_CASE("flood: a peer that sends nothing but Pings starves no visitor") {
   const std::string upgrade =
       "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
       "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
-  flood(websocket(), {.name = "Pings for a Hello", .beginning = upgrade, .rest = pings});
   flood(websocket(),
-        {.name = "Pings behind a refused Hello", .beginning = upgrade + framed, .rest = pings});
+        {.name = "Pings for a Hello", .beginning = upgrade, .rest = pings, .ends_by_size = false});
+  flood(websocket(), {.name = "Pings behind a refused Hello",
+                      .beginning = upgrade + framed,
+                      .rest = pings,
+                      .ends_by_size = false});
 }
 
 TEST_CASE("flood: a client of a UDP service that comes and goes leaves the service whole") {
