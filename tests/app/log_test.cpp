@@ -174,7 +174,9 @@ TEST_CASE("log: an address of IPv6 that is left out is a warning") {
   const std::string words =
       "rathole::server: This host has no IPv6: [::]:2333 is left out, since `bind_addr` names "
       "0.0.0.0 with the same port\n";
-  CHECK(kept.said() == " WARN " + words + " WARN handle{service=web}: " + words);
+  const std::string said = kept.said();
+  CHECK(said.contains(" WARN " + words));
+  CHECK(said.contains(" WARN handle{service=web}: " + words));
 }
 
 TEST_CASE("log: what a server tells") {
