@@ -119,6 +119,21 @@ TEST_CASE("descriptor budget: a refusal by the system bounds it for a second") {
   CHECK(budget.admits_visitor());
 }
 
+TEST_CASE("descriptor budget: the same limit, told again, does not end a shortage") {
+  for (const std::size_t limit :
+       {std::size_t{1000}, descriptor_budget::unlimited, std::numeric_limits<std::size_t>::max()}) {
+    CAPTURE(limit);
+    descriptor_budget budget(limit);
+    budget.use = use(1, 5);
+    budget.use.idle = 8;
+    budget.update(start);
+    budget.refused(start);
+    budget.set_limit(limit);
+    CHECK(budget.update(start));
+    CHECK(budget.idle_share() == 0);
+  }
+}
+
 TEST_CASE("descriptor budget: another limit holds at once") {
   descriptor_budget budget(1000);
   budget.use = use(1, 5);

@@ -93,7 +93,8 @@ class descriptor_budget {
 
   /// The process may have `limit` descriptors from now on (RLIMIT_NOFILE).
   void set_limit(std::size_t limit) {
-    if (limit != std::exchange(limit_, std::min(limit, unlimited))) elsewhere_.reset();
+    const std::size_t counted = std::min(limit, unlimited);
+    if (counted != std::exchange(limit_, counted)) elsewhere_.reset();
   }
 
   /// What is in use; the owner keeps it up to date, and calls `update` after a change.
