@@ -1,6 +1,9 @@
 #include "io/relay_fixture.hpp"
 #include "support/eventually.hpp"
 
+#include <rathole/io/descriptor_limit.hpp>
+#include <rathole/io/pipe_pool.hpp>
+
 #include <doctest/doctest.h>
 
 #include <sys/wait.h>
@@ -10,6 +13,8 @@
 #include <chrono>
 #include <filesystem>
 #include <thread>
+#include <utility>
+#include <vector>
 
 namespace rathole::test {
 
@@ -198,6 +203,25 @@ TEST_SUITE("relay") {
       REQUIRE(got == sent);
     }
     CHECK(open_pipes() <= before + 2);
+  }
+
+  TEST_CASE("of pipes that are given back, a thread keeps so many") {
+    std::thread([] {
+      const std::size_t before = open_pipes();
+      const std::size_t most = std::min(
+          io::pipe_pool::max_idle, io::descriptor_limit() / io::pipe_pool::descriptors_per_pipe);
+      {
+        std::vector<io::kernel_pipe> taken;
+        for (std::size_t i = 0; i < most + 5; ++i) {
+          auto one = io::pipe_pool::local().take();
+          REQUIRE(one);
+          taken.push_back(std::move(*one));
+        }
+        CHECK(open_pipes() == before + 2 * taken.size());
+        for (auto& each : taken) io::pipe_pool::local().give(std::move(each));
+      }
+      CHECK(open_pipes() == before + 2 * most);
+    }).join();
   }
 
   TEST_CASE("stopping breaks both sides") {

@@ -44,7 +44,7 @@ Botan::X509_Cert_Options options_of(const certificate_wish& wish) {
   };
   out.start = day(wish.from_day);
   out.end = day(wish.until_day);
-  if (wish.is_authority) out.CA_key(3);
+  if (wish.is_authority) out.CA_key(static_cast<std::size_t>(wish.path_limit));
   return out;
 }
 

@@ -19,6 +19,8 @@ struct certificate_wish {
   /// An IPv4 address of the subjectAltName.
   std::string ip = "";
   bool is_authority = false;
+  /// Of an authority: how many issuers may follow.
+  int path_limit = 3;
   /// The days from now between which it is valid.
   int from_day = -1;
   int until_day = 1;

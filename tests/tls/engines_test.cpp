@@ -180,6 +180,47 @@ TEST_CASE_TEMPLATE("engines: what is old is refused", E, both_openssl, openssl_t
   }
 }
 
+TEST_CASE("engines: a chain of more issuers than are considered is refused") {
+  const auto authority = [](int number) {
+    return test::certificate_wish{.common_name = "authority " + std::to_string(number),
+                                  .dns = {},
+                                  .is_authority = true,
+                                  .path_limit = 20};
+  };
+  const tls::identity root = test::self_signed(authority(0));
+  tls::identity issuer = root;
+  for (int issuers = 1; issuers <= 9; ++issuers) {
+    issuer = test::issued_by(issuer, authority(issuers));
+    if (issuers != 7 && issuers != 9) continue;
+    CAPTURE(issuers);
+    const tls::identity shown = test::issued_by(issuer, {});
+    REQUIRE(shown.certificates.size() == static_cast<std::size_t>(issuers) + 1);
+    both_openssl one(*openssl_engine::client_setup::make(test::trust_in(root)),
+                     *openssl_engine::server_setup::make(shown));
+    settle(one.client, one.server);
+    CHECK((one.client.error == std::error_code()) == (issuers == 7));
+    test::botan_to_openssl other(*botan_engine::client_setup::make(test::trust_in(root)),
+                                 *openssl_engine::server_setup::make(shown));
+    settle(other.client, other.server);
+    CHECK((other.client.error == std::error_code()) == (issuers == 7));
+  }
+}
+
+TEST_CASE("openssl engine: of the sessions of a client the oldest goes") {
+  tls::openssl_sessions sessions;
+  constexpr int most = 16;
+  for (int i = 0; i <= most; ++i) {
+    tls::detail::ssl_session_ptr session(SSL_SESSION_new());
+    SSL_SESSION_set_protocol_version(session.get(), TLS1_3_VERSION);
+    sessions.keep("host " + std::to_string(i), std::move(session));
+  }
+  CHECK_FALSE(sessions.take("host 0"));
+  for (int i = 1; i <= most; ++i) {
+    CHECK(sessions.take("host " + std::to_string(i)));
+    CHECK_FALSE(sessions.take("host " + std::to_string(i)));
+  }
+}
+
 TEST_CASE("openssl engine: the identity must be whole") {
   const auto good = test::issued_by(test::test_root(), {});
   CHECK_FALSE(openssl_engine::server_setup::make(tls::identity()));

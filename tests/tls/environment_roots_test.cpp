@@ -53,6 +53,13 @@ TEST_CASE("environment roots: what the variables say") {
   CHECK(tls::read_environment_roots().folders.empty());
 }
 
+TEST_CASE("environment roots: of a directory so many files are read") {
+  const temp_dir folder;
+  const std::string root = to_pem(test_root().certificates);
+  for (int i = 0; i < 4'100; ++i) folder.write("deadbeef." + std::to_string(i), root);
+  CHECK(tls::load_roots({.folders = {folder.path().string()}}).size() == 4'096);
+}
+
 TEST_CASE("environment roots: names that OpenSSL would look at") {
   for (const char* good : {"1234abcd.0", "deadbeef.12"}) CHECK(tls::detail::is_hashed_name(good));
   for (const char* bad : {"", "root.pem", "1234abcd.", "1234abcd", "1234ABCD.0", "1234abcd.r0"}) {
