@@ -237,10 +237,8 @@ TEST_CASE("flood: a peer that sends nothing but Pings starves no visitor") {
       "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
   flood(websocket(),
         {.name = "Pings for a Hello", .beginning = upgrade, .rest = pings, .ends_by_size = false});
-  flood(websocket(), {.name = "Pings behind a refused Hello",
-                      .beginning = upgrade + framed,
-                      .rest = pings,
-                      .ends_by_size = false});
+  flood(websocket(),
+        {.name = "Pings behind a refused Hello", .beginning = upgrade + framed, .rest = pings});
 }
 
 TEST_CASE("flood: a client of a UDP service that comes and goes leaves the service whole") {

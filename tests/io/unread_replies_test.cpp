@@ -8,6 +8,7 @@
 #include <rathole/core/stacked_layer.hpp>
 #include <rathole/io/asio_runtime.hpp>
 #include <rathole/io/layered_stream.hpp>
+#include <rathole/io/lingering_close.hpp>
 #include <rathole/io/relay.hpp>
 #include <rathole/io/task_group.hpp>
 #include <rathole/io/tcp_stream.hpp>
@@ -187,6 +188,20 @@ TEST_SUITE("unread replies") {
       CAPTURE(also_writes);
       floods_stream(also_writes);
     }
+  }
+
+  TEST_CASE("are asked for within the bound of a lingering close") {
+    asio::io_context context(1);
+    auto [wire, outside] = joined_stream(context);
+    flooding_peer<plain_layer> peer(std::move(outside), plain_layer());
+    io::layered_stream<runtime, replying_layer> stream(runtime(context), std::move(wire), {});
+    (void)stream.layer().start(peer.out);
+    runtime world(context);
+    io::task_group group(context.get_executor());
+    group.spawn(io::lingering_close(world, stream, time_point::max()));
+    CHECK(peer.send(context, flood) < most_taken);
+    CHECK_FALSE(stream.is_open());
+    CHECK(group.size() == 0);
   }
 
   TEST_CASE("do not keep a reader that is cancelled from going on") {

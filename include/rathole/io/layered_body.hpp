@@ -5,6 +5,8 @@
 #include <rathole/io/concepts.hpp>
 #include <rathole/io/event.hpp>
 
+#include <cstddef>
+#include <limits>
 #include <system_error>
 #include <utility>
 
@@ -53,6 +55,8 @@ struct layered_body {
   event room;
   typename R::timer timer;
   std::error_code error;
+  /// Bytes that may still be read from the stream below.
+  std::size_t input_left = std::numeric_limits<std::size_t>::max();
   bool writing = false;
   bool wait_cancelled = false;
 };

@@ -111,6 +111,10 @@ class layered_stream {
     co_return co_await me.next.shutdown_send();
   }
 
+  /// Sets how many bytes more are read from the stream below, the layer's own messages included; then
+  /// reading fails with `errc::message_too_long`.
+  void limit_input(std::size_t bytes) { body_->input_left = bytes; }
+
   void set_nodelay(bool on) { body_->next.set_nodelay(on); }
   void apply(const socket_options& options) { body_->next.apply(options); }
 
@@ -126,6 +130,7 @@ class layered_stream {
     moved.body_->app.swap(body_->app);
     moved.body_->wire.swap(body_->wire);
     moved.body_->error = body_->error;
+    moved.body_->input_left = body_->input_left;
     return moved;
   }
 
@@ -163,9 +168,11 @@ class layered_stream {
     }
     // It exists only while bytes are there to be read, and belongs to this stream alone.
     const auto storage = std::make_unique_for_overwrite<std::uint8_t[]>(read_size);
-    const byte_span room(storage.get(), read_size);
+    const byte_span room(storage.get(), std::min(read_size, me.input_left));
+    if (room.empty()) co_return me.fail(errc::message_too_long);
     const auto taken = co_await me.next.read_some(room);
     if (!taken) co_return failure(taken.error());
+    me.input_left -= *taken;
     co_return take(room.first(*taken));
   }
 

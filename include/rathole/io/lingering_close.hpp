@@ -29,6 +29,10 @@ awaitable<void> lingering_close(R& runtime, S& stream, time_point deadline) {
   const auto end = std::min(deadline, runtime.now() + lingering_time);
   const alarm<R> ring(runtime, end, close);
   co_await stream.shutdown_send();
+  // What a layer takes for itself, such as Pings, counts too.
+  if constexpr (requires { stream.limit_input(lingering_bytes); }) {
+    stream.limit_input(lingering_bytes);
+  }
   std::array<std::uint8_t, 1024> discarded;
   for (std::size_t taken = 0; taken < lingering_bytes;) {
     const byte_span room(discarded);
