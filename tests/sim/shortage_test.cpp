@@ -81,30 +81,36 @@ TEST_CASE(
     "shortage: an accept without a descriptor is tried again when idle channels have yielded") {
   const auto seed = test::scenario_seed(3);
   REPLAYABLE(seed);
-  sim_tunnel tunnel(seed);
-  tunnel.start_all();
-  CHECK(tunnel.run_until([&] { return idle_channels(*tunnel.server) == 8; }) == sim::outcome::done);
-  auto& operations = tunnel.world.net().operations("server");
-  const auto& told = tunnel.server->events;
-  // One of the next operations is an accept; no visitor loses by any of them.
-  bool yielded = false;
-  for (int next = 1; next <= 12; ++next) {
-    CAPTURE(next);
-    const std::size_t sessions = told.count<server::control_channel_closed>();
-    auto visitor = tunnel.bench.begin(tunnel.visit("hello"));
-    operations.fail_at(operations.count() + next, std::errc::too_many_files_open);
-    const time_point before = tunnel.world.now();
-    tunnel.run_until([&] { return visitor->has_value(); }, 1min);
-    // With a control channel its idle data channels end, too: that would prove nothing.
-    const bool same_session = told.count<server::control_channel_closed>() == sessions;
-    yielded = yielded || (same_session && idle_channels(*tunnel.server) == 0);
-    CHECK(tunnel.world.now() - before < 10s);
-    // It may have been the control channel's.
-    CHECK(tunnel.serves_again(15s));
-    tunnel.world.run_for(15s);
+  // With the same number of operations before the accept for each visitor.
+  for (const unsigned at_once : {0U, 1000U}) {
+    CAPTURE(at_once);
+    sim_tunnel tunnel(seed);
+    tunnel.world.net().complete_at_once(at_once);
+    tunnel.start_all();
+    CHECK(tunnel.run_until([&] { return idle_channels(*tunnel.server) == 8; }) ==
+          sim::outcome::done);
+    auto& operations = tunnel.world.net().operations("server");
+    const auto& told = tunnel.server->events;
+    // One of the next operations is the accept; no visitor loses by any of them.
+    bool yielded = false;
+    for (int next = 1; next <= 12; ++next) {
+      CAPTURE(next);
+      const std::size_t sessions = told.count<server::control_channel_closed>();
+      auto visitor = tunnel.bench.begin(tunnel.visit("hello"));
+      operations.fail_at(operations.count() + next, std::errc::too_many_files_open);
+      const time_point before = tunnel.world.now();
+      tunnel.run_until([&] { return visitor->has_value(); }, 1min);
+      // With a control channel its idle data channels end, too: that would prove nothing.
+      const bool same_session = told.count<server::control_channel_closed>() == sessions;
+      yielded = yielded || (same_session && idle_channels(*tunnel.server) == 0);
+      CHECK(tunnel.world.now() - before < 10s);
+      // It may have been the control channel's.
+      CHECK(tunnel.serves_again(15s));
+      tunnel.world.run_for(15s);
+    }
+    CHECK(yielded);
+    CHECK(told.count<server::accept_failed>() == 0);
+    CHECK(tunnel.serves_again(1s));
+    tunnel.stop_all();
   }
-  CHECK(yielded);
-  CHECK(told.count<server::accept_failed>() == 0);
-  CHECK(tunnel.serves_again(1s));
-  tunnel.stop_all();
 }
