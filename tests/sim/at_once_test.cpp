@@ -178,11 +178,11 @@ TEST_CASE("at once: what was closed does not listen again") {
   const auto service = twofold_service();
   SUBCASE("for visitors of a UDP service") {
     server::udp_doors<bare_context> doors(context, context->world, [](auto&) {});
-    doors.open(service);
+    doors.open(service, nullptr);
     bench.world.run_for(1s);
     CHECK(bench.world.net().in_use().datagram_sockets == 2);
     doors.close();
-    doors.open(service);
+    doors.open(service, nullptr);
     bench.world.run_for(1s);
     CHECK(bench.world.net().in_use().datagram_sockets == 0);
   }

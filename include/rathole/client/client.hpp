@@ -3,12 +3,16 @@
 #include <rathole/client/context.hpp>
 #include <rathole/client/events.hpp>
 #include <rathole/client/service.hpp>
+#include <rathole/core/guard_memory.hpp>
 #include <rathole/io/async_run.hpp>
 #include <rathole/io/drain.hpp>
+#include <rathole/io/outlast.hpp>
 #include <rathole/protocol/bincode.hpp>
+#include <rathole/protocol/descriptor_budget.hpp>
 
 #include <cstddef>
 #include <memory>
+#include <stop_token>
 #include <system_error>
 #include <utility>
 
@@ -45,13 +49,15 @@ class basic_client {
   /// of them if `remote_addr` is another one, get theirs anew. Everything else holds at once, or for
   /// what begins from now on.
   ///
-  /// Fails with `errc::wrong_transport` or `errc::invalid_settings`, and changes nothing then.
+  /// Fails with `errc::wrong_transport` or `errc::invalid_settings`, and changes nothing then; or with
+  /// `std::errc::not_enough_memory`, and the next update completes this one.
   result<void> update(config::client next) {
     if (const std::error_code ec = context_->refusal_of(next)) return failure(ec);
-    if (!context_->closing.stop_requested()) {
+    if (context_->closing.stop_requested()) return {};
+    return guard_memory([&]() -> result<void> {
       client::update(context_, config::bounded(std::move(next)));
-    }
-    return {};
+      return {};
+    });
   }
 
   /// Closes the control channels and the waiting data channels. What is being forwarded may go on
@@ -77,26 +83,42 @@ class basic_client {
   /// the first dial to the end of its forward.
   [[nodiscard]] std::size_t tasks() const { return context_->group.size(); }
 
+  /// Returns what the client's descriptors are used for, as far as it counts them.
+  [[nodiscard]] const protocol::descriptor_use& descriptors() const {
+    return context_->descriptors.use;
+  }
+
  private:
   using context_type = context<T, Observer, C>;
 
   static io::task<void> run(std::shared_ptr<context_type> self) {
     const auto settings = self->settings.load();
     if (const std::error_code ec = self->refusal_of(*settings)) co_return failure(ec);
-    for (const auto& service : settings->services) {
-      // An update may have come first.
-      if (!self->services.contains(service.name)) start_service(self, service);
-    }
     io::event closing(self->runtime().get_executor());
     const auto wake = [&closing] { closing.notify(); };
     const std::stop_callback on_close(self->closing.get_token(), wake);
-    co_await closing.wait();
+    // Made before anything begins, so that a client which cannot be started ends in order.
+    const auto wait = [&closing] { return closing.wait(); };
+    auto waiting = io::outlast(self->runtime(), std::stop_token(), wait);
+    const auto drain = [&self] {
+      const auto settings_then = self->settings.load();
+      const io::drain_times times(settings_then->shutdown_grace,
+                                  settings_then->shutdown_idle_timeout);
+      return io::drain(self->runtime(), self->group, times, self->stops);
+    };
+    auto draining = io::outlast(self->runtime(), std::stop_token(), drain);
+    const result<void> started = guard_memory([&]() -> result<void> {
+      for (const auto& service : settings->services) {
+        // An update may have come first.
+        if (!self->services.contains(service.name)) start_service(self, service);
+      }
+      return {};
+    });
+    if (!started) self->closing.request_stop();
+    co_await std::move(waiting);
     if (!self->retired) self->stops.begun.request_stop();
-    const auto settings_then = self->settings.load();
-    const io::drain_times times(settings_then->shutdown_grace,
-                                settings_then->shutdown_idle_timeout);
-    co_await io::drain(self->runtime(), self->group, times, self->stops);
-    co_return result<void>{};
+    co_await std::move(draining);
+    co_return started;
   }
 
   std::shared_ptr<context_type> context_;

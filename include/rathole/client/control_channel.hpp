@@ -1,17 +1,18 @@
 #pragma once
 
 #include <rathole/client/context.hpp>
+#include <rathole/client/data_channel_life.hpp>
 #include <rathole/client/descriptors.hpp>
 #include <rathole/client/dial_limits.hpp>
+#include <rathole/client/dial_place.hpp>
 #include <rathole/client/events.hpp>
-#include <rathole/client/forward.hpp>
 #include <rathole/client/udp_forwarder.hpp>
 #include <rathole/core/attempt_pacer.hpp>
+#include <rathole/core/guard_memory.hpp>
 #include <rathole/core/step_deadline.hpp>
 #include <rathole/io/descriptor_limit.hpp>
 #include <rathole/io/machine_driver.hpp>
-#include <rathole/io/run_on.hpp>
-#include <rathole/io/stop_action.hpp>
+#include <rathole/io/outlast.hpp>
 #include <rathole/protocol/authenticate.hpp>
 #include <rathole/protocol/client_control.hpp>
 #include <rathole/protocol/data_channel.hpp>
@@ -19,8 +20,8 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
-#include <map>
 #include <memory>
+#include <new>
 #include <optional>
 #include <stop_token>
 #include <system_error>
@@ -67,7 +68,13 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
   io::awaitable<std::error_code> run() {
     const auto close = [this] { waiting_.request_stop(); };
     const std::stop_callback on_close(context_->closing.get_token(), close);
-    const auto ended = co_await serve();
+    result<void> ended = failure(out_of_memory());
+    try {
+      ended = co_await serve();
+    } catch (const std::bad_alloc&) {
+      ended = failure(out_of_memory());
+    }
+    machine_ = nullptr;
     waiting_.request_stop();
     commands_.clear();
     dial_timer_.disarm();
@@ -78,7 +85,9 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
   using runtime_type = typename Context::runtime_type;
   using transport_type = typename Context::transport_type;
   using control_machine = protocol::client_control<codec_type>;
-  using data_machine = protocol::client_data<codec_type>;
+  using place_type = dial_place<control_channel>;
+  friend place_type;
+  friend data_channel_life;
   using driver_type = io::machine_driver<control_machine, stream_type, runtime_type>;
 
   io::task<void> serve() {
@@ -104,10 +113,7 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
     driver_ = &driver;
     for (;;) {
       const auto event = co_await driver.next();
-      if (!event) {
-        machine_ = nullptr;
-        co_return failure(event.error());
-      }
+      if (!event) co_return failure(event.error());
       switch (*event) {
         case protocol::client_control_event::established: {
           established_ = true;
@@ -131,11 +137,24 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
     start_dials();
   }
 
-  /// Dials for the commands that wait, as many as may be, and gives up those that are too old.
+  /// Dials for the commands that wait, as many as may be, and gives up those that are too old. Where
+  /// memory runs out it does so a little later.
   void start_dials() {
     // Commands may lie in the machine when the channel is told to end.
     if (waiting_.stop_requested()) return;
     const time_point now = context_->runtime().now();
+    std::optional<time_point> next;
+    try {
+      next = dial(now);
+    } catch (const std::bad_alloc&) {
+      next = now + io::memory_pause;
+    }
+    if (!next) return dial_timer_.disarm();
+    dial_timer_.arm(*next, [this] { start_dials(); });
+  }
+
+  /// Returns when there is more to do, if there is.
+  std::optional<time_point> dial(time_point now) {
     while (!commands_.empty() && commands_.begin()->first + data_channel_give_up <= now) {
       tell_failure(commands_.extract(commands_.begin()).mapped());
     }
@@ -143,20 +162,30 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
     while (!commands_.empty() && has_room() && pacer_.ready_at() <= now) {
       is_short = !admits_dial(*context_, dials_);
       if (is_short) break;
-      const time_point since = commands_.begin()->first;
-      commands_.erase(commands_.begin());
-      ++dials_;
-      ++context_->descriptors.use.idle;
-      context_->group.spawn(run_data_channel(this->shared_from_this(), since, pacer_.started(now)));
+      const auto place = std::make_shared<place_type>(this->shared_from_this(),
+                                                      context_->runtime().get_executor());
+      auto work = data_channel_life::run(place, context_, forwarder_);
+      place->begin(commands_.extract(commands_.begin()), pacer_.started(now), dials_,
+                   context_->descriptors.use.idle);
+      try {
+        context_->group.spawn(std::move(work));
+      } catch (const std::bad_alloc&) {
+        put_back(*place, out_of_memory());
+        throw;
+      }
     }
-    if (commands_.empty()) return dial_timer_.disarm();
-    time_point next = commands_.begin()->first + data_channel_give_up;
-    if (is_short) {
-      next = std::min(next, now + protocol::shortage_memory);
-    } else if (has_room()) {
-      next = std::min(next, pacer_.ready_at());
-    }
-    dial_timer_.arm(next, [this] { start_dials(); });
+    if (commands_.empty()) return std::nullopt;
+    const time_point given_up = commands_.begin()->first + data_channel_give_up;
+    if (is_short) return std::min(given_up, now + protocol::shortage_memory);
+    return has_room() ? std::min(given_up, pacer_.ready_at()) : given_up;
+  }
+
+  /// Has the command of a place that is given up wait again.
+  void put_back(place_type& place, std::error_code failed) {
+    place.count_out();
+    auto command = place.take_command();
+    command.mapped() = failed;
+    commands_.insert(std::move(command));
   }
 
   /// Whether another data channel may be dialled.
@@ -165,40 +194,43 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
     return !forwarder_ || dials_ + udp_channels_ < max_udp_channels;
   }
 
-  /// A dial for a command of `since` came to an end.
-  void dialled(time_point since, attempt_pacer::round round, std::error_code failed) {
+  /// A dial came to an end.
+  void dialled(place_type& place, std::error_code failed) {
     if (!failed) {
+      place.take_command();
       pacer_.succeeded();
     } else {
       if (io::out_of_descriptors(failed)) descriptor_refused(context_);
-      --dials_;
-      --context_->descriptors.use.idle;
-      if (waiting_.stop_requested()) return;
+      put_back(place, failed);
+      place.release_owner();
+      if (waiting_.stop_requested()) return commands_.clear();
       auto rng = context_->runtime().rng();
       // The budget holds back further dials until there are descriptors.
-      if (!io::out_of_descriptors(failed)) pacer_.failed(round, context_->runtime().now(), rng);
-      commands_.emplace(since, failed);
+      if (!io::out_of_descriptors(failed)) {
+        pacer_.failed(place.round(), context_->runtime().now(), rng);
+      }
     }
     start_dials();
   }
 
   /// A data channel no longer waits: another may be dialled. One that carries datagrams from now on
-  /// counts until it has ended.
-  void wait_done(std::error_code failed) {
-    --dials_;
-    --context_->descriptors.use.idle;
+  /// counts until it has ended; a forward needs nothing of the control channel.
+  void wait_done(place_type& place, std::error_code failed) {
+    place.count_out();
     if (!failed && forwarder_) {
-      ++udp_channels_;
-      ++context_->descriptors.use.fixed;
+      place.count_in(udp_channels_, context_->descriptors.use.fixed);
+    } else {
+      place.release_owner();
     }
     tell_failure(failed);
     start_dials();
     client::dial_deferred(context_);
   }
 
-  void udp_channel_ended() {
-    --udp_channels_;
-    --context_->descriptors.use.fixed;
+  /// A data channel that carried datagrams has ended.
+  void channel_ended(place_type& place, std::error_code reason) {
+    place.count_out();
+    tell_failure(reason);
     start_dials();
   }
 
@@ -206,73 +238,6 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
     if (!failed || failed == errc::stopped) return;
     const data_channel_failed event{service_->load()->name, failed};
     context_->tell(event);
-  }
-
-  static io::awaitable<void> run_data_channel(std::shared_ptr<control_channel> self,
-                                              time_point since, attempt_pacer::round round) {
-    const auto& forwarder = self->forwarder_;
-    runtime_type world = forwarder ? forwarder->world() : self->context_->runtime().worker();
-    auto transport = self->context_->transport.at(world);
-    return io::run_on(world.get_executor(),
-                      serve_data_channel(std::move(self), std::move(transport), since, round));
-  }
-
-  /// The life of a data channel, all of it in the world of `transport`.
-  static io::awaitable<void> serve_data_channel(std::shared_ptr<control_channel> self,
-                                                transport_type transport, time_point since,
-                                                attempt_pacer::round round) {
-    runtime_type world = transport.runtime();
-    const auto context = self->context_;
-    const step_deadline deadline(world.now(), context->settings.load()->connect_timeout);
-    auto stream = co_await transport.connect(self->remote_, deadline, self->waiting_.get_token());
-    const std::error_code refused = stream ? std::error_code() : stream.error();
-    context->on_control_plane(
-        [self, since, round, refused] { self->dialled(since, round, refused); });
-    if (!stream) co_return;
-    const auto started = co_await await_start(self, world, *stream);
-    const auto service = self->service_->load();
-    const auto forwarder = self->forwarder_;
-    const auto ending = self->waiting_.get_token();
-    auto udp_channel_of = started && forwarder ? self : nullptr;
-    const std::error_code failed = started ? std::error_code() : started.error();
-    // The forward may outlive the control channel, and needs nothing of it.
-    context->on_control_plane([channel = std::move(self), failed] { channel->wait_done(failed); });
-    if (!started) co_return;
-    if (!forwarder) {
-      co_await forward(context, service, world, std::move(*stream));
-      client::dial_deferred(context);
-      co_return;
-    }
-    const auto ended =
-        co_await udp_forwarder<Context>::carry(forwarder, std::move(*stream), ending);
-    context->on_control_plane(
-        [context, service, owner = std::move(udp_channel_of), error = ended.error()] {
-          owner->udp_channel_ended();
-          if (error == errc::stopped) return;
-          const data_channel_failed event{service->name, error};
-          context->tell(event);
-        });
-  }
-
-  /// Says Hello and waits until the server starts a visitor's traffic on `stream`. Of the control
-  /// channel it uses what does not change any more.
-  static io::task<void> await_start(std::shared_ptr<const control_channel> self,
-                                    runtime_type& world, stream_type& stream) {
-    // The server may just have started a visitor's traffic, who must not take it for finished.
-    const auto abort = [&stream] { stream.abort(); };
-    const io::stop_action on_stop(self->waiting_.get_token(), world.get_executor(), abort);
-    data_machine machine(self->session_key_);
-    io::machine_driver<data_machine, stream_type, runtime_type> driver(world, stream, machine);
-    const auto command = co_await driver.next();
-    if (!command) co_return failure(command.error());
-    const auto expected = self->forwarder_ ? protocol::data_command::start_forward_udp
-                                           : protocol::data_command::start_forward_tcp;
-    if (*command != expected) {
-      // Its visitor must not take the connection for one that ended in order.
-      stream.abort();
-      co_return failure(errc::unexpected_traffic);
-    }
-    co_return result<void>{};
   }
 
   std::shared_ptr<Context> context_;
@@ -289,8 +254,8 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
   std::size_t dials_ = 0;
   /// Those that carry datagrams.
   std::size_t udp_channels_ = 0;
-  /// Commands for data channels that are not being dialled: since when, and why they were not.
-  std::multimap<time_point, std::error_code> commands_;
+  /// Commands for data channels that are not being dialled.
+  dial_commands commands_;
   attempt_pacer pacer_;
   typename runtime_type::timer dial_timer_;
   bool established_ = false;

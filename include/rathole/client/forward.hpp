@@ -3,6 +3,7 @@
 #include <rathole/client/context.hpp>
 #include <rathole/client/descriptors.hpp>
 #include <rathole/client/events.hpp>
+#include <rathole/core/guard_memory.hpp>
 #include <rathole/io/descriptor_limit.hpp>
 #include <rathole/io/relay.hpp>
 #include <rathole/io/sleep.hpp>
@@ -13,6 +14,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <stop_token>
 #include <utility>
 
@@ -41,8 +43,8 @@ class counted {
 /// Connects a started data channel with the local service and carries the visitor's traffic until
 /// both sides have ended or have been silent for too long, or the client ends its forwards. A local
 /// service that cannot be reached resets the data channel, and so the visitor; so does a forward
-/// beyond `max_forwards`. While there is no descriptor the connection is tried again. All of it is done in `world`, where the channel lives; only the observer is
-/// the control plane's.
+/// beyond `max_forwards`. While there is no descriptor the connection is tried again. All of it is
+/// done in `world`, where the channel lives; only the observer is the control plane's.
 template <class Context>
 io::awaitable<void> forward(std::shared_ptr<Context> self,
                             std::shared_ptr<const config::client_service> service,
@@ -93,7 +95,12 @@ io::awaitable<void> forward(std::shared_ptr<Context> self,
   const io::stop_action on_cut(self->stops.now.get_token(), world.get_executor(), cut);
   const auto drain = [&carried, &self] { carried.drain(self->stops.idle); };
   const io::stop_action on_drain(self->stops.when_idle.get_token(), world.get_executor(), drain);
-  const io::relay_status status = co_await carried.run();
+  io::relay_status status;
+  try {
+    status = co_await carried.run();
+  } catch (const std::bad_alloc&) {
+    status.error = out_of_memory();
+  }
   self->on_control_plane([self, service, id, status] {
     const forward_ended ended{service->name, id, status.forth, status.back, status.error};
     self->tell(ended);

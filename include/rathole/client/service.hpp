@@ -5,7 +5,8 @@
 #include <rathole/client/displacement.hpp>
 #include <rathole/client/events.hpp>
 #include <rathole/client/udp_forwarder.hpp>
-#include <rathole/config/diff.hpp>
+#include <rathole/config/types.hpp>
+#include <rathole/core/address.hpp>
 #include <rathole/core/backoff.hpp>
 #include <rathole/io/alarm.hpp>
 #include <rathole/io/event.hpp>
@@ -18,6 +19,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
 #include <memory>
 #include <new>
 #include <stop_token>
@@ -54,10 +56,10 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
   static io::awaitable<void> run(std::shared_ptr<service_runner> self) {
     const auto stop = [&self] { self->stop(); };
     const std::stop_callback on_close(self->context_->closing.get_token(), stop);
-    self->start_forwarder();
     for (;;) {
       if (self->stopping_.stop_requested()) break;
       try {
+        self->start_forwarder();
         co_await self->keep_control_channel();
         continue;
       } catch (const std::bad_alloc&) {
@@ -76,18 +78,27 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
     self->context_->tell(closed);
   }
 
+  /// Whether `next` may be given to `update`.
+  [[nodiscard]] bool serves(const config::client_service& next) const {
+    const auto service = service_->load();
+    return service->kind == next.kind && service->token == next.token;
+  }
+
   /// Goes on with new settings, whose name, kind and token are the old ones; the control channel
-  /// stays.
+  /// stays. Where memory runs out the next update completes this one.
   void update(config::client_service next) {
     const auto before = service_->load();
-    if (*before == next) return;
-    if (before->retry_interval != next.retry_interval) retry_ = backoff(backoff_for(next));
-    service_->store(std::move(next));
-    if (!forwarder_) return;
+    if (*before != next) {
+      if (before->retry_interval != next.retry_interval) retry_ = backoff(backoff_for(next));
+      service_->store(std::move(next));
+      is_forwarder_updated_ = false;
+    }
+    if (!forwarder_ || is_forwarder_updated_) return;
     const auto update_forwarder = [forwarder = forwarder_, service = service_->load()] {
       forwarder->update(service);
     };
     asio::dispatch(forwarder_->world().get_executor(), update_forwarder);
+    is_forwarder_updated_ = true;
   }
 
   /// Ends the pause between two attempts if there is one: what kept the last attempt from succeeding
@@ -96,6 +107,11 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
     retry_.reset();
     displacement_.reset();
     end_pause();
+  }
+
+  /// Makes the control channel anew at once if it does not lead to `remote`.
+  void redirect(const address& remote) {
+    if (channel_ && remote_ != remote) reconnect();
   }
 
   /// Makes the control channel anew, at once.
@@ -137,12 +153,16 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
 
   void start_forwarder() {
     const auto service = service_->load();
-    if (service->kind != config::service_kind::udp) return;
-    forwarder_ =
-        std::make_shared<udp_forwarder<Context>>(context_, service, context_->runtime().worker());
-    context_->group.spawn(
-        io::run_on(forwarder_->world().get_executor(),
-                   udp_forwarder<Context>::run(forwarder_, stopping_.get_token())));
+    if (forwarder_ || service->kind != config::service_kind::udp) return;
+    using forwarder_type = udp_forwarder<Context>;
+    auto& home = context_->runtime();
+    const auto made = std::make_shared<forwarder_type>(context_, service, home.worker());
+    const auto work = [made, stop = stopping_.get_token()] {
+      return io::run_on(made->world().get_executor(), forwarder_type::run(made, stop));
+    };
+    // It is to close what it opened even if it has to begin again after `stop`.
+    context_->group.spawn(io::outlast(home, std::stop_token(), work));
+    forwarder_ = made;
   }
 
   /// One attempt, and the pause behind it.
@@ -156,6 +176,7 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
     // An observer may have stopped the service.
     if (stopping_.stop_requested()) co_return;
     channel_ = std::make_shared<channel_type>(context_, service_, forwarder_);
+    remote_ = settings->remote_addr;
     const std::error_code reason = co_await channel_->run();
     const bool was_established = channel_->established();
     channel_.reset();
@@ -199,7 +220,11 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
   const std::shared_ptr<io::published<config::client_service>> service_;
   /// The side of a UDP service that its control channels share.
   std::shared_ptr<udp_forwarder<Context>> forwarder_;
+  /// Whether it has the settings of `service_`.
+  bool is_forwarder_updated_ = true;
   std::shared_ptr<channel_type> channel_;
+  /// Where it leads to, as the settings name it.
+  address remote_;
   backoff retry_;
   displacement displacement_;
   io::event wake_;
@@ -222,7 +247,6 @@ void start_service(const std::shared_ptr<Context>& self, const config::client_se
 /// See `basic_client::update`. Services that wait between two attempts try at once.
 template <class Context>
 void update(const std::shared_ptr<Context>& self, config::client next) {
-  const auto before = self->settings.load();
   self->settings.store(std::move(next));
   const auto settings = self->settings.load();
   self->transport.set_options(transport::to_socket_options(*settings));
@@ -231,13 +255,16 @@ void update(const std::shared_ptr<Context>& self, config::client next) {
     const auto found = self->services.find(name);
     return found == self->services.end() ? nullptr : found->second.lock();
   };
-  const auto changes = config::diff(before->services, settings->services);
-  for (const auto* gone : {&changes.removed, &changes.renewed}) {
-    for (const std::string& name : *gone) {
-      if (const auto runner = runner_of(name)) runner->stop();
-      self->services.erase(name);
-    }
-  }
+  // What runs is compared with what is wanted, so that an update in which memory ran out is completed
+  // by the next one.
+  std::erase_if(self->services, [&settings](const auto& each) {
+    const auto& [name, known] = each;
+    const auto runner = known.lock();
+    const auto wanted = std::ranges::find(settings->services, name, &config::client_service::name);
+    const bool stays = runner && wanted != settings->services.end() && runner->serves(*wanted);
+    if (runner && !stays) runner->stop();
+    return !stays;
+  });
   for (const auto& service : settings->services) {
     const auto runner = runner_of(service.name);
     if (!runner) {
@@ -246,10 +273,8 @@ void update(const std::shared_ptr<Context>& self, config::client next) {
     }
     runner->update(service);
     runner->try_now();
-    if (before->heartbeat_timeout != settings->heartbeat_timeout) {
-      runner->set_heartbeat_timeout(settings->heartbeat_timeout);
-    }
-    if (before->remote_addr != settings->remote_addr) runner->reconnect();
+    runner->set_heartbeat_timeout(settings->heartbeat_timeout);
+    runner->redirect(settings->remote_addr);
   }
 }
 

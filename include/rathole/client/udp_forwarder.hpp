@@ -1,6 +1,7 @@
 #pragma once
 
 #include <rathole/client/events.hpp>
+#include <rathole/client/unsent_datagrams.hpp>
 #include <rathole/config/types.hpp>
 #include <rathole/core/error.hpp>
 #include <rathole/core/guard_memory.hpp>
@@ -28,10 +29,6 @@
 #include <vector>
 
 namespace rathole::client {
-
-/// Datagrams of one visitor that wait for the socket towards the local service to be opened. Those of
-/// all visitors take `udp.queue_size` octets at most.
-inline constexpr std::size_t max_unsent_datagrams = 64;
 
 /// Visitors whose sockets are being opened at once; datagrams of further new ones are lost.
 inline constexpr std::size_t max_opening_visitors = 256;
@@ -66,7 +63,8 @@ class udp_forwarder : public std::enable_shared_from_this<udp_forwarder<Context>
   /// The world that it lives in.
   [[nodiscard]] runtime_type world() const { return world_; }
 
-  /// Serves until `stop` is requested and nothing of it is left.
+  /// Serves until `stop` is requested and nothing of it is left. Where memory runs out it is to be
+  /// called again: until it has closed what was opened.
   static io::awaitable<void> run(std::shared_ptr<udp_forwarder> self, std::stop_token stop) {
     io::event ending(self->world_.get_executor());
     const auto end = [&ending] { ending.notify(); };
@@ -84,9 +82,10 @@ class udp_forwarder : public std::enable_shared_from_this<udp_forwarder<Context>
     if (self->closing_.stop_requested()) co_return failure(errc::stopped);
     const auto channel =
         std::make_shared<channel_type>(ex, std::move(stream), self->service_->udp.queue_size);
-    self->channels_.push_back(channel);
     const auto end = [&channel] { channel->close(); };
     const io::stop_action on_stop(stop, ex, end);
+    // From here on it is taken off the list in any case.
+    self->channels_.push_back(channel);
     auto received = [&self, &channel](std::span<const protocol::udp_frame> frames) {
       self->deliver(channel, frames);
     };
@@ -121,7 +120,7 @@ class udp_forwarder : public std::enable_shared_from_this<udp_forwarder<Context>
 
   /// A visitor, and his socket once it is open.
   struct visitor {
-    explicit visitor(const udp_endpoint& from) : id(from) {}
+    visitor(const udp_endpoint& from, std::size_t& unsent_bytes) : id(from), unsent(unsent_bytes) {}
 
     void close() {
       gone = true;
@@ -131,7 +130,7 @@ class udp_forwarder : public std::enable_shared_from_this<udp_forwarder<Context>
     const udp_endpoint id;
     std::optional<socket_type> socket;
     std::shared_ptr<channel_type> via;
-    std::vector<std::vector<std::uint8_t>> unsent;
+    unsent_datagrams unsent;
     bool gone = false;
   };
   using visitor_pointer = std::shared_ptr<visitor>;
@@ -158,15 +157,33 @@ class udp_forwarder : public std::enable_shared_from_this<udp_forwarder<Context>
     ledger_.check();
   }
 
-  /// The visitor, who may be a new one; null if there are too many of those.
+  /// The visitor, who may be a new one; null if there are too many of those, or no memory for one.
   visitor_pointer known(const udp_endpoint& id, time_point now) {
     if (visitor_pointer* found = visitors_.touch(id, now)) return *found;
     if (opening_.size() >= max_opening_visitors) return nullptr;
-    if (visitors_.full()) ++ledger_.counts.evicted;
-    const auto made = std::make_shared<visitor>(id);
-    visitors_.add(id, made, now);
-    opening_.spawn(open(this->shared_from_this(), made));
-    return made;
+    try {
+      const auto made = std::make_shared<visitor>(id, unsent_bytes_);
+      // Never begins inside this call: a visitor that cannot be remembered is gone before.
+      opening_.spawn(open(this->shared_from_this(), made));
+      made->gone = true;
+      if (visitors_.full()) ++ledger_.counts.evicted;
+      visitors_.add(id, made, now);
+      made->gone = false;
+      return made;
+    } catch (const std::bad_alloc&) {
+      return nullptr;
+    }
+  }
+
+  /// Forgets a visitor whose socket was not opened, if that did not happen before; its next datagram
+  /// begins anew.
+  void forget(visitor& who) {
+    if (!who.gone) {
+      ledger_.counts.refused += who.unsent.size();
+      who.close();
+      visitors_.erase(who.id);
+    }
+    who.unsent.clear();
   }
 
   void send(visitor& who, std::span<const protocol::udp_frame> frames) {
@@ -182,40 +199,40 @@ class udp_forwarder : public std::enable_shared_from_this<udp_forwarder<Context>
 
   void keep(visitor& who, std::span<const protocol::udp_frame> frames) {
     for (const protocol::udp_frame& each : frames) {
-      const bool has_room = unsent_octets_ + each.payload.size() <= service_->udp.queue_size;
-      if (has_room && who.unsent.size() < max_unsent_datagrams) {
-        who.unsent.emplace_back(each.payload.begin(), each.payload.end());
-        unsent_octets_ += each.payload.size();
-      } else {
-        ++ledger_.counts.queue_full;
-      }
+      const bool kept = who.unsent.keep(each.payload, service_->udp.queue_size);
+      if (!kept) ++ledger_.counts.queue_full;
     }
   }
 
   /// Opens the visitor's socket, and sends what waited for it.
   static io::awaitable<void> open(std::shared_ptr<udp_forwarder> self, visitor_pointer who) {
+    try {
+      co_await open_socket(self, who);
+    } catch (const std::bad_alloc&) {
+      self->forget(*who);
+    }
+  }
+
+  static io::awaitable<void> open_socket(std::shared_ptr<udp_forwarder> self, visitor_pointer who) {
     const service_pointer service = self->service_;
     const auto deadline = self->world_.now() + udp_open_timeout;
     const io::udp_connect_options options(service->prefer_ipv6, service->udp.answers_from_any_port);
     auto opened = co_await self->world_.connect_udp(service->local_addr, options, deadline,
                                                     self->closing_.get_token());
-    const auto unsent = std::exchange(who->unsent, {});
-    for (const auto& payload : unsent) self->unsent_octets_ -= payload.size();
-    if (who->gone) co_return;
+    if (who->gone) co_return self->forget(*who);
     if (!opened) {
-      self->ledger_.counts.refused += unsent.size();
-      who->close();
-      self->visitors_.erase(who->id);
+      self->forget(*who);
       self->tell_failure(service, opened.error());
       self->ledger_.check();
       co_return;
     }
     who->socket.emplace(std::move(*opened));
-    for (const auto& payload : unsent) {
+    for (const auto& payload : who->unsent.payloads()) {
       io::datagram first;
       first.payload = payload;
       if (who->socket->send(std::span(&first, 1)) == 0) ++self->ledger_.counts.refused;
     }
+    who->unsent.clear();
     // The visitor owns the socket, and the forwarder the visitor.
     who->socket->watch([me = self.get(), raw = who.get()] { me->answer(*raw); });
   }
@@ -227,11 +244,20 @@ class udp_forwarder : public std::enable_shared_from_this<udp_forwarder<Context>
     visitors_.touch(who.id, world_.now());
     if (!who.via || who.via->is_over()) who.via = channels_.empty() ? nullptr : channels_.front();
     for (const io::datagram& each : batch) {
-      const bool taken = who.via && who.via->push(who.id, each.payload);
+      const bool taken = who.via && pass_on(*who.via, who.id, each.payload);
       ++(taken ? ledger_.counts.sent : ledger_.counts.queue_full);
     }
     if (who.via) who.via->flush();
     ledger_.check();
+  }
+
+  /// False if there is no room, and the datagram is lost.
+  static bool pass_on(channel_type& to, const udp_endpoint& from, byte_view payload) {
+    try {
+      return to.push(from, payload);
+    } catch (const std::bad_alloc&) {
+      return false;
+    }
   }
 
   void close() {
@@ -261,12 +287,12 @@ class udp_forwarder : public std::enable_shared_from_this<udp_forwarder<Context>
   const std::shared_ptr<Context> context_;
   service_pointer service_;
   runtime_type world_;
+  /// The bytes that wait for sockets to be opened.
+  std::size_t unsent_bytes_ = 0;
   io::udp_visitors<runtime_type, visitor_pointer> visitors_;
   std::vector<std::shared_ptr<channel_type>> channels_;
   io::udp_ledger<runtime_type> ledger_;
   io::task_group opening_;
-  /// Payloads that wait for sockets to be opened.
-  std::size_t unsent_octets_ = 0;
   std::stop_source closing_;
 };
 

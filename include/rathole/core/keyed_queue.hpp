@@ -26,15 +26,23 @@ class keyed_queue {
   [[nodiscard]] std::size_t size() const { return elements_.size(); }
   [[nodiscard]] bool contains(const Key& key) const { return tickets_.contains(key); }
 
-  /// Adds an element; it stands before all with a higher ticket.
+  /// Adds an element; it stands before all with a higher ticket. Where memory runs out nothing changes.
   void insert(ticket at, const Key& key, T value) {
-    [[maybe_unused]] const bool is_new = tickets_.emplace(key, at).second;
-    assert(is_new && !elements_.contains(at));
-    elements_.emplace(at, element{key, std::move(value)});
+    assert(!elements_.contains(at) && !tickets_.contains(key));
+    const auto added = elements_.emplace(at, element{key, std::move(value)}).first;
+    try {
+      tickets_.emplace(key, at);
+    } catch (...) {
+      elements_.erase(added);
+      throw;
+    }
   }
 
   /// The element with the lowest ticket; the queue is not empty.
   [[nodiscard]] const element& front() const { return elements_.begin()->second; }
+
+  /// The element with the highest ticket; the queue is not empty.
+  [[nodiscard]] const element& back() const { return std::prev(elements_.end())->second; }
 
   /// Removes and returns the element with the lowest ticket; the queue is not empty.
   element pop_front() { return pop(elements_.begin()); }

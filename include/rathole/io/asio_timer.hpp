@@ -1,20 +1,23 @@
 #pragma once
 
 #include <rathole/core/time.hpp>
+#include <rathole/io/handler_memory.hpp>
 #include <rathole/io/task.hpp>
 #include <rathole/io/thread_check.hpp>
 
+#include <asio/post.hpp>
 #include <asio/steady_timer.hpp>
 
-#include <cstdint>
 #include <functional>
 #include <memory>
+#include <new>
 #include <utility>
 
 namespace rathole::io {
 
-/// A callback at a point in time, by Asio's timer queue; models `Timer`. Once it is not armed it may be
-/// destroyed by any thread: a completion of the past may still lie in the executor's queue.
+/// A callback at a point in time, by Asio's timer queue; models `Timer`. Arming it needs no memory, so a
+/// callback may arm its timer again without fail. Once it is not armed it may be destroyed by any
+/// thread: a completion of the past may still lie in the executor's queue.
 class asio_timer {
  public:
   explicit asio_timer(executor ex) : state_(std::make_shared<shared_state>(ex)) {}
@@ -26,19 +29,14 @@ class asio_timer {
 
   void arm(time_point at, std::move_only_function<void()> callback) {
     check_thread(state_->timer.get_executor());
-    // Cancelling cannot take back a completion that is already queued, so each arming has a number.
-    const auto number = ++state_->armed;
     state_->callback = std::move(callback);
+    state_->due = at;
+    // Cancels a wait that is under way, whose completion then begins the next one.
     state_->timer.expires_at(at);
-    state_->timer.async_wait([state = state_, number](std::error_code) {
-      if (state->armed != number) return;
-      auto run = std::exchange(state->callback, nullptr);
-      if (run) run();
-    });
+    if (!state_->waiting) wait(state_);
   }
 
   void disarm() {
-    ++state_->armed;
     state_->callback = nullptr;
     state_->timer.cancel();
   }
@@ -48,8 +46,34 @@ class asio_timer {
     explicit shared_state(executor ex) : timer(ex) {}
     asio::basic_waitable_timer<clock, asio::wait_traits<clock>, executor> timer;
     std::move_only_function<void()> callback;
-    std::uint64_t armed = 0;
+    time_point due{};
+    /// Whether a completion is still to come, which there is one of at most: its memory is here.
+    bool waiting = false;
+    handler_memory memory;
   };
+
+  static void wait(const std::shared_ptr<shared_state>& state) {
+    using memory_pointer = std::shared_ptr<handler_memory>;
+    const auto handler = [&state] {
+      return in_memory(memory_pointer(state, &state->memory),
+                       [state](std::error_code = {}) { wait_is_over(state); });
+    };
+    state->waiting = true;
+    try {
+      state->timer.async_wait(handler());
+    } catch (const std::bad_alloc&) {
+      // Asio's queue of timers could not grow. It is asked again after everything else.
+      asio::post(state->timer.get_executor(), handler());
+    }
+  }
+
+  static void wait_is_over(const std::shared_ptr<shared_state>& state) {
+    state->waiting = false;
+    if (!state->callback) return;
+    if (clock::now() < state->due) return wait(state);
+    auto run = std::exchange(state->callback, nullptr);
+    run();
+  }
 
   std::shared_ptr<shared_state> state_;
 };

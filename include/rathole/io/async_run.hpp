@@ -14,6 +14,7 @@
 #include <asio/this_coro.hpp>
 
 #include <exception>
+#include <memory>
 #include <stop_token>
 #include <system_error>
 #include <utility>
@@ -22,10 +23,19 @@ namespace rathole::io {
 
 namespace detail {
 
-/// `work`, but not before the executor comes to it.
-inline task<void> begin_later(executor on, task<void> work) {
-  co_await next_turn(on);
+/// `work`, but not before the executor comes to it. Until then it needs no more memory: Asio loses the
+/// completion of a coroutine that fails before it was suspended for the first time.
+inline task<void> begin_later(std::shared_ptr<suspension> first, awaitable<void> suspended,
+                              task<void> work) {
+  co_await std::move(suspended);
+  first.reset();
   co_return co_await std::move(work);
+}
+
+inline task<void> begin_later(executor on, task<void> work) {
+  const auto first = std::make_shared<suspension>(suspension::registry_of(on), on);
+  const auto go_on = [](suspension* self) { self->resume(); };
+  return begin_later(first, first->suspend(go_on), std::move(work));
 }
 
 }  // namespace detail
@@ -34,7 +44,8 @@ inline task<void> begin_later(executor on, task<void> work) {
 /// `void(std::error_code)`. The task never begins inside this call, whoever calls: also an observer
 /// in the middle of an event. If the token carries a cancellation slot, cancelling it requests
 /// `stop`, and the operation completes once the task has ended in order. Where memory runs out in the
-/// task itself the operation completes with `std::errc::not_enough_memory`.
+/// task itself the operation completes with `std::errc::not_enough_memory`; throws `std::bad_alloc`
+/// where it cannot be started.
 template <class Token>
 auto async_run(executor ex, task<void> work, std::stop_source stop, Token&& token) {
   const auto initiate = [](auto handler, executor where, task<void> what, std::stop_source source) {

@@ -22,11 +22,11 @@ class earliest_timer {
   /// Rings at `deadline`, if there is one, or before.
   void arm(std::optional<time_point> deadline) {
     if (!deadline || (armed_ && *armed_ <= *deadline)) return;
-    armed_ = *deadline;
     timer_.arm(*deadline, [this] {
       armed_.reset();
       ring_();
     });
+    armed_ = *deadline;
   }
 
   /// Does not ring any more.

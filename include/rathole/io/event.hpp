@@ -13,7 +13,9 @@ namespace rathole::io {
 /// `notify` nor a wait that has begun needs memory. The event outlives the waits for it.
 class event {
  public:
-  explicit event(executor ex) : waits_(suspension::registry_of(ex)), executor_(ex) {}
+  explicit event(executor ex) : waits_(suspension::registry_of(ex)), executor_(ex) {
+    prepare_thread_check(ex);
+  }
   event(const event&) = delete;
   event& operator=(const event&) = delete;
 

@@ -19,6 +19,9 @@ namespace rathole::io {
 /// Does nothing in a build with NDEBUG.
 inline void check_thread(const executor&) {}
 
+/// Gets the memory that `check_thread` needs for `ex`.
+inline void prepare_thread_check(const executor&) {}
+
 #else
 
 namespace detail {
@@ -38,6 +41,10 @@ class running_thread : public asio::execution_context::service {
 };
 
 }  // namespace detail
+
+inline void prepare_thread_check(const executor& ex) {
+  asio::use_service<detail::running_thread>(ex.context());
+}
 
 inline void check_thread(const executor& ex) {
   auto& last = asio::use_service<detail::running_thread>(ex.context()).last;

@@ -39,7 +39,8 @@ struct admission_limits {
 /// from that very source still finds itself with the highest load.
 ///
 /// Every operation takes logarithmic time. What is kept is bounded by `total` and by the number of
-/// exempt sources.
+/// exempt sources. Where memory runs out in `admit` or `exempt` nothing changes; nothing else needs
+/// memory, so that whoever is in can always leave.
 class admission {
  public:
   /// Names one connection; never used again. Later ones are higher.
@@ -58,28 +59,34 @@ class admission {
   /// New bounds from now on. Who is in stays: where there are too many, each newcomer still displaces
   /// one, so that they do not become more.
   void set_limits(admission_limits limits) {
+    // The loads depend on the bounds.
+    for (auto& [from, each] : sources_) unrank(each);
     total_ = std::max<std::size_t>(limits.total, 1);
     per_source_ = std::max<std::size_t>(limits.per_source, 1);
-    // The loads depend on the bounds.
-    by_load_.clear();
-    for (auto at = sources_.begin(); at != sources_.end(); ++at) {
-      if (!at->second.tickets.empty()) by_load_.emplace(turn_of(at->second), at);
-    }
+    for (auto& [from, each] : sources_) rank(each);
   }
 
   /// A connection from `from` was accepted.
   verdict admit(const std::string& from) {
-    const auto at = sources_.try_emplace(from).first;
     const ticket newcomer = next_ticket_++;
-    unrank(at);
-    at->second.tickets.insert(newcomer);
-    rank(at);
-    owners_.emplace(newcomer, at);
+    const auto at = sources_.try_emplace(from).first;
+    std::set<ticket> added;
+    try {
+      give_place(at->second);
+      added.insert(newcomer);
+      owners_.emplace(newcomer, at);
+    } catch (...) {
+      forget_if_empty(at);
+      throw;
+    }
+    unrank(at->second);
+    at->second.tickets.merge(added);
+    rank(at->second);
     verdict out{newcomer, std::nullopt};
     const bool is_over = at->second.exemptions == 0 && at->second.tickets.size() > per_source_;
     if (is_over || owners_.size() > total_) {
-      const auto from_whom = is_over ? at : by_load_.begin()->second;
-      out.evicted = *from_whom->second.tickets.begin();
+      const source& from_whom = is_over ? at->second : *by_load_.begin()->second;
+      out.evicted = *from_whom.tickets.begin();
       release(*out.evicted);
     }
     assert(out.evicted != newcomer);
@@ -92,27 +99,29 @@ class admission {
     if (found == owners_.end()) return false;
     const auto at = found->second;
     owners_.erase(found);
-    unrank(at);
+    unrank(at->second);
     at->second.tickets.erase(gone);
-    rank(at);
+    rank(at->second);
+    forget_if_empty(at);
     return true;
   }
 
   /// `from` holds one more authenticated connection.
   void exempt(const std::string& from) {
-    const auto at = sources_.try_emplace(from).first;
-    unrank(at);
-    ++at->second.exemptions;
-    rank(at);
+    source& exempted = sources_.try_emplace(from).first->second;
+    unrank(exempted);
+    ++exempted.exemptions;
+    rank(exempted);
   }
 
   /// `from` holds one less; for each call there was one of `exempt`.
   void unexempt(const std::string& from) {
     const auto at = sources_.find(from);
     assert(at != sources_.end() && at->second.exemptions > 0);
-    unrank(at);
+    unrank(at->second);
     --at->second.exemptions;
-    rank(at);
+    rank(at->second);
+    forget_if_empty(at);
   }
 
   /// Unauthenticated connections.
@@ -121,11 +130,7 @@ class admission {
   [[nodiscard]] std::size_t sources() const { return sources_.size(); }
 
  private:
-  struct source {
-    std::set<ticket> tickets;
-    std::size_t exemptions = 0;
-  };
-  using source_map = std::map<std::string, source>;
+  struct source;
 
   /// The place in the order of eviction.
   struct turn {
@@ -135,6 +140,17 @@ class admission {
       return load != other.load ? load > other.load : oldest < other.oldest;
     }
   };
+  using load_map = std::map<turn, source*>;
+
+  struct source {
+    std::set<ticket> tickets;
+    std::size_t exemptions = 0;
+    /// Its element of `by_load_` while that has none: a source that had a connection once has one of
+    /// them, so that moving needs no memory.
+    load_map::node_type place;
+    bool has_place = false;
+  };
+  using source_map = std::map<std::string, source>;
 
   [[nodiscard]] turn turn_of(const source& of) const {
     const std::size_t forgiven = of.exemptions > 0 ? per_source_ : 0;
@@ -142,18 +158,29 @@ class admission {
     return {count > forgiven ? count - forgiven : 1, *of.tickets.begin()};
   }
 
-  /// Before anything changes that `turn_of` depends on.
-  void unrank(source_map::iterator at) {
-    if (!at->second.tickets.empty()) by_load_.erase(turn_of(at->second));
+  static void give_place(source& of) {
+    if (of.has_place) return;
+    load_map made;
+    made.emplace(turn{0, 0}, &of);
+    of.place = made.extract(made.begin());
+    of.has_place = true;
   }
 
-  /// After it changed; forgets a source without meaning.
-  void rank(source_map::iterator at) {
-    if (!at->second.tickets.empty()) {
-      by_load_.emplace(turn_of(at->second), at);
-    } else if (at->second.exemptions == 0) {
-      sources_.erase(at);
-    }
+  /// Before anything changes that `turn_of` depends on.
+  void unrank(source& of) {
+    if (!of.tickets.empty()) of.place = by_load_.extract(turn_of(of));
+  }
+
+  /// After it changed.
+  void rank(source& of) {
+    if (of.tickets.empty()) return;
+    of.place.key() = turn_of(of);
+    by_load_.insert(std::move(of.place));
+  }
+
+  /// Forgets a source without meaning.
+  void forget_if_empty(source_map::iterator at) {
+    if (at->second.tickets.empty() && at->second.exemptions == 0) sources_.erase(at);
   }
 
   std::size_t total_;
@@ -161,7 +188,7 @@ class admission {
   ticket next_ticket_ = 0;
   source_map sources_;
   std::map<ticket, source_map::iterator> owners_;
-  std::map<turn, source_map::iterator> by_load_;
+  load_map by_load_;
 };
 
 }  // namespace rathole::protocol

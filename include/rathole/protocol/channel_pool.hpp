@@ -111,7 +111,7 @@ using pool_action = std::variant<assign, request_channel, refuse, expire, reject
 ///
 /// The owner tells what happens and calls `poll` until it yields nothing, after each such call and
 /// at `deadline`. Time never goes backwards. No call looks at every visitor or channel, and all
-/// that is kept is bounded by `pool_limits`.
+/// that is kept is bounded by `pool_limits`. Where memory runs out in a call it changes nothing.
 class channel_pool {
  public:
   explicit channel_pool(pool_limits limits = {}) : limits_(limits) {
@@ -140,11 +140,12 @@ class channel_pool {
 
   /// A data channel of the service's client arrived, commanded or not.
   void channel_arrived(channel_id channel) {
+    idle_.insert(next_ticket_, channel, {});
+    ++next_ticket_;
     if (!outstanding_.empty()) outstanding_.pop_front();
     unanswered_ = 0;
     silence_pause_ = duration::zero();
     silent_until_ = time_point::min();
-    idle_.insert(next_ticket_++, channel, {});
   }
 
   /// The peer closed a data channel; nothing happens unless it is idle.
@@ -153,7 +154,8 @@ class channel_pool {
   /// Refuses the newest visitor that waits and has no channel; none if there is none.
   std::optional<visitor_id> refuse_newest() {
     if (waiting_.empty()) return std::nullopt;
-    refused_.push_back(waiting_.pop_back().key);
+    refused_.push_back(waiting_.back().key);
+    waiting_.pop_back();
     return refused_.back();
   }
 
@@ -166,12 +168,12 @@ class channel_pool {
     const auto found = starting_.find(visitor);
     if (found == starting_.end()) return;
     const waiting_visitor state = found->second;
-    starting_.erase(found);
     if (state.attempts < max_start_attempts) {
       waiting_.insert(state.ticket, visitor, state);
     } else {
       refused_.push_back(visitor);
     }
+    starting_.erase(found);
   }
 
   /// The next thing to do, if any.
@@ -264,10 +266,11 @@ class channel_pool {
   }
 
   assign match() {
-    auto [visitor, state] = waiting_.pop_front();
-    ++state.attempts;
-    starting_.emplace(visitor, state);
-    return {visitor, idle_.pop_front().key};
+    const auto& [visitor, state] = waiting_.front();
+    const auto chosen = starting_.emplace(visitor, state).first;
+    ++chosen->second.attempts;
+    waiting_.pop_front();
+    return {chosen->first, idle_.pop_front().key};
   }
 
   pool_limits limits_;

@@ -67,12 +67,12 @@ class map_registry {
   }
 
   /// Makes `value` the session of a service that there is. Returns the session that it replaces.
-  /// No other session has that key: it comes from a fresh nonce.
+  /// No other session has that key: it comes from a fresh nonce. Where memory runs out nothing changes.
   std::optional<Session> attach(const digest& service, const digest& session_key, Session value) {
     const auto found = services_.find(service);
     assert(found != services_.end());
-    std::optional<Session> out = release(found);
     owners_.insert_or_assign(session_key, service);
+    std::optional<Session> out = release(found);
     found->second.running.emplace(session_key, std::move(value));
     return out;
   }

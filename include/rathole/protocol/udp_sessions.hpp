@@ -36,11 +36,14 @@ class udp_sessions {
     return &found->second->value;
   }
 
-  /// Remembers a visitor that is not known, who has traffic now. `full()` is false.
+  /// Remembers a visitor that is not known, who has traffic now. `full()` is false. Where memory runs
+  /// out nothing changes.
   Value& add(const udp_endpoint& visitor, Value value, time_point now) {
     assert(!full() && !index_.contains(visitor));
-    order_.push_back({visitor, now, std::move(value)});
-    index_.emplace(visitor, std::prev(order_.end()));
+    session_list added;
+    added.push_back({visitor, now, std::move(value)});
+    index_.emplace(visitor, added.begin());
+    order_.splice(order_.end(), added);
     return order_.back().value;
   }
 

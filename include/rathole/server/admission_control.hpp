@@ -13,6 +13,7 @@
 #include <new>
 #include <set>
 #include <stop_token>
+#include <string>
 #include <system_error>
 #include <utility>
 
@@ -91,19 +92,20 @@ class admission_control : public std::enable_shared_from_this<admission_control<
     return out;
   }
 
-  /// `peer` holds one control channel more, or less: see `protocol::admission`.
-  void exempt(const address& peer) { admitted_.exempt(protocol::source_network(peer.host)); }
-  void unexempt(const address& peer) { admitted_.unexempt(protocol::source_network(peer.host)); }
+  /// `source`, a `protocol::source_network`, holds one control channel more, or less: see
+  /// `protocol::admission`. The second needs no memory.
+  void exempt(const std::string& source) { admitted_.exempt(source); }
+  void unexempt(const std::string& source) { admitted_.unexempt(source); }
 
   /// New bounds from now on. Connections that are open get no more time than `timeout` either, and
   /// no more than they had.
   void set_limits(protocol::admission_limits limits, duration timeout) {
     admitted_.set_limits(limits);
     timeout_ = timeout;
-    due_.clear();
     for (auto& [number, each] : open_) {
+      auto place = due_.extract({each->due_, number});
       each->deadline_.shorten(timeout);
-      expect(*each);
+      expect(*each, std::move(place));
     }
     if (!due_.empty()) arm();
   }
@@ -119,6 +121,8 @@ class admission_control : public std::enable_shared_from_this<admission_control<
   [[nodiscard]] std::size_t size() const { return open_.size(); }
 
  private:
+  using due_set = std::set<std::pair<time_point, protocol::admission::ticket>>;
+
   void stop(protocol::admission::ticket number, std::error_code reason) {
     connection& ended = *open_.find(number)->second;
     forget(number);
@@ -138,6 +142,12 @@ class admission_control : public std::enable_shared_from_this<admission_control<
     one.due_ = one.deadline_.at();
     due_.emplace(one.due_, one.number_);
   }
+  /// The same with an element of `due_` that was taken out, which needs no memory.
+  void expect(connection& one, due_set::node_type place) {
+    one.due_ = one.deadline_.at();
+    place.value() = {one.due_, one.number_};
+    due_.insert(std::move(place));
+  }
 
   // A timer that rings for a connection that is gone, or has got on, costs less than setting it
   // anew for every step.
@@ -146,9 +156,10 @@ class admission_control : public std::enable_shared_from_this<admission_control<
       armed_ = false;
       const time_point now = runtime_.now();
       while (!due_.empty() && due_.begin()->first <= now) {
-        const auto number = due_.extract(due_.begin()).value().second;
+        auto place = due_.extract(due_.begin());
+        const auto number = place.value().second;
         connection& late = *open_.find(number)->second;
-        expect(late);
+        expect(late, std::move(place));
         if (late.due_ <= now) stop(number, make_error_code(errc::timed_out));
       }
       if (!due_.empty()) arm();
@@ -162,7 +173,7 @@ class admission_control : public std::enable_shared_from_this<admission_control<
   duration timeout_;
   std::map<protocol::admission::ticket, connection*> open_;
   /// When each open connection is to be looked at; its deadline may have moved later since.
-  std::set<std::pair<time_point, protocol::admission::ticket>> due_;
+  due_set due_;
   bool armed_ = false;
   bool closed_ = false;
 };

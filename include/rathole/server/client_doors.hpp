@@ -6,6 +6,7 @@
 #include <rathole/io/concepts.hpp>
 
 #include <algorithm>
+#include <cstddef>
 #include <memory>
 #include <stop_token>
 #include <utility>
@@ -53,15 +54,21 @@ class client_doors {
     std::ranges::replace(doors_, old, next);
   }
 
-  /// Closes the doors that `wanted` does not name.
+  /// Makes room for `count` more, so that `add` needs no memory for them.
+  void reserve(std::size_t count) { doors_.reserve(doors_.size() + count); }
+
+  /// Closes the doors that `wanted` does not name. Needs no memory.
   void keep(const address_list& wanted) {
-    std::vector<door_pointer> closed;
-    std::erase_if(doors_, [&](const door_pointer& each) {
-      const bool goes = std::ranges::find(wanted, each->where) == wanted.end();
-      if (goes) closed.push_back(each);
-      return goes;
-    });
-    for (const door_pointer& each : closed) each->closing.request_stop();
+    for (;;) {
+      // What closes with a door may come back here.
+      const auto unwanted = std::ranges::find_if(doors_, [&](const door_pointer& each) {
+        return std::ranges::find(wanted, each->where) == wanted.end();
+      });
+      if (unwanted == doors_.end()) return;
+      const door_pointer gone = std::move(*unwanted);
+      doors_.erase(unwanted);
+      gone->closing.request_stop();
+    }
   }
 
   /// The doors that `wanted` does not name, but whose ports it does.

@@ -81,11 +81,16 @@ struct context {
     }
   }
 
-  /// Runs `work` on the control plane's thread, never inside this call: an observer that it notifies
-  /// may change whatever the caller is in the middle of.
+  /// Runs `work`, which only reports, on the control plane's thread, never inside this call: an
+  /// observer that it notifies may change whatever the caller is in the middle of. Where memory runs
+  /// out nothing is reported.
   template <class F>
   void on_control_plane(F work) {
-    asio::post(runtime().get_executor(), std::move(work));
+    try {
+      asio::post(runtime().get_executor(), std::move(work));
+    } catch (const std::bad_alloc&) {
+      // What the report is about goes on.
+    }
   }
 
   T transport;

@@ -3,7 +3,6 @@
 #include <rathole/core/guard_memory.hpp>
 #include <rathole/io/earliest_timer.hpp>
 #include <rathole/io/machine_driver.hpp>
-#include <rathole/io/run_on.hpp>
 #include <rathole/protocol/channel_pool.hpp>
 #include <rathole/protocol/server_control.hpp>
 #include <rathole/server/context.hpp>
@@ -23,6 +22,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <memory>
+#include <new>
 #include <optional>
 #include <stop_token>
 #include <unordered_map>
@@ -77,10 +77,7 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
     // The settings may have changed while the client authenticated.
     machine_.set_heartbeat_interval(context_->settings->heartbeat_interval, now);
     machine_.accept(now);
-    if (entry_) {
-      context_->group.spawn(
-          io::run_on(entry_->world().get_executor(), entry_type::run(entry_, ended_.get_token())));
-    }
+    if (entry_) entry_type::start(entry_, ended_.get_token());
     apply_settings();
     balance(*context_);
     const auto event = co_await driver_.next();
@@ -121,11 +118,11 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
     queue_visitor(std::move(visitor));
   }
 
-  /// Has a visitor wait for a data channel.
+  /// Has a visitor wait for a data channel. Where memory runs out that visitor alone is reset.
   void queue_visitor(visitor_type visitor) {
     const protocol::visitor_id id = next_id_++;
-    visitors_.emplace(id, waiting_visitor(std::move(visitor), context_->descriptors.use));
-    pool_.visitor_arrived(id, context_->runtime().now());
+    add_waiting(visitors_, id, waiting_visitor(std::move(visitor), context_->descriptors.use),
+                [&] { pool_.visitor_arrived(id, context_->runtime().now()); });
     pump();
   }
 
@@ -152,7 +149,7 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
   }
 
   /// Serves one data channel of the session's client, from its Hello to the end of its forward.
-  /// Memory that runs out before the forward ends the session, whose client then begins another.
+  /// Memory that runs out before that ends the session, whose client then begins another.
   static io::awaitable<void> run_data_channel(std::shared_ptr<control_session> self,
                                               stream_type channel) {
     try {
@@ -219,8 +216,7 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
   /// A slot of a UDP service waits for its data channel.
   void add_slot() { pool_.visitor_arrived(next_id_++, context_->runtime().now()); }
 
-  /// The visitor whose channel was started; nothing if that failed and the visitor waits again, or
-  /// if the visitor is gone.
+  /// The visitor whose channel was started; nothing if it waits again because that failed, or is gone.
   std::optional<visitor_type> release(protocol::visitor_id id, const result<void>& started) {
     const auto found = visitors_.find(id);
     if (found == visitors_.end()) return std::nullopt;
@@ -236,17 +232,21 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
     return visitor;
   }
 
-  /// Does what the pool wants done, until it wants nothing. An observer may stop the server in the
-  /// midst of it.
+  /// Does what the pool wants done, until it wants nothing. An observer may stop the server meanwhile.
+  /// Where memory runs out the pool and the session may not agree any more: the session ends.
   void pump() {
     const time_point now = context_->runtime().now();
     bool commanded = false;
-    for (;;) {
-      if (ended_.stop_requested()) return;
-      const auto action = pool_.poll(now);
-      if (!action) break;
-      commanded |= std::holds_alternative<protocol::request_channel>(*action);
-      std::visit([&](const auto& what) { perform(what, now); }, *action);
+    try {
+      for (;;) {
+        if (ended_.stop_requested()) return;
+        const auto action = pool_.poll(now);
+        if (!action) break;
+        commanded |= std::holds_alternative<protocol::request_channel>(*action);
+        std::visit([&](const auto& what) { perform(what, now); }, *action);
+      }
+    } catch (const std::bad_alloc&) {
+      return close(out_of_memory());
     }
     if (commanded) driver_.wake();
     pool_timer_.arm(pool_.deadline());
@@ -261,7 +261,7 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
     machine_.request_data_channel(now);
   }
   void perform(const protocol::refuse& what, time_point) {
-    if (entry_) return context_->group.spawn(udp_slot_life::replace(this->shared_from_this(), {}));
+    if (entry_) return udp_slot_life::replace_refused(this->shared_from_this());
     const auto gone = visitors_.extract(what.visitor);
     turn_away(gone.mapped(), gone.mapped().cause);
   }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <rathole/config/types.hpp>
+#include <rathole/core/guard_memory.hpp>
 #include <rathole/io/relay.hpp>
 #include <rathole/io/run_on.hpp>
 #include <rathole/io/stop_action.hpp>
@@ -11,6 +12,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <stop_token>
 #include <utility>
 
@@ -55,20 +57,25 @@ io::awaitable<void> forward(std::shared_ptr<Context> self,
   channel.apply(transport::to_traffic_options(sockets, service->nodelay));
   visitor.apply(transport::to_traffic_options(sockets, service->nodelay.value_or(true)));
   const address peer = visitor.peer();
+  auto world = self->runtime().worker();
+  const auto watched = loops->started(peer, world.get_executor());
   const std::uint64_t id = self->next_forward++;
   const forward_started started{service->name, peer, id};
   self->tell(started);
   protocol::descriptor_lease held(self->descriptors.use.forwards);
-  auto world = self->runtime().worker();
-  const auto watched = loops->started(peer, world.get_executor());
   if (world.get_executor() != self->runtime().get_executor()) {
     visitor = visitor.rehome(world);
     channel = channel.rehome(world);
   }
   const io::relay_limits limits{service->idle_timeout, service->half_close_timeout};
-  const io::relay_status status = co_await io::run_on(
-      world.get_executor(),
-      detail::carry(self, world, std::move(visitor), std::move(channel), limits, watched));
+  io::relay_status status;
+  try {
+    status = co_await io::run_on(
+        world.get_executor(),
+        detail::carry(self, world, std::move(visitor), std::move(channel), limits, watched));
+  } catch (const std::bad_alloc&) {
+    status.error = out_of_memory();
+  }
   loops->ended(watched);
   held.end();
   balance(*self);

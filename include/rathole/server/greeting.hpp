@@ -8,12 +8,14 @@
 #include <rathole/io/stop_action.hpp>
 #include <rathole/protocol/authenticate.hpp>
 #include <rathole/protocol/server_greeting.hpp>
+#include <rathole/protocol/source_network.hpp>
 #include <rathole/server/control_session.hpp>
 
 #include <memory>
 #include <new>
 #include <optional>
 #include <stop_token>
+#include <string>
 #include <utility>
 
 namespace rathole::server {
@@ -31,16 +33,17 @@ using pending_connection = std::unique_ptr<typename Context::admission_type::con
 template <class Context>
 class exemption {
  public:
-  exemption(Context& context, address peer) : context_(context), peer_(std::move(peer)) {
-    context_.admission->exempt(peer_);
+  exemption(Context& context, const address& peer)
+      : context_(context), source_(protocol::source_network(peer.host)) {
+    context_.admission->exempt(source_);
   }
   exemption(const exemption&) = delete;
   exemption& operator=(const exemption&) = delete;
-  ~exemption() { context_.admission->unexempt(peer_); }
+  ~exemption() { context_.admission->unexempt(source_); }
 
  private:
   Context& context_;
-  const address peer_;
+  const std::string source_;
 };
 
 /// Runs the session of a client that `machine` has authenticated for `service`, and that came in by

@@ -2,6 +2,7 @@
 
 #include <rathole/core/address.hpp>
 #include <rathole/core/error.hpp>
+#include <rathole/core/guard_memory.hpp>
 #include <rathole/io/earliest_timer.hpp>
 #include <rathole/protocol/loop_detector.hpp>
 #include <rathole/protocol/source_network.hpp>
@@ -15,6 +16,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <new>
 #include <string>
 #include <utility>
 #include <variant>
@@ -62,8 +64,8 @@ class loop_watch : public std::enable_shared_from_this<loop_watch<Session>> {
       return refuse(visitor);
     }
     const std::uint64_t id = next_id_++;
-    held_.emplace(id, waiting_visitor<visitor_type>(std::move(visitor), context_->descriptors.use));
-    detector_.visitor_arrived(id);
+    waiting_visitor<visitor_type> waiting(std::move(visitor), context_->descriptors.use);
+    add_waiting(held_, id, std::move(waiting), [&] { detector_.visitor_arrived(id); });
     pump();
   }
 
@@ -72,8 +74,13 @@ class loop_watch : public std::enable_shared_from_this<loop_watch<Session>> {
   forward_pointer started(const address& peer, io::executor world) {
     if (!concerns(peer)) return nullptr;
     const auto out = std::make_shared<watched_forward>(next_id_++, world);
-    forwards_.emplace(out->number, out);
-    detector_.started(out->number);
+    const auto at = forwards_.emplace(out->number, out).first;
+    try {
+      detector_.started(out->number);
+    } catch (const std::bad_alloc&) {
+      forwards_.erase(at);
+      throw;
+    }
     return out;
   }
 
@@ -93,7 +100,17 @@ class loop_watch : public std::enable_shared_from_this<loop_watch<Session>> {
   }
 
  private:
+  /// Where memory runs out the detector and what is held may not agree any more: the session ends.
   void pump() {
+    const auto kept = this->shared_from_this();
+    try {
+      satisfy_detector();
+    } catch (const std::bad_alloc&) {
+      if (session_) session_->close(out_of_memory());
+    }
+  }
+
+  void satisfy_detector() {
     for (;;) {
       if (!session_) return;
       const auto action = detector_.poll(context_->runtime().now());

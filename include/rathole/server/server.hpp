@@ -1,8 +1,11 @@
 #pragma once
 
+#include <rathole/core/guard_memory.hpp>
 #include <rathole/io/async_run.hpp>
 #include <rathole/io/drain.hpp>
+#include <rathole/io/outlast.hpp>
 #include <rathole/protocol/bincode.hpp>
+#include <rathole/protocol/descriptor_budget.hpp>
 #include <rathole/server/context.hpp>
 #include <rathole/server/events.hpp>
 #include <rathole/server/greeting.hpp>
@@ -11,6 +14,7 @@
 #include <chrono>
 #include <cstddef>
 #include <memory>
+#include <new>
 #include <stop_token>
 #include <utility>
 
@@ -52,7 +56,7 @@ class basic_server {
   ///
   /// Called once the server is ready, one call at a time. Completes with `void(std::error_code)`: why a
   /// new address cannot be bound, `errc::wrong_transport` or `errc::invalid_settings`; then nothing
-  /// has changed.
+  /// has changed. After `std::errc::not_enough_memory` the next update completes this one.
   template <class Token>
   auto async_update(config::server next, Token&& token) {
     return io::async_run(context_->runtime().get_executor(),
@@ -92,6 +96,11 @@ class basic_server {
   /// each connection there, and one for each address that a control channel's visitors connect to.
   [[nodiscard]] std::size_t tasks() const { return context_->group.size(); }
 
+  /// Returns what the server's descriptors are used for, as far as it counts them.
+  [[nodiscard]] const protocol::descriptor_use& descriptors() const {
+    return context_->descriptors.use;
+  }
+
   /// Calls `visit(service, pool)` for each service that a client serves: the settings and the
   /// `protocol::channel_pool`, which tells how many wait. `visit` must not stop the server.
   template <class F>
@@ -108,28 +117,45 @@ class basic_server {
 
   static io::task<void> run(std::shared_ptr<context_type> self) {
     if (const std::error_code ec = self->refusal_of(*self->settings)) co_return failure(ec);
+    io::event closing(self->runtime().get_executor());
+    const auto wake = [&closing] { closing.notify(); };
+    const auto dismiss = [&self] {
+      self->admission->close();
+      self->doors.close();
+    };
+    // Made before anything begins, so that a server which cannot be started ends in order.
+    const auto wait = [&closing] { return closing.wait(); };
+    auto waiting = io::outlast(self->runtime(), std::stop_token(), wait);
+    const auto drain = [&self] {
+      const io::drain_times times(self->settings->shutdown_grace,
+                                  self->settings->shutdown_idle_timeout);
+      return io::drain(self->runtime(), self->group, times, self->stops);
+    };
+    auto draining = io::outlast(self->runtime(), std::stop_token(), drain);
+    result<void> started = failure(out_of_memory());
+    {
+      const std::stop_callback on_close(self->closing.get_token(), dismiss);
+      const std::stop_callback on_closing(self->closing.get_token(), wake);
+      try {
+        started = co_await start(self);
+      } catch (const std::bad_alloc&) {
+        started = failure(out_of_memory());
+      }
+      if (!started) self->closing.request_stop();
+      co_await std::move(waiting);
+    }
+    self->refusals.close();
+    if (!self->retired) self->stops.begun.request_stop();
+    co_await std::move(draining);
+    co_return started;
+  }
+
+  static io::task<void> start(std::shared_ptr<context_type> self) {
     for (const auto& service : self->settings->services) server::add_service(*self, service);
     const auto opened = co_await server::open_doors(self, self->settings);
     if (!opened && self->closing.stop_requested()) co_return result<void>{};
     if (!opened) co_return failure(opened.error());
     self->tell(ready{});
-    const auto dismiss = [&self] {
-      self->admission->close();
-      self->doors.close();
-    };
-    io::event closing(self->runtime().get_executor());
-    {
-      const std::stop_callback on_close(self->closing.get_token(), dismiss);
-      const auto wake = [&closing] { closing.notify(); };
-      const std::stop_callback on_closing(self->closing.get_token(), wake);
-      co_await closing.wait();
-    }
-    self->refusals.close();
-    if (!self->retired) self->stops.begun.request_stop();
-    const auto settings_then = self->settings;
-    const io::drain_times times(settings_then->shutdown_grace,
-                                settings_then->shutdown_idle_timeout);
-    co_await io::drain(self->runtime(), self->group, times, self->stops);
     co_return result<void>{};
   }
 

@@ -96,12 +96,16 @@ class service_listeners {
     for (const address& where : in_bind_order(wanted)) {
       const auto is_there = [&](const auto& each) { return each.first == where; };
       if (std::ranges::any_of(open_, is_there)) continue;
-      const std::stop_source& closing = open_.emplace_back(where, std::stop_source()).second;
+      open_.reserve(open_.size() + 1);
+      const std::stop_source closing;
       const auto listen = [session, where, stop = closing.get_token()] {
         return listen_for_visitors(session, where, stop);
       };
       const auto& context = session->shared_context();
-      context->group.spawn(io::outlast(context->runtime(), closing.get_token(), listen));
+      auto work = io::outlast(context->runtime(), closing.get_token(), listen);
+      std::pair<address, std::stop_source> added(where, closing);
+      context->group.spawn(std::move(work));
+      open_.push_back(std::move(added));
     }
   }
 

@@ -5,6 +5,7 @@
 #include <rathole/core/backoff.hpp>
 #include <rathole/io/alarm.hpp>
 #include <rathole/io/datagram.hpp>
+#include <rathole/io/outlast.hpp>
 #include <rathole/io/task_group.hpp>
 #include <rathole/server/events.hpp>
 #include <rathole/server/service_listener.hpp>
@@ -55,8 +56,9 @@ class udp_doors {
         binding_(world_.get_executor()) {}
 
   /// Closes the doors that `service` does not name any more, and opens those that it names anew,
-  /// trying until they can be bound. Does nothing after `close`.
-  void open(const service_pointer& service) {
+  /// trying until they can be bound. Does nothing after `close`. What binds them keeps `owner`, whose
+  /// part this is. Where memory runs out the next call completes this one.
+  void open(const service_pointer& service, const std::shared_ptr<void>& owner) {
     if (closed_) return;
     const auto& wanted = service->bind_addr;
     std::erase_if(doors_, [&](const auto& each) {
@@ -67,8 +69,13 @@ class udp_doors {
     for (const address& where : in_bind_order(wanted)) {
       const auto is_there = [&](const auto& each) { return each->where == where; };
       if (std::ranges::any_of(doors_, is_there)) continue;
-      doors_.push_back(std::make_shared<door>(where));
-      binding_.spawn(bind(*this, service, doors_.back()));
+      doors_.reserve(doors_.size() + 1);
+      const auto added = std::make_shared<door>(where);
+      const auto work = [this, owner, service, added] {
+        return bind(*this, owner, service, added);
+      };
+      binding_.spawn(io::outlast(world_, added->closing.get_token(), work));
+      doors_.push_back(added);
     }
   }
 
@@ -98,13 +105,14 @@ class udp_doors {
     }
   }
 
-  static io::awaitable<void> bind(udp_doors& self, service_pointer service,
+  static io::awaitable<void> bind(udp_doors& self, std::shared_ptr<void>, service_pointer service,
                                   std::shared_ptr<door> at) {
     runtime_type& world = self.world_;
     const auto stop = at->closing.get_token();
     backoff retry(service_listener_backoff);
     std::error_code cause;
-    for (;;) {
+    // Memory may have run out behind that.
+    while (!at->socket) {
       auto bound = co_await world.bind_udp(at->where, stop);
       if (stop.stop_requested()) co_return;
       if (bound) {

@@ -7,6 +7,8 @@
 #include <rathole/core/udp_endpoint.hpp>
 #include <rathole/io/datagram.hpp>
 #include <rathole/io/event.hpp>
+#include <rathole/io/outlast.hpp>
+#include <rathole/io/run_on.hpp>
 #include <rathole/io/stop_action.hpp>
 #include <rathole/io/udp_channel.hpp>
 #include <rathole/io/udp_ledger.hpp>
@@ -52,20 +54,21 @@ class udp_entry : public std::enable_shared_from_this<udp_entry<Context>> {
         world_(std::move(world)),
         visitors_(world_, service_->udp.max_visitors, service_->udp.idle_timeout, [](visitor&) {}),
         ledger_(world_, [this](const protocol::udp_counters& since) { tell_losses(since); }),
-        doors_(context_, world_, [this](door& at) { receive(at); }) {}
+        doors_(context_, world_, [this](door& at) { receive(at); }),
+        again_(world_) {}
 
   /// The world that it lives in.
   [[nodiscard]] runtime_type world() const { return world_; }
 
-  /// Listens until `stop` is requested and nothing of it is left.
-  static io::awaitable<void> run(std::shared_ptr<udp_entry> self, std::stop_token stop) {
-    io::event ending(self->world_.get_executor());
-    const auto end = [&ending] { ending.notify(); };
-    const io::stop_action on_stop(stop, self->world_.get_executor(), end);
-    self->doors_.open(self->service_);
-    if (!stop.stop_requested()) co_await ending.wait();
-    self->close();
-    co_await self->doors_.join();
+  /// Listens until `stop` is requested and nothing of it is left, also where memory runs out
+  /// meanwhile. Called on the control plane.
+  static void start(const std::shared_ptr<udp_entry>& self, std::stop_token stop) {
+    const auto work = [self, stop] {
+      return io::run_on(self->world_.get_executor(), run(self, stop));
+    };
+    // It is to close what it opened even if it has to begin again after `stop`.
+    auto& home = self->context_->runtime();
+    self->context_->group.spawn(io::outlast(home, std::stop_token(), work));
   }
 
   /// Carries datagrams over a started data channel until it ends or `stop` is requested; always
@@ -78,13 +81,14 @@ class udp_entry : public std::enable_shared_from_this<udp_entry<Context>> {
     const time_point began = self->world_.now();
     const auto channel =
         std::make_shared<channel_type>(ex, std::move(stream), self->service_->udp.queue_size);
-    self->channels_.push_back(channel);
-    self->doors_.watch(!self->channels_.empty());
     const auto end = [&channel] { channel->close(); };
     const io::stop_action on_stop(stop, ex, end);
     auto received = [&self](std::span<const protocol::udp_frame> frames) { self->deliver(frames); };
     result<void> ended = failure(out_of_memory());
+    // From here on it is taken off the list in any case.
+    self->channels_.push_back(channel);
     try {
+      self->doors_.watch(true);
       ended = co_await channel_type::run(channel, received);
     } catch (const std::bad_alloc&) {
       channel->close();
@@ -103,13 +107,32 @@ class udp_entry : public std::enable_shared_from_this<udp_entry<Context>> {
     visitors_.set_limits(service_->udp.max_visitors, service_->udp.idle_timeout);
     for (const auto& each : channels_) each->set_queue_size(service_->udp.queue_size);
     for (std::size_t i = service_->pool.size; i < channels_.size(); ++i) channels_[i]->close();
-    doors_.open(service_);
+    open_doors();
   }
 
   /// How many visitors are remembered.
   [[nodiscard]] std::size_t visitors() const { return visitors_.size(); }
 
  private:
+  static io::awaitable<void> run(std::shared_ptr<udp_entry> self, std::stop_token stop) {
+    io::event ending(self->world_.get_executor());
+    const auto end = [&ending] { ending.notify(); };
+    const io::stop_action on_stop(stop, self->world_.get_executor(), end);
+    self->open_doors();
+    if (!stop.stop_requested()) co_await ending.wait();
+    self->close();
+    co_await self->doors_.join();
+  }
+
+  /// Opens what the service names, trying again where memory runs out.
+  void open_doors() {
+    try {
+      doors_.open(service_, this->shared_from_this());
+    } catch (const std::bad_alloc&) {
+      again_.arm(world_.now() + io::memory_pause, [this] { open_doors(); });
+    }
+  }
+
   using door = typename udp_doors<Context>::door;
 
   struct visitor {
@@ -127,23 +150,37 @@ class udp_entry : public std::enable_shared_from_this<udp_entry<Context>> {
     const udp_endpoint* last = nullptr;
     visitor* who = nullptr;
     for (const io::datagram& each : batch) {
-      if (!last || *last != each.peer) who = &known(each, now);
+      if (!last || *last != each.peer) who = known(each, now);
       last = &each.peer;
-      if (who->through.get() != &at) who->through = at.shared_from_this();
-      who->scope = each.scope;
-      who->local = each.local;
-      if (!who->via || who->via->is_over()) who->via = channel_for(each.peer);
-      const bool taken = who->via->push(each.peer, each.payload);
+      const bool taken = who && pass_on(at, *who, each);
       ++(taken ? ledger_.counts.sent : ledger_.counts.queue_full);
     }
     for (const auto& each : channels_) each->flush();
     ledger_.check();
   }
 
-  visitor& known(const io::datagram& from, time_point now) {
-    if (visitor* found = visitors_.touch(from.peer, now)) return *found;
+  /// The visitor, who may be a new one; null if there is no memory for that.
+  visitor* known(const io::datagram& from, time_point now) {
+    if (visitor* found = visitors_.touch(from.peer, now)) return found;
     if (visitors_.full()) ++ledger_.counts.evicted;
-    return visitors_.add(from.peer, visitor(), now);
+    try {
+      return &visitors_.add(from.peer, visitor(), now);
+    } catch (const std::bad_alloc&) {
+      return nullptr;
+    }
+  }
+
+  /// Gives a datagram to the visitor's data channel. False if it is lost: there is no room.
+  bool pass_on(door& at, visitor& from, const io::datagram& what) {
+    if (from.through.get() != &at) from.through = at.shared_from_this();
+    from.scope = what.scope;
+    from.local = what.local;
+    if (!from.via || from.via->is_over()) from.via = channel_for(what.peer);
+    try {
+      return from.via->push(what.peer, what.payload);
+    } catch (const std::bad_alloc&) {
+      return false;
+    }
   }
 
   /// There is a channel.
@@ -187,6 +224,7 @@ class udp_entry : public std::enable_shared_from_this<udp_entry<Context>> {
 
   void close() {
     closed_ = true;
+    again_.disarm();
     ledger_.close();
     doors_.close();
     for (const auto& each : channels_) each->close();
@@ -217,6 +255,8 @@ class udp_entry : public std::enable_shared_from_this<udp_entry<Context>> {
   std::vector<std::shared_ptr<channel_type>> channels_;
   io::udp_ledger<runtime_type> ledger_;
   udp_doors<Context> doors_;
+  /// Opens what there was no memory for.
+  typename runtime_type::timer again_;
   bool closed_ = false;
 };
 

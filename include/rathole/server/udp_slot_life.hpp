@@ -1,5 +1,6 @@
 #pragma once
 
+#include <rathole/core/guard_memory.hpp>
 #include <rathole/core/result.hpp>
 #include <rathole/core/time.hpp>
 #include <rathole/io/alarm.hpp>
@@ -8,6 +9,7 @@
 #include <rathole/protocol/descriptor_budget.hpp>
 
 #include <memory>
+#include <new>
 #include <utility>
 
 namespace rathole::server {
@@ -36,6 +38,21 @@ struct udp_slot_life {
     held.end();
     const duration lived = home.now() - began;
     co_await replace(self, lived);
+  }
+
+  /// Has the pool get a data channel for a slot whose last one was refused. Where memory runs out the
+  /// session, which would be short of a slot, ends.
+  template <class Session>
+  static void replace_refused(const std::shared_ptr<Session>& self) {
+    self->context_->group.spawn(replace_or_end(self));
+  }
+  template <class Session>
+  static io::awaitable<void> replace_or_end(std::shared_ptr<Session> self) {
+    try {
+      co_await replace(self, duration::zero());
+    } catch (const std::bad_alloc&) {
+      self->close(out_of_memory());
+    }
   }
 
   /// Has the pool get a data channel for a slot whose last one lived for so long.

@@ -1,15 +1,19 @@
 #pragma once
 
-#include <rathole/config/diff.hpp>
+#include <rathole/core/guard_memory.hpp>
 #include <rathole/io/accept_loop.hpp>
+#include <rathole/io/outlast.hpp>
 #include <rathole/protocol/authenticate.hpp>
 #include <rathole/server/descriptors.hpp>
 #include <rathole/server/events.hpp>
 #include <rathole/server/greeting.hpp>
 #include <rathole/transport/socket_options.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
+#include <new>
+#include <string>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -39,14 +43,24 @@ io::awaitable<void> listen_for_clients(std::shared_ptr<Context> self,
                            std::move(relieve));
 }
 
-/// Has `doors` stand open.
+/// Accepts clients at a listener until it is closed, also where memory runs out meanwhile.
 template <class Context>
-void open(const std::shared_ptr<Context>& self, std::vector<typename Context::door_pointer> doors) {
-  for (auto& each : doors) {
+void start_listening(const std::shared_ptr<Context>& self, typename Context::door_pointer door) {
+  const auto listen = [self, door] { return listen_for_clients(self, door); };
+  self->group.spawn(io::outlast(self->runtime(), door->closing.get_token(), listen));
+}
+
+/// Has `doors` stand open. Those that memory runs out for are closed.
+template <class Context>
+void open(const std::shared_ptr<Context>& self,
+          const std::vector<typename Context::door_pointer>& doors) {
+  self->doors.reserve(doors.size());
+  for (const auto& each : doors) {
     const address& local = each->acceptor.local();
     const listening event{local, replaced_by(local, each->where)};
     self->tell(event);
-    self->group.spawn(listen_for_clients(self, std::move(each)));
+    start_listening(self, each);
+    self->doors.add(each);
   }
 }
 
@@ -84,22 +98,26 @@ io::task<void> open_doors(std::shared_ptr<Context> self,
   // first.
   const auto in_the_way = self->doors.leaving_on_ports_of(settings->bind_addr);
   for (const auto& each : in_the_way) each->acceptor.close();
-  auto fresh = co_await bind_doors(self, settings);
+  result<std::vector<typename Context::door_pointer>> fresh = failure(out_of_memory());
+  try {
+    fresh = co_await bind_doors(self, settings);
+  } catch (const std::bad_alloc&) {
+    // What was closed is to be opened again.
+  }
   if (!fresh) {
     for (const auto& each : in_the_way) {
       auto again = co_await self->transport.listen(each->where, self->closing.get_token());
       if (!again) continue;
       auto door = std::make_shared<typename Context::door_type>(each->where, std::move(*again),
                                                                 each->closing);
+      start_listening(self, door);
       self->doors.replace(each, door);
-      self->group.spawn(listen_for_clients(self, std::move(door)));
     }
     co_return failure(fresh.error());
   }
   self->inherited.clear();
   self->doors.keep(settings->bind_addr);
-  for (const auto& each : *fresh) self->doors.add(each);
-  open(self, std::move(*fresh));
+  open(self, *fresh);
   co_return result<void>{};
 }
 
@@ -124,16 +142,22 @@ template <class Context>
 io::task<void> update(std::shared_ptr<Context> self, config::server next) {
   if (const std::error_code ec = self->refusal_of(next)) co_return failure(ec);
   const auto settings = std::make_shared<const config::server>(std::move(next));
-  const auto before = self->settings;
   const auto opened = co_await open_doors(self, settings);
   if (!opened) co_return failure(opened.error());
   self->settings = settings;
   self->transport.set_options(transport::to_socket_options(settings->transport.tcp));
   self->admission->set_limits(self->admission_limits(), settings->handshake_timeout);
 
-  const auto changes = config::diff(before->services, settings->services);
-  for (const std::string& name : changes.removed) remove_service(*self, name);
-  for (const std::string& name : changes.renewed) remove_service(*self, name);
+  // What there is is compared with what is wanted, so that an update in which memory ran out is
+  // completed by the next one.
+  std::vector<std::string> gone;
+  self->registry.for_each([&](const auto&, const auto& known, const auto*) {
+    const auto wanted =
+        std::ranges::find(settings->services, known->name, &config::server_service::name);
+    const bool stays = wanted != settings->services.end() && same_service(*wanted, *known);
+    if (!stays) gone.push_back(known->name);
+  });
+  for (const std::string& name : gone) remove_service(*self, name);
   for (const auto& service : settings->services) {
     const auto key = protocol::service_digest(service.name);
     auto* const known = self->registry.find_service(key);

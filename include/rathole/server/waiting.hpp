@@ -4,6 +4,7 @@
 #include <rathole/protocol/channel_pool.hpp>
 #include <rathole/protocol/descriptor_budget.hpp>
 
+#include <new>
 #include <optional>
 #include <system_error>
 #include <unordered_map>
@@ -22,6 +23,20 @@ struct waiting_visitor {
   /// Why it is turned away if it is.
   std::error_code cause = errc::limit_reached;
 };
+
+/// Adds a visitor to `all`, and by `enter()` to what decides about it. Where memory runs out it is in
+/// neither, and is reset.
+template <class Map, class Stream, class Enter>
+void add_waiting(Map& all, protocol::visitor_id id, waiting_visitor<Stream> visitor, Enter enter) {
+  const auto at = all.emplace(id, std::move(visitor)).first;
+  try {
+    enter();
+  } catch (const std::bad_alloc&) {
+    at->second.stream.abort();
+    all.erase(at);
+    throw;
+  }
+}
 
 /// A data channel that waits for a visitor, or a slot of a UDP service.
 template <class Stream>

@@ -1,9 +1,8 @@
 #pragma once
 
 #include <rathole/sim/network.hpp>
+#include <rathole/sim/own_memory.hpp>
 #include <rathole/sim/stream.hpp>
-
-#include <asio/post.hpp>
 
 #include <algorithm>
 #include <memory>
@@ -56,6 +55,7 @@ class acceptor {
   [[nodiscard]] const address& local() const { return state_->local; }
 
   [[nodiscard]] result<acceptor> duplicate() const {
+    const own_memory here;
     return acceptor(state_, *host_, options_, *census_);
   }
 
@@ -67,7 +67,7 @@ class acceptor {
   static io::task<stream> accept(std::shared_ptr<listener> from, std::shared_ptr<io::event> arrival,
                                  io::socket_options options) {
     if (!from->operations->may_complete_at_once()) {
-      co_await asio::post(from->executor, io::use_tuple);
+      co_await io::next_turn(from->executor);
     }
     if (!is_open(*from, arrival)) co_return failure(errc::stopped);
     if (const auto ec = from->operations->tick(); ec) co_return failure(ec);

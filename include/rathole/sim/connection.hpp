@@ -7,6 +7,7 @@
 #include <rathole/io/event.hpp>
 #include <rathole/io/socket_options.hpp>
 #include <rathole/sim/link.hpp>
+#include <rathole/sim/own_memory.hpp>
 
 #include <algorithm>
 #include <array>
@@ -34,8 +35,9 @@ class connection final : public link_user, public std::enable_shared_from_this<c
   /// What one end knows.
   struct end {
     end(io::executor ex, operation_clock& counted)
-        : readable(ex), writable(ex), operations(&counted) {}
+        : executor(ex), readable(ex), writable(ex), operations(&counted) {}
 
+    io::executor executor;
     address peer;
     byte_buffer inbound;
     io::event readable;
@@ -54,19 +56,21 @@ class connection final : public link_user, public std::enable_shared_from_this<c
     bool inbound_ended = false;
   };
 
-  connection(scheduler& when, link& over, operation_clock& dialler, operation_clock& acceptor)
+  /// The ends are given by the executors and the counts of operations of their hosts.
+  connection(scheduler& when, link& over, std::pair<io::executor, operation_clock*> dialler,
+             std::pair<io::executor, operation_clock*> acceptor)
       : scheduler_(&when),
         link_(&over),
-        ends_{end(when.get_executor(), dialler), end(when.get_executor(), acceptor)},
+        ends_{end(dialler.first, *dialler.second), end(acceptor.first, *acceptor.second)},
         membership_(over.join(*this)) {}
   ~connection() { link_->leave(membership_); }
 
   end& at(side which) { return ends_[static_cast<std::size_t>(which)]; }
-  io::executor get_executor() { return scheduler_->get_executor(); }
 
   /// Does `action` at the other end when a packet from `from` arrives there.
   template <class Action>
   void carry(side from, Action action) {
+    const own_memory here;
     link_->send(&at(from).latest_packet,
                 [self = shared_from_this(), action = std::move(action)]() mutable {
                   if (!self->lost_) action(*self);
@@ -81,6 +85,7 @@ class connection final : public link_user, public std::enable_shared_from_this<c
 
   /// Sends `data`, of which there is at most `room()`.
   void send(side from, byte_view data) {
+    const own_memory here;
     at(from).outstanding += data.size();
     carry(from, [from, packet = std::vector<std::uint8_t>(data.begin(), data.end())](
                     connection& self) { self.receive(other(from), packet); });
@@ -88,6 +93,7 @@ class connection final : public link_user, public std::enable_shared_from_this<c
 
   /// Reads what has arrived, of which there is some, and opens the sender's window.
   std::size_t take(side to, byte_span out) {
+    const own_memory here;
     end& me = at(to);
     const std::size_t count = link_->read_size(std::min(out.size(), me.inbound.size()));
     const byte_view data = me.inbound.data().first(count);

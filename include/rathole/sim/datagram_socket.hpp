@@ -4,6 +4,7 @@
 #include <rathole/io/datagram.hpp>
 #include <rathole/sim/census.hpp>
 #include <rathole/sim/network.hpp>
+#include <rathole/sim/own_memory.hpp>
 
 #include <array>
 #include <cstddef>
@@ -47,6 +48,7 @@ class datagram_socket {
   void unwatch() { box_->unwatch(); }
 
   std::span<const io::datagram> receive() {
+    const own_memory here;
     batch_.clear();
     views_.clear();
     while (batch_.size() < batch_size && box_ && !box_->waiting.empty()) {

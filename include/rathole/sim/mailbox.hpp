@@ -4,6 +4,7 @@
 #include <rathole/core/udp_endpoint.hpp>
 #include <rathole/io/task.hpp>
 #include <rathole/sim/faults.hpp>
+#include <rathole/sim/own_memory.hpp>
 
 #include <asio/post.hpp>
 
@@ -76,16 +77,26 @@ struct mailbox : std::enable_shared_from_this<mailbox> {
   /// Calls back once for all that has come until then, and again while something is left.
   void wake() {
     if (!watched_ || waiting.empty() || calling_) return;
+    const own_memory here;
     calling_ = true;
     asio::post(executor, [weak = weak_from_this()] {
       const auto self = weak.lock();
       if (!self) return;
       self->calling_ = false;
       if (!self->watched_ || self->waiting.empty()) return;
+      // Also where memory runs out in the call: what was not received is still there.
+      const waking again(*self);
       self->readable_();
-      self->wake();
     });
   }
+
+  struct waking {
+    explicit waking(mailbox& what) : of(what) {}
+    waking(const waking&) = delete;
+    waking& operator=(const waking&) = delete;
+    ~waking() { of.wake(); }
+    mailbox& of;
+  };
 
   port_map* ports_;
   std::move_only_function<void()> readable_;

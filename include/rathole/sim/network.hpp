@@ -5,14 +5,15 @@
 #include <rathole/core/udp_endpoint.hpp>
 #include <rathole/sim/census.hpp>
 #include <rathole/sim/link.hpp>
+#include <rathole/sim/listener.hpp>
 #include <rathole/sim/mailbox.hpp>
+#include <rathole/sim/own_memory.hpp>
 #include <rathole/sim/stream.hpp>
 
 #include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <limits>
 #include <map>
@@ -25,28 +26,12 @@
 
 namespace rathole::sim {
 
-/// A listening port and the connections that wait to be accepted there. The queue has no bound.
-struct listener {
-  listener(io::executor ex, address at, operation_clock& counted)
-      : executor(ex), local(std::move(at)), operations(&counted) {}
-
-  void notify() {
-    for (const auto& each : handles) each->notify();
-  }
-
-  io::executor executor;
-  address local;
-  std::deque<stream> waiting;
-  /// What each acceptor of it that is open waits for.
-  std::vector<std::shared_ptr<io::event>> handles;
-  operation_clock* operations;
-};
-
 /// A machine on the network.
 struct host {
-  /// `number` tells it from the others: 10.0.0.0 and the number make its IP address.
-  host(std::string called, std::uint64_t seed, std::uint16_t at)
-      : name(std::move(called)), rng(seed), operations(~seed), number(at) {}
+  /// `number` tells it from the others: 10.0.0.0 and the number make its IP address. What runs on
+  /// it runs on `ex`.
+  host(std::string called, std::uint64_t seed, std::uint16_t at, io::executor ex)
+      : name(std::move(called)), rng(seed), operations(~seed), number(at), executor(ex) {}
 
   /// A port that nobody listens at, from the range of RFC 6335 section 6.
   std::uint16_t free_port() {
@@ -69,6 +54,7 @@ struct host {
   scripted_rng rng;
   operation_clock operations;
   std::uint16_t number;
+  io::executor executor;
   std::map<std::uint16_t, listener*> listeners;
   mailbox::port_map mailboxes;
   std::uint16_t next_port = 65535;
@@ -93,7 +79,9 @@ class network {
     const auto found = hosts_.find(name);
     if (found != hosts_.end()) return found->second;
     const auto number = static_cast<std::uint16_t>(hosts_.size() + 1);
-    host& made = hosts_.try_emplace(std::string(name), std::string(name), seeds_.next(), number)
+    host& made = hosts_
+                     .try_emplace(std::string(name), std::string(name), seeds_.next(), number,
+                                  scheduler_->get_executor())
                      .first->second;
     made.operations.complete_at_once(at_once_);
     return made;
@@ -136,6 +124,11 @@ class network {
   void limit_descriptors(std::string_view name, std::size_t limit) {
     at(name).descriptor_limit = limit;
   }
+  /// Has the handlers of `name` run apart from those of the others from now on, each by a call of
+  /// `turn`; for a host on which nothing runs yet. See `scheduler::add_queue`.
+  void run_apart(std::string_view name, scheduler::turn_function turn) {
+    at(name).executor = scheduler_->add_queue(std::move(turn));
+  }
   /// The count of operations of `name`, by which one of them can be made to fail.
   operation_clock& operations(std::string_view name) { return at(name).operations; }
 
@@ -156,6 +149,7 @@ class network {
 
   /// Starts listening. Fails if `at` is not of this host or its port is taken.
   result<std::shared_ptr<listener>> listen(host& on, address at) {
+    const own_memory here;
     if (const auto ec = on.operations.tick(); ec) return failure(ec);
     const host* named = resolve(on, at.host);
     if (!named) return failure(errc::host_not_found);
@@ -164,8 +158,7 @@ class network {
     }
     if (at.port == 0) at.port = on.free_port();
     if (on.listeners.contains(at.port)) return failure(system_error(std::errc::address_in_use));
-    auto made =
-        std::make_shared<listener>(scheduler_->get_executor(), std::move(at), on.operations);
+    auto made = std::make_shared<listener>(on.executor, std::move(at), on.operations);
     on.listeners.emplace(made->local.port, made.get());
     return made;
   }
@@ -173,11 +166,13 @@ class network {
   /// Begins to dial; the dialling end becomes `established` or gets an error: before this returns if
   /// `at_once` is set and the host dials itself.
   result<std::shared_ptr<connection>> dial(host& from, const address& to, bool at_once = false) {
+    const own_memory here;
     if (const auto ec = from.operations.tick(); ec) return failure(ec);
     host* target = resolve(from, to.host);
     if (!target) return failure(errc::host_not_found);
     auto made = std::make_shared<connection>(*scheduler_, between(from.name, target->name),
-                                             from.operations, target->operations);
+                                             std::pair(from.executor, &from.operations),
+                                             std::pair(target->executor, &target->operations));
     made->at(side::dialling).peer = to;
     made->at(side::dialling).held = &held(from.name, target->name);
     made->at(side::accepting).peer = address{from.name, from.free_port()};
@@ -194,6 +189,7 @@ class network {
 
   /// Binds a UDP port of `on`, a free one if `at` has none. Fails as `listen` does.
   result<std::shared_ptr<mailbox>> bind_udp(host& on, address at) {
+    const own_memory here;
     if (const auto ec = on.operations.tick(); ec) return failure(ec);
     const host* named = resolve(on, at.host);
     if (!named) return failure(errc::host_not_found);
@@ -201,8 +197,8 @@ class network {
     if (at.port == 0) at.port = on.free_port();
     if (on.mailboxes.contains(at.port)) return failure(system_error(std::errc::address_in_use));
     const udp_endpoint seen_as = on.endpoint(at.port);
-    return std::make_shared<mailbox>(scheduler_->get_executor(), std::move(at), seen_as,
-                                     on.mailboxes, on.operations);
+    return std::make_shared<mailbox>(on.executor, std::move(at), seen_as, on.mailboxes,
+                                     on.operations);
   }
 
   /// Nobody answers a look-up of `name` for a UDP socket before `until`.
@@ -222,6 +218,7 @@ class network {
 
   /// Sends a datagram on its way. False if the operation was to fail.
   bool send_datagram(const mailbox& from, const udp_endpoint& to, byte_view payload) {
+    const own_memory here;
     if (from.operations->tick()) return false;
     host* const source = owner(from.endpoint);
     host* const target = owner(to);

@@ -6,12 +6,12 @@
 #include <rathole/sim/acceptor.hpp>
 #include <rathole/sim/datagram_socket.hpp>
 #include <rathole/sim/network.hpp>
+#include <rathole/sim/own_memory.hpp>
 #include <rathole/sim/timer.hpp>
-
-#include <asio/post.hpp>
 
 #include <algorithm>
 #include <cstddef>
+#include <memory>
 #include <stop_token>
 #include <utility>
 
@@ -27,13 +27,14 @@ class runtime {
 
   class timer : public virtual_timer {
    public:
-    explicit timer(runtime& of) : virtual_timer(*of.scheduler_, of.network_->in_use()) {}
+    explicit timer(runtime& of)
+        : virtual_timer(*of.scheduler_, of.get_executor(), of.network_->in_use()) {}
   };
 
   runtime(scheduler& when, network& where, host& on)
       : scheduler_(&when), network_(&where), host_(&on) {}
 
-  io::executor get_executor() { return scheduler_->get_executor(); }
+  io::executor get_executor() { return host_->executor; }
   [[nodiscard]] time_point now() const { return scheduler_->now(); }
   [[nodiscard]] runtime worker() const { return *this; }
   [[nodiscard]] std::size_t descriptor_limit() const { return host_->descriptor_limit; }
@@ -75,10 +76,15 @@ class runtime {
   }
 
  private:
+  acceptor make_acceptor(std::shared_ptr<listener> at, const io::socket_options& options) {
+    const own_memory here;
+    return {std::move(at), *host_, options, network_->in_use()};
+  }
+
   bool may_complete_at_once() { return host_->operations.may_complete_at_once(); }
 
   static io::task<datagram_socket> bind_udp(runtime self, address at, std::stop_token stop) {
-    if (!self.may_complete_at_once()) co_await asio::post(self.get_executor(), io::use_tuple);
+    if (!self.may_complete_at_once()) co_await io::next_turn(self.get_executor());
     if (stop.stop_requested()) co_return failure(errc::stopped);
     auto box = self.network_->bind_udp(*self.host_, std::move(at));
     if (!box) co_return failure(box.error());
@@ -88,7 +94,7 @@ class runtime {
 
   static io::task<datagram_socket> connect_udp(runtime self, address to, bool follows_port,
                                                time_point deadline, std::stop_token stop) {
-    if (!self.may_complete_at_once()) co_await asio::post(self.get_executor(), io::use_tuple);
+    if (!self.may_complete_at_once()) co_await io::next_turn(self.get_executor());
     const time_point silent_until = self.network_->silent_until(to.host);
     if (silent_until > self.now()) {
       const time_point until = std::min(silent_until, deadline);
@@ -108,7 +114,7 @@ class runtime {
   static io::task<stream> connect(runtime self, address to, io::socket_options options,
                                   time_point deadline, std::stop_token stop) {
     const bool at_once = self.may_complete_at_once();
-    if (!at_once) co_await asio::post(self.get_executor(), io::use_tuple);
+    if (!at_once) co_await io::next_turn(self.get_executor());
     auto dialled = self.network_->dial(*self.host_, to, at_once);
     if (!dialled) co_return failure(dialled.error());
     stream opened(*dialled, side::dialling, self.network_->in_use());
@@ -131,11 +137,11 @@ class runtime {
 
   static io::task<acceptor> listen(runtime self, address at, io::socket_options options,
                                    std::stop_token stop) {
-    if (!self.may_complete_at_once()) co_await asio::post(self.get_executor(), io::use_tuple);
+    if (!self.may_complete_at_once()) co_await io::next_turn(self.get_executor());
     if (stop.stop_requested()) co_return failure(errc::stopped);
     auto opened = self.network_->listen(*self.host_, std::move(at));
     if (!opened) co_return failure(opened.error());
-    co_return acceptor(std::move(*opened), *self.host_, options, self.network_->in_use());
+    co_return self.make_acceptor(std::move(*opened), options);
   }
 
   scheduler* scheduler_;

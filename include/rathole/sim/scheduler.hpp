@@ -2,6 +2,7 @@
 
 #include <rathole/core/time.hpp>
 #include <rathole/io/task.hpp>
+#include <rathole/sim/own_memory.hpp>
 
 #include <asio/executor_work_guard.hpp>
 #include <asio/io_context.hpp>
@@ -10,8 +11,10 @@
 #include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
+#include <new>
 #include <utility>
 
 namespace rathole::sim {
@@ -31,7 +34,8 @@ enum class outcome {
 /// The virtual clock, and who runs next. An `asio::io_context` serves as first-in first-out queue of
 /// ready handlers; it never sees a socket, a signal or an expiring timer. Only when no handler is
 /// ready does time jump to the next scheduled callback; callbacks of one time run in the order in
-/// which they were scheduled.
+/// which they were scheduled. A handler that throws `std::bad_alloc` is over, and the others go on, as
+/// in `io::run_context`.
 class scheduler {
  public:
   using callback = std::move_only_function<void()>;
@@ -46,11 +50,20 @@ class scheduler {
   /// When every simulation begins.
   static constexpr time_point beginning{std::chrono::hours(1)};
 
-  scheduler() = default;
+  scheduler() { add_queue(plain_turn); }
   scheduler(const scheduler&) = delete;
   scheduler& operator=(const scheduler&) = delete;
 
-  io::executor get_executor() { return context_.get_executor(); }
+  /// Runs one ready handler of a context by its `poll_one()`, whose result it returns.
+  using turn_function = std::move_only_function<std::size_t(asio::io_context&)>;
+
+  /// Adds a queue of ready handlers, whose turns alternate with those of the others. `turn` may tell
+  /// the work of one program from that of others.
+  io::executor add_queue(turn_function turn) {
+    return queues_.emplace_back(std::move(turn)).context.get_executor();
+  }
+
+  io::executor get_executor() { return queues_.front().context.get_executor(); }
   [[nodiscard]] time_point now() const { return now_; }
 
   /// Handlers and callbacks run so far.
@@ -59,6 +72,7 @@ class scheduler {
   /// Runs `action` at `at`, or next if that is past; never inside this call. `time_point::max()`
   /// is never.
   ticket call_at(time_point at, callback action) {
+    const own_memory here;
     const ticket issued{std::max(at, now_), ++tickets_};
     if (!stopped_) scheduled_.emplace(issued, std::move(action));
     return issued;
@@ -80,7 +94,7 @@ class scheduler {
       if (condition()) return outcome::done;
       if (steps_ >= std::min(last_step, last_step_at_once)) return outcome::livelock;
       ++steps_;
-      if (context_.poll_one() != 0) {
+      if (run_ready()) {
         look(false);
         continue;
       }
@@ -116,6 +130,30 @@ class scheduler {
   static constexpr std::uint64_t most_steps = 10'000'000;
   static constexpr std::uint64_t most_steps_at_once = 300'000;
 
+  struct queue {
+    explicit queue(turn_function how) : turn(std::move(how)) {}
+
+    turn_function turn;
+    asio::io_context context{1};
+    asio::executor_work_guard<io::executor> never_out_of_work{context.get_executor()};
+  };
+
+  static std::size_t plain_turn(asio::io_context& context) { return context.poll_one(); }
+
+  /// Runs the next ready handler; false if there is none.
+  bool run_ready() {
+    for (std::size_t left = queues_.size(); left > 0; --left) {
+      queue& next = queues_[next_queue_];
+      next_queue_ = (next_queue_ + 1) % queues_.size();
+      try {
+        if (next.turn(next.context) != 0) return true;
+      } catch (const std::bad_alloc&) {
+        return true;
+      }
+    }
+    return false;
+  }
+
   void look(bool settled) {
     if (look_) look_(settled);
   }
@@ -126,9 +164,9 @@ class scheduler {
   std::uint64_t tickets_ = 0;
   std::uint64_t steps_ = 0;
   bool stopped_ = false;
+  std::size_t next_queue_ = 0;
   // Below the rest: its destructor ends the suspended coroutines, which still use what is above.
-  asio::io_context context_{1};
-  asio::executor_work_guard<io::executor> never_out_of_work_{context_.get_executor()};
+  std::deque<queue> queues_;
 };
 
 }  // namespace rathole::sim

@@ -3,8 +3,6 @@
 #include <rathole/sim/census.hpp>
 #include <rathole/sim/connection.hpp>
 
-#include <asio/post.hpp>
-
 #include <algorithm>
 #include <cstddef>
 #include <memory>
@@ -17,7 +15,6 @@ namespace rathole::sim {
 class stream {
  public:
   stream(std::shared_ptr<connection> link, side which, census& counted)
-
       : connection_(std::move(link)),
         side_(which),
         owned_(counted.streams),
@@ -103,7 +100,7 @@ class stream {
   static io::task<std::size_t> read(shared on, side which, byte_span out) {
     auto& me = on->at(which);
     if (!me.operations->may_complete_at_once()) {
-      co_await asio::post(on->get_executor(), io::use_tuple);
+      co_await io::next_turn(me.executor);
     }
     if (!me.open) co_return failure(errc::stopped);
     if (const auto ec = on->begin_operation(which); ec) co_return failure(ec);
@@ -119,7 +116,7 @@ class stream {
   static io::task<void> write(shared on, side which, byte_view in) {
     auto& me = on->at(which);
     if (!me.operations->may_complete_at_once()) {
-      co_await asio::post(on->get_executor(), io::use_tuple);
+      co_await io::next_turn(me.executor);
     }
     if (!me.open) co_return failure(errc::stopped);
     if (const auto ec = on->begin_operation(which); ec) co_return failure(ec);
@@ -139,7 +136,7 @@ class stream {
     auto& me = on->at(which);
     const auto cancelled = me.waits_cancelled;
     if (!me.operations->may_complete_at_once()) {
-      co_await asio::post(on->get_executor(), io::use_tuple);
+      co_await io::next_turn(me.executor);
     }
     if (!me.open) co_return failure(errc::stopped);
     if (const auto ec = on->begin_operation(which); ec) co_return failure(ec);

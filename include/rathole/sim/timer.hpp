@@ -1,6 +1,7 @@
 #pragma once
 
 #include <rathole/sim/census.hpp>
+#include <rathole/sim/own_memory.hpp>
 #include <rathole/sim/scheduler.hpp>
 
 #include <asio/post.hpp>
@@ -15,8 +16,9 @@ namespace rathole::sim {
 /// A callback at a point in virtual time; the part of `runtime::timer` that knows no runtime.
 class virtual_timer {
  public:
-  virtual_timer(scheduler& when, census& counted)
-      : scheduler_(&when), state_(std::make_shared<shared_state>(counted)) {}
+  /// Calls back on `ex`.
+  virtual_timer(scheduler& when, io::executor ex, census& counted)
+      : scheduler_(&when), state_(make_state(ex, counted)) {}
   virtual_timer(virtual_timer&&) = default;
   virtual_timer& operator=(virtual_timer&&) = delete;
   ~virtual_timer() {
@@ -24,13 +26,13 @@ class virtual_timer {
   }
 
   void arm(time_point at, std::move_only_function<void()> callback) {
+    const own_memory here;
     disarm();
     state_->callback = std::move(callback);
     state_->armed.emplace(state_->counted->timers);
     // Ready handlers run before time goes on, so nobody can disarm between the two.
-    state_->due = scheduler_->call_at(at, [ex = scheduler_->get_executor(), state = state_] {
-      asio::post(ex, [state] { state->run(); });
-    });
+    state_->due = scheduler_->call_at(
+        at, [state = state_] { asio::post(state->executor, [state] { state->run(); }); });
   }
 
   void disarm() {
@@ -42,7 +44,7 @@ class virtual_timer {
 
  private:
   struct shared_state {
-    explicit shared_state(census& in_use) : counted(&in_use) {}
+    shared_state(io::executor ex, census& in_use) : executor(ex), counted(&in_use) {}
 
     void run() {
       armed.reset();
@@ -50,11 +52,17 @@ class virtual_timer {
       action();
     }
 
+    io::executor executor;
     census* counted;
     std::move_only_function<void()> callback;
     std::optional<census::entry> armed;
     scheduler::ticket due{};
   };
+
+  static std::shared_ptr<shared_state> make_state(io::executor ex, census& counted) {
+    const own_memory here;
+    return std::make_shared<shared_state>(ex, counted);
+  }
 
   scheduler* scheduler_;
   std::shared_ptr<shared_state> state_;
