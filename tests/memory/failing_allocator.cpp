@@ -1,5 +1,7 @@
 #include "support/failing_allocator.hpp"
 
+#include <rathole/sim/own_memory.hpp>
+
 #include <malloc.h>
 
 #include <cstddef>
@@ -8,9 +10,12 @@
 
 namespace {
 
+namespace sim = rathole::sim;
+
 struct watch {
   std::uint64_t count = 0;
   std::uint64_t failing = 0;
+  std::uint64_t behind = 0;
   int armed = 0;
   int spared = 0;
   bool failed = false;
@@ -19,8 +24,8 @@ struct watch {
 constinit thread_local watch here;
 
 bool fails() {
-  if (here.armed == 0 || here.spared > 0) return false;
-  if (++here.count != here.failing) return false;
+  if (here.armed == 0 || here.spared > 0 || sim::own_memory::in_use()) return false;
+  if (++here.count < here.failing || here.count >= here.behind) return false;
   here.failed = true;
   return true;
 }
@@ -55,12 +60,13 @@ namespace rathole::test {
 
 std::ptrdiff_t allocated_bytes() { return here.bytes; }
 
-failing_allocator::failing_allocator(std::uint64_t failing) {
+failing_allocator::failing_allocator(std::uint64_t failing, std::uint64_t count) {
   here.count = 0;
   here.failing = failing;
+  here.behind = failing == 0 ? 0 : failing + count;
   here.failed = false;
 }
-failing_allocator::~failing_allocator() { here.failing = 0; }
+failing_allocator::~failing_allocator() { here.behind = 0; }
 std::uint64_t failing_allocator::count() const { return here.count; }
 bool failing_allocator::has_failed() const { return here.failed; }
 

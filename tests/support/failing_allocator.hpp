@@ -8,13 +8,15 @@ namespace rathole::test {
 /// Returns how many bytes the calling thread has from `operator new` and has not given back.
 std::ptrdiff_t allocated_bytes();
 
-/// Watches the allocations of the calling thread by `operator new`, of which one fails. It is the
+/// Watches the allocations of the calling thread by `operator new`, of which some fail. It is the
 /// executable's own operator: `memory/failing_allocator.cpp`. Outside of `armed` scopes allocations
-/// neither count nor fail, so that only the code under test meets the failure.
+/// neither count nor fail, so that only the code under test meets the failure; nor do those that a
+/// simulated network makes for itself (`sim::own_memory`).
 class failing_allocator {
  public:
-  /// The allocation number `failing` fails, once; none if that is 0.
-  explicit failing_allocator(std::uint64_t failing);
+  /// The allocation number `failing` fails, and those behind it as far as `count` goes; none if
+  /// `failing` is 0.
+  explicit failing_allocator(std::uint64_t failing, std::uint64_t count = 1);
   failing_allocator(const failing_allocator&) = delete;
   failing_allocator& operator=(const failing_allocator&) = delete;
   ~failing_allocator();

@@ -1,0 +1,37 @@
+// The same as in tunnel_sweep_test.cpp, of clients and servers whose transport is a layer on TCP.
+
+#include "support/framing_layer.hpp"
+#include "tunnel_sweep.hpp"
+
+#include <rathole/transport/layered.hpp>
+#include <rathole/transport/tcp.hpp>
+
+namespace rathole::test {
+
+namespace {
+
+struct framing_factory {
+  using layer_type = framing_layer;
+  [[nodiscard]] result<framing_layer> client_layer() const { return framing_layer(); }
+  [[nodiscard]] result<framing_layer> server_layer() const { return framing_layer(); }
+  [[nodiscard]] bool serves(config::transport_kind kind) const {
+    return kind == config::transport_kind::tls;
+  }
+};
+
+struct layered_kit {
+  using carrier = transport::layered<transport::tcp<sim::runtime>, framing_factory>;
+  static constexpr config::transport_kind kind = config::transport_kind::tls;
+  static carrier make(sim::runtime on) {
+    return carrier(transport::tcp<sim::runtime>(std::move(on), {}), framing_factory());
+  }
+};
+
+}  // namespace
+
+TEST_SUITE("memory: allocations of a whole layered tunnel fail") {
+  TEST_CASE("the client's, in a layer") { sweep_tunnel<layered_kit>(swept::client, 29); }
+  TEST_CASE("the server's, in a layer") { sweep_tunnel<layered_kit>(swept::server, 29); }
+}
+
+}  // namespace rathole::test

@@ -1,0 +1,26 @@
+// Whole clients and servers, and allocations of theirs that fail: each in turn, and many in a row. No
+// byte of one connection comes out of another, nothing of the other program or of other connections
+// ends, and once there is memory again all is as it was. RATHOLE_MEMORY_STRIDE=1 fails every one.
+
+#include "tunnel_sweep.hpp"
+
+#include <rathole/transport/tcp.hpp>
+
+namespace rathole::test {
+
+namespace {
+
+struct plain_kit {
+  using carrier = transport::tcp<sim::runtime>;
+  static constexpr config::transport_kind kind = config::transport_kind::tcp;
+  static carrier make(sim::runtime on) { return {std::move(on), {}}; }
+};
+
+}  // namespace
+
+TEST_SUITE("memory: allocations of a whole tunnel fail") {
+  TEST_CASE("the client's, over TCP") { sweep_tunnel<plain_kit>(swept::client, 23); }
+  TEST_CASE("the server's, over TCP") { sweep_tunnel<plain_kit>(swept::server, 23); }
+}
+
+}  // namespace rathole::test
