@@ -108,10 +108,8 @@ void send_wire(asking_peer& peer, int socket) {
   if (sent > 0) peer.wire.consume(static_cast<std::size_t>(sent));
 }
 
-/// Asks without reading, until nothing is taken any more or enough is sent. What comes out at `service`,
-/// if there is one, is read.
-outcome ask(asio::io_context& context, asking_peer& peer, int socket, bool with_bytes,
-            int service = -1) {
+/// Asks without reading, until nothing is taken any more or enough is sent.
+outcome ask(asio::io_context& context, asking_peer& peer, int socket, bool with_bytes) {
   outcome out;
   const auto before = allocated_bytes();
   for (int idle = 0; idle < 100 && out.sent < flood;) {
@@ -121,8 +119,6 @@ outcome ask(asio::io_context& context, asking_peer& peer, int socket, bool with_
     const std::size_t went = size - peer.wire.size();
     out.sent += went;
     idle = went > 0 ? 0 : idle + 1;
-    char some[4096];
-    if (service >= 0) (void)::recv(service, some, sizeof some, MSG_DONTWAIT);
     context.restart();
     context.poll();
     out.memory = std::max(out.memory, allocated_bytes() - before);
@@ -157,7 +153,7 @@ void floods_relay(const conversation& with, bool with_bytes) {
   std::optional<io::relay_status> status;
   asio::co_spawn(context, relay.run(),
                  [&](std::exception_ptr, io::relay_status ended) { status = ended; });
-  const outcome done = ask(context, *peer, outside.get(), with_bytes, service.get());
+  const outcome done = ask(context, *peer, outside.get(), with_bytes);
   CAPTURE(done.sent);
   CHECK(done.memory < most_memory);
   MESSAGE(with.name << ": " << done.sent << " bytes taken, " << done.memory << " bytes held");
