@@ -245,6 +245,9 @@ class botan_engine {
         case alert::protocol_version: return errc::tls_nothing_in_common;
         case alert::handshake_failure:
           return is_client ? errc::tls_handshake_failed : errc::tls_nothing_in_common;
+        // Botan 3 looks at the strength of a server's key before it asks for our trust.
+        case alert::insufficient_security:
+          return is_client ? errc::certificate_too_weak : errc::tls_handshake_failed;
         case alert::unexpected_message: return errc::unexpected_message;
         case alert::bad_record_mac:
         case alert::decryption_failed:
