@@ -11,10 +11,12 @@
 
 namespace rathole {
 
-/// Where to listen or to connect: a host name or IP literal, and a port. An IPv6 literal is stored
-/// without its brackets.
+/// Names where to listen or where to connect: a host name or an IP literal, and a port. An IPv6
+/// literal is stored without its brackets.
 struct address {
+  /// The host name or the IP literal.
   std::string host;
+  /// The port; 0 lets the operating system choose one when listening.
   std::uint16_t port = 0;
 
   [[nodiscard]] bool operator==(const address&) const = default;
@@ -22,8 +24,8 @@ struct address {
 
 namespace detail {
 
-/// Whether `text` can be looked up: letters, digits, '-', '_' and '.', and whatever is not ASCII,
-/// which is the resolver's to judge.
+/// Returns whether `text` has the form of a host name: letters, digits, '-', '_', '.' and non-ASCII
+/// bytes. The resolver judges the non-ASCII bytes.
 inline bool is_host_name(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, [](char c) {
     const bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
@@ -33,7 +35,8 @@ inline bool is_host_name(std::string_view text) {
   });
 }
 
-/// Whether `text` is an IPv6 address, perhaps with a zone behind a '%' (RFC 4007 section 11).
+/// Returns whether `text` is an IPv6 address, with or without a zone behind a '%' (RFC 4007 section
+/// 11).
 inline bool is_ipv6_host(std::string_view text) {
   const auto percent = text.find('%');
   if (!parse_ipv6(text.substr(0, percent))) return false;
@@ -47,10 +50,11 @@ inline bool is_ipv6_host(std::string_view text) {
 
 }  // namespace detail
 
-/// Reads `host:port`; the last ':' separates. The port is decimal digits, 0 to 65535. The host is a
-/// name, whose characters are checked but which is not looked up, an IPv4 address, or an IPv6 address
-/// with or without brackets, perhaps with a zone (`[::1]:80`, `::1:80`, `fe80::1%eth0:80`).
-/// Compat: upstream takes IPv6 addresses without brackets too.
+/// Parses `host:port`, separated at the last ':'. The port is a decimal number from 0 to 65535. The
+/// host is an IPv4 address, an IPv6 address with or without brackets and with or without a zone
+/// (`[::1]:80`, `::1:80`, `fe80::1%eth0:80`), or a name. The characters of a name are checked; the
+/// name is not looked up.
+/// Compat: upstream accepts IPv6 addresses without brackets too.
 ///
 /// Fails with `errc::invalid_address`.
 inline result<address> parse_address(std::string_view text) {
@@ -74,7 +78,8 @@ inline result<address> parse_address(std::string_view text) {
   return address{std::string(host), port};
 }
 
-/// Writes `host:port`, with brackets around an IPv6 address; `parse_address` reads it back.
+/// Returns `value` as `host:port`, with brackets around an IPv6 address; `parse_address` reads it
+/// back.
 inline std::string to_string(const address& value) {
   const std::string port = std::to_string(value.port);
   if (value.host.contains(':')) return '[' + value.host + "]:" + port;

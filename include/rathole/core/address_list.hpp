@@ -14,25 +14,37 @@
 
 namespace rathole {
 
-/// The addresses that somebody listens at. One address is a list of one.
+/// Holds the addresses that a listener binds, in the order of the configuration. A single address
+/// converts to a list of one.
 class address_list {
  public:
+  /// Iterates over the addresses.
   using const_iterator = std::vector<address>::const_iterator;
 
+  /// Makes an empty list.
   address_list() = default;
+  /// Makes a list of one address.
   address_list(address only) : addresses_{std::move(only)} {}
+  /// Makes a list of one address from its host and port.
   address_list(std::string host, std::uint16_t port)
       : address_list(address{std::move(host), port}) {}
+  /// Takes `all` as the list.
   explicit address_list(std::vector<address> all) : addresses_(std::move(all)) {}
 
+  /// Appends `next`.
   void push_back(address next) { addresses_.push_back(std::move(next)); }
 
+  /// Returns the iterator to the first address.
   [[nodiscard]] const_iterator begin() const { return addresses_.begin(); }
+  /// Returns the iterator past the last address.
   [[nodiscard]] const_iterator end() const { return addresses_.end(); }
+  /// Returns the number of addresses.
   [[nodiscard]] std::size_t size() const { return addresses_.size(); }
+  /// Returns whether the list holds no address.
   [[nodiscard]] bool empty() const { return addresses_.empty(); }
-  /// The list is not empty.
+  /// Returns the first address. The list must not be empty.
   [[nodiscard]] const address& front() const { return addresses_.front(); }
+  /// Returns the address at the index `at`, which must be less than `size()`.
   [[nodiscard]] const address& operator[](std::size_t at) const { return addresses_[at]; }
 
   [[nodiscard]] bool operator==(const address_list&) const = default;
@@ -41,8 +53,8 @@ class address_list {
   std::vector<address> addresses_;
 };
 
-/// The addresses in the order in which they are bound: the wildcard `::` behind all others, since
-/// it takes its port for IPv4 too where nobody has it yet.
+/// Returns the addresses in the order in which they must be bound. The wildcard `::` comes last,
+/// because it also takes its port for IPv4 unless another socket already has it.
 inline std::vector<address> in_bind_order(const address_list& all) {
   const auto is_wildcard = [](const address& each) {
     return parse_ipv6(each.host) == ipv6_octets{};

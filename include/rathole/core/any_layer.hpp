@@ -8,25 +8,34 @@
 
 namespace rathole {
 
-/// A layer whose kind is chosen at run time; models `TimedLayer`.
+/// Holds any `Layer`, whose type is chosen at run time; models `TimedLayer`. A layer without a
+/// timer gets a `poll` that does nothing and no deadline.
 class any_layer {
  public:
-  /// Holds `layer`. Not a constructor: to ask whether a constructor takes an `any_layer` would be to
-  /// ask whether that is a `Layer`, which asks the constructor.
+  /// Returns an `any_layer` that owns `layer`. This is a static function because a converting
+  /// constructor would make the check of the `Layer` concept depend on itself.
   template <Layer L>
   static any_layer of(L layer) {
     return any_layer(std::make_unique<holder<L>>(std::move(layer)));
   }
 
+  /// Begins the handshake; see `Layer`.
   result<void> start(byte_buffer& wire) { return held_->start(wire); }
+  /// Processes bytes from the stream below; see `Layer`.
   result<void> receive(byte_view in, byte_buffer& app, byte_buffer& wire) {
     return held_->receive(in, app, wire);
   }
+  /// Reports the end of the stream below; see `Layer`.
   result<void> receive_end() { return held_->receive_end(); }
+  /// Sends application bytes; see `Layer`.
   result<void> send(byte_view in, byte_buffer& wire) { return held_->send(in, wire); }
+  /// Ends our direction; see `Layer`.
   result<void> close(byte_buffer& wire) { return held_->close(wire); }
+  /// Returns the phase of the layer that it holds.
   [[nodiscard]] phase state() const { return held_->state(); }
+  /// Acts on the passage of time; see `TimedLayer`.
   result<void> poll(time_point now, byte_buffer& wire) { return held_->poll(now, wire); }
+  /// Returns when `poll` is due; see `TimedLayer`.
   [[nodiscard]] std::optional<time_point> deadline() const { return held_->deadline(); }
 
  private:

@@ -8,23 +8,25 @@
 
 namespace rathole {
 
-/// Spaces attempts at one thing, several of which may be under way at once: as long as they succeed
-/// there is no pause, and while they fail one starts after each pause of a `backoff`, however many
-/// are wanted. Pure bookkeeping.
+/// Spaces out attempts at one operation, of which several may run at once. While attempts succeed
+/// there is no pause. While they fail, one attempt may start after each pause of a `backoff`,
+/// however many callers want to start one. Attempts that fail together count as one failure, and
+/// any success ends the pauses.
 ///
-/// Attempts that fail together count as one failure, and any success ends the pauses.
+/// Pure bookkeeping: it starts no timer and reads no clock.
 class attempt_pacer {
  public:
-  /// Names the failures that an attempt knew of when it started.
+  /// Identifies the failures that had happened when an attempt started.
   using round = std::uint64_t;
 
+  /// Makes a pacer whose pauses grow by `parameters`.
   explicit attempt_pacer(backoff_parameters parameters) : backoff_(parameters) {}
 
-  /// Returns when the next attempt may start.
+  /// Returns the earliest time at which the next attempt may start.
   [[nodiscard]] time_point ready_at() const { return ready_at_; }
 
-  /// Records that an attempt starts at `now`, which is not before `ready_at()`. What it returns is
-  /// given to `failed`.
+  /// Records that an attempt starts at `now`, which must not be before `ready_at()`. Returns the
+  /// round to pass to `failed`.
   round started(time_point now) {
     if (pause_ > duration::zero()) ready_at_ = now + pause_;
     return round_;
@@ -39,7 +41,8 @@ class attempt_pacer {
     backoff_.reset();
   }
 
-  /// Records that an attempt, which started in `of`, failed at `now`.
+  /// Records that an attempt that started in the round `of` failed at `now`. If another attempt of
+  /// the same round has failed or any attempt has succeeded since, the call has no effect.
   template <Rng R>
   void failed(round of, time_point now, R& rng) {
     if (of != round_) return;
@@ -51,7 +54,7 @@ class attempt_pacer {
  private:
   backoff backoff_;
   round round_ = 0;
-  /// Zero while attempts succeed.
+  /// The current pause; zero while attempts succeed.
   duration pause_ = duration::zero();
   time_point ready_at_ = time_point::min();
 };

@@ -8,30 +8,31 @@
 
 namespace rathole {
 
-/// No delay of a `backoff` is based on less than this. Compat: upstream has no such floor and
+/// Is the smallest base of a delay of `backoff`. Compat: upstream has no such minimum and
 /// reconnects without a pause when `retry_interval` is 0.
 inline constexpr duration minimum_retry_delay = std::chrono::milliseconds(100);
 
-/// How the delays of a `backoff` grow.
+/// Says how the delays of a `backoff` grow.
 struct backoff_parameters {
-  /// Base of the first delay; it may exceed `maximum`.
+  /// The base of the first delay; it may exceed `maximum`.
   duration initial = std::chrono::milliseconds(500);
-  /// Share of the base, in [0, 1), by which a delay may be shorter or longer.
+  /// The share of the base, in [0, 1), by which a delay may be shorter or longer.
   double randomization = 0.5;
-  /// Factor, at least 1, between one base and the next.
+  /// The factor, at least 1, from one base to the next.
   double multiplier = 1.5;
-  /// Bound of all bases but the first.
+  /// The largest base, except for the first.
   duration maximum = std::chrono::seconds(60);
 };
 
-/// Delays between attempts: exponential, randomized, bounded, without end. (The algorithm of the
-/// Rust crate `backoff` 0.4, which upstream uses.)
+/// Computes the delays between attempts: they grow exponentially up to a maximum, are randomized
+/// and never end. The algorithm is that of the Rust crate `backoff` 0.4, which upstream uses.
 class backoff {
  public:
+  /// Makes a sequence of delays that begins with `parameters.initial`.
   explicit backoff(backoff_parameters parameters) : parameters_(parameters) { reset(); }
 
-  /// How long to wait before the next attempt: the base times a factor drawn from
-  /// [1 - randomization, 1 + randomization). The base then grows.
+  /// Returns how long to wait before the next attempt: the base times a factor drawn uniformly from
+  /// [1 - randomization, 1 + randomization). The base grows afterwards.
   template <Rng R>
   duration next(R& rng) {
     const double r = parameters_.randomization;
@@ -41,7 +42,7 @@ class backoff {
     return std::chrono::duration_cast<duration>(delay);
   }
 
-  /// Starts over with the initial delay, after an attempt that succeeded.
+  /// Restarts the sequence at the initial delay; to be called after an attempt that succeeded.
   void reset() { base_ = floored(parameters_.initial); }
 
  private:

@@ -13,12 +13,13 @@ namespace rathole {
 
 namespace detail {
 
+/// Holds the standard alphabet (RFC 4648 section 4, table 1).
 inline constexpr std::string_view base64_alphabet =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 }  // namespace detail
 
-/// Encodes with the standard alphabet and with padding (RFC 4648 section 4).
+/// Returns `in` in base64, with the standard alphabet and with padding (RFC 4648 section 4).
 inline std::string to_base64(byte_view in) {
   std::string out;
   out.reserve((in.size() + 2) / 3 * 4);
@@ -34,9 +35,10 @@ inline std::string to_base64(byte_view in) {
   return out;
 }
 
-/// Decodes the standard alphabet (RFC 4648 section 4). The padding may be left out as a whole.
-/// White space, other characters and non-zero bits behind the last octet (section 3.5) are
-/// `errc::invalid_encoding`.
+/// Decodes base64 of the standard alphabet (RFC 4648 section 4), with its padding or without any.
+///
+/// Fails with `errc::invalid_encoding` for white space, for other characters, and if the unused
+/// bits of the last character are not zero (section 3.5).
 inline result<std::vector<std::uint8_t>> from_base64(std::string_view text) {
   if (text.size() % 4 == 0) {
     for (int i = 0; i < 2 && text.ends_with('='); ++i) text.remove_suffix(1);

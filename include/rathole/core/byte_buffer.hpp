@@ -11,54 +11,63 @@
 
 namespace rathole {
 
-/// A queue of octets: appended at the back, consumed at the front. Memory is kept for reuse, and
-/// the consumed part is reclaimed before the buffer grows.
+/// Queues bytes: they are appended at the back and consumed at the front. The buffer keeps its
+/// memory for reuse, and reclaims the consumed part before it grows.
 class byte_buffer {
  public:
+  /// Makes an empty buffer that owns no memory.
   byte_buffer() = default;
+  /// Copies the bytes that `other` holds.
   byte_buffer(const byte_buffer& other) { append(other.data()); }
+  /// Takes the bytes and the memory of `other`, which becomes empty.
   byte_buffer(byte_buffer&& other) noexcept { swap(other); }
+  /// Replaces the bytes by those of `other`.
   byte_buffer& operator=(byte_buffer other) noexcept {
     swap(other);
     return *this;
   }
   ~byte_buffer() = default;
 
-  /// The octets that are in the queue; valid until the next non-const call.
+  /// Returns the bytes in the queue; the view is valid until the next non-const call.
   [[nodiscard]] byte_view data() const { return {bytes_.get() + begin_, size()}; }
-  /// As `data()`, to be changed in place.
+  /// Returns the bytes in the queue for modification in place; the view is valid as for the const
+  /// overload.
   [[nodiscard]] byte_span data() { return {bytes_.get() + begin_, size()}; }
+  /// Returns the number of bytes in the queue.
   [[nodiscard]] std::size_t size() const { return end_ - begin_; }
+  /// Returns whether the queue holds no bytes.
   [[nodiscard]] bool empty() const { return size() == 0; }
 
-  /// Adds `in` at the back. `in` must not point into this buffer.
+  /// Appends `in`, which must not point into this buffer.
   void append(byte_view in) {
     if (in.empty()) return;
     std::memcpy(prepare(in.size()).data(), in.data(), in.size());
     commit(in.size());
   }
 
-  /// Room for `count` octets at the back, of any content; valid until the next non-const call but
-  /// `commit`.
+  /// Returns space for `count` bytes at the back, with unspecified content. Write to it, then call
+  /// `commit`; any other non-const call invalidates it.
   byte_span prepare(std::size_t count) {
     if (capacity_ - end_ < count) make_room(count);
     return {bytes_.get() + end_, count};
   }
 
-  /// Adds the first `count` octets of the room that was prepared.
+  /// Appends the first `count` bytes of the space that `prepare` returned.
   void commit(std::size_t count) {
     assert(count <= capacity_ - end_);
     end_ += count;
   }
 
-  /// Adds `count` octets at the back, of any content, and returns them to be written to.
+  /// Appends `count` bytes with unspecified content and returns them to be written; the view is
+  /// valid until the next non-const call.
   byte_span extend(std::size_t count) {
     const byte_span added = prepare(count);
     commit(count);
     return added;
   }
 
-  /// Adds octets from the front of `in` until the queue holds `limit`; returns how many it added.
+  /// Appends bytes from the front of `in` until the queue holds `limit` bytes; returns how many it
+  /// appended.
   std::size_t append_up_to(std::size_t limit, byte_view in) {
     const std::size_t room = limit - std::min(limit, size());
     const byte_view taken = in.first(std::min(room, in.size()));
@@ -66,7 +75,7 @@ class byte_buffer {
     return taken.size();
   }
 
-  /// Moves everything to the back of `out`; true if there was anything.
+  /// Moves all bytes to the back of `out`; returns whether there were any.
   bool drain_into(byte_buffer& out) {
     if (empty()) return false;
     out.append(data());
@@ -74,36 +83,37 @@ class byte_buffer {
     return true;
   }
 
-  /// Drops `count` octets at the front; `count` is at most `size()`.
+  /// Removes `count` bytes from the front; `count` must be at most `size()`.
   void consume(std::size_t count) {
     assert(count <= size());
     begin_ += count;
     if (begin_ == end_) clear();
   }
 
-  /// Drops what is behind the first `size` octets; `size` is at most `size()`.
+  /// Removes all bytes behind the first `size`; `size` must be at most `size()`.
   void truncate(std::size_t size) {
     assert(size <= this->size());
     used_ = std::max(used_, end_);
     end_ = begin_ + size;
   }
 
-  /// Empties the queue and keeps its memory.
+  /// Removes all bytes and keeps the memory.
   void clear() {
     used_ = std::max(used_, end_);
     begin_ = end_ = 0;
   }
 
-  /// As `clear()`, and overwrites with zeros all bytes that were in this memory since the last
-  /// `wipe()`. What the queue held before it moved to larger memory is not reached.
+  /// Removes all bytes, keeps the memory, and overwrites with zeros everything written to it since
+  /// the last `wipe()`. Memory that the buffer gave up when it grew is not overwritten.
   void wipe() {
     clear();
     if (used_ > 0) std::memset(bytes_.get(), 0, std::exchange(used_, 0));
   }
 
-  /// Empties the queue and gives its memory back.
+  /// Removes all bytes and frees the memory.
   void release() { byte_buffer().swap(*this); }
 
+  /// Exchanges the contents and the memory of two buffers.
   void swap(byte_buffer& other) noexcept {
     std::swap(bytes_, other.bytes_);
     std::swap(capacity_, other.capacity_);
@@ -118,7 +128,7 @@ class byte_buffer {
   void make_room(std::size_t count) {
     const std::size_t held = size();
     used_ = std::max(used_, end_);
-    // What was consumed is worth moving the rest for if that is the smaller part.
+    // Moving the rest to the front pays only while the rest is the smaller part.
     if (capacity_ - held >= count && begin_ >= held) {
       std::memmove(bytes_.get(), bytes_.get() + begin_, held);
     } else {
@@ -137,7 +147,8 @@ class byte_buffer {
   std::size_t capacity_ = 0;
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
-  /// Bytes at the front of the memory that may have been written, but for those up to `end_`.
+  /// How many bytes from the start of the memory may have been written; bytes up to `end_` count
+  /// even if this is smaller.
   std::size_t used_ = 0;
 };
 

@@ -7,10 +7,10 @@
 
 namespace rathole {
 
-/// Read-only view of octets; never owns.
+/// Views bytes for reading; never owns them.
 using byte_view = std::span<const std::uint8_t>;
 
-/// Writable view of octets; never owns.
+/// Views bytes for writing; never owns them.
 using byte_span = std::span<std::uint8_t>;
 
 }  // namespace rathole

@@ -7,11 +7,11 @@
 
 namespace rathole {
 
-/// True if both views hold the same octets. The time taken depends on the lengths only, not on the
-/// contents: for comparing secrets and message authentication codes.
+/// Returns whether both views hold the same bytes. The time depends only on the lengths, not on the
+/// contents, so a secret or a message authentication code can be compared without a timing leak.
 [[nodiscard]] inline bool constant_time_equal(byte_view a, byte_view b) {
   if (a.size() != b.size()) return false;
-  // volatile: the compiler may not leave the loop at the first difference.
+  // volatile keeps the compiler from leaving the loop at the first difference.
   volatile std::uint8_t difference = 0;
   for (std::size_t i = 0; i < a.size(); ++i) {
     difference = static_cast<std::uint8_t>(difference | (a[i] ^ b[i]));
@@ -19,11 +19,11 @@ namespace rathole {
   return difference == 0;
 }
 
-/// Overwrites `out` with zeros; the store is not elided although nothing reads it afterwards.
+/// Overwrites `out` with zeros. The compiler cannot remove the store, although nothing reads it.
 inline void wipe(byte_span out) {
   if (out.empty()) return;
   std::memset(out.data(), 0, out.size());
-  // Tells the compiler that somebody may read the octets after all.
+  // The assembler statement claims to read the bytes, so the compiler must keep the store.
   asm volatile("" : : "r"(out.data()) : "memory");
 }
 

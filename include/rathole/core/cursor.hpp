@@ -10,23 +10,24 @@
 
 namespace rathole {
 
-/// Reads fields from the front of a view. Reading past the end makes the cursor fail for good:
-/// from then on every field is zero, and `ok()` is false. So a decoder reads all its fields and
-/// asks once.
+/// Reads fields from the front of a view. If a read goes past the end, the cursor fails
+/// permanently: every further field is zero and `ok()` is false. A decoder can therefore read all
+/// its fields and check once.
 class cursor {
  public:
+  /// Makes a cursor at the front of `in`, which must outlive it.
   explicit cursor(byte_view in) : rest_(in) {}
 
-  /// The next octet.
+  /// Reads the next byte.
   std::uint8_t octet() { return number_le<std::uint8_t>(); }
 
-  /// The next number, little-endian.
+  /// Reads the next little-endian number.
   template <std::unsigned_integral T>
   T number_le() {
     return load_le<T>(octets<sizeof(T)>());
   }
 
-  /// The next `N` octets.
+  /// Reads the next `N` bytes.
   template <std::size_t N>
   std::array<std::uint8_t, N> octets() {
     std::array<std::uint8_t, N> out{};
@@ -35,7 +36,7 @@ class cursor {
     return out;
   }
 
-  /// The next `count` octets, not copied; empty if there are fewer.
+  /// Returns a view of the next `count` bytes without copying them; empty if fewer are left.
   byte_view view(std::size_t count) {
     if (count > rest_.size()) {
       ok_ = false;
@@ -47,10 +48,10 @@ class cursor {
     return out;
   }
 
-  /// What has not been read.
+  /// Returns the bytes that have not been read.
   [[nodiscard]] byte_view rest() const { return rest_; }
 
-  /// False once a field went past the end.
+  /// Returns false once a read went past the end.
   [[nodiscard]] bool ok() const { return ok_; }
 
  private:

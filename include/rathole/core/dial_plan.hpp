@@ -10,9 +10,9 @@
 
 namespace rathole {
 
-/// The addresses of one name in the order in which they are dialled (RFC 8305 section 4): the
-/// families take turns, each in its own order. IPv6 begins if `prefer_ipv6`, else the family of the
-/// first address found. `is_v6` tells the family of an address.
+/// Returns the addresses of one name in the order in which to dial them (RFC 8305 section 4): the
+/// two families alternate, and each keeps its own order. IPv6 goes first if `prefer_ipv6`,
+/// otherwise the family of the first address in `found`. `is_v6` is a predicate on an address.
 template <class Address, class IsV6>
 std::vector<Address> in_dial_order(std::vector<Address> found, bool prefer_ipv6, IsV6 is_v6) {
   if (found.size() < 2) return found;
@@ -33,24 +33,27 @@ std::vector<Address> in_dial_order(std::vector<Address> found, bool prefer_ipv6,
   return out;
 }
 
-/// When the addresses of one name are dialled, the first of them at once: each a while after the
-/// one before, or as soon as one has failed (RFC 8305 section 5). Once all were begun they are begun
-/// anew in turn as long as an attempt is silent: TCP repeats a lost SYN after 1, 3, 7, ... seconds,
-/// and a network that comes back is to be used sooner.
+/// Decides when to dial the addresses of one name. The first is dialled at once. Each of the others
+/// follows after `stagger`, or as soon as an attempt has failed (RFC 8305 section 5). When all have
+/// been started and none has succeeded, they are started again in turn, one each `renewal`: TCP
+/// repeats a lost SYN only after 1, 3, 7, ... seconds, and a network that recovers should be used
+/// sooner.
+///
+/// Pure decisions: the caller opens the attempts and passes the time.
 class dial_plan {
  public:
-  /// Between one address and the next (RFC 8305 section 8, "Connection Attempt Delay").
+  /// Is the time between one address and the next (RFC 8305 section 8, "Connection Attempt Delay").
   static constexpr duration stagger = std::chrono::milliseconds(250);
-  /// Between one attempt and the next once all addresses were begun.
+  /// Is the time between two attempts once all addresses have been started.
   static constexpr duration renewal = std::chrono::seconds(1);
-  /// Attempts that are open at the same time.
+  /// Is the largest number of attempts open at the same time.
   static constexpr std::size_t most_open = 8;
 
-  /// Of `addresses` addresses, from `now` on.
+  /// Makes a plan for a number of `addresses`, of which the first is due at `now`.
   dial_plan(std::size_t addresses, time_point now) : addresses_(addresses), due_(now) {}
 
-  /// The place of the address for which an attempt is to be opened at `now`; nothing if none is due.
-  /// If `most_open` are open, the oldest has to go.
+  /// Returns the index of the address to start an attempt for at `now`, or nothing if none is due.
+  /// If `most_open` attempts are open already, the caller must close the oldest.
   std::optional<std::size_t> next(time_point now) {
     if (is_over() || now < due_) return std::nullopt;
     const std::size_t place = begun_++ % addresses_;
@@ -59,16 +62,16 @@ class dial_plan {
     return place;
   }
 
-  /// One of the open attempts has failed.
+  /// Records that one of the open attempts has failed.
   void failed() {
     --open_;
     if (is_first_round()) due_ = time_point::min();
   }
 
-  /// Whether nothing is left to be tried or waited for.
+  /// Returns whether no attempt is open and no address remains to be started for the first time.
   [[nodiscard]] bool is_over() const { return open_ == 0 && !is_first_round(); }
 
-  /// When the next attempt is due, unless one fails before.
+  /// Returns when the next attempt is due; a failure before then may make it due earlier.
   [[nodiscard]] time_point due() const { return due_; }
 
  private:

@@ -10,15 +10,18 @@
 
 namespace rathole {
 
-/// A number in the byte order `Order`, from or to memory of any alignment.
+/// Converts a number between the host's byte order and the byte order `Order` in memory of any
+/// alignment.
 template <std::unsigned_integral T, std::endian Order>
 struct stored_number {
+  /// Returns the number that is stored in `in`.
   static T load(std::span<const std::uint8_t, sizeof(T)> in) {
     T value;
     std::memcpy(&value, in.data(), sizeof value);
     return convert(value);
   }
 
+  /// Stores `value` in `out`.
   static void store(T value, std::span<std::uint8_t, sizeof(T)> out) {
     value = convert(value);
     std::memcpy(out.data(), &value, sizeof value);
@@ -31,25 +34,25 @@ struct stored_number {
   }
 };
 
-/// The little-endian number that `in` holds.
+/// Returns the little-endian number that is stored in `in`.
 template <std::unsigned_integral T>
 [[nodiscard]] T load_le(std::span<const std::uint8_t, sizeof(T)> in) {
   return stored_number<T, std::endian::little>::load(in);
 }
 
-/// Writes `value` to `out`, little-endian.
+/// Stores `value` in `out`, little-endian.
 template <std::unsigned_integral T>
 void store_le(T value, std::span<std::uint8_t, sizeof(T)> out) {
   stored_number<T, std::endian::little>::store(value, out);
 }
 
-/// The big-endian ("network order") number that `in` holds.
+/// Returns the big-endian ("network byte order") number that is stored in `in`.
 template <std::unsigned_integral T>
 [[nodiscard]] T load_be(std::span<const std::uint8_t, sizeof(T)> in) {
   return stored_number<T, std::endian::big>::load(in);
 }
 
-/// Writes `value` to `out`, big-endian.
+/// Stores `value` in `out`, big-endian.
 template <std::unsigned_integral T>
 void store_be(T value, std::span<std::uint8_t, sizeof(T)> out) {
   stored_number<T, std::endian::big>::store(value, out);

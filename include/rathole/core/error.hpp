@@ -7,102 +7,103 @@
 
 namespace rathole {
 
-/// What can go wrong in this library. Codes of the operating system and of Asio pass through
-/// unchanged; these are the conditions that only rathole knows.
+/// Lists the errors that only this library knows. Errors of the operating system and of Asio pass
+/// through unchanged.
 enum class errc {
-  /// The operation was ended by the caller: cancelled, or its object was stopped.
+  /// The caller ended the operation: it was cancelled, or its object was stopped.
   stopped = 1,
-  /// The peer closed the connection where more was expected.
+  /// The peer closed the connection where more data was expected.
   end_of_stream,
-  /// A deadline of ours passed.
+  /// A deadline of ours has passed.
   timed_out,
   /// The peer speaks another version of the protocol.
   protocol_version_mismatch,
-  /// A message carries a variant or length that wire version 1 does not have.
+  /// A message has a variant or a length that wire version 1 does not define.
   malformed_message,
-  /// A data Hello where a control Hello was due, or the reverse.
+  /// A data Hello arrived where a control Hello was expected, or the reverse.
   unexpected_hello,
   /// The server does not know the service (Ack 1).
   service_not_exist,
   /// The token is wrong (Ack 2).
   authentication_failed,
-  /// No command arrived within the heartbeat time-out.
+  /// No command arrived within the heartbeat timeout.
   heartbeat_timed_out,
-  /// The server commanded a kind of traffic that the service is not configured for.
+  /// The server requested a kind of traffic that the service is not configured for.
   unexpected_traffic,
-  /// A data channel names a session that no control channel owns.
+  /// A data channel named a session that no control channel owns.
   unknown_session,
-  /// A bound was reached and the newcomer is refused.
+  /// A limit is reached, and the new request or connection is refused.
   limit_reached,
-  /// An `address` is not `host:port`.
+  /// A text is not an address of the form `host:port`.
   invalid_address,
   /// A name has no address.
   host_not_found,
-  /// A string is not what its encoding demands (base64, hexadecimal).
+  /// A string is not valid in its encoding (base64, hexadecimal).
   invalid_encoding,
-  /// The configuration names something that this build does not contain.
+  /// The configuration asks for something that this build does not contain.
   not_built_in,
-  /// The stream below ended in the midst of a message, or without the end that was due.
+  /// The stream below ended in the middle of a message, or without the end that the protocol
+  /// requires.
   truncated,
-  /// A message or record could not be authenticated: it was changed, or the keys differ.
+  /// A message or record could not be authenticated: it was modified, or the keys differ.
   decryption_failed,
-  /// Another message than the one that is due, or one that its place forbids.
+  /// A message arrived that is not the expected one, or is not allowed at this point.
   unexpected_message,
-  /// A message is longer than what is accepted.
+  /// A message is longer than the accepted maximum.
   message_too_long,
   /// More messages were sent under one key than it can protect.
   nonce_exhausted,
-  /// A public key of low order: the shared secret would be known to anybody.
+  /// The peer's public key is of low order, so that anybody could know the shared secret.
   weak_public_key,
   /// The peer's static key is not the configured one.
   wrong_public_key,
-  /// A protocol name or parameter that is not known here.
+  /// A protocol name or parameter is not supported.
   unsupported,
   /// A key, certificate or file of the configuration is missing or malformed.
   invalid_key_material,
-  /// The password does not fit the file.
+  /// The password does not open the file.
   wrong_password,
   /// The certificate is for another name.
   certificate_wrong_name,
-  /// The certificate, or one of its chain, is not valid any more.
+  /// The certificate, or one in its chain, has expired.
   certificate_expired,
-  /// The certificate, or one of its chain, is not valid yet.
+  /// The certificate, or one in its chain, is not valid yet.
   certificate_not_yet_valid,
-  /// The certificate signed itself, and is not trusted.
+  /// The certificate is self-signed and not trusted.
   certificate_self_signed,
-  /// The chain of certificates does not lead to one that is trusted.
+  /// The certificate chain does not lead to a trusted certificate.
   certificate_untrusted,
-  /// The certificate or its chain is bad in another way.
+  /// The certificate or its chain is invalid for another reason.
   certificate_invalid,
-  /// The certificate's key usage, or its extended key usage, does not allow a TLS server.
+  /// The certificate's key usage or extended key usage does not allow a TLS server.
   certificate_wrong_usage,
-  /// A key or a signature of the certificate or of its chain is weaker than 110 bits.
+  /// A key or a signature of the certificate or its chain is weaker than 110 bits.
   certificate_too_weak,
   /// The certificate has a form or an algorithm that the TLS engine does not accept.
   certificate_unsupported,
-  /// The peers share no TLS version, cipher suite or kind of key.
+  /// The peers share no TLS version, cipher suite or key type.
   tls_nothing_in_common,
-  /// The first bytes of the peer are not TLS.
+  /// The first bytes from the peer are not TLS.
   not_tls,
-  /// One of the peers broke the rules of TLS.
+  /// One of the peers violated the TLS protocol.
   tls_handshake_failed,
-  /// A head of HTTP is malformed, or not one that is understood.
+  /// An HTTP message head is malformed or not supported.
   malformed_http,
-  /// The answer to an upgrade to WebSocket is not what RFC 6455 demands.
+  /// The response to a WebSocket upgrade is not what RFC 6455 requires.
   upgrade_refused,
-  /// The proxy's answer is not one of its protocol.
+  /// The proxy's response does not follow its protocol.
   malformed_proxy_answer,
-  /// The proxy demands an authentication that it was not, or cannot be, given.
+  /// The proxy requires authentication that is not configured, or rejected it.
   proxy_authentication_failed,
-  /// The peer closed or reset the connection in the handshake of the transport.
+  /// The peer closed or reset the connection during the handshake of the transport.
   closed_in_handshake,
-  /// The settings ask for another transport than the one that a client or server was given.
+  /// The settings ask for another transport than the one that was given to the client or server.
   wrong_transport,
-  /// The settings contradict themselves or lack something; `config::settings_problems` says what.
+  /// The settings are contradictory or incomplete; `config::settings_problems` says how.
   invalid_settings,
 };
 
-/// The category of `errc`; its name is "rathole".
+/// Returns the category of `errc`, whose name is "rathole".
 inline const std::error_category& error_category() noexcept {
   struct category final : std::error_category {
     const char* name() const noexcept override { return "rathole"; }
@@ -169,12 +170,14 @@ inline const std::error_category& error_category() noexcept {
   return instance;
 }
 
-/// Makes `errc` convertible to `std::error_code`.
+/// Returns `value` as a `std::error_code`; found by argument-dependent lookup, it makes `errc`
+/// convertible.
 inline std::error_code make_error_code(errc value) noexcept {
   return {static_cast<int>(value), error_category()};
 }
 
 }  // namespace rathole
 
+/// Marks `errc` as an error code enumeration, so that it converts to `std::error_code`.
 template <>
 struct std::is_error_code_enum<rathole::errc> : std::true_type {};

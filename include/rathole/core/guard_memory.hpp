@@ -9,13 +9,14 @@
 
 namespace rathole {
 
-/// `std::errc::not_enough_memory` as an error of this library's operations.
+/// Returns `std::errc::not_enough_memory`, the error of an operation that could not allocate
+/// memory.
 inline std::error_code out_of_memory() noexcept {
   return std::make_error_code(std::errc::not_enough_memory);
 }
 
-/// Returns what `work()` returns, a `result`; memory that runs out in it is an error like any other,
-/// `out_of_memory()`.
+/// Returns what `work()`, which returns a `result`, returns; if it throws `std::bad_alloc`, fails
+/// with `out_of_memory()` instead.
 template <class F>
 std::invoke_result_t<F> guard_memory(F&& work) {
   try {

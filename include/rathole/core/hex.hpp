@@ -9,7 +9,7 @@
 
 namespace rathole {
 
-/// The octets as lower-case hexadecimal, two digits each.
+/// Returns the bytes as lower-case hexadecimal, two digits each.
 inline std::string to_hex(byte_view in) {
   constexpr std::string_view digits = "0123456789abcdef";
   std::string out;
@@ -21,8 +21,10 @@ inline std::string to_hex(byte_view in) {
   return out;
 }
 
-/// The octets that `text` spells, two digits of either case each and nothing between them.
-/// Errors: `invalid_encoding`.
+/// Returns the bytes that `text` spells in hexadecimal, two digits of either case each, without
+/// separators.
+///
+/// Fails with `errc::invalid_encoding`.
 inline result<std::vector<std::uint8_t>> from_hex(std::string_view text) {
   const auto digit = [](char c) {
     if (c >= '0' && c <= '9') return c - '0';

@@ -10,12 +10,15 @@
 
 namespace rathole {
 
-/// The octets of IP addresses, in network order.
+/// Holds the four octets of an IPv4 address, in network byte order.
 using ipv4_octets = std::array<std::uint8_t, 4>;
+/// Holds the sixteen octets of an IPv6 address, in network byte order.
 using ipv6_octets = std::array<std::uint8_t, 16>;
 
 namespace detail {
 
+/// Parses all of `text`, at most `longest` characters, as a number in `base`; returns nothing if it
+/// is anything else.
 inline std::optional<unsigned> parse_digits(std::string_view text, int base, std::size_t longest) {
   unsigned value = 0;
   const char* const end = text.data() + text.size();
@@ -26,7 +29,8 @@ inline std::optional<unsigned> parse_digits(std::string_view text, int base, std
   return value;
 }
 
-/// What stands in front of the next `separator`, which is taken off `rest` with it.
+/// Returns the text in front of the next `separator`, and removes both from `rest`; all of `rest`
+/// if there is no separator.
 inline std::string_view split_off(std::string_view& rest, char separator) {
   const auto at = rest.find(separator);
   const std::string_view part = rest.substr(0, at);
@@ -36,8 +40,8 @@ inline std::string_view split_off(std::string_view& rest, char separator) {
 
 }  // namespace detail
 
-/// Reads four decimal numbers with dots between, without leading zeros (RFC 3986 section 3.2.2);
-/// nothing if `text` is anything else.
+/// Parses an IPv4 address: four decimal numbers separated by dots, without leading zeros (RFC 3986
+/// section 3.2.2). Returns nothing if `text` is anything else.
 inline std::optional<ipv4_octets> parse_ipv4(std::string_view text) {
   if (text.ends_with('.')) return std::nullopt;
   ipv4_octets out;
@@ -53,12 +57,13 @@ inline std::optional<ipv4_octets> parse_ipv4(std::string_view text) {
 
 namespace detail {
 
-/// The octets that groups with colons between stand for, up to 16.
+/// Collects the octets of the groups on one side of the `::` of an IPv6 address, at most 16.
 struct ipv6_part {
   ipv6_octets octets{};
   std::size_t size = 0;
 
-  /// Reads all of `text`; an IPv4 address may be the last group if `is_end`.
+  /// Parses all of `text` as groups separated by colons; returns whether it succeeded. If `is_end`,
+  /// the last group may be an IPv4 address.
   bool take(std::string_view text, bool is_end) {
     if (text.ends_with(':')) return false;
     while (!text.empty()) {
@@ -80,8 +85,8 @@ struct ipv6_part {
 
 }  // namespace detail
 
-/// Reads an IPv6 address (RFC 4291 section 2.2) without brackets and zone; nothing if `text` is
-/// anything else.
+/// Parses an IPv6 address without brackets and without a zone (RFC 4291 section 2.2). Returns
+/// nothing if `text` is anything else.
 inline std::optional<ipv6_octets> parse_ipv6(std::string_view text) {
   const auto gap = text.find("::");
   detail::ipv6_part head;
@@ -92,7 +97,7 @@ inline std::optional<ipv6_octets> parse_ipv6(std::string_view text) {
   }
   if (!head.take(text.substr(0, gap), false)) return std::nullopt;
   if (!tail.take(text.substr(gap + 2), true)) return std::nullopt;
-  // The gap stands for a group at least.
+  // "::" stands for at least one group.
   if (head.size + tail.size + 2 > head.octets.size()) return std::nullopt;
   for (std::size_t i = 0; i < tail.size; ++i) {
     head.octets[head.octets.size() - tail.size + i] = tail.octets[i];

@@ -10,23 +10,31 @@
 
 namespace rathole {
 
-/// A queue in the order of tickets that the caller gives out, from which elements can also be
-/// removed by key. Keys are unique, and so are tickets. No operation looks at every element.
+/// Holds a queue that is ordered by tickets, which the caller assigns, and from which elements can
+/// also be removed by key. Keys are unique, and so are tickets. No operation visits every element.
 template <class Key, class T>
 class keyed_queue {
  public:
+  /// Orders the elements: the lowest ticket is at the front.
   using ticket = std::uint64_t;
 
+  /// Is one element of the queue.
   struct element {
+    /// Identifies the element.
     Key key;
+    /// Is what the caller stored.
     T value;
   };
 
+  /// Returns whether the queue has no elements.
   [[nodiscard]] bool empty() const { return elements_.empty(); }
+  /// Returns the number of elements.
   [[nodiscard]] std::size_t size() const { return elements_.size(); }
+  /// Returns whether an element has `key`.
   [[nodiscard]] bool contains(const Key& key) const { return tickets_.contains(key); }
 
-  /// Adds an element; it stands before all with a higher ticket. Where memory runs out nothing changes.
+  /// Inserts an element in front of all elements with a higher ticket. Neither `at` nor `key` may
+  /// be in use.
   void insert(ticket at, const Key& key, T value) {
     assert(!elements_.contains(at) && !tickets_.contains(key));
     const auto added = elements_.emplace(at, element{key, std::move(value)}).first;
@@ -38,7 +46,7 @@ class keyed_queue {
     }
   }
 
-  /// The element with the lowest ticket; the queue is not empty.
+  /// Returns the element with the lowest ticket. The queue must not be empty.
   [[nodiscard]] const element& front() const { return elements_.begin()->second; }
 
   /// The element with the highest ticket; the queue is not empty.
@@ -47,10 +55,10 @@ class keyed_queue {
   /// Removes and returns the element with the lowest ticket; the queue is not empty.
   element pop_front() { return pop(elements_.begin()); }
 
-  /// Removes and returns the element with the highest ticket; the queue is not empty.
+  /// Removes and returns the element with the highest ticket. The queue must not be empty.
   element pop_back() { return pop(std::prev(elements_.end())); }
 
-  /// Removes the element with that key; false if there is none.
+  /// Removes the element with `key`; returns false if there is none.
   bool erase(const Key& key) {
     const auto found = tickets_.find(key);
     if (found == tickets_.end()) return false;

@@ -11,57 +11,61 @@
 
 namespace rathole {
 
-/// How far a layer is. The two halves of an open one end separately.
+/// Says how far a layer has come. The two directions of an open layer end separately.
 enum class phase {
-  /// No application octets yet.
+  /// The handshake is not complete; no application bytes can be sent or received.
   handshaking,
+  /// Application bytes flow in both directions.
   open,
-  /// The peer has ended its sending.
+  /// The peer has ended its direction; we may still send.
   read_closed,
-  /// We have ended our sending.
+  /// We have ended our direction; the peer may still send.
   write_closed,
+  /// Both directions have ended, or the layer has failed.
   closed,
 };
 
-/// Whether application octets may still come from the peer.
+/// Returns whether application bytes may still arrive from the peer.
 constexpr bool can_receive(phase p) { return p == phase::open || p == phase::write_closed; }
-/// Whether application octets may still be sent.
+/// Returns whether application bytes may still be sent.
 constexpr bool can_send(phase p) { return p == phase::open || p == phase::read_closed; }
 
-/// How many bytes of a layer's `wire` may wait to be sent before its driver stops giving it input. It
-/// is well above what one `send` of a driver makes (64 KiB and their framing): two peers that both
-/// send and both read never wait for each other.
+/// Is how many bytes of a layer's `wire` may wait to be sent before its driver stops giving input
+/// to the layer. It is well above what one `send` of a driver produces (64 KiB and its framing), so
+/// two peers that both send and both read never wait for each other.
 inline constexpr std::size_t max_unsent_wire = std::size_t{256} * 1024;
 
-/// How many bytes `receive` may append to `wire` for `input` bytes: a few more than it got, where
-/// each short message of the peer's is answered, and what a handshake says.
+/// Returns how many bytes `receive` may append to `wire` for `input` bytes. The factor covers a
+/// reply to each of many short messages; the constant covers the messages of a handshake.
 constexpr std::size_t max_reply(std::size_t input) { return 4 * input + std::size_t{64} * 1024; }
 
-/// A filter of octets between an application and a stream: encryption, framing. It has no input or
-/// output of its own; `wire` takes what is to be sent on the stream below, `app` what came for the
-/// application. Both are appended to, also where the call fails.
+/// Filters bytes between an application and a stream, for encryption or framing. A layer does no
+/// input or output: it appends to `wire` what is to be sent on the stream below, and to `app` what
+/// arrived for the application, also when the call fails.
 ///
-/// * `start(wire)` begins the handshake; called once and first.
-/// * `receive(in, app, wire)` takes all octets of `in`, which came from the stream below; replies
-///   go to `wire`. What is buffered of an unfinished piece is bounded.
-/// * `receive_end()`: the stream below ended. Succeeds if that ends the peer's sending in order;
-///   fails with `errc::truncated` in the midst of something, or where an end must be announced.
-/// * `send(in, wire)` carries `in`, which is not empty; called while `can_send(state())`.
-/// * `close(wire)` ends our sending. If it appends nothing and `can_send(state())` is false then,
-///   ending the stream below tells the peer. A layer may postpone the end; then it stays able to
-///   send by `state()`, nothing more is given to it, and the end comes out of a later `receive` or
-///   `poll`.
-/// * `state()`: see `phase`.
+/// * `start(wire)` begins the handshake. It is called once, before all others.
+/// * `receive(in, app, wire)` processes all bytes of `in`, which came from the stream below.
+///   Replies go to `wire`. What it keeps of an incomplete unit is bounded.
+/// * `receive_end()` reports that the stream below has ended. It succeeds if that is an orderly
+///   end of the peer's direction. It fails with `errc::truncated` in the middle of a unit, or if
+///   the protocol requires an announced end.
+/// * `send(in, wire)` sends `in`, which is not empty. It is called only while
+///   `can_send(state())`.
+/// * `close(wire)` ends our direction. If it appends nothing and `can_send(state())` is then
+///   false, the driver must end its direction of the stream below to notify the peer. A layer may
+///   postpone the end: then `state()` still allows sending, the driver sends nothing more, and a
+///   later `receive` or `poll` produces the end.
+/// * `state()` returns the `phase`.
 ///
-/// Laws: any split of the input gives the same octets, replies, errors and states; what is buffered
-/// is bounded, and so is what `receive` appends to `wire`, by `max_reply`; after an error there are
-/// only errors, and `wire` holds at most a farewell that is still to be sent; what one end sends the
-/// other receives.
+/// Laws of a layer: any split of the input gives the same bytes, replies, errors and states. What
+/// it buffers is bounded, and what `receive` appends to `wire` is bounded by `max_reply`. After an
+/// error every call fails, and `wire` holds at most a final message, such as an alert, that is
+/// still to be sent. What one end sends, the other end receives.
 ///
-/// Laws of a driver, which protect it from a peer that asks for replies and never reads them: it
+/// Laws of a driver, which protect it from a peer that causes replies and never reads them: it
 /// calls neither `receive` nor `poll` while more than `max_unsent_wire` bytes of `wire` wait to be
-/// sent, and gives `receive` and `send` at most 64 KiB at once. What waits is then at most
-/// `max_unsent_wire` and one reply.
+/// sent, and it passes at most 64 KiB to one call of `receive` or `send`. At most `max_unsent_wire`
+/// and one reply then wait.
 template <class L>
 concept Layer = std::movable<L> &&
                 requires(L& l, const L& cl, byte_view in, byte_buffer& app, byte_buffer& wire) {
@@ -73,7 +77,7 @@ concept Layer = std::movable<L> &&
                   { cl.state() } -> std::same_as<phase>;
                 };
 
-/// A layer that must act by itself as time passes. `poll(now, wire)` is called at `deadline()`, and
+/// Is a `Layer` that must also act as time passes. `poll(now, wire)` is called at `deadline()`, and
 /// may be called at any time.
 template <class L>
 concept TimedLayer = Layer<L> && requires(L& l, const L& cl, time_point now, byte_buffer& wire) {

@@ -15,22 +15,25 @@
 
 namespace rathole {
 
-/// Decides which names are looked up at the same time, so that names which cannot be resolved do not
-/// hold up the others: a name is looked up once at a time, however many ask for it, and the names
-/// that were slow leave room for those that were quick. Pure decisions; time never goes backwards.
+/// Decides which names to look up at the same time, so that names that cannot be resolved do not
+/// delay the others. A name is looked up once at a time, however many callers ask for it, and names
+/// that were slow leave places free for names that were fast.
+///
+/// Pure decisions; the time that is passed never goes backwards.
 class lookup_queue {
  public:
-  /// Look-ups that run at the same time.
+  /// Is how many lookups may run at the same time.
   static constexpr std::size_t most_at_once = 8;
-  /// A name whose last look-up took longer is slow: it waits while half of the places are taken.
-  /// One of which nothing is known waits while three quarters are.
+  /// Is the time beyond which a lookup counts as slow. A name whose last lookup was slow may use
+  /// half of the places, a name without a known lookup three quarters of them, and a fast name all.
   static constexpr duration slow = std::chrono::seconds(1);
-  /// For how many names, and for how long, it is remembered whether they were slow.
+  /// Is how many names the queue remembers as slow or fast.
   static constexpr std::size_t names_remembered = 256;
+  /// Is how long the queue remembers whether a name was slow.
   static constexpr duration speeds_remembered = std::chrono::minutes(10);
 
-  /// Asks for `name`: joins its look-up if that runs or waits already. Returns when the look-up was
-  /// first asked for. Throws `std::bad_alloc`, and then nothing was asked.
+  /// Asks for `name`, and joins its lookup if one runs or waits already. Returns when the lookup
+  /// was first asked for. Throws `std::bad_alloc`; then the queue is unchanged.
   time_point ask(const std::string& name, time_point now) {
     if (const auto found = since_.find(name); found != since_.end()) return found->second.asked;
     waiting_.push_back(name);
@@ -43,7 +46,8 @@ class lookup_queue {
     return now;
   }
 
-  /// Returns the next name to look up, if there is one and a place for it; its look-up begins `now`.
+  /// Returns the next name to look up, if one waits and may have a place, and records that its
+  /// lookup begins at `now`.
   std::optional<std::string> begin(time_point now) {
     const auto found = std::ranges::find_if(
         waiting_, [&](const std::string& each) { return running_ < places_for(each, now); });
@@ -55,8 +59,8 @@ class lookup_queue {
     return name;
   }
 
-  /// The look-up of `name`, which `begin` returned, has ended. Without memory it is not remembered how
-  /// long it took.
+  /// Records that the lookup of `name`, which `begin` returned, has ended. If memory runs out, its
+  /// duration is not remembered.
   void end(const std::string& name, time_point now) noexcept {
     const auto found = since_.find(name);
     const bool was_slow = now - *found->second.begun > slow;
@@ -69,12 +73,14 @@ class lookup_queue {
     }
   }
 
-  /// Nobody asks for `name` any more: a look-up that has not begun never will.
+  /// Removes `name` if its lookup has not begun, because no caller asks for it any more.
   void withdraw(const std::string& name) {
     if (std::erase(waiting_, name) > 0) since_.erase(name);
   }
 
+  /// Returns how many names wait for their lookup to begin.
   [[nodiscard]] std::size_t waiting() const { return waiting_.size(); }
+  /// Returns how many lookups run.
   [[nodiscard]] std::size_t running() const { return running_; }
 
  private:
@@ -83,6 +89,7 @@ class lookup_queue {
     std::optional<time_point> begun;
   };
 
+  /// Returns how many lookups, `name` included, may run for one of this speed to begin.
   [[nodiscard]] std::size_t places_for(const std::string& name, time_point now) const {
     const bool* const was_slow = speeds_.find(name, now);
     if (!was_slow) return most_at_once * 3 / 4;
@@ -90,7 +97,7 @@ class lookup_queue {
   }
 
   std::deque<std::string> waiting_;
-  /// Of the names that wait or are being looked up.
+  /// Holds the names that wait or are being looked up.
   std::unordered_map<std::string, times> since_;
   std::size_t running_ = 0;
   recent<bool> speeds_{names_remembered, speeds_remembered};

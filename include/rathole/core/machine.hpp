@@ -11,20 +11,21 @@
 
 namespace rathole {
 
-/// A protocol state machine without input or output of its own: octets and time are arguments,
-/// octets and events are results.
+/// Is a protocol state machine that does no input or output: bytes and time are arguments, bytes
+/// and events are results.
 ///
-/// * `wanted()` is how many octets the machine accepts now. A driver reads no more than that from
-///   its stream, so what follows the machine's last octet stays in the stream for who comes next.
-/// * `feed(in)` takes octets from the front of `in` and returns how many it took.
-/// * `poll(now)` yields the next event, nothing, or the error that ended the machine. It is called
-///   until it yields nothing.
-/// * `transmit(out)` appends what is to be sent; true if it appended anything.
-/// * `deadline()` is the next time at which `poll` matters without input.
+/// * `wanted()` returns how many bytes the machine accepts now. A driver reads no more than that
+///   from its stream, so the bytes behind the machine's last message remain in the stream for the
+///   next reader.
+/// * `feed(in)` takes bytes from the front of `in` and returns how many it took.
+/// * `poll(now)` returns the next event, nothing, or the error that ended the machine. The driver
+///   calls it until it returns nothing.
+/// * `transmit(out)` appends the bytes to be sent; returns whether it appended any.
+/// * `deadline()` returns when `poll` must be called even if no input arrives.
 ///
-/// Laws: any split of the input gives the same events and octets; after nothing was yielded,
-/// nothing is yielded until input or the deadline comes; what is buffered is bounded; after an
-/// error there are only errors.
+/// Laws: any split of the input gives the same events and bytes. Once `poll` has returned nothing,
+/// it returns nothing until input arrives or the deadline passes. What the machine buffers is
+/// bounded. After an error every `poll` fails.
 template <class M>
 concept Machine = requires(M& m, const M& cm, byte_view in, byte_buffer& out, time_point now) {
   typename M::event;

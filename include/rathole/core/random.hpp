@@ -7,14 +7,14 @@
 
 namespace rathole {
 
-/// A source of random octets. Whether they are fit for secrets is the model's promise:
-/// `crypto::system_rng` is, a scripted test source is not.
+/// Is a source of random bytes. Whether they are fit for secrets depends on the model: those of
+/// `crypto::system_rng` are, those of a scripted test source are not.
 template <class R>
 concept Rng = requires(R& rng, byte_span out) {
   { rng.fill(out) } -> std::same_as<void>;
 };
 
-/// 64 random bits.
+/// Returns 64 random bits.
 template <Rng R>
 std::uint64_t random_bits(R& rng) {
   std::uint8_t raw[8];
@@ -24,7 +24,7 @@ std::uint64_t random_bits(R& rng) {
   return bits;
 }
 
-/// A number drawn uniformly from [0, 1).
+/// Returns a number drawn uniformly from [0, 1).
 template <Rng R>
 double uniform(R& rng) {
   return static_cast<double>(random_bits(rng) >> 11) * 0x1p-53;

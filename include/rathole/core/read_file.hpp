@@ -17,19 +17,20 @@
 
 namespace rathole {
 
-/// What `read_file` reads at most.
+/// Limits what `read_file` reads and how long it waits.
 struct file_limits {
-  /// The size of the file in bytes.
+  /// The largest size of the file, in bytes.
   std::size_t size;
-  /// How long a pipe may take until its end is there; 0 refuses pipes.
+  /// How long a pipe may take to reach its end; 0 refuses pipes.
   duration pipe_timeout = duration::zero();
 };
 
 namespace detail {
 
-/// Reads one file; made for one call of `read_file`.
+/// Reads one file for one call of `read_file`.
 class file_reader {
  public:
+  /// Makes a reader that keeps to `limits`.
   explicit file_reader(const file_limits& limits) : limits_(limits) {}
   file_reader(const file_reader&) = delete;
   file_reader& operator=(const file_reader&) = delete;
@@ -37,18 +38,19 @@ class file_reader {
     if (fd_ >= 0) ::close(fd_);
   }
 
+  /// Reads the file at `path`; see `read_file`. Called once.
   std::expected<std::string, std::string> read(const std::string& path) {
     struct stat found{};
-    // Opening a device can have effects of its own, so the kind is asked for first.
+    // Opening a device can have side effects, so the type of the file is checked before.
     if (::stat(path.c_str(), &found) != 0) return std::unexpected(system_message());
     if (auto wrong = refusal(found); !wrong.empty()) return std::unexpected(std::move(wrong));
     fd_ = ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
     if (fd_ < 0 || ::fstat(fd_, &found) != 0) return std::unexpected(system_message());
-    // The path may lead elsewhere by now.
+    // The path may lead to another file by now.
     if (auto wrong = refusal(found); !wrong.empty()) return std::unexpected(std::move(wrong));
     is_pipe_ = S_ISFIFO(found.st_mode);
     deadline_ = clock::now() + limits_.pipe_timeout;
-    // Growing would leave copies of what may be a key behind.
+    // Growing the string would leave copies behind of what may be a key.
     if (!is_pipe_) text_.reserve(static_cast<std::size_t>(found.st_size) + chunk_size);
     return read_all();
   }
@@ -58,7 +60,7 @@ class file_reader {
 
   static std::string system_message() { return std::generic_category().message(errno); }
 
-  /// Why such a file is not read; empty if it is.
+  /// Returns why such a file is refused; empty if it is accepted.
   [[nodiscard]] std::string refusal(const struct stat& found) const {
     if (S_ISREG(found.st_mode)) {
       return static_cast<std::size_t>(found.st_size) > limits_.size ? too_large() : std::string();
@@ -84,13 +86,13 @@ class file_reader {
       if (text_.size() > limits_.size) return std::unexpected(too_large());
       if (count > 0 || (count < 0 && errno == EINTR)) continue;
       if (count < 0 && errno != EAGAIN) return std::unexpected(system_message());
-      // A pipe that nobody has opened for writing yet looks as if it had ended.
+      // A pipe that no writer has opened yet also reads as ended.
       if (count == 0 && (!is_pipe_ || !text_.empty() || is_hung_up_)) return std::move(text_);
       if (!await_more()) return std::unexpected(timed_out());
     }
   }
 
-  /// Waits until there is more to read; false if the time is over.
+  /// Waits until there is more to read; returns false if the timeout has passed.
   bool await_more() {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline_ - clock::now());
     if (left.count() <= 0) return false;
@@ -108,7 +110,7 @@ class file_reader {
   const file_limits limits_;
   int fd_ = -1;
   bool is_pipe_ = false;
-  /// All writers of the pipe have left.
+  /// Whether all writers have closed the pipe.
   bool is_hung_up_ = false;
   time_point deadline_{};
   std::string text_;
@@ -116,9 +118,10 @@ class file_reader {
 
 }  // namespace detail
 
-/// Returns the bytes of the file that `path` leads to, or why they cannot be had: words that follow
-/// "cannot be read: ". Never waits for another program, except for the writer of a pipe, and for that
-/// only as long as `limits` says. Directories, sockets and devices are refused.
+/// Returns the bytes of the file at `path`, or the reason why it cannot be read, in words that fit
+/// behind "cannot be read: ". Directories, sockets and devices are refused. The function never
+/// waits for another program, except for the writer of a pipe, and then no longer than `limits`
+/// allows.
 inline std::expected<std::string, std::string> read_file(const std::string& path,
                                                          const file_limits& limits) {
   return detail::file_reader(limits).read(path);

@@ -10,16 +10,17 @@
 
 namespace rathole {
 
-/// What was last learned of some names: each with a value, for a while, and of so many names at
-/// most. Pure bookkeeping; time never goes backwards.
+/// Remembers the last value for each of a bounded number of names, for a limited time. Pure
+/// bookkeeping; the time that is passed never goes backwards.
 template <class T>
 class recent {
  public:
-  /// Keeps at most `most` names, at least 1, each for `kept` after it was last put.
+  /// Makes an empty memory for at most `most` names, at least 1, each for `kept` after its last
+  /// `put`.
   recent(std::size_t most, duration kept) : most_(std::max<std::size_t>(most, 1)), kept_(kept) {}
 
-  /// Puts a value in the place of what was known of `name`. If there is no room, the name that was
-  /// put longest ago is forgotten.
+  /// Sets the value for `name`. If there is no room, the name whose last `put` is the oldest is
+  /// forgotten.
   void put(const std::string& name, T value, time_point now) {
     if (!entries_.contains(name) && entries_.size() >= most_) {
       entries_.erase(std::ranges::min_element(entries_, {},
@@ -28,16 +29,18 @@ class recent {
     entries_.insert_or_assign(name, entry{std::move(value), now});
   }
 
-  /// Returns what is known of `name`, or null; valid until the next `put` or `forget`.
+  /// Returns the value for `name`, or null if none is remembered; valid until the next `put` or
+  /// `forget`.
   [[nodiscard]] const T* find(const std::string& name, time_point now) const {
     const auto found = entries_.find(name);
     if (found == entries_.end() || now - found->second.since > kept_) return nullptr;
     return &found->second.value;
   }
 
+  /// Removes the value for `name`, if there is one.
   void forget(const std::string& name) { entries_.erase(name); }
 
-  /// How many names take up room.
+  /// Returns how many names are held, including those that have expired.
   [[nodiscard]] std::size_t size() const { return entries_.size(); }
 
  private:

@@ -7,11 +7,11 @@
 
 namespace rathole {
 
-/// A value, or why there is none.
+/// Holds a value, or the error because of which there is none.
 template <class T>
 using result = std::expected<T, std::error_code>;
 
-/// Makes the failed side of any `result`.
+/// Returns `ec` as the failed side of any `result`.
 inline std::unexpected<std::error_code> failure(std::error_code ec) { return std::unexpected(ec); }
 
 }  // namespace rathole

@@ -12,37 +12,42 @@
 
 namespace rathole {
 
-/// Octets that must not leak, such as a token: they are wiped when the object lets go of them, are
-/// compared in constant time, and print as "MASKED". There is deliberately no `operator<<`.
+/// Holds bytes that must not leak, such as a token. They are wiped when the object releases them,
+/// are compared in constant time, and print as "MASKED". There is deliberately no `operator<<`.
 class secret {
  public:
-  /// The empty secret.
+  /// Makes an empty secret.
   secret() = default;
 
-  /// Takes the octets of `text` and wipes it.
+  /// Copies the bytes of `text`, then wipes `text`.
   explicit secret(std::string text) : secret(octets(text)) { wipe(octets(text)); }
 
+  /// Copies the bytes of `other`.
   secret(const secret& other) : secret(other.bytes()) {}
+  /// Takes the bytes of `other`, which becomes empty.
   secret(secret&& other) noexcept
       : bytes_(std::move(other.bytes_)), size_(std::exchange(other.size_, 0)) {}
+  /// Replaces the bytes by those of `other`; the old ones are wiped.
   secret& operator=(secret other) noexcept {
     std::swap(bytes_, other.bytes_);
     std::swap(size_, other.size_);
     return *this;
   }
+  /// Wipes the bytes.
   ~secret() { wipe({bytes_.get(), size_}); }
 
-  /// The octets as text; valid until the object is changed.
+  /// Returns the bytes as text; the view is valid until the object is changed.
   [[nodiscard]] std::string_view view() const {
     return {reinterpret_cast<const char*>(bytes_.get()), size_};
   }
 
-  /// The octets; valid until the object is changed.
+  /// Returns the bytes; the view is valid until the object is changed.
   [[nodiscard]] byte_view bytes() const { return {bytes_.get(), size_}; }
 
+  /// Returns whether the secret has no bytes.
   [[nodiscard]] bool empty() const { return size_ == 0; }
 
-  /// Compares in a time that depends on the lengths only.
+  /// Compares two secrets in a time that depends only on their lengths.
   [[nodiscard]] bool operator==(const secret& other) const {
     return constant_time_equal(bytes(), other.bytes());
   }
@@ -58,12 +63,12 @@ class secret {
     return {reinterpret_cast<std::uint8_t*>(text.data()), text.size()};
   }
 
-  // Not a std::string: its moves may leave a copy of a short text behind.
+  // Not a std::string: moving a short one may leave a copy behind.
   std::unique_ptr<std::uint8_t[]> bytes_;
   std::size_t size_ = 0;
 };
 
-/// What a secret prints as.
+/// Returns "MASKED", never the secret.
 inline std::string to_string(const secret&) { return "MASKED"; }
 
 }  // namespace rathole

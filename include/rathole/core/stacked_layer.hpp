@@ -9,41 +9,48 @@
 
 namespace rathole {
 
-/// A layer over another, such as WebSocket over TLS; models `Layer` and `TimedLayer`. The upper one
-/// starts when the lower one is open. Its end goes first; the lower one is closed when both
-/// directions of the upper one have ended, or where the upper one leaves it to the stream below to
-/// tell of its end. If both fail on the same input the upper one's error counts, for it is of what
-/// was sent first. The replies of the two may change places if the input is cut differently.
+/// Runs one layer over another, such as WebSocket over TLS; models `TimedLayer`. The upper layer
+/// starts when the lower one is open. The upper layer is closed first; the lower one is closed when
+/// both directions of the upper one have ended, or if the upper one relies on the stream below to
+/// signal its end. If both fail on the same input, the error of the upper one is reported, because
+/// its data was sent first. If the input is split differently, the replies of the two layers may
+/// change their order.
 template <Layer Upper, Layer Lower>
 class stacked_layer {
  public:
+  /// Makes a layer that runs `upper` over `lower`.
   stacked_layer(Upper upper, Lower lower) : upper_(std::move(upper)), lower_(std::move(lower)) {}
 
+  /// Begins the handshake of the lower layer; see `Layer`.
   result<void> start(byte_buffer& wire) {
     byte_buffer nothing;
     return advance(lower_.start(wire), nothing, wire);
   }
 
+  /// Processes bytes from the stream below; see `Layer`.
   result<void> receive(byte_view in, byte_buffer& app, byte_buffer& wire) {
     if (error_) return failure(error_);
     up_.prepare(in.size());
     return advance(lower_.receive(in, up_, wire), app, wire);
   }
 
+  /// Reports the end of the stream below; see `Layer`.
   result<void> receive_end() {
     if (error_) return failure(error_);
     const result<void> ended = lower_.receive_end();
-    // Behind the end of the upper one it does not matter how the lower one's stream ends.
+    // Once the upper layer has ended, it does not matter how the lower layer's stream ends.
     if (started_ && !can_receive(upper_.state()) && upper_.state() != phase::handshaking) return {};
     if (!ended) return fail(ended.error());
     return keep(upper_.receive_end());
   }
 
+  /// Sends application bytes through both layers; see `Layer`.
   result<void> send(byte_view in, byte_buffer& wire) {
     if (error_) return failure(error_);
     return keep(pass_down(upper_.send(in, down_), wire));
   }
 
+  /// Closes the upper layer, and the lower one if that is due; see `Layer`.
   result<void> close(byte_buffer& wire) {
     if (error_) return failure(error_);
     const result<void> closed = upper_.close(down_);
@@ -51,6 +58,7 @@ class stacked_layer {
     return keep(pass_down(closed, wire));
   }
 
+  /// Returns the phase of both layers together.
   [[nodiscard]] phase state() const {
     if (error_) return phase::closed;
     const phase upper = upper_.state();
@@ -60,6 +68,7 @@ class stacked_layer {
     return sends ? phase::read_closed : phase::closed;
   }
 
+  /// Polls the layers that have a timer; see `TimedLayer`.
   result<void> poll(time_point now, byte_buffer& wire) {
     if (error_) return failure(error_);
     if constexpr (TimedLayer<Lower>) {
@@ -72,6 +81,7 @@ class stacked_layer {
     return {};
   }
 
+  /// Returns the earlier deadline of the two layers.
   [[nodiscard]] std::optional<time_point> deadline() const {
     std::optional<time_point> out;
     if (error_) return out;
@@ -84,7 +94,7 @@ class stacked_layer {
   }
 
  private:
-  // Has the upper layer take what came out of the lower one, which then may have failed.
+  // Passes what came out of the lower layer, which may have failed since, to the upper layer.
   result<void> advance(result<void> lower, byte_buffer& app, byte_buffer& wire) {
     result<void> upper;
     if (!started_ && (!up_.empty() || (lower && lower_.state() != phase::handshaking))) {
@@ -104,7 +114,7 @@ class stacked_layer {
     return keep(lower);
   }
 
-  // Sends what the upper layer has to say, also in farewell.
+  // Sends the output of the upper layer, including its final message after an error.
   result<void> pass_down(result<void> upper, byte_buffer& wire) {
     if (!down_.empty() && can_send(lower_.state())) {
       const result<void> sent = lower_.send(down_.data(), wire);
@@ -128,9 +138,11 @@ class stacked_layer {
 
   Upper upper_;
   Lower lower_;
-  /// What came out of the lower layer, and what the upper one has for it. Between calls they are
-  /// empty and own no memory: many connections only wait.
+  /// The output of the lower layer for the upper one, empty between calls. The memory is released
+  /// after each call, because most connections are idle.
   byte_buffer up_;
+  /// The output of the upper layer for the lower one, empty between calls; its memory is released
+  /// too.
   byte_buffer down_;
   std::error_code error_;
   bool started_ = false;

@@ -8,27 +8,29 @@
 
 namespace rathole {
 
-/// All steps of a handshake together take at most this many times the time of one.
+/// Is how many times the duration of one step all steps of a handshake together may take.
 inline constexpr int most_step_times = 4;
 
-/// The deadline of a handshake that consists of several steps, each of which the peer has to answer:
-/// every completed step gives the peer the full time again, within a bound on the total.
+/// Holds the deadline of a handshake in several steps, each of which the peer must answer. Every
+/// completed step gives the peer the full time of a step again, up to `most_step_times` of it in
+/// total.
 ///
 /// A slow link needs its round-trip time once for each step, so one deadline for all steps would
-/// refuse it although it makes progress. Bytes alone are no progress: a peer that sends them one by
-/// one gets no more time than a silent one.
+/// refuse it although it makes progress. Single bytes do not count as progress: a peer that sends
+/// them one by one gets no more time than a peer that sends nothing.
 ///
-/// The object is a handle; copies share one deadline, and may be used by several threads.
+/// The object is a handle: copies share one deadline and may be used by several threads.
 class step_deadline {
  public:
-  /// A deadline that no step moves.
-  // NOLINTNEXTLINE(google-explicit-constructor): where there is one step, its deadline is the whole.
+  /// Makes a deadline that completed steps do not move.
+  // NOLINTNEXTLINE(google-explicit-constructor): a handshake of one step needs only a time.
   step_deadline(time_point only) : state_(std::make_shared<state>(only, duration::zero())) {}
 
-  /// Each step has `step` from the end of the one before it, the first one from `began`.
+  /// Makes a deadline that allows `step` for each step, counted from the end of the previous step;
+  /// the first step begins at `began`.
   step_deadline(time_point began, duration step) : state_(std::make_shared<state>(began, step)) {}
 
-  /// Returns when the current step must be completed. It may move later.
+  /// Returns when the current step must be completed. A later call may return a later time.
   [[nodiscard]] time_point at() const {
     const duration step(state_->step.load(std::memory_order_relaxed));
     if (step == duration::zero()) return state_->began;
@@ -41,7 +43,7 @@ class step_deadline {
     state_->current.store(now.time_since_epoch().count(), std::memory_order_relaxed);
   }
 
-  /// Gives the current step, and those that follow, no more time than `step`.
+  /// Limits the current step and all following ones to `step`, if they had more.
   void shorten(duration step) {
     if (step.count() < state_->step.load(std::memory_order_relaxed)) {
       state_->step.store(step.count(), std::memory_order_relaxed);
@@ -54,13 +56,13 @@ class step_deadline {
         : began(start), current(start.time_since_epoch().count()), step(each.count()) {}
 
     const time_point began;
-    /// When the current step began.
+    /// When the current step began, as a count of `duration` since the epoch of `clock`.
     std::atomic<duration::rep> current;
-    /// Zero if `began` is the deadline itself.
+    /// The duration of a step; zero if `began` is the deadline itself.
     std::atomic<duration::rep> step;
   };
 
-  /// `from + times * step`, or the end of time.
+  /// Returns `from + times * step`, or the largest time if that overflows.
   static time_point after(time_point from, duration step, int times) {
     if (step > (time_point::max() - from) / times) return time_point::max();
     return from + times * step;

@@ -6,10 +6,12 @@
 
 namespace rathole {
 
-/// The one clock of the library. Protocol code never reads it: time is always an argument, and in
-/// `sim::world` the values come from a virtual clock.
+/// Is the only clock of the library. Protocol code never reads it: time is always an argument, and
+/// in `sim::world` it comes from a virtual clock.
 using clock = std::chrono::steady_clock;
+/// Is a point in time of `clock`.
 using time_point = clock::time_point;
+/// Is a difference of two points in time of `clock`.
 using duration = clock::duration;
 
 }  // namespace rathole

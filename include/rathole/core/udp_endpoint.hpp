@@ -15,21 +15,27 @@
 
 namespace rathole {
 
-/// An IP address and a UDP port.
+/// Holds an IP address and a UDP port.
 struct udp_endpoint {
-  /// In network order; an IPv4 address has the first four, and zeros behind.
+  /// The address in network byte order; an IPv4 address uses the first four bytes, and the rest are
+  /// zero.
   ipv6_octets ip{};
+  /// The port, in host byte order.
   std::uint16_t port = 0;
+  /// Whether the address is an IPv6 address.
   bool is_v6 = false;
 
   [[nodiscard]] bool operator==(const udp_endpoint&) const = default;
 };
 
-/// A hash whose collisions cannot be chosen by somebody who does not know `seed`: SipHash-1-3
-/// (Aumasson, Bernstein: "SipHash: a fast short-input PRF", 2012) of the endpoint as three words.
+/// Hashes an endpoint so that nobody who does not know `seed` can choose colliding addresses:
+/// SipHash-1-3 (Aumasson, Bernstein: "SipHash: a fast short-input PRF", 2012) of the endpoint as
+/// three words. The seed must be random.
 struct udp_endpoint_hash {
+  /// The key of the hash; the 128-bit key of SipHash is this number twice.
   std::uint64_t seed = 0;
 
+  /// Returns the hash of `of`.
   std::size_t operator()(const udp_endpoint& of) const {
     const std::span<const std::uint8_t, 16> ip(of.ip);
     state now{{seed ^ 0x736f6d6570736575U, seed ^ 0x646f72616e646f6dU, seed ^ 0x6c7967656e657261U,
@@ -37,7 +43,7 @@ struct udp_endpoint_hash {
     now.add(std::uint64_t{of.port} << 1 | std::uint64_t{of.is_v6});
     now.add(load_le<std::uint64_t>(ip.first<8>()));
     now.add(load_le<std::uint64_t>(ip.last<8>()));
-    // The length, 24 octets, in the last one of its word.
+    // The last word carries the length, 24 bytes, in its highest byte.
     now.add(std::uint64_t{24} << 56);
     now.v[2] ^= 0xff;
     for (int i = 0; i < 3; ++i) now.round();
@@ -68,7 +74,8 @@ struct udp_endpoint_hash {
   };
 };
 
-/// The endpoint as an address for people; IPv6 as eight groups.
+/// Returns the endpoint as an address to be shown to people; an IPv6 address is written as eight
+/// groups.
 inline address to_address(const udp_endpoint& of) {
   std::string host;
   const auto add = [&host](unsigned number, int base) {

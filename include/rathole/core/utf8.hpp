@@ -8,8 +8,8 @@
 
 namespace rathole {
 
-/// Takes the first character off `text`, which is UTF-8 (RFC 3629) and not empty. Returns nothing
-/// and leaves `text` as it is if the character is malformed.
+/// Removes the first character from `text`, which is UTF-8 (RFC 3629) and not empty, and returns
+/// it. Returns nothing and leaves `text` unchanged if the character is malformed.
 inline std::optional<char32_t> take_character(std::string_view& text) {
   const auto lead = static_cast<std::uint8_t>(text.front());
   const std::size_t size = lead < 0x80   ? 1
@@ -30,7 +30,7 @@ inline std::optional<char32_t> take_character(std::string_view& text) {
   return out;
 }
 
-/// Returns whether `text` is UTF-8 (RFC 3629) as a whole.
+/// Returns whether all of `text` is UTF-8 (RFC 3629).
 inline bool is_utf8(std::string_view text) {
   while (!text.empty()) {
     if (!take_character(text)) return false;

@@ -13,16 +13,18 @@
 
 namespace rathole::crypto {
 
-/// BLAKE2s with a digest of 32 octets and without a key (RFC 7693); models `BlockHash`.
+/// Computes BLAKE2s with a digest of 32 bytes and without a key (RFC 7693); models `BlockHash`.
 class blake2s {
  public:
+  /// Is the size of the digest in bytes.
   static constexpr std::size_t digest_size = 32;
+  /// Is the size of a block in bytes.
   static constexpr std::size_t block_size = 64;
 
-  /// Hashes `in` behind what was hashed before.
+  /// Appends `in` to the input of the hash.
   void update(byte_view in) {
     while (!in.empty()) {
-      // The last block is compressed in another way, so a full one waits for what may follow.
+      // The last block is compressed differently, so a full block waits until more input arrives.
       if (filled_ == block_size) {
         length_ += block_size;
         compress(0);
@@ -35,7 +37,7 @@ class blake2s {
     }
   }
 
-  /// The digest of all that was hashed. Called once; it wipes what the object knows of the input.
+  /// Returns the digest of all input, and wipes what the object knows of it. It may be called once.
   [[nodiscard]] std::array<std::uint8_t, digest_size> finish() {
     length_ += filled_;
     std::ranges::fill(byte_span(block_).subspan(filled_), std::uint8_t{0});
@@ -103,7 +105,7 @@ class blake2s {
       {6, 15, 14, 9, 11, 3, 0, 8, 12, 2, 13, 7, 1, 4, 10, 5},
       {10, 2, 8, 4, 7, 6, 1, 5, 15, 11, 9, 14, 3, 12, 13, 0}};
 
-  // The parameter block: digest length 32, no key, fan-out and depth 1.
+  // The parameter block: digest length 32, no key, fanout and depth 1.
   std::array<std::uint32_t, 8> state_{initial[0] ^ 0x01010020,
                                       initial[1],
                                       initial[2],

@@ -12,11 +12,12 @@
 
 namespace rathole::crypto {
 
-/// A cryptographic hash function, fed incrementally.
+/// Is a cryptographic hash function that is fed incrementally.
 ///
-/// * A default-constructed object has hashed nothing yet; copies go on independently.
-/// * `update(in)` hashes `in` behind what was hashed before; any split gives the same digest.
-/// * `finish()` is the digest, `digest_size` octets. It is called once; the object is then spent.
+/// * A default-constructed object has no input yet; copies continue independently.
+/// * `update(in)` appends `in` to the input; any split of the input gives the same digest.
+/// * `finish()` returns the digest, `digest_size` bytes. It is called once; the object cannot be
+///   used afterwards.
 template <class H>
 concept Hash =
     std::default_initializable<H> && std::copyable<H> && requires(H& hash, byte_view in) {
@@ -25,26 +26,28 @@ concept Hash =
       { hash.finish() } -> std::same_as<std::array<std::uint8_t, H::digest_size>>;
     };
 
-/// A hash function that works on blocks of `block_size` octets, as HMAC needs it (RFC 2104).
+/// Is a hash function that works on blocks of `block_size` bytes, as HMAC requires (RFC 2104).
 template <class H>
 concept BlockHash = Hash<H> && requires {
   { H::block_size } -> std::convertible_to<std::size_t>;
 };
 
-/// Sizes of every `Aead` here.
+/// Is the size in bytes of the key of every `Aead`.
 inline constexpr std::size_t aead_key_size = 32;
+/// Is the size in bytes of the nonce of every `Aead`.
 inline constexpr std::size_t aead_nonce_size = 12;
+/// Is the size in bytes of the authentication tag of every `Aead`.
 inline constexpr std::size_t aead_tag_size = 16;
 
-/// A cipher that encrypts and authenticates (RFC 5116), with a key of 256 bits, a nonce of 96 and a
-/// tag of 128. It works in place.
+/// Is a cipher for authenticated encryption with associated data (RFC 5116), with a key of 256
+/// bits, a nonce of 96 bits and a tag of 128 bits. It works in place.
 ///
-/// * `set_key(key)` comes first. A nonce is used once under a key.
+/// * `set_key(key)` is called first. Under one key each nonce is used once only.
 /// * `seal(nonce, associated, text, tag)` encrypts `text` and writes `tag`.
-/// * `open(nonce, associated, text, tag)` decrypts `text`; false if it, the tag or the associated
-///   octets were changed, and `text` then holds nothing of use.
-/// * `counter_order`: how a counter becomes the last 8 octets of a nonce in Noise (sections 12.3 and
-///   12.4).
+/// * `open(nonce, associated, text, tag)` decrypts `text`. It returns false if the text, the tag
+///   or the associated data was modified; `text` then holds nothing of use.
+/// * `counter_order` is the byte order in which Noise writes a counter to the last 8 bytes of a
+///   nonce (Noise sections 12.3 and 12.4).
 template <class A>
 concept Aead = std::default_initializable<A> && std::movable<A> &&
                requires(A& aead, std::span<const std::uint8_t, aead_key_size> key,
@@ -56,15 +59,17 @@ concept Aead = std::default_initializable<A> && std::movable<A> &&
                  { aead.open(nonce, associated, text, tag) } -> std::same_as<bool>;
                };
 
-/// Keys of Diffie-Hellman functions here: X25519 (RFC 7748).
+/// Is the size in bytes of a public or private key of X25519 (RFC 7748).
 inline constexpr std::size_t dh_key_size = 32;
+/// Holds a public or private key, or a shared secret.
 using dh_key = std::array<std::uint8_t, dh_key_size>;
 
-/// A Diffie-Hellman function.
+/// Is a Diffie-Hellman function.
 ///
-/// * `public_key(secret)` is the public key of a private one.
-/// * `agree(secret, other)` is the shared secret. Fails with `errc::weak_public_key` if anybody could
-///   know it: the other key is of low order (RFC 7748 section 6.1).
+/// * `public_key(secret)` returns the public key for a private key.
+/// * `agree(secret, other)` returns the shared secret. It fails with `errc::weak_public_key` if
+///   the other key is of low order, because anybody could then know the result (RFC 7748 section
+///   6.1).
 template <class D>
 concept Dh = requires(const dh_key& key) {
   { D::public_key(key) } -> std::same_as<dh_key>;

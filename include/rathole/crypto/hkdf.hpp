@@ -8,8 +8,9 @@
 
 namespace rathole::crypto {
 
-/// `N` outputs of HKDF, each as long as a digest: RFC 5869 with `salt` and an empty `info`, cut into
-/// pieces (Noise section 4.3, where the salt is the chaining key). `N` is at most 255.
+/// Returns `N` outputs of HKDF, each as long as a digest: the output of RFC 5869 with `salt` and an
+/// empty `info`, cut into pieces. In Noise (section 4.3) the salt is the chaining key. `N` is at
+/// most 255.
 template <std::size_t N, BlockHash H>
 std::array<std::array<std::uint8_t, H::digest_size>, N> hkdf(byte_view salt, byte_view material) {
   static_assert(N > 0 && N <= 255);

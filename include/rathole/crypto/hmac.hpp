@@ -11,7 +11,7 @@
 
 namespace rathole::crypto {
 
-/// HMAC (RFC 2104) of the octets of `parts`, one behind the other.
+/// Returns the HMAC (RFC 2104) of the concatenated `parts`.
 template <BlockHash H>
 std::array<std::uint8_t, H::digest_size> hmac(byte_view key,
                                               std::initializer_list<byte_view> parts) {

@@ -14,8 +14,10 @@ namespace rathole::crypto {
 
 namespace detail {
 
+/// Holds the five words of the state of SHA-1.
 using sha1_state = std::array<std::uint32_t, 5>;
 
+/// Updates `state` with one block (RFC 3174 section 6.1).
 inline void sha1_compress(sha1_state& state, std::span<const std::uint8_t, 64> block) {
   std::array<std::uint32_t, 80> w;
   for (std::size_t t = 0; t < 16; ++t) {
@@ -48,8 +50,9 @@ inline void sha1_compress(sha1_state& state, std::span<const std::uint8_t, 64> b
 
 }  // namespace detail
 
-/// The SHA-1 digest of `in` (RFC 3174). It is broken where collisions matter and must not protect
-/// anything; it is here for the accept key of WebSocket alone, which protects nothing.
+/// Returns the SHA-1 digest of `in` (RFC 3174). SHA-1 is broken where collisions matter and must
+/// not protect anything; it exists only for the `Sec-WebSocket-Accept` key of WebSocket, which
+/// protects nothing.
 [[nodiscard]] inline std::array<std::uint8_t, 20> sha1(byte_view in) {
   detail::sha1_state state{0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0};
   const std::uint64_t bits = std::uint64_t{in.size()} * 8;

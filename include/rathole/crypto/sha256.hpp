@@ -13,13 +13,15 @@
 
 namespace rathole::crypto {
 
-/// SHA-256 (FIPS 180-4, section 6.2); models `Hash`.
+/// Computes SHA-256 (FIPS 180-4, section 6.2); models `BlockHash`.
 class sha256 {
  public:
+  /// Is the size of the digest in bytes.
   static constexpr std::size_t digest_size = 32;
+  /// Is the size of a block in bytes.
   static constexpr std::size_t block_size = 64;
 
-  /// Hashes `in` behind what was hashed before.
+  /// Appends `in` to the input of the hash.
   void update(byte_view in) {
     length_ += in.size();
     if (filled_ > 0) {
@@ -35,7 +37,7 @@ class sha256 {
     filled_ = in.size();
   }
 
-  /// The digest of all that was hashed. Called once; it wipes what the object knows of the input.
+  /// Returns the digest of all input, and wipes what the object knows of it. It may be called once.
   [[nodiscard]] std::array<std::uint8_t, digest_size> finish() {
     const std::span<std::uint8_t, block_size> block(block_);
     block_[filled_++] = 0x80;

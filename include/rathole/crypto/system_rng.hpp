@@ -10,12 +10,13 @@
 
 namespace rathole::crypto {
 
-/// The random source of the operating system (getrandom(2)); models `Rng` and is fit for secrets.
+/// Draws random bytes from the operating system (getrandom(2)); models `Rng` and is fit for
+/// secrets.
 class system_rng {
  public:
-  /// Fills `out`. Waits only while the system boots and has gathered no entropy yet. Terminates the
-  /// program where the kernel offers no getrandom(2) (before Linux 3.17): there is nothing safe to
-  /// go on with.
+  /// Fills `out` with random bytes. Blocks only during system start, until the kernel has gathered
+  /// enough entropy. Terminates the program if the kernel has no getrandom(2) (before Linux 3.17),
+  /// because there is no safe way to continue.
   void fill(byte_span out) {
     while (!out.empty()) {
       const ::ssize_t got = ::getrandom(out.data(), out.size(), 0);

@@ -10,21 +10,24 @@
 
 namespace rathole::http {
 
-/// A field of a head, without the blanks around its value.
+/// Is a field of a message head, without the white space around its value.
 struct field {
+  /// The name of the field.
   std::string name = {};
+  /// The value of the field.
   std::string value = {};
   bool operator==(const field&) const = default;
 };
 
-/// What stands in front of a message's body.
+/// Is the head of a message: what stands in front of its body.
 struct head {
-  /// The request line or status line, not looked at yet.
+  /// The request line or status line, not parsed.
   std::string start_line = {};
-  /// In the order of their arrival.
+  /// The fields, in the order of their arrival.
   std::vector<field> fields = {};
 
-  /// The value of the field of that name, in any case, if there is exactly one; else null.
+  /// Returns the value of the field `name`, compared without case, if there is exactly one;
+  /// otherwise null.
   [[nodiscard]] const std::string* only(std::string_view name) const {
     const std::string* found = nullptr;
     for (const field& each : fields) {
@@ -35,13 +38,14 @@ struct head {
     return found;
   }
 
+  /// Returns whether there is a field `name`, compared without case.
   [[nodiscard]] bool has(std::string_view name) const {
     return std::ranges::any_of(
         fields, [=](const field& each) { return same_ignoring_case(each.name, name); });
   }
 
-  /// Whether `token`, in any case, is one of those that the fields of that name list with commas
-  /// (RFC 9110 section 5.6.1).
+  /// Returns whether the comma-separated lists in the fields `name` contain `token` (RFC 9110
+  /// section 5.6.1). Both are compared without case.
   [[nodiscard]] bool lists(std::string_view name, std::string_view token) const {
     return std::ranges::any_of(fields, [=](const field& each) {
       if (!same_ignoring_case(each.name, name)) return false;
@@ -58,26 +62,30 @@ struct head {
   bool operator==(const head&) const = default;
 };
 
-/// The first line of a request (RFC 9112 section 3).
+/// Is the first line of a request (RFC 9112 section 3), as views of the text that was parsed.
 struct request_line {
+  /// The method.
   std::string_view method;
+  /// The target.
   std::string_view target;
-  /// HTTP/1.`minor`.
+  /// The minor version: x in HTTP/1.x.
   int minor = 1;
 };
 
-/// The first line of a response (RFC 9112 section 4), without its reason phrase.
+/// Is the first line of a response (RFC 9112 section 4), without its reason phrase.
 struct status_line {
-  /// 100 to 599.
+  /// The status code, 100 to 599.
   int status = 0;
+  /// The minor version: x in HTTP/1.x.
   int minor = 1;
 };
 
 namespace detail {
 
+/// Returns whether `c` is a decimal digit.
 inline bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-/// The minor version in "HTTP/1.x", or -1.
+/// Returns the minor version in "HTTP/1.x", or -1 if `text` is anything else.
 inline int minor_version(std::string_view text) {
   if (text.size() != 8 || !text.starts_with("HTTP/1.") || !is_digit(text[7])) return -1;
   return text[7] - '0';
@@ -85,8 +93,8 @@ inline int minor_version(std::string_view text) {
 
 }  // namespace detail
 
-/// Reads `METHOD target HTTP/1.x`, with single blanks. The views are into `line`.
-/// Errors: `malformed_http`.
+/// Parses `METHOD target HTTP/1.x`, separated by single spaces. The result holds views of `line`.
+/// Fails with `malformed_http`.
 inline result<request_line> parse_request_line(std::string_view line) {
   const auto first = line.find(' ');
   const auto last = line.rfind(' ');
@@ -99,8 +107,8 @@ inline result<request_line> parse_request_line(std::string_view line) {
   return out;
 }
 
-/// Reads `HTTP/1.x status reason`; the reason may be empty, or left out with its blank.
-/// Errors: `malformed_http`.
+/// Parses `HTTP/1.x status reason`. The reason may be empty, or missing together with its space.
+/// Fails with `malformed_http`.
 inline result<status_line> parse_status_line(std::string_view line) {
   const int minor = detail::minor_version(line.substr(0, 8));
   if (minor < 0 || line.size() < 12 || line[8] != ' ') return failure(errc::malformed_http);

@@ -12,19 +12,20 @@
 
 namespace rathole::http {
 
-/// Reads one head (RFC 9112 section 2.1) from octets that come in any pieces. It is strict: lines end
-/// with CR LF; a CR or a control character elsewhere, a name that is no token, a blank in front of
-/// its colon, and a line that continues another (obs-fold) are errors.
+/// Reads one message head (RFC 9112 section 2.1) from bytes that arrive in pieces of any size. It
+/// is strict: lines end with CR LF. A CR or a control character elsewhere, a name that is not a
+/// token, white space before the colon, and a line that continues another (obs-fold) are errors.
 class head_reader {
  public:
-  /// The longest line, without its end.
+  /// Is the longest line without its CR LF, in bytes.
   static constexpr std::size_t maximum_line = 8 * 1024;
-  /// All octets of a head. It bounds what is buffered.
+  /// Is the longest head, in bytes. It bounds the buffered memory.
   static constexpr std::size_t maximum_head = 64 * 1024;
+  /// Is the largest number of fields.
   static constexpr std::size_t maximum_fields = 124;
 
-  /// Takes octets from the front of `in`, up to the end of the head; returns how many it took.
-  /// Errors, and from then on only that one: `malformed_http`, `message_too_long`.
+  /// Takes bytes from the front of `in`, up to the end of the head; returns how many it took. Fails
+  /// with `malformed_http` or `message_too_long`, and from then on always with the same error.
   result<std::size_t> feed(byte_view in) {
     std::size_t taken = 0;
     while (taken < in.size() && !error_ && !done_) take(static_cast<char>(in[taken++]));
@@ -32,17 +33,18 @@ class head_reader {
     return taken;
   }
 
-  /// Whether the head is complete.
+  /// Returns whether the head is complete.
   [[nodiscard]] bool done() const { return done_; }
 
-  /// How many octets certainly belong to the head still: at least 1 until it is done, or in error.
+  /// Returns how many bytes certainly still belong to the head: at least 1 until the head is
+  /// complete or malformed, then 0.
   [[nodiscard]] std::size_t wanted() const {
     if (done_ || error_) return 0;
     if (after_cr_) return is_blank_line() ? 1 : 3;
     return is_blank_line() ? 2 : 4;
   }
 
-  /// What was read. Once it is done.
+  /// Returns the head; valid once `done()`.
   [[nodiscard]] const http::head& head() const { return head_; }
 
  private:
@@ -62,7 +64,7 @@ class head_reader {
     line_ += c;
   }
 
-  // The empty line that ends the head, as far as it is known.
+  // Whether the current line is empty so far, and would end the head.
   [[nodiscard]] bool is_blank_line() const { return line_.empty() && !head_.start_line.empty(); }
 
   void end_line() {

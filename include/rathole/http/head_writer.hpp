@@ -8,18 +8,19 @@
 
 namespace rathole::http {
 
-/// Appends one head to a buffer: the first line at construction, then its fields in order, then
-/// `finish`. What it is given is written as it is.
+/// Appends one message head to a buffer: the first line at construction, then the fields in order,
+/// then the end by `finish`. It writes its arguments unchanged; the caller must make sure that they
+/// are valid.
 class head_writer {
  public:
-  /// `METHOD target HTTP/1.1`.
+  /// Begins with `METHOD target HTTP/1.1`.
   static head_writer request(byte_buffer& out, std::string_view method, std::string_view target) {
     head_writer head(out);
     head.put(method).put(" ").put(target).put(" HTTP/1.1\r\n");
     return head;
   }
 
-  /// `HTTP/1.1 status reason`, with the usual reason.
+  /// Begins with `HTTP/1.1 status reason`, with the standard reason phrase.
   static head_writer response(byte_buffer& out, int status) {
     head_writer head(out);
     head.put("HTTP/1.1 ").put(std::to_string(status)).put(" ");
@@ -27,11 +28,12 @@ class head_writer {
     return head;
   }
 
+  /// Appends a field.
   head_writer& field(std::string_view name, std::string_view value) {
     return put(name).put(": ").put(value).put("\r\n");
   }
 
-  /// The blank line behind the fields.
+  /// Appends the empty line that ends the head.
   void finish() { put("\r\n"); }
 
  private:

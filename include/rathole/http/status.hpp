@@ -5,7 +5,8 @@
 
 namespace rathole::http {
 
-/// The usual words for a status code (RFC 9110 section 15); empty if there are none.
+/// Returns the standard reason phrase of a status code (RFC 9110 section 15); empty if there is
+/// none.
 constexpr std::string_view reason_phrase(int status) {
   switch (status) {
     case 100: return "Continue";
@@ -57,7 +58,7 @@ constexpr std::string_view reason_phrase(int status) {
   }
 }
 
-/// For people: "HTTP 502 Bad Gateway", or "HTTP 599" where there are no words.
+/// Returns a text for people: "HTTP 502 Bad Gateway", or "HTTP 599" if there is no reason phrase.
 inline std::string status_text(int status) {
   std::string text = "HTTP " + std::to_string(status);
   const std::string_view words = reason_phrase(status);

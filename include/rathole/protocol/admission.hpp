@@ -11,53 +11,60 @@
 
 namespace rathole::protocol {
 
-/// Connections that may be unauthenticated at once.
+/// Is the default limit on unauthenticated connections at the same time.
 inline constexpr std::size_t default_max_handshakes = 1024;
-/// The same from one source.
+/// Is the default limit on unauthenticated connections of one source at the same time.
 inline constexpr std::size_t default_max_handshakes_per_source = 64;
 
-/// The bounds of an `admission`; 0 counts as 1.
+/// Limits the unauthenticated connections that an `admission` allows at the same time; 0 counts as
+/// 1.
 struct admission_limits {
   admission_limits() = default;
 
+  /// The most unauthenticated connections.
   std::size_t total = default_max_handshakes;
+  /// The most unauthenticated connections of one source.
   std::size_t per_source = default_max_handshakes_per_source;
 };
 
-/// Decides which connections may stay while they have not authenticated; pure bookkeeping. A source
-/// is whatever text its owner counts connections by, see `source_network`.
+/// Decides which connections may stay while they are unauthenticated. A source is the text by which
+/// the owner groups connections; see `source_network`.
 ///
-/// A newcomer is always let in. If its source then has more than `per_source`, the oldest of that
-/// source is dropped; else if there are more than `total`, the oldest of the source with the highest
-/// load. The load is the number of connections; between equals, the oldest connection goes. So who
-/// floods displaces himself, and who floods from many sources has to send `total` connections in the
-/// time that an honest peer needs for its handshake.
+/// A new connection is always admitted. If its source then has more than `per_source`, the oldest
+/// connection of that source is evicted. Otherwise, if there are more than `total`, the oldest
+/// connection of the source with the highest load is evicted. The load is the number of
+/// connections; if loads are equal, the oldest connection goes. A flood from one source therefore
+/// evicts its own connections, and a flood from many sources must open `total` connections within
+/// the time that an honest peer needs for its handshake.
 ///
-/// A source that holds authenticated connections is exempt from `per_source`: its data channels come
-/// in bursts, and behind one address may be many clients. In its load, `per_source` connections are
-/// not counted (but it is at least 1), so that a flood from elsewhere does not displace them; a flood
-/// from that very source still finds itself with the highest load.
+/// A source that holds authenticated connections is exempt from `per_source`, because its data
+/// channels arrive in bursts and many clients may share one address. Its load is reduced by
+/// `per_source`, but not below 1, so that a flood from elsewhere does not evict its connections. A
+/// flood from the exempt source itself still has the highest load.
 ///
-/// Every operation takes logarithmic time. What is kept is bounded by `total` and by the number of
-/// exempt sources. Where memory runs out in `admit` or `exempt` nothing changes; nothing else needs
-/// memory, so that whoever is in can always leave.
+/// Pure bookkeeping. Every operation takes logarithmic time. The memory is bounded by `total` and
+/// by the number of exempt sources.
 class admission {
  public:
-  /// Names one connection; never used again. Later ones are higher.
+  /// Identifies one connection. Tickets increase and are never reused.
   using ticket = std::uint64_t;
 
+  /// Says what became of a new connection.
   struct verdict {
+    /// The ticket of the new connection.
     ticket admitted;
-    /// The connection that is to be closed at once; it is forgotten already.
+    /// The connection that the owner must close at once, if any; the `admission` no longer counts
+    /// it.
     std::optional<ticket> evicted;
   };
 
+  /// Makes an `admission` without connections.
   explicit admission(admission_limits limits = {})
       : total_(std::max<std::size_t>(limits.total, 1)),
         per_source_(std::max<std::size_t>(limits.per_source, 1)) {}
 
-  /// New bounds from now on. Who is in stays: where there are too many, each newcomer still displaces
-  /// one, so that they do not become more.
+  /// Changes the limits. Connections that exceed the new limits stay: each new connection evicts
+  /// one, so their number does not grow.
   void set_limits(admission_limits limits) {
     // The loads depend on the bounds.
     for (auto& [from, each] : sources_) unrank(each);
@@ -66,7 +73,8 @@ class admission {
     for (auto& [from, each] : sources_) rank(each);
   }
 
-  /// A connection from `from` was accepted.
+  /// Records that a connection from the source `from` was accepted; returns its ticket and the
+  /// connection to close, if any.
   verdict admit(const std::string& from) {
     const ticket newcomer = next_ticket_++;
     const auto at = sources_.try_emplace(from).first;
@@ -93,7 +101,8 @@ class admission {
     return out;
   }
 
-  /// A connection has authenticated, or is gone; false if it was released or evicted before.
+  /// Stops counting a connection, because it has authenticated or has closed. Returns false if it
+  /// was released or evicted before.
   bool release(ticket gone) {
     const auto found = owners_.find(gone);
     if (found == owners_.end()) return false;
@@ -106,7 +115,7 @@ class admission {
     return true;
   }
 
-  /// `from` holds one more authenticated connection.
+  /// Records that the source `from` holds one more authenticated connection.
   void exempt(const std::string& from) {
     source& exempted = sources_.try_emplace(from).first->second;
     unrank(exempted);
@@ -114,7 +123,8 @@ class admission {
     rank(exempted);
   }
 
-  /// `from` holds one less; for each call there was one of `exempt`.
+  /// Records that the source `from` holds one authenticated connection less. Each call must match
+  /// one of `exempt`.
   void unexempt(const std::string& from) {
     const auto at = sources_.find(from);
     assert(at != sources_.end() && at->second.exemptions > 0);
@@ -124,15 +134,16 @@ class admission {
     forget_if_empty(at);
   }
 
-  /// Unauthenticated connections.
+  /// Returns the number of unauthenticated connections.
   [[nodiscard]] std::size_t size() const { return owners_.size(); }
-  /// Sources that are kept in mind.
+  /// Returns the number of sources that are kept: those with unauthenticated connections or
+  /// exemptions.
   [[nodiscard]] std::size_t sources() const { return sources_.size(); }
 
  private:
   struct source;
 
-  /// The place in the order of eviction.
+  /// Orders the sources for eviction: the highest load first, then the oldest connection.
   struct turn {
     std::size_t load;
     ticket oldest;

@@ -10,8 +10,8 @@
 
 namespace rathole::protocol {
 
-/// How a service is named on the wire: the hash of its name, which is the key of its table in the
-/// configuration.
+/// Returns the digest that stands for a service on the wire: the hash of its name, which is the key
+/// of its table in the configuration.
 template <crypto::Hash H = crypto::sha256>
   requires(H::digest_size == digest_size)
 [[nodiscard]] digest service_digest(std::string_view name) {
@@ -20,8 +20,9 @@ template <crypto::Hash H = crypto::sha256>
   return hash.finish();
 }
 
-/// What a client proves that it knows the token with: the hash of the token, then the nonce of the
-/// server. The same value is the Auth message and names the control channel in every data Hello.
+/// Returns the hash of the token and the server's nonce, with which a client proves that it knows
+/// the token. The same value is the Auth message, and identifies the control channel in every data
+/// Hello.
 template <crypto::Hash H = crypto::sha256>
   requires(H::digest_size == digest_size)
 [[nodiscard]] digest session_key(const secret& token, const digest& nonce) {

@@ -19,17 +19,25 @@
 
 namespace rathole::protocol {
 
-/// Wire version 1; models `Codec`. Compat: the default encoding of the Rust crate bincode 1.x,
-/// where an enumeration is the index of its variant as a little-endian `u32` and fields follow
-/// without names, lengths or padding.
+/// Encodes and decodes wire version 1; models `Codec`.
+///
+/// Compat: this is the default encoding of the Rust crate bincode 1.x. An enumeration is the index
+/// of its variant as a little-endian `u32`; fields follow without names, lengths or padding.
 struct bincode {
+  /// Is the size of an encoded variant, in bytes.
   static constexpr std::size_t variant_size = 4;
+  /// Is the size of an encoded Hello, in bytes.
   static constexpr std::size_t hello_size = variant_size + 1 + digest_size;
+  /// Is the size of an encoded Auth, in bytes.
   static constexpr std::size_t auth_size = digest_size;
+  /// Is the size of an encoded Ack, in bytes.
   static constexpr std::size_t ack_size = variant_size;
+  /// Is the size of an encoded control command, in bytes.
   static constexpr std::size_t control_command_size = variant_size;
+  /// Is the size of an encoded data command, in bytes.
   static constexpr std::size_t data_command_size = variant_size;
 
+  /// Encodes a Hello: the variant, `wire_version` and the digest.
   static encoded<hello_size> encode_hello(const hello& message) {
     encoded<hello_size> out;
     const std::span view(out);
@@ -39,15 +47,20 @@ struct bincode {
     return out;
   }
 
+  /// Encodes an Auth: the session key.
   static encoded<auth_size> encode_auth(const digest& session_key) { return session_key; }
+  /// Encodes an Ack.
   static encoded<ack_size> encode_ack(ack message) { return encode_variant(message); }
+  /// Encodes a command of the control channel.
   static encoded<control_command_size> encode_control_command(control_command message) {
     return encode_variant(message);
   }
+  /// Encodes a command of a data channel.
   static encoded<data_command_size> encode_data_command(data_command message) {
     return encode_variant(message);
   }
 
+  /// Decodes a Hello. Fails with `malformed_message` or `protocol_version_mismatch`.
   static result<hello> decode_hello(byte_view in) {
     cursor fields(in);
     const auto variant = fields.number_le<std::uint32_t>();
@@ -58,6 +71,7 @@ struct bincode {
     return hello{static_cast<hello_kind>(variant), value};
   }
 
+  /// Decodes an Auth. Fails with `malformed_message`.
   static result<digest> decode_auth(byte_view in) {
     cursor fields(in);
     const digest value = fields.octets<digest_size>();
@@ -65,18 +79,22 @@ struct bincode {
     return value;
   }
 
+  /// Decodes an Ack. Fails with `malformed_message`.
   static result<ack> decode_ack(byte_view in) {
     return decode_variant<ack::authentication_failed>(in);
   }
+  /// Decodes a command of the control channel. Fails with `malformed_message`.
   static result<control_command> decode_control_command(byte_view in) {
     return decode_variant<control_command::heartbeat>(in);
   }
+  /// Decodes a command of a data channel. Fails with `malformed_message`.
   static result<data_command> decode_data_command(byte_view in) {
     return decode_variant<data_command::start_forward_udp>(in);
   }
 
-  /// Compat: `hdr_len`, then the address with its port in little-endian, unlike its octets, and the
-  /// payload's length.
+  /// Appends a UDP frame. Compat: the size of the header comes first (upstream's `hdr_len`), then
+  /// the address in network byte order, its port in little-endian, the length of the payload, and
+  /// the payload.
   static void append_udp_frame(const udp_endpoint& visitor, byte_view payload, byte_buffer& out) {
     const std::size_t ip_size = visitor.is_v6 ? 16 : 4;
     const std::size_t header_size = variant_size + ip_size + 4;
@@ -92,6 +110,8 @@ struct bincode {
     out.commit(1 + header_size + payload.size());
   }
 
+  /// Decodes the UDP frame at the front of `in`, as `Codec` describes. Bytes of the header behind
+  /// the known fields are ignored.
   static result<std::optional<udp_frame>> decode_udp_frame(byte_view in) {
     if (in.empty()) return std::nullopt;
     const std::size_t header_size = in[0];

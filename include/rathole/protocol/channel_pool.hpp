@@ -16,111 +16,129 @@
 
 namespace rathole::protocol {
 
-/// Data channels that wait for visitors (upstream: 8 for TCP).
+/// Is the default number of data channels kept ready for visitors of a service (upstream: 8 for
+/// TCP).
 inline constexpr std::size_t default_pool_size = 8;
-/// Idle data channels that an authenticated client may hold.
+/// Is the default limit on the idle data channels of an authenticated client.
 inline constexpr std::size_t default_max_idle = 256;
-/// Visitors that may wait for a data channel (upstream: 2048).
+/// Is the default limit on visitors that wait for a data channel (upstream: 2048).
 inline constexpr std::size_t default_max_waiting_visitors = 2048;
-/// How long a visitor waits for a data channel (upstream: for ever).
+/// Is the default time that a visitor waits for a data channel (upstream: without limit).
 inline constexpr duration default_visitor_timeout = std::chrono::seconds(10);
-/// How long a commanded data channel may take before it is commanded again (upstream: for ever);
-/// less than a visitor waits, so that one lost command loses no visitor.
+/// Is the default time that the pool waits for a requested data channel before it requests another
+/// (upstream: without limit). It is shorter than `default_visitor_timeout`, so that one lost
+/// request does not lose a visitor.
 inline constexpr duration default_request_timeout = std::chrono::seconds(5);
-/// Data channels that are tried for one visitor.
+/// Is how many data channels are tried for one visitor.
 inline constexpr unsigned max_start_attempts = 3;
 
-/// The pause in replacing idle data channels after the second loss in a row; each further loss
-/// doubles it, up to `longest_replacement_pause` (upstream: never a pause).
+/// Is the pause before idle data channels are replaced after the second loss in a row. Each further
+/// loss doubles it, up to `longest_replacement_pause` (upstream: no pause).
 inline constexpr duration replacement_pause = std::chrono::milliseconds(100);
+/// Is the longest pause before idle data channels are replaced.
 inline constexpr duration longest_replacement_pause = std::chrono::seconds(1);
-/// The longest pause in commanding idle data channels anew while commands stay without an answer.
-/// There is none after the first time, then it is `request_timeout`, and it doubles each time.
+/// Is the longest pause before idle data channels are requested again while requests stay
+/// unanswered. There is no pause after the first timeout; the next one is `request_timeout`, and
+/// each further one doubles.
 inline constexpr duration longest_silence_pause = std::chrono::seconds(60);
-/// Losses further apart than this are not in a row.
+/// Is the time after which a further loss no longer counts as in a row with the previous one.
 inline constexpr duration losses_apart = std::chrono::seconds(10);
 
-/// The bounds of a `channel_pool`.
+/// Limits what a `channel_pool` holds and how long it waits.
 struct pool_limits {
   pool_limits() = default;
 
-  /// Data channels kept idle or on their way while no visitor waits; at most `max_idle` count.
+  /// The number of data channels to keep idle or requested while no visitor waits; reduced to
+  /// `max_idle` if larger.
   std::size_t size = default_pool_size;
+  /// The most idle data channels.
   std::size_t max_idle = default_max_idle;
-  /// Visitors that wait, those included whose data channel is being started.
+  /// The most waiting visitors, including those whose data channel is being started.
   std::size_t max_waiting_visitors = default_max_waiting_visitors;
+  /// How long a visitor waits for a data channel.
   duration visitor_timeout = default_visitor_timeout;
+  /// How long a requested data channel may take before it is requested again.
   duration request_timeout = default_request_timeout;
 
-  /// The most data channels that are ever commanded and not yet there.
+  /// Returns the largest number of data channels that are ever requested at the same time and have
+  /// not arrived.
   [[nodiscard]] constexpr std::size_t max_outstanding() const {
     return std::min(size, max_idle) + max_waiting_visitors;
   }
 };
 
-/// How the owner names a visitor: never used again for another one.
+/// Identifies a visitor; assigned by the owner and never reused.
 using visitor_id = std::uint64_t;
-/// How the owner names a data channel: never used again for another one.
+/// Identifies a data channel; assigned by the owner and never reused.
 using channel_id = std::uint64_t;
 
-/// Start the visitor's traffic on the channel; neither is in the pool any more. The owner answers
-/// with `started` or `start_failed`.
+/// Asks the owner to start the visitor's traffic on the channel and to report `started` or
+/// `start_failed`. The channel has left the pool.
 struct assign {
+  /// The visitor.
   visitor_id visitor;
+  /// The data channel.
   channel_id channel;
   bool operator==(const assign&) const = default;
 };
 
-/// Command one more data channel.
+/// Asks the owner to request one more data channel from the client.
 struct request_channel {
   bool operator==(const request_channel&) const = default;
 };
 
-/// Close the visitor: too many wait, or `max_start_attempts` channels failed it.
+/// Asks the owner to close a visitor, because too many wait or because `max_start_attempts`
+/// channels have failed for it.
 struct refuse {
+  /// The visitor.
   visitor_id visitor;
   bool operator==(const refuse&) const = default;
 };
 
-/// Close the visitor: it waited for too long.
+/// Asks the owner to close a visitor, because it has waited for `visitor_timeout`.
 struct expire {
+  /// The visitor.
   visitor_id visitor;
   bool operator==(const expire&) const = default;
 };
 
-/// Close the data channel: too many are idle, or more than `size` are and none is on its way.
+/// Asks the owner to close a data channel, because more than `max_idle` are idle, or because more
+/// than `size` are idle and no requested one is still to arrive.
 struct reject {
+  /// The data channel.
   channel_id channel;
   bool operator==(const reject&) const = default;
 };
 
-/// What a `channel_pool` wants done.
+/// Holds one action that a `channel_pool` asks its owner to perform.
 using pool_action = std::variant<assign, request_channel, refuse, expire, reject>;
 
 /// Matches the visitors of one service with the data channels of its client; pure bookkeeping.
 ///
-/// It commands data channels so that those idle and those on their way are together `size` plus
-/// the visitors that wait. Upstream's clients thus see what upstream's server does: `size`
-/// commands at the start, and one for each visitor. The oldest visitor comes first, and gets the
-/// oldest idle channel. Channels that visitors left behind are closed once no other is on its way.
+/// The pool requests data channels so that the idle and the requested ones together are `size` plus
+/// the number of waiting visitors. Upstream's clients therefore see what upstream's server does:
+/// `size` requests at the start, and one for each visitor. The visitor that has waited longest is
+/// served first, with the channel that has been idle longest. Surplus idle channels are closed once
+/// no requested channel is outstanding.
 ///
-/// An idle channel that is lost is replaced at once, but when losses come in a row, only after a
-/// pause: channels that die as soon as they come must not keep both sides busy. Likewise commands
-/// for idle channels are repeated ever more rarely while none is answered, for a client whose every
-/// dial fails would otherwise be kept dialling. A visitor's own command is never held back.
+/// A lost idle channel is replaced at once, but after a pause if losses come in a row, so that
+/// channels that die on arrival do not keep both sides busy. Likewise, requests for idle channels
+/// are repeated at growing intervals while none is answered, so that a client whose every dial
+/// fails does not dial continuously. A request for a waiting visitor is never delayed.
 ///
-/// The owner tells what happens and calls `poll` until it yields nothing, after each such call and
-/// at `deadline`. Time never goes backwards. No call looks at every visitor or channel, and all
-/// that is kept is bounded by `pool_limits`. Where memory runs out in a call it changes nothing.
+/// The owner reports what happens, and calls `poll` until it returns nothing, after each report and
+/// at `deadline`. The time that is passed never goes backwards. No call visits every visitor or
+/// channel, and the memory is bounded by `pool_limits`.
 class channel_pool {
  public:
+  /// Makes an empty pool.
   explicit channel_pool(pool_limits limits = {}) : limits_(limits) {
-    // A pool that could not hold its own size would command and reject for ever.
+    // A pool that may not hold its own size would request and reject channels endlessly.
     limits_.size = std::min(limits_.size, limits_.max_idle);
   }
 
-  /// New bounds from now on. `visitor_timeout` is also that of the visitors that wait; none of them is
-  /// refused because fewer may.
+  /// Changes the limits. The new `visitor_timeout` also applies to visitors that already wait. None
+  /// of them is refused because the limit is now lower.
   void set_limits(pool_limits limits) {
     limits_ = limits;
     limits_.size = std::min(limits_.size, limits_.max_idle);
@@ -128,7 +146,7 @@ class channel_pool {
     unanswered_ = std::min(unanswered_, limits_.size);
   }
 
-  /// A visitor was accepted. The newest is refused if too many wait.
+  /// Records that a visitor was accepted. It is refused at the next `poll` if too many wait.
   void visitor_arrived(visitor_id visitor, time_point now) {
     if (waiting_.size() + starting_.size() >= limits_.max_waiting_visitors) {
       refused_.push_back(visitor);
@@ -138,7 +156,7 @@ class channel_pool {
     ++next_ticket_;
   }
 
-  /// A data channel of the service's client arrived, commanded or not.
+  /// Records that a data channel of the service's client has arrived, requested or not.
   void channel_arrived(channel_id channel) {
     idle_.insert(next_ticket_, channel, {});
     ++next_ticket_;
@@ -148,10 +166,11 @@ class channel_pool {
     silent_until_ = time_point::min();
   }
 
-  /// The peer closed a data channel; nothing happens unless it is idle.
+  /// Records that the peer closed a data channel; has no effect unless the channel is idle.
   void channel_lost(channel_id channel) { lost_ += idle_.erase(channel); }
 
-  /// Refuses the newest visitor that waits and has no channel; none if there is none.
+  /// Refuses the visitor that arrived last among those without a channel; returns it, or nothing if
+  /// none waits.
   std::optional<visitor_id> refuse_newest() {
     if (waiting_.empty()) return std::nullopt;
     refused_.push_back(waiting_.back().key);
@@ -159,11 +178,11 @@ class channel_pool {
     return refused_.back();
   }
 
-  /// The traffic of an assigned visitor has started: the pool forgets it.
+  /// Records that the traffic of an assigned visitor has started; the pool forgets the visitor.
   void started(visitor_id visitor) { starting_.erase(visitor); }
 
-  /// The channel of an assigned visitor was dead. The visitor waits again, at its old place and
-  /// since its arrival, unless it was its last attempt.
+  /// Records that the channel of an assigned visitor was dead. The visitor waits again, at its old
+  /// position and with its old deadline, unless this was its last attempt.
   void start_failed(visitor_id visitor) {
     const auto found = starting_.find(visitor);
     if (found == starting_.end()) return;
@@ -176,7 +195,7 @@ class channel_pool {
     starting_.erase(found);
   }
 
-  /// The next thing to do, if any.
+  /// Returns the next action for the owner, or nothing.
   std::optional<pool_action> poll(time_point now) {
     pace_replacements(now);
     if (!refused_.empty()) {
@@ -199,7 +218,7 @@ class channel_pool {
     return std::nullopt;
   }
 
-  /// The next time at which `poll` matters although nothing happened.
+  /// Returns when `poll` must be called even if nothing is reported.
   [[nodiscard]] std::optional<time_point> deadline() const {
     std::optional<time_point> out;
     if (!waiting_.empty()) out = first_deadline();
@@ -212,13 +231,13 @@ class channel_pool {
     return out;
   }
 
-  /// Visitors that wait for a channel.
+  /// Returns the number of visitors that wait for a channel.
   [[nodiscard]] std::size_t waiting() const { return waiting_.size(); }
-  /// Visitors whose channel is being started.
+  /// Returns the number of visitors whose channel is being started.
   [[nodiscard]] std::size_t starting() const { return starting_.size(); }
-  /// Channels that wait for a visitor.
+  /// Returns the number of channels that wait for a visitor.
   [[nodiscard]] std::size_t idle() const { return idle_.size(); }
-  /// Channels that are commanded and not yet there.
+  /// Returns the number of channels that were requested and have not arrived.
   [[nodiscard]] std::size_t outstanding() const { return outstanding_.size(); }
 
  private:
@@ -228,7 +247,7 @@ class channel_pool {
     unsigned attempts;
   };
 
-  /// Decides how many of the lost channels are not to be replaced yet.
+  /// Decides how many of the lost channels must not be replaced yet.
   void pace_replacements(time_point now) {
     const std::size_t lost = std::exchange(lost_, 0);
     if (now >= paused_until_) {
@@ -239,12 +258,12 @@ class channel_pool {
       forgotten_at_ = paused_until_ + losses_apart;
       pause_ = std::clamp(2 * pause_, replacement_pause, longest_replacement_pause);
     }
-    // All that die during one pause count as one loss.
+    // All channels that die during one pause count as one loss.
     if (now < paused_until_) held_ = std::min(held_ + lost, limits_.size);
   }
 
-  /// Forgets the commands that were not answered in time, and decides how many of them are not to
-  /// be repeated yet.
+  /// Forgets the requests that were not answered in time, and decides how many of them must not be
+  /// repeated yet.
   void give_up_commands(time_point now) {
     std::size_t late = 0;
     while (!outstanding_.empty() && outstanding_.front() + limits_.request_timeout <= now) {
@@ -260,7 +279,7 @@ class channel_pool {
     if (now >= silent_until_) unanswered_ = 0;
   }
 
-  /// When the first visitor that waits has waited for too long; there is one.
+  /// Returns the deadline of the visitor that has waited longest; at least one waits.
   [[nodiscard]] time_point first_deadline() const {
     return waiting_.front().value.arrived + limits_.visitor_timeout;
   }
@@ -274,24 +293,25 @@ class channel_pool {
   }
 
   pool_limits limits_;
-  // Tickets are in the order of arrival, so the first in the queue also has the first deadline.
+  // Tickets are in the order of arrival, so the first visitor in the queue also has the first
+  // deadline.
   std::uint64_t next_ticket_ = 0;
   keyed_queue<visitor_id, waiting_visitor> waiting_;
   std::unordered_map<visitor_id, waiting_visitor> starting_;
   keyed_queue<channel_id, std::monostate> idle_;
   std::deque<time_point> outstanding_;
   std::deque<visitor_id> refused_;
-  /// Losses that `poll` has not seen.
+  /// How many losses `poll` has not taken into account yet.
   std::size_t lost_ = 0;
-  /// Replacements that wait for the end of the pause.
+  /// How many replacements wait for the end of the pause.
   std::size_t held_ = 0;
-  /// After the next loss.
+  /// The pause after the next loss.
   duration pause_ = duration::zero();
   time_point paused_until_ = time_point::min();
   time_point forgotten_at_ = time_point::min();
-  /// Commands without an answer that are not repeated before `silent_until_`.
+  /// How many unanswered requests are not repeated before `silent_until_`.
   std::size_t unanswered_ = 0;
-  /// After the next command without an answer.
+  /// The pause after the next unanswered request.
   duration silence_pause_ = duration::zero();
   time_point silent_until_ = time_point::min();
 };

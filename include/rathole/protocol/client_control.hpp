@@ -18,17 +18,17 @@
 
 namespace rathole::protocol {
 
-/// What `client_control` reports.
+/// Lists what `client_control` reports.
 enum class client_control_event {
   /// The server accepted the token.
   established,
-  /// The server wants one more data channel.
+  /// The server requests one more data channel.
   create_data_channel,
-  /// The server lives.
+  /// The server sent a heartbeat.
   heartbeat,
 };
 
-/// The client's end of a control channel; models `Machine`.
+/// Runs the client's side of a control channel; models `Machine`.
 ///
 /// | state          | input                     | output | next           | event or error        |
 /// |----------------|---------------------------|--------|----------------|-----------------------|
@@ -41,23 +41,27 @@ enum class client_control_event {
 /// | awaiting_ack   | Ack authentication_failed |        | failed         | authentication_failed |
 /// | awaiting_*     | handshake deadline        |        | failed         | timed_out             |
 /// | established    | command                   |        | established    | the command           |
-/// | established    | silence                   |        | failed         | heartbeat_timed_out   |
+/// | established    | heartbeat timeout         |        | failed         | heartbeat_timed_out   |
 /// | any            | undecodable               |        | failed         | the codec's error     |
 ///
-/// In the handshake it takes exactly the message that is due; afterwards up to
-/// `maximum_buffered` octets of commands at once. What it queued before an error may still be sent.
+/// During the handshake it accepts exactly the expected message, and afterwards up to
+/// `maximum_buffered` bytes of commands at once. Output that was queued before an error may still
+/// be sent.
 template <Codec C = bincode>
 class client_control {
  public:
+  /// Is the type of the events that `poll` returns.
   using event = client_control_event;
 
-  /// The most octets it holds that `poll` has not seen.
+  /// Is the largest number of received bytes that it holds.
   static constexpr std::size_t maximum_buffered = 256;
   static_assert(C::hello_size <= maximum_buffered && C::ack_size <= maximum_buffered &&
                 C::control_command_size <= maximum_buffered);
 
-  /// `service` is the service digest. The server has `handshake_timeout` from `now` until its Hello,
-  /// as much again until its Ack, and later `heartbeat_timeout` from one command to the next; 0 is for ever.
+  /// Begins the handshake for the service with the digest `service`. The server has
+  /// `handshake_timeout` from `now` until its Hello, and the same time again until its Ack.
+  /// Afterwards it has `heartbeat_timeout` from one command to the next; a `heartbeat_timeout` of 0
+  /// means no limit.
   client_control(const digest& service, const secret& token, duration handshake_timeout,
                  duration heartbeat_timeout, time_point now)
       : token_(token),
@@ -67,12 +71,15 @@ class client_control {
     out_.append(C::encode_hello({hello_kind::control, service}));
   }
 
+  /// Returns how many bytes it accepts now; see `Machine`.
   [[nodiscard]] std::size_t wanted() const { return capacity() - in_.size(); }
 
+  /// Takes received bytes; see `Machine`.
   std::size_t feed(byte_view in) { return in_.append_up_to(capacity(), in); }
 
-  /// Errors: `spoke` of another protocol that the first bytes are of, `unexpected_hello`, `service_not_exist`, `authentication_failed`, `timed_out`,
-  /// `heartbeat_timed_out`, and those of the codec.
+  /// Returns the next event; see `Machine`. Fails with `unexpected_hello`, `service_not_exist`,
+  /// `authentication_failed`, `timed_out`, `heartbeat_timed_out`, an error of the codec, or `spoke`
+  /// of another protocol if the first bytes belong to one.
   result<std::optional<event>> poll(time_point now) {
     switch (state_) {
       case state::awaiting_hello:
@@ -100,18 +107,21 @@ class client_control {
     return failure(error_);
   }
 
+  /// Appends the bytes to be sent; see `Machine`.
   bool transmit(byte_buffer& out) { return out_.drain_into(out); }
 
+  /// Returns when a timeout is due; see `Machine`.
   [[nodiscard]] std::optional<time_point> deadline() const { return deadline_; }
 
-  /// What every data Hello of this control channel carries. Valid once the server's Hello was
-  /// polled, hence from the event `established` on.
+  /// Returns the session key, which every data Hello of this control channel carries. It is valid
+  /// once `poll` has processed the server's Hello, and so from the event `established` on.
   [[nodiscard]] const digest& session_key() const {
     assert(session_key_);
     return *session_key_;
   }
 
-  /// The time-out from now on; as in the constructor. Before the Ack, for when it has come.
+  /// Changes the heartbeat timeout, which then runs from `now`; see the constructor. Before the
+  /// Ack, it takes effect when the Ack arrives.
   void set_heartbeat_timeout(duration timeout, time_point now) {
     if (timeout == heartbeat_timeout_) return;
     heartbeat_timeout_ = timeout;

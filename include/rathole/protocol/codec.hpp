@@ -13,20 +13,21 @@
 
 namespace rathole::protocol {
 
-/// The octets of `N` that a message of fixed size becomes.
+/// Holds the `N` bytes of an encoded message of fixed size.
 template <std::size_t N>
 using encoded = std::array<std::uint8_t, N>;
 
-/// How messages become octets and back. Every message has a fixed size that its reader knows.
+/// Converts between messages and bytes. Every message except the UDP frame has a fixed size, which
+/// its reader knows.
 ///
-/// `decode_*` takes at least that many octets and ignores what follows. Errors:
-/// `malformed_message` for too few octets or a variant that does not exist; for a Hello also
+/// Each `decode_*` takes at least that many bytes and ignores the rest. It fails with
+/// `malformed_message` for too few bytes or an unknown variant; for a Hello also with
 /// `protocol_version_mismatch`.
 ///
-/// A UDP frame has no fixed size: `append_udp_frame` adds one for a payload of at most 65,535
-/// octets; `decode_udp_frame` yields the one at the front, whose payload is a view of `in`, or
-/// nothing while it is not all there. It fails with `malformed_message`, at the latest once the header
-/// is there.
+/// `append_udp_frame` appends the frame of a payload of at most 65,535 bytes. `decode_udp_frame`
+/// returns the frame at the front of `in`, whose payload is a view of `in`, or nothing while the
+/// frame is incomplete. It fails with `malformed_message`, at the latest when the header is
+/// complete.
 template <class C>
 concept Codec = requires(byte_view in, const hello& greeting, const digest& session_key,
                          ack verdict, control_command control, data_command data,

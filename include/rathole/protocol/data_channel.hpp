@@ -14,9 +14,9 @@
 
 namespace rathole::protocol {
 
-/// The client's end of a data channel until it carries traffic; models `Machine`. It never takes
-/// an octet behind the command: there the traffic begins. It may wait in the server's pool for
-/// ever, so it has no deadline.
+/// Runs the client's side of a data channel until it carries traffic; models `Machine`. It never
+/// takes a byte behind the command, where the traffic begins. It has no deadline, because a data
+/// channel may wait in the server's pool indefinitely.
 ///
 /// | state            | input       | output | next             | event or error    |
 /// |------------------|-------------|--------|------------------|-------------------|
@@ -24,23 +24,27 @@ namespace rathole::protocol {
 /// | awaiting_command | command     |        | done             | the command       |
 /// | awaiting_command | undecodable |        | failed           | the codec's error |
 ///
-/// The server's end needs no machine: the Hello came through `server_greeting`, and the command is
-/// all that it sends (`Codec::encode_data_command`).
+/// The server's side needs no machine: `server_greeting` reads the Hello, and the command is all
+/// that the server sends (`Codec::encode_data_command`).
 template <Codec C = bincode>
 class client_data {
  public:
+  /// Is the type of the events that `poll` returns.
   using event = data_command;
 
-  /// `session_key` is that of the control channel on which the server asked for the data channel.
+  /// Begins with a data Hello. `session_key` is the key of the control channel on which the server
+  /// requested the data channel.
   explicit client_data(const digest& session_key) {
     out_.append(C::encode_hello({hello_kind::data, session_key}));
   }
 
+  /// Returns how many bytes it accepts now; see `Machine`.
   [[nodiscard]] std::size_t wanted() const { return capacity() - in_.size(); }
 
+  /// Takes received bytes; see `Machine`.
   std::size_t feed(byte_view in) { return in_.append_up_to(capacity(), in); }
 
-  /// Errors: those of the codec.
+  /// Returns the command once it is complete; see `Machine`. Fails with the errors of the codec.
   result<std::optional<event>> poll(time_point) {
     switch (state_) {
       case state::awaiting_command: {
@@ -58,8 +62,10 @@ class client_data {
     return failure(error_);
   }
 
+  /// Appends the bytes to be sent; see `Machine`.
   bool transmit(byte_buffer& out) { return out_.drain_into(out); }
 
+  /// Returns nothing: a data channel has no deadline.
   [[nodiscard]] std::optional<time_point> deadline() const { return std::nullopt; }
 
  private:

@@ -11,33 +11,34 @@
 
 namespace rathole::protocol {
 
-/// Descriptors that are left to what a `descriptor_use` does not count: standard streams, epoll
-/// sets, files, pipes of bulky connections, and a listener's next accept. At most a quarter of the
-/// limit.
+/// Is how many descriptors are reserved for what a `descriptor_use` does not count: standard
+/// streams, epoll sets, files, pipes of bulk connections, and the next accept of a listener. The
+/// reserve is at most a quarter of the limit.
 inline constexpr std::size_t descriptor_reserve = 64;
 
-/// How long a refusal of the system bounds the budget: what was in use then counts as all there is.
+/// Is how long the budget stays limited to what was in use when the system refused a descriptor.
 inline constexpr duration shortage_memory = std::chrono::seconds(1);
 
-/// Descriptors that are kept free below what was in use when the system refused one.
+/// Is how many descriptors are kept free below what was in use when the system refused one.
 inline constexpr std::size_t shortage_slack = 4;
 
-/// What one client or server holds descriptors for.
+/// Counts what one client or server uses descriptors for.
 struct descriptor_use {
-  /// Services that share the idle data channels; no descriptors themselves.
+  /// The services that share the idle data channels; they use no descriptors themselves.
   std::size_t services = 0;
-  /// Listeners, control channels, data channels of UDP services.
+  /// Listeners, control channels and data channels of UDP services.
   std::size_t fixed = 0;
-  /// A server: connections that have not authenticated; each may become a data channel.
+  /// In a server: unauthenticated connections; each may become a data channel.
   std::size_t handshakes = 0;
-  /// A server: idle data channels. A client: data channels that are dialled or wait for a visitor.
+  /// In a server: idle data channels. In a client: data channels that are being dialled or wait for
+  /// a visitor.
   std::size_t idle = 0;
-  /// A server: visitors that wait for a data channel.
+  /// In a server: visitors that wait for a data channel.
   std::size_t waiting = 0;
-  /// Connections that are forwarded; each takes two descriptors.
+  /// Forwarded connections; each uses two descriptors.
   std::size_t forwards = 0;
 
-  /// All descriptors counted here.
+  /// Returns the number of descriptors of all these.
   [[nodiscard]] constexpr std::size_t total() const {
     return fixed + handshakes + idle + waiting + 2 * forwards;
   }
@@ -45,24 +46,28 @@ struct descriptor_use {
   [[nodiscard]] bool operator==(const descriptor_use&) const = default;
 };
 
-/// Counts `amount` things in a `descriptor_use` for as long as it lives. The counter outlives it,
-/// and is used by one thread.
+/// Adds an amount to a counter of a `descriptor_use` for as long as the lease lives. The counter
+/// must outlive the lease, and is used by one thread only.
 class descriptor_lease {
  public:
+  /// Adds `amount` to `counter`.
   explicit descriptor_lease(std::size_t& counter, std::size_t amount = 1)
       : counter_(&counter), amount_(amount) {
     counter += amount;
   }
+  /// Takes over the amount of `from`, which then counts nothing.
   descriptor_lease(descriptor_lease&& from) noexcept
       : counter_(std::exchange(from.counter_, nullptr)), amount_(from.amount_) {}
+  /// Exchanges the amounts of the two leases.
   descriptor_lease& operator=(descriptor_lease&& from) noexcept {
     std::swap(counter_, from.counter_);
     std::swap(amount_, from.amount_);
     return *this;
   }
+  /// Subtracts the amount again.
   ~descriptor_lease() { end(); }
 
-  /// Counts no more.
+  /// Subtracts the amount now; has no effect if it was subtracted or moved before.
   void end() {
     if (counter_) *std::exchange(counter_, nullptr) -= amount_;
   }
@@ -72,35 +77,37 @@ class descriptor_lease {
   std::size_t amount_;
 };
 
-/// Divides the descriptors of a process among what one client or server needs them for; pure
-/// bookkeeping. Idle data channels yield to visitors, and visitors that cannot get a data channel
-/// are not taken, so that descriptors never run out where they are needed to end a shortage.
+/// Divides the descriptors of a process among the needs of one client or server; pure bookkeeping.
+/// Idle data channels yield to visitors, and visitors that could not get a data channel are not
+/// admitted, so that there are always descriptors left to end a shortage.
 ///
-/// * A visitor is taken if the server has a descriptor for it and one for its data channel.
-/// * The idle data channels of all services have at most a quarter of the descriptors that are left
-///   beside listeners and control channels, the same share for each service. While less than an
-///   eighth is free, the share is 0; it comes back once visitors use no more than half.
-/// * A client dials only if it has descriptors for the data channel and for the local connection
-///   behind it.
+/// * The server admits a visitor if there is a descriptor for it and one for its data channel.
+/// * The idle data channels of all services may use at most a quarter of the descriptors that
+///   listeners and control channels leave, with the same share for each service. While less than an
+///   eighth is free, the share is 0; it returns once visitors use no more than half.
+/// * A client dials only if there are descriptors for the data channel and for the local
+///   connection behind it.
 ///
-/// If the system refuses a descriptor all the same, something else in the process holds more than
-/// the reserve: for `shortage_memory` the budget is what was in use at that moment.
+/// If the system refuses a descriptor nevertheless, something else in the process holds more than
+/// the reserve. For `shortage_memory`, the budget is then what was in use at that moment.
 class descriptor_budget {
  public:
+  /// Is a limit that never takes effect.
   static constexpr std::size_t unlimited = std::numeric_limits<std::size_t>::max() / 4;
 
+  /// Makes a budget of `limit` descriptors.
   explicit descriptor_budget(std::size_t limit = unlimited) { set_limit(limit); }
 
-  /// The process may have `limit` descriptors from now on (RLIMIT_NOFILE).
+  /// Sets the number of descriptors that the process may have (RLIMIT_NOFILE).
   void set_limit(std::size_t limit) {
     const std::size_t counted = std::min(limit, unlimited);
     if (counted != std::exchange(limit_, counted)) elsewhere_.reset();
   }
 
-  /// What is in use; the owner keeps it up to date, and calls `update` after a change.
+  /// What is in use. The owner keeps it up to date and calls `update` after a change.
   descriptor_use use;
 
-  /// The system refused a descriptor.
+  /// Records that the system refused a descriptor.
   void refused(time_point now) {
     const std::size_t counted = use.total();
     elsewhere_ = (limit_ > counted ? limit_ - counted : 0) + shortage_slack;
@@ -108,7 +115,8 @@ class descriptor_budget {
     short_ = true;
   }
 
-  /// Takes account of the time and of what is in use. Whether `idle_share` may be another one.
+  /// Takes into account the time and what is in use. Returns whether `idle_share` has changed since
+  /// the last call.
   bool update(time_point now) {
     if (elsewhere_ && now >= believed_until_) elsewhere_.reset();
     const std::size_t all = room();
@@ -121,25 +129,26 @@ class descriptor_budget {
     return idle_share() != std::exchange(told_share_, idle_share());
   }
 
-  /// The most idle data channels that each service may have.
+  /// Returns the largest number of idle data channels that each service may have.
   [[nodiscard]] std::size_t idle_share() const { return short_ ? 0 : even_share(); }
 
-  /// Whether a visitor that was just accepted, and is not counted yet, may stay.
+  /// Returns whether a visitor that was just accepted, and is not counted yet, may stay.
   [[nodiscard]] bool admits_visitor() const { return busy(use.waiting + 1) <= room(); }
 
-  /// How many of the visitors that wait have to go, so that the others can get data channels.
+  /// Returns how many of the waiting visitors must be closed so that the others can get data
+  /// channels.
   [[nodiscard]] std::size_t excess_visitors() const {
     const std::size_t taken = busy(use.waiting);
     if (taken <= room()) return 0;
     return std::min(use.waiting, (taken - room() + 1) / 2);
   }
 
-  /// The most connections that may be unauthenticated at once.
+  /// Returns the largest number of connections that may be unauthenticated at the same time.
   [[nodiscard]] std::size_t most_handshakes() const { return std::max<std::size_t>(room() / 2, 1); }
 
-  /// Whether a service of a client that has `own` data channels dialling or waiting may dial one
-  /// more. A service may have its share, at least one, and what others leave of a quarter, as long as
-  /// there are descriptors at all.
+  /// Returns whether a service of a client may dial one more data channel if `own` of its data
+  /// channels are being dialled or wait. A service may use its share, at least one, and what other
+  /// services leave of a quarter of the descriptors, as long as descriptors are left at all.
   [[nodiscard]] bool admits_dial(std::size_t own) const {
     const bool has_share = own >= std::max<std::size_t>(even_share(), 1);
     if (has_share && use.idle >= room() / 4) return false;
@@ -147,15 +156,15 @@ class descriptor_budget {
   }
 
  private:
-  /// What is left beside the reserve, listeners and control channels.
+  /// Returns how many descriptors the reserve, the listeners and the control channels leave.
   [[nodiscard]] std::size_t room() const {
     const std::size_t kept =
         std::max(std::min(descriptor_reserve, limit_ / 4), elsewhere_.value_or(0));
     return limit_ > kept + use.fixed ? limit_ - kept - use.fixed : 0;
   }
 
-  /// What cannot be taken back if `waiting` visitors wait: each will get a data channel, and what is
-  /// in a handshake may be one of those.
+  /// Returns how many descriptors cannot be taken back if `waiting` visitors wait: each of them
+  /// will get a data channel, which may be one of the connections in a handshake.
   [[nodiscard]] std::size_t busy(std::size_t waiting) const {
     return 2 * use.forwards + waiting + std::max(waiting, use.handshakes);
   }
@@ -165,7 +174,7 @@ class descriptor_budget {
   }
 
   std::size_t limit_ = unlimited;
-  /// Descriptors that others hold, as the last refusal showed.
+  /// How many descriptors are held by others, as computed at the last refusal.
   std::optional<std::size_t> elsewhere_;
   time_point believed_until_{};
   bool short_ = false;

@@ -13,17 +13,21 @@
 
 namespace rathole::protocol {
 
-/// A layer whose peer is expected to begin with `Expected`; models `Layer`, and `TimedLayer` where `L`
-/// does. If the first bytes look like another protocol, the handshake fails at once with `spoke` of
-/// it, in place of whatever error or endless wait they would cause. The layer inside still answers
-/// them, so that the peer can recognise it in turn.
+/// Runs a layer whose peer is expected to begin with the protocol `Expected`; models `Layer`, and
+/// `TimedLayer` if `L` does. If the first bytes look like another protocol, the handshake fails at
+/// once with `spoke` of that protocol, in place of the error or the endless wait that they would
+/// cause. The layer inside still processes them, so that its reply lets the peer recognise the
+/// mistake too.
 template <Layer L, wire_look Expected>
 class expecting_layer {
  public:
+  /// Makes a layer that runs `inside`.
   explicit expecting_layer(L inside) : inside_(std::move(inside)) {}
 
+  /// Begins the handshake; see `Layer`.
   result<void> start(byte_buffer& wire) { return inside_.start(wire); }
 
+  /// Processes bytes from the stream below, after a check of the first `look_size`; see `Layer`.
   result<void> receive(byte_view in, byte_buffer& app, byte_buffer& wire) {
     if (error_) return failure(error_);
     if (seen_ < look_size) {
@@ -43,23 +47,28 @@ class expecting_layer {
     return inside_.receive(in, app, wire);
   }
 
+  /// Reports the end of the stream below; see `Layer`.
   result<void> receive_end() {
     if (error_) return failure(error_);
     return inside_.receive_end();
   }
 
+  /// Sends application bytes; see `Layer`.
   result<void> send(byte_view in, byte_buffer& wire) {
     if (error_) return failure(error_);
     return inside_.send(in, wire);
   }
 
+  /// Ends our direction; see `Layer`.
   result<void> close(byte_buffer& wire) {
     if (error_) return failure(error_);
     return inside_.close(wire);
   }
 
+  /// Returns the phase of the layer.
   [[nodiscard]] phase state() const { return error_ ? phase::closed : inside_.state(); }
 
+  /// Acts on the passage of time; see `TimedLayer`.
   result<void> poll(time_point now, byte_buffer& wire)
     requires TimedLayer<L>
   {
@@ -67,6 +76,7 @@ class expecting_layer {
     return inside_.poll(now, wire);
   }
 
+  /// Returns when `poll` is due; see `TimedLayer`.
   [[nodiscard]] std::optional<time_point> deadline() const
     requires TimedLayer<L>
   {
@@ -75,7 +85,7 @@ class expecting_layer {
 
  private:
   L inside_;
-  /// The first bytes, until all of them are there.
+  /// The first bytes of the peer, until all `look_size` of them have arrived.
   std::array<std::uint8_t, look_size> first_{};
   std::size_t seen_ = 0;
   std::error_code error_;

@@ -14,70 +14,77 @@
 
 namespace rathole::protocol {
 
-/// Forwards from the client's own address of which none has been answered, at which a service is
-/// suspected to lead back to itself.
+/// Is the number of unanswered forwarded connections from the client's own address at which a
+/// service is suspected to lead back to itself.
 inline constexpr std::size_t loop_depth = 64;
-/// How long new visitors of a suspected service are held while an answer may still come.
+/// Is how long new visitors of a suspected service are held while an answer may still arrive.
 inline constexpr duration loop_hold = std::chrono::seconds(2);
-/// How often the owner looks for answers meanwhile.
+/// Is how often the owner looks for answers in the meantime.
 inline constexpr duration loop_look = std::chrono::milliseconds(10);
-/// Forwards that must end one inside the other, after one visitor was refused, to prove a loop.
+/// Is how many connections must end from the newest to the oldest, after one visitor was refused,
+/// to prove a loop.
 inline constexpr std::size_t loop_evidence = 16;
-/// The longest time between two of them.
+/// Is the longest time between two of these ends.
 inline constexpr duration loop_unwinding = std::chrono::seconds(1);
-/// How long the client's own visitors are refused once a loop is proved.
+/// Is how long the client's own visitors are refused after a loop is proved.
 inline constexpr duration loop_ban = std::chrono::seconds(60);
 
-/// Let the visitor go on to the service.
+/// Asks the owner to let a visitor go on to the service.
 struct admit_visitor {
+  /// The number of the visitor.
   std::uint64_t visitor;
   bool operator==(const admit_visitor&) const = default;
 };
-/// Reset the visitor.
+/// Asks the owner to reset a visitor.
 struct refuse_visitor {
+  /// The number of the visitor.
   std::uint64_t visitor;
   bool operator==(const refuse_visitor&) const = default;
 };
-/// Find out which forwards have been answered, and call `answered` for these.
+/// Asks the owner to find out which connections have been answered, and to call `answered` for
+/// them.
 struct look_for_answers {
   bool operator==(const look_for_answers&) const = default;
 };
-/// The service leads back to itself; visitors are refused for `loop_ban` from now on.
+/// Reports that the service leads back to itself; its visitors are refused for `loop_ban` from now
+/// on.
 struct loop_found {
   bool operator==(const loop_found&) const = default;
 };
+/// Holds one action that a `loop_detector` asks its owner to perform.
 using loop_action = std::variant<admit_visitor, refuse_visitor, look_for_answers, loop_found>;
 
-/// Finds out whether a service's `local_addr` leads back to the service's own port on the server,
-/// so that each visitor causes another one without end; pure bookkeeping.
+/// Detects whether a service's `local_addr` leads back to the service's own port on the server, so
+/// that each visitor causes another one endlessly; pure bookkeeping.
 ///
-/// It sees only visitors that come from the client's own address, since those of a loop do, and
-/// forwards that were started for these. In a loop no byte ever comes back, which happens to honest
-/// visitors of a slow service too. So there are three steps, of which only the last accuses:
+/// It sees only visitors that come from the client's own address, as those of a loop do, and the
+/// connections forwarded for them. In a loop no byte ever comes back, but honest visitors of a slow
+/// service see that too. So there are three steps, and only the last one accuses:
 ///
-/// 1. *Hold.* When `loop_depth` forwards are unanswered, new visitors are held for up to `loop_hold`,
-///    until fewer are unanswered. In a loop, nothing grows meanwhile.
-/// 2. *Refuse one.* If no answer came, the visitor that was held first is refused.
-/// 3. *Judge.* In a loop the refused visitor is the innermost; the forwards around it then end one
-///    after the other, from the newest to the oldest. `loop_evidence` ends in that order prove it:
-///    all visitors are refused for `loop_ban`, which ends the rest. Ends in any other order do not
-///    come to so many that are each of an older forward than all before. Without proof the visitors
-///    are let go on, and twice as many forwards must be unanswered for the next suspicion.
+/// 1. *Hold.* When `loop_depth` connections are unanswered, new visitors are held for up to
+/// `loop_hold`, until fewer are unanswered. A loop cannot grow in this time.
+/// 2. *Refuse one.* If no answer arrives, the visitor that was held first is refused.
+/// 3. *Judge.* In a loop the refused visitor is the innermost, and the connections around it then
+/// end one after the other, from the newest to the oldest. `loop_evidence` ends in that order prove
+/// a loop: all visitors are refused for `loop_ban`, which ends the remaining connections. Ends in
+/// another order do not reach that number, because each must be of an older connection than all
+/// before. Without proof the visitors are let through, and twice as many connections must be
+/// unanswered for the next suspicion.
 ///
-/// The owner calls `poll` until it yields nothing, after each other call and at `deadline`. What is
-/// kept is bounded by the visitors and forwards that there are.
+/// The owner calls `poll` until it returns nothing, after each other call and at `deadline`. The
+/// memory is bounded by the number of visitors and connections.
 class loop_detector {
  public:
-  /// A visitor came; visitors have growing numbers.
+  /// Records that a visitor has arrived and is held. Visitors have increasing numbers.
   void visitor_arrived(std::uint64_t visitor) { held_.push_back(visitor); }
-  /// A visitor that was held is gone.
+  /// Records that a held visitor has closed.
   void visitor_left(std::uint64_t visitor) { std::erase(held_, visitor); }
 
-  /// A forward was started; forwards have growing numbers.
+  /// Records that a connection was forwarded. Connections have increasing numbers.
   void started(std::uint64_t forward) { silent_.insert(silent_.end(), forward); }
-  /// Bytes came back from the service.
+  /// Records that bytes came back from the service.
   void answered(std::uint64_t forward) { silent_.erase(forward); }
-  /// A forward has ended.
+  /// Records that a forwarded connection has ended.
   void ended(std::uint64_t forward, time_point now) {
     if (silent_.erase(forward) == 0 || state_ != state::judging || forward >= oldest_) return;
     oldest_ = forward;
@@ -85,7 +92,7 @@ class loop_detector {
     until_ = now + loop_unwinding;
   }
 
-  /// The next thing to do, if any.
+  /// Returns the next action for the owner, or nothing.
   std::optional<loop_action> poll(time_point now) {
     if (silent_.size() < loop_depth / 2) threshold_ = loop_depth;
     switch (state_) {
@@ -100,7 +107,7 @@ class loop_detector {
     return std::nullopt;
   }
 
-  /// The next time at which `poll` matters although nothing happened.
+  /// Returns when `poll` must be called even if nothing is reported.
   [[nodiscard]] std::optional<time_point> deadline() const {
     switch (state_) {
       case state::watching: return std::nullopt;
@@ -111,9 +118,9 @@ class loop_detector {
     return std::nullopt;
   }
 
-  /// Visitors that are held.
+  /// Returns the number of visitors that are held.
   [[nodiscard]] std::size_t held() const { return held_.size(); }
-  /// Forwards that were not answered, as far as it is known.
+  /// Returns the number of connections that have not been answered, as far as is known.
   [[nodiscard]] std::size_t silent() const { return silent_.size(); }
 
  private:
@@ -172,11 +179,12 @@ class loop_detector {
   std::deque<std::uint64_t> held_;
   std::set<std::uint64_t> silent_;
   std::size_t threshold_ = loop_depth;
-  /// The end of the state.
+  /// When the current state ends.
   time_point until_{};
   time_point look_at_{};
-  /// The oldest forward that ended while judging, and how many were older than all before.
+  /// The oldest connection that ended while judging.
   std::uint64_t oldest_ = 0;
+  /// How many connections ended while judging that were older than all that ended before.
   std::size_t evidence_ = 0;
 };
 

@@ -10,52 +10,62 @@
 
 namespace rathole::protocol {
 
-/// SHA-256 of something, or a nonce of the same size.
+/// Holds a SHA-256 digest, or a nonce of the same size.
 using digest = std::array<std::uint8_t, digest_size>;
 
-/// What a connection is for.
+/// Says what a connection is for.
 enum class hello_kind : std::uint8_t {
+  /// The connection is a control channel.
   control,
+  /// The connection is a data channel.
   data,
 };
 
-/// The first message in either direction.
+/// Is the first message in either direction.
 struct hello {
+  /// What the connection is for.
   hello_kind kind;
-  /// Client, control: the digest of the service name. Server: its nonce. Client, data: the session
-  /// key of the control channel that the data channel belongs to.
+  /// From a client, on a control channel: the digest of the service name. From a client, on a data
+  /// channel: the session key of its control channel. From the server: its nonce.
   protocol::digest digest;
 
   bool operator==(const hello&) const = default;
 };
 
-/// The server's verdict on a control channel.
+/// Is the server's response to a client that asks for a control channel.
 enum class ack : std::uint8_t {
+  /// The client is accepted.
   ok,
+  /// The server has no service with that digest.
   service_not_exist,
+  /// The client does not know the token of the service.
   authentication_failed,
 };
 
-/// What the server commands on an established control channel.
+/// Is a command of the server on an established control channel.
 enum class control_command : std::uint8_t {
-  /// Open one more data channel.
+  /// The client must open one more data channel.
   create_data_channel,
-  /// Nothing: the server lives.
+  /// Nothing is to be done; the command shows that the server is alive.
   heartbeat,
 };
 
-/// What the server commands on a data channel once it is matched with a visitor.
+/// Is the command of the server on a data channel once it is matched with a visitor.
 enum class data_command : std::uint8_t {
+  /// The channel carries the bytes of one TCP visitor from here on.
   start_forward_tcp,
+  /// The channel carries UDP frames from here on.
   start_forward_udp,
 };
 
-/// A visitor's datagram, or one for him, on a data channel that carries UDP. The address is the
-/// visitor's as the server sees it, in both directions.
+/// Is a datagram from or to a visitor, on a data channel that carries UDP. In both directions the
+/// address is that of the visitor as the server sees it.
 struct udp_frame {
+  /// The address of the visitor.
   udp_endpoint visitor;
+  /// The payload; a view that the frame does not own.
   byte_view payload;
-  /// Octets that the frame takes on the wire.
+  /// The size of the whole frame on the wire, in bytes.
   std::size_t size;
 };
 

@@ -12,27 +12,31 @@
 
 namespace rathole::protocol {
 
-/// What the first bytes of a connection look like.
+/// Says which protocol the first bytes of a connection look like.
 enum class wire_look : std::uint8_t {
   /// None of the others.
   other = 0,
-  /// A record of TLS (RFC 8446 section 5.1).
+  /// A TLS record (RFC 8446 section 5.1).
   tls,
-  /// A request or a response of HTTP/1 (RFC 9112), which WebSocket begins with.
+  /// An HTTP/1 request or response (RFC 9112), with which WebSocket also begins.
   http,
-  /// A Hello of wire version 1 or a later one, on a bare connection.
+  /// A Hello of wire version 1 or a later one, without a transport around it.
   hello,
-  /// The length of a first message of Noise as upstream frames it. A guess: other bytes may look so.
+  /// The length of a first Noise message as upstream frames it. This is a guess: other bytes may
+  /// look the same.
   noise,
 };
 
-/// Bytes that `recognise` needs. Whatever it recognises begins with a longer message.
+/// Is how many bytes `recognise` needs. The first message of every protocol that it recognises is
+/// longer.
 inline constexpr std::size_t look_size = 5;
 
 namespace detail {
 
+/// Returns whether an HTTP/1 message may begin with `first`, which has `look_size` bytes.
 inline bool begins_http(std::string_view first) {
-  // What follows a shorter method is its blank.
+  // A method of fewer than five letters is followed by a space and the first character of the
+  // target.
   constexpr std::array<std::string_view, 10> beginnings = {
       "HTTP/", "GET /", "GET h", "POST ", "HEAD ", "PUT /", "OPTIO", "CONNE", "DELET", "PATCH"};
   return std::ranges::find(beginnings, first) != beginnings.end();
@@ -40,24 +44,25 @@ inline bool begins_http(std::string_view first) {
 
 }  // namespace detail
 
-/// Returns what a connection looks like that begins with `first`, of which `look_size` bytes count;
-/// `other` for fewer.
+/// Returns which protocol a connection looks like that begins with `first`. Only the first
+/// `look_size` bytes count; with fewer bytes the result is `other`.
 inline wire_look recognise(byte_view first) {
   if (first.size() < look_size) return wire_look::other;
-  // Change of cipher spec to application data, of SSL 3.0 to TLS 1.3.
+  // Content types change_cipher_spec to application_data, in the versions SSL 3.0 to TLS 1.3.
   if (first[0] >= 0x14 && first[0] <= 0x17 && first[1] == 3 && first[2] <= 4) return wire_look::tls;
   if (detail::begins_http({reinterpret_cast<const char*>(first.data()), look_size})) {
     return wire_look::http;
   }
   const bool has_rest_of_variant = first[1] == 0 && first[2] == 0 && first[3] == 0;
   if (first[0] <= 1 && has_rest_of_variant) return wire_look::hello;
-  // A first message holds a key of 32 bytes at least, and for all patterns less than 256.
+  // In all patterns the first message holds a key of at least 32 bytes, and is shorter than 256
+  // bytes.
   if (first[0] >= 32 && first[1] == 0 && !(first[2] == 0 && first[3] == 0)) return wire_look::noise;
   return wire_look::other;
 }
 
-/// The category of errors that say what a peer speaks where something else was expected; the value is
-/// a `wire_look` other than `other`. Its name is "rathole.peer".
+/// Returns the category of errors that say which protocol a peer speaks where another was expected.
+/// The value is a `wire_look` other than `other`; the name is "rathole.peer".
 inline const std::error_category& look_category() noexcept {
   struct category final : std::error_category {
     const char* name() const noexcept override { return "rathole.peer"; }
@@ -76,13 +81,14 @@ inline const std::error_category& look_category() noexcept {
   return instance;
 }
 
-/// Makes the error of a connection whose peer spoke `look`, which is not `other`.
+/// Returns the error of a connection whose peer spoke `look`, which must not be `other`.
 inline std::error_code spoke(wire_look look) noexcept {
   return {static_cast<int>(look), look_category()};
 }
 
-/// Returns the error of a connection that is to begin with a Hello and begins with `first`, if that is
-/// of another protocol; no error for fewer bytes than `look_size`.
+/// Returns the error of a connection that must begin with a Hello and begins with `first` instead,
+/// if that looks like another protocol. Returns no error for a Hello, for unknown bytes, and for
+/// fewer than `look_size` bytes.
 inline std::error_code other_protocol(byte_view first) {
   const wire_look look = recognise(first);
   if (look == wire_look::other || look == wire_look::hello) return {};

@@ -16,8 +16,9 @@
 
 namespace rathole::protocol {
 
-/// What a server knows: its services, by service digest, and for each at most one session, the
-/// client that serves it now, which is also found by its session key. See `map_registry`.
+/// Keeps a server's services by their service digest, and for each service at most one session: the
+/// client that serves it now. A session is also found by its session key. `map_registry` describes
+/// the operations.
 template <class R>
 concept ServiceRegistry =
     requires(R& registry, const digest& key, typename R::service_type service,
@@ -34,24 +35,26 @@ concept ServiceRegistry =
       { registry.for_each(visit) } -> std::same_as<void>;
     };
 
-/// Services and sessions in hash maps; models `ServiceRegistry`. `Service` and `Session` are what
-/// the owner likes to keep, for example the configuration and a pointer to the control session.
+/// Keeps services and sessions in hash maps; models `ServiceRegistry`. `Service` and `Session` are
+/// chosen by the owner, for example the configuration and a pointer to the control session.
 ///
-/// Peers supply digests and session keys to look up, so octets are compared in constant time. Which
-/// bucket is looked into may show; that is a few of the 256 bits of a session key, which is the
-/// output of a hash function over the token and a nonce and good for one session.
+/// Peers supply the digests and session keys that are looked up, so bytes are compared in constant
+/// time. The choice of the hash bucket may leak through timing. It depends on a few of the 256 bits
+/// of a session key, which is a hash over the token and a nonce and is valid for one session only.
 template <class Service, class Session>
 class map_registry {
  public:
+  /// Is what is kept for a service.
   using service_type = Service;
+  /// Is what is kept for a session.
   using session_type = Session;
 
-  /// Adds a service; false, and nothing changes, if there is one with that digest.
+  /// Adds a service. Returns false and changes nothing if there is one with that digest.
   bool insert(const digest& service, Service value) {
     return services_.try_emplace(service, std::move(value)).second;
   }
 
-  /// Removes a service. Returns its session if it had one.
+  /// Removes a service; returns its session if it had one.
   std::optional<Session> erase(const digest& service) {
     const auto found = services_.find(service);
     if (found == services_.end()) return std::nullopt;
@@ -60,14 +63,15 @@ class map_registry {
     return out;
   }
 
-  /// The service, or null; valid until it is erased.
+  /// Returns the service, or null; valid until the service is erased.
   [[nodiscard]] Service* find_service(const digest& service) {
     const auto found = services_.find(service);
     return found == services_.end() ? nullptr : &found->second.value;
   }
 
-  /// Makes `value` the session of a service that there is. Returns the session that it replaces.
-  /// No other session has that key: it comes from a fresh nonce. Where memory runs out nothing changes.
+  /// Makes `value` the session of an existing service. Returns the session that it replaces, if
+  /// any. No other session may have the same key, which holds because the key comes from a fresh
+  /// nonce.
   std::optional<Session> attach(const digest& service, const digest& session_key, Session value) {
     const auto found = services_.find(service);
     assert(found != services_.end());
@@ -77,7 +81,8 @@ class map_registry {
     return out;
   }
 
-  /// Ends the session of a service and returns it, unless the service has another session by now.
+  /// Ends the session of a service and returns it. Returns nothing if the service has no session or
+  /// one with another key.
   std::optional<Session> detach(const digest& service, const digest& session_key) {
     const auto found = services_.find(service);
     if (found == services_.end() || !found->second.running) return std::nullopt;
@@ -85,15 +90,15 @@ class map_registry {
     return release(found);
   }
 
-  /// The session with that key, or null; valid until the session is replaced or ends.
+  /// Returns the session with that key, or null; valid until the session is replaced or ends.
   [[nodiscard]] Session* find_session(const digest& session_key) {
     const auto owner = owners_.find(session_key);
     if (owner == owners_.end()) return nullptr;
     return &services_.find(owner->second)->second.running->value;
   }
 
-  /// Calls `visit(service digest, Service&, Session* or null)` for every service, in no particular
-  /// order. `visit` must not change the registry.
+  /// Calls `visit` for every service, in unspecified order, with the service digest, the service,
+  /// and its session or null. `visit` must not change the registry.
   template <std::invocable<const digest&, Service&, Session*> F>
   void for_each(F visit) {
     for (auto& [service, known] : services_) {
@@ -101,8 +106,9 @@ class map_registry {
     }
   }
 
-  /// How many services there are.
+  /// Returns the number of services.
   [[nodiscard]] std::size_t size() const { return services_.size(); }
+  /// Returns whether there are no services.
   [[nodiscard]] bool empty() const { return services_.empty(); }
 
  private:
@@ -117,7 +123,7 @@ class map_registry {
     std::optional<running_session> running;
   };
 
-  // Digests are uniformly distributed already.
+  // Digests are uniformly distributed, so a part of the digest is a good hash.
   struct digest_hash {
     std::size_t operator()(const digest& in) const {
       return static_cast<std::size_t>(load_le<std::uint64_t>(byte_view(in).first<8>()));

@@ -17,14 +17,14 @@
 
 namespace rathole::protocol {
 
-/// What `server_control` reports.
+/// Lists what `server_control` reports.
 enum class server_control_event {
-  /// The client knows the token. The owner closes the control channel that this one replaces, if
-  /// there is one, and calls `accept`.
+  /// The client knows the token. The owner must close the control channel that this one replaces,
+  /// if any, and call `accept`.
   authenticated,
 };
 
-/// The server's end of a control channel, from the client's Hello on; models `Machine`.
+/// Runs the server's side of a control channel, from the client's Hello on; models `Machine`.
 ///
 /// | state         | input           | output            | next          | event or error        |
 /// |---------------|-----------------|-------------------|---------------|-----------------------|
@@ -37,20 +37,23 @@ enum class server_control_event {
 /// | established   | channel request | CreateDataChannel | established   |                       |
 /// | established   | heartbeat due   | HeartBeat         | established   |                       |
 ///
-/// It takes exactly the Auth. A client of wire version 1 sends nothing behind it: what comes is
-/// taken and discarded, so that the owner keeps reading and sees the end of the stream. After an
-/// error, what was queued before it is still to be sent: the Ack is the farewell.
+/// It takes exactly the Auth. A client of wire version 1 sends nothing more; bytes behind the Auth
+/// are taken and discarded, so that the owner keeps reading and sees the end of the stream. After
+/// an error the output that was queued before, which includes the Ack that rejects the client, must
+/// still be sent.
 template <Codec C = bincode>
 class server_control {
  public:
+  /// Is the type of the events that `poll` returns.
   using event = server_control_event;
 
-  /// The most octets it takes, and discards, in one go after the Auth.
+  /// Is the largest number of bytes that it takes and discards at once after the Auth.
   static constexpr std::size_t discarded_at_once = 256;
 
-  /// `nonce` is fresh from a random source fit for secrets. `expected_session_key` is nothing if
-  /// the service is unknown. `heartbeat_interval` is how long it keeps silent at most once it is
-  /// established; 0 is for ever. At `auth_deadline` the Auth must be there.
+  /// Begins with the server's Hello. `nonce` must be fresh from a random source that is fit for
+  /// secrets. `expected_session_key` is empty if the service is unknown. `heartbeat_interval` is
+  /// the longest time without output once the channel is established; 0 means no heartbeats. The
+  /// Auth must arrive before `auth_deadline`.
   server_control(const digest& nonce, const std::optional<digest>& expected_session_key,
                  duration heartbeat_interval, time_point auth_deadline)
       : expected_(expected_session_key.value_or(digest{})),
@@ -60,6 +63,7 @@ class server_control {
     if (!expected_session_key) refuse(ack::service_not_exist, errc::service_not_exist);
   }
 
+  /// Returns how many bytes it accepts now; see `Machine`.
   [[nodiscard]] std::size_t wanted() const {
     switch (state_) {
       case state::awaiting_auth: return C::auth_size - in_.size();
@@ -70,12 +74,14 @@ class server_control {
     return 0;
   }
 
+  /// Takes received bytes; see `Machine`.
   std::size_t feed(byte_view in) {
     if (state_ == state::awaiting_auth) return in_.append_up_to(C::auth_size, in);
     return std::min(in.size(), wanted());
   }
 
-  /// Errors: `service_not_exist`, `authentication_failed`, `timed_out`, and those of the codec.
+  /// Returns the next event; see `Machine`. Fails with `service_not_exist`,
+  /// `authentication_failed`, `timed_out`, or an error of the codec.
   result<std::optional<event>> poll(time_point now) {
     switch (state_) {
       case state::awaiting_auth: {
@@ -102,11 +108,13 @@ class server_control {
     return failure(error_);
   }
 
+  /// Appends the bytes to be sent; see `Machine`.
   bool transmit(byte_buffer& out) { return out_.drain_into(out); }
 
+  /// Returns when the Auth or a heartbeat is due; see `Machine`.
   [[nodiscard]] std::optional<time_point> deadline() const { return deadline_; }
 
-  /// Tells the client that it is accepted. Called once, after the event `authenticated`.
+  /// Queues the Ack that accepts the client. Must be called once, after the event `authenticated`.
   void accept(time_point now) {
     assert(state_ == state::authenticated);
     state_ = state::established;
@@ -114,14 +122,15 @@ class server_control {
     restart_heartbeat(now);
   }
 
-  /// Commands one more data channel. Called after `accept`; how often is the owner's to bound.
+  /// Queues a request for one more data channel. Must be called after `accept`; the owner limits
+  /// how often.
   void request_data_channel(time_point now) {
     assert(state_ == state::established);
     out_.append(C::encode_control_command(control_command::create_data_channel));
     restart_heartbeat(now);
   }
 
-  /// The heartbeats' interval from now on; as in the constructor.
+  /// Changes the heartbeat interval, which then runs from `now`; see the constructor.
   void set_heartbeat_interval(duration interval, time_point now) {
     if (interval == heartbeat_interval_) return;
     heartbeat_interval_ = interval;
@@ -134,7 +143,8 @@ class server_control {
   enum class state { awaiting_auth, authenticated, established, failed };
 
   void beat(time_point now) {
-    // What still waits to be sent will do; a peer that reads nothing piles nothing up here.
+    // Unsent output serves as a heartbeat; with a peer that reads nothing, heartbeats do not pile
+    // up.
     if (out_.empty()) out_.append(C::encode_control_command(control_command::heartbeat));
     restart_heartbeat(now);
   }

@@ -15,8 +15,8 @@
 
 namespace rathole::protocol {
 
-/// What the server reads from any new connection: the Hello that tells what it is for; models
-/// `Machine`. It sends nothing, and never takes an octet behind the Hello.
+/// Reads the Hello, with which every new connection to the server begins and which says what the
+/// connection is for; models `Machine`. It sends nothing, and never takes a byte behind the Hello.
 ///
 /// | state          | input       | next   | event or error    |
 /// |----------------|-------------|--------|-------------------|
@@ -27,17 +27,20 @@ namespace rathole::protocol {
 template <Codec C = bincode>
 class server_greeting {
  public:
+  /// Is the type of the events that `poll` returns.
   using event = hello;
 
-  /// At `deadline` the Hello must be there.
+  /// Makes a machine that waits for the Hello until `deadline`.
   explicit server_greeting(time_point deadline) : deadline_(deadline) {}
 
+  /// Returns how many bytes it accepts now; see `Machine`.
   [[nodiscard]] std::size_t wanted() const { return capacity() - in_.size(); }
 
+  /// Takes received bytes; see `Machine`.
   std::size_t feed(byte_view in) { return in_.append_up_to(capacity(), in); }
 
-  /// Errors: `timed_out`, `spoke` of another protocol that the first bytes are of, and those of the
-  /// codec.
+  /// Returns the Hello once it is complete; see `Machine`. Fails with `timed_out`, an error of the
+  /// codec, or `spoke` of another protocol if the first bytes belong to one.
   result<std::optional<event>> poll(time_point now) {
     switch (state_) {
       case state::awaiting_hello: {
@@ -58,8 +61,10 @@ class server_greeting {
     return failure(error_);
   }
 
+  /// Returns false: this machine sends nothing.
   bool transmit(byte_buffer&) { return false; }
 
+  /// Returns the deadline of the Hello while it is awaited.
   [[nodiscard]] std::optional<time_point> deadline() const {
     if (state_ != state::awaiting_hello) return std::nullopt;
     return deadline_;

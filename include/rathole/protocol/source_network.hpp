@@ -11,10 +11,10 @@
 
 namespace rathole::protocol {
 
-/// The network that counts as one source of connections, from the host of a peer's address: an IPv4
-/// address itself, the /64 of an IPv6 address (what one subscriber is given, RFC 6177), and the IPv4
-/// address that an IPv4-mapped one stands for (RFC 4291 section 2.5.5.2). What is no IP literal
-/// stands for itself.
+/// Returns the network that counts as one source of connections, from the host of a peer's address:
+/// an IPv4 address itself; the /64 of an IPv6 address, which is what one subscriber is given (RFC
+/// 6177); or the IPv4 address inside an IPv4-mapped one (RFC 4291 section 2.5.5.2). A text that is
+/// not an IPv6 address is returned unchanged.
 inline std::string source_network(std::string_view host) {
   const auto octets = parse_ipv6(host.substr(0, host.find('%')));
   if (!octets) return std::string(host);

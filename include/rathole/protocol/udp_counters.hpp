@@ -4,21 +4,24 @@
 
 namespace rathole::protocol {
 
-/// Datagrams of a UDP service that one side carried or could not carry.
+/// Counts the datagrams of a UDP service that one side carried or lost.
 struct udp_counters {
-  /// Given to the tunnel, and taken from it.
+  /// Datagrams that were sent into the tunnel.
   std::uint64_t sent = 0;
+  /// Datagrams that were received from the tunnel.
   std::uint64_t received = 0;
-  /// Lost because too much waited for a data channel, or there was none.
+  /// Datagrams that were lost because too many waited for a data channel, or there was none.
   std::uint64_t queue_full = 0;
-  /// Lost because the system did not take them: too long, unreachable, no buffer.
+  /// Datagrams that were lost because the system did not take them: too long, unreachable, no
+  /// buffer.
   std::uint64_t refused = 0;
-  /// From a tunnel, for a visitor that is not known: he was idle for too long, or never was.
+  /// Datagrams from the tunnel for an unknown visitor, which was idle for too long or never
+  /// existed.
   std::uint64_t unknown_visitor = 0;
   /// Visitors that were forgotten to make room for others.
   std::uint64_t evicted = 0;
 
-  /// Datagrams that were lost here.
+  /// Returns the number of datagrams that were lost on this side.
   [[nodiscard]] std::uint64_t lost() const { return queue_full + refused + unknown_visitor; }
 
   [[nodiscard]] bool operator==(const udp_counters&) const = default;

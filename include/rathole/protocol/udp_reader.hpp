@@ -13,24 +13,26 @@
 
 namespace rathole::protocol {
 
-/// Cuts what arrives on a UDP data channel into frames. What is read goes to `room()`, and `next()`
-/// yields frames whose payloads are views of it, until it yields nothing; then there is room again.
+/// Splits what arrives on a UDP data channel into frames. The caller reads into `room()`, then
+/// calls `next()` until it returns nothing; then it may read again. The payloads of the frames are
+/// views of the buffer.
 ///
-/// It holds no more than a frame that is not all there, and what was read behind it. After an error
-/// there are only errors.
+/// The reader holds no more than one incomplete frame and what one read added behind it. After an
+/// error every `next()` fails.
 template <Codec C = bincode>
 class udp_reader {
  public:
-  /// Octets that there is room for.
+  /// Is the size of `room()`, in bytes.
   static constexpr std::size_t read_size = std::size_t{64} * 1024;
 
-  /// Where to read to. Views of frames end here.
+  /// Returns the space to read into. Frames that were returned before become invalid.
   byte_span room() { return in_.prepare(read_size); }
 
-  /// `count` octets were read to the front of `room()`.
+  /// Records that `count` bytes were read into the front of `room()`.
   void received(std::size_t count) { in_.commit(count); }
 
-  /// The next frame, valid until `room()`; nothing if it is not all there. Fails as the codec does.
+  /// Returns the next frame, valid until `room()` is called; nothing if it is incomplete. Fails
+  /// with the errors of the codec.
   result<std::optional<udp_frame>> next() {
     in_.consume(taken_);
     taken_ = 0;
@@ -39,10 +41,10 @@ class udp_reader {
     return frame;
   }
 
-  /// Whether a frame has begun and is not all there.
+  /// Returns whether a frame has begun and is incomplete.
   [[nodiscard]] bool is_within_frame() const { return in_.size() > taken_; }
 
-  /// Gives memory back while no frame has begun.
+  /// Frees the memory unless a frame is incomplete.
   void trim() {
     if (!is_within_frame()) {
       in_.release();
@@ -52,7 +54,7 @@ class udp_reader {
 
  private:
   byte_buffer in_;
-  /// Octets of the frame that was yielded last.
+  /// The size of the frame that was returned last, in bytes.
   std::size_t taken_ = 0;
 };
 

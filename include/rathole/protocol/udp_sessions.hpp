@@ -14,20 +14,22 @@
 
 namespace rathole::protocol {
 
-/// The UDP visitors of a service that are remembered, each with a `Value`; pure bookkeeping. They
-/// stand in the order of their last traffic: the one that was silent for the longest makes room for
-/// a new one, and each is forgotten after the idle time-out. No operation looks at every visitor,
-/// and traffic of a known one allocates nothing. Time never goes backwards.
+/// Remembers the UDP visitors of a service, each with a `Value`; pure bookkeeping. They are ordered
+/// by their last traffic: the visitor that has been idle longest makes room for a new one, and each
+/// is forgotten after the idle timeout. No operation visits every visitor, and traffic of a known
+/// one allocates no memory. The time that is passed never goes backwards.
 template <class Value>
 class udp_sessions {
  public:
-  /// At most `limit` visitors, at least 1. `seed` is what others cannot know, for the hash table.
+  /// Makes an empty table for at most `limit` visitors, at least 1. `seed` must be unknown to
+  /// others; it protects the hash table from chosen collisions.
   udp_sessions(std::size_t limit, duration idle_timeout, std::uint64_t seed)
       : limit_(std::max<std::size_t>(limit, 1)),
         idle_timeout_(idle_timeout),
         index_(0, udp_endpoint_hash{seed}) {}
 
-  /// The value of a visitor who has traffic now, or null; valid until he is forgotten.
+  /// Returns the value of a visitor that has traffic at `now`, or null if it is unknown. The
+  /// pointer is valid until the visitor is forgotten.
   Value* touch(const udp_endpoint& visitor, time_point now) {
     const auto found = index_.find(visitor);
     if (found == index_.end()) return nullptr;
@@ -36,8 +38,8 @@ class udp_sessions {
     return &found->second->value;
   }
 
-  /// Remembers a visitor that is not known, who has traffic now. `full()` is false. Where memory runs
-  /// out nothing changes.
+  /// Adds an unknown visitor that has traffic at `now`. The table must not be `full()`. The
+  /// reference is valid until the visitor is forgotten.
   Value& add(const udp_endpoint& visitor, Value value, time_point now) {
     assert(!full() && !index_.contains(visitor));
     session_list added;
@@ -47,10 +49,11 @@ class udp_sessions {
     return order_.back().value;
   }
 
-  /// Whether somebody must be forgotten before the next `add`.
+  /// Returns whether a visitor must be forgotten before the next `add`.
   [[nodiscard]] bool full() const { return order_.size() >= limit_; }
 
-  /// Forgets the visitor that was silent for the longest; there is one.
+  /// Forgets the visitor that has been idle longest, and returns its value. The table must not be
+  /// empty.
   Value pop_oldest() {
     assert(!order_.empty());
     session oldest = std::move(order_.front());
@@ -59,20 +62,21 @@ class udp_sessions {
     return std::move(oldest.value);
   }
 
-  /// Forgets one visitor whose time is over, if there is one.
+  /// Forgets one visitor that has reached the idle timeout, and returns its value; nothing if there
+  /// is none.
   std::optional<Value> expire(time_point now) {
     const auto due = deadline();
     if (!due || now < *due) return std::nullopt;
     return pop_oldest();
   }
 
-  /// When the next visitor's time is over.
+  /// Returns when the next visitor reaches the idle timeout.
   [[nodiscard]] std::optional<time_point> deadline() const {
     if (order_.empty()) return std::nullopt;
     return order_.front().last + idle_timeout_;
   }
 
-  /// Forgets a visitor, if he is known.
+  /// Forgets a visitor, if it is known.
   void erase(const udp_endpoint& visitor) {
     const auto found = index_.find(visitor);
     if (found == index_.end()) return;
@@ -80,16 +84,21 @@ class udp_sessions {
     index_.erase(found);
   }
 
-  /// New bounds, from now on; `pop_oldest` is the caller's while there are more than `limit`.
+  /// Changes the limits. While there are more than `limit` visitors, the caller must call
+  /// `pop_oldest`.
   void set_limits(std::size_t limit, duration idle_timeout) {
     limit_ = std::max<std::size_t>(limit, 1);
     idle_timeout_ = idle_timeout;
   }
 
+  /// Returns the largest number of visitors.
   [[nodiscard]] std::size_t limit() const { return limit_; }
+  /// Returns the number of visitors.
   [[nodiscard]] std::size_t size() const { return order_.size(); }
+  /// Returns whether there are no visitors.
   [[nodiscard]] bool empty() const { return order_.empty(); }
 
+  /// Forgets all visitors.
   void clear() {
     index_.clear();
     order_.clear();
@@ -105,7 +114,7 @@ class udp_sessions {
 
   std::size_t limit_;
   duration idle_timeout_;
-  /// The one that was silent for the longest is the first.
+  /// Holds the visitors; the one that has been idle longest is the first.
   session_list order_;
   std::unordered_map<udp_endpoint, typename session_list::iterator, udp_endpoint_hash> index_;
 };

@@ -7,8 +7,8 @@
 
 namespace rathole::proxy {
 
-/// The category of what a SOCKS5 proxy replies instead of success; the value is the reply code
-/// (RFC 1928 section 6).
+/// Returns the category of the errors with which a SOCKS5 proxy replies. The value is the reply
+/// code (RFC 1928 section 6); the name is "rathole.proxy.socks5".
 inline const std::error_category& socks5_category() noexcept {
   struct category final : std::error_category {
     const char* name() const noexcept override { return "rathole.proxy.socks5"; }
@@ -36,7 +36,8 @@ inline const std::error_category& socks5_category() noexcept {
   return instance;
 }
 
-/// The category of what an HTTP proxy answers instead of success; the value is the status code.
+/// Returns the category of the errors with which an HTTP proxy responds. The value is the status
+/// code; the name is "rathole.proxy.http".
 inline const std::error_category& http_category() noexcept {
   struct category final : std::error_category {
     const char* name() const noexcept override { return "rathole.proxy.http"; }

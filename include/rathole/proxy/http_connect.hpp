@@ -20,8 +20,8 @@
 
 namespace rathole::proxy {
 
-/// The client of an HTTP proxy (CONNECT, RFC 9110 section 9.3.6), with the authentication "Basic"
-/// (RFC 7617) if it is given a user; models `Machine`.
+/// Runs the client's side of an HTTP proxy (CONNECT, RFC 9110 section 9.3.6), with Basic
+/// authentication (RFC 7617) if it is given credentials; models `Machine`.
 ///
 /// | state         | input                    | output  | next          | event or error      |
 /// |---------------|--------------------------|---------|---------------|---------------------|
@@ -31,21 +31,24 @@ namespace rathole::proxy {
 /// | awaiting_head | anything else            |         | failed        | the head's error    |
 class http_connect {
  public:
+  /// Is the type of the events that `poll` returns.
   using event = proxy::event;
 
-  /// The most octets it holds that `poll` has not seen.
+  /// Is the largest number of received bytes that it holds.
   static constexpr std::size_t maximum_buffered = http::head_reader::maximum_head;
 
-  /// Asks for a connection to `target`. Fails at the first `poll`, without having sent anything,
-  /// with `invalid_address` if the host cannot stand in a request.
+  /// Asks for a connection to `target`. If the host cannot be written in a request, the first
+  /// `poll` fails with `invalid_address`, and nothing is sent.
   http_connect(std::optional<credentials> user, address target)
       : user_(std::move(user)), target_(to_string(target)) {
     is_due_ = http::is_target(target_) && !target.host.empty();
     if (!is_due_) fail(errc::invalid_address);
   }
 
+  /// Returns how many bytes it accepts now; see `Machine`.
   [[nodiscard]] std::size_t wanted() const { return error_ ? 0 : head_.wanted(); }
 
+  /// Takes received bytes; see `Machine`.
   std::size_t feed(byte_view in) {
     const byte_view taken = in.first(std::min(in.size(), wanted()));
     const auto read = head_.feed(taken);
@@ -53,7 +56,8 @@ class http_connect {
     return taken.size();
   }
 
-  /// Errors: those of `head_reader`, of `http_category`, and `malformed_http`.
+  /// Returns the next event; see `Machine`. Fails with an error of `http::head_reader`, an error of
+  /// `http_category`, `malformed_http`, or `invalid_address` (see the constructor).
   result<std::optional<event>> poll(time_point) {
     if (unseen_error_) fail(unseen_error_);
     if (error_) return failure(error_);
@@ -64,6 +68,7 @@ class http_connect {
     return event::connected;
   }
 
+  /// Appends the request, with the credentials, which it then wipes; see `Machine`.
   bool transmit(byte_buffer& out) {
     if (!std::exchange(is_due_, false)) return false;
     auto head = http::head_writer::request(out, "CONNECT", target_);
@@ -74,10 +79,11 @@ class http_connect {
     return true;
   }
 
+  /// Returns nothing: the caller limits the time.
   [[nodiscard]] std::optional<time_point> deadline() const { return std::nullopt; }
 
  private:
-  // "Basic" and the base64 of user name and password. Secrets wipe each step.
+  // Returns "Basic" and the base64 of user name and password; each intermediate text is wiped.
   static secret authorization(const credentials& user) {
     const auto joined = [](std::string_view a, std::string_view b, std::string_view c) {
       std::string out;

@@ -7,8 +7,8 @@
 
 namespace rathole::proxy {
 
-/// The category of errors on the way to the proxy, before it answered; the value is the system's
-/// code, or that of `errc` negated. Its name is "rathole.proxy.reach".
+/// Returns the category of errors that prevent a connection to the proxy. The value is an error
+/// code of the system, or a negated `errc`; the name is "rathole.proxy.reach".
 inline const std::error_category& reach_category() noexcept {
   struct category final : std::error_category {
     const char* name() const noexcept override { return "rathole.proxy.reach"; }
@@ -21,8 +21,8 @@ inline const std::error_category& reach_category() noexcept {
   return instance;
 }
 
-/// Makes the error of a connection whose proxy could not be reached for `reason`. `errc::stopped`
-/// stays what it is.
+/// Returns the error of a connection whose proxy could not be reached because of `reason`.
+/// `errc::stopped` is returned unchanged.
 inline std::error_code unreachable(const std::error_code& reason) {
   if (reason == errc::stopped) return reason;
   if (reason.category() == rathole::error_category()) return {-reason.value(), reach_category()};

@@ -7,34 +7,39 @@
 #include <optional>
 #include <string>
 
-/// Clients of proxies: they ask for a connection to an address, and what follows the proxy's answer
-/// is that connection.
+/// Holds the clients of proxies: they ask a proxy for a connection to an address, and what follows
+/// the proxy's response is that connection.
 namespace rathole::proxy {
 
-/// How to speak with a proxy.
+/// Names the protocol of a proxy: SOCKS5 (RFC 1928) or HTTP CONNECT.
 enum class scheme { socks5, http };
 
-/// What a proxy wants to know of its user.
+/// Holds the credentials for a proxy.
 struct credentials {
+  /// The user name.
   std::string username = {};
+  /// The password.
   secret password = {};
 };
 
-/// A proxy, and how to speak with it.
+/// Names a proxy and how to use it.
 struct settings {
+  /// The protocol of the proxy.
   proxy::scheme scheme = proxy::scheme::socks5;
+  /// The address of the proxy.
   address proxy = {};
+  /// The credentials, if the proxy requires any.
   std::optional<proxy::credentials> credentials = {};
 };
 
-/// What a machine of a proxy's protocol reports.
+/// Lists what the machine of a proxy protocol reports.
 enum class event {
-  /// From here on the stream is the connection that was asked for.
+  /// The stream is the requested connection from here on.
   connected,
 };
 
-/// Why credentials cannot be given to such a proxy; nothing if they can. They are not repeated in
-/// the sentence.
+/// Returns why `user` cannot be used with a proxy of the protocol `kind`; nothing if it can. The
+/// text does not contain the credentials.
 inline std::optional<std::string> credentials_problem(scheme kind, const credentials& user) {
   if (kind == scheme::socks5) {
     if (user.username.size() > 255 || user.password.bytes().size() > 255) {

@@ -18,8 +18,8 @@
 
 namespace rathole::proxy {
 
-/// The client of a SOCKS5 proxy (RFC 1928, CONNECT), with user name and password if it is given
-/// some (RFC 1929); models `Machine`.
+/// Runs the client's side of a SOCKS5 proxy (RFC 1928, CONNECT), with a user name and password (RFC
+/// 1929) if it is given some; models `Machine`.
 ///
 /// | state           | input               | output      | next            | event or error         |
 /// |-----------------|---------------------|-------------|-----------------|------------------------|
@@ -33,17 +33,18 @@ namespace rathole::proxy {
 /// | awaiting_reply  | failure             |             | failed          | of `socks5_category`   |
 /// | awaiting_*      | anything else       |             | failed          | malformed_proxy_answer |
 ///
-/// Compat: upstream sends IP literals as if they were names; here they go as addresses.
+/// Compat: upstream sends IP literals as if they were names; this client sends them as addresses.
 class socks5 {
  public:
+  /// Is the type of the events that `poll` returns.
   using event = proxy::event;
 
-  /// The most octets it holds that `poll` has not seen.
+  /// Is the largest number of received bytes that it holds.
   static constexpr std::size_t maximum_buffered = 4 + 1 + 255 + 2;
 
-  /// Asks for a connection to `target`. Fails at the first `poll`, without having sent anything,
-  /// with `invalid_address` if the host is too long for the protocol, or with `message_too_long` if
-  /// the user name or password is.
+  /// Asks for a connection to `target`. If the host is empty or too long for the protocol, the
+  /// first `poll` fails with `invalid_address`; if the user name or password is too long, with
+  /// `message_too_long`. Nothing is sent then.
   socks5(std::optional<credentials> user, address target)
       : user_(std::move(user)), target_(std::move(target)) {
     if (target_.host.empty() || target_.host.size() > 255) {
@@ -55,11 +56,13 @@ class socks5 {
     }
   }
 
+  /// Returns how many bytes it accepts now; see `Machine`.
   [[nodiscard]] std::size_t wanted() const { return due() - in_.size(); }
 
+  /// Takes received bytes; see `Machine`.
   std::size_t feed(byte_view in) { return in_.append_up_to(due(), in); }
 
-  /// Errors: see the table.
+  /// Returns the next event; see `Machine`. Fails with the errors of the table.
   result<std::optional<event>> poll(time_point) {
     if (state_ != state::failed && in_.size() == due()) {
       switch (state_) {
@@ -76,6 +79,7 @@ class socks5 {
     return std::nullopt;
   }
 
+  /// Appends the next message; see `Machine`. The credentials are wiped once they are written.
   bool transmit(byte_buffer& out) {
     switch (std::exchange(due_, message::nothing)) {
       case message::methods: write_methods(out); return true;
@@ -86,11 +90,13 @@ class socks5 {
     return false;
   }
 
+  /// Returns nothing: the caller limits the time.
   [[nodiscard]] std::optional<time_point> deadline() const { return std::nullopt; }
 
  private:
   enum class state { awaiting_method, awaiting_status, awaiting_reply, done, failed };
-  /// Written only when it is sent, so that no copy of the password is kept.
+  /// Names the next message to send. It is written only when it is sent, so that no copy of the
+  /// password is kept.
   enum class message { nothing, methods, credentials, request };
 
   static constexpr std::uint8_t version = 5;
@@ -101,7 +107,7 @@ class socks5 {
   static constexpr std::uint8_t name = 3;
   static constexpr std::uint8_t ipv6 = 4;
 
-  // How many octets the next message has, as far as those that are there tell.
+  // Returns the size of the next message, as far as the bytes received so far determine it.
   [[nodiscard]] std::size_t due() const {
     const byte_view in = in_.data();
     switch (state_) {
@@ -182,7 +188,7 @@ class socks5 {
     user_.reset();
   }
 
-  // A length of one octet, and the octets.
+  // Appends the length as one byte, and the bytes.
   static void put(byte_view in, byte_buffer& out) {
     out.append(std::array{static_cast<std::uint8_t>(in.size())});
     out.append(in);

@@ -17,28 +17,34 @@
 
 namespace rathole::crypto::botan {
 
-/// What Botan calls a cipher, and how Noise counts its messages.
+/// Holds Botan's name of ChaCha20-Poly1305, and the byte order of its nonce counter in Noise
+/// (section 12.3).
 struct chacha20_poly1305_name {
   static constexpr const char* value = "ChaCha20Poly1305";
   static constexpr std::endian counter_order = std::endian::little;
 };
+/// Holds Botan's name of AES-256-GCM, and the byte order of its nonce counter in Noise (section
+/// 12.4).
 struct aes256_gcm_name {
   static constexpr const char* value = "AES-256/GCM";
   static constexpr std::endian counter_order = std::endian::big;
 };
 
-/// A cipher of Botan; models `Aead`. It is used in one direction, to seal or to open; after the
-/// first message it allocates nothing.
+/// Implements a cipher with Botan; models `Aead`. An object is used in one direction, either to
+/// seal or to open. It allocates no memory after the first message.
 template <class Name>
 class aead {
  public:
+  /// Is the byte order in which Noise writes the nonce counter; see `Aead`.
   static constexpr std::endian counter_order = Name::counter_order;
 
+  /// Sets the key, which is wiped in the destructor; see `Aead`.
   void set_key(std::span<const std::uint8_t, aead_key_size> key) {
     std::ranges::copy(key, key_.begin());
     mode_.reset();
   }
 
+  /// Encrypts `text` in place and writes `tag`; see `Aead`.
   void seal(std::span<const std::uint8_t, aead_nonce_size> nonce, byte_view associated,
             byte_span text, std::span<std::uint8_t, aead_tag_size> tag) {
     begin(true, nonce, associated);
@@ -49,6 +55,7 @@ class aead {
     std::ranges::copy(std::span(tail_).last(aead_tag_size), tag.begin());
   }
 
+  /// Decrypts `text` in place, or wipes it and returns false if it is not authentic; see `Aead`.
   bool open(std::span<const std::uint8_t, aead_nonce_size> nonce, byte_view associated,
             byte_span text, std::span<const std::uint8_t, aead_tag_size> tag) {
     try {
@@ -89,7 +96,8 @@ class aead {
       tail_.reserve(block_ + aead_tag_size);
       has_associated_ = false;
     }
-    // Setting it anew costs more than a short message.
+    // Setting the associated data costs more than a short message, so it is set only when it
+    // changes.
     if (has_associated_ || !associated.empty()) {
       mode_->set_associated_data(associated.data(), associated.size());
       has_associated_ = !associated.empty();
@@ -97,7 +105,7 @@ class aead {
     mode_->start(nonce.data(), nonce.size());
   }
 
-  /// Works on the whole blocks at the front of `text`; how many octets they are.
+  /// Processes the whole blocks at the front of `text`; returns their size in bytes.
   std::size_t whole_blocks(byte_span text) {
     const std::size_t size = text.size() - text.size() % block_;
     if (size > 0) mode_->process(text.data(), size);
@@ -112,9 +120,9 @@ class aead {
   bool has_associated_ = false;
 };
 
-/// RFC 8439.
+/// Is ChaCha20-Poly1305 (RFC 8439).
 using chacha20_poly1305 = aead<chacha20_poly1305_name>;
-/// NIST SP 800-38D.
+/// Is AES-256-GCM (NIST SP 800-38D).
 using aes256_gcm = aead<aes256_gcm_name>;
 
 }  // namespace rathole::crypto::botan

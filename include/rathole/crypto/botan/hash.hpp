@@ -11,23 +11,26 @@
 
 namespace rathole::crypto::botan {
 
-/// What Botan calls a hash function, and its sizes.
+/// Holds Botan's name of SHA-512, and its sizes in bytes.
 struct sha512_name {
   static constexpr const char* value = "SHA-512";
   static constexpr std::size_t digest_size = 64;
   static constexpr std::size_t block_size = 128;
 };
+/// Holds Botan's name of BLAKE2b, and its sizes in bytes.
 struct blake2b_name {
   static constexpr const char* value = "BLAKE2b(512)";
   static constexpr std::size_t digest_size = 64;
   static constexpr std::size_t block_size = 128;
 };
 
-/// A hash function of Botan; models `BlockHash`.
+/// Implements a hash function with Botan; models `BlockHash`.
 template <class Name>
 class hash {
  public:
+  /// Is the size of the digest in bytes.
   static constexpr std::size_t digest_size = Name::digest_size;
+  /// Is the size of a block in bytes.
   static constexpr std::size_t block_size = Name::block_size;
 
   hash() : state_(Botan::HashFunction::create_or_throw(Name::value)) {}
@@ -39,8 +42,10 @@ class hash {
   }
   ~hash() = default;
 
+  /// Appends `in` to the input of the hash.
   void update(byte_view in) { state_->update(in.data(), in.size()); }
 
+  /// Returns the digest of all input. It may be called once.
   [[nodiscard]] std::array<std::uint8_t, digest_size> finish() {
     std::array<std::uint8_t, digest_size> out;
     state_->final(out.data());
@@ -51,9 +56,9 @@ class hash {
   std::unique_ptr<Botan::HashFunction> state_;
 };
 
-/// FIPS 180-4.
+/// Is SHA-512 (FIPS 180-4).
 using sha512 = hash<sha512_name>;
-/// RFC 7693, with a digest of 64 octets.
+/// Is BLAKE2b with a digest of 64 bytes (RFC 7693).
 using blake2b = hash<blake2b_name>;
 
 }  // namespace rathole::crypto::botan

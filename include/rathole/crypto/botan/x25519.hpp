@@ -18,15 +18,17 @@
 
 namespace rathole::crypto::botan {
 
-/// X25519 (RFC 7748) by Botan; models `Dh`.
+/// Implements X25519 (RFC 7748) with Botan; models `Dh`.
 class x25519 {
  public:
+  /// Returns the public key for the private key `secret`.
   static dh_key public_key(const dh_key& secret) {
     dh_key out;
     std::ranges::copy(load(secret).public_value(), out.begin());
     return out;
   }
 
+  /// Returns the shared secret. Fails with `errc::weak_public_key` if `other` is of low order.
   static result<dh_key> agree(const dh_key& secret, const dh_key& other) {
     try {
       const auto key = load(secret);
@@ -38,7 +40,7 @@ class x25519 {
       if (constant_time_equal(*out, dh_key{})) out = failure(errc::weak_public_key);
       return out;
     } catch (const Botan::Exception&) {
-      // Botan 3 looks for the same weakness itself.
+      // Botan 3 detects the same weakness itself.
       return failure(errc::weak_public_key);
     }
   }
