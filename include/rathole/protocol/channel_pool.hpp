@@ -16,8 +16,7 @@
 
 namespace rathole::protocol {
 
-/// Is the default number of data channels kept ready for visitors of a service (upstream: 8 for
-/// TCP).
+/// Is the default number of data channels kept ready for visitors (upstream: 8 for TCP).
 inline constexpr std::size_t default_pool_size = 8;
 /// Is the default limit on the idle data channels of an authenticated client.
 inline constexpr std::size_t default_max_idle = 256;
@@ -25,9 +24,8 @@ inline constexpr std::size_t default_max_idle = 256;
 inline constexpr std::size_t default_max_waiting_visitors = 2048;
 /// Is the default time that a visitor waits for a data channel (upstream: without limit).
 inline constexpr duration default_visitor_timeout = std::chrono::seconds(10);
-/// Is the default time that the pool waits for a requested data channel before it requests another
-/// (upstream: without limit). It is shorter than `default_visitor_timeout`, so that one lost
-/// request does not lose a visitor.
+/// Is the default time until a requested data channel is requested again (upstream: without limit).
+/// It is shorter than a visitor waits, so that one lost request loses no visitor.
 inline constexpr duration default_request_timeout = std::chrono::seconds(5);
 /// Is how many data channels are tried for one visitor.
 inline constexpr unsigned max_start_attempts = 3;
@@ -37,9 +35,8 @@ inline constexpr unsigned max_start_attempts = 3;
 inline constexpr duration replacement_pause = std::chrono::milliseconds(100);
 /// Is the longest pause before idle data channels are replaced.
 inline constexpr duration longest_replacement_pause = std::chrono::seconds(1);
-/// Is the longest pause before idle data channels are requested again while requests stay
-/// unanswered. There is no pause after the first timeout; the next one is `request_timeout`, and
-/// each further one doubles.
+/// Is the longest pause before unanswered requests for idle data channels are repeated. The first
+/// repetition has no pause, the next one `request_timeout`, and each further one doubles it.
 inline constexpr duration longest_silence_pause = std::chrono::seconds(60);
 /// Is the time after which a further loss no longer counts as in a row with the previous one.
 inline constexpr duration losses_apart = std::chrono::seconds(10);
@@ -48,8 +45,7 @@ inline constexpr duration losses_apart = std::chrono::seconds(10);
 struct pool_limits {
   pool_limits() = default;
 
-  /// The number of data channels to keep idle or requested while no visitor waits; reduced to
-  /// `max_idle` if larger.
+  /// The number of data channels to keep idle or requested without visitors; at most `max_idle`.
   std::size_t size = default_pool_size;
   /// The most idle data channels.
   std::size_t max_idle = default_max_idle;
@@ -60,8 +56,7 @@ struct pool_limits {
   /// How long a requested data channel may take before it is requested again.
   duration request_timeout = default_request_timeout;
 
-  /// Returns the largest number of data channels that are ever requested at the same time and have
-  /// not arrived.
+  /// Returns the largest number of data channels that may be requested and not have arrived.
   [[nodiscard]] constexpr std::size_t max_outstanding() const {
     return std::min(size, max_idle) + max_waiting_visitors;
   }
@@ -75,9 +70,7 @@ using channel_id = std::uint64_t;
 /// Asks the owner to start the visitor's traffic on the channel and to report `started` or
 /// `start_failed`. The channel has left the pool.
 struct assign {
-  /// The visitor.
   visitor_id visitor;
-  /// The data channel.
   channel_id channel;
   bool operator==(const assign&) const = default;
 };
@@ -87,25 +80,21 @@ struct request_channel {
   bool operator==(const request_channel&) const = default;
 };
 
-/// Asks the owner to close a visitor, because too many wait or because `max_start_attempts`
-/// channels have failed for it.
+/// Asks the owner to close a visitor: too many wait, or `max_start_attempts` have failed.
 struct refuse {
-  /// The visitor.
   visitor_id visitor;
   bool operator==(const refuse&) const = default;
 };
 
 /// Asks the owner to close a visitor, because it has waited for `visitor_timeout`.
 struct expire {
-  /// The visitor.
   visitor_id visitor;
   bool operator==(const expire&) const = default;
 };
 
-/// Asks the owner to close a data channel, because more than `max_idle` are idle, or because more
-/// than `size` are idle and no requested one is still to arrive.
+/// Asks the owner to close a data channel: more than `max_idle` are idle, or more than `size` are
+/// idle and no requested one is outstanding.
 struct reject {
-  /// The data channel.
   channel_id channel;
   bool operator==(const reject&) const = default;
 };
@@ -115,30 +104,28 @@ using pool_action = std::variant<assign, request_channel, refuse, expire, reject
 
 /// Matches the visitors of one service with the data channels of its client; pure bookkeeping.
 ///
-/// The pool requests data channels so that the idle and the requested ones together are `size` plus
-/// the number of waiting visitors. Upstream's clients therefore see what upstream's server does:
-/// `size` requests at the start, and one for each visitor. The visitor that has waited longest is
-/// served first, with the channel that has been idle longest. Surplus idle channels are closed once
-/// no requested channel is outstanding.
+/// The pool keeps as many data channels idle or requested as `size` plus the waiting visitors.
+/// Upstream's clients thus see what upstream's server does: `size` requests at the start, and one
+/// for each visitor. The visitor that has waited longest is served first, with the oldest idle
+/// channel. Surplus idle channels are closed once no request is outstanding.
 ///
 /// A lost idle channel is replaced at once, but after a pause if losses come in a row, so that
 /// channels that die on arrival do not keep both sides busy. Likewise, requests for idle channels
-/// are repeated at growing intervals while none is answered, so that a client whose every dial
-/// fails does not dial continuously. A request for a waiting visitor is never delayed.
+/// are repeated ever more rarely while none is answered: a client that cannot dial must not try all
+/// the time. Requests for visitors are never delayed.
 ///
 /// The owner reports what happens, and calls `poll` until it returns nothing, after each report and
-/// at `deadline`. The time that is passed never goes backwards. No call visits every visitor or
-/// channel, and the memory is bounded by `pool_limits`.
+/// at `deadline`. Time never goes backwards. No call visits every visitor or channel, and the
+/// memory is bounded by `pool_limits`.
 class channel_pool {
  public:
-  /// Makes an empty pool.
   explicit channel_pool(pool_limits limits = {}) : limits_(limits) {
     // A pool that may not hold its own size would request and reject channels endlessly.
     limits_.size = std::min(limits_.size, limits_.max_idle);
   }
 
-  /// Changes the limits. The new `visitor_timeout` also applies to visitors that already wait. None
-  /// of them is refused because the limit is now lower.
+  /// Changes the limits. Visitors that already wait get the new `visitor_timeout`, and none of them
+  /// is refused because of a lower limit.
   void set_limits(pool_limits limits) {
     limits_ = limits;
     limits_.size = std::min(limits_.size, limits_.max_idle);
@@ -169,8 +156,7 @@ class channel_pool {
   /// Records that the peer closed a data channel; has no effect unless the channel is idle.
   void channel_lost(channel_id channel) { lost_ += idle_.erase(channel); }
 
-  /// Refuses the visitor that arrived last among those without a channel; returns it, or nothing if
-  /// none waits.
+  /// Refuses the newest visitor without a channel and returns it; nothing if none waits.
   std::optional<visitor_id> refuse_newest() {
     if (waiting_.empty()) return std::nullopt;
     refused_.push_back(waiting_.back().key);
@@ -262,8 +248,7 @@ class channel_pool {
     if (now < paused_until_) held_ = std::min(held_ + lost, limits_.size);
   }
 
-  /// Forgets the requests that were not answered in time, and decides how many of them must not be
-  /// repeated yet.
+  /// Forgets overdue requests, and decides how many of them must not be repeated yet.
   void give_up_commands(time_point now) {
     std::size_t late = 0;
     while (!outstanding_.empty() && outstanding_.front() + limits_.request_timeout <= now) {
@@ -293,8 +278,7 @@ class channel_pool {
   }
 
   pool_limits limits_;
-  // Tickets are in the order of arrival, so the first visitor in the queue also has the first
-  // deadline.
+  // Tickets are in the order of arrival, so the first visitor also has the first deadline.
   std::uint64_t next_ticket_ = 0;
   keyed_queue<visitor_id, waiting_visitor> waiting_;
   std::unordered_map<visitor_id, waiting_visitor> starting_;

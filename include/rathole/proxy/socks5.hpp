@@ -21,17 +21,20 @@ namespace rathole::proxy {
 /// Runs the client's side of a SOCKS5 proxy (RFC 1928, CONNECT), with a user name and password (RFC
 /// 1929) if it is given some; models `Machine`.
 ///
-/// | state           | input               | output      | next            | event or error         |
-/// |-----------------|---------------------|-------------|-----------------|------------------------|
-/// | (start)         |                     | methods     | awaiting_method |                        |
-/// | awaiting_method | "none"              | request     | awaiting_reply  |                        |
-/// | awaiting_method | "user and password" | credentials | awaiting_status |                        |
-/// | awaiting_method | none acceptable     |             | failed          | proxy_authentication_… |
-/// | awaiting_status | success             | request     | awaiting_reply  |                        |
-/// | awaiting_status | failure             |             | failed          | proxy_authentication_… |
-/// | awaiting_reply  | success             |             | done            | connected              |
-/// | awaiting_reply  | failure             |             | failed          | of `socks5_category`   |
-/// | awaiting_*      | anything else       |             | failed          | malformed_proxy_answer |
+/// | state           | input             | output      | next            | event or error       |
+/// |-----------------|-------------------|-------------|-----------------|----------------------|
+/// | (start)         |                   | methods     | awaiting_method |                      |
+/// | awaiting_method | "none"            | request     | awaiting_reply  |                      |
+/// | awaiting_method | username/password | credentials | awaiting_status |                      |
+/// | awaiting_method | none acceptable   |             | failed          | `proxy_auth…_failed` |
+/// | awaiting_status | success           | request     | awaiting_reply  |                      |
+/// | awaiting_status | failure           |             | failed          | `proxy_auth…_failed` |
+/// | awaiting_reply  | success           |             | done            | connected            |
+/// | awaiting_reply  | failure           |             | failed          | `socks5_category`'s  |
+/// | awaiting_*      | anything else     |             | failed          | malformed_proxy_…    |
+///
+/// The errors of the table are `errc::proxy_authentication_failed`, those of `socks5_category`, and
+/// `errc::malformed_proxy_answer`.
 ///
 /// Compat: upstream sends IP literals as if they were names; this client sends them as addresses.
 class socks5 {
