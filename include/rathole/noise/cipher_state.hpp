@@ -14,24 +14,28 @@
 
 namespace rathole::noise {
 
+/// Holds the key of a cipher.
 using symmetric_key = std::array<std::uint8_t, crypto::aead_key_size>;
-/// What a message grows by once there is a key.
+/// Is how many bytes longer than its content an encrypted message is.
 inline constexpr std::size_t tag_size = crypto::aead_tag_size;
 
-/// A key and the count of messages under it (CipherState, Noise section 5.1). It seals or it opens.
+/// Holds a key and the count of messages under it (CipherState, Noise section 5.1). One object
+/// either encrypts or decrypts.
 template <crypto::Aead A>
 class cipher_state {
  public:
-  /// InitializeKey.
+  /// Sets the key and resets the nonce (InitializeKey).
   void initialize_key(const symmetric_key& key) {
     aead_.set_key(key);
     has_key_ = true;
     nonce_ = 0;
   }
 
+  /// Returns whether a key is set (HasKey).
   [[nodiscard]] bool has_key() const { return has_key_; }
 
-  /// EncryptWithAd in place; there is a key. Fails with `errc::nonce_exhausted`.
+  /// Encrypts `text` in place and writes the tag (EncryptWithAd). A key must be set. Fails with
+  /// `errc::nonce_exhausted`.
   result<void> encrypt(byte_view associated, byte_span text,
                        std::span<std::uint8_t, tag_size> tag) {
     if (nonce_ == reserved) return failure(errc::nonce_exhausted);
@@ -39,8 +43,8 @@ class cipher_state {
     return {};
   }
 
-  /// DecryptWithAd in place; there is a key. Fails with `errc::decryption_failed` or
-  /// `errc::nonce_exhausted`.
+  /// Decrypts `text` in place (DecryptWithAd). A key must be set. Fails with
+  /// `errc::decryption_failed` or `errc::nonce_exhausted`.
   result<void> decrypt(byte_view associated, byte_span text,
                        std::span<const std::uint8_t, tag_size> tag) {
     if (nonce_ == reserved) return failure(errc::nonce_exhausted);
@@ -52,11 +56,11 @@ class cipher_state {
     return {};
   }
 
-  /// SetNonce.
+  /// Sets the nonce of the next message (SetNonce).
   void set_nonce(std::uint64_t nonce) { nonce_ = nonce; }
 
  private:
-  /// Noise keeps the last value for rekeying.
+  /// The nonce that Noise reserves for rekeying.
   static constexpr std::uint64_t reserved = std::numeric_limits<std::uint64_t>::max();
 
   std::array<std::uint8_t, crypto::aead_nonce_size> next_nonce() {

@@ -15,22 +15,24 @@
 
 namespace rathole::noise {
 
-/// What a party is configured with.
+/// Holds the configuration of one party.
 struct settings {
   /// The protocol name, such as `Noise_NK_25519_ChaChaPoly_BLAKE2s`.
   std::string name;
-  /// This party's private static key, 32 octets. Compat: a fresh one if it is missing, where that
-  /// can work.
+  /// The private static key of this party, 32 bytes. Compat: if it is missing and the peer need not
+  /// know it, a fresh one is made.
   std::optional<secret> local_private_key;
-  /// The peer's public static key. Where the pattern transmits that key, it is compared.
+  /// The public static key of the peer. If the pattern transmits that key, it is compared with this
+  /// one.
   std::optional<crypto::dh_key> remote_public_key;
 };
 
-/// One party of all connections of a configuration. Immutable and cheap to copy; used by several
-/// threads at once.
+/// Makes the layers of one party for all connections of a configuration. An object is immutable and
+/// cheap to copy, and may be used by several threads at once.
 class endpoint {
  public:
-  /// Fails with a sentence for people: an unknown name, or a key that the pattern needs.
+  /// Makes the endpoint of the party `who`. Fails with a text for people: the name is unknown, or a
+  /// key that the pattern requires is missing or malformed.
   static std::expected<endpoint, std::string> make(const settings& from, role who) {
     auto name = parse_name(from.name);
     if (!name) return std::unexpected(std::move(name.error()));
@@ -47,7 +49,7 @@ class endpoint {
     return endpoint(std::make_shared<const shared_state>(std::move(*name), who, std::move(keys)));
   }
 
-  /// The layer of a new connection.
+  /// Returns the layer of a new connection, with a fresh ephemeral key.
   [[nodiscard]] layer make_layer() const {
     handshake_keys keys = state_->keys;
     crypto::system_rng().fill(keys.local_ephemeral);

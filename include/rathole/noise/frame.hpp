@@ -10,17 +10,19 @@
 
 namespace rathole::noise {
 
-/// The length in front of each message. Compat: little-endian, as upstream's stream has it.
+/// Is the size of the length in front of each message, in bytes. Compat: the length is
+/// little-endian, as in upstream.
 inline constexpr std::size_t prefix_size = 2;
-/// The longest message (Noise section 3).
+/// Is the size of the longest message (Noise section 3), in bytes.
 inline constexpr std::size_t max_message_size = 65535;
 
-/// Cuts a stream into messages. It keeps what there is of an unfinished one, and nothing else: a
-/// message that is whole in the input is not copied.
+/// Splits a stream into messages. It keeps only the bytes of an incomplete message; a message that
+/// is complete in the input is not copied.
 class frame_reader {
  public:
-  /// The next message, from the front of `in`, which is shortened by what was taken of it; nothing
-  /// if there is no whole one, and `in` is empty then. Valid until the next call.
+  /// Returns the next message, and removes what it took from the front of `in`. Returns nothing if
+  /// the message is incomplete; `in` is empty then. The view is valid until the next call, and
+  /// while the bytes of `in` exist.
   std::optional<byte_view> next(byte_view& in) {
     if (taken_) partial_.clear();
     taken_ = false;
@@ -41,10 +43,10 @@ class frame_reader {
     return byte_view(partial_.data()).subspan(prefix_size);
   }
 
-  /// Whether there is an unfinished message.
+  /// Returns whether there is an incomplete message.
   [[nodiscard]] bool in_the_midst() const { return !taken_ && !partial_.empty(); }
 
-  /// Gives memory back that is not in use.
+  /// Frees the memory that is not in use. The message that was returned last becomes invalid.
   void trim() {
     if (!in_the_midst()) partial_.release();
     taken_ = false;
@@ -57,7 +59,7 @@ class frame_reader {
   void take(byte_view& in, std::size_t whole) { in = in.subspan(partial_.append_up_to(whole, in)); }
 
   byte_buffer partial_;
-  /// What is in `partial_` was handed out.
+  /// Whether the message in `partial_` has been returned.
   bool taken_ = false;
 };
 

@@ -14,15 +14,16 @@
 
 namespace rathole::noise {
 
-/// What a party brings to a handshake. Wiped when it is let go of; a move leaves a copy until then.
+/// Holds the keys that a party brings to a handshake. The destructor wipes them; a moved-from
+/// object keeps its copy until then.
 struct handshake_keys {
-  /// The private static key.
+  /// The private static key, if the pattern uses one.
   std::optional<crypto::dh_key> local_static = {};
-  /// The private ephemeral key: fresh and random in each handshake.
+  /// The private ephemeral key, which must be fresh and random in each handshake.
   crypto::dh_key local_ephemeral = {};
-  /// The peer's public static key, where it is known or expected.
+  /// The peer's public static key, if it is known or expected.
   std::optional<crypto::dh_key> remote_static = {};
-  /// Pre-shared keys, in the order of the pattern's `psk` tokens.
+  /// The pre-shared keys, in the order of the pattern's `psk` tokens.
   std::vector<symmetric_key> psks = {};
 
   handshake_keys() = default;
@@ -37,11 +38,12 @@ struct handshake_keys {
   }
 };
 
-/// A handshake (HandshakeState, Noise section 5.3), with an empty prologue. The pattern's keys are in
-/// `handshake_keys`; whoever makes it has seen to that.
+/// Performs a handshake with an empty prologue (HandshakeState, Noise section 5.3).
 template <crypto::Dh D, crypto::Aead A, crypto::BlockHash H>
 class handshake_state {
  public:
+  /// Begins the handshake of the protocol `name` in the role `who`. `keys` must hold every key that
+  /// the pattern requires.
   handshake_state(const protocol_name& name, role who, handshake_keys keys)
       : symmetric_(name.text), pattern_(name.pattern), role_(who), keys_(std::move(keys)) {
     symmetric_.mix_hash({});
@@ -50,14 +52,16 @@ class handshake_state {
     if (peer_is_known()) remote_static_ = keys_.remote_static;
   }
 
+  /// Returns whether all messages of the handshake have been exchanged.
   [[nodiscard]] bool is_finished() const { return next_ == pattern_.messages.size(); }
 
-  /// Whether the next message is ours.
+  /// Returns whether the next message is ours.
   [[nodiscard]] bool is_my_turn() const {
     return !is_finished() && (next_ % 2 == 0) == (role_ == role::initiator);
   }
 
-  /// Appends the next message, which is ours, with `payload`. Fails with `errc::weak_public_key`.
+  /// Appends the next message, which must be ours, with `payload`. Fails with
+  /// `errc::weak_public_key`.
   result<void> write_message(byte_view payload, byte_buffer& out) {
     for (const token each : pattern_.messages[next_]) {
       result<void> done;
@@ -74,9 +78,9 @@ class handshake_state {
     return symmetric_.encrypt_and_hash(payload, out);
   }
 
-  /// Reads the peer's next message in place; returns its payload, which lies in it. Fails with
-  /// `errc::malformed_message`, `errc::decryption_failed`, `errc::weak_public_key`, and with
-  /// `errc::wrong_public_key` if the peer's static key is not the one that is expected.
+  /// Reads the peer's next message in place; returns a view of its payload inside `message`. Fails
+  /// with `errc::malformed_message`, `errc::decryption_failed`, `errc::weak_public_key`, and with
+  /// `errc::wrong_public_key` if the peer's static key is not the expected one.
   result<byte_view> read_message(byte_span message) {
     for (const token each : pattern_.messages[next_]) {
       result<void> done;
@@ -91,13 +95,15 @@ class handshake_state {
     return symmetric_.decrypt_and_hash(message);
   }
 
-  /// The peer's static key, once it is known.
+  /// Returns the peer's static key, once it is known.
   [[nodiscard]] const std::optional<crypto::dh_key>& remote_static() const {
     return remote_static_;
   }
+  /// Returns the hash of the handshake so far (GetHandshakeHash, Noise section 5.2).
   [[nodiscard]] const auto& handshake_hash() const { return symmetric_.handshake_hash(); }
 
-  /// The keys from the initiator to the responder, and back; once finished.
+  /// Returns the ciphers from the initiator to the responder, and back (Split). The handshake must
+  /// be finished.
   auto split() { return symmetric_.split(); }
 
  private:
@@ -142,7 +148,7 @@ class handshake_state {
     return {};
   }
 
-  /// The tokens that only mix something in.
+  /// Processes a token that only mixes a secret into the state.
   result<void> mix(token what) {
     const bool first = role_ == role::initiator;
     switch (what) {

@@ -13,20 +13,26 @@
 
 namespace rathole::noise {
 
-/// Noise over a stream: each message is a frame, a length of two octets and then the message. Models
-/// `Layer`.
+/// Runs Noise over a stream: each message is a frame, which is a length of two bytes and the
+/// message. Models `Layer`.
 ///
-/// * Sending fills frames up to 65,519 octets of content; empty ones are never sent. Compat: upstream
-///   takes a frame without content for the end; here it is authenticated and means nothing.
-/// * The end of sending is the end of the stream below; in the midst of a frame it is
-///   `errc::truncated`. Whoever can cut the connection can thus also end it.
-/// * Memory: what there is of one unfinished frame, at most 65,537 octets.
+/// * Output is sent in frames with up to 65,519 bytes of content; empty frames are never sent.
+///   Compat: upstream takes a frame without content for the end of the stream; this layer
+///   authenticates and ignores it.
+/// * The end of a direction is the end of the stream below; in the middle of a frame it is
+///   `errc::truncated`. The protocol does not authenticate the end, so whoever can cut the
+///   connection can end a direction.
+/// * Memory: the bytes of one incomplete frame, at most 65,537.
 class layer {
  public:
+  /// Makes a layer that owns the session `fresh`, whose handshake has not begun.
   explicit layer(std::unique_ptr<session> fresh) : session_(std::move(fresh)) {}
 
+  /// Begins the handshake; see `Layer`.
   result<void> start(byte_buffer& wire) { return keep(write_handshake(wire)); }
 
+  /// Processes bytes from the stream below; see `Layer`. Fails with the errors of `handshake_state`
+  /// and `cipher_state`, and with `errc::unexpected_message`.
   result<void> receive(byte_view in, byte_buffer& app, byte_buffer& wire) {
     while (!error_) {
       const auto message = frames_.next(in);
@@ -39,6 +45,7 @@ class layer {
     return error_ ? failure(error_) : result<void>{};
   }
 
+  /// Reports the end of the stream below; see `Layer`.
   result<void> receive_end() {
     if (error_) return failure(error_);
     if (state_ == phase::handshaking || frames_.in_the_midst()) {
@@ -48,6 +55,7 @@ class layer {
     return {};
   }
 
+  /// Encrypts application bytes; see `Layer`.
   result<void> send(byte_view in, byte_buffer& wire) {
     while (!in.empty() && !error_) {
       const byte_view text = in.first(std::min(in.size(), max_content_size));
@@ -65,6 +73,7 @@ class layer {
     return error_ ? failure(error_) : result<void>{};
   }
 
+  /// Ends our direction; see `Layer`. It sends nothing.
   result<void> close(byte_buffer&) {
     if (error_) return failure(error_);
     if (can_send(state_)) {
@@ -73,11 +82,11 @@ class layer {
     return {};
   }
 
-  /// `closed` after an error.
+  /// Returns the phase of the layer: `phase::closed` after an error.
   [[nodiscard]] phase state() const { return error_ ? phase::closed : state_; }
 
  private:
-  /// Content of one frame at most.
+  /// The largest content of one frame, in bytes.
   static constexpr std::size_t max_content_size = max_message_size - tag_size;
 
   result<void> keep(result<void> done) {
@@ -85,7 +94,7 @@ class layer {
     return done;
   }
 
-  /// Writes the messages that are ours to send now.
+  /// Writes all handshake messages that are ours to send now.
   result<void> write_handshake(byte_buffer& wire) {
     while (session_->is_my_turn()) {
       const std::size_t before = wire.size();

@@ -14,23 +14,27 @@
 
 namespace rathole::noise {
 
-/// The ciphers and hash functions of Noise (sections 12.3 to 12.8).
+/// Names the ciphers of Noise (sections 12.3 and 12.4).
 enum class cipher { chacha_poly, aes_gcm };
+/// Names the hash functions of Noise (sections 12.5 to 12.8).
 enum class hash { sha256, sha512, blake2s, blake2b };
 
-/// What a protocol name says (Noise section 8), such as `Noise_NK_25519_ChaChaPoly_BLAKE2s`. The
+/// Is a parsed protocol name (Noise section 8), such as `Noise_NK_25519_ChaChaPoly_BLAKE2s`. The
 /// Diffie-Hellman function is always 25519.
 struct protocol_name {
-  /// All of it: both parties hash it.
+  /// The whole name, which both parties hash.
   std::string text = {};
+  /// The pattern, with its modifiers applied.
   handshake_pattern pattern = {};
+  /// The cipher.
   noise::cipher cipher = noise::cipher::chacha_poly;
+  /// The hash function.
   noise::hash hash = noise::hash::blake2s;
 };
 
 namespace detail {
 
-/// Reads a pattern with its modifiers, such as `XXpsk0+psk3`.
+/// Parses a pattern with its modifiers, such as `XXpsk0+psk3`. Fails with a text for people.
 inline std::expected<handshake_pattern, std::string> parse_pattern(std::string_view text) {
   const auto base = text.substr(0, text.find_first_of("abcdefghijklmnopqrstuvwxyz"));
   if (base == "N" || base == "K" || base == "X") {
@@ -60,7 +64,7 @@ inline std::expected<handshake_pattern, std::string> parse_pattern(std::string_v
 
 }  // namespace detail
 
-/// Reads a protocol name. Fails with a sentence for people.
+/// Parses a protocol name. Fails with a text for people.
 inline std::expected<protocol_name, std::string> parse_name(std::string_view text) {
   std::vector<std::string_view> parts;
   detail::split(text, '_', [&parts](std::string_view part) { parts.push_back(part); });

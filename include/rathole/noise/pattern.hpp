@@ -10,23 +10,25 @@
 
 namespace rathole::noise {
 
-/// Who speaks first and who answers (Noise section 7.1).
+/// Says which party sends the first message (Noise section 7.1).
 enum class role { initiator, responder };
 
-/// What a handshake message consists of (Noise sections 5.3 and 9.1).
+/// Names the tokens of a handshake message (Noise sections 5.3 and 9.1).
 enum class token : std::uint8_t { e, s, ee, es, se, ss, psk };
 
-/// A handshake pattern (Noise section 7): what the parties know of each other before it, and its
-/// messages, of which the initiator sends the first.
+/// Is a handshake pattern (Noise section 7): what the parties know about each other before the
+/// handshake, and its messages, of which the initiator sends the first.
 struct handshake_pattern {
-  /// The responder knows the initiator's static key.
+  /// Whether the responder knows the initiator's static key beforehand.
   bool initiator_is_known = false;
-  /// The initiator knows the responder's static key.
+  /// Whether the initiator knows the responder's static key beforehand.
   bool responder_is_known = false;
+  /// The tokens of each message.
   std::vector<std::vector<token>> messages = {};
+  /// Whether a token of a message is `token::psk`.
   bool has_psk = false;
 
-  /// Whether `who` needs a static key of its own.
+  /// Returns whether the party `who` needs a static key.
   [[nodiscard]] bool uses_static(role who) const {
     if (who == role::initiator ? initiator_is_known : responder_is_known) return true;
     for (std::size_t i = who == role::initiator ? 0 : 1; i < messages.size(); i += 2) {
@@ -40,14 +42,17 @@ struct handshake_pattern {
 
 namespace detail {
 
-/// A pattern as the Noise specification writes it: whose static keys are known before ('K' in the
-/// first or second place of the name), and the messages, with '|' between them.
+/// Is a pattern in the notation of the Noise specification. A 'K' in the first or second place of
+/// the name says that the static key of the initiator or responder is known beforehand. The
+/// messages are separated by '|'.
 struct pattern_text {
+  /// The name of the pattern.
   std::string_view name;
+  /// The tokens of its messages.
   std::string_view messages;
 };
 
-/// Noise section 7.5 and appendix 18.1.
+/// Lists the patterns of Noise section 7.5 and appendix 18.1.
 inline constexpr std::array<pattern_text, 35> pattern_texts{{
     {"NN", "e|e ee"},
     {"NK", "e es|e ee"},
@@ -86,6 +91,7 @@ inline constexpr std::array<pattern_text, 35> pattern_texts{{
     {"I1X1", "e s|e ee s|se es"},
 }};
 
+/// Returns the token that is written as `word`; `token::psk` for any other word.
 inline token to_token(std::string_view word) {
   constexpr std::array<std::pair<std::string_view, token>, 6> words{{{"e", token::e},
                                                                      {"s", token::s},
@@ -112,7 +118,7 @@ void split(std::string_view text, char separator, F f) {
 
 }  // namespace detail
 
-/// The interactive pattern called `name`, without modifiers; nothing if there is none.
+/// Returns the interactive pattern `name`, without modifiers; nothing if there is none.
 inline std::optional<handshake_pattern> find_pattern(std::string_view name) {
   for (const auto& each : detail::pattern_texts) {
     if (each.name != name) continue;
@@ -130,7 +136,8 @@ inline std::optional<handshake_pattern> find_pattern(std::string_view name) {
   return std::nullopt;
 }
 
-/// Adds the modifier `psk<position>` (Noise section 9.4); false if there is no such place.
+/// Adds the modifier `psk<position>` (Noise section 9.4); returns false if the pattern has no such
+/// position.
 inline bool add_psk(handshake_pattern& to, std::size_t position) {
   if (position > to.messages.size()) return false;
   to.has_psk = true;

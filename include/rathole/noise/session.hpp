@@ -9,26 +9,33 @@
 
 namespace rathole::noise {
 
-/// One connection's state of any suite: first the handshake, then the two ciphers.
+/// Holds the state of one connection, whatever its cipher suite: first the handshake, then the two
+/// ciphers. Payloads of the handshake are empty, and ignored if received.
 class session {
  public:
   virtual ~session() = default;
 
-  /// The handshake, as in `handshake_state`; payloads are empty, and ignored in what is read.
+  /// Returns whether the next message of the handshake is ours.
   [[nodiscard]] virtual bool is_my_turn() const = 0;
+  /// Returns whether the handshake is finished.
   [[nodiscard]] virtual bool is_finished() const = 0;
+  /// Appends the next message of the handshake, which must be ours. Fails as `handshake_state`
+  /// does.
   virtual result<void> write_handshake(byte_buffer& out) = 0;
+  /// Reads the peer's next message of the handshake in place. Fails as `handshake_state` does.
   virtual result<void> read_handshake(byte_span message) = 0;
 
-  /// Once finished: one transport message, in place. Fail as `cipher_state` does.
+  /// Encrypts one transport message in place, after the handshake. Fails as `cipher_state` does.
   virtual result<void> encrypt(byte_span text, std::span<std::uint8_t, tag_size> tag) = 0;
+  /// Decrypts one transport message in place, after the handshake. Fails as `cipher_state` does.
   virtual result<void> decrypt(byte_span text, std::span<const std::uint8_t, tag_size> tag) = 0;
 };
 
-/// The session of one suite.
+/// Implements `session` for one cipher suite.
 template <crypto::Dh D, crypto::Aead A, crypto::BlockHash H>
 class session_of final : public session {
  public:
+  /// Begins the handshake of the protocol `name` in the role `who`.
   session_of(const protocol_name& name, role who, handshake_keys keys)
       : handshake_(std::in_place, name, who, std::move(keys)), role_(who) {}
 

@@ -14,6 +14,7 @@ namespace rathole::noise {
 
 namespace detail {
 
+/// Returns a session with the hash function `H` and the cipher of `name`.
 template <class H>
 std::unique_ptr<session> make_session(const protocol_name& name, role who, handshake_keys keys) {
   using crypto::botan::x25519;
@@ -27,7 +28,7 @@ std::unique_ptr<session> make_session(const protocol_name& name, role who, hands
 
 }  // namespace detail
 
-/// A session of the suite that `name` says.
+/// Returns a session of the cipher suite of `name`, in the role `who`.
 inline std::unique_ptr<session> make_session(const protocol_name& name, role who,
                                              handshake_keys keys) {
   switch (name.hash) {

@@ -13,13 +13,14 @@
 
 namespace rathole::noise {
 
-/// What the parties have agreed on so far (SymmetricState, Noise section 5.2).
+/// Holds what the parties have agreed on so far (SymmetricState, Noise section 5.2).
 template <crypto::Aead A, crypto::BlockHash H>
 class symmetric_state {
  public:
+  /// Is the output of the hash function.
   using digest = std::array<std::uint8_t, H::digest_size>;
 
-  /// InitializeSymmetric.
+  /// Begins with the hash of the protocol name (InitializeSymmetric).
   explicit symmetric_state(std::string_view protocol_name) {
     const byte_view name(reinterpret_cast<const std::uint8_t*>(protocol_name.data()),
                          protocol_name.size());
@@ -36,6 +37,7 @@ class symmetric_state {
   symmetric_state& operator=(symmetric_state&&) noexcept = default;
   ~symmetric_state() { wipe(chaining_key_); }
 
+  /// Mixes `data` into the handshake hash (MixHash).
   void mix_hash(byte_view data) {
     H next;
     next.update(hash_);
@@ -43,6 +45,7 @@ class symmetric_state {
     hash_ = next.finish();
   }
 
+  /// Mixes `material` into the chaining key and sets a new cipher key (MixKey).
   void mix_key(byte_view material) {
     auto out = crypto::hkdf<2, H>(chaining_key_, material);
     chaining_key_ = out[0];
@@ -51,6 +54,8 @@ class symmetric_state {
     wipe(out[1]);
   }
 
+  /// Mixes `material` into the chaining key and the handshake hash, and sets a new cipher key
+  /// (MixKeyAndHash).
   void mix_key_and_hash(byte_view material) {
     auto out = crypto::hkdf<3, H>(chaining_key_, material);
     chaining_key_ = out[0];
@@ -59,13 +64,13 @@ class symmetric_state {
     for (digest& each : out) wipe(each);
   }
 
-  /// GetHandshakeHash.
+  /// Returns the handshake hash (GetHandshakeHash).
   [[nodiscard]] const digest& handshake_hash() const { return hash_; }
 
-  /// How much longer than its content a part of a message is now.
+  /// Returns how many bytes longer than its content a part of a message is now.
   [[nodiscard]] std::size_t overhead() const { return cipher_.has_key() ? tag_size : 0; }
 
-  /// EncryptAndHash: appends to `out`.
+  /// Appends `text`, encrypted if there is a key, to `out` (EncryptAndHash).
   result<void> encrypt_and_hash(byte_view text, byte_buffer& out) {
     const byte_span room = out.extend(text.size() + overhead());
     std::ranges::copy(text, room.begin());
@@ -78,7 +83,8 @@ class symmetric_state {
     return {};
   }
 
-  /// DecryptAndHash in place; returns the text, which is the front of `message`.
+  /// Decrypts `message` in place if there is a key (DecryptAndHash); returns the text, which is the
+  /// front of `message`.
   result<byte_view> decrypt_and_hash(byte_span message) {
     if (message.size() < overhead()) return failure(errc::malformed_message);
     const byte_span text = message.first(message.size() - overhead());
@@ -91,7 +97,7 @@ class symmetric_state {
     return byte_view(text);
   }
 
-  /// Split: the keys from the initiator to the responder, and back.
+  /// Returns the ciphers from the initiator to the responder, and back (Split).
   std::pair<cipher_state<A>, cipher_state<A>> split() {
     auto out = crypto::hkdf<2, H>(chaining_key_, {});
     std::pair<cipher_state<A>, cipher_state<A>> made;

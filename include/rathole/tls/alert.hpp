@@ -6,7 +6,8 @@
 
 namespace rathole::tls {
 
-/// The alerts that say why a peer ended a connection (RFC 8446, section 6; RFC 5246, section 7.2).
+/// Lists the alerts with which a peer may end a connection (RFC 8446 section 6; RFC 5246 section
+/// 7.2). The values and names are those of the RFCs.
 enum class alert : std::uint8_t {
   close_notify = 0,
   unexpected_message = 10,
@@ -39,7 +40,7 @@ enum class alert : std::uint8_t {
   no_application_protocol = 120,
 };
 
-/// The name that the RFCs give `value`, or "alert" if they give none.
+/// Returns the name of `value` in the RFCs, or "alert" if it has none.
 inline const char* name_of(alert value) {
   switch (value) {
     case alert::close_notify: return "close_notify";
@@ -75,8 +76,8 @@ inline const char* name_of(alert value) {
   return "alert";
 }
 
-/// Returns what an alert tells of this side, as a client or as a server; empty if there is nothing to
-/// say beyond its name.
+/// Returns what an alert that the peer sent says about this side, whether client or server; empty
+/// if its name says all.
 inline const char* meaning_of(alert value) {
   switch (value) {
     case alert::handshake_failure:
@@ -95,7 +96,7 @@ inline const char* meaning_of(alert value) {
   }
 }
 
-/// The category of alerts that a peer sent; its name is "tls alert".
+/// Returns the category of the alerts that a peer sent; its name is "tls alert".
 inline const std::error_category& alert_category() noexcept {
   struct category final : std::error_category {
     const char* name() const noexcept override { return "tls alert"; }
@@ -109,13 +110,14 @@ inline const std::error_category& alert_category() noexcept {
   return instance;
 }
 
-/// Makes `alert` convertible to `std::error_code`: the error of a connection that the peer ended
-/// so.
+/// Returns `value` as a `std::error_code`: the error of a connection that the peer ended with this
+/// alert. Found by argument-dependent lookup, it makes `alert` convertible.
 inline std::error_code make_error_code(alert value) noexcept {
   return {static_cast<int>(value), alert_category()};
 }
 
 }  // namespace rathole::tls
 
+/// Marks `alert` as an error code enumeration, so that it converts to `std::error_code`.
 template <>
 struct std::is_error_code_enum<rathole::tls::alert> : std::true_type {};

@@ -8,7 +8,7 @@
 
 namespace rathole::tls::detail {
 
-// Botan 3 has other names for them.
+// Botan 3 has renamed these constants.
 #if BOTAN_VERSION_MAJOR >= 3
 inline constexpr auto sequence_tag = Botan::ASN1_Type::Sequence;
 inline constexpr auto octet_string_tag = Botan::ASN1_Type::OctetString;
@@ -23,17 +23,18 @@ inline constexpr auto context_class = Botan::CONTEXT_SPECIFIC;
 using asn1_type = Botan::ASN1_Tag;
 #endif
 
-/// The inside of the next value, which is a SEQUENCE.
+/// Returns a decoder of the content of the next value, which must be a SEQUENCE.
 inline Botan::BER_Decoder enter_sequence(Botan::BER_Decoder& in) {
   return in.start_cons(sequence_tag, universal_class);
 }
 
-/// The inside of the next value, which is `[number] EXPLICIT` or a constructed one of that tag.
+/// Returns a decoder of the content of the next value, which must be `[number] EXPLICIT` or a
+/// constructed value with that tag.
 inline Botan::BER_Decoder enter(Botan::BER_Decoder& in, std::uint32_t number) {
   return in.start_cons(static_cast<asn1_type>(number), context_class);
 }
 
-/// The tag octet of `object`, with its class.
+/// Returns the tag byte of `object`, including its class.
 inline std::uint32_t tag_of(const Botan::BER_Object& object) {
   return static_cast<std::uint32_t>(object.tagging());
 }

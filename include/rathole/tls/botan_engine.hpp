@@ -28,33 +28,44 @@
 
 namespace rathole::tls {
 
-/// TLS by Botan: version 1.2 with Botan 2.19, also 1.3 with Botan 3; models `TlsEngine`. Botan ends
-/// both directions of TLS 1.2 with either close_notify; only in 1.3 can one direction end alone.
+/// Runs TLS with Botan: version 1.2 with Botan 2.19, and also 1.3 with Botan 3. Models `TlsEngine`.
+/// In TLS 1.2, Botan ends both directions when either side sends close_notify; only in 1.3 can one
+/// direction end alone.
 class botan_engine {
  public:
+  /// Is what the connections of one client share.
   using client_setup = botan_client_setup;
+  /// Is what the connections of one server share.
   using server_setup = botan_server_setup;
 
+  /// Makes the client's side of a connection to `host`; see `TlsEngine`.
   static result<botan_engine> client(const client_setup& setup, std::string_view host) {
     return botan_engine(
         std::make_unique<connection>(client_end{setup.shared(), std::string(host)}));
   }
+  /// Makes the server's side of a connection; see `TlsEngine`.
   static result<botan_engine> server(const server_setup& setup) {
     return botan_engine(std::make_unique<connection>(server_end{setup.shared()}));
   }
 
+  /// Begins the handshake; see `TlsEngine`.
   result<void> start(byte_buffer& wire) { return to_result(connection_->start(wire)); }
+  /// Processes received bytes; see `TlsEngine`.
   result<void> receive(byte_view in, byte_buffer& app, byte_buffer& wire) {
     return to_result(connection_->receive(in, app, wire));
   }
+  /// Encrypts application bytes; see `TlsEngine`.
   result<void> send(byte_view in, byte_buffer& wire) {
     return to_result(connection_->send(in, wire));
   }
+  /// Sends close_notify; see `TlsEngine`.
   result<void> close(byte_buffer& wire) { return to_result(connection_->close(wire)); }
 
+  /// Returns the phase of the connection; see `TlsEngine`.
   [[nodiscard]] phase state() const { return connection_->state(); }
+  /// Returns whether one direction can end alone; see `TlsEngine`.
   [[nodiscard]] bool half_closes() const { return connection_->half_closes(); }
-  /// Whether the handshake took up an earlier session.
+  /// Returns whether the handshake resumed an earlier session.
   [[nodiscard]] bool resumed() const { return connection_->resumed(); }
 
  private:
@@ -66,12 +77,12 @@ class botan_engine {
     std::shared_ptr<const server_setup::parts> shared;
   };
 
-  // Botan's channel cannot be moved, and refers to what it calls back.
+  // Botan's channel cannot be moved, and keeps a reference to its callbacks.
   class connection final : public Botan::TLS::Callbacks {
    public:
     explicit connection(std::variant<client_end, server_end> end) : end_(std::move(end)) {}
 
-    // The channel of a client says its hello when it is made.
+    // Botan's channel of a client sends its ClientHello when it is constructed.
     std::error_code start(byte_buffer& wire) {
       return work(nullptr, wire, [this] {
         channel_ = std::holds_alternative<client_end>(end_) ? make(std::get<client_end>(end_))
@@ -212,11 +223,11 @@ class botan_engine {
     }
 
 #if BOTAN_VERSION_MAJOR >= 3
-    // The channel is a part of this object: if it owned it neither would ever go.
+    // The channel is a member of this object: if it also owned the object, neither would be freed.
     std::shared_ptr<Botan::TLS::Callbacks> not_owned() { return {std::shared_ptr<void>(), this}; }
 #endif
 
-    // Has Botan work on the buffers. Where it throws it has said its alert before.
+    // Lets Botan work on the buffers. Botan has written its alert before it throws.
     template <class F>
     std::error_code work(byte_buffer* app, byte_buffer& wire, F call) {
       app_ = app;
@@ -238,8 +249,8 @@ class botan_engine {
     [[nodiscard]] errc error_of(alert said) const {
       const bool is_client = std::holds_alternative<client_end>(end_);
       switch (said) {
-        // Botan 2 refuses a certificate of version 1 when it reads it, and afterwards one whose key
-        // usage lacks digitalSignature, whatever our own trust says.
+        // Botan 2 rejects a certificate of version 1 when it parses it, and later one whose key
+        // usage lacks digitalSignature, before our own check of the certificate is asked.
         case alert::bad_certificate:
           return certificate_seen_ ? errc::certificate_wrong_usage : errc::certificate_unsupported;
         case alert::protocol_version: return errc::tls_nothing_in_common;
@@ -259,10 +270,10 @@ class botan_engine {
 
     std::variant<client_end, server_end> end_;
     std::unique_ptr<Botan::TLS::Channel> channel_;
-    // The buffers of the call that is being served.
+    // The buffers of the current call.
     byte_buffer* app_ = nullptr;
     byte_buffer* wire_ = nullptr;
-    /// Why the connection failed, if it is not by what Botan throws.
+    /// Why the connection failed, if the reason is not what Botan threw.
     std::error_code reason_;
     bool active_ = false;
     bool peer_ended_ = false;

@@ -11,7 +11,7 @@
 
 namespace rathole::tls {
 
-/// Whether the processor has instructions for AES that Botan uses.
+/// Returns whether the processor has AES instructions that Botan uses.
 inline bool has_fast_aes() {
   static const bool fast = [] {
     const auto cipher = Botan::BlockCipher::create("AES-128");
@@ -20,9 +20,10 @@ inline bool has_fast_aes() {
   return fast;
 }
 
-/// Which TLS we speak: versions 1.2 and, with Botan 3, 1.3; ECDHE with AEAD suites, those with AES
-/// first where the processor has instructions for it; signatures and keys of 110 bits of strength
-/// or more (RSA from 2048 bits on). No renegotiation, no OCSP; tickets serve two hours.
+/// Sets the TLS policy for Botan: versions 1.2 and, with Botan 3, 1.3; ECDHE with AEAD suites, AES
+/// first if the processor has instructions for it; signatures and keys with a strength of at least
+/// 110 bits (RSA from 2048 bits). There is no renegotiation and no OCSP, and tickets are valid for
+/// two hours.
 class botan_policy final : public Botan::TLS::Policy {
  public:
   std::vector<std::string> allowed_ciphers() const override {

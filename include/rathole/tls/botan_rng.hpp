@@ -12,10 +12,11 @@
 
 namespace rathole::tls {
 
-/// Any `Rng` as one of Botan's. As fit for several threads as that is.
+/// Adapts an `Rng` to Botan's interface. It may be used by several threads only if the `Rng` may.
 template <Rng R>
 class botan_rng final : public Botan::RandomNumberGenerator {
  public:
+  /// Makes a generator that draws from `source`.
   explicit botan_rng(R source = R()) : source_(std::move(source)) {}
 
   std::string name() const override { return "rathole"; }

@@ -29,26 +29,28 @@
 
 namespace rathole::tls {
 
-/// A source of random octets that several threads may use.
+/// Holds a source of random bytes that may be used by several threads.
 using shared_rng = std::shared_ptr<Botan::RandomNumberGenerator>;
 
-/// That of the operating system.
+/// Returns the random source of the operating system; all callers share one object.
 inline shared_rng system_botan_rng() {
   static const auto rng = std::make_shared<botan_rng<crypto::system_rng>>();
   return rng;
 }
 
-/// What a server shows, as Botan asks for it, and the key of its tickets, which is as old as the
-/// object.
+/// Provides a server's certificates and key to Botan, and a key for session tickets, which is made
+/// at random when the object is made.
 class botan_credentials final : public Botan::Credentials_Manager {
  public:
-  /// Throws what Botan throws if the key or a certificate is malformed.
+  /// Loads the key and the certificates. Throws an exception of Botan if one is malformed.
   botan_credentials(const identity& shown, Botan::RandomNumberGenerator& rng)
       : key_(load_key(shown.private_key)), ticket_key_(rng, ticket_key_size) {
     for (const auto& der : shown.certificates) chain_.emplace_back(der.data(), der.size());
   }
 
+  /// Returns the certificates; that of the key is the first.
   [[nodiscard]] const std::vector<Botan::X509_Certificate>& chain() const { return chain_; }
+  /// Returns the private key.
   [[nodiscard]] const Botan::Private_Key& key() const { return *key_; }
 
 #if BOTAN_VERSION_MAJOR >= 3
@@ -104,19 +106,26 @@ class botan_credentials final : public Botan::Credentials_Manager {
   Botan::SymmetricKey ticket_key_;
 };
 
-/// What the connections of one client share: its trust, and the sessions that it may resume.
+/// Holds what the connections of one client share: its trusted roots, and the sessions that it may
+/// resume.
 class botan_client_setup {
  public:
+  /// Is the shared state.
   struct parts {
+    /// Checks the servers' certificates.
     botan_trust trust;
+    /// Draws random bytes for all connections.
     shared_rng rng;
+    /// Holds the sessions that may be resumed.
     std::shared_ptr<Botan::TLS::Session_Manager> sessions;
+    /// Holds no credentials: a client shows none.
     std::shared_ptr<Botan::Credentials_Manager> credentials =
         std::make_shared<Botan::Credentials_Manager>();
+    /// Sets the versions, suites and keys that are accepted.
     std::shared_ptr<botan_policy> policy = std::make_shared<botan_policy>();
   };
 
-  /// See `TlsEngine`. `rng` serves all connections.
+  /// Makes the setup from the trusted roots; see `TlsEngine`. `rng` serves all connections.
   static std::expected<botan_client_setup, std::string> make(
       const trust& roots, const shared_rng& rng = system_botan_rng()) {
     auto judged = botan_trust::make(roots);
@@ -127,6 +136,7 @@ class botan_client_setup {
     return out;
   }
 
+  /// Returns the shared state.
   [[nodiscard]] const std::shared_ptr<const parts>& shared() const { return parts_; }
 
  private:
@@ -141,18 +151,24 @@ class botan_client_setup {
   std::shared_ptr<const parts> parts_;
 };
 
-/// What the connections of one server share: its identity, and the key of its tickets, which hold
-/// the sessions that clients may resume.
+/// Holds what the connections of one server share: its identity, and the key of its tickets, which
+/// hold the sessions that clients may resume.
 class botan_server_setup {
  public:
+  /// Is the shared state.
   struct parts {
+    /// Draws random bytes for all connections.
     shared_rng rng;
+    /// Holds the certificates and the key.
     std::shared_ptr<botan_credentials> credentials;
+    /// Makes and reads session tickets.
     std::shared_ptr<Botan::TLS::Session_Manager> sessions;
+    /// Sets the versions, suites and keys that are accepted.
     std::shared_ptr<botan_policy> policy = std::make_shared<botan_policy>();
   };
 
-  /// See `TlsEngine`. `rng` serves all connections.
+  /// Makes the setup from the identity of the server; see `TlsEngine`. `rng` serves all
+  /// connections.
   static std::expected<botan_server_setup, std::string> make(
       const identity& shown, const shared_rng& rng = system_botan_rng()) {
     if (shown.certificates.empty()) return std::unexpected("there is no certificate");
@@ -177,6 +193,7 @@ class botan_server_setup {
     return out;
   }
 
+  /// Returns the shared state.
   [[nodiscard]] const std::shared_ptr<const parts>& shared() const { return parts_; }
 
  private:

@@ -7,7 +7,7 @@
 #include <rathole/tls/key_strength.hpp>
 #include <rathole/tls/trust.hpp>
 
-// Botan 2.19 needs the first before the others in C++23.
+// Botan 2.19 compiles as C++23 only if the first of these headers comes before the others.
 #include <botan/pkix_types.h>
 
 #include <botan/certstor.h>
@@ -31,12 +31,13 @@
 
 namespace rathole::tls {
 
-/// Judges servers' certificates with Botan's path validation (RFC 5280).
+/// Checks the certificates of servers with Botan's path validation (RFC 5280).
 class botan_trust {
  public:
+  /// Is a chain of certificates, the server's first.
   using chain = std::vector<Botan::X509_Certificate>;
 
-  /// Fails with a sentence if a root is malformed.
+  /// Loads the trusted roots. Fails with a text for people if a root is malformed.
   static std::expected<botan_trust, std::string> make(const trust& roots) {
     botan_trust out;
     auto store = std::make_shared<Botan::Certificate_Store_In_Memory>();
@@ -54,12 +55,12 @@ class botan_trust {
     return out;
   }
 
-  /// Why the server `host` cannot be believed to be the one whose certificate is the first of
-  /// `certificates`: an `errc::certificate_*`; nothing if it can. Of what follows the first, seven
-  /// are considered.
+  /// Returns no error if the first of `certificates` is trusted and is a certificate for `host`,
+  /// and otherwise an `errc::certificate_*`. Of the other certificates, at most seven are
+  /// considered as issuers.
   [[nodiscard]] std::error_code check(chain certificates, std::string_view host) const {
     if (certificates.empty()) return errc::certificate_invalid;
-    // The search for paths takes time that grows with the factorial of their number.
+    // The search for paths takes time that grows with the factorial of the number of certificates.
     if (certificates.size() > 8) certificates.erase(certificates.begin() + 8, certificates.end());
     const Botan::X509_Certificate& leaf = certificates.front();
     const auto code = is_pinned(leaf) ? check_pinned(leaf) : check_path(certificates);
@@ -78,7 +79,7 @@ class botan_trust {
       try {
         held->add_certificate(Botan::X509_Certificate(der.data(), der.size()));
       } catch (const std::exception&) {
-        // Compat: OpenSSL, too, goes without what it cannot read there.
+        // Compat: OpenSSL also ignores what it cannot read there.
       }
     }
     stores_.push_back(std::move(held));
@@ -86,7 +87,8 @@ class botan_trust {
     if (auto system = system_store()) stores_.push_back(std::move(system));
   }
 
-  /// The roots of this machine; loaded once, when they are first wanted. None if there are none.
+  /// Returns the roots of this machine, which are loaded at the first call; null if they cannot be
+  /// loaded.
   static std::shared_ptr<store> system_store() {
     static const auto loaded = []() -> std::shared_ptr<store> {
       try {
@@ -106,8 +108,8 @@ class botan_trust {
     return *in;
   }
 
-  /// Whether `leaf`, to the byte, is a certificate that is trusted: then nothing but itself vouches
-  /// for it, whoever signed it.
+  /// Returns whether `leaf` is identical to a trusted certificate. It is then trusted by itself,
+  /// whoever signed it.
   [[nodiscard]] bool is_pinned(const Botan::X509_Certificate& leaf) const {
     return std::ranges::any_of(stores_, [&leaf](const auto& held) {
       return std::ranges::any_of(held->find_all_certs(leaf.subject_dn(), {}),
@@ -119,7 +121,8 @@ class botan_trust {
     return Botan::Path_Validation_Restrictions(false, minimum_key_strength);
   }
 
-  // Its signature and its issuer do not matter any more, its dates, its purpose and its key do.
+  // For a pinned certificate, dates, purpose and key are checked; its signature and issuer do not
+  // matter.
   static status check_pinned(const Botan::X509_Certificate& leaf) {
     const Botan::X509_Time now(std::chrono::system_clock::now());
     if (now < leaf.not_before()) return status::CERT_NOT_YET_VALID;

@@ -25,33 +25,38 @@
 
 namespace rathole::tls {
 
-/// What a client needs to speak TLS.
+/// Holds the TLS configuration of a client.
 struct client_settings {
-  /// The path of a PEM file, all whose certificates are trusted.
+  /// The path of a PEM file; all certificates in it are trusted.
   std::optional<std::string> trusted_root = {};
-  /// Whether they stand in for the roots of the machine rather than beside them.
+  /// Whether they replace the roots of the machine; otherwise both are trusted.
   bool trusted_root_only = false;
-  /// See `layer`.
+  /// How long a postponed close_notify waits; see `layer`.
   duration half_close_timeout = std::chrono::milliseconds(50);
+  /// Receives the problems of files that have changed; may be empty.
   complaint complain = {};
 };
 
-/// What a server needs to speak TLS: a PKCS#12 file, or two PEM files.
+/// Holds the TLS configuration of a server: a PKCS#12 file, or two PEM files.
 struct server_settings {
-  /// The path of a PKCS#12 file, whose password is the next.
+  /// The path of a PKCS#12 file with the certificates and the key.
   std::optional<std::string> pkcs12 = {};
+  /// The password of the PKCS#12 file.
   secret pkcs12_password = {};
-  /// The paths of the certificate with its issuers, and of its key.
+  /// The path of a PEM file with the certificate and its issuers.
   std::optional<std::string> cert = {};
+  /// The path of a PEM file with the private key of the certificate.
   std::optional<std::string> key = {};
-  /// See `layer`.
+  /// How long a postponed close_notify waits; see `layer`.
   duration half_close_timeout = std::chrono::seconds(1);
+  /// Receives the problems of files that have changed; may be empty.
   complaint complain = {};
 };
 
 namespace detail {
 
-/// What `read` makes of the octets of a file; fails with a sentence that names the file.
+/// Returns the result of `read` for the content of the file at `path`, which the configuration
+/// names by `key`. Fails with a text that names the key, the file and the reason.
 template <class F>
 auto from_file(const char* key, const std::string& path, F read)
     -> decltype(read(std::string_view())) {
@@ -66,10 +71,12 @@ auto from_file(const char* key, const std::string& path, F read)
   return out;
 }
 
+/// Returns a view of the bytes of `text`.
 inline byte_view octets_of(std::string_view text) {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
 
+/// Reads the identity from the files of `from`. Fails with a text for people.
 inline std::expected<identity, std::string> read_identity(const server_settings& from) {
   if (from.pkcs12) {
     return from_file("pkcs12", *from.pkcs12, [&from](std::string_view file) {
@@ -86,6 +93,7 @@ inline std::expected<identity, std::string> read_identity(const server_settings&
   });
 }
 
+/// Makes the setup of a client from the files of `from`. Fails with a text for people.
 template <class Setup>
 std::expected<Setup, std::string> make_client_setup(const client_settings& from) {
   trust roots{.system_roots = !from.trusted_root_only};
@@ -99,6 +107,7 @@ std::expected<Setup, std::string> make_client_setup(const client_settings& from)
                    });
 }
 
+/// Makes the setup of a server from the files of `from`. Fails with a text for people.
 template <class Setup>
 std::expected<Setup, std::string> make_server_setup(const server_settings& from) {
   auto shown = read_identity(from);
@@ -115,12 +124,14 @@ std::expected<Setup, std::string> make_server_setup(const server_settings& from)
 
 }  // namespace detail
 
-/// Makes a client's layers; they share trust and sessions. Cheap to copy, and used by several
-/// threads at once. Files that have changed are loaded again before a layer is made.
+/// Makes the TLS layers of a client, which share roots and sessions. It is cheap to copy, and may
+/// be used by several threads at once. Files that have changed are loaded again before a layer is
+/// made.
 template <TlsEngine E>
 class client_context {
  public:
-  /// Fails with a sentence for people that names the file and what is wrong with it.
+  /// Loads the files of `settings`. Fails with a text for people that names the file and what is
+  /// wrong with it.
   static std::expected<client_context, std::string> load(client_settings settings) {
     std::vector<std::string> files;
     if (settings.trusted_root) files.push_back(*settings.trusted_root);
@@ -133,8 +144,8 @@ class client_context {
     return client_context(std::move(*loaded), settings.half_close_timeout);
   }
 
-  /// The layer of a connection to `host`, a DNS name or an IP literal without brackets, which the
-  /// server's certificate must be for.
+  /// Returns the layer of a connection to `host`, a DNS name or an IP literal without brackets, for
+  /// which the server's certificate must be issued.
   result<layer<E>> make_layer(std::string_view host) const {
     auto engine = E::client(setup_->current(), host);
     if (!engine) return failure(engine.error());
@@ -151,10 +162,13 @@ class client_context {
   duration half_close_timeout_;
 };
 
-/// As for a client: makes a server's layers, which share identity and tickets.
+/// Makes the TLS layers of a server, which share identity and ticket keys; otherwise as
+/// `client_context`.
 template <TlsEngine E>
 class server_context {
  public:
+  /// Loads the files of `settings`. Fails with a text for people that names the file and what is
+  /// wrong with it.
   static std::expected<server_context, std::string> load(server_settings settings) {
     std::vector<std::string> files;
     for (const auto& file : {settings.pkcs12, settings.cert, settings.key}) {
@@ -167,6 +181,7 @@ class server_context {
     return server_context(std::move(*loaded), settings.half_close_timeout);
   }
 
+  /// Returns the layer of an accepted connection.
   result<layer<E>> make_layer() const {
     auto engine = E::server(setup_->current());
     if (!engine) return failure(engine.error());

@@ -13,11 +13,14 @@ namespace rathole::tls {
 
 namespace detail {
 
-/// Takes values of BER (X.690) off `in` and appends them to what `with_definite_lengths` returns.
+/// Rewrites BER values (X.690) for `with_definite_lengths`.
 class length_rewriter {
  public:
+  /// Holds bytes, which are wiped when they are freed.
   using octets = Botan::secure_vector<std::uint8_t>;
 
+  /// Removes the first value from `in` and appends it to `out` with definite lengths; `depth`
+  /// limits the nesting. Throws `std::invalid_argument` if the value is malformed.
   static void take_value(byte_view& in, octets& out, int depth = deepest) {
     if (depth == 0) throw std::invalid_argument("too many values in values");
     const std::uint8_t tag = take(in, 1)[0];
@@ -76,10 +79,10 @@ class length_rewriter {
 
 }  // namespace detail
 
-/// The first value of `in`, which is in BER (X.690), with a definite length wherever there is an
-/// indefinite one; what is in an OCTET STRING is left alone. Botan's decoder mistakes these within
-/// values, and takes a time that grows with the square of their number. Throws
-/// `std::invalid_argument` if it is malformed.
+/// Returns the first value of `in`, which is in BER (X.690), with each indefinite length replaced
+/// by a definite one. The content of an OCTET STRING is not changed. This is needed because Botan's
+/// decoder misreads nested indefinite lengths, and takes time that grows with the square of their
+/// number. Throws `std::invalid_argument` if the value is malformed.
 inline Botan::secure_vector<std::uint8_t> with_definite_lengths(byte_view in) {
   Botan::secure_vector<std::uint8_t> out;
   out.reserve(in.size());

@@ -14,28 +14,32 @@
 
 namespace rathole::tls {
 
-/// One TLS connection (RFC 5246, RFC 8446) without input or output of its own, as a TLS library
-/// offers it; `tls::layer` makes a `Layer` of it. TLS 1.2 or later, ECDHE with AEAD suites only, no
-/// renegotiation, no compression, sessions resumed. Buffers are appended to.
+/// Is one TLS connection (RFC 5246, RFC 8446) without input or output, as implemented by a TLS
+/// library; `tls::layer` makes a `Layer` of it. It uses TLS 1.2 or later and only ECDHE with AEAD
+/// suites, without renegotiation and compression, and resumes sessions. Output is appended to the
+/// buffers.
 ///
-/// * `client_setup`, `server_setup`: what the connections of one client or server share: keys,
-///   roots, sessions, tickets. Cheap to copy, and used by several threads at once. `make` fails
-///   with a sentence for people that says what is wrong with the certificates or the key.
-/// * `E::client(setup, host)` makes the side that begins. `host` is the name (then announced by
-///   SNI) or the IP literal that the server's certificate must be for. `E::server(setup)` makes
-///   the other.
-/// * `start(wire)` is called once and first; a client says its hello.
-/// * `receive(in, app, wire)` takes all octets of `in`. What comes after the peer's close_notify,
-///   or after an end of both directions, is ignored. Fails with the alert (`tls::alert`) that came,
-///   with `errc::certificate_*` if the server's certificate is refused, with
+/// * `client_setup` and `server_setup` hold what the connections of one client or server share:
+///   keys, roots, sessions, tickets. They are cheap to copy, and may be used by several threads at
+///   once. Their `make` fails with a text for people that says what is wrong with the certificates
+///   or the key.
+/// * `E::client(setup, host)` makes the client's side. `host` is the name, which is then
+///   announced by SNI, or the IP literal for which the server's certificate must be issued.
+///   `E::server(setup)` makes the server's side.
+/// * `start(wire)` is called once, before all others; a client sends its ClientHello.
+/// * `receive(in, app, wire)` processes all bytes of `in`. Bytes behind the peer's close_notify,
+///   or behind an end of both directions, are ignored. It fails with the received alert
+///   (`tls::alert`), with `errc::certificate_*` if the server's certificate is rejected, or with
 ///   `errc::decryption_failed`, `errc::unexpected_message`, `errc::message_too_long` or
-///   `errc::tls_handshake_failed`; the alert that tells the peer is then in `wire`. It is not called
-///   again after that.
-/// * `send(in, wire)` is called while `can_send(state())`.
-/// * `close(wire)` says close_notify, once.
-/// * `state()` is `handshaking` until application octets may be sent; a close_notify of either side
-///   ends one direction if `half_closes()`, else both, and then the engine has replied in kind.
-/// * `half_closes()`: whether one direction can end alone; settled once the handshake is over.
+///   `errc::tls_handshake_failed`. Our alert for the peer is then in `wire`. It is not called again
+///   after an error.
+/// * `send(in, wire)` encrypts `in`. It is called only while `can_send(state())`.
+/// * `close(wire)` sends close_notify. It is called once.
+/// * `state()` is `handshaking` until application bytes may be sent. A close_notify of either
+///   side ends one direction if `half_closes()`; otherwise it ends both, and the engine has then
+///   sent its own close_notify in reply.
+/// * `half_closes()` returns whether one direction can end alone. It does not change once the
+///   handshake is complete.
 template <class E>
 concept TlsEngine =
     std::movable<E> && std::copyable<typename E::client_setup> &&

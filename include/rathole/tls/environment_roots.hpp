@@ -19,23 +19,26 @@
 
 namespace rathole::tls {
 
-/// The largest file of keys or certificates, in bytes.
+/// Is the size of the largest accepted file of keys or certificates, in bytes.
 inline constexpr std::size_t largest_file = std::size_t{4} << 20;
 
-/// Where the environment says that the machine's trusted certificates are. Both variables mean what
-/// they mean to OpenSSL, and hence to upstream: each takes the place of one of two default places,
-/// which on Debian hold the same certificates; so they replace those of the machine only together.
+/// Holds the places of trusted certificates that the environment names. The variables have the same
+/// meaning as for OpenSSL, and so for upstream: each replaces one of two default places. Debian has
+/// the same certificates in both, so the roots of the machine are replaced only if both variables
+/// are set.
 struct environment_roots {
-  /// `SSL_CERT_FILE`: a PEM file.
+  /// The PEM file that `SSL_CERT_FILE` names.
   std::optional<std::string> file = {};
-  /// `SSL_CERT_DIR`: directories, separated by colons, as `openssl rehash` prepares them.
+  /// The directories that `SSL_CERT_DIR` names, separated by colons, as `openssl rehash` prepares
+  /// them.
   std::vector<std::string> folders = {};
 
+  /// Returns whether both default places are replaced.
   [[nodiscard]] bool replace_defaults() const { return file && !folders.empty(); }
 };
 
-/// Returns what the two variables say now; an empty one counts as unset, and in a program that runs
-/// with more rights than its user both do.
+/// Returns the current values of the two variables. An empty one counts as unset, and so do both in
+/// a program that runs with more rights than its user (secure_getenv(3)).
 inline environment_roots read_environment_roots() {
   environment_roots out;
   const auto value_of = [](const char* name) -> std::string_view {
@@ -53,7 +56,7 @@ inline environment_roots read_environment_roots() {
 
 namespace detail {
 
-/// Whether OpenSSL would look at a file of this name in a directory of certificates: eight
+/// Returns whether OpenSSL would read a file of this name in a certificate directory: eight
 /// hexadecimal digits, a dot and a number.
 inline bool is_hashed_name(std::string_view name) {
   constexpr std::size_t hash_size = 8;
@@ -64,6 +67,7 @@ inline bool is_hashed_name(std::string_view name) {
          name.substr(hash_size + 1).find_first_not_of(digits) == name.npos;
 }
 
+/// Returns the certificates in the PEM file at `path`, in DER. Fails with a text for people.
 inline std::expected<std::vector<std::vector<std::uint8_t>>, std::string> read_roots_file(
     const std::string& path) {
   const auto text = read_file(path, {.size = largest_file});
@@ -73,8 +77,8 @@ inline std::expected<std::vector<std::vector<std::uint8_t>>, std::string> read_r
 
 }  // namespace detail
 
-/// Returns the certificates in those places, in DER; what cannot be read is left out, as OpenSSL does.
-/// Of a directory at most 4096 files are read.
+/// Returns the certificates in the places of `from`, in DER. As with OpenSSL, what cannot be read
+/// is left out. At most 4096 files of a directory are read.
 inline std::vector<std::vector<std::uint8_t>> load_roots(const environment_roots& from) {
   constexpr std::size_t most_files = 4096;
   std::vector<std::vector<std::uint8_t>> out;
@@ -97,7 +101,7 @@ inline std::vector<std::vector<std::uint8_t>> load_roots(const environment_roots
   return out;
 }
 
-/// Returns a sentence for each place that holds nothing, for the log.
+/// Returns one sentence for the log for each place that cannot be read.
 inline std::vector<std::string> problems_of(const environment_roots& from) {
   std::vector<std::string> out;
   const auto add = [&out](const char* name, const std::string& value, const std::string& why) {

@@ -12,21 +12,26 @@
 
 namespace rathole::tls {
 
-/// Whom a certificate is for by its subjectAltName (RFC 5280, section 4.2.1.6); views of its octets.
+/// Holds the names in the subjectAltName of a certificate (RFC 5280 section 4.2.1.6), as views of
+/// its bytes.
 struct alt_names {
+  /// The DNS names.
   std::vector<std::string_view> dns = {};
-  /// Addresses in network order, of 4 or 16 octets.
+  /// The IP addresses in network byte order, normally of 4 or 16 bytes.
   std::vector<byte_view> ip = {};
 };
 
 namespace detail {
 
-/// A value of DER, and what it is of (X.690); with lengths below 64 KiB.
+/// Is a DER value (X.690), whose length must be below 64 KiB.
 struct der_value {
+  /// The tag byte.
   std::uint8_t tag = 0;
+  /// The content, as a view of the input.
   byte_view content = {};
 };
 
+/// Reads the next DER value; returns nothing if it is malformed.
 inline std::optional<der_value> read_der_value(cursor& in) {
   der_value out{.tag = in.octet()};
   std::size_t length = in.octet();
@@ -43,18 +48,20 @@ inline std::optional<der_value> read_der_value(cursor& in) {
   return out;
 }
 
+/// Returns `c` in lower case if it is an ASCII letter.
 constexpr char to_lower(char c) {
   return 'A' <= c && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
 }
 
+/// Returns whether two names are equal except for the case of ASCII letters.
 inline bool same_name(std::string_view a, std::string_view b) {
   return std::ranges::equal(a, b, {}, to_lower, to_lower);
 }
 
 }  // namespace detail
 
-/// Reads the extension's value, which is DER; nothing if it is malformed. Names that are neither
-/// DNS names nor addresses are left out.
+/// Parses the DER value of the subjectAltName extension; returns nothing if it is malformed. Names
+/// that are neither DNS names nor IP addresses are left out.
 inline std::optional<alt_names> read_alt_names(byte_view der) {
   constexpr std::uint8_t sequence = 0x30;
   constexpr std::uint8_t dns_name = 0x82;
@@ -77,8 +84,9 @@ inline std::optional<alt_names> read_alt_names(byte_view der) {
   return out;
 }
 
-/// Whether `pattern`, a DNS name of a certificate, is for `host` (RFC 6125, section 6.4). `*` may
-/// be all of the first label and then stands for one label; two more must follow it.
+/// Returns whether `pattern`, a DNS name of a certificate, matches `host` (RFC 6125 section 6.4). A
+/// `*` may only be the whole first label; it stands for one label, and at least two more must
+/// follow.
 inline bool matches_dns_name(std::string_view pattern, std::string_view host) {
   if (host.ends_with('.')) host.remove_suffix(1);
   if (pattern.ends_with('.')) pattern.remove_suffix(1);
@@ -93,13 +101,13 @@ inline bool matches_dns_name(std::string_view pattern, std::string_view host) {
          detail::same_name(domain, host.substr(first_label));
 }
 
-/// Whether `host` is an IP literal, without brackets, instead of a name.
+/// Returns whether `host` is an IP literal without brackets, and not a name.
 inline bool is_ip_literal(std::string_view host) {
   return parse_ipv4(host).has_value() || parse_ipv6(host).has_value();
 }
 
-/// Whether a certificate is for `host`: an IP literal must be one of its addresses, a name match
-/// one of its DNS names, or else, where it has none of these, its `common_name`.
+/// Returns whether a certificate is issued for `host`. An IP literal must be one of its addresses.
+/// A name must match one of its DNS names or, if it has none, its `common_name`.
 inline bool is_for_host(std::string_view host, const alt_names& names,
                         std::string_view common_name) {
   const auto has_address = [&names](const auto& octets) {

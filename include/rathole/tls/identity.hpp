@@ -7,11 +7,11 @@
 
 namespace rathole::tls {
 
-/// What a server shows of itself, and the key that proves it.
+/// Holds the certificates of a server and the private key that belongs to them.
 struct identity {
-  /// PKCS#8 in DER, not encrypted (RFC 5208).
+  /// The private key: unencrypted PKCS#8 in DER (RFC 5208).
   secret private_key = {};
-  /// X.509 in DER, that of the key first, then its issuers.
+  /// The X.509 certificates in DER: that of the key first, then its issuers.
   std::vector<std::vector<std::uint8_t>> certificates = {};
 };
 

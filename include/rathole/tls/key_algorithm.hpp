@@ -15,16 +15,20 @@
 
 namespace rathole::tls {
 
-/// The object identifiers of algorithms that a server's key can have (RFC 8017, 5480, 8410).
+/// Is the object identifier of RSA keys (RFC 8017).
 namespace key_oid {
 inline constexpr std::string_view rsa = "1.2.840.113549.1.1.1";
+/// Is the object identifier of keys for RSA-PSS only (RFC 8017).
 inline constexpr std::string_view rsa_pss = "1.2.840.113549.1.1.10";
+/// Is the object identifier of elliptic curve keys (RFC 5480).
 inline constexpr std::string_view ec = "1.2.840.10045.2.1";
+/// Is the object identifier of Ed25519 keys (RFC 8410).
 inline constexpr std::string_view ed25519 = "1.3.101.112";
+/// Is the object identifier of Ed448 keys (RFC 8410).
 inline constexpr std::string_view ed448 = "1.3.101.113";
 }  // namespace key_oid
 
-/// Returns what people call the algorithm `oid`.
+/// Returns the common name of the key algorithm `oid`.
 inline std::string key_algorithm_name(std::string_view oid) {
   if (oid == key_oid::rsa) return "RSA";
   if (oid == key_oid::rsa_pss) return "RSA-PSS";
@@ -34,8 +38,8 @@ inline std::string key_algorithm_name(std::string_view oid) {
   return "the algorithm " + std::string(oid);
 }
 
-/// Returns the object identifier of the algorithm of a key in PKCS#8 (RFC 5208) that is not
-/// encrypted; empty if the structure is malformed.
+/// Returns the object identifier of the algorithm of an unencrypted PKCS#8 key (RFC 5208); empty if
+/// it is malformed.
 inline std::string key_algorithm_of(byte_view pkcs8) {
   try {
     Botan::BER_Decoder outer(pkcs8.data(), pkcs8.size());
@@ -50,7 +54,7 @@ inline std::string key_algorithm_of(byte_view pkcs8) {
   }
 }
 
-/// A public key as a certificate has it.
+/// Holds the public key of a certificate.
 struct certified_key {
   /// The object identifier of its algorithm.
   std::string algorithm;
@@ -58,9 +62,9 @@ struct certified_key {
   std::vector<std::uint8_t> bits;
 };
 
-/// Returns the key that a certificate, in DER (RFC 5280 section 4.1), is for; empty if the
-/// certificate is malformed. Botan reads no certificate that is signed by RSA-PSS with parameters
-/// that it does not expect, and this does.
+/// Returns the public key of a certificate in DER (RFC 5280 section 4.1); empty if the certificate
+/// is malformed. Botan cannot parse a certificate that is signed by RSA-PSS with parameters that it
+/// does not expect; this function can.
 inline certified_key certified_key_of(const std::vector<std::uint8_t>& certificate) {
   try {
     Botan::BER_Decoder outer(certificate.data(), certificate.size());
@@ -68,14 +72,15 @@ inline certified_key certified_key_of(const std::vector<std::uint8_t>& certifica
     Botan::BER_Decoder body = detail::enter_sequence(whole);
     constexpr std::uint32_t explicit_version = 0xa0;
     const bool has_version = detail::tag_of(body.get_next_object()) == explicit_version;
-    // The serial number, unless that was the first; signature, issuer, validity, subject.
+    // Skips the serial number unless it was read as the version, then signature, issuer, validity
+    // and subject.
     for (int i = has_version ? 0 : 1; i < 5; ++i) body.get_next_object();
     Botan::BER_Decoder info = detail::enter_sequence(body);
     Botan::OID oid;
     detail::enter_sequence(info).decode(oid);
     const Botan::BER_Object key = info.get_next_object();
     if (key.length() == 0) return {};
-    // The first byte counts the unused bits.
+    // The first byte of a BIT STRING counts its unused bits.
     return {oid.to_string(), {key.bits() + 1, key.bits() + key.length()}};
   } catch (const std::exception&) {
     return {};

@@ -4,7 +4,7 @@
 #include <rathole/tls/identity.hpp>
 #include <rathole/tls/key_algorithm.hpp>
 
-// Botan 2.19 needs the first before the others in C++23.
+// Botan 2.19 compiles as C++23 only if the first of these headers comes before the others.
 #include <botan/pkix_types.h>
 
 #include <botan/bigint.h>
@@ -21,13 +21,14 @@
 
 namespace rathole::tls {
 
-/// The strength in bits that keys must have; RSA has it from 2048 bits on.
+/// Is the strength that keys must have, in bits.
 inline constexpr std::size_t minimum_key_strength = 110;
+/// Is the size of the smallest RSA key with that strength, in bits.
 inline constexpr std::size_t minimum_rsa_bits = 2048;
 
 namespace detail {
 
-/// The bits of the modulus of an RSAPublicKey (RFC 8017 appendix A.1.1).
+/// Returns the size of the modulus of an RSAPublicKey (RFC 8017 appendix A.1.1), in bits.
 inline std::size_t rsa_bits_of(const std::vector<std::uint8_t>& key) {
   Botan::BER_Decoder outer(key.data(), key.size());
   Botan::BigInt modulus;
@@ -35,6 +36,8 @@ inline std::size_t rsa_bits_of(const std::vector<std::uint8_t>& key) {
   return modulus.bits();
 }
 
+/// Returns why the key of `certificate` is too weak; nothing if it is strong enough, or if Botan
+/// cannot tell.
 inline std::optional<std::string> weak_key(const std::vector<std::uint8_t>& certificate) {
   const certified_key shown = certified_key_of(certificate);
   const std::string& algorithm = shown.algorithm;
@@ -52,15 +55,15 @@ inline std::optional<std::string> weak_key(const std::vector<std::uint8_t>& cert
            std::to_string(key->estimated_strength()) + " bits; at least " +
            std::to_string(minimum_key_strength) + " are required";
   } catch (const std::exception&) {
-    // Malformed, or of an algorithm that Botan does not know: the engine judges it.
+    // It is malformed, or Botan does not know the algorithm; the TLS engine decides.
     return std::nullopt;
   }
 }
 
 }  // namespace detail
 
-/// Returns why no peer would accept a certificate of `shown`: a key that is too weak, its own or that
-/// of an issuer; nothing if all are strong enough.
+/// Returns why peers would reject a certificate of `shown`: its key or that of an issuer is too
+/// weak. Returns nothing if all keys are strong enough.
 inline std::optional<std::string> weak_key(const identity& shown) {
   for (std::size_t i = 0; i < shown.certificates.size(); ++i) {
     if (const auto weak = detail::weak_key(shown.certificates[i])) {

@@ -12,21 +12,27 @@
 
 namespace rathole::tls {
 
-/// TLS as a layer; models `TimedLayer`.
+/// Runs TLS as a layer; models `TimedLayer`.
 ///
-/// An end must be announced: a stream that ends without close_notify is `errc::truncated`. A peer
-/// whose first byte does not begin a TLS record fails with `errc::not_tls`. Where the engine cannot
-/// end one direction alone (Botan with TLS 1.2), `close` postpones close_notify until the peer has
-/// sent nothing for `half_close_timeout`, and the peer's close_notify ends both directions; hence one
-/// that ends its sending late loses nothing that the other still sends.
+/// The end of a direction must be announced: a stream that ends without close_notify fails with
+/// `errc::truncated`. If the peer's first byte does not begin a TLS record, the layer fails with
+/// `errc::not_tls`.
+///
+/// If the engine cannot end one direction alone (Botan with TLS 1.2), the peer's close_notify ends
+/// both directions. `close` then postpones our close_notify until the peer has sent nothing for
+/// `half_close_timeout`, so that what the peer still sends is not lost.
 template <TlsEngine E>
 class layer {
  public:
+  /// Makes a layer that runs `engine`.
   layer(E engine, duration half_close_timeout)
       : engine_(std::move(engine)), half_close_timeout_(half_close_timeout) {}
 
+  /// Begins the handshake; see `Layer`.
   result<void> start(byte_buffer& wire) { return keep(engine_.start(wire)); }
 
+  /// Processes bytes from the stream below; see `Layer`. Fails with the errors of `TlsEngine`, and
+  /// with `errc::not_tls`.
   result<void> receive(byte_view in, byte_buffer& app, byte_buffer& wire) {
     if (!first_byte_ && !in.empty()) first_byte_ = in.front();
     while (!error_ && !in.empty()) {
@@ -37,6 +43,7 @@ class layer {
     return outcome();
   }
 
+  /// Reports the end of the stream below; see `Layer`.
   result<void> receive_end() {
     if (!error_ && (can_receive(state()) || state() == phase::handshaking)) {
       error_ = errc::truncated;
@@ -44,11 +51,13 @@ class layer {
     return outcome();
   }
 
+  /// Encrypts application bytes; see `Layer`.
   result<void> send(byte_view in, byte_buffer& wire) {
     if (error_) return outcome();
     return keep(engine_.send(in, wire));
   }
 
+  /// Ends our direction, if necessary later; see `Layer`.
   result<void> close(byte_buffer& wire) {
     if (error_ || state() == phase::closed || state() == phase::write_closed) return outcome();
     if (state() == phase::open && !engine_.half_closes()) {
@@ -58,7 +67,7 @@ class layer {
     return keep(engine_.close(wire));
   }
 
-  /// Says the postponed close_notify when it is due.
+  /// Sends the postponed close_notify when it is due; see `TimedLayer`.
   result<void> poll(time_point now, byte_buffer& wire) {
     if (!must_close_later()) return outcome();
     if (!close_at_) close_at_ = now + half_close_timeout_;
@@ -66,19 +75,22 @@ class layer {
     return keep(engine_.close(wire));
   }
 
+  /// Returns when the postponed close_notify is due; see `TimedLayer`.
   [[nodiscard]] std::optional<time_point> deadline() const {
     return must_close_later() ? close_at_ : std::nullopt;
   }
 
+  /// Returns the phase of the layer.
   [[nodiscard]] phase state() const { return error_ ? phase::closed : engine_.state(); }
 
-  /// For those that ask how a connection came about.
+  /// Returns the engine, for example to ask which version was negotiated.
   [[nodiscard]] const E& engine() const { return engine_; }
 
  private:
-  // Messages of the handshake are gathered before they are understood, and may claim 16 MiB each.
-  // A peer must hence get on: each window of its octets ends the handshake or brings application
-  // octets. Windows begin at fixed places of the stream, so that it does not matter how it is cut.
+  // Engines collect handshake messages before they process them, and a message may claim 16 MiB.
+  // The peer must therefore make progress: each window of its bytes must complete the handshake or
+  // bring application bytes. The windows begin at fixed positions of the stream, so that the result
+  // does not depend on how the stream is split.
   static constexpr std::size_t window = 64 * 1024;
 
   void receive_piece(byte_view piece, byte_buffer& app, byte_buffer& wire) {
@@ -99,7 +111,8 @@ class layer {
     if (!std::exchange(got_on_, false)) error_ = errc::message_too_long;
   }
 
-  /// Whether `octet` is a type of content that can come in a handshake (RFC 8446 section 5.1).
+  /// Returns whether `octet` is a content type that may occur in a handshake (RFC 8446 section
+  /// 5.1).
   static bool begins_record(std::uint8_t octet) {
     constexpr std::uint8_t change_cipher_spec = 20;
     constexpr std::uint8_t application_data = 23;
@@ -121,13 +134,15 @@ class layer {
   E engine_;
   duration half_close_timeout_;
   std::error_code error_;
-  /// The first one that the peer sent.
+  /// The first byte that the peer sent.
   std::optional<std::uint8_t> first_byte_;
-  /// Octets of the present window.
+  /// How many bytes of the current window have arrived.
   std::size_t in_window_ = 0;
+  /// Whether the peer has made progress in the current window.
   bool got_on_ = false;
-  /// Whether close_notify is to be said later.
+  /// Whether close_notify is postponed.
   bool closing_ = false;
+  /// When the postponed close_notify is due.
   std::optional<time_point> close_at_;
 };
 

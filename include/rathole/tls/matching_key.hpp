@@ -3,7 +3,7 @@
 #include <rathole/core/secret.hpp>
 #include <rathole/tls/key_algorithm.hpp>
 
-// Botan 2.19 needs the first before the others in C++23.
+// Botan 2.19 compiles as C++23 only if the first of these headers comes before the others.
 #include <botan/pkix_types.h>
 
 #include <botan/data_src.h>
@@ -19,8 +19,8 @@
 
 namespace rathole::tls {
 
-/// The key of a PKCS#8 structure that is not encrypted; none if it is malformed, or of an algorithm
-/// that Botan does not know.
+/// Returns the key of an unencrypted PKCS#8 structure; null if it is malformed, or if Botan does
+/// not know its algorithm.
 inline std::shared_ptr<const Botan::Private_Key> load_pkcs8(byte_view der) {
   try {
     Botan::DataSource_Memory source(der.data(), der.size());
@@ -30,8 +30,9 @@ inline std::shared_ptr<const Botan::Private_Key> load_pkcs8(byte_view der) {
   }
 }
 
-/// Whether a key in PKCS#8 can be used: not if it is malformed. Of an algorithm that Botan does not
-/// know (RSA-PSS, Ed448) only the frame is looked at; the engine that uses it does the rest.
+/// Returns whether a PKCS#8 key can be used; a malformed one cannot. For an algorithm that Botan
+/// does not know (RSA-PSS, Ed448), only the outer structure is checked; the TLS engine that uses
+/// the key checks the rest.
 inline bool is_usable_key(byte_view pkcs8) {
   const std::string algorithm = key_algorithm_of(pkcs8);
   const bool is_known =
@@ -39,7 +40,8 @@ inline bool is_usable_key(byte_view pkcs8) {
   return !algorithm.empty() && (!is_known || load_pkcs8(pkcs8));
 }
 
-/// Whether `certificate` is of the public half of `key`; not if it is malformed.
+/// Returns whether `certificate` contains the public key of `key`; false if the certificate is
+/// malformed.
 inline bool is_certificate_of(const Botan::Private_Key& key,
                               const std::vector<std::uint8_t>& certificate) {
   try {
@@ -51,8 +53,9 @@ inline bool is_certificate_of(const Botan::Private_Key& key,
   }
 }
 
-/// The same for a key in PKCS#8. One of an algorithm that Botan does not know is taken for the key of
-/// a certificate of that algorithm; the engine that uses both compares them.
+/// Returns whether `certificate` contains the public key of a PKCS#8 key. If Botan does not know
+/// the algorithm, only the algorithms are compared; the TLS engine that uses both compares the
+/// keys.
 inline bool is_certificate_of(byte_view pkcs8, const std::vector<std::uint8_t>& certificate) {
   const certified_key shown = certified_key_of(certificate);
   if (const auto key = load_pkcs8(pkcs8)) {

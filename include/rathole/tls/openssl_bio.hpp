@@ -12,19 +12,24 @@
 
 namespace rathole::tls {
 
-/// What OpenSSL reads from and writes to while it works: the octets that came, and the buffer of
-/// those to be sent.
+/// Holds what OpenSSL reads and writes during one call: the received bytes, and the buffer for the
+/// bytes to be sent.
 struct openssl_wire {
+  /// The received bytes that OpenSSL has not read yet.
   byte_view in = {};
+  /// The buffer that OpenSSL writes to; null between calls.
   byte_buffer* out = nullptr;
-  /// Memory ran short; an exception must not pass through OpenSSL.
+  /// Whether memory has run out. It is recorded here because an exception must not pass through
+  /// OpenSSL.
   bool exhausted = false;
 };
 
 namespace detail {
 
+/// Returns the wire of `bio`.
 inline openssl_wire& wire_of(BIO* bio) { return *static_cast<openssl_wire*>(BIO_get_data(bio)); }
 
+/// Reads for OpenSSL; see BIO_meth_set_read_ex(3).
 inline int read_wire(BIO* bio, char* out, std::size_t room, std::size_t* count) {
   openssl_wire& wire = wire_of(bio);
   BIO_clear_retry_flags(bio);
@@ -38,6 +43,7 @@ inline int read_wire(BIO* bio, char* out, std::size_t room, std::size_t* count) 
   return 1;
 }
 
+/// Writes for OpenSSL; see BIO_meth_set_write_ex(3).
 inline int write_wire(BIO* bio, const char* in, std::size_t size, std::size_t* count) {
   openssl_wire& wire = wire_of(bio);
   BIO_clear_retry_flags(bio);
@@ -52,13 +58,16 @@ inline int write_wire(BIO* bio, const char* in, std::size_t size, std::size_t* c
   return 1;
 }
 
+/// Handles control requests of OpenSSL: flushing succeeds, because nothing is buffered.
 inline long control_wire(BIO*, int what, long, void*) { return what == BIO_CTRL_FLUSH ? 1 : 0; }
 
+/// Initializes a BIO for OpenSSL; see BIO_meth_set_create(3).
 inline int create_wire(BIO* bio) {
   BIO_set_init(bio, 1);
   return 1;
 }
 
+/// Returns the method of all BIOs made by `make_bio`. Throws `std::bad_alloc`.
 inline BIO_METHOD* wire_method() {
   static const auto method = [] {
     std::unique_ptr<BIO_METHOD, decltype(&BIO_meth_free)> made(
@@ -75,7 +84,8 @@ inline BIO_METHOD* wire_method() {
 
 }  // namespace detail
 
-/// A BIO on `wire`, which outlives it: octets pass without a buffer in between.
+/// Returns a new BIO on `wire`, which must outlive it; bytes pass without an intermediate buffer.
+/// The caller, usually an SSL object, owns the BIO. Throws `std::bad_alloc`.
 inline BIO* make_bio(openssl_wire& wire) {
   BIO* const made = BIO_new(detail::wire_method());
   if (!made) throw std::bad_alloc();

@@ -20,12 +20,17 @@
 
 namespace rathole::tls {
 
-/// TLS 1.2 and 1.3 by OpenSSL; models `TlsEngine`. One direction can end alone in both.
+/// Runs TLS 1.2 and 1.3 with OpenSSL; models `TlsEngine`. In both versions one direction can end
+/// alone.
 class openssl_engine {
  public:
+  /// Is what the connections of one client share.
   using client_setup = openssl_client_setup;
+  /// Is what the connections of one server share.
   using server_setup = openssl_server_setup;
 
+  /// Makes the client's side of a connection to `host`; see `TlsEngine`. Fails with
+  /// `errc::invalid_address`.
   static result<openssl_engine> client(const client_setup& setup, std::string_view host) {
     const auto& shared = *setup.shared();
     openssl_engine out(shared.context.get());
@@ -40,6 +45,7 @@ class openssl_engine {
     return out;
   }
 
+  /// Makes the server's side of a connection; see `TlsEngine`.
   static result<openssl_engine> server(const server_setup& setup) {
     openssl_engine out(setup.context().get());
     out.connection_->server = setup.context();
@@ -47,11 +53,13 @@ class openssl_engine {
     return out;
   }
 
+  /// Begins the handshake; see `TlsEngine`.
   result<void> start(byte_buffer& wire) {
     const working here(*connection_, {}, wire);
     return shake_hands();
   }
 
+  /// Processes received bytes; see `TlsEngine`.
   result<void> receive(byte_view in, byte_buffer& app, byte_buffer& wire) {
     if (active_ && !can_receive(state())) return {};
     const working here(*connection_, in, wire);
@@ -75,6 +83,7 @@ class openssl_engine {
     }
   }
 
+  /// Encrypts application bytes; see `TlsEngine`.
   result<void> send(byte_view in, byte_buffer& wire) {
     const working here(*connection_, {}, wire);
     while (!in.empty()) {
@@ -87,6 +96,7 @@ class openssl_engine {
     return {};
   }
 
+  /// Sends close_notify; see `TlsEngine`.
   result<void> close(byte_buffer& wire) {
     const working here(*connection_, {}, wire);
     ended_ = true;
@@ -94,23 +104,26 @@ class openssl_engine {
     return {};
   }
 
+  /// Returns the phase of the connection; see `TlsEngine`.
   [[nodiscard]] phase state() const {
     if (!active_) return ended_ ? phase::closed : phase::handshaking;
     if (ended_) return peer_ended_ ? phase::closed : phase::write_closed;
     return peer_ended_ ? phase::read_closed : phase::open;
   }
+  /// Returns true: one direction can end alone.
   [[nodiscard]] bool half_closes() const { return true; }
-  /// Whether the handshake took up an earlier session.
+  /// Returns whether the handshake resumed an earlier session.
   [[nodiscard]] bool resumed() const { return SSL_session_reused(ssl()) == 1; }
-  /// Such as "TLSv1.3", and the cipher suite by OpenSSL's name.
+  /// Returns the negotiated version, such as "TLSv1.3".
   [[nodiscard]] const char* version() const { return SSL_get_version(ssl()); }
+  /// Returns OpenSSL's name of the negotiated cipher suite.
   [[nodiscard]] const char* suite() const { return SSL_get_cipher_name(ssl()); }
 
  private:
-  /// Content of a record at most (RFC 8446 section 5.1).
+  /// The largest content of a record (RFC 8446 section 5.1), in bytes.
   static constexpr std::size_t record_size = 16 * 1024;
 
-  // OpenSSL refers to the wire and the sink; so they stay where they are.
+  // OpenSSL keeps references to the wire and the sink, so they must not move.
   struct connection {
     openssl_wire wire;
     openssl_session_sink sink;
@@ -119,7 +132,8 @@ class openssl_engine {
     detail::ssl_ptr ssl;
   };
 
-  /// Gives OpenSSL the buffers of one call, and an empty error queue.
+  /// Gives OpenSSL the buffers of one call and an empty error queue; takes the buffers away at its
+  /// end.
   class working {
    public:
     working(connection& at, byte_view in, byte_buffer& out) : wire_(at.wire) {
@@ -142,7 +156,8 @@ class openssl_engine {
     SSL_set_bio(connection_->ssl.get(), bio, bio);
   }
 
-  /// Has the server's name announced, unless it is an IP literal, and its certificate checked for it.
+  /// Announces the name of the server, unless it is an IP literal, and requires a certificate for
+  /// it.
   static bool name_server(SSL* ssl, std::string_view host) {
     if (host.ends_with('.')) host.remove_suffix(1);
     const std::string name(host);

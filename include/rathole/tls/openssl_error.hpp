@@ -12,7 +12,8 @@
 
 namespace rathole::tls {
 
-/// Why a certificate was refused, by the code of X509_STORE_CTX_get_error(3).
+/// Returns the error for a code of X509_STORE_CTX_get_error(3), which says why a certificate was
+/// rejected.
 inline errc openssl_verify_error(long code) {
   switch (code) {
     case X509_V_ERR_CERT_HAS_EXPIRED: return errc::certificate_expired;
@@ -32,12 +33,13 @@ inline errc openssl_verify_error(long code) {
   }
 }
 
-/// The latest error of the thread that names a cause; the queue is emptied.
+/// Returns the most recent error in the thread's error queue that names a cause, and empties the
+/// queue.
 inline unsigned long openssl_cause() {
   unsigned long cause = 0;
   while (const auto code = ERR_get_error()) {
 #ifdef SSL_R_RECORD_LAYER_FAILURE
-    // OpenSSL 3.2 and later say only where, behind the cause.
+    // OpenSSL 3.2 and later append an error that only says where the failure happened.
     const bool says_where = ERR_GET_REASON(code) == SSL_R_RECORD_LAYER_FAILURE;
     if (says_where && ERR_GET_LIB(code) == ERR_LIB_SSL && cause != 0) continue;
 #endif
@@ -46,7 +48,8 @@ inline unsigned long openssl_cause() {
   return cause;
 }
 
-/// Why a call on `connection` failed, by the error queue of the thread, which is emptied.
+/// Returns why a call on `connection` failed, according to the thread's error queue, and empties
+/// the queue.
 inline std::error_code openssl_error(const SSL* connection) {
   const auto code = openssl_cause();
   const int reason = ERR_GET_REASON(code);
@@ -76,7 +79,7 @@ inline std::error_code openssl_error(const SSL* connection) {
   }
 }
 
-/// The latest error of the thread in words; the queue is emptied.
+/// Returns a text for the most recent error in the thread's error queue, and empties the queue.
 inline std::string openssl_reason() {
   const auto code = openssl_cause();
   const char* const text = ERR_reason_error_string(code);

@@ -23,6 +23,7 @@ namespace rathole::tls {
 
 namespace detail {
 
+/// Frees an object of OpenSSL by the function `Free`.
 template <auto Free>
 struct openssl_free {
   template <class T>
@@ -30,13 +31,18 @@ struct openssl_free {
     Free(owned);
   }
 };
+/// Owns an SSL_CTX.
 using ssl_ctx_ptr = std::unique_ptr<SSL_CTX, openssl_free<SSL_CTX_free>>;
+/// Owns an SSL.
 using ssl_ptr = std::unique_ptr<SSL, openssl_free<SSL_free>>;
+/// Owns an SSL_SESSION.
 using ssl_session_ptr = std::unique_ptr<SSL_SESSION, openssl_free<SSL_SESSION_free>>;
+/// Owns an X509.
 using x509_ptr = std::unique_ptr<X509, openssl_free<X509_free>>;
+/// Owns an EVP_PKEY.
 using evp_pkey_ptr = std::unique_ptr<EVP_PKEY, openssl_free<EVP_PKEY_free>>;
 
-/// Whether the processor encrypts with AES.
+/// Returns whether the processor has AES instructions.
 inline bool has_aes() {
 #if defined(__x86_64__) || defined(__i386__)
   return __builtin_cpu_supports("aes") != 0;
@@ -47,7 +53,8 @@ inline bool has_aes() {
 #endif
 }
 
-/// TLS 1.2 and 1.3, ECDHE and AEAD only, AES-GCM first where the processor has AES.
+/// Returns a context for TLS 1.2 and 1.3 with ECDHE and AEAD suites only; AES-GCM comes first if
+/// the processor has AES instructions. Throws `std::bad_alloc`.
 inline ssl_ctx_ptr make_ssl_ctx(const SSL_METHOD* method) {
   ssl_ctx_ptr out(SSL_CTX_new(method));
   if (!out) throw std::bad_alloc();
@@ -60,7 +67,7 @@ inline ssl_ctx_ptr make_ssl_ctx(const SSL_METHOD* method) {
   const auto ordered = [](const std::string& aes, const std::string& chacha) {
     return has_aes() ? aes + ':' + chacha : chacha + ':' + aes;
   };
-  // 112 bits, whatever the machine's configuration says: RSA from 2048 bits on, no SHA-1.
+  // Level 2 is 112 bits, whatever the machine's configuration says: RSA from 2048 bits, no SHA-1.
   SSL_CTX_set_security_level(out.get(), 2);
   SSL_CTX_set_min_proto_version(out.get(), TLS1_2_VERSION);
   SSL_CTX_set_cipher_list(out.get(), ordered(aes_12, chacha_12).c_str());
@@ -71,6 +78,7 @@ inline ssl_ctx_ptr make_ssl_ctx(const SSL_METHOD* method) {
   return out;
 }
 
+/// Parses a certificate in DER; returns null if it is malformed.
 inline x509_ptr read_x509(const std::vector<std::uint8_t>& der) {
   const unsigned char* at = der.data();
   return x509_ptr(d2i_X509(nullptr, &at, static_cast<long>(der.size())));
@@ -78,18 +86,19 @@ inline x509_ptr read_x509(const std::vector<std::uint8_t>& der) {
 
 }  // namespace detail
 
-/// The sessions that a client may resume, each with one host. Used by several threads at once.
+/// Holds the sessions that a client may resume, each with its host. It may be used by several
+/// threads at once.
 class openssl_sessions {
  public:
-  /// Takes a session with `host`; the oldest beyond some is dropped.
+  /// Adds a session with `host`; drops the oldest session if there are too many.
   void keep(const std::string& host, detail::ssl_session_ptr session) {
     const std::scoped_lock lock(mutex_);
     if (held_.size() == most) held_.erase(held_.begin());
     held_.push_back({host, std::move(session)});
   }
 
-  /// The newest one with `host`; none if there is none. Those of TLS 1.3 are used once (RFC 8446
-  /// appendix C.4).
+  /// Returns the newest session with `host`, or null. A session of TLS 1.3 is removed, because it
+  /// must be used only once (RFC 8446 appendix C.4); one of TLS 1.2 is copied.
   detail::ssl_session_ptr take(const std::string& host) {
     const std::scoped_lock lock(mutex_);
     const auto newest = std::ranges::find(held_.rbegin(), held_.rend(), host, &held::host);
@@ -113,40 +122,46 @@ class openssl_sessions {
   std::vector<held> held_;
 };
 
-/// Where the sessions of one connection of a client go to.
+/// Says where the sessions of a client's connection are stored.
 struct openssl_session_sink {
+  /// The sessions of the client.
   std::shared_ptr<openssl_sessions> sessions;
+  /// The host of the connection.
   std::string host;
 };
 
 namespace detail {
 
-/// OpenSSL shows a session of a client's connection, whose data are its sink.
+/// Stores a copy of a session that OpenSSL announces for a client's connection; the application
+/// data of `ssl` is its `openssl_session_sink`.
 inline int keep_session(SSL* ssl, SSL_SESSION* session) {
-  // A copy: OpenSSL spoils the session of a connection that ends without close_notify, which has
-  // not been demanded since RFC 4346 section 7.2.1.
+  // It must be a copy, because OpenSSL makes the session of a connection unusable that ends without
+  // close_notify; since RFC 4346 section 7.2.1 that is no longer required.
   ssl_session_ptr copy(SSL_SESSION_dup(session));
   if (!copy) return 0;
   try {
     const auto& sink = *static_cast<const openssl_session_sink*>(SSL_get_app_data(ssl));
     sink.sessions->keep(sink.host, std::move(copy));
   } catch (const std::bad_alloc&) {
-    // Then it cannot be resumed.
+    // Without memory the session cannot be resumed later.
   }
   return 0;
 }
 
 }  // namespace detail
 
-/// What the connections of one client share.
+/// Holds what the connections of one client share.
 class openssl_client_setup {
  public:
+  /// Is the shared state.
   struct parts {
+    /// The context with the trusted roots.
     detail::ssl_ctx_ptr context;
+    /// The sessions that may be resumed.
     std::shared_ptr<openssl_sessions> sessions = std::make_shared<openssl_sessions>();
   };
 
-  /// See `TlsEngine`.
+  /// Makes the setup from the trusted roots; see `TlsEngine`.
   static std::expected<openssl_client_setup, std::string> make(const trust& roots) {
     auto context = detail::make_ssl_ctx(TLS_client_method());
     SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
@@ -155,7 +170,7 @@ class openssl_client_setup {
                                    SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
     SSL_CTX_sess_set_new_cb(context.get(), detail::keep_session);
     X509_STORE* const store = SSL_CTX_get_cert_store(context.get());
-    // A certificate that is trusted need not be an issuer.
+    // A trusted certificate need not be an issuer.
     X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN);
     for (std::size_t i = 0; i < roots.roots.size(); ++i) {
       const auto root = detail::read_x509(roots.roots[i]);
@@ -164,7 +179,7 @@ class openssl_client_setup {
                                " is malformed: " + openssl_reason());
       }
     }
-    // A machine without roots is no error.
+    // It is not an error if the machine has no roots.
     if (roots.system_roots) SSL_CTX_set_default_verify_paths(context.get());
     ERR_clear_error();
     openssl_client_setup out;
@@ -172,19 +187,20 @@ class openssl_client_setup {
     return out;
   }
 
+  /// Returns the shared state.
   [[nodiscard]] const std::shared_ptr<const parts>& shared() const { return parts_; }
 
  private:
-  /// Certificates between a server's and a root.
+  /// The longest chain of issuers between a server's certificate and a root.
   static constexpr int most_issuers = 8;
 
   std::shared_ptr<const parts> parts_;
 };
 
-/// What the connections of one server share: its identity and the keys of its tickets.
+/// Holds what the connections of one server share: its identity and the keys of its tickets.
 class openssl_server_setup {
  public:
-  /// See `TlsEngine`.
+  /// Makes the setup from the identity of the server; see `TlsEngine`.
   static std::expected<openssl_server_setup, std::string> make(const identity& shown) {
     if (shown.certificates.empty()) return std::unexpected("there is no certificate");
     auto context = detail::make_ssl_ctx(TLS_server_method());
@@ -213,6 +229,7 @@ class openssl_server_setup {
     return out;
   }
 
+  /// Returns the context with the identity.
   [[nodiscard]] const std::shared_ptr<SSL_CTX>& context() const { return context_; }
 
  private:

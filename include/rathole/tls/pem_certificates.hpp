@@ -12,9 +12,9 @@
 
 namespace rathole::tls {
 
-/// All certificates in a PEM text (RFC 7468), in DER and in their order. What stands outside the
-/// boundaries, and blocks of other labels, is skipped. Fails with a sentence if a certificate's
-/// text is malformed, or if there is none; whether it is one inside is not looked at.
+/// Returns all certificates in a PEM text (RFC 7468), in DER and in their order. Text outside the
+/// boundaries and blocks with other labels are skipped. Fails with a text for people if a block is
+/// malformed, or if there is none. The content of the blocks is not checked.
 inline std::expected<std::vector<std::vector<std::uint8_t>>, std::string> read_pem_certificates(
     std::string_view text) {
   constexpr std::string_view begin = "-----BEGIN CERTIFICATE-----";

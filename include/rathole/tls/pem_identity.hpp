@@ -21,9 +21,10 @@ namespace rathole::tls {
 
 namespace detail {
 
+/// Holds bytes that are wiped when they are freed.
 using secure_octets = Botan::secure_vector<std::uint8_t>;
 
-/// A private key in PKCS#8 (RFC 5208) from what is inside of it.
+/// Returns a PKCS#8 structure (RFC 5208) that contains `key`, a private key of the given algorithm.
 inline secure_octets to_pkcs8(const Botan::AlgorithmIdentifier& algorithm,
                               const secure_octets& key) {
   secure_octets out;
@@ -36,7 +37,8 @@ inline secure_octets to_pkcs8(const Botan::AlgorithmIdentifier& algorithm,
   return out;
 }
 
-/// The curve that a key of SEC 1 (RFC 5915) names.
+/// Returns the curve parameters in a SEC 1 key (RFC 5915). Throws an exception of Botan if there
+/// are none.
 inline std::vector<std::uint8_t> curve_of(const secure_octets& sec1) {
   Botan::BER_Decoder outer(sec1.data(), sec1.size());
   Botan::BER_Decoder key = enter_sequence(outer);
@@ -53,15 +55,15 @@ inline std::vector<std::uint8_t> curve_of(const secure_octets& sec1) {
 
 }  // namespace detail
 
-/// Reads an identity from PEM (RFC 7468): `certificates` has that of the key first, then its issuers;
-/// `key` a private key in PKCS#8, PKCS#1 (RSA) or SEC 1 (elliptic curves), not encrypted, which must
-/// be the one of the first certificate. Fails with a sentence for people.
+/// Reads an identity from PEM (RFC 7468). `certificates` has the certificate of the key first, then
+/// its issuers. `key` is an unencrypted private key in PKCS#8, PKCS#1 (RSA) or SEC 1 (elliptic
+/// curves), and must belong to the first certificate. Fails with a text for people.
 inline std::expected<identity, std::string> read_pem_identity(std::string_view certificates,
                                                               std::string_view key) {
   auto chain = read_pem_certificates(certificates);
   if (!chain) return std::unexpected(std::move(chain.error()));
 
-  // A key on an elliptic curve may come behind a block with the curve.
+  // An elliptic curve key may follow a block with the curve parameters.
   const auto begin = key.find("PRIVATE KEY-----");
   const auto label_at = key.rfind("-----BEGIN ", begin);
   if (begin == std::string_view::npos || label_at == std::string_view::npos) {

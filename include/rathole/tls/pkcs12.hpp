@@ -7,7 +7,7 @@
 #include <rathole/tls/pkcs12_password.hpp>
 #include <rathole/tls/pkcs12_reader.hpp>
 
-// Botan 2.19 needs the first before the others in C++23.
+// Botan 2.19 compiles as C++23 only if the first of these headers comes before the others.
 #include <botan/pkix_types.h>
 
 #include <botan/exceptn.h>
@@ -29,8 +29,8 @@ namespace rathole::tls {
 
 namespace detail {
 
-/// Moves each one's issuer from `certificates` behind it, beginning with the last of `out`. Throws
-/// what Botan throws if a certificate cannot be read.
+/// Moves the issuer of the last certificate of `out` from `certificates` to the end of `out`, and
+/// repeats this for that issuer. Throws an exception of Botan if a certificate cannot be parsed.
 inline void append_issuers(std::vector<std::vector<std::uint8_t>>& out,
                            std::vector<std::vector<std::uint8_t>>& certificates) {
   for (;;) {
@@ -45,8 +45,9 @@ inline void append_issuers(std::vector<std::vector<std::uint8_t>>& out,
   }
 }
 
-/// The certificates in the order in which TLS wants them: that of the key, then each one's issuer.
-/// Behind one that Botan cannot read the others keep the order of the file.
+/// Returns the certificates in the order that TLS requires: that of the key, at the index `leaf`,
+/// then the issuer of each. If Botan cannot parse a certificate, the remaining ones keep the order
+/// of the file.
 inline std::vector<std::vector<std::uint8_t>> in_order(
     std::vector<std::vector<std::uint8_t>> certificates, std::size_t leaf) {
   std::vector<std::vector<std::uint8_t>> out;
@@ -61,7 +62,8 @@ inline std::vector<std::vector<std::uint8_t>> in_order(
   return out;
 }
 
-/// The only key that has a certificate, and its chain.
+/// Returns the only key of the file that has a certificate, with its chain. Fails with a text for
+/// people.
 inline std::expected<identity, std::string> to_identity(pkcs12_reader& from) {
   if (from.keys.empty()) return std::unexpected("there is no private key in the file");
   if (from.certificates.empty()) return std::unexpected("there is no certificate in the file");
@@ -90,9 +92,9 @@ inline std::expected<identity, std::string> to_identity(pkcs12_reader& from) {
 }  // namespace detail
 
 /// Reads a PKCS#12 file (RFC 7292): its private key, the certificate of that key, and the
-/// certificates that lead from there to an authority. The MAC is verified first where there is one,
-/// also one of RFC 9579. What is encrypted may be so by PBES2 with AES or 3DES, or by the older
-/// schemes with 3DES or RC2. Fails with a sentence for people.
+/// certificates of its issuers. The MAC is verified first if there is one, including that of RFC
+/// 9579. Encrypted parts may use PBES2 with AES or 3DES, or the older schemes with 3DES or RC2.
+/// Fails with a text for people.
 inline std::expected<identity, std::string> read_pkcs12(byte_view file, std::string_view password,
                                                         const pkcs12_limits& limits = {}) {
   std::string refused;

@@ -17,27 +17,31 @@
 
 namespace rathole::tls {
 
-/// What a PKCS#12 file may ask of its reader.
+/// Limits the work that a PKCS#12 file may cause.
 struct pkcs12_limits {
-  /// Iterations of all its key derivations together, each as often as its key has blocks of the
-  /// hash function; that is a few seconds.
+  /// The largest total number of iterations of all key derivations, each multiplied by the number
+  /// of hash blocks of its key. The default takes a few seconds.
   std::size_t iterations = 3'000'000;
 };
 
 namespace detail {
 
+/// Holds bytes that are wiped when they are freed.
 using secure_octets = Botan::secure_vector<std::uint8_t>;
 
-/// Why a file cannot be read, in words.
+/// Says why a file cannot be read, in words for people.
 struct pkcs12_error : std::runtime_error {
   using runtime_error::runtime_error;
 };
 
-/// An algorithm and its parameters (AlgorithmIdentifier, RFC 5280 section 4.1.1.2).
+/// Is an algorithm and its parameters (AlgorithmIdentifier, RFC 5280 section 4.1.1.2).
 struct pkcs12_algorithm {
+  /// The object identifier, in dotted decimal notation.
   std::string oid;
+  /// The parameters, in BER.
   std::vector<std::uint8_t> parameters;
 
+  /// Reads the next value as an AlgorithmIdentifier. Throws an exception of Botan.
   static pkcs12_algorithm read(Botan::BER_Decoder& in) {
     pkcs12_algorithm out;
     Botan::BER_Decoder inside = enter_sequence(in);
@@ -48,7 +52,7 @@ struct pkcs12_algorithm {
   }
 };
 
-/// A number of iterations, which is not 0.
+/// Reads a number of iterations, which must not be 0. Throws `pkcs12_error`.
 inline std::size_t read_iterations(Botan::BER_Decoder& in) {
   std::size_t out = 0;
   in.decode(out);
@@ -56,8 +60,8 @@ inline std::size_t read_iterations(Botan::BER_Decoder& in) {
   return out;
 }
 
-/// Takes the derivation of `size` octets, with blocks of `block` octets, off what the file may still
-/// ask for.
+/// Subtracts a derivation of `size` bytes, in blocks of `block` bytes, from the remaining limits.
+/// Throws `pkcs12_error` if they are exceeded.
 inline void spend(pkcs12_limits& left, std::size_t iterations, std::size_t size,
                   std::size_t block) {
   const std::size_t blocks = (size + block - 1) / block;
@@ -69,14 +73,18 @@ inline void spend(pkcs12_limits& left, std::size_t iterations, std::size_t size,
   left.iterations -= iterations * blocks;
 }
 
-/// An algorithm that is known here, by Botan's name.
+/// Is a supported algorithm with its name in Botan.
 struct named_algorithm {
+  /// The object identifier.
   std::string_view oid;
+  /// Botan's name.
   const char* name;
+  /// The size of the key, or of the output of a hash function, in bytes.
   std::size_t key_size;
 };
 
-/// Throws `pkcs12_error` if `oid`, which is of a `kind`, is not in `known`.
+/// Returns the algorithm `oid` from the list `known`. Throws `pkcs12_error`, which calls it a
+/// `kind`, if it is not there.
 template <std::size_t N>
 const named_algorithm& find_algorithm(const std::array<named_algorithm, N>& known,
                                       const std::string& oid, const char* kind) {
@@ -87,7 +95,7 @@ const named_algorithm& find_algorithm(const std::array<named_algorithm, N>& know
                      ")");
 }
 
-/// HMACs as RFC 8018 appendix B.1 names them.
+/// Lists the HMAC functions of RFC 8018 appendix B.1.
 inline constexpr std::array<named_algorithm, 5> hmac_functions{{
     {"1.2.840.113549.2.7", "SHA-1", 20},
     {"1.2.840.113549.2.8", "SHA-224", 28},
@@ -96,8 +104,9 @@ inline constexpr std::array<named_algorithm, 5> hmac_functions{{
     {"1.2.840.113549.2.11", "SHA-512", 64},
 }};
 
-/// Derives a key as `how`, which must be PBKDF2, says (RFC 8018 section 5.2): of `size` octets, or
-/// if that is 0, of as many as `how` says, which must be at least 20 (RFC 9579 section 7).
+/// Derives a key with the parameters `how`, which must be PBKDF2 (RFC 8018 section 5.2). The key
+/// has `size` bytes, or if that is 0, as many as `how` says: from 20 (RFC 9579 section 7) to 128.
+/// Throws `pkcs12_error`.
 inline secure_octets derive_pbkdf2(const pkcs12_algorithm& how, byte_view password,
                                    std::size_t size, pkcs12_limits& left) {
   if (how.oid != "1.2.840.113549.1.5.12") {

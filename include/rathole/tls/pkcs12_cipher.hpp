@@ -19,7 +19,8 @@
 
 namespace rathole::tls::detail {
 
-/// Decrypts in CBC mode with padding. Throws what Botan throws if the padding is wrong.
+/// Decrypts `text` in CBC mode and removes the padding. Throws an exception of Botan if the padding
+/// is wrong.
 inline secure_octets decrypt_cbc(const char* cipher, byte_view key, byte_view iv, byte_view text) {
 #if BOTAN_VERSION_MAJOR >= 3
   constexpr auto decryption = Botan::Cipher_Dir::Decryption;
@@ -35,7 +36,7 @@ inline secure_octets decrypt_cbc(const char* cipher, byte_view key, byte_view iv
   return out;
 }
 
-/// The same with RC2.
+/// Decrypts `text` with RC2 in CBC mode and removes the padding. Throws `pkcs12_error`.
 inline secure_octets decrypt_rc2(byte_view key, byte_view iv, byte_view text) {
   if (text.empty() || text.size() % rc2::block_size != 0) {
     throw pkcs12_error("an encrypted part is malformed");
@@ -57,7 +58,7 @@ inline secure_octets decrypt_rc2(byte_view key, byte_view iv, byte_view text) {
   return out;
 }
 
-/// PBES2 (RFC 8018 section 6.2).
+/// Decrypts `text` by PBES2 (RFC 8018 section 6.2). Throws `pkcs12_error` or an exception of Botan.
 inline secure_octets decrypt_pbes2(const pkcs12_algorithm& how, const pkcs12_password& password,
                                    byte_view text, pkcs12_limits& left) {
   static constexpr std::array<named_algorithm, 4> ciphers{{
@@ -78,11 +79,12 @@ inline secure_octets decrypt_pbes2(const pkcs12_algorithm& how, const pkcs12_pas
   return decrypt_cbc(cipher.name, key, iv, text);
 }
 
-/// Decrypts `text`, which was encrypted by `how`. Throws `pkcs12_error`, or what Botan throws.
+/// Decrypts `text`, which was encrypted with the algorithm `how`. Throws `pkcs12_error` or an
+/// exception of Botan.
 inline secure_octets pkcs12_decrypt(const pkcs12_algorithm& how, const pkcs12_password& password,
                                     byte_view text, pkcs12_limits& left) {
   if (how.oid == "1.2.840.113549.1.5.13") return decrypt_pbes2(how, password, text, left);
-  // RFC 7292 appendix C.
+  // The schemes of RFC 7292 appendix C.
   static constexpr std::array<named_algorithm, 4> schemes{{
       {"1.2.840.113549.1.12.1.3", "TripleDES", 24},
       {"1.2.840.113549.1.12.1.4", "TripleDES", 16},

@@ -15,12 +15,12 @@
 
 namespace rathole::tls {
 
-/// What a derived value is for (RFC 7292 appendix B.3).
+/// Says what a derived value is used for (RFC 7292 appendix B.3).
 enum class pkcs12_purpose : std::uint8_t { key = 1, iv = 2, mac_key = 3 };
 
-/// Derives `size` octets from a password (RFC 7292 appendix B.2). `password` is a BMPString with its
-/// end, or empty; `hash` is Botan's name of the hash function. Throws what Botan throws if it does
-/// not know it.
+/// Derives `size` bytes from a password (RFC 7292 appendix B.2). `password` is a BMPString with its
+/// terminator, or empty. `hash` is Botan's name of the hash function. Throws an exception of Botan
+/// if the function is unknown.
 inline Botan::secure_vector<std::uint8_t> pkcs12_kdf(const std::string& hash,
                                                      pkcs12_purpose purpose, byte_view password,
                                                      byte_view salt, std::size_t iterations,
@@ -48,7 +48,7 @@ inline Botan::secure_vector<std::uint8_t> pkcs12_kdf(const std::string& hash,
       function->final(piece.data());
     }
     out.insert(out.end(), piece.begin(), piece.end());
-    // Adds the piece and one to each block of the input.
+    // Adds the piece and one to each block of the input (RFC 7292 appendix B.2, step 6.C).
     for (std::size_t at = 0; at < input.size(); at += block) {
       unsigned carry = 1;
       for (std::size_t i = block; i-- > 0;) {

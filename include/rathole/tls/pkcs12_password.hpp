@@ -12,20 +12,22 @@
 
 namespace rathole::tls {
 
-/// A password as the parts of a PKCS#12 file want it.
+/// Holds a password in the encodings that the parts of a PKCS#12 file use.
 struct pkcs12_password {
-  /// Its octets, for PBKDF2.
+  /// The bytes of the password, for PBKDF2.
   Botan::secure_vector<std::uint8_t> plain;
-  /// As a BMPString with its end, for the key derivation of PKCS#12 (RFC 7292 appendix B.1).
+  /// The password as a BMPString with its terminator, for the key derivation of PKCS#12 (RFC 7292
+  /// appendix B.1).
   Botan::secure_vector<std::uint8_t> bmp;
 };
 
 namespace detail {
 
-/// UTF-16, big endian, without an end. What is no UTF-8 is Latin-1, as OpenSSL has it.
+/// Returns the password in big-endian UTF-16 without a terminator. If it is not UTF-8, it is taken
+/// as Latin-1, as in OpenSSL.
 inline Botan::secure_vector<std::uint8_t> to_bmp(std::string_view password) {
   Botan::secure_vector<std::uint8_t> out;
-  // Room for the end too, so that no copy is left behind.
+  // The capacity includes the terminator, so that adding it does not leave a copy behind.
   out.reserve(2 * password.size() + 2);
   const auto put = [&out](char32_t unit) {
     out.push_back(static_cast<std::uint8_t>(unit >> 8));
@@ -50,8 +52,8 @@ inline Botan::secure_vector<std::uint8_t> to_bmp(std::string_view password) {
 
 }  // namespace detail
 
-/// The password in each of the ways in which programs write it: an empty one may be no BMPString at
-/// all, or one that has an end.
+/// Returns the encodings of the password that programs use. They differ for an empty password,
+/// which may be an empty BMPString or a terminator alone.
 inline std::vector<pkcs12_password> spellings_of(std::string_view password) {
   pkcs12_password out;
   out.plain.assign(password.begin(), password.end());

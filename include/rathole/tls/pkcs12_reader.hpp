@@ -22,12 +22,15 @@
 
 namespace rathole::tls::detail {
 
-/// Takes one PKCS#12 file (RFC 7292) apart. `read` throws `pkcs12_error`, or what Botan throws.
+/// Parses one PKCS#12 file (RFC 7292).
 class pkcs12_reader {
  public:
+  /// Makes a reader that uses `password` and keeps to `limits`.
   pkcs12_reader(pkcs12_password password, const pkcs12_limits& limits)
       : password_(std::move(password)), left_(limits) {}
 
+  /// Parses `file` and fills `keys` and `certificates`. Throws `pkcs12_error` or another
+  /// `std::exception`.
   void read(byte_view file) {
     Botan::BER_Decoder outer(with_definite_lengths(file));
     Botan::BER_Decoder pfx = enter_sequence(outer);
@@ -42,23 +45,25 @@ class pkcs12_reader {
     read_authenticated_safe(safe);
   }
 
-  /// In PKCS#8.
+  /// The private keys, in PKCS#8.
   std::vector<secure_octets> keys;
-  /// In X.509.
+  /// The X.509 certificates, in DER.
   std::vector<std::vector<std::uint8_t>> certificates;
-  /// The file has a MAC, which fits the password.
+  /// Whether the file has a MAC that fits the password.
   bool authentic = false;
 
  private:
   static constexpr std::string_view data_oid = "1.2.840.113549.1.7.1";
   static constexpr std::string_view encrypted_data_oid = "1.2.840.113549.1.7.6";
-  /// Bags in bags.
+  /// The deepest nesting of bags.
   static constexpr int deepest = 4;
-  /// More are not sought through.
+  /// The most private keys; a file with more is rejected.
   static constexpr std::size_t most_keys = 16;
+  /// The most certificates; a file with more is rejected.
   static constexpr std::size_t most_certificates = 64;
-  /// Octets of a private key; one of RSA with 16384 bits has half of that.
+  /// The largest private key, in bytes; an RSA key of 16384 bits has half of that.
   static constexpr std::size_t largest_key = 20'000;
+  /// The largest certificate, in bytes.
   static constexpr std::size_t largest_certificate = 64 * 1024;
 
   static std::string read_oid(Botan::BER_Decoder& in) {
@@ -72,7 +77,8 @@ class pkcs12_reader {
     return read_octets(in, octet_string);
   }
 
-  /// The octets of the next value, of the tag `primitive`; BER may cut them into pieces.
+  /// Reads the bytes of the next value, which has the tag `primitive`; BER may split them into
+  /// pieces.
   static secure_octets read_octets(Botan::BER_Decoder& in, std::uint32_t primitive) {
     constexpr std::uint32_t constructed = 0x20;
     const Botan::BER_Object value = in.get_next_object();
@@ -97,7 +103,7 @@ class pkcs12_reader {
     return read_octets(content);
   }
 
-  /// Section 4, MacData.
+  /// Verifies the MAC (MacData, section 4).
   void verify(Botan::BER_Decoder& pfx, byte_view safe) {
     Botan::BER_Decoder mac = enter_sequence(pfx);
     Botan::BER_Decoder digest = enter_sequence(mac);
@@ -109,7 +115,7 @@ class pkcs12_reader {
     if (!fits) throw pkcs12_error("the password is wrong");
   }
 
-  /// Appendix A.
+  /// Computes the MAC with a key from the derivation of PKCS#12 (appendix A).
   secure_octets password_mac(const pkcs12_algorithm& how, Botan::BER_Decoder& mac, byte_view safe) {
     static constexpr std::array<named_algorithm, 5> functions{{
         {"1.3.14.3.2.26", "SHA-1", 20},
@@ -129,7 +135,7 @@ class pkcs12_reader {
                 safe);
   }
 
-  /// RFC 9579.
+  /// Computes the MAC with a key from PBKDF2 (RFC 9579).
   secure_octets pbmac1(const pkcs12_algorithm& how, byte_view safe) {
     Botan::BER_Decoder outer(how.parameters.data(), how.parameters.size());
     Botan::BER_Decoder schemes = enter_sequence(outer);
@@ -175,7 +181,7 @@ class pkcs12_reader {
     read_bags(pkcs12_decrypt(how, password_, text, left_), deepest);
   }
 
-  /// SafeContents (section 4.2).
+  /// Reads the bags of a SafeContents (section 4.2).
   void read_bags(byte_view contents, int depth) {
     if (depth == 0) throw pkcs12_error("the file has too many bags in bags");
     Botan::BER_Decoder outer(with_definite_lengths(contents));

@@ -12,14 +12,15 @@
 
 namespace rathole::tls {
 
-/// Decryption by RC2 (RFC 2268), which is in old PKCS#12 files and broken; for nothing else.
+/// Decrypts RC2 (RFC 2268). The cipher is broken; it exists only because old PKCS#12 files use it.
 class rc2 {
  public:
+  /// Is the size of a block in bytes.
   static constexpr std::size_t block_size = 8;
 
-  /// `key` has 1 to 128 octets, of which `effective_bits` bits count.
+  /// Expands `key` of 1 to 128 bytes, of which `effective_bits` bits are effective.
   rc2(byte_view key, unsigned effective_bits) {
-    // Section 2: the table is pi's digits, as in `pi_table`.
+    // Section 2; the table holds digits of pi.
     std::array<std::uint8_t, 128> l{};
     std::ranges::copy(key, l.begin());
     const auto at = [](unsigned sum) { return pi_table()[sum & 0xff]; };

@@ -13,17 +13,18 @@
 
 namespace rathole::tls {
 
-/// Told in words why files that changed were not taken over.
+/// Receives a text that says why changed files were not loaded.
 using complaint = std::function<void(const std::string&)>;
 
-/// A value that is made from files, and made again when they have changed. Any number of threads
-/// may ask for it. `T` is cheap to copy.
+/// Holds a value that is made from files, and makes it again when they have changed. Any number of
+/// threads may use it. `T` must be cheap to copy.
 template <class T>
 class reloading {
  public:
+  /// Makes the value from the files. Fails with a text for people.
   using maker = std::function<std::expected<T, std::string>()>;
 
-  /// Fails as `make` does. `complain` may be empty.
+  /// Makes the value for the first time. Fails as `make` does. `complain` may be empty.
   static std::expected<std::unique_ptr<reloading>, std::string> load(std::vector<std::string> files,
                                                                      maker make,
                                                                      complaint complain) {
@@ -34,8 +35,8 @@ class reloading {
         std::move(files), std::move(seen), std::move(*made), std::move(make), std::move(complain)));
   }
 
-  /// The value of the files as they are. If they cannot be used, or while another thread makes the
-  /// new value, it is the one before.
+  /// Returns the value for the current files. If they cannot be used, or while another thread makes
+  /// the new value, it returns the previous value.
   T current() {
     if (const std::unique_lock looks(looking_, std::try_to_lock); looks) look();
     const std::lock_guard reads(reading_);
@@ -43,7 +44,7 @@ class reloading {
   }
 
  private:
-  /// What tells one state of a file from another; all zero if there is no file.
+  /// Identifies one state of a file; all zero if there is no file.
   struct stamp {
     std::int64_t seconds = 0;
     std::int64_t nanoseconds = 0;
@@ -76,7 +77,7 @@ class reloading {
   }
 
   void look() {
-    // Taken before the files are read: what is written meanwhile is another state.
+    // The stamps are taken before the files are read, so that a later change is noticed.
     std::vector<stamp> now = stamps_of(files_);
     if (now == seen_) return;
     seen_ = std::move(now);

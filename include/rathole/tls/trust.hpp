@@ -5,11 +5,11 @@
 
 namespace rathole::tls {
 
-/// Whose certificates a client believes in.
+/// Holds the certificates that a client trusts.
 struct trust {
-  /// X.509 in DER: issuers, or servers' own self-signed certificates.
+  /// X.509 certificates in DER: issuers, or the certificates of servers themselves.
   std::vector<std::vector<std::uint8_t>> roots = {};
-  /// Whether the roots of this machine are trusted besides. Having none is no error.
+  /// Whether the roots of this machine are trusted as well. It is not an error if there are none.
   bool system_roots = true;
 };
 

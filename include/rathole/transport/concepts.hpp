@@ -12,24 +12,29 @@
 
 namespace rathole::transport {
 
-/// How client and server reach each other: a way to dial, to listen, and to shake hands. A transport
-/// is a cheap handle; copies share what they know.
+/// Says how client and server reach each other: how to dial, to listen, and to perform the
+/// handshake. A transport is a cheap handle; copies share their state, except for the socket
+/// options.
 ///
-/// * `connect(to, deadline, stop)` dials and shakes hands; what it returns carries protocol octets.
-/// * `listen(at, stop)` yields an acceptor of bare connections; `handshake(accepted, deadline, stop)`
-///   makes a protocol stream of one. They are apart so that a slow peer never holds up the next.
-/// * What has a deadline fails with `errc::timed_out` at it, and reports to it each step that the
-///   peer completes (`step_deadline::step_done`). All fail with `errc::stopped` as soon as `stop` is
-///   requested.
-/// * `runtime()` is the world that the transport lives in; `at(world)` is the same transport in
-///   another one, which may be another thread's.
-/// * `set_options(options)`: what the connections have that are dialled or accepted from then on;
-///   copies that were made before keep theirs.
-/// * `serves(kind, sockets, where)`: whether its connections are what a configuration of the side
-///   `where` asks for by `transport.type` and `transport.tcp`. A transport that a configuration has no
-///   name for answers for `tcp`, the default. A client or server whose settings its transport does
-///   not serve fails with `errc::wrong_transport`, so that nobody gets plaintext who asked for TLS.
-/// * `handshake_is_work`: whether shaking hands takes so much computing that it is done on a worker.
+/// * `connect(to, deadline, stop)` dials and performs the handshake; the stream that it returns
+///   carries protocol bytes.
+/// * `listen(at, stop)` returns an acceptor of bare connections. `handshake(accepted, deadline,
+///   stop)` makes a protocol stream of one. They are separate so that a slow peer never delays the
+///   next one.
+/// * An operation with a deadline fails with `errc::timed_out` when it passes, and reports each
+///   step that the peer completes to it (`step_deadline::step_done`). All operations fail with
+///   `errc::stopped` as soon as `stop` is requested.
+/// * `runtime()` is the runtime of the transport. `at(world)` returns the same transport in
+///   another runtime, which may belong to another thread.
+/// * `set_options(options)` sets the socket options of connections that are dialled or accepted
+///   from then on. Existing copies of the transport keep theirs.
+/// * `serves(kind, sockets, where)` returns whether its connections are what a configuration of
+///   the side `where` asks for by `transport.type` and `transport.tcp`. A transport without a name
+///   in the configuration answers as `tcp`, the default. A client or server fails with
+///   `errc::wrong_transport` if its transport does not serve its settings, so that nobody gets
+///   plaintext who asked for TLS.
+/// * `handshake_is_work` says whether the handshake takes so much computing that it is done by a
+///   worker thread.
 template <class T>
 concept Transport =
     std::copyable<T> &&
@@ -53,12 +58,12 @@ concept Transport =
       } -> std::same_as<io::task<typename T::stream>>;
     };
 
-/// Makes the layer of each connection; used by several threads at once.
+/// Makes the layer of each connection; may be used by several threads at once.
 ///
-/// * `client_layer()` is for a connection that was dialled, `server_layer()` for one that was
-///   accepted. They fail where keys or certificates are not fit for use.
-/// * `serves(kind)`: whether such layers are what a configuration asks for by `transport.type`; see
-///   `Transport`.
+/// * `client_layer()` makes the layer of a dialled connection, `server_layer()` that of an
+///   accepted one. They fail if keys or certificates cannot be used.
+/// * `serves(kind)` returns whether such layers are what a configuration asks for by
+///   `transport.type`; see `Transport`.
 template <class F>
 concept LayerFactory = std::copyable<F> && requires(const F& f, config::transport_kind kind) {
   typename F::layer_type;

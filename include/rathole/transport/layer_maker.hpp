@@ -8,21 +8,26 @@
 
 namespace rathole::transport {
 
-/// Makes the layer of one connection; called by several threads at once.
+/// Makes the layer of one connection; may be called by several threads at once.
 using layer_maker = std::function<result<any_layer>()>;
 
-/// The layers that a configuration asks for, of a client or of a server. Models `LayerFactory`.
+/// Makes the layers that the configuration of a client or of a server asks for. Models
+/// `LayerFactory`.
 class any_layer_factory {
  public:
+  /// Is the type of the layers.
   using layer_type = any_layer;
 
-  /// `make` makes the layers of `kind`.
+  /// Makes a factory of the transport `kind`, whose layers come from `make`.
   any_layer_factory(config::transport_kind kind, layer_maker make)
       : kind_(kind), make_(std::move(make)) {}
 
+  /// Returns whether the layers are those of `kind`; see `LayerFactory`.
   [[nodiscard]] bool serves(config::transport_kind kind) const { return kind == kind_; }
 
+  /// Returns the layer of a dialled connection; see `LayerFactory`.
   result<any_layer> client_layer() const { return make_(); }
+  /// Returns the layer of an accepted connection; see `LayerFactory`.
   result<any_layer> server_layer() const { return make_(); }
 
  private:
@@ -32,7 +37,7 @@ class any_layer_factory {
 
 static_assert(LayerFactory<any_layer_factory>);
 
-/// As a `layer_maker`: `make` yields a layer of any kind, or why there is none.
+/// Returns a `layer_maker` that calls `make`, which returns a layer of any type or an error.
 template <class F>
 layer_maker erase_layers(F make) {
   return [make = std::move(make)]() -> result<any_layer> {

@@ -12,26 +12,37 @@
 
 namespace rathole::transport {
 
-/// A layer over another transport, such as TLS over TCP. Models `Transport`.
+/// Runs a layer over another transport, such as TLS over TCP. Models `Transport`.
 template <Transport Below, LayerFactory F>
 class layered {
  public:
+  /// Is the runtime of the transport below.
   using runtime_type = typename Below::runtime_type;
+  /// Is the type of the layers.
   using layer_type = typename F::layer_type;
+  /// Is the stream that carries the protocol.
   using stream = io::layered_stream<runtime_type, layer_type>;
+  /// Says that the handshake is done by a worker thread.
   static constexpr bool handshake_is_work = true;
 
+  /// Makes a transport that runs the layers of `factory` over `below`.
   layered(Below below, F factory) : below_(std::move(below)), factory_(std::move(factory)) {}
 
+  /// Returns whether this is the transport that a configuration asks for; see `Transport`.
   [[nodiscard]] bool serves(config::transport_kind kind, const config::tcp_options& sockets,
                             config::side where) const {
     return factory_.serves(kind) && below_.serves(config::transport_kind::tcp, sockets, where);
   }
 
+  /// Returns the runtime of the transport.
   runtime_type& runtime() { return below_.runtime(); }
+  /// Returns the same transport in another runtime; see `Transport`.
   layered at(runtime_type world) { return layered(below_.at(std::move(world)), factory_); }
+  /// Sets the socket options of later connections; see `Transport`.
   void set_options(const io::socket_options& options) { below_.set_options(options); }
 
+  /// Dials and performs all handshakes; see `Transport`. Fails with `errc::closed_in_handshake` if
+  /// the peer closes or resets the connection during the handshake of the layer.
   io::task<stream> connect(const address& to, step_deadline deadline, std::stop_token stop) {
     auto dialled = co_await below_.connect(to, deadline, stop);
     if (!dialled) co_return failure(dialled.error());
@@ -42,10 +53,12 @@ class layered {
                                    deadline, std::move(stop));
   }
 
+  /// Returns an acceptor of bare connections; see `Transport`.
   io::task<typename runtime_type::acceptor> listen(const address& at, std::stop_token stop) {
     return below_.listen(at, std::move(stop));
   }
 
+  /// Performs all handshakes on an accepted connection; see `Transport`. Fails as `connect` does.
   io::task<stream> handshake(typename runtime_type::stream accepted, step_deadline deadline,
                              std::stop_token stop) {
     auto carried = co_await below_.handshake(std::move(accepted), deadline, stop);
@@ -57,7 +70,8 @@ class layered {
   }
 
  private:
-  /// Whether the peer closes or resets depends on what it had still to read; it means the same.
+  /// Returns `closed_in_handshake` for all errors that mean a closed connection. Whether the peer
+  /// closes or resets it depends only on what the peer had not read yet.
   static std::error_code end_of_handshake(const std::error_code& error) {
     const bool is_closed = error == errc::end_of_stream || error == errc::truncated ||
                            error == std::errc::connection_reset || error == std::errc::broken_pipe;
@@ -73,7 +87,7 @@ class layered {
     const io::step_alarm<runtime_type> ring(runtime(), deadline, close);
     const auto done = co_await fresh.handshake(deadline);
     if (!done) {
-      // The peer is to read why.
+      // The lingering close lets the peer read our alert, which says why the handshake failed.
       if (fresh.is_open() && done.error() != errc::end_of_stream) {
         co_await io::lingering_close(runtime(), fresh.next(), deadline.at());
       }

@@ -18,7 +18,7 @@ namespace rathole::transport {
 namespace detail {
 
 #if RATHOLE_WITH_TLS
-/// What TLS by this build's Botan cannot do; empty if it can do all.
+/// Returns what TLS by the Botan of this build cannot do; empty if it can do everything.
 inline std::string botan_limitation(const config::tls_options& options, config::side where) {
   if (tls::botan_half_closes) return {};
   const bool is_server = where == config::side::server;
@@ -36,8 +36,8 @@ inline std::string botan_limitation(const config::tls_options& options, config::
 
 }  // namespace detail
 
-/// Returns what this build, or the environment, does not give to the transport of `settings` although
-/// it runs: one sentence each, for the log at the start.
+/// Returns what this build or the environment does not provide to the transport of `settings`,
+/// although the transport works: one sentence each, for the log at the start.
 inline std::vector<std::string> limitations_of([[maybe_unused]] const config::transport& settings,
                                                [[maybe_unused]] config::side where) {
   std::vector<std::string> out;

@@ -8,7 +8,7 @@
 
 namespace rathole::transport {
 
-/// What this build contains, as the build says by `RATHOLE_WITH_...`.
+/// Holds what this build contains, according to the macros `RATHOLE_WITH_...`.
 namespace built_in {
 
 #if RATHOLE_WITH_NOISE
@@ -34,23 +34,23 @@ inline constexpr bool websocket = false;
 
 }  // namespace built_in
 
-/// The engine that speaks TLS for `options` in this build: the one that is named, or for `auto`
-/// OpenSSL if it is built in and else Botan.
+/// Returns the TLS engine for `options` in this build: the one that is named, or for `auto` OpenSSL
+/// if it is built in and otherwise Botan.
 inline config::tls_engine selected_engine(const config::tls_options& options) {
   using config::tls_engine;
   if (options.engine != tls_engine::automatic) return options.engine;
   return built_in::openssl ? tls_engine::openssl : tls_engine::botan;
 }
 
-/// Whether TLS runs in or below the transport of `settings`.
+/// Returns whether the transport of `settings` is TLS or runs over TLS.
 inline bool runs_over_tls(const config::transport& settings) {
   if (settings.kind == config::transport_kind::tls) return true;
   return settings.kind == config::transport_kind::websocket && settings.websocket &&
          settings.websocket->tls;
 }
 
-/// What `settings` asks for that this build does not contain, as the key and what it says; nothing
-/// if all of it is there.
+/// Returns what `settings` asks for and this build does not contain, as a problem with its key;
+/// nothing if everything is there.
 inline std::optional<config::problem> missing_part(const config::transport& settings,
                                                    config::side where) {
   using config::transport_kind;

@@ -11,7 +11,8 @@
 
 namespace rathole::transport {
 
-/// What makes the layers of `[*.transport.noise]`, or in words why it cannot.
+/// Returns what makes the layers of `[*.transport.noise]`, or a text that says why it cannot be
+/// made.
 inline std::expected<layer_maker, std::string> noise_layers(const config::noise_options& options,
                                                             config::side where) {
   noise::settings settings;

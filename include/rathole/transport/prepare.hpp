@@ -27,24 +27,30 @@
 
 namespace rathole::transport {
 
-/// What a server's transport needs, ready for use.
+/// Holds the prepared transport of a server.
 struct server_carrier {
+  /// The kind of the transport.
   config::transport_kind kind = config::transport_kind::tcp;
+  /// The socket options of the connections.
   io::socket_options options = {};
-  /// Empty for bare TCP.
+  /// Makes the layers; empty for bare TCP.
   layer_maker layers = {};
 };
 
-/// What a client's transport needs, ready for use.
+/// Holds the prepared transport of a client.
 struct client_carrier {
+  /// The kind of the transport.
   config::transport_kind kind = config::transport_kind::tcp;
+  /// The socket options of the connections.
   io::socket_options options = {};
+  /// The proxy to connect through, if any.
   std::optional<proxy::settings> proxy = {};
-  /// Empty for bare TCP.
+  /// Makes the layers; empty for bare TCP.
   layer_maker layers = {};
 };
 
-/// Is told, by any thread, what is wrong with files of keys and certificates that have changed.
+/// Receives the problems of key and certificate files that have changed; may be called by any
+/// thread.
 using complaint = std::function<void(const std::string&)>;
 
 namespace detail {
@@ -70,7 +76,8 @@ inline layer_maker websocket_layers_of(const config::server& settings, layer_mak
 }
 #endif
 
-/// The layers of a transport that has the tables it needs, and whose parts are all there.
+/// Returns what makes the layers of a transport that has the tables it requires and is built in, or
+/// a text that says why it cannot be made.
 template <class Block>
 maker_or_reason layers_of([[maybe_unused]] const Block& settings,
                           [[maybe_unused]] config::side where,
@@ -103,7 +110,7 @@ maker_or_reason layers_of([[maybe_unused]] const Block& settings,
   }
 }
 
-/// The layers of `settings`, or all that keeps them from being made.
+/// Returns what makes the layers of `settings`, or all problems that prevent it.
 template <class Block>
 std::expected<layer_maker, std::vector<config::problem>> prepare_layers(const Block& settings,
                                                                         config::side where,
@@ -121,6 +128,7 @@ std::expected<layer_maker, std::vector<config::problem>> prepare_layers(const Bl
   return std::unexpected(std::move(problems));
 }
 
+/// Returns the settings of the proxy at `url`, if there is one.
 inline std::optional<proxy::settings> to_proxy_settings(
     const std::optional<config::proxy_url>& url) {
   if (!url) return std::nullopt;
@@ -136,8 +144,9 @@ inline std::optional<proxy::settings> to_proxy_settings(
 
 }  // namespace detail
 
-/// Makes ready what carries a client's connections: reads the files of keys and certificates that
-/// its transport names. Fails with every problem, which have key paths but no positions.
+/// Prepares the transport of a client, and reads the key and certificate files that it names. Fails
+/// with all problems, which have key paths but no positions in a file. `complain` receives the
+/// problems of files that change later.
 inline std::expected<client_carrier, std::vector<config::problem>> prepare(
     const config::client& settings, const complaint& complain = {}) {
   auto layers = detail::prepare_layers(settings, config::side::client, complain);
@@ -156,7 +165,7 @@ inline std::expected<client_carrier, std::vector<config::problem>> prepare(
                         .layers = std::move(*layers)};
 }
 
-/// As for a client. A server ignores a proxy.
+/// Prepares the transport of a server, as for a client. A server ignores a proxy.
 inline std::expected<server_carrier, std::vector<config::problem>> prepare(
     const config::server& settings, const complaint& complain = {}) {
   auto layers = detail::prepare_layers(settings, config::side::server, complain);

@@ -14,19 +14,24 @@
 
 namespace rathole::transport {
 
-/// TCP for a client, through a proxy if one is set. Names of servers are then the proxy's to
-/// resolve. Models `Transport`.
+/// Connects a client over TCP, through a proxy if one is set; the proxy then resolves the names of
+/// servers. Models `Transport`.
 template <io::Runtime R>
 class proxied {
  public:
+  /// Is the runtime of the transport.
   using runtime_type = R;
+  /// Is the stream that carries the protocol.
   using stream = typename R::stream;
+  /// Says that the handshake needs no worker thread.
   static constexpr bool handshake_is_work = false;
 
-  /// `options` are set on every connection.
+  /// Makes a transport in the runtime `world`. `options` apply to every connection; `through` is
+  /// the proxy, if any.
   proxied(R world, io::socket_options options, std::optional<proxy::settings> through = {})
       : direct_(std::move(world), options), proxy_(std::move(through)) {}
 
+  /// Returns whether this is the transport that a configuration asks for; see `Transport`.
   [[nodiscard]] bool serves(config::transport_kind kind, const config::tcp_options& sockets,
                             config::side where) const {
     if (kind != config::transport_kind::tcp) return false;
@@ -35,21 +40,27 @@ class proxied {
     return config::proxy_address(*sockets.proxy) == proxy_->proxy;
   }
 
+  /// Returns the runtime of the transport.
   R& runtime() { return direct_.runtime(); }
+  /// Returns the same transport in another runtime; see `Transport`.
   proxied at(R world) { return proxied(direct_.at(std::move(world)), proxy_); }
+  /// Sets the socket options of later connections; see `Transport`.
   void set_options(const io::socket_options& options) { direct_.set_options(options); }
 
-  /// Fails also with those of `proxy::reach_category`, where the proxy cannot be reached, and with the
-  /// errors of the proxy's protocol.
+  /// Dials, through the proxy if there is one; see `Transport`. Fails also with errors of
+  /// `proxy::reach_category` if the proxy cannot be reached, and with the errors of the proxy
+  /// protocol.
   io::task<stream> connect(const address& to, step_deadline deadline, std::stop_token stop) {
     if (!proxy_) return direct_.connect(to, std::move(deadline), std::move(stop));
     return connect_through(to, std::move(deadline), std::move(stop));
   }
 
+  /// Returns an acceptor of connections; see `Transport`.
   io::task<typename R::acceptor> listen(const address& at, std::stop_token stop) {
     return direct_.listen(at, std::move(stop));
   }
 
+  /// Returns the accepted connection unchanged, with the socket options set; see `Transport`.
   io::task<stream> handshake(stream accepted, step_deadline deadline, std::stop_token stop) {
     return direct_.handshake(std::move(accepted), std::move(deadline), std::move(stop));
   }
@@ -73,7 +84,7 @@ class proxied {
       const bool is_closed = why == errc::end_of_stream || why == std::errc::connection_reset;
       co_return failure(is_closed ? proxy::unreachable(errc::end_of_stream) : why);
     }
-    // The proxy may lead elsewhere by the next time; the name is what is to be dialled again.
+    // The proxy's address says nothing about the server, so the name stays what is dialled again.
     dialled->set_peer(to);
     co_return std::move(*dialled);
   }

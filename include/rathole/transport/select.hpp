@@ -13,7 +13,8 @@
 
 namespace rathole::transport {
 
-/// What `use(transport)` returns for the transport of a client in the world `runtime`.
+/// Calls `use` with the transport of a client in the runtime `runtime`, and returns its result. The
+/// type of the transport depends on whether it has layers.
 template <io::Runtime R, class F>
 auto visit(const client_carrier& carrier, R runtime, F&& use)
     -> std::invoke_result_t<F, proxied<R>> {
@@ -23,7 +24,8 @@ auto visit(const client_carrier& carrier, R runtime, F&& use)
       layered(std::move(bare), any_layer_factory(carrier.kind, carrier.layers)));
 }
 
-/// What `use(transport)` returns for the transport of a server in the world `runtime`.
+/// Calls `use` with the transport of a server in the runtime `runtime`, and returns its result. The
+/// type of the transport depends on whether it has layers.
 template <io::Runtime R, class F>
 auto visit(const server_carrier& carrier, R runtime, F&& use) -> std::invoke_result_t<F, tcp<R>> {
   tcp<R> bare(std::move(runtime), carrier.options);

@@ -8,7 +8,7 @@
 
 namespace rathole::transport {
 
-/// The socket options that a `[*.transport.tcp]` table asks for.
+/// Returns the socket options that a `[*.transport.tcp]` table asks for.
 inline io::socket_options to_socket_options(const config::tcp_options& settings) {
   io::socket_options options;
   options.nodelay = settings.nodelay;
@@ -18,17 +18,18 @@ inline io::socket_options to_socket_options(const config::tcp_options& settings)
   return options;
 }
 
-/// The socket options of a client's connections to its server.
+/// Returns the socket options of a client's connections to its server.
 inline io::socket_options to_socket_options(const config::client& settings) {
   io::socket_options options = to_socket_options(settings.transport.tcp);
   options.prefer_ipv6 = settings.prefer_ipv6;
   return options;
 }
 
-/// The socket options of connections that carry a visitor's traffic: keepalive as the transport's.
-/// TCP_USER_TIMEOUT is off there: Linux also ends a connection whose receiver keeps its window shut
-/// for that long, and a receiver that pauses is not dead. Unless a relay ends such a connection in
-/// order it is reset, so that its peer does not take what came for all there is.
+/// Returns the socket options of connections that carry a visitor's traffic, with the keepalive of
+/// the transport. TCP_USER_TIMEOUT is off for them, because Linux also ends a connection whose
+/// receiver keeps its window closed for that long, and a receiver that pauses is not dead. A
+/// connection that is not closed in order by a relay is reset, so that its peer does not take a
+/// part for the whole.
 inline io::socket_options to_traffic_options(const config::tcp_options& settings,
                                              std::optional<bool> nodelay) {
   io::socket_options options = to_socket_options(settings);

@@ -20,6 +20,8 @@ namespace rathole::transport {
 
 namespace detail {
 
+/// Returns what makes the layers of the loaded context, each with the arguments `name`; passes on
+/// the error if the context could not be loaded.
 template <class Context, class... Name>
 std::expected<layer_maker, std::string> tls_layers(std::expected<Context, std::string> loaded,
                                                    const Name&... name) {
@@ -35,9 +37,9 @@ std::expected<layer_maker, std::string> tls_layers(std::expected<Context, std::s
 
 }  // namespace detail
 
-/// What makes the layers of a client's `[client.transport.tls]`, or in words why it cannot. `host`
-/// is the name or IP literal that the server's certificate is to be for.
-/// `complain` is told what is wrong with files that have changed, by any thread.
+/// Returns what makes the layers of `[client.transport.tls]`, or a text that says why it cannot be
+/// made. The server's certificate must be for `host`, a name or an IP literal. `complain` receives
+/// the problems of files that change later; any thread may call it.
 inline std::expected<layer_maker, std::string> tls_client_layers(const config::tls_options& options,
                                                                  const std::string& host,
                                                                  tls::complaint complain) {
@@ -55,7 +57,7 @@ inline std::expected<layer_maker, std::string> tls_client_layers(const config::t
   return detail::tls_layers(tls::client_context<tls::botan_engine>::load(settings), host);
 }
 
-/// As for a client: the layers of `[server.transport.tls]`.
+/// Returns what makes the layers of `[server.transport.tls]`, as for a client.
 inline std::expected<layer_maker, std::string> tls_server_layers(const config::tls_options& options,
                                                                  tls::complaint complain) {
   tls::server_settings settings;

@@ -15,7 +15,8 @@ namespace rathole::transport {
 
 namespace detail {
 
-/// WebSocket on `below`, or on the bare stream if that is empty.
+/// Returns what makes WebSocket layers over the layers of `below`, or over the bare stream if
+/// `below` is empty. `make` returns one WebSocket layer.
 template <class Make>
 layer_maker websocket_over(layer_maker below, Make make) {
   if (!below) {
@@ -34,7 +35,7 @@ layer_maker websocket_over(layer_maker below, Make make) {
 
 }  // namespace detail
 
-/// What keeps `options` from being used: a sentence for people; nothing if they can be.
+/// Returns why `options` cannot be used, as a text for people; nothing if they can.
 inline std::optional<std::string> websocket_problem(const config::websocket_options& options) {
   if (options.path) {
     if (auto wrong = websocket::path_problem(*options.path)) return wrong;
@@ -48,7 +49,8 @@ inline std::optional<std::string> websocket_problem(const config::websocket_opti
   return std::nullopt;
 }
 
-/// What makes the layers of a client's `[client.transport.websocket]`, on those of TLS or none.
+/// Returns what makes the layers of `[client.transport.websocket]`, over those of `below` if it is
+/// not empty.
 inline layer_maker websocket_client_layers(const config::websocket_options& options,
                                            const address& remote, layer_maker below) {
   websocket::client_settings settings;
@@ -60,7 +62,7 @@ inline layer_maker websocket_client_layers(const config::websocket_options& opti
                                 [settings] { return websocket::layer<>::client(settings); });
 }
 
-/// As for a client: the layers of `[server.transport.websocket]`.
+/// Returns what makes the layers of `[server.transport.websocket]`, as for a client.
 inline layer_maker websocket_server_layers(const config::websocket_options& options,
                                            layer_maker below) {
   websocket::server_settings settings;

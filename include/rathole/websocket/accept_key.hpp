@@ -8,8 +8,8 @@
 
 namespace rathole::websocket {
 
-/// What a server answers to a Sec-WebSocket-Key (RFC 6455 section 4.2.2, step 5.4). It proves that
-/// the server speaks WebSocket, and nothing else.
+/// Returns the value of `Sec-WebSocket-Accept` for a `Sec-WebSocket-Key` (RFC 6455 section 4.2.2,
+/// step 5.4). It proves only that the server speaks WebSocket.
 inline std::string accept_key(std::string_view key) {
   std::string text(key);
   text += "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";

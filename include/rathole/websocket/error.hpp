@@ -8,7 +8,8 @@
 
 namespace rathole::websocket {
 
-/// The category of a server's answers other than 101; the value is the status code.
+/// Returns the category of the responses of a server other than 101. The value is the status code;
+/// the name is "rathole.websocket.answer".
 inline const std::error_category& answer_category() noexcept {
   struct category final : std::error_category {
     const char* name() const noexcept override { return "rathole.websocket.answer"; }
@@ -20,7 +21,8 @@ inline const std::error_category& answer_category() noexcept {
   return instance;
 }
 
-/// The category of what a server refuses; the value is the status code that it answered.
+/// Returns the category of the requests that a server refuses. The value is the status code of its
+/// response; the name is "rathole.websocket.refusal".
 inline const std::error_category& refusal_category() noexcept {
   struct category final : std::error_category {
     const char* name() const noexcept override { return "rathole.websocket.refusal"; }
@@ -32,8 +34,8 @@ inline const std::error_category& refusal_category() noexcept {
   return instance;
 }
 
-/// The words for a status code of a Close (RFC 6455 section 7.4.1 and the IANA registry of
-/// WebSocket close codes); empty if there are none.
+/// Returns the meaning of the status code of a Close (RFC 6455 section 7.4.1 and the IANA registry
+/// of WebSocket close codes); empty if it is unknown.
 constexpr std::string_view close_phrase(int code) {
   switch (code) {
     case 1000: return "normal closure";
@@ -52,8 +54,8 @@ constexpr std::string_view close_phrase(int code) {
   }
 }
 
-/// The category of a Close that is not the end of the peer's sending but the failure of the
-/// connection; the value is the status code that came with it.
+/// Returns the category of a Close that ends the connection with a failure. The value is the status
+/// code of the Close; the name is "rathole.websocket.close".
 inline const std::error_category& close_category() noexcept {
   struct category final : std::error_category {
     const char* name() const noexcept override { return "rathole.websocket.close"; }

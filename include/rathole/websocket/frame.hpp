@@ -9,49 +9,61 @@
 #include <cstdint>
 #include <optional>
 
-/// Frames (RFC 6455 section 5.2): two octets, a length of 2 or 8 octets if the 7 bits in the second
-/// do not hold it, 4 octets of mask, and the payload.
+/// Implements WebSocket (RFC 6455). This header is about frames (section 5.2): two bytes, a length
+/// of 2 or 8 bytes if the 7 bits in the second byte cannot hold it, 4 bytes of mask if there is
+/// one, and the payload.
 namespace rathole::websocket {
 
-/// What a frame is.
+/// Says what a frame is (RFC 6455 section 5.2).
 enum class opcode : std::uint8_t {
+  /// A further fragment of a message.
   continuation = 0,
+  /// A Text message or its first fragment.
   text = 1,
+  /// A Binary message or its first fragment.
   binary = 2,
+  /// The end of the sender's direction, or of the connection.
   close = 8,
+  /// A request for a Pong.
   ping = 9,
+  /// The response to a Ping.
   pong = 10
 };
 
-/// Whether frames of that kind may stand between the fragments of a message.
+/// Returns whether frames of that kind may stand between the fragments of a message.
 constexpr bool is_control(opcode op) { return static_cast<std::uint8_t>(op) >= 8; }
 
-/// The most payload of a control frame (RFC 6455 section 5.5).
+/// Is the largest payload of a control frame (RFC 6455 section 5.5), in bytes.
 inline constexpr std::size_t maximum_control_payload = 125;
 
-/// What a payload is exclusive-ored with, over and over.
+/// Holds the key with which a payload is masked: byte i is XORed with key byte i modulo 4.
 using mask_key = std::array<std::uint8_t, 4>;
 
-/// All of a frame but its payload.
+/// Is the header of a frame: everything but its payload.
 struct frame_header {
+  /// Whether the frame is the last fragment of its message.
   bool fin = true;
+  /// What the frame is.
   opcode op = opcode::binary;
+  /// The size of the payload, in bytes.
   std::uint64_t length = 0;
+  /// The key, if the payload is masked.
   std::optional<mask_key> mask = {};
 
+  /// Is the size of the longest header, in bytes.
   static constexpr std::size_t maximum_size = 14;
 
   bool operator==(const frame_header&) const = default;
 };
 
-/// The size of a header with that second octet.
+/// Returns the size of a header with that second byte, in bytes.
 constexpr std::size_t header_size(std::uint8_t second) {
   const std::size_t length = (second & 0x7f) == 126 ? 2 : (second & 0x7f) == 127 ? 8 : 0;
   return 2 + length + (second & 0x80 ? 4 : 0);
 }
 
-/// Writes `header` to the front of `out`, which has `frame_header::maximum_size` octets, with the
-/// shortest length that holds it; returns its size.
+/// Encodes `header` with the shortest length field into the front of `out`, which must have
+/// `frame_header::maximum_size` bytes; returns the size of the header.
 inline std::size_t encode(const frame_header& header, byte_span out) {
   out[0] = static_cast<std::uint8_t>((header.fin ? 0x80 : 0) | static_cast<unsigned>(header.op));
   std::size_t size = 2;
@@ -73,9 +85,9 @@ inline std::size_t encode(const frame_header& header, byte_span out) {
   return size;
 }
 
-/// Reads a header of which all octets are there. Errors: `malformed_message` for reserved bits or
-/// opcodes, a length that is not spelled as shortly as can be, and a control frame that is
-/// fragmented or too long.
+/// Decodes the header at the front of `in`, which must be complete. Fails with `malformed_message`
+/// for reserved bits or opcodes, a length field that is longer than necessary, and a control frame
+/// that is fragmented or too long.
 inline result<frame_header> decode(byte_view in) {
   frame_header out;
   out.fin = (in[0] & 0x80) != 0;

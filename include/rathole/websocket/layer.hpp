@@ -19,8 +19,8 @@
 
 namespace rathole::websocket {
 
-/// WebSocket (RFC 6455) as a pipe of octets: each `send` is one Binary message, and the borders of
-/// those that come mean nothing. Models `Layer` and `TimedLayer`; the stream below is TCP or TLS.
+/// Carries bytes over WebSocket (RFC 6455): each `send` is one Binary message, and the boundaries
+/// of received messages have no meaning. Models `TimedLayer`; the stream below is TCP or TLS.
 ///
 /// | state        | input                    | output      | next            | error              |
 /// |--------------|--------------------------|-------------|-----------------|--------------------|
@@ -35,27 +35,32 @@ namespace rathole::websocket {
 /// | open         | Close: empty, 1000, 1001 |             | read_closed     |                    |
 /// | open         | Close with another code  | the same    | closed          | `close_category`'s |
 /// | open         | `close`                  | Close       | write_closed    |                    |
-/// | open         | a silent `ping_interval` | Ping        | open            |                    |
+/// | open         | idle for `ping_interval` | Ping        | open            |                    |
 /// | open         | anything else            | Close       | closed          | the reader's       |
 /// | any          | end of the stream        |             | closed          | truncated          |
 /// | read_closed  | anything, also the end   |             | read_closed     |                    |
 ///
-/// write_closed takes what open does, but sends nothing. Once both sides have sent Close the layer
-/// is closed. Compat: upstream takes a Ping, a Pong, a Text and a Close as errors; so a Ping is sent
-/// only by `ping_interval`, and a Close of ours ends both directions of an upstream peer.
+/// In write_closed it receives as in open, but sends nothing. Once both sides have sent Close the
+/// layer is closed.
+///
+/// Compat: upstream treats a Ping, a Pong, a Text and a Close as errors. A Ping is therefore sent
+/// only if `ping_interval` is set, and our Close ends both directions with an upstream peer.
 template <Rng R = crypto::system_rng>
 class layer {
  public:
+  /// Makes the layer of a client.
   static layer client(client_settings settings, R rng = {}) {
     const duration ping_interval = settings.ping_interval;
     return layer(std::move(settings), ping_interval, std::move(rng));
   }
 
+  /// Makes the layer of a server.
   static layer server(server_settings settings, R rng = {}) {
     const duration ping_interval = settings.ping_interval;
     return layer(std::move(settings), ping_interval, std::move(rng));
   }
 
+  /// Begins the handshake: a client sends its request; see `Layer`.
   result<void> start(byte_buffer& wire) {
     if (is_server()) return {};
     std::array<std::uint8_t, 16> nonce;
@@ -67,8 +72,9 @@ class layer {
     return {};
   }
 
-  /// Errors: those of `head_reader`, `check_response`, `reader` and `judge_close`, and on a server, of
-  /// `refusal_category`.
+  /// Processes bytes from the stream below; see `Layer`. Fails with the errors of
+  /// `http::head_reader`, `check_response`, `reader` and `judge_close`, and on a server with those
+  /// of `refusal_category`.
   result<void> receive(byte_view in, byte_buffer& app, byte_buffer& wire) {
     if (error_) return failure(error_);
     is_silent_ = false;
@@ -88,12 +94,14 @@ class layer {
     return {};
   }
 
+  /// Reports the end of the stream below; see `Layer`. It is an error before a Close has arrived.
   result<void> receive_end() {
     if (error_) return failure(error_);
     if (state_ == phase::read_closed || state_ == phase::closed) return {};
     return fail(errc::truncated);
   }
 
+  /// Sends `in` as one Binary message; see `Layer`.
   result<void> send(byte_view in, byte_buffer& wire) {
     if (error_) return failure(error_);
     is_silent_ = false;
@@ -101,6 +109,7 @@ class layer {
     return {};
   }
 
+  /// Sends a Close; see `Layer`.
   result<void> close(byte_buffer& wire) {
     if (error_) return failure(error_);
     if (!can_send(state_)) return {};
@@ -109,8 +118,10 @@ class layer {
     return {};
   }
 
+  /// Returns the phase of the layer.
   [[nodiscard]] phase state() const { return state_; }
 
+  /// Sends a Ping if there was no traffic for `ping_interval`; see `TimedLayer`.
   result<void> poll(time_point now, byte_buffer& wire) {
     if (error_) return failure(error_);
     if (ping_interval_ <= duration::zero() || !can_send(state_)) return {};
@@ -121,6 +132,7 @@ class layer {
     return {};
   }
 
+  /// Returns when the next Ping may be due; see `TimedLayer`.
   [[nodiscard]] std::optional<time_point> deadline() const {
     return can_send(state_) ? ping_at_ : std::nullopt;
   }
@@ -178,7 +190,7 @@ class layer {
     wire.commit(size + payload.size());
   }
 
-  // Random octets are drawn for many frames at once: each draw may be a call of the system.
+  // Random bytes are drawn for many frames at once, because each draw may be a system call.
   mask_key next_mask() {
     if (mask_at_ == masks_.size()) {
       rng_.fill(masks_);
@@ -194,8 +206,8 @@ class layer {
     return fail(ec);
   }
 
-  // Sends a Close with the status code for the error (RFC 6455 section 7.4.1), or with the code that
-  // the peer's Close has (section 5.5.1).
+  // Sends a Close with the status code of the error (RFC 6455 section 7.4.1), or with the code of
+  // the peer's Close (section 5.5.1).
   std::unexpected<std::error_code> fail_open(std::error_code ec, byte_buffer& wire) {
     if (can_send(state_)) {
       const int code = ec.category() == close_category() ? ec.value()
@@ -225,8 +237,9 @@ class layer {
   reader reader_;
   std::array<std::uint8_t, 256> masks_{};
   std::size_t mask_at_ = masks_.size();
-  /// Whether nothing was sent or received since the last `poll`; the Ping is due at `ping_at_`.
+  /// Whether nothing was sent or received since the last `poll`.
   bool is_silent_ = false;
+  /// When the next Ping is due if there is no traffic until then.
   std::optional<time_point> ping_at_;
 };
 

@@ -10,10 +10,11 @@
 
 namespace rathole::websocket {
 
-/// Writes the octets of `in`, masked or unmasked with `key` (RFC 6455 section 5.3), to the front of
-/// `out`, which is as long or is `in` itself. The first of them is number `offset` of its payload.
+/// Masks or unmasks the bytes of `in` with `key` (RFC 6455 section 5.3) into the front of `out`,
+/// which must be at least as long and may be `in` itself. The first byte has the position `offset`
+/// in its payload.
 inline void mask(byte_view in, byte_span out, const mask_key& key, std::size_t offset) {
-  // The key as it falls on the octets from here on, as often as fits a step.
+  // The key, rotated to `offset` and repeated to the size of one step.
   std::array<std::uint8_t, 32> turned;
   for (std::size_t i = 0; i < turned.size(); ++i) turned[i] = key[(offset + i) % key.size()];
 

@@ -15,28 +15,32 @@
 
 namespace rathole::websocket {
 
-/// Takes frames apart that come in any pieces. The octets of Binary messages are passed on as they
-/// come, so that no frame is ever held.
+/// Splits received bytes, in pieces of any size, into frames. The bytes of Binary messages are
+/// passed on as they arrive, so that no frame is ever held in memory.
 class reader {
  public:
-  /// The longest frame and the longest message; as upstream.
+  /// Is the longest frame that is accepted, in bytes; as upstream.
   static constexpr std::uint64_t maximum_frame = 16 << 20;
+  /// Is the longest message that is accepted, in bytes; as upstream.
   static constexpr std::uint64_t maximum_message = 64 << 20;
 
-  /// A Close, Ping or Pong; the payload is valid until the next call.
+  /// Is a Close, Ping or Pong.
   struct control {
+    /// The kind of the control frame.
     opcode op;
+    /// The payload, valid until the next call of the reader.
     byte_view payload;
   };
 
-  /// `masked`: whether the peer must mask its frames; if it does not have to, it must not.
+  /// Makes a reader. `masked` says whether the peer must mask its frames; otherwise it must not
+  /// (RFC 6455 section 5.1).
   explicit reader(bool masked) : masked_(masked) {}
 
-  /// Takes octets from the front of `in` until it is empty or a control frame is complete. Octets of
-  /// messages are appended to `app`.
+  /// Takes bytes from the front of `in` until it is empty or a control frame is complete, which is
+  /// returned. The bytes of messages are appended to `app`.
   ///
-  /// Errors, after which it must not be called again: `malformed_message`, `unexpected_message` for
-  /// a Text, `message_too_long`.
+  /// Fails with `malformed_message`, with `unexpected_message` for a Text, or with
+  /// `message_too_long`. It must not be called again after an error.
   result<std::optional<control>> take(byte_view& in, byte_buffer& app) {
     while (!in.empty()) {
       if (!frame_) {
@@ -55,7 +59,7 @@ class reader {
   }
 
  private:
-  // Looks at the header as soon as it is there.
+  // Checks the header as soon as it is complete.
   std::error_code take_header(byte_view& in) {
     std::size_t due = 2;
     for (;;) {
@@ -109,10 +113,11 @@ class reader {
   std::array<std::uint8_t, frame_header::maximum_size> header_{};
   std::size_t header_size_ = 0;
   std::optional<frame_header> frame_;
-  /// Octets of the frame's payload that were taken.
+  /// How many bytes of the frame's payload have been taken.
   std::uint64_t done_ = 0;
-  /// Whether a message waits for its next fragment, and how long it is up to now.
+  /// Whether a message is incomplete and waits for its next fragment.
   bool in_message_ = false;
+  /// The size of the message so far.
   std::uint64_t message_ = 0;
   std::array<std::uint8_t, maximum_control_payload> control_{};
 };

@@ -15,28 +15,28 @@
 
 namespace rathole::websocket {
 
-/// What a client asks for.
+/// Holds what a client requests.
 struct client_settings {
   /// The target of the request.
   std::string path = "/";
   /// The value of the field Host; see `host_header`.
   std::string host = {};
-  /// Fields of the request behind its own. The values may hold credentials.
+  /// Fields of the request, in addition to those of the handshake. The values may hold credentials.
   std::vector<std::pair<std::string, secret>> headers = {};
-  /// The pause after which a silent connection gets a Ping; 0 is never.
+  /// The time without traffic after which a Ping is sent; 0 means never.
   duration ping_interval{0};
 };
 
-/// What a server accepts.
+/// Holds what a server accepts.
 struct server_settings {
-  /// The only path that is served; unset means any.
+  /// The only path that is served; if unset, any path is served.
   std::optional<std::string> path = {};
-  /// The pause after which a silent connection gets a Ping; 0 is never.
+  /// The time without traffic after which a Ping is sent; 0 means never.
   duration ping_interval{0};
 };
 
-/// The field Host for a server at `remote`. Compat: as upstream's URL library spells it, hence in
-/// lower case and without the port 80, also over TLS.
+/// Returns the value of the field Host for a server at `remote`. Compat: as upstream's URL library
+/// writes it, in lower case and without the port 80, also over TLS.
 inline std::string host_header(const address& remote) {
   address spelled = remote;
   for (char& c : spelled.host) {
@@ -47,7 +47,7 @@ inline std::string host_header(const address& remote) {
   return text;
 }
 
-/// Why `path` cannot be the target of an upgrade request; nothing if it can.
+/// Returns why `path` cannot be the target of an upgrade request; nothing if it can.
 inline std::optional<std::string> path_problem(std::string_view path) {
   if (!path.starts_with('/')) return "the path must begin with '/'";
   if (!http::is_target(path)) return "the path must not hold blanks or control characters";
@@ -55,7 +55,7 @@ inline std::optional<std::string> path_problem(std::string_view path) {
   return std::nullopt;
 }
 
-/// Why `host` cannot be the value of the field Host; nothing if it can.
+/// Returns why `host` cannot be the value of the field Host; nothing if it can.
 inline std::optional<std::string> host_problem(std::string_view host) {
   if (!http::is_target(host)) {
     return "the host must not be empty, and must not hold blanks or control characters";
@@ -63,8 +63,8 @@ inline std::optional<std::string> host_problem(std::string_view host) {
   return std::nullopt;
 }
 
-/// Why a request cannot have a field of that name and value besides its own; nothing if it can. The
-/// value is not repeated in the sentence.
+/// Returns why a request cannot have an additional field of that name and value; nothing if it can.
+/// The text does not contain the value.
 inline std::optional<std::string> header_problem(std::string_view name, std::string_view value) {
   constexpr std::array<std::string_view, 9> own{"Host",
                                                 "Connection",

@@ -13,11 +13,11 @@
 #include <string_view>
 #include <system_error>
 
-/// The handshake of WebSocket (RFC 6455 section 4).
+/// Implements WebSocket (RFC 6455). This header is about the opening handshake (section 4).
 namespace rathole::websocket {
 
-/// The client's request; `key` is the base64 of 16 random octets. Compat: upstream's order and
-/// spelling, octet for octet where there are no settings.
+/// Appends the request of a client; `key` is the base64 of 16 random bytes. Compat: the order and
+/// spelling of upstream, byte for byte without further settings.
 inline void write_request(const client_settings& settings, std::string_view key, byte_buffer& out) {
   auto head = http::head_writer::request(out, "GET", settings.path);
   head.field("Host", settings.host)
@@ -29,10 +29,11 @@ inline void write_request(const client_settings& settings, std::string_view key,
   head.finish();
 }
 
-/// Whether `answer` accepts the request that had `key`. Compat: `Connection` may list more than
-/// "Upgrade", where upstream wants that alone.
+/// Returns no error if `answer` accepts the request that had `key`.
 ///
-/// Errors: of `answer_category` for another status than 101, `malformed_http`, `upgrade_refused`.
+/// The error is one of `answer_category` for a status other than 101, `malformed_http`, or
+/// `upgrade_refused`. Compat: `Connection` may list more than "Upgrade", where upstream accepts
+/// that alone.
 inline std::error_code check_response(const http::head& answer, std::string_view key) {
   const auto line = http::parse_status_line(answer.start_line);
   if (!line) return line.error();
@@ -47,18 +48,18 @@ inline std::error_code check_response(const http::head& answer, std::string_view
   return {};
 }
 
-/// Returns whether `text` is what a client may send as `Sec-WebSocket-Key`: 16 bytes in base64, with
-/// their padding (RFC 6455 section 4.2.1).
+/// Returns whether `text` is a valid `Sec-WebSocket-Key`: 16 bytes in base64 with padding (RFC 6455
+/// section 4.2.1).
 inline bool is_key(std::string_view text) {
   if (text.size() != 24) return false;
   const auto decoded = from_base64(text);
   return decoded && decoded->size() == 16;
 }
 
-/// The status that a server answers to `request`: 101, or 404 for another path than the one it
-/// serves, 426 for what does not ask for WebSocket of version 13, 400 for anything else that is
-/// wrong. Compat: the key must be the base64 of 16 bytes (RFC 6455 section 4.1), where upstream takes
-/// any.
+/// Returns the status with which a server responds to `request`: 101 to accept it, 404 if it is for
+/// another path than the one that is served, 426 if it does not ask for version 13 of WebSocket,
+/// and 400 for any other fault. Compat: the key must be the base64 of 16 bytes (RFC 6455 section
+/// 4.1), where upstream accepts any.
 inline int check_request(const http::head& request, const server_settings& settings) {
   const auto line = http::parse_request_line(request.start_line);
   if (!line || line->method != "GET" || line->minor < 1) return 400;
@@ -73,8 +74,8 @@ inline int check_request(const http::head& request, const server_settings& setti
   return key != nullptr && is_key(*key) ? 101 : 400;
 }
 
-/// The server's answer to a request that had `key`. Compat: upstream's order and spelling, octet for
-/// octet.
+/// Appends the response of a server that accepts a request with `key`. Compat: the order and
+/// spelling of upstream, byte for byte.
 inline void write_response(std::string_view key, byte_buffer& out) {
   http::head_writer::response(out, 101)
       .field("connection", "Upgrade")
@@ -83,8 +84,8 @@ inline void write_response(std::string_view key, byte_buffer& out) {
       .finish();
 }
 
-/// The server's answer to a request that it refuses, with the status of `check_request`. (Upstream
-/// sends none.)
+/// Appends the response of a server that refuses a request, with the status of `check_request`.
+/// Compat: upstream sends no response.
 inline void write_refusal(int status, byte_buffer& out) {
   auto head = http::head_writer::response(out, status);
   if (status == 426) {
