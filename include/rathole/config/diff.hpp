@@ -8,15 +8,18 @@
 
 namespace rathole::config {
 
-/// How the services of an instance differ from those before, by their names.
+/// Says, by their names, how the services of an instance differ from those before.
 struct service_changes {
+  /// The services that exist only now.
   std::vector<std::string> added = {};
+  /// The services that existed only before.
   std::vector<std::string> removed = {};
-  /// Those whose kind or token differs: client and server have to agree anew.
+  /// The services whose kind or token differs, so that client and server must authenticate again.
   std::vector<std::string> renewed = {};
-  /// Those that differ in anything else: the control channel stays.
+  /// The services that differ in anything else; they keep their control channel.
   std::vector<std::string> changed = {};
 
+  /// Returns whether no service differs.
   [[nodiscard]] bool empty() const {
     return added.empty() && removed.empty() && renewed.empty() && changed.empty();
   }
@@ -24,7 +27,7 @@ struct service_changes {
   [[nodiscard]] bool operator==(const service_changes&) const = default;
 };
 
-/// What became of `before`, the services of a client or of a server, in `now`.
+/// Compares the services of a client or of a server `before` and `now`.
 template <class Service>
 service_changes diff(const std::vector<Service>& before, const std::vector<Service>& now) {
   const auto find = [](const std::vector<Service>& among, const std::string& name) {
@@ -50,8 +53,9 @@ service_changes diff(const std::vector<Service>& before, const std::vector<Servi
 
 namespace detail {
 
-/// What of `value` decides how connections are made: the tables of the selected transport, and of the
-/// options of sockets, which can be set on the next connection, only the proxy.
+/// Returns the part of `value` that decides how connections are made: the tables of the selected
+/// transport and the proxy. The other socket options are left out, because they can be set on the
+/// next connection.
 inline transport carrying_part(transport value) {
   const bool is_websocket = value.kind == transport_kind::websocket;
   const bool over_tls = is_websocket && value.websocket && value.websocket->tls;
@@ -66,17 +70,17 @@ inline transport carrying_part(transport value) {
 
 }  // namespace detail
 
-/// Whether connections to the server are made in the same way before and now.
+/// Returns whether a server accepts connections in the same way with both configurations.
 inline bool same_transport(const server& before, const server& now) {
   transport old_part = detail::carrying_part(before.transport);
   transport new_part = detail::carrying_part(now.transport);
-  // A server has no use for a proxy.
+  // A server does not use a proxy.
   old_part.tcp = new_part.tcp = {};
   return old_part == new_part;
 }
 
-/// Whether connections of the client are made in the same way before and now. TLS and WebSocket know
-/// the server by its name.
+/// Returns whether a client makes connections in the same way with both configurations. Under TLS
+/// and WebSocket this includes the name of the server.
 inline bool same_transport(const client& before, const client& now) {
   const bool names_server =
       now.transport.kind == transport_kind::tls || now.transport.kind == transport_kind::websocket;

@@ -11,8 +11,8 @@
 
 namespace rathole::config {
 
-/// `segment` as one part of a dotted key (TOML 1.0, "Keys"): bare where that is allowed, else
-/// quoted, with control characters escaped.
+/// Returns `segment` as one part of a dotted key (TOML 1.0, "Keys"): bare if that is allowed,
+/// otherwise quoted, with control characters escaped.
 inline std::string quote_key(std::string_view segment) {
   const bool is_bare = !segment.empty() && std::ranges::all_of(segment, [](char c) {
     return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' ||
@@ -36,14 +36,15 @@ inline std::string quote_key(std::string_view segment) {
   return out + '"';
 }
 
-/// The path of `segment` inside `table`, whose path is empty for the root.
+/// Returns the path of the key `segment` inside `table`, whose path is empty for the root.
 inline std::string key_path(std::string_view table, std::string_view segment) {
   if (table.empty()) return quote_key(segment);
   return std::string(table) + '.' + quote_key(segment);
 }
 
-/// The candidate that `word` most likely was meant to be, or an empty view: the one with the
-/// smallest edit distance (insert, delete, replace), if that is at most a third of the longer word.
+/// Returns the candidate that `word` was most likely meant to be: the one with the smallest edit
+/// distance (insert, delete, replace), if that is at most a third of the longer word. Returns an
+/// empty view if there is none.
 inline std::string_view closest(std::string_view word,
                                 std::span<const std::string_view> candidates) {
   constexpr std::size_t longest_word = 64;

@@ -10,9 +10,9 @@
 
 namespace rathole::config {
 
-/// Reads and parses the file at `path`, see `read`. A file that cannot be read is a problem without
-/// a position; more than `limits::file_size` bytes are one. A pipe, such as a shell's <(...), may take
-/// `pipe_timeout` to deliver; 0 refuses pipes, for callers that must not wait.
+/// Reads and parses the file at `path`; see `read`. If the file cannot be read, or has more than
+/// `limits::file_size` bytes, it fails with a problem without a position. A pipe, such as a shell's
+/// <(...), may take `pipe_timeout` to deliver; 0 refuses pipes, for callers that must not wait.
 inline std::expected<document, std::vector<problem>> load_document(
     const std::string& path, log_check check_log = nullptr,
     duration pipe_timeout = limits::pipe_timeout) {
@@ -24,7 +24,7 @@ inline std::expected<document, std::vector<problem>> load_document(
                             .remedy = "name a readable configuration file"}});
 }
 
-/// As `load_document`, without the warnings of what can be used.
+/// Reads and parses the file at `path`, as `load_document`, but drops the warnings.
 inline std::expected<config, std::vector<problem>> load(
     const std::string& path, duration pipe_timeout = limits::pipe_timeout) {
   auto out = load_document(path, nullptr, pipe_timeout);

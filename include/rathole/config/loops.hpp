@@ -12,14 +12,14 @@ namespace rathole::config {
 
 namespace detail {
 
-/// Whether connecting to `host` reaches the host that connects.
+/// Returns whether a connection to `host` reaches the host that connects.
 inline bool is_own_host(std::string_view host) {
   return host == "localhost" || host.starts_with("127.") || host == "::1" || host == "0.0.0.0" ||
          host == "::";
 }
 
-/// Whether a connection to `to`, made on the host that `bound` is of if `to` is that host's own,
-/// reaches a listener at `bound`.
+/// Returns whether a connection to `to` reaches a listener at `bound`. If `to` is the connecting
+/// host itself, the listener must be on the same host.
 inline bool reaches(const address& to, const address& bound) {
   if (to.port != bound.port || to.port == 0) return false;
   const bool is_wildcard = bound.host == "0.0.0.0" || bound.host == "::";
@@ -29,10 +29,10 @@ inline bool reaches(const address& to, const address& bound) {
 
 }  // namespace detail
 
-/// Returns the services of `dials` whose `local_addr` certainly leads back to a service of
-/// `listens`, with that service: `dials` connects to the host that `listens` runs on, and the port
-/// is one of that service's. Where the two run on different hosts, as far as `remote_addr` tells,
-/// equal ports mean nothing.
+/// Returns the client services whose `local_addr` certainly leads back to a service of `listens`,
+/// each with that server service. This is the case if `dials` connects to the host of `listens`,
+/// and the port is one of that service's. If `remote_addr` shows that the two run on different
+/// hosts, equal ports mean nothing.
 inline std::vector<std::pair<const client_service*, const server_service*>> loops_of(
     const client& dials, const server& listens) {
   std::vector<std::pair<const client_service*, const server_service*>> out;

@@ -21,12 +21,12 @@ namespace rathole::config {
 
 namespace detail {
 
-/// toml++'s description of a syntax error without what it quotes from a value, which may be part
-/// of a secret.
+/// Returns the description of a syntax error by toml++ without the text that it quotes from a
+/// value, because that may be part of a secret.
 inline std::string describe(const toml::parse_error& error) {
   std::string text(error.description());
   text.erase(std::min(text.find(", saw "), text.size()));
-  // Only these two kinds of sentence quote key names and TOML's own words.
+  // Only these two kinds of message quote key names and TOML's own words.
   const bool quotes_no_value = text.contains("expected ") || text.contains("redefine");
   const auto first = text.find('\'');
   const auto last = text.rfind('\'');
@@ -37,6 +37,7 @@ inline std::string describe(const toml::parse_error& error) {
   return "syntax error: " + text;
 }
 
+/// Returns the problem for a syntax error in `file`.
 inline problem syntax_problem(const toml::parse_error& error, std::string file) {
   return {.file = std::move(file),
           .line = error.source().begin.line,
@@ -46,6 +47,7 @@ inline problem syntax_problem(const toml::parse_error& error, std::string file) 
           .remedy = "mend the TOML here; text needs quotes, and the file is UTF-8"};
 }
 
+/// Parses `text` with toml++, whether exceptions are enabled in it or not.
 inline std::expected<toml::table, problem> parse_toml(std::string_view text,
                                                       const std::string& file) {
 #if TOML_EXCEPTIONS
@@ -63,21 +65,23 @@ inline std::expected<toml::table, problem> parse_toml(std::string_view text,
 
 }  // namespace detail
 
-/// A configuration that can be used, with what else is known of its file.
+/// Holds a valid configuration and what else is known about its file.
 struct document {
+  /// The configuration.
   config settings = {};
-  /// In the order of their positions; all are of `severity::warning`.
+  /// The warnings, in the order of their positions; all are of `severity::warning`.
   std::vector<problem> warnings = {};
+  /// The file and the positions of its keys.
   source where;
 };
 
-/// Says in words what is wrong with the value of the key `log`; nothing if it can be used. Which
-/// values can be used is known to the program alone.
+/// Returns what is wrong with the value of the key `log`, as a text for people; nothing if it is
+/// valid. The program passes this function, because only it knows which values are valid.
 using log_check = std::optional<std::string> (*)(std::string_view);
 
-/// Reads a configuration from TOML `text`; `file` is its name in problems. Fails with all problems,
-/// warnings included, in the order of their positions, or with a syntax error alone. `check_log` may
-/// be null.
+/// Parses the TOML `text` as a configuration; `file` is its name in problems. Fails with all
+/// problems, including warnings, in the order of their positions, or with one syntax error.
+/// `check_log` may be null.
 inline std::expected<document, std::vector<problem>> read(std::string_view text, std::string file,
                                                           log_check check_log = nullptr) {
   if (auto problem = toml_guard(text).check()) {
@@ -108,7 +112,7 @@ inline std::expected<document, std::vector<problem>> read(std::string_view text,
   return document{std::move(out), log.take(), std::move(log.origin())};
 }
 
-/// As `read`, without the warnings of what can be used.
+/// Parses the TOML `text` as a configuration, as `read`, but drops the warnings.
 inline std::expected<config, std::vector<problem>> parse(std::string_view text, std::string file) {
   auto out = read(text, std::move(file));
   if (!out) return std::unexpected(std::move(out.error()));

@@ -7,34 +7,36 @@
 
 namespace rathole::config {
 
-/// How much a problem matters.
+/// Says how serious a problem is.
 enum class severity {
-  /// The file is not used.
+  /// The file cannot be used.
   error,
-  /// The file is used, but something in it has no effect or will not work.
+  /// The file can be used, but something in it has no effect or will not work.
   warning,
 };
 
-/// One thing that is wrong with a configuration. No member ever contains a secret.
+/// Describes one thing that is wrong with a configuration. No member ever contains a secret.
 struct problem {
-  /// The file as the user named it; empty for what belongs to no file.
+  /// The file as the user named it; empty if the problem belongs to no file.
   std::string file = {};
-  /// Both count from 1, and are 0 where there is no position; the column counts characters.
+  /// The line, counted from 1; 0 if there is no position.
   std::uint32_t line = 0;
+  /// The column in characters, counted from 1; 0 if there is no position.
   std::uint32_t column = 0;
   /// The path of the key or of its table, such as `server.services.web.token`; may be empty.
   std::string key = {};
   /// What is wrong.
   std::string what = {};
-  /// How to mend it; may be empty.
+  /// How to correct it; may be empty.
   std::string remedy = {};
+  /// How serious it is.
   severity level = severity::error;
 
   [[nodiscard]] bool operator==(const problem&) const = default;
 };
 
-/// Returns `file:line:column: warning: key.path: what is wrong; how to mend it`, without the parts
-/// that are empty; an error has no word for its severity.
+/// Returns `file:line:column: warning: key.path: what is wrong; remedy`, without the parts that are
+/// empty and, for an error, without the word for the severity.
 inline std::string to_string(const problem& value) {
   std::string text = value.file;
   if (!value.file.empty() && value.line > 0) {

@@ -11,34 +11,38 @@
 
 namespace rathole::config {
 
-/// A place in the file, both counted from 1.
+/// Is a position in a file.
 struct position {
+  /// The line, counted from 1.
   std::uint32_t line = 1;
+  /// The column in characters, counted from 1.
   std::uint32_t column = 1;
 
   [[nodiscard]] auto operator<=>(const position&) const = default;
 };
 
-/// The file that a configuration came from, and where in it the values of its keys are.
+/// Holds the name of a configuration file and the positions of the values of its keys.
 class source {
  public:
-  /// A file as the user named it, of which no places are known.
+  /// Makes a source for a file, as the user named it, without positions.
   source(std::string file) : file_(std::move(file)) {}
+  /// Makes a source for a file, as the user named it, without positions.
   source(const char* file) : file_(file) {}
 
+  /// Returns the name of the file.
   [[nodiscard]] const std::string& file() const { return file_; }
 
-  /// Remembers where the value of the key at the path `key` is.
+  /// Records the position of the value of the key at the path `key`.
   void note(std::string key, position at) { places_.insert_or_assign(std::move(key), at); }
 
-  /// Returns the place of `key`, or null if the file does not have it.
+  /// Returns the position of the value of `key`, or null if the file does not have it.
   [[nodiscard]] const position* find(std::string_view key) const {
     const auto found = places_.find(key);
     return found == places_.end() ? nullptr : &found->second;
   }
 
-  /// Returns `value` with this file, and with the place of its key or of the innermost table around
-  /// it that the file has.
+  /// Returns `value` with the name of this file, and with the position of its key, or of the
+  /// innermost table around the key that the file has.
   [[nodiscard]] problem locate(problem value) const {
     value.file = file_;
     for (std::string_view key = value.key; !key.empty();) {

@@ -13,15 +13,16 @@
 
 namespace rathole::config {
 
-/// Looks through TOML text for three errors that toml++ 3.3 does not survive: a table header that
-/// does not begin with a key fails an assertion, a dotted key of many parts exhausts the stack, and
-/// a character outside of ASCII where only strings and comments may have one is undefined
-/// behaviour (see also `config/toml.hpp`). It makes no judgement on anything else.
+/// Checks TOML text for three errors that toml++ 3.3 does not survive: a table header that does not
+/// begin with a key fails an assertion, a dotted key with many parts exhausts the stack, and a
+/// non-ASCII character outside of strings and comments is undefined behaviour (see also
+/// `config/toml.hpp`). It accepts all other errors.
 class toml_guard {
  public:
+  /// Makes a guard for `text`, which must outlive it.
   explicit toml_guard(std::string_view text) : text_(text) {}
 
-  /// The first such place, or nothing.
+  /// Returns the first such error, or nothing. Called once.
   std::optional<problem> check() {
     if (text_.starts_with("\xef\xbb\xbf")) at_ = line_begin_ = 3;
     while (at_ < text_.size()) {
@@ -54,7 +55,8 @@ class toml_guard {
  private:
   static bool is_blank(char c) { return c == ' ' || c == '\t'; }
 
-  /// Whether a string may begin here: a quote behind anything else is an error of its own.
+  /// Returns whether a string may begin here; a quote behind any other character is a different
+  /// error.
   [[nodiscard]] bool is_token_start() const {
     return at_ == line_begin_ || std::string_view(" \t=[{,.").contains(text_[at_ - 1]);
   }
@@ -86,12 +88,12 @@ class toml_guard {
     skip_blanks();
     if (rest.empty()) return true;
     const char c = rest.front();
-    // An empty header, "[]", is something that toml++ does report.
+    // toml++ reports an empty header, "[]", correctly.
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
            std::string_view("-_\"']").contains(c);
   }
 
-  /// Goes behind the string that begins here; one that does not end in its line ends with it.
+  /// Skips the string that begins here. A single-line string without an end ends with its line.
   void skip_string(char quote) {
     const std::string triple(3, quote);
     const bool is_long = text_.substr(at_).starts_with(triple);
@@ -106,7 +108,7 @@ class toml_guard {
         line_begin_ = at_ + 1;
       } else if (c == quote && (!is_long || text_.substr(at_).starts_with(triple))) {
         at_ += is_long ? 3 : 1;
-        // Up to two more quotes in front of the closing ones are the string's.
+        // Up to two quotes before the closing three belong to the string.
         for (int i = 0; is_long && i < 2 && text_.substr(at_).starts_with(quote); ++i) ++at_;
         return;
       }

@@ -18,6 +18,7 @@ namespace rathole::config {
 
 namespace detail {
 
+/// Reads the `type` of a service; TCP if the key is absent.
 inline service_kind read_service_kind(toml_reader& table) {
   static constexpr std::array<spelling<service_kind>, 2> kinds = {{
       {"tcp", service_kind::tcp},
@@ -26,7 +27,8 @@ inline service_kind read_service_kind(toml_reader& table) {
   return read_enum(table, "type", kinds).value_or(service_kind::tcp);
 }
 
-/// The service's own token, else the default one. `instance` is the path of the default's table.
+/// Reads the token of the service `name`, or returns the default token. `instance` is the path of
+/// the table that has the default.
 inline secret read_token(toml_reader& table, std::string_view name,
                          const std::optional<secret>& default_token, std::string_view instance) {
   const bool is_given = table.contains("token");
@@ -40,13 +42,13 @@ inline secret read_token(toml_reader& table, std::string_view name,
   return {};
 }
 
-/// Reads a number of things, `fallback` where the key is absent.
+/// Reads a number from `least` to `most`; returns `fallback` if the key is absent.
 inline std::size_t read_count(toml_reader& table, std::string_view key, std::size_t fallback,
                               std::int64_t least, std::int64_t most) {
   return table.integer<std::size_t>(key, least, most).value_or(fallback);
 }
 
-/// Reads a `pool` table, if there is one, over `base`.
+/// Reads a `pool` table, if there is one; its keys override `base`.
 inline pool_options read_pool(std::optional<toml_reader> table, pool_options base) {
   if (!table) return base;
   base.size = read_count(*table, "size", base.size, 0, limits::channels);
@@ -63,8 +65,8 @@ inline pool_options read_pool(std::optional<toml_reader> table, pool_options bas
   return base;
 }
 
-/// Reports a UDP service whose own `pool` does not leave it `limits::udp_channels` data channels at
-/// most, and one at least: each is in use all the time.
+/// Reports a UDP service whose own `pool` table does not give it 1 to `limits::udp_channels` data
+/// channels. The limit is low because all of them are in use all the time.
 inline void check_udp_pool(const toml_reader& service, const pool_options& pool) {
   constexpr auto most = static_cast<std::size_t>(limits::udp_channels);
   if (pool.size >= 1 && pool.size <= most) return;
@@ -72,7 +74,7 @@ inline void check_udp_pool(const toml_reader& service, const pool_options& pool)
                  "give `size` such a value");
 }
 
-/// Reads a `udp` table of one side, if there is one, over `base`.
+/// Reads a `udp` table of one side, if there is one; its keys override `base`.
 inline udp_options read_udp(std::optional<toml_reader> table, udp_options base, side of) {
   if (!table) return base;
   base.idle_timeout = read_seconds(*table, "idle_timeout", base.idle_timeout, 1);
@@ -88,24 +90,27 @@ inline udp_options read_udp(std::optional<toml_reader> table, udp_options base, 
   return base;
 }
 
-/// Reads how long a forward may stay without traffic, where `Forwards` has what is said once for
-/// all or the defaults.
+/// Reads the timeouts of forwarded connections into `out`, whose present values are the defaults.
 template <class Forwards>
 void read_forward_timeouts(toml_reader& table, Forwards& out) {
   out.idle_timeout = read_seconds(table, "idle_timeout", out.idle_timeout, 0);
   out.half_close_timeout = read_seconds(table, "half_close_timeout", out.half_close_timeout, 1);
 }
 
-/// Somebody who listens, and where the file says so.
+/// Is an address that the configuration listens on, and its position in the file.
 struct listener {
+  /// The address.
   address where;
+  /// Whether it is a UDP listener.
   bool is_udp;
+  /// The position of the key.
   position at;
+  /// The path of the key.
   std::string key;
 };
 
-/// Reports each listener that collides with one that the file has before it. A TCP and a UDP
-/// listener never collide.
+/// Reports each listener that conflicts with an earlier one in the file. A TCP and a UDP listener
+/// never conflict.
 inline void check_listeners(std::vector<listener> listeners, problem_log& log) {
   std::ranges::sort(listeners, {},
                     [](const listener& each) { return std::tie(each.at, each.key); });
@@ -124,7 +129,7 @@ inline void check_listeners(std::vector<listener> listeners, problem_log& log) {
 
 }  // namespace detail
 
-/// Reads `[client]`.
+/// Reads the table `[client]`. Problems go to the log of `table`.
 inline client read_client(toml_reader table) {
   client out;
   out.remote_addr = read_address(table, "remote_addr", "example.com:2333");
@@ -169,7 +174,7 @@ inline client read_client(toml_reader table) {
   return out;
 }
 
-/// Reads `[server]`.
+/// Reads the table `[server]`. Problems go to the log of `table`.
 inline server read_server(toml_reader table) {
   server out;
   std::vector<detail::listener> listeners;

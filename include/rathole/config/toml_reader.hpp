@@ -18,9 +18,10 @@
 
 namespace rathole::config {
 
-/// Collects problems of one file, and where its keys are.
+/// Collects the problems of one file and the positions of its keys.
 class problem_log {
  public:
+  /// Makes an empty log for `file`.
   explicit problem_log(std::string file) : origin_(std::move(file)) {}
 
   /// Adds an error. `what` must not contain a secret.
@@ -34,12 +35,14 @@ class problem_log {
     push(at, std::move(key), std::move(what), std::move(remedy), severity::warning);
   }
 
+  /// Returns the file and the positions of its keys.
   [[nodiscard]] source& origin() { return origin_; }
 
-  /// Whether there is an error, so that the file cannot be used.
+  /// Returns whether there is an error, so that the file cannot be used.
   [[nodiscard]] bool has_errors() const { return has_errors_; }
 
-  /// Yields errors and warnings in the order of their positions and leaves the log without any.
+  /// Returns all errors and warnings in the order of their positions, and removes them from the
+  /// log.
   std::vector<problem> take() {
     std::ranges::sort(problems_, {},
                       [](const problem& p) { return std::tie(p.line, p.column, p.key, p.what); });
@@ -58,53 +61,59 @@ class problem_log {
 };
 
 /// Reads one TOML table with a fixed set of keys. Each reading member names a key that the table
-/// may have: it yields the value, or nothing where the key is absent or its value is wrong, which
-/// goes to the log. What was never asked for is an unknown field, see `finish`. Values are never
-/// repeated in problems, as any of them could be a misplaced secret.
+/// may have. It returns the value, or nothing if the key is absent or its value is wrong; a wrong
+/// value is reported to the log. A key that was never read is an unknown field; see `finish`.
+/// Problems never contain values, because any value could be a misplaced secret.
 class toml_reader {
  public:
-  /// `table` and `log` must outlive the reader. `path` is the table's, empty for the root.
+  /// Makes a reader of `table`, which must outlive the reader, as must `log`. `path` is the path of
+  /// the table, empty for the root.
   toml_reader(const toml::table& table, std::string path, problem_log& log)
       : table_(&table), path_(std::move(path)), log_(&log) {}
 
+  /// Returns the path of the table.
   [[nodiscard]] const std::string& path() const { return path_; }
+  /// Returns the path of `key` in the table.
   [[nodiscard]] std::string path_of(std::string_view key) const { return key_path(path_, key); }
+  /// Returns the log.
   [[nodiscard]] problem_log& log() const { return *log_; }
 
-  /// Where the value of `key` is; the table's place if there is none.
+  /// Returns the position of the value of `key`, or that of the table if there is no such key.
   [[nodiscard]] position where(std::string_view key) const {
     const toml::node* node = table_->get(key);
     return place(node ? node->source() : table_->source());
   }
 
-  /// Reports a problem with the value of `key`, at the value.
+  /// Reports an error in the value of `key`, at the position of the value.
   void reject(std::string_view key, std::string what, std::string remedy) const {
     log_->add(where(key), path_of(key), std::move(what), std::move(remedy));
   }
 
-  /// Reports a problem with the table as a whole, at its header.
+  /// Reports an error in the table as a whole, at its header.
   void reject(std::string what, std::string remedy) const {
     log_->add(place(table_->source()), path_, std::move(what), std::move(remedy));
   }
 
-  /// Warns of the value of `key`, at the value.
+  /// Reports a warning about the value of `key`, at the position of the value.
   void warn(std::string_view key, std::string what, std::string remedy) const {
     log_->warn(where(key), path_of(key), std::move(what), std::move(remedy));
   }
 
-  /// Reports that `key` must be there.
+  /// Reports that the required `key` is missing.
   void missing(std::string_view key, std::string remedy) const {
     reject("missing field `" + std::string(key) + '`', std::move(remedy));
   }
 
+  /// Returns whether the table has `key`.
   [[nodiscard]] bool contains(std::string_view key) const { return table_->contains(key); }
 
+  /// Reads a string.
   std::optional<std::string> string(std::string_view key) {
     const auto* value = find<std::string>(key, "a string", "put the text in quotes");
     return value ? std::optional(value->get()) : std::nullopt;
   }
 
-  /// A string, or the strings of an array that has at most `most` and is not empty.
+  /// Reads a string, or an array of 1 to `most` strings.
   std::optional<std::vector<std::string>> string_or_strings(std::string_view key,
                                                             std::size_t most) {
     const toml::node* node = table_->get(key);
@@ -134,7 +143,7 @@ class toml_reader {
     return out;
   }
 
-  /// As `string`. Warns of what looks like a variable of a shell or of Compose.
+  /// Reads a string as a secret. Warns if it looks like a variable of a shell or of Compose.
   std::optional<secret> secret_string(std::string_view key) {
     const auto* value = find<std::string>(key, "a string", "put the text in quotes");
     if (!value) return std::nullopt;
@@ -146,12 +155,13 @@ class toml_reader {
     return secret(value->get());
   }
 
+  /// Reads a boolean.
   std::optional<bool> boolean(std::string_view key) {
     const auto* value = find<bool>(key, "a boolean", "write `true` or `false` without quotes");
     return value ? std::optional(value->get()) : std::nullopt;
   }
 
-  /// An integer from `least` to `most`.
+  /// Reads an integer from `least` to `most`.
   template <std::integral Integer>
   std::optional<Integer> integer(std::string_view key, std::int64_t least, std::int64_t most) {
     const std::string range = std::to_string(least) + " to " + std::to_string(most);
@@ -164,13 +174,13 @@ class toml_reader {
     return static_cast<Integer>(value->get());
   }
 
-  /// The table at `key`.
+  /// Returns a reader of the table at `key`.
   std::optional<toml_reader> table(std::string_view key) {
     const auto* value = find<toml::table>(key, "a table", "write `[" + path_of(key) + "]`");
     return value ? std::optional(toml_reader(*value, path_of(key), *log_)) : std::nullopt;
   }
 
-  /// Takes each key of the table for a name of its own choice, and calls
+  /// Reads every key of the table as a name that the user chose, with a table as its value. Calls
   /// `f(std::string_view name, toml_reader)` in the order of the names.
   template <class F>
   void for_each_table(F f) {
@@ -180,7 +190,8 @@ class toml_reader {
     }
   }
 
-  /// As `for_each_table` for strings that may be secrets: calls `f(std::string_view name, secret)`.
+  /// Reads every key of the table as a name that the user chose, with a string as its value that
+  /// may be a secret. Calls `f(std::string_view name, secret)` in the order of the names.
   template <class F>
   void for_each_secret(F f) {
     for (const auto& [key, node] : *table_) {
@@ -189,7 +200,7 @@ class toml_reader {
     }
   }
 
-  /// Reports the keys that nobody asked for.
+  /// Reports every key of the table that was not read as an unknown field.
   void finish() const {
     for (const auto& [key, node] : *table_) {
       if (std::ranges::find(known_, key.str()) != known_.end()) continue;
@@ -200,7 +211,7 @@ class toml_reader {
 
  private:
   static position place(const toml::source_region& region) {
-    // A table that no text stands for has no place of its own.
+    // An implicit table, such as that of a dotted key, has no position.
     if (!region.begin) return {};
     return {region.begin.line, region.begin.column};
   }

@@ -19,6 +19,7 @@ namespace rathole::config {
 
 namespace detail {
 
+/// Reads a `transport.tcp` table.
 inline tcp_options read_tcp(toml_reader table) {
   tcp_options out;
   out.nodelay = table.boolean("nodelay").value_or(out.nodelay);
@@ -43,6 +44,7 @@ inline tcp_options read_tcp(toml_reader table) {
   return out;
 }
 
+/// Reads a `transport.tls` table.
 inline tls_options read_tls(toml_reader table) {
   tls_options out;
   out.hostname = table.string("hostname");
@@ -66,8 +68,8 @@ inline tls_options read_tls(toml_reader table) {
   return out;
 }
 
-/// Reads a base64 key of 32 octets; in a table that is not selected anything goes, as upstream
-/// ignores such a table.
+/// Reads a base64 key of 32 bytes. In a table that is not selected, a malformed key is no error,
+/// because upstream ignores such a table.
 inline std::optional<std::vector<std::uint8_t>> read_noise_key(toml_reader& table,
                                                                std::string_view key,
                                                                bool is_selected) {
@@ -82,6 +84,7 @@ inline std::optional<std::vector<std::uint8_t>> read_noise_key(toml_reader& tabl
   return std::nullopt;
 }
 
+/// Reads a `transport.noise` table. `is_selected` says whether the transport is Noise.
 inline noise_options read_noise(toml_reader table, bool is_selected) {
   noise_options out;
   if (auto pattern = table.string("pattern")) out.pattern = std::move(*pattern);
@@ -95,6 +98,7 @@ inline noise_options read_noise(toml_reader table, bool is_selected) {
   return out;
 }
 
+/// Reads a `transport.websocket` table.
 inline websocket_options read_websocket(toml_reader table) {
   websocket_options out;
   if (!table.contains("tls")) table.missing("tls", "add `tls = false` or `tls = true`");
@@ -111,6 +115,7 @@ inline websocket_options read_websocket(toml_reader table) {
   return out;
 }
 
+/// Reports the table `tls` of the transport if TLS is selected and it is missing or incomplete.
 inline void check_tls(toml_reader& table, const transport& value, side where) {
   if (value.kind != transport_kind::tls) return;
   if (!table.contains("tls")) {
@@ -124,8 +129,8 @@ inline void check_tls(toml_reader& table, const transport& value, side where) {
 
 }  // namespace detail
 
-/// Reads the `transport` table of `parent`, which is `[server]` or `[client]`; without one the
-/// transport is TCP with its defaults. Compat: if the table is there, `type` must be.
+/// Reads the `transport` table of `parent`, which is `[server]` or `[client]`. Without one the
+/// transport is TCP with its defaults. Compat: if the table is there, it must have `type`.
 inline transport read_transport(toml_reader& parent, side where) {
   transport out;
   auto table = parent.table("transport");

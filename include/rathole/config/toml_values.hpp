@@ -16,8 +16,8 @@
 
 namespace rathole::config {
 
-/// Reads a duration that the file gives in whole seconds, from `least` to `most`; `fallback` where
-/// the key is absent.
+/// Reads a duration in whole seconds from `least` to `most`; returns `fallback` if the key is
+/// absent.
 inline milliseconds read_seconds(toml_reader& table, std::string_view key, milliseconds fallback,
                                  std::int64_t least, std::int64_t most = limits::duration_seconds) {
   const auto value = table.integer<std::int64_t>(key, least, most);
@@ -26,7 +26,8 @@ inline milliseconds read_seconds(toml_reader& table, std::string_view key, milli
 
 namespace detail {
 
-/// What `text`, a value of `key`, names; an empty address where it is none.
+/// Returns the address that `text`, a value of `key`, names. Reports an error and returns an empty
+/// address if it is none.
 inline address to_address(const toml_reader& table, std::string_view key, const std::string& text,
                           const std::string& usage) {
   auto value = parse_address(text);
@@ -41,6 +42,7 @@ inline address to_address(const toml_reader& table, std::string_view key, const 
   return {};
 }
 
+/// Returns an example of a valid line for `key`, and reports the key as missing if it is absent.
 inline std::string address_usage(toml_reader& table, std::string_view key,
                                  std::string_view example) {
   std::string usage = std::string(key) + " = \"" + std::string(example) + '"';
@@ -50,7 +52,8 @@ inline std::string address_usage(toml_reader& table, std::string_view key,
 
 }  // namespace detail
 
-/// Reads an address that must be there; an empty one where it is not.
+/// Reads a required address. Reports an error and returns an empty address if it is missing or
+/// malformed.
 inline address read_address(toml_reader& table, std::string_view key, std::string_view example) {
   const std::string usage = detail::address_usage(table, key, example);
   const auto text = table.string(key);
@@ -62,7 +65,8 @@ inline address read_address(toml_reader& table, std::string_view key, std::strin
   return out;
 }
 
-/// Reads an address or a list of them, which must be there; one empty address where it is not.
+/// Reads a required address or list of addresses. Reports an error and returns one empty address if
+/// it is missing.
 inline address_list read_addresses(toml_reader& table, std::string_view key,
                                    std::string_view example) {
   const std::string usage = detail::address_usage(table, key, example);
@@ -75,11 +79,11 @@ inline address_list read_addresses(toml_reader& table, std::string_view key,
   return out;
 }
 
-/// A name in the file and what it stands for.
+/// Is a word in the file and the value that it stands for.
 template <class Enum>
 using spelling = std::pair<std::string_view, Enum>;
 
-/// Reads one of the names in `spellings`, which are compared exactly.
+/// Reads one of the words in `spellings`, which are compared exactly.
 template <class Enum, std::size_t N>
 std::optional<Enum> read_enum(toml_reader& table, std::string_view key,
                               const std::array<spelling<Enum>, N>& spellings) {

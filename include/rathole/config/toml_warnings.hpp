@@ -14,7 +14,7 @@
 
 namespace rathole::config::detail {
 
-/// Warns of those of `keys` that `table` has: they are for the other side.
+/// Warns of each of `keys` that `table` has, because they belong to the other side.
 inline void warn_of_other_side(const toml_reader& table, std::span<const std::string_view> keys,
                                side where) {
   const std::string here = where == side::server ? "a server" : "a client";
@@ -25,7 +25,7 @@ inline void warn_of_other_side(const toml_reader& table, std::span<const std::st
   }
 }
 
-/// Warns of what a `transport` table has that `value`, which was read of it, does not use.
+/// Warns of everything in a `transport` table that `value`, which was read from it, does not use.
 inline void warn_of_unused(toml_reader& table, const transport& value, side where) {
   constexpr std::string_view of_client[] = {"hostname", "trusted_root", "trusted_root_only"};
   constexpr std::string_view of_server[] = {"pkcs12", "pkcs12_password", "cert", "key"};
@@ -55,8 +55,8 @@ inline void warn_of_unused(toml_reader& table, const transport& value, side wher
   warn_of_other_side(*table.table("websocket"), of_upgrade, where);
 }
 
-/// Warns if the client of a file gives its server up sooner than the server of the same file says
-/// anything.
+/// Warns if the client's heartbeat timeout is not longer than the server's heartbeat interval in
+/// the same file, because the client would then drop a server that is alive.
 inline void warn_of_heartbeats(const server& listens, const client& dials, problem_log& log) {
   const bool is_silent = listens.heartbeat_interval == milliseconds(0);
   const bool is_late = is_silent || listens.heartbeat_interval >= dials.heartbeat_timeout;
@@ -76,7 +76,7 @@ inline void warn_of_heartbeats(const server& listens, const client& dials, probl
            "raise the timeout or lower the interval; a timeout of 0 waits without end");
 }
 
-/// Warns if a service of the file's client leads back to a service of the file's server.
+/// Warns if a service of the client leads back to a service of the server in the same file.
 inline void warn_of_loops(const server& listens, const client& dials, problem_log& log) {
   for (const auto& [from, to] : loops_of(dials, listens)) {
     const std::string key = key_path(key_path("client.services", from->name), "local_addr");

@@ -15,37 +15,41 @@
 
 namespace rathole::config {
 
-/// The kinds of proxy that a client can go through.
+/// Names the kinds of proxy that a client can use.
 enum class proxy_scheme { socks5, http };
 
-/// What a proxy wants to know of its user; percent-decoded.
+/// Holds the credentials for a proxy, percent-decoded.
 struct proxy_credentials {
+  /// The user name.
   std::string username = {};
+  /// The password.
   secret password = {};
 
   [[nodiscard]] bool operator==(const proxy_credentials&) const = default;
 };
 
-/// A proxy as its URL names it.
+/// Is the URL of a proxy.
 struct proxy_url {
+  /// The kind of proxy.
   proxy_scheme scheme = proxy_scheme::socks5;
-  /// A host name or IP literal, an IPv6 one without brackets.
+  /// The host name or IP literal, without brackets.
   std::string host = {};
-  /// Unset where the URL has none; see `proxy_address`.
+  /// The port; unset if the URL has none, see `proxy_address`.
   std::optional<std::uint16_t> port = {};
+  /// The credentials; unset if the URL has none.
   std::optional<proxy_credentials> credentials = {};
 
   [[nodiscard]] bool operator==(const proxy_url&) const = default;
 };
 
-/// Where to connect: the URL's host and port, without one 1080 for SOCKS5 (RFC 1928 section 3)
-/// and 80 for HTTP.
+/// Returns the address to connect to: the host and the port of the URL. Without a port it is 1080
+/// for SOCKS5 (RFC 1928 section 3) and 80 for HTTP.
 inline address proxy_address(const proxy_url& url) {
   const std::uint16_t usual = url.scheme == proxy_scheme::socks5 ? 1080 : 80;
   return {url.host, url.port.value_or(usual)};
 }
 
-/// The URL with its credentials masked.
+/// Returns the URL with its credentials replaced by "MASKED".
 inline std::string to_string(const proxy_url& url) {
   std::string text = url.scheme == proxy_scheme::socks5 ? "socks5://" : "http://";
   if (url.credentials) text += "MASKED@";
@@ -54,6 +58,8 @@ inline std::string to_string(const proxy_url& url) {
 
 namespace detail {
 
+/// Returns `text` with each %XX replaced by its byte; nothing if a '%' is not followed by two
+/// hexadecimal digits.
 inline std::optional<std::string> percent_decode(std::string_view text) {
   std::string out;
   out.reserve(text.size());
@@ -70,7 +76,7 @@ inline std::optional<std::string> percent_decode(std::string_view text) {
   return out;
 }
 
-/// The lower-case scheme in front of "://" (RFC 3986 section 3.1), or nothing.
+/// Returns the scheme in front of "://" (RFC 3986 section 3.1) in lower case, or nothing.
 inline std::optional<std::string> url_scheme(std::string_view url) {
   const auto end = url.find("://");
   if (end == std::string_view::npos || end == 0) return std::nullopt;
@@ -87,11 +93,11 @@ inline std::optional<std::string> url_scheme(std::string_view url) {
 
 }  // namespace detail
 
-/// Reads `scheme://[user[:password]@]host[:port]`, possibly with a '/' behind it (RFC 3986). The
-/// scheme is `socks5` or `http`. Compat: unlike upstream the credentials are percent-decoded, the
-/// port may be left out, and a path, query or fragment is an error.
+/// Parses `scheme://[user[:password]@]host[:port]`, with or without a '/' at the end (RFC 3986).
+/// The scheme is `socks5` or `http`. Compat: unlike in upstream, the credentials are
+/// percent-decoded, the port is optional, and a path, query or fragment is an error.
 ///
-/// Fails with a sentence for people, which never contains the credentials.
+/// Fails with a text for people, which never contains the credentials.
 inline std::expected<proxy_url, std::string> parse_proxy_url(std::string_view text) {
   const auto scheme = detail::url_scheme(text);
   if (!scheme) return std::unexpected("not a URL");

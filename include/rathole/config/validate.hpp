@@ -16,10 +16,10 @@
 
 namespace rathole::config {
 
-/// Which of the two instances something concerns.
+/// Names the two kinds of instance.
 enum class side { server, client };
 
-/// The name of `kind` in a file, as a `type` of a transport.
+/// Returns the name of `kind` in a file, as `type` of a transport.
 inline const char* name_of(transport_kind kind) {
   switch (kind) {
     case transport_kind::noise: return "noise";
@@ -30,12 +30,13 @@ inline const char* name_of(transport_kind kind) {
   return "tcp";
 }
 
-/// The name of `which` in a file.
+/// Returns the name of the table of `which` in a file.
 inline const char* name_of(side which) { return which == side::server ? "server" : "client"; }
 
-/// Whether two listeners of one protocol at `a` and `b` certainly get in each other's way: the same
-/// port, and the same host or the wildcard of the other's address family. Port 0 never collides.
-/// `[::]` and an IPv4 address depend on the system, and are taken to go together.
+/// Returns whether two listeners of one protocol at `a` and `b` certainly conflict: they have the
+/// same port, and the same host or one is the wildcard of the other's address family. Port 0 never
+/// conflicts. Whether `[::]` conflicts with an IPv4 address depends on the system, so it counts as
+/// no conflict.
 inline bool overlap(const address& a, const address& b) {
   if (a.port != b.port || a.port == 0) return false;
   if (a.host == b.host) return true;
@@ -46,8 +47,9 @@ inline bool overlap(const address& a, const address& b) {
   return covers(a.host, b.host) || covers(b.host, a.host);
 }
 
-/// What keeps a server from having an identity by `value`: it has to name a PKCS#12 file and its
-/// password, or PEM files of certificates and key. The problem has no key path.
+/// Returns why a server cannot have an identity by `value`; nothing if it can. It must name a
+/// PKCS#12 file and its password, or PEM files of certificates and key. The problem has no key
+/// path.
 inline std::optional<problem> identity_problem(const tls_options& value) {
   if (value.pkcs12 && (value.cert || value.key)) {
     return problem{.what = "both `pkcs12` and `cert` or `key`", .remedy = "name one identity"};
@@ -62,9 +64,9 @@ inline std::optional<problem> identity_problem(const tls_options& value) {
                  .remedy = "name the identity file and its password, or `cert` and `key`"};
 }
 
-/// What keeps `value` from carrying anything, although the file loads: the tables that the selected
-/// transport needs. The problems have a key path but no position.
-/// Compat: upstream, too, finds these only when the instance starts.
+/// Returns why an instance with the valid transport `value` cannot start: tables that the selected
+/// transport requires are missing. The problems have key paths but no positions. Compat: upstream
+/// also finds these only when the instance starts.
 inline std::vector<problem> start_problems(const transport& value, side where) {
   const std::string path = where == side::server ? "server.transport" : "client.transport";
   std::vector<problem> problems;
@@ -91,20 +93,23 @@ inline std::vector<problem> start_problems(const transport& value, side where) {
 
 namespace detail {
 
+/// Adds a problem with the path `key` if the address is empty.
 inline void add_address_problem(std::string key, const address& value,
                                 std::vector<problem>& problems) {
   if (!value.host.empty()) return;
   problems.push_back({.key = std::move(key), .what = "no address", .remedy = "name host and port"});
 }
 
+/// Adds a problem with the path `key` if the list or an address in it is empty.
 inline void add_address_problem(const std::string& key, const address_list& value,
                                 std::vector<problem>& problems) {
   if (value.empty()) add_address_problem(key, address(), problems);
   for (const address& each : value) add_address_problem(key, each, problems);
 }
 
-/// The problems of an instance, whose own address `own` has the key `own_key`, and whose services
-/// have theirs, `where`, under `service_key`.
+/// Returns the problems of the names and addresses of an instance: services with the same name,
+/// and missing addresses. Its own address `own` has the key `own_key`; the address of each service
+/// is its member `where`, with the key `service_key`.
 template <class Address, class Service>
 std::vector<problem> address_and_name_problems(side of, std::string_view own_key,
                                                const Address& own, std::string_view service_key,
@@ -128,35 +133,36 @@ std::vector<problem> address_and_name_problems(side of, std::string_view own_key
 
 }  // namespace detail
 
-/// Returns what keeps `value` from being used that a file cannot say, but a program that fills the
-/// struct itself can: services of the same name, and addresses that are missing. The problems have
-/// key paths but no positions.
+/// Returns the problems that a file cannot cause, but a program that fills the struct itself can:
+/// services with the same name, and missing addresses. The problems have key paths but no
+/// positions.
 inline std::vector<problem> settings_problems(const client& value) {
   return detail::address_and_name_problems(side::client, "remote_addr", value.remote_addr,
                                            "local_addr", value.services,
                                            &client_service::local_addr);
 }
 
-/// As for a client.
+/// Returns the problems of the settings of a server that a file cannot cause, as for a client.
 inline std::vector<problem> settings_problems(const server& value) {
   return detail::address_and_name_problems(side::server, "bind_addr", value.bind_addr, "bind_addr",
                                            value.services, &server_service::bind_addr);
 }
 
-/// The longest time that a configuration may name.
+/// Is the longest duration that a configuration may have.
 inline constexpr milliseconds longest_duration = seconds(limits::duration_seconds);
 
 namespace detail {
 
+/// Limits each of `times` to `longest_duration`.
 inline void bound(std::initializer_list<milliseconds*> times) {
   for (milliseconds* time : times) *time = std::min(*time, longest_duration);
 }
 
 }  // namespace detail
 
-/// The settings with every duration at most `longest_duration`, so that none of them overflows when
-/// it is added to the time. A configuration file cannot say more; a program that fills the structs
-/// itself can. A UDP service has at least one data channel, and at most `limits::udp_channels`.
+/// Returns the settings with every duration limited to `longest_duration`, so that adding it to a
+/// time does not overflow. A file cannot exceed the limit, but a program that fills the structs
+/// itself can.
 inline client bounded(client value) {
   detail::bound({&value.heartbeat_timeout, &value.connect_timeout, &value.handshake_timeout,
                  &value.shutdown_grace, &value.shutdown_idle_timeout, &value.ready_timeout});
@@ -167,7 +173,8 @@ inline client bounded(client value) {
   return value;
 }
 
-/// As for a client.
+/// Returns the settings of a server, limited as for a client. A UDP service also gets at least one
+/// data channel and at most `limits::udp_channels`.
 inline server bounded(server value) {
   detail::bound({&value.heartbeat_interval, &value.handshake_timeout, &value.shutdown_grace,
                  &value.shutdown_idle_timeout});
