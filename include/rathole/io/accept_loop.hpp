@@ -16,17 +16,18 @@
 
 namespace rathole::io {
 
-/// Accepts in a row that may fail for want of a descriptor although one was freed before each:
-/// another thread of the process may be faster.
+/// Is how often in a row a failed accept is retried after descriptors were freed. The limit is
+/// needed because other threads of the process may take each freed descriptor first.
 inline constexpr unsigned max_reliefs = 16;
 
-/// Accepts until `acceptor` is closed or `stop` is requested, which closes `acceptor`, and hands
-/// each stream to `accepted(stream)`.
+/// Accepts connections and passes each stream to `accepted(stream)`, until `acceptor` is closed or
+/// `stop` is requested, which closes `acceptor`.
 ///
-/// An error never ends the loop; where `accepted` throws `std::bad_alloc`, that stream alone is lost.
-/// The loop pauses and goes on, and calls `failed(error, pause)` once per
-/// cause. When descriptors run out it first calls `relieve()`, which closes something of less worth
-/// than the connection that waits, and says whether it did; the loop then tries again at once.
+/// No error ends the loop. After an error the loop pauses, as `pauses` says, and continues; it
+/// calls `failed(error, pause)` once for each new cause. If descriptors have run out, it first
+/// calls `relieve()`, which closes something less valuable than the waiting connection and returns
+/// whether it did; the loop then retries at once. If `accepted` throws `std::bad_alloc`, only that
+/// stream is lost.
 template <Runtime R, class Accepted, class Failed, class Relieve>
 awaitable<void> accept_loop(R& runtime, typename R::acceptor& acceptor, backoff_parameters pauses,
                             std::stop_token stop, Accepted accepted, Failed failed,
@@ -53,7 +54,7 @@ awaitable<void> accept_loop(R& runtime, typename R::acceptor& acceptor, backoff_
     } catch (const std::bad_alloc&) {
       problem = out_of_memory();
     }
-    // Somebody else has closed it.
+    // The acceptor was closed elsewhere.
     if (problem == errc::stopped) co_return;
     const bool is_shortage = out_of_descriptors(problem);
     if (is_shortage && reliefs++ < max_reliefs && relieve()) continue;
@@ -65,7 +66,7 @@ awaitable<void> accept_loop(R& runtime, typename R::acceptor& acceptor, backoff_
       if (std::exchange(cause, problem) != problem) failed(problem, length);
       co_await io::pause(runtime, length, stop);
     } catch (const std::bad_alloc&) {
-      // There is none for a pause either: other threads get their turn at least.
+      // If there is no memory for a pause either, other threads at least get the processor.
       std::this_thread::yield();
     }
   }

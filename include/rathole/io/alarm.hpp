@@ -11,12 +11,13 @@
 
 namespace rathole::io {
 
-/// Runs an action unless it is destroyed before a point in time: the way every wait of this
-/// library gets its bound. The action closes what the wait waits for.
+/// Runs an action at a point in time unless it is destroyed before; every wait of this library is
+/// bounded by one. The action closes the object that is being waited for.
 template <Runtime R>
 class alarm {
  public:
-  /// Will run `action` at `at`. What `action` refers to outlives the alarm.
+  /// Schedules `action` to run at `at` on the executor of `runtime`. What `action` refers to must
+  /// outlive the alarm.
   alarm(R& runtime, time_point at, std::move_only_function<void()> action)
       : timer_(runtime), action_(std::move(action)) {
     timer_.arm(at, [this] {
@@ -27,10 +28,11 @@ class alarm {
   alarm(const alarm&) = delete;
   alarm& operator=(const alarm&) = delete;
 
-  /// Whether the action has run.
+  /// Returns whether the action has run.
   [[nodiscard]] bool rang() const { return rang_; }
 
-  /// `ec`, or `errc::timed_out` where the alarm is the reason for it.
+  /// Returns `errc::timed_out` if the action has run, because it then caused the error, and
+  /// otherwise `ec`.
   [[nodiscard]] std::error_code explain(std::error_code ec) const {
     return rang_ ? make_error_code(errc::timed_out) : ec;
   }
@@ -48,7 +50,7 @@ awaitable<void> sleep_until(R& runtime, time_point at, event& wake) {
   co_await wake.wait();
 }
 
-/// Waits for `length`, or until `stop` is requested, which is done on the runtime's thread.
+/// Waits for `length`, or until `stop` is requested, which must happen on the runtime's thread.
 template <Runtime R>
 awaitable<void> pause(R& runtime, duration length, std::stop_token stop) {
   event wake(runtime.get_executor());

@@ -13,24 +13,25 @@
 
 namespace rathole::io {
 
-/// Brings results from threads that belong to nobody to an `asio::io_context` for as long as the
-/// context exists. A thread that may be stuck in the system beyond the context's life keeps a
-/// `gate`, never the context.
+/// Passes results from detached threads to an `asio::io_context`. A thread that may be blocked in
+/// the system longer than the context exists holds a `gate`, never the context.
 class answer_box : public asio::execution_context::service {
  public:
-  /// Names the service to Asio.
+  /// Identifies the service to Asio.
   inline static asio::execution_context::id id;
 
+  /// Makes the service of `context`; called by Asio.
   explicit answer_box(asio::io_context& context)
       : service(context), gate_(std::make_shared<gate>(context)) {}
 
-  /// The way to a context, which is shut when the context ends.
+  /// Gives access to a context until the context ends.
   class gate {
    public:
+    /// Makes an open gate to `context`.
     explicit gate(asio::io_context& context) : context_(&context) {}
 
-    /// Has `work` run on the context's thread, unless the context has ended or memory ran out.
-    /// Called by any thread.
+    /// Runs `work` on the context's thread. Does nothing if the context has ended or memory has run
+    /// out. May be called by any thread.
     template <class F>
     void post(F work) noexcept {
       const std::lock_guard lock(mutex_);
@@ -38,10 +39,11 @@ class answer_box : public asio::execution_context::service {
       try {
         asio::post(context_->get_executor(), std::move(work));
       } catch (const std::bad_alloc&) {
-        // Whoever waits has a deadline.
+        // The waiting coroutine has a deadline, so it does not wait without end.
       }
     }
 
+    /// Closes the gate, because the context ends.
     void shut() {
       const std::lock_guard lock(mutex_);
       context_ = nullptr;
@@ -52,13 +54,13 @@ class answer_box : public asio::execution_context::service {
     asio::io_context* context_;
   };
 
-  /// The gate of the context that `ex` belongs to. Called on the context's thread.
+  /// Returns the gate of the context of `ex`. Must be called on the context's thread.
   static const std::shared_ptr<gate>& of(const executor& ex) {
     return asio::use_service<answer_box>(ex.context()).gate_;
   }
 
  private:
-  // Asio shuts services down from the newest to the oldest: what runs the work comes last.
+  // Asio shuts services down from the newest to the oldest, the one that runs the work last.
   void shutdown() override { gate_->shut(); }
 
   std::shared_ptr<gate> gate_;

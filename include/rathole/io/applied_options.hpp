@@ -11,15 +11,15 @@
 
 namespace rathole::io {
 
-/// The options that a TCP socket has, so that nothing is set twice. A new socket has none; one
-/// that was accepted has those of its listener (Linux hands them on).
+/// Tracks the options that are set on a TCP socket, so that none is set twice. A new socket has
+/// none; an accepted one has those of its listener, because Linux inherits them.
 class applied_options {
  public:
-  /// From now on keepalive and TCP_USER_TIMEOUT are not set: the peer is on this machine, and cannot
-  /// vanish without the system's knowledge.
+  /// Disables keepalive and TCP_USER_TIMEOUT from now on, because the peer is on this machine and
+  /// cannot disappear without the system's knowledge.
   void peer_is_local() { peer_is_local_ = true; }
 
-  /// Sets what `wanted` names and `socket` has not.
+  /// Sets the options in `wanted` that differ from those of `socket`.
   void apply(int socket, const socket_options& wanted) {
     if (wanted.nodelay) set_nodelay(socket, *wanted.nodelay);
     if (wanted.reset_on_close) set_reset_on_close(socket, *wanted.reset_on_close);
@@ -34,6 +34,7 @@ class applied_options {
     if (wanted.user_timeout) change(user_timeout_, *wanted.user_timeout, socket, TCP_USER_TIMEOUT);
   }
 
+  /// Sets TCP_NODELAY, unless it has that value already.
   void set_nodelay(int socket, bool on) {
     if (on == nodelay_) return;
     nodelay_ = on;

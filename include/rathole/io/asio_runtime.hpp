@@ -27,35 +27,47 @@
 
 namespace rathole::io {
 
-/// The real world: sockets, the steady clock and the system's random source, on one
-/// `asio::io_context` that the caller owns and runs on one thread, with other threads beside it
-/// where the caller gave it workers. Models `Runtime`.
+/// Provides real sockets, the steady clock and the system's random source on one
+/// `asio::io_context`, which the caller owns and runs on one thread. With `workers` it also
+/// distributes work over their threads. Models `Runtime`.
 class asio_runtime {
  public:
+  /// Is the type of connections.
   using stream = tcp_stream;
+  /// Is the type of listening sockets.
   using acceptor = tcp_acceptor;
+  /// Is the type of UDP sockets.
   using datagram_socket = udp_socket;
 
+  /// Is the type of timers.
   class timer : public asio_timer {
    public:
+    /// Makes a timer that is not armed.
     explicit timer(asio_runtime& runtime) : asio_timer(runtime.get_executor()) {}
   };
 
-  /// `context` and `threads`, which are its workers, outlive the runtime and its copies.
+  /// Makes a runtime without worker threads. `context` must outlive the runtime and its copies.
   explicit asio_runtime(asio::io_context& context) : context_(&context) {}
+  /// Makes a runtime with worker threads. `context` and `threads` must outlive the runtime and its
+  /// copies.
   asio_runtime(asio::io_context& context, workers& threads)
       : context_(&context), workers_(&threads) {}
 
+  /// Returns the executor of the context.
   executor get_executor() { return context_->get_executor(); }
+  /// Returns the current time of the steady clock.
   time_point now() const { return clock::now(); }
+  /// Returns the system's random source.
   crypto::system_rng rng() const { return {}; }
+  /// Returns how many descriptors the process may have open now.
   static std::size_t descriptor_limit() { return io::descriptor_limit(); }
 
-  /// Called on the thread of the runtime that was given the workers.
+  /// Returns the runtime of the worker whose turn it is, or this one if there are no workers. Must
+  /// be called on the thread of the runtime that was given the workers.
   asio_runtime worker() const { return workers_ ? asio_runtime(workers_->next()) : *this; }
 
-  /// Dials the resolved addresses as `dial_plan` says: the first connection that stands is taken,
-  /// and the last refusal is the error.
+  /// Resolves `to` and dials its addresses as `dial_plan` says; see `Runtime`. The first
+  /// established connection is used. If all attempts fail, the error is that of the last one.
   task<tcp_stream> connect(const address& to, const socket_options& options, time_point deadline,
                            std::stop_token stop) {
     if (stop.stop_requested()) co_return failure(errc::stopped);
@@ -73,8 +85,8 @@ class asio_runtime {
     co_return std::move(connected);
   }
 
-  /// Listens at the first resolved address that can be bound, as `open_bound` says; the last refusal
-  /// is the error. What is accepted has `options`.
+  /// Resolves `at` and listens on the first address that can be bound, as `open_bound` says; see
+  /// `Runtime`. If none can be bound, the error is that of the last one.
   task<tcp_acceptor> listen(const address& at, const socket_options& options = {},
                             std::stop_token stop = {}) {
     auto found = co_await resolve(at, time_point::max(), stop);
@@ -91,8 +103,8 @@ class asio_runtime {
     co_return failure(last);
   }
 
-  /// Binds the first resolved address that can be bound, as `open_bound` says; the last refusal is
-  /// the error.
+  /// Resolves `at` and binds the first address that can be bound, as `open_bound` says; see
+  /// `Runtime`. If none can be bound, the error is that of the last one.
   task<udp_socket> bind_udp(const address& at, std::stop_token stop) {
     auto found = co_await resolve(at, time_point::max(), stop);
     if (!found) co_return failure(found.error());
@@ -109,8 +121,8 @@ class asio_runtime {
     co_return failure(last);
   }
 
-  /// Connects with the first resolved address that there is a route to; the last refusal is the
-  /// error.
+  /// Resolves `to` and connects to the first address that has a route; see `Runtime`. If none has
+  /// one, the error is that of the last one.
   task<udp_socket> connect_udp(const address& to, udp_connect_options options, time_point deadline,
                                std::stop_token stop) {
     auto found = co_await resolve(to, deadline, stop);
@@ -136,7 +148,7 @@ class asio_runtime {
   }
 
   task<endpoints> resolve(const address& name, time_point deadline, std::stop_token stop) {
-    // What follows may succeed, or fail, without waiting.
+    // The rest may succeed or fail without waiting, so the fair turn is taken here.
     if (fair_turns::of(get_executor()).is_over()) co_await next_turn(get_executor());
     if (stop.stop_requested()) co_return failure(errc::stopped);
     auto found = known_endpoints(name);

@@ -15,11 +15,12 @@
 
 namespace rathole::io {
 
-/// A callback at a point in time, by Asio's timer queue; models `Timer`. Arming it needs no memory, so a
-/// callback may arm its timer again without fail. Once it is not armed it may be destroyed by any
-/// thread: a completion of the past may still lie in the executor's queue.
+/// Runs a callback at a point in time by Asio's timer queue; models `Timer`. A timer that is not
+/// armed may be destroyed by any thread, because a completion of the past may still be in the
+/// executor's queue.
 class asio_timer {
  public:
+  /// Makes a timer that is not armed.
   explicit asio_timer(executor ex) : state_(std::make_shared<shared_state>(ex)) {}
   asio_timer(asio_timer&&) = default;
   asio_timer& operator=(asio_timer&&) = delete;
@@ -27,6 +28,7 @@ class asio_timer {
     if (state_ && state_->callback) disarm();
   }
 
+  /// Schedules `callback` at `at` and replaces an earlier one; see `Timer`.
   void arm(time_point at, std::move_only_function<void()> callback) {
     check_thread(state_->timer.get_executor());
     state_->callback = std::move(callback);
@@ -36,6 +38,7 @@ class asio_timer {
     if (!state_->waiting) wait(state_);
   }
 
+  /// Cancels the callback; see `Timer`.
   void disarm() {
     state_->callback = nullptr;
     state_->timer.cancel();

@@ -40,12 +40,13 @@ inline task<void> begin_later(executor on, task<void> work) {
 
 }  // namespace detail
 
-/// Starts a long-running task for an outside caller with any Asio completion token, of signature
-/// `void(std::error_code)`. The task never begins inside this call, whoever calls: also an observer
-/// in the middle of an event. If the token carries a cancellation slot, cancelling it requests
-/// `stop`, and the operation completes once the task has ended in order. Where memory runs out in the
-/// task itself the operation completes with `std::errc::not_enough_memory`; throws `std::bad_alloc`
-/// where it cannot be started.
+/// Starts a long-running task for an outside caller with any Asio completion token of the signature
+/// `void(std::error_code)`. The task never begins inside this call, so it may also be started from
+/// an observer in the middle of an event.
+///
+/// If the token carries a cancellation slot, cancelling it requests `stop`, and the operation
+/// completes once the task has ended in order. If memory runs out in the task, the operation
+/// completes with `std::errc::not_enough_memory`.
 template <class Token>
 auto async_run(executor ex, task<void> work, std::stop_source stop, Token&& token) {
   const auto initiate = [](auto handler, executor where, task<void> what, std::stop_source source) {
@@ -53,7 +54,7 @@ auto async_run(executor ex, task<void> work, std::stop_source stop, Token&& toke
     if (slot.is_connected()) {
       slot.assign([source](asio::cancellation_type) mutable { source.request_stop(); });
     }
-    // The executor of the handler is kept at work until the handler has run.
+    // The executor of the handler must not run out of work before the handler has run.
     auto busy = asio::make_work_guard(asio::get_associated_executor(handler, where));
     auto finish = [busy = std::move(busy), slot, done = std::move(handler)](
                       std::exception_ptr error, result<void> ended) mutable {
@@ -66,7 +67,7 @@ auto async_run(executor ex, task<void> work, std::stop_source stop, Token&& toke
       asio::dispatch(busy.get_executor(),
                      [done = std::move(done), reason]() mutable { std::move(done)(reason); });
     };
-    // The task stops by its stop source, never by Asio's terminal cancellation.
+    // The task is stopped by its stop source, never by Asio's terminal cancellation.
     asio::co_spawn(where, detail::begin_later(where, std::move(what)),
                    asio::bind_cancellation_slot(asio::cancellation_slot(), std::move(finish)));
   };

@@ -13,9 +13,10 @@
 
 namespace rathole::io {
 
-/// Binds a TCP or UDP socket to an endpoint of Asio's. The wildcard `::` takes the port for IPv4
-/// too, whatever net.ipv6.bindv6only says; where somebody has it for IPv4 already, for IPv6 alone,
-/// so that `0.0.0.0` and then `::` can be bound to one port. Fails with the system's code.
+/// Binds a TCP or UDP socket to an Asio endpoint. The wildcard `::` also binds the port for IPv4,
+/// whatever net.ipv6.bindv6only says. If another socket has the port for IPv4, `::` is bound for
+/// IPv6 only, so that `0.0.0.0` and then `::` can be bound to one port. Fails with the system's
+/// error.
 template <class Endpoint>
 result<void> bind_socket(int socket, const Endpoint& endpoint) {
   const bool is_wildcard = endpoint.address().is_v6() && endpoint.address().is_unspecified();
@@ -29,9 +30,9 @@ result<void> bind_socket(int socket, const Endpoint& endpoint) {
   return failure(std::error_code(errno, std::system_category()));
 }
 
-/// Opens what is to be bound to an endpoint by `open(endpoint)`, which returns a `result`. On a host
-/// without IPv6 the wildcard `::` falls back to `0.0.0.0`: all addresses are then those of IPv4. Fails
-/// with the error of `endpoint` itself.
+/// Returns the result of `open(endpoint)`, which opens and binds a socket. On a host without IPv6,
+/// where that fails for the wildcard `::`, it tries `0.0.0.0` instead. Fails with the error for
+/// `endpoint` itself.
 template <class Endpoint, class Open>
 auto open_bound(const Endpoint& endpoint, Open open) -> decltype(open(endpoint)) {
   auto opened = open(endpoint);

@@ -15,29 +15,32 @@
 
 namespace rathole::io {
 
-/// A connected, reliable, ordered stream of octets with two halves that end separately. An operation
-/// may complete without suspending its caller. A stream sees to it that however long a caller loops
-/// over it, other work of the executor gets its turn.
+/// Is a connected, reliable, ordered stream of bytes with two directions that end separately. An
+/// operation may complete without suspending its caller; however long a caller loops over such
+/// operations, the stream lets other work of the executor run in between.
 ///
-/// * `read_some(out)`: at least one octet, or 0 at the end of the peer's sending. `out` is not
-///   empty.
-/// * `write(in)`: returns when all of `in` was taken. At most one write at a time.
-/// * `write_held(in)`: as `write`, but the octets may be held back, to travel with those that follow
-///   soon, until the next `write`, `flush()` or end of our sending. `flush()` never waits.
-/// * `wait_readable()`: returns when `read_some` would not wait: there are octets, the end, or an
-///   error. Takes nothing. Fails with `errc::stopped` when ended by `cancel_wait()` or `close()`.
-/// * `peer_has_closed()`: whether the end or an error is already here; never waits, takes nothing.
-///   Octets that wait to be read hide an end behind them.
-/// * `shutdown_send()`: ends our sending, behind what was written; reading goes on.
-/// * `close()`: ends both halves in order; every operation under way fails with `errc::stopped`.
-/// * `abort()`: as `close()`, but the peer sees a reset where the transport has one, so that a
-///   stream that broke is not mistaken for one that ended.
-/// * `set_nodelay(on)`, `apply(options)`: as `socket_options` says; a stream without such options
+/// * `read_some(out)` reads at least one byte, or returns 0 at the end of the peer's direction.
+///   `out` must not be empty.
+/// * `write(in)` returns when all of `in` has been accepted. Only one write may run at a time.
+/// * `write_held(in)` writes like `write`, but the bytes may be held back to be sent together
+///   with the following ones, until the next `write`, `flush()` or end of our direction. `flush()`
+///   never waits.
+/// * `wait_readable()` returns when `read_some` would not wait because there are bytes, the end,
+///   or an error. It consumes nothing. It fails with `errc::stopped` after `cancel_wait()` or
+///   `close()`.
+/// * `peer_has_closed()` returns whether the end or an error has arrived. It never waits and
+///   consumes nothing. It does not see an end behind unread bytes.
+/// * `shutdown_send()` ends our direction behind the bytes written so far; reading continues.
+/// * `close()` ends both directions in order; every running operation fails with `errc::stopped`.
+/// * `abort()` closes like `close()`, but sends a reset if the transport has one, so that the
+///   peer does not mistake a broken stream for a finished one.
+/// * `set_nodelay(on)` and `apply(options)` set `socket_options`; a stream without such options
 ///   ignores them.
-/// * `peer()`: where the other end is, as dialled by or seen from this side; `set_peer` corrects it
-///   where something in between was dialled.
-/// * `rehome(world)`: the same stream on the executor of another runtime; called on the stream's own
-///   thread while no operation is under way. The stream it is called on is left closed.
+/// * `peer()` returns the address of the other end, as dialled or as seen from this side.
+///   `set_peer` replaces it if an intermediary, such as a proxy, was dialled.
+/// * `rehome(world)` returns the same stream on the executor of another runtime. It is called on
+///   the stream's own thread while no operation runs; the object that it is called on is closed
+///   afterwards.
 template <class S>
 concept ByteStream =
     std::movable<S> && requires(S& s, const S& cs, byte_span out, byte_view in, bool on,
@@ -59,11 +62,13 @@ concept ByteStream =
       { s.set_peer(where) } -> std::same_as<void>;
     };
 
-/// A listening socket. `accept()` yields streams one at a time and fails with `errc::stopped`
-/// after `close()`; other errors are of one connection or of a resource that ran short, and the
-/// acceptor stays usable. `local()` is the address it is really bound to. `duplicate()` is a second
-/// handle of the same socket: a connection goes to either, and the socket listens until both are
-/// closed.
+/// Is a listening socket.
+///
+/// * `accept()` returns the next connection. It fails with `errc::stopped` after `close()`. Other
+///   errors concern one connection or a lack of resources, and the acceptor remains usable.
+/// * `local()` returns the address that it is really bound to.
+/// * `duplicate()` returns a second handle of the same socket. Each connection goes to one of the
+///   two, and the socket listens until both are closed.
 template <class A>
 concept Acceptor = std::movable<A> && requires(A& a, const A& ca) {
   typename A::stream;
@@ -74,33 +79,33 @@ concept Acceptor = std::movable<A> && requires(A& a, const A& ca) {
   { ca.duplicate() } -> std::same_as<result<A>>;
 };
 
-/// Calls back once at a time. `arm` replaces what was armed before; after `disarm`, or once the
-/// timer is destroyed, the callback does not run. The callback runs on the runtime's executor,
-/// never inside `arm`.
+/// Runs one callback at a point in time. `arm` replaces the callback that was armed before. After
+/// `disarm`, or once the timer is destroyed, the callback does not run. It runs on the runtime's
+/// executor, never inside `arm`.
 template <class T>
 concept Timer = requires(T& t, time_point at, std::move_only_function<void()> callback) {
   { t.arm(at, std::move(callback)) } -> std::same_as<void>;
   { t.disarm() } -> std::same_as<void>;
 };
 
-/// The world a client or server lives in: a clock, timers, randomness fit for nonces, and a
-/// network. Models: `io::asio_runtime` and `sim::runtime`. A runtime is a cheap handle; copies
-/// speak of the same world. A `timer` is made from a runtime.
+/// Provides what a client or server needs from its environment: a clock, timers, randomness fit for
+/// nonces, and a network. Models are `io::asio_runtime` and `sim::runtime`. A runtime is a cheap
+/// handle; copies share one environment. A `timer` is made from a runtime.
 ///
-/// * `worker()`: the runtime on which the next piece of work is best done, which may be another
-///   thread's; this one if it has no workers. What it is told to do is begun by `run_on`.
-/// * `descriptor_limit()`: how many descriptors its sockets and all others of the process may take
-///   now.
-/// * `connect(to, options, deadline, stop)`: resolves and dials; fails with `errc::timed_out` at the
-///   deadline, and with `errc::stopped` as soon as `stop` is requested.
-/// * `listen(at, options, stop)`: resolves, binds and listens; the first address that can be bound
-///   serves. On a host without IPv6 the wildcard `::` means `0.0.0.0`, here and in `bind_udp`, as
-///   `local()` of what is opened shows. What is accepted has `options`. Fails with `errc::stopped` as soon as `stop` is
+/// * `worker()` returns the runtime for the next piece of work, which may belong to another
+///   thread; this one if there are no workers. `run_on` starts work there.
+/// * `descriptor_limit()` returns how many descriptors all sockets and files of the process may
+///   use now.
+/// * `connect(to, options, deadline, stop)` resolves and dials. It fails with `errc::timed_out`
+///   at the deadline, and with `errc::stopped` as soon as `stop` is requested.
+/// * `listen(at, options, stop)` resolves, and listens on the first address that can be bound. On
+///   a host without IPv6 the wildcard `::` means `0.0.0.0`, here and in `bind_udp`, as `local()`
+///   shows. Accepted connections have `options`. It fails with `errc::stopped` as soon as `stop` is
 ///   requested.
-/// * `bind_udp(at, stop)`: resolves and binds a UDP socket; the first address that can be bound
-///   serves.
-/// * `connect_udp(to, options, deadline, stop)`: resolves, and connects a UDP socket of any local
-///   port with the first address that there is a route to.
+/// * `bind_udp(at, stop)` resolves, and binds a UDP socket to the first address that can be
+///   bound.
+/// * `connect_udp(to, options, deadline, stop)` resolves, and connects a UDP socket with any
+///   local port to the first address that has a route.
 template <class R>
 concept Runtime =
     std::copy_constructible<R> &&

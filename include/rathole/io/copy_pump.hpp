@@ -8,11 +8,12 @@
 
 namespace rathole::io {
 
-/// Octets that one read of a copying relay takes at most.
+/// Is the size of one read of a copying relay, in bytes.
 inline constexpr std::size_t copy_buffer_size = 64 * 1024;
 
-/// Carries octets from `from` to `to` until `from` ends, then ends `to`'s sending; adds what it
-/// carried to `count`. The buffer exists only while octets are there to be carried.
+/// Copies bytes from `from` to `to` until `from` ends, then ends our direction of `to`. Adds the
+/// number of bytes to `count`. The buffer exists only while there are bytes to copy, so an idle
+/// connection has none.
 template <ByteStream From, ByteStream To>
 task<void> copy_pump(From& from, To& to, std::uint64_t& count) {
   for (;;) {

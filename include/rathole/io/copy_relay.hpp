@@ -17,12 +17,12 @@
 
 namespace rathole::io {
 
-/// The relay between two streams of any kind. Octets count as traffic once the write that took them
-/// has ended.
+/// Relays between two streams of any type. Bytes count as traffic once the write that accepted them
+/// has completed.
 template <Runtime R, ByteStream A, ByteStream B>
 class copy_relay {
  public:
-  /// Both streams live on `world`.
+  /// Makes a relay between two streams of the runtime `world`.
   copy_relay(const R& world, A first, B second, const relay_limits& limits = {})
       : world_(world),
         first_(std::move(first)),
@@ -34,7 +34,8 @@ class copy_relay {
   copy_relay& operator=(const copy_relay&) = delete;
   ~copy_relay() { break_off(); }
 
-  /// Runs the relay to its end. The relay outlives the call.
+  /// Runs the relay until both directions have ended or one has failed; returns what it carried and
+  /// the error. The relay must outlive the call.
   awaitable<relay_status> run() {
     try {
       first_.flush();
@@ -46,7 +47,7 @@ class copy_relay {
     } catch (const std::bad_alloc&) {
       fail(out_of_memory());
     }
-    // The other direction works on the streams until it has ended, whatever memory there is.
+    // The other direction uses the streams until it has ended, so the wait cannot be skipped.
     for (;;) {
       try {
         co_await back_pump_.join();
@@ -61,12 +62,13 @@ class copy_relay {
     co_return status_;
   }
 
-  /// Breaks both streams; `run` then ends with `errc::stopped`.
+  /// Aborts both streams; `run` then ends with `errc::stopped`.
   void stop() { fail(make_error_code(errc::stopped)); }
-  /// As `stop`, once it has been idle for `idle` from now on.
+  /// Ends the relay like `stop`, once it has been idle for `idle`, counted from now at the
+  /// earliest.
   void drain(duration idle) { idle_.drain(idle); }
 
-  /// What it has carried so far; used on the thread of its runtime.
+  /// Returns what it has carried so far. Must be called on the thread of its runtime.
   [[nodiscard]] const relay_status& status() const { return status_; }
 
  private:
@@ -99,7 +101,7 @@ class copy_relay {
     stream.close();
   }
 
-  /// Breaks what has not ended in order.
+  /// Aborts the streams that have not ended in order.
   void break_off() {
     if (first_.is_open()) first_.abort();
     if (second_.is_open()) second_.abort();

@@ -13,42 +13,47 @@
 
 namespace rathole::io {
 
-/// A UDP datagram: whom it is from or for, and a view of what it carries.
+/// Is a UDP datagram: its peer, its local address, and a view of its payload.
 struct datagram {
+  /// The sender of a received datagram, or the destination of one to be sent.
   udp_endpoint peer;
-  /// The interface that a link-local address is of (RFC 4007); 0 for others.
+  /// The interface of a link-local address (RFC 4007); 0 for other addresses.
   std::uint32_t scope = 0;
-  /// The address of this host that it came to, or is to leave from: of the family of `peer`, laid out
-  /// as `udp_endpoint::ip`. All zeros: not known, and for the system to choose.
+  /// The address of this host that the datagram arrived at or must be sent from, in the family of
+  /// `peer` and laid out like `udp_endpoint::ip`. All zeros means unknown; the system then chooses
+  /// it.
   ipv6_octets local{};
+  /// The payload; a view that the datagram does not own.
   byte_view payload;
 };
 
-/// How a UDP socket is connected with a peer.
+/// Says how a UDP socket is connected to a peer.
 struct udp_connect_options {
+  /// Makes the default options.
   constexpr udp_connect_options() = default;
+  /// Makes options with both values.
   constexpr udp_connect_options(bool ipv6_first, bool any_port)
       : prefer_ipv6(ipv6_first), follows_port(any_port) {}
 
-  /// Of a name with addresses of both families, those of IPv6 come first.
+  /// Whether IPv6 addresses of a name are tried first.
   bool prefer_ipv6 = false;
-  /// The socket receives from every port of the peer's address, and sends to the one that it
-  /// received from last; to the one that it was connected with before that.
+  /// Whether the socket receives from every port of the peer's address and sends to the port that
+  /// it last received from; before that, to the port that it was connected to.
   bool follows_port = false;
 };
 
-/// A UDP socket, bound to a local address or connected with a peer.
+/// Is a UDP socket that is bound to a local address or connected to a peer.
 ///
-/// * `watch(readable)`: calls `readable` from now on whenever something can be received, on the
-///   socket's executor, never inside `watch`, until `unwatch()`. It may unwatch and close the socket,
-///   but neither watch anew nor destroy it.
-/// * `receive()`: what is there, at most a batch; never waits. The payloads are valid until the next
-///   `receive` of any socket on the thread. Errors that the system reports for datagrams sent before
-///   end nothing.
-/// * `send(batch)`: gives the system what it takes at once and returns how many datagrams those
-///   are; the others are lost. A connected socket sends to its peer whatever `peer` says.
-/// * `local()`: the address that it is bound to.
-/// * `close()`: nothing is received or sent any more; there are no more calls back.
+/// * `watch(readable)` calls `readable` on the socket's executor whenever something can be
+///   received, until `unwatch()`; never inside `watch`. The callback may unwatch and close the
+///   socket, but must neither call `watch` nor destroy the socket.
+/// * `receive()` returns the datagrams that have arrived, at most one batch; it never waits. The
+///   payloads are valid until the next `receive` of any socket on the thread. Errors that the
+///   system reports for earlier sends are ignored.
+/// * `send(batch)` passes datagrams to the system and returns how many it accepted; the others
+///   are lost. A connected socket sends to its peer, whatever `peer` says.
+/// * `local()` returns the address that it is bound to.
+/// * `close()` ends receiving and sending; there are no more callbacks.
 template <class S>
 concept DatagramSocket =
     std::movable<S> && requires(S& s, const S& cs, std::move_only_function<void()> readable,

@@ -9,18 +9,18 @@
 
 namespace rathole::io {
 
-/// Calls back at a deadline that moves, or that there may not be. As long as there is none, there is
-/// no timer either.
+/// Runs a callback at a deadline that moves or may be absent. It owns a timer only once there has
+/// been a deadline.
 template <Runtime R>
 class deadline_timer {
  public:
-  /// `world` outlives the timer.
+  /// Makes a timer without a deadline. `world` must outlive it.
   explicit deadline_timer(R& world) : world_(world) {}
   deadline_timer(const deadline_timer&) = delete;
   deadline_timer& operator=(const deadline_timer&) = delete;
 
-  /// Calls `action` back at `deadline`, once, and at no deadline that was set before. A deadline that
-  /// is set already keeps the action that was given with it.
+  /// Runs `action` once at `deadline`, which replaces an earlier deadline. If the same deadline is
+  /// set already, the earlier action is kept.
   void set(std::optional<time_point> deadline, std::move_only_function<void()> action) {
     if (deadline == armed_) return;
     armed_ = deadline;
@@ -28,13 +28,13 @@ class deadline_timer {
     if (!timer_) timer_.emplace(world_);
     timer_->arm(*deadline, [this, act = std::move(action)]() mutable {
       armed_.reset();
-      // What it does may end this object.
+      // The action may destroy this object.
       auto run = std::move(act);
       run();
     });
   }
 
-  /// Calls back no more.
+  /// Cancels the callback.
   void stop() {
     timer_.reset();
     armed_.reset();

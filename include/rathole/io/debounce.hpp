@@ -7,26 +7,27 @@
 
 namespace rathole::io {
 
-/// Makes one of many: hints that come in a burst are due together once there was quiet for a while,
-/// or when the burst has lasted too long to wait for that. Time is an argument.
+/// Combines a burst of hints into one: the burst is due once there was no hint for a while, or when
+/// it has lasted too long. Time is an argument.
 class debounce {
  public:
-  /// A burst is due `quiet` after its last hint, at most `longest` after its first one.
+  /// Makes a debounce whose bursts are due `quiet` after the last hint, but at most `longest` after
+  /// the first.
   debounce(duration quiet, duration longest) : quiet_(quiet), longest_(longest) {}
 
-  /// A hint, which begins a burst or prolongs it.
+  /// Records a hint, which begins or prolongs a burst.
   void hint(time_point now) {
     if (!first_) first_ = now;
     last_ = now;
   }
 
-  /// When the burst is due; none if there is no burst.
+  /// Returns when the burst is due; nothing if there is no burst.
   [[nodiscard]] std::optional<time_point> due() const {
     if (!first_) return std::nullopt;
     return std::min(last_ + quiet_, *first_ + longest_);
   }
 
-  /// Whether the burst is due although there was no quiet.
+  /// Returns whether the burst is due because it has lasted too long.
   [[nodiscard]] bool is_cut_off() const { return first_ && last_ + quiet_ > *first_ + longest_; }
 
   /// Ends the burst.

@@ -9,13 +9,13 @@
 
 namespace rathole::io {
 
-/// Runs `work` on a new thread that nobody waits for and that takes no signals: those are for the
-/// threads of the program. Throws `std::system_error` where no thread can be had.
+/// Runs `work` on a detached thread that blocks all signals, which are for the threads of the
+/// program. Throws `std::system_error` if no thread can be started.
 inline void start_detached(std::function<void()> work) {
   sigset_t all;
   sigset_t before;
   ::sigfillset(&all);
-  // A thread begins with the mask of the one that starts it.
+  // A new thread inherits the signal mask.
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
   struct restore {
     const sigset_t& mask;

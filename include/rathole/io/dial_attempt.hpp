@@ -13,25 +13,28 @@
 
 namespace rathole::io {
 
-/// A TCP connection to one address, on its way or there. Its socket is in non-blocking mode.
+/// Is a TCP connection to one address, under way or established. Its socket is in non-blocking
+/// mode.
 class dial_attempt {
  public:
+  /// Is an address and port of Asio.
   using endpoint = asio::ip::tcp::endpoint;
 
-  /// Begins to connect to `to`. Fails with the system's code if that fails at once.
+  /// Starts to connect to `to`. Fails with the system's error if the attempt fails at once.
   static result<dial_attempt> begin(const endpoint& to) {
     descriptor socket(
         ::socket(to.protocol().family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
     if (!socket.is_open()) return failure(last_error());
     dial_attempt begun(std::move(socket), to);
     auto stands = begun.look();
-    // On one machine a connection stands when the call returns that began it.
+    // A connection on this machine is already established when connect(2) returns.
     if (stands && !*stands) stands = begun.look();
     if (!stands) return failure(stands.error());
     return begun;
   }
 
-  /// Sees how it goes: true once connected, false while under way, or why it failed.
+  /// Checks the progress: returns true once connected and false while under way; fails with the
+  /// error of the attempt.
   result<bool> look() {
     for (;;) {
       if (::connect(socket_.get(), to_.data(), static_cast<socklen_t>(to_.size())) == 0) break;
@@ -39,18 +42,20 @@ class dial_attempt {
       if (errno == EINPROGRESS || errno == EALREADY) return false;
       if (errno != EINTR) return failure(last_error());
     }
-    // A dial to a local port that nobody listens at may be given that very port, and meet itself.
+    // A dial to a local port without a listener may get that same port and connect to itself.
     if (meets_itself()) return failure(std::make_error_code(std::errc::connection_refused));
     stands_ = true;
     return true;
   }
 
-  /// Whether the connection was there when last looked for.
+  /// Returns whether the connection was established at the last check.
   [[nodiscard]] bool stands() const { return stands_; }
+  /// Returns the address that is dialled.
   [[nodiscard]] const endpoint& to() const { return to_; }
+  /// Returns the socket.
   [[nodiscard]] int get() const { return socket_.get(); }
 
-  /// Gives the socket away.
+  /// Gives up ownership of the socket and returns it.
   descriptor release() { return std::exchange(socket_, {}); }
 
  private:

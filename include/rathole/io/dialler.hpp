@@ -15,23 +15,24 @@
 
 namespace rathole::io {
 
-/// Dials the addresses of one name as `dial_plan` says; the first connection that stands is taken,
-/// and all others are closed. A connection that stands at once costs neither a timer nor a watch.
+/// Dials the addresses of one name as `dial_plan` says. The first established connection is used,
+/// and all others are closed. A connection that is established at once needs neither a timer nor an
+/// epoll watch.
 class dialler {
  public:
-  /// `to` is in the order to be dialled.
+  /// Makes a dialler for the addresses `to`, which must be in dial order.
   dialler(const executor& ex, endpoints to)
       : executor_(ex), to_(std::move(to)), plan_(to_.size(), clock::now()) {}
   dialler(const dialler&) = delete;
   dialler& operator=(const dialler&) = delete;
 
-  /// Begins; whether the dial is over already.
+  /// Starts the first attempts; returns whether the dial is complete already.
   bool start() {
     advance();
     return outcome_.has_value();
   }
 
-  /// Returns once the dial is over. The dialler outlives the call.
+  /// Returns once the dial is complete. The dialler must outlive the call.
   awaitable<void> wait() {
     if (outcome_) co_return;
     patience_.emplace(executor_);
@@ -39,13 +40,13 @@ class dialler {
     co_await patience_->over.wait();
   }
 
-  /// Ends the dial with `reason`, unless it is over.
+  /// Ends the dial with the error `reason`, unless it is complete.
   void give_up(std::error_code reason) {
     if (!outcome_) end(failure(reason));
   }
 
-  /// What came of the dial, which is over: the connection, or the last address's failure, or the
-  /// reason it was given up for. Called once.
+  /// Returns the connection, or the error of the last attempt or of `give_up`. The dial must be
+  /// complete. Must be called once.
   result<dial_attempt> take() { return std::move(*outcome_); }
 
  private:
@@ -59,7 +60,7 @@ class dialler {
     dial_attempt attempt;
   };
 
-  /// What a dial has that must wait.
+  /// Holds what only a dial that must wait needs.
   struct patience {
     explicit patience(const executor& ex) : next(ex), over(ex) {}
     asio_timer next;
@@ -114,7 +115,7 @@ class dialler {
   executor executor_;
   endpoints to_;
   dial_plan plan_;
-  /// Attempts under way, the oldest first.
+  /// The attempts under way, the oldest first.
   std::list<watch> open_;
   std::optional<patience> patience_;
   std::optional<result<dial_attempt>> outcome_;

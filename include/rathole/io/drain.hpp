@@ -10,37 +10,41 @@
 
 namespace rathole::io {
 
-/// How long the forwards of an instance that was told to stop may go on.
+/// Limits how long the connections of an instance may continue after it was asked to stop.
 struct drain_times {
+  /// Makes limits of `in_all` and `while_idle`.
   drain_times(duration in_all, duration while_idle) : grace(in_all), idle(while_idle) {}
 
-  /// However much traffic they have.
+  /// How long they may continue in total.
   duration grace;
-  /// Without traffic; zero if that makes no difference.
+  /// How long they may be idle during that time; zero means no such limit.
   duration idle;
 };
 
-/// Tells the forwards of an instance to end. They may belong to several threads.
+/// Holds the stop sources that end the connections of an instance, which may belong to several
+/// threads.
 struct drain_stops {
-  /// Requested when the times of `drain` begin to count.
+  /// Requested when the times of `drain` begin.
   std::stop_source begun;
-  /// Requested when forwards are to end as soon as they have been idle for `idle`.
+  /// Requested when connections must end as soon as they have been idle for `idle`.
   std::stop_source when_idle;
+  /// The idle time for `when_idle`; set before that is requested.
   std::atomic<duration> idle = duration::zero();
-  /// Requested when those are to end that still connect.
+  /// Requested when connections that are still being established must end.
   std::stop_source connecting;
-  /// Requested when all are to end.
+  /// Requested when all connections must end.
   std::stop_source now;
 
-  /// Ends them all.
+  /// Ends all connections.
   void end_all() {
     connecting.request_stop();
     now.request_stop();
   }
 };
 
-/// Waits for a group whose owner is closing. Once `stops.begun` is requested, what runs may end by
-/// itself within `times`, and is told to end then. `stops.end_all()` may be called at any time.
+/// Waits for the tasks of an owner that is closing. Once `stops.begun` is requested, connections
+/// may end by themselves within `times` and are then stopped. `stops.end_all()` may be called at
+/// any time.
 template <Runtime R>
 awaitable<void> drain(R& runtime, task_group& group, drain_times times, drain_stops& stops) {
   std::optional<alarm<R>> grace_is_over;

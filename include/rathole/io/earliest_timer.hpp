@@ -9,17 +9,18 @@
 
 namespace rathole::io {
 
-/// A timer for an owner whose deadline moves often: it is set anew only where the deadline comes
-/// nearer. A timer that rings too early costs less than setting it for each event.
+/// Runs a callback no later than a deadline that moves often. The timer is set again only if the
+/// deadline comes nearer, because an early callback costs less than setting the timer for each
+/// event.
 template <Runtime R>
 class earliest_timer {
  public:
-  /// `ring` is called at some deadline that was given, on the runtime's executor; what it refers to
-  /// outlives the timer, and so does the runtime.
+  /// Makes a timer that is not armed. `ring` is called on the runtime's executor at a deadline that
+  /// was given. The runtime and what `ring` refers to must outlive the timer.
   earliest_timer(R& runtime, std::move_only_function<void()> ring)
       : timer_(runtime), ring_(std::move(ring)) {}
 
-  /// Rings at `deadline`, if there is one, or before.
+  /// Ensures that the callback runs at `deadline` or before, if there is a deadline.
   void arm(std::optional<time_point> deadline) {
     if (!deadline || (armed_ && *armed_ <= *deadline)) return;
     timer_.arm(*deadline, [this] {
@@ -29,7 +30,7 @@ class earliest_timer {
     armed_ = *deadline;
   }
 
-  /// Does not ring any more.
+  /// Cancels the callback.
   void disarm() {
     armed_.reset();
     timer_.disarm();

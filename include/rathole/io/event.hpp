@@ -8,9 +8,9 @@
 
 namespace rathole::io {
 
-/// A wake-up from one coroutine to another on the same executor. A notification that nobody waits
-/// for is kept for the next waiter; several before it count as one. One waiter at a time. Neither
-/// `notify` nor a wait that has begun needs memory. The event outlives the waits for it.
+/// Wakes one coroutine from another on the same executor. A notification without a waiter is kept
+/// for the next wait; several count as one. Only one coroutine may wait at a time. Neither `notify`
+/// nor a wait that has begun allocates memory. The event must outlive the waits.
 class event {
  public:
   explicit event(executor ex) : waits_(suspension::registry_of(ex)), executor_(ex) {
@@ -19,14 +19,14 @@ class event {
   event(const event&) = delete;
   event& operator=(const event&) = delete;
 
-  /// Wakes the waiter, or the next one; never inside this call.
+  /// Wakes the waiter, or the next one, never inside this call.
   void notify() {
     check_thread(executor_);
     notified_ = true;
     if (auto* const waiter = std::exchange(waiter_, nullptr)) waiter->resume();
   }
 
-  /// Returns once notified; at once if that was before.
+  /// Returns once notified, or at once if that happened before.
   awaitable<void> wait() {
     check_thread(executor_);
     if (!notified_) {

@@ -6,24 +6,26 @@
 
 namespace rathole::io {
 
-/// Counts the operations of a context that may complete without waiting, so that none of the loops that
-/// await them keeps the thread from timers and from others: not while one peer is always ready, and
-/// not if each turn has an object of its own. An `asio::io_context` has one, used on its thread.
+/// Counts operations that may complete without waiting, so that loops over such operations
+/// regularly let timers and other work run. It counts for all objects of a context together, so
+/// neither one peer that is always ready nor many objects can block the thread. An
+/// `asio::io_context` has one, used on its thread.
 class fair_turns : public asio::execution_context::service {
  public:
-  /// Names the service to Asio.
+  /// Identifies the service to Asio.
   inline static asio::execution_context::id id;
 
-  /// Operations in a row after which other work gets its turn.
+  /// Is the number of such operations after which other work must run.
   static constexpr unsigned operations_in_a_turn = 16;
 
+  /// Makes the service of `context`; called by Asio.
   explicit fair_turns(asio::io_context& context) : service(context) {}
 
-  /// The one of the context that `ex` belongs to.
+  /// Returns the counter of the context of `ex`.
   static fair_turns& of(const executor& ex) { return asio::use_service<fair_turns>(ex.context()); }
 
-  /// Counts an operation that is about to be tried. If it returns true, the operation is to post itself
-  /// to the executor first.
+  /// Counts an operation that is about to be tried. If it returns true, the operation must first
+  /// yield through the executor, by `next_turn`.
   [[nodiscard]] bool is_over() { return ++operations_ % operations_in_a_turn == 0; }
 
  private:

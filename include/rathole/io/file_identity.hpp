@@ -9,19 +9,23 @@
 
 namespace rathole::io {
 
-/// What tells one content of a file from another without reading it.
+/// Identifies one content of a file without reading it.
 struct file_identity {
+  /// The device of the file.
   std::uint64_t device = 0;
+  /// The inode number of the file.
   std::uint64_t inode = 0;
+  /// The size in bytes.
   std::int64_t size = 0;
-  /// Of the last writing, and of the last change of anything (inode(7)); in ns of the system's time.
+  /// When the content was last modified (inode(7)), in ns of the system's time.
   std::int64_t modified = 0;
+  /// When the inode last changed (inode(7)), in ns of the system's time.
   std::int64_t changed = 0;
 
   bool operator==(const file_identity&) const = default;
 };
 
-/// The identity of the regular file that `path` leads to; none if it leads to no such file, or
+/// Returns the identity of the regular file at `path`; nothing if there is no such file or the path
 /// cannot be followed.
 inline std::optional<file_identity> identity_of(const std::filesystem::path& path) {
   struct stat found{};

@@ -16,30 +16,29 @@
 
 namespace rathole::io {
 
-/// How a `file_watch` looks.
+/// Sets how often a `file_watch` checks its file.
 struct file_watch_settings {
-  /// A file is looked at when nothing has happened to it for this long,
+  /// How long there must have been no event before the file is checked.
   duration quiet = std::chrono::milliseconds(100);
-  /// and at the latest this long after something has.
+  /// The longest time between the first event and the check.
   duration longest_burst = std::chrono::seconds(1);
-  /// How often it is looked at in any case: for what the kernel does not tell.
+  /// How often the file is checked without events, because the kernel does not report every change.
   duration poll_interval = std::chrono::seconds(2);
-  /// Whether the kernel is asked to tell at all.
+  /// Whether inotify(7) is used.
   bool use_inotify = true;
 };
 
-/// Tells when the file that a path leads to may have another content: after it was written, or
-/// something else was put in its place, however; also where the path leads through links, or
-/// directories of it are exchanged. What the kernel tells of it, and a look every now and then, are
-/// hints only: the call comes if the file has another identity then. A file that is not there is no
-/// change until there is one again.
+/// Reports when the file at a path may have another content: after it was written or replaced, also
+/// if the path leads through links, or if directories on the path are replaced. Events of the
+/// kernel and a periodic check are only hints; the callback is called if the identity of the file
+/// has changed. A file that is missing counts as changed only once it exists again.
 ///
-/// The looks are at metadata only, made on the executor's thread.
+/// The checks read only metadata, on the executor's thread.
 class file_watch {
  public:
-  /// Watches from now on and calls `changed` on `ex`, which may close the watch but not destroy it.
-  /// To miss nothing, read the file after this. A relative path starts in the directory that is
-  /// current now. The context has work until the watch is closed.
+  /// Starts the watch. `changed` is called on `ex`; it may close the watch but must not destroy it.
+  /// To miss no change, read the file after this call. A relative path starts at the current
+  /// directory of this moment. The context of `ex` has work until the watch is closed.
   file_watch(const executor& ex, const std::filesystem::path& file,
              std::move_only_function<void()> changed, const file_watch_settings& settings = {})
       : changed_(std::move(changed)),
@@ -56,7 +55,7 @@ class file_watch {
   file_watch(const file_watch&) = delete;
   file_watch& operator=(const file_watch&) = delete;
 
-  /// No more calls.
+  /// Ends the watch; there are no more callbacks.
   void close() {
     kernel_.reset();
     burst_timer_.disarm();
@@ -76,7 +75,7 @@ class file_watch {
     if (!found || found == known_) return;
     known_ = found;
     if (goes_on) {
-      // The next write may be within the same tick of the file system's clock.
+      // The next write may have the same time stamp as this one.
       known_.reset();
       hint();
     }
@@ -90,7 +89,7 @@ class file_watch {
   void poll() {
     const auto found = identity_of(path_);
     const bool is_news = found && found != known_ && !burst_.due();
-    // What the kernel did not tell may have been a mount, behind which the path leads elsewhere.
+    // A change that inotify missed may have been a mount, after which the path leads elsewhere.
     if (kernel_ && (is_news || !kernel_->is_complete())) kernel_->follow();
     if (is_news) hint();
     arm_poll();
@@ -100,7 +99,7 @@ class file_watch {
   std::move_only_function<void()> changed_;
   const duration poll_interval_;
   debounce burst_;
-  /// Of the file at the last call; none if there was none.
+  /// The identity of the file at the last check; empty if there was no file.
   std::optional<file_identity> known_;
   asio_timer burst_timer_;
   asio_timer poll_timer_;

@@ -9,17 +9,17 @@
 
 namespace rathole::io {
 
-/// Symbolic links that a path may lead through, as the system counts (path_resolution(7)).
+/// Is the largest number of symbolic links on a path, as in the system (path_resolution(7)).
 inline constexpr int most_links = 40;
 
-/// Follows an absolute path as the system does, link by link, and calls `looked_up(directory, name)`
-/// before each entry is looked up: what the path leads to changes only if one of these entries does.
-/// Returns where it leads, a path without links; fails where it leads to nothing, after the entry
-/// that is not there.
+/// Follows an absolute path as the system does, link by link. Calls `looked_up(directory, name)`
+/// before each entry is looked up; the target of the path can change only if one of these entries
+/// does. Returns the target as a path without links. Fails if an entry does not exist, after the
+/// call for that entry.
 template <class F>
 result<std::filesystem::path> follow_path(const std::filesystem::path& path, F&& looked_up) {
   std::filesystem::path at = "/";
-  // What is still to be followed, the next one last.
+  // The names that are still to be followed, the next one last.
   std::vector<std::filesystem::path> ahead;
   const auto prepend = [&](const std::filesystem::path& names) {
     if (names.is_absolute()) at = "/";

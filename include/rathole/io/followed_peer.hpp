@@ -12,17 +12,20 @@
 
 namespace rathole::io {
 
-/// The peer of a socket that takes datagrams from all ports of one address, and sends to the one
-/// that it heard last: how TFTP chooses a port for each transfer (RFC 1350 section 4).
+/// Is the peer of a socket that receives from all ports of one address and sends to the port that
+/// it last received from. TFTP chooses a new port for each transfer in this way (RFC 1350 section
+/// 4).
 class followed_peer {
  public:
+  /// Makes a peer with the address and the first port of `at`.
   explicit followed_peer(const asio::ip::udp::endpoint& at) {
     detail::socket_address system{};
     std::memcpy(&system, at.data(), at.size());
     peer_ = detail::from_socket_address(system, {});
   }
 
-  /// Those of `all` that come from the peer's address. Valid until the next call.
+  /// Returns the datagrams of `all` that come from the peer's address, and records their port. The
+  /// result is valid until the next call.
   std::span<const datagram> receive(std::span<const datagram> all) {
     own_.clear();
     for (const datagram& each : all) {
@@ -35,7 +38,8 @@ class followed_peer {
     return own_;
   }
 
-  /// The payloads of `batch` for the port that was heard last. Valid until the next call.
+  /// Returns the payloads of `batch`, addressed to the port that was last received from. The result
+  /// is valid until the next call.
   std::span<const datagram> address_to_peer(std::span<const datagram> batch) {
     own_.assign(batch.size(), peer_);
     for (std::size_t i = 0; i < batch.size(); ++i) own_[i].payload = batch[i].payload;
@@ -43,7 +47,7 @@ class followed_peer {
   }
 
  private:
-  /// Without a payload.
+  /// The address of the peer; the payload is empty.
   datagram peer_;
   std::vector<datagram> own_;
 };

@@ -6,21 +6,23 @@
 
 namespace rathole::io {
 
-/// Memory for one operation of Asio's at a time, so that starting the operation never fails for want
-/// of memory. It outlives the operation. A second operation at the same time, or one that is too
-/// large, gets memory of the heap.
+/// Provides memory for one Asio operation at a time, so that starting the operation cannot fail for
+/// lack of memory. It must outlive the operation. A second operation at the same time, or one that
+/// is too large, uses the heap.
 class handler_memory {
  public:
   handler_memory() = default;
   handler_memory(const handler_memory&) = delete;
   handler_memory& operator=(const handler_memory&) = delete;
 
+  /// Returns memory of `size` bytes. Throws `std::bad_alloc` only if the heap is needed.
   void* allocate(std::size_t size) {
     if (in_use_ || size > sizeof storage_) return ::operator new(size);
     in_use_ = true;
     return storage_;
   }
 
+  /// Frees memory that `allocate` returned.
   void deallocate(void* at) {
     if (at != storage_) return ::operator delete(at);
     in_use_ = false;
@@ -31,18 +33,24 @@ class handler_memory {
   bool in_use_ = false;
 };
 
-/// The allocator that Asio takes from a handler of `in_memory`. `P` points to a `handler_memory`, and
-/// owns it where the memory would not outlive the operation otherwise.
+/// Is the allocator that Asio takes from a handler of `in_memory`. `P` points to a
+/// `handler_memory`; it is an owning pointer if the memory might not outlive the operation
+/// otherwise.
 template <class T, class P>
 class handler_allocator {
  public:
+  /// Is the type of the allocated objects.
   using value_type = T;
 
+  /// Makes an allocator that uses `from`.
   explicit handler_allocator(P from) noexcept : memory_(std::move(from)) {}
+  /// Converts from an allocator of another type for the same memory.
   template <class U>
   handler_allocator(const handler_allocator<U, P>& other) noexcept : memory_(other.memory_) {}
 
+  /// Allocates memory for `count` objects.
   T* allocate(std::size_t count) { return static_cast<T*>(memory_->allocate(sizeof(T) * count)); }
+  /// Frees memory that `allocate` returned.
   void deallocate(T* at, std::size_t) { memory_->deallocate(at); }
 
   template <class U>
@@ -57,16 +65,20 @@ class handler_allocator {
   P memory_;
 };
 
-/// A handler whose operation lies in a `handler_memory`.
+/// Wraps a handler so that its Asio operation is stored in a `handler_memory`.
 template <class P, class F>
 class in_memory {
  public:
+  /// Is the allocator that Asio uses.
   using allocator_type = handler_allocator<void, P>;
 
+  /// Wraps `work`, with an operation in `memory`.
   in_memory(P memory, F work) : memory_(std::move(memory)), work_(std::move(work)) {}
 
+  /// Returns the allocator that Asio uses.
   [[nodiscard]] allocator_type get_allocator() const noexcept { return allocator_type(memory_); }
 
+  /// Calls the handler.
   template <class... Args>
   void operator()(Args&&... args) {
     work_(std::forward<Args>(args)...);

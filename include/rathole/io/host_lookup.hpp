@@ -18,11 +18,11 @@
 
 namespace rathole::io {
 
-/// The addresses of a name, in the order that the system prefers.
+/// Holds the addresses of a name, in the order that the system prefers.
 using host_addresses = std::vector<asio::ip::address>;
 
-/// The category of what keeps the system's resolver from an answer; the value is a code of
-/// getaddrinfo(3).
+/// Returns the category of errors for which the system's resolver gives no answer. The value is an
+/// error code of getaddrinfo(3); the name is "rathole.lookup".
 inline const std::error_category& lookup_category() noexcept {
   struct category final : std::error_category {
     const char* name() const noexcept override { return "rathole.lookup"; }
@@ -34,11 +34,11 @@ inline const std::error_category& lookup_category() noexcept {
   return instance;
 }
 
-/// Asks the system for the addresses of a name, as nsswitch.conf(5) says (hosts, DNS, mDNS); waits
-/// for the answer, which may take long.
+/// Resolves a name by the system's resolver, as nsswitch.conf(5) says (hosts, DNS, mDNS). Blocks
+/// until there is an answer, which may take long.
 ///
-/// Errors: `errc::host_not_found` where the answer is that there is no such name, or that it has no
-/// address; of `lookup_category` where there is no answer; the system's.
+/// Fails with `errc::host_not_found` if the name does not exist or has no address, with an error of
+/// `lookup_category` if there is no answer, or with the system's error.
 inline result<host_addresses> look_up_host(const std::string& name) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;

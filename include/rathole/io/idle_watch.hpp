@@ -11,58 +11,58 @@
 
 namespace rathole::io {
 
-/// What a relay has done so far, and still has to do.
+/// Counts what a relay has carried and what is still to be delivered.
 struct relay_traffic {
-  /// Octets carried, both ways.
+  /// The bytes carried in both directions.
   std::uint64_t carried = 0;
-  /// Octets that were taken from one side and that the other has not acknowledged, as far as the
-  /// relay can tell.
+  /// The bytes that were taken from one side and that the other side has not acknowledged, as far
+  /// as the relay knows.
   std::uint64_t pending = 0;
 
-  /// Whether there was traffic since `before`. What only becomes more to do is none: a peer that is
-  /// gone acknowledges nothing.
+  /// Returns whether there was traffic since `before`. A growth of `pending` alone is no traffic,
+  /// because a peer that has disappeared acknowledges nothing.
   [[nodiscard]] bool differs(const relay_traffic& before) const {
     return carried != before.carried || pending < before.pending;
   }
 };
 
-/// Ends a relay that has had no traffic for longer than its limits allow, by `fail(errc::timed_out)`;
-/// what traffic it had is the relay's, by `traffic()`. The relay tells nothing while it carries: it is
-/// looked at a few times in each limit. As long as no limit holds there is no timer.
+/// Ends a relay that has been idle for longer than its limits allow, by `fail(errc::timed_out)`.
+/// The relay reports nothing while it carries bytes: the watch samples its `traffic()` a few times
+/// within each limit. Without a limit there is no timer.
 template <Runtime R, class Relay>
 class idle_watch {
  public:
-  /// `world` and `relay` outlive the watch.
+  /// Makes a watch that has not started. `world` and `relay` must outlive it.
   idle_watch(R& world, Relay& relay, const relay_limits& limits)
       : world_(world), relay_(relay), limits_(limits) {}
   idle_watch(const idle_watch&) = delete;
   idle_watch& operator=(const idle_watch&) = delete;
 
-  /// Begins to watch; called once, while both sides may send.
+  /// Starts the watch; called once, while both directions are open.
   void start() { begin(); }
 
-  /// One side has ended its sending, which counts as traffic; from the second time on, nothing new.
+  /// Records that one direction has ended, which counts as traffic. Further calls have no effect.
   void half_closed() {
     if (half_closed_) return;
     half_closed_ = true;
     begin();
   }
 
-  /// Ends the relay by `fail(errc::stopped)` as soon as it has been idle for `idle` from now on:
-  /// without traffic, and without anything that a side has not acknowledged.
+  /// Ends the relay by `fail(errc::stopped)` once it has been idle for `idle`, counted from now at
+  /// the earliest: it has carried nothing, and the sides have acknowledged everything.
   void drain(duration idle) {
     draining_ = idle;
     begin();
   }
 
-  /// Watches no more.
+  /// Ends the watch.
   void stop() {
     is_over_ = true;
     timer_.reset();
   }
 
  private:
-  /// How often a limit is looked at.
+  /// How many samples are taken within a limit.
   static constexpr int looks_in_a_limit = 4;
 
   void begin() {
@@ -82,7 +82,7 @@ class idle_watch {
 
   void look() {
     const relay_traffic now = relay_.traffic();
-    // Whoever waits for the end of the relay waits for what is on its way, too.
+    // A drain must also wait for bytes that are not delivered yet.
     const bool is_busy = now.differs(seen_) || (draining_ && now.pending > 0);
     silent_looks_ = is_busy ? 0 : silent_looks_ + 1;
     if (silent_looks_ == looks_in_a_limit) {
@@ -100,7 +100,7 @@ class idle_watch {
   int silent_looks_ = 0;
   bool half_closed_ = false;
   bool is_over_ = false;
-  /// How long it may be idle, once its end is waited for.
+  /// How long the relay may be idle once it drains.
   std::optional<duration> draining_;
   std::optional<typename R::timer> timer_;
 };

@@ -5,24 +5,28 @@
 
 namespace rathole::io {
 
-/// What the layered relays of a thread work in; models `Workspace`.
+/// Holds the buffers in which the layered relays of a thread work; models `Workspace`.
 struct layer_scratch {
-  /// What was read from a socket.
+  /// The bytes that were read from a socket.
   byte_buffer read;
-  /// What a layer has decoded.
+  /// The bytes that a layer has decoded.
   byte_buffer app;
-  /// What a layer wants sent.
+  /// The bytes that a layer has encoded.
   byte_buffer wire;
 
+  /// Returns whether all buffers are empty.
   [[nodiscard]] bool empty() const { return read.empty() && app.empty() && wire.empty(); }
+  /// Empties the buffers and keeps their memory.
   void clear() {
     for (byte_buffer* each : {&read, &app, &wire}) each->clear();
   }
+  /// Empties the buffers and overwrites their content with zeros.
   void wipe() {
     for (byte_buffer* each : {&read, &app, &wire}) each->wipe();
   }
 };
 
+/// Is the scratch memory of a thread.
 using shared_scratch = shared_buffer<layer_scratch>;
 
 }  // namespace rathole::io

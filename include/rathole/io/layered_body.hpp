@@ -12,9 +12,10 @@
 
 namespace rathole::io {
 
-/// What a `layered_stream` is made of, in a place that does not change.
+/// Holds the parts of a `layered_stream` at an address that does not change.
 template <Runtime R, Layer L>
 struct layered_body {
+  /// Makes the body of `filter` over `stream`, in the runtime `runtime`.
   layered_body(R runtime, typename R::stream stream, L filter)
       : world(std::move(runtime)),
         next(std::move(stream)),
@@ -23,51 +24,61 @@ struct layered_body {
         room(world.get_executor()),
         timer(world) {}
 
-  /// Whether the driver's law of `Layer` forbids to give the layer input.
+  /// Returns whether too much output is unsent for the layer to get more input; see the laws of
+  /// `Layer`.
   [[nodiscard]] bool is_full() const { return wire.size() + sending.size() > max_unsent_wire; }
 
-  /// The stream is broken for good. Returns the error, to be returned.
+  /// Records that the stream has failed permanently. Returns the error for the caller to return.
   std::unexpected<std::error_code> fail(std::error_code ec) {
     error = ec;
     return failure(ec);
   }
 
-  /// As `fail`, where memory ran out while the layer or the stream below was at work: how far that
-  /// came is not known, so nothing of it is sent any more.
+  /// Records a failure for lack of memory inside the layer or the stream below. The output is
+  /// dropped because it may be incomplete.
   std::unexpected<std::error_code> drop(std::error_code ec) {
     wire.clear();
     sending.clear();
     return fail(ec);
   }
 
+  /// The runtime.
   R world;
+  /// The stream below.
   typename R::stream next;
+  /// The layer.
   L layer;
-  /// Decoded and not read yet.
+  /// The decoded bytes that have not been read.
   byte_buffer app;
-  /// Encoded and not given to the stream below yet.
+  /// The encoded bytes that have not been passed to the stream below.
   byte_buffer wire;
-  /// Being written.
+  /// The encoded bytes that are being written.
   byte_buffer sending;
-  /// Notified when `writing` has become false.
+  /// Notified when `writing` becomes false.
   event written;
-  /// Notified when less than before waits to be written, and when a wait is cancelled.
+  /// Notified when the unsent output shrinks, and when a wait is cancelled.
   event room;
+  /// Runs out at the deadline of the layer.
   typename R::timer timer;
+  /// The permanent error, if any.
   std::error_code error;
-  /// Bytes that may still be read from the stream below.
+  /// How many bytes may still be read from the stream below.
   std::size_t input_left = std::numeric_limits<std::size_t>::max();
+  /// Whether a write on the stream below is running.
   bool writing = false;
+  /// Whether the current wait for input was cancelled.
   bool wait_cancelled = false;
 };
 
-/// The right to write on the stream below, which ends however the writing does.
+/// Marks a write on the stream below as running for as long as it lives.
 template <class Body>
 class writing_turn {
  public:
+  /// Sets `writing`.
   explicit writing_turn(Body& of) : of_(of) { of_.writing = true; }
   writing_turn(const writing_turn&) = delete;
   writing_turn& operator=(const writing_turn&) = delete;
+  /// Clears `writing` and notifies the coroutines that wait for it.
   ~writing_turn() {
     of_.writing = false;
     of_.written.notify();

@@ -28,27 +28,28 @@
 
 namespace rathole::io {
 
-/// The relay between a bare socket and a layer on one: no coroutine, and no buffer while it waits.
-/// The layer works in memory that all relays of the thread share. Bytes count as traffic once the
-/// socket that they go to has taken them, or all that the layer made of them.
+/// Relays between a bare socket and a layer on a bare socket, with no coroutine and no buffer while
+/// it waits. The layer works in memory that all relays of the thread share. Bytes count as traffic
+/// once the destination socket has accepted them, or all that the layer made of them.
 template <Runtime R, Layer L>
 class layered_relay {
  public:
-  /// Both streams live on `world`.
+  /// Makes a relay between two streams of the runtime `world`.
   template <SocketStream Plain, LayeredSocketStream Wired>
   layered_relay(const R& world, Plain plain, Wired wired, const relay_limits& limits = {})
       : layered_relay(world, plain, wired, limits, true) {}
+  /// Makes a relay between two streams of the runtime `world`.
   template <LayeredSocketStream Wired, SocketStream Plain>
   layered_relay(const R& world, Wired wired, Plain plain, const relay_limits& limits = {})
       : layered_relay(world, plain, wired, limits, false) {}
 
-  /// Runs the relay to its end. The relay outlives the call.
+  /// Runs the relay to its end; returns what it carried. The relay must outlive the call.
   awaitable<relay_status> run() {
     if (!plain_.socket.is_open() || !wired_.socket.is_open()) fail(make_error_code(errc::stopped));
     turn([this](scratch& use) {
       idle_.start();
       push_app();
-      // Mostly the visitor has sent already.
+      // Usually the visitor has sent something already.
       encode(use);
     });
     if (!over_ && wired_.holds_back) send_held_back(wired_.socket.get());
@@ -60,17 +61,17 @@ class layered_relay {
     co_return status_;
   }
 
-  /// Breaks both streams; `run` then ends with `errc::stopped`.
+  /// Aborts both streams; `run` then ends with `errc::stopped`.
   void stop() { fail(make_error_code(errc::stopped)); }
-  /// As `stop`, once it has been idle for `idle` from now on.
+  /// Ends the relay like `stop`, once it has been idle for `idle`.
   void drain(duration idle) { idle_.drain(idle); }
 
-  /// What it has carried so far; used on the thread of its runtime.
+  /// Returns what it has carried so far. Must be called on the thread of its runtime.
   [[nodiscard]] const relay_status& status() const { return status_; }
 
  private:
   static constexpr std::size_t read_size = 64 * 1024;
-  /// Reads after which other work gets its turn.
+  /// How many reads are done before other work runs.
   static constexpr unsigned reads_in_a_turn = 16;
   using side = relay_side<layered_relay>;
   using silence = idle_watch<R, layered_relay>;
@@ -102,8 +103,8 @@ class layered_relay {
     });
   }
 
-  /// Does `work(scratch&)`, and what follows from it. Whatever keeps it from its end ends this relay
-  /// alone, and leaves nothing in the scratch.
+  /// Runs `work(scratch&)` and the consequences. An error in it ends only this relay, and leaves
+  /// nothing in the scratch memory.
   template <class F>
   void turn(F work) {
     if (over_) return;
@@ -112,14 +113,14 @@ class layered_relay {
       if (!use) return fail(use.error());
       work(**use);
       settle(**use);
-      // What is left here is lost, and must not be lost in silence.
+      // Bytes that are left here would be lost unnoticed.
       if (!over_ && !(*use)->empty()) fail(std::make_error_code(std::errc::state_not_recoverable));
     } catch (const std::bad_alloc&) {
       fail(out_of_memory());
     }
   }
 
-  /// From the plain side through the layer.
+  /// Reads from the plain side and encodes.
   void encode(scratch& use) {
     for (unsigned reads = 0; reads < reads_in_a_turn; ++reads) {
       if (over_ || !may_encode()) return;
@@ -136,7 +137,7 @@ class layered_relay {
     }
   }
 
-  /// From the layer's side to the plain one.
+  /// Reads from the layer's side and decodes.
   void decode(scratch& use) {
     for (unsigned reads = 0; reads < reads_in_a_turn; ++reads) {
       if (over_ || !may_decode()) return;
@@ -157,7 +158,7 @@ class layered_relay {
   [[nodiscard]] bool may_encode() const {
     return wire_.empty() && !plain_ended_ && can_send(layer_.state());
   }
-  /// The second condition is the driver's law of `Layer`.
+  /// The second condition is a law of drivers in `Layer`.
   [[nodiscard]] bool may_decode() const {
     return app_.empty() && wire_.size() <= max_unsent_wire && can_receive(layer_.state());
   }
@@ -180,19 +181,19 @@ class layered_relay {
     note_encoded();
   }
 
-  /// Sends what came out of the layer; `use.app` is empty then.
+  /// Sends the decoded bytes; empties `use.app`.
   void send_app(scratch& use) {
     decoded_ += send(plain_, use.app);
     keep(use.app, app_);
   }
-  /// As `send_app`, but behind what could not be sent yet.
+  /// Sends the encoded bytes, behind those that could not be sent before; empties `use.wire`.
   void send_wire(scratch& use) {
     if (wire_.empty()) send(wired_, use.wire);
     keep(use.wire, wire_);
     note_encoded();
   }
 
-  /// Keeps what the socket had no room for.
+  /// Keeps the bytes for which the socket had no room.
   void keep(byte_buffer& rest, byte_buffer& kept) {
     if (!over_) rest.drain_into(kept);
     rest.clear();
@@ -210,7 +211,7 @@ class layered_relay {
     return sent;
   }
 
-  /// Lets the layer act, passes ends on, and watches for what is to come.
+  /// Lets the layer act, passes ends on, and updates what the sockets are watched for.
   void settle(scratch& use) {
     if (over_ || !poll_layer(use)) return;
     const phase now = layer_.state();
@@ -232,10 +233,10 @@ class layered_relay {
     if (ec) fail(ec);
   }
 
-  /// Returns whether the relay goes on.
+  /// Lets the layer act on the time; returns whether the relay continues.
   bool poll_layer(scratch& use) {
     if constexpr (TimedLayer<L>) {
-      // What is sent first brings the next turn.
+      // Sending the output comes first, and brings the next turn.
       if (wire_.size() > max_unsent_wire) return true;
       const auto acted = layer_.poll(world_.now(), use.wire);
       send_wire(use);
@@ -276,19 +277,19 @@ class layered_relay {
   side plain_;
   side wired_;
   L layer_;
-  /// What the sockets had no room for.
+  /// The decoded and encoded bytes for which the sockets had no room.
   byte_buffer app_;
   byte_buffer wire_;
-  /// Bytes of the plain side whose encoding has not all been sent.
+  /// How many bytes of the plain side are encoded and not fully sent.
   std::uint64_t encoded_unsent_ = 0;
   deadline_timer<R> timer_;
   silence idle_;
   event ended_;
-  /// The plain side has ended its sending.
+  /// Whether the plain side has ended its direction.
   bool plain_ended_ = false;
-  /// The end of our sending is told by the socket below the layer.
+  /// Whether the end of our direction is signalled by the socket below the layer.
   bool fin_is_end_ = false;
-  /// The plain side was told of the peer's end.
+  /// Whether the end of the peer's direction was passed to the plain side.
   bool end_passed_ = false;
   bool over_ = false;
 };

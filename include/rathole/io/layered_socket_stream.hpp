@@ -10,8 +10,8 @@
 
 namespace rathole::io {
 
-/// A layer on a bare socket, which a relay may take apart: `next()`, `layer()`, and `received()`,
-/// what was decoded and not read.
+/// Is a layer on a bare socket that a relay may take apart: `next()` is the stream below, `layer()`
+/// is the layer, and `received()` holds the decoded bytes that have not been read.
 template <class S>
 concept LayeredSocketStream = ByteStream<S> && requires(S& s) {
   requires SocketStream<std::remove_cvref_t<decltype(s.next())>>;

@@ -17,22 +17,23 @@
 
 namespace rathole::io {
 
-/// A layer on a stream of the runtime `R`; models `ByteStream`. It outlives the operations on it:
-/// to end one, close it. One reads and one writes at a time; a reply of the layer's own goes out by
-/// whoever is at work.
+/// Runs a layer on a stream of the runtime `R`; models `ByteStream`. The stream must outlive its
+/// operations: to end one, close the stream. One read and one write may run at a time; replies of
+/// the layer itself are sent by whichever operation runs.
 template <Runtime R, Layer L>
 class layered_stream {
  public:
+  /// Is the type of the stream below.
   using next_type = typename R::stream;
 
-  /// `next` lives on `world`.
+  /// Makes a stream that runs `layer` over `next`, a stream of the runtime `world`.
   layered_stream(R world, next_type next, L layer)
       : body_(std::make_unique<body>(std::move(world), std::move(next), std::move(layer))) {}
 
-  /// Shakes hands, to be done first and once. Fails with the layer's error, the stream's, or with
-  /// `errc::end_of_stream`; what the layer said in farewell is sent then. Each message of the peer
-  /// that the layer answers, or that ends the handshake, is a step of `deadline`; closing the stream
-  /// when it passes is the caller's.
+  /// Performs the handshake; must be called first, and once. Fails with the error of the layer or
+  /// of the stream below, or with `errc::end_of_stream`; the final message of the layer, such as an
+  /// alert, has then been sent. Each message of the peer that the layer answers, or that ends the
+  /// handshake, is a step of `deadline`. The caller must close the stream when the deadline passes.
   task<void> handshake(step_deadline deadline) {
     body& me = *body_;
     const auto start = [&me] { return me.layer.start(me.wire); };
@@ -48,6 +49,7 @@ class layered_stream {
     }
   }
 
+  /// Reads decoded bytes; see `ByteStream`.
   task<std::size_t> read_some(byte_span out) {
     body& me = *body_;
     if (me.app.empty()) {
@@ -57,15 +59,19 @@ class layered_stream {
     const std::size_t count = std::min(out.size(), me.app.size());
     if (count > 0) std::memcpy(out.data(), me.app.data().data(), count);
     me.app.consume(count);
-    // A stream that waits owns no buffer.
+    // An idle stream owns no buffer.
     if (me.app.empty()) me.app.release();
     co_return count;
   }
 
+  /// Encodes and writes `in`; see `ByteStream`.
   task<void> write(byte_view in) { return send(in, false); }
+  /// Encodes and writes `in`, which the stream below may hold back; see `ByteStream`.
   task<void> write_held(byte_view in) { return send(in, true); }
+  /// Sends what the stream below holds back; see `ByteStream`.
   void flush() { body_->next.flush(); }
 
+  /// Waits until a read would not wait; see `ByteStream`.
   task<void> wait_readable() {
     body& me = *body_;
     me.wait_cancelled = false;
@@ -81,18 +87,21 @@ class layered_stream {
     }
   }
 
+  /// Cancels a wait; see `ByteStream`.
   void cancel_wait() {
     body_->wait_cancelled = true;
     body_->next.cancel_wait();
     body_->room.notify();
   }
 
+  /// Returns whether the end or an error has arrived; see `ByteStream`.
   bool peer_has_closed() {
     body& me = *body_;
     return me.app.empty() &&
            (me.error || !can_receive(me.layer.state()) || me.next.peer_has_closed());
   }
 
+  /// Ends our direction; see `ByteStream`.
   task<void> shutdown_send() {
     body& me = *body_;
     const std::size_t before = me.wire.size();
@@ -103,7 +112,8 @@ class layered_stream {
     if (!closed) co_return failure(closed.error());
     if (!sent) co_return failure(sent.error());
     if (can_send(me.layer.state())) {
-      // The end is postponed, perhaps until a time that whoever reads now does not know of.
+      // The layer postpones the end, perhaps until a time that the reading coroutine does not know
+      // yet.
       me.next.cancel_wait();
       co_return result<void>{};
     }
@@ -111,20 +121,28 @@ class layered_stream {
     co_return co_await me.next.shutdown_send();
   }
 
-  /// Sets how many bytes more are read from the stream below, the layer's own messages included; then
-  /// reading fails with `errc::message_too_long`.
+  /// Limits how many more bytes are read from the stream below, including the layer's own messages.
+  /// Further reads fail with `errc::message_too_long`.
   void limit_input(std::size_t bytes) { body_->input_left = bytes; }
 
+  /// Sets TCP_NODELAY below; see `ByteStream`.
   void set_nodelay(bool on) { body_->next.set_nodelay(on); }
+  /// Sets socket options below; see `ByteStream`.
   void apply(const socket_options& options) { body_->next.apply(options); }
 
+  /// Closes the stream below; see `ByteStream`.
   void close() { body_->next.close(); }
+  /// Aborts the stream below; see `ByteStream`.
   void abort() { body_->next.abort(); }
 
+  /// Returns whether the stream is open.
   [[nodiscard]] bool is_open() const { return body_ && body_->next.is_open(); }
+  /// Returns the address of the peer; see `ByteStream`.
   [[nodiscard]] const address& peer() const { return body_->next.peer(); }
+  /// Replaces the address of the peer; see `ByteStream`.
   void set_peer(const address& where) { body_->next.set_peer(where); }
 
+  /// Moves the stream to another runtime; see `ByteStream`.
   layered_stream rehome(R& world) {
     layered_stream moved(world, body_->next.rehome(world), std::move(body_->layer));
     moved.body_->app.swap(body_->app);
@@ -134,29 +152,31 @@ class layered_stream {
     return moved;
   }
 
-  /// The stream below and the layer, for a relay that does its own reading and writing; no operation
-  /// is under way on either. `received()` has been decoded and is not read yet.
+  /// Returns the stream below, for a relay that reads and writes itself; no operation may be
+  /// running.
   next_type& next() { return body_->next; }
+  /// Returns the layer, for a relay that reads and writes itself; no operation may be running.
   L& layer() { return body_->layer; }
+  /// Returns the decoded bytes that have not been read, for a relay that reads and writes itself.
   byte_buffer& received() { return body_->app; }
 
  private:
-  /// Octets that are read from the stream below at once.
+  /// How many bytes are read from the stream below at once.
   static constexpr std::size_t read_size = 64 * 1024;
-  /// Octets that are given to the layer at once.
+  /// How many bytes are passed to the layer at once.
   static constexpr std::size_t write_size = 64 * 1024;
 
   using body = layered_body<R, L>;
 
-  /// Waits for octets from below, or until the layer must act, and has the layer take them.
+  /// Waits for bytes from below, or until the layer must act, and passes the bytes to the layer.
   task<void> fill() {
     body& me = *body_;
     if (me.error) co_return failure(me.error);
     co_await wait_for_room();
     if (me.wait_cancelled && me.is_full()) co_return result<void>{};
     if (const auto acted = poll_layer(); !acted) co_return failure(acted.error());
-    // What the layer has to say by itself goes out before the wait for an answer; where somebody
-    // writes already, it goes along.
+    // Output of the layer is sent before the wait for its answer. If a write is running, that write
+    // sends it.
     if (!me.wire.empty() && !me.writing) co_return result<void>{};
     const bool timed = arm_timer();
     const auto ready = co_await me.next.wait_readable();
@@ -166,7 +186,7 @@ class layered_stream {
       if (only_woken) co_return result<void>{};
       co_return failure(ready.error());
     }
-    // It exists only while bytes are there to be read, and belongs to this stream alone.
+    // The buffer exists only while there are bytes to read, and belongs to this stream alone.
     const auto storage = std::make_unique_for_overwrite<std::uint8_t[]>(read_size);
     const byte_span room(storage.get(), std::min(read_size, me.input_left));
     if (room.empty()) co_return me.fail(errc::message_too_long);
@@ -176,8 +196,8 @@ class layered_stream {
     co_return take(room.first(*taken));
   }
 
-  /// Waits as long as the driver's law of `Layer` forbids to give the layer input, unless the wait is
-  /// cancelled. Whoever writes then takes along what waits.
+  /// Waits while the laws of `Layer` forbid to give the layer input, unless the wait is cancelled.
+  /// The running write sends the output that waits.
   awaitable<void> wait_for_room() {
     body& me = *body_;
     for (;;) {
@@ -194,7 +214,7 @@ class layered_stream {
     });
   }
 
-  /// Has the layer do something, unless the stream is broken. Where that failed, the stream is.
+  /// Lets the layer act, unless the stream has failed. An error makes the stream fail permanently.
   template <class F>
   result<void> work(F what) {
     body& me = *body_;
@@ -241,7 +261,7 @@ class layered_stream {
     co_return result<void>{};
   }
 
-  /// Sends what the layer wants sent, once nobody else is at it.
+  /// Sends the output of the layer, after a running write has completed.
   task<void> write_wire(bool held) {
     body& me = *body_;
     for (;;) {
@@ -251,7 +271,7 @@ class layered_stream {
     co_return co_await drain(held);
   }
 
-  /// As `write_wire`, but whoever is at it already takes this along.
+  /// Sends the output of the layer, or leaves it to the write that is running.
   task<void> flush_wire() {
     if (body_->writing || body_->wire.empty()) co_return result<void>{};
     co_return co_await drain(false);

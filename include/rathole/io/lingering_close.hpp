@@ -12,17 +12,18 @@
 
 namespace rathole::io {
 
-/// Bytes that a peer may still send during a lingering close; more than a client has under way when
-/// it learns that it was refused.
+/// Is how many bytes a peer may still send during a lingering close. It is more than a client has
+/// under way when it learns that it was refused.
 inline constexpr std::size_t lingering_bytes = std::size_t{64} * 1024;
 
-/// How long a lingering close may take.
+/// Is how long a lingering close may take.
 inline constexpr std::chrono::seconds lingering_time{5};
 
-/// Closes a connection whose last message the peer is to read: ends our sending, and discards what
-/// the peer sends until it ends too. Closing at once would answer unread bytes with a reset, which
-/// may destroy the message on its way. A peer that goes on gets that reset after `lingering_bytes`,
-/// after `lingering_time` or at `deadline`, whichever comes first.
+/// Closes a connection so that the peer can read our last message: ends our direction, and discards
+/// what the peer sends until it ends its direction too. Closing at once would reset the connection
+/// if bytes are unread, which may destroy the message on its way. A peer that continues to send
+/// gets that reset after `lingering_bytes`, after `lingering_time` or at `deadline`, whichever
+/// comes first.
 template <Runtime R, ByteStream S>
 awaitable<void> lingering_close(R& runtime, S& stream, time_point deadline) {
   const auto close = [&stream] { stream.close(); };

@@ -14,22 +14,24 @@
 
 namespace rathole::io {
 
-/// How long a peer may take to accept what a protocol machine sends, before it counts as dead.
+/// Is how long a peer may take to accept the output of a protocol machine before its connection is
+/// aborted.
 inline constexpr std::chrono::seconds machine_write_timeout{10};
 
-/// Lifts a protocol machine onto a stream: reads what it wants, sends what it transmits, wakes it
-/// at its deadline. It never reads past what the machine wants, so the stream can be handed on
-/// between two machines, or to a relay.
+/// Runs a protocol machine on a stream: reads what the machine wants, sends its output, and polls
+/// it at its deadline. It never reads more than the machine wants, so another machine or a relay
+/// can take over the stream afterwards.
 template <Machine M, ByteStream S, Runtime R>
 class machine_driver {
  public:
-  /// All three outlive the driver.
+  /// Makes a driver. `runtime`, `stream` and `machine` must outlive it.
   machine_driver(R& runtime, S& stream, M& machine)
       : runtime_(runtime), stream_(stream), machine_(machine), timer_(runtime) {}
 
-  /// The machine's next event. Fails with the machine's error, with the stream's, with
-  /// `errc::end_of_stream` when the peer ended, and with `errc::stopped` once the stream was
-  /// closed from this side. What the machine wants sent is sent before this returns.
+  /// Returns the machine's next event, after sending the machine's output. Fails with the error of
+  /// the machine or of the stream, with `errc::end_of_stream` if the peer ended its direction, with
+  /// `errc::timed_out` if the peer did not accept our output in time, and with `errc::stopped` if
+  /// the stream was closed from this side.
   task<typename M::event> next() {
     for (;;) {
       auto event = machine_.poll(runtime_.now());
@@ -47,11 +49,11 @@ class machine_driver {
     }
   }
 
-  /// Makes `next` look at the machine again: its owner gave it something to send.
+  /// Makes `next` poll the machine again, because its owner gave it something to send.
   void wake() {
     if (!waiting_) return;
     stream_.cancel_wait();
-    // The wait lasts on where the stream has a reply of its own to write and the peer does not read.
+    // The wait does not end while the stream writes a reply of its own that the peer does not read.
     abort_after_write_timeout();
   }
 
@@ -88,8 +90,8 @@ class machine_driver {
     co_return result<void>{};
   }
 
-  /// A failed write ends nothing by itself: the peer's last words may be there to be read, and the
-  /// next read finds out what happened.
+  /// A failed write is not reported: the peer's last bytes may still be readable, and the next read
+  /// reports what happened.
   awaitable<void> flush() {
     // The owner may give the machine more to send while a write is under way.
     for (;;) {

@@ -10,12 +10,12 @@
 
 namespace rathole::io {
 
-/// How long work that must go on rests after memory ran out in it.
+/// Is how long work pauses after memory ran out in it.
 inline constexpr std::chrono::milliseconds memory_pause{100};
 
-/// Awaits `make()`, an `awaitable<void>`, and makes and awaits it anew as often as memory runs out in
-/// it, until `stop` is requested: for work that serves many connections, such as a listener. `runtime`
-/// outlives it.
+/// Awaits `make()`, an `awaitable<void>`, and repeats this each time memory runs out in it, until
+/// `stop` is requested. It is for work that serves many connections, such as a listener. `runtime`
+/// must outlive the call.
 template <Runtime R, class Make>
 awaitable<void> outlast(R& runtime, std::stop_token stop, Make make) {
   for (;;) {
@@ -23,7 +23,7 @@ awaitable<void> outlast(R& runtime, std::stop_token stop, Make make) {
       co_await make();
       co_return;
     } catch (const std::bad_alloc&) {
-      // What it held is given back.
+      // The failed work has released its memory.
     }
     if (stop.stop_requested()) co_return;
     try {

@@ -22,26 +22,28 @@
 
 namespace rathole::io {
 
-/// Asks the kernel (inotify(7)) to tell when something happens to the file that a path leads to, or
-/// to an entry of a directory that the path leads through: a link, a directory, the file. Whatever
-/// is told may be nothing, and not everything can be told: a mount is not, nor what another machine
-/// does to a file that is shared.
+/// Reports by inotify(7) when something happens to the file at a path, or to a directory entry that
+/// the path leads through: a link, a directory, the file. A report may be about nothing relevant,
+/// and some changes are not reported, such as a mount or a change by another machine to a shared
+/// file.
 class path_watch final : poll_watch {
  public:
-  /// Will call `told` on `ex` after such events; it must not destroy the watch. `path` is absolute.
+  /// Starts the watch on `path`, which must be absolute. `told` is called on `ex` after such
+  /// events, and must not destroy the watch.
   path_watch(const executor& ex, std::filesystem::path path, std::move_only_function<void()> told)
       : poll_watch(poller::of(ex)), path_(std::move(path)), told_(std::move(told)) {
     follow();
   }
   ~path_watch() { stop(); }
 
-  /// Follows the path anew; the watch does so by itself after each event.
+  /// Follows the path again, because it may lead elsewhere; the watch does so itself after each
+  /// event.
   void follow() {
     is_complete_ = open();
     if (!is_complete_) return;
     watches found;
     const auto end = follow_path(path_, [&](const auto& directory, const auto& name) {
-      // Before the look-up, so that no change can come between.
+      // The watch is added before the lookup, so that no change can happen in between.
       if (const int watch = add(directory, entry_events); watch >= 0) found[watch].insert(name);
     });
     if (const int watch = end ? add(*end, content_events) : -1; watch >= 0) found[watch];
@@ -51,12 +53,12 @@ class path_watch final : poll_watch {
     watches_ = std::move(found);
   }
 
-  /// Whether the kernel watches all of the path. It may be out of watches or of descriptors, or a
-  /// directory may not be readable.
+  /// Returns whether the kernel watches the whole path. It may be out of watches or descriptors, or
+  /// a directory may not be readable.
   [[nodiscard]] bool is_complete() const { return is_complete_; }
 
  private:
-  /// The names that matter by the directory's watch; the file's has none.
+  /// Maps the watch of a directory to the names that matter in it; the watch of the file has none.
   using watches = std::map<int, std::set<std::string, std::less<>>>;
 
   static constexpr std::uint32_t itself = IN_DELETE_SELF | IN_MOVE_SELF;
@@ -64,7 +66,7 @@ class path_watch final : poll_watch {
       IN_ONLYDIR | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | itself;
   static constexpr std::uint32_t content_events = IN_MODIFY | IN_CLOSE_WRITE | IN_ATTRIB | itself;
 
-  /// Octets of events that are read at once.
+  /// How many bytes of events are read at once.
   static constexpr std::size_t batch_size = 4096;
 
   bool open() {
@@ -80,7 +82,7 @@ class path_watch final : poll_watch {
     return watch;
   }
 
-  /// Whether an event is of any interest; without a name it is about what is watched itself.
+  /// Returns whether an event matters. An event without a name concerns the watched object itself.
   [[nodiscard]] bool matters(const inotify_event& event, std::string_view name) const {
     if ((event.mask & IN_Q_OVERFLOW) != 0) return true;
     const auto at = watches_.find(event.wd);
@@ -96,7 +98,7 @@ class path_watch final : poll_watch {
       std::memcpy(&event, batch.data() + at, sizeof event);
       const char* const name = batch.data() + at + sizeof event;
       any = matters(event, {name, ::strnlen(name, event.len)}) || any;
-      // The kernel has dropped the watch; of one that was removed here nothing is known any more.
+      // The kernel has removed the watch.
       if ((event.mask & IN_IGNORED) != 0) watches_.erase(event.wd);
       at += static_cast<ssize_t>(sizeof event + event.len);
     }

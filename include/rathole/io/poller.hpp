@@ -22,28 +22,29 @@ namespace rathole::io {
 
 class poll_watch;
 
-/// Tells objects that descriptors are ready: an epoll(7) set of its own inside the one that Asio
+/// Notifies objects when their descriptors are ready, by an epoll(7) set inside the one that Asio
 /// waits on. Asio makes a system call for each wait for readiness; here a descriptor that stays
-/// watched costs none, and one epoll_wait serves all that are ready. An `asio::io_context` has one,
+/// watched needs none, and one epoll_wait serves all that are ready. An `asio::io_context` has one,
 /// used on its thread.
 class poller : public asio::execution_context::service {
  public:
-  /// Names the service to Asio.
+  /// Identifies the service to Asio.
   inline static asio::execution_context::id id;
 
+  /// Makes the service of `context`; called by Asio.
   explicit poller(asio::io_context& context)
       : service(context), set_(context.get_executor()), executor_(context.get_executor()) {}
 
-  /// The poller of the context that `ex` belongs to.
+  /// Returns the poller of the context of `ex`.
   static poller& of(const executor& ex) { return asio::use_service<poller>(ex.context()); }
 
  private:
   friend class poll_watch;
   using set_type = asio::posix::basic_stream_descriptor<executor>;
 
-  /// Descriptors that one epoll_wait tells of.
+  /// How many descriptors one epoll_wait reports at most.
   static constexpr int batch_size = 64;
-  /// Batches in a row after which the context's other work gets its turn.
+  /// How many batches are processed in a row before other work of the context runs.
   static constexpr int batches_in_a_turn = 8;
 
   void shutdown() override {
@@ -86,7 +87,7 @@ class poller : public asio::execution_context::service {
   }
 
   void count_out() {
-    // A wait for nothing would keep the context running.
+    // A wait that nobody needs would keep the context running.
     if (--wanted_ > 0 || state_ != state::waiting) return;
     std::error_code ignored;
     set_.cancel(ignored);
@@ -99,33 +100,35 @@ class poller : public asio::execution_context::service {
 
   void turn();
 
-  /// Tells a watch, whose owner sees to what it holds if memory runs out; the others are told too.
+  /// Notifies one watch. If memory runs out in it, its owner must release what it holds; the other
+  /// watches are still notified.
   static void tell(poll_watch& watch, std::uint32_t events);
 
   enum class state { idle, waiting, turning };
 
   set_type set_;
   executor executor_;
-  /// For the wait, or the next turn.
+  /// The memory for the wait or for the next turn.
   handler_memory memory_;
   std::array<epoll_event, batch_size> batch_{};
   int next_ = 0;
   int ready_ = 0;
-  /// Watches that want something.
+  /// The number of watches that want something.
   std::size_t wanted_ = 0;
   state state_ = state::idle;
 };
 
-/// Watches one descriptor, always the same one. Derived classes are told what it is ready for.
+/// Watches one descriptor, always the same one. A derived class is notified by `ready`.
 class poll_watch {
  public:
-  /// The poller outlives the watch.
+  /// Makes a watch that watches nothing. `owner` must outlive it.
   explicit poll_watch(poller& owner) : poller_(owner) {}
   poll_watch(const poll_watch&) = delete;
   poll_watch& operator=(const poll_watch&) = delete;
 
-  /// Watches `fd` for `events`: EPOLLIN, EPOLLOUT, both, or 0 for nothing. `ready` is called while
-  /// one of them, an error or a hang-up is there. Fails as epoll_ctl(2) does.
+  /// Watches `fd` for `events`: EPOLLIN, EPOLLOUT, both, or 0 for nothing. `ready` is called
+  /// repeatedly while one of them, an error or a hang-up is present. Fails with the error of
+  /// epoll_ctl(2).
   std::error_code want(int fd, std::uint32_t events) {
     if (events == armed_) return {};
     if (events == 0) {
@@ -135,7 +138,8 @@ class poll_watch {
     return arm(fd, events, events);
   }
 
-  /// As `want`, but `ready` is called once at most; not both for one watch.
+  /// Watches like `want`, but `ready` is called at most once. One watch must not use both
+  /// functions.
   std::error_code want_once(int fd, std::uint32_t events) {
     const std::uint32_t once = events | EPOLLONESHOT;
     if (events == 0 || once == armed_) {
@@ -145,7 +149,8 @@ class poll_watch {
     return arm(fd, once, events);
   }
 
-  /// Watches for nothing, and forgets the descriptor; to be called before it is closed.
+  /// Watches for nothing and removes the descriptor from the set; must be called before the
+  /// descriptor is closed.
   void stop() {
     if (known_) poller_.remove(fd_, *this);
     known_ = false;
@@ -159,7 +164,8 @@ class poll_watch {
  private:
   friend class poller;
 
-  /// The descriptor is ready for `events`, of epoll(7). May stop this watch and others.
+  /// Is called when the descriptor is ready for `events` (epoll(7)). It may stop this watch and
+  /// others.
   virtual void ready(std::uint32_t events) = 0;
 
   std::error_code arm(int fd, std::uint32_t armed, std::uint32_t events) {
@@ -181,7 +187,7 @@ class poll_watch {
   void fire(std::uint32_t events) {
     if ((armed_ & EPOLLONESHOT) != 0) {
       armed_ = 0;
-      // Nobody waits any more.
+      // The wait was given up before the event came.
       if (wanted_ == 0) return;
       note(0);
     }
@@ -190,9 +196,11 @@ class poll_watch {
 
   poller& poller_;
   int fd_ = -1;
-  /// Whether the set has the descriptor, and for what; nothing after a shot.
+  /// Whether the epoll set has the descriptor.
   bool known_ = false;
+  /// What the epoll set watches for; 0 after a one-shot event.
   std::uint32_t armed_ = 0;
+  /// What `ready` is wanted for; 0 if nothing is waited for.
   std::uint32_t wanted_ = 0;
 };
 
@@ -200,7 +208,7 @@ inline void poller::tell(poll_watch& watch, std::uint32_t events) {
   try {
     watch.fire(events);
   } catch (const std::bad_alloc&) {
-    // It is told again of what is still there.
+    // The event is level-triggered, so what is still there is reported again.
   }
 }
 

@@ -6,18 +6,20 @@
 
 namespace rathole::io {
 
-/// A value that one thread replaces and others read. A reader keeps the value that it got.
+/// Holds a value that one thread replaces and others read. A reader keeps the value that it loaded.
 template <class T>
 class published {
  public:
+  /// Holds `first`.
   explicit published(T first) : value_(std::make_shared<const T>(std::move(first))) {}
 
-  /// The latest value; never null.
+  /// Returns the latest value, never null. May be called by any thread.
   [[nodiscard]] std::shared_ptr<const T> load() const {
     const std::lock_guard held(guard_);
     return value_;
   }
 
+  /// Replaces the value. May be called by any thread.
   void store(T next) {
     auto made = std::make_shared<const T>(std::move(next));
     const std::lock_guard held(guard_);

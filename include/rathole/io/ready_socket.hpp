@@ -13,9 +13,9 @@
 
 namespace rathole::io {
 
-/// Reads up to `limit` bytes from a socket to the back of `out`, without waiting. Returns how many,
-/// 0 at the end of the peer's sending, and nothing if there are none yet. Fails with the system's
-/// code.
+/// Reads up to `limit` bytes from a socket to the back of `out` without waiting. Returns how many,
+/// 0 at the end of the peer's direction, and nothing if no bytes have arrived. Fails with the
+/// system's error.
 inline result<std::optional<std::size_t>> receive_ready(int socket, byte_buffer& out,
                                                         std::size_t limit) {
   const byte_span room = out.prepare(limit);
@@ -28,8 +28,8 @@ inline result<std::optional<std::size_t>> receive_ready(int socket, byte_buffer&
   return static_cast<std::size_t>(taken);
 }
 
-/// Sends from the front of `from`, and takes away, what a socket has room for, without waiting.
-/// Fails with the system's code; `sent` is how many bytes the socket took in any case.
+/// Sends bytes from the front of `from` without waiting, and removes those that the socket
+/// accepted; `sent` is their number, also after an error. Returns the system's error.
 inline std::error_code send_ready(int socket, byte_buffer& from, std::size_t& sent) {
   sent = 0;
   while (!from.empty()) {

@@ -8,6 +8,7 @@ namespace rathole::io {
 
 namespace detail {
 
+/// Selects the relay between streams of the types `A` and `B`.
 template <class R, class A, class B>
 struct relay_between {
   using type = copy_relay<R, A, B>;
@@ -27,11 +28,13 @@ struct relay_between<R, A, B> {
 
 }  // namespace detail
 
-/// Carries octets both ways between an `A` and a `B` until both have ended. The end of one stream's
-/// sending is passed on and the other direction goes on. An error in either direction aborts both
-/// streams, so that no side takes a broken stream for a finished one; so does `stop()`, and so does a
-/// silence beyond the limits. Made from the runtime that both live on, the two streams and
-/// `relay_limits`; `run()` carries them.
+/// Is the relay that carries bytes in both directions between an `A` and a `B` until both
+/// directions have ended. The end of one direction is passed on, and the other continues. An error
+/// in one direction aborts both streams, so that no side mistakes a broken stream for a finished
+/// one; so do `stop()` and an idle time beyond the limits.
+///
+/// A relay is made from the runtime of both streams, the two streams and `relay_limits`; `run()`
+/// runs it.
 template <Runtime R, ByteStream A, ByteStream B>
 using relay = typename detail::relay_between<R, A, B>::type;
 

@@ -6,15 +6,16 @@
 
 namespace rathole::io {
 
-/// How long a relay may stay without traffic in either direction; zero means for ever. A relay that
-/// stays so for longer is ended with `errc::timed_out`, after at most a quarter more than its limit.
+/// Limits how long a relay may be idle, that is without traffic in both directions; zero means no
+/// limit. A relay beyond its limit ends with `errc::timed_out`, at most a quarter of the limit
+/// late.
 struct relay_limits {
-  /// While both sides may send.
+  /// The limit while both directions are open.
   duration idle = duration::zero();
-  /// Once one side has ended its sending, where `idle` is not less.
+  /// The limit once one direction has ended, unless `idle` is shorter.
   duration half_close = duration::zero();
 
-  /// The limit that holds; zero if there is none.
+  /// Returns the limit that applies; zero if there is none.
   [[nodiscard]] constexpr duration of(bool half_closed) const {
     if (!half_closed || half_close == duration::zero()) return idle;
     return idle == duration::zero() ? half_close : std::min(idle, half_close);

@@ -12,10 +12,12 @@
 
 namespace rathole::io {
 
-/// One of the two sockets of a relay, watched; what it is ready for is the owner's, by
-/// `ready(side, events)`. The connection is reset unless it ends by `finish`.
+/// Is one of the two sockets of a relay, with an epoll watch that calls `ready(side, events)` of
+/// the owner. The connection is reset unless it is ended by `finish`.
 template <class Owner>
 struct relay_side final : poll_watch {
+  /// Makes a side of `relay` with the socket `from`. `held` says whether the socket may hold back
+  /// bytes.
   relay_side(Owner& relay, const executor& ex, bool held, descriptor from)
       : poll_watch(poller::of(ex)), socket(std::move(from)), owner(relay), holds_back(held) {}
   ~relay_side() { abort(); }
@@ -28,24 +30,27 @@ struct relay_side final : poll_watch {
     socket.close();
   }
 
-  /// Breaks the connection, so that the peer sees a reset.
+  /// Resets the connection.
   void abort() {
     stop();
     socket.abort();
   }
 
+  /// Passes readiness to the owner.
   void ready(std::uint32_t events) override { owner.ready(*this, events); }
 
-  /// Octets that were given to the socket and that the peer has not acknowledged.
+  /// Returns how many bytes were given to the socket and are not acknowledged by the peer.
   [[nodiscard]] std::uint64_t unacknowledged() const {
     int count = 0;
     if (::ioctl(socket.get(), SIOCOUTQ, &count) != 0) return 0;
     return static_cast<std::uint64_t>(count);
   }
 
+  /// The socket.
   descriptor socket;
+  /// The relay.
   Owner& owner;
-  /// Whether octets may be held back in it.
+  /// Whether the socket may hold back bytes.
   const bool holds_back;
 };
 

@@ -5,13 +5,13 @@
 
 namespace rathole::io {
 
-/// What became of a relay between two streams.
+/// Says what a relay has carried and how it ended.
 struct relay_status {
-  /// Octets carried from the first stream to the second.
+  /// The bytes carried from the first stream to the second.
   std::uint64_t forth = 0;
-  /// Octets carried from the second stream to the first.
+  /// The bytes carried from the second stream to the first.
   std::uint64_t back = 0;
-  /// Why it broke; success where both directions ended in order.
+  /// Why the relay broke; no error if both directions ended in order.
   std::error_code error;
 };
 

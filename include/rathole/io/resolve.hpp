@@ -21,11 +21,11 @@
 
 namespace rathole::io {
 
-/// Where a name leads, in the order to be tried.
+/// Holds the addresses of a name, in the order in which to try them.
 using endpoints = std::vector<asio::ip::tcp::endpoint>;
 
-/// Whether a name means this machine, whatever a resolver would say: `localhost` and all names below
-/// it (RFC 6761 section 6.3).
+/// Returns whether a name means this machine, whatever a resolver says: `localhost` and all names
+/// below it (RFC 6761 section 6.3).
 inline bool is_localhost(std::string_view name) {
   constexpr std::string_view local = "localhost";
   if (name.ends_with('.')) name.remove_suffix(1);
@@ -36,8 +36,8 @@ inline bool is_localhost(std::string_view name) {
                             [](char c, char lower) { return (c | 0x20) == lower; });
 }
 
-/// Where an address leads that needs no look-up: an IP literal, or `localhost`, which is 127.0.0.1
-/// and then ::1. Nothing for other names.
+/// Returns the endpoints of an address that needs no lookup: an IP literal, or `localhost`, which
+/// is 127.0.0.1 and then ::1. Returns an empty list for other names.
 inline endpoints known_endpoints(const address& at) {
   if (is_localhost(at.host)) {
     return {{asio::ip::address_v4::loopback(), at.port},
@@ -49,22 +49,23 @@ inline endpoints known_endpoints(const address& at) {
   return endpoints(1, {literal, at.port});
 }
 
-/// The order in which endpoints are dialled, as `in_dial_order` says.
+/// Returns the endpoints in dial order; see the `in_dial_order` of `core`.
 inline endpoints in_dial_order(endpoints found, bool prefer_ipv6) {
   return rathole::in_dial_order(std::move(found), prefer_ipv6,
                                 [](const auto& each) { return each.address().is_v6(); });
 }
 
-/// One question for the addresses of a name. The system's resolver cannot be interrupted once it
-/// works, so a look-up that is given up goes on in the pool's threads, for others who ask.
+/// Is one request for the addresses of a name. The system's resolver cannot be interrupted, so a
+/// lookup that is given up continues in the pool's threads, for other requests.
 class lookup {
  public:
-  /// The longest that a look-up is waited for, whatever the asker's own deadline is.
+  /// Is the longest wait for a lookup, whatever the deadline of the caller.
   static constexpr duration limit = std::chrono::seconds(10);
-  /// The longest that the resolver is waited for where there is a last good answer (RFC 8767
-  /// section 5, the client response timer).
+  /// Is the longest wait for the resolver if there is an earlier good answer (RFC 8767 section 5,
+  /// the client response timer).
   static constexpr duration patience = std::chrono::milliseconds(1800);
 
+  /// Makes a request for the host of `name`, with its port, that completes on `ex`.
   explicit lookup(executor ex, address name, resolver_pool& pool = resolver_pool::of_process())
       : name_(std::move(name)),
         pool_(pool),
@@ -79,12 +80,12 @@ class lookup {
     pool_.withdraw(name_.host, ticket_);
   }
 
-  /// Asks; called once and first. Returns when the last good answer serves as well. Throws
-  /// `std::bad_alloc`.
+  /// Starts the request; must be called first, and once. Returns the time from which the last good
+  /// answer may be used instead. Throws `std::bad_alloc`.
   time_point ask() { return pool_.ask(name_.host, ticket_) + patience; }
 
-  /// Returns the addresses. Fails as `resolver_pool::ask` says, or with the reason for which the
-  /// look-up was given up.
+  /// Returns the addresses once they are known. Fails as `resolver_pool::ask` says, or with the
+  /// reason of `give_up`.
   task<endpoints> wait() {
     if (!ticket_->answer) co_await ended_.wait();
     const auto& answer = *ticket_->answer;
@@ -100,7 +101,7 @@ class lookup {
     if (auto kept = pool_.last_answer(name_.host)) end(std::move(*kept));
   }
 
-  /// Ends the wait with a failure.
+  /// Ends the wait with the error `reason`.
   void give_up(std::error_code reason) {
     if (!ticket_->answer) end(failure(reason));
   }

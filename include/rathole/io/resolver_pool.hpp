@@ -24,69 +24,76 @@
 
 namespace rathole::io {
 
-/// Looks names up on threads of its own, several at the same time, as `lookup_queue` decides. The
-/// threads are started when they are needed and end when they are not. The system's resolver cannot
-/// be interrupted: a thread that it holds is left to it, and holds nothing of anybody else's, so that
-/// the program may exit meanwhile.
+/// Resolves names on threads of its own, several at the same time, as `lookup_queue` decides.
+/// Threads are started when they are needed and end when they are idle. The system's resolver
+/// cannot be interrupted, so a thread that it blocks is abandoned; such a thread holds nothing that
+/// belongs to others, and the program may exit meanwhile.
 ///
-/// Called by any thread. The pool may be destroyed while look-ups run.
+/// The functions may be called by any thread. The pool may be destroyed while lookups run.
 class resolver_pool {
  public:
-  /// How many good answers are kept, and for how long, for when the resolver is silent.
+  /// Is how many good answers are kept for when the resolver does not answer.
   static constexpr std::size_t answers_kept = 256;
+  /// Is how long a good answer is kept.
   static constexpr duration answers_kept_for = std::chrono::hours(1);
-  /// A thread without work ends after so long.
+  /// Is how long a thread without work waits before it ends.
   static constexpr std::chrono::seconds idle_limit{10};
 
-  /// The answer to one who asks. What is in it is touched on the asker's thread only, once it has
-  /// been posted there.
+  /// Holds the request of one asker and its answer. Its content is accessed only on the asker's
+  /// thread, where the answer is posted.
   struct ticket {
+    /// Makes a ticket whose answer is posted to `ex`.
     explicit ticket(const executor& ex) : home(answer_box::of(ex)) {}
+    /// The context of the asker.
     const std::shared_ptr<answer_box::gate> home;
     /// Notified when there is an answer; null once the asker is gone.
     event* waiter = nullptr;
+    /// The answer, once there is one.
     std::optional<result<host_addresses>> answer;
   };
+  /// Is shared by the asker and the pool.
   using ticket_pointer = std::shared_ptr<ticket>;
 
-  /// Looks a name up and waits for the answer; called by several threads.
+  /// Resolves a name and blocks until there is an answer; called by several threads.
   using lookup_function = std::function<result<host_addresses>(const std::string&)>;
-  /// Runs work on a new thread that nobody waits for; throws `std::system_error` if there is none.
+  /// Runs work on a new detached thread; throws `std::system_error` if there is none.
   using thread_starter = std::function<void(std::function<void()>)>;
 
+  /// Makes a pool without threads that resolves names by `look_up` and starts threads by `start`.
   explicit resolver_pool(lookup_function look_up = look_up_host,
                          thread_starter start = start_detached)
       : state_(std::make_shared<state>(std::move(look_up), std::move(start))) {}
 
-  /// The pool of the process. It is never destroyed, since its threads may outlive all other objects.
+  /// Returns the pool of the process. It is never destroyed, because its threads may outlive all
+  /// other objects.
   static resolver_pool& of_process() {
     static resolver_pool& shared = *new resolver_pool;
     return shared;
   }
 
-  /// Asks for the addresses of `name`, on behalf of `asker`. Returns when the look-up that answers was
-  /// first asked for.
+  /// Asks for the addresses of `name` on behalf of `asker`. Returns when the lookup that will
+  /// answer was first asked for.
   ///
-  /// The answer is the resolver's, or the last good one where the resolver has no answer. Errors: those
-  /// of `look_up_host`, or the system's where no thread can be had. Throws `std::bad_alloc`, and then
-  /// nothing was asked.
+  /// The answer is the resolver's, or the last good one if the resolver has none. The answer may be
+  /// an error of `look_up_host`, or the system's error if no thread can be started. Throws
+  /// `std::bad_alloc`; nothing was asked then.
   time_point ask(const std::string& name, ticket_pointer asker) {
     return state::ask(state_, name, std::move(asker));
   }
 
-  /// `asker` does not want its answer any more. What is being looked up goes on, and the answer is kept.
+  /// Withdraws the request of `asker`. A lookup that runs continues, and its answer is kept.
   void withdraw(const std::string& name, const ticket_pointer& asker) {
     state_->withdraw(name, asker);
   }
 
-  /// The last good answer for `name`, if it is kept.
+  /// Returns the last good answer for `name`, if one is kept.
   [[nodiscard]] std::optional<host_addresses> last_answer(const std::string& name) const {
     const std::lock_guard lock(state_->mutex);
     const host_addresses* const kept = state_->answers.find(name, clock::now());
     return kept ? std::optional(*kept) : std::nullopt;
   }
 
-  /// Threads that exist.
+  /// Returns the number of threads.
   [[nodiscard]] std::size_t threads() const {
     const std::lock_guard lock(state_->mutex);
     return state_->threads;
@@ -95,7 +102,7 @@ class resolver_pool {
  private:
   using tickets = std::vector<ticket_pointer>;
 
-  /// What the pool and its threads share.
+  /// Holds what the pool and its threads share.
   struct state {
     state(lookup_function how, thread_starter with)
         : look_up(std::move(how)), start(std::move(with)) {}
@@ -132,8 +139,8 @@ class resolver_pool {
       queue.withdraw(name);
     }
 
-    /// Has a thread for each name that waits, where there is a place for it. Fails only if there is
-    /// no thread at all, with the system's code.
+    /// Provides a thread for each name that waits and has a place. Fails with the system's error
+    /// only if there is no thread at all.
     static std::error_code provide_thread(const std::shared_ptr<state>& self) {
       if (self->queue.waiting() <= self->idle || self->threads >= lookup_queue::most_at_once) {
         self->work.notify_one();
@@ -153,7 +160,7 @@ class resolver_pool {
       }
     }
 
-    /// The life of a thread.
+    /// Is the main function of a thread.
     void serve() {
       std::unique_lock lock(mutex);
       for (;;) {
@@ -182,8 +189,8 @@ class resolver_pool {
       }
     }
 
-    /// Gives an answer to all who asked, or the last good one in its place where there is none; gives
-    /// up `lock`, under which it is called.
+    /// Delivers an answer to everyone who asked for `name`; if it is a failure to get an answer,
+    /// the last good answer instead. Called with `lock` held, and unlocks it.
     void settle(std::unique_lock<std::mutex>& lock, const std::string& name,
                 result<host_addresses> answer) noexcept {
       const time_point now = clock::now();
@@ -196,7 +203,7 @@ class resolver_pool {
           answer = *kept;
         }
       } catch (const std::bad_alloc&) {
-        // The answer is not kept.
+        // Without memory the answer is not kept.
       }
       auto found = askers.extract(name);
       lock.unlock();
@@ -212,7 +219,7 @@ class resolver_pool {
           to->waiter->notify();
         });
       } catch (const std::bad_alloc&) {
-        // The asker has a deadline.
+        // The asker has a deadline, so it does not wait without end.
       }
     }
 
@@ -224,7 +231,7 @@ class resolver_pool {
     recent<host_addresses> answers{answers_kept, answers_kept_for};
     std::unordered_map<std::string, tickets> askers;
     std::size_t threads = 0;
-    /// Threads that wait for work.
+    /// The number of threads that wait for work.
     std::size_t idle = 0;
   };
 

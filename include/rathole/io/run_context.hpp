@@ -6,15 +6,16 @@
 
 namespace rathole::io {
 
-/// Runs a context as `asio::io_context::run` does, but for what throws `std::bad_alloc`: that handler
-/// is over, and the others go on. Every connection sees to what it holds itself.
+/// Runs a context as `asio::io_context::run` does, but continues if a handler throws
+/// `std::bad_alloc`. The connection of that handler must have released what it holds; all others
+/// continue.
 inline void run_context(asio::io_context& context) {
   for (;;) {
     try {
       context.run();
       return;
     } catch (const std::bad_alloc&) {
-      // The context may be run again as it is.
+      // The context may be run again without a restart.
     }
   }
 }

@@ -18,27 +18,37 @@ namespace rathole::io {
 
 namespace detail {
 
-/// Work that one executor does for another. The memory for the way there and back is there before the
-/// way begins, so that an errand that has set out comes back.
+/// Is work that one executor does for another. The memory for both posts is allocated in advance,
+/// so that work that has started always returns its result.
 template <class T>
 struct errand {
+  /// Prepares `what`, to be run on `to` for a coroutine on `from`.
   errand(executor from, executor to, awaitable<T> what)
       : home(from), there(to), work(std::move(what)) {}
 
+  /// The executor of the waiting coroutine.
   executor home;
+  /// The executor that does the work.
   executor there;
+  /// The work, until it has started.
   std::optional<awaitable<T>> work;
-  /// Who waits at home for a result or an error.
+  /// The coroutine that waits on `home` for the result or the error.
   suspension* waiter = nullptr;
+  /// The result.
   std::optional<T> made;
+  /// The exception that the work threw.
   std::exception_ptr error;
+  /// The memory for the post to `there`.
   handler_memory out_memory;
+  /// The memory for the post back to `home`.
   handler_memory back_memory;
 };
 
+/// Is shared by both executors.
 template <class T>
 using errand_pointer = std::shared_ptr<errand<T>>;
 
+/// Resumes the waiting coroutine on its executor.
 template <class T>
 void come_home(const errand_pointer<T>& self) {
   using memory_pointer = std::shared_ptr<handler_memory>;
@@ -46,11 +56,12 @@ void come_home(const errand_pointer<T>& self) {
                                    [self] { self->waiter->resume(); }));
 }
 
+/// Runs the work on its executor, then resumes the waiting coroutine.
 template <class T>
 awaitable<void> do_errand(errand_pointer<T> self) {
   co_await asio::this_coro::throw_if_cancelled(false);
   try {
-    // What the work holds belongs to this thread, and ends here.
+    // The objects of the work belong to this thread, so they must be destroyed here.
     awaitable<T> work = std::move(*self->work);
     self->work.reset();
     T made = co_await std::move(work);
@@ -61,6 +72,7 @@ awaitable<void> do_errand(errand_pointer<T> self) {
   come_home(self);
 }
 
+/// Starts the work on its executor.
 template <class T>
 void set_out(const errand_pointer<T>& self) {
   using memory_pointer = std::shared_ptr<handler_memory>;
@@ -76,9 +88,10 @@ void set_out(const errand_pointer<T>& self) {
   asio::post(self->there, in_memory(memory_pointer(self, &self->out_memory), begin));
 }
 
-/// What `run_on` has where its work has no result.
+/// Is the result of `run_on` for work without a result.
 struct done {};
 
+/// Returns `work` with a result.
 inline awaitable<done> as_result(awaitable<void> work) {
   co_await std::move(work);
   co_return done();
@@ -86,9 +99,10 @@ inline awaitable<done> as_result(awaitable<void> work) {
 
 }  // namespace detail
 
-/// Runs `work` on `there`, which may be another thread's, and goes on here with its result. It is
-/// ended only by what it waits for, and what it refers to outlives it. Where `there` is here it
-/// is simply awaited. What `work` throws is thrown here.
+/// Runs `work` on `there`, which may belong to another thread, and returns its result on the
+/// executor of the caller. If `there` is the caller's executor, the work is simply awaited. The
+/// work cannot be cancelled from outside, and what it refers to must outlive it. An exception of
+/// `work` is thrown here.
 template <class T>
 awaitable<T> run_on(executor there, awaitable<T> work) {
   const executor here = co_await asio::this_coro::executor;
@@ -104,7 +118,7 @@ awaitable<T> run_on(executor there, awaitable<T> work) {
   co_return std::move(*errand->made);
 }
 
-/// As above, for work without a result.
+/// Runs `work` without a result on `there`; otherwise the same.
 inline awaitable<void> run_on(executor there, awaitable<void> work) {
   const executor here = co_await asio::this_coro::executor;
   if (here == there) {

@@ -8,11 +8,11 @@
 
 namespace rathole::io {
 
-/// Memory that a `shared_buffer` can lend, such as `byte_buffer`. None of the operations throws.
+/// Is memory that a `shared_buffer` can lend, such as `byte_buffer`. None of the operations throws.
 ///
-/// * `empty()`: whether it holds no bytes.
-/// * `clear()`: drops the bytes that it holds, and keeps the memory.
-/// * `wipe()`: as `clear()`, and overwrites all bytes that it has held since the last `wipe()`.
+/// * `empty()` returns whether it holds no bytes.
+/// * `clear()` removes the bytes and keeps the memory.
+/// * `wipe()` clears it, and overwrites all bytes that it has held since the last `wipe()`.
 template <class W>
 concept Workspace = std::default_initializable<W> && requires(W& w, const W& cw) {
   { cw.empty() } -> std::same_as<bool>;
@@ -20,24 +20,28 @@ concept Workspace = std::default_initializable<W> && requires(W& w, const W& cw)
   w.wipe();
 };
 
-/// Memory that the connections of a thread work in one after the other, so that a connection that
-/// waits owns none. It protects the bytes of one connection from being sent on another: the memory
-/// is reached through a loan only, one loan exists at a time, a loan begins with empty memory, and
-/// however it ends, by an exception too, it leaves empty memory behind. All of it happens on the
-/// thread that the object belongs to.
+/// Provides working memory that the connections of a thread use one after the other, so that an
+/// idle connection owns none. It prevents that bytes of one connection are sent on another: the
+/// memory is accessible only through a loan, there is only one loan at a time, a loan begins with
+/// empty memory, and it leaves empty memory behind, even after an exception. All functions must be
+/// called on the thread that the object belongs to.
 template <Workspace W>
 class shared_buffer {
  public:
-  /// The right to use the memory, from `lend()` to the destruction.
+  /// Is the right to use the memory, from `lend()` until its destruction.
   class loan {
    public:
+    /// Takes over the right of `other`.
     loan(loan&& other) noexcept : owner_(std::exchange(other.owner_, nullptr)) {}
     loan& operator=(loan&&) = delete;
+    /// Empties the memory and ends the loan.
     ~loan() {
       if (owner_) owner_->take_back();
     }
 
+    /// Returns the memory.
     [[nodiscard]] W& operator*() const { return owner_->memory_; }
+    /// Returns the memory.
     [[nodiscard]] W* operator->() const { return &owner_->memory_; }
 
    private:
@@ -51,14 +55,15 @@ class shared_buffer {
   shared_buffer(const shared_buffer&) = delete;
   shared_buffer& operator=(const shared_buffer&) = delete;
 
-  /// The one of the calling thread.
+  /// Returns the working memory of the calling thread.
   static shared_buffer& of_thread() {
     thread_local shared_buffer instance;
     return instance;
   }
 
   /// Lends the memory, which is empty. Fails with `std::errc::state_not_recoverable` if it is lent
-  /// already or holds bytes: the caller then fails its connection, for the bytes are of another one.
+  /// already or holds bytes. The caller must then fail its connection, because the bytes belong to
+  /// another one.
   [[nodiscard]] result<loan> lend() {
     if (lent_ || !memory_.empty()) {
       return failure(std::make_error_code(std::errc::state_not_recoverable));
@@ -67,8 +72,8 @@ class shared_buffer {
     return loan(*this);
   }
 
-  /// Overwrites what connections have left behind in the memory: at once, or when the loan ends. A
-  /// connection that ends calls it, so that its bytes do not outlive it here.
+  /// Overwrites what connections have left in the memory, at once or when the loan ends. It is
+  /// called when a connection ends, so that the connection's bytes do not outlive it here.
   void wipe() {
     wipe_is_due_ = lent_;
     if (!lent_) memory_.wipe();

@@ -10,7 +10,7 @@
 
 namespace rathole::io {
 
-/// Waits until `at`, or until `stop` is requested, which may be done on any thread.
+/// Waits until `at`, or until `stop` is requested, which may happen on any thread.
 template <Runtime R>
 awaitable<void> sleep_until(R& runtime, time_point at, std::stop_token stop) {
   event wake(runtime.get_executor());

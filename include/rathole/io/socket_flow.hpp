@@ -19,26 +19,29 @@
 
 namespace rathole::io {
 
-/// One direction of a relay between two sockets in non-blocking mode, on Linux. A flow is copied
-/// through a buffer that all flows of the thread share; once it has proved bulky it is spliced
-/// through a pooled pipe and never enters this process's memory; when it has become thin it is
-/// copied again. A flow that waits for octets owns neither buffer nor pipe.
+/// Is one direction of a relay between two non-blocking sockets on Linux. A flow is copied through
+/// a buffer that all flows of the thread share. A bulk flow is spliced through a pooled pipe
+/// instead, so that its bytes never enter this process's memory; when it has become thin, it is
+/// copied again. A flow that waits for bytes owns neither a buffer nor a pipe.
 class socket_flow {
  public:
-  /// What a flow waits for: octets from its source, room in its sink, or nothing as it has ended.
+  /// Says what a flow waits for: bytes from its source, room in its sink, or nothing because it has
+  /// ended.
   enum class waiting { for_source, for_sink, for_nothing };
 
-  /// Adds the octets it carries to `count`, which outlives it.
+  /// Makes a flow that adds the number of carried bytes to `count`, which must outlive it.
   explicit socket_flow(std::uint64_t& count) : count_(count) {}
   socket_flow(const socket_flow&) = delete;
   socket_flow& operator=(const socket_flow&) = delete;
+  /// Wipes the shared buffer if the flow has used it.
   ~socket_flow() {
     if (has_copied_) shared_memory::of_thread().wipe();
   }
 
-  /// Carries what it can without waiting, but no more than is fair to others, from the socket
-  /// `source` to the socket `sink`; the end of the source's sending is the caller's to pass on.
-  /// `end_is_there` tells that the source is known to have ended behind the octets that wait to be read.
+  /// Carries what it can from the socket `source` to the socket `sink` without waiting, up to a
+  /// fair amount. The caller must pass on the end of the source's direction. `end_is_there` says
+  /// that the source is known to have ended behind the bytes that wait to be read. Fails with the
+  /// system's error.
   result<waiting> advance(int source, int sink, bool end_is_there = false) {
     end_is_there_ = end_is_there;
     const auto found = carry(source, sink);
@@ -53,18 +56,18 @@ class socket_flow {
   enum class move { more, source_empty, sink_full, ended };
 
   static constexpr std::size_t buffer_size = 64 * 1024;
-  /// A read of at least this much counts as well filled.
+  /// The size of a read that counts as well filled, in bytes.
   static constexpr std::size_t well_filled = 16 * 1024;
-  /// Octets of well-filled reads in a row after which a flow is spliced.
+  /// How many bytes of well-filled reads in a row make a flow a bulk flow.
   static constexpr std::size_t bulky_after = 256 * 1024;
-  /// Thin moves in a row after which a flow is copied again.
+  /// How many thin moves in a row end splicing.
   static constexpr unsigned thin_after = 16;
-  /// Moves after which other flows get their turn.
+  /// How many moves are done before other flows run.
   static constexpr unsigned moves_in_a_turn = 16;
 
   using shared_memory = shared_buffer<byte_buffer>;
 
-  /// splice(2) raises SIGPIPE on a reset socket and cannot be told not to.
+  /// splice(2) raises SIGPIPE on a reset socket, and has no flag against it.
   static bool splice_is_safe() {
     static const bool safe = [] {
       struct sigaction action{};
@@ -110,7 +113,7 @@ class socket_flow {
     } else if (splice_is_safe()) {
       well_filled_ += size;
     }
-    // An end that follows at once travels with the last octets.
+    // An end that follows at once is sent with the last bytes.
     const bool is_last = end_is_there_ && size < buffer_size;
     const auto sent = ::send(sink, std::as_const(buffer).data().data(), size,
                              MSG_DONTWAIT | MSG_NOSIGNAL | (is_last ? MSG_MORE : 0));
@@ -143,7 +146,7 @@ class socket_flow {
     return *drained ? move::more : move::sink_full;
   }
 
-  /// Moves to `sink` what was taken from the source; returns whether that is all of it.
+  /// Moves to `sink` what was taken from the source; returns whether all of it was moved.
   result<bool> drain(int sink) {
     while (!spill_.empty()) {
       const auto sent = ::send(sink, spill_.data(), spill_.size(), MSG_DONTWAIT | MSG_NOSIGNAL);

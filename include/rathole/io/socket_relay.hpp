@@ -18,23 +18,22 @@
 
 namespace rathole::io {
 
-/// A `ByteStream` that is a bare socket: what it carries is the octets of the stream and nothing
-/// else.
+/// Is a `ByteStream` that is a bare socket: its bytes are those of the socket, unchanged.
 ///
-/// * `holds_back()`: whether octets of `write_held` may still be held back.
-/// * `release()`: gives the socket away, in non-blocking mode; none if the stream is not open. The
-///   stream is closed from then on.
+/// * `holds_back()` returns whether bytes of `write_held` may still be held back.
+/// * `release()` gives up ownership of the socket, in non-blocking mode, and returns it; none if
+///   the stream is not open. The stream is closed afterwards.
 template <class S>
 concept SocketStream = ByteStream<S> && requires(S& s, const S& cs) {
   { cs.holds_back() } -> std::same_as<bool>;
   { s.release() } -> std::same_as<descriptor>;
 };
 
-/// The relay between two bare sockets: no coroutine and no buffer while it waits.
+/// Relays between two bare sockets, with no coroutine and no buffer while it waits.
 template <Runtime R>
 class socket_relay {
  public:
-  /// Both streams live on `world`.
+  /// Makes a relay between two streams of the runtime `world`.
   template <SocketStream A, SocketStream B>
   socket_relay(const R& world, A first, B second, const relay_limits& limits = {})
       : world_(world),
@@ -43,7 +42,8 @@ class socket_relay {
         idle_(world_, *this, limits),
         ended_(world_.get_executor()) {}
 
-  /// Runs the relay to its end. The relay outlives the call.
+  /// Runs the relay until both directions have ended or one has failed; returns what it carried and
+  /// the error. The relay must outlive the call.
   awaitable<relay_status> run() {
     if (!first_.socket.is_open() || !second_.socket.is_open()) fail(make_error_code(errc::stopped));
     try {
@@ -51,7 +51,7 @@ class socket_relay {
     } catch (const std::bad_alloc&) {
       fail(out_of_memory());
     }
-    // Mostly the first side has sent already.
+    // Usually the first side has sent something already.
     advance(forth_, socket_flow::waiting::for_source, false);
     if (!over_) settle();
     if (!over_ && first_.holds_back) send_held_back(first_.socket.get());
@@ -66,12 +66,13 @@ class socket_relay {
     co_return status_;
   }
 
-  /// Breaks both streams; `run` then ends with `errc::stopped`.
+  /// Aborts both streams; `run` then ends with `errc::stopped`.
   void stop() { fail(make_error_code(errc::stopped)); }
-  /// As `stop`, once it has been idle for `idle` from now on.
+  /// Ends the relay like `stop`, once it has been idle for `idle`, counted from now at the
+  /// earliest.
   void drain(duration idle) { idle_.drain(idle); }
 
-  /// What it has carried so far; used on the thread of its runtime.
+  /// Returns what it has carried so far. Must be called on the thread of its runtime.
   [[nodiscard]] const relay_status& status() const { return status_; }
 
  private:
@@ -105,7 +106,7 @@ class socket_relay {
       if (!found) return fail(found.error());
       way.waits = *found;
       const bool both_ended = forth_.waits == back_.waits;
-      // When both have ended, closing says so.
+      // If both directions have ended, closing signals it.
       if (*found == socket_flow::waiting::for_nothing && !both_ended) {
         ::shutdown(sink.socket.get(), SHUT_WR);
         idle_.half_closed();
@@ -115,7 +116,8 @@ class socket_relay {
     }
   }
 
-  /// Watches for what the flows wait for; ends when both have ended.
+  /// Watches the sockets for what the flows wait for; ends the relay when both directions have
+  /// ended.
   void settle() {
     using enum socket_flow::waiting;
     if (forth_.waits == for_nothing && back_.waits == for_nothing) return end();

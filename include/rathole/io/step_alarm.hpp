@@ -10,13 +10,13 @@
 
 namespace rathole::io {
 
-/// Runs an action when a `step_deadline` passes, unless the alarm is destroyed before. A deadline
-/// that moves later while the alarm waits postpones it.
+/// Runs an action when a `step_deadline` passes, unless it is destroyed before. If the deadline has
+/// moved later meanwhile, the alarm waits again.
 template <Runtime R>
 class step_alarm {
  public:
-  /// Will run `action`, on the thread of `runtime`. `runtime` and what `action` refers to outlive
-  /// the alarm.
+  /// Schedules `action` on the thread of `runtime`. `runtime` and what `action` refers to must
+  /// outlive the alarm.
   step_alarm(R& runtime, step_deadline deadline, std::move_only_function<void()> action)
       : runtime_(runtime),
         timer_(runtime),
@@ -27,7 +27,8 @@ class step_alarm {
   step_alarm(const step_alarm&) = delete;
   step_alarm& operator=(const step_alarm&) = delete;
 
-  /// Returns `ec`, or `errc::timed_out` if the alarm is the reason for it.
+  /// Returns `errc::timed_out` if the action has run, because it then caused the error, and
+  /// otherwise `ec`.
   [[nodiscard]] std::error_code explain(std::error_code ec) const {
     return rang_ ? make_error_code(errc::timed_out) : ec;
   }

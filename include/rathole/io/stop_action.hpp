@@ -14,12 +14,13 @@
 
 namespace rathole::io {
 
-/// Runs an action on an executor once a stop is requested, which never fails for want of memory, unless it is destroyed before: for work
-/// that another thread may have to stop. A request that comes from the executor's own thread runs
-/// the action at once.
+/// Runs an action on an executor once a stop is requested, unless it is destroyed before. It is for
+/// work that another thread may have to stop, and does not fail for lack of memory. A request from
+/// the executor's own thread runs the action at once.
 class stop_action {
  public:
-  /// Made and destroyed on the thread of `on`; what `action` refers to outlives it.
+  /// Registers `action`. Must be made and destroyed on the thread of `on`; what `action` refers to
+  /// must outlive it.
   stop_action(const std::stop_token& stop, executor on, std::move_only_function<void()> action) {
     if (!stop.stop_possible()) return;
     state_ = std::make_shared<shared_state>(on, std::move(action));
@@ -28,7 +29,7 @@ class stop_action {
   stop_action(const stop_action&) = delete;
   stop_action& operator=(const stop_action&) = delete;
   ~stop_action() {
-    // Waits for a request that is being passed on by another thread.
+    // Waits for a request that another thread is passing on.
     callback_.reset();
     if (state_) state_->action = nullptr;
   }
@@ -43,13 +44,13 @@ class stop_action {
   };
 
   static void run(shared_state& state) {
-    // An action may end what owns this object.
+    // The action may destroy the owner of this object.
     auto action = std::exchange(state.action, nullptr);
     if (!action) return;
     try {
       action();
     } catch (const std::bad_alloc&) {
-      // It closes before it reports, and a report may be lost.
+      // An action closes before it reports, so at most the report is lost.
     }
   }
 
@@ -57,7 +58,7 @@ class stop_action {
     std::shared_ptr<shared_state> state;
     void operator()() const {
       if (state->ex.running_in_this_thread()) return run(*state);
-      // A request never fails, so the memory is there already; it lives as long as what is in it.
+      // The memory is part of the state, so a request never fails for lack of it.
       using memory_pointer = std::shared_ptr<handler_memory>;
       asio::post(state->ex,
                  in_memory(memory_pointer(state, &state->memory), [kept = state] { run(*kept); }));

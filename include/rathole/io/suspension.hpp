@@ -17,12 +17,13 @@ class suspension;
 
 namespace detail {
 
-/// The coroutines of a context that are suspended, which end with the context.
+/// Holds the suspended coroutines of a context, and destroys them when the context ends.
 class suspensions : public asio::execution_context::service {
  public:
-  /// Names the service to Asio.
+  /// Identifies the service to Asio.
   inline static asio::execution_context::id id;
 
+  /// Makes the service of `context`; called by Asio.
   explicit suspensions(asio::execution_context& context) : service(context) {}
 
  private:
@@ -35,24 +36,26 @@ class suspensions : public asio::execution_context::service {
 
 }  // namespace detail
 
-/// A coroutine that is suspended until it is resumed; it lies in the coroutine's own frame. Neither
-/// suspending nor resuming needs memory: Asio ends the program where an operation that a coroutine
-/// awaits cannot be begun, so this is the only operation that coroutines of this library await.
+/// Suspends a coroutine until it is resumed. The object is in the coroutine's own frame, so neither
+/// suspending nor resuming allocates memory. Asio terminates the program if an operation that a
+/// coroutine awaits cannot be started, so coroutines of this library await only this operation.
 class suspension {
  public:
+  /// Is the registry of the suspended coroutines of a context.
   using registry = detail::suspensions;
 
-  /// The registry of the context that `ex` belongs to.
+  /// Returns the registry of the context of `ex`.
   static registry& registry_of(const executor& ex) {
     return asio::use_service<registry>(ex.context());
   }
 
+  /// Makes a suspension in the registry `all`, for a coroutine on `executor`.
   suspension(registry& all, executor ex) : all_(all), executor_(ex) {}
   suspension(const suspension&) = delete;
   suspension& operator=(const suspension&) = delete;
   ~suspension() { unlink(); }
 
-  /// Suspends the coroutine that awaits it; `suspended(this)` is called when that is done. Once.
+  /// Suspends the coroutine that awaits it, then calls `suspended(this)`. Must be called once.
   template <class F>
   awaitable<void> suspend(F suspended) {
     const asio::use_awaitable_t<executor> token;
@@ -64,13 +67,15 @@ class suspension {
         token);
   }
 
-  /// Has the coroutine go on when the executor comes to it. Once, and only after `suspended`.
+  /// Resumes the coroutine through the executor, never inside this call. Must be called once, and
+  /// only after `suspended`.
   void resume() {
     asio::post(executor_, in_memory(&memory_, take()));
     busy_.reset();
   }
 
-  /// Where somebody keeps a pointer to this, which is made null if the coroutine ends suspended.
+  /// Names a pointer to this object that must become null if the coroutine is destroyed while
+  /// suspended.
   void set_place(suspension** place) { place_ = place; }
 
  private:
@@ -102,7 +107,7 @@ class suspension {
   void end() {
     if (place_) *place_ = nullptr;
     busy_.reset();
-    // Its destruction ends the coroutine, and with that this object.
+    // Destroying the handler destroys the coroutine, and with it this object.
     const handler_type gone = take();
   }
 
@@ -121,7 +126,7 @@ inline void detail::suspensions::shutdown() {
   while (first_) first_->end();
 }
 
-/// Lets everything else that is in the executor's queue go first.
+/// Lets everything else in the executor's queue run first.
 inline awaitable<void> next_turn(executor ex) {
   suspension here(suspension::registry_of(ex), ex);
   const auto go_on = [](suspension* self) { self->resume(); };

@@ -15,27 +15,32 @@
 
 namespace rathole::io {
 
-/// Everything runs on an `asio::io_context`: one context, one thread, no locks.
+/// Is the executor of all coroutines: one `asio::io_context`, run by one thread, so that no locks
+/// are needed.
 using executor = asio::io_context::executor_type;
 
-/// A coroutine on `executor`. Nothing below `task_group` starts one by itself.
+/// Is a coroutine on `executor`. Only `task_group`, `run_on` and `async_run` start coroutines.
 template <class T>
 using awaitable = asio::awaitable<T, executor>;
 
-/// A coroutine that may fail: the shape of every asynchronous operation inside the library.
-/// Operations that were ended by closing or cancelling their object fail with `errc::stopped`.
+/// Is a coroutine that may fail, the form of every asynchronous operation inside the library. An
+/// operation that is ended by closing or cancelling its object fails with `errc::stopped`.
 template <class T>
 using task = awaitable<result<T>>;
 
 #if __has_include(<asio/as_tuple.hpp>)
-/// Completion token: `auto [ec, value] = co_await op(use_tuple);`, never an exception.
+/// Is a completion token that returns errors instead of throwing: `auto [ec, value] = co_await
+/// op(use_tuple);`.
 inline constexpr asio::as_tuple_t<asio::use_awaitable_t<executor>> use_tuple{};
 #else
+/// Is a completion token that returns errors instead of throwing: `auto [ec, value] = co_await
+/// op(use_tuple);`.
 inline constexpr asio::experimental::as_tuple_t<asio::use_awaitable_t<executor>> use_tuple{};
 #endif
 
-/// An error of Asio's in this library's words: "cancelled" is `errc::stopped`, and what the system
-/// said is in the standard category, so that it compares with `std::errc`.
+/// Returns an error of Asio as an error of this library: "operation aborted" becomes
+/// `errc::stopped`, and an error of the system gets the standard category, so that it compares with
+/// `std::errc`.
 inline std::error_code translate(const std::error_code& ec) {
   if (ec == asio::error::operation_aborted || ec == asio::error::bad_descriptor) {
     return make_error_code(errc::stopped);

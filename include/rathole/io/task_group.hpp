@@ -16,19 +16,20 @@
 
 namespace rathole::io {
 
-/// The coroutines that belong to one owner. They end by themselves when the owner closes what they
-/// wait for; `join` then waits for the last of them.
+/// Owns the coroutines of one object. They end when the owner closes what they wait for; `join`
+/// then waits for the last one.
 ///
-/// The group's bookkeeping outlives the group, so that a context may be destroyed in any order
-/// with coroutines still suspended in it.
+/// The bookkeeping outlives the group, so that a context may be destroyed in any order with
+/// coroutines still suspended in it.
 class task_group {
  public:
+  /// Makes an empty group for coroutines on `ex`.
   explicit task_group(executor ex) : executor_(ex), state_(std::make_shared<shared_state>(ex)) {}
 
-  /// Starts `work`, never inside this call: it runs first when the executor comes to it. Called on the
-  /// executor's thread, or before that runs. Throws `std::bad_alloc` where it cannot be started; once
-  /// this returns, it will be. Where memory runs out in `work`, and it does not see to that itself, it
-  /// ends there and no other is concerned: what it held is given back, so its connection is closed.
+  /// Starts `work` through the executor, never inside this call. Must be called on the executor's
+  /// thread, or before that runs. Throws `std::bad_alloc` if the coroutine cannot be started. If
+  /// memory runs out in `work` later and `work` does not handle it, only that coroutine ends; what
+  /// it held is released, so its connection is closed.
   void spawn(awaitable<void> work) {
     check_thread(executor_);
     bool has_begun = !executor_.running_in_this_thread();
@@ -38,10 +39,10 @@ class task_group {
     if (!has_begun) throw std::bad_alloc();
   }
 
-  /// How many have not ended.
+  /// Returns how many coroutines have not ended.
   [[nodiscard]] std::size_t size() const { return state_->running; }
 
-  /// Returns when all have ended. One caller at a time.
+  /// Returns when all coroutines have ended. One caller at a time.
   awaitable<void> join() {
     const auto state = state_;
     for (;;) {
@@ -57,7 +58,7 @@ class task_group {
     std::size_t running = 0;
   };
 
-  /// Counts one as long as it lives: until the coroutine is gone, in whatever way.
+  /// Counts one coroutine for as long as it lives, however it ends.
   class membership {
    public:
     explicit membership(std::shared_ptr<shared_state> group) : group_(std::move(group)) {
@@ -80,17 +81,17 @@ class task_group {
       try {
         if (error) std::rethrow_exception(error);
       } catch (const std::bad_alloc&) {
-        // It has given back all that it held.
+        // The coroutine has released what it held.
       }
     }
   };
 
-  /// Asio begins this within `co_spawn`; `has_begun` is then set, unless it is null, if there is the
-  /// memory to go on.
+  /// Is the coroutine that runs `work`. Asio begins it inside `co_spawn`. `has_begun`, unless it is
+  /// null, is set if there is enough memory to continue.
   static awaitable<void> run(membership member, executor on, bool* has_begun,
                              awaitable<void> work) {
     const membership held = std::move(member);
-    // Its end comes before that of `held`.
+    // Is destroyed before `held`.
     awaitable<void> own = std::move(work);
     co_await asio::this_coro::throw_if_cancelled(false);
     suspension turn(suspension::registry_of(on), on);

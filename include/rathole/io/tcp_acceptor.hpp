@@ -16,16 +16,17 @@
 
 namespace rathole::io {
 
-/// A listening TCP socket; models `Acceptor`.
+/// Is a listening TCP socket; models `Acceptor`.
 class tcp_acceptor {
  public:
+  /// Is the type of accepted connections.
   using stream = tcp_stream;
 
-  /// Longest queue of connections that the system holds for us before they are accepted.
+  /// Is how many connections the system queues before they are accepted.
   static constexpr int backlog = 1024;
 
-  /// Binds and listens at `endpoint`, with SO_REUSEADDR; what is accepted has `options`. Fails with
-  /// the system's code.
+  /// Binds `endpoint` with SO_REUSEADDR and listens on it; accepted connections have `options`.
+  /// Fails with the system's error.
   static result<tcp_acceptor> open(const executor& ex, const asio::ip::tcp::endpoint& endpoint,
                                    const socket_options& options) {
     descriptor socket(::socket(endpoint.protocol().family(),
@@ -45,6 +46,7 @@ class tcp_acceptor {
     return tcp_acceptor(ex, std::move(socket), to_address(bound), has);
   }
 
+  /// Returns the next connection; see `Acceptor`.
   task<tcp_stream> accept() {
     for (;;) {
       if (socket_->turn_is_over()) co_await next_turn(executor_);
@@ -59,7 +61,8 @@ class tcp_acceptor {
         if (peer.address().is_loopback()) has.peer_is_local();
         co_return tcp_stream(executor_, std::move(accepted), to_address(peer), has);
       }
-      // A connection that is gone before it was accepted is nobody's error.
+      // The peer closed the connection before it was accepted, which is not an error of the
+      // listener.
       if (errno == EINTR || errno == ECONNABORTED || errno == EPROTO) continue;
       if (errno != EAGAIN) co_return failure(last_error());
       const auto ready = co_await socket_->readable();
@@ -67,10 +70,13 @@ class tcp_acceptor {
     }
   }
 
+  /// Stops listening, unless a duplicate is open; see `Acceptor`.
   void close() { socket_->close(); }
 
+  /// Returns the address that it is bound to.
   [[nodiscard]] const address& local() const { return local_; }
 
+  /// Returns a second handle of the socket; see `Acceptor`. Fails with the system's error.
   result<tcp_acceptor> duplicate() const {
     descriptor again(::fcntl(socket_->get(), F_DUPFD_CLOEXEC, 0));
     if (!again.is_open()) return failure(last_error());

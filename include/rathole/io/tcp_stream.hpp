@@ -18,22 +18,24 @@
 
 namespace rathole::io {
 
-/// An address of this library from an endpoint of Asio's.
+/// Returns the address of an Asio endpoint.
 inline address to_address(const asio::ip::tcp::endpoint& endpoint) {
   return address{endpoint.address().to_string(), endpoint.port()};
 }
 
-/// A TCP connection; models `ByteStream`, and lets the relay of bare sockets have its socket. It
-/// outlives the operations on it: to end one, close it. Operations that complete at once give other
-/// work its turn (`fair_turns`), so a loop over them needs no care of its own.
+/// Is a TCP connection; models `ByteStream` and `SocketStream`. It must outlive its operations: to
+/// end one, close the stream. Operations that complete at once regularly let other work run
+/// (`fair_turns`), so a loop over them needs no precautions.
 class tcp_stream {
  public:
-  /// Takes a socket in non-blocking mode that has the options `has`; `peer` is its other end.
+  /// Takes ownership of a connected socket in non-blocking mode. `peer` is the address of the other
+  /// end; `has` are the options that are set on the socket.
   tcp_stream(const executor& ex, descriptor socket, address peer, applied_options has = {})
       : socket_(std::make_unique<watched_socket>(ex, std::move(socket))),
         peer_(std::move(peer)),
         options_(has) {}
 
+  /// Reads bytes; see `ByteStream`.
   task<std::size_t> read_some(byte_span out) {
     if (is_open() && socket_->turn_is_over()) {
       co_await next_turn(socket_->get_executor());
@@ -48,47 +50,62 @@ class tcp_stream {
     }
   }
 
+  /// Writes `in`; see `ByteStream`.
   task<void> write(byte_view in) {
     held_ = false;
     return send(in, 0);
   }
 
+  /// Writes `in`, which the system may hold back; see `ByteStream`.
   task<void> write_held(byte_view in) {
     held_ = true;
     return send(in, MSG_MORE);
   }
 
+  /// Sends what is held back; see `ByteStream`.
   void flush() {
     if (std::exchange(held_, false)) send_held_back(socket_->get());
   }
 
-  /// Whether octets may be held back; whoever takes the socket is to send them.
+  /// Returns whether bytes may be held back. If so, the next owner of the socket must send them.
   [[nodiscard]] bool holds_back() const { return held_; }
 
+  /// Waits until a read would not wait; see `ByteStream`.
   task<void> wait_readable() { return socket_->readable(); }
+  /// Cancels a wait; see `ByteStream`.
   void cancel_wait() { socket_->cancel_readable(); }
 
+  /// Returns whether the end or an error has arrived; see `ByteStream`.
   bool peer_has_closed() {
     char octet;
     const auto count = ::recv(socket_->get(), &octet, 1, MSG_PEEK | MSG_DONTWAIT);
     return count == 0 || (count < 0 && !would_block());
   }
 
+  /// Ends our direction; see `ByteStream`.
   task<void> shutdown_send() {
     if (is_open()) ::shutdown(socket_->get(), SHUT_WR);
     co_return result<void>{};
   }
 
+  /// Sets TCP_NODELAY; see `ByteStream`.
   void set_nodelay(bool on) { options_.set_nodelay(socket_->get(), on); }
+  /// Sets socket options; see `ByteStream`.
   void apply(const socket_options& options) { options_.apply(socket_->get(), options); }
 
+  /// Closes the connection; see `ByteStream`.
   void close() { socket_->close(); }
+  /// Resets the connection; see `ByteStream`.
   void abort() { socket_->abort(); }
 
+  /// Returns whether the stream is open.
   [[nodiscard]] bool is_open() const { return socket_ && socket_->is_open(); }
+  /// Returns the address of the peer; see `ByteStream`.
   [[nodiscard]] const address& peer() const { return peer_; }
+  /// Replaces the address of the peer; see `ByteStream`.
   void set_peer(const address& where) { peer_ = where; }
 
+  /// Moves the stream to another runtime; see `ByteStream`.
   template <class Runtime>
   tcp_stream rehome(Runtime& world) {
     tcp_stream moved(world.get_executor(), release(), peer_, options_);
@@ -96,7 +113,7 @@ class tcp_stream {
     return moved;
   }
 
-  /// Gives the socket away; none if the stream is not open.
+  /// Gives up ownership of the socket and returns it; none if the stream is not open.
   descriptor release() { return socket_->release(); }
 
  private:

@@ -14,8 +14,8 @@ namespace rathole::io {
 
 #ifdef NDEBUG
 
-/// Asserts that the caller is on the thread that runs the context of `ex`, or that no thread runs it:
-/// before the first run and after the last one anybody may set up or tear down what lives there.
+/// Asserts that the caller is on the thread that runs the context of `ex`, or that no thread runs
+/// it: before the first run and after the last one, any thread may set up or tear down its objects.
 /// Does nothing in a build with NDEBUG.
 inline void check_thread(const executor&) {}
 
@@ -26,14 +26,16 @@ inline void prepare_thread_check(const executor&) {}
 
 namespace detail {
 
-/// Remembers the thread that ran a context last.
+/// Remembers the thread that last ran a context.
 class running_thread : public asio::execution_context::service {
  public:
-  /// Names the service to Asio.
+  /// Identifies the service to Asio.
   inline static asio::execution_context::id id;
 
+  /// Makes the service of `context`; called by Asio.
   explicit running_thread(asio::io_context& context) : service(context) {}
 
+  /// The thread; a default-constructed id before the first run.
   std::atomic<std::thread::id> last{};
 
  private:

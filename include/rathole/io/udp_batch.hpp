@@ -21,13 +21,14 @@ namespace rathole::io {
 
 namespace detail {
 
-/// An IPv4 or IPv6 address of the system's.
+/// Is an IPv4 or IPv6 socket address of the system.
 union socket_address {
   sockaddr any;
   sockaddr_in v4;
   sockaddr_in6 v6;
 };
 
+/// Writes the address of the peer of `from` to `out`; returns its size in bytes.
 inline socklen_t to_socket_address(const datagram& from, socket_address& out) {
   if (from.peer.is_v6) {
     out.v6 = {};
@@ -44,6 +45,7 @@ inline socklen_t to_socket_address(const datagram& from, socket_address& out) {
   return sizeof out.v4;
 }
 
+/// Returns a datagram with the peer `from` and the given payload.
 inline datagram from_socket_address(const socket_address& from, byte_view payload) {
   datagram out;
   out.payload = payload;
@@ -61,24 +63,25 @@ inline datagram from_socket_address(const socket_address& from, byte_view payloa
 
 }  // namespace detail
 
-/// Datagrams that pass between a socket and the system in one call (recvmmsg(2), sendmmsg(2)). A run of
-/// equal ones to one peer passes as one message that the system, or the network card, cuts apart, and
-/// the reverse (`udp_control`). Where the way out takes no runs, their datagrams are sent one by one,
-/// each from its local address all the same. Each thread has one batch, whose memory all its sockets
-/// share.
+/// Passes many datagrams between a socket and the system in one call (recvmmsg(2), sendmmsg(2)). A
+/// run of datagrams of equal size to one peer passes as one message, which the system or the
+/// network card splits (UDP_SEGMENT), and the reverse (UDP_GRO); see `udp_control`. If a route does
+/// not support runs, the datagrams are sent one by one, each still from its local address. Each
+/// thread has one batch, whose memory all its sockets share.
 class udp_batch {
  public:
-  /// Messages in one call.
+  /// Is the largest number of messages in one call.
   static constexpr std::size_t capacity = 32;
-  /// Datagrams in one message.
+  /// Is the largest number of datagrams in one message.
   static constexpr std::size_t longest_run = 64;
 
+  /// Returns the batch of the calling thread.
   static udp_batch& of_thread() {
     thread_local udp_batch shared;
     return shared;
   }
 
-  /// Receives what is there. Valid until the next call.
+  /// Receives what has arrived, without waiting. The result is valid until the next call.
   std::span<const datagram> receive(int socket) {
     if (!buffers_) allocate();
     for (std::size_t i = 0; i < capacity; ++i) {
@@ -90,7 +93,7 @@ class udp_batch {
       envelopes_[i].notes.offer(header);
     }
     int count = 0;
-    // An error here is that of a datagram sent before; it must not hide what has arrived.
+    // The error may belong to an earlier send; it must not hide what has arrived.
     for (unsigned attempt = 0; attempt < most_errors; ++attempt) {
       count = ::recvmmsg(socket, messages_.data(), capacity, MSG_DONTWAIT, nullptr);
       if (count >= 0 || errno == EAGAIN) break;
@@ -100,8 +103,8 @@ class udp_batch {
     return received_;
   }
 
-  /// Sends to each datagram's peer, or to the one that the socket is connected with. Returns how many
-  /// the system took; one that it refuses does not keep the others back.
+  /// Sends the datagrams to their peers, or to the peer of a connected socket. Returns how many the
+  /// system accepted; a datagram that it refuses does not prevent the others.
   std::size_t send(int socket, std::span<const datagram> batch, bool is_connected) {
     std::size_t taken = 0;
     while (!batch.empty()) {
@@ -123,18 +126,18 @@ class udp_batch {
   }
 
  private:
-  /// The longest payload there is.
+  /// The size of the longest payload.
   static constexpr std::size_t buffer_size = 65'535;
-  /// The distance of two buffers: not a power of two, so that their first octets do not compete for
-  /// the same lines of the processor's caches.
+  /// The distance between two buffers in bytes. It is not a power of two, so that their first bytes
+  /// do not compete for the same cache lines.
   static constexpr std::size_t stride = 65'536 + 17 * 64;
-  /// Errors of datagrams sent before that one call passes over.
+  /// How many errors of earlier sends one call ignores.
   static constexpr unsigned most_errors = 16;
-  /// Payloads beyond this may need fragments, which runs cannot have (1,500 less the headers of IPv6
-  /// and UDP).
+  /// The longest payload in a run. A longer one may be fragmented, which a run does not allow
+  /// (1,500 minus the headers of IPv6 and UDP).
   static constexpr std::size_t longest_in_run = 1'452;
 
-  /// What a message has besides its payload: the peer's address and the notes.
+  /// Holds what a message has besides its payload: the address of the peer and the notes.
   struct envelope {
     detail::socket_address peer;
     udp_control notes;
@@ -150,7 +153,7 @@ class udp_batch {
     header.msg_iovlen = count;
   }
 
-  /// The datagrams of a message that was received.
+  /// Splits a received message into its datagrams.
   void cut(std::size_t at) {
     byte_view rest(buffers_.get() + at * stride, messages_[at].msg_len);
     const udp_notes notes = udp_control::read(messages_[at].msg_hdr);
@@ -163,8 +166,8 @@ class udp_batch {
     } while (!rest.empty());
   }
 
-  /// How many datagrams from the front of `batch`, at most `limit`, can go as one message: from one
-  /// address to one peer, and of one size, but for a shorter last one.
+  /// Returns how many datagrams at the front of `batch`, at most `limit`, can be sent as one
+  /// message: they have the same addresses and the same size, except that the last may be shorter.
   static std::size_t run_length(std::span<const datagram> batch, std::size_t limit) {
     const datagram& first = batch.front();
     const std::size_t size = first.payload.size();
@@ -182,8 +185,8 @@ class udp_batch {
     return count;
   }
 
-  /// Makes `header` the message that carries `run`; `vectors` has a place for each datagram. Whatever
-  /// is sent is filled here, so that nothing leaves without its local address.
+  /// Makes `header` the message that carries `run`; `vectors` has an element for each datagram.
+  /// Every message is prepared here, so that none is sent without its local address.
   static void fill(msghdr& header, envelope& by, iovec* vectors, std::span<const datagram> run,
                    bool is_connected) {
     for (std::size_t i = 0; i < run.size(); ++i) {
@@ -215,8 +218,8 @@ class udp_batch {
       }
       if (errno == EINTR) continue;
       if (errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM) break;
-      // An error may be an ICMP message's about a datagram sent before; the second one in a row is
-      // this message's own. Not every way out takes a run, and the local address may be gone.
+      // The first error may be an ICMP error of an earlier datagram; the second in a row belongs to
+      // this message. The route may not support runs, or the local address may no longer exist.
       if (++errors > 1) {
         const bool has_notes = messages_[next].msg_hdr.msg_controllen > 0;
         if (has_notes) taken += send_singly(socket, runs_[next], is_connected);
@@ -231,8 +234,8 @@ class udp_batch {
     std::size_t taken = 0;
     for (const datagram& each : run) {
       bool sent = send_single(socket, each, is_connected);
-      // A visitor drops what comes from elsewhere: the system chooses a local address only where
-      // the visitor's is gone.
+      // A visitor drops replies from another address, so the system chooses the local address only
+      // if the original one no longer exists.
       if (!sent && may_be_gone(errno) && each.local != ipv6_octets{}) {
         datagram from_anywhere = each;
         from_anywhere.local = {};
@@ -243,13 +246,13 @@ class udp_batch {
     return taken;
   }
 
-  /// Whether that error is one of a local address that the system does not have any more; which one
-  /// it is depends on the family and the kernel.
+  /// Returns whether the error may mean that the system no longer has the local address. Which
+  /// error it is depends on the family and the kernel.
   static bool may_be_gone(int error) {
     return error == EINVAL || error == EADDRNOTAVAIL || error == ENETUNREACH;
   }
 
-  /// Sends a datagram as a message of its own; sets `errno` where the system refuses it.
+  /// Sends a datagram as a message of its own; sets `errno` if the system refuses it.
   static bool send_single(int socket, const datagram& each, bool is_connected) {
     msghdr header;
     envelope by;
@@ -261,7 +264,7 @@ class udp_batch {
   std::array<mmsghdr, capacity> messages_{};
   std::array<envelope, capacity> envelopes_{};
   std::array<iovec, 8 * capacity> vectors_{};
-  /// What each message carries.
+  /// The datagrams that each message carries.
   std::array<std::span<const datagram>, capacity> runs_{};
   std::vector<datagram> received_;
   std::unique_ptr<std::uint8_t[]> buffers_;

@@ -22,32 +22,34 @@
 
 namespace rathole::io {
 
-/// A data channel on which a UDP service has been started: datagrams go in and out as frames. What
-/// is to be sent waits in a queue with a bound, and is written in as few pieces as the stream takes;
-/// a datagram that finds the queue full is lost, as on any network. It lives on one executor and is
-/// held by `shared_ptr`; it is over once `run` has returned.
+/// Carries the datagrams of a UDP service as frames on a data channel. Output waits in a bounded
+/// queue and is written in as few pieces as possible; a datagram that finds the queue full is lost,
+/// as on any network. An object lives on one executor and is held by `shared_ptr`; it is over once
+/// `run` has returned.
 template <ByteStream S, protocol::Codec C>
 class udp_channel {
  public:
-  /// `queue_size` is how many octets of frames wait at most, but for the header of the last one.
+  /// Makes a channel on `stream`. At most `queue_size` bytes of frames may wait, not counting the
+  /// header of the last one.
   udp_channel(executor ex, S stream, std::size_t queue_size)
       : stream_(std::move(stream)), queue_size_(queue_size), wake_(ex), writer_(ex) {}
 
-  /// Queues a datagram. False if there is no room, and it is lost.
+  /// Queues a datagram. Returns false if there is no room; the datagram is lost then.
   bool push(const udp_endpoint& visitor, byte_view payload) {
     if (over_ || out_.size() + payload.size() > queue_size_) return false;
     C::append_udp_frame(visitor, payload, out_);
     return true;
   }
 
-  /// Has what was pushed sent. Never waits.
+  /// Sends what was queued; never waits.
   void flush() {
     if (!writing_ && !out_.empty()) wake_.notify();
   }
 
-  /// Reads until the channel ends, and hands over what each read brought, in pieces:
-  /// `received(std::span<const protocol::udp_frame>)`. Fails with the reason: that of the codec or
-  /// the stream, `errc::end_of_stream`, or `errc::stopped` after `close`.
+  /// Reads until the channel ends, and passes the frames of each read, in pieces, to
+  /// `received(std::span<const protocol::udp_frame>)`. Always fails: with the error of the codec or
+  /// the stream, with `errc::end_of_stream` or `errc::truncated`, or with `errc::stopped` after
+  /// `close`.
   template <class F>
   static task<void> run(std::shared_ptr<udp_channel> self, F& received) {
     result<void> ended;
@@ -60,7 +62,8 @@ class udp_channel {
     const bool was_closed = self->over_ && !self->error_;
     self->close();
     co_await self->writer_.join();
-    // Visitors may keep the channel until they have another one.
+    // The channel may be kept by visitors until they have another one, so its memory is released
+    // here.
     self->out_.release();
     self->sending_.release();
     self->reader_ = {};
@@ -68,23 +71,23 @@ class udp_channel {
     co_return failure(self->error_ ? self->error_ : ended.error());
   }
 
-  /// Ends the channel at once; nothing more is handed over.
+  /// Ends the channel at once; no more frames are passed on.
   void close() {
     over_ = true;
     stream_.abort();
     wake_.notify();
   }
 
-  /// Whether nothing can be sent any more.
+  /// Returns whether the channel has ended, so that nothing can be sent.
   [[nodiscard]] bool is_over() const { return over_; }
 
-  /// The bound of the queue from now on.
+  /// Changes the limit of the queue.
   void set_queue_size(std::size_t size) { queue_size_ = size; }
 
  private:
-  /// Frames that are handed over at once.
+  /// How many frames are passed on at once.
   static constexpr std::size_t frames_in_a_piece = 64;
-  /// Memory that a quiet channel may keep.
+  /// How many bytes of memory an idle channel may keep.
   static constexpr std::size_t kept_memory = std::size_t{64} * 1024;
 
   template <class F>
@@ -157,8 +160,9 @@ class udp_channel {
   S stream_;
   std::size_t queue_size_;
   protocol::udp_reader<C> reader_;
-  /// Waiting to be written, and being written.
+  /// The frames that wait to be written.
   byte_buffer out_;
+  /// The frames that are being written.
   byte_buffer sending_;
   event wake_;
   task_group writer_;

@@ -13,36 +13,38 @@
 
 namespace rathole::io {
 
-/// What the system tells of a UDP message besides its payload, or is told.
+/// Holds what the system says about a received message besides its payload, or is told about one to
+/// be sent.
 struct udp_notes {
-  /// The size of the datagrams that a run consists of, but for a shorter last one (udp(7), UDP_GRO and
+  /// The size of the datagrams in a run, of which the last may be shorter (udp(7), UDP_GRO and
   /// UDP_SEGMENT); 0 for a single datagram.
   std::uint16_t run_of = 0;
-  /// The address of this host that it came to, or leaves from (ip(7), IP_PKTINFO; ipv6(7),
-  /// IPV6_PKTINFO); an IPv4 address has the first four octets. All zeros: not told.
+  /// The address of this host that the message arrived at or is sent from (ip(7), IP_PKTINFO;
+  /// ipv6(7), IPV6_PKTINFO). An IPv4 address uses the first four bytes. All zeros means
+  /// unspecified.
   ipv6_octets local{};
 };
 
-/// Room for the notes of one message, as cmsg(3) wants them.
+/// Provides space for the control data of one message, as cmsg(3) requires.
 class udp_control {
  public:
-  /// Has what `socket` receives come in runs, where the system can do that.
+  /// Lets `socket` receive runs, if the system supports it.
   static void enable_runs(int socket) { enable(socket, SOL_UDP, UDP_GRO); }
 
-  /// Has what `socket` receives come with its local address. `family` is the socket's.
+  /// Lets `socket`, which is of the given family, report the local address of each message.
   static void enable_local_addresses(int socket, int family) {
     family == AF_INET6 ? enable(socket, IPPROTO_IPV6, IPV6_RECVPKTINFO)
                        : enable(socket, IPPROTO_IP, IP_PKTINFO);
   }
 
-  /// Makes room for the notes of a message that is to be received.
+  /// Provides the space for the control data of a message to be received.
   void offer(msghdr& message) {
     message.msg_control = room_.data();
     message.msg_controllen = room_.size();
   }
 
-  /// The notes of a message that was received. A multicast address, from which nothing can be sent, is
-  /// left out.
+  /// Returns the notes of a received message. A multicast address is left out, because nothing can
+  /// be sent from it.
   static udp_notes read(msghdr& message) {
     udp_notes out;
     for (cmsghdr* each = CMSG_FIRSTHDR(&message); each; each = CMSG_NXTHDR(&message, each)) {
@@ -61,8 +63,8 @@ class udp_control {
     return out;
   }
 
-  /// Adds notes to a message that is to be sent by a socket of IPv6 or IPv4, if there are any. The
-  /// message has none yet.
+  /// Adds notes, if there are any, to a message to be sent by an IPv6 or IPv4 socket. The message
+  /// must not have control data yet.
   void write(msghdr& message, const udp_notes& notes, bool is_v6) {
     if (notes.run_of > 0) put(message, SOL_UDP, UDP_SEGMENT, notes.run_of);
     if (notes.local == ipv6_octets{}) return;
@@ -103,7 +105,7 @@ class udp_control {
     message.msg_controllen += CMSG_SPACE(sizeof value);
   }
 
-  /// A run's size and the larger of the two kinds of addresses.
+  /// Enough for the size of a run and the larger kind of address.
   static constexpr std::size_t room_size =
       CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(in6_pktinfo));
 

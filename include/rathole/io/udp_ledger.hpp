@@ -10,21 +10,23 @@
 
 namespace rathole::io {
 
-/// Losses of datagrams are told of once in this time.
+/// Is the shortest time between two reports of lost datagrams.
 inline constexpr std::chrono::seconds udp_report_interval{60};
 
-/// The counters of a UDP service, and who is told of its losses: the first at once, further ones
-/// once per `udp_report_interval`.
+/// Counts the datagrams of a UDP service and reports losses: the first at once, further ones at
+/// most once per `udp_report_interval`.
 template <Runtime R>
 class udp_ledger {
  public:
-  /// `tell` gets what was counted since it was told last. The runtime outlives the ledger.
+  /// Makes a ledger. `tell` is called with what was counted since the last report. The runtime must
+  /// outlive the ledger.
   udp_ledger(R& runtime, std::move_only_function<void(const protocol::udp_counters&)> tell)
       : runtime_(runtime), timer_(runtime), tell_(std::move(tell)) {}
 
-  /// Changed by the owner, who calls `check` after losses.
+  /// The counters. The owner changes them, and calls `check` after losses.
   protocol::udp_counters counts;
 
+  /// Reports new losses, now or when the next report is allowed.
   void check() {
     if (waiting_ || counts.lost() == told_.lost()) return;
     report();
@@ -35,7 +37,7 @@ class udp_ledger {
     });
   }
 
-  /// Tells what was not told, and never tells again.
+  /// Reports what was not reported, and ends reporting.
   void close() {
     timer_.disarm();
     waiting_ = true;

@@ -25,15 +25,15 @@
 
 namespace rathole::io {
 
-/// A UDP socket; models `DatagramSocket`.
+/// Is a UDP socket; models `DatagramSocket`.
 class udp_socket {
  public:
-  /// Octets that the system is asked to hold for a socket, each way. It may grant less
-  /// (net.core.rmem_max, net.core.wmem_max).
+  /// Is how many bytes the system is asked to buffer for a socket in each direction. It may grant
+  /// less (net.core.rmem_max, net.core.wmem_max).
   static constexpr int system_buffer = 4 * 1024 * 1024;
 
-  /// A socket bound to `endpoint`, as `bind_socket` says. One that is bound to all addresses tells of
-  /// each datagram which of them it came to. Fails with the system's code.
+  /// Returns a socket bound to `endpoint`, as `bind_socket` says. A socket that is bound to all
+  /// addresses reports the local address of each datagram. Fails with the system's error.
   static result<udp_socket> bind(const executor& ex, const asio::ip::udp::endpoint& endpoint) {
     auto opened = open(endpoint);
     if (!opened) return failure(opened.error());
@@ -46,7 +46,7 @@ class udp_socket {
     return udp_socket(ex, std::move(*opened), false);
   }
 
-  /// A socket that exchanges datagrams with `endpoint` only. Fails with the system's code.
+  /// Returns a socket that exchanges datagrams only with `endpoint`. Fails with the system's error.
   static result<udp_socket> connect(const executor& ex, const asio::ip::udp::endpoint& endpoint) {
     auto opened = open(endpoint);
     if (!opened) return failure(opened.error());
@@ -56,9 +56,9 @@ class udp_socket {
     return udp_socket(ex, std::move(*opened), true);
   }
 
-  /// A socket that exchanges datagrams with all ports of `endpoint`'s address, as
-  /// `udp_connect_options::follows_port` says. It is bound to the local address that leads there, so
-  /// that other networks do not reach it. Fails with the system's code.
+  /// Returns a socket that exchanges datagrams with all ports of the address of `endpoint`; see
+  /// `udp_connect_options::follows_port`. It is bound to the local address of the route to it, so
+  /// that other networks cannot reach it. Fails with the system's error.
   static result<udp_socket> follow(const executor& ex, const asio::ip::udp::endpoint& endpoint) {
     auto trial = connect(ex, endpoint);
     if (!trial) return failure(trial.error());
@@ -70,18 +70,22 @@ class udp_socket {
     return made;
   }
 
+  /// Calls `readable` whenever something can be received; see `DatagramSocket`.
   void watch(std::move_only_function<void()> readable) {
     body_->readable = std::move(readable);
     body_->watch(true);
   }
+  /// Ends the calls; see `DatagramSocket`.
   void unwatch() { body_->watch(false); }
 
+  /// Returns the datagrams that have arrived; see `DatagramSocket`.
   std::span<const datagram> receive() {
     if (!is_open()) return {};
     const auto all = udp_batch::of_thread().receive(body_->socket.get());
     return body_->followed ? body_->followed->receive(all) : all;
   }
 
+  /// Sends datagrams; see `DatagramSocket`.
   std::size_t send(std::span<const datagram> batch) {
     if (!is_open()) return 0;
     const int socket = body_->socket.get();
@@ -90,15 +94,18 @@ class udp_socket {
     return calls.send(socket, body_->followed->address_to_peer(batch), false);
   }
 
+  /// Returns the address that it is bound to.
   [[nodiscard]] const address& local() const { return local_; }
+  /// Returns whether the socket is open.
   [[nodiscard]] bool is_open() const { return body_ && body_->socket.is_open(); }
 
+  /// Closes the socket; see `DatagramSocket`.
   void close() {
     if (body_) body_->close();
   }
 
  private:
-  /// What stays in its place while the socket moves.
+  /// Holds what must not move when the socket object moves.
   struct body final : poll_watch {
     body(const executor& ex, descriptor from)
         : poll_watch(poller::of(ex)), socket(std::move(from)) {}

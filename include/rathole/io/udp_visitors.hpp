@@ -14,13 +14,13 @@
 
 namespace rathole::io {
 
-/// The UDP visitors of a service in the world where it lives: `protocol::udp_sessions`, with a timer
-/// that forgets who was idle for too long and a seed that nobody else knows.
+/// Remembers the UDP visitors of a service in a runtime: `protocol::udp_sessions` with a timer that
+/// forgets idle visitors and with a secret random seed.
 template <Runtime R, class Value>
 class udp_visitors {
  public:
-  /// `forget` is called with the value of each visitor that is forgotten, for whatever reason but
-  /// `erase`. The world outlives this.
+  /// Makes an empty table in the runtime `world`, which must outlive it. `forget` is called with
+  /// the value of each visitor that is forgotten, except by `erase`.
   udp_visitors(R& world, std::size_t limit, duration idle_timeout,
                std::move_only_function<void(Value&)> forget)
       : world_(world),
@@ -29,12 +29,14 @@ class udp_visitors {
         timer_(world),
         forget_(std::move(forget)) {}
 
-  /// The value of a visitor who has traffic now, or null; valid until he is forgotten.
+  /// Returns the value of a visitor that has traffic at `now`, or null if it is unknown. The
+  /// pointer is valid until the visitor is forgotten.
   Value* touch(const udp_endpoint& visitor, time_point now) {
     return sessions_.touch(visitor, now);
   }
 
-  /// Remembers a visitor that is not known; whoever was silent for the longest makes room if `full()`.
+  /// Adds an unknown visitor; if the table is `full()`, the visitor that has been idle longest is
+  /// forgotten. The reference is valid until the visitor is forgotten.
   Value& add(const udp_endpoint& visitor, Value value, time_point now) {
     if (full()) forget_oldest();
     Value& added = sessions_.add(visitor, std::move(value), now);
@@ -42,27 +44,29 @@ class udp_visitors {
     return added;
   }
 
+  /// Returns whether adding a visitor makes another one be forgotten.
   [[nodiscard]] bool full() const { return sessions_.full(); }
+  /// Returns the number of visitors.
   [[nodiscard]] std::size_t size() const { return sessions_.size(); }
 
-  /// Forgets a visitor, if he is known.
+  /// Removes a visitor, if it is known, without calling `forget`.
   void erase(const udp_endpoint& visitor) { sessions_.erase(visitor); }
 
-  /// New bounds, which hold at once.
+  /// Changes the limits, which apply at once.
   void set_limits(std::size_t limit, duration idle_timeout) {
     sessions_.set_limits(limit, idle_timeout);
     while (sessions_.size() > sessions_.limit()) forget_oldest();
     expire();
   }
 
-  /// Forgets all of them.
+  /// Forgets all visitors.
   void clear() {
     timer_.disarm();
     armed_ = false;
     while (!sessions_.empty()) forget_oldest();
   }
 
-  /// A number that spreads a visitor evenly over whatever there are `count` of.
+  /// Returns a number below `count` for a visitor, which distributes visitors evenly.
   [[nodiscard]] std::size_t spread(const udp_endpoint& visitor, std::size_t count) const {
     return udp_endpoint_hash{seed_}(visitor) % count;
   }
@@ -85,7 +89,7 @@ class udp_visitors {
     arm();
   }
 
-  /// A timer that rings too early costs less than setting it anew for every datagram.
+  /// An early timer costs less than setting the timer for every datagram.
   void arm() {
     const auto deadline = sessions_.deadline();
     if (armed_ || !deadline) return;

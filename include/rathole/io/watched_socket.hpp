@@ -11,10 +11,11 @@
 
 namespace rathole::io {
 
-/// A socket in non-blocking mode on which coroutines can wait: one until it is readable and one
-/// until it is writable.
+/// Is a non-blocking socket on which coroutines can wait: one until it is readable and one until it
+/// is writable.
 class watched_socket final : poll_watch {
  public:
+  /// Takes ownership of `socket`.
   watched_socket(const executor& ex, descriptor socket)
       : poll_watch(poller::of(ex)),
         executor_(ex),
@@ -22,30 +23,39 @@ class watched_socket final : poll_watch {
         socket_(std::move(socket)),
         reader_(ex),
         writer_(ex) {}
+  /// Ends the epoll watch; the socket is closed.
   ~watched_socket() { stop(); }
 
+  /// Returns the socket.
   [[nodiscard]] int get() const { return socket_.get(); }
+  /// Returns whether there is a socket.
   [[nodiscard]] bool is_open() const { return socket_.is_open(); }
 
+  /// Returns the executor.
   const executor& get_executor() const { return executor_; }
 
-  /// As `fair_turns::is_over`; asked by each operation that may complete without waiting.
+  /// Counts an operation that may complete without waiting; see `fair_turns::is_over`.
   [[nodiscard]] bool turn_is_over() { return turns_.is_over(); }
 
-  /// Returns when an operation of the kind would not wait; an error or a hang-up counts as both.
-  /// Fails with `errc::stopped` if the wait was cancelled or the socket closed.
+  /// Returns when reading would not wait; an error or a hang-up counts too. Fails with
+  /// `errc::stopped` if the wait was cancelled or the socket closed.
   task<void> readable() { return wait(reader_); }
+  /// Returns when writing would not wait; an error or a hang-up counts too. Fails with
+  /// `errc::stopped` if the socket was closed.
   task<void> writable() { return wait(writer_); }
 
+  /// Cancels a wait for reading.
   void cancel_readable() {
     wake(reader_, outcome::cancelled);
     arm();
   }
 
+  /// Closes the socket; waits fail with `errc::stopped`.
   void close() { release().close(); }
+  /// Closes the socket with a reset; waits fail with `errc::stopped`.
   void abort() { release().abort(); }
 
-  /// Gives the socket away; waits end as if it was closed.
+  /// Gives up ownership of the socket and returns it; waits fail with `errc::stopped`.
   descriptor release() {
     stop();
     descriptor given = std::exchange(socket_, {});
@@ -90,7 +100,7 @@ class watched_socket final : poll_watch {
     const bool broken = (events & (EPOLLERR | EPOLLHUP)) != 0;
     if (broken || (events & EPOLLIN)) wake(reader_, outcome::ready);
     if (broken || (events & EPOLLOUT)) wake(writer_, outcome::ready);
-    // Whoever cannot be watched for finds out by trying.
+    // If the descriptor cannot be added to the epoll set, the waiters try their operations instead.
     if (arm()) {
       wake(reader_, outcome::ready);
       wake(writer_, outcome::ready);

@@ -14,35 +14,37 @@
 
 namespace rathole::io {
 
-/// Threads that carry traffic and shake hands for a client or server, besides the one that runs its
-/// `asio::io_context` and its control plane. Each has a context of its own, so that what lives on it
-/// needs no lock. A thread outlives memory that runs out: see `run_context`.
+/// Owns worker threads that carry traffic and perform handshakes for a client or server. Another
+/// thread runs the `asio::io_context` of the control plane. Each worker has a context of its own,
+/// so that the objects on it need no locks, and survives a lack of memory; see `run_context`.
 ///
-/// Declared behind the context, and so destroyed before it: what runs on the threads ends there.
+/// The workers must be declared after the control context, so that they are destroyed before it;
+/// what runs on the threads ends then.
 class workers {
  public:
-  /// `count` contexts take turns: `control`, which the caller runs, and those of `count - 1` threads,
-  /// which are started. 0 means as many as there are processors. Throws `std::system_error` where no
-  /// thread, or no descriptors for one to wait on, can be had; the contexts need no more of either
-  /// later.
+  /// Starts threads so that `count` contexts share the work in turn: `control`, which the caller
+  /// runs, and those of `count - 1` threads. A `count` of 0 means one for each processor. Throws
+  /// `std::system_error` if a thread, or a descriptor that it needs, is not available; the contexts
+  /// need no further descriptors later.
   workers(asio::io_context& control, std::size_t count) : control_(control) { use(count); }
   workers(const workers&) = delete;
   workers& operator=(const workers&) = delete;
+  /// Stops the contexts and joins the threads.
   ~workers() {
     for (const auto& each : members_) each->context.stop();
     for (const auto& each : members_) each->thread.join();
   }
 
-  /// As many contexts take turns from now on; as the constructor. Those that are not needed any more
-  /// end what they have begun. Throws as the constructor, and then the number is what it was. Called
-  /// on the control plane's thread.
+  /// Changes the number of contexts that share the work; see the constructor. Contexts beyond the
+  /// number finish the work that they have begun. Throws like the constructor, and then the number
+  /// is unchanged. Must be called on the control plane's thread.
   void use(std::size_t count) {
     if (count == 0) count = std::max(1U, std::thread::hardware_concurrency());
     while (members_.size() + 1 < count) members_.push_back(std::make_unique<member>());
     used_ = count - 1;
   }
 
-  /// The context whose turn it is to get work. Called on the control plane's thread.
+  /// Returns the next context in turn. Must be called on the control plane's thread.
   asio::io_context& next() {
     if (turn_ >= used_) {
       turn_ = 0;
@@ -54,7 +56,7 @@ class workers {
  private:
   struct member {
     asio::io_context context{1};
-    // Asio takes its descriptors at the first use, and throws where there are none.
+    // Asio allocates its descriptors at the first use, and throws if there are none.
     poller& ready = poller::of(context.get_executor());
     asio::executor_work_guard<asio::io_context::executor_type> busy{context.get_executor()};
     std::thread thread{[this] { run_context(context); }};
@@ -62,7 +64,7 @@ class workers {
 
   asio::io_context& control_;
   std::vector<std::unique_ptr<member>> members_;
-  /// Members that take turns.
+  /// The number of members that share the work.
   std::size_t used_ = 0;
   std::size_t turn_ = 0;
 };
