@@ -13,11 +13,12 @@
 #include <string_view>
 #include <system_error>
 
-/// What the messages of both sides say besides what happened: what to look at. Each function returns
-/// text for the end of a line, beginning with "; ", or nothing.
+/// Holds the program: command line, log, reload and signals. This header has the advice at the end
+/// of log lines and errors that says what to check. Each function returns text that begins with ";
+/// ", or an empty text.
 namespace rathole::app {
 
-/// Why a listener cannot be had at a port.
+/// Returns advice for an address that cannot be listened on.
 inline std::string listen_advice(const std::error_code& error) {
   if (error == std::errc::permission_denied) {
     return "; run as root, grant CAP_NET_BIND_SERVICE, or choose a port from 1024 on";
@@ -34,13 +35,13 @@ inline std::string listen_advice(const std::error_code& error) {
   return {};
 }
 
-/// Says why a server cannot listen for clients at `wanted`, as a whole sentence.
+/// Returns a sentence that says why a server cannot listen for clients on `wanted`.
 inline std::string listen_failure_text(const address_list& wanted, const std::error_code& error) {
   return "Failed to listen at `server.bind_addr` " + shown(wanted) + ": " + error.message() +
          listen_advice(error);
 }
 
-/// Why nothing can be reached at an address, which `key` names.
+/// Returns advice for an address that cannot be reached; `key` names it in the configuration.
 inline std::string dial_advice(const std::error_code& error, const std::string& key) {
   if (error == std::errc::connection_refused) {
     return "; nothing listens there: start it, or correct `" + key + '`';
@@ -58,7 +59,8 @@ inline std::string dial_advice(const std::error_code& error, const std::string& 
   return is_place ? "; see `" + key + '`' : std::string();
 }
 
-/// What a peer spoke where this side, `where`, has `type`: in words, and which key it is about.
+/// Returns a text that says which protocol a peer speaks where this side, `where`, has the
+/// transport `type`, and which key to check.
 inline std::string look_text(const std::error_code& error, config::transport_kind type,
                              config::side where) {
   const char* spoken = "something else";
@@ -94,8 +96,8 @@ inline std::string look_text(const std::error_code& error, config::transport_kin
   return text + "; `transport.type` must be the same on both sides";
 }
 
-/// What the two sides have to agree on in the handshake of `value`, for a side that cannot tell which
-/// of it differs.
+/// Returns advice on what the two sides must agree on for the handshake of `value`, for a side that
+/// cannot tell which part differs.
 inline std::string agreement_advice(const config::transport& value) {
   switch (value.kind) {
     case config::transport_kind::tcp:
@@ -112,7 +114,7 @@ inline std::string agreement_advice(const config::transport& value) {
          "sides";
 }
 
-/// What to look at where the parties of Noise cannot read each other.
+/// Returns advice for a Noise handshake in which messages could not be authenticated.
 inline std::string noise_advice(config::side where) {
   const std::string other = "; `noise.pattern` must be the same on both sides, and ";
   if (where == config::side::server) {
@@ -123,7 +125,7 @@ inline std::string noise_advice(config::side where) {
   return other + "`client.transport.noise.remote_public_key` the public key of the server";
 }
 
-/// What to look at in the client's file where the server's certificate is not accepted.
+/// Returns advice for the client's file if the server's certificate is rejected.
 inline std::string certificate_advice(const std::error_code& error) {
   if (error == errc::certificate_wrong_name) return "; see `client.transport.tls.hostname`";
   if (error == errc::certificate_untrusted || error == errc::certificate_self_signed) {

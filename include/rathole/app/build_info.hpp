@@ -9,6 +9,7 @@ namespace rathole::app {
 
 namespace detail {
 
+/// Returns the name and version of the compiler.
 inline std::string compiler() {
 #if defined(__clang__)
   return "clang " + std::to_string(__clang_major__) + '.' + std::to_string(__clang_minor__) + '.' +
@@ -21,6 +22,7 @@ inline std::string compiler() {
 #endif
 }
 
+/// Returns the name of the build profile.
 inline std::string profile() {
 #if defined(__OPTIMIZE_SIZE__)
   return "minimal";
@@ -33,11 +35,11 @@ inline std::string profile() {
 
 }  // namespace detail
 
-/// The line that `-V` prints.
+/// Returns the line that `-V` prints.
 inline std::string version_line() { return "rathole " + std::string(version); }
 
-/// The lines that `--version` prints. Nothing in them depends on when or where the program was
-/// built, so that builds can be reproduced.
+/// Returns the lines that `--version` prints. They do not depend on when or where the program was
+/// built, so that builds are reproducible.
 inline std::string version_text() {
   return version_line() + "\n\nBuild Version:     " + std::string(version) +
          "\nWire Version:      1\nCompiler:          " + detail::compiler() +

@@ -15,29 +15,33 @@
 
 namespace rathole::app {
 
-/// What the program was asked to do.
+/// Holds what the command line asks for.
 struct arguments {
   /// The path of the configuration file; empty for the demonstration.
   std::string config = {};
+  /// Whether to run as a server (`--server`).
   bool as_server = false;
+  /// Whether to run as a client (`--client`).
   bool as_client = false;
-  /// Only look for problems in the configuration.
+  /// Whether only to check the configuration (`--check`).
   bool check = false;
-  /// Show a tunnel that needs no configuration.
+  /// Whether to show the demonstration, which needs no configuration (`demo`).
   bool demo = false;
-  /// The demonstration fetches its own page and ends.
+  /// Whether the demonstration fetches its own page and ends (`--once`).
   bool once = false;
-  /// Print a pair of keys of this curve.
+  /// The curve for which to print a pair of keys (`--genkey`), if any.
   std::optional<std::string> genkey = {};
 };
 
-/// The status that the program ends with.
+/// Holds the exit status of the program.
 struct exit_status {
+  /// The status.
   int value;
 };
 
 namespace detail {
 
+/// Is the text at the end of the help.
 inline constexpr const char* help_footer =
     "A configuration file named demo is given as ./demo.\n\n"
     "Environment:\n"
@@ -55,20 +59,24 @@ inline constexpr const char* help_footer =
     "  2  the command line is wrong, or the file is right but asks for a part that this program\n"
     "     does not contain";
 
+/// Is the usage text.
 inline constexpr const char* usage =
     "Usage: rathole [OPTIONS] CONFIG\n       rathole --genkey [CURVE]\n"
     "       rathole demo [--once]";
 
-/// Help that shows how the program is called in our words.
+/// Formats the help with our own usage text.
 struct help_format : CLI::Formatter {
+  /// Returns the usage text.
   std::string make_usage(const CLI::App*, std::string) const override {
     return std::string("\n") + usage + '\n';
   }
 };
 
-/// The parser and what it fills. Options of upstream keep their names and exclusions.
+/// Holds the parser and the arguments that it fills. Compat: options of upstream keep their names
+/// and exclusions.
 class command_line {
  public:
+  /// Defines the options.
   command_line() {
     app_.name("rathole");
     app_.formatter(std::make_shared<help_format>());
@@ -95,9 +103,10 @@ class command_line {
     demo_->add_flag("--once", out_.once, "Fetch the page through the tunnel, compare it, and exit");
   }
 
+  /// Parses `words`; see `parse_command_line`.
   std::expected<arguments, exit_status> parse(std::vector<std::string> words, std::ostream& out,
                                               std::ostream& err) {
-    // CLI11 takes the words from the back.
+    // CLI11 takes the words in reverse order.
     std::vector<std::string> reversed(words.rbegin(), words.rend());
     try {
       app_.parse(std::move(reversed));
@@ -123,7 +132,8 @@ class command_line {
     return std::unexpected(exit_status{2});
   }
 
-  /// What the parser cannot express, as a sentence; empty if all is well.
+  /// Returns what is wrong with a combination of options that the parser cannot check; empty if
+  /// nothing is.
   std::string inconsistency() {
     out_.demo = demo_->parsed();
     if (genkey_->count() != 0 && !out_.config.empty()) {
@@ -156,8 +166,9 @@ class command_line {
 
 }  // namespace detail
 
-/// Reads the command line without the program's own name. Help and version are written to `out`
-/// (status 0), what is wrong to `err` (status 2); both leave nothing to do but to exit.
+/// Parses the command line, without the program's name. Help and version are written to `out` and
+/// fail with the status 0; errors are written to `err` and fail with the status 2. In both cases
+/// the program must exit.
 inline std::expected<arguments, exit_status> parse_command_line(std::vector<std::string> words,
                                                                 std::ostream& out,
                                                                 std::ostream& err) {

@@ -16,7 +16,7 @@ namespace rathole::app {
 
 namespace detail {
 
-/// Whether the connection was there before it failed.
+/// Returns whether the connection was established before it failed.
 inline bool is_of_handshake(const std::error_code& error) {
   if (error == errc::host_not_found || error == errc::invalid_address) return false;
   if (client::is_closed_by_peer(error)) return true;
@@ -27,12 +27,14 @@ inline bool is_of_handshake(const std::error_code& error) {
   return !is_network;
 }
 
+/// Returns whether a proxy caused the error.
 inline bool is_of_proxy(const std::error_code& error) {
   return error.category() == proxy::socks5_category() ||
          error.category() == proxy::http_category() || error == errc::malformed_proxy_answer ||
          error == errc::proxy_authentication_failed;
 }
 
+/// Returns why a handshake with the server failed, with advice.
 inline std::string handshake_failure_text(const client::control_channel_failed& e) {
   const config::transport& with = e.settings.transport;
   const std::error_code& error = e.error;
@@ -60,8 +62,8 @@ inline std::string handshake_failure_text(const client::control_channel_failed& 
 
 }  // namespace detail
 
-/// Says why a control channel failed: the chain of causes, in upstream's words where scripts may look
-/// for them, and then what to look at. The same cause has the same text.
+/// Returns why a control channel failed: the chain of causes, in upstream's words if scripts may
+/// look for them, with advice. The same cause always gives the same text.
 inline std::string failure_text(const client::control_channel_failed& e) {
   const std::string reason = e.error.message();
   const std::string service = escape(e.service);

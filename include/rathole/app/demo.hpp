@@ -34,16 +34,17 @@
 
 namespace rathole::app {
 
-/// A tunnel on this machine that needs no configuration: a server, a client and a sample HTTP
-/// service in one process, on loopback, with ports from the system and a random token.
+/// Runs a tunnel on this machine that needs no configuration: a server, a client and a sample HTTP
+/// service in one process, on loopback addresses, with ports chosen by the system and a random
+/// token.
 class demo {
  public:
-  /// `once`: fetch the page through the tunnel, compare it, and end. Says what it does on `out`, and
-  /// on `err` what goes wrong.
+  /// Makes a demonstration. With `once` it fetches the page through the tunnel, compares it, and
+  /// ends. It reports its steps on `out` and errors on `err`.
   demo(bool once, std::ostream& out, std::ostream& err) : once_(once), out_(out), err_(err) {}
 
-  /// Runs to the end: by a signal, or by itself. Returns the exit status: 0 if what was asked for was
-  /// shown, which for `once` is the page.
+  /// Runs the demonstration until a signal, or until it ends by itself. Returns the exit status: 0
+  /// if it succeeded; with `once`, if the page was fetched.
   int run() {
     signal_calls signals(context_, stop_signals, [this](int) { stop_.request_stop(); });
     group_.spawn(play(signals));
@@ -52,7 +53,7 @@ class demo {
   }
 
  private:
-  /// How long `--once` may take.
+  /// The longest time for `--once`.
   static constexpr std::chrono::seconds patience{30};
 
   static secret random_token() {
@@ -76,7 +77,7 @@ class demo {
     signals.cancel();
   }
 
-  /// Says why the demonstration ends; once, and not if it was told to.
+  /// Reports why the demonstration fails and ends it; has no effect once it is ending.
   void fail(std::error_code why) {
     if (stop_.stop_requested()) return;
     err_ << "Error: the demonstration failed: " << why.message() << '\n';
@@ -84,7 +85,7 @@ class demo {
     stop_.request_stop();
   }
 
-  /// Sets up the service, the server and the client, one after the other, and shows the tunnel.
+  /// Starts the service, the server and the client, one after the other, and shows the tunnel.
   io::task<void> serve(time_point deadline) {
     const address anywhere{"127.0.0.1", 0};
     auto acceptor = co_await runtime_.listen(anywhere);
@@ -128,7 +129,7 @@ class demo {
     }
   }
 
-  /// Waits until the server has told an address.
+  /// Waits until the server has reported an address.
   io::task<address> heard(const std::optional<address>& what) {
     for (;;) {
       if (what) co_return *what;
@@ -137,7 +138,7 @@ class demo {
     }
   }
 
-  /// Fetches the page as a visitor would and says whether it is the service's.
+  /// Fetches the page as a visitor would, and checks that it is the service's.
   io::task<void> compare(address at, time_point deadline) {
     const auto page = co_await fetch_page(runtime_, std::move(at), deadline, stop_.get_token());
     if (!page) co_return failure(page.error());

@@ -13,10 +13,11 @@
 #include <string_view>
 #include <utility>
 
-/// The sample HTTP service of the demonstration and its visitor.
+/// Holds the program: command line, log, reload and signals. This header has the sample HTTP
+/// service of the demonstration and its visitor.
 namespace rathole::app {
 
-/// What the service answers to every request.
+/// Is the page that the service returns for every request.
 inline constexpr std::string_view demo_page =
     "<!doctype html>\n"
     "<html lang=\"en\">\n"
@@ -29,19 +30,20 @@ inline constexpr std::string_view demo_page =
     "</body>\n"
     "</html>\n";
 
-/// How long a visitor of the service may take for its request and our answer.
+/// Is how long a visitor of the service may take for its request and our response.
 inline constexpr std::chrono::seconds demo_patience{10};
 
 namespace detail {
 
+/// Returns a view of the bytes of `text`.
 inline byte_view octets(std::string_view text) {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
 
 }  // namespace detail
 
-/// Answers one request on `stream` with the page, whatever was asked, and closes; at once if `stop`
-/// is requested.
+/// Answers one request on `stream` with the page, whatever was requested, and closes the stream; at
+/// once if `stop` is requested.
 template <io::Runtime R>
 io::awaitable<void> answer_with_page(R runtime, typename R::stream stream, std::stop_token stop) {
   constexpr std::size_t longest_request = 16 * 1024;
@@ -65,14 +67,14 @@ io::awaitable<void> answer_with_page(R runtime, typename R::stream stream, std::
   const auto written = co_await stream.write(sent);
   if (!written) co_return;
   co_await stream.shutdown_send();
-  // Closing with octets unread would reset the connection and could take the answer along.
+  // Closing while bytes are unread would reset the connection and might destroy the response.
   for (;;) {
     const auto count = co_await stream.read_some(chunk);
     if (!count || *count == 0) co_return;
   }
 }
 
-/// Fetches a page from `at` by HTTP: all that follows the head of the answer.
+/// Fetches a page from `at` by HTTP; returns everything behind the head of the response.
 template <io::Runtime R>
 io::task<std::string> fetch_page(R runtime, address at, time_point deadline, std::stop_token stop) {
   constexpr std::size_t longest_answer = 1024 * 1024;

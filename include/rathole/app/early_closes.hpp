@@ -13,16 +13,17 @@
 
 namespace rathole::app {
 
-/// So many of them in a row are no accident.
+/// Is how many early closes in a row are reported.
 inline constexpr std::size_t early_closes_that_tell = 3;
 
-/// Recognises clients that end what the server has just started, again and again, because the two
-/// sides disagree on something that neither tells the other. It counts for each service of the server
-/// alone, so what it keeps is bounded by them.
+/// Detects clients that repeatedly close what the server has just started, because the two sides
+/// disagree on a setting that the protocol does not compare. It counts for each service of the
+/// server, so its memory is bounded by their number.
 class early_closes {
  public:
-  /// A control channel ended. Returns whether the client closes them before the first heartbeat and
-  /// after the same time, as one does whose `heartbeat_timeout` is too short.
+  /// Records the end of a control channel. Returns whether the client has repeatedly closed it
+  /// before the first heartbeat and after the same time, as it does if its `heartbeat_timeout` is
+  /// too short.
   bool note_closed(const server::control_channel_closed& e) {
     const bool is_early = is_closed_by_peer(e.error) &&
                           e.lasted >= std::chrono::milliseconds(900) &&
@@ -36,12 +37,14 @@ class early_closes {
     return known.in_a_row >= early_closes_that_tell;
   }
 
-  /// A UDP data channel ended. Returns whether the client ends them as soon as they are started.
+  /// Records the end of a UDP data channel. Returns whether the client repeatedly closes them as
+  /// soon as they are started.
   bool note_udp_channel(const server::udp_channel_lost& e) {
     return note(udp_channels_, e.service, e.lived < std::chrono::seconds(1));
   }
 
-  /// A forward ended. Returns whether the client breaks them off without a byte for their visitors.
+  /// Records the end of a connection. Returns whether the client repeatedly breaks them before a
+  /// byte for the visitor.
   bool note_forward(const server::forward_ended& e) {
     return note(forwards_, e.service, e.sent == 0 && is_closed_by_peer(e.error));
   }

@@ -8,13 +8,13 @@
 
 namespace rathole::app {
 
-/// Longest name or address that a log line repeats, in octets.
+/// Is the longest name or address in a log line, in bytes.
 inline constexpr std::size_t longest_shown_text = 128;
 
 namespace detail {
 
-/// Characters that do not show as themselves: they move the cursor, are invisible or turn the
-/// direction of the text around them.
+/// Returns whether a character is not displayed as itself, because it moves the cursor, is
+/// invisible, or changes the direction of the text around it.
 inline bool is_unprintable(char32_t code) {
   struct range {
     char32_t first;
@@ -31,14 +31,15 @@ inline bool is_unprintable(char32_t code) {
   return false;
 }
 
-/// Returns how many bytes the character at the start of `text` has, or 0 if it is not UTF-8 or does
-/// not show as itself.
+/// Returns the size of the UTF-8 character at the start of `text` (RFC 3629), in bytes; 0 if it is
+/// malformed or not displayed as itself.
 inline std::size_t printable_length(std::string_view text) {
   std::string_view rest = text;
   const auto character = take_character(rest);
   return character && !is_unprintable(*character) ? text.size() - rest.size() : 0;
 }
 
+/// Returns the escape sequence of a byte.
 inline std::string escape_octet(char c) {
   constexpr std::string_view digits = "0123456789abcdef";
   switch (c) {
@@ -51,7 +52,8 @@ inline std::string escape_octet(char c) {
   return {'\\', 'x', digits[octet >> 4], digits[octet & 0x0f]};
 }
 
-/// Takes the first character off `text`: as it is if it is printable, else its first octet escaped.
+/// Removes the first character from `text`. Returns it unchanged if it is printable, and otherwise
+/// its first byte escaped.
 inline std::string take_printable(std::string_view& text) {
   const std::size_t length = printable_length(text);
   std::string piece =
@@ -62,9 +64,10 @@ inline std::string take_printable(std::string_view& text) {
 
 }  // namespace detail
 
-/// `text` as it may stand in a line for a terminal, whoever wrote it: printable UTF-8 as it is, a
-/// backslash doubled, anything else as `\n`, `\r`, `\t` or `\xNN`. What would be longer than
-/// `limit` octets is cut at a character and ends in "...".
+/// Returns `text` in a form that is safe in a line for a terminal, whoever wrote it: printable
+/// UTF-8 is unchanged, a backslash is doubled, and anything else becomes `
+/// `, `\r`, `\t` or `\xNN`. A result longer than `limit` bytes is cut at a character and ends in
+/// "...".
 inline std::string escape(std::string_view text, std::size_t limit = longest_shown_text) {
   std::string out;
   while (!text.empty()) {
@@ -76,7 +79,8 @@ inline std::string escape(std::string_view text, std::size_t limit = longest_sho
   return out;
 }
 
-/// The same for a line that is already made: whole, and with its backslashes as they are.
+/// Returns a complete line in a form that is safe for a terminal: like `escape`, but not shortened
+/// and with its backslashes unchanged.
 inline std::string printable(std::string_view line) {
   std::string out;
   while (!line.empty()) out += detail::take_printable(line);

@@ -9,8 +9,9 @@
 
 namespace rathole::app {
 
-/// Raises the soft limit of open descriptors to the hard one: each forward takes two or more.
-/// Returns the limit that then holds (RLIM_INFINITY is the largest number), or the system's error.
+/// Raises the soft limit of open descriptors to the hard limit, because each connection needs two
+/// or more. Returns the resulting limit (RLIM_INFINITY is the largest number). Fails with the
+/// system's error.
 inline result<std::uint64_t> raise_fd_limit() {
   const auto cause = [] { return failure({errno, std::system_category()}); };
   rlimit limit{};

@@ -10,8 +10,8 @@
 
 namespace rathole::app {
 
-/// Prints a fresh pair of X25519 keys for the transport noise, in base64 as configuration files have
-/// them. Compat: upstream's format. Returns the exit status.
+/// Prints a fresh pair of X25519 keys for the transport noise, in base64 as in configuration files.
+/// Returns the exit status. Compat: upstream's format.
 inline int generate_key(std::ostream& out) {
   crypto::dh_key key;
   crypto::system_rng().fill(key);

@@ -11,20 +11,21 @@
 
 namespace rathole::app {
 
-/// Gives memory back to the system after a burst of connections: glibc keeps what is freed, except
-/// at the end of its heap. An observer between an instance and its log: what is told is passed on,
-/// and some time after it the heap is looked at. While nothing happens, nothing is done.
+/// Returns memory to the system after a burst of connections, because glibc keeps freed memory
+/// except at the end of its heap. It is an observer between an instance and its log: it passes
+/// events on, and checks the heap some time after an event. Without events it does nothing.
 template <class Observer>
 class heap_trimmer {
  public:
-  /// Between something that happened and the look at the heap.
+  /// Is the time between an event and the check of the heap.
   static constexpr std::chrono::seconds delay{2};
-  /// Free memory that is not worth giving back.
+  /// Is the amount of free memory that is kept, in bytes.
   static constexpr std::size_t kept = std::size_t{64} << 10;
 
-  /// `next` outlives the trimmer.
+  /// Makes a trimmer that passes events to `next`, which must outlive it.
   heap_trimmer(io::executor ex, Observer& next) : next_(next), timer_(ex) {}
 
+  /// Passes `event` on, and schedules a check of the heap.
   template <class Event>
   void on(const Event& event) {
     notify(next_, event);
@@ -36,7 +37,7 @@ class heap_trimmer {
     });
   }
 
-  /// Ends the wait, if there is one, so that it keeps nobody from ending.
+  /// Cancels the check, so that it does not keep the context running.
   void cancel() { timer_.disarm(); }
 
  private:

@@ -16,56 +16,67 @@
 
 namespace rathole::app {
 
-/// A client or server of the program, whatever transport carries it; `Block` is `config::client` or
-/// `config::server`. All is called on the control plane.
+/// Is a client or server of the program, whatever its transport; `Block` is `config::client` or
+/// `config::server`. All functions must be called on the control plane.
 template <class Block>
 class instance {
  public:
+  /// Receives the result of an operation.
   using completion = std::move_only_function<void(std::error_code)>;
-  /// What a server listens with for clients; a client has none.
+  /// Holds the listeners for clients that one server hands over to another; empty for a client.
   using doors = std::vector<std::shared_ptr<server::client_door<io::tcp_acceptor>>>;
 
   virtual ~instance() = default;
-  /// Starts it. `ready` is called once, when it listens (a client: at once), and `ended` when nothing
-  /// of it is left, or because it cannot listen; it outlives that.
+  /// Starts the instance. `ready` is called once: when a server listens, and at once for a client.
+  /// `ended` is called when nothing of the instance is left, or with the error if it cannot listen.
+  /// The instance must live until then.
   virtual void start(std::move_only_function<void()> ready, completion ended) = 0;
-  /// See `async_update` of the server and `update` of the client.
+  /// Applies new settings; see `server::basic_server::async_update` and
+  /// `client::basic_client::update`.
   virtual void update(const Block& next, completion done) = 0;
-  /// See the functions of client and server.
+  /// Stops the instance; see `stop` of client and server.
   virtual void stop() = 0;
+  /// Stops the instance and aborts its connections; see `stop_now` of client and server.
   virtual void stop_now() = 0;
+  /// Drains the instance; see `retire` of client and server.
   virtual void retire() = 0;
+  /// Returns handles of the listeners for clients; see `server::basic_server::duplicate_doors`.
   [[nodiscard]] virtual doors duplicate_doors() const = 0;
+  /// Takes over listeners for clients; see `server::basic_server::inherit`.
   virtual void inherit(doors from) = 0;
 };
 
 namespace detail {
 
-/// Passes events on, and tells when a server is ready.
+/// Is an observer that passes events on, and calls `ready` when a server is ready.
 template <class Next>
 class ready_watch {
  public:
+  /// Makes an observer that passes events to `next`, which must outlive it.
   explicit ready_watch(Next& next) : next_(next) {}
 
+  /// Passes `event` on.
   template <class Event>
   void on(const Event& event) {
     notify(next_, event);
     if constexpr (std::is_same_v<Event, server::ready>) ready();
   }
 
+  /// Is called when a server is ready.
   std::move_only_function<void()> ready;
 
  private:
   Next& next_;
 };
 
-/// An instance whose transport is `T`; `next` observes it and outlives it.
+/// Is an instance with the transport `T`. `next` receives its events and must outlive it.
 template <class Block, transport::Transport T, class Next>
 class instance_of final : public instance<Block> {
  public:
   using typename instance<Block>::completion;
   using typename instance<Block>::doors;
 
+  /// Makes an instance that has not started.
   instance_of(T carrier, const Block& settings, Next& next)
       : events_(next), program_(std::move(carrier), settings, events_) {}
 
@@ -108,7 +119,8 @@ class instance_of final : public instance<Block> {
 
 }  // namespace detail
 
-/// An instance in the world `runtime`, carried as `carrier` says; `observer` outlives it.
+/// Makes an instance in the runtime `runtime` with the transport `carrier`. `observer` must outlive
+/// it.
 template <class Block, class Carrier, class Observer>
 std::unique_ptr<instance<Block>> make_instance(const Carrier& carrier, io::asio_runtime runtime,
                                                const Block& settings, Observer& observer) {

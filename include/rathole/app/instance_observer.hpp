@@ -11,24 +11,26 @@
 
 namespace rathole::app {
 
-/// What observes the program's instances: their log, what trims the heap after a burst, and the count of
-/// services. One type of it for each of client and server, so that the program holds one kind of each.
+/// Observes the instances of the program: passes events to their log, trims the heap after a burst,
+/// and counts the services. There is one type of it for clients and one for servers.
 template <class Log>
 class instance_observer {
  public:
-  /// `changed` is called when the count of services has changed; `log` outlives the observer.
+  /// Makes an observer. `changed` is called when the number of services has changed; `log` must
+  /// outlive the observer.
   instance_observer(io::executor ex, Log& log, std::function<void()> changed)
       : heap_(std::move(ex), log), services_(heap_, std::move(changed)) {}
 
+  /// Passes `event` on.
   template <class Event>
   void on(const Event& event) {
     notify(services_, event);
   }
 
-  /// How many services are served now.
+  /// Returns how many services are served now.
   [[nodiscard]] std::size_t count() const { return services_.count(); }
 
-  /// Ends what would keep the program from ending.
+  /// Cancels what would keep the context running.
   void cancel() { heap_.cancel(); }
 
  private:

@@ -12,9 +12,9 @@
 
 namespace rathole::app {
 
-/// Whether the descriptor leads to systemd's journal: `journal_stream` is the value of the variable
-/// JOURNAL_STREAM, `device:inode` (systemd.exec(5)), or null. A program that was started by a service
-/// with its output elsewhere has the variable, too.
+/// Returns whether a descriptor leads to systemd's journal. `journal_stream` is the value of the
+/// variable JOURNAL_STREAM, `device:inode` (systemd.exec(5)), or null. The descriptor is compared,
+/// because a program whose output goes elsewhere also has the variable if a service started it.
 inline bool is_journal(int descriptor, const char* journal_stream) {
   if (journal_stream == nullptr) return false;
   const std::string_view text = journal_stream;
@@ -33,14 +33,15 @@ inline bool is_journal(int descriptor, const char* journal_stream) {
          number(text.substr(colon + 1)) == std::uint64_t{found.st_ino};
 }
 
-/// Has the lines of a stream begin with the priority of errors, as the journal reads it (sd-daemon(3)),
-/// for as long as it lives.
+/// Prefixes each line of a stream with the priority of errors for the journal (sd-daemon(3)), for
+/// as long as it lives.
 class error_priority final : std::streambuf {
  public:
-  /// `to` outlives it.
+  /// Changes the stream `to`, which must outlive it.
   explicit error_priority(std::ostream& to) : to_(to), below_(to.rdbuf(this)) {}
   error_priority(const error_priority&) = delete;
   error_priority& operator=(const error_priority&) = delete;
+  /// Restores the stream.
   ~error_priority() override { to_.rdbuf(below_); }
 
  private:

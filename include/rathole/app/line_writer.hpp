@@ -21,28 +21,30 @@
 
 namespace rathole::app {
 
-/// Writes lines to a descriptor on a thread of its own, so that a reader that has stopped (a pipe
-/// that nobody empties, a terminal that is held, a journal that restarts) stops nobody else. Lines
-/// keep their order. Those that find the backlog full, or that the system refuses, are dropped and
-/// counted, and a line in their place says how many. Any thread may add lines.
+/// Writes lines to a descriptor on a thread of its own, so that a stalled reader (a pipe that
+/// nobody reads, a suspended terminal, a journal that restarts) blocks nothing else. Lines keep
+/// their order. Lines for which the backlog has no room, or that the system refuses, are dropped
+/// and counted, and a line in their place gives the number. Any thread may add lines.
 class line_writer {
  public:
-  /// Lines that wait to be written, in bytes; as many again may be on their way.
+  /// Is the largest size of the lines that wait, in bytes; the same amount may be under way in
+  /// addition.
   static constexpr std::size_t max_backlog = std::size_t{256} << 10;
 
-  /// Words the line about `count` lines that were dropped, its end of line included. Called on the
+  /// Returns the line, including its end, that reports `count` dropped lines. Called on the
   /// writer's thread.
   using notice = std::function<std::string(std::uint64_t count)>;
 
-  /// Writes to `to`, which the caller keeps open. Throws `std::system_error` if there is no thread.
+  /// Starts to write to `to`, which the caller must keep open. Throws `std::system_error` if no
+  /// thread can be started.
   line_writer(int to, notice say_dropped)
       : state_(std::make_shared<shared_state>(to, std::move(say_dropped))),
         thread_([state = state_] { state->run(); }) {}
   line_writer(const line_writer&) = delete;
   line_writer& operator=(const line_writer&) = delete;
 
-  /// Writes what is left, unless that takes longer than `flush_timeout`. A thread that is stuck is
-  /// left to the end of the process.
+  /// Writes the remaining lines, but waits no longer than `flush_timeout`. A thread that is blocked
+  /// then is left to the end of the process.
   ~line_writer() {
     const bool is_done = flush(flush_timeout);
     {
@@ -53,10 +55,10 @@ class line_writer {
     is_done ? thread_.join() : thread_.detach();
   }
 
-  /// How long the end waits for lines to be written.
+  /// Is how long the destructor waits for lines to be written.
   static constexpr std::chrono::seconds flush_timeout{1};
 
-  /// Takes a line, its end of line included. Never waits for the reader.
+  /// Adds a line, including its end. Never waits for the reader.
   void add(std::string_view line) noexcept {
     {
       const std::lock_guard held(state_->guard);
@@ -65,13 +67,13 @@ class line_writer {
     state_->changed.notify_one();
   }
 
-  /// Counts a line that could not be made.
+  /// Counts a line that could not be produced.
   void add_dropped() noexcept {
     const std::lock_guard held(state_->guard);
     ++state_->dropped;
   }
 
-  /// Waits until all lines so far are written, for `timeout` at most; returns whether they are.
+  /// Waits until all lines so far are written, at most for `timeout`; returns whether they are.
   bool flush(duration timeout) {
     std::unique_lock held(state_->guard);
     return state_->idle.wait_for(held, timeout,
@@ -82,13 +84,14 @@ class line_writer {
   struct shared_state {
     shared_state(int to, notice say) : descriptor(to), say_dropped(std::move(say)) {}
 
-    /// Once a line is dropped, so are those behind it: what is written has no unmarked gap.
+    /// Adds a line. Once a line is dropped, the following ones are too, so that there is no
+    /// unmarked gap.
     void add(std::string_view line) noexcept {
       is_full = is_full || backlog.size() + line.size() > max_backlog;
       if (is_full || !append(line)) ++dropped;
     }
 
-    /// Returns false where memory has run out.
+    /// Appends a line; returns false if memory has run out.
     bool append(std::string_view line) noexcept {
       try {
         backlog.append(line);
@@ -116,13 +119,14 @@ class line_writer {
       }
     }
 
-    /// Writes `batch` and that `lost` lines are missing behind it; returns how many lines are lost.
+    /// Writes `batch` and the notice that `lost` lines behind it are missing; returns how many
+    /// lines are lost.
     std::uint64_t write(std::string batch, std::uint64_t lost) const {
       bool is_said = false;
       try {
         if (lost > 0) batch += say_dropped(lost), is_said = true;
       } catch (const std::exception&) {
-        // It is said with the next batch.
+        // The notice is written with the next batch.
       }
       const std::string_view rest = write_all(batch);
       const auto lines = static_cast<std::uint64_t>(std::ranges::count(rest, '\n'));
@@ -130,14 +134,14 @@ class line_writer {
       return rest.empty() ? 0 : lost + lines - 1;
     }
 
-    /// Returns what the system refuses to take.
+    /// Writes `text`; returns the part that the system refuses.
     [[nodiscard]] std::string_view write_all(std::string_view text) const {
       while (!text.empty()) {
         const ssize_t count = ::write(descriptor, text.data(), text.size());
         if (count >= 0) {
           text.remove_prefix(static_cast<std::size_t>(count));
         } else if (errno == EAGAIN) {
-          // Another program has put the descriptor into non-blocking mode.
+          // Another program has set the descriptor to non-blocking mode.
           pollfd entry{.fd = descriptor, .events = POLLOUT, .revents = 0};
           ::poll(&entry, 1, -1);
         } else if (errno != EINTR) {
@@ -154,7 +158,7 @@ class line_writer {
     std::condition_variable idle;
     std::string backlog;
     std::uint64_t dropped = 0;
-    /// A line was dropped since the last batch was taken.
+    /// Whether a line was dropped since the last batch was taken.
     bool is_full = false;
     bool is_busy = false;
     bool is_ending = false;

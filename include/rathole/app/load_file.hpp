@@ -11,7 +11,7 @@
 
 namespace rathole::app {
 
-/// Says in words what is wrong with `text`, the value of the key `log`; nothing if it can be used.
+/// Returns what is wrong with `text`, the value of the key `log`; nothing if it is valid.
 inline std::optional<std::string> log_problem(std::string_view text) {
   if (log_filter::parse(text)) return std::nullopt;
   return "unknown level or directive; write trace, debug, info, warn, error, off or directives "
@@ -19,8 +19,8 @@ inline std::optional<std::string> log_problem(std::string_view text) {
          "as rathole::client=debug";
 }
 
-/// Loads the file at `path` with all that the program checks in it. A pipe may take `pipe_timeout`,
-/// see `config::load_document`.
+/// Loads the file at `path` with all checks of the program. A pipe may take `pipe_timeout`; see
+/// `config::load_document`.
 inline std::expected<config::document, std::vector<config::problem>> load_file(
     const std::string& path, duration pipe_timeout = config::limits::pipe_timeout) {
   return config::load_document(path, &log_problem, pipe_timeout);

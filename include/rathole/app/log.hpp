@@ -21,11 +21,12 @@
 
 namespace rathole::app {
 
-/// The longest line of a log in bytes; the rest of a longer one is cut off.
+/// Is the longest line of a log, in bytes; a longer one is cut.
 inline constexpr std::size_t longest_log_line = std::size_t{8} << 10;
 
 namespace detail {
 
+/// Returns the level as spdlog names it.
 inline spdlog::level::level_enum to_spdlog(log_level level) {
   switch (level) {
     case log_level::trace: return spdlog::level::trace;
@@ -38,7 +39,7 @@ inline spdlog::level::level_enum to_spdlog(log_level level) {
   return spdlog::level::off;
 }
 
-/// `line` cut at a character to what a log takes, with an end of line.
+/// Cuts `line` at a character to the longest line of a log, and returns it with its end.
 inline std::string_view cut(spdlog::memory_buf_t& line) {
   if (line.size() > longest_log_line) {
     constexpr std::string_view end = "...\n";
@@ -50,10 +51,10 @@ inline std::string_view cut(spdlog::memory_buf_t& line) {
   return {line.data(), line.size()};
 }
 
-/// Has lines written by a `line_writer`. Nobody who logs waits for the reader.
+/// Passes lines of spdlog to a `line_writer`, so that no thread that logs waits for the reader.
 class queued_sink final : public spdlog::sinks::base_sink<std::mutex> {
  public:
-  /// Lines of `form` go to the descriptor `to`.
+  /// Makes a sink that writes lines of the given form to the descriptor `to`.
   queued_sink(int to, log_form form)
       : writer_(to, [layout = std::shared_ptr(make_layout(form))](std::uint64_t count) {
           return dropped_line(*layout, count);
@@ -85,37 +86,38 @@ class queued_sink final : public spdlog::sinks::base_sink<std::mutex> {
 
 }  // namespace detail
 
-/// The program's log: one line per message. Several threads may write, and none of them waits for
-/// whoever reads the log.
+/// Writes the program's log, one line per message. Several threads may write, and none of them
+/// waits for the reader.
 ///
-/// A line is a UTC timestamp with microseconds, the level, the context with the module that speaks
-/// (`target`), and the message, laid out as upstream does:
-/// `2024-01-31T12:00:00.000000Z  INFO handle{service=web}: rathole::client: Control channel ...`.
+/// A line has a UTC timestamp with microseconds, the level, the context, the module that logs
+/// (`target`) and the message. Compat: upstream's layout, `2024-01-31T12:00:00.000000Z  INFO
+/// handle{service=web}: rathole::client: Control channel ...`.
 class logger {
  public:
-  /// Writes to standard output, in the form that fits it, on a thread of its own. Throws
-  /// `std::system_error` if there is no thread.
+  /// Makes a log on standard output, in the form that fits it, which is written by a thread of its
+  /// own. Throws `std::system_error` if no thread can be started.
   explicit logger(log_filter filter) : logger(std::move(filter), form_of_standard_output()) {}
 
-  /// Writes to `sink`, at once.
+  /// Makes a log that writes to `sink` at once.
   logger(log_filter filter, spdlog::sink_ptr sink, log_form form = log_form::plain)
       : filter_(std::move(filter)), lines_("rathole", std::move(sink)) {
     lines_.set_formatter(make_layout(form));
     lines_.set_level(spdlog::level::trace);
-    // The default writes to standard error, which may be as stuck as the log.
+    // The default handler writes to standard error, which may be blocked as well.
     lines_.set_error_handler([](const std::string&) {});
   }
 
-  /// Whether the filter wants such lines: what is told often need not be put into words if not.
+  /// Returns whether the filter passes such lines, so that callers can avoid producing frequent
+  /// lines in vain.
   [[nodiscard]] bool wants(log_level level, std::string_view target) const {
     return filter_.load()->enabled(level, target);
   }
 
-  /// What is wanted from now on.
+  /// Replaces the filter.
   void set_filter(log_filter filter) { filter_.store(std::move(filter)); }
 
-  /// Writes a line if the filter wants it. Texts of others in `context` and `message` went through
-  /// `escape`. `context` may be empty.
+  /// Writes a line if the filter passes it. Foreign text in `context` and `message` must have been
+  /// treated by `escape`. `context` may be empty.
   void write(log_level level, std::string_view target, std::string_view context,
              std::string_view message) {
     if (!wants(level, target)) return;
@@ -127,13 +129,13 @@ class logger {
     lines_.log(detail::to_spdlog(level), spdlog::string_view_t(line.data(), line.size()));
   }
 
-  /// The same without a context.
+  /// Writes a line without a context.
   void write(log_level level, std::string_view target, std::string_view message) {
     write(level, target, {}, message);
   }
 
-  /// Waits until the lines so far are written, but not longer than `line_writer::flush_timeout`. To be
-  /// called before the process ends without destroying the log.
+  /// Waits until the lines so far are written, but no longer than `line_writer::flush_timeout`.
+  /// Must be called before the process ends without destroying the log.
   void flush() { lines_.flush(); }
 
  private:

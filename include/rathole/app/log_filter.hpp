@@ -14,21 +14,23 @@
 
 namespace rathole::app {
 
-/// How much a log line matters; `off` is a threshold that nothing reaches.
+/// Is the severity of a log line, in increasing order; `off` is a threshold that no line reaches.
 enum class log_level { trace, debug, info, warn, error, off };
 
-/// Which log lines are wanted. The text form is a comma-separated list of `level`, `target=level`
-/// and `target`, where a target is a module path such as `rathole` or `rathole::client`; it covers
-/// what lies below it, and the longest one that fits decides. Levels are words of any case, or 0
-/// (off) to 5 (trace). A target alone means trace; lines that no directive covers need to be errors.
-/// Compat: the part of tracing-subscriber's env-filter syntax that has no spans or fields.
+/// Decides which log lines are written. The text form is a comma-separated list of `level`,
+/// `target=level` and `target`. A target is a module path such as `rathole` or `rathole::client`
+/// and includes the modules below it; the longest matching one decides. Levels are words in any
+/// case, or numbers from 0 (off) to 5 (trace). A target alone means trace. Lines that no directive
+/// covers must be errors.
+///
+/// Compat: the part of tracing-subscriber's env-filter syntax without spans and fields.
 class log_filter {
  public:
-  /// Everything from `level` on.
+  /// Makes a filter that passes lines of `level` and above.
   explicit log_filter(log_level level = log_level::info) : other_(level) {}
 
-  /// Reads the text form; nothing if it is not one. A target alone must be `rathole` or below it, so
-  /// that a misspelt level is noticed.
+  /// Parses the text form; returns nothing if it is malformed. A target alone must be `rathole` or
+  /// below it, so that a misspelt level is detected.
   static std::optional<log_filter> parse(std::string_view text) {
     log_filter filter(log_level::error);
     while (!text.empty()) {
@@ -40,7 +42,7 @@ class log_filter {
     return filter;
   }
 
-  /// Whether a line of `level` from `target` is wanted.
+  /// Returns whether a line of `level` from `target` is written.
   [[nodiscard]] bool enabled(log_level level, std::string_view target) const {
     log_level threshold = other_;
     std::size_t longest = 0;
@@ -118,16 +120,17 @@ class log_filter {
   std::vector<std::pair<std::string, log_level>> targets_;
 };
 
-/// What is asked for, and what is to be told about it.
+/// Holds a log filter, and a warning about its setting.
 struct log_setting {
+  /// The filter.
   log_filter filter = log_filter();
-  /// Why the filter is not the one that was asked for; empty if it is.
+  /// Why the filter is not the one in the setting; empty if it is.
   std::string warning = {};
 };
 
-/// Reads what is to be logged: the value of the variable RATHOLE_LOG, of RUST_LOG, or of the
-/// configuration's `log`; null if unset. The first that is not empty decides. None, or one that
-/// cannot be read, means info (Compat: upstream, which is silent about the latter).
+/// Returns the log filter from the variable RATHOLE_LOG, from RUST_LOG, or from the configuration's
+/// `log`; each may be null. The first that is not empty decides. If there is none, or it is
+/// malformed, the level is info. Compat: as in upstream, which does not warn of a malformed one.
 inline log_setting read_log_setting(const char* rathole_log, const char* rust_log,
                                     const char* configured = nullptr) {
   const std::array<std::pair<const char*, const char*>, 3> sources = {

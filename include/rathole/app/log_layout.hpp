@@ -17,20 +17,23 @@
 
 namespace rathole::app {
 
-/// How the lines of a log look: bare, with colours for a terminal, or for the journal, which knows the
-/// time and colours lines by their priority.
+/// Names the forms of log lines: plain, with colours for a terminal, or for the journal, which adds
+/// the time and shows the priority itself.
 enum class log_form { plain, coloured, journal };
 
 namespace detail {
 
-/// How a level shows.
+/// Says how a level is displayed.
 struct level_style {
-  /// Right-aligned to five letters, as upstream does.
+  /// The word, right-aligned to five letters. Compat: as in upstream.
   std::string_view word;
+  /// The escape sequence of the colour.
   std::string_view colour;
+  /// The prefix for the journal (sd-daemon(3)).
   std::string_view priority;
 };
 
+/// Returns the style of a level.
 inline level_style style_of(spdlog::level::level_enum level) {
   switch (level) {
     case spdlog::level::trace: return {"TRACE", "\033[37m", "<7>"};
@@ -41,11 +44,13 @@ inline level_style style_of(spdlog::level::level_enum level) {
   }
 }
 
-/// Writes the level of a line in a form.
+/// Formats the level of a line.
 class level_flag final : public spdlog::custom_flag_formatter {
  public:
+  /// Makes a formatter for lines of `form`.
   explicit level_flag(log_form form) : form_(form) {}
 
+  /// Appends the level of `line` to `out`.
   void format(const spdlog::details::log_msg& line, const std::tm&,
               spdlog::memory_buf_t& out) override {
     const auto add = [&out](std::string_view text) {
@@ -58,6 +63,7 @@ class level_flag final : public spdlog::custom_flag_formatter {
     add(is_aligned ? style.word : style.word.substr(style.word.find_first_not_of(' ')));
     if (form_ == log_form::coloured) add("\033[m");
   }
+  /// Returns a copy.
   std::unique_ptr<custom_flag_formatter> clone() const override {
     return std::make_unique<level_flag>(form_);
   }
@@ -68,9 +74,9 @@ class level_flag final : public spdlog::custom_flag_formatter {
 
 }  // namespace detail
 
-/// What turns a message into a line of `form`: the time in UTC with microseconds, the level, and the
-/// message, laid out as upstream does. The journal gets the level's priority (sd-daemon(3)) instead of
-/// the time.
+/// Returns the formatter for lines of `form`: the time in UTC with microseconds, the level, and the
+/// message. For the journal, the priority of the level (sd-daemon(3)) replaces the time. Compat:
+/// upstream's layout.
 inline std::unique_ptr<spdlog::formatter> make_layout(log_form form) {
   auto layout = std::make_unique<spdlog::pattern_formatter>(spdlog::pattern_time_type::utc);
   layout->add_flag<detail::level_flag>('*', form);
@@ -78,7 +84,8 @@ inline std::unique_ptr<spdlog::formatter> make_layout(log_form form) {
   return layout;
 }
 
-/// The form for what standard output is: colours only on a terminal, and if NO_COLOR is unset or empty.
+/// Returns the form for standard output: the journal's if it leads there, with colours on a
+/// terminal unless NO_COLOR is set to something, and otherwise plain.
 inline log_form form_of_standard_output() {
   if (is_journal(STDOUT_FILENO, std::getenv("JOURNAL_STREAM"))) return log_form::journal;
   const char* const no_color = std::getenv("NO_COLOR");

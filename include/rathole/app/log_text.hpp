@@ -13,34 +13,37 @@
 #include <string_view>
 #include <system_error>
 
-/// The parts that log lines are made of.
+/// Holds the program: command line, log, reload and signals. This header has the parts that log
+/// lines consist of.
 namespace rathole::app {
 
-/// An address as a line shows it.
+/// Returns an address as a log line shows it.
 inline std::string shown(const address& at) { return escape(to_string(at)); }
 
+/// Returns a list of addresses as a log line shows it.
 inline std::string shown(const address_list& at) {
   std::string out;
   for (const address& each : at) out += (out.empty() ? "" : ", ") + shown(each);
   return out;
 }
 
-/// The name of a service as a part of a key, as a line shows it.
+/// Returns the name of a service, as a part of a key, as a log line shows it.
 inline std::string shown_key(std::string_view service) {
   return escape(config::quote_key(service));
 }
 
-/// The context of a line about a service.
+/// Returns the context of a log line about a service.
 inline std::string service_context(std::string_view service) {
   return "handle{service=" + escape(service) + '}';
 }
 
-/// The context of a line about a connection from `peer`.
+/// Returns the context of a log line about a connection from `peer`.
 inline std::string connection_context(const address& peer) {
   return "connection{addr=" + shown(peer) + '}';
 }
 
-/// A delay in milliseconds, or from one second on in seconds: `450ms`, `1s`, `1.25s`.
+/// Returns a duration in milliseconds, or in seconds if it is at least one second: `450ms`, `1s`,
+/// `1.25s`.
 inline std::string to_text(duration delay) {
   const auto count = std::chrono::round<std::chrono::milliseconds>(delay).count();
   if (count < 1000) return std::to_string(count) + "ms";
@@ -51,10 +54,11 @@ inline std::string to_text(duration delay) {
   return text + 's';
 }
 
-/// How an attempt that failed goes on.
+/// Returns the end of a line about a failed attempt that will be repeated after `delay`.
 inline std::string retry_text(duration delay) { return ". Retry in " + to_text(delay) + "..."; }
 
-/// What the forward `id` carried: bytes from the visitor and to it, and why it broke if it did.
+/// Returns a line about the end of the connection `id`: the bytes from the visitor and to it, and
+/// why it broke if it did.
 inline std::string forward_text(std::uint64_t id, std::uint64_t received, std::uint64_t sent,
                                 std::error_code error) {
   std::string text = "Forward " + std::to_string(id) + " ended: " + std::to_string(received) +
@@ -63,7 +67,7 @@ inline std::string forward_text(std::uint64_t id, std::uint64_t received, std::u
   return text;
 }
 
-/// What a line says of datagrams that were lost, of all that `since` counts.
+/// Returns a line about lost datagrams, of all those that `since` counts.
 inline std::string losses_text(const protocol::udp_counters& since) {
   std::string text = "Lost " + std::to_string(since.lost()) + " of " +
                      std::to_string(since.sent + since.received + since.queue_full) + " datagrams:";

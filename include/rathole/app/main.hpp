@@ -21,10 +21,12 @@
 
 namespace rathole::app {
 
-/// The program: reads the command line, does what it says, and returns the exit status. For a `main`
-/// function; it takes over the process's signals, descriptor limit and standard streams.
+/// Runs the program: parses the command line, does what it asks for, and returns the exit status.
+/// It is meant for a `main` function, and takes over the process's signals, descriptor limit and
+/// standard streams.
 inline int main(int argc, char** argv) {
-  // A write to a connection that is gone fails instead; the splicing relay depends on it.
+  // A write to a closed connection must fail instead of raising a signal; the splicing relay relies
+  // on it.
   std::signal(SIGPIPE, SIG_IGN);
   std::optional<error_priority> priority;
   if (is_journal(STDERR_FILENO, std::getenv("JOURNAL_STREAM"))) priority.emplace(std::cerr);

@@ -8,9 +8,9 @@
 
 namespace rathole::app {
 
-/// Which of the two the program is to be: what `--server` or `--client` says, else the only block
-/// of the file. Fails with one sentence that says how to mend it. At most one of `as_server` and
-/// `as_client` is set.
+/// Returns which side the program must run: the one that `--server` or `--client` names, or the
+/// only block of the file. At most one of `as_server` and `as_client` may be set. Fails with a
+/// sentence that says how to correct it.
 inline std::expected<config::side, std::string> select_mode(bool as_server, bool as_client,
                                                             const config::config& file) {
   if (as_server && !file.server) {

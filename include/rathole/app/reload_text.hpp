@@ -10,7 +10,8 @@
 
 namespace rathole::app {
 
-/// What is about to change, a line each. Compat: upstream's words, and which services besides.
+/// Returns one line for each change that is about to be applied. Compat: upstream's words, with the
+/// names of the services in addition.
 template <class Block>
 std::vector<std::string> changes_text(const Block& before, const Block& now, bool is_replaced) {
   std::vector<std::string> lines;

@@ -13,17 +13,17 @@
 
 namespace rathole::app {
 
-/// A line that says the same as one before is held back for this long.
+/// Is how long a line is held back after an equal one was written.
 inline constexpr std::chrono::seconds repeat_interval{60};
-/// Lines that are told apart; beyond that all are written.
+/// Is how many kinds of lines are distinguished; lines of further kinds are all written.
 inline constexpr std::size_t max_repeated_lines = 1024;
 
-/// Decides which of the lines that visitors or a peer can cause without end are written: the first
-/// of each kind, and after an interval the next one with the number of those between.
+/// Decides which lines are written of those that visitors or a peer can cause without limit: the
+/// first of each kind, and after an interval the next one, with the number of lines in between.
 class repeats {
  public:
-  /// `what` names the kind of line. Returns how many were held back since the last of its kind that
-  /// was written, or nothing if this one is to be held back too.
+  /// Records a line of the kind `what`. Returns how many were held back since the last line of its
+  /// kind was written, or nothing if this one must be held back too.
   std::optional<std::uint64_t> note(std::string_view what, time_point now) {
     auto found = written_.find(what);
     if (found == written_.end()) {
@@ -55,7 +55,7 @@ class repeats {
   std::map<std::string, last_line, std::less<>> written_;
 };
 
-/// What a line says of those that were held back before it.
+/// Returns the end of a line that says how many were held back before it; empty if none was.
 inline std::string repeats_text(std::uint64_t held_back) {
   return held_back == 0 ? std::string() : " (" + std::to_string(held_back) + " more before)";
 }

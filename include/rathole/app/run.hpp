@@ -23,17 +23,18 @@
 
 namespace rathole::app {
 
-/// The exit status for what is right in itself, but asks for a part that this program does not
-/// contain; also that of a wrong command line.
+/// Is the exit status for a valid file that asks for a part that this program does not contain;
+/// also used for an invalid command line.
 inline constexpr int exit_not_built_in = 2;
 
 namespace detail {
 
+/// Writes `lines` to `to` in a form that is safe for a terminal.
 inline void print(std::ostream& to, const std::vector<std::string>& lines) {
   for (const std::string& line : lines) to << printable(line) << '\n';
 }
 
-/// Loads the file, or prints what is wrong with it.
+/// Loads the file at `path`; if it has errors, prints them to `err` and returns nothing.
 inline std::optional<config::document> load_or_explain(const std::string& path, std::ostream& err) {
   auto loaded = load_file(path);
   if (loaded) return std::move(*loaded);
@@ -41,7 +42,7 @@ inline std::optional<config::document> load_or_explain(const std::string& path, 
   return std::nullopt;
 }
 
-/// Runs the block of a file that has been loaded; see `run`.
+/// Runs the block of a loaded file; see `run`.
 template <class Log, class Block>
 int start(const config::document& file, const Block& block, const std::string& warning, logger& log,
           std::function<void(const config::config&)> set_filter, std::ostream& err) {
@@ -78,9 +79,9 @@ int start(const config::document& file, const Block& block, const std::string& w
 
 }  // namespace detail
 
-/// `--check`: prints every problem of the file, warnings included, and what of it this program does
-/// not contain, to `err`. Returns 1 if there is an error, else `exit_not_built_in` if this program
-/// lacks something, else 0.
+/// Implements `--check`: prints every problem of the file, including warnings, and every part that
+/// this program does not contain, to `err`. Returns 1 if there is an error, otherwise
+/// `exit_not_built_in` if this program lacks a part, and otherwise 0.
 inline int check(const arguments& asked, std::ostream& out, std::ostream& err) {
   const auto file = detail::load_or_explain(asked.config, err);
   if (!file) return EXIT_FAILURE;
@@ -106,9 +107,10 @@ inline int check(const arguments& asked, std::ostream& out, std::ostream& err) {
   return EXIT_SUCCESS;
 }
 
-/// Runs what the file says until the program is told to stop, and follows what becomes of the file.
-/// Logs to standard output; what keeps it from starting goes to `err`. Returns 0 after a signal, 1 if
-/// it could not start, `exit_not_built_in` if the file asks for what this program does not contain.
+/// Runs what the file configures until the program is asked to stop, and applies changes of the
+/// file. Logs to standard output; errors that prevent the start go to `err`. Returns 0 after a
+/// signal, 1 if the program could not start, and `exit_not_built_in` if the file asks for a part
+/// that this program does not contain.
 inline int run(const arguments& asked, std::ostream& err) {
   const auto file = detail::load_or_explain(asked.config, err);
   if (!file) return EXIT_FAILURE;

@@ -15,8 +15,8 @@
 
 namespace rathole::app {
 
-/// Whether a handshake that failed tells of a mistake in a configuration, rather than of a connection
-/// that anybody made and left.
+/// Returns whether a failed handshake indicates a wrong configuration, and not just a connection
+/// that anybody opened and left.
 inline bool is_telling(const std::error_code& error) {
   switch (server::refusal_of(error)) {
     case server::refusal::other_transport:
@@ -27,8 +27,8 @@ inline bool is_telling(const std::error_code& error) {
   }
 }
 
-/// Says why a connection of a client became nothing, and then what to look at. The same cause has the
-/// same text.
+/// Returns why a client's connection failed before it became a control or data channel, with
+/// advice. The same cause always gives the same text.
 inline std::string failure_text(const server::handshake_failed& e) {
   const config::transport& with = e.settings.transport;
   const std::error_code& error = e.error;
@@ -61,12 +61,12 @@ inline std::string failure_text(const server::handshake_failed& e) {
   return text;
 }
 
-/// A number of things, in words.
+/// Returns a number with its noun, in the plural unless it is 1.
 inline std::string count_text(std::uint64_t count, const std::string& one) {
   return std::to_string(count) + ' ' + one + (count == 1 ? "" : "s");
 }
 
-/// Sums up the connections that were refused.
+/// Returns a line that sums up refused connections.
 inline std::string refusals_text(const server::refusal_summary& what) {
   static constexpr std::array<std::string_view, server::refusal_kinds> names = {
       "dropped because too many",

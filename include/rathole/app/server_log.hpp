@@ -17,49 +17,57 @@
 
 namespace rathole::app {
 
-/// Observes a server and logs. What scripts look for keeps upstream's wording.
+/// Is an observer of a server that logs its events. Compat: lines that scripts look for have
+/// upstream's wording.
 class server_log {
  public:
-  /// The module that the lines name.
+  /// Is the log target of the lines.
   static constexpr std::string_view target = "rathole::server";
 
-  /// Told where visitors of a service connect, or clients if `service` is empty.
+  /// Receives the addresses on which the server listens for visitors of a service, or for clients
+  /// if `service` is empty.
   using listening_hook = std::function<void(std::string_view service, const address& at)>;
 
-  /// What tells the time, for lines that repeat.
+  /// Returns the time, which limits repeated lines.
   using time_source = time_point (*)();
 
-  /// `lines` outlives the observer.
+  /// Makes an observer that writes to `lines`, which must outlive it. `listens` may be empty.
   explicit server_log(logger& lines, listening_hook listens = {}, time_source now = &clock::now)
       : lines_(lines), listens_(std::move(listens)), now_(now) {}
 
+  /// Logs at info.
   void on(const server::listening& e) {
     warn_of_replacement({}, e.at, e.in_place_of);
     write(log_level::info, {}, "Listening at " + shown(e.at));
     if (listens_) listens_({}, e.at);
   }
+  /// Logs at info.
   void on(const server::service_listening& e) {
     warn_of_replacement(service_context(e.service), e.at, e.in_place_of);
     write(log_level::info, service_context(e.service), "Listening at " + shown(e.at));
     if (listens_) listens_(e.service, e.at);
   }
+  /// Logs at error.
   void on(const server::service_bind_failed& e) {
     write(log_level::error, service_context(e.service),
           "Failed to listen at " + shown(e.at) + ": " + e.error.message() + listen_advice(e.error) +
               retry_text(e.retry_in));
   }
+  /// Logs at warn.
   void on(const server::address_left_out& e) {
     write(log_level::warn, context_of(e.service),
           "This host has no IPv6: " + shown(e.at) +
               " is left out, since `bind_addr` names 0.0.0.0 with the same port");
   }
-  /// Who opens connections, or takes descriptors, can cause these without end.
+  /// Logs at error, once per service, cause and interval; other times at debug, because peers and
+  /// other programs can cause it without limit.
   void on(const server::accept_failed& e) {
     const std::string why = e.error.message();
     write_once(log_level::error, "accept\n" + std::string(e.service) + '\n' + why,
                context_of(e.service), "Failed to accept: " + why + retry_text(e.retry_in));
   }
-  /// Anybody can cause these. Those that tell of a mistake are written once per cause and interval.
+  /// Logs at warn, once per cause and interval, if it indicates a wrong configuration; otherwise at
+  /// debug, because anybody can cause it.
   void on(const server::handshake_failed& e) {
     const bool is_mistake = is_telling(e.error);
     if (!is_mistake && !lines_.wants(log_level::debug, target)) return;
@@ -67,29 +75,35 @@ class server_log {
     warn_once(is_mistake, "handshake\n" + why, connection_context(e.peer),
               "Failed to handshake: " + why);
   }
+  /// Logs at error, and repetitions at debug.
   void on(const server::unknown_service& e) {
     write(refusal_level(e.repeated), connection_context(e.peer),
           "No such a service " + escape(e.digest) +
               "; the client's name for it must be one of `server.services`");
   }
+  /// Logs at error, and repetitions at debug.
   void on(const server::authentication_failed& e) {
     write(refusal_level(e.repeated), connection_context(e.peer),
           "Service " + escape(e.service) +
               " failed the authentication; the client's `token` must be that of `server.services." +
               shown_key(e.service) + '`');
   }
+  /// Logs at warn.
   void on(const server::connections_refused& e) {
     write(log_level::warn, {}, refusals_text(e.what));
   }
+  /// Logs at info.
   void on(const server::control_channel_established& e) {
     write(log_level::info, channel_context(e.peer, e.service), "Control channel established");
   }
+  /// Logs at warn, once per service and interval; other times at debug.
   void on(const server::control_channel_replaced& e) {
     warn_once(true, "replaced\n" + std::string(e.service), channel_context(e.peer, e.service),
               "Dropping previous control channel for service " + escape(e.service) +
                   ": the client at " + shown(e.by) +
                   " takes its place; if this goes on, two clients have the service");
   }
+  /// Logs at info, and warns of a client that repeatedly closes its channel early.
   void on(const server::control_channel_closed& e) {
     std::string message = "Control channel shutdown";
     if (e.error && e.error != errc::stopped) message += ": " + e.error.message();
@@ -100,17 +114,20 @@ class server_log {
               "`client.heartbeat_timeout` must be above `server.heartbeat_interval` (" +
                   to_text(e.settings.heartbeat_interval) + ')');
   }
+  /// Warns of a client that repeatedly closes its channels early; otherwise logs nothing.
   void on(const server::udp_channel_lost& e) {
     if (!closes_.note_udp_channel(e)) return;
     warn_once(true, "udp\n" + std::string(e.service), channel_context(e.peer, e.service),
               "The client closes every UDP data channel at once; `type` of `client.services." +
                   shown_key(e.service) + "` must be `udp` too");
   }
+  /// Logs at warn, once per cause and interval; other times at debug.
   void on(const server::visitor_refused& e) {
     const std::string cause = e.error.message();
     warn_once(true, std::string(e.service) + '\n' + cause, service_context(e.service),
               "Visitor " + shown(e.visitor) + " turned away: " + cause);
   }
+  /// Logs at error.
   void on(const server::service_loops& e) {
     write(log_level::error, service_context(e.service),
           "The service leads back to itself: its local_addr on the client at " + shown(e.client) +
@@ -120,11 +137,13 @@ class server_log {
                   std::chrono::duration_cast<std::chrono::seconds>(e.refused_for).count()) +
               " s");
   }
+  /// Logs at debug.
   void on(const server::forward_started& e) {
     if (!lines_.wants(log_level::debug, target)) return;
     write(log_level::debug, service_context(e.service),
           "Forward " + std::to_string(e.id) + " started for visitor " + shown(e.visitor));
   }
+  /// Logs at debug, and warns of a client that repeatedly breaks connections early.
   void on(const server::forward_ended& e) {
     if (closes_.note_forward(e)) {
       warn_once(true, "forward\n" + std::string(e.service), service_context(e.service),
@@ -137,12 +156,14 @@ class server_log {
           forward_text(e.id, e.received, e.sent, e.error));
   }
 
+  /// Logs at warn.
   void on(const server::datagrams_lost& e) {
     write(log_level::warn, service_context(e.service), losses_text(e.since));
   }
 
  private:
-  /// Anybody can cause these lines, so those that repeat are for who looks for them.
+  /// Returns the level of a refusal. Anybody can cause these lines, so repetitions are only for
+  /// debugging.
   static log_level refusal_level(bool repeated) {
     return repeated ? log_level::debug : log_level::error;
   }
@@ -163,15 +184,15 @@ class server_log {
     return connection_context(peer) + ':' + service_context(service);
   }
 
-  /// Writes a warning if it is a mistake and none of its kind was written within the interval, else a
-  /// line for debugging.
+  /// Logs at warn if it is a mistake and none of its kind was logged in the interval; otherwise at
+  /// debug.
   void warn_once(bool is_mistake, std::string_view kind, const std::string& context,
                  const std::string& message) {
     if (is_mistake) return write_once(log_level::warn, kind, context, message);
     write(log_level::debug, context, message);
   }
 
-  /// Writes a line at `level` if none of its kind was written within the interval, else at debug.
+  /// Logs at `level` if none of its kind was logged in the interval; otherwise at debug.
   void write_once(log_level level, std::string_view kind, const std::string& context,
                   const std::string& message) {
     const std::optional<std::uint64_t> before = repeats_.note(kind, now_());

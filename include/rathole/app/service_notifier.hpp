@@ -23,17 +23,19 @@
 
 namespace rathole::app {
 
-/// What a service manager asks of its service, by environment variables (sd_notify(3),
-/// sd_watchdog_enabled(3)); empty is unset.
+/// Holds what a service manager asks of the program by environment variables (sd_notify(3),
+/// sd_watchdog_enabled(3)); an empty text means unset.
 struct service_environment {
-  /// `NOTIFY_SOCKET`: where it wants to be told; a path, or the name of an abstract socket after `@`.
+  /// `NOTIFY_SOCKET`: the socket for notifications, a path or the name of an abstract socket after
+  /// `@`.
   std::string socket{};
-  /// `WATCHDOG_USEC`: in how many microseconds it wants to hear from the service, again and again,
+  /// `WATCHDOG_USEC`: the time within which the manager expects the next watchdog notification, in
+  /// microseconds.
   std::string watchdog_usec{};
-  /// `WATCHDOG_PID`: if that is the process.
+  /// `WATCHDOG_PID`: the process that must send watchdog notifications; if unset, any.
   std::string watchdog_pid{};
 
-  /// That of this process.
+  /// Returns the environment of this process.
   static service_environment of_process() {
     const auto value = [](const char* name) {
       const char* const found = std::getenv(name);
@@ -43,17 +45,17 @@ struct service_environment {
   }
 };
 
-/// Tells a service manager, as systemd is one, how the program does; where there is none, nothing is
-/// told. Nothing waits, and what cannot be told is dropped.
+/// Notifies a service manager, such as systemd, of the program's state. Without a manager it does
+/// nothing. It never waits, and drops notifications that cannot be sent.
 class service_notifier {
  public:
-  /// Longest status that is shown, in octets.
+  /// Is the longest status text, in bytes.
   static constexpr std::size_t longest_status = 1000;
-  /// The longest pause between two signs of life.
+  /// Is the longest pause between two watchdog notifications.
   static constexpr std::chrono::hours longest_pause{1};
 
-  /// If it is asked for, gives signs of life from now on, from `ex`; the context has work then until
-  /// they are stopped.
+  /// Makes a notifier. If the manager asks for watchdog notifications, they are sent from `ex`
+  /// until `cancel`, and keep its context running.
   explicit service_notifier(io::executor ex,
                             const service_environment& asked = service_environment::of_process())
       : timer_(ex) {
@@ -65,37 +67,38 @@ class service_notifier {
   service_notifier(const service_notifier&) = delete;
   service_notifier& operator=(const service_notifier&) = delete;
 
-  /// The service serves: after its start, and after each reload.
+  /// Notifies the manager that the program is ready, after the start and after each reload.
   void ready() const { tell("READY=1"); }
 
-  /// The configuration is being loaded anew; `ready` ends it.
+  /// Notifies the manager that the configuration is being reloaded; `ready` ends this state.
   void reloading() const {
-    // systemd compares with CLOCK_MONOTONIC, which is what this clock reads.
+    // systemd compares the value with CLOCK_MONOTONIC, which this clock reads.
     const auto now = std::chrono::duration_cast<std::chrono::microseconds>(
         std::chrono::steady_clock::now().time_since_epoch());
     tell("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(now.count()));
   }
 
-  /// The service is about to end.
+  /// Notifies the manager that the program is stopping.
   void stopping() const { tell("STOPPING=1"); }
 
-  /// A sentence on how it does, as `systemctl status` shows it: one line of printable characters
-  /// whatever `text` holds.
+  /// Sends a status text for `systemctl status`: one line of printable characters, whatever `text`
+  /// contains.
   void status(std::string_view text) const {
     tell("STATUS=" + printable(text.substr(0, longest_status)));
   }
 
-  /// Gives no more signs of life; the context may run out of work.
+  /// Ends the watchdog notifications, so that they do not keep the context running.
   void cancel() { timer_.disarm(); }
 
  private:
-  /// Takes the socket's address apart; false if there is none that can be told.
+  /// Parses the address of the socket; returns false if it cannot be used.
   bool find(std::string_view name) {
     address_.sun_family = AF_UNIX;
     if (name.size() < 2 || name.size() >= sizeof address_.sun_path) return false;
     if (name.front() != '/' && name.front() != '@') return false;
     std::memcpy(address_.sun_path, name.data(), name.size());
-    // An abstract name begins with a zero and ends with its length, a path ends with a zero.
+    // An abstract name begins with a zero byte and ends with its length; a path ends with a zero
+    // byte.
     const bool is_abstract = name.front() == '@';
     if (is_abstract) address_.sun_path[0] = '\0';
     length_ = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name.size() +
@@ -103,7 +106,8 @@ class service_notifier {
     return true;
   }
 
-  /// Half of the time that the manager waits, so that a late one is no dead one; 0 if it does not.
+  /// Returns half of the time that the manager waits, so that a notification that is late is not
+  /// missed; 0 if there is no watchdog.
   static duration pause_of(const service_environment& asked) {
     if (!asked.watchdog_pid.empty() && asked.watchdog_pid != std::to_string(::getpid())) return {};
     std::int64_t count = 0;

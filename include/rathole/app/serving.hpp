@@ -14,15 +14,17 @@
 
 namespace rathole::app {
 
-/// Keeps count of the services whose control channel stands. An observer between an instance and its
-/// log: what is told is passed on.
+/// Counts the services whose control channel is established. It is an observer between an instance
+/// and its log, and passes events on.
 template <class Observer>
 class serving {
  public:
-  /// `changed` is called when the count has changed; `next` outlives it.
+  /// Makes a count of zero. `changed` is called when it has changed. `next` receives the events and
+  /// must outlive it.
   serving(Observer& next, std::function<void()> changed)
       : next_(next), changed_(std::move(changed)) {}
 
+  /// Passes `event` on, and updates the count.
   template <class Event>
   void on(const Event& event) {
     notify(next_, event);
@@ -38,11 +40,12 @@ class serving {
     }
   }
 
-  /// How many services are served now.
+  /// Returns how many services are served now.
   [[nodiscard]] std::size_t count() const { return channels_.size(); }
 
  private:
-  /// A new channel may be there before the old one is gone.
+  /// Changes the number of control channels of a service; a new one may be established before the
+  /// old one has ended.
   void add(std::string_view service, int change) {
     auto found = channels_.find(service);
     if (found == channels_.end()) found = channels_.emplace(service, 0).first;

@@ -14,18 +14,19 @@
 
 namespace rathole::app {
 
-/// Ends the program although a look-up may be under way in the system's resolver: it cannot be
-/// interrupted, and an orderly end would wait for it. The lines of `log` are written, see
-/// `logger::flush`; what is still being forwarded is reset.
+/// Ends the process, although a lookup may be blocked in the system's resolver, which cannot be
+/// interrupted and for which an orderly end would wait. The lines of `log` are written first, see
+/// `logger::flush`; active connections are reset.
 [[noreturn]] inline void exit_at_once(logger& log) {
   log.flush();
   std::quick_exit(EXIT_SUCCESS);
 }
 
-/// Signals as calls on a context, from its construction on.
+/// Calls a function on a context for each signal that arrives after its construction.
 class signal_calls {
  public:
-  /// Each of the signals `which` calls `received` with how many have come, itself included.
+  /// Makes an object that calls `received` for each of the signals `which`, with the number of
+  /// signals so far, including this one.
   signal_calls(asio::io_context& context, std::initializer_list<int> which,
                std::function<void(int)> received)
       : signals_(context), received_(std::move(received)) {
@@ -35,7 +36,7 @@ class signal_calls {
   signal_calls(const signal_calls&) = delete;
   signal_calls& operator=(const signal_calls&) = delete;
 
-  /// No more calls; the context may run out of work.
+  /// Ends the calls, so that they do not keep the context running.
   void cancel() {
     std::error_code ignored;
     signals_.cancel(ignored);
@@ -55,9 +56,9 @@ class signal_calls {
   int count_ = 0;
 };
 
-/// The signals that tell a program to end.
+/// Lists the signals that ask the program to stop.
 inline constexpr std::initializer_list<int> stop_signals{SIGINT, SIGTERM};
-/// The signal that tells it to read its configuration again.
+/// Lists the signals that ask the program to reload its configuration.
 inline constexpr std::initializer_list<int> reload_signals{SIGHUP};
 
 }  // namespace rathole::app

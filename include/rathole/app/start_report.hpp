@@ -18,39 +18,39 @@
 
 namespace rathole::app {
 
-/// What stands between a file that loads and an instance that runs, one line each.
+/// Holds the reasons why a file that loads cannot run as an instance, one line each.
 struct start_report {
-  /// Mistakes that only matter to an instance that starts.
+  /// The mistakes that only matter to an instance that starts.
   std::vector<std::string> problems = {};
-  /// Parts of a transport that this program does not contain.
+  /// The parts of a transport that this program does not contain.
   std::vector<std::string> missing = {};
-  /// What an instance that starts goes without; it is logged as a warning.
+  /// The limitations of an instance that starts, which are logged as warnings.
   std::vector<std::string> limitations = {};
 
-  /// Returns what keeps an instance from running: the problems, then the missing parts.
+  /// Returns the lines that prevent an instance from running: the problems, then the missing parts.
   [[nodiscard]] std::vector<std::string> errors() const {
     std::vector<std::string> out = problems;
     out.insert(out.end(), missing.begin(), missing.end());
     return out;
   }
-  /// Whether an instance can do what it was asked.
+  /// Returns whether nothing prevents an instance from running.
   [[nodiscard]] bool is_empty() const { return problems.empty() && missing.empty(); }
 };
 
-/// Logs what is wrong with files of keys that have changed. `log` outlives it.
+/// Returns a function that logs the problems of key files that have changed. `log` must outlive it.
 inline transport::complaint complaint_to(logger& log) {
   return [&log](const std::string& what) {
     log.write(log_level::error, "rathole::tls", printable(what) + "; the old ones stay in use");
   };
 }
 
-/// What `transport::prepare` makes of a block.
+/// Is the prepared transport of a block; see `transport::prepare`.
 template <class Block>
 using carrier_of = typename decltype(transport::prepare(std::declval<Block>()))::value_type;
 
-/// Adds what keeps `block`, a `config::server` or `config::client` of the file `from`, from running
-/// as written. Returns what carries its connections, if that could be made ready; `complain` then
-/// goes along.
+/// Adds the reasons why `block`, a `config::server` or `config::client` of the file `from`, cannot
+/// run as written. Returns its prepared transport, if there is one, which reports later problems of
+/// files to `complain`.
 template <class Block>
 std::optional<carrier_of<Block>> add_to(start_report& report, const Block& block,
                                         const config::source& from,

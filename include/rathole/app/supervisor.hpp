@@ -35,16 +35,16 @@
 
 namespace rathole::app {
 
-/// Runs a client or a server until the program is told to stop, and has it follow its configuration
-/// file: `Block` is `config::client` or `config::server`, `Log` what observes and logs. A file that is
-/// not fit for use changes nothing.
+/// Runs a client or a server until the program is asked to stop, and applies changes of its
+/// configuration file. `Block` is `config::client` or `config::server`, and `Log` is the observer
+/// that logs. A file that cannot be used changes nothing.
 template <class Block, class Log>
 class supervisor {
  public:
   using carrier_type = carrier_of<Block>;
 
-  /// `path` is the configuration's, of which `settings` and what carries them were made. Both `log`
-  /// and what `set_filter` refers to outlive the supervisor.
+  /// Makes a supervisor for the file at `path`, which was loaded as `loaded`. `log` and what
+  /// `set_filter` refers to must outlive it.
   supervisor(std::string path, config::config loaded, logger& log,
              std::function<void(const config::config&)> set_filter)
       : path_(std::move(path)),
@@ -58,7 +58,7 @@ class supervisor {
         notifier_(context_.get_executor()),
         patience_(context_.get_executor()) {}
 
-  /// Runs to the end. Fails with the system's code if it cannot start.
+  /// Runs to the end. Fails with the system's error if the instance cannot start.
   result<void> run(const carrier_type& carrier) {
     signal_calls signals(context_, stop_signals, [this](int count) { stop(count); });
     signal_calls hangup(context_, reload_signals, [this](int) { reload(); });
@@ -74,7 +74,7 @@ class supervisor {
     patience_.disarm();
     context_.restart();
     context_.poll();
-    // A look-up may be under way in the system's resolver, which nobody can interrupt.
+    // A lookup may be blocked in the system's resolver, which cannot be interrupted.
     if (!context_.stopped()) exit_at_once(log_);
     return {};
   }
@@ -107,13 +107,13 @@ class supervisor {
     count_services();
   }
 
-  /// A pipe, such as a shell's <(...), can be read once only.
+  /// Watches the file, unless it is a pipe, such as a shell's <(...), which can be read only once.
   void watch() {
     std::error_code ignored;
     if (!std::filesystem::is_regular_file(path_, ignored)) return;
     watch_.emplace(context_.get_executor(), path_, [this] { reload(); });
     say(log_level::info, "Start watching the config");
-    // It may have changed since it was read first.
+    // The file may have changed since it was first read.
     take_up(load_file(path_, duration::zero()));
   }
 
@@ -129,7 +129,7 @@ class supervisor {
     notifier_.ready();
   }
 
-  /// An instance is over.
+  /// Removes an instance that has ended.
   void ended(instance_type& what, std::error_code ec) {
     const auto is_it = [&](const auto& each) { return each.get() == &what; };
     if (const auto at = std::ranges::find_if(retired_, is_it); at != retired_.end()) {
@@ -161,7 +161,7 @@ class supervisor {
     });
   }
 
-  /// Reads the file again, and does what it says anew.
+  /// Reads the file again and applies its changes.
   void reload() {
     if (is_stopping_ || !has_started_) return;
     if (is_busy_) {
@@ -169,7 +169,7 @@ class supervisor {
       return;
     }
     say(log_level::info, "Rescan the configuration");
-    // Nothing is forwarded while a writer is waited for.
+    // A pipe would block all connections until its writer has finished.
     take_up(load_file(path_, duration::zero()));
   }
 
@@ -186,7 +186,7 @@ class supervisor {
       return ignore();
     }
     if (std::exchange(configured_log_, file.log) != file.log) set_filter_(file);
-    // The services of a client that wait between two attempts try at once.
+    // A client's services that wait between two attempts try at once.
     if (*next == settings_) return is_server ? void() : current_->update(settings_, [](auto) {});
     for (const auto& warning : loaded->warnings) say(log_level::warn, to_string(warning));
     apply(*next, loaded->where);
@@ -208,7 +208,7 @@ class supervisor {
       return ignore();
     }
     is_busy_ = true;
-    // A service manager that waits for the start has to wait on.
+    // A service manager that waits for the start must continue to wait.
     if (is_ready_) notifier_.reloading();
     for (const std::string& line : changes_text(settings_, next, carrier.has_value())) {
       say(log_level::info, line);
@@ -218,7 +218,8 @@ class supervisor {
     current_->update(wanted_, [this](std::error_code ec) { ec ? reject(ec) : accept(); });
   }
 
-  /// Starts an instance with another transport, and then lets the present one go.
+  /// Starts an instance with another transport, and drains the present one once the new one is
+  /// ready.
   void replace(const carrier_type& carrier) {
     next_ = make(carrier, wanted_);
     next_->inherit(current_->duplicate_doors());
@@ -247,7 +248,7 @@ class supervisor {
     finish();
   }
 
-  /// Destroys an instance, but not in the midst of its own call.
+  /// Destroys an instance later, because one of its own calls may be running.
   void bury(std::shared_ptr<instance_type> what) {
     asio::post(context_, [gone = std::move(what)] {});
   }
@@ -280,11 +281,11 @@ class supervisor {
   io::asio_timer patience_;
   std::optional<io::file_watch> watch_;
   std::unique_ptr<instance_type> current_;
-  /// The instance that is being started in place of the present one.
+  /// The instance that is being started to replace the present one.
   std::unique_ptr<instance_type> next_;
-  /// Instances of which some forwards are left.
+  /// The instances that still have active connections.
   std::vector<std::unique_ptr<instance_type>> retired_;
-  /// What is being applied.
+  /// The settings that are being applied.
   Block wanted_;
   std::error_code failure_;
   bool has_started_ = false;
@@ -292,7 +293,7 @@ class supervisor {
   bool is_ready_ = false;
   bool is_stopping_ = false;
   bool is_busy_ = false;
-  /// The file has changed while the last change was being applied.
+  /// Whether the file has changed while the last change was being applied.
   bool is_due_ = false;
 };
 

@@ -18,39 +18,42 @@
 
 namespace rathole::client {
 
-/// The client of a tunnel: keeps a control channel for each of its services and forwards what the
-/// server sends to the local services.
+/// Runs the client of a tunnel: keeps a control channel for each of its services, and forwards the
+/// visitors that the server sends to the local services.
 ///
-/// It lives on its transport's executor, one thread; every member function is called there. It
-/// works until it is stopped: whatever fails is tried again and told to the observer, which
-/// outlives the client's operations.
+/// It lives on its transport's executor, one thread; every member function must be called there. It
+/// works until it is stopped: every failed operation is retried and reported to the observer, which
+/// must outlive the client's operations. `T` is the transport, `Observer` receives the events of
+/// `client/events.hpp`, and `C` is the codec.
 template <transport::Transport T, class Observer = null_observer,
           protocol::Codec C = protocol::bincode>
 class basic_client {
  public:
+  /// Makes a client that has not started. It connects through `transport` and reports to
+  /// `observer`.
   basic_client(T transport, config::client settings, Observer& observer)
       : context_(
             std::make_shared<context_type>(std::move(transport), std::move(settings), observer)) {}
 
-  /// Runs the client until it was stopped and all its work has ended. Completes with
-  /// `void(std::error_code)`: success, or at once `errc::wrong_transport` or `errc::invalid_settings`
-  /// for settings that it cannot have. Cancelling the operation is `stop()`. Called once.
+  /// Runs the client until it is stopped and all its work has ended. Completes with
+  /// `void(std::error_code)`: no error, or at once `errc::wrong_transport` or
+  /// `errc::invalid_settings` if the settings cannot be used. Cancelling the operation stops the
+  /// client. Must be called once.
   template <class Token>
   auto async_run(Token&& token) {
     return io::async_run(context_->runtime().get_executor(), run(context_), context_->closing,
                          std::forward<Token>(token));
   }
 
-  /// Goes on with new settings, as far as they differ: nothing else is touched, and what is being
-  /// forwarded goes on in any case. The transport is the same but for the options of its sockets and
-  /// the number of workers, which the caller sees to.
+  /// Applies new settings. Only what differs is changed, and active connections continue in any
+  /// case. The transport stays the same except for its socket options; the caller must apply the
+  /// number of workers.
   ///
-  /// A service that is gone loses its control channel; one that has another kind or token, and all
-  /// of them if `remote_addr` is another one, get theirs anew. Everything else holds at once, or for
-  /// what begins from now on.
+  /// A removed service loses its control channel. A service whose kind or token changes gets a new
+  /// control channel, and so do all services if `remote_addr` changes. Every other setting takes
+  /// effect at once, or for what begins from now on.
   ///
-  /// Fails with `errc::wrong_transport` or `errc::invalid_settings`, and changes nothing then; or with
-  /// `std::errc::not_enough_memory`, and the next update completes this one.
+  /// Fails with `errc::wrong_transport` or `errc::invalid_settings`; nothing is changed then.
   result<void> update(config::client next) {
     if (const std::error_code ec = context_->refusal_of(next)) return failure(ec);
     if (context_->closing.stop_requested()) return {};
@@ -60,27 +63,28 @@ class basic_client {
     });
   }
 
-  /// Closes the control channels and the waiting data channels. What is being forwarded may go on
-  /// for `shutdown_grace`, and for `shutdown_idle_timeout` without traffic.
+  /// Closes the control channels and the waiting data channels. Active connections may continue for
+  /// `shutdown_grace`, and for `shutdown_idle_timeout` without traffic.
   void stop() {
     context_->closing.request_stop();
     context_->stops.begun.request_stop();
   }
 
-  /// As `stop()`, but what is being forwarded may go on without a limit, until `stop()` is called.
+  /// Drains the client: stops it like `stop()`, but active connections may continue without a limit
+  /// until `stop()` is called.
   void retire() {
     context_->retired = true;
     context_->closing.request_stop();
   }
 
-  /// As `stop()`, and cuts what is being forwarded.
+  /// Stops the client like `stop()`, and aborts the active connections.
   void stop_now() {
     stop();
     context_->stops.end_all();
   }
 
-  /// How many coroutines work for the client: one for each service, and for each data channel from
-  /// the first dial to the end of its forward.
+  /// Returns how many coroutines work for the client: one for each service, and one for each data
+  /// channel from its first dial to the end of its connection.
   [[nodiscard]] std::size_t tasks() const { return context_->group.size(); }
 
   /// Returns what the client's descriptors are used for, as far as it counts them.

@@ -31,15 +31,20 @@ namespace rathole::client {
 template <class Context>
 class service_runner;
 
-/// What all parts of one client share. Coroutines hold it by `shared_ptr`, so it lives as long as
-/// the last of them.
+/// Holds what all parts of one client share. Coroutines hold it by `shared_ptr`, so it lives as
+/// long as the last of them.
 template <transport::Transport T, class Observer, protocol::Codec C>
 struct context {
+  /// Is the transport.
   using transport_type = T;
+  /// Is the runtime of the transport.
   using runtime_type = typename T::runtime_type;
+  /// Is the stream of the transport.
   using stream_type = typename T::stream;
+  /// Is the codec of the protocol.
   using codec_type = C;
 
+  /// Makes the context of a client that reports to `sink`.
   context(T carrier, config::client client_settings, Observer& sink)
       : transport(std::move(carrier)),
         settings(config::bounded(std::move(client_settings))),
@@ -49,9 +54,10 @@ struct context {
     transport.set_options(transport::to_socket_options(*settings.load()));
   }
 
+  /// Returns the runtime of the control plane.
   runtime_type& runtime() { return transport.runtime(); }
 
-  /// Why `of` cannot be the client's settings; no error if they can.
+  /// Returns why the client cannot have the settings `of`; no error if it can.
   [[nodiscard]] std::error_code refusal_of(const config::client& of) const {
     if (!config::settings_problems(of).empty()) return errc::invalid_settings;
     const config::transport& wanted = of.transport;
@@ -59,18 +65,18 @@ struct context {
     return errc::wrong_transport;
   }
 
+  /// Reports `event` to the observer. Must be called on the control plane's thread.
   template <class Event>
   void tell(const Event& event) {
     try {
       notify(observer, event);
     } catch (const std::bad_alloc&) {
-      // The observer misses an event. What the event is about goes on.
+      // Without memory the observer misses the event; the work continues.
     }
   }
 
-  /// Runs `work`, which only reports, on the control plane's thread, never inside this call: an
-  /// observer that it notifies may change whatever the caller is in the middle of. Where memory runs
-  /// out nothing is reported.
+  /// Runs `work` on the control plane's thread, never inside this call, because an observer that it
+  /// notifies may change what the caller is working on.
   template <class F>
   void on_control_plane(F work) {
     try {
@@ -80,27 +86,31 @@ struct context {
     }
   }
 
+  /// The transport of the control plane.
   T transport;
-  /// Replaced on the control plane.
+  /// The current settings, which the control plane replaces.
   io::published<config::client> settings;
+  /// The observer.
   Observer& observer;
-  /// By the services' names; they belong to the coroutines that run them, which keep the context.
+  /// The services by their names. The coroutines that run them own them.
   std::map<std::string, std::weak_ptr<service_runner<context>>, std::less<>> services;
-  /// What the client's descriptors are used for; `client/descriptors.hpp` divides them.
+  /// The use of descriptors by the client; see `client/descriptors.hpp`.
   protocol::descriptor_budget descriptors;
-  /// Whether data channels were commanded for which there were no descriptors; on all threads.
+  /// Whether dials were deferred for lack of descriptors; used by all threads.
   std::atomic<bool> dials_deferred = false;
-  /// Every coroutine of the client.
+  /// Owns every coroutine of the client.
   io::task_group group;
-  /// Forwards that run, those included that still connect to their local service; on all threads.
+  /// The number of active connections, including those that still connect to their local service;
+  /// used by all threads.
   std::atomic<std::size_t> forwards = 0;
-  /// Numbers the forwards; on all threads.
+  /// The number of the next connection; used by all threads.
   std::atomic<std::uint64_t> next_forward = 1;
-  /// Requested when no new work is to begin: all but running forwards ends.
+  /// Requested when no new work may begin and everything except active connections must end.
   std::stop_source closing;
-  /// How running forwards are told to end too.
+  /// Ends the active connections.
   io::drain_stops stops;
-  /// Running forwards may take all the time they want once the client closes, until it is stopped.
+  /// Whether active connections may continue without a limit once the client closes, until it is
+  /// stopped.
   bool retired = false;
 };
 

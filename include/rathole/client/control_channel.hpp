@@ -29,9 +29,9 @@
 
 namespace rathole::client {
 
-/// One control channel of a service, from dialling the server to the end of the connection, with
-/// the data channels that wait for a command. When it ends, those end with it; what is being
-/// forwarded goes on.
+/// Runs one control channel of a service, from dialling the server to the end of the connection,
+/// together with its data channels that wait for a command. These end with it; active connections
+/// continue.
 template <class Context>
 class control_channel : public std::enable_shared_from_this<control_channel<Context>> {
  public:
@@ -39,7 +39,7 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
   using codec_type = typename Context::codec_type;
   using service_settings = std::shared_ptr<const io::published<config::client_service>>;
 
-  /// `forwarder` is there for a UDP service only.
+  /// Makes a channel that is not connected. `forwarder` is set only for a UDP service.
   control_channel(std::shared_ptr<Context> context, service_settings service,
                   std::shared_ptr<udp_forwarder<Context>> forwarder)
       : context_(std::move(context)),
@@ -48,16 +48,16 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
         pacer_(data_channel_backoff(service_->load()->retry_interval)),
         dial_timer_(context_->runtime()) {}
 
-  /// Whether the server accepted the token.
+  /// Returns whether the server has accepted the token.
   [[nodiscard]] bool established() const { return established_; }
 
-  /// Ends the connection, and with it the data channels that wait.
+  /// Closes the connection, and with it the data channels that wait.
   void close() { waiting_.request_stop(); }
 
-  /// Descriptors were freed: dials what was put off for want of them.
+  /// Dials what was deferred for lack of descriptors, because some were freed.
   void dial_deferred() { start_dials(); }
 
-  /// How long the server may be silent from now on; 0 is for ever.
+  /// Changes how long the server may be silent from now on; 0 means without limit.
   void set_heartbeat_timeout(duration timeout) {
     if (!machine_) return;
     machine_->set_heartbeat_timeout(timeout, context_->runtime().now());
@@ -104,7 +104,7 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
     const protocol::descriptor_lease held(context_->descriptors.use.fixed);
     const protocol::descriptor_lease counted(context_->descriptors.use.services);
     const auto service = service_->load();
-    // The settings may have changed while it dialled.
+    // The settings may have changed during the dial.
     const auto latest = context_->settings.load();
     control_machine machine(protocol::service_digest(service->name), service->token,
                             latest->handshake_timeout, latest->heartbeat_timeout, world.now());
@@ -118,7 +118,7 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
         case protocol::client_control_event::established: {
           established_ = true;
           session_key_ = machine.session_key();
-          // Behind the name may be several servers; only this one knows the session.
+          // The name may stand for several servers; only this one knows the session.
           remote_ = stream->peer();
           const control_channel_established told{service->name, stream->peer()};
           context_->tell(told);
@@ -130,17 +130,16 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
     }
   }
 
-  /// The server wants one more data channel.
+  /// Records that the server requests one more data channel.
   void command_dial() {
     if (commands_.size() >= max_deferred_dials) return;
     commands_.emplace(context_->runtime().now(), errc::limit_reached);
     start_dials();
   }
 
-  /// Dials for the commands that wait, as many as may be, and gives up those that are too old. Where
-  /// memory runs out it does so a little later.
+  /// Dials for as many of the waiting requests as possible, and gives up those that are too old.
   void start_dials() {
-    // Commands may lie in the machine when the channel is told to end.
+    // The machine may deliver requests after the channel was asked to end.
     if (waiting_.stop_requested()) return;
     const time_point now = context_->runtime().now();
     std::optional<time_point> next;
@@ -188,7 +187,7 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
     commands_.insert(std::move(command));
   }
 
-  /// Whether another data channel may be dialled.
+  /// Returns whether another data channel may be dialled.
   bool has_room() const {
     if (dials_ >= context_->settings.load()->max_dials) return false;
     return !forwarder_ || dials_ + udp_channels_ < max_udp_channels;
@@ -243,16 +242,16 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
   std::shared_ptr<Context> context_;
   const service_settings service_;
   const std::shared_ptr<udp_forwarder<Context>> forwarder_;
-  /// While the connection stands.
+  /// The machine and its driver while the connection exists, otherwise null.
   control_machine* machine_ = nullptr;
   driver_type* driver_ = nullptr;
-  /// Requested when the control channel ends: data channels that still dial or wait end too.
+  /// Requested when the control channel ends; data channels that dial or wait then end too.
   std::stop_source waiting_;
   protocol::digest session_key_{};
   address remote_;
-  /// Data channels that dial or wait for a command.
+  /// The number of data channels that dial or wait for a command.
   std::size_t dials_ = 0;
-  /// Those that carry datagrams.
+  /// The number of data channels that carry datagrams.
   std::size_t udp_channels_ = 0;
   /// Commands for data channels that are not being dialled.
   dial_commands commands_;

@@ -7,8 +7,8 @@
 
 namespace rathole::client {
 
-/// Whether a service that has `own` data channels dialling or waiting may dial one more, as far as
-/// there are descriptors. If not, `dial_deferred` is to be called once some are free.
+/// Returns whether a service with `own` data channels that dial or wait may dial one more with the
+/// available descriptors. If not, `dial_deferred` must be called once some are free.
 template <class Context>
 bool admits_dial(Context& self, std::size_t own) {
   protocol::descriptor_budget& budget = self.descriptors;
@@ -20,7 +20,7 @@ bool admits_dial(Context& self, std::size_t own) {
   return admitted;
 }
 
-/// The system refused a descriptor. May be called on any thread.
+/// Records that the system refused a descriptor. May be called by any thread.
 template <class Context>
 void descriptor_refused(const std::shared_ptr<Context>& self) {
   self->on_control_plane([self] {
@@ -29,7 +29,8 @@ void descriptor_refused(const std::shared_ptr<Context>& self) {
   });
 }
 
-/// Descriptors were freed: dials what was put off for want of them. May be called on any thread.
+/// Dials what was deferred for lack of descriptors, because some were freed. May be called by any
+/// thread.
 template <class Context>
 void dial_deferred(const std::shared_ptr<Context>& self) {
   if (!self->dials_deferred.exchange(false)) return;

@@ -9,22 +9,24 @@
 
 namespace rathole::client {
 
-/// How long a commanded data channel is tried before it is given up (Compat: upstream's).
+/// Is how long the client tries to open a requested data channel before it gives up. Compat:
+/// upstream's value.
 inline constexpr std::chrono::seconds data_channel_give_up{10};
 
-/// Commands for data channels that are remembered while they cannot be dialled: because `max_dials`
-/// are busy, because descriptors are short, or because dials fail. What a server commands beyond that
-/// is dropped; it commands again what does not come.
+/// Is how many requests for data channels are remembered while they cannot be dialled: because
+/// `max_dials` are busy, because descriptors are short, or because dials fail. Further requests are
+/// dropped; a server requests again what does not arrive.
 inline constexpr std::size_t max_deferred_dials = 4096;
 
-/// UDP data channels that a control channel has at once, those included that still dial: as many as a
-/// server may configure for one service. Commands beyond that wait as those beyond `max_dials` do.
+/// Is how many UDP data channels a control channel may have, including those that still dial: as
+/// many as a server may configure for one service. Further requests wait like those beyond
+/// `max_dials`.
 inline constexpr std::size_t max_udp_channels =
     static_cast<std::size_t>(config::limits::udp_channels);
 
-/// How the attempts to open data channels are spaced while they fail, all those of a control channel
-/// together: up to the service's `retry_interval`. (Upstream dials ten times a second for each
-/// commanded data channel, which an error that lasts turns into a storm.)
+/// Returns how the attempts of one control channel to open data channels are spaced while they
+/// fail; the pauses grow up to the service's `retry_interval`. Compat: upstream dials ten times a
+/// second for each requested data channel, so that a lasting error causes a storm of attempts.
 inline backoff_parameters data_channel_backoff(duration retry_interval) {
   return {std::chrono::milliseconds(100), 0.2, 2.0, retry_interval};
 }

@@ -11,23 +11,26 @@
 
 namespace rathole::client {
 
-/// A control channel that the server closes sooner than this after it was established was cut short.
+/// Is the time within which the server must close an established control channel for it to count as
+/// cut short.
 inline constexpr std::chrono::seconds cut_short_within{3};
 
-/// So many control channels in a row that were cut short mean that something takes their place.
+/// Is how many control channels in a row must be cut short to suspect that another client displaces
+/// this one.
 inline constexpr std::size_t displaced_after = 2;
 
-/// A control channel that lasted longer than this ends the suspicion. It is longer than the pauses
-/// of `displaced_backoff`: two clients that displace each other each last for a pause of the other.
+/// Is how long a control channel must last to end the suspicion. It is longer than the pauses of
+/// `displaced_backoff`, because when two clients displace each other, the channel of each lasts for
+/// a pause of the other.
 inline constexpr std::chrono::seconds undisplaced_after{60};
 
-/// How the attempts are spaced while another client seems to take the place of this one.
+/// Says how attempts are spaced while another client seems to displace this one.
 inline constexpr backoff_parameters displaced_backoff{std::chrono::seconds(1), 0.2, 2.0,
                                                       std::chrono::seconds(30)};
 
-/// Returns whether `reason` means that the server closed the connection, which it does when another
-/// client takes the service over. A reset does not: it is what a network or proxy that fails causes,
-/// and after that the client is to come back as soon as it can.
+/// Returns whether `reason` means that the server closed the connection in order, as it does when
+/// another client takes over the service. A reset does not count: failing networks and proxies
+/// cause it, and the client must then return as soon as possible.
 inline bool is_closed_by_server(const std::error_code& reason) {
   return reason == errc::end_of_stream || reason == errc::truncated;
 }
@@ -38,12 +41,12 @@ inline bool is_closed_by_peer(const std::error_code& reason) {
          reason == std::errc::broken_pipe;
 }
 
-/// Recognises a service whose control channels the server accepts and then closes, again and again:
-/// most likely another client serves the same service, and each takes the other's place. Without
-/// pauses that grow they would do so twice a second without end.
+/// Detects a service whose control channels the server accepts and then closes again and again.
+/// Most likely another client serves the same service, and the two displace each other. Without
+/// growing pauses they would do so twice a second indefinitely.
 class displacement {
  public:
-  /// A control channel that had been established lasted for `lasted`, and ended for `reason`.
+  /// Records that an established control channel ended after `lasted` because of `reason`.
   void note(const std::error_code& reason, duration lasted) {
     const duration limit =
         is_recurring() ? duration(undisplaced_after) : duration(cut_short_within);
@@ -54,16 +57,16 @@ class displacement {
     }
   }
 
-  /// Whether the last channels were cut short, `displaced_after` of them at least.
+  /// Returns whether at least the last `displaced_after` channels were cut short.
   [[nodiscard]] bool is_recurring() const { return in_a_row_ >= displaced_after; }
 
-  /// Returns how long to wait before the next attempt while `is_recurring`.
+  /// Returns how long to wait before the next attempt; for use while `is_recurring()`.
   template <Rng R>
   duration pause(R& rng) {
     return pauses_.next(rng);
   }
 
-  /// Forgets all: the settings have changed.
+  /// Forgets what was recorded, because the settings have changed.
   void reset() {
     in_a_row_ = 0;
     pauses_.reset();

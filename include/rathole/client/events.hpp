@@ -9,78 +9,104 @@
 #include <string_view>
 #include <system_error>
 
-/// What a client tells its observer. Events are views that live as long as the call.
+/// Holds the client of a tunnel. This header defines the events that a client reports to its
+/// observer; they are views that are valid only during the call.
 namespace rathole::client {
 
-/// A service's control channel is being opened.
+/// Reports that a service begins to open its control channel.
 struct control_channel_starting {
+  /// The name of the service.
   std::string_view service;
+  /// The address of the server.
   const address& remote;
 };
 
-/// The server accepted the service's token.
+/// Reports that the server accepted the service's token.
 struct control_channel_established {
+  /// The name of the service.
   std::string_view service;
+  /// The address of the server.
   const address& remote;
 };
 
-/// A service's control channel was not established, or broke; the next attempt comes `retry_in`
-/// from now. `established` tells the two apart. `is_displaced`: the server accepted the client and
-/// closed the channel soon, again and again; most likely another client serves the same service.
+/// Reports that a service's control channel could not be established or broke.
 struct control_channel_failed {
+  /// The name of the service.
   std::string_view service;
+  /// The address of the server.
   const address& remote;
+  /// The reason.
   std::error_code error;
+  /// The time until the next attempt.
   duration retry_in;
+  /// Whether the channel was established before it broke.
   bool established;
+  /// The settings of the client.
   const config::client& settings;
+  /// Whether the server has accepted and soon closed the channel again and again; most likely
+  /// another client serves the same service.
   bool is_displaced = false;
 };
 
-/// A service's control channel was closed from this side, for good: the client stops, or has the
-/// service no more. `was_established` tells whether it stood.
+/// Reports that a service's control channel was closed from this side and will not be re-opened,
+/// because the client stops or no longer has the service.
 struct control_channel_closed {
+  /// The name of the service.
   std::string_view service;
+  /// Whether the channel was established.
   bool was_established;
 };
 
-/// A data channel that the server asked for came to nothing: `errc::limit_reached` if it was one
-/// forward too many, `errc::unexpected_traffic` if the server forwards TCP and this side UDP or the
-/// reverse, and others.
+/// Reports that a data channel that the server requested failed. The error is `errc::limit_reached`
+/// if it was beyond `max_forwards`, `errc::unexpected_traffic` if one side forwards TCP and the
+/// other UDP, or another one.
 struct data_channel_failed {
+  /// The name of the service.
   std::string_view service;
+  /// The reason.
   std::error_code error;
 };
 
-/// The local service did not accept a connection; its visitor is turned away.
+/// Reports that the local service did not accept a connection; its visitor is rejected.
 struct local_connect_failed {
+  /// The name of the service.
   std::string_view service;
+  /// The address of the local service.
   const address& local;
+  /// The reason.
   std::error_code error;
 };
 
-/// A visitor's TCP connection is being forwarded to the local service.
+/// Reports that a visitor's TCP connection is forwarded to the local service.
 struct forward_started {
+  /// The name of the service.
   std::string_view service;
-  /// Names the connection until its `forward_ended`; the client never uses it again.
+  /// Identifies the connection until its `forward_ended`; the client never reuses it.
   std::uint64_t id;
 };
 
-/// A forwarded connection ended: bytes from the visitor and to it, and why if it broke.
+/// Reports that a forwarded connection has ended.
 struct forward_ended {
+  /// The name of the service.
   std::string_view service;
-  /// That of its `forward_started`.
+  /// The `id` of its `forward_started`.
   std::uint64_t id;
+  /// The bytes received from the visitor.
   std::uint64_t received;
+  /// The bytes sent to the visitor.
   std::uint64_t sent;
+  /// Why the connection broke; no error if it ended in order.
   std::error_code error;
 };
 
-/// Datagrams of a UDP service were lost on this side, as `since` counts what happened since this was
-/// told last; told at once for the first loss, and then once in `within`.
+/// Reports that datagrams of a UDP service were lost on this side. The first loss is reported at
+/// once, further ones once in `within`.
 struct datagrams_lost {
+  /// The name of the service.
   std::string_view service;
+  /// The counters since the last report.
   const protocol::udp_counters& since;
+  /// The shortest time between two reports.
   duration within;
 };
 

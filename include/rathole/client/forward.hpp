@@ -22,15 +22,17 @@ namespace rathole::client {
 
 namespace detail {
 
-/// Counts one as long as it lives.
+/// Counts one for as long as it lives.
 class counted {
  public:
+  /// Adds one to `count`.
   explicit counted(std::atomic<std::size_t>& count) : count_(count), before_(count++) {}
   counted(const counted&) = delete;
   counted& operator=(const counted&) = delete;
+  /// Subtracts one again.
   ~counted() { --count_; }
 
-  /// How many there were before.
+  /// Returns the count before this object was made.
   [[nodiscard]] std::size_t before() const { return before_; }
 
  private:
@@ -40,11 +42,14 @@ class counted {
 
 }  // namespace detail
 
-/// Connects a started data channel with the local service and carries the visitor's traffic until
-/// both sides have ended or have been silent for too long, or the client ends its forwards. A local
-/// service that cannot be reached resets the data channel, and so the visitor; so does a forward
-/// beyond `max_forwards`. While there is no descriptor the connection is tried again. All of it is
-/// done in `world`, where the channel lives; only the observer is the control plane's.
+/// Connects a started data channel to the local service and relays the visitor's traffic, until
+/// both directions have ended, an idle timeout has passed, or the client ends its connections. The
+/// data channel is reset, and with it the visitor, if the local service cannot be reached or the
+/// connection exceeds `max_forwards`. While no descriptor is available, the connection attempt is
+/// repeated.
+///
+/// Everything runs in the runtime `world`, where the channel lives; only the observer is notified
+/// on the control plane.
 template <class Context>
 io::awaitable<void> forward(std::shared_ptr<Context> self,
                             std::shared_ptr<const config::client_service> service,

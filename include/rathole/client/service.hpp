@@ -30,22 +30,23 @@
 
 namespace rathole::client {
 
-/// An attempt that lasted longer than this starts the backoff anew (Compat: upstream's).
+/// Is how long an attempt must last to reset the backoff. Compat: upstream's value.
 inline constexpr std::chrono::seconds stable_after{3};
 
-/// How the attempts to reach the server are spaced (Compat: upstream's).
+/// Returns how attempts to reach the server are spaced. Compat: upstream's values.
 inline backoff_parameters control_backoff(duration retry_interval) {
   return {std::chrono::milliseconds(500), 0.2, 3.0, retry_interval};
 }
 
-/// The least pause between attempts, whatever the settings say.
+/// Is the shortest pause between attempts, whatever the settings say.
 inline constexpr std::chrono::milliseconds shortest_retry{100};
 
-/// Keeps a control channel for one service until it is stopped or the client closes. It lives on the
-/// control plane.
+/// Keeps a control channel for one service until it is stopped or the client closes. It lives on
+/// the control plane.
 template <class Context>
 class service_runner : public std::enable_shared_from_this<service_runner<Context>> {
  public:
+  /// Makes a runner that has not started.
   service_runner(std::shared_ptr<Context> context, config::client_service service)
       : context_(std::move(context)),
         service_(std::make_shared<io::published<config::client_service>>(std::move(service))),
@@ -101,8 +102,8 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
     is_forwarder_updated_ = true;
   }
 
-  /// Ends the pause between two attempts if there is one: what kept the last attempt from succeeding
-  /// may be mended.
+  /// Ends the pause between two attempts, if there is one, because the cause of the last failure
+  /// may have been corrected.
   void try_now() {
     retry_.reset();
     displacement_.reset();
@@ -123,17 +124,17 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
     end_pause();
   }
 
-  /// Dials what was put off for want of descriptors.
+  /// Dials what was deferred for lack of descriptors.
   void dial_deferred() {
     if (channel_) channel_->dial_deferred();
   }
 
-  /// How long the server may be silent from now on; 0 is for ever.
+  /// Changes how long the server may be silent from now on; 0 means without limit.
   void set_heartbeat_timeout(duration timeout) {
     if (channel_) channel_->set_heartbeat_timeout(timeout);
   }
 
-  /// Ends the control channel. What is being forwarded goes on.
+  /// Closes the control channel and ends the runner. Active connections continue.
   void stop() {
     stopping_.request_stop();
     if (channel_) channel_->close();
@@ -165,7 +166,7 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
     forwarder_ = made;
   }
 
-  /// One attempt, and the pause behind it.
+  /// Makes one attempt, and waits for the pause after it.
   io::awaitable<void> keep_control_channel() {
     auto& world = context_->runtime();
     const time_point began = world.now();
@@ -173,7 +174,7 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
     const auto service = service_->load();
     const control_channel_starting starting{service->name, settings->remote_addr};
     context_->tell(starting);
-    // An observer may have stopped the service.
+    // The observer may have stopped the service.
     if (stopping_.stop_requested()) co_return;
     channel_ = std::make_shared<channel_type>(context_, service_, forwarder_);
     remote_ = settings->remote_addr;
@@ -194,7 +195,7 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
                                         was_established,
                                         *settings,
                                         was_established && displacement_.is_recurring()};
-    // What an observer does in answer to the event may end the pause.
+    // The observer may end the pause in response to the event.
     pausing_ = !is_skipped;
     context_->tell(failed);
     stood_at_end_ = false;
@@ -205,12 +206,12 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
   duration pause_after(std::error_code reason, duration lasted, bool was_established) {
     auto rng = context_->runtime().rng();
     if (was_established && displacement_.is_recurring()) return displacement_.pause(rng);
-    // Somebody has to change something first, and may do so on the server only, which cannot notify
-    // the client: the pauses grow, but no further than after any other failure.
+    // A user must change something first, perhaps only on the server, which cannot notify the
+    // client. The pauses grow, but no further than after any other failure.
     const bool is_refused =
         reason == errc::service_not_exist || reason == errc::authentication_failed;
     if (is_refused) return retry_.next(rng);
-    // The channel stood, and that nothing came for the whole time-out was pause enough.
+    // The channel was established, and the heartbeat timeout was a long enough pause.
     const bool fell_silent = reason == errc::heartbeat_timed_out;
     if (fell_silent || lasted > stable_after) retry_.reset();
     return fell_silent ? shortest_retry : retry_.next(rng);
@@ -218,7 +219,7 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
 
   const std::shared_ptr<Context> context_;
   const std::shared_ptr<io::published<config::client_service>> service_;
-  /// The side of a UDP service that its control channels share.
+  /// The part of a UDP service that all its control channels share.
   std::shared_ptr<udp_forwarder<Context>> forwarder_;
   /// Whether it has the settings of `service_`.
   bool is_forwarder_updated_ = true;
@@ -230,13 +231,13 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
   io::event wake_;
   std::stop_source stopping_;
   bool pausing_ = false;
-  /// Whether the channel that ended last stood until the service was stopped.
+  /// Whether the last channel was established when the service was stopped.
   bool stood_at_end_ = false;
-  /// The channel was closed to be made anew at once.
+  /// Whether the channel was closed to be replaced at once.
   bool skip_pause_ = false;
 };
 
-/// Begins to serve a service.
+/// Starts to serve a service.
 template <class Context>
 void start_service(const std::shared_ptr<Context>& self, const config::client_service& service) {
   const auto runner = std::make_shared<service_runner<Context>>(self, service);
@@ -244,7 +245,8 @@ void start_service(const std::shared_ptr<Context>& self, const config::client_se
   self->group.spawn(service_runner<Context>::run(runner));
 }
 
-/// See `basic_client::update`. Services that wait between two attempts try at once.
+/// Applies new settings; see `basic_client::update`. Services that wait between two attempts try at
+/// once.
 template <class Context>
 void update(const std::shared_ptr<Context>& self, config::client next) {
   self->settings.store(std::move(next));

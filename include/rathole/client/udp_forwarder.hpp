@@ -33,24 +33,29 @@ namespace rathole::client {
 /// Visitors whose sockets are being opened at once; datagrams of further new ones are lost.
 inline constexpr std::size_t max_opening_visitors = 256;
 
-/// How long opening that socket may take: what it takes is to look up a name.
+/// Is how long opening such a socket may take; only a lookup of the name takes time.
 inline constexpr std::chrono::seconds udp_open_timeout{10};
 
-/// The UDP side of one service: a socket towards the local service for each visitor, so that the
-/// service tells them apart by their ports. Visitors stay when data and control channels come and
-/// go: what is broken is replaced below them, and the service sees nothing of it. Answers take the
-/// data channel that the visitor's last datagram came by.
+/// Is the client's half of a UDP service: a socket to the local service for each visitor, so that
+/// the service can distinguish visitors by their ports. Visitors are kept when data channels and
+/// control channels are replaced, and the service does not notice. Replies are sent on the data
+/// channel of the visitor's last datagram.
 ///
-/// It lives in one world, where all the service's UDP data channels are; it is made on the control
-/// plane, and everything but the constructor is called in its world.
+/// It lives in one runtime together with all UDP data channels of the service. It is made on the
+/// control plane; all functions except the constructor must be called in its runtime.
 template <class Context>
 class udp_forwarder : public std::enable_shared_from_this<udp_forwarder<Context>> {
  public:
+  /// Is the runtime.
   using runtime_type = typename Context::runtime_type;
+  /// Is the stream of a data channel.
   using stream_type = typename Context::stream_type;
+  /// Is a data channel.
   using channel_type = io::udp_channel<stream_type, typename Context::codec_type>;
+  /// Is the settings of the service.
   using service_pointer = std::shared_ptr<const config::client_service>;
 
+  /// Makes a forwarder in the runtime `world`.
   udp_forwarder(std::shared_ptr<Context> context, service_pointer service, runtime_type world)
       : context_(std::move(context)),
         service_(std::move(service)),
@@ -60,11 +65,10 @@ class udp_forwarder : public std::enable_shared_from_this<udp_forwarder<Context>
         ledger_(world_, [this](const protocol::udp_counters& since) { tell_losses(since); }),
         opening_(world_.get_executor()) {}
 
-  /// The world that it lives in.
+  /// Returns the runtime that it lives in.
   [[nodiscard]] runtime_type world() const { return world_; }
 
-  /// Serves until `stop` is requested and nothing of it is left. Where memory runs out it is to be
-  /// called again: until it has closed what was opened.
+  /// Runs until `stop` is requested and everything has ended.
   static io::awaitable<void> run(std::shared_ptr<udp_forwarder> self, std::stop_token stop) {
     io::event ending(self->world_.get_executor());
     const auto end = [&ending] { ending.notify(); };
@@ -74,8 +78,8 @@ class udp_forwarder : public std::enable_shared_from_this<udp_forwarder<Context>
     co_await self->opening_.join();
   }
 
-  /// Carries datagrams over a started data channel until it ends or `stop` is requested; always
-  /// fails with the reason.
+  /// Carries datagrams on a started data channel until it ends or `stop` is requested; always fails
+  /// with the reason.
   static io::task<void> carry(std::shared_ptr<udp_forwarder> self, stream_type stream,
                               std::stop_token stop) {
     const io::executor ex = self->world_.get_executor();
@@ -99,8 +103,8 @@ class udp_forwarder : public std::enable_shared_from_this<udp_forwarder<Context>
     co_return ended;
   }
 
-  /// Goes on with new settings. Visitors are forgotten only if the local service is another one or
-  /// may answer from other ports, or if there are too many.
+  /// Applies new settings. Visitors are forgotten only if the local service has changed, if it may
+  /// now reply from other ports or no longer may, or if there are too many.
   void update(service_pointer next) {
     if (closing_.stop_requested()) return;
     const service_pointer before = std::exchange(service_, std::move(next));
@@ -112,13 +116,13 @@ class udp_forwarder : public std::enable_shared_from_this<udp_forwarder<Context>
     for (const auto& each : channels_) each->set_queue_size(service_->udp.queue_size);
   }
 
-  /// How many visitors are remembered.
+  /// Returns the number of remembered visitors.
   [[nodiscard]] std::size_t visitors() const { return visitors_.size(); }
 
  private:
   using socket_type = typename runtime_type::datagram_socket;
 
-  /// A visitor, and his socket once it is open.
+  /// Is a visitor, with its socket once that is open.
   struct visitor {
     visitor(const udp_endpoint& from, std::size_t& unsent_bytes) : id(from), unsent(unsent_bytes) {}
 
@@ -135,7 +139,7 @@ class udp_forwarder : public std::enable_shared_from_this<udp_forwarder<Context>
   };
   using visitor_pointer = std::shared_ptr<visitor>;
 
-  /// From the tunnel to the local service.
+  /// Sends datagrams from the tunnel to the local service.
   void deliver(const std::shared_ptr<channel_type>& from,
                std::span<const protocol::udp_frame> frames) {
     const time_point now = world_.now();
@@ -157,7 +161,7 @@ class udp_forwarder : public std::enable_shared_from_this<udp_forwarder<Context>
     ledger_.check();
   }
 
-  /// The visitor, who may be a new one; null if there are too many of those, or no memory for one.
+  /// Returns the visitor, which may be new; null if too many new ones are being opened.
   visitor_pointer known(const udp_endpoint& id, time_point now) {
     if (visitor_pointer* found = visitors_.touch(id, now)) return *found;
     if (opening_.size() >= max_opening_visitors) return nullptr;
@@ -204,7 +208,7 @@ class udp_forwarder : public std::enable_shared_from_this<udp_forwarder<Context>
     }
   }
 
-  /// Opens the visitor's socket, and sends what waited for it.
+  /// Opens the visitor's socket, and sends the datagrams that waited for it.
   static io::awaitable<void> open(std::shared_ptr<udp_forwarder> self, visitor_pointer who) {
     try {
       co_await open_socket(self, who);
@@ -237,7 +241,7 @@ class udp_forwarder : public std::enable_shared_from_this<udp_forwarder<Context>
     who->socket->watch([me = self.get(), raw = who.get()] { me->answer(*raw); });
   }
 
-  /// From the local service to the tunnel.
+  /// Sends datagrams from the local service to the tunnel.
   void answer(visitor& who) {
     const auto batch = who.socket->receive();
     if (batch.empty()) return;

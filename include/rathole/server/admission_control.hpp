@@ -19,31 +19,36 @@
 
 namespace rathole::server {
 
-/// Bounds the connections to a server's port that have not authenticated yet, in number and in
-/// time. One timer serves all of them. Held by `shared_ptr`.
+/// Limits the unauthenticated connections to a server's port, in number and in time. One timer
+/// serves all of them. It is held by `shared_ptr` and lives on the control plane.
 template <io::Runtime R>
 class admission_control : public std::enable_shared_from_this<admission_control<R>> {
  public:
-  /// A connection that is counted as long as this lives.
+  /// Is an unauthenticated connection, which is counted for as long as this object lives.
   class connection {
    public:
+    /// Makes the connection with the ticket `number`, whose first handshake step begins at
+    /// `accepted` and may take `timeout`.
     connection(std::shared_ptr<admission_control> owner, protocol::admission::ticket number,
                time_point accepted, duration timeout)
         : owner_(std::move(owner)), number_(number), deadline_(accepted, timeout) {}
     connection(const connection&) = delete;
     connection& operator=(const connection&) = delete;
+    /// Stops counting the connection.
     ~connection() { owner_->forget(number_); }
 
-    /// Requested when the connection is to be closed at once.
+    /// Returns the token that is requested when the connection must be closed at once.
     [[nodiscard]] std::stop_token stopping() const { return stop_.get_token(); }
+    /// Returns whether the connection must be closed.
     [[nodiscard]] bool is_stopping() const { return stop_.stop_requested(); }
 
-    /// When the current step of its handshake must be completed; `stopping` is requested then. What
-    /// serves the connection reports each completed step to it.
+    /// Returns the deadline of the current handshake step, at which `stopping` is requested. The
+    /// code that serves the connection reports each completed step to it.
     [[nodiscard]] const step_deadline& deadline() const { return deadline_; }
 
-    /// `ec`, or if the connection was closed by `stopping` the reason: `errc::timed_out`,
-    /// `errc::limit_reached` if there were too many, `errc::stopped` with the server.
+    /// Returns the reason of an error `ec`: if the connection was closed through `stopping`,
+    /// `errc::timed_out`, `errc::limit_reached` if there were too many, or `errc::stopped` if the
+    /// server stopped; otherwise `ec`.
     [[nodiscard]] std::error_code explain(std::error_code ec) const {
       return ec == errc::stopped ? reason_ : ec;
     }
@@ -56,21 +61,24 @@ class admission_control : public std::enable_shared_from_this<admission_control<
       stop_.request_stop();
     }
 
-    // A coroutine's parameters are destroyed in an order that compilers disagree on.
+    // The connection owns its owner, because compilers destroy a coroutine's parameters in
+    // different orders.
     std::shared_ptr<admission_control> owner_;
     protocol::admission::ticket number_;
     step_deadline deadline_;
-    /// Its place in `due_`.
+    /// The time under which it is entered in `due_`.
     time_point due_{};
     std::stop_source stop_;
     std::error_code reason_ = errc::stopped;
   };
 
-  /// Each connection has `timeout` for each step of its handshake, the first from its acceptance.
+  /// Makes an `admission_control` without connections. Each connection has `timeout` for each step
+  /// of its handshake; the first step begins when the connection is accepted.
   admission_control(R runtime, protocol::admission_limits limits, duration timeout)
       : runtime_(std::move(runtime)), timer_(runtime_), admitted_(limits), timeout_(timeout) {}
 
-  /// Lets a connection from `peer` in; another one may be stopped for it.
+  /// Admits a connection from `peer`; another connection may be stopped to make room. Throws
+  /// `std::bad_alloc`.
   std::unique_ptr<connection> admit(const address& peer) {
     const auto verdict = admitted_.admit(protocol::source_network(peer.host));
     if (verdict.evicted) stop(*verdict.evicted, make_error_code(errc::limit_reached));
@@ -97,8 +105,8 @@ class admission_control : public std::enable_shared_from_this<admission_control<
   void exempt(const std::string& source) { admitted_.exempt(source); }
   void unexempt(const std::string& source) { admitted_.unexempt(source); }
 
-  /// New bounds from now on. Connections that are open get no more time than `timeout` either, and
-  /// no more than they had.
+  /// Changes the limits. Open connections get at most `timeout` for each step too, and never more
+  /// than they had.
   void set_limits(protocol::admission_limits limits, duration timeout) {
     admitted_.set_limits(limits);
     timeout_ = timeout;
@@ -110,14 +118,14 @@ class admission_control : public std::enable_shared_from_this<admission_control<
     if (!due_.empty()) arm();
   }
 
-  /// Stops all connections, and those that are still to come.
+  /// Stops all connections, now and in the future.
   void close() {
     closed_ = true;
     timer_.disarm();
     while (!open_.empty()) stop(open_.begin()->first, make_error_code(errc::stopped));
   }
 
-  /// Connections that have not authenticated yet.
+  /// Returns the number of unauthenticated connections.
   [[nodiscard]] std::size_t size() const { return open_.size(); }
 
  private:
@@ -137,7 +145,7 @@ class admission_control : public std::enable_shared_from_this<admission_control<
     admitted_.release(number);
   }
 
-  /// Looks at a connection again when its deadline passes, as far as that is known now.
+  /// Enters a connection in `due_`, to be checked when its deadline passes as known now.
   void expect(connection& one) {
     one.due_ = one.deadline_.at();
     due_.emplace(one.due_, one.number_);
@@ -149,8 +157,7 @@ class admission_control : public std::enable_shared_from_this<admission_control<
     due_.insert(std::move(place));
   }
 
-  // A timer that rings for a connection that is gone, or has got on, costs less than setting it
-  // anew for every step.
+  // The timer is not set again for every step: a check that comes too early costs less.
   void arm() {
     timer_.arm(due_.begin()->first, [this] {
       armed_ = false;

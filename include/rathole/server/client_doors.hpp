@@ -14,33 +14,40 @@
 
 namespace rathole::server {
 
-/// An address that clients connect to, as the settings name it, and what listens there.
+/// Is a listener for clients: an address as the settings name it, and the acceptor that is bound to
+/// it.
 template <io::Acceptor A>
 struct client_door {
+  /// Makes a listener for the address `at`. `ending` may be shared with a listener that this one
+  /// replaces.
   client_door(address at, A listening, std::stop_source ending = {})
       : where(std::move(at)), acceptor(std::move(listening)), closing(std::move(ending)) {}
 
+  /// The address in the settings.
   const address where;
+  /// The acceptor.
   A acceptor;
-  /// Requested when the address is not the server's any more.
+  /// Requested when the settings no longer name the address.
   std::stop_source closing;
 };
 
-/// The addresses that clients connect to.
+/// Holds the listeners for clients.
 template <io::Acceptor A>
 class client_doors {
  public:
+  /// Is a listener.
   using door = client_door<A>;
+  /// Is shared by this object and the coroutine that accepts on the listener.
   using door_pointer = std::shared_ptr<door>;
 
-  /// The door at `where`, or null.
+  /// Returns the listener for the address `where`, or null.
   [[nodiscard]] door_pointer find(const address& where) const {
     const auto found = std::ranges::find_if(
         doors_, [&](const door_pointer& each) { return each->where == where; });
     return found == doors_.end() ? nullptr : *found;
   }
 
-  /// Adds a door; after `close` it is told to close at once.
+  /// Adds a listener. After `close`, it is closed at once instead.
   void add(door_pointer next) {
     if (closed_) {
       next->closing.request_stop();
@@ -49,7 +56,8 @@ class client_doors {
     }
   }
 
-  /// Puts `next` in the place of `old`, whoever came in by which.
+  /// Replaces the listener `old` by `next`. Clients that connected through either of them are not
+  /// affected.
   void replace(const door_pointer& old, const door_pointer& next) {
     std::ranges::replace(doors_, old, next);
   }
@@ -71,7 +79,7 @@ class client_doors {
     }
   }
 
-  /// The doors that `wanted` does not name, but whose ports it does.
+  /// Returns the listeners whose addresses are not in `wanted` but whose ports are.
   [[nodiscard]] std::vector<door_pointer> leaving_on_ports_of(const address_list& wanted) const {
     std::vector<door_pointer> out;
     for (const door_pointer& each : doors_) {
@@ -84,17 +92,17 @@ class client_doors {
     return out;
   }
 
-  /// Closes all doors, for good.
+  /// Closes all listeners, also those that are added later.
   void close() {
     closed_ = true;
     keep({});
   }
 
-  /// Forgets the doors; whoever else has them may go on.
+  /// Removes all listeners from this object without closing them.
   void clear() { doors_.clear(); }
 
-  /// Second handles of all that listen, for a server that is to take the place of this one. Those
-  /// that the system refuses are left out.
+  /// Returns second handles of all listening sockets, for a server that takes over. Those that the
+  /// system refuses are left out.
   [[nodiscard]] std::vector<door_pointer> duplicate() const {
     std::vector<door_pointer> out;
     for (const door_pointer& each : doors_) {

@@ -31,23 +31,33 @@ namespace rathole::server {
 template <class Context>
 class control_session;
 
-/// What all parts of one server share. Coroutines hold it by `shared_ptr`, so it lives as long as
-/// the last of them.
+/// Holds what all parts of one server share. Coroutines hold it by `shared_ptr`, so it lives as
+/// long as the last of them.
 template <transport::Transport T, class Observer, protocol::Codec C>
 struct context {
+  /// Is the transport.
   using transport_type = T;
+  /// Is the runtime of the transport.
   using runtime_type = typename T::runtime_type;
+  /// Is the stream of a control or data channel.
   using stream_type = typename T::stream;
+  /// Is the stream of a visitor.
   using visitor_type = typename runtime_type::stream;
+  /// Is the codec of the protocol.
   using codec_type = C;
-  /// Sessions belong to the coroutines that run them, which keep the context: were they the
-  /// registry's, neither would ever end.
+  /// Is the registry of services. It holds sessions weakly, because they belong to the coroutines
+  /// that run them, which keep the context alive; if the registry owned them, neither would ever be
+  /// freed.
   using registry_type = protocol::map_registry<std::shared_ptr<const config::server_service>,
                                                std::weak_ptr<control_session<context>>>;
+  /// Is the `admission_control` of the server.
   using admission_type = admission_control<runtime_type>;
+  /// Is a listener for clients.
   using door_type = client_door<typename runtime_type::acceptor>;
+  /// Is a shared listener for clients.
   using door_pointer = std::shared_ptr<door_type>;
 
+  /// Makes the context of a server that reports to `sink`.
   context(T carrier, config::server server_settings, Observer& sink)
       : transport(std::move(carrier)),
         settings(
@@ -62,9 +72,10 @@ struct context {
     transport.set_options(transport::to_socket_options(settings->transport.tcp));
   }
 
+  /// Returns the runtime of the control plane.
   runtime_type& runtime() { return transport.runtime(); }
 
-  /// Why `of` cannot be the server's settings; no error if they can.
+  /// Returns why the server cannot have the settings `of`; no error if it can.
   [[nodiscard]] std::error_code refusal_of(const config::server& of) const {
     if (!config::settings_problems(of).empty()) return errc::invalid_settings;
     const config::transport& wanted = of.transport;
@@ -72,18 +83,18 @@ struct context {
     return errc::wrong_transport;
   }
 
+  /// Reports `event` to the observer. Must be called on the control plane's thread.
   template <class Event>
   void tell(const Event& event) {
     try {
       notify(observer, event);
     } catch (const std::bad_alloc&) {
-      // The observer misses an event. What the event is about goes on.
+      // Without memory the observer misses the event; the work continues.
     }
   }
 
-  /// Runs `work`, which only reports, on the control plane's thread, never inside this call: an
-  /// observer that it notifies may change whatever the caller is in the middle of. Where memory runs
-  /// out nothing is reported.
+  /// Runs `work` on the control plane's thread, never inside this call, because an observer that it
+  /// notifies may change what the caller is working on.
   template <class F>
   void on_control_plane(F work) {
     try {
@@ -93,38 +104,46 @@ struct context {
     }
   }
 
+  /// The transport of the control plane.
   T transport;
-  /// Replaced on the control plane; what runs elsewhere has a pointer of its own.
+  /// The current settings. Only the control plane replaces them; code on other threads holds a
+  /// pointer of its own.
   std::shared_ptr<const config::server> settings;
+  /// The observer.
   Observer& observer;
+  /// The listeners for clients.
   client_doors<typename runtime_type::acceptor> doors;
-  /// What another server hands over; taken when this one begins to listen.
+  /// The listeners that another server hands over; used when this one starts to listen.
   client_doors<typename runtime_type::acceptor> inherited;
+  /// The services and their sessions.
   registry_type registry;
-  /// What the server's descriptors are used for; `server/descriptors.hpp` divides them.
+  /// The use of descriptors by the server; see `server/descriptors.hpp`.
   protocol::descriptor_budget descriptors;
-  /// When the limit of descriptors is to be asked for again.
+  /// When the descriptor limit must be queried again.
   time_point limit_due{};
-  /// Every coroutine of the server.
+  /// Owns every coroutine of the server.
   io::task_group group;
-  /// The connections that are neither control nor data channels yet.
+  /// The connections that are not control or data channels yet.
   const std::shared_ptr<admission_type> admission;
+  /// Reports summaries of refused connections.
   refusal_reporter<runtime_type> refusals;
-  /// Requested when no new work is to begin: all but running forwards ends.
+  /// Requested when no new work may begin and everything except active connections must end.
   std::stop_source closing;
-  /// How running forwards are told to end too.
+  /// Ends the active connections.
   io::drain_stops stops;
-  /// Running forwards may take all the time they want once the server closes, until it is stopped.
+  /// Whether active connections may continue without a limit once the server closes, until it is
+  /// stopped.
   bool retired = false;
-  /// Numbers the forwards.
+  /// The number of the next connection.
   std::uint64_t next_forward = 1;
 
-  // Two layers that do not see each other name the same defaults.
+  // Two layers that do not know each other have the same defaults.
   static_assert(config::defaults::max_handshakes == protocol::default_max_handshakes &&
                 config::defaults::max_handshakes_per_address ==
                     protocol::default_max_handshakes_per_source);
 
-  /// The bounds of `admission`: those of the settings, as far as there are descriptors.
+  /// Returns the limits of `admission`: those of the settings, reduced if there are too few
+  /// descriptors.
   [[nodiscard]] protocol::admission_limits admission_limits() const {
     protocol::admission_limits out;
     out.total = std::min(settings->max_handshakes, descriptors.most_handshakes());

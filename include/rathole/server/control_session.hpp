@@ -31,9 +31,9 @@
 
 namespace rathole::server {
 
-/// The client that serves one service: its control channel, its idle data channels, and the
-/// visitors that wait for one. It owns the service's listener, which is open as long as the client
-/// is there. Forwards that have started are the server's and outlive the session.
+/// Represents the client that serves one service: its control channel, its idle data channels, and
+/// the visitors that wait for one. It owns the service's listeners, which exist while the client is
+/// connected. Active connections belong to the server and outlive the session.
 template <class Context>
 class control_session : public std::enable_shared_from_this<control_session<Context>> {
  public:
@@ -43,7 +43,7 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
   using machine_type = protocol::server_control<typename Context::codec_type>;
   using service_pointer = std::shared_ptr<const config::server_service>;
 
-  /// `machine` has authenticated the client at the other end of `stream`.
+  /// Makes a session for the client at the other end of `stream`, authenticated by `machine`.
   control_session(std::shared_ptr<Context> context, service_pointer service, stream_type stream,
                   machine_type machine)
       : context_(std::move(context)),
@@ -61,13 +61,16 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
     }
   }
 
+  /// Returns the context of the server.
   [[nodiscard]] const std::shared_ptr<Context>& shared_context() const { return context_; }
-  /// The service as the settings have it now.
+  /// Returns the current settings of the service.
   [[nodiscard]] const service_pointer& service() const { return service_; }
+  /// Returns the address of the client.
   [[nodiscard]] const address& peer() const { return stream_.peer(); }
+  /// Returns the channel pool of the service.
   [[nodiscard]] const protocol::channel_pool& pool() const { return pool_; }
 
-  /// Accepts the client and serves until its connection ends, or `close` is called. Returns the
+  /// Accepts the client and serves it until its connection ends or `close` is called. Returns the
   /// reason.
   io::awaitable<std::error_code> run() {
     const auto close_all = [this] { close(make_error_code(errc::stopped)); };
@@ -85,8 +88,7 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
     co_return reason_;
   }
 
-  /// Ends the session at once: its listener, its idle data channels, its waiting visitors and its
-  /// control channel are closed when this returns.
+  /// Closes the listeners, idle data channels, waiting visitors and control channel at once.
   void close(std::error_code reason) {
     if (ended_.stop_requested()) return;
     reason_ = reason;
@@ -100,8 +102,8 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
     for (const auto& [id, visitor] : waiting) turn_away(visitor, reason);
   }
 
-  /// Goes on with new settings of the service, whose name, kind and token are the old ones, and of the
-  /// server: listeners that stay are left alone, and so is the control channel.
+  /// Applies new settings of the server and of the service, whose name, kind and token are
+  /// unchanged. Listeners that are kept, and the control channel, are not affected.
   void update(service_pointer next) {
     if (ended_.stop_requested()) return;
     service_ = std::move(next);
@@ -112,13 +114,13 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
     apply_settings();
   }
 
-  /// Takes a visitor of the service.
+  /// Accepts a visitor of the service.
   void visitor_arrived(visitor_type visitor) {
     if (loops_->concerns(visitor.peer())) return loops_->visitor_arrived(std::move(visitor));
     queue_visitor(std::move(visitor));
   }
 
-  /// Has a visitor wait for a data channel. Where memory runs out that visitor alone is reset.
+  /// Lets a visitor wait for a data channel.
   void queue_visitor(visitor_type visitor) {
     const protocol::visitor_id id = next_id_++;
     add_waiting(visitors_, id, waiting_visitor(std::move(visitor), context_->descriptors.use),
@@ -126,7 +128,7 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
     pump();
   }
 
-  /// Keeps no more idle data channels than the service's share of descriptors; returns how many
+  /// Reduces the idle data channels to the service's share of the descriptors; returns how many
   /// were closed.
   std::size_t share_idle_channels() {
     const std::size_t before = pool_.idle();
@@ -137,7 +139,7 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
     return before - std::min(before, pool_.idle());
   }
 
-  /// Resets the newest visitor that waits, because of `cause`. Whether there was one.
+  /// Resets the newest waiting visitor because of `cause`; returns whether there was one.
   bool refuse_newest(std::error_code cause) {
     const auto newest = entry_ ? std::nullopt : pool_.refuse_newest();
     if (!newest) return false;
@@ -148,8 +150,8 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
     return true;
   }
 
-  /// Serves one data channel of the session's client, from its Hello to the end of its forward.
-  /// Memory that runs out before that ends the session, whose client then begins another.
+  /// Serves one data channel of the client, from its Hello to the end of its connection. A lack of
+  /// memory before the connection is active ends the session, and the client starts another.
   static io::awaitable<void> run_data_channel(std::shared_ptr<control_session> self,
                                               stream_type channel) {
     try {
@@ -183,8 +185,8 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
   using waiting_visitor = server::waiting_visitor<visitor_type>;
   using waiting_channel = server::waiting_channel<stream_type>;
 
-  /// Keeps an idle data channel until it gets a visitor; nothing if it ended before that. A client
-  /// that sends before it was told to start is not heard out.
+  /// Keeps an idle data channel until it gets a visitor; returns nothing if the channel ended
+  /// before. The channel is closed if the client sends before it was asked to start.
   io::awaitable<std::optional<protocol::visitor_id>> wait_for_visitor(stream_type& channel) {
     const protocol::channel_id id = next_id_++;
     waiting_channel here(channel, context_->descriptors.use);
@@ -201,7 +203,7 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
     co_return here.visitor;
   }
 
-  /// Listens where the service is to be reached, or has as many slots as it is to have.
+  /// Listens on the service's addresses, or adjusts the number of slots of a UDP service.
   void apply_settings() {
     if (!entry_) {
       listeners_.listen(this->shared_from_this(), service_->bind_addr);
@@ -213,10 +215,10 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
     pump();
   }
 
-  /// A slot of a UDP service waits for its data channel.
+  /// Lets a slot of a UDP service wait for its data channel.
   void add_slot() { pool_.visitor_arrived(next_id_++, context_->runtime().now()); }
 
-  /// The visitor whose channel was started; nothing if it waits again because that failed, or is gone.
+  /// Returns the visitor whose channel was started; nothing if it waits again or is gone.
   std::optional<visitor_type> release(protocol::visitor_id id, const result<void>& started) {
     const auto found = visitors_.find(id);
     if (found == visitors_.end()) return std::nullopt;
@@ -232,8 +234,7 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
     return visitor;
   }
 
-  /// Does what the pool wants done, until it wants nothing. An observer may stop the server meanwhile.
-  /// Where memory runs out the pool and the session may not agree any more: the session ends.
+  /// Performs the actions of the pool. An observer may stop the server in the meantime.
   void pump() {
     const time_point now = context_->runtime().now();
     bool commanded = false;
@@ -289,7 +290,7 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
   const std::shared_ptr<loop_watch<control_session>> loops_;
   std::unordered_map<protocol::visitor_id, waiting_visitor> visitors_;
   typename waiting_channel::map channels_;
-  /// The visitors' side of a UDP service; a TCP service has none.
+  /// The server's half of a UDP service; null for a TCP service.
   std::shared_ptr<entry_type> entry_;
   udp_slots slots_;
   std::uint64_t next_id_ = 0;

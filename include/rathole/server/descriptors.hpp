@@ -17,13 +17,13 @@ namespace rathole::server {
 template <class Context>
 class control_session;
 
-/// How often a server asks for its limit of descriptors, at the most.
+/// Is how often a server queries its descriptor limit at most.
 inline constexpr duration limit_interval = std::chrono::seconds(1);
 
-/// Why a visitor is refused for which there is no descriptor.
+/// Returns the error with which a visitor is refused for lack of a descriptor.
 inline std::error_code no_descriptor() { return {EMFILE, std::system_category()}; }
 
-/// The sessions of all services that a client serves.
+/// Returns the sessions of all services that have a client.
 template <class Context>
 std::vector<std::shared_ptr<control_session<Context>>> sessions_of(Context& self) {
   std::vector<std::shared_ptr<control_session<Context>>> out;
@@ -33,8 +33,8 @@ std::vector<std::shared_ptr<control_session<Context>>> sessions_of(Context& self
   return out;
 }
 
-/// Divides the descriptors anew after their use has changed: idle data channels are closed, or may
-/// come back. Returns how many were closed.
+/// Divides the descriptors again after their use has changed: idle data channels are closed, or
+/// allowed again. Returns how many were closed.
 template <class Context>
 std::size_t balance(Context& self) {
   protocol::descriptor_budget& budget = self.descriptors;
@@ -51,8 +51,8 @@ std::size_t balance(Context& self) {
   return closed;
 }
 
-/// The system refused a descriptor: closes idle data channels and refuses the newest visitors that
-/// wait, as far as the budget says. Whether a descriptor is free now.
+/// Frees descriptors after the system refused one: closes idle data channels and refuses the newest
+/// waiting visitors, as far as the budget requires. Returns whether a descriptor was freed.
 template <class Context>
 bool make_room(Context& self) {
   self.limit_due = self.runtime().now();
@@ -71,8 +71,8 @@ bool make_room(Context& self) {
   return freed > 0;
 }
 
-/// Gives the session a visitor that was just accepted, or resets the connection if there is no
-/// descriptor for the visitor's data channel.
+/// Passes a visitor that was just accepted to the session, or resets it if there is no descriptor
+/// for its data channel.
 template <class Session, class Visitor>
 void take_visitor(Session& session, Visitor visitor) {
   auto& context = *session.shared_context();

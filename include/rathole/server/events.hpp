@@ -10,160 +10,208 @@
 #include <string_view>
 #include <system_error>
 
-/// What a server tells its observer. Events are views that live as long as the call.
+/// Holds the server of a tunnel. This header defines the events that a server reports to its
+/// observer; they are views that are valid only during the call.
 namespace rathole::server {
 
-/// Clients can connect; `at` has the real port.
+/// Reports that clients can connect.
 struct listening {
+  /// The address that is bound, with the real port.
   const address& at;
-  /// The wildcard of IPv6 that the settings name, if `at` takes its place because the host has no
-  /// IPv6; else null.
+  /// The IPv6 wildcard in the settings, if `at` replaces it because the host has no IPv6; otherwise
+  /// null.
   const address* in_place_of = nullptr;
 };
 
-/// The server listens at all its addresses; told once, when it has started.
+/// Reports, once at start, that the server listens on all its addresses.
 struct ready {};
 
-/// Visitors of a service can connect; `at` has the real port.
+/// Reports that visitors of a service can connect.
 struct service_listening {
+  /// The name of the service.
   std::string_view service;
+  /// The address that is bound, with the real port.
   const address& at;
   /// As in `listening`.
   const address* in_place_of = nullptr;
 };
 
-/// The address that the settings name, if a socket that was to be bound to it is one of IPv4 because
-/// the host has no IPv6; else null.
+/// Returns the address in the settings if `local`, to which a socket is really bound, is an IPv4
+/// address that replaces it because the host has no IPv6; otherwise null.
 inline const address* replaced_by(const address& local, const address& wanted) {
   return wanted.host.contains(':') && !local.host.contains(':') ? &wanted : nullptr;
 }
 
-/// The wildcard `::` of a list of addresses is not listened at, since the host has no IPv6 and the
-/// list names `0.0.0.0` with the same port. `service` is empty for the clients' listener.
+/// Reports that the server does not listen on the wildcard `::` of a list of addresses, because the
+/// host has no IPv6 and the list names `0.0.0.0` with the same port.
 struct address_left_out {
+  /// The name of the service; empty for the clients' listener.
   std::string_view service;
+  /// The wildcard and its port.
   const address& at;
 };
 
-/// A service's port cannot be bound; told once per cause, and tried again.
+/// Reports, once for each cause, that an address of a service cannot be bound; the server retries.
 struct service_bind_failed {
+  /// The name of the service.
   std::string_view service;
+  /// The address in the settings.
   const address& at;
+  /// The reason.
   std::error_code error;
+  /// The time until the next attempt.
   duration retry_in;
 };
 
-/// A listener could not accept; it goes on after a pause. `service` is empty for the clients'
-/// listener. Told once per cause.
+/// Reports, once for each cause, that a listener could not accept; it continues after a pause.
 struct accept_failed {
+  /// The name of the service; empty for a listener for clients.
   std::string_view service;
+  /// The reason.
   std::error_code error;
+  /// The time until the next attempt.
   duration retry_in;
 };
 
-/// A connection to the clients' port ended before it became a control or data channel:
-/// `errc::timed_out`, `errc::limit_reached` if it was dropped because there were too many, and
-/// others. Anybody can cause these; see `connections_refused`.
+/// Reports that a connection to the clients' port ended before it became a control or data channel.
+/// The error is `errc::timed_out`, `errc::limit_reached` if it was dropped because there were too
+/// many, or another one. Anybody can cause these events; see `connections_refused`.
 struct handshake_failed {
+  /// The peer.
   const address& peer;
+  /// The reason.
   std::error_code error;
+  /// The settings of the server.
   const config::server& settings;
 };
 
-/// A client asked for a service that this server does not have.
+/// Reports that a client asked for a service that this server does not have.
 struct unknown_service {
+  /// The client.
   const address& peer;
   /// The digest of the service's name, in hexadecimal.
   std::string_view digest;
-  /// Whether there was one before in this interval of `connections_refused`.
+  /// Whether this is not the first such event in the current interval of `connections_refused`.
   bool repeated = false;
 };
 
-/// A client gave a wrong token.
+/// Reports that a client used a wrong token.
 struct authentication_failed {
+  /// The name of the service.
   std::string_view service;
+  /// The client.
   const address& peer;
-  /// Whether there was one before in this interval of `connections_refused`.
+  /// Whether this is not the first such event in the current interval of `connections_refused`.
   bool repeated = false;
 };
 
-/// All connections that were refused within the interval `what.lasted`, told at its end: each was an event of its
-/// own before. Not told if no event was but the first `unknown_service` or `authentication_failed`.
+/// Reports, at the end of an interval, all connections that were refused in it; each was reported
+/// as an event of its own before. There is no report if the only events were the first
+/// `unknown_service` or `authentication_failed`.
 struct connections_refused {
+  /// The summary.
   const refusal_summary& what;
 };
 
-/// A client serves the service from now on.
+/// Reports that a client serves the service from now on.
 struct control_channel_established {
+  /// The name of the service.
   std::string_view service;
+  /// The client.
   const address& peer;
 };
 
-/// A new client, at `by`, takes the place of the one at `peer` that served so far.
+/// Reports that a new client replaces the one that has served the service so far.
 struct control_channel_replaced {
+  /// The name of the service.
   std::string_view service;
+  /// The client that is replaced.
   const address& peer;
+  /// The new client.
   const address& by;
 };
 
-/// The client of a service is gone, `lasted` after its control channel was established.
+/// Reports that the control channel of a service has ended.
 struct control_channel_closed {
+  /// The name of the service.
   std::string_view service;
+  /// The client.
   const address& peer;
+  /// The reason.
   std::error_code error;
+  /// The time since the channel was established.
   duration lasted;
+  /// The settings of the server.
   const config::server& settings;
 };
 
-/// A data channel of a UDP service ended from the client's side, `lived` after it was started.
+/// Reports that the client's side ended a data channel of a UDP service.
 struct udp_channel_lost {
+  /// The name of the service.
   std::string_view service;
+  /// The client.
   const address& peer;
+  /// The time since the channel was started.
   duration lived;
+  /// The reason.
   std::error_code error;
 };
 
-/// A visitor was turned away: `errc::limit_reached`, `errc::timed_out` or why its last data channel
-/// failed.
+/// Reports that a visitor was rejected.
 struct visitor_refused {
+  /// The name of the service.
   std::string_view service;
+  /// The visitor.
   const address& visitor;
+  /// The reason: `errc::limit_reached`, `errc::timed_out`, or why its last data channel failed.
   std::error_code error;
 };
 
-/// The service leads back to itself: its `local_addr` on the client reaches a port of this server at
-/// which visitors of the service connect, so that each visitor causes another one. Visitors that come
-/// from the client's address are refused for `refused_for`.
+/// Reports that a service leads back to itself: its `local_addr` on the client reaches a port of
+/// this server that belongs to the service, so that each visitor causes another one.
 struct service_loops {
+  /// The name of the service.
   std::string_view service;
+  /// The client.
   const address& client;
+  /// How long visitors from the client's address are refused.
   duration refused_for;
 };
 
-/// A visitor's TCP connection is being forwarded.
+/// Reports that a visitor's TCP connection is being forwarded.
 struct forward_started {
+  /// The name of the service.
   std::string_view service;
+  /// The visitor.
   const address& visitor;
-  /// Names the connection until its `forward_ended`; the server never uses it again.
+  /// Identifies the connection until its `forward_ended`; the server never reuses it.
   std::uint64_t id;
 };
 
-/// A forwarded connection ended: bytes from the visitor and to it, and why if it broke.
+/// Reports that a forwarded connection has ended.
 struct forward_ended {
+  /// The name of the service.
   std::string_view service;
+  /// The visitor.
   const address& visitor;
-  /// That of its `forward_started`.
+  /// The `id` of its `forward_started`.
   std::uint64_t id;
+  /// The bytes received from the visitor.
   std::uint64_t received;
+  /// The bytes sent to the visitor.
   std::uint64_t sent;
+  /// Why the connection broke; no error if it ended in order.
   std::error_code error;
 };
 
-/// Datagrams of a UDP service were lost on this side, as `since` counts what happened since this was
-/// told last; told at once for the first loss, and then once in `within`.
+/// Reports that datagrams of a UDP service were lost on this side. The first loss is reported at
+/// once, further ones once in `within`.
 struct datagrams_lost {
+  /// The name of the service.
   std::string_view service;
+  /// The counters since the last report.
   const protocol::udp_counters& since;
+  /// The shortest time between two reports.
   duration within;
 };
 

@@ -20,7 +20,7 @@ namespace rathole::server {
 
 namespace detail {
 
-/// The part of `forward` that is done in `world`, where both streams live.
+/// Is the part of `forward` that runs in the runtime `world`, where both streams live.
 template <class Context>
 io::awaitable<io::relay_status> carry(std::shared_ptr<Context> self,
                                       typename Context::runtime_type world,
@@ -43,10 +43,10 @@ io::awaitable<io::relay_status> carry(std::shared_ptr<Context> self,
 
 }  // namespace detail
 
-/// Carries a visitor's traffic over a started data channel, on a worker, until both sides have
-/// ended or have been silent for too long, or the server ends its forwards. Both get the options of
-/// sockets that carry traffic; the visitor's listener may be older than the settings. `loops` watches
-/// forwards whose visitors may come from the service's own client.
+/// Relays a visitor's traffic over a started data channel, on a worker, until both directions have
+/// ended, an idle timeout has passed, or the server ends its connections. Both streams get the
+/// current socket options for traffic, because the visitor's listener may be older than the
+/// settings. `loops` watches connections whose visitors may come from the service's own client.
 template <class Context>
 io::awaitable<void> forward(std::shared_ptr<Context> self,
                             std::shared_ptr<const config::server_service> service,

@@ -20,16 +20,16 @@
 
 namespace rathole::server {
 
-/// Whether a client that has authenticated for `before` has for `now`.
+/// Returns whether a client that authenticated for `before` is also authenticated for `now`.
 inline bool same_service(const config::server_service& now, const config::server_service& before) {
   return now.kind == before.kind && now.token == before.token;
 }
 
-/// A connection's place among those that have not authenticated.
+/// Is an unauthenticated connection; see `admission_control`.
 template <class Context>
 using pending_connection = std::unique_ptr<typename Context::admission_type::connection>;
 
-/// Counts a control channel of `peer` as long as it lives: see `admission_control::exempt`.
+/// Counts a control channel of a peer for as long as it lives; see `admission_control::exempt`.
 template <class Context>
 class exemption {
  public:
@@ -46,9 +46,10 @@ class exemption {
   const std::string source_;
 };
 
-/// Runs the session of a client that `machine` has authenticated for `service`, and that came in by
-/// the door that `door` tells the closing of; tells what became of it. The settings may have changed
-/// since: then there is no session.
+/// Runs the session of a client that `machine` has authenticated for `service`, and reports its
+/// events. `door` is requested when the listener through which the client connected is closed,
+/// which ends the session. If the settings have changed so that the authentication is no longer
+/// valid, there is no session.
 template <class Context>
 io::awaitable<void> run_session(std::shared_ptr<Context> self,
                                 std::shared_ptr<const config::server_service> service,
@@ -86,8 +87,8 @@ io::awaitable<void> run_session(std::shared_ptr<Context> self,
   self->tell(closed);
 }
 
-/// Tells that a connection became neither a control nor a data channel, unless the server ended it.
-/// `service` is the one that was asked for, if it is known.
+/// Reports that a connection became neither a control nor a data channel, unless the server itself
+/// ended it. `service` is the requested service, or null if it is unknown.
 template <class Context>
 void tell_refusal(Context& self, const address& peer, std::error_code refusal,
                   const config::server_service* service, const protocol::digest& service_key) {
@@ -102,8 +103,8 @@ void tell_refusal(Context& self, const address& peer, std::error_code refusal,
   }
 }
 
-/// Serves a connection that has asked for a control channel: challenges it, and if it knows the
-/// token, runs its session.
+/// Serves a connection that asks for a control channel: sends the challenge, and starts the session
+/// if the client knows the token.
 template <class Context>
 io::awaitable<void> serve_control(std::shared_ptr<Context> self,
                                   typename Context::stream_type stream,
@@ -141,7 +142,8 @@ io::awaitable<void> serve_control(std::shared_ptr<Context> self,
                                 service_key, *session_key, std::move(door)));
 }
 
-/// What a new connection says first, which is a step of `deadline`. Fails with `errc::stopped` if it was told to stop meanwhile.
+/// Reads the Hello of a new connection, which is a step of `deadline`. Fails with `errc::stopped`
+/// if `stop` was requested meanwhile.
 template <class Context>
 io::task<protocol::hello> read_hello(typename Context::runtime_type& world,
                                      typename Context::stream_type& stream, step_deadline deadline,
@@ -158,8 +160,8 @@ io::task<protocol::hello> read_hello(typename Context::runtime_type& world,
   co_return hello;
 }
 
-/// Serves a data channel of a session. Where memory runs out before its forward has begun, the session
-/// has lost count of its channels, and ends; its client begins a new one.
+/// Serves a data channel of a session. If memory runs out before its connection is active, the
+/// session is ended, because its count of channels is no longer valid; the client starts a new one.
 template <class Context>
 io::awaitable<void> serve_data_channel(std::shared_ptr<control_session<Context>> session,
                                        typename Context::stream_type channel) {
@@ -171,17 +173,20 @@ io::awaitable<void> serve_data_channel(std::shared_ptr<control_session<Context>>
   }
 }
 
-/// A connection that has said what it is for.
+/// Holds a connection and its Hello.
 template <class Context>
 struct greeted {
+  /// Makes the pair.
   greeted(typename Context::stream_type carrier, protocol::hello said)
       : stream(std::move(carrier)), hello(said) {}
+  /// The connection.
   typename Context::stream_type stream;
+  /// The Hello.
   protocol::hello hello;
 };
 
-/// Shakes hands in the world of `transport`, where `accepted` lives, and reads the Hello. What it returns lives in
-/// `home`.
+/// Performs the handshake of `accepted` in the runtime of `transport`, where it lives, and reads
+/// the Hello. The result lives in the runtime `home`.
 template <class Context>
 io::task<greeted<Context>> shake_hands(typename Context::transport_type transport,
                                        typename Context::runtime_type home,
@@ -198,9 +203,9 @@ io::task<greeted<Context>> shake_hands(typename Context::transport_type transpor
   co_return greeted<Context>(stream->rehome(home), *hello);
 }
 
-/// Serves a connection from its acceptance until it is known what it is for; then it goes its own
-/// way. Each step of transport handshake, Hello and Auth has the time that `pending`
-/// gives it.
+/// Serves a new connection until its Hello says what it is for, and passes it on. `pending` limits
+/// the time of each step: transport handshake, Hello and Auth. `door` is requested when the
+/// listener of the connection is closed.
 template <class Context>
 io::awaitable<void> greet(std::shared_ptr<Context> self, typename Context::visitor_type accepted,
                           pending_connection<Context> pending, std::stop_token door) {

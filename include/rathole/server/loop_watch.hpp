@@ -23,40 +23,47 @@
 
 namespace rathole::server {
 
-/// A forward of a visitor that came from the client's own address.
+/// Is a forwarded connection whose visitor came from the client's own address.
 struct watched_forward {
+  /// Makes the record of the connection `id`, which runs on `where`.
   watched_forward(std::uint64_t id, io::executor where) : number(id), world(where) {}
 
+  /// The number of the connection.
   const std::uint64_t number;
-  /// Where the forward is carried.
+  /// The executor on which the connection runs.
   io::executor world;
-  /// How many bytes came back from the service, while the forward is carried; used there only.
+  /// The number of bytes that came back from the service; null while the relay does not run. Must
+  /// be used only on `world`.
   const std::uint64_t* back = nullptr;
 };
 
-/// Watches the visitors of a session that come from its client's own address for a service that
-/// leads back to itself; see `protocol::loop_detector`. It lives on the control plane, and as long as
-/// the session or a forward that it watches.
+/// Watches the visitors of a session that come from its client's own address, in order to detect a
+/// service that leads back to itself; see `protocol::loop_detector`. It lives on the control plane,
+/// as long as the session or a connection that it watches.
 template <class Session>
 class loop_watch : public std::enable_shared_from_this<loop_watch<Session>> {
  public:
+  /// Is the stream of a visitor.
   using visitor_type = typename Session::visitor_type;
+  /// Is the context of the server.
   using context_type = typename Session::context_type;
+  /// Is a watched connection.
   using forward_pointer = std::shared_ptr<watched_forward>;
 
-  /// The client of `session`, which outlives its call of `close`, is at `client`.
+  /// Makes a watch for `session`, whose client is at `client`. The session must call `close` before
+  /// it is destroyed.
   loop_watch(Session& session, const address& client)
       : session_(&session),
         context_(session.shared_context()),
         client_(protocol::source_network(client.host)),
         timer_(context_->runtime(), [this] { pump(); }) {}
 
-  /// Whether a visitor at `peer` may come from the client.
+  /// Returns whether a visitor at `peer` may come from the client.
   [[nodiscard]] bool concerns(const address& peer) const {
     return protocol::source_network(peer.host) == client_;
   }
 
-  /// Takes a visitor that may come from the client; gives it to the session, now or later, or
+  /// Accepts a visitor that may come from the client: passes it to the session, now or later, or
   /// refuses it.
   void visitor_arrived(visitor_type visitor) {
     if (!session_) return;
@@ -69,8 +76,8 @@ class loop_watch : public std::enable_shared_from_this<loop_watch<Session>> {
     pump();
   }
 
-  /// A forward of a visitor at `peer` starts, to be carried in `world`; null if it need not be
-  /// watched.
+  /// Records that the connection of a visitor at `peer` starts to run on `world`. Returns null if
+  /// it need not be watched.
   forward_pointer started(const address& peer, io::executor world) {
     if (!concerns(peer)) return nullptr;
     const auto out = std::make_shared<watched_forward>(next_id_++, world);
@@ -84,7 +91,7 @@ class loop_watch : public std::enable_shared_from_this<loop_watch<Session>> {
     return out;
   }
 
-  /// The forward has ended.
+  /// Records that the connection has ended; null is ignored.
   void ended(const forward_pointer& forward) {
     if (!forward) return;
     detector_.ended(forward->number, context_->runtime().now());
@@ -92,7 +99,7 @@ class loop_watch : public std::enable_shared_from_this<loop_watch<Session>> {
     pump();
   }
 
-  /// The session ends; visitors that are held end with it.
+  /// Ends the watch with the session, and closes the visitors that are held.
   void close() {
     session_ = nullptr;
     timer_.disarm();
@@ -130,7 +137,7 @@ class loop_watch : public std::enable_shared_from_this<loop_watch<Session>> {
   }
   void perform(const protocol::look_for_answers&) {
     for (const auto& [number, each] : forwards_) {
-      // The answer may come when the watch is gone.
+      // The reply may arrive after the watch has been destroyed.
       auto look = [forward = each, home = context_->runtime().get_executor(),
                    self = this->weak_from_this()] {
         if (!forward->back || *forward->back == 0) return;

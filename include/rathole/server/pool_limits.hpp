@@ -9,15 +9,15 @@
 
 namespace rathole::server {
 
-// Two layers that do not see each other name the same defaults.
+// Two layers that do not know each other have the same defaults.
 static_assert(config::defaults::tcp_pool_size == protocol::default_pool_size &&
               config::defaults::pool_max_idle == protocol::default_max_idle &&
               config::defaults::max_waiting_visitors == protocol::default_max_waiting_visitors &&
               config::defaults::visitor_timeout == protocol::default_visitor_timeout);
 
-/// The bounds of the pool of a service, whose share of the descriptors is `idle_share` idle data
-/// channels. The slots of a UDP service are its pool's visitors, which wait indefinitely: each gets
-/// the next channel that comes, and none is kept idle.
+/// Returns the limits of the channel pool of a service, which may have `idle_share` idle data
+/// channels by the descriptor budget. For the pool, the slots of a UDP service are visitors that
+/// wait indefinitely: each gets the next channel that arrives, and none is kept idle.
 inline protocol::pool_limits pool_limits_of(const config::server_service& service,
                                             std::size_t idle_share) {
   const config::pool_options& options = service.pool;

@@ -11,16 +11,17 @@
 
 namespace rathole::server {
 
-/// Counts the refused connections of a server and tells their summary once per interval.
+/// Counts the refused connections of a server and reports a summary once per interval.
 template <io::Runtime R>
 class refusal_reporter {
  public:
-  /// `tell` is called at the end of an interval with refusals. The runtime outlives the reporter.
+  /// Makes a reporter that calls `tell` at the end of each interval with refusals. The runtime must
+  /// outlive it.
   refusal_reporter(R& runtime, std::move_only_function<void(const refusal_summary&)> tell)
       : runtime_(runtime), timer_(runtime), tell_(std::move(tell)) {}
 
-  /// A connection from `peer` was refused. True if it is the first for that kind of reason in the
-  /// interval.
+  /// Records that a connection from `peer` was refused. Returns whether it is the first with that
+  /// kind of reason in the interval.
   bool note(const address& peer, std::error_code error) {
     const bool begins = !counter_.deadline();
     const bool is_first =
@@ -29,7 +30,7 @@ class refusal_reporter {
     return is_first;
   }
 
-  /// Tells what was not told, and sets no timer any more.
+  /// Reports what was not reported, and ends the timer.
   void close() {
     closed_ = true;
     timer_.disarm();

@@ -20,34 +20,41 @@
 
 namespace rathole::server {
 
-/// Refused connections are summed up for this long.
+/// Is the length of an interval in which refused connections are summed up.
 inline constexpr std::chrono::seconds refusal_interval{60};
-/// Sources that are told apart in one interval.
+/// Is how many sources are distinguished in one interval.
 inline constexpr std::size_t max_refused_sources = 1024;
 
-/// Why a connection did not become a control or data channel.
+/// Names the kinds of reasons for which a connection did not become a control or data channel.
 enum class refusal : std::uint8_t {
-  /// It was the one to go when there were too many.
+  /// There were too many connections, and it was dropped.
   too_many,
+  /// A step of the handshake took too long.
   timed_out,
+  /// The connection ended early.
   closed_early,
+  /// The client did not follow the protocol.
   not_the_protocol,
-  /// What came is of a transport other than the server's.
+  /// The client uses another transport than the server.
   other_transport,
-  /// The parties of Noise could not read each other.
+  /// The messages of Noise could not be authenticated, or a key was wrong.
   wrong_noise_key,
-  /// A handshake of TLS failed, or the client ended it with an alert.
+  /// A TLS handshake failed, or the client ended it with an alert.
   tls_failed,
-  /// A request for an upgrade to WebSocket was refused.
+  /// A WebSocket upgrade was refused.
   upgrade_refused,
+  /// The client asked for an unknown service.
   unknown_service,
+  /// The client used a wrong token.
   wrong_token,
+  /// A data channel named an unknown session.
   unknown_session,
 };
+/// Is the number of these kinds.
 inline constexpr std::size_t refusal_kinds = 11;
 
-/// The kind of refusal that an error of a handshake is; an error of the system counts as the
-/// connection's end.
+/// Returns the kind of refusal for an error of a handshake. An error of the system counts as an
+/// early end of the connection.
 inline refusal refusal_of(std::error_code error) {
   if (error.category() == protocol::look_category()) return refusal::other_transport;
   if (error.category() == websocket::refusal_category()) return refusal::upgrade_refused;
@@ -75,32 +82,35 @@ inline refusal refusal_of(std::error_code error) {
   }
 }
 
-/// The connections that were refused within one interval.
+/// Sums up the connections that were refused within one interval.
 struct refusal_summary {
-  /// By kind.
+  /// The number of refusals of each kind.
   std::array<std::uint64_t, refusal_kinds> counts{};
-  /// Sources (`protocol::source_network`), `max_refused_sources` at most.
+  /// The number of sources (`protocol::source_network`), at most `max_refused_sources`.
   std::size_t sources = 0;
-  /// The one with the most refusals, and their number. Others may be the most active if there were
-  /// too many sources to tell apart.
+  /// The source with the most refusals. If there were too many sources to distinguish, another one
+  /// may have more.
   std::string most_active;
+  /// The number of its refusals.
   std::uint64_t by_most_active = 0;
-  /// From the first of them to the end of the interval.
+  /// The time from the first refusal to the end of the interval.
   duration lasted{};
 
+  /// Returns the number of refusals of a kind.
   [[nodiscard]] std::uint64_t count(refusal kind) const {
     return counts[static_cast<std::size_t>(kind)];
   }
+  /// Returns the number of all refusals.
   [[nodiscard]] std::uint64_t total() const {
     return std::accumulate(counts.begin(), counts.end(), std::uint64_t{0});
   }
 };
 
-/// Sums up refusals, so that anybody's connections cost a log one line per interval. An interval
-/// begins with a refusal. Pure bookkeeping, bounded by `max_refused_sources`.
+/// Sums up refusals, so that connections of anybody cause only one log line per interval. An
+/// interval begins with a refusal. Pure bookkeeping, bounded by `max_refused_sources`.
 class refusal_counter {
  public:
-  /// Counts one. True for the first of its kind in the interval.
+  /// Counts a refusal. Returns whether it is the first of its kind in the interval.
   bool note(refusal kind, const std::string& source, time_point now) {
     if (!deadline_) deadline_ = now + refusal_interval;
     const std::uint64_t count = ++so_far_.counts[static_cast<std::size_t>(kind)];
@@ -110,17 +120,18 @@ class refusal_counter {
     } else if (sources_.size() < max_refused_sources) {
       sources_.emplace(source, 1);
     }
-    // The others have a line of their own when they come first.
+    // The first of these two kinds is logged on a line of its own.
     const bool is_told = kind == refusal::unknown_service || kind == refusal::wrong_token;
     if (!is_told || count > 1) has_untold_ = true;
     return count == 1;
   }
 
-  /// When the interval ends.
+  /// Returns when the interval ends.
   [[nodiscard]] std::optional<time_point> deadline() const { return deadline_; }
 
-  /// Ends the interval at `now`, which is its deadline or before. Yields all that was refused in it, unless each
-  /// was the first unknown service or wrong token, and so known already.
+  /// Ends the interval at `now`, which must be its deadline or earlier. Returns the summary, or
+  /// nothing if each refusal was the first unknown service or wrong token, which were reported
+  /// already.
   std::optional<refusal_summary> finish(time_point now) {
     const auto deadline = std::exchange(deadline_, std::nullopt);
     const auto seen = std::exchange(sources_, {});

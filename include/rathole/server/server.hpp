@@ -20,43 +20,46 @@
 
 namespace rathole::server {
 
-/// The server of a tunnel: clients connect to it and prove that they hold a service's token;
+/// Runs the server of a tunnel: clients connect to it and prove that they know a service's token;
 /// visitors of the service are then forwarded to the client.
 ///
-/// It lives on its transport's executor, one thread; every member function is called there. After
-/// it listens it works until it is stopped: whatever fails is told to the observer, which outlives
-/// the server's operations.
+/// It lives on its transport's executor, one thread; every member function must be called there.
+/// Once it listens it works until it is stopped: every failure is reported to the observer, which
+/// must outlive the server's operations. `T` is the transport, `Observer` receives the events of
+/// `server/events.hpp`, and `C` is the codec.
 template <transport::Transport T, class Observer = null_observer,
           protocol::Codec C = protocol::bincode>
 class basic_server {
  public:
+  /// Makes a server that has not started. It accepts clients through `transport` and reports to
+  /// `observer`.
   basic_server(T transport, config::server settings, Observer& observer)
       : context_(
             std::make_shared<context_type>(std::move(transport), std::move(settings), observer)) {}
 
-  /// Runs the server until it was stopped and all its work has ended. Completes with
-  /// `void(std::error_code)`: success, why it cannot listen, or at once `errc::wrong_transport` or
-  /// `errc::invalid_settings` for settings that it cannot have. Cancelling the operation is `stop()`.
-  /// Called once.
+  /// Runs the server until it is stopped and all its work has ended. Completes with
+  /// `void(std::error_code)`: no error, the reason why it cannot listen, or at once
+  /// `errc::wrong_transport` or `errc::invalid_settings` if the settings cannot be used. Cancelling
+  /// the operation stops the server. Must be called once.
   template <class Token>
   auto async_run(Token&& token) {
     return io::async_run(context_->runtime().get_executor(), run(context_), context_->closing,
                          std::forward<Token>(token));
   }
 
-  /// Goes on with new settings, as far as they differ: nothing else is touched, and what is being
-  /// forwarded goes on in any case. The transport is the same but for the options of its sockets and
-  /// the number of workers, which the caller sees to.
+  /// Applies new settings. Only what differs is changed, and active connections continue in any
+  /// case. The transport stays the same except for its socket options; the caller must apply the
+  /// number of workers.
   ///
-  /// * `bind_addr`: new addresses are bound first. Those that are not named any more are closed, and
-  ///   with them the control channels that came in there.
-  /// * A service that is gone, or has another kind or token, loses its control channel; one that is
-  ///   there anew waits for its client.
-  /// * Everything else holds at once, or for what begins from now on.
+  /// * `bind_addr`: new addresses are bound first. Listeners whose addresses are removed are
+  ///   closed, and with them the control channels of clients that connected through them.
+  /// * A service that is removed, or whose kind or token changes, loses its control channel; a
+  ///   new one waits for its client.
+  /// * Every other setting takes effect at once, or for what begins from now on.
   ///
-  /// Called once the server is ready, one call at a time. Completes with `void(std::error_code)`: why a
-  /// new address cannot be bound, `errc::wrong_transport` or `errc::invalid_settings`; then nothing
-  /// has changed. After `std::errc::not_enough_memory` the next update completes this one.
+  /// Must be called once the server is ready, one call at a time. Completes with
+  /// `void(std::error_code)`: the reason why a new address cannot be bound, `errc::wrong_transport`
+  /// or `errc::invalid_settings`; nothing is changed then.
   template <class Token>
   auto async_update(config::server next, Token&& token) {
     return io::async_run(context_->runtime().get_executor(),
@@ -64,36 +67,39 @@ class basic_server {
                          std::stop_source(), std::forward<Token>(token));
   }
 
-  /// Handles of what listens for clients; and to be given such handles of another server before
-  /// `async_run`. What a server is given it does not bind, so that a server with another transport
-  /// takes the place of one that runs without an address that is closed in between.
+  /// Holds handles of listening sockets that one server hands over to another. The other server
+  /// uses them instead of binding the addresses, so that a server with a different transport can
+  /// replace a running one without closing an address in between.
   using inherited_doors = std::vector<typename context<T, Observer, C>::door_pointer>;
+  /// Returns handles of the listeners for clients, for another server.
   [[nodiscard]] inherited_doors duplicate_doors() const { return context_->doors.duplicate(); }
+  /// Takes over listeners of another server. Must be called before `async_run`.
   void inherit(inherited_doors doors) {
     for (auto& each : doors) context_->inherited.add(std::move(each));
   }
 
-  /// Closes all listeners, control channels and idle data channels. What is being forwarded may go
-  /// on for `shutdown_grace`, and for `shutdown_idle_timeout` without traffic.
+  /// Closes all listeners, control channels and idle data channels. Active connections may continue
+  /// for `shutdown_grace`, and for `shutdown_idle_timeout` without traffic.
   void stop() {
     context_->closing.request_stop();
     context_->stops.begun.request_stop();
   }
 
-  /// As `stop()`, but what is being forwarded may go on without a limit, until `stop()` is called.
+  /// Drains the server: stops it like `stop()`, but active connections may continue without a limit
+  /// until `stop()` is called.
   void retire() {
     context_->retired = true;
     context_->closing.request_stop();
   }
 
-  /// As `stop()`, and cuts what is being forwarded.
+  /// Stops the server like `stop()`, and aborts the active connections.
   void stop_now() {
     stop();
     context_->stops.end_all();
   }
 
-  /// How many coroutines work for the server: one for each address that clients connect to, one for
-  /// each connection there, and one for each address that a control channel's visitors connect to.
+  /// Returns how many coroutines work for the server: one for each listener for clients, one for
+  /// each connection there, and one for each listener for visitors.
   [[nodiscard]] std::size_t tasks() const { return context_->group.size(); }
 
   /// Returns what the server's descriptors are used for, as far as it counts them.

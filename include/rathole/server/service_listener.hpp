@@ -22,13 +22,13 @@
 
 namespace rathole::server {
 
-/// How attempts to bind a service's port, and accepts after an error, are spaced (Compat:
-/// upstream's).
+/// Says how attempts to bind a service's port, and accepts after an error, are spaced. Compat:
+/// upstream's values.
 inline constexpr backoff_parameters service_listener_backoff{std::chrono::milliseconds(500), 0.5,
                                                              1.5, std::chrono::seconds(1)};
 
-/// Binds an address of the service's, trying until it can be bound. Returns nothing if `stop` came
-/// first, or if the address is left out.
+/// Binds an address of a service, and retries until it succeeds; returns nothing if `stop` was
+/// requested before, or if the address is left out (see `address_left_out`).
 template <class Context>
 io::awaitable<std::optional<typename Context::runtime_type::acceptor>> bind_service(
     std::shared_ptr<Context> context, std::shared_ptr<const config::server_service> service,
@@ -59,7 +59,7 @@ io::awaitable<std::optional<typename Context::runtime_type::acceptor>> bind_serv
   }
 }
 
-/// Accepts the visitors of a session's service at `where` for it until `stop` is requested.
+/// Accepts visitors of the session's service at `where` until `stop` is requested.
 template <class Session>
 io::awaitable<void> listen_for_visitors(std::shared_ptr<Session> session, address where,
                                         std::stop_token stop) {
@@ -80,11 +80,11 @@ io::awaitable<void> listen_for_visitors(std::shared_ptr<Session> session, addres
                            std::move(accepted), std::move(failed), std::move(relieve));
 }
 
-/// The addresses that the visitors of a TCP service connect to.
+/// Holds the listeners for the visitors of a TCP service.
 class service_listeners {
  public:
-  /// Listens for `session` at all that `wanted` names, and nowhere else; what listens already stays.
-  /// Does nothing after `close`.
+  /// Listens for `session` on exactly the addresses in `wanted`; existing listeners are kept. Does
+  /// nothing after `close`.
   template <class Session>
   void listen(const std::shared_ptr<Session>& session, const address_list& wanted) {
     if (closed_) return;
@@ -109,7 +109,7 @@ class service_listeners {
     }
   }
 
-  /// Stops listening, for good.
+  /// Closes all listeners permanently.
   void close() {
     closed_ = true;
     for (auto& [where, closing] : open_) closing.request_stop();

@@ -8,11 +8,11 @@
 
 namespace rathole::server {
 
-/// How long writing StartForward may take before the data channel counts as dead.
+/// Is how long writing the start command may take before the data channel counts as dead.
 inline constexpr std::chrono::seconds start_forward_timeout{10};
 
-/// Tells the client at the other end of an idle data channel to start. Fails if the channel was dead
-/// already, or died of it.
+/// Sends the start command to the client of an idle data channel. Fails if the channel is or
+/// becomes dead.
 template <class Context>
 io::task<void> start_forward(Context& context, typename Context::stream_type& channel,
                              bool is_udp) {
@@ -25,7 +25,7 @@ io::task<void> start_forward(Context& context, typename Context::stream_type& ch
   const auto abort = [&channel] { channel.abort(); };
   const io::alarm<typename Context::runtime_type> ring(world, world.now() + start_forward_timeout,
                                                        abort);
-  // Mostly a visitor has spoken already, and his first octets go along.
+  // Usually the visitor has sent something already, which then travels with the command.
   const auto written = co_await channel.write_held(octets);
   if (!written) co_return failure(ring.explain(written.error()));
   if (is_udp) channel.flush();

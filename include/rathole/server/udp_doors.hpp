@@ -21,33 +21,43 @@
 
 namespace rathole::server {
 
-/// An address that visitors send datagrams to, and its socket once it is bound.
+/// Is a listener for the datagrams of visitors: an address, and its socket once that is bound.
 template <io::DatagramSocket S>
 struct udp_door : std::enable_shared_from_this<udp_door<S>> {
+  /// Makes a listener for the address `at`, without a socket.
   explicit udp_door(address at) : where(std::move(at)) {}
 
+  /// Closes the socket, and ends the attempts to bind it.
   void close() {
     closing.request_stop();
     if (socket) socket->close();
   }
 
+  /// Returns whether the socket is bound and open.
   [[nodiscard]] bool is_open() const { return socket && socket->is_open(); }
 
+  /// The address in the settings.
   const address where;
+  /// Requested when the listener is closed.
   std::stop_source closing;
+  /// The socket, once it is bound.
   std::optional<S> socket;
 };
 
-/// The sockets of a UDP service, one for each address that it listens at. All is called in the world
-/// that they live in.
+/// Holds the sockets of a UDP service, one for each address that it listens on. All functions must
+/// be called in the runtime in which the sockets live.
 template <class Context>
 class udp_doors {
  public:
+  /// Is the runtime.
   using runtime_type = typename Context::runtime_type;
+  /// Is a listener.
   using door = udp_door<typename runtime_type::datagram_socket>;
+  /// Is the settings of the service.
   using service_pointer = std::shared_ptr<const config::server_service>;
 
-  /// `receive` is called when there is something to be received at a door, while that is wanted.
+  /// Makes an object without sockets. `receive` is called when something can be received at a
+  /// listener, while receiving is on.
   udp_doors(std::shared_ptr<Context> context, runtime_type world,
             std::move_only_function<void(door&)> receive)
       : context_(std::move(context)),
@@ -79,20 +89,20 @@ class udp_doors {
     }
   }
 
-  /// Whether to receive at all.
+  /// Turns receiving on or off.
   void watch(bool on) {
     watching_ = on;
     for (const auto& each : doors_) settle(*each);
   }
 
-  /// Stops listening, for good.
+  /// Closes all listeners permanently.
   void close() {
     closed_ = true;
     for (const auto& each : doors_) each->close();
     doors_.clear();
   }
 
-  /// Returns once nothing of what was closed is left; the doors outlive that.
+  /// Returns once all attempts to bind have ended. The object must outlive the call.
   io::awaitable<void> join() { return binding_.join(); }
 
  private:

@@ -30,24 +30,31 @@
 
 namespace rathole::server {
 
-/// The visitors' side of a UDP service while a client serves it: the sockets that they send to, who
-/// they are, and the data channels over which they are spread by a hash of their addresses. A
-/// visitor keeps his channel as long as it lives. Only who has sent something is sent anything,
-/// until there was no traffic either way for too long: a client cannot make the server send to whom it
-/// likes. What it is sent comes from the address that it sent to.
+/// Is the server's half of a UDP service while a client serves it: the sockets that visitors send
+/// to, the visitors, and the data channels, over which the visitors are distributed by a hash of
+/// their addresses. A visitor keeps its channel as long as the channel lives.
 ///
-/// While there is no data channel nothing is received, and the system's buffers hold what comes.
+/// Replies are sent only to visitors that have sent something, until the idle timeout, so a client
+/// cannot make the server send to arbitrary addresses. A reply is sent from the address that the
+/// visitor sent to.
 ///
-/// It lives in one world; it is made on the control plane, and everything but the constructor is
-/// called in its world.
+/// While there is no data channel nothing is received, and the system's buffers hold what arrives.
+///
+/// It lives in one runtime. It is made on the control plane; all functions except the constructor
+/// must be called in its runtime.
 template <class Context>
 class udp_entry : public std::enable_shared_from_this<udp_entry<Context>> {
  public:
+  /// Is the runtime.
   using runtime_type = typename Context::runtime_type;
+  /// Is the stream of a data channel.
   using stream_type = typename Context::stream_type;
+  /// Is a data channel.
   using channel_type = io::udp_channel<stream_type, typename Context::codec_type>;
+  /// Is the settings of the service.
   using service_pointer = std::shared_ptr<const config::server_service>;
 
+  /// Makes an object in the runtime `world` that does not listen yet.
   udp_entry(std::shared_ptr<Context> context, service_pointer service, runtime_type world)
       : context_(std::move(context)),
         service_(std::move(service)),
@@ -57,7 +64,7 @@ class udp_entry : public std::enable_shared_from_this<udp_entry<Context>> {
         doors_(context_, world_, [this](door& at) { receive(at); }),
         again_(world_) {}
 
-  /// The world that it lives in.
+  /// Returns the runtime that it lives in.
   [[nodiscard]] runtime_type world() const { return world_; }
 
   /// Listens until `stop` is requested and nothing of it is left, also where memory runs out
@@ -71,8 +78,8 @@ class udp_entry : public std::enable_shared_from_this<udp_entry<Context>> {
     self->context_->group.spawn(io::outlast(home, std::stop_token(), work));
   }
 
-  /// Carries datagrams over a started data channel until it ends or `stop` is requested; always
-  /// fails with the reason.
+  /// Carries datagrams on a started data channel until it ends or `stop` is requested; always fails
+  /// with the reason.
   static io::task<void> carry(std::shared_ptr<udp_entry> self, stream_type stream,
                               std::stop_token stop) {
     const io::executor ex = self->world_.get_executor();
@@ -99,8 +106,8 @@ class udp_entry : public std::enable_shared_from_this<udp_entry<Context>> {
     co_return ended;
   }
 
-  /// Goes on with new settings: sockets of addresses that stay are left alone. Does nothing once
-  /// `run` has stopped listening; it may come from another thread after that.
+  /// Applies new settings; sockets of unchanged addresses are kept. Does nothing once `run` has
+  /// stopped listening; after that it may be called by another thread.
   void update(service_pointer next) {
     if (closed_) return;
     service_ = std::move(next);
@@ -110,7 +117,7 @@ class udp_entry : public std::enable_shared_from_this<udp_entry<Context>> {
     open_doors();
   }
 
-  /// How many visitors are remembered.
+  /// Returns the number of remembered visitors.
   [[nodiscard]] std::size_t visitors() const { return visitors_.size(); }
 
  private:
@@ -142,7 +149,7 @@ class udp_entry : public std::enable_shared_from_this<udp_entry<Context>> {
     ipv6_octets local{};
   };
 
-  /// From visitors to the tunnel.
+  /// Sends datagrams from visitors to the tunnel.
   void receive(door& at) {
     const auto batch = at.socket->receive();
     if (batch.empty() || channels_.empty()) return;
@@ -183,12 +190,12 @@ class udp_entry : public std::enable_shared_from_this<udp_entry<Context>> {
     }
   }
 
-  /// There is a channel.
+  /// Returns the data channel for a visitor; there must be one.
   [[nodiscard]] const std::shared_ptr<channel_type>& channel_for(const udp_endpoint& id) const {
     return channels_[visitors_.spread(id, channels_.size())];
   }
 
-  /// From the tunnel to visitors.
+  /// Sends datagrams from the tunnel to visitors.
   void deliver(std::span<const protocol::udp_frame> frames) {
     const time_point now = world_.now();
     ledger_.counts.received += frames.size();

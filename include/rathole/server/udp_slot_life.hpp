@@ -14,9 +14,9 @@
 
 namespace rathole::server {
 
-/// What a `control_session` does with the slots of a UDP service.
+/// Holds the coroutines of a `control_session` that are about the slots of a UDP service.
 struct udp_slot_life {
-  /// Lets a slot's data channel carry datagrams until it ends, and then replaces it.
+  /// Carries datagrams on the data channel of a slot until it ends, and then replaces it.
   template <class Session>
   static io::awaitable<void> carry(std::shared_ptr<Session> self, protocol::visitor_id slot,
                                    result<void> started, typename Session::stream_type channel) {

@@ -9,29 +9,31 @@
 
 namespace rathole::server {
 
-/// The pauses in replacing data channels of a UDP service that are lost one after the other.
+/// Says how the replacements of data channels of a UDP service are spaced if they are lost in a
+/// row.
 inline constexpr backoff_parameters slot_backoff{protocol::replacement_pause, 0.2, 2.0,
                                                  protocol::longest_replacement_pause};
 
-/// How many data channels a UDP service has or waits for, and when one that was lost is replaced:
-/// at once, but for losses that come in a row. Pure bookkeeping.
+/// Counts the data channels that a UDP service has or waits for, and decides when a lost one is
+/// replaced: at once, or after a pause if losses come in a row. Pure bookkeeping.
 class udp_slots {
  public:
-  /// Counts one more in, if there are fewer than `wanted`.
+  /// Counts one more if there are fewer than `wanted`; returns whether it did.
   bool add(std::size_t wanted) {
     if (count_ >= wanted) return false;
     ++count_;
     return true;
   }
 
-  /// Counts one that was lost out, if there are more than `wanted`.
+  /// Counts one less, because it was lost, if there are more than `wanted`; returns whether it did.
   bool drop_surplus(std::size_t wanted) {
     if (count_ <= wanted) return false;
     --count_;
     return true;
   }
 
-  /// How long to wait before one that was lost now, after it `lived` so long, is replaced.
+  /// Returns how long to wait before a data channel is replaced that was lost at `now`, after it
+  /// had `lived` for that long.
   template <Rng R>
   duration pause_after_loss(time_point now, duration lived, R& rng) {
     const bool is_first = now >= stable_at_ || lived >= protocol::longest_replacement_pause;
@@ -44,7 +46,7 @@ class udp_slots {
  private:
   std::size_t count_ = 0;
   backoff retry_{slot_backoff};
-  /// Losses before this are in a row with the last one.
+  /// A loss before this time is in a row with the last one.
   time_point stable_at_ = time_point::min();
 };
 

@@ -20,11 +20,11 @@
 
 namespace rathole::server {
 
-/// How accepts after an error on the clients' port are spaced (Compat: upstream's).
+/// Says how accepts after an error on the clients' port are spaced. Compat: upstream's values.
 inline constexpr backoff_parameters client_listener_backoff{std::chrono::milliseconds(500), 0.5,
                                                             1.5, std::chrono::milliseconds(100)};
 
-/// Accepts clients at a door until it is closed.
+/// Accepts clients at a listener until it is closed.
 template <class Context>
 io::awaitable<void> listen_for_clients(std::shared_ptr<Context> self,
                                        typename Context::door_pointer door) {
@@ -43,7 +43,7 @@ io::awaitable<void> listen_for_clients(std::shared_ptr<Context> self,
                            std::move(relieve));
 }
 
-/// Accepts clients at a listener until it is closed, also where memory runs out meanwhile.
+/// Reports the listeners and starts to accept on them.
 template <class Context>
 void start_listening(const std::shared_ptr<Context>& self, typename Context::door_pointer door) {
   const auto listen = [self, door] { return listen_for_clients(self, door); };
@@ -64,7 +64,8 @@ void open(const std::shared_ptr<Context>& self,
   }
 }
 
-/// Binds those of `settings.bind_addr` at which nobody listens yet, or takes what was inherited.
+/// Binds the addresses in `settings.bind_addr` that have no listener, or uses a listener that was
+/// handed over.
 template <class Context>
 io::task<std::vector<typename Context::door_pointer>> bind_doors(
     std::shared_ptr<Context> self, std::shared_ptr<const config::server> settings) {
@@ -89,12 +90,12 @@ io::task<std::vector<typename Context::door_pointer>> bind_doors(
   co_return fresh;
 }
 
-/// Listens for clients where `settings` say. What listens already stays, and what is not named is
-/// closed. If an address cannot be bound, nothing changes.
+/// Listens for clients on exactly the addresses in `settings`; existing listeners are kept. If an
+/// address cannot be bound, nothing changes.
 template <class Context>
 io::task<void> open_doors(std::shared_ptr<Context> self,
                           std::shared_ptr<const config::server> settings) {
-  // An address that is to give its port to another one, such as 127.0.0.1 to 0.0.0.0, has to do so
+  // A listener whose port another address takes over, such as 127.0.0.1 by 0.0.0.0, must be closed
   // first.
   const auto in_the_way = self->doors.leaving_on_ports_of(settings->bind_addr);
   for (const auto& each : in_the_way) each->acceptor.close();
@@ -128,7 +129,7 @@ void add_service(Context& self, const config::server_service& service) {
                        std::make_shared<const config::server_service>(service));
 }
 
-/// Forgets a service; its control channel ends, and what is being forwarded goes on.
+/// Removes a service and closes its control channel; active connections continue.
 template <class Context>
 void remove_service(Context& self, const std::string& name) {
   const auto session = self.registry.erase(protocol::service_digest(name));
@@ -137,7 +138,7 @@ void remove_service(Context& self, const std::string& name) {
   }
 }
 
-/// See `basic_server::async_update`.
+/// Applies new settings; see `basic_server::async_update`.
 template <class Context>
 io::task<void> update(std::shared_ptr<Context> self, config::server next) {
   if (const std::error_code ec = self->refusal_of(next)) co_return failure(ec);

@@ -12,15 +12,18 @@
 
 namespace rathole::server {
 
-/// A visitor that waits for a data channel.
+/// Holds a visitor that waits for a data channel.
 template <class Stream>
 struct waiting_visitor {
+  /// Counts the visitor in `use`.
   waiting_visitor(Stream visitor, protocol::descriptor_use& use)
       : stream(std::move(visitor)), held(use.waiting) {}
 
+  /// The visitor.
   Stream stream;
+  /// Counts the visitor.
   protocol::descriptor_lease held;
-  /// Why it is turned away if it is.
+  /// Why the visitor is rejected, if it is.
   std::error_code cause = errc::limit_reached;
 };
 
@@ -41,20 +44,23 @@ void add_waiting(Map& all, protocol::visitor_id id, waiting_visitor<Stream> visi
 /// A data channel that waits for a visitor, or a slot of a UDP service.
 template <class Stream>
 struct waiting_channel {
+  /// Counts the data channel in `use`. `channel` must outlive it.
   waiting_channel(Stream& channel, protocol::descriptor_use& use)
       : stream(channel), held(use.idle) {}
 
-  /// Those that wait, by their numbers.
+  /// Maps the numbers of the waiting channels to the channels.
   using map = std::unordered_map<protocol::channel_id, waiting_channel*>;
 
-  /// Lists a channel as long as it lives, also where memory runs out.
+  /// Enters a channel in the map for as long as it lives.
   class listing {
    public:
+    /// Enters `one` under the number `id`.
     listing(map& all, protocol::channel_id id, waiting_channel& one) : all_(all), id_(id) {
       all_.emplace(id, &one);
     }
     listing(const listing&) = delete;
     listing& operator=(const listing&) = delete;
+    /// Removes the channel.
     ~listing() { all_.erase(id_); }
 
    private:
@@ -68,8 +74,11 @@ struct waiting_channel {
     held.end();
   }
 
+  /// The data channel.
   Stream& stream;
+  /// Counts the data channel.
   protocol::descriptor_lease held;
+  /// The visitor for which the channel was chosen; empty while it waits.
   std::optional<protocol::visitor_id> visitor;
 };
 

@@ -10,12 +10,15 @@
 
 namespace rathole::sim {
 
-/// A simulated listening socket; models `io::Acceptor`. Closed at the latest by its destructor.
-/// Closing resets the connections that nobody accepted.
+/// Is a simulated listening socket; models `io::Acceptor`. Closing resets the connections that were
+/// not accepted. The destructor closes it.
 class acceptor {
  public:
+  /// Is the type of accepted connections.
   using stream = sim::stream;
 
+  /// Makes an acceptor of the listener `state` on the host `on`; `counted` counts it while it is
+  /// open.
   acceptor(std::shared_ptr<listener> state, host& on, const io::socket_options& options,
            census& counted)
       : state_(std::move(state)),
@@ -27,6 +30,7 @@ class acceptor {
     state_->handles.push_back(arrival_);
   }
   acceptor(acceptor&&) = default;
+  /// Closes this acceptor and takes over `from`.
   acceptor& operator=(acceptor&& from) noexcept {
     close();
     state_ = std::move(from.state_);
@@ -39,8 +43,10 @@ class acceptor {
   }
   ~acceptor() { close(); }
 
+  /// Returns the next connection; see `io::Acceptor`.
   io::task<stream> accept() { return accept(state_, arrival_, options_); }
 
+  /// Stops listening, unless a duplicate is open; see `io::Acceptor`.
   void close() {
     if (!state_ || std::erase(state_->handles, arrival_) == 0) return;
     if (state_->handles.empty()) {
@@ -52,8 +58,10 @@ class acceptor {
     owned_.reset();
   }
 
+  /// Returns the address that it is bound to.
   [[nodiscard]] const address& local() const { return state_->local; }
 
+  /// Returns a second handle of the listener; see `io::Acceptor`.
   [[nodiscard]] result<acceptor> duplicate() const {
     const own_memory here;
     return acceptor(state_, *host_, options_, *census_);

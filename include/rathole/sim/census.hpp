@@ -5,33 +5,37 @@
 
 namespace rathole::sim {
 
-/// How many resources of a simulation are in use. A test that has stopped everything expects the
-/// empty census: what is left has no owner any more.
+/// Counts the resources of a simulation that are in use. A test that has stopped everything expects
+/// an empty census, because every remaining resource has no owner.
 struct census {
-  /// Streams that were not closed, of both sides; also connections that wait to be accepted.
+  /// The streams of both sides that are not closed, including connections that wait to be accepted.
   std::size_t streams = 0;
-  /// Acceptors that were not closed.
+  /// The acceptors that are not closed.
   std::size_t acceptors = 0;
-  /// Timers that are armed.
+  /// The timers that are armed.
   std::size_t timers = 0;
-  /// UDP sockets that were not closed.
+  /// The UDP sockets that are not closed.
   std::size_t datagram_sockets = 0;
 
   [[nodiscard]] bool operator==(const census&) const = default;
 
-  /// One unit of a count, for as long as it lives.
+  /// Counts one resource for as long as it lives.
   class entry {
    public:
+    /// Adds one to `count`.
     explicit entry(std::size_t& count) : count_(&count) { ++count; }
+    /// Takes over the unit of `from`.
     entry(entry&& from) noexcept : count_(std::exchange(from.count_, nullptr)) {}
+    /// Subtracts its unit and takes over that of `from`.
     entry& operator=(entry&& from) noexcept {
       reset();
       count_ = std::exchange(from.count_, nullptr);
       return *this;
     }
+    /// Subtracts its unit again.
     ~entry() { reset(); }
 
-    /// Gives the unit back before the end of its life.
+    /// Subtracts its unit before the end of its life.
     void reset() {
       if (count_) --*std::exchange(count_, nullptr);
     }

@@ -21,38 +21,55 @@
 
 namespace rathole::sim {
 
-/// Which end of a connection.
+/// Names the two ends of a connection.
 enum class side : std::size_t { dialling, accepting };
 
+/// Returns the other end.
 constexpr side other(side which) {
   return which == side::dialling ? side::accepting : side::dialling;
 }
 
-/// A TCP connection as far as programs can see it (RFC 9293): two independent directions, a window
-/// per direction, orderly ends and resets. Both streams and the packets under way own it.
+/// Simulates a TCP connection as far as programs can observe it (RFC 9293): two independent
+/// directions, a window for each, orderly ends and resets. Both streams and the packets under way
+/// own it.
 class connection final : public link_user, public std::enable_shared_from_this<connection> {
  public:
-  /// What one end knows.
+  /// Holds the state of one end.
   struct end {
+    /// Makes the end of a host whose operations `counted` counts.
     end(io::executor ex, operation_clock& counted)
         : executor(ex), readable(ex), writable(ex), operations(&counted) {}
 
     io::executor executor;
     address peer;
+    /// The bytes that have arrived and not been read.
     byte_buffer inbound;
+    /// Notified when reading may succeed.
     io::event readable;
+    /// Notified when writing may succeed.
     io::event writable;
+    /// Counts the operations of the host.
     operation_clock* operations;
-    /// Counts the streams that its host has open to the other one.
+    /// Counts the streams that the host has open to the other one.
     std::size_t* held = nullptr;
+    /// Why the connection is broken for this end.
     std::error_code error;
+    /// How many bytes were sent and not read by the other end.
     std::size_t outstanding = 0;
+    /// How many waits for input were cancelled.
     std::uint64_t waits_cancelled = 0;
+    /// How long the peer may be silent until keepalive ends the connection; zero means without
+    /// limit.
     duration silence_limit = duration::zero();
+    /// When the latest packet from this end arrives.
     time_point latest_packet;
+    /// Whether the connection is established.
     bool established = false;
+    /// Whether the stream is open.
     bool open = true;
+    /// Whether this end may still send.
     bool sending = true;
+    /// Whether the peer's direction has ended.
     bool inbound_ended = false;
   };
 
@@ -67,7 +84,9 @@ class connection final : public link_user, public std::enable_shared_from_this<c
 
   end& at(side which) { return ends_[static_cast<std::size_t>(which)]; }
 
-  /// Does `action` at the other end when a packet from `from` arrives there.
+  /// Returns the executor of the simulation.
+  /// Sends a packet from `from`, and calls `action` with the connection when it arrives at the
+  /// other end.
   template <class Action>
   void carry(side from, Action action) {
     const own_memory here;
@@ -77,13 +96,13 @@ class connection final : public link_user, public std::enable_shared_from_this<c
                 });
   }
 
-  /// How much `from` may write now.
+  /// Returns how many bytes `from` may write now.
   std::size_t room(side from) {
     const std::size_t window = link_->conditions.window;
     return window - std::min(window, at(from).outstanding);
   }
 
-  /// Sends `data`, of which there is at most `room()`.
+  /// Sends `data`, which has at most `room()` bytes.
   void send(side from, byte_view data) {
     const own_memory here;
     at(from).outstanding += data.size();
@@ -91,7 +110,8 @@ class connection final : public link_user, public std::enable_shared_from_this<c
                     connection& self) { self.receive(other(from), packet); });
   }
 
-  /// Reads what has arrived, of which there is some, and opens the sender's window.
+  /// Reads bytes that have arrived, of which there must be some, and opens the sender's window.
+  /// Returns how many.
   std::size_t take(side to, byte_span out) {
     const own_memory here;
     end& me = at(to);
@@ -107,7 +127,7 @@ class connection final : public link_user, public std::enable_shared_from_this<c
     return count;
   }
 
-  /// Ends the sending of `from`.
+  /// Ends the direction from `from`.
   void finish(side from) {
     if (!std::exchange(at(from).sending, false)) return;
     carry(from, [from](connection& self) {
@@ -117,8 +137,8 @@ class connection final : public link_user, public std::enable_shared_from_this<c
     });
   }
 
-  /// Closes the end: what was sent still arrives, unless received octets were left unread, which
-  /// TCP answers with a reset (RFC 1122 section 4.2.2.13).
+  /// Closes the end. What was sent still arrives, unless received bytes are unread; TCP then sends
+  /// a reset (RFC 1122 section 4.2.2.13).
   void close(side which) {
     end& me = at(which);
     if (!me.open) return;
@@ -139,7 +159,7 @@ class connection final : public link_user, public std::enable_shared_from_this<c
     leave(which);
   }
 
-  /// The connection is broken for this end.
+  /// Marks the connection as broken for this end.
   void fail(side which, std::error_code ec) {
     end& me = at(which);
     if (me.error) return;
@@ -148,7 +168,8 @@ class connection final : public link_user, public std::enable_shared_from_this<c
     me.writable.notify();
   }
 
-  /// Counts one operation of `which`. If it is to fail, the connection ends with it.
+  /// Counts one operation of `which`. If it is the one that must fail, breaks the connection and
+  /// returns the error.
   std::error_code begin_operation(side which) {
     const std::error_code ec = at(which).operations->tick();
     if (ec) {
@@ -158,8 +179,8 @@ class connection final : public link_user, public std::enable_shared_from_this<c
     return ec;
   }
 
-  /// Keepalive as Linux does it (tcp(7)): nine unanswered probes end the connection, or the first
-  /// one after TCP_USER_TIMEOUT.
+  /// Applies keepalive as Linux does (tcp(7)): nine unanswered probes end the connection, or the
+  /// first one after TCP_USER_TIMEOUT.
   void apply(side which, const io::socket_options& options) {
     if (options.keepalive_idle.count() == 0) return;
     constexpr int most_probes = 9;
@@ -175,12 +196,14 @@ class connection final : public link_user, public std::enable_shared_from_this<c
     }
   }
 
+  /// Breaks the connection at both ends; see `link_user`.
   void lose() override {
     lost_ = true;
     fail(side::dialling, system_error(std::errc::connection_reset));
     fail(side::accepting, system_error(std::errc::connection_reset));
   }
 
+  /// Starts the keepalive timers; see `link_user`.
   void fall_silent(std::function<bool()> stays_so) override {
     for (const side which : {side::dialling, side::accepting}) {
       const duration limit = at(which).silence_limit;

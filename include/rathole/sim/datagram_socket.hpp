@@ -16,13 +16,13 @@
 
 namespace rathole::sim {
 
-/// A simulated UDP socket; models `io::DatagramSocket`. Closed at the latest by its destructor. A
-/// datagram waits for its reader as long as there is room, else it is lost; on its way it may be lost
-/// or overtaken, as the link's conditions say.
+/// Is a simulated UDP socket; models `io::DatagramSocket`. A datagram that has arrived waits as
+/// long as there is room, and is lost otherwise. On its way a datagram may be lost or overtaken, as
+/// the conditions of the link say. The destructor closes the socket.
 class datagram_socket {
  public:
-  /// `peer` is whom it exchanges datagrams with; anybody if it has no port. `follows_port` is as in
-  /// `io::udp_connect_options`.
+  /// Makes a socket that receives from `box`. It exchanges datagrams only with `peer`, or with
+  /// anyone if `peer` has no port. `follows_port` is as in `io::udp_connect_options`.
   datagram_socket(network& where, std::shared_ptr<mailbox> box, const udp_endpoint& peer,
                   census& counted, bool follows_port = false)
       : network_(&where),
@@ -31,6 +31,7 @@ class datagram_socket {
         follows_port_(follows_port),
         owned_(counted.datagram_sockets) {}
   datagram_socket(datagram_socket&&) = default;
+  /// Closes this socket and takes over `from`.
   datagram_socket& operator=(datagram_socket&& from) noexcept {
     close();
     network_ = from.network_;
@@ -44,9 +45,12 @@ class datagram_socket {
   }
   ~datagram_socket() { close(); }
 
+  /// Calls `readable` whenever something can be received; see `io::DatagramSocket`.
   void watch(std::move_only_function<void()> readable) { box_->watch(std::move(readable)); }
+  /// Ends the calls; see `io::DatagramSocket`.
   void unwatch() { box_->unwatch(); }
 
+  /// Returns the datagrams that have arrived; see `io::DatagramSocket`.
   std::span<const io::datagram> receive() {
     const own_memory here;
     batch_.clear();
@@ -66,6 +70,7 @@ class datagram_socket {
     return views_;
   }
 
+  /// Sends datagrams; see `io::DatagramSocket`.
   std::size_t send(std::span<const io::datagram> batch) {
     if (!is_open()) return 0;
     std::size_t taken = 0;
@@ -76,9 +81,12 @@ class datagram_socket {
     return taken;
   }
 
+  /// Returns the address that it is bound to.
   [[nodiscard]] const address& local() const { return box_->local; }
+  /// Returns whether the socket is open.
   [[nodiscard]] bool is_open() const { return box_ && box_->open; }
 
+  /// Closes the socket; see `io::DatagramSocket`.
   void close() {
     if (!is_open()) return;
     box_->close();

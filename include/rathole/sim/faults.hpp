@@ -10,60 +10,63 @@
 
 namespace rathole::sim {
 
-/// What sockets say about `why`: the system's number in the system's category.
+/// Returns `why` as an error of the system, as sockets report it.
 inline std::error_code system_error(std::errc why) {
   return {static_cast<int>(why), std::system_category()};
 }
 
-/// How a link between two hosts behaves. Changes hold for what is sent or read from then on.
+/// Says how a link between two hosts behaves. A change applies to what is sent or read from then
+/// on.
 struct link_conditions {
-  /// Each packet takes a random time in this range; packets of one direction of one connection do
-  /// not overtake each other.
+  /// The shortest delay of a packet. Each packet takes a random time from this to `longest_delay`;
+  /// the packets of one direction of a connection do not overtake each other.
   duration shortest_delay = std::chrono::milliseconds(1);
+  /// The longest delay of a packet.
   duration longest_delay = std::chrono::milliseconds(1);
-  /// If set, each read yields a random number of octets from 1 to this. Otherwise it yields what
-  /// is there.
+  /// The largest size of a read, in bytes. If set, each read returns a random number of bytes from
+  /// 1 to this; otherwise it returns everything that has arrived.
   std::size_t longest_read = std::numeric_limits<std::size_t>::max();
-  /// Octets that one side may have sent and the other not yet read; then writing waits.
+  /// How many bytes one side may have sent that the other has not read; then writing waits.
   std::size_t window = 64 * 1024;
-  /// Of a thousand datagrams, how many are lost. They overtake each other as their delays have it.
+  /// How many of a thousand datagrams are lost. Datagrams overtake each other as their delays
+  /// determine.
   unsigned datagram_loss = 0;
 
   link_conditions() = default;
 };
 
-/// Counts the network operations of one host (connect, listen, accept, read, write, wait) and
-/// makes a chosen one fail. A test that counts a good run and then fails each operation in turn
-/// has seen every error path. It also chooses which of them complete at once, as those of real
-/// sockets do when they need not wait.
+/// Counts the network operations of one host (connect, listen, accept, read, write, wait) and makes
+/// a chosen one fail. A test that counts the operations of a good run, and then fails each of them
+/// in turn, covers every error path. It also chooses which operations complete at once, as those of
+/// real sockets do when they need not wait.
 class operation_clock {
  public:
-  /// The seed is of the choice of operations that complete at once.
+  /// Makes a count of zero. `seed` determines which operations complete at once.
   explicit operation_clock(std::uint64_t seed) : rng_(seed) {}
 
-  /// Of a thousand operations, how many complete without suspending their coroutine if they can; none
-  /// unless said.
+  /// Sets how many of a thousand operations complete without suspending their coroutine if they
+  /// can; at first none do.
   void complete_at_once(unsigned of_a_thousand) { at_once_ = of_a_thousand; }
 
-  /// Whether the operation that begins now may complete without suspending its coroutine.
+  /// Returns whether the operation that begins now may complete without suspending its coroutine.
   [[nodiscard]] bool may_complete_at_once() {
     return at_once_ > 0 && rng_.between(1, 1000) <= at_once_;
   }
 
-  /// Operations begun so far.
+  /// Returns how many operations have begun.
   [[nodiscard]] std::uint64_t count() const { return count_; }
 
-  /// The operation that makes `count()` become `number` fails with the system's code for `why`; on
-  /// a stream that ends the connection. One at a time.
+  /// Makes the operation fail with `why` that raises `count()` to `number`; on a stream this ends
+  /// the connection. Only one operation can be chosen at a time.
   void fail_at(std::uint64_t number, std::errc why) {
     failing_ = number;
     error_ = system_error(why);
   }
 
-  /// Whether a chosen operation is still to come.
+  /// Returns whether a chosen operation is still to come.
   [[nodiscard]] bool is_set() const { return failing_ > count_; }
 
-  /// One more operation; its error if it is to fail.
+  /// Counts one more operation; returns its error if it must fail.
   std::error_code tick() { return ++count_ == failing_ ? error_ : std::error_code(); }
 
  private:

@@ -14,31 +14,33 @@
 
 namespace rathole::sim {
 
-/// What runs over a link and wants to hear of its troubles.
+/// Is notified of the failures of a link, as a user of the link.
 class link_user {
  public:
-  /// The connection is lost: both ends see a reset, without any packet.
+  /// Is called when the connection is lost: both ends see a reset, without any packet.
   virtual void lose() = 0;
-  /// From now on nothing arrives. `stays_so()` tells later whether that has not changed since.
+  /// Is called when nothing arrives from now on. `stays_so()` returns later whether this has not
+  /// changed since.
   virtual void fall_silent(std::function<bool()> stays_so) = 0;
 
  protected:
   ~link_user() = default;
 };
 
-/// Both directions between two hosts (or one host and itself).
+/// Simulates both directions between two hosts, or between a host and itself.
 class link {
  public:
+  /// Makes a link with the conditions `start`; `seed` determines its random choices.
   link(scheduler& when, std::uint64_t seed, const link_conditions& start)
       : conditions(start), scheduler_(&when), rng_(seed) {}
   link(const link&) = delete;
   link& operator=(const link&) = delete;
 
-  /// May be changed at any time.
+  /// The conditions, which may be changed at any time.
   link_conditions conditions;
 
-  /// Delivers `packet` after the link's delay, but not before `*latest`, which becomes the time of
-  /// arrival.
+  /// Delivers `packet` after the link's delay, but not before `*latest`, and stores the time of
+  /// arrival in `*latest`.
   void send(time_point* latest, scheduler::callback packet) {
     *latest = std::max(*latest, scheduler_->now() + delay());
     scheduler_->call_at(*latest, [this, packet = std::move(packet)]() mutable {
@@ -50,8 +52,8 @@ class link {
     });
   }
 
-  /// Delivers a datagram after the link's delay, or loses it; nothing that is under way survives a
-  /// partition.
+  /// Delivers a datagram after the link's delay, or loses it. A partition loses all datagrams that
+  /// are under way.
   void send_datagram(scheduler::callback packet) {
     if (rng_.between(1, 1000) <= conditions.datagram_loss) return;
     auto arrive = [this, epoch = epoch_, packet = std::move(packet)]() mutable {
@@ -60,13 +62,13 @@ class link {
     scheduler_->call_at(scheduler_->now() + delay(), std::move(arrive));
   }
 
-  /// How many of `available` octets a read yields.
+  /// Returns how many of `available` bytes a read returns.
   std::size_t read_size(std::size_t available) {
     if (conditions.longest_read == std::numeric_limits<std::size_t>::max()) return available;
     return std::min<std::size_t>(available, rng_.between(1, conditions.longest_read));
   }
 
-  /// Nothing arrives any more, and nobody is told.
+  /// Stops the delivery of all packets without notifying the programs.
   void partition() {
     if (partitioned_) return;
     partitioned_ = true;
@@ -75,28 +77,30 @@ class link {
     });
   }
 
+  /// Returns whether the link is partitioned.
   [[nodiscard]] bool is_partitioned() const { return partitioned_; }
 
-  /// Ends the partition. What was sent during it arrives now, as by TCP's retransmission.
+  /// Ends the partition. Packets that were sent during it arrive now, as by TCP's retransmission.
   void heal() {
     partitioned_ = false;
     ++epoch_;
     for (auto& packet : std::exchange(held_, {})) packet();
   }
 
-  /// Every connection over this link is reset.
+  /// Resets every connection over this link.
   void lose_connections() {
     for_each_user([](link_user& user) { user.lose(); });
   }
 
-  /// Adds `user` to those who hear of troubles; the number serves to `leave`.
+  /// Adds `user` to those that are notified of failures; returns a number for `leave`.
   std::uint64_t join(link_user& user) {
     users_.emplace(++joined_, &user);
     return joined_;
   }
+  /// Removes the user with that number.
   void leave(std::uint64_t number) { users_.erase(number); }
 
-  /// Forgets the packets of a partition.
+  /// Drops the packets that a partition holds.
   void drop() { const auto dropped = std::exchange(held_, {}); }
 
  private:

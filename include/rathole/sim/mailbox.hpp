@@ -19,18 +19,22 @@
 
 namespace rathole::sim {
 
-/// A datagram on its way.
+/// Is a datagram on its way.
 struct packet {
+  /// The sender.
   udp_endpoint from;
+  /// The payload.
   std::vector<std::uint8_t> payload;
 };
 
-/// What a simulated UDP socket has bound, and the datagrams that wait there.
+/// Holds the port of a simulated UDP socket and the datagrams that wait there.
 struct mailbox : std::enable_shared_from_this<mailbox> {
-  /// Datagrams that wait at most.
+  /// Is the largest number of waiting datagrams.
   static constexpr std::size_t room = 1024;
+  /// Maps the bound ports of a host to their mailboxes.
   using port_map = std::map<std::uint16_t, mailbox*>;
 
+  /// Binds the port of `seen_as` in `among`.
   mailbox(io::executor ex, address at, const udp_endpoint& seen_as, port_map& among,
           operation_clock& counted)
       : executor(ex),
@@ -42,22 +46,26 @@ struct mailbox : std::enable_shared_from_this<mailbox> {
   }
   mailbox(const mailbox&) = delete;
   mailbox& operator=(const mailbox&) = delete;
+  /// Releases the port.
   ~mailbox() { close(); }
 
-  /// A datagram has come.
+  /// Delivers a datagram; drops it if the socket is closed or there is no room.
   void deliver(packet what) {
     if (!open || waiting.size() >= room) return;
     waiting.push_back(std::move(what));
     wake();
   }
 
+  /// Calls `readable` on the executor while datagrams wait.
   void watch(std::move_only_function<void()> readable) {
     readable_ = std::move(readable);
     watched_ = true;
     wake();
   }
+  /// Ends the calls.
   void unwatch() { watched_ = false; }
 
+  /// Releases the port and drops the datagrams.
   void close() {
     if (!std::exchange(open, false)) return;
     ports_->erase(endpoint.port);
@@ -65,16 +73,21 @@ struct mailbox : std::enable_shared_from_this<mailbox> {
     waiting.clear();
   }
 
+  /// The executor of the simulation.
   io::executor executor;
+  /// The address that the socket is bound to.
   address local;
-  /// Where its datagrams come from, for others.
+  /// The address from which its datagrams come, as others see it.
   udp_endpoint endpoint;
+  /// The datagrams that have arrived.
   std::deque<packet> waiting;
+  /// Counts the operations of the host.
   operation_clock* operations;
+  /// Whether the socket is open.
   bool open = true;
 
  private:
-  /// Calls back once for all that has come until then, and again while something is left.
+  /// Calls back once for all datagrams that have arrived until then, and again while some are left.
   void wake() {
     if (!watched_ || waiting.empty() || calling_) return;
     const own_memory here;

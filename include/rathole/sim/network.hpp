@@ -33,7 +33,7 @@ struct host {
   host(std::string called, std::uint64_t seed, std::uint16_t at, io::executor ex)
       : name(std::move(called)), rng(seed), operations(~seed), number(at), executor(ex) {}
 
-  /// A port that nobody listens at, from the range of RFC 6335 section 6.
+  /// Returns a port without a listener or UDP socket, from the dynamic range (RFC 6335 section 6).
   std::uint16_t free_port() {
     do {
       next_port =
@@ -42,7 +42,7 @@ struct host {
     return next_port;
   }
 
-  /// Where datagrams from its port `port` come from.
+  /// Returns the endpoint from which datagrams of its port `port` come.
   [[nodiscard]] udp_endpoint endpoint(std::uint16_t port) const {
     udp_endpoint out;
     out.ip = {10, 0, static_cast<std::uint8_t>(number >> 8), static_cast<std::uint8_t>(number)};
@@ -51,30 +51,36 @@ struct host {
   }
 
   std::string name;
+  /// The source of its random bytes.
   scripted_rng rng;
+  /// Counts its operations.
   operation_clock operations;
+  /// Its number, which determines its IP address.
   std::uint16_t number;
   io::executor executor;
   std::map<std::uint16_t, listener*> listeners;
+  /// The bound UDP ports.
   mailbox::port_map mailboxes;
+  /// The last port that `free_port` returned.
   std::uint16_t next_port = 65535;
+  /// Whether every connection is refused.
   bool refusing = false;
-  /// What programs on it are told; the simulation does not count descriptors.
+  /// The descriptor limit that is reported to programs; the simulation does not count descriptors.
   std::size_t descriptor_limit = std::numeric_limits<std::size_t>::max();
 };
 
-/// The hosts and the links between them, and the troubles that a test makes. A host is named by
-/// its plain name; "localhost", 127.0.0.1, ::1 and the wildcards 0.0.0.0 and :: mean the host that
-/// uses them. Naming a host here creates it.
+/// Simulates the hosts, the links between them, and the failures that a test causes. A host is
+/// addressed by its name; "localhost", 127.0.0.1, ::1 and the wildcards 0.0.0.0 and :: mean the
+/// host that uses them. Naming a host in a function of this class creates it.
 class network {
  public:
-  /// The seed also decides how many operations complete at once, until `complete_at_once` does.
+  /// Makes an empty network. `seed` determines all random choices.
   network(scheduler& when, std::uint64_t seed)
       : scheduler_(&when), seeds_(seed), at_once_(chosen_by(seed)) {}
   network(const network&) = delete;
   network& operator=(const network&) = delete;
 
-  /// The host called `name`.
+  /// Returns the host `name`.
   host& at(std::string_view name) {
     const auto found = hosts_.find(name);
     if (found != hosts_.end()) return found->second;
@@ -87,7 +93,7 @@ class network {
     return made;
   }
 
-  /// The host that `name` means on `from`; null if there is none.
+  /// Returns the host that `name` means on the host `from`; null if there is none.
   host* resolve(host& from, std::string_view name) {
     constexpr std::array<std::string_view, 5> own = {"localhost", "127.0.0.1", "::1", "0.0.0.0",
                                                      "::"};
@@ -96,7 +102,7 @@ class network {
     return found == hosts_.end() ? nullptr : &found->second;
   }
 
-  /// The link between two hosts, in either order.
+  /// Returns the link between two hosts, in either order.
   link& between(std::string_view a, std::string_view b) {
     auto ends = std::pair(std::string(std::min(a, b)), std::string(std::max(a, b)));
     const auto found = links_.find(ends);
@@ -104,23 +110,23 @@ class network {
     return links_.try_emplace(std::move(ends), *scheduler_, seeds_.next(), usual_).first->second;
   }
 
-  /// How links behave that nobody set otherwise; also those that exist.
+  /// Sets the conditions of all links, existing and future ones.
   void set_conditions(const link_conditions& all) {
     usual_ = all;
     for (auto& [ends, one] : links_) one.conditions = all;
   }
 
-  /// Cuts the link without a word; see `link::partition`.
+  /// Partitions the link; see `link::partition`.
   void partition(std::string_view a, std::string_view b) { between(a, b).partition(); }
-  /// Mends the link; what was sent meanwhile arrives.
+  /// Ends the partition of the link; packets that were sent during it arrive.
   void heal(std::string_view a, std::string_view b) { between(a, b).heal(); }
   /// Resets the connections of the link, at both ends at once.
   void lose_connections(std::string_view a, std::string_view b) {
     between(a, b).lose_connections();
   }
-  /// Whether every connection to `name` is refused from now on.
+  /// Sets whether every connection to `name` is refused from now on.
   void refuse_connections(std::string_view name, bool on) { at(name).refusing = on; }
-  /// How many descriptors programs on `name` are told that they may have, from now on.
+  /// Sets the descriptor limit that is reported to programs on `name` from now on.
   void limit_descriptors(std::string_view name, std::size_t limit) {
     at(name).descriptor_limit = limit;
   }
@@ -132,22 +138,22 @@ class network {
   /// The count of operations of `name`, by which one of them can be made to fail.
   operation_clock& operations(std::string_view name) { return at(name).operations; }
 
-  /// Of a thousand operations of all hosts, how many complete at once: `operation_clock`.
+  /// Sets how many of a thousand operations of all hosts complete at once; see `operation_clock`.
   void complete_at_once(unsigned of_a_thousand) {
     at_once_ = of_a_thousand;
     for (auto& [name, each] : hosts_) each.operations.complete_at_once(of_a_thousand);
   }
 
-  /// What is in use.
+  /// Returns the resources in use.
   [[nodiscard]] const census& in_use() const { return in_use_; }
   census& in_use() { return in_use_; }
 
-  /// How many streams `on` has open to `to`, dialled or accepted; also those not yet accepted.
+  /// Returns how many streams `on` has open to `to`, including those that wait to be accepted.
   std::size_t& held(std::string_view on, std::string_view to) {
     return held_[std::pair(std::string(on), std::string(to))];
   }
 
-  /// Starts listening. Fails if `at` is not of this host or its port is taken.
+  /// Starts listening on `on`. Fails if `at` belongs to another host or its port is in use.
   result<std::shared_ptr<listener>> listen(host& on, address at) {
     const own_memory here;
     if (const auto ec = on.operations.tick(); ec) return failure(ec);
@@ -163,7 +169,7 @@ class network {
     return made;
   }
 
-  /// Begins to dial; the dialling end becomes `established` or gets an error: before this returns if
+  /// Starts to dial. The dialling end later becomes `established` or gets an error, or at once if
   /// `at_once` is set and the host dials itself.
   result<std::shared_ptr<connection>> dial(host& from, const address& to, bool at_once = false) {
     const own_memory here;
@@ -187,7 +193,7 @@ class network {
     return made;
   }
 
-  /// Binds a UDP port of `on`, a free one if `at` has none. Fails as `listen` does.
+  /// Binds a UDP port of the host `on`, a free one if `at` has none. Fails as `listen` does.
   result<std::shared_ptr<mailbox>> bind_udp(host& on, address at) {
     const own_memory here;
     if (const auto ec = on.operations.tick(); ec) return failure(ec);
@@ -201,22 +207,22 @@ class network {
                                      on.operations);
   }
 
-  /// Nobody answers a look-up of `name` for a UDP socket before `until`.
+  /// Lets lookups of `name` for a UDP socket remain without an answer until `until`.
   void silence_name(const std::string& name, time_point until) { silent_names_[name] = until; }
-  /// Until when nobody answers a look-up of `name`.
+  /// Returns until when lookups of `name` for a UDP socket remain without an answer.
   [[nodiscard]] time_point silent_until(const std::string& name) const {
     const auto found = silent_names_.find(name);
     return found == silent_names_.end() ? time_point::min() : found->second;
   }
 
-  /// The endpoint that `to` names for `from`.
+  /// Returns the endpoint that `to` names on the host `from`.
   result<udp_endpoint> endpoint_of(host& from, const address& to) {
     const host* named = resolve(from, to.host);
     if (!named) return failure(errc::host_not_found);
     return named->endpoint(to.port);
   }
 
-  /// Sends a datagram on its way. False if the operation was to fail.
+  /// Sends a datagram; returns false if the operation was chosen to fail.
   bool send_datagram(const mailbox& from, const udp_endpoint& to, byte_view payload) {
     const own_memory here;
     if (from.operations->tick()) return false;
@@ -232,26 +238,23 @@ class network {
     return true;
   }
 
-  /// Forgets the packets of all partitions.
+  /// Drops the packets that partitions hold.
   void drop() {
     for (auto& [ends, one] : links_) one.drop();
   }
 
  private:
-  /// The host whose IP address it is; null if there is none.
   host* owner(const udp_endpoint& of) {
     const auto found = std::ranges::find_if(
         hosts_, [&](const auto& each) { return each.second.endpoint(of.port) == of; });
     return found == hosts_.end() ? nullptr : &found->second;
   }
 
-  /// How many of a thousand operations complete at once in a world of that seed.
   static unsigned chosen_by(std::uint64_t seed) {
     constexpr std::array<unsigned, 5> choice = {0, 100, 500, 900, 1000};
     return choice[scripted_rng(~seed).next() % choice.size()];
   }
 
-  /// Lets `action` happen at the dialling end: now, or when a packet has arrived there.
   template <class Action>
   static void reply(connection& from, bool at_once, Action action) {
     at_once ? action(from) : from.carry(side::accepting, action);

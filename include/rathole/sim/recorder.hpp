@@ -19,7 +19,7 @@
 
 namespace rathole::sim {
 
-/// The name of a type without its namespaces.
+/// Returns the name of a type without its namespaces.
 template <class T>
 constexpr std::string_view type_name() {
   std::string_view text = __PRETTY_FUNCTION__;
@@ -28,25 +28,28 @@ constexpr std::string_view type_name() {
   return text.substr(text.rfind(':') + 1);
 }
 
-/// What a recorder knows of an event. Views live as long as the call that gives them.
+/// Holds what a recorder knows about an event. Views are valid only during the call.
 struct recorded {
+  /// The name of the event's type.
   std::string_view name;
+  /// The service of the event; empty if it has none.
   std::string_view service;
-  /// Null unless the event has a `visitor`.
+  /// The `visitor` of the event; null if it has none.
   const address* visitor = nullptr;
-  /// Nothing unless the event has an `id`.
+  /// The `id` of the event; empty if it has none.
   std::optional<std::uint64_t> id{};
+  /// The `error` of the event; no error if it has none.
   std::error_code error;
   /// Bytes from the visitor and to it; nothing unless the event has both.
   std::optional<std::pair<std::uint64_t, std::uint64_t>> bytes{};
 };
 
-/// An observer that keeps every event as a line of text, with its virtual time, and counts them by
-/// type. Takes events of any type; of their members it knows `service`, `visitor`, `id`
-/// and `error`.
+/// Is an observer that records every event as a line of text with its virtual time, and counts
+/// events by type. It accepts events of any type, and records their members `service`, `visitor`,
+/// `id` and `error`.
 class recorder {
  public:
-  /// `who` stands in every line; `where` outlives the recorder.
+  /// Makes a recorder whose lines contain `who`. `where` must outlive it.
   recorder(const world& where, std::string who) : world_(&where), who_(std::move(who)) {}
 
   /// Records `event`.
@@ -86,21 +89,21 @@ class recorder {
   /// Calls `also` with every event from now on.
   void tell_also(std::function<void(const recorded&)> also) { also_ = std::move(also); }
 
-  /// How many events of this type there were.
+  /// Returns how many events of the type `Event` were recorded.
   template <class Event>
   [[nodiscard]] std::size_t count() const {
     const auto found = counts_.find(type_name<Event>());
     return found == counts_.end() ? 0 : found->second;
   }
 
-  /// The error of the latest event of this type; none if there was no event.
+  /// Returns the error of the latest event of the type `Event`; no error if there was none.
   template <class Event>
   [[nodiscard]] std::error_code last_error() const {
     const auto found = errors_.find(type_name<Event>());
     return found == errors_.end() ? std::error_code() : found->second;
   }
 
-  /// What was recorded, in order.
+  /// Returns the recorded lines, in order.
   [[nodiscard]] const std::vector<std::string>& lines() const { return lines_; }
 
  private:

@@ -17,59 +17,72 @@
 
 namespace rathole::sim {
 
-/// One host of a simulated world, as programs see it; models `io::Runtime`. Made by
-/// `world::make_runtime`; the world outlives it and all that comes from it.
+/// Provides one host of a simulated network to programs; models `io::Runtime`. It is made by
+/// `world::make_runtime`; the world must outlive it and everything made from it.
 class runtime {
  public:
+  /// Is the type of connections.
   using stream = sim::stream;
+  /// Is the type of listening sockets.
   using acceptor = sim::acceptor;
+  /// Is the type of UDP sockets.
   using datagram_socket = sim::datagram_socket;
 
+  /// Is the type of timers.
   class timer : public virtual_timer {
    public:
     explicit timer(runtime& of)
         : virtual_timer(*of.scheduler_, of.get_executor(), of.network_->in_use()) {}
   };
 
+  /// Makes the runtime of the host `on`.
   runtime(scheduler& when, network& where, host& on)
       : scheduler_(&when), network_(&where), host_(&on) {}
 
   io::executor get_executor() { return host_->executor; }
   [[nodiscard]] time_point now() const { return scheduler_->now(); }
+  /// Returns this runtime: a simulation has one thread.
   [[nodiscard]] runtime worker() const { return *this; }
+  /// Returns the descriptor limit of the host.
   [[nodiscard]] std::size_t descriptor_limit() const { return host_->descriptor_limit; }
 
-  /// The host's own sequence, which no other host's doings disturb. Copies draw from the one
-  /// sequence, as copies of the system's source do.
+  /// Draws from the host's own random sequence, which other hosts do not affect. Copies draw from
+  /// the same sequence, as copies of the system's source do.
   class host_rng {
    public:
+    /// Makes a source that draws from `of`, which must outlive it.
     explicit host_rng(scripted_rng& of) : source_(&of) {}
+    /// Fills `out` with random bytes.
     void fill(byte_span out) { source_->fill(out); }
 
    private:
     scripted_rng* source_;
   };
+  /// Returns the random source of the host.
   host_rng rng() { return host_rng(host_->rng); }
 
-  /// Fails with `errc::host_not_found`, `errc::timed_out`, `errc::stopped`, or as a connection does.
+  /// Dials `to`; see `io::Runtime`. Fails with `errc::host_not_found`, `errc::timed_out`,
+  /// `errc::stopped`, or an error of the connection.
   io::task<stream> connect(const address& to, const io::socket_options& options,
                            time_point deadline, std::stop_token stop) {
     return connect(*this, to, options, deadline, std::move(stop));
   }
 
-  /// Fails with `errc::host_not_found`, or because the address is in use or another host's.
+  /// Listens on `at`; see `io::Runtime`. Fails with `errc::host_not_found`, with `errc::stopped`,
+  /// or because the address is in use or belongs to another host.
   io::task<acceptor> listen(const address& at, const io::socket_options& options = {},
                             std::stop_token stop = {}) {
     return listen(*this, at, options, std::move(stop));
   }
 
-  /// Fails as `listen` does.
+  /// Binds a UDP socket; see `io::Runtime`. Fails as `listen` does.
   io::task<datagram_socket> bind_udp(const address& at, std::stop_token stop) {
     return bind_udp(*this, at, std::move(stop));
   }
 
-  /// Fails with `errc::host_not_found`, with `errc::timed_out` at `deadline` if nobody answers for
-  /// the name, or because a chosen operation is to fail.
+  /// Connects a UDP socket; see `io::Runtime`. Fails with `errc::host_not_found`, with
+  /// `errc::timed_out` at `deadline` if the lookup of the name remains without an answer (see
+  /// `network::silence_name`), with `errc::stopped`, or because the operation was chosen to fail.
   io::task<datagram_socket> connect_udp(const address& to, const io::udp_connect_options& options,
                                         time_point deadline, std::stop_token stop) {
     return connect_udp(*this, to, options.follows_port, deadline, std::move(stop));

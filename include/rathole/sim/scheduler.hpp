@@ -19,35 +19,38 @@
 
 namespace rathole::sim {
 
-/// Why a run of the simulation ended.
+/// Says why a run of the simulation ended.
 enum class outcome {
-  /// The condition holds.
+  /// The condition became true.
   done,
-  /// The time limit came first.
+  /// The time limit was reached first.
   late,
-  /// Nothing is ready and nothing is scheduled, so nothing will ever happen again.
+  /// Nothing is ready and nothing is scheduled, so nothing can happen any more.
   quiet,
-  /// A step bound was reached: coroutines keep waking one another.
+  /// A limit on the number of steps was reached, because coroutines wake each other again and
+  /// again.
   livelock,
 };
 
-/// The virtual clock, and who runs next. An `asio::io_context` serves as first-in first-out queue of
-/// ready handlers; it never sees a socket, a signal or an expiring timer. Only when no handler is
-/// ready does time jump to the next scheduled callback; callbacks of one time run in the order in
-/// which they were scheduled. A handler that throws `std::bad_alloc` is over, and the others go on, as
-/// in `io::run_context`.
+/// Holds the virtual clock and decides what runs next. An `asio::io_context` serves as the first-in
+/// first-out queue of ready handlers; it never sees a socket, a signal or an expiring timer. Only
+/// when no handler is ready does time advance to the next scheduled callback. Callbacks of the same
+/// time run in the order in which they were scheduled.
 class scheduler {
  public:
+  /// Is a function that is scheduled.
   using callback = std::move_only_function<void()>;
 
-  /// Names a scheduled callback.
+  /// Identifies a scheduled callback.
   struct ticket {
+    /// When it is scheduled.
     time_point at;
+    /// Its number; numbers increase.
     std::uint64_t number;
     auto operator<=>(const ticket&) const = default;
   };
 
-  /// When every simulation begins.
+  /// Is the time at which every simulation begins.
   static constexpr time_point beginning{std::chrono::hours(1)};
 
   scheduler() { add_queue(plain_turn); }
@@ -66,11 +69,11 @@ class scheduler {
   io::executor get_executor() { return queues_.front().context.get_executor(); }
   [[nodiscard]] time_point now() const { return now_; }
 
-  /// Handlers and callbacks run so far.
+  /// Returns how many handlers and callbacks have run.
   [[nodiscard]] std::uint64_t steps() const { return steps_; }
 
-  /// Runs `action` at `at`, or next if that is past; never inside this call. `time_point::max()`
-  /// is never.
+  /// Schedules `action` at `at`, or as the next callback if that time has passed; it never runs
+  /// inside this call. `time_point::max()` means never.
   ticket call_at(time_point at, callback action) {
     const own_memory here;
     const ticket issued{std::max(at, now_), ++tickets_};
@@ -78,14 +81,15 @@ class scheduler {
     return issued;
   }
 
-  /// Takes back what was scheduled; nothing happens if it already ran.
+  /// Cancels a scheduled callback; has no effect if it has run.
   void forget(const ticket& issued) { scheduled_.erase(issued); }
 
-  /// Calls `look(settled)` after every step from now on; `settled` tells that nothing more will
-  /// happen at this time. What `look` throws ends the run.
+  /// Calls `look(settled)` after every step from now on. `settled` says that nothing more will
+  /// happen at this time. An exception of `look` ends the run.
   void watch(std::move_only_function<void(bool settled)> look) { look_ = std::move(look); }
 
-  /// Runs until `condition()` holds, which is asked after every step, but not beyond `limit`.
+  /// Runs until `condition()`, which is evaluated after every step, is true, but not beyond
+  /// `limit`.
   template <class Condition>
   outcome run_until(Condition&& condition, time_point limit) {
     const std::uint64_t last_step = steps_ + most_steps;
@@ -114,19 +118,20 @@ class scheduler {
     }
   }
 
-  /// Moves the clock to `at` if it is before that; for the time after the last event.
+  /// Advances the clock to `at`, for the time after the last event; has no effect if that time has
+  /// passed.
   void advance_to(time_point at) { now_ = std::max(now_, at); }
 
-  /// Drops everything scheduled and takes no more; what coroutines still say when they are
-  /// destroyed leads nowhere.
+  /// Drops everything that is scheduled, and ignores further calls of `call_at`, such as those of
+  /// coroutines that are destroyed.
   void stop() {
     stopped_ = true;
-    // Callbacks own connections, whose destructors may come back here.
+    // Callbacks own connections, whose destructors may call this object.
     const auto dropped = std::exchange(scheduled_, {});
   }
 
  private:
-  // A run of this library's size takes some thousand steps per simulated connection.
+  // A run in the tests of this library takes some thousand steps for each simulated connection.
   static constexpr std::uint64_t most_steps = 10'000'000;
   static constexpr std::uint64_t most_steps_at_once = 300'000;
 

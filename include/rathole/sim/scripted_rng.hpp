@@ -6,16 +6,17 @@
 
 namespace rathole::sim {
 
-/// Repeatable random octets: the same seed, the same sequence on every machine. Models `Rng`.
-/// Anybody who sees one output can tell the next, so it is never fit for secrets.
+/// Draws repeatable random bytes: the same seed gives the same sequence on every machine. Models
+/// `Rng`. Anyone who sees one output can compute the next, so it is never fit for secrets.
 ///
-/// The generator is SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number
-/// Generators, OOPSLA 2014).
+/// The generator is SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators,
+/// OOPSLA 2014).
 class scripted_rng {
  public:
+  /// Makes the sequence of `seed`.
   explicit scripted_rng(std::uint64_t seed) : state_(seed) {}
 
-  /// The next 64 random bits.
+  /// Returns the next 64 random bits.
   std::uint64_t next() {
     state_ += 0x9e3779b97f4a7c15;
     std::uint64_t z = state_;
@@ -24,13 +25,13 @@ class scripted_rng {
     return z ^ z >> 31;
   }
 
-  /// A number from `low` to `high`, both possible; `low` is at most `high`.
+  /// Returns a number from `low` to `high`, inclusive; `low` must be at most `high`.
   std::uint64_t between(std::uint64_t low, std::uint64_t high) {
     const std::uint64_t span = high - low + 1;
     return span == 0 ? next() : low + next() % span;
   }
 
-  /// Overwrites `out` with random octets.
+  /// Fills `out` with random bytes.
   void fill(byte_span out) {
     std::uint64_t bits = 0;
     for (std::size_t i = 0; i < out.size(); ++i) {

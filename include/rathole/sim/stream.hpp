@@ -10,16 +10,17 @@
 
 namespace rathole::sim {
 
-/// One end of a simulated connection; models `io::ByteStream`. Closed at the latest by its
-/// destructor.
+/// Is one end of a simulated connection; models `io::ByteStream`. The destructor closes it.
 class stream {
  public:
+  /// Makes the stream of the end `which`; `counted` counts it while it is open.
   stream(std::shared_ptr<connection> link, side which, census& counted)
       : connection_(std::move(link)),
         side_(which),
         owned_(counted.streams),
         held_(*connection_->at(which).held) {}
   stream(stream&&) = default;
+  /// Closes this stream and takes over `from`.
   stream& operator=(stream&& from) noexcept {
     close();
     connection_ = std::move(from.connection_);
@@ -30,57 +31,69 @@ class stream {
   }
   ~stream() { close(); }
 
+  /// Reads bytes; see `io::ByteStream`.
   io::task<std::size_t> read_some(byte_span out) { return read(connection_, side_, out); }
+  /// Writes `in`; see `io::ByteStream`.
   io::task<void> write(byte_view in) { return write(connection_, side_, in); }
-  /// A simulated link holds nothing back.
+  /// Writes `in`; a simulated link holds nothing back.
   io::task<void> write_held(byte_view in) { return write(in); }
+  /// Does nothing, because nothing is held back.
   void flush() {}
+  /// Waits until a read would not wait; see `io::ByteStream`.
   io::task<void> wait_readable() { return wait(connection_, side_); }
 
+  /// Cancels a wait; see `io::ByteStream`.
   void cancel_wait() {
     ++here().waits_cancelled;
     here().readable.notify();
   }
 
+  /// Returns whether the end or an error has arrived; see `io::ByteStream`.
   bool peer_has_closed() {
     if (!is_open()) return true;
     return here().inbound.empty() && (here().inbound_ended || here().error);
   }
 
+  /// Ends our direction; see `io::ByteStream`.
   io::task<void> shutdown_send() {
     if (is_open()) connection_->finish(side_);
     co_return result<void>{};
   }
 
-  /// Without effect: a simulated link never waits to fill a packet.
+  /// Does nothing, because a simulated link never delays a packet to fill it.
   void set_nodelay(bool) {}
 
-  /// Sets what `options` names, as far as a simulated link knows of it.
+  /// Applies the options that a simulated connection supports: keepalive and TCP_USER_TIMEOUT.
   void apply(const io::socket_options& options) { connection_->apply(side_, options); }
 
+  /// Closes the connection; see `io::ByteStream`.
   void close() {
     if (!connection_) return;
     connection_->close(side_);
     release();
   }
 
+  /// Resets the connection; see `io::ByteStream`.
   void abort() {
     if (!connection_) return;
     connection_->abort(side_);
     release();
   }
 
+  /// Returns whether the stream is open.
   [[nodiscard]] bool is_open() const { return connection_ && here().open; }
+  /// Returns the address of the peer; see `io::ByteStream`.
   [[nodiscard]] const address& peer() const { return here().peer; }
+  /// Replaces the address of the peer; see `io::ByteStream`.
   void set_peer(const address& where) { here().peer = where; }
 
-  /// A simulated world has one thread.
+  /// Returns the same stream, because a simulation has one thread.
   template <class Runtime>
   stream rehome(Runtime&) {
     return std::move(*this);
   }
 
-  /// This end, as the other side sees it.
+  /// Returns the address of this end as the other side sees it.
   [[nodiscard]] const address& local() const { return connection_->at(other(side_)).peer; }
 
  private:
@@ -93,9 +106,9 @@ class stream {
     held_.reset();
   }
 
-  // The operations own the connection, so that a stream may be moved or destroyed meanwhile. Each
-  // begins with a turn of the run queue, as a socket's completion would, unless it is chosen to
-  // complete at once.
+  // The operations own the connection, so the stream may be moved or destroyed meanwhile. Each
+  // begins with a turn of the run queue, like the completion of a real socket, unless it is chosen
+  // to complete at once.
 
   static io::task<std::size_t> read(shared on, side which, byte_span out) {
     auto& me = on->at(which);

@@ -13,7 +13,8 @@
 
 namespace rathole::sim {
 
-/// A callback at a point in virtual time; the part of `runtime::timer` that knows no runtime.
+/// Runs a callback at a point in virtual time; the part of `runtime::timer` that does not depend on
+/// the runtime.
 class virtual_timer {
  public:
   /// Calls back on `ex`.
@@ -25,6 +26,7 @@ class virtual_timer {
     if (state_) disarm();
   }
 
+  /// Schedules `callback` at `at` and replaces an earlier one; see `io::Timer`.
   void arm(time_point at, std::move_only_function<void()> callback) {
     const own_memory here;
     disarm();
@@ -35,6 +37,7 @@ class virtual_timer {
         at, [state = state_] { asio::post(state->executor, [state] { state->run(); }); });
   }
 
+  /// Cancels the callback; see `io::Timer`.
   void disarm() {
     if (!state_->armed) return;
     scheduler_->forget(state_->due);

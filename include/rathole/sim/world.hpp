@@ -12,13 +12,15 @@
 
 namespace rathole::sim {
 
-/// A network of hosts in virtual time, in one thread. Programs that are generic over `io::Runtime`
-/// run in it unmodified. Everything that happens follows from the seed and the test's own calls.
+/// Simulates a network of hosts in virtual time, in one thread. Programs that are generic over
+/// `io::Runtime` run in it unmodified. Everything that happens is determined by the seed and by the
+/// calls of the test.
 ///
-/// The world outlives what lives in it, but for suspended coroutines: these it ends itself, at its
-/// own end.
+/// The world must outlive what lives in it, except for suspended coroutines, which its destructor
+/// destroys.
 class world {
  public:
+  /// Makes an empty network; `seed` determines all random choices.
   explicit world(std::uint64_t seed) : network_(scheduler_, seed) {}
   world(const world&) = delete;
   world& operator=(const world&) = delete;
@@ -27,39 +29,42 @@ class world {
     network_.drop();
   }
 
-  /// What a program on host `name` lives in. Several calls for one name speak of the same host.
+  /// Returns a runtime for a program on the host `name`. Several calls for one name return the same
+  /// host.
   runtime make_runtime(std::string_view name) { return {scheduler_, network_, network_.at(name)}; }
 
-  /// The hosts, the links and their troubles.
+  /// Returns the network, where a test sets conditions and causes failures.
   network& net() { return network_; }
 
+  /// Returns the executor of the simulation.
   io::executor get_executor() { return scheduler_.get_executor(); }
+  /// Returns the virtual time.
   [[nodiscard]] time_point now() const { return scheduler_.now(); }
 
-  /// Virtual time since the world began.
+  /// Returns the virtual time since the simulation began.
   [[nodiscard]] duration elapsed() const { return now() - scheduler::beginning; }
 
-  /// Handlers and callbacks run so far: equal in equal runs.
+  /// Returns how many handlers and callbacks have run; equal in equal runs.
   [[nodiscard]] std::uint64_t steps() const { return scheduler_.steps(); }
 
-  /// Runs `action` at `at`.
+  /// Schedules `action` at `at`; see `scheduler::call_at`.
   void call_at(time_point at, scheduler::callback action) {
     scheduler_.call_at(at, std::move(action));
   }
 
-  /// Calls `look(settled)` after every step from now on; `settled` tells that nothing more will
-  /// happen at this time. What `look` throws ends the run.
+  /// Calls `look(settled)` after every step from now on. `settled` says that nothing more will
+  /// happen at this time. An exception of `look` ends the run.
   void watch(std::move_only_function<void(bool settled)> look) {
     scheduler_.watch(std::move(look));
   }
 
-  /// Runs until `condition()` holds, but no longer than `patience` of virtual time.
+  /// Runs until `condition()` is true, but no longer than `patience` of virtual time.
   template <class Condition>
   outcome run_until(Condition&& condition, duration patience = std::chrono::hours(1)) {
     return scheduler_.run_until(std::forward<Condition>(condition), now() + patience);
   }
 
-  /// Runs for `length` of virtual time: `outcome::late`, or `outcome::livelock`.
+  /// Runs for `length` of virtual time. Returns `outcome::late`, or `outcome::livelock`.
   outcome run_for(duration length) {
     const time_point end = now() + length;
     const outcome why = scheduler_.run_until([] { return false; }, end);
@@ -75,7 +80,8 @@ class world {
 
  private:
   network network_;
-  // Below the network: its destructor ends the suspended coroutines, which still use what is above.
+  // Declared after the network, because its destructor destroys the suspended coroutines, which use
+  // the network.
   scheduler scheduler_;
 };
 
