@@ -10,9 +10,9 @@
 
 namespace rathole {
 
-/// Holds the four octets of an IPv4 address, in network byte order.
+/// Holds the four bytes of an IPv4 address, in network byte order.
 using ipv4_octets = std::array<std::uint8_t, 4>;
-/// Holds the sixteen octets of an IPv6 address, in network byte order.
+/// Holds the sixteen bytes of an IPv6 address, in network byte order.
 using ipv6_octets = std::array<std::uint8_t, 16>;
 
 namespace detail {
@@ -57,7 +57,7 @@ inline std::optional<ipv4_octets> parse_ipv4(std::string_view text) {
 
 namespace detail {
 
-/// Collects the octets of the groups on one side of the `::` of an IPv6 address, at most 16.
+/// Collects the bytes of the groups on one side of the `::` of an IPv6 address, at most 16.
 struct ipv6_part {
   ipv6_octets octets{};
   std::size_t size = 0;
