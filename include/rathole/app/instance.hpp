@@ -73,7 +73,9 @@ class ready_watch {
 template <class Block, transport::Transport T, class Next>
 class instance_of final : public instance<Block> {
  public:
+  /// Is the type of callbacks; see `instance`.
   using typename instance<Block>::completion;
+  /// Is the type of listeners; see `instance`.
   using typename instance<Block>::doors;
 
   /// Makes an instance that has not started.

@@ -113,10 +113,15 @@ struct websocket_options {
 /// Is `client.transport` or `server.transport`. Tables of transports that are not selected are kept
 /// and ignored; `start_problems` checks that the table of the selected one is there.
 struct transport {
+  /// The kind of the transport.
   transport_kind kind = transport_kind::tcp;
+  /// The table `tcp`.
   tcp_options tcp = {};
+  /// The table `tls`, if there is one.
   std::optional<tls_options> tls = {};
+  /// The table `noise`, if there is one.
   std::optional<noise_options> noise = {};
+  /// The table `websocket`, if there is one.
   std::optional<websocket_options> websocket = {};
 
   [[nodiscard]] bool operator==(const transport&) const = default;
@@ -144,9 +149,11 @@ struct udp_options {
 struct client_service {
   /// The name, which must be the same on the server, compared byte by byte. May be empty.
   std::string name = {};
+  /// What the service forwards.
   service_kind kind = service_kind::tcp;
   /// The local service that visitors are forwarded to.
   address local_addr = {};
+  /// The token, which must be the same on the server.
   secret token = {};
   /// TCP_NODELAY of the service's data channels (if unset, that of the transport) and of its local
   /// connections (if unset, on).
@@ -168,6 +175,7 @@ struct client_service {
 
 /// Is `[client]`.
 struct client {
+  /// The address of the server.
   address remote_addr = {};
   /// Whether IPv6 addresses of `remote_addr` are tried first. Ours.
   bool prefer_ipv6 = false;
@@ -220,9 +228,11 @@ struct pool_options {
 struct server_service {
   /// The name, which must be the same on the client, compared byte by byte. May be empty.
   std::string name = {};
+  /// What the service forwards.
   service_kind kind = service_kind::tcp;
   /// The addresses on which the server listens for visitors.
   address_list bind_addr = {};
+  /// The token, which must be the same on the client.
   secret token = {};
   /// TCP_NODELAY of the service's data channels (if unset, that of the transport) and of its
   /// visitors (if unset, on).
@@ -273,7 +283,9 @@ struct server {
 struct config {
   /// What the program logs, in the syntax of RATHOLE_LOG, which takes precedence. Ours.
   std::optional<std::string> log = {};
+  /// The table `[server]`, if there is one.
   std::optional<rathole::config::server> server = {};
+  /// The table `[client]`, if there is one.
   std::optional<rathole::config::client> client = {};
 
   [[nodiscard]] bool operator==(const config&) const = default;

@@ -59,7 +59,9 @@ namespace detail {
 
 /// Collects the bytes of the groups on one side of the `::` of an IPv6 address, at most 16.
 struct ipv6_part {
+  /// The bytes, in network byte order.
   ipv6_octets octets{};
+  /// How many of them are set.
   std::size_t size = 0;
 
   /// Parses all of `text` as groups separated by colons; returns whether it succeeded. If `is_end`,

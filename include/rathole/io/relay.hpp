@@ -11,18 +11,25 @@ namespace detail {
 /// Selects the relay between streams of the types `A` and `B`.
 template <class R, class A, class B>
 struct relay_between {
+  /// Is the relay.
   using type = copy_relay<R, A, B>;
 };
+/// Selects the relay between two bare sockets.
 template <class R, SocketStream A, SocketStream B>
 struct relay_between<R, A, B> {
+  /// Is the relay.
   using type = socket_relay<R>;
 };
+/// Selects the relay between a bare socket and a layer on one.
 template <class R, SocketStream A, LayeredSocketStream B>
 struct relay_between<R, A, B> {
+  /// Is the relay.
   using type = layered_relay<R, std::remove_cvref_t<decltype(std::declval<B&>().layer())>>;
 };
+/// Selects the relay between a layer on a bare socket and a bare socket.
 template <class R, LayeredSocketStream A, SocketStream B>
 struct relay_between<R, A, B> {
+  /// Is the relay.
   using type = layered_relay<R, std::remove_cvref_t<decltype(std::declval<A&>().layer())>>;
 };
 

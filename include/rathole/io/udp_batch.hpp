@@ -23,8 +23,11 @@ namespace detail {
 
 /// Is an IPv4 or IPv6 socket address of the system.
 union socket_address {
+  /// The address family.
   sockaddr any;
+  /// The address, if the family is AF_INET.
   sockaddr_in v4;
+  /// The address, if the family is AF_INET6.
   sockaddr_in6 v6;
 };
 

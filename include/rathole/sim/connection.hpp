@@ -84,7 +84,6 @@ class connection final : public link_user, public std::enable_shared_from_this<c
 
   end& at(side which) { return ends_[static_cast<std::size_t>(which)]; }
 
-  /// Returns the executor of the simulation.
   /// Sends a packet from `from`, and calls `action` with the connection when it arrives at the
   /// other end.
   template <class Action>

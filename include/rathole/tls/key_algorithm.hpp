@@ -15,8 +15,9 @@
 
 namespace rathole::tls {
 
-/// Is the object identifier of RSA keys (RFC 8017).
+/// Holds the object identifiers of the algorithms that a server's key may have.
 namespace key_oid {
+/// Is the object identifier of RSA keys (RFC 8017).
 inline constexpr std::string_view rsa = "1.2.840.113549.1.1.1";
 /// Is the object identifier of keys for RSA-PSS only (RFC 8017).
 inline constexpr std::string_view rsa_pss = "1.2.840.113549.1.1.10";

@@ -26,6 +26,7 @@ namespace detail {
 /// Frees an object of OpenSSL by the function `Free`.
 template <auto Free>
 struct openssl_free {
+  /// Frees `owned`.
   template <class T>
   void operator()(T* owned) const {
     Free(owned);

@@ -55,22 +55,27 @@ using complaint = std::function<void(const std::string&)>;
 
 namespace detail {
 
+/// Holds what makes layers, or a text that says why it cannot be made.
 using maker_or_reason = std::expected<layer_maker, std::string>;
 
 #if RATHOLE_WITH_TLS
+/// Returns what makes the TLS layers of a client.
 inline maker_or_reason tls_layers_of(const config::client& settings, const complaint& complain) {
   const config::tls_options& options = *settings.transport.tls;
   return tls_client_layers(options, options.hostname.value_or(settings.remote_addr.host), complain);
 }
+/// Returns what makes the TLS layers of a server.
 inline maker_or_reason tls_layers_of(const config::server& settings, const complaint& complain) {
   return tls_server_layers(*settings.transport.tls, complain);
 }
 #endif
 #if RATHOLE_WITH_WEBSOCKET
+/// Returns what makes the WebSocket layers of a client over the layers of `below`.
 inline layer_maker websocket_layers_of(const config::client& settings, layer_maker below) {
   return websocket_client_layers(*settings.transport.websocket, settings.remote_addr,
                                  std::move(below));
 }
+/// Returns what makes the WebSocket layers of a server over the layers of `below`.
 inline layer_maker websocket_layers_of(const config::server& settings, layer_maker below) {
   return websocket_server_layers(*settings.transport.websocket, std::move(below));
 }

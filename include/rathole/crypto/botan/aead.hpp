@@ -20,13 +20,17 @@ namespace rathole::crypto::botan {
 /// Holds Botan's name of ChaCha20-Poly1305, and the byte order of its nonce counter in Noise
 /// (section 12.3).
 struct chacha20_poly1305_name {
+  /// Is Botan's name of the cipher.
   static constexpr const char* value = "ChaCha20Poly1305";
+  /// Is the byte order of the nonce counter in Noise.
   static constexpr std::endian counter_order = std::endian::little;
 };
 /// Holds Botan's name of AES-256-GCM, and the byte order of its nonce counter in Noise (section
 /// 12.4).
 struct aes256_gcm_name {
+  /// Is Botan's name of the cipher.
   static constexpr const char* value = "AES-256/GCM";
+  /// Is the byte order of the nonce counter in Noise.
   static constexpr std::endian counter_order = std::endian::big;
 };
 

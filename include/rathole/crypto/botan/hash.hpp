@@ -13,14 +13,20 @@ namespace rathole::crypto::botan {
 
 /// Holds Botan's name of SHA-512, and its sizes in bytes.
 struct sha512_name {
+  /// Is Botan's name of the hash function.
   static constexpr const char* value = "SHA-512";
+  /// Is the size of the digest in bytes.
   static constexpr std::size_t digest_size = 64;
+  /// Is the size of a block in bytes.
   static constexpr std::size_t block_size = 128;
 };
 /// Holds Botan's name of BLAKE2b, and its sizes in bytes.
 struct blake2b_name {
+  /// Is Botan's name of the hash function.
   static constexpr const char* value = "BLAKE2b(512)";
+  /// Is the size of the digest in bytes.
   static constexpr std::size_t digest_size = 64;
+  /// Is the size of a block in bytes.
   static constexpr std::size_t block_size = 128;
 };
 
