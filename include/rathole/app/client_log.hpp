@@ -43,7 +43,8 @@ class client_log {
   void on(const client::control_channel_established& e) {
     write(log_level::info, e.service, "Control channel established");
   }
-  /// Logs at error, once per cause and interval for all services together; other times at debug.
+  /// Logs at error, once per cause and interval for all services together, and otherwise at debug.
+  /// A channel that this side closed to replace it is logged at info.
   void on(const client::control_channel_failed& e) {
     if (e.error == errc::stopped) {
       write(log_level::info, e.service, "Control channel is made anew");
@@ -60,7 +61,7 @@ class client_log {
     forget(e.service);
     write(log_level::info, e.service, "Control channel shutdown");
   }
-  /// Logs at warn, once per cause and interval; other times at debug.
+  /// Logs at warn, once per cause and interval, and otherwise at debug.
   void on(const client::data_channel_failed& e) {
     // The server closes channels that it no longer needs, which is no failure.
     const bool is_usual = e.error == errc::end_of_stream;
@@ -74,7 +75,7 @@ class client_log {
     }
     write_channel_failure(is_usual, e.service, why);
   }
-  /// Logs at warn, once per cause and interval; other times at debug.
+  /// Logs at warn, once per cause and interval, and otherwise at debug.
   void on(const client::local_connect_failed& e) {
     write_channel_failure(
         false, e.service,

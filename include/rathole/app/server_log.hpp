@@ -96,7 +96,7 @@ class server_log {
   void on(const server::control_channel_established& e) {
     write(log_level::info, channel_context(e.peer, e.service), "Control channel established");
   }
-  /// Logs at warn, once per service and interval; other times at debug.
+  /// Logs at warn, once per service and interval, and otherwise at debug.
   void on(const server::control_channel_replaced& e) {
     warn_once(true, "replaced\n" + std::string(e.service), channel_context(e.peer, e.service),
               "Dropping previous control channel for service " + escape(e.service) +
@@ -121,7 +121,7 @@ class server_log {
               "The client closes every UDP data channel at once; `type` of `client.services." +
                   shown_key(e.service) + "` must be `udp` too");
   }
-  /// Logs at warn, once per cause and interval; other times at debug.
+  /// Logs at warn, once per cause and interval, and otherwise at debug.
   void on(const server::visitor_refused& e) {
     const std::string cause = e.error.message();
     warn_once(true, std::string(e.service) + '\n' + cause, service_context(e.service),

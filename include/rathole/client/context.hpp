@@ -35,13 +35,13 @@ class service_runner;
 /// long as the last of them.
 template <transport::Transport T, class Observer, protocol::Codec C>
 struct context {
-  /// Is the transport.
+  /// Is the type of the transport.
   using transport_type = T;
-  /// Is the runtime of the transport.
+  /// Is the type of the runtime of the transport.
   using runtime_type = typename T::runtime_type;
-  /// Is the stream of the transport.
+  /// Is the type of the streams of the transport.
   using stream_type = typename T::stream;
-  /// Is the codec of the protocol.
+  /// Is the type of the protocol's codec.
   using codec_type = C;
 
   /// Makes the context of a client that reports to `sink`.

@@ -17,7 +17,7 @@ namespace rathole::io {
 /// mode.
 class dial_attempt {
  public:
-  /// Is an address and port of Asio.
+  /// Is Asio's type for an address and a port.
   using endpoint = asio::ip::tcp::endpoint;
 
   /// Starts to connect to `to`. Fails with the system's error if the attempt fails at once.

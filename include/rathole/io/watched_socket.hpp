@@ -38,7 +38,8 @@ class watched_socket final : poll_watch {
   [[nodiscard]] bool turn_is_over() { return turns_.is_over(); }
 
   /// Returns when reading would not wait; an error or a hang-up counts too. Fails with
-  /// `errc::stopped` if the wait was cancelled or the socket closed.
+  /// `errc::stopped` if the wait was cancelled or the socket closed, or with the error of
+  /// epoll_ctl(2).
   task<void> readable() { return wait(reader_); }
   /// Returns when writing would not wait; an error or a hang-up counts too. Fails with
   /// `errc::stopped` if the socket was closed.

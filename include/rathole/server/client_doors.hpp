@@ -35,7 +35,7 @@ struct client_door {
 template <io::Acceptor A>
 class client_doors {
  public:
-  /// Is a listener.
+  /// Is the type of listeners.
   using door = client_door<A>;
   /// Is shared by this object and the coroutine that accepts on the listener.
   using door_pointer = std::shared_ptr<door>;

@@ -35,26 +35,26 @@ class control_session;
 /// long as the last of them.
 template <transport::Transport T, class Observer, protocol::Codec C>
 struct context {
-  /// Is the transport.
+  /// Is the type of the transport.
   using transport_type = T;
-  /// Is the runtime of the transport.
+  /// Is the type of the runtime of the transport.
   using runtime_type = typename T::runtime_type;
-  /// Is the stream of a control or data channel.
+  /// Is the type of the stream of a control or data channel.
   using stream_type = typename T::stream;
-  /// Is the stream of a visitor.
+  /// Is the type of the stream of a visitor.
   using visitor_type = typename runtime_type::stream;
-  /// Is the codec of the protocol.
+  /// Is the type of the protocol's codec.
   using codec_type = C;
   /// Is the registry of services. It holds sessions weakly, because they belong to the coroutines
   /// that run them, which keep the context alive; if the registry owned them, neither would ever be
   /// freed.
   using registry_type = protocol::map_registry<std::shared_ptr<const config::server_service>,
                                                std::weak_ptr<control_session<context>>>;
-  /// Is the `admission_control` of the server.
+  /// Is the type of the server's `admission_control`.
   using admission_type = admission_control<runtime_type>;
-  /// Is a listener for clients.
+  /// Is the type of listeners for clients.
   using door_type = client_door<typename runtime_type::acceptor>;
-  /// Is a shared listener for clients.
+  /// Points to a listener for clients.
   using door_pointer = std::shared_ptr<door_type>;
 
   /// Makes the context of a server that reports to `sink`.

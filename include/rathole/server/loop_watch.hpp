@@ -43,11 +43,11 @@ struct watched_forward {
 template <class Session>
 class loop_watch : public std::enable_shared_from_this<loop_watch<Session>> {
  public:
-  /// Is the stream of a visitor.
+  /// Is the type of the stream of a visitor.
   using visitor_type = typename Session::visitor_type;
-  /// Is the context of the server.
+  /// Is the type of the server's context.
   using context_type = typename Session::context_type;
-  /// Is a watched connection.
+  /// Points to a watched connection.
   using forward_pointer = std::shared_ptr<watched_forward>;
 
   /// Makes a watch for `session`, whose client is at `client`. The session must call `close` before

@@ -49,11 +49,11 @@ struct udp_door : std::enable_shared_from_this<udp_door<S>> {
 template <class Context>
 class udp_doors {
  public:
-  /// Is the runtime.
+  /// Is the type of the runtime.
   using runtime_type = typename Context::runtime_type;
-  /// Is a listener.
+  /// Is the type of listeners.
   using door = udp_door<typename runtime_type::datagram_socket>;
-  /// Is the settings of the service.
+  /// Points to the settings of the service.
   using service_pointer = std::shared_ptr<const config::server_service>;
 
   /// Makes an object without sockets. `receive` is called when something can be received at a

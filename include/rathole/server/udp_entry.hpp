@@ -45,13 +45,13 @@ namespace rathole::server {
 template <class Context>
 class udp_entry : public std::enable_shared_from_this<udp_entry<Context>> {
  public:
-  /// Is the runtime.
+  /// Is the type of the runtime.
   using runtime_type = typename Context::runtime_type;
-  /// Is the stream of a data channel.
+  /// Is the type of the stream of a data channel.
   using stream_type = typename Context::stream_type;
-  /// Is a data channel.
+  /// Is the type of data channels.
   using channel_type = io::udp_channel<stream_type, typename Context::codec_type>;
-  /// Is the settings of the service.
+  /// Points to the settings of the service.
   using service_pointer = std::shared_ptr<const config::server_service>;
 
   /// Makes an object in the runtime `world` that does not listen yet.

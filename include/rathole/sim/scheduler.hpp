@@ -38,7 +38,7 @@ enum class outcome {
 /// time run in the order in which they were scheduled.
 class scheduler {
  public:
-  /// Is a function that is scheduled.
+  /// Is the type of scheduled functions.
   using callback = std::move_only_function<void()>;
 
   /// Identifies a scheduled callback.

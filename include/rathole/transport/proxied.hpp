@@ -19,9 +19,9 @@ namespace rathole::transport {
 template <io::Runtime R>
 class proxied {
  public:
-  /// Is the runtime of the transport.
+  /// Is the type of the runtime of the transport.
   using runtime_type = R;
-  /// Is the stream that carries the protocol.
+  /// Is the type of the streams that carry the protocol.
   using stream = typename R::stream;
   /// Says that the handshake needs no worker thread.
   static constexpr bool handshake_is_work = false;
@@ -60,7 +60,7 @@ class proxied {
     return direct_.listen(at, std::move(stop));
   }
 
-  /// Returns the accepted connection unchanged, with the socket options set; see `Transport`.
+  /// Returns the accepted connection with the socket options set; see `Transport`.
   io::task<stream> handshake(stream accepted, step_deadline deadline, std::stop_token stop) {
     return direct_.handshake(std::move(accepted), std::move(deadline), std::move(stop));
   }
