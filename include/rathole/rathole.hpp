@@ -1,7 +1,8 @@
 #pragma once
 
-/// The whole library but what reads configuration files (`rathole/config/load.hpp`, which needs
-/// toml++) and the program (`rathole/app/main.hpp`). Needs standalone Asio.
+/// Includes the whole library except for the reader of configuration files
+/// (`rathole/config/load.hpp`, which needs toml++) and the program (`rathole/app/main.hpp`). It
+/// needs standalone Asio.
 
 #include <rathole/client/client.hpp>
 #include <rathole/io/asio_runtime.hpp>
