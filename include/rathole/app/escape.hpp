@@ -65,9 +65,8 @@ inline std::string take_printable(std::string_view& text) {
 }  // namespace detail
 
 /// Returns `text` in a form that is safe in a line for a terminal, whoever wrote it: printable
-/// UTF-8 is unchanged, a backslash is doubled, and anything else becomes `
-/// `, `\r`, `\t` or `\xNN`. A result longer than `limit` bytes is cut at a character and ends in
-/// "...".
+/// UTF-8 is unchanged, a backslash is doubled, and anything else becomes `\n`, `\r`, `\t` or
+/// `\xNN`. A result longer than `limit` bytes is cut at a character and ends in "...".
 inline std::string escape(std::string_view text, std::size_t limit = longest_shown_text) {
   std::string out;
   while (!text.empty()) {

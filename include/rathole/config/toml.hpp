@@ -2,8 +2,8 @@
 
 // Includes toml++ and mends two faults of its versions 3.3 and 3.4. This works only if the program
 // does not include toml++ before this header; the library includes it nowhere else.
-// //
-// // toml++ asserts conditions that a malformed file can violate, such as `1979-05-27Tx`, although
+//
+// toml++ asserts conditions that a malformed file can violate, such as `1979-05-27Tx`, although
 // the code behind these assertions reports the error correctly. So the assertions are switched off.
 #if !defined(TOML_ASSERT) && !defined(NDEBUG)
 #define TOML_ASSERT(expr) static_assert(true)

@@ -59,7 +59,7 @@ struct tls_options {
   std::optional<std::string> hostname = {};
   /// Client: a PEM file with trusted certificates.
   std::optional<std::string> trusted_root = {};
-  /// Client: whether `trusted_root` replaces the system's roots or adds to them. Ours.
+  /// Client: whether `trusted_root` replaces the system's roots; otherwise it adds to them. Ours.
   bool trusted_root_only = false;
   /// Server: the PKCS#12 file with its certificates and key.
   std::optional<std::string> pkcs12 = {};

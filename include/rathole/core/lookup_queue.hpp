@@ -89,7 +89,7 @@ class lookup_queue {
     std::optional<time_point> begun;
   };
 
-  /// Returns how many lookups, `name` included, may run for one of this speed to begin.
+  /// Returns the number of running lookups below which the lookup of `name` may begin.
   [[nodiscard]] std::size_t places_for(const std::string& name, time_point now) const {
     const bool* const was_slow = speeds_.find(name, now);
     if (!was_slow) return most_at_once * 3 / 4;

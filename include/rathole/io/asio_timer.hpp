@@ -16,8 +16,8 @@
 namespace rathole::io {
 
 /// Runs a callback at a point in time by Asio's timer queue; models `Timer`. A timer that is not
-/// armed may be destroyed by any thread, because a completion of the past may still be in the
-/// executor's queue.
+/// armed may be destroyed by any thread: an earlier completion that is still in the executor's
+/// queue keeps the shared state alive and does nothing.
 class asio_timer {
  public:
   /// Makes a timer that is not armed.

@@ -277,8 +277,9 @@ class layered_relay {
   side plain_;
   side wired_;
   L layer_;
-  /// The decoded and encoded bytes for which the sockets had no room.
+  /// The decoded bytes for which the plain socket had no room.
   byte_buffer app_;
+  /// The encoded bytes for which the wired socket had no room.
   byte_buffer wire_;
   /// How many bytes of the plain side are encoded and not fully sent.
   std::uint64_t encoded_unsent_ = 0;

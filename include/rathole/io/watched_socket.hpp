@@ -42,7 +42,7 @@ class watched_socket final : poll_watch {
   /// epoll_ctl(2).
   task<void> readable() { return wait(reader_); }
   /// Returns when writing would not wait; an error or a hang-up counts too. Fails with
-  /// `errc::stopped` if the socket was closed.
+  /// `errc::stopped` if the socket was closed, or with the error of epoll_ctl(2).
   task<void> writable() { return wait(writer_); }
 
   /// Cancels a wait for reading.

@@ -19,8 +19,8 @@ namespace rathole::noise {
 struct settings {
   /// The protocol name, such as `Noise_NK_25519_ChaChaPoly_BLAKE2s`.
   std::string name;
-  /// The private static key of this party, 32 bytes. Compat: if it is missing and the peer need not
-  /// know it, a fresh one is made.
+  /// The private static key of this party, 32 bytes. Compat: if it is missing, a fresh one is made,
+  /// provided that the peer need not know its public key beforehand.
   std::optional<secret> local_private_key;
   /// The public static key of the peer. If the pattern transmits that key, it is compared with this
   /// one.

@@ -169,7 +169,7 @@ class network {
     return made;
   }
 
-  /// Starts to dial. The dialling end later becomes `established` or gets an error, or at once if
+  /// Starts to dial. The dialling end becomes `established` or gets an error later, but at once if
   /// `at_once` is set and the host dials itself.
   result<std::shared_ptr<connection>> dial(host& from, const address& to, bool at_once = false) {
     const own_memory here;

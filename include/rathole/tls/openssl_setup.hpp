@@ -136,8 +136,8 @@ namespace detail {
 /// Stores a copy of a session that OpenSSL announces for a client's connection; the application
 /// data of `ssl` is its `openssl_session_sink`.
 inline int keep_session(SSL* ssl, SSL_SESSION* session) {
-  // It must be a copy, because OpenSSL makes the session of a connection unusable that ends without
-  // close_notify; since RFC 4346 section 7.2.1 that is no longer required.
+  // It must be a copy: OpenSSL makes a session unusable if its connection ends without
+  // close_notify, which TLS no longer requires (RFC 4346 section 7.2.1).
   ssl_session_ptr copy(SSL_SESSION_dup(session));
   if (!copy) return 0;
   try {
