@@ -65,9 +65,10 @@ inline std::vector<address> in_bind_order(const address_list& all) {
   return out;
 }
 
-/// Returns whether `where`, the wildcard `::` that is in `all`, is to be left out where binding it
-/// failed by `why`: the host has no IPv6, and `all` names `0.0.0.0` with the same port, which gets all
-/// that is left. Falling back to IPv4 for both would have the two take the port from each other.
+/// Returns whether a server does without `where`, an address of `all` that could not be bound
+/// because of `why`. This is so if `where` is the wildcard `::`, the host has no IPv6, and `all`
+/// names `0.0.0.0` with the same port. Replacing `::` by `0.0.0.0`, as for a list without it, would
+/// bind the same port twice.
 inline bool is_left_out(const address_list& all, const address& where, const std::error_code& why) {
   if (why != std::errc::address_family_not_supported && why != std::errc::address_not_available) {
     return false;

@@ -40,7 +40,8 @@ struct recorded {
   std::optional<std::uint64_t> id{};
   /// The `error` of the event; no error if it has none.
   std::error_code error;
-  /// Bytes from the visitor and to it; nothing unless the event has both.
+  /// How many bytes came from the visitor and went to it; nothing unless the event has both
+  /// counts.
   std::optional<std::pair<std::uint64_t, std::uint64_t>> bytes{};
 };
 
