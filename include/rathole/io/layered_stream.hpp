@@ -112,8 +112,7 @@ class layered_stream {
     if (!closed) co_return failure(closed.error());
     if (!sent) co_return failure(sent.error());
     if (can_send(me.layer.state())) {
-      // The layer postpones the end, perhaps until a time that the reading coroutine does not know
-      // yet.
+      // The layer postpones the end, perhaps until a time that the reader does not know yet.
       me.next.cancel_wait();
       co_return result<void>{};
     }
@@ -152,18 +151,16 @@ class layered_stream {
     return moved;
   }
 
-  /// Returns the stream below, for a relay that reads and writes itself; no operation may be
-  /// running.
+  /// Returns the stream below, for a relay that uses it itself; no operation may be running.
   next_type& next() { return body_->next; }
-  /// Returns the layer, for a relay that reads and writes itself; no operation may be running.
+  /// Returns the layer, for a relay that uses it itself; no operation may be running.
   L& layer() { return body_->layer; }
-  /// Returns the decoded bytes that have not been read, for a relay that reads and writes itself.
+  /// Returns the decoded bytes that have not been read, for a relay that uses the layer itself.
   byte_buffer& received() { return body_->app; }
 
  private:
   /// How many bytes are read from the stream below at once.
   static constexpr std::size_t read_size = 64 * 1024;
-  /// How many bytes are passed to the layer at once.
   static constexpr std::size_t write_size = 64 * 1024;
 
   using body = layered_body<R, L>;
@@ -175,8 +172,7 @@ class layered_stream {
     co_await wait_for_room();
     if (me.wait_cancelled && me.is_full()) co_return result<void>{};
     if (const auto acted = poll_layer(); !acted) co_return failure(acted.error());
-    // Output of the layer is sent before the wait for its answer. If a write is running, that write
-    // sends it.
+    // Output of the layer is sent before the wait for its answer, by a running write if any.
     if (!me.wire.empty() && !me.writing) co_return result<void>{};
     const bool timed = arm_timer();
     const auto ready = co_await me.next.wait_readable();
@@ -196,8 +192,7 @@ class layered_stream {
     co_return take(room.first(*taken));
   }
 
-  /// Waits while the laws of `Layer` forbid to give the layer input, unless the wait is cancelled.
-  /// The running write sends the output that waits.
+  /// Waits while the laws of `Layer` forbid to give it input, unless the wait is cancelled.
   awaitable<void> wait_for_room() {
     body& me = *body_;
     for (;;) {
@@ -261,7 +256,6 @@ class layered_stream {
     co_return result<void>{};
   }
 
-  /// Sends the output of the layer, after a running write has completed.
   task<void> write_wire(bool held) {
     body& me = *body_;
     for (;;) {

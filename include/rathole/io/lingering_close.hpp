@@ -30,7 +30,7 @@ awaitable<void> lingering_close(R& runtime, S& stream, time_point deadline) {
   const auto end = std::min(deadline, runtime.now() + lingering_time);
   const alarm<R> ring(runtime, end, close);
   co_await stream.shutdown_send();
-  // What a layer takes for itself, such as Pings, counts too.
+  // Bytes that a layer consumes itself, such as Pings, count too.
   if constexpr (requires { stream.limit_input(lingering_bytes); }) {
     stream.limit_input(lingering_bytes);
   }
