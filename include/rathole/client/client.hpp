@@ -53,7 +53,8 @@ class basic_client {
   /// control channel, and so do all services if `remote_addr` changes. Every other setting takes
   /// effect at once, or for what begins from now on.
   ///
-  /// Fails with `errc::wrong_transport` or `errc::invalid_settings`; nothing is changed then.
+  /// Fails with `errc::wrong_transport` or `errc::invalid_settings`; nothing is changed then. After
+  /// `std::errc::not_enough_memory` the next update completes this one.
   result<void> update(config::client next) {
     if (const std::error_code ec = context_->refusal_of(next)) return failure(ec);
     if (context_->closing.stop_requested()) return {};
@@ -87,7 +88,7 @@ class basic_client {
   /// channel from its first dial to the end of its connection.
   [[nodiscard]] std::size_t tasks() const { return context_->group.size(); }
 
-  /// Returns what the client's descriptors are used for, as far as it counts them.
+  /// Returns what the client uses descriptors for, as far as it counts them.
   [[nodiscard]] const protocol::descriptor_use& descriptors() const {
     return context_->descriptors.use;
   }
@@ -101,7 +102,7 @@ class basic_client {
     io::event closing(self->runtime().get_executor());
     const auto wake = [&closing] { closing.notify(); };
     const std::stop_callback on_close(self->closing.get_token(), wake);
-    // Made before anything begins, so that a client which cannot be started ends in order.
+    // Created before anything starts, so that a client that cannot be started ends in order.
     const auto wait = [&closing] { return closing.wait(); };
     auto waiting = io::outlast(self->runtime(), std::stop_token(), wait);
     const auto drain = [&self] {
@@ -113,7 +114,7 @@ class basic_client {
     auto draining = io::outlast(self->runtime(), std::stop_token(), drain);
     const result<void> started = guard_memory([&]() -> result<void> {
       for (const auto& service : settings->services) {
-        // An update may have come first.
+        // An update may have started the service before.
         if (!self->services.contains(service.name)) start_service(self, service);
       }
       return {};

@@ -75,14 +75,15 @@ struct context {
     }
   }
 
-  /// Runs `work` on the control plane's thread, never inside this call, because an observer that it
-  /// notifies may change what the caller is working on.
+  /// Runs `work`, which only reports, on the control plane's thread, but never inside this call,
+  /// because an observer that it notifies may change what the caller is working on. If memory runs
+  /// out, nothing is reported.
   template <class F>
   void on_control_plane(F work) {
     try {
       asio::post(runtime().get_executor(), std::move(work));
     } catch (const std::bad_alloc&) {
-      // What the report is about goes on.
+      // The work continues without the report.
     }
   }
 

@@ -137,7 +137,8 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
     start_dials();
   }
 
-  /// Dials for as many of the waiting requests as possible, and gives up those that are too old.
+  /// Dials for as many of the waiting requests as possible, and gives up those that are too old. If
+  /// memory runs out, it tries again a little later.
   void start_dials() {
     // The machine may deliver requests after the channel was asked to end.
     if (waiting_.stop_requested()) return;
@@ -152,7 +153,7 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
     dial_timer_.arm(*next, [this] { start_dials(); });
   }
 
-  /// Returns when there is more to do, if there is.
+  /// Does that once; returns when it must be called again, if at all.
   std::optional<time_point> dial(time_point now) {
     while (!commands_.empty() && commands_.begin()->first + data_channel_give_up <= now) {
       tell_failure(commands_.extract(commands_.begin()).mapped());
@@ -179,7 +180,7 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
     return has_room() ? std::min(given_up, pacer_.ready_at()) : given_up;
   }
 
-  /// Has the command of a place that is given up wait again.
+  /// Lets the request of a place that is given up wait again, because of `failed`.
   void put_back(place_type& place, std::error_code failed) {
     place.count_out();
     auto command = place.take_command();
@@ -193,7 +194,7 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
     return !forwarder_ || dials_ + udp_channels_ < max_udp_channels;
   }
 
-  /// A dial came to an end.
+  /// Records how the dial of a place ended.
   void dialled(place_type& place, std::error_code failed) {
     if (!failed) {
       place.take_command();
@@ -204,7 +205,7 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
       place.release_owner();
       if (waiting_.stop_requested()) return commands_.clear();
       auto rng = context_->runtime().rng();
-      // The budget holds back further dials until there are descriptors.
+      // The descriptor budget delays further dials until there are descriptors.
       if (!io::out_of_descriptors(failed)) {
         pacer_.failed(place.round(), context_->runtime().now(), rng);
       }
@@ -212,8 +213,8 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
     start_dials();
   }
 
-  /// A data channel no longer waits: another may be dialled. One that carries datagrams from now on
-  /// counts until it has ended; a forward needs nothing of the control channel.
+  /// Records that a data channel no longer waits, so that another may be dialled. One that carries
+  /// datagrams from now on counts until it has ended.
   void wait_done(place_type& place, std::error_code failed) {
     place.count_out();
     if (!failed && forwarder_) {
@@ -226,7 +227,7 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
     client::dial_deferred(context_);
   }
 
-  /// A data channel that carried datagrams has ended.
+  /// Records that a data channel that carried datagrams has ended.
   void channel_ended(place_type& place, std::error_code reason) {
     place.count_out();
     tell_failure(reason);
@@ -253,7 +254,7 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
   std::size_t dials_ = 0;
   /// The number of data channels that carry datagrams.
   std::size_t udp_channels_ = 0;
-  /// Commands for data channels that are not being dialled.
+  /// The requests that are not being dialled.
   dial_commands commands_;
   attempt_pacer pacer_;
   typename runtime_type::timer dial_timer_;

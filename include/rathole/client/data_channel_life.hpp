@@ -19,9 +19,9 @@
 
 namespace rathole::client {
 
-/// What a data channel of a `control_channel` does, from the dial to the end of its use.
+/// Runs the data channels of a `control_channel`, each from its dial to its end.
 struct data_channel_life {
-  /// The life of a data channel as the control plane sees it: its place is given back whatever ends it.
+  /// Runs a data channel and then gives up its place, whatever ended it.
   template <class Channel, class Context>
   static io::awaitable<void> run(std::shared_ptr<dial_place<Channel>> place,
                                  std::shared_ptr<Context> context,
@@ -40,7 +40,7 @@ struct data_channel_life {
   }
 
  private:
-  /// What is done in the world of `transport`. Returns why it ended.
+  /// Serves a data channel in the runtime of `transport`. Returns why it ended.
   template <class Channel, class Context>
   static io::awaitable<std::error_code> serve(std::shared_ptr<dial_place<Channel>> place,
                                               std::shared_ptr<Channel> owner,
@@ -57,7 +57,7 @@ struct data_channel_life {
     const auto service = owner->service_->load();
     const auto forwarder = owner->forwarder_;
     const auto ending = owner->waiting_.get_token();
-    // The forward may outlive the control channel, and needs nothing of it.
+    // An active connection may outlive the control channel, and does not use it.
     owner.reset();
     place->report_wait_done(failed);
     if (!started) co_return failed;
@@ -70,13 +70,13 @@ struct data_channel_life {
     co_return ended.error();
   }
 
-  /// Says Hello and waits until the server starts a visitor's traffic on `stream`. Of the control
-  /// channel it uses what does not change any more.
+  /// Sends Hello and waits until the server starts a visitor's traffic on `stream`. Of the control
+  /// channel it uses only members that no longer change.
   template <class Channel, class World>
   static io::task<void> await_start(std::shared_ptr<Channel> owner, World& world,
                                     typename Channel::stream_type& stream) {
     using machine_type = protocol::client_data<typename Channel::codec_type>;
-    // The server may just have started a visitor's traffic, who must not take it for finished.
+    // The server may just have started a visitor's traffic, which must not look complete to it.
     const auto abort = [&stream] { stream.abort(); };
     const io::stop_action on_stop(owner->waiting_.get_token(), world.get_executor(), abort);
     machine_type machine(owner->session_key_);
@@ -87,7 +87,7 @@ struct data_channel_life {
     const auto expected = owner->forwarder_ ? protocol::data_command::start_forward_udp
                                             : protocol::data_command::start_forward_tcp;
     if (*command != expected) {
-      // Its visitor must not take the connection for one that ended in order.
+      // The visitor must not mistake the connection for one that ended in order.
       stream.abort();
       co_return failure(errc::unexpected_traffic);
     }

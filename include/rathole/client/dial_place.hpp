@@ -17,22 +17,22 @@
 
 namespace rathole::client {
 
-/// The server's commands for data channels: since when each is unanswered, and why.
+/// Holds the server's requests for data channels: when each was made, and why it is not dialled.
 using dial_commands = std::multimap<time_point, std::error_code>;
 
-/// The place that a data channel has among those of its control channel, from the dial to the end of
-/// its use. It lives on the control plane; the data channel reports to it from its own thread. It has
-/// the memory for all that from the beginning, so that a place is given back, and a command not lost,
-/// whatever memory runs out meanwhile. Held by `shared_ptr`.
+/// Counts one data channel of a control channel, from its dial to its end. It lives on the control
+/// plane, and the data channel reports to it from its own thread. It owns the memory for these
+/// reports from the start, so that a lack of memory loses neither the place nor the request. Must
+/// be held by `shared_ptr`.
 template <class Channel>
 class dial_place : public std::enable_shared_from_this<dial_place<Channel>> {
  public:
-  /// Of a channel whose control plane is `home`.
+  /// Makes a place of the control channel `of`, whose control plane is `home`.
   dial_place(std::shared_ptr<Channel> of, io::executor home) : home_(home), owner_(std::move(of)) {}
   dial_place(const dial_place&) = delete;
   dial_place& operator=(const dial_place&) = delete;
 
-  /// Begins to dial for `command`. The owner counts the place in `dials` and in `descriptors`.
+  /// Begins to dial for `command`, and counts the place in `dials` and in `descriptors`.
   void begin(dial_commands::node_type command, attempt_pacer::round round, std::size_t& dials,
              std::size_t& descriptors) {
     command_ = std::move(command);
@@ -40,45 +40,47 @@ class dial_place : public std::enable_shared_from_this<dial_place<Channel>> {
     count_in(dials, descriptors);
   }
 
-  /// Has the owner notified by `dialled(place, error)`. Called on the data channel's thread.
+  /// Calls `dialled(place, failed)` of the owner on the control plane's thread. The `report`
+  /// functions are called on the data channel's thread.
   void report_dialled(std::error_code failed) {
     report(dialled_memory_, [failed](dial_place& me) { me.dialled(failed); });
   }
-  /// The same by `wait_done(place, error)`.
+  /// Calls `wait_done(place, failed)` of the owner in the same way.
   void report_wait_done(std::error_code failed) {
     report(wait_memory_, [failed](dial_place& me) { me.wait_done(failed); });
   }
 
-  /// The same by `channel_ended(place, reason)`, if the owner was not released before. What was not
-  /// reported until then has failed with `reason`.
+  /// Calls `channel_ended(place, reason)` of the owner in the same way, unless the owner was
+  /// released before. Steps that were not reported before count as failed with `reason`.
   void report_ended(std::error_code reason) {
     report(ended_memory_, [reason](dial_place& me) { me.ended(reason); });
   }
 
-  /// The owner, as long as nothing was reported.
+  /// Returns the owner; valid until the first report.
   [[nodiscard]] const std::shared_ptr<Channel>& owner() const { return owner_; }
 
-  /// Counts the place in `channels` and in `descriptors` from now on, instead of where it was.
+  /// Counts the place in `channels` and in `descriptors` instead of the previous counters.
   void count_in(std::size_t& channels, std::size_t& descriptors) {
     place_.emplace(channels);
     descriptor_.emplace(descriptors);
   }
-  /// Counts it nowhere any more.
+  /// Stops counting the place.
   void count_out() {
     place_.reset();
     descriptor_.reset();
   }
 
-  /// The command that it is for. Taken back by an owner who dials once more.
+  /// Moves the request out of the place, for an owner that dials for it again.
   dial_commands::node_type take_command() { return std::move(command_); }
+  /// Returns the round of the pacer in which the dial began.
   [[nodiscard]] attempt_pacer::round round() const { return round_; }
-  /// The owner needs to hear nothing more.
+  /// Releases the owner, which then gets no more calls.
   void release_owner() { owner_.reset(); }
 
  private:
   enum class stage { dialling, waiting, in_use };
 
-  // The owner may be released meanwhile, by the last who has it.
+  // A call to the owner may release it, and this place may hold the last pointer to it.
 
   void dialled(std::error_code failed) {
     if (stage_ != stage::dialling) return;
@@ -108,7 +110,7 @@ class dial_place : public std::enable_shared_from_this<dial_place<Channel>> {
   }
 
   const io::executor home_;
-  // Above the counts, which are its own.
+  // Declared before the leases, whose counters belong to the owner.
   std::shared_ptr<Channel> owner_;
   dial_commands::node_type command_;
   attempt_pacer::round round_ = 0;

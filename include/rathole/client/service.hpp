@@ -79,14 +79,14 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
     self->context_->tell(closed);
   }
 
-  /// Whether `next` may be given to `update`.
+  /// Returns whether `next` may be passed to `update`.
   [[nodiscard]] bool serves(const config::client_service& next) const {
     const auto service = service_->load();
     return service->kind == next.kind && service->token == next.token;
   }
 
-  /// Goes on with new settings, whose name, kind and token are the old ones; the control channel
-  /// stays. Where memory runs out the next update completes this one.
+  /// Applies new settings, whose name, kind and token must be the old ones; the control channel
+  /// stays. If memory runs out, the next update completes this one.
   void update(config::client_service next) {
     const auto before = service_->load();
     if (*before != next) {
@@ -110,7 +110,7 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
     end_pause();
   }
 
-  /// Makes the control channel anew at once if it does not lead to `remote`.
+  /// Re-establishes the control channel at once if it does not lead to `remote`.
   void redirect(const address& remote) {
     if (channel_ && remote_ != remote) reconnect();
   }
@@ -161,7 +161,7 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
     const auto work = [made, stop = stopping_.get_token()] {
       return io::run_on(made->world().get_executor(), forwarder_type::run(made, stop));
     };
-    // It is to close what it opened even if it has to begin again after `stop`.
+    // If memory runs out, it is started again even after `stop`, to close what it opened.
     context_->group.spawn(io::outlast(home, std::stop_token(), work));
     forwarder_ = made;
   }
@@ -221,10 +221,10 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
   const std::shared_ptr<io::published<config::client_service>> service_;
   /// The part of a UDP service that all its control channels share.
   std::shared_ptr<udp_forwarder<Context>> forwarder_;
-  /// Whether it has the settings of `service_`.
+  /// Whether the forwarder has the settings of `service_`.
   bool is_forwarder_updated_ = true;
   std::shared_ptr<channel_type> channel_;
-  /// Where it leads to, as the settings name it.
+  /// The server's address in the settings with which the channel was started.
   address remote_;
   backoff retry_;
   displacement displacement_;
@@ -257,8 +257,8 @@ void update(const std::shared_ptr<Context>& self, config::client next) {
     const auto found = self->services.find(name);
     return found == self->services.end() ? nullptr : found->second.lock();
   };
-  // What runs is compared with what is wanted, so that an update in which memory ran out is completed
-  // by the next one.
+  // The running services are compared with the settings, so that the next update completes one in
+  // which memory ran out.
   std::erase_if(self->services, [&settings](const auto& each) {
     const auto& [name, known] = each;
     const auto runner = known.lock();

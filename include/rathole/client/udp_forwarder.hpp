@@ -30,7 +30,7 @@
 
 namespace rathole::client {
 
-/// Visitors whose sockets are being opened at once; datagrams of further new ones are lost.
+/// Is the most visitors whose sockets are opened at once; datagrams of further new ones are lost.
 inline constexpr std::size_t max_opening_visitors = 256;
 
 /// Is how long opening such a socket may take; only a lookup of the name takes time.
@@ -46,9 +46,7 @@ inline constexpr std::chrono::seconds udp_open_timeout{10};
 template <class Context>
 class udp_forwarder : public std::enable_shared_from_this<udp_forwarder<Context>> {
  public:
-  /// Is the type of the runtime.
   using runtime_type = typename Context::runtime_type;
-  /// Is the type of the stream of a data channel.
   using stream_type = typename Context::stream_type;
   /// Is the type of data channels.
   using channel_type = io::udp_channel<stream_type, typename Context::codec_type>;
@@ -68,7 +66,8 @@ class udp_forwarder : public std::enable_shared_from_this<udp_forwarder<Context>
   /// Returns the runtime that it lives in.
   [[nodiscard]] runtime_type world() const { return world_; }
 
-  /// Runs until `stop` is requested and everything has ended.
+  /// Runs until `stop` is requested and everything has ended. If it fails for lack of memory, it
+  /// must be called again, until it has closed what was opened.
   static io::awaitable<void> run(std::shared_ptr<udp_forwarder> self, std::stop_token stop) {
     io::event ending(self->world_.get_executor());
     const auto end = [&ending] { ending.notify(); };
@@ -88,7 +87,7 @@ class udp_forwarder : public std::enable_shared_from_this<udp_forwarder<Context>
         std::make_shared<channel_type>(ex, std::move(stream), self->service_->udp.queue_size);
     const auto end = [&channel] { channel->close(); };
     const io::stop_action on_stop(stop, ex, end);
-    // From here on it is taken off the list in any case.
+    // It is removed from the list whatever happens from here on.
     self->channels_.push_back(channel);
     auto received = [&self, &channel](std::span<const protocol::udp_frame> frames) {
       self->deliver(channel, frames);
@@ -161,13 +160,13 @@ class udp_forwarder : public std::enable_shared_from_this<udp_forwarder<Context>
     ledger_.check();
   }
 
-  /// Returns the visitor, which may be new; null if too many new ones are being opened.
+  /// Returns the visitor, which may be new; null if there are too many new ones, or no memory.
   visitor_pointer known(const udp_endpoint& id, time_point now) {
     if (visitor_pointer* found = visitors_.touch(id, now)) return *found;
     if (opening_.size() >= max_opening_visitors) return nullptr;
     try {
       const auto made = std::make_shared<visitor>(id, unsent_bytes_);
-      // Never begins inside this call: a visitor that cannot be remembered is gone before.
+      // It never begins inside this call; a visitor that cannot be stored is marked as gone first.
       opening_.spawn(open(this->shared_from_this(), made));
       made->gone = true;
       if (visitors_.full()) ++ledger_.counts.evicted;
@@ -179,8 +178,7 @@ class udp_forwarder : public std::enable_shared_from_this<udp_forwarder<Context>
     }
   }
 
-  /// Forgets a visitor whose socket was not opened, if that did not happen before; its next datagram
-  /// begins anew.
+  /// Forgets a visitor whose socket was not opened, unless it was forgotten before.
   void forget(visitor& who) {
     if (!who.gone) {
       ledger_.counts.refused += who.unsent.size();
@@ -255,7 +253,7 @@ class udp_forwarder : public std::enable_shared_from_this<udp_forwarder<Context>
     ledger_.check();
   }
 
-  /// False if there is no room, and the datagram is lost.
+  /// Passes a datagram on; returns false if there is no room and the datagram is lost.
   static bool pass_on(channel_type& to, const udp_endpoint& from, byte_view payload) {
     try {
       return to.push(from, payload);
@@ -291,7 +289,6 @@ class udp_forwarder : public std::enable_shared_from_this<udp_forwarder<Context>
   const std::shared_ptr<Context> context_;
   service_pointer service_;
   runtime_type world_;
-  /// The bytes that wait for sockets to be opened.
   std::size_t unsent_bytes_ = 0;
   io::udp_visitors<runtime_type, visitor_pointer> visitors_;
   std::vector<std::shared_ptr<channel_type>> channels_;

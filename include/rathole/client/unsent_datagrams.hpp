@@ -10,21 +10,21 @@
 
 namespace rathole::client {
 
-/// Datagrams of one visitor that wait for the socket towards the local service to be opened. Those of
-/// all visitors of a service take `udp.queue_size` bytes at most.
+/// Is the most datagrams of one visitor that wait for the socket to the local service. All visitors
+/// of a service together may also use at most `udp.queue_size` bytes for them.
 inline constexpr std::size_t max_unsent_datagrams = 64;
 
-/// The datagrams of one visitor that wait for its socket. Their bytes count in a sum for all visitors
-/// of the service until they are cleared.
+/// Holds the datagrams of one visitor that wait for its socket. Their bytes are counted in a total
+/// for all visitors of the service until they are cleared.
 class unsent_datagrams {
  public:
-  /// `total` is there as long as this is used.
+  /// Makes an empty list that counts its bytes in `total`, which must outlive it.
   explicit unsent_datagrams(std::size_t& total) : total_(total) {}
   unsent_datagrams(const unsent_datagrams&) = delete;
   unsent_datagrams& operator=(const unsent_datagrams&) = delete;
 
-  /// Keeps a copy of `payload`. False if `limit` bytes in all, the visitor's number of datagrams or the
-  /// memory do not allow it; then it is lost.
+  /// Keeps a copy of `payload`. Returns false, and the datagram is lost, if the total would exceed
+  /// `limit` bytes, if the visitor has `max_unsent_datagrams`, or if memory runs out.
   bool keep(byte_view payload, std::size_t limit) {
     const bool has_room =
         total_ + payload.size() <= limit && payloads_.size() < max_unsent_datagrams;
@@ -39,9 +39,10 @@ class unsent_datagrams {
   }
 
   [[nodiscard]] std::size_t size() const { return payloads_.size(); }
+  /// Returns the payloads, in the order of their arrival.
   [[nodiscard]] std::span<const std::vector<std::uint8_t>> payloads() const { return payloads_; }
 
-  /// Drops them all.
+  /// Drops all datagrams.
   void clear() {
     for (const auto& payload : payloads_) total_ -= payload.size();
     payloads_ = {};

@@ -34,7 +34,7 @@ class keyed_queue {
   [[nodiscard]] bool contains(const Key& key) const { return tickets_.contains(key); }
 
   /// Inserts an element in front of all elements with a higher ticket. Neither `at` nor `key` may
-  /// be in use.
+  /// be in use. If memory runs out, nothing changes.
   void insert(ticket at, const Key& key, T value) {
     assert(!elements_.contains(at) && !tickets_.contains(key));
     const auto added = elements_.emplace(at, element{key, std::move(value)}).first;
@@ -49,10 +49,10 @@ class keyed_queue {
   /// Returns the element with the lowest ticket. The queue must not be empty.
   [[nodiscard]] const element& front() const { return elements_.begin()->second; }
 
-  /// The element with the highest ticket; the queue is not empty.
+  /// Returns the element with the highest ticket. The queue must not be empty.
   [[nodiscard]] const element& back() const { return std::prev(elements_.end())->second; }
 
-  /// Removes and returns the element with the lowest ticket; the queue is not empty.
+  /// Removes and returns the element with the lowest ticket. The queue must not be empty.
   element pop_front() { return pop(elements_.begin()); }
 
   /// Removes and returns the element with the highest ticket. The queue must not be empty.

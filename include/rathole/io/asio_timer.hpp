@@ -15,9 +15,10 @@
 
 namespace rathole::io {
 
-/// Runs a callback at a point in time by Asio's timer queue; models `Timer`. A timer that is not
-/// armed may be destroyed by any thread: an earlier completion that is still in the executor's
-/// queue keeps the shared state alive and does nothing.
+/// Runs a callback at a point in time by Asio's timer queue; models `Timer`. Arming it needs no
+/// memory, so a callback can always arm its timer again. A timer that is not armed may be destroyed
+/// by any thread: an earlier completion that is still in the executor's queue keeps the shared
+/// state alive and does nothing.
 class asio_timer {
  public:
   /// Makes a timer that is not armed.
@@ -33,7 +34,7 @@ class asio_timer {
     check_thread(state_->timer.get_executor());
     state_->callback = std::move(callback);
     state_->due = at;
-    // Cancels a wait that is under way, whose completion then begins the next one.
+    // This cancels a wait that is under way, whose completion then begins the next one.
     state_->timer.expires_at(at);
     if (!state_->waiting) wait(state_);
   }
@@ -50,7 +51,7 @@ class asio_timer {
     asio::basic_waitable_timer<clock, asio::wait_traits<clock>, executor> timer;
     std::move_only_function<void()> callback;
     time_point due{};
-    /// Whether a completion is still to come, which there is one of at most: its memory is here.
+    /// Whether a completion is outstanding. There is at most one, and it uses `memory`.
     bool waiting = false;
     handler_memory memory;
   };
@@ -65,7 +66,7 @@ class asio_timer {
     try {
       state->timer.async_wait(handler());
     } catch (const std::bad_alloc&) {
-      // Asio's queue of timers could not grow. It is asked again after everything else.
+      // Asio's timer queue could not grow. The wait is tried again after the other ready handlers.
       asio::post(state->timer.get_executor(), handler());
     }
   }

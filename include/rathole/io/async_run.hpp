@@ -23,8 +23,8 @@ namespace rathole::io {
 
 namespace detail {
 
-/// `work`, but not before the executor comes to it. Until then it needs no more memory: Asio loses the
-/// completion of a coroutine that fails before it was suspended for the first time.
+/// Runs `work` after the current handler of the executor has returned. It needs no memory before
+/// that, because Asio loses the completion of a coroutine that fails before its first suspension.
 inline task<void> begin_later(std::shared_ptr<suspension> first, awaitable<void> suspended,
                               task<void> work) {
   co_await std::move(suspended);
@@ -46,7 +46,8 @@ inline task<void> begin_later(executor on, task<void> work) {
 ///
 /// If the token carries a cancellation slot, cancelling it requests `stop`, and the operation
 /// completes once the task has ended in order. If memory runs out in the task, the operation
-/// completes with `std::errc::not_enough_memory`.
+/// completes with `std::errc::not_enough_memory`. Throws `std::bad_alloc` if the task cannot be
+/// started.
 template <class Token>
 auto async_run(executor ex, task<void> work, std::stop_source stop, Token&& token) {
   const auto initiate = [](auto handler, executor where, task<void> what, std::stop_source source) {

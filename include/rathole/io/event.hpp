@@ -13,6 +13,7 @@ namespace rathole::io {
 /// nor a wait that has begun allocates memory. The event must outlive the waits.
 class event {
  public:
+  /// Makes an event that is not notified.
   explicit event(executor ex) : waits_(suspension::registry_of(ex)), executor_(ex) {
     prepare_thread_check(ex);
   }

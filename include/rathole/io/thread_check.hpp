@@ -19,7 +19,7 @@ namespace rathole::io {
 /// Does nothing in a build with NDEBUG.
 inline void check_thread(const executor&) {}
 
-/// Gets the memory that `check_thread` needs for `ex`.
+/// Allocates the memory that `check_thread` needs for `ex`.
 inline void prepare_thread_check(const executor&) {}
 
 #else
@@ -44,10 +44,13 @@ class running_thread : public asio::execution_context::service {
 
 }  // namespace detail
 
+/// Allocates the memory that `check_thread` needs for `ex`.
 inline void prepare_thread_check(const executor& ex) {
   asio::use_service<detail::running_thread>(ex.context());
 }
 
+/// Asserts that the caller is on the thread that runs the context of `ex`, or that no thread runs
+/// it: before the first run and after the last one, any thread may set up or tear down its objects.
 inline void check_thread(const executor& ex) {
   auto& last = asio::use_service<detail::running_thread>(ex.context()).last;
   const std::thread::id here = std::this_thread::get_id();

@@ -43,7 +43,8 @@ struct admission_limits {
 /// flood from the exempt source itself still has the highest load.
 ///
 /// Pure bookkeeping. Every operation takes logarithmic time. The memory is bounded by `total` and
-/// by the number of exempt sources.
+/// by the number of exempt sources. If memory runs out in `admit` or `exempt`, nothing changes; the
+/// other operations need none, so a connection can always be removed.
 class admission {
  public:
   /// Identifies one connection. Tickets increase and are never reused.
@@ -66,7 +67,7 @@ class admission {
   /// Changes the limits. Connections that exceed the new limits stay: each new connection evicts
   /// one, so their number does not grow.
   void set_limits(admission_limits limits) {
-    // The loads depend on the bounds.
+    // The loads depend on the limits.
     for (auto& [from, each] : sources_) unrank(each);
     total_ = std::max<std::size_t>(limits.total, 1);
     per_source_ = std::max<std::size_t>(limits.per_source, 1);
@@ -156,8 +157,8 @@ class admission {
   struct source {
     std::set<ticket> tickets;
     std::size_t exemptions = 0;
-    /// Its element of `by_load_` while that has none: a source that had a connection once has one of
-    /// them, so that moving needs no memory.
+    /// The node for `by_load_` while it is not there. A source that had a connection keeps its
+    /// node, so that ranking it again needs no memory.
     load_map::node_type place;
     bool has_place = false;
   };
@@ -177,19 +178,20 @@ class admission {
     of.has_place = true;
   }
 
-  /// Before anything changes that `turn_of` depends on.
+  /// Removes a source from the eviction order; called before anything changes that `turn_of`
+  /// depends on.
   void unrank(source& of) {
     if (!of.tickets.empty()) of.place = by_load_.extract(turn_of(of));
   }
 
-  /// After it changed.
+  /// Puts a source back into the eviction order after the change.
   void rank(source& of) {
     if (of.tickets.empty()) return;
     of.place.key() = turn_of(of);
     by_load_.insert(std::move(of.place));
   }
 
-  /// Forgets a source without meaning.
+  /// Forgets a source that has neither connections nor exemptions.
   void forget_if_empty(source_map::iterator at) {
     if (at->second.tickets.empty() && at->second.exemptions == 0) sources_.erase(at);
   }

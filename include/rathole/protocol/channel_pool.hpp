@@ -116,7 +116,7 @@ using pool_action = std::variant<assign, request_channel, refuse, expire, reject
 ///
 /// The owner reports what happens, and calls `poll` until it returns nothing, after each report and
 /// at `deadline`. Time never goes backwards. No call visits every visitor or channel, and the
-/// memory is bounded by `pool_limits`.
+/// memory is bounded by `pool_limits`. If memory runs out in a call, nothing changes.
 class channel_pool {
  public:
   explicit channel_pool(pool_limits limits = {}) : limits_(limits) {
@@ -285,17 +285,14 @@ class channel_pool {
   keyed_queue<channel_id, std::monostate> idle_;
   std::deque<time_point> outstanding_;
   std::deque<visitor_id> refused_;
-  /// How many losses `poll` has not taken into account yet.
   std::size_t lost_ = 0;
   /// How many replacements wait for the end of the pause.
   std::size_t held_ = 0;
-  /// The pause after the next loss.
   duration pause_ = duration::zero();
   time_point paused_until_ = time_point::min();
   time_point forgotten_at_ = time_point::min();
   /// How many unanswered requests are not repeated before `silent_until_`.
   std::size_t unanswered_ = 0;
-  /// The pause after the next unanswered request.
   duration silence_pause_ = duration::zero();
   time_point silent_until_ = time_point::min();
 };

@@ -71,7 +71,7 @@ class map_registry {
 
   /// Makes `value` the session of an existing service. Returns the session that it replaces, if
   /// any. No other session may have the same key, which holds because the key comes from a fresh
-  /// nonce.
+  /// nonce. If memory runs out, nothing changes.
   std::optional<Session> attach(const digest& service, const digest& session_key, Session value) {
     const auto found = services_.find(service);
     assert(found != services_.end());

@@ -39,7 +39,7 @@ class udp_sessions {
   }
 
   /// Adds an unknown visitor that has traffic at `now`. The table must not be `full()`. The
-  /// reference is valid until the visitor is forgotten.
+  /// reference is valid until the visitor is forgotten. If memory runs out, nothing changes.
   Value& add(const udp_endpoint& visitor, Value value, time_point now) {
     assert(!full() && !index_.contains(visitor));
     session_list added;

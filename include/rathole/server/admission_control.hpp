@@ -100,9 +100,11 @@ class admission_control : public std::enable_shared_from_this<admission_control<
     return out;
   }
 
-  /// `source`, a `protocol::source_network`, holds one control channel more, or less: see
-  /// `protocol::admission`. The second needs no memory.
+  /// Records that `source`, a `protocol::source_network`, holds one more control channel; see
+  /// `protocol::admission::exempt`.
   void exempt(const std::string& source) { admitted_.exempt(source); }
+  /// Records that `source` holds one control channel less; see `protocol::admission::unexempt`.
+  /// Needs no memory.
   void unexempt(const std::string& source) { admitted_.unexempt(source); }
 
   /// Changes the limits. Open connections get at most `timeout` for each step too, and never more
@@ -150,7 +152,7 @@ class admission_control : public std::enable_shared_from_this<admission_control<
     one.due_ = one.deadline_.at();
     due_.emplace(one.due_, one.number_);
   }
-  /// The same with an element of `due_` that was taken out, which needs no memory.
+  /// Does the same with a node that was extracted from `due_`, which needs no memory.
   void expect(connection& one, due_set::node_type place) {
     one.due_ = one.deadline_.at();
     place.value() = {one.due_, one.number_};
@@ -179,7 +181,7 @@ class admission_control : public std::enable_shared_from_this<admission_control<
   protocol::admission admitted_;
   duration timeout_;
   std::map<protocol::admission::ticket, connection*> open_;
-  /// When each open connection is to be looked at; its deadline may have moved later since.
+  /// When each open connection is checked; its deadline may have moved later since.
   due_set due_;
   bool armed_ = false;
   bool closed_ = false;

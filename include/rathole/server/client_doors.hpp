@@ -62,13 +62,13 @@ class client_doors {
     std::ranges::replace(doors_, old, next);
   }
 
-  /// Makes room for `count` more, so that `add` needs no memory for them.
+  /// Reserves memory for `count` more listeners, so that `add` needs none for them.
   void reserve(std::size_t count) { doors_.reserve(doors_.size() + count); }
 
-  /// Closes the doors that `wanted` does not name. Needs no memory.
+  /// Closes all listeners whose addresses are not in `wanted`. Needs no memory.
   void keep(const address_list& wanted) {
     for (;;) {
-      // What closes with a door may come back here.
+      // Work that ends with a listener may call this object, so the search starts again.
       const auto unwanted = std::ranges::find_if(doors_, [&](const door_pointer& each) {
         return std::ranges::find(wanted, each->where) == wanted.end();
       });

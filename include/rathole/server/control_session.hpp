@@ -70,8 +70,7 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
   /// Returns the channel pool of the service.
   [[nodiscard]] const protocol::channel_pool& pool() const { return pool_; }
 
-  /// Accepts the client and serves it until its connection ends or `close` is called. Returns the
-  /// reason.
+  /// Serves the client until its connection ends or `close` is called; returns the reason.
   io::awaitable<std::error_code> run() {
     const auto close_all = [this] { close(make_error_code(errc::stopped)); };
     const std::stop_callback on_close(context_->closing.get_token(), close_all);
@@ -120,7 +119,7 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
     queue_visitor(std::move(visitor));
   }
 
-  /// Lets a visitor wait for a data channel.
+  /// Lets a visitor wait for a data channel. If memory runs out, only that visitor is reset.
   void queue_visitor(visitor_type visitor) {
     const protocol::visitor_id id = next_id_++;
     add_waiting(visitors_, id, waiting_visitor(std::move(visitor), context_->descriptors.use),
@@ -128,8 +127,7 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
     pump();
   }
 
-  /// Reduces the idle data channels to the service's share of the descriptors; returns how many
-  /// were closed.
+  /// Closes idle data channels beyond the service's share of the descriptors; returns how many.
   std::size_t share_idle_channels() {
     const std::size_t before = pool_.idle();
     if (!ended_.stop_requested()) {
@@ -234,7 +232,8 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
     return visitor;
   }
 
-  /// Performs the actions of the pool. An observer may stop the server in the meantime.
+  /// Performs the actions of the pool. An observer may stop the server in the meantime. If memory
+  /// runs out, the pool and the session may disagree, so the session ends.
   void pump() {
     const time_point now = context_->runtime().now();
     bool commanded = false;

@@ -33,12 +33,14 @@ using pending_connection = std::unique_ptr<typename Context::admission_type::con
 template <class Context>
 class exemption {
  public:
+  /// Counts a control channel of `peer`.
   exemption(Context& context, const address& peer)
       : context_(context), source_(protocol::source_network(peer.host)) {
     context_.admission->exempt(source_);
   }
   exemption(const exemption&) = delete;
   exemption& operator=(const exemption&) = delete;
+  /// Stops counting it.
   ~exemption() { context_.admission->unexempt(source_); }
 
  private:

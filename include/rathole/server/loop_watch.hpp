@@ -107,7 +107,8 @@ class loop_watch : public std::enable_shared_from_this<loop_watch<Session>> {
   }
 
  private:
-  /// Where memory runs out the detector and what is held may not agree any more: the session ends.
+  /// Performs the actions of the detector. If memory runs out, the detector and this object may
+  /// disagree, so the session ends.
   void pump() {
     const auto kept = this->shared_from_this();
     try {

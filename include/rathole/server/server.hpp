@@ -59,7 +59,8 @@ class basic_server {
   ///
   /// Must be called once the server is ready, one call at a time. Completes with
   /// `void(std::error_code)`: the reason why a new address cannot be bound, `errc::wrong_transport`
-  /// or `errc::invalid_settings`; nothing is changed then.
+  /// or `errc::invalid_settings`; nothing is changed then. After `std::errc::not_enough_memory` the
+  /// next update completes this one.
   template <class Token>
   auto async_update(config::server next, Token&& token) {
     return io::async_run(context_->runtime().get_executor(),
@@ -102,13 +103,13 @@ class basic_server {
   /// each connection there, and one for each listener for visitors.
   [[nodiscard]] std::size_t tasks() const { return context_->group.size(); }
 
-  /// Returns what the server's descriptors are used for, as far as it counts them.
+  /// Returns what the server uses descriptors for, as far as it counts them.
   [[nodiscard]] const protocol::descriptor_use& descriptors() const {
     return context_->descriptors.use;
   }
 
-  /// Calls `visit(service, pool)` for each service that a client serves: the settings and the
-  /// `protocol::channel_pool`, which tells how many wait. `visit` must not stop the server.
+  /// Calls `visit(service, pool)` for each service that has a client, with its settings and its
+  /// `protocol::channel_pool`, which says how many visitors wait. `visit` must not stop the server.
   template <class F>
   void for_each_pool(F visit) const {
     context_->registry.for_each([&](const auto&, const auto& service, const auto* serving) {
@@ -129,7 +130,7 @@ class basic_server {
       self->admission->close();
       self->doors.close();
     };
-    // Made before anything begins, so that a server which cannot be started ends in order.
+    // Created before anything starts, so that a server that cannot be started ends in order.
     const auto wait = [&closing] { return closing.wait(); };
     auto waiting = io::outlast(self->runtime(), std::stop_token(), wait);
     const auto drain = [&self] {

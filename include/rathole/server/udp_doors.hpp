@@ -65,9 +65,9 @@ class udp_doors {
         receive_(std::move(receive)),
         binding_(world_.get_executor()) {}
 
-  /// Closes the doors that `service` does not name any more, and opens those that it names anew,
-  /// trying until they can be bound. Does nothing after `close`. What binds them keeps `owner`, whose
-  /// part this is. Where memory runs out the next call completes this one.
+  /// Closes the listeners that `service` does not name, and adds those that are missing, which are
+  /// bound as soon as possible. Does nothing after `close`. Attempts to bind hold `owner`, of which
+  /// this object is a part. If memory runs out, the next call completes this one.
   void open(const service_pointer& service, const std::shared_ptr<void>& owner) {
     if (closed_) return;
     const auto& wanted = service->bind_addr;
@@ -121,7 +121,7 @@ class udp_doors {
     const auto stop = at->closing.get_token();
     backoff retry(service_listener_backoff);
     std::error_code cause;
-    // Memory may have run out behind that.
+    // The socket exists if memory ran out after it was bound.
     while (!at->socket) {
       auto bound = co_await world.bind_udp(at->where, stop);
       if (stop.stop_requested()) co_return;

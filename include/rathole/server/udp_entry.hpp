@@ -67,13 +67,13 @@ class udp_entry : public std::enable_shared_from_this<udp_entry<Context>> {
   /// Returns the runtime that it lives in.
   [[nodiscard]] runtime_type world() const { return world_; }
 
-  /// Listens until `stop` is requested and nothing of it is left, also where memory runs out
-  /// meanwhile. Called on the control plane.
+  /// Listens until `stop` is requested and everything has ended, also if memory runs out in the
+  /// meantime. Must be called on the control plane's thread.
   static void start(const std::shared_ptr<udp_entry>& self, std::stop_token stop) {
     const auto work = [self, stop] {
       return io::run_on(self->world_.get_executor(), run(self, stop));
     };
-    // It is to close what it opened even if it has to begin again after `stop`.
+    // If memory runs out, it is started again even after `stop`, to close what it opened.
     auto& home = self->context_->runtime();
     self->context_->group.spawn(io::outlast(home, std::stop_token(), work));
   }
@@ -92,7 +92,7 @@ class udp_entry : public std::enable_shared_from_this<udp_entry<Context>> {
     const io::stop_action on_stop(stop, ex, end);
     auto received = [&self](std::span<const protocol::udp_frame> frames) { self->deliver(frames); };
     result<void> ended = failure(out_of_memory());
-    // From here on it is taken off the list in any case.
+    // It is removed from the list whatever happens from here on.
     self->channels_.push_back(channel);
     try {
       self->doors_.watch(true);
@@ -131,7 +131,7 @@ class udp_entry : public std::enable_shared_from_this<udp_entry<Context>> {
     co_await self->doors_.join();
   }
 
-  /// Opens what the service names, trying again where memory runs out.
+  /// Opens the listeners of the service, and tries again later if memory runs out.
   void open_doors() {
     try {
       doors_.open(service_, this->shared_from_this());
@@ -166,7 +166,7 @@ class udp_entry : public std::enable_shared_from_this<udp_entry<Context>> {
     ledger_.check();
   }
 
-  /// The visitor, who may be a new one; null if there is no memory for that.
+  /// Returns the visitor, which may be a new one; null if there is no memory for it.
   visitor* known(const io::datagram& from, time_point now) {
     if (visitor* found = visitors_.touch(from.peer, now)) return found;
     if (visitors_.full()) ++ledger_.counts.evicted;
@@ -177,7 +177,8 @@ class udp_entry : public std::enable_shared_from_this<udp_entry<Context>> {
     }
   }
 
-  /// Gives a datagram to the visitor's data channel. False if it is lost: there is no room.
+  /// Passes a datagram to the visitor's data channel; returns false if there is no room and the
+  /// datagram is lost.
   bool pass_on(door& at, visitor& from, const io::datagram& what) {
     if (from.through.get() != &at) from.through = at.shared_from_this();
     from.scope = what.scope;
@@ -262,7 +263,7 @@ class udp_entry : public std::enable_shared_from_this<udp_entry<Context>> {
   std::vector<std::shared_ptr<channel_type>> channels_;
   io::udp_ledger<runtime_type> ledger_;
   udp_doors<Context> doors_;
-  /// Opens what there was no memory for.
+  /// Runs out when the listeners for which there was no memory are tried again.
   typename runtime_type::timer again_;
   bool closed_ = false;
 };

@@ -40,8 +40,8 @@ struct udp_slot_life {
     co_await replace(self, lived);
   }
 
-  /// Has the pool get a data channel for a slot whose last one was refused. Where memory runs out the
-  /// session, which would be short of a slot, ends.
+  /// Lets the pool provide a new data channel for a slot whose last one was refused. If memory runs
+  /// out, the session ends, because it would lack a slot.
   template <class Session>
   static void replace_refused(const std::shared_ptr<Session>& self) {
     self->context_->group.spawn(replace_or_end(self));
@@ -55,7 +55,7 @@ struct udp_slot_life {
     }
   }
 
-  /// Has the pool get a data channel for a slot whose last one lived for so long.
+  /// Lets the pool provide a new data channel for a slot, whose last one `lived` for that long.
   template <class Session>
   static io::awaitable<void> replace(std::shared_ptr<Session> self, duration lived) {
     auto& world = self->context_->runtime();

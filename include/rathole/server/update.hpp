@@ -50,7 +50,8 @@ void start_listening(const std::shared_ptr<Context>& self, typename Context::doo
   self->group.spawn(io::outlast(self->runtime(), door->closing.get_token(), listen));
 }
 
-/// Has `doors` stand open. Those that memory runs out for are closed.
+/// Reports the listeners `doors` and starts to accept on them. Those for which memory runs out are
+/// closed.
 template <class Context>
 void open(const std::shared_ptr<Context>& self,
           const std::vector<typename Context::door_pointer>& doors) {
@@ -103,7 +104,7 @@ io::task<void> open_doors(std::shared_ptr<Context> self,
   try {
     fresh = co_await bind_doors(self, settings);
   } catch (const std::bad_alloc&) {
-    // What was closed is to be opened again.
+    // The listeners that were closed are opened again below.
   }
   if (!fresh) {
     for (const auto& each : in_the_way) {
@@ -149,8 +150,8 @@ io::task<void> update(std::shared_ptr<Context> self, config::server next) {
   self->transport.set_options(transport::to_socket_options(settings->transport.tcp));
   self->admission->set_limits(self->admission_limits(), settings->handshake_timeout);
 
-  // What there is is compared with what is wanted, so that an update in which memory ran out is
-  // completed by the next one.
+  // The existing services are compared with the settings, so that the next update completes one in
+  // which memory ran out.
   std::vector<std::string> gone;
   self->registry.for_each([&](const auto&, const auto& known, const auto*) {
     const auto wanted =

@@ -27,8 +27,8 @@ struct waiting_visitor {
   std::error_code cause = errc::limit_reached;
 };
 
-/// Adds a visitor to `all`, and by `enter()` to what decides about it. Where memory runs out it is in
-/// neither, and is reset.
+/// Adds a visitor to `all` and, by `enter()`, to the machine that decides about it. If memory runs
+/// out, it is in neither, and is reset.
 template <class Map, class Stream, class Enter>
 void add_waiting(Map& all, protocol::visitor_id id, waiting_visitor<Stream> visitor, Enter enter) {
   const auto at = all.emplace(id, std::move(visitor)).first;
@@ -41,7 +41,7 @@ void add_waiting(Map& all, protocol::visitor_id id, waiting_visitor<Stream> visi
   }
 }
 
-/// A data channel that waits for a visitor, or a slot of a UDP service.
+/// Holds a data channel that waits for a visitor or for a slot of a UDP service.
 template <class Stream>
 struct waiting_channel {
   /// Counts the data channel in `use`. `channel` must outlive it.

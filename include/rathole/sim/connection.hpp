@@ -40,7 +40,9 @@ class connection final : public link_user, public std::enable_shared_from_this<c
     end(io::executor ex, operation_clock& counted)
         : executor(ex), readable(ex), writable(ex), operations(&counted) {}
 
+    /// The executor of the host.
     io::executor executor;
+    /// The address of the other end.
     address peer;
     /// The bytes that have arrived and not been read.
     byte_buffer inbound;
@@ -73,7 +75,8 @@ class connection final : public link_user, public std::enable_shared_from_this<c
     bool inbound_ended = false;
   };
 
-  /// The ends are given by the executors and the counts of operations of their hosts.
+  /// Makes a connection over the link `over` between two hosts, given by their executors and the
+  /// counts of their operations.
   connection(scheduler& when, link& over, std::pair<io::executor, operation_clock*> dialler,
              std::pair<io::executor, operation_clock*> acceptor)
       : scheduler_(&when),
@@ -82,6 +85,7 @@ class connection final : public link_user, public std::enable_shared_from_this<c
         membership_(over.join(*this)) {}
   ~connection() { link_->leave(membership_); }
 
+  /// Returns the state of one end.
   end& at(side which) { return ends_[static_cast<std::size_t>(which)]; }
 
   /// Sends a packet from `from`, and calls `action` with the connection when it arrives at the

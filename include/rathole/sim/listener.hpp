@@ -12,20 +12,26 @@
 
 namespace rathole::sim {
 
-/// A listening port and the connections that wait to be accepted there. The queue has no bound.
+/// Is a listening port with the connections that wait to be accepted there. The queue is unbounded.
 struct listener {
+  /// Makes a listener without acceptors at `at`.
   listener(io::executor ex, address at, operation_clock& counted)
       : executor(ex), local(std::move(at)), operations(&counted) {}
 
+  /// Notifies all acceptors.
   void notify() {
     for (const auto& each : handles) each->notify();
   }
 
+  /// The executor of the host.
   io::executor executor;
+  /// The address.
   address local;
+  /// The connections that wait to be accepted.
   std::deque<stream> waiting;
-  /// What each acceptor of it that is open waits for.
+  /// The events of its open acceptors, each of which waits for its own.
   std::vector<std::shared_ptr<io::event>> handles;
+  /// Counts the operations of the host.
   operation_clock* operations;
 };
 

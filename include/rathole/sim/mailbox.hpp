@@ -97,7 +97,7 @@ struct mailbox : std::enable_shared_from_this<mailbox> {
       if (!self) return;
       self->calling_ = false;
       if (!self->watched_ || self->waiting.empty()) return;
-      // Also where memory runs out in the call: what was not received is still there.
+      // The reader is woken again even if memory runs out in the call, as packets still wait.
       const waking again(*self);
       self->readable_();
     });

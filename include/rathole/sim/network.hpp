@@ -28,8 +28,8 @@ namespace rathole::sim {
 
 /// A machine on the network.
 struct host {
-  /// `number` tells it from the others: 10.0.0.0 and the number make its IP address. What runs on
-  /// it runs on `ex`.
+  /// Makes a host. Its IP address is 10.0.0.0 plus `number`, so the number must be unique. Its
+  /// programs run on `ex`.
   host(std::string called, std::uint64_t seed, std::uint16_t at, io::executor ex)
       : name(std::move(called)), rng(seed), operations(~seed), number(at), executor(ex) {}
 
@@ -130,12 +130,12 @@ class network {
   void limit_descriptors(std::string_view name, std::size_t limit) {
     at(name).descriptor_limit = limit;
   }
-  /// Has the handlers of `name` run apart from those of the others from now on, each by a call of
-  /// `turn`; for a host on which nothing runs yet. See `scheduler::add_queue`.
+  /// Gives `name` a queue of handlers of its own, each run by a call of `turn`; see
+  /// `scheduler::add_queue`. No program may run on the host yet.
   void run_apart(std::string_view name, scheduler::turn_function turn) {
     at(name).executor = scheduler_->add_queue(std::move(turn));
   }
-  /// The count of operations of `name`, by which one of them can be made to fail.
+  /// Returns the count of operations of `name`, with which one of them can be made to fail.
   operation_clock& operations(std::string_view name) { return at(name).operations; }
 
   /// Sets how many of a thousand operations of all hosts complete at once; see `operation_clock`.

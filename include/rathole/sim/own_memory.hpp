@@ -2,17 +2,19 @@
 
 namespace rathole::sim {
 
-/// Marks what a thread allocates, as long as one lives there, as the simulation's own. An allocator
-/// that fails on purpose, to show what programs do about it, spares these allocations: the simulated
-/// network stands for a system that goes on.
+/// Marks the allocations of a thread as the simulation's own while an object of this class lives on
+/// it. An allocator that fails on purpose, to test programs, must not fail these, because the
+/// simulated network stands for a system that continues to work.
 class own_memory {
  public:
+  /// Starts to mark the allocations of the calling thread.
   own_memory() { ++depth_; }
   own_memory(const own_memory&) = delete;
   own_memory& operator=(const own_memory&) = delete;
+  /// Stops marking them.
   ~own_memory() { --depth_; }
 
-  /// Whether one lives on the calling thread.
+  /// Returns whether an object of this class lives on the calling thread.
   [[nodiscard]] static bool in_use() { return depth_ > 0; }
 
  private:

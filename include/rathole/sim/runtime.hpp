@@ -31,6 +31,7 @@ class runtime {
   /// Is the type of timers.
   class timer : public virtual_timer {
    public:
+    /// Makes a timer that is not armed.
     explicit timer(runtime& of)
         : virtual_timer(*of.scheduler_, of.get_executor(), of.network_->in_use()) {}
   };
@@ -39,7 +40,9 @@ class runtime {
   runtime(scheduler& when, network& where, host& on)
       : scheduler_(&when), network_(&where), host_(&on) {}
 
+  /// Returns the executor of the host.
   io::executor get_executor() { return host_->executor; }
+  /// Returns the virtual time.
   [[nodiscard]] time_point now() const { return scheduler_->now(); }
   /// Returns this runtime: a simulation has one thread.
   [[nodiscard]] runtime worker() const { return *this; }

@@ -35,7 +35,8 @@ enum class outcome {
 /// Holds the virtual clock and decides what runs next. An `asio::io_context` serves as the first-in
 /// first-out queue of ready handlers; it never sees a socket, a signal or an expiring timer. Only
 /// when no handler is ready does time advance to the next scheduled callback. Callbacks of the same
-/// time run in the order in which they were scheduled.
+/// time run in the order in which they were scheduled. A handler that throws `std::bad_alloc` ends,
+/// and the others continue, as in `io::run_context`.
 class scheduler {
  public:
   /// Is the type of scheduled functions.
@@ -57,16 +58,18 @@ class scheduler {
   scheduler(const scheduler&) = delete;
   scheduler& operator=(const scheduler&) = delete;
 
-  /// Runs one ready handler of a context by its `poll_one()`, whose result it returns.
+  /// Runs one ready handler of a context with `poll_one()`, and returns its result.
   using turn_function = std::move_only_function<std::size_t(asio::io_context&)>;
 
-  /// Adds a queue of ready handlers, whose turns alternate with those of the others. `turn` may tell
-  /// the work of one program from that of others.
+  /// Adds a queue of ready handlers, whose turns alternate with those of the others; returns its
+  /// executor. `turn` runs each handler, so it can distinguish the work of one program.
   io::executor add_queue(turn_function turn) {
     return queues_.emplace_back(std::move(turn)).context.get_executor();
   }
 
+  /// Returns the executor of the first queue.
   io::executor get_executor() { return queues_.front().context.get_executor(); }
+  /// Returns the virtual time.
   [[nodiscard]] time_point now() const { return now_; }
 
   /// Returns how many handlers and callbacks have run.
@@ -145,7 +148,7 @@ class scheduler {
 
   static std::size_t plain_turn(asio::io_context& context) { return context.poll_one(); }
 
-  /// Runs the next ready handler; false if there is none.
+  /// Runs the next ready handler; returns false if there is none.
   bool run_ready() {
     for (std::size_t left = queues_.size(); left > 0; --left) {
       queue& next = queues_[next_queue_];
@@ -170,7 +173,8 @@ class scheduler {
   std::uint64_t steps_ = 0;
   bool stopped_ = false;
   std::size_t next_queue_ = 0;
-  // Below the rest: its destructor ends the suspended coroutines, which still use what is above.
+  // Declared after the others, because its destructor destroys the suspended coroutines, which use
+  // the members above.
   std::deque<queue> queues_;
 };
 

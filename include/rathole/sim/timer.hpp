@@ -17,7 +17,7 @@ namespace rathole::sim {
 /// the runtime.
 class virtual_timer {
  public:
-  /// Calls back on `ex`.
+  /// Makes a timer that is not armed and calls back on `ex`; `counted` counts it while it is armed.
   virtual_timer(scheduler& when, io::executor ex, census& counted)
       : scheduler_(&when), state_(make_state(ex, counted)) {}
   virtual_timer(virtual_timer&&) = default;
@@ -32,7 +32,7 @@ class virtual_timer {
     disarm();
     state_->callback = std::move(callback);
     state_->armed.emplace(state_->counted->timers);
-    // Ready handlers run before time goes on, so nobody can disarm between the two.
+    // Ready handlers run before time advances, so nobody can disarm the timer between the two.
     state_->due = scheduler_->call_at(
         at, [state = state_] { asio::post(state->executor, [state] { state->run(); }); });
   }
