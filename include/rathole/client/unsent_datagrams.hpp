@@ -38,6 +38,7 @@ class unsent_datagrams {
     return true;
   }
 
+  /// Returns the number of datagrams.
   [[nodiscard]] std::size_t size() const { return payloads_.size(); }
   /// Returns the payloads, in the order of their arrival.
   [[nodiscard]] std::span<const std::vector<std::uint8_t>> payloads() const { return payloads_; }

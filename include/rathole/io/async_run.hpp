@@ -32,6 +32,7 @@ inline task<void> begin_later(std::shared_ptr<suspension> first, awaitable<void>
   co_return co_await std::move(work);
 }
 
+/// Returns a task that does this on the executor `on`.
 inline task<void> begin_later(executor on, task<void> work) {
   const auto first = std::make_shared<suspension>(suspension::registry_of(on), on);
   const auto go_on = [](suspension* self) { self->resume(); };

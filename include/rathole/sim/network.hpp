@@ -50,6 +50,7 @@ struct host {
     return out;
   }
 
+  /// The name.
   std::string name;
   /// The source of its random bytes.
   scripted_rng rng;
@@ -57,7 +58,9 @@ struct host {
   operation_clock operations;
   /// Its number, which determines its IP address.
   std::uint16_t number;
+  /// The executor of its programs.
   io::executor executor;
+  /// The listening TCP ports.
   std::map<std::uint16_t, listener*> listeners;
   /// The bound UDP ports.
   mailbox::port_map mailboxes;
@@ -74,7 +77,8 @@ struct host {
 /// host that uses them. Naming a host in a function of this class creates it.
 class network {
  public:
-  /// Makes an empty network. `seed` determines all random choices.
+  /// Makes an empty network. `seed` determines all random choices, including how many operations
+  /// complete at once until `complete_at_once` is called.
   network(scheduler& when, std::uint64_t seed)
       : scheduler_(&when), seeds_(seed), at_once_(chosen_by(seed)) {}
   network(const network&) = delete;
@@ -244,12 +248,14 @@ class network {
   }
 
  private:
+  /// Returns the host with that IP address; null if there is none.
   host* owner(const udp_endpoint& of) {
     const auto found = std::ranges::find_if(
         hosts_, [&](const auto& each) { return each.second.endpoint(of.port) == of; });
     return found == hosts_.end() ? nullptr : &found->second;
   }
 
+  /// Returns how many of a thousand operations complete at once in a simulation with that seed.
   static unsigned chosen_by(std::uint64_t seed) {
     constexpr std::array<unsigned, 5> choice = {0, 100, 500, 900, 1000};
     return choice[scripted_rng(~seed).next() % choice.size()];
