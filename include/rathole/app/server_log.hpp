@@ -175,7 +175,7 @@ class server_log {
               "; name 0.0.0.0 in `bind_addr` if that is meant");
   }
 
-  /// The context of a listener, which is the clients' if `service` is empty.
+  /// Returns the context of a line about a listener: that of `service`, or none if it is empty.
   static std::string context_of(std::string_view service) {
     return service.empty() ? std::string() : service_context(service);
   }

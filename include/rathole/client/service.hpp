@@ -115,7 +115,7 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
     if (channel_ && remote_ != remote) reconnect();
   }
 
-  /// Makes the control channel anew, at once.
+  /// Re-establishes the control channel at once.
   void reconnect() {
     retry_.reset();
     displacement_.reset();

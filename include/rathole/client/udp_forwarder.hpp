@@ -235,7 +235,7 @@ class udp_forwarder : public std::enable_shared_from_this<udp_forwarder<Context>
       if (who->socket->send(std::span(&first, 1)) == 0) ++self->ledger_.counts.refused;
     }
     who->unsent.clear();
-    // The visitor owns the socket, and the forwarder the visitor.
+    // The forwarder owns the visitor, which owns the socket, so the pointers stay valid.
     who->socket->watch([me = self.get(), raw = who.get()] { me->answer(*raw); });
   }
 

@@ -26,7 +26,7 @@
 
 namespace rathole::sim {
 
-/// A machine on the network.
+/// Simulates a machine on the network.
 struct host {
   /// Makes a host. Its IP address is 10.0.0.0 plus `number`, so the number must be unique. Its
   /// programs run on `ex`.
