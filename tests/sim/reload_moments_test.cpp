@@ -177,6 +177,31 @@ TEST_CASE("reload: a refused service is tried at once when the client's settings
   tunnel.finish();
 }
 
+TEST_CASE("reload: an attempt is repeated at once if the settings change before it is refused") {
+  const auto seed = test::scenario_seed(9);
+  REPLAYABLE(seed);
+  for (duration moment = 0ms; moment <= 10ms; moment += 500us) {
+    CAPTURE(moment.count());
+    reload_tunnel tunnel(seed);
+    tunnel.client_settings.services[1].retry_interval = 60s;
+    const auto other = tunnel.server_settings.services[1];
+    tunnel.server_settings.services.pop_back();
+    tunnel.start_service("client", test::echo);
+    tunnel.start_server();
+    tunnel.start_client();
+    const auto& told = tunnel.client->events;
+    // One attempt for each service, and the second one for this.
+    const auto begins_again = [&] { return told.count<client::control_channel_starting>() == 3; };
+    REQUIRE(tunnel.run_until(begins_again) == sim::outcome::done);
+    tunnel.world.run_for(moment);
+    tunnel.server_settings.services.push_back(other);
+    CHECK_FALSE(tunnel.update_server());
+    tunnel.update_client();
+    CHECK(tunnel.serves(5203, 300ms));
+    tunnel.stop_all();
+  }
+}
+
 TEST_CASE("reload: services exchange their addresses") {
   const auto seed = test::scenario_seed(7);
   REPLAYABLE(seed);

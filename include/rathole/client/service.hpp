@@ -103,10 +103,12 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
   }
 
   /// Ends the pause between two attempts, if there is one, because the cause of the last failure
-  /// may have been corrected.
+  /// may have been corrected. If an attempt is in progress, no pause follows its failure: the attempt
+  /// began before the correction.
   void try_now() {
     retry_.reset();
     displacement_.reset();
+    is_outdated_ = channel_ != nullptr;
     end_pause();
   }
 
@@ -183,7 +185,8 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
     channel_.reset();
     stood_at_end_ = was_established;
     const duration lasted = world.now() - began;
-    const bool is_skipped = std::exchange(skip_pause_, false);
+    const bool is_outdated = std::exchange(is_outdated_, false) && !was_established;
+    const bool is_skipped = std::exchange(skip_pause_, false) || is_outdated;
     if (stopping_.stop_requested()) co_return;
     if (was_established) displacement_.note(reason, lasted);
     const duration pause =
@@ -235,6 +238,8 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
   bool stood_at_end_ = false;
   /// Whether the channel was closed to be replaced at once.
   bool skip_pause_ = false;
+  /// Whether `try_now` was called after the current attempt began.
+  bool is_outdated_ = false;
 };
 
 /// Starts to serve a service.
