@@ -13,6 +13,7 @@
 #include <rathole/server/client_doors.hpp>
 #include <rathole/server/events.hpp>
 #include <rathole/server/refusal_reporter.hpp>
+#include <rathole/server/udp_turns.hpp>
 #include <rathole/transport/concepts.hpp>
 #include <rathole/transport/socket_options.hpp>
 
@@ -122,6 +123,8 @@ struct context {
   protocol::descriptor_budget descriptors;
   /// When the descriptor limit must be queried again.
   time_point limit_due{};
+  /// The order in which the server halves of UDP services start to listen.
+  server::udp_turns udp_turns;
   /// Owns every coroutine of the server.
   io::task_group group;
   /// The connections that are not control or data channels yet.

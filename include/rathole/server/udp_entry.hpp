@@ -15,6 +15,7 @@
 #include <rathole/io/udp_visitors.hpp>
 #include <rathole/server/events.hpp>
 #include <rathole/server/udp_doors.hpp>
+#include <rathole/server/udp_turns.hpp>
 
 #include <algorithm>
 #include <array>
@@ -62,20 +63,22 @@ class udp_entry : public std::enable_shared_from_this<udp_entry<Context>> {
         visitors_(world_, service_->udp.max_visitors, service_->udp.idle_timeout, [](visitor&) {}),
         ledger_(world_, [this](const protocol::udp_counters& since) { tell_losses(since); }),
         doors_(context_, world_, [this](door& at) { receive(at); }),
-        again_(world_) {}
+        again_(world_),
+        turn_(context_->udp_turns, context_->runtime().get_executor()) {}
 
   /// Returns the runtime that it lives in.
   [[nodiscard]] runtime_type world() const { return world_; }
 
   /// Listens until `stop` is requested and everything has ended, also if memory runs out in the
-  /// meantime. Must be called on the control plane's thread.
+  /// meantime; starts once the sockets of those that were stopped before are closed. Must be called on
+  /// the control plane's thread.
   static void start(const std::shared_ptr<udp_entry>& self, std::stop_token stop) {
-    const auto work = [self, stop] {
-      return io::run_on(self->world_.get_executor(), run(self, stop));
-    };
+    const auto work = [self, stop] { return take_turn(self, stop); };
     // If memory runs out, it is started again even after `stop`, to close what it opened.
     auto& home = self->context_->runtime();
     self->context_->group.spawn(io::outlast(home, std::stop_token(), work));
+    // The work has not begun yet, and without memory for it there is nothing to wait for.
+    self->turn_.enter(std::move(stop));
   }
 
   /// Carries datagrams on a started data channel until it ends or `stop` is requested; always fails
@@ -121,10 +124,17 @@ class udp_entry : public std::enable_shared_from_this<udp_entry<Context>> {
   [[nodiscard]] std::size_t visitors() const { return visitors_.size(); }
 
  private:
+  static io::awaitable<void> take_turn(std::shared_ptr<udp_entry> self, std::stop_token stop) {
+    co_await self->turn_.come();
+    co_await io::run_on(self->world_.get_executor(), run(self, stop));
+    self->turn_.leave();
+  }
+
   static io::awaitable<void> run(std::shared_ptr<udp_entry> self, std::stop_token stop) {
     io::event ending(self->world_.get_executor());
     const auto end = [&ending] { ending.notify(); };
     const io::stop_action on_stop(stop, self->world_.get_executor(), end);
+    self->may_listen_ = true;
     self->open_doors();
     if (!stop.stop_requested()) co_await ending.wait();
     self->close();
@@ -133,6 +143,7 @@ class udp_entry : public std::enable_shared_from_this<udp_entry<Context>> {
 
   /// Opens the listeners of the service, and tries again later if memory runs out.
   void open_doors() {
+    if (!may_listen_) return;
     try {
       doors_.open(service_, this->shared_from_this());
     } catch (const std::bad_alloc&) {
@@ -265,6 +276,10 @@ class udp_entry : public std::enable_shared_from_this<udp_entry<Context>> {
   udp_doors<Context> doors_;
   /// Runs out when the listeners for which there was no memory are tried again.
   typename runtime_type::timer again_;
+  /// Its place among those that listen and those that close; used on the control plane.
+  udp_turns::turn turn_;
+  /// Whether the sockets of those before it are closed.
+  bool may_listen_ = false;
   bool closed_ = false;
 };
 

@@ -1,0 +1,43 @@
+// Clients that take over a UDP service from one another, again and again.
+
+#include "../support/eventually.hpp"
+#include "../support/hand_client.hpp"
+#include "../support/our_program.hpp"
+#include "../support/tunnel.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace rathole::test {
+namespace {
+
+std::size_t count(std::string_view text, std::string_view what) {
+  std::size_t out = 0;
+  for (auto at = text.find(what); at != text.npos; at = text.find(what, at + 1)) ++out;
+  return out;
+}
+
+TEST_CASE("takeover: the sockets of a UDP service are closed before its next client's are bound") {
+  tunnel both({"our server", our_program(), our_program()});
+  both.add_udp("taken", 9);
+  both.start_server();
+  REQUIRE(eventually([&] { return !refused(both.port()); }));
+  constexpr std::size_t takeovers = 200;
+  std::optional<hand_client> serving;
+  for (std::size_t i = 0; i < takeovers; ++i) {
+    hand_client next(both.port());
+    REQUIRE(next.authenticate("taken"));
+    // The one that served so far is there until now.
+    serving.emplace(std::move(next));
+  }
+  // For the clients, and for the last one's service.
+  CHECK(eventually([&] { return count(both.server->output(), "Listening at") >= 2; }));
+  CHECK(count(both.server->output(), "in use") == 0);
+}
+
+}  // namespace
+}  // namespace rathole::test
