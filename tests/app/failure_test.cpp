@@ -103,6 +103,28 @@ TEST_CASE("failures: what a client says names what came and which key to look at
        "Failed to connect to example.com:2333 through the proxy proxy.example:1080: the proxy "
        "answered: connection refused (SOCKS5 reply 5); see `client.remote_addr` and "
        "`client.transport.tcp.proxy`"},
+      {proxy::unreachable(errc::timed_out), transport_kind::tcp, true,
+       "No answer from the proxy proxy.example:1080: timed out; it does not speak `socks5`, or "
+       "does "
+       "not reach example.com:2333: see `client.transport.tcp.proxy` and `client.remote_addr`"},
+      {errc::malformed_proxy_answer, transport_kind::tls, true,
+       "Failed to connect to the proxy proxy.example:1080: malformed answer from the proxy; it "
+       "does "
+       "not speak `socks5`: see `client.transport.tcp.proxy`"},
+      {{400, websocket::answer_category()},
+       transport_kind::websocket,
+       false,
+       handshake + "the server answered the upgrade with HTTP 400 Bad Request; what answers at "
+                   "`client.remote_addr` expects TLS, or takes no WebSocket at "
+                   "`client.transport.websocket.path`: see `client.transport.websocket.tls` and "
+                   "`path`"},
+      {{502, websocket::answer_category()},
+       transport_kind::websocket,
+       false,
+       handshake +
+           "the server answered the upgrade with HTTP 502 Bad Gateway; a web server answers "
+           "at `client.remote_addr` and does not reach the rathole server behind it: see "
+           "whether that runs, and the web server's log"},
       {errc::service_not_exist, transport_kind::tcp, false,
        "Authentication failed: my web: Service not exist; the server has no "
        "`[server.services.\"my web\"]`"},
@@ -151,6 +173,9 @@ TEST_CASE("failures: what a server says names what came and which key to look at
        "client "
        "does not accept the certificate of `server.transport.tls`: see its `trusted_root` and "
        "`hostname`"},
+      {tls::alert::certificate_expired, transport_kind::tls, true,
+       make_error_code(tls::alert::certificate_expired).message() +
+           "; renew the certificate of `server.transport.tls`, or set the clock of the client"},
       {tls::alert::handshake_failure, transport_kind::tls, true,
        "the peer ended TLS: handshake_failure (40): no TLS version, cipher suite or kind of key in "
        "common"},

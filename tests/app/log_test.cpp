@@ -75,6 +75,7 @@ TEST_CASE("log: what a client tells") {
   const address remote{"example.com", 2333};
   const address local{"127.0.0.1", 80};
   const auto refused = std::make_error_code(std::errc::connection_refused);
+  const auto reset = std::make_error_code(std::errc::connection_reset);
   const auto failed = [&](std::error_code error, bool established) {
     return client::control_channel_failed{"web", remote, error, 1036ms, established, of_client};
   };
@@ -86,7 +87,8 @@ TEST_CASE("log: what a client tells") {
   const std::string no_control = "ERROR " + start + "Failed to run the control channel: ";
   const example examples[] = {
       {[&](auto& log) { log.on(client::control_channel_starting{"web", remote}); },
-       " INFO " + start + "Starting " + digest_of_web},
+       " INFO " + start + "Starting " + digest_of_web +
+           ": service web of the server at example.com:2333"},
       {[&](auto& log) { log.on(client::control_channel_established{"web", remote}); },
        " INFO " + start + "Control channel established"},
       {[&](auto& log) { log.on(failed(errc::authentication_failed, false)); },
@@ -115,6 +117,26 @@ TEST_CASE("log: what a client tells") {
        no_control + "Heartbeat timed out: nothing came from example.com:2333 for 40s; "
                     "`client.heartbeat_timeout` must be above `server.heartbeat_interval`. Retry "
                     "in 1.036s..."},
+      {[&](auto& log) { log.on(failed(errc::end_of_stream, true)); },
+       " INFO " + start +
+           "Control channel shutdown: the server closed the connection; it was stopped, or another "
+           "client took the service over. Retry in 1.036s..."},
+      {[&](auto& log) { log.on(failed(errc::truncated, true)); },
+       no_control + "the connection ended without notice; the server was killed, or something "
+                    "between closed it. Retry in 1.036s..."},
+      {[&](auto& log) { log.on(failed(reset, true)); },
+       no_control + "Connection reset by peer; the server was stopped, or something between cut "
+                    "the connection. Retry in 1.036s..."},
+      {[&](auto& log) { log.on(client::data_channel_failed{"web", reset}); },
+       "DEBUG " + start + "Failed to run the data channel: Connection reset by peer"},
+      {[&](auto& log) { log.on(client::data_channel_failed{"web", errc::truncated}); },
+       "DEBUG " + start +
+           "Failed to run the data channel: connection cut in the midst of a message"},
+      {[&](auto& log) { log.on(client::data_channel_failed{"web", errc::limit_reached}); },
+       " WARN " + start +
+           "Failed to run the data channel: limit reached; as many connections or data channels "
+           "are open as `client.max_forwards`, `client.max_dials` or the limit of open files "
+           "allow"},
       {[&](auto& log) { log.on(client::control_channel_closed{"web", true}); },
        " INFO " + start + "Control channel shutdown"},
       {[&](auto& log) { log.on(client::data_channel_failed{"web", refused}); },
@@ -144,8 +166,8 @@ TEST_CASE("log: a service starts once, however often it is tried") {
   client_log log(kept.lines);
   const address remote{"example.com", 2333};
   for (int i = 0; i < 3; ++i) log.on(client::control_channel_starting{"web", remote});
-  CHECK(kept.said() ==
-        " INFO handle{service=web}: rathole::client: Starting " + digest_of_web + "\n");
+  CHECK(kept.said() == " INFO handle{service=web}: rathole::client: Starting " + digest_of_web +
+                           ": service web of the server at example.com:2333\n");
 }
 
 TEST_CASE("log: an address of IPv6 that IPv4 had to take the place of is a warning") {
@@ -212,14 +234,16 @@ TEST_CASE("log: what a server tells") {
        "DEBUG " + connection + "Failed to handshake: timed out"},
       {[&](auto& log) { log.on(server::unknown_service{peer, digest_of_web}); },
        "ERROR " + connection + "No such a service " + digest_of_web +
-           "; the client's name for it must be one of `server.services`"},
+           "; a client's service has a name that none of `server.services` has: the client's log "
+           "says which"},
       {[&](auto& log) { log.on(server::authentication_failed{"web", peer}); },
        "ERROR " + connection +
            "Service web failed the authentication; the client's `token` must be that "
            "of `server.services.web`"},
       {[&](auto& log) { log.on(server::unknown_service{peer, digest_of_web, true}); },
        "DEBUG " + connection + "No such a service " + digest_of_web +
-           "; the client's name for it must be one of `server.services`"},
+           "; a client's service has a name that none of `server.services` has: the client's log "
+           "says which"},
       {[&](auto& log) { log.on(server::authentication_failed{"web", peer, true}); },
        "DEBUG " + connection +
            "Service web failed the authentication; the client's `token` must be that "
@@ -241,13 +265,26 @@ TEST_CASE("log: what a server tells") {
       {[&](auto& log) {
          log.on(server::control_channel_closed{"web", peer, errc::end_of_stream, 1s, of_server});
        },
-       " INFO " + channel + "Control channel shutdown: connection closed by the peer"},
+       " INFO " + channel + "Control channel shutdown: the client closed the connection"},
       {[&](auto& log) {
          log.on(server::control_channel_closed{"web", peer, errc::stopped, 1s, of_server});
        },
        " INFO " + channel + "Control channel shutdown"},
       {[&](auto& log) { log.on(server::visitor_refused{"web", peer, errc::limit_reached}); },
-       " WARN " + service + "Visitor 192.0.2.7:40000 turned away: limit reached"},
+       " WARN " + service +
+           "Visitor 192.0.2.7:40000 turned away: limit reached; as many as `max_waiting_visitors` "
+           "of `server.services.web` wait for the client"},
+      {[&](auto& log) { log.on(server::visitor_refused{"web", peer, errc::limit_reached, true}); },
+       " WARN " + service +
+           "Visitor 192.0.2.7:40000 turned away: limit reached; connections from the client's own "
+           "address get no answer: the service may lead back to itself"},
+      {[&](auto& log) { log.on(server::visitor_refused{"web", peer, errc::timed_out}); },
+       " WARN " + service +
+           "Visitor 192.0.2.7:40000 turned away: timed out; the client made no data channel within "
+           "`visitor_timeout` of `server.services.web`: see the client's log"},
+      {[&](auto& log) { log.on(server::visitor_refused{"web", peer, errc::stopped}); },
+       " WARN " + service +
+           "Visitor 192.0.2.7:40000 turned away: stopped; the server or the service ends"},
       {[&](auto& log) { log.on(server::forward_started{"web", peer, 8}); },
        "DEBUG " + service + "Forward 8 started for visitor 192.0.2.7:40000"},
       {[&](auto& log) { log.on(server::forward_ended{"web", peer, 8, 3, 4, in_use}); },
@@ -293,33 +330,40 @@ TEST_CASE("log: what visitors can cause without end is written once per interval
   CHECK(std::ranges::count(later, '\n') == 8);
   CHECK(
       later.contains("Failed to accept: Too many open files. Retry in 100ms... (3 more before)\n"));
-  CHECK(later.find("turned away: limit reached (3 more before)\n") != later.npos);
-  CHECK(later.find("Failed to run the data channel: limit reached (3 more before)\n") !=
-        later.npos);
+  CHECK(later.contains("turned away: limit reached; "));
+  CHECK(later.contains("wait for the client (3 more before)\n"));
+  CHECK(later.contains("Failed to run the data channel: limit reached; "));
+  CHECK(later.contains("open files allow (3 more before)\n"));
 }
 
-TEST_CASE("log: a client says why its control channels fail once per cause and interval") {
+TEST_CASE(
+    "log: a client says of each service why its control channels fail, a bounded number of times") {
   kept_log kept(log_level::info);
   client_log log(kept.lines, [] { return told_time; });
   const address remote{"192.0.2.7", 2333};
-  told_time = time_point(1h);
-  const auto fail_all = [&](std::error_code error, bool is_displaced) {
-    for (const char* service : {"web", "mail", "news"}) {
-      log.on(client::control_channel_failed{service, remote, error, 1s, is_displaced, of_client,
-                                            is_displaced});
-    }
+  const auto count = [&kept] {
+    return static_cast<std::uint64_t>(std::ranges::count(kept.text.str(), '\n'));
   };
+  const auto fail = [&](std::string_view service, std::error_code error, bool established) {
+    log.on(client::control_channel_failed{service, remote, error, 1s, established, of_client});
+  };
+  told_time = time_point(1h);
   const auto refused = std::make_error_code(std::errc::connection_refused);
-  for (int i = 0; i < 10; ++i) fail_all(refused, false);
-  CHECK(std::ranges::count(kept.text.str(), '\n') == 1);
-  for (int i = 0; i < 10; ++i) fail_all(errc::authentication_failed, false);
-  CHECK(std::ranges::count(kept.text.str(), '\n') == 4);
-  for (int i = 0; i < 10; ++i) fail_all(errc::end_of_stream, true);
-  CHECK(std::ranges::count(kept.text.str(), '\n') == 7);
+  for (int i = 0; i < 10; ++i) {
+    for (const char* service : {"web", "mail", "news"}) fail(service, refused, false);
+  }
+  CHECK(count() == 3 * max_failure_lines);
+  // Ordinary restarts of the server are all in the log.
+  for (const char* service : {"web", "mail", "news"}) fail(service, errc::end_of_stream, true);
+  CHECK(count() == 3 * max_failure_lines + 3);
+  told_time += repeat_interval;
+  kept.text.str("");
+  fail("web", refused, false);
+  CHECK(kept.said().ends_with("Retry in 1s... (7 more before)\n"));
   kept.text.str("");
   told_time += repeat_interval;
-  fail_all(refused, false);
-  CHECK(kept.said().ends_with("Retry in 1s... (29 more before)\n"));
+  for (int i = 0; i < 500; ++i) fail("s" + std::to_string(i), refused, false);
+  CHECK(count() == max_cause_lines);
 }
 
 TEST_CASE("log: a server says which mistake keeps clients out once per cause and interval") {
@@ -352,8 +396,9 @@ TEST_CASE("log: a server recognises what a client gives up again and again") {
     for (const duration lasted : {1100ms, 900ms}) close_after(lasted);
     CHECK(kept.text.str().empty());
     close_after(1000ms);
-    CHECK(kept.text.str().find("`client.heartbeat_timeout` must be above "
-                               "`server.heartbeat_interval` (30s)") != std::string::npos);
+    CHECK(kept.text.str().contains(
+        "it is stopped and started each time, or its `client.heartbeat_timeout` is not above "
+        "`server.heartbeat_interval` (30s)"));
   }
   SUBCASE("but not at times of all kinds, or for other reasons") {
     for (const duration lasted : {duration(1s), duration(9s), duration(3s), duration(90s)}) {
@@ -373,6 +418,16 @@ TEST_CASE("log: a server recognises what a client gives up again and again") {
     log.on(lost);
     CHECK(kept.text.str().find("`type` of `client.services.web` must be `udp` too") !=
           std::string::npos);
+  }
+  SUBCASE("the connections of its visitors, unless the service may lead back to itself") {
+    told_time = time_point(1h);
+    const auto reset = std::make_error_code(std::errc::connection_reset);
+    log.on(server::visitor_refused{"web", peer, errc::limit_reached, true});
+    for (int i = 0; i < 9; ++i) log.on(server::forward_ended{"web", peer, 1, 3, 0, reset});
+    CHECK_FALSE(kept.text.str().contains("its local service must run"));
+    told_time += repeat_interval;
+    log.on(server::forward_ended{"web", peer, 1, 3, 0, reset});
+    CHECK(kept.text.str().contains("its local service must run"));
   }
   SUBCASE("the connections of its visitors") {
     const auto reset = std::make_error_code(std::errc::connection_reset);

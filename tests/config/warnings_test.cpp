@@ -105,6 +105,44 @@ TEST_CASE("warnings: a client that gives up before the server says anything") {
   CHECK(never.front().contains("0, which sends no heartbeats"));
 }
 
+TEST_CASE("warnings: sides of one file with different transports, if they meet") {
+  const std::string noise = "[server.transport]\ntype = \"noise\"\nnoise = {}\n";
+  const auto lines = warnings(server + noise + client);
+  REQUIRE(lines.size() == 1);
+  CHECK(lines.front() ==
+        "c.toml:8:15: warning: client.remote_addr: the transport of `[server]` is `noise` and that "
+        "of `[client]` is `tcp`; give both sides the same `transport.type`, unless they are not "
+        "meant for each other");
+  CHECK(warnings(server + noise + "[client]\nremote_addr = \"h:2\"\nservices = {}\n").empty());
+}
+
+TEST_CASE("warnings: tokens that everybody knows") {
+  const auto lines = warnings(
+      "[server]\nbind_addr = \"h:1\"\ndefault_token = \"\"\n"
+      "[server.services.a]\nbind_addr = \"h:2\"\n"
+      "token = \"replace this by a secret of your own\"\n");
+  REQUIRE(lines.size() == 2);
+  CHECK(lines[0] ==
+        "c.toml:3:17: warning: server.default_token: an empty token protects nothing: anybody can "
+        "serve the service; write a secret of your own");
+  CHECK(lines[1] ==
+        "c.toml:6:9: warning: server.services.a.token: this is the token of the examples, which "
+        "everybody knows; write a secret of your own");
+}
+
+TEST_CASE("problems: a misspelt default token is one problem, and a port has a bound") {
+  const auto found = read(
+      "[server]\nbind_addr = \"h:70800\"\ndefault_tokn = \"x\"\n"
+      "[server.services.a]\nbind_addr = \"h:2\"\n[server.services.b]\nbind_addr = \"h:3\"\n",
+      "c.toml");
+  REQUIRE_FALSE(found.has_value());
+  REQUIRE(found.error().size() == 2);
+  CHECK(to_string(found.error()[0])
+            .starts_with("c.toml:2:13: server.bind_addr: the port 70800 is above 65535; write it "
+                         "like `bind_addr"));
+  CHECK(to_string(found.error()[1]).ends_with("did you mean `default_token`?"));
+}
+
 TEST_CASE("warnings: secrets that look like variables are taken as they are, and not shown") {
   const auto lines = warnings(
       "[server]\nbind_addr = \"h:1\"\ndefault_token = \"${T0KEN}\"\n"

@@ -38,6 +38,21 @@ struct proxied_tunnel {
   std::uint16_t port;
 };
 
+TEST_CASE("proxy: a proxy of the other kind is named") {
+  microsocks socks;
+  tinyproxy http;
+  {
+    proxied_tunnel t(through("http", socks.port()));
+    INFO(t.both.story());
+    CHECK(t.both.client->wait_for("see `client.transport.tcp.proxy`"));
+  }
+  {
+    proxied_tunnel t(through("socks5", http.port()));
+    INFO(t.both.story());
+    CHECK(t.both.client->wait_for("it does not speak `socks5`"));
+  }
+}
+
 TEST_CASE("proxy: a crowd of visitors through microsocks") {
   microsocks proxy;
   scenario::crowd(ours(tcp(), through("socks5", proxy.port())));

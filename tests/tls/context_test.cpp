@@ -36,12 +36,19 @@ struct files {
     return {.trusted_root = path("root.pem"), .trusted_root_only = true, .complain = complain()};
   }
   tls::complaint complain() {
-    return [this](const std::string& what) { complaints.push_back(what); };
+    return [this](tls::file_news news, const std::string& what) {
+      auto& kind = news == tls::file_news::refused  ? complaints
+                   : news == tls::file_news::loaded ? loaded
+                                                    : doubts;
+      kind.push_back(what);
+    };
   }
 
   test::temp_dir dir;
   std::string root = dir.write("root.pem", to_pem(test::test_root().certificates));
   std::vector<std::string> complaints;
+  std::vector<std::string> loaded;
+  std::vector<std::string> doubts;
 };
 
 std::error_code error_between(const client_context& client, const server_context& server) {
@@ -73,8 +80,9 @@ TEST_CASE("tls contexts: what they cannot load, they name") {
         "`cert` is " + path("none.pem") + ": the file cannot be read: No such file or directory");
   CHECK(error_of(server_context::load({.cert = from.path("cert.pem"), .key = from.path("none")}))
             .find("`key` is " + path("none") + ": the file cannot be read") != std::string::npos);
-  CHECK_FALSE(server_context::load({.cert = from.path("empty.pem"), .key = from.path("key.pem")})
-                  .has_value());
+  CHECK(error_of(
+            server_context::load({.cert = from.path("empty.pem"), .key = from.path("key.pem")})) ==
+        "`cert` is " + path("empty.pem") + ": there is no certificate in it");
 }
 
 TEST_CASE("tls contexts: only regular files are read, at the start and later") {
@@ -142,11 +150,36 @@ TEST_CASE("tls contexts: files that change are loaded again, if they are good") 
   from.dir.write("key.pem", to_pem(next.private_key));
   CHECK(error_between(client, server) == std::error_code());
   CHECK(from.complaints.size() == 1);
+  CHECK(std::ranges::count(from.loaded, "\"" + from.path("cert.pem") + "\", \"" +
+                                            from.path("key.pem") + "\" changed and is in use") ==
+        2);
 
   std::filesystem::remove(from.path("root.pem"));
   CHECK(error_between(client, server) == std::error_code());
   REQUIRE(from.complaints.size() == 2);
   CHECK(from.complaints.back().find("root.pem") != std::string::npos);
+}
+
+TEST_CASE("tls contexts: a server's certificate that clients refuse, or will soon, is reported") {
+  struct row {
+    int from_day;
+    int until_day;
+    std::string words;
+  };
+  const row rows[] = {{-9, -2, "certificate 1 expired on "},
+                      {3, 90, "certificate 1 is not valid before "},
+                      {-9, 10, "certificate 1 expires on "},
+                      {-9, 90, ""}};
+  const auto issuer = test::make_authority("An issuer");
+  for (const row& each : rows) {
+    CAPTURE(each.until_day);
+    files from;
+    from.show(test::issued_by(issuer, {.from_day = each.from_day, .until_day = each.until_day}));
+    REQUIRE(server_context::load(from.server()).has_value());
+    CHECK(from.doubts.size() == (each.words.empty() ? 0 : 1));
+    if (from.doubts.empty()) continue;
+    CHECK(from.doubts.front().starts_with('"' + from.path("cert.pem") + "\": " + each.words));
+  }
 }
 
 TEST_CASE("tls contexts: several threads make layers while files change") {

@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <type_traits>
 
 /// Holds the program: command line, log, reload and signals. This header has the advice at the end
 /// of log lines and errors that says what to check. Each function returns text that begins with ";
@@ -39,6 +40,30 @@ inline std::string listen_advice(const std::error_code& error) {
 inline std::string listen_failure_text(const address_list& wanted, const std::error_code& error) {
   return "Failed to listen at `server.bind_addr` " + shown(wanted) + ": " + error.message() +
          listen_advice(error);
+}
+
+/// Says why an instance with `settings` could not start.
+template <class Block>
+std::string start_failure_text(const Block& settings, const std::error_code& error) {
+  if constexpr (std::is_same_v<Block, config::server>) {
+    return listen_failure_text(settings.bind_addr, error);
+  } else {
+    return error.message();
+  }
+}
+
+/// Says how a connection that served ended: in order, which `peer` ("the client") did on purpose, or
+/// otherwise.
+inline std::string end_text(const std::error_code& error, const std::string& peer) {
+  if (error == errc::end_of_stream) return peer + " closed the connection";
+  if (error == errc::truncated) {
+    return "the connection ended without notice; " + peer +
+           " was killed, or something between closed it";
+  }
+  if (error == std::errc::connection_reset || error == std::errc::broken_pipe) {
+    return error.message() + "; " + peer + " was stopped, or something between cut the connection";
+  }
+  return error.message();
 }
 
 /// Returns advice for an address that cannot be reached; `key` names it in the configuration.

@@ -34,6 +34,32 @@ inline bool is_of_proxy(const std::error_code& error) {
          error == errc::proxy_authentication_failed;
 }
 
+/// Whether the proxy was reached, or may have been, and gave no answer.
+inline bool is_unanswered(const std::error_code& error) {
+  return error == proxy::unreachable(errc::timed_out) ||
+         error == proxy::unreachable(errc::end_of_stream);
+}
+
+/// The protocol that the client speaks to its proxy, as its URL names it.
+inline std::string scheme_text(const config::proxy_url& through) {
+  return through.scheme == config::proxy_scheme::http ? "`http`" : "`socks5`";
+}
+
+/// What to look at where the server answered the upgrade to WebSocket with another status than 101.
+inline std::string upgrade_advice(int status) {
+  if (status == 404) return "; `client.transport.websocket.path` must be that of the server";
+  if (status == 400) {
+    return "; what answers at `client.remote_addr` expects TLS, or takes no WebSocket at "
+           "`client.transport.websocket.path`: see `client.transport.websocket.tls` and `path`";
+  }
+  if (status == 502 || status == 503 || status == 504) {
+    return "; a web server answers at `client.remote_addr` and does not reach the rathole server "
+           "behind it: see whether that runs, and the web server's log";
+  }
+  return "; whatever answers at `client.remote_addr` does not take WebSocket at "
+         "`client.transport.websocket.path`";
+}
+
 /// Returns why a handshake with the server failed, with advice.
 inline std::string handshake_failure_text(const client::control_channel_failed& e) {
   const config::transport& with = e.settings.transport;
@@ -46,10 +72,7 @@ inline std::string handshake_failure_text(const client::control_channel_failed& 
   }
   std::string text = error.message();
   if (error.category() == websocket::answer_category()) {
-    return text + (error.value() == 404
-                       ? "; `client.transport.websocket.path` must be that of the server"
-                       : "; whatever answers at `client.remote_addr` does not take WebSocket at "
-                         "`client.transport.websocket.path`");
+    return text + upgrade_advice(error.value());
   }
   if (with.kind == config::transport_kind::noise) return text + noise_advice(config::side::client);
   if (error == errc::malformed_message || error == errc::unexpected_hello) {
@@ -79,7 +102,7 @@ inline std::string failure_text(const client::control_channel_failed& e) {
            to_text(e.settings.heartbeat_timeout) +
            "; `client.heartbeat_timeout` must be above `server.heartbeat_interval`";
   }
-  if (e.established) return reason;
+  if (e.established) return end_text(e.error, "the server");
   if (e.error == errc::service_not_exist) {
     return "Authentication failed: " + service + ": " + reason +
            "; the server has no `[server.services." + shown_key(e.service) + "]`";
@@ -91,8 +114,17 @@ inline std::string failure_text(const client::control_channel_failed& e) {
   const auto& through = e.settings.transport.tcp.proxy;
   const std::string proxy = through ? shown(config::proxy_address(*through)) : std::string();
   if (e.error.category() == proxy::reach_category()) {
-    return "Failed to connect to the proxy " + proxy + ": " + reason +
-           "; see `client.transport.tcp.proxy`";
+    if (!detail::is_unanswered(e.error)) {
+      return "Failed to connect to the proxy " + proxy + ": " + reason +
+             "; see `client.transport.tcp.proxy`";
+    }
+    return "No answer from the proxy " + proxy + ": " + reason + "; it does not speak " +
+           detail::scheme_text(*through) + ", or does not reach " + remote +
+           ": see `client.transport.tcp.proxy` and `client.remote_addr`";
+  }
+  if (through && e.error == errc::malformed_proxy_answer) {
+    return "Failed to connect to the proxy " + proxy + ": " + reason + "; it does not speak " +
+           detail::scheme_text(*through) + ": see `client.transport.tcp.proxy`";
   }
   if (through && detail::is_of_proxy(e.error)) {
     return "Failed to connect to " + remote + " through the proxy " + proxy + ": " + reason +

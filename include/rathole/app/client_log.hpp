@@ -19,6 +19,11 @@
 
 namespace rathole::app {
 
+/// Lines of one cause, such as a server that is down, that one service has in a minute.
+inline constexpr std::uint64_t max_failure_lines = 3;
+/// Lines of one cause that all services together have in a minute.
+inline constexpr std::uint64_t max_cause_lines = 30;
+
 /// Is an observer of a client that logs its events. Compat: lines that scripts look for have
 /// upstream's wording.
 class client_log {
@@ -37,24 +42,28 @@ class client_log {
   void on(const client::control_channel_starting& e) {
     const bool is_first = started_.emplace(e.service).second;
     write(is_first ? log_level::info : log_level::debug, e.service,
-          "Starting " + to_hex(protocol::service_digest(e.service)));
+          "Starting " + to_hex(protocol::service_digest(e.service)) + ": service " +
+              escape(e.service) + " of the server at " + shown(e.remote));
   }
   /// Logs at info.
   void on(const client::control_channel_established& e) {
     write(log_level::info, e.service, "Control channel established");
   }
-  /// Logs at error, once per cause and interval for all services together, and otherwise at debug.
+  /// Logs at error, `max_failure_lines` for each service and cause in an interval and
+  /// `max_cause_lines` for each cause, and otherwise at debug. A server that closes the connection
+  /// in order is no failure and is logged at info.
   /// A channel that this side closed to replace it is logged at info.
   void on(const client::control_channel_failed& e) {
     if (e.error == errc::stopped) {
       write(log_level::info, e.service, "Control channel is made anew");
       return;
     }
-    const std::string why = failure_text(e);
-    const auto before = repeats_.note("control\n" + why, now_());
-    write(before ? log_level::error : log_level::debug, e.service,
-          "Failed to run the control channel: " + why + retry_text(e.retry_in) +
-              repeats_text(before.value_or(0)));
+    if (e.established && e.error == errc::end_of_stream && !e.is_displaced) {
+      return write_failure(log_level::info, e,
+                           "Control channel shutdown: the server closed the connection; it was "
+                           "stopped, or another client took the service over");
+    }
+    write_failure(log_level::error, e, "Failed to run the control channel: " + failure_text(e));
   }
   /// Logs at info.
   void on(const client::control_channel_closed& e) {
@@ -63,9 +72,15 @@ class client_log {
   }
   /// Logs at warn, once per cause and interval, and otherwise at debug.
   void on(const client::data_channel_failed& e) {
-    // The server closes channels that it no longer needs, which is no failure.
-    const bool is_usual = e.error == errc::end_of_stream;
+    // The server closes what it no longer needs. That it was stopped or cut off, the control channel
+    // says.
+    const bool is_usual = client::is_closed_by_peer(e.error);
     std::string why = e.error.message();
+    if (e.error == errc::limit_reached) {
+      why +=
+          "; as many connections or data channels are open as `client.max_forwards`, "
+          "`client.max_dials` or the limit of open files allow";
+    }
     if (e.error == errc::unexpected_traffic) {
       const std::string service = shown_key(e.service);
       why =
@@ -99,6 +114,16 @@ class client_log {
   }
 
  private:
+  void write_failure(log_level level, const client::control_channel_failed& e,
+                     const std::string& what) {
+    const time_point now = now_();
+    const auto before =
+        repeats_.note("control\n" + std::string(e.service) + '\n' + what, now, max_failure_lines);
+    const auto of_cause = before ? repeats_.note("cause\n" + what, now, max_cause_lines) : before;
+    write(of_cause ? level : log_level::debug, e.service,
+          what + retry_text(e.retry_in) + repeats_text(before.value_or(0) + of_cause.value_or(0)));
+  }
+
   /// Limits lines that visitors or the server can cause as often as they like.
   void write_channel_failure(bool is_usual, std::string_view service, const std::string& cause) {
     std::optional<std::uint64_t> before;

@@ -7,7 +7,9 @@
 
 #include <cstddef>
 #include <functional>
+#include <string>
 #include <utility>
+#include <vector>
 
 namespace rathole::app {
 
@@ -29,6 +31,12 @@ class instance_observer {
 
   /// Returns how many services are served now.
   [[nodiscard]] std::size_t count() const { return services_.count(); }
+
+  /// See `serving::unserved`.
+  template <class Service>
+  [[nodiscard]] std::string unserved(const std::vector<Service>& services) const {
+    return services_.unserved(services);
+  }
 
   /// Cancels what would keep the context running.
   void cancel() { heap_.cancel(); }

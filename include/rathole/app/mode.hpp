@@ -5,6 +5,7 @@
 
 #include <expected>
 #include <string>
+#include <type_traits>
 
 namespace rathole::app {
 
@@ -31,6 +32,17 @@ inline std::expected<config::side, std::string> select_mode(bool as_server, bool
         "or --client");
   }
   return file.server ? config::side::server : config::side::client;
+}
+
+/// Returns the block of `file` for a program that runs `Block`, `config::server` or `config::client`;
+/// null if the file has none.
+template <class Block>
+const Block* block_of(const config::config& file) {
+  if constexpr (std::is_same_v<Block, config::server>) {
+    return file.server ? &*file.server : nullptr;
+  } else {
+    return file.client ? &*file.client : nullptr;
+  }
 }
 
 }  // namespace rathole::app

@@ -1,14 +1,65 @@
 #pragma once
 
 #include <rathole/app/escape.hpp>
+#include <rathole/app/log.hpp>
+#include <rathole/app/log_text.hpp>
 #include <rathole/config/diff.hpp>
 #include <rathole/config/types.hpp>
 
+#include <algorithm>
+#include <chrono>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 namespace rathole::app {
+
+/// How long after its start a server names the services that no client serves.
+inline constexpr std::chrono::seconds unserved_notice{60};
+
+/// Logs that no client serves the services `names`, if there are any.
+inline void warn_of_unserved(logger& log, const std::string& names) {
+  if (names.empty()) return;
+  log.write(log_level::warn, "rathole::server",
+            "No client serves " + names +
+                "; start a client that has them, or see its log for why it does not come");
+}
+
+/// Says what becomes of connections when the program stops.
+inline std::string grace_text(duration grace) {
+  return "Open connections have " + to_text(grace) +
+         " (`shutdown_grace`); a second signal cuts them at once";
+}
+
+/// Says that a file lost the block that the program runs.
+template <class Block>
+inline constexpr const char* missing_block_text =
+    std::is_same_v<Block, config::server> ? "There is no `[server]` block any more"
+                                          : "There is no `[client]` block any more";
+
+/// Returns the keys in which two settings of one service differ that can change without a new control
+/// channel.
+template <class Service>
+std::string changed_keys(const Service& before, const Service& now) {
+  std::string keys;
+  const auto add = [&](const char* key, bool differs) {
+    if (differs) keys.append(keys.empty() ? "" : ", ").append(key);
+  };
+  if constexpr (std::is_same_v<Service, config::server_service>) {
+    add("bind_addr", before.bind_addr != now.bind_addr);
+    add("pool", before.pool != now.pool);
+  } else {
+    add("local_addr", before.local_addr != now.local_addr);
+    add("retry_interval", before.retry_interval != now.retry_interval);
+    add("prefer_ipv6", before.prefer_ipv6 != now.prefer_ipv6);
+  }
+  add("nodelay", before.nodelay != now.nodelay);
+  add("idle_timeout", before.idle_timeout != now.idle_timeout);
+  add("half_close_timeout", before.half_close_timeout != now.half_close_timeout);
+  add("udp", before.udp != now.udp);
+  return keys;
+}
 
 /// Returns one line for each change that is about to be applied. Compat: upstream's words, with the
 /// names of the services in addition.
@@ -27,7 +78,15 @@ std::vector<std::string> changes_text(const Block& before, const Block& now, boo
       {"changed", &changes.changed}};
   for (const auto& [what, names] : kinds) {
     for (const std::string& name : *names) {
-      lines.push_back("Service change detected. " + escape(name) + ' ' + what);
+      std::string line = "Service change detected. " + escape(name) + ' ' + what;
+      if (names == &changes.changed) {
+        const auto is_it = [&name](const auto& each) { return each.name == name; };
+        line += " (" +
+                changed_keys(*std::ranges::find_if(before.services, is_it),
+                             *std::ranges::find_if(now.services, is_it)) +
+                ')';
+      }
+      lines.push_back(std::move(line));
     }
   }
   Block general = now;

@@ -22,22 +22,28 @@ inline constexpr std::size_t max_repeated_lines = 1024;
 /// first of each kind, and after an interval the next one, with the number of lines in between.
 class repeats {
  public:
-  /// Records a line of the kind `what`. Returns how many were held back since the last line of its
-  /// kind was written, or nothing if this one must be held back too.
-  std::optional<std::uint64_t> note(std::string_view what, time_point now) {
+  /// Records a line of the kind `what`, of which `allowed` are written in an interval. Returns how
+  /// many were held back since the last line of its kind was written, or nothing if this one must be
+  /// held back too.
+  std::optional<std::uint64_t> note(std::string_view what, time_point now,
+                                    std::uint64_t allowed = 1) {
     auto found = written_.find(what);
     if (found == written_.end()) {
       if (written_.size() >= max_repeated_lines) forget_old(now);
-      if (written_.size() < max_repeated_lines) written_.emplace(what, last_line{now, 0});
+      if (written_.size() < max_repeated_lines) written_.emplace(what, last_line{now, 0, 1});
       return 0;
     }
     last_line& last = found->second;
     if (now < last.at + repeat_interval) {
+      if (last.written < allowed) {
+        ++last.written;
+        return 0;
+      }
       ++last.held_back;
       return std::nullopt;
     }
     const std::uint64_t held_back = last.held_back;
-    last = {now, 0};
+    last = {now, 0, 1};
     return held_back;
   }
 
@@ -45,6 +51,7 @@ class repeats {
   struct last_line {
     time_point at;
     std::uint64_t held_back;
+    std::uint64_t written;
   };
 
   void forget_old(time_point now) {

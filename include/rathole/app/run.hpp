@@ -65,15 +65,12 @@ int start(const config::document& file, const Block& block, const std::string& w
     log.write(log_level::warn, "rathole",
               "Failed to raise the file descriptor limit: " + limit.error().message());
   }
+  log.write(log_level::info, Log::target, "Running by " + transport_text(block.transport));
   supervisor<Block, Log> program(file.where.file(), file.settings, log, std::move(set_filter));
   const auto ended = program.run(*carrier);
   if (ended) return EXIT_SUCCESS;
-  std::string why = ended.error().message();
   log.flush();
-  if constexpr (std::is_same_v<Block, config::server>) {
-    why = listen_failure_text(block.bind_addr, ended.error());
-  }
-  err << "Error: " << why << '\n';
+  err << "Error: " << start_failure_text(block, ended.error()) << '\n';
   return EXIT_FAILURE;
 }
 
@@ -87,7 +84,7 @@ inline int check(const arguments& asked, std::ostream& out, std::ostream& err) {
   if (!file) return EXIT_FAILURE;
   if (asked.as_server || asked.as_client) {
     if (const auto mode = select_mode(asked.as_server, asked.as_client, file->settings); !mode) {
-      err << "Error: " << mode.error() << '\n';
+      err << "Error: " << mode.error() << " (" << printable(asked.config) << ")\n";
       return EXIT_FAILURE;
     }
   }
@@ -95,15 +92,21 @@ inline int check(const arguments& asked, std::ostream& out, std::ostream& err) {
     err << printable(config::to_string(each)) << '\n';
   }
   start_report report;
+  std::vector<std::string> doubts;
+  const auto doubt = [&](tls::file_news, const std::string& what) {
+    doubts.push_back(asked.config + ": warning: " + what);
+  };
   const auto& [log, server, client] = file->settings;
-  if (server && !asked.as_client) add_to(report, *server, file->where);
-  if (client && !asked.as_server) add_to(report, *client, file->where);
+  if (server && !asked.as_client) add_to(report, *server, file->where, doubt);
+  if (client && !asked.as_server) add_to(report, *client, file->where, doubt);
+  detail::print(err, doubts);
   detail::print(err, report.problems);
   detail::print(err, report.missing);
   if (!report.problems.empty()) return EXIT_FAILURE;
   if (!report.missing.empty()) return exit_not_built_in;
   out << printable(asked.config)
-      << (file->warnings.empty() ? ": no problems found\n" : ": no errors found\n");
+      << (file->warnings.empty() && doubts.empty() ? ": no problems found\n"
+                                                   : ": no errors found\n");
   return EXIT_SUCCESS;
 }
 
@@ -117,7 +120,7 @@ inline int run(const arguments& asked, std::ostream& err) {
   const config::config& settings = file->settings;
   const auto mode = select_mode(asked.as_server, asked.as_client, settings);
   if (!mode) {
-    err << "Error: " << mode.error() << '\n';
+    err << "Error: " << mode.error() << " (" << printable(asked.config) << ")\n";
     return EXIT_FAILURE;
   }
   const auto filter_of = [](const config::config& of) {

@@ -48,6 +48,10 @@ inline std::string failure_text(const server::handshake_failed& e) {
                                 said <= tls::alert::unknown_ca &&
                                 said != tls::alert::illegal_parameter;
     if (!is_certificate) return text;
+    if (said == tls::alert::certificate_expired) {
+      return text +
+             "; renew the certificate of `server.transport.tls`, or set the clock of the client";
+    }
     return text +
            "; the client does not accept the certificate of `server.transport.tls`: see its "
            "`trusted_root` and `hostname`";
@@ -59,6 +63,29 @@ inline std::string failure_text(const server::handshake_failed& e) {
   if (error == errc::protocol_version_mismatch)
     return text + "; compare the versions of both sides";
   return text;
+}
+
+/// Says why a visitor was refused, and which key allows more.
+inline std::string refusal_text(const server::visitor_refused& e) {
+  const std::string why = e.error.message();
+  const std::string service = "`server.services." + shown_key(e.service) + '`';
+  if (e.may_loop) {
+    return why +
+           "; connections from the client's own address get no answer: the service may lead back "
+           "to itself";
+  }
+  if (e.error == errc::limit_reached) {
+    return why + "; as many as `max_waiting_visitors` of " + service + " wait for the client";
+  }
+  if (e.error == errc::timed_out) {
+    return why + "; the client made no data channel within `visitor_timeout` of " + service +
+           ": see the client's log";
+  }
+  if (e.error == errc::stopped) return why + "; the server or the service ends";
+  if (e.error == std::errc::too_many_files_open) {
+    return why + "; raise the limit of open files (`ulimit -n`, LimitNOFILE= of systemd)";
+  }
+  return end_text(e.error, "the client");
 }
 
 /// Returns a number with its noun, in the plural unless it is 1.

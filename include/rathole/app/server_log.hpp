@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -49,9 +50,10 @@ class server_log {
   }
   /// Logs at error.
   void on(const server::service_bind_failed& e) {
-    write(log_level::error, service_context(e.service),
-          "Failed to listen at " + shown(e.at) + ": " + e.error.message() + listen_advice(e.error) +
-              retry_text(e.retry_in));
+    const std::string what =
+        "Failed to listen at " + shown(e.at) + ": " + e.error.message() + listen_advice(e.error);
+    write_once(log_level::error, "bind\n" + std::string(e.service) + '\n' + what,
+               service_context(e.service), what + retry_text(e.retry_in));
   }
   /// Logs at warn.
   void on(const server::address_left_out& e) {
@@ -77,9 +79,11 @@ class server_log {
   }
   /// Logs at error, and repetitions at debug.
   void on(const server::unknown_service& e) {
-    write(refusal_level(e.repeated), connection_context(e.peer),
-          "No such a service " + escape(e.digest) +
-              "; the client's name for it must be one of `server.services`");
+    write(
+        refusal_level(e.repeated), connection_context(e.peer),
+        "No such a service " + escape(e.digest) +
+            "; a client's service has a name that none of `server.services` has: the client's log "
+            "says which");
   }
   /// Logs at error, and repetitions at debug.
   void on(const server::authentication_failed& e) {
@@ -106,12 +110,13 @@ class server_log {
   /// Logs at info, and warns of a client that repeatedly closes its channel early.
   void on(const server::control_channel_closed& e) {
     std::string message = "Control channel shutdown";
-    if (e.error && e.error != errc::stopped) message += ": " + e.error.message();
+    if (e.error && e.error != errc::stopped) message += ": " + end_text(e.error, "the client");
     write(log_level::info, channel_context(e.peer, e.service), message);
     if (!closes_.note_closed(e)) return;
     warn_once(true, "heartbeat\n" + std::string(e.service), channel_context(e.peer, e.service),
               "The client closes its control channel before the first heartbeat, again and again; "
-              "`client.heartbeat_timeout` must be above `server.heartbeat_interval` (" +
+              "it is stopped and started each time, or its `client.heartbeat_timeout` is not above "
+              "`server.heartbeat_interval` (" +
                   to_text(e.settings.heartbeat_interval) + ')');
   }
   /// Warns of a client that repeatedly closes its channels early; otherwise logs nothing.
@@ -123,7 +128,8 @@ class server_log {
   }
   /// Logs at warn, once per cause and interval, and otherwise at debug.
   void on(const server::visitor_refused& e) {
-    const std::string cause = e.error.message();
+    if (e.may_loop) suspicions_[std::string(e.service)] = now_();
+    const std::string cause = refusal_text(e);
     warn_once(true, std::string(e.service) + '\n' + cause, service_context(e.service),
               "Visitor " + shown(e.visitor) + " turned away: " + cause);
   }
@@ -145,7 +151,7 @@ class server_log {
   }
   /// Logs at debug, and warns of a client that repeatedly breaks connections early.
   void on(const server::forward_ended& e) {
-    if (closes_.note_forward(e)) {
+    if (closes_.note_forward(e) && !is_suspected(e.service)) {
       warn_once(true, "forward\n" + std::string(e.service), service_context(e.service),
                 "The client ends the connection of every visitor at once; its local service must "
                 "run, and `type` of `client.services." +
@@ -162,6 +168,12 @@ class server_log {
   }
 
  private:
+  /// Whether the service may lead back to itself, by what was said within the interval.
+  bool is_suspected(std::string_view service) const {
+    const auto found = suspicions_.find(service);
+    return found != suspicions_.end() && now_() < found->second + repeat_interval;
+  }
+
   /// Returns the level of a refusal. Anybody can cause these lines, so repetitions are only for
   /// debugging.
   static log_level refusal_level(bool repeated) {
@@ -208,6 +220,8 @@ class server_log {
   time_source now_;
   repeats repeats_;
   early_closes closes_;
+  /// When a service was last suspected to lead back to itself.
+  std::map<std::string, time_point, std::less<>> suspicions_;
 };
 
 }  // namespace rathole::app

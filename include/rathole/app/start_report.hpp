@@ -12,6 +12,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -39,9 +40,27 @@ struct start_report {
 
 /// Returns a function that logs the problems of key files that have changed. `log` must outlive it.
 inline transport::complaint complaint_to(logger& log) {
-  return [&log](const std::string& what) {
-    log.write(log_level::error, "rathole::tls", printable(what) + "; the old ones stay in use");
+  return [&log](tls::file_news news, const std::string& what) {
+    constexpr std::string_view target = "rathole::tls";
+    switch (news) {
+      case tls::file_news::refused:
+        return log.write(log_level::error, target, printable(what) + "; the old ones stay in use");
+      case tls::file_news::loaded: return log.write(log_level::info, target, printable(what));
+      case tls::file_news::doubtful: return log.write(log_level::warn, target, printable(what));
+    }
   };
+}
+
+/// What carries the connections of `settings`, in the words of its keys.
+inline std::string transport_text(const config::transport& settings) {
+  std::string text = "transport `" + std::string(config::name_of(settings.kind)) + '`';
+  if (settings.kind == config::transport_kind::websocket && settings.websocket) {
+    text += settings.websocket->tls ? " with TLS" : " without TLS";
+  }
+  if (settings.kind == config::transport_kind::noise && settings.noise) {
+    text += " (" + printable(settings.noise->pattern) + ')';
+  }
+  return text;
 }
 
 /// Is the prepared transport of a block; see `transport::prepare`.

@@ -7,6 +7,7 @@
 #include <rathole/app/load_file.hpp>
 #include <rathole/app/log.hpp>
 #include <rathole/app/log_text.hpp>
+#include <rathole/app/mode.hpp>
 #include <rathole/app/reload_text.hpp>
 #include <rathole/app/service_notifier.hpp>
 #include <rathole/app/signal_calls.hpp>
@@ -48,7 +49,7 @@ class supervisor {
   supervisor(std::string path, config::config loaded, logger& log,
              std::function<void(const config::config&)> set_filter)
       : path_(std::move(path)),
-        settings_(*block_of(loaded)),
+        settings_(*block_of<Block>(loaded)),
         configured_log_(loaded.log),
         log_(log),
         set_filter_(std::move(set_filter)),
@@ -82,12 +83,6 @@ class supervisor {
  private:
   using instance_type = instance<Block>;
   static constexpr bool is_server = std::is_same_v<Block, config::server>;
-
-  static const Block* block_of(const config::config& file) {
-    if constexpr (is_server) return file.server ? &*file.server : nullptr;
-    if constexpr (!is_server) return file.client ? &*file.client : nullptr;
-  }
-
   std::unique_ptr<instance_type> make(const carrier_type& carrier, const Block& settings) {
     return make_instance(carrier, io::asio_runtime(context_, threads_), settings, observer_);
   }
@@ -101,6 +96,8 @@ class supervisor {
     watch();
     if constexpr (is_server) {
       tell_ready();
+      const auto warn = [this] { warn_of_unserved(log_, observer_.unserved(settings_.services)); };
+      patience_.arm(clock::now() + unserved_notice, warn);
     } else {
       patience_.arm(clock::now() + settings_.ready_timeout, [this] { tell_ready(); });
     }
@@ -110,7 +107,9 @@ class supervisor {
   /// Watches the file, unless it is a pipe, such as a shell's <(...), which can be read only once.
   void watch() {
     std::error_code ignored;
-    if (!std::filesystem::is_regular_file(path_, ignored)) return;
+    if (!std::filesystem::is_regular_file(path_, ignored)) {
+      return say(log_level::warn, "The configuration is no regular file: changes are not followed");
+    }
     watch_.emplace(context_.get_executor(), path_, [this] { reload(); });
     say(log_level::info, "Start watching the config");
     // The file may have changed since it was first read.
@@ -129,7 +128,6 @@ class supervisor {
     notifier_.ready();
   }
 
-  /// Removes an instance that has ended.
   void ended(instance_type& what, std::error_code ec) {
     const auto is_it = [&](const auto& each) { return each.get() == &what; };
     if (const auto at = std::ranges::find_if(retired_, is_it); at != retired_.end()) {
@@ -146,10 +144,12 @@ class supervisor {
 
   void stop(int count) {
     if (count > 1) {
+      log_.write(log_level::warn, Log::target, "Stopped by a second signal: connections are cut");
       current_->stop_now();
       exit_at_once(log_);
     }
     log_.write(log_level::info, Log::target, "Shuting down gracefully...");
+    log_.write(log_level::info, Log::target, grace_text(settings_.shutdown_grace));
     is_stopping_ = true;
     notifier_.stopping();
     if (watch_) watch_->close();
@@ -179,13 +179,12 @@ class supervisor {
       return ignore();
     }
     const config::config& file = loaded->settings;
-    const Block* const next = block_of(file);
-    if (!next) {
-      say(log_level::error,
-          std::string("There is no `[") + (is_server ? "server" : "client") + "]` block any more");
-      return ignore();
-    }
+    const Block* const next = block_of<Block>(file);
+    if (!next) return ignore(missing_block_text<Block>);
     if (std::exchange(configured_log_, file.log) != file.log) set_filter_(file);
+    if (std::exchange(was_ignored_, false) && *next == settings_) {
+      say(log_level::info, "The configuration is valid again, and the one in use");
+    }
     // A client's services that wait between two attempts try at once.
     if (*next == settings_) return is_server ? void() : current_->update(settings_, [](auto) {});
     for (const auto& warning : loaded->warnings) say(log_level::warn, to_string(warning));
@@ -204,8 +203,7 @@ class supervisor {
     try {
       threads_.use(next.workers);
     } catch (const std::system_error& error) {
-      say(log_level::error, std::string("Cannot have so many workers: ") + error.what());
-      return ignore();
+      return ignore(std::string("Cannot have so many workers: ") + error.what());
     }
     is_busy_ = true;
     // A service manager that waits for the start must continue to wait.
@@ -221,6 +219,7 @@ class supervisor {
   /// Starts an instance with another transport, and drains the present one once the new one is
   /// ready.
   void replace(const carrier_type& carrier) {
+    say(log_level::info, "Running by " + transport_text(wanted_.transport));
     next_ = make(carrier, wanted_);
     next_->inherit(current_->duplicate_doors());
     if constexpr (!is_server) current_->retire();
@@ -241,9 +240,7 @@ class supervisor {
     if (is_stopping_) return;
     bury(std::move(next_));
     threads_.use(settings_.workers);
-    std::string what = why.message();
-    if constexpr (is_server) what = listen_failure_text(wanted_.bind_addr, why);
-    say(log_level::error, what);
+    say(log_level::error, start_failure_text(wanted_, why));
     say(log_level::error, "The changed configuration cannot be applied. The old one is in use");
     finish();
   }
@@ -260,7 +257,9 @@ class supervisor {
     if (std::exchange(is_due_, false)) reload();
   }
 
-  void ignore() {
+  void ignore(const std::string& why = {}) {
+    if (!why.empty()) say(log_level::error, why);
+    was_ignored_ = true;
     say(log_level::error, "The changed configuration is invalid. Ignored; the old one is in use");
   }
 
@@ -293,6 +292,7 @@ class supervisor {
   bool is_ready_ = false;
   bool is_stopping_ = false;
   bool is_busy_ = false;
+  bool was_ignored_ = false;
   /// Whether the file has changed while the last change was being applied.
   bool is_due_ = false;
 };

@@ -107,6 +107,7 @@ inline std::expected<document, std::vector<problem>> read(std::string_view text,
   if (log.has_errors()) return std::unexpected(log.take());
   if (out.server && out.client) {
     detail::warn_of_heartbeats(*out.server, *out.client, log);
+    detail::warn_of_transports(*out.server, *out.client, log);
     detail::warn_of_loops(*out.server, *out.client, log);
   }
   return document{std::move(out), log.take(), std::move(log.origin())};

@@ -27,12 +27,36 @@ inline service_kind read_service_kind(toml_reader& table) {
   return read_enum(table, "type", kinds).value_or(service_kind::tcp);
 }
 
+/// Warns of a token that everybody knows.
+inline void warn_of_token(const toml_reader& table, std::string_view key, const secret& token) {
+  if (token.empty()) {
+    table.warn(key, "an empty token protects nothing: anybody can serve the service",
+               "write a secret of your own");
+  } else if (token.view() == "replace this by a secret of your own") {
+    table.warn(key, "this is the token of the examples, which everybody knows",
+               "write a secret of your own");
+  }
+}
+
+/// The token of the services that have none of their own. A misspelt key is a problem by itself, and
+/// not that of each service.
+inline std::optional<secret> read_default_token(toml_reader& table) {
+  constexpr std::string_view key = "default_token";
+  auto token = table.secret_string(key);
+  if (token) warn_of_token(table, key, *token);
+  if (!token && !table.contains(key) && table.misspells(key)) return secret();
+  return token;
+}
+
 /// Reads the token of the service `name`, or returns the default token. `instance` is the path of
 /// the table that has the default.
 inline secret read_token(toml_reader& table, std::string_view name,
                          const std::optional<secret>& default_token, std::string_view instance) {
   const bool is_given = table.contains("token");
-  if (auto token = table.secret_string("token")) return std::move(*token);
+  if (auto token = table.secret_string("token")) {
+    warn_of_token(table, "token", *token);
+    return std::move(*token);
+  }
   if (default_token) return *default_token;
   if (!is_given) {
     table.reject("The token of service " + quote_key(name) + " is not set",
@@ -134,7 +158,7 @@ inline client read_client(toml_reader table) {
   client out;
   out.remote_addr = read_address(table, "remote_addr", "example.com:2333");
   out.prefer_ipv6 = table.boolean("prefer_ipv6").value_or(false);
-  const auto default_token = table.secret_string("default_token");
+  const auto default_token = detail::read_default_token(table);
   out.heartbeat_timeout = read_seconds(table, "heartbeat_timeout", out.heartbeat_timeout, 0);
   const auto retry_interval = read_seconds(table, "retry_interval", defaults::retry_interval, 0);
   out.connect_timeout = read_seconds(table, "connect_timeout", out.connect_timeout, 1);
@@ -187,7 +211,7 @@ inline server read_server(toml_reader table) {
 
   out.bind_addr = read_addresses(table, "bind_addr", "0.0.0.0:2333");
   add_listeners(table, out.bind_addr, false);
-  const auto default_token = table.secret_string("default_token");
+  const auto default_token = detail::read_default_token(table);
   out.heartbeat_interval = read_seconds(table, "heartbeat_interval", out.heartbeat_interval, 0);
   out.handshake_timeout = read_seconds(table, "handshake_timeout", out.handshake_timeout, 1);
   out.max_handshakes =

@@ -209,6 +209,14 @@ class toml_reader {
     }
   }
 
+  /// Whether there is a key that nobody has asked for and that seems to mean `key`.
+  [[nodiscard]] bool misspells(std::string_view key) const {
+    return std::ranges::any_of(*table_, [&](const auto& each) {
+      const std::string_view name = each.first.str();
+      return std::ranges::find(known_, name) == known_.end() && closest(name, {&key, 1}) == key;
+    });
+  }
+
  private:
   static position place(const toml::source_region& region) {
     // An implicit table, such as that of a dotted key, has no position.

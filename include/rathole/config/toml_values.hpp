@@ -37,6 +37,13 @@ inline address to_address(const toml_reader& table, std::string_view key, const 
                  "write `0.0.0.0` for all IPv4 addresses, or `[::]` for all addresses");
     return {};
   }
+  const auto digits = text.substr(text.rfind(':') + 1);
+  const bool is_number = text.contains(':') && !digits.empty() &&
+                         digits.find_first_not_of("0123456789") == digits.npos;
+  if (is_number && parse_address(text.substr(0, text.rfind(':')) + ":0")) {
+    table.reject(key, "the port " + digits + " is above 65535", "write it like `" + usage + '`');
+    return {};
+  }
   table.reject(key, "not an address of the form host:port",
                "write it like `" + usage + "`, an IPv6 address in brackets");
   return {};

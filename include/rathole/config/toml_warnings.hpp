@@ -7,6 +7,7 @@
 #include <rathole/config/types.hpp>
 #include <rathole/config/validate.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <span>
 #include <string>
@@ -74,6 +75,19 @@ inline void warn_of_heartbeats(const server& listens, const client& dials, probl
            "`client.heartbeat_timeout` (" + text(dials.heartbeat_timeout) +
                ") is not above `server.heartbeat_interval` (" + interval + ')',
            "raise the timeout or lower the interval; a timeout of 0 waits without end");
+}
+
+/// Warns if the two sides of a file seem to be meant for each other and have different transports.
+inline void warn_of_transports(const server& listens, const client& dials, problem_log& log) {
+  const auto reaches = [&](const address& each) { return each.port == dials.remote_addr.port; };
+  if (listens.transport.kind == dials.transport.kind) return;
+  if (std::ranges::none_of(listens.bind_addr, reaches)) return;
+  const std::string key = "client.remote_addr";
+  const position* at = log.origin().find(key);
+  log.warn(at ? *at : position{}, key,
+           "the transport of `[server]` is `" + std::string(name_of(listens.transport.kind)) +
+               "` and that of `[client]` is `" + std::string(name_of(dials.transport.kind)) + '`',
+           "give both sides the same `transport.type`, unless they are not meant for each other");
 }
 
 /// Warns if a service of the client leads back to a service of the server in the same file.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <rathole/core/byte_buffer.hpp>
+#include <rathole/core/guard_memory.hpp>
 #include <rathole/core/layer.hpp>
 #include <rathole/io/concepts.hpp>
 #include <rathole/io/event.hpp>
@@ -40,6 +41,24 @@ struct layered_body {
     wire.clear();
     sending.clear();
     return fail(ec);
+  }
+
+  /// Closes the stream below, and announces the end before that.
+  void close() {
+    announce_end();
+    next.close();
+  }
+
+  /// Sends the layer's last message, such as the close_notify of TLS, as far as the stream below takes
+  /// it at once, because whoever closes a stream does not wait. Does nothing while a write is under
+  /// way, which may have sent a part of a message.
+  void announce_end() {
+    if constexpr (requires { next.send_last(wire.data()); }) {
+      if (error || writing || !next.is_open() || !can_send(layer.state())) return;
+      const auto close = [this] { return layer.close(wire); };
+      if (guard_memory(close) && !wire.empty()) next.send_last(wire.data());
+      wire.clear();
+    }
   }
 
   /// The runtime.

@@ -129,8 +129,8 @@ class layered_stream {
   /// Sets socket options below; see `ByteStream`.
   void apply(const socket_options& options) { body_->next.apply(options); }
 
-  /// Closes the stream below; see `ByteStream`.
-  void close() { body_->next.close(); }
+  /// Announces the end if that can be sent at once, and closes the stream below; see `ByteStream`.
+  void close() { body_->close(); }
   /// Aborts the stream below; see `ByteStream`.
   void abort() { body_->next.abort(); }
 

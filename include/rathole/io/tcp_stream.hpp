@@ -88,6 +88,12 @@ class tcp_stream {
     co_return result<void>{};
   }
 
+  /// Sends as much of `in` as the system takes at once and drops the rest: the last message on a
+  /// connection that is about to be closed. Never waits and never fails.
+  void send_last(byte_view in) {
+    if (is_open()) ::send(socket_->get(), in.data(), in.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  }
+
   /// Sets TCP_NODELAY; see `ByteStream`.
   void set_nodelay(bool on) { options_.set_nodelay(socket_->get(), on); }
   /// Sets socket options; see `ByteStream`.

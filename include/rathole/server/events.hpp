@@ -165,6 +165,9 @@ struct visitor_refused {
   const address& visitor;
   /// The reason: `errc::limit_reached`, `errc::timed_out`, or why its last data channel failed.
   std::error_code error;
+  /// It came from the client's own address, while many such connections had no answer: the service
+  /// may lead back to itself.
+  bool may_loop = false;
 };
 
 /// Reports that a service leads back to itself: its `local_addr` on the client reaches a port of

@@ -162,7 +162,7 @@ class loop_watch : public std::enable_shared_from_this<loop_watch<Session>> {
   void refuse(visitor_type& visitor) {
     visitor.abort();
     const visitor_refused event{session_->service()->name, visitor.peer(),
-                                make_error_code(errc::limit_reached)};
+                                make_error_code(errc::limit_reached), true};
     context_->tell(event);
   }
 

@@ -37,7 +37,6 @@ io::awaitable<std::optional<typename Context::runtime_type::acceptor>> bind_serv
   backoff retry(service_listener_backoff);
   const io::socket_options options = transport::to_traffic_options(context->settings->transport.tcp,
                                                                    service->nodelay.value_or(true));
-  std::error_code cause;
   for (;;) {
     auto acceptor = co_await world.listen(where, options, stop);
     if (stop.stop_requested()) co_return std::nullopt;
@@ -49,11 +48,8 @@ io::awaitable<std::optional<typename Context::runtime_type::acceptor>> bind_serv
     }
     auto rng = world.rng();
     const auto pause = retry.next(rng);
-    if (acceptor.error() != cause) {
-      cause = acceptor.error();
-      const service_bind_failed event{service->name, where, cause, pause};
-      context->tell(event);
-    }
+    const service_bind_failed event{service->name, where, acceptor.error(), pause};
+    context->tell(event);
     co_await io::pause(world, pause, stop);
     if (stop.stop_requested()) co_return std::nullopt;
   }

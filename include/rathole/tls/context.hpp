@@ -3,6 +3,7 @@
 #include <rathole/core/read_file.hpp>
 #include <rathole/core/secret.hpp>
 #include <rathole/core/time.hpp>
+#include <rathole/tls/certificate_dates.hpp>
 #include <rathole/tls/engine.hpp>
 #include <rathole/tls/environment_roots.hpp>
 #include <rathole/tls/key_strength.hpp>
@@ -86,10 +87,17 @@ inline std::expected<identity, std::string> read_identity(const server_settings&
   if (!from.cert || !from.key) {
     return std::unexpected("there is no certificate: set `pkcs12`, or `cert` and `key`");
   }
-  return from_file("cert", *from.cert, [&from](std::string_view certificates) {
-    return from_file("key", *from.key, [certificates](std::string_view key) {
-      return read_pem_identity(certificates, key);
-    });
+  // What is wrong with the one file is not to be looked for in the other. The certificates' file may
+  // hold the key too.
+  const auto certificates = from_file(
+      "cert", *from.cert, [](std::string_view file) -> std::expected<secret, std::string> {
+        auto read = read_pem_certificates(file);
+        if (!read) return std::unexpected(std::move(read.error()));
+        return secret(std::string(file));
+      });
+  if (!certificates) return std::unexpected(certificates.error());
+  return from_file("key", *from.key, [&certificates](std::string_view key) {
+    return read_pem_identity(certificates->view(), key);
   });
 }
 
@@ -119,6 +127,11 @@ std::expected<Setup, std::string> make_server_setup(const server_settings& from)
   if (const auto weak = weak_key(*shown)) return refused(*weak);
   auto out = Setup::make(*shown);
   if (!out) return refused(out.error());
+  if (!from.complain) return out;
+  if (const auto dates = date_problem(*shown)) {
+    from.complain(file_news::doubtful,
+                  "\"" + from.pkcs12.value_or(from.cert.value_or("")) + "\": " + *dates);
+  }
   return out;
 }
 

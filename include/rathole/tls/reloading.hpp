@@ -1,5 +1,7 @@
 #pragma once
 
+#include <rathole/tls/file_news.hpp>
+
 #include <sys/stat.h>
 
 #include <cstdint>
@@ -12,9 +14,6 @@
 #include <vector>
 
 namespace rathole::tls {
-
-/// Receives a text that says why changed files were not loaded.
-using complaint = std::function<void(const std::string&)>;
 
 /// Holds a value that is made from files, and makes it again when they have changed. Any number of
 /// threads may use it. `T` must be cheap to copy.
@@ -83,11 +82,20 @@ class reloading {
     seen_ = std::move(now);
     auto made = make_();
     if (!made) {
-      if (complain_) complain_(made.error());
+      if (complain_) complain_(file_news::refused, made.error());
       return;
     }
-    const std::lock_guard writes(reading_);
-    std::swap(value_, *made);
+    {
+      const std::lock_guard writes(reading_);
+      std::swap(value_, *made);
+    }
+    if (complain_) complain_(file_news::loaded, names_of(files_) + " changed and is in use");
+  }
+
+  static std::string names_of(const std::vector<std::string>& files) {
+    std::string out;
+    for (const std::string& file : files) out += (out.empty() ? "\"" : ", \"") + file + '"';
+    return out;
   }
 
   const std::vector<std::string> files_;

@@ -4,6 +4,7 @@
 #include <rathole/config/types.hpp>
 #include <rathole/config/validate.hpp>
 #include <rathole/proxy/any_proxy.hpp>
+#include <rathole/tls/file_news.hpp>
 #include <rathole/transport/layer_maker.hpp>
 #include <rathole/transport/missing_part.hpp>
 #include <rathole/transport/socket_options.hpp>
@@ -49,9 +50,8 @@ struct client_carrier {
   layer_maker layers = {};
 };
 
-/// Receives the problems of key and certificate files that have changed; may be called by any
-/// thread.
-using complaint = std::function<void(const std::string&)>;
+/// Receives reports about files of keys and certificates; may be called by any thread.
+using complaint = tls::complaint;
 
 namespace detail {
 

@@ -82,7 +82,11 @@ class proxied {
     if (!connected) {
       const std::error_code why = ring.explain(connected.error());
       const bool is_closed = why == errc::end_of_stream || why == std::errc::connection_reset;
-      co_return failure(is_closed ? proxy::unreachable(errc::end_of_stream) : why);
+      if (is_closed) co_return failure(proxy::unreachable(errc::end_of_stream));
+      if (why == errc::timed_out) co_return failure(proxy::unreachable(why));
+      // What answers in another protocol is to be told from the server behind the proxy.
+      if (why == errc::malformed_http) co_return failure(errc::malformed_proxy_answer);
+      co_return failure(why);
     }
     // The proxy's address says nothing about the server, so the name stays what is dialled again.
     dialled->set_peer(to);

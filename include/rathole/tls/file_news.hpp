@@ -1,0 +1,21 @@
+#pragma once
+
+#include <functional>
+#include <string>
+
+namespace rathole::tls {
+
+/// What is reported about files of keys and certificates.
+enum class file_news {
+  /// Files have changed and cannot be used; the old ones stay in use.
+  refused,
+  /// Files have changed and are in use now.
+  loaded,
+  /// Files are in use, but peers refuse them, or will soon.
+  doubtful,
+};
+
+/// Is told the news in words, by any thread.
+using complaint = std::function<void(file_news, const std::string&)>;
+
+}  // namespace rathole::tls

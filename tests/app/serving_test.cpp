@@ -1,0 +1,76 @@
+#include <rathole/app/serving.hpp>
+#include <rathole/app/start_report.hpp>
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <string>
+#include <system_error>
+#include <vector>
+
+namespace rathole::app {
+namespace {
+
+using namespace std::chrono_literals;
+
+struct deaf {};
+
+TEST_CASE("serving: a service counts while its client is there and its address is bound") {
+  deaf nobody;
+  int changes = 0;
+  serving<deaf> counted(nobody, [&changes] { ++changes; });
+  const address at{"192.0.2.7", 80};
+  const config::server settings;
+  const auto in_use = std::make_error_code(std::errc::address_in_use);
+  const auto close = [&](const char* service) {
+    counted.on(server::control_channel_closed{service, at, errc::end_of_stream, 1s, settings});
+  };
+  for (const char* service : {"web", "mail"}) {
+    counted.on(server::control_channel_established{service, at});
+  }
+  CHECK(counted.count() == 2);
+  for (int i = 0; i < 3; ++i) counted.on(server::service_bind_failed{"web", at, in_use, 1s});
+  CHECK(counted.count() == 1);
+  CHECK(changes == 3);
+  counted.on(server::service_listening{"web", at});
+  CHECK(counted.count() == 2);
+  CHECK(changes == 4);
+  counted.on(server::service_bind_failed{"web", at, in_use, 1s});
+  close("web");
+  close("mail");
+  CHECK(counted.count() == 0);
+  counted.on(server::control_channel_established{"web", at});
+  CHECK(counted.count() == 1);
+}
+
+TEST_CASE("serving: the services that no client serves are named, the first of them") {
+  deaf nobody;
+  serving<deaf> counted(nobody, [] {});
+  const address at{"192.0.2.7", 80};
+  std::vector<config::server_service> all(2);
+  all[0].name = "web";
+  all[1].name = "my mail";
+  CHECK(counted.unserved(all) == "web, my mail");
+  counted.on(server::control_channel_established{"web", at});
+  CHECK(counted.unserved(all) == "my mail");
+  counted.on(server::control_channel_established{"my mail", at});
+  CHECK(counted.unserved(all).empty());
+  all.resize(30);
+  CHECK(counted.unserved(all).ends_with(" and 18 more"));
+}
+
+TEST_CASE("start report: the transport in the words of its keys") {
+  config::transport by;
+  CHECK(transport_text(by) == "transport `tcp`");
+  by.kind = config::transport_kind::websocket;
+  by.websocket.emplace().tls = true;
+  CHECK(transport_text(by) == "transport `websocket` with TLS");
+  by.websocket->tls = false;
+  CHECK(transport_text(by) == "transport `websocket` without TLS");
+  by.kind = config::transport_kind::noise;
+  by.noise.emplace().pattern = "Noise_KK_25519_AESGCM_SHA256";
+  CHECK(transport_text(by) == "transport `noise` (Noise_KK_25519_AESGCM_SHA256)");
+}
+
+}  // namespace
+}  // namespace rathole::app

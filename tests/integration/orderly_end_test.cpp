@@ -1,0 +1,39 @@
+#include "../support/serving_tunnel.hpp"
+
+#include <doctest/doctest.h>
+
+#include <csignal>
+#include <string>
+#include <vector>
+
+namespace rathole::test {
+namespace {
+
+TEST_CASE("shut-down: the other side takes an orderly end for one, whatever the transport") {
+  authority issuer;
+  const std::string server_keys = pem_keys(issuer.issue());
+  std::vector<carriage> all = {tcp(), noise("Noise_NK_25519_ChaChaPoly_BLAKE2s"), websocket()};
+  for (const std::string& engine : tls_engines()) {
+    const std::string key = engine_key(engine);
+    all.push_back(tls("tls " + engine, server_keys + key, trust_in(issuer) + key));
+    all.push_back(websocket_over_tls("wss " + engine, server_keys + key, trust_in(issuer) + key));
+  }
+  for (const carriage& by : all) {
+    CAPTURE(by.name);
+    serving_tunnel t(by, "");
+    t.both.client->signal(SIGTERM);
+    CHECK(t.both.client->wait_exit() == 0);
+    CHECK(t.both.server->wait_for("Control channel shutdown"));
+    CHECK(t.both.server->output().find("ended without notice") == std::string::npos);
+    t.both.start_client();
+    REQUIRE(eventually([&] { return round_trip(t.port); }));
+    t.both.server->signal(SIGTERM);
+    CHECK(t.both.server->wait_exit() == 0);
+    INFO(t.both.story());
+    CHECK(t.both.client->wait_for("Control channel shutdown: the server closed the connection"));
+    CHECK(t.both.client->output().find(" WARN ") == std::string::npos);
+  }
+}
+
+}  // namespace
+}  // namespace rathole::test
