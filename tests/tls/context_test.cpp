@@ -6,6 +6,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <filesystem>
 #include <string>
@@ -176,7 +177,7 @@ TEST_CASE("tls contexts: a server's certificate that clients refuse, or will soo
     files from;
     from.show(test::issued_by(issuer, {.from_day = each.from_day, .until_day = each.until_day}));
     REQUIRE(server_context::load(from.server()).has_value());
-    CHECK(from.doubts.size() == (each.words.empty() ? 0 : 1));
+    CHECK(from.doubts.size() == (each.words.empty() ? 0U : 1U));
     if (from.doubts.empty()) continue;
     CHECK(from.doubts.front().starts_with('"' + from.path("cert.pem") + "\": " + each.words));
   }

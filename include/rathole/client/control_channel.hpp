@@ -52,7 +52,14 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
   [[nodiscard]] bool established() const { return established_; }
 
   /// Closes the connection, and with it the data channels that wait.
-  void close() { waiting_.request_stop(); }
+  ///
+  /// The connection ends first: a server that saw the end of a data channel before would command
+  /// another one, and the reset in answer would hide that the end was orderly.
+  void close() {
+    const std::stop_source waiting = waiting_;
+    connection_.request_stop();
+    waiting.request_stop();
+  }
 
   /// Dials what was deferred for lack of descriptors, because some were freed.
   void dial_deferred() { start_dials(); }
@@ -66,8 +73,8 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
 
   /// Runs until the connection ends; always returns the reason.
   io::awaitable<std::error_code> run() {
-    const auto close = [this] { waiting_.request_stop(); };
-    const std::stop_callback on_close(context_->closing.get_token(), close);
+    const auto close_all = [this] { close(); };
+    const std::stop_callback on_close(context_->closing.get_token(), close_all);
     result<void> ended = failure(out_of_memory());
     try {
       ended = co_await serve();
@@ -98,7 +105,7 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
         co_await context_->transport.connect(settings->remote_addr, deadline, waiting_.get_token());
     if (!stream) co_return failure(stream.error());
     const auto close = [&stream] { stream->close(); };
-    const std::stop_callback on_stop(waiting_.get_token(), close);
+    const std::stop_callback on_stop(connection_.get_token(), close);
     stream->set_nodelay(true);
 
     const protocol::descriptor_lease held(context_->descriptors.use.fixed);
@@ -248,6 +255,8 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
   driver_type* driver_ = nullptr;
   /// Requested when the control channel ends; data channels that dial or wait then end too.
   std::stop_source waiting_;
+  /// Is requested when the connection must end.
+  std::stop_source connection_;
   protocol::digest session_key_{};
   address remote_;
   /// The number of data channels that dial or wait for a command.
