@@ -440,17 +440,55 @@ TEST_CASE("log: a server recognises what a client gives up again and again") {
   }
 }
 
-TEST_CASE("log: kinds of lines without end are not all kept, and none is lost for it") {
+TEST_CASE("log: kinds of lines without end are not all told apart, nor all written") {
   repeats known;
   const time_point now(1h);
+  std::size_t written = 0;
   for (std::size_t i = 0; i < 2 * max_repeated_lines; ++i) {
-    CHECK(known.note(std::to_string(i), now) == 0);
+    if (known.note(std::to_string(i), now)) ++written;
   }
+  CHECK(written == max_repeated_lines + 1);
   CHECK(known.note("0", now) == std::nullopt);
-  const std::string unknown = std::to_string(2 * max_repeated_lines - 1);
-  CHECK(known.note(unknown, now) == 0);
-  CHECK(known.note(unknown, now + repeat_interval) == 0);
-  CHECK(known.note(unknown, now + repeat_interval) == std::nullopt);
+  CHECK(known.note("unknown", now) == std::nullopt);
+  // Kinds that are older than the interval make room.
+  const time_point later = now + repeat_interval;
+  CHECK(known.note("unknown", later) == 0);
+  CHECK(known.note("unknown", later) == std::nullopt);
+  CHECK(known.note("0", later) == 0);
+}
+
+TEST_CASE("log: so many lines of a kind are written in a minute, the next one counts the others") {
+  repeats known;
+  time_point now(1h);
+  for (int i = 0; i < 3; ++i) CHECK(known.note("x", now, 3) == 0);
+  for (int i = 0; i < 5; ++i) CHECK(known.note("x", now, 3) == std::nullopt);
+  now += repeat_interval;
+  CHECK(known.note("x", now, 3) == 5);
+  CHECK(known.note("x", now, 3) == 0);
+  CHECK(known.note("x", now, 3) == 0);
+  CHECK(known.note("x", now, 3) == std::nullopt);
+}
+
+TEST_CASE("log: a client that comes and goes writes a bounded number of lines") {
+  kept_log kept(log_level::info);
+  server_log log(kept.lines, {}, [] { return told_time; });
+  const address peer{"192.0.2.1", 1};
+  const config::server settings;
+  for (int i = 0; i < 10'000; ++i) {
+    log.on(server::control_channel_established{"web", peer});
+    log.on(server::service_listening{"web", peer});
+    log.on(server::service_bind_failed{"web", peer, errc::timed_out, 1s});
+    log.on(server::control_channel_closed{"web", peer, errc::end_of_stream, 1h, settings});
+    log.on(server::service_loops{"web", peer});
+  }
+  const std::string all = kept.text.str();
+  CHECK(std::ranges::count(all, '\n') <= static_cast<std::ptrdiff_t>(4 * max_service_lines + 1));
+  kept.text.str("");
+  told_time += repeat_interval;
+  log.on(server::control_channel_established{"web", peer});
+  CHECK(kept.said() ==
+        " INFO connection{addr=192.0.2.1:1}:handle{service=web}: rathole::server: Control "
+        "channel established (9980 more before)\n");
 }
 
 TEST_CASE("log: names cannot add lines or move the cursor, nor grow without bound") {

@@ -350,6 +350,20 @@ ping = 1
         "`pattern`?",
         "c.toml:15:1: client.transport.websocket.ping: unknown field `ping`; expected one of "
         "`tls`, `path`, `host`, `headers`, `ping_interval`"}},
+      {"names that are no names",
+       R"([client]
+remote_addr = "h:1"
+services = {}
+[client.transport]
+type = "tls"
+[client.transport.tls]
+hostname = "."
+trusted_root = "root.pem\u0000.bak"
+)",
+       {"c.toml:7:12: client.transport.tls.hostname: not a host name; write the name or address "
+        "that "
+        "the server's certificate is for",
+        "c.toml:8:16: client.transport.tls.trusted_root: a NUL character; remove it"}},
   });
 
   for (const auto& [url, what] : std::vector<std::pair<std::string, std::string>>{

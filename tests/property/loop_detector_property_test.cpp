@@ -90,7 +90,7 @@ TEST_CASE("loop detector: every loop is found and ended, whatever number of visi
     const auto chains = *rc::gen::inRange<std::size_t>(1, 40);
     looping_service service(chains);
     const std::size_t most =
-        service.run(time_point(std::chrono::hours(1)) + std::chrono::seconds(50));
+        service.run(time_point(std::chrono::hours(1)) + (chains + 2) * std::chrono::seconds(3));
     RC_ASSERT(service.is_found());
     RC_ASSERT(service.is_over());
     RC_ASSERT(most <=

@@ -85,13 +85,33 @@ TEST_CASE("loop detector: without an answer one visitor is refused, and the unwi
   }
   detector.visitor_arrived(1001);
   detector.ended(48, start + 2s);
-  CHECK(drain(detector, start + 2s) == names{"found", "refuse 1001"});
-  // All are refused for a minute, and then the detector begins anew.
+  CHECK(drain(detector, start + 2s) == names{"found", "admit 1001"});
+  for (std::uint64_t i = 0; i < 48; ++i) detector.ended(i, start + 2s);
   detector.visitor_arrived(1002);
-  CHECK(drain(detector, start + 61s) == names{"refuse 1002"});
-  for (std::uint64_t i = 0; i < 48; ++i) detector.ended(i, start + 61s);
-  detector.visitor_arrived(1003);
-  CHECK(drain(detector, start + 62s) == names{"admit 1003"});
+  CHECK(drain(detector, start + 2s) == names{"admit 1002"});
+}
+
+TEST_CASE("loop detector: whoever imitates a loop costs others a short wait, and one its visit") {
+  loop_detector detector;
+  time_point now = start;
+  std::uint64_t next = 0;
+  for (int round = 0; round < 20; ++round) {
+    CAPTURE(round);
+    std::vector<std::uint64_t> silent;
+    for (int i = 0; i < 64; ++i) {
+      silent.push_back(next);
+      detector.started(next++);
+    }
+    std::vector<std::uint64_t> waiting;
+    for (int i = 0; i < 10; ++i) detector.visitor_arrived(waiting.emplace_back(10'000 + next++));
+    drain(detector, now);
+    now += protocol::loop_hold;
+    CHECK(drain(detector, now) == names{"refuse " + std::to_string(waiting.front())});
+    for (std::size_t i = 0; i < 64; ++i) detector.ended(silent[63 - i], now);
+    names expected{"found"};
+    for (std::size_t i = 1; i < 10; ++i) expected.push_back("admit " + std::to_string(waiting[i]));
+    CHECK(drain(detector, now) == expected);
+  }
 }
 
 TEST_CASE("loop detector: ends in the order of their starts prove nothing") {
@@ -132,12 +152,17 @@ TEST_CASE("loop detector: a suspicion that was wrong takes twice as many the nex
   detector.started(127);
   detector.visitor_arrived(1003);
   CHECK(drain(detector, start + 3s) == names{"look"});
-  // Once most are answered, it is as in the beginning.
+  // Once most are answered, and a minute has passed, it is as in the beginning.
   for (std::uint64_t i = 0; i < 100; ++i) detector.answered(i);
   CHECK(drain(detector, start + 3s) == names{"admit 1003"});
   for (std::uint64_t i = 200; i < 236; ++i) detector.started(i);
   detector.visitor_arrived(1004);
-  CHECK(drain(detector, start + 3s) == names{"look"});
+  CHECK(drain(detector, start + 4s) == names{"admit 1004"});
+  for (std::uint64_t i = 200; i < 236; ++i) detector.answered(i);
+  CHECK(drain(detector, start + 63s).empty());
+  for (std::uint64_t i = 300; i < 336; ++i) detector.started(i);
+  detector.visitor_arrived(1005);
+  CHECK(drain(detector, start + 63s) == names{"look"});
 }
 
 TEST_CASE("loop detector: a held visitor that left is not spoken of") {

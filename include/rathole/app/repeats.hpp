@@ -10,56 +10,55 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace rathole::app {
 
-/// Is how long a line is held back after an equal one was written.
+/// Lines of one kind are counted anew after this time.
 inline constexpr std::chrono::seconds repeat_interval{60};
-/// Is how many kinds of lines are distinguished; lines of further kinds are all written.
+/// Kinds of lines that are told apart; all others count as one kind.
 inline constexpr std::size_t max_repeated_lines = 1024;
 
-/// Decides which lines are written of those that visitors or a peer can cause without limit: the
-/// first of each kind, and after an interval the next one, with the number of lines in between.
+/// Decides which of the lines that visitors or a peer can cause without end are written: so many of
+/// each kind in an interval, and after that the next one with the number of those held back.
 class repeats {
  public:
-  /// Records a line of the kind `what`, of which `allowed` are written in an interval. Returns how
-  /// many were held back since the last line of its kind was written, or nothing if this one must be
-  /// held back too.
+  /// Counts a line of the kind `what`, of which `allowed` are written in an interval. Returns how many
+  /// were held back since the last one that was written, or nothing if this one is held back too.
   std::optional<std::uint64_t> note(std::string_view what, time_point now,
                                     std::uint64_t allowed = 1) {
-    auto found = written_.find(what);
-    if (found == written_.end()) {
-      if (written_.size() >= max_repeated_lines) forget_old(now);
-      if (written_.size() < max_repeated_lines) written_.emplace(what, last_line{now, 0, 1});
+    lines& known = find(what, now);
+    if (now >= known.since + repeat_interval) {
+      return std::exchange(known, lines{now, 1, 0}).held_back;
+    }
+    if (known.written < allowed) {
+      ++known.written;
       return 0;
     }
-    last_line& last = found->second;
-    if (now < last.at + repeat_interval) {
-      if (last.written < allowed) {
-        ++last.written;
-        return 0;
-      }
-      ++last.held_back;
-      return std::nullopt;
-    }
-    const std::uint64_t held_back = last.held_back;
-    last = {now, 0, 1};
-    return held_back;
+    ++known.held_back;
+    return std::nullopt;
   }
 
  private:
-  struct last_line {
-    time_point at;
+  struct lines {
+    time_point since;
+    std::uint64_t written;
     std::uint64_t held_back;
     std::uint64_t written;
   };
 
-  void forget_old(time_point now) {
-    std::erase_if(written_,
-                  [now](const auto& one) { return now >= one.second.at + repeat_interval; });
+  lines& find(std::string_view what, time_point now) {
+    auto found = known_.find(what);
+    if (found == known_.end() && known_.size() >= max_repeated_lines) {
+      std::erase_if(known_,
+                    [now](const auto& one) { return now >= one.second.since + repeat_interval; });
+      if (known_.size() >= max_repeated_lines) found = known_.find(what = {});
+    }
+    if (found == known_.end()) found = known_.emplace(what, lines{now, 0, 0}).first;
+    return found->second;
   }
 
-  std::map<std::string, last_line, std::less<>> written_;
+  std::map<std::string, lines, std::less<>> known_;
 };
 
 /// Returns the end of a line that says how many were held back before it; empty if none was.

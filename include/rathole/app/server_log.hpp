@@ -18,6 +18,9 @@
 
 namespace rathole::app {
 
+/// Lines of each kind, such as "Control channel established", that one service has in a minute.
+inline constexpr std::uint64_t max_service_lines = 20;
+
 /// Is an observer of a server that logs its events. Compat: lines that scripts look for have
 /// upstream's wording.
 class server_log {
@@ -45,7 +48,8 @@ class server_log {
   /// Logs at info.
   void on(const server::service_listening& e) {
     warn_of_replacement(service_context(e.service), e.at, e.in_place_of);
-    write(log_level::info, service_context(e.service), "Listening at " + shown(e.at));
+    report("listening", log_level::info, e.service, service_context(e.service),
+           "Listening at " + shown(e.at));
     if (listens_) listens_(e.service, e.at);
   }
   /// Logs at error.
@@ -98,7 +102,8 @@ class server_log {
   }
   /// Logs at info.
   void on(const server::control_channel_established& e) {
-    write(log_level::info, channel_context(e.peer, e.service), "Control channel established");
+    report("established", log_level::info, e.service, channel_context(e.peer, e.service),
+           "Control channel established");
   }
   /// Logs at warn, once per service and interval, and otherwise at debug.
   void on(const server::control_channel_replaced& e) {
@@ -111,7 +116,7 @@ class server_log {
   void on(const server::control_channel_closed& e) {
     std::string message = "Control channel shutdown";
     if (e.error && e.error != errc::stopped) message += ": " + end_text(e.error, "the client");
-    write(log_level::info, channel_context(e.peer, e.service), message);
+    report("closed", log_level::info, e.service, channel_context(e.peer, e.service), message);
     if (!closes_.note_closed(e)) return;
     warn_once(true, "heartbeat\n" + std::string(e.service), channel_context(e.peer, e.service),
               "The client closes its control channel before the first heartbeat, again and again; "
@@ -135,13 +140,11 @@ class server_log {
   }
   /// Logs at error.
   void on(const server::service_loops& e) {
-    write(log_level::error, service_context(e.service),
+    const auto before = repeats_.note("loop\n" + std::string(e.service), now_());
+    write(before ? log_level::error : log_level::debug, service_context(e.service),
           "The service leads back to itself: its local_addr on the client at " + shown(e.client) +
-              " reaches a bind_addr of this server. Correct local_addr. Visitors from there are "
-              "refused for " +
-              std::to_string(
-                  std::chrono::duration_cast<std::chrono::seconds>(e.refused_for).count()) +
-              " s");
+              " reaches a bind_addr of this server. Correct local_addr" +
+              repeats_text(before.value_or(0)));
   }
   /// Logs at debug.
   void on(const server::forward_started& e) {
@@ -194,6 +197,15 @@ class server_log {
 
   static std::string channel_context(const address& peer, std::string_view service) {
     return connection_context(peer) + ':' + service_context(service);
+  }
+
+  /// Writes a line that a client can cause as often as it likes, by a control channel for `service`
+  /// that it opens and closes: `max_service_lines` of a kind in an interval, further ones for debugging.
+  void report(const char* kind, log_level level, std::string_view service,
+              const std::string& context, const std::string& message) {
+    const auto before =
+        repeats_.note(kind + ('\n' + std::string(service)), now_(), max_service_lines);
+    write(before ? level : log_level::debug, context, message + repeats_text(before.value_or(0)));
   }
 
   /// Logs at warn if it is a mistake and none of its kind was logged in the interval; otherwise at

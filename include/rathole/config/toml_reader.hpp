@@ -110,7 +110,9 @@ class toml_reader {
   /// Reads a string.
   std::optional<std::string> string(std::string_view key) {
     const auto* value = find<std::string>(key, "a string", "put the text in quotes");
-    return value ? std::optional(value->get()) : std::nullopt;
+    if (!value) return std::nullopt;
+    if (reject_nul(key, *value)) return std::nullopt;
+    return value->get();
   }
 
   /// Reads a string, or an array of 1 to `most` strings.
@@ -133,6 +135,7 @@ class toml_reader {
                   "put the text in quotes");
         return std::nullopt;
       }
+      if (reject_nul(key, *text)) return std::nullopt;
       out.push_back(text->get());
     }
     if (out.empty() || out.size() > most) {
@@ -249,6 +252,14 @@ class toml_reader {
       reject(key, "invalid type: " + given + ", expected " + std::string(wanted), remedy);
     }
     return value;
+  }
+
+  /// Names, paths and addresses end at a NUL for the system's functions: another one would be used
+  /// than the one that was checked.
+  bool reject_nul(std::string_view key, const toml::value<std::string>& text) const {
+    if (!text.get().contains('\0')) return false;
+    reject(key, "a NUL character", "remove it");
+    return true;
   }
 
   [[nodiscard]] std::string advice(std::string_view key) const {

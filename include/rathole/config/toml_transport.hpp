@@ -48,6 +48,10 @@ inline tcp_options read_tcp(toml_reader table) {
 inline tls_options read_tls(toml_reader table) {
   tls_options out;
   out.hostname = table.string("hostname");
+  if (out.hostname && (out.hostname->empty() || *out.hostname == ".")) {
+    table.reject("hostname", "not a host name",
+                 "write the name or address that the server's certificate is for");
+  }
   out.trusted_root = table.string("trusted_root");
   out.pkcs12 = table.string("pkcs12");
   out.pkcs12_password = table.secret_string("pkcs12_password");

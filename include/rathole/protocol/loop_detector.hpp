@@ -26,8 +26,8 @@ inline constexpr duration loop_look = std::chrono::milliseconds(10);
 inline constexpr std::size_t loop_evidence = 16;
 /// Is the longest time between two of these ends.
 inline constexpr duration loop_unwinding = std::chrono::seconds(1);
-/// Is how long the client's own visitors are refused after a loop is proved.
-inline constexpr duration loop_ban = std::chrono::seconds(60);
+/// How long a suspicion without proof raises the number of connections that the next one takes.
+inline constexpr duration loop_memory = std::chrono::seconds(60);
 
 /// Asks the owner to let a visitor go on to the service.
 struct admit_visitor {
@@ -46,8 +46,7 @@ struct refuse_visitor {
 struct look_for_answers {
   bool operator==(const look_for_answers&) const = default;
 };
-/// Reports that the service leads back to itself; its visitors are refused for `loop_ban` from now
-/// on.
+/// Reports that the service leads back to itself.
 struct loop_found {
   bool operator==(const loop_found&) const = default;
 };
@@ -63,13 +62,15 @@ using loop_action = std::variant<admit_visitor, refuse_visitor, look_for_answers
 ///
 /// 1. *Hold.* When `loop_depth` connections are unanswered, new visitors are held for up to
 /// `loop_hold`, until fewer are unanswered. A loop cannot grow in this time.
-/// 2. *Refuse one.* If no answer arrives, the visitor that was held first is refused.
-/// 3. *Judge.* In a loop the refused visitor is the innermost, and the connections around it then
-/// end one after the other, from the newest to the oldest. `loop_evidence` ends in that order prove
-/// a loop: all visitors are refused for `loop_ban`, which ends the remaining connections. Ends in
-/// another order do not reach that number, because each must be of an older connection than all
-/// before. Without proof the visitors are let through, and twice as many connections must be
-/// unanswered for the next suspicion.
+/// 2. *Refuse one.* If no answer arrives, the visitor that was held first is refused. In a loop it is
+/// the innermost one of a chain, and all connections of that chain end with it.
+/// 3. *Judge.* The connections of such a chain end one after the other, from the newest to the oldest.
+/// `loop_evidence` ends in that order prove a loop. Ends in another order do not reach that number,
+/// because each must be of an older connection than all before. Without proof, the next suspicion
+/// takes twice as many unanswered connections, for `loop_memory` at least.
+///
+/// Whoever shares the client's address can imitate a loop. Therefore a proof has no consequence but the
+/// report: visitors that are held go on to the service, and the next chain is found in the same way.
 ///
 /// The owner calls `poll` until it returns nothing, after each other call and at `deadline`. The
 /// memory is bounded by the number of visitors and connections.
@@ -94,15 +95,11 @@ class loop_detector {
 
   /// Returns the next action for the owner, or nothing.
   std::optional<loop_action> poll(time_point now) {
-    if (silent_.size() < loop_depth / 2) threshold_ = loop_depth;
+    if (silent_.size() < loop_depth / 2 && now >= raised_until_) threshold_ = loop_depth;
     switch (state_) {
       case state::watching: return watch(now);
       case state::holding: return hold(now);
       case state::judging: return judge(now);
-      case state::refusing:
-        if (now < until_) return refuse_next();
-        state_ = state::watching;
-        return watch(now);
     }
     return std::nullopt;
   }
@@ -112,8 +109,7 @@ class loop_detector {
     switch (state_) {
       case state::watching: return std::nullopt;
       case state::holding: return std::min(until_, look_at_);
-      case state::judging:
-      case state::refusing: return until_;
+      case state::judging: return until_;
     }
     return std::nullopt;
   }
@@ -124,7 +120,7 @@ class loop_detector {
   [[nodiscard]] std::size_t silent() const { return silent_.size(); }
 
  private:
-  enum class state { watching, holding, judging, refusing };
+  enum class state { watching, holding, judging };
 
   std::optional<loop_action> watch(time_point now) {
     if (held_.empty()) return std::nullopt;
@@ -154,19 +150,14 @@ class loop_detector {
 
   std::optional<loop_action> judge(time_point now) {
     if (evidence_ >= loop_evidence) {
-      state_ = state::refusing;
-      until_ = now + loop_ban;
+      state_ = state::watching;
       return loop_found{};
     }
     if (now < until_) return std::nullopt;
     threshold_ = std::max(threshold_, 2 * silent_.size());
+    raised_until_ = now + loop_memory;
     state_ = state::watching;
     return watch(now);
-  }
-
-  std::optional<loop_action> refuse_next() {
-    if (held_.empty()) return std::nullopt;
-    return refuse_visitor{take_first()};
   }
 
   std::uint64_t take_first() {
@@ -179,6 +170,7 @@ class loop_detector {
   std::deque<std::uint64_t> held_;
   std::set<std::uint64_t> silent_;
   std::size_t threshold_ = loop_depth;
+  time_point raised_until_ = time_point::min();
   /// When the current state ends.
   time_point until_{};
   time_point look_at_{};

@@ -177,8 +177,6 @@ struct service_loops {
   std::string_view service;
   /// The client.
   const address& client;
-  /// How long visitors from the client's address are refused.
-  duration refused_for;
 };
 
 /// Reports that a visitor's TCP connection is being forwarded.

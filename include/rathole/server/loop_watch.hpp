@@ -150,7 +150,7 @@ class loop_watch : public std::enable_shared_from_this<loop_watch<Session>> {
     }
   }
   void perform(const protocol::loop_found&) {
-    const service_loops event{session_->service()->name, session_->peer(), protocol::loop_ban};
+    const service_loops event{session_->service()->name, session_->peer()};
     context_->tell(event);
   }
 

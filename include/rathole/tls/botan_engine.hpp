@@ -40,6 +40,7 @@ class botan_engine {
 
   /// Makes the client's side of a connection to `host`; see `TlsEngine`.
   static result<botan_engine> client(const client_setup& setup, std::string_view host) {
+    if (!is_server_name(host)) return failure(errc::certificate_wrong_name);
     return botan_engine(
         std::make_unique<connection>(client_end{setup.shared(), std::string(host)}));
   }

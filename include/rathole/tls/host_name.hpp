@@ -101,6 +101,13 @@ inline bool matches_dns_name(std::string_view pattern, std::string_view host) {
          detail::same_name(domain, host.substr(first_label));
 }
 
+/// Returns whether `host` can be the name that a server's certificate is for: it is not empty, apart
+/// from the dot of the root, and has no NUL.
+inline bool is_server_name(std::string_view host) {
+  if (host.ends_with('.')) host.remove_suffix(1);
+  return !host.empty() && !host.contains('\0');
+}
+
 /// Returns whether `host` is an IP literal without brackets, and not a name.
 inline bool is_ip_literal(std::string_view host) {
   return parse_ipv4(host).has_value() || parse_ipv6(host).has_value();

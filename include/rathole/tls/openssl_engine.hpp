@@ -36,7 +36,7 @@ class openssl_engine {
     openssl_engine out(shared.context.get());
     SSL* const ssl = out.connection_->ssl.get();
     out.connection_->client = setup.shared();
-    if (!name_server(ssl, host)) return failure(errc::invalid_address);
+    if (!name_server(ssl, host)) return failure(errc::certificate_wrong_name);
     openssl_session_sink& sink = out.connection_->sink;
     sink = {shared.sessions, std::string(host)};
     SSL_set_app_data(ssl, &sink);
@@ -159,6 +159,8 @@ class openssl_engine {
   /// Announces the name of the server, unless it is an IP literal, and requires a certificate for
   /// it.
   static bool name_server(SSL* ssl, std::string_view host) {
+    // An empty name would switch the check of names off, and OpenSSL ignores what follows a NUL.
+    if (!is_server_name(host)) return false;
     if (host.ends_with('.')) host.remove_suffix(1);
     const std::string name(host);
     if (is_ip_literal(host)) {
