@@ -6,6 +6,7 @@
 #include <rathole/io/alarm.hpp>
 #include <rathole/io/asio_runtime.hpp>
 #include <rathole/io/async_run.hpp>
+#include <rathole/io/background_turn.hpp>
 #include <rathole/io/event.hpp>
 #include <rathole/io/fair_turns.hpp>
 #include <rathole/io/run_on.hpp>
@@ -457,6 +458,42 @@ TEST_SUITE("primitives") {
     CHECK_FALSE(is_asserted_against(use));
   }
 #endif
+}
+
+namespace {
+
+io::awaitable<void> take_turn(io_bench& bench, int number, std::vector<std::string>& seen) {
+  const io::executor ex = bench.context.get_executor();
+  co_await io::background_turns::of(ex).next(ex);
+  seen.push_back("turn " + std::to_string(number));
+  const auto note = [number, &seen] { seen.push_back("ready " + std::to_string(number)); };
+  asio::post(ex, note);
+}
+
+}  // namespace
+
+TEST_CASE(
+    "background turns: first come, first served, and what is ready runs between two of them") {
+  io_bench bench;
+  std::vector<std::string> seen;
+  for (int i = 1; i <= 3; ++i) bench.group.spawn(take_turn(bench, i, seen));
+  bench.run();
+  CHECK(seen ==
+        std::vector<std::string>{"turn 1", "ready 1", "turn 2", "ready 2", "turn 3", "ready 3"});
+  seen.clear();
+  bench.group.spawn(take_turn(bench, 4, seen));
+  bench.run();
+  CHECK(seen == std::vector<std::string>{"turn 4", "ready 4"});
+}
+
+TEST_CASE("background turns: a context that ends takes those that wait with it") {
+  std::vector<std::string> seen;
+  {
+    io_bench bench;
+    for (int i = 1; i <= 3; ++i) bench.group.spawn(take_turn(bench, i, seen));
+    while (seen.empty()) bench.context.run_one();
+  }
+  CHECK(seen == std::vector<std::string>{"turn 1"});
 }
 
 }  // namespace rathole::test

@@ -4,6 +4,7 @@
 #include <rathole/core/layer.hpp>
 #include <rathole/core/step_deadline.hpp>
 #include <rathole/io/alarm.hpp>
+#include <rathole/io/background_turn.hpp>
 #include <rathole/io/concepts.hpp>
 #include <rathole/io/layered_body.hpp>
 
@@ -181,6 +182,11 @@ class layered_stream {
       const bool only_woken = ready.error() == errc::stopped && me.next.is_open();
       if (only_woken) co_return result<void>{};
       co_return failure(ready.error());
+    }
+    if (me.layer.state() == phase::handshaking) {
+      const executor ex = me.world.get_executor();
+      co_await background_turns::of(ex).next(ex);
+      if (!me.next.is_open()) co_return failure(errc::stopped);
     }
     // The buffer exists only while there are bytes to read, and belongs to this stream alone.
     const auto storage = std::make_unique_for_overwrite<std::uint8_t[]>(read_size);

@@ -1,0 +1,92 @@
+#pragma once
+
+#include <rathole/io/handler_memory.hpp>
+#include <rathole/io/suspension.hpp>
+#include <rathole/io/task.hpp>
+
+#include <asio/execution_context.hpp>
+#include <asio/post.hpp>
+
+#include <utility>
+
+namespace rathole::io {
+
+/// The turns of a context for expensive steps, such as the public-key operations of handshakes. Between
+/// two turns everything else that is ready runs once, so that a flood of handshakes delays a forwarded
+/// connection by one step and not by all that wait. The first to ask comes first. An `asio::io_context`
+/// has one, used on its thread.
+class background_turns : public asio::execution_context::service {
+ public:
+  /// Names the service to Asio.
+  inline static asio::execution_context::id id;
+
+  explicit background_turns(asio::io_context& context) : service(context) {}
+
+  /// The one of the context that `ex` belongs to.
+  static background_turns& of(const executor& ex) {
+    return asio::use_service<background_turns>(ex.context());
+  }
+
+  /// Returns when it is the caller's turn, which lasts until the caller suspends. Needs no memory but
+  /// the coroutine's own.
+  awaitable<void> next(executor ex) {
+    place here(*this, ex);
+    const auto wait = [this, &here, ex](suspension*) { add(here, ex); };
+    co_await here.suspended.suspend(wait);
+  }
+
+ private:
+  /// A caller's place in the queue, in its own frame.
+  struct place {
+    place(background_turns& of, const executor& ex)
+        : all(of), suspended(suspension::registry_of(ex), ex) {}
+    place(const place&) = delete;
+    place& operator=(const place&) = delete;
+    ~place() {
+      if (is_queued) all.remove(*this);
+    }
+
+    background_turns& all;
+    suspension suspended;
+    place* previous = nullptr;
+    place* next = nullptr;
+    bool is_queued = false;
+  };
+
+  void shutdown() override {}
+
+  void add(place& newest, const executor& ex) {
+    newest.previous = last_;
+    (last_ ? last_->next : first_) = &newest;
+    last_ = &newest;
+    newest.is_queued = true;
+    if (!is_posted_) post(ex);
+  }
+
+  void remove(place& gone) {
+    (gone.previous ? gone.previous->next : first_) = gone.next;
+    (gone.next ? gone.next->previous : last_) = gone.previous;
+    gone.is_queued = false;
+  }
+
+  /// Gives the next turn when the executor comes to it, and so on until nobody waits.
+  void post(const executor& ex) {
+    is_posted_ = true;
+    asio::post(ex, in_memory(&memory_, [this, ex] {
+                 is_posted_ = false;
+                 if (!first_) return;
+                 place& chosen = *first_;
+                 remove(chosen);
+                 chosen.suspended.resume();
+                 // The turn is over when this comes up: it is queued behind the caller.
+                 if (first_) post(ex);
+               }));
+  }
+
+  handler_memory memory_;
+  place* first_ = nullptr;
+  place* last_ = nullptr;
+  bool is_posted_ = false;
+};
+
+}  // namespace rathole::io
