@@ -19,14 +19,31 @@ struct middle {
   }
 };
 
-TEST_CASE("displacement: two channels cut short in a row are suspicious, one is not") {
+/// So many channels in a row that the server closes after `lasted`.
+void cut_short(displacement& seen, std::size_t channels, duration lasted = 500ms) {
+  for (std::size_t i = 0; i < channels; ++i) seen.note(errc::end_of_stream, lasted);
+}
+
+TEST_CASE("displacement: five channels cut short in a row are suspicious, four are not") {
   displacement seen;
-  CHECK_FALSE(seen.is_recurring());
-  seen.note(errc::end_of_stream, 500ms);
+  cut_short(seen, client::displaced_after - 1);
   CHECK_FALSE(seen.is_recurring());
   seen.note(errc::truncated, 500ms);
   CHECK(seen.is_recurring());
   seen.reset();
+  CHECK_FALSE(seen.is_recurring());
+}
+
+TEST_CASE("displacement: a server that was away in between was restarted") {
+  displacement seen;
+  for (int i = 0; i < 20; ++i) {
+    cut_short(seen, client::displaced_after - 1);
+    seen.note_failed_attempt();
+  }
+  CHECK_FALSE(seen.is_recurring());
+  cut_short(seen, client::displaced_after);
+  CHECK(seen.is_recurring());
+  seen.note_failed_attempt();
   CHECK_FALSE(seen.is_recurring());
 }
 
@@ -40,27 +57,26 @@ TEST_CASE("displacement: a channel that lasted, or that broke otherwise, is not 
     seen.note(std::make_error_code(std::errc::broken_pipe), 1s);
   }
   CHECK_FALSE(seen.is_recurring());
-  seen.note(errc::truncated, 1s);
+  cut_short(seen, client::displaced_after - 1);
   seen.note(errc::end_of_stream, 4s);
-  seen.note(errc::truncated, 1s);
+  cut_short(seen, client::displaced_after - 1);
   CHECK_FALSE(seen.is_recurring());
 }
 
 TEST_CASE("displacement: the suspicion stays while the other client pauses, and the pauses grow") {
   displacement seen;
-  seen.note(errc::end_of_stream, 1s);
-  seen.note(errc::end_of_stream, 1s);
+  cut_short(seen, client::displaced_after);
   middle rng;
   duration last = 0s;
   for (int i = 0; i < 10; ++i) {
     REQUIRE(seen.is_recurring());
     const duration pause = seen.pause(rng);
     CHECK(pause >= last);
-    CHECK(pause <= 36s);
+    CHECK(pause <= 12s);
     last = pause;
-    seen.note(errc::end_of_stream, 35s);
+    seen.note(errc::end_of_stream, 12s);
   }
-  CHECK(last >= 24s);
+  CHECK(last >= 8s);
   seen.note(errc::end_of_stream, 61s);
   CHECK_FALSE(seen.is_recurring());
 }

@@ -15,9 +15,9 @@ namespace rathole::client {
 /// cut short.
 inline constexpr std::chrono::seconds cut_short_within{3};
 
-/// Is how many control channels in a row must be cut short to suspect that another client displaces
-/// this one.
-inline constexpr std::size_t displaced_after = 2;
+/// How many control channels in a row must be cut short to suspect that another client displaces this
+/// one. A server that is restarted a few times in a row stays below it.
+inline constexpr std::size_t displaced_after = 5;
 
 /// Is how long a control channel must last to end the suspicion. It is longer than the pauses of
 /// `displaced_backoff`, because when two clients displace each other, the channel of each lasts for
@@ -26,7 +26,7 @@ inline constexpr std::chrono::seconds undisplaced_after{60};
 
 /// Says how attempts are spaced while another client seems to displace this one.
 inline constexpr backoff_parameters displaced_backoff{std::chrono::seconds(1), 0.2, 2.0,
-                                                      std::chrono::seconds(30)};
+                                                      std::chrono::seconds(10)};
 
 /// Returns whether `reason` means that the server closed the connection in order, as it does when
 /// another client takes over the service. A reset does not count: failing networks and proxies
@@ -46,6 +46,10 @@ inline bool is_closed_by_peer(const std::error_code& reason) {
 /// growing pauses they would do so twice a second indefinitely.
 class displacement {
  public:
+  /// Records that an attempt failed before the server accepted the client: the server was away, so
+  /// nothing was displaced there.
+  void note_failed_attempt() { reset(); }
+
   /// Records that an established control channel ended after `lasted` because of `reason`.
   void note(const std::error_code& reason, duration lasted) {
     const duration limit =

@@ -188,7 +188,11 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
     const bool is_outdated = std::exchange(is_outdated_, false) && !was_established;
     const bool is_skipped = std::exchange(skip_pause_, false) || is_outdated;
     if (stopping_.stop_requested()) co_return;
-    if (was_established) displacement_.note(reason, lasted);
+    if (was_established) {
+      displacement_.note(reason, lasted);
+    } else {
+      displacement_.note_failed_attempt();
+    }
     const duration pause =
         is_skipped ? duration::zero() : pause_after(reason, lasted, was_established);
     const control_channel_failed failed{service->name,
