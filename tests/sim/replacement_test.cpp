@@ -74,14 +74,14 @@ TEST_CASE("replacement: two clients that both stay take turns, ever more slowly"
   const auto& told = tunnel.server->events;
   const std::size_t in_first_minute = told.count<server::control_channel_replaced>();
   CHECK(in_first_minute > 4);
-  CHECK(in_first_minute < 25);
-  // From then on each waits about half a minute before it takes its turn.
+  CHECK(in_first_minute < 40);
+  // From then on each waits about ten seconds before it takes its turn.
   tunnel.world.run_for(10min);
-  CHECK(told.count<server::control_channel_replaced>() > in_first_minute + 10);
-  CHECK(told.count<server::control_channel_replaced>() < in_first_minute + 40);
+  CHECK(told.count<server::control_channel_replaced>() > in_first_minute + 40);
+  CHECK(told.count<server::control_channel_replaced>() < in_first_minute + 140);
   CHECK(told.count<server::service_bind_failed>() == 0);
   second->stop();
   REQUIRE(tunnel.run_until([&] { return second->ended().has_value(); }) == sim::outcome::done);
-  CHECK(tunnel.serves_again(40s));
+  CHECK(tunnel.serves_again(15s));
   tunnel.stop_all();
 }
