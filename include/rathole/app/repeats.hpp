@@ -44,7 +44,6 @@ class repeats {
     time_point since;
     std::uint64_t written;
     std::uint64_t held_back;
-    std::uint64_t written;
   };
 
   lines& find(std::string_view what, time_point now) {

@@ -29,7 +29,8 @@ namespace rathole::io {
 ///   or an error. It consumes nothing. It fails with `errc::stopped` after `cancel_wait()` or
 ///   `close()`.
 /// * `peer_has_closed()` returns whether the end or an error has arrived. It never waits and
-///   consumes nothing. It does not see an end behind unread bytes.
+///   consumes nothing. It does not see an end behind unread bytes, but may see a
+///   reset.
 /// * `shutdown_send()` ends our direction behind the bytes written so far; reading continues.
 /// * `close()` ends both directions in order; every running operation fails with `errc::stopped`.
 /// * `abort()` closes like `close()`, but sends a reset if the transport has one, so that the

@@ -187,6 +187,8 @@ class layered_stream {
       const executor ex = me.world.get_executor();
       co_await background_turns::of(ex).next(ex);
       if (!me.next.is_open()) co_return failure(errc::stopped);
+      // A signature costs more than the connection that asks for it and is reset at once.
+      if (me.next.peer_has_closed()) co_return me.fail(errc::end_of_stream);
     }
     // The buffer exists only while there are bytes to read, and belongs to this stream alone.
     const auto storage = std::make_unique_for_overwrite<std::uint8_t[]>(read_size);

@@ -8,6 +8,7 @@
 
 #include <asio/ip/tcp.hpp>
 
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -77,6 +78,8 @@ class tcp_stream {
 
   /// Returns whether the end or an error has arrived; see `ByteStream`.
   bool peer_has_closed() {
+    pollfd look{socket_->get(), 0, 0};
+    if (::poll(&look, 1, 0) > 0 && (look.revents & (POLLERR | POLLHUP)) != 0) return true;
     char octet;
     const auto count = ::recv(socket_->get(), &octet, 1, MSG_PEEK | MSG_DONTWAIT);
     return count == 0 || (count < 0 && !would_block());
