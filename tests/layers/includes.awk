@@ -53,7 +53,7 @@ FNR == 1 {
   from = layer(name)
   if (!(from in sees)) wrong("folder `" from "` is in no layer")
 }
-FNR == 301 { wrong("header of more than 300 lines") }
+FNR == 351 { wrong("header of more than 350 lines") }
 
 /^[ \t]*#[ \t]*include/ {
   if ($0 ~ /"/) { wrong("include with quotation marks; write <rathole/...>"); next }

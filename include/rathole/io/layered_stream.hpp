@@ -187,7 +187,7 @@ class layered_stream {
       const executor ex = me.world.get_executor();
       co_await background_turns::of(ex).next(ex);
       if (!me.next.is_open()) co_return failure(errc::stopped);
-      // A signature costs more than the connection that asks for it and is reset at once.
+      // A flood of connections that are reset at once must not cost a signature each.
       if (me.next.peer_has_closed()) co_return me.fail(errc::end_of_stream);
     }
     // The buffer exists only while there are bytes to read, and belongs to this stream alone.
