@@ -2,6 +2,7 @@
 
 #include "support/sim_tunnel.hpp"
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -93,7 +94,7 @@ TEST_CASE(
     const auto& told = tunnel.server->events;
     // One of the next operations is the accept; no visitor loses by any of them.
     bool yielded = false;
-    for (int next = 1; next <= 12; ++next) {
+    for (std::uint64_t next = 1; next <= 12; ++next) {
       CAPTURE(next);
       const std::size_t sessions = told.count<server::control_channel_closed>();
       auto visitor = tunnel.bench.begin(tunnel.visit("hello"));
