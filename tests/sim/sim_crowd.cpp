@@ -61,7 +61,7 @@ config::client_service client_side(const offer& of) {
 
 std::string answered(const offer& of, std::string_view heard) {
   std::string out(heard);
-  for (char& c : out) c = static_cast<char>(c ^ (0x11 * (index_of(of) + 1)));
+  for (char& c : out) c = static_cast<char>(c ^ static_cast<char>(0x11 * (index_of(of) + 1)));
   return out;
 }
 

@@ -93,7 +93,7 @@ TEST_CASE("udp: datagrams of every size reach the service and back") {
   udp_tunnel tunnel(seed);
   tunnel.start_both();
   udp_peer& visitor = tunnel.visitor();
-  for (const std::size_t size : {0, 1, 1200, 2048, 2049, 9000, 65'507}) {
+  for (const std::size_t size : {0UL, 1UL, 1200UL, 2048UL, 2049UL, 9000UL, 65'507UL}) {
     CAPTURE(size);
     CHECK(tunnel.echoed(visitor, pattern(size)));
   }
