@@ -1,9 +1,11 @@
-// A service whose `local_addr` is its own public port on the server: each visitor causes another.
+// A service whose `local_addr` is its own public port on the server: each visitor, or each datagram,
+// causes another.
 
 #include "../support/eventually.hpp"
 #include "../support/our_program.hpp"
 #include "../support/services.hpp"
 #include "../support/tunnel.hpp"
+#include "../support/udp.hpp"
 #include "../support/visitors.hpp"
 
 #include <doctest/doctest.h>
@@ -12,6 +14,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <iterator>
 #include <string>
@@ -76,6 +79,28 @@ TEST_CASE("loop: a service that leads back to itself is found, and the others go
     CHECK(eventually([&] { return has_ended(next); }));
     CHECK(descriptors(*both.server) <= server_before + 20);
   }
+}
+
+TEST_CASE("loop: a UDP service that leads back to itself is reported, and no datagram goes on") {
+  tunnel both({"our server, our client", our_program(), our_program()});
+  const std::uint16_t port = free_udp_port();
+  both.add_udp_at("looping", port, {}, port);
+  both.start_in_turn();
+  INFO(both.story());
+  REQUIRE(both.server->wait_for("Listening at", 2));
+  const std::size_t before = descriptors(*both.client);
+  udp_socket visitor;
+  visitor.connect(port);
+  // The first ones may come before the data channels.
+  const auto is_reported = [&] {
+    visitor.send("x");
+    return has_said(*both.client, "leads back to itself");
+  };
+  CHECK(eventually(is_reported));
+  CHECK(has_said(*both.client, "client.services.looping.local_addr"));
+  for (int i = 0; i < 100; ++i) visitor.send("x");
+  // The visitor's, and data channels that may not have been there.
+  CHECK(descriptors(*both.client) <= before + 10);
 }
 
 TEST_CASE("loop: a thousand visitors from the client's own address are no loop") {

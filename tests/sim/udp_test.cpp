@@ -195,6 +195,55 @@ TEST_CASE("udp: the visitor that was silent for the longest makes room") {
   tunnel.finish();
 }
 
+TEST_CASE("udp: a client without descriptors remembers its share of visitors, and dials") {
+  const auto seed = test::scenario_seed(11);
+  REPLAYABLE(seed);
+  udp_tunnel tunnel(seed);
+  // A quarter is in reserve; one control channel, two data channels, and a quarter of what is left.
+  tunnel.world.net().limit_descriptors("client", 80);
+  constexpr std::size_t share = (80 - 20 - 3) / 4;
+  tunnel.start_both();
+  tunnel.world.run_for(1s);
+  for (int i = 0; i < 100; ++i) CHECK(tunnel.echoed(tunnel.visitor(), "one of many"));
+  const auto sockets_of_client = [&] {
+    return tunnel.world.net().in_use().datagram_sockets - 1 - 100 - 1;
+  };
+  CHECK(sockets_of_client() <= share + 1);
+  CHECK(sockets_of_client() >= share);
+  // The client has descriptors for what is lost and comes again.
+  tunnel.world.net().lose_connections("server", "client");
+  CHECK(tunnel.echoed_again(*tunnel.visitors.back(), 5s));
+  CHECK(sockets_of_client() <= share + 1);
+  tunnel.finish();
+}
+
+TEST_CASE("udp: a service that leads back to itself is reported, and ends with each datagram") {
+  const auto seed = test::scenario_seed(12);
+  REPLAYABLE(seed);
+  udp_tunnel tunnel(seed);
+  tunnel.client_settings.services[0].local_addr = {"server", 5202};
+  tunnel.start_both();
+  tunnel.world.run_for(1s);
+  const std::size_t before = tunnel.world.net().in_use().datagram_sockets;
+  const auto reports = [&] { return tunnel.client->events.count<client::service_loops>(); };
+  udp_peer& visitor = tunnel.visitor();
+  for (int i = 0; i < 20; ++i) {
+    visitor.send(tunnel.entry(), "hello " + std::to_string(i));
+    tunnel.world.run_for(100ms);
+  }
+  CHECK(reports() == 1);
+  // The visitor's, and the client's for it.
+  CHECK(tunnel.world.net().in_use().datagram_sockets == before + 2);
+  tunnel.world.run_for(58s);
+  visitor.send(tunnel.entry(), "a minute later");
+  tunnel.world.run_for(1s);
+  visitor.send(tunnel.entry(), "and a second");
+  tunnel.world.run_for(1s);
+  CHECK(reports() == 2);
+  CHECK(tunnel.world.net().in_use().datagram_sockets == before + 2);
+  tunnel.finish();
+}
+
 TEST_CASE("udp: a service that is not there yet, and a link that loses and reorders") {
   const auto seed = test::scenario_seed(7);
   REPLAYABLE(seed);

@@ -83,6 +83,40 @@ TEST_CASE("descriptor budget: idle channels do not keep visitors out, and yield"
   CHECK(budget.idle_share() == 17);
 }
 
+TEST_CASE("descriptor budget: visitors of UDP services share a quarter of what is left") {
+  struct example {
+    const char* what;
+    std::size_t limit;
+    std::size_t udp_services;
+    std::size_t share;
+  };
+  // 4 are fixed, and the reserve is 64, or a quarter of the limit if that is less.
+  for (const example& each :
+       {example{"one service", 512, 1, 111}, example{"four services", 512, 4, 27},
+        example{"no service yet", 512, 0, 111}, example{"hardly any descriptors", 8, 3, 1},
+        example{"the usual limit", 524'288, 10, 13'105}}) {
+    CAPTURE(each.what);
+    descriptor_budget budget(each.limit);
+    budget.use.fixed = 4;
+    budget.use.udp_services = each.udp_services;
+    CHECK(budget.udp_share() == each.share);
+    // Somebody else's shortage does not have visitors forgotten.
+    budget.refused(start);
+    CHECK(budget.udp_share() == each.share);
+  }
+}
+
+TEST_CASE("descriptor budget: a client counts its visitors of UDP services") {
+  descriptor_budget budget(100);
+  budget.use = use(1, 5);
+  // 100 - 25 in reserve - 5: 70.
+  budget.use.udp_visitors = 68;
+  CHECK(budget.use.total() == 73);
+  CHECK(budget.admits_dial(0));
+  budget.use.udp_visitors = 69;
+  CHECK_FALSE(budget.admits_dial(0));
+}
+
 TEST_CASE("descriptor budget: handshakes leave half to visitors") {
   descriptor_budget budget(100);
   budget.use = use(1, 5);

@@ -37,6 +37,15 @@ TEST_CASE("udp_endpoint: as an address") {
   CHECK(to_address({{}, 7, true}) == address{"0:0:0:0:0:0:0:0", 7});
 }
 
+TEST_CASE("udp_endpoint: from an address") {
+  CHECK(to_udp_endpoint({"192.0.2.10", 50000}) == v4);
+  CHECK(to_udp_endpoint({"2001:db8::1", 53124}) == v6);
+  CHECK(to_udp_endpoint({"2001:db8::1%eth0", 53124}) == v6);
+  CHECK(to_udp_endpoint({"::ffff:192.0.2.10", 50000}) == v4);
+  CHECK_FALSE(to_udp_endpoint({"localhost", 80}));
+  CHECK_FALSE(to_udp_endpoint({"", 80}));
+}
+
 TEST_CASE("udp_endpoint: the hash is SipHash-1-3 of three words") {
   // From an independent implementation that passes the vectors of the algorithm's authors.
   CHECK(udp_endpoint_hash{}(udp_endpoint()) == 0xf9003207cf9e4d4cU);

@@ -112,6 +112,14 @@ class client_log {
   void on(const client::datagrams_lost& e) {
     write(log_level::warn, e.service, losses_text(e.since));
   }
+  /// Logs at error.
+  void on(const client::service_loops& e) {
+    write(log_level::error, e.service,
+          "The service leads back to itself: datagrams that this client sends to " +
+              shown(e.local) + " come back as its visitors'. Correct client.services." +
+              shown_key(e.service) +
+              ".local_addr. Datagrams dropped since the last report: " + std::to_string(e.dropped));
+  }
 
  private:
   void write_failure(log_level level, const client::control_channel_failed& e,

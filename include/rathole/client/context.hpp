@@ -1,5 +1,6 @@
 #pragma once
 
+#include <rathole/client/own_udp_sockets.hpp>
 #include <rathole/config/types.hpp>
 #include <rathole/config/validate.hpp>
 #include <rathole/core/error.hpp>
@@ -104,6 +105,14 @@ struct context {
   /// The number of active connections, including those that still connect to their local service;
   /// used by all threads.
   std::atomic<std::size_t> forwards = 0;
+  /// The number of visitors of UDP services, each with a socket; used by all threads.
+  std::atomic<std::size_t> udp_visitors = 0;
+  /// The most visitors that each UDP service may have; see `client/descriptors.hpp`. Used by all
+  /// threads.
+  std::atomic<std::size_t> udp_share = protocol::descriptor_budget::unlimited;
+  /// The sockets of those visitors, which show that a service leads back to itself; used by all
+  /// threads.
+  client::own_udp_sockets own_udp_sockets;
   /// The number of the next connection; used by all threads.
   std::atomic<std::uint64_t> next_forward = 1;
   /// Requested when no new work may begin and everything except active connections must end.

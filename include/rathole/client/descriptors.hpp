@@ -7,13 +7,22 @@
 
 namespace rathole::client {
 
+/// Updates the budget with the limit and with what is counted on all threads. Must be called on the
+/// control plane's thread.
+template <class Context>
+void count_descriptors(Context& self) {
+  self.descriptors.set_limit(self.runtime().descriptor_limit());
+  self.descriptors.use.forwards = self.forwards.load();
+  self.descriptors.use.udp_visitors = self.udp_visitors.load();
+  self.udp_share = self.descriptors.udp_share();
+}
+
 /// Returns whether a service with `own` data channels that dial or wait may dial one more with the
 /// available descriptors. If not, `dial_deferred` must be called once some are free.
 template <class Context>
 bool admits_dial(Context& self, std::size_t own) {
   protocol::descriptor_budget& budget = self.descriptors;
-  budget.set_limit(self.runtime().descriptor_limit());
-  budget.use.forwards = self.forwards.load();
+  count_descriptors(self);
   budget.update(self.runtime().now());
   const bool admitted = budget.admits_dial(own);
   if (!admitted) self.dials_deferred = true;
@@ -24,7 +33,7 @@ bool admits_dial(Context& self, std::size_t own) {
 template <class Context>
 void descriptor_refused(const std::shared_ptr<Context>& self) {
   self->on_control_plane([self] {
-    self->descriptors.use.forwards = self->forwards.load();
+    count_descriptors(*self);
     self->descriptors.refused(self->runtime().now());
   });
 }

@@ -110,4 +110,17 @@ struct datagrams_lost {
   duration within;
 };
 
+/// Reports that a UDP service leads back to itself: what the client sends to `local` returns as
+/// datagrams of visitors of the service. It is reported at most once in `within`.
+struct service_loops {
+  /// The name of the service.
+  std::string_view service;
+  /// The service's `local_addr`.
+  const address& local;
+  /// The number of datagrams that were dropped since the last report.
+  std::uint64_t dropped;
+  /// The shortest time between two reports.
+  duration within;
+};
+
 }  // namespace rathole::client

@@ -2,6 +2,7 @@
 
 #include <rathole/client/context.hpp>
 #include <rathole/client/control_channel.hpp>
+#include <rathole/client/descriptors.hpp>
 #include <rathole/client/displacement.hpp>
 #include <rathole/client/events.hpp>
 #include <rathole/client/udp_forwarder.hpp>
@@ -22,6 +23,7 @@
 #include <map>
 #include <memory>
 #include <new>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <system_error>
@@ -166,6 +168,8 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
     // If memory runs out, it is started again even after `stop`, to close what it opened.
     context_->group.spawn(io::outlast(home, std::stop_token(), work));
     forwarder_ = made;
+    udp_counted_.emplace(context_->descriptors.use.udp_services);
+    count_descriptors(*context_);
   }
 
   /// Makes one attempt, and waits for the pause after it.
@@ -228,6 +232,8 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
   const std::shared_ptr<io::published<config::client_service>> service_;
   /// The part of a UDP service that all its control channels share.
   std::shared_ptr<udp_forwarder<Context>> forwarder_;
+  /// Counts the forwarder among the UDP services that share descriptors.
+  std::optional<protocol::descriptor_lease> udp_counted_;
   /// Whether the forwarder has the settings of `service_`.
   bool is_forwarder_updated_ = true;
   std::shared_ptr<channel_type> channel_;

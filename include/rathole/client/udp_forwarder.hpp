@@ -1,27 +1,28 @@
 #pragma once
 
+#include <rathole/client/descriptors.hpp>
 #include <rathole/client/events.hpp>
-#include <rathole/client/unsent_datagrams.hpp>
+#include <rathole/client/udp_visitor.hpp>
 #include <rathole/config/types.hpp>
 #include <rathole/core/error.hpp>
 #include <rathole/core/guard_memory.hpp>
 #include <rathole/core/udp_endpoint.hpp>
 #include <rathole/io/datagram.hpp>
+#include <rathole/io/descriptor_limit.hpp>
 #include <rathole/io/event.hpp>
 #include <rathole/io/stop_action.hpp>
 #include <rathole/io/task_group.hpp>
 #include <rathole/io/udp_channel.hpp>
 #include <rathole/io/udp_ledger.hpp>
 #include <rathole/io/udp_visitors.hpp>
+#include <rathole/protocol/udp_loop_detector.hpp>
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <new>
-#include <optional>
 #include <span>
 #include <stop_token>
 #include <system_error>
@@ -59,8 +60,9 @@ class udp_forwarder : public std::enable_shared_from_this<udp_forwarder<Context>
         service_(std::move(service)),
         world_(std::move(world)),
         visitors_(world_, service_->udp.max_visitors, service_->udp.idle_timeout,
-                  [](visitor_pointer& gone) { gone->close(); }),
+                  [this](visitor_pointer& gone) { close(*gone); }),
         ledger_(world_, [this](const protocol::udp_counters& since) { tell_losses(since); }),
+        loops_(this),
         opening_(world_.get_executor()) {}
 
   /// Returns the runtime that it lives in.
@@ -119,23 +121,7 @@ class udp_forwarder : public std::enable_shared_from_this<udp_forwarder<Context>
   [[nodiscard]] std::size_t visitors() const { return visitors_.size(); }
 
  private:
-  using socket_type = typename runtime_type::datagram_socket;
-
-  /// Is a visitor, with its socket once that is open.
-  struct visitor {
-    visitor(const udp_endpoint& from, std::size_t& unsent_bytes) : id(from), unsent(unsent_bytes) {}
-
-    void close() {
-      gone = true;
-      if (socket) socket->close();
-    }
-
-    const udp_endpoint id;
-    std::optional<socket_type> socket;
-    std::shared_ptr<channel_type> via;
-    unsent_datagrams unsent;
-    bool gone = false;
-  };
+  using visitor = udp_visitor<typename runtime_type::datagram_socket, channel_type>;
   using visitor_pointer = std::shared_ptr<visitor>;
 
   /// Sends datagrams from the tunnel to the local service.
@@ -149,54 +135,60 @@ class udp_forwarder : public std::enable_shared_from_this<udp_forwarder<Context>
           frames, [&](const protocol::udp_frame& each) { return each.visitor != id; });
       const auto own = frames.first(static_cast<std::size_t>(other - frames.begin()));
       frames = frames.subspan(own.size());
-      const visitor_pointer who = known(id, now);
-      if (!who) {
-        ledger_.counts.queue_full += own.size();
-        continue;
-      }
+      const visitor_pointer who = known(id, own, now);
+      if (!who) continue;
       if (who->via != from) who->via = from;
-      who->socket ? send(*who, own) : keep(*who, own);
+      if (who->socket) {
+        ledger_.counts.refused += own.size() - who->send(own);
+      } else {
+        keep(*who, own);
+      }
     }
     ledger_.check();
+    if (const auto dropped = loops_.take_report(now)) tell_loop(*dropped);
   }
 
-  /// Returns the visitor, which may be new; null if there are too many new ones, or no memory.
-  visitor_pointer known(const udp_endpoint& id, time_point now) {
+  /// Returns the visitor that sent `frames`, which may be new; null if they are lost, because there
+  /// are too many new ones, there is no memory, or the client itself sent them.
+  visitor_pointer known(const udp_endpoint& id, std::span<const protocol::udp_frame> frames,
+                        time_point now) {
     if (visitor_pointer* found = visitors_.touch(id, now)) return *found;
-    if (opening_.size() >= max_opening_visitors) return nullptr;
+    const auto itself = context_->own_udp_sockets.find(id);
+    const auto has_come_back = [&](const protocol::udp_frame& each) {
+      return loops_.has_come_back(itself.get(), each.payload, now);
+    };
+    if (std::ranges::count_if(frames, has_come_back) > 0) return nullptr;
     try {
-      const auto made = std::make_shared<visitor>(id, unsent_bytes_);
-      // It never begins inside this call; a visitor that cannot be stored is marked as gone first.
-      opening_.spawn(open(this->shared_from_this(), made));
-      made->gone = true;
-      if (visitors_.full()) ++ledger_.counts.evicted;
-      visitors_.add(id, made, now);
-      made->gone = false;
-      return made;
-    } catch (const std::bad_alloc&) {
-      return nullptr;
+      if (opening_.size() < max_opening_visitors) {
+        return add(id, loops_.path(itself.get(), frames.front().payload), now);
+      }
+    } catch (const std::bad_alloc&) {  // The same as too many new ones.
     }
+    ledger_.counts.queue_full += frames.size();
+    return nullptr;
+  }
+
+  visitor_pointer add(const udp_endpoint& id, std::vector<const void*> path, time_point now) {
+    const auto made =
+        std::make_shared<visitor>(id, unsent_bytes_, context_->udp_visitors, std::move(path));
+    // Never begins inside this call: a visitor that cannot be remembered is gone before.
+    opening_.spawn(open(this->shared_from_this(), made));
+    made->gone = true;
+    visitors_.set_ceiling(context_->udp_share);
+    if (visitors_.full()) ++ledger_.counts.evicted;
+    visitors_.add(id, made, now);
+    made->gone = false;
+    return made;
   }
 
   /// Forgets a visitor whose socket was not opened, unless it was forgotten before.
   void forget(visitor& who) {
     if (!who.gone) {
       ledger_.counts.refused += who.unsent.size();
-      who.close();
+      close(who);
       visitors_.erase(who.id);
     }
     who.unsent.clear();
-  }
-
-  void send(visitor& who, std::span<const protocol::udp_frame> frames) {
-    std::array<io::datagram, batch_size> batch;
-    while (!frames.empty()) {
-      const std::size_t count = std::min(frames.size(), batch.size());
-      for (std::size_t i = 0; i < count; ++i) batch[i].payload = frames[i].payload;
-      const std::size_t taken = who.socket->send(std::span<const io::datagram>(batch).first(count));
-      ledger_.counts.refused += count - taken;
-      frames = frames.subspan(count);
-    }
   }
 
   void keep(visitor& who, std::span<const protocol::udp_frame> frames) {
@@ -224,17 +216,13 @@ class udp_forwarder : public std::enable_shared_from_this<udp_forwarder<Context>
     if (who->gone) co_return self->forget(*who);
     if (!opened) {
       self->forget(*who);
+      if (io::out_of_descriptors(opened.error())) descriptor_refused(self->context_);
       self->tell_failure(service, opened.error());
       self->ledger_.check();
       co_return;
     }
-    who->socket.emplace(std::move(*opened));
-    for (const auto& payload : who->unsent.payloads()) {
-      io::datagram first;
-      first.payload = payload;
-      if (who->socket->send(std::span(&first, 1)) == 0) ++self->ledger_.counts.refused;
-    }
-    who->unsent.clear();
+    who->take(std::move(*opened), self->context_->own_udp_sockets);
+    self->ledger_.counts.refused += who->send_unsent();
     // The forwarder owns the visitor, which owns the socket, so the pointers stay valid.
     who->socket->watch([me = self.get(), raw = who.get()] { me->answer(*raw); });
   }
@@ -262,6 +250,12 @@ class udp_forwarder : public std::enable_shared_from_this<udp_forwarder<Context>
     }
   }
 
+  /// Closes a visitor's socket. Its descriptor may be what a data channel waits for.
+  void close(visitor& gone) {
+    gone.close();
+    dial_deferred(context_);
+  }
+
   void close() {
     closing_.request_stop();
     ledger_.close();
@@ -277,14 +271,19 @@ class udp_forwarder : public std::enable_shared_from_this<udp_forwarder<Context>
     });
   }
 
+  void tell_loop(std::uint64_t dropped) {
+    context_->on_control_plane([context = context_, service = service_, dropped] {
+      context->tell(
+          service_loops{service->name, service->local_addr, dropped, protocol::udp_loop_memory});
+    });
+  }
+
   void tell_losses(const protocol::udp_counters& since) {
     context_->on_control_plane([context = context_, service = service_, since] {
       const datagrams_lost event{service->name, since, io::udp_report_interval};
       context->tell(event);
     });
   }
-
-  static constexpr std::size_t batch_size = 64;
 
   const std::shared_ptr<Context> context_;
   service_pointer service_;
@@ -293,6 +292,7 @@ class udp_forwarder : public std::enable_shared_from_this<udp_forwarder<Context>
   io::udp_visitors<runtime_type, visitor_pointer> visitors_;
   std::vector<std::shared_ptr<channel_type>> channels_;
   io::udp_ledger<runtime_type> ledger_;
+  protocol::udp_loop_detector loops_;
   io::task_group opening_;
   std::stop_source closing_;
 };

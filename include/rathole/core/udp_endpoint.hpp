@@ -4,13 +4,16 @@
 #include <rathole/core/endian.hpp>
 #include <rathole/core/ip_literal.hpp>
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace rathole {
@@ -95,6 +98,28 @@ inline address to_address(const udp_endpoint& of) {
     }
   }
   return address{std::move(host), of.port};
+}
+
+/// The endpoint that an address of an IP literal, with or without a zone, and a port names; nothing if
+/// the host is a name. An IPv4 address in its form for IPv6 (RFC 4291 section 2.5.5.2) is one of IPv4.
+inline std::optional<udp_endpoint> to_udp_endpoint(const address& of) {
+  udp_endpoint out;
+  out.port = of.port;
+  if (const auto v4 = parse_ipv4(of.host)) {
+    std::ranges::copy(*v4, out.ip.begin());
+    return out;
+  }
+  const std::string_view host = of.host;
+  const auto v6 = parse_ipv6(host.substr(0, host.find('%')));
+  if (!v6) return std::nullopt;
+  constexpr std::array<std::uint8_t, 12> mapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+  if (std::ranges::equal(std::span(*v6).first(mapped.size()), mapped)) {
+    std::ranges::copy(std::span(*v6).last(4), out.ip.begin());
+    return out;
+  }
+  out.ip = *v6;
+  out.is_v6 = true;
+  return out;
 }
 
 }  // namespace rathole

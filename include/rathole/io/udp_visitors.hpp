@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <optional>
 #include <utility>
 
@@ -45,7 +46,7 @@ class udp_visitors {
   }
 
   /// Returns whether adding a visitor makes another one be forgotten.
-  [[nodiscard]] bool full() const { return sessions_.full(); }
+  [[nodiscard]] bool full() const { return sessions_.full() || sessions_.size() >= ceiling_; }
   /// Returns the number of visitors.
   [[nodiscard]] std::size_t size() const { return sessions_.size(); }
 
@@ -58,6 +59,9 @@ class udp_visitors {
     while (sessions_.size() > sessions_.limit()) forget_oldest();
     expire();
   }
+
+  /// Sets a further limit, at least 1. If there are more visitors now, each new one replaces one.
+  void set_ceiling(std::size_t ceiling) { ceiling_ = ceiling; }
 
   /// Forgets all visitors.
   void clear() {
@@ -102,6 +106,7 @@ class udp_visitors {
   protocol::udp_sessions<Value> sessions_;
   typename R::timer timer_;
   std::move_only_function<void(Value&)> forget_;
+  std::size_t ceiling_ = std::numeric_limits<std::size_t>::max();
   bool armed_ = false;
 };
 

@@ -37,10 +37,14 @@ struct descriptor_use {
   std::size_t waiting = 0;
   /// Forwarded connections; each uses two descriptors.
   std::size_t forwards = 0;
+  /// In a client: the UDP services, whose visitors share descriptors; they use none themselves.
+  std::size_t udp_services = 0;
+  /// In a client: visitors of UDP services; each has a socket.
+  std::size_t udp_visitors = 0;
 
   /// Returns the number of descriptors of all these.
   [[nodiscard]] constexpr std::size_t total() const {
-    return fixed + handshakes + idle + waiting + 2 * forwards;
+    return fixed + handshakes + idle + waiting + 2 * forwards + udp_visitors;
   }
 
   [[nodiscard]] bool operator==(const descriptor_use&) const = default;
@@ -87,6 +91,8 @@ class descriptor_lease {
 ///   eighth is free, the share is 0; it returns once visitors use no more than half.
 /// * A client dials only if there are descriptors for the data channel and for the local
 ///   connection behind it.
+/// * The visitors of all UDP services of a client may use at most a quarter, too, with the same share
+///   for each service; a new visitor beyond it replaces another one of its service.
 ///
 /// If the system refuses a descriptor nevertheless, something else in the process holds more than
 /// the reserve. For `shortage_memory`, the budget is then what was in use at that moment.
@@ -152,21 +158,34 @@ class descriptor_budget {
   [[nodiscard]] bool admits_dial(std::size_t own) const {
     const bool has_share = own >= std::max<std::size_t>(even_share(), 1);
     if (has_share && use.idle >= room() / 4) return false;
-    return 2 * (use.forwards + use.idle + 1) <= room();
+    return 2 * (use.forwards + use.idle + 1) + use.udp_visitors <= room();
+  }
+
+  /// Returns how many visitors each UDP service of a client may have, at least one. A refusal by the
+  /// system does not change that, because it limits the budget for a short time only.
+  [[nodiscard]] std::size_t udp_share() const {
+    const std::size_t quarter = left_of(reserve()) / 4;
+    return std::max<std::size_t>(quarter / std::max<std::size_t>(use.udp_services, 1), 1);
   }
 
  private:
   /// Returns how many descriptors the reserve, the listeners and the control channels leave.
   [[nodiscard]] std::size_t room() const {
-    const std::size_t kept =
-        std::max(std::min(descriptor_reserve, limit_ / 4), elsewhere_.value_or(0));
+    return left_of(std::max(reserve(), elsewhere_.value_or(0)));
+  }
+
+  /// Returns how many descriptors are reserved for what is not counted.
+  [[nodiscard]] std::size_t reserve() const { return std::min(descriptor_reserve, limit_ / 4); }
+
+  /// Returns how many descriptors are left if `kept` are not available.
+  [[nodiscard]] std::size_t left_of(std::size_t kept) const {
     return limit_ > kept + use.fixed ? limit_ - kept - use.fixed : 0;
   }
 
   /// Returns how many descriptors cannot be taken back if `waiting` visitors wait: each of them
   /// will get a data channel, which may be one of the connections in a handshake.
   [[nodiscard]] std::size_t busy(std::size_t waiting) const {
-    return 2 * use.forwards + waiting + std::max(waiting, use.handshakes);
+    return 2 * use.forwards + use.udp_visitors + waiting + std::max(waiting, use.handshakes);
   }
 
   [[nodiscard]] std::size_t even_share() const {

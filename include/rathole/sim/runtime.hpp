@@ -123,6 +123,10 @@ class runtime {
     const address any{"0.0.0.0", 0};
     auto box = self.network_->bind_udp(*self.host_, any);
     if (!box) co_return failure(box.error());
+    {
+      const own_memory here;
+      (*box)->local = to_address((*box)->endpoint);
+    }
     co_return datagram_socket(*self.network_, std::move(*box), *peer, self.network_->in_use(),
                               follows_port);
   }
