@@ -46,7 +46,7 @@ TEST_CASE("log: what levels look like on a terminal and in the journal") {
 }
 
 TEST_CASE("log: a long line is cut at a character") {
-  for (const std::size_t before : {0, 1, 2, 3}) {
+  for (const std::size_t before : {0UL, 1UL, 2UL, 3UL}) {
     spdlog::memory_buf_t line;
     const std::string start(before, 'x');
     line.append(start.data(), start.data() + start.size());

@@ -39,7 +39,7 @@ bool has_ended(const tcp_socket& visitor) {
 }
 
 TEST_CASE("loop: a service that leads back to itself is found, and the others go on") {
-  for (const std::size_t visitors : {1, 6}) {
+  for (const std::size_t visitors : {1UL, 6UL}) {
     CAPTURE(visitors);
     service local(echo);
     tunnel both({"our server, our client", our_program(), our_program()});
