@@ -14,17 +14,17 @@
 
 namespace rathole::app {
 
-/// Lines of one kind are counted anew after this time.
+/// The interval for which lines of one kind are counted.
 inline constexpr std::chrono::seconds repeat_interval{60};
-/// Kinds of lines that are told apart; all others count as one kind.
+/// How many kinds of lines are distinguished; lines of further kinds count as one kind.
 inline constexpr std::size_t max_repeated_lines = 1024;
 
-/// Decides which of the lines that visitors or a peer can cause without end are written: so many of
-/// each kind in an interval, and after that the next one with the number of those held back.
+/// Decides which lines are written of those that visitors or a peer can cause without limit: a fixed
+/// number of each kind per interval. The first line of the next interval says how many were held back.
 class repeats {
  public:
-  /// Counts a line of the kind `what`, of which `allowed` are written in an interval. Returns how many
-  /// were held back since the last one that was written, or nothing if this one is held back too.
+  /// Records a line of the kind `what`, of which `allowed` are written in an interval. Returns how many
+  /// were held back in the interval before, or nothing if this line must be held back too.
   std::optional<std::uint64_t> note(std::string_view what, time_point now,
                                     std::uint64_t allowed = 1) {
     lines& known = find(what, now);
