@@ -140,11 +140,9 @@ class server_log {
   }
   /// Logs at error.
   void on(const server::service_loops& e) {
-    const auto before = repeats_.note("loop\n" + std::string(e.service), now_());
-    write(before ? log_level::error : log_level::debug, service_context(e.service),
-          "The service leads back to itself: its local_addr on the client at " + shown(e.client) +
-              " reaches a bind_addr of this server. Correct local_addr" +
-              repeats_text(before.value_or(0)));
+    write_once(log_level::error, "loop\n" + std::string(e.service), service_context(e.service),
+               "The service leads back to itself: its local_addr on the client at " +
+                   shown(e.client) + " reaches a bind_addr of this server. Correct local_addr");
   }
   /// Logs at debug.
   void on(const server::forward_started& e) {
@@ -199,13 +197,12 @@ class server_log {
     return connection_context(peer) + ':' + service_context(service);
   }
 
-  /// Writes a line that a client can cause as often as it likes, by a control channel for `service`
-  /// that it opens and closes: `max_service_lines` of a kind in an interval, further ones for debugging.
-  void report(const char* kind, log_level level, std::string_view service,
+  /// Logs a line that a client can cause without limit by opening and closing control channels for
+  /// `service`: at `level` up to `max_service_lines` times per interval, otherwise at debug.
+  void report(std::string_view kind, log_level level, std::string_view service,
               const std::string& context, const std::string& message) {
-    const auto before =
-        repeats_.note(kind + ('\n' + std::string(service)), now_(), max_service_lines);
-    write(before ? level : log_level::debug, context, message + repeats_text(before.value_or(0)));
+    const std::string line = std::string(kind) + '\n' + std::string(service);
+    write_limited(max_service_lines, level, line, context, message);
   }
 
   /// Logs at warn if it is a mistake and none of its kind was logged in the interval; otherwise at
@@ -219,7 +216,14 @@ class server_log {
   /// Logs at `level` if none of its kind was logged in the interval; otherwise at debug.
   void write_once(log_level level, std::string_view kind, const std::string& context,
                   const std::string& message) {
-    const std::optional<std::uint64_t> before = repeats_.note(kind, now_());
+    write_limited(1, level, kind, context, message);
+  }
+
+  /// Logs at `level` if fewer than `allowed` of its kind were logged in the interval; otherwise at
+  /// debug.
+  void write_limited(std::uint64_t allowed, log_level level, std::string_view kind,
+                     const std::string& context, const std::string& message) {
+    const std::optional<std::uint64_t> before = repeats_.note(kind, now_(), allowed);
     write(before ? level : log_level::debug, context, message + repeats_text(before.value_or(0)));
   }
 
