@@ -74,6 +74,10 @@ class in_memory {
 
   /// Wraps `work`, with an operation in `memory`.
   in_memory(P memory, F work) : memory_(std::move(memory)), work_(std::move(work)) {}
+  in_memory(const in_memory&) = default;
+  /// Moves the handler. `other` still refers to the memory: if an operation cannot be started, Asio
+  /// frees it by the allocator of the handler that it was made from and that has been moved from.
+  in_memory(in_memory&& other) : memory_(other.memory_), work_(std::move(other.work_)) {}
 
   /// Returns the allocator that Asio uses.
   [[nodiscard]] allocator_type get_allocator() const noexcept { return allocator_type(memory_); }

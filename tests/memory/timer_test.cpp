@@ -1,0 +1,57 @@
+// What timers do when Asio's queue of timers cannot grow.
+
+#include "support/failing_allocator.hpp"
+
+#include <rathole/io/asio_timer.hpp>
+
+#include <doctest/doctest.h>
+
+#include <asio/io_context.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <utility>
+
+namespace rathole::test {
+
+namespace {
+
+/// Enough for the queue to grow several times.
+constexpr int timers = 40;
+
+/// Arms all timers while the allocations from number `failing` on fail, `count` of them. Returns
+/// whether there were so many.
+bool arm_all(std::uint64_t failing, std::uint64_t count) {
+  asio::io_context context;
+  std::deque<io::asio_timer> all;
+  for (int i = 0; i < timers; ++i) all.emplace_back(context.get_executor());
+  // The first one makes the services of the context.
+  all.front().arm(clock::now(), [] {});
+
+  int called = 0;
+  const failing_allocator allocator(failing, count);
+  {
+    const failing_allocator::armed armed;
+    for (io::asio_timer& each : all) {
+      // The callback fits into its wrapper, so that only Asio allocates.
+      each.arm(clock::now(), [&called] { ++called; });
+    }
+  }
+  context.run();
+  CHECK(called == timers);
+  return allocator.has_failed();
+}
+
+}  // namespace
+
+TEST_CASE("a timer that Asio's queue has no memory for runs its callback all the same") {
+  for (const std::uint64_t count : {1, 3, 1'000}) {
+    CAPTURE(count);
+    std::uint64_t failing = 1;
+    while (arm_all(failing, count)) ++failing;
+    CHECK(failing > 1);
+  }
+}
+
+}  // namespace rathole::test
