@@ -6,6 +6,7 @@
 #include <rathole/io/poller.hpp>
 
 #include <cstdint>
+#include <new>
 #include <system_error>
 #include <utility>
 
@@ -81,11 +82,19 @@ class watched_socket final : poll_watch {
       who.found = outcome::none;
       co_return failure(ec);
     }
-    co_await who.woken.wait();
+    try {
+      co_await who.woken.wait();
+    } catch (const std::bad_alloc&) {
+      // An event that comes now would wake the next wait before its own does.
+      who.found = outcome::none;
+      arm();
+      throw;
+    }
     if (std::exchange(who.found, outcome::none) != outcome::ready) co_return failure(errc::stopped);
     co_return result<void>{};
   }
 
+  /// Tells the poller what is awaited.
   std::error_code arm() {
     return want_once(get(), (reader_.found == outcome::awaited ? std::uint32_t{EPOLLIN} : 0) |
                                 (writer_.found == outcome::awaited ? std::uint32_t{EPOLLOUT} : 0));

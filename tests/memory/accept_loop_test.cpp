@@ -1,0 +1,86 @@
+// What a listener does when memory runs out anywhere in its loop.
+
+#include "support/failing_allocator.hpp"
+#include "support/net.hpp"
+
+#include <rathole/io/accept_loop.hpp>
+#include <rathole/io/asio_runtime.hpp>
+#include <rathole/io/task_group.hpp>
+#include <rathole/io/tcp_acceptor.hpp>
+
+#include <doctest/doctest.h>
+
+#include <asio/io_context.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <stop_token>
+#include <vector>
+
+namespace rathole::test {
+
+namespace {
+
+using runtime = io::asio_runtime;
+using std::chrono::milliseconds;
+
+constexpr backoff_parameters short_pauses{milliseconds(1), 0.0, 1.0, milliseconds(1)};
+
+/// Runs a listener while the allocations from number `failing` on fail, `count` of them, and two
+/// connections are made; afterwards it must accept another one. Returns whether there were so many
+/// allocations.
+bool accept_all(std::uint64_t failing, std::uint64_t count) {
+  asio::io_context context;
+  runtime world(context);
+  auto opened =
+      io::tcp_acceptor::open(world.get_executor(), {asio::ip::address_v4::loopback(), 0}, {});
+  REQUIRE(opened);
+  io::task_group group(world.get_executor());
+  std::stop_source stop;
+  int accepted = 0;
+  int failures = 0;
+  const auto accept = [&accepted](io::tcp_stream) { ++accepted; };
+  const auto failed = [&failures](std::error_code, duration) { ++failures; };
+  const auto relieve = [] { return false; };
+  group.spawn(
+      io::accept_loop(world, *opened, short_pauses, stop.get_token(), accept, failed, relieve));
+  // The services of the context exist before memory runs out.
+  context.poll();
+
+  std::vector<tcp_socket> visitors;
+  const auto visit = [&] { visitors.push_back(tcp_socket::connect(opened->local().port)); };
+  const auto run = [&context](milliseconds length) { context.run_for(length); };
+  bool has_failed = false;
+  {
+    const failing_allocator allocator(failing, count);
+    for (int i = 0; i < 2; ++i) {
+      visit();
+      const failing_allocator::armed armed;
+      run(milliseconds(3));
+    }
+    has_failed = allocator.has_failed();
+  }
+  const int before = accepted;
+  visit();
+  const auto end = clock::now() + std::chrono::seconds(10);
+  while (accepted == before && clock::now() < end) context.run_one_for(milliseconds(10));
+  CHECK(accepted > before);
+  CHECK(group.size() == 1);
+  stop.request_stop();
+  context.run_for(std::chrono::seconds(1));
+  CHECK(group.size() == 0);
+  return has_failed;
+}
+
+}  // namespace
+
+TEST_CASE("a listener accepts again after memory ran out anywhere in its loop") {
+  for (const std::uint64_t count : {1, 2, 5, 20}) {
+    CAPTURE(count);
+    std::uint64_t failing = 1;
+    while (accept_all(failing, count)) ++failing;
+    CHECK(failing > 4);
+  }
+}
+
+}  // namespace rathole::test
