@@ -25,7 +25,7 @@ namespace {
 
 constexpr int pipe_size = 256 * 1024;
 // A move that is smaller has most likely emptied the socket, and the next one is copied: for few
-// octets a pipe costs more than it saves.
+// bytes a pipe costs more than it saves.
 constexpr ssize_t well_filled = 16 * 1024;
 // Moves in a row after which other connections get their turn.
 constexpr int moves_per_turn = 16;
@@ -37,7 +37,7 @@ struct pipe_ends {
   int in = -1;
 };
 
-// Empty pipes: a connection has one only while octets are in it.
+// Empty pipes: a connection has one only while bytes are in it.
 std::vector<pipe_ends> idle_pipes;
 
 [[noreturn]] void die(const char* what) {
@@ -86,14 +86,14 @@ void watch(side& which, std::uint32_t events) {
 
 bool would_block() { return errno == EAGAIN || errno == EINTR; }
 
-// Puts octets of a socket into its pipe. Like recv(2): how many, 0 at the end, -1 with errno.
+// Puts bytes of a socket into its pipe. Like recv(2): how many, 0 at the end, -1 with errno.
 ssize_t fill(side& from) {
   if (from.pipe.in < 0) from.pipe = take_pipe();
   return from.held = ::splice(from.socket, nullptr, from.pipe.in, nullptr, pipe_size,
                               SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
 }
 
-// Copies octets from one socket to the other; what the other does not take goes into the pipe.
+// Copies bytes from one socket to the other; what the other does not take goes into the pipe.
 ssize_t copy(side& from, side& to) {
   static std::array<char, 64 * 1024> buffer;
   const auto taken = ::recv(from.socket, buffer.data(), buffer.size(), MSG_DONTWAIT);

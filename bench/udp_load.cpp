@@ -3,8 +3,8 @@
 // waits until every visitor has had an answer, measures, and prints one line of JSON.
 //
 //   --mode MODE      load: visitors send, the service counts (the default); reverse: the service
-//                    sends, visitors count; rtt: one visitor asks anew after each answer
-//   --size OCTETS    of each datagram, 32 to 65507 (1200)
+//                    sends, visitors count; rtt: one visitor asks again after each answer
+//   --size BYTES    of each datagram, 32 to 65507 (1200)
 //   --rate NUMBER    datagrams offered a second, by all together; 0 is as fast as can be (0)
 //   --visitors NUMBER (8)
 //   --seconds NUMBER (5)
@@ -114,24 +114,24 @@ struct destination {
 /// Room for datagrams of one call, each in a buffer of its own.
 class batch {
  public:
-  explicit batch(std::size_t octets) : octets_(octets), store_(batch_size * octets, 'u') {
+  explicit batch(std::size_t bytes) : bytes_(bytes), store_(batch_size * bytes, 'u') {
     for (std::size_t i = 0; i < batch_size; ++i) {
-      parts_[i] = {.iov_base = at(i), .iov_len = octets};
+      parts_[i] = {.iov_base = at(i), .iov_len = bytes};
       messages_[i].msg_hdr.msg_iov = &parts_[i];
       messages_[i].msg_hdr.msg_iovlen = 1;
     }
   }
-  char* at(std::size_t i) { return store_.data() + i * octets_; }
+  char* at(std::size_t i) { return store_.data() + i * bytes_; }
 
   /// Sends `count` datagrams or, if the kernel does not take as many at once, fewer; how many. One
   /// large message that the kernel cuts costs the sender a fraction of as many small ones.
   std::size_t send(destination& to, bool connected, std::size_t count) {
-    count = std::clamp<std::size_t>(largest_message / octets_, 1, count);
+    count = std::clamp<std::size_t>(largest_message / bytes_, 1, count);
     for (std::size_t i = 0; i < count; ++i) {
       const header first{magic, to.visitor, to.sent + i + 1, now()};
       std::memcpy(at(i), &first, sizeof first);
     }
-    iovec all{.iov_base = at(0), .iov_len = count * octets_};
+    iovec all{.iov_base = at(0), .iov_len = count * bytes_};
     alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(std::uint16_t))> control{};
     msghdr message{};
     message.msg_name = connected ? nullptr : &to.address;
@@ -145,7 +145,7 @@ class batch {
       cut->cmsg_level = IPPROTO_UDP;
       cut->cmsg_type = UDP_SEGMENT;
       cut->cmsg_len = CMSG_LEN(sizeof(std::uint16_t));
-      const auto each = static_cast<std::uint16_t>(octets_);
+      const auto each = static_cast<std::uint16_t>(bytes_);
       std::memcpy(CMSG_DATA(cut), &each, sizeof each);
     }
     if (::sendmsg(to.socket, &message, 0) < 0) {
@@ -163,7 +163,7 @@ class batch {
   std::size_t length(std::size_t i) const { return messages_[i].msg_len; }
 
  private:
-  std::size_t octets_;
+  std::size_t bytes_;
   std::vector<char> store_;
   std::array<iovec, batch_size> parts_{};
   std::array<mmsghdr, batch_size> messages_{};

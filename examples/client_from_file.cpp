@@ -93,9 +93,9 @@ void run_until_stopped(Client& client, asio::io_context& context,
 
 int run(config::client settings, const std::string& path) {
   // [transport]
-  const auto carrier = rathole::transport::prepare(settings);
-  if (!carrier) {
-    print(carrier.error());
+  const auto prepared = rathole::transport::prepare(settings);
+  if (!prepared) {
+    print(prepared.error());
     return EXIT_FAILURE;
   }
   asio::io_context context(1);
@@ -108,7 +108,7 @@ int run(config::client settings, const std::string& path) {
     run_until_stopped(client, context, on_hangup);
     return EXIT_SUCCESS;
   };
-  return rathole::transport::visit(*carrier, runtime, run_over);
+  return rathole::transport::visit(*prepared, runtime, run_over);
   // [transport end]
 }
 

@@ -22,8 +22,8 @@ bool replay(const fs::path& path) {
   std::printf("%s\n", path.c_str());
   std::ifstream file(path, std::ios::binary);
   if (!file) return false;
-  const std::vector<char> octets{std::istreambuf_iterator<char>(file), {}};
-  LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(octets.data()), octets.size());
+  const std::vector<char> bytes{std::istreambuf_iterator<char>(file), {}};
+  LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
   return true;
 }
 

@@ -29,7 +29,7 @@ class Tunnel:
         return sum(one[0] for one in each), sum(one[1] for one in each)
 
     def wait_ready(self, service="echo", seconds=20):
-        """Until an octet comes back from the echo service."""
+        """Until a byte comes back from the echo service."""
         def served():
             for process in self.processes:
                 if not process.runs():

@@ -29,7 +29,7 @@ class Bench:
 # ---- bulk TCP
 
 def iperf3_result(text):
-    """(bits per second, octets) that the receiver saw, from the output of `iperf3 -J`."""
+    """(bits per second, bytes) that the receiver saw, from the output of `iperf3 -J`."""
     told = json.loads(text)
     if "sum_received" not in told["end"]:
         raise Failed(f"iperf3 said: {told.get('error', text[-400:])}")
@@ -50,10 +50,10 @@ def bulk(options):
             text = run([program("iperf3"), "-c", "127.0.0.1", "-p", str(tunnel.entries["iperf"]),
                         "-J", "-t", str(bench.seconds), *options], bench.seconds + 20)
             spent = tunnel.cpu_seconds() - before
-            rate, octets = iperf3_result(text)
+            rate, size = iperf3_result(text)
             out = {"rate": rate / 1e9}
             if tunnel.processes:
-                out["cpu"] = spent / (octets / 1e9)
+                out["cpu"] = spent / (size / 1e9)
             return out
         except Failed as failure:
             raise Failed(f"{failure}\n{tunnel.story() if tunnel else ''}") from None
@@ -119,7 +119,7 @@ def http(headers, connections=50):
 # ---- one visitor after the other
 
 def first_byte(bench, contender):
-    """From connect(2) to the first octet of the answer, for visitors one after the other."""
+    """From connect(2) to the first byte of the answer, for visitors one after the other."""
     with_tunnel = contender.start(bench.folder, bench.ports, {"echo": bench.services["echo"]})
     try:
         with_tunnel.wait_ready()

@@ -75,7 +75,7 @@ def start_echo(folder, port):
 
 
 def echo(port):
-    """Serves for ever."""
+    """Serves indefinitely."""
     raise_descriptor_limit()
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

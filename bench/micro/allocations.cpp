@@ -18,5 +18,5 @@ void* operator new(std::size_t size) {
   throw std::bad_alloc();
 }
 
-void operator delete(void* octets) noexcept { std::free(octets); }
-void operator delete(void* octets, std::size_t) noexcept { std::free(octets); }
+void operator delete(void* bytes) noexcept { std::free(bytes); }
+void operator delete(void* bytes, std::size_t) noexcept { std::free(bytes); }

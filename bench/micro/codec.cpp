@@ -1,4 +1,4 @@
-// Every message of wire version 1, to octets and back.
+// Every message of wire version 1, to bytes and back.
 
 #include <rathole/protocol/bincode.hpp>
 
@@ -16,16 +16,16 @@ template <class Message, class Encode>
 void encode(benchmark::State& state, Message message, Encode encode_message) {
   for (auto _ : state) {
     benchmark::DoNotOptimize(message);
-    auto octets = encode_message(message);
-    benchmark::DoNotOptimize(octets);
+    auto bytes = encode_message(message);
+    benchmark::DoNotOptimize(bytes);
   }
 }
 
-template <class Octets, class Decode>
-void decode(benchmark::State& state, Octets octets, Decode decode_message) {
+template <class Bytes, class Decode>
+void decode(benchmark::State& state, Bytes bytes, Decode decode_message) {
   for (auto _ : state) {
-    benchmark::DoNotOptimize(octets);
-    auto message = decode_message(rathole::byte_view(octets));
+    benchmark::DoNotOptimize(bytes);
+    auto message = decode_message(rathole::byte_view(bytes));
     benchmark::DoNotOptimize(message);
   }
 }

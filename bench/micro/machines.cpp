@@ -1,9 +1,9 @@
 // The protocol machines, fed and polled as their drivers do.
 
 #include <rathole/protocol/client_control.hpp>
-#include <rathole/protocol/data_channel.hpp>
+#include <rathole/protocol/client_data.hpp>
+#include <rathole/protocol/hello_reader.hpp>
 #include <rathole/protocol/server_control.hpp>
-#include <rathole/protocol/server_greeting.hpp>
 
 #include <benchmark/benchmark.h>
 
@@ -30,9 +30,9 @@ void control_handshake(benchmark::State& state) {
   for (auto _ : state) {
     protocol::client_control client(service, token, 10s, 40s, now);
     client.transmit(to_server);
-    protocol::server_greeting greeting(now + 5s);
-    pass_on(to_server, greeting);
-    benchmark::DoNotOptimize(greeting.poll(now));
+    protocol::hello_reader reader(now + 5s);
+    pass_on(to_server, reader);
+    benchmark::DoNotOptimize(reader.poll(now));
     protocol::server_control server(nonce, protocol::session_key(token, nonce), 30s, now + 5s);
     server.transmit(to_client);
     pass_on(to_client, client);
@@ -76,9 +76,9 @@ void data_channel(benchmark::State& state) {
   for (auto _ : state) {
     protocol::client_data client(nonce);
     client.transmit(to_server);
-    protocol::server_greeting greeting(now + 5s);
-    to_server.consume(greeting.feed(to_server.data()));
-    auto hello = greeting.poll(now);
+    protocol::hello_reader reader(now + 5s);
+    to_server.consume(reader.feed(to_server.data()));
+    auto hello = reader.poll(now);
     benchmark::DoNotOptimize(hello);
     client.feed(start);
     auto command = client.poll(now);

@@ -17,7 +17,7 @@ using namespace rathole;
 constexpr std::size_t message_size = 16 * 1024;
 
 noise::layer make(const char* name, noise::role who) {
-  const auto parsed = *noise::parse_name(name);
+  const auto parsed = *noise::parse_protocol_name(name);
   noise::handshake_keys keys;
   keys.local_ephemeral.fill(who == noise::role::initiator ? 1 : 2);
   return noise::layer(noise::make_session(parsed, who, std::move(keys)));

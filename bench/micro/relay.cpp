@@ -39,7 +39,7 @@ void ping(benchmark::State& state) {
 }
 BENCHMARK(ping)->Arg(1)->Arg(64)->Arg(1024);
 
-// Octets in one direction, as many as the sockets take. The argument is the size of the writes.
+// Bytes in one direction, as many as the sockets take. The argument is the size of the writes.
 void bulk(benchmark::State& state) {
   relay_fixture fixture;
   const std::string data(static_cast<std::size_t>(state.range(0)), 'x');

@@ -5,7 +5,7 @@
 
 #include "allocations.hpp"
 
-#include <rathole/tls/botan_engine.hpp>
+#include <rathole/tls/botan/engine.hpp>
 #include <rathole/tls/layer.hpp>
 
 #include <benchmark/benchmark.h>
@@ -67,9 +67,9 @@ struct layers {
     must(client.state() == phase::open && server.state() == phase::open);
   }
 
-  void deliver(byte_buffer& octets, layer& to, byte_buffer& replies) {
-    must(to.receive(octets.data(), app, replies).has_value());
-    octets.clear();
+  void deliver(byte_buffer& bytes, layer& to, byte_buffer& replies) {
+    must(to.receive(bytes.data(), app, replies).has_value());
+    bytes.clear();
   }
   void carry(byte_view in) {
     must(client.send(in, to_server).has_value());
@@ -139,9 +139,9 @@ struct channels {
   }
 
   static void deliver(callbacks& from, Botan::TLS::Channel& to) {
-    byte_buffer octets;
-    octets.swap(from.wire);
-    to.received_data(octets.data().data(), octets.size());
+    byte_buffer bytes;
+    bytes.swap(from.wire);
+    to.received_data(bytes.data().data(), bytes.size());
   }
   void carry(byte_view in) {
     client->send(in.data(), in.size());
@@ -160,10 +160,10 @@ struct channels {
 template <class Ends>
 void tls_carry(benchmark::State& state) {
   Ends ends(client_setup(), server_setup());
-  const std::vector<std::uint8_t> octets(static_cast<std::size_t>(state.range(0)), 'x');
-  for (int i = 0; i < 10; ++i) ends.carry(octets);
+  const std::vector<std::uint8_t> bytes(static_cast<std::size_t>(state.range(0)), 'x');
+  for (int i = 0; i < 10; ++i) ends.carry(bytes);
   const std::uint64_t before = bench::allocations();
-  for (auto _ : state) ends.carry(octets);
+  for (auto _ : state) ends.carry(bytes);
   state.SetBytesProcessed(state.iterations() * state.range(0));
   state.counters["allocations"] = benchmark::Counter(
       static_cast<double>(bench::allocations() - before), benchmark::Counter::kAvgIterations);

@@ -1,4 +1,4 @@
-// WebSocket as a relay uses it: octets into frames at one end, out of them at the other.
+// WebSocket as a relay uses it: bytes into frames at one end, out of them at the other.
 
 #include <rathole/websocket/layer.hpp>
 
@@ -28,7 +28,7 @@ struct pair {
   }
 };
 
-// Octets that `from` sends in messages of the argument's size. A relay's buffers are used again.
+// Bytes that `from` sends in messages of the argument's size. A relay's buffers are used again.
 void send(benchmark::State& state, layer& from) {
   const std::vector<std::uint8_t> message(static_cast<std::size_t>(state.range(0)), 0x5a);
   byte_buffer wire;
@@ -41,7 +41,7 @@ void send(benchmark::State& state, layer& from) {
   state.SetBytesProcessed(state.iterations() * state.range(0));
 }
 
-// Octets that `to` receives of what `from` sent.
+// Bytes that `to` receives of what `from` sent.
 void receive(benchmark::State& state, layer& from, layer& to) {
   const std::vector<std::uint8_t> message(static_cast<std::size_t>(state.range(0)), 0x5a);
   byte_buffer wire;

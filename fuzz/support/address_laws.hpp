@@ -45,25 +45,24 @@ inline result<address> check_address(std::string_view text) {
 inline void check_network(std::string_view host) {
   const std::string network = protocol::source_network(host);
   check(protocol::source_network(network) == network);
-  std::array<std::uint8_t, 16> octets;
+  std::array<std::uint8_t, 16> bytes;
   const std::string literal(host.substr(0, host.find('%')));
   if (literal.contains('\0')) return;
-  ipv4_octets dotted;
+  ipv4_bytes dotted;
   const bool is_dotted = inet_pton(AF_INET, literal.c_str(), dotted.data()) == 1;
   check(parse_ipv4(literal) == (is_dotted ? std::optional(dotted) : std::nullopt));
-  const bool is_ipv6 = inet_pton(AF_INET6, literal.c_str(), octets.data()) == 1;
-  check(parse_ipv6(literal) == (is_ipv6 ? std::optional(octets) : std::nullopt));
+  const bool is_ipv6 = inet_pton(AF_INET6, literal.c_str(), bytes.data()) == 1;
+  check(parse_ipv6(literal) == (is_ipv6 ? std::optional(bytes) : std::nullopt));
   if (!is_ipv6) return;
   constexpr std::array<std::uint8_t, 12> mapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
   std::string expected;
-  if (std::equal(mapped.begin(), mapped.end(), octets.begin())) {
+  if (std::equal(mapped.begin(), mapped.end(), bytes.begin())) {
     for (std::size_t i = 12; i < 16; ++i)
-      expected += (i > 12 ? "." : "") + std::to_string(octets[i]);
+      expected += (i > 12 ? "." : "") + std::to_string(bytes[i]);
   } else {
     char text[40];
-    std::snprintf(text, sizeof text, "%x:%x:%x:%x::/64", octets[0] << 8 | octets[1],
-                  octets[2] << 8 | octets[3], octets[4] << 8 | octets[5],
-                  octets[6] << 8 | octets[7]);
+    std::snprintf(text, sizeof text, "%x:%x:%x:%x::/64", bytes[0] << 8 | bytes[1],
+                  bytes[2] << 8 | bytes[3], bytes[4] << 8 | bytes[5], bytes[6] << 8 | bytes[7]);
     expected = text;
   }
   check(network == expected);

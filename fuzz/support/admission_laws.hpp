@@ -1,7 +1,7 @@
 #pragma once
 
 #include "check.hpp"
-#include "script.hpp"
+#include "fuzz_input.hpp"
 
 #include <rathole/protocol/admission.hpp>
 
@@ -22,7 +22,7 @@ class admission_run {
         total_(std::max<std::size_t>(limits.total, 1)),
         per_source_(std::max<std::size_t>(limits.per_source, 1)) {}
 
-  void step(script& in) {
+  void step(fuzz_input& in) {
     const std::size_t which = in.below(sources_.size());
     source& from = sources_[which];
     const std::string name = "source " + std::to_string(which);

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "check.hpp"
-#include "script.hpp"
+#include "fuzz_input.hpp"
 
 #include <rathole/core/byte_buffer.hpp>
 #include <rathole/core/cursor.hpp>
@@ -16,7 +16,7 @@ namespace rathole::fuzz {
 /// Drives a `byte_buffer` with a script beside a plain queue, and reads it with a `cursor`.
 class buffer_run {
  public:
-  void step(script& in) {
+  void step(fuzz_input& in) {
     switch (in.below(6)) {
       case 0:
         buffer_.clear();
@@ -31,8 +31,8 @@ class buffer_run {
         break;
       }
       case 2: {
-        const std::size_t limit = in.octet();
-        const byte_view more = in.octets();
+        const std::size_t limit = in.byte();
+        const byte_view more = in.bytes();
         const std::size_t room = limit - std::min(limit, model_.size());
         const std::size_t taken = buffer_.append_up_to(limit, more);
         check(taken == std::min(room, more.size()));
@@ -41,13 +41,13 @@ class buffer_run {
         break;
       }
       case 3: {
-        const byte_view more = in.octets();
+        const byte_view more = in.bytes();
         buffer_.append(more);
         model_.insert(model_.end(), more.begin(), more.end());
         break;
       }
       default: {
-        const std::size_t count = std::min<std::size_t>(in.octet(), model_.size());
+        const std::size_t count = std::min<std::size_t>(in.byte(), model_.size());
         read(buffer_.data(), count);
         buffer_.consume(count);
         model_.erase(model_.begin(), model_.begin() + static_cast<std::ptrdiff_t>(count));
@@ -59,7 +59,7 @@ class buffer_run {
   }
 
  private:
-  // A number, then a view of `count`; too few octets end it for good.
+  // A number, then a view of `count`; too few bytes end it for good.
   void read(byte_view from, std::size_t count) {
     cursor fields(from);
     const auto number = fields.number_le<std::uint32_t>();
@@ -71,7 +71,7 @@ class buffer_run {
     check(fields.view(count).size() == (is_there ? count : 0));
     // Nothing can always be read.
     check(fields.ok() == is_there || count == 0);
-    if (!fields.ok()) check(fields.rest().empty() && fields.octet() == 0 && !fields.ok());
+    if (!fields.ok()) check(fields.rest().empty() && fields.byte() == 0 && !fields.ok());
   }
 
   byte_buffer buffer_;

@@ -9,7 +9,7 @@
 
 namespace rathole::fuzz {
 
-/// Whatever decodes is what its encoding says; without its last octet it does not decode; and what
+/// Whatever decodes is what its encoding says; without its last byte it does not decode; and what
 /// does not decode has the codec's errors.
 template <class Decode, class Encode>
 void check_canonical(byte_view in, Decode decode, Encode encode) {

@@ -13,8 +13,8 @@
 
 namespace rathole::fuzz {
 
-/// Octets survive all encodings.
-inline void check_octets(byte_view in) {
+/// Bytes survive all encodings.
+inline void check_bytes(byte_view in) {
   const auto hex = from_hex(to_hex(in));
   check(hex && std::ranges::equal(*hex, in));
 
@@ -36,18 +36,18 @@ inline void check_octets(byte_view in) {
   check(load_be<std::uint64_t>(stored) == value);
 }
 
-/// Text that decodes is the one spelling of its octets: but for the case of hexadecimal digits, and
+/// Text that decodes is the one spelling of its bytes: but for the case of hexadecimal digits, and
 /// for the padding of base64.
 inline void check_encoded(std::string_view text) {
-  if (const auto octets = from_hex(text)) {
+  if (const auto bytes = from_hex(text)) {
     std::string lower(text);
     for (char& c : lower) {
       if (c >= 'A' && c <= 'F') c = static_cast<char>(c - 'A' + 'a');
     }
-    check(to_hex(*octets) == lower);
+    check(to_hex(*bytes) == lower);
   }
-  if (const auto octets = from_base64(text)) {
-    const std::string spelling = to_base64(*octets);
+  if (const auto bytes = from_base64(text)) {
+    const std::string spelling = to_base64(*bytes);
     const std::size_t digits = spelling.find_last_not_of('=') + 1;
     check(text == spelling || text == std::string_view(spelling).substr(0, digits));
   }

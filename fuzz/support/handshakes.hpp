@@ -1,7 +1,7 @@
 #pragma once
 
-#include "actor.hpp"
 #include "settings.hpp"
+#include "simulated_peer.hpp"
 
 #include <rathole/protocol/bincode.hpp>
 
@@ -13,37 +13,37 @@ namespace rathole::fuzz {
 
 using protocol::bincode;
 
-inline void say(actor& who, byte_view octets) {
-  if (who.part() == actor::role::witness) who.send(octets);
+inline void say(simulated_peer& who, byte_view bytes) {
+  if (who.part() == simulated_peer::role::witness) who.send(bytes);
 }
 
-inline void say_hello(actor& who, const protocol::digest& digest) {
+inline void say_hello(simulated_peer& who, const protocol::digest& digest) {
   say(who, bincode::encode_hello({protocol::hello_kind::control, digest}));
 }
 
 /// The session key that belongs to the nonce that the server sent to `control`; some other digest
 /// if it has sent none.
-inline protocol::digest key_of(const actor& control) {
-  const auto greeting = bincode::decode_hello(control.heard());
-  return protocol::session_key(token(), greeting ? greeting->digest : nonce());
+inline protocol::digest key_of(const simulated_peer& control) {
+  const auto hello = bincode::decode_hello(control.heard());
+  return protocol::session_key(token(), hello ? hello->digest : nonce());
 }
 
 /// Becomes a data channel of the control channel `control`, with an echo behind it.
-inline void open_channel(actor& who, const actor& control) {
+inline void open_channel(simulated_peer& who, const simulated_peer& control) {
   say(who, bincode::encode_hello({protocol::hello_kind::data, key_of(control)}));
-  who.take_part(actor::role::echo, bincode::data_command_size);
+  who.take_part(simulated_peer::role::echo, bincode::data_command_size);
 }
 
 /// Becomes a visitor that came through a server, which has the client's data Hello already or soon.
-inline void start_traffic(actor& who) {
+inline void start_traffic(simulated_peer& who) {
   if (who.has_spoken()) return;
-  who.take_part(actor::role::visitor, bincode::hello_size);
+  who.take_part(simulated_peer::role::visitor, bincode::hello_size);
   who.send(bincode::encode_data_command(protocol::data_command::start_forward_tcp));
 }
 
-/// A visitor's next `count` octets.
-inline void talk(actor& who, std::size_t count) {
-  if (who.part() == actor::role::visitor) who.send_pattern(count);
+/// A visitor's next `count` bytes.
+inline void talk(simulated_peer& who, std::size_t count) {
+  if (who.part() == simulated_peer::role::visitor) who.send_pattern(count);
 }
 
 }  // namespace rathole::fuzz

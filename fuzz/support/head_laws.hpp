@@ -21,7 +21,7 @@ struct head_reading {
   bool operator==(const head_reading&) const = default;
 };
 
-/// Reads a head in pieces of `piece` octets at most, or of as many as are wanted if that is 0.
+/// Reads a head in pieces of `piece` bytes at most, or of as many as are wanted if that is 0.
 inline head_reading read_head(byte_view in, std::size_t piece) {
   http::head_reader reader;
   head_reading out;
@@ -42,14 +42,14 @@ inline head_reading read_head(byte_view in, std::size_t piece) {
   return out;
 }
 
-/// However the octets of a head are cut, it is the same head; what was read is written as something
+/// However the bytes of a head are cut, it is the same head; what was read is written as something
 /// that reads the same.
 inline void check_head(byte_view in, std::size_t piece) {
   const head_reading whole = read_head(in, in.size() + 1);
   check(read_head(in, 1) == whole && read_head(in, 0) == whole && read_head(in, piece) == whole);
   if (!whole.head) return;
   const http::head& head = *whole.head;
-  check(head.fields.size() <= http::head_reader::maximum_fields);
+  check(head.fields.size() <= http::head_reader::max_fields);
 
   byte_buffer again;
   const auto request = http::parse_request_line(head.start_line);

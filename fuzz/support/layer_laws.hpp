@@ -1,7 +1,7 @@
 #pragma once
 
 #include "check.hpp"
-#include "script.hpp"
+#include "fuzz_input.hpp"
 
 #include <rathole/core/byte_buffer.hpp>
 #include <rathole/core/layer.hpp>
@@ -23,19 +23,19 @@ namespace rathole::fuzz {
 /// One step of a script.
 struct layer_step {
   enum class kind { deliver, send, close, pass, end } what;
-  byte_view octets = {};
+  byte_view bytes = {};
   duration time = {};
 };
 
-/// The steps that `in` holds. Octet by octet: what happens, and its argument.
-inline std::vector<layer_step> layer_steps(script& in) {
+/// The steps that `in` holds. Byte by byte: what happens, and its argument.
+inline std::vector<layer_step> layer_steps(fuzz_input& in) {
   std::vector<layer_step> out;
   while (!in.empty()) {
     // Deliveries are twice as likely.
     switch (in.below(6)) {
       case 0:
-      case 5: out.push_back({.what = layer_step::kind::deliver, .octets = in.octets()}); break;
-      case 1: out.push_back({.what = layer_step::kind::send, .octets = in.octets()}); break;
+      case 5: out.push_back({.what = layer_step::kind::deliver, .bytes = in.bytes()}); break;
+      case 1: out.push_back({.what = layer_step::kind::send, .bytes = in.bytes()}); break;
       case 2: out.push_back({.what = layer_step::kind::close}); break;
       case 3: out.push_back({.what = layer_step::kind::pass, .time = in.time()}); break;
       default: out.push_back({.what = layer_step::kind::end}); break;
@@ -60,15 +60,15 @@ class layer_run {
 
   explicit layer_run(L layer) : layer_(std::move(layer)) { note(layer_.start(wire_)); }
 
-  /// Deliveries come in pieces of `piece` octets at most.
+  /// Deliveries come in pieces of `piece` bytes at most.
   void run(const std::vector<layer_step>& steps, std::size_t piece) {
     for (const layer_step& step : steps) {
       if (error_ || ended_) return;
       switch (step.what) {
-        case layer_step::kind::deliver: deliver(step.octets, piece); break;
+        case layer_step::kind::deliver: deliver(step.bytes, piece); break;
         case layer_step::kind::send:
-          if (!step.octets.empty() && !closed_ && can_send(layer_.state())) {
-            note(layer_.send(step.octets, wire_));
+          if (!step.bytes.empty() && !closed_ && can_send(layer_.state())) {
+            note(layer_.send(step.bytes, wire_));
           }
           break;
         case layer_step::kind::close:
@@ -131,12 +131,12 @@ class layer_run {
   }
 
   void keep() {
-    const auto octets = [](byte_buffer& from) {
+    const auto bytes = [](byte_buffer& from) {
       std::vector<std::uint8_t> out(from.data().begin(), from.data().end());
       from.clear();
       return out;
     };
-    story_.push_back({octets(app_), octets(wire_), error_, layer_.state()});
+    story_.push_back({bytes(app_), bytes(wire_), error_, layer_.state()});
   }
 
   L layer_;
@@ -149,14 +149,14 @@ class layer_run {
   std::vector<view> story_;
 };
 
-/// All laws on the script that `in` holds; its first octet is one way to cut the deliveries.
+/// All laws on the script that `in` holds; its first byte is one way to cut the deliveries.
 /// Chunking invariance: however they are cut, the story is the same. `make` makes layers that say
 /// the same if they hear the same; `opening` is what each of them hears first.
 template <class Make>
-void check_layer(Make make, script& in, byte_view opening = {}) {
-  const std::size_t some = 1u + in.octet();
+void check_layer(Make make, fuzz_input& in, byte_view opening = {}) {
+  const std::size_t some = 1u + in.byte();
   std::vector<layer_step> steps = layer_steps(in);
-  steps.insert(steps.begin(), {.what = layer_step::kind::deliver, .octets = opening});
+  steps.insert(steps.begin(), {.what = layer_step::kind::deliver, .bytes = opening});
   layer_run whole(make());
   whole.run(steps, std::numeric_limits<std::size_t>::max());
   for (const std::size_t piece : {std::size_t{1}, some}) {

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "check.hpp"
-#include "script.hpp"
+#include "fuzz_input.hpp"
 
 #include <rathole/core/byte_buffer.hpp>
 #include <rathole/core/machine.hpp>
@@ -31,19 +31,19 @@ struct no_owner {
   void call(M&, time_point) const {}
 };
 
-/// One step of a script; without time and call it delivers `octets`.
+/// One step of a script; without time and call it delivers `bytes`.
 struct machine_step {
   enum class kind { deliver, to_deadline, pass, call } what;
-  byte_view octets = {};
+  byte_view bytes = {};
   duration time = {};
 };
 
-/// The steps that `in` holds. Octet by octet: what happens, and its argument.
-inline std::vector<machine_step> machine_steps(script& in) {
+/// The steps that `in` holds. Byte by byte: what happens, and its argument.
+inline std::vector<machine_step> machine_steps(fuzz_input& in) {
   std::vector<machine_step> out;
   while (!in.empty()) {
     switch (in.below(4)) {
-      case 0: out.push_back({.what = machine_step::kind::deliver, .octets = in.octets()}); break;
+      case 0: out.push_back({.what = machine_step::kind::deliver, .bytes = in.bytes()}); break;
       case 1:
         out.push_back({machine_step::kind::to_deadline, {}, duration(in.below(3)) - duration(1)});
         break;
@@ -75,7 +75,7 @@ class machine_run {
     bool operator==(const view&) const = default;
   };
 
-  /// `bound` is the most octets that the machine takes without a poll, before any event if
+  /// `bound` is the most bytes that the machine takes without a poll, before any event if
   /// `Owner::discards`.
   machine_run(M machine, Owner owner, std::size_t bound)
       : machine_(std::move(machine)), owner_(owner), bound_(bound) {
@@ -88,7 +88,7 @@ class machine_run {
       const std::optional<time_point> due = machine_.deadline();
       const std::size_t events = seen_.events.size();
       switch (step.what) {
-        case machine_step::kind::deliver: deliver(step.octets, pieces); break;
+        case machine_step::kind::deliver: deliver(step.bytes, pieces); break;
         case machine_step::kind::to_deadline:
           now_ = std::max(now_, machine_.deadline().value_or(now_) + step.time);
           break;
@@ -200,11 +200,11 @@ class machine_run {
   std::vector<view> story_;
 };
 
-/// All laws on the script that `in` holds; its first octet is one way to cut the deliveries.
+/// All laws on the script that `in` holds; its first byte is one way to cut the deliveries.
 /// Chunking invariance: however they are cut, the story is the same.
 template <Machine M, class Owner = no_owner>
-void check_machine(const M& machine, script& in, std::size_t bound, Owner owner = {}) {
-  const std::uint8_t how = in.octet();
+void check_machine(const M& machine, fuzz_input& in, std::size_t bound, Owner owner = {}) {
+  const std::uint8_t how = in.byte();
   const std::vector<machine_step> steps = machine_steps(in);
   machine_run<M, Owner> whole(machine, owner, bound);
   whole.run(steps, {});

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "check.hpp"
-#include "script.hpp"
+#include "fuzz_input.hpp"
 
 #include <rathole/protocol/channel_pool.hpp>
 
@@ -24,7 +24,7 @@ class pool_run {
   }
 
   /// One thing that happens.
-  void step(script& in) {
+  void step(fuzz_input& in) {
     switch (in.below(8)) {
       case 0:
       case 1:
@@ -135,7 +135,7 @@ class pool_run {
   }
 
   // Of any age and kind, also of no one.
-  std::uint64_t some_id(script& in) {
+  std::uint64_t some_id(fuzz_input& in) {
     return next_id_ - std::min<std::uint64_t>(next_id_, in.below(64));
   }
 

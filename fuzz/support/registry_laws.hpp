@@ -1,7 +1,7 @@
 #pragma once
 
 #include "check.hpp"
-#include "script.hpp"
+#include "fuzz_input.hpp"
 
 #include <rathole/protocol/registry.hpp>
 
@@ -17,7 +17,7 @@ namespace rathole::fuzz {
 class registry_run {
  public:
   /// One call, whose result is compared.
-  void step(script& in) {
+  void step(fuzz_input& in) {
     const auto service = static_cast<std::uint8_t>(in.below(5));
     const auto known = model_.find(service);
     switch (in.below(6)) {
@@ -27,7 +27,7 @@ class registry_run {
         model_.erase(service);
         break;
       case 2: {
-        const auto key = static_cast<std::uint8_t>(in.octet());
+        const auto key = static_cast<std::uint8_t>(in.byte());
         const bool is_its = known != model_.end() && known->second.second == key;
         check(registry_.detach(digest_of(service), digest_of(key)) ==
               (is_its ? session_of(service) : std::nullopt));
@@ -48,7 +48,7 @@ class registry_run {
   }
 
  private:
-  // The first octets are the same: all are in one bucket, so the comparison must tell them apart.
+  // The first bytes are the same: all are in one bucket, so the comparison must tell them apart.
   static protocol::digest digest_of(std::uint8_t number) {
     protocol::digest out{};
     out.back() = number;

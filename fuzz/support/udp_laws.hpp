@@ -3,7 +3,7 @@
 #include "check.hpp"
 
 #include <rathole/core/byte_buffer.hpp>
-#include <rathole/protocol/udp_reader.hpp>
+#include <rathole/protocol/udp_frame_reader.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -27,9 +27,9 @@ struct udp_reading {
   bool operator==(const udp_reading&) const = default;
 };
 
-/// Reads frames from pieces of at most `piece` octets; gives memory back in between if `trims`.
+/// Reads frames from pieces of at most `piece` bytes; gives memory back in between if `trims`.
 inline udp_reading read_udp(byte_view in, std::size_t piece, bool trims) {
-  protocol::udp_reader<> reader;
+  protocol::udp_frame_reader<> reader;
   udp_reading out;
   std::size_t held = 0;
   while (!in.empty()) {
@@ -61,8 +61,8 @@ inline udp_reading read_udp(byte_view in, std::size_t piece, bool trims) {
   return out;
 }
 
-/// However the octets are cut, they are the same frames; and each frame is encoded as something that
-/// is the same frame, which needs all of its octets.
+/// However the bytes are cut, they are the same frames; and each frame is encoded as something that
+/// is the same frame, which needs all of its bytes.
 inline void check_udp(byte_view in, std::size_t piece) {
   const udp_reading whole = read_udp(in, in.size() + 1, false);
   check(read_udp(in, 1, true) == whole && read_udp(in, piece, piece % 2 == 0) == whole);
@@ -71,7 +71,7 @@ inline void check_udp(byte_view in, std::size_t piece) {
     byte_buffer again;
     protocol::bincode::append_udp_frame(each.visitor, each.payload, again);
     check(again.size() <= each.size);
-    // Without octets that mean nothing there is one encoding only.
+    // Without bytes that mean nothing there is one encoding only.
     check(again.size() < each.size || std::ranges::equal(again.data(), in.first(each.size)));
     const udp_reading reread = read_udp(again.data(), piece, false);
     check(!reread.error && reread.frames.size() == 1);

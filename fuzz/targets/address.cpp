@@ -1,12 +1,12 @@
 // What parses prints as something that parses to the same. A second line is a second address.
 
 #include "support/address_laws.hpp"
-#include "support/script.hpp"
+#include "support/fuzz_input.hpp"
 
 using namespace rathole;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const std::string_view text = fuzz::script(data, size).text();
+  const std::string_view text = fuzz::fuzz_input(data, size).text();
   const auto end = std::min(text.find('\n'), text.size());
   const auto one = fuzz::check_address(text.substr(0, end));
   const auto other = fuzz::check_address(text.substr(std::min(end + 1, text.size())));

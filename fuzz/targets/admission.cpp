@@ -3,7 +3,7 @@
 using namespace rathole;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  fuzz::script in(data, size);
+  fuzz::fuzz_input in(data, size);
   protocol::admission_limits limits;
   limits.total = in.below(16);
   limits.per_source = in.below(8);

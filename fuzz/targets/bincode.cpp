@@ -1,8 +1,8 @@
 // Whatever decodes is what its encoding says, so no two encodings mean the same; and a message
-// needs all of its octets.
+// needs all of its bytes.
 
 #include "support/canonical.hpp"
-#include "support/script.hpp"
+#include "support/fuzz_input.hpp"
 
 #include <rathole/protocol/bincode.hpp>
 
@@ -10,7 +10,7 @@ using namespace rathole;
 using protocol::bincode;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const byte_view in = fuzz::script(data, size).rest();
+  const byte_view in = fuzz::fuzz_input(data, size).rest();
   fuzz::check_canonical(in, bincode::decode_hello, bincode::encode_hello);
   fuzz::check_canonical(in, bincode::decode_auth, bincode::encode_auth);
   fuzz::check_canonical(in, bincode::decode_ack, bincode::encode_ack);

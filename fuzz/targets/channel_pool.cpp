@@ -3,7 +3,7 @@
 using namespace rathole;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  fuzz::script in(data, size);
+  fuzz::fuzz_input in(data, size);
   protocol::pool_limits limits;
   limits.size = in.below(6);
   limits.max_idle = in.below(9);

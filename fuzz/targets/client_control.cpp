@@ -18,10 +18,10 @@ struct owner : fuzz::no_owner {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  fuzz::script in(data, size);
+  fuzz::fuzz_input in(data, size);
   const duration heartbeat_timeout = in.flag() ? 40s : 0s;
   const auto service = protocol::service_digest(fuzz::service_name);
   const control_machine control(service, fuzz::token(), 10s, heartbeat_timeout, fuzz::start);
-  fuzz::check_machine(control, in, control_machine::maximum_buffered, owner{});
+  fuzz::check_machine(control, in, control_machine::max_buffered, owner{});
   return 0;
 }

@@ -1,10 +1,10 @@
 #include "support/config_laws.hpp"
-#include "support/script.hpp"
+#include "support/fuzz_input.hpp"
 
 using namespace rathole;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const std::string_view text = fuzz::script(data, size).text();
+  const std::string_view text = fuzz::fuzz_input(data, size).text();
   const auto parsed = config::parse(text, "c.toml");
   if (parsed) {
     fuzz::check_config(*parsed);

@@ -1,6 +1,6 @@
 #include "support/check.hpp"
 
-#include <rathole/noise/name.hpp>
+#include <rathole/noise/protocol_name.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -10,7 +10,7 @@ using namespace rathole;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
-  const auto name = noise::parse_name(text);
+  const auto name = noise::parse_protocol_name(text);
   if (!name) {
     fuzz::check(!name.error().empty());
     return 0;

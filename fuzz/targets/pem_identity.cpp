@@ -2,14 +2,14 @@
 // both the certificates and the key.
 
 #include "support/check.hpp"
-#include "support/script.hpp"
+#include "support/fuzz_input.hpp"
 
 #include <rathole/tls/pem_identity.hpp>
 
 using namespace rathole;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const std::string_view text = fuzz::script(data, size).text();
+  const std::string_view text = fuzz::fuzz_input(data, size).text();
   const auto read = tls::read_pem_identity(text, text);
   if (!read) {
     fuzz::check(!read.error().empty());

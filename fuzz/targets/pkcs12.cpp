@@ -2,7 +2,7 @@
 // a password's length, the password and the file.
 
 #include "support/check.hpp"
-#include "support/script.hpp"
+#include "support/fuzz_input.hpp"
 
 #include <rathole/tls/pkcs12.hpp>
 
@@ -11,8 +11,8 @@
 using namespace rathole;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  fuzz::script in(data, size);
-  const byte_view password = in.octets();
+  fuzz::fuzz_input in(data, size);
+  const byte_view password = in.bytes();
   const auto read =
       tls::read_pkcs12(in.rest(), {reinterpret_cast<const char*>(password.data()), password.size()},
                        {.iterations = 3000});

@@ -3,7 +3,7 @@
 using namespace rathole;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  fuzz::script in(data, size);
+  fuzz::fuzz_input in(data, size);
   fuzz::registry_run run;
   for (int i = 0; i < 500 && !in.empty(); ++i) run.step(in);
   return 0;

@@ -20,7 +20,7 @@ struct owner {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  fuzz::script in(data, size);
+  fuzz::fuzz_input in(data, size);
   std::optional expected(protocol::session_key(fuzz::token(), fuzz::nonce()));
   if (in.below(8) == 7) expected.reset();
   const duration heartbeat_interval = in.flag() ? 30s : 0s;

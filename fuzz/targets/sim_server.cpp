@@ -1,13 +1,13 @@
 // A whole server among peers of every kind: clients, right and wrong ones, their data channels, and
 // visitors; in a network that lets them down.
 
-#include "support/server_play.hpp"
+#include "support/server_simulation.hpp"
 
 using namespace rathole;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  fuzz::script in(data, size);
-  fuzz::server_play play(in);
+  fuzz::fuzz_input in(data, size);
+  fuzz::server_simulation play(in);
   for (int i = 0; i < 100 && !in.empty(); ++i) play.step(in);
   play.conclude();
   return 0;

@@ -1,5 +1,5 @@
 #include "support/check.hpp"
-#include "support/script.hpp"
+#include "support/fuzz_input.hpp"
 
 #include <rathole/core/utf8.hpp>
 #include <rathole/websocket/close_status.hpp>
@@ -42,7 +42,7 @@ void check_text(std::string_view text) {
 
 // Only an empty Close, 1000 and 1001 end a connection in order.
 void check_close(byte_view payload) {
-  const std::error_code judged = websocket::judge_close(payload);
+  const std::error_code judged = websocket::validate_close(payload);
   if (payload.empty()) return fuzz::check(!judged);
   if (payload.size() == 1) return fuzz::check(judged == errc::malformed_message);
   const int code = payload[0] * 256 + payload[1];
@@ -61,8 +61,8 @@ void check_close(byte_view payload) {
 // A header that is read is written as it was. Masking is what it says, and undoes itself. Whatever the
 // payload is, as a Close it is judged by RFC 6455.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  fuzz::script in(data, size);
-  const std::size_t offset = in.octet();
+  fuzz::fuzz_input in(data, size);
+  const std::size_t offset = in.byte();
   const byte_view wire = in.rest();
   if (wire.size() < 2 || wire.size() < websocket::header_size(wire[1])) return 0;
   const auto header = websocket::decode(wire);
@@ -70,7 +70,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     fuzz::check(header.error() == errc::malformed_message);
     return 0;
   }
-  std::array<std::uint8_t, websocket::frame_header::maximum_size> again;
+  std::array<std::uint8_t, websocket::frame_header::max_size> again;
   const std::size_t length = encode(*header, again);
   fuzz::check(length == websocket::header_size(wire[1]));
   fuzz::check(

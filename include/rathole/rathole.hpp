@@ -7,5 +7,5 @@
 #include <rathole/client/client.hpp>
 #include <rathole/io/asio_runtime.hpp>
 #include <rathole/server/server.hpp>
-#include <rathole/transport/select.hpp>
+#include <rathole/transport/visit.hpp>
 #include <rathole/version.hpp>

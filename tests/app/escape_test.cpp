@@ -1,4 +1,4 @@
-#include <rathole/app/escape.hpp>
+#include <rathole/app/log/escape.hpp>
 
 #include <doctest/doctest.h>
 

@@ -1,5 +1,5 @@
-#include <rathole/app/client_failure.hpp>
-#include <rathole/app/server_failure.hpp>
+#include <rathole/app/log/client_failure.hpp>
+#include <rathole/app/log/server_failure.hpp>
 
 #include <doctest/doctest.h>
 
@@ -13,8 +13,8 @@ namespace rathole::app {
 namespace {
 
 using config::transport_kind;
-using protocol::spoke;
-using protocol::wire_look;
+using protocol::wire_protocol;
+using protocol::wrong_protocol;
 
 const auto refused = std::make_error_code(std::errc::connection_refused);
 const auto reset = std::make_error_code(std::errc::connection_reset);
@@ -47,15 +47,15 @@ TEST_CASE("failures: what a client says names what came and which key to look at
            std::string(::gai_strerror(EAI_AGAIN)) +
            "; see whether this machine's resolver works (/etc/resolv.conf), or write an IP address "
            "in `client.remote_addr`"},
-      {spoke(wire_look::tls), transport_kind::tcp, false,
+      {wrong_protocol(wire_protocol::tls), transport_kind::tcp, false,
        handshake + "the server speaks TLS, but `client.transport.type` is `tcp`" + same},
-      {spoke(wire_look::http), transport_kind::noise, false,
+      {wrong_protocol(wire_protocol::http), transport_kind::noise, false,
        handshake + "the server speaks HTTP or WebSocket, but `client.transport.type` is `noise`" +
            same},
-      {spoke(wire_look::tls), transport_kind::websocket, false,
+      {wrong_protocol(wire_protocol::tls), transport_kind::websocket, false,
        handshake + "the server speaks TLS, but `client.transport.type` is `websocket`; "
                    "`transport.type` and `websocket.tls` must be the same on both sides"},
-      {spoke(wire_look::http), transport_kind::websocket, false,
+      {wrong_protocol(wire_protocol::http), transport_kind::websocket, false,
        handshake +
            "the server speaks HTTP or WebSocket, but `client.transport.type` is "
            "`websocket`; `transport.type` and `websocket.tls` must be the same on both sides"},
@@ -149,14 +149,14 @@ TEST_CASE("failures: what a server says names what came and which key to look at
   struct row {
     std::error_code error;
     transport_kind kind;
-    bool is_telling;
+    bool is_misconfiguration;
     std::string said;
   };
   const row rows[] = {
-      {spoke(wire_look::noise), transport_kind::tcp, true,
+      {wrong_protocol(wire_protocol::noise), transport_kind::tcp, true,
        "the client speaks what looks like Noise, but `server.transport.type` is `tcp`; "
        "`transport.type` must be the same on both sides"},
-      {spoke(wire_look::hello), transport_kind::tls, true,
+      {wrong_protocol(wire_protocol::hello), transport_kind::tls, true,
        "the client speaks rathole's protocol over bare TCP, but `server.transport.type` is `tls`; "
        "`transport.type` must be the same on both sides"},
       {errc::decryption_failed, transport_kind::noise, true,
@@ -190,7 +190,7 @@ TEST_CASE("failures: what a server says names what came and which key to look at
     config::server settings;
     settings.transport.kind = each.kind;
     CHECK(failure_text(server::handshake_failed{peer, each.error, settings}) == each.said);
-    CHECK(is_telling(each.error) == each.is_telling);
+    CHECK(is_misconfiguration(each.error) == each.is_misconfiguration);
   }
 }
 
@@ -206,7 +206,7 @@ TEST_CASE("failures: why a listener cannot be had, and what to do") {
 TEST_CASE("failures: the kinds of refusals are told apart") {
   using server::refusal;
   const std::pair<std::error_code, refusal> rows[] = {
-      {spoke(wire_look::tls), refusal::other_transport},
+      {wrong_protocol(wire_protocol::tls), refusal::other_transport},
       {errc::decryption_failed, refusal::wrong_noise_key},
       {errc::wrong_public_key, refusal::wrong_noise_key},
       {tls::alert::unknown_ca, refusal::tls_failed},

@@ -30,11 +30,11 @@ TEST_CASE("genkey: a pair of keys, as upstream prints them") {
   CHECK(second_title == "Public Key:");
   CHECK(lines.peek() == std::istringstream::traits_type::eof());
 
-  const auto octets = from_base64(secret);
-  REQUIRE(octets);
-  REQUIRE(octets->size() == crypto::dh_key_size);
+  const auto bytes = from_base64(secret);
+  REQUIRE(bytes);
+  REQUIRE(bytes->size() == crypto::dh_key_size);
   crypto::dh_key key;
-  std::ranges::copy(*octets, key.begin());
+  std::ranges::copy(*bytes, key.begin());
   CHECK(shown == to_base64(crypto::botan::x25519::public_key(key)));
 
   std::ostringstream again;

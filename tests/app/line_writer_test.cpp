@@ -1,7 +1,7 @@
 #include "../support/eventually.hpp"
 #include "../support/raw_program.hpp"
 
-#include <rathole/app/line_writer.hpp>
+#include <rathole/app/log/line_writer.hpp>
 
 #include <doctest/doctest.h>
 
@@ -88,7 +88,7 @@ TEST_CASE("line writer: a reader that stops stops nobody, and the gap is marked 
 
   writer.add("and on\n");
   CHECK(pipe.read_until("dropped\nand on\n", text));
-  CHECK(writer.flush(test::patience));
+  CHECK(writer.flush(test::test_timeout));
 }
 
 TEST_CASE("line writer: the end waits for lines that can be written, and not for others") {
@@ -117,16 +117,16 @@ TEST_CASE("line writer: what the system refuses is counted, and told when it tak
   REQUIRE(to >= 0);
   line_writer writer(to, dropped);
   writer.add("no room\n");
-  CHECK(writer.flush(test::patience));
+  CHECK(writer.flush(test::test_timeout));
   slow_pipe gone;
   gone.close_reader();
   ::dup3(gone.writer(), to, O_CLOEXEC);
   writer.add("no reader\n");
-  CHECK(writer.flush(test::patience));
+  CHECK(writer.flush(test::test_timeout));
   slow_pipe pipe;
   ::dup3(pipe.writer(), to, O_CLOEXEC);
   writer.add("here\n");
-  CHECK(writer.flush(test::patience));
+  CHECK(writer.flush(test::test_timeout));
   std::string text;
   CHECK(pipe.read_until("here\n2 dropped\n", text));
   ::close(to);

@@ -1,4 +1,4 @@
-#include <rathole/app/log_filter.hpp>
+#include <rathole/app/log/filter.hpp>
 
 #include <doctest/doctest.h>
 

@@ -1,6 +1,6 @@
-#include <rathole/app/client_log.hpp>
-#include <rathole/app/server_log.hpp>
-#include <rathole/core/guard_memory.hpp>
+#include <rathole/app/log/client_log.hpp>
+#include <rathole/app/log/server_log.hpp>
+#include <rathole/core/out_of_memory.hpp>
 
 #include <doctest/doctest.h>
 #include <spdlog/sinks/ostream_sink.h>
@@ -131,7 +131,7 @@ TEST_CASE("log: what a client tells") {
        "DEBUG " + start + "Failed to run the data channel: Connection reset by peer"},
       {[&](auto& log) { log.on(client::data_channel_failed{"web", errc::truncated}); },
        "DEBUG " + start +
-           "Failed to run the data channel: connection cut in the midst of a message"},
+           "Failed to run the data channel: connection cut in the middle of a message"},
       {[&](auto& log) { log.on(client::data_channel_failed{"web", errc::limit_reached}); },
        " WARN " + start +
            "Failed to run the data channel: limit reached; as many connections or data channels "
@@ -272,19 +272,19 @@ TEST_CASE("log: what a server tells") {
        " INFO " + channel + "Control channel shutdown"},
       {[&](auto& log) { log.on(server::visitor_refused{"web", peer, errc::limit_reached}); },
        " WARN " + service +
-           "Visitor 192.0.2.7:40000 turned away: limit reached; as many as `max_waiting_visitors` "
+           "Visitor 192.0.2.7:40000 refused: limit reached; as many as `max_waiting_visitors` "
            "of `server.services.web` wait for the client"},
       {[&](auto& log) { log.on(server::visitor_refused{"web", peer, errc::limit_reached, true}); },
        " WARN " + service +
-           "Visitor 192.0.2.7:40000 turned away: limit reached; connections from the client's own "
+           "Visitor 192.0.2.7:40000 refused: limit reached; connections from the client's own "
            "address get no answer: the service may lead back to itself"},
       {[&](auto& log) { log.on(server::visitor_refused{"web", peer, errc::timed_out}); },
        " WARN " + service +
-           "Visitor 192.0.2.7:40000 turned away: timed out; the client made no data channel within "
+           "Visitor 192.0.2.7:40000 refused: timed out; the client made no data channel within "
            "`visitor_timeout` of `server.services.web`: see the client's log"},
       {[&](auto& log) { log.on(server::visitor_refused{"web", peer, errc::stopped}); },
        " WARN " + service +
-           "Visitor 192.0.2.7:40000 turned away: stopped; the server or the service ends"},
+           "Visitor 192.0.2.7:40000 refused: stopped; the server or the service ends"},
       {[&](auto& log) { log.on(server::forward_started{"web", peer, 8}); },
        "DEBUG " + service + "Forward 8 started for visitor 192.0.2.7:40000"},
       {[&](auto& log) { log.on(server::forward_ended{"web", peer, 8, 3, 4, in_use}); },
@@ -330,7 +330,7 @@ TEST_CASE("log: what visitors can cause without end is written once per interval
   CHECK(std::ranges::count(later, '\n') == 8);
   CHECK(
       later.contains("Failed to accept: Too many open files. Retry in 100ms... (3 more before)\n"));
-  CHECK(later.contains("turned away: limit reached; "));
+  CHECK(later.contains("refused: limit reached; "));
   CHECK(later.contains("wait for the client (3 more before)\n"));
   CHECK(later.contains("Failed to run the data channel: limit reached; "));
   CHECK(later.contains("open files allow (3 more before)\n"));
@@ -372,8 +372,8 @@ TEST_CASE("log: a server says which mistake keeps clients out once per cause and
   told_time = time_point(1h);
   for (std::uint16_t port = 1; port < 20; ++port) {
     const address peer{"192.0.2.7", port};
-    for (const auto look : {protocol::wire_look::tls, protocol::wire_look::http}) {
-      log.on(server::handshake_failed{peer, protocol::spoke(look), of_server});
+    for (const auto look : {protocol::wire_protocol::tls, protocol::wire_protocol::http}) {
+      log.on(server::handshake_failed{peer, protocol::wrong_protocol(look), of_server});
     }
     for (const auto error : {errc::timed_out, errc::end_of_stream, errc::limit_reached,
                              errc::closed_in_handshake, errc::malformed_message}) {
@@ -441,7 +441,7 @@ TEST_CASE("log: a server recognises what a client gives up again and again") {
 }
 
 TEST_CASE("log: kinds of lines without end are not all told apart, nor all written") {
-  repeats known;
+  repeat_limiter known;
   const time_point now(1h);
   std::size_t written = 0;
   for (std::size_t i = 0; i < 2 * max_repeated_lines; ++i) {
@@ -458,7 +458,7 @@ TEST_CASE("log: kinds of lines without end are not all told apart, nor all writt
 }
 
 TEST_CASE("log: so many lines of a kind are written in a minute, the next one counts the others") {
-  repeats known;
+  repeat_limiter known;
   time_point now(1h);
   for (int i = 0; i < 3; ++i) CHECK(known.note("x", now, 3) == 0);
   for (int i = 0; i < 5; ++i) CHECK(known.note("x", now, 3) == std::nullopt);

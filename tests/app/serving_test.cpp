@@ -1,4 +1,4 @@
-#include <rathole/app/serving.hpp>
+#include <rathole/app/service_counter.hpp>
 #include <rathole/app/start_report.hpp>
 
 #include <doctest/doctest.h>

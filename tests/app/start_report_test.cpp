@@ -5,7 +5,7 @@
 #include <doctest/doctest.h>
 
 #if RATHOLE_WITH_TLS
-#include <rathole/tls/botan_version.hpp>
+#include <rathole/tls/botan/version.hpp>
 #endif
 
 #include <optional>
@@ -65,7 +65,7 @@ TEST_CASE("start report: what keeps a transport from being made ready is a probl
          proxy.credentials.emplace().username = std::string(256, 'x');
        },
        "f.toml: client.transport.tcp.proxy: user name and password for a SOCKS5 proxy are at most "
-       "255 octets each"},
+       "255 bytes each"},
   };
   for (const example& each : examples) {
     CAPTURE(each.line);
@@ -92,7 +92,8 @@ TEST_CASE("start report: a file that cannot be read is a problem") {
 }
 
 #if RATHOLE_WITH_TLS
-TEST_CASE("start report: what a transport goes without is told, and keeps nobody from starting") {
+TEST_CASE(
+    "start report: what a transport goes without is reported, and keeps nobody from starting") {
   config::client block;
   block.transport.kind = config::transport_kind::tls;
   block.transport.tls.emplace();

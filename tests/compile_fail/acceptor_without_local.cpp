@@ -1,6 +1,6 @@
 // expect: Acceptor
 #include <rathole/io/concepts.hpp>
-#include <rathole/io/tcp_acceptor.hpp>
+#include <rathole/io/tcp/acceptor.hpp>
 
 struct nowhere : rathole::io::tcp_acceptor {
   rathole::result<nowhere> duplicate() const;

@@ -1,6 +1,6 @@
 // expect: Codec
 #include <rathole/protocol/bincode.hpp>
-#include <rathole/protocol/server_greeting.hpp>
+#include <rathole/protocol/hello_reader.hpp>
 
 struct shortened : rathole::protocol::bincode {
 #ifndef VALID
@@ -8,4 +8,4 @@ struct shortened : rathole::protocol::bincode {
 #endif
 };
 
-using greeting = rathole::protocol::server_greeting<shortened>;
+using reader = rathole::protocol::hello_reader<shortened>;

@@ -1,5 +1,5 @@
 // expect: DatagramSocket
-#include <rathole/io/datagram.hpp>
+#include <rathole/io/udp/datagram.hpp>
 
 struct postbox {
   void watch(std::move_only_function<void()> readable);

@@ -1,7 +1,7 @@
 // expect: SocketStream
 #include <rathole/io/asio_runtime.hpp>
-#include <rathole/io/socket_relay.hpp>
-#include <rathole/io/tcp_stream.hpp>
+#include <rathole/io/relay/socket_relay.hpp>
+#include <rathole/io/tcp/stream.hpp>
 
 struct layered : rathole::io::tcp_stream {
 #ifndef VALID
@@ -9,7 +9,7 @@ struct layered : rathole::io::tcp_stream {
 #endif
 };
 
-void make(rathole::io::asio_runtime world, rathole::io::tcp_stream a, layered b) {
-  const rathole::io::socket_relay<rathole::io::asio_runtime> made(world, std::move(a),
+void make(rathole::io::asio_runtime runtime, rathole::io::tcp_stream a, layered b) {
+  const rathole::io::socket_relay<rathole::io::asio_runtime> made(runtime, std::move(a),
                                                                   std::move(b));
 }

@@ -1,6 +1,6 @@
 // expect: ByteStream
 #include <rathole/io/concepts.hpp>
-#include <rathole/io/tcp_stream.hpp>
+#include <rathole/io/tcp/stream.hpp>
 
 struct anonymous : rathole::io::tcp_stream {
 #ifndef VALID

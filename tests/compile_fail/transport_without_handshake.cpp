@@ -3,7 +3,7 @@
 #include <rathole/transport/tcp.hpp>
 
 struct rude : rathole::transport::tcp<rathole::io::asio_runtime> {
-  rude at(rathole::io::asio_runtime world);
+  rude at(rathole::io::asio_runtime runtime);
 #ifndef VALID
   void handshake();
 #endif

@@ -19,7 +19,7 @@ client_service local(const char* name, const char* token = "t") {
   return made;
 }
 
-TEST_CASE("diff: each service is added, gone, to be agreed on anew, changed, or the same") {
+TEST_CASE("diff: each service is added, gone, to be agreed on again, changed, or the same") {
   const std::vector<client_service> before = {local("gone"), local("kind"), local("moved"),
                                               local("same"), local("token")};
   std::vector<client_service> now = {local("kind"), local("moved"), local("new"), local("same"),
@@ -29,7 +29,7 @@ TEST_CASE("diff: each service is added, gone, to be agreed on anew, changed, or 
   const service_changes changes = diff(before, now);
   CHECK(changes.added == names{"new"});
   CHECK(changes.removed == names{"gone"});
-  CHECK(changes.renewed == names{"kind", "token"});
+  CHECK(changes.replaced == names{"kind", "token"});
   CHECK(changes.changed == names{"moved"});
   CHECK_FALSE(changes.empty());
   CHECK(diff(now, now).empty());

@@ -427,9 +427,9 @@ local_private_key = "c2hvcnQ="
 remote_public_key = "not base64"
 )",
        {"c.toml:7:21: client.transport.noise.local_private_key: Failed to decode "
-        "local_private_key: not 32 octets in base64; use a key that `rathole --genkey` printed",
+        "local_private_key: not 32 bytes in base64; use a key that `rathole --genkey` printed",
         "c.toml:8:21: client.transport.noise.remote_public_key: Failed to decode "
-        "remote_public_key: not 32 octets in base64; use a key that `rathole --genkey` printed"}},
+        "remote_public_key: not 32 bytes in base64; use a key that `rathole --genkey` printed"}},
       {"a pool that contradicts itself",
        R"([server]
 bind_addr = "h:1"

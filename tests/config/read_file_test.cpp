@@ -1,5 +1,5 @@
-#include "../support/odd_files.hpp"
 #include "../support/temp_dir.hpp"
+#include "../support/unusual_files.hpp"
 
 #include <rathole/core/read_file.hpp>
 
@@ -57,7 +57,7 @@ TEST_CASE("read_file: a file is read whole, whatever its size is") {
 
 TEST_CASE("read_file: what is no regular file is refused, and nobody is waited for") {
   const test::temp_dir folder;
-  const test::odd_files odd(folder);
+  const test::unusual_files odd(folder);
   for (const auto& [path, why] : odd.all()) CHECK(read(path) == "cannot be read: " + why);
 }
 

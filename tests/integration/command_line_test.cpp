@@ -227,8 +227,8 @@ TEST_CASE("command line: a transport runs if it is built in, and is told from th
     CHECK(check.status == (has_feature(feature) ? 0 : 2));
     // An engine of TLS is of no interest where there is no TLS.
     const std::string part = feature == "openssl" && !has_feature("tls") ? "tls" : feature;
-    const std::string complaint = part + " is not built into this program";
-    CHECK(holds(check.all, complaint) == !has_feature(feature));
+    const std::string message = part + " is not built into this program";
+    CHECK(holds(check.all, message) == !has_feature(feature));
     if (!has_feature(feature)) {
       CHECK(check.err.starts_with(file + ':'));
       CHECK_FALSE(check.err.starts_with(file + ": "));
@@ -238,7 +238,7 @@ TEST_CASE("command line: a transport runs if it is built in, and is told from th
       CHECK(program.wait_for("Connection refused"));
     } else {
       CHECK(program.wait_exit() == 2);
-      CHECK(holds(program.output(), complaint));
+      CHECK(holds(program.output(), message));
     }
   }
 }

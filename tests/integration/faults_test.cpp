@@ -59,11 +59,11 @@ TEST_CASE("faults: no visitor is lost to data channels that died while idle") {
     CAPTURE(round);
     REQUIRE(eventually([&] { return t.proxy.open(kind::data) == 2; }));
     t.proxy.cut(kind::data);
-    CHECK(round_trip(t.port, "after the cut", {}, patience));
+    CHECK(round_trip(t.port, "after the cut", {}, test_timeout));
   }
 }
 
-TEST_CASE("faults: a lost control channel is made anew and running forwards go on") {
+TEST_CASE("faults: a lost control channel is re-created and running forwards go on") {
   proxied_tunnel t;
   t.both.start();
   INFO(t.both.story());
@@ -104,7 +104,7 @@ TEST_CASE("faults: too many waiting visitors cost the newest only") {
   REQUIRE(eventually([&] { return t.proxy.open(kind::data) == 1; }));
   std::vector<tcp_socket> waiting;
   REQUIRE(eventually([&] {
-    auto first = tcp_socket::try_connect(t.port, patience);
+    auto first = tcp_socket::try_connect(t.port, test_timeout);
     if (first) waiting.push_back(std::move(*first));
     return !waiting.empty();
   }));

@@ -1,11 +1,11 @@
 // Peers that have proved nothing, or that are hostile, at full speed: they cost nobody else his
 // turn, and what they can make the programs hold has a bound.
 
-#include "../support/carriage.hpp"
 #include "../support/eventually.hpp"
-#include "../support/hand_client.hpp"
+#include "../support/manual_client.hpp"
 #include "../support/proc.hpp"
 #include "../support/services.hpp"
+#include "../support/transport_tables.hpp"
 #include "../support/tunnel.hpp"
 #include "../support/visitors.hpp"
 
@@ -34,7 +34,7 @@ using clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 using namespace std::string_literals;
 
-pairing ours(const carriage& by) {
+pairing ours(const transport_tables& by) {
   return {by.name + ": our server, our client", our_program(), our_program(), by.server, by.client};
 }
 
@@ -50,20 +50,20 @@ struct flood_of {
 };
 
 /// What makes the layers of a client of `by`.
-transport::layer_maker layers_of(const carriage& by) {
+transport::layer_maker layers_of(const transport_tables& by) {
   const std::string text =
       "[client]\nremote_addr = \"localhost:1\"\n"
       "[client.services.a]\ntoken = \"t\"\nlocal_addr = \"localhost:1\"\n" +
       by.client;
   const auto parsed = config::parse(text, by.name);
   REQUIRE(parsed);
-  const auto carrier = transport::prepare(*parsed->client);
-  REQUIRE(carrier);
-  return carrier->layers;
+  const auto layered_tcp = transport::prepare(*parsed->client);
+  REQUIRE(layered_tcp);
+  return layered_tcp->layers;
 }
 
 /// A Hello for an unknown service over a good handshake of `by`.
-flood_of unknown_service(const carriage& by) {
+flood_of unknown_service(const transport_tables& by) {
   return {.name = "a Hello for an unknown service",
           .beginning = control_hello("ghost"),
           .layers = layers_of(by)};
@@ -84,7 +84,7 @@ class carried {
       if (layer_->state() != phase::handshaking) return;
       in.resize(16 << 10);
       in.resize(socket_.receive_some(in.data(), in.size()));
-      if (in.empty() || !layer_->receive(to_octets(in), app_, wire_)) {
+      if (in.empty() || !layer_->receive(to_bytes(in), app_, wire_)) {
         throw std::system_error(make_error_code(errc::end_of_stream), "no handshake");
       }
     }
@@ -92,7 +92,7 @@ class carried {
 
   void send(const std::string& what) {
     if (!layer_) return socket_.send_all(what);
-    (void)layer_->send(to_octets(what), wire_);
+    (void)layer_->send(to_bytes(what), wire_);
     send_wire();
   }
 
@@ -154,7 +154,7 @@ class flooder {
 };
 
 /// Two flooders, while visitors come one after the other.
-void flood(const carriage& by, const flood_of& what) {
+void flood(const transport_tables& by, const flood_of& what) {
   CAPTURE(by.name);
   CAPTURE(what.name);
   const char* asked = std::getenv("RATHOLE_HOSTILE");
@@ -215,14 +215,15 @@ TEST_CASE("flood: refused connections that send at full speed starve no visitor"
 TEST_CASE("flood: refused services behind a good handshake starve no visitor") {
   authority issuer;
   const identity_files identity = issuer.issue();
-  std::vector<carriage> all = {tcp(), noise("Noise_NK_25519_ChaChaPoly_BLAKE2s"), websocket()};
+  std::vector<transport_tables> all = {tcp(), noise("Noise_NK_25519_ChaChaPoly_BLAKE2s"),
+                                       websocket()};
   for (const std::string& engine : tls_engines()) {
     const std::string server = pem_keys(identity) + engine_key(engine);
     const std::string client = trust_in(issuer) + engine_key(engine);
     all.push_back(tls("tls by " + engine, server, client));
     all.push_back(websocket_over_tls("websocket on tls by " + engine, server, client));
   }
-  for (const carriage& by : all) flood(by, unknown_service(by));
+  for (const transport_tables& by : all) flood(by, unknown_service(by));
 }
 
 TEST_CASE("flood: a peer that sends nothing but Pings starves no visitor") {
@@ -253,7 +254,7 @@ TEST_CASE("flood: a client of a UDP service that comes and goes leaves the servi
   const char* asked = std::getenv("RATHOLE_HOSTILE");
   const int times = asked != nullptr && asked == "full"s ? 5'000 : 500;
   for (int i = 0; i < times; ++i) {
-    hand_client peer(t.port());
+    manual_client peer(t.port());
     REQUIRE(peer.authenticate("echo"));
     if (i % 2 == 0) peer.control.reset();
   }
@@ -313,7 +314,7 @@ class hand_server {
 
   void serve(tcp_socket peer) {
     using wire = protocol::bincode;
-    const auto hello = wire::decode_hello(to_octets(peer.receive(wire::hello_size)));
+    const auto hello = wire::decode_hello(to_bytes(peer.receive(wire::hello_size)));
     if (!hello) return;
     if (hello->kind == protocol::hello_kind::data) {
       peer.send_all(to_text(wire::encode_data_command(protocol::data_command::start_forward_udp)));

@@ -1,5 +1,5 @@
 #include "../support/eventually.hpp"
-#include "../support/hand_client.hpp"
+#include "../support/manual_client.hpp"
 #include "../support/our_program.hpp"
 #include "../support/proc.hpp"
 #include "../support/services.hpp"
@@ -102,7 +102,7 @@ class steady_visitor {
 };
 
 TEST_CASE("hostile: a flood at the server's port from the client's own address") {
-  // The whole scenario takes 10 s of random octets; RATHOLE_HOSTILE=full asks for it.
+  // The whole scenario takes 10 s of random bytes; RATHOLE_HOSTILE=full asks for it.
   const char* asked = std::getenv("RATHOLE_HOSTILE");
   const int speakers = asked != nullptr && asked == "full"s ? 2000 : 300;
   constexpr int speakers_per_second = 200;
@@ -112,7 +112,7 @@ TEST_CASE("hostile: a flood at the server's port from the client's own address")
   INFO(t.both.story());
   // The program's own buffers and tables are there once it has worked.
   visitor_crowd warm_up(20, 100'000, 21);
-  REQUIRE(warm_up.visit(t.port, patience) == "");
+  REQUIRE(warm_up.visit(t.port, test_timeout) == "");
   CHECK(t.serves());
   const std::size_t descriptors_before = t.descriptors();
   const long memory_before = anonymous_memory(*t.both.server);
@@ -175,12 +175,12 @@ TEST_CASE("hostile: refused connections cost the log a line per kind, not one ea
   t.start();
   INFO(t.both.story());
   for (int i = 0; i < 50; ++i) {
-    hand_client wrong(t.both.port());
+    manual_client wrong(t.both.port());
     wrong.say_hello("echo");
     wrong.session_key[0] ^= 1;
     wrong.control.send_all(wrong.auth());
     CHECK(wrong.control.receive(4) == "\x02\0\0\0"s);
-    hand_client ghost(t.both.port());
+    manual_client ghost(t.both.port());
     ghost.control.send_all(control_hello("ghost"));
     CHECK(ghost.control.receive(41).size() == 41);
     tcp_socket other = tcp_socket::connect(t.both.port());
@@ -201,20 +201,20 @@ TEST_CASE("hostile: refused connections cost the log a line per kind, not one ea
   CHECK(count("50 wrong token") == 1);
 }
 
-TEST_CASE("hostile: octets that come one at a time") {
+TEST_CASE("hostile: bytes that come one at a time") {
   echo_tunnel t;
   t.both.server_keys = "handshake_timeout = 1";
   t.start();
   INFO(t.both.story());
   // Slow is not wrong.
   tcp_socket slow = tcp_socket::connect(t.both.port());
-  for (const char octet : control_hello("echo")) slow.send_all({&octet, 1});
+  for (const char byte : control_hello("echo")) slow.send_all({&byte, 1});
   CHECK(slow.receive(protocol::bincode::hello_size).size() == protocol::bincode::hello_size);
   // But it has no more time than others.
   tcp_socket slower = tcp_socket::connect(t.both.port());
   const auto begin = clock::now();
   bool closed = false;
-  while (!closed && clock::now() - begin < patience) {
+  while (!closed && clock::now() - begin < test_timeout) {
     try {
       slower.send_all({"\0", 1});
       slower.time_limit(milliseconds{100});
@@ -222,7 +222,7 @@ TEST_CASE("hostile: octets that come one at a time") {
     } catch (const std::system_error& error) {
       closed = error.code() != std::errc::resource_unavailable_try_again;
     }
-    if (milliseconds_since(begin) > 3'000) slower.time_limit(patience);
+    if (milliseconds_since(begin) > 3'000) slower.time_limit(test_timeout);
   }
   CHECK(closed);
   CHECK(t.serves());
@@ -238,16 +238,16 @@ TEST_CASE("hostile: messages in the wrong order, replayed, or of another session
   REQUIRE(t.serves());
   const std::uint16_t port = t.both.port();
 
-  hand_client first(port);
+  manual_client first(port);
   REQUIRE(first.authenticate("spare"));
   const std::string recorded = control_hello("spare") + first.auth();
-  hand_client replay(port);
+  manual_client replay(port);
   replay.control.send_all(recorded);
   CHECK(replay.control.receive(41).substr(37) == "\x02\0\0\0"s);
   CHECK(replay.control.ends());
 
   // What authenticates one service does not another.
-  hand_client other(port);
+  manual_client other(port);
   other.say_hello("echo");
   other.session_key = first.session_key;
   other.control.send_all(other.auth());
@@ -316,14 +316,14 @@ TEST_CASE("hostile: resets at each stage leave nothing behind") {
     peer.reset();
   }
   for (const std::size_t length : {0u, 1u, 31u, 32u}) {
-    hand_client peer(t.both.port());
+    manual_client peer(t.both.port());
     peer.say_hello("spare");
     peer.control.send_all(peer.auth().substr(0, length));
     peer.control.reset();
   }
   for (const char* stage : {"idle", "waited for", "started", "control first"}) {
     CAPTURE(stage);
-    hand_client peer(t.both.port());
+    manual_client peer(t.both.port());
     REQUIRE(peer.authenticate("spare"));
     REQUIRE(eventually([&] { return !refused(spare); }));
     tcp_socket channel = peer.open_data_channel();
@@ -355,7 +355,7 @@ TEST_CASE("hostile: resets of spliced flows do not touch the others") {
   std::string wrong = "did not run";
   std::jthread others([&] {
     visitor_crowd crowd(8, 8 << 20, 31);
-    wrong = crowd.visit(t.port, patience);
+    wrong = crowd.visit(t.port, test_timeout);
   });
   for (int round = 0; round < 10; ++round) {
     breaks_off = round % 2 == 1;
@@ -385,7 +385,7 @@ TEST_CASE("hostile: a client that reads nothing costs its own visitors only") {
   const std::uint16_t deaf_port = t.both.add_server_only("deaf");
   t.start();
   INFO(t.both.story());
-  hand_client deaf(t.both.port());
+  manual_client deaf(t.both.port());
   REQUIRE(deaf.authenticate("deaf"));
   REQUIRE(eventually([&] { return !refused(deaf_port); }));
   std::vector<tcp_socket> channels;

@@ -74,7 +74,7 @@ TEST_CASE("loop: a service that leads back to itself is found, and the others go
     CHECK(eventually([&] { return descriptors(*both.server) <= server_before + 20; }));
     CHECK(eventually([&] { return descriptors(*both.client) <= client_before + 20; }));
     CHECK(round_trip(sound));
-    // The next visitor is turned away at once, and causes no more than one other.
+    // The next visitor is refused at once, and causes no more than one other.
     tcp_socket next = tcp_socket::connect(looping);
     CHECK(eventually([&] { return has_ended(next); }));
     CHECK(descriptors(*both.server) <= server_before + 20);
@@ -111,7 +111,7 @@ TEST_CASE("loop: a thousand visitors from the client's own address are no loop")
   INFO(both.story());
   REQUIRE(eventually([&] { return round_trip(port); }));
   visitor_crowd crowd(1000, 2000, 41);
-  CHECK(crowd.visit(port, patience) == "");
+  CHECK(crowd.visit(port, test_timeout) == "");
   CHECK_FALSE(has_said(*both.server, "leads back to itself"));
 }
 

@@ -1,8 +1,8 @@
-#include "../support/carriage.hpp"
 #include "../support/eventually.hpp"
 #include "../support/our_program.hpp"
 #include "../support/proc.hpp"
 #include "../support/services.hpp"
+#include "../support/transport_tables.hpp"
 #include "../support/tunnel.hpp"
 #include "../support/visitors.hpp"
 
@@ -26,8 +26,8 @@ namespace {
 constexpr const char* nk = "Noise_NK_25519_ChaChaPoly_BLAKE2s";
 
 /// Every transport, with each engine of TLS.
-std::vector<carriage> every_transport(authority& issuer) {
-  std::vector<carriage> all = {tcp(), noise(nk), websocket()};
+std::vector<transport_tables> every_transport(authority& issuer) {
+  std::vector<transport_tables> all = {tcp(), noise(nk), websocket()};
   for (const std::string& engine : tls_engines()) {
     const std::string server = pem_keys(issuer.issue()) + engine_key(engine);
     const std::string client = trust_in(issuer) + engine_key(engine);
@@ -37,7 +37,7 @@ std::vector<carriage> every_transport(authority& issuer) {
   return all;
 }
 
-pairing ours(const carriage& by) {
+pairing ours(const transport_tables& by) {
   return {by.name + ": our server, our client", our_program(), our_program(), by.server, by.client};
 }
 
@@ -95,7 +95,7 @@ void visit_echo(std::uint16_t port, unsigned number, const std::atomic<bool>& ov
   }
 }
 
-void runs_out(const carriage& by, bool at_server, rlim_t room) {
+void runs_out(const transport_tables& by, bool at_server, rlim_t room) {
   CAPTURE(by.name);
   CAPTURE(at_server);
   CAPTURE(room);
@@ -152,7 +152,7 @@ TEST_CASE("memory: what runs out of it fails alone, and no byte reaches another 
     return;
   }
   authority issuer;
-  for (const carriage& by : every_transport(issuer)) {
+  for (const transport_tables& by : every_transport(issuer)) {
     for (const bool at_server : {true, false}) {
       runs_out(by, at_server, at_server ? 1024 : 6 * 1024);
     }
@@ -172,7 +172,7 @@ std::vector<std::string> counts_in(const std::string& output) {
 
 TEST_CASE("memory: both ends count the bytes of a forward that went") {
   authority issuer;
-  for (const carriage& by : every_transport(issuer)) {
+  for (const transport_tables& by : every_transport(issuer)) {
     CAPTURE(by.name);
     constexpr std::size_t asked = 200'000;
     constexpr std::size_t answer = 150'001;

@@ -12,7 +12,8 @@ namespace {
 TEST_CASE("shut-down: the other side takes an orderly end for one, whatever the transport") {
   authority issuer;
   const std::string server_keys = pem_keys(issuer.issue());
-  std::vector<carriage> all = {tcp(), noise("Noise_NK_25519_ChaChaPoly_BLAKE2s"), websocket()};
+  std::vector<transport_tables> all = {tcp(), noise("Noise_NK_25519_ChaChaPoly_BLAKE2s"),
+                                       websocket()};
   for (const std::string& engine : tls_engines()) {
     // Botan 2 cannot announce the end of one direction alone, so its layer postpones it.
     if (engine == "botan") continue;
@@ -20,7 +21,7 @@ TEST_CASE("shut-down: the other side takes an orderly end for one, whatever the 
     all.push_back(tls("tls " + engine, server_keys + key, trust_in(issuer) + key));
     all.push_back(websocket_over_tls("wss " + engine, server_keys + key, trust_in(issuer) + key));
   }
-  for (const carriage& by : all) {
+  for (const transport_tables& by : all) {
     CAPTURE(by.name);
     serving_tunnel t(by, "");
     t.both.client->signal(SIGTERM);

@@ -1,7 +1,7 @@
-#include "../support/carriage.hpp"
 #include "../support/our_program.hpp"
 #include "../support/proxy_programs.hpp"
 #include "../support/services.hpp"
+#include "../support/transport_tables.hpp"
 #include "../support/tunnel_scenarios.hpp"
 
 #include <doctest/doctest.h>
@@ -18,14 +18,14 @@ std::string through(const std::string& scheme, std::uint16_t port, const std::st
          "127.0.0.1:" + std::to_string(port) + "\"\n";
 }
 
-pairing ours(const carriage& by, const std::string& proxy_table) {
+pairing ours(const transport_tables& by, const std::string& proxy_table) {
   const std::string type = by.client.empty() ? "[client.transport]\ntype = \"tcp\"\n" : "";
   return {by.name, our_program(), our_program(), by.server, by.client + type + proxy_table};
 }
 
-/// A tunnel to the server `localhost`, whose client tells of every attempt.
+/// A tunnel to the server `localhost`, whose client reports every attempt.
 struct proxied_tunnel {
-  explicit proxied_tunnel(const std::string& proxy_table, const carriage& by = tcp())
+  explicit proxied_tunnel(const std::string& proxy_table, const transport_tables& by = tcp())
       : both(ours(by, proxy_table)), port(both.add("echo", local.port())) {
     both.remote_host = "localhost";
     // Each failure is a line, however often it was written before.
@@ -68,9 +68,11 @@ TEST_CASE("proxy: other transports run through each") {
   microsocks socks;
   tinyproxy http;
   authority issuer;
-  const carriage over_tls = tls("tls", pkcs12_keys(issuer.pack(issuer.issue())), trust_in(issuer));
+  const transport_tables over_tls =
+      tls("tls", pkcs12_keys(issuer.pack(issuer.issue())), trust_in(issuer));
   for (const std::string& table : {through("socks5", socks.port()), through("http", http.port())})
-    for (const carriage& by : {noise("Noise_NK_25519_ChaChaPoly_BLAKE2s"), over_tls, websocket()})
+    for (const transport_tables& by :
+         {noise("Noise_NK_25519_ChaChaPoly_BLAKE2s"), over_tls, websocket()})
       scenario::echo_once(ours(by, table));
 }
 

@@ -1,7 +1,7 @@
-#include "../support/carriage.hpp"
 #include "../support/eventually.hpp"
 #include "../support/our_program.hpp"
 #include "../support/services.hpp"
+#include "../support/transport_tables.hpp"
 #include "../support/tunnel.hpp"
 #include "../support/visitors.hpp"
 
@@ -60,7 +60,7 @@ class watchful_service {
 
 /// Has one side of a tunnel leave with `signals` while forwards run on four threads, and checks that
 /// neither their visitors nor the service take them for ended.
-void leave(const carriage& by, bool server, const std::vector<int>& signals) {
+void leave(const transport_tables& by, bool server, const std::vector<int>& signals) {
   CAPTURE(by.name);
   CAPTURE(server);
   CAPTURE(signals.back());
@@ -91,8 +91,9 @@ void leave(const carriage& by, bool server, const std::vector<int>& signals) {
   CHECK(std::ranges::count(local.ends(), "reset") == forwards);
 }
 
-std::vector<carriage> every_carriage(authority& issuer) {
-  std::vector<carriage> all = {tcp(), noise("Noise_NK_25519_ChaChaPoly_BLAKE2s"), websocket()};
+std::vector<transport_tables> all_transports(authority& issuer) {
+  std::vector<transport_tables> all = {tcp(), noise("Noise_NK_25519_ChaChaPoly_BLAKE2s"),
+                                       websocket()};
   for (const std::string& engine : tls_engines())
     all.push_back(tls("tls by " + engine, pem_keys(issuer.issue()) + engine_key(engine),
                       trust_in(issuer) + engine_key(engine)));
@@ -101,13 +102,13 @@ std::vector<carriage> every_carriage(authority& issuer) {
 
 TEST_CASE("shut-down: a second signal resets every running forward") {
   authority issuer;
-  for (const carriage& by : every_carriage(issuer))
+  for (const transport_tables& by : all_transports(issuer))
     for (const bool server : {true, false}) leave(by, server, {SIGTERM, SIGTERM});
 }
 
 TEST_CASE("shut-down: a program that is killed leaves resets, not ends") {
   authority issuer;
-  for (const carriage& by : every_carriage(issuer))
+  for (const transport_tables& by : all_transports(issuer))
     for (const bool server : {true, false}) leave(by, server, {SIGKILL});
 }
 

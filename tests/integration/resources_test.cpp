@@ -46,7 +46,7 @@ TEST_CASE("resources: forwards leave no descriptor behind") {
   INFO(t.both.story());
   REQUIRE(t.serves());
   visitor_crowd crowd(100, 600'000, 14);
-  REQUIRE(crowd.visit(t.port, patience) == "");
+  REQUIRE(crowd.visit(t.port, test_timeout) == "");
   // What stays is the pool of idle channels and, per process, a bounded stock of pipes.
   constexpr std::size_t stock = 2 * 32;
   const auto settled = [&](const process& program) {
@@ -56,7 +56,7 @@ TEST_CASE("resources: forwards leave no descriptor behind") {
   REQUIRE(settled(*t.both.client));
   const std::size_t server_before = descriptors(*t.both.server);
   const std::size_t client_before = descriptors(*t.both.client);
-  for (int round = 0; round < 3; ++round) REQUIRE(crowd.visit(t.port, patience) == "");
+  for (int round = 0; round < 3; ++round) REQUIRE(crowd.visit(t.port, test_timeout) == "");
   CHECK(eventually([&] { return descriptors(*t.both.server) <= server_before + stock; }));
   CHECK(eventually([&] { return descriptors(*t.both.client) <= client_before + stock; }));
 }

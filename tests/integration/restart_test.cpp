@@ -18,7 +18,8 @@ using clock = std::chrono::steady_clock;
 const std::string grace = "shutdown_grace = 3600";
 
 TEST_CASE("restart: an idle session does not keep new visitors out") {
-  for (const carriage& by : {tcp(), noise("Noise_NK_25519_ChaChaPoly_BLAKE2s"), websocket()}) {
+  for (const transport_tables& by :
+       {tcp(), noise("Noise_NK_25519_ChaChaPoly_BLAKE2s"), websocket()}) {
     for (const bool server : {true, false}) {
       CAPTURE(by.name);
       CAPTURE(server);

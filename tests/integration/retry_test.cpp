@@ -1,8 +1,8 @@
-#include "../support/carriage.hpp"
 #include "../support/eventually.hpp"
 #include "../support/our_program.hpp"
 #include "../support/services.hpp"
 #include "../support/slow_relay.hpp"
+#include "../support/transport_tables.hpp"
 #include "../support/tunnel.hpp"
 #include "../support/visitors.hpp"
 
@@ -21,7 +21,7 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using clock = std::chrono::steady_clock;
 
-pairing ours(const carriage& by) {
+pairing ours(const transport_tables& by) {
   return {by.name, our_program(), our_program(), by.server, by.client};
 }
 
@@ -117,16 +117,17 @@ TEST_CASE("retry: a certificate that has expired under a living control channel 
 TEST_CASE("slow link: each transport connects and serves at a round trip of 2.4 s") {
   authority issuer;
   const std::string pem = pem_keys(issuer.issue());
-  std::vector<carriage> carriages = {{"tcp", "", ""},
-                                     noise("Noise_NK_25519_ChaChaPoly_BLAKE2s"),
-                                     websocket(),
-                                     websocket_over_tls("websocket on tls", pem, trust_in(issuer))};
+  std::vector<transport_tables> transports = {
+      {"tcp", "", ""},
+      noise("Noise_NK_25519_ChaChaPoly_BLAKE2s"),
+      websocket(),
+      websocket_over_tls("websocket on tls", pem, trust_in(issuer))};
   for (const std::string& engine : tls_engines()) {
-    carriages.push_back(
+    transports.push_back(
         tls("tls " + engine, pem + engine_key(engine), trust_in(issuer) + engine_key(engine)));
   }
   struct slow_tunnel {
-    slow_tunnel(const carriage& by, std::uint16_t local)
+    slow_tunnel(const transport_tables& by, std::uint16_t local)
         : both(ours(by)), port(both.add("echo", local)), way(both.port(), milliseconds(1200)) {
       both.remote_port = way.port();
       both.start_in_turn();
@@ -137,7 +138,7 @@ TEST_CASE("slow link: each transport connects and serves at a round trip of 2.4 
   };
   service local(echo);
   std::list<slow_tunnel> tunnels;
-  for (const carriage& by : carriages) tunnels.emplace_back(by, local.port());
+  for (const transport_tables& by : transports) tunnels.emplace_back(by, local.port());
   for (slow_tunnel& each : tunnels) {
     INFO(each.both.story());
     CHECK(each.both.client->wait_for("Control channel established", 1, 0, seconds(60)));

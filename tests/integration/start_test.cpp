@@ -153,8 +153,8 @@ std::string hex(std::string_view bytes) {
   constexpr char digits[] = "0123456789abcdef";
   std::string text;
   for (const char c : bytes) {
-    const auto octet = static_cast<unsigned char>(c);
-    text += {digits[octet >> 4], digits[octet & 15]};
+    const auto byte = static_cast<unsigned char>(c);
+    text += {digits[byte >> 4], digits[byte & 15]};
   }
   return text;
 }

@@ -1,7 +1,7 @@
 // Clients that take over a UDP service from one another, again and again.
 
 #include "../support/eventually.hpp"
-#include "../support/hand_client.hpp"
+#include "../support/manual_client.hpp"
 #include "../support/our_program.hpp"
 #include "../support/tunnel.hpp"
 
@@ -27,9 +27,9 @@ TEST_CASE("takeover: the sockets of a UDP service are closed before its next cli
   both.start_server();
   REQUIRE(eventually([&] { return !refused(both.port()); }));
   constexpr std::size_t takeovers = 200;
-  std::optional<hand_client> serving;
+  std::optional<manual_client> serving;
   for (std::size_t i = 0; i < takeovers; ++i) {
-    hand_client next(both.port());
+    manual_client next(both.port());
     REQUIRE(next.authenticate("taken"));
     // The one that served so far is there until now.
     serving.emplace(std::move(next));

@@ -1,6 +1,6 @@
-#include "../support/carriage.hpp"
 #include "../support/http_servers.hpp"
 #include "../support/our_program.hpp"
+#include "../support/transport_tables.hpp"
 #include "../support/tunnel_scenarios.hpp"
 
 #include <doctest/doctest.h>
@@ -12,7 +12,7 @@
 namespace rathole::test {
 namespace {
 
-pairing ours(const carriage& by) {
+pairing ours(const transport_tables& by) {
   return {by.name, our_program(), our_program(), by.server, by.client};
 }
 
@@ -169,7 +169,7 @@ TEST_CASE("tls: through HAProxy, which ends the client's TLS") {
     t.start_in_turn();
     INFO(t.story(), front.output());
     REQUIRE(eventually([&] { return answered(port); }));
-    visitor_crowd visitors(scenario::crowd_size, 1 << 18, 78, farewell::after_answer);
+    visitor_crowd visitors(scenario::crowd_size, 1 << 18, 78, end_of_sending::after_answer);
     CHECK(visitors.visit(port, std::chrono::seconds{60}) == "");
   }
 }
@@ -187,7 +187,7 @@ TEST_CASE("tls: through HAProxy, which speaks TLS to our server") {
     t.start_in_turn();
     INFO(t.story(), front.output());
     REQUIRE(eventually([&] { return answered(port); }));
-    visitor_crowd visitors(scenario::crowd_size, 1 << 18, 79, farewell::after_answer);
+    visitor_crowd visitors(scenario::crowd_size, 1 << 18, 79, end_of_sending::after_answer);
     CHECK(visitors.visit(port, std::chrono::seconds{60}) == "");
   }
 }
@@ -290,7 +290,7 @@ TEST_CASE("tls: a key that is too weak is refused at the start, by each engine")
   const std::string keys = pem_keys(issuer.issue(weak));
   const temp_dir folder;
   for (const std::string& engine : tls_engines()) {
-    const carriage by = tls(engine, keys + engine_key(engine), {});
+    const transport_tables by = tls(engine, keys + engine_key(engine), {});
     const std::string file = folder.write("server.toml", server_toml(1, {{"a", 2}}, {}, by.server));
     for (const std::vector<std::string>& arguments : {std::vector{file}, {"--check", file}}) {
       const finished_run run = run_program(arguments);

@@ -1,5 +1,5 @@
-#include "../support/carriage.hpp"
 #include "../support/services.hpp"
+#include "../support/transport_tables.hpp"
 #include "../support/tunnel_scenarios.hpp"
 
 #include <doctest/doctest.h>
@@ -21,26 +21,26 @@ using namespace std::string_literals;
 
 constexpr const char* nk = "Noise_NK_25519_ChaChaPoly_BLAKE2s";
 
-pairing ours(const carriage& by) {
+pairing ours(const transport_tables& by) {
   return {by.name + ": our server, our client", our_program(), our_program(), by.server, by.client};
 }
 
 /// TLS with an engine at each end, for an identity of `issuer`.
-carriage tls_by(authority& issuer, const std::string& server, const std::string& client) {
+transport_tables tls_by(authority& issuer, const std::string& server, const std::string& client) {
   return tls("tls by " + server + " and " + client,
              pem_keys(issuer.issue()) + engine_key(server) + "half_close_timeout = 1\n",
              trust_in(issuer) + engine_key(client) + "half_close_timeout = 1\n");
 }
-carriage websocket_over_tls_by(authority& issuer, const std::string& server,
-                               const std::string& client) {
+transport_tables websocket_over_tls_by(authority& issuer, const std::string& server,
+                                       const std::string& client) {
   return websocket_over_tls("websocket over tls by " + server + " and " + client,
                             pem_keys(issuer.issue()) + engine_key(server),
                             trust_in(issuer) + engine_key(client));
 }
 
 /// Every transport but bare TCP, with each engine of TLS at both ends.
-std::vector<carriage> every_carriage(authority& issuer) {
-  std::vector<carriage> all = {noise(nk), websocket()};
+std::vector<transport_tables> all_transports(authority& issuer) {
+  std::vector<transport_tables> all = {noise(nk), websocket()};
   for (const std::string& engine : tls_engines()) {
     all.push_back(tls_by(issuer, engine, engine));
     all.push_back(websocket_over_tls_by(issuer, engine, engine));
@@ -48,7 +48,7 @@ std::vector<carriage> every_carriage(authority& issuer) {
   return all;
 }
 
-void carry_crowd(const carriage& by, const char* workers) {
+void carry_crowd(const transport_tables& by, const char* workers) {
   CAPTURE(workers);
   service local(echo);
   tunnel t(ours(by));
@@ -58,14 +58,14 @@ void carry_crowd(const carriage& by, const char* workers) {
   t.start_in_turn();
   INFO(t.story());
   REQUIRE(eventually([&] { return answered(port); }));
-  visitor_crowd visitors(scenario::crowd_size, 256 << 10, 61, farewell::after_answer);
+  visitor_crowd visitors(scenario::crowd_size, 256 << 10, 61, end_of_sending::after_answer);
   CHECK(visitors.visit(port, std::chrono::seconds{60}) == "");
   CHECK(answered(port));
 }
 
 TEST_CASE("transports: a hundred visitors, with one thread and with four") {
   authority issuer;
-  for (const carriage& by : every_carriage(issuer))
+  for (const transport_tables& by : all_transports(issuer))
     for (const char* workers : {"workers = 1", "workers = 4"}) carry_crowd(by, workers);
 }
 TEST_CASE("transports: a hundred visitors between the engines of TLS") {
@@ -76,7 +76,7 @@ TEST_CASE("transports: a hundred visitors between the engines of TLS") {
 }
 
 /// Every transport as a user gets it who chooses no engine.
-std::vector<carriage> every_default_carriage(authority& issuer) {
+std::vector<transport_tables> all_default_transports(authority& issuer) {
   const std::string server = pem_keys(issuer.issue());
   return {tcp(), noise(nk), websocket(), tls("tls by default", server, trust_in(issuer)),
           websocket_over_tls("websocket over tls by default", server, trust_in(issuer))};
@@ -84,7 +84,7 @@ std::vector<carriage> every_default_carriage(authority& issuer) {
 
 TEST_CASE("transports: an end is passed on at once, whichever side closes first") {
   authority issuer;
-  for (const carriage& by : every_default_carriage(issuer)) {
+  for (const transport_tables& by : all_default_transports(issuer)) {
     CAPTURE(by.name);
     scenario::ends_are_passed_on(ours(by));
   }
@@ -114,26 +114,26 @@ TEST_CASE("transports: visitors that connect and close over TLS hold no descript
 
 TEST_CASE("transports: ends of one direction are kept by noise and by OpenSSL's TLS") {
   authority issuer;
-  std::vector<carriage> keeping = {noise(nk)};
+  std::vector<transport_tables> keeping = {noise(nk)};
   if (has_feature("openssl")) keeping.push_back(tls_by(issuer, "openssl", "openssl"));
-  for (const carriage& by : keeping) {
+  for (const transport_tables& by : keeping) {
     scenario::half_close(ours(by));
     scenario::service_ends_first(ours(by));
   }
 }
 
-TEST_CASE("transports: keys and certificates that do not fit are told, and tried again") {
+TEST_CASE("transports: keys and certificates that do not fit are reported, and tried again") {
   struct mismatch {
-    carriage by;
-    std::string complaint;
+    transport_tables by;
+    std::string problem;
   };
   authority issuer;
   authority stranger;
   std::vector<mismatch> all;
-  carriage other_key = noise("Noise_XX_25519_ChaChaPoly_BLAKE2s");
+  transport_tables other_key = noise("Noise_XX_25519_ChaChaPoly_BLAKE2s");
   other_key.client += "remote_public_key = \"" + std::string(second_public_key) + "\"\n";
   all.push_back({other_key, "the peer's static key is not the configured `remote_public_key`"});
-  carriage no_key = noise(nk);
+  transport_tables no_key = noise(nk);
   no_key.client.replace(no_key.client.find(first_public_key), first_public_key.size(),
                         second_public_key);
   all.push_back({no_key, "connection closed by the peer"});
@@ -153,7 +153,7 @@ TEST_CASE("transports: keys and certificates that do not fit are told, and tried
   }
   for (std::size_t i = 0; tunnel & t : tunnels) {
     INFO(t.story());
-    CHECK(t.client->wait_for(all[i].complaint, 2));
+    CHECK(t.client->wait_for(all[i].problem, 2));
     CHECK(refused(ports[i++]));
   }
 }
@@ -188,7 +188,7 @@ TEST_CASE("transports: a certificate replaced on disk is shown from the next con
 }
 
 /// What a client of `by` says first to its server.
-std::string opening_of(const carriage& by) {
+std::string opening_of(const transport_tables& by) {
   std::mutex mutex;
   std::string opening;
   service mute([&](tcp_socket& socket) {
@@ -213,7 +213,7 @@ std::string opening_of(const carriage& by) {
   return heard();
 }
 
-/// A connection that says `speech`, and if `slow` then an octet now and then.
+/// A connection that says `speech`, and if `slow` then a byte now and then.
 class tiresome_peer {
  public:
   tiresome_peer(std::uint16_t port, const std::string& speech, bool slow)
@@ -244,7 +244,7 @@ class tiresome_peer {
 
 /// A server that has to do with tiresome peers only, at first.
 struct beset_server {
-  beset_server(const carriage& by, const std::string& opening) : t(ours(by)) {
+  beset_server(const transport_tables& by, const std::string& opening) : t(ours(by)) {
     t.server_keys = "handshake_timeout = 1\nworkers = 1";
     port = t.add("echo", local.port());
     t.start_server();
@@ -268,7 +268,7 @@ struct beset_server {
 TEST_CASE("transports: servers drop peers that are silent, slow or talk nonsense at any stage") {
   authority issuer;
   std::list<beset_server> servers;
-  for (const carriage& by : every_carriage(issuer)) {
+  for (const transport_tables& by : all_transports(issuer)) {
     beset_server& added = servers.emplace_back(by, opening_of(by));
     // Nobody waits for them.
     added.t.start_client();
@@ -285,7 +285,7 @@ TEST_CASE("transports: servers drop peers that are silent, slow or talk nonsense
 }
 
 /// What a server of `by` answers to `opening`, as long as it waits for more.
-std::string answer_of(const carriage& by, const std::string& opening) {
+std::string answer_of(const transport_tables& by, const std::string& opening) {
   tunnel t(ours(by));
   t.add_server_only("echo");
   t.start_server();
@@ -301,7 +301,7 @@ std::string answer_of(const carriage& by, const std::string& opening) {
 /// with each of its services.
 class bad_server {
  public:
-  bad_server(const carriage& by, const std::string& answer)
+  bad_server(const transport_tables& by, const std::string& answer)
       : half_(answer.substr(0, answer.size() / 2)),
         speeches_{"",
                   answer.substr(0, 1),
@@ -313,14 +313,14 @@ class bad_server {
                   std::string(70'000, '\0')},
         client(our_program(), {folder_.write("client.toml", configuration(by))}) {}
 
-  /// Each speech four times: twice it goes on with silence, twice with an octet now and then.
+  /// Each speech four times: twice it goes on with silence, twice with a byte now and then.
   static constexpr std::size_t attempts = 32;
   bool is_given_up() const {
     return eventually([&] { return service_.accepted() > attempts; });
   }
 
  private:
-  std::string configuration(const carriage& by) const {
+  std::string configuration(const transport_tables& by) const {
     std::vector<service_entry> services;
     for (std::size_t i = 0; i < attempts / 2; ++i)
       services.push_back({"echo" + std::to_string(i), 1});
@@ -354,9 +354,9 @@ class bad_server {
 
 TEST_CASE("transports: clients give up servers that are silent, slow or talk nonsense") {
   authority issuer;
-  const std::vector<carriage> all = every_carriage(issuer);
+  const std::vector<transport_tables> all = all_transports(issuer);
   std::list<bad_server> servers;
-  for (const carriage& by : all) servers.emplace_back(by, answer_of(by, opening_of(by)));
+  for (const transport_tables& by : all) servers.emplace_back(by, answer_of(by, opening_of(by)));
   for (bad_server& each : servers) {
     CAPTURE(each.client.output());
     CHECK(each.is_given_up());

@@ -25,7 +25,7 @@
 #include <vector>
 
 // What each side says about a misconfiguration, as docs/troubleshooting.md has it. With
-// RATHOLE_WRITE_TABLES=1 the page is written anew.
+// RATHOLE_WRITE_TABLES=1 the page is written again.
 
 namespace rathole::test {
 namespace {

@@ -1,5 +1,5 @@
-#include "../support/carriage.hpp"
 #include "../support/cut_proxy.hpp"
+#include "../support/transport_tables.hpp"
 #include "../support/udp_scenarios.hpp"
 
 #include <doctest/doctest.h>
@@ -14,12 +14,13 @@ using kind = cut_proxy::kind;
 
 constexpr const char* nk = "Noise_NK_25519_ChaChaPoly_BLAKE2s";
 
-pairing ours(const carriage& by = tcp()) {
+pairing ours(const transport_tables& by = tcp()) {
   return {by.name + ": our server, our client", our_program(), our_program(), by.server, by.client};
 }
 
-std::vector<carriage> every_carriage(const authority& issuer, const identity_files& identity) {
-  std::vector<carriage> all = {tcp(), noise(nk), websocket()};
+std::vector<transport_tables> all_transports(const authority& issuer,
+                                             const identity_files& identity) {
+  std::vector<transport_tables> all = {tcp(), noise(nk), websocket()};
   for (const std::string& engine : tls_engines()) {
     const std::string server = pem_keys(identity) + engine_key(engine);
     const std::string client = trust_in(issuer) + engine_key(engine);
@@ -32,7 +33,7 @@ std::vector<carriage> every_carriage(const authority& issuer, const identity_fil
 TEST_CASE("udp: 500 visitors over every transport") {
   authority issuer;
   const identity_files identity = issuer.issue();
-  for (const carriage& by : every_carriage(issuer, identity))
+  for (const transport_tables& by : all_transports(issuer, identity))
     scenario::udp_crowd_of_visitors(ours(by));
 }
 TEST_CASE("udp: 500 visitors with four threads and five data channels") {
@@ -63,7 +64,7 @@ std::vector<std::size_t> all_boundaries() {
 TEST_CASE("udp: every size over every transport") {
   authority issuer;
   const identity_files identity = issuer.issue();
-  for (const carriage& by : every_carriage(issuer, identity))
+  for (const transport_tables& by : all_transports(issuer, identity))
     scenario::udp_sizes(ours(by), all_boundaries());
 }
 TEST_CASE("udp: dnsmasq and dig") { scenario::udp_dns(ours()); }

@@ -21,7 +21,7 @@ FRAGMENTS = (1, 7, 125, 126, 4096, 65535, 65536)
 
 
 def fragments(data):
-    """The octets in pieces, of which each size comes up in its turn; an empty one ends them."""
+    """The bytes in pieces, of which each size comes up in its turn; an empty one ends them."""
     at = turn = 0
     while at < len(data):
         size = FRAGMENTS[turn % len(FRAGMENTS)]

@@ -1,6 +1,6 @@
-#include "../support/carriage.hpp"
 #include "../support/http_servers.hpp"
 #include "../support/our_program.hpp"
+#include "../support/transport_tables.hpp"
 #include "../support/tunnel_scenarios.hpp"
 
 #include <rathole/websocket/accept_key.hpp>
@@ -20,13 +20,13 @@
 namespace rathole::test {
 namespace {
 
-pairing ours(const carriage& by) {
+pairing ours(const transport_tables& by) {
   return {by.name, our_program(), our_program(), by.server, by.client};
 }
 
 /// A tunnel that leads through something else at `remote_port`, with an echo behind it.
 struct led_tunnel {
-  explicit led_tunnel(const carriage& by, service::handler handle = echo)
+  explicit led_tunnel(const transport_tables& by, service::handler handle = echo)
       : local(std::move(handle)), both(ours(by)), port(both.add("echo", local.port())) {}
   void start(std::uint16_t remote_port) {
     both.remote_port = remote_port;
@@ -34,10 +34,10 @@ struct led_tunnel {
     both.environment = {"RATHOLE_LOG=debug"};
     both.start_in_turn();
   }
-  /// A crowd of visitors, whose octets are compared.
+  /// A crowd of visitors, whose bytes are compared.
   void carry_crowd() {
     REQUIRE(eventually([this] { return answered(port); }));
-    visitor_crowd visitors(scenario::crowd_size, 1 << 18, 77, farewell::after_answer);
+    visitor_crowd visitors(scenario::crowd_size, 1 << 18, 77, end_of_sending::after_answer);
     CHECK(visitors.visit(port, std::chrono::seconds{60}) == "");
     CHECK(answered(port));
   }
@@ -48,16 +48,16 @@ struct led_tunnel {
 };
 
 /// Tables for a client whose server is behind the nginx of the tests.
-carriage behind_nginx(const std::string& path, const std::string& host, const std::string& key,
-                      const std::optional<std::string>& tls_keys = {}) {
-  carriage by = websocket();
-  by.client =
-      transport_tables("client", "websocket",
-                       std::string("tls = ") + (tls_keys ? "true" : "false") + "\npath = \"" +
-                           path + "\"\nhost = \"" + host +
-                           "\"\n[client.transport.websocket.headers]\nX-Key = \"" + key + "\"\n");
+transport_tables behind_nginx(const std::string& path, const std::string& host,
+                              const std::string& key,
+                              const std::optional<std::string>& tls_keys = {}) {
+  transport_tables by = websocket();
+  by.client = table_text("client", "websocket",
+                         std::string("tls = ") + (tls_keys ? "true" : "false") + "\npath = \"" +
+                             path + "\"\nhost = \"" + host +
+                             "\"\n[client.transport.websocket.headers]\nX-Key = \"" + key + "\"\n");
   if (tls_keys) by.client += "[client.transport.tls]\n" + *tls_keys;
-  by.server = transport_tables("server", "websocket", "tls = false\npath = \"/tunnel\"\n");
+  by.server = table_text("server", "websocket", "tls = false\npath = \"/tunnel\"\n");
   return by;
 }
 
@@ -79,9 +79,9 @@ TEST_CASE("websocket: through nginx over TLS, with each engine") {
     t.carry_crowd();
   }
 }
-TEST_CASE("websocket: an answer of nginx that is no upgrade is told") {
+TEST_CASE("websocket: an answer of nginx that is no upgrade is reported") {
   struct wrong {
-    carriage by;
+    transport_tables by;
     const char* words;
   };
   for (const auto& [by, words] :
@@ -107,7 +107,7 @@ TEST_CASE("websocket: through HAProxy") {
 TEST_CASE("websocket: through HAProxy over TLS, with each engine") {
   authority issuer;
   for (const std::string& engine : tls_engines()) {
-    carriage by = websocket_over_tls(engine, {}, trust_in(issuer) + engine_key(engine));
+    transport_tables by = websocket_over_tls(engine, {}, trust_in(issuer) + engine_key(engine));
     by.server = websocket().server;
     led_tunnel t(by);
     haproxy front(haproxy::mode::http, t.both.port(), issuer.issue());
@@ -129,7 +129,7 @@ struct bridge : server_program {
 };
 
 TEST_CASE("websocket: our client with a server of another make") {
-  carriage by = websocket();
+  transport_tables by = websocket();
   by.server.clear();
   led_tunnel t(by);
   bridge between("accept", t.both.port());
@@ -138,7 +138,7 @@ TEST_CASE("websocket: our client with a server of another make") {
   t.carry_crowd();
 }
 TEST_CASE("websocket: our server with a client of another make") {
-  carriage by = websocket();
+  transport_tables by = websocket();
   by.client.clear();
   led_tunnel t(by);
   bridge between("connect", t.both.port());
@@ -168,7 +168,7 @@ const std::vector<close_outcome> close_outcomes{
     {1000, false}, {1001, false}, {1002, true}, {1011, true}, {4000, true}};
 
 TEST_CASE("websocket: a client that gives up does not make the service's answer look finished") {
-  carriage by = websocket();
+  transport_tables by = websocket();
   by.client.clear();
   led_tunnel t(by);
   bridge between("connect", t.both.port());
@@ -187,7 +187,7 @@ TEST_CASE("websocket: a client that gives up does not make the service's answer 
 }
 
 TEST_CASE("websocket: a server that gives up does not make what a visitor sent look finished") {
-  carriage by = websocket();
+  transport_tables by = websocket();
   by.server.clear();
   std::mutex mutex;
   std::vector<bool> ends;
@@ -228,7 +228,7 @@ const std::string acceptance =
 
 struct bad_frame {
   const char* name;
-  std::string octets;
+  std::string bytes;
   int close_code;
 };
 const std::string mask(4, '\0');
@@ -238,7 +238,7 @@ TEST_CASE("websocket: our server ends connections with frames that are not to be
   t.both.start_in_turn();
   INFO(t.both.story());
   REQUIRE(eventually([&] { return answered(t.port); }));
-  for (const auto& [name, octets, close_code] : {
+  for (const auto& [name, bytes, close_code] : {
            bad_frame{"not masked", "\x82\x01x", 1002},
            bad_frame{"a reserved bit", "\xc2\x81" + mask + "x", 1002},
            bad_frame{"an unknown opcode", "\x83\x81" + mask + "x", 1002},
@@ -255,10 +255,10 @@ TEST_CASE("websocket: our server ends connections with frames that are not to be
     tcp_socket peer = tcp_socket::connect(t.both.port());
     peer.send_all(request);
     CHECK(peer.receive(acceptance.size()) == acceptance);
-    peer.send_all(octets);
-    const std::string farewell = peer.receive(4);
-    CHECK(farewell == std::string("\x88\x02") + static_cast<char>(close_code / 256) +
-                          static_cast<char>(close_code % 256));
+    peer.send_all(bytes);
+    const std::string close_frame = peer.receive(4);
+    CHECK(close_frame == std::string("\x88\x02") + static_cast<char>(close_code / 256) +
+                             static_cast<char>(close_code % 256));
     CHECK(peer.ends());
   }
   CHECK(answered(t.port));
@@ -278,19 +278,19 @@ TEST_CASE("websocket: our server says why it refuses a request") {
   }
 }
 
-/// A WebSocket server by hand: it says `octets` once it has the client's first message. What the
+/// A WebSocket server by hand: it says `bytes` once it has the client's first message. What the
 /// client says then, to its end, is kept.
 class hand_server {
  public:
-  explicit hand_server(std::string octets)
-      : octets_(std::move(octets)), service_([this](tcp_socket& socket) { serve(socket); }) {}
+  explicit hand_server(std::string bytes)
+      : bytes_(std::move(bytes)), service_([this](tcp_socket& socket) { serve(socket); }) {}
 
   std::uint16_t port() const { return service_.port(); }
   /// The status of the Close that a client ended with; 0 if none has yet, or not so.
   int close_code() const {
     const std::lock_guard lock(mutex_);
-    if (farewell_.size() != 8 || !farewell_.starts_with("\x88\x82")) return 0;
-    const auto at = [this](std::size_t i) { return static_cast<unsigned char>(farewell_[i]); };
+    if (close_frame_.size() != 8 || !close_frame_.starts_with("\x88\x82")) return 0;
+    const auto at = [this](std::size_t i) { return static_cast<unsigned char>(close_frame_[i]); };
     return (at(6) ^ at(2)) * 256 + (at(7) ^ at(3));
   }
 
@@ -298,9 +298,9 @@ class hand_server {
   void serve(tcp_socket& socket) {
     std::string head;
     while (!head.ends_with("\r\n\r\n")) {
-      const std::string octet = socket.receive(1);
-      if (octet.empty()) return;
-      head += octet;
+      const std::string byte = socket.receive(1);
+      if (byte.empty()) return;
+      head += byte;
     }
     const std::string_view field = "Sec-WebSocket-Key: ";
     const std::string key = head.substr(head.find(field) + field.size(), 24);
@@ -308,22 +308,22 @@ class hand_server {
         "HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket"
         "\r\nsec-websocket-accept: " +
         websocket::accept_key(key) + "\r\n\r\n");
-    // A header of 2 octets, a mask of 4, and the Hello of 37.
+    // A header of 2 bytes, a mask of 4, and the Hello of 37.
     socket.receive(43);
-    socket.send_all(octets_);
-    const std::string farewell = socket.receive_all();
+    socket.send_all(bytes_);
+    const std::string close_frame = socket.receive_all();
     const std::lock_guard lock(mutex_);
-    farewell_ = farewell;
+    close_frame_ = close_frame;
   }
 
-  std::string octets_;
+  std::string bytes_;
   mutable std::mutex mutex_;
-  std::string farewell_;
+  std::string close_frame_;
   service service_;
 };
 
 TEST_CASE("websocket: our client ends connections with frames that are not to be") {
-  for (const auto& [name, octets, close_code] : {
+  for (const auto& [name, bytes, close_code] : {
            bad_frame{"masked", "\x82\x81" + mask + "x", 1002},
            bad_frame{"a reserved bit", "\xa2\x01x", 1002},
            bad_frame{"an unknown opcode", "\x8b\x01x", 1002},
@@ -335,7 +335,7 @@ TEST_CASE("websocket: our client ends connections with frames that are not to be
            bad_frame{"text", "\x81\x01x", 1003},
        }) {
     CAPTURE(name);
-    hand_server server(octets);
+    hand_server server(bytes);
     tunnel t(ours(websocket()));
     const reserved_port nobody;
     t.add("echo", nobody);

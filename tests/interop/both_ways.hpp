@@ -1,7 +1,7 @@
 #pragma once
 
-#include "../support/carriage.hpp"
 #include "../support/our_program.hpp"
+#include "../support/transport_tables.hpp"
 #include "upstream.hpp"
 
 #include <doctest/doctest.h>
@@ -12,7 +12,8 @@ namespace rathole::test {
 enum class side { server, client };
 
 /// Runs a scenario with upstream at one end.
-inline void one_way(void (*scenario)(const pairing&), side ours, const carriage& by = tcp()) {
+inline void one_way(void (*scenario)(const pairing&), side ours,
+                    const transport_tables& by = tcp()) {
   const pairing programs = ours == side::server
                                ? pairing{by.name + ": our server, upstream's client", our_program(),
                                          upstream_program(), by.server, by.client}
@@ -21,7 +22,7 @@ inline void one_way(void (*scenario)(const pairing&), side ours, const carriage&
   CAPTURE(programs.name);
   scenario(programs);
 }
-inline void both_ways(void (*scenario)(const pairing&), const carriage& by = tcp()) {
+inline void both_ways(void (*scenario)(const pairing&), const transport_tables& by = tcp()) {
   for (const side ours : {side::client, side::server}) one_way(scenario, ours, by);
 }
 

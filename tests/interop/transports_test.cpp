@@ -1,4 +1,4 @@
-#include "../support/carriage.hpp"
+#include "../support/transport_tables.hpp"
 #include "../support/tunnel_scenarios.hpp"
 #include "both_ways.hpp"
 
@@ -66,9 +66,10 @@ TEST_CASE("interop: an end is passed on at once, whichever side closes first, by
   authority issuer;
   const std::string server = pkcs12_keys(issuer.pack(issuer.issue()));
   const std::string client = trust_in(issuer);
-  for (const carriage& by : {tcp(), noise("Noise_NK_25519_ChaChaPoly_BLAKE2s"), websocket(),
-                             tls("tls by default", server, client),
-                             websocket_over_tls("websocket over tls by default", server, client)}) {
+  for (const transport_tables& by :
+       {tcp(), noise("Noise_NK_25519_ChaChaPoly_BLAKE2s"), websocket(),
+        tls("tls by default", server, client),
+        websocket_over_tls("websocket over tls by default", server, client)}) {
     both_ways(scenario::ends_are_passed_on, by);
   }
 }

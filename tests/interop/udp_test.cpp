@@ -1,4 +1,4 @@
-#include "../support/carriage.hpp"
+#include "../support/transport_tables.hpp"
 #include "../support/udp_scenarios.hpp"
 #include "both_ways.hpp"
 
@@ -28,7 +28,7 @@ void over_tls(void (*scenario)(const pairing&), bool over_websocket) {
 }
 
 TEST_CASE("interop: udp, 500 visitors over tcp, noise and websocket") {
-  for (const carriage& by : {tcp(), noise(nk), websocket()})
+  for (const transport_tables& by : {tcp(), noise(nk), websocket()})
     both_ways(scenario::udp_crowd_of_visitors, by);
 }
 TEST_CASE("interop: udp, 500 visitors over tls") {
@@ -38,22 +38,23 @@ TEST_CASE("interop: udp, 500 visitors over websocket and tls") {
   over_tls(scenario::udp_crowd_of_visitors, true);
 }
 TEST_CASE("interop: udp, all sizes that upstream knows over tcp, noise and websocket") {
-  for (const carriage& by : {tcp(), noise(nk), websocket()})
+  for (const transport_tables& by : {tcp(), noise(nk), websocket()})
     both_ways(scenario::udp_sizes_of_upstream, by);
 }
 TEST_CASE("interop: udp, all sizes that upstream knows over tls") {
   over_tls(scenario::udp_sizes_of_upstream, false);
 }
 TEST_CASE("interop: udp, large datagrams from our server") {
-  for (const carriage& by : {tcp(), noise(nk), websocket()})
+  for (const transport_tables& by : {tcp(), noise(nk), websocket()})
     one_way(scenario::udp_large_questions, side::server, by);
 }
 TEST_CASE("interop: udp, large datagrams from our client") {
-  for (const carriage& by : {tcp(), noise(nk), websocket()})
+  for (const transport_tables& by : {tcp(), noise(nk), websocket()})
     one_way(scenario::udp_large_answers, side::client, by);
 }
 TEST_CASE("interop: udp, dnsmasq and dig over tcp, noise and websocket") {
-  for (const carriage& by : {tcp(), noise(nk), websocket()}) both_ways(scenario::udp_dns, by);
+  for (const transport_tables& by : {tcp(), noise(nk), websocket()})
+    both_ways(scenario::udp_dns, by);
 }
 TEST_CASE("interop: udp, dnsmasq and dig over tls") { over_tls(scenario::udp_dns, false); }
 TEST_CASE("interop: udp, iperf3") { both_ways(scenario::udp_iperf3); }

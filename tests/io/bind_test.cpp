@@ -2,8 +2,8 @@
 
 #include "support/net.hpp"
 
-#include <rathole/io/bind_socket.hpp>
-#include <rathole/io/descriptor.hpp>
+#include <rathole/io/socket/bind.hpp>
+#include <rathole/io/socket/descriptor.hpp>
 
 #include <doctest/doctest.h>
 #include <asio/ip/tcp.hpp>

@@ -3,7 +3,7 @@
 #include "io/relay_fixture.hpp"
 #include "support/eventually.hpp"
 
-#include <rathole/io/accept_loop.hpp>
+#include <rathole/io/stream/accept_loop.hpp>
 #include <rathole/io/workers.hpp>
 
 #include <doctest/doctest.h>
@@ -30,12 +30,12 @@ std::size_t open_descriptors() {
       std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {}));
 }
 
-/// A bulky flow whose receiver goes away in the midst of it, with octets still in a pipe.
-void break_a_bulky_flow(const std::string& octets) {
+/// A bulky flow whose receiver goes away in the middle of it, with bytes still in a pipe.
+void break_a_bulky_flow(const std::string& bytes) {
   relay_fixture relay;
   std::jthread sender([&] {
     try {
-      for (;;) relay.left.send_all(octets);
+      for (;;) relay.left.send_all(bytes);
     } catch (const std::system_error&) {
       return;
     }
@@ -78,7 +78,7 @@ result<T> outcome(asio::io_context& context, io::task<T> work) {
   asio::co_spawn(context, keep(std::move(work), found),
                  [](std::exception_ptr thrown) { REQUIRE_FALSE(thrown); });
   context.restart();
-  const auto deadline = clock::now() + patience;
+  const auto deadline = clock::now() + test_timeout;
   while (!found && clock::now() < deadline) context.run_one_for(std::chrono::milliseconds(20));
   REQUIRE(found);
   return std::move(*found);
@@ -89,12 +89,12 @@ result<T> outcome(asio::io_context& context, io::task<T> work) {
 TEST_SUITE("descriptors") {
   TEST_CASE("without them a dial fails, and the next one does not") {
     asio::io_context context(1);
-    io::asio_runtime world(context);
+    io::asio_runtime runtime(context);
     tcp_socket listener = tcp_socket::listen();
     const address to{"127.0.0.1", listener.port()};
     const io::socket_options options;
     const auto dial = [&] {
-      return outcome(context, world.connect(to, options, clock::now() + patience, {}));
+      return outcome(context, runtime.connect(to, options, clock::now() + test_timeout, {}));
     };
     {
       const no_descriptors none;
@@ -105,13 +105,13 @@ TEST_SUITE("descriptors") {
 
   TEST_CASE("without them nothing can be listened at, and later it can") {
     asio::io_context context(1);
-    io::asio_runtime world(context);
+    io::asio_runtime runtime(context);
     const address at{"127.0.0.1", 0};
     {
       const no_descriptors none;
-      CHECK(outcome(context, world.listen(at)).error() == std::errc::too_many_files_open);
+      CHECK(outcome(context, runtime.listen(at)).error() == std::errc::too_many_files_open);
     }
-    CHECK(outcome(context, world.listen(at)));
+    CHECK(outcome(context, runtime.listen(at)));
   }
 
   TEST_CASE("without them the first wait on a context fails, and the next one does not") {
@@ -132,9 +132,9 @@ TEST_SUITE("descriptors") {
 
   TEST_CASE("without them a connection waits to be accepted, and it is told once why") {
     asio::io_context context(1);
-    io::asio_runtime world(context);
+    io::asio_runtime runtime(context);
     const address at{"127.0.0.1", 0};
-    auto acceptor = outcome(context, world.listen(at));
+    auto acceptor = outcome(context, runtime.listen(at));
     REQUIRE(acceptor);
     const tcp_socket visitor = tcp_socket::connect(acceptor->local().port);
     std::vector<std::error_code> failures;
@@ -147,17 +147,17 @@ TEST_SUITE("descriptors") {
     std::stop_source stop;
     context.restart();
     asio::co_spawn(context,
-                   io::accept_loop(world, *acceptor, pauses, stop.get_token(), on_accepted,
+                   io::accept_loop(runtime, *acceptor, pauses, stop.get_token(), on_accepted,
                                    on_failed, nothing_to_close),
                    [](std::exception_ptr thrown) { REQUIRE_FALSE(thrown); });
     {
       const no_descriptors none;
-      context.run_for(5 * minimum_retry_delay);
+      context.run_for(5 * min_retry_delay);
     }
     REQUIRE(failures.size() == 1);
     CHECK(failures[0] == std::errc::too_many_files_open);
     CHECK(accepted == 0);
-    const auto deadline = clock::now() + patience;
+    const auto deadline = clock::now() + test_timeout;
     while (accepted == 0 && clock::now() < deadline) {
       context.run_one_for(std::chrono::milliseconds(20));
     }
@@ -198,10 +198,10 @@ TEST_SUITE("descriptors") {
   }
 
   TEST_CASE("flows that break while they are spliced leave none open") {
-    const std::string octets = scrambled(1024 * 1024, 11);
-    for (int i = 0; i < 3; ++i) break_a_bulky_flow(octets);
+    const std::string bytes = scrambled(1024 * 1024, 11);
+    for (int i = 0; i < 3; ++i) break_a_bulky_flow(bytes);
     const std::size_t before = open_descriptors();
-    for (int i = 0; i < 20; ++i) break_a_bulky_flow(octets);
+    for (int i = 0; i < 20; ++i) break_a_bulky_flow(bytes);
     // An empty pipe may be kept for the next flow.
     CHECK(open_descriptors() <= before + 2);
   }

@@ -1,11 +1,11 @@
-// Dials: all addresses of a name, staggered, and anew while they are silent.
+// Dials: all addresses of a name, staggered, and again while they are silent.
 
 #include "support/eventually.hpp"
 #include "support/net.hpp"
 #include "support/silent_listener.hpp"
 
 #include <rathole/io/asio_runtime.hpp>
-#include <rathole/io/dialler.hpp>
+#include <rathole/io/tcp/dialler.hpp>
 
 #include <doctest/doctest.h>
 #include <asio/co_spawn.hpp>
@@ -54,7 +54,7 @@ class dial_bench {
 
   /// Runs the context until `condition` holds.
   void run_until(const std::function<bool()>& condition) {
-    const auto deadline = clock::now() + patience;
+    const auto deadline = clock::now() + test_timeout;
     while (!condition()) {
       REQUIRE(clock::now() < deadline);
       context.restart();
@@ -75,12 +75,12 @@ class dial_bench {
     std::stop_source stop;
   };
 
-  void begin(connection& into, const address& to, duration limit = patience,
+  void begin(connection& into, const address& to, duration limit = test_timeout,
              const io::socket_options& options = {}) {
     asio::co_spawn(context, keep(into, to, limit, options), [](std::exception_ptr) {});
   }
 
-  result<io::tcp_stream> connect(const address& to, duration limit = patience,
+  result<io::tcp_stream> connect(const address& to, duration limit = test_timeout,
                                  const io::socket_options& options = {}) {
     connection made;
     begin(made, to, limit, options);
@@ -94,11 +94,11 @@ class dial_bench {
   io::awaitable<void> keep(connection& into, address to, duration limit,
                            io::socket_options options) {
     auto dialled =
-        co_await world_.connect(to, options, clock::now() + limit, into.stop.get_token());
+        co_await runtime_.connect(to, options, clock::now() + limit, into.stop.get_token());
     into.stream.emplace(std::move(dialled));
   }
 
-  io::asio_runtime world_{context};
+  io::asio_runtime runtime_{context};
 };
 
 io::tcp_acceptor listen(dial_bench& bench, const asio::ip::address& at, std::uint16_t port = 0) {
@@ -145,8 +145,8 @@ TEST_SUITE("dial") {
       const auto won = bench.finish(dial);
       REQUIRE(won);
       CHECK(won->to() == local(serving.port()));
-      CHECK(clock::now() - began >= dial_plan::stagger);
-      CHECK(clock::now() - began < dial_plan::stagger + 5s);
+      CHECK(clock::now() - began >= dial_plan::attempt_delay);
+      CHECK(clock::now() - began < dial_plan::attempt_delay + 5s);
       CHECK(open_descriptors() == before + 1);
     }
     CHECK(open_descriptors() == before);
@@ -179,8 +179,7 @@ TEST_SUITE("dial") {
     dial_bench bench;
     silent_listener silent;
     io::endpoints many;
-    for (unsigned i = 0; i <= dial_plan::most_open; ++i)
-      many.push_back(local(silent.port(), i + 1));
+    for (unsigned i = 0; i <= dial_plan::max_open; ++i) many.push_back(local(silent.port(), i + 1));
     const std::size_t before = open_descriptors();
     io::dialler dial(bench.context.get_executor(), many);
     REQUIRE_FALSE(dial.start());
@@ -194,8 +193,8 @@ TEST_SUITE("dial") {
       most = std::max(most, now.size());
       return std::ranges::find(now, first.front()) == now.end();
     });
-    CHECK(most == dial_plan::most_open);
-    CHECK(connecting_ports().size() == dial_plan::most_open);
+    CHECK(most == dial_plan::max_open);
+    CHECK(connecting_ports().size() == dial_plan::max_open);
     dial.give_up(errc::stopped);
     CHECK(open_descriptors() == before);
     bench.run_until([&] { return over; });
@@ -218,7 +217,7 @@ TEST_SUITE("dial") {
     CHECK(open_descriptors() == before);
   }
 
-  TEST_CASE("a context that ends in the midst of a dial closes its sockets") {
+  TEST_CASE("a context that ends during a dial closes its sockets") {
     silent_listener silent;
     const std::size_t before = open_descriptors();
     {
@@ -268,7 +267,7 @@ TEST_SUITE("dial") {
     io::socket_options ipv6_first;
     ipv6_first.prefer_ipv6 = true;
     const auto peer = [&](const io::socket_options& options) {
-      const auto connected = bench.connect(to, patience, options);
+      const auto connected = bench.connect(to, test_timeout, options);
       return connected ? connected->peer().host : connected.error().message();
     };
     CHECK(peer({}) == "::1");

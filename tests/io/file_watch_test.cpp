@@ -1,9 +1,9 @@
-// What a file watch tells of, by the kernel's word and by looking; and what it does not.
+// What a file watch reports, by the kernel's word and by looking; and what it does not.
 
 #include "support/eventually.hpp"
 #include "support/temp_dir.hpp"
 
-#include <rathole/io/file_watch.hpp>
+#include <rathole/io/files/file_watch.hpp>
 
 #include <doctest/doctest.h>
 #include <asio/io_context.hpp>
@@ -50,7 +50,7 @@ void write(const fs::path& file, std::string_view text) {
 /// Runs the context until `condition` holds; false if it does not in time.
 bool run_until(asio::io_context& context, const std::function<bool()>& condition) {
   context.restart();
-  const auto deadline = clock::now() + patience;
+  const auto deadline = clock::now() + test_timeout;
   while (!condition() && clock::now() < deadline) context.run_one_for(20ms);
   return condition();
 }
@@ -68,7 +68,7 @@ struct watched {
   }
 
   /// Whether the watch calls `expected` times in all, once whatever happened so far is told: a file
-  /// that changes now is told of later, as its watch waits for longer.
+  /// that changes now is reported later, as its watch waits for longer.
   bool has_called(int expected) {
     const temp_dir elsewhere;
     const fs::path fence = elsewhere.write("fence", "a");
@@ -378,7 +378,7 @@ TEST_SUITE("file_watch") {
     const fs::path path = at.write("config.toml", "a");
     asio::io_context context(1);
     int told = 0;
-    const io::path_watch watch(context.get_executor(), path, [&] { ++told; });
+    const io::inotify_watch watch(context.get_executor(), path, [&] { ++told; });
     CHECK(watch.is_complete());
     at.write("config.toml.new", "b");
     fs::rename(at.path() / "config.toml.new", at.path() / "config.toml.old");
@@ -387,7 +387,7 @@ TEST_SUITE("file_watch") {
     const temp_dir elsewhere;
     const fs::path fence = elsewhere.write("fence", "a");
     bool reached = false;
-    const io::path_watch other(context.get_executor(), fence, [&] { reached = true; });
+    const io::inotify_watch other(context.get_executor(), fence, [&] { reached = true; });
     write(fence, "b");
     REQUIRE(run_until(context, [&] { return reached; }));
     context.poll();
@@ -418,7 +418,7 @@ TEST_SUITE("file_watch") {
     CHECK(config.has_called(1));
   }
 
-  TEST_CASE("a file that is written without end is told of now and then, and once more") {
+  TEST_CASE("a file that is written without end is reported now and then, and once more") {
     const temp_dir at;
     const fs::path path = at.write("config.toml", "a");
     io::file_watch_settings settings = told_only;
@@ -449,7 +449,7 @@ TEST_SUITE("file_watch") {
           settings);
       write(path, "bc");
       // Nothing keeps the context from running out of work then.
-      context.run_for(patience);
+      context.run_for(test_timeout);
       CHECK(context.stopped());
       CHECK(calls == 1);
     }
@@ -467,7 +467,7 @@ TEST_SUITE("file_watch") {
       write(path, "b");
       config.watch.close();
       context.restart();
-      context.run_for(patience);
+      context.run_for(test_timeout);
       CHECK(context.stopped());
       CHECK(config.calls == 0);
     }

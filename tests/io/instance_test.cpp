@@ -101,8 +101,8 @@ namespace {
 /// Plain TCP that remembers the options it was given last.
 struct watched_transport : tcp_transport {
   using tcp_transport::tcp_transport;
-  watched_transport at(io::asio_runtime world) {
-    return watched_transport(std::move(world), options);
+  watched_transport at(io::asio_runtime runtime) {
+    return watched_transport(std::move(runtime), options);
   }
   void set_options(const io::socket_options& next) {
     options = next;
@@ -325,7 +325,7 @@ TEST_SUITE("client and server in one context") {
     CHECK_FALSE(*ended);
   }
 
-  TEST_CASE("settings that say \"for ever\" do") {
+  TEST_CASE("settings that say \"indefinitely\" do") {
     asio::io_context context(1);
     recorder seen;
     auto settings = server_settings();
@@ -395,7 +395,7 @@ TEST_SUITE("client and server in one context") {
     CHECK_FALSE(*ended);
   }
 
-  TEST_CASE("a client without a server stops at once, in the midst of its retries") {
+  TEST_CASE("a client without a server stops at once, during its retries") {
     asio::io_context context(1);
     recorder seen;
     tcp_socket refused = tcp_socket::listen();
@@ -414,7 +414,7 @@ TEST_SUITE("client and server in one context") {
 
   TEST_CASE("a dial that is told to stop before it begins does not begin") {
     asio::io_context context(1);
-    io::asio_runtime world(context);
+    io::asio_runtime runtime(context);
     tcp_socket listener = tcp_socket::listen();
     const address to{"127.0.0.1", listener.port()};
     const io::socket_options options;
@@ -422,8 +422,8 @@ TEST_SUITE("client and server in one context") {
     stop.request_stop();
     std::optional<std::error_code> ended;
     asio::co_spawn(context,
-                   outcome(world.connect(to, options, world.now() + std::chrono::seconds(30),
-                                         stop.get_token())),
+                   outcome(runtime.connect(to, options, runtime.now() + std::chrono::seconds(30),
+                                           stop.get_token())),
                    [&](std::exception_ptr, std::error_code ec) { ended = ec; });
     run_until(context, [&] { return ended.has_value(); });
     CHECK(*ended == errc::stopped);
@@ -431,11 +431,11 @@ TEST_SUITE("client and server in one context") {
 
   TEST_CASE("a name that leads nowhere is an error, and giving it up is prompt") {
     asio::io_context context(1);
-    io::asio_runtime world(context);
+    io::asio_runtime runtime(context);
     const address nowhere{"nowhere.invalid", 1};
     std::stop_source stop;
     std::optional<std::error_code> ended;
-    asio::co_spawn(context, outcome(world.listen(nowhere, {}, stop.get_token())),
+    asio::co_spawn(context, outcome(runtime.listen(nowhere, {}, stop.get_token())),
                    [&](std::exception_ptr, std::error_code ec) { ended = ec; });
     SUBCASE("looked up") {
       run_until(context, [&] { return ended.has_value(); });

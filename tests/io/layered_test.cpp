@@ -3,7 +3,7 @@
 #include "support/framing_layer.hpp"
 
 #include <rathole/io/asio_runtime.hpp>
-#include <rathole/io/layered_stream.hpp>
+#include <rathole/io/stream/layered_stream.hpp>
 #include <rathole/transport/layered.hpp>
 #include <rathole/transport/tcp.hpp>
 
@@ -32,14 +32,14 @@ struct layers {
   result<framing_layer> server_layer() const { return framing_layer(how); }
   ending how = ending::announced;
 };
-using carrier = transport::layered<transport::tcp<io::asio_runtime>, layers>;
+using layered_tcp = transport::layered<transport::tcp<io::asio_runtime>, layers>;
 
 /// left - relay - layer - layer - relay - right
 template <class NearRelay, class FarRelay>
 class layered_chain {
  public:
   explicit layered_chain(ending how, io::relay_limits limits = {})
-      : carrier_({io::asio_runtime(context), {}}, {how}), limits_(limits) {
+      : transport_({io::asio_runtime(context), {}}, {how}), limits_(limits) {
     ::signal(SIGPIPE, SIG_IGN);
     asio::co_spawn(context, play(), [](std::exception_ptr error) { REQUIRE_FALSE(error); });
     while (!far_) context.run_one();
@@ -68,7 +68,7 @@ class layered_chain {
     auto accepted = co_await acceptor.accept();
     const auto deadline = clock::now() + 5s;
     const std::stop_token never;
-    auto stream = co_await carrier_.handshake(std::move(*accepted), deadline, never);
+    auto stream = co_await transport_.handshake(std::move(*accepted), deadline, never);
     REQUIRE(stream);
     auto [outside, inside] = connected();
     right = std::move(outside);
@@ -79,11 +79,11 @@ class layered_chain {
   io::awaitable<void> play() {
     const address anywhere{"127.0.0.1", 0};
     const std::stop_token never;
-    auto acceptor = co_await carrier_.listen(anywhere, never);
+    auto acceptor = co_await transport_.listen(anywhere, never);
     REQUIRE(acceptor);
     asio::co_spawn(context, answer(*acceptor), [](std::exception_ptr) {});
     const auto deadline = clock::now() + 5s;
-    auto stream = co_await carrier_.connect(acceptor->local(), deadline, never);
+    auto stream = co_await transport_.connect(acceptor->local(), deadline, never);
     REQUIRE(stream);
     auto [outside, inside] = connected();
     left = std::move(outside);
@@ -91,13 +91,13 @@ class layered_chain {
     near_status = co_await near_->run();
   }
 
-  carrier carrier_;
+  layered_tcp transport_;
   io::relay_limits limits_;
   std::optional<NearRelay> near_;
   std::optional<FarRelay> far_;
 };
 
-io::awaitable<void> try_to_connect(carrier& by, std::uint16_t port,
+io::awaitable<void> try_to_connect(layered_tcp& by, std::uint16_t port,
                                    std::optional<std::error_code>& outcome) {
   const address to{"127.0.0.1", port};
   const std::stop_token never;
@@ -142,12 +142,12 @@ static_assert(std::same_as<io::relay<counted_runtime, io::tcp_stream, layered>,
 
 constexpr std::chrono::milliseconds limit{100};
 
-/// Has the chain carry an octet.
+/// Has the chain carry a byte.
 template <class Chain>
 void carry_one(Chain& chain, tcp_socket& from, tcp_socket& to) {
   from.send_all("x");
-  char octet = 0;
-  while (::recv(to.fd(), &octet, 1, MSG_DONTWAIT) != 1 && !chain.near_status) {
+  char byte = 0;
+  while (::recv(to.fd(), &byte, 1, MSG_DONTWAIT) != 1 && !chain.near_status) {
     chain.context.run_for(1ms);
   }
 }
@@ -156,7 +156,7 @@ void carry_one(Chain& chain, tcp_socket& from, tcp_socket& to) {
 /// the other for that reason or because of the one.
 template <class Chain>
 void expect_time_out(Chain& chain) {
-  chain.context.run_for(patience);
+  chain.context.run_for(test_timeout);
   REQUIRE(chain.near_status);
   REQUIRE(chain.far_status);
   const std::error_code near = chain.near_status->error;
@@ -246,7 +246,7 @@ TEST_SUITE("layered") {
     chain.left.shutdown_write();
     while (counted_runtime::count < 2) chain.context.run_for(1ms);
     chain.right.shutdown_write();
-    chain.context.run_for(patience);
+    chain.context.run_for(test_timeout);
     REQUIRE(chain.near_status);
     CHECK_FALSE(chain.near_status->error);
     CHECK(counted_runtime::count == 0);
@@ -279,7 +279,7 @@ TEST_SUITE("layered") {
 
   TEST_CASE("a layer that never answers is given up at the deadline, a wrong one told so") {
     asio::io_context context(1);
-    carrier tunnel({io::asio_runtime(context), {}}, {});
+    layered_tcp tunnel({io::asio_runtime(context), {}}, {});
     const auto outcome = [&](std::string said) {
       tcp_socket listener = tcp_socket::listen();
       std::optional<std::error_code> found;

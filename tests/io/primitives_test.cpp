@@ -3,16 +3,16 @@
 
 #include "support/net.hpp"
 
-#include <rathole/io/alarm.hpp>
 #include <rathole/io/asio_runtime.hpp>
-#include <rathole/io/async_run.hpp>
 #include <rathole/io/background_turn.hpp>
-#include <rathole/io/event.hpp>
-#include <rathole/io/fair_turns.hpp>
-#include <rathole/io/run_on.hpp>
-#include <rathole/io/stop_action.hpp>
-#include <rathole/io/task_group.hpp>
-#include <rathole/io/thread_check.hpp>
+#include <rathole/io/run/async_run.hpp>
+#include <rathole/io/run/event.hpp>
+#include <rathole/io/run/run_on.hpp>
+#include <rathole/io/run/stop_action.hpp>
+#include <rathole/io/run/task_group.hpp>
+#include <rathole/io/run/thread_check.hpp>
+#include <rathole/io/run/turn_budget.hpp>
+#include <rathole/io/time/alarm.hpp>
 
 #include <doctest/doctest.h>
 
@@ -48,7 +48,7 @@ using namespace std::chrono_literals;
 struct io_bench {
   asio::io_context context{1};
   io::task_group group{context.get_executor()};
-  io::asio_runtime world{context};
+  io::asio_runtime runtime{context};
 
   void run() {
     context.run();
@@ -371,20 +371,20 @@ TEST_SUITE("primitives") {
   TEST_CASE("alarm: at its time, never within its making, and not after its end") {
     io_bench bench;
     int times = 0;
-    const auto past = bench.world.now() - 1s;
+    const auto past = bench.runtime.now() - 1s;
     {
-      const io::alarm<io::asio_runtime> gone(bench.world, past, [&] { ++times; });
+      const io::alarm<io::asio_runtime> gone(bench.runtime, past, [&] { ++times; });
       CHECK(times == 0);
     }
     bench.run();
     CHECK(times == 0);
-    const io::alarm<io::asio_runtime> ring(bench.world, past, [&] { ++times; });
-    CHECK_FALSE(ring.rang());
-    CHECK(ring.explain(errc::stopped) == errc::stopped);
+    const io::alarm<io::asio_runtime> on_timeout(bench.runtime, past, [&] { ++times; });
+    CHECK_FALSE(on_timeout.expired());
+    CHECK(on_timeout.explain(errc::stopped) == errc::stopped);
     bench.run();
     CHECK(times == 1);
-    CHECK(ring.rang());
-    CHECK(ring.explain(errc::stopped) == errc::timed_out);
+    CHECK(on_timeout.expired());
+    CHECK(on_timeout.explain(errc::stopped) == errc::timed_out);
   }
 
   TEST_CASE("poller: once is once, and what a watch stops in the same batch stays silent") {
@@ -429,7 +429,7 @@ TEST_SUITE("primitives") {
     });
     bench.context.poll();
     CHECK(others_ran);
-    CHECK(count <= 8 * static_cast<int>(io::fair_turns::operations_in_a_turn));
+    CHECK(count <= 8 * static_cast<int>(io::turn_budget::operations_per_turn));
     pair.stream->close();
     bench.run();
   }

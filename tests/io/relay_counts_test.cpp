@@ -4,10 +4,10 @@
 #include "support/joined_stream.hpp"
 
 #include <rathole/io/asio_runtime.hpp>
-#include <rathole/io/layered_stream.hpp>
-#include <rathole/io/relay.hpp>
-#include <rathole/io/task_group.hpp>
-#include <rathole/io/tcp_stream.hpp>
+#include <rathole/io/relay/relay.hpp>
+#include <rathole/io/run/task_group.hpp>
+#include <rathole/io/stream/layered_stream.hpp>
+#include <rathole/io/tcp/stream.hpp>
 
 #include <doctest/doctest.h>
 
@@ -28,11 +28,11 @@ using runtime = io::asio_runtime;
 using layered = io::layered_stream<runtime, framing_layer>;
 
 /// Lets the stream decode something first, and then a relay carry on.
-io::awaitable<void> decode_and_relay(runtime world, layered wired, io::tcp_stream plain,
+io::awaitable<void> decode_and_relay(runtime on, layered wired, io::tcp_stream plain,
                                      std::optional<io::relay_status>& status) {
   const auto ready = co_await wired.wait_readable();
   REQUIRE(ready);
-  io::relay<runtime, layered, io::tcp_stream> relay(world, std::move(wired), std::move(plain));
+  io::relay<runtime, layered, io::tcp_stream> relay(on, std::move(wired), std::move(plain));
   status = co_await relay.run();
 }
 

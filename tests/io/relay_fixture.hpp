@@ -1,8 +1,8 @@
 #pragma once
 
 #include <rathole/io/asio_runtime.hpp>
-#include <rathole/io/relay.hpp>
-#include <rathole/io/tcp_stream.hpp>
+#include <rathole/io/relay/relay.hpp>
+#include <rathole/io/tcp/stream.hpp>
 
 #include "support/net.hpp"
 
@@ -21,12 +21,12 @@
 
 namespace rathole::test {
 
-/// Octets that look random and depend on `seed`.
+/// Bytes that look random and depend on `seed`.
 inline std::string scrambled(std::size_t size, std::uint64_t seed) {
   std::string out(size, '\0');
-  for (auto& octet : out) {
+  for (auto& byte : out) {
     seed = seed * 6364136223846793005U + 1442695040888963407U;
-    octet = static_cast<char>(seed >> 56);
+    byte = static_cast<char>(seed >> 56);
   }
   return out;
 }
@@ -45,7 +45,7 @@ class counted_runtime : public io::asio_runtime {
   inline static int count = 0;
 
   // Stands where a plain runtime is given.
-  counted_runtime(io::asio_runtime world) : io::asio_runtime(world) {}
+  counted_runtime(io::asio_runtime from) : io::asio_runtime(from) {}
   counted_runtime worker() const { return *this; }
 };
 

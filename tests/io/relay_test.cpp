@@ -1,8 +1,8 @@
 #include "io/relay_fixture.hpp"
 #include "support/eventually.hpp"
 
-#include <rathole/io/descriptor_limit.hpp>
-#include <rathole/io/pipe_pool.hpp>
+#include <rathole/io/relay/pipe_pool.hpp>
+#include <rathole/io/socket/descriptor_limit.hpp>
 
 #include <doctest/doctest.h>
 
@@ -35,20 +35,20 @@ std::size_t open_pipes() {
 
 constexpr std::chrono::milliseconds limit{200};
 
-/// Has the relay carry an octet.
+/// Has the relay carry a byte.
 template <class Relay>
 void carry_one(Relay& relay, tcp_socket& from, tcp_socket& to) {
   from.send_all("x");
-  char octet = 0;
-  while (::recv(to.fd(), &octet, 1, MSG_DONTWAIT) != 1 && !relay.status) {
+  char byte = 0;
+  while (::recv(to.fd(), &byte, 1, MSG_DONTWAIT) != 1 && !relay.status) {
     relay.run_for(std::chrono::milliseconds(1));
   }
 }
 
-/// Whether the socket was reset, before any further octet.
+/// Whether the socket was reset, before any further byte.
 bool is_reset(const tcp_socket& socket) {
-  char octet = 0;
-  return ::recv(socket.fd(), &octet, 1, 0) < 0 && errno == ECONNRESET;
+  char byte = 0;
+  return ::recv(socket.fd(), &byte, 1, 0) < 0 && errno == ECONNRESET;
 }
 
 }  // namespace
@@ -160,7 +160,7 @@ TEST_SUITE("relay") {
     CHECK(seen == std::errc::connection_reset);
   }
 
-  TEST_CASE("a flow that was bulky and turns thin still arrives, octet by octet") {
+  TEST_CASE("a flow that was bulky and turns thin still arrives, byte by byte") {
     relay_fixture relay;
     const std::string thick = scrambled(4 * 1024 * 1024, 5);
     std::string got;
@@ -272,7 +272,7 @@ TEST_SUITE("relay") {
   TEST_CASE("a silence beyond the limit breaks both sides, and not before") {
     const auto begun = clock::now();
     relay_fixture relay({limit, duration::zero()});
-    relay.run_for(patience);
+    relay.run_for(test_timeout);
     REQUIRE(relay.status);
     CHECK(relay.status->error == errc::timed_out);
     CHECK(clock::now() - begun >= limit);
@@ -289,7 +289,7 @@ TEST_SUITE("relay") {
       const auto end = clock::now() + 4 * limit;
       while (clock::now() < end && !relay.status) carry_one(relay, from, to);
       CHECK_FALSE(relay.status);
-      relay.run_for(patience);
+      relay.run_for(test_timeout);
       REQUIRE(relay.status);
       CHECK(relay.status->error == errc::timed_out);
     }
@@ -307,7 +307,7 @@ TEST_SUITE("relay") {
           return;
         }
       });
-      relay.run_for(patience);
+      relay.run_for(test_timeout);
       sender.join();
       REQUIRE(relay.status);
       CHECK(relay.status->error == errc::timed_out);
@@ -317,7 +317,7 @@ TEST_SUITE("relay") {
     CHECK(open_pipes() <= before + 2);
   }
 
-  TEST_CASE("octets that the kernel still sends are traffic") {
+  TEST_CASE("bytes that the kernel still sends are traffic") {
     // Windows open by 64 KiB or so at a time: two pauses must be much shorter than the limit.
     constexpr std::chrono::milliseconds pause{150};
     constexpr auto longer = 7 * pause;
@@ -347,13 +347,13 @@ TEST_SUITE("relay") {
     CHECK_FALSE(relay.status);
     SUBCASE("which ends in order") {
       relay.right.shutdown_write();
-      relay.run_for(patience);
+      relay.run_for(test_timeout);
       REQUIRE(relay.status);
       CHECK_FALSE(relay.status->error);
       CHECK(relay.left.receive_all() == "");
     }
     SUBCASE("which falls silent") {
-      relay.run_for(patience);
+      relay.run_for(test_timeout);
       REQUIRE(relay.status);
       CHECK(relay.status->error == errc::timed_out);
       CHECK(is_reset(relay.left));
@@ -371,7 +371,7 @@ TEST_SUITE("relay") {
     carry_one(relay, relay.right, relay.left);
     CHECK(counted_runtime::count == 1);
     relay.right.shutdown_write();
-    relay.run_for(patience);
+    relay.run_for(test_timeout);
     CHECK(relay.status);
     CHECK(counted_runtime::count == 0);
   }

@@ -3,7 +3,7 @@
 #include "support/eventually.hpp"
 
 #include <rathole/io/asio_runtime.hpp>
-#include <rathole/io/resolve.hpp>
+#include <rathole/io/resolve/lookup.hpp>
 
 #include <doctest/doctest.h>
 #include <asio/co_spawn.hpp>
@@ -112,7 +112,7 @@ class asking {
 };
 
 void run_until(asio::io_context& context, const std::function<bool()>& condition) {
-  const auto deadline = clock::now() + patience;
+  const auto deadline = clock::now() + test_timeout;
   while (!condition()) {
     REQUIRE(clock::now() < deadline);
     context.restart();
@@ -141,7 +141,7 @@ TEST_SUITE("resolver_pool") {
       CHECK(**good.outcome() == io::endpoints(1, {asio::ip::make_address("127.0.0.1"), 80}));
     }
     CHECK(resolver.calls() == 24);
-    CHECK(pool.threads() <= lookup_queue::most_at_once);
+    CHECK(pool.threads() <= lookup_queue::max_at_once);
     resolver.fail_with(temporary);
     run_until(context, [&] {
       return std::ranges::all_of(dead,
@@ -160,11 +160,11 @@ TEST_SUITE("resolver_pool") {
     for (int i = 0; i < 100; ++i) {
       dead.push_back(std::make_unique<asking>(context, "dead" + std::to_string(i), pool));
     }
-    CHECK(eventually([&] { return resolver.hanging() == lookup_queue::most_at_once * 3 / 4; }));
+    CHECK(eventually([&] { return resolver.hanging() == lookup_queue::max_at_once * 3 / 4; }));
     asking again(context, "good", pool);
     run_until(context, [&] { return again.outcome().has_value(); });
     CHECK(again.outcome()->has_value());
-    CHECK(pool.threads() <= lookup_queue::most_at_once);
+    CHECK(pool.threads() <= lookup_queue::max_at_once);
     resolver.fail_with(temporary);
     run_until(context, [&] {
       return std::ranges::all_of(dead,
@@ -238,7 +238,7 @@ TEST_SUITE("resolver_pool") {
       io::resolver_pool pool(resolver.function());
       {
         asio::io_context context(1);
-        io::asio_runtime world(context);
+        io::asio_runtime runtime(context);
         auto ask = [](io::resolver_pool& at) -> io::awaitable<void> {
           const io::executor ex = co_await asio::this_coro::executor;
           io::lookup names(ex, {"dead.example", 80}, at);
@@ -284,7 +284,7 @@ TEST_SUITE("resolver_pool") {
 
   TEST_CASE("the system's resolver: a name that does not exist, and one of the hosts file") {
     CHECK(io::look_up_host("localhost").has_value());
-    // A label is not longer than 63 octets: no server is asked.
+    // A label is not longer than 63 bytes: no server is asked.
     CHECK_FALSE(io::look_up_host(std::string(64, 'x') + ".invalid").has_value());
     CHECK(temporary.message() ==
           std::string("the name could not be looked up: ") + ::gai_strerror(EAI_AGAIN));

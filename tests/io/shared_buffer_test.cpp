@@ -1,6 +1,6 @@
 #include <rathole/core/byte_buffer.hpp>
-#include <rathole/io/layer_scratch.hpp>
-#include <rathole/io/shared_buffer.hpp>
+#include <rathole/io/relay/layer_scratch.hpp>
+#include <rathole/io/relay/shared_buffer.hpp>
 
 #include <doctest/doctest.h>
 

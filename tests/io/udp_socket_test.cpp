@@ -1,6 +1,6 @@
 // What a UDP socket owes to the DatagramSocket concept, on the loopback interface.
 
-#include <rathole/io/udp_socket.hpp>
+#include <rathole/io/udp/socket.hpp>
 
 #include "support/eventually.hpp"
 
@@ -70,12 +70,14 @@ struct udp_bench {
     return must(io::udp_socket::connect(ex(), to));
   }
 
-  io::udp_socket follow(const udp::endpoint& to) { return must(io::udp_socket::follow(ex(), to)); }
+  io::udp_socket follow(const udp::endpoint& to) {
+    return must(io::udp_socket::connect_any_port(ex(), to));
+  }
 
   /// Runs the context until `condition` holds; false when it did not in time.
   template <class F>
   bool run_until(F&& condition) {
-    const auto deadline = std::chrono::steady_clock::now() + patience;
+    const auto deadline = std::chrono::steady_clock::now() + test_timeout;
     while (!condition()) {
       if (std::chrono::steady_clock::now() >= deadline) return false;
       context.restart();
@@ -218,14 +220,14 @@ TEST_SUITE("udp_socket") {
     }
   }
 
-  TEST_CASE("a socket of all addresses of IPv6 tells of those of IPv6 too") {
+  TEST_CASE("a socket of all addresses of IPv6 reports those of IPv6 too") {
     udp_bench bench;
     io::udp_socket bound = bench.bind(at("::"));
     io::udp_socket visitor = bench.connect(at("::1", bound.local().port));
     CHECK(visitor.send(batch_of({"hello"}, at("::1"))) == 1);
     const auto got = bound.receive();
     REQUIRE(got.size() == 1);
-    CHECK(got[0].local == ipv6_octets{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1});
+    CHECK(got[0].local == ipv6_bytes{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1});
     CHECK(bound.send(got) == 1);
     CHECK(visitor.receive().size() == 1);
   }
@@ -393,7 +395,7 @@ TEST_SUITE("udp_socket") {
     CHECK(calls == 1);
     CHECK(to.receive().size() == 3);
 
-    // What comes meanwhile is told of later.
+    // What comes meanwhile is reported later.
     from.send(batch_of(numbers(1), where(to)));
     bench.run_ready();
     CHECK(calls == 1);

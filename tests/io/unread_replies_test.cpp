@@ -7,11 +7,11 @@
 
 #include <rathole/core/stacked_layer.hpp>
 #include <rathole/io/asio_runtime.hpp>
-#include <rathole/io/layered_stream.hpp>
-#include <rathole/io/lingering_close.hpp>
-#include <rathole/io/relay.hpp>
-#include <rathole/io/task_group.hpp>
-#include <rathole/io/tcp_stream.hpp>
+#include <rathole/io/relay/relay.hpp>
+#include <rathole/io/run/task_group.hpp>
+#include <rathole/io/stream/layered_stream.hpp>
+#include <rathole/io/stream/lingering_close.hpp>
+#include <rathole/io/tcp/stream.hpp>
 
 #include <doctest/doctest.h>
 
@@ -104,7 +104,7 @@ void floods_relay(Own own, Peer theirs) {
   auto [wire, outside] = joined_stream(context);
   flooding_peer<Peer> peer(std::move(outside), std::move(theirs));
   io::layered_stream<runtime, Own> layered(runtime(context), std::move(wire), std::move(own));
-  // Both ends shake hands before the relay gets the layer.
+  // Both ends perform the handshake before the relay gets the layer.
   byte_buffer hello;
   byte_buffer none;
   REQUIRE(layered.layer().start(hello));

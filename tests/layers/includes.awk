@@ -20,6 +20,13 @@ BEGIN {
   sees["sim"] = "core crypto protocol io"
   sees["umbrella"] = below4 " io transport client server"
 
+  # So do the rooms of io; each sees io/task.hpp and io/concepts.hpp, too.
+  room_sees["socket"] = ""; room_sees["run"] = ""
+  room_sees["poll"] = "socket run"; room_sees["time"] = "run"; room_sees["resolve"] = "run"
+  room_sees["tcp"] = "socket run poll time resolve"; room_sees["udp"] = "socket run poll"
+  room_sees["relay"] = "socket run poll time"; room_sees["stream"] = "socket run time"
+  room_sees["files"] = "socket run poll time"
+
   drivers = "io transport client server app sim umbrella"
   home["asio"] = drivers
   home["toml++"] = "config/parse"
@@ -27,7 +34,7 @@ BEGIN {
   home["spdlog"] = "app"; home["fmt"] = "app"; home["CLI"] = "app"
   split("sys/ unistd.h fcntl.h netinet/ netdb.h arpa/ poll.h signal.h csignal thread mutex " \
         "condition_variable iostream fstream", system_headers, " ")
-  split("crypto/system_rng.hpp core/read_file.hpp tls/reloading.hpp tls/openssl_setup.hpp", \
+  split("crypto/system_rng.hpp core/read_file.hpp tls/reloading.hpp tls/openssl/setup.hpp", \
         system_users, " ")
 }
 
@@ -38,6 +45,20 @@ function layer(path) {
   if (path ~ /^crypto\/botan\//) return "crypto/botan"
   if (path ~ /^noise\/(suites|endpoint)\.hpp$/) return "noise/suites"
   return substr(path, 1, index(path, "/") - 1)
+}
+# The room of a header of io; empty for one that stands in io itself.
+function room(path) {
+  if (path !~ /^io\/[^\/]+\//) return ""
+  sub(/^io\//, "", path)
+  return substr(path, 1, index(path, "/") - 1)
+}
+function check_room(target,   own, other) {
+  own = room(name)
+  if (own == "" || target !~ /^io\//) return
+  other = room(target)
+  if (other == own || (other != "" && among(other, room_sees[own]))) return
+  if (target == "io/task.hpp" || target == "io/concepts.hpp") return
+  wrong("`io/" own "` must not include " target)
 }
 function among(word, list) { return index(" " list " ", " " word " ") > 0 }
 function wrong(what) { print FILENAME ":" FNR ": " what; bad = 1 }
@@ -52,6 +73,7 @@ FNR == 1 {
   sub(/^include\/rathole\//, "", name)
   from = layer(name)
   if (!(from in sees)) wrong("folder `" from "` is in no layer")
+  if (room(name) != "" && !(room(name) in room_sees)) wrong("room `" room(name) "` of io is unknown")
 }
 FNR == 351 { wrong("header of more than 350 lines") }
 
@@ -62,6 +84,7 @@ FNR == 351 { wrong("header of more than 350 lines") }
   if (target ~ /^rathole\//) {
     to = layer(substr(target, 9))
     if (to != from && !among(to, sees[from])) wrong("`" from "` must not include `" to "`: " target)
+    check_room(substr(target, 9))
     next
   }
   project = target
@@ -78,7 +101,7 @@ FNR == 351 { wrong("header of more than 350 lines") }
   sub(/\/\/.*$/, "", line)
   # Certificates are valid by the calendar, and for the validator of the TLS library.
   # Nor does a pipe deliver in no time.
-  if (line ~ /clock::now *\(/ && !among(from, drivers) && name != "tls/botan_trust.hpp" &&
+  if (line ~ /clock::now *\(/ && !among(from, drivers) && name != "tls/botan/trust.hpp" &&
       name != "tls/certificate_dates.hpp" &&
       name != "core/read_file.hpp")
     wrong("`" from "` must not read a clock: time is an argument")
@@ -89,7 +112,7 @@ FNR == 351 { wrong("header of more than 350 lines") }
   if (line ~ /std::(cout|cerr|clog)|(^|[^A-Za-z_0-9])(printf|fprintf|puts|fputs|fwrite|fflush) *\(/ &&
       name != "app/main.hpp")
     wrong("only app/main.hpp names the standard streams: they wait for their reader")
-  if (line ~ /(^|[^A-Za-z_0-9])detached([^A-Za-z_0-9]|$)/ && name != "io/task_group.hpp")
-    wrong("`detached` only in io/task_group.hpp")
+  if (line ~ /(^|[^A-Za-z_0-9])detached([^A-Za-z_0-9]|$)/ && name != "io/run/task_group.hpp")
+    wrong("`detached` only in io/run/task_group.hpp")
 }
 END { exit bad }

@@ -48,6 +48,12 @@ X
 caught $h/io/a.hpp '1: `io` must not include `umbrella`' << 'X'
 #include <rathole/rathole.hpp>
 X
+caught $h/io/udp/a.hpp '1: `io/udp` must not include io/relay/relay.hpp' << 'X'
+#include <rathole/io/relay/relay.hpp>
+X
+caught $h/io/attic/a.hpp '1: room `attic` of io is unknown' << 'X'
+#pragma once
+X
 caught $h/gadgets/a.hpp '1: folder `gadgets` is in no layer' << 'X'
 #pragma once
 X
@@ -78,7 +84,7 @@ X
 caught $h/app/a.hpp '1: only app/main.hpp names the standard streams' << 'X'
 std::cerr << "Error: " << what;
 X
-caught $h/client/a.hpp '1: `detached` only in io/task_group.hpp' << 'X'
+caught $h/client/a.hpp '1: `detached` only in io/run/task_group.hpp' << 'X'
 co_spawn(context, run(), asio::detached);
 X
 awk 'BEGIN { for (i = 0; i < 351; i++) print "" }' |
@@ -106,7 +112,7 @@ caught $h/io/a.hpp '1: braced list in an expression with co_await' << 'X'
 co_await connect(host, {.port = 1});
 X
 
-passes $h/io/task_group.hpp << 'X'
+passes $h/io/run/task_group.hpp << 'X'
 #include <rathole/config/parse.hpp>
 #include <rathole/core/bytes.hpp>
 #include <asio/detached.hpp>

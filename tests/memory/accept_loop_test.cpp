@@ -3,10 +3,10 @@
 #include "support/failing_allocator.hpp"
 #include "support/net.hpp"
 
-#include <rathole/io/accept_loop.hpp>
 #include <rathole/io/asio_runtime.hpp>
-#include <rathole/io/task_group.hpp>
-#include <rathole/io/tcp_acceptor.hpp>
+#include <rathole/io/run/task_group.hpp>
+#include <rathole/io/stream/accept_loop.hpp>
+#include <rathole/io/tcp/acceptor.hpp>
 
 #include <doctest/doctest.h>
 

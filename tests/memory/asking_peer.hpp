@@ -3,7 +3,7 @@
 #include "layer_kinds.hpp"
 
 #include <rathole/core/byte_buffer.hpp>
-#include <rathole/tls/openssl_engine.hpp>
+#include <rathole/tls/openssl/engine.hpp>
 #include <rathole/websocket/frame.hpp>
 
 #include <doctest/doctest.h>
@@ -136,7 +136,7 @@ class asking_websocket : public asking_peer {
     for (int i = 0; i < 500; ++i) {
       websocket::frame_header ping{.op = websocket::opcode::ping, .length = 0};
       ping.mask = websocket::mask_key{};
-      const byte_span room = out.prepare(websocket::frame_header::maximum_size);
+      const byte_span room = out.prepare(websocket::frame_header::max_size);
       out.commit(websocket::encode(ping, room));
     }
     pass_down(std::as_const(out).data());

@@ -5,7 +5,7 @@
 
 #include <rathole/core/any_layer.hpp>
 #include <rathole/core/stacked_layer.hpp>
-#include <rathole/tls/openssl_engine.hpp>
+#include <rathole/tls/openssl/engine.hpp>
 #include <rathole/websocket/layer.hpp>
 
 #include <functional>

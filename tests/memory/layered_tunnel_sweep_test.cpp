@@ -20,10 +20,10 @@ struct framing_factory {
 };
 
 struct layered_kit {
-  using carrier = transport::layered<transport::tcp<sim::runtime>, framing_factory>;
+  using layered_tcp = transport::layered<transport::tcp<sim::runtime>, framing_factory>;
   static constexpr config::transport_kind kind = config::transport_kind::tls;
-  static carrier make(sim::runtime on) {
-    return carrier(transport::tcp<sim::runtime>(std::move(on), {}), framing_factory());
+  static layered_tcp make(sim::runtime on) {
+    return layered_tcp(transport::tcp<sim::runtime>(std::move(on), {}), framing_factory());
   }
 };
 

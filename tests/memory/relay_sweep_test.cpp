@@ -6,11 +6,11 @@
 #include "support/joined_stream.hpp"
 
 #include <rathole/io/asio_runtime.hpp>
-#include <rathole/io/copy_relay.hpp>
-#include <rathole/io/layered_stream.hpp>
-#include <rathole/io/relay.hpp>
-#include <rathole/io/task_group.hpp>
-#include <rathole/io/tcp_stream.hpp>
+#include <rathole/io/relay/copy_relay.hpp>
+#include <rathole/io/relay/relay.hpp>
+#include <rathole/io/run/task_group.hpp>
+#include <rathole/io/stream/layered_stream.hpp>
+#include <rathole/io/tcp/stream.hpp>
 
 #include <doctest/doctest.h>
 

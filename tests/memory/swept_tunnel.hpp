@@ -5,8 +5,8 @@
 
 #include <rathole/client/client.hpp>
 #include <rathole/config/types.hpp>
-#include <rathole/core/guard_memory.hpp>
-#include <rathole/io/task_group.hpp>
+#include <rathole/core/out_of_memory.hpp>
+#include <rathole/io/run/task_group.hpp>
 #include <rathole/server/server.hpp>
 
 #include <asio/post.hpp>
@@ -36,7 +36,7 @@ enum class swept { server, client };
 
 /// What a tunnel holds at rest.
 struct holdings {
-  sim::census resources;
+  sim::resource_counts resources;
   std::size_t server_tasks = 0;
   std::size_t client_tasks = 0;
   protocol::descriptor_use server_descriptors;
@@ -54,7 +54,7 @@ inline void demand(bool holds, const std::string& what) {
 /// A server on host "server" and a client on host "client" in a simulated world, of which one runs
 /// out of memory, with the TCP service "web" (server:5202, lan:8080) and the UDP service "ask"
 /// (server:5203, lan:8081). Visitors and local services are on hosts of their own, which always have
-/// memory. `Kit` names the transport: `carrier`, `make(runtime)`, `kind`.
+/// memory. `Kit` names the transport: `layered_tcp`, `make(runtime)`, `kind`.
 template <class Kit>
 class swept_tunnel {
  public:
@@ -150,7 +150,7 @@ class swept_tunnel {
     demand(server_->tasks() == 0 && client_->tasks() == 0, "work goes on after the end");
     last.drop();
     run_for(1s);
-    const sim::census& left = bench_.world.net().in_use();
+    const sim::resource_counts& left = bench_.world.net().in_use();
     demand(left.streams == 0, "streams are left open");
     demand(left.timers == 0, "timers are left armed");
     demand(left.acceptors == 1 && left.datagram_sockets == 1, "a socket is left open");
@@ -162,8 +162,8 @@ class swept_tunnel {
     void on(const client::control_channel_established&) { *flag = true; }
     bool* flag;
   };
-  using server_type = server::basic_server<typename Kit::carrier, observer>;
-  using client_type = client::basic_client<typename Kit::carrier, observer>;
+  using server_type = server::basic_server<typename Kit::layered_tcp, observer>;
+  using client_type = client::basic_client<typename Kit::layered_tcp, observer>;
 
   /// A UDP socket that keeps what it gets, or sends it back.
   struct udp_peer {
@@ -194,7 +194,7 @@ class swept_tunnel {
       sent_.insert(last);
       io::datagram one;
       one.peer = tunnel_.bench_.world.net().at("server").endpoint(5203);
-      one.payload = octets(last);
+      one.payload = bytes(last);
       peer_.socket.send(std::span(&one, 1));
       const auto is_back = [&] { return peer_.got.contains(last); };
       const bool out = tunnel_.bench_.world.run_until(is_back, 500ms) == sim::outcome::done;
@@ -251,7 +251,7 @@ class swept_tunnel {
 
    private:
     static io::task<std::string> say(sim::stream& to, std::string text) {
-      const auto sent = co_await to.write(octets(text));
+      const auto sent = co_await to.write(bytes(text));
       if (!sent) co_return failure(sent.error());
       std::string heard;
       while (heard.size() < text.size()) {
@@ -292,7 +292,7 @@ class swept_tunnel {
     if (!stream) co_return;
     const std::string text = marked(number, 3000, 0);
     *served = std::nullopt;
-    const auto sent = co_await stream->write(octets(text));
+    const auto sent = co_await stream->write(bytes(text));
     if (sent) co_await stream->shutdown_send();
     std::string heard;
     bool is_whole = false;

@@ -2,7 +2,7 @@
 
 #include "support/failing_allocator.hpp"
 
-#include <rathole/io/asio_timer.hpp>
+#include <rathole/io/time/asio_timer.hpp>
 
 #include <doctest/doctest.h>
 

@@ -11,9 +11,9 @@ namespace rathole::test {
 namespace {
 
 struct plain_kit {
-  using carrier = transport::tcp<sim::runtime>;
+  using layered_tcp = transport::tcp<sim::runtime>;
   static constexpr config::transport_kind kind = config::transport_kind::tcp;
-  static carrier make(sim::runtime on) { return {std::move(on), {}}; }
+  static layered_tcp make(sim::runtime on) { return {std::move(on), {}}; }
 };
 
 }  // namespace

@@ -6,10 +6,10 @@
 #include "support/joined_stream.hpp"
 
 #include <rathole/io/asio_runtime.hpp>
-#include <rathole/io/layered_stream.hpp>
-#include <rathole/io/relay.hpp>
-#include <rathole/io/task_group.hpp>
-#include <rathole/io/tcp_stream.hpp>
+#include <rathole/io/relay/relay.hpp>
+#include <rathole/io/run/task_group.hpp>
+#include <rathole/io/stream/layered_stream.hpp>
+#include <rathole/io/tcp/stream.hpp>
 
 #include <asio/io_context.hpp>
 

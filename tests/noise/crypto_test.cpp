@@ -29,7 +29,7 @@ std::string digest(byte_view in) {
   return to_hex(hash.finish());
 }
 
-TEST_CASE("blake2s: RFC 7693 and Python's hashlib, octets 00, 01, 02 and so on") {
+TEST_CASE("blake2s: RFC 7693 and Python's hashlib, bytes 00, 01, 02 and so on") {
   CHECK(digest<crypto::blake2s>(test::text("abc")) ==
         "508c5e8c327c14e2e1a72ba34eeb452f37458b209ed63a294d999b4c86675982");
   struct example {
@@ -88,9 +88,9 @@ TEST_CASE("hkdf: RFC 5869, the case without salt and info") {
 
 TEST_CASE("x25519: RFC 7748, and keys of low order") {
   const auto key = [](const char* hex) {
-    const auto octets = from_hex(hex);
+    const auto bytes = from_hex(hex);
     crypto::dh_key out;
-    std::ranges::copy(*octets, out.begin());
+    std::ranges::copy(*bytes, out.begin());
     return out;
   };
   const auto alice = key("77076d0a7318a57d3c16c17251b26645df4c2f87ebc0992ab177fba51db92c2a");
@@ -154,7 +154,7 @@ void check_aead(const char* key, const char* sealed) {
   again = text;
   CHECK_FALSE(opener.open(nonce, test::text("hear"), again, tag));
   CHECK(again == std::vector<std::uint8_t>(100, 0));
-  // The associated octets of the last message do not linger.
+  // The associated bytes of the last message do not linger.
   std::vector<std::uint8_t> empty_head(5, 'y');
   cipher.seal(nonce, {}, empty_head, tag);
   CHECK(opener.open(nonce, {}, empty_head, tag));

@@ -34,8 +34,8 @@ void check_over(noise_end& end) {
   CHECK(end.app.size() == heard);
 }
 
-/// A handshake in which one bit of what is said is changed; false if there is no octet `at`.
-bool shake_hands(noise_pair& both, std::size_t at, std::uint8_t mask) {
+/// A handshake in which one bit of what is said is changed; false if there is no byte `at`.
+bool handshake(noise_pair& both, std::size_t at, std::uint8_t mask) {
   bool changed = false;
   for (bool forth = true; !both.client.wire.empty() || !both.server.wire.empty(); forth = !forth) {
     noise_end& from = forth ? both.client : both.server;
@@ -61,7 +61,7 @@ TEST_CASE("noise layer: no bit of a handshake can be changed") {
       CAPTURE(at);
       noise_pair both(name);
       // Whoever waits for more learns that there is none.
-      if (!shake_hands(both, at, static_cast<std::uint8_t>(1 << at % 8))) break;
+      if (!handshake(both, at, static_cast<std::uint8_t>(1 << at % 8))) break;
       for (noise_end* end : {&both.client, &both.server}) {
         if (!end->error && end->layer.state() == phase::handshaking) {
           end->note(end->layer.receive_end());
@@ -76,7 +76,7 @@ TEST_CASE("noise layer: no bit of a handshake can be changed") {
 TEST_CASE("noise layer: no bit of a frame can be changed") {
   for (const char* name : {"Noise_NK_25519_ChaChaPoly_BLAKE2s", "Noise_NK_25519_AESGCM_SHA256"}) {
     CAPTURE(name);
-    // Two octets of length, five of content, the tag.
+    // Two bytes of length, five of content, the tag.
     for (std::size_t bit = 0; bit < (2 + 5 + 16) * 8; bit += 3) {
       CAPTURE(bit);
       noise_pair both(name);
@@ -105,26 +105,26 @@ TEST_CASE("noise layer: a frame cannot be repeated, left out, or sent back") {
     deliver(both, one, two);
     return both.server.error ? both.server.error : both.client.error;
   };
-  using octets = std::vector<std::uint8_t>;
-  CHECK(outcome([](noise_pair& both, const octets& one, const octets& two) {
+  using bytes = std::vector<std::uint8_t>;
+  CHECK(outcome([](noise_pair& both, const bytes& one, const bytes& two) {
           both.server.receive(one);
           both.server.receive(two);
           CHECK(both.server.received() == "onetwo");
         }) == std::error_code());
-  CHECK(outcome([](noise_pair& both, const octets& one, const octets&) {
+  CHECK(outcome([](noise_pair& both, const bytes& one, const bytes&) {
           both.server.receive(one);
           both.server.receive(one);
         }) == errc::decryption_failed);
-  CHECK(outcome([](noise_pair& both, const octets&, const octets& two) {
+  CHECK(outcome([](noise_pair& both, const bytes&, const bytes& two) {
           both.server.receive(two);
         }) == errc::decryption_failed);
-  CHECK(outcome([](noise_pair& both, const octets& one, const octets&) {
+  CHECK(outcome([](noise_pair& both, const bytes& one, const bytes&) {
           both.client.receive(one);
         }) == errc::decryption_failed);
 }
 
 TEST_CASE("noise layer: what a handshake carries besides is ignored") {
-  const auto name = *parse_name(test::default_noise);
+  const auto name = *parse_protocol_name(test::default_noise);
   handshake_state<crypto::botan::x25519, crypto::botan::chacha20_poly1305, crypto::blake2s> peer(
       name, role::initiator, test::example_keys(name.pattern, role::initiator));
   byte_buffer message;
@@ -176,15 +176,15 @@ TEST_CASE("noise frames: however the stream is cut, they are the same") {
       byte_view in = byte_view(stream).subspan(at, std::min(piece, stream.size() - at));
       while (const auto message = reader.next(in)) {
         seen.push_back(message->size());
-        for (const std::uint8_t octet : *message) {
-          REQUIRE(octet == static_cast<std::uint8_t>(message->size()));
+        for (const std::uint8_t byte : *message) {
+          REQUIRE(byte == static_cast<std::uint8_t>(message->size()));
         }
       }
       CHECK(in.empty());
       reader.trim();
     }
     CHECK(seen == sizes);
-    CHECK_FALSE(reader.in_the_midst());
+    CHECK_FALSE(reader.is_within_frame());
   }
 }
 
@@ -194,10 +194,10 @@ TEST_CASE("noise frames: one that is whole is not copied") {
   byte_view in(stream);
   CHECK(reader.next(in)->data() == stream.data() + 2);
   CHECK(reader.next(in)->data() == stream.data() + 6);
-  CHECK_FALSE(reader.in_the_midst());
+  CHECK_FALSE(reader.is_within_frame());
   CHECK_FALSE(reader.next(in));
   CHECK(in.empty());
-  CHECK(reader.in_the_midst());
+  CHECK(reader.is_within_frame());
 }
 
 }  // namespace

@@ -16,16 +16,16 @@
 namespace {
 
 std::atomic<std::size_t> allocations = 0;
-std::atomic<std::size_t> octets_held = 0;
-/// While it is not 0: a key of 32 such octets is looked for in memory that is given back.
-std::atomic<int> octet_of_key = 0;
+std::atomic<std::size_t> bytes_held = 0;
+/// While it is not 0: a key of 32 such bytes is looked for in memory that is given back.
+std::atomic<int> byte_of_key = 0;
 std::atomic<std::size_t> keys_given_back = 0;
 
 void look_for_key(const void* memory) {
-  const auto* const octets = static_cast<const std::uint8_t*>(memory);
+  const auto* const bytes = static_cast<const std::uint8_t*>(memory);
   std::size_t equal = 0;
   for (std::size_t i = 0; i < ::malloc_usable_size(const_cast<void*>(memory)); ++i) {
-    equal = octets[i] == octet_of_key ? equal + 1 : 0;
+    equal = bytes[i] == byte_of_key ? equal + 1 : 0;
     if (equal == 32) ++keys_given_back;
   }
 }
@@ -37,12 +37,12 @@ void* operator new(std::size_t size) {
   ++allocations;
   void* const out = std::malloc(size);
   if (out == nullptr) throw std::bad_alloc();
-  octets_held += ::malloc_usable_size(out);
+  bytes_held += ::malloc_usable_size(out);
   return out;
 }
 void operator delete(void* out) noexcept {
-  if (out != nullptr && octet_of_key != 0) look_for_key(out);
-  octets_held -= ::malloc_usable_size(out);
+  if (out != nullptr && byte_of_key != 0) look_for_key(out);
+  bytes_held -= ::malloc_usable_size(out);
   std::free(out);
 }
 void operator delete(void* out, std::size_t) noexcept { operator delete(out); }
@@ -61,7 +61,7 @@ namespace laws = test::layer_laws;
 layer random_layer(const std::string& name, role who, std::optional<crypto::dh_key> remote = {}) {
   const bool first = who == role::initiator;
   settings made{.name = name, .local_private_key = {}, .remote_public_key = {}};
-  const auto key = test::equal_octets(first ? 0x11 : 0x33);
+  const auto key = test::equal_bytes(first ? 0x11 : 0x33);
   made.local_private_key = secret(std::string(key.begin(), key.end()));
   made.remote_public_key = remote.value_or(test::public_of(first ? 0x33 : 0x11));
   return endpoint::make(made, who)->make_layer();
@@ -118,7 +118,7 @@ TEST_CASE("noise layer: a key of low order is refused") {
   CHECK(both.server.wire.empty());
 }
 
-TEST_CASE("noise layer: a stream that is cut in the midst of a frame is truncated") {
+TEST_CASE("noise layer: a stream that is cut in the middle of a frame is truncated") {
   for (std::size_t cut = 1; cut < 50; ++cut) {
     CAPTURE(cut);
     noise_pair both;
@@ -167,7 +167,7 @@ TEST_CASE("noise layer: frames are filled, and those without content mean nothin
   CHECK(both.server.received() == std::string(65520, 'x'));
 
   // Only somebody else's layer sends one.
-  const auto name = *parse_name(test::default_noise);
+  const auto name = *parse_protocol_name(test::default_noise);
   auto other =
       make_session(name, role::initiator, test::example_keys(name.pattern, role::initiator));
   noise_end server(test::example_layer(test::default_noise, role::responder));
@@ -239,27 +239,27 @@ TEST_CASE("noise layer: memory is held for an unfinished frame only") {
   // Room that is there already is not the layer's.
   both.server.app.prepare(200'000);
 
-  const std::size_t before = octets_held;
+  const std::size_t before = bytes_held;
   both.server.receive(said.data().first(59'000));
-  CHECK(octets_held >= before + 59'000);
+  CHECK(bytes_held >= before + 59'000);
   both.server.receive(said.data().subspan(59'000));
   CHECK(both.server.received().size() == 4 + 60'000);
-  CHECK(octets_held < before + 1000);
+  CHECK(bytes_held < before + 1000);
 }
 
 TEST_CASE("noise: no private key is left in memory that is given back") {
-  const auto count = [](std::uint8_t octet, auto act) {
+  const auto count = [](std::uint8_t byte, auto act) {
     keys_given_back = 0;
-    octet_of_key = octet;
+    byte_of_key = byte;
     act();
-    octet_of_key = 0;
+    byte_of_key = 0;
     return keys_given_back.load();
   };
-  CHECK(count(0x66, [] { delete new crypto::dh_key(test::equal_octets(0x66)); }) == 1);
+  CHECK(count(0x66, [] { delete new crypto::dh_key(test::equal_bytes(0x66)); }) == 1);
   CHECK(count(0x33, [] { const layer unused = random_layer(name_of("XX"), role::responder); }) ==
         0);
-  for (const std::uint8_t octet : std::initializer_list<std::uint8_t>{0x11, 0x22, 0x33, 0x44}) {
-    CHECK(count(octet, [] {
+  for (const std::uint8_t byte : std::initializer_list<std::uint8_t>{0x11, 0x22, 0x33, 0x44}) {
+    CHECK(count(byte, [] {
             noise_pair both("Noise_XX_25519_ChaChaPoly_BLAKE2s");
             settle(both.client, both.server);
           }) == 0);
@@ -323,14 +323,14 @@ TEST_CASE("noise endpoint: what cannot work is told in words") {
             "unknown hash function: use SHA256, SHA512, BLAKE2s or BLAKE2b"},
            {"NK", "not a Noise protocol name: write it like `Noise_NK_25519_ChaChaPoly_BLAKE2s`"},
            {"", "not a Noise protocol name: write it like `Noise_NK_25519_ChaChaPoly_BLAKE2s`"}}) {
-    const auto made = parse_name(name);
+    const auto made = parse_protocol_name(name);
     REQUIRE_FALSE(made);
     CHECK(made.error() == problem);
   }
   settings short_key{
       .name = name_of("XX"), .local_private_key = secret("short"), .remote_public_key = {}};
   CHECK(endpoint::make(short_key, role::initiator).error() ==
-        "`local_private_key` is not 32 octets long");
+        "`local_private_key` is not 32 bytes long");
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "../support/octets.hpp"
+#include "../support/bytes.hpp"
 
 #include <rathole/crypto/botan/x25519.hpp>
 #include <rathole/noise/endpoint.hpp>
@@ -15,14 +15,14 @@ namespace rathole::test {
 
 inline constexpr const char* default_noise = "Noise_NK_25519_ChaChaPoly_BLAKE2s";
 
-/// 32 equal octets.
-inline crypto::dh_key equal_octets(std::uint8_t octet) {
+/// 32 equal bytes.
+inline crypto::dh_key equal_bytes(std::uint8_t byte) {
   crypto::dh_key out;
-  out.fill(octet);
+  out.fill(byte);
   return out;
 }
-inline crypto::dh_key public_of(std::uint8_t octet) {
-  return crypto::botan::x25519::public_key(equal_octets(octet));
+inline crypto::dh_key public_of(std::uint8_t byte) {
+  return crypto::botan::x25519::public_key(equal_bytes(byte));
 }
 
 /// The keys of the examples: 11 and 22 of the initiator, 33 and 44 of the responder. They know all
@@ -31,15 +31,15 @@ inline noise::handshake_keys example_keys(const noise::handshake_pattern& patter
                                           noise::role who) {
   const bool first = who == noise::role::initiator;
   noise::handshake_keys out;
-  out.local_static = equal_octets(first ? 0x11 : 0x33);
-  out.local_ephemeral = equal_octets(first ? 0x22 : 0x44);
+  out.local_static = equal_bytes(first ? 0x11 : 0x33);
+  out.local_ephemeral = equal_bytes(first ? 0x22 : 0x44);
   if (first && pattern.responder_is_known) out.remote_static = public_of(0x33);
   if (!first && pattern.initiator_is_known) out.remote_static = public_of(0x11);
   std::uint8_t psk = 0x55;
   for (const auto& message : pattern.messages) {
     for (const noise::token each : message) {
       if (each != noise::token::psk) continue;
-      out.psks.push_back(equal_octets(psk));
+      out.psks.push_back(equal_bytes(psk));
       psk = static_cast<std::uint8_t>(psk + 0x11);
     }
   }
@@ -47,7 +47,7 @@ inline noise::handshake_keys example_keys(const noise::handshake_pattern& patter
 }
 
 inline noise::layer example_layer(const char* name, noise::role who) {
-  const auto parsed = noise::parse_name(name);
+  const auto parsed = noise::parse_protocol_name(name);
   return noise::layer(noise::make_session(*parsed, who, example_keys(parsed->pattern, who)));
 }
 

@@ -67,7 +67,7 @@ TEST_CASE("noise: every pattern with every suite, as another implementation has 
     std::string text;
     row >> text;
     CAPTURE(text);
-    const auto name = parse_name(text);
+    const auto name = parse_protocol_name(text);
     REQUIRE(name);
     switch (name->hash) {
       case hash::sha256: compare<crypto::sha256>(*name, row); break;
@@ -87,7 +87,7 @@ struct dump {
   const char* client_hello;
 };
 
-TEST_CASE("noise: upstream's stream, octet by octet") {
+TEST_CASE("noise: upstream's stream, byte by byte") {
   const dump dumps[] = {
       {"Noise_NK_25519_ChaChaPoly_BLAKE2s",
        {"30000faa684ed28867b97f4a6a2dee5df8ce974e76b7018e3f22a1c4cf2678570f2085e78c07357def9d644a"

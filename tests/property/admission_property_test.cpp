@@ -87,7 +87,7 @@ admission_limits any_limits() {
 TEST_CASE("admission behaves as its description, and within its bounds, which may change") {
   RATHOLE_PROPERTY("admission", [] {
     admission_limits limits = any_limits();
-    admission door(limits);
+    admission admitting(limits);
     list_admission model(limits);
     const std::vector<std::string> sources{"a", "b", "c", "d"};
     std::uint64_t tickets = 0;
@@ -95,16 +95,16 @@ TEST_CASE("admission behaves as its description, and within its bounds, which ma
     const int steps = *rc::gen::inRange(0, 200);
     for (int i = 0; i < steps; ++i) {
       const std::string& source = sources[*rc::gen::inRange<std::size_t>(0, sources.size())];
-      const std::size_t before = door.size();
+      const std::size_t before = admitting.size();
       switch (*rc::gen::inRange(0, 11)) {
         case 0: {
-          door.exempt(source);
+          admitting.exempt(source);
           model.exempt(source);
           break;
         }
         case 1:
           if (model.is_exempt(source)) {
-            door.unexempt(source);
+            admitting.unexempt(source);
             model.unexempt(source);
           }
           break;
@@ -112,16 +112,16 @@ TEST_CASE("admission behaves as its description, and within its bounds, which ma
         case 3:
         case 4: {
           const auto ticket = *rc::gen::inRange<std::uint64_t>(0, tickets + 1);
-          RC_ASSERT(door.release(ticket) == model.release(ticket));
+          RC_ASSERT(admitting.release(ticket) == model.release(ticket));
           break;
         }
         case 5:
           limits = any_limits();
-          door.set_limits(limits);
+          admitting.set_limits(limits);
           model.set_limits(limits);
           break;
         default: {
-          const auto verdict = door.admit(source);
+          const auto verdict = admitting.admit(source);
           RC_ASSERT(verdict.admitted == tickets);
           RC_ASSERT(verdict.evicted == model.admit(source, tickets));
           RC_ASSERT(verdict.evicted != std::optional(tickets));
@@ -129,9 +129,9 @@ TEST_CASE("admission behaves as its description, and within its bounds, which ma
           break;
         }
       }
-      RC_ASSERT(door.size() == model.size());
-      RC_ASSERT(door.size() <= std::max<std::size_t>({limits.total, before, 1}));
-      RC_ASSERT(door.sources() == model.sources(sources));
+      RC_ASSERT(admitting.size() == model.size());
+      RC_ASSERT(admitting.size() <= std::max<std::size_t>({limits.total, before, 1}));
+      RC_ASSERT(admitting.sources() == model.sources(sources));
     }
   });
 }

@@ -42,7 +42,7 @@ class list_pool {
   void channel_arrived(std::uint64_t id) {
     idle_.push_back(id);
     unanswered_ = 0;
-    silence_pause_ = {};
+    unanswered_pause_ = {};
     silence_end_ = {};
     if (!requests_.empty()) requests_.erase(requests_.begin());
   }
@@ -64,7 +64,7 @@ class list_pool {
   std::vector<pool_action> drain(time_point now) {
     if (now >= pause_end_) held_ = 0;
     if (lost_ > 0 && now >= pause_end_) {
-      losses_in_row_ = now >= pause_end_ + protocol::losses_apart ? 0 : losses_in_row_ + 1;
+      losses_in_row_ = now >= pause_end_ + protocol::loss_window ? 0 : losses_in_row_ + 1;
       duration pause{};
       for (int i = 0; i < losses_in_row_; ++i) {
         pause = i == 0 ? protocol::replacement_pause
@@ -93,9 +93,9 @@ class list_pool {
     const std::size_t late = std::erase_if(
         requests_, [&](time_point at) { return at + limits_.request_timeout <= now; });
     if (late > 0 && now >= silence_end_) {
-      silence_end_ = now + silence_pause_;
-      silence_pause_ = std::min(std::max(2 * silence_pause_, limits_.request_timeout),
-                                protocol::longest_silence_pause);
+      silence_end_ = now + unanswered_pause_;
+      unanswered_pause_ = std::min(std::max(2 * unanswered_pause_, limits_.request_timeout),
+                                   protocol::longest_unanswered_pause);
     }
     unanswered_ = now >= silence_end_ ? 0 : std::min(unanswered_ + late, limits_.size);
     const std::size_t held_back = std::min(held(), limits_.size);
@@ -147,7 +147,7 @@ class list_pool {
   int losses_in_row_ = 0;
   time_point pause_end_{};
   std::size_t unanswered_ = 0;
-  duration silence_pause_{};
+  duration unanswered_pause_{};
   time_point silence_end_{};
 };
 

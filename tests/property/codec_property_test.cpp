@@ -31,15 +31,15 @@ TEST_CASE("bincode: messages survive the round trip") {
   RATHOLE_PROPERTY("Hello and Auth", [](bool data) {
     const protocol::hello message{data ? protocol::hello_kind::data : protocol::hello_kind::control,
                                   *any_digest()};
-    const octet_vector rest = *any_octets(8);
+    const byte_vector rest = *any_bytes(8);
     const auto encoded = bincode::encode_hello(message);
-    const octet_vector followed = octet_vector(encoded.begin(), encoded.end()) + rest;
+    const byte_vector followed = byte_vector(encoded.begin(), encoded.end()) + rest;
     RC_ASSERT(holds(bincode::decode_hello(followed), message));
     RC_ASSERT(holds(bincode::decode_auth(bincode::encode_auth(message.digest)), message.digest));
   });
 }
 
-/// Round trip, every truncation and every change of one octet of an encoded message: what is cut is
+/// Round trip, every truncation and every change of one byte of an encoded message: what is cut is
 /// malformed, what is changed is an error or another message, never the same one.
 template <class Message, std::size_t N>
 void check_neighbourhood(const Message& message, const std::array<std::uint8_t, N>& encoded,
@@ -64,9 +64,9 @@ void check_neighbourhood(const Message& message, const std::array<std::uint8_t, 
 TEST_CASE("bincode: every message, and all that is close to it") {
   RATHOLE_PROPERTY("neighbourhood", [](bool data) {
     const auto kind = data ? protocol::hello_kind::data : protocol::hello_kind::control;
-    const protocol::hello greeting{kind, *any_digest()};
-    check_neighbourhood(greeting, bincode::encode_hello(greeting), bincode::decode_hello);
-    check_neighbourhood(greeting.digest, bincode::encode_auth(greeting.digest),
+    const protocol::hello hello_message{kind, *any_digest()};
+    check_neighbourhood(hello_message, bincode::encode_hello(hello_message), bincode::decode_hello);
+    check_neighbourhood(hello_message.digest, bincode::encode_auth(hello_message.digest),
                         bincode::decode_auth);
     for (const auto each : {protocol::ack::ok, protocol::ack::service_not_exist,
                             protocol::ack::authentication_failed}) {
@@ -85,8 +85,8 @@ TEST_CASE("bincode: every message, and all that is close to it") {
 }
 
 TEST_CASE("bincode: anything decodes canonically or is an error") {
-  RATHOLE_PROPERTY("any octets", [] {
-    octet_vector in = *any_octets(50);
+  RATHOLE_PROPERTY("any bytes", [] {
+    byte_vector in = *any_bytes(50);
     // Indices below 256 are met more often this way.
     if (in.size() >= 5 && *rc::gen::arbitrary<bool>()) {
       in[0] = static_cast<std::uint8_t>(in[0] % 4);
@@ -96,11 +96,11 @@ TEST_CASE("bincode: anything decodes canonically or is an error") {
     const auto is_malformed = [](const auto& decoded) {
       return !decoded && decoded.error() == errc::malformed_message;
     };
-    const auto greeting = bincode::decode_hello(in);
+    const auto hello_message = bincode::decode_hello(in);
     const bool is_other_version =
-        !greeting && greeting.error() == errc::protocol_version_mismatch && in[4] != 1;
-    check_canonical(in, greeting, bincode::encode_hello,
-                    is_malformed(greeting) || is_other_version);
+        !hello_message && hello_message.error() == errc::protocol_version_mismatch && in[4] != 1;
+    check_canonical(in, hello_message, bincode::encode_hello,
+                    is_malformed(hello_message) || is_other_version);
     const auto auth = bincode::decode_auth(in);
     check_canonical(in, auth, bincode::encode_auth, is_malformed(auth));
     const auto ack = bincode::decode_ack(in);

@@ -100,15 +100,15 @@ TEST_CASE("addresses") {
 }
 
 TEST_CASE("base64") {
-  RATHOLE_PROPERTY("octets survive, with and without padding", [] {
-    const auto in = *any_octets(100);
+  RATHOLE_PROPERTY("bytes survive, with and without padding", [] {
+    const auto in = *any_bytes(100);
     std::string text = to_base64(in);
     RC_ASSERT(text.size() == (in.size() + 2) / 3 * 4);
     RC_ASSERT(holds(from_base64(text), in));
     while (text.ends_with('=')) text.pop_back();
     RC_ASSERT(holds(from_base64(text), in));
   });
-  RATHOLE_PROPERTY("each octet string has one spelling", [] {
+  RATHOLE_PROPERTY("each byte string has one spelling", [] {
     const auto text = *rc::gen::container<std::string>(rc::gen::elementOf(std::string("AQgw+/=")));
     if (const auto value = from_base64(text)) {
       const std::string canonical = to_base64(*value);
@@ -135,7 +135,7 @@ TEST_CASE("configuration files") {
       RC_ASSERT(!echoes_token(to_string(each)));
     }
   });
-  RATHOLE_PROPERTY("any octet changed anywhere in a good file", [] {
+  RATHOLE_PROPERTY("any byte changed anywhere in a good file", [] {
     std::string text = "[server]\nbind_addr = \"h:1\"\ndefault_token = \"" + std::string(token) +
                        "\"\n[server.services.a]\nbind_addr = \"h:2\"\n[server.transport]\n"
                        "type = \"tcp\"\ntcp.proxy = \"http://u:" +

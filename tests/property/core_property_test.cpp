@@ -19,10 +19,10 @@
 namespace rathole::test {
 namespace {
 
-TEST_CASE("byte_buffer behaves as a string of octets") {
+TEST_CASE("byte_buffer behaves as a string of bytes") {
   RATHOLE_PROPERTY("byte_buffer", [] {
     byte_buffer buffer;
-    octet_vector model;
+    byte_vector model;
     const auto same = [&] { return std::ranges::equal(buffer.data(), model); };
     const int steps = *rc::gen::inRange(0, 60);
     for (int i = 0; i < steps; ++i) {
@@ -33,15 +33,15 @@ TEST_CASE("byte_buffer behaves as a string of octets") {
           break;
         case 1: {
           byte_buffer out;
-          out.append(octets("aa"));
+          out.append(bytes("aa"));
           RC_ASSERT(buffer.drain_into(out) == !model.empty());
-          RC_ASSERT(std::ranges::equal(out.data(), octets("aa") + model));
+          RC_ASSERT(std::ranges::equal(out.data(), bytes("aa") + model));
           model.clear();
           break;
         }
         case 2:
         case 3: {
-          const octet_vector in = *any_octets(40);
+          const byte_vector in = *any_bytes(40);
           const auto limit = *rc::gen::inRange<std::size_t>(0, 60);
           const std::size_t room = limit > model.size() ? limit - model.size() : 0;
           const std::size_t taken = std::min(room, in.size());
@@ -52,7 +52,7 @@ TEST_CASE("byte_buffer behaves as a string of octets") {
         case 4:
         case 5:
         case 6: {
-          const octet_vector in = *any_octets(40);
+          const byte_vector in = *any_bytes(40);
           buffer.append(in);
           model = std::move(model) + in;
           break;
@@ -73,7 +73,7 @@ TEST_CASE("byte_buffer behaves as a string of octets") {
 
 TEST_CASE("sha256: any split of the input gives the same digest") {
   RATHOLE_PROPERTY("sha256", [] {
-    const octet_vector message = *any_octets(400);
+    const byte_vector message = *any_bytes(400);
     crypto::sha256 whole;
     whole.update(message);
     crypto::sha256 split;
@@ -89,11 +89,11 @@ TEST_CASE("sha256: any split of the input gives the same digest") {
 
 TEST_CASE("hex and endian: round trips") {
   RATHOLE_PROPERTY("hex", [] {
-    const octet_vector in = *any_octets(100);
+    const byte_vector in = *any_bytes(100);
     RC_ASSERT(holds(from_hex(to_hex(in)), in));
   });
   RATHOLE_PROPERTY("hex refuses what it would not write", [](const std::string& text) {
-    const result<octet_vector> decoded = from_hex(text);
+    const result<byte_vector> decoded = from_hex(text);
     std::string lower = text;
     std::ranges::transform(lower, lower.begin(),
                            [](char c) { return c >= 'A' && c <= 'F' ? char(c + 32) : c; });
@@ -115,9 +115,9 @@ TEST_CASE("hex and endian: round trips") {
 
 TEST_CASE("secret and constant_time_equal agree with ==") {
   RATHOLE_PROPERTY("equality", [] {
-    const octet_vector a = *any_octets(20);
-    octet_vector b = a;
-    if (*rc::gen::arbitrary<bool>()) b = *any_octets(20);
+    const byte_vector a = *any_bytes(20);
+    byte_vector b = a;
+    if (*rc::gen::arbitrary<bool>()) b = *any_bytes(20);
     if (!b.empty() && *rc::gen::arbitrary<bool>()) {
       b[*rc::gen::inRange<std::size_t>(0, b.size())] ^= 1;
     }
@@ -132,7 +132,7 @@ TEST_CASE("secret and constant_time_equal agree with ==") {
 /// Draws what the generator of the property says.
 struct scripted_rng {
   void fill(byte_span out) {
-    for (std::uint8_t& octet : out) octet = *rc::gen::arbitrary<std::uint8_t>();
+    for (std::uint8_t& byte : out) byte = *rc::gen::arbitrary<std::uint8_t>();
   }
 };
 
@@ -149,7 +149,7 @@ TEST_CASE("backoff: every delay is within its bounds") {
 
     using seconds = std::chrono::duration<double>;
     const auto check = [&](seconds base) {
-      const seconds floored = std::max<seconds>(base, minimum_retry_delay);
+      const seconds floored = std::max<seconds>(base, min_retry_delay);
       const seconds delay = retry.next(rng);
       RC_ASSERT(delay.count() >= floored.count() * (1 - parameters.randomization) - 1e-6);
       RC_ASSERT(delay.count() <= floored.count() * (1 + parameters.randomization) + 1e-6);

@@ -19,12 +19,12 @@ enum class flaw {
   needs_no_end
 };
 
-/// A toy: each end says a greeting; then messages of a length, its complement, the octets with each
-/// bit turned, and their sum. The one without octets is the end.
+/// A toy: each end says a greeting; then messages of a length, its complement, the bytes with each
+/// bit turned, and their sum. The one without bytes is the end.
 template <flaw Flaw = flaw::none>
 class xor_layer {
  public:
-  static constexpr std::size_t maximum_buffered = 258;
+  static constexpr std::size_t max_buffered = 258;
   [[nodiscard]] std::size_t buffered() const { return held_.size(); }
 
   result<void> start(byte_buffer& wire) {
@@ -34,8 +34,8 @@ class xor_layer {
 
   result<void> receive(byte_view in, byte_buffer& app, byte_buffer& wire) {
     if (error_) return failure(error_);
-    for (const std::uint8_t octet : in) {
-      held_.push_back(octet);
+    for (const std::uint8_t byte : in) {
+      held_.push_back(byte);
       const result<void> taken = take(app, wire);
       if (!taken) return taken;
     }
@@ -92,7 +92,7 @@ class xor_layer {
     if (read_closed_) return fail(errc::unexpected_message);
     if (!is_open_) {
       if (held_.size() < 3) return {};
-      if (held_ != octet_vector{'t', 'o', 'y'}) {
+      if (held_ != byte_vector{'t', 'o', 'y'}) {
         wire.append(text("no"));
         return fail(errc::unexpected_message);
       }
@@ -104,7 +104,7 @@ class xor_layer {
     constexpr bool checks = Flaw != flaw::ignores_checks;
     if (checks && (held_[0] ^ held_[1]) != 0xff) return fail(errc::decryption_failed);
     if (held_.size() < held_[0] + 3u) return {};
-    octet_vector out;
+    byte_vector out;
     std::uint8_t sum = 0;
     for (std::size_t i = 2; i < held_.size() - 1; ++i) {
       out.push_back(static_cast<std::uint8_t>(~held_[i]));
@@ -123,7 +123,7 @@ class xor_layer {
     return failure(why);
   }
 
-  octet_vector held_;
+  byte_vector held_;
   std::error_code error_;
   bool is_open_ = false;
   bool read_closed_ = false;

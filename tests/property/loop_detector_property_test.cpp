@@ -65,7 +65,7 @@ class looping_service {
   void perform(const protocol::refuse_visitor& what) {
     chains_[visitors_.at(what.visitor)].broken = true;
   }
-  void perform(const protocol::look_for_answers&) {}
+  void perform(const protocol::check_answers&) {}
   void perform(const protocol::loop_found&) { found_ = true; }
 
   /// A forward whose local connection broke ends, and with it the connection of the one around it.

@@ -2,9 +2,9 @@
 #include "../support/wire_examples.hpp"
 
 #include <rathole/protocol/client_control.hpp>
-#include <rathole/protocol/data_channel.hpp>
+#include <rathole/protocol/client_data.hpp>
+#include <rathole/protocol/hello_reader.hpp>
 #include <rathole/protocol/server_control.hpp>
-#include <rathole/protocol/server_greeting.hpp>
 
 #include <doctest/doctest.h>
 #include <rapidcheck.h>
@@ -17,13 +17,13 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// Mostly what a peer would send, in order, but with an octet changed, cut short, or followed by
+/// Mostly what a peer would send, in order, but with a byte changed, cut short, or followed by
 /// anything; sometimes anything at all.
-octet_vector any_input(const std::vector<octet_vector>& opening,
-                       const std::vector<octet_vector>& continuation) {
-  octet_vector out;
+byte_vector any_input(const std::vector<byte_vector>& opening,
+                      const std::vector<byte_vector>& continuation) {
+  byte_vector out;
   if (*rc::gen::inRange(0, 10) > 0) {
-    for (const octet_vector& message : opening) out = std::move(out) + message;
+    for (const byte_vector& message : opening) out = std::move(out) + message;
   }
   const int more = *rc::gen::inRange(0, 100);
   for (int i = 0; i < more && !continuation.empty(); ++i) {
@@ -37,15 +37,15 @@ octet_vector any_input(const std::vector<octet_vector>& opening,
       }
       break;
     case 1: out.resize(*rc::gen::inRange<std::size_t>(0, out.size() + 1)); break;
-    case 2: out = std::move(out) + *any_octets(64); break;
+    case 2: out = std::move(out) + *any_bytes(64); break;
     default: break;
   }
   return out;
 }
 
 template <class... Messages>
-octet_vector one_of(const Messages&... messages) {
-  return *rc::gen::elementOf(std::vector<octet_vector>{messages...});
+byte_vector one_of(const Messages&... messages) {
+  return *rc::gen::elementOf(std::vector<byte_vector>{messages...});
 }
 
 protocol::client_control<> client_control() {
@@ -54,31 +54,31 @@ protocol::client_control<> client_control() {
 
 TEST_CASE("laws: client_control") {
   RATHOLE_PROPERTY("client_control", [] {
-    const octet_vector ack = one_of(wire::ack_ok, wire::ack_ok, wire::ack_service_not_exist,
-                                    wire::ack_authentication_failed);
+    const byte_vector ack = one_of(wire::ack_ok, wire::ack_ok, wire::ack_service_not_exist,
+                                   wire::ack_authentication_failed);
     laws::check(client_control(),
                 any_input({wire::server_hello, ack}, {wire::create_data_channel, wire::heartbeat}));
   });
   RATHOLE_PROPERTY("client_control is bounded", [] {
     protocol::client_control<> control = client_control();
-    laws::check_bounded(control, protocol::client_control<>::maximum_buffered);
+    laws::check_bounded(control, protocol::client_control<>::max_buffered);
     control.feed(wire::server_hello);
     RC_ASSERT(control.poll(laws::now).has_value());
-    laws::check_bounded(control, protocol::client_control<>::maximum_buffered);
+    laws::check_bounded(control, protocol::client_control<>::max_buffered);
     control.feed(wire::ack_ok);
     RC_ASSERT(control.poll(laws::now).has_value());
-    control.feed(*any_octets(3));
-    laws::check_bounded(control, protocol::client_control<>::maximum_buffered);
+    control.feed(*any_bytes(3));
+    laws::check_bounded(control, protocol::client_control<>::max_buffered);
   });
 }
 
-TEST_CASE("laws: server_greeting") {
-  RATHOLE_PROPERTY("server_greeting", [] {
-    laws::check(protocol::server_greeting<>(laws::now + 5s),
+TEST_CASE("laws: hello_reader") {
+  RATHOLE_PROPERTY("hello_reader", [] {
+    laws::check(protocol::hello_reader<>(laws::now + 5s),
                 any_input({one_of(wire::client_hello, wire::data_hello)}, {wire::auth}));
   });
-  RATHOLE_PROPERTY("server_greeting is bounded",
-                   [] { laws::check_bounded(protocol::server_greeting<>(laws::now + 5s), 37); });
+  RATHOLE_PROPERTY("hello_reader is bounded",
+                   [] { laws::check_bounded(protocol::hello_reader<>(laws::now + 5s), 37); });
 }
 
 TEST_CASE("laws: server_control") {
@@ -87,7 +87,7 @@ TEST_CASE("laws: server_control") {
     control.request_data_channel(laws::now);
   };
   RATHOLE_PROPERTY("server_control", [=] {
-    const octet_vector auth = one_of(wire::auth, wire::auth, octet_vector(32));
+    const byte_vector auth = one_of(wire::auth, wire::auth, byte_vector(32));
     laws::check(protocol::server_control<>(digest_of(wire::nonce), digest_of(wire::session_key),
                                            30s, laws::now + 5s),
                 any_input({auth}, {wire::heartbeat}), accept);

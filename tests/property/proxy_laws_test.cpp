@@ -13,16 +13,16 @@
 namespace rathole::test {
 namespace {
 
-octet_vector octets_of(std::string_view in) {
-  const byte_view octets = text(in);
-  return {octets.begin(), octets.end()};
+byte_vector bytes_of(std::string_view in) {
+  const byte_view bytes = text(in);
+  return {bytes.begin(), bytes.end()};
 }
 
-/// Any of `messages`, one behind the other, with an octet changed, cut short, or followed by anything;
+/// Any of `messages`, one behind the other, with a byte changed, cut short, or followed by anything;
 /// sometimes anything at all.
-octet_vector any_conversation(const std::vector<octet_vector>& messages) {
-  if (*rc::gen::inRange(0, 10) == 0) return *any_octets(40);
-  octet_vector out;
+byte_vector any_conversation(const std::vector<byte_vector>& messages) {
+  if (*rc::gen::inRange(0, 10) == 0) return *any_bytes(40);
+  byte_vector out;
   for (int left = *rc::gen::inRange(0, 5); left > 0; --left) {
     out = std::move(out) + *rc::gen::elementOf(messages);
   }
@@ -48,33 +48,32 @@ address any_target() {
 
 TEST_CASE("laws: socks5") {
   RATHOLE_PROPERTY("socks5", [] {
-    const std::vector<octet_vector> messages{
-        octets("0500"),
-        octets("0502"),
-        octets("05ff"),
-        octets("0100"),
-        octets("0101"),
-        octets("05000001 7f000001 0050"),
-        octets("05000003 0161 0050"),
-        octets("05000004 00000000000000000000000000000001 0050"),
-        octets("0505000100000000")};
+    const std::vector<byte_vector> messages{bytes("0500"),
+                                            bytes("0502"),
+                                            bytes("05ff"),
+                                            bytes("0100"),
+                                            bytes("0101"),
+                                            bytes("05000001 7f000001 0050"),
+                                            bytes("05000003 0161 0050"),
+                                            bytes("05000004 00000000000000000000000000000001 0050"),
+                                            bytes("0505000100000000")};
     laws::check(proxy::socks5(any_user(), any_target()), any_conversation(messages));
   });
   RATHOLE_PROPERTY("socks5 is bounded", [] {
-    laws::check_bounded(proxy::socks5(any_user(), any_target()), proxy::socks5::maximum_buffered);
+    laws::check_bounded(proxy::socks5(any_user(), any_target()), proxy::socks5::max_buffered);
   });
 }
 
 TEST_CASE("laws: http_connect") {
-  const std::vector<octet_vector> messages{octets_of("HTTP/1.1 200 OK\r\n"),
-                                           octets_of("HTTP/1.1 407 Proxy\r\n"),
-                                           octets_of("Via: 1.1 x\r\n"), octets_of("\r\n")};
+  const std::vector<byte_vector> messages{bytes_of("HTTP/1.1 200 OK\r\n"),
+                                          bytes_of("HTTP/1.1 407 Proxy\r\n"),
+                                          bytes_of("Via: 1.1 x\r\n"), bytes_of("\r\n")};
   RATHOLE_PROPERTY("http_connect", [&] {
     laws::check(proxy::http_connect(any_user(), any_target()), any_conversation(messages));
   });
   RATHOLE_PROPERTY("http_connect is bounded", [] {
     laws::check_bounded(proxy::http_connect(any_user(), any_target()),
-                        proxy::http_connect::maximum_buffered);
+                        proxy::http_connect::max_buffered);
   });
 }
 
@@ -84,7 +83,7 @@ TEST_CASE("laws: any_proxy") {
     if (*rc::gen::arbitrary<bool>()) how.scheme = proxy::scheme::http;
     how.credentials = any_user();
     laws::check(proxy::any_proxy(how, any_target()),
-                any_conversation({octets("0500"), octets_of("HTTP/1.1 200 OK\r\n\r\n")}));
+                any_conversation({bytes("0500"), bytes_of("HTTP/1.1 200 OK\r\n\r\n")}));
   });
 }
 
@@ -106,7 +105,7 @@ TEST_CASE("laws: a head is read as it was written, and nothing behind it") {
     }
     wire.append(text("\r\n"));
     const std::size_t size = wire.size();
-    wire.append(*any_octets(8));
+    wire.append(*any_bytes(8));
 
     http::head_reader reader;
     std::size_t taken = 0;

@@ -88,7 +88,7 @@ static_assert(protocol::ServiceRegistry<protocol::map_registry<int, int>>);
 
 digest numbered(int n) {
   digest out{};
-  // Same first octets: all in one bucket, so the comparison must tell them apart.
+  // Same first bytes: all in one bucket, so the comparison must tell them apart.
   out.back() = static_cast<std::uint8_t>(n);
   return out;
 }

@@ -1,7 +1,7 @@
 #include "../support/property.hpp"
 
 #include <rathole/core/byte_buffer.hpp>
-#include <rathole/protocol/udp_reader.hpp>
+#include <rathole/protocol/udp_frame_reader.hpp>
 #include <rathole/protocol/udp_sessions.hpp>
 
 #include <doctest/doctest.h>
@@ -19,12 +19,12 @@ namespace rathole::test {
 namespace {
 
 using protocol::bincode;
-using protocol::udp_reader;
+using protocol::udp_frame_reader;
 
-/// A frame that owns its payload, and the octets of its header that mean nothing.
+/// A frame that owns its payload, and the bytes of its header that mean nothing.
 struct owned_frame {
   udp_endpoint visitor;
-  octet_vector payload;
+  byte_vector payload;
   std::size_t padding = 0;
 
   bool operator==(const owned_frame&) const = default;
@@ -44,7 +44,7 @@ udp_endpoint any_endpoint(int ports) {
 }
 
 owned_frame any_frame() {
-  owned_frame out{any_endpoint(65'536), *any_octets(40), 0};
+  owned_frame out{any_endpoint(65'536), *any_bytes(40), 0};
   // The sizes at which something happens are met more often this way.
   if (*rc::gen::inRange(0, 8) == 0) {
     out.payload.assign(*rc::gen::element<std::size_t>(2048, 65'507, 65'535), 0x5a);
@@ -55,10 +55,10 @@ owned_frame any_frame() {
   return out;
 }
 
-/// The octets of a frame, put together by hand.
-octet_vector encoded(const owned_frame& in) {
+/// The bytes of a frame, put together by hand.
+byte_vector encoded(const owned_frame& in) {
   const std::size_t ip_size = in.visitor.is_v6 ? 16 : 4;
-  octet_vector out;
+  byte_vector out;
   const auto add = [&out](std::size_t value) { out.push_back(static_cast<std::uint8_t>(value)); };
   add(4 + ip_size + 4 + in.padding);
   for (const std::size_t each : {in.visitor.is_v6 ? 1u : 0u, 0u, 0u, 0u}) add(each);
@@ -73,15 +73,15 @@ octet_vector encoded(const owned_frame& in) {
 
 /// A reader, what it was given, and what it made of that.
 struct reading {
-  udp_reader<> reader;
+  udp_frame_reader<> reader;
   std::vector<owned_frame> frames = {};
   std::error_code error = {};
-  /// Octets that are in no frame yet.
+  /// Bytes that are in no frame yet.
   std::size_t held = 0;
 
   void feed(byte_view in) {
     const byte_span room = reader.room();
-    RC_ASSERT(room.size() == udp_reader<>::read_size);
+    RC_ASSERT(room.size() == udp_frame_reader<>::read_size);
     std::copy(in.begin(), in.end(), room.begin());
     reader.received(in.size());
     held += in.size();
@@ -113,7 +113,8 @@ struct reading {
 
 /// Gives all of `in` to the reader in pieces of any sizes.
 void feed_in_pieces(reading& to, byte_view in) {
-  const auto longest = *rc::gen::element<std::size_t>(1, 2, 13, 40, 3000, udp_reader<>::read_size);
+  const auto longest =
+      *rc::gen::element<std::size_t>(1, 2, 13, 40, 3000, udp_frame_reader<>::read_size);
   std::minstd_rand random(*rc::gen::arbitrary<std::uint32_t>());
   while (!in.empty()) {
     const std::size_t size = std::min<std::size_t>(in.size(), random() % (longest + 1));
@@ -123,14 +124,14 @@ void feed_in_pieces(reading& to, byte_view in) {
   }
 }
 
-TEST_CASE("udp_reader: the same frames, however they are cut") {
+TEST_CASE("udp_frame_reader: the same frames, however they are cut") {
   RATHOLE_PROPERTY("any chunking", [] {
     std::vector<owned_frame> sent;
-    octet_vector stream;
+    byte_vector stream;
     for (int count = *rc::gen::inRange(0, 12); count > 0; --count) {
       sent.push_back(any_frame());
-      const octet_vector octets = encoded(sent.back());
-      stream.insert(stream.end(), octets.begin(), octets.end());
+      const byte_vector bytes = encoded(sent.back());
+      stream.insert(stream.end(), bytes.begin(), bytes.end());
       sent.back().padding = 0;
     }
     reading all;
@@ -142,10 +143,10 @@ TEST_CASE("udp_reader: the same frames, however they are cut") {
   });
 }
 
-TEST_CASE("udp_reader: an error comes behind the frames before it, and for good") {
+TEST_CASE("udp_frame_reader: an error comes behind the frames before it, and for good") {
   RATHOLE_PROPERTY("malformed", [] {
-    const owned_frame good{any_endpoint(65'536), *any_octets(40), 0};
-    octet_vector bad = encoded(any_frame());
+    const owned_frame good{any_endpoint(65'536), *any_bytes(40), 0};
+    byte_vector bad = encoded(any_frame());
     if (*rc::gen::arbitrary<bool>()) {
       bad[0] = static_cast<std::uint8_t>(*rc::gen::inRange(0, 12));
     } else {
@@ -165,8 +166,8 @@ TEST_CASE("udp_reader: an error comes behind the frames before it, and for good"
 }
 
 TEST_CASE("UDP frames: whatever decodes is encoded as something that decodes the same") {
-  RATHOLE_PROPERTY("a frame with another octet", [] {
-    octet_vector in = encoded(any_frame());
+  RATHOLE_PROPERTY("a frame with another byte", [] {
+    byte_vector in = encoded(any_frame());
     in[*rc::gen::inRange<std::size_t>(0, in.size())] = *rc::gen::arbitrary<std::uint8_t>();
     const auto decoded = bincode::decode_udp_frame(in);
     if (!decoded) {

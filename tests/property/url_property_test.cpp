@@ -18,7 +18,7 @@ using config::parse_proxy_url;
 using config::proxy_scheme;
 using config::proxy_url;
 
-/// Any octets, some of them spelled with '%' that need not be.
+/// Any bytes, some of them spelled with '%' that need not be.
 std::string percent_encoded(const std::string& in) {
   constexpr std::string_view plain = "abcdefghijklmnopqrstuvwxyzABCXYZ0123456789-._~!$&'()*+,;=";
   std::string out;
@@ -26,8 +26,8 @@ std::string percent_encoded(const std::string& in) {
     if (plain.contains(c) && *rc::gen::inRange(0, 4) > 0) {
       out += c;
     } else {
-      const auto octet = static_cast<std::uint8_t>(c);
-      out += '%' + to_hex(byte_view(&octet, 1));
+      const auto byte = static_cast<std::uint8_t>(c);
+      out += '%' + to_hex(byte_view(&byte, 1));
     }
   }
   return out;

@@ -7,7 +7,7 @@
 #   Bug: what it does
 #   Test: the test executable, and its arguments
 #   Says: words of the failure; `a crash` if a signal ends the test
-# A patch that no longer applies is a failure too: the bug is to be planted anew.
+# A patch that no longer applies is a failure too: the bug is to be planted again.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 exec < /dev/null
@@ -15,7 +15,7 @@ patches=$PWD/tests/seeded
 work=$PWD/build/seeded
 log=$work/log
 jobs=${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}
-patience=120
+time_limit=120
 export RATHOLE_PROGRAM=$work/build/rathole
 
 # Only what differs is copied, so that a second run compiles little.
@@ -39,7 +39,7 @@ found() {
   read -ra test <<< "$(field Test "$1")"
   says=$(field Says "$1")
   cmake --build "$work/build" --target "${test[0]}" --parallel "$jobs" > "$log" 2>&1 || return
-  timeout --kill-after=10 "$patience" "$work/build/${test[0]}" "${test[@]:1}" > "$log" 2>&1 ||
+  timeout --kill-after=10 "$time_limit" "$work/build/${test[0]}" "${test[@]:1}" > "$log" 2>&1 ||
     status=$?
   case $status in
     0 | 124 | 137) return 1 ;;

@@ -13,7 +13,7 @@ using namespace rathole;
 using namespace std::chrono_literals;
 using protocol::bincode;
 using server::refusal;
-using test::octets, test::read_once, test::sim_tunnel;
+using test::bytes, test::read_once, test::sim_tunnel;
 
 namespace {
 
@@ -133,7 +133,7 @@ TEST_CASE("admission: who is served counts no more") {
   std::vector<sim::stream> visitors;
   for (int i = 0; i < 30; ++i) {
     visitors.push_back(tunnel.bench.must(tunnel.arrive()));
-    tunnel.bench.must(visitors.back().write(octets("hello")));
+    tunnel.bench.must(visitors.back().write(bytes("hello")));
     CHECK(tunnel.bench.must(read_once(visitors.back())) == "hello");
   }
   CHECK(tunnel.server->events.count<server::handshake_failed>() == 0);
@@ -153,10 +153,10 @@ TEST_CASE(
     const protocol::hello hello{protocol::hello_kind::control, protocol::service_digest(service)};
     tunnel.bench.must(peer.write(bincode::encode_hello(hello)));
   };
-  SUBCASE("octet by octet") {
+  SUBCASE("byte by byte") {
     for (int i = 0; i < 10; ++i) {
       tunnel.world.run_for(400ms);
-      tunnel.bench.must(peer.write(octets({"\0", 1})));
+      tunnel.bench.must(peer.write(bytes({"\0", 1})));
     }
   }
   SUBCASE("a Hello and no Auth") {
@@ -170,7 +170,7 @@ TEST_CASE(
     CHECK(tunnel.bench.must(read_once(peer)).size() == bincode::hello_size);
     for (int i = 0; i < 10; ++i) {
       tunnel.world.run_for(400ms);
-      tunnel.bench.must(peer.write(octets("x")));
+      tunnel.bench.must(peer.write(bytes("x")));
     }
   }
   SUBCASE("refused, and goes on sending") {
@@ -180,7 +180,7 @@ TEST_CASE(
       heard += tunnel.bench.must(read_once(peer)).size();
     }
     tunnel.world.run_for(4s);
-    tunnel.bench.must(peer.write(octets("still there")));
+    tunnel.bench.must(peer.write(bytes("still there")));
   }
   SUBCASE("takes nothing from the server") {
     sim::link_conditions shut;
@@ -216,7 +216,7 @@ TEST_CASE("admission: a recorded handshake does not authenticate, nor does a gue
     tunnel.bench.must(peer.write(bincode::encode_hello(hello)));
     std::string answer;
     while (answer.size() < bincode::hello_size) answer += tunnel.bench.must(read_once(peer));
-    return bincode::decode_hello(octets(answer))->digest;
+    return bincode::decode_hello(bytes(answer))->digest;
   };
   auto first = tunnel.bench.must(tunnel.bench.dial(server_port));
   const secret& token = tunnel.server_settings.services[0].token;
@@ -231,7 +231,7 @@ TEST_CASE("admission: a recorded handshake does not authenticate, nor does a gue
   greet(replay);
   tunnel.bench.must(replay.write(recorded));
   const std::string verdict = tunnel.bench.must(read_once(replay));
-  CHECK(bincode::decode_ack(octets(verdict)) == protocol::ack::authentication_failed);
+  CHECK(bincode::decode_ack(bytes(verdict)) == protocol::ack::authentication_failed);
   CHECK(told.count<server::authentication_failed>() == 1);
   CHECK(told.count<server::control_channel_replaced>() == 0);
 
@@ -261,7 +261,7 @@ TEST_CASE("admission: refused connections are summed up once per interval, and a
   const auto begin = tunnel.world.now();
   crowd flood(tunnel, "flood");
   flood.join(15);
-  tunnel.bench.must(flood.join().write(octets(std::string(37, 'x'))));
+  tunnel.bench.must(flood.join().write(bytes(std::string(37, 'x'))));
   tunnel.world.run_for(55s);
   CHECK(told.all.empty());
   tunnel.world.run_for(begin + 61s - tunnel.world.now());
@@ -328,7 +328,7 @@ TEST_CASE("pacing: a client whose data channels die at once is not kept dialling
     heard.erase(0, count);
     return out;
   };
-  const auto nonce = bincode::decode_hello(octets(hear(bincode::hello_size)))->digest;
+  const auto nonce = bincode::decode_hello(bytes(hear(bincode::hello_size)))->digest;
   const auto key = protocol::session_key(tunnel.server_settings.services[0].token, nonce);
   tunnel.bench.must(control.write(bincode::encode_auth(key)));
   hear(bincode::ack_size);
@@ -337,7 +337,7 @@ TEST_CASE("pacing: a client whose data channels die at once is not kept dialling
   int commands = 0;
   while (tunnel.world.now() - begin < 1min) {
     const auto command =
-        bincode::decode_control_command(octets(hear(bincode::control_command_size)));
+        bincode::decode_control_command(bytes(hear(bincode::control_command_size)));
     if (command != protocol::control_command::create_data_channel) continue;
     ++commands;
     auto channel = tunnel.bench.must(tunnel.bench.dial(server_port));
@@ -358,7 +358,7 @@ TEST_CASE("limit: forwards beyond what the client allows are reset, the others g
   std::vector<sim::stream> visitors;
   for (int i = 0; i < 3; ++i) {
     visitors.push_back(tunnel.bench.must(tunnel.arrive()));
-    tunnel.bench.must(visitors.back().write(octets("hello")));
+    tunnel.bench.must(visitors.back().write(bytes("hello")));
     tunnel.world.run_for(1s);
   }
   CHECK(tunnel.bench.must(read_once(visitors[0])) == "hello");

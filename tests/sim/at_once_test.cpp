@@ -3,16 +3,16 @@
 
 #include "support/sim_tunnel.hpp"
 
-#include <rathole/io/lingering_close.hpp>
-#include <rathole/server/client_doors.hpp>
-#include <rathole/server/udp_doors.hpp>
+#include <rathole/io/stream/lingering_close.hpp>
+#include <rathole/server/client_listeners.hpp>
+#include <rathole/server/udp_listeners.hpp>
 
 #include <span>
 #include <utility>
 
 using namespace rathole;
 using namespace std::chrono_literals;
-using test::octets, test::sim_bench, test::sim_connection, test::sim_tunnel;
+using test::bytes, test::sim_bench, test::sim_connection, test::sim_tunnel;
 
 namespace {
 
@@ -24,7 +24,7 @@ struct bare_context {
 
   runtime_type& runtime() { return world; }
   template <class Event>
-  void tell(const Event&) {}
+  void emit(const Event&) {}
   template <class F>
   void on_control_plane(F) {}
 
@@ -51,7 +51,7 @@ io::awaitable<void> note(bool& done) {
 io::awaitable<void> flood(sim::stream& to, std::size_t& sent) {
   const std::string much(1000, 'x');
   while (sent < std::size_t{1} << 20) {
-    const auto taken = co_await to.write(octets(much));
+    const auto taken = co_await to.write(bytes(much));
     if (!taken) co_return;
     sent += much.size();
   }
@@ -76,7 +76,7 @@ TEST_CASE("at once: the world's operations complete at once if that is chosen") 
         std::errc::connection_refused);
   CHECK(bench.world.now() == began);
   auto far = bench.must(listening.accept());
-  bench.must(near.write(octets("hello")));
+  bench.must(near.write(bytes("hello")));
   CHECK(bench.must(test::read_once(far)) == "hello");
 
   // The end of a cut link is no faster.
@@ -118,7 +118,7 @@ TEST_CASE("at once: UDP visitors whose sockets cannot be opened") {
   for (int i = 0; i < 5; ++i) {
     io::datagram one;
     one.peer = tunnel.world.net().at("server").endpoint(5202);
-    one.payload = octets("anybody?");
+    one.payload = bytes("anybody?");
     visitor.send(std::span(&one, 1));
     tunnel.world.run_for(1s);
   }
@@ -139,7 +139,7 @@ TEST_CASE("at once: a server that is stopped by the observer of its first listen
       service.kind = tunnel.client_settings.services[0].kind = kind;
       service.bind_addr = twofold_service()->bind_addr;
       tunnel.start_server();
-      tunnel.server->events.tell_also([&](const sim::recorded& event) {
+      tunnel.server->events.also_notify([&](const sim::recorded& event) {
         if (event.name == "service_listening") tunnel.server->stop();
       });
       tunnel.start_client();
@@ -161,7 +161,7 @@ TEST_CASE("at once: a client that is stopped by its observer ends without a paus
       tunnel.client_settings.services[0].retry_interval = 60s;
       tunnel.start_client();
       std::size_t seen = 0;
-      tunnel.client->events.tell_also([&](const sim::recorded& told) {
+      tunnel.client->events.also_notify([&](const sim::recorded& told) {
         if (told.name == event && ++seen == attempts) tunnel.client->stop();
       });
       REQUIRE(tunnel.run_until([&] { return seen == attempts; }) == sim::outcome::done);
@@ -177,24 +177,24 @@ TEST_CASE("at once: what was closed does not listen again") {
   const auto context = std::make_shared<bare_context>(bench);
   const auto service = twofold_service();
   SUBCASE("for visitors of a UDP service") {
-    server::udp_doors<bare_context> doors(context, context->world, [](auto&) {});
-    doors.open(service, nullptr);
+    server::udp_listeners<bare_context> listeners(context, context->world, [](auto&) {});
+    listeners.open(service, nullptr);
     bench.world.run_for(1s);
     CHECK(bench.world.net().in_use().datagram_sockets == 2);
-    doors.close();
-    doors.open(service, nullptr);
+    listeners.close();
+    listeners.open(service, nullptr);
     bench.world.run_for(1s);
     CHECK(bench.world.net().in_use().datagram_sockets == 0);
   }
   SUBCASE("for clients") {
-    using doors_type = server::client_doors<sim::acceptor>;
-    doors_type doors;
-    doors.close();
+    using listeners_type = server::client_listeners<sim::acceptor>;
+    listeners_type listeners;
+    listeners.close();
     const address at{"0.0.0.0", 2333};
-    auto late = std::make_shared<doors_type::door>(at, bench.must(bench.server.listen(at)));
-    doors.add(late);
+    auto late = std::make_shared<listeners_type::listener>(at, bench.must(bench.server.listen(at)));
+    listeners.add(late);
     CHECK(late->closing.stop_requested());
-    CHECK_FALSE(doors.find(at));
+    CHECK_FALSE(listeners.find(at));
   }
 }
 
@@ -225,7 +225,7 @@ TEST_CASE("at once: a lingering close is bounded in bytes and in time") {
     }
     SUBCASE("and ends with the peer") {
       const auto ending = bench.begin(end_by(bench.server, pair.far, time_point::max()));
-      bench.must(pair.near.write(octets("never mind")));
+      bench.must(pair.near.write(bytes("never mind")));
       CHECK(bench.must(test::read_all(pair.near)).empty());
       pair.near.close();
       CHECK(bench.get(ending).has_value());

@@ -3,7 +3,7 @@
 #include "support/sim_tunnel.hpp"
 
 #include <rathole/client/dial_limits.hpp>
-#include <rathole/client/udp_forwarder.hpp>
+#include <rathole/client/udp_service.hpp>
 #include <rathole/protocol/bincode.hpp>
 #include <rathole/server/refusals.hpp>
 #include <rathole/server/server.hpp>
@@ -18,7 +18,7 @@
 using namespace rathole;
 using namespace std::chrono_literals;
 using protocol::bincode;
-using test::octets, test::sim_bench, test::sim_connection, test::sim_tunnel;
+using test::bytes, test::sim_bench, test::sim_connection, test::sim_tunnel;
 
 namespace {
 
@@ -109,7 +109,7 @@ TEST_CASE("bounds: a client remembers max_deferred_dials commands, and gives the
   const auto commanded = tunnel.world.now();
   const auto given_up = [&] { return tunnel.client->events.count<client::data_channel_failed>(); };
   REQUIRE(tunnel.run_until([&] { return given_up() > 0; }, 1min) == sim::outcome::done);
-  CHECK(tunnel.world.now() >= commanded + client::data_channel_give_up);
+  CHECK(tunnel.world.now() >= commanded + client::data_channel_dial_timeout);
   tunnel.world.run_for(1min);
   // One is being dialled.
   CHECK(given_up() == client::max_deferred_dials);
@@ -136,7 +136,7 @@ TEST_CASE("bounds: max_opening_visitors sockets are opened at once, each for udp
     visitors.push_back(tunnel.bench.must(host.bind_udp({"0.0.0.0", 0}, {})));
     io::datagram one;
     one.peer = tunnel.world.net().at("server").endpoint(5202);
-    one.payload = octets("anybody?");
+    one.payload = bytes("anybody?");
     visitors.back().send(std::span(&one, 1));
   }
   const auto failed = [&] { return tunnel.client->events.count<client::local_connect_failed>(); };
@@ -170,7 +170,7 @@ TEST_CASE("bounds: of one visitor max_unsent_datagrams wait for its socket") {
   for (std::size_t i = 0; i < client::max_unsent_datagrams + 30; ++i) {
     io::datagram one;
     one.peer = tunnel.world.net().at("server").endpoint(5202);
-    one.payload = octets("anybody?");
+    one.payload = bytes("anybody?");
     visitor.send(std::span(&one, 1));
   }
   tunnel.world.run_for(4s);
@@ -199,7 +199,7 @@ TEST_CASE("bounds: a server tells max_refused_sources sources apart, and counts 
     for (int times = 0; times < 2; ++times) {
       const auto until = tunnel.world.now() + 1s;
       auto peer = tunnel.bench.must(host.connect({"server", 2333}, {}, until, {}));
-      tunnel.bench.must(peer.write(octets(std::string(37, 'x'))));
+      tunnel.bench.must(peer.write(bytes(std::string(37, 'x'))));
       tunnel.world.run_for(1ms);
     }
   }

@@ -1,4 +1,4 @@
-// What the observers of both sides are told of a connection's bytes, against the bytes that its visitor
+// What the observers of both sides are reported a connection's bytes, against the bytes that its visitor
 // and its service have sent and received, however the connection ends.
 
 #include "support/sim_tunnel.hpp"
@@ -12,7 +12,7 @@
 
 using namespace rathole;
 using namespace std::chrono_literals;
-using test::octets, test::sim_tunnel;
+using test::bytes, test::sim_tunnel;
 
 namespace {
 
@@ -49,7 +49,7 @@ io::awaitable<void> send(carried_end& at, bool waits, io::event& heard) {
   const std::string block(5000, 'x');
   while (at.sent < at.to_send) {
     const std::size_t count = std::min(block.size(), at.to_send - at.sent);
-    const byte_view piece = octets(block).first(count);
+    const byte_view piece = bytes(block).first(count);
     const auto written = co_await at.stream.write(piece);
     if (!written) break;
     at.sent += count;
@@ -74,7 +74,7 @@ io::awaitable<void> receive(carried_end& at, io::event& heard) {
 /// The bytes that an event told last.
 struct told_bytes {
   explicit told_bytes(test::program& of) {
-    of.events.tell_also([this](const sim::recorded& event) {
+    of.events.also_notify([this](const sim::recorded& event) {
       if (event.name == "forward_started") ++started;
       if (event.name == "forward_ended") last = event.bytes;
     });
@@ -83,7 +83,7 @@ struct told_bytes {
   std::optional<std::pair<std::uint64_t, std::uint64_t>> last;
 };
 
-/// A connection that ends like `how`; checks what both sides tell of it.
+/// A connection that ends like `how`; checks what both sides report it.
 void connect(sim_tunnel& tunnel, sim::acceptor& service, ending how, sim::scripted_rng& chosen,
              told_bytes& server, told_bytes& client) {
   CAPTURE(static_cast<int>(how));
@@ -179,7 +179,7 @@ TEST_CASE(
   told_bytes server(*tunnel.server);
   told_bytes client(*tunnel.client);
   auto visitor = tunnel.bench.must(tunnel.arrive());
-  tunnel.bench.must(visitor.write(octets("anybody?")));
+  tunnel.bench.must(visitor.write(bytes("anybody?")));
   CHECK(tunnel.bench.get(test::read_all(visitor)).error() == std::errc::connection_reset);
   REQUIRE(tunnel.run_until([&] { return server.last.has_value(); }) == sim::outcome::done);
   CHECK(server.last->first <= 8);

@@ -10,7 +10,7 @@
 
 using namespace rathole;
 using namespace std::chrono_literals;
-using test::octets, test::sim_bench;
+using test::bytes, test::sim_bench;
 
 namespace {
 
@@ -21,7 +21,7 @@ sim::datagram_socket bound(sim_bench& bench, sim::runtime& on, std::uint16_t por
 bool send(sim::datagram_socket& from, const udp_endpoint& to, std::string_view text) {
   io::datagram one;
   one.peer = to;
-  one.payload = octets(text);
+  one.payload = bytes(text);
   return from.send(std::span(&one, 1)) == 1;
 }
 
@@ -73,7 +73,7 @@ TEST_CASE("sim datagrams: arrive with their source, which answers reach") {
   const auto got = bench.far.receive();
   REQUIRE(got.size() == 2);
   CHECK(got[0].peer == bench.to_near);
-  CHECK(std::ranges::equal(got[0].payload, octets("hello")));
+  CHECK(std::ranges::equal(got[0].payload, bytes("hello")));
   CHECK(got[1].payload.empty());
   CHECK(bench.far.send(got) == 2);
   bench.world.run_for(1s);
@@ -190,7 +190,7 @@ TEST_CASE("sim datagrams: a partition loses what is under way, and what is sent"
   CHECK(send(bench.near, bench.to_far, "under way when it begins"));
   bench.world.run_for(500ms);
   bench.world.net().partition("client", "server");
-  CHECK(send(bench.near, bench.to_far, "sent in the midst of it"));
+  CHECK(send(bench.near, bench.to_far, "sent in the middle of it"));
   SUBCASE("short") { bench.world.run_for(10ms); }
   SUBCASE("long") { bench.world.run_for(1h); }
   bench.world.net().heal("client", "server");
@@ -205,7 +205,7 @@ TEST_CASE("sim datagrams: those that find no room are lost") {
   CHECK(bench.arrivals(1) == numbers(1));
 }
 
-TEST_CASE("sim datagrams: whoever watches is told of all, a batch at a time") {
+TEST_CASE("sim datagrams: whoever watches is notified of all, a batch at a time") {
   two_sockets bench;
   std::vector<std::size_t> batches;
   bench.arrivals(0);
@@ -256,10 +256,10 @@ TEST_CASE("sim datagrams: an operation that is to fail refuses one datagram") {
   CHECK(bench.get(bench.client.bind_udp({"::", 1}, {})).error() == std::errc::no_buffer_space);
 }
 
-TEST_CASE("sim datagrams: the census counts sockets") {
+TEST_CASE("sim datagrams: the resource counts count sockets") {
   two_sockets bench;
-  const sim::census& in_use = bench.world.net().in_use();
-  CHECK(in_use == sim::census{0, 0, 0, 2});
+  const sim::resource_counts& in_use = bench.world.net().in_use();
+  CHECK(in_use == sim::resource_counts{0, 0, 0, 2});
   {
     sim::datagram_socket moved = std::move(bench.near);
     CHECK_FALSE(bench.near.is_open());
@@ -276,5 +276,5 @@ TEST_CASE("sim datagrams: the census counts sockets") {
   CHECK(bench.far.is_open());
   bench.far.close();
   bench.far.close();
-  CHECK(in_use == sim::census{});
+  CHECK(in_use == sim::resource_counts{});
 }

@@ -10,7 +10,7 @@
 using namespace rathole;
 using namespace std::chrono_literals;
 using protocol::bincode;
-using test::octets, test::read_once, test::sim_tunnel;
+using test::bytes, test::read_once, test::sim_tunnel;
 
 namespace {
 
@@ -111,7 +111,7 @@ TEST_CASE("dead channel: an idle one is noticed at once and replaced") {
   SUBCASE("closed") { first.close(); }
   SUBCASE("reset") { first.abort(); }
   SUBCASE("spoken on before its time") {
-    tunnel.bench.must(first.write(octets("x")));
+    tunnel.bench.must(first.write(bytes("x")));
     CHECK(tunnel.bench.get(read_once(first)).error() == std::errc::connection_reset);
   }
   client.expect_command();
@@ -120,7 +120,7 @@ TEST_CASE("dead channel: an idle one is noticed at once and replaced") {
   const auto visit = tunnel.bench.begin(tunnel.visit("hello"));
   client.expect_start(second);
   CHECK(tunnel.bench.must(test::read_all(second)) == "hello");
-  tunnel.bench.must(second.write(octets("good day")));
+  tunnel.bench.must(second.write(bytes("good day")));
   second.close();
   CHECK(tunnel.bench.get(visit) == "good day");
 }

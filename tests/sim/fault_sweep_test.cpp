@@ -9,7 +9,7 @@ using test::crowd, test::manner, test::offers;
 
 namespace {
 
-/// Start, heartbeats, visitors of all kinds, a replacement, a restart in the midst of visits,
+/// Start, heartbeats, visitors of all kinds, a replacement, a restart during visits,
 /// shut-down; operation `failing` of `host` fails. If that was before the shut-down, all must have got
 /// well again by then. Returns how many operations the host made.
 std::uint64_t life(std::string_view host, std::uint64_t failing, std::errc why) {

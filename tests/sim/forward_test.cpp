@@ -7,7 +7,7 @@
 
 using namespace rathole;
 using namespace std::chrono_literals;
-using test::octets, test::pattern, test::read_all, test::read_once, test::sim_tunnel;
+using test::bytes, test::pattern, test::read_all, test::read_once, test::sim_tunnel;
 
 namespace {
 
@@ -73,7 +73,7 @@ io::awaitable<void> answer_late(sim::stream stream) {
   auto question = co_await read_all(stream);
   if (!question) co_return;
   const std::string answer = "late answer to " + *question;
-  co_await stream.write(octets(answer));
+  co_await stream.write(bytes(answer));
   stream.close();
 }
 
@@ -116,15 +116,15 @@ TEST_CASE("forward: each end names its beginning, on both sides") {
   tunnel.start_client();
   pairs at_server;
   pairs at_client;
-  tunnel.server->events.tell_also(std::ref(at_server));
-  tunnel.client->events.tell_also(std::ref(at_client));
+  tunnel.server->events.also_notify(std::ref(at_server));
+  tunnel.client->events.also_notify(std::ref(at_client));
   tunnel.world.run_for(1s);
   auto runtime = tunnel.world.make_runtime("visitor");
   std::vector<sim::stream> visitors;
   for (int i = 0; i < 20; ++i) {
     const address at{"server", static_cast<std::uint16_t>(5202 + i % 2)};
     visitors.push_back(tunnel.bench.must(runtime.connect(at, {}, tunnel.world.now() + 10s, {})));
-    tunnel.bench.must(visitors.back().write(octets("hello")));
+    tunnel.bench.must(visitors.back().write(bytes("hello")));
   }
   tunnel.world.run_for(1s);
   CHECK(at_server.open.size() == 20);
@@ -140,7 +140,7 @@ TEST_CASE("forward: each end names its beginning, on both sides") {
   CHECK(at_client.seen.size() == 20);
   CHECK(at_server.open.empty());
   CHECK(at_client.open.empty());
-  tunnel.server->events.tell_also({});
-  tunnel.client->events.tell_also({});
+  tunnel.server->events.also_notify({});
+  tunnel.client->events.also_notify({});
   tunnel.stop_all();
 }

@@ -2,13 +2,13 @@
 
 #include "support/sim_tunnel.hpp"
 
-#include <rathole/io/relay.hpp>
+#include <rathole/io/relay/relay.hpp>
 
 #include <concepts>
 
 using namespace rathole;
 using namespace std::chrono_literals;
-using test::octets, test::read_once, test::sim_tunnel;
+using test::bytes, test::read_once, test::sim_tunnel;
 
 namespace {
 
@@ -26,7 +26,7 @@ class sim_relay {
   }
 
   void carry(sim::stream& from, sim::stream& to) {
-    bench.must(from.write(octets("word")));
+    bench.must(from.write(bytes("word")));
     CHECK(bench.must(read_once(to)) == "word");
   }
 
@@ -104,7 +104,7 @@ TEST_CASE("relay time-out: without a limit that holds there is no timer") {
   CHECK_FALSE(relay.status->error);
 }
 
-TEST_CASE("relay time-out: with no limit at all a half-closed relay waits for ever") {
+TEST_CASE("relay time-out: with no limit at all a half-closed relay waits indefinitely") {
   sim_relay relay({0s, 0s});
   relay.end(relay.left, relay.right);
   relay.bench.world.run_for(24h);
@@ -153,7 +153,7 @@ struct tunnel_with_visitor : sim_tunnel {
   }
 
   void carry(sim::stream& from, sim::stream& to) {
-    bench.must(from.write(octets("word")));
+    bench.must(from.write(bytes("word")));
     CHECK(bench.must(read_once(to)) == "word");
   }
 
@@ -181,8 +181,8 @@ struct tunnel_with_visitor : sim_tunnel {
             sim::outcome::done);
     CHECK(error(!at_server));
     world.run_for(1s);
-    CHECK_FALSE(bench.get(visitor->write(octets("word"))));
-    CHECK_FALSE(bench.get(service->write(octets("word"))));
+    CHECK_FALSE(bench.get(visitor->write(bytes("word"))));
+    CHECK_FALSE(bench.get(service->write(bytes("word"))));
     visitor->close();
     service->close();
     acceptor->close();

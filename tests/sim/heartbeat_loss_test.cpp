@@ -97,11 +97,11 @@ TEST_CASE("heartbeat: a silence shorter than the time-outs is survived") {
   tunnel.start_all();
   tunnel.world.run_for(1min);
   tunnel.world.net().partition("client", "server");
-  const auto visit = tunnel.bench.begin(tunnel.visit("patience"));
+  const auto visit = tunnel.bench.begin(tunnel.visit("time limit"));
   tunnel.world.run_for(9s);
   CHECK_FALSE(visit->has_value());
   tunnel.world.net().heal("client", "server");
-  CHECK(tunnel.bench.get(visit) == "patience");
+  CHECK(tunnel.bench.get(visit) == "time limit");
   CHECK(tunnel.client->events.count<client::control_channel_failed>() == 0);
   tunnel.stop_all();
 }

@@ -11,7 +11,7 @@
 
 using namespace rathole;
 using namespace std::chrono_literals;
-using test::octets, test::sim_tunnel;
+using test::bytes, test::sim_tunnel;
 
 namespace {
 
@@ -32,7 +32,7 @@ class rounds_layer {
       : rules_(&rules), asks_(asks), left_(rules.rounds) {}
 
   result<void> start(byte_buffer& wire) {
-    if (asks_) wire.append(octets("?"));
+    if (asks_) wire.append(bytes("?"));
     return {};
   }
   result<void> receive(byte_view in, byte_buffer& app, byte_buffer& wire) {
@@ -40,8 +40,8 @@ class rounds_layer {
       if (asks_ && rules_->refuses) return failure(errc::certificate_expired);
       in = in.subspan(1);
       if (--left_ == 0) state_ = phase::open;
-      if (!asks_) wire.append(octets("!"));
-      if (asks_ && left_ > 0) wire.append(octets("?"));
+      if (!asks_) wire.append(bytes("!"));
+      if (asks_ && left_ > 0) wire.append(bytes("?"));
     }
     app.append(in);
     return {};
@@ -81,7 +81,7 @@ struct rounds_factory {
   layer_rules* rules;
 };
 
-using carrier = transport::layered<transport::tcp<sim::runtime>, rounds_factory>;
+using layered_tcp = transport::layered<transport::tcp<sim::runtime>, rounds_factory>;
 
 /// The tunnel of `sim_tunnel`, carried by layers.
 struct layered_tunnel : sim_tunnel {
@@ -120,13 +120,13 @@ struct layered_tunnel : sim_tunnel {
   sim::recorder at_client{world, "client"};
 
  private:
-  carrier carry(const char* host) {
-    return carrier(transport::tcp<sim::runtime>(world.make_runtime(host), {}),
-                   rounds_factory(rules));
+  layered_tcp carry(const char* host) {
+    return layered_tcp(transport::tcp<sim::runtime>(world.make_runtime(host), {}),
+                       rounds_factory(rules));
   }
 
-  std::optional<server::basic_server<carrier, sim::recorder>> server_;
-  std::optional<client::basic_client<carrier, sim::recorder>> client_;
+  std::optional<server::basic_server<layered_tcp, sim::recorder>> server_;
+  std::optional<client::basic_client<layered_tcp, sim::recorder>> client_;
   int ended_ = 0;
 };
 
@@ -162,14 +162,14 @@ TEST_CASE("slow link: a peer that completes no step, or too many, is not waited 
   SUBCASE("silent after some steps") {
     for (int i = 0; i < 3; ++i) {
       tunnel.world.run_for(2s);
-      tunnel.bench.must(peer.write(octets("?")));
+      tunnel.bench.must(peer.write(bytes("?")));
     }
     expected = 11s;
   }
   SUBCASE("slow at each step") {
     for (int i = 0; i < 4; ++i) {
       tunnel.world.run_for(4900ms);
-      tunnel.bench.must(peer.write(octets("?")));
+      tunnel.bench.must(peer.write(bytes("?")));
     }
     expected = 20s;
   }

@@ -3,11 +3,11 @@
 #include "support/sim_world.hpp"
 
 #include <rathole/core/byte_buffer.hpp>
-#include <rathole/io/machine_driver.hpp>
+#include <rathole/io/stream/machine_driver.hpp>
 
 using namespace rathole;
 using namespace std::chrono_literals;
-using test::octets;
+using test::bytes;
 
 namespace {
 
@@ -36,11 +36,11 @@ TEST_CASE("machine_driver: what is given to send during a write follows without 
   talker machine;
   driver_type driver(bench.client, pair.near, machine);
 
-  machine.out.append(octets("first "));
+  machine.out.append(bytes("first "));
   const auto running = bench.begin(driver.next());
   bench.world.run_for(1s);
   REQUIRE(machine.out.empty());
-  machine.out.append(octets("second"));
+  machine.out.append(bytes("second"));
   driver.wake();
   const auto heard = bench.begin(test::read_all(pair.far));
   bench.world.run_for(5s);
@@ -58,7 +58,7 @@ TEST_CASE("machine_driver: what is given to send during a wait is sent at the wa
 
   const auto running = bench.begin(driver.next());
   bench.world.run_for(1s);
-  machine.out.append(octets("late"));
+  machine.out.append(bytes("late"));
   driver.wake();
   CHECK(bench.must(test::read_once(pair.far)) == "late");
   pair.near.close();
@@ -77,7 +77,7 @@ TEST_CASE(
     talker machine;
     driver_type driver(bench.client, pair.near, machine);
     const auto began = bench.world.now();
-    machine.out.append(octets("commands"));
+    machine.out.append(bytes("commands"));
     const auto running = bench.begin(driver.next());
     if (reads_late) {
       bench.world.run_for(io::machine_write_timeout - 1s);

@@ -197,7 +197,7 @@ test::tally run_all(const std::vector<std::uint64_t>& seeds, void (*life)(crowd&
 std::string words(const test::tally& sum) {
   std::ostringstream out;
   out << "complete " << sum.complete << ", owed " << sum.owed << ", broken " << sum.broken
-      << ", turned away " << sum.turned_away << ", left " << sum.left << "; datagrams answered "
+      << ", refused " << sum.turned_away << ", left " << sum.left << "; datagrams answered "
       << sum.datagrams << ", owed " << sum.datagrams_owed << ", lost " << sum.datagrams_lost;
   return out.str();
 }

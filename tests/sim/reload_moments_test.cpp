@@ -8,14 +8,14 @@
 
 using namespace rathole;
 using namespace std::chrono_literals;
-using test::octets, test::read_once, test::reload_tunnel, test::sim_tunnel;
+using test::bytes, test::read_once, test::reload_tunnel, test::sim_tunnel;
 
 namespace {
 
 /// The moments within a client's arrival: the round trips of its handshake and of a data channel.
 constexpr duration last_moment = 30ms;
 
-/// What was told of `service`, but for its forwards.
+/// What was reported of `service`, but for its forwards.
 std::vector<std::string> told_of(const test::program& one, const std::string& service) {
   std::vector<std::string> out;
   for (const std::string& line : one.events.lines()) {
@@ -129,14 +129,14 @@ TEST_CASE("reload: a shorter time for handshakes is that of connections that wai
   sim_tunnel tunnel(seed);
   tunnel.server_settings.handshake_timeout = 1h;
   tunnel.start_server();
-  const address door{"server", 2333};
+  const address listener{"server", 2333};
   const time_point begin = tunnel.world.now();
-  sim::stream first = tunnel.bench.must(tunnel.bench.dial(door));
+  sim::stream first = tunnel.bench.must(tunnel.bench.dial(listener));
   tunnel.world.run_for(1s);
   tunnel.server_settings.handshake_timeout = 3s;
   CHECK_FALSE(test::update(tunnel, tunnel.server_settings));
   tunnel.world.run_for(1s);
-  sim::stream second = tunnel.bench.must(tunnel.bench.dial(door));
+  sim::stream second = tunnel.bench.must(tunnel.bench.dial(listener));
   const auto refused = [&] { return tunnel.server->events.count<server::handshake_failed>(); };
   tunnel.run_until([&] { return refused() == 1; });
   CHECK(tunnel.world.now() - begin >= 3s);
@@ -223,7 +223,7 @@ TEST_CASE("reload: a client that retires ends with its forwards") {
   REPLAYABLE(seed);
   reload_tunnel tunnel(seed);
   tunnel.start();
-  tunnel.client->retire();
+  tunnel.client->drain();
   auto first = std::move(tunnel.client);
   tunnel.start_client();
   CHECK(tunnel.serves(5202));
@@ -329,9 +329,9 @@ TEST_CASE("reload: random edits, and a service that sees nothing of them") {
     random_edits edits(tunnel, seed);
     for (int i = 0; i < 50; ++i) {
       edits.make();
-      const auto arriving = tunnel.bench.begin(tunnel.visit("in the midst"));
+      const auto arriving = tunnel.bench.begin(tunnel.visit("in the middle"));
       CHECK(tunnel.echoes(*tunnel.untouched));
-      CHECK(tunnel.bench.get(arriving) == "in the midst");
+      CHECK(tunnel.bench.get(arriving) == "in the middle");
       tunnel.world.run_for(std::chrono::milliseconds(edits.rng().between(0, 3000)));
     }
     edits.undo();

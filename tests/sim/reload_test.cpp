@@ -36,7 +36,7 @@ TEST_CASE("reload: a service comes and goes, and its forwards run on") {
   tunnel.finish();
 }
 
-TEST_CASE("reload: another token or kind makes that control channel anew, and no other") {
+TEST_CASE("reload: another token or kind re-creates that control channel, and no other") {
   const auto seed = test::scenario_seed(2);
   REPLAYABLE(seed);
   reload_tunnel tunnel(seed);
@@ -92,7 +92,7 @@ TEST_CASE("reload: a service's addresses change under its control channel") {
   tunnel.finish();
 }
 
-TEST_CASE("reload: what matters to the next only does not make anything anew") {
+TEST_CASE("reload: what matters to the next only does not make anything again") {
   const auto seed = test::scenario_seed(4);
   REPLAYABLE(seed);
   reload_tunnel tunnel(seed);
@@ -202,7 +202,7 @@ TEST_CASE("reload: a successor takes the listeners over while forwards run on") 
   auto second = tunnel.server->successor(tunnel.world, "server", tunnel.server_settings);
   REQUIRE(tunnel.run_until([&] { return second->events.count<server::ready>() == 1; }) ==
           sim::outcome::done);
-  tunnel.server->retire();
+  tunnel.server->drain();
   CHECK(tunnel.serves(5203, 5s));
   // The two services come over by themselves, each in its time.
   const auto both_came = [&] {

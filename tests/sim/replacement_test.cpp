@@ -11,7 +11,7 @@ namespace {
 io::awaitable<void> say_second(sim::stream stream) {
   const auto question = co_await test::read_all(stream);
   if (!question) co_return;
-  co_await stream.write(test::octets("second"));
+  co_await stream.write(test::bytes("second"));
   stream.close();
 }
 
@@ -49,14 +49,14 @@ TEST_CASE("replacement: what was being forwarded goes on") {
   sim_tunnel tunnel(seed);
   tunnel.start_all();
   auto visitor = tunnel.bench.must(tunnel.arrive());
-  tunnel.bench.must(visitor.write(test::octets("before ")));
+  tunnel.bench.must(visitor.write(test::bytes("before ")));
   CHECK(tunnel.bench.must(test::read_once(visitor)) == "before ");
 
   const auto second = test::run_client(tunnel.world, "second", tunnel.client_settings);
   const auto& told = tunnel.server->events;
   REQUIRE(tunnel.run_until([&] { return told.count<server::service_listening>() == 2; }) ==
           sim::outcome::done);
-  tunnel.bench.must(visitor.write(test::octets("and after")));
+  tunnel.bench.must(visitor.write(test::bytes("and after")));
   CHECK(tunnel.bench.must(test::read_once(visitor)) == "and after");
   visitor.close();
   second->stop();

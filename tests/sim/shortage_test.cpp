@@ -46,7 +46,7 @@ TEST_CASE("shortage: a server takes as many visitors as can have a data channel"
   // Those that are served have not noticed.
   auto& early = visitors.front();
   const std::string question = "still there?";
-  tunnel.bench.must(early.write(test::octets(question)));
+  tunnel.bench.must(early.write(test::bytes(question)));
   CHECK(tunnel.bench.must(read_once(early)) == question);
   // The load goes: a new visitor is served at once, and the idle channels come back.
   visitors.clear();

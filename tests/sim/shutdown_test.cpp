@@ -2,11 +2,11 @@
 
 #include "support/sim_tunnel.hpp"
 
-#include <rathole/io/alarm.hpp>
+#include <rathole/io/time/alarm.hpp>
 
 using namespace rathole;
 using namespace std::chrono_literals;
-using test::octets, test::read_all, test::read_once, test::sim_tunnel;
+using test::bytes, test::read_all, test::read_once, test::sim_tunnel;
 
 namespace {
 
@@ -15,12 +15,12 @@ struct busy_tunnel : sim_tunnel {
   explicit busy_tunnel(std::uint64_t seed) : sim_tunnel(seed) {
     start_all();
     visitor.emplace(bench.must(arrive()));
-    bench.must(visitor->write(octets("begun")));
+    bench.must(visitor->write(bytes("begun")));
     REQUIRE(bench.must(read_once(*visitor)) == "begun");
   }
 
-  void until_ended(const test::program& one, duration patience) {
-    const auto why = run_until([&] { return one.ended().has_value(); }, patience);
+  void until_ended(const test::program& one, duration timeout) {
+    const auto why = run_until([&] { return one.ended().has_value(); }, timeout);
     REQUIRE(why == sim::outcome::done);
     CHECK(*one.ended() == std::error_code());
   }
@@ -32,7 +32,7 @@ struct busy_tunnel : sim_tunnel {
 io::awaitable<void> talk_on(sim::world& world, sim::stream& visitor) {
   auto runtime = world.make_runtime("visitor");
   for (;;) {
-    const auto sent = co_await visitor.write(octets("on"));
+    const auto sent = co_await visitor.write(bytes("on"));
     if (!sent) break;
     const auto answer = co_await read_once(visitor);
     if (!answer) break;
@@ -50,13 +50,13 @@ TEST_CASE("shutdown: a forward may finish within the grace time") {
   tunnel.client->stop();
   for (int i = 0; i < 10; ++i) {
     tunnel.world.run_for(500ms);
-    tunnel.bench.must(tunnel.visitor->write(octets("on")));
+    tunnel.bench.must(tunnel.visitor->write(bytes("on")));
     REQUIRE(tunnel.bench.must(read_once(*tunnel.visitor)) == "on");
   }
   CHECK(tunnel.bench.get(tunnel.visit("x")).error() == std::errc::connection_refused);
   CHECK_FALSE(tunnel.server->ended());
   CHECK_FALSE(tunnel.client->ended());
-  tunnel.bench.must(tunnel.visitor->write(octets(" and done")));
+  tunnel.bench.must(tunnel.visitor->write(bytes(" and done")));
   tunnel.bench.must(tunnel.visitor->shutdown_send());
   CHECK(tunnel.bench.must(read_all(*tunnel.visitor)) == " and done");
   tunnel.visitor->close();
@@ -126,7 +126,7 @@ TEST_CASE("shutdown: a forward that still connects to its service does not hold 
   tunnel.start_both();
   tunnel.world.net().partition("client", "lan");
   auto visitor = tunnel.bench.must(tunnel.arrive());
-  tunnel.bench.must(visitor.write(octets("hello")));
+  tunnel.bench.must(visitor.write(bytes("hello")));
   tunnel.world.run_for(1s);
   const time_point told = tunnel.world.now();
   tunnel.client->stop();
@@ -138,11 +138,11 @@ TEST_CASE("shutdown: a forward that still connects to its service does not hold 
   tunnel.stop_all();
 }
 
-TEST_CASE("shutdown: what retired has no limit until it is stopped, too") {
+TEST_CASE("shutdown: what drains has no limit until it is stopped, too") {
   const auto seed = test::scenario_seed(9);
   REPLAYABLE(seed);
   busy_tunnel tunnel(seed);
-  tunnel.server->retire();
+  tunnel.server->drain();
   tunnel.world.run_for(1h);
   CHECK_FALSE(tunnel.server->ended());
   const time_point told = tunnel.world.now();

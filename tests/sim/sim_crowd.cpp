@@ -1,7 +1,7 @@
 #include "support/sim_crowd.hpp"
-#include "support/sim_udp_guests.hpp"
+#include "support/sim_udp_visitors.hpp"
 
-#include <rathole/io/alarm.hpp>
+#include <rathole/io/time/alarm.hpp>
 
 #include <algorithm>
 #include <cstring>
@@ -70,7 +70,7 @@ crowd::crowd(std::uint64_t seed)
       rng(seed),
       visitors_(world.make_runtime("visitor")),
       lan_(world.make_runtime("lan")),
-      datagrams_(std::make_unique<udp_guests>(*this)) {
+      datagrams_(std::make_unique<udp_visitors>(*this)) {
   sim::link_conditions rough;
   rough.longest_delay = milliseconds_between(rng, 5, 80);
   rough.longest_read = rng.between(1'000, 20'000);
@@ -99,16 +99,18 @@ crowd::crowd(std::uint64_t seed)
     const config::pool_options& most = service.pool;
     if (service.kind == config::service_kind::udp) {
       if (in.waiting() + in.starting() > most.size || in.idle() > most.size) {
-        complain(service.name + ": more data channels than configured");
+        report_problem(service.name + ": more data channels than configured");
       }
       return;
     }
     const std::size_t commands = std::min(most.size, most.max_idle) + most.max_waiting_visitors;
     if (in.waiting() + in.starting() > most.max_waiting_visitors) {
-      complain(service.name + ": more visitors wait than may");
+      report_problem(service.name + ": more visitors wait than may");
     }
-    if (in.idle() > most.max_idle) complain(service.name + ": more data channels idle than may");
-    if (in.outstanding() > commands) complain(service.name + ": more channels commanded than may");
+    if (in.idle() > most.max_idle)
+      report_problem(service.name + ": more data channels idle than may");
+    if (in.outstanding() > commands)
+      report_problem(service.name + ": more channels commanded than may");
   };
   world.watch([this](bool settled) { look(settled); });
 }
@@ -127,7 +129,7 @@ void crowd::retire(std::string_view host) {
   const auto gone = [&](const started& one) {
     if (one.host != host || !one.is->ended() || one.is->tasks() > 0) return false;
     const auto& lines = one.is->events.lines();
-    retired_lines_.insert(retired_lines_.end(), lines.begin(), lines.end());
+    earlier_lines_.insert(earlier_lines_.end(), lines.begin(), lines.end());
     return true;
   };
   std::erase_if(programs_, gone);
@@ -136,7 +138,7 @@ void crowd::retire(std::string_view host) {
 void crowd::start_server() {
   retire("server");
   programs_.push_back({"server", 0, 0, run_server(world, "server", server_settings_)});
-  programs_.back().is->events.tell_also([this](const sim::recorded& event) { heed(event); });
+  programs_.back().is->events.also_notify([this](const sim::recorded& event) { heed(event); });
 }
 
 void crowd::start_client(std::string_view host) {
@@ -181,8 +183,8 @@ void crowd::heed(const sim::recorded& event) {
   if (event.name == "control_channel_closed") {
     --sessions_;
     if (healthy(*of)) {
-      complain(std::string(of->name) +
-               ": the control channel ended on a healthy path: " + event.error.message());
+      report_problem(std::string(of->name) +
+                     ": the control channel ended on a healthy path: " + event.error.message());
     }
   }
   if (event.name == "forward_started") {
@@ -196,7 +198,7 @@ void crowd::heed(const sim::recorded& event) {
         [&](const config::server_service& service, const protocol::channel_pool& in) {
           if (service.name != event.service) return;
           if (in.waiting() + in.starting() < service.pool.max_waiting_visitors) {
-            complain(service.name + ": a visitor was refused where there was room");
+            report_problem(service.name + ": a visitor was refused where there was room");
           }
         });
   }
@@ -204,17 +206,17 @@ void crowd::heed(const sim::recorded& event) {
 
 // The watch.
 
-void crowd::complain(const std::string& what) {
-  if (complaint_.empty()) complaint_ = what;
+void crowd::report_problem(const std::string& what) {
+  if (problem_.empty()) problem_ = what;
 }
 
 void crowd::look(bool settled) {
   check_pools();
   if (settled) check_owners();
-  if (complaint_.empty()) return;
+  if (problem_.empty()) return;
   const std::chrono::duration<double> now = world.elapsed();
   throw violation("step " + std::to_string(world.steps()) + ", " + std::to_string(now.count()) +
-                  " s: " + complaint_);
+                  " s: " + problem_);
 }
 
 void crowd::check_pools() {
@@ -256,22 +258,23 @@ void crowd::check_owners() {
   const auto expect = [&](const char* what, std::size_t open, std::size_t owned,
                           std::size_t without = 0) {
     if (open <= owned && owned - open <= without) return;
-    complain(std::string(what) + ": " + std::to_string(open) + " open, " + std::to_string(owned) +
-             " owned");
+    report_problem(std::string(what) + ": " + std::to_string(open) + " open, " +
+                   std::to_string(owned) + " owned");
   };
   // Each session has a second coroutine, which listens for visitors; one listens for clients. A lost
   // data channel of a UDP service is replaced by its coroutine, after a pause.
   const auto& listeners = world.net().at("server").listeners;
-  const auto door = listeners.find(clients_port);
-  const std::size_t doors = door == listeners.end() ? 0 : door->second->handles.size();
+  const auto for_clients = listeners.find(clients_port);
+  const std::size_t accepting =
+      for_clients == listeners.end() ? 0 : for_clients->second->handles.size();
   expect("the server's connections to clients", from_clients - unaccepted(true),
-         server_tasks - sessions_ - doors, udp_offers * udp_channels_);
+         server_tasks - sessions_ - accepting, udp_offers * udp_channels_);
   expect("the server's connections to visitors", *from_visitors_ - unaccepted(false),
          waiting + forwards_);
 }
 
 void crowd::check_client(const client_host& at) {
-  const auto wrong = [&](const char* what) { complain(std::string(at.name) + ": " + what); };
+  const auto wrong = [&](const char* what) { report_problem(std::string(at.name) + ": " + what); };
   if (*at.to_server > at.tasks) wrong("more connections to the server than coroutines");
   if (at.tasks < at.services + *at.to_lan) {
     wrong("more connections to local services than forwards");
@@ -397,13 +400,14 @@ io::awaitable<void> crowd::speak(guest& me, sim::stream& to, std::uint64_t seed)
   while (!rest.empty()) {
     const std::size_t most = dribbles ? mood.between(number_size, 1500) : 4000;
     const std::string_view piece = rest.substr(0, most);
-    const auto sent = co_await to.write(octets(piece));
+    const auto sent = co_await to.write(bytes(piece));
     if (!sent) co_return;
     me.given += piece.size();
     rest.remove_prefix(piece.size());
     const std::size_t answerable = me.given + (me.answer.size() - me.question.size());
     if (me.to->how != temper::answers_late && answerable > me.got + on_the_way) {
-      complain("the tunnel holds more of visitor " + std::to_string(me.port) + " than its windows");
+      report_problem("the tunnel holds more of visitor " + std::to_string(me.port) +
+                     " than its windows");
     }
     if (dribbles) co_await pause(milliseconds_between(mood, 1, 300));
   }
@@ -420,10 +424,10 @@ io::task<void> crowd::listen(guest& me, sim::stream& from, std::uint64_t seed) {
     const auto count = co_await from.read_some(room);
     if (!count) co_return failure(count.error());
     if (*count == 0) co_return result<void>{};
-    const byte_view due = octets(me.answer).subspan(me.got);
+    const byte_view due = bytes(me.answer).subspan(me.got);
     if (*count > due.size() || !std::ranges::equal(room.first(*count), due.first(*count))) {
-      complain("visitor " + std::to_string(me.port) + " of " + std::string(me.to->name) +
-               " got octets that were not for it, after " + std::to_string(me.got));
+      report_problem("visitor " + std::to_string(me.port) + " of " + std::string(me.to->name) +
+                     " got bytes that were not for it, after " + std::to_string(me.got));
       co_return failure(errc::malformed_message);
     }
     me.got += *count;
@@ -436,7 +440,7 @@ void crowd::judge(const guest& me, const result<void>& ended) {
   const bool complete = ended && me.got == me.answer.size();
   const std::string who = "visitor " + std::to_string(me.port) + " of " + std::string(me.to->name);
   const std::string how_far =
-      " after " + std::to_string(me.got) + " of " + std::to_string(me.answer.size()) + " octets";
+      " after " + std::to_string(me.got) + " of " + std::to_string(me.answer.size()) + " bytes";
   if (me.left) {
     ++found.left;
     return;
@@ -446,14 +450,14 @@ void crowd::judge(const guest& me, const result<void>& ended) {
   } else if (!ended || !forwarded_.contains(me.port)) {
     ended ? ++found.turned_away : ++found.broken;
   } else {
-    complain(who + " got a clean end" + how_far);
+    report_problem(who + " got a clean end" + how_far);
   }
   if (!me.healthy || paths_[index_of(*me.to)].epoch != *me.healthy) return;
   if (complete) {
     ++found.owed;
   } else if (!refused_at_limit_.contains(me.port)) {
-    complain(who + " was lost on a healthy path" + how_far + ": " +
-             (ended ? "a clean end" : ended.error().message()));
+    report_problem(who + " was lost on a healthy path" + how_far + ": " +
+                   (ended ? "a clean end" : ended.error().message()));
   }
 }
 
@@ -473,7 +477,7 @@ io::awaitable<void> crowd::serve(sim::stream stream, const offer& of) {
   guest* who = nullptr;
   const std::string first = greeting(of);
   if (!first.empty()) {
-    const auto sent = co_await stream.write(octets(first));
+    const auto sent = co_await stream.write(bytes(first));
     if (!sent) co_return;
   }
   std::array<std::uint8_t, 16 * 1024> buffer;
@@ -486,13 +490,13 @@ io::awaitable<void> crowd::serve(sim::stream stream, const offer& of) {
     recognize(of, heard, who);
     if (of.how == temper::answers_late) continue;
     const std::string answer = answered(of, piece);
-    const auto sent = co_await stream.write(octets(answer));
+    const auto sent = co_await stream.write(bytes(answer));
     if (!sent) co_return;
   }
   check_end(of, heard, who);
   if (of.how == temper::answers_late) {
     const std::string answer = answered(of, heard);
-    co_await stream.write(octets(answer));
+    co_await stream.write(bytes(answer));
   }
   stream.close();
 }
@@ -503,22 +507,22 @@ void crowd::recognize(const offer& of, const std::string& heard, guest*& who) {
     std::memcpy(&number, heard.data(), number_size);
     if (number < guests_.size()) who = &guests_[number];
     if (!who || who->to != &of || who->served) {
-      complain("the local service " + std::string(of.name) + " hears nobody it should");
+      report_problem("the local service " + std::string(of.name) + " hears nobody it should");
     } else {
       who->served = true;
     }
   }
   if (who && !who->question.starts_with(heard)) {
-    complain("the local service " + std::string(of.name) + " hears octets that nobody said");
+    report_problem("the local service " + std::string(of.name) + " hears bytes that nobody said");
   }
 }
 
 void crowd::check_end(const offer& of, const std::string& heard, const guest* who) {
   const bool whole = who ? who->ended_sending && heard.size() >= who->given : heard.empty();
   if (whole) return;
-  complain(
+  report_problem(
       "the local service " + std::string(of.name) + " got a clean end after " +
-      std::to_string(heard.size()) + " octets of " +
+      std::to_string(heard.size()) + " bytes of " +
       (who ? "visitor " + std::to_string(who->port) + ", who gave " + std::to_string(who->given)
            : "nobody known"));
 }
@@ -540,14 +544,14 @@ void crowd::open() {
 void crowd::recover() {
   for (const offer& of : offers) {
     if (world.run_until([&] { return healthy(of).has_value(); }, 2min) != sim::outcome::done) {
-      complain(std::string(of.name) + " does not come back");
+      report_problem(std::string(of.name) + " does not come back");
       look(false);
     }
   }
   const auto alone = [this] { return present_ + datagrams_->present() == 0; };
-  const auto until_alone = [&](duration patience) {
-    if (world.run_until(alone, patience) == sim::outcome::done) return;
-    complain(std::to_string(present_ + datagrams_->present()) + " visitors hang");
+  const auto until_alone = [&](duration timeout) {
+    if (world.run_until(alone, timeout) == sim::outcome::done) return;
+    report_problem(std::to_string(present_ + datagrams_->present()) + " visitors hang");
     look(false);
   };
   until_alone(3min);
@@ -557,18 +561,20 @@ void crowd::recover() {
   }
   until_alone(1min);
   if (found.owed + found.datagrams_owed != owed + offers.size()) {
-    complain("a visitor after the troubles was not served");
+    report_problem("a visitor after the troubles was not served");
   }
   world.run_for(settling);
   latest("server").is->for_each_pool(
       [&](const config::server_service& service, const protocol::channel_pool& in) {
         const bool udp = service.kind == config::service_kind::udp;
         if (in.idle() != (udp ? 0 : std::min(service.pool.size, client_settings_.max_dials))) {
-          complain(service.name + ": " + std::to_string(in.idle()) + " idle data channels at rest");
+          report_problem(service.name + ": " + std::to_string(in.idle()) +
+                         " idle data channels at rest");
         }
-        if (in.waiting() + in.starting() > 0) complain(service.name + ": visitors wait at rest");
+        if (in.waiting() + in.starting() > 0)
+          report_problem(service.name + ": visitors wait at rest");
       });
-  if (forwards_ > 0) complain("forwards run at rest");
+  if (forwards_ > 0) report_problem("forwards run at rest");
   look(true);
 }
 
@@ -597,17 +603,17 @@ void crowd::close() {
            std::ranges::all_of(programs_,
                                [](const started& one) { return one.is->ended().has_value(); });
   };
-  if (world.run_until(ended, 40s) != sim::outcome::done) complain("programs do not end");
+  if (world.run_until(ended, 40s) != sim::outcome::done) report_problem("programs do not end");
   world.run_for(1s);
-  if (world.net().in_use() != sim::census{0, offers.size() - udp_offers, 0, udp_offers})
-    complain("something was left open");
+  if (world.net().in_use() != sim::resource_counts{0, offers.size() - udp_offers, 0, udp_offers})
+    report_problem("something was left open");
   look(true);
 }
 
 std::string crowd::story() const {
   // By their times, and each program's in its order. (clang 19 refuses libstdc++ 12's stable_sort.)
   std::multimap<std::string, std::string> lines;
-  for (const std::string& line : retired_lines_) lines.emplace(line.substr(0, 12), line);
+  for (const std::string& line : earlier_lines_) lines.emplace(line.substr(0, 12), line);
   for (const started& one : programs_) {
     for (const std::string& line : one.is->events.lines()) lines.emplace(line.substr(0, 12), line);
   }

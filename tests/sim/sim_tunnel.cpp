@@ -26,7 +26,7 @@ class running final : public program {
   }
   void stop() override { program_.stop(); }
   void stop_now() override { program_.stop_now(); }
-  void retire() override { program_.retire(); }
+  void drain() override { program_.drain(); }
 
   void update([[maybe_unused]] const config::server& next) override {
     state_->updated.reset();
@@ -42,8 +42,9 @@ class running final : public program {
       [[maybe_unused]] sim::world& world, [[maybe_unused]] std::string_view host,
       [[maybe_unused]] const config::server& next) override {
     if constexpr (is_server) {
-      return std::make_unique<running>(
-          world, host, next, [this](Program& other) { other.inherit(program_.duplicate_doors()); });
+      return std::make_unique<running>(world, host, next, [this](Program& other) {
+        other.take_over(program_.duplicate_listeners());
+      });
     }
     return nullptr;
   }
@@ -65,7 +66,7 @@ class running final : public program {
 };
 
 io::awaitable<void> send(sim::stream& to, std::string payload) {
-  const auto sent = co_await to.write(octets(payload));
+  const auto sent = co_await to.write(bytes(payload));
   if (sent) co_await to.shutdown_send();
 }
 
@@ -157,8 +158,8 @@ io::task<std::string> sim_tunnel::visit(std::string payload) {
   co_return answer;
 }
 
-bool sim_tunnel::serves_again(duration patience) {
-  const time_point end = world.now() + patience;
+bool sim_tunnel::serves_again(duration timeout) {
+  const time_point end = world.now() + timeout;
   while (world.now() < end) {
     const auto answer = bench.begin(visit("are you there?"));
     world.run_until([&] { return answer->has_value(); }, end - world.now());

@@ -4,7 +4,7 @@
 
 using namespace rathole;
 using namespace std::chrono_literals;
-using test::octets, test::pattern, test::read_once, test::sim_tunnel;
+using test::bytes, test::pattern, test::read_once, test::sim_tunnel;
 
 namespace {
 
@@ -13,7 +13,7 @@ constexpr std::size_t window = 64 * 1024;
 io::awaitable<void> count_writes(sim::stream& to, std::size_t& written) {
   const std::string block(1024, 'x');
   for (;;) {
-    const auto sent = co_await to.write(octets(block));
+    const auto sent = co_await to.write(bytes(block));
     if (!sent) co_return;
     written += block.size();
   }
@@ -78,7 +78,7 @@ TEST_CASE("slow peer: a slow network only takes longer") {
   slow.longest_read = 1;
   tunnel.world.net().set_conditions(slow);
   tunnel.start_all();
-  CHECK(tunnel.bench.must(tunnel.visit("one octet at a time")) == "one octet at a time");
+  CHECK(tunnel.bench.must(tunnel.visit("one byte at a time")) == "one byte at a time");
   CHECK(tunnel.client->events.count<client::control_channel_failed>() == 0);
   tunnel.stop_all();
 }

@@ -4,27 +4,27 @@
 
 using namespace rathole;
 using namespace std::chrono_literals;
-using test::octets, test::read_all, test::read_once, test::sim_bench, test::sim_connection;
+using test::bytes, test::read_all, test::read_once, test::sim_bench, test::sim_connection;
 
-TEST_CASE("sim stream: octets arrive in order, then the end") {
+TEST_CASE("sim stream: bytes arrive in order, then the end") {
   sim_bench bench;
   sim_connection pair(bench);
   CHECK(pair.near.peer() == address{"server", 80});
   CHECK(pair.far.peer().host == "client");
   CHECK(pair.far.peer().port >= 49152);
 
-  bench.must(pair.near.write(octets("hello, ")));
-  bench.must(pair.near.write(octets("world")));
+  bench.must(pair.near.write(bytes("hello, ")));
+  bench.must(pair.near.write(bytes("world")));
   bench.must(pair.near.shutdown_send());
   CHECK(bench.must(read_all(pair.far)) == "hello, world");
 
   SUBCASE("the other direction still works") {
-    bench.must(pair.far.write(octets("and back")));
+    bench.must(pair.far.write(bytes("and back")));
     pair.far.close();
     CHECK(bench.must(read_all(pair.near)) == "and back");
   }
   SUBCASE("writing after shutdown_send fails") {
-    CHECK(bench.get(pair.near.write(octets("x"))).error() == std::errc::broken_pipe);
+    CHECK(bench.get(pair.near.write(bytes("x"))).error() == std::errc::broken_pipe);
   }
 }
 
@@ -47,7 +47,7 @@ TEST_CASE("sim stream: close ends what is under way with errc::stopped") {
   }
   SUBCASE("write") {
     const std::string much(1 << 20, 'x');
-    const auto writing = bench.begin(pair.near.write(octets(much)));
+    const auto writing = bench.begin(pair.near.write(bytes(much)));
     bench.world.run_for(1s);
     CHECK_FALSE(writing->has_value());
     pair.near.abort();
@@ -67,12 +67,12 @@ TEST_CASE("sim stream: wait_readable takes nothing and can be cancelled") {
   SUBCASE("cancel_wait, and then the stream still works") {
     pair.near.cancel_wait();
     CHECK(bench.get(waiting).error() == errc::stopped);
-    bench.must(pair.far.write(octets("late")));
+    bench.must(pair.far.write(bytes("late")));
     bench.must(pair.near.wait_readable());
     CHECK(bench.must(read_once(pair.near)) == "late");
   }
-  SUBCASE("octets") {
-    bench.must(pair.far.write(octets("now")));
+  SUBCASE("bytes") {
+    bench.must(pair.far.write(bytes("now")));
     CHECK(bench.get(waiting).has_value());
     CHECK(bench.must(read_once(pair.near)) == "now");
   }
@@ -89,10 +89,10 @@ TEST_CASE("sim stream: wait_readable takes nothing and can be cancelled") {
   }
 }
 
-TEST_CASE("sim stream: octets hide an end behind them") {
+TEST_CASE("sim stream: bytes hide an end behind them") {
   sim_bench bench;
   sim_connection pair(bench);
-  bench.must(pair.far.write(octets("last words")));
+  bench.must(pair.far.write(bytes("last words")));
   pair.far.close();
   bench.world.run_for(1s);
   CHECK_FALSE(pair.near.peer_has_closed());
@@ -105,15 +105,15 @@ TEST_CASE("sim stream: writing to a peer that closed earns a reset") {
   sim_bench bench;
   sim_connection pair(bench);
   pair.far.close();
-  bench.must(pair.near.write(octets("anybody there?")));
+  bench.must(pair.near.write(bytes("anybody there?")));
   bench.world.run_for(1s);
-  CHECK(bench.get(pair.near.write(octets("hello?"))).error() == std::errc::connection_reset);
+  CHECK(bench.get(pair.near.write(bytes("hello?"))).error() == std::errc::connection_reset);
 }
 
-TEST_CASE("sim stream: closing with unread octets resets the peer") {
+TEST_CASE("sim stream: closing with unread bytes resets the peer") {
   sim_bench bench;
   sim_connection pair(bench);
-  bench.must(pair.near.write(octets("never read")));
+  bench.must(pair.near.write(bytes("never read")));
   bench.world.run_for(1s);
   pair.far.close();
   CHECK(bench.get(read_once(pair.near)).error() == std::errc::connection_reset);
@@ -126,7 +126,7 @@ TEST_CASE("sim stream: a slow reader holds up the writer") {
   bench.world.net().set_conditions(narrow);
   sim_connection pair(bench);
   const std::string much(2500, 'x');
-  const auto writing = bench.begin(pair.near.write(octets(much)));
+  const auto writing = bench.begin(pair.near.write(bytes(much)));
   bench.world.run_for(1s);
   CHECK_FALSE(writing->has_value());
   CHECK(bench.must(read_once(pair.far)).size() == 1000);
@@ -145,7 +145,7 @@ TEST_CASE("sim stream: a destroyed stream is a closed one, and a moved one works
   {
     sim::stream moved = std::move(pair.far);
     CHECK_FALSE(pair.far.is_open());
-    bench.must(moved.write(octets("from elsewhere")));
+    bench.must(moved.write(bytes("from elsewhere")));
   }
   CHECK(bench.get(reading) == "from elsewhere");
 }

@@ -1,6 +1,6 @@
 // A UDP data channel over a simulated connection.
 
-#include <rathole/io/udp_channel.hpp>
+#include <rathole/io/udp/channel.hpp>
 
 #include "support/sim_world.hpp"
 
@@ -17,7 +17,7 @@
 using namespace rathole;
 using namespace std::chrono_literals;
 using protocol::bincode, protocol::udp_frame;
-using test::octets, test::read_once, test::sim_bench, test::sim_connection;
+using test::bytes, test::read_once, test::sim_bench, test::sim_connection;
 
 namespace {
 
@@ -29,7 +29,7 @@ udp_endpoint visitor(std::size_t number) {
 
 std::string frame(std::size_t number, std::string_view payload) {
   byte_buffer out;
-  bincode::append_udp_frame(visitor(number), octets(payload), out);
+  bincode::append_udp_frame(visitor(number), bytes(payload), out);
   return {out.data().begin(), out.data().end()};
 }
 
@@ -48,7 +48,7 @@ struct channel_bench : sim_bench {
     return get(running);
   }
 
-  void say(std::string_view text) { must(pair.far.write(octets(text))); }
+  void say(std::string_view text) { must(pair.far.write(bytes(text))); }
 
   /// What the peer got so far, within a second.
   std::string heard() {
@@ -122,7 +122,7 @@ TEST_CASE("udp channel: what is pushed goes when it is flushed, in one write") {
   std::string all;
   for (std::size_t i = 0; i < 500; ++i) {
     const std::string text = std::to_string(i);
-    CHECK(bench.channel->push(visitor(i), octets(text)));
+    CHECK(bench.channel->push(visitor(i), bytes(text)));
     all += frame(i, text);
   }
   CHECK(bench.channel->push(visitor(0), {}));
@@ -138,7 +138,7 @@ TEST_CASE("udp channel: what is pushed goes when it is flushed, in one write") {
 
   bench.channel->flush();
   CHECK(bench.heard().empty());
-  CHECK(bench.channel->push(visitor(7), octets("later")));
+  CHECK(bench.channel->push(visitor(7), bytes("later")));
   bench.channel->flush();
   CHECK(bench.heard() == frame(7, "later"));
 }
@@ -148,10 +148,10 @@ TEST_CASE("udp channel: a peer who reads nothing has what the queue holds, and n
   sim::link_conditions narrow;
   narrow.window = 1000;
   channel_bench bench(queue, narrow);
-  const std::string payload(87, 'x');  // a frame of 100 octets
+  const std::string payload(87, 'x');  // a frame of 100 bytes
   std::string taken;
   const auto push = [&](std::size_t number) {
-    if (!bench.channel->push(visitor(number), octets(payload))) return false;
+    if (!bench.channel->push(visitor(number), bytes(payload))) return false;
     taken += frame(number, payload);
     return true;
   };
@@ -162,7 +162,7 @@ TEST_CASE("udp channel: a peer who reads nothing has what the queue holds, and n
   std::size_t waiting = 0;
   while (push(waiting)) ++waiting;
   CHECK(waiting == queue / 100);
-  CHECK_FALSE(bench.channel->push(visitor(1), octets(payload)));
+  CHECK_FALSE(bench.channel->push(visitor(1), bytes(payload)));
   bench.channel->flush();
   bench.world.run_for(1s);
   CHECK_FALSE(push(1));
@@ -183,8 +183,8 @@ TEST_CASE("udp channel: a peer who reads nothing has what the queue holds, and n
 
 TEST_CASE("udp channel: a datagram longer than the queue is lost, and nothing else is") {
   channel_bench bench(50);
-  CHECK_FALSE(bench.channel->push(visitor(1), octets(std::string(51, 'x'))));
-  CHECK(bench.channel->push(visitor(2), octets("fits")));
+  CHECK_FALSE(bench.channel->push(visitor(1), bytes(std::string(51, 'x'))));
+  CHECK(bench.channel->push(visitor(2), bytes("fits")));
   bench.channel->flush();
   CHECK(bench.heard() == frame(2, "fits"));
 }
@@ -202,7 +202,7 @@ TEST_CASE("udp channel: how it ends") {
     bench.pair.far.close();
     expected = make_error_code(errc::truncated);
   }
-  SUBCASE("behind the first octet of a header") {
+  SUBCASE("behind the first byte of a header") {
     bench.say(frame(1, "one") + "\x0c");
     bench.pair.far.close();
     expected = make_error_code(errc::truncated);
@@ -229,7 +229,7 @@ TEST_CASE("udp channel: how it ends") {
     bench.world.run_for(1s);
     auto& operations = bench.world.net().operations("client");
     operations.fail_at(operations.count() + 1, std::errc::no_buffer_space);
-    CHECK(bench.channel->push(visitor(1), octets("never arrives")));
+    CHECK(bench.channel->push(visitor(1), bytes("never arrives")));
     bench.channel->flush();
     expected = sim::system_error(std::errc::no_buffer_space);
   }
@@ -237,11 +237,11 @@ TEST_CASE("udp channel: how it ends") {
   // What came before the end has been handed over.
   CHECK(bench.received.payloads == std::vector<std::string>{"one"});
   CHECK(bench.channel->is_over());
-  CHECK_FALSE(bench.channel->push(visitor(1), octets("too late")));
+  CHECK_FALSE(bench.channel->push(visitor(1), bytes("too late")));
   bench.channel->flush();
   CHECK(bench.tasks.size() == 0);
   bench.pair.far.close();
-  CHECK(bench.world.net().in_use() == sim::census{0, 1, 0});
+  CHECK(bench.world.net().in_use() == sim::resource_counts{0, 1, 0});
 }
 
 TEST_CASE("udp channel: closed while its receiver is called, it hands over nothing more") {
@@ -258,7 +258,7 @@ TEST_CASE("udp channel: closing ends a write that the peer holds up") {
   sim::link_conditions narrow;
   narrow.window = 1000;
   channel_bench bench(1 << 20, narrow);
-  CHECK(bench.channel->push(visitor(1), octets(std::string(5000, 'x'))));
+  CHECK(bench.channel->push(visitor(1), bytes(std::string(5000, 'x'))));
   bench.channel->flush();
   bench.world.run_for(1s);
   CHECK_FALSE(bench.running->has_value());
@@ -270,7 +270,7 @@ TEST_CASE("udp channel: the receiver may answer") {
   channel_bench bench;
   bench.received.then = [&] {
     const std::size_t at = bench.received.ports.size() - 1;
-    bench.channel->push(visitor(bench.received.ports[at]), octets(bench.received.payloads[at]));
+    bench.channel->push(visitor(bench.received.ports[at]), bytes(bench.received.payloads[at]));
     bench.channel->flush();
   };
   bench.say(frame(4, "ping"));

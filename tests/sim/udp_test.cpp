@@ -10,7 +10,7 @@
 
 using namespace rathole;
 using namespace std::chrono_literals;
-using test::octets, test::pattern, test::sim_tunnel;
+using test::bytes, test::pattern, test::sim_tunnel;
 
 namespace {
 
@@ -30,7 +30,7 @@ struct udp_peer {
   void send(const udp_endpoint& to, std::string_view text) {
     io::datagram one;
     one.peer = to;
-    one.payload = octets(text);
+    one.payload = bytes(text);
     socket.send(std::span(&one, 1));
   }
 
@@ -54,16 +54,16 @@ struct udp_tunnel : sim_tunnel {
   [[nodiscard]] udp_endpoint entry() { return world.net().at("server").endpoint(5202); }
 
   /// Whether `visitor` gets `text` back.
-  bool echoed(udp_peer& visitor, std::string_view text, duration patience = 2s) {
+  bool echoed(udp_peer& visitor, std::string_view text, duration timeout = 2s) {
     visitor.got.clear();
     visitor.send(entry(), text);
     const auto is_back = [&] { return std::ranges::find(visitor.got, text) != visitor.got.end(); };
-    return run_until(is_back, patience) == sim::outcome::done;
+    return run_until(is_back, timeout) == sim::outcome::done;
   }
 
   /// As `echoed`, sending again each half second.
-  bool echoed_again(udp_peer& visitor, duration patience) {
-    for (const time_point end = world.now() + patience; world.now() < end;) {
+  bool echoed_again(udp_peer& visitor, duration timeout) {
+    for (const time_point end = world.now() + timeout; world.now() < end;) {
       if (echoed(visitor, "again", 500ms)) return true;
     }
     return false;
@@ -124,7 +124,7 @@ TEST_CASE("udp: a visitor keeps his socket when the data channels are lost") {
   tunnel.world.net().lose_connections("server", "client");
   CHECK(tunnel.echoed_again(visitor, 5s));
   CHECK(tunnel.service->from.size() == 1);
-  SUBCASE("nor when the server starts anew") {
+  SUBCASE("nor when the server starts again") {
     tunnel.server->stop_now();
     tunnel.world.run_for(1s);
     tunnel.start_server();
@@ -189,7 +189,7 @@ TEST_CASE("udp: the visitor that was silent for the longest makes room") {
   for (int i = 9; i >= 0; --i) {
     CHECK(tunnel.echoed(*tunnel.visitors[static_cast<std::size_t>(i)], "me again"));
   }
-  // The service, the visitors, the server's door, and the client's sockets.
+  // The service, the visitors, the server's listener, and the client's sockets.
   const bool client_bound = tunnel.client_settings.services[0].udp.max_visitors == 3;
   CHECK(tunnel.world.net().in_use().datagram_sockets == 1 + 10 + 1 + (client_bound ? 3 : 10));
   tunnel.finish();

@@ -10,7 +10,7 @@
 using namespace rathole;
 using namespace std::chrono_literals;
 using sim::outcome;
-using test::octets, test::read_all, test::read_once, test::sim_bench, test::sim_connection;
+using test::bytes, test::read_all, test::read_once, test::sim_bench, test::sim_connection;
 
 static_assert(io::Runtime<sim::runtime>);
 static_assert(Rng<sim::scripted_rng>);
@@ -30,7 +30,7 @@ TEST_CASE("sim world: timers ring in order of time, and of arming") {
   CHECK(world.run_until_quiet() == outcome::quiet);
   CHECK(rung == std::vector{1, 2, 3});
   CHECK(world.elapsed() == 2s);
-  CHECK(world.net().in_use() == sim::census{});
+  CHECK(world.net().in_use() == sim::resource_counts{});
 }
 
 TEST_CASE("sim world: a timer keeps one callback") {
@@ -147,8 +147,8 @@ TEST_CASE("sim world: a partition is silent, and what was sent arrives after it"
   sim_bench bench;
   sim_connection pair(bench);
   bench.world.net().partition("client", "server");
-  bench.must(pair.near.write(octets("one ")));
-  bench.must(pair.near.write(octets("two")));
+  bench.must(pair.near.write(bytes("one ")));
+  bench.must(pair.near.write(bytes("two")));
   pair.near.close();
   const auto reading = bench.begin(read_all(pair.far));
   bench.world.run_for(24h);
@@ -194,10 +194,10 @@ TEST_CASE("sim world: lost connections and refused ones") {
   sim_bench bench;
   sim_connection pair(bench);
   const auto reading = bench.begin(read_once(pair.far));
-  bench.must(pair.near.write(octets("never arrives")));
+  bench.must(pair.near.write(bytes("never arrives")));
   bench.world.net().lose_connections("server", "client");
   CHECK(bench.get(reading).error() == std::errc::connection_reset);
-  CHECK(bench.get(pair.near.write(octets("x"))).error() == std::errc::connection_reset);
+  CHECK(bench.get(pair.near.write(bytes("x"))).error() == std::errc::connection_reset);
 
   bench.world.net().refuse_connections("server", true);
   CHECK(bench.get(bench.dial(address{"server", 80})).error() == std::errc::connection_refused);
@@ -211,9 +211,9 @@ TEST_CASE("sim world: the Nth operation of a host fails") {
   auto& operations = bench.world.net().operations("client");
   CHECK(operations.count() == 1);
   operations.fail_at(3, std::errc::io_error);
-  bench.must(pair.near.write(octets("second")));
-  CHECK(bench.get(pair.near.write(octets("third"))).error() == std::errc::io_error);
-  CHECK(bench.get(pair.near.write(octets("fourth"))).error() == std::errc::io_error);
+  bench.must(pair.near.write(bytes("second")));
+  CHECK(bench.get(pair.near.write(bytes("third"))).error() == std::errc::io_error);
+  CHECK(bench.get(pair.near.write(bytes("fourth"))).error() == std::errc::io_error);
   CHECK(bench.must(read_once(pair.far)) == "second");
   CHECK(bench.get(read_once(pair.far)).error() == std::errc::connection_reset);
 }
@@ -222,7 +222,7 @@ namespace {
 
 struct arrival {
   duration at;
-  std::string octets;
+  std::string bytes;
   bool operator==(const arrival&) const = default;
 };
 
@@ -246,14 +246,14 @@ std::vector<arrival> chunked_run(std::uint64_t seed) {
   bench.world.net().set_conditions(rough);
   sim_connection pair(bench);
   const auto seen = bench.begin(observe(bench.world, pair.far));
-  bench.must(pair.near.write(octets("the quick brown fox jumps over the lazy dog")));
+  bench.must(pair.near.write(bytes("the quick brown fox jumps over the lazy dog")));
   pair.near.close();
   return *bench.get(seen);
 }
 
 std::string joined(const std::vector<arrival>& seen) {
   std::string all;
-  for (const arrival& one : seen) all += one.octets;
+  for (const arrival& one : seen) all += one.bytes;
   return all;
 }
 
@@ -278,17 +278,17 @@ TEST_CASE("sim world: copies of a host's random source share one sequence") {
   CHECK(a != b);
 }
 
-TEST_CASE("sim world: the census counts what is in use") {
+TEST_CASE("sim world: the resource counts count what is in use") {
   sim_bench bench;
   {
     sim_connection pair(bench);
-    CHECK(bench.world.net().in_use() == sim::census{2, 1, 0});
+    CHECK(bench.world.net().in_use() == sim::resource_counts{2, 1, 0});
     auto waiting = bench.must(bench.dial(address{"server", 80}));
-    CHECK(bench.world.net().in_use() == sim::census{4, 1, 0});
+    CHECK(bench.world.net().in_use() == sim::resource_counts{4, 1, 0});
     pair.near.close();
-    CHECK(bench.world.net().in_use() == sim::census{3, 1, 0});
+    CHECK(bench.world.net().in_use() == sim::resource_counts{3, 1, 0});
   }
-  CHECK(bench.world.net().in_use() == sim::census{});
+  CHECK(bench.world.net().in_use() == sim::resource_counts{});
 }
 
 namespace {
@@ -299,8 +299,8 @@ io::task<void> wait_forever(sim_bench& bench, sim::acceptor own) {
   io::event never(bench.client.get_executor());
   sim::runtime::timer armed(bench.client);
   armed.arm(bench.world.now() + 1h, [&never] { never.notify(); });
-  std::uint8_t octet[1];
-  auto count = co_await near->read_some(octet);
+  std::uint8_t byte[1];
+  auto count = co_await near->read_some(byte);
   if (!count) co_return failure(count.error());
   co_return result<void>{};
 }
@@ -314,7 +314,7 @@ TEST_CASE("sim world: ends with coroutines still suspended in it") {
   bench.world.run_for(1s);
   bench.world.net().partition("client", "server");
   CHECK_FALSE(waiting->has_value());
-  CHECK(bench.world.net().in_use() == sim::census{2, 1, 1});
+  CHECK(bench.world.net().in_use() == sim::resource_counts{2, 1, 1});
 }
 
 namespace {

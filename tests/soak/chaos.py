@@ -34,10 +34,10 @@ RETRY_INTERVAL = 1
 # From the return of the network, or the start of a program, until visitors are served.
 ALLOWED = RETRY_INTERVAL + 2
 # How long a visitor comes back before it is said that the tunnel does not recover.
-PATIENCE = 60
+TIME_LIMIT = 60
 TCP_PORT = 5201
 UDP_PORT = 5202
-# Pipes that a thread keeps for its next bulky forward (io/pipe_pool.hpp), two descriptors each.
+# Pipes that a thread keeps for its next bulky forward (io/relay/pipe_pool.hpp), two descriptors each.
 STOCK_OF_PIPES = 2 * 32
 
 SERVER_FILE = """
@@ -141,7 +141,7 @@ class Tunnel:
         return connection
 
     async def visit_tcp(self, size=64):
-        """Whether a fresh visitor gets its octets back."""
+        """Whether a fresh visitor gets its bytes back."""
         connection = None
         try:
             connection = await self.connect()
@@ -168,10 +168,10 @@ class Tunnel:
         return {"tcp": self.visit_tcp} | ({"udp": self.visit_udp} if self.udp else {})
 
 
-async def first_success(visit, patience, pause=0.1):
-    """When the first of many visitors was served, who come one after another and wait for ever;
+async def first_success(visit, time_limit, pause=0.1):
+    """When the first of many visitors was served, who come one after another and wait indefinitely;
     None if nobody was."""
-    end = time.monotonic() + patience
+    end = time.monotonic() + time_limit
     pending = set()
     try:
         while time.monotonic() < end:
@@ -196,7 +196,7 @@ class Happened:
         self.lasted = back - began
         # When the network, or the program, was back.
         self.back = back
-        # The program that was started anew.
+        # The program that was started again.
         self.restarted = restarted
 
 
@@ -296,7 +296,7 @@ class Soak:
         self.tunnel.programs["server"].start()
         self.tunnel.programs["client"].start()
         for name, visit in self.tunnel.visits().items():
-            if await first_success(visit, PATIENCE) is None:
+            if await first_success(visit, TIME_LIMIT) is None:
                 raise Failed(f"no {name} visitor was ever served")
         for side in self.tunnel.programs:
             self._bases[side] = await self._at_rest(side)
@@ -316,7 +316,7 @@ class Soak:
         fault = await FAULTS[name](self)
         back = fault.back
         served = await asyncio.gather(*(
-            first_success(visit, back + PATIENCE - time.monotonic())
+            first_success(visit, back + TIME_LIMIT - time.monotonic())
             for visit in self.tunnel.visits().values()))
         row = {"round": number, "fault": name, "fault_lasted": round(fault.lasted, 3),
                "limit_since_back": ALLOWED}

@@ -16,7 +16,7 @@ SERVER = "198.51.100.1"
 LIBC = ctypes.CDLL(None, use_errno=True)
 CLONE_NEWNET = 0x40000000
 
-# A mapping that the router does not know is not made up again in the midst of a connection, as
+# A mapping that the router does not know is not made up again in the middle of a connection, as
 # Linux would by itself; what belongs to none is dropped, or answered with a reset.
 ROUTER_RULES = """
 flush ruleset

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Edits the files of a running server and client at random, while visitors of services that no edit
-touches count their octets. docs/testing.md says what is done and expected."""
+touches count their bytes. docs/testing.md says what is done and expected."""
 
 import argparse
 import asyncio
@@ -27,8 +27,8 @@ from visitors import DatagramVisitor, LongVisitor, ShortVisitor, answers, refuse
 
 BACKENDS = 3
 # How long after an edit a service may take to be as the files say.
-PATIENCE = 15
-# Pipes that a thread keeps for its next bulky forward (io/pipe_pool.hpp), two descriptors each.
+TIME_LIMIT = 15
+# Pipes that a thread keeps for its next bulky forward (io/relay/pipe_pool.hpp), two descriptors each.
 STOCK_OF_PIPES = 2 * 32
 
 
@@ -171,7 +171,7 @@ class Soak:
         elif about and self._rng.random() < 0.5:
             row["seconds"] = await self._check(about)
         if number % 10 == 0:
-            say(f"{number:4} edits, {sum(each.octets for each in self.visitors)} octets checked, "
+            say(f"{number:4} edits, {sum(each.bytes for each in self.visitors)} bytes checked, "
                 f"{len(self.violations)} violations")
         for side, program in self.programs.items():
             if not program.runs():
@@ -202,13 +202,13 @@ class Soak:
 
     async def _check_served(self, name, due):
         kind, port, backend = due
-        took = await eventually(lambda: answers(kind, port, self._backends[kind][backend]), PATIENCE)
+        took = await eventually(lambda: answers(kind, port, self._backends[kind][backend]), TIME_LIMIT)
         if took is None:
             self.complain(f"{name} is not served at {kind} port {port} by {backend} as configured")
         return took
 
     async def _check_gone(self, kind, port, name):
-        took = await eventually(lambda: refuses(kind, port), PATIENCE)
+        took = await eventually(lambda: refuses(kind, port), TIME_LIMIT)
         if took is None:
             self.complain(f"{kind} port {port} of {name} is still open")
         return took
@@ -245,14 +245,14 @@ def soak(options, seed, folder):
         if one.violations:
             for program in one.programs.values():
                 say(program.story(60))
-    octets = {}
+    traffic = {}
     for visitor in one.visitors:
         kind = type(visitor).__name__
-        found = octets.setdefault(kind, {"visitors": 0, "connections": 0, "octets": 0})
+        found = traffic.setdefault(kind, {"visitors": 0, "connections": 0, "bytes": 0})
         found["visitors"] += 1
         found["connections"] += visitor.connections
-        found["octets"] += visitor.octets
-    return {"seed": seed, "edits": one.edits, "traffic": octets, "figures": one.figures,
+        found["bytes"] += visitor.bytes
+    return {"seed": seed, "edits": one.edits, "traffic": traffic, "figures": one.figures,
             "violations": one.violations}
 
 

@@ -1,4 +1,4 @@
-"""Echo services, and visitors that want their octets back."""
+"""Echo services, and visitors that want their bytes back."""
 
 import asyncio
 import os
@@ -10,12 +10,12 @@ PLAIN = bytes(range(256))
 
 
 def table(number):
-    """What the service of that number makes of each octet: no two services the same."""
-    return bytes(octet ^ number for octet in range(256))
+    """What the service of that number makes of each byte: no two services the same."""
+    return bytes(byte ^ number for byte in range(256))
 
 
 class StreamEcho(asyncio.Protocol):
-    """Sends back what it hears, octets translated."""
+    """Sends back what it hears, bytes translated."""
 
     def __init__(self, translation):
         self._translation = translation
@@ -58,7 +58,7 @@ async def start_udp_echo(bound, translation=PLAIN):
 
 
 async def receive_exactly(loop, connection, count):
-    """`count` octets, or fewer at the end."""
+    """`count` bytes, or fewer at the end."""
     got = bytearray()
     while len(got) < count:
         piece = await loop.sock_recv(connection, count - len(got))
@@ -69,7 +69,7 @@ async def receive_exactly(loop, connection, count):
 
 
 async def round_trip(connection, size=64, translation=PLAIN):
-    """Whether the answer to `size` octets comes. OSError if the connection breaks."""
+    """Whether the answer to `size` bytes comes. OSError if the connection breaks."""
     loop = asyncio.get_running_loop()
     question = os.urandom(size)
     sending = asyncio.create_task(loop.sock_sendall(connection, question))

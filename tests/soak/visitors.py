@@ -1,4 +1,4 @@
-"""Visitors of services that no edit touches: every octet of theirs counts."""
+"""Visitors of services that no edit touches: every byte of theirs counts."""
 
 import asyncio
 import contextlib
@@ -9,14 +9,14 @@ from traffic import hang_up
 
 
 class Visitor:
-    """`port` is a service's, `translation` what it makes of octets. What goes wrong is told to
+    """`port` is a service's, `translation` what it makes of bytes. What goes wrong is told to
     `complain`."""
 
     def __init__(self, name, seed, port, translation, complain):
         self.name, self._port, self._translation = name, port, translation
         self._rng = random.Random(seed)
-        self._complain = complain
-        self.octets = 0
+        self._report_problem = complain
+        self.bytes = 0
         self.connections = 0
 
     async def come(self, stop):
@@ -24,7 +24,7 @@ class Visitor:
         try:
             await self._come(stop)
         except (OSError, asyncio.IncompleteReadError, asyncio.TimeoutError) as error:
-            self._complain(f"{self.name}, connection {self.connections}, after {self.octets} octets: "
+            self._report_problem(f"{self.name}, connection {self.connections}, after {self.bytes} bytes: "
                            f"{error!r}")
 
     async def _open(self):
@@ -32,17 +32,17 @@ class Visitor:
         return await asyncio.wait_for(asyncio.open_connection("127.0.0.1", self._port), 10)
 
     async def _hear(self, reader, said):
-        """The answer to what was said, octet by octet; it may take a while, but not for ever."""
+        """The answer to what was said, byte by byte; it may take a while, but not indefinitely."""
         heard = await asyncio.wait_for(reader.readexactly(len(said)), 20)
         if heard != said.translate(self._translation):
-            raise OSError("other octets than those that were due")
-        self.octets += len(said)
+            raise OSError("other bytes than those that were due")
+        self.bytes += len(said)
 
     async def _leave(self, reader, writer):
         """After the end of sending nothing comes but the end."""
         writer.write_eof()
         if await asyncio.wait_for(reader.read(1), 20):
-            raise OSError("more octets than were due")
+            raise OSError("more bytes than were due")
         writer.close()
 
 
@@ -111,7 +111,7 @@ class DatagramVisitor(Visitor):
                 heard = await asyncio.wait_for(loop.sock_recv(own, 65536), 5)
                 if heard != said.translate(self._translation):
                     raise OSError("another datagram than was due")
-                self.octets += len(said)
+                self.bytes += len(said)
                 await asyncio.sleep(self._rng.uniform(0, 0.05))
 
 

@@ -50,7 +50,7 @@ class dnsmasq {
     const std::string said = run_tool("dig", arguments(port, {"+tries=20", "-f", questions_}));
     std::string answers;
     std::istringstream lines(said);
-    // A comment tells of a question that had to be asked again.
+    // A comment reports a question that had to be asked again.
     for (std::string line; std::getline(lines, line);)
       if (!line.starts_with(";;")) answers += line + "\n";
     return answers;

@@ -35,7 +35,7 @@ class failing_allocator {
     ~armed();
   };
 
-  /// As long as it lives they do not, whatever is armed: for what the test does in the midst of it.
+  /// As long as it lives they do not, whatever is armed: for what the test does in the middle of it.
   class spared {
    public:
     spared();

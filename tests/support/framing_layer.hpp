@@ -9,8 +9,8 @@
 
 namespace rathole::test {
 
-/// A layer that is easy to see through: each end says 'H' first; then come frames of a length octet
-/// and that many octets, each with its bits turned. A frame without octets ends the sending.
+/// A layer that is easy to see through: each end says 'H' first; then come frames of a length byte
+/// and that many bytes, each with its bits turned. A frame without bytes ends the sending.
 class framing_layer {
  public:
   /// How the layer ends its sending.
@@ -22,7 +22,7 @@ class framing_layer {
     /// With a frame, once the peer has ended or some time has passed.
     postponed,
   };
-  static constexpr std::chrono::milliseconds patience{200};
+  static constexpr std::chrono::milliseconds max_delay{200};
 
   explicit framing_layer(ending how = ending::announced) : how_(how) {}
 
@@ -32,20 +32,20 @@ class framing_layer {
   }
 
   result<void> receive(byte_view in, byte_buffer& app, byte_buffer& wire) {
-    for (const std::uint8_t octet : in) {
+    for (const std::uint8_t byte : in) {
       if (broken_) return failure(errc::unexpected_message);
       if (state_ == phase::handshaking) {
-        broken_ = octet != 'H';
+        broken_ = byte != 'H';
         if (broken_) put(wire, '!');
         if (!broken_) state_ = phase::open;
       } else if (left_ > 0) {
         --left_;
-        put(app, static_cast<std::uint8_t>(~octet));
-      } else if (octet == 0) {
+        put(app, static_cast<std::uint8_t>(~byte));
+      } else if (byte == 0) {
         peer_ended();
         if (ending_ && can_send(state_)) end(wire);
       } else if (can_receive(state_)) {
-        left_ = octet;
+        left_ = byte;
       } else {
         broken_ = true;
       }
@@ -63,7 +63,7 @@ class framing_layer {
     while (!in.empty()) {
       const byte_view piece = in.first(std::min<std::size_t>(in.size(), 255));
       put(wire, static_cast<std::uint8_t>(piece.size()));
-      for (const std::uint8_t octet : piece) put(wire, static_cast<std::uint8_t>(~octet));
+      for (const std::uint8_t byte : piece) put(wire, static_cast<std::uint8_t>(~byte));
       in = in.subspan(piece.size());
     }
     return {};
@@ -77,7 +77,7 @@ class framing_layer {
 
   result<void> poll(time_point now, byte_buffer& wire) {
     if (!ending_ || !can_send(state_)) return {};
-    if (!deadline_) deadline_ = now + patience;
+    if (!deadline_) deadline_ = now + max_delay;
     if (*deadline_ <= now) end(wire);
     return {};
   }
@@ -88,7 +88,7 @@ class framing_layer {
   [[nodiscard]] phase state() const { return state_; }
 
  private:
-  static void put(byte_buffer& to, std::uint8_t octet) { to.append({&octet, 1}); }
+  static void put(byte_buffer& to, std::uint8_t byte) { to.append({&byte, 1}); }
 
   void peer_ended() { state_ = state_ == phase::write_closed ? phase::closed : phase::read_closed; }
   void end(byte_buffer& wire) {

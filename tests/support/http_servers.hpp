@@ -34,7 +34,7 @@ struct nginx : server_program {
   }
 };
 
-/// HAProxy that passes all connections on: as HTTP, or as bare octets; over TLS if it is given an
+/// HAProxy that passes all connections on: as HTTP, or as bare bytes; over TLS if it is given an
 /// identity.
 struct haproxy : server_program {
   enum class mode { http, tcp };

@@ -1,7 +1,7 @@
 #pragma once
 
-#include <rathole/io/descriptor.hpp>
-#include <rathole/io/tcp_stream.hpp>
+#include <rathole/io/socket/descriptor.hpp>
+#include <rathole/io/tcp/stream.hpp>
 
 #include <asio/io_context.hpp>
 

@@ -22,10 +22,10 @@ namespace rathole::test::layer_laws {
 /// When every conversation begins.
 inline constexpr time_point start_of_time{std::chrono::hours(1)};
 
-/// The sizes of the pieces that octets come in, over and over; in one piece if there are none.
+/// The sizes of the pieces that bytes come in, over and over; in one piece if there are none.
 using pieces = std::vector<std::size_t>;
 
-/// A few ways to cut a stream of octets.
+/// A few ways to cut a stream of bytes.
 inline rc::Gen<pieces> any_pieces() {
   return rc::gen::map(
       rc::gen::pair(rc::gen::inRange(0, 4),
@@ -37,13 +37,13 @@ inline rc::Gen<pieces> any_pieces() {
       });
 }
 
-/// `size` octets that are not all the same, the same ones each time.
-inline octet_vector some_octets(std::size_t size) {
-  octet_vector out(size);
+/// `size` bytes that are not all the same, the same ones each time.
+inline byte_vector some_bytes(std::size_t size) {
+  byte_vector out(size);
   std::uint32_t state = static_cast<std::uint32_t>(size);
-  for (std::uint8_t& octet : out) {
+  for (std::uint8_t& byte : out) {
     state = state * 1664525 + 1013904223;
-    octet = static_cast<std::uint8_t>(state >> 24);
+    byte = static_cast<std::uint8_t>(state >> 24);
   }
   return out;
 }
@@ -73,7 +73,7 @@ class end {
     poll();
   }
 
-  /// Takes octets from the stream below until there is an error; `cut` is of its pieces.
+  /// Takes bytes from the stream below until there is an error; `cut` is of its pieces.
   void receive(byte_view in, const pieces& cut = {}) {
     for (std::size_t i = 0; !in.empty() && !error_; ++i) {
       const std::size_t most = cut.empty() ? in.size() : cut[i % cut.size()];
@@ -113,7 +113,7 @@ class end {
   /// Whether the stream below ends behind that.
   [[nodiscard]] bool stream_ended() const { return stream_ended_; }
   /// What came for the application.
-  [[nodiscard]] octet_vector received() const {
+  [[nodiscard]] byte_vector received() const {
     const byte_view all = app_.data();
     return {all.begin(), all.end()};
   }
@@ -138,8 +138,8 @@ class end {
 
   // Where it can be seen: what is buffered is bounded.
   void check_bounded() {
-    if constexpr (requires { layer_.buffered() <= L::maximum_buffered; }) {
-      RC_ASSERT(layer_.buffered() <= L::maximum_buffered);
+    if constexpr (requires { layer_.buffered() <= L::max_buffered; }) {
+      RC_ASSERT(layer_.buffered() <= L::max_buffered);
     }
   }
 
@@ -150,7 +150,7 @@ class end {
     RC_ASSERT(error_ != std::error_code());
     RC_ASSERT(!can_send(layer_.state()));
     RC_ASSERT(!can_receive(layer_.state()));
-    RC_ASSERT(fails(layer_.receive(octet_vector(300), app_, wire_)));
+    RC_ASSERT(fails(layer_.receive(byte_vector(300), app_, wire_)));
     RC_ASSERT(fails(layer_.receive_end()));
     RC_ASSERT(fails(layer_.close(wire_)));
     if constexpr (TimedLayer<L>) {
@@ -175,26 +175,26 @@ class end {
 };
 
 /// What one end said on the stream below, if somebody listens.
-using recording = octet_vector;
+using recording = byte_vector;
 
 namespace detail {
 
-// Brings one end's octets, and the end of its stream, to the other; true if there was anything.
+// Brings one end's bytes, and the end of its stream, to the other; true if there was anything.
 template <Layer From, Layer To>
 bool deliver(end<From>& from, end<To>& to, const pieces& cut, recording* said) {
   const bool any = !from.wire().empty();
-  byte_buffer octets;
-  octets.swap(from.wire());
-  if (said != nullptr) said->insert(said->end(), octets.data().begin(), octets.data().end());
-  to.receive(octets.data(), cut);
+  byte_buffer bytes;
+  bytes.swap(from.wire());
+  if (said != nullptr) said->insert(said->end(), bytes.data().begin(), bytes.data().end());
+  to.receive(bytes.data(), cut);
   if (from.stream_ended()) to.receive_end();
   return any;
 }
 
 }  // namespace detail
 
-/// How octets travel between two ends, and what was seen of them.
-struct carriage {
+/// How bytes travel between two ends, and what was seen of them.
+struct exchange {
   pieces to_server = {};
   pieces to_client = {};
   recording client_said = {};
@@ -203,7 +203,7 @@ struct carriage {
 
 /// Delivers what both ends say until they say nothing more.
 template <Layer C, Layer S>
-void settle(end<C>& client, end<S>& server, carriage& by) {
+void settle(end<C>& client, end<S>& server, exchange& by) {
   for (bool any = true; any;) {
     any = detail::deliver(client, server, by.to_server, &by.client_said);
     any = detail::deliver(server, client, by.to_client, &by.server_said) || any;
@@ -213,15 +213,15 @@ void settle(end<C>& client, end<S>& server, carriage& by) {
 /// As above, in one piece each.
 template <Layer C, Layer S>
 void settle(end<C>& client, end<S>& server) {
-  carriage by;
+  exchange by;
   settle(client, server, by);
 }
 
 /// Round trip: whatever both send arrives, in order, cut as it may be; either may end its sending
 /// first while the other goes on. Both understand the end, and nobody fails.
 template <class MakeClient, class MakeServer>
-carriage check_conversation(MakeClient make_client, MakeServer make_server) {
-  carriage by{.to_server = *any_pieces(), .to_client = *any_pieces()};
+exchange check_conversation(MakeClient make_client, MakeServer make_server) {
+  exchange by{.to_server = *any_pieces(), .to_client = *any_pieces()};
   end client(make_client());
   end server(make_server());
   settle(client, server, by);
@@ -230,8 +230,8 @@ carriage check_conversation(MakeClient make_client, MakeServer make_server) {
   RC_ASSERT(client.state() == phase::open);
   RC_ASSERT(server.state() == phase::open);
 
-  octet_vector to_server;
-  octet_vector to_client;
+  byte_vector to_server;
+  byte_vector to_client;
   bool client_sends = true;
   bool server_sends = true;
   const auto talk = [&](int most) {
@@ -240,7 +240,7 @@ carriage check_conversation(MakeClient make_client, MakeServer make_server) {
       // Mostly short ones; seldom more than anything holds at once.
       const bool is_long = *rc::gen::inRange(0, 10) == 0;
       const auto size = *rc::gen::inRange<std::size_t>(1, is_long ? 70'000 : 300);
-      const octet_vector message = some_octets(size);
+      const byte_vector message = some_bytes(size);
       (by_client ? to_server : to_client)
           .insert((by_client ? to_server : to_client).end(), message.begin(), message.end());
       if (by_client) {
@@ -313,7 +313,7 @@ story tell(L layer, byte_view input, const pieces& cut, bool reproducible) {
 }
 
 /// Chunking invariance: any cut of `input` gives the same story. What the layer says counts only if
-/// it is the same each time, hence not if it draws random octets of its own.
+/// it is the same each time, hence not if it draws random bytes of its own.
 template <class Make>
 void check_input(Make make, byte_view input, bool reproducible = true) {
   const story whole = tell(make(), input, {}, reproducible);
@@ -322,8 +322,8 @@ void check_input(Make make, byte_view input, bool reproducible = true) {
   RC_ASSERT(tell(make(), input, cut, reproducible) == whole);
 }
 
-/// What was said, with an octet changed, cut short, or followed by anything; or anything at all.
-inline octet_vector any_variation(octet_vector said) {
+/// What was said, with a byte changed, cut short, or followed by anything; or anything at all.
+inline byte_vector any_variation(byte_vector said) {
   switch (*rc::gen::inRange(0, 5)) {
     case 0:
       if (!said.empty()) {
@@ -332,8 +332,8 @@ inline octet_vector any_variation(octet_vector said) {
       }
       break;
     case 1: said.resize(*rc::gen::inRange<std::size_t>(0, said.size() + 1)); break;
-    case 2: said = std::move(said) + *any_octets(64); break;
-    case 3: said = *any_octets(400); break;
+    case 2: said = std::move(said) + *any_bytes(64); break;
+    case 3: said = *any_bytes(400); break;
     default: break;
   }
   return said;
@@ -347,19 +347,19 @@ void check_tampering(MakeClient make_client, MakeServer make_server) {
   end server(make_server());
   settle(client, server);
   const auto check = [](auto& from, auto& to) {
-    octet_vector sent;
+    byte_vector sent;
     for (int left = *rc::gen::inRange(1, 5); left > 0; --left) {
-      const octet_vector message = some_octets(*rc::gen::inRange<std::size_t>(1, 300));
+      const byte_vector message = some_bytes(*rc::gen::inRange<std::size_t>(1, 300));
       from.send(message);
       sent = std::move(sent) + message;
     }
-    octet_vector wire(from.wire().data().begin(), from.wire().data().end());
+    byte_vector wire(from.wire().data().begin(), from.wire().data().end());
     const auto bit = *rc::gen::inRange<std::size_t>(0, wire.size() * 8);
     wire[bit / 8] = static_cast<std::uint8_t>(wire[bit / 8] ^ 1u << bit % 8);
     to.receive(wire, *any_pieces());
     to.receive_end();
     RC_ASSERT(to.error() != std::error_code());
-    const octet_vector received = to.received();
+    const byte_vector received = to.received();
     RC_ASSERT(received.size() < sent.size());
     RC_ASSERT(std::equal(received.begin(), received.end(), sent.begin()));
   };
@@ -370,16 +370,16 @@ void check_tampering(MakeClient make_client, MakeServer make_server) {
   }
 }
 
-/// Truncation: a stream that ends in the midst of what an open layer says is an error.
+/// Truncation: a stream that ends in the middle of what an open layer says is an error.
 template <class MakeClient, class MakeServer>
 void check_truncation(MakeClient make_client, MakeServer make_server) {
   end client(make_client());
   end server(make_server());
   settle(client, server);
   const auto check = [](auto& from, auto& to) {
-    for (int left = *rc::gen::inRange(0, 3); left > 0; --left) from.send(some_octets(20));
+    for (int left = *rc::gen::inRange(0, 3); left > 0; --left) from.send(some_bytes(20));
     const std::size_t before = from.wire().size();
-    from.send(some_octets(*rc::gen::inRange<std::size_t>(1, 300)));
+    from.send(some_bytes(*rc::gen::inRange<std::size_t>(1, 300)));
     from.wire().truncate(*rc::gen::inRange(before + 1, from.wire().size()));
     to.receive(from.wire().data(), *any_pieces());
     RC_ASSERT(to.error() == std::error_code());
@@ -395,8 +395,8 @@ void check_truncation(MakeClient make_client, MakeServer make_server) {
 
 /// What the laws ask of a pair of layers.
 struct traits {
-  /// Layers of one factory say the same if they hear the same. (Not so if they draw random octets,
-  /// unless from a script that begins anew in each.)
+  /// Layers of one factory say the same if they hear the same. (Not so if they draw random bytes,
+  /// unless from a script that begins again in each.)
   bool reproducible = true;
   /// A changed bit of the data phase is noticed.
   bool authenticated = false;
@@ -405,12 +405,12 @@ struct traits {
 /// All laws, on one conversation. The factories make layers of the two ends.
 template <class MakeClient, class MakeServer>
 void check(MakeClient make_client, MakeServer make_server, traits what = {}) {
-  const carriage by = check_conversation(make_client, make_server);
+  const exchange by = check_conversation(make_client, make_server);
   if (*rc::gen::arbitrary<bool>()) {
-    check_input(make_server, any_variation(what.reproducible ? by.client_said : octet_vector()),
+    check_input(make_server, any_variation(what.reproducible ? by.client_said : byte_vector()),
                 what.reproducible);
   } else {
-    check_input(make_client, any_variation(what.reproducible ? by.server_said : octet_vector()),
+    check_input(make_client, any_variation(what.reproducible ? by.server_said : byte_vector()),
                 what.reproducible);
   }
   check_truncation(make_client, make_server);

@@ -36,7 +36,7 @@ struct trace {
   std::error_code error;
   bool operator==(const trace&) const = default;
   friend std::ostream& operator<<(std::ostream& out, const trace& in) {
-    return out << in.events.size() << " events, " << in.taken << " octets taken, sent " << in.sent
+    return out << in.events.size() << " events, " << in.taken << " bytes taken, sent " << in.sent
                << ", " << in.error;
   }
 };
@@ -108,7 +108,7 @@ class runner {
   // Terminal: after an error there is only that error, and nothing to send or to take.
   void check_terminal() {
     RC_ASSERT(machine_.wanted() == 0u);
-    RC_ASSERT(machine_.feed(octet_vector(64)) == 0u);
+    RC_ASSERT(machine_.feed(byte_vector(64)) == 0u);
     RC_ASSERT(!machine_.deadline());
     for (const time_point at : {now, now + std::chrono::hours(1000)}) {
       const auto polled = machine_.poll(at);
@@ -124,7 +124,7 @@ class runner {
   trace<M> trace_;
 };
 
-/// One delivery: how many octets at most, and whether the owner polls after it.
+/// One delivery: how many bytes at most, and whether the owner polls after it.
 struct delivery {
   std::size_t size;
   bool settles;
@@ -167,7 +167,7 @@ void check(const M& machine, byte_view input, React react = {}) {
 template <Machine M>
 void check_bounded(M machine, std::size_t bound) {
   std::size_t taken = 0;
-  for (int i = 0; i < 10; ++i) taken += machine.feed(octet_vector(4096));
+  for (int i = 0; i < 10; ++i) taken += machine.feed(byte_vector(4096));
   RC_ASSERT(taken <= bound);
   RC_ASSERT(machine.wanted() == 0u);
 }

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "octets.hpp"
+#include "bytes.hpp"
 
 #include <rathole/core/byte_buffer.hpp>
 #include <rathole/core/hex.hpp>
@@ -27,7 +27,7 @@ std::string sent(M& machine) {
   return to_hex(out.data());
 }
 
-/// Feeds octets that the machine must take, all of them.
+/// Feeds bytes that the machine must take, all of them.
 template <Machine M>
 void feed(M& machine, byte_view in) {
   CHECK(machine.wanted() >= in.size());

@@ -145,9 +145,9 @@ class tcp_socket {
   }
   /// True when the peer's side ends, in order or by a reset, before any further byte.
   bool ends() {
-    char octet = 0;
+    char byte = 0;
     try {
-      return receive_some(&octet, 1) == 0;
+      return receive_some(&byte, 1) == 0;
     } catch (const std::system_error& error) {
       if (error.code() == std::errc::connection_reset) return true;
       throw;

@@ -89,7 +89,7 @@ class process {
 
   /// The exit status as a shell tells it (128 + n for signal n), or nothing when the program still
   /// runs after `limit`. Once there is a status, the output is complete.
-  std::optional<int> wait_exit(std::chrono::milliseconds limit = patience) {
+  std::optional<int> wait_exit(std::chrono::milliseconds limit = test_timeout) {
     eventually(
         [this] {
           int raw = 0;
@@ -105,7 +105,7 @@ class process {
   /// Waits until the output (of both streams) holds `text` at least `times` times from the offset
   /// `from` on; false after `limit`, or as soon as the program has closed its output without it.
   bool wait_for(std::string_view text, std::size_t times = 1, std::size_t from = 0,
-                std::chrono::milliseconds limit = patience) {
+                std::chrono::milliseconds limit = test_timeout) {
     std::unique_lock lock(mutex_);
     const auto found = [&] { return count(all_, text, from) >= times; };
     changed_.wait_for(lock, limit, [&] { return ended_ || found(); });

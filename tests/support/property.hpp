@@ -1,6 +1,6 @@
 #pragma once
 
-#include "octets.hpp"
+#include "bytes.hpp"
 
 #include <rathole/core/result.hpp>
 
@@ -25,18 +25,18 @@ bool holds(const result<T>& in, const U& value) {
   return in.has_value() && *in == value;
 }
 
-/// Any octets, up to `maximum` of them.
-inline rc::Gen<octet_vector> any_octets(std::size_t maximum) {
+/// Any bytes, up to `maximum` of them.
+inline rc::Gen<byte_vector> any_bytes(std::size_t maximum) {
   return rc::gen::mapcat(rc::gen::inRange<std::size_t>(0, maximum + 1), [](std::size_t size) {
-    return rc::gen::container<octet_vector>(size, rc::gen::arbitrary<std::uint8_t>());
+    return rc::gen::container<byte_vector>(size, rc::gen::arbitrary<std::uint8_t>());
   });
 }
 
 /// Any digest.
 inline rc::Gen<protocol::digest> any_digest() {
   return rc::gen::map(
-      rc::gen::container<octet_vector>(protocol::digest_size, rc::gen::arbitrary<std::uint8_t>()),
-      [](const octet_vector& in) {
+      rc::gen::container<byte_vector>(protocol::digest_size, rc::gen::arbitrary<std::uint8_t>()),
+      [](const byte_vector& in) {
         protocol::digest out{};
         std::copy(in.begin(), in.end(), out.begin());
         return out;

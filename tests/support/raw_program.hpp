@@ -51,7 +51,7 @@ class slow_pipe {
 
   /// Reads into `text` until it holds `end`; false if that does not come within `limit`.
   bool read_until(std::string_view end, std::string& text,
-                  std::chrono::milliseconds limit = patience) {
+                  std::chrono::milliseconds limit = test_timeout) {
     return eventually(
         [&] {
           pollfd entry{ends_[0], POLLIN, 0};
@@ -113,7 +113,7 @@ class raw_program {
   }
 
   /// As `process::wait_exit`.
-  std::optional<int> wait_exit(std::chrono::milliseconds limit = patience) {
+  std::optional<int> wait_exit(std::chrono::milliseconds limit = test_timeout) {
     eventually(
         [this] {
           int raw = 0;

@@ -57,15 +57,15 @@ struct reload_tunnel : sim_tunnel {
 
   /// Whether `stream` gets an echo.
   bool echoes(sim::stream& stream) {
-    const auto sent = bench.get(stream.write(octets("ping")));
+    const auto sent = bench.get(stream.write(bytes("ping")));
     if (!sent) return false;
     const auto answer = bench.get(read_once(stream));
     return answer && *answer == "ping";
   }
 
-  /// Whether a visitor at `port` gets an echo, coming again for at most `patience`.
-  bool serves(std::uint16_t port, duration patience = std::chrono::seconds(3)) {
-    for (const time_point end = world.now() + patience; world.now() < end;
+  /// Whether a visitor at `port` gets an echo, coming again for at most `timeout`.
+  bool serves(std::uint16_t port, duration timeout = std::chrono::seconds(3)) {
+    for (const time_point end = world.now() + timeout; world.now() < end;
          world.run_for(std::chrono::milliseconds(100))) {
       auto stream = bench.get(dial(port));
       if (stream && echoes(*stream)) return true;

@@ -101,11 +101,12 @@ inline void answer_late(tcp_socket& socket) {
   socket.shutdown_write();
 }
 
-/// Says `farewell` and ends its own direction at once, then hears the visitor out.
+/// Says `last_words` and ends its own direction at once, then hears the visitor out.
 class leaving_service {
  public:
-  explicit leaving_service(std::string farewell)
-      : farewell_(std::move(farewell)), service_([this](tcp_socket& socket) { serve(socket); }) {}
+  explicit leaving_service(std::string last_words)
+      : last_words_(std::move(last_words)),
+        service_([this](tcp_socket& socket) { serve(socket); }) {}
 
   std::uint16_t port() const { return service_.port(); }
   /// True when some visitor that has ended by now said exactly `text`.
@@ -116,14 +117,14 @@ class leaving_service {
 
  private:
   void serve(tcp_socket& socket) {
-    socket.send_all(farewell_);
+    socket.send_all(last_words_);
     socket.shutdown_write();
     std::string all = socket.receive_all();
     const std::lock_guard lock(mutex_);
     heard_.push_back(std::move(all));
   }
 
-  std::string farewell_;
+  std::string last_words_;
   mutable std::mutex mutex_;
   std::vector<std::string> heard_;
   service service_;

@@ -1,9 +1,9 @@
 #pragma once
 
-#include "carriage.hpp"
 #include "eventually.hpp"
 #include "our_program.hpp"
 #include "services.hpp"
+#include "transport_tables.hpp"
 #include "tunnel.hpp"
 #include "visitors.hpp"
 
@@ -20,7 +20,7 @@ struct serving_tunnel {
   std::uint16_t port;
 
   /// `keys` are of both sides.
-  serving_tunnel(const carriage& by, const std::string& keys)
+  serving_tunnel(const transport_tables& by, const std::string& keys)
       : both({by.name, our_program(), our_program(), by.server, by.client}),
         port(both.add("echo", local.port())) {
     both.server_keys = keys;

@@ -92,7 +92,7 @@ struct tally {
 
 /// What is in use in a crowd's world: resources, and coroutines of the programs.
 struct inventory {
-  sim::census resources;
+  sim::resource_counts resources;
   std::size_t tasks = 0;
 };
 
@@ -101,12 +101,12 @@ struct violation : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-class udp_guests;
+class udp_visitors;
 
 /// Several services, clients and visitors in one world, which is watched at every step:
 ///
-/// * Nobody gets an octet that was not sent to him, in its place. Nobody gets a clean end before
-///   all was delivered, except a visitor turned away before its forward started.
+/// * Nobody gets a byte that was not sent to him, in its place. Nobody gets a clean end before
+///   all was delivered, except a visitor refused before its forward started.
 /// * A visitor whose path is healthy from its arrival to its end gets its full answer, unless it
 ///   hangs up itself, or as many wait as may. A path is healthy when its control channel stands, its
 ///   port is open, and no trouble touched it within `settling`.
@@ -117,7 +117,7 @@ class udp_guests;
 ///   forward, and each coroutine of a server has its stream. This holds whenever nothing more is to
 ///   happen at a time.
 ///
-/// For UDP services see `udp_guests`. What does not hold ends the run with a `violation`.
+/// For UDP services see `udp_visitors`. What does not hold ends the run with a `violation`.
 class crowd {
  public:
   /// Longer than any wait inside the programs that a trouble may leave behind.
@@ -142,7 +142,7 @@ class crowd {
   void recover();
   /// What is in use now.
   [[nodiscard]] inventory in_use();
-  /// Stops all, in the midst of some visits; nothing may be left in use.
+  /// Stops all, in the middle of some visits; nothing may be left in use.
   void close();
 
   /// A trouble that touches the paths of `which` begins, and ends.
@@ -160,8 +160,8 @@ class crowd {
   /// How often a program was started on that host.
   [[nodiscard]] std::size_t starts(std::string_view host) const;
 
-  /// An invariant does not hold; the first complaint counts.
-  void complain(const std::string& what);
+  /// An invariant does not hold; the first problem counts.
+  void report_problem(const std::string& what);
   /// The state of an offer's path if it is healthy, which `epoch` gives as long as no trouble has
   /// touched the path since.
   [[nodiscard]] std::optional<std::uint64_t> healthy(const offer& of);
@@ -223,13 +223,13 @@ class crowd {
   sim::runtime lan_;
   std::vector<started> programs_;
   std::map<std::string, std::size_t, std::less<>> starts_;
-  std::vector<std::string> retired_lines_;
+  std::vector<std::string> earlier_lines_;
   std::vector<client_host> client_hosts_;
   const std::size_t* from_visitors_ = nullptr;
   program::pool_visitor check_pool_;
   std::array<path, offers.size()> paths_;
   std::deque<guest> guests_;
-  std::unique_ptr<udp_guests> datagrams_;
+  std::unique_ptr<udp_visitors> datagrams_;
   std::size_t present_ = 0;
   bool coming_ = false;
   duration longest_pause_{};
@@ -237,7 +237,7 @@ class crowd {
   std::size_t forwards_ = 0;
   std::set<std::uint16_t> forwarded_;
   std::set<std::uint16_t> refused_at_limit_;
-  std::string complaint_;
+  std::string problem_;
 };
 
 }  // namespace rathole::test

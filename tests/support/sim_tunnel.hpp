@@ -26,7 +26,7 @@ class program {
   virtual ~program() = default;
   virtual void stop() = 0;
   virtual void stop_now() = 0;
-  virtual void retire() = 0;
+  virtual void drain() = 0;
 
   /// Gives a server or a client new settings; how that ended is in `updated()`.
   virtual void update(const config::server& next) = 0;
@@ -100,24 +100,24 @@ struct sim_tunnel {
   /// A visitor's connection.
   io::task<sim::stream> arrive();
 
-  /// Runs until a visitor gets an echo, coming again each half second for at most `patience`.
+  /// Runs until a visitor gets an echo, coming again each half second for at most `timeout`.
   /// Whether one did.
-  bool serves_again(duration patience);
+  bool serves_again(duration timeout);
 
   /// Stops both programs and runs until they have ended; requires that nothing is left in use but
   /// the services' acceptors.
   void stop_all();
 
   template <class Condition>
-  sim::outcome run_until(Condition condition, duration patience = std::chrono::minutes(10)) {
-    return world.run_until(condition, patience);
+  sim::outcome run_until(Condition condition, duration timeout = std::chrono::minutes(10)) {
+    return world.run_until(condition, timeout);
   }
 
  private:
   std::size_t services_ = 0;
 };
 
-/// `size` octets in which every position looks different.
+/// `size` bytes in which every position looks different.
 std::string pattern(std::size_t size);
 
 /// Sends back what it gets, then the end.

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <rathole/io/task_group.hpp>
+#include <rathole/io/run/task_group.hpp>
 #include <rathole/sim/world.hpp>
 
 #include <doctest/doctest.h>
@@ -15,7 +15,7 @@
 
 namespace rathole::test {
 
-inline byte_view octets(std::string_view text) {
+inline byte_view bytes(std::string_view text) {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
 

@@ -89,14 +89,14 @@ class tunnel {
     eventually([this] { return !refused(port_); });
     start_client();
   }
-  /// Starts the server anew, on the same ports; one that still runs is killed.
+  /// Starts the server again, on the same ports; one that still runs is killed.
   void start_server() {
     server.emplace(programs_.server, arguments("--server", "server.toml", server_text()),
                    environment);
   }
-  /// Writes the server's configuration anew; a server that runs follows it by itself.
+  /// Writes the server's configuration again; a server that runs follows it by itself.
   void rewrite_server() { directory_.write("server.toml", server_text()); }
-  /// Starts the client anew; one that still runs is killed.
+  /// Starts the client again; one that still runs is killed.
   void start_client() { start_client(client, "client.toml", client_entries_); }
   /// Starts a second client that forwards the same services to other ports.
   void start_rival(const std::vector<std::uint16_t>& local_ports) {

@@ -53,7 +53,7 @@ inline void crowd(const pairing& programs) {
   t.start_in_turn();
   INFO(t.story());
   REQUIRE(eventually([&] { return answered(port); }));
-  visitor_crowd visitors(crowd_size, 1 << 20, 20240502, farewell::after_answer);
+  visitor_crowd visitors(crowd_size, 1 << 20, 20240502, end_of_sending::after_answer);
   CHECK(visitors.visit(port, std::chrono::seconds{90}) == "");
   CHECK(answered(port));
 }
@@ -78,15 +78,15 @@ inline void half_close(const pairing& programs) {
 }
 
 inline void service_ends_first(const pairing& programs) {
-  const std::string farewell = random_bytes(200'000, 8);
-  leaving_service local(farewell);
+  const std::string last_words = random_bytes(200'000, 8);
+  leaving_service local(last_words);
   tunnel t(programs);
   const std::uint16_t port = t.add("leaving", local.port());
   t.start();
   INFO(t.story());
   REQUIRE(eventually([&] { return !refused(port); }));
   tcp_socket visitor = tcp_socket::connect(port);
-  CHECK((visitor.receive_all() == farewell));
+  CHECK((visitor.receive_all() == last_words));
   const std::string said = random_bytes(300'000, 9);
   visitor.send_all(said);
   visitor.shutdown_write();

@@ -61,7 +61,7 @@ class udp_socket {
     // The port stands at the same place in the addresses of both families.
     return ntohs(at.sin6_port);
   }
-  /// False if the system does not take the datagram, or told of a refusal that came before.
+  /// False if the system does not take the datagram, or reported a refusal that came before.
   bool send(std::string_view datagram) {
     return ::send(fd_, datagram.data(), datagram.size(), MSG_NOSIGNAL) >= 0;
   }

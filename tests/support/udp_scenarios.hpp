@@ -85,7 +85,7 @@ inline void udp_sizes_of_upstream(const pairing& programs) {
 
 /// What tells a long datagram without repeating it.
 inline std::string digest_of_datagram(std::string_view datagram) {
-  return std::to_string(datagram.size()) + " octets, " +
+  return std::to_string(datagram.size()) + " bytes, " +
          std::to_string(std::hash<std::string_view>{}(datagram));
 }
 inline std::vector<std::size_t> sizes_beyond_upstream() {
@@ -205,7 +205,7 @@ inline void udp_ipv6(const pairing& programs) {
     }
 }
 
-/// A visitor is served again after `restart` has ended a program with a signal and started it anew.
+/// A visitor is served again after `restart` has ended a program with a signal and started it again.
 template <class F>
 void udp_restart(const pairing& programs, F restart) {
   udp_service local;

@@ -27,7 +27,7 @@ class udp_visitor {
   }
 
   /// Sends a datagram until its answer has come; returns what went wrong, or nothing.
-  std::string ask(std::string_view question, std::chrono::milliseconds limit = patience) {
+  std::string ask(std::string_view question, std::chrono::milliseconds limit = test_timeout) {
     const std::string wanted = expected_(question);
     const auto deadline = std::chrono::steady_clock::now() + limit;
     do {
@@ -38,7 +38,7 @@ class udp_visitor {
           return {};
         }
         if (std::ranges::find(earlier_, *answer) == earlier_.end())
-          return "another answer, of " + std::to_string(answer->size()) + " octets";
+          return "another answer, of " + std::to_string(answer->size()) + " bytes";
       }
     } while (std::chrono::steady_clock::now() < deadline);
     // It may still come.
@@ -46,7 +46,7 @@ class udp_visitor {
     return "no answer";
   }
   /// Whether a short question is answered in time.
-  bool is_served(std::chrono::milliseconds limit = patience) {
+  bool is_served(std::chrono::milliseconds limit = test_timeout) {
     return ask("question " + std::to_string(++questions_), limit).empty();
   }
   udp_socket& socket() { return socket_; }
@@ -59,7 +59,7 @@ class udp_visitor {
 };
 
 /// Many visitors at once to a UDP echo. Each has datagrams of its own, of all sizes up to 1,400
-/// octets, and sends the next when the answer to the last has come, or the last again.
+/// bytes, and sends the next when the answer to the last has come, or the last again.
 class udp_crowd {
  public:
   udp_crowd(std::size_t count, std::size_t datagrams, std::uint64_t seed) : visitors_(count) {
@@ -89,7 +89,7 @@ class udp_crowd {
         if (polls[i].fd < 0 || polls[i].revents == 0) continue;
         while (const auto answer = visitors_[i].socket.receive(std::chrono::milliseconds{0}))
           if (!visitors_[i].hear(*answer))
-            return "visitor " + std::to_string(i) + ": octets that it did not send";
+            return "visitor " + std::to_string(i) + ": bytes that it did not send";
         if (!visitors_[i].has_finished()) continue;
         polls[i].fd = -1;
         --left;

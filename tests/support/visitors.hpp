@@ -64,17 +64,17 @@ inline bool refused(std::uint16_t port) {
 
 /// When a visitor ends its direction: having sent all, whereupon it expects the echo's end, or only
 /// by leaving once everything has come back.
-enum class farewell { after_sending, after_answer };
+enum class end_of_sending { after_sending, after_answer };
 
 /// Many visitors at once to an echo: each sends bytes of its own while it compares every byte that
 /// comes back.
 class visitor_crowd {
  public:
   visitor_crowd(std::size_t count, std::size_t bytes_each, std::uint64_t seed,
-                farewell when = farewell::after_sending)
+                end_of_sending when = end_of_sending::after_sending)
       : count_(count),
         size_(bytes_each),
-        farewell_(when),
+        end_of_sending_(when),
         pool_(random_bytes(bytes_each + 4'000'000, seed)) {
     std::mt19937_64 generator(seed + 1);
     std::uniform_int_distribution<std::size_t> offset(0, 4'000'000);
@@ -121,7 +121,7 @@ class visitor_crowd {
       if (n < 0 && errno != EAGAIN) return std::string("send: ") + std::strerror(errno);
       if (n > 0) self.sent += static_cast<std::size_t>(n);
       if (self.sent == self.data.size()) {
-        if (farewell_ == farewell::after_sending) self.socket.shutdown_write();
+        if (end_of_sending_ == end_of_sending::after_sending) self.socket.shutdown_write();
         entry.events = POLLIN;
       }
     }
@@ -138,7 +138,7 @@ class visitor_crowd {
     }
     if (self.data.substr(self.received, got.size()) != got) return "other bytes" + at;
     self.received += got.size();
-    if (farewell_ == farewell::after_answer && self.received == self.data.size()) {
+    if (end_of_sending_ == end_of_sending::after_answer && self.received == self.data.size()) {
       self.socket.close();
       entry.fd = -1;
     }
@@ -154,7 +154,7 @@ class visitor_crowd {
 
   std::size_t count_;
   std::size_t size_;
-  farewell farewell_;
+  end_of_sending end_of_sending_;
   std::string pool_;
   std::vector<std::size_t> offsets_;
 };

@@ -15,7 +15,7 @@ using test::test_root;
 using test::trust_in;
 using tls::botan_engine;
 
-TEST_CASE("botan engine: a handshake, cut in any way, and octets both ways") {
+TEST_CASE("botan engine: a handshake, cut in any way, and bytes both ways") {
   for (const std::size_t piece : {1u, 7u, 1u << 20}) {
     CAPTURE(piece);
     botan_pair both;
@@ -32,7 +32,7 @@ TEST_CASE("botan engine: a handshake, cut in any way, and octets both ways") {
   }
 }
 
-TEST_CASE("botan engine: a bulk of octets") {
+TEST_CASE("botan engine: a bulk of bytes") {
   botan_pair both;
   settle(both.client, both.server);
   const std::string bulk(300'000, 'x');

@@ -4,7 +4,7 @@
 #include "conversation.hpp"
 
 #include <rathole/sim/scripted_rng.hpp>
-#include <rathole/tls/botan_engine.hpp>
+#include <rathole/tls/botan/engine.hpp>
 #include <rathole/tls/layer.hpp>
 
 #include <chrono>
@@ -29,7 +29,7 @@ inline const tls::identity& test_server() {
   return made;
 }
 
-/// Random octets that are the same each time.
+/// Random bytes that are the same each time.
 inline tls::shared_rng scripted_botan_rng(std::uint64_t seed) {
   return std::make_shared<tls::botan_rng<sim::scripted_rng>>(sim::scripted_rng(seed));
 }

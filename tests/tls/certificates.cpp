@@ -1,6 +1,6 @@
 #include "certificates.hpp"
 
-#include <rathole/tls/botan_setup.hpp>
+#include <rathole/tls/botan/setup.hpp>
 
 #include <botan/auto_rng.h>
 #include <botan/ec_group.h>

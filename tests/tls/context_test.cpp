@@ -1,5 +1,5 @@
-#include "../support/odd_files.hpp"
 #include "../support/temp_dir.hpp"
+#include "../support/unusual_files.hpp"
 #include "botan_pair.hpp"
 
 #include <rathole/tls/context.hpp>
@@ -31,14 +31,16 @@ struct files {
   }
   [[nodiscard]] std::string path(const char* name) const { return (dir.path() / name).string(); }
   [[nodiscard]] tls::server_settings server() {
-    return {.cert = path("cert.pem"), .key = path("key.pem"), .complain = complain()};
+    return {.cert = path("cert.pem"), .key = path("key.pem"), .report_problem = report_problem()};
   }
   [[nodiscard]] tls::client_settings client() {
-    return {.trusted_root = path("root.pem"), .trusted_root_only = true, .complain = complain()};
+    return {.trusted_root = path("root.pem"),
+            .trusted_root_only = true,
+            .report_problem = report_problem()};
   }
-  tls::complaint complain() {
+  tls::problem_handler report_problem() {
     return [this](tls::file_news news, const std::string& what) {
-      auto& kind = news == tls::file_news::refused  ? complaints
+      auto& kind = news == tls::file_news::refused  ? problems
                    : news == tls::file_news::loaded ? loaded
                                                     : doubts;
       kind.push_back(what);
@@ -47,7 +49,7 @@ struct files {
 
   test::temp_dir dir;
   std::string root = dir.write("root.pem", to_pem(test::test_root().certificates));
-  std::vector<std::string> complaints;
+  std::vector<std::string> problems;
   std::vector<std::string> loaded;
   std::vector<std::string> doubts;
 };
@@ -90,7 +92,7 @@ TEST_CASE("tls contexts: only regular files are read, at the start and later") {
   files from;
   const auto client = *client_context::load(from.client());
   const auto server = *server_context::load(from.server());
-  const test::odd_files odd(from.dir);
+  const test::unusual_files odd(from.dir);
   for (const auto& [path, why] : odd.all()) {
     CAPTURE(path);
     const std::string reason = "\"" + path + "\": the file cannot be read: " + why;
@@ -109,10 +111,10 @@ TEST_CASE("tls contexts: only regular files are read, at the start and later") {
       const auto kept = from.dir.path() / "kept";
       std::filesystem::rename(from.path(name), kept);
       std::filesystem::create_symlink(path, from.path(name));
-      from.complaints.clear();
+      from.problems.clear();
       CHECK(error_between(client, server) == std::error_code());
-      REQUIRE(from.complaints.size() == 1);
-      CHECK(from.complaints.front().ends_with(why));
+      REQUIRE(from.problems.size() == 1);
+      CHECK(from.problems.front().ends_with(why));
       std::filesystem::rename(kept, from.path(name));
       CHECK(error_between(client, server) == std::error_code());
     }
@@ -140,25 +142,25 @@ TEST_CASE("tls contexts: files that change are loaded again, if they are good") 
 
   from.dir.write("root.pem", to_pem(other_root.certificates));
   CHECK(error_between(client, server) == std::error_code());
-  CHECK(from.complaints.empty());
+  CHECK(from.problems.empty());
 
   // Half of a change: the key does not fit yet.
   const auto next = test::issued_by(other_root, {.common_name = "next"});
   from.dir.write("cert.pem", to_pem(next.certificates));
   CHECK(error_between(client, server) == std::error_code());
   CHECK(error_between(client, server) == std::error_code());
-  CHECK(from.complaints.size() == 1);
+  CHECK(from.problems.size() == 1);
   from.dir.write("key.pem", to_pem(next.private_key));
   CHECK(error_between(client, server) == std::error_code());
-  CHECK(from.complaints.size() == 1);
+  CHECK(from.problems.size() == 1);
   CHECK(std::ranges::count(from.loaded, "\"" + from.path("cert.pem") + "\", \"" +
                                             from.path("key.pem") + "\" changed and is in use") ==
         2);
 
   std::filesystem::remove(from.path("root.pem"));
   CHECK(error_between(client, server) == std::error_code());
-  REQUIRE(from.complaints.size() == 2);
-  CHECK(from.complaints.back().find("root.pem") != std::string::npos);
+  REQUIRE(from.problems.size() == 2);
+  CHECK(from.problems.back().find("root.pem") != std::string::npos);
 }
 
 TEST_CASE("tls contexts: a server's certificate that clients refuse, or will soon, is reported") {

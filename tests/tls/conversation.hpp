@@ -1,6 +1,6 @@
 #pragma once
 
-#include "../support/octets.hpp"
+#include "../support/bytes.hpp"
 
 #include <rathole/core/byte_buffer.hpp>
 #include <rathole/core/layer.hpp>
@@ -37,7 +37,7 @@ struct party {
   std::error_code error = {};
 };
 
-/// Brings to the other what one sent, in pieces of `piece` octets; true if there was any.
+/// Brings to the other what one sent, in pieces of `piece` bytes; true if there was any.
 template <class From, class To>
 bool deliver(From& from, To& to, std::size_t piece = 1 << 20) {
   byte_buffer sent;

@@ -1,6 +1,6 @@
-#include "../support/octets.hpp"
+#include "../support/bytes.hpp"
 
-#include <rathole/tls/definite_lengths.hpp>
+#include <rathole/tls/pkcs12/definite_lengths.hpp>
 
 #include <doctest/doctest.h>
 
@@ -11,7 +11,7 @@
 namespace rathole::test {
 namespace {
 
-std::string rewritten(const octet_vector& in) {
+std::string rewritten(const byte_vector& in) {
   try {
     return to_hex(tls::with_definite_lengths(in));
   } catch (const std::invalid_argument& error) {
@@ -47,28 +47,28 @@ TEST_CASE("definite lengths: what BER allows") {
   };
   for (const example& e : examples) {
     CAPTURE(e.what);
-    CHECK(rewritten(octets(e.in)) == e.out);
+    CHECK(rewritten(bytes(e.in)) == e.out);
   }
 }
 
 TEST_CASE("definite lengths: long values, and deep ones") {
   for (const std::size_t size : {127u, 128u, 255u, 256u, 65535u, 65536u}) {
-    octet_vector in =
-        octets(
+    byte_vector in =
+        bytes(
             "2480"
             "0483") +
-        octet_vector{static_cast<std::uint8_t>(size >> 16), static_cast<std::uint8_t>(size >> 8),
-                     static_cast<std::uint8_t>(size)};
+        byte_vector{static_cast<std::uint8_t>(size >> 16), static_cast<std::uint8_t>(size >> 8),
+                    static_cast<std::uint8_t>(size)};
     in.insert(in.end(), size, 'x');
-    const auto once = tls::with_definite_lengths(in + octet_vector{0, 0});
+    const auto once = tls::with_definite_lengths(in + byte_vector{0, 0});
     // It has no ends any more, so nothing changes.
     CHECK(tls::with_definite_lengths(once) == once);
     REQUIRE(once.size() > size);
     CHECK(std::all_of(once.end() - static_cast<std::ptrdiff_t>(size), once.end(),
-                      [](std::uint8_t octet) { return octet == 'x'; }));
+                      [](std::uint8_t byte) { return byte == 'x'; }));
   }
-  octet_vector deep;
-  for (int i = 0; i < 100'000; ++i) deep = std::move(deep) + octet_vector{0x30, 0x80};
+  byte_vector deep;
+  for (int i = 0; i < 100'000; ++i) deep = std::move(deep) + byte_vector{0x30, 0x80};
   CHECK(rewritten(deep) == "too many values in values");
 }
 

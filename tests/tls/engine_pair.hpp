@@ -2,7 +2,7 @@
 
 #include "botan_pair.hpp"
 
-#include <rathole/tls/openssl_engine.hpp>
+#include <rathole/tls/openssl/engine.hpp>
 
 #include <concepts>
 #include <string_view>

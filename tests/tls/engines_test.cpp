@@ -48,7 +48,7 @@ const tls::identity& rsa_server() {
 
 }  // namespace
 
-TEST_CASE_TEMPLATE("engines: octets both ways, cut in any way", E, both_openssl, botan_to_openssl,
+TEST_CASE_TEMPLATE("engines: bytes both ways, cut in any way", E, both_openssl, botan_to_openssl,
                    openssl_to_botan) {
   for (const std::size_t piece : {1u, 7u, 1u << 20}) {
     CAPTURE(piece);

@@ -107,7 +107,7 @@ TEST_CASE("environment roots: a file that changes is loaded again") {
   CHECK(error() == std::error_code());
 }
 
-TEST_CASE("environment roots: what cannot be read is told, and left out") {
+TEST_CASE("environment roots: what cannot be read is reported, and left out") {
   const temp_dir dir;
   const std::string empty = dir.write("empty.pem", "nothing");
   CHECK(tls::problems_of({}).empty());

@@ -1,4 +1,4 @@
-#include "../support/octets.hpp"
+#include "../support/bytes.hpp"
 
 #include <rathole/tls/host_name.hpp>
 
@@ -48,7 +48,7 @@ TEST_CASE("host_name: which names a certificate's name stands for") {
 
 TEST_CASE("host_name: the names of a subjectAltName") {
   // a.test, an e-mail address, 127.0.0.1, ::1
-  const auto der = test::octets(
+  const auto der = test::bytes(
       "3028 8206 612e74657374 8106 6140622e6e6c 8704 7f000001"
       "8710 00000000000000000000000000000001");
   const auto names = tls::read_alt_names(der);
@@ -70,15 +70,15 @@ TEST_CASE("host_name: the names of a subjectAltName") {
     CAPTURE(size);
     CHECK_FALSE(tls::read_alt_names(byte_view(der).first(size)));
   }
-  CHECK_FALSE(tls::read_alt_names(test::octets("3080 0000")));
-  CHECK_FALSE(tls::read_alt_names(test::octets("3003 820561")));
-  CHECK_FALSE(tls::read_alt_names(test::octets("3000 00")));
-  CHECK_FALSE(tls::read_alt_names(test::octets("3100")));
+  CHECK_FALSE(tls::read_alt_names(test::bytes("3080 0000")));
+  CHECK_FALSE(tls::read_alt_names(test::bytes("3003 820561")));
+  CHECK_FALSE(tls::read_alt_names(test::bytes("3000 00")));
+  CHECK_FALSE(tls::read_alt_names(test::bytes("3100")));
 }
 
 TEST_CASE("host_name: long lengths") {
   const auto in_der = [](const char* head, std::size_t size) {
-    auto out = test::octets(head);
+    auto out = test::bytes(head);
     out.insert(out.end(), size, 'a');
     return tls::read_alt_names(out);
   };

@@ -19,12 +19,12 @@ TEST_CASE("tls layer with Botan: the laws of layers") {
 TEST_CASE("tls layer with Botan: a conversation heard again, with faults in it") {
   laws::end server(make_server());
   laws::end client(make_client());
-  laws::carriage by;
+  laws::exchange by;
   settle(client, server, by);
   client.send(test::text("heard"));
   settle(client, server, by);
-  REQUIRE(server.received() == test::octet_vector{'h', 'e', 'a', 'r', 'd'});
-  // Who draws the same random octets hears the same as the first did.
+  REQUIRE(server.received() == test::byte_vector{'h', 'e', 'a', 'r', 'd'});
+  // Who draws the same random bytes hears the same as the first did.
   CHECK(laws::tell(make_server(), by.client_said, {}, false).received == to_hex(server.received()));
 
   RATHOLE_PROPERTY("any cut gives the same story", [&by] {

@@ -133,7 +133,7 @@ TEST_CASE("tls layer: what a server cannot take first") {
     const char* what;
     const char* dump;
     std::error_code error;
-    /// The last octet of what the server says, which is the alert.
+    /// The last byte of what the server says, which is the alert.
     const char* said;
   };
   const example examples[] = {
@@ -159,7 +159,7 @@ TEST_CASE("tls layer: what a server cannot take first") {
   for (const example& e : examples) {
     CAPTURE(e.what);
     botan_pair both;
-    both.server.receive(test::octets(e.dump));
+    both.server.receive(test::bytes(e.dump));
     CHECK(both.server.error == e.error);
     CHECK(both.server.layer.state() == phase::closed);
     CHECK(to_hex(both.server.wire.data()).ends_with(e.said));
@@ -168,11 +168,11 @@ TEST_CASE("tls layer: what a server cannot take first") {
 
 TEST_CASE("tls layer: a peer that never gets on is cut off") {
   // A message of the handshake that claims to be of 16 MiB, in records of the greatest size.
-  test::octet_vector record(5 + 16'384, 'x');
-  const test::octet_vector head{0x16, 3, 1, 0x40, 0};
+  test::byte_vector record(5 + 16'384, 'x');
+  const test::byte_vector head{0x16, 3, 1, 0x40, 0};
   std::copy(head.begin(), head.end(), record.begin());
-  test::octet_vector first = record;
-  const test::octet_vector claim{1, 0xff, 0xff, 0xff};
+  test::byte_vector first = record;
+  const test::byte_vector claim{1, 0xff, 0xff, 0xff};
   std::copy(claim.begin(), claim.end(), first.begin() + 5);
 
   botan_pair both;

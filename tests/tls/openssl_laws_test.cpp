@@ -1,7 +1,7 @@
 #include "../support/layer_laws.hpp"
 #include "botan_pair.hpp"
 
-#include <rathole/tls/openssl_engine.hpp>
+#include <rathole/tls/openssl/engine.hpp>
 
 namespace rathole {
 namespace {

@@ -1,7 +1,7 @@
 #include "../support/property.hpp"
 
-#include <rathole/tls/pkcs12_kdf.hpp>
-#include <rathole/tls/pkcs12_password.hpp>
+#include <rathole/tls/pkcs12/kdf.hpp>
+#include <rathole/tls/pkcs12/password.hpp>
 
 #include <doctest/doctest.h>
 #include <openssl/evp.h>
@@ -37,7 +37,7 @@ TEST_CASE("pkcs12: passwords as BMPStrings") {
   for (const example& e : examples) {
     CAPTURE(e.bmp);
     const auto spellings = tls::spellings_of(e.password);
-    const octet_vector ended = octets(e.bmp) + octet_vector{0, 0};
+    const byte_vector ended = bytes(e.bmp) + byte_vector{0, 0};
     CHECK(std::ranges::equal(spellings.back().bmp, ended));
     CHECK(std::ranges::equal(spellings.back().plain, text(e.password)));
     REQUIRE(spellings.size() == (e.password.empty() ? 2 : 1));
@@ -47,13 +47,13 @@ TEST_CASE("pkcs12: passwords as BMPStrings") {
 
 TEST_CASE("pkcs12: keys are derived as OpenSSL does") {
   RATHOLE_PROPERTY("pkcs12 kdf", [] {
-    octet_vector password = *any_octets(150);
-    octet_vector salt = *any_octets(150);
+    byte_vector password = *any_bytes(150);
+    byte_vector salt = *any_bytes(150);
     salt.push_back(1);
     const auto purpose = *rc::gen::inRange(1, 4);
     const auto iterations = *rc::gen::inRange(1, 20);
     const bool sha256 = *rc::gen::arbitrary<bool>();
-    octet_vector expected(*rc::gen::inRange<std::size_t>(1, 100));
+    byte_vector expected(*rc::gen::inRange<std::size_t>(1, 100));
     RC_ASSERT(PKCS12_key_gen_uni(password.data(), static_cast<int>(password.size()), salt.data(),
                                  static_cast<int>(salt.size()), purpose, iterations,
                                  static_cast<int>(expected.size()), expected.data(),

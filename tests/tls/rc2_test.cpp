@@ -1,6 +1,6 @@
-#include "../support/octets.hpp"
+#include "../support/bytes.hpp"
 
-#include <rathole/tls/rc2.hpp>
+#include <rathole/tls/pkcs12/rc2.hpp>
 
 #include <doctest/doctest.h>
 
@@ -28,9 +28,9 @@ TEST_CASE("rc2: the examples of RFC 2268 section 5") {
   for (const example& e : examples) {
     CAPTURE(e.key);
     CAPTURE(e.bits);
-    octet_vector block = octets(e.encrypted);
-    tls::rc2(octets(e.key), e.bits).decrypt(byte_span(block).first<8>());
-    CHECK(block == octets(e.plain));
+    byte_vector block = bytes(e.encrypted);
+    tls::rc2(bytes(e.key), e.bits).decrypt(byte_span(block).first<8>());
+    CHECK(block == bytes(e.plain));
   }
 }
 

@@ -71,105 +71,105 @@ TEST_CASE("source_network: what counts as one source") {
 }
 
 TEST_CASE("admission: over the cap of a source its own oldest goes") {
-  admission door(limits(100, 2));
-  CHECK(door.admit("other").evicted == nobody);
-  CHECK(door.admit("flood").evicted == nobody);
-  CHECK(door.admit("flood").evicted == nobody);
-  CHECK(door.admit("flood").evicted == 1);
-  CHECK(door.admit("flood").evicted == 2);
-  CHECK(door.size() == 3);
-  CHECK_FALSE(door.release(1));
-  CHECK(door.release(3));
-  CHECK_FALSE(door.release(3));
-  CHECK(door.admit("flood").evicted == nobody);
+  admission admitting(limits(100, 2));
+  CHECK(admitting.admit("other").evicted == nobody);
+  CHECK(admitting.admit("flood").evicted == nobody);
+  CHECK(admitting.admit("flood").evicted == nobody);
+  CHECK(admitting.admit("flood").evicted == 1);
+  CHECK(admitting.admit("flood").evicted == 2);
+  CHECK(admitting.size() == 3);
+  CHECK_FALSE(admitting.release(1));
+  CHECK(admitting.release(3));
+  CHECK_FALSE(admitting.release(3));
+  CHECK(admitting.admit("flood").evicted == nobody);
 }
 
 TEST_CASE("admission: over the whole cap the oldest of the most loaded source goes") {
-  admission door(limits(4, 3));
-  door.admit("a");
-  door.admit("b");
-  door.admit("b");
-  door.admit("c");
-  CHECK(door.admit("d").evicted == 1);
+  admission admitting(limits(4, 3));
+  admitting.admit("a");
+  admitting.admit("b");
+  admitting.admit("b");
+  admitting.admit("c");
+  CHECK(admitting.admit("d").evicted == 1);
   // All have one: the oldest of all goes, never the newcomer.
-  CHECK(door.admit("e").evicted == 0);
-  CHECK(door.admit("e").evicted == 5);
-  CHECK(door.size() == 4);
-  CHECK(door.sources() == 4);
+  CHECK(admitting.admit("e").evicted == 0);
+  CHECK(admitting.admit("e").evicted == 5);
+  CHECK(admitting.size() == 4);
+  CHECK(admitting.sources() == 4);
 }
 
 TEST_CASE("admission: of one place the newcomer gets it") {
-  admission door(limits(0, 0));
-  CHECK(door.admit("a").evicted == nobody);
-  CHECK(door.admit("a").evicted == 0);
-  CHECK(door.admit("b").evicted == 1);
-  door.exempt("c");
-  CHECK(door.admit("c").evicted == 2);
-  CHECK(door.admit("d").evicted == 3);
+  admission admitting(limits(0, 0));
+  CHECK(admitting.admit("a").evicted == nobody);
+  CHECK(admitting.admit("a").evicted == 0);
+  CHECK(admitting.admit("b").evicted == 1);
+  admitting.exempt("c");
+  CHECK(admitting.admit("c").evicted == 2);
+  CHECK(admitting.admit("d").evicted == 3);
 }
 
 TEST_CASE("admission: who holds a control channel is exempt from the cap of a source") {
-  admission door(limits(8, 2));
-  door.exempt("client");
-  door.exempt("client");
-  for (int i = 0; i < 5; ++i) CHECK(door.admit("client").evicted == nobody);
-  door.unexempt("client");
-  CHECK(door.admit("client").evicted == nobody);
-  door.unexempt("client");
-  CHECK(door.admit("client").evicted == 0);
-  door.exempt("client");
-  CHECK(door.admit("client").evicted == nobody);
+  admission admitting(limits(8, 2));
+  admitting.exempt("client");
+  admitting.exempt("client");
+  for (int i = 0; i < 5; ++i) CHECK(admitting.admit("client").evicted == nobody);
+  admitting.unexempt("client");
+  CHECK(admitting.admit("client").evicted == nobody);
+  admitting.unexempt("client");
+  CHECK(admitting.admit("client").evicted == 0);
+  admitting.exempt("client");
+  CHECK(admitting.admit("client").evicted == nobody);
 }
 
 TEST_CASE("admission: a flood from elsewhere does not displace a client's data channels") {
-  admission door(limits(6, 3));
-  door.exempt("client");
-  for (int i = 0; i < 3; ++i) door.admit("client");
-  door.admit("one");
-  door.admit("two");
-  door.admit("two");
-  CHECK(door.admit("three").evicted == 4);
-  CHECK(door.admit("three").evicted == 6);
+  admission admitting(limits(6, 3));
+  admitting.exempt("client");
+  for (int i = 0; i < 3; ++i) admitting.admit("client");
+  admitting.admit("one");
+  admitting.admit("two");
+  admitting.admit("two");
+  CHECK(admitting.admit("three").evicted == 4);
+  CHECK(admitting.admit("three").evicted == 6);
 }
 
 TEST_CASE("admission: a flood from the client's own address displaces itself") {
-  admission door(limits(6, 2));
-  door.exempt("client");
-  for (int i = 0; i < 5; ++i) door.admit("client");
-  CHECK(door.admit("new client").evicted == nobody);
-  for (admission::ticket i = 0; i < 3; ++i) CHECK(door.admit("client").evicted == i);
-  CHECK(door.admit("another").evicted == 3);
+  admission admitting(limits(6, 2));
+  admitting.exempt("client");
+  for (int i = 0; i < 5; ++i) admitting.admit("client");
+  CHECK(admitting.admit("new client").evicted == nobody);
+  for (admission::ticket i = 0; i < 3; ++i) CHECK(admitting.admit("client").evicted == i);
+  CHECK(admitting.admit("another").evicted == 3);
 }
 
 TEST_CASE("admission: other bounds drop nobody, but no more get in") {
-  admission door(limits(6, 6));
-  for (int i = 0; i < 3; ++i) door.admit("a");
-  door.admit("b");
-  door.admit("b");
-  door.set_limits(limits(3, 6));
-  CHECK(door.size() == 5);
-  CHECK(door.admit("c").evicted == 0);
-  CHECK(door.size() == 5);
+  admission admitting(limits(6, 6));
+  for (int i = 0; i < 3; ++i) admitting.admit("a");
+  admitting.admit("b");
+  admitting.admit("b");
+  admitting.set_limits(limits(3, 6));
+  CHECK(admitting.size() == 5);
+  CHECK(admitting.admit("c").evicted == 0);
+  CHECK(admitting.size() == 5);
   // Loads are counted by the new bounds.
-  door.exempt("a");
-  door.set_limits(limits(3, 1));
-  CHECK(door.admit("c").evicted == 5);
-  CHECK(door.admit("d").evicted == 3);
-  door.set_limits(limits(9, 9));
-  CHECK(door.admit("a").evicted == nobody);
-  for (const admission::ticket each : {1U, 2U, 4U, 6U, 7U, 8U}) CHECK(door.release(each));
-  CHECK(door.size() == 0);
-  CHECK(door.sources() == 1);
+  admitting.exempt("a");
+  admitting.set_limits(limits(3, 1));
+  CHECK(admitting.admit("c").evicted == 5);
+  CHECK(admitting.admit("d").evicted == 3);
+  admitting.set_limits(limits(9, 9));
+  CHECK(admitting.admit("a").evicted == nobody);
+  for (const admission::ticket each : {1U, 2U, 4U, 6U, 7U, 8U}) CHECK(admitting.release(each));
+  CHECK(admitting.size() == 0);
+  CHECK(admitting.sources() == 1);
 }
 
 TEST_CASE("admission: an exempt source is forgotten when it is neither exempt nor connected") {
-  admission door;
-  door.exempt("client");
-  const auto seat = door.admit("client");
-  door.release(seat.admitted);
-  CHECK(door.sources() == 1);
-  door.unexempt("client");
-  CHECK(door.sources() == 0);
+  admission admitting;
+  admitting.exempt("client");
+  const auto seat = admitting.admit("client");
+  admitting.release(seat.admitted);
+  CHECK(admitting.sources() == 1);
+  admitting.unexempt("client");
+  CHECK(admitting.sources() == 0);
 }
 
 TEST_CASE("refusals: every error of a handshake has its kind") {

@@ -8,8 +8,8 @@
 namespace rathole::test {
 namespace {
 
-/// A hash function for one test: the digest begins with the first octet hashed.
-struct first_octet {
+/// A hash function for one test: the digest begins with the first byte hashed.
+struct first_byte {
   static constexpr std::size_t digest_size = 32;
   void update(byte_view in) {
     if (!in.empty()) digest.front() = in.front();
@@ -37,8 +37,8 @@ TEST_CASE("authenticate: the token may be empty, and is not trimmed") {
   CHECK(protocol::session_key(secret("t"), nonce) != protocol::session_key(secret("t "), nonce));
 }
 
-TEST_CASE("authenticate: any hash function with digests of 32 octets will do") {
-  CHECK(protocol::service_digest<first_octet>("ssh").front() == 's');
+TEST_CASE("authenticate: any hash function with digests of 32 bytes will do") {
+  CHECK(protocol::service_digest<first_byte>("ssh").front() == 's');
 }
 
 }  // namespace

@@ -12,11 +12,11 @@ using namespace std::chrono_literals;
 
 /// Draws the same number from [0, 1) each time: 0, nearly 1, or a half.
 struct fixed_rng {
-  std::uint8_t octet;
+  std::uint8_t byte;
   std::uint8_t rest;
   void fill(byte_span out) const {
     std::ranges::fill(out, rest);
-    out.front() = octet;
+    out.front() = byte;
   }
 };
 constexpr fixed_rng lowest{0, 0};

@@ -10,7 +10,7 @@
 namespace rathole::test {
 namespace {
 
-std::vector<std::uint8_t> octets(std::string_view text) { return {text.begin(), text.end()}; }
+std::vector<std::uint8_t> bytes(std::string_view text) { return {text.begin(), text.end()}; }
 
 TEST_CASE("base64 of RFC 4648 section 10, with and without padding") {
   struct row {
@@ -30,13 +30,13 @@ TEST_CASE("base64 of RFC 4648 section 10, with and without padding") {
   };
   for (const row& each : rows) {
     CAPTURE(each.padded);
-    CHECK(to_base64(octets(each.plain)) == each.padded);
+    CHECK(to_base64(bytes(each.plain)) == each.padded);
     const auto padded = from_base64(each.padded);
     REQUIRE(padded);
-    CHECK(*padded == octets(each.plain));
+    CHECK(*padded == bytes(each.plain));
     const auto bare = from_base64(each.bare);
     REQUIRE(bare);
-    CHECK(*bare == octets(each.plain));
+    CHECK(*bare == bytes(each.plain));
   }
 }
 

@@ -28,7 +28,7 @@ static_assert(bincode::data_command_size == 4);
 TEST_CASE("bincode: the three Hellos") {
   struct example {
     hello message;
-    octet_vector encoded;
+    byte_vector encoded;
   };
   const std::vector<example> examples{
       {{hello_kind::control, digest_of(wire::service_digest)}, wire::client_hello},
@@ -49,33 +49,33 @@ TEST_CASE("bincode: Auth") {
 }
 
 TEST_CASE("bincode: every Ack and command") {
-  const auto check = [](auto encode, auto decode, auto message, const octet_vector& encoded) {
+  const auto check = [](auto encode, auto decode, auto message, const byte_vector& encoded) {
     CAPTURE(to_hex(encoded));
     CHECK(to_hex(encode(message)) == to_hex(encoded));
     CHECK(decode(encoded) == message);
   };
-  const auto check_ack = [&](ack message, const octet_vector& encoded) {
+  const auto check_ack = [&](ack message, const byte_vector& encoded) {
     check(bincode::encode_ack, bincode::decode_ack, message, encoded);
   };
   check_ack(ack::ok, wire::ack_ok);
   check_ack(ack::service_not_exist, wire::ack_service_not_exist);
   check_ack(ack::authentication_failed, wire::ack_authentication_failed);
 
-  const auto check_control = [&](control_command message, const octet_vector& encoded) {
+  const auto check_control = [&](control_command message, const byte_vector& encoded) {
     check(bincode::encode_control_command, bincode::decode_control_command, message, encoded);
   };
   check_control(control_command::create_data_channel, wire::create_data_channel);
   check_control(control_command::heartbeat, wire::heartbeat);
 
-  const auto check_data = [&](data_command message, const octet_vector& encoded) {
+  const auto check_data = [&](data_command message, const byte_vector& encoded) {
     check(bincode::encode_data_command, bincode::decode_data_command, message, encoded);
   };
   check_data(data_command::start_forward_tcp, wire::start_forward_tcp);
   check_data(data_command::start_forward_udp, wire::start_forward_udp);
 }
 
-TEST_CASE("bincode: octets behind a message are ignored") {
-  const octet_vector more = octets("ff ff");
+TEST_CASE("bincode: bytes behind a message are ignored") {
+  const byte_vector more = bytes("ff ff");
   CHECK(bincode::decode_hello(wire::data_hello + more).has_value());
   CHECK(bincode::decode_auth(wire::auth + more).has_value());
   CHECK(bincode::decode_ack(wire::ack_ok + more) == ack::ok);
@@ -83,7 +83,7 @@ TEST_CASE("bincode: octets behind a message are ignored") {
 
 TEST_CASE("bincode: another version is told from a malformed Hello") {
   for (const int version : {0, 2, 255}) {
-    octet_vector other = wire::client_hello;
+    byte_vector other = wire::client_hello;
     other[4] = static_cast<std::uint8_t>(version);
     const result<hello> decoded = bincode::decode_hello(other);
     REQUIRE(!decoded);
@@ -91,30 +91,30 @@ TEST_CASE("bincode: another version is told from a malformed Hello") {
   }
 }
 
-TEST_CASE("bincode: variants that do not exist are malformed, in every octet of the index") {
+TEST_CASE("bincode: variants that do not exist are malformed, in every byte of the index") {
   const auto is_malformed = [](const auto& decoded) {
     return !decoded && decoded.error() == errc::malformed_message;
   };
-  CHECK(is_malformed(bincode::decode_ack(octets("03 00 00 00"))));
-  CHECK(is_malformed(bincode::decode_control_command(octets("02 00 00 00"))));
-  CHECK(is_malformed(bincode::decode_data_command(octets("02 00 00 00"))));
-  for (std::size_t octet = 1; octet < 4; ++octet) {
-    octet_vector variant = wire::ack_ok;
-    variant[octet] = 1;
+  CHECK(is_malformed(bincode::decode_ack(bytes("03 00 00 00"))));
+  CHECK(is_malformed(bincode::decode_control_command(bytes("02 00 00 00"))));
+  CHECK(is_malformed(bincode::decode_data_command(bytes("02 00 00 00"))));
+  for (std::size_t byte = 1; byte < 4; ++byte) {
+    byte_vector variant = wire::ack_ok;
+    variant[byte] = 1;
     CAPTURE(to_hex(variant));
     CHECK(is_malformed(bincode::decode_ack(variant)));
     CHECK(is_malformed(bincode::decode_control_command(variant)));
     CHECK(is_malformed(bincode::decode_data_command(variant)));
-    octet_vector greeting = wire::client_hello;
-    greeting[octet] = 1;
-    CHECK(is_malformed(bincode::decode_hello(greeting)));
+    byte_vector hello_bytes = wire::client_hello;
+    hello_bytes[byte] = 1;
+    CHECK(is_malformed(bincode::decode_hello(hello_bytes)));
   }
-  octet_vector greeting = wire::client_hello;
-  greeting[0] = 2;
-  CHECK(is_malformed(bincode::decode_hello(greeting)));
+  byte_vector hello_bytes = wire::client_hello;
+  hello_bytes[0] = 2;
+  CHECK(is_malformed(bincode::decode_hello(hello_bytes)));
 }
 
-TEST_CASE("bincode: too few octets are malformed") {
+TEST_CASE("bincode: too few bytes are malformed") {
   for (std::size_t size = 0; size < wire::client_hello.size(); ++size) {
     CAPTURE(size);
     const byte_view part = byte_view(wire::client_hello).first(size);

@@ -1,4 +1,4 @@
-#include "../support/octets.hpp"
+#include "../support/bytes.hpp"
 
 #include <rathole/core/byte_buffer.hpp>
 
@@ -10,32 +10,32 @@
 namespace rathole::test {
 namespace {
 
-TEST_CASE("byte_buffer: a queue of octets") {
+TEST_CASE("byte_buffer: a queue of bytes") {
   byte_buffer buffer;
   CHECK(buffer.empty());
 
-  buffer.append(octets("01 02 03"));
-  buffer.append(octets("04"));
+  buffer.append(bytes("01 02 03"));
+  buffer.append(bytes("04"));
   CHECK(to_hex(buffer.data()) == "01020304");
 
   buffer.consume(3);
   CHECK(buffer.size() == 1);
-  buffer.append(octets("05"));
+  buffer.append(bytes("05"));
   CHECK(to_hex(buffer.data()) == "0405");
 
   buffer.consume(2);
   CHECK(buffer.empty());
-  buffer.append(octets("06"));
+  buffer.append(bytes("06"));
   buffer.clear();
   CHECK(buffer.empty());
 }
 
 TEST_CASE("byte_buffer: append_up_to fills to the limit and says how much it took") {
   byte_buffer buffer;
-  CHECK(buffer.append_up_to(4, octets("01 02 03")) == 3);
-  CHECK(buffer.append_up_to(4, octets("04 05")) == 1);
-  CHECK(buffer.append_up_to(4, octets("06")) == 0);
-  CHECK(buffer.append_up_to(2, octets("06")) == 0);
+  CHECK(buffer.append_up_to(4, bytes("01 02 03")) == 3);
+  CHECK(buffer.append_up_to(4, bytes("04 05")) == 1);
+  CHECK(buffer.append_up_to(4, bytes("06")) == 0);
+  CHECK(buffer.append_up_to(2, bytes("06")) == 0);
   CHECK(to_hex(buffer.data()) == "01020304");
 }
 
@@ -43,8 +43,8 @@ TEST_CASE("byte_buffer: drain_into moves everything behind what is there") {
   byte_buffer from;
   byte_buffer to;
   CHECK_FALSE(from.drain_into(to));
-  from.append(octets("02 03"));
-  to.append(octets("01"));
+  from.append(bytes("02 03"));
+  to.append(bytes("01"));
   CHECK(from.drain_into(to));
   CHECK(from.empty());
   CHECK(to_hex(to.data()) == "010203");
@@ -52,7 +52,7 @@ TEST_CASE("byte_buffer: drain_into moves everything behind what is there") {
 
 TEST_CASE("byte_buffer: a queue that is used for long does not keep what was consumed") {
   byte_buffer buffer;
-  const octet_vector chunk(100);
+  const byte_vector chunk(100);
   buffer.append(chunk);
   std::uintptr_t lowest = UINTPTR_MAX;
   std::uintptr_t highest = 0;

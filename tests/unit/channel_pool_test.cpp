@@ -106,7 +106,7 @@ TEST_CASE("channel_pool: channels that keep dying are replaced after growing pau
     now += pause;
     CHECK(drain(pool, now) == names{"request"});
   }
-  now += protocol::losses_apart;
+  now += protocol::loss_window;
   pool.channel_arrived(newest++);
   pool.channel_lost(101);
   CHECK(drain(pool, now) == names{"request"});
@@ -286,7 +286,7 @@ TEST_CASE("channel_pool: what visitors left behind is kept up to max_idle, and u
   CHECK(pool.idle() == 1);
 }
 
-TEST_CASE("channel_pool: a size above max_idle does not command for ever") {
+TEST_CASE("channel_pool: a size above max_idle does not command indefinitely") {
   pool_limits bounds = limits(5);
   bounds.max_idle = 2;
   channel_pool pool(bounds);

@@ -59,7 +59,7 @@ TEST_CASE("client_control: Hello, Hello, Auth, Ack, commands") {
 
 TEST_CASE("client_control: in the handshake it takes the message that is due and no more") {
   client_control<> control = machine();
-  const octet_vector all = wire::server_hello + wire::ack_service_not_exist;
+  const byte_vector all = wire::server_hello + wire::ack_service_not_exist;
   CHECK(control.feed(all) == 37);
   CHECK(control.feed(byte_view(all).subspan(37)) == 0);
   CHECK(next(control, start) == std::nullopt);
@@ -69,17 +69,17 @@ TEST_CASE("client_control: in the handshake it takes the message that is due and
 
 TEST_CASE("client_control: a command may come in pieces") {
   client_control<> control = established();
-  feed(control, octets("01 00 00"));
+  feed(control, bytes("01 00 00"));
   CHECK(next(control, start) == std::nullopt);
-  feed(control, octets("00 00"));
+  feed(control, bytes("00 00"));
   CHECK(next(control, start) == event::heartbeat);
   CHECK(next(control, start) == std::nullopt);
 }
 
 TEST_CASE("client_control: it holds a bounded number of commands") {
   client_control<> control = established();
-  const octet_vector flood(10'000);
-  CHECK(control.feed(flood) == client_control<>::maximum_buffered);
+  const byte_vector flood(10'000);
+  CHECK(control.feed(flood) == client_control<>::max_buffered);
   CHECK(control.feed(flood) == 0);
   CHECK(next(control, start) == event::create_data_channel);
   CHECK(control.wanted() == 4);
@@ -99,14 +99,14 @@ TEST_CASE("client_control: a negative Ack is the error that it names") {
     CHECK(error(control, start) == errc::authentication_failed);
   }
   SUBCASE("not an Ack") {
-    feed(control, octets("03 00 00 00"));
+    feed(control, bytes("03 00 00 00"));
     CHECK(error(control, start) == errc::malformed_message);
   }
 }
 
 TEST_CASE("client_control: what is no control Hello ends it") {
   client_control<> control = machine();
-  octet_vector hello = wire::server_hello;
+  byte_vector hello = wire::server_hello;
   SUBCASE("a data Hello") {
     hello[0] = 1;
     feed(control, hello);
@@ -123,15 +123,15 @@ TEST_CASE("client_control: what is no control Hello ends it") {
     CHECK(error(control, start) == errc::malformed_message);
   }
   SUBCASE("an alert of TLS, which is shorter than a Hello") {
-    feed(control, octets("15 03 03 00 02 02 46"));
-    CHECK(error(control, start) == protocol::spoke(protocol::wire_look::tls));
+    feed(control, bytes("15 03 03 00 02 02 46"));
+    CHECK(error(control, start) == protocol::wrong_protocol(protocol::wire_protocol::tls));
   }
   CHECK(sent(control) == to_hex(wire::client_hello));
 }
 
 TEST_CASE("client_control: a command that does not exist ends it") {
   client_control<> control = established();
-  feed(control, wire::heartbeat + octets("02 00 00 00") + wire::heartbeat);
+  feed(control, wire::heartbeat + bytes("02 00 00 00") + wire::heartbeat);
   CHECK(next(control, start) == event::heartbeat);
   CHECK(error(control, start) == errc::malformed_message);
   CHECK(control.feed(wire::heartbeat) == 0);
@@ -176,12 +176,12 @@ TEST_CASE("client_control: any complete command restarts the heartbeat time-out"
   feed(control, wire::heartbeat);
   CHECK(next(control, start + 78s) == event::heartbeat);
   CHECK(control.deadline() == start + 118s);
-  feed(control, octets("01 00 00"));
+  feed(control, bytes("01 00 00"));
   CHECK(next(control, start + 118s - 1ns) == std::nullopt);
   CHECK(error(control, start + 118s) == errc::heartbeat_timed_out);
 }
 
-TEST_CASE("client_control: a heartbeat time-out of 0 is for ever") {
+TEST_CASE("client_control: a heartbeat time-out of 0 is no limit") {
   client_control<> control = established(0s);
   CHECK(control.deadline() == std::nullopt);
   CHECK(next(control, start + 100h) == std::nullopt);

@@ -120,7 +120,7 @@ TEST_CASE("descriptor budget: a client counts its visitors of UDP services") {
 TEST_CASE("descriptor budget: handshakes leave half to visitors") {
   descriptor_budget budget(100);
   budget.use = use(1, 5);
-  CHECK(budget.most_handshakes() == 35);
+  CHECK(budget.max_handshakes() == 35);
   budget.use.handshakes = 35;
   CHECK(budget.admits_visitor());
   // What is in a handshake may be the channel that a visitor waits for.

@@ -91,19 +91,19 @@ TEST_CASE("dial plan: who is dialled when, and when all have failed") {
        "1.",
        {"0:0", "100:1", "1100:0", "2100:1", "3100:0"},
        {}},
-      {"silence brings the next one after the stagger, and all of them anew",
+      {"silence brings the next one after the stagger, and all of them again",
        "..",
        {"0:0", "250:1", "1250:0", "2250:1", "3250:0"},
        {}},
-      {"one that is silent is dialled anew",
+      {"one that is silent is dialled again",
        ".",
        {"0:0", "1000:0", "2000:0", "3000:0", "4000:0"},
        {}},
-      {"no failure hurries what is begun anew",
+      {"no failure hurries what is begun again",
        ".x",
        {"0:0", "250:1", "1250:0", "2250:1", "3250:0"},
        {}},
-      {"a failure in the midst", "x..", {"0:0", "0:1", "250:2", "1250:0", "2250:1", "3250:2"}, {}},
+      {"a failure in the middle", "x..", {"0:0", "0:1", "250:2", "1250:0", "2250:1", "3250:2"}, {}},
       {"a late failure of the last that is open", "x5", {"0:0", "0:1"}, 500ms},
       {"all fail late", "33", {"0:0", "250:1"}, 550ms},
   };
@@ -118,13 +118,13 @@ TEST_CASE("dial plan: who is dialled when, and when all have failed") {
 TEST_CASE("dial plan: attempts that were given up for newer ones are not waited for") {
   dial_plan plan(1, time_point());
   time_point now;
-  for (std::size_t i = 0; i < 3 * dial_plan::most_open; ++i) {
+  for (std::size_t i = 0; i < 3 * dial_plan::max_open; ++i) {
     REQUIRE(plan.next(now) == 0);
     CHECK_FALSE(plan.next(now));
-    CHECK(plan.due() == now + dial_plan::renewal);
+    CHECK(plan.due() == now + dial_plan::redial_delay);
     now = plan.due();
   }
-  for (std::size_t i = 0; i < dial_plan::most_open; ++i) {
+  for (std::size_t i = 0; i < dial_plan::max_open; ++i) {
     CHECK_FALSE(plan.is_over());
     plan.failed();
   }

@@ -1,4 +1,4 @@
-#include "../support/octets.hpp"
+#include "../support/bytes.hpp"
 
 #include <rathole/core/cursor.hpp>
 #include <rathole/core/endian.hpp>
@@ -32,39 +32,39 @@ TEST_CASE("endian: numbers in both byte orders, at any alignment") {
 
 TEST_CASE("hex: digits of both cases in, lower case out") {
   CHECK(to_hex({}).empty());
-  CHECK(to_hex(octets("00 ff 10 a5")) == "00ff10a5");
-  CHECK(from_hex("00fF10A5") == octets("00 ff 10 a5"));
-  CHECK(from_hex("") == octet_vector{});
+  CHECK(to_hex(bytes("00 ff 10 a5")) == "00ff10a5");
+  CHECK(from_hex("00fF10A5") == bytes("00 ff 10 a5"));
+  CHECK(from_hex("") == byte_vector{});
 }
 
 TEST_CASE("hex: what is not hexadecimal is refused") {
   for (const char* bad : {"0", "000", "0g", "g0", " 00", "0 ", "-1", "0x", "\xff\xff"}) {
     CAPTURE(bad);
-    const result<octet_vector> out = from_hex(bad);
+    const result<byte_vector> out = from_hex(bad);
     REQUIRE(!out);
     CHECK(out.error() == errc::invalid_encoding);
   }
 }
 
 TEST_CASE("cursor: fields in order") {
-  const octet_vector in = octets("01 02 00 03 04 05 06 07 ff");
+  const byte_vector in = bytes("01 02 00 03 04 05 06 07 ff");
   cursor fields(in);
-  CHECK(fields.octet() == 1);
+  CHECK(fields.byte() == 1);
   CHECK(fields.number_le<std::uint16_t>() == 2);
-  CHECK(fields.octets<2>() == std::array<std::uint8_t, 2>{3, 4});
+  CHECK(fields.bytes<2>() == std::array<std::uint8_t, 2>{3, 4});
   CHECK(to_hex(fields.view(3)) == "050607");
   CHECK(fields.ok());
   CHECK(to_hex(fields.rest()) == "ff");
-  CHECK(fields.octet() == 0xff);
+  CHECK(fields.byte() == 0xff);
   CHECK(fields.ok());
 }
 
 TEST_CASE("cursor: past the end it fails for good") {
-  const octet_vector in = octets("01 02 03");
+  const byte_vector in = bytes("01 02 03");
   cursor fields(in);
   CHECK(fields.number_le<std::uint32_t>() == 0);
   CHECK_FALSE(fields.ok());
-  CHECK(fields.octet() == 0);
+  CHECK(fields.byte() == 0);
   CHECK(fields.view(0).empty());
   CHECK(fields.rest().empty());
   CHECK_FALSE(fields.ok());

@@ -1,4 +1,4 @@
-#include "../support/octets.hpp"
+#include "../support/bytes.hpp"
 
 #include <rathole/http/head_reader.hpp>
 #include <rathole/http/head_writer.hpp>
@@ -71,21 +71,21 @@ TEST_CASE("http: malformed heads") {
 }
 
 TEST_CASE("http: the limits of a head") {
-  const std::string longest(head_reader::maximum_line, 'a');
+  const std::string longest(head_reader::max_line, 'a');
   CHECK_FALSE(error_of(longest + "\r\n"));
   CHECK(error_of(longest + "a") == errc::message_too_long);
   CHECK(error_of("a\r\n" + longest + "a") == errc::message_too_long);
 
   std::string many = "a\r\n";
-  for (std::size_t i = 0; i < head_reader::maximum_fields; ++i) many += "b: c\r\n";
+  for (std::size_t i = 0; i < head_reader::max_fields; ++i) many += "b: c\r\n";
   CHECK_FALSE(error_of(many + "\r\n"));
   CHECK(error_of(many + "b: c\r\n") == errc::message_too_long);
 
   std::string large = "a\r\n";
   const std::string field = "b:" + std::string(1000, 'c') + "\r\n";
-  while (large.size() + field.size() + 2 <= head_reader::maximum_head) large += field;
+  while (large.size() + field.size() + 2 <= head_reader::max_head) large += field;
   CHECK_FALSE(error_of(large + "\r\n"));
-  const std::string rest(head_reader::maximum_head - large.size(), 'd');
+  const std::string rest(head_reader::max_head - large.size(), 'd');
   CHECK_FALSE(error_of(large + rest));
   CHECK(error_of(large + rest + "d") == errc::message_too_long);
 }

@@ -10,8 +10,8 @@ namespace {
 
 TEST_CASE("ip_literal: IPv4") {
   const auto hex = [](std::string_view text) {
-    const auto octets = parse_ipv4(text);
-    return octets ? to_hex(*octets) : "";
+    const auto bytes = parse_ipv4(text);
+    return bytes ? to_hex(*bytes) : "";
   };
   CHECK(hex("127.0.0.1") == "7f000001");
   CHECK(hex("0.0.0.0") == "00000000");
@@ -27,8 +27,8 @@ TEST_CASE("ip_literal: IPv4") {
 
 TEST_CASE("ip_literal: IPv6") {
   const auto hex = [](std::string_view text) {
-    const auto octets = parse_ipv6(text);
-    return octets ? to_hex(*octets) : "";
+    const auto bytes = parse_ipv6(text);
+    return bytes ? to_hex(*bytes) : "";
   };
   CHECK(hex("::") == "00000000000000000000000000000000");
   CHECK(hex("::1") == "00000000000000000000000000000001");

@@ -1,7 +1,7 @@
 // Which names are looked up at the same time, and what is kept of them.
 
+#include <rathole/core/expiring_cache.hpp>
 #include <rathole/core/lookup_queue.hpp>
-#include <rathole/core/recent.hpp>
 
 #include <doctest/doctest.h>
 
@@ -36,7 +36,7 @@ TEST_CASE("lookup_queue: a name is looked up once, however many ask") {
   CHECK(queue.running() == 1);
   queue.end("a", start + 4s);
   CHECK(queue.running() == 0);
-  // The next one who asks begins anew.
+  // The next one who asks begins again.
   CHECK(queue.ask("a", start + 5s) == start + 5s);
   CHECK(queue.begin(start + 5s) == "a");
 }
@@ -45,11 +45,11 @@ TEST_CASE("lookup_queue: a name that nobody asks for any more is not looked up")
   lookup_queue queue;
   queue.ask("a", start);
   queue.ask("b", start);
-  queue.withdraw("a");
-  queue.withdraw("unknown");
+  queue.cancel("a");
+  queue.cancel("unknown");
   CHECK(queue.begin(start) == "b");
   // One that is being looked up is looked up to its end.
-  queue.withdraw("b");
+  queue.cancel("b");
   CHECK(queue.running() == 1);
   CHECK(queue.ask("b", start + 1s) == start);
   queue.end("b", start + 1s);
@@ -107,8 +107,9 @@ TEST_CASE("lookup_queue: what is remembered of names has a bound, and an age") {
   CHECK(queue.begin(start + 10s + lookup_queue::speeds_remembered + 1ms) == "first");
 }
 
-TEST_CASE("recent: keeps so many names, so long, and forgets the one that was put longest ago") {
-  recent<int> kept(3, 10s);
+TEST_CASE(
+    "expiring_cache: keeps so many names, so long, and forgets the one that was put longest ago") {
+  expiring_cache<int> kept(3, 10s);
   kept.put("a", 1, start);
   kept.put("b", 2, start + 1s);
   kept.put("c", 3, start + 2s);
@@ -125,7 +126,7 @@ TEST_CASE("recent: keeps so many names, so long, and forgets the one that was pu
   kept.forget("unknown");
   CHECK(kept.find("d", start + 13s) == nullptr);
   CHECK(kept.size() == 2);
-  recent<int> one(0, 10s);
+  expiring_cache<int> one(0, 10s);
   one.put("a", 1, start);
   CHECK(*one.find("a", start) == 1);
 }

@@ -21,7 +21,7 @@ std::string name(const protocol::admit_visitor& a) { return "admit " + std::to_s
 std::string name(const protocol::refuse_visitor& a) {
   return "refuse " + std::to_string(a.visitor);
 }
-std::string name(const protocol::look_for_answers&) { return "look"; }
+std::string name(const protocol::check_answers&) { return "look"; }
 std::string name(const protocol::loop_found&) { return "found"; }
 
 using names = std::vector<std::string>;

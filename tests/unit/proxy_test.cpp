@@ -1,4 +1,4 @@
-#include "../support/octets.hpp"
+#include "../support/bytes.hpp"
 
 #include <rathole/proxy/any_proxy.hpp>
 
@@ -34,7 +34,7 @@ std::string sent(M& machine) {
   return to_hex(out.data());
 }
 
-/// Feeds octet by octet, but not more than the machine wants; returns how it ended, and how much it
+/// Feeds byte by byte, but not more than the machine wants; returns how it ended, and how much it
 /// took.
 struct outcome {
   bool connected = false;
@@ -64,9 +64,9 @@ TEST_CASE("socks5: the conversation without credentials") {
   socks5 machine(std::nullopt, {"example.com", 2333});
   CHECK(sent(machine) == "050100");
   CHECK(machine.wanted() == 2);
-  CHECK_FALSE(feed(machine, octets("0500")).connected);
-  CHECK(sent(machine) == to_hex(octets("05 01 00 03 0b 65 78 61 6d 70 6c 65 2e 63 6f 6d 09 1d")));
-  const outcome done = feed(machine, octets("05000001 00000000 0000 ff"));
+  CHECK_FALSE(feed(machine, bytes("0500")).connected);
+  CHECK(sent(machine) == to_hex(bytes("05 01 00 03 0b 65 78 61 6d 70 6c 65 2e 63 6f 6d 09 1d")));
+  const outcome done = feed(machine, bytes("05000001 00000000 0000 ff"));
   CHECK(done.connected);
   CHECK(done.taken == 10);
   CHECK(machine.wanted() == 0);
@@ -76,23 +76,23 @@ TEST_CASE("socks5: the conversation without credentials") {
 TEST_CASE("socks5: the conversation with credentials") {
   socks5 machine(user(), {"example.com", 2333});
   CHECK(sent(machine) == "05020002");
-  CHECK_FALSE(feed(machine, octets("0502")).error);
-  CHECK(sent(machine) == to_hex(octets("01 06 6d 79 75 73 65 72 06 6d 79 70 61 73 73")));
-  CHECK_FALSE(feed(machine, octets("0100")).error);
+  CHECK_FALSE(feed(machine, bytes("0502")).error);
+  CHECK(sent(machine) == to_hex(bytes("01 06 6d 79 75 73 65 72 06 6d 79 70 61 73 73")));
+  CHECK_FALSE(feed(machine, bytes("0100")).error);
   CHECK(sent(machine).starts_with("050100030b"));
   // The address may be a name, of any length.
-  CHECK(feed(machine, octets("05000003 02 6162 1234")).connected);
+  CHECK(feed(machine, bytes("05000003 02 6162 1234")).connected);
 
   // The proxy may not want them.
   socks5 unasked(user(), {"example.com", 2333});
   sent(unasked);
-  CHECK_FALSE(feed(unasked, octets("0500")).error);
+  CHECK_FALSE(feed(unasked, bytes("0500")).error);
   CHECK(sent(unasked).starts_with("050100030b"));
-  CHECK(feed(unasked, octets("05000004") + octet_vector(18)).connected);
+  CHECK(feed(unasked, bytes("05000004") + byte_vector(18)).connected);
 
   socks5 empty(user("", ""), {"a", 1});
   sent(empty);
-  CHECK_FALSE(feed(empty, octets("0502")).error);
+  CHECK_FALSE(feed(empty, bytes("0502")).error);
   CHECK(sent(empty) == "010000");
 }
 
@@ -100,12 +100,12 @@ TEST_CASE("socks5: IP literals go as addresses") {
   const auto request = [](std::string host) {
     socks5 machine(std::nullopt, {std::move(host), 0x1234});
     sent(machine);
-    feed(machine, octets("0500"));
+    feed(machine, bytes("0500"));
     return sent(machine);
   };
-  CHECK(request("127.0.0.1") == to_hex(octets("050100 01 7f000001 1234")));
-  CHECK(request("::1") == to_hex(octets("050100 04 00000000000000000000000000000001 1234")));
-  CHECK(request("127.0.0.1.") == to_hex(octets("050100 03 0a 3132372e302e302e312e 1234")));
+  CHECK(request("127.0.0.1") == to_hex(bytes("050100 01 7f000001 1234")));
+  CHECK(request("::1") == to_hex(bytes("050100 04 00000000000000000000000000000001 1234")));
+  CHECK(request("127.0.0.1.") == to_hex(bytes("050100 03 0a 3132372e302e302e312e 1234")));
   CHECK(request("fe80::1%lo").starts_with("050100030a"));
   CHECK(request(std::string(255, 'a')).starts_with("05010003ff61"));
 }
@@ -136,7 +136,7 @@ TEST_CASE("socks5: what a proxy may refuse, or say wrongly") {
     outcome last;
     for (const char* answer : each.answers) {
       sent(machine);
-      last = feed(machine, octets(answer));
+      last = feed(machine, bytes(answer));
     }
     CHECK(last.error == each.error);
     CHECK(machine.wanted() == 0);
@@ -145,7 +145,7 @@ TEST_CASE("socks5: what a proxy may refuse, or say wrongly") {
   CHECK(reply(99).message() == "the proxy answered: failure (SOCKS5 reply 99)");
 
   socks5 unasked(std::nullopt, {"example.com", 1});
-  CHECK(feed(unasked, octets("0502")).error == errc::malformed_proxy_answer);
+  CHECK(feed(unasked, bytes("0502")).error == errc::malformed_proxy_answer);
 }
 
 TEST_CASE("proxies: what cannot be asked for is an error before anything is sent") {

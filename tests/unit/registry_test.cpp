@@ -93,12 +93,12 @@ TEST_CASE("registry: iteration visits every service once, with its session") {
   CHECK(seen == std::map<std::string, int>{{"ssh", 1}, {"web", 0}});
 }
 
-TEST_CASE("registry: digests that differ in any octet are different") {
+TEST_CASE("registry: digests that differ in any byte are different") {
   registry known;
   known.insert(ssh, "ssh");
-  for (std::size_t octet = 0; octet < ssh.size(); ++octet) {
+  for (std::size_t byte = 0; byte < ssh.size(); ++byte) {
     digest other = ssh;
-    other[octet] ^= 0x40;
+    other[byte] ^= 0x40;
     CHECK(known.find_service(other) == nullptr);
   }
 }

@@ -1,4 +1,4 @@
-#include "../support/octets.hpp"
+#include "../support/bytes.hpp"
 
 #include <rathole/core/constant_time.hpp>
 #include <rathole/core/secret.hpp>
@@ -45,7 +45,7 @@ concept Printable = requires(std::ostream& out, const T& value) { out << value; 
 static_assert(!Printable<secret>);
 static_assert(std::is_nothrow_move_constructible_v<secret>);
 
-TEST_CASE("secret: holds octets and prints as MASKED") {
+TEST_CASE("secret: holds bytes and prints as MASKED") {
   const secret token("use_a_secret");
   CHECK(token.view() == "use_a_secret");
   CHECK(token.bytes().size() == 12);
@@ -76,13 +76,13 @@ TEST_CASE("secret: copies stand alone, a moved one leaves nothing behind") {
 }
 
 TEST_CASE("wipe: overwrites with zeros") {
-  octet_vector memory = octets("01 02 03");
+  byte_vector memory = bytes("01 02 03");
   wipe(memory);
   CHECK(to_hex(memory) == "000000");
   wipe({});
 }
 
-TEST_CASE("secret: the octets are wiped before the memory is given back") {
+TEST_CASE("secret: the bytes are wiped before the memory is given back") {
   watched = watched_memory();
   SUBCASE("at the end of its life") {
     const secret token("0123456789");
@@ -116,12 +116,12 @@ TEST_CASE("secret: the text that it is made of is wiped") {
 }
 
 TEST_CASE("constant_time_equal: like ==, for views of any length") {
-  const octet_vector a = octets("01 02 03");
-  CHECK(constant_time_equal(a, octets("01 02 03")));
-  CHECK_FALSE(constant_time_equal(a, octets("00 02 03")));
-  CHECK_FALSE(constant_time_equal(a, octets("01 02 83")));
-  CHECK_FALSE(constant_time_equal(a, octets("01 02")));
-  CHECK_FALSE(constant_time_equal(a, octets("01 02 03 00")));
+  const byte_vector a = bytes("01 02 03");
+  CHECK(constant_time_equal(a, bytes("01 02 03")));
+  CHECK_FALSE(constant_time_equal(a, bytes("00 02 03")));
+  CHECK_FALSE(constant_time_equal(a, bytes("01 02 83")));
+  CHECK_FALSE(constant_time_equal(a, bytes("01 02")));
+  CHECK_FALSE(constant_time_equal(a, bytes("01 02 03 00")));
   CHECK(constant_time_equal({}, {}));
 }
 

@@ -53,13 +53,13 @@ TEST_CASE("server_control: an unknown service is told without waiting for the Au
   CHECK(sent(control).empty());
 }
 
-TEST_CASE("server_control: a wrong Auth is told, whichever octet differs") {
-  for (std::size_t octet = 0; octet < wire::auth.size(); ++octet) {
-    CAPTURE(octet);
+TEST_CASE("server_control: a wrong Auth is reported, whichever byte differs") {
+  for (std::size_t byte = 0; byte < wire::auth.size(); ++byte) {
+    CAPTURE(byte);
     server_control<> control = machine();
     CHECK(sent(control) == to_hex(wire::server_hello));
-    octet_vector wrong = wire::auth;
-    wrong[octet] ^= 0x80;
+    byte_vector wrong = wire::auth;
+    wrong[byte] ^= 0x80;
     feed(control, wrong);
     CHECK(error(control, start) == errc::authentication_failed);
     CHECK(sent(control) == to_hex(wire::ack_authentication_failed));
@@ -84,7 +84,7 @@ TEST_CASE("server_control: it takes the Auth and no more, and later discards wha
   CHECK(control.feed(wire::heartbeat) == 4);
   control.accept(start);
   CHECK(control.wanted() > 0);
-  CHECK(control.feed(octet_vector(10'000)) == server_control<>::discarded_at_once);
+  CHECK(control.feed(byte_vector(10'000)) == server_control<>::discarded_at_once);
   CHECK(next(control, start) == std::nullopt);
   CHECK(sent(control) == to_hex(wire::server_hello + wire::ack_ok));
 }
@@ -116,7 +116,7 @@ TEST_CASE("server_control: heartbeats do not pile up before a peer that reads no
   CHECK(sent(control) == to_hex(wire::heartbeat));
 }
 
-TEST_CASE("server_control: a heartbeat interval of 0 is for ever") {
+TEST_CASE("server_control: a heartbeat interval of 0 is no limit") {
   server_control<> control = established(0s);
   CHECK(control.deadline() == std::nullopt);
   control.request_data_channel(start);

@@ -1,4 +1,4 @@
-#include "../support/octets.hpp"
+#include "../support/bytes.hpp"
 
 #include <rathole/core/hex.hpp>
 #include <rathole/core/random.hpp>
@@ -57,20 +57,19 @@ TEST_CASE("sha256: nothing hashed (FIPS 180-4)") {
   CHECK(sha256_of({}) == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
 }
 
-TEST_CASE(
-    "sha256: every length around the block and the padding, in one piece and octet by octet") {
+TEST_CASE("sha256: every length around the block and the padding, in one piece and byte by byte") {
   for (std::size_t length = 0; length <= 3 * crypto::sha256::block_size; ++length) {
     CAPTURE(length);
-    const octet_vector message(length, 0x61);
+    const byte_vector message(length, 0x61);
     crypto::sha256 hash;
-    for (const std::uint8_t& octet : message) hash.update({&octet, 1});
+    for (const std::uint8_t& byte : message) hash.update({&byte, 1});
     CHECK(to_hex(hash.finish()) == sha256_of(message));
   }
-  CHECK(sha256_of(octet_vector(55, 0x61)) ==
+  CHECK(sha256_of(byte_vector(55, 0x61)) ==
         "9f4390f8d30c2dd92ec9f095b65e2b9ae9b0a925a5258e241c9f1e910f734318");
-  CHECK(sha256_of(octet_vector(56, 0x61)) ==
+  CHECK(sha256_of(byte_vector(56, 0x61)) ==
         "b35439a4ac6f0948b6d6f9e3c6af0f5f590ce20f1bde7090ef7970686ec6738a");
-  CHECK(sha256_of(octet_vector(64, 0x61)) ==
+  CHECK(sha256_of(byte_vector(64, 0x61)) ==
         "ffe054fe7ae0cb6dc65c3af9b61d5209f439851db43d0ba5997337df154668eb");
 }
 
@@ -86,13 +85,13 @@ TEST_CASE("sha256: copies go on independently") {
 
 TEST_CASE("system_rng: fills everything, never twice the same") {
   crypto::system_rng rng;
-  std::set<octet_vector> seen;
+  std::set<byte_vector> seen;
   for (int i = 0; i < 100; ++i) {
-    octet_vector out(32);
+    byte_vector out(32);
     rng.fill(out);
     CHECK(seen.insert(out).second);
   }
-  octet_vector large(100'000);
+  byte_vector large(100'000);
   rng.fill(large);
   // 64 zeros in a row, anywhere, would be an accident of probability 2^-495.
   CHECK(std::search_n(large.begin(), large.end(), 64, std::uint8_t{0}) == large.end());

@@ -1,4 +1,4 @@
-#include "../support/octets.hpp"
+#include "../support/bytes.hpp"
 
 #include <rathole/core/stacked_layer.hpp>
 
@@ -15,8 +15,8 @@ using namespace std::chrono_literals;
 
 constexpr time_point now{1h};
 
-/// A toy: says its mark and waits for one; then octets pass as they are. There is one for the end,
-/// unless it is 0, and one that is an error, to which it says '?' in farewell. It says its mark again
+/// A toy: says its mark and waits for one; then bytes pass as they are. There is one for the end,
+/// unless it is 0, and one that is an error, to which it says '?' in closing. It says its mark again
 /// where its deadline comes.
 struct toy {
   char mark = 'a';
@@ -32,17 +32,17 @@ struct toy {
   }
 
   result<void> receive(byte_view in, byte_buffer& app, byte_buffer& wire) {
-    for (const std::uint8_t octet : in) {
+    for (const std::uint8_t byte : in) {
       if (error) return failure(error);
-      if (at == phase::handshaking && octet == mark) {
+      if (at == phase::handshaking && byte == mark) {
         at = phase::open;
-      } else if (octet == error_mark) {
+      } else if (byte == error_mark) {
         wire.append(text("?"));
         return fail(errc::malformed_message);
-      } else if (octet == end_mark) {
+      } else if (byte == end_mark) {
         end();
       } else {
-        app.append({&octet, 1});
+        app.append({&byte, 1});
       }
     }
     return {};
@@ -131,7 +131,7 @@ stack open_stack(const toy& above, const toy& below) {
   return out;
 }
 
-TEST_CASE("stacked_layer: octets go through both") {
+TEST_CASE("stacked_layer: bytes go through both") {
   stack out = open_stack(upper, lower);
   REQUIRE(out.it.send(text("down"), out.wire));
   CHECK(out.said() == "down");
@@ -202,7 +202,7 @@ TEST_CASE("stacked_layer: an end below that the upper one did not announce is tr
   CHECK(shaking.it.receive_end().error() == errc::truncated);
 }
 
-TEST_CASE("stacked_layer: errors of either end it, after the farewell") {
+TEST_CASE("stacked_layer: errors of either end it, after the closing message") {
   for (const std::string_view in : {"before!after", "before#after"}) {
     CAPTURE(in);
     stack out = open_stack(upper, lower);

@@ -58,9 +58,9 @@ TEST_CASE("udp_endpoint: neighbours do not collide, whatever the seed") {
   // Ports and addresses that differ by as much in opposite directions.
   for (std::uint64_t seed = 0; seed < 64; ++seed) {
     std::unordered_set<std::size_t> seen;
-    for (std::uint8_t octet = 0; octet < 32; ++octet) {
+    for (std::uint8_t byte = 0; byte < 32; ++byte) {
       for (std::uint16_t port = 0; port < 16; ++port) {
-        seen.insert(udp_endpoint_hash{seed << 8}({{octet, 2, 3, 4}, port, false}));
+        seen.insert(udp_endpoint_hash{seed << 8}({{byte, 2, 3, 4}, port, false}));
       }
     }
     CHECK(seen.size() == 32 * 16);

@@ -17,7 +17,7 @@ namespace {
 
 using protocol::bincode;
 
-octet_vector frame_of(const udp_endpoint& visitor, byte_view payload) {
+byte_vector frame_of(const udp_endpoint& visitor, byte_view payload) {
   byte_buffer out;
   bincode::append_udp_frame(visitor, payload, out);
   return {out.data().begin(), out.data().end()};
@@ -39,7 +39,7 @@ TEST_CASE("UDP frame: the worked examples, both ways") {
   struct example {
     udp_endpoint visitor;
     byte_view payload;
-    octet_vector encoded;
+    byte_vector encoded;
   };
   const udp_endpoint v4{{192, 0, 2, 10}, 50000, false};
   const udp_endpoint v6{{0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}, 53124, true};
@@ -64,18 +64,18 @@ TEST_CASE("UDP frame: what is appended leaves alone what is there") {
   byte_buffer out;
   out.append(text("before"));
   bincode::append_udp_frame({{192, 0, 2, 10}, 50000, false}, text("ping"), out);
-  const octet_vector all(out.data().begin(), out.data().end());
+  const byte_vector all(out.data().begin(), out.data().end());
   CHECK(to_hex(all) == to_hex(text("before")) + to_hex(wire::udp_frame_v4));
 }
 
 TEST_CASE("UDP frame: cut anywhere it is not all there, and what follows is not of it") {
-  for (const octet_vector& whole :
+  for (const byte_vector& whole :
        {wire::udp_frame_v4, wire::udp_frame_v6, wire::udp_frame_mapped}) {
     for (std::size_t size = 0; size < whole.size(); ++size) {
       CAPTURE(size);
       CHECK(judge(byte_view(whole).first(size)) == verdict::incomplete);
     }
-    const octet_vector followed = whole + wire::udp_frame_v4;
+    const byte_vector followed = whole + wire::udp_frame_v4;
     const auto first = bincode::decode_udp_frame(followed);
     REQUIRE((first && *first));
     CHECK((*first)->size == whole.size());
@@ -86,8 +86,8 @@ TEST_CASE("UDP frame: payloads of every extreme size") {
   const udp_endpoint visitor{{10, 0, 0, 1}, 1, false};
   for (const std::size_t size : {0u, 1u, 255u, 256u, 2048u, 65'507u, 65'535u}) {
     CAPTURE(size);
-    const octet_vector payload(size, 0xa5);
-    const octet_vector whole = frame_of(visitor, payload);
+    const byte_vector payload(size, 0xa5);
+    const byte_vector whole = frame_of(visitor, payload);
     CHECK(whole.size() == 13 + size);
     const auto decoded = bincode::decode_udp_frame(whole);
     REQUIRE((decoded && *decoded));
@@ -97,7 +97,7 @@ TEST_CASE("UDP frame: payloads of every extreme size") {
   }
 }
 
-TEST_CASE("UDP frame: a header that cannot hold an address is malformed at its first octet") {
+TEST_CASE("UDP frame: a header that cannot hold an address is malformed at its first byte") {
   for (int size = 0; size < 12; ++size) {
     CAPTURE(size);
     const std::array<std::uint8_t, 1> in{static_cast<std::uint8_t>(size)};
@@ -109,33 +109,33 @@ TEST_CASE("UDP frame: a header that cannot hold an address is malformed at its f
   }
 }
 
-TEST_CASE("UDP frame: an IPv6 header of 12 to 23 octets is malformed, once it is there") {
+TEST_CASE("UDP frame: an IPv6 header of 12 to 23 bytes is malformed, once it is there") {
   for (std::uint8_t size = 12; size < 24; ++size) {
     CAPTURE(size);
-    octet_vector in = wire::udp_frame_v6;
+    byte_vector in = wire::udp_frame_v6;
     in[0] = size;
     CHECK(judge(byte_view(in).first(1u + size)) == verdict::malformed);
     CHECK(judge(in) == verdict::malformed);
   }
 }
 
-TEST_CASE("UDP frame: families that do not exist are malformed, in every octet of the index") {
-  for (std::size_t octet = 1; octet <= 4; ++octet) {
-    octet_vector in = wire::udp_frame_v6;
-    in[octet] = 2;
-    CAPTURE(octet);
+TEST_CASE("UDP frame: families that do not exist are malformed, in every byte of the index") {
+  for (std::size_t byte = 1; byte <= 4; ++byte) {
+    byte_vector in = wire::udp_frame_v6;
+    in[byte] = 2;
+    CAPTURE(byte);
     CHECK(judge(in) == verdict::malformed);
-    in[octet] = 0xff;
+    in[byte] = 0xff;
     CHECK(judge(byte_view(in).first(25)) == verdict::malformed);
   }
 }
 
-TEST_CASE("UDP frame: octets of the header behind its fields are ignored") {
+TEST_CASE("UDP frame: bytes of the header behind its fields are ignored") {
   for (const std::size_t extra : {1u, 11u, 12u, 100u, 243u}) {
     CAPTURE(extra);
-    octet_vector in(wire::udp_frame_v4.begin(), wire::udp_frame_v4.begin() + 13);
+    byte_vector in(wire::udp_frame_v4.begin(), wire::udp_frame_v4.begin() + 13);
     in[0] = static_cast<std::uint8_t>(12 + extra);
-    in = in + octet_vector(extra, 0xff) + octets("70 69 6e 67");
+    in = in + byte_vector(extra, 0xff) + bytes("70 69 6e 67");
     const auto decoded = bincode::decode_udp_frame(in);
     REQUIRE((decoded && *decoded));
     CHECK((*decoded)->size == 17 + extra);

@@ -7,7 +7,7 @@ has nothing in common with this project's.
 
 A row is a protocol name, the handshake hash, the SHA-256 of all handshake messages one behind the
 other, and what the initiator and the responder make of "forth" and "back" afterwards. Keys, each of
-32 equal octets: 11 initiator's static, 22 its ephemeral, 33 responder's static, 44 its ephemeral,
+32 equal bytes: 11 initiator's static, 22 its ephemeral, 33 responder's static, 44 its ephemeral,
 psks 55, 66 and so on. Prologue and payloads are empty.
 """
 
@@ -35,8 +35,8 @@ PSKS = [("NN", (0,)), ("NN", (2,)), ("XX", (3,)), ("XX", (0, 3)), ("IK", (2,)), 
         ("NK", (0,)), ("IX", (1,)), ("X1K1", (4,))]
 
 
-def key(octet):
-    return PrivateKey(bytes([octet]) * 32)
+def key(byte):
+    return PrivateKey(bytes([byte]) * 32)
 
 
 def pattern(name, psks=()):

@@ -18,13 +18,13 @@ using websocket::frame_header;
 using websocket::mask_key;
 using websocket::opcode;
 
-octet_vector encoded(const frame_header& header) {
-  octet_vector out(frame_header::maximum_size);
+byte_vector encoded(const frame_header& header) {
+  byte_vector out(frame_header::max_size);
   out.resize(encode(header, out));
   return out;
 }
 
-TEST_CASE("frame: lengths take as few octets as they can") {
+TEST_CASE("frame: lengths take as few bytes as they can") {
   const auto hex = [](std::uint64_t length) { return to_hex(encoded({.length = length})); };
   CHECK(hex(0) == "8200");
   CHECK(hex(125) == "827d");
@@ -47,15 +47,15 @@ TEST_CASE("frame: a header is read as it was written") {
       in.fin = *rc::gen::arbitrary<bool>();
     }
     if (*rc::gen::arbitrary<bool>()) in.mask = *rc::gen::arbitrary<mask_key>();
-    const octet_vector wire = encoded(in);
+    const byte_vector wire = encoded(in);
     RC_ASSERT(websocket::header_size(wire[1]) == wire.size());
     RC_ASSERT(holds(websocket::decode(wire), in));
   });
 }
 
 TEST_CASE("frame: what is read is written as it was") {
-  RATHOLE_PROPERTY("octets", [] {
-    octet_vector wire = *any_octets(14);
+  RATHOLE_PROPERTY("bytes", [] {
+    byte_vector wire = *any_bytes(14);
     wire.resize(2 + wire.size());
     const std::size_t size = websocket::header_size(wire[1]);
     wire.resize(std::max(wire.size(), size));
@@ -69,16 +69,16 @@ TEST_CASE("frame: what is read is written as it was") {
   });
 }
 
-TEST_CASE("mask: octet by octet, at any place, of any size, also in place") {
+TEST_CASE("mask: byte by byte, at any place, of any size, also in place") {
   RATHOLE_PROPERTY("mask", [](const mask_key& key) {
-    const octet_vector in = *any_octets(150);
+    const byte_vector in = *any_bytes(150);
     const auto offset = *rc::gen::inRange<std::size_t>(0, 70'000);
     const auto skip = *rc::gen::inRange<std::size_t>(0, 9);
-    octet_vector expected(in);
+    byte_vector expected(in);
     for (std::size_t i = 0; i < in.size(); ++i) {
       expected[i] = static_cast<std::uint8_t>(in[i] ^ key[(offset + i) % 4]);
     }
-    octet_vector out(skip + in.size());
+    byte_vector out(skip + in.size());
     websocket::mask(in, byte_span(out).subspan(skip), key, offset);
     out.erase(out.begin(), out.begin() + static_cast<std::ptrdiff_t>(skip));
     RC_ASSERT(out == expected);

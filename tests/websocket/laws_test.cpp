@@ -13,11 +13,11 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// The same octets for each layer.
+/// The same bytes for each layer.
 struct same_rng {
   std::uint8_t next = 0;
   void fill(byte_span out) {
-    for (std::uint8_t& octet : out) octet = next = static_cast<std::uint8_t>(next * 5 + 113);
+    for (std::uint8_t& byte : out) byte = next = static_cast<std::uint8_t>(next * 5 + 113);
   }
 };
 
@@ -34,13 +34,13 @@ TEST_CASE("laws: websocket") {
 }
 
 /// A frame to a server: of any kind and size, mostly lawful.
-octet_vector any_frame() {
+byte_vector any_frame() {
   const auto first =
       *rc::gen::weightedOneOf<int>({{12, rc::gen::element(0x82, 0x02, 0x00, 0x80, 0x89, 0x8a)},
                                     {1, rc::gen::just(0x88)},
                                     {1, rc::gen::inRange(0, 256)}});
-  octet_vector out{static_cast<std::uint8_t>(first)};
-  octet_vector payload = *any_octets(130);
+  byte_vector out{static_cast<std::uint8_t>(first)};
+  byte_vector payload = *any_bytes(130);
   // Status codes that are near to those that mean something.
   if (first == 0x88 && payload.size() >= 2) {
     const int code = *rc::gen::inRange(998, 1018);
@@ -53,7 +53,7 @@ octet_vector any_frame() {
   } else {
     out.insert(out.end(), {126 | 0x80, 0, size});
   }
-  return std::move(out) + octet_vector{1, 2, 3, 4} + payload;
+  return std::move(out) + byte_vector{1, 2, 3, 4} + payload;
 }
 
 TEST_CASE("laws: websocket, with control frames and fragments between") {
@@ -61,7 +61,7 @@ TEST_CASE("laws: websocket, with control frames and fragments between") {
     const byte_view head = text(
         "GET / HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: websocket\r\n"
         "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AQIDBAUGBwgJCgsMDQ4PEA==\r\n\r\n");
-    octet_vector input(head.begin(), head.end());
+    byte_vector input(head.begin(), head.end());
     for (int left = *rc::gen::inRange(0, 12); left > 0; --left) {
       input = std::move(input) + any_frame();
     }

@@ -1,4 +1,4 @@
-#include "../support/octets.hpp"
+#include "../support/bytes.hpp"
 
 #include <rathole/websocket/layer.hpp>
 
@@ -14,7 +14,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// The octets 1, 2, 3, and so on; or 0x11, 0x22, 0x33, 0x44 over and over.
+/// The bytes 1, 2, 3, and so on; or 0x11, 0x22, 0x33, 0x44 over and over.
 struct scripted_rng {
   bool repeats = false;
   std::uint8_t next = 1;
@@ -71,7 +71,7 @@ end client(websocket::client_settings settings = {.host = "example.com:2333"}) {
 end open_client(websocket::client_settings settings = {.host = "h"}) {
   end out = client(std::move(settings));
   out.wire.clear();
-  const std::string key = to_base64(octets("11223344112233441122334411223344"));
+  const std::string key = to_base64(bytes("11223344112233441122334411223344"));
   const std::string answer =
       "HTTP/1.1 101 \r\nconnection: upgrade\r\nupgrade: WebSocket\r\nsec-websocket-accept: " +
       websocket::accept_key(key) + "\r\n\r\n";
@@ -222,27 +222,27 @@ TEST_CASE("websocket: what the client refuses") {
 }
 
 TEST_CASE("websocket: messages on the wire are upstream's") {
-  const octet_vector hello = octets(
+  const byte_vector hello = bytes(
       "00000000 01 000102030405060708090a0b0c0d0e0f"
       "101112131415161718191a1b1c1d1e1f");
   end a = open_server();
   REQUIRE(a.it.send(hello, a.wire));
   CHECK(to_hex(a.wire.data()) == "8225" + to_hex(hello));
   a.wire.clear();
-  REQUIRE(a.it.send(octets("00000000"), a.wire));
+  REQUIRE(a.it.send(bytes("00000000"), a.wire));
   CHECK(to_hex(a.wire.data()) == "820400000000");
   a.wire.clear();
-  REQUIRE(a.it.send(octet_vector(8192), a.wire));
+  REQUIRE(a.it.send(byte_vector(8192), a.wire));
   CHECK(to_hex(a.wire.data().first(4)) == "827e2000");
   a.wire.clear();
-  REQUIRE(a.it.send(octet_vector(65536), a.wire));
+  REQUIRE(a.it.send(byte_vector(65536), a.wire));
   CHECK(to_hex(a.wire.data().first(10)) == "827f0000000000010000");
 
   end b = open_client();
-  REQUIRE(b.it.send(octet_vector(8192), b.wire));
+  REQUIRE(b.it.send(byte_vector(8192), b.wire));
   CHECK(to_hex(b.wire.data().first(8)) == "82fe200011223344");
   b.wire.clear();
-  const octet_vector client_hello = octets(
+  const byte_vector client_hello = bytes(
       "82 a5 11 22 33 44 11 22 33 44 10 5d 69 11 de 1d bb fa 82 4d 8a 00 13 6b f8 00 8e 12 54 88 "
       "ff 69 61 19 11 05 ef d6 69 80 af 76 d0");
   end c = open_server();
@@ -255,27 +255,27 @@ TEST_CASE("websocket: messages on the wire are upstream's") {
 
 TEST_CASE("websocket: the examples of RFC 6455 section 5.7, as Binary") {
   end out = open_client();
-  CHECK(out.take(octets("8205 48656c6c6f")) == std::error_code());
+  CHECK(out.take(bytes("8205 48656c6c6f")) == std::error_code());
   CHECK(as_text(out.app) == "Hello");
   end fragments = open_client();
-  CHECK(fragments.take(octets("0203 48656c 8900 8002 6c6f 8a00 0200 0000 8000 8200")) ==
+  CHECK(fragments.take(bytes("0203 48656c 8900 8002 6c6f 8a00 0200 0000 8000 8200")) ==
         std::error_code());
   CHECK(as_text(fragments.app) == "Hello");
   // The Ping between the fragments was answered, with the client's mask.
   CHECK(to_hex(fragments.wire.data()) == "8a8011223344");
   end masked = open_server();
-  CHECK(masked.take(octets("8285 37fa213d 7f9f4d5158")) == std::error_code());
+  CHECK(masked.take(bytes("8285 37fa213d 7f9f4d5158")) == std::error_code());
   CHECK(as_text(masked.app) == "Hello");
-  CHECK(masked.take(octets("8985 37fa213d 7f9f4d5158")) == std::error_code());
+  CHECK(masked.take(bytes("8985 37fa213d 7f9f4d5158")) == std::error_code());
   CHECK(to_hex(masked.wire.data()) == "8a0548656c6c6f");
 }
 
-TEST_CASE("websocket: malformed frames end it with a farewell") {
+TEST_CASE("websocket: malformed frames end it with a closing message") {
   struct malformed {
     std::string_view what;
     std::string_view frame;
     errc error;
-    std::string_view farewell;
+    std::string_view close_frame;
   };
   const std::vector<malformed> to_client{
       {"RSV1", "c200", errc::malformed_message, "88021002"},
@@ -302,41 +302,41 @@ TEST_CASE("websocket: malformed frames end it with a farewell") {
   for (const malformed& each : to_client) {
     CAPTURE(each.what);
     end out = open_client();
-    CHECK(out.take(octets(each.frame)) == each.error);
-    const int code = std::stoi(std::string(each.farewell.substr(each.farewell.size() - 4)));
-    const octet_vector said =
-        octets("8882 11223344") + octet_vector{static_cast<std::uint8_t>(code >> 8 ^ 0x11),
-                                               static_cast<std::uint8_t>((code & 0xff) ^ 0x22)};
+    CHECK(out.take(bytes(each.frame)) == each.error);
+    const int code = std::stoi(std::string(each.close_frame.substr(each.close_frame.size() - 4)));
+    const byte_vector said =
+        bytes("8882 11223344") + byte_vector{static_cast<std::uint8_t>(code >> 8 ^ 0x11),
+                                             static_cast<std::uint8_t>((code & 0xff) ^ 0x22)};
     CHECK(to_hex(out.wire.data()) == to_hex(said));
     CHECK(out.it.state() == phase::closed);
     CHECK(out.it.receive_end().error() == each.error);
   }
   end unmasked = open_server();
-  CHECK(unmasked.take(octets("8200")) == errc::malformed_message);
+  CHECK(unmasked.take(bytes("8200")) == errc::malformed_message);
   CHECK(to_hex(unmasked.wire.data()) == "880203ea");
   // Behind a Close of ours there is no second one.
   end closing = open_server();
   REQUIRE(closing.it.close(closing.wire));
-  CHECK(closing.take(octets("8200")) == errc::malformed_message);
+  CHECK(closing.take(bytes("8200")) == errc::malformed_message);
   CHECK(to_hex(closing.wire.data()) == "8800");
 }
 
 TEST_CASE("websocket: messages have a limit, also in fragments") {
   end out = open_client();
-  const octet_vector fragment(websocket::reader::maximum_frame);
+  const byte_vector fragment(websocket::reader::max_frame);
   for (int i = 0; i < 4; ++i) {
-    CHECK(out.take(octets(i == 0 ? "027f0000000001000000" : "007f0000000001000000")) ==
+    CHECK(out.take(bytes(i == 0 ? "027f0000000001000000" : "007f0000000001000000")) ==
           std::error_code());
     CHECK(out.take(fragment) == std::error_code());
     CHECK(out.app.size() == fragment.size());
     out.app.clear();
   }
-  CHECK(out.take(octets("8001")) == errc::message_too_long);
+  CHECK(out.take(bytes("8001")) == errc::message_too_long);
 }
 
 TEST_CASE("websocket: payload is passed on as it comes") {
   end out = open_client();
-  CHECK(out.take(octets("827f0000000001000000 61 62")) == std::error_code());
+  CHECK(out.take(bytes("827f0000000001000000 61 62")) == std::error_code());
   CHECK(as_text(out.app) == "ab");
 }
 
@@ -349,7 +349,7 @@ TEST_CASE("websocket: both directions end by themselves") {
   CHECK(b.take(a.wire.data()) == std::error_code());
   CHECK(b.it.state() == phase::read_closed);
   CHECK(b.it.receive_end());
-  // It is not the other end's farewell: the server goes on sending.
+  // It is not the other end's closing message: the server goes on sending.
   REQUIRE(b.it.send(text("late"), b.wire));
   REQUIRE(b.it.close(b.wire));
   CHECK(to_hex(b.wire.data()) ==
@@ -362,16 +362,16 @@ TEST_CASE("websocket: both directions end by themselves") {
   CHECK(a.it.receive_end());
   // A Close may carry a reason; what follows it is not looked at.
   end c = open_client();
-  CHECK(c.take(octets("8803 03e8 78 ff")) == std::error_code());
+  CHECK(c.take(bytes("8803 03e8 78 ff")) == std::error_code());
   CHECK(c.it.state() == phase::read_closed);
   REQUIRE(c.it.close(c.wire));
   CHECK(c.it.state() == phase::closed);
 }
 
 /// A Close to a client, with `payload`.
-octet_vector close_frame(std::string_view payload) {
-  const octet_vector content = octets(payload);
-  return octet_vector{0x88, static_cast<std::uint8_t>(content.size())} + content;
+byte_vector close_frame(std::string_view payload) {
+  const byte_vector content = bytes(payload);
+  return byte_vector{0x88, static_cast<std::uint8_t>(content.size())} + content;
 }
 
 TEST_CASE("websocket: a Close ends the peer's sending if it is empty, 1000 or 1001") {
@@ -434,12 +434,12 @@ TEST_CASE("websocket: any other Close is a broken connection, and is answered") 
     CAPTURE(each.what);
     end out = open_client();
     // What came before it is still passed on.
-    CHECK(out.take(octets("8201 61") + close_frame(each.payload)) == each.error);
+    CHECK(out.take(bytes("8201 61") + close_frame(each.payload)) == each.error);
     CHECK(as_text(out.app) == "a");
-    const octet_vector code = octets(each.answer);
-    const octet_vector said =
-        octets("8882 11223344") + octet_vector{static_cast<std::uint8_t>(code[0] ^ 0x11),
-                                               static_cast<std::uint8_t>(code[1] ^ 0x22)};
+    const byte_vector code = bytes(each.answer);
+    const byte_vector said =
+        bytes("8882 11223344") + byte_vector{static_cast<std::uint8_t>(code[0] ^ 0x11),
+                                             static_cast<std::uint8_t>(code[1] ^ 0x22)};
     CHECK(to_hex(out.wire.data()) == to_hex(said));
     CHECK(out.it.state() == phase::closed);
     CHECK(out.it.receive_end().error() == each.error);
@@ -458,7 +458,7 @@ TEST_CASE("websocket: any other Close is a broken connection, and is answered") 
 TEST_CASE("websocket: what one end finds wrong is an error at the other too") {
   end a = open_client();
   end b = open_server();
-  CHECK(a.take(octets("8100")) == errc::unexpected_message);
+  CHECK(a.take(bytes("8100")) == errc::unexpected_message);
   CHECK(b.take(a.wire.data()) == std::error_code(1003, websocket::close_category()));
 }
 
@@ -481,7 +481,7 @@ TEST_CASE("websocket: a Ping goes out in silence only") {
   REQUIRE(out.it.poll(now + 29s, out.wire));
   CHECK(out.wire.empty());
   CHECK(out.it.deadline() == now + 30s);
-  CHECK(out.take(octets("8a80 00000000")) == std::error_code());
+  CHECK(out.take(bytes("8a80 00000000")) == std::error_code());
   REQUIRE(out.it.poll(now + 30s, out.wire));
   CHECK(out.wire.empty());
   CHECK(out.it.deadline() == now + 60s);
@@ -502,7 +502,7 @@ TEST_CASE("websocket: a Ping goes out in silence only") {
 
 TEST_CASE("websocket: each Ping gets its Pong, whatever waits to be sent") {
   end out = open_server();
-  const octet_vector ping = octets("89fd 00000000") + octet_vector(125);
+  const byte_vector ping = bytes("89fd 00000000") + byte_vector(125);
   for (int i = 0; i < 10'000; ++i) CHECK(out.take(ping) == std::error_code());
   CHECK(out.wire.size() == 10'000 * 127);
   out.wire.clear();

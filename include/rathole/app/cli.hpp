@@ -50,7 +50,7 @@ inline constexpr const char* help_footer =
     "or\n"
     "                              directives such as warn,rathole::client=debug\n"
     "  NO_COLOR                    No colours, also on a terminal\n\n"
-    "A changed configuration file is taken up at once, or on SIGHUP; one with problems changes "
+    "A changed configuration file is applied at once, or on SIGHUP; one with problems changes "
     "nothing.\n"
     "SIGINT and SIGTERM let running forwards finish; a second one ends them.\n\n"
     "Exit status:\n"
@@ -120,8 +120,8 @@ class command_line {
       out << (long_version_ ? version_text() : version_line() + '\n');
       return std::unexpected(exit_status{0});
     }
-    if (const std::string complaint = inconsistency(); !complaint.empty()) {
-      return wrong(complaint, err);
+    if (const std::string problem = inconsistency(); !problem.empty()) {
+      return wrong(problem, err);
     }
     return out_;
   }

@@ -1,21 +1,21 @@
 #pragma once
 
-#include <rathole/app/client_log.hpp>
 #include <rathole/app/demo_page.hpp>
 #include <rathole/app/instance.hpp>
 #include <rathole/app/instance_observer.hpp>
-#include <rathole/app/log.hpp>
-#include <rathole/app/server_log.hpp>
-#include <rathole/app/signal_calls.hpp>
+#include <rathole/app/log/client_log.hpp>
+#include <rathole/app/log/logger.hpp>
+#include <rathole/app/log/server_log.hpp>
+#include <rathole/app/signal_handler.hpp>
 #include <rathole/config/types.hpp>
 #include <rathole/core/hex.hpp>
 #include <rathole/crypto/system_rng.hpp>
-#include <rathole/io/accept_loop.hpp>
-#include <rathole/io/alarm.hpp>
 #include <rathole/io/asio_runtime.hpp>
-#include <rathole/io/event.hpp>
-#include <rathole/io/run_context.hpp>
-#include <rathole/io/task_group.hpp>
+#include <rathole/io/run/event.hpp>
+#include <rathole/io/run/run_context.hpp>
+#include <rathole/io/run/task_group.hpp>
+#include <rathole/io/stream/accept_loop.hpp>
+#include <rathole/io/time/alarm.hpp>
 #include <rathole/transport/prepare.hpp>
 
 #include <asio/io_context.hpp>
@@ -46,7 +46,7 @@ class demo {
   /// Runs the demonstration until a signal, or until it ends by itself. Returns the exit status: 0
   /// if it succeeded; with `once`, if the page was fetched.
   int run() {
-    signal_calls signals(context_, stop_signals, [this](int) { stop_.request_stop(); });
+    signal_handler signals(context_, stop_signals, [this](int) { stop_.request_stop(); });
     group_.spawn(play(signals));
     io::run_context(context_);
     return status_;
@@ -54,20 +54,20 @@ class demo {
 
  private:
   /// The longest time for `--once`.
-  static constexpr std::chrono::seconds patience{30};
+  static constexpr std::chrono::seconds timeout{30};
 
   static secret random_token() {
-    std::array<std::uint8_t, 16> octets;
-    crypto::system_rng().fill(octets);
-    return secret(to_hex(octets));
+    std::array<std::uint8_t, 16> bytes;
+    crypto::system_rng().fill(bytes);
+    return secret(to_hex(bytes));
   }
 
-  io::awaitable<void> play(signal_calls& signals) {
+  io::awaitable<void> play(signal_handler& signals) {
     const auto wake = [this] { changed_.notify(); };
     const std::stop_callback on_stop(stop_.get_token(), wake);
-    const time_point deadline = once_ ? runtime_.now() + patience : time_point::max();
+    const time_point deadline = once_ ? runtime_.now() + timeout : time_point::max();
     const auto give_up = [this] { fail(make_error_code(errc::timed_out)); };
-    const io::alarm<io::asio_runtime> ring(runtime_, deadline, give_up);
+    const io::alarm<io::asio_runtime> on_timeout(runtime_, deadline, give_up);
     const auto ended = co_await serve(deadline);
     if (!ended) fail(ended.error());
     if (!ended && once_) status_ = EXIT_FAILURE;
@@ -97,21 +97,21 @@ class demo {
     config::server server_settings;
     server_settings.bind_addr = anywhere;
     server_settings.services.push_back({.name = "demo", .bind_addr = anywhere, .token = token});
-    server_ = make_instance(transport::server_carrier(), runtime_, server_settings, at_server_);
+    server_ = make_instance(transport::prepared_server(), runtime_, server_settings, at_server_);
     const auto ready = [] {};
     server_->start(ready, [this](std::error_code ec) {
       at_server_.cancel();
       if (ec) fail(ec);
     });
-    const auto clients_at = co_await heard(clients_);
+    const auto clients_at = co_await wait_for(clients_);
     if (!clients_at) co_return failure(clients_at.error());
 
     config::client client_settings;
     client_settings.remote_addr = *clients_at;
     client_settings.services.push_back({.name = "demo", .local_addr = local, .token = token});
-    client_ = make_instance(transport::client_carrier(), runtime_, client_settings, at_client_);
+    client_ = make_instance(transport::prepared_client(), runtime_, client_settings, at_client_);
     client_->start(ready, [this](std::error_code) { at_client_.cancel(); });
-    const auto visitors_at = co_await heard(visitors_);
+    const auto visitors_at = co_await wait_for(visitors_);
     if (!visitors_at) co_return failure(visitors_at.error());
 
     out_ << "A sample HTTP service listens at " << to_string(local)
@@ -130,7 +130,7 @@ class demo {
   }
 
   /// Waits until the server has reported an address.
-  io::task<address> heard(const std::optional<address>& what) {
+  io::task<address> wait_for(const std::optional<address>& what) {
     for (;;) {
       if (what) co_return *what;
       if (stop_.stop_requested()) co_return failure(errc::stopped);
@@ -154,9 +154,9 @@ class demo {
       group_.spawn(answer_with_page(runtime_, std::move(stream), stop_.get_token()));
     };
     const auto failed = [](std::error_code, duration) {};
-    const auto relieve = [] { return false; };
+    const auto free_descriptor = [] { return false; };
     co_await io::accept_loop(runtime_, acceptor, backoff_parameters(), stop_.get_token(), accepted,
-                             failed, relieve);
+                             failed, free_descriptor);
   }
 
   const bool once_;

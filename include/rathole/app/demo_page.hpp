@@ -1,8 +1,8 @@
 #pragma once
 
 #include <rathole/core/bytes.hpp>
-#include <rathole/io/alarm.hpp>
 #include <rathole/io/concepts.hpp>
+#include <rathole/io/time/alarm.hpp>
 
 #include <array>
 #include <chrono>
@@ -31,12 +31,12 @@ inline constexpr std::string_view demo_page =
     "</html>\n";
 
 /// Is how long a visitor of the service may take for its request and our response.
-inline constexpr std::chrono::seconds demo_patience{10};
+inline constexpr std::chrono::seconds page_timeout{10};
 
 namespace detail {
 
 /// Returns a view of the bytes of `text`.
-inline byte_view octets(std::string_view text) {
+inline byte_view bytes(std::string_view text) {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
 
@@ -48,7 +48,7 @@ template <io::Runtime R>
 io::awaitable<void> answer_with_page(R runtime, typename R::stream stream, std::stop_token stop) {
   constexpr std::size_t longest_request = 16 * 1024;
   const auto close = [&stream] { stream.close(); };
-  const io::alarm<R> ring(runtime, runtime.now() + demo_patience, close);
+  const io::alarm<R> on_timeout(runtime, runtime.now() + page_timeout, close);
   const std::stop_callback on_stop(stop, close);
   std::array<std::uint8_t, 1024> chunk;
   std::string request;
@@ -63,7 +63,7 @@ io::awaitable<void> answer_with_page(R runtime, typename R::stream stream, std::
   answer += std::to_string(demo_page.size());
   answer += "\r\n\r\n";
   if (!request.starts_with("HEAD ")) answer += demo_page;
-  const byte_view sent = detail::octets(answer);
+  const byte_view sent = detail::bytes(answer);
   const auto written = co_await stream.write(sent);
   if (!written) co_return;
   co_await stream.shutdown_send();
@@ -82,18 +82,18 @@ io::task<std::string> fetch_page(R runtime, address at, time_point deadline, std
   auto stream = co_await runtime.connect(at, options, deadline, stop);
   if (!stream) co_return failure(stream.error());
   const auto close = [&stream] { stream->close(); };
-  const io::alarm<R> ring(runtime, deadline, close);
+  const io::alarm<R> on_timeout(runtime, deadline, close);
   const std::stop_callback on_stop(stop, close);
   const std::string request =
       "GET / HTTP/1.1\r\nHost: " + to_string(at) + "\r\nConnection: close\r\n\r\n";
-  const byte_view sent = detail::octets(request);
+  const byte_view sent = detail::bytes(request);
   const auto written = co_await stream->write(sent);
-  if (!written) co_return failure(ring.explain(written.error()));
+  if (!written) co_return failure(on_timeout.explain(written.error()));
   std::array<std::uint8_t, 4096> chunk;
   std::string answer;
   while (answer.size() < longest_answer) {
     const auto count = co_await stream->read_some(chunk);
-    if (!count) co_return failure(ring.explain(count.error()));
+    if (!count) co_return failure(on_timeout.explain(count.error()));
     if (*count == 0) break;
     answer.append(reinterpret_cast<const char*>(chunk.data()), *count);
   }

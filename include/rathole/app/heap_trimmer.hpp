@@ -1,8 +1,8 @@
 #pragma once
 
-#include <rathole/core/event_sink.hpp>
+#include <rathole/core/observer.hpp>
 #include <rathole/core/time.hpp>
-#include <rathole/io/asio_timer.hpp>
+#include <rathole/io/time/asio_timer.hpp>
 
 #include <malloc.h>
 

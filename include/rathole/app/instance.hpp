@@ -2,10 +2,10 @@
 
 #include <rathole/client/client.hpp>
 #include <rathole/config/types.hpp>
-#include <rathole/core/event_sink.hpp>
+#include <rathole/core/observer.hpp>
 #include <rathole/io/asio_runtime.hpp>
 #include <rathole/server/server.hpp>
-#include <rathole/transport/select.hpp>
+#include <rathole/transport/visit.hpp>
 
 #include <functional>
 #include <memory>
@@ -24,7 +24,7 @@ class instance {
   /// Receives the result of an operation.
   using completion = std::move_only_function<void(std::error_code)>;
   /// Holds the listeners for clients that one server hands over to another; empty for a client.
-  using doors = std::vector<std::shared_ptr<server::client_door<io::tcp_acceptor>>>;
+  using listener_list = std::vector<std::shared_ptr<server::client_listener<io::tcp_acceptor>>>;
 
   virtual ~instance() = default;
   /// Starts the instance. `ready` is called once: when a server listens, and at once for a client.
@@ -38,12 +38,12 @@ class instance {
   virtual void stop() = 0;
   /// Stops the instance and aborts its connections; see `stop_now` of client and server.
   virtual void stop_now() = 0;
-  /// Drains the instance; see `retire` of client and server.
-  virtual void retire() = 0;
-  /// Returns handles of the listeners for clients; see `server::basic_server::duplicate_doors`.
-  [[nodiscard]] virtual doors duplicate_doors() const = 0;
-  /// Takes over listeners for clients; see `server::basic_server::inherit`.
-  virtual void inherit(doors from) = 0;
+  /// Drains the instance; see `drain` of client and server.
+  virtual void drain() = 0;
+  /// Returns handles of the listeners for clients; see `server::basic_server::duplicate_listeners`.
+  [[nodiscard]] virtual listener_list duplicate_listeners() const = 0;
+  /// Takes over listeners for clients; see `server::basic_server::take_over`.
+  virtual void take_over(listener_list from) = 0;
 };
 
 namespace detail {
@@ -76,11 +76,11 @@ class instance_of final : public instance<Block> {
   /// Is the type of callbacks; see `instance`.
   using typename instance<Block>::completion;
   /// Is the type of listeners; see `instance`.
-  using typename instance<Block>::doors;
+  using typename instance<Block>::listener_list;
 
   /// Makes an instance that has not started.
-  instance_of(T carrier, const Block& settings, Next& next)
-      : events_(next), program_(std::move(carrier), settings, events_) {}
+  instance_of(T transport, const Block& settings, Next& next)
+      : events_(next), program_(std::move(transport), settings, events_) {}
 
   void start(std::move_only_function<void()> ready, completion ended) override {
     events_.ready = std::move(ready);
@@ -99,14 +99,14 @@ class instance_of final : public instance<Block> {
 
   void stop() override { program_.stop(); }
   void stop_now() override { program_.stop_now(); }
-  void retire() override { program_.retire(); }
+  void drain() override { program_.drain(); }
 
-  [[nodiscard]] doors duplicate_doors() const override {
-    if constexpr (is_server) return program_.duplicate_doors();
+  [[nodiscard]] listener_list duplicate_listeners() const override {
+    if constexpr (is_server) return program_.duplicate_listeners();
     return {};
   }
-  void inherit(doors from) override {
-    if constexpr (is_server) program_.inherit(std::move(from));
+  void take_over(listener_list from) override {
+    if constexpr (is_server) program_.take_over(std::move(from));
   }
 
  private:
@@ -121,16 +121,16 @@ class instance_of final : public instance<Block> {
 
 }  // namespace detail
 
-/// Makes an instance in the runtime `runtime` with the transport `carrier`. `observer` must outlive
+/// Makes an instance in the runtime `runtime` with the transport `prepared`. `observer` must outlive
 /// it.
-template <class Block, class Carrier, class Observer>
-std::unique_ptr<instance<Block>> make_instance(const Carrier& carrier, io::asio_runtime runtime,
+template <class Block, class Prepared, class Observer>
+std::unique_ptr<instance<Block>> make_instance(const Prepared& prepared, io::asio_runtime runtime,
                                                const Block& settings, Observer& observer) {
   const auto make = [&](auto transport) -> std::unique_ptr<instance<Block>> {
     using made = detail::instance_of<Block, decltype(transport), Observer>;
     return std::make_unique<made>(std::move(transport), settings, observer);
   };
-  return transport::visit(carrier, runtime, make);
+  return transport::visit(prepared, runtime, make);
 }
 
 }  // namespace rathole::app

@@ -1,8 +1,8 @@
 #pragma once
 
 #include <rathole/app/heap_trimmer.hpp>
-#include <rathole/app/serving.hpp>
-#include <rathole/core/event_sink.hpp>
+#include <rathole/app/service_counter.hpp>
+#include <rathole/core/observer.hpp>
 #include <rathole/io/task.hpp>
 
 #include <cstddef>
@@ -32,7 +32,7 @@ class instance_observer {
   /// Returns how many services are served now.
   [[nodiscard]] std::size_t count() const { return services_.count(); }
 
-  /// See `serving::unserved`.
+  /// See `service_counter::unserved`.
   template <class Service>
   [[nodiscard]] std::string unserved(const std::vector<Service>& services) const {
     return services_.unserved(services);
@@ -43,7 +43,7 @@ class instance_observer {
 
  private:
   heap_trimmer<Log> heap_;
-  serving<heap_trimmer<Log>> services_;
+  service_counter<heap_trimmer<Log>> services_;
 };
 
 }  // namespace rathole::app

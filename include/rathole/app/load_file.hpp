@@ -1,6 +1,6 @@
 #pragma once
 
-#include <rathole/app/log_filter.hpp>
+#include <rathole/app/log/filter.hpp>
 #include <rathole/config/load.hpp>
 
 #include <expected>

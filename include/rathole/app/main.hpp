@@ -2,7 +2,7 @@
 
 #include <rathole/app/cli.hpp>
 #include <rathole/app/demo.hpp>
-#include <rathole/app/journal.hpp>
+#include <rathole/app/log/journal.hpp>
 #include <rathole/app/run.hpp>
 
 #if RATHOLE_WITH_NOISE

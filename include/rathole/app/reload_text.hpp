@@ -1,8 +1,8 @@
 #pragma once
 
-#include <rathole/app/escape.hpp>
-#include <rathole/app/log.hpp>
-#include <rathole/app/log_text.hpp>
+#include <rathole/app/log/escape.hpp>
+#include <rathole/app/log/logger.hpp>
+#include <rathole/app/log/text.hpp>
 #include <rathole/config/diff.hpp>
 #include <rathole/config/types.hpp>
 
@@ -74,7 +74,7 @@ std::vector<std::string> changes_text(const Block& before, const Block& now, boo
   const std::pair<const char*, const std::vector<std::string>*> kinds[] = {
       {"deleted", &changes.removed},
       {"added", &changes.added},
-      {"made anew", &changes.renewed},
+      {"re-created", &changes.replaced},
       {"changed", &changes.changed}};
   for (const auto& [what, names] : kinds) {
     for (const std::string& name : *names) {

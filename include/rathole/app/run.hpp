@@ -1,14 +1,14 @@
 #pragma once
 
-#include <rathole/app/advice.hpp>
 #include <rathole/app/cli.hpp>
-#include <rathole/app/client_log.hpp>
 #include <rathole/app/fd_limit.hpp>
 #include <rathole/app/load_file.hpp>
-#include <rathole/app/log.hpp>
-#include <rathole/app/log_text.hpp>
+#include <rathole/app/log/advice.hpp>
+#include <rathole/app/log/client_log.hpp>
+#include <rathole/app/log/logger.hpp>
+#include <rathole/app/log/server_log.hpp>
+#include <rathole/app/log/text.hpp>
 #include <rathole/app/mode.hpp>
-#include <rathole/app/server_log.hpp>
 #include <rathole/app/start_report.hpp>
 #include <rathole/app/supervisor.hpp>
 
@@ -47,10 +47,10 @@ template <class Log, class Block>
 int start(const config::document& file, const Block& block, const std::string& warning, logger& log,
           std::function<void(const config::config&)> set_filter, std::ostream& err) {
   start_report report;
-  const auto carrier = add_to(report, block, file.where, complaint_to(log));
+  const auto prepared = add_to(report, block, file.where, problem_logger(log));
   print(err, report.problems);
   print(err, report.missing);
-  if (!carrier) return report.problems.empty() ? exit_not_built_in : EXIT_FAILURE;
+  if (!prepared) return report.problems.empty() ? exit_not_built_in : EXIT_FAILURE;
 
   for (const config::problem& each : file.warnings) {
     log.write(log_level::warn, "rathole::config", printable(config::to_string(each)));
@@ -67,7 +67,7 @@ int start(const config::document& file, const Block& block, const std::string& w
   }
   log.write(log_level::info, Log::target, "Running by " + transport_text(block.transport));
   supervisor<Block, Log> program(file.where.file(), file.settings, log, std::move(set_filter));
-  const auto ended = program.run(*carrier);
+  const auto ended = program.run(*prepared);
   if (ended) return EXIT_SUCCESS;
   log.flush();
   err << "Error: " << start_failure_text(block, ended.error()) << '\n';

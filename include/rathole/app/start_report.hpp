@@ -1,7 +1,7 @@
 #pragma once
 
-#include <rathole/app/escape.hpp>
-#include <rathole/app/log.hpp>
+#include <rathole/app/log/escape.hpp>
+#include <rathole/app/log/logger.hpp>
 #include <rathole/config/problem.hpp>
 #include <rathole/config/source.hpp>
 #include <rathole/config/types.hpp>
@@ -39,7 +39,7 @@ struct start_report {
 };
 
 /// Returns a function that logs the problems of key files that have changed. `log` must outlive it.
-inline transport::complaint complaint_to(logger& log) {
+inline transport::problem_handler problem_logger(logger& log) {
   return [&log](tls::file_news news, const std::string& what) {
     constexpr std::string_view target = "rathole::tls";
     switch (news) {
@@ -65,35 +65,35 @@ inline std::string transport_text(const config::transport& settings) {
 
 /// Is the prepared transport of a block; see `transport::prepare`.
 template <class Block>
-using carrier_of = typename decltype(transport::prepare(std::declval<Block>()))::value_type;
+using prepared_of = typename decltype(transport::prepare(std::declval<Block>()))::value_type;
 
 /// Adds the reasons why `block`, a `config::server` or `config::client` of the file `from`, cannot
 /// run as written. Returns its prepared transport, if there is one, which reports later problems of
-/// files to `complain`.
+/// files to `report_problem`.
 template <class Block>
-std::optional<carrier_of<Block>> add_to(start_report& report, const Block& block,
-                                        const config::source& from,
-                                        const transport::complaint& complain = {}) {
+std::optional<prepared_of<Block>> add_to(start_report& report, const Block& block,
+                                         const config::source& from,
+                                         const transport::problem_handler& report_problem = {}) {
   constexpr bool is_server = std::is_same_v<Block, config::server>;
   const config::side side = is_server ? config::side::server : config::side::client;
   const auto line = [&from](const config::problem& problem) {
     return config::to_string(from.locate(problem));
   };
-  std::optional<carrier_of<Block>> carrier;
+  std::optional<prepared_of<Block>> prepared;
   if (const auto part = transport::missing_part(block.transport, side)) {
     for (const auto& problem : config::start_problems(block.transport, side)) {
       report.problems.push_back(line(problem));
     }
     report.missing.push_back(line(*part));
-  } else if (auto prepared = transport::prepare(block, complain)) {
-    carrier = std::move(*prepared);
+  } else if (auto made = transport::prepare(block, report_problem)) {
+    prepared = std::move(*made);
     for (const std::string& text : transport::limitations_of(block.transport, side)) {
       report.limitations.push_back(printable(text));
     }
   } else {
-    for (const auto& problem : prepared.error()) report.problems.push_back(line(problem));
+    for (const auto& problem : made.error()) report.problems.push_back(line(problem));
   }
-  return carrier;
+  return prepared;
 }
 
 }  // namespace rathole::app

@@ -1,21 +1,21 @@
 #pragma once
 
-#include <rathole/app/advice.hpp>
-#include <rathole/app/escape.hpp>
 #include <rathole/app/instance.hpp>
 #include <rathole/app/instance_observer.hpp>
 #include <rathole/app/load_file.hpp>
-#include <rathole/app/log.hpp>
-#include <rathole/app/log_text.hpp>
+#include <rathole/app/log/advice.hpp>
+#include <rathole/app/log/escape.hpp>
+#include <rathole/app/log/logger.hpp>
+#include <rathole/app/log/text.hpp>
 #include <rathole/app/mode.hpp>
 #include <rathole/app/reload_text.hpp>
-#include <rathole/app/service_notifier.hpp>
-#include <rathole/app/signal_calls.hpp>
+#include <rathole/app/signal_handler.hpp>
 #include <rathole/app/start_report.hpp>
+#include <rathole/app/systemd_notifier.hpp>
 #include <rathole/config/diff.hpp>
 #include <rathole/io/asio_runtime.hpp>
-#include <rathole/io/asio_timer.hpp>
-#include <rathole/io/file_watch.hpp>
+#include <rathole/io/files/file_watch.hpp>
+#include <rathole/io/time/asio_timer.hpp>
 
 #include <asio/io_context.hpp>
 #include <asio/post.hpp>
@@ -42,7 +42,7 @@ namespace rathole::app {
 template <class Block, class Log>
 class supervisor {
  public:
-  using carrier_type = carrier_of<Block>;
+  using prepared_type = prepared_of<Block>;
 
   /// Makes a supervisor for the file at `path`, which was loaded as `loaded`. `log` and what
   /// `set_filter` refers to must outlive it.
@@ -57,13 +57,13 @@ class supervisor {
         lines_(log_),
         observer_(context_.get_executor(), lines_, [this] { count_services(); }),
         notifier_(context_.get_executor()),
-        patience_(context_.get_executor()) {}
+        timer_(context_.get_executor()) {}
 
   /// Runs to the end. Fails with the system's error if the instance cannot start.
-  result<void> run(const carrier_type& carrier) {
-    signal_calls signals(context_, stop_signals, [this](int count) { stop(count); });
-    signal_calls hangup(context_, reload_signals, [this](int) { reload(); });
-    current_ = make(carrier, settings_);
+  result<void> run(const prepared_type& prepared) {
+    signal_handler signals(context_, stop_signals, [this](int count) { stop(count); });
+    signal_handler hangup(context_, reload_signals, [this](int) { reload(); });
+    current_ = make(prepared, settings_);
     start(*current_, [this] { started(); });
     io::run_context(context_);
     if (!has_started_) return failure(failure_);
@@ -72,7 +72,7 @@ class supervisor {
     hangup.cancel();
     observer_.cancel();
     notifier_.cancel();
-    patience_.disarm();
+    timer_.disarm();
     context_.restart();
     context_.poll();
     // A lookup may be blocked in the system's resolver, which cannot be interrupted.
@@ -83,8 +83,8 @@ class supervisor {
  private:
   using instance_type = instance<Block>;
   static constexpr bool is_server = std::is_same_v<Block, config::server>;
-  std::unique_ptr<instance_type> make(const carrier_type& carrier, const Block& settings) {
-    return make_instance(carrier, io::asio_runtime(context_, threads_), settings, observer_);
+  std::unique_ptr<instance_type> make(const prepared_type& prepared, const Block& settings) {
+    return make_instance(prepared, io::asio_runtime(context_, threads_), settings, observer_);
   }
 
   void start(instance_type& what, std::move_only_function<void()> ready) {
@@ -95,11 +95,11 @@ class supervisor {
     has_started_ = true;
     watch();
     if constexpr (is_server) {
-      tell_ready();
+      report_ready();
       const auto warn = [this] { warn_of_unserved(log_, observer_.unserved(settings_.services)); };
-      patience_.arm(clock::now() + unserved_notice, warn);
+      timer_.arm(clock::now() + unserved_notice, warn);
     } else {
-      patience_.arm(clock::now() + settings_.ready_timeout, [this] { tell_ready(); });
+      timer_.arm(clock::now() + settings_.ready_timeout, [this] { report_ready(); });
     }
     count_services();
   }
@@ -108,38 +108,38 @@ class supervisor {
   void watch() {
     std::error_code ignored;
     if (!std::filesystem::is_regular_file(path_, ignored)) {
-      return say(log_level::warn, "The configuration is no regular file: changes are not followed");
+      return log(log_level::warn, "The configuration is no regular file: changes are not followed");
     }
     watch_.emplace(context_.get_executor(), path_, [this] { reload(); });
-    say(log_level::info, "Start watching the config");
+    log(log_level::info, "Start watching the config");
     // The file may have changed since it was first read.
-    take_up(load_file(path_, duration::zero()));
+    apply_loaded(load_file(path_, duration::zero()));
   }
 
   void count_services() {
     const std::string all = std::to_string(settings_.services.size());
     notifier_.status("Serving " + std::to_string(observer_.count()) + " of " + all + " services");
-    if (has_started_ && observer_.count() >= settings_.services.size()) tell_ready();
+    if (has_started_ && observer_.count() >= settings_.services.size()) report_ready();
   }
 
-  void tell_ready() {
+  void report_ready() {
     if (std::exchange(is_ready_, true)) return;
-    patience_.disarm();
+    timer_.disarm();
     notifier_.ready();
   }
 
   void ended(instance_type& what, std::error_code ec) {
     const auto is_it = [&](const auto& each) { return each.get() == &what; };
-    if (const auto at = std::ranges::find_if(retired_, is_it); at != retired_.end()) {
-      bury(std::move(*at));
-      retired_.erase(at);
+    if (const auto at = std::ranges::find_if(draining_, is_it); at != draining_.end()) {
+      destroy_later(std::move(*at));
+      draining_.erase(at);
     }
     if (next_.get() == &what) return reject(ec);
     if (current_.get() == &what) {
       if (!has_started_) failure_ = ec;
       has_ended_ = true;
     }
-    if (has_ended_ && retired_.empty()) context_.stop();
+    if (has_ended_ && draining_.empty()) context_.stop();
   }
 
   void stop(int count) {
@@ -155,9 +155,9 @@ class supervisor {
     if (watch_) watch_->close();
     current_->stop();
     if (next_) next_->stop_now();
-    for (const auto& each : retired_) each->stop();
-    patience_.arm(clock::now() + settings_.shutdown_grace, [this] {
-      for (const auto& each : retired_) each->stop_now();
+    for (const auto& each : draining_) each->stop();
+    timer_.arm(clock::now() + settings_.shutdown_grace, [this] {
+      for (const auto& each : draining_) each->stop_now();
     });
   }
 
@@ -168,14 +168,14 @@ class supervisor {
       is_due_ = true;
       return;
     }
-    say(log_level::info, "Rescan the configuration");
+    log(log_level::info, "Rescan the configuration");
     // A pipe would block all connections until its writer has finished.
-    take_up(load_file(path_, duration::zero()));
+    apply_loaded(load_file(path_, duration::zero()));
   }
 
-  void take_up(std::expected<config::document, std::vector<config::problem>> loaded) {
+  void apply_loaded(std::expected<config::document, std::vector<config::problem>> loaded) {
     if (!loaded) {
-      for (const auto& problem : loaded.error()) say(log_level::error, to_string(problem));
+      for (const auto& problem : loaded.error()) log(log_level::error, to_string(problem));
       return ignore();
     }
     const config::config& file = loaded->settings;
@@ -183,22 +183,22 @@ class supervisor {
     if (!next) return ignore(missing_block_text<Block>);
     if (std::exchange(configured_log_, file.log) != file.log) set_filter_(file);
     if (std::exchange(was_ignored_, false) && *next == settings_) {
-      say(log_level::info, "The configuration is valid again, and the one in use");
+      log(log_level::info, "The configuration is valid again, and the one in use");
     }
     // A client's services that wait between two attempts try at once.
     if (*next == settings_) return is_server ? void() : current_->update(settings_, [](auto) {});
-    for (const auto& warning : loaded->warnings) say(log_level::warn, to_string(warning));
+    for (const auto& warning : loaded->warnings) log(log_level::warn, to_string(warning));
     apply(*next, loaded->where);
   }
 
   void apply(const Block& next, const config::source& from) {
-    std::optional<carrier_type> carrier;
+    std::optional<prepared_type> prepared;
     if (!config::same_transport(settings_, next)) {
       start_report report;
-      carrier = add_to(report, next, from, complaint_to(log_));
-      for (const std::string& line : report.errors()) say(log_level::error, line);
-      if (!carrier) return ignore();
-      for (const std::string& line : report.limitations) say(log_level::warn, line);
+      prepared = add_to(report, next, from, problem_logger(log_));
+      for (const std::string& line : report.errors()) log(log_level::error, line);
+      if (!prepared) return ignore();
+      for (const std::string& line : report.limitations) log(log_level::warn, line);
     }
     try {
       threads_.use(next.workers);
@@ -208,45 +208,45 @@ class supervisor {
     is_busy_ = true;
     // A service manager that waits for the start must continue to wait.
     if (is_ready_) notifier_.reloading();
-    for (const std::string& line : changes_text(settings_, next, carrier.has_value())) {
-      say(log_level::info, line);
+    for (const std::string& line : changes_text(settings_, next, prepared.has_value())) {
+      log(log_level::info, line);
     }
     wanted_ = next;
-    if (carrier) return replace(*carrier);
+    if (prepared) return replace(*prepared);
     current_->update(wanted_, [this](std::error_code ec) { ec ? reject(ec) : accept(); });
   }
 
   /// Starts an instance with another transport, and drains the present one once the new one is
   /// ready.
-  void replace(const carrier_type& carrier) {
-    say(log_level::info, "Running by " + transport_text(wanted_.transport));
-    next_ = make(carrier, wanted_);
-    next_->inherit(current_->duplicate_doors());
-    if constexpr (!is_server) current_->retire();
+  void replace(const prepared_type& prepared) {
+    log(log_level::info, "Running by " + transport_text(wanted_.transport));
+    next_ = make(prepared, wanted_);
+    next_->take_over(current_->duplicate_listeners());
+    if constexpr (!is_server) current_->drain();
     start(*next_, [this] {
-      current_->retire();
-      retired_.push_back(std::exchange(current_, std::move(next_)));
+      current_->drain();
+      draining_.push_back(std::exchange(current_, std::move(next_)));
       accept();
     });
   }
 
   void accept() {
     settings_ = std::move(wanted_);
-    say(log_level::info, "The changed configuration is in use");
+    log(log_level::info, "The changed configuration is in use");
     finish();
   }
 
   void reject(std::error_code why) {
     if (is_stopping_) return;
-    bury(std::move(next_));
+    destroy_later(std::move(next_));
     threads_.use(settings_.workers);
-    say(log_level::error, start_failure_text(wanted_, why));
-    say(log_level::error, "The changed configuration cannot be applied. The old one is in use");
+    log(log_level::error, start_failure_text(wanted_, why));
+    log(log_level::error, "The changed configuration cannot be applied. The old one is in use");
     finish();
   }
 
   /// Destroys an instance later, because one of its own calls may be running.
-  void bury(std::shared_ptr<instance_type> what) {
+  void destroy_later(std::shared_ptr<instance_type> what) {
     asio::post(context_, [gone = std::move(what)] {});
   }
 
@@ -258,12 +258,12 @@ class supervisor {
   }
 
   void ignore(const std::string& why = {}) {
-    if (!why.empty()) say(log_level::error, why);
+    if (!why.empty()) log(log_level::error, why);
     was_ignored_ = true;
-    say(log_level::error, "The changed configuration is invalid. Ignored; the old one is in use");
+    log(log_level::error, "The changed configuration is invalid. Ignored; the old one is in use");
   }
 
-  void say(log_level level, const std::string& what) {
+  void log(log_level level, const std::string& what) {
     log_.write(level, "rathole::config_watcher", printable(what));
   }
 
@@ -276,14 +276,14 @@ class supervisor {
   io::workers threads_;
   Log lines_;
   instance_observer<Log> observer_;
-  service_notifier notifier_;
-  io::asio_timer patience_;
+  systemd_notifier notifier_;
+  io::asio_timer timer_;
   std::optional<io::file_watch> watch_;
   std::unique_ptr<instance_type> current_;
   /// The instance that is being started to replace the present one.
   std::unique_ptr<instance_type> next_;
   /// The instances that still have active connections.
-  std::vector<std::unique_ptr<instance_type>> retired_;
+  std::vector<std::unique_ptr<instance_type>> draining_;
   /// The settings that are being applied.
   Block wanted_;
   std::error_code failure_;

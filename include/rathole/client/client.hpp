@@ -2,11 +2,11 @@
 
 #include <rathole/client/context.hpp>
 #include <rathole/client/events.hpp>
-#include <rathole/client/service.hpp>
-#include <rathole/core/guard_memory.hpp>
-#include <rathole/io/async_run.hpp>
+#include <rathole/client/service_runner.hpp>
+#include <rathole/core/out_of_memory.hpp>
 #include <rathole/io/drain.hpp>
-#include <rathole/io/outlast.hpp>
+#include <rathole/io/retry_on_bad_alloc.hpp>
+#include <rathole/io/run/async_run.hpp>
 #include <rathole/protocol/bincode.hpp>
 #include <rathole/protocol/descriptor_budget.hpp>
 
@@ -56,9 +56,9 @@ class basic_client {
   /// Fails with `errc::wrong_transport` or `errc::invalid_settings`; nothing is changed then. After
   /// `std::errc::not_enough_memory` the next update completes this one.
   result<void> update(config::client next) {
-    if (const std::error_code ec = context_->refusal_of(next)) return failure(ec);
+    if (const std::error_code ec = context_->update_error(next)) return failure(ec);
     if (context_->closing.stop_requested()) return {};
-    return guard_memory([&]() -> result<void> {
+    return catch_bad_alloc([&]() -> result<void> {
       client::update(context_, config::bounded(std::move(next)));
       return {};
     });
@@ -73,8 +73,8 @@ class basic_client {
 
   /// Drains the client: stops it like `stop()`, but active connections may continue without a limit
   /// until `stop()` is called.
-  void retire() {
-    context_->retired = true;
+  void drain() {
+    context_->draining = true;
     context_->closing.request_stop();
   }
 
@@ -98,21 +98,21 @@ class basic_client {
 
   static io::task<void> run(std::shared_ptr<context_type> self) {
     const auto settings = self->settings.load();
-    if (const std::error_code ec = self->refusal_of(*settings)) co_return failure(ec);
+    if (const std::error_code ec = self->update_error(*settings)) co_return failure(ec);
     io::event closing(self->runtime().get_executor());
     const auto wake = [&closing] { closing.notify(); };
     const std::stop_callback on_close(self->closing.get_token(), wake);
     // Created before anything starts, so that a client that cannot be started ends in order.
     const auto wait = [&closing] { return closing.wait(); };
-    auto waiting = io::outlast(self->runtime(), std::stop_token(), wait);
+    auto waiting = io::retry_on_bad_alloc(self->runtime(), std::stop_token(), wait);
     const auto drain = [&self] {
       const auto settings_then = self->settings.load();
       const io::drain_times times(settings_then->shutdown_grace,
                                   settings_then->shutdown_idle_timeout);
       return io::drain(self->runtime(), self->group, times, self->stops);
     };
-    auto draining = io::outlast(self->runtime(), std::stop_token(), drain);
-    const result<void> started = guard_memory([&]() -> result<void> {
+    auto draining = io::retry_on_bad_alloc(self->runtime(), std::stop_token(), drain);
+    const result<void> started = catch_bad_alloc([&]() -> result<void> {
       for (const auto& service : settings->services) {
         // An update may have started the service before.
         if (!self->services.contains(service.name)) start_service(self, service);
@@ -121,7 +121,7 @@ class basic_client {
     });
     if (!started) self->closing.request_stop();
     co_await std::move(waiting);
-    if (!self->retired) self->stops.begun.request_stop();
+    if (!self->draining) self->stops.begun.request_stop();
     co_await std::move(draining);
     co_return started;
   }

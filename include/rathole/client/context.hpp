@@ -4,10 +4,10 @@
 #include <rathole/config/types.hpp>
 #include <rathole/config/validate.hpp>
 #include <rathole/core/error.hpp>
-#include <rathole/core/event_sink.hpp>
+#include <rathole/core/observer.hpp>
 #include <rathole/io/drain.hpp>
-#include <rathole/io/published.hpp>
-#include <rathole/io/task_group.hpp>
+#include <rathole/io/run/shared_value.hpp>
+#include <rathole/io/run/task_group.hpp>
 #include <rathole/protocol/codec.hpp>
 #include <rathole/protocol/descriptor_budget.hpp>
 #include <rathole/transport/concepts.hpp>
@@ -46,8 +46,8 @@ struct context {
   using codec_type = C;
 
   /// Makes the context of a client that reports to `sink`.
-  context(T carrier, config::client client_settings, Observer& sink)
-      : transport(std::move(carrier)),
+  context(T client_transport, config::client client_settings, Observer& sink)
+      : transport(std::move(client_transport)),
         settings(config::bounded(std::move(client_settings))),
         observer(sink),
         descriptors(transport.runtime().descriptor_limit()),
@@ -59,7 +59,7 @@ struct context {
   runtime_type& runtime() { return transport.runtime(); }
 
   /// Returns why the client cannot have the settings `of`; no error if it can.
-  [[nodiscard]] std::error_code refusal_of(const config::client& of) const {
+  [[nodiscard]] std::error_code update_error(const config::client& of) const {
     if (!config::settings_problems(of).empty()) return errc::invalid_settings;
     const config::transport& wanted = of.transport;
     if (transport.serves(wanted.kind, wanted.tcp, config::side::client)) return {};
@@ -68,7 +68,7 @@ struct context {
 
   /// Reports `event` to the observer. Must be called on the control plane's thread.
   template <class Event>
-  void tell(const Event& event) {
+  void emit(const Event& event) {
     try {
       notify(observer, event);
     } catch (const std::bad_alloc&) {
@@ -91,7 +91,7 @@ struct context {
   /// The transport of the control plane.
   T transport;
   /// The current settings, which the control plane replaces.
-  io::published<config::client> settings;
+  io::shared_value<config::client> settings;
   /// The observer.
   Observer& observer;
   /// The services by their names. The coroutines that run them own them.
@@ -121,7 +121,7 @@ struct context {
   io::drain_stops stops;
   /// Whether active connections may continue without a limit once the client closes, until it is
   /// stopped.
-  bool retired = false;
+  bool draining = false;
 };
 
 }  // namespace rathole::client

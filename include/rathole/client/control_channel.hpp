@@ -1,21 +1,21 @@
 #pragma once
 
 #include <rathole/client/context.hpp>
-#include <rathole/client/data_channel_life.hpp>
+#include <rathole/client/data_channel_runner.hpp>
 #include <rathole/client/descriptors.hpp>
 #include <rathole/client/dial_limits.hpp>
-#include <rathole/client/dial_place.hpp>
+#include <rathole/client/dial_slot.hpp>
 #include <rathole/client/events.hpp>
-#include <rathole/client/udp_forwarder.hpp>
+#include <rathole/client/udp_service.hpp>
 #include <rathole/core/attempt_pacer.hpp>
-#include <rathole/core/guard_memory.hpp>
+#include <rathole/core/out_of_memory.hpp>
 #include <rathole/core/step_deadline.hpp>
-#include <rathole/io/descriptor_limit.hpp>
-#include <rathole/io/machine_driver.hpp>
-#include <rathole/io/outlast.hpp>
+#include <rathole/io/retry_on_bad_alloc.hpp>
+#include <rathole/io/socket/descriptor_limit.hpp>
+#include <rathole/io/stream/machine_driver.hpp>
 #include <rathole/protocol/authenticate.hpp>
 #include <rathole/protocol/client_control.hpp>
-#include <rathole/protocol/data_channel.hpp>
+#include <rathole/protocol/client_data.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -37,14 +37,14 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
  public:
   using stream_type = typename Context::stream_type;
   using codec_type = typename Context::codec_type;
-  using service_settings = std::shared_ptr<const io::published<config::client_service>>;
+  using service_settings = std::shared_ptr<const io::shared_value<config::client_service>>;
 
-  /// Makes a channel that is not connected. `forwarder` is set only for a UDP service.
+  /// Makes a channel that is not connected. `udp` is set only for a UDP service.
   control_channel(std::shared_ptr<Context> context, service_settings service,
-                  std::shared_ptr<udp_forwarder<Context>> forwarder)
+                  std::shared_ptr<udp_service<Context>> udp)
       : context_(std::move(context)),
         service_(std::move(service)),
-        forwarder_(std::move(forwarder)),
+        udp_(std::move(udp)),
         pacer_(data_channel_backoff(service_->load()->retry_interval)),
         dial_timer_(context_->runtime()) {}
 
@@ -92,15 +92,15 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
   using runtime_type = typename Context::runtime_type;
   using transport_type = typename Context::transport_type;
   using control_machine = protocol::client_control<codec_type>;
-  using place_type = dial_place<control_channel>;
+  using place_type = dial_slot<control_channel>;
   friend place_type;
-  friend data_channel_life;
+  friend data_channel_runner;
   using driver_type = io::machine_driver<control_machine, stream_type, runtime_type>;
 
   io::task<void> serve() {
-    runtime_type& world = context_->runtime();
+    runtime_type& runtime = context_->runtime();
     const auto settings = context_->settings.load();
-    const step_deadline deadline(world.now(), settings->connect_timeout);
+    const step_deadline deadline(runtime.now(), settings->connect_timeout);
     auto stream =
         co_await context_->transport.connect(settings->remote_addr, deadline, waiting_.get_token());
     if (!stream) co_return failure(stream.error());
@@ -114,8 +114,8 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
     // The settings may have changed during the dial.
     const auto latest = context_->settings.load();
     control_machine machine(protocol::service_digest(service->name), service->token,
-                            latest->handshake_timeout, latest->heartbeat_timeout, world.now());
-    driver_type driver(world, *stream, machine);
+                            latest->handshake_timeout, latest->heartbeat_timeout, runtime.now());
+    driver_type driver(runtime, *stream, machine);
     machine_ = &machine;
     driver_ = &driver;
     for (;;) {
@@ -127,8 +127,8 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
           session_key_ = machine.session_key();
           // The name may stand for several servers; only this one knows the session.
           remote_ = stream->peer();
-          const control_channel_established told{service->name, stream->peer()};
-          context_->tell(told);
+          const control_channel_established now_established{service->name, stream->peer()};
+          context_->emit(now_established);
           break;
         }
         case protocol::client_control_event::create_data_channel: command_dial(); break;
@@ -162,8 +162,8 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
 
   /// Does that once; returns when it must be called again, if at all.
   std::optional<time_point> dial(time_point now) {
-    while (!commands_.empty() && commands_.begin()->first + data_channel_give_up <= now) {
-      tell_failure(commands_.extract(commands_.begin()).mapped());
+    while (!commands_.empty() && commands_.begin()->first + data_channel_dial_timeout <= now) {
+      report_failure(commands_.extract(commands_.begin()).mapped());
     }
     bool is_short = false;
     while (!commands_.empty() && has_room() && pacer_.ready_at() <= now) {
@@ -171,7 +171,7 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
       if (is_short) break;
       const auto place = std::make_shared<place_type>(this->shared_from_this(),
                                                       context_->runtime().get_executor());
-      auto work = data_channel_life::run(place, context_, forwarder_);
+      auto work = data_channel_runner::run(place, context_, udp_);
       place->begin(commands_.extract(commands_.begin()), pacer_.started(now), dials_,
                    context_->descriptors.use.idle);
       try {
@@ -182,7 +182,7 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
       }
     }
     if (commands_.empty()) return std::nullopt;
-    const time_point given_up = commands_.begin()->first + data_channel_give_up;
+    const time_point given_up = commands_.begin()->first + data_channel_dial_timeout;
     if (is_short) return std::min(given_up, now + protocol::shortage_memory);
     return has_room() ? std::min(given_up, pacer_.ready_at()) : given_up;
   }
@@ -198,7 +198,7 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
   /// Returns whether another data channel may be dialled.
   bool has_room() const {
     if (dials_ >= context_->settings.load()->max_dials) return false;
-    return !forwarder_ || dials_ + udp_channels_ < max_udp_channels;
+    return !udp_ || dials_ + udp_channels_ < max_udp_channels;
   }
 
   /// Records how the dial of a place ended.
@@ -224,12 +224,12 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
   /// datagrams from now on counts until it has ended.
   void wait_done(place_type& place, std::error_code failed) {
     place.count_out();
-    if (!failed && forwarder_) {
+    if (!failed && udp_) {
       place.count_in(udp_channels_, context_->descriptors.use.fixed);
     } else {
       place.release_owner();
     }
-    tell_failure(failed);
+    report_failure(failed);
     start_dials();
     client::dial_deferred(context_);
   }
@@ -237,19 +237,19 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
   /// Records that a data channel that carried datagrams has ended.
   void channel_ended(place_type& place, std::error_code reason) {
     place.count_out();
-    tell_failure(reason);
+    report_failure(reason);
     start_dials();
   }
 
-  void tell_failure(std::error_code failed) {
+  void report_failure(std::error_code failed) {
     if (!failed || failed == errc::stopped) return;
     const data_channel_failed event{service_->load()->name, failed};
-    context_->tell(event);
+    context_->emit(event);
   }
 
   std::shared_ptr<Context> context_;
   const service_settings service_;
-  const std::shared_ptr<udp_forwarder<Context>> forwarder_;
+  const std::shared_ptr<udp_service<Context>> udp_;
   /// The machine and its driver while the connection exists, otherwise null.
   control_machine* machine_ = nullptr;
   driver_type* driver_ = nullptr;

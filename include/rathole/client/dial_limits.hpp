@@ -11,7 +11,7 @@ namespace rathole::client {
 
 /// Is how long the client tries to open a requested data channel before it gives up. Compat:
 /// upstream's value.
-inline constexpr std::chrono::seconds data_channel_give_up{10};
+inline constexpr std::chrono::seconds data_channel_dial_timeout{10};
 
 /// Is how many requests for data channels are remembered while they cannot be dialled: because
 /// `max_dials` are busy, because descriptors are short, or because dials fail. Further requests are

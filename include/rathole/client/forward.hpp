@@ -3,11 +3,11 @@
 #include <rathole/client/context.hpp>
 #include <rathole/client/descriptors.hpp>
 #include <rathole/client/events.hpp>
-#include <rathole/core/guard_memory.hpp>
-#include <rathole/io/descriptor_limit.hpp>
-#include <rathole/io/relay.hpp>
-#include <rathole/io/sleep.hpp>
-#include <rathole/io/stop_action.hpp>
+#include <rathole/core/out_of_memory.hpp>
+#include <rathole/io/relay/relay.hpp>
+#include <rathole/io/run/stop_action.hpp>
+#include <rathole/io/socket/descriptor_limit.hpp>
+#include <rathole/io/time/sleep.hpp>
 #include <rathole/transport/socket_options.hpp>
 
 #include <atomic>
@@ -23,14 +23,14 @@ namespace rathole::client {
 namespace detail {
 
 /// Counts one for as long as it lives.
-class counted {
+class scoped_count {
  public:
   /// Adds one to `count`.
-  explicit counted(std::atomic<std::size_t>& count) : count_(count), before_(count++) {}
-  counted(const counted&) = delete;
-  counted& operator=(const counted&) = delete;
+  explicit scoped_count(std::atomic<std::size_t>& count) : count_(count), before_(count++) {}
+  scoped_count(const scoped_count&) = delete;
+  scoped_count& operator=(const scoped_count&) = delete;
   /// Subtracts one again.
-  ~counted() { --count_; }
+  ~scoped_count() { --count_; }
 
   /// Returns the count before this object was made.
   [[nodiscard]] std::size_t before() const { return before_; }
@@ -48,21 +48,21 @@ class counted {
 /// connection exceeds `max_forwards`. While no descriptor is available, the connection attempt is
 /// repeated.
 ///
-/// Everything runs in the runtime `world`, where the channel lives; only the observer is notified
+/// Everything runs in the runtime `runtime`, where the channel lives; only the observer is notified
 /// on the control plane.
 template <class Context>
 io::awaitable<void> forward(std::shared_ptr<Context> self,
                             std::shared_ptr<const config::client_service> service,
-                            typename Context::runtime_type world,
+                            typename Context::runtime_type runtime,
                             typename Context::stream_type channel) {
   using local_type = typename Context::runtime_type::stream;
   const auto settings = self->settings.load();
-  const detail::counted running(self->forwards);
+  const detail::scoped_count running(self->forwards);
   if (running.before() >= settings->max_forwards) {
     channel.abort();
     self->on_control_plane([self, service] {
       const data_channel_failed event{service->name, make_error_code(errc::limit_reached)};
-      self->tell(event);
+      self->emit(event);
     });
     co_return;
   }
@@ -70,36 +70,36 @@ io::awaitable<void> forward(std::shared_ptr<Context> self,
   channel.apply(transport::to_traffic_options(sockets, service->nodelay));
   auto options = transport::to_traffic_options(sockets, service->nodelay.value_or(true));
   options.prefer_ipv6 = service->prefer_ipv6;
-  const auto deadline = world.now() + settings->connect_timeout;
+  const auto deadline = runtime.now() + settings->connect_timeout;
   const auto connecting = self->stops.connecting.get_token();
-  auto local = co_await world.connect(service->local_addr, options, deadline, connecting);
+  auto local = co_await runtime.connect(service->local_addr, options, deadline, connecting);
   for (;;) {
-    if (local || !io::out_of_descriptors(local.error()) || world.now() >= deadline) break;
+    if (local || !io::out_of_descriptors(local.error()) || runtime.now() >= deadline) break;
     descriptor_refused(self);
-    co_await io::sleep_until(world, world.now() + io::shortage_pause, connecting);
-    local = co_await world.connect(service->local_addr, options, deadline, connecting);
+    co_await io::sleep_until(runtime, runtime.now() + io::shortage_pause, connecting);
+    local = co_await runtime.connect(service->local_addr, options, deadline, connecting);
   }
   if (!local) {
     channel.abort();
     self->on_control_plane([self, service, error = local.error()] {
       if (error == errc::stopped) return;
       const local_connect_failed event{service->name, service->local_addr, error};
-      self->tell(event);
+      self->emit(event);
     });
     co_return;
   }
   const std::uint64_t id = self->next_forward++;
   self->on_control_plane([self, service, id] {
     const forward_started started{service->name, id};
-    self->tell(started);
+    self->emit(started);
   });
   const io::relay_limits limits{service->idle_timeout, service->half_close_timeout};
   io::relay<typename Context::runtime_type, typename Context::stream_type, local_type> carried(
-      world, std::move(channel), std::move(*local), limits);
+      runtime, std::move(channel), std::move(*local), limits);
   const auto cut = [&carried] { carried.stop(); };
-  const io::stop_action on_cut(self->stops.now.get_token(), world.get_executor(), cut);
+  const io::stop_action on_cut(self->stops.now.get_token(), runtime.get_executor(), cut);
   const auto drain = [&carried, &self] { carried.drain(self->stops.idle); };
-  const io::stop_action on_drain(self->stops.when_idle.get_token(), world.get_executor(), drain);
+  const io::stop_action on_drain(self->stops.when_idle.get_token(), runtime.get_executor(), drain);
   io::relay_status status;
   try {
     status = co_await carried.run();
@@ -108,7 +108,7 @@ io::awaitable<void> forward(std::shared_ptr<Context> self,
   }
   self->on_control_plane([self, service, id, status] {
     const forward_ended ended{service->name, id, status.forth, status.back, status.error};
-    self->tell(ended);
+    self->emit(ended);
   });
 }
 

@@ -5,7 +5,7 @@
 #include <rathole/core/bytes.hpp>
 #include <rathole/core/udp_endpoint.hpp>
 #include <rathole/io/concepts.hpp>
-#include <rathole/io/datagram.hpp>
+#include <rathole/io/udp/datagram.hpp>
 #include <rathole/protocol/messages.hpp>
 #include <rathole/protocol/udp_loop_detector.hpp>
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <rathole/core/language.hpp>
+#include <rathole/core/require_cxx23.hpp>
 
 #include <chrono>
 #include <cstddef>

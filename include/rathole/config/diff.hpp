@@ -15,13 +15,13 @@ struct service_changes {
   /// The services that existed only before.
   std::vector<std::string> removed = {};
   /// The services whose kind or token differs, so that client and server must authenticate again.
-  std::vector<std::string> renewed = {};
+  std::vector<std::string> replaced = {};
   /// The services that differ in anything else; they keep their control channel.
   std::vector<std::string> changed = {};
 
   /// Returns whether no service differs.
   [[nodiscard]] bool empty() const {
-    return added.empty() && removed.empty() && renewed.empty() && changed.empty();
+    return added.empty() && removed.empty() && replaced.empty() && changed.empty();
   }
 
   [[nodiscard]] bool operator==(const service_changes&) const = default;
@@ -43,7 +43,7 @@ service_changes diff(const std::vector<Service>& before, const std::vector<Servi
     if (!old) {
       out.added.push_back(each.name);
     } else if (old->kind != each.kind || old->token != each.token) {
-      out.renewed.push_back(each.name);
+      out.replaced.push_back(each.name);
     } else if (*old != each) {
       out.changed.push_back(each.name);
     }
@@ -56,7 +56,7 @@ namespace detail {
 /// Returns the part of `value` that decides how connections are made: the tables of the selected
 /// transport and the proxy. The other socket options are left out, because they can be set on the
 /// next connection.
-inline transport carrying_part(transport value) {
+inline transport stream_settings(transport value) {
   const bool is_websocket = value.kind == transport_kind::websocket;
   const bool over_tls = is_websocket && value.websocket && value.websocket->tls;
   if (value.kind != transport_kind::tls && !over_tls) value.tls.reset();
@@ -72,8 +72,8 @@ inline transport carrying_part(transport value) {
 
 /// Returns whether a server accepts connections in the same way with both configurations.
 inline bool same_transport(const server& before, const server& now) {
-  transport old_part = detail::carrying_part(before.transport);
-  transport new_part = detail::carrying_part(now.transport);
+  transport old_part = detail::stream_settings(before.transport);
+  transport new_part = detail::stream_settings(now.transport);
   // A server does not use a proxy.
   old_part.tcp = new_part.tcp = {};
   return old_part == new_part;
@@ -85,7 +85,7 @@ inline bool same_transport(const client& before, const client& now) {
   const bool names_server =
       now.transport.kind == transport_kind::tls || now.transport.kind == transport_kind::websocket;
   if (names_server && before.remote_addr != now.remote_addr) return false;
-  return detail::carrying_part(before.transport) == detail::carrying_part(now.transport);
+  return detail::stream_settings(before.transport) == detail::stream_settings(now.transport);
 }
 
 }  // namespace rathole::config

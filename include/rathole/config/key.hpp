@@ -23,11 +23,11 @@ inline std::string quote_key(std::string_view segment) {
   constexpr std::string_view digits = "0123456789ABCDEF";
   std::string out = "\"";
   for (const char c : segment) {
-    const auto octet = static_cast<unsigned char>(c);
-    if (octet < 0x20 || octet == 0x7f) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte == 0x7f) {
       out += "\\u00";
-      out += digits[octet >> 4];
-      out += digits[octet & 0xf];
+      out += digits[byte >> 4];
+      out += digits[byte & 0xf];
       continue;
     }
     if (c == '"' || c == '\\') out += '\\';

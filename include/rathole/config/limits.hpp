@@ -1,6 +1,6 @@
 #pragma once
 
-#include <rathole/core/language.hpp>
+#include <rathole/core/require_cxx23.hpp>
 
 #include <chrono>
 #include <cstddef>
@@ -34,7 +34,7 @@ inline constexpr std::int64_t workers = 256;
 inline constexpr std::int64_t udp_visitors = 1'048'576;
 /// Is the smallest limit on the frames that wait for one UDP data channel, in bytes: the largest
 /// frame.
-inline constexpr std::int64_t least_udp_queue = 65'792;
+inline constexpr std::int64_t min_udp_queue = 65'792;
 /// Is the largest limit on the frames that wait for one UDP data channel, in bytes: 1 GiB.
 inline constexpr std::int64_t udp_queue = std::int64_t{1} << 30;
 /// Limits the data channels of one UDP service.

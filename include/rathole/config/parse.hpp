@@ -3,8 +3,8 @@
 #include <rathole/config/problem.hpp>
 #include <rathole/config/source.hpp>
 #include <rathole/config/toml.hpp>
+#include <rathole/config/toml_client_server.hpp>
 #include <rathole/config/toml_guard.hpp>
-#include <rathole/config/toml_instance.hpp>
 #include <rathole/config/toml_reader.hpp>
 #include <rathole/config/toml_warnings.hpp>
 #include <rathole/config/types.hpp>

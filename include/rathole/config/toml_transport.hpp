@@ -79,10 +79,10 @@ inline std::optional<std::vector<std::uint8_t>> read_noise_key(toml_reader& tabl
                                                                bool is_selected) {
   const auto text = table.secret_string(key);
   if (!text) return std::nullopt;
-  auto octets = from_base64(text->view());
-  if (octets && octets->size() == std::tuple_size_v<noise_public_key>) return std::move(*octets);
+  auto bytes = from_base64(text->view());
+  if (bytes && bytes->size() == std::tuple_size_v<noise_public_key>) return std::move(*bytes);
   if (is_selected) {
-    table.reject(key, "Failed to decode " + std::string(key) + ": not 32 octets in base64",
+    table.reject(key, "Failed to decode " + std::string(key) + ": not 32 bytes in base64",
                  "use a key that `rathole --genkey` printed");
   }
   return std::nullopt;
@@ -92,11 +92,11 @@ inline std::optional<std::vector<std::uint8_t>> read_noise_key(toml_reader& tabl
 inline noise_options read_noise(toml_reader table, bool is_selected) {
   noise_options out;
   if (auto pattern = table.string("pattern")) out.pattern = std::move(*pattern);
-  if (auto octets = read_noise_key(table, "local_private_key", is_selected)) {
-    out.local_private_key = secret(std::string(octets->begin(), octets->end()));
+  if (auto bytes = read_noise_key(table, "local_private_key", is_selected)) {
+    out.local_private_key = secret(std::string(bytes->begin(), bytes->end()));
   }
-  if (const auto octets = read_noise_key(table, "remote_public_key", is_selected)) {
-    std::ranges::copy(*octets, out.remote_public_key.emplace().begin());
+  if (const auto bytes = read_noise_key(table, "remote_public_key", is_selected)) {
+    std::ranges::copy(*bytes, out.remote_public_key.emplace().begin());
   }
   table.finish();
   return out;

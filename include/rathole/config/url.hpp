@@ -68,9 +68,9 @@ inline std::optional<std::string> percent_decode(std::string_view text) {
       out += text[i];
       continue;
     }
-    const auto octet = from_hex(text.substr(i + 1, 2));
-    if (!octet || octet->empty()) return std::nullopt;
-    out += static_cast<char>(octet->front());
+    const auto byte = from_hex(text.substr(i + 1, 2));
+    if (!byte || byte->empty()) return std::nullopt;
+    out += static_cast<char>(byte->front());
     i += 2;
   }
   return out;

@@ -57,7 +57,7 @@ class address_list {
 /// because it also takes its port for IPv4 unless another socket already has it.
 inline std::vector<address> in_bind_order(const address_list& all) {
   const auto is_wildcard = [](const address& each) {
-    return parse_ipv6(each.host) == ipv6_octets{};
+    return parse_ipv6(each.host) == ipv6_bytes{};
   };
   std::vector<address> out;
   std::ranges::remove_copy_if(all, std::back_inserter(out), is_wildcard);
@@ -73,7 +73,7 @@ inline bool is_left_out(const address_list& all, const address& where, const std
   if (why != std::errc::address_family_not_supported && why != std::errc::address_not_available) {
     return false;
   }
-  return where.port != 0 && parse_ipv6(where.host) == ipv6_octets{} &&
+  return where.port != 0 && parse_ipv6(where.host) == ipv6_bytes{} &&
          std::ranges::find(all, address{"0.0.0.0", where.port}) != all.end();
 }
 

@@ -10,7 +10,7 @@ namespace rathole {
 
 /// Is the smallest base of a delay of `backoff`. Compat: upstream has no such minimum and
 /// reconnects without a pause when `retry_interval` is 0.
-inline constexpr duration minimum_retry_delay = std::chrono::milliseconds(100);
+inline constexpr duration min_retry_delay = std::chrono::milliseconds(100);
 
 /// Says how the delays of a `backoff` grow.
 struct backoff_parameters {
@@ -48,7 +48,7 @@ class backoff {
  private:
   using seconds = std::chrono::duration<double>;
 
-  static seconds floored(seconds base) { return std::max<seconds>(base, minimum_retry_delay); }
+  static seconds floored(seconds base) { return std::max<seconds>(base, min_retry_delay); }
 
   backoff_parameters parameters_;
   seconds base_{};

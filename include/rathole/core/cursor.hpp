@@ -19,17 +19,17 @@ class cursor {
   explicit cursor(byte_view in) : rest_(in) {}
 
   /// Reads the next byte.
-  std::uint8_t octet() { return number_le<std::uint8_t>(); }
+  std::uint8_t byte() { return number_le<std::uint8_t>(); }
 
   /// Reads the next little-endian number.
   template <std::unsigned_integral T>
   T number_le() {
-    return load_le<T>(octets<sizeof(T)>());
+    return load_le<T>(bytes<sizeof(T)>());
   }
 
   /// Reads the next `N` bytes.
   template <std::size_t N>
-  std::array<std::uint8_t, N> octets() {
+  std::array<std::uint8_t, N> bytes() {
     std::array<std::uint8_t, N> out{};
     const byte_view in = view(N);
     std::copy(in.begin(), in.end(), out.begin());

@@ -34,8 +34,8 @@ std::vector<Address> in_dial_order(std::vector<Address> found, bool prefer_ipv6,
 }
 
 /// Decides when to dial the addresses of one name. The first is dialled at once. Each of the others
-/// follows after `stagger`, or as soon as an attempt has failed (RFC 8305 section 5). When all have
-/// been started and none has succeeded, they are started again in turn, one each `renewal`: TCP
+/// follows after `attempt_delay`, or as soon as an attempt has failed (RFC 8305 section 5). When all have
+/// been started and none has succeeded, they are started again in turn, one each `redial_delay`: TCP
 /// repeats a lost SYN only after 1, 3, 7, ... seconds, and a network that recovers should be used
 /// sooner.
 ///
@@ -43,22 +43,22 @@ std::vector<Address> in_dial_order(std::vector<Address> found, bool prefer_ipv6,
 class dial_plan {
  public:
   /// Is the time between one address and the next (RFC 8305 section 8, "Connection Attempt Delay").
-  static constexpr duration stagger = std::chrono::milliseconds(250);
+  static constexpr duration attempt_delay = std::chrono::milliseconds(250);
   /// Is the time between two attempts once all addresses have been started.
-  static constexpr duration renewal = std::chrono::seconds(1);
+  static constexpr duration redial_delay = std::chrono::seconds(1);
   /// Is the largest number of attempts open at the same time.
-  static constexpr std::size_t most_open = 8;
+  static constexpr std::size_t max_open = 8;
 
   /// Makes a plan for a number of `addresses`, of which the first is due at `now`.
   dial_plan(std::size_t addresses, time_point now) : addresses_(addresses), due_(now) {}
 
   /// Returns the index of the address to start an attempt for at `now`, or nothing if none is due.
-  /// If `most_open` attempts are open already, the caller must close the oldest.
+  /// If `max_open` attempts are open already, the caller must close the oldest.
   std::optional<std::size_t> next(time_point now) {
     if (is_over() || now < due_) return std::nullopt;
     const std::size_t place = begun_++ % addresses_;
-    open_ = std::min(open_ + 1, most_open);
-    due_ = now + (is_first_round() ? stagger : renewal);
+    open_ = std::min(open_ + 1, max_open);
+    due_ = now + (is_first_round() ? attempt_delay : redial_delay);
     return place;
   }
 

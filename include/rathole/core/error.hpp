@@ -1,6 +1,6 @@
 #pragma once
 
-#include <rathole/core/language.hpp>
+#include <rathole/core/require_cxx23.hpp>
 
 #include <string>
 #include <system_error>
@@ -125,7 +125,7 @@ inline const std::error_category& error_category() noexcept {
         case errc::host_not_found: return "host not found";
         case errc::invalid_encoding: return "invalid encoding";
         case errc::not_built_in: return "not built into this program";
-        case errc::truncated: return "connection cut in the midst of a message";
+        case errc::truncated: return "connection cut in the middle of a message";
         case errc::decryption_failed: return "a message could not be authenticated";
         case errc::unexpected_message: return "unexpected message";
         case errc::message_too_long: return "message too long";

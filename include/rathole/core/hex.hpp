@@ -14,9 +14,9 @@ inline std::string to_hex(byte_view in) {
   constexpr std::string_view digits = "0123456789abcdef";
   std::string out;
   out.reserve(in.size() * 2);
-  for (const std::uint8_t octet : in) {
-    out.push_back(digits[octet >> 4]);
-    out.push_back(digits[octet & 0x0f]);
+  for (const std::uint8_t byte : in) {
+    out.push_back(digits[byte >> 4]);
+    out.push_back(digits[byte & 0x0f]);
   }
   return out;
 }

@@ -11,9 +11,9 @@
 namespace rathole {
 
 /// Holds the four bytes of an IPv4 address, in network byte order.
-using ipv4_octets = std::array<std::uint8_t, 4>;
+using ipv4_bytes = std::array<std::uint8_t, 4>;
 /// Holds the sixteen bytes of an IPv6 address, in network byte order.
-using ipv6_octets = std::array<std::uint8_t, 16>;
+using ipv6_bytes = std::array<std::uint8_t, 16>;
 
 namespace detail {
 
@@ -42,14 +42,14 @@ inline std::string_view split_off(std::string_view& rest, char separator) {
 
 /// Parses an IPv4 address: four decimal numbers separated by dots, without leading zeros (RFC 3986
 /// section 3.2.2). Returns nothing if `text` is anything else.
-inline std::optional<ipv4_octets> parse_ipv4(std::string_view text) {
+inline std::optional<ipv4_bytes> parse_ipv4(std::string_view text) {
   if (text.ends_with('.')) return std::nullopt;
-  ipv4_octets out;
-  for (std::uint8_t& octet : out) {
+  ipv4_bytes out;
+  for (std::uint8_t& byte : out) {
     const std::string_view part = detail::split_off(text, '.');
     const auto value = detail::parse_digits(part, 10, 3);
     if (!value || *value > 0xff || (part.size() > 1 && part.front() == '0')) return std::nullopt;
-    octet = static_cast<std::uint8_t>(*value);
+    byte = static_cast<std::uint8_t>(*value);
   }
   if (!text.empty()) return std::nullopt;
   return out;
@@ -60,7 +60,7 @@ namespace detail {
 /// Collects the bytes of the groups on one side of the `::` of an IPv6 address, at most 16.
 struct ipv6_part {
   /// The bytes, in network byte order.
-  ipv6_octets octets{};
+  ipv6_bytes bytes{};
   /// How many of them are set.
   std::size_t size = 0;
 
@@ -72,14 +72,14 @@ struct ipv6_part {
       const std::string_view group = split_off(text, ':');
       if (text.empty() && is_end && group.contains('.')) {
         const auto dotted = parse_ipv4(group);
-        if (!dotted || size + dotted->size() > octets.size()) return false;
-        for (const std::uint8_t octet : *dotted) octets[size++] = octet;
+        if (!dotted || size + dotted->size() > bytes.size()) return false;
+        for (const std::uint8_t byte : *dotted) bytes[size++] = byte;
         return true;
       }
       const auto value = parse_digits(group, 16, 4);
-      if (!value || size == octets.size()) return false;
-      octets[size++] = static_cast<std::uint8_t>(*value >> 8);
-      octets[size++] = static_cast<std::uint8_t>(*value);
+      if (!value || size == bytes.size()) return false;
+      bytes[size++] = static_cast<std::uint8_t>(*value >> 8);
+      bytes[size++] = static_cast<std::uint8_t>(*value);
     }
     return true;
   }
@@ -89,22 +89,22 @@ struct ipv6_part {
 
 /// Parses an IPv6 address without brackets and without a zone (RFC 4291 section 2.2). Returns
 /// nothing if `text` is anything else.
-inline std::optional<ipv6_octets> parse_ipv6(std::string_view text) {
+inline std::optional<ipv6_bytes> parse_ipv6(std::string_view text) {
   const auto gap = text.find("::");
   detail::ipv6_part head;
   detail::ipv6_part tail;
   if (gap == std::string_view::npos) {
-    if (!head.take(text, true) || head.size != head.octets.size()) return std::nullopt;
-    return head.octets;
+    if (!head.take(text, true) || head.size != head.bytes.size()) return std::nullopt;
+    return head.bytes;
   }
   if (!head.take(text.substr(0, gap), false)) return std::nullopt;
   if (!tail.take(text.substr(gap + 2), true)) return std::nullopt;
   // "::" stands for at least one group.
-  if (head.size + tail.size + 2 > head.octets.size()) return std::nullopt;
+  if (head.size + tail.size + 2 > head.bytes.size()) return std::nullopt;
   for (std::size_t i = 0; i < tail.size; ++i) {
-    head.octets[head.octets.size() - tail.size + i] = tail.octets[i];
+    head.bytes[head.bytes.size() - tail.size + i] = tail.bytes[i];
   }
-  return head.octets;
+  return head.bytes;
 }
 
 }  // namespace rathole

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <rathole/core/recent.hpp>
+#include <rathole/core/expiring_cache.hpp>
 #include <rathole/core/time.hpp>
 
 #include <algorithm>
@@ -23,7 +23,7 @@ namespace rathole {
 class lookup_queue {
  public:
   /// Is how many lookups may run at the same time.
-  static constexpr std::size_t most_at_once = 8;
+  static constexpr std::size_t max_at_once = 8;
   /// Is the time beyond which a lookup counts as slow. A name whose last lookup was slow may use
   /// half of the places, a name without a known lookup three quarters of them, and a fast name all.
   static constexpr duration slow = std::chrono::seconds(1);
@@ -74,7 +74,7 @@ class lookup_queue {
   }
 
   /// Removes `name` if its lookup has not begun, because no caller asks for it any more.
-  void withdraw(const std::string& name) {
+  void cancel(const std::string& name) {
     if (std::erase(waiting_, name) > 0) since_.erase(name);
   }
 
@@ -92,15 +92,15 @@ class lookup_queue {
   /// Returns the number of running lookups below which the lookup of `name` may begin.
   [[nodiscard]] std::size_t places_for(const std::string& name, time_point now) const {
     const bool* const was_slow = speeds_.find(name, now);
-    if (!was_slow) return most_at_once * 3 / 4;
-    return *was_slow ? most_at_once / 2 : most_at_once;
+    if (!was_slow) return max_at_once * 3 / 4;
+    return *was_slow ? max_at_once / 2 : max_at_once;
   }
 
   std::deque<std::string> waiting_;
   /// Holds the names that wait or are being looked up.
   std::unordered_map<std::string, times> since_;
   std::size_t running_ = 0;
-  recent<bool> speeds_{names_remembered, speeds_remembered};
+  expiring_cache<bool> speeds_{names_remembered, speeds_remembered};
 };
 
 }  // namespace rathole

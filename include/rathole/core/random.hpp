@@ -20,7 +20,7 @@ std::uint64_t random_bits(R& rng) {
   std::uint8_t raw[8];
   rng.fill(raw);
   std::uint64_t bits = 0;
-  for (std::uint8_t octet : raw) bits = bits << 8 | octet;
+  for (std::uint8_t byte : raw) bits = bits << 8 | byte;
   return bits;
 }
 

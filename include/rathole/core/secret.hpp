@@ -20,7 +20,7 @@ class secret {
   secret() = default;
 
   /// Copies the bytes of `text`, then wipes `text`.
-  explicit secret(std::string text) : secret(octets(text)) { wipe(octets(text)); }
+  explicit secret(std::string text) : secret(bytes(text)) { wipe(bytes(text)); }
 
   /// Copies the bytes of `other`.
   secret(const secret& other) : secret(other.bytes()) {}
@@ -59,7 +59,7 @@ class secret {
     std::copy(in.begin(), in.end(), bytes_.get());
   }
 
-  static byte_span octets(std::string& text) {
+  static byte_span bytes(std::string& text) {
     return {reinterpret_cast<std::uint8_t*>(text.data()), text.size()};
   }
 

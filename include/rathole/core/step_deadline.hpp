@@ -9,10 +9,10 @@
 namespace rathole {
 
 /// Is how many times the duration of one step all steps of a handshake together may take.
-inline constexpr int most_step_times = 4;
+inline constexpr int max_step_times = 4;
 
 /// Holds the deadline of a handshake in several steps, each of which the peer must answer. Every
-/// completed step gives the peer the full time of a step again, up to `most_step_times` of it in
+/// completed step gives the peer the full time of a step again, up to `max_step_times` of it in
 /// total.
 ///
 /// A slow link needs its round-trip time once for each step, so one deadline for all steps would
@@ -35,7 +35,7 @@ class step_deadline {
     const duration step(state_->step.load(std::memory_order_relaxed));
     if (step == duration::zero()) return state_->began;
     const time_point current(duration(state_->current.load(std::memory_order_relaxed)));
-    return std::min(after(current, step, 1), after(state_->began, step, most_step_times));
+    return std::min(after(current, step, 1), after(state_->began, step, max_step_times));
   }
 
   /// Records that the peer completed a step at `now`.

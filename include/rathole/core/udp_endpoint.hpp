@@ -22,7 +22,7 @@ namespace rathole {
 struct udp_endpoint {
   /// The address in network byte order; an IPv4 address uses the first four bytes, and the rest are
   /// zero.
-  ipv6_octets ip{};
+  ipv6_bytes ip{};
   /// The port, in host byte order.
   std::uint16_t port = 0;
   /// Whether the address is an IPv6 address.

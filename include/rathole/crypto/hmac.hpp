@@ -26,7 +26,7 @@ std::array<std::uint8_t, H::digest_size> hmac(byte_view key,
     std::ranges::copy(key, pad.begin());
   }
   const auto turn = [&pad](std::uint8_t mask) {
-    for (std::uint8_t& octet : pad) octet = static_cast<std::uint8_t>(octet ^ mask);
+    for (std::uint8_t& byte : pad) byte = static_cast<std::uint8_t>(byte ^ mask);
   };
   turn(0x36);
   H inner;

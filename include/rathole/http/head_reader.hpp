@@ -18,11 +18,11 @@ namespace rathole::http {
 class head_reader {
  public:
   /// Is the longest line without its CR LF, in bytes.
-  static constexpr std::size_t maximum_line = 8 * 1024;
+  static constexpr std::size_t max_line = 8 * 1024;
   /// Is the longest head, in bytes. It bounds the buffered memory.
-  static constexpr std::size_t maximum_head = 64 * 1024;
+  static constexpr std::size_t max_head = 64 * 1024;
   /// Is the largest number of fields.
-  static constexpr std::size_t maximum_fields = 124;
+  static constexpr std::size_t max_fields = 124;
 
   /// Takes bytes from the front of `in`, up to the end of the head; returns how many it took. Fails
   /// with `malformed_http` or `message_too_long`, and from then on always with the same error.
@@ -49,7 +49,7 @@ class head_reader {
 
  private:
   void take(char c) {
-    if (++size_ > maximum_head) return fail(errc::message_too_long);
+    if (++size_ > max_head) return fail(errc::message_too_long);
     if (after_cr_) {
       after_cr_ = false;
       if (c != '\n') return fail(errc::malformed_http);
@@ -60,7 +60,7 @@ class head_reader {
       return;
     }
     if (!is_line_char(c)) return fail(errc::malformed_http);
-    if (line_.size() == maximum_line) return fail(errc::message_too_long);
+    if (line_.size() == max_line) return fail(errc::message_too_long);
     line_ += c;
   }
 
@@ -82,7 +82,7 @@ class head_reader {
     if (colon == std::string::npos || !is_token(line.substr(0, colon))) {
       return fail(errc::malformed_http);
     }
-    if (head_.fields.size() == maximum_fields) return fail(errc::message_too_long);
+    if (head_.fields.size() == max_fields) return fail(errc::message_too_long);
     head_.fields.push_back(
         {std::string(line.substr(0, colon)), std::string(trimmed(line.substr(colon + 1)))});
     line_.clear();

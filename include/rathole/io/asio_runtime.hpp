@@ -3,19 +3,19 @@
 #include <rathole/core/address.hpp>
 #include <rathole/core/time.hpp>
 #include <rathole/crypto/system_rng.hpp>
-#include <rathole/io/alarm.hpp>
-#include <rathole/io/asio_timer.hpp>
-#include <rathole/io/bind_socket.hpp>
 #include <rathole/io/concepts.hpp>
-#include <rathole/io/descriptor_limit.hpp>
-#include <rathole/io/dialler.hpp>
-#include <rathole/io/fair_turns.hpp>
-#include <rathole/io/resolve.hpp>
-#include <rathole/io/stop_action.hpp>
-#include <rathole/io/suspension.hpp>
-#include <rathole/io/tcp_acceptor.hpp>
-#include <rathole/io/tcp_stream.hpp>
-#include <rathole/io/udp_socket.hpp>
+#include <rathole/io/resolve/lookup.hpp>
+#include <rathole/io/run/stop_action.hpp>
+#include <rathole/io/run/suspension.hpp>
+#include <rathole/io/run/turn_budget.hpp>
+#include <rathole/io/socket/bind.hpp>
+#include <rathole/io/socket/descriptor_limit.hpp>
+#include <rathole/io/tcp/acceptor.hpp>
+#include <rathole/io/tcp/dialler.hpp>
+#include <rathole/io/tcp/stream.hpp>
+#include <rathole/io/time/alarm.hpp>
+#include <rathole/io/time/asio_timer.hpp>
+#include <rathole/io/udp/socket.hpp>
 #include <rathole/io/workers.hpp>
 
 #include <algorithm>
@@ -130,8 +130,8 @@ class asio_runtime {
     std::error_code last = make_error_code(errc::host_not_found);
     for (const auto& endpoint : in_dial_order(std::move(*found), options.prefer_ipv6)) {
       const asio::ip::udp::endpoint peer(endpoint.address(), endpoint.port());
-      auto opened = options.follows_port ? udp_socket::follow(get_executor(), peer)
-                                         : udp_socket::connect(get_executor(), peer);
+      auto opened = options.any_peer_port ? udp_socket::connect_any_port(get_executor(), peer)
+                                          : udp_socket::connect(get_executor(), peer);
       if (opened) co_return std::move(*opened);
       last = opened.error();
     }
@@ -142,14 +142,14 @@ class asio_runtime {
   awaitable<void> finish(dialler& dial, time_point deadline, const std::stop_token& stop) {
     const auto too_late = [&dial] { dial.give_up(errc::timed_out); };
     const auto stopped = [&dial] { dial.give_up(errc::stopped); };
-    const alarm<asio_runtime> ring(*this, deadline, too_late);
+    const alarm<asio_runtime> on_timeout(*this, deadline, too_late);
     const stop_action on_stop(stop, get_executor(), stopped);
     co_await dial.wait();
   }
 
   task<endpoints> resolve(const address& name, time_point deadline, std::stop_token stop) {
     // The rest may succeed or fail without waiting, so the fair turn is taken here.
-    if (fair_turns::of(get_executor()).is_over()) co_await next_turn(get_executor());
+    if (turn_budget::of(get_executor()).is_spent()) co_await next_turn(get_executor());
     if (stop.stop_requested()) co_return failure(errc::stopped);
     auto found = known_endpoints(name);
     if (!found.empty()) co_return std::move(found);
@@ -167,7 +167,7 @@ class asio_runtime {
       };
       const auto stopped = [&names] { names.give_up(errc::stopped); };
       const auto settle = [&names] { names.use_last_answer(); };
-      const alarm<asio_runtime> ring(*this, std::min(deadline, limit), too_late);
+      const alarm<asio_runtime> on_timeout(*this, std::min(deadline, limit), too_late);
       const alarm<asio_runtime> settling(*this, old_serves, settle);
       const stop_action on_stop(stop, get_executor(), stopped);
       co_return co_await names.wait();

@@ -1,7 +1,7 @@
 #pragma once
 
-#include <rathole/io/handler_memory.hpp>
-#include <rathole/io/suspension.hpp>
+#include <rathole/io/run/handler_memory.hpp>
+#include <rathole/io/run/suspension.hpp>
 #include <rathole/io/task.hpp>
 
 #include <asio/execution_context.hpp>
@@ -72,7 +72,7 @@ class background_turns : public asio::execution_context::service {
   /// Gives the next turn when the executor comes to it, and so on until nobody waits.
   void post(const executor& ex) {
     is_posted_ = true;
-    asio::post(ex, in_memory(&memory_, [this, ex] {
+    asio::post(ex, memory_bound(&memory_, [this, ex] {
                  is_posted_ = false;
                  if (!first_) return;
                  place& chosen = *first_;

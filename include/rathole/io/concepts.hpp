@@ -4,9 +4,9 @@
 #include <rathole/core/bytes.hpp>
 #include <rathole/core/random.hpp>
 #include <rathole/core/time.hpp>
-#include <rathole/io/datagram.hpp>
-#include <rathole/io/socket_options.hpp>
+#include <rathole/io/socket/options.hpp>
 #include <rathole/io/task.hpp>
+#include <rathole/io/udp/datagram.hpp>
 
 #include <concepts>
 #include <cstddef>
@@ -22,7 +22,7 @@ namespace rathole::io {
 /// * `read_some(out)` reads at least one byte, or returns 0 at the end of the peer's direction.
 ///   `out` must not be empty.
 /// * `write(in)` returns when all of `in` has been accepted. Only one write may run at a time.
-/// * `write_held(in)` writes like `write`, but the bytes may be held back to be sent together
+/// * `write_corked(in)` writes like `write`, but the bytes may be held back to be sent together
 ///   with the following ones, until the next `write`, `flush()` or end of our direction. `flush()`
 ///   never waits.
 /// * `wait_readable()` returns when `read_some` would not wait because there are bytes, the end,
@@ -39,7 +39,7 @@ namespace rathole::io {
 ///   ignores them.
 /// * `peer()` returns the address of the other end, as dialled or as seen from this side.
 ///   `set_peer` replaces it if an intermediary, such as a proxy, was dialled.
-/// * `rehome(world)` returns the same stream on the executor of another runtime. It is called on
+/// * `move_to(runtime)` returns the same stream on the executor of another runtime. It is called on
 ///   the stream's own thread while no operation runs; the object that it is called on is closed
 ///   afterwards.
 template <class S>
@@ -48,7 +48,7 @@ concept ByteStream =
                                 const socket_options& options, const address& where) {
       { s.read_some(out) } -> std::same_as<task<std::size_t>>;
       { s.write(in) } -> std::same_as<task<void>>;
-      { s.write_held(in) } -> std::same_as<task<void>>;
+      { s.write_corked(in) } -> std::same_as<task<void>>;
       { s.flush() } -> std::same_as<void>;
       { s.wait_readable() } -> std::same_as<task<void>>;
       { s.cancel_wait() } -> std::same_as<void>;
@@ -122,7 +122,7 @@ concept Runtime =
       requires Timer<typename R::timer>;
       requires std::constructible_from<typename R::timer, R&>;
       requires requires(typename R::stream& stream) {
-        { stream.rehome(r) } -> std::same_as<typename R::stream>;
+        { stream.move_to(r) } -> std::same_as<typename R::stream>;
       };
       { r.get_executor() } -> std::same_as<executor>;
       { r.now() } -> std::same_as<time_point>;

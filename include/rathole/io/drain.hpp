@@ -1,8 +1,8 @@
 #pragma once
 
 #include <rathole/core/time.hpp>
-#include <rathole/io/alarm.hpp>
-#include <rathole/io/task_group.hpp>
+#include <rathole/io/run/task_group.hpp>
+#include <rathole/io/time/alarm.hpp>
 
 #include <atomic>
 #include <optional>

@@ -1,7 +1,7 @@
 #pragma once
 
-#include <rathole/io/poller.hpp>
-#include <rathole/io/run_context.hpp>
+#include <rathole/io/poll/poller.hpp>
+#include <rathole/io/run/run_context.hpp>
 
 #include <asio/executor_work_guard.hpp>
 #include <asio/io_context.hpp>

@@ -3,7 +3,7 @@
 #include <rathole/core/secret.hpp>
 #include <rathole/crypto/system_rng.hpp>
 #include <rathole/noise/layer.hpp>
-#include <rathole/noise/name.hpp>
+#include <rathole/noise/protocol_name.hpp>
 #include <rathole/noise/suites.hpp>
 
 #include <algorithm>
@@ -34,7 +34,7 @@ class endpoint {
   /// Makes the endpoint of the party `who`. Fails with a text for people: the name is unknown, or a
   /// key that the pattern requires is missing or malformed.
   static std::expected<endpoint, std::string> make(const settings& from, role who) {
-    auto name = parse_name(from.name);
+    auto name = parse_protocol_name(from.name);
     if (!name) return std::unexpected(std::move(name.error()));
     if (const auto problem = missing_key(from, name->pattern, who); !problem.empty()) {
       return std::unexpected(problem);
@@ -70,7 +70,7 @@ class endpoint {
   static std::string missing_key(const settings& from, const handshake_pattern& pattern, role who) {
     if (pattern.has_psk) return "a pattern with psk cannot be used: no psk can be configured";
     if (from.local_private_key && from.local_private_key->bytes().size() != crypto::dh_key_size) {
-      return "`local_private_key` is not 32 octets long";
+      return "`local_private_key` is not 32 bytes long";
     }
     const bool first = who == role::initiator;
     const bool knows_peer = first ? pattern.responder_is_known : pattern.initiator_is_known;

@@ -44,11 +44,11 @@ class frame_reader {
   }
 
   /// Returns whether there is an incomplete message.
-  [[nodiscard]] bool in_the_midst() const { return !taken_ && !partial_.empty(); }
+  [[nodiscard]] bool is_within_frame() const { return !taken_ && !partial_.empty(); }
 
   /// Frees the memory that is not in use. The message that was returned last becomes invalid.
   void trim() {
-    if (!in_the_midst()) partial_.release();
+    if (!is_within_frame()) partial_.release();
     taken_ = false;
   }
 

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <rathole/core/constant_time.hpp>
-#include <rathole/noise/name.hpp>
+#include <rathole/noise/protocol_name.hpp>
 #include <rathole/noise/symmetric_state.hpp>
 
 #include <algorithm>
@@ -47,8 +47,8 @@ class handshake_state {
   handshake_state(const protocol_name& name, role who, handshake_keys keys)
       : symmetric_(name.text), pattern_(name.pattern), role_(who), keys_(std::move(keys)) {
     symmetric_.mix_hash({});
-    if (pattern_.initiator_is_known) mix_known(role::initiator);
-    if (pattern_.responder_is_known) mix_known(role::responder);
+    if (pattern_.initiator_is_known) mix_pre_message(role::initiator);
+    if (pattern_.responder_is_known) mix_pre_message(role::responder);
     if (peer_is_known()) remote_static_ = keys_.remote_static;
   }
 
@@ -111,7 +111,7 @@ class handshake_state {
     return role_ == role::initiator ? pattern_.responder_is_known : pattern_.initiator_is_known;
   }
 
-  void mix_known(role whose) {
+  void mix_pre_message(role whose) {
     symmetric_.mix_hash(whose == role_ ? D::public_key(*keys_.local_static) : *keys_.remote_static);
   }
 

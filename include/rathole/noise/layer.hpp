@@ -48,7 +48,7 @@ class layer {
   /// Reports the end of the stream below; see `Layer`.
   result<void> receive_end() {
     if (error_) return failure(error_);
-    if (state_ == phase::handshaking || frames_.in_the_midst()) {
+    if (state_ == phase::handshaking || frames_.is_within_frame()) {
       return keep(failure(errc::truncated));
     }
     state_ = state_ == phase::write_closed ? phase::closed : phase::read_closed;

@@ -64,8 +64,8 @@ struct bincode {
   static result<hello> decode_hello(byte_view in) {
     cursor fields(in);
     const auto variant = fields.number_le<std::uint32_t>();
-    const std::uint8_t version = fields.octet();
-    const digest value = fields.octets<digest_size>();
+    const std::uint8_t version = fields.byte();
+    const digest value = fields.bytes<digest_size>();
     if (!fields.ok() || variant > last(hello_kind::data)) return failure(errc::malformed_message);
     if (version != wire_version) return failure(errc::protocol_version_mismatch);
     return hello{static_cast<hello_kind>(variant), value};
@@ -74,7 +74,7 @@ struct bincode {
   /// Decodes an Auth. Fails with `malformed_message`.
   static result<digest> decode_auth(byte_view in) {
     cursor fields(in);
-    const digest value = fields.octets<digest_size>();
+    const digest value = fields.bytes<digest_size>();
     if (!fields.ok()) return failure(errc::malformed_message);
     return value;
   }

@@ -37,9 +37,9 @@ inline constexpr duration replacement_pause = std::chrono::milliseconds(100);
 inline constexpr duration longest_replacement_pause = std::chrono::seconds(1);
 /// Is the longest pause before unanswered requests for idle data channels are repeated. The first
 /// repetition has no pause, the next one `request_timeout`, and each further one doubles it.
-inline constexpr duration longest_silence_pause = std::chrono::seconds(60);
+inline constexpr duration longest_unanswered_pause = std::chrono::seconds(60);
 /// Is the time after which a further loss no longer counts as in a row with the previous one.
-inline constexpr duration losses_apart = std::chrono::seconds(10);
+inline constexpr duration loss_window = std::chrono::seconds(10);
 
 /// Limits what a `channel_pool` holds and how long it waits.
 struct pool_limits {
@@ -149,8 +149,8 @@ class channel_pool {
     ++next_ticket_;
     if (!outstanding_.empty()) outstanding_.pop_front();
     unanswered_ = 0;
-    silence_pause_ = duration::zero();
-    silent_until_ = time_point::min();
+    unanswered_pause_ = duration::zero();
+    unanswered_until_ = time_point::min();
   }
 
   /// Records that the peer closed a data channel; has no effect unless the channel is idle.
@@ -213,7 +213,7 @@ class channel_pool {
       out = std::min(out.value_or(late), late);
     }
     if (held_ > 0) out = std::min(out.value_or(paused_until_), paused_until_);
-    if (unanswered_ > 0) out = std::min(out.value_or(silent_until_), silent_until_);
+    if (unanswered_ > 0) out = std::min(out.value_or(unanswered_until_), unanswered_until_);
     return out;
   }
 
@@ -241,7 +241,7 @@ class channel_pool {
       if (lost == 0) return;
       if (now >= forgotten_at_) pause_ = duration::zero();
       paused_until_ = now + pause_;
-      forgotten_at_ = paused_until_ + losses_apart;
+      forgotten_at_ = paused_until_ + loss_window;
       pause_ = std::clamp(2 * pause_, replacement_pause, longest_replacement_pause);
     }
     // All channels that die during one pause count as one loss.
@@ -255,13 +255,13 @@ class channel_pool {
       outstanding_.pop_front();
       ++late;
     }
-    if (late > 0 && now >= silent_until_) {
-      silent_until_ = now + silence_pause_;
-      silence_pause_ = std::max(2 * silence_pause_, limits_.request_timeout);
-      silence_pause_ = std::min(silence_pause_, longest_silence_pause);
+    if (late > 0 && now >= unanswered_until_) {
+      unanswered_until_ = now + unanswered_pause_;
+      unanswered_pause_ = std::max(2 * unanswered_pause_, limits_.request_timeout);
+      unanswered_pause_ = std::min(unanswered_pause_, longest_unanswered_pause);
     }
     if (late > 0) unanswered_ = std::min(unanswered_ + late, limits_.size);
-    if (now >= silent_until_) unanswered_ = 0;
+    if (now >= unanswered_until_) unanswered_ = 0;
   }
 
   /// Returns the deadline of the visitor that has waited longest; at least one waits.
@@ -291,10 +291,10 @@ class channel_pool {
   duration pause_ = duration::zero();
   time_point paused_until_ = time_point::min();
   time_point forgotten_at_ = time_point::min();
-  /// How many unanswered requests are not repeated before `silent_until_`.
+  /// How many unanswered requests are not repeated before `unanswered_until_`.
   std::size_t unanswered_ = 0;
-  duration silence_pause_ = duration::zero();
-  time_point silent_until_ = time_point::min();
+  duration unanswered_pause_ = duration::zero();
+  time_point unanswered_until_ = time_point::min();
 };
 
 }  // namespace rathole::protocol

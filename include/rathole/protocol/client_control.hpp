@@ -8,8 +8,8 @@
 #include <rathole/protocol/authenticate.hpp>
 #include <rathole/protocol/bincode.hpp>
 #include <rathole/protocol/codec.hpp>
+#include <rathole/protocol/detect_protocol.hpp>
 #include <rathole/protocol/messages.hpp>
-#include <rathole/protocol/recognise.hpp>
 
 #include <cassert>
 #include <cstddef>
@@ -35,7 +35,7 @@ enum class client_control_event {
 /// | (start)        |                           | Hello  | awaiting_hello |                       |
 /// | awaiting_hello | Hello control             | Auth   | awaiting_ack   |                       |
 /// | awaiting_hello | Hello data                |        | failed         | unexpected_hello      |
-/// | awaiting_hello | TLS, HTTP…                |        | failed         | `spoke` of it         |
+/// | awaiting_hello | TLS, HTTP…                |        | failed         | `wrong_protocol` of it         |
 /// | awaiting_ack   | Ack ok                    |        | established    | established           |
 /// | awaiting_ack   | Ack service_not_exist     |        | failed         | service_not_exist     |
 /// | awaiting_ack   | Ack authentication_failed |        | failed         | authentication_failed |
@@ -45,7 +45,7 @@ enum class client_control_event {
 /// | any            | undecodable               |        | failed         | the codec's error     |
 ///
 /// During the handshake it accepts exactly the expected message, and afterwards up to
-/// `maximum_buffered` bytes of commands at once. Output that was queued before an error may still
+/// `max_buffered` bytes of commands at once. Output that was queued before an error may still
 /// be sent.
 template <Codec C = bincode>
 class client_control {
@@ -54,9 +54,9 @@ class client_control {
   using event = client_control_event;
 
   /// Is the largest number of received bytes that it holds.
-  static constexpr std::size_t maximum_buffered = 256;
-  static_assert(C::hello_size <= maximum_buffered && C::ack_size <= maximum_buffered &&
-                C::control_command_size <= maximum_buffered);
+  static constexpr std::size_t max_buffered = 256;
+  static_assert(C::hello_size <= max_buffered && C::ack_size <= max_buffered &&
+                C::control_command_size <= max_buffered);
 
   /// Begins the handshake for the service with the digest `service`. The server has
   /// `handshake_timeout` from `now` until its Hello, and the same time again until its Ack.
@@ -78,7 +78,7 @@ class client_control {
   std::size_t feed(byte_view in) { return in_.append_up_to(capacity(), in); }
 
   /// Returns the next event; see `Machine`. Fails with `unexpected_hello`, `service_not_exist`,
-  /// `authentication_failed`, `timed_out`, `heartbeat_timed_out`, an error of the codec, or `spoke`
+  /// `authentication_failed`, `timed_out`, `heartbeat_timed_out`, an error of the codec, or `wrong_protocol`
   /// of another protocol if the first bytes belong to one.
   result<std::optional<event>> poll(time_point now) {
     switch (state_) {
@@ -135,7 +135,7 @@ class client_control {
     switch (state_) {
       case state::awaiting_hello: return C::hello_size;
       case state::awaiting_ack: return C::ack_size;
-      case state::established: return maximum_buffered;
+      case state::established: return max_buffered;
       case state::failed: break;
     }
     return 0;

@@ -29,10 +29,10 @@ using encoded = std::array<std::uint8_t, N>;
 /// frame is incomplete. It fails with `malformed_message`, at the latest when the header is
 /// complete.
 template <class C>
-concept Codec = requires(byte_view in, const hello& greeting, const digest& session_key,
+concept Codec = requires(byte_view in, const hello& hello_message, const digest& session_key,
                          ack verdict, control_command control, data_command data,
                          const udp_endpoint& visitor, byte_buffer& out) {
-  { C::encode_hello(greeting) } -> std::same_as<encoded<C::hello_size>>;
+  { C::encode_hello(hello_message) } -> std::same_as<encoded<C::hello_size>>;
   { C::encode_auth(session_key) } -> std::same_as<encoded<C::auth_size>>;
   { C::encode_ack(verdict) } -> std::same_as<encoded<C::ack_size>>;
   { C::encode_control_command(control) } -> std::same_as<encoded<C::control_command_size>>;

@@ -132,7 +132,7 @@ class descriptor_budget {
     } else if (!elsewhere_ && taken <= all / 2) {
       short_ = false;
     }
-    return idle_share() != std::exchange(told_share_, idle_share());
+    return idle_share() != std::exchange(reported_share_, idle_share());
   }
 
   /// Returns the largest number of idle data channels that each service may have.
@@ -150,7 +150,7 @@ class descriptor_budget {
   }
 
   /// Returns the largest number of connections that may be unauthenticated at the same time.
-  [[nodiscard]] std::size_t most_handshakes() const { return std::max<std::size_t>(room() / 2, 1); }
+  [[nodiscard]] std::size_t max_handshakes() const { return std::max<std::size_t>(room() / 2, 1); }
 
   /// Returns whether a service of a client may dial one more data channel if `own` of its data
   /// channels are being dialled or wait. A service may use its share, at least one, and what other
@@ -197,7 +197,7 @@ class descriptor_budget {
   std::optional<std::size_t> elsewhere_;
   time_point believed_until_{};
   bool short_ = false;
-  std::size_t told_share_ = unlimited;
+  std::size_t reported_share_ = unlimited;
 };
 
 }  // namespace rathole::protocol

@@ -20,7 +20,7 @@ inline constexpr std::size_t loop_depth = 64;
 /// Is how long new visitors of a suspected service are held while an answer may still arrive.
 inline constexpr duration loop_hold = std::chrono::seconds(2);
 /// Is how often the owner looks for answers in the meantime.
-inline constexpr duration loop_look = std::chrono::milliseconds(10);
+inline constexpr duration loop_check_interval = std::chrono::milliseconds(10);
 /// Is how many connections must end from the newest to the oldest, after one visitor was refused,
 /// to prove a loop.
 inline constexpr std::size_t loop_evidence = 16;
@@ -43,15 +43,15 @@ struct refuse_visitor {
 };
 /// Asks the owner to find out which connections have been answered, and to call `answered` for
 /// them.
-struct look_for_answers {
-  bool operator==(const look_for_answers&) const = default;
+struct check_answers {
+  bool operator==(const check_answers&) const = default;
 };
 /// Reports that the service leads back to itself.
 struct loop_found {
   bool operator==(const loop_found&) const = default;
 };
 /// Holds one action that a `loop_detector` asks its owner to perform.
-using loop_action = std::variant<admit_visitor, refuse_visitor, look_for_answers, loop_found>;
+using loop_action = std::variant<admit_visitor, refuse_visitor, check_answers, loop_found>;
 
 /// Detects whether a service's `local_addr` leads back to the service's own port on the server, so
 /// that each visitor causes another one endlessly; pure bookkeeping.
@@ -108,7 +108,7 @@ class loop_detector {
   [[nodiscard]] std::optional<time_point> deadline() const {
     switch (state_) {
       case state::watching: return std::nullopt;
-      case state::holding: return std::min(until_, look_at_);
+      case state::holding: return std::min(until_, check_at_);
       case state::judging: return until_;
     }
     return std::nullopt;
@@ -127,7 +127,7 @@ class loop_detector {
     if (silent_.size() < threshold_) return admit_visitor{take_first()};
     state_ = state::holding;
     until_ = now + loop_hold;
-    look_at_ = now;
+    check_at_ = now;
     return hold(now);
   }
 
@@ -143,9 +143,9 @@ class loop_detector {
       evidence_ = 0;
       return refuse_visitor{take_first()};
     }
-    if (now < look_at_) return std::nullopt;
-    look_at_ = now + loop_look;
-    return look_for_answers{};
+    if (now < check_at_) return std::nullopt;
+    check_at_ = now + loop_check_interval;
+    return check_answers{};
   }
 
   std::optional<loop_action> judge(time_point now) {
@@ -173,7 +173,7 @@ class loop_detector {
   time_point raised_until_ = time_point::min();
   /// When the current state ends.
   time_point until_{};
-  time_point look_at_{};
+  time_point check_at_{};
   /// The oldest connection that ended while judging.
   std::uint64_t oldest_ = 0;
   /// How many connections ended while judging that were older than all that ended before.

@@ -16,9 +16,9 @@ namespace rathole::protocol {
 /// 6177); or the IPv4 address inside an IPv4-mapped one (RFC 4291 section 2.5.5.2). A text that is
 /// not an IPv6 address is returned unchanged.
 inline std::string source_network(std::string_view host) {
-  const auto octets = parse_ipv6(host.substr(0, host.find('%')));
-  if (!octets) return std::string(host);
-  const auto& o = *octets;
+  const auto bytes = parse_ipv6(host.substr(0, host.find('%')));
+  if (!bytes) return std::string(host);
+  const auto& o = *bytes;
   const auto text = [](unsigned value, int base) {
     std::array<char, 8> digits;
     const auto written = std::to_chars(digits.begin(), digits.end(), value, base);
@@ -27,7 +27,7 @@ inline std::string source_network(std::string_view host) {
   const auto group = [&](std::size_t i) {
     return text(static_cast<unsigned>(o[2 * i] << 8 | o[2 * i + 1]), 16);
   };
-  constexpr ipv6_octets mapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+  constexpr ipv6_bytes mapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
   if (std::equal(mapped.begin(), mapped.begin() + 12, o.begin())) {
     return text(o[12], 10) + '.' + text(o[13], 10) + '.' + text(o[14], 10) + '.' + text(o[15], 10);
   }

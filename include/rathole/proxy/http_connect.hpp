@@ -35,7 +35,7 @@ class http_connect {
   using event = proxy::event;
 
   /// Is the largest number of received bytes that it holds.
-  static constexpr std::size_t maximum_buffered = http::head_reader::maximum_head;
+  static constexpr std::size_t max_buffered = http::head_reader::max_head;
 
   /// Asks for a connection to `target`. If the host cannot be written in a request, the first
   /// `poll` fails with `invalid_address`, and nothing is sent.

@@ -43,7 +43,7 @@ enum class event {
 inline std::optional<std::string> credentials_problem(scheme kind, const credentials& user) {
   if (kind == scheme::socks5) {
     if (user.username.size() > 255 || user.password.bytes().size() > 255) {
-      return "user name and password for a SOCKS5 proxy are at most 255 octets each";
+      return "user name and password for a SOCKS5 proxy are at most 255 bytes each";
     }
   } else if (user.username.contains(':')) {
     return "the user name for an HTTP proxy must not hold ':'";

@@ -43,7 +43,7 @@ class socks5 {
   using event = proxy::event;
 
   /// Is the largest number of received bytes that it holds.
-  static constexpr std::size_t maximum_buffered = 4 + 1 + 255 + 2;
+  static constexpr std::size_t max_buffered = 4 + 1 + 255 + 2;
 
   /// Asks for a connection to `target`. If the host is empty or too long for the protocol, the
   /// first `poll` fails with `invalid_address`; if the user name or password is too long, with

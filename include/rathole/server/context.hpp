@@ -3,14 +3,14 @@
 #include <rathole/config/types.hpp>
 #include <rathole/config/validate.hpp>
 #include <rathole/core/error.hpp>
-#include <rathole/core/event_sink.hpp>
+#include <rathole/core/observer.hpp>
 #include <rathole/io/drain.hpp>
-#include <rathole/io/task_group.hpp>
+#include <rathole/io/run/task_group.hpp>
 #include <rathole/protocol/codec.hpp>
 #include <rathole/protocol/descriptor_budget.hpp>
 #include <rathole/protocol/registry.hpp>
 #include <rathole/server/admission_control.hpp>
-#include <rathole/server/client_doors.hpp>
+#include <rathole/server/client_listeners.hpp>
 #include <rathole/server/events.hpp>
 #include <rathole/server/refusal_reporter.hpp>
 #include <rathole/server/udp_turns.hpp>
@@ -54,13 +54,13 @@ struct context {
   /// Is the type of the server's `admission_control`.
   using admission_type = admission_control<runtime_type>;
   /// Is the type of listeners for clients.
-  using door_type = client_door<typename runtime_type::acceptor>;
+  using listener_type = client_listener<typename runtime_type::acceptor>;
   /// Points to a listener for clients.
-  using door_pointer = std::shared_ptr<door_type>;
+  using listener_pointer = std::shared_ptr<listener_type>;
 
   /// Makes the context of a server that reports to `sink`.
-  context(T carrier, config::server server_settings, Observer& sink)
-      : transport(std::move(carrier)),
+  context(T server_transport, config::server server_settings, Observer& sink)
+      : transport(std::move(server_transport)),
         settings(
             std::make_shared<const config::server>(config::bounded(std::move(server_settings)))),
         observer(sink),
@@ -69,7 +69,7 @@ struct context {
         admission(std::make_shared<admission_type>(transport.runtime(), admission_limits(),
                                                    settings->handshake_timeout)),
         refusals(transport.runtime(),
-                 [this](const refusal_summary& summary) { tell(connections_refused{summary}); }) {
+                 [this](const refusal_summary& summary) { emit(connections_refused{summary}); }) {
     transport.set_options(transport::to_socket_options(settings->transport.tcp));
   }
 
@@ -77,7 +77,7 @@ struct context {
   runtime_type& runtime() { return transport.runtime(); }
 
   /// Returns why the server cannot have the settings `of`; no error if it can.
-  [[nodiscard]] std::error_code refusal_of(const config::server& of) const {
+  [[nodiscard]] std::error_code update_error(const config::server& of) const {
     if (!config::settings_problems(of).empty()) return errc::invalid_settings;
     const config::transport& wanted = of.transport;
     if (transport.serves(wanted.kind, wanted.tcp, config::side::server)) return {};
@@ -86,7 +86,7 @@ struct context {
 
   /// Reports `event` to the observer. Must be called on the control plane's thread.
   template <class Event>
-  void tell(const Event& event) {
+  void emit(const Event& event) {
     try {
       notify(observer, event);
     } catch (const std::bad_alloc&) {
@@ -114,9 +114,9 @@ struct context {
   /// The observer.
   Observer& observer;
   /// The listeners for clients.
-  client_doors<typename runtime_type::acceptor> doors;
+  client_listeners<typename runtime_type::acceptor> listeners;
   /// The listeners that another server hands over; used when this one starts to listen.
-  client_doors<typename runtime_type::acceptor> inherited;
+  client_listeners<typename runtime_type::acceptor> taken_over;
   /// The services and their sessions.
   registry_type registry;
   /// The use of descriptors by the server; see `server/descriptors.hpp`.
@@ -137,7 +137,7 @@ struct context {
   io::drain_stops stops;
   /// Whether active connections may continue without a limit once the server closes, until it is
   /// stopped.
-  bool retired = false;
+  bool draining = false;
   /// The number of the next connection.
   std::uint64_t next_forward = 1;
 
@@ -150,7 +150,7 @@ struct context {
   /// descriptors.
   [[nodiscard]] protocol::admission_limits admission_limits() const {
     protocol::admission_limits out;
-    out.total = std::min(settings->max_handshakes, descriptors.most_handshakes());
+    out.total = std::min(settings->max_handshakes, descriptors.max_handshakes());
     out.per_source = settings->max_handshakes_per_address;
     return out;
   }

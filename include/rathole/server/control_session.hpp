@@ -1,8 +1,8 @@
 #pragma once
 
-#include <rathole/core/guard_memory.hpp>
-#include <rathole/io/earliest_timer.hpp>
-#include <rathole/io/machine_driver.hpp>
+#include <rathole/core/out_of_memory.hpp>
+#include <rathole/io/stream/machine_driver.hpp>
+#include <rathole/io/time/earliest_timer.hpp>
 #include <rathole/protocol/channel_pool.hpp>
 #include <rathole/protocol/server_control.hpp>
 #include <rathole/server/context.hpp>
@@ -12,10 +12,10 @@
 #include <rathole/server/pool_limits.hpp>
 #include <rathole/server/service_listener.hpp>
 #include <rathole/server/start_forward.hpp>
-#include <rathole/server/udp_entry.hpp>
-#include <rathole/server/udp_slot_life.hpp>
+#include <rathole/server/udp_service.hpp>
+#include <rathole/server/udp_slot_runner.hpp>
 #include <rathole/server/udp_slots.hpp>
-#include <rathole/server/waiting.hpp>
+#include <rathole/server/waiting_streams.hpp>
 
 #include <asio/dispatch.hpp>
 
@@ -57,7 +57,7 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
         pool_timer_(context_->runtime(), [this] { pump(); }),
         loops_(std::make_shared<loop_watch<control_session>>(*this, stream_.peer())) {
     if (service_->kind == config::service_kind::udp) {
-      entry_ = std::make_shared<entry_type>(context_, service_, context_->runtime().worker());
+      udp_ = std::make_shared<udp_service_type>(context_, service_, context_->runtime().worker());
     }
   }
 
@@ -79,7 +79,7 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
     // The settings may have changed while the client authenticated.
     machine_.set_heartbeat_interval(context_->settings->heartbeat_interval, now);
     machine_.accept(now);
-    if (entry_) entry_type::start(entry_, ended_.get_token());
+    if (udp_) udp_service_type::start(udp_, ended_.get_token());
     apply_settings();
     balance(*context_);
     const auto event = co_await driver_.next();
@@ -98,7 +98,7 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
     for (auto& [id, waiting] : channels_) waiting->stream.close();
     stream_.close();
     const auto waiting = std::exchange(visitors_, {});
-    for (const auto& [id, visitor] : waiting) turn_away(visitor, reason);
+    for (const auto& [id, visitor] : waiting) refuse(visitor, reason);
   }
 
   /// Applies new settings of the server and of the service, whose name, kind and token are
@@ -139,7 +139,7 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
 
   /// Resets the newest waiting visitor because of `cause`; returns whether there was one.
   bool refuse_newest(std::error_code cause) {
-    const auto newest = entry_ ? std::nullopt : pool_.refuse_newest();
+    const auto newest = udp_ ? std::nullopt : pool_.refuse_newest();
     if (!newest) return false;
     waiting_visitor& refused = visitors_.at(*newest);
     refused.cause = cause;
@@ -155,10 +155,10 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
     try {
       const auto visitor_id = co_await self->wait_for_visitor(channel);
       if (!visitor_id) co_return;
-      const bool is_udp = self->entry_ != nullptr;
+      const bool is_udp = self->udp_ != nullptr;
       const auto started = co_await start_forward(*self->context_, channel, is_udp);
       if (is_udp) {
-        co_await udp_slot_life::carry(self, *visitor_id, started, std::move(channel));
+        co_await udp_slot_runner::run_channel(self, *visitor_id, started, std::move(channel));
         co_return;
       }
       auto visitor = self->release(*visitor_id, started);
@@ -173,8 +173,8 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
   }
 
  private:
-  using entry_type = udp_entry<Context>;
-  friend udp_slot_life;
+  using udp_service_type = udp_service<Context>;
+  friend udp_slot_runner;
 
   [[nodiscard]] protocol::pool_limits limits() const {
     return pool_limits_of(*service_, context_->descriptors.idle_share());
@@ -203,11 +203,11 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
 
   /// Listens on the service's addresses, or adjusts the number of slots of a UDP service.
   void apply_settings() {
-    if (!entry_) {
+    if (!udp_) {
       listeners_.listen(this->shared_from_this(), service_->bind_addr);
     } else {
-      const auto update_entry = [entry = entry_, service = service_] { entry->update(service); };
-      asio::dispatch(entry_->world().get_executor(), update_entry);
+      const auto update_udp = [entry = udp_, service = service_] { entry->update(service); };
+      asio::dispatch(udp_->runtime().get_executor(), update_udp);
       while (slots_.add(service_->pool.size)) add_slot();
     }
     pump();
@@ -261,19 +261,19 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
     machine_.request_data_channel(now);
   }
   void perform(const protocol::refuse& what, time_point) {
-    if (entry_) return udp_slot_life::replace_refused(this->shared_from_this());
+    if (udp_) return udp_slot_runner::replace_refused(this->shared_from_this());
     const auto gone = visitors_.extract(what.visitor);
-    turn_away(gone.mapped(), gone.mapped().cause);
+    refuse(gone.mapped(), gone.mapped().cause);
   }
   void perform(const protocol::expire& what, time_point) {
-    if (entry_) return add_slot();
+    if (udp_) return add_slot();
     const auto gone = visitors_.extract(what.visitor);
-    turn_away(gone.mapped(), make_error_code(errc::timed_out));
+    refuse(gone.mapped(), make_error_code(errc::timed_out));
   }
   void perform(const protocol::reject& what, time_point) { channels_.at(what.channel)->close(); }
 
-  void turn_away(const waiting_visitor& visitor, std::error_code cause) {
-    context_->tell(visitor_refused{service_->name, visitor.stream.peer(), cause});
+  void refuse(const waiting_visitor& visitor, std::error_code cause) {
+    context_->emit(visitor_refused{service_->name, visitor.stream.peer(), cause});
   }
 
   std::shared_ptr<Context> context_;
@@ -290,7 +290,7 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
   std::unordered_map<protocol::visitor_id, waiting_visitor> visitors_;
   typename waiting_channel::map channels_;
   /// The server's half of a UDP service; null for a TCP service.
-  std::shared_ptr<entry_type> entry_;
+  std::shared_ptr<udp_service_type> udp_;
   udp_slots slots_;
   std::uint64_t next_id_ = 0;
   std::stop_source ended_;

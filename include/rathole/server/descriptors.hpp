@@ -80,7 +80,7 @@ void take_visitor(Session& session, Visitor visitor) {
   if (context.descriptors.admits_visitor()) return session.visitor_arrived(std::move(visitor));
   visitor.abort();
   const visitor_refused event{session.service()->name, visitor.peer(), no_descriptor()};
-  context.tell(event);
+  context.emit(event);
 }
 
 }  // namespace rathole::server

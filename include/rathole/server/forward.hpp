@@ -1,10 +1,10 @@
 #pragma once
 
 #include <rathole/config/types.hpp>
-#include <rathole/core/guard_memory.hpp>
-#include <rathole/io/relay.hpp>
-#include <rathole/io/run_on.hpp>
-#include <rathole/io/stop_action.hpp>
+#include <rathole/core/out_of_memory.hpp>
+#include <rathole/io/relay/relay.hpp>
+#include <rathole/io/run/run_on.hpp>
+#include <rathole/io/run/stop_action.hpp>
 #include <rathole/server/descriptors.hpp>
 #include <rathole/server/events.hpp>
 #include <rathole/server/loop_watch.hpp>
@@ -20,21 +20,21 @@ namespace rathole::server {
 
 namespace detail {
 
-/// Is the part of `forward` that runs in the runtime `world`, where both streams live.
+/// Is the part of `forward` that runs in the runtime `runtime`, where both streams live.
 template <class Context>
-io::awaitable<io::relay_status> carry(std::shared_ptr<Context> self,
-                                      typename Context::runtime_type world,
-                                      typename Context::visitor_type visitor,
-                                      typename Context::stream_type channel,
-                                      io::relay_limits limits,
-                                      std::shared_ptr<watched_forward> watched) {
+io::awaitable<io::relay_status> run_relay(std::shared_ptr<Context> self,
+                                          typename Context::runtime_type runtime,
+                                          typename Context::visitor_type visitor,
+                                          typename Context::stream_type channel,
+                                          io::relay_limits limits,
+                                          std::shared_ptr<watched_forward> watched) {
   io::relay<typename Context::runtime_type, typename Context::visitor_type,
             typename Context::stream_type>
-      carried(world, std::move(visitor), std::move(channel), limits);
+      carried(runtime, std::move(visitor), std::move(channel), limits);
   const auto cut = [&carried] { carried.stop(); };
-  const io::stop_action on_cut(self->stops.now.get_token(), world.get_executor(), cut);
+  const io::stop_action on_cut(self->stops.now.get_token(), runtime.get_executor(), cut);
   const auto drain = [&carried, &self] { carried.drain(self->stops.idle); };
-  const io::stop_action on_drain(self->stops.when_idle.get_token(), world.get_executor(), drain);
+  const io::stop_action on_drain(self->stops.when_idle.get_token(), runtime.get_executor(), drain);
   if (watched) watched->back = &carried.status().back;
   const io::relay_status status = co_await carried.run();
   if (watched) watched->back = nullptr;
@@ -57,22 +57,22 @@ io::awaitable<void> forward(std::shared_ptr<Context> self,
   channel.apply(transport::to_traffic_options(sockets, service->nodelay));
   visitor.apply(transport::to_traffic_options(sockets, service->nodelay.value_or(true)));
   const address peer = visitor.peer();
-  auto world = self->runtime().worker();
-  const auto watched = loops->started(peer, world.get_executor());
+  auto runtime = self->runtime().worker();
+  const auto watched = loops->started(peer, runtime.get_executor());
   const std::uint64_t id = self->next_forward++;
   const forward_started started{service->name, peer, id};
-  self->tell(started);
+  self->emit(started);
   protocol::descriptor_lease held(self->descriptors.use.forwards);
-  if (world.get_executor() != self->runtime().get_executor()) {
-    visitor = visitor.rehome(world);
-    channel = channel.rehome(world);
+  if (runtime.get_executor() != self->runtime().get_executor()) {
+    visitor = visitor.move_to(runtime);
+    channel = channel.move_to(runtime);
   }
   const io::relay_limits limits{service->idle_timeout, service->half_close_timeout};
   io::relay_status status;
   try {
     status = co_await io::run_on(
-        world.get_executor(),
-        detail::carry(self, world, std::move(visitor), std::move(channel), limits, watched));
+        runtime.get_executor(),
+        detail::run_relay(self, runtime, std::move(visitor), std::move(channel), limits, watched));
   } catch (const std::bad_alloc&) {
     status.error = out_of_memory();
   }
@@ -80,7 +80,7 @@ io::awaitable<void> forward(std::shared_ptr<Context> self,
   held.end();
   balance(*self);
   const forward_ended ended{service->name, peer, id, status.forth, status.back, status.error};
-  self->tell(ended);
+  self->emit(ended);
 }
 
 }  // namespace rathole::server

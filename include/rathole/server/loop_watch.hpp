@@ -2,13 +2,13 @@
 
 #include <rathole/core/address.hpp>
 #include <rathole/core/error.hpp>
-#include <rathole/core/guard_memory.hpp>
-#include <rathole/io/earliest_timer.hpp>
+#include <rathole/core/out_of_memory.hpp>
+#include <rathole/io/time/earliest_timer.hpp>
 #include <rathole/protocol/loop_detector.hpp>
 #include <rathole/protocol/source_network.hpp>
 #include <rathole/server/descriptors.hpp>
 #include <rathole/server/events.hpp>
-#include <rathole/server/waiting.hpp>
+#include <rathole/server/waiting_streams.hpp>
 
 #include <asio/post.hpp>
 
@@ -26,14 +26,14 @@ namespace rathole::server {
 /// Is a forwarded connection whose visitor came from the client's own address.
 struct watched_forward {
   /// Makes the record of the connection `id`, which runs on `where`.
-  watched_forward(std::uint64_t id, io::executor where) : number(id), world(where) {}
+  watched_forward(std::uint64_t id, io::executor where) : number(id), executor(where) {}
 
   /// The number of the connection.
   const std::uint64_t number;
   /// The executor on which the connection runs.
-  io::executor world;
+  io::executor executor;
   /// The number of bytes that came back from the service; null while the relay does not run. Must
-  /// be used only on `world`.
+  /// be used only on `executor`.
   const std::uint64_t* back = nullptr;
 };
 
@@ -76,11 +76,11 @@ class loop_watch : public std::enable_shared_from_this<loop_watch<Session>> {
     pump();
   }
 
-  /// Records that the connection of a visitor at `peer` starts to run on `world`. Returns null if
+  /// Records that the connection of a visitor at `peer` starts to run on `executor`. Returns null if
   /// it need not be watched.
-  forward_pointer started(const address& peer, io::executor world) {
+  forward_pointer started(const address& peer, io::executor executor) {
     if (!concerns(peer)) return nullptr;
-    const auto out = std::make_shared<watched_forward>(next_id_++, world);
+    const auto out = std::make_shared<watched_forward>(next_id_++, executor);
     const auto at = forwards_.emplace(out->number, out).first;
     try {
       detector_.started(out->number);
@@ -136,7 +136,7 @@ class loop_watch : public std::enable_shared_from_this<loop_watch<Session>> {
     auto refused = held_.extract(what.visitor);
     refuse(refused.mapped().stream);
   }
-  void perform(const protocol::look_for_answers&) {
+  void perform(const protocol::check_answers&) {
     for (const auto& [number, each] : forwards_) {
       // The reply may arrive after the watch has been destroyed.
       auto look = [forward = each, home = context_->runtime().get_executor(),
@@ -146,12 +146,12 @@ class loop_watch : public std::enable_shared_from_this<loop_watch<Session>> {
           if (const auto watch = self.lock()) watch->answered(forward->number);
         });
       };
-      asio::post(each->world, std::move(look));
+      asio::post(each->executor, std::move(look));
     }
   }
   void perform(const protocol::loop_found&) {
     const service_loops event{session_->service()->name, session_->peer()};
-    context_->tell(event);
+    context_->emit(event);
   }
 
   void answered(std::uint64_t number) {
@@ -163,7 +163,7 @@ class loop_watch : public std::enable_shared_from_this<loop_watch<Session>> {
     visitor.abort();
     const visitor_refused event{session_->service()->name, visitor.peer(),
                                 make_error_code(errc::limit_reached), true};
-    context_->tell(event);
+    context_->emit(event);
   }
 
   Session* session_;

@@ -15,10 +15,10 @@ namespace rathole::server {
 template <io::Runtime R>
 class refusal_reporter {
  public:
-  /// Makes a reporter that calls `tell` at the end of each interval with refusals. The runtime must
+  /// Makes a reporter that calls `on_report` at the end of each interval with refusals. The runtime must
   /// outlive it.
-  refusal_reporter(R& runtime, std::move_only_function<void(const refusal_summary&)> tell)
-      : runtime_(runtime), timer_(runtime), tell_(std::move(tell)) {}
+  refusal_reporter(R& runtime, std::move_only_function<void(const refusal_summary&)> on_report)
+      : runtime_(runtime), timer_(runtime), on_report_(std::move(on_report)) {}
 
   /// Records that a connection from `peer` was refused. Returns whether it is the first with that
   /// kind of reason in the interval.
@@ -39,12 +39,12 @@ class refusal_reporter {
 
  private:
   void report() {
-    if (const auto summary = counter_.finish(runtime_.now())) tell_(*summary);
+    if (const auto summary = counter_.finish(runtime_.now())) on_report_(*summary);
   }
 
   R& runtime_;
   typename R::timer timer_;
-  std::move_only_function<void(const refusal_summary&)> tell_;
+  std::move_only_function<void(const refusal_summary&)> on_report_;
   refusal_counter counter_;
   bool closed_ = false;
 };

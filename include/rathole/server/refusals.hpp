@@ -2,7 +2,7 @@
 
 #include <rathole/core/error.hpp>
 #include <rathole/core/time.hpp>
-#include <rathole/protocol/recognise.hpp>
+#include <rathole/protocol/detect_protocol.hpp>
 #include <rathole/tls/alert.hpp>
 #include <rathole/websocket/error.hpp>
 
@@ -56,7 +56,7 @@ inline constexpr std::size_t refusal_kinds = 11;
 /// Returns the kind of refusal for an error of a handshake. An error of the system counts as an
 /// early end of the connection.
 inline refusal refusal_of(std::error_code error) {
-  if (error.category() == protocol::look_category()) return refusal::other_transport;
+  if (error.category() == protocol::wire_protocol_category()) return refusal::other_transport;
   if (error.category() == websocket::refusal_category()) return refusal::upgrade_refused;
   if (error.category() == tls::alert_category()) return refusal::tls_failed;
   if (error.category() != error_category()) return refusal::closed_early;
@@ -121,8 +121,8 @@ class refusal_counter {
       sources_.emplace(source, 1);
     }
     // The first of these two kinds is logged on a line of its own.
-    const bool is_told = kind == refusal::unknown_service || kind == refusal::wrong_token;
-    if (!is_told || count > 1) has_untold_ = true;
+    const bool is_reported = kind == refusal::unknown_service || kind == refusal::wrong_token;
+    if (!is_reported || count > 1) has_unreported_ = true;
     return count == 1;
   }
 
@@ -136,7 +136,7 @@ class refusal_counter {
     const auto deadline = std::exchange(deadline_, std::nullopt);
     const auto seen = std::exchange(sources_, {});
     refusal_summary out = std::exchange(so_far_, {});
-    if (!std::exchange(has_untold_, false)) return std::nullopt;
+    if (!std::exchange(has_unreported_, false)) return std::nullopt;
     out.sources = seen.size();
     const auto by_count = [](const auto& one) { return one.second; };
     const auto most = std::ranges::max_element(seen, {}, by_count);
@@ -150,7 +150,7 @@ class refusal_counter {
   std::optional<time_point> deadline_;
   refusal_summary so_far_;
   std::map<std::string, std::uint64_t> sources_;
-  bool has_untold_ = false;
+  bool has_unreported_ = false;
 };
 
 }  // namespace rathole::server

@@ -1,14 +1,14 @@
 #pragma once
 
-#include <rathole/core/guard_memory.hpp>
-#include <rathole/io/async_run.hpp>
+#include <rathole/core/out_of_memory.hpp>
 #include <rathole/io/drain.hpp>
-#include <rathole/io/outlast.hpp>
+#include <rathole/io/retry_on_bad_alloc.hpp>
+#include <rathole/io/run/async_run.hpp>
 #include <rathole/protocol/bincode.hpp>
 #include <rathole/protocol/descriptor_budget.hpp>
 #include <rathole/server/context.hpp>
 #include <rathole/server/events.hpp>
-#include <rathole/server/greeting.hpp>
+#include <rathole/server/serve_connection.hpp>
 #include <rathole/server/update.hpp>
 
 #include <chrono>
@@ -71,12 +71,14 @@ class basic_server {
   /// Holds handles of listening sockets that one server hands over to another. The other server
   /// uses them instead of binding the addresses, so that a server with a different transport can
   /// replace a running one without closing an address in between.
-  using inherited_doors = std::vector<typename context<T, Observer, C>::door_pointer>;
+  using listener_list = std::vector<typename context<T, Observer, C>::listener_pointer>;
   /// Returns handles of the listeners for clients, for another server.
-  [[nodiscard]] inherited_doors duplicate_doors() const { return context_->doors.duplicate(); }
+  [[nodiscard]] listener_list duplicate_listeners() const {
+    return context_->listeners.duplicate();
+  }
   /// Takes over listeners of another server. Must be called before `async_run`.
-  void inherit(inherited_doors doors) {
-    for (auto& each : doors) context_->inherited.add(std::move(each));
+  void take_over(listener_list listeners) {
+    for (auto& each : listeners) context_->taken_over.add(std::move(each));
   }
 
   /// Closes all listeners, control channels and idle data channels. Active connections may continue
@@ -88,8 +90,8 @@ class basic_server {
 
   /// Drains the server: stops it like `stop()`, but active connections may continue without a limit
   /// until `stop()` is called.
-  void retire() {
-    context_->retired = true;
+  void drain() {
+    context_->draining = true;
     context_->closing.request_stop();
   }
 
@@ -123,22 +125,22 @@ class basic_server {
   static_assert(protocol::ServiceRegistry<typename context_type::registry_type>);
 
   static io::task<void> run(std::shared_ptr<context_type> self) {
-    if (const std::error_code ec = self->refusal_of(*self->settings)) co_return failure(ec);
+    if (const std::error_code ec = self->update_error(*self->settings)) co_return failure(ec);
     io::event closing(self->runtime().get_executor());
     const auto wake = [&closing] { closing.notify(); };
     const auto dismiss = [&self] {
       self->admission->close();
-      self->doors.close();
+      self->listeners.close();
     };
     // Created before anything starts, so that a server that cannot be started ends in order.
     const auto wait = [&closing] { return closing.wait(); };
-    auto waiting = io::outlast(self->runtime(), std::stop_token(), wait);
+    auto waiting = io::retry_on_bad_alloc(self->runtime(), std::stop_token(), wait);
     const auto drain = [&self] {
       const io::drain_times times(self->settings->shutdown_grace,
                                   self->settings->shutdown_idle_timeout);
       return io::drain(self->runtime(), self->group, times, self->stops);
     };
-    auto draining = io::outlast(self->runtime(), std::stop_token(), drain);
+    auto draining = io::retry_on_bad_alloc(self->runtime(), std::stop_token(), drain);
     result<void> started = failure(out_of_memory());
     {
       const std::stop_callback on_close(self->closing.get_token(), dismiss);
@@ -152,17 +154,17 @@ class basic_server {
       co_await std::move(waiting);
     }
     self->refusals.close();
-    if (!self->retired) self->stops.begun.request_stop();
+    if (!self->draining) self->stops.begun.request_stop();
     co_await std::move(draining);
     co_return started;
   }
 
   static io::task<void> start(std::shared_ptr<context_type> self) {
     for (const auto& service : self->settings->services) server::add_service(*self, service);
-    const auto opened = co_await server::open_doors(self, self->settings);
+    const auto opened = co_await server::open_listeners(self, self->settings);
     if (!opened && self->closing.stop_requested()) co_return result<void>{};
     if (!opened) co_return failure(opened.error());
-    self->tell(ready{});
+    self->emit(ready{});
     co_return result<void>{};
   }
 

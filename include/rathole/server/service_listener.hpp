@@ -4,9 +4,9 @@
 #include <rathole/core/address.hpp>
 #include <rathole/core/address_list.hpp>
 #include <rathole/core/backoff.hpp>
-#include <rathole/io/accept_loop.hpp>
-#include <rathole/io/alarm.hpp>
-#include <rathole/io/outlast.hpp>
+#include <rathole/io/retry_on_bad_alloc.hpp>
+#include <rathole/io/stream/accept_loop.hpp>
+#include <rathole/io/time/alarm.hpp>
 #include <rathole/server/descriptors.hpp>
 #include <rathole/server/events.hpp>
 #include <rathole/transport/socket_options.hpp>
@@ -33,24 +33,24 @@ template <class Context>
 io::awaitable<std::optional<typename Context::runtime_type::acceptor>> bind_service(
     std::shared_ptr<Context> context, std::shared_ptr<const config::server_service> service,
     address where, std::stop_token stop) {
-  auto& world = context->runtime();
+  auto& runtime = context->runtime();
   backoff retry(service_listener_backoff);
   const io::socket_options options = transport::to_traffic_options(context->settings->transport.tcp,
                                                                    service->nodelay.value_or(true));
   for (;;) {
-    auto acceptor = co_await world.listen(where, options, stop);
+    auto acceptor = co_await runtime.listen(where, options, stop);
     if (stop.stop_requested()) co_return std::nullopt;
     if (acceptor) co_return std::move(*acceptor);
     if (is_left_out(service->bind_addr, where, acceptor.error())) {
       const address_left_out event{service->name, where};
-      context->tell(event);
+      context->emit(event);
       co_return std::nullopt;
     }
-    auto rng = world.rng();
+    auto rng = runtime.rng();
     const auto pause = retry.next(rng);
     const service_bind_failed event{service->name, where, acceptor.error(), pause};
-    context->tell(event);
-    co_await io::pause(world, pause, stop);
+    context->emit(event);
+    co_await io::pause(runtime, pause, stop);
     if (stop.stop_requested()) co_return std::nullopt;
   }
 }
@@ -65,15 +65,15 @@ io::awaitable<void> listen_for_visitors(std::shared_ptr<Session> session, addres
   if (!acceptor) co_return;
   const address& local = acceptor->local();
   const service_listening listening{service->name, local, replaced_by(local, where)};
-  context->tell(listening);
+  context->emit(listening);
   const protocol::descriptor_lease held(context->descriptors.use.fixed);
   auto accepted = [&session](auto visitor) { take_visitor(*session, std::move(visitor)); };
   auto failed = [&context, &service](std::error_code error, duration pause) {
-    context->tell(accept_failed{service->name, error, pause});
+    context->emit(accept_failed{service->name, error, pause});
   };
-  auto relieve = [&context] { return make_room(*context); };
+  auto free_descriptor = [&context] { return make_room(*context); };
   co_await io::accept_loop(context->runtime(), *acceptor, service_listener_backoff, stop,
-                           std::move(accepted), std::move(failed), std::move(relieve));
+                           std::move(accepted), std::move(failed), std::move(free_descriptor));
 }
 
 /// Holds the listeners for the visitors of a TCP service.
@@ -98,7 +98,7 @@ class service_listeners {
         return listen_for_visitors(session, where, stop);
       };
       const auto& context = session->shared_context();
-      auto work = io::outlast(context->runtime(), closing.get_token(), listen);
+      auto work = io::retry_on_bad_alloc(context->runtime(), closing.get_token(), listen);
       std::pair<address, std::stop_source> added(where, closing);
       context->group.spawn(std::move(work));
       open_.push_back(std::move(added));

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <rathole/core/error.hpp>
-#include <rathole/io/alarm.hpp>
+#include <rathole/io/time/alarm.hpp>
 #include <rathole/protocol/messages.hpp>
 
 #include <chrono>
@@ -20,14 +20,14 @@ io::task<void> start_forward(Context& context, typename Context::stream_type& ch
   if (channel.peer_has_closed()) co_return failure(errc::end_of_stream);
   auto command = protocol::data_command::start_forward_tcp;
   if (is_udp) command = protocol::data_command::start_forward_udp;
-  const auto octets = Context::codec_type::encode_data_command(command);
-  auto& world = context.runtime();
+  const auto bytes = Context::codec_type::encode_data_command(command);
+  auto& runtime = context.runtime();
   const auto abort = [&channel] { channel.abort(); };
-  const io::alarm<typename Context::runtime_type> ring(world, world.now() + start_forward_timeout,
-                                                       abort);
+  const io::alarm<typename Context::runtime_type> on_timeout(
+      runtime, runtime.now() + start_forward_timeout, abort);
   // Usually the visitor has sent something already, which then travels with the command.
-  const auto written = co_await channel.write_held(octets);
-  if (!written) co_return failure(ring.explain(written.error()));
+  const auto written = co_await channel.write_corked(bytes);
+  if (!written) co_return failure(on_timeout.explain(written.error()));
   if (is_udp) channel.flush();
   co_return result<void>{};
 }

@@ -37,7 +37,7 @@ class udp_slots {
   template <Rng R>
   duration pause_after_loss(time_point now, duration lived, R& rng) {
     const bool is_first = now >= stable_at_ || lived >= protocol::longest_replacement_pause;
-    stable_at_ = now + protocol::losses_apart;
+    stable_at_ = now + protocol::loss_window;
     if (!is_first) return retry_.next(rng);
     retry_.reset();
     return duration::zero();

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <rathole/io/event.hpp>
+#include <rathole/io/run/event.hpp>
 #include <rathole/io/task.hpp>
 
 #include <stop_token>

@@ -20,7 +20,7 @@ class acceptor {
   /// Makes an acceptor of the listener `state` on the host `on`; `counted` counts it while it is
   /// open.
   acceptor(std::shared_ptr<listener> state, host& on, const io::socket_options& options,
-           census& counted)
+           resource_counts& counted)
       : state_(std::move(state)),
         arrival_(std::make_shared<io::event>(state_->executor)),
         host_(&on),
@@ -94,8 +94,8 @@ class acceptor {
   std::shared_ptr<io::event> arrival_;
   host* host_;
   io::socket_options options_;
-  census* census_;
-  census::entry owned_;
+  resource_counts* census_;
+  resource_counts::entry owned_;
 };
 
 }  // namespace rathole::sim

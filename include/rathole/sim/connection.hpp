@@ -4,8 +4,8 @@
 #include <rathole/core/byte_buffer.hpp>
 #include <rathole/core/bytes.hpp>
 #include <rathole/core/error.hpp>
-#include <rathole/io/event.hpp>
-#include <rathole/io/socket_options.hpp>
+#include <rathole/io/run/event.hpp>
+#include <rathole/io/socket/options.hpp>
 #include <rathole/sim/link.hpp>
 #include <rathole/sim/own_memory.hpp>
 
@@ -37,7 +37,7 @@ class connection final : public link_user, public std::enable_shared_from_this<c
   /// Holds the state of one end.
   struct end {
     /// Makes the end of a host whose operations `counted` counts.
-    end(io::executor ex, operation_clock& counted)
+    end(io::executor ex, operation_counter& counted)
         : executor(ex), readable(ex), writable(ex), operations(&counted) {}
 
     /// The executor of the host.
@@ -51,7 +51,7 @@ class connection final : public link_user, public std::enable_shared_from_this<c
     /// Notified when writing may succeed.
     io::event writable;
     /// Counts the operations of the host.
-    operation_clock* operations;
+    operation_counter* operations;
     /// Counts the streams that the host has open to the other one.
     std::size_t* held = nullptr;
     /// Why the connection is broken for this end.
@@ -77,8 +77,8 @@ class connection final : public link_user, public std::enable_shared_from_this<c
 
   /// Makes a connection over the link `over` between two hosts, given by their executors and the
   /// counts of their operations.
-  connection(scheduler& when, link& over, std::pair<io::executor, operation_clock*> dialler,
-             std::pair<io::executor, operation_clock*> acceptor)
+  connection(scheduler& when, link& over, std::pair<io::executor, operation_counter*> dialler,
+             std::pair<io::executor, operation_counter*> acceptor)
       : scheduler_(&when),
         link_(&over),
         ends_{end(dialler.first, *dialler.second), end(acceptor.first, *acceptor.second)},
@@ -186,14 +186,14 @@ class connection final : public link_user, public std::enable_shared_from_this<c
   /// first one after TCP_USER_TIMEOUT.
   void apply(side which, const io::socket_options& options) {
     if (options.keepalive_idle.count() == 0) return;
-    constexpr int most_probes = 9;
+    constexpr int max_probes = 9;
     constexpr std::chrono::seconds usual_interval{75};
     const bool given = options.keepalive_interval.count() > 0;
     const duration interval = given ? options.keepalive_interval : usual_interval;
     const auto user_timeout = options.user_timeout.value_or(std::chrono::milliseconds(0));
     duration& limit = at(which).silence_limit;
     limit = options.keepalive_idle;
-    for (int probe = 1; probe <= most_probes; ++probe) {
+    for (int probe = 1; probe <= max_probes; ++probe) {
       limit += interval;
       if (user_timeout.count() > 0 && limit >= user_timeout) break;
     }

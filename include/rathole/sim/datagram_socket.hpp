@@ -1,10 +1,10 @@
 #pragma once
 
 #include <rathole/core/address.hpp>
-#include <rathole/io/datagram.hpp>
-#include <rathole/sim/census.hpp>
+#include <rathole/io/udp/datagram.hpp>
 #include <rathole/sim/network.hpp>
 #include <rathole/sim/own_memory.hpp>
+#include <rathole/sim/resource_counts.hpp>
 
 #include <array>
 #include <cstddef>
@@ -22,13 +22,13 @@ namespace rathole::sim {
 class datagram_socket {
  public:
   /// Makes a socket that receives from `box`. It exchanges datagrams only with `peer`, or with
-  /// anyone if `peer` has no port. `follows_port` is as in `io::udp_connect_options`.
+  /// anyone if `peer` has no port. `any_peer_port` is as in `io::udp_connect_options`.
   datagram_socket(network& where, std::shared_ptr<mailbox> box, const udp_endpoint& peer,
-                  census& counted, bool follows_port = false)
+                  resource_counts& counted, bool any_peer_port = false)
       : network_(&where),
         box_(std::move(box)),
         peer_(peer),
-        follows_port_(follows_port),
+        any_peer_port_(any_peer_port),
         owned_(counted.datagram_sockets) {}
   datagram_socket(datagram_socket&&) = default;
   /// Closes this socket and takes over `from`.
@@ -37,7 +37,7 @@ class datagram_socket {
     network_ = from.network_;
     box_ = std::move(from.box_);
     peer_ = from.peer_;
-    follows_port_ = from.follows_port_;
+    any_peer_port_ = from.any_peer_port_;
     owned_ = std::move(from.owned_);
     batch_ = std::move(from.batch_);
     views_ = std::move(from.views_);
@@ -58,7 +58,7 @@ class datagram_socket {
     while (batch_.size() < batch_size && box_ && !box_->waiting.empty()) {
       packet next = std::move(box_->waiting.front());
       box_->waiting.pop_front();
-      if (follows_port_ && next.from.ip == peer_.ip) peer_ = next.from;
+      if (any_peer_port_ && next.from.ip == peer_.ip) peer_ = next.from;
       if (peer_.port != 0 && !(next.from == peer_)) continue;
       batch_.push_back(std::move(next));
     }
@@ -99,8 +99,8 @@ class datagram_socket {
   network* network_;
   std::shared_ptr<mailbox> box_;
   udp_endpoint peer_;
-  bool follows_port_ = false;
-  census::entry owned_;
+  bool any_peer_port_ = false;
+  resource_counts::entry owned_;
   std::vector<packet> batch_;
   std::vector<io::datagram> views_;
 };

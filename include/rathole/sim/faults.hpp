@@ -39,10 +39,10 @@ struct link_conditions {
 /// a chosen one fail. A test that counts the operations of a good run, and then fails each of them
 /// in turn, covers every error path. It also chooses which operations complete at once, as those of
 /// real sockets do when they need not wait.
-class operation_clock {
+class operation_counter {
  public:
   /// Makes a count of zero. `seed` determines which operations complete at once.
-  explicit operation_clock(std::uint64_t seed) : rng_(seed) {}
+  explicit operation_counter(std::uint64_t seed) : rng_(seed) {}
 
   /// Sets how many of a thousand operations complete without suspending their coroutine if they
   /// can; at first none do.

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <rathole/core/address.hpp>
-#include <rathole/io/event.hpp>
+#include <rathole/io/run/event.hpp>
 #include <rathole/sim/faults.hpp>
 #include <rathole/sim/stream.hpp>
 
@@ -15,7 +15,7 @@ namespace rathole::sim {
 /// Is a listening port with the connections that wait to be accepted there. The queue is unbounded.
 struct listener {
   /// Makes a listener without acceptors at `at`.
-  listener(io::executor ex, address at, operation_clock& counted)
+  listener(io::executor ex, address at, operation_counter& counted)
       : executor(ex), local(std::move(at)), operations(&counted) {}
 
   /// Notifies all acceptors.
@@ -32,7 +32,7 @@ struct listener {
   /// The events of its open acceptors, each of which waits for its own.
   std::vector<std::shared_ptr<io::event>> handles;
   /// Counts the operations of the host.
-  operation_clock* operations;
+  operation_counter* operations;
 };
 
 }  // namespace rathole::sim

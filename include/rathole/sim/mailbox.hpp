@@ -36,7 +36,7 @@ struct mailbox : std::enable_shared_from_this<mailbox> {
 
   /// Binds the port of `seen_as` in `among`.
   mailbox(io::executor ex, address at, const udp_endpoint& seen_as, port_map& among,
-          operation_clock& counted)
+          operation_counter& counted)
       : executor(ex),
         local(std::move(at)),
         endpoint(seen_as),
@@ -82,7 +82,7 @@ struct mailbox : std::enable_shared_from_this<mailbox> {
   /// The datagrams that have arrived.
   std::deque<packet> waiting;
   /// Counts the operations of the host.
-  operation_clock* operations;
+  operation_counter* operations;
   /// Whether the socket is open.
   bool open = true;
 

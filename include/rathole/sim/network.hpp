@@ -3,11 +3,11 @@
 #include <rathole/core/address.hpp>
 #include <rathole/core/bytes.hpp>
 #include <rathole/core/udp_endpoint.hpp>
-#include <rathole/sim/census.hpp>
 #include <rathole/sim/link.hpp>
 #include <rathole/sim/listener.hpp>
 #include <rathole/sim/mailbox.hpp>
 #include <rathole/sim/own_memory.hpp>
+#include <rathole/sim/resource_counts.hpp>
 #include <rathole/sim/stream.hpp>
 
 #include <algorithm>
@@ -55,7 +55,7 @@ struct host {
   /// The source of its random bytes.
   scripted_rng rng;
   /// Counts its operations.
-  operation_clock operations;
+  operation_counter operations;
   /// Its number, which determines its IP address.
   std::uint16_t number;
   /// The executor of its programs.
@@ -140,17 +140,17 @@ class network {
     at(name).executor = scheduler_->add_queue(std::move(turn));
   }
   /// Returns the count of operations of `name`, with which one of them can be made to fail.
-  operation_clock& operations(std::string_view name) { return at(name).operations; }
+  operation_counter& operations(std::string_view name) { return at(name).operations; }
 
-  /// Sets how many of a thousand operations of all hosts complete at once; see `operation_clock`.
+  /// Sets how many of a thousand operations of all hosts complete at once; see `operation_counter`.
   void complete_at_once(unsigned of_a_thousand) {
     at_once_ = of_a_thousand;
     for (auto& [name, each] : hosts_) each.operations.complete_at_once(of_a_thousand);
   }
 
   /// Returns the resources in use.
-  [[nodiscard]] const census& in_use() const { return in_use_; }
-  census& in_use() { return in_use_; }
+  [[nodiscard]] const resource_counts& in_use() const { return in_use_; }
+  resource_counts& in_use() { return in_use_; }
 
   /// Returns how many streams `on` has open to `to`, including those that wait to be accepted.
   std::size_t& held(std::string_view on, std::string_view to) {
@@ -287,7 +287,7 @@ class network {
   scheduler* scheduler_;
   scripted_rng seeds_;
   unsigned at_once_;
-  census in_use_;
+  resource_counts in_use_;
   link_conditions usual_;
   std::map<std::pair<std::string, std::string>, std::size_t> held_;
   std::map<std::pair<std::string, std::string>, link> links_;

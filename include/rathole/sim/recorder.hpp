@@ -88,7 +88,7 @@ class recorder {
   }
 
   /// Calls `also` with every event from now on.
-  void tell_also(std::function<void(const recorded&)> also) { also_ = std::move(also); }
+  void also_notify(std::function<void(const recorded&)> also) { also_ = std::move(also); }
 
   /// Returns how many events of the type `Event` were recorded.
   template <class Event>

@@ -2,7 +2,7 @@
 
 #include <rathole/core/address.hpp>
 #include <rathole/io/concepts.hpp>
-#include <rathole/io/sleep.hpp>
+#include <rathole/io/time/sleep.hpp>
 #include <rathole/sim/acceptor.hpp>
 #include <rathole/sim/datagram_socket.hpp>
 #include <rathole/sim/network.hpp>
@@ -88,7 +88,7 @@ class runtime {
   /// `network::silence_name`), with `errc::stopped`, or because the operation was chosen to fail.
   io::task<datagram_socket> connect_udp(const address& to, const io::udp_connect_options& options,
                                         time_point deadline, std::stop_token stop) {
-    return connect_udp(*this, to, options.follows_port, deadline, std::move(stop));
+    return connect_udp(*this, to, options.any_peer_port, deadline, std::move(stop));
   }
 
  private:
@@ -108,7 +108,7 @@ class runtime {
                               self.network_->in_use());
   }
 
-  static io::task<datagram_socket> connect_udp(runtime self, address to, bool follows_port,
+  static io::task<datagram_socket> connect_udp(runtime self, address to, bool any_peer_port,
                                                time_point deadline, std::stop_token stop) {
     if (!self.may_complete_at_once()) co_await io::next_turn(self.get_executor());
     const time_point silent_until = self.network_->silent_until(to.host);
@@ -128,7 +128,7 @@ class runtime {
       (*box)->local = to_address((*box)->endpoint);
     }
     co_return datagram_socket(*self.network_, std::move(*box), *peer, self.network_->in_use(),
-                              follows_port);
+                              any_peer_port);
   }
 
   static io::task<stream> connect(runtime self, address to, io::socket_options options,

@@ -95,8 +95,8 @@ class scheduler {
   /// `limit`.
   template <class Condition>
   outcome run_until(Condition&& condition, time_point limit) {
-    const std::uint64_t last_step = steps_ + most_steps;
-    std::uint64_t last_step_at_once = steps_ + most_steps_at_once;
+    const std::uint64_t last_step = steps_ + max_steps;
+    std::uint64_t last_step_at_once = steps_ + max_steps_at_once;
     for (;;) {
       if (condition()) return outcome::done;
       if (steps_ >= std::min(last_step, last_step_at_once)) return outcome::livelock;
@@ -114,7 +114,7 @@ class scheduler {
         return outcome::late;
       }
       auto next = scheduled_.extract(scheduled_.begin());
-      if (next.key().at > now_) last_step_at_once = steps_ + most_steps_at_once;
+      if (next.key().at > now_) last_step_at_once = steps_ + max_steps_at_once;
       now_ = next.key().at;
       next.mapped()();
       look(false);
@@ -135,8 +135,8 @@ class scheduler {
 
  private:
   // A run in the tests of this library takes some thousand steps for each simulated connection.
-  static constexpr std::uint64_t most_steps = 10'000'000;
-  static constexpr std::uint64_t most_steps_at_once = 300'000;
+  static constexpr std::uint64_t max_steps = 10'000'000;
+  static constexpr std::uint64_t max_steps_at_once = 300'000;
 
   struct queue {
     explicit queue(turn_function how) : turn(std::move(how)) {}

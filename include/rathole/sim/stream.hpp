@@ -1,7 +1,7 @@
 #pragma once
 
-#include <rathole/sim/census.hpp>
 #include <rathole/sim/connection.hpp>
+#include <rathole/sim/resource_counts.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -14,7 +14,7 @@ namespace rathole::sim {
 class stream {
  public:
   /// Makes the stream of the end `which`; `counted` counts it while it is open.
-  stream(std::shared_ptr<connection> link, side which, census& counted)
+  stream(std::shared_ptr<connection> link, side which, resource_counts& counted)
       : connection_(std::move(link)),
         side_(which),
         owned_(counted.streams),
@@ -36,7 +36,7 @@ class stream {
   /// Writes `in`; see `io::ByteStream`.
   io::task<void> write(byte_view in) { return write(connection_, side_, in); }
   /// Writes `in`; a simulated link holds nothing back.
-  io::task<void> write_held(byte_view in) { return write(in); }
+  io::task<void> write_corked(byte_view in) { return write(in); }
   /// Does nothing, because nothing is held back.
   void flush() {}
   /// Waits until a read would not wait; see `io::ByteStream`.
@@ -89,7 +89,7 @@ class stream {
 
   /// Returns the same stream, because a simulation has one thread.
   template <class Runtime>
-  stream rehome(Runtime&) {
+  stream move_to(Runtime&) {
     return std::move(*this);
   }
 
@@ -162,8 +162,8 @@ class stream {
 
   shared connection_;
   side side_;
-  census::entry owned_;
-  census::entry held_;
+  resource_counts::entry owned_;
+  resource_counts::entry held_;
 };
 
 }  // namespace rathole::sim

@@ -1,7 +1,7 @@
 #pragma once
 
-#include <rathole/sim/census.hpp>
 #include <rathole/sim/own_memory.hpp>
+#include <rathole/sim/resource_counts.hpp>
 #include <rathole/sim/scheduler.hpp>
 
 #include <asio/post.hpp>
@@ -18,7 +18,7 @@ namespace rathole::sim {
 class virtual_timer {
  public:
   /// Makes a timer that is not armed and calls back on `ex`; `counted` counts it while it is armed.
-  virtual_timer(scheduler& when, io::executor ex, census& counted)
+  virtual_timer(scheduler& when, io::executor ex, resource_counts& counted)
       : scheduler_(&when), state_(make_state(ex, counted)) {}
   virtual_timer(virtual_timer&&) = default;
   virtual_timer& operator=(virtual_timer&&) = delete;
@@ -47,7 +47,7 @@ class virtual_timer {
 
  private:
   struct shared_state {
-    shared_state(io::executor ex, census& in_use) : executor(ex), counted(&in_use) {}
+    shared_state(io::executor ex, resource_counts& in_use) : executor(ex), counted(&in_use) {}
 
     void run() {
       armed.reset();
@@ -56,13 +56,13 @@ class virtual_timer {
     }
 
     io::executor executor;
-    census* counted;
+    resource_counts* counted;
     std::move_only_function<void()> callback;
-    std::optional<census::entry> armed;
+    std::optional<resource_counts::entry> armed;
     scheduler::ticket due{};
   };
 
-  static std::shared_ptr<shared_state> make_state(io::executor ex, census& counted) {
+  static std::shared_ptr<shared_state> make_state(io::executor ex, resource_counts& counted) {
     const own_memory here;
     return std::make_shared<shared_state>(ex, counted);
   }

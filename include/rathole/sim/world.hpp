@@ -58,10 +58,10 @@ class world {
     scheduler_.watch(std::move(look));
   }
 
-  /// Runs until `condition()` is true, but no longer than `patience` of virtual time.
+  /// Runs until `condition()` is true, but no longer than `timeout` of virtual time.
   template <class Condition>
-  outcome run_until(Condition&& condition, duration patience = std::chrono::hours(1)) {
-    return scheduler_.run_until(std::forward<Condition>(condition), now() + patience);
+  outcome run_until(Condition&& condition, duration timeout = std::chrono::hours(1)) {
+    return scheduler_.run_until(std::forward<Condition>(condition), now() + timeout);
   }
 
   /// Runs for `length` of virtual time. Returns `outcome::late`, or `outcome::livelock`.
@@ -73,9 +73,9 @@ class world {
     return outcome::late;
   }
 
-  /// Runs until nothing is ready or scheduled, but no longer than `patience` of virtual time.
-  outcome run_until_quiet(duration patience = std::chrono::hours(1)) {
-    return run_until([] { return false; }, patience);
+  /// Runs until nothing is ready or scheduled, but no longer than `timeout` of virtual time.
+  outcome run_until_quiet(duration timeout = std::chrono::hours(1)) {
+    return run_until([] { return false; }, timeout);
   }
 
  private:

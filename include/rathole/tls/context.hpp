@@ -35,7 +35,7 @@ struct client_settings {
   /// How long a postponed close_notify waits; see `layer`.
   duration half_close_timeout = std::chrono::milliseconds(50);
   /// Receives the problems of files that have changed; may be empty.
-  complaint complain = {};
+  problem_handler report_problem = {};
 };
 
 /// Holds the TLS configuration of a server: a PKCS#12 file, or two PEM files.
@@ -51,7 +51,7 @@ struct server_settings {
   /// How long a postponed close_notify waits; see `layer`.
   duration half_close_timeout = std::chrono::seconds(1);
   /// Receives the problems of files that have changed; may be empty.
-  complaint complain = {};
+  problem_handler report_problem = {};
 };
 
 namespace detail {
@@ -64,7 +64,7 @@ auto from_file(const char* key, const std::string& path, F read)
   const auto refused = [&](const std::string& why) {
     return std::unexpected("`" + std::string(key) + "` is \"" + path + "\": " + why);
   };
-  auto text = read_file(path, {.size = largest_file});
+  auto text = read_file(path, {.size = max_file_size});
   if (!text) return refused("the file cannot be read: " + text.error());
   const secret wiped(std::move(*text));
   auto out = read(wiped.view());
@@ -73,7 +73,7 @@ auto from_file(const char* key, const std::string& path, F read)
 }
 
 /// Returns a view of the bytes of `text`.
-inline byte_view octets_of(std::string_view text) {
+inline byte_view bytes_of(std::string_view text) {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
 
@@ -81,7 +81,7 @@ inline byte_view octets_of(std::string_view text) {
 inline std::expected<identity, std::string> read_identity(const server_settings& from) {
   if (from.pkcs12) {
     return from_file("pkcs12", *from.pkcs12, [&from](std::string_view file) {
-      return read_pkcs12(octets_of(file), from.pkcs12_password.view());
+      return read_pkcs12(bytes_of(file), from.pkcs12_password.view());
     });
   }
   if (!from.cert || !from.key) {
@@ -127,10 +127,10 @@ std::expected<Setup, std::string> make_server_setup(const server_settings& from)
   if (const auto weak = weak_key(*shown)) return refused(*weak);
   auto out = Setup::make(*shown);
   if (!out) return refused(out.error());
-  if (!from.complain) return out;
+  if (!from.report_problem) return out;
   if (const auto dates = date_problem(*shown)) {
-    from.complain(file_news::doubtful,
-                  "\"" + from.pkcs12.value_or(from.cert.value_or("")) + "\": " + *dates);
+    from.report_problem(file_news::doubtful,
+                        "\"" + from.pkcs12.value_or(from.cert.value_or("")) + "\": " + *dates);
   }
   return out;
 }
@@ -152,7 +152,7 @@ class client_context {
     if (named.file && !settings.trusted_root_only) files.push_back(*named.file);
     auto loaded = reloading<setup>::load(
         std::move(files), [settings] { return detail::make_client_setup<setup>(settings); },
-        settings.complain);
+        settings.report_problem);
     if (!loaded) return std::unexpected(std::move(loaded.error()));
     return client_context(std::move(*loaded), settings.half_close_timeout);
   }
@@ -189,7 +189,7 @@ class server_context {
     }
     auto loaded = reloading<setup>::load(
         std::move(files), [settings] { return detail::make_server_setup<setup>(settings); },
-        settings.complain);
+        settings.report_problem);
     if (!loaded) return std::unexpected(std::move(loaded.error()));
     return server_context(std::move(*loaded), settings.half_close_timeout);
   }

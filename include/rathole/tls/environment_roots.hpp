@@ -20,7 +20,7 @@
 namespace rathole::tls {
 
 /// Is the size of the largest accepted file of keys or certificates, in bytes.
-inline constexpr std::size_t largest_file = std::size_t{4} << 20;
+inline constexpr std::size_t max_file_size = std::size_t{4} << 20;
 
 /// Holds the places of trusted certificates that the environment names. The variables have the same
 /// meaning as for OpenSSL, and so for upstream: each replaces one of two default places. Debian has
@@ -70,7 +70,7 @@ inline bool is_hashed_name(std::string_view name) {
 /// Returns the certificates in the PEM file at `path`, in DER. Fails with a text for people.
 inline std::expected<std::vector<std::vector<std::uint8_t>>, std::string> read_roots_file(
     const std::string& path) {
-  const auto text = read_file(path, {.size = largest_file});
+  const auto text = read_file(path, {.size = max_file_size});
   if (!text) return std::unexpected("the file cannot be read: " + text.error());
   return read_pem_certificates(*text);
 }
@@ -80,7 +80,7 @@ inline std::expected<std::vector<std::vector<std::uint8_t>>, std::string> read_r
 /// Returns the certificates in the places of `from`, in DER. As with OpenSSL, what cannot be read
 /// is left out. At most 4096 files of a directory are read.
 inline std::vector<std::vector<std::uint8_t>> load_roots(const environment_roots& from) {
-  constexpr std::size_t most_files = 4096;
+  constexpr std::size_t max_files = 4096;
   std::vector<std::vector<std::uint8_t>> out;
   const auto add = [&out](const std::string& path) {
     auto read = detail::read_roots_file(path);
@@ -94,7 +94,7 @@ inline std::vector<std::vector<std::uint8_t>> load_roots(const environment_roots
     for (std::filesystem::directory_iterator at(folder, ec), end; !ec && at != end;
          at.increment(ec)) {
       if (!detail::is_hashed_name(at->path().filename().string())) continue;
-      if (++files > most_files) break;
+      if (++files > max_files) break;
       add(at->path().string());
     }
   }

@@ -16,6 +16,6 @@ enum class file_news {
 };
 
 /// Is told the news in words, by any thread.
-using complaint = std::function<void(file_news, const std::string&)>;
+using problem_handler = std::function<void(file_news, const std::string&)>;
 
 }  // namespace rathole::tls

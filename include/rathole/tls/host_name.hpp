@@ -33,13 +33,13 @@ struct der_value {
 
 /// Reads the next DER value; returns nothing if it is malformed.
 inline std::optional<der_value> read_der_value(cursor& in) {
-  der_value out{.tag = in.octet()};
-  std::size_t length = in.octet();
+  der_value out{.tag = in.byte()};
+  std::size_t length = in.byte();
   if (length == 0x81) {
-    length = in.octet();
+    length = in.byte();
   } else if (length == 0x82) {
-    const std::size_t high = in.octet();
-    length = high << 8 | in.octet();
+    const std::size_t high = in.byte();
+    length = high << 8 | in.byte();
   } else if (length >= 0x80) {
     return std::nullopt;
   }
@@ -117,9 +117,9 @@ inline bool is_ip_literal(std::string_view host) {
 /// A name must match one of its DNS names or, if it has none, its `common_name`.
 inline bool is_for_host(std::string_view host, const alt_names& names,
                         std::string_view common_name) {
-  const auto has_address = [&names](const auto& octets) {
+  const auto has_address = [&names](const auto& bytes) {
     return std::ranges::any_of(names.ip,
-                               [&](byte_view ip) { return std::ranges::equal(ip, octets); });
+                               [&](byte_view ip) { return std::ranges::equal(ip, bytes); });
   };
   if (const auto ip = parse_ipv4(host)) return has_address(*ip);
   if (const auto ip = parse_ipv6(host)) return has_address(*ip);

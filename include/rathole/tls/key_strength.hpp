@@ -22,9 +22,9 @@
 namespace rathole::tls {
 
 /// Is the strength that keys must have, in bits.
-inline constexpr std::size_t minimum_key_strength = 110;
+inline constexpr std::size_t min_key_strength = 110;
 /// Is the size of the smallest RSA key with that strength, in bits.
-inline constexpr std::size_t minimum_rsa_bits = 2048;
+inline constexpr std::size_t min_rsa_bits = 2048;
 
 namespace detail {
 
@@ -44,16 +44,16 @@ inline std::optional<std::string> weak_key(const std::vector<std::uint8_t>& cert
   try {
     if (algorithm == key_oid::rsa || algorithm == key_oid::rsa_pss) {
       const std::size_t bits = rsa_bits_of(shown.bits);
-      if (bits >= minimum_rsa_bits) return std::nullopt;
+      if (bits >= min_rsa_bits) return std::nullopt;
       return key_algorithm_name(algorithm) + " with " + std::to_string(bits) + " bits; at least " +
-             std::to_string(minimum_rsa_bits) + " are required";
+             std::to_string(min_rsa_bits) + " are required";
     }
     const Botan::X509_Certificate read(certificate.data(), certificate.size());
     const std::unique_ptr<Botan::Public_Key> key(read.subject_public_key());
-    if (key->estimated_strength() >= minimum_key_strength) return std::nullopt;
+    if (key->estimated_strength() >= min_key_strength) return std::nullopt;
     return key_algorithm_name(algorithm) + " with a strength of " +
            std::to_string(key->estimated_strength()) + " bits; at least " +
-           std::to_string(minimum_key_strength) + " are required";
+           std::to_string(min_key_strength) + " are required";
   } catch (const std::exception&) {
     // It is malformed, or Botan does not know the algorithm; the TLS engine decides.
     return std::nullopt;

@@ -111,12 +111,12 @@ class layer {
     if (!std::exchange(got_on_, false)) error_ = errc::message_too_long;
   }
 
-  /// Returns whether `octet` is a content type that may occur in a handshake (RFC 8446 section
+  /// Returns whether `byte` is a content type that may occur in a handshake (RFC 8446 section
   /// 5.1).
-  static bool begins_record(std::uint8_t octet) {
+  static bool begins_record(std::uint8_t byte) {
     constexpr std::uint8_t change_cipher_spec = 20;
     constexpr std::uint8_t application_data = 23;
-    return octet >= change_cipher_spec && octet <= application_data;
+    return byte >= change_cipher_spec && byte <= application_data;
   }
 
   [[nodiscard]] bool must_close_later() const { return closing_ && can_send(state()); }

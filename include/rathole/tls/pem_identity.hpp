@@ -22,12 +22,11 @@ namespace rathole::tls {
 namespace detail {
 
 /// Holds bytes that are wiped when they are freed.
-using secure_octets = Botan::secure_vector<std::uint8_t>;
+using secure_bytes = Botan::secure_vector<std::uint8_t>;
 
 /// Returns a PKCS#8 structure (RFC 5208) that contains `key`, a private key of the given algorithm.
-inline secure_octets to_pkcs8(const Botan::AlgorithmIdentifier& algorithm,
-                              const secure_octets& key) {
-  secure_octets out;
+inline secure_bytes to_pkcs8(const Botan::AlgorithmIdentifier& algorithm, const secure_bytes& key) {
+  secure_bytes out;
   Botan::DER_Encoder(out)
       .start_cons(sequence_tag, universal_class)
       .encode(std::size_t{0})
@@ -39,11 +38,11 @@ inline secure_octets to_pkcs8(const Botan::AlgorithmIdentifier& algorithm,
 
 /// Returns the curve parameters in a SEC 1 key (RFC 5915). Throws an exception of Botan if there
 /// are none.
-inline std::vector<std::uint8_t> curve_of(const secure_octets& sec1) {
+inline std::vector<std::uint8_t> curve_of(const secure_bytes& sec1) {
   Botan::BER_Decoder outer(sec1.data(), sec1.size());
   Botan::BER_Decoder key = enter_sequence(outer);
   std::size_t version = 0;
-  secure_octets number;
+  secure_bytes number;
   key.decode(version).decode(number, octet_string_tag);
   const Botan::BER_Object parameters = key.get_next_object();
   constexpr std::uint32_t constructed_context_0 = 0xa0;
@@ -73,7 +72,7 @@ inline std::expected<identity, std::string> read_pem_identity(std::string_view c
   if (key.substr(0, key.find("-----END ")).contains("ENCRYPTED")) {
     return std::unexpected("the key is encrypted: store it without a password");
   }
-  detail::secure_octets der;
+  detail::secure_bytes der;
   try {
     std::string label;
     Botan::DataSource_Memory source(reinterpret_cast<const std::uint8_t*>(key.data()), key.size());

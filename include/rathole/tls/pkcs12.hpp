@@ -3,9 +3,9 @@
 #include <rathole/core/bytes.hpp>
 #include <rathole/tls/identity.hpp>
 #include <rathole/tls/matching_key.hpp>
-#include <rathole/tls/pkcs12_algorithm.hpp>
-#include <rathole/tls/pkcs12_password.hpp>
-#include <rathole/tls/pkcs12_reader.hpp>
+#include <rathole/tls/pkcs12/algorithm.hpp>
+#include <rathole/tls/pkcs12/password.hpp>
+#include <rathole/tls/pkcs12/reader.hpp>
 
 // Botan 2.19 compiles as C++23 only if the first of these headers comes before the others.
 #include <botan/pkix_types.h>
@@ -67,9 +67,9 @@ inline std::vector<std::vector<std::uint8_t>> in_order(
 inline std::expected<identity, std::string> to_identity(pkcs12_reader& from) {
   if (from.keys.empty()) return std::unexpected("there is no private key in the file");
   if (from.certificates.empty()) return std::unexpected("there is no certificate in the file");
-  const secure_octets* only = nullptr;
+  const secure_bytes* only = nullptr;
   std::size_t leaf = 0;
-  for (const secure_octets& key : from.keys) {
+  for (const secure_bytes& key : from.keys) {
     const auto fitting = std::ranges::find_if(from.certificates, [&key](const auto& each) {
       return is_certificate_of(byte_view(key), each);
     });

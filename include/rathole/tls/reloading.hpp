@@ -23,15 +23,15 @@ class reloading {
   /// Makes the value from the files. Fails with a text for people.
   using maker = std::function<std::expected<T, std::string>()>;
 
-  /// Makes the value for the first time. Fails as `make` does. `complain` may be empty.
-  static std::expected<std::unique_ptr<reloading>, std::string> load(std::vector<std::string> files,
-                                                                     maker make,
-                                                                     complaint complain) {
+  /// Makes the value for the first time. Fails as `make` does. `report_problem` may be empty.
+  static std::expected<std::unique_ptr<reloading>, std::string> load(
+      std::vector<std::string> files, maker make, problem_handler report_problem) {
     std::vector<stamp> seen = stamps_of(files);
     auto made = make();
     if (!made) return std::unexpected(std::move(made.error()));
-    return std::unique_ptr<reloading>(new reloading(
-        std::move(files), std::move(seen), std::move(*made), std::move(make), std::move(complain)));
+    return std::unique_ptr<reloading>(new reloading(std::move(files), std::move(seen),
+                                                    std::move(*made), std::move(make),
+                                                    std::move(report_problem)));
   }
 
   /// Returns the value for the current files. If they cannot be used, or while another thread makes
@@ -54,10 +54,10 @@ class reloading {
   };
 
   reloading(std::vector<std::string> files, std::vector<stamp> seen, T value, maker make,
-            complaint complain)
+            problem_handler report_problem)
       : files_(std::move(files)),
         make_(std::move(make)),
-        complain_(std::move(complain)),
+        report_problem_(std::move(report_problem)),
         seen_(std::move(seen)),
         value_(std::move(value)) {}
 
@@ -82,14 +82,15 @@ class reloading {
     seen_ = std::move(now);
     auto made = make_();
     if (!made) {
-      if (complain_) complain_(file_news::refused, made.error());
+      if (report_problem_) report_problem_(file_news::refused, made.error());
       return;
     }
     {
       const std::lock_guard writes(reading_);
       std::swap(value_, *made);
     }
-    if (complain_) complain_(file_news::loaded, names_of(files_) + " changed and is in use");
+    if (report_problem_)
+      report_problem_(file_news::loaded, names_of(files_) + " changed and is in use");
   }
 
   static std::string names_of(const std::vector<std::string>& files) {
@@ -100,7 +101,7 @@ class reloading {
 
   const std::vector<std::string> files_;
   const maker make_;
-  const complaint complain_;
+  const problem_handler report_problem_;
   std::mutex looking_;
   /// Guarded by `looking_`.
   std::vector<stamp> seen_;

@@ -24,7 +24,7 @@ namespace rathole::transport {
 /// * An operation with a deadline fails with `errc::timed_out` when it passes, and reports each
 ///   step that the peer completes to it (`step_deadline::step_done`). All operations fail with
 ///   `errc::stopped` as soon as `stop` is requested.
-/// * `runtime()` is the runtime of the transport. `at(world)` returns the same transport in
+/// * `runtime()` is the runtime of the transport. `at(runtime)` returns the same transport in
 ///   another runtime, which may belong to another thread.
 /// * `set_options(options)` sets the socket options of connections that are dialled or accepted
 ///   from then on. Existing copies of the transport keep theirs.
@@ -33,23 +33,23 @@ namespace rathole::transport {
 ///   in the configuration answers as `tcp`, the default. A client or server fails with
 ///   `errc::wrong_transport` if its transport does not serve its settings, so that nobody gets
 ///   plaintext who asked for TLS.
-/// * `handshake_is_work` says whether the handshake takes so much computing that it is done by a
+/// * `handshake_is_expensive` says whether the handshake takes so much computing that it is done by a
 ///   worker thread.
 template <class T>
 concept Transport =
     std::copyable<T> &&
     requires(T& t, const T& ct, const address& where, step_deadline deadline, std::stop_token stop,
              config::transport_kind kind, const config::tcp_options& sockets, config::side side,
-             typename T::runtime_type::stream accepted, typename T::runtime_type world,
+             typename T::runtime_type::stream accepted, typename T::runtime_type runtime,
              const io::socket_options& options) {
       typename T::runtime_type;
       typename T::stream;
       requires io::Runtime<typename T::runtime_type>;
       requires io::ByteStream<typename T::stream>;
       { ct.serves(kind, sockets, side) } -> std::same_as<bool>;
-      { T::handshake_is_work } -> std::convertible_to<bool>;
+      { T::handshake_is_expensive } -> std::convertible_to<bool>;
       { t.runtime() } -> std::same_as<typename T::runtime_type&>;
-      { t.at(world) } -> std::same_as<T>;
+      { t.at(runtime) } -> std::same_as<T>;
       { t.set_options(options) } -> std::same_as<void>;
       { t.connect(where, deadline, stop) } -> std::same_as<io::task<typename T::stream>>;
       { t.listen(where, stop) } -> std::same_as<io::task<typename T::runtime_type::acceptor>>;

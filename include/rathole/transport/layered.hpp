@@ -1,9 +1,9 @@
 #pragma once
 
-#include <rathole/io/layered_stream.hpp>
-#include <rathole/io/lingering_close.hpp>
-#include <rathole/io/step_alarm.hpp>
-#include <rathole/io/stop_action.hpp>
+#include <rathole/io/run/stop_action.hpp>
+#include <rathole/io/stream/layered_stream.hpp>
+#include <rathole/io/stream/lingering_close.hpp>
+#include <rathole/io/time/step_alarm.hpp>
 #include <rathole/transport/concepts.hpp>
 
 #include <stop_token>
@@ -23,7 +23,7 @@ class layered {
   /// Is the type of the streams that carry the protocol.
   using stream = io::layered_stream<runtime_type, layer_type>;
   /// Says that the handshake is done by a worker thread.
-  static constexpr bool handshake_is_work = true;
+  static constexpr bool handshake_is_expensive = true;
 
   /// Makes a transport that runs the layers of `factory` over `below`.
   layered(Below below, F factory) : below_(std::move(below)), factory_(std::move(factory)) {}
@@ -37,7 +37,7 @@ class layered {
   /// Returns the runtime of the transport.
   runtime_type& runtime() { return below_.runtime(); }
   /// Returns the same transport in another runtime; see `Transport`.
-  layered at(runtime_type world) { return layered(below_.at(std::move(world)), factory_); }
+  layered at(runtime_type runtime) { return layered(below_.at(std::move(runtime)), factory_); }
   /// Sets the socket options of later connections; see `Transport`.
   void set_options(const io::socket_options& options) { below_.set_options(options); }
 
@@ -49,8 +49,8 @@ class layered {
     deadline.step_done(runtime().now());
     auto layer = factory_.client_layer();
     if (!layer) co_return failure(layer.error());
-    co_return co_await shake_hands(stream(runtime(), std::move(*dialled), std::move(*layer)),
-                                   deadline, std::move(stop));
+    co_return co_await run_handshake(stream(runtime(), std::move(*dialled), std::move(*layer)),
+                                     deadline, std::move(stop));
   }
 
   /// Returns an acceptor of bare connections; see `Transport`.
@@ -65,8 +65,8 @@ class layered {
     if (!carried) co_return failure(carried.error());
     auto layer = factory_.server_layer();
     if (!layer) co_return failure(layer.error());
-    co_return co_await shake_hands(stream(runtime(), std::move(*carried), std::move(*layer)),
-                                   deadline, std::move(stop));
+    co_return co_await run_handshake(stream(runtime(), std::move(*carried), std::move(*layer)),
+                                     deadline, std::move(stop));
   }
 
  private:
@@ -80,18 +80,18 @@ class layered {
 
   static_assert(std::same_as<typename Below::stream, typename runtime_type::stream>);
 
-  io::task<stream> shake_hands(stream fresh, step_deadline deadline, std::stop_token stop) {
+  io::task<stream> run_handshake(stream fresh, step_deadline deadline, std::stop_token stop) {
     const auto close = [&fresh] { fresh.close(); };
     const io::stop_action on_stop(stop, runtime().get_executor(), close);
     if (stop.stop_requested()) co_return failure(errc::stopped);
-    const io::step_alarm<runtime_type> ring(runtime(), deadline, close);
+    const io::step_alarm<runtime_type> on_timeout(runtime(), deadline, close);
     const auto done = co_await fresh.handshake(deadline);
     if (!done) {
       // The lingering close lets the peer read our alert, which says why the handshake failed.
       if (fresh.is_open() && done.error() != errc::end_of_stream) {
         co_await io::lingering_close(runtime(), fresh.next(), deadline.at());
       }
-      co_return failure(ring.explain(end_of_handshake(done.error())));
+      co_return failure(on_timeout.explain(end_of_handshake(done.error())));
     }
     co_return std::move(fresh);
   }

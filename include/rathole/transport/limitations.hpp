@@ -5,7 +5,7 @@
 #include <rathole/transport/missing_part.hpp>
 
 #if RATHOLE_WITH_TLS
-#include <rathole/tls/botan_version.hpp>
+#include <rathole/tls/botan/version.hpp>
 #include <rathole/tls/environment_roots.hpp>
 #endif
 

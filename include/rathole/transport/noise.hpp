@@ -2,7 +2,7 @@
 
 #include <rathole/config/validate.hpp>
 #include <rathole/noise/endpoint.hpp>
-#include <rathole/protocol/expecting_layer.hpp>
+#include <rathole/protocol/protocol_check_layer.hpp>
 #include <rathole/transport/layer_maker.hpp>
 
 #include <expected>
@@ -24,7 +24,7 @@ inline std::expected<layer_maker, std::string> noise_layers(const config::noise_
   auto made = noise::endpoint::make(settings, role);
   if (!made) return std::unexpected(std::move(made.error()));
   return [endpoint = std::move(*made)]() -> result<any_layer> {
-    using expecting = protocol::expecting_layer<noise::layer, protocol::wire_look::noise>;
+    using expecting = protocol::protocol_check_layer<noise::layer, protocol::wire_protocol::noise>;
     return any_layer::of(expecting(endpoint.make_layer()));
   };
 }

@@ -29,7 +29,7 @@
 namespace rathole::transport {
 
 /// Holds the prepared transport of a server.
-struct server_carrier {
+struct prepared_server {
   /// The kind of the transport.
   config::transport_kind kind = config::transport_kind::tcp;
   /// The socket options of the connections.
@@ -39,7 +39,7 @@ struct server_carrier {
 };
 
 /// Holds the prepared transport of a client.
-struct client_carrier {
+struct prepared_client {
   /// The kind of the transport.
   config::transport_kind kind = config::transport_kind::tcp;
   /// The socket options of the connections.
@@ -51,7 +51,7 @@ struct client_carrier {
 };
 
 /// Receives reports about files of keys and certificates; may be called by any thread.
-using complaint = tls::complaint;
+using problem_handler = tls::problem_handler;
 
 namespace detail {
 
@@ -60,13 +60,16 @@ using maker_or_reason = std::expected<layer_maker, std::string>;
 
 #if RATHOLE_WITH_TLS
 /// Returns what makes the TLS layers of a client.
-inline maker_or_reason tls_layers_of(const config::client& settings, const complaint& complain) {
+inline maker_or_reason tls_layers_of(const config::client& settings,
+                                     const problem_handler& report_problem) {
   const config::tls_options& options = *settings.transport.tls;
-  return tls_client_layers(options, options.hostname.value_or(settings.remote_addr.host), complain);
+  return tls_client_layers(options, options.hostname.value_or(settings.remote_addr.host),
+                           report_problem);
 }
 /// Returns what makes the TLS layers of a server.
-inline maker_or_reason tls_layers_of(const config::server& settings, const complaint& complain) {
-  return tls_server_layers(*settings.transport.tls, complain);
+inline maker_or_reason tls_layers_of(const config::server& settings,
+                                     const problem_handler& report_problem) {
+  return tls_server_layers(*settings.transport.tls, report_problem);
 }
 #endif
 #if RATHOLE_WITH_WEBSOCKET
@@ -86,14 +89,14 @@ inline layer_maker websocket_layers_of(const config::server& settings, layer_mak
 template <class Block>
 maker_or_reason layers_of([[maybe_unused]] const Block& settings,
                           [[maybe_unused]] config::side where,
-                          [[maybe_unused]] const complaint& complain) {
+                          [[maybe_unused]] const problem_handler& report_problem) {
   [[maybe_unused]] const config::transport& wanted = settings.transport;
   switch (wanted.kind) {
 #if RATHOLE_WITH_NOISE
     case config::transport_kind::noise: return noise_layers(*wanted.noise, where);
 #endif
 #if RATHOLE_WITH_TLS
-    case config::transport_kind::tls: return tls_layers_of(settings, complain);
+    case config::transport_kind::tls: return tls_layers_of(settings, report_problem);
 #endif
 #if RATHOLE_WITH_WEBSOCKET
     case config::transport_kind::websocket: {
@@ -103,7 +106,7 @@ maker_or_reason layers_of([[maybe_unused]] const Block& settings,
       layer_maker below;
 #if RATHOLE_WITH_TLS
       if (wanted.websocket->tls) {
-        auto tls = tls_layers_of(settings, complain);
+        auto tls = tls_layers_of(settings, report_problem);
         if (!tls) return tls;
         below = std::move(*tls);
       }
@@ -117,15 +120,14 @@ maker_or_reason layers_of([[maybe_unused]] const Block& settings,
 
 /// Returns what makes the layers of `settings`, or all problems that prevent it.
 template <class Block>
-std::expected<layer_maker, std::vector<config::problem>> prepare_layers(const Block& settings,
-                                                                        config::side where,
-                                                                        const complaint& complain) {
+std::expected<layer_maker, std::vector<config::problem>> prepare_layers(
+    const Block& settings, config::side where, const problem_handler& report_problem) {
   auto problems = config::start_problems(settings.transport, where);
   if (auto missing = missing_part(settings.transport, where)) {
     problems.push_back(std::move(*missing));
   }
   if (!problems.empty()) return std::unexpected(std::move(problems));
-  auto made = layers_of(settings, where, complain);
+  auto made = layers_of(settings, where, report_problem);
   if (made) return std::move(*made);
   problems.push_back(
       {.key = std::string(name_of(where)) + ".transport." + name_of(settings.transport.kind),
@@ -150,11 +152,11 @@ inline std::optional<proxy::settings> to_proxy_settings(
 }  // namespace detail
 
 /// Prepares the transport of a client, and reads the key and certificate files that it names. Fails
-/// with all problems, which have key paths but no positions in a file. `complain` receives the
+/// with all problems, which have key paths but no positions in a file. `report_problem` receives the
 /// problems of files that change later.
-inline std::expected<client_carrier, std::vector<config::problem>> prepare(
-    const config::client& settings, const complaint& complain = {}) {
-  auto layers = detail::prepare_layers(settings, config::side::client, complain);
+inline std::expected<prepared_client, std::vector<config::problem>> prepare(
+    const config::client& settings, const problem_handler& report_problem = {}) {
+  auto layers = detail::prepare_layers(settings, config::side::client, report_problem);
   auto proxy = detail::to_proxy_settings(settings.transport.tcp.proxy);
   std::vector<config::problem> problems;
   if (!layers) problems = std::move(layers.error());
@@ -164,20 +166,20 @@ inline std::expected<client_carrier, std::vector<config::problem>> prepare(
     }
   }
   if (!problems.empty()) return std::unexpected(std::move(problems));
-  return client_carrier{.kind = settings.transport.kind,
-                        .options = to_socket_options(settings),
-                        .proxy = std::move(proxy),
-                        .layers = std::move(*layers)};
+  return prepared_client{.kind = settings.transport.kind,
+                         .options = to_socket_options(settings),
+                         .proxy = std::move(proxy),
+                         .layers = std::move(*layers)};
 }
 
 /// Prepares the transport of a server, as for a client. A server ignores a proxy.
-inline std::expected<server_carrier, std::vector<config::problem>> prepare(
-    const config::server& settings, const complaint& complain = {}) {
-  auto layers = detail::prepare_layers(settings, config::side::server, complain);
+inline std::expected<prepared_server, std::vector<config::problem>> prepare(
+    const config::server& settings, const problem_handler& report_problem = {}) {
+  auto layers = detail::prepare_layers(settings, config::side::server, report_problem);
   if (!layers) return std::unexpected(std::move(layers.error()));
-  return server_carrier{.kind = settings.transport.kind,
-                        .options = to_socket_options(settings.transport.tcp),
-                        .layers = std::move(*layers)};
+  return prepared_server{.kind = settings.transport.kind,
+                         .options = to_socket_options(settings.transport.tcp),
+                         .layers = std::move(*layers)};
 }
 
 }  // namespace rathole::transport

@@ -1,10 +1,10 @@
 #pragma once
 
-#include <rathole/io/machine_driver.hpp>
-#include <rathole/io/step_alarm.hpp>
-#include <rathole/io/stop_action.hpp>
+#include <rathole/io/run/stop_action.hpp>
+#include <rathole/io/stream/machine_driver.hpp>
+#include <rathole/io/time/step_alarm.hpp>
 #include <rathole/proxy/any_proxy.hpp>
-#include <rathole/proxy/reach.hpp>
+#include <rathole/proxy/unreachable.hpp>
 #include <rathole/transport/tcp.hpp>
 
 #include <optional>
@@ -24,12 +24,12 @@ class proxied {
   /// Is the type of the streams that carry the protocol.
   using stream = typename R::stream;
   /// Says that the handshake needs no worker thread.
-  static constexpr bool handshake_is_work = false;
+  static constexpr bool handshake_is_expensive = false;
 
-  /// Makes a transport in the runtime `world`. `options` apply to every connection; `through` is
+  /// Makes a transport in the runtime `runtime`. `options` apply to every connection; `through` is
   /// the proxy, if any.
-  proxied(R world, io::socket_options options, std::optional<proxy::settings> through = {})
-      : direct_(std::move(world), options), proxy_(std::move(through)) {}
+  proxied(R runtime, io::socket_options options, std::optional<proxy::settings> through = {})
+      : direct_(std::move(runtime), options), proxy_(std::move(through)) {}
 
   /// Returns whether this is the transport that a configuration asks for; see `Transport`.
   [[nodiscard]] bool serves(config::transport_kind kind, const config::tcp_options& sockets,
@@ -43,12 +43,12 @@ class proxied {
   /// Returns the runtime of the transport.
   R& runtime() { return direct_.runtime(); }
   /// Returns the same transport in another runtime; see `Transport`.
-  proxied at(R world) { return proxied(direct_.at(std::move(world)), proxy_); }
+  proxied at(R runtime) { return proxied(direct_.at(std::move(runtime)), proxy_); }
   /// Sets the socket options of later connections; see `Transport`.
   void set_options(const io::socket_options& options) { direct_.set_options(options); }
 
   /// Dials, through the proxy if there is one; see `Transport`. Fails also with errors of
-  /// `proxy::reach_category` if the proxy cannot be reached, and with the errors of the proxy
+  /// `proxy::unreachable_category` if the proxy cannot be reached, and with the errors of the proxy
   /// protocol.
   io::task<stream> connect(const address& to, step_deadline deadline, std::stop_token stop) {
     if (!proxy_) return direct_.connect(to, std::move(deadline), std::move(stop));
@@ -75,12 +75,12 @@ class proxied {
     deadline.step_done(runtime().now());
     const auto close = [&dialled] { dialled->close(); };
     const io::stop_action on_stop(stop, runtime().get_executor(), close);
-    const io::step_alarm<R> ring(runtime(), deadline, close);
+    const io::step_alarm<R> on_timeout(runtime(), deadline, close);
     proxy::any_proxy machine(*proxy_, to);
     io::machine_driver<proxy::any_proxy, stream, R> driver(runtime(), *dialled, machine);
     const auto connected = co_await driver.next();
     if (!connected) {
-      const std::error_code why = ring.explain(connected.error());
+      const std::error_code why = on_timeout.explain(connected.error());
       const bool is_closed = why == errc::end_of_stream || why == std::errc::connection_reset;
       if (is_closed) co_return failure(proxy::unreachable(errc::end_of_stream));
       if (why == errc::timed_out) co_return failure(proxy::unreachable(why));

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <rathole/config/types.hpp>
-#include <rathole/io/socket_options.hpp>
+#include <rathole/io/socket/options.hpp>
 
 #include <chrono>
 #include <optional>

@@ -16,13 +16,13 @@ class tcp {
   /// Is the type of the streams that carry the protocol.
   using stream = typename R::stream;
   /// Says that the handshake needs no worker thread.
-  static constexpr bool handshake_is_work = false;
+  static constexpr bool handshake_is_expensive = false;
 
-  /// Makes a transport in the runtime `world`. `options` apply to every connection, dialled or
+  /// Makes a transport in the runtime `runtime`. `options` apply to every connection, dialled or
   /// accepted; a client or server replaces them by those of its settings.
-  tcp(R world, io::socket_options options) : runtime_(std::move(world)), options_(options) {}
-  /// Makes a transport in the runtime `world` with the default socket options.
-  explicit tcp(R world) : tcp(std::move(world), io::socket_options()) {}
+  tcp(R runtime, io::socket_options options) : runtime_(std::move(runtime)), options_(options) {}
+  /// Makes a transport in the runtime `runtime` with the default socket options.
+  explicit tcp(R runtime) : tcp(std::move(runtime), io::socket_options()) {}
 
   /// Returns whether this is the transport that a configuration asks for; see `Transport`.
   [[nodiscard]] bool serves(config::transport_kind kind, const config::tcp_options& sockets,
@@ -34,7 +34,7 @@ class tcp {
   /// Returns the runtime of the transport.
   R& runtime() { return runtime_; }
   /// Returns the same transport in another runtime; see `Transport`.
-  tcp at(R world) { return tcp(std::move(world), options_); }
+  tcp at(R runtime) { return tcp(std::move(runtime), options_); }
   /// Sets the socket options of later connections; see `Transport`.
   void set_options(const io::socket_options& options) { options_ = options; }
 

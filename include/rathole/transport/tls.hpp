@@ -1,14 +1,14 @@
 #pragma once
 
 #include <rathole/config/types.hpp>
-#include <rathole/protocol/expecting_layer.hpp>
-#include <rathole/tls/botan_engine.hpp>
+#include <rathole/protocol/protocol_check_layer.hpp>
+#include <rathole/tls/botan/engine.hpp>
 #include <rathole/tls/context.hpp>
 #include <rathole/transport/layer_maker.hpp>
 #include <rathole/transport/missing_part.hpp>
 
 #if RATHOLE_WITH_OPENSSL
-#include <rathole/tls/openssl_engine.hpp>
+#include <rathole/tls/openssl/engine.hpp>
 #endif
 
 #include <expected>
@@ -30,7 +30,7 @@ std::expected<layer_maker, std::string> tls_layers(std::expected<Context, std::s
     auto made = context.make_layer(name...);
     if (!made) return failure(made.error());
     using layer_type = std::remove_cvref_t<decltype(*made)>;
-    using expecting = protocol::expecting_layer<layer_type, protocol::wire_look::tls>;
+    using expecting = protocol::protocol_check_layer<layer_type, protocol::wire_protocol::tls>;
     return any_layer::of(expecting(std::move(*made)));
   };
 }
@@ -38,17 +38,17 @@ std::expected<layer_maker, std::string> tls_layers(std::expected<Context, std::s
 }  // namespace detail
 
 /// Returns what makes the layers of `[client.transport.tls]`, or a text that says why it cannot be
-/// made. The server's certificate must be for `host`, a name or an IP literal. `complain` receives
+/// made. The server's certificate must be for `host`, a name or an IP literal. `report_problem` receives
 /// the problems of files that change later; any thread may call it.
-inline std::expected<layer_maker, std::string> tls_client_layers(const config::tls_options& options,
-                                                                 const std::string& host,
-                                                                 tls::complaint complain) {
+inline std::expected<layer_maker, std::string> tls_client_layers(
+    const config::tls_options& options, const std::string& host,
+    tls::problem_handler report_problem) {
   tls::client_settings settings;
   settings.trusted_root = options.trusted_root;
   settings.trusted_root_only = options.trusted_root_only;
   settings.half_close_timeout =
       options.half_close_timeout.value_or(config::defaults::service_end_hold);
-  settings.complain = std::move(complain);
+  settings.report_problem = std::move(report_problem);
 #if RATHOLE_WITH_OPENSSL
   if (selected_engine(options) == config::tls_engine::openssl) {
     return detail::tls_layers(tls::client_context<tls::openssl_engine>::load(settings), host);
@@ -58,8 +58,8 @@ inline std::expected<layer_maker, std::string> tls_client_layers(const config::t
 }
 
 /// Returns what makes the layers of `[server.transport.tls]`, as for a client.
-inline std::expected<layer_maker, std::string> tls_server_layers(const config::tls_options& options,
-                                                                 tls::complaint complain) {
+inline std::expected<layer_maker, std::string> tls_server_layers(
+    const config::tls_options& options, tls::problem_handler report_problem) {
   tls::server_settings settings;
   settings.pkcs12 = options.pkcs12;
   settings.pkcs12_password = options.pkcs12_password.value_or(secret());
@@ -67,7 +67,7 @@ inline std::expected<layer_maker, std::string> tls_server_layers(const config::t
   settings.key = options.key;
   settings.half_close_timeout =
       options.half_close_timeout.value_or(config::defaults::visitor_end_hold);
-  settings.complain = std::move(complain);
+  settings.report_problem = std::move(report_problem);
 #if RATHOLE_WITH_OPENSSL
   if (selected_engine(options) == config::tls_engine::openssl) {
     return detail::tls_layers(tls::server_context<tls::openssl_engine>::load(settings));

@@ -2,7 +2,7 @@
 
 #include <rathole/config/types.hpp>
 #include <rathole/core/stacked_layer.hpp>
-#include <rathole/protocol/expecting_layer.hpp>
+#include <rathole/protocol/protocol_check_layer.hpp>
 #include <rathole/transport/layer_maker.hpp>
 #include <rathole/websocket/layer.hpp>
 
@@ -22,7 +22,7 @@ layer_maker websocket_over(layer_maker below, Make make) {
   if (!below) {
     return [make]() -> result<any_layer> {
       using expecting =
-          protocol::expecting_layer<std::invoke_result_t<Make>, protocol::wire_look::http>;
+          protocol::protocol_check_layer<std::invoke_result_t<Make>, protocol::wire_protocol::http>;
       return any_layer::of(expecting(make()));
     };
   }

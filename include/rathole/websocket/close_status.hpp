@@ -29,7 +29,7 @@ constexpr bool may_be_sent(std::uint16_t code) {
 ///
 /// The error is one of `close_category`, or `errc::malformed_message` for a payload of one byte, a
 /// code that may not be sent, or a reason that is not UTF-8.
-inline std::error_code judge_close(byte_view payload) {
+inline std::error_code validate_close(byte_view payload) {
   if (payload.empty()) return {};
   if (payload.size() < 2) return errc::malformed_message;
   const auto code = load_be<std::uint16_t>(payload.first<2>());

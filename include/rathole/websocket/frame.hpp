@@ -34,7 +34,7 @@ enum class opcode : std::uint8_t {
 constexpr bool is_control(opcode op) { return static_cast<std::uint8_t>(op) >= 8; }
 
 /// Is the largest payload of a control frame (RFC 6455 section 5.5), in bytes.
-inline constexpr std::size_t maximum_control_payload = 125;
+inline constexpr std::size_t max_control_payload = 125;
 
 /// Holds the key with which a payload is masked: byte i is XORed with key byte i modulo 4.
 using mask_key = std::array<std::uint8_t, 4>;
@@ -51,7 +51,7 @@ struct frame_header {
   std::optional<mask_key> mask = {};
 
   /// Is the size of the longest header, in bytes.
-  static constexpr std::size_t maximum_size = 14;
+  static constexpr std::size_t max_size = 14;
 
   bool operator==(const frame_header&) const = default;
 };
@@ -63,7 +63,7 @@ constexpr std::size_t header_size(std::uint8_t second) {
 }
 
 /// Encodes `header` with the shortest length field into the front of `out`, which must have
-/// `frame_header::maximum_size` bytes; returns the size of the header.
+/// `frame_header::max_size` bytes; returns the size of the header.
 inline std::size_t encode(const frame_header& header, byte_span out) {
   out[0] = static_cast<std::uint8_t>((header.fin ? 0x80 : 0) | static_cast<unsigned>(header.op));
   std::size_t size = 2;
@@ -80,7 +80,7 @@ inline std::size_t encode(const frame_header& header, byte_span out) {
   }
   if (header.mask) {
     out[1] |= 0x80;
-    for (const std::uint8_t octet : *header.mask) out[size++] = octet;
+    for (const std::uint8_t byte : *header.mask) out[size++] = byte;
   }
   return size;
 }
@@ -105,13 +105,12 @@ inline result<frame_header> decode(byte_view in) {
     size += 8;
   }
   if (in[1] & 0x80) {
-    const byte_view octets = in.subspan(size).first<4>();
-    out.mask = mask_key{octets[0], octets[1], octets[2], octets[3]};
+    const byte_view bytes = in.subspan(size).first<4>();
+    out.mask = mask_key{bytes[0], bytes[1], bytes[2], bytes[3]};
   }
   const bool is_reserved = (in[0] & 0x70) != 0 || (in[0] & 0x07) > 2;
   const bool is_misspelled = out.length < least || out.length >> 63 != 0;
-  const bool is_bad_control =
-      is_control(out.op) && (!out.fin || out.length > maximum_control_payload);
+  const bool is_bad_control = is_control(out.op) && (!out.fin || out.length > max_control_payload);
   if (is_reserved || is_misspelled || is_bad_control) return failure(errc::malformed_message);
   return out;
 }

@@ -73,7 +73,7 @@ class layer {
   }
 
   /// Processes bytes from the stream below; see `Layer`. Fails with the errors of
-  /// `http::head_reader`, `check_response`, `reader` and `judge_close`, and on a server with those
+  /// `http::head_reader`, `check_response`, `reader` and `validate_close`, and on a server with those
   /// of `refusal_category`.
   result<void> receive(byte_view in, byte_buffer& app, byte_buffer& wire) {
     if (error_) return failure(error_);
@@ -83,7 +83,7 @@ class layer {
       if (!taken) return fail_handshake(taken.error(), wire);
       if (!head_.done()) return {};
       in = in.subspan(*taken);
-      if (const std::error_code ec = shake_hands(wire)) return fail(ec);
+      if (const std::error_code ec = finish_handshake(wire)) return fail(ec);
     }
     while (!in.empty() && can_receive(state_)) {
       const auto control = reader_.take(in, app);
@@ -150,7 +150,7 @@ class layer {
     return std::holds_alternative<server_settings>(settings_);
   }
 
-  std::error_code shake_hands(byte_buffer& wire) {
+  std::error_code finish_handshake(byte_buffer& wire) {
     const http::head head = std::exchange(head_, {}).head();
     if (!is_server()) {
       if (const std::error_code ec = check_response(head, key_)) return ec;
@@ -168,7 +168,7 @@ class layer {
 
   std::error_code react(const reader::control& control, byte_buffer& wire) {
     if (control.op == opcode::close) {
-      if (const std::error_code broken = judge_close(control.payload)) return broken;
+      if (const std::error_code broken = validate_close(control.payload)) return broken;
       state_ = state_ == phase::open ? phase::read_closed : phase::closed;
     } else if (control.op == opcode::ping && can_send(state_)) {
       put(opcode::pong, control.payload, wire);
@@ -179,7 +179,7 @@ class layer {
   void put(opcode op, byte_view payload, byte_buffer& wire) {
     frame_header header{.op = op, .length = payload.size()};
     if (!is_server()) header.mask = next_mask();
-    const byte_span room = wire.prepare(frame_header::maximum_size + payload.size());
+    const byte_span room = wire.prepare(frame_header::max_size + payload.size());
     const std::size_t size = encode(header, room);
     const byte_span out = room.subspan(size, payload.size());
     if (header.mask) {
@@ -197,7 +197,7 @@ class layer {
       mask_at_ = 0;
     }
     mask_key out;
-    for (std::uint8_t& octet : out) octet = masks_[mask_at_++];
+    for (std::uint8_t& byte : out) byte = masks_[mask_at_++];
     return out;
   }
 

@@ -20,9 +20,9 @@ namespace rathole::websocket {
 class reader {
  public:
   /// Is the longest frame that is accepted, in bytes; as upstream.
-  static constexpr std::uint64_t maximum_frame = 16 << 20;
+  static constexpr std::uint64_t max_frame = 16 << 20;
   /// Is the longest message that is accepted, in bytes; as upstream.
-  static constexpr std::uint64_t maximum_message = 64 << 20;
+  static constexpr std::uint64_t max_message = 64 << 20;
 
   /// Is a Close, Ping or Pong.
   struct control {
@@ -85,7 +85,7 @@ class reader {
       if (in_message_ != (header.op == opcode::continuation)) return errc::malformed_message;
       if (!in_message_) message_ = 0;
       message_ += header.length;
-      if (header.length > maximum_frame || message_ > maximum_message) {
+      if (header.length > max_frame || message_ > max_message) {
         return errc::message_too_long;
       }
       in_message_ = !header.fin;
@@ -110,7 +110,7 @@ class reader {
   }
 
   bool masked_;
-  std::array<std::uint8_t, frame_header::maximum_size> header_{};
+  std::array<std::uint8_t, frame_header::max_size> header_{};
   std::size_t header_size_ = 0;
   std::optional<frame_header> frame_;
   /// How many bytes of the frame's payload have been taken.
@@ -119,7 +119,7 @@ class reader {
   bool in_message_ = false;
   /// The size of the message so far.
   std::uint64_t message_ = 0;
-  std::array<std::uint8_t, maximum_control_payload> control_{};
+  std::array<std::uint8_t, max_control_payload> control_{};
 };
 
 }  // namespace rathole::websocket

@@ -1,0 +1,144 @@
+#pragma once
+
+#include <rathole/app/log/advice.hpp>
+#include <rathole/app/log/text.hpp>
+#include <rathole/client/displacement_detector.hpp>
+#include <rathole/client/events.hpp>
+#include <rathole/io/resolve/host_lookup.hpp>
+#include <rathole/proxy/error.hpp>
+#include <rathole/proxy/unreachable.hpp>
+
+#include <string>
+#include <string_view>
+#include <system_error>
+
+namespace rathole::app {
+
+namespace detail {
+
+/// Returns whether the connection was established before it failed.
+inline bool is_handshake_error(const std::error_code& error) {
+  if (error == errc::host_not_found || error == errc::invalid_address) return false;
+  if (client::is_closed_by_peer(error)) return true;
+  const auto& from = error.category();
+  const bool is_network = from == std::system_category() || from == std::generic_category() ||
+                          from == io::lookup_category() ||
+                          std::string_view(from.name()).starts_with("asio.");
+  return !is_network;
+}
+
+/// Returns whether a proxy caused the error.
+inline bool is_proxy_error(const std::error_code& error) {
+  return error.category() == proxy::socks5_category() ||
+         error.category() == proxy::http_category() || error == errc::malformed_proxy_answer ||
+         error == errc::proxy_authentication_failed;
+}
+
+/// Whether the proxy was reached, or may have been, and gave no answer.
+inline bool is_unanswered(const std::error_code& error) {
+  return error == proxy::unreachable(errc::timed_out) ||
+         error == proxy::unreachable(errc::end_of_stream);
+}
+
+/// The protocol that the client speaks to its proxy, as its URL names it.
+inline std::string scheme_text(const config::proxy_url& through) {
+  return through.scheme == config::proxy_scheme::http ? "`http`" : "`socks5`";
+}
+
+/// What to look at where the server answered the upgrade to WebSocket with another status than 101.
+inline std::string upgrade_advice(int status) {
+  if (status == 404) return "; `client.transport.websocket.path` must be that of the server";
+  if (status == 400) {
+    return "; what answers at `client.remote_addr` expects TLS, or takes no WebSocket at "
+           "`client.transport.websocket.path`: see `client.transport.websocket.tls` and `path`";
+  }
+  if (status == 502 || status == 503 || status == 504) {
+    return "; a web server answers at `client.remote_addr` and does not reach the rathole server "
+           "behind it: see whether that runs, and the web server's log";
+  }
+  return "; whatever answers at `client.remote_addr` does not take WebSocket at "
+         "`client.transport.websocket.path`";
+}
+
+/// Returns why a handshake with the server failed, with advice.
+inline std::string handshake_failure_text(const client::control_channel_failed& e) {
+  const config::transport& with = e.settings.transport;
+  const std::error_code& error = e.error;
+  if (error.category() == protocol::wire_protocol_category()) {
+    return wire_protocol_text(error, with.kind, config::side::client);
+  }
+  if (error == errc::closed_in_handshake || client::is_closed_by_peer(error)) {
+    return make_error_code(errc::end_of_stream).message() + mismatch_advice(with);
+  }
+  std::string text = error.message();
+  if (error.category() == websocket::answer_category()) {
+    return text + upgrade_advice(error.value());
+  }
+  if (with.kind == config::transport_kind::noise) return text + noise_advice(config::side::client);
+  if (error == errc::malformed_message || error == errc::unexpected_hello) {
+    return text + "; what answers at `client.remote_addr` seems to be no rathole server";
+  }
+  if (error == errc::protocol_version_mismatch)
+    return text + "; compare the versions of both sides";
+  return text + certificate_advice(error);
+}
+
+}  // namespace detail
+
+/// Returns why a control channel failed: the chain of causes, in upstream's words if scripts may
+/// look for them, with advice. The same cause always gives the same text.
+inline std::string failure_text(const client::control_channel_failed& e) {
+  const std::string reason = e.error.message();
+  const std::string service = escape(e.service);
+  const std::string key = "client.services." + escaped_key(e.service);
+  const std::string remote = escaped(e.remote);
+  if (e.is_displaced) {
+    return "the server closes the connection soon after it accepted the client, again and again; "
+           "another client seems to serve " +
+           service + " too: each service can have one client at a time";
+  }
+  if (e.established && e.error == errc::heartbeat_timed_out) {
+    return reason + ": nothing came from " + remote + " for " +
+           to_text(e.settings.heartbeat_timeout) +
+           "; `client.heartbeat_timeout` must be above `server.heartbeat_interval`";
+  }
+  if (e.established) return end_text(e.error, "the server");
+  if (e.error == errc::service_not_exist) {
+    return "Authentication failed: " + service + ": " + reason +
+           "; the server has no `[server.services." + escaped_key(e.service) + "]`";
+  }
+  if (e.error == errc::authentication_failed) {
+    return "Authentication failed: " + service + ": " + reason + "; `token` of `" + key +
+           "`, or `client.default_token`, must be that of the server";
+  }
+  const auto& through = e.settings.transport.tcp.proxy;
+  const std::string proxy = through ? escaped(config::proxy_address(*through)) : std::string();
+  if (e.error.category() == proxy::unreachable_category()) {
+    if (!detail::is_unanswered(e.error)) {
+      return "Failed to connect to the proxy " + proxy + ": " + reason +
+             "; see `client.transport.tcp.proxy`";
+    }
+    return "No answer from the proxy " + proxy + ": " + reason + "; it does not speak " +
+           detail::scheme_text(*through) + ", or does not reach " + remote +
+           ": see `client.transport.tcp.proxy` and `client.remote_addr`";
+  }
+  if (through && e.error == errc::malformed_proxy_answer) {
+    return "Failed to connect to the proxy " + proxy + ": " + reason + "; it does not speak " +
+           detail::scheme_text(*through) + ": see `client.transport.tcp.proxy`";
+  }
+  if (through && detail::is_proxy_error(e.error)) {
+    return "Failed to connect to " + remote + " through the proxy " + proxy + ": " + reason +
+           "; see `client.remote_addr` and `client.transport.tcp.proxy`";
+  }
+  if (e.error == errc::timed_out) {
+    return "No answer from " + remote + ": " + reason +
+           "; see `client.remote_addr`, and compare `transport.type` of both sides";
+  }
+  if (detail::is_handshake_error(e.error)) {
+    return "Failed to handshake with " + remote + ": " + detail::handshake_failure_text(e);
+  }
+  return "Failed to connect to " + remote + ": " + reason +
+         dial_advice(e.error, "client.remote_addr");
+}
+
+}  // namespace rathole::app

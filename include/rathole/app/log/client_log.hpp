@@ -1,0 +1,160 @@
+#pragma once
+
+#include <rathole/app/log/client_failure.hpp>
+#include <rathole/app/log/logger.hpp>
+#include <rathole/app/log/repeat_limiter.hpp>
+#include <rathole/app/log/text.hpp>
+#include <rathole/client/events.hpp>
+#include <rathole/core/error.hpp>
+#include <rathole/core/hex.hpp>
+#include <rathole/io/resolve/host_lookup.hpp>
+#include <rathole/protocol/authenticate.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+namespace rathole::app {
+
+/// Lines of one cause, such as a server that is down, that one service has in a minute.
+inline constexpr std::uint64_t max_failure_lines = 3;
+/// Lines of one cause that all services together have in a minute.
+inline constexpr std::uint64_t max_cause_lines = 30;
+
+/// Is an observer of a client that logs its events. Compat: lines that scripts look for have
+/// upstream's wording.
+class client_log {
+ public:
+  /// Is the log target of the lines.
+  static constexpr std::string_view target = "rathole::client";
+
+  /// Returns the time, which limits repeated lines.
+  using time_source = time_point (*)();
+
+  /// Makes an observer that writes to `lines`, which must outlive it.
+  explicit client_log(logger& lines, time_source now = &clock::now) : lines_(lines), now_(now) {}
+
+  /// Logs at info only for the first attempt of a service, because later attempts follow a failure
+  /// that is logged.
+  void on(const client::control_channel_starting& e) {
+    const bool is_first = started_.emplace(e.service).second;
+    write(is_first ? log_level::info : log_level::debug, e.service,
+          "Starting " + to_hex(protocol::service_digest(e.service)) + ": service " +
+              escape(e.service) + " of the server at " + escaped(e.remote));
+  }
+  /// Logs at info.
+  void on(const client::control_channel_established& e) {
+    write(log_level::info, e.service, "Control channel established");
+  }
+  /// Logs at error, `max_failure_lines` for each service and cause in an interval and
+  /// `max_cause_lines` for each cause, and otherwise at debug. A server that closes the connection
+  /// in order is no failure and is logged at info.
+  /// A channel that this side closed to replace it is logged at info.
+  void on(const client::control_channel_failed& e) {
+    if (e.error == errc::stopped) {
+      write(log_level::info, e.service, "Control channel is re-created");
+      return;
+    }
+    if (e.established && e.error == errc::end_of_stream && !e.is_displaced) {
+      return write_failure(log_level::info, e,
+                           "Control channel shutdown: the server closed the connection; it was "
+                           "stopped, or another client took the service over");
+    }
+    write_failure(log_level::error, e, "Failed to run the control channel: " + failure_text(e));
+  }
+  /// Logs at info.
+  void on(const client::control_channel_closed& e) {
+    forget(e.service);
+    write(log_level::info, e.service, "Control channel shutdown");
+  }
+  /// Logs at warn, once per cause and interval, and otherwise at debug.
+  void on(const client::data_channel_failed& e) {
+    // The server closes what it no longer needs. That it was stopped or cut off, the control channel
+    // says.
+    const bool is_usual = client::is_closed_by_peer(e.error);
+    std::string why = e.error.message();
+    if (e.error == errc::limit_reached) {
+      why +=
+          "; as many connections or data channels are open as `client.max_forwards`, "
+          "`client.max_dials` or the limit of open files allow";
+    }
+    if (e.error == errc::unexpected_traffic) {
+      const std::string service = escaped_key(e.service);
+      why =
+          "the server does not forward the kind of traffic that this client does; `type` of "
+          "`client.services." +
+          service + "` must be that of `server.services." + service + '`';
+    }
+    write_channel_failure(is_usual, e.service, why);
+  }
+  /// Logs at warn, once per cause and interval, and otherwise at debug.
+  void on(const client::local_connect_failed& e) {
+    write_channel_failure(
+        false, e.service,
+        "Failed to connect to " + escaped(e.local) + ": " + e.error.message() +
+            dial_advice(e.error, "client.services." + escaped_key(e.service) + ".local_addr"));
+  }
+  /// Logs at debug.
+  void on(const client::forward_started& e) {
+    if (!lines_.wants(log_level::debug, target)) return;
+    write(log_level::debug, e.service, "Forward " + std::to_string(e.id) + " started");
+  }
+  /// Logs at debug.
+  void on(const client::forward_ended& e) {
+    if (!lines_.wants(log_level::debug, target)) return;
+    write(log_level::debug, e.service, forward_text(e.id, e.received, e.sent, e.error));
+  }
+
+  /// Logs at warn.
+  void on(const client::datagrams_lost& e) {
+    write(log_level::warn, e.service, losses_text(e.since));
+  }
+  /// Logs at error.
+  void on(const client::service_loops& e) {
+    write(log_level::error, e.service,
+          "The service leads back to itself: datagrams that this client sends to " +
+              escaped(e.local) + " come back as its visitors'. Correct client.services." +
+              escaped_key(e.service) +
+              ".local_addr. Datagrams dropped since the last report: " + std::to_string(e.dropped));
+  }
+
+ private:
+  void write_failure(log_level level, const client::control_channel_failed& e,
+                     const std::string& what) {
+    const time_point now = now_();
+    const auto before = repeat_limiter_.note("control\n" + std::string(e.service) + '\n' + what,
+                                             now, max_failure_lines);
+    const auto of_cause =
+        before ? repeat_limiter_.note("cause\n" + what, now, max_cause_lines) : before;
+    write(
+        of_cause ? level : log_level::debug, e.service,
+        what + retry_text(e.retry_in) + suppressed_text(before.value_or(0) + of_cause.value_or(0)));
+  }
+
+  /// Limits lines that visitors or the server can cause as often as they like.
+  void write_channel_failure(bool is_usual, std::string_view service, const std::string& cause) {
+    std::optional<std::uint64_t> before;
+    if (!is_usual) before = repeat_limiter_.note(std::string(service) + '\n' + cause, now_());
+    write(before ? log_level::warn : log_level::debug, service,
+          "Failed to run the data channel: " + cause + suppressed_text(before.value_or(0)));
+  }
+
+  /// Forgets a service, so that it is logged as new if it is added again.
+  void forget(std::string_view service) {
+    if (const auto first = started_.find(service); first != started_.end()) started_.erase(first);
+  }
+
+  void write(log_level level, std::string_view service, std::string_view message) {
+    lines_.write(level, target, service_context(service), message);
+  }
+
+  logger& lines_;
+  time_source now_;
+  repeat_limiter repeat_limiter_;
+  std::set<std::string, std::less<>> started_;
+};
+
+}  // namespace rathole::app

@@ -1,0 +1,87 @@
+#pragma once
+
+#include <rathole/app/log/escape.hpp>
+#include <rathole/config/key.hpp>
+#include <rathole/core/address.hpp>
+#include <rathole/core/address_list.hpp>
+#include <rathole/core/time.hpp>
+#include <rathole/protocol/udp_counters.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+/// Holds the program: command line, log, reload and signals. This header has the parts that log
+/// lines consist of.
+namespace rathole::app {
+
+/// Returns an address as a log line shows it.
+inline std::string escaped(const address& at) { return escape(to_string(at)); }
+
+/// Returns a list of addresses as a log line shows it.
+inline std::string escaped(const address_list& at) {
+  std::string out;
+  for (const address& each : at) out += (out.empty() ? "" : ", ") + escaped(each);
+  return out;
+}
+
+/// Returns the name of a service, as a part of a key, as a log line shows it.
+inline std::string escaped_key(std::string_view service) {
+  return escape(config::quote_key(service));
+}
+
+/// Returns the context of a log line about a service.
+inline std::string service_context(std::string_view service) {
+  return "handle{service=" + escape(service) + '}';
+}
+
+/// Returns the context of a log line about a connection from `peer`.
+inline std::string connection_context(const address& peer) {
+  return "connection{addr=" + escaped(peer) + '}';
+}
+
+/// Returns a duration in milliseconds, or in seconds if it is at least one second: `450ms`, `1s`,
+/// `1.25s`.
+inline std::string to_text(duration delay) {
+  const auto count = std::chrono::round<std::chrono::milliseconds>(delay).count();
+  if (count < 1000) return std::to_string(count) + "ms";
+  std::string text = std::to_string(count / 1000);
+  std::string fraction = std::to_string(1000 + count % 1000).substr(1);
+  fraction.erase(fraction.find_last_not_of('0') + 1);
+  if (!fraction.empty()) text += '.' + fraction;
+  return text + 's';
+}
+
+/// Returns the end of a line about a failed attempt that will be repeated after `delay`.
+inline std::string retry_text(duration delay) { return ". Retry in " + to_text(delay) + "..."; }
+
+/// Returns a line about the end of the connection `id`: the bytes from the visitor and to it, and
+/// why it broke if it did.
+inline std::string forward_text(std::uint64_t id, std::uint64_t received, std::uint64_t sent,
+                                std::error_code error) {
+  std::string text = "Forward " + std::to_string(id) + " ended: " + std::to_string(received) +
+                     " bytes from the visitor, " + std::to_string(sent) + " to it";
+  if (error) text += ": " + error.message();
+  return text;
+}
+
+/// Returns a line about lost datagrams, of all those that `since` counts.
+inline std::string losses_text(const protocol::udp_counters& since) {
+  std::string text = "Lost " + std::to_string(since.lost()) + " of " +
+                     std::to_string(since.sent + since.received + since.queue_full) + " datagrams:";
+  const char* separator = " ";
+  const auto add = [&](std::uint64_t count, const char* why) {
+    if (count == 0) return;
+    text.append(separator).append(std::to_string(count)).append(" ").append(why);
+    separator = ", ";
+  };
+  add(since.queue_full, "found the queue full");
+  add(since.refused, "refused by the system");
+  add(since.unknown_visitor, "for visitors that are not known any more");
+  add(since.evicted, "visitors forgotten for others");
+  return text;
+}
+
+}  // namespace rathole::app

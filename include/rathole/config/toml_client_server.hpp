@@ -1,0 +1,261 @@
+#pragma once
+
+#include <rathole/config/toml_transport.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+namespace rathole::config {
+
+namespace detail {
+
+/// Reads the `type` of a service; TCP if the key is absent.
+inline service_kind read_service_kind(toml_reader& table) {
+  static constexpr std::array<spelling<service_kind>, 2> kinds = {{
+      {"tcp", service_kind::tcp},
+      {"udp", service_kind::udp},
+  }};
+  return read_enum(table, "type", kinds).value_or(service_kind::tcp);
+}
+
+/// Warns of a token that everybody knows.
+inline void warn_of_token(const toml_reader& table, std::string_view key, const secret& token) {
+  if (token.empty()) {
+    table.warn(key, "an empty token protects nothing: anybody can serve the service",
+               "write a secret of your own");
+  } else if (token.view() == "replace this by a secret of your own") {
+    table.warn(key, "this is the token of the examples, which everybody knows",
+               "write a secret of your own");
+  }
+}
+
+/// The token of the services that have none of their own. A misspelt key is a problem by itself, and
+/// not that of each service.
+inline std::optional<secret> read_default_token(toml_reader& table) {
+  constexpr std::string_view key = "default_token";
+  auto token = table.secret_string(key);
+  if (token) warn_of_token(table, key, *token);
+  if (!token && !table.contains(key) && table.misspells(key)) return secret();
+  return token;
+}
+
+/// Reads the token of the service `name`, or returns the default token. `instance` is the path of
+/// the table that has the default.
+inline secret read_token(toml_reader& table, std::string_view name,
+                         const std::optional<secret>& default_token, std::string_view instance) {
+  const bool is_given = table.contains("token");
+  if (auto token = table.secret_string("token")) {
+    warn_of_token(table, "token", *token);
+    return std::move(*token);
+  }
+  if (default_token) return *default_token;
+  if (!is_given) {
+    table.reject("The token of service " + quote_key(name) + " is not set",
+                 "add `token = \"...\"` here or `default_token = \"...\"` in [" +
+                     std::string(instance) + ']');
+  }
+  return {};
+}
+
+/// Reads a number from `least` to `most`; returns `fallback` if the key is absent.
+inline std::size_t read_count(toml_reader& table, std::string_view key, std::size_t fallback,
+                              std::int64_t least, std::int64_t most) {
+  return table.integer<std::size_t>(key, least, most).value_or(fallback);
+}
+
+/// Reads a `pool` table, if there is one; its keys override `base`.
+inline pool_options read_pool(std::optional<toml_reader> table, pool_options base) {
+  if (!table) return base;
+  base.size = read_count(*table, "size", base.size, 0, limits::channels);
+  base.max_idle = read_count(*table, "max_idle", base.max_idle, 1, limits::channels);
+  base.visitor_timeout = read_seconds(*table, "visitor_timeout", base.visitor_timeout, 1);
+  base.max_waiting_visitors = read_count(*table, "max_waiting_visitors", base.max_waiting_visitors,
+                                         1, limits::waiting_visitors);
+  table->finish();
+  if (base.size > base.max_idle) {
+    table->reject("`size` " + std::to_string(base.size) + " is more than `max_idle` " +
+                      std::to_string(base.max_idle),
+                  "raise `max_idle` or lower `size`");
+  }
+  return base;
+}
+
+/// Reports a UDP service whose own `pool` table does not give it 1 to `limits::udp_channels` data
+/// channels. The limit is low because all of them are in use all the time.
+inline void check_udp_pool(const toml_reader& service, const pool_options& pool) {
+  constexpr auto most = static_cast<std::size_t>(limits::udp_channels);
+  if (pool.size >= 1 && pool.size <= most) return;
+  service.reject("pool", "a UDP service has 1 to " + std::to_string(most) + " data channels",
+                 "give `size` such a value");
+}
+
+/// Reads a `udp` table of one side, if there is one; its keys override `base`.
+inline udp_options read_udp(std::optional<toml_reader> table, udp_options base, side of) {
+  if (!table) return base;
+  base.idle_timeout = read_seconds(*table, "idle_timeout", base.idle_timeout, 1);
+  base.max_visitors =
+      read_count(*table, "max_visitors", base.max_visitors, 1, limits::udp_visitors);
+  base.queue_size =
+      read_count(*table, "queue_size", base.queue_size, limits::min_udp_queue, limits::udp_queue);
+  if (of == side::client) {
+    base.answers_from_any_port =
+        table->boolean("answers_from_any_port").value_or(base.answers_from_any_port);
+  }
+  table->finish();
+  return base;
+}
+
+/// Reads the timeouts of forwarded connections into `out`, whose present values are the defaults.
+template <class Forwards>
+void read_forward_timeouts(toml_reader& table, Forwards& out) {
+  out.idle_timeout = read_seconds(table, "idle_timeout", out.idle_timeout, 0);
+  out.half_close_timeout = read_seconds(table, "half_close_timeout", out.half_close_timeout, 1);
+}
+
+/// Is an address that the configuration listens on, and its position in the file.
+struct listener {
+  /// The address.
+  address where;
+  /// Whether it is a UDP listener.
+  bool is_udp;
+  /// The position of the key.
+  position at;
+  /// The path of the key.
+  std::string key;
+};
+
+/// Reports each listener that conflicts with an earlier one in the file. A TCP and a UDP listener
+/// never conflict.
+inline void check_listeners(std::vector<listener> listeners, problem_log& log) {
+  std::ranges::sort(listeners, {},
+                    [](const listener& each) { return std::tie(each.at, each.key); });
+  std::map<std::pair<bool, std::uint16_t>, std::vector<const listener*>> by_port;
+  for (const listener& current : listeners) {
+    auto& others = by_port[{current.is_udp, current.where.port}];
+    const auto other = std::ranges::find_if(
+        others, [&](const listener* each) { return overlap(each->where, current.where); });
+    if (other != others.end()) {
+      log.add(current.at, current.key, "the same address and port as " + (*other)->key,
+              "use another port, or 0 for one that the system chooses");
+    }
+    others.push_back(&current);
+  }
+}
+
+}  // namespace detail
+
+/// Reads the table `[client]`. Problems go to the log of `table`.
+inline client read_client(toml_reader table) {
+  client out;
+  out.remote_addr = read_address(table, "remote_addr", "example.com:2333");
+  out.prefer_ipv6 = table.boolean("prefer_ipv6").value_or(false);
+  const auto default_token = detail::read_default_token(table);
+  out.heartbeat_timeout = read_seconds(table, "heartbeat_timeout", out.heartbeat_timeout, 0);
+  const auto retry_interval = read_seconds(table, "retry_interval", defaults::retry_interval, 0);
+  out.connect_timeout = read_seconds(table, "connect_timeout", out.connect_timeout, 1);
+  out.handshake_timeout = read_seconds(table, "handshake_timeout", out.handshake_timeout, 1);
+  out.shutdown_grace = read_seconds(table, "shutdown_grace", out.shutdown_grace, 0);
+  out.shutdown_idle_timeout =
+      read_seconds(table, "shutdown_idle_timeout", out.shutdown_idle_timeout, 0);
+  out.max_dials = detail::read_count(table, "max_dials", out.max_dials, 1, limits::channels);
+  out.max_forwards =
+      detail::read_count(table, "max_forwards", out.max_forwards, 1, limits::forwards);
+  out.workers = detail::read_count(table, "workers", out.workers, 0, limits::workers);
+  out.ready_timeout = read_seconds(table, "ready_timeout", out.ready_timeout, 0);
+  client_service common;
+  detail::read_forward_timeouts(table, common);
+  common.udp = detail::read_udp(table.table("udp"), {}, side::client);
+  out.transport = read_transport(table, side::client);
+
+  if (!table.contains("services")) {
+    table.missing("services", "add `[client.services]`, which may be empty");
+  }
+  if (auto services = table.table("services")) {
+    services->for_each_table([&](std::string_view name, toml_reader entry) {
+      client_service& service = out.services.emplace_back(common);
+      service.name = name;
+      service.kind = detail::read_service_kind(entry);
+      service.local_addr = read_address(entry, "local_addr", "127.0.0.1:80");
+      service.token = detail::read_token(entry, name, default_token, table.path());
+      service.nodelay = entry.boolean("nodelay");
+      service.retry_interval = read_seconds(entry, "retry_interval", retry_interval, 0);
+      service.prefer_ipv6 = entry.boolean("prefer_ipv6").value_or(out.prefer_ipv6);
+      detail::read_forward_timeouts(entry, service);
+      service.udp = detail::read_udp(entry.table("udp"), common.udp, side::client);
+      entry.finish();
+    });
+  }
+  table.finish();
+  return out;
+}
+
+/// Reads the table `[server]`. Problems go to the log of `table`.
+inline server read_server(toml_reader table) {
+  server out;
+  std::vector<detail::listener> listeners;
+  const auto add_listeners = [&](const toml_reader& reader, const address_list& where,
+                                 bool is_udp) {
+    for (const address& each : where) {
+      listeners.push_back({each, is_udp, reader.where("bind_addr"), reader.path_of("bind_addr")});
+    }
+  };
+
+  out.bind_addr = read_addresses(table, "bind_addr", "0.0.0.0:2333");
+  add_listeners(table, out.bind_addr, false);
+  const auto default_token = detail::read_default_token(table);
+  out.heartbeat_interval = read_seconds(table, "heartbeat_interval", out.heartbeat_interval, 0);
+  out.handshake_timeout = read_seconds(table, "handshake_timeout", out.handshake_timeout, 1);
+  out.max_handshakes =
+      detail::read_count(table, "max_handshakes", out.max_handshakes, 1, limits::handshakes);
+  out.max_handshakes_per_address = detail::read_count(
+      table, "max_handshakes_per_address", out.max_handshakes_per_address, 1, limits::handshakes);
+  out.workers = detail::read_count(table, "workers", out.workers, 0, limits::workers);
+  out.shutdown_grace = read_seconds(table, "shutdown_grace", out.shutdown_grace, 0);
+  out.shutdown_idle_timeout =
+      read_seconds(table, "shutdown_idle_timeout", out.shutdown_idle_timeout, 0);
+  const auto pool_table = table.table("pool");
+  const pool_options tcp_pool = detail::read_pool(pool_table, {});
+  pool_options udp_pool = tcp_pool;
+  if (!pool_table || !pool_table->contains("size")) udp_pool.size = defaults::udp_pool_size;
+  udp_pool.size =
+      std::clamp(udp_pool.size, std::size_t{1}, static_cast<std::size_t>(limits::udp_channels));
+  server_service common;
+  detail::read_forward_timeouts(table, common);
+  common.udp = detail::read_udp(table.table("udp"), {}, side::server);
+  out.transport = read_transport(table, side::server);
+
+  if (!table.contains("services")) {
+    table.missing("services", "add `[server.services]`, which may be empty");
+  }
+  if (auto services = table.table("services")) {
+    services->for_each_table([&](std::string_view name, toml_reader entry) {
+      server_service& service = out.services.emplace_back(common);
+      service.name = name;
+      service.kind = detail::read_service_kind(entry);
+      service.bind_addr = read_addresses(entry, "bind_addr", "0.0.0.0:8080");
+      service.token = detail::read_token(entry, name, default_token, table.path());
+      service.nodelay = entry.boolean("nodelay");
+      const bool is_udp = service.kind == service_kind::udp;
+      service.pool = detail::read_pool(entry.table("pool"), is_udp ? udp_pool : tcp_pool);
+      if (is_udp) detail::check_udp_pool(entry, service.pool);
+      detail::read_forward_timeouts(entry, service);
+      service.udp = detail::read_udp(entry.table("udp"), common.udp, side::server);
+      entry.finish();
+      add_listeners(entry, service.bind_addr, is_udp);
+    });
+  }
+  table.finish();
+  detail::check_listeners(std::move(listeners), table.log());
+  return out;
+}
+
+}  // namespace rathole::config

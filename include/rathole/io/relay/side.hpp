@@ -1,0 +1,57 @@
+#pragma once
+
+#include <rathole/io/poll/poller.hpp>
+#include <rathole/io/socket/descriptor.hpp>
+#include <rathole/io/task.hpp>
+
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+
+#include <cstdint>
+#include <utility>
+
+namespace rathole::io {
+
+/// Is one of the two sockets of a relay, with an epoll watch that calls `ready(side, events)` of
+/// the owner. The connection is reset unless it is ended by `finish`.
+template <class Owner>
+struct relay_side final : poll_watch {
+  /// Makes a side of `relay` with the socket `from`. `held` says whether the socket may hold back
+  /// bytes.
+  relay_side(Owner& relay, const executor& ex, bool held, descriptor from)
+      : poll_watch(poller::of(ex)), socket(std::move(from)), owner(relay), is_corked(held) {}
+  ~relay_side() { abort(); }
+
+  /// Ends the connection in order.
+  void finish() {
+    stop();
+    if (!socket.is_open()) return;
+    reset_on_close(socket.get(), false);
+    socket.close();
+  }
+
+  /// Resets the connection.
+  void abort() {
+    stop();
+    socket.abort();
+  }
+
+  /// Passes readiness to the owner.
+  void ready(std::uint32_t events) override { owner.ready(*this, events); }
+
+  /// Returns how many bytes were given to the socket and are not acknowledged by the peer.
+  [[nodiscard]] std::uint64_t unacknowledged() const {
+    int count = 0;
+    if (::ioctl(socket.get(), SIOCOUTQ, &count) != 0) return 0;
+    return static_cast<std::uint64_t>(count);
+  }
+
+  /// The socket.
+  descriptor socket;
+  /// The relay.
+  Owner& owner;
+  /// Whether the socket may hold back bytes.
+  const bool is_corked;
+};
+
+}  // namespace rathole::io

@@ -1,0 +1,176 @@
+#pragma once
+
+#include <rathole/core/byte_buffer.hpp>
+#include <rathole/core/result.hpp>
+#include <rathole/io/relay/pipe_pool.hpp>
+#include <rathole/io/relay/shared_buffer.hpp>
+#include <rathole/io/socket/nonblocking.hpp>
+
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace rathole::io {
+
+/// Is one direction of a relay between two non-blocking sockets on Linux. A flow is copied through
+/// a buffer that all flows of the thread share. A bulk flow is spliced through a pooled pipe
+/// instead, so that its bytes never enter this process's memory; when it has become thin, it is
+/// copied again. A flow that waits for bytes owns neither a buffer nor a pipe.
+class socket_flow {
+ public:
+  /// Says what a flow waits for: bytes from its source, room in its sink, or nothing because it has
+  /// ended.
+  enum class waiting { for_source, for_sink, for_nothing };
+
+  /// Makes a flow that adds the number of carried bytes to `count`, which must outlive it.
+  explicit socket_flow(std::uint64_t& count) : count_(count) {}
+  socket_flow(const socket_flow&) = delete;
+  socket_flow& operator=(const socket_flow&) = delete;
+  /// Wipes the shared buffer if the flow has used it.
+  ~socket_flow() {
+    if (has_copied_) shared_memory::of_thread().wipe();
+  }
+
+  /// Carries what it can from the socket `source` to the socket `sink` without waiting, up to a
+  /// fair amount. The caller must pass on the end of the source's direction. `end_is_there` says
+  /// that the source is known to have ended behind the bytes that wait to be read. Fails with the
+  /// system's error.
+  result<waiting> advance(int source, int sink, bool end_is_there = false) {
+    end_is_there_ = end_is_there;
+    const auto found = transfer(source, sink);
+    if (pipe_ && (!found || pipe_->held() == 0)) {
+      pipe_pool::local().give(std::move(*pipe_));
+      pipe_.reset();
+    }
+    return found;
+  }
+
+ private:
+  enum class move { more, source_empty, sink_full, ended };
+
+  static constexpr std::size_t buffer_size = 64 * 1024;
+  /// The size of a read that counts as well filled, in bytes.
+  static constexpr std::size_t well_filled = 16 * 1024;
+  /// How many bytes of well-filled reads in a row make a flow a bulk flow.
+  static constexpr std::size_t bulky_after = 256 * 1024;
+  /// How many thin moves in a row end splicing.
+  static constexpr unsigned thin_after = 16;
+  /// How many moves are done before other flows run.
+  static constexpr unsigned moves_per_turn = 16;
+
+  using shared_memory = shared_buffer<byte_buffer>;
+
+  /// splice(2) raises SIGPIPE on a reset socket, and has no flag against it.
+  static bool splice_is_safe() {
+    static const bool safe = [] {
+      struct sigaction action{};
+      return ::sigaction(SIGPIPE, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
+    }();
+    return safe;
+  }
+
+  static std::error_code last_error() { return {errno, std::system_category()}; }
+  static bool would_block() { return errno == EAGAIN || errno == EINTR; }
+
+  result<waiting> transfer(int source, int sink) {
+    const auto drained = drain(sink);
+    if (!drained) return failure(drained.error());
+    if (!*drained) return waiting::for_sink;
+    for (unsigned moves = 0; moves < moves_per_turn; ++moves) {
+      const auto moved = bulky() ? splice(source, sink) : copy(source, sink);
+      if (!moved) return failure(moved.error());
+      switch (*moved) {
+        case move::more: break;
+        case move::source_empty: return waiting::for_source;
+        case move::sink_full: return waiting::for_sink;
+        case move::ended: return waiting::for_nothing;
+      }
+    }
+    return waiting::for_source;
+  }
+
+  [[nodiscard]] bool bulky() const { return well_filled_ >= bulky_after; }
+
+  result<move> copy(int source, int sink) {
+    const auto lent = shared_memory::of_thread().lend();
+    if (!lent) return failure(lent.error());
+    byte_buffer& buffer = **lent;
+    has_copied_ = true;
+    const auto taken = receive_nonblocking(source, buffer, buffer_size);
+    if (!taken) return failure(taken.error());
+    if (!*taken) return move::source_empty;
+    if (**taken == 0) return move::ended;
+    const std::size_t size = **taken;
+    if (size < well_filled) {
+      well_filled_ = 0;
+    } else if (splice_is_safe()) {
+      well_filled_ += size;
+    }
+    // An end that follows at once is sent with the last bytes.
+    const bool is_last = end_is_there_ && size < buffer_size;
+    const auto sent = ::send(sink, std::as_const(buffer).data().data(), size,
+                             MSG_DONTWAIT | MSG_NOSIGNAL | (is_last ? MSG_MORE : 0));
+    if (sent < 0 && !would_block()) return failure(last_error());
+    const auto done = sent < 0 ? 0 : static_cast<std::size_t>(sent);
+    count_ += done;
+    if (done == size) return is_last || size == buffer_size ? move::more : move::source_empty;
+    const byte_view rest = std::as_const(buffer).data().subspan(done);
+    spill_.assign(rest.begin(), rest.end());
+    return move::sink_full;
+  }
+
+  result<move> splice(int source, int sink) {
+    if (!pipe_) pipe_ = pipe_pool::local().take();
+    if (!pipe_) {
+      well_filled_ = 0;
+      return move::more;
+    }
+    const auto taken = pipe_->fill_from(source);
+    if (taken == 0) return move::ended;
+    if (taken < 0) return would_block() ? result<move>(move::source_empty) : failure(last_error());
+    if (static_cast<std::size_t>(taken) >= well_filled) {
+      thin_ = 0;
+    } else if (++thin_ == thin_after) {
+      thin_ = 0;
+      well_filled_ = 0;
+    }
+    const auto drained = drain(sink);
+    if (!drained) return failure(drained.error());
+    return *drained ? move::more : move::sink_full;
+  }
+
+  /// Moves to `sink` what was taken from the source; returns whether all of it was moved.
+  result<bool> drain(int sink) {
+    while (!spill_.empty()) {
+      const auto sent = ::send(sink, spill_.data(), spill_.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+      if (sent < 0) return would_block() ? result<bool>(false) : failure(last_error());
+      count_ += static_cast<std::size_t>(sent);
+      spill_.erase(spill_.begin(), spill_.begin() + sent);
+      if (spill_.empty()) std::vector<std::uint8_t>().swap(spill_);
+    }
+    while (pipe_ && pipe_->held() > 0) {
+      const auto moved = pipe_->drain_into(sink);
+      if (moved == 0 || (moved < 0 && would_block())) return false;
+      if (moved < 0) return failure(last_error());
+      count_ += static_cast<std::size_t>(moved);
+    }
+    return true;
+  }
+
+  std::uint64_t& count_;
+  std::vector<std::uint8_t> spill_;
+  std::optional<kernel_pipe> pipe_;
+  std::size_t well_filled_ = 0;
+  unsigned thin_ = 0;
+  bool end_is_there_ = false;
+  bool has_copied_ = false;
+};
+
+}  // namespace rathole::io

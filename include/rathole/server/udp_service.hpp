@@ -1,0 +1,287 @@
+#pragma once
+
+#include <rathole/config/types.hpp>
+#include <rathole/core/address.hpp>
+#include <rathole/core/error.hpp>
+#include <rathole/core/out_of_memory.hpp>
+#include <rathole/core/udp_endpoint.hpp>
+#include <rathole/io/retry_on_bad_alloc.hpp>
+#include <rathole/io/run/event.hpp>
+#include <rathole/io/run/run_on.hpp>
+#include <rathole/io/run/stop_action.hpp>
+#include <rathole/io/udp/channel.hpp>
+#include <rathole/io/udp/datagram.hpp>
+#include <rathole/io/udp/loss_reporter.hpp>
+#include <rathole/io/udp/visitors.hpp>
+#include <rathole/server/events.hpp>
+#include <rathole/server/udp_listeners.hpp>
+#include <rathole/server/udp_turns.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <new>
+#include <span>
+#include <stop_token>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace rathole::server {
+
+/// Is the server's half of a UDP service while a client serves it: the sockets that visitors send
+/// to, the visitors, and the data channels, over which the visitors are distributed by a hash of
+/// their addresses. A visitor keeps its channel as long as the channel lives.
+///
+/// Replies are sent only to visitors that have sent something, until the idle timeout, so a client
+/// cannot make the server send to arbitrary addresses. A reply is sent from the address that the
+/// visitor sent to.
+///
+/// While there is no data channel nothing is received, and the system's buffers hold what arrives.
+///
+/// It lives in one runtime. It is made on the control plane; all functions except the constructor
+/// must be called in its runtime.
+template <class Context>
+class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
+ public:
+  /// Is the type of the runtime.
+  using runtime_type = typename Context::runtime_type;
+  /// Is the type of the stream of a data channel.
+  using stream_type = typename Context::stream_type;
+  /// Is the type of data channels.
+  using channel_type = io::udp_channel<stream_type, typename Context::codec_type>;
+  /// Points to the settings of the service.
+  using service_pointer = std::shared_ptr<const config::server_service>;
+
+  /// Makes an object in the runtime `runtime` that does not listen yet.
+  udp_service(std::shared_ptr<Context> context, service_pointer service, runtime_type runtime)
+      : context_(std::move(context)),
+        service_(std::move(service)),
+        runtime_(std::move(runtime)),
+        visitors_(runtime_, service_->udp.max_visitors, service_->udp.idle_timeout,
+                  [](visitor&) {}),
+        losses_(runtime_, [this](const protocol::udp_counters& since) { report_losses(since); }),
+        listeners_(context_, runtime_, [this](listener& at) { receive(at); }),
+        again_(runtime_),
+        turn_(context_->udp_turns, context_->runtime().get_executor()) {}
+
+  /// Returns the runtime that it lives in.
+  [[nodiscard]] runtime_type runtime() const { return runtime_; }
+
+  /// Listens until `stop` is requested and everything has ended, also if memory runs out in the
+  /// meantime; starts once the sockets of those that were stopped before are closed. Must be called on
+  /// the control plane's thread.
+  static void start(const std::shared_ptr<udp_service>& self, std::stop_token stop) {
+    const auto work = [self, stop] { return take_turn(self, stop); };
+    // If memory runs out, it is started again even after `stop`, to close what it opened.
+    auto& home = self->context_->runtime();
+    self->context_->group.spawn(io::retry_on_bad_alloc(home, std::stop_token(), work));
+    // The work has not begun yet, and without memory for it there is nothing to wait for.
+    self->turn_.enter(std::move(stop));
+  }
+
+  /// Carries datagrams on a started data channel until it ends or `stop` is requested; always fails
+  /// with the reason.
+  static io::task<void> run_channel(std::shared_ptr<udp_service> self, stream_type stream,
+                                    std::stop_token stop) {
+    const io::executor ex = self->runtime_.get_executor();
+    if (self->closed_) co_return failure(errc::stopped);
+    const address peer = stream.peer();
+    const time_point began = self->runtime_.now();
+    const auto channel =
+        std::make_shared<channel_type>(ex, std::move(stream), self->service_->udp.queue_size);
+    const auto end = [&channel] { channel->close(); };
+    const io::stop_action on_stop(stop, ex, end);
+    auto received = [&self](std::span<const protocol::udp_frame> frames) { self->deliver(frames); };
+    result<void> ended = failure(out_of_memory());
+    // It is removed from the list whatever happens from here on.
+    self->channels_.push_back(channel);
+    try {
+      self->listeners_.watch(true);
+      ended = co_await channel_type::run(channel, received);
+    } catch (const std::bad_alloc&) {
+      channel->close();
+    }
+    std::erase(self->channels_, channel);
+    self->listeners_.watch(!self->channels_.empty());
+    self->report_end(peer, self->runtime_.now() - began, ended.error());
+    co_return ended;
+  }
+
+  /// Applies new settings; sockets of unchanged addresses are kept. Does nothing once `run` has
+  /// stopped listening; after that it may be called by another thread.
+  void update(service_pointer next) {
+    if (closed_) return;
+    service_ = std::move(next);
+    visitors_.set_limits(service_->udp.max_visitors, service_->udp.idle_timeout);
+    for (const auto& each : channels_) each->set_queue_size(service_->udp.queue_size);
+    for (std::size_t i = service_->pool.size; i < channels_.size(); ++i) channels_[i]->close();
+    open_listeners();
+  }
+
+  /// Returns the number of remembered visitors.
+  [[nodiscard]] std::size_t visitors() const { return visitors_.size(); }
+
+ private:
+  static io::awaitable<void> take_turn(std::shared_ptr<udp_service> self, std::stop_token stop) {
+    co_await self->turn_.come();
+    co_await io::run_on(self->runtime_.get_executor(), run(self, stop));
+    self->turn_.leave();
+  }
+
+  static io::awaitable<void> run(std::shared_ptr<udp_service> self, std::stop_token stop) {
+    io::event ending(self->runtime_.get_executor());
+    const auto end = [&ending] { ending.notify(); };
+    const io::stop_action on_stop(stop, self->runtime_.get_executor(), end);
+    self->may_listen_ = true;
+    self->open_listeners();
+    if (!stop.stop_requested()) co_await ending.wait();
+    self->close();
+    co_await self->listeners_.join();
+  }
+
+  /// Opens the listeners of the service, and tries again later if memory runs out.
+  void open_listeners() {
+    if (!may_listen_) return;
+    try {
+      listeners_.open(service_, this->shared_from_this());
+    } catch (const std::bad_alloc&) {
+      again_.arm(runtime_.now() + io::memory_pause, [this] { open_listeners(); });
+    }
+  }
+
+  using listener = typename udp_listeners<Context>::listener;
+
+  struct visitor {
+    std::shared_ptr<listener> through;
+    std::shared_ptr<channel_type> via;
+    std::uint32_t scope = 0;
+    ipv6_bytes local{};
+  };
+
+  /// Sends datagrams from visitors to the tunnel.
+  void receive(listener& at) {
+    const auto batch = at.socket->receive();
+    if (batch.empty() || channels_.empty()) return;
+    const time_point now = runtime_.now();
+    const udp_endpoint* last = nullptr;
+    visitor* who = nullptr;
+    for (const io::datagram& each : batch) {
+      if (!last || *last != each.peer) who = known(each, now);
+      last = &each.peer;
+      const bool taken = who && pass_on(at, *who, each);
+      ++(taken ? losses_.counts.sent : losses_.counts.queue_full);
+    }
+    for (const auto& each : channels_) each->flush();
+    losses_.check();
+  }
+
+  /// Returns the visitor, which may be a new one; null if there is no memory for it.
+  visitor* known(const io::datagram& from, time_point now) {
+    if (visitor* found = visitors_.touch(from.peer, now)) return found;
+    if (visitors_.full()) ++losses_.counts.evicted;
+    try {
+      return &visitors_.add(from.peer, visitor(), now);
+    } catch (const std::bad_alloc&) {
+      return nullptr;
+    }
+  }
+
+  /// Passes a datagram to the visitor's data channel; returns false if there is no room and the
+  /// datagram is lost.
+  bool pass_on(listener& at, visitor& from, const io::datagram& what) {
+    if (from.through.get() != &at) from.through = at.shared_from_this();
+    from.scope = what.scope;
+    from.local = what.local;
+    if (!from.via || from.via->is_over()) from.via = channel_for(what.peer);
+    try {
+      return from.via->push(what.peer, what.payload);
+    } catch (const std::bad_alloc&) {
+      return false;
+    }
+  }
+
+  /// Returns the data channel for a visitor; there must be one.
+  [[nodiscard]] const std::shared_ptr<channel_type>& channel_for(const udp_endpoint& id) const {
+    return channels_[visitors_.hash_index(id, channels_.size())];
+  }
+
+  /// Sends datagrams from the tunnel to visitors.
+  void deliver(std::span<const protocol::udp_frame> frames) {
+    const time_point now = runtime_.now();
+    losses_.counts.received += frames.size();
+    std::array<io::datagram, batch_size> batch;
+    std::size_t count = 0;
+    listener* through = nullptr;
+    const auto send = [&] {
+      if (count == 0) return;
+      const auto ready = std::span<const io::datagram>(batch).first(count);
+      losses_.counts.refused += count - (through->is_open() ? through->socket->send(ready) : 0);
+      count = 0;
+    };
+    const udp_endpoint* last = nullptr;
+    visitor* who = nullptr;
+    for (const protocol::udp_frame& each : frames) {
+      if (!last || *last != each.visitor) who = visitors_.touch(each.visitor, now);
+      last = &each.visitor;
+      if (!who || !who->through) {
+        ++losses_.counts.unknown_visitor;
+        continue;
+      }
+      if (count == batch.size() || (count > 0 && through != who->through.get())) send();
+      through = who->through.get();
+      batch[count].peer = each.visitor;
+      batch[count].scope = who->scope;
+      batch[count].local = who->local;
+      batch[count].payload = each.payload;
+      ++count;
+    }
+    send();
+    losses_.check();
+  }
+
+  void close() {
+    closed_ = true;
+    again_.disarm();
+    losses_.close();
+    listeners_.close();
+    for (const auto& each : channels_) each->close();
+    visitors_.clear();
+  }
+
+  void report_losses(const protocol::udp_counters& since) {
+    context_->on_control_plane([context = context_, service = service_, since] {
+      const datagrams_lost event{service->name, since, io::udp_report_interval};
+      context->emit(event);
+    });
+  }
+
+  void report_end(const address& peer, duration lived, std::error_code error) {
+    if (error == errc::stopped) return;
+    context_->on_control_plane([context = context_, service = service_, peer, lived, error] {
+      const udp_channel_lost event{service->name, peer, lived, error};
+      context->emit(event);
+    });
+  }
+
+  static constexpr std::size_t batch_size = 64;
+
+  const std::shared_ptr<Context> context_;
+  service_pointer service_;
+  runtime_type runtime_;
+  io::udp_visitors<runtime_type, visitor> visitors_;
+  std::vector<std::shared_ptr<channel_type>> channels_;
+  io::udp_loss_reporter<runtime_type> losses_;
+  udp_listeners<Context> listeners_;
+  /// Runs out when the listeners for which there was no memory are tried again.
+  typename runtime_type::timer again_;
+  /// Its place among those that listen and those that close; used on the control plane.
+  udp_turns::turn turn_;
+  /// Whether the sockets of those before it are closed.
+  bool may_listen_ = false;
+  bool closed_ = false;
+};
+
+}  // namespace rathole::server

@@ -1,0 +1,73 @@
+// Who is notified of lost datagrams, and when.
+
+#include "support/sim_world.hpp"
+
+#include <rathole/io/udp/loss_reporter.hpp>
+
+#include <doctest/doctest.h>
+
+#include <vector>
+
+using namespace rathole;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct ledger_bench : test::sim_bench {
+  std::vector<protocol::udp_counters> told;
+  io::udp_loss_reporter<sim::runtime> reporter{
+      server, [this](const protocol::udp_counters& since) { told.push_back(since); }};
+
+  void lose(std::size_t datagrams) {
+    reporter.counts.sent += 10;
+    reporter.counts.queue_full += datagrams;
+    reporter.check();
+  }
+};
+
+}  // namespace
+
+TEST_CASE("udp loss reporter: who loses nothing is told nothing") {
+  ledger_bench bench;
+  bench.lose(0);
+  bench.world.run_for(10min);
+  bench.reporter.close();
+  CHECK(bench.told.empty());
+  CHECK(bench.world.net().in_use() == sim::resource_counts{});
+}
+
+TEST_CASE("udp loss reporter: the first loss is reported at once, further ones once in a while") {
+  ledger_bench bench;
+  bench.lose(3);
+  REQUIRE(bench.told.size() == 1);
+  CHECK(bench.told[0].queue_full == 3);
+  CHECK(bench.told[0].sent == 10);
+  for (int i = 0; i < 5; ++i) {
+    bench.world.run_for(1s);
+    bench.lose(2);
+  }
+  CHECK(bench.told.size() == 1);
+  bench.world.run_for(io::udp_report_interval);
+  REQUIRE(bench.told.size() == 2);
+  CHECK(bench.told[1].queue_full == 10);
+  CHECK(bench.told[1].sent == 50);
+
+  // After a time without losses the next one is told at once again.
+  bench.world.run_for(2 * io::udp_report_interval);
+  CHECK(bench.told.size() == 2);
+  bench.lose(1);
+  CHECK(bench.told.size() == 3);
+}
+
+TEST_CASE("udp loss reporter: at the end it tells the rest, and then nothing more") {
+  ledger_bench bench;
+  bench.lose(1);
+  bench.lose(4);
+  bench.reporter.close();
+  REQUIRE(bench.told.size() == 2);
+  CHECK(bench.told[1].queue_full == 4);
+  bench.lose(7);
+  bench.world.run_for(10min);
+  CHECK(bench.told.size() == 2);
+  CHECK(bench.world.net().in_use() == sim::resource_counts{});
+}

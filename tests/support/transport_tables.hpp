@@ -1,0 +1,106 @@
+#pragma once
+
+#include "authority.hpp"
+#include "our_program.hpp"
+#include "tunnel.hpp"
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <vector>
+
+namespace rathole::test {
+
+/// The tables of a transport, for both ends.
+struct transport_tables {
+  std::string name;
+  std::string server;
+  std::string client;
+};
+
+/// Bare TCP.
+inline transport_tables tcp() { return {"tcp", {}, {}}; }
+
+/// `[server.transport]` or `[client.transport]`, and the transport's own table with `keys`.
+inline std::string table_text(std::string_view block, std::string_view type,
+                              std::string_view keys) {
+  const std::string head = "[" + std::string(block) + ".transport";
+  return head + "]\ntype = \"" + std::string(type) + "\"\n" + head + "." + std::string(type) +
+         "]\n" + std::string(keys) + "\n";
+}
+
+/// Two pairs of X25519 keys for Noise; clamped multiples of the base point, nothing secret.
+inline constexpr std::string_view first_private_key =
+    "MzMzMzMzMzMzMzMzMzMzMzMzMzMzMzMzMzMzMzMzMzM=";
+inline constexpr std::string_view first_public_key = "ew1H2TQn+DERYHgcfHM/2J+IlwrvSQ2KoO4ZpMuKGxQ=";
+inline constexpr std::string_view second_private_key =
+    "REREREREREREREREREREREREREREREREREREREREREQ=";
+inline constexpr std::string_view second_public_key =
+    "/y7kVgHsG2cxDHeQQEWFrmlzMe7hwfjPJBlzHB//Pms=";
+
+/// Noise: each side has the keys that `pattern` asks for.
+inline transport_tables noise(const std::string& pattern) {
+  // Of the pattern's two letters the first is about the client's key, the second of the server's:
+  // N none, K known beforehand, X and I sent.
+  const char client = pattern.at(6);
+  const char server = pattern.at(7);
+  const auto key = [](const char* name, std::string_view value) {
+    return std::string(name) + " = \"" + std::string(value) + "\"\n";
+  };
+  std::string of_server = key("pattern", pattern);
+  std::string of_client = of_server;
+  if (server != 'N') of_server += key("local_private_key", first_private_key);
+  if (server == 'K') of_client += key("remote_public_key", first_public_key);
+  if (client != 'N') of_client += key("local_private_key", second_private_key);
+  if (client == 'K') of_server += key("remote_public_key", second_public_key);
+  return {pattern, table_text("server", "noise", of_server),
+          table_text("client", "noise", of_client)};
+}
+
+/// WebSocket without TLS.
+inline transport_tables websocket() {
+  return {"websocket", table_text("server", "websocket", "tls = false"),
+          table_text("client", "websocket", "tls = false")};
+}
+
+/// The engines of TLS that the program under test has.
+inline std::vector<std::string> tls_engines() {
+  if (has_feature("openssl")) return {"botan", "openssl"};
+  MESSAGE("without the engine openssl, which is not built in");
+  return {"botan"};
+}
+inline std::string engine_key(const std::string& engine) { return "engine = \"" + engine + "\"\n"; }
+
+/// The keys of `[client.transport.tls]` for servers that have their certificate from `issuer`.
+inline std::string trust_in(const authority& issuer) {
+  return "hostname = \"localhost\"\ntrusted_root = \"" + issuer.root() + "\"\n";
+}
+/// The keys of `[server.transport.tls]` for an identity in PKCS#12, or in PEM.
+inline std::string pkcs12_keys(const std::string& file) {
+  return "pkcs12 = \"" + file + "\"\npkcs12_password = \"secret\"\n";
+}
+inline std::string pem_keys(const identity_files& files) {
+  return "cert = \"" + files.certificate + "\"\nkey = \"" + files.key + "\"\n";
+}
+
+/// TLS, with the keys of both tables.
+inline transport_tables tls(const std::string& name, const std::string& server_keys,
+                            const std::string& client_keys) {
+  return {name, table_text("server", "tls", server_keys), table_text("client", "tls", client_keys)};
+}
+/// WebSocket over TLS, with the keys of both tls tables.
+inline transport_tables websocket_over_tls(const std::string& name, const std::string& server_keys,
+                                           const std::string& client_keys) {
+  transport_tables made = websocket();
+  made.name = name;
+  for (auto [text, block, keys] : {std::tuple{&made.server, "server", &server_keys},
+                                   std::tuple{&made.client, "client", &client_keys}}) {
+    text->replace(text->find("tls = false"), 11, "tls = true");
+    *text += "[" + std::string(block) + ".transport.tls]\n" + *keys;
+  }
+  return made;
+}
+
+}  // namespace rathole::test
