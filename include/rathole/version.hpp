@@ -6,7 +6,7 @@
 
 namespace rathole {
 
-/// Is the version of the library and of its program (Semantic Versioning).
+/// The version of the library and of its program (Semantic Versioning).
 inline constexpr std::string_view version = "0.1.0";
 
 }  // namespace rathole

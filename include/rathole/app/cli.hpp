@@ -41,7 +41,7 @@ struct exit_status {
 
 namespace detail {
 
-/// Is the text at the end of the help.
+/// The text at the end of the help.
 inline constexpr const char* help_footer =
     "A configuration file named demo is given as ./demo.\n\n"
     "Environment:\n"
@@ -59,7 +59,7 @@ inline constexpr const char* help_footer =
     "  2  the command line is wrong, or the file is right but asks for a part that this program\n"
     "     does not contain";
 
-/// Is the usage text.
+/// The usage text.
 inline constexpr const char* usage =
     "Usage: rathole [OPTIONS] CONFIG\n       rathole --genkey [CURVE]\n"
     "       rathole demo [--once]";

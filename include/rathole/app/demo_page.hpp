@@ -17,7 +17,7 @@
 /// service of the demonstration and its visitor.
 namespace rathole::app {
 
-/// Is the page that the service returns for every request.
+/// The page that the service returns for every request.
 inline constexpr std::string_view demo_page =
     "<!doctype html>\n"
     "<html lang=\"en\">\n"
@@ -30,7 +30,7 @@ inline constexpr std::string_view demo_page =
     "</body>\n"
     "</html>\n";
 
-/// Is how long a visitor of the service may take for its request and our response.
+/// The longest time that a visitor of the service may take for its request and our response.
 inline constexpr std::chrono::seconds page_timeout{10};
 
 namespace detail {

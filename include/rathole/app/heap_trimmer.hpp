@@ -17,9 +17,9 @@ namespace rathole::app {
 template <class Observer>
 class heap_trimmer {
  public:
-  /// Is the time between an event and the check of the heap.
+  /// The time between an event and the check of the heap.
   static constexpr std::chrono::seconds delay{2};
-  /// Is the amount of free memory that is kept, in bytes.
+  /// The amount of free memory that is kept, in bytes.
   static constexpr std::size_t kept = std::size_t{64} << 10;
 
   /// Makes a trimmer that passes events to `next`, which must outlive it.

@@ -16,7 +16,7 @@
 
 namespace rathole::app {
 
-/// Is a client or server of the program, whatever its transport; `Block` is `config::client` or
+/// A client or server of the program, whatever its transport; `Block` is `config::client` or
 /// `config::server`. All functions must be called on the control plane.
 template <class Block>
 class instance {
@@ -48,7 +48,7 @@ class instance {
 
 namespace detail {
 
-/// Is an observer that passes events on, and calls `ready` when a server is ready.
+/// An observer that passes events on, and calls `ready` when a server is ready.
 template <class Next>
 class ready_watch {
  public:
@@ -62,20 +62,20 @@ class ready_watch {
     if constexpr (std::is_same_v<Event, server::ready>) ready();
   }
 
-  /// Is called when a server is ready.
+  /// The function to call when a server is ready.
   std::move_only_function<void()> ready;
 
  private:
   Next& next_;
 };
 
-/// Is an instance with the transport `T`. `next` receives its events and must outlive it.
+/// An instance with the transport `T`. `next` receives its events and must outlive it.
 template <class Block, transport::Transport T, class Next>
 class instance_of final : public instance<Block> {
  public:
-  /// Is the type of callbacks; see `instance`.
+  /// The type of callbacks; see `instance`.
   using typename instance<Block>::completion;
-  /// Is the type of listeners; see `instance`.
+  /// The type of listeners; see `instance`.
   using typename instance<Block>::listener_list;
 
   /// Makes an instance that has not started.
@@ -121,8 +121,8 @@ class instance_of final : public instance<Block> {
 
 }  // namespace detail
 
-/// Makes an instance in the runtime `runtime` with the transport `prepared`. `observer` must outlive
-/// it.
+/// Makes an instance in the runtime `runtime` with the transport `prepared`. `observer` must
+/// outlive it.
 template <class Block, class Prepared, class Observer>
 std::unique_ptr<instance<Block>> make_instance(const Prepared& prepared, io::asio_runtime runtime,
                                                const Block& settings, Observer& observer) {

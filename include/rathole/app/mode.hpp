@@ -34,8 +34,8 @@ inline std::expected<config::side, std::string> select_mode(bool as_server, bool
   return file.server ? config::side::server : config::side::client;
 }
 
-/// Returns the block of `file` for a program that runs `Block`, `config::server` or `config::client`;
-/// null if the file has none.
+/// Returns the block of `file` for a program that runs `Block`, `config::server` or
+/// `config::client`; null if the file has none.
 template <class Block>
 const Block* block_of(const config::config& file) {
   if constexpr (std::is_same_v<Block, config::server>) {

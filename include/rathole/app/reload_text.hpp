@@ -38,8 +38,8 @@ inline constexpr const char* missing_block_text =
     std::is_same_v<Block, config::server> ? "There is no `[server]` block any more"
                                           : "There is no `[client]` block any more";
 
-/// Returns the keys in which two settings of one service differ that can change without a new control
-/// channel.
+/// Returns the keys in which two settings of one service differ that can change without a new
+/// control channel.
 template <class Service>
 std::string changed_keys(const Service& before, const Service& now) {
   std::string keys;

@@ -23,7 +23,7 @@
 
 namespace rathole::app {
 
-/// Is the exit status for a valid file that asks for a part that this program does not contain;
+/// The exit status for a valid file that asks for a part that this program does not contain;
 /// also used for an invalid command line.
 inline constexpr int exit_not_built_in = 2;
 

@@ -23,7 +23,7 @@ namespace rathole::app {
 template <class Observer>
 class service_counter {
  public:
-  /// Is the most names that `unserved` returns.
+  /// The most names that `unserved` returns.
   static constexpr std::size_t names_shown = 10;
 
   /// Makes a count of zero. `changed` is called when it has changed. `next` receives the events and

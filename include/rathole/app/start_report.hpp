@@ -63,7 +63,7 @@ inline std::string transport_text(const config::transport& settings) {
   return text;
 }
 
-/// Is the prepared transport of a block; see `transport::prepare`.
+/// The prepared transport of a block; see `transport::prepare`.
 template <class Block>
 using prepared_of = typename decltype(transport::prepare(std::declval<Block>()))::value_type;
 

@@ -42,6 +42,7 @@ namespace rathole::app {
 template <class Block, class Log>
 class supervisor {
  public:
+  /// The prepared transport of an instance; see `transport::prepare`.
   using prepared_type = prepared_of<Block>;
 
   /// Makes a supervisor for the file at `path`, which was loaded as `loaded`. `log` and what

@@ -49,9 +49,9 @@ struct notify_environment {
 /// nothing. It never waits, and drops notifications that cannot be sent.
 class systemd_notifier {
  public:
-  /// Is the longest status text, in bytes.
+  /// The longest status text, in bytes.
   static constexpr std::size_t longest_status = 1000;
-  /// Is the longest pause between two watchdog notifications.
+  /// The longest pause between two watchdog notifications.
   static constexpr std::chrono::hours longest_pause{1};
 
   /// Makes a notifier. If the manager asks for watchdog notifications, they are sent from `ex`

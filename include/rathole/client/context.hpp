@@ -36,13 +36,13 @@ class service_runner;
 /// long as the last of them.
 template <transport::Transport T, class Observer, protocol::Codec C>
 struct context {
-  /// Is the type of the transport.
+  /// The type of the transport.
   using transport_type = T;
-  /// Is the type of the runtime of the transport.
+  /// The type of the runtime of the transport.
   using runtime_type = typename T::runtime_type;
-  /// Is the type of the streams of the transport.
+  /// The type of the streams of the transport.
   using stream_type = typename T::stream;
-  /// Is the type of the protocol's codec.
+  /// The type of the protocol's codec.
   using codec_type = C;
 
   /// Makes the context of a client that reports to `sink`.

@@ -35,8 +35,11 @@ namespace rathole::client {
 template <class Context>
 class control_channel : public std::enable_shared_from_this<control_channel<Context>> {
  public:
+  /// The type of the streams of the transport.
   using stream_type = typename Context::stream_type;
+  /// The type of the protocol's codec.
   using codec_type = typename Context::codec_type;
+  /// The settings of the service, which another thread may replace.
   using service_settings = std::shared_ptr<const io::shared_value<config::client_service>>;
 
   /// Makes a channel that is not connected. `udp` is set only for a UDP service.
@@ -255,7 +258,7 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
   driver_type* driver_ = nullptr;
   /// Requested when the control channel ends; data channels that dial or wait then end too.
   std::stop_source waiting_;
-  /// Is requested when the connection must end.
+  /// Requested when the connection must end.
   std::stop_source connection_;
   protocol::digest session_key_{};
   address remote_;

@@ -9,18 +9,18 @@
 
 namespace rathole::client {
 
-/// Is how long the client tries to open a requested data channel before it gives up. Compat:
+/// The time for which the client tries to open a requested data channel before it gives up. Compat:
 /// upstream's value.
 inline constexpr std::chrono::seconds data_channel_dial_timeout{10};
 
-/// Is how many requests for data channels are remembered while they cannot be dialled: because
-/// `max_dials` are busy, because descriptors are short, or because dials fail. Further requests are
-/// dropped; a server requests again what does not arrive.
+/// The largest number of requests for data channels that are remembered while they cannot be
+/// dialled: because `max_dials` are busy, because descriptors are short, or because dials fail.
+/// Further requests are dropped; a server requests again what does not arrive.
 inline constexpr std::size_t max_deferred_dials = 4096;
 
-/// Is how many UDP data channels a control channel may have, including those that still dial: as
-/// many as a server may configure for one service. Further requests wait like those beyond
-/// `max_dials`.
+/// The largest number of UDP data channels that a control channel may have, including those that
+/// still dial: as many as a server may configure for one service. Further requests wait like those
+/// beyond `max_dials`.
 inline constexpr std::size_t max_udp_channels =
     static_cast<std::size_t>(config::limits::udp_channels);
 

@@ -11,15 +11,15 @@
 
 namespace rathole::client {
 
-/// Is the time within which the server must close an established control channel for it to count as
+/// The time within which the server must close an established control channel for it to count as
 /// cut short.
 inline constexpr std::chrono::seconds cut_short_within{3};
 
-/// How many control channels in a row must be cut short to suspect that another client displaces this
-/// one. A server that is restarted a few times in a row stays below it.
+/// How many control channels in a row must be cut short to suspect that another client displaces
+/// this one. A server that is restarted a few times in a row stays below it.
 inline constexpr std::size_t displaced_after = 5;
 
-/// Is how long a control channel must last to end the suspicion. It is longer than the pauses of
+/// The time that a control channel must last to end the suspicion. It is longer than the pauses of
 /// `displaced_backoff`, because when two clients displace each other, the channel of each lasts for
 /// a pause of the other.
 inline constexpr std::chrono::seconds undisplaced_after{60};

@@ -32,7 +32,7 @@
 
 namespace rathole::client {
 
-/// Is how long an attempt must last to reset the backoff. Compat: upstream's value.
+/// The time that an attempt must last to reset the backoff. Compat: upstream's value.
 inline constexpr std::chrono::seconds stable_after{3};
 
 /// Returns how attempts to reach the server are spaced. Compat: upstream's values.
@@ -40,7 +40,7 @@ inline backoff_parameters control_backoff(duration retry_interval) {
   return {std::chrono::milliseconds(500), 0.2, 3.0, retry_interval};
 }
 
-/// Is the shortest pause between attempts, whatever the settings say.
+/// The shortest pause between attempts, whatever the settings say.
 inline constexpr std::chrono::milliseconds shortest_retry{100};
 
 /// Keeps a control channel for one service until it is stopped or the client closes. It lives on
@@ -105,8 +105,8 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
   }
 
   /// Ends the pause between two attempts, if there is one, because the cause of the last failure
-  /// may have been corrected. If an attempt is in progress, no pause follows its failure: the attempt
-  /// began before the correction.
+  /// may have been corrected. If an attempt is in progress, no pause follows its failure: the
+  /// attempt began before the correction.
   void try_now() {
     retry_.reset();
     displacement_.reset();

@@ -31,13 +31,13 @@
 
 namespace rathole::client {
 
-/// Is the most visitors whose sockets are opened at once; datagrams of further new ones are lost.
+/// The most visitors whose sockets are opened at once; datagrams of further new ones are lost.
 inline constexpr std::size_t max_opening_visitors = 256;
 
-/// Is how long opening such a socket may take; only a lookup of the name takes time.
+/// The longest time that opening such a socket may take; only a lookup of the name takes time.
 inline constexpr std::chrono::seconds udp_open_timeout{10};
 
-/// Is the client's half of a UDP service: a socket to the local service for each visitor, so that
+/// The client's half of a UDP service: a socket to the local service for each visitor, so that
 /// the service can distinguish visitors by their ports. Visitors are kept when data channels and
 /// control channels are replaced, and the service does not notice. Replies are sent on the data
 /// channel of the visitor's last datagram.
@@ -47,9 +47,11 @@ inline constexpr std::chrono::seconds udp_open_timeout{10};
 template <class Context>
 class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
  public:
+  /// The type of the runtime.
   using runtime_type = typename Context::runtime_type;
+  /// The type of the stream of a data channel.
   using stream_type = typename Context::stream_type;
-  /// Is the type of data channels.
+  /// The type of data channels.
   using channel_type = io::udp_channel<stream_type, typename Context::codec_type>;
   /// Points to the settings of the service.
   using service_pointer = std::shared_ptr<const config::client_service>;

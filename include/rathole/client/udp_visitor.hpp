@@ -21,10 +21,11 @@
 
 namespace rathole::client {
 
-/// Is a visitor of a UDP service, with its socket to the local service once that is open.
+/// A visitor of a UDP service, with its socket to the local service once that is open.
 template <io::DatagramSocket S, class Channel>
 struct udp_visitor {
-  /// Makes a visitor that counts in `count` until it is closed. `path` are the services that lead to it.
+  /// Makes a visitor that counts in `count` until it is closed. `path` are the services that lead
+  /// to it.
   udp_visitor(const udp_endpoint& from, std::size_t& unsent_bytes, std::atomic<std::size_t>& count,
               std::vector<const void*> path)
       : id(from),

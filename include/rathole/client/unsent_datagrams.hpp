@@ -10,7 +10,7 @@
 
 namespace rathole::client {
 
-/// Is the most datagrams of one visitor that wait for the socket to the local service. All visitors
+/// The most datagrams of one visitor that wait for the socket to the local service. All visitors
 /// of a service together may also use at most `udp.queue_size` bytes for them.
 inline constexpr std::size_t max_unsent_datagrams = 64;
 

@@ -24,6 +24,7 @@ struct service_changes {
     return added.empty() && removed.empty() && replaced.empty() && changed.empty();
   }
 
+  /// Compares all members.
   [[nodiscard]] bool operator==(const service_changes&) const = default;
 };
 

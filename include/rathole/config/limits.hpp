@@ -10,17 +10,17 @@
 /// any number and then fails, or waits without end, at run time.
 namespace rathole::config::limits {
 
-/// Is the largest size of a configuration file, in bytes.
+/// The largest size of a configuration file, in bytes.
 inline constexpr std::size_t file_size = std::size_t{16} << 20;
-/// Is how long a pipe may take to deliver a configuration.
+/// The longest time that a pipe may take to deliver a configuration.
 inline constexpr std::chrono::seconds pipe_timeout{10};
 /// Limits the dots in one line outside of strings and comments, and so the parts of a dotted key.
 inline constexpr std::size_t dots_in_line = 1024;
-/// Is the longest duration, in seconds: ten years.
+/// The longest duration, in seconds: ten years.
 inline constexpr std::int64_t duration_seconds = std::int64_t{10} * 365 * 24 * 60 * 60;
-/// Is the longest TCP keepalive time that Linux accepts, in seconds.
+/// The longest TCP keepalive time that Linux accepts, in seconds.
 inline constexpr std::int64_t keepalive_seconds = 32'767;
-/// Is the longest TCP_USER_TIMEOUT that Linux accepts, in seconds: 2^31 - 1 ms.
+/// The longest TCP_USER_TIMEOUT that Linux accepts, in seconds: 2^31 - 1 ms.
 inline constexpr std::int64_t user_timeout_seconds = 2'147'483;
 /// Limits the data channels of one service that are dialled or idle.
 inline constexpr std::int64_t channels = 65'536;
@@ -32,10 +32,10 @@ inline constexpr std::int64_t forwards = 1'048'576;
 inline constexpr std::int64_t workers = 256;
 /// Limits the remembered UDP visitors of one service.
 inline constexpr std::int64_t udp_visitors = 1'048'576;
-/// Is the smallest limit on the frames that wait for one UDP data channel, in bytes: the largest
+/// The smallest limit on the frames that wait for one UDP data channel, in bytes: the largest
 /// frame.
 inline constexpr std::int64_t min_udp_queue = 65'792;
-/// Is the largest limit on the frames that wait for one UDP data channel, in bytes: 1 GiB.
+/// The largest limit on the frames that wait for one UDP data channel, in bytes: 1 GiB.
 inline constexpr std::int64_t udp_queue = std::int64_t{1} << 30;
 /// Limits the data channels of one UDP service.
 inline constexpr std::int64_t udp_channels = 64;

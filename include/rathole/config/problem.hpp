@@ -32,6 +32,7 @@ struct problem {
   /// How serious it is.
   severity level = severity::error;
 
+  /// Compares all members.
   [[nodiscard]] bool operator==(const problem&) const = default;
 };
 

@@ -11,13 +11,14 @@
 
 namespace rathole::config {
 
-/// Is a position in a file.
+/// A position in a file.
 struct position {
   /// The line, counted from 1.
   std::uint32_t line = 1;
   /// The column in characters, counted from 1.
   std::uint32_t column = 1;
 
+  /// Orders by the members in the order of their declaration.
   [[nodiscard]] auto operator<=>(const position&) const = default;
 };
 

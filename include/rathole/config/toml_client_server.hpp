@@ -38,8 +38,8 @@ inline void warn_of_token(const toml_reader& table, std::string_view key, const 
   }
 }
 
-/// The token of the services that have none of their own. A misspelt key is a problem by itself, and
-/// not that of each service.
+/// The token of the services that have none of their own. A misspelt key is a problem by itself,
+/// and not that of each service.
 inline std::optional<secret> read_default_token(toml_reader& table) {
   constexpr std::string_view key = "default_token";
   auto token = table.secret_string(key);
@@ -121,7 +121,7 @@ void read_forward_timeouts(toml_reader& table, Forwards& out) {
   out.half_close_timeout = read_seconds(table, "half_close_timeout", out.half_close_timeout, 1);
 }
 
-/// Is an address that the configuration listens on, and its position in the file.
+/// An address that the configuration listens on, and its position in the file.
 struct listener {
   /// The address.
   address where;

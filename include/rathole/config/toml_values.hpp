@@ -86,7 +86,7 @@ inline address_list read_addresses(toml_reader& table, std::string_view key,
   return out;
 }
 
-/// Is a word in the file and the value that it stands for.
+/// A word in the file and the value that it stands for.
 template <class Enum>
 using spelling = std::pair<std::string_view, Enum>;
 

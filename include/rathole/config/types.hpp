@@ -31,8 +31,8 @@ enum class service_kind { tcp, udp };
 /// Says what carries the tunnel (`type` of a transport).
 enum class transport_kind { tcp, tls, noise, websocket };
 
-/// Is `transport.tcp`: the socket options of the tunnel's connections under every transport. The
-/// keepalive also applies to visitors and to connections to local services.
+/// The table `transport.tcp`: the socket options of the tunnel's connections under every transport.
+/// The keepalive also applies to visitors and to connections to local services.
 struct tcp_options {
   /// TCP_NODELAY of the control and data channels.
   bool nodelay = defaults::nodelay;
@@ -46,6 +46,7 @@ struct tcp_options {
   /// The proxy through which a client reaches its server; a server ignores it.
   std::optional<proxy_url> proxy = {};
 
+  /// Compares all members.
   [[nodiscard]] bool operator==(const tcp_options&) const = default;
 };
 
@@ -53,7 +54,7 @@ struct tcp_options {
 /// is OpenSSL if the program contains it, and otherwise Botan.
 enum class tls_engine { automatic, botan, openssl };
 
-/// Is `transport.tls`. Relative paths start at the working directory of the process.
+/// The table `transport.tls`. Relative paths start at the working directory of the process.
 struct tls_options {
   /// Client: the name for SNI and for the certificate check; if unset, the host of `remote_addr`.
   std::optional<std::string> hostname = {};
@@ -75,13 +76,14 @@ struct tls_options {
   /// of a direction is passed on. If unset, the default of the side applies. Ours.
   std::optional<milliseconds> half_close_timeout = {};
 
+  /// Compares all members.
   [[nodiscard]] bool operator==(const tls_options&) const = default;
 };
 
-/// Is a public key of `transport.noise`.
+/// A public key of `transport.noise`.
 using noise_public_key = std::array<std::uint8_t, 32>;
 
-/// Is `transport.noise`.
+/// The table `transport.noise`.
 struct noise_options {
   /// The protocol name. It is checked at start, because only the build knows the supported ones.
   std::string pattern = defaults::noise_pattern;
@@ -90,10 +92,11 @@ struct noise_options {
   /// The static public key of the peer, in base64 in the file.
   std::optional<noise_public_key> remote_public_key = {};
 
+  /// Compares all members.
   [[nodiscard]] bool operator==(const noise_options&) const = default;
 };
 
-/// Is `transport.websocket`.
+/// The table `transport.websocket`.
 struct websocket_options {
   /// Whether TLS runs below WebSocket.
   bool tls = false;
@@ -107,11 +110,12 @@ struct websocket_options {
   /// peers drop the connection. Ours.
   milliseconds ping_interval = milliseconds(0);
 
+  /// Compares all members.
   [[nodiscard]] bool operator==(const websocket_options&) const = default;
 };
 
-/// Is `client.transport` or `server.transport`. Tables of transports that are not selected are kept
-/// and ignored; `start_problems` checks that the table of the selected one is there.
+/// The table `client.transport` or `server.transport`. Tables of transports that are not selected
+/// are kept and ignored; `start_problems` checks that the table of the selected one is there.
 struct transport {
   /// The kind of the transport.
   transport_kind kind = transport_kind::tcp;
@@ -124,10 +128,11 @@ struct transport {
   /// The table `websocket`, if there is one.
   std::optional<websocket_options> websocket = {};
 
+  /// Compares all members.
   [[nodiscard]] bool operator==(const transport&) const = default;
 };
 
-/// Is the `udp` table of an instance or of a service: how UDP visitors are remembered and how much
+/// The `udp` table of an instance or of a service: how UDP visitors are remembered and how much
 /// of their traffic may wait. Ours.
 struct udp_options {
   /// How long a visitor without traffic in either direction is remembered.
@@ -142,10 +147,11 @@ struct udp_options {
   /// last.
   bool answers_from_any_port = false;
 
+  /// Compares all members.
   [[nodiscard]] bool operator==(const udp_options&) const = default;
 };
 
-/// Is `client.services.NAME`.
+/// The table `client.services.NAME`: a service that the client forwards.
 struct client_service {
   /// The name, which must be the same on the server, compared byte by byte. May be empty.
   std::string name = {};
@@ -170,10 +176,11 @@ struct client_service {
   /// The `udp` table of the service, whose keys override those of `client.udp`.
   udp_options udp = {};
 
+  /// Compares all members.
   [[nodiscard]] bool operator==(const client_service&) const = default;
 };
 
-/// Is `[client]`.
+/// The table `[client]`.
 struct client {
   /// The address of the server.
   address remote_addr = {};
@@ -203,12 +210,14 @@ struct client {
   milliseconds ready_timeout = defaults::ready_timeout;
   /// The services, in the order of their names.
   std::vector<client_service> services = {};
+  /// How the client reaches the server.
   rathole::config::transport transport = {};
 
+  /// Compares all members.
   [[nodiscard]] bool operator==(const client&) const = default;
 };
 
-/// Is a `pool` table, of `server` or of `server.services.NAME`: how visitors get data channels.
+/// A `pool` table, of `server` or of `server.services.NAME`: how visitors get data channels.
 /// Ours.
 struct pool_options {
   /// The idle data channels that the server keeps ready; 0 means that each visitor waits for its
@@ -221,10 +230,11 @@ struct pool_options {
   /// The most waiting visitors, at least 1; if there are more, the newest is refused.
   std::size_t max_waiting_visitors = defaults::max_waiting_visitors;
 
+  /// Compares all members.
   [[nodiscard]] bool operator==(const pool_options&) const = default;
 };
 
-/// Is `server.services.NAME`.
+/// The table `server.services.NAME`: a service that the server offers to visitors.
 struct server_service {
   /// The name, which must be the same on the client, compared byte by byte. May be empty.
   std::string name = {};
@@ -247,10 +257,11 @@ struct server_service {
   /// The `udp` table of the service, whose keys override those of `server.udp`.
   udp_options udp = {};
 
+  /// Compares all members.
   [[nodiscard]] bool operator==(const server_service&) const = default;
 };
 
-/// Is `[server]`.
+/// The table `[server]`.
 struct server {
   /// The addresses on which the server listens for clients.
   address_list bind_addr = {};
@@ -274,12 +285,14 @@ struct server {
   milliseconds shutdown_idle_timeout = defaults::shutdown_idle_timeout;
   /// The services, in the order of their names.
   std::vector<server_service> services = {};
+  /// How clients reach the server.
   rathole::config::transport transport = {};
 
+  /// Compares all members.
   [[nodiscard]] bool operator==(const server&) const = default;
 };
 
-/// Is one configuration file; it has at least one of `server` and `client`.
+/// One configuration file; it has at least one of `server` and `client`.
 struct config {
   /// What the program logs, in the syntax of RATHOLE_LOG, which takes precedence. Ours.
   std::optional<std::string> log = {};
@@ -288,6 +301,7 @@ struct config {
   /// The table `[client]`, if there is one.
   std::optional<rathole::config::client> client = {};
 
+  /// Compares all members.
   [[nodiscard]] bool operator==(const config&) const = default;
 };
 

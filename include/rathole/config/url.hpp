@@ -25,10 +25,11 @@ struct proxy_credentials {
   /// The password.
   secret password = {};
 
+  /// Compares all members.
   [[nodiscard]] bool operator==(const proxy_credentials&) const = default;
 };
 
-/// Is the URL of a proxy.
+/// The URL of a proxy.
 struct proxy_url {
   /// The kind of proxy.
   proxy_scheme scheme = proxy_scheme::socks5;
@@ -39,6 +40,7 @@ struct proxy_url {
   /// The credentials; unset if the URL has none.
   std::optional<proxy_credentials> credentials = {};
 
+  /// Compares all members.
   [[nodiscard]] bool operator==(const proxy_url&) const = default;
 };
 

@@ -148,7 +148,7 @@ inline std::vector<problem> settings_problems(const server& value) {
                                            value.services, &server_service::bind_addr);
 }
 
-/// Is the longest duration that a configuration may have.
+/// The longest duration that a configuration may have.
 inline constexpr milliseconds longest_duration = seconds(limits::duration_seconds);
 
 namespace detail {

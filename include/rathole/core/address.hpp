@@ -19,6 +19,7 @@ struct address {
   /// The port; 0 lets the operating system choose one when listening.
   std::uint16_t port = 0;
 
+  /// Compares all members.
   [[nodiscard]] bool operator==(const address&) const = default;
 };
 

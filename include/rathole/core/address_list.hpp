@@ -47,6 +47,7 @@ class address_list {
   /// Returns the address at the index `at`, which must be less than `size()`.
   [[nodiscard]] const address& operator[](std::size_t at) const { return addresses_[at]; }
 
+  /// Compares all members.
   [[nodiscard]] bool operator==(const address_list&) const = default;
 
  private:

@@ -8,7 +8,7 @@
 
 namespace rathole {
 
-/// Is the smallest base of a delay of `backoff`. Compat: upstream has no such minimum and
+/// The smallest base of a delay of `backoff`. Compat: upstream has no such minimum and
 /// reconnects without a pause when `retry_interval` is 0.
 inline constexpr duration min_retry_delay = std::chrono::milliseconds(100);
 

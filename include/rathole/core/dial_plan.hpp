@@ -34,19 +34,19 @@ std::vector<Address> in_dial_order(std::vector<Address> found, bool prefer_ipv6,
 }
 
 /// Decides when to dial the addresses of one name. The first is dialled at once. Each of the others
-/// follows after `attempt_delay`, or as soon as an attempt has failed (RFC 8305 section 5). When all have
-/// been started and none has succeeded, they are started again in turn, one each `redial_delay`: TCP
-/// repeats a lost SYN only after 1, 3, 7, ... seconds, and a network that recovers should be used
-/// sooner.
+/// follows after `attempt_delay`, or as soon as an attempt has failed (RFC 8305 section 5). When
+/// all have been started and none has succeeded, they are started again in turn, one each
+/// `redial_delay`: TCP repeats a lost SYN only after 1, 3, 7, ... seconds, and a network that
+/// recovers should be used sooner.
 ///
 /// Pure decisions: the caller opens the attempts and passes the time.
 class dial_plan {
  public:
-  /// Is the time between one address and the next (RFC 8305 section 8, "Connection Attempt Delay").
+  /// The time between one address and the next (RFC 8305 section 8, "Connection Attempt Delay").
   static constexpr duration attempt_delay = std::chrono::milliseconds(250);
-  /// Is the time between two attempts once all addresses have been started.
+  /// The time between two attempts once all addresses have been started.
   static constexpr duration redial_delay = std::chrono::seconds(1);
-  /// Is the largest number of attempts open at the same time.
+  /// The largest number of attempts open at the same time.
   static constexpr std::size_t max_open = 8;
 
   /// Makes a plan for a number of `addresses`, of which the first is due at `now`.

@@ -18,11 +18,11 @@ class keyed_queue {
   /// Orders the elements: the lowest ticket is at the front.
   using ticket = std::uint64_t;
 
-  /// Is one element of the queue.
+  /// One element of the queue.
   struct element {
     /// Identifies the element.
     Key key;
-    /// Is what the caller stored.
+    /// The value that the caller stored.
     T value;
   };
 

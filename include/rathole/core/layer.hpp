@@ -30,9 +30,9 @@ constexpr bool can_receive(phase p) { return p == phase::open || p == phase::wri
 /// Returns whether application bytes may still be sent.
 constexpr bool can_send(phase p) { return p == phase::open || p == phase::read_closed; }
 
-/// Is how many bytes of a layer's `wire` may wait to be sent before its driver stops giving input
-/// to the layer. It is well above what one `send` of a driver produces (64 KiB and its framing), so
-/// two peers that both send and both read never wait for each other.
+/// The number of bytes of a layer's `wire` that may wait to be sent before its driver stops giving
+/// input to the layer. It is well above what one `send` of a driver produces (64 KiB and its
+/// framing), so two peers that both send and both read never wait for each other.
 inline constexpr std::size_t max_unsent_wire = std::size_t{256} * 1024;
 
 /// Returns how many bytes `receive` may append to `wire` for `input` bytes. The factor covers a
@@ -77,7 +77,7 @@ concept Layer = std::movable<L> &&
                   { cl.state() } -> std::same_as<phase>;
                 };
 
-/// Is a `Layer` that must also act as time passes. `poll(now, wire)` is called at `deadline()`, and
+/// A `Layer` that must also act as time passes. `poll(now, wire)` is called at `deadline()`, and
 /// may be called at any time.
 template <class L>
 concept TimedLayer = Layer<L> && requires(L& l, const L& cl, time_point now, byte_buffer& wire) {

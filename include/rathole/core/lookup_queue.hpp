@@ -22,14 +22,14 @@ namespace rathole {
 /// Pure decisions; the time that is passed never goes backwards.
 class lookup_queue {
  public:
-  /// Is how many lookups may run at the same time.
+  /// The largest number of lookups that may run at the same time.
   static constexpr std::size_t max_at_once = 8;
-  /// Is the time beyond which a lookup counts as slow. A name whose last lookup was slow may use
+  /// The time beyond which a lookup counts as slow. A name whose last lookup was slow may use
   /// half of the places, a name without a known lookup three quarters of them, and a fast name all.
   static constexpr duration slow = std::chrono::seconds(1);
-  /// Is how many names the queue remembers as slow or fast.
+  /// The largest number of names that the queue remembers as slow or fast.
   static constexpr std::size_t names_remembered = 256;
-  /// Is how long the queue remembers whether a name was slow.
+  /// The time for which the queue remembers whether a name was slow.
   static constexpr duration speeds_remembered = std::chrono::minutes(10);
 
   /// Asks for `name`, and joins its lookup if one runs or waits already. Returns when the lookup

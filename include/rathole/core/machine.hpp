@@ -11,7 +11,7 @@
 
 namespace rathole {
 
-/// Is a protocol state machine that does no input or output: bytes and time are arguments, bytes
+/// A protocol state machine that does no input or output: bytes and time are arguments, bytes
 /// and events are results.
 ///
 /// * `wanted()` returns how many bytes the machine accepts now. A driver reads no more than that

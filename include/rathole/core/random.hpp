@@ -7,7 +7,7 @@
 
 namespace rathole {
 
-/// Is a source of random bytes. Whether they are fit for secrets depends on the model: those of
+/// A source of random bytes. Whether they are fit for secrets depends on the model: those of
 /// `crypto::system_rng` are, those of a scripted test source are not.
 template <class R>
 concept Rng = requires(R& rng, byte_span out) {

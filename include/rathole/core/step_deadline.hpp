@@ -8,7 +8,7 @@
 
 namespace rathole {
 
-/// Is how many times the duration of one step all steps of a handshake together may take.
+/// The factor by which all steps of a handshake together may take longer than one step.
 inline constexpr int max_step_times = 4;
 
 /// Holds the deadline of a handshake in several steps, each of which the peer must answer. Every

@@ -6,12 +6,12 @@
 
 namespace rathole {
 
-/// Is the only clock of the library. Protocol code never reads it: time is always an argument, and
+/// The only clock of the library. Protocol code never reads it: time is always an argument, and
 /// in `sim::world` it comes from a virtual clock.
 using clock = std::chrono::steady_clock;
-/// Is a point in time of `clock`.
+/// A point in time of `clock`.
 using time_point = clock::time_point;
-/// Is a difference of two points in time of `clock`.
+/// A difference of two points in time of `clock`.
 using duration = clock::duration;
 
 }  // namespace rathole

@@ -16,9 +16,9 @@ namespace rathole::crypto {
 /// Computes BLAKE2s with a digest of 32 bytes and without a key (RFC 7693); models `BlockHash`.
 class blake2s {
  public:
-  /// Is the size of the digest in bytes.
+  /// The size of the digest in bytes.
   static constexpr std::size_t digest_size = 32;
-  /// Is the size of a block in bytes.
+  /// The size of a block in bytes.
   static constexpr std::size_t block_size = 64;
 
   /// Appends `in` to the input of the hash.

@@ -12,7 +12,7 @@
 
 namespace rathole::crypto {
 
-/// Is a cryptographic hash function that is fed incrementally.
+/// A cryptographic hash function that is fed incrementally.
 ///
 /// * A default-constructed object has no input yet; copies continue independently.
 /// * `update(in)` appends `in` to the input; any split of the input gives the same digest.
@@ -26,20 +26,20 @@ concept Hash =
       { hash.finish() } -> std::same_as<std::array<std::uint8_t, H::digest_size>>;
     };
 
-/// Is a hash function that works on blocks of `block_size` bytes, as HMAC requires (RFC 2104).
+/// A hash function that works on blocks of `block_size` bytes, as HMAC requires (RFC 2104).
 template <class H>
 concept BlockHash = Hash<H> && requires {
   { H::block_size } -> std::convertible_to<std::size_t>;
 };
 
-/// Is the size in bytes of the key of every `Aead`.
+/// The size in bytes of the key of every `Aead`.
 inline constexpr std::size_t aead_key_size = 32;
-/// Is the size in bytes of the nonce of every `Aead`.
+/// The size in bytes of the nonce of every `Aead`.
 inline constexpr std::size_t aead_nonce_size = 12;
-/// Is the size in bytes of the authentication tag of every `Aead`.
+/// The size in bytes of the authentication tag of every `Aead`.
 inline constexpr std::size_t aead_tag_size = 16;
 
-/// Is a cipher for authenticated encryption with associated data (RFC 5116), with a key of 256
+/// A cipher for authenticated encryption with associated data (RFC 5116), with a key of 256
 /// bits, a nonce of 96 bits and a tag of 128 bits. It works in place.
 ///
 /// * `set_key(key)` is called first. Under one key each nonce is used once only.
@@ -59,12 +59,12 @@ concept Aead = std::default_initializable<A> && std::movable<A> &&
                  { aead.open(nonce, associated, text, tag) } -> std::same_as<bool>;
                };
 
-/// Is the size in bytes of a public or private key of X25519 (RFC 7748).
+/// The size in bytes of a public or private key of X25519 (RFC 7748).
 inline constexpr std::size_t dh_key_size = 32;
 /// Holds a public or private key, or a shared secret.
 using dh_key = std::array<std::uint8_t, dh_key_size>;
 
-/// Is a Diffie-Hellman function.
+/// A Diffie-Hellman function.
 ///
 /// * `public_key(secret)` returns the public key for a private key.
 /// * `agree(secret, other)` returns the shared secret. It fails with `errc::weak_public_key` if

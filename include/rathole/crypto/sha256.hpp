@@ -16,9 +16,9 @@ namespace rathole::crypto {
 /// Computes SHA-256 (FIPS 180-4, section 6.2); models `BlockHash`.
 class sha256 {
  public:
-  /// Is the size of the digest in bytes.
+  /// The size of the digest in bytes.
   static constexpr std::size_t digest_size = 32;
-  /// Is the size of a block in bytes.
+  /// The size of a block in bytes.
   static constexpr std::size_t block_size = 64;
 
   /// Appends `in` to the input of the hash.

@@ -10,16 +10,17 @@
 
 namespace rathole::http {
 
-/// Is a field of a message head, without the white space around its value.
+/// A field of a message head, without the white space around its value.
 struct field {
   /// The name of the field.
   std::string name = {};
   /// The value of the field.
   std::string value = {};
+  /// Compares all members.
   bool operator==(const field&) const = default;
 };
 
-/// Is the head of a message: what stands in front of its body.
+/// The head of a message: what stands in front of its body.
 struct head {
   /// The request line or status line, not parsed.
   std::string start_line = {};
@@ -59,10 +60,11 @@ struct head {
     });
   }
 
+  /// Compares all members.
   bool operator==(const head&) const = default;
 };
 
-/// Is the first line of a request (RFC 9112 section 3), as views of the text that was parsed.
+/// The first line of a request (RFC 9112 section 3), as views of the text that was parsed.
 struct request_line {
   /// The method.
   std::string_view method;
@@ -72,7 +74,7 @@ struct request_line {
   int minor = 1;
 };
 
-/// Is the first line of a response (RFC 9112 section 4), without its reason phrase.
+/// The first line of a response (RFC 9112 section 4), without its reason phrase.
 struct status_line {
   /// The status code, 100 to 599.
   int status = 0;

@@ -17,11 +17,11 @@ namespace rathole::http {
 /// token, white space before the colon, and a line that continues another (obs-fold) are errors.
 class head_reader {
  public:
-  /// Is the longest line without its CR LF, in bytes.
+  /// The longest line without its CR LF, in bytes.
   static constexpr std::size_t max_line = 8 * 1024;
-  /// Is the longest head, in bytes. It bounds the buffered memory.
+  /// The longest head, in bytes. It bounds the buffered memory.
   static constexpr std::size_t max_head = 64 * 1024;
-  /// Is the largest number of fields.
+  /// The largest number of fields.
   static constexpr std::size_t max_fields = 124;
 
   /// Takes bytes from the front of `in`, up to the end of the head; returns how many it took. Fails

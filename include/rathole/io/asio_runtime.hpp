@@ -32,14 +32,14 @@ namespace rathole::io {
 /// distributes work over their threads. Models `Runtime`.
 class asio_runtime {
  public:
-  /// Is the type of connections.
+  /// The type of connections.
   using stream = tcp_stream;
-  /// Is the type of listening sockets.
+  /// The type of listening sockets.
   using acceptor = tcp_acceptor;
-  /// Is the type of UDP sockets.
+  /// The type of UDP sockets.
   using datagram_socket = udp_socket;
 
-  /// Is the type of timers.
+  /// The type of timers.
   class timer : public asio_timer {
    public:
     /// Makes a timer that is not armed.

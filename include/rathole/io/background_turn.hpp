@@ -11,15 +11,16 @@
 
 namespace rathole::io {
 
-/// The turns of a context for expensive steps, such as the public-key operations of handshakes. Between
-/// two turns everything else that is ready runs once, so that a flood of handshakes delays a forwarded
-/// connection by one step and not by all that wait. The first to ask comes first. An `asio::io_context`
-/// has one, used on its thread.
+/// The turns of a context for expensive steps, such as the public-key operations of handshakes.
+/// Between two turns everything else that is ready runs once, so that a flood of handshakes delays
+/// a forwarded connection by one step and not by all that wait. The first to ask comes first. An
+/// `asio::io_context` has one, used on its thread.
 class background_turns : public asio::execution_context::service {
  public:
   /// Names the service to Asio.
   inline static asio::execution_context::id id;
 
+  /// Makes the queue of `context`; Asio calls it from `of`.
   explicit background_turns(asio::io_context& context) : service(context) {}
 
   /// The one of the context that `ex` belongs to.
@@ -27,8 +28,8 @@ class background_turns : public asio::execution_context::service {
     return asio::use_service<background_turns>(ex.context());
   }
 
-  /// Returns when it is the caller's turn, which lasts until the caller suspends. Needs no memory but
-  /// the coroutine's own.
+  /// Returns when it is the caller's turn, which lasts until the caller suspends. Needs no memory
+  /// but the coroutine's own.
   awaitable<void> next(executor ex) {
     place here(*this, ex);
     const auto wait = [this, &here, ex](suspension*) { add(here, ex); };

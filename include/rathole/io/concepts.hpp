@@ -15,7 +15,7 @@
 
 namespace rathole::io {
 
-/// Is a connected, reliable, ordered stream of bytes with two directions that end separately. An
+/// A connected, reliable, ordered stream of bytes with two directions that end separately. An
 /// operation may complete without suspending its caller; however long a caller loops over such
 /// operations, the stream lets other work of the executor run in between.
 ///
@@ -63,7 +63,7 @@ concept ByteStream =
       { s.set_peer(where) } -> std::same_as<void>;
     };
 
-/// Is a listening socket.
+/// A listening socket.
 ///
 /// * `accept()` returns the next connection. It fails with `errc::stopped` after `close()`. Other
 ///   errors concern one connection or a lack of resources, and the acceptor remains usable.

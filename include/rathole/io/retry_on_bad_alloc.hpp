@@ -10,7 +10,7 @@
 
 namespace rathole::io {
 
-/// Is how long work pauses after memory ran out in it.
+/// The time for which work pauses after memory ran out in it.
 inline constexpr std::chrono::milliseconds memory_pause{100};
 
 /// Awaits `make()`, an `awaitable<void>`, and repeats this each time memory runs out in it, until

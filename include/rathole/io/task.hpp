@@ -15,25 +15,25 @@
 
 namespace rathole::io {
 
-/// Is the executor of all coroutines: one `asio::io_context`, run by one thread, so that no locks
+/// The executor of all coroutines: one `asio::io_context`, run by one thread, so that no locks
 /// are needed.
 using executor = asio::io_context::executor_type;
 
-/// Is a coroutine on `executor`. Only `task_group`, `run_on` and `async_run` start coroutines.
+/// A coroutine on `executor`. Only `task_group`, `run_on` and `async_run` start coroutines.
 template <class T>
 using awaitable = asio::awaitable<T, executor>;
 
-/// Is a coroutine that may fail, the form of every asynchronous operation inside the library. An
+/// A coroutine that may fail, the form of every asynchronous operation inside the library. An
 /// operation that is ended by closing or cancelling its object fails with `errc::stopped`.
 template <class T>
 using task = awaitable<result<T>>;
 
 #if __has_include(<asio/as_tuple.hpp>)
-/// Is a completion token that returns errors instead of throwing: `auto [ec, value] = co_await
+/// A completion token that returns errors instead of throwing: `auto [ec, value] = co_await
 /// op(use_tuple);`.
 inline constexpr asio::as_tuple_t<asio::use_awaitable_t<executor>> use_tuple{};
 #else
-/// Is a completion token that returns errors instead of throwing: `auto [ec, value] = co_await
+/// A completion token that returns errors instead of throwing: `auto [ec, value] = co_await
 /// op(use_tuple);`.
 inline constexpr asio::experimental::as_tuple_t<asio::use_awaitable_t<executor>> use_tuple{};
 #endif

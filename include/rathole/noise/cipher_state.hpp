@@ -16,7 +16,7 @@ namespace rathole::noise {
 
 /// Holds the key of a cipher.
 using symmetric_key = std::array<std::uint8_t, crypto::aead_key_size>;
-/// Is how many bytes longer than its content an encrypted message is.
+/// The number of bytes by which an encrypted message is longer than its content.
 inline constexpr std::size_t tag_size = crypto::aead_tag_size;
 
 /// Holds a key and the count of messages under it (CipherState, Noise section 5.1). One object

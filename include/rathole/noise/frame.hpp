@@ -10,10 +10,10 @@
 
 namespace rathole::noise {
 
-/// Is the size of the length in front of each message, in bytes. Compat: the length is
+/// The size of the length in front of each message, in bytes. Compat: the length is
 /// little-endian, as in upstream.
 inline constexpr std::size_t prefix_size = 2;
-/// Is the size of the longest message (Noise section 3), in bytes.
+/// The size of the longest message (Noise section 3), in bytes.
 inline constexpr std::size_t max_message_size = 65535;
 
 /// Splits a stream into messages. It keeps only the bytes of an incomplete message; a message that

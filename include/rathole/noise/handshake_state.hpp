@@ -26,11 +26,17 @@ struct handshake_keys {
   /// The pre-shared keys, in the order of the pattern's `psk` tokens.
   std::vector<symmetric_key> psks = {};
 
+  /// Makes an object without keys.
   handshake_keys() = default;
+  /// Copies the keys.
   handshake_keys(const handshake_keys&) = default;
+  /// Moves the keys; those of fixed size stay in the other object as well.
   handshake_keys(handshake_keys&&) = default;
+  /// Copies the keys.
   handshake_keys& operator=(const handshake_keys&) = default;
+  /// Moves the keys; those of fixed size stay in the other object as well.
   handshake_keys& operator=(handshake_keys&&) = default;
+  /// Wipes the keys.
   ~handshake_keys() {
     wipe(local_ephemeral);
     if (local_static) wipe(*local_static);

@@ -16,7 +16,7 @@ enum class role { initiator, responder };
 /// Names the tokens of a handshake message (Noise sections 5.3 and 9.1).
 enum class token : std::uint8_t { e, s, ee, es, se, ss, psk };
 
-/// Is a handshake pattern (Noise section 7): what the parties know about each other before the
+/// A handshake pattern (Noise section 7): what the parties know about each other before the
 /// handshake, and its messages, of which the initiator sends the first.
 struct handshake_pattern {
   /// Whether the responder knows the initiator's static key beforehand.
@@ -42,7 +42,7 @@ struct handshake_pattern {
 
 namespace detail {
 
-/// Is a pattern in the notation of the Noise specification. A 'K' in the first or second place of
+/// A pattern in the notation of the Noise specification. A 'K' in the first or second place of
 /// the name says that the static key of the initiator or responder is known beforehand. The
 /// messages are separated by '|'.
 struct pattern_text {

@@ -19,7 +19,7 @@ enum class cipher { chacha_poly, aes_gcm };
 /// Names the hash functions of Noise (sections 12.5 to 12.8).
 enum class hash { sha256, sha512, blake2s, blake2b };
 
-/// Is a parsed protocol name (Noise section 8), such as `Noise_NK_25519_ChaChaPoly_BLAKE2s`. The
+/// A parsed protocol name (Noise section 8), such as `Noise_NK_25519_ChaChaPoly_BLAKE2s`. The
 /// Diffie-Hellman function is always 25519.
 struct protocol_name {
   /// The whole name, which both parties hash.

@@ -17,7 +17,7 @@ namespace rathole::noise {
 template <crypto::Aead A, crypto::BlockHash H>
 class symmetric_state {
  public:
-  /// Is the output of the hash function.
+  /// The output of the hash function.
   using digest = std::array<std::uint8_t, H::digest_size>;
 
   /// Begins with the hash of the protocol name (InitializeSymmetric).
@@ -33,8 +33,11 @@ class symmetric_state {
     }
     chaining_key_ = hash_;
   }
+  /// Takes over the state of another object, which wipes its own chaining key.
   symmetric_state(symmetric_state&&) noexcept = default;
+  /// Takes over the state of another object, which wipes its own chaining key.
   symmetric_state& operator=(symmetric_state&&) noexcept = default;
+  /// Wipes the chaining key.
   ~symmetric_state() { wipe(chaining_key_); }
 
   /// Mixes `data` into the handshake hash (MixHash).

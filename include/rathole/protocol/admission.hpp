@@ -11,9 +11,9 @@
 
 namespace rathole::protocol {
 
-/// Is the default limit on unauthenticated connections at the same time.
+/// The default limit on unauthenticated connections at the same time.
 inline constexpr std::size_t default_max_handshakes = 1024;
-/// Is the default limit on unauthenticated connections of one source at the same time.
+/// The default limit on unauthenticated connections of one source at the same time.
 inline constexpr std::size_t default_max_handshakes_per_source = 64;
 
 /// Limits the unauthenticated connections that an `admission` allows at the same time; 0 counts as

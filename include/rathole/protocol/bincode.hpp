@@ -24,17 +24,17 @@ namespace rathole::protocol {
 /// Compat: this is the default encoding of the Rust crate bincode 1.x. An enumeration is the index
 /// of its variant as a little-endian `u32`; fields follow without names, lengths or padding.
 struct bincode {
-  /// Is the size of an encoded variant, in bytes.
+  /// The size of an encoded variant, in bytes.
   static constexpr std::size_t variant_size = 4;
-  /// Is the size of an encoded Hello, in bytes.
+  /// The size of an encoded Hello, in bytes.
   static constexpr std::size_t hello_size = variant_size + 1 + digest_size;
-  /// Is the size of an encoded Auth, in bytes.
+  /// The size of an encoded Auth, in bytes.
   static constexpr std::size_t auth_size = digest_size;
-  /// Is the size of an encoded Ack, in bytes.
+  /// The size of an encoded Ack, in bytes.
   static constexpr std::size_t ack_size = variant_size;
-  /// Is the size of an encoded control command, in bytes.
+  /// The size of an encoded control command, in bytes.
   static constexpr std::size_t control_command_size = variant_size;
-  /// Is the size of an encoded data command, in bytes.
+  /// The size of an encoded data command, in bytes.
   static constexpr std::size_t data_command_size = variant_size;
 
   /// Encodes a Hello: the variant, `wire_version` and the digest.

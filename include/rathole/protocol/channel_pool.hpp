@@ -16,29 +16,29 @@
 
 namespace rathole::protocol {
 
-/// Is the default number of data channels kept ready for visitors (upstream: 8 for TCP).
+/// The default number of data channels kept ready for visitors (upstream: 8 for TCP).
 inline constexpr std::size_t default_pool_size = 8;
-/// Is the default limit on the idle data channels of an authenticated client.
+/// The default limit on the idle data channels of an authenticated client.
 inline constexpr std::size_t default_max_idle = 256;
-/// Is the default limit on visitors that wait for a data channel (upstream: 2048).
+/// The default limit on visitors that wait for a data channel (upstream: 2048).
 inline constexpr std::size_t default_max_waiting_visitors = 2048;
-/// Is the default time that a visitor waits for a data channel (upstream: without limit).
+/// The default time that a visitor waits for a data channel (upstream: without limit).
 inline constexpr duration default_visitor_timeout = std::chrono::seconds(10);
-/// Is the default time until a requested data channel is requested again (upstream: without limit).
+/// The default time until a requested data channel is requested again (upstream: without limit).
 /// It is shorter than a visitor waits, so that one lost request loses no visitor.
 inline constexpr duration default_request_timeout = std::chrono::seconds(5);
-/// Is how many data channels are tried for one visitor.
+/// The largest number of data channels that are tried for one visitor.
 inline constexpr unsigned max_start_attempts = 3;
 
-/// Is the pause before idle data channels are replaced after the second loss in a row. Each further
+/// The pause before idle data channels are replaced after the second loss in a row. Each further
 /// loss doubles it, up to `longest_replacement_pause` (upstream: no pause).
 inline constexpr duration replacement_pause = std::chrono::milliseconds(100);
-/// Is the longest pause before idle data channels are replaced.
+/// The longest pause before idle data channels are replaced.
 inline constexpr duration longest_replacement_pause = std::chrono::seconds(1);
-/// Is the longest pause before unanswered requests for idle data channels are repeated. The first
+/// The longest pause before unanswered requests for idle data channels are repeated. The first
 /// repetition has no pause, the next one `request_timeout`, and each further one doubles it.
 inline constexpr duration longest_unanswered_pause = std::chrono::seconds(60);
-/// Is the time after which a further loss no longer counts as in a row with the previous one.
+/// The time after which a further loss no longer counts as in a row with the previous one.
 inline constexpr duration loss_window = std::chrono::seconds(10);
 
 /// Limits what a `channel_pool` holds and how long it waits.
@@ -70,32 +70,42 @@ using channel_id = std::uint64_t;
 /// Asks the owner to start the visitor's traffic on the channel and to report `started` or
 /// `start_failed`. The channel has left the pool.
 struct assign {
+  /// The visitor to serve.
   visitor_id visitor;
+  /// The channel that the visitor gets.
   channel_id channel;
+  /// Compares all members.
   bool operator==(const assign&) const = default;
 };
 
 /// Asks the owner to request one more data channel from the client.
 struct request_channel {
+  /// Compares all members.
   bool operator==(const request_channel&) const = default;
 };
 
 /// Asks the owner to close a visitor: too many wait, or `max_start_attempts` have failed.
 struct refuse {
+  /// The visitor to close.
   visitor_id visitor;
+  /// Compares all members.
   bool operator==(const refuse&) const = default;
 };
 
 /// Asks the owner to close a visitor, because it has waited for `visitor_timeout`.
 struct expire {
+  /// The visitor to close.
   visitor_id visitor;
+  /// Compares all members.
   bool operator==(const expire&) const = default;
 };
 
 /// Asks the owner to close a data channel: more than `max_idle` are idle, or more than `size` are
 /// idle and no requested one is outstanding.
 struct reject {
+  /// The channel to close.
   channel_id channel;
+  /// Compares all members.
   bool operator==(const reject&) const = default;
 };
 
@@ -119,6 +129,7 @@ using pool_action = std::variant<assign, request_channel, refuse, expire, reject
 /// memory is bounded by `pool_limits`. If memory runs out in a call, nothing changes.
 class channel_pool {
  public:
+  /// Makes an empty pool. `limits.size` is reduced to `limits.max_idle` if it is larger.
   explicit channel_pool(pool_limits limits = {}) : limits_(limits) {
     // A pool that may not hold its own size would request and reject channels endlessly.
     limits_.size = std::min(limits_.size, limits_.max_idle);

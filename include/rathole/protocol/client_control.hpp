@@ -35,7 +35,7 @@ enum class client_control_event {
 /// | (start)        |                           | Hello  | awaiting_hello |                       |
 /// | awaiting_hello | Hello control             | Auth   | awaiting_ack   |                       |
 /// | awaiting_hello | Hello data                |        | failed         | unexpected_hello      |
-/// | awaiting_hello | TLS, HTTP…                |        | failed         | `wrong_protocol` of it         |
+/// | awaiting_hello | TLS, HTTP…                |        | failed         | wrong_protocol of it  |
 /// | awaiting_ack   | Ack ok                    |        | established    | established           |
 /// | awaiting_ack   | Ack service_not_exist     |        | failed         | service_not_exist     |
 /// | awaiting_ack   | Ack authentication_failed |        | failed         | authentication_failed |
@@ -50,10 +50,10 @@ enum class client_control_event {
 template <Codec C = bincode>
 class client_control {
  public:
-  /// Is the type of the events that `poll` returns.
+  /// The type of the events that `poll` returns.
   using event = client_control_event;
 
-  /// Is the largest number of received bytes that it holds.
+  /// The largest number of received bytes that it holds.
   static constexpr std::size_t max_buffered = 256;
   static_assert(C::hello_size <= max_buffered && C::ack_size <= max_buffered &&
                 C::control_command_size <= max_buffered);
@@ -78,8 +78,8 @@ class client_control {
   std::size_t feed(byte_view in) { return in_.append_up_to(capacity(), in); }
 
   /// Returns the next event; see `Machine`. Fails with `unexpected_hello`, `service_not_exist`,
-  /// `authentication_failed`, `timed_out`, `heartbeat_timed_out`, an error of the codec, or `wrong_protocol`
-  /// of another protocol if the first bytes belong to one.
+  /// `authentication_failed`, `timed_out`, `heartbeat_timed_out`, an error of the codec, or
+  /// `wrong_protocol` of another protocol if the first bytes belong to one.
   result<std::optional<event>> poll(time_point now) {
     switch (state_) {
       case state::awaiting_hello:

@@ -29,7 +29,7 @@ namespace rathole::protocol {
 template <Codec C = bincode>
 class client_data {
  public:
-  /// Is the type of the events that `poll` returns.
+  /// The type of the events that `poll` returns.
   using event = data_command;
 
   /// Begins with a data Hello. `session_key` is the key of the control channel on which the server

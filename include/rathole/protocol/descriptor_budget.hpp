@@ -11,15 +11,16 @@
 
 namespace rathole::protocol {
 
-/// Is how many descriptors are reserved for what a `descriptor_use` does not count: standard
+/// The number of descriptors that are reserved for what a `descriptor_use` does not count: standard
 /// streams, epoll sets, files, pipes of bulk connections, and the next accept of a listener. The
 /// reserve is at most a quarter of the limit.
 inline constexpr std::size_t descriptor_reserve = 64;
 
-/// Is how long the budget stays limited to what was in use when the system refused a descriptor.
+/// The time for which the budget stays limited to what was in use when the system refused a
+/// descriptor.
 inline constexpr duration shortage_memory = std::chrono::seconds(1);
 
-/// Is how many descriptors are kept free below what was in use when the system refused one.
+/// The number of descriptors that are kept free below what was in use when the system refused one.
 inline constexpr std::size_t shortage_slack = 4;
 
 /// Counts what one client or server uses descriptors for.
@@ -47,6 +48,7 @@ struct descriptor_use {
     return fixed + handshakes + idle + waiting + 2 * forwards + udp_visitors;
   }
 
+  /// Compares all members.
   [[nodiscard]] bool operator==(const descriptor_use&) const = default;
 };
 
@@ -91,14 +93,14 @@ class descriptor_lease {
 ///   eighth is free, the share is 0; it returns once visitors use no more than half.
 /// * A client dials only if there are descriptors for the data channel and for the local
 ///   connection behind it.
-/// * The visitors of all UDP services of a client may use at most a quarter, too, with the same share
-///   for each service; a new visitor beyond it replaces another one of its service.
+/// * The visitors of all UDP services of a client may use at most a quarter, too, with the same
+///   share for each service; a new visitor beyond it replaces another one of its service.
 ///
 /// If the system refuses a descriptor nevertheless, something else in the process holds more than
 /// the reserve. For `shortage_memory`, the budget is then what was in use at that moment.
 class descriptor_budget {
  public:
-  /// Is a limit that never takes effect.
+  /// A limit that never takes effect.
   static constexpr std::size_t unlimited = std::numeric_limits<std::size_t>::max() / 4;
 
   /// Makes a budget of `limit` descriptors.
@@ -161,8 +163,8 @@ class descriptor_budget {
     return 2 * (use.forwards + use.idle + 1) + use.udp_visitors <= room();
   }
 
-  /// Returns how many visitors each UDP service of a client may have, at least one. A refusal by the
-  /// system does not change that, because it limits the budget for a short time only.
+  /// Returns how many visitors each UDP service of a client may have, at least one. A refusal by
+  /// the system does not change that, because it limits the budget for a short time only.
   [[nodiscard]] std::size_t udp_share() const {
     const std::size_t quarter = left_of(reserve()) / 4;
     return std::max<std::size_t>(quarter / std::max<std::size_t>(use.udp_services, 1), 1);

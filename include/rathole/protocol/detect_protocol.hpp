@@ -27,8 +27,8 @@ enum class wire_protocol : std::uint8_t {
   noise,
 };
 
-/// Is how many bytes `detect_protocol` needs. The first message of every protocol that it recognises is
-/// longer.
+/// The number of bytes that `detect_protocol` needs. The first message of every protocol that it
+/// recognises is longer.
 inline constexpr std::size_t detection_size = 5;
 
 namespace detail {

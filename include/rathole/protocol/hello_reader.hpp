@@ -27,7 +27,7 @@ namespace rathole::protocol {
 template <Codec C = bincode>
 class hello_reader {
  public:
-  /// Is the type of the events that `poll` returns.
+  /// The type of the events that `poll` returns.
   using event = hello;
 
   /// Makes a machine that waits for the Hello until `deadline`.

@@ -14,17 +14,18 @@
 
 namespace rathole::protocol {
 
-/// Is the number of unanswered forwarded connections from the client's own address at which a
+/// The number of unanswered forwarded connections from the client's own address at which a
 /// service is suspected to lead back to itself.
 inline constexpr std::size_t loop_depth = 64;
-/// Is how long new visitors of a suspected service are held while an answer may still arrive.
+/// The longest time for which new visitors of a suspected service are held while an answer may
+/// still arrive.
 inline constexpr duration loop_hold = std::chrono::seconds(2);
-/// Is how often the owner looks for answers in the meantime.
+/// The time between two checks of the owner for answers in the meantime.
 inline constexpr duration loop_check_interval = std::chrono::milliseconds(10);
-/// Is how many connections must end from the newest to the oldest, after one visitor was refused,
-/// to prove a loop.
+/// The number of connections that must end from the newest to the oldest, after one visitor was
+/// refused, to prove a loop.
 inline constexpr std::size_t loop_evidence = 16;
-/// Is the longest time between two of these ends.
+/// The longest time between two of these ends.
 inline constexpr duration loop_unwinding = std::chrono::seconds(1);
 /// How long a suspicion without proof raises the number of connections that the next one takes.
 inline constexpr duration loop_memory = std::chrono::seconds(60);
@@ -33,21 +34,25 @@ inline constexpr duration loop_memory = std::chrono::seconds(60);
 struct admit_visitor {
   /// The number of the visitor.
   std::uint64_t visitor;
+  /// Compares all members.
   bool operator==(const admit_visitor&) const = default;
 };
 /// Asks the owner to reset a visitor.
 struct refuse_visitor {
   /// The number of the visitor.
   std::uint64_t visitor;
+  /// Compares all members.
   bool operator==(const refuse_visitor&) const = default;
 };
 /// Asks the owner to find out which connections have been answered, and to call `answered` for
 /// them.
 struct check_answers {
+  /// Compares all members.
   bool operator==(const check_answers&) const = default;
 };
 /// Reports that the service leads back to itself.
 struct loop_found {
+  /// Compares all members.
   bool operator==(const loop_found&) const = default;
 };
 /// Holds one action that a `loop_detector` asks its owner to perform.
@@ -62,15 +67,16 @@ using loop_action = std::variant<admit_visitor, refuse_visitor, check_answers, l
 ///
 /// 1. *Hold.* When `loop_depth` connections are unanswered, new visitors are held for up to
 /// `loop_hold`, until fewer are unanswered. A loop cannot grow in this time.
-/// 2. *Refuse one.* If no answer arrives, the visitor that was held first is refused. In a loop it is
-/// the innermost one of a chain, and all connections of that chain end with it.
-/// 3. *Judge.* The connections of such a chain end one after the other, from the newest to the oldest.
-/// `loop_evidence` ends in that order prove a loop. Ends in another order do not reach that number,
-/// because each must be of an older connection than all before. Without proof, the next suspicion
-/// takes twice as many unanswered connections, for `loop_memory` at least.
+/// 2. *Refuse one.* If no answer arrives, the visitor that was held first is refused. In a loop it
+///    is the innermost one of a chain, and all connections of that chain end with it.
+/// 3. *Judge.* The connections of such a chain end one after the other, from the newest to the
+///    oldest. `loop_evidence` ends in that order prove a loop. Ends in another order do not reach
+///    that number, because each must be of an older connection than all before. Without proof, the
+///    next suspicion takes twice as many unanswered connections, for `loop_memory` at least.
 ///
-/// Whoever shares the client's address can imitate a loop. Therefore a proof has no consequence but the
-/// report: visitors that are held go on to the service, and the next chain is found in the same way.
+/// Whoever shares the client's address can imitate a loop. Therefore a proof has no consequence but
+/// the report: visitors that are held go on to the service, and the next chain is found in the same
+/// way.
 ///
 /// The owner calls `poll` until it returns nothing, after each other call and at `deadline`. The
 /// memory is bounded by the number of visitors and connections.

@@ -21,7 +21,7 @@ enum class hello_kind : std::uint8_t {
   data,
 };
 
-/// Is the first message in either direction.
+/// The first message in either direction.
 struct hello {
   /// What the connection is for.
   hello_kind kind;
@@ -29,10 +29,11 @@ struct hello {
   /// channel: the session key of its control channel. From the server: its nonce.
   protocol::digest digest;
 
+  /// Compares all members.
   bool operator==(const hello&) const = default;
 };
 
-/// Is the server's response to a client that asks for a control channel.
+/// The server's response to a client that asks for a control channel.
 enum class ack : std::uint8_t {
   /// The client is accepted.
   ok,
@@ -42,7 +43,7 @@ enum class ack : std::uint8_t {
   authentication_failed,
 };
 
-/// Is a command of the server on an established control channel.
+/// A command of the server on an established control channel.
 enum class control_command : std::uint8_t {
   /// The client must open one more data channel.
   create_data_channel,
@@ -50,7 +51,7 @@ enum class control_command : std::uint8_t {
   heartbeat,
 };
 
-/// Is the command of the server on a data channel once it is matched with a visitor.
+/// The command of the server on a data channel once it is matched with a visitor.
 enum class data_command : std::uint8_t {
   /// The channel carries the bytes of one TCP visitor from here on.
   start_forward_tcp,
@@ -58,7 +59,7 @@ enum class data_command : std::uint8_t {
   start_forward_udp,
 };
 
-/// Is a datagram from or to a visitor, on a data channel that carries UDP. In both directions the
+/// A datagram from or to a visitor, on a data channel that carries UDP. In both directions the
 /// address is that of the visitor as the server sees it.
 struct udp_frame {
   /// The address of the visitor.

@@ -15,9 +15,9 @@ namespace rathole::protocol {
 
 /// Runs a layer whose peer is expected to begin with the protocol `Expected`; models `Layer`, and
 /// `TimedLayer` if `L` does. If the first bytes look like another protocol, the handshake fails at
-/// once with `wrong_protocol` of that protocol, in place of the error or the endless wait that they would
-/// cause. The layer inside still processes them, so that its reply lets the peer recognise the
-/// mistake too.
+/// once with `wrong_protocol` of that protocol, in place of the error or the endless wait that they
+/// would cause. The layer inside still processes them, so that its reply lets the peer recognise
+/// the mistake too.
 template <Layer L, wire_protocol Expected>
 class protocol_check_layer {
  public:
@@ -27,7 +27,8 @@ class protocol_check_layer {
   /// Begins the handshake; see `Layer`.
   result<void> start(byte_buffer& wire) { return inside_.start(wire); }
 
-  /// Processes bytes from the stream below, after a check of the first `detection_size`; see `Layer`.
+  /// Processes bytes from the stream below, after a check of the first `detection_size`; see
+  /// `Layer`.
   result<void> receive(byte_view in, byte_buffer& app, byte_buffer& wire) {
     if (error_) return failure(error_);
     if (seen_ < detection_size) {

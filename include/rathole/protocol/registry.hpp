@@ -44,9 +44,9 @@ concept ServiceRegistry =
 template <class Service, class Session>
 class map_registry {
  public:
-  /// Is what is kept for a service.
+  /// The data that is kept for a service.
   using service_type = Service;
-  /// Is what is kept for a session.
+  /// The data that is kept for a session.
   using session_type = Session;
 
   /// Adds a service. Returns false and changes nothing if there is one with that digest.

@@ -44,10 +44,10 @@ enum class server_control_event {
 template <Codec C = bincode>
 class server_control {
  public:
-  /// Is the type of the events that `poll` returns.
+  /// The type of the events that `poll` returns.
   using event = server_control_event;
 
-  /// Is the largest number of bytes that it takes and discards at once after the Auth.
+  /// The largest number of bytes that it takes and discards at once after the Auth.
   static constexpr std::size_t discarded_at_once = 256;
 
   /// Begins with the server's Hello. `nonce` must be fresh from a random source that is fit for

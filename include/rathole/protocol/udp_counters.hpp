@@ -24,6 +24,7 @@ struct udp_counters {
   /// Returns the number of datagrams that were lost on this side.
   [[nodiscard]] std::uint64_t lost() const { return queue_full + refused + unknown_visitor; }
 
+  /// Compares all members.
   [[nodiscard]] bool operator==(const udp_counters&) const = default;
 };
 

@@ -22,7 +22,7 @@ namespace rathole::protocol {
 template <Codec C = bincode>
 class udp_frame_reader {
  public:
-  /// Is the size of `room()`, in bytes.
+  /// The size of `room()`, in bytes.
   static constexpr std::size_t read_size = std::size_t{64} * 1024;
 
   /// Returns the space to read into. Frames that were returned before become invalid.

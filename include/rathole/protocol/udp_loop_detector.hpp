@@ -17,15 +17,15 @@
 
 namespace rathole::protocol {
 
-/// Is how long a UDP service counts as one that leads back to itself after a datagram proved it, and
-/// the shortest time between two reports.
+/// The time for which a UDP service counts as one that leads back to itself after a datagram proved
+/// it, and the shortest time between two reports.
 inline constexpr duration udp_loop_memory = std::chrono::seconds(60);
 
-/// Remembers the first datagram and the latest datagrams that one socket sent to a local service. One
-/// thread calls `note`; `has_sent` may be called on any thread.
+/// Remembers the first datagram and the latest datagrams that one socket sent to a local service.
+/// One thread calls `note`; `has_sent` may be called on any thread.
 class sent_datagrams {
  public:
-  /// Is how many of the latest datagrams are remembered.
+  /// The number of the latest datagrams that are remembered.
   static constexpr std::size_t remembered = 16;
 
   /// Makes the memory of a socket to which the visitors of the services in `path` led, its own
@@ -39,9 +39,9 @@ class sent_datagrams {
     latest_[count_++ % remembered] = made;
   }
 
-  /// Returns whether the socket sent a datagram of the size of `payload` with the same first 64 bytes,
-  /// as far as it is remembered. Different datagrams are mistaken for each other with a chance of
-  /// about 1 in 2^63.
+  /// Returns whether the socket sent a datagram of the size of `payload` with the same first 64
+  /// bytes, as far as it is remembered. Different datagrams are mistaken for each other with a
+  /// chance of about 1 in 2^63.
   [[nodiscard]] bool has_sent(byte_view payload) const {
     const std::uint64_t wanted = mark(payload);
     return first_ == wanted ||
@@ -66,19 +66,19 @@ class sent_datagrams {
   std::size_t count_ = 0;
 };
 
-/// Detects that a UDP service leads back to itself: that datagrams which the client sent to its local
-/// service return as datagrams of visitors. It is not enough that a visitor's address is that of one
-/// of the client's sockets, because a visitor in another network may have the same address; the socket
-/// must also have sent the datagram. Two services of a client that lead into each other are detected;
-/// a service that leads to another service only is not affected. Pure bookkeeping.
+/// Detects that a UDP service leads back to itself: that datagrams which the client sent to its
+/// local service return as datagrams of visitors. It is not enough that a visitor's address is that
+/// of one of the client's sockets, because a visitor in another network may have the same address;
+/// the socket must also have sent the datagram. Two services of a client that lead into each other
+/// are detected; a service that leads to another service only is not affected. Pure bookkeeping.
 class udp_loop_detector {
  public:
   /// Makes a detector for the service that `service` identifies.
   explicit udp_loop_detector(const void* service) : service_(service) {}
 
-  /// Returns whether a datagram of a new visitor passed through this service before, so that it must
-  /// be dropped, and counts it then. `own` is what the client's socket with the visitor's address has
-  /// sent; null if there is no such socket.
+  /// Returns whether a datagram of a new visitor passed through this service before, so that it
+  /// must be dropped, and counts it then. `own` is what the client's socket with the visitor's
+  /// address has sent; null if there is no such socket.
   bool has_come_back(const sent_datagrams* own, byte_view payload, time_point now) {
     if (!own || std::ranges::find(own->path(), service_) == own->path().end()) return false;
     if (own->has_sent(payload)) believed_until_ = now + udp_loop_memory;
@@ -87,8 +87,8 @@ class udp_loop_detector {
     return true;
   }
 
-  /// Returns the services that lead to the socket of a new visitor: those that lead to the visitor, if
-  /// it is itself a socket of the client, and this one.
+  /// Returns the services that lead to the socket of a new visitor: those that lead to the visitor,
+  /// if it is itself a socket of the client, and this one.
   [[nodiscard]] std::vector<const void*> path(const sent_datagrams* own, byte_view payload) const {
     std::vector<const void*> out;
     if (own && own->has_sent(payload)) out = own->path();

@@ -16,7 +16,7 @@ namespace rathole::proxy {
 /// `connected`: from there on the stream is the connection to the target.
 class any_proxy {
  public:
-  /// Is the type of the events that `poll` returns.
+  /// The type of the events that `poll` returns.
   using event = proxy::event;
 
   /// Asks the proxy of `how` for a connection to `target`; the proxy resolves the name.

@@ -31,10 +31,10 @@ namespace rathole::proxy {
 /// | awaiting_head | anything else            |         | failed        | the head's error    |
 class http_connect {
  public:
-  /// Is the type of the events that `poll` returns.
+  /// The type of the events that `poll` returns.
   using event = proxy::event;
 
-  /// Is the largest number of received bytes that it holds.
+  /// The largest number of received bytes that it holds.
   static constexpr std::size_t max_buffered = http::head_reader::max_head;
 
   /// Asks for a connection to `target`. If the host cannot be written in a request, the first

@@ -39,10 +39,10 @@ namespace rathole::proxy {
 /// Compat: upstream sends IP literals as if they were names; this client sends them as addresses.
 class socks5 {
  public:
-  /// Is the type of the events that `poll` returns.
+  /// The type of the events that `poll` returns.
   using event = proxy::event;
 
-  /// Is the largest number of received bytes that it holds.
+  /// The largest number of received bytes that it holds.
   static constexpr std::size_t max_buffered = 4 + 1 + 255 + 2;
 
   /// Asks for a connection to `target`. If the host is empty or too long for the protocol, the

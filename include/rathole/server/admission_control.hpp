@@ -24,7 +24,7 @@ namespace rathole::server {
 template <io::Runtime R>
 class admission_control : public std::enable_shared_from_this<admission_control<R>> {
  public:
-  /// Is an unauthenticated connection, which is counted for as long as this object lives.
+  /// An unauthenticated connection, which is counted for as long as this object lives.
   class connection {
    public:
     /// Makes the connection with the ticket `number`, whose first handshake step begins at

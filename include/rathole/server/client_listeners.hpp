@@ -14,7 +14,7 @@
 
 namespace rathole::server {
 
-/// Is a listener for clients: an address as the settings name it, and the acceptor that is bound to
+/// A listener for clients: an address as the settings name it, and the acceptor that is bound to
 /// it.
 template <io::Acceptor A>
 struct client_listener {
@@ -35,9 +35,9 @@ struct client_listener {
 template <io::Acceptor A>
 class client_listeners {
  public:
-  /// Is the type of listeners.
+  /// The type of listeners.
   using listener = client_listener<A>;
-  /// Is shared by this object and the coroutine that accepts on the listener.
+  /// An owner of the listener: this object and the coroutine that accepts on it share it.
   using listener_pointer = std::shared_ptr<listener>;
 
   /// Returns the listener for the address `where`, or null.

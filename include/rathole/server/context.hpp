@@ -36,24 +36,24 @@ class control_session;
 /// long as the last of them.
 template <transport::Transport T, class Observer, protocol::Codec C>
 struct context {
-  /// Is the type of the transport.
+  /// The type of the transport.
   using transport_type = T;
-  /// Is the type of the runtime of the transport.
+  /// The type of the runtime of the transport.
   using runtime_type = typename T::runtime_type;
-  /// Is the type of the stream of a control or data channel.
+  /// The type of the stream of a control or data channel.
   using stream_type = typename T::stream;
-  /// Is the type of the stream of a visitor.
+  /// The type of the stream of a visitor.
   using visitor_type = typename runtime_type::stream;
-  /// Is the type of the protocol's codec.
+  /// The type of the protocol's codec.
   using codec_type = C;
-  /// Is the registry of services. It holds sessions weakly, because they belong to the coroutines
+  /// The registry of services. It holds sessions weakly, because they belong to the coroutines
   /// that run them, which keep the context alive; if the registry owned them, neither would ever be
   /// freed.
   using registry_type = protocol::map_registry<std::shared_ptr<const config::server_service>,
                                                std::weak_ptr<control_session<context>>>;
-  /// Is the type of the server's `admission_control`.
+  /// The type of the server's `admission_control`.
   using admission_type = admission_control<runtime_type>;
-  /// Is the type of listeners for clients.
+  /// The type of listeners for clients.
   using listener_type = client_listener<typename runtime_type::acceptor>;
   /// Points to a listener for clients.
   using listener_pointer = std::shared_ptr<listener_type>;

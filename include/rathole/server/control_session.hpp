@@ -37,10 +37,15 @@ namespace rathole::server {
 template <class Context>
 class control_session : public std::enable_shared_from_this<control_session<Context>> {
  public:
+  /// The type of the server's context.
   using context_type = Context;
+  /// The type of the stream of a control or data channel.
   using stream_type = typename Context::stream_type;
+  /// The type of the stream of a visitor.
   using visitor_type = typename Context::visitor_type;
+  /// The protocol machine of the control channel.
   using machine_type = protocol::server_control<typename Context::codec_type>;
+  /// The settings of the service.
   using service_pointer = std::shared_ptr<const config::server_service>;
 
   /// Makes a session for the client at the other end of `stream`, authenticated by `machine`.

@@ -17,7 +17,7 @@ namespace rathole::server {
 template <class Context>
 class control_session;
 
-/// Is how often a server queries its descriptor limit at most.
+/// The shortest time between two queries of a server for its descriptor limit.
 inline constexpr duration limit_interval = std::chrono::seconds(1);
 
 /// Returns the error with which a visitor is refused for lack of a descriptor.

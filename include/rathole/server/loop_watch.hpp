@@ -23,7 +23,7 @@
 
 namespace rathole::server {
 
-/// Is a forwarded connection whose visitor came from the client's own address.
+/// A forwarded connection whose visitor came from the client's own address.
 struct watched_forward {
   /// Makes the record of the connection `id`, which runs on `where`.
   watched_forward(std::uint64_t id, io::executor where) : number(id), executor(where) {}
@@ -43,9 +43,9 @@ struct watched_forward {
 template <class Session>
 class loop_watch : public std::enable_shared_from_this<loop_watch<Session>> {
  public:
-  /// Is the type of the stream of a visitor.
+  /// The type of the stream of a visitor.
   using visitor_type = typename Session::visitor_type;
-  /// Is the type of the server's context.
+  /// The type of the server's context.
   using context_type = typename Session::context_type;
   /// Points to a watched connection.
   using forward_pointer = std::shared_ptr<watched_forward>;
@@ -76,8 +76,8 @@ class loop_watch : public std::enable_shared_from_this<loop_watch<Session>> {
     pump();
   }
 
-  /// Records that the connection of a visitor at `peer` starts to run on `executor`. Returns null if
-  /// it need not be watched.
+  /// Records that the connection of a visitor at `peer` starts to run on `executor`. Returns null
+  /// if it need not be watched.
   forward_pointer started(const address& peer, io::executor executor) {
     if (!concerns(peer)) return nullptr;
     const auto out = std::make_shared<watched_forward>(next_id_++, executor);

@@ -15,8 +15,8 @@ namespace rathole::server {
 template <io::Runtime R>
 class refusal_reporter {
  public:
-  /// Makes a reporter that calls `on_report` at the end of each interval with refusals. The runtime must
-  /// outlive it.
+  /// Makes a reporter that calls `on_report` at the end of each interval with refusals. The runtime
+  /// must outlive it.
   refusal_reporter(R& runtime, std::move_only_function<void(const refusal_summary&)> on_report)
       : runtime_(runtime), timer_(runtime), on_report_(std::move(on_report)) {}
 

@@ -20,9 +20,9 @@
 
 namespace rathole::server {
 
-/// Is the length of an interval in which refused connections are summed up.
+/// The length of an interval in which refused connections are summed up.
 inline constexpr std::chrono::seconds refusal_interval{60};
-/// Is how many sources are distinguished in one interval.
+/// The largest number of sources that are distinguished in one interval.
 inline constexpr std::size_t max_refused_sources = 1024;
 
 /// Names the kinds of reasons for which a connection did not become a control or data channel.
@@ -50,7 +50,7 @@ enum class refusal : std::uint8_t {
   /// A data channel named an unknown session.
   unknown_session,
 };
-/// Is the number of these kinds.
+/// The number of these kinds.
 inline constexpr std::size_t refusal_kinds = 11;
 
 /// Returns the kind of refusal for an error of a handshake. An error of the system counts as an

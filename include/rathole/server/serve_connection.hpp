@@ -25,7 +25,7 @@ inline bool same_service(const config::server_service& now, const config::server
   return now.kind == before.kind && now.token == before.token;
 }
 
-/// Is an unauthenticated connection; see `admission_control`.
+/// An unauthenticated connection; see `admission_control`.
 template <class Context>
 using pending_connection = std::unique_ptr<typename Context::admission_type::connection>;
 

@@ -8,7 +8,7 @@
 
 namespace rathole::server {
 
-/// Is how long writing the start command may take before the data channel counts as dead.
+/// The longest time that writing the start command may take before the data channel counts as dead.
 inline constexpr std::chrono::seconds start_forward_timeout{10};
 
 /// Sends the start command to the client of an idle data channel. Fails if the channel is or

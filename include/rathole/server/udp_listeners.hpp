@@ -21,7 +21,7 @@
 
 namespace rathole::server {
 
-/// Is a listener for the datagrams of visitors: an address, and its socket once that is bound.
+/// A listener for the datagrams of visitors: an address, and its socket once that is bound.
 template <io::DatagramSocket S>
 struct udp_listener : std::enable_shared_from_this<udp_listener<S>> {
   /// Makes a listener for the address `at`, without a socket.
@@ -49,9 +49,9 @@ struct udp_listener : std::enable_shared_from_this<udp_listener<S>> {
 template <class Context>
 class udp_listeners {
  public:
-  /// Is the type of the runtime.
+  /// The type of the runtime.
   using runtime_type = typename Context::runtime_type;
-  /// Is the type of listeners.
+  /// The type of listeners.
   using listener = udp_listener<typename runtime_type::datagram_socket>;
   /// Points to the settings of the service.
   using service_pointer = std::shared_ptr<const config::server_service>;

@@ -31,7 +31,7 @@
 
 namespace rathole::server {
 
-/// Is the server's half of a UDP service while a client serves it: the sockets that visitors send
+/// The server's half of a UDP service while a client serves it: the sockets that visitors send
 /// to, the visitors, and the data channels, over which the visitors are distributed by a hash of
 /// their addresses. A visitor keeps its channel as long as the channel lives.
 ///
@@ -46,11 +46,11 @@ namespace rathole::server {
 template <class Context>
 class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
  public:
-  /// Is the type of the runtime.
+  /// The type of the runtime.
   using runtime_type = typename Context::runtime_type;
-  /// Is the type of the stream of a data channel.
+  /// The type of the stream of a data channel.
   using stream_type = typename Context::stream_type;
-  /// Is the type of data channels.
+  /// The type of data channels.
   using channel_type = io::udp_channel<stream_type, typename Context::codec_type>;
   /// Points to the settings of the service.
   using service_pointer = std::shared_ptr<const config::server_service>;
@@ -71,8 +71,8 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
   [[nodiscard]] runtime_type runtime() const { return runtime_; }
 
   /// Listens until `stop` is requested and everything has ended, also if memory runs out in the
-  /// meantime; starts once the sockets of those that were stopped before are closed. Must be called on
-  /// the control plane's thread.
+  /// meantime; starts once the sockets of those that were stopped before are closed. Must be called
+  /// on the control plane's thread.
   static void start(const std::shared_ptr<udp_service>& self, std::stop_token stop) {
     const auto work = [self, stop] { return take_turn(self, stop); };
     // If memory runs out, it is started again even after `stop`, to close what it opened.

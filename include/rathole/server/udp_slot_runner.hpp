@@ -48,6 +48,7 @@ struct udp_slot_runner {
   static void replace_refused(const std::shared_ptr<Session>& self) {
     self->context_->group.spawn(replace_or_end(self));
   }
+  /// Runs `replace` for `replace_refused`, and closes the session if memory runs out.
   template <class Session>
   static io::awaitable<void> replace_or_end(std::shared_ptr<Session> self) {
     try {

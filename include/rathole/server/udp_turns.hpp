@@ -9,8 +9,8 @@
 namespace rathole::server {
 
 /// The order in which the server halves of UDP services start to listen. A half that is stopped
-/// closes its sockets on the thread that owns them; a later half, which may need the same addresses,
-/// waits until they are closed. Must be used on the control plane's thread.
+/// closes its sockets on the thread that owns them; a later half, which may need the same
+/// addresses, waits until they are closed. Must be used on the control plane's thread.
 class udp_turns {
  public:
   /// The place of one half in the order, from `enter` to `leave`.

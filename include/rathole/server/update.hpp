@@ -51,8 +51,8 @@ void start_listening(const std::shared_ptr<Context>& self,
   self->group.spawn(io::retry_on_bad_alloc(self->runtime(), listener->closing.get_token(), listen));
 }
 
-/// Reports the listeners `listeners` and starts to accept on them. Those for which memory runs out are
-/// closed.
+/// Reports the listeners `listeners` and starts to accept on them. Those for which memory runs out
+/// are closed.
 template <class Context>
 void open(const std::shared_ptr<Context>& self,
           const std::vector<typename Context::listener_pointer>& listeners) {

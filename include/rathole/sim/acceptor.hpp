@@ -10,11 +10,11 @@
 
 namespace rathole::sim {
 
-/// Is a simulated listening socket; models `io::Acceptor`. Closing resets the connections that were
+/// A simulated listening socket; models `io::Acceptor`. Closing resets the connections that were
 /// not accepted. The destructor closes it.
 class acceptor {
  public:
-  /// Is the type of accepted connections.
+  /// The type of accepted connections.
   using stream = sim::stream;
 
   /// Makes an acceptor of the listener `state` on the host `on`; `counted` counts it while it is
@@ -29,6 +29,7 @@ class acceptor {
         owned_(counted.acceptors) {
     state_->handles.push_back(arrival_);
   }
+  /// Takes over another acceptor.
   acceptor(acceptor&&) = default;
   /// Closes this acceptor and takes over `from`.
   acceptor& operator=(acceptor&& from) noexcept {

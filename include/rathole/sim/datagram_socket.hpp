@@ -16,7 +16,7 @@
 
 namespace rathole::sim {
 
-/// Is a simulated UDP socket; models `io::DatagramSocket`. A datagram that has arrived waits as
+/// A simulated UDP socket; models `io::DatagramSocket`. A datagram that has arrived waits as
 /// long as there is room, and is lost otherwise. On its way a datagram may be lost or overtaken, as
 /// the conditions of the link say. The destructor closes the socket.
 class datagram_socket {
@@ -30,6 +30,7 @@ class datagram_socket {
         peer_(peer),
         any_peer_port_(any_peer_port),
         owned_(counted.datagram_sockets) {}
+  /// Takes over another socket.
   datagram_socket(datagram_socket&&) = default;
   /// Closes this socket and takes over `from`.
   datagram_socket& operator=(datagram_socket&& from) noexcept {

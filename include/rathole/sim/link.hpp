@@ -14,12 +14,12 @@
 
 namespace rathole::sim {
 
-/// Is notified of the failures of a link, as a user of the link.
+/// A user of a link, which is notified when the link fails.
 class link_user {
  public:
-  /// Is called when the connection is lost: both ends see a reset, without any packet.
+  /// Called when the connection is lost: both ends see a reset, without any packet.
   virtual void lose() = 0;
-  /// Is called when nothing arrives from now on. `stays_so()` returns later whether this has not
+  /// Called when nothing arrives from now on. `stays_so()` returns later whether this has not
   /// changed since.
   virtual void fall_silent(std::function<bool()> stays_so) = 0;
 

@@ -12,7 +12,7 @@
 
 namespace rathole::sim {
 
-/// Is a listening port with the connections that wait to be accepted there. The queue is unbounded.
+/// A listening port with the connections that wait to be accepted there. The queue is unbounded.
 struct listener {
   /// Makes a listener without acceptors at `at`.
   listener(io::executor ex, address at, operation_counter& counted)

@@ -19,7 +19,7 @@
 
 namespace rathole::sim {
 
-/// Is a datagram on its way.
+/// A datagram on its way.
 struct packet {
   /// The sender.
   udp_endpoint from;
@@ -29,7 +29,7 @@ struct packet {
 
 /// Holds the port of a simulated UDP socket and the datagrams that wait there.
 struct mailbox : std::enable_shared_from_this<mailbox> {
-  /// Is the largest number of waiting datagrams.
+  /// The largest number of waiting datagrams.
   static constexpr std::size_t room = 1024;
   /// Maps the bound ports of a host to their mailboxes.
   using port_map = std::map<std::uint16_t, mailbox*>;

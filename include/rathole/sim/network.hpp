@@ -150,6 +150,7 @@ class network {
 
   /// Returns the resources in use.
   [[nodiscard]] const resource_counts& in_use() const { return in_use_; }
+  /// Returns the resources in use, for the objects that count themselves.
   resource_counts& in_use() { return in_use_; }
 
   /// Returns how many streams `on` has open to `to`, including those that wait to be accepted.

@@ -45,7 +45,7 @@ struct recorded {
   std::optional<std::pair<std::uint64_t, std::uint64_t>> bytes{};
 };
 
-/// Is an observer that records every event as a line of text with its virtual time, and counts
+/// An observer that records every event as a line of text with its virtual time, and counts
 /// events by type. It accepts events of any type, and records their members `service`, `visitor`,
 /// `id` and `error`.
 class recorder {

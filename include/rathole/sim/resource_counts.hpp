@@ -17,6 +17,7 @@ struct resource_counts {
   /// The UDP sockets that are not closed.
   std::size_t datagram_sockets = 0;
 
+  /// Compares all members.
   [[nodiscard]] bool operator==(const resource_counts&) const = default;
 
   /// Counts one resource for as long as it lives.

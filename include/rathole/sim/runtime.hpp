@@ -21,14 +21,14 @@ namespace rathole::sim {
 /// `world::make_runtime`; the world must outlive it and everything made from it.
 class runtime {
  public:
-  /// Is the type of connections.
+  /// The type of connections.
   using stream = sim::stream;
-  /// Is the type of listening sockets.
+  /// The type of listening sockets.
   using acceptor = sim::acceptor;
-  /// Is the type of UDP sockets.
+  /// The type of UDP sockets.
   using datagram_socket = sim::datagram_socket;
 
-  /// Is the type of timers.
+  /// The type of timers.
   class timer : public virtual_timer {
    public:
     /// Makes a timer that is not armed.

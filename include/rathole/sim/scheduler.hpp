@@ -39,7 +39,7 @@ enum class outcome {
 /// and the others continue, as in `io::run_context`.
 class scheduler {
  public:
-  /// Is the type of scheduled functions.
+  /// The type of scheduled functions.
   using callback = std::move_only_function<void()>;
 
   /// Identifies a scheduled callback.
@@ -48,10 +48,11 @@ class scheduler {
     time_point at;
     /// Its number; numbers increase.
     std::uint64_t number;
+    /// Orders by the members in the order of their declaration.
     auto operator<=>(const ticket&) const = default;
   };
 
-  /// Is the time at which every simulation begins.
+  /// The time at which every simulation begins.
   static constexpr time_point beginning{std::chrono::hours(1)};
 
   scheduler() { add_queue(plain_turn); }

@@ -10,7 +10,7 @@
 
 namespace rathole::sim {
 
-/// Is one end of a simulated connection; models `io::ByteStream`. The destructor closes it.
+/// One end of a simulated connection; models `io::ByteStream`. The destructor closes it.
 class stream {
  public:
   /// Makes the stream of the end `which`; `counted` counts it while it is open.
@@ -19,6 +19,7 @@ class stream {
         side_(which),
         owned_(counted.streams),
         held_(*connection_->at(which).held) {}
+  /// Takes over another stream.
   stream(stream&&) = default;
   /// Closes this stream and takes over `from`.
   stream& operator=(stream&& from) noexcept {

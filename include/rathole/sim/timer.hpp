@@ -20,6 +20,7 @@ class virtual_timer {
   /// Makes a timer that is not armed and calls back on `ex`; `counted` counts it while it is armed.
   virtual_timer(scheduler& when, io::executor ex, resource_counts& counted)
       : scheduler_(&when), state_(make_state(ex, counted)) {}
+  /// Takes over another timer with its callback.
   virtual_timer(virtual_timer&&) = default;
   virtual_timer& operator=(virtual_timer&&) = delete;
   ~virtual_timer() {

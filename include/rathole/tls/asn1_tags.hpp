@@ -10,15 +10,15 @@ namespace rathole::tls::detail {
 
 // Botan 3 has renamed these constants.
 #if BOTAN_VERSION_MAJOR >= 3
-/// Is the tag of a SEQUENCE.
+/// The tag of a SEQUENCE.
 inline constexpr auto sequence_tag = Botan::ASN1_Type::Sequence;
-/// Is the tag of an OCTET STRING.
+/// The tag of an OCTET STRING.
 inline constexpr auto octet_string_tag = Botan::ASN1_Type::OctetString;
-/// Is the class of universal tags.
+/// The class of universal tags.
 inline constexpr auto universal_class = Botan::ASN1_Class::Universal;
-/// Is the class of context-specific tags.
+/// The class of context-specific tags.
 inline constexpr auto context_class = Botan::ASN1_Class::ContextSpecific;
-/// Is Botan's type of tags.
+/// Botan's type of tags.
 using asn1_type = Botan::ASN1_Type;
 #else
 inline constexpr auto sequence_tag = Botan::SEQUENCE;

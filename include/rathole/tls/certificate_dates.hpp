@@ -18,8 +18,8 @@ namespace rathole::tls {
 /// A certificate that expires within this time is reported.
 inline constexpr std::chrono::days expiry_notice{14};
 
-/// Returns why peers refuse a certificate of `shown` because of its dates at the time `now`, or will
-/// within `expiry_notice`; nothing if all are valid for longer.
+/// Returns why peers refuse a certificate of `shown` because of its dates at the time `now`, or
+/// will within `expiry_notice`; nothing if all are valid for longer.
 inline std::optional<std::string> date_problem(
     const identity& shown,
     std::chrono::system_clock::time_point now = std::chrono::system_clock::now()) {

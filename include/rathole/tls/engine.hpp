@@ -14,7 +14,7 @@
 
 namespace rathole::tls {
 
-/// Is one TLS connection (RFC 5246, RFC 8446) without input or output, as implemented by a TLS
+/// One TLS connection (RFC 5246, RFC 8446) without input or output, as implemented by a TLS
 /// library; `tls::layer` makes a `Layer` of it. It uses TLS 1.2 or later and only ECDHE with AEAD
 /// suites, without renegotiation and compression, and resumes sessions. Output is appended to the
 /// buffers.

@@ -19,7 +19,7 @@
 
 namespace rathole::tls {
 
-/// Is the size of the largest accepted file of keys or certificates, in bytes.
+/// The size of the largest accepted file of keys or certificates, in bytes.
 inline constexpr std::size_t max_file_size = std::size_t{4} << 20;
 
 /// Holds the places of trusted certificates that the environment names. The variables have the same

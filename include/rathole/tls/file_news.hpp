@@ -15,7 +15,7 @@ enum class file_news {
   doubtful,
 };
 
-/// Is told the news in words, by any thread.
+/// A function that receives the news and its description; called by any thread.
 using problem_handler = std::function<void(file_news, const std::string&)>;
 
 }  // namespace rathole::tls

@@ -23,7 +23,7 @@ struct alt_names {
 
 namespace detail {
 
-/// Is a DER value (X.690), whose length must be below 64 KiB.
+/// A DER value (X.690), whose length must be below 64 KiB.
 struct der_value {
   /// The tag byte.
   std::uint8_t tag = 0;
@@ -101,8 +101,8 @@ inline bool matches_dns_name(std::string_view pattern, std::string_view host) {
          detail::same_name(domain, host.substr(first_label));
 }
 
-/// Returns whether `host` can be the name that a server's certificate is for: it is not empty, apart
-/// from the dot of the root, and has no NUL.
+/// Returns whether `host` can be the name that a server's certificate is for: it is not empty,
+/// apart from the dot of the root, and has no NUL.
 inline bool is_server_name(std::string_view host) {
   if (host.ends_with('.')) host.remove_suffix(1);
   return !host.empty() && !host.contains('\0');

@@ -17,15 +17,15 @@ namespace rathole::tls {
 
 /// Holds the object identifiers of the algorithms that a server's key may have.
 namespace key_oid {
-/// Is the object identifier of RSA keys (RFC 8017).
+/// The object identifier of RSA keys (RFC 8017).
 inline constexpr std::string_view rsa = "1.2.840.113549.1.1.1";
-/// Is the object identifier of keys for RSA-PSS only (RFC 8017).
+/// The object identifier of keys for RSA-PSS only (RFC 8017).
 inline constexpr std::string_view rsa_pss = "1.2.840.113549.1.1.10";
-/// Is the object identifier of elliptic curve keys (RFC 5480).
+/// The object identifier of elliptic curve keys (RFC 5480).
 inline constexpr std::string_view ec = "1.2.840.10045.2.1";
-/// Is the object identifier of Ed25519 keys (RFC 8410).
+/// The object identifier of Ed25519 keys (RFC 8410).
 inline constexpr std::string_view ed25519 = "1.3.101.112";
-/// Is the object identifier of Ed448 keys (RFC 8410).
+/// The object identifier of Ed448 keys (RFC 8410).
 inline constexpr std::string_view ed448 = "1.3.101.113";
 }  // namespace key_oid
 

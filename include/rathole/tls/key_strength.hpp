@@ -21,9 +21,9 @@
 
 namespace rathole::tls {
 
-/// Is the strength that keys must have, in bits.
+/// The strength that keys must have, in bits.
 inline constexpr std::size_t min_key_strength = 110;
-/// Is the size of the smallest RSA key with that strength, in bits.
+/// The size of the smallest RSA key with that strength, in bits.
 inline constexpr std::size_t min_rsa_bits = 2048;
 
 namespace detail {

@@ -50,6 +50,7 @@ class reloading {
     std::uint64_t size = 0;
     std::uint64_t inode = 0;
     std::uint64_t device = 0;
+    /// Compares all members.
     bool operator==(const stamp&) const = default;
   };
 

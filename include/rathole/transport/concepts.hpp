@@ -33,8 +33,8 @@ namespace rathole::transport {
 ///   in the configuration answers as `tcp`, the default. A client or server fails with
 ///   `errc::wrong_transport` if its transport does not serve its settings, so that nobody gets
 ///   plaintext who asked for TLS.
-/// * `handshake_is_expensive` says whether the handshake takes so much computing that it is done by a
-///   worker thread.
+/// * `handshake_is_expensive` says whether the handshake takes so much computing that it is done by
+///   a worker thread.
 template <class T>
 concept Transport =
     std::copyable<T> &&

@@ -15,7 +15,7 @@ using layer_maker = std::function<result<any_layer>()>;
 /// `LayerFactory`.
 class any_layer_factory {
  public:
-  /// Is the type of the layers.
+  /// The type of the layers.
   using layer_type = any_layer;
 
   /// Makes a factory of the transport `kind`, whose layers come from `make`.

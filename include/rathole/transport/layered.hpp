@@ -16,11 +16,11 @@ namespace rathole::transport {
 template <Transport Below, LayerFactory F>
 class layered {
  public:
-  /// Is the type of the runtime of the transport below.
+  /// The type of the runtime of the transport below.
   using runtime_type = typename Below::runtime_type;
-  /// Is the type of the layers.
+  /// The type of the layers.
   using layer_type = typename F::layer_type;
-  /// Is the type of the streams that carry the protocol.
+  /// The type of the streams that carry the protocol.
   using stream = io::layered_stream<runtime_type, layer_type>;
   /// Says that the handshake is done by a worker thread.
   static constexpr bool handshake_is_expensive = true;

@@ -152,8 +152,8 @@ inline std::optional<proxy::settings> to_proxy_settings(
 }  // namespace detail
 
 /// Prepares the transport of a client, and reads the key and certificate files that it names. Fails
-/// with all problems, which have key paths but no positions in a file. `report_problem` receives the
-/// problems of files that change later.
+/// with all problems, which have key paths but no positions in a file. `report_problem` receives
+/// the problems of files that change later.
 inline std::expected<prepared_client, std::vector<config::problem>> prepare(
     const config::client& settings, const problem_handler& report_problem = {}) {
   auto layers = detail::prepare_layers(settings, config::side::client, report_problem);

@@ -11,9 +11,9 @@ namespace rathole::transport {
 template <io::Runtime R>
 class tcp {
  public:
-  /// Is the type of the runtime of the transport.
+  /// The type of the runtime of the transport.
   using runtime_type = R;
-  /// Is the type of the streams that carry the protocol.
+  /// The type of the streams that carry the protocol.
   using stream = typename R::stream;
   /// Says that the handshake needs no worker thread.
   static constexpr bool handshake_is_expensive = false;

@@ -38,8 +38,8 @@ std::expected<layer_maker, std::string> tls_layers(std::expected<Context, std::s
 }  // namespace detail
 
 /// Returns what makes the layers of `[client.transport.tls]`, or a text that says why it cannot be
-/// made. The server's certificate must be for `host`, a name or an IP literal. `report_problem` receives
-/// the problems of files that change later; any thread may call it.
+/// made. The server's certificate must be for `host`, a name or an IP literal. `report_problem`
+/// receives the problems of files that change later; any thread may call it.
 inline std::expected<layer_maker, std::string> tls_client_layers(
     const config::tls_options& options, const std::string& host,
     tls::problem_handler report_problem) {

@@ -33,13 +33,13 @@ enum class opcode : std::uint8_t {
 /// Returns whether frames of that kind may stand between the fragments of a message.
 constexpr bool is_control(opcode op) { return static_cast<std::uint8_t>(op) >= 8; }
 
-/// Is the largest payload of a control frame (RFC 6455 section 5.5), in bytes.
+/// The largest payload of a control frame (RFC 6455 section 5.5), in bytes.
 inline constexpr std::size_t max_control_payload = 125;
 
 /// Holds the key with which a payload is masked: byte i is XORed with key byte i modulo 4.
 using mask_key = std::array<std::uint8_t, 4>;
 
-/// Is the header of a frame: everything but its payload.
+/// The header of a frame: everything but its payload.
 struct frame_header {
   /// Whether the frame is the last fragment of its message.
   bool fin = true;
@@ -50,9 +50,10 @@ struct frame_header {
   /// The key, if the payload is masked.
   std::optional<mask_key> mask = {};
 
-  /// Is the size of the longest header, in bytes.
+  /// The size of the longest header, in bytes.
   static constexpr std::size_t max_size = 14;
 
+  /// Compares all members.
   bool operator==(const frame_header&) const = default;
 };
 

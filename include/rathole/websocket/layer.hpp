@@ -73,8 +73,8 @@ class layer {
   }
 
   /// Processes bytes from the stream below; see `Layer`. Fails with the errors of
-  /// `http::head_reader`, `check_response`, `reader` and `validate_close`, and on a server with those
-  /// of `refusal_category`.
+  /// `http::head_reader`, `check_response`, `reader` and `validate_close`, and on a server with
+  /// those of `refusal_category`.
   result<void> receive(byte_view in, byte_buffer& app, byte_buffer& wire) {
     if (error_) return failure(error_);
     is_silent_ = false;

@@ -19,12 +19,12 @@ namespace rathole::websocket {
 /// passed on as they arrive, so that no frame is ever held in memory.
 class reader {
  public:
-  /// Is the longest frame that is accepted, in bytes; as upstream.
+  /// The longest frame that is accepted, in bytes; as upstream.
   static constexpr std::uint64_t max_frame = 16 << 20;
-  /// Is the longest message that is accepted, in bytes; as upstream.
+  /// The longest message that is accepted, in bytes; as upstream.
   static constexpr std::uint64_t max_message = 64 << 20;
 
-  /// Is a Close, Ping or Pong.
+  /// A Close, Ping or Pong.
   struct control {
     /// The kind of the control frame.
     opcode op;

@@ -52,8 +52,8 @@ std::string start_failure_text(const Block& settings, const std::error_code& err
   }
 }
 
-/// Says how a connection that served ended: in order, which `peer` ("the client") did on purpose, or
-/// otherwise.
+/// Says how a connection that served ended: in order, which `peer` ("the client") did on purpose,
+/// or otherwise.
 inline std::string end_text(const std::error_code& error, const std::string& peer) {
   if (error == errc::end_of_stream) return peer + " closed the connection";
   if (error == errc::truncated) {

@@ -24,11 +24,11 @@ inline constexpr std::uint64_t max_failure_lines = 3;
 /// Lines of one cause that all services together have in a minute.
 inline constexpr std::uint64_t max_cause_lines = 30;
 
-/// Is an observer of a client that logs its events. Compat: lines that scripts look for have
+/// An observer of a client that logs its events. Compat: lines that scripts look for have
 /// upstream's wording.
 class client_log {
  public:
-  /// Is the log target of the lines.
+  /// The log target of the lines.
   static constexpr std::string_view target = "rathole::client";
 
   /// Returns the time, which limits repeated lines.

@@ -13,7 +13,7 @@
 
 namespace rathole::app {
 
-/// Is how many early closes in a row are reported.
+/// The number of early closes in a row that cause a warning.
 inline constexpr std::size_t early_closes_before_warning = 3;
 
 /// Detects clients that repeatedly close what the server has just started, because the two sides

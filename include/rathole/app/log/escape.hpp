@@ -8,7 +8,7 @@
 
 namespace rathole::app {
 
-/// Is the longest name or address in a log line, in bytes.
+/// The longest name or address in a log line, in bytes.
 inline constexpr std::size_t longest_shown_text = 128;
 
 namespace detail {

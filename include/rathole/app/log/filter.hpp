@@ -14,7 +14,7 @@
 
 namespace rathole::app {
 
-/// Is the severity of a log line, in increasing order; `off` is a threshold that no line reaches.
+/// The severity of a log line, in increasing order; `off` is a threshold that no line reaches.
 enum class log_level { trace, debug, info, warn, error, off };
 
 /// Decides which log lines are written. The text form is a comma-separated list of `level`,

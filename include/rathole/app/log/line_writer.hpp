@@ -27,7 +27,7 @@ namespace rathole::app {
 /// and counted, and a line in their place gives the number. Any thread may add lines.
 class line_writer {
  public:
-  /// Is the largest size of the lines that wait, in bytes; the same amount may be under way in
+  /// The largest size of the lines that wait, in bytes; the same amount may be under way in
   /// addition.
   static constexpr std::size_t max_backlog = std::size_t{256} << 10;
 
@@ -55,7 +55,7 @@ class line_writer {
     is_done ? thread_.join() : thread_.detach();
   }
 
-  /// Is how long the destructor waits for lines to be written.
+  /// The longest time that the destructor waits for lines to be written.
   static constexpr std::chrono::seconds flush_timeout{1};
 
   /// Adds a line, including its end. Never waits for the reader.

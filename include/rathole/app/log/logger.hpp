@@ -21,7 +21,7 @@
 
 namespace rathole::app {
 
-/// Is the longest line of a log, in bytes; a longer one is cut.
+/// The longest line of a log, in bytes; a longer one is cut.
 inline constexpr std::size_t longest_log_line = std::size_t{8} << 10;
 
 namespace detail {

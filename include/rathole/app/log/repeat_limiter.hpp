@@ -19,12 +19,13 @@ inline constexpr std::chrono::seconds repeat_interval{60};
 /// How many kinds of lines are distinguished; lines of further kinds count as one kind.
 inline constexpr std::size_t max_repeated_lines = 1024;
 
-/// Decides which lines are written of those that visitors or a peer can cause without limit: a fixed
-/// number of each kind per interval. The first line of the next interval says how many were held back.
+/// Decides which lines are written of those that visitors or a peer can cause without limit: a
+/// fixed number of each kind per interval. The first line of the next interval says how many were
+/// held back.
 class repeat_limiter {
  public:
-  /// Records a line of the kind `what`, of which `allowed` are written in an interval. Returns how many
-  /// were held back in the interval before, or nothing if this line must be held back too.
+  /// Records a line of the kind `what`, of which `allowed` are written in an interval. Returns how
+  /// many were held back in the interval before, or nothing if this line must be held back too.
   std::optional<std::uint64_t> note(std::string_view what, time_point now,
                                     std::uint64_t allowed = 1) {
     lines& known = find(what, now);

@@ -21,11 +21,11 @@ namespace rathole::app {
 /// Lines of each kind, such as "Control channel established", that one service has in a minute.
 inline constexpr std::uint64_t max_service_lines = 20;
 
-/// Is an observer of a server that logs its events. Compat: lines that scripts look for have
+/// An observer of a server that logs its events. Compat: lines that scripts look for have
 /// upstream's wording.
 class server_log {
  public:
-  /// Is the log target of the lines.
+  /// The log target of the lines.
   static constexpr std::string_view target = "rathole::server";
 
   /// Receives the addresses on which the server listens for visitors of a service, or for clients

@@ -20,17 +20,17 @@ namespace rathole::crypto::botan {
 /// Holds Botan's name of ChaCha20-Poly1305, and the byte order of its nonce counter in Noise
 /// (section 12.3).
 struct chacha20_poly1305_name {
-  /// Is Botan's name of the cipher.
+  /// Botan's name of the cipher.
   static constexpr const char* value = "ChaCha20Poly1305";
-  /// Is the byte order of the nonce counter in Noise.
+  /// The byte order of the nonce counter in Noise.
   static constexpr std::endian counter_order = std::endian::little;
 };
 /// Holds Botan's name of AES-256-GCM, and the byte order of its nonce counter in Noise (section
 /// 12.4).
 struct aes256_gcm_name {
-  /// Is Botan's name of the cipher.
+  /// Botan's name of the cipher.
   static constexpr const char* value = "AES-256/GCM";
-  /// Is the byte order of the nonce counter in Noise.
+  /// The byte order of the nonce counter in Noise.
   static constexpr std::endian counter_order = std::endian::big;
 };
 
@@ -39,7 +39,7 @@ struct aes256_gcm_name {
 template <class Name>
 class aead {
  public:
-  /// Is the byte order in which Noise writes the nonce counter; see `Aead`.
+  /// The byte order in which Noise writes the nonce counter; see `Aead`.
   static constexpr std::endian counter_order = Name::counter_order;
 
   /// Sets the key, which is wiped in the destructor; see `Aead`.
@@ -76,9 +76,13 @@ class aead {
     }
   }
 
+  /// Makes a cipher without a key; `set_key` must be called first.
   aead() = default;
+  /// Takes over another cipher, which keeps a copy of its key until it is destroyed.
   aead(aead&&) noexcept = default;
+  /// Takes over another cipher, which keeps a copy of its key until it is destroyed.
   aead& operator=(aead&&) noexcept = default;
+  /// Wipes the key.
   ~aead() { wipe(key_); }
 
  private:
@@ -124,9 +128,9 @@ class aead {
   bool has_associated_ = false;
 };
 
-/// Is ChaCha20-Poly1305 (RFC 8439).
+/// ChaCha20-Poly1305 (RFC 8439).
 using chacha20_poly1305 = aead<chacha20_poly1305_name>;
-/// Is AES-256-GCM (NIST SP 800-38D).
+/// AES-256-GCM (NIST SP 800-38D).
 using aes256_gcm = aead<aes256_gcm_name>;
 
 }  // namespace rathole::crypto::botan

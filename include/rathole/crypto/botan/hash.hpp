@@ -13,20 +13,20 @@ namespace rathole::crypto::botan {
 
 /// Holds Botan's name of SHA-512, and its sizes in bytes.
 struct sha512_name {
-  /// Is Botan's name of the hash function.
+  /// Botan's name of the hash function.
   static constexpr const char* value = "SHA-512";
-  /// Is the size of the digest in bytes.
+  /// The size of the digest in bytes.
   static constexpr std::size_t digest_size = 64;
-  /// Is the size of a block in bytes.
+  /// The size of a block in bytes.
   static constexpr std::size_t block_size = 128;
 };
 /// Holds Botan's name of BLAKE2b, and its sizes in bytes.
 struct blake2b_name {
-  /// Is Botan's name of the hash function.
+  /// Botan's name of the hash function.
   static constexpr const char* value = "BLAKE2b(512)";
-  /// Is the size of the digest in bytes.
+  /// The size of the digest in bytes.
   static constexpr std::size_t digest_size = 64;
-  /// Is the size of a block in bytes.
+  /// The size of a block in bytes.
   static constexpr std::size_t block_size = 128;
 };
 
@@ -34,14 +34,18 @@ struct blake2b_name {
 template <class Name>
 class hash {
  public:
-  /// Is the size of the digest in bytes.
+  /// The size of the digest in bytes.
   static constexpr std::size_t digest_size = Name::digest_size;
-  /// Is the size of a block in bytes.
+  /// The size of a block in bytes.
   static constexpr std::size_t block_size = Name::block_size;
 
+  /// Begins a digest. Throws Botan's exception if this build of Botan lacks the function.
   hash() : state_(Botan::HashFunction::create_or_throw(Name::value)) {}
+  /// Copies the state after the bytes so far, so that both can continue apart.
   hash(const hash& other) : state_(other.state_->copy_state()) {}
+  /// Takes over the state of another object, which must not be used afterwards.
   hash(hash&&) noexcept = default;
+  /// Replaces the state by that of `other`.
   hash& operator=(hash other) noexcept {
     state_.swap(other.state_);
     return *this;
@@ -62,9 +66,9 @@ class hash {
   std::unique_ptr<Botan::HashFunction> state_;
 };
 
-/// Is SHA-512 (FIPS 180-4).
+/// SHA-512 (FIPS 180-4).
 using sha512 = hash<sha512_name>;
-/// Is BLAKE2b with a digest of 64 bytes (RFC 7693).
+/// BLAKE2b with a digest of 64 bytes (RFC 7693).
 using blake2b = hash<blake2b_name>;
 
 }  // namespace rathole::crypto::botan

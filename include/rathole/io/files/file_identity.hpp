@@ -22,6 +22,7 @@ struct file_identity {
   /// When the inode last changed (inode(7)), in ns of the system's time.
   std::int64_t changed = 0;
 
+  /// Compares all members.
   bool operator==(const file_identity&) const = default;
 };
 

@@ -9,7 +9,7 @@
 
 namespace rathole::io {
 
-/// Is the largest number of symbolic links on a path, as in the system (path_resolution(7)).
+/// The largest number of symbolic links on a path, as in the system (path_resolution(7)).
 inline constexpr int max_links = 40;
 
 /// Follows an absolute path as the system does, link by link. Calls `looked_up(directory, name)`

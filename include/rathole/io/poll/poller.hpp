@@ -165,8 +165,8 @@ class poll_watch {
  private:
   friend class poller;
 
-  /// Is called when the descriptor is ready for `events` (epoll(7)). It may stop this watch and
-  /// others.
+  /// The function to call when the descriptor is ready for `events` (epoll(7)). It may stop this
+  /// watch and others.
   virtual void ready(std::uint32_t events) = 0;
 
   std::error_code arm(int fd, std::uint32_t armed, std::uint32_t events) {

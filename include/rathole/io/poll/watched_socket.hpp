@@ -12,7 +12,7 @@
 
 namespace rathole::io {
 
-/// Is a non-blocking socket on which coroutines can wait: one until it is readable and one until it
+/// A non-blocking socket on which coroutines can wait: one until it is readable and one until it
 /// is writable.
 class watched_socket final : poll_watch {
  public:

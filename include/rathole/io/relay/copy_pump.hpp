@@ -8,7 +8,7 @@
 
 namespace rathole::io {
 
-/// Is the size of one read of a copying relay, in bytes.
+/// The size of one read of a copying relay, in bytes.
 inline constexpr std::size_t copy_buffer_size = 64 * 1024;
 
 /// Copies bytes from `from` to `to` until `from` ends, then ends our direction of `to`. Adds the

@@ -26,7 +26,7 @@ struct layer_scratch {
   }
 };
 
-/// Is the scratch memory of a thread.
+/// The scratch memory of a thread.
 using shared_scratch = shared_buffer<layer_scratch>;
 
 }  // namespace rathole::io

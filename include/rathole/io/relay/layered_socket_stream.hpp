@@ -10,7 +10,7 @@
 
 namespace rathole::io {
 
-/// Is a layer on a bare socket that a relay may take apart: `next()` is the stream below, `layer()`
+/// A layer on a bare socket that a relay may take apart: `next()` is the stream below, `layer()`
 /// is the layer, and `received()` holds the decoded bytes that have not been read.
 template <class S>
 concept LayeredSocketStream = ByteStream<S> && requires(S& s) {

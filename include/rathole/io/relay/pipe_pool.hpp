@@ -17,7 +17,7 @@ namespace rathole::io {
 /// in it.
 class kernel_pipe {
  public:
-  /// Is how many bytes a pipe can hold.
+  /// The number of bytes that a pipe can hold.
   static constexpr std::size_t capacity = 256 * 1024;
 
   /// Returns a pipe of full capacity, or nothing if the system provides none: descriptors have run
@@ -84,9 +84,9 @@ class kernel_pipe {
 /// system calls.
 class pipe_pool {
  public:
-  /// Is the largest number of pipes that are kept.
+  /// The largest number of pipes that are kept.
   static constexpr std::size_t max_idle = 32;
-  /// Is how many of the process's descriptors there must be for each pipe that is kept.
+  /// The number of the process's descriptors that there must be for each pipe that is kept.
   static constexpr std::size_t descriptors_per_pipe = 256;
 
   /// Returns the pool of the calling thread.

@@ -11,31 +11,31 @@ namespace detail {
 /// Selects the relay between streams of the types `A` and `B`.
 template <class R, class A, class B>
 struct relay_between {
-  /// Is the relay.
+  /// The relay.
   using type = copy_relay<R, A, B>;
 };
 /// Selects the relay between two bare sockets.
 template <class R, SocketStream A, SocketStream B>
 struct relay_between<R, A, B> {
-  /// Is the relay.
+  /// The relay.
   using type = socket_relay<R>;
 };
 /// Selects the relay between a bare socket and a layer on one.
 template <class R, SocketStream A, LayeredSocketStream B>
 struct relay_between<R, A, B> {
-  /// Is the relay.
+  /// The relay.
   using type = layered_relay<R, std::remove_cvref_t<decltype(std::declval<B&>().layer())>>;
 };
 /// Selects the relay between a layer on a bare socket and a bare socket.
 template <class R, LayeredSocketStream A, SocketStream B>
 struct relay_between<R, A, B> {
-  /// Is the relay.
+  /// The relay.
   using type = layered_relay<R, std::remove_cvref_t<decltype(std::declval<A&>().layer())>>;
 };
 
 }  // namespace detail
 
-/// Is the relay that carries bytes in both directions between an `A` and a `B` until both
+/// The relay that carries bytes in both directions between an `A` and a `B` until both
 /// directions have ended. The end of one direction is passed on, and the other continues. An error
 /// in one direction aborts both streams, so that no side mistakes a broken stream for a finished
 /// one; so do `stop()` and an idle time beyond the limits.

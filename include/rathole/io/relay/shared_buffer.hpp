@@ -8,7 +8,7 @@
 
 namespace rathole::io {
 
-/// Is memory that a `shared_buffer` can lend, such as `byte_buffer`. None of the operations throws.
+/// Memory that a `shared_buffer` can lend, such as `byte_buffer`. None of the operations throws.
 ///
 /// * `empty()` returns whether it holds no bytes.
 /// * `clear()` removes the bytes and keeps the memory.
@@ -28,7 +28,7 @@ concept Workspace = std::default_initializable<W> && requires(W& w, const W& cw)
 template <Workspace W>
 class shared_buffer {
  public:
-  /// Is the right to use the memory, from `lend()` until its destruction.
+  /// The right to use the memory, from `lend()` until its destruction.
   class loan {
    public:
     /// Takes over the right of `other`.

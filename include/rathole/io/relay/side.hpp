@@ -12,7 +12,7 @@
 
 namespace rathole::io {
 
-/// Is one of the two sockets of a relay, with an epoll watch that calls `ready(side, events)` of
+/// One of the two sockets of a relay, with an epoll watch that calls `ready(side, events)` of
 /// the owner. The connection is reset unless it is ended by `finish`.
 template <class Owner>
 struct relay_side final : poll_watch {

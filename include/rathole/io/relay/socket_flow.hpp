@@ -19,7 +19,7 @@
 
 namespace rathole::io {
 
-/// Is one direction of a relay between two non-blocking sockets on Linux. A flow is copied through
+/// One direction of a relay between two non-blocking sockets on Linux. A flow is copied through
 /// a buffer that all flows of the thread share. A bulk flow is spliced through a pooled pipe
 /// instead, so that its bytes never enter this process's memory; when it has become thin, it is
 /// copied again. A flow that waits for bytes owns neither a buffer nor a pipe.

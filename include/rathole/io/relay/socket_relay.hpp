@@ -18,7 +18,7 @@
 
 namespace rathole::io {
 
-/// Is a `ByteStream` that is a bare socket: its bytes are those of the socket, unchanged.
+/// A `ByteStream` that is a bare socket: its bytes are those of the socket, unchanged.
 ///
 /// * `is_corked()` returns whether bytes of `write_corked` may still be held back.
 /// * `release()` gives up ownership of the socket, in non-blocking mode, and returns it; none if

@@ -55,13 +55,13 @@ inline endpoints in_dial_order(endpoints found, bool prefer_ipv6) {
                                 [](const auto& each) { return each.address().is_v6(); });
 }
 
-/// Is one request for the addresses of a name. The system's resolver cannot be interrupted, so a
+/// One request for the addresses of a name. The system's resolver cannot be interrupted, so a
 /// lookup that is given up continues in the pool's threads, for other requests.
 class lookup {
  public:
-  /// Is the longest wait for a lookup, whatever the deadline of the caller.
+  /// The longest wait for a lookup, whatever the deadline of the caller.
   static constexpr duration limit = std::chrono::seconds(10);
-  /// Is the longest wait for the resolver if there is an earlier good answer (RFC 8767 section 5,
+  /// The longest wait for the resolver if there is an earlier good answer (RFC 8767 section 5,
   /// the client response timer).
   static constexpr duration client_response_timeout = std::chrono::milliseconds(1800);
 

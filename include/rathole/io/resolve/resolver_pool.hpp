@@ -32,11 +32,12 @@ namespace rathole::io {
 /// The functions may be called by any thread. The pool may be destroyed while lookups run.
 class resolver_pool {
  public:
-  /// Is how many good answers are kept for when the resolver does not answer.
+  /// The largest number of good answers that are kept for the case that the resolver does not
+  /// answer.
   static constexpr std::size_t answers_kept = 256;
-  /// Is how long a good answer is kept.
+  /// The time for which a good answer is kept.
   static constexpr duration answers_kept_for = std::chrono::hours(1);
-  /// Is how long a thread without work waits before it ends.
+  /// The time that a thread without work waits before it ends.
   static constexpr std::chrono::seconds idle_limit{10};
 
   /// Holds the request of one asker and its answer. Its content is accessed only on the asker's
@@ -51,7 +52,7 @@ class resolver_pool {
     /// The answer, once there is one.
     std::optional<result<host_addresses>> answer;
   };
-  /// Is shared by the asker and the pool.
+  /// An owner of a request: the asker and the pool share it.
   using ticket_pointer = std::shared_ptr<ticket>;
 
   /// Resolves a name and blocks until there is an answer; called by several threads.
@@ -158,7 +159,7 @@ class resolver_pool {
       }
     }
 
-    /// Is the main function of a thread.
+    /// The main function of a thread.
     void serve() {
       std::unique_lock lock(mutex);
       for (;;) {

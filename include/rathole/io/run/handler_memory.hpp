@@ -33,13 +33,13 @@ class handler_memory {
   bool in_use_ = false;
 };
 
-/// Is the allocator that Asio takes from a handler of `memory_bound`. `P` points to a
+/// The allocator that Asio takes from a handler of `memory_bound`. `P` points to a
 /// `handler_memory`; it is an owning pointer if the memory might not outlive the operation
 /// otherwise.
 template <class T, class P>
 class handler_allocator {
  public:
-  /// Is the type of the allocated objects.
+  /// The type of the allocated objects.
   using value_type = T;
 
   /// Makes an allocator that uses `from`.
@@ -53,6 +53,7 @@ class handler_allocator {
   /// Frees memory that `allocate` returned.
   void deallocate(T* at, std::size_t) { memory_->deallocate(at); }
 
+  /// Returns whether both allocators use the same memory.
   template <class U>
   bool operator==(const handler_allocator<U, P>& other) const noexcept {
     return memory_ == other.memory_;
@@ -69,11 +70,12 @@ class handler_allocator {
 template <class P, class F>
 class memory_bound {
  public:
-  /// Is the allocator that Asio uses.
+  /// The allocator that Asio uses.
   using allocator_type = handler_allocator<void, P>;
 
   /// Wraps `work`, with an operation in `memory`.
   memory_bound(P memory, F work) : memory_(std::move(memory)), work_(std::move(work)) {}
+  /// Copies the handler; both refer to the same memory.
   memory_bound(const memory_bound&) = default;
   /// Moves the handler. `other` still refers to the memory: if an operation cannot be started, Asio
   /// frees it by the allocator of the handler that it was made from and that has been moved from.

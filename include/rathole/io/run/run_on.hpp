@@ -18,7 +18,7 @@ namespace rathole::io {
 
 namespace detail {
 
-/// Is work that one executor does for another. The memory for both posts is allocated in advance,
+/// Work that one executor does for another. The memory for both posts is allocated in advance,
 /// so that work that has started always returns its result.
 template <class T>
 struct remote_call {
@@ -44,7 +44,7 @@ struct remote_call {
   handler_memory result_memory;
 };
 
-/// Is shared by both executors.
+/// The state of the work, which both executors share.
 template <class T>
 using remote_call_pointer = std::shared_ptr<remote_call<T>>;
 
@@ -88,7 +88,7 @@ void post_call(const remote_call_pointer<T>& self) {
   asio::post(self->there, memory_bound(memory_pointer(self, &self->call_memory), begin));
 }
 
-/// Is the result of `run_on` for work without a result.
+/// The result of `run_on` for work without a result.
 struct done {};
 
 /// Returns `work` with a result.

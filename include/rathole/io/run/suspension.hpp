@@ -41,7 +41,7 @@ class suspensions : public asio::execution_context::service {
 /// coroutine awaits cannot be started, so coroutines of this library await only this operation.
 class suspension {
  public:
-  /// Is the registry of the suspended coroutines of a context.
+  /// The registry of the suspended coroutines of a context.
   using registry = detail::suspensions;
 
   /// Returns the registry of the context of `ex`.

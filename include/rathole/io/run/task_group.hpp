@@ -86,7 +86,7 @@ class task_group {
     }
   };
 
-  /// Is the coroutine that runs `work`. Asio begins it inside `co_spawn`. `has_begun`, unless it is
+  /// The coroutine that runs `work`. Asio begins it inside `co_spawn`. `has_begun`, unless it is
   /// null, is set if there is enough memory to continue.
   static awaitable<void> run(membership member, executor on, bool* has_begun,
                              awaitable<void> work) {

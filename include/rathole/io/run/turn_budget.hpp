@@ -15,7 +15,7 @@ class turn_budget : public asio::execution_context::service {
   /// Identifies the service to Asio.
   inline static asio::execution_context::id id;
 
-  /// Is the number of such operations after which other work must run.
+  /// The number of such operations after which other work must run.
   static constexpr unsigned operations_per_turn = 16;
 
   /// Makes the service of `context`; called by Asio.

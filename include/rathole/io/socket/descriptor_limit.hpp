@@ -21,7 +21,7 @@ inline std::size_t descriptor_limit() {
   return static_cast<std::size_t>(limit.rlim_cur);
 }
 
-/// Is the longest pause before a retry after descriptors ran out; it is short because one may be
+/// The longest pause before a retry after descriptors ran out; it is short because one may be
 /// freed at any time.
 inline constexpr duration shortage_pause = std::chrono::milliseconds(100);
 

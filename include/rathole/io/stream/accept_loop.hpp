@@ -16,8 +16,9 @@
 
 namespace rathole::io {
 
-/// Is how often in a row a failed accept is retried after descriptors were freed. The limit is
-/// needed because other threads of the process may take each freed descriptor first.
+/// The largest number of times in a row that a failed accept is retried after descriptors were
+/// freed. The limit is needed because other threads of the process may take each freed descriptor
+/// first.
 inline constexpr unsigned max_freed_descriptors = 16;
 
 /// Accepts connections and passes each stream to `accepted(stream)`, until `acceptor` is closed or
@@ -25,9 +26,9 @@ inline constexpr unsigned max_freed_descriptors = 16;
 ///
 /// No error ends the loop. After an error the loop pauses, as `pauses` says, and continues; it
 /// calls `failed(error, pause)` once for each new cause. If descriptors have run out, it first
-/// calls `free_descriptor()`, which closes something less valuable than the waiting connection and returns
-/// whether it did; the loop then retries at once. If `accepted` throws `std::bad_alloc`, only that
-/// stream is lost.
+/// calls `free_descriptor()`, which closes something less valuable than the waiting connection and
+/// returns whether it did; the loop then retries at once. If `accepted` throws `std::bad_alloc`,
+/// only that stream is lost.
 template <Runtime R, class Accepted, class Failed, class FreeDescriptor>
 awaitable<void> accept_loop(R& runtime, typename R::acceptor& acceptor, backoff_parameters pauses,
                             std::stop_token stop, Accepted accepted, Failed failed,

@@ -49,9 +49,9 @@ struct layered_impl {
     next.close();
   }
 
-  /// Sends the layer's last message, such as the close_notify of TLS, as far as the stream below takes
-  /// it at once, because whoever closes a stream does not wait. Does nothing while a write is under
-  /// way, which may have sent a part of a message.
+  /// Sends the layer's last message, such as the close_notify of TLS, as far as the stream below
+  /// takes it at once, because whoever closes a stream does not wait. Does nothing while a write is
+  /// under way, which may have sent a part of a message.
   void announce_end() {
     if constexpr (requires { next.send_last(wire.data()); }) {
       if (error || writing || !next.is_open() || !can_send(layer.state())) return;

@@ -24,7 +24,7 @@ namespace rathole::io {
 template <Runtime R, Layer L>
 class layered_stream {
  public:
-  /// Is the type of the stream below.
+  /// The type of the stream below.
   using next_type = typename R::stream;
 
   /// Makes a stream that runs `layer` over `next`, a stream of the runtime `runtime`.

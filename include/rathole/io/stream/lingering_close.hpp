@@ -12,11 +12,11 @@
 
 namespace rathole::io {
 
-/// Is how many bytes a peer may still send during a lingering close. It is more than a client has
-/// under way when it learns that it was refused.
+/// The largest number of bytes that a peer may still send during a lingering close. It is more than
+/// a client has under way when it learns that it was refused.
 inline constexpr std::size_t lingering_bytes = std::size_t{64} * 1024;
 
-/// Is how long a lingering close may take.
+/// The longest time that a lingering close may take.
 inline constexpr std::chrono::seconds lingering_time{5};
 
 /// Closes a connection so that the peer can read our last message: ends our direction, and discards

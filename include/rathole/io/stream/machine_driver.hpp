@@ -14,8 +14,8 @@
 
 namespace rathole::io {
 
-/// Is how long a peer may take to accept the output of a protocol machine before its connection is
-/// aborted.
+/// The longest time that a peer may take to accept the output of a protocol machine before its
+/// connection is aborted.
 inline constexpr std::chrono::seconds machine_write_timeout{10};
 
 /// Runs a protocol machine on a stream: reads what the machine wants, sends its output, and polls

@@ -16,13 +16,13 @@
 
 namespace rathole::io {
 
-/// Is a listening TCP socket; models `Acceptor`.
+/// A listening TCP socket; models `Acceptor`.
 class tcp_acceptor {
  public:
-  /// Is the type of accepted connections.
+  /// The type of accepted connections.
   using stream = tcp_stream;
 
-  /// Is how many connections the system queues before they are accepted.
+  /// The largest number of connections that the system queues before they are accepted.
   static constexpr int backlog = 1024;
 
   /// Binds `endpoint` with SO_REUSEADDR and listens on it; accepted connections have `options`.

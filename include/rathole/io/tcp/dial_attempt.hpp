@@ -13,11 +13,11 @@
 
 namespace rathole::io {
 
-/// Is a TCP connection to one address, under way or established. Its socket is in non-blocking
+/// A TCP connection to one address, under way or established. Its socket is in non-blocking
 /// mode.
 class dial_attempt {
  public:
-  /// Is Asio's type for an address and a port.
+  /// Asio's type for an address and a port.
   using endpoint = asio::ip::tcp::endpoint;
 
   /// Starts to connect to `to`. Fails with the system's error if the attempt fails at once.

@@ -24,7 +24,7 @@ inline address to_address(const asio::ip::tcp::endpoint& endpoint) {
   return address{endpoint.address().to_string(), endpoint.port()};
 }
 
-/// Is a TCP connection; models `ByteStream` and `SocketStream`. It must outlive its operations: to
+/// A TCP connection; models `ByteStream` and `SocketStream`. It must outlive its operations: to
 /// end one, close the stream. Operations that complete at once regularly let other work run
 /// (`turn_budget`), so a loop over them needs no precautions.
 class tcp_stream {

@@ -23,6 +23,7 @@ class asio_timer {
  public:
   /// Makes a timer that is not armed.
   explicit asio_timer(executor ex) : state_(std::make_shared<shared_state>(ex)) {}
+  /// Takes over another timer with its callback.
   asio_timer(asio_timer&&) = default;
   asio_timer& operator=(asio_timer&&) = delete;
   ~asio_timer() {

@@ -15,8 +15,8 @@ namespace rathole::io {
 template <Runtime R>
 class earliest_timer {
  public:
-  /// Makes a timer that is not armed. `action` is called on the runtime's executor at a deadline that
-  /// was given. The runtime and what `action` refers to must outlive the timer.
+  /// Makes a timer that is not armed. `action` is called on the runtime's executor at a deadline
+  /// that was given. The runtime and what `action` refers to must outlive the timer.
   earliest_timer(R& runtime, std::move_only_function<void()> action)
       : timer_(runtime), action_(std::move(action)) {}
 

@@ -12,7 +12,7 @@
 
 namespace rathole::io {
 
-/// Is the peer of a socket that receives from all ports of one address and sends to the port that
+/// The peer of a socket that receives from all ports of one address and sends to the port that
 /// it last received from. TFTP chooses a new port for each transfer in this way (RFC 1350 section
 /// 4).
 class any_port_peer {

@@ -21,7 +21,7 @@ namespace rathole::io {
 
 namespace detail {
 
-/// Is an IPv4 or IPv6 socket address of the system.
+/// An IPv4 or IPv6 socket address of the system.
 union socket_address {
   /// The address family.
   sockaddr any;
@@ -68,14 +68,14 @@ inline datagram from_socket_address(const socket_address& from, byte_view payloa
 
 /// Passes many datagrams between a socket and the system in one call (recvmmsg(2), sendmmsg(2)). A
 /// run of datagrams of equal size to one peer passes as one message, which the system or the
-/// network card splits (UDP_SEGMENT), and the reverse (UDP_GRO); see `udp_control_message`. If a route does
-/// not support runs, the datagrams are sent one by one, each still from its local address. Each
-/// thread has one batch, whose memory all its sockets share.
+/// network card splits (UDP_SEGMENT), and the reverse (UDP_GRO); see `udp_control_message`. If a
+/// route does not support runs, the datagrams are sent one by one, each still from its local
+/// address. Each thread has one batch, whose memory all its sockets share.
 class udp_batch {
  public:
-  /// Is the largest number of messages in one call.
+  /// The largest number of messages in one call.
   static constexpr std::size_t capacity = 32;
-  /// Is the largest number of datagrams in one message.
+  /// The largest number of datagrams in one message.
   static constexpr std::size_t max_segments = 64;
 
   /// Returns the batch of the calling thread.

@@ -13,7 +13,7 @@
 
 namespace rathole::io {
 
-/// Is a UDP datagram: its peer, its local address, and a view of its payload.
+/// A UDP datagram: its peer, its local address, and a view of its payload.
 struct datagram {
   /// The sender of a received datagram, or the destination of one to be sent.
   udp_endpoint peer;
@@ -42,7 +42,7 @@ struct udp_connect_options {
   bool any_peer_port = false;
 };
 
-/// Is a UDP socket that is bound to a local address or connected to a peer.
+/// A UDP socket that is bound to a local address or connected to a peer.
 ///
 /// * `watch(readable)` calls `readable` on the socket's executor whenever something can be
 ///   received, until `unwatch()`; never inside `watch`. The callback may unwatch and close the

@@ -25,11 +25,11 @@
 
 namespace rathole::io {
 
-/// Is a UDP socket; models `DatagramSocket`.
+/// A UDP socket; models `DatagramSocket`.
 class udp_socket {
  public:
-  /// Is how many bytes the system is asked to buffer for a socket in each direction. It may grant
-  /// less (net.core.rmem_max, net.core.wmem_max).
+  /// The number of bytes that the system is asked to buffer for a socket in each direction. It may
+  /// grant less (net.core.rmem_max, net.core.wmem_max).
   static constexpr int system_buffer = 4 * 1024 * 1024;
 
   /// Returns a socket bound to `endpoint`, as `bind_socket` says. A socket that is bound to all

@@ -33,9 +33,9 @@ namespace rathole::tls {
 /// direction end alone.
 class botan_engine {
  public:
-  /// Is what the connections of one client share.
+  /// The state that the connections of one client share.
   using client_setup = botan_client_setup;
-  /// Is what the connections of one server share.
+  /// The state that the connections of one server share.
   using server_setup = botan_server_setup;
 
   /// Makes the client's side of a connection to `host`; see `TlsEngine`.

@@ -54,6 +54,8 @@ class botan_credentials final : public Botan::Credentials_Manager {
   [[nodiscard]] const Botan::Private_Key& key() const { return *key_; }
 
 #if BOTAN_VERSION_MAJOR >= 3
+  /// Returns the server's certificates if Botan asks for those of a TLS server and accepts the type
+  /// of the key, and none otherwise.
   std::vector<Botan::X509_Certificate> find_cert_chain(
       const std::vector<std::string>& key_types,
       const std::vector<Botan::AlgorithmIdentifier>& /*signatures*/,
@@ -61,23 +63,29 @@ class botan_credentials final : public Botan::Credentials_Manager {
       const std::string& /*context*/) override {
     return find(key_types, type);
   }
+  /// Returns the private key, whatever the arguments.
   std::shared_ptr<Botan::Private_Key> private_key_for(const Botan::X509_Certificate& /*leaf*/,
                                                       const std::string& /*type*/,
                                                       const std::string& /*context*/) override {
     return key_;
   }
+  /// Returns the key that encrypts session tickets.
   Botan::secure_vector<std::uint8_t> session_ticket_key() override { return ticket_key_.bits_of(); }
 #else
+  /// Returns the server's certificates if Botan asks for those of a TLS server and accepts the type
+  /// of the key, and none otherwise.
   std::vector<Botan::X509_Certificate> find_cert_chain(
       const std::vector<std::string>& key_types, const std::vector<Botan::X509_DN>& /*issuers*/,
       const std::string& type, const std::string& /*context*/) override {
     return find(key_types, type);
   }
+  /// Returns the private key, whatever the arguments; this object owns it.
   Botan::Private_Key* private_key_for(const Botan::X509_Certificate& /*leaf*/,
                                       const std::string& /*type*/,
                                       const std::string& /*context*/) override {
     return key_.get();
   }
+  /// Returns the key that encrypts session tickets; other keys are those of the base class.
   Botan::SymmetricKey psk(const std::string& type, const std::string& context,
                           const std::string& name) override {
     if (type == "tls-server" && context == "session-ticket") return ticket_key_;
@@ -110,7 +118,7 @@ class botan_credentials final : public Botan::Credentials_Manager {
 /// resume.
 class botan_client_setup {
  public:
-  /// Is the shared state.
+  /// The shared state.
   struct parts {
     /// Checks the servers' certificates.
     botan_trust trust;
@@ -155,7 +163,7 @@ class botan_client_setup {
 /// hold the sessions that clients may resume.
 class botan_server_setup {
  public:
-  /// Is the shared state.
+  /// The shared state.
   struct parts {
     /// Draws random bytes for all connections.
     shared_rng rng;

@@ -34,7 +34,7 @@ namespace rathole::tls {
 /// Checks the certificates of servers with Botan's path validation (RFC 5280).
 class botan_trust {
  public:
-  /// Is a chain of certificates, the server's first.
+  /// A chain of certificates, the server's first.
   using chain = std::vector<Botan::X509_Certificate>;
 
   /// Loads the trusted roots. Fails with a text for people if a root is malformed.

@@ -24,9 +24,9 @@ namespace rathole::tls {
 /// alone.
 class openssl_engine {
  public:
-  /// Is what the connections of one client share.
+  /// The state that the connections of one client share.
   using client_setup = openssl_client_setup;
-  /// Is what the connections of one server share.
+  /// The state that the connections of one server share.
   using server_setup = openssl_server_setup;
 
   /// Makes the client's side of a connection to `host`; see `TlsEngine`. Fails with

@@ -154,7 +154,7 @@ inline int keep_session(SSL* ssl, SSL_SESSION* session) {
 /// Holds what the connections of one client share.
 class openssl_client_setup {
  public:
-  /// Is the shared state.
+  /// The shared state.
   struct parts {
     /// The context with the trusted roots.
     detail::ssl_ctx_ptr context;

@@ -34,7 +34,7 @@ struct pkcs12_error : std::runtime_error {
   using runtime_error::runtime_error;
 };
 
-/// Is an algorithm and its parameters (AlgorithmIdentifier, RFC 5280 section 4.1.1.2).
+/// An algorithm and its parameters (AlgorithmIdentifier, RFC 5280 section 4.1.1.2).
 struct pkcs12_algorithm {
   /// The object identifier, in dotted decimal notation.
   std::string oid;
@@ -73,7 +73,7 @@ inline void spend(pkcs12_limits& left, std::size_t iterations, std::size_t size,
   left.iterations -= iterations * blocks;
 }
 
-/// Is a supported algorithm with its name in Botan.
+/// A supported algorithm with its name in Botan.
 struct named_algorithm {
   /// The object identifier.
   std::string_view oid;

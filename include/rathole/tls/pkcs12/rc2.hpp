@@ -15,7 +15,7 @@ namespace rathole::tls {
 /// Decrypts RC2 (RFC 2268). The cipher is broken; it exists only because old PKCS#12 files use it.
 class rc2 {
  public:
-  /// Is the size of a block in bytes.
+  /// The size of a block in bytes.
   static constexpr std::size_t block_size = 8;
 
   /// Expands `key` of 1 to 128 bytes, of which `effective_bits` bits are effective.
