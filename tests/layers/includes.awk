@@ -109,6 +109,9 @@ FNR == 351 { wrong("header of more than 350 lines") }
   if (line ~ /(^|[^A-Za-z_0-9])(fopen *\(|ifstream|ofstream)|::open *\(.*O_/ &&
       name != "core/read_file.hpp")
     wrong("files are read by core/read_file.hpp only, which never waits")
+  if (line ~ /(^|[^A-Za-z_0-9])errno([^A-Za-z_0-9].*)?_category|_category.*[^A-Za-z_0-9]errno/ &&
+      name != "core/last_error.hpp")
+    wrong("core/last_error.hpp makes an error of errno")
   if (line ~ /std::(cout|cerr|clog)|(^|[^A-Za-z_0-9])(printf|fprintf|puts|fputs|fwrite|fflush) *\(/ &&
       name != "app/main.hpp")
     wrong("only app/main.hpp names the standard streams: they wait for their reader")

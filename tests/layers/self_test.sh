@@ -81,6 +81,9 @@ X
 caught $h/io/a.hpp '1: files are read by core/read_file.hpp only' << 'X'
 int fd = ::open(path.c_str(), O_RDONLY);
 X
+caught $h/io/a.hpp '1: core/last_error.hpp makes an error of errno' << 'X'
+return failure({errno, std::system_category()});
+X
 caught $h/app/a.hpp '1: only app/main.hpp names the standard streams' << 'X'
 std::cerr << "Error: " << what;
 X

@@ -1,10 +1,10 @@
 #pragma once
 
+#include <rathole/core/last_error.hpp>
 #include <rathole/core/result.hpp>
 
 #include <sys/resource.h>
 
-#include <cerrno>
 #include <cstdint>
 
 namespace rathole::app {
@@ -13,12 +13,11 @@ namespace rathole::app {
 /// or more. Returns the resulting limit (RLIM_INFINITY is the largest number). Fails with the
 /// system's error.
 inline result<std::uint64_t> raise_fd_limit() {
-  const auto cause = [] { return failure({errno, std::system_category()}); };
   rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return cause();
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return failure(last_error());
   if (limit.rlim_cur != limit.rlim_max) {
     limit.rlim_cur = limit.rlim_max;
-    if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) return cause();
+    if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) return failure(last_error());
   }
   return std::uint64_t{limit.rlim_cur};
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <rathole/core/last_error.hpp>
 #include <rathole/core/time.hpp>
 
 #include <fcntl.h>
@@ -42,10 +43,10 @@ class file_reader {
   std::expected<std::string, std::string> read(const std::string& path) {
     struct stat found{};
     // Opening a device can have side effects, so the type of the file is checked before.
-    if (::stat(path.c_str(), &found) != 0) return std::unexpected(system_message());
+    if (::stat(path.c_str(), &found) != 0) return std::unexpected(last_error().message());
     if (auto wrong = refusal(found); !wrong.empty()) return std::unexpected(std::move(wrong));
     fd_ = ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
-    if (fd_ < 0 || ::fstat(fd_, &found) != 0) return std::unexpected(system_message());
+    if (fd_ < 0 || ::fstat(fd_, &found) != 0) return std::unexpected(last_error().message());
     // The path may lead to another file by now.
     if (auto wrong = refusal(found); !wrong.empty()) return std::unexpected(std::move(wrong));
     is_pipe_ = S_ISFIFO(found.st_mode);
@@ -57,8 +58,6 @@ class file_reader {
 
  private:
   static constexpr std::size_t chunk_size = 4096;
-
-  static std::string system_message() { return std::generic_category().message(errno); }
 
   /// Returns why such a file is refused; empty if it is accepted.
   [[nodiscard]] std::string refusal(const struct stat& found) const {
@@ -85,7 +84,7 @@ class file_reader {
       text_.resize(before + static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
       if (text_.size() > limits_.size) return std::unexpected(too_large());
       if (count > 0 || (count < 0 && errno == EINTR)) continue;
-      if (count < 0 && errno != EAGAIN) return std::unexpected(system_message());
+      if (count < 0 && errno != EAGAIN) return std::unexpected(last_error().message());
       // A pipe that no writer has opened yet also reads as ended.
       if (count == 0 && (!is_pipe_ || !text_.empty() || is_hung_up_)) return std::move(text_);
       if (!await_more()) return std::unexpected(timed_out());

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <rathole/core/last_error.hpp>
 #include <rathole/io/run/handler_memory.hpp>
 #include <rathole/io/run/thread_check.hpp>
 #include <rathole/io/socket/descriptor.hpp>
@@ -12,7 +13,6 @@
 #include <sys/epoll.h>
 
 #include <array>
-#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <new>
@@ -54,7 +54,7 @@ class poller : public asio::execution_context::service {
 
   std::error_code open() {
     descriptor made(::epoll_create1(EPOLL_CLOEXEC));
-    if (!made.is_open()) return {errno, std::system_category()};
+    if (!made.is_open()) return last_error();
     std::error_code ec;
     set_.assign(made.get(), ec);
     if (!ec) made.release();
@@ -70,7 +70,7 @@ class poller : public asio::execution_context::service {
     wanted.events = events;
     wanted.data.ptr = watch;
     if (::epoll_ctl(set_.native_handle(), operation, fd, &wanted) == 0) return {};
-    return {errno, std::system_category()};
+    return last_error();
   }
 
   void remove(int fd, const poll_watch& watch) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <rathole/core/byte_buffer.hpp>
+#include <rathole/core/last_error.hpp>
 #include <rathole/core/result.hpp>
 #include <rathole/io/relay/pipe_pool.hpp>
 #include <rathole/io/relay/shared_buffer.hpp>
@@ -8,12 +9,10 @@
 
 #include <sys/socket.h>
 
-#include <cerrno>
 #include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -75,9 +74,6 @@ class socket_flow {
     }();
     return safe;
   }
-
-  static std::error_code last_error() { return {errno, std::system_category()}; }
-  static bool would_block() { return errno == EAGAIN || errno == EINTR; }
 
   result<waiting> transfer(int source, int sink) {
     const auto drained = drain(sink);

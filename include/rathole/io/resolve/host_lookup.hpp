@@ -1,6 +1,7 @@
 #pragma once
 
 #include <rathole/core/error.hpp>
+#include <rathole/core/last_error.hpp>
 #include <rathole/core/result.hpp>
 
 #include <asio/ip/address.hpp>
@@ -9,7 +10,6 @@
 #include <netdb.h>
 #include <sys/socket.h>
 
-#include <cerrno>
 #include <cstring>
 #include <memory>
 #include <string>
@@ -44,7 +44,7 @@ inline result<host_addresses> look_up_host(const std::string& name) {
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* found = nullptr;
   const int code = ::getaddrinfo(name.c_str(), nullptr, &hints, &found);
-  if (code == EAI_SYSTEM) return failure(std::error_code(errno, std::system_category()));
+  if (code == EAI_SYSTEM) return failure(last_error());
   if (code == EAI_NONAME || code == EAI_NODATA || code == EAI_ADDRFAMILY) {
     return failure(errc::host_not_found);
   }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <rathole/core/last_error.hpp>
 #include <rathole/core/result.hpp>
 
 #include <asio/ip/address_v4.hpp>
@@ -27,7 +28,7 @@ result<void> bind_socket(int socket, const Endpoint& endpoint) {
     if (::bind(socket, endpoint.data(), static_cast<socklen_t>(endpoint.size())) == 0) return {};
     if (!is_wildcard || errno != EADDRINUSE) break;
   }
-  return failure(std::error_code(errno, std::system_category()));
+  return failure(last_error());
 }
 
 /// Returns the result of `open(endpoint)`, which opens and binds a socket. On a host without IPv6,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <rathole/core/last_error.hpp>
 #include <rathole/io/run/suspension.hpp>
 #include <rathole/io/socket/bind.hpp>
 #include <rathole/io/tcp/stream.hpp>
@@ -11,7 +12,6 @@
 
 #include <cerrno>
 #include <memory>
-#include <system_error>
 #include <utility>
 
 namespace rathole::io {
@@ -89,8 +89,6 @@ class tcp_acceptor {
         socket_(std::make_unique<watched_socket>(ex, std::move(socket))),
         local_(std::move(local)),
         options_(has) {}
-
-  static std::error_code last_error() { return {errno, std::system_category()}; }
 
   executor executor_;
   std::unique_ptr<watched_socket> socket_;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <rathole/core/last_error.hpp>
 #include <rathole/core/result.hpp>
 #include <rathole/io/socket/descriptor.hpp>
 
@@ -68,8 +69,6 @@ class dial_attempt {
     here.resize(size);
     return here == to_;
   }
-
-  static std::error_code last_error() { return {errno, std::system_category()}; }
 
   descriptor socket_;
   endpoint to_;

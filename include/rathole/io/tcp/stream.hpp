@@ -2,16 +2,17 @@
 
 #include <rathole/core/address.hpp>
 #include <rathole/core/bytes.hpp>
+#include <rathole/core/last_error.hpp>
 #include <rathole/io/poll/watched_socket.hpp>
 #include <rathole/io/run/suspension.hpp>
 #include <rathole/io/socket/applied_options.hpp>
+#include <rathole/io/socket/nonblocking.hpp>
 
 #include <asio/ip/tcp.hpp>
 
 #include <poll.h>
 #include <sys/socket.h>
 
-#include <cerrno>
 #include <cstddef>
 #include <memory>
 #include <system_error>
@@ -141,9 +142,6 @@ class tcp_stream {
       if (!ready) co_return failure(ready.error());
     }
   }
-
-  static bool would_block() { return errno == EAGAIN || errno == EINTR; }
-  static std::error_code last_error() { return {errno, std::system_category()}; }
 
   std::unique_ptr<watched_socket> socket_;
   address peer_;

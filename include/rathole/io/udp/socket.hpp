@@ -1,6 +1,7 @@
 #pragma once
 
 #include <rathole/core/address.hpp>
+#include <rathole/core/last_error.hpp>
 #include <rathole/core/result.hpp>
 #include <rathole/io/poll/poller.hpp>
 #include <rathole/io/socket/bind.hpp>
@@ -14,7 +15,6 @@
 
 #include <sys/socket.h>
 
-#include <cerrno>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -146,8 +146,6 @@ class udp_socket {
     udp_control_message::enable_gro(socket.get());
     return socket;
   }
-
-  static std::error_code last_error() { return {errno, std::system_category()}; }
 
   std::unique_ptr<impl> impl_;
   address local_;
