@@ -4,8 +4,8 @@
 #include "support/net.hpp"
 
 #include <rathole/io/asio_runtime.hpp>
-#include <rathole/io/background_turn.hpp>
 #include <rathole/io/run/async_run.hpp>
+#include <rathole/io/run/background_turn.hpp>
 #include <rathole/io/run/event.hpp>
 #include <rathole/io/run/run_on.hpp>
 #include <rathole/io/run/stop_action.hpp>

@@ -3,8 +3,8 @@
 #include <rathole/core/layer.hpp>
 #include <rathole/core/out_of_memory.hpp>
 #include <rathole/core/step_deadline.hpp>
-#include <rathole/io/background_turn.hpp>
 #include <rathole/io/concepts.hpp>
+#include <rathole/io/run/background_turn.hpp>
 #include <rathole/io/stream/layered_impl.hpp>
 #include <rathole/io/time/alarm.hpp>
 
