@@ -23,7 +23,7 @@ outcome parse(std::vector<std::string> words) {
   return {std::move(asked), out.str(), err.str()};
 }
 
-TEST_CASE("command line: what it asks for") {
+TEST_CASE("command line: options and operands are parsed into a request") {
   struct example {
     std::vector<std::string> words;
     arguments asked;
@@ -55,7 +55,7 @@ TEST_CASE("command line: what it asks for") {
   }
 }
 
-TEST_CASE("command line: keys of noise, if the program has it") {
+TEST_CASE("command line: genkey accepts a curve if Noise is built in") {
   const std::pair<std::vector<std::string>, const char*> examples[] = {
       {{"--genkey"}, "x25519"},
       {{"--genkey", "x25519"}, "x25519"},
@@ -71,7 +71,7 @@ TEST_CASE("command line: keys of noise, if the program has it") {
   CHECK_FALSE(parse({"c.toml"}).asked->genkey);
 }
 
-TEST_CASE("command line: what is wrong is said on standard error, status 2") {
+TEST_CASE("command line: usage errors go to standard error with status 2") {
   struct example {
     std::vector<std::string> words;
     const char* said;
@@ -111,7 +111,7 @@ TEST_CASE("command line: what is wrong is said on standard error, status 2") {
   }
 }
 
-TEST_CASE("command line: help and version on standard output, status 0") {
+TEST_CASE("command line: help and version go to standard output with status 0") {
   struct example {
     std::vector<std::string> words;
     std::string start;

@@ -10,7 +10,7 @@ namespace {
 
 using namespace std::string_view_literals;
 
-TEST_CASE("escape: what may stand in a line stays, the rest is spelt") {
+TEST_CASE("escape: printable characters stay, all others are escaped") {
   struct example {
     std::string_view text;
     std::string_view shown;
@@ -41,7 +41,7 @@ TEST_CASE("escape: what may stand in a line stays, the rest is spelt") {
   }
 }
 
-TEST_CASE("escape: long texts are cut at a character") {
+TEST_CASE("escape: long texts are truncated at a character boundary") {
   CHECK(escape("abcdef", 6) == "abcdef");
   CHECK(escape("abcdefg", 6) == "abcdef...");
   CHECK(escape("abcde\n", 6) == "abcde...");
@@ -51,7 +51,7 @@ TEST_CASE("escape: long texts are cut at a character") {
   CHECK(escape(std::string(10'000, '\x1b')).size() <= longest_shown_text + 3);
 }
 
-TEST_CASE("printable: a whole line keeps its backslashes and loses its controls") {
+TEST_CASE("printable: a whole line keeps its backslashes and loses its control characters") {
   CHECK(printable("f.toml:1:2: server.\"a\\\\b\": no") == "f.toml:1:2: server.\"a\\\\b\": no");
   CHECK(printable("a\x1b]0;x\x07") == "a\\x1b]0;x\\x07");
   CHECK(printable(std::string(10'000, 'x')).size() == 10'000);

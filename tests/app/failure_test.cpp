@@ -32,7 +32,7 @@ std::string client_says(const std::error_code& error, transport_kind kind,
                                                      std::chrono::seconds(1), false, settings});
 }
 
-TEST_CASE("failures: what a client says names what came and which key to look at") {
+TEST_CASE("failures: a client's messages name the cause and the key to check") {
   struct row {
     std::error_code error;
     transport_kind kind;
@@ -134,7 +134,7 @@ TEST_CASE("failures: what a client says names what came and which key to look at
   }
 }
 
-TEST_CASE("failures: every error of a certificate names a remedy") {
+TEST_CASE("failures: every certificate error names a remedy") {
   const std::string none = client_says(errc::tls_handshake_failed, transport_kind::tls);
   CHECK(none.ends_with(make_error_code(errc::tls_handshake_failed).message()));
   for (int each = static_cast<int>(errc::certificate_wrong_name);
@@ -145,7 +145,7 @@ TEST_CASE("failures: every error of a certificate names a remedy") {
   }
 }
 
-TEST_CASE("failures: what a server says names what came and which key to look at") {
+TEST_CASE("failures: a server's messages name the cause and the key to check") {
   struct row {
     std::error_code error;
     transport_kind kind;
@@ -194,7 +194,7 @@ TEST_CASE("failures: what a server says names what came and which key to look at
   }
 }
 
-TEST_CASE("failures: why a listener cannot be had, and what to do") {
+TEST_CASE("failures: advice for each reason why an address cannot be bound") {
   CHECK(listen_advice(std::make_error_code(std::errc::permission_denied)) ==
         "; run as root, grant CAP_NET_BIND_SERVICE, or choose a port from 1024 on");
   CHECK(listen_advice({EADDRINUSE, std::system_category()}).contains("another program"));
@@ -203,7 +203,7 @@ TEST_CASE("failures: why a listener cannot be had, and what to do") {
   CHECK(listen_advice(errc::stopped).empty());
 }
 
-TEST_CASE("failures: the kinds of refusals are told apart") {
+TEST_CASE("failures: each refusal belongs to one kind") {
   using server::refusal;
   const std::pair<std::error_code, refusal> rows[] = {
       {wrong_protocol(wire_protocol::tls), refusal::other_transport},

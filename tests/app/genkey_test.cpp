@@ -11,7 +11,7 @@
 namespace rathole::app {
 namespace {
 
-TEST_CASE("genkey: a pair of keys, as upstream prints them") {
+TEST_CASE("genkey: prints a key pair in upstream's format") {
   std::ostringstream out;
   CHECK(generate_key(out) == 0);
   std::istringstream lines(out.str());

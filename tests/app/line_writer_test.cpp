@@ -30,7 +30,7 @@ std::size_t lines_in(const std::string& text) {
   return static_cast<std::size_t>(std::ranges::count(text, '\n'));
 }
 
-TEST_CASE("line writer: lines of several threads arrive whole, and each thread's in order") {
+TEST_CASE("line writer: lines of several threads arrive whole, each thread's in order") {
   slow_pipe pipe;
   constexpr int each_writes = 2000;
   std::string text;
@@ -57,7 +57,7 @@ TEST_CASE("line writer: lines of several threads arrive whole, and each thread's
   CHECK(lines_in(text) == 3 * each_writes + 1);
 }
 
-TEST_CASE("line writer: a reader that stops stops nobody, and the gap is marked where it is") {
+TEST_CASE("line writer: a stalled reader blocks no thread, and dropped lines are marked in place") {
   slow_pipe pipe;
   line_writer writer(pipe.writer(), dropped);
   pipe.fill();
@@ -91,7 +91,7 @@ TEST_CASE("line writer: a reader that stops stops nobody, and the gap is marked 
   CHECK(writer.flush(test::test_timeout));
 }
 
-TEST_CASE("line writer: the end waits for lines that can be written, and not for others") {
+TEST_CASE("line writer: the destructor waits for lines that can be written, and not for others") {
   slow_pipe pipe;
   {
     line_writer writer(pipe.writer(), dropped);
@@ -111,7 +111,7 @@ TEST_CASE("line writer: the end waits for lines that can be written, and not for
   CHECK(pipe.read_until("late\n", text));
 }
 
-TEST_CASE("line writer: what the system refuses is counted, and told when it takes lines again") {
+TEST_CASE("line writer: lines that the system refuses are counted and reported later") {
   ::signal(SIGPIPE, SIG_IGN);
   const int to = ::open("/dev/full", O_WRONLY | O_CLOEXEC);
   REQUIRE(to >= 0);
@@ -132,7 +132,7 @@ TEST_CASE("line writer: what the system refuses is counted, and told when it tak
   ::close(to);
 }
 
-TEST_CASE("line writer: a descriptor in non-blocking mode is waited for") {
+TEST_CASE("line writer: waits for a descriptor in non-blocking mode to become writable") {
   slow_pipe pipe;
   ::fcntl(pipe.writer(), F_SETFL, O_NONBLOCK);
   pipe.fill();

@@ -18,7 +18,7 @@ log_level threshold(const log_filter& filter, std::string_view target) {
   return log_level::off;
 }
 
-TEST_CASE("log filter: levels and directives") {
+TEST_CASE("log filter: levels and directives are parsed") {
   struct example {
     const char* text;
     log_level program;
@@ -63,7 +63,7 @@ TEST_CASE("log filter: levels and directives") {
   }
 }
 
-TEST_CASE("log filter: what is not one") {
+TEST_CASE("log filter: invalid filters are rejected") {
   for (const char* text : {"verbose", "inof", "rathole=", "=debug", "rathole=loud", ",,=nonsense",
                            "debug,rathole=loud", "rathole[span]=debug", "6", "-1", "a b=info"}) {
     CAPTURE(text);
@@ -71,7 +71,7 @@ TEST_CASE("log filter: what is not one") {
   }
 }
 
-TEST_CASE("log setting: the first variable that says something decides") {
+TEST_CASE("log setting: the first non-empty variable takes precedence") {
   struct example {
     const char* rathole_log;
     const char* rust_log;

@@ -26,7 +26,7 @@ std::string line_of(log_level level, log_format form) {
   return text.str();
 }
 
-TEST_CASE("log: what levels look like on a terminal and in the journal") {
+TEST_CASE("log: format of the levels on a terminal and in the journal") {
   struct example {
     log_level level;
     std::string coloured;
@@ -45,7 +45,7 @@ TEST_CASE("log: what levels look like on a terminal and in the journal") {
   }
 }
 
-TEST_CASE("log: a long line is cut at a character") {
+TEST_CASE("log: a long line is truncated at a character boundary") {
   for (const std::size_t before : {0UL, 1UL, 2UL, 3UL}) {
     spdlog::memory_buf_t line;
     const std::string start(before, 'x');
@@ -62,7 +62,7 @@ TEST_CASE("log: a long line is cut at a character") {
   }
 }
 
-TEST_CASE("log: the journal is where JOURNAL_STREAM says") {
+TEST_CASE("log: the journal is detected by JOURNAL_STREAM") {
   int ends[2];
   REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
   struct stat found{};
@@ -83,7 +83,7 @@ TEST_CASE("log: the journal is where JOURNAL_STREAM says") {
   CHECK_FALSE(says(device + ":" + inode));
 }
 
-TEST_CASE("log: lines of errors begin with their priority") {
+TEST_CASE("log: journal lines of errors begin with their priority") {
   std::ostringstream out;
   {
     const error_priority priority(out);

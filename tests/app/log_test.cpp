@@ -36,7 +36,7 @@ struct kept_log {
   logger lines;
 };
 
-TEST_CASE("log: the layout of a line") {
+TEST_CASE("log: layout of a line") {
   kept_log kept;
   kept.lines.write(log_level::info, "rathole::server", "handle{service=web}", "Listening at {}");
   kept.lines.write(log_level::error, "rathole", "Hm %v");
@@ -47,7 +47,7 @@ TEST_CASE("log: the layout of a line") {
   CHECK(std::regex_match(kept.text.str(), layout));
 }
 
-TEST_CASE("log: levels are aligned, and the filter decides") {
+TEST_CASE("log: levels are aligned, and the filter decides what is written") {
   struct example {
     log_level level;
     const char* said;
@@ -71,7 +71,7 @@ TEST_CASE("log: levels are aligned, and the filter decides") {
 const config::client of_client;
 const config::server of_server;
 
-TEST_CASE("log: what a client tells") {
+TEST_CASE("log: a client's events become the documented lines") {
   const address remote{"example.com", 2333};
   const address local{"127.0.0.1", 80};
   const auto refused = std::make_error_code(std::errc::connection_refused);
@@ -161,7 +161,7 @@ TEST_CASE("log: what a client tells") {
   }
 }
 
-TEST_CASE("log: a service starts once, however often it is tried") {
+TEST_CASE("log: a service start is logged once, however often it is retried") {
   kept_log kept(log_level::info);
   client_log log(kept.lines);
   const address remote{"example.com", 2333};
@@ -170,7 +170,7 @@ TEST_CASE("log: a service starts once, however often it is tried") {
                            ": service web of the server at example.com:2333\n");
 }
 
-TEST_CASE("log: an address of IPv6 that IPv4 had to take the place of is a warning") {
+TEST_CASE("log: falling back from an IPv6 address to IPv4 is a warning") {
   const address at{"0.0.0.0", 2333};
   const address wanted{"::", 2333};
   kept_log kept;
@@ -187,7 +187,7 @@ TEST_CASE("log: an address of IPv6 that IPv4 had to take the place of is a warni
   CHECK(said.contains(" WARN handle{service=web}: rathole::server: " + words));
 }
 
-TEST_CASE("log: an address of IPv6 that is left out is a warning") {
+TEST_CASE("log: leaving out an IPv6 address is a warning") {
   const address at{"::", 2333};
   kept_log kept;
   server_log log(kept.lines);
@@ -201,7 +201,7 @@ TEST_CASE("log: an address of IPv6 that is left out is a warning") {
   CHECK(said.contains(" WARN handle{service=web}: " + words));
 }
 
-TEST_CASE("log: what a server tells") {
+TEST_CASE("log: a server's events become the documented lines") {
   const address at{"::1", 2333};
   const address peer{"192.0.2.7", 40000};
   const auto in_use = std::make_error_code(std::errc::address_in_use);
@@ -302,7 +302,7 @@ TEST_CASE("log: what a server tells") {
 
 time_point told_time;
 
-TEST_CASE("log: what visitors can cause without end is written once per interval") {
+TEST_CASE("log: lines that visitors can cause without limit are written once per interval") {
   kept_log kept(log_level::info);
   const auto now = [] { return told_time; };
   server_log at_server(kept.lines, {}, now);
@@ -337,7 +337,7 @@ TEST_CASE("log: what visitors can cause without end is written once per interval
 }
 
 TEST_CASE(
-    "log: a client says of each service why its control channels fail, a bounded number of times") {
+    "log: a client explains failing control channels per service, a bounded number of times") {
   kept_log kept(log_level::info);
   client_log log(kept.lines, [] { return told_time; });
   const address remote{"192.0.2.7", 2333};
@@ -366,7 +366,7 @@ TEST_CASE(
   CHECK(count() == max_cause_lines);
 }
 
-TEST_CASE("log: a server says which mistake keeps clients out once per cause and interval") {
+TEST_CASE("log: a server explains why clients are refused once per cause and interval") {
   kept_log kept(log_level::info);
   server_log log(kept.lines, {}, [] { return told_time; });
   told_time = time_point(1h);
@@ -385,7 +385,7 @@ TEST_CASE("log: a server says which mistake keeps clients out once per cause and
         std::string::npos);
 }
 
-TEST_CASE("log: a server recognises what a client gives up again and again") {
+TEST_CASE("log: a server warns if a client repeatedly closes what was just started") {
   kept_log kept(log_level::warn);
   server_log log(kept.lines, {}, [] { return told_time; });
   const address peer{"192.0.2.7", 1};
@@ -400,7 +400,7 @@ TEST_CASE("log: a server recognises what a client gives up again and again") {
         "it is stopped and started each time, or its `client.heartbeat_timeout` is not above "
         "`server.heartbeat_interval` (30s)"));
   }
-  SUBCASE("but not at times of all kinds, or for other reasons") {
+  SUBCASE("no warning after varying times, or for other reasons") {
     for (const duration lasted : {duration(1s), duration(9s), duration(3s), duration(90s)}) {
       for (int i = 0; i < 2; ++i) close_after(lasted);
     }
@@ -419,7 +419,7 @@ TEST_CASE("log: a server recognises what a client gives up again and again") {
     CHECK(kept.text.str().find("`type` of `client.services.web` must be `udp` too") !=
           std::string::npos);
   }
-  SUBCASE("the connections of its visitors, unless the service may lead back to itself") {
+  SUBCASE("the connections of its visitors, unless the service may be a loop") {
     told_time = time_point(1h);
     const auto reset = std::make_error_code(std::errc::connection_reset);
     log.on(server::visitor_refused{"web", peer, errc::limit_reached, true});
@@ -440,7 +440,7 @@ TEST_CASE("log: a server recognises what a client gives up again and again") {
   }
 }
 
-TEST_CASE("log: kinds of lines without end are not all told apart, nor all written") {
+TEST_CASE("log: the number of distinct limited lines that are tracked is bounded") {
   repeat_limiter known;
   const time_point now(1h);
   std::size_t written = 0;
@@ -457,7 +457,9 @@ TEST_CASE("log: kinds of lines without end are not all told apart, nor all writt
   CHECK(known.note("0", later) == 0);
 }
 
-TEST_CASE("log: so many lines of a kind are written in a minute, the next one counts the others") {
+TEST_CASE(
+    "log: a fixed number of lines of a kind is written per minute, and the next one counts the "
+    "rest") {
   repeat_limiter known;
   time_point now(1h);
   for (int i = 0; i < 3; ++i) CHECK(known.note("x", now, 3) == 0);
@@ -469,7 +471,7 @@ TEST_CASE("log: so many lines of a kind are written in a minute, the next one co
   CHECK(known.note("x", now, 3) == std::nullopt);
 }
 
-TEST_CASE("log: a client that comes and goes writes a bounded number of lines") {
+TEST_CASE("log: a client that reconnects all the time writes a bounded number of lines") {
   kept_log kept(log_level::info);
   server_log log(kept.lines, {}, [] { return told_time; });
   const address peer{"192.0.2.1", 1};
@@ -491,7 +493,7 @@ TEST_CASE("log: a client that comes and goes writes a bounded number of lines") 
         "channel established (9980 more before)\n");
 }
 
-TEST_CASE("log: names cannot add lines or move the cursor, nor grow without bound") {
+TEST_CASE("log: names cannot add lines, move the cursor, or grow without bound") {
   const std::string evil =
       "x\n2026-01-01T00:00:00.000000Z  INFO rathole: \x1b[2J" + std::string(100'000, 'y');
   const address at{"h\x9bst\xe2\x80\xae", 1};

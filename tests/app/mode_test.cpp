@@ -7,7 +7,7 @@
 namespace rathole::app {
 namespace {
 
-TEST_CASE("mode: from the command line, else from the file") {
+TEST_CASE("mode: the command line decides, otherwise the file") {
   struct example {
     bool as_server;
     bool as_client;

@@ -9,7 +9,7 @@
 namespace rathole::app {
 namespace {
 
-TEST_CASE("reload: a line says what changes, and of a service which keys") {
+TEST_CASE("reload: each changed service has a line that names the changed keys") {
   config::client before;
   before.services.resize(2);
   before.services[0].name = "web";

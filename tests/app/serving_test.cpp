@@ -15,7 +15,7 @@ using namespace std::chrono_literals;
 
 struct deaf {};
 
-TEST_CASE("serving: a service counts while its client is there and its address is bound") {
+TEST_CASE("service counter: a service counts while a client serves it and its address is bound") {
   deaf nobody;
   int changes = 0;
   serving<deaf> counted(nobody, [&changes] { ++changes; });
@@ -43,7 +43,7 @@ TEST_CASE("serving: a service counts while its client is there and its address i
   CHECK(counted.count() == 1);
 }
 
-TEST_CASE("serving: the services that no client serves are named, the first of them") {
+TEST_CASE("service counter: the first services without a client are named") {
   deaf nobody;
   serving<deaf> counted(nobody, [] {});
   const address at{"192.0.2.7", 80};
@@ -59,7 +59,7 @@ TEST_CASE("serving: the services that no client serves are named, the first of t
   CHECK(counted.unserved(all).ends_with(" and 18 more"));
 }
 
-TEST_CASE("start report: the transport in the words of its keys") {
+TEST_CASE("start report: the transport is described by its keys") {
   config::transport by;
   CHECK(transport_text(by) == "transport `tcp`");
   by.kind = config::transport_kind::websocket;

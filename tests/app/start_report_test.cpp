@@ -25,7 +25,7 @@ config::server_service service(const char* name, config::service_kind kind) {
   return made;
 }
 
-TEST_CASE("start report: nothing to say about TCP services over TCP") {
+TEST_CASE("start report: TCP services over TCP cause no warning") {
   config::server block;
   block.services = {service("a", config::service_kind::tcp)};
   start_report report;
@@ -37,7 +37,7 @@ TEST_CASE("start report: nothing to say about TCP services over TCP") {
   CHECK(without_services.is_empty());
 }
 
-TEST_CASE("start report: what keeps a transport from being made ready is a problem") {
+TEST_CASE("start report: a setting that keeps a transport from starting is an error") {
   struct example {
     void (*change)(config::client&);
     const char* line;
@@ -79,7 +79,7 @@ TEST_CASE("start report: what keeps a transport from being made ready is a probl
   }
 }
 
-TEST_CASE("start report: a file that cannot be read is a problem") {
+TEST_CASE("start report: an unreadable file is an error") {
   config::client block;
   block.transport.kind = config::transport_kind::tls;
   block.transport.tls.emplace().trusted_root = "/nowhere/roots.pem";
@@ -92,8 +92,7 @@ TEST_CASE("start report: a file that cannot be read is a problem") {
 }
 
 #if RATHOLE_WITH_TLS
-TEST_CASE(
-    "start report: what a transport goes without is reported, and keeps nobody from starting") {
+TEST_CASE("start report: missing optional parts of a transport are warnings") {
   config::client block;
   block.transport.kind = config::transport_kind::tls;
   block.transport.tls.emplace();
@@ -131,7 +130,7 @@ TEST_CASE(
 }
 #endif
 
-TEST_CASE("start report: a server ignores a proxy") {
+TEST_CASE("start report: a server warns that it ignores a proxy") {
   config::server block;
   block.transport.tcp.proxy.emplace();
   start_report report;
@@ -139,7 +138,7 @@ TEST_CASE("start report: a server ignores a proxy") {
   CHECK(report.is_empty());
 }
 
-TEST_CASE("start report: problems have the places of their keys, or of the table around them") {
+TEST_CASE("start report: problems have the position of their key, or of the enclosing table") {
   config::source from("f.toml");
   from.note("server.transport", {4, 1});
   from.note("server.transport.websocket", {6, 1});
@@ -156,7 +155,7 @@ TEST_CASE("start report: problems have the places of their keys, or of the table
   CHECK(wrong.problems.front().starts_with("f.toml:6:1: server.transport.websocket: the path"));
 }
 
-TEST_CASE("start report: a table that the transport needs is a problem") {
+TEST_CASE("start report: a missing table of the selected transport is an error") {
   config::server block;
   block.transport.kind = config::transport_kind::websocket;
   start_report report;

@@ -64,7 +64,7 @@ std::string abstract_name() {
   return "rathole-test-" + std::to_string(::getpid()) + '-' + std::to_string(++count);
 }
 
-TEST_CASE("systemd_notifier: what a manager is told") {
+TEST_CASE("systemd_notifier: readiness, status, reload and stop are sent to the service manager") {
   const test::temp_dir at;
   manager listener(path_in(at));
   asio::io_context context(1);
@@ -90,7 +90,7 @@ TEST_CASE("systemd_notifier: what a manager is told") {
   CHECK(context.run() == 0);
 }
 
-TEST_CASE("systemd_notifier: a status is one line that a manager takes") {
+TEST_CASE("systemd_notifier: a status is one line of bounded length") {
   const test::temp_dir at;
   manager listener(path_in(at));
   asio::io_context context(1);
@@ -106,7 +106,7 @@ TEST_CASE("systemd_notifier: a status is one line that a manager takes") {
   CHECK(longest.size() <= 4096);
 }
 
-TEST_CASE("systemd_notifier: an abstract socket, and the longest names") {
+TEST_CASE("systemd_notifier: abstract sockets and the longest names work") {
   asio::io_context context(1);
   const std::size_t room = sizeof(sockaddr_un::sun_path) - 1;
   for (const std::string& name : {abstract_name(), abstract_name() + std::string(room, 'x')}) {
@@ -125,7 +125,7 @@ TEST_CASE("systemd_notifier: an abstract socket, and the longest names") {
   CHECK(listener.received() == "READY=1");
 }
 
-TEST_CASE("systemd_notifier: nobody to tell is no trouble") {
+TEST_CASE("systemd_notifier: a missing or unreachable socket is ignored") {
   const test::temp_dir at;
   // Nowhere, not there, not understood, too long.
   for (const std::string& socket :
@@ -149,7 +149,7 @@ TEST_CASE("systemd_notifier: nobody to tell is no trouble") {
   CHECK(listener.received() == "STOPPING=1");
 }
 
-TEST_CASE("systemd_notifier: a manager that does not listen holds nobody up") {
+TEST_CASE("systemd_notifier: a service manager that does not read blocks nothing") {
   const test::temp_dir at;
   manager listener(path_in(at));
   asio::io_context context(1);
@@ -158,7 +158,7 @@ TEST_CASE("systemd_notifier: a manager that does not listen holds nobody up") {
   CHECK(listener.received() == "STATUS=s");
 }
 
-TEST_CASE("systemd_notifier: signs of life, where they are asked for") {
+TEST_CASE("systemd_notifier: watchdog messages are sent only if they are requested") {
   struct example {
     std::string usec;
     std::string pid;
@@ -198,7 +198,7 @@ TEST_CASE("systemd_notifier: signs of life, where they are asked for") {
   CHECK(context.run() == 0);
 }
 
-TEST_CASE("systemd_notifier: signs of life come at half of the time") {
+TEST_CASE("systemd_notifier: watchdog messages are sent at half of the interval") {
   const test::temp_dir at;
   manager listener(path_in(at));
   asio::io_context context(1);

@@ -19,7 +19,7 @@ client_service local(const char* name, const char* token = "t") {
   return made;
 }
 
-TEST_CASE("diff: each service is added, gone, to be agreed on again, changed, or the same") {
+TEST_CASE("diff: each service is added, removed, renegotiated, changed, or unchanged") {
   const std::vector<client_service> before = {local("gone"), local("kind"), local("moved"),
                                               local("same"), local("token")};
   std::vector<client_service> now = {local("kind"), local("moved"), local("new"), local("same"),
@@ -35,7 +35,7 @@ TEST_CASE("diff: each service is added, gone, to be agreed on again, changed, or
   CHECK(diff(now, now).empty());
 }
 
-TEST_CASE("diff: what makes another transport of a server") {
+TEST_CASE("diff: which changed settings need a new transport") {
   struct row {
     bool same;
     std::function<void(transport&)> change;
@@ -61,7 +61,9 @@ TEST_CASE("diff: what makes another transport of a server") {
   }
 }
 
-TEST_CASE("diff: a client's proxy, and the server's name where the transport knows it") {
+TEST_CASE(
+    "diff: a new proxy, or a new server name if the transport uses it, needs a new transport of a "
+    "client") {
   client before;
   before.remote_addr = {"a", 1};
   client now = before;

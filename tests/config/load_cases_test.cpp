@@ -45,7 +45,7 @@ constexpr std::string_view proxy_remedy =
     "; write it like `socks5://user:password@host:1080` or `http://host:8080`, special characters "
     "in user and password as %XX";
 
-TEST_CASE("what upstream loads, loads") {
+TEST_CASE("files that upstream loads are loaded") {
   const row rows[] = {
       {"a server without services",
        R"(
@@ -171,7 +171,7 @@ bind_addr = "0.0.0.1:8082"
   }
 }
 
-TEST_CASE("what upstream refuses is refused, at its place and with a remedy") {
+TEST_CASE("files that upstream rejects are rejected, with position and remedy") {
   check_rows({
       {"an empty file",
        "",
@@ -379,7 +379,7 @@ trusted_root = "root.pem\u0000.bak"
   }
 }
 
-TEST_CASE("what upstream finds at run time is found at load") {
+TEST_CASE("errors that upstream finds at run time are found when the file is loaded") {
   const std::string no_address = "not an address of the form host:port";
   check_rows({
       {"addresses",
@@ -494,7 +494,7 @@ user_timeout = 2147484
   });
 }
 
-TEST_CASE("all problems come at once, in the order of the file") {
+TEST_CASE("all problems are reported together, in the order of the file") {
   check_rows({
       {"every kind of mistake",
        R"([client]
@@ -530,7 +530,7 @@ nodelay = "yes"
   });
 }
 
-TEST_CASE("a syntax error comes alone, in its line") {
+TEST_CASE("a syntax error is the only problem reported, with its line") {
   const std::pair<std::string_view, std::string_view> rows[] = {
       {"[clients]\nx = 1\n[server\n", "c.toml:3:"},
       {"[client]\nremote_addr = \"h:1\"\nremote_addr = \"h:2\"\n", "c.toml:3:"},
@@ -550,14 +550,14 @@ TEST_CASE("a syntax error comes alone, in its line") {
   }
 }
 
-TEST_CASE("a key nested beyond reason is a problem") {
+TEST_CASE("a key nested too deeply is an error") {
   std::string text = "\n";
   for (int i = 0; i < 200'000; ++i) text += "a.";
   CHECK(outcome(text + "a = 1\n") ==
         std::vector<std::string>{"c.toml:2:2050: too many dots in one line; shorten the key"});
 }
 
-TEST_CASE("a table header without a key is a problem, but not inside of strings and arrays") {
+TEST_CASE("a table header without a key is an error, except inside strings and arrays") {
   for (const std::string header : {"[!x]", "[", "[[", "[ [", "[ \t.x]", "[#]", "[=]"}) {
     CAPTURE(header);
     const std::string lines = "# \" [!\n  " + header + "\nx]\n";
@@ -577,7 +577,7 @@ TEST_CASE("a table header without a key is a problem, but not inside of strings 
                                  "a string; put the text in quotes"});
 }
 
-TEST_CASE("characters outside of ASCII belong into strings and comments") {
+TEST_CASE("characters outside ASCII are accepted only in strings and comments") {
   for (const std::string text : {"a \xc3\xa9 = 1", "a = \xd2\x94", "a = 3\"\xd2\x94\"", "\xff"}) {
     CAPTURE(text);
     const auto column = std::to_string(text.find_first_of("\xc3\xd2\xff") + 1);

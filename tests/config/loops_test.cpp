@@ -26,7 +26,7 @@ std::vector<std::string> warnings(const std::string& remote, const std::string& 
   return lines;
 }
 
-TEST_CASE("loops: a local_addr that is a bind_addr of the same file") {
+TEST_CASE("loops: a local_addr that is a bind_addr of the same file is a warning") {
   struct row {
     const char* what;
     const char* remote;

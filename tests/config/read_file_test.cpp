@@ -43,7 +43,7 @@ std::jthread write_later(const std::string& pipe, std::string text) {
   });
 }
 
-TEST_CASE("read_file: a file is read whole, whatever its size is") {
+TEST_CASE("read_file: a file is read whole, whatever its reported size") {
   const test::temp_dir folder;
   for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{4096}, most}) {
     const std::string text(size, 'x');
@@ -55,13 +55,13 @@ TEST_CASE("read_file: a file is read whole, whatever its size is") {
   CHECK(read("/proc/self/status").starts_with("Name:"));
 }
 
-TEST_CASE("read_file: what is no regular file is refused, and nobody is waited for") {
+TEST_CASE("read_file: anything but a regular file is refused, without waiting") {
   const test::temp_dir folder;
   const test::unusual_files odd(folder);
   for (const auto& [path, why] : odd.all()) CHECK(read(path) == "cannot be read: " + why);
 }
 
-TEST_CASE("read_file: a file that must not be read says so") {
+TEST_CASE("read_file: a file without read permission is reported as such") {
   const test::temp_dir folder;
   const std::string path = folder.write("secret", "x");
   REQUIRE(::chmod(path.c_str(), 0) == 0);
@@ -70,7 +70,7 @@ TEST_CASE("read_file: a file that must not be read says so") {
   CHECK(read(path) == "cannot be read: Permission denied");
 }
 
-TEST_CASE("read_file: a pipe may be waited for, as long as is allowed") {
+TEST_CASE("read_file: waiting for the writer of a pipe is bounded") {
   const test::temp_dir folder;
   const std::string pipe = make_pipe(folder);
   {
@@ -94,7 +94,7 @@ TEST_CASE("read_file: a pipe may be waited for, as long as is allowed") {
   ::close(held);
 }
 
-TEST_CASE("read_file: what a shell's <(...) leaves is read although its writer is gone") {
+TEST_CASE("read_file: the pipe of a shell's <(...) is read after its writer has closed it") {
   int ends[2];
   REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
   REQUIRE(::write(ends[1], "text", 4) == 4);

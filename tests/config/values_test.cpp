@@ -19,7 +19,7 @@ config must_parse(std::string_view text) {
   return std::move(*parsed);
 }
 
-TEST_CASE("what a file leaves out has the documented defaults") {
+TEST_CASE("keys that a file leaves out have the documented defaults") {
   const config parsed = must_parse(R"(
 [client]
 remote_addr = "example.com:2333"
@@ -139,7 +139,7 @@ tls = true
   CHECK((*parsed.client == expected));
 }
 
-TEST_CASE("every key of a server is read, and pools inherit") {
+TEST_CASE("every key of a server is read, and services inherit the pool settings") {
   const config parsed = must_parse(R"(
 [server]
 bind_addr = "[::]:1"
@@ -193,7 +193,7 @@ bind_addr = "0.0.0.0:5201"
   CHECK((*parsed.server == expected));
 }
 
-TEST_CASE("a pool size for the whole server holds for UDP services too") {
+TEST_CASE("a pool size for the whole server applies to UDP services too") {
   const config parsed = must_parse(R"(
 [server]
 bind_addr = "h:1"
@@ -203,7 +203,7 @@ services.u = { type = "udp", token = "t", bind_addr = "h:2" }
   CHECK(parsed.server->services.at(0).pool.size == 3);
 }
 
-TEST_CASE("a pool for the whole server leaves each UDP service at least one data channel") {
+TEST_CASE("a pool size of 0 for the whole server leaves each UDP service one data channel") {
   const config parsed = must_parse(R"(
 [server]
 bind_addr = "h:1"
@@ -215,7 +215,7 @@ services.v = { type = "udp", token = "t", bind_addr = "h:3", pool = { size = 64 
   CHECK(parsed.server->services.at(1).pool.size == 64);
 }
 
-TEST_CASE("a listener has one address or several") {
+TEST_CASE("a listener may have one address or several") {
   const config parsed = must_parse(R"(
 [server]
 bind_addr = ["0.0.0.0:1", "[::]:2"]
@@ -226,7 +226,7 @@ services.a = { token = "t", bind_addr = ["h:3"] }
   CHECK(parsed.server->services.at(0).bind_addr == address{"h", 3});
 }
 
-TEST_CASE("what is said once for all services holds for each that does not say otherwise") {
+TEST_CASE("defaults for all services apply to each service that does not override them") {
   const config parsed = must_parse(R"(
 log = "debug"
 [server]
@@ -269,7 +269,7 @@ services.e = { token = "t", local_addr = "h:4", udp = { answers_from_any_port = 
   CHECK(there.services.at(1).half_close_timeout == seconds(10));
 }
 
-TEST_CASE("the engine of TLS is chosen automatically unless it is named") {
+TEST_CASE("the TLS engine is chosen automatically unless it is named") {
   const auto read = [](const std::string& keys) {
     return *must_parse(
                 "[client]\nremote_addr = \"h:1\"\nservices.a = { token = \"t\", local_addr = "
@@ -309,12 +309,12 @@ remote_public_key = "AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAI"
   CHECK(noise_options{}.pattern == "Noise_NK_25519_ChaChaPoly_BLAKE2s");
 }
 
-TEST_CASE("a byte order mark and other line ends do not matter") {
+TEST_CASE("a byte order mark and other line ends are accepted") {
   CHECK(must_parse("\xef\xbb\xbf[server]\r\nbind_addr = \"h:1\"\r\nservices = {}\r\n")
             .server->bind_addr == address{"h", 1});
 }
 
-TEST_CASE("a file is loaded, and what cannot be read is a problem without a position") {
+TEST_CASE("a file is loaded, and an unreadable one is a problem without a position") {
   const test::temp_dir directory;
   const std::string folder = directory.path().string();
   const auto loaded =
@@ -344,7 +344,7 @@ TEST_CASE("a file is loaded, and what cannot be read is a problem without a posi
   CHECK(line(latin1).starts_with(latin1 + ":1:"));
 }
 
-TEST_CASE("the shipped configurations load") {
+TEST_CASE("the example configurations load") {
   const auto folder = std::filesystem::path(RATHOLE_SOURCES) / "examples/configs";
   std::size_t count = 0;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
@@ -357,7 +357,7 @@ TEST_CASE("the shipped configurations load") {
   CHECK(count >= 5);
 }
 
-TEST_CASE("upstream's example shapes load unchanged") {
+TEST_CASE("upstream's example files load unchanged") {
   const config minimal = must_parse(R"([client]
 remote_addr = "localhost:2333"
 default_token = "123"

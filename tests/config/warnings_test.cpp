@@ -27,7 +27,7 @@ const std::string client = "[client]\nremote_addr = \"h:1\"\nservices = {}\n";
 constexpr std::string_view unused = "; remove it, or choose the transport that it is for";
 constexpr std::string_view other_side = "; remove it, or move it to the other side";
 
-TEST_CASE("warnings: a file that says nothing in vain has none") {
+TEST_CASE("warnings: a file whose keys all have an effect has none") {
   CHECK(warnings(server + client).empty());
   CHECK(warnings(server + "[server.transport]\ntype = \"noise\"\nnoise = {}\n").empty());
   CHECK(warnings(client + "[client.transport]\ntype = \"websocket\"\n"
@@ -35,7 +35,7 @@ TEST_CASE("warnings: a file that says nothing in vain has none") {
             .empty());
 }
 
-TEST_CASE("warnings: tables that the chosen transport does not use") {
+TEST_CASE("warnings: a table that the selected transport does not use") {
   struct row {
     std::string text;
     std::vector<std::string> lines;
@@ -58,7 +58,7 @@ TEST_CASE("warnings: tables that the chosen transport does not use") {
   }
 }
 
-TEST_CASE("warnings: keys that are for the other side") {
+TEST_CASE("warnings: keys that belong to the other side") {
   struct row {
     std::string text;
     std::string line;
@@ -83,7 +83,7 @@ TEST_CASE("warnings: keys that are for the other side") {
   }
 }
 
-TEST_CASE("warnings: a client that gives up before the server says anything") {
+TEST_CASE("warnings: a heartbeat timeout that is not above the server's heartbeat interval") {
   const auto with = [](const std::string& interval, const std::string& timeout) {
     return warnings("[server]\nbind_addr = \"h:1\"\nservices = {}\n" + interval +
                     "\n[client]\nremote_addr = \"h:1\"\nservices = {}\n" + timeout + "\n");
@@ -105,7 +105,7 @@ TEST_CASE("warnings: a client that gives up before the server says anything") {
   CHECK(never.front().contains("0, which sends no heartbeats"));
 }
 
-TEST_CASE("warnings: sides of one file with different transports, if they meet") {
+TEST_CASE("warnings: different transports of a client and a server that use the same address") {
   const std::string noise = "[server.transport]\ntype = \"noise\"\nnoise = {}\n";
   const auto lines = warnings(server + noise + client);
   REQUIRE(lines.size() == 1);
@@ -116,7 +116,7 @@ TEST_CASE("warnings: sides of one file with different transports, if they meet")
   CHECK(warnings(server + noise + "[client]\nremote_addr = \"h:2\"\nservices = {}\n").empty());
 }
 
-TEST_CASE("warnings: tokens that everybody knows") {
+TEST_CASE("warnings: well-known example tokens") {
   const auto lines = warnings(
       "[server]\nbind_addr = \"h:1\"\ndefault_token = \"\"\n"
       "[server.services.a]\nbind_addr = \"h:2\"\n"
@@ -130,7 +130,7 @@ TEST_CASE("warnings: tokens that everybody knows") {
         "everybody knows; write a secret of your own");
 }
 
-TEST_CASE("problems: a misspelt default token is one problem, and a port has a bound") {
+TEST_CASE("problems: a misspelt default token is reported once, and a port has a maximum") {
   const auto found = read(
       "[server]\nbind_addr = \"h:70800\"\ndefault_tokn = \"x\"\n"
       "[server.services.a]\nbind_addr = \"h:2\"\n[server.services.b]\nbind_addr = \"h:3\"\n",
@@ -143,7 +143,7 @@ TEST_CASE("problems: a misspelt default token is one problem, and a port has a b
   CHECK(to_string(found.error()[1]).ends_with("did you mean `default_token`?"));
 }
 
-TEST_CASE("warnings: secrets that look like variables are taken as they are, and not shown") {
+TEST_CASE("warnings: a secret that looks like a variable is taken literally, and not shown") {
   const auto lines = warnings(
       "[server]\nbind_addr = \"h:1\"\ndefault_token = \"${T0KEN}\"\n"
       "[server.services.a]\nbind_addr = \"h:2\"\ntoken = \"x${T0KEN:-s3cret}\"\n"
@@ -160,7 +160,7 @@ TEST_CASE("warnings: secrets that look like variables are taken as they are, and
   }
 }
 
-TEST_CASE("warnings: nothing is reached at port 0") {
+TEST_CASE("warnings: port 0 cannot be dialled") {
   const auto lines = warnings("[client]\nremote_addr = \"h:0\"\nservices = {}\n");
   REQUIRE(lines.size() == 1);
   CHECK(lines.front() ==
@@ -168,7 +168,7 @@ TEST_CASE("warnings: nothing is reached at port 0") {
         "port");
 }
 
-TEST_CASE("warnings: they come along with the errors of a file that cannot be used") {
+TEST_CASE("warnings: they are reported together with the errors of an unusable file") {
   const auto found =
       read("[server]\nbind_addr = \"*:1\"\ndefault_token = \"${T}\"\nservices = {}\n", "c.toml");
   REQUIRE_FALSE(found);
@@ -179,7 +179,7 @@ TEST_CASE("warnings: they come along with the errors of a file that cannot be us
   CHECK(found.error()[1].level == severity::warning);
 }
 
-TEST_CASE("a value of `log` is checked by whoever knows what can be logged") {
+TEST_CASE("the value of `log` is validated by a callback of the program") {
   const auto check = [](std::string_view text) {
     return text == "loud" ? std::optional<std::string>("too loud") : std::nullopt;
   };
@@ -191,7 +191,7 @@ TEST_CASE("a value of `log` is checked by whoever knows what can be logged") {
   CHECK(read("log = \"calm\"\n" + server, "c.toml", check));
 }
 
-TEST_CASE("a document knows where its keys are") {
+TEST_CASE("a document knows the positions of its keys") {
   const auto found = read(server +
                               "[server.transport]\ntype = \"tls\"\ntls.pkcs12 = \"p\"\n"
                               "tls.pkcs12_password = \"\"\n",

@@ -67,14 +67,14 @@ TEST_CASE("command line: usage errors go to standard error with status 2") {
   }
 }
 
-TEST_CASE("command line: --check accepts a good file") {
+TEST_CASE("command line: --check accepts a valid file") {
   const temp_dir directory;
   const finished_run run = run_program({"--check", directory.write("valid.toml", valid)});
   CHECK(run.status == 0);
   CHECK(run.err == "");
 }
 
-TEST_CASE("command line: all problems of a file at once, with their places and remedies") {
+TEST_CASE("command line: all problems of a file are reported with positions and remedies") {
   const temp_dir directory;
   const std::string file = directory.write("bad.toml",
                                            "[server]\n"
@@ -117,7 +117,7 @@ TEST_CASE("command line: all problems of a file at once, with their places and r
   }
 }
 
-TEST_CASE("command line: files that cannot be used") {
+TEST_CASE("command line: unusable files are reported") {
   const temp_dir directory;
   struct bad_file {
     const char* name;
@@ -153,7 +153,7 @@ TEST_CASE("command line: files that cannot be used") {
   }
 }
 
-TEST_CASE("command line: what cannot run as written is refused, and by --check too") {
+TEST_CASE("command line: settings that cannot run are refused, by --check too") {
   struct row {
     const char* line;
     const char* said;
@@ -176,7 +176,7 @@ TEST_CASE("command line: what cannot run as written is refused, and by --check t
   }
 }
 
-TEST_CASE("command line: warnings leave a file usable, and are logged at start") {
+TEST_CASE("command line: a file with warnings is usable, and they are logged at start") {
   const temp_dir directory;
   const std::string file =
       directory.write("warned.toml",
@@ -192,7 +192,7 @@ TEST_CASE("command line: warnings leave a file usable, and are logged at start")
   CHECK_FALSE(holds(program.output(), "UNSPEAKABLE"));
 }
 
-TEST_CASE("command line: a file for both modes needs to be told which") {
+TEST_CASE("command line: a file with both blocks needs --server or --client") {
   const temp_dir directory;
   const std::string both = directory.write("both.toml", valid);
   const std::string server = directory.write("server.toml", server_toml(2333, {}));
@@ -206,7 +206,7 @@ TEST_CASE("command line: a file for both modes needs to be told which") {
   }
 }
 
-TEST_CASE("command line: a transport runs if it is built in, and is told from the first if not") {
+TEST_CASE("command line: a transport that is not built in is refused, with its position") {
   struct part {
     std::string feature;
     const char* tables;
@@ -250,7 +250,7 @@ TEST_CASE("command line: demo --once fetches its own page through the tunnel") {
   CHECK(holds(run.all, "http://"));
 }
 
-TEST_CASE("command line: demo serves its page until told to stop") {
+TEST_CASE("command line: demo serves its page until it is stopped") {
   process demo(our_program(), {"demo"});
   INFO(demo.output());
   REQUIRE(demo.wait_for("http://"));

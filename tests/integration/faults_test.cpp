@@ -49,7 +49,7 @@ TEST_CASE("faults: dead idle data channels are replaced before a visitor needs t
   CHECK(eventually([&] { return t.proxy.open(kind::data) == 5; }));
 }
 
-TEST_CASE("faults: no visitor is lost to data channels that died while idle") {
+TEST_CASE("faults: no visitor is lost because idle data channels died") {
   proxied_tunnel t;
   t.both.server_tables = "[server.pool]\nsize = 2";
   t.both.start();
@@ -63,7 +63,7 @@ TEST_CASE("faults: no visitor is lost to data channels that died while idle") {
   }
 }
 
-TEST_CASE("faults: a lost control channel is re-created and running forwards go on") {
+TEST_CASE("faults: a lost control channel is re-created and active connections continue") {
   proxied_tunnel t;
   t.both.start();
   INFO(t.both.story());
@@ -78,7 +78,7 @@ TEST_CASE("faults: a lost control channel is re-created and running forwards go 
   CHECK(visitor.receive(5) == "after");
 }
 
-TEST_CASE("faults: a visitor whom no data channel reaches is let go after the time-out") {
+TEST_CASE("faults: a visitor that gets no data channel is closed after the time-out") {
   proxied_tunnel t;
   t.both.server_tables = "[server.pool]\nvisitor_timeout = 1";
   t.proxy.hold_data(true);
@@ -94,7 +94,7 @@ TEST_CASE("faults: a visitor whom no data channel reaches is let go after the ti
   CHECK(t.serves());
 }
 
-TEST_CASE("faults: too many waiting visitors cost the newest only") {
+TEST_CASE("faults: too many waiting visitors cost only the newest") {
   proxied_tunnel t;
   t.both.server_tables =
       "[server.pool]\nsize = 1\nvisitor_timeout = 3600\nmax_waiting_visitors = 3";
@@ -120,7 +120,7 @@ TEST_CASE("faults: too many waiting visitors cost the newest only") {
   CHECK(t.serves());
 }
 
-TEST_CASE("faults: the server outlives whatever is said to its port") {
+TEST_CASE("faults: the server survives any input on its port") {
   service local(echo);
   tunnel t({"our server, our client", our_program(), our_program()});
   t.server_keys = "handshake_timeout = 1";
@@ -191,7 +191,7 @@ TEST_CASE("faults: silent peers do not keep a client out") {
   CHECK(eventually([&] { return round_trip(port); }));
 }
 
-TEST_CASE("faults: a server that does not answer is given up and tried again") {
+TEST_CASE("faults: a server that does not answer times out and is retried") {
   service mute([](tcp_socket& socket) { socket.receive_all(); });
   service local(echo);
   const temp_dir directory;
@@ -205,7 +205,7 @@ TEST_CASE("faults: a server that does not answer is given up and tried again") {
   CHECK(client.wait_exit() == 0);
 }
 
-TEST_CASE("faults: a client outlives a server that talks nonsense") {
+TEST_CASE("faults: a client survives a server that sends garbage") {
   service nonsense([](tcp_socket& socket) {
     socket.receive(37);
     socket.send_all(random_bytes(100'000, 12));

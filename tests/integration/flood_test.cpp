@@ -212,7 +212,7 @@ TEST_CASE("flood: refused connections that send at full speed starve no visitor"
   }
 }
 
-TEST_CASE("flood: refused services behind a good handshake starve no visitor") {
+TEST_CASE("flood: refused services after a complete handshake starve no visitor") {
   authority issuer;
   const identity_files identity = issuer.issue();
   std::vector<transport_tables> all = {tcp(), noise("Noise_NK_25519_ChaChaPoly_BLAKE2s"),
@@ -242,7 +242,7 @@ TEST_CASE("flood: a peer that sends nothing but Pings starves no visitor") {
         {.name = "Pings behind a refused Hello", .beginning = upgrade + framed, .rest = pings});
 }
 
-TEST_CASE("flood: a client of a UDP service that comes and goes leaves the service whole") {
+TEST_CASE("flood: a UDP service survives a client that reconnects all the time") {
   tunnel t(ours(tcp()));
   const std::uint16_t port = free_udp_port();
   const std::string at = std::to_string(port);
@@ -337,7 +337,7 @@ class hand_server {
   std::thread thread_;
 };
 
-TEST_CASE("flood: a server that commands UDP data channels without end") {
+TEST_CASE("flood: a server that commands UDP data channels without end is bounded") {
   // As many as a UDP service of a server may have.
   constexpr std::size_t most = 64;
   tunnel t(ours(tcp()));

@@ -101,7 +101,7 @@ class steady_visitor {
   std::thread thread_;
 };
 
-TEST_CASE("hostile: a flood at the server's port from the client's own address") {
+TEST_CASE("hostile: a flood from the client's own address keeps nobody out") {
   // The whole scenario takes 10 s of random bytes; RATHOLE_HOSTILE=full asks for it.
   const char* asked = std::getenv("RATHOLE_HOSTILE");
   const int speakers = asked != nullptr && asked == "full"s ? 2000 : 300;
@@ -170,7 +170,7 @@ TEST_CASE("hostile: a flood at the server's port from the client's own address")
                           << " after " << milliseconds_since(settled) << " ms");
 }
 
-TEST_CASE("hostile: refused connections cost the log a line per kind, not one each") {
+TEST_CASE("hostile: refused connections are logged once per kind, not once each") {
   echo_tunnel t;
   t.start();
   INFO(t.both.story());
@@ -201,7 +201,7 @@ TEST_CASE("hostile: refused connections cost the log a line per kind, not one ea
   CHECK(count("50 wrong token") == 1);
 }
 
-TEST_CASE("hostile: bytes that come one at a time") {
+TEST_CASE("hostile: bytes that arrive one at a time are accepted until the deadline") {
   echo_tunnel t;
   t.both.server_keys = "handshake_timeout = 1";
   t.start();
@@ -228,7 +228,7 @@ TEST_CASE("hostile: bytes that come one at a time") {
   CHECK(t.serves());
 }
 
-TEST_CASE("hostile: messages in the wrong order, replayed, or of another session") {
+TEST_CASE("hostile: messages out of order, replayed, or of another session are refused") {
   echo_tunnel t;
   t.both.server_keys = "handshake_timeout = 2";
   t.start();
@@ -272,7 +272,8 @@ TEST_CASE("hostile: messages in the wrong order, replayed, or of another session
   CHECK(t.serves());
 }
 
-TEST_CASE("hostile: data Hellos with guessed keys are closed at once, and half-open floods") {
+TEST_CASE(
+    "hostile: data Hellos with guessed keys are closed at once, and half-open floods time out") {
   echo_tunnel t;
   t.both.server_keys = "handshake_timeout = 3600";
   t.start();
@@ -301,7 +302,7 @@ TEST_CASE("hostile: data Hellos with guessed keys are closed at once, and half-o
   CHECK(running.receive(5) == "after");
 }
 
-TEST_CASE("hostile: resets at each stage leave nothing behind") {
+TEST_CASE("hostile: resets at each stage leak nothing") {
   echo_tunnel t;
   t.both.server_keys = "handshake_timeout = 3600";
   t.both.server_tables = "[server.pool]\nsize = 2";
@@ -339,7 +340,7 @@ TEST_CASE("hostile: resets at each stage leave nothing behind") {
   CHECK(t.serves());
 }
 
-TEST_CASE("hostile: resets of spliced flows do not touch the others") {
+TEST_CASE("hostile: resets of spliced connections do not affect the others") {
   echo_tunnel t;
   // Says without end until its visitor goes, or breaks off itself.
   std::atomic<bool> breaks_off = false;
@@ -380,7 +381,7 @@ TEST_CASE("hostile: resets of spliced flows do not touch the others") {
   spout.drop_connections();
 }
 
-TEST_CASE("hostile: a client that reads nothing costs its own visitors only") {
+TEST_CASE("hostile: a client that reads nothing affects only its own visitors") {
   echo_tunnel t;
   const std::uint16_t deaf_port = t.both.add_server_only("deaf");
   t.start();

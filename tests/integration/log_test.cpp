@@ -78,11 +78,11 @@ void serve_with_a_stuck_log(bool of_server) {
   CHECK(t.log.read_until(": Shutdown\n", after));
 }
 
-TEST_CASE("log: visitors are served although nobody reads the log, and what is lost is counted") {
+TEST_CASE("log: visitors are served although nobody reads the log, and lost lines are counted") {
   for (const bool of_server : {true, false}) serve_with_a_stuck_log(of_server);
 }
 
-TEST_CASE("log: signals are obeyed although nobody reads the log") {
+TEST_CASE("log: signals are handled although nobody reads the log") {
   for (const bool of_server : {true, false}) {
     for (const int signals : {1, 2}) {
       CAPTURE(of_server);
@@ -106,7 +106,7 @@ TEST_CASE("log: signals are obeyed although nobody reads the log") {
   }
 }
 
-TEST_CASE("log: a reader that has gone is no reason to stop") {
+TEST_CASE("log: a closed log reader does not stop the program") {
   logged_tunnel t(true);
   t.log.close_reader();
   REQUIRE(eventually([&] { return round_trip(t.port); }));
@@ -115,7 +115,7 @@ TEST_CASE("log: a reader that has gone is no reason to stop") {
   CHECK(t.logged->wait_exit() == 0);
 }
 
-TEST_CASE("log: the journal gets priorities instead of times and colours") {
+TEST_CASE("log: the journal gets priorities instead of timestamps and colours") {
   const temp_dir folder;
   reserved_port main;
   reserved_port port;

@@ -38,7 +38,7 @@ bool has_ended(const tcp_socket& visitor) {
   return ::poll(&look, 1, 0) > 0;
 }
 
-TEST_CASE("loop: a service that leads back to itself is found, and the others go on") {
+TEST_CASE("loop: a service that leads back to itself is detected, and other services continue") {
   for (const std::size_t visitors : {1UL, 6UL}) {
     CAPTURE(visitors);
     service local(echo);
@@ -81,7 +81,8 @@ TEST_CASE("loop: a service that leads back to itself is found, and the others go
   }
 }
 
-TEST_CASE("loop: a UDP service that leads back to itself is reported, and no datagram goes on") {
+TEST_CASE(
+    "loop: a UDP service that leads back to itself is reported, and its datagrams are dropped") {
   tunnel both({"our server, our client", our_program(), our_program()});
   const std::uint16_t port = free_udp_port();
   both.add_udp_at("looping", port, {}, port);
@@ -103,7 +104,7 @@ TEST_CASE("loop: a UDP service that leads back to itself is reported, and no dat
   CHECK(descriptors(*both.client) <= before + 10);
 }
 
-TEST_CASE("loop: a thousand visitors from the client's own address are no loop") {
+TEST_CASE("loop: a thousand visitors from the client's own address are not taken for a loop") {
   service local(echo);
   tunnel both({"our server, our client", our_program(), our_program()});
   const std::uint16_t port = both.add("echo", local.port());

@@ -146,7 +146,9 @@ void runs_out(const transport_tables& by, bool at_server, rlim_t room) {
   CHECK(eventually([&] { return answered(port); }));
 }
 
-TEST_CASE("memory: what runs out of it fails alone, and no byte reaches another visitor") {
+TEST_CASE(
+    "memory: a connection that runs out of memory fails alone, and no byte reaches another "
+    "visitor") {
   if (!memory_counts) {
     MESSAGE("SKIPPED: a sanitizer's allocator ends a program whose memory runs out");
     return;
@@ -170,7 +172,7 @@ std::vector<std::string> counts_in(const std::string& output) {
   return out;
 }
 
-TEST_CASE("memory: both ends count the bytes of a forward that went") {
+TEST_CASE("memory: both sides count the bytes of a finished connection") {
   authority issuer;
   for (const transport_tables& by : every_transport(issuer)) {
     CAPTURE(by.name);

@@ -131,7 +131,7 @@ for i in range(1000):
     time.sleep(0.1)
 )";
 
-TEST_CASE("network: a name that is not answered holds up its own service alone") {
+TEST_CASE("network: a name that the resolver does not answer delays only its own service") {
   if (!network_namespace::is_permitted()) return;
   named_network n;
   INFO(n.server->output(), n.client->output());
@@ -147,7 +147,7 @@ TEST_CASE("network: a name that is not answered holds up its own service alone")
   CHECK(n.client->wait_exit(std::chrono::seconds{6}) == 0);
 }
 
-TEST_CASE("network: where the resolver falls silent the last good answer serves") {
+TEST_CASE("network: the last good answer is used when the resolver stops answering") {
   if (!network_namespace::is_permitted()) return;
   named_network n;
   n.where.run_python(visits, {"9000", "1", "20"});
@@ -186,7 +186,7 @@ for size in (100, 1300, 1352, 1353, 1372, 1373, 1400, 1452):
     print(size, dict(came))
 )";
 
-TEST_CASE("network: on a link with a small MTU answers leave from the address that was asked") {
+TEST_CASE("network: on a link with a small MTU replies leave from the address that was queried") {
   if (!network_namespace::is_permitted()) return;
   struct family {
     const char* wildcard;
@@ -273,7 +273,7 @@ except TimeoutError:
 print(b"".join(said).decode())
 )";
 
-TEST_CASE("network: a UDP service that answers from another port serves where that is allowed") {
+TEST_CASE("network: a UDP service may answer from another port where that is enabled") {
   const temp_dir directory;
   const reserved_port main_port = reserve_both();
   const reserved_port visitors = reserve_both();
@@ -307,8 +307,7 @@ TEST_CASE("network: a UDP service that answers from another port serves where th
   for (int i = 0; i < 3; ++i) CHECK(transfer("20") == "11223344\n");
 }
 
-TEST_CASE(
-    "network: on a host without IPv6 the wildcard of IPv6 is that of IPv4, and the log says so") {
+TEST_CASE("network: on a host without IPv6 [::] falls back to 0.0.0.0, and a warning is logged") {
   const temp_dir directory;
   const auto script = std::filesystem::path(RATHOLE_SOURCES) / "tests/integration/without_ipv6.py";
   process server("/usr/bin/python3",
@@ -340,7 +339,7 @@ local_addr = "127.0.0.1:9"
   CHECK(server.wait_for("Listening at 0.0.0.0:", 3));
 }
 
-TEST_CASE("network: on a host without IPv6 the wildcard of IPv6 is left out beside that of IPv4") {
+TEST_CASE("network: on a host without IPv6 [::] is skipped if 0.0.0.0 is listed too") {
   const temp_dir directory;
   const auto script = std::filesystem::path(RATHOLE_SOURCES) / "tests/integration/without_ipv6.py";
   const auto port = std::to_string(tcp_socket::listen().port());

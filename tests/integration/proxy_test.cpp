@@ -38,7 +38,7 @@ struct proxied_tunnel {
   std::uint16_t port;
 };
 
-TEST_CASE("proxy: a proxy of the other kind is named") {
+TEST_CASE("proxy: a proxy of the wrong protocol is named in the log") {
   microsocks socks;
   tinyproxy http;
   {
@@ -53,18 +53,18 @@ TEST_CASE("proxy: a proxy of the other kind is named") {
   }
 }
 
-TEST_CASE("proxy: a crowd of visitors through microsocks") {
+TEST_CASE("proxy: many visitors through microsocks") {
   microsocks proxy;
   scenario::crowd(ours(tcp(), through("socks5", proxy.port())));
   CHECK(proxy.output().find("connected to 127.0.0.1:") != std::string::npos);
 }
-TEST_CASE("proxy: a crowd of visitors through tinyproxy") {
+TEST_CASE("proxy: many visitors through tinyproxy") {
   tinyproxy proxy;
   scenario::crowd(ours(tcp(), through("http", proxy.port())));
   CHECK(proxy.output().find("CONNECT 127.0.0.1:") != std::string::npos);
 }
 
-TEST_CASE("proxy: other transports run through each") {
+TEST_CASE("proxy: other transports work through each proxy") {
   microsocks socks;
   tinyproxy http;
   authority issuer;
@@ -78,18 +78,18 @@ TEST_CASE("proxy: other transports run through each") {
 
 TEST_CASE("proxy: microsocks with a password") {
   microsocks proxy(user_and_password{"some one", "p@ss:w/rd"});
-  SUBCASE("the right one") {
+  SUBCASE("correct") {
     proxied_tunnel t(through("socks5", proxy.port(), "some%20one:p%40ss%3Aw%2Frd@"));
     INFO(t.both.story());
     CHECK(eventually([&] { return answered(t.port); }));
   }
-  SUBCASE("a wrong one") {
+  SUBCASE("wrong") {
     proxied_tunnel t(through("socks5", proxy.port(), "some%20one:guessed@"));
     INFO(t.both.story());
     CHECK(t.both.client->wait_for("the proxy wants credentials, or other ones", 2));
     CHECK(t.both.client->output().find("guessed") == std::string::npos);
   }
-  SUBCASE("none") {
+  SUBCASE("missing") {
     proxied_tunnel t(through("socks5", proxy.port()));
     INFO(t.both.story());
     CHECK(t.both.client->wait_for("the proxy wants credentials, or other ones", 2));
@@ -98,25 +98,25 @@ TEST_CASE("proxy: microsocks with a password") {
 
 TEST_CASE("proxy: tinyproxy with a password") {
   tinyproxy proxy(user_and_password{"someone", "secret"});
-  SUBCASE("the right one") {
+  SUBCASE("correct") {
     proxied_tunnel t(through("http", proxy.port(), "someone:secret@"));
     INFO(t.both.story());
     CHECK(eventually([&] { return answered(t.port); }));
   }
-  SUBCASE("a wrong one") {
+  SUBCASE("wrong") {
     proxied_tunnel t(through("http", proxy.port(), "someone:guessed@"));
     INFO(t.both.story());
     CHECK(t.both.client->wait_for("the proxy answered HTTP 401", 2));
     CHECK(t.both.client->output().find("guessed") == std::string::npos);
   }
-  SUBCASE("none") {
+  SUBCASE("missing") {
     proxied_tunnel t(through("http", proxy.port()));
     INFO(t.both.story());
     CHECK(t.both.client->wait_for("the proxy answered HTTP 407", 2));
   }
 }
 
-TEST_CASE("proxy: one that is down") {
+TEST_CASE("proxy: a proxy that is down is reported and retried") {
   const reserved_port nobody;
   for (const char* scheme : {"socks5", "http"}) {
     proxied_tunnel t(through(scheme, nobody));
@@ -125,7 +125,7 @@ TEST_CASE("proxy: one that is down") {
   }
 }
 
-TEST_CASE("proxy: a server that is down") {
+TEST_CASE("proxy: a server that is down behind a proxy is reported and retried") {
   microsocks socks;
   tinyproxy http;
   const reserved_port nobody;
@@ -160,7 +160,7 @@ void pass_on(tcp_socket& one, tcp_socket& other) {
   back.join();
 }
 
-TEST_CASE("proxy: the server's name is the proxy's to resolve") {
+TEST_CASE("proxy: the proxy resolves the server's name") {
   // A SOCKS5 proxy that knows the one name that nobody else does.
   const std::string name = "nobody-knows.invalid";
   std::uint16_t server_port = 0;

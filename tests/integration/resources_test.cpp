@@ -40,7 +40,7 @@ struct echo_tunnel {
   }
 };
 
-TEST_CASE("resources: forwards leave no descriptor behind") {
+TEST_CASE("resources: closed connections leak no descriptors") {
   echo_tunnel t;
   t.both.start();
   INFO(t.both.story());
@@ -61,7 +61,7 @@ TEST_CASE("resources: forwards leave no descriptor behind") {
   CHECK(eventually([&] { return descriptors(*t.both.client) <= client_before + stock; }));
 }
 
-TEST_CASE("resources: a server or client out of descriptors serves again when it can") {
+TEST_CASE("resources: a server or client that ran out of descriptors recovers") {
   for (const bool server : {true, false}) {
     CAPTURE(server);
     echo_tunnel t;
@@ -93,7 +93,7 @@ long resident(const process& program) {
   throw std::runtime_error("no VmRSS");
 }
 
-TEST_CASE("resources: what a visitor does not read is not kept in memory") {
+TEST_CASE("resources: data that a visitor does not read is not buffered in memory") {
   echo_tunnel t;
   t.both.start();
   INFO(t.both.story());
@@ -109,7 +109,7 @@ TEST_CASE("resources: what a visitor does not read is not kept in memory") {
   CHECK(resident(*t.both.server) + resident(*t.both.client) - before < 20'000);
 }
 
-TEST_CASE("resources: an idle forward holds no pipe") {
+TEST_CASE("resources: an idle connection holds no pipe") {
   echo_tunnel t;
   t.both.start();
   INFO(t.both.story());

@@ -17,7 +17,7 @@ using clock = std::chrono::steady_clock;
 /// Both sides let forwards go on for an hour after a signal.
 const std::string grace = "shutdown_grace = 3600";
 
-TEST_CASE("restart: an idle session does not keep new visitors out") {
+TEST_CASE("restart: an idle connection does not keep new visitors out") {
   for (const transport_tables& by :
        {tcp(), noise("Noise_NK_25519_ChaChaPoly_BLAKE2s"), websocket()}) {
     for (const bool server : {true, false}) {
@@ -41,7 +41,7 @@ TEST_CASE("restart: an idle session does not keep new visitors out") {
   }
 }
 
-TEST_CASE("restart: a session that transfers may finish, and is in nobody's way") {
+TEST_CASE("restart: a connection that transfers may finish, and does not block new visitors") {
   for (const bool server : {true, false}) {
     CAPTURE(server);
     serving_tunnel t(tcp(), grace);

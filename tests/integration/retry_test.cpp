@@ -38,7 +38,7 @@ std::vector<double> pauses(const std::string& text) {
   return found;
 }
 
-TEST_CASE("retry: a service that the server's file gets later is served within the interval") {
+TEST_CASE("retry: a service added to the server's file is served within the retry interval") {
   service local(echo);
   tunnel t({"our server, our client", our_program(), our_program()});
   t.environment = {"RATHOLE_LOG=debug"};
@@ -58,7 +58,8 @@ TEST_CASE("retry: a service that the server's file gets later is served within t
   CHECK(clock::now() - added < seconds(10));
 }
 
-TEST_CASE("retry: a certificate that has expired under a living control channel starts no storm") {
+TEST_CASE(
+    "retry: an expired certificate causes no storm of dials while the control channel lasts") {
   for (const std::string& engine : tls_engines()) {
     CAPTURE(engine);
     authority issuer;
@@ -114,7 +115,7 @@ TEST_CASE("retry: a certificate that has expired under a living control channel 
   }
 }
 
-TEST_CASE("slow link: each transport connects and serves at a round trip of 2.4 s") {
+TEST_CASE("slow link: each transport connects and works at a round-trip time of 2.4 s") {
   authority issuer;
   const std::string pem = pem_keys(issuer.issue());
   std::vector<transport_tables> transports = {

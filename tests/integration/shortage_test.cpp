@@ -89,7 +89,7 @@ TEST_CASE("shortage: 25 services share 256 descriptors, and each is served") {
   }
 }
 
-TEST_CASE("shortage: service is back as soon as the visitors that took all descriptors are gone") {
+TEST_CASE("shortage: service recovers once the visitors that took all descriptors are gone") {
   for (const bool server : {true, false}) {
     CAPTURE(server);
     limited_tunnel t(server);

@@ -21,7 +21,7 @@ bool holds(const std::string& text, std::string_view part) { return text.find(pa
 
 pairing ours() { return {"our server, our client", our_program(), our_program()}; }
 
-TEST_CASE("start: a server that cannot listen says so in one line") {
+TEST_CASE("start: a server that cannot listen reports it in one line") {
   const temp_dir directory;
   const tcp_socket taken = tcp_socket::listen();
   const std::string busy = "127.0.0.1:" + std::to_string(taken.port());
@@ -36,7 +36,7 @@ TEST_CASE("start: a server that cannot listen says so in one line") {
   }
 }
 
-TEST_CASE("start: port 0 is the system's choice and the log tells it") {
+TEST_CASE("start: port 0 is chosen by the system and logged") {
   service local(echo);
   const temp_dir directory;
   process server(our_program(), {directory.write("server.toml", server_toml(0, {{"echo", 0}}))});
@@ -54,7 +54,7 @@ TEST_CASE("start: port 0 is the system's choice and the log tells it") {
   CHECK(holds(server.output(), "Control channel established"));
 }
 
-TEST_CASE("start: one file for both, and a client may come before its server") {
+TEST_CASE("start: one file serves both sides, and a client may start before its server") {
   service local(echo);
   const temp_dir directory;
   const reserved_port main_port;
@@ -70,7 +70,7 @@ TEST_CASE("start: one file for both, and a client may come before its server") {
   CHECK(eventually([&] { return round_trip(visitors); }));
 }
 
-TEST_CASE("start: a service port that is taken is retried and said once") {
+TEST_CASE("start: a service port in use is retried and logged once") {
   service local(echo);
   tcp_socket taken = tcp_socket::listen();
   const reserved_port main_port;
@@ -91,7 +91,7 @@ TEST_CASE("start: a service port that is taken is retried and said once") {
   CHECK(holds(server.output(), "Listening at " + address));
 }
 
-TEST_CASE("start: the descriptor limit is raised and told") {
+TEST_CASE("start: the descriptor limit is raised and logged") {
   const temp_dir directory;
   const std::string file = directory.write("server.toml", server_toml(0, {}));
   rlimit before{};
@@ -121,7 +121,7 @@ std::string life_of_a_server(const std::vector<std::string>& environment) {
   return server.output();
 }
 
-TEST_CASE("start: the log level comes from RATHOLE_LOG, else RUST_LOG, else is info") {
+TEST_CASE("start: the log level comes from RATHOLE_LOG, then RUST_LOG, then info") {
   struct level {
     std::vector<std::string> environment;
     bool tells;

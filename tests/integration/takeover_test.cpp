@@ -21,7 +21,7 @@ std::size_t count(std::string_view text, std::string_view what) {
   return out;
 }
 
-TEST_CASE("takeover: the sockets of a UDP service are closed before its next client's are bound") {
+TEST_CASE("takeover: a UDP service's sockets are closed before its next client's are bound") {
   tunnel both({"our server", our_program(), our_program()});
   both.add_udp("taken", 9);
   both.start_server();

@@ -36,7 +36,7 @@ struct handshake {
   const char* words;
 };
 
-TEST_CASE("tls: openssl's client with our server, which insists on modern suites") {
+TEST_CASE("tls: openssl s_client connects to our server with modern cipher suites only") {
   authority issuer;
   const identity_files ecdsa = issuer.issue();
   identity_wish with_rsa;
@@ -87,7 +87,7 @@ TEST_CASE("tls: openssl's client with our server, which insists on modern suites
   }
 }
 
-TEST_CASE("tls: openssl's client resumes its session with our server") {
+TEST_CASE("tls: openssl s_client resumes its session with our server") {
   authority issuer;
   for (const std::string& engine : tls_engines()) {
     tunnel t(ours(tls(engine, pem_keys(issuer.issue()) + engine_key(engine), {})));
@@ -121,7 +121,7 @@ struct s_server : server_program {
   }
 };
 
-TEST_CASE("tls: our client with openssl's server, modern suites only") {
+TEST_CASE("tls: our client connects to openssl s_server with modern cipher suites only") {
   authority issuer;
   const identity_files identity = issuer.issue();
   identity_wish with_rsa;
@@ -158,7 +158,7 @@ TEST_CASE("tls: our client with openssl's server, modern suites only") {
     }
 }
 
-TEST_CASE("tls: through HAProxy, which ends the client's TLS") {
+TEST_CASE("tls: through HAProxy, which terminates the client's TLS") {
   authority issuer;
   for (const std::string& engine : tls_engines()) {
     service local(echo);
@@ -192,7 +192,7 @@ TEST_CASE("tls: through HAProxy, which speaks TLS to our server") {
   }
 }
 
-TEST_CASE("tls: each fault of a certificate has its message") {
+TEST_CASE("tls: each certificate fault has its own message") {
   authority issuer;
   authority stranger;
   const std::vector<identity_files> chained = issuer.issue_through_intermediate();
@@ -224,7 +224,8 @@ TEST_CASE("tls: each fault of a certificate has its message") {
     }
 }
 
-TEST_CASE("tls: chains, wildcards, addresses and trusted self-signed certificates are believed") {
+TEST_CASE(
+    "tls: chains, wildcards, IP addresses and trusted self-signed certificates are accepted") {
   authority issuer;
   const std::string root_only = "trusted_root = \"" + issuer.root() + "\"\n";
   for (const std::string& engine : tls_engines()) {
@@ -244,7 +245,7 @@ TEST_CASE("tls: chains, wildcards, addresses and trusted self-signed certificate
   }
 }
 
-TEST_CASE("tls: pinned certificates of any form and algorithm are believed by default") {
+TEST_CASE("tls: pinned certificates of any form and algorithm are accepted by default") {
   if (!has_feature("openssl")) {
     MESSAGE("skipped: the engine openssl is not built in");
     return;
@@ -283,7 +284,7 @@ TEST_CASE("tls: pinned certificates of any form and algorithm are believed by de
   scenario::echo_once(pin(files));
 }
 
-TEST_CASE("tls: a key that is too weak is refused at the start, by each engine") {
+TEST_CASE("tls: a key that is too weak is refused at start by each engine") {
   authority issuer;
   identity_wish weak;
   weak.key = {"rsa:1024"};

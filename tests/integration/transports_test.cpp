@@ -63,12 +63,12 @@ void carry_crowd(const transport_tables& by, const char* workers) {
   CHECK(answered(port));
 }
 
-TEST_CASE("transports: a hundred visitors, with one thread and with four") {
+TEST_CASE("transports: a hundred visitors with one thread and with four") {
   authority issuer;
   for (const transport_tables& by : all_transports(issuer))
     for (const char* workers : {"workers = 1", "workers = 4"}) carry_crowd(by, workers);
 }
-TEST_CASE("transports: a hundred visitors between the engines of TLS") {
+TEST_CASE("transports: a hundred visitors between each pair of TLS engines") {
   if (!has_feature("openssl")) return;
   authority issuer;
   carry_crowd(tls_by(issuer, "botan", "openssl"), "workers = 4");
@@ -82,7 +82,7 @@ std::vector<transport_tables> all_default_transports(authority& issuer) {
           websocket_over_tls("websocket over tls by default", server, trust_in(issuer))};
 }
 
-TEST_CASE("transports: an end is passed on at once, whichever side closes first") {
+TEST_CASE("transports: the end of a stream is passed on at once, whichever side closes first") {
   authority issuer;
   for (const transport_tables& by : all_default_transports(issuer)) {
     CAPTURE(by.name);
@@ -90,7 +90,7 @@ TEST_CASE("transports: an end is passed on at once, whichever side closes first"
   }
 }
 
-TEST_CASE("transports: visitors that connect and close over TLS hold no descriptors") {
+TEST_CASE("transports: visitors that connect and close over TLS leak no descriptors") {
   constexpr std::size_t visits = sanitized ? 100 : 500;
   constexpr std::chrono::seconds soon{5};
   authority issuer;
@@ -112,7 +112,7 @@ TEST_CASE("transports: visitors that connect and close over TLS hold no descript
   CHECK(eventually([&] { return open_descriptors(*t.client) <= client_before + pool; }, soon));
 }
 
-TEST_CASE("transports: ends of one direction are kept by noise and by OpenSSL's TLS") {
+TEST_CASE("transports: Noise and OpenSSL's TLS preserve half-closed connections") {
   authority issuer;
   std::vector<transport_tables> keeping = {noise(nk)};
   if (has_feature("openssl")) keeping.push_back(tls_by(issuer, "openssl", "openssl"));
@@ -122,7 +122,7 @@ TEST_CASE("transports: ends of one direction are kept by noise and by OpenSSL's 
   }
 }
 
-TEST_CASE("transports: keys and certificates that do not fit are reported, and tried again") {
+TEST_CASE("transports: mismatched keys and certificates are reported, and the client retries") {
   struct mismatch {
     transport_tables by;
     std::string problem;
@@ -158,7 +158,7 @@ TEST_CASE("transports: keys and certificates that do not fit are reported, and t
   }
 }
 
-TEST_CASE("transports: a certificate replaced on disk is shown from the next connection on") {
+TEST_CASE("transports: a certificate replaced on disk is used from the next connection on") {
   for (const std::string& engine : tls_engines()) {
     CAPTURE(engine);
     authority issuer;
@@ -265,7 +265,7 @@ struct beset_server {
   std::vector<tiresome_peer> peers;
 };
 
-TEST_CASE("transports: servers drop peers that are silent, slow or talk nonsense at any stage") {
+TEST_CASE("transports: servers drop peers that are silent, slow or send garbage at any stage") {
   authority issuer;
   std::list<beset_server> servers;
   for (const transport_tables& by : all_transports(issuer)) {
@@ -352,7 +352,7 @@ class bad_server {
   process client;
 };
 
-TEST_CASE("transports: clients give up servers that are silent, slow or talk nonsense") {
+TEST_CASE("transports: clients drop servers that are silent, slow or send garbage") {
   authority issuer;
   const std::vector<transport_tables> all = all_transports(issuer);
   std::list<bad_server> servers;

@@ -400,7 +400,7 @@ std::vector<mistake> all_mistakes(const material& with) {
 
 }  // namespace
 
-TEST_CASE("troubleshooting: both sides say what is wrong, as the page shows") {
+TEST_CASE("troubleshooting: both sides log each mistake as the page shows") {
   const material with;
   const microsocks proxy;
   const tcp_socket busy = tcp_socket::listen();

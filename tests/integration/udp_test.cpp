@@ -61,16 +61,16 @@ std::vector<std::size_t> all_boundaries() {
   return sizes;
 }
 
-TEST_CASE("udp: every size over every transport") {
+TEST_CASE("udp: datagrams of every size over every transport") {
   authority issuer;
   const identity_files identity = issuer.issue();
   for (const transport_tables& by : all_transports(issuer, identity))
     scenario::udp_sizes(ours(by), all_boundaries());
 }
-TEST_CASE("udp: dnsmasq and dig") { scenario::udp_dns(ours()); }
-TEST_CASE("udp: iperf3") { scenario::udp_iperf3(ours()); }
+TEST_CASE("udp: dnsmasq and dig work through the tunnel") { scenario::udp_dns(ours()); }
+TEST_CASE("udp: iperf3 works through the tunnel") { scenario::udp_iperf3(ours()); }
 TEST_CASE("udp: visitors and services of IPv6") { scenario::udp_ipv6(ours()); }
-TEST_CASE("udp: an entry of several addresses") {
+TEST_CASE("udp: a service may listen on several addresses") {
   udp_service local;
   tunnel t(ours());
   const std::uint16_t port = free_udp_port();
@@ -101,11 +101,13 @@ TEST_CASE("udp: visitors are answered from the address that they sent to") {
     }
   }
 }
-TEST_CASE("udp: heals after a restart of the server") { scenario::udp_server_restart(ours()); }
-TEST_CASE("udp: heals after a restart of the client") { scenario::udp_client_restart(ours()); }
-TEST_CASE("udp: a service comes and goes") { scenario::udp_service_comes_and_goes(ours()); }
+TEST_CASE("udp: recovers after a restart of the server") { scenario::udp_server_restart(ours()); }
+TEST_CASE("udp: recovers after a restart of the client") { scenario::udp_client_restart(ours()); }
+TEST_CASE("udp: a local service may start late and restart") {
+  scenario::udp_service_comes_and_goes(ours());
+}
 
-TEST_CASE("udp: what one visitor cannot send harms nobody") {
+TEST_CASE("udp: a datagram that cannot be sent affects no other visitor") {
   // A datagram of IPv6 may be larger than any of IPv4, which the local service is of.
   constexpr std::size_t largest_of_v6 = 65527;
   udp_service local;
@@ -126,7 +128,7 @@ TEST_CASE("udp: what one visitor cannot send harms nobody") {
     CHECK(large.is_served());
   }
 }
-TEST_CASE("udp: visitors that vanish harm nobody") {
+TEST_CASE("udp: visitors that disappear affect no others") {
   udp_service local;
   tunnel t(ours());
   const std::uint16_t port = t.add_udp("echo", local.port());
@@ -154,7 +156,7 @@ struct proxied_udp_tunnel {
   proxied_udp_tunnel() { both.remote_port = proxy.port(); }
 };
 
-TEST_CASE("udp: data channels that were cut are replaced, for visitors who stay") {
+TEST_CASE("udp: lost data channels are replaced and visitors continue") {
   proxied_udp_tunnel t;
   t.both.start_in_turn();
   INFO(t.both.story());
@@ -172,7 +174,7 @@ TEST_CASE("udp: data channels that were cut are replaced, for visitors who stay"
   }
   CHECK(t.proxy.seen(kind::control) == control_channels);
 }
-TEST_CASE("udp: a control channel that was cut is replaced") {
+TEST_CASE("udp: a lost control channel is replaced") {
   proxied_udp_tunnel t;
   t.both.start_in_turn();
   INFO(t.both.story());
@@ -185,7 +187,7 @@ TEST_CASE("udp: a control channel that was cut is replaced") {
   CHECK(visitor.is_served());
 }
 
-TEST_CASE("udp: visitors who are silent for long leave no descriptor") {
+TEST_CASE("udp: idle visitors release their descriptors") {
   udp_service local;
   tunnel t(ours());
   t.client_keys += "\nudp.idle_timeout = 1";
@@ -200,7 +202,7 @@ TEST_CASE("udp: visitors who are silent for long leave no descriptor") {
   CHECK(eventually([&] { return open_descriptors(*t.client) <= before; }));
   for (udp_visitor& each : visitors) CHECK(each.is_served());
 }
-TEST_CASE("udp: of too many visitors those who were silent for the longest make room") {
+TEST_CASE("udp: above the limit the longest idle visitors are dropped") {
   constexpr std::size_t limit = 10;
   udp_service local;
   tunnel t(ours());

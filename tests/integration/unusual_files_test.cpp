@@ -19,7 +19,7 @@
 namespace rathole::test {
 namespace {
 
-TEST_CASE("files: a configuration that is no file is refused at the start and by --check") {
+TEST_CASE("files: a configuration that is not a readable file is refused at start and by --check") {
   const temp_dir folder;
   const unusual_files odd(folder);
   for (const auto& [path, why] : odd.all()) {
@@ -39,7 +39,8 @@ TEST_CASE("files: a configuration that is no file is refused at the start and by
 }
 
 TEST_CASE(
-    "files: keys and certificates that are no files are refused at the start and by --check") {
+    "files: keys and certificates that are not readable files are refused at start and by "
+    "--check") {
   authority issuer;
   const temp_dir folder;
   const unusual_files odd(folder);
@@ -63,7 +64,7 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("files: a pipe delivers a configuration, as a shell's <(...) does") {
+TEST_CASE("files: a configuration may be read from a pipe, as from a shell's <(...)") {
   const temp_dir folder;
   const reserved_port main;
   const reserved_port port;
@@ -85,7 +86,7 @@ TEST_CASE("files: a pipe delivers a configuration, as a shell's <(...) does") {
   CHECK(server.wait_exit() == 0);
 }
 
-TEST_CASE("files: a reload that finds no file costs nothing") {
+TEST_CASE("files: a reload that finds no file changes nothing") {
   const temp_dir folder;
   const unusual_files odd(folder);
   service local(echo);

@@ -79,7 +79,7 @@ TEST_CASE("websocket: through nginx over TLS, with each engine") {
     t.carry_crowd();
   }
 }
-TEST_CASE("websocket: an answer of nginx that is no upgrade is reported") {
+TEST_CASE("websocket: a response of nginx that is not an upgrade is reported") {
   struct wrong {
     transport_tables by;
     const char* words;
@@ -128,7 +128,7 @@ struct bridge : server_program {
   }
 };
 
-TEST_CASE("websocket: our client with a server of another make") {
+TEST_CASE("websocket: our client works with another implementation's server") {
   transport_tables by = websocket();
   by.server.clear();
   led_tunnel t(by);
@@ -137,7 +137,7 @@ TEST_CASE("websocket: our client with a server of another make") {
   INFO(t.both.story(), between.output());
   t.carry_crowd();
 }
-TEST_CASE("websocket: our server with a client of another make") {
+TEST_CASE("websocket: our server works with another implementation's client") {
   transport_tables by = websocket();
   by.client.clear();
   led_tunnel t(by);
@@ -167,7 +167,7 @@ struct close_outcome {
 const std::vector<close_outcome> close_outcomes{
     {1000, false}, {1001, false}, {1002, true}, {1011, true}, {4000, true}};
 
-TEST_CASE("websocket: a client that gives up does not make the service's answer look finished") {
+TEST_CASE("websocket: a reset of the client is not passed on as an orderly end of the response") {
   transport_tables by = websocket();
   by.client.clear();
   led_tunnel t(by);
@@ -186,7 +186,7 @@ TEST_CASE("websocket: a client that gives up does not make the service's answer 
   }
 }
 
-TEST_CASE("websocket: a server that gives up does not make what a visitor sent look finished") {
+TEST_CASE("websocket: a reset of the server is not passed on as an orderly end of the request") {
   transport_tables by = websocket();
   by.server.clear();
   std::mutex mutex;
@@ -233,7 +233,7 @@ struct bad_frame {
 };
 const std::string mask(4, '\0');
 
-TEST_CASE("websocket: our server ends connections with frames that are not to be") {
+TEST_CASE("websocket: our server closes connections with invalid frames") {
   led_tunnel t(websocket());
   t.both.start_in_turn();
   INFO(t.both.story());
@@ -264,7 +264,7 @@ TEST_CASE("websocket: our server ends connections with frames that are not to be
   CHECK(answered(t.port));
 }
 
-TEST_CASE("websocket: our server says why it refuses a request") {
+TEST_CASE("websocket: our server gives a reason when it refuses a request") {
   led_tunnel t(websocket());
   t.both.start_server();
   INFO(t.both.story());
@@ -322,7 +322,7 @@ class hand_server {
   service service_;
 };
 
-TEST_CASE("websocket: our client ends connections with frames that are not to be") {
+TEST_CASE("websocket: our client closes connections with invalid frames") {
   for (const auto& [name, bytes, close_code] : {
            bad_frame{"masked", "\x82\x81" + mask + "x", 1002},
            bad_frame{"a reserved bit", "\xa2\x01x", 1002},
@@ -349,7 +349,7 @@ TEST_CASE("websocket: our client ends connections with frames that are not to be
   }
 }
 
-TEST_CASE("websocket: our client tells what is wrong with a server, and tries again") {
+TEST_CASE("websocket: our client reports a faulty server and retries") {
   for (const auto& [answer, words] :
        {std::pair{std::string("HTTP/1.1 200 OK\r\n\r\n"), "HTTP 200 OK"},
         std::pair{acceptance, "the answer to the WebSocket upgrade is invalid"},

@@ -9,20 +9,20 @@
 namespace rathole::test {
 namespace {
 
-TEST_CASE("interop: noise, a crowd of visitors under each pattern") {
+TEST_CASE("interop: noise, many visitors with each pattern") {
   for (const char* pattern :
        {"Noise_NK_25519_ChaChaPoly_BLAKE2s", "Noise_XX_25519_ChaChaPoly_BLAKE2s",
         "Noise_KK_25519_AESGCM_SHA256", "Noise_IK_25519_ChaChaPoly_BLAKE2b",
         "Noise_XK_25519_AESGCM_SHA512", "Noise_NX_25519_ChaChaPoly_BLAKE2s"})
     both_ways(scenario::crowd, noise(pattern));
 }
-TEST_CASE("interop: noise, the service answers after the visitor's end") {
+TEST_CASE("interop: noise, the service may answer after the visitor has ended its direction") {
   both_ways(scenario::half_close, noise("Noise_NK_25519_ChaChaPoly_BLAKE2s"));
 }
-TEST_CASE("interop: noise, the visitor speaks after the service's end") {
+TEST_CASE("interop: noise, the visitor may send after the service has ended its direction") {
   both_ways(scenario::service_ends_first, noise("Noise_NK_25519_ChaChaPoly_BLAKE2s"));
 }
-TEST_CASE("interop: websocket, a crowd of visitors") { both_ways(scenario::crowd, websocket()); }
+TEST_CASE("interop: websocket, many visitors") { both_ways(scenario::crowd, websocket()); }
 
 /// Keys that only we know go into the table of our side.
 struct tls_ends {
@@ -43,17 +43,17 @@ void tls_both_ways(void (*scenario)(const pairing&), const tls_ends& ends, bool 
     }
 }
 
-TEST_CASE("interop: tls, a crowd of visitors with each engine") {
+TEST_CASE("interop: tls, many visitors with each engine") {
   authority issuer;
   const tls_ends ends{pkcs12_keys(issuer.pack(issuer.issue())), trust_in(issuer)};
   tls_both_ways(scenario::crowd, ends, false);
 }
-TEST_CASE("interop: websocket over tls, a crowd of visitors with each engine") {
+TEST_CASE("interop: websocket over tls, many visitors with each engine") {
   authority issuer;
   const tls_ends ends{pkcs12_keys(issuer.pack(issuer.issue())), trust_in(issuer)};
   tls_both_ways(scenario::crowd, ends, true);
 }
-TEST_CASE("interop: tls, our server with each form of an identity") {
+TEST_CASE("interop: tls, our server with each format of an identity") {
   authority issuer;
   const identity_files identity = issuer.issue();
   for (const std::string& engine : tls_engines())
@@ -62,7 +62,8 @@ TEST_CASE("interop: tls, our server with each form of an identity") {
       one_way(scenario::echo_once, side::server,
               tls("tls by " + engine, keys + engine_key(engine), trust_in(issuer)));
 }
-TEST_CASE("interop: an end is passed on at once, whichever side closes first, by default") {
+TEST_CASE(
+    "interop: the end of a stream is passed on at once by default, whichever side closes first") {
   authority issuer;
   const std::string server = pkcs12_keys(issuer.pack(issuer.issue()));
   const std::string client = trust_in(issuer);
@@ -73,7 +74,7 @@ TEST_CASE("interop: an end is passed on at once, whichever side closes first, by
     both_ways(scenario::ends_are_passed_on, by);
   }
 }
-TEST_CASE("interop: tls by openssl, ends of one direction") {
+TEST_CASE("interop: tls by openssl, half-closed connections") {
   if (tls_engines().size() == 1) return;
   authority issuer;
   const std::string server = pkcs12_keys(issuer.pack(issuer.issue()));

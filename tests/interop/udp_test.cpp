@@ -37,11 +37,11 @@ TEST_CASE("interop: udp, 500 visitors over tls") {
 TEST_CASE("interop: udp, 500 visitors over websocket and tls") {
   over_tls(scenario::udp_crowd_of_visitors, true);
 }
-TEST_CASE("interop: udp, all sizes that upstream knows over tcp, noise and websocket") {
+TEST_CASE("interop: udp, all sizes that upstream supports over tcp, noise and websocket") {
   for (const transport_tables& by : {tcp(), noise(nk), websocket()})
     both_ways(scenario::udp_sizes_of_upstream, by);
 }
-TEST_CASE("interop: udp, all sizes that upstream knows over tls") {
+TEST_CASE("interop: udp, all sizes that upstream supports over tls") {
   over_tls(scenario::udp_sizes_of_upstream, false);
 }
 TEST_CASE("interop: udp, large datagrams from our server") {
@@ -59,13 +59,13 @@ TEST_CASE("interop: udp, dnsmasq and dig over tcp, noise and websocket") {
 TEST_CASE("interop: udp, dnsmasq and dig over tls") { over_tls(scenario::udp_dns, false); }
 TEST_CASE("interop: udp, iperf3") { both_ways(scenario::udp_iperf3); }
 TEST_CASE("interop: udp, visitors and services of IPv6") { both_ways(scenario::udp_ipv6); }
-TEST_CASE("interop: udp, the tunnel heals after a restart of the server") {
+TEST_CASE("interop: udp, the tunnel recovers after a restart of the server") {
   both_ways(scenario::udp_server_restart);
 }
-TEST_CASE("interop: udp, the tunnel heals after a restart of the client") {
+TEST_CASE("interop: udp, the tunnel recovers after a restart of the client") {
   both_ways(scenario::udp_client_restart);
 }
-TEST_CASE("interop: udp, a service comes and goes behind our client") {
+TEST_CASE("interop: udp, the local service of our client may start late and restart") {
   one_way(scenario::udp_service_comes_and_goes, side::client);
 }
 

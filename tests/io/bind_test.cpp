@@ -60,22 +60,22 @@ class wildcard {
 
 template <class Protocol>
 void binds_both_ways() {
-  SUBCASE("IPv6 alone is dual stack") {
+  SUBCASE("[::] alone is dual stack") {
     const wildcard<Protocol> both(Protocol::v6(), 0);
     REQUIRE_FALSE(both.error);
     CHECK(both.is_dual());
-    SUBCASE("and has the port of IPv4 too") {
+    SUBCASE("and occupies the IPv4 port too") {
       const wildcard<Protocol> refused(Protocol::v4(), both.port());
       CHECK(refused.error == std::errc::address_in_use);
     }
   }
-  SUBCASE("IPv6 behind IPv4 takes what is left") {
+  SUBCASE("[::] after 0.0.0.0 is bound for IPv6 only") {
     const wildcard<Protocol> v4(Protocol::v4(), 0);
     REQUIRE_FALSE(v4.error);
     const wildcard<Protocol> v6(Protocol::v6(), v4.port());
     REQUIRE_FALSE(v6.error);
     CHECK_FALSE(v6.is_dual());
-    SUBCASE("and nothing where nothing is") {
+    SUBCASE("and fails if neither is left") {
       const wildcard<Protocol> third(Protocol::v6(), v4.port());
       CHECK(third.error == std::errc::address_in_use);
     }
@@ -85,10 +85,10 @@ void binds_both_ways() {
 }  // namespace
 
 TEST_SUITE("bind") {
-  TEST_CASE("wildcards of TCP") { binds_both_ways<asio::ip::tcp>(); }
-  TEST_CASE("wildcards of UDP") { binds_both_ways<asio::ip::udp>(); }
+  TEST_CASE("bind: wildcard addresses for TCP") { binds_both_ways<asio::ip::tcp>(); }
+  TEST_CASE("bind: wildcard addresses for UDP") { binds_both_ways<asio::ip::udp>(); }
 
-  TEST_CASE("on a host without IPv6 the wildcard of IPv6 is that of IPv4") {
+  TEST_CASE("on a host without IPv6 the IPv6 wildcard falls back to IPv4") {
     struct refusal {
       const char* what;
       const char* at;

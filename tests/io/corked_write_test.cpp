@@ -49,8 +49,8 @@ struct holding_stream {
 
 }  // namespace
 
-TEST_SUITE("held back") {
-  TEST_CASE("flush sends, once") {
+TEST_SUITE("corked write") {
+  TEST_CASE("flush sends held bytes once") {
     holding_stream held;
     held.stream->flush();
     CHECK_FALSE(held.stream->is_corked());
@@ -58,7 +58,7 @@ TEST_SUITE("held back") {
     CHECK(held.outside.receive(4) == "\1\2\3\4");
   }
 
-  TEST_CASE("what follows takes along what was held back") {
+  TEST_CASE("the next write sends held bytes too") {
     holding_stream held;
     const std::array<std::uint8_t, 1> more{5};
     asio::co_spawn(held.context, held.stream->write(more), asio::detached);
@@ -68,7 +68,7 @@ TEST_SUITE("held back") {
     CHECK(held.outside.receive(5) == "\1\2\3\4\5");
   }
 
-  TEST_CASE("a relay whose first side is silent sends it") {
+  TEST_CASE("a relay sends held bytes if its first side sends nothing") {
     holding_stream held;
     tcp_socket listener = tcp_socket::listen();
     tcp_socket silent = tcp_socket::connect(listener.port());

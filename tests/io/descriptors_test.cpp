@@ -87,7 +87,7 @@ result<T> outcome(asio::io_context& context, io::task<T> work) {
 }  // namespace
 
 TEST_SUITE("descriptors") {
-  TEST_CASE("without them a dial fails, and the next one does not") {
+  TEST_CASE("without descriptors a dial fails, and a later one succeeds") {
     asio::io_context context(1);
     io::asio_runtime runtime(context);
     tcp_socket listener = tcp_socket::listen();
@@ -103,7 +103,7 @@ TEST_SUITE("descriptors") {
     CHECK(dial());
   }
 
-  TEST_CASE("without them nothing can be listened at, and later it can") {
+  TEST_CASE("without descriptors listening fails, and succeeds later") {
     asio::io_context context(1);
     io::asio_runtime runtime(context);
     const address at{"127.0.0.1", 0};
@@ -114,7 +114,7 @@ TEST_SUITE("descriptors") {
     CHECK(outcome(context, runtime.listen(at)));
   }
 
-  TEST_CASE("without them the first wait on a context fails, and the next one does not") {
+  TEST_CASE("without descriptors the first wait on a context fails, and the next one succeeds") {
     asio::io_context context(1);
     tcp_socket listener = tcp_socket::listen();
     tcp_socket outside = tcp_socket::connect(listener.port());
@@ -130,7 +130,8 @@ TEST_SUITE("descriptors") {
     CHECK(outcome(context, stream.wait_readable()));
   }
 
-  TEST_CASE("without them a connection waits to be accepted, and it is told once why") {
+  TEST_CASE(
+      "without descriptors a connection waits to be accepted, and the cause is reported once") {
     asio::io_context context(1);
     io::asio_runtime runtime(context);
     const address at{"127.0.0.1", 0};
@@ -166,7 +167,7 @@ TEST_SUITE("descriptors") {
     context.run();
   }
 
-  TEST_CASE("without them a bulky flow is copied, and arrives whole") {
+  TEST_CASE("without descriptors a bulk flow is copied, and arrives whole") {
     relay_fixture relay;
     // Takes what a context needs to wait.
     relay.run_for(std::chrono::milliseconds(10));
@@ -185,7 +186,7 @@ TEST_SUITE("descriptors") {
     CHECK_FALSE(relay.status->error);
   }
 
-  TEST_CASE("without them work goes on workers that had none yet, and fails by its own errors") {
+  TEST_CASE("without descriptors a stream can be made on a worker that had none") {
     asio::io_context context(1);
     io::workers threads(context, 2);
     asio::io_context& worker = threads.next();
@@ -197,7 +198,7 @@ TEST_SUITE("descriptors") {
     CHECK_NOTHROW(io::tcp_stream(worker.get_executor(), std::move(socket), address{"h", 1}));
   }
 
-  TEST_CASE("flows that break while they are spliced leave none open") {
+  TEST_CASE("connections that break while they are spliced leak no descriptors") {
     const std::string bytes = scrambled(1024 * 1024, 11);
     for (int i = 0; i < 3; ++i) break_a_bulky_flow(bytes);
     const std::size_t before = open_descriptors();

@@ -110,7 +110,7 @@ io::tcp_acceptor listen(dial_bench& bench, const asio::ip::address& at, std::uin
 }  // namespace
 
 TEST_SUITE("dial") {
-  TEST_CASE("a refusal brings the next address at once") {
+  TEST_CASE("a refused connection starts the next attempt at once") {
     dial_bench bench;
     const reserved_port refusing;
     tcp_socket serving = tcp_socket::listen();
@@ -121,7 +121,7 @@ TEST_SUITE("dial") {
     CHECK(won->to() == local(serving.port()));
   }
 
-  TEST_CASE("the last refusal is the error") {
+  TEST_CASE("if all attempts are refused, the last error is reported") {
     dial_bench bench;
     const reserved_port refusing;
     io::dialler dial(bench.context.get_executor(), {local(refusing), local(refusing, 2)});
@@ -132,7 +132,9 @@ TEST_SUITE("dial") {
     CHECK(nowhere.take().error() == errc::host_not_found);
   }
 
-  TEST_CASE("a silent address loses to the next one, after the stagger, and is closed") {
+  TEST_CASE(
+      "an address that does not answer is overtaken by the next one after the attempt delay, and "
+      "closed") {
     dial_bench bench;
     silent_listener silent;
     tcp_socket serving = tcp_socket::listen();
@@ -152,7 +154,7 @@ TEST_SUITE("dial") {
     CHECK(open_descriptors() == before);
   }
 
-  TEST_CASE("an address that was silent and answers is met by a new attempt") {
+  TEST_CASE("an address that begins to answer late is reached by a new attempt") {
     dial_bench bench;
     silent_listener silent;
     io::dialler dial(bench.context.get_executor(), {local(silent.port())});
@@ -175,7 +177,7 @@ TEST_SUITE("dial") {
     CHECK(mine.port() != first.front());
   }
 
-  TEST_CASE("the attempts that are open at once are bounded: the oldest goes for a new one") {
+  TEST_CASE("the number of open attempts is bounded: the oldest is closed for a new one") {
     dial_bench bench;
     silent_listener silent;
     io::endpoints many;
@@ -201,7 +203,7 @@ TEST_SUITE("dial") {
     CHECK(dial.take().error() == errc::stopped);
   }
 
-  TEST_CASE("a dial that is stopped, or late, leaves nothing open") {
+  TEST_CASE("a dial that is cancelled or times out leaks nothing") {
     dial_bench bench;
     silent_listener silent;
     const std::size_t before = open_descriptors();
@@ -229,7 +231,7 @@ TEST_SUITE("dial") {
     CHECK(open_descriptors() == before);
   }
 
-  TEST_CASE("a lack of descriptors is each attempt's failure, and passes") {
+  TEST_CASE("running out of descriptors fails only that attempt") {
     dial_bench bench;
     tcp_socket serving = tcp_socket::listen();
     const auto dialled = [&] { return bench.connect({"localhost", serving.port()}); };
@@ -244,7 +246,7 @@ TEST_SUITE("dial") {
     CHECK(dialled());
   }
 
-  TEST_CASE("localhost is this machine, without a look-up") {
+  TEST_CASE("localhost is resolved without a look-up") {
     for (const char* name : {"localhost", "LocalHost", "localhost.", "a.b.localhost"}) {
       CAPTURE(name);
       CHECK(io::is_localhost(name));

@@ -298,7 +298,7 @@ std::size_t open_descriptors() {
 }  // namespace
 
 TEST_SUITE("file_watch") {
-  TEST_CASE("a burst is due after quiet, or when it has lasted too long") {
+  TEST_CASE("a burst is reported after a quiet period, or after a maximum duration") {
     struct example {
       std::vector<duration> hints;
       std::optional<duration> due;
@@ -327,11 +327,11 @@ TEST_SUITE("file_watch") {
     }
   }
 
-  TEST_CASE("every change is told by the kernel") { check_all_changes(told_only); }
+  TEST_CASE("every change is reported by inotify") { check_all_changes(told_only); }
 
-  TEST_CASE("every change is seen by looking") { check_all_changes(looks_only); }
+  TEST_CASE("every change is found by polling") { check_all_changes(looks_only); }
 
-  TEST_CASE("a path without a place starts in the current directory") {
+  TEST_CASE("a relative path starts in the current directory") {
     const temp_dir at;
     at.write("config.toml", "a");
     const fs::path before = fs::current_path();
@@ -343,7 +343,7 @@ TEST_SUITE("file_watch") {
     CHECK(config.tells());
   }
 
-  TEST_CASE("what changes nothing is not told") {
+  TEST_CASE("what does not change the file is not reported") {
     const temp_dir at;
     for (const auto& settings : {told_only, looks_only}) {
       const fs::path path = at.write("config.toml", "a");
@@ -373,7 +373,7 @@ TEST_SUITE("file_watch") {
     }
   }
 
-  TEST_CASE("the kernel's word on neighbours is not passed on") {
+  TEST_CASE("inotify events about neighbouring files are ignored") {
     const temp_dir at;
     const fs::path path = at.write("config.toml", "a");
     asio::io_context context(1);
@@ -396,7 +396,7 @@ TEST_SUITE("file_watch") {
     CHECK(run_until(context, [&] { return told > 0; }));
   }
 
-  TEST_CASE("links in a circle are a file that is not there") {
+  TEST_CASE("circular links are treated as a missing file") {
     const temp_dir at;
     const fs::path path = at.path() / "config.toml";
     fs::create_symlink("config.toml", path);
@@ -408,7 +408,7 @@ TEST_SUITE("file_watch") {
     CHECK(config.tells());
   }
 
-  TEST_CASE("many writes are one change") {
+  TEST_CASE("many writes are reported as one change") {
     const temp_dir at;
     const fs::path path = at.write("config.toml", "a");
     asio::io_context context(1);
@@ -418,7 +418,8 @@ TEST_SUITE("file_watch") {
     CHECK(config.has_called(1));
   }
 
-  TEST_CASE("a file that is written without end is reported now and then, and once more") {
+  TEST_CASE(
+      "a file that is written all the time is reported periodically, and once more at the end") {
     const temp_dir at;
     const fs::path path = at.write("config.toml", "a");
     io::file_watch_settings settings = told_only;
@@ -455,7 +456,7 @@ TEST_SUITE("file_watch") {
     }
   }
 
-  TEST_CASE("a watch that is closed leaves nothing behind") {
+  TEST_CASE("a closed watch leaves nothing behind") {
     const temp_dir at;
     const fs::path path = at.write("config.toml", "a");
     asio::io_context context(1);
@@ -474,7 +475,7 @@ TEST_SUITE("file_watch") {
     CHECK(open_descriptors() == before);
   }
 
-  TEST_CASE("without descriptors it looks, and asks the kernel again") {
+  TEST_CASE("without descriptors the watch polls, and retries inotify") {
     const temp_dir at;
     const fs::path path = at.write("config.toml", "a");
     asio::io_context context(1);
@@ -500,7 +501,7 @@ TEST_SUITE("file_watch") {
     CHECK(config->tells());
   }
 
-  TEST_CASE("a file that is mounted on a name is written from outside") {
+  TEST_CASE("a bind mount over the file is detected") {
     const temp_dir at;
     const fs::path outside = at.write("outside.toml", "a");
     const fs::path inside = at.write("config.toml", "");

@@ -125,7 +125,7 @@ std::error_code end_of(asio::io_context& context, Instance& instance) {
 }  // namespace
 
 TEST_SUITE("settings that a client or server cannot have") {
-  TEST_CASE("another transport than the one given ends it at once") {
+  TEST_CASE("a transport that does not match the settings ends an instance at once") {
     asio::io_context context(1);
     for (const auto kind : {config::transport_kind::tls, config::transport_kind::noise,
                             config::transport_kind::websocket}) {
@@ -141,7 +141,7 @@ TEST_SUITE("settings that a client or server cannot have") {
     }
   }
 
-  TEST_CASE("a proxy that the transport does not dial ends a client at once") {
+  TEST_CASE("a proxy that the transport does not use ends a client at once") {
     asio::io_context context(1);
     auto settings = client_settings(1, 1);
     settings.transport.tcp.proxy.emplace().host = "proxy";
@@ -156,7 +156,7 @@ TEST_SUITE("settings that a client or server cannot have") {
     CHECK(end_of(context, unasked) == errc::wrong_transport);
   }
 
-  TEST_CASE("two services of one name end it at once") {
+  TEST_CASE("two services of the same name end an instance at once") {
     asio::io_context context(1);
     auto on_server = server_settings();
     on_server.services.push_back(on_server.services.front());
@@ -168,7 +168,7 @@ TEST_SUITE("settings that a client or server cannot have") {
     CHECK(end_of(context, client) == errc::invalid_settings);
   }
 
-  TEST_CASE("an update to such settings fails and changes nothing") {
+  TEST_CASE("an update with invalid settings fails and changes nothing") {
     asio::io_context context(1);
     recorder seen;
     server::basic_server<tcp_transport, recorder> server(plain(context), server_settings(), seen);
@@ -192,8 +192,7 @@ TEST_SUITE("settings that a client or server cannot have") {
     context.run();
   }
 
-  TEST_CASE(
-      "keepalive and the other socket options are those of the settings, whatever was passed") {
+  TEST_CASE("keepalive and the other socket options come from the settings, whatever was passed") {
     asio::io_context context(1);
     const auto check_options = [&](auto make) {
       watched_transport::last_options.reset();
@@ -250,7 +249,7 @@ TEST_SUITE("client and server in one context") {
     CHECK(context.stopped());
   }
 
-  TEST_CASE("visitors that come at once without a pool are all served") {
+  TEST_CASE("simultaneous visitors without a pool are all served") {
     asio::io_context context(1);
     recorder seen;
     auto settings = server_settings();
@@ -281,7 +280,7 @@ TEST_SUITE("client and server in one context") {
     run_until(context, [&] { return served == count; });
   }
 
-  TEST_CASE("an observer may stop the server from within an event") {
+  TEST_CASE("an observer may stop the server during an event") {
     struct stopper {
       std::uint16_t clients_port = 0;
       std::uint16_t visitors_port = 0;
@@ -325,7 +324,7 @@ TEST_SUITE("client and server in one context") {
     CHECK_FALSE(*ended);
   }
 
-  TEST_CASE("settings that say \"indefinitely\" do") {
+  TEST_CASE("settings that mean no limit disable the limits") {
     asio::io_context context(1);
     recorder seen;
     auto settings = server_settings();
@@ -346,7 +345,7 @@ TEST_SUITE("client and server in one context") {
     CHECK_FALSE(seen.lost);
   }
 
-  TEST_CASE("a receiver that pauses is not ended by the transport's user time-out") {
+  TEST_CASE("a receiver that pauses is not ended by TCP_USER_TIMEOUT") {
     asio::io_context context(1);
     tcp_socket listener = tcp_socket::listen();
     tcp_socket outside = tcp_socket::connect(listener.port());
@@ -367,7 +366,7 @@ TEST_SUITE("client and server in one context") {
     CHECK(user_timeout() == 0);
   }
 
-  TEST_CASE("a server that cannot listen says so at once") {
+  TEST_CASE("a server that cannot listen fails at once") {
     asio::io_context context(1);
     tcp_socket taken = tcp_socket::listen();
     auto settings = server_settings();
@@ -381,7 +380,7 @@ TEST_SUITE("client and server in one context") {
     CHECK(*ended == std::errc::address_in_use);
   }
 
-  TEST_CASE("cancelling the operation stops in order") {
+  TEST_CASE("cancelling the operation stops the instance in order") {
     asio::io_context context(1);
     recorder seen;
     server::basic_server<tcp_transport, recorder> server(plain(context), server_settings(), seen);
@@ -412,7 +411,7 @@ TEST_SUITE("client and server in one context") {
     CHECK_FALSE(*ended);
   }
 
-  TEST_CASE("a dial that is told to stop before it begins does not begin") {
+  TEST_CASE("a dial whose stop is already requested does not begin") {
     asio::io_context context(1);
     io::asio_runtime runtime(context);
     tcp_socket listener = tcp_socket::listen();
@@ -429,7 +428,7 @@ TEST_SUITE("client and server in one context") {
     CHECK(*ended == errc::stopped);
   }
 
-  TEST_CASE("a name that leads nowhere is an error, and giving it up is prompt") {
+  TEST_CASE("a name that does not resolve is an error, and cancelling the look-up is prompt") {
     asio::io_context context(1);
     io::asio_runtime runtime(context);
     const address nowhere{"nowhere.invalid", 1};
@@ -442,7 +441,7 @@ TEST_SUITE("client and server in one context") {
       CHECK(*ended != errc::stopped);
       CHECK(*ended);
     }
-    SUBCASE("given up") {
+    SUBCASE("cancelled") {
       context.poll_one();
       stop.request_stop();
       run_until(context, [&] { return ended.has_value(); });
@@ -450,7 +449,9 @@ TEST_SUITE("client and server in one context") {
     }
   }
 
-  TEST_CASE("a context may end with both suspended in it, and the objects may go before it") {
+  TEST_CASE(
+      "a context may end with both operations suspended, and the objects may be destroyed before "
+      "it") {
     std::optional<asio::io_context> context(std::in_place, 1);
     recorder seen;
     tcp_socket local = tcp_socket::listen();

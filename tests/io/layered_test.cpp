@@ -200,7 +200,7 @@ void lives_by_its_limits(ending how) {
 }  // namespace
 
 TEST_SUITE("layered") {
-  TEST_CASE("bulk flows both ways at once arrive whole, whatever the end of sending looks like") {
+  TEST_CASE("bulk transfers in both directions arrive whole, however the layer ends its sending") {
     for (const ending how : {ending::announced, ending::with_the_stream, ending::postponed}) {
       CAPTURE(static_cast<int>(how));
       carries_both_ways<quick>(how);
@@ -208,7 +208,7 @@ TEST_SUITE("layered") {
     }
   }
 
-  TEST_CASE("an end of sending is passed on while the other direction goes on") {
+  TEST_CASE("the end of one direction is passed on while the other one continues") {
     const auto half_closes = [](auto chain_type, ending how) {
       typename decltype(chain_type)::type chain(how);
       std::jthread runs([&] { chain.run(); });
@@ -229,7 +229,7 @@ TEST_SUITE("layered") {
     }
   }
 
-  TEST_CASE("a silence beyond the limits ends a chain, half-closed or not") {
+  TEST_CASE("a chain that is idle beyond the limits ends, half-closed or not") {
     for (const ending how : {ending::announced, ending::with_the_stream, ending::postponed}) {
       CAPTURE(static_cast<int>(how));
       lives_by_its_limits<quick>(how);
@@ -237,7 +237,7 @@ TEST_SUITE("layered") {
     }
   }
 
-  TEST_CASE("only a limit that holds has a timer, in a chain too") {
+  TEST_CASE("only a relay with an idle limit has a timer, in a chain too") {
     REQUIRE(counted_runtime::count == 0);
     quick chain(ending::announced, {0s, 1h});
     carry_one(chain, chain.left, chain.right);
@@ -252,7 +252,7 @@ TEST_SUITE("layered") {
     CHECK(counted_runtime::count == 0);
   }
 
-  TEST_CASE("a broken side breaks the other one with a reset") {
+  TEST_CASE("a broken side resets the other one") {
     quick chain(ending::announced);
     std::jthread runs([&] { chain.run(); });
     chain.left.send_all("x");
@@ -277,7 +277,8 @@ TEST_SUITE("layered") {
     end_early(std::make_unique<copying>(ending::announced));
   }
 
-  TEST_CASE("a layer that never answers is given up at the deadline, a wrong one told so") {
+  TEST_CASE(
+      "a layer without an answer times out, and one with a wrong answer reports the protocol") {
     asio::io_context context(1);
     layered_tcp tunnel({io::asio_runtime(context), {}}, {});
     const auto outcome = [&](std::string said) {

@@ -214,7 +214,7 @@ TEST_SUITE("primitives") {
     CHECK(times == 2);
   }
 
-  TEST_CASE("event: whoever waits is never resumed within notify") {
+  TEST_CASE("event: a waiter is never resumed inside notify") {
     io_bench bench;
     io::event woken(bench.context.get_executor());
     int times = 0;
@@ -229,7 +229,7 @@ TEST_SUITE("primitives") {
     CHECK(times == 1);
   }
 
-  TEST_CASE("task_group: work never begins within spawn, and in the order of the calls") {
+  TEST_CASE("task_group: work never begins inside spawn, and begins in the order of the calls") {
     io_bench bench;
     bool done = false;
     bool within = true;
@@ -247,7 +247,7 @@ TEST_SUITE("primitives") {
     CHECK(bench.group.size() == 0);
   }
 
-  TEST_CASE("task_group: join waits for the last, also for what begins meanwhile") {
+  TEST_CASE("task_group: join waits for the last coroutine, including those started meanwhile") {
     io_bench bench;
     bool joined = false;
     io::task_group outer(bench.context.get_executor());
@@ -262,7 +262,7 @@ TEST_SUITE("primitives") {
     CHECK(joined);
   }
 
-  TEST_CASE("task_group: an exception leaves the executor's run, and the group goes on") {
+  TEST_CASE("task_group: an exception leaves the executor's run, and the group continues") {
     io_bench bench;
     bool done = false;
     bench.group.spawn(fail());
@@ -283,7 +283,7 @@ TEST_SUITE("primitives") {
     CHECK_FALSE(done);
   }
 
-  TEST_CASE("async_run: the task never begins within the call") {
+  TEST_CASE("async_run: the task never begins inside the call") {
     io_bench bench;
     bool done = false;
     bool within = true;
@@ -298,7 +298,7 @@ TEST_SUITE("primitives") {
     CHECK(ended == std::error_code());
   }
 
-  TEST_CASE("stop_action: at once on its thread, once, and not after its end") {
+  TEST_CASE("stop_action: runs at once on its own thread, once, and never after destruction") {
     io_bench bench;
     int times = 0;
     std::stop_source stop;
@@ -320,7 +320,9 @@ TEST_SUITE("primitives") {
     CHECK(times == 2);
   }
 
-  TEST_CASE("stop_action: from another thread it runs on the executor's, unless it has ended") {
+  TEST_CASE(
+      "stop_action: a request from another thread runs on the executor's, unless it was "
+      "destroyed") {
     io_bench bench;
     std::stop_source stop;
     std::optional<std::thread::id> ran;
@@ -333,13 +335,13 @@ TEST_SUITE("primitives") {
       bench.run();
       CHECK(ran == std::this_thread::get_id());
     }
-    SUBCASE("it has ended between the request and its turn") {
+    SUBCASE("it is destroyed between the request and the run") {
       std::thread([&] { stop.request_stop(); }).join();
       on_stop.reset();
       bench.run();
       CHECK_FALSE(ran);
     }
-    SUBCASE("it ends itself") {
+    SUBCASE("it destroys itself") {
       std::optional<io::stop_action> own;
       std::stop_source second;
       own.emplace(second.get_token(), bench.context.get_executor(), [&own] { own.reset(); });
@@ -349,7 +351,7 @@ TEST_SUITE("primitives") {
     }
   }
 
-  TEST_CASE("run_on: there on its thread, and back here") {
+  TEST_CASE("run_on: work runs on the other thread, and the result returns to the caller's") {
     io_bench bench;
     other_thread there;
     bool same_there = true;
@@ -360,7 +362,7 @@ TEST_SUITE("primitives") {
       CHECK_FALSE(same_there);
       CHECK(same_here);
     }
-    SUBCASE("its own") {
+    SUBCASE("the caller's own executor") {
       bench.group.spawn(compare_threads(bench.context.get_executor(), same_there, same_here));
       bench.run();
       CHECK(same_there);
@@ -368,7 +370,7 @@ TEST_SUITE("primitives") {
     }
   }
 
-  TEST_CASE("alarm: at its time, never within its making, and not after its end") {
+  TEST_CASE("alarm: runs at its time, never inside its constructor, and not after destruction") {
     io_bench bench;
     int times = 0;
     const auto past = bench.runtime.now() - 1s;
@@ -387,7 +389,8 @@ TEST_SUITE("primitives") {
     CHECK(on_timeout.explain(errc::stopped) == errc::timed_out);
   }
 
-  TEST_CASE("poller: once is once, and what a watch stops in the same batch stays silent") {
+  TEST_CASE(
+      "poller: a one-shot wait fires once, and a watch removed in the same batch is not called") {
     io_bench bench;
     const io::executor ex = bench.context.get_executor();
     watched_pair once(ex);
@@ -412,7 +415,7 @@ TEST_SUITE("primitives") {
     CHECK(first.inside->times + second.inside->times == 1);
   }
 
-  TEST_CASE("fairness: a loop over a stream that is always ready lets others have their turn") {
+  TEST_CASE("fairness: a loop over a stream that is always ready lets other work run") {
     io_bench bench;
     stream_pair pair(bench.context.get_executor());
     bool others_ran = false;
@@ -472,8 +475,7 @@ io::awaitable<void> take_turn(io_bench& bench, int number, std::vector<std::stri
 
 }  // namespace
 
-TEST_CASE(
-    "background turns: first come, first served, and what is ready runs between two of them") {
+TEST_CASE("background turns: first come, first served, and ready work runs between two of them") {
   io_bench bench;
   std::vector<std::string> seen;
   for (int i = 1; i <= 3; ++i) bench.group.spawn(take_turn(bench, i, seen));
@@ -486,7 +488,7 @@ TEST_CASE(
   CHECK(seen == std::vector<std::string>{"turn 4", "ready 4"});
 }
 
-TEST_CASE("background turns: a context that ends takes those that wait with it") {
+TEST_CASE("background turns: a context that ends destroys the waiting turns") {
   std::vector<std::string> seen;
   {
     io_bench bench;

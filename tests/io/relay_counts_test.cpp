@@ -39,7 +39,7 @@ io::awaitable<void> decode_and_relay(runtime on, layered wired, io::tcp_stream p
 }  // namespace
 
 TEST_SUITE("relay counts") {
-  TEST_CASE("what was decoded before the relay began, and what waited to be sent, counts") {
+  TEST_CASE("bytes decoded before the relay begins, and bytes waiting to be sent, are counted") {
     ::signal(SIGPIPE, SIG_IGN);
     asio::io_context context(1);
     auto [plain, service] = joined_stream(context);

@@ -54,7 +54,7 @@ bool is_reset(const tcp_socket& socket) {
 }  // namespace
 
 TEST_SUITE("relay") {
-  TEST_CASE("bulk flows both ways at once arrive whole, and the counts say so") {
+  TEST_CASE("bulk transfers in both directions arrive whole, and the counts match") {
     relay_fixture relay;
     const std::string forth = scrambled(bulk, 1);
     const std::string back = scrambled(bulk, 2);
@@ -75,7 +75,7 @@ TEST_SUITE("relay") {
     CHECK(relay.status->back == bulk);
   }
 
-  TEST_CASE("without SIGPIPE ignored the relay copies, and arrives whole too") {
+  TEST_CASE("without SIGPIPE ignored the relay copies, and everything arrives") {
     const pid_t child = ::fork();
     REQUIRE(child >= 0);
     if (child == 0) {
@@ -97,7 +97,7 @@ TEST_SUITE("relay") {
     CHECK(WEXITSTATUS(status) == 0);
   }
 
-  TEST_CASE("the end of one side's sending is passed on, and the answer comes back") {
+  TEST_CASE("the end of one direction is passed on, and the response still arrives") {
     relay_fixture relay;
     std::string question;
     std::string answer;
@@ -118,7 +118,8 @@ TEST_SUITE("relay") {
     CHECK_FALSE(relay.status->error);
   }
 
-  TEST_CASE("a side that resets under a bulky flow breaks the other side, not the process") {
+  TEST_CASE(
+      "a side that resets during a bulk transfer resets the other side, and raises no signal") {
     relay_fixture relay;
     const std::string endless = scrambled(bulk, 4);
     bool broken = false;
@@ -141,7 +142,7 @@ TEST_SUITE("relay") {
     CHECK(relay.status->forth >= 4 * 1024 * 1024);
   }
 
-  TEST_CASE("a broken sender is seen as a reset, not as an end") {
+  TEST_CASE("a broken sender is passed on as a reset, not as an orderly end") {
     relay_fixture relay;
     std::error_code seen;
     std::jthread reader([&] {
@@ -160,7 +161,7 @@ TEST_SUITE("relay") {
     CHECK(seen == std::errc::connection_reset);
   }
 
-  TEST_CASE("a flow that was bulky and turns thin still arrives, byte by byte") {
+  TEST_CASE("a bulk flow that becomes a trickle still arrives, byte by byte") {
     relay_fixture relay;
     const std::string thick = scrambled(4 * 1024 * 1024, 5);
     std::string got;
@@ -177,7 +178,8 @@ TEST_SUITE("relay") {
     CHECK(got.substr(got.size() - 10) == "0123456789");
   }
 
-  TEST_CASE("a reader that stops and goes on gets everything, and holds nobody's memory") {
+  TEST_CASE(
+      "a reader that pauses and continues gets everything, and the relay holds no shared memory") {
     relay_fixture relay;
     const std::string sent = scrambled(bulk, 6);
     std::string got;
@@ -191,7 +193,7 @@ TEST_SUITE("relay") {
     CHECK(got == sent);
   }
 
-  TEST_CASE("flows that wait own no pipe") {
+  TEST_CASE("idle flows own no pipe") {
     const std::size_t before = open_pipes();
     std::vector<std::unique_ptr<relay_fixture>> relays;
     const std::string sent = scrambled(2 * 1024 * 1024, 7);
@@ -206,7 +208,7 @@ TEST_SUITE("relay") {
     CHECK(open_pipes() <= before + 2);
   }
 
-  TEST_CASE("of pipes that are given back, a thread keeps so many") {
+  TEST_CASE("a thread keeps a bounded number of returned pipes") {
     std::thread([] {
       const std::size_t before = open_pipes();
       const std::size_t most = std::min(
@@ -225,7 +227,7 @@ TEST_SUITE("relay") {
     }).join();
   }
 
-  TEST_CASE("stopping breaks both sides") {
+  TEST_CASE("stopping resets both sides") {
     relay_fixture relay;
     relay.run_for(std::chrono::milliseconds(10));
     relay.stop();
@@ -249,7 +251,7 @@ TEST_SUITE("relay") {
     }
   }
 
-  TEST_CASE("a connection that closing would reset still ends in order by its relay") {
+  TEST_CASE("a relay ends in order a connection whose sockets would be reset by closing") {
     relay_fixture relay;
     io::reset_on_close(relay.inside_left, true);
     std::jthread runs([&] { relay.run(); });
@@ -261,7 +263,7 @@ TEST_SUITE("relay") {
     CHECK(relay.right.receive_all() == "");
   }
 
-  TEST_CASE("what only becomes more to do is no traffic") {
+  TEST_CASE("bytes that were only taken in, not delivered, do not count as traffic") {
     const io::relay_traffic before{100, 50};
     CHECK_FALSE(io::relay_traffic{100, 50}.differs(before));
     CHECK_FALSE(io::relay_traffic{100, 51}.differs(before));
@@ -269,7 +271,7 @@ TEST_SUITE("relay") {
     CHECK(io::relay_traffic{101, 51}.differs(before));
   }
 
-  TEST_CASE("a silence beyond the limit breaks both sides, and not before") {
+  TEST_CASE("a relay that is idle beyond the limit resets both sides, and not before") {
     const auto begun = clock::now();
     relay_fixture relay({limit, duration::zero()});
     relay.run_for(test_timeout);
@@ -280,7 +282,7 @@ TEST_SUITE("relay") {
     CHECK(is_reset(relay.right));
   }
 
-  TEST_CASE("traffic in either direction is no silence") {
+  TEST_CASE("traffic in either direction restarts the idle limit") {
     for (const bool forth : {true, false}) {
       CAPTURE(forth);
       relay_fixture relay({limit, duration::zero()});
@@ -295,7 +297,7 @@ TEST_SUITE("relay") {
     }
   }
 
-  TEST_CASE("a flow that got stuck while it was spliced ends too, and leaves no pipe") {
+  TEST_CASE("a spliced flow that is stuck times out too, and leaks no pipe") {
     const std::size_t before = open_pipes();
     const std::string endless = scrambled(bulk, 8);
     for (int i = 0; i < 3; ++i) {
@@ -317,7 +319,7 @@ TEST_SUITE("relay") {
     CHECK(open_pipes() <= before + 2);
   }
 
-  TEST_CASE("bytes that the kernel still sends are traffic") {
+  TEST_CASE("bytes that the kernel still sends count as traffic") {
     // Windows open by 64 KiB or so at a time: two pauses must be much shorter than the limit.
     constexpr std::chrono::milliseconds pause{150};
     constexpr auto longer = 7 * pause;
@@ -339,7 +341,7 @@ TEST_SUITE("relay") {
     CHECK((got == sent));
   }
 
-  TEST_CASE("a half-closed relay lives as long as its other direction does") {
+  TEST_CASE("a half-closed relay lasts as long as its other direction") {
     relay_fixture relay({duration::zero(), limit});
     relay.left.shutdown_write();
     const auto end = clock::now() + 4 * limit;
@@ -352,7 +354,7 @@ TEST_SUITE("relay") {
       CHECK_FALSE(relay.status->error);
       CHECK(relay.left.receive_all() == "");
     }
-    SUBCASE("which falls silent") {
+    SUBCASE("which becomes idle") {
       relay.run_for(test_timeout);
       REQUIRE(relay.status);
       CHECK(relay.status->error == errc::timed_out);
@@ -360,7 +362,7 @@ TEST_SUITE("relay") {
     }
   }
 
-  TEST_CASE("only a limit that holds has a timer") {
+  TEST_CASE("only a relay with an idle limit has a timer") {
     using counted = relay_fixture_on<counted_runtime>;
     REQUIRE(counted_runtime::count == 0);
     counted relay({duration::zero(), std::chrono::hours(1)});
@@ -376,7 +378,7 @@ TEST_SUITE("relay") {
     CHECK(counted_runtime::count == 0);
   }
 
-  TEST_CASE("a context may end with a relay suspended in it") {
+  TEST_CASE("a context may end with a suspended relay") {
     relay_fixture relay;
     relay.left.send_all("on its way");
     relay.run_for(std::chrono::milliseconds(10));

@@ -121,7 +121,7 @@ void run_until(asio::io_context& context, const std::function<bool()>& condition
 }
 
 TEST_SUITE("resolver_pool") {
-  TEST_CASE("a name that is not answered holds nobody up") {
+  TEST_CASE("a name without an answer delays no other look-up") {
     scripted_resolver resolver;
     io::resolver_pool pool(resolver.function());
     asio::io_context context(1);
@@ -150,7 +150,7 @@ TEST_SUITE("resolver_pool") {
     for (const auto& each : dead) CHECK(each->outcome()->error() == temporary);
   }
 
-  TEST_CASE("however many names are not answered, one that was quick is") {
+  TEST_CASE("however many names are without an answer, a name that was fast is looked up") {
     scripted_resolver resolver;
     io::resolver_pool pool(resolver.function());
     asio::io_context context(1);
@@ -172,7 +172,7 @@ TEST_SUITE("resolver_pool") {
     });
   }
 
-  TEST_CASE("the last good answer serves where the resolver has none") {
+  TEST_CASE("the last good answer is used if the resolver has none") {
     scripted_resolver resolver;
     io::resolver_pool pool(resolver.function());
     asio::io_context context(1);
@@ -209,7 +209,7 @@ TEST_SUITE("resolver_pool") {
     CHECK(ask().error() == temporary);
   }
 
-  TEST_CASE("contexts of several threads ask at once") {
+  TEST_CASE("contexts of several threads look names up at the same time") {
     scripted_resolver resolver;
     io::resolver_pool pool(resolver.function());
     std::atomic<int> answered = 0;
@@ -232,7 +232,7 @@ TEST_SUITE("resolver_pool") {
     CHECK(answered == 300);
   }
 
-  TEST_CASE("a context, its askers and the pool may end while look-ups hang") {
+  TEST_CASE("a context, its callers and the pool may end while look-ups hang") {
     scripted_resolver resolver;
     {
       io::resolver_pool pool(resolver.function());
@@ -263,7 +263,7 @@ TEST_SUITE("resolver_pool") {
     CHECK(eventually([&] { return resolver.hanging() == 0; }));
   }
 
-  TEST_CASE("where no thread can be had the look-up fails, and the next one may not") {
+  TEST_CASE("a look-up fails if no thread can be started, and the next one may succeed") {
     scripted_resolver resolver;
     bool has_threads = false;
     io::resolver_pool pool(resolver.function(), [&](std::function<void()> work) {
@@ -282,7 +282,7 @@ TEST_SUITE("resolver_pool") {
     CHECK(second.outcome()->has_value());
   }
 
-  TEST_CASE("the system's resolver: a name that does not exist, and one of the hosts file") {
+  TEST_CASE("the system resolver: a name that does not exist, and one of /etc/hosts") {
     CHECK(io::look_up_host("localhost").has_value());
     // A label is not longer than 63 bytes: no server is asked.
     CHECK_FALSE(io::look_up_host(std::string(64, 'x') + ".invalid").has_value());

@@ -39,7 +39,7 @@ struct dirty {
 }  // namespace
 
 TEST_SUITE("shared buffer") {
-  TEST_CASE("a loan begins empty, however the one before has ended") {
+  TEST_CASE("a loan begins empty, however the previous one ended") {
     memory shared;
     {
       const auto use = shared.lend();
@@ -70,14 +70,14 @@ TEST_SUITE("shared buffer") {
     CHECK(shared.lend());
   }
 
-  TEST_CASE("memory that holds bytes is not lent, whatever the build") {
+  TEST_CASE("memory that holds bytes is never lent, in every build type") {
     io::shared_buffer<dirty> shared;
     const auto use = shared.lend();
     REQUIRE_FALSE(use);
     CHECK(use.error() == std::errc::state_not_recoverable);
   }
 
-  TEST_CASE("what was wiped is overwritten, at once or when the loan ends") {
+  TEST_CASE("wiped memory is overwritten at once, or when the loan ends") {
     memory shared;
     {
       const auto use = shared.lend();
@@ -96,7 +96,7 @@ TEST_SUITE("shared buffer") {
     CHECK_FALSE(still_there(shared));
   }
 
-  TEST_CASE("every part of a relay's memory counts") {
+  TEST_CASE("bytes in any part of a relay's memory are noticed") {
     for (byte_buffer io::layer_scratch::* part :
          {&io::layer_scratch::read, &io::layer_scratch::app, &io::layer_scratch::wire}) {
       io::layer_scratch use;
@@ -109,7 +109,7 @@ TEST_SUITE("shared buffer") {
     }
   }
 
-  TEST_CASE("each thread has its own") {
+  TEST_CASE("each thread has its own memory") {
     memory* other = nullptr;
     std::jthread([&] { other = &memory::of_thread(); }).join();
     CHECK(other != &memory::of_thread());

@@ -129,7 +129,7 @@ std::size_t open_descriptors() {
 constexpr std::array<const char*, 2> loopbacks{"127.0.0.1", "::1"};
 
 TEST_SUITE("udp_socket") {
-  TEST_CASE("datagrams of every size go both ways, over IPv4 and IPv6") {
+  TEST_CASE("datagrams of every size are sent both ways, over IPv4 and IPv6") {
     const std::vector<std::string> payloads{"", "x", std::string(1200, 'y'),
                                             std::string(65'507, 'z'), ""};
     for (const char* const ip : loopbacks) {
@@ -151,7 +151,7 @@ TEST_SUITE("udp_socket") {
     }
   }
 
-  TEST_CASE("more than a batch is sent at once, and received in several") {
+  TEST_CASE("more datagrams than a batch holds are sent in one call, and received in several") {
     udp_bench bench;
     io::udp_socket to = bench.bind(at("127.0.0.1"));
     io::udp_socket from = bench.bind(at("127.0.0.1"));
@@ -167,7 +167,7 @@ TEST_SUITE("udp_socket") {
     CHECK(rest.socket.receive().empty());
   }
 
-  TEST_CASE("runs of equal datagrams arrive one by one, and so do those that break a run") {
+  TEST_CASE("runs of equal-sized datagrams arrive one by one, and so do the others") {
     udp_bench bench;
     inbox to(bench.bind(at("127.0.0.1")));
     io::udp_socket from = bench.bind(at("127.0.0.1"));
@@ -182,7 +182,7 @@ TEST_SUITE("udp_socket") {
     CHECK(to.got == sent);
   }
 
-  TEST_CASE("a socket of :: is of IPv4 too, whose peers have mapped addresses") {
+  TEST_CASE("a socket bound to [::] serves IPv4 too, with mapped peer addresses") {
     udp_bench bench;
     inbox both(bench.bind(at("::")));
     both.answers = true;
@@ -201,7 +201,7 @@ TEST_SUITE("udp_socket") {
     CHECK(v4.got.front() == "four");
   }
 
-  TEST_CASE("a socket of all addresses answers from the one that it was asked at") {
+  TEST_CASE("a socket bound to a wildcard replies from the address that the request was sent to") {
     for (const char* const wildcard : {"0.0.0.0", "::"}) {
       CAPTURE(wildcard);
       udp_bench bench;
@@ -220,7 +220,7 @@ TEST_SUITE("udp_socket") {
     }
   }
 
-  TEST_CASE("a socket of all addresses of IPv6 reports those of IPv6 too") {
+  TEST_CASE("a socket bound to [::] reports local IPv6 addresses too") {
     udp_bench bench;
     io::udp_socket bound = bench.bind(at("::"));
     io::udp_socket visitor = bench.connect(at("::1", bound.local().port));
@@ -232,7 +232,7 @@ TEST_SUITE("udp_socket") {
     CHECK(visitor.receive().size() == 1);
   }
 
-  TEST_CASE("where a local address is not the system's any more, the system chooses another") {
+  TEST_CASE("if the local address no longer exists, the system chooses another") {
     udp_bench bench;
     io::udp_socket from = bench.bind(at("0.0.0.0"));
     inbox to(bench.bind(at("127.0.0.1")));
@@ -244,7 +244,7 @@ TEST_SUITE("udp_socket") {
     CHECK(to.got == sent);
   }
 
-  TEST_CASE("where a way out takes no runs, each datagram still leaves from its local address") {
+  TEST_CASE("where a route takes no runs, each datagram still leaves from its local address") {
     for (const char* const wildcard : {"0.0.0.0", "::"}) {
       CAPTURE(wildcard);
       udp_bench bench;
@@ -276,7 +276,7 @@ TEST_SUITE("udp_socket") {
     }
   }
 
-  TEST_CASE("a socket that follows its peer's port hears its peer's address only") {
+  TEST_CASE("a socket that accepts any port of its peer receives from the peer's address only") {
     for (const char* const ip : loopbacks) {
       CAPTURE(ip);
       udp_bench bench;
@@ -310,7 +310,7 @@ TEST_SUITE("udp_socket") {
     }
   }
 
-  TEST_CASE("a port where nobody listens: the error takes no datagram along") {
+  TEST_CASE("a send to a closed port reports an error, and no datagram is lost with it") {
     udp_bench bench;
     std::optional<io::udp_socket> listener = bench.bind(at("127.0.0.1"));
     const udp::endpoint there = where(*listener);
@@ -328,7 +328,7 @@ TEST_SUITE("udp_socket") {
     CHECK(sender.got == sent);
   }
 
-  TEST_CASE("an error that is pending hides nothing that has arrived") {
+  TEST_CASE("a pending error hides no datagram that has arrived") {
     udp_bench bench;
     std::optional<io::udp_socket> listener = bench.bind(at("127.0.0.1"));
     const udp::endpoint there = where(*listener);
@@ -340,7 +340,7 @@ TEST_SUITE("udp_socket") {
     CHECK(sender.receive().size() == 1);
   }
 
-  TEST_CASE("a port where nobody listens: nothing spins, and others are reached") {
+  TEST_CASE("errors from a closed port cause no busy loop, and other peers are reached") {
     udp_bench bench;
     inbox sender(bench.bind(at("127.0.0.1")));
     std::optional<io::udp_socket> listener = bench.bind(at("127.0.0.1"));
@@ -363,7 +363,7 @@ TEST_SUITE("udp_socket") {
     CHECK(alive.got.front() == "1");
   }
 
-  TEST_CASE("a datagram that is too long keeps no other one back") {
+  TEST_CASE("a datagram that is too long does not block the others") {
     for (const char* const ip : loopbacks) {
       CAPTURE(ip);
       udp_bench bench;
@@ -379,7 +379,7 @@ TEST_SUITE("udp_socket") {
     }
   }
 
-  TEST_CASE("watch calls nobody at once, and unwatch holds inside the callback and after") {
+  TEST_CASE("watch calls no callback at once, and unwatch works inside the callback and after it") {
     udp_bench bench;
     io::udp_socket to = bench.bind(at("127.0.0.1"));
     io::udp_socket from = bench.connect(where(to));
@@ -404,7 +404,7 @@ TEST_SUITE("udp_socket") {
     CHECK(calls == 11);
   }
 
-  TEST_CASE("close inside the callback: nothing more comes, and nothing goes") {
+  TEST_CASE("close inside the callback: nothing more is received or sent") {
     udp_bench bench;
     io::udp_socket to = bench.bind(at("127.0.0.1"));
     const udp::endpoint there = where(to);
@@ -427,7 +427,7 @@ TEST_SUITE("udp_socket") {
     to.close();
   }
 
-  TEST_CASE("one socket's callback closes another that is ready too") {
+  TEST_CASE("one socket's callback may close another one that is ready too") {
     udp_bench bench;
     std::array<std::optional<io::udp_socket>, 2> both{bench.bind(at("127.0.0.1")),
                                                       bench.bind(at("127.0.0.1"))};
@@ -446,7 +446,7 @@ TEST_SUITE("udp_socket") {
     CHECK(calls == 1);
   }
 
-  TEST_CASE("a socket that moved works on") {
+  TEST_CASE("a moved socket continues to work") {
     udp_bench bench;
     io::udp_socket first = bench.bind(at("127.0.0.1"));
     const udp::endpoint there = where(first);
@@ -468,7 +468,7 @@ TEST_SUITE("udp_socket") {
     CHECK(second.local().port == there.port());
   }
 
-  TEST_CASE("what cannot be bound is an error of the system's") {
+  TEST_CASE("an address that cannot be bound is the system's error") {
     udp_bench bench;
     io::udp_socket taken = bench.bind(at("127.0.0.1"));
     const auto again = io::udp_socket::bind(bench.context.get_executor(), where(taken));
@@ -479,7 +479,7 @@ TEST_SUITE("udp_socket") {
     CHECK(foreign.error() == std::errc::address_not_available);
   }
 
-  TEST_CASE("one port for IPv4 and then for IPv6") {
+  TEST_CASE("one port can be bound for IPv4 and then for IPv6") {
     udp_bench bench;
     inbox v4(bench.bind(at("0.0.0.0")));
     const std::uint16_t port = v4.socket.local().port;
@@ -493,7 +493,7 @@ TEST_SUITE("udp_socket") {
     CHECK(v6.got == std::vector<std::string>{"six"});
   }
 
-  TEST_CASE("no descriptor is left, however a socket ends") {
+  TEST_CASE("no descriptor is leaked, however a socket ends") {
     const std::size_t before = open_descriptors();
     {
       udp_bench bench;
@@ -518,7 +518,7 @@ TEST_SUITE("udp_socket") {
     CHECK(open_descriptors() == before);
   }
 
-  TEST_CASE("a socket that nobody watches keeps no context running") {
+  TEST_CASE("a socket that is not watched does not keep its context running") {
     udp_bench bench;
     inbox once(bench.bind(at("127.0.0.1")));
     once.socket.unwatch();

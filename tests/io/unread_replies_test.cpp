@@ -176,21 +176,23 @@ void floods_stream(bool also_writes) {
 }  // namespace
 
 TEST_SUITE("unread replies") {
-  TEST_CASE("do not pile up in a relay") { floods_relay(replying_layer(), plain_layer()); }
+  TEST_CASE("unread replies do not pile up in a relay") {
+    floods_relay(replying_layer(), plain_layer());
+  }
 
-  TEST_CASE("do not pile up in a relay with two layers") {
+  TEST_CASE("unread replies do not pile up in a relay with two layers") {
     floods_relay(stacked_layer(replying_layer(), framing_layer()),
                  stacked_layer(plain_layer(), framing_layer()));
   }
 
-  TEST_CASE("do not pile up in a stream") {
+  TEST_CASE("unread replies do not pile up in a stream") {
     for (const bool also_writes : {false, true}) {
       CAPTURE(also_writes);
       floods_stream(also_writes);
     }
   }
 
-  TEST_CASE("are asked for within the bound of a lingering close") {
+  TEST_CASE("unread replies are bounded by the limits of a lingering close") {
     asio::io_context context(1);
     auto [wire, outside] = joined_stream(context);
     flooding_peer<plain_layer> peer(std::move(outside), plain_layer());
@@ -204,7 +206,7 @@ TEST_SUITE("unread replies") {
     CHECK(group.size() == 0);
   }
 
-  TEST_CASE("do not keep a reader that is cancelled from going on") {
+  TEST_CASE("unread replies do not prevent a cancelled reader from continuing") {
     asio::io_context context(1);
     auto [wire, outside] = joined_stream(context);
     flooding_peer<plain_layer> peer(std::move(outside), plain_layer());

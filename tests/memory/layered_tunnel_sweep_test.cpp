@@ -30,8 +30,8 @@ struct layered_kit {
 }  // namespace
 
 TEST_SUITE("memory: allocations of a whole layered tunnel fail") {
-  TEST_CASE("the client's, in a layer") { sweep_tunnel<layered_kit>(swept::client, 29); }
-  TEST_CASE("the server's, in a layer") { sweep_tunnel<layered_kit>(swept::server, 29); }
+  TEST_CASE("each allocation of the client fails") { sweep_tunnel<layered_kit>(swept::client, 29); }
+  TEST_CASE("each allocation of the server fails") { sweep_tunnel<layered_kit>(swept::server, 29); }
 }
 
 }  // namespace rathole::test

@@ -171,7 +171,7 @@ void connect(const layer_kind& kind, ending how, std::uint64_t seed) {
 }  // namespace
 
 TEST_SUITE("relay counts over the product's layers") {
-  TEST_CASE("what relays count is what was carried, however the connection ends") {
+  TEST_CASE("relays count exactly the bytes that were delivered, however the connection ends") {
     ::signal(SIGPIPE, SIG_IGN);
     for (const layer_kind& kind : layer_kinds()) {
       for (std::uint64_t seed = 1; seed <= 40; ++seed) {

@@ -45,7 +45,7 @@ bool arm_all(std::uint64_t failing, std::uint64_t count) {
 
 }  // namespace
 
-TEST_CASE("a timer that Asio's queue has no memory for runs its callback all the same") {
+TEST_CASE("a timer runs its callback even if Asio's timer queue has no memory for it") {
   for (const std::uint64_t count : {1, 3, 1'000}) {
     CAPTURE(count);
     std::uint64_t failing = 1;

@@ -19,8 +19,8 @@ struct plain_kit {
 }  // namespace
 
 TEST_SUITE("memory: allocations of a whole tunnel fail") {
-  TEST_CASE("the client's, over TCP") { sweep_tunnel<plain_kit>(swept::client, 23); }
-  TEST_CASE("the server's, over TCP") { sweep_tunnel<plain_kit>(swept::server, 23); }
+  TEST_CASE("each allocation of the client fails") { sweep_tunnel<plain_kit>(swept::client, 23); }
+  TEST_CASE("each allocation of the server fails") { sweep_tunnel<plain_kit>(swept::server, 23); }
 }
 
 }  // namespace rathole::test

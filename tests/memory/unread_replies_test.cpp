@@ -211,7 +211,7 @@ void floods_stream(const conversation& with, bool also_writes) {
 }  // namespace
 
 TEST_SUITE("unread replies of the product's layers") {
-  TEST_CASE("take bounded memory in a relay") {
+  TEST_CASE("unread replies take bounded memory in a relay") {
     ::signal(SIGPIPE, SIG_IGN);
     for (const conversation& each : conversations()) {
       for (const bool with_bytes : {true, false}) {
@@ -222,7 +222,7 @@ TEST_SUITE("unread replies of the product's layers") {
     }
   }
 
-  TEST_CASE("take bounded memory in a stream") {
+  TEST_CASE("unread replies take bounded memory in a stream") {
     ::signal(SIGPIPE, SIG_IGN);
     for (const conversation& each : conversations()) {
       for (const bool also_writes : {false, true}) {
@@ -233,7 +233,7 @@ TEST_SUITE("unread replies of the product's layers") {
     }
   }
 
-  TEST_CASE("do not exist in Noise, which never rekeys of itself") {
+  TEST_CASE("unread replies do not exist in Noise, which never rekeys by itself") {
     const auto kinds = layer_kinds();
     auto [client, server] = opened(*std::ranges::find(kinds, "noise", &layer_kind::name));
     const std::vector<std::uint8_t> much(100'000, 'x');

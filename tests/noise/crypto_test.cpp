@@ -29,7 +29,7 @@ std::string digest(byte_view in) {
   return to_hex(hash.finish());
 }
 
-TEST_CASE("blake2s: RFC 7693 and Python's hashlib, bytes 00, 01, 02 and so on") {
+TEST_CASE("blake2s: vectors of RFC 7693 and of Python's hashlib") {
   CHECK(digest<crypto::blake2s>(test::text("abc")) ==
         "508c5e8c327c14e2e1a72ba34eeb452f37458b209ed63a294d999b4c86675982");
   struct example {
@@ -60,7 +60,7 @@ TEST_CASE("blake2s: RFC 7693 and Python's hashlib, bytes 00, 01, 02 and so on") 
   }
 }
 
-TEST_CASE("hmac: RFC 4231") {
+TEST_CASE("hmac: vectors of RFC 4231") {
   const std::vector<std::uint8_t> key_1(20, 0x0b);
   CHECK(to_hex(crypto::hmac<crypto::sha256>(key_1, {test::text("Hi There")})) ==
         "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7");
@@ -79,14 +79,14 @@ TEST_CASE("hmac: RFC 4231") {
         "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
 }
 
-TEST_CASE("hkdf: RFC 5869, the case without salt and info") {
+TEST_CASE("hkdf: vector of RFC 5869 without salt and info") {
   const std::vector<std::uint8_t> material(22, 0x0b);
   const auto out = crypto::hkdf<2, crypto::sha256>({}, material);
   CHECK(to_hex(out[0]) + to_hex(out[1]).substr(0, 20) ==
         "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d9d201395faa4b61a96c8");
 }
 
-TEST_CASE("x25519: RFC 7748, and keys of low order") {
+TEST_CASE("x25519: vectors of RFC 7748, and keys of low order are refused") {
   const auto key = [](const char* hex) {
     const auto bytes = from_hex(hex);
     crypto::dh_key out;
@@ -160,7 +160,7 @@ void check_aead(const char* key, const char* sealed) {
   CHECK(opener.open(nonce, {}, empty_head, tag));
 }
 
-TEST_CASE("aead: as OpenSSL has them, and changes are seen") {
+TEST_CASE("aead: same results as OpenSSL, and modified input is rejected") {
   const char* const key = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
   check_aead<crypto::botan::chacha20_poly1305>(
       key, "60c03a49d59edea96b192419d73b365f3d63cbb24adf0d5404089911eb9d0ead");

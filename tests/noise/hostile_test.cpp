@@ -52,7 +52,7 @@ bool handshake(noise_pair& both, std::size_t at, std::uint8_t mask) {
   return changed;
 }
 
-TEST_CASE("noise layer: no bit of a handshake can be changed") {
+TEST_CASE("noise layer: every changed bit of a handshake is detected") {
   for (const char* name : {"Noise_NN_25519_ChaChaPoly_BLAKE2s", "Noise_NK_25519_ChaChaPoly_BLAKE2s",
                            "Noise_XX_25519_AESGCM_SHA256", "Noise_KK_25519_ChaChaPoly_BLAKE2b",
                            "Noise_IK_25519_AESGCM_SHA512", "Noise_K1X1_25519_ChaChaPoly_SHA256"}) {
@@ -73,7 +73,7 @@ TEST_CASE("noise layer: no bit of a handshake can be changed") {
   }
 }
 
-TEST_CASE("noise layer: no bit of a frame can be changed") {
+TEST_CASE("noise layer: every changed bit of a frame is detected") {
   for (const char* name : {"Noise_NK_25519_ChaChaPoly_BLAKE2s", "Noise_NK_25519_AESGCM_SHA256"}) {
     CAPTURE(name);
     // Two bytes of length, five of content, the tag.
@@ -94,7 +94,7 @@ TEST_CASE("noise layer: no bit of a frame can be changed") {
   }
 }
 
-TEST_CASE("noise layer: a frame cannot be repeated, left out, or sent back") {
+TEST_CASE("noise layer: frames that are repeated, left out or reflected are detected") {
   const auto outcome = [](auto deliver) {
     noise_pair both;
     settle(both.client, both.server);
@@ -123,7 +123,7 @@ TEST_CASE("noise layer: a frame cannot be repeated, left out, or sent back") {
         }) == errc::decryption_failed);
 }
 
-TEST_CASE("noise layer: what a handshake carries besides is ignored") {
+TEST_CASE("noise layer: payloads of handshake messages are ignored") {
   const auto name = *parse_protocol_name(test::default_noise);
   handshake_state<crypto::botan::x25519, crypto::botan::chacha20_poly1305, crypto::blake2s> peer(
       name, role::initiator, test::example_keys(name.pattern, role::initiator));
@@ -145,7 +145,7 @@ TEST_CASE("noise layer: what a handshake carries besides is ignored") {
   CHECK(peer.is_finished());
 }
 
-TEST_CASE("noise endpoint: the ephemeral key of each connection is its own") {
+TEST_CASE("noise endpoint: each connection has its own ephemeral key") {
   const settings from{.name = test::default_noise,
                       .local_private_key = {},
                       .remote_public_key = test::public_of(3)};
@@ -160,7 +160,7 @@ TEST_CASE("noise endpoint: the ephemeral key of each connection is its own") {
   CHECK(said.size() == 20);
 }
 
-TEST_CASE("noise frames: however the stream is cut, they are the same") {
+TEST_CASE("noise frames: any split of the stream gives the same frames") {
   std::vector<std::uint8_t> stream;
   const std::vector<std::size_t> sizes{0, 1, 5, 300, 0, 7};
   for (const std::size_t size : sizes) {
@@ -188,7 +188,7 @@ TEST_CASE("noise frames: however the stream is cut, they are the same") {
   }
 }
 
-TEST_CASE("noise frames: one that is whole is not copied") {
+TEST_CASE("noise frames: a frame that arrives whole is not copied") {
   const std::vector<std::uint8_t> stream{2, 0, 'a', 'b', 1, 0, 'c', 9};
   frame_reader reader;
   byte_view in(stream);

@@ -71,7 +71,7 @@ std::string name_of(std::string_view pattern) {
   return "Noise_" + std::string(pattern) + "_25519_ChaChaPoly_BLAKE2s";
 }
 
-TEST_CASE("noise layer: every pattern, with fresh keys") {
+TEST_CASE("noise layer: every pattern completes with fresh keys") {
   for (const auto& each : noise::detail::pattern_texts) {
     CAPTURE(each.name);
     noise_end client(random_layer(name_of(each.name), role::initiator));
@@ -87,7 +87,7 @@ TEST_CASE("noise layer: every pattern, with fresh keys") {
   }
 }
 
-TEST_CASE("noise layer: a static key that is not the configured one is refused, or fails") {
+TEST_CASE("noise layer: an unexpected static key is refused or fails the handshake") {
   for (const auto& each : noise::detail::pattern_texts) {
     CAPTURE(each.name);
     const auto pattern = *find_pattern(each.name);
@@ -118,7 +118,7 @@ TEST_CASE("noise layer: a key of low order is refused") {
   CHECK(both.server.wire.empty());
 }
 
-TEST_CASE("noise layer: a stream that is cut in the middle of a frame is truncated") {
+TEST_CASE("noise layer: a stream that is cut within a frame is truncated") {
   for (std::size_t cut = 1; cut < 50; ++cut) {
     CAPTURE(cut);
     noise_pair both;
@@ -142,7 +142,7 @@ TEST_CASE("noise layer: a stream that is cut in the middle of a frame is truncat
   CHECK(both.server.layer.state() == phase::read_closed);
 }
 
-TEST_CASE("noise layer: the end of sending is that of the stream below") {
+TEST_CASE("noise layer: the end of sending is the end of the stream below") {
   noise_pair both;
   settle(both.client, both.server);
   CHECK(both.client.layer.close(both.client.wire));
@@ -156,7 +156,7 @@ TEST_CASE("noise layer: the end of sending is that of the stream below") {
   CHECK(both.client.layer.state() == phase::closed);
 }
 
-TEST_CASE("noise layer: frames are filled, and those without content mean nothing") {
+TEST_CASE("noise layer: frames are filled, and empty ones are ignored") {
   noise_pair both;
   settle(both.client, both.server);
   both.client.send(std::string(65519 + 1, 'x'));
@@ -186,7 +186,7 @@ TEST_CASE("noise layer: frames are filled, and those without content mean nothin
   CHECK(server.layer.state() == phase::open);
 }
 
-TEST_CASE("noise layer: a frame too short for a tag, a message out of turn") {
+TEST_CASE("noise layer: a frame too short for a tag, or a message out of turn, is an error") {
   noise_pair both;
   settle(both.client, both.server);
   both.server.receive(test::text(std::string_view("\x0f\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 17)));
@@ -197,7 +197,7 @@ TEST_CASE("noise layer: a frame too short for a tag, a message out of turn") {
   CHECK(early.error == errc::malformed_message);
 }
 
-TEST_CASE("noise cipher: the last nonce is kept back") {
+TEST_CASE("noise cipher: the last nonce is reserved") {
   cipher_state<crypto::botan::chacha20_poly1305> cipher;
   cipher.initialize_key({});
   cipher.set_nonce(std::numeric_limits<std::uint64_t>::max() - 1);
@@ -208,7 +208,7 @@ TEST_CASE("noise cipher: the last nonce is kept back") {
   CHECK(cipher.decrypt({}, text, tag) == failure(errc::nonce_exhausted));
 }
 
-TEST_CASE("noise layer: once warm it allocates nothing") {
+TEST_CASE("noise layer: allocates nothing once its buffers have grown") {
   for (const char* name : {"Noise_NK_25519_ChaChaPoly_BLAKE2s", "Noise_NK_25519_AESGCM_SHA256"}) {
     CAPTURE(name);
     noise_pair both(name);
@@ -228,7 +228,7 @@ TEST_CASE("noise layer: once warm it allocates nothing") {
   }
 }
 
-TEST_CASE("noise layer: memory is held for an unfinished frame only") {
+TEST_CASE("noise layer: only an incomplete frame is buffered") {
   noise_pair both;
   settle(both.client, both.server);
   both.client.send("warm");
@@ -247,7 +247,7 @@ TEST_CASE("noise layer: memory is held for an unfinished frame only") {
   CHECK(bytes_held < before + 1000);
 }
 
-TEST_CASE("noise: no private key is left in memory that is given back") {
+TEST_CASE("noise: private keys are wiped before their memory is freed") {
   const auto count = [](std::uint8_t byte, auto act) {
     keys_given_back = 0;
     byte_of_key = byte;
@@ -277,7 +277,7 @@ TEST_CASE("noise layer: the laws of layers") {
   }
 }
 
-TEST_CASE("noise endpoint: what cannot work is told in words") {
+TEST_CASE("noise endpoint: settings that cannot work give a readable error") {
   struct example {
     const char* name;
     role who;

@@ -58,7 +58,7 @@ void compare(const protocol_name& name, std::istream& row) {
   compare<H, crypto::botan::chacha20_poly1305>(name, row);
 }
 
-TEST_CASE("noise: every pattern with every suite, as another implementation has them") {
+TEST_CASE("noise: vectors of another implementation for every pattern and suite") {
   std::ifstream file(RATHOLE_VECTORS "/noise.txt");
   REQUIRE(file.good());
   std::size_t rows = 0;

@@ -84,7 +84,7 @@ admission_limits any_limits() {
   return out;
 }
 
-TEST_CASE("admission behaves as its description, and within its bounds, which may change") {
+TEST_CASE("admission matches a simple model and keeps its bounds, which may change") {
   RATHOLE_PROPERTY("admission", [] {
     admission_limits limits = any_limits();
     admission admitting(limits);

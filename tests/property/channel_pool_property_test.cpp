@@ -167,7 +167,7 @@ std::vector<pool_action> drain(channel_pool& pool, time_point now) {
   return out;
 }
 
-TEST_CASE("channel_pool behaves as its description, and within its bounds, which may change") {
+TEST_CASE("channel_pool matches a simple model and keeps its bounds, which may change") {
   RATHOLE_PROPERTY("channel_pool", [] {
     pool_limits limits = any_limits();
     // The widest bounds so far: nobody is refused who was let in.

@@ -27,7 +27,7 @@ void check_canonical(byte_view in, const Decoded& decoded, auto encode, bool is_
   }
 }
 
-TEST_CASE("bincode: messages survive the round trip") {
+TEST_CASE("bincode: every message survives a round trip") {
   RATHOLE_PROPERTY("Hello and Auth", [](bool data) {
     const protocol::hello message{data ? protocol::hello_kind::data : protocol::hello_kind::control,
                                   *any_digest()};
@@ -61,7 +61,7 @@ void check_neighbourhood(const Message& message, const std::array<std::uint8_t, 
   }
 }
 
-TEST_CASE("bincode: every message, and all that is close to it") {
+TEST_CASE("bincode: truncated and modified messages never decode as the original") {
   RATHOLE_PROPERTY("neighbourhood", [](bool data) {
     const auto kind = data ? protocol::hello_kind::data : protocol::hello_kind::control;
     const protocol::hello hello_message{kind, *any_digest()};
@@ -84,7 +84,7 @@ TEST_CASE("bincode: every message, and all that is close to it") {
   });
 }
 
-TEST_CASE("bincode: anything decodes canonically or is an error") {
+TEST_CASE("bincode: any bytes decode canonically or are an error") {
   RATHOLE_PROPERTY("any bytes", [] {
     byte_vector in = *any_bytes(50);
     // Indices below 256 are met more often this way.

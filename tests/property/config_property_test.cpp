@@ -77,7 +77,7 @@ rc::Gen<std::string> any_line() {
                                                      "nodelay = \"" + secret + "\""});
 }
 
-TEST_CASE("addresses") {
+TEST_CASE("addresses: any text is parsed consistently or rejected") {
   RATHOLE_PROPERTY("a name survives printing and parsing", [] {
     const address in{*any_host(), *rc::gen::arbitrary<std::uint16_t>()};
     RC_ASSERT(holds(parse_address(to_string(in)), in));
@@ -99,7 +99,8 @@ TEST_CASE("addresses") {
   });
 }
 
-TEST_CASE("base64") {
+TEST_CASE(
+    "base64: any bytes survive a round trip, and any text is decoded canonically or rejected") {
   RATHOLE_PROPERTY("bytes survive, with and without padding", [] {
     const auto in = *any_bytes(100);
     std::string text = to_base64(in);
@@ -118,7 +119,7 @@ TEST_CASE("base64") {
   });
 }
 
-TEST_CASE("configuration files") {
+TEST_CASE("configuration: any text is parsed or rejected, and no problem shows a token") {
   RATHOLE_PROPERTY("lines in any order parse or give problems without secrets", [] {
     std::string text;
     for (const auto& line : *rc::gen::container<std::vector<std::string>>(any_line())) {

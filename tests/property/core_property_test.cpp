@@ -19,7 +19,7 @@
 namespace rathole::test {
 namespace {
 
-TEST_CASE("byte_buffer behaves as a string of bytes") {
+TEST_CASE("byte_buffer matches a string of bytes") {
   RATHOLE_PROPERTY("byte_buffer", [] {
     byte_buffer buffer;
     byte_vector model;

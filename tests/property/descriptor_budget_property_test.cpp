@@ -85,7 +85,7 @@ class obedient_server {
   std::vector<std::size_t> idle_;
 };
 
-TEST_CASE("descriptor budget: visitors that wait get their channels, whatever came before") {
+TEST_CASE("descriptor budget: waiting visitors get their channels, whatever happened before") {
   RATHOLE_PROPERTY("descriptor budget", [] {
     const auto services = *rc::gen::inRange<std::size_t>(1, 30);
     const auto limit = *rc::gen::inRange<std::size_t>(3 * services + 60, 400);

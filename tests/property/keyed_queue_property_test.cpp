@@ -20,7 +20,7 @@ struct listed {
   auto operator<=>(const listed&) const = default;
 };
 
-TEST_CASE("keyed_queue behaves as a list sorted by tickets") {
+TEST_CASE("keyed_queue matches a list sorted by ticket") {
   RATHOLE_PROPERTY("keyed_queue", [] {
     keyed_queue<int, int> queue;
     std::vector<listed> model;

@@ -146,11 +146,11 @@ bool is_found() {
   return outcome.match(failure);
 }
 
-TEST_CASE("laws of layers: a toy keeps them") {
+TEST_CASE("layer laws: a correct example layer satisfies them") {
   RATHOLE_PROPERTY("xor_layer", check_toys<flaw::none>);
 }
 
-TEST_CASE("laws of layers: toys that break them are found") {
+TEST_CASE("layer laws: faulty example layers are detected") {
   CHECK(is_found<flaw::loses_split_head>());
   CHECK(is_found<flaw::says_what_it_holds>());
   CHECK(is_found<flaw::ignores_checks>());

@@ -85,7 +85,7 @@ class looping_service {
   bool found_ = false;
 };
 
-TEST_CASE("loop detector: every loop is found and ended, whatever number of visitors began it") {
+TEST_CASE("loop detector: every loop is detected and ended, however many visitors started it") {
   RATHOLE_PROPERTY("loops", [] {
     const auto chains = *rc::gen::inRange<std::size_t>(1, 40);
     looping_service service(chains);
@@ -131,7 +131,8 @@ TEST_CASE("loop detector: visitors that are answered are never refused") {
   });
 }
 
-TEST_CASE("loop detector: a service that falls silent and drops all in any order is not accused") {
+TEST_CASE(
+    "loop detector: a service that stops answering and closes all in any order is not accused") {
   RATHOLE_PROPERTY("stalled", [](std::uint64_t seed) {
     std::mt19937_64 random(seed);
     loop_detector detector;

@@ -113,7 +113,7 @@ TEST_CASE("laws: client_data") {
                    [] { laws::check_bounded(protocol::client_data<>(*any_digest()), 4); });
 }
 
-TEST_CASE("laws: the two ends of a control channel understand each other") {
+TEST_CASE("laws: the two ends of a control channel work together") {
   RATHOLE_PROPERTY("control channel", [](bool right_token, bool known_service) {
     const secret token(std::string(*rc::gen::arbitrary<std::string>()));
     const secret server_token = right_token ? token : secret(std::string(token.view()) + "x");

@@ -87,7 +87,7 @@ TEST_CASE("laws: any_proxy") {
   });
 }
 
-TEST_CASE("laws: a head is read as it was written, and nothing behind it") {
+TEST_CASE("laws: a head is read as it was written, and no byte after it") {
   RATHOLE_PROPERTY("head_reader", [] {
     const auto any_text = [](std::string_view from, std::size_t least) {
       return *rc::gen::suchThat(

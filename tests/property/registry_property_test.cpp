@@ -107,7 +107,7 @@ contents contents_of(R& registry) {
   return out;
 }
 
-TEST_CASE("registry behaves as a list of services and sessions") {
+TEST_CASE("registry matches a list of services and sessions") {
   RATHOLE_PROPERTY("map_registry", [] {
     protocol::map_registry<int, int> registry;
     list_registry model;

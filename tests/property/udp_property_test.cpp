@@ -124,7 +124,7 @@ void feed_in_pieces(reading& to, byte_view in) {
   }
 }
 
-TEST_CASE("udp_frame_reader: the same frames, however they are cut") {
+TEST_CASE("udp_frame_reader: any split of the stream gives the same frames") {
   RATHOLE_PROPERTY("any chunking", [] {
     std::vector<owned_frame> sent;
     byte_vector stream;
@@ -143,7 +143,7 @@ TEST_CASE("udp_frame_reader: the same frames, however they are cut") {
   });
 }
 
-TEST_CASE("udp_frame_reader: an error comes behind the frames before it, and for good") {
+TEST_CASE("udp_frame_reader: an error follows the frames before it, and is final") {
   RATHOLE_PROPERTY("malformed", [] {
     const owned_frame good{any_endpoint(65'536), *any_bytes(40), 0};
     byte_vector bad = encoded(any_frame());
@@ -165,7 +165,7 @@ TEST_CASE("udp_frame_reader: an error comes behind the frames before it, and for
   });
 }
 
-TEST_CASE("UDP frames: whatever decodes is encoded as something that decodes the same") {
+TEST_CASE("UDP frames: whatever decodes is re-encoded as an equivalent frame") {
   RATHOLE_PROPERTY("a frame with another byte", [] {
     byte_vector in = encoded(any_frame());
     in[*rc::gen::inRange<std::size_t>(0, in.size())] = *rc::gen::arbitrary<std::uint8_t>();
@@ -197,7 +197,7 @@ struct listed {
   int value;
 };
 
-TEST_CASE("udp_sessions behave as a list in the order of the last traffic") {
+TEST_CASE("udp_sessions match a list in the order of the last traffic") {
   RATHOLE_PROPERTY("udp_sessions", [](std::uint64_t seed) {
     auto limit = *rc::gen::inRange<std::size_t>(0, 6);
     auto idle = std::chrono::seconds(*rc::gen::inRange(1, 5));

@@ -38,7 +38,7 @@ rc::Gen<std::string> any_name() {
       rc::gen::container<std::string>(rc::gen::elementOf(std::string("abcxyz019.-_"))));
 }
 
-TEST_CASE("proxy URLs") {
+TEST_CASE("proxy URLs: any text is parsed or rejected without showing its credentials") {
   RATHOLE_PROPERTY("what a URL is made of is what is read from it", [](bool http, bool slash) {
     proxy_url made;
     made.scheme = http ? proxy_scheme::http : proxy_scheme::socks5;

@@ -61,7 +61,7 @@ struct summaries {
 
 }  // namespace
 
-TEST_CASE("admission: the oldest of an address goes for its newest") {
+TEST_CASE("admission: the oldest connection of an address is closed for its newest") {
   const auto seed = test::scenario_seed(1);
   REPLAYABLE(seed);
   sim_tunnel tunnel(seed);
@@ -124,7 +124,7 @@ TEST_CASE("admission: a flood from many addresses displaces no data channel of a
   tunnel.stop_all();
 }
 
-TEST_CASE("admission: who is served counts no more") {
+TEST_CASE("admission: an authenticated connection is no longer counted") {
   const auto seed = test::scenario_seed(4);
   REPLAYABLE(seed);
   sim_tunnel tunnel(seed);
@@ -142,7 +142,7 @@ TEST_CASE("admission: who is served counts no more") {
 }
 
 TEST_CASE(
-    "admission: a deadline for each step before the authentication, which only a step moves") {
+    "admission: each step before the authentication has a deadline, which only a step extends") {
   const auto seed = test::scenario_seed(5);
   REPLAYABLE(seed);
   sim_tunnel tunnel(seed);
@@ -153,7 +153,7 @@ TEST_CASE(
     const protocol::hello hello{protocol::hello_kind::control, protocol::service_digest(service)};
     tunnel.bench.must(peer.write(bincode::encode_hello(hello)));
   };
-  SUBCASE("byte by byte") {
+  SUBCASE("one byte at a time") {
     for (int i = 0; i < 10; ++i) {
       tunnel.world.run_for(400ms);
       tunnel.bench.must(peer.write(bytes({"\0", 1})));
@@ -173,7 +173,7 @@ TEST_CASE(
       tunnel.bench.must(peer.write(bytes("x")));
     }
   }
-  SUBCASE("refused, and goes on sending") {
+  SUBCASE("refused, and continues to send") {
     say_hello("ghost");
     std::size_t heard = 0;
     while (heard < bincode::hello_size + bincode::ack_size) {
@@ -182,7 +182,7 @@ TEST_CASE(
     tunnel.world.run_for(4s);
     tunnel.bench.must(peer.write(bytes("still there")));
   }
-  SUBCASE("takes nothing from the server") {
+  SUBCASE("reads nothing from the server") {
     sim::link_conditions shut;
     shut.window = 1;
     tunnel.world.net().set_conditions(shut);
@@ -206,7 +206,7 @@ TEST_CASE(
   CHECK(tunnel.world.net().in_use().streams == 0);
 }
 
-TEST_CASE("admission: a recorded handshake does not authenticate, nor does a guessed session") {
+TEST_CASE("admission: a replayed handshake does not authenticate, nor does a guessed session") {
   const auto seed = test::scenario_seed(6);
   REPLAYABLE(seed);
   sim_tunnel tunnel(seed);
@@ -245,7 +245,7 @@ TEST_CASE("admission: a recorded handshake does not authenticate, nor does a gue
   CHECK(told.last_error<server::handshake_failed>() == errc::unknown_session);
 }
 
-TEST_CASE("admission: refused connections are summed up once per interval, and at the end") {
+TEST_CASE("admission: refused connections are summarized once per interval, and at the end") {
   const auto seed = test::scenario_seed(7);
   REPLAYABLE(seed);
   sim_tunnel tunnel(seed);
@@ -293,7 +293,7 @@ TEST_CASE("admission: refused connections are summed up once per interval, and a
   CHECK(tunnel.world.net().in_use().timers == 0);
 }
 
-TEST_CASE("admission: a stopping server waits for nobody who has not authenticated") {
+TEST_CASE("admission: a stopping server does not wait for unauthenticated connections") {
   const auto seed = test::scenario_seed(8);
   REPLAYABLE(seed);
   sim_tunnel tunnel(seed);
@@ -313,7 +313,7 @@ TEST_CASE("admission: a stopping server waits for nobody who has not authenticat
   tunnel.stop_all();
 }
 
-TEST_CASE("pacing: a client whose data channels die at once is not kept dialling") {
+TEST_CASE("pacing: a client whose data channels die at once does not dial all the time") {
   const auto seed = test::scenario_seed(9);
   REPLAYABLE(seed);
   sim_tunnel tunnel(seed);
@@ -349,7 +349,7 @@ TEST_CASE("pacing: a client whose data channels die at once is not kept dialling
   CHECK(commands < 9 * 60);
 }
 
-TEST_CASE("limit: forwards beyond what the client allows are reset, the others go on") {
+TEST_CASE("limit: connections beyond the client's limit are reset, the others continue") {
   const auto seed = test::scenario_seed(10);
   REPLAYABLE(seed);
   sim_tunnel tunnel(seed);

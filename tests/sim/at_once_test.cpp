@@ -64,7 +64,7 @@ io::task<void> end_by(sim::runtime on, sim::stream& stream, time_point deadline)
 
 }  // namespace
 
-TEST_CASE("at once: the world's operations complete at once if that is chosen") {
+TEST_CASE("at once: operations of the simulation complete at once if that is chosen") {
   sim_bench bench;
   const address own{"127.0.0.1", 80};
   bench.world.net().complete_at_once(1000);
@@ -91,7 +91,7 @@ TEST_CASE("at once: the world's operations complete at once if that is chosen") 
   CHECK(bench.world.now() > later);
 }
 
-TEST_CASE("at once: a group's work never begins within spawn") {
+TEST_CASE("at once: a group's work never begins inside spawn") {
   sim_bench bench;
   bool done = false;
   bool done_within = true;
@@ -128,7 +128,7 @@ TEST_CASE("at once: UDP visitors whose sockets cannot be opened") {
   CHECK(tunnel.world.net().in_use().datagram_sockets == 0);
 }
 
-TEST_CASE("at once: a server that is stopped by the observer of its first listener") {
+TEST_CASE("at once: a server may be stopped by the observer of its first listener") {
   for (const auto kind : {config::service_kind::tcp, config::service_kind::udp}) {
     for (const unsigned at_once : {0U, 1000U}) {
       CAPTURE(at_once);
@@ -205,7 +205,7 @@ TEST_CASE("at once: a lingering close is bounded in bytes and in time") {
     bench.world.net().complete_at_once(at_once);
     sim_connection pair(bench);
     const auto began = bench.world.now();
-    SUBCASE("for a peer that sends at full speed") {
+    SUBCASE("by a peer that sends at full speed") {
       std::size_t sent = 0;
       bench.tasks.spawn(flood(pair.near, sent));
       bench.must(end_by(bench.server, pair.far, time_point::max()));
@@ -215,11 +215,11 @@ TEST_CASE("at once: a lingering close is bounded in bytes and in time") {
       CHECK(sent <= io::lingering_bytes + 2 * sim::link_conditions().window);
       CHECK(bench.get(test::read_all(pair.near)).error() == std::errc::connection_reset);
     }
-    SUBCASE("for a silent one") {
+    SUBCASE("by a silent peer") {
       bench.must(end_by(bench.server, pair.far, time_point::max()));
       CHECK(bench.world.now() == began + io::lingering_time);
     }
-    SUBCASE("for one that is late anyway") {
+    SUBCASE("by its deadline") {
       bench.must(end_by(bench.server, pair.far, began + 1s));
       CHECK(bench.world.now() == began + 1s);
     }

@@ -81,7 +81,7 @@ struct summaries {
 }  // namespace
 
 TEST_CASE(
-    "bounds: a data channel whose client does not read is given up by start_forward_timeout") {
+    "bounds: a data channel whose client does not read is closed after start_forward_timeout") {
   for (const bool is_udp : {false, true}) {
     CAPTURE(is_udp);
     sim_bench bench;
@@ -96,7 +96,7 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("bounds: a client remembers max_deferred_dials commands, and gives them up in time") {
+TEST_CASE("bounds: a client remembers max_deferred_dials commands, and drops them in time") {
   const auto seed = test::scenario_seed(1);
   REPLAYABLE(seed);
   sim_tunnel tunnel(seed);
@@ -153,7 +153,7 @@ TEST_CASE("bounds: max_opening_visitors sockets are opened at once, each for udp
   CHECK(tunnel.world.net().in_use().datagram_sockets == 0);
 }
 
-TEST_CASE("bounds: of one visitor max_unsent_datagrams wait for its socket") {
+TEST_CASE("bounds: max_unsent_datagrams of one visitor wait for its socket") {
   const auto seed = test::scenario_seed(4);
   REPLAYABLE(seed);
   sim_tunnel tunnel(seed);
@@ -183,7 +183,7 @@ TEST_CASE("bounds: of one visitor max_unsent_datagrams wait for its socket") {
   tunnel.stop_all();
 }
 
-TEST_CASE("bounds: a server tells max_refused_sources sources apart, and counts all they sent") {
+TEST_CASE("bounds: a server distinguishes max_refused_sources sources, and counts all refusals") {
   const auto seed = test::scenario_seed(3);
   REPLAYABLE(seed);
   sim_tunnel tunnel(seed);

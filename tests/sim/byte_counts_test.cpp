@@ -144,7 +144,7 @@ void connect(sim_tunnel& tunnel, sim::acceptor& service, ending how, sim::script
 
 }  // namespace
 
-TEST_CASE("byte counts: both sides tell the bytes that were carried, however a connection ends") {
+TEST_CASE("byte counts: both sides report the bytes carried, however a connection ends") {
   for (const std::uint64_t seed : test::scenario_seeds(20)) {
     REPLAYABLE(seed);
     sim_tunnel tunnel(seed);

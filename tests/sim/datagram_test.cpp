@@ -62,7 +62,7 @@ std::vector<std::string> numbers(std::size_t count) {
 
 }  // namespace
 
-TEST_CASE("sim datagrams: arrive with their source, which answers reach") {
+TEST_CASE("sim datagrams: arrive with their source address, to which replies can be sent") {
   two_sockets bench;
   CHECK(bench.near.local().port >= 49152);
   CHECK(bench.far.local().port == 53);
@@ -80,7 +80,7 @@ TEST_CASE("sim datagrams: arrive with their source, which answers reach") {
   CHECK(take_all(bench.near) == std::vector<std::string>{"hello", ""});
 }
 
-TEST_CASE("sim datagrams: to nobody they are lost, and nobody is told") {
+TEST_CASE("sim datagrams: without a receiver they are lost silently") {
   two_sockets bench;
   udp_endpoint nobody = bench.to_far;
   nobody.port = 54;
@@ -95,7 +95,7 @@ TEST_CASE("sim datagrams: to nobody they are lost, and nobody is told") {
   CHECK(bench.arrivals(1).empty());
 }
 
-TEST_CASE("sim datagrams: a connected socket knows its peer only") {
+TEST_CASE("sim datagrams: a connected socket receives from its peer only") {
   two_sockets bench;
   auto connected = bench.must(
       bench.client.connect_udp({"server", 53}, io::udp_connect_options(), time_point::max(), {}));
@@ -116,7 +116,8 @@ TEST_CASE("sim datagrams: a connected socket knows its peer only") {
             .error() == errc::host_not_found);
 }
 
-TEST_CASE("sim datagrams: a socket that follows its peer's port knows its peer's address only") {
+TEST_CASE(
+    "sim datagrams: a socket that accepts any port of its peer receives from that address only") {
   two_sockets bench;
   const io::udp_connect_options follows(false, true);
   auto connected =
@@ -138,7 +139,7 @@ TEST_CASE("sim datagrams: a socket that follows its peer's port knows its peer's
   CHECK(take_all(bench.far).empty());
 }
 
-TEST_CASE("sim datagrams: ports are taken, and free again") {
+TEST_CASE("sim datagrams: a bound port is in use until it is closed") {
   sim_bench bench;
   auto first = bound(bench, bench.server, 53);
   CHECK(bench.get(bench.server.bind_udp({"::", 53}, {})).error() == std::errc::address_in_use);
@@ -154,7 +155,7 @@ TEST_CASE("sim datagrams: ports are taken, and free again") {
   CHECK(bench.get(bench.server.bind_udp({"::", 53}, {})).has_value());
 }
 
-TEST_CASE("sim datagrams: a link loses as many as it is told to") {
+TEST_CASE("sim datagrams: a link loses the configured share") {
   const auto lost = [](unsigned of_a_thousand, std::uint64_t seed) {
     two_sockets bench(seed);
     sim::link_conditions rough;
@@ -171,7 +172,7 @@ TEST_CASE("sim datagrams: a link loses as many as it is told to") {
   CHECK(half != lost(500, 2));
 }
 
-TEST_CASE("sim datagrams: they overtake each other as their delays have it") {
+TEST_CASE("sim datagrams: they overtake each other as their delays determine") {
   two_sockets bench;
   CHECK(bench.arrivals(100) == numbers(100));
   sim::link_conditions rough;
@@ -182,7 +183,7 @@ TEST_CASE("sim datagrams: they overtake each other as their delays have it") {
   CHECK(std::ranges::is_permutation(arrived, numbers(100)));
 }
 
-TEST_CASE("sim datagrams: a partition loses what is under way, and what is sent") {
+TEST_CASE("sim datagrams: a partition loses datagrams in flight, and new ones") {
   two_sockets bench;
   sim::link_conditions slow;
   slow.shortest_delay = slow.longest_delay = 1s;
@@ -199,13 +200,13 @@ TEST_CASE("sim datagrams: a partition loses what is under way, and what is sent"
   CHECK(take_all(bench.far) == std::vector<std::string>{"sent after it"});
 }
 
-TEST_CASE("sim datagrams: those that find no room are lost") {
+TEST_CASE("sim datagrams: datagrams without room in the receive buffer are lost") {
   two_sockets bench;
   CHECK(bench.arrivals(sim::mailbox::room + 10) == numbers(sim::mailbox::room));
   CHECK(bench.arrivals(1) == numbers(1));
 }
 
-TEST_CASE("sim datagrams: whoever watches is notified of all, a batch at a time") {
+TEST_CASE("sim datagrams: the watcher is notified of all, one batch at a time") {
   two_sockets bench;
   std::vector<std::size_t> batches;
   bench.arrivals(0);
@@ -220,7 +221,7 @@ TEST_CASE("sim datagrams: whoever watches is notified of all, a batch at a time"
   CHECK(batches.back() == 1);
 
   int calls = 0;
-  SUBCASE("until it unwatches") {
+  SUBCASE("until unwatch") {
     bench.far.watch([&] {
       ++calls;
       bench.far.unwatch();
@@ -229,7 +230,7 @@ TEST_CASE("sim datagrams: whoever watches is notified of all, a batch at a time"
     bench.world.run_for(1s);
     CHECK(take_all(bench.far).size() == 3);
   }
-  SUBCASE("until it closes") {
+  SUBCASE("until close") {
     bench.far.watch([&] {
       ++calls;
       bench.far.close();
@@ -243,7 +244,7 @@ TEST_CASE("sim datagrams: whoever watches is notified of all, a batch at a time"
   CHECK(calls == 1);
 }
 
-TEST_CASE("sim datagrams: an operation that is to fail refuses one datagram") {
+TEST_CASE("sim datagrams: a failing operation refuses one datagram") {
   two_sockets bench;
   auto& operations = bench.world.net().operations("client");
   operations.fail_at(operations.count() + 2, std::errc::no_buffer_space);
@@ -256,7 +257,7 @@ TEST_CASE("sim datagrams: an operation that is to fail refuses one datagram") {
   CHECK(bench.get(bench.client.bind_udp({"::", 1}, {})).error() == std::errc::no_buffer_space);
 }
 
-TEST_CASE("sim datagrams: the resource counts count sockets") {
+TEST_CASE("sim datagrams: the resource counts include sockets") {
   two_sockets bench;
   const sim::resource_counts& in_use = bench.world.net().in_use();
   CHECK(in_use == sim::resource_counts{0, 0, 0, 2});

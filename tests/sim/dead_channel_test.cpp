@@ -95,7 +95,7 @@ class hand_driven_client {
 
 }  // namespace
 
-TEST_CASE("dead channel: an idle one is noticed at once and replaced") {
+TEST_CASE("dead channel: an idle channel that dies is noticed at once and replaced") {
   const auto seed = test::scenario_seed(1);
   REPLAYABLE(seed);
   sim_tunnel tunnel(seed);
@@ -110,7 +110,7 @@ TEST_CASE("dead channel: an idle one is noticed at once and replaced") {
 
   SUBCASE("closed") { first.close(); }
   SUBCASE("reset") { first.abort(); }
-  SUBCASE("spoken on before its time") {
+  SUBCASE("client sends too early") {
     tunnel.bench.must(first.write(bytes("x")));
     CHECK(tunnel.bench.get(read_once(first)).error() == std::errc::connection_reset);
   }
@@ -125,7 +125,7 @@ TEST_CASE("dead channel: an idle one is noticed at once and replaced") {
   CHECK(tunnel.bench.get(visit) == "good day");
 }
 
-TEST_CASE("dead channel: a visitor takes another one, three at most") {
+TEST_CASE("dead channel: a visitor is moved to another channel, three at most") {
   const auto seed = test::scenario_seed(2);
   for (const int dead : {1, 2, 3}) {
     REPLAYABLE(seed);
@@ -157,7 +157,7 @@ TEST_CASE("dead channel: a visitor takes another one, three at most") {
   }
 }
 
-TEST_CASE("dead channel: more idle ones than allowed are closed, and strangers' are refused") {
+TEST_CASE("dead channel: surplus idle channels are closed, and those of other sessions refused") {
   const auto seed = test::scenario_seed(3);
   REPLAYABLE(seed);
   sim_tunnel tunnel(seed);

@@ -48,7 +48,7 @@ std::uint64_t life(std::string_view host, std::uint64_t failing, std::errc why) 
 
 }  // namespace
 
-TEST_CASE("fault sweep: each operation fails once") {
+TEST_CASE("fault sweep: a tunnel recovers from the failure of each operation") {
   for (const std::string_view host : {"server", "alpha", "beta", "gamma"}) {
     const std::uint64_t operations = life(host, 0, {});
     CHECK(operations > 10);

@@ -32,7 +32,7 @@ struct pairs {
 
 }  // namespace
 
-TEST_CASE("forward: a visitor reaches the service and back") {
+TEST_CASE("forward: a visitor reaches the service and gets its response") {
   const auto seed = test::scenario_seed(1);
   REPLAYABLE(seed);
   sim_tunnel tunnel(seed);
@@ -47,7 +47,7 @@ TEST_CASE("forward: a visitor reaches the service and back") {
   CHECK(*tunnel.client->ended() == std::error_code());
 }
 
-TEST_CASE("forward: much at once, in rough chunks") {
+TEST_CASE("forward: large transfers arrive whole in chunks of any size") {
   const auto seed = test::scenario_seed(2);
   REPLAYABLE(seed);
   sim_tunnel tunnel(seed);
@@ -79,7 +79,7 @@ io::awaitable<void> answer_late(sim::stream stream) {
 
 }  // namespace
 
-TEST_CASE("forward: half-close, with an answer after the visitor's end") {
+TEST_CASE("forward: half-close, with a response after the visitor's end") {
   const auto seed = test::scenario_seed(3);
   REPLAYABLE(seed);
   sim_tunnel tunnel(seed);
@@ -88,7 +88,7 @@ TEST_CASE("forward: half-close, with an answer after the visitor's end") {
   CHECK(tunnel.bench.must(tunnel.visit("a question")) == "late answer to a question");
 }
 
-TEST_CASE("forward: the service is down") {
+TEST_CASE("forward: a service that is down closes the visitor's connection") {
   const auto seed = test::scenario_seed(4);
   REPLAYABLE(seed);
   sim_tunnel tunnel(seed);
@@ -102,7 +102,7 @@ TEST_CASE("forward: the service is down") {
   tunnel.stop_all();
 }
 
-TEST_CASE("forward: each end names its beginning, on both sides") {
+TEST_CASE("forward: each end event names its start event, on both sides") {
   const auto seed = test::scenario_seed(20);
   REPLAYABLE(seed);
   sim_tunnel tunnel(seed);

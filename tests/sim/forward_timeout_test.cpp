@@ -66,7 +66,7 @@ class sim_relay {
 
 }  // namespace
 
-TEST_CASE("relay time-out: silent from the beginning") {
+TEST_CASE("relay time-out: a relay that is idle from the beginning ends") {
   sim_relay relay({60s, 0s});
   CHECK(relay.timers() == 1);
   relay.expect_time_out(60s);
@@ -88,7 +88,7 @@ TEST_CASE("relay time-out: traffic in one direction is enough") {
   }
 }
 
-TEST_CASE("relay time-out: without a limit that holds there is no timer") {
+TEST_CASE("relay time-out: without a limit there is no timer") {
   sim_relay relay({0s, 60s});
   CHECK(relay.timers() == 0);
   relay.carry(relay.left, relay.right);
@@ -104,7 +104,7 @@ TEST_CASE("relay time-out: without a limit that holds there is no timer") {
   CHECK_FALSE(relay.status->error);
 }
 
-TEST_CASE("relay time-out: with no limit at all a half-closed relay waits indefinitely") {
+TEST_CASE("relay time-out: without any limit a half-closed relay waits indefinitely") {
   sim_relay relay({0s, 0s});
   relay.end(relay.left, relay.right);
   relay.bench.world.run_for(24h);
@@ -113,7 +113,7 @@ TEST_CASE("relay time-out: with no limit at all a half-closed relay waits indefi
   CHECK_FALSE(relay.status);
 }
 
-TEST_CASE("relay time-out: a half-closed relay lives by the lesser limit, from its half-close on") {
+TEST_CASE("relay time-out: a half-closed relay has the smaller limit, from its half-close on") {
   struct example {
     io::relay_limits limits;
     duration expected;
@@ -196,7 +196,7 @@ struct tunnel_with_visitor : sim_tunnel {
 
 }  // namespace
 
-TEST_CASE("forward time-out: a half-closed forward whose other side stays silent ends") {
+TEST_CASE("forward time-out: a half-closed connection whose other side stays idle ends") {
   const auto seed = test::scenario_seed(5);
   for (const bool servers : {true, false}) {
     for (const bool visitor_ends : {true, false}) {
@@ -222,7 +222,7 @@ TEST_CASE("forward time-out: a half-closed forward whose other side stays silent
   }
 }
 
-TEST_CASE("forward time-out: an idle forward ends where either side has a limit") {
+TEST_CASE("forward time-out: an idle connection ends if either side has a limit") {
   const auto seed = test::scenario_seed(6);
   for (const bool servers : {true, false}) {
     REPLAYABLE(seed);
@@ -241,7 +241,7 @@ TEST_CASE("forward time-out: an idle forward ends where either side has a limit"
   }
 }
 
-TEST_CASE("forward time-out: without a limit an idle forward stays for as long as it likes") {
+TEST_CASE("forward time-out: without a limit an idle connection stays open") {
   const auto seed = test::scenario_seed(7);
   REPLAYABLE(seed);
   tunnel_with_visitor tunnel(seed);

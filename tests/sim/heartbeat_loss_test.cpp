@@ -6,7 +6,7 @@ using namespace rathole;
 using namespace std::chrono_literals;
 using test::sim_tunnel;
 
-TEST_CASE("heartbeat: an idle tunnel stays up") {
+TEST_CASE("heartbeat: an idle tunnel stays connected") {
   const auto seed = test::scenario_seed(1);
   REPLAYABLE(seed);
   sim_tunnel tunnel(seed);
@@ -18,7 +18,7 @@ TEST_CASE("heartbeat: an idle tunnel stays up") {
   tunnel.stop_all();
 }
 
-TEST_CASE("heartbeat: both sides notice a silent network, and meet again after it") {
+TEST_CASE("heartbeat: both sides notice a silent network, and reconnect after it") {
   const auto seed = test::scenario_seed(2);
   REPLAYABLE(seed);
   sim_tunnel tunnel(seed);
@@ -57,7 +57,7 @@ TEST_CASE("heartbeat: both sides notice a silent network, and meet again after i
   tunnel.stop_all();
 }
 
-TEST_CASE("heartbeat: after a silence the server is dialled without a further pause") {
+TEST_CASE("heartbeat: after a time-out the server is dialled without a further pause") {
   const auto seed = test::scenario_seed(10);
   REPLAYABLE(seed);
   sim_tunnel tunnel(seed);
@@ -106,18 +106,18 @@ TEST_CASE("heartbeat: a silence shorter than the time-outs is survived") {
   tunnel.stop_all();
 }
 
-TEST_CASE("heartbeat: a server that sends none loses a client that wants them") {
+TEST_CASE("heartbeat: a client with a time-out leaves a server without heartbeats") {
   const auto seed = test::scenario_seed(4);
   REPLAYABLE(seed);
   sim_tunnel tunnel(seed);
   tunnel.server_settings.heartbeat_interval = 0s;
-  SUBCASE("wanted") {
+  SUBCASE("with a time-out") {
     tunnel.start_all();
     tunnel.world.run_for(1min);
     CHECK(tunnel.client->events.last_error<client::control_channel_failed>() ==
           errc::heartbeat_timed_out);
   }
-  SUBCASE("not wanted") {
+  SUBCASE("without a time-out") {
     tunnel.client_settings.heartbeat_timeout = 0s;
     tunnel.start_all();
     tunnel.world.run_for(24h);

@@ -132,7 +132,7 @@ struct layered_tunnel : sim_tunnel {
 
 }  // namespace
 
-TEST_CASE("slow link: a chain of round trips, each within its time, connects") {
+TEST_CASE("slow link: a series of round trips, each within its time, connects") {
   const auto seed = test::scenario_seed(1);
   REPLAYABLE(seed);
   layered_tunnel tunnel(seed);
@@ -149,7 +149,7 @@ TEST_CASE("slow link: a chain of round trips, each within its time, connects") {
   tunnel.finish();
 }
 
-TEST_CASE("slow link: a peer that completes no step, or too many, is not waited for") {
+TEST_CASE("slow link: a peer that completes no step, or too many, is closed") {
   const auto seed = test::scenario_seed(2);
   REPLAYABLE(seed);
   layered_tunnel tunnel(seed);
@@ -183,7 +183,7 @@ TEST_CASE("slow link: a peer that completes no step, or too many, is not waited 
   tunnel.finish();
 }
 
-TEST_CASE("slow link: a server that completes no step is given up by the client, too") {
+TEST_CASE("slow link: a client gives up a server that completes no step") {
   const auto seed = test::scenario_seed(3);
   REPLAYABLE(seed);
   layered_tunnel tunnel(seed);
@@ -198,7 +198,7 @@ TEST_CASE("slow link: a server that completes no step is given up by the client,
   tunnel.finish();
 }
 
-TEST_CASE("storm: dials that a lasting error refuses are spaced, whoever asks for them") {
+TEST_CASE("storm: dials that fail persistently are spaced, whatever caused them") {
   const auto seed = test::scenario_seed(4);
   REPLAYABLE(seed);
   layered_tunnel tunnel(seed);

@@ -27,7 +27,7 @@ using driver_type = io::machine_driver<talker, sim::stream, sim::runtime>;
 
 }  // namespace
 
-TEST_CASE("machine_driver: what is given to send during a write follows without another wake-up") {
+TEST_CASE("machine_driver: output added during a write is sent without another wake-up") {
   test::sim_bench bench;
   sim::link_conditions narrow;
   narrow.window = 4;
@@ -50,7 +50,7 @@ TEST_CASE("machine_driver: what is given to send during a write follows without 
   CHECK(bench.get(running).error() == errc::stopped);
 }
 
-TEST_CASE("machine_driver: what is given to send during a wait is sent at the wake-up") {
+TEST_CASE("machine_driver: output added during a wait is sent at the wake-up") {
   test::sim_bench bench;
   test::sim_connection pair(bench);
   talker machine;
@@ -65,8 +65,7 @@ TEST_CASE("machine_driver: what is given to send during a wait is sent at the wa
   CHECK(bench.get(running).error() == errc::stopped);
 }
 
-TEST_CASE(
-    "machine_driver: a peer that does not take what is sent is given up by machine_write_timeout") {
+TEST_CASE("machine_driver: a peer that does not read is given up after machine_write_timeout") {
   for (const bool reads_late : {false, true}) {
     CAPTURE(reads_late);
     test::sim_bench bench;

@@ -204,7 +204,7 @@ std::string words(const test::tally& sum) {
 
 }  // namespace
 
-TEST_CASE("random faults: no invariant breaks, and all gets well again") {
+TEST_CASE("random faults: no invariant breaks, and everything recovers") {
   const auto seeds = test::scenario_seeds(200);
   const test::tally sum = run_all(seeds, live);
   INFO(words(sum));
@@ -219,7 +219,7 @@ TEST_CASE("random faults: no invariant breaks, and all gets well again") {
   }
 }
 
-TEST_CASE("random faults: a long life leaves nothing behind") {
+TEST_CASE("random faults: a long life leaks nothing") {
   const auto seeds = test::scenario_seeds(3);
   const test::tally sum = run_all(seeds, live_long);
   INFO(words(sum));
@@ -229,7 +229,7 @@ TEST_CASE("random faults: a long life leaves nothing behind") {
   CHECK(sum.datagrams_owed >= 50 * hours);
 }
 
-TEST_CASE("random faults: the same seed gives the same story") {
+TEST_CASE("random faults: the same seed gives the same events") {
   const auto story = [](std::uint64_t seed) {
     crowd town(seed);
     live(town);

@@ -78,7 +78,7 @@ TEST_CASE("reconnect: the connections are lost") {
   tunnel.stop_all();
 }
 
-TEST_CASE("reconnect: pauses grow to the retry interval and are spread") {
+TEST_CASE("reconnect: pauses grow to the retry interval and have jitter") {
   const auto seed = test::scenario_seed(5);
   REPLAYABLE(seed);
   sim_tunnel tunnel(seed);

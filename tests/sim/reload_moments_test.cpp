@@ -27,7 +27,7 @@ std::vector<std::string> told_of(const test::program& one, const std::string& se
 
 }  // namespace
 
-TEST_CASE("reload: a service that goes and comes back while its client arrives") {
+TEST_CASE("reload: a service is removed and added again while its client connects") {
   const auto seed = test::scenario_seed(1);
   REPLAYABLE(seed);
   for (duration moment = 0ms; moment <= last_moment; moment += 500us) {
@@ -51,7 +51,7 @@ TEST_CASE("reload: a service that goes and comes back while its client arrives")
   }
 }
 
-TEST_CASE("reload: heartbeats that change while a client arrives") {
+TEST_CASE("reload: heartbeats change while a client connects") {
   const auto seed = test::scenario_seed(2);
   REPLAYABLE(seed);
   for (duration moment = 0ms; moment <= last_moment; moment += 1ms) {
@@ -79,7 +79,7 @@ TEST_CASE("reload: heartbeats that change while a client arrives") {
   }
 }
 
-TEST_CASE("reload: a client's settings that change before it has begun") {
+TEST_CASE("reload: a client's settings change before it has begun") {
   const auto seed = test::scenario_seed(3);
   REPLAYABLE(seed);
   reload_tunnel tunnel(seed);
@@ -97,8 +97,7 @@ TEST_CASE("reload: a client's settings that change before it has begun") {
   tunnel.stop_all();
 }
 
-TEST_CASE(
-    "reload: a UDP service has as many data channels as it is to have, whenever that changes") {
+TEST_CASE("reload: the number of a UDP service's data channels follows its setting at any moment") {
   const auto seed = test::scenario_seed(4);
   REPLAYABLE(seed);
   for (duration moment = 0ms; moment <= last_moment; moment += 1ms) {
@@ -123,7 +122,7 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("reload: a shorter time for handshakes is that of connections that wait, too") {
+TEST_CASE("reload: a shorter handshake timeout applies to waiting connections too") {
   const auto seed = test::scenario_seed(5);
   REPLAYABLE(seed);
   sim_tunnel tunnel(seed);
@@ -154,7 +153,7 @@ TEST_CASE("reload: a shorter time for handshakes is that of connections that wai
   CHECK(tunnel.world.net().in_use().streams == 0);
 }
 
-TEST_CASE("reload: a refused service is tried at once when the client's settings change") {
+TEST_CASE("reload: a refused service retries at once when the client's settings change") {
   const auto seed = test::scenario_seed(6);
   REPLAYABLE(seed);
   reload_tunnel tunnel(seed);
@@ -218,7 +217,7 @@ TEST_CASE("reload: services exchange their addresses") {
   tunnel.finish();
 }
 
-TEST_CASE("reload: a client that retires ends with its forwards") {
+TEST_CASE("reload: a draining client ends with its connections") {
   const auto seed = test::scenario_seed(8);
   REPLAYABLE(seed);
   reload_tunnel tunnel(seed);
@@ -318,7 +317,7 @@ class random_edits {
 
 }  // namespace
 
-TEST_CASE("reload: random edits, and a service that sees nothing of them") {
+TEST_CASE("reload: random changes, and a service that is not affected") {
   for (const std::uint64_t seed : test::scenario_seeds(5)) {
     REPLAYABLE(seed);
     reload_tunnel tunnel(seed);

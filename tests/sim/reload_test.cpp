@@ -6,7 +6,7 @@ using namespace rathole;
 using namespace std::chrono_literals;
 using test::reload_tunnel, test::sim_tunnel;
 
-TEST_CASE("reload: a service comes and goes, and its forwards run on") {
+TEST_CASE("reload: a service is added and removed, and its active connections continue") {
   const auto seed = test::scenario_seed(1);
   REPLAYABLE(seed);
   reload_tunnel tunnel(seed);
@@ -36,7 +36,7 @@ TEST_CASE("reload: a service comes and goes, and its forwards run on") {
   tunnel.finish();
 }
 
-TEST_CASE("reload: another token or kind re-creates that control channel, and no other") {
+TEST_CASE("reload: another token or type re-creates that control channel, and no other") {
   const auto seed = test::scenario_seed(2);
   REPLAYABLE(seed);
   reload_tunnel tunnel(seed);
@@ -55,7 +55,7 @@ TEST_CASE("reload: another token or kind re-creates that control channel, and no
     CHECK(tunnel.serves(5203, 300ms));
     tunnel.check_untouched(3);
   }
-  SUBCASE("kind") {
+  SUBCASE("type") {
     tunnel.server_settings.services[1].kind = config::service_kind::udp;
     tunnel.client_settings.services[1].kind = config::service_kind::udp;
     CHECK_FALSE(tunnel.update_server());
@@ -73,7 +73,7 @@ TEST_CASE("reload: another token or kind re-creates that control channel, and no
   tunnel.finish();
 }
 
-TEST_CASE("reload: a service's addresses change under its control channel") {
+TEST_CASE("reload: a service's addresses change while its control channel stays") {
   const auto seed = test::scenario_seed(3);
   REPLAYABLE(seed);
   reload_tunnel tunnel(seed);
@@ -92,7 +92,7 @@ TEST_CASE("reload: a service's addresses change under its control channel") {
   tunnel.finish();
 }
 
-TEST_CASE("reload: what matters to the next only does not make anything again") {
+TEST_CASE("reload: settings for later connections re-create nothing") {
   const auto seed = test::scenario_seed(4);
   REPLAYABLE(seed);
   reload_tunnel tunnel(seed);
@@ -124,7 +124,7 @@ TEST_CASE("reload: what matters to the next only does not make anything again") 
   tunnel.finish();
 }
 
-TEST_CASE("reload: new visitors reach another local service over channels that waited") {
+TEST_CASE("reload: new visitors reach another local service over idle data channels") {
   const auto seed = test::scenario_seed(5);
   REPLAYABLE(seed);
   reload_tunnel tunnel(seed);
@@ -142,12 +142,12 @@ TEST_CASE("reload: new visitors reach another local service over channels that w
   tunnel.finish();
 }
 
-TEST_CASE("reload: the clients' addresses") {
+TEST_CASE("reload: the addresses for clients change") {
   const auto seed = test::scenario_seed(6);
   REPLAYABLE(seed);
   reload_tunnel tunnel(seed);
   tunnel.start();
-  SUBCASE("one more disturbs nobody") {
+  SUBCASE("an additional address disturbs nobody") {
     tunnel.server_settings.bind_addr.push_back({"0.0.0.0", 2334});
     CHECK_FALSE(tunnel.update_server());
     tunnel.check_untouched(2);
@@ -157,7 +157,7 @@ TEST_CASE("reload: the clients' addresses") {
     CHECK(tunnel.echoes(*tunnel.untouched));
     CHECK(tunnel.server->events.count<server::control_channel_replaced>() == 0);
   }
-  SUBCASE("another one ends the control channels of the old one, and no forward") {
+  SUBCASE("a removed address ends its control channels, and no active connection") {
     tunnel.server_settings.bind_addr = {"0.0.0.0", 2334};
     CHECK_FALSE(tunnel.update_server());
     tunnel.client_settings.remote_addr.port = 2334;
@@ -165,7 +165,7 @@ TEST_CASE("reload: the clients' addresses") {
     CHECK(tunnel.serves(5203));
     CHECK(tunnel.echoes(*tunnel.untouched));
   }
-  SUBCASE("one that cannot be bound changes nothing") {
+  SUBCASE("an address that cannot be bound changes nothing") {
     auto squatter = tunnel.bench.must(tunnel.bench.server.listen(address{"0.0.0.0", 2334}));
     tunnel.server_settings.bind_addr = {"0.0.0.0", 2334};
     tunnel.server_settings.services.pop_back();
@@ -174,13 +174,13 @@ TEST_CASE("reload: the clients' addresses") {
     tunnel.check_untouched(2);
     squatter.close();
   }
-  SUBCASE("a name gives its port to another one") {
+  SUBCASE("a wildcard takes the port over from a host name") {
     tunnel.server_settings.bind_addr = {"::", 2333};
     CHECK_FALSE(tunnel.update_server());
     CHECK(tunnel.serves(5203));
     CHECK(tunnel.echoes(*tunnel.untouched));
   }
-  SUBCASE("a port that is not given to one that cannot be bound") {
+  SUBCASE("a port is not given up for an address that cannot be bound") {
     auto squatter = tunnel.bench.must(tunnel.bench.server.listen(address{"0.0.0.0", 2334}));
     tunnel.server_settings.bind_addr =
         address_list(std::vector<address>{{"::", 2333}, {"0.0.0.0", 2334}});
@@ -194,7 +194,7 @@ TEST_CASE("reload: the clients' addresses") {
   tunnel.finish();
 }
 
-TEST_CASE("reload: a successor takes the listeners over while forwards run on") {
+TEST_CASE("reload: a successor takes the listeners over while connections continue") {
   const auto seed = test::scenario_seed(7);
   REPLAYABLE(seed);
   reload_tunnel tunnel(seed);
@@ -221,7 +221,7 @@ TEST_CASE("reload: a successor takes the listeners over while forwards run on") 
   tunnel.stop_all();
 }
 
-TEST_CASE("reload: UDP keeps its visitors, and takes other numbers of data channels") {
+TEST_CASE("reload: a UDP service keeps its visitors when its number of data channels changes") {
   const auto seed = test::scenario_seed(8);
   REPLAYABLE(seed);
   reload_tunnel tunnel(seed);
@@ -251,7 +251,7 @@ TEST_CASE("reload: UDP keeps its visitors, and takes other numbers of data chann
   tunnel.finish();
 }
 
-TEST_CASE("reload: a client without a pause of its own does not spin") {
+TEST_CASE("reload: a client without a retry pause does not spin") {
   const auto seed = test::scenario_seed(9);
   REPLAYABLE(seed);
   sim_tunnel tunnel(seed);

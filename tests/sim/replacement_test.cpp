@@ -17,7 +17,7 @@ io::awaitable<void> say_second(sim::stream stream) {
 
 }  // namespace
 
-TEST_CASE("replacement: the newcomer serves, on the same port") {
+TEST_CASE("replacement: a second client takes the service over, on the same port") {
   const auto seed = test::scenario_seed(1);
   REPLAYABLE(seed);
   sim_tunnel tunnel(seed);
@@ -43,7 +43,7 @@ TEST_CASE("replacement: the newcomer serves, on the same port") {
   tunnel.stop_all();
 }
 
-TEST_CASE("replacement: what was being forwarded goes on") {
+TEST_CASE("replacement: active connections continue") {
   const auto seed = test::scenario_seed(2);
   REPLAYABLE(seed);
   sim_tunnel tunnel(seed);

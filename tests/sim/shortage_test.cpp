@@ -23,7 +23,7 @@ std::size_t idle_channels(const test::program& server) {
 
 }  // namespace
 
-TEST_CASE("shortage: a server takes as many visitors as can have a data channel") {
+TEST_CASE("shortage: a server accepts as many visitors as can have a data channel") {
   const auto seed = test::scenario_seed(1);
   REPLAYABLE(seed);
   sim_tunnel tunnel(seed);
@@ -56,7 +56,7 @@ TEST_CASE("shortage: a server takes as many visitors as can have a data channel"
   tunnel.stop_all();
 }
 
-TEST_CASE("shortage: a client dials only for whom it can connect to the service") {
+TEST_CASE("shortage: a client dials only if it can also connect to the service") {
   const auto seed = test::scenario_seed(2);
   REPLAYABLE(seed);
   sim_tunnel tunnel(seed);
@@ -79,7 +79,7 @@ TEST_CASE("shortage: a client dials only for whom it can connect to the service"
 }
 
 TEST_CASE(
-    "shortage: an accept without a descriptor is tried again when idle channels have yielded") {
+    "shortage: an accept without a descriptor is retried once idle channels have been closed") {
   const auto seed = test::scenario_seed(3);
   REPLAYABLE(seed);
   // With the same number of operations before the accept for each visitor.

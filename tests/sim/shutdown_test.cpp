@@ -42,7 +42,7 @@ io::awaitable<void> talk_on(sim::world& world, sim::stream& visitor) {
 
 }  // namespace
 
-TEST_CASE("shutdown: a forward may finish within the grace time") {
+TEST_CASE("shutdown: an active connection may finish within the grace time") {
   const auto seed = test::scenario_seed(1);
   REPLAYABLE(seed);
   busy_tunnel tunnel(seed);
@@ -66,7 +66,7 @@ TEST_CASE("shutdown: a forward may finish within the grace time") {
   tunnel.stop_all();
 }
 
-TEST_CASE("shutdown: after the grace time a forward is cut, however busy it is") {
+TEST_CASE("shutdown: after the grace time an active connection is reset, however busy it is") {
   const auto seed = test::scenario_seed(2);
   REPLAYABLE(seed);
   busy_tunnel tunnel(seed);
@@ -87,7 +87,7 @@ TEST_CASE("shutdown: after the grace time a forward is cut, however busy it is")
   tunnel.stop_all();
 }
 
-TEST_CASE("shutdown: an idle forward does not hold it up") {
+TEST_CASE("shutdown: an idle connection does not delay it") {
   const auto seed = test::scenario_seed(7);
   for (const bool by_server : {true, false}) {
     for (const duration quiet_before : {0s, 60s}) {
@@ -116,7 +116,7 @@ TEST_CASE("shutdown: an idle forward does not hold it up") {
   }
 }
 
-TEST_CASE("shutdown: a forward that still connects to its service does not hold it up") {
+TEST_CASE("shutdown: a connection that still dials its service does not delay it") {
   const auto seed = test::scenario_seed(8);
   REPLAYABLE(seed);
   sim_tunnel tunnel(seed);
@@ -138,7 +138,7 @@ TEST_CASE("shutdown: a forward that still connects to its service does not hold 
   tunnel.stop_all();
 }
 
-TEST_CASE("shutdown: what drains has no limit until it is stopped, too") {
+TEST_CASE("shutdown: draining has no time limit until a stop is requested") {
   const auto seed = test::scenario_seed(9);
   REPLAYABLE(seed);
   busy_tunnel tunnel(seed);
@@ -157,8 +157,8 @@ TEST_CASE("shutdown: at once") {
   const auto seed = test::scenario_seed(3);
   REPLAYABLE(seed);
   busy_tunnel tunnel(seed);
-  SUBCASE("straight away") {}
-  SUBCASE("after a stop in order") {
+  SUBCASE("immediately") {}
+  SUBCASE("after a graceful stop") {
     tunnel.server->stop();
     tunnel.client->stop();
     tunnel.world.run_for(1s);
@@ -183,7 +183,7 @@ TEST_CASE("shutdown: of a server that cannot listen") {
   CHECK(*tunnel.server->ended() == std::errc::address_in_use);
 }
 
-TEST_CASE("shutdown: of a client that is still dialling, and of a server nobody knows") {
+TEST_CASE("shutdown: of a client that is still dialling, and of a server without clients") {
   const auto seed = test::scenario_seed(5);
   REPLAYABLE(seed);
   sim_tunnel tunnel(seed);
@@ -201,7 +201,7 @@ TEST_CASE("shutdown: of a client that is still dialling, and of a server nobody 
   tunnel.stop_all();
 }
 
-TEST_CASE("shutdown: a program may be left in the middle of anything") {
+TEST_CASE("shutdown: a program may be destroyed in any state") {
   const auto seed = test::scenario_seed(6);
   REPLAYABLE(seed);
   for (const duration moment : {0ms, 1ms, 3ms, 5ms, 8ms, 20ms, 2000ms}) {

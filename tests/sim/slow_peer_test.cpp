@@ -21,7 +21,7 @@ io::awaitable<void> count_writes(sim::stream& to, std::size_t& written) {
 
 }  // namespace
 
-TEST_CASE("slow peer: a visitor that does not read holds up only itself") {
+TEST_CASE("slow peer: a visitor that does not read delays only itself") {
   const auto seed = test::scenario_seed(1);
   REPLAYABLE(seed);
   sim_tunnel tunnel(seed);
@@ -46,7 +46,7 @@ TEST_CASE("slow peer: a visitor that does not read holds up only itself") {
   tunnel.stop_all();
 }
 
-TEST_CASE("slow peer: connections that say nothing are closed at the handshake time-out") {
+TEST_CASE("slow peer: connections that send nothing are closed at the handshake time-out") {
   const auto seed = test::scenario_seed(2);
   REPLAYABLE(seed);
   sim_tunnel tunnel(seed);

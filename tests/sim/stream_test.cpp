@@ -28,7 +28,7 @@ TEST_CASE("sim stream: bytes arrive in order, then the end") {
   }
 }
 
-TEST_CASE("sim stream: close ends what is under way with errc::stopped") {
+TEST_CASE("sim stream: close ends pending operations with errc::stopped") {
   sim_bench bench;
   sim_connection pair(bench);
   SUBCASE("read_some") {
@@ -57,7 +57,7 @@ TEST_CASE("sim stream: close ends what is under way with errc::stopped") {
   CHECK(bench.get(read_once(pair.near)).error() == errc::stopped);
 }
 
-TEST_CASE("sim stream: wait_readable takes nothing and can be cancelled") {
+TEST_CASE("sim stream: wait_readable consumes nothing and can be cancelled") {
   sim_bench bench;
   sim_connection pair(bench);
   const auto waiting = bench.begin(pair.near.wait_readable());
@@ -89,7 +89,7 @@ TEST_CASE("sim stream: wait_readable takes nothing and can be cancelled") {
   }
 }
 
-TEST_CASE("sim stream: bytes hide an end behind them") {
+TEST_CASE("sim stream: an end is delivered after the bytes before it") {
   sim_bench bench;
   sim_connection pair(bench);
   bench.must(pair.far.write(bytes("last words")));
@@ -101,7 +101,7 @@ TEST_CASE("sim stream: bytes hide an end behind them") {
   CHECK(bench.must(read_once(pair.near)).empty());
 }
 
-TEST_CASE("sim stream: writing to a peer that closed earns a reset") {
+TEST_CASE("sim stream: writing to a peer that has closed causes a reset") {
   sim_bench bench;
   sim_connection pair(bench);
   pair.far.close();
@@ -119,7 +119,7 @@ TEST_CASE("sim stream: closing with unread bytes resets the peer") {
   CHECK(bench.get(read_once(pair.near)).error() == std::errc::connection_reset);
 }
 
-TEST_CASE("sim stream: a slow reader holds up the writer") {
+TEST_CASE("sim stream: a slow reader blocks the writer") {
   sim_bench bench;
   sim::link_conditions narrow;
   narrow.window = 1000;
@@ -137,7 +137,7 @@ TEST_CASE("sim stream: a slow reader holds up the writer") {
   CHECK(bench.must(read_once(pair.far)).size() == 500);
 }
 
-TEST_CASE("sim stream: a destroyed stream is a closed one, and a moved one works on") {
+TEST_CASE("sim stream: destroying a stream closes it, and a moved one continues to work") {
   sim_bench bench;
   sim_connection pair(bench);
   auto reading = bench.begin(read_all(pair.near));

@@ -93,7 +93,7 @@ struct channel_bench : sim_bench {
 
 }  // namespace
 
-TEST_CASE("udp channel: frames come as datagrams, however the stream cuts them") {
+TEST_CASE("udp channel: frames become datagrams, however the stream is split") {
   sim::link_conditions rough;
   SUBCASE("whole") {}
   SUBCASE("in small pieces") { rough.longest_read = 7; }
@@ -106,7 +106,7 @@ TEST_CASE("udp channel: frames come as datagrams, however the stream cuts them")
   CHECK_FALSE(bench.channel->is_over());
 }
 
-TEST_CASE("udp channel: what one read brings is handed over in pieces") {
+TEST_CASE("udp channel: the frames of one read are delivered in portions") {
   channel_bench bench;
   std::string all;
   for (std::size_t i = 0; i < 150; ++i) all += frame(i, "x");
@@ -116,7 +116,7 @@ TEST_CASE("udp channel: what one read brings is handed over in pieces") {
   CHECK(bench.received.ports.back() == 149);
 }
 
-TEST_CASE("udp channel: what is pushed goes when it is flushed, in one write") {
+TEST_CASE("udp channel: pushed datagrams are sent by flush, in one write") {
   channel_bench bench;
   bench.world.run_for(1s);
   std::string all;
@@ -143,7 +143,7 @@ TEST_CASE("udp channel: what is pushed goes when it is flushed, in one write") {
   CHECK(bench.heard() == frame(7, "later"));
 }
 
-TEST_CASE("udp channel: a peer who reads nothing has what the queue holds, and no more") {
+TEST_CASE("udp channel: for a peer that reads nothing only the queue is kept") {
   constexpr std::size_t queue = 10'000;
   sim::link_conditions narrow;
   narrow.window = 1000;
@@ -181,7 +181,7 @@ TEST_CASE("udp channel: a peer who reads nothing has what the queue holds, and n
   CHECK(bench.heard() == frame(2, payload));
 }
 
-TEST_CASE("udp channel: a datagram longer than the queue is lost, and nothing else is") {
+TEST_CASE("udp channel: only a datagram longer than the queue is lost") {
   channel_bench bench(50);
   CHECK_FALSE(bench.channel->push(visitor(1), bytes(std::string(51, 'x'))));
   CHECK(bench.channel->push(visitor(2), bytes("fits")));
@@ -189,7 +189,7 @@ TEST_CASE("udp channel: a datagram longer than the queue is lost, and nothing el
   CHECK(bench.heard() == frame(2, "fits"));
 }
 
-TEST_CASE("udp channel: how it ends") {
+TEST_CASE("udp channel: each way of ending is reported") {
   channel_bench bench;
   std::error_code expected;
   SUBCASE("in order") {
@@ -202,12 +202,12 @@ TEST_CASE("udp channel: how it ends") {
     bench.pair.far.close();
     expected = make_error_code(errc::truncated);
   }
-  SUBCASE("behind the first byte of a header") {
+  SUBCASE("after the first byte of a header") {
     bench.say(frame(1, "one") + "\x0c");
     bench.pair.far.close();
     expected = make_error_code(errc::truncated);
   }
-  SUBCASE("with something that is no frame") {
+  SUBCASE("with an invalid frame") {
     bench.say(frame(1, "one") + "\x0b" + frame(2, "two"));
     expected = make_error_code(errc::malformed_message);
   }
@@ -224,7 +224,7 @@ TEST_CASE("udp channel: how it ends") {
     CHECK(bench.channel->is_over());
     expected = make_error_code(errc::stopped);
   }
-  SUBCASE("while it is being written to") {
+  SUBCASE("while a write is pending") {
     bench.say(frame(1, "one"));
     bench.world.run_for(1s);
     auto& operations = bench.world.net().operations("client");
@@ -244,7 +244,7 @@ TEST_CASE("udp channel: how it ends") {
   CHECK(bench.world.net().in_use() == sim::resource_counts{0, 1, 0});
 }
 
-TEST_CASE("udp channel: closed while its receiver is called, it hands over nothing more") {
+TEST_CASE("udp channel: closed inside its receiver, it delivers nothing more") {
   channel_bench bench;
   bench.received.then = [&] { bench.channel->close(); };
   std::string all;
@@ -254,7 +254,7 @@ TEST_CASE("udp channel: closed while its receiver is called, it hands over nothi
   CHECK(bench.received.pieces == std::vector<std::size_t>{64});
 }
 
-TEST_CASE("udp channel: closing ends a write that the peer holds up") {
+TEST_CASE("udp channel: closing ends a write that the peer blocks") {
   sim::link_conditions narrow;
   narrow.window = 1000;
   channel_bench bench(1 << 20, narrow);
@@ -266,7 +266,7 @@ TEST_CASE("udp channel: closing ends a write that the peer holds up") {
   CHECK(bench.tasks.size() == 0);
 }
 
-TEST_CASE("udp channel: the receiver may answer") {
+TEST_CASE("udp channel: the receiver may send replies") {
   channel_bench bench;
   bench.received.then = [&] {
     const std::size_t at = bench.received.ports.size() - 1;

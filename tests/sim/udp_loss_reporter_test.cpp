@@ -27,7 +27,7 @@ struct ledger_bench : test::sim_bench {
 
 }  // namespace
 
-TEST_CASE("udp loss reporter: who loses nothing is told nothing") {
+TEST_CASE("udp loss reporter: without losses nothing is reported") {
   ledger_bench bench;
   bench.lose(0);
   bench.world.run_for(10min);
@@ -36,7 +36,7 @@ TEST_CASE("udp loss reporter: who loses nothing is told nothing") {
   CHECK(bench.world.net().in_use() == sim::resource_counts{});
 }
 
-TEST_CASE("udp loss reporter: the first loss is reported at once, further ones once in a while") {
+TEST_CASE("udp loss reporter: the first loss is reported at once, further ones once per interval") {
   ledger_bench bench;
   bench.lose(3);
   REQUIRE(bench.told.size() == 1);
@@ -59,7 +59,7 @@ TEST_CASE("udp loss reporter: the first loss is reported at once, further ones o
   CHECK(bench.told.size() == 3);
 }
 
-TEST_CASE("udp loss reporter: at the end it tells the rest, and then nothing more") {
+TEST_CASE("udp loss reporter: stopping reports the rest, and then nothing more") {
   ledger_bench bench;
   bench.lose(1);
   bench.lose(4);

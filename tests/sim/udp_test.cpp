@@ -87,7 +87,7 @@ struct udp_tunnel : sim_tunnel {
 
 }  // namespace
 
-TEST_CASE("udp: datagrams of every size reach the service and back") {
+TEST_CASE("udp: datagrams of every size reach the service and return") {
   const auto seed = test::scenario_seed(1);
   REPLAYABLE(seed);
   udp_tunnel tunnel(seed);
@@ -100,7 +100,7 @@ TEST_CASE("udp: datagrams of every size reach the service and back") {
   tunnel.finish();
 }
 
-TEST_CASE("udp: visitors are told apart, and spread over the data channels") {
+TEST_CASE("udp: visitors are distinguished, and distributed over the data channels") {
   const auto seed = test::scenario_seed(2);
   REPLAYABLE(seed);
   udp_tunnel tunnel(seed);
@@ -114,7 +114,7 @@ TEST_CASE("udp: visitors are told apart, and spread over the data channels") {
   tunnel.finish();
 }
 
-TEST_CASE("udp: a visitor keeps his socket when the data channels are lost") {
+TEST_CASE("udp: a visitor keeps its socket when the data channels are lost") {
   const auto seed = test::scenario_seed(3);
   REPLAYABLE(seed);
   udp_tunnel tunnel(seed);
@@ -124,7 +124,7 @@ TEST_CASE("udp: a visitor keeps his socket when the data channels are lost") {
   tunnel.world.net().lose_connections("server", "client");
   CHECK(tunnel.echoed_again(visitor, 5s));
   CHECK(tunnel.service->from.size() == 1);
-  SUBCASE("nor when the server starts again") {
+  SUBCASE("or when the server restarts") {
     tunnel.server->stop_now();
     tunnel.world.run_for(1s);
     tunnel.start_server();
@@ -134,7 +134,7 @@ TEST_CASE("udp: a visitor keeps his socket when the data channels are lost") {
   tunnel.finish();
 }
 
-TEST_CASE("udp: what comes while there is no data channel waits in the system") {
+TEST_CASE("udp: datagrams that arrive without a data channel wait in the socket") {
   const auto seed = test::scenario_seed(4);
   REPLAYABLE(seed);
   udp_tunnel tunnel(seed);
@@ -167,7 +167,7 @@ TEST_CASE("udp: idle visitors are forgotten on both sides") {
   CHECK(tunnel.world.net().in_use().datagram_sockets == in_use - 1);
   CHECK(tunnel.echoed(visitor, "back"));
   CHECK(tunnel.service->from.size() == 2);
-  SUBCASE("and then the service cannot reach them any more") {
+  SUBCASE("and then the service cannot reach them") {
     const std::uint16_t last = *std::ranges::max_element(tunnel.service->from);
     tunnel.world.run_for(21s);
     visitor.got.clear();
@@ -178,7 +178,7 @@ TEST_CASE("udp: idle visitors are forgotten on both sides") {
   tunnel.finish();
 }
 
-TEST_CASE("udp: the visitor that was silent for the longest makes room") {
+TEST_CASE("udp: the longest idle visitor is dropped for a new one") {
   const auto seed = test::scenario_seed(6);
   REPLAYABLE(seed);
   udp_tunnel tunnel(seed);
@@ -195,7 +195,7 @@ TEST_CASE("udp: the visitor that was silent for the longest makes room") {
   tunnel.finish();
 }
 
-TEST_CASE("udp: a client without descriptors remembers its share of visitors, and dials") {
+TEST_CASE("udp: a client short of descriptors keeps its share of visitors, and still dials") {
   const auto seed = test::scenario_seed(11);
   REPLAYABLE(seed);
   udp_tunnel tunnel(seed);
@@ -217,7 +217,7 @@ TEST_CASE("udp: a client without descriptors remembers its share of visitors, an
   tunnel.finish();
 }
 
-TEST_CASE("udp: a service that leads back to itself is reported, and ends with each datagram") {
+TEST_CASE("udp: a service that leads back to itself is reported, and its datagrams are dropped") {
   const auto seed = test::scenario_seed(12);
   REPLAYABLE(seed);
   udp_tunnel tunnel(seed);
@@ -244,7 +244,7 @@ TEST_CASE("udp: a service that leads back to itself is reported, and ends with e
   tunnel.finish();
 }
 
-TEST_CASE("udp: a service that is not there yet, and a link that loses and reorders") {
+TEST_CASE("udp: a service that starts late, and a link that loses and reorders") {
   const auto seed = test::scenario_seed(7);
   REPLAYABLE(seed);
   udp_tunnel tunnel(seed);
@@ -263,7 +263,7 @@ TEST_CASE("udp: a service that is not there yet, and a link that loses and reord
   tunnel.finish();
 }
 
-TEST_CASE("udp: a port that is taken is bound once it is free") {
+TEST_CASE("udp: a port in use is bound once it is free") {
   const auto seed = test::scenario_seed(8);
   REPLAYABLE(seed);
   udp_tunnel tunnel(seed);
@@ -278,7 +278,7 @@ TEST_CASE("udp: a port that is taken is bound once it is free") {
   tunnel.finish();
 }
 
-TEST_CASE("udp: data channels that die at once are replaced, but do not keep both sides busy") {
+TEST_CASE("udp: data channels that die at once are replaced, without a busy loop") {
   const auto seed = test::scenario_seed(9);
   REPLAYABLE(seed);
   udp_tunnel tunnel(seed);

@@ -19,7 +19,7 @@ io::awaitable<void> come(udp_turns::turn& next, bool& has_come) {
 
 }  // namespace
 
-TEST_CASE("UDP turns: who comes next waits until the sockets of those that ended are closed") {
+TEST_CASE("UDP turns: a successor waits until the sockets of the ending services are closed") {
   test::sim_bench bench;
   udp_turns all;
   std::stop_source ending[3];

@@ -20,7 +20,7 @@ struct silent_tunnel : sim_tunnel {
 
 }  // namespace
 
-TEST_CASE("visitor time-out: the visitor is closed when it has waited long enough") {
+TEST_CASE("visitor time-out: a visitor that waited too long is closed") {
   const auto seed = test::scenario_seed(1);
   REPLAYABLE(seed);
   silent_tunnel tunnel(seed);
@@ -37,7 +37,7 @@ TEST_CASE("visitor time-out: the visitor is closed when it has waited long enoug
   tunnel.stop_all();
 }
 
-TEST_CASE("visitor time-out: at the cap the newest is refused") {
+TEST_CASE("visitor time-out: at the limit the newest visitor is refused") {
   const auto seed = test::scenario_seed(2);
   REPLAYABLE(seed);
   silent_tunnel tunnel(seed);
@@ -57,7 +57,7 @@ TEST_CASE("visitor time-out: at the cap the newest is refused") {
   tunnel.stop_all();
 }
 
-TEST_CASE("visitor time-out: visitors that wait are let go when the client goes") {
+TEST_CASE("visitor time-out: waiting visitors are closed when the client goes") {
   const auto seed = test::scenario_seed(3);
   REPLAYABLE(seed);
   silent_tunnel tunnel(seed);

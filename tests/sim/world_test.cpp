@@ -15,7 +15,7 @@ using test::bytes, test::read_all, test::read_once, test::sim_bench, test::sim_c
 static_assert(io::Runtime<sim::runtime>);
 static_assert(Rng<sim::scripted_rng>);
 
-TEST_CASE("sim world: timers ring in order of time, and of arming") {
+TEST_CASE("sim world: timers expire in order of time, then of arming") {
   sim::world world(1);
   auto here = world.make_runtime("here");
   std::vector<int> rung;
@@ -33,7 +33,7 @@ TEST_CASE("sim world: timers ring in order of time, and of arming") {
   CHECK(world.net().in_use() == sim::resource_counts{});
 }
 
-TEST_CASE("sim world: a timer keeps one callback") {
+TEST_CASE("sim world: a timer has one callback") {
   sim::world world(1);
   auto here = world.make_runtime("here");
   int first = 0, second = 0;
@@ -43,7 +43,7 @@ TEST_CASE("sim world: a timer keeps one callback") {
     timer.arm(world.now() + 1s, [&] { ++first; });
     rearm();
   }
-  SUBCASE("armed again at the moment of ringing") {
+  SUBCASE("armed again at the moment of expiry") {
     world.call_at(world.now() + 1s, rearm);
     timer.arm(world.now() + 1s, [&] { ++first; });
   }
@@ -60,7 +60,7 @@ TEST_CASE("sim world: a timer keeps one callback") {
   CHECK(world.elapsed() == 2s);
 }
 
-TEST_CASE("sim world: how a run ends") {
+TEST_CASE("sim world: each way in which a run ends") {
   sim::world world(1);
   auto here = world.make_runtime("here");
   sim::runtime::timer timer(here);
@@ -79,7 +79,7 @@ TEST_CASE("sim world: how a run ends") {
   CHECK(world.run_for(1s) == outcome::livelock);
 }
 
-TEST_CASE("sim world: names and ports") {
+TEST_CASE("sim world: names and ports are resolved") {
   sim_bench bench;
   auto first = bench.must(bench.server.listen(address{"0.0.0.0", 80}));
   CHECK(bench.get(bench.server.listen(address{"::", 80})).error() == std::errc::address_in_use);
@@ -98,7 +98,7 @@ TEST_CASE("sim world: names and ports") {
   CHECK(bench.get(bench.server.listen(address{"0.0.0.0", 80})).has_value());
 }
 
-TEST_CASE("sim world: an acceptor that closes") {
+TEST_CASE("sim world: closing an acceptor") {
   sim_bench bench;
   auto listening = bench.must(bench.server.listen(address{"0.0.0.0", 80}));
   SUBCASE("ends its accept") {
@@ -108,7 +108,7 @@ TEST_CASE("sim world: an acceptor that closes") {
     listening.close();
     CHECK(bench.get(accepting).error() == errc::stopped);
   }
-  SUBCASE("resets who waits") {
+  SUBCASE("resets waiting connections") {
     auto dialled = bench.must(bench.dial(address{"server", 80}));
     listening.close();
     CHECK(bench.get(read_once(dialled)).error() == std::errc::connection_reset);
@@ -143,7 +143,7 @@ TEST_CASE("sim world: dialling a silent host ends at the deadline, or when stopp
   CHECK(bench.world.net().in_use().timers == 0);
 }
 
-TEST_CASE("sim world: a partition is silent, and what was sent arrives after it") {
+TEST_CASE("sim world: a partition delivers nothing, and bytes sent during it arrive afterwards") {
   sim_bench bench;
   sim_connection pair(bench);
   bench.world.net().partition("client", "server");
@@ -157,7 +157,7 @@ TEST_CASE("sim world: a partition is silent, and what was sent arrives after it"
   CHECK(bench.get(reading) == "one two");
 }
 
-TEST_CASE("sim world: keepalive and the user time-out notice a silent peer") {
+TEST_CASE("sim world: keepalive and TCP_USER_TIMEOUT notice a silent peer") {
   io::socket_options keepalive;
   keepalive.keepalive_idle = 20s;
   keepalive.keepalive_interval = 8s;
@@ -190,7 +190,7 @@ TEST_CASE("sim world: keepalive and the user time-out notice a silent peer") {
   }
 }
 
-TEST_CASE("sim world: lost connections and refused ones") {
+TEST_CASE("sim world: lost and refused connections") {
   sim_bench bench;
   sim_connection pair(bench);
   const auto reading = bench.begin(read_once(pair.far));
@@ -307,7 +307,7 @@ io::task<void> wait_forever(sim_bench& bench, sim::acceptor own) {
 
 }  // namespace
 
-TEST_CASE("sim world: ends with coroutines still suspended in it") {
+TEST_CASE("sim world: may end with suspended coroutines") {
   sim_bench bench;
   auto listening = bench.must(bench.server.listen(address{"server", 80}));
   const auto waiting = bench.begin(wait_forever(bench, std::move(listening)));

@@ -6,7 +6,7 @@ using namespace rathole;
 using namespace std::chrono_literals;
 using test::sim_tunnel;
 
-TEST_CASE("refusal: a wrong token, an unknown service") {
+TEST_CASE("refusal: a wrong token and an unknown service are refused") {
   struct row {
     const char* name;
     const char* token;
@@ -54,7 +54,7 @@ TEST_CASE("refusal: a wrong token, an unknown service") {
   }
 }
 
-TEST_CASE("refusal: a wrong client does not disturb the right one") {
+TEST_CASE("refusal: a refused client does not disturb the accepted one") {
   const auto seed = test::scenario_seed(2);
   REPLAYABLE(seed);
   sim_tunnel tunnel(seed);
@@ -71,7 +71,7 @@ TEST_CASE("refusal: a wrong client does not disturb the right one") {
   tunnel.stop_all();
 }
 
-TEST_CASE("refusal: what the server gets later is served within the retry interval") {
+TEST_CASE("refusal: a service added to the server is served within the retry interval") {
   const auto seed = test::scenario_seed(3);
   for (const bool by_token : {false, true}) {
     REPLAYABLE(seed);
@@ -101,7 +101,7 @@ TEST_CASE("refusal: what the server gets later is served within the retry interv
   }
 }
 
-TEST_CASE("refusal: a longer retry interval is one of refusals, too") {
+TEST_CASE("refusal: a longer retry interval applies to refusals too") {
   const auto seed = test::scenario_seed(4);
   REPLAYABLE(seed);
   sim_tunnel tunnel(seed);

@@ -15,7 +15,7 @@ using test::test_root;
 using test::trust_in;
 using tls::botan_engine;
 
-TEST_CASE("botan engine: a handshake, cut in any way, and bytes both ways") {
+TEST_CASE("botan engine: a handshake and bytes both ways, split in any way") {
   for (const std::size_t piece : {1u, 7u, 1u << 20}) {
     CAPTURE(piece);
     botan_pair both;
@@ -32,7 +32,7 @@ TEST_CASE("botan engine: a handshake, cut in any way, and bytes both ways") {
   }
 }
 
-TEST_CASE("botan engine: a bulk of bytes") {
+TEST_CASE("botan engine: a large transfer") {
   botan_pair both;
   settle(both.client, both.server);
   const std::string bulk(300'000, 'x');
@@ -42,7 +42,7 @@ TEST_CASE("botan engine: a bulk of bytes") {
   CHECK(both.server.received() == bulk);
 }
 
-TEST_CASE("botan engine: which certificates are believed") {
+TEST_CASE("botan engine: which certificates are accepted") {
   for (const auto& e : test::certificate_examples()) {
     CAPTURE(e.what);
     botan_pair both(test::botan_client(*botan_engine::client_setup::make(e.trust), e.host),
@@ -59,7 +59,7 @@ TEST_CASE("botan engine: which certificates are believed") {
   }
 }
 
-TEST_CASE("botan engine: a second connection takes up the session of the first") {
+TEST_CASE("botan engine: a second connection resumes the session of the first") {
   for (const char* host : {"server.test", "127.0.0.1"}) {
     CAPTURE(host);
     const auto client = *botan_engine::client_setup::make(trust_in(test_root()));
@@ -86,7 +86,7 @@ TEST_CASE("botan engine: a second connection takes up the session of the first")
   }
 }
 
-TEST_CASE("botan engine: the identity must be whole") {
+TEST_CASE("botan engine: an incomplete identity is refused") {
   const auto good = test::issued_by(test_root(), {});
   tls::identity empty;
   CHECK_FALSE(botan_engine::server_setup::make(empty));
@@ -101,7 +101,7 @@ TEST_CASE("botan engine: the identity must be whole") {
   CHECK_FALSE(botan_engine::client_setup::make({.roots = {{1, 2, 3}}, .system_roots = false}));
 }
 
-TEST_CASE("botan engine: the roots of the machine, if it has any, stand beside the others") {
+TEST_CASE("botan engine: system roots are trusted in addition to the given ones") {
   auto trust = trust_in(test_root());
   trust.system_roots = true;
   botan_pair known(test::botan_client(*botan_engine::client_setup::make(trust)),

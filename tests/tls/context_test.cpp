@@ -60,7 +60,7 @@ std::error_code error_between(const client_context& client, const server_context
   return both.client.error;
 }
 
-TEST_CASE("tls contexts: what they cannot load, they name") {
+TEST_CASE("tls contexts: a file that cannot be loaded is named") {
   files from;
   from.dir.write("empty.pem", "nothing");
   from.dir.write("bad.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
@@ -88,7 +88,7 @@ TEST_CASE("tls contexts: what they cannot load, they name") {
         "`cert` is " + path("empty.pem") + ": there is no certificate in it");
 }
 
-TEST_CASE("tls contexts: only regular files are read, at the start and later") {
+TEST_CASE("tls contexts: only regular files are read, at start and on reload") {
   files from;
   const auto client = *client_context::load(from.client());
   const auto server = *server_context::load(from.server());
@@ -121,7 +121,7 @@ TEST_CASE("tls contexts: only regular files are read, at the start and later") {
   }
 }
 
-TEST_CASE("tls contexts: a roots file with several certificates") {
+TEST_CASE("tls contexts: a roots file may have several certificates") {
   files from;
   const auto other = test::make_authority("Another root");
   from.dir.write("root.pem", "comment\n" + to_pem(other.certificates) + "\n\n" +
@@ -130,7 +130,7 @@ TEST_CASE("tls contexts: a roots file with several certificates") {
         std::error_code());
 }
 
-TEST_CASE("tls contexts: files that change are loaded again, if they are good") {
+TEST_CASE("tls contexts: changed files are reloaded if they are valid") {
   files from;
   const auto client = *client_context::load(from.client());
   const auto server = *server_context::load(from.server());
@@ -163,7 +163,7 @@ TEST_CASE("tls contexts: files that change are loaded again, if they are good") 
   CHECK(from.problems.back().find("root.pem") != std::string::npos);
 }
 
-TEST_CASE("tls contexts: a server's certificate that clients refuse, or will soon, is reported") {
+TEST_CASE("tls contexts: a server certificate that clients refuse, or soon will, is reported") {
   struct row {
     int from_day;
     int until_day;

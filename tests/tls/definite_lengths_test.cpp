@@ -19,7 +19,7 @@ std::string rewritten(const byte_vector& in) {
   }
 }
 
-TEST_CASE("definite lengths: what BER allows") {
+TEST_CASE("definite lengths: every BER length is converted") {
   struct example {
     const char* what;
     const char* in;
@@ -51,7 +51,7 @@ TEST_CASE("definite lengths: what BER allows") {
   }
 }
 
-TEST_CASE("definite lengths: long values, and deep ones") {
+TEST_CASE("definite lengths: long values, and deep nesting") {
   for (const std::size_t size : {127u, 128u, 255u, 256u, 65535u, 65536u}) {
     byte_vector in =
         bytes(

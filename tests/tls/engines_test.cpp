@@ -48,7 +48,7 @@ const tls::identity& rsa_server() {
 
 }  // namespace
 
-TEST_CASE_TEMPLATE("engines: bytes both ways, cut in any way", E, both_openssl, botan_to_openssl,
+TEST_CASE_TEMPLATE("engines: bytes both ways, split in any way", E, both_openssl, botan_to_openssl,
                    openssl_to_botan) {
   for (const std::size_t piece : {1u, 7u, 1u << 20}) {
     CAPTURE(piece);
@@ -65,7 +65,7 @@ TEST_CASE_TEMPLATE("engines: bytes both ways, cut in any way", E, both_openssl, 
   }
 }
 
-TEST_CASE_TEMPLATE("engines: which certificates are believed", E, both_openssl, botan_to_openssl,
+TEST_CASE_TEMPLATE("engines: which certificates are accepted", E, both_openssl, botan_to_openssl,
                    openssl_to_botan) {
   for (const auto& e : test::certificate_examples()) {
     CAPTURE(e.what);
@@ -78,7 +78,7 @@ TEST_CASE_TEMPLATE("engines: which certificates are believed", E, both_openssl, 
   }
 }
 
-TEST_CASE_TEMPLATE("engines: a later connection takes up the session of an earlier one", E,
+TEST_CASE_TEMPLATE("engines: a later connection resumes the session of an earlier one", E,
                    both_openssl, botan_to_openssl, openssl_to_botan) {
   const auto client = *E::client_engine::client_setup::make(trust_in(test::test_root()));
   const auto server = *E::server_engine::server_setup::make(test::test_server());
@@ -96,7 +96,7 @@ TEST_CASE_TEMPLATE("engines: a later connection takes up the session of an earli
   }
 }
 
-TEST_CASE_TEMPLATE("engines: a session is taken up with its host only", E, both_openssl,
+TEST_CASE_TEMPLATE("engines: a session is resumed with the same host only", E, both_openssl,
                    botan_to_openssl, openssl_to_botan) {
   const auto client = *E::client_engine::client_setup::make(trust_in(test::test_root()));
   const auto server = *E::server_engine::server_setup::make(test::test_server());
@@ -130,13 +130,13 @@ TEST_CASE_TEMPLATE("engines: one direction ends alone", E, both_openssl, botan_t
   CHECK(both.server.error == std::error_code());
 }
 
-TEST_CASE("engines: OpenSSL with itself speaks TLS 1.3") {
+TEST_CASE("engines: OpenSSL on both sides negotiates TLS 1.3") {
   both_openssl both;
   both.exchange();
   CHECK(both.client.layer.engine().version() == std::string("TLSv1.3"));
 }
 
-TEST_CASE_TEMPLATE("engines: a changed record is an error, and so is a stream that just ends", E,
+TEST_CASE_TEMPLATE("engines: a changed record is an error, and so is a truncated stream", E,
                    both_openssl, botan_to_openssl, openssl_to_botan) {
   E both;
   both.exchange();
@@ -148,10 +148,11 @@ TEST_CASE_TEMPLATE("engines: a changed record is an error, and so is a stream th
     CHECK(both.server.received() == "forth");
     CHECK(both.client.error == tls::alert::bad_record_mac);
   }
-  SUBCASE("cut") { CHECK(both.server.layer.receive_end() == failure(errc::truncated)); }
+  SUBCASE("truncated") { CHECK(both.server.layer.receive_end() == failure(errc::truncated)); }
 }
 
-TEST_CASE_TEMPLATE("engines: what is old is refused", E, both_openssl, openssl_to_botan) {
+TEST_CASE_TEMPLATE("engines: outdated versions and cipher suites are refused", E, both_openssl,
+                   openssl_to_botan) {
   struct example {
     const char* what;
     int version;
@@ -180,7 +181,7 @@ TEST_CASE_TEMPLATE("engines: what is old is refused", E, both_openssl, openssl_t
   }
 }
 
-TEST_CASE("engines: a chain of more issuers than are considered is refused") {
+TEST_CASE("engines: a chain of more issuers than the limit is refused") {
   const auto authority = [](int number) {
     return test::certificate_wish{.common_name = "authority " + std::to_string(number),
                                   .dns = {},
@@ -206,7 +207,7 @@ TEST_CASE("engines: a chain of more issuers than are considered is refused") {
   }
 }
 
-TEST_CASE("openssl engine: of the sessions of a client the oldest goes") {
+TEST_CASE("openssl engine: the oldest session of a client is dropped at the limit") {
   tls::openssl_sessions sessions;
   constexpr int most = 16;
   for (int i = 0; i <= most; ++i) {
@@ -221,7 +222,7 @@ TEST_CASE("openssl engine: of the sessions of a client the oldest goes") {
   }
 }
 
-TEST_CASE("openssl engine: the identity must be whole") {
+TEST_CASE("openssl engine: an incomplete identity is refused") {
   const auto good = test::issued_by(test::test_root(), {});
   CHECK_FALSE(openssl_engine::server_setup::make(tls::identity()));
   tls::identity other_key = good;

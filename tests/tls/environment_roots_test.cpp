@@ -35,7 +35,7 @@ std::error_code error_with_system_roots(const tls::client_settings& settings = {
 
 }  // namespace
 
-TEST_CASE("environment roots: what the variables say") {
+TEST_CASE("environment roots: SSL_CERT_FILE and SSL_CERT_DIR are read as by OpenSSL") {
   const bare_environment bare;
   CHECK_FALSE(tls::read_environment_roots().file);
   CHECK(tls::read_environment_roots().folders.empty());
@@ -53,14 +53,14 @@ TEST_CASE("environment roots: what the variables say") {
   CHECK(tls::read_environment_roots().folders.empty());
 }
 
-TEST_CASE("environment roots: of a directory so many files are read") {
+TEST_CASE("environment roots: the number of files read from a directory is bounded") {
   const temp_dir folder;
   const std::string root = to_pem(test_root().certificates);
   for (int i = 0; i < 4'100; ++i) folder.write("deadbeef." + std::to_string(i), root);
   CHECK(tls::load_roots({.folders = {folder.path().string()}}).size() == 4'096);
 }
 
-TEST_CASE("environment roots: names that OpenSSL would look at") {
+TEST_CASE("environment roots: only file names that OpenSSL would read") {
   for (const char* good : {"1234abcd.0", "deadbeef.12"}) CHECK(tls::detail::is_hashed_name(good));
   for (const char* bad : {"", "root.pem", "1234abcd.", "1234abcd", "1234ABCD.0", "1234abcd.r0"}) {
     CHECK_FALSE(tls::detail::is_hashed_name(bad));
@@ -107,7 +107,7 @@ TEST_CASE("environment roots: a file that changes is loaded again") {
   CHECK(error() == std::error_code());
 }
 
-TEST_CASE("environment roots: what cannot be read is reported, and left out") {
+TEST_CASE("environment roots: unreadable files are reported and skipped") {
   const temp_dir dir;
   const std::string empty = dir.write("empty.pem", "nothing");
   CHECK(tls::problems_of({}).empty());

@@ -9,7 +9,7 @@
 namespace rathole {
 namespace {
 
-TEST_CASE("host_name: which names a certificate's name stands for") {
+TEST_CASE("host_name: which host names a certificate's name matches") {
   struct example {
     std::string_view pattern;
     std::string_view host;
@@ -76,7 +76,7 @@ TEST_CASE("host_name: the names of a subjectAltName") {
   CHECK_FALSE(tls::read_alt_names(test::bytes("3100")));
 }
 
-TEST_CASE("host_name: long lengths") {
+TEST_CASE("host_name: multi-byte lengths") {
   const auto in_der = [](const char* head, std::size_t size) {
     auto out = test::bytes(head);
     out.insert(out.end(), size, 'a');

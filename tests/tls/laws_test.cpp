@@ -16,7 +16,7 @@ TEST_CASE("tls layer with Botan: the laws of layers") {
   });
 }
 
-TEST_CASE("tls layer with Botan: a conversation heard again, with faults in it") {
+TEST_CASE("tls layer with Botan: a replayed conversation with faults") {
   laws::end server(make_server());
   laws::end client(make_client());
   laws::exchange by;

@@ -30,7 +30,7 @@ void poll(botan_pair& both, time_point now) {
   both.server.poll(now);
 }
 
-TEST_CASE("tls layer: an end is postponed, and loses nothing that the peer still sends") {
+TEST_CASE("tls layer: a postponed end loses nothing that the peer still sends") {
   botan_pair both = open_pair();
   both.client.send("request");
   both.client.close();
@@ -42,7 +42,7 @@ TEST_CASE("tls layer: an end is postponed, and loses nothing that the peer still
   CHECK(both.server.layer.state() == phase::open);
   CHECK(both.server.received() == "request");
 
-  SUBCASE("the peer sends on: the wait begins again") {
+  SUBCASE("the peer continues to send: the wait restarts") {
     poll(both, start + 9s);
     both.server.send("response");
     settle(both.client, both.server);
@@ -53,14 +53,14 @@ TEST_CASE("tls layer: an end is postponed, and loses nothing that the peer still
     CHECK(both.client.received() == "response");
     CHECK(both.client.layer.state() == phase::open);
   }
-  SUBCASE("the peer is silent: the end is said, and ends both directions") {
+  SUBCASE("the peer is idle: the end is sent, and ends both directions") {
     poll(both, start + test::half_close_timeout);
     CHECK(both.client.layer.state() == phase::closed);
     CHECK_FALSE(both.client.layer.deadline());
     settle(both.client, both.server);
     CHECK(both.server.layer.state() == phase::closed);
   }
-  SUBCASE("the peer ends first after all") {
+  SUBCASE("the peer ends first") {
     both.server.close();
     both.server.poll(start);
     both.server.poll(start + test::half_close_timeout);
@@ -104,7 +104,7 @@ TEST_CASE("tls layer: a stream that ends without close_notify is truncated") {
   CHECK(fresh.server.layer.receive_end() == failure(errc::truncated));
 }
 
-TEST_CASE("tls layer: after close_notify nothing counts any more") {
+TEST_CASE("tls layer: data after close_notify is ignored") {
   botan_pair both = open_pair();
   both.server.close();
   both.server.poll(start);
@@ -116,7 +116,7 @@ TEST_CASE("tls layer: after close_notify nothing counts any more") {
   CHECK(both.client.layer.receive_end().has_value());
 }
 
-TEST_CASE("tls layer: a record that was changed") {
+TEST_CASE("tls layer: a changed record is an error") {
   botan_pair both = open_pair();
   both.client.send("first");
   both.client.send("second");
@@ -128,7 +128,7 @@ TEST_CASE("tls layer: a record that was changed") {
   CHECK(both.client.error == make_error_code(tls::alert::bad_record_mac));
 }
 
-TEST_CASE("tls layer: what a server cannot take first") {
+TEST_CASE("tls layer: first bytes that a server refuses") {
   struct example {
     const char* what;
     const char* dump;
@@ -166,7 +166,7 @@ TEST_CASE("tls layer: what a server cannot take first") {
   }
 }
 
-TEST_CASE("tls layer: a peer that never gets on is cut off") {
+TEST_CASE("tls layer: a peer that never makes progress is closed") {
   // A message of the handshake that claims to be of 16 MiB, in records of the greatest size.
   test::byte_vector record(5 + 16'384, 'x');
   const test::byte_vector head{0x16, 3, 1, 0x40, 0};
@@ -186,7 +186,7 @@ TEST_CASE("tls layer: a peer that never gets on is cut off") {
   CHECK(taken < 100'000);
 }
 
-TEST_CASE("tls layer: small records for long are no fault") {
+TEST_CASE("tls layer: many small records are accepted") {
   botan_pair both = open_pair();
   for (int i = 0; i < 10'000; ++i) both.client.send("x");
   settle(both.client, both.server);
@@ -194,7 +194,7 @@ TEST_CASE("tls layer: small records for long are no fault") {
   CHECK(both.server.received().size() == 10'000);
 }
 
-TEST_CASE("tls alert: their names") {
+TEST_CASE("tls alert: names of the alerts") {
   const std::error_code alert = tls::alert::handshake_failure;
   CHECK(alert.category().name() == std::string("tls alert"));
   CHECK(

@@ -26,7 +26,7 @@ std::string with_line_ends(std::string text) {
 
 }  // namespace
 
-TEST_CASE("pem identity: keys in every form") {
+TEST_CASE("pem identity: keys in every format") {
   const openssl_files& files = shared_openssl_files();
   struct example {
     const char* what;
@@ -58,7 +58,7 @@ TEST_CASE("pem identity: keys in every form") {
   }
 }
 
-TEST_CASE("pem identity: what is wrong is said") {
+TEST_CASE("pem identity: faults are described") {
   const openssl_files& files = shared_openssl_files();
   const std::string certificate = files.read("ec.pem");
   const std::string key = files.read("ec.key");

@@ -69,7 +69,7 @@ byte_vector mac_data(const byte_vector& salt, const byte_vector& iterations,
 
 }  // namespace
 
-TEST_CASE("pkcs12: what OpenSSL writes is read") {
+TEST_CASE("pkcs12: files written by OpenSSL are read") {
   const openssl_files& files = shared_openssl_files();
   struct example {
     const char* options;
@@ -122,7 +122,7 @@ TEST_CASE("pkcs12: what OpenSSL writes is read") {
   }
 }
 
-TEST_CASE("pkcs12: an RSA key, and a chain in whatever order") {
+TEST_CASE("pkcs12: an RSA key, and a chain in any order") {
   const openssl_files& files = shared_openssl_files();
   const std::string key = files.key("rsa");
   const std::string root = files.read("root.pem");
@@ -158,7 +158,7 @@ TEST_CASE("pkcs12: the example of RFC 9579, with a MAC by PBKDF2") {
         "the file demands 2048 iterations; at most 2047 are accepted");
 }
 
-TEST_CASE("pkcs12: the key that has a certificate is taken, if it is the only one") {
+TEST_CASE("pkcs12: the only key that has a certificate is used") {
   const openssl_files& files = shared_openssl_files();
   const byte_vector ec = files.certificate("ec");
   const byte_vector rsa = files.certificate("rsa");
@@ -184,7 +184,7 @@ TEST_CASE("pkcs12: the key that has a certificate is taken, if it is the only on
   CHECK(error_of(bare_file(sdsi + bag(5, octet_string({1})) + ec_key + ec_bag), "") == "");
 }
 
-TEST_CASE("pkcs12: bags in bags, and bytes in pieces") {
+TEST_CASE("pkcs12: nested bags, and constructed strings") {
   const openssl_files& files = shared_openssl_files();
   byte_vector bags = key_bag(files.key("ec")) + certificate_bag(files.certificate("ec"));
   for (int depth = 1; depth <= 5; ++depth) {
@@ -209,7 +209,7 @@ TEST_CASE("pkcs12: bags in bags, and bytes in pieces") {
         "");
 }
 
-TEST_CASE("pkcs12: what is absurd is refused") {
+TEST_CASE("pkcs12: absurd parameters are refused") {
   const openssl_files& files = shared_openssl_files();
   const byte_vector key = key_bag(files.key("ec"));
   const byte_vector certificate = certificate_bag(files.certificate("ec"));
@@ -250,7 +250,7 @@ TEST_CASE("pkcs12: what is absurd is refused") {
         "the file uses a MAC that is not known here (1.2.3)");
 }
 
-TEST_CASE("pkcs12: a file of another kind") {
+TEST_CASE("pkcs12: files of other formats are refused") {
   CHECK_FALSE(error_of({}, "").empty());
   CHECK_FALSE(error_of(text("-----BEGIN CERTIFICATE-----"), "").empty());
   CHECK(error_of(sequence(bytes("020101")), "") == "the file is not PKCS#12 of version 3");
@@ -263,7 +263,7 @@ TEST_CASE("pkcs12: a file of another kind") {
             .starts_with("the file is protected in a way that is not known here"));
 }
 
-TEST_CASE("pkcs12: a file that was cut or changed is an error, or says the same") {
+TEST_CASE("pkcs12: a truncated or changed file is an error, or reads the same") {
   for (const char* example : {old_example, new_example}) {
     const byte_vector whole = bytes(example);
     const auto good = read_pkcs12(whole, "secret");

@@ -107,7 +107,7 @@ std::string load_error(const tls::server_settings& settings) {
 
 }  // namespace
 
-TEST_CASE("unusual identities: OpenSSL believes what a user pinned, of any form and algorithm") {
+TEST_CASE("unusual identities: OpenSSL accepts pinned certificates of any form and algorithm") {
   for (const char* name : {"version 1", "key encipherment only", "Ed25519", "Ed448", "RSA-PSS"}) {
     CAPTURE(name);
     CHECK(load_error<openssl_engine>(files().settings(name)) == "");
@@ -118,7 +118,7 @@ TEST_CASE("unusual identities: OpenSSL believes what a user pinned, of any form 
   }
 }
 
-TEST_CASE("unusual identities: Botan names what it cannot take") {
+TEST_CASE("unusual identities: Botan names what it does not support") {
   for (const char* name : {"Ed25519", "Ed448", "RSA-PSS"}) {
     CAPTURE(name);
     for (const auto& settings : {files().settings(name), files().packed(name)}) {
@@ -137,7 +137,7 @@ TEST_CASE("unusual identities: Botan names what it cannot take") {
         errc::certificate_wrong_usage);
 }
 
-TEST_CASE_TEMPLATE("unusual identities: a certificate for clients is not one of a server", E,
+TEST_CASE_TEMPLATE("unusual identities: a client certificate is refused for a server", E,
                    both_openssl, botan_to_openssl, openssl_to_botan) {
   CHECK(outcome_of<E>("for clients").client == errc::certificate_wrong_usage);
 }
@@ -151,14 +151,14 @@ TEST_CASE_TEMPLATE("unusual identities: weak keys are refused when they are load
   }
 }
 
-TEST_CASE("unusual identities: a client refuses a weak key, though it is pinned") {
+TEST_CASE("unusual identities: a client refuses a weak key even if it is pinned") {
   CHECK(outcome_of<openssl_to_botan>("RSA-1024").client == errc::certificate_too_weak);
   CHECK(outcome_of<engines<botan_engine, botan_engine>>("RSA-1024").client ==
         errc::certificate_too_weak);
 }
 
 TEST_CASE(
-    "unusual identities: a key of another certificate is none, also where Botan knows neither") {
+    "unusual identities: a mismatched key is refused, even if Botan knows neither algorithm") {
   const auto error = [](const std::string& certificate, const std::string& key) {
     tls::server_settings settings = files().settings(certificate);
     settings.key = files().settings(key).key;

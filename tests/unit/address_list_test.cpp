@@ -19,7 +19,7 @@ std::vector<std::string> bound(std::vector<address> addresses) {
 
 }  // namespace
 
-TEST_CASE("address list: the IPv6 wildcard is bound behind all others") {
+TEST_CASE("address list: the IPv6 wildcard is bound after all others") {
   using names = std::vector<std::string>;
   CHECK(bound({}).empty());
   CHECK(bound({{"::", 1}, {"0.0.0.0", 1}}) == names{"0.0.0.0:1", "[::]:1"});
@@ -27,8 +27,7 @@ TEST_CASE("address list: the IPv6 wildcard is bound behind all others") {
         names{"[::1]:2", "a.example:4", "0.0.0.0:5", "[0::0]:1", "[::]:3"});
 }
 
-TEST_CASE(
-    "address list: the IPv6 wildcard is left out beside that of IPv4 on a host without IPv6") {
+TEST_CASE("address list: on a host without IPv6 [::] is skipped if 0.0.0.0 is listed too") {
   const address_list both(std::vector<address>{{"0.0.0.0", 1}, {"::", 1}, {"::", 2}, {"::1", 1}});
   for (const auto why :
        {std::errc::address_family_not_supported, std::errc::address_not_available}) {

@@ -48,7 +48,7 @@ TEST_CASE("an address is a host and a port") {
   }
 }
 
-TEST_CASE("what is not an address is refused") {
+TEST_CASE("invalid addresses are rejected") {
   for (const std::string_view text : {"",
                                       ":",
                                       "host",
@@ -99,7 +99,7 @@ TEST_CASE("what is not an address is refused") {
   }
 }
 
-TEST_CASE("listeners overlap when the system would refuse the second one") {
+TEST_CASE("listeners conflict if the system would refuse the second one") {
   struct row {
     address a;
     address b;

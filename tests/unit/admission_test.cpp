@@ -28,7 +28,7 @@ admission_limits limits(std::size_t total, std::size_t per_source) {
 
 constexpr std::optional<admission::ticket> nobody;
 
-TEST_CASE("source_network: what counts as one source") {
+TEST_CASE("source_network: which addresses count as one source") {
   struct row {
     const char* host;
     const char* source;
@@ -70,7 +70,7 @@ TEST_CASE("source_network: what counts as one source") {
   }
 }
 
-TEST_CASE("admission: over the cap of a source its own oldest goes") {
+TEST_CASE("admission: above the limit of a source its own oldest connection is closed") {
   admission admitting(limits(100, 2));
   CHECK(admitting.admit("other").evicted == nobody);
   CHECK(admitting.admit("flood").evicted == nobody);
@@ -84,7 +84,7 @@ TEST_CASE("admission: over the cap of a source its own oldest goes") {
   CHECK(admitting.admit("flood").evicted == nobody);
 }
 
-TEST_CASE("admission: over the whole cap the oldest of the most loaded source goes") {
+TEST_CASE("admission: above the total limit the oldest of the most loaded source is closed") {
   admission admitting(limits(4, 3));
   admitting.admit("a");
   admitting.admit("b");
@@ -98,7 +98,7 @@ TEST_CASE("admission: over the whole cap the oldest of the most loaded source go
   CHECK(admitting.sources() == 4);
 }
 
-TEST_CASE("admission: of one place the newcomer gets it") {
+TEST_CASE("admission: with a limit of one the newcomer gets the place") {
   admission admitting(limits(0, 0));
   CHECK(admitting.admit("a").evicted == nobody);
   CHECK(admitting.admit("a").evicted == 0);
@@ -108,7 +108,7 @@ TEST_CASE("admission: of one place the newcomer gets it") {
   CHECK(admitting.admit("d").evicted == 3);
 }
 
-TEST_CASE("admission: who holds a control channel is exempt from the cap of a source") {
+TEST_CASE("admission: a source with a control channel is exempt from the per-source limit") {
   admission admitting(limits(8, 2));
   admitting.exempt("client");
   admitting.exempt("client");
@@ -141,7 +141,7 @@ TEST_CASE("admission: a flood from the client's own address displaces itself") {
   CHECK(admitting.admit("another").evicted == 3);
 }
 
-TEST_CASE("admission: other bounds drop nobody, but no more get in") {
+TEST_CASE("admission: lower limits close nothing, but admit no more") {
   admission admitting(limits(6, 6));
   for (int i = 0; i < 3; ++i) admitting.admit("a");
   admitting.admit("b");
@@ -172,7 +172,7 @@ TEST_CASE("admission: an exempt source is forgotten when it is neither exempt no
   CHECK(admitting.sources() == 0);
 }
 
-TEST_CASE("refusals: every error of a handshake has its kind") {
+TEST_CASE("refusals: every handshake error has a kind") {
   CHECK(server::refusal_of(errc::limit_reached) == refusal::too_many);
   CHECK(server::refusal_of(errc::timed_out) == refusal::timed_out);
   CHECK(server::refusal_of(errc::end_of_stream) == refusal::closed_early);
@@ -185,7 +185,7 @@ TEST_CASE("refusals: every error of a handshake has its kind") {
   CHECK(server::refusal_of(errc::unknown_session) == refusal::unknown_session);
 }
 
-TEST_CASE("refusals: the first of a kind stands out, all are summed up") {
+TEST_CASE("refusals: the first of a kind is reported alone, and all are summarized") {
   constexpr time_point start{1h};
   refusal_counter counter;
   CHECK(counter.deadline() == std::nullopt);
@@ -207,7 +207,7 @@ TEST_CASE("refusals: the first of a kind stands out, all are summed up") {
   CHECK(counter.note(refusal::wrong_token, "b", start + 60s));
 }
 
-TEST_CASE("refusals: what had a line of its own needs no summary") {
+TEST_CASE("refusals: what had a line of its own is not summarized") {
   constexpr time_point start{1h};
   refusal_counter counter;
   CHECK(counter.note(refusal::wrong_token, "a", start));
@@ -218,7 +218,7 @@ TEST_CASE("refusals: what had a line of its own needs no summary") {
   CHECK(counter.finish(start + 1s)->total() == 2);
 }
 
-TEST_CASE("refusals: sources without end are not all kept") {
+TEST_CASE("refusals: the number of sources that are kept is bounded") {
   refusal_counter counter;
   for (std::size_t i = 0; i < 3 * server::max_refused_sources; ++i) {
     counter.note(refusal::closed_early, std::to_string(i), time_point{});

@@ -16,7 +16,7 @@ struct zero_rng {
   static void fill(byte_span out) { std::ranges::fill(out, std::uint8_t{0}); }
 };
 
-TEST_CASE("attempt_pacer: no pause as long as attempts succeed") {
+TEST_CASE("attempt_pacer: no pause while attempts succeed") {
   attempt_pacer pacer(pauses);
   for (int i = 0; i < 100; ++i) {
     CHECK(pacer.ready_at() <= start);

@@ -37,7 +37,7 @@ TEST_CASE("authenticate: the token may be empty, and is not trimmed") {
   CHECK(protocol::session_key(secret("t"), nonce) != protocol::session_key(secret("t "), nonce));
 }
 
-TEST_CASE("authenticate: any hash function with digests of 32 bytes will do") {
+TEST_CASE("authenticate: any hash function with 32-byte digests works") {
   CHECK(protocol::service_digest<first_byte>("ssh").front() == 's');
 }
 

@@ -53,7 +53,7 @@ TEST_CASE("backoff: the first delay is based on the initial one, even above the 
   CHECK(delays(data_channel, highest, 3) == std::vector<long>{750, 150, 150});
 }
 
-TEST_CASE("backoff: no maximum makes a busy loop") {
+TEST_CASE("backoff: without a maximum there is still no busy loop") {
   CHECK(delays(parameters(500ms, 0.2, 3, 0s), middle, 3) == std::vector<long>{500, 100, 100});
   CHECK(delays(parameters(0s, 0, 1, 0s), lowest, 3) == std::vector<long>{100, 100, 100});
 }

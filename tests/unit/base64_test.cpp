@@ -40,7 +40,7 @@ TEST_CASE("base64 of RFC 4648 section 10, with and without padding") {
   }
 }
 
-TEST_CASE("what is not base64 is refused") {
+TEST_CASE("invalid base64 is rejected") {
   for (const std::string_view text :
        {"A",    "Zg=",      "Zm8==", "=",     "==",     "===",     "====",
         "A===", "Zg==Zg==", "Zg= =", "Zm 9v", "Zm9v\n", "Zm9_",    "Zm9-",

@@ -74,14 +74,14 @@ TEST_CASE("bincode: every Ack and command") {
   check_data(data_command::start_forward_udp, wire::start_forward_udp);
 }
 
-TEST_CASE("bincode: bytes behind a message are ignored") {
+TEST_CASE("bincode: bytes after a message are ignored") {
   const byte_vector more = bytes("ff ff");
   CHECK(bincode::decode_hello(wire::data_hello + more).has_value());
   CHECK(bincode::decode_auth(wire::auth + more).has_value());
   CHECK(bincode::decode_ack(wire::ack_ok + more) == ack::ok);
 }
 
-TEST_CASE("bincode: another version is told from a malformed Hello") {
+TEST_CASE("bincode: another version is distinguished from a malformed Hello") {
   for (const int version : {0, 2, 255}) {
     byte_vector other = wire::client_hello;
     other[4] = static_cast<std::uint8_t>(version);
@@ -91,7 +91,7 @@ TEST_CASE("bincode: another version is told from a malformed Hello") {
   }
 }
 
-TEST_CASE("bincode: variants that do not exist are malformed, in every byte of the index") {
+TEST_CASE("bincode: unknown variants are malformed, in every byte of the index") {
   const auto is_malformed = [](const auto& decoded) {
     return !decoded && decoded.error() == errc::malformed_message;
   };

@@ -39,7 +39,7 @@ TEST_CASE("byte_buffer: append_up_to fills to the limit and says how much it too
   CHECK(to_hex(buffer.data()) == "01020304");
 }
 
-TEST_CASE("byte_buffer: drain_into moves everything behind what is there") {
+TEST_CASE("byte_buffer: drain_into appends everything") {
   byte_buffer from;
   byte_buffer to;
   CHECK_FALSE(from.drain_into(to));
@@ -50,7 +50,7 @@ TEST_CASE("byte_buffer: drain_into moves everything behind what is there") {
   CHECK(to_hex(to.data()) == "010203");
 }
 
-TEST_CASE("byte_buffer: a queue that is used for long does not keep what was consumed") {
+TEST_CASE("byte_buffer: memory does not grow with the number of bytes that passed through") {
   byte_buffer buffer;
   const byte_vector chunk(100);
   buffer.append(chunk);

@@ -112,7 +112,7 @@ TEST_CASE("channel_pool: channels that keep dying are replaced after growing pau
   CHECK(drain(pool, now) == names{"request"});
 }
 
-TEST_CASE("channel_pool: a pause holds back no visitor's command") {
+TEST_CASE("channel_pool: a pause delays no visitor's command") {
   channel_pool pool = filled(limits(3));
   pool.channel_lost(100);
   CHECK(drain(pool) == names{"request"});
@@ -129,7 +129,7 @@ TEST_CASE("channel_pool: a pause holds back no visitor's command") {
   CHECK(pool.idle() + pool.outstanding() == 4);
 }
 
-TEST_CASE("channel_pool: after a dead channel the visitor comes first again, with its deadline") {
+TEST_CASE("channel_pool: after a dead channel the visitor is first again, with its deadline") {
   pool_limits bounds = limits(2);
   bounds.request_timeout = 60s;
   channel_pool pool = filled(bounds);
@@ -168,7 +168,7 @@ TEST_CASE("channel_pool: a visitor gets three channels, then it is refused") {
   CHECK(pool.outstanding() == 3);
 }
 
-TEST_CASE("channel_pool: a visitor whose traffic started is forgotten") {
+TEST_CASE("channel_pool: a visitor whose traffic has started is forgotten") {
   channel_pool pool = filled(limits(2));
   pool.visitor_arrived(1, start);
   pool.visitor_arrived(2, start);
@@ -180,7 +180,7 @@ TEST_CASE("channel_pool: a visitor whose traffic started is forgotten") {
   CHECK(drain(pool).empty());
 }
 
-TEST_CASE("channel_pool: a visitor that waits for too long expires") {
+TEST_CASE("channel_pool: a visitor that waits too long expires") {
   pool_limits bounds = limits(0);
   bounds.visitor_timeout = 3s;
   channel_pool pool(bounds);
@@ -195,7 +195,7 @@ TEST_CASE("channel_pool: a visitor that waits for too long expires") {
   CHECK(drain(pool, start + 9s) == names{"expire 2"});
 }
 
-TEST_CASE("channel_pool: a channel that arrived by the deadline still serves") {
+TEST_CASE("channel_pool: a channel that arrives at the deadline is still used") {
   channel_pool pool(limits(0));
   pool.visitor_arrived(1, start);
   drain(pool);
@@ -218,7 +218,7 @@ TEST_CASE("channel_pool: the newest visitor is refused when too many wait or sta
   CHECK(pool.outstanding() == bounds.max_outstanding());
 }
 
-TEST_CASE("channel_pool: a commanded channel that does not come is commanded again") {
+TEST_CASE("channel_pool: a commanded channel that does not arrive is commanded again") {
   pool_limits bounds = limits(2);
   bounds.request_timeout = 5s;
   channel_pool pool(bounds);
@@ -236,7 +236,7 @@ TEST_CASE("channel_pool: a commanded channel that does not come is commanded aga
   CHECK(pool.deadline() == std::nullopt);
 }
 
-TEST_CASE("channel_pool: commands that nobody answers are repeated ever more rarely") {
+TEST_CASE("channel_pool: unanswered commands are repeated ever more rarely") {
   pool_limits bounds = limits(2);
   bounds.request_timeout = 5s;
   bounds.visitor_timeout = 10s;
@@ -269,7 +269,7 @@ TEST_CASE("channel_pool: commands that nobody answers are repeated ever more rar
   CHECK(pool.outstanding() + pool.idle() == 2);
 }
 
-TEST_CASE("channel_pool: what visitors left behind is kept up to max_idle, and until all came") {
+TEST_CASE("channel_pool: surplus channels are kept up to max_idle, and until all have arrived") {
   pool_limits bounds = limits(1);
   bounds.max_idle = 3;
   bounds.visitor_timeout = 10s;
@@ -297,7 +297,7 @@ TEST_CASE("channel_pool: a size above max_idle does not command indefinitely") {
   CHECK(bounds.max_outstanding() == 2 + protocol::default_max_waiting_visitors);
 }
 
-TEST_CASE("channel_pool: a queue of no length refuses everybody") {
+TEST_CASE("channel_pool: a queue of length 0 refuses everybody") {
   pool_limits bounds = limits(1);
   bounds.max_waiting_visitors = 0;
   channel_pool pool = filled(bounds);
@@ -305,7 +305,7 @@ TEST_CASE("channel_pool: a queue of no length refuses everybody") {
   CHECK(drain(pool) == names{"refuse 1"});
 }
 
-TEST_CASE("channel_pool: other bounds hold at once, but refuse nobody who was let in") {
+TEST_CASE("channel_pool: new limits apply at once, but refuse no visitor already accepted") {
   pool_limits bounds = limits(2);
   bounds.visitor_timeout = 60s;
   channel_pool pool = filled(bounds);
@@ -333,7 +333,7 @@ TEST_CASE("channel_pool: other bounds hold at once, but refuse nobody who was le
   CHECK(pool.waiting() == 3);
 }
 
-TEST_CASE("channel_pool: another time-out is that of the visitors who wait, too") {
+TEST_CASE("channel_pool: a new time-out applies to waiting visitors too") {
   pool_limits bounds = limits(0);
   bounds.visitor_timeout = 60s;
   bounds.request_timeout = 1h;
@@ -350,7 +350,7 @@ TEST_CASE("channel_pool: another time-out is that of the visitors who wait, too"
   CHECK(pool.deadline() == start + 32s);
 }
 
-TEST_CASE("channel_pool: a smaller pool forgets the replacements that it held back") {
+TEST_CASE("channel_pool: a smaller pool drops its delayed replacements") {
   pool_limits bounds = limits(4);
   channel_pool pool = filled(bounds);
   pool.channel_lost(100);

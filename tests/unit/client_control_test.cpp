@@ -57,7 +57,7 @@ TEST_CASE("client_control: Hello, Hello, Auth, Ack, commands") {
   CHECK(to_hex(control.session_key()) == wire::session_key);
 }
 
-TEST_CASE("client_control: in the handshake it takes the message that is due and no more") {
+TEST_CASE("client_control: during the handshake it reads only the expected message") {
   client_control<> control = machine();
   const byte_vector all = wire::server_hello + wire::ack_service_not_exist;
   CHECK(control.feed(all) == 37);
@@ -67,7 +67,7 @@ TEST_CASE("client_control: in the handshake it takes the message that is due and
   CHECK(error(control, start) == errc::service_not_exist);
 }
 
-TEST_CASE("client_control: a command may come in pieces") {
+TEST_CASE("client_control: a command may arrive in pieces") {
   client_control<> control = established();
   feed(control, bytes("01 00 00"));
   CHECK(next(control, start) == std::nullopt);
@@ -76,7 +76,7 @@ TEST_CASE("client_control: a command may come in pieces") {
   CHECK(next(control, start) == std::nullopt);
 }
 
-TEST_CASE("client_control: it holds a bounded number of commands") {
+TEST_CASE("client_control: a bounded number of commands is buffered") {
   client_control<> control = established();
   const byte_vector flood(10'000);
   CHECK(control.feed(flood) == client_control<>::max_buffered);
@@ -86,7 +86,7 @@ TEST_CASE("client_control: it holds a bounded number of commands") {
   CHECK(control.feed(flood) == 4);
 }
 
-TEST_CASE("client_control: a negative Ack is the error that it names") {
+TEST_CASE("client_control: a negative Ack becomes its error") {
   client_control<> control = machine();
   feed(control, wire::server_hello);
   CHECK(next(control, start) == std::nullopt);
@@ -104,7 +104,7 @@ TEST_CASE("client_control: a negative Ack is the error that it names") {
   }
 }
 
-TEST_CASE("client_control: what is no control Hello ends it") {
+TEST_CASE("client_control: anything but a control Hello is an error") {
   client_control<> control = machine();
   byte_vector hello = wire::server_hello;
   SUBCASE("a data Hello") {
@@ -122,14 +122,14 @@ TEST_CASE("client_control: what is no control Hello ends it") {
     feed(control, hello);
     CHECK(error(control, start) == errc::malformed_message);
   }
-  SUBCASE("an alert of TLS, which is shorter than a Hello") {
+  SUBCASE("a TLS alert, which is shorter than a Hello") {
     feed(control, bytes("15 03 03 00 02 02 46"));
     CHECK(error(control, start) == protocol::wrong_protocol(protocol::wire_protocol::tls));
   }
   CHECK(sent(control) == to_hex(wire::client_hello));
 }
 
-TEST_CASE("client_control: a command that does not exist ends it") {
+TEST_CASE("client_control: an unknown command is an error") {
   client_control<> control = established();
   feed(control, wire::heartbeat + bytes("02 00 00 00") + wire::heartbeat);
   CHECK(next(control, start) == event::heartbeat);
@@ -137,7 +137,8 @@ TEST_CASE("client_control: a command that does not exist ends it") {
   CHECK(control.feed(wire::heartbeat) == 0);
 }
 
-TEST_CASE("client_control: Hello and Ack have a deadline each, which no part of them moves") {
+TEST_CASE(
+    "client_control: Hello and Ack have a deadline each, which partial input does not extend") {
   client_control<> control = machine();
   CHECK(control.deadline() == start + 10s);
   CHECK(next(control, start + 10s - 1ns) == std::nullopt);
@@ -155,7 +156,7 @@ TEST_CASE("client_control: Hello and Ack have a deadline each, which no part of 
   }
 }
 
-TEST_CASE("client_control: what has arrived counts, however late it is polled") {
+TEST_CASE("client_control: received input counts, however late it is polled") {
   client_control<> control = machine();
   feed(control, wire::server_hello);
   CHECK(next(control, start + 1s) == std::nullopt);
@@ -181,13 +182,13 @@ TEST_CASE("client_control: any complete command restarts the heartbeat time-out"
   CHECK(error(control, start + 118s) == errc::heartbeat_timed_out);
 }
 
-TEST_CASE("client_control: a heartbeat time-out of 0 is no limit") {
+TEST_CASE("client_control: a heartbeat time-out of 0 means no limit") {
   client_control<> control = established(0s);
   CHECK(control.deadline() == std::nullopt);
   CHECK(next(control, start + 100h) == std::nullopt);
 }
 
-TEST_CASE("client_control: another heartbeat time-out counts from when it is set") {
+TEST_CASE("client_control: a new heartbeat time-out counts from when it is set") {
   client_control<> control = established(40s);
   control.set_heartbeat_timeout(40s, start + 30s);
   CHECK(control.deadline() == start + 40s);
@@ -203,7 +204,7 @@ TEST_CASE("client_control: another heartbeat time-out counts from when it is set
   CHECK(control.deadline() == std::nullopt);
 }
 
-TEST_CASE("client_control: a heartbeat time-out that is set in the handshake holds after it") {
+TEST_CASE("client_control: a heartbeat time-out set during the handshake applies after it") {
   client_control<> control = machine(40s);
   control.set_heartbeat_timeout(5s, start + 1s);
   CHECK(control.deadline() == start + 10s);

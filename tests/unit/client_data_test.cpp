@@ -14,7 +14,7 @@ using protocol::data_command;
 
 static_assert(Machine<client_data<>>);
 
-TEST_CASE("client_data: Hello, then the command, and nothing of the traffic behind it") {
+TEST_CASE("client_data: reads the Hello and the command, and no traffic after it") {
   client_data<> channel(digest_of(wire::session_key));
   CHECK(sent(channel) == to_hex(wire::data_hello));
   CHECK(sent(channel).empty());
@@ -41,7 +41,7 @@ TEST_CASE("client_data: Hello, then the command, and nothing of the traffic behi
   CHECK(channel.feed(bytes("de ad")) == 0);
 }
 
-TEST_CASE("client_data: a command that does not exist ends it") {
+TEST_CASE("client_data: an unknown command is an error") {
   client_data<> channel(digest_of(wire::session_key));
   feed(channel, bytes("02 00 00 00"));
   CHECK(error(channel, start) == errc::malformed_message);

@@ -11,7 +11,7 @@
 namespace rathole::config {
 namespace {
 
-TEST_CASE("a problem prints the parts that it has") {
+TEST_CASE("a problem prints only the parts that it has") {
   CHECK(to_string(problem{"a.toml", 3, 7, "server.x", "wrong", "mend it"}) ==
         "a.toml:3:7: server.x: wrong; mend it");
   CHECK(to_string(problem{"a.toml", 1, 1, "", "wrong", "mend it"}) == "a.toml:1:1: wrong; mend it");
@@ -19,7 +19,7 @@ TEST_CASE("a problem prints the parts that it has") {
   CHECK(to_string(problem{"", 1, 1, "k", "wrong", "mend it"}) == "k: wrong; mend it");
 }
 
-TEST_CASE("keys are quoted where TOML wants it, and control characters never get out") {
+TEST_CASE("keys are quoted as TOML requires, and control characters are escaped") {
   CHECK(key_path("", "server") == "server");
   CHECK(key_path("server.services", "web-1_A") == "server.services.web-1_A");
   CHECK(key_path("a", "") == "a.\"\"");
@@ -28,7 +28,7 @@ TEST_CASE("keys are quoted where TOML wants it, and control characters never get
   CHECK(key_path("a", "\x1b[31m\n\x7f") == "a.\"\\u001B[31m\\u000A\\u007F\"");
 }
 
-TEST_CASE("a misspelt word is close to the one that was meant") {
+TEST_CASE("a misspelt word is matched to the one that was meant") {
   const std::vector<std::string_view> words = {"bind_addr", "token", "type", "tcp", "transport"};
   CHECK(closest("bind_adr", words) == "bind_addr");
   CHECK(closest("tokn", words) == "token");
@@ -40,7 +40,7 @@ TEST_CASE("a misspelt word is close to the one that was meant") {
   CHECK(closest("token", {}).empty());
 }
 
-TEST_CASE("what a transport lacks at start") {
+TEST_CASE("the tables that a transport requires") {
   struct row {
     transport value;
     side where;

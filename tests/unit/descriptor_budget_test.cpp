@@ -62,7 +62,7 @@ TEST_CASE("descriptor budget: a visitor needs a second descriptor for its channe
   CHECK(budget.admits_visitor());
 }
 
-TEST_CASE("descriptor budget: idle channels do not keep visitors out, and yield") {
+TEST_CASE("descriptor budget: idle channels do not keep visitors out, and are closed for them") {
   descriptor_budget budget(100);
   budget.use = use(1, 5);
   budget.update(start);
@@ -83,7 +83,7 @@ TEST_CASE("descriptor budget: idle channels do not keep visitors out, and yield"
   CHECK(budget.idle_share() == 17);
 }
 
-TEST_CASE("descriptor budget: visitors of UDP services share a quarter of what is left") {
+TEST_CASE("descriptor budget: visitors of UDP services share a quarter of the rest") {
   struct example {
     const char* what;
     std::size_t limit;
@@ -130,7 +130,7 @@ TEST_CASE("descriptor budget: handshakes leave half to visitors") {
   CHECK_FALSE(budget.admits_visitor());
 }
 
-TEST_CASE("descriptor budget: a refusal by the system bounds it for a second") {
+TEST_CASE("descriptor budget: a refusal by the system limits it for a second") {
   descriptor_budget budget(1000);
   budget.use = use(1, 5);
   budget.use.idle = 8;
@@ -153,7 +153,7 @@ TEST_CASE("descriptor budget: a refusal by the system bounds it for a second") {
   CHECK(budget.admits_visitor());
 }
 
-TEST_CASE("descriptor budget: the same limit, told again, does not end a shortage") {
+TEST_CASE("descriptor budget: setting the same limit again does not end a shortage") {
   for (const std::size_t limit :
        {std::size_t{1000}, descriptor_budget::unlimited, std::numeric_limits<std::size_t>::max()}) {
     CAPTURE(limit);
@@ -168,7 +168,7 @@ TEST_CASE("descriptor budget: the same limit, told again, does not end a shortag
   }
 }
 
-TEST_CASE("descriptor budget: another limit holds at once") {
+TEST_CASE("descriptor budget: a new limit applies at once") {
   descriptor_budget budget(1000);
   budget.use = use(1, 5);
   budget.use.forwards = 40;
@@ -180,7 +180,7 @@ TEST_CASE("descriptor budget: another limit holds at once") {
   CHECK(budget.admits_visitor());
 }
 
-TEST_CASE("descriptor budget: a client dials for the local connection too, and for each service") {
+TEST_CASE("descriptor budget: a client also counts the local connection, and each service") {
   descriptor_budget budget(100);
   budget.use = use(25, 25);
   // 100 - 25 in reserve - 25: 50, that is one channel for each service, and its local connection.
@@ -199,7 +199,7 @@ TEST_CASE("descriptor budget: a client dials for the local connection too, and f
   CHECK(budget.admits_dial(0));
 }
 
-TEST_CASE("descriptor budget: a lease counts as long as it lives") {
+TEST_CASE("descriptor budget: a lease counts until it is destroyed") {
   std::size_t counter = 0;
   {
     descriptor_lease one(counter);

@@ -22,7 +22,7 @@ std::vector<std::uint8_t> hello_of(protocol::hello_kind kind) {
   return {encoded.begin(), encoded.end()};
 }
 
-TEST_CASE("detect_protocol: what the first bytes of a connection look like") {
+TEST_CASE("detect_protocol: the first bytes of each protocol are recognized") {
   struct row {
     const char* name;
     std::vector<std::uint8_t> first;
@@ -63,7 +63,7 @@ TEST_CASE("detect_protocol: what the first bytes of a connection look like") {
   }
 }
 
-TEST_CASE("detect_protocol: only what its first five bytes say counts") {
+TEST_CASE("detect_protocol: only the first five bytes are considered") {
   std::vector<std::uint8_t> first = {0x16, 3, 1, 2, 0};
   for (int more = 0; more < 40; ++more) {
     CHECK(detect_protocol(first) == wire_protocol::tls);
@@ -136,7 +136,7 @@ outcome play(const std::vector<std::uint8_t>& in, std::size_t size) {
   return out;
 }
 
-TEST_CASE("an expecting layer says what a peer speaks, however its bytes are cut") {
+TEST_CASE("protocol_check_layer: the peer's protocol is reported, however its bytes are split") {
   struct row {
     std::vector<std::uint8_t> in;
     outcome expected;
@@ -159,7 +159,7 @@ TEST_CASE("an expecting layer says what a peer speaks, however its bytes are cut
   }
 }
 
-TEST_CASE("an expecting layer passes on an end that comes before it knows") {
+TEST_CASE("protocol_check_layer: an end before the detection is passed on") {
   expecting layer{polite_layer()};
   byte_buffer app;
   byte_buffer wire;

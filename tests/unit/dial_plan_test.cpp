@@ -53,7 +53,7 @@ played_dial play(std::string_view answers) {
 
 }  // namespace
 
-TEST_CASE("dial order: the families take turns, and one is preferred or was found first") {
+TEST_CASE("dial order: families alternate, beginning with the preferred or the first one") {
   struct row {
     std::string_view found;
     std::string_view as_found;
@@ -76,7 +76,7 @@ TEST_CASE("dial order: the families take turns, and one is preferred or was foun
   }
 }
 
-TEST_CASE("dial plan: who is dialled when, and when all have failed") {
+TEST_CASE("dial plan: when each address is dialled, and when all have failed") {
   struct row {
     const char* what;
     std::string_view answers;
@@ -115,7 +115,7 @@ TEST_CASE("dial plan: who is dialled when, and when all have failed") {
   }
 }
 
-TEST_CASE("dial plan: attempts that were given up for newer ones are not waited for") {
+TEST_CASE("dial plan: attempts replaced by newer ones are not waited for") {
   dial_plan plan(1, time_point());
   time_point now;
   for (std::size_t i = 0; i < 3 * dial_plan::max_open; ++i) {

@@ -24,7 +24,8 @@ void cut_short(displacement_detector& seen, std::size_t channels, duration laste
   for (std::size_t i = 0; i < channels; ++i) seen.note(errc::end_of_stream, lasted);
 }
 
-TEST_CASE("displacement_detector: five channels cut short in a row are suspicious, four are not") {
+TEST_CASE(
+    "displacement_detector: five short-lived channels in a row are suspicious, four are not") {
   displacement_detector seen;
   cut_short(seen, client::displaced_after - 1);
   CHECK_FALSE(seen.is_recurring());
@@ -34,7 +35,7 @@ TEST_CASE("displacement_detector: five channels cut short in a row are suspiciou
   CHECK_FALSE(seen.is_recurring());
 }
 
-TEST_CASE("displacement_detector: a server that was away in between was restarted") {
+TEST_CASE("displacement_detector: a server that was unreachable in between has restarted") {
   displacement_detector seen;
   for (int i = 0; i < 20; ++i) {
     cut_short(seen, client::displaced_after - 1);
@@ -47,8 +48,7 @@ TEST_CASE("displacement_detector: a server that was away in between was restarte
   CHECK_FALSE(seen.is_recurring());
 }
 
-TEST_CASE(
-    "displacement_detector: a channel that lasted, or that broke otherwise, is not suspicious") {
+TEST_CASE("displacement_detector: a channel that lasted, or broke otherwise, is not suspicious") {
   displacement_detector seen;
   for (int i = 0; i < 5; ++i) {
     seen.note(errc::end_of_stream, 4s);
@@ -84,7 +84,7 @@ TEST_CASE(
   CHECK_FALSE(seen.is_recurring());
 }
 
-TEST_CASE("a proxy that cannot be reached is told from a server that cannot") {
+TEST_CASE("an unreachable proxy is distinguished from an unreachable server") {
   const auto refused = std::make_error_code(std::errc::connection_refused);
   const auto of_proxy = proxy::unreachable(refused);
   CHECK(of_proxy.category() == proxy::unreachable_category());

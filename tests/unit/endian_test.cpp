@@ -37,7 +37,7 @@ TEST_CASE("hex: digits of both cases in, lower case out") {
   CHECK(from_hex("") == byte_vector{});
 }
 
-TEST_CASE("hex: what is not hexadecimal is refused") {
+TEST_CASE("hex: non-hexadecimal text is rejected") {
   for (const char* bad : {"0", "000", "0g", "g0", " 00", "0 ", "-1", "0x", "\xff\xff"}) {
     CAPTURE(bad);
     const result<byte_vector> out = from_hex(bad);
@@ -46,7 +46,7 @@ TEST_CASE("hex: what is not hexadecimal is refused") {
   }
 }
 
-TEST_CASE("cursor: fields in order") {
+TEST_CASE("cursor: reads fields in order") {
   const byte_vector in = bytes("01 02 00 03 04 05 06 07 ff");
   cursor fields(in);
   CHECK(fields.byte() == 1);
@@ -59,7 +59,7 @@ TEST_CASE("cursor: fields in order") {
   CHECK(fields.ok());
 }
 
-TEST_CASE("cursor: past the end it fails for good") {
+TEST_CASE("cursor: reading past the end fails permanently") {
   const byte_vector in = bytes("01 02 03");
   cursor fields(in);
   CHECK(fields.number_le<std::uint32_t>() == 0);

@@ -17,7 +17,7 @@ using protocol::wrong_protocol;
 
 static_assert(Machine<hello_reader<>>);
 
-TEST_CASE("hello_reader: a Hello of either kind, and nothing behind it") {
+TEST_CASE("hello_reader: reads a Hello of either kind, and nothing after it") {
   hello_reader<> reader(start + 5s);
   CHECK(reader.deadline() == start + 5s);
   CHECK(reader.wanted() == 37);
@@ -42,13 +42,13 @@ TEST_CASE("hello_reader: a Hello of either kind, and nothing behind it") {
   CHECK(sent(reader).empty());
 }
 
-TEST_CASE("hello_reader: what is no Hello ends it, and nothing is sent") {
+TEST_CASE("hello_reader: anything else is an error, and nothing is sent") {
   hello_reader<> reader(start + 5s);
   SUBCASE("a web browser") {
     feed(reader, text("GET / HTTP/1.1\r\nHost: example.com:2333\r\n").first(37));
     CHECK(error(reader, start) == wrong_protocol(wire_protocol::http));
   }
-  SUBCASE("the beginning of TLS, for which no more bytes are waited") {
+  SUBCASE("the beginning of TLS, without waiting for more bytes") {
     feed(reader, byte_vector{0x16, 3, 1, 2});
     CHECK(next(reader, start) == std::nullopt);
     feed(reader, byte_vector{0});
@@ -64,7 +64,7 @@ TEST_CASE("hello_reader: what is no Hello ends it, and nothing is sent") {
     feed(reader, other);
     CHECK(error(reader, start) == errc::protocol_version_mismatch);
   }
-  SUBCASE("silence") {
+  SUBCASE("nothing") {
     feed(reader, byte_view(wire::client_hello).first(36));
     CHECK(next(reader, start + 5s - 1ns) == std::nullopt);
     CHECK(error(reader, start + 5s) == errc::timed_out);

@@ -22,7 +22,7 @@ std::error_code error_of(std::string_view in) {
   return taken ? std::error_code() : taken.error();
 }
 
-TEST_CASE("http: a head and nothing behind it") {
+TEST_CASE("http: reads a head and nothing after it") {
   head_reader reader;
   const std::string_view in =
       "GET /a HTTP/1.1\r\nHost: b\r\nX-Empty:\r\nx-Blanks: \t a b\t \r\n\r\nbody";
@@ -37,7 +37,7 @@ TEST_CASE("http: a head and nothing behind it") {
   CHECK(reader.feed(text("more")) == 0u);
 }
 
-TEST_CASE("http: never more is wanted than the head has") {
+TEST_CASE("http: never wants more bytes than the head has") {
   const std::string_view whole = "HTTP/1.1 200 OK\r\nA: b\r\nC:d\r\n\r\n";
   for (std::size_t size = 0; size < whole.size(); ++size) {
     CAPTURE(size);
@@ -49,7 +49,7 @@ TEST_CASE("http: never more is wanted than the head has") {
   }
 }
 
-TEST_CASE("http: malformed heads") {
+TEST_CASE("http: malformed heads are rejected") {
   for (const std::string_view bad :
        {std::string_view("\r\n"), std::string_view("\n"), std::string_view("GET / HTTP/1.1\n"),
         std::string_view("GET\r / HTTP/1.1\r\n"), std::string_view("GET /\0", 6),
@@ -70,7 +70,7 @@ TEST_CASE("http: malformed heads") {
   CHECK_FALSE(error_of("a\r\nb: \x80\xff\tc\r\n\r\n"));
 }
 
-TEST_CASE("http: the limits of a head") {
+TEST_CASE("http: the size and the fields of a head are bounded") {
   const std::string longest(head_reader::max_line, 'a');
   CHECK_FALSE(error_of(longest + "\r\n"));
   CHECK(error_of(longest + "a") == errc::message_too_long);
@@ -121,7 +121,7 @@ TEST_CASE("http: status lines") {
   }
 }
 
-TEST_CASE("http: fields are found in any case, and once") {
+TEST_CASE("http: fields are found in any case, and must be unique") {
   const http::head head{.fields = {{"Host", "a"},
                                    {"connection", "keep-alive , Upgrade"},
                                    {"Twice", "x"},
@@ -140,7 +140,7 @@ TEST_CASE("http: fields are found in any case, and once") {
   CHECK_FALSE(head.lists("absent", "x"));
 }
 
-TEST_CASE("http: heads are written as they are given") {
+TEST_CASE("http: heads are written as given") {
   byte_buffer out;
   http::head_writer::request(out, "GET", "/").field("A", "b").finish();
   http::head_writer::response(out, 404).finish();

@@ -25,7 +25,7 @@ void look_up(lookup_queue& queue, const std::string& name, duration took) {
   queue.end(name, start + took);
 }
 
-TEST_CASE("lookup_queue: a name is looked up once, however many ask") {
+TEST_CASE("lookup_queue: a name is looked up once, however many callers ask") {
   lookup_queue queue;
   CHECK(queue.ask("a", start) == start);
   CHECK(queue.ask("a", start + 1s) == start);
@@ -41,7 +41,7 @@ TEST_CASE("lookup_queue: a name is looked up once, however many ask") {
   CHECK(queue.begin(start + 5s) == "a");
 }
 
-TEST_CASE("lookup_queue: a name that nobody asks for any more is not looked up") {
+TEST_CASE("lookup_queue: a name that no caller asks for any more is not looked up") {
   lookup_queue queue;
   queue.ask("a", start);
   queue.ask("b", start);
@@ -76,7 +76,7 @@ TEST_CASE("lookup_queue: how many run at once depends on how long they took last
   }
 }
 
-TEST_CASE("lookup_queue: a quick name passes slow ones that wait") {
+TEST_CASE("lookup_queue: a fast name overtakes slow ones that wait") {
   lookup_queue queue;
   look_up(queue, "good", 5ms);
   for (int i = 0; i < 20; ++i) look_up(queue, number("dead", i), 10s);
@@ -94,7 +94,7 @@ TEST_CASE("lookup_queue: a quick name passes slow ones that wait") {
   CHECK(queue.begin(start) == "dead0");
 }
 
-TEST_CASE("lookup_queue: what is remembered of names has a bound, and an age") {
+TEST_CASE("lookup_queue: what is remembered of names is bounded in number and age") {
   lookup_queue queue;
   look_up(queue, "first", 10s);
   for (int i = 0; i < 4; ++i) {
@@ -107,8 +107,7 @@ TEST_CASE("lookup_queue: what is remembered of names has a bound, and an age") {
   CHECK(queue.begin(start + 10s + lookup_queue::speeds_remembered + 1ms) == "first");
 }
 
-TEST_CASE(
-    "expiring_cache: keeps so many names, so long, and forgets the one that was put longest ago") {
+TEST_CASE("expiring_cache: bounded in entries and age, and drops the entry stored longest ago") {
   expiring_cache<int> kept(3, 10s);
   kept.put("a", 1, start);
   kept.put("b", 2, start + 1s);

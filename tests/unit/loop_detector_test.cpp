@@ -50,7 +50,7 @@ loop_detector judging(std::size_t count) {
   return out;
 }
 
-TEST_CASE("loop detector: visitors go on while few forwards are unanswered") {
+TEST_CASE("loop detector: visitors pass while few connections are unanswered") {
   loop_detector detector = with_silent(63);
   detector.visitor_arrived(1);
   CHECK(drain(detector, start) == names{"admit 1"});
@@ -64,7 +64,7 @@ TEST_CASE("loop detector: visitors go on while few forwards are unanswered") {
   CHECK(drain(detector, start) == names{"admit 2"});
 }
 
-TEST_CASE("loop detector: visitors are held until an answer comes") {
+TEST_CASE("loop detector: visitors are held until an answer arrives") {
   loop_detector detector = with_silent(64);
   detector.visitor_arrived(1);
   CHECK(drain(detector, start) == names{"look"});
@@ -77,7 +77,8 @@ TEST_CASE("loop detector: visitors are held until an answer comes") {
   CHECK_FALSE(detector.deadline());
 }
 
-TEST_CASE("loop detector: without an answer one visitor is refused, and the unwinding proves it") {
+TEST_CASE(
+    "loop detector: without an answer one visitor is refused, and the unwinding proves a loop") {
   loop_detector detector = judging(64);
   for (std::uint64_t i = 0; i < 15; ++i) {
     detector.ended(63 - i, start + 2s);
@@ -91,7 +92,8 @@ TEST_CASE("loop detector: without an answer one visitor is refused, and the unwi
   CHECK(drain(detector, start + 2s) == names{"admit 1002"});
 }
 
-TEST_CASE("loop detector: whoever imitates a loop costs others a short wait, and one its visit") {
+TEST_CASE(
+    "loop detector: an imitated loop costs others a short wait, and one visitor its connection") {
   loop_detector detector;
   time_point now = start;
   std::uint64_t next = 0;
@@ -125,7 +127,7 @@ TEST_CASE("loop detector: ends in the order of their starts prove nothing") {
   CHECK(drain(detector, start + 4s) == names{"admit 1001"});
 }
 
-TEST_CASE("loop detector: a slow unwinding is waited for, a pause in it ends the judgement") {
+TEST_CASE("loop detector: a slow unwinding is awaited, and a pause ends the judgement") {
   for (const bool steady : {true, false}) {
     CAPTURE(steady);
     loop_detector detector = judging(64);
@@ -141,7 +143,7 @@ TEST_CASE("loop detector: a slow unwinding is waited for, a pause in it ends the
   }
 }
 
-TEST_CASE("loop detector: a suspicion that was wrong takes twice as many the next time") {
+TEST_CASE("loop detector: after a wrong suspicion the threshold doubles") {
   loop_detector detector = judging(64);
   detector.visitor_arrived(1001);
   CHECK(drain(detector, start + 2s).empty());
@@ -165,7 +167,7 @@ TEST_CASE("loop detector: a suspicion that was wrong takes twice as many the nex
   CHECK(drain(detector, start + 63s) == names{"look"});
 }
 
-TEST_CASE("loop detector: a held visitor that left is not spoken of") {
+TEST_CASE("loop detector: a held visitor that left is not mentioned again") {
   loop_detector detector = with_silent(64);
   detector.visitor_arrived(1);
   detector.visitor_arrived(2);

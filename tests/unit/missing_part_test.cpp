@@ -11,7 +11,7 @@ namespace {
 
 using config::transport_kind;
 
-TEST_CASE("missing_part: what is not built in is reported, with the key that asks for it") {
+TEST_CASE("missing_part: a part that is not built in is reported with its key") {
   config::transport settings;
   CHECK_FALSE(missing_part(settings, config::side::client));
 

@@ -60,7 +60,7 @@ outcome feed(M& machine, byte_view in) {
   }
 }
 
-TEST_CASE("socks5: the conversation without credentials") {
+TEST_CASE("socks5: the exchange without credentials") {
   socks5 machine(std::nullopt, {"example.com", 2333});
   CHECK(sent(machine) == "050100");
   CHECK(machine.wanted() == 2);
@@ -73,7 +73,7 @@ TEST_CASE("socks5: the conversation without credentials") {
   CHECK(sent(machine).empty());
 }
 
-TEST_CASE("socks5: the conversation with credentials") {
+TEST_CASE("socks5: the exchange with credentials") {
   socks5 machine(user(), {"example.com", 2333});
   CHECK(sent(machine) == "05020002");
   CHECK_FALSE(feed(machine, bytes("0502")).error);
@@ -96,7 +96,7 @@ TEST_CASE("socks5: the conversation with credentials") {
   CHECK(sent(empty) == "010000");
 }
 
-TEST_CASE("socks5: IP literals go as addresses") {
+TEST_CASE("socks5: IP literals are sent as addresses") {
   const auto request = [](std::string host) {
     socks5 machine(std::nullopt, {std::move(host), 0x1234});
     sent(machine);
@@ -110,7 +110,7 @@ TEST_CASE("socks5: IP literals go as addresses") {
   CHECK(request(std::string(255, 'a')).starts_with("05010003ff61"));
 }
 
-TEST_CASE("socks5: what a proxy may refuse, or say wrongly") {
+TEST_CASE("socks5: refusals and malformed responses of a proxy") {
   struct bad {
     const char* what;
     std::vector<const char*> answers;
@@ -148,7 +148,7 @@ TEST_CASE("socks5: what a proxy may refuse, or say wrongly") {
   CHECK(feed(unasked, bytes("0502")).error == errc::malformed_proxy_answer);
 }
 
-TEST_CASE("proxies: what cannot be asked for is an error before anything is sent") {
+TEST_CASE("proxies: targets that cannot be encoded are an error before anything is sent") {
   const std::string longest(255, 'a');
   const auto first_error = [](auto machine) {
     CHECK(sent(machine).empty());
@@ -188,7 +188,7 @@ TEST_CASE("http_connect: the request") {
         "\r\n");
 }
 
-TEST_CASE("http_connect: what a proxy may answer") {
+TEST_CASE("http_connect: every response of a proxy has its result") {
   struct answer {
     std::string_view head;
     bool connected;
@@ -219,7 +219,7 @@ TEST_CASE("http_connect: what a proxy may answer") {
   CHECK(status(407).message() == "the proxy answered HTTP 407 Proxy Authentication Required");
 }
 
-TEST_CASE("http_connect: what follows the head stays in the stream") {
+TEST_CASE("http_connect: bytes after the head stay in the stream") {
   http_connect machine(std::nullopt, {"a", 1});
   byte_view in = text("HTTP/1.1 200 OK\r\nA: b\r\n\r\nSSH-2.0");
   // As a driver reads: as much as the machine wants, at once.
@@ -232,7 +232,7 @@ TEST_CASE("http_connect: what follows the head stays in the stream") {
   CHECK(to_hex(in) == to_hex(text("SSH-2.0")));
 }
 
-TEST_CASE("any_proxy: speaks as it is told") {
+TEST_CASE("any_proxy: uses the protocol of its settings") {
   any_proxy socks({.proxy = {"p", 1}}, {"example.com", 1});
   CHECK(sent(socks) == "050100");
   any_proxy http({.scheme = scheme::http, .proxy = {"p", 1}, .credentials = user()}, {"a", 1});

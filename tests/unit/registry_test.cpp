@@ -58,7 +58,7 @@ TEST_CASE("registry: a new session of a service replaces the old one") {
   CHECK(*known.find_session(numbered(12)) == 2);
 }
 
-TEST_CASE("registry: a session that was replaced does not end its successor") {
+TEST_CASE("registry: a replaced session does not remove its successor") {
   registry known;
   known.insert(ssh, "ssh");
   known.attach(ssh, numbered(11), 1);
@@ -72,7 +72,7 @@ TEST_CASE("registry: a session that was replaced does not end its successor") {
   CHECK(known.find_service(ssh) != nullptr);
 }
 
-TEST_CASE("registry: erasing a service hands out its session") {
+TEST_CASE("registry: erasing a service returns its session") {
   registry known;
   known.insert(ssh, "ssh");
   known.attach(ssh, numbered(11), 1);

@@ -63,7 +63,7 @@ TEST_CASE("secret: compares by contents") {
   CHECK(secret(std::string("a\0b", 3)) != secret(std::string("a\0c", 3)));
 }
 
-TEST_CASE("secret: copies stand alone, a moved one leaves nothing behind") {
+TEST_CASE("secret: copies are independent, and a moved-from secret is empty") {
   secret first("0123456789");
   const secret copy = first;
   secret moved = std::move(first);
@@ -84,16 +84,16 @@ TEST_CASE("wipe: overwrites with zeros") {
 
 TEST_CASE("secret: the bytes are wiped before the memory is given back") {
   watched = watched_memory();
-  SUBCASE("at the end of its life") {
+  SUBCASE("on destruction") {
     const secret token("0123456789");
     watched.at = token.bytes().data();
   }
-  SUBCASE("when another is assigned") {
+  SUBCASE("on assignment") {
     secret token("0123456789");
     watched.at = token.bytes().data();
     token = secret("other");
   }
-  SUBCASE("when it was moved, at the end of the new one's life") {
+  SUBCASE("after a move, when the new one is destroyed") {
     secret token("0123456789");
     watched.at = token.bytes().data();
     const secret moved = std::move(token);
@@ -103,7 +103,7 @@ TEST_CASE("secret: the bytes are wiped before the memory is given back") {
   CHECK(watched.wiped);
 }
 
-TEST_CASE("secret: the text that it is made of is wiped") {
+TEST_CASE("secret: the text that it is made from is wiped") {
   // Long enough to live outside the string object, whose own memory ends with the call.
   std::string text(100, 'x');
   watched = watched_memory();
@@ -115,7 +115,7 @@ TEST_CASE("secret: the text that it is made of is wiped") {
   CHECK(watched.wiped);
 }
 
-TEST_CASE("constant_time_equal: like ==, for views of any length") {
+TEST_CASE("constant_time_equal: same as ==, for views of any length") {
   const byte_vector a = bytes("01 02 03");
   CHECK(constant_time_equal(a, bytes("01 02 03")));
   CHECK_FALSE(constant_time_equal(a, bytes("00 02 03")));

@@ -45,7 +45,7 @@ TEST_CASE("server_control: Hello, Auth, Ack when the owner accepts, commands") {
         to_hex(wire::ack_ok + wire::create_data_channel + wire::create_data_channel));
 }
 
-TEST_CASE("server_control: an unknown service is told without waiting for the Auth") {
+TEST_CASE("server_control: an unknown service is reported without waiting for the Auth") {
   server_control<> control(digest_of(wire::nonce), std::nullopt, 30s, start + 5s);
   CHECK(error(control, start) == errc::service_not_exist);
   CHECK(control.feed(wire::auth) == 0);
@@ -67,7 +67,7 @@ TEST_CASE("server_control: a wrong Auth is reported, whichever byte differs") {
   }
 }
 
-TEST_CASE("server_control: the Auth has a deadline, and nothing is told when it passes") {
+TEST_CASE("server_control: the Auth has a deadline, after which nothing is sent") {
   server_control<> control = machine();
   feed(control, byte_view(wire::auth).first(31));
   CHECK(next(control, start + 5s - 1ns) == std::nullopt);
@@ -75,7 +75,7 @@ TEST_CASE("server_control: the Auth has a deadline, and nothing is told when it 
   CHECK(sent(control) == to_hex(wire::server_hello));
 }
 
-TEST_CASE("server_control: it takes the Auth and no more, and later discards what comes") {
+TEST_CASE("server_control: it reads the Auth and no more, and later discards input") {
   server_control<> control = machine();
   CHECK(control.feed(wire::auth + wire::heartbeat) == 32);
   CHECK(control.feed(wire::heartbeat) == 0);
@@ -110,13 +110,13 @@ TEST_CASE("server_control: a heartbeat after an interval without a command") {
   CHECK(control.deadline() == start + 111s);
 }
 
-TEST_CASE("server_control: heartbeats do not pile up before a peer that reads nothing") {
+TEST_CASE("server_control: heartbeats do not pile up for a peer that reads nothing") {
   server_control<> control = established(30s);
   for (int i = 1; i <= 1'000; ++i) CHECK(next(control, start + i * 30s) == std::nullopt);
   CHECK(sent(control) == to_hex(wire::heartbeat));
 }
 
-TEST_CASE("server_control: a heartbeat interval of 0 is no limit") {
+TEST_CASE("server_control: a heartbeat interval of 0 sends none") {
   server_control<> control = established(0s);
   CHECK(control.deadline() == std::nullopt);
   control.request_data_channel(start);
@@ -125,7 +125,7 @@ TEST_CASE("server_control: a heartbeat interval of 0 is no limit") {
   CHECK(sent(control) == to_hex(wire::create_data_channel));
 }
 
-TEST_CASE("server_control: another heartbeat interval counts from when it is set") {
+TEST_CASE("server_control: a new heartbeat interval counts from when it is set") {
   server_control<> control = established(30s);
   control.set_heartbeat_interval(30s, start + 20s);
   CHECK(control.deadline() == start + 30s);
@@ -142,7 +142,7 @@ TEST_CASE("server_control: another heartbeat interval counts from when it is set
   CHECK(control.deadline() == start + 105s);
 }
 
-TEST_CASE("server_control: an interval that is set before the client is accepted holds then") {
+TEST_CASE("server_control: an interval set before the client is accepted applies then") {
   server_control<> control = machine(30s);
   control.set_heartbeat_interval(7s, start);
   CHECK(control.deadline() == start + 5s);

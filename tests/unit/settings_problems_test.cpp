@@ -17,7 +17,7 @@ lines problems_of(const Settings& value) {
   return out;
 }
 
-TEST_CASE("settings: a struct with all that it needs has no problems") {
+TEST_CASE("settings: a complete struct has no problems") {
   config::client client;
   client.remote_addr = address{"h", 1};
   CHECK(problems_of(client).empty());
@@ -32,7 +32,7 @@ TEST_CASE("settings: a struct with all that it needs has no problems") {
   CHECK(problems_of(server).empty());
 }
 
-TEST_CASE("settings: two services of one name, and addresses that are missing") {
+TEST_CASE("settings: duplicate service names and missing addresses are problems") {
   config::client client;
   client.services.resize(3);
   for (auto& each : client.services) {

@@ -23,7 +23,7 @@ TEST_CASE("sha1: vectors of RFC 3174 section 7.3 and FIPS 180") {
 }
 
 // The lengths at which the padding needs one block more; computed by coreutils' sha1sum.
-TEST_CASE("sha1: every border of the padding") {
+TEST_CASE("sha1: every length around the padding boundaries") {
   CHECK(digest(std::string(55, 'a')) == "c1c8bbdc22796e28c0e15163d20899b65621d65a");
   CHECK(digest(std::string(56, 'a')) == "c2db330f6083854c99d4b5bfb6e8f29f201be699");
   CHECK(digest(std::string(63, 'a')) == "03f09f5b158a7a8cdad920bddc29b81c18a551f5");

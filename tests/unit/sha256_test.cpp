@@ -53,7 +53,7 @@ TEST_CASE("sha256: the vectors of RFC 6234, section 8.5") {
   }
 }
 
-TEST_CASE("sha256: nothing hashed (FIPS 180-4)") {
+TEST_CASE("sha256: the empty input (FIPS 180-4)") {
   CHECK(sha256_of({}) == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
 }
 
@@ -73,7 +73,7 @@ TEST_CASE("sha256: every length around the block and the padding, in one piece a
         "ffe054fe7ae0cb6dc65c3af9b61d5209f439851db43d0ba5997337df154668eb");
 }
 
-TEST_CASE("sha256: copies go on independently") {
+TEST_CASE("sha256: copies continue independently") {
   crypto::sha256 hash;
   hash.update(text("ab"));
   crypto::sha256 copy = hash;
@@ -83,7 +83,7 @@ TEST_CASE("sha256: copies go on independently") {
   CHECK(to_hex(copy.finish()) == sha256_of(text("abd")));
 }
 
-TEST_CASE("system_rng: fills everything, never twice the same") {
+TEST_CASE("system_rng: fills the whole buffer, never twice the same") {
   crypto::system_rng rng;
   std::set<byte_vector> seen;
   for (int i = 0; i < 100; ++i) {

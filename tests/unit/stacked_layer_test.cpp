@@ -131,7 +131,7 @@ stack open_stack(const toy& above, const toy& below) {
   return out;
 }
 
-TEST_CASE("stacked_layer: bytes go through both") {
+TEST_CASE("stacked_layer: bytes pass through both layers") {
   stack out = open_stack(upper, lower);
   REQUIRE(out.it.send(text("down"), out.wire));
   CHECK(out.said() == "down");
@@ -144,7 +144,8 @@ TEST_CASE("stacked_layer: bytes go through both") {
   CHECK(early.received() == "up");
 }
 
-TEST_CASE("stacked_layer: the upper one's end goes first, the lower one's when both have ended") {
+TEST_CASE(
+    "stacked_layer: the upper layer's end is sent first, then the lower one's if both have ended") {
   stack out = open_stack(upper, lower);
   REQUIRE(out.it.close(out.wire));
   CHECK(out.said() == ".");
@@ -167,7 +168,7 @@ TEST_CASE("stacked_layer: the upper one's end goes first, the lower one's when b
   CHECK(other.it.state() == phase::closed);
 }
 
-TEST_CASE("stacked_layer: an upper one that does not say its end leaves it to the lower one") {
+TEST_CASE("stacked_layer: if the upper layer does not announce its end, the lower one does") {
   stack out = open_stack(silent_upper, lower);
   REQUIRE(out.it.close(out.wire));
   CHECK(out.said() == ",");
@@ -186,7 +187,7 @@ TEST_CASE("stacked_layer: an upper one that does not say its end leaves it to th
   CHECK(bare.it.state() == phase::closed);
 }
 
-TEST_CASE("stacked_layer: an end below that the upper one did not announce is truncation") {
+TEST_CASE("stacked_layer: an end below that the upper layer did not announce is truncation") {
   stack said = open_stack(upper, lower);
   CHECK(said.take("up,") == errc::truncated);
   CHECK(said.received() == "up");
@@ -202,7 +203,7 @@ TEST_CASE("stacked_layer: an end below that the upper one did not announce is tr
   CHECK(shaking.it.receive_end().error() == errc::truncated);
 }
 
-TEST_CASE("stacked_layer: errors of either end it, after the closing message") {
+TEST_CASE("stacked_layer: an error of either layer ends it, after the closing message") {
   for (const std::string_view in : {"before!after", "before#after"}) {
     CAPTURE(in);
     stack out = open_stack(upper, lower);
@@ -220,7 +221,7 @@ TEST_CASE("stacked_layer: errors of either end it, after the closing message") {
   }
 }
 
-TEST_CASE("stacked_layer: what came before the lower one's error still goes up") {
+TEST_CASE("stacked_layer: bytes before the lower layer's error are still delivered") {
   stack out{{upper, lower}};
   REQUIRE(out.it.start(out.wire));
   CHECK(out.take("luup#") == errc::malformed_message);
@@ -228,7 +229,7 @@ TEST_CASE("stacked_layer: what came before the lower one's error still goes up")
   CHECK(out.said() == "l?");
 }
 
-TEST_CASE("stacked_layer: each acts at its own deadline") {
+TEST_CASE("stacked_layer: each layer acts at its own deadline") {
   toy above = upper;
   above.deadline_at = now + 2s;
   toy below = lower;

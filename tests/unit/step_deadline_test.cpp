@@ -9,7 +9,7 @@ using namespace std::chrono_literals;
 
 constexpr time_point start{1h};
 
-TEST_CASE("step_deadline: a completed step gives the full time again, within four times of it") {
+TEST_CASE("step_deadline: a completed step restarts the time, up to four times in total") {
   step_deadline deadline(start, 5s);
   const step_deadline copy = deadline;
   CHECK(deadline.at() == start + 5s);
@@ -25,14 +25,14 @@ TEST_CASE("step_deadline: a completed step gives the full time again, within fou
   }
 }
 
-TEST_CASE("step_deadline: one that no step moves") {
+TEST_CASE("step_deadline: may be fixed, so that no step extends it") {
   step_deadline deadline(start);
   deadline.step_done(start + 1s);
   deadline.shorten(1s);
   CHECK(deadline.at() == start);
 }
 
-TEST_CASE("step_deadline: a shorter time holds for the current step and for all together") {
+TEST_CASE("step_deadline: a shorter time applies to the current step and to the total") {
   step_deadline deadline(start, 10s);
   deadline.step_done(start + 1s);
   deadline.shorten(3s);
@@ -43,7 +43,7 @@ TEST_CASE("step_deadline: a shorter time holds for the current step and for all 
   CHECK(deadline.at() == start + 12s);
 }
 
-TEST_CASE("step_deadline: no time is too long for it") {
+TEST_CASE("step_deadline: the longest duration does not overflow") {
   step_deadline deadline(start, duration::max());
   CHECK(deadline.at() == time_point::max());
   deadline.step_done(start + 1s);

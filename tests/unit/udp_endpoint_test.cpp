@@ -13,7 +13,7 @@ namespace {
 const udp_endpoint v4{{192, 0, 2, 10}, 50000, false};
 const udp_endpoint v6{{0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}, 53124, true};
 
-TEST_CASE("udp_endpoint: IP address, port and family are what it is") {
+TEST_CASE("udp_endpoint: equality compares IP address, port and family") {
   const udp_endpoint same = v4;
   CHECK(same == v4);
   udp_endpoint other = v4;
@@ -27,7 +27,7 @@ TEST_CASE("udp_endpoint: IP address, port and family are what it is") {
   CHECK(other != v6);
 }
 
-TEST_CASE("udp_endpoint: as an address") {
+TEST_CASE("udp_endpoint: converts to an address") {
   CHECK(to_address(v4) == address{"192.0.2.10", 50000});
   CHECK(to_address(udp_endpoint{}) == address{"0.0.0.0", 0});
   CHECK(to_address({{255, 255, 255, 255}, 65535, false}) == address{"255.255.255.255", 65535});
@@ -37,7 +37,7 @@ TEST_CASE("udp_endpoint: as an address") {
   CHECK(to_address({{}, 7, true}) == address{"0:0:0:0:0:0:0:0", 7});
 }
 
-TEST_CASE("udp_endpoint: from an address") {
+TEST_CASE("udp_endpoint: converts from an address") {
   CHECK(to_udp_endpoint({"192.0.2.10", 50000}) == v4);
   CHECK(to_udp_endpoint({"2001:db8::1", 53124}) == v6);
   CHECK(to_udp_endpoint({"2001:db8::1%eth0", 53124}) == v6);
@@ -54,7 +54,7 @@ TEST_CASE("udp_endpoint: the hash is SipHash-1-3 of three words") {
   CHECK(keyed(v6) == 0xf467c78e8390bd04U);
 }
 
-TEST_CASE("udp_endpoint: neighbours do not collide, whatever the seed") {
+TEST_CASE("udp_endpoint: similar endpoints do not collide, whatever the seed") {
   // Ports and addresses that differ by as much in opposite directions.
   for (std::uint64_t seed = 0; seed < 64; ++seed) {
     std::unordered_set<std::size_t> seen;

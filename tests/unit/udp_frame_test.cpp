@@ -60,7 +60,7 @@ TEST_CASE("UDP frame: the worked examples, both ways") {
   }
 }
 
-TEST_CASE("UDP frame: what is appended leaves alone what is there") {
+TEST_CASE("UDP frame: encoding appends and changes nothing before it") {
   byte_buffer out;
   out.append(text("before"));
   bincode::append_udp_frame({{192, 0, 2, 10}, 50000, false}, text("ping"), out);
@@ -68,7 +68,8 @@ TEST_CASE("UDP frame: what is appended leaves alone what is there") {
   CHECK(to_hex(all) == to_hex(text("before")) + to_hex(wire::udp_frame_v4));
 }
 
-TEST_CASE("UDP frame: cut anywhere it is not all there, and what follows is not of it") {
+TEST_CASE(
+    "UDP frame: a truncated frame is incomplete, and bytes after a frame are not part of it") {
   for (const byte_vector& whole :
        {wire::udp_frame_v4, wire::udp_frame_v6, wire::udp_frame_mapped}) {
     for (std::size_t size = 0; size < whole.size(); ++size) {
@@ -109,7 +110,7 @@ TEST_CASE("UDP frame: a header that cannot hold an address is malformed at its f
   }
 }
 
-TEST_CASE("UDP frame: an IPv6 header of 12 to 23 bytes is malformed, once it is there") {
+TEST_CASE("UDP frame: an IPv6 header of 12 to 23 bytes is malformed, once it has arrived") {
   for (std::uint8_t size = 12; size < 24; ++size) {
     CAPTURE(size);
     byte_vector in = wire::udp_frame_v6;
@@ -119,7 +120,7 @@ TEST_CASE("UDP frame: an IPv6 header of 12 to 23 bytes is malformed, once it is 
   }
 }
 
-TEST_CASE("UDP frame: families that do not exist are malformed, in every byte of the index") {
+TEST_CASE("UDP frame: unknown families are malformed, in every byte of the index") {
   for (std::size_t byte = 1; byte <= 4; ++byte) {
     byte_vector in = wire::udp_frame_v6;
     in[byte] = 2;
@@ -130,7 +131,7 @@ TEST_CASE("UDP frame: families that do not exist are malformed, in every byte of
   }
 }
 
-TEST_CASE("UDP frame: bytes of the header behind its fields are ignored") {
+TEST_CASE("UDP frame: header bytes after the known fields are ignored") {
   for (const std::size_t extra : {1u, 11u, 12u, 100u, 243u}) {
     CAPTURE(extra);
     byte_vector in(wire::udp_frame_v4.begin(), wire::udp_frame_v4.begin() + 13);

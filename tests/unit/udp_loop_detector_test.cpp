@@ -27,7 +27,7 @@ constexpr int other_service = 2;
 
 using path = std::vector<const void*>;
 
-TEST_CASE("UDP loop: what makes a datagram one that has come back") {
+TEST_CASE("UDP loop: which datagrams are recognized as returned") {
   struct example {
     const char* what;
     bool is_own_address;
@@ -84,7 +84,7 @@ TEST_CASE("UDP loop: the first datagram and the latest are remembered") {
   }
 }
 
-TEST_CASE("UDP loop: once it is shown, all that comes from a socket of the service is dropped") {
+TEST_CASE("UDP loop: once detected, everything from a socket of the service is dropped") {
   sent_datagrams sent({&this_service});
   sent.note(bytes("hello"));
   udp_loop_detector detector(&this_service);
@@ -94,7 +94,7 @@ TEST_CASE("UDP loop: once it is shown, all that comes from a socket of the servi
   CHECK_FALSE(detector.has_come_back(&sent, bytes("other"), start + 60s));
 }
 
-TEST_CASE("UDP loop: it is reported once a minute, with what was dropped since") {
+TEST_CASE("UDP loop: it is reported once a minute, with the number of dropped datagrams") {
   sent_datagrams sent({&this_service});
   sent.note(bytes("hello"));
   udp_loop_detector detector(&this_service);
@@ -110,7 +110,7 @@ TEST_CASE("UDP loop: it is reported once a minute, with what was dropped since")
   CHECK_FALSE(detector.take_report(start + 200s));
 }
 
-TEST_CASE("UDP loop: a socket is known from its opening to its closing") {
+TEST_CASE("UDP loop: a socket is known until it is closed") {
   own_udp_sockets sockets;
   const auto first = std::make_shared<sent_datagrams>(path{&this_service});
   const auto second = std::make_shared<sent_datagrams>(path{&other_service});

@@ -15,7 +15,7 @@ udp_endpoint visitor(std::uint16_t port) { return {{192, 0, 2, 1}, port, false};
 
 const time_point start{};
 
-TEST_CASE("udp_sessions: who was silent for the longest goes first") {
+TEST_CASE("udp_sessions: the longest idle visitor is dropped first") {
   protocol::udp_sessions<int> all(3, 60s, 1);
   CHECK(all.empty());
   CHECK_FALSE(all.deadline());
@@ -48,7 +48,7 @@ TEST_CASE("udp_sessions: idle visitors expire one by one, at their deadline and 
   CHECK_FALSE(all.expire(start + 70s));
 }
 
-TEST_CASE("udp_sessions: new limits hold for those who are known") {
+TEST_CASE("udp_sessions: new limits apply to known visitors") {
   protocol::udp_sessions<int> all(10, 60s, 1);
   for (std::uint16_t i = 1; i <= 4; ++i) all.add(visitor(i), i, start);
   all.set_limits(2, 5s);
@@ -64,7 +64,7 @@ TEST_CASE("udp_sessions: new limits hold for those who are known") {
   CHECK(all.limit() == 1);
 }
 
-TEST_CASE("udp_sessions: whoever is forgotten takes his value along") {
+TEST_CASE("udp_sessions: forgetting a visitor destroys its value") {
   protocol::udp_sessions<std::shared_ptr<int>> all(10, 60s, 1);
   std::weak_ptr<int> first, second;
   {

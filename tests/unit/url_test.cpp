@@ -63,7 +63,7 @@ TEST_CASE("credentials of a proxy URL are percent-decoded") {
   }
 }
 
-TEST_CASE("a bad proxy URL is refused in words that do not hold its credentials") {
+TEST_CASE("an invalid proxy URL is rejected without showing its credentials") {
   struct row {
     std::string_view text;
     std::string_view what;

@@ -24,7 +24,7 @@ byte_vector encoded(const frame_header& header) {
   return out;
 }
 
-TEST_CASE("frame: lengths take as few bytes as they can") {
+TEST_CASE("frame: lengths are encoded in as few bytes as possible") {
   const auto hex = [](std::uint64_t length) { return to_hex(encoded({.length = length})); };
   CHECK(hex(0) == "8200");
   CHECK(hex(125) == "827d");
@@ -53,7 +53,7 @@ TEST_CASE("frame: a header is read as it was written") {
   });
 }
 
-TEST_CASE("frame: what is read is written as it was") {
+TEST_CASE("frame: frames survive a round trip") {
   RATHOLE_PROPERTY("bytes", [] {
     byte_vector wire = *any_bytes(14);
     wire.resize(2 + wire.size());
@@ -69,7 +69,7 @@ TEST_CASE("frame: what is read is written as it was") {
   });
 }
 
-TEST_CASE("mask: byte by byte, at any place, of any size, also in place") {
+TEST_CASE("mask: any offset and size, also in place, equals masking byte by byte") {
   RATHOLE_PROPERTY("mask", [](const mask_key& key) {
     const byte_vector in = *any_bytes(150);
     const auto offset = *rc::gen::inRange<std::size_t>(0, 70'000);

@@ -56,7 +56,7 @@ byte_vector any_frame() {
   return std::move(out) + byte_vector{1, 2, 3, 4} + payload;
 }
 
-TEST_CASE("laws: websocket, with control frames and fragments between") {
+TEST_CASE("laws: websocket, with interleaved control frames and fragments") {
   RATHOLE_PROPERTY("websocket, any frames", [] {
     const byte_view head = text(
         "GET / HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: websocket\r\n"

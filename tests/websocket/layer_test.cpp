@@ -104,7 +104,7 @@ TEST_CASE("websocket: the client's request is upstream's") {
   CHECK(out.it.state() == phase::open);
 }
 
-TEST_CASE("websocket: a path and headers of the client's own come with the request") {
+TEST_CASE("websocket: a configured path and headers are part of the request") {
   websocket::client_settings settings{.path = "/tunnel?a=b", .host = "cdn.example"};
   settings.headers.emplace_back("CF-Access-Client-Secret", secret("s3cret"));
   settings.headers.emplace_back("X-Empty", secret());
@@ -113,14 +113,14 @@ TEST_CASE("websocket: a path and headers of the client's own come with the reque
   CHECK(sent.ends_with("==\r\nCF-Access-Client-Secret: s3cret\r\nX-Empty: \r\n\r\n"));
 }
 
-TEST_CASE("websocket: the server's answer is upstream's") {
+TEST_CASE("websocket: the server's response is upstream's") {
   end out = server();
   CHECK(out.take(request) == std::error_code());
   CHECK(as_text(out.wire) == response);
   CHECK(out.it.state() == phase::open);
 }
 
-TEST_CASE("websocket: the server takes what any client may send") {
+TEST_CASE("websocket: the server accepts requests of other clients") {
   const std::string_view nginx =
       "GET /any/path?x HTTP/1.1\r\nhost: a\r\nCONNECTION: keep-alive, Upgrade\r\n"
       "upgrade: WebSocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
@@ -134,7 +134,7 @@ TEST_CASE("websocket: the server takes what any client may send") {
   CHECK(as_text(out.app) == "c");
 }
 
-TEST_CASE("websocket: what the server refuses, and how") {
+TEST_CASE("websocket: requests that the server refuses, and with which status") {
   struct refusal {
     std::string_view from;
     std::string_view to;
@@ -184,7 +184,7 @@ TEST_CASE("websocket: what the server refuses, and how") {
   CHECK(as_text(out.wire).starts_with("HTTP/1.1 400 "));
 }
 
-TEST_CASE("websocket: what the client refuses") {
+TEST_CASE("websocket: responses that the client refuses") {
   struct refusal {
     std::string_view from;
     std::string_view to;
@@ -270,7 +270,7 @@ TEST_CASE("websocket: the examples of RFC 6455 section 5.7, as Binary") {
   CHECK(to_hex(masked.wire.data()) == "8a0548656c6c6f");
 }
 
-TEST_CASE("websocket: malformed frames end it with a closing message") {
+TEST_CASE("websocket: invalid frames end the connection with a Close") {
   struct malformed {
     std::string_view what;
     std::string_view frame;
@@ -321,7 +321,7 @@ TEST_CASE("websocket: malformed frames end it with a closing message") {
   CHECK(to_hex(closing.wire.data()) == "8800");
 }
 
-TEST_CASE("websocket: messages have a limit, also in fragments") {
+TEST_CASE("websocket: the size of a message is bounded, also in fragments") {
   end out = open_client();
   const byte_vector fragment(websocket::reader::max_frame);
   for (int i = 0; i < 4; ++i) {
@@ -334,13 +334,13 @@ TEST_CASE("websocket: messages have a limit, also in fragments") {
   CHECK(out.take(bytes("8001")) == errc::message_too_long);
 }
 
-TEST_CASE("websocket: payload is passed on as it comes") {
+TEST_CASE("websocket: payload is passed on as it arrives") {
   end out = open_client();
   CHECK(out.take(bytes("827f0000000001000000 61 62")) == std::error_code());
   CHECK(as_text(out.app) == "ab");
 }
 
-TEST_CASE("websocket: both directions end by themselves") {
+TEST_CASE("websocket: each direction ends separately") {
   end a = open_client();
   end b = open_server();
   REQUIRE(a.it.close(a.wire));
@@ -390,7 +390,7 @@ TEST_CASE("websocket: a Close ends the peer's sending if it is empty, 1000 or 10
   }
 }
 
-TEST_CASE("websocket: any other Close is a broken connection, and is answered") {
+TEST_CASE("websocket: any other Close is an error, and is answered") {
   struct broken {
     std::string_view what;
     std::string_view payload;
@@ -455,7 +455,7 @@ TEST_CASE("websocket: any other Close is a broken connection, and is answered") 
   CHECK(status(4000).message() == "the peer broke the WebSocket connection off with Close 4000");
 }
 
-TEST_CASE("websocket: what one end finds wrong is an error at the other too") {
+TEST_CASE("websocket: an error that one end detects is an error at the other too") {
   end a = open_client();
   end b = open_server();
   CHECK(a.take(bytes("8100")) == errc::unexpected_message);
@@ -473,7 +473,7 @@ TEST_CASE("websocket: a stream that ends without Close is truncated") {
   CHECK(c.it.receive_end().error() == errc::truncated);
 }
 
-TEST_CASE("websocket: a Ping goes out in silence only") {
+TEST_CASE("websocket: a Ping is sent only when the connection is idle") {
   end out = open_server({.ping_interval = 30s});
   CHECK_FALSE(out.it.deadline());
   REQUIRE(out.it.poll(now, out.wire));

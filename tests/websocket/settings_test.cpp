@@ -13,7 +13,7 @@ TEST_CASE("websocket: the accept key of RFC 6455 section 1.3, and upstream's") {
   CHECK(websocket::accept_key("AQIDBAUGBwgJCgsMDQ4PEA==") == "C/0nmHhBztSRGR1CwL6Tf4ZjwpY=");
 }
 
-TEST_CASE("websocket: the Host of a server") {
+TEST_CASE("websocket: the Host header of a server") {
   using websocket::host_header;
   CHECK(host_header({"example.com", 2333}) == "example.com:2333");
   CHECK(host_header({"EXAMPLE.Com", 443}) == "example.com:443");
@@ -22,7 +22,7 @@ TEST_CASE("websocket: the Host of a server") {
   CHECK(host_header({"::1", 8080}) == "[::1]:8080");
 }
 
-TEST_CASE("websocket: paths that can be asked for") {
+TEST_CASE("websocket: valid and invalid paths") {
   for (const char* good : {"/", "/a/b", "/a?b=c&d=%20", "//"}) {
     CAPTURE(good);
     CHECK_FALSE(websocket::path_problem(good));
@@ -33,7 +33,7 @@ TEST_CASE("websocket: paths that can be asked for") {
   }
 }
 
-TEST_CASE("websocket: hosts that can be named") {
+TEST_CASE("websocket: valid and invalid hosts") {
   CHECK_FALSE(websocket::host_problem("example.com:80"));
   for (const char* bad : {"", " ", "a b", "a\n"}) {
     CAPTURE(bad);
@@ -41,7 +41,7 @@ TEST_CASE("websocket: hosts that can be named") {
   }
 }
 
-TEST_CASE("websocket: headers that a request may have besides its own") {
+TEST_CASE("websocket: extra headers that a request may have") {
   using websocket::header_problem;
   CHECK_FALSE(header_problem("X-Token", "a b\tc"));
   CHECK_FALSE(header_problem("Sec-WebSocket-Protocol", "x"));
