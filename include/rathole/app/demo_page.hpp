@@ -13,8 +13,8 @@
 #include <string_view>
 #include <utility>
 
-/// Holds the program: command line, log, reload and signals. This header has the sample HTTP
-/// service of the demonstration and its visitor.
+// The sample HTTP service of the demonstration and its visitor.
+
 namespace rathole::app {
 
 /// The page that the service returns for every request.

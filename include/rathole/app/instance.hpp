@@ -26,6 +26,7 @@ class instance {
   /// Holds the listeners for clients that one server hands over to another; empty for a client.
   using listener_list = std::vector<std::shared_ptr<server::client_listener<io::tcp_acceptor>>>;
 
+  /// Destroys the instance, which must have ended.
   virtual ~instance() = default;
   /// Starts the instance. `ready` is called once: when a server listens, and at once for a client.
   /// `ended` is called when nothing of the instance is left, or with the error if it cannot listen.

@@ -9,8 +9,9 @@
 #include <string_view>
 #include <system_error>
 
-/// Holds the client of a tunnel. This header defines the events that a client reports to its
-/// observer; they are views that are valid only during the call.
+// The events that a client reports to its observer. They are views that are valid only during the
+// call.
+
 namespace rathole::client {
 
 /// Reports that a service begins to open its control channel.

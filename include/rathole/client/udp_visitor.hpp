@@ -36,6 +36,7 @@ struct udp_visitor {
   }
   udp_visitor(const udp_visitor&) = delete;
   udp_visitor& operator=(const udp_visitor&) = delete;
+  /// Closes the visitor.
   ~udp_visitor() { close(); }
 
   /// Stores the open socket, and adds it to `own`, the sockets of the client.

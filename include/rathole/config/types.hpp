@@ -15,21 +15,35 @@
 #include <utility>
 #include <vector>
 
-/// Holds the content of a configuration file after inheritance: the token and the retry interval of
-/// a service are set even if the file gives them once for all services. The structs can be
-/// compared, so that a reload can detect what changed. The file has whole seconds; here durations
-/// are finer, for programs that fill the structs themselves. Keys marked "Ours" do not exist in
-/// upstream.
+// The content of a configuration file after inheritance: the token and the retry interval of a
+// service are set even if the file gives them once for all services. The structs can be compared, so
+// that a reload can detect what changed. The file has whole seconds; here durations are finer, for
+// programs that fill the structs themselves. Keys marked "Ours" do not exist in upstream.
+
 namespace rathole::config {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-/// Says what a service forwards (`type` of a service).
-enum class service_kind { tcp, udp };
+/// The kind of traffic that a service forwards (`type` of a service).
+enum class service_kind {
+  /// TCP connections.
+  tcp,
+  /// UDP datagrams.
+  udp
+};
 
-/// Says what carries the tunnel (`type` of a transport).
-enum class transport_kind { tcp, tls, noise, websocket };
+/// The transport that carries the tunnel (`type` of a transport).
+enum class transport_kind {
+  /// Plain TCP, without encryption.
+  tcp,
+  /// TLS over TCP.
+  tls,
+  /// The Noise protocol over TCP.
+  noise,
+  /// WebSocket over TCP, or over TLS.
+  websocket
+};
 
 /// The table `transport.tcp`: the socket options of the tunnel's connections under every transport.
 /// The keepalive also applies to visitors and to connections to local services.
@@ -50,9 +64,15 @@ struct tcp_options {
   [[nodiscard]] bool operator==(const tcp_options&) const = default;
 };
 
-/// Names the TLS engine (`engine` of `transport.tls`). `automatic`, written `"auto"` in the file,
-/// is OpenSSL if the program contains it, and otherwise Botan.
-enum class tls_engine { automatic, botan, openssl };
+/// The TLS engine (`engine` of `transport.tls`).
+enum class tls_engine {
+  /// OpenSSL if the program contains it, and otherwise Botan; written `"auto"` in the file.
+  automatic,
+  /// Botan.
+  botan,
+  /// OpenSSL.
+  openssl
+};
 
 /// The table `transport.tls`. Relative paths start at the working directory of the process.
 struct tls_options {

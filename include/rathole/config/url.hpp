@@ -15,8 +15,13 @@
 
 namespace rathole::config {
 
-/// Names the kinds of proxy that a client can use.
-enum class proxy_scheme { socks5, http };
+/// The kind of a proxy that a client can use.
+enum class proxy_scheme {
+  /// SOCKS5 (RFC 1928).
+  socks5,
+  /// HTTP CONNECT (RFC 9110 section 9.3.6).
+  http
+};
 
 /// Holds the credentials for a proxy, percent-decoded.
 struct proxy_credentials {

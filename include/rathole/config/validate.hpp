@@ -16,8 +16,13 @@
 
 namespace rathole::config {
 
-/// Names the two kinds of instance.
-enum class side { server, client };
+/// The kind of an instance.
+enum class side {
+  /// The server, on the public host.
+  server,
+  /// The client, which connects to the server.
+  client
+};
 
 /// Returns the name of `kind` in a file, as `type` of a transport.
 inline const char* name_of(transport_kind kind) {

@@ -26,6 +26,7 @@ class byte_buffer {
     swap(other);
     return *this;
   }
+  /// Frees the memory.
   ~byte_buffer() = default;
 
   /// Returns the bytes in the queue; the view is valid until the next non-const call.

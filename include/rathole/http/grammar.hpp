@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <string_view>
 
-/// Parses and writes the heads of HTTP/1.1 messages (RFC 9112), without bodies: what an upgrade or
-/// a CONNECT needs.
 namespace rathole::http {
 
 /// Returns whether `c` may occur in a token (RFC 9110 section 5.6.2).

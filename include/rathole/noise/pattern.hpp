@@ -10,11 +10,31 @@
 
 namespace rathole::noise {
 
-/// Says which party sends the first message (Noise section 7.1).
-enum class role { initiator, responder };
+/// One of the two parties of a handshake (Noise section 7.1).
+enum class role {
+  /// The party that sends the first message.
+  initiator,
+  /// The party that receives the first message.
+  responder
+};
 
-/// Names the tokens of a handshake message (Noise sections 5.3 and 9.1).
-enum class token : std::uint8_t { e, s, ee, es, se, ss, psk };
+/// A token of a handshake message (Noise sections 5.3 and 9.1).
+enum class token : std::uint8_t {
+  /// The sender's ephemeral public key.
+  e,
+  /// The sender's static public key, encrypted if there is a key.
+  s,
+  /// The Diffie-Hellman result of both ephemeral keys.
+  ee,
+  /// The Diffie-Hellman result of the initiator's ephemeral and the responder's static key.
+  es,
+  /// The Diffie-Hellman result of the initiator's static and the responder's ephemeral key.
+  se,
+  /// The Diffie-Hellman result of both static keys.
+  ss,
+  /// The next pre-shared key.
+  psk
+};
 
 /// A handshake pattern (Noise section 7): what the parties know about each other before the
 /// handshake, and its messages, of which the initiator sends the first.

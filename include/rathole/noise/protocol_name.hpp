@@ -14,10 +14,24 @@
 
 namespace rathole::noise {
 
-/// Names the ciphers of Noise (sections 12.3 and 12.4).
-enum class cipher { chacha_poly, aes_gcm };
-/// Names the hash functions of Noise (sections 12.5 to 12.8).
-enum class hash { sha256, sha512, blake2s, blake2b };
+/// A cipher of Noise (sections 12.3 and 12.4).
+enum class cipher {
+  /// ChaCha20-Poly1305 (RFC 8439).
+  chacha_poly,
+  /// AES-256-GCM (NIST SP 800-38D).
+  aes_gcm
+};
+/// A hash function of Noise (sections 12.5 to 12.8).
+enum class hash {
+  /// SHA-256 (FIPS 180-4).
+  sha256,
+  /// SHA-512 (FIPS 180-4).
+  sha512,
+  /// BLAKE2s with a digest of 32 bytes (RFC 7693).
+  blake2s,
+  /// BLAKE2b with a digest of 64 bytes (RFC 7693).
+  blake2b
+};
 
 /// A parsed protocol name (Noise section 8), such as `Noise_NK_25519_ChaChaPoly_BLAKE2s`. The
 /// Diffie-Hellman function is always 25519.

@@ -13,6 +13,7 @@ namespace rathole::noise {
 /// ciphers. Payloads of the handshake are empty, and ignored if received.
 class session {
  public:
+  /// Destroys the state with its keys.
   virtual ~session() = default;
 
   /// Returns whether the next message of the handshake is ours.

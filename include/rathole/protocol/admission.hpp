@@ -19,6 +19,7 @@ inline constexpr std::size_t default_max_handshakes_per_source = 64;
 /// Limits the unauthenticated connections that an `admission` allows at the same time; 0 counts as
 /// 1.
 struct admission_limits {
+  /// Makes the default limits.
   admission_limits() = default;
 
   /// The most unauthenticated connections.

@@ -43,6 +43,7 @@ inline constexpr duration loss_window = std::chrono::seconds(10);
 
 /// Limits what a `channel_pool` holds and how long it waits.
 struct pool_limits {
+  /// Makes the default limits.
   pool_limits() = default;
 
   /// The number of data channels to keep idle or requested without visitors; at most `max_idle`.

@@ -7,12 +7,15 @@
 #include <optional>
 #include <string>
 
-/// Holds the clients of proxies: they ask a proxy for a connection to an address, and what follows
-/// the proxy's response is that connection.
 namespace rathole::proxy {
 
-/// Names the protocol of a proxy: SOCKS5 (RFC 1928) or HTTP CONNECT.
-enum class scheme { socks5, http };
+/// The protocol of a proxy.
+enum class scheme {
+  /// SOCKS5 (RFC 1928).
+  socks5,
+  /// HTTP CONNECT (RFC 9110 section 9.3.6).
+  http
+};
 
 /// Holds the credentials for a proxy.
 struct credentials {

@@ -10,8 +10,9 @@
 #include <string_view>
 #include <system_error>
 
-/// Holds the server of a tunnel. This header defines the events that a server reports to its
-/// observer; they are views that are valid only during the call.
+// The events that a server reports to its observer. They are views that are valid only during the
+// call.
+
 namespace rathole::server {
 
 /// Reports that clients can connect.

@@ -20,6 +20,7 @@ class udp_turns {
     turn(udp_turns& all, io::executor home) : all_(all), wake_(home) {}
     turn(const turn&) = delete;
     turn& operator=(const turn&) = delete;
+    /// Leaves the order without a notification of the others.
     ~turn() { unlink(); }
 
     /// Enters the order as the last one. A request of `ending` makes the half close its sockets.

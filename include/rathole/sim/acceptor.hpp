@@ -42,6 +42,7 @@ class acceptor {
     owned_ = std::move(from.owned_);
     return *this;
   }
+  /// Stops listening, unless a duplicate is open.
   ~acceptor() { close(); }
 
   /// Returns the next connection; see `io::Acceptor`.

@@ -21,8 +21,13 @@
 
 namespace rathole::sim {
 
-/// Names the two ends of a connection.
-enum class side : std::size_t { dialling, accepting };
+/// One of the two ends of a connection.
+enum class side : std::size_t {
+  /// The end that dialled.
+  dialling,
+  /// The end that was accepted.
+  accepting
+};
 
 /// Returns the other end.
 constexpr side other(side which) {
@@ -83,6 +88,7 @@ class connection final : public link_user, public std::enable_shared_from_this<c
         link_(&over),
         ends_{end(dialler.first, *dialler.second), end(acceptor.first, *acceptor.second)},
         membership_(over.join(*this)) {}
+  /// Leaves the link.
   ~connection() { link_->leave(membership_); }
 
   /// Returns the state of one end.

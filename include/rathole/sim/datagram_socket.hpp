@@ -44,6 +44,7 @@ class datagram_socket {
     views_ = std::move(from.views_);
     return *this;
   }
+  /// Closes the socket.
   ~datagram_socket() { close(); }
 
   /// Calls `readable` whenever something can be received; see `io::DatagramSocket`.

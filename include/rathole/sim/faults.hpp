@@ -32,6 +32,7 @@ struct link_conditions {
   /// determine.
   unsigned datagram_loss = 0;
 
+  /// Makes the conditions of a good network.
   link_conditions() = default;
 };
 

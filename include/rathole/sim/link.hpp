@@ -24,6 +24,7 @@ class link_user {
   virtual void fall_silent(std::function<bool()> stays_so) = 0;
 
  protected:
+  /// Ends the use; the owner of the link never destroys its users.
   ~link_user() = default;
 };
 

@@ -55,6 +55,7 @@ class scheduler {
   /// The time at which every simulation begins.
   static constexpr time_point beginning{std::chrono::hours(1)};
 
+  /// Makes a scheduler with one queue, at the time `beginning`.
   scheduler() { add_queue(plain_turn); }
   scheduler(const scheduler&) = delete;
   scheduler& operator=(const scheduler&) = delete;

@@ -30,6 +30,7 @@ class stream {
     held_ = std::move(from.held_);
     return *this;
   }
+  /// Closes the stream.
   ~stream() { close(); }
 
   /// Reads bytes; see `io::ByteStream`.

@@ -23,6 +23,7 @@ class virtual_timer {
   /// Takes over another timer with its callback.
   virtual_timer(virtual_timer&&) = default;
   virtual_timer& operator=(virtual_timer&&) = delete;
+  /// Disarms the timer.
   ~virtual_timer() {
     if (state_) disarm();
   }

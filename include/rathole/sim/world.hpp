@@ -24,6 +24,7 @@ class world {
   explicit world(std::uint64_t seed) : network_(scheduler_, seed) {}
   world(const world&) = delete;
   world& operator=(const world&) = delete;
+  /// Destroys the suspended coroutines, then the network.
   ~world() {
     scheduler_.stop();
     network_.drop();

@@ -6,37 +6,66 @@
 
 namespace rathole::tls {
 
-/// Lists the alerts with which a peer may end a connection (RFC 8446 section 6; RFC 5246 section
-/// 7.2). The values and names are those of the RFCs.
+/// An alert with which a peer may end a connection (RFC 8446 section 6; RFC 5246 section 7.2). The
+/// values and names are those of the RFCs.
 enum class alert : std::uint8_t {
+  /// The sender has ended its direction.
   close_notify = 0,
+  /// A message arrived at the wrong time.
   unexpected_message = 10,
+  /// A record could not be decrypted.
   bad_record_mac = 20,
+  /// A record could not be decrypted (only before TLS 1.1).
   decryption_failed = 21,
+  /// A record was too long.
   record_overflow = 22,
+  /// The peers have no acceptable set of parameters in common.
   handshake_failure = 40,
+  /// A certificate was corrupt, or its signature was wrong.
   bad_certificate = 42,
+  /// A certificate was of an unsupported type.
   unsupported_certificate = 43,
+  /// A certificate was revoked by its signer.
   certificate_revoked = 44,
+  /// A certificate has expired or is not yet valid.
   certificate_expired = 45,
+  /// A certificate was not accepted for another reason.
   certificate_unknown = 46,
+  /// A field of the handshake was incorrect or inconsistent with others.
   illegal_parameter = 47,
+  /// A certificate's issuer is not among the trusted ones.
   unknown_ca = 48,
+  /// A certificate was valid, but the sender decided not to continue.
   access_denied = 49,
+  /// A message could not be decoded.
   decode_error = 50,
+  /// A cryptographic step of the handshake failed, such as a signature.
   decrypt_error = 51,
+  /// The version of the protocol is recognised, but not supported.
   protocol_version = 70,
+  /// The parameters were weaker than the server demands.
   insufficient_security = 71,
+  /// The sender failed for a reason that has nothing to do with its peer.
   internal_error = 80,
+  /// A client retried with a lower version than the server supports (RFC 7507).
   inappropriate_fallback = 86,
+  /// The user cancelled the handshake.
   user_canceled = 90,
+  /// The sender refuses to renegotiate (only before TLS 1.3).
   no_renegotiation = 100,
+  /// A mandatory extension was missing.
   missing_extension = 109,
+  /// An extension was not allowed in that message.
   unsupported_extension = 110,
+  /// The server has no certificate for the name that the client sent (RFC 6066).
   unrecognized_name = 112,
+  /// An OCSP response was invalid (RFC 6066).
   bad_certificate_status_response = 113,
+  /// The server knows no such pre-shared key.
   unknown_psk_identity = 115,
+  /// The server demands a certificate of the client.
   certificate_required = 116,
+  /// The peers have no application protocol in common (RFC 7301).
   no_application_protocol = 120,
 };
 

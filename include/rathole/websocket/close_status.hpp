@@ -10,9 +10,9 @@
 #include <string_view>
 #include <system_error>
 
-/// Implements the WebSocket protocol (RFC 6455) without input or output. This header is about the
-/// payload of a Close frame (section 5.5.1): empty, or a status code of two bytes and a reason in
-/// UTF-8.
+// The payload of a Close frame (RFC 6455 section 5.5.1): empty, or a status code of two bytes and a
+// reason in UTF-8.
+
 namespace rathole::websocket {
 
 /// Returns whether a status code may be sent (RFC 6455 section 7.4): the protocol's codes that IANA

@@ -9,9 +9,9 @@
 #include <cstdint>
 #include <optional>
 
-/// Implements WebSocket (RFC 6455). This header is about frames (section 5.2): two bytes, a length
-/// of 2 or 8 bytes if the 7 bits in the second byte cannot hold it, 4 bytes of mask if there is
-/// one, and the payload.
+// Frames (RFC 6455 section 5.2): two bytes, a length of 2 or 8 bytes if the 7 bits in the second
+// byte cannot hold it, 4 bytes of mask if there is one, and the payload.
+
 namespace rathole::websocket {
 
 /// Says what a frame is (RFC 6455 section 5.2).

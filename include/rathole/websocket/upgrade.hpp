@@ -13,7 +13,8 @@
 #include <string_view>
 #include <system_error>
 
-/// Implements WebSocket (RFC 6455). This header is about the opening handshake (section 4).
+// The opening handshake (RFC 6455 section 4).
+
 namespace rathole::websocket {
 
 /// Appends the request of a client; `key` is the base64 of 16 random bytes. Compat: the order and

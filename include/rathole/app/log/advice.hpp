@@ -14,9 +14,9 @@
 #include <system_error>
 #include <type_traits>
 
-/// Holds the program: command line, log, reload and signals. This header has the advice at the end
-/// of log lines and errors that says what to check. Each function returns text that begins with ";
-/// ", or an empty text.
+// The advice at the end of log lines and errors, which says what to check. Each function returns
+// text that begins with "; ", or an empty text.
+
 namespace rathole::app {
 
 /// Returns advice for an address that cannot be listened on.

@@ -14,8 +14,21 @@
 
 namespace rathole::app {
 
-/// The severity of a log line, in increasing order; `off` is a threshold that no line reaches.
-enum class log_level { trace, debug, info, warn, error, off };
+/// The severity of a log line, in increasing order.
+enum class log_level {
+  /// Every step, for a developer.
+  trace,
+  /// The decisions of the program, to find a fault.
+  debug,
+  /// What an operator wants to read of normal operation.
+  info,
+  /// A problem that the program copes with.
+  warn,
+  /// A failure that needs a correction.
+  error,
+  /// A threshold that no line reaches.
+  off
+};
 
 /// Decides which log lines are written. The text form is a comma-separated list of `level`,
 /// `target=level` and `target`. A target is a module path such as `rathole` or `rathole::client`

@@ -17,9 +17,15 @@
 
 namespace rathole::app {
 
-/// Names the forms of log lines: plain, with colours for a terminal, or for the journal, which adds
-/// the time and shows the priority itself.
-enum class log_format { plain, coloured, journal };
+/// The form of log lines.
+enum class log_format {
+  /// The time, the level and the message.
+  plain,
+  /// As `plain`, with colours for a terminal.
+  coloured,
+  /// The priority, the level and the message for the journal, which adds the time itself.
+  journal
+};
 
 namespace detail {
 

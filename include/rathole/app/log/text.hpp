@@ -13,8 +13,8 @@
 #include <string_view>
 #include <system_error>
 
-/// Holds the program: command line, log, reload and signals. This header has the parts that log
-/// lines consist of.
+// The parts that log lines consist of.
+
 namespace rathole::app {
 
 /// Returns an address as a log line shows it.

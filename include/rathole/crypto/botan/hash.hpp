@@ -50,6 +50,7 @@ class hash {
     state_.swap(other.state_);
     return *this;
   }
+  /// Destroys the state.
   ~hash() = default;
 
   /// Appends `in` to the input of the hash.

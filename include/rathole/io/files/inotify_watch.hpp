@@ -35,6 +35,7 @@ class inotify_watch final : poll_watch {
       : poll_watch(poller::of(ex)), path_(std::move(path)), changed_(std::move(changed)) {
     follow();
   }
+  /// Ends the watch; `changed` is not called any more.
   ~inotify_watch() { stop(); }
 
   /// Follows the path again, because it may lead elsewhere; the watch does so itself after each

@@ -160,6 +160,7 @@ class poll_watch {
   }
 
  protected:
+  /// Stops the watch.
   ~poll_watch() { stop(); }
 
  private:

@@ -32,6 +32,7 @@ class copy_relay {
 
   copy_relay(const copy_relay&) = delete;
   copy_relay& operator=(const copy_relay&) = delete;
+  /// Aborts the streams that have not ended.
   ~copy_relay() { abort_both(); }
 
   /// Runs the relay until both directions have ended or one has failed; returns what it carried and

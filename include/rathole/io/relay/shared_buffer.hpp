@@ -51,6 +51,7 @@ class shared_buffer {
     shared_buffer* owner_;
   };
 
+  /// Makes a buffer that owns no memory.
   shared_buffer() = default;
   shared_buffer(const shared_buffer&) = delete;
   shared_buffer& operator=(const shared_buffer&) = delete;

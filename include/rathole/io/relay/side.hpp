@@ -20,6 +20,7 @@ struct relay_side final : poll_watch {
   /// bytes.
   relay_side(Owner& relay, const executor& ex, bool held, descriptor from)
       : poll_watch(poller::of(ex)), socket(std::move(from)), owner(relay), is_corked(held) {}
+  /// Resets the connection if it has not ended.
   ~relay_side() { abort(); }
 
   /// Ends the connection in order.

@@ -24,9 +24,15 @@ namespace rathole::io {
 /// copied again. A flow that waits for bytes owns neither a buffer nor a pipe.
 class socket_flow {
  public:
-  /// Says what a flow waits for: bytes from its source, room in its sink, or nothing because it has
-  /// ended.
-  enum class waiting { for_source, for_sink, for_nothing };
+  /// What a flow waits for.
+  enum class waiting {
+    /// Bytes from the source.
+    for_source,
+    /// Room in the sink.
+    for_sink,
+    /// Nothing, because the flow has ended.
+    for_nothing
+  };
 
   /// Makes a flow that adds the number of carried bytes to `count`, which must outlive it.
   explicit socket_flow(std::uint64_t& count) : count_(count) {}

@@ -75,6 +75,7 @@ class lookup {
   }
   lookup(const lookup&) = delete;
   lookup& operator=(const lookup&) = delete;
+  /// Withdraws the request if it has no answer yet.
   ~lookup() {
     ticket_->waiter = nullptr;
     pool_.cancel(name_.host, ticket_);

@@ -20,7 +20,7 @@ class background_turns : public asio::execution_context::service {
   /// Names the service to Asio.
   inline static asio::execution_context::id id;
 
-  /// Makes the queue of `context`; Asio calls it from `of`.
+  /// Makes the service of `context`; called by Asio.
   explicit background_turns(asio::io_context& context) : service(context) {}
 
   /// The one of the context that `ex` belongs to.

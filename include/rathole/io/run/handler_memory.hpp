@@ -11,6 +11,7 @@ namespace rathole::io {
 /// is too large, uses the heap.
 class handler_memory {
  public:
+  /// Makes memory that is not in use.
   handler_memory() = default;
   handler_memory(const handler_memory&) = delete;
   handler_memory& operator=(const handler_memory&) = delete;

@@ -28,6 +28,7 @@ class stop_action {
   }
   stop_action(const stop_action&) = delete;
   stop_action& operator=(const stop_action&) = delete;
+  /// Withdraws the action, after a request that another thread is passing on.
   ~stop_action() {
     // Waits for a request that another thread is passing on.
     callback_.reset();

@@ -53,6 +53,7 @@ class suspension {
   suspension(registry& all, executor ex) : all_(all), executor_(ex) {}
   suspension(const suspension&) = delete;
   suspension& operator=(const suspension&) = delete;
+  /// Leaves the registry.
   ~suspension() { unlink(); }
 
   /// Suspends the coroutine that awaits it, then calls `suspended(this)`. Must be called once.

@@ -21,6 +21,7 @@ inline void reset_on_close(int socket, bool on) {
 /// Owns a file descriptor and closes it; -1 means none.
 class descriptor {
  public:
+  /// Makes an object that owns no descriptor.
   descriptor() = default;
   /// Takes ownership of `fd`.
   explicit descriptor(int fd) : fd_(fd) {}

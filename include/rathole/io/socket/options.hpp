@@ -26,6 +26,7 @@ struct socket_options {
   /// first.
   bool prefer_ipv6 = false;
 
+  /// Makes the default options.
   socket_options() = default;
 };
 

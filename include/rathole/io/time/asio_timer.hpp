@@ -26,6 +26,7 @@ class asio_timer {
   /// Takes over another timer with its callback.
   asio_timer(asio_timer&&) = default;
   asio_timer& operator=(asio_timer&&) = delete;
+  /// Disarms the timer.
   ~asio_timer() {
     if (state_ && state_->callback) disarm();
   }

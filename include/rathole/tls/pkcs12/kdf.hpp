@@ -15,8 +15,15 @@
 
 namespace rathole::tls {
 
-/// Says what a derived value is used for (RFC 7292 appendix B.3).
-enum class pkcs12_purpose : std::uint8_t { key = 1, iv = 2, mac_key = 3 };
+/// The use of a derived value (RFC 7292 appendix B.3).
+enum class pkcs12_purpose : std::uint8_t {
+  /// The key of a cipher.
+  key = 1,
+  /// The initialization vector of a cipher.
+  iv = 2,
+  /// The key of a MAC.
+  mac_key = 3
+};
 
 /// Derives `size` bytes from a password (RFC 7292 appendix B.2). `password` is a BMPString with its
 /// terminator, or empty. `hash` is Botan's name of the hash function. Throws an exception of Botan
