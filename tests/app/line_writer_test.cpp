@@ -66,7 +66,7 @@ TEST_CASE("line writer: a stalled reader blocks no thread, and dropped lines are
   for (std::size_t i = 0; i < count; ++i) writer.add(line);
   CHECK_FALSE(writer.flush(1ms));
 
-  // There is a gap for each batch that the writer's thread took while lines were being dropped.
+  // Each batch that the writer's thread takes while lines are being dropped has one gap.
   std::string text;
   std::size_t written = 0;
   std::size_t lost = 0;
@@ -82,7 +82,7 @@ TEST_CASE("line writer: a stalled reader blocks no thread, and dropped lines are
   }
   CHECK(written + lost == count);
   CHECK(text.ends_with(" dropped\n"));
-  // What waits, and what was on its way, is bounded.
+  // The backlog and the batch being written are bounded.
   CHECK(written <= 2 * line_writer::max_backlog / 32 + 1);
   CHECK(written >= line_writer::max_backlog / 32);
 
@@ -107,7 +107,7 @@ TEST_CASE("line writer: the destructor waits for lines that can be written, and 
   const auto begun = std::chrono::steady_clock::now();
   stuck.reset();
   CHECK(std::chrono::steady_clock::now() - begun < line_writer::flush_timeout + 5s);
-  // Its thread still has the line, and the pipe.
+  // The writer's thread still owns the line and the pipe.
   CHECK(pipe.read_until("late\n", text));
 }
 

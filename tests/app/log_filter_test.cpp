@@ -9,7 +9,7 @@
 namespace rathole::app {
 namespace {
 
-/// The lowest level that `filter` wants from `target`; `off` if none.
+/// Returns the most verbose level that `filter` passes for `target`; `off` if none.
 log_level threshold(const log_filter& filter, std::string_view target) {
   for (const auto level :
        {log_level::trace, log_level::debug, log_level::info, log_level::warn, log_level::error}) {

@@ -17,7 +17,7 @@
 namespace rathole::app {
 namespace {
 
-/// What a line at `level` looks like in a form.
+/// Returns a line at `level` in the given format.
 std::string line_of(log_level level, log_format form) {
   std::ostringstream text;
   logger log(log_filter(log_level::trace), std::make_shared<spdlog::sinks::ostream_sink_st>(text),

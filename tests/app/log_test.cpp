@@ -21,12 +21,12 @@ using namespace std::chrono_literals;
 const std::string digest_of_web =
     "4b5e57f6eb2f42b9039b3d1e13929295f231749c510cbe341cd68036d9af97e2";
 
-/// A log that is kept.
+/// Keeps what is logged.
 struct kept_log {
   explicit kept_log(log_level level = log_level::trace)
       : lines(log_filter(level), std::make_shared<spdlog::sinks::ostream_sink_st>(text)) {}
 
-  /// What was logged, without the timestamp of a single line.
+  /// Returns what was logged, without timestamps.
   [[nodiscard]] std::string said() const {
     const std::string all = text.str();
     return all.empty() ? all : all.substr(all.find(' ') + 1);
@@ -67,7 +67,7 @@ TEST_CASE("log: levels are aligned, and the filter decides what is written") {
   }
 }
 
-/// The settings of the instances that tell something.
+/// Returns the settings of the instances whose events are logged.
 const config::client of_client;
 const config::server of_server;
 
@@ -353,7 +353,7 @@ TEST_CASE(
     for (const char* service : {"web", "mail", "news"}) fail(service, refused, false);
   }
   CHECK(count() == 3 * max_failure_lines);
-  // Ordinary restarts of the server are all in the log.
+  // Ordinary restarts of the server are always logged.
   for (const char* service : {"web", "mail", "news"}) fail(service, errc::end_of_stream, true);
   CHECK(count() == 3 * max_failure_lines + 3);
   told_time += repeat_interval;
@@ -450,7 +450,7 @@ TEST_CASE("log: the number of distinct limited lines that are tracked is bounded
   CHECK(written == max_repeated_lines + 1);
   CHECK(known.note("0", now) == std::nullopt);
   CHECK(known.note("unknown", now) == std::nullopt);
-  // Kinds that are older than the interval make room.
+  // Kinds older than the interval are dropped to make room.
   const time_point later = now + repeat_interval;
   CHECK(known.note("unknown", later) == 0);
   CHECK(known.note("unknown", later) == std::nullopt);

@@ -24,10 +24,10 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// The socket of a service manager.
+/// Is the socket of a service manager.
 class manager {
  public:
-  /// Binds to `name` as sockaddr_un has it: a path, or a zero and an abstract name.
+  /// Binds to `name` in the form of sockaddr_un: a path, or a zero byte and an abstract name.
   explicit manager(std::string_view name)
       : socket_(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {
     sockaddr_un at{};
@@ -38,7 +38,7 @@ class manager {
     REQUIRE(::bind(socket_.get(), reinterpret_cast<const sockaddr*>(&at), length) == 0);
   }
 
-  /// What it has been told; none if nothing more.
+  /// Returns the next message that was received; nothing if there is none.
   std::optional<std::string> received() {
     std::array<char, 8192> buffer;
     const ssize_t size = ::recv(socket_.get(), buffer.data(), buffer.size(), 0);
@@ -58,7 +58,7 @@ std::int64_t microseconds_now() {
 
 std::string path_in(const test::temp_dir& at) { return (at.path() / "notify").string(); }
 
-/// A name that nobody else has.
+/// Returns a unique abstract name.
 std::string abstract_name() {
   static int count = 0;
   return "rathole-test-" + std::to_string(::getpid()) + '-' + std::to_string(++count);
@@ -86,7 +86,7 @@ TEST_CASE("systemd_notifier: readiness, status, reload and stop are sent to the 
   CHECK(before <= when);
   CHECK(when <= microseconds_now());
   CHECK(listener.received() == std::nullopt);
-  // Nothing is left to do for the context.
+  // The context has no work left.
   CHECK(context.run() == 0);
 }
 
@@ -127,7 +127,7 @@ TEST_CASE("systemd_notifier: abstract sockets and the longest names work") {
 
 TEST_CASE("systemd_notifier: a missing or unreachable socket is ignored") {
   const test::temp_dir at;
-  // Nowhere, not there, not understood, too long.
+  // No socket, a missing one, an unsupported form, and a name that is too long.
   for (const std::string& socket :
        {std::string(), path_in(at), '@' + abstract_name(), std::string("notify"),
         std::string("vsock:2:1234"), std::string("/"), std::string("@"),
@@ -140,7 +140,7 @@ TEST_CASE("systemd_notifier: a missing or unreachable socket is ignored") {
     notifier.status("s");
     notifier.stopping();
   }
-  // A manager that comes later is told what happens then.
+  // A manager that starts later receives later messages.
   asio::io_context context(1);
   const systemd_notifier notifier(context.get_executor(), {.socket = path_in(at)});
   notifier.ready();
@@ -175,7 +175,7 @@ TEST_CASE("systemd_notifier: watchdog messages are sent only if they are request
       {"-2000", self, false},
       {"2000s", self, false},
       {"99999999999999999999", self, false},
-      // Half of it is longer than any clock; the first sign comes at once.
+      // Half of the interval exceeds the clock's range; the first message is sent at once.
       {"9223372036854775807", self, true},
   };
   for (const auto& [usec, pid, lives] : examples) {
@@ -192,7 +192,7 @@ TEST_CASE("systemd_notifier: watchdog messages are sent only if they are request
     CHECK(context.stopped());
     CHECK(listener.received() == std::nullopt);
   }
-  // Without a socket there is nobody to give them to.
+  // Without a socket there is no receiver.
   asio::io_context context(1);
   const systemd_notifier notifier(context.get_executor(), {.watchdog_usec = "2000"});
   CHECK(context.run() == 0);
@@ -213,7 +213,7 @@ TEST_CASE("systemd_notifier: watchdog messages are sent at half of the interval"
       ++signs;
     }
   }
-  // Not sooner; how much later is the machine's.
+  // Not earlier; how much later depends on the machine's load.
   CHECK(clock::now() - start >= 150ms);
   notifier.cancel();
 }

@@ -588,7 +588,7 @@ TEST_CASE("characters outside ASCII are accepted only in strings and comments") 
   }
   CHECK(outcome("# \xc3\xa9\n[server] # \xc3\xa9\nbind_addr = \"\xc3\xa9:1\"\nservices = {}\n") ==
         std::vector<std::string>{"loads"});
-  // Neither a quote inside a number nor a line that a string goes on in is what it looks like.
+  // A quote inside a number starts no string, and a header inside a multi-line string is none.
   CHECK(outcome("a = [1[''''[2\xc3\xa9]").size() == 1);
   CHECK(outcome("a = \"\"\"\\\xc3\xa9\"\"\"").size() == 1);
   CHECK(outcome("[client]\nremote_addr = \"h:1\"\nservices = {}\n"

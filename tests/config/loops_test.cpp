@@ -8,8 +8,8 @@
 namespace rathole::config {
 namespace {
 
-/// The warnings about a file whose client dials `remote` and forwards to `local` what a server with
-/// a service of `kind` takes at `bound`.
+/// Returns the warnings about a file whose client dials `remote` and forwards to `local`, and whose
+/// server has a service of `kind` that listens on `bound`.
 std::vector<std::string> warnings(const std::string& remote, const std::string& bound,
                                   const std::string& local, const std::string& kind = "tcp") {
   const std::string text =

@@ -18,7 +18,7 @@ using namespace std::chrono_literals;
 
 constexpr std::size_t most = std::size_t{1} << 20;
 
-/// What `read_file` returns: the text, or why there is none.
+/// Returns the text that `read_file` returns, or its reason why there is none.
 std::string read(const std::string& path, duration pipe_timeout = 0s) {
   const auto text = read_file(path, {.size = most, .pipe_timeout = pipe_timeout});
   return text ? *text : "cannot be read: " + text.error();
@@ -30,7 +30,7 @@ std::string make_pipe(const test::temp_dir& folder) {
   return path;
 }
 
-/// Writes to a pipe once somebody reads it.
+/// Writes to a pipe once it has a reader.
 std::jthread write_later(const std::string& pipe, std::string text) {
   return std::jthread([pipe, text = std::move(text)] {
     const int fd = ::open(pipe.c_str(), O_WRONLY);
@@ -51,7 +51,7 @@ TEST_CASE("read_file: a file is read whole, whatever its reported size") {
   }
   CHECK(read(folder.write("large", std::string(most + 1, 'x'))) ==
         "cannot be read: larger than 1 MiB");
-  // Its size is told as 0.
+  // The system reports its size as 0.
   CHECK(read("/proc/self/status").starts_with("Name:"));
 }
 
@@ -85,7 +85,7 @@ TEST_CASE("read_file: waiting for the writer of a pipe is bounded") {
     const auto writer = write_later(pipe, std::string(most + 1, 'x'));
     CHECK(read(pipe, 30s) == "cannot be read: larger than 1 MiB");
   }
-  // Nobody writes; and somebody does not end.
+  // One pipe has no writer; the other has a writer that never closes it.
   const std::string late = "cannot be read: it is a pipe, and its end did not come within 1 s";
   CHECK(read(pipe, 50ms) == late);
   const int held = ::open(pipe.c_str(), O_RDWR | O_CLOEXEC);

@@ -10,7 +10,7 @@
 namespace rathole::config {
 namespace {
 
-/// The warnings about a file that can be used, as lines.
+/// Returns the warnings about a usable file, as lines.
 std::vector<std::string> warnings(const std::string& text) {
   const auto found = read(text, "c.toml");
   if (!found) FAIL(to_string(found.error().front()));

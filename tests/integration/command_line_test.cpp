@@ -14,7 +14,7 @@ namespace {
 
 bool holds(const std::string& text, std::string_view part) { return text.find(part) != text.npos; }
 
-/// The line of `text` that begins with `file:line:`, or an empty one.
+/// Returns the line of `text` that begins with `file:line:`, or an empty one.
 std::string problem_at(const std::string& text, const std::string& file, int line) {
   const std::string start = file + ":" + std::to_string(line) + ":";
   for (const std::string& each : lines(text))
@@ -225,7 +225,7 @@ TEST_CASE("command line: a transport that is not built in is refused, with its p
         directory.write("secure.toml", client_toml(nobody, {{"a", 80}}, "", tables));
     const finished_run check = run_program({"--check", file});
     CHECK(check.status == (has_feature(feature) ? 0 : 2));
-    // An engine of TLS is of no interest where there is no TLS.
+    // Without TLS, the missing TLS is reported and not the engine.
     const std::string part = feature == "openssl" && !has_feature("tls") ? "tls" : feature;
     const std::string message = part + " is not built into this program";
     CHECK(holds(check.all, message) == !has_feature(feature));

@@ -16,7 +16,7 @@ namespace {
 using kind = cut_proxy::kind;
 using clock = std::chrono::steady_clock;
 
-/// A tunnel to an echo whose client reaches the server through a proxy.
+/// Is a tunnel to an echo service whose client reaches the server through a proxy.
 struct proxied_tunnel {
   service local{echo};
   tunnel both{{"our server, our client", our_program(), our_program()}};
@@ -35,7 +35,7 @@ TEST_CASE("faults: dead idle data channels are replaced before a visitor needs t
   t.both.start();
   INFO(t.both.story());
   REQUIRE(eventually([&] { return t.proxy.open(kind::data) == 5; }));
-  // The client may have come before the server.
+  // The client may have started before the server listened.
   const std::size_t attempts = t.proxy.seen(kind::control);
   for (int round = 1; round <= 3; ++round) {
     CAPTURE(round);
@@ -156,7 +156,7 @@ TEST_CASE("faults: the server survives any input on its port") {
       try {
         peer.send_all(speeches[i]);
       } catch (const std::system_error&) {
-        // The server need not listen to all of it.
+        // The server may close the connection before it has read everything.
       }
       if (*leave == 'r') {
         peer.reset();

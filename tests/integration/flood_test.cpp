@@ -1,5 +1,5 @@
-// Peers that have proved nothing, or that are hostile, at full speed: they cost nobody else his
-// turn, and what they can make the programs hold has a bound.
+// Unauthenticated or hostile peers that send at full speed: they starve no other connection, and
+// the memory and descriptors that they can cause are bounded.
 
 #include "../support/eventually.hpp"
 #include "../support/manual_client.hpp"
@@ -38,18 +38,18 @@ pairing ours(const transport_tables& by) {
   return {by.name + ": our server, our client", our_program(), our_program(), by.server, by.client};
 }
 
-/// What a peer sends: something that the server refuses, and then the rest over and over.
+/// Describes what a peer sends: something that the server refuses, and then `rest` repeatedly.
 struct flood_of {
   std::string name;
   std::string beginning;
   std::string rest = std::string(64 << 10, 'x');
-  /// What carries it, behind a good handshake; the bare socket if empty.
+  /// The transport, after a complete handshake; the bare socket if empty.
   transport::layer_maker layers = {};
-  /// Whether the server takes little of it; else it takes it until its deadline.
+  /// Whether the server reads little of it; otherwise it reads until its deadline.
   bool ends_by_size = true;
 };
 
-/// What makes the layers of a client of `by`.
+/// Returns what makes the layers of a client with the transport `by`.
 transport::layer_maker layers_of(const transport_tables& by) {
   const std::string text =
       "[client]\nremote_addr = \"localhost:1\"\n"
@@ -62,14 +62,14 @@ transport::layer_maker layers_of(const transport_tables& by) {
   return layered_tcp->layers;
 }
 
-/// A Hello for an unknown service over a good handshake of `by`.
+/// Returns a flood that sends a Hello for an unknown service after a complete handshake of `by`.
 flood_of unknown_service(const transport_tables& by) {
   return {.name = "a Hello for an unknown service",
           .beginning = control_hello("ghost"),
           .layers = layers_of(by)};
 }
 
-/// A layer on a socket, or the bare socket.
+/// Is a layer on a socket, or the bare socket.
 class carried {
  public:
   carried(tcp_socket& socket, const transport::layer_maker& layers) : socket_(socket) {
@@ -108,8 +108,8 @@ class carried {
   byte_buffer app_;
 };
 
-/// Connects again and again, begins with something that is refused, and then sends at full speed
-/// for as long as the server takes it.
+/// Connects repeatedly, begins with something that is refused, and then sends at full speed until
+/// the server closes.
 class flooder {
  public:
   flooder(std::uint16_t port, flood_of what)
@@ -120,10 +120,10 @@ class flooder {
     stopping_ = true;
     if (thread_.joinable()) thread_.join();
   }
-  /// How long a connection lasted at most, once it has been finished.
+  /// Returns how long the longest connection lasted; valid once the flood has finished.
   [[nodiscard]] milliseconds longest() const { return longest_; }
   [[nodiscard]] long connections() const { return connections_; }
-  /// How much it could send on one connection at most.
+  /// Returns the most bytes that it could send on one connection.
   [[nodiscard]] std::size_t most() const { return most_; }
 
  private:
@@ -137,7 +137,7 @@ class flooder {
         stream.send(what_.beginning);
         for (; !stopping_; sent += what_.rest.size()) stream.send(what_.rest);
       } catch (const std::system_error&) {
-        // It was refused, and is for the next attempt to say so again.
+        // It was refused; the next attempt will be refused again.
       }
       longest_ = std::max(longest_, std::chrono::duration_cast<milliseconds>(clock::now() - begin));
       most_ = std::max(most_, sent);
@@ -153,7 +153,7 @@ class flooder {
   std::thread thread_;
 };
 
-/// Two flooders, while visitors come one after the other.
+/// Runs two flooders while visitors connect one at a time.
 void flood(const transport_tables& by, const flood_of& what) {
   CAPTURE(by.name);
   CAPTURE(what.name);
@@ -186,9 +186,9 @@ void flood(const transport_tables& by, const flood_of& what) {
   }
   std::ranges::sort(times);
   CHECK(failures == 0);
-  // A handshake has 5 s. What a loaded machine needs to end one that is over has a wide bound here.
+  // The handshake timeout is 5 s; the bound is generous because a loaded machine closes late.
   CHECK(longest < milliseconds{8'000});
-  // What the system's buffers take, and a little.
+  // A little more than the system's buffers hold.
   if (what.ends_by_size) CHECK(most < std::size_t{64} << 20);
   CHECK(answered(port, milliseconds{10'000}));
   MESSAGE(by.name << ", " << what.name << ": " << visits << " visits, median "
@@ -258,14 +258,13 @@ TEST_CASE("flood: a UDP service survives a client that reconnects all the time")
     REQUIRE(peer.authenticate("echo"));
     if (i % 2 == 0) peer.control.reset();
   }
-  // What the last of them left is gone.
+  // Everything that the last client left behind is gone.
   CHECK(eventually([&] { return udp_socket().try_bind(port); }));
   t.server->signal(SIGTERM);
   CHECK(t.server->wait_exit() == 0);
 }
 
-/// A server whose clients get what the test wants: it accepts every token, and starts a UDP service
-/// on every data channel.
+/// Is a server that accepts every token, and starts a UDP service on every data channel.
 class hand_server {
  public:
   hand_server() : listener_(tcp_socket::listen()), thread_([this] { accept_all(); }) {}
@@ -276,7 +275,7 @@ class hand_server {
 
   [[nodiscard]] std::uint16_t port() const { return listener_.port(); }
 
-  /// Commands `count` data channels, once a client is there.
+  /// Commands `count` data channels, once a client has connected.
   bool command(int count) {
     if (!eventually([this] { return is_there_.load(); })) return false;
     std::string all;
@@ -288,13 +287,13 @@ class hand_server {
     return true;
   }
 
-  /// Data channels that were opened so far.
+  /// Returns how many data channels have been opened so far.
   [[nodiscard]] std::size_t channels() const {
     const std::lock_guard held(guard_);
     return channels_.size();
   }
 
-  /// Ends one of them.
+  /// Closes one of them.
   void drop_channel() {
     const std::lock_guard held(guard_);
     channels_.front().reset();
@@ -307,7 +306,7 @@ class hand_server {
       try {
         serve(std::move(*peer));
       } catch (const std::system_error&) {
-        // The client's end is for the test to notice.
+        // The test notices if the client ends.
       }
     }
   }
@@ -338,7 +337,7 @@ class hand_server {
 };
 
 TEST_CASE("flood: a server that commands UDP data channels without end is bounded") {
-  // As many as a UDP service of a server may have.
+  // The largest number that a server's UDP service may have.
   constexpr std::size_t most = 64;
   tunnel t(ours(tcp()));
   hand_server server;
@@ -350,11 +349,11 @@ TEST_CASE("flood: a server that commands UDP data channels without end is bounde
   REQUIRE(eventually([&] { return server.channels() >= most; }));
   CHECK_FALSE(eventually([&] { return server.channels() > most; }, milliseconds{500}));
   CHECK(open_descriptors(*t.client) < most + 64);
-  // One that ended makes room for another.
+  // A closed channel makes room for another one.
   server.drop_channel();
   CHECK(eventually([&] { return server.channels() == most; }));
   CHECK_FALSE(eventually([&] { return server.channels() > most; }, milliseconds{200}));
-  // The rest is given up.
+  // The rest is dropped.
   CHECK(t.client->wait_for("limit reached"));
   t.client->signal(SIGTERM);
   CHECK(t.client->wait_exit() == 0);

@@ -26,7 +26,7 @@ using clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 using namespace std::string_literals;
 
-/// A tunnel to an echo, with a server port for whoever comes.
+/// Is a tunnel to an echo service whose server port is open to hostile peers.
 struct echo_tunnel {
   service local{echo};
   tunnel both{{"our server, our client", our_program(), our_program()}};
@@ -46,7 +46,7 @@ long milliseconds_since(clock::time_point begin) {
   return static_cast<long>(std::chrono::duration_cast<milliseconds>(clock::now() - begin).count());
 }
 
-/// Lets this process have as many connections as the scenarios need.
+/// Raises this process's descriptor limit to what the scenarios need.
 void allow_many_sockets() {
   rlimit limit{};
   ::getrlimit(RLIMIT_NOFILE, &limit);
@@ -54,7 +54,7 @@ void allow_many_sockets() {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/// Visits an echo again and again until it is destroyed, and keeps the worst times.
+/// Visits an echo service repeatedly until it is destroyed, and records the longest times.
 class steady_visitor {
  public:
   explicit steady_visitor(std::uint16_t port) : port_(port), thread_([this] { run(); }) {}
@@ -68,7 +68,7 @@ class steady_visitor {
     stopped_.notify_all();
     if (thread_.joinable()) thread_.join();
   }
-  /// While off, visits that fail are no failures.
+  /// While off, failed visits are not counted.
   void expect_service(bool on) { expecting_ = on; }
   long worst() const { return worst_; }
   long visits() const { return visits_; }
@@ -110,7 +110,7 @@ TEST_CASE("hostile: a flood from the client's own address keeps nobody out") {
   echo_tunnel t;
   t.start();
   INFO(t.both.story());
-  // The program's own buffers and tables are there once it has worked.
+  // The program has allocated its buffers and tables once it has served visitors.
   visitor_crowd warm_up(20, 100'000, 21);
   REQUIRE(warm_up.visit(t.port, test_timeout) == "");
   CHECK(t.serves());
@@ -135,7 +135,7 @@ TEST_CASE("hostile: a flood from the client's own address keeps nobody out") {
       try {
         speaking.back().send_all(random_bytes(1 + seed % 200, seed));
       } catch (const std::system_error&) {
-        // The server need not hear it out.
+        // The server may close the connection before it has read everything.
       }
       if (i == speakers / 2) {
         visitor.expect_service(false);
@@ -206,11 +206,11 @@ TEST_CASE("hostile: bytes that arrive one at a time are accepted until the deadl
   t.both.server_keys = "handshake_timeout = 1";
   t.start();
   INFO(t.both.story());
-  // Slow is not wrong.
+  // A slow peer is accepted.
   tcp_socket slow = tcp_socket::connect(t.both.port());
   for (const char byte : control_hello("echo")) slow.send_all({&byte, 1});
   CHECK(slow.receive(protocol::bincode::hello_size).size() == protocol::bincode::hello_size);
-  // But it has no more time than others.
+  // It has the same deadline as others.
   tcp_socket slower = tcp_socket::connect(t.both.port());
   const auto begin = clock::now();
   bool closed = false;
@@ -246,7 +246,7 @@ TEST_CASE("hostile: messages out of order, replayed, or of another session are r
   CHECK(replay.control.receive(41).substr(37) == "\x02\0\0\0"s);
   CHECK(replay.control.ends());
 
-  // What authenticates one service does not another.
+  // A token authenticates one service only.
   manual_client other(port);
   other.say_hello("echo");
   other.session_key = first.session_key;
@@ -264,7 +264,7 @@ TEST_CASE("hostile: messages out of order, replayed, or of another session are r
   CHECK(silent_end("\0\0\0\0"s + key + key));
   CHECK(silent_end(data_hello(protocol::service_digest("spare"))));
 
-  // The session of a client that has gone opens nothing.
+  // The session key of a disconnected client is not accepted.
   protocol::digest gone = first.session_key;
   first.control.close();
   CHECK(eventually([&] { return refused(spare); }));
@@ -290,7 +290,7 @@ TEST_CASE(
     peer.send_all(data_hello(key));
     REQUIRE(peer.ends());
   }
-  // Their own direction ended, the other one open.
+  // These peers have ended their own direction only.
   std::vector<tcp_socket> half_open;
   for (int i = 0; i < 200; ++i) {
     half_open.push_back(tcp_socket::connect(t.both.port()));
@@ -342,7 +342,7 @@ TEST_CASE("hostile: resets at each stage leak nothing") {
 
 TEST_CASE("hostile: resets of spliced connections do not affect the others") {
   echo_tunnel t;
-  // Says without end until its visitor goes, or breaks off itself.
+  // Sends without end until its visitor disconnects or it resets the connection itself.
   std::atomic<bool> breaks_off = false;
   service spout([&](tcp_socket& socket) {
     const std::string much = random_bytes(1 << 16, 5);

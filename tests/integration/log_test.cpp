@@ -14,7 +14,7 @@
 namespace rathole::test {
 namespace {
 
-/// A server and a client, one of which writes its log to a pipe that the test reads when it likes.
+/// Is a server and a client, one of which writes its log to a pipe that the test controls.
 struct logged_tunnel {
   explicit logged_tunnel(bool of_server) {
     const std::vector<std::string> verbose = {"RATHOLE_LOG=debug"};
@@ -29,7 +29,7 @@ struct logged_tunnel {
   }
   ~logged_tunnel() { ::close(nowhere); }
 
-  /// Long, so that lines are.
+  /// The name is long so that log lines are long.
   const std::string name = std::string(120, 'n');
   temp_dir folder;
   service local{echo};
@@ -52,7 +52,7 @@ void serve_with_a_stuck_log(bool of_server) {
     served += round_trip(t.port, "hello", {}, std::chrono::seconds{10}) ? 1 : 0;
   CHECK(served == visitors);
 
-  // Somebody reads again.
+  // The test reads again.
   constexpr std::string_view notice =
       " log lines were dropped because the log could not be written\n";
   std::string text;
@@ -63,7 +63,7 @@ void serve_with_a_stuck_log(bool of_server) {
   REQUIRE(number != std::string::npos);
   CHECK(all.back().find(" WARN rathole: ") != std::string::npos);
   const auto dropped = std::stoul(all.back().substr(number + 9));
-  // Two lines for each visitor; those that asked whether the tunnel serves have some besides.
+  // Each visitor causes two lines; the visitors that checked the tunnel add some.
   CHECK(dropped > 0);
   const std::size_t written = all.size() - 1;
   CHECK(written + dropped >= 2 * visitors);
@@ -96,7 +96,7 @@ TEST_CASE("log: signals are handled although nobody reads the log") {
       const auto begun = std::chrono::steady_clock::now();
       t.logged->signal(SIGTERM);
       if (signals == 2) {
-        // The first one was heard.
+        // The first signal was handled.
         CHECK(eventually([&] { return refused(t.port); }));
         t.logged->signal(SIGTERM);
       }
@@ -129,8 +129,8 @@ TEST_CASE("log: the journal gets priorities instead of timestamps and colours") 
   CHECK(text.find("<6>INFO rathole::server: Listening at 127.0.0.1:") != text.npos);
   for (const std::string& each : lines(text)) CHECK(each.starts_with("<6>"));
 
-  // A second one finds the port taken, which it says where the variable points to; what goes elsewhere
-  // is as ever.
+  // A second server finds the port in use. It logs that to the journal if JOURNAL_STREAM names its
+  // output; other output is unchanged.
   slow_pipe elsewhere;
   raw_program second({file}, {err.as_journal_stream()}, elsewhere.writer(), err.writer());
   std::string said;

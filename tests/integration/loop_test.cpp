@@ -1,5 +1,5 @@
-// A service whose `local_addr` is its own public port on the server: each visitor, or each datagram,
-// causes another.
+// Services whose `local_addr` is their own public port on the server: each visitor, or each
+// datagram, causes another one.
 
 #include "../support/eventually.hpp"
 #include "../support/our_program.hpp"
@@ -49,7 +49,7 @@ TEST_CASE("loop: a service that leads back to itself is detected, and other serv
     both.start_in_turn();
     INFO(both.story());
     REQUIRE(eventually([&] { return round_trip(sound); }));
-    // For the clients, and for each service: asking the port itself would be a visit.
+    // One line for the clients and one for each service; probing a port would count as a visit.
     REQUIRE(both.server->wait_for("Listening at", 3));
     const std::size_t server_before = descriptors(*both.server);
     const std::size_t client_before = descriptors(*both.client);
@@ -70,11 +70,11 @@ TEST_CASE("loop: a service that leads back to itself is detected, and other serv
     CHECK(most < 1000);
     CHECK(has_said(*both.server, "leads back to itself"));
 
-    // The idle data channels may be one or two more than before.
+    // There may be one or two more idle data channels than before.
     CHECK(eventually([&] { return descriptors(*both.server) <= server_before + 20; }));
     CHECK(eventually([&] { return descriptors(*both.client) <= client_before + 20; }));
     CHECK(round_trip(sound));
-    // The next visitor is refused at once, and causes no more than one other.
+    // The next visitor is refused at once, and causes at most one other connection.
     tcp_socket next = tcp_socket::connect(looping);
     CHECK(eventually([&] { return has_ended(next); }));
     CHECK(descriptors(*both.server) <= server_before + 20);
@@ -92,7 +92,7 @@ TEST_CASE(
   const std::size_t before = descriptors(*both.client);
   udp_socket visitor;
   visitor.connect(port);
-  // The first ones may come before the data channels.
+  // The first visitors may arrive before the data channels.
   const auto is_reported = [&] {
     visitor.send("x");
     return has_said(*both.client, "leads back to itself");
@@ -100,7 +100,7 @@ TEST_CASE(
   CHECK(eventually(is_reported));
   CHECK(has_said(*both.client, "client.services.looping.local_addr"));
   for (int i = 0; i < 100; ++i) visitor.send("x");
-  // The visitor's, and data channels that may not have been there.
+  // The visitor's descriptor, and data channels that may have been opened since.
   CHECK(descriptors(*both.client) <= before + 10);
 }
 

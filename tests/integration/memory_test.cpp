@@ -25,7 +25,7 @@ namespace {
 
 constexpr const char* nk = "Noise_NK_25519_ChaChaPoly_BLAKE2s";
 
-/// Every transport, with each engine of TLS.
+/// Returns every transport, with each TLS engine.
 std::vector<transport_tables> every_transport(authority& issuer) {
   std::vector<transport_tables> all = {tcp(), noise(nk), websocket()};
   for (const std::string& engine : tls_engines()) {
@@ -41,7 +41,7 @@ pairing ours(const transport_tables& by) {
   return {by.name + ": our server, our client", our_program(), our_program(), by.server, by.client};
 }
 
-/// A field of /proc/<pid>/status, in KiB.
+/// Returns a field of /proc/<pid>/status, in KiB.
 rlim_t status_of(const process& program, std::string_view field) {
   std::ifstream status("/proc/" + std::to_string(program.pid()) + "/status");
   for (std::string line; std::getline(status, line);) {
@@ -50,7 +50,7 @@ rlim_t status_of(const process& program, std::string_view field) {
   throw std::runtime_error("no such field: " + std::string(field));
 }
 
-/// A limit that leaves a program `more` KiB of memory beyond what it has, or none.
+/// Returns a limit that leaves a program `more` KiB of memory beyond what it has; or no limit.
 void limit_memory(const process& program, rlim_t more) {
   const rlim_t most = (status_of(program, "VmSize") + more) * 1024;
   const rlimit limit{most, RLIM_INFINITY};
@@ -61,14 +61,14 @@ void lift_memory_limit(const process& program) {
   if (prlimit(program.pid(), RLIMIT_AS, &limit, nullptr) != 0) throw_errno("prlimit");
 }
 
-/// Says one letter without end, which no echo says.
+/// Sends one letter without end, which no visitor sends.
 void flood(tcp_socket& socket) {
   const std::string much(64 * 1024, 'F');
   for (;;) socket.send_all(much);
 }
 
-/// Visits the echo behind `port` again and again, until `over`: what comes back must be what was
-/// said, or its beginning where the connection broke. Counts visits that were answered.
+/// Visits the echo service behind `port` repeatedly until `over`. The response must equal the
+/// request, or a prefix of it if the connection broke. Counts the visits that were answered.
 void visit_echo(std::uint16_t port, unsigned number, const std::atomic<bool>& over,
                 std::atomic<int>& foreign, std::atomic<int>& complete) {
   std::string said(30'000, '\0');
@@ -88,7 +88,7 @@ void visit_echo(std::uint16_t port, unsigned number, const std::atomic<bool>& ov
         heard.append(some, count);
       }
     } catch (const std::system_error&) {
-      // It was reset, or not served in time, for want of memory.
+      // It was reset or not served in time, for lack of memory.
     }
     if (!said.starts_with(heard)) ++foreign;
     if (heard == said) ++complete;
@@ -161,12 +161,12 @@ TEST_CASE(
   }
 }
 
-/// The counts in the lines of the ends of forwards, as they stand there.
+/// Returns the byte counts in the log lines about ended connections, as text.
 std::vector<std::string> counts_in(const std::string& output) {
   std::vector<std::string> out;
   for (const std::string& line : lines(output)) {
     const auto at = line.find(" ended: ");
-    // Forwards of those who only looked whether the port is open carry nothing.
+    // Connections that only probed the port carry nothing.
     if (at != line.npos && line.find(" 0 ", at) == line.npos) out.push_back(line.substr(at));
   }
   return out;
@@ -192,7 +192,7 @@ TEST_CASE("memory: both sides count the bytes of a finished connection") {
     INFO(t.story());
     REQUIRE(eventually([&] { return !refused(port); }));
     for (std::size_t i = 0; i < visits; ++i) {
-      // What is sent at once is mostly there before the forward has begun.
+      // Bytes sent at once mostly arrive before the relay has begun.
       tcp_socket visitor = tcp_socket::connect(port);
       visitor.send_all(question);
       REQUIRE(visitor.receive(answer) == reply);

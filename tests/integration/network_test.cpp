@@ -1,5 +1,5 @@
-// What depends on the network around the program: resolvers that are silent, links with a small MTU,
-// hosts without IPv6. Networks that are not the host's own are namespaces.
+// Behaviour that depends on the network: resolvers that do not answer, links with a small MTU,
+// hosts without IPv6. The tests run in network namespaces.
 
 #include "../support/eventually.hpp"
 #include "../support/network_namespace.hpp"
@@ -20,12 +20,12 @@
 namespace rathole::test {
 namespace {
 
-/// A program of the test's in Python.
+/// Is a Python program of the test.
 std::vector<std::string> python(const std::string& text) {
   return {"/usr/bin/python3", "-c", text};
 }
 
-/// A name server that answers 127.0.0.1 for names that begin with "good", and no other question.
+/// Is a name server that answers 127.0.0.1 for names that begin with "good", and nothing else.
 const std::string name_server = R"(
 import socket
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -44,7 +44,7 @@ while True:
     s.sendto(answer, asker)
 )";
 
-/// An echo at 127.0.0.1:8080.
+/// Is an echo service at 127.0.0.1:8080.
 const std::string echo_server = R"(
 import socketserver
 class Echo(socketserver.BaseRequestHandler):
@@ -60,8 +60,8 @@ with Server(("127.0.0.1", 8080), Echo) as server:
     server.serve_forever()
 )";
 
-/// A network with a name server, and a tunnel with two services: the name of one service's local
-/// address is answered, the other's is not.
+/// Is a network with a name server, and a tunnel with two services. The name server answers for one
+/// service's local address and not for the other's.
 struct named_network {
   named_network()
       : where("mount --bind " + directory.write("resolv.conf", "nameserver 127.0.0.1\n") +
@@ -118,7 +118,7 @@ for _ in range(int(sys.argv[2])):
     s.close()
 )";
 
-/// Visitors of the port argv[1] who stay, a new one each 0.1 s.
+/// Connects a visitor to the port argv[1] every 0.1 s and keeps it connected.
 const std::string stream_of_visitors = R"(
 import socket, sys, time
 all = []
@@ -142,7 +142,7 @@ TEST_CASE("network: a name that the resolver does not answer delays only its own
   REQUIRE(waiting.wait_for("many"));
   // The resolver takes 10 s to give up.
   n.where.run_python(visits, {"9000", "10", "5"});
-  // Nor does the exit wait for it.
+  // The exit does not wait for it either.
   n.client->signal(SIGTERM);
   CHECK(n.client->wait_exit(std::chrono::seconds{6}) == 0);
 }
@@ -161,7 +161,7 @@ TEST_CASE("network: the last good answer is used when the resolver stops answeri
   n.names.signal(SIGCONT);
 }
 
-/// A UDP service at port 8080 of 127.0.0.1 that answers a number with 20 datagrams of that size.
+/// Is a UDP service at 127.0.0.1:8080 that answers a number with 20 datagrams of that size.
 const std::string many_answers = R"(
 import socket
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -173,7 +173,8 @@ while True:
         s.sendto(b"x" * int(size), peer)
 )";
 
-/// Asks at argv[1], from argv[2], for answers of some sizes; prints from where how many came.
+/// Requests responses of some sizes from argv[1], with the source address argv[2]; prints how many
+/// came from which address.
 const std::string asks_for_sizes = R"(
 import collections, socket, sys
 for size in (100, 1300, 1352, 1353, 1372, 1373, 1400, 1452):
@@ -232,8 +233,8 @@ local_addr = "127.0.0.1:8080"
   }
 }
 
-/// A service as TFTP is one: it answers each request at port argv[1] from a port of the transfer's own,
-/// and counts there up to 4, one datagram for each acknowledgement.
+/// Is a service in the style of TFTP: it answers each request to port argv[1] from a new port, and
+/// counts there up to 4, one datagram for each acknowledgement.
 const std::string transfer_server = R"(
 import select, socket, sys
 main = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -253,8 +254,8 @@ while True:
             ready.sendto(b"%d" % (int(said) + 1), peer)
 )";
 
-/// Makes two transfers at a time with the service at port argv[1]; prints what came, each datagram
-/// within argv[2] seconds.
+/// Makes two transfers at a time with the service at port argv[1]; prints what was received, each
+/// datagram within argv[2] seconds.
 const std::string transfer_visitors = R"(
 import socket, sys
 both = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2)]
@@ -299,9 +300,9 @@ TEST_CASE("network: a UDP service may answer from another port where that is ena
   const auto transfer = [&](const char* limit) {
     return run_tool("/usr/bin/python3", {"-c", transfer_visitors, std::to_string(visitors), limit});
   };
-  // The usual service is heard at its port alone.
+  // A service without the setting is received from its own port only.
   CHECK(transfer("0.5") == "\n");
-  // A reload is enough.
+  // A reload is enough to change the setting.
   client_file("udp = { answers_from_any_port = true }\n");
   CHECK(eventually([&] { return transfer("1") == "11223344\n"; }));
   for (int i = 0; i < 3; ++i) CHECK(transfer("20") == "11223344\n");

@@ -12,7 +12,7 @@
 namespace rathole::test {
 namespace {
 
-/// The table that sends a client through the proxy at `port`; `user` is empty or ends with `@`.
+/// Returns the table that makes a client use the proxy at `port`; `user` is empty or ends with `@`.
 std::string through(const std::string& scheme, std::uint16_t port, const std::string& user = {}) {
   return "[client.transport.tcp]\nproxy = \"" + scheme + "://" + user +
          "127.0.0.1:" + std::to_string(port) + "\"\n";
@@ -23,12 +23,12 @@ pairing ours(const transport_tables& by, const std::string& proxy_table) {
   return {by.name, our_program(), our_program(), by.server, by.client + type + proxy_table};
 }
 
-/// A tunnel to the server `localhost`, whose client reports every attempt.
+/// Is a tunnel to the server `localhost` whose client logs every attempt.
 struct proxied_tunnel {
   explicit proxied_tunnel(const std::string& proxy_table, const transport_tables& by = tcp())
       : both(ours(by, proxy_table)), port(both.add("echo", local.port())) {
     both.remote_host = "localhost";
-    // Each failure is a line, however often it was written before.
+    // Each failure is logged, however often it was logged before.
     both.environment = {"RATHOLE_LOG=debug"};
     both.start_in_turn();
   }
@@ -135,7 +135,7 @@ TEST_CASE("proxy: a server that is down behind a proxy is reported and retried")
     tunnel t(ours(tcp(), table));
     t.add("echo", nobody);
     t.remote_port = nobody;
-    // Each failure is a line, however often it was written before.
+    // Each failure is logged, however often it was logged before.
     t.environment = {"RATHOLE_LOG=debug"};
     t.start_client();
     INFO(t.story());
@@ -143,7 +143,7 @@ TEST_CASE("proxy: a server that is down behind a proxy is reported and retried")
   }
 }
 
-/// Passes on what both sides say until both have ended.
+/// Passes on what both sides send until both have ended.
 void pass_on(tcp_socket& one, tcp_socket& other) {
   const auto pump = [&](tcp_socket& from, tcp_socket& to) {
     char chunk[16384];
@@ -161,7 +161,7 @@ void pass_on(tcp_socket& one, tcp_socket& other) {
 }
 
 TEST_CASE("proxy: the proxy resolves the server's name") {
-  // A SOCKS5 proxy that knows the one name that nobody else does.
+  // Is a SOCKS5 proxy that alone can resolve a certain name.
   const std::string name = "nobody-knows.invalid";
   std::uint16_t server_port = 0;
   service proxy([&](tcp_socket& client) {

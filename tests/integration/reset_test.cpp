@@ -20,7 +20,7 @@ namespace {
 
 constexpr std::size_t forwards = 20;
 
-/// How a connection ended: `reset`, `in order`, or what else happened.
+/// Returns how a connection ended: `reset`, `in order`, or another outcome.
 std::string end_of(tcp_socket& socket) {
   char chunk[16384];
   try {
@@ -32,7 +32,7 @@ std::string end_of(tcp_socket& socket) {
   }
 }
 
-/// A service that answers with what it gets, and remembers how its connections end.
+/// Is an echo service that records how its connections end.
 class watchful_service {
  public:
   std::uint16_t port() const { return service_.port(); }
@@ -45,7 +45,7 @@ class watchful_service {
   void serve(tcp_socket& socket) {
     char chunk[16];
     const std::size_t size = socket.receive_some(chunk, sizeof chunk);
-    // A visitor that only looked whether there is a service.
+    // A visitor that only probed the port.
     if (size == 0) return;
     socket.send_all({chunk, size});
     std::string end = end_of(socket);
@@ -58,8 +58,8 @@ class watchful_service {
   service service_{[this](tcp_socket& socket) { serve(socket); }};
 };
 
-/// Has one side of a tunnel leave with `signals` while forwards run on four threads, and checks that
-/// neither their visitors nor the service take them for ended.
+/// Sends `signals` to one side of a tunnel while connections are active on four threads, and checks
+/// that neither visitors nor the service see an orderly end.
 void leave(const transport_tables& by, bool server, const std::vector<int>& signals) {
   CAPTURE(by.name);
   CAPTURE(server);

@@ -23,7 +23,7 @@ std::size_t descriptors(const process& program) {
   return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(folder), {}));
 }
 
-/// A limit that leaves a program `more` descriptors beyond those it has.
+/// Returns a limit that leaves a program `more` descriptors beyond those it has.
 void limit_descriptors(const process& program, std::size_t more) {
   const rlim_t most = descriptors(program) + more;
   const rlimit limit{most, most};
@@ -47,7 +47,7 @@ TEST_CASE("resources: closed connections leak no descriptors") {
   REQUIRE(t.serves());
   visitor_crowd crowd(100, 600'000, 14);
   REQUIRE(crowd.visit(t.port, test_timeout) == "");
-  // What stays is the pool of idle channels and, per process, a bounded stock of pipes.
+  // What remains is the pool of idle channels and, per process, a bounded number of pipes.
   constexpr std::size_t stock = 2 * 32;
   const auto settled = [&](const process& program) {
     return eventually([&] { return descriptors(program) < 40 + stock; });
@@ -85,7 +85,7 @@ TEST_CASE("resources: a server or client that ran out of descriptors recovers") 
   }
 }
 
-/// What a program has in memory, in KiB.
+/// Returns a program's memory in KiB.
 long resident(const process& program) {
   std::ifstream status("/proc/" + std::to_string(program.pid()) + "/status");
   for (std::string line; std::getline(status, line);)
@@ -122,7 +122,7 @@ TEST_CASE("resources: an idle connection holds no pipe") {
     idle.back().send_all("hello");
     REQUIRE(idle.back().receive(5) == "hello");
   }
-  // Two sockets per forward on each side, and the pool may be filling up.
+  // Each side has two sockets per connection, and the pool may be filling up.
   CHECK(descriptors(*t.both.server) <= server_before + 2 * idle.size() + 16);
   CHECK(descriptors(*t.both.client) <= client_before + 2 * idle.size() + 16);
 }

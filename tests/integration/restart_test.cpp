@@ -14,7 +14,7 @@ namespace {
 using std::chrono::seconds;
 using clock = std::chrono::steady_clock;
 
-/// Both sides let forwards go on for an hour after a signal.
+/// Lets connections continue for an hour after a signal, on both sides.
 const std::string grace = "shutdown_grace = 3600";
 
 TEST_CASE("restart: an idle connection does not keep new visitors out") {
@@ -27,14 +27,14 @@ TEST_CASE("restart: an idle connection does not keep new visitors out") {
       INFO(t.both.story());
       tcp_socket talked = t.visitor();
       tcp_socket never_spoke = tcp_socket::connect(t.port);
-      // As a service manager restarts it: a signal, then the wait for the end, then the start.
+      // Restarts it as a service manager does: a signal, the wait for the end, the start.
       const auto begin = clock::now();
       process& stopped = t.end(server);
       stopped.signal(SIGTERM);
       REQUIRE(stopped.wait_exit() == 0);
       server ? t.both.start_server() : t.both.start_client();
       CHECK(eventually([&] { return answered(t.port); }));
-      // The idle time-out of a second, and much more than all the rest takes.
+      // The idle time-out of one second, and a generous margin.
       CHECK(clock::now() - begin < seconds(15));
       CHECK(talked.ends());
     }
@@ -61,7 +61,7 @@ TEST_CASE("restart: a connection that transfers may finish, and does not block n
       t.both.start_rival({t.local.port()});
       CHECK(eventually([&] { return talk() && answered(t.port); }));
     }
-    // It has more to say than the idle time-out is long.
+    // Its transfer takes longer than the idle time-out.
     const auto begin = clock::now();
     while (clock::now() - begin < seconds(3)) {
       REQUIRE(talk());

@@ -25,7 +25,7 @@ pairing ours(const transport_tables& by) {
   return {by.name, our_program(), our_program(), by.server, by.client};
 }
 
-/// The announced pauses, in milliseconds, of the lines `... Retry in 1.05s...`.
+/// Returns the pauses of the lines `... Retry in 1.05s...`, in milliseconds.
 std::vector<double> pauses(const std::string& text) {
   constexpr std::string_view words = "Retry in ";
   std::vector<double> found;
@@ -46,7 +46,7 @@ TEST_CASE("retry: a service added to the server's file is served within the retr
   t.add_client_only("echo", local.port());
   t.start();
   INFO(t.story());
-  // So many refusals that pauses have grown as far as they do.
+  // Enough refusals for the pauses to reach their maximum.
   REQUIRE(t.client->wait_for("Retry in ", 7));
   for (const double pause : pauses(t.client->output())) CHECK(pause <= 1250);
   const std::uint16_t port = t.add_server_only("echo");
@@ -54,7 +54,7 @@ TEST_CASE("retry: a service added to the server's file is served within the retr
   REQUIRE(t.server->wait_for("Service change detected"));
   const auto added = clock::now();
   CHECK(eventually([&] { return round_trip(port); }));
-  // The interval, and much more than all the rest takes.
+  // The interval, and a generous margin.
   CHECK(clock::now() - added < seconds(10));
 }
 
@@ -87,24 +87,24 @@ TEST_CASE(
     t.start();
     INFO(t.story());
     REQUIRE(eventually([&] { return answered(port); }));
-    // The client may have been faster than the server's listener.
+    // The client may have dialled before the server listened.
     const std::size_t served = t.client->output().size();
 
-    // The server reads its files again by itself.
+    // The server reloads changed files without a signal.
     show(expired);
     const std::string refusal = "Failed to handshake";
     REQUIRE(eventually([&] {
       answered(port, milliseconds{200});
       return t.server->output().find(refusal) != std::string::npos;
     }));
-    // Visitors use up the channels that were ready.
+    // Visitors use the idle channels up.
     for (int i = 0; i < 8; ++i) answered(port, milliseconds{200});
-    // While visitors wait, as many as there were, and the pool lacks all its channels.
+    // All visitors wait, and the pool has no channels left.
     const auto begin = clock::now();
     const std::string before = t.server->output();
     constexpr std::size_t dials = 10;
     REQUIRE(t.server->wait_for(refusal, dials, before.size()));
-    // Pauses of a tenth of a second at first, and then up to a second; without them it takes less
+    // Pauses begin at a tenth of a second and grow to a second; without pauses this would take less
     // than half a second.
     CHECK(clock::now() - begin >= seconds(3));
 

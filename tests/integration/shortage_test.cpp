@@ -1,5 +1,5 @@
-// Descriptors run out on one side: idle data channels yield to visitors, visitors that cannot be
-// served are refused, and service is back as soon as the load is gone.
+// Descriptors run out on one side: idle data channels are closed for visitors, visitors that cannot
+// be served are refused, and service recovers once the load is gone.
 
 #include "../support/eventually.hpp"
 #include "../support/our_program.hpp"
@@ -20,10 +20,10 @@
 namespace rathole::test {
 namespace {
 
-/// What each limited program may have; a few services of the default pool would need more.
+/// Is the descriptor limit of a program; a few services with default pools would need more.
 constexpr int few_descriptors = 256;
 
-/// A script that runs the program with few descriptors.
+/// Returns a script that runs the program with few descriptors.
 std::string limited_program(temp_dir& folder) {
   const std::string path =
       folder.write("limited", "#!/bin/sh\nulimit -n " + std::to_string(few_descriptors) +
@@ -32,7 +32,7 @@ std::string limited_program(temp_dir& folder) {
   return path;
 }
 
-/// A tunnel of which one side has few descriptors.
+/// Is a tunnel of which one side has few descriptors.
 struct limited_tunnel {
   explicit limited_tunnel(bool server_is_limited)
       : both({server_is_limited ? "limited server" : "limited client",
@@ -44,7 +44,7 @@ struct limited_tunnel {
   tunnel both;
 };
 
-/// How many of the connections have ended from the other side.
+/// Returns how many of the connections the peer has ended.
 std::size_t ended(const std::vector<tcp_socket>& visitors) {
   std::size_t count = 0;
   for (const tcp_socket& each : visitors) {
@@ -54,12 +54,12 @@ std::size_t ended(const std::vector<tcp_socket>& visitors) {
   return count;
 }
 
-/// Says something to a service that may have reset the connection already.
+/// Sends something to a service that may already have reset the connection.
 void speak(tcp_socket& visitor) {
   try {
     visitor.send_all("hello");
   } catch (const std::system_error&) {
-    // The visitor was refused, which the test counts.
+    // The visitor was refused; the test counts that.
   }
 }
 
@@ -79,7 +79,7 @@ TEST_CASE("shortage: 25 services share 256 descriptors, and each is served") {
       CAPTURE(port);
       CHECK(eventually([&] { return round_trip(port); }));
     }
-    // All of them hold their visitors at once.
+    // All services have active visitors at the same time.
     std::vector<tcp_socket> visitors;
     for (const std::uint16_t port : ports) {
       visitors.push_back(tcp_socket::connect(port));
@@ -109,7 +109,7 @@ TEST_CASE("shortage: service recovers once the visitors that took all descriptor
     }
     early.send_all("again");
     CHECK(early.receive(5) == "again");
-    // A server that is short refuses whom it cannot serve; behind a client that is, they wait.
+    // A server without descriptors refuses visitors; if the client has none, visitors wait.
     if (server) CHECK(eventually([&] { return ended(visitors) > 100; }, std::chrono::seconds{5}));
     early.send_all("still");
     CHECK(early.receive(5) == "still");

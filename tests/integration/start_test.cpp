@@ -109,7 +109,8 @@ TEST_CASE("start: the descriptor limit is raised and logged") {
   CHECK(holds(server.output(), std::to_string(now.rlim_cur)));
 }
 
-/// Everything a server says in a life of listening, at the level that the environment asks for.
+/// Returns everything that a server logs from its start until it listens, at the level set by the
+/// environment.
 std::string life_of_a_server(const std::vector<std::string>& environment) {
   const temp_dir directory;
   const reserved_port port;

@@ -1,4 +1,4 @@
-// Clients that take over a UDP service from one another, again and again.
+// Clients that repeatedly take over a UDP service from one another.
 
 #include "../support/eventually.hpp"
 #include "../support/manual_client.hpp"
@@ -31,10 +31,10 @@ TEST_CASE("takeover: a UDP service's sockets are closed before its next client's
   for (std::size_t i = 0; i < takeovers; ++i) {
     manual_client next(both.port());
     REQUIRE(next.authenticate("taken"));
-    // The one that served so far is there until now.
+    // The previous client has been connected until now.
     serving.emplace(std::move(next));
   }
-  // For the clients, and for the last one's service.
+  // One line for the clients' listener and one for the last client's service.
   CHECK(eventually([&] { return count(both.server->output(), "Listening at") >= 2; }));
   CHECK(count(both.server->output(), "in use") == 0);
 }

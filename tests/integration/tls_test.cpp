@@ -16,8 +16,9 @@ pairing ours(const transport_tables& by) {
   return {by.name, our_program(), our_program(), by.server, by.client};
 }
 
-/// What `openssl s_client` says of a handshake with the server at `port`, `options` among its own.
-/// The system's configuration does not matter, and the client itself would agree to anything.
+/// Returns the output of `openssl s_client` for a handshake with the server at `port`, with
+/// additional `options`. The system's configuration is ignored, and the client accepts any protocol
+/// version.
 std::string s_client(std::uint16_t port, const authority& issuer, const std::string& options,
                      bool brief = true) {
   const std::string command = "exec " + tool("openssl") +
@@ -103,7 +104,7 @@ TEST_CASE("tls: openssl s_client resumes its session with our server") {
   }
 }
 
-/// `openssl s_server`, which has `options` among its own.
+/// Is `openssl s_server` with additional `options`.
 struct s_server : server_program {
   s_server(const identity_files& identity, const std::vector<std::string>& options) {
     std::vector<std::string> arguments = {"OPENSSL_CONF=/dev/null",
@@ -130,7 +131,7 @@ TEST_CASE("tls: our client connects to openssl s_server with modern cipher suite
   struct expectation {
     const identity_files* identity;
     std::vector<std::string> options;
-    /// What the server says of the handshake, or our client of its failure.
+    /// Returns what the server logs about the handshake, or our client about its failure.
     const char* server_words;
     const char* client_words;
   };
@@ -234,7 +235,7 @@ TEST_CASE(
     scenario::echo_once(
         ours(tls(engine, pem_keys(issuer.issue({.names = "DNS:*.tunnel.test"})),
                  root_only + "hostname = \"a.tunnel.test\"\n" + engine_key(engine))));
-    // One that is its own authority, and trusted by itself.
+    // A self-signed certificate that is trusted directly.
     const identity_files own = issuer.self_signed();
     scenario::echo_once(ours(tls(engine, pem_keys(own),
                                  "hostname = \"localhost\"\ntrusted_root = \"" + own.certificate +
@@ -276,7 +277,7 @@ TEST_CASE("tls: pinned certificates of any form and algorithm are accepted by de
     run_tool("openssl", arguments);
     scenario::echo_once(pin(files));
   }
-  // For encipherment alone, and without a name beside the common one.
+  // For key encipherment only, and without a subjectAltName.
   const identity_files files{at("old.crt"), at("old.key")};
   run_tool("openssl", {"req", "-x509", "-noenc", "-subj", "/CN=localhost", "-addext",
                        "keyUsage = keyEncipherment", "-newkey", "rsa:2048", "-keyout", files.key,

@@ -25,7 +25,7 @@ pairing ours(const transport_tables& by) {
   return {by.name + ": our server, our client", our_program(), our_program(), by.server, by.client};
 }
 
-/// TLS with an engine at each end, for an identity of `issuer`.
+/// Returns TLS with the given engine at each end, and an identity of `issuer`.
 transport_tables tls_by(authority& issuer, const std::string& server, const std::string& client) {
   return tls("tls by " + server + " and " + client,
              pem_keys(issuer.issue()) + engine_key(server) + "half_close_timeout = 1\n",
@@ -38,7 +38,7 @@ transport_tables websocket_over_tls_by(authority& issuer, const std::string& ser
                             trust_in(issuer) + engine_key(client));
 }
 
-/// Every transport but bare TCP, with each engine of TLS at both ends.
+/// Returns every transport except TCP, with each TLS engine at both ends.
 std::vector<transport_tables> all_transports(authority& issuer) {
   std::vector<transport_tables> all = {noise(nk), websocket()};
   for (const std::string& engine : tls_engines()) {
@@ -75,7 +75,7 @@ TEST_CASE("transports: a hundred visitors between each pair of TLS engines") {
   carry_crowd(tls_by(issuer, "openssl", "botan"), "workers = 4");
 }
 
-/// Every transport as a user gets it who chooses no engine.
+/// Returns every transport with the default engine.
 std::vector<transport_tables> all_default_transports(authority& issuer) {
   const std::string server = pem_keys(issuer.issue());
   return {tcp(), noise(nk), websocket(), tls("tls by default", server, trust_in(issuer)),
@@ -106,7 +106,7 @@ TEST_CASE("transports: visitors that connect and close over TLS leak no descript
     tcp_socket visitor = tcp_socket::connect(port);
     CHECK(visitor.receive(7) == "welcome");
   }
-  // The pool of idle data channels may be fuller or emptier than before.
+  // The number of idle data channels may differ from before.
   constexpr std::size_t pool = 16;
   CHECK(eventually([&] { return open_descriptors(*t.server) <= server_before + pool; }, soon));
   CHECK(eventually([&] { return open_descriptors(*t.client) <= client_before + pool; }, soon));
@@ -147,7 +147,7 @@ TEST_CASE("transports: mismatched keys and certificates are reported, and the cl
   for (const mismatch& wrong : all) {
     tunnel& t = tunnels.emplace_back(ours(wrong.by));
     ports.push_back(t.add("echo", local.port()));
-    // Each failure is a line, however often it was written before.
+    // Each failure is logged, however often it was logged before.
     t.environment = {"RATHOLE_LOG=debug"};
     t.start_in_turn();
   }
@@ -176,7 +176,7 @@ TEST_CASE("transports: a certificate replaced on disk is used from the next conn
     INFO(t.story());
     REQUIRE(t.client->wait_for("the certificate's issuer is not trusted"));
 
-    // A file that is of no use is told and costs nothing: the old identity is shown still.
+    // An unusable file is reported, and the old identity stays in use.
     const std::size_t before = t.client->output().size();
     folder.write("server.crt", "no certificate");
     CHECK(t.server->wait_for("server.crt"));
@@ -187,7 +187,7 @@ TEST_CASE("transports: a certificate replaced on disk is used from the next conn
   }
 }
 
-/// What a client of `by` says first to its server.
+/// Returns what a client with the transport `by` sends first.
 std::string opening_of(const transport_tables& by) {
   std::mutex mutex;
   std::string opening;
@@ -213,7 +213,7 @@ std::string opening_of(const transport_tables& by) {
   return heard();
 }
 
-/// A connection that says `speech`, and if `slow` then a byte now and then.
+/// Is a connection that sends `speech`, and if `slow`, then a byte now and then.
 class tiresome_peer {
  public:
   tiresome_peer(std::uint16_t port, const std::string& speech, bool slow)
@@ -221,10 +221,10 @@ class tiresome_peer {
     try {
       socket_.send_all(speech);
     } catch (const std::system_error&) {
-      // The server need not listen to all of it.
+      // The server may close the connection before it has read everything.
     }
   }
-  /// True when the server ends the connection.
+  /// Returns whether the server ends the connection.
   bool is_dropped() {
     return eventually([&] {
       if (ended_) return true;
@@ -242,7 +242,7 @@ class tiresome_peer {
   bool ended_ = false;
 };
 
-/// A server that has to do with tiresome peers only, at first.
+/// At first the server has faulty peers only.
 struct beset_server {
   beset_server(const transport_tables& by, const std::string& opening) : t(ours(by)) {
     t.server_keys = "handshake_timeout = 1\nworkers = 1";
@@ -270,7 +270,7 @@ TEST_CASE("transports: servers drop peers that are silent, slow or send garbage 
   std::list<beset_server> servers;
   for (const transport_tables& by : all_transports(issuer)) {
     beset_server& added = servers.emplace_back(by, opening_of(by));
-    // Nobody waits for them.
+    // The test does not wait for them.
     added.t.start_client();
   }
   for (beset_server& each : servers) {
@@ -284,7 +284,7 @@ TEST_CASE("transports: servers drop peers that are silent, slow or send garbage 
   }
 }
 
-/// What a server of `by` answers to `opening`, as long as it waits for more.
+/// Returns what a server with the transport `by` responds to `opening`, while it waits for more.
 std::string answer_of(const transport_tables& by, const std::string& opening) {
   tunnel t(ours(by));
   t.add_server_only("echo");
@@ -297,8 +297,8 @@ std::string answer_of(const transport_tables& by, const std::string& opening) {
   return {chunk, asking.receive_some(chunk, sizeof chunk)};
 }
 
-/// A server that answers every client with another one of its speeches, and a client that meets it
-/// with each of its services.
+/// Is a server that answers each client with the next of its responses, and a client with one
+/// service for each response.
 class bad_server {
  public:
   bad_server(const transport_tables& by, const std::string& answer)
@@ -313,7 +313,7 @@ class bad_server {
                   std::string(70'000, '\0')},
         client(our_program(), {folder_.write("client.toml", configuration(by))}) {}
 
-  /// Each speech four times: twice it goes on with silence, twice with a byte now and then.
+  /// Each response is sent four times: twice followed by silence, twice by a byte now and then.
   static constexpr std::size_t attempts = 32;
   bool is_given_up() const {
     return eventually([&] { return service_.accepted() > attempts; });

@@ -24,8 +24,8 @@
 #include <utility>
 #include <vector>
 
-// What each side says about a misconfiguration, as docs/troubleshooting.md has it. With
-// RATHOLE_WRITE_TABLES=1 the page is written again.
+// Compares what each side logs about a misconfiguration with docs/troubleshooting.md.
+// RATHOLE_WRITE_TABLES=1 rewrites the page.
 
 namespace rathole::test {
 namespace {
@@ -45,7 +45,7 @@ std::string read_page() {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-/// The parts of a page: before, of and behind its table.
+/// Holds the parts of a page: before its table, the table, and after it.
 struct page_parts {
   std::string before;
   std::string table;
@@ -61,47 +61,47 @@ page_parts split(const std::string& page) {
   return {page.substr(0, first), page.substr(first, end - first), page.substr(end)};
 }
 
-/// One side of a misconfiguration: its file besides the addresses.
+/// Describes one side of a misconfiguration: its file except the addresses.
 struct side_text {
   std::string keys = {};
   std::string transport = {};
-  /// The keys of its one service, and the name and the token of that.
+  /// The keys of its one service, and the service's name and token.
   std::string service = {};
   std::string name = "web";
   std::string token = std::string(default_token);
 };
 
-/// What a row of the table is made of. In the texts PROXY is the port of a SOCKS5 proxy, and BUSY one
-/// that another program listens at.
+/// Describes a row of the table. In the texts, PROXY is the port of a SOCKS5 proxy, and BUSY a port
+/// that another program listens on.
 struct mistake {
   std::string title;
   std::vector<std::string> features = {};
   side_text server = {};
   side_text client = {};
-  /// What the line of each side holds that is shown; empty: the side says nothing.
+  /// Text in the line of each side that is shown; empty if the side logs nothing.
   std::string server_line = "Failed to handshake";
   std::string client_line = "Failed to run the control channel";
-  /// Where the client looks for the server.
+  /// Where the client dials the server.
   std::string host = "127.0.0.1";
-  /// `bind_addr` of the server and of its service, in quotes, where they are not free ports.
+  /// `bind_addr` of the server and of its service, in quotes, if they are not free ports.
   std::string bind = {};
   std::string service_bind = {};
   bool has_server = true;
-  /// Clients that are started with this configuration.
+  /// How many clients are started with this configuration.
   int clients = 1;
-  /// A visitor comes again and again until both sides have spoken.
+  /// A visitor connects repeatedly until both sides have logged something.
   bool is_visited = false;
-  /// What the server is run by.
+  /// The program that runs the server.
   std::vector<std::string> run_by = {};
 };
 
-/// Ports that texts name.
+/// The ports that the texts name.
 struct known_ports {
   std::uint16_t proxy;
   std::uint16_t busy;
 };
 
-/// A line of the log without what differs from run to run.
+/// Returns a log line without what differs between runs.
 std::string plain(std::string line, std::uint16_t server_port, std::uint16_t service_port,
                   const known_ports& known) {
   line = std::regex_replace(line, std::regex("^.*rathole::(server|client): "), "");
@@ -119,7 +119,7 @@ std::string plain(std::string line, std::uint16_t server_port, std::uint16_t ser
   return line;
 }
 
-/// The first line of a side's log at a level that everybody sees and that holds `text`.
+/// Returns the first line of a side's log at the level info or above that contains `text`.
 std::optional<std::string> line_with(const process& side, const std::string& text) {
   for (const std::string& line : lines(side.output())) {
     const bool is_seen = line.find(" WARN ") != line.npos || line.find("ERROR ") != line.npos ||
@@ -142,7 +142,7 @@ void visit(std::uint16_t port) {
   try {
     tcp_socket::connect(port).receive_all();
   } catch (const std::exception&) {
-    // Nobody listens yet, or the connection was reset, as is to be expected.
+    // Nothing listens yet, or the connection was reset, as expected.
   }
 }
 
@@ -155,7 +155,7 @@ std::unique_ptr<process> start_server(const mistake& what, const std::string& fi
   return std::make_unique<process>(tool(what.run_by.front()), arguments);
 }
 
-/// Runs both sides of a mistake and returns its row.
+/// Runs both sides of a misconfiguration and returns its row.
 std::string row_of(const mistake& what, const known_ports& known) {
   const temp_dir folder;
   const reserved_port port;
@@ -202,7 +202,7 @@ std::string row_of(const mistake& what, const known_ports& known) {
          cell(shown(client, what.client_line)) + " |\n";
 }
 
-/// The identity of the servers, and keys of Noise.
+/// The identity of the servers, and Noise keys.
 struct material {
   test::authority authority;
   identity_files identity = authority.issue();
@@ -238,7 +238,7 @@ std::string websocket_table(const char* block, const std::string& keys) {
          "}\n";
 }
 
-/// Every pair of different transports.
+/// Returns every pair of different transports.
 void add_transports(std::vector<mistake>& all, const material& with) {
   struct end {
     const char* type;

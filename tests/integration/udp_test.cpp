@@ -49,7 +49,7 @@ TEST_CASE("udp: 500 visitors with four threads and five data channels") {
   CHECK(visitors.visit(port, std::chrono::seconds{60}) == "");
 }
 
-/// Around what is a boundary for a buffer, a frame, a record or a packet somewhere.
+/// Sizes around the boundaries of buffers, frames, records and packets.
 std::vector<std::size_t> all_boundaries() {
   std::vector<std::size_t> sizes = {0, 1, 2, 3, 20, 508, 1200, 1232, 1400};
   for (const std::size_t middle : {64U, 128U, 256U, 512U, 1024U, 1472U, 1500U, 2048U, 4096U, 8192U,
@@ -91,7 +91,7 @@ TEST_CASE("udp: visitors are answered from the address that they sent to") {
     t.add_udp_at("echo", port, '"' + host + ':' + std::to_string(port) + '"', local.port());
     t.start_in_turn();
     INFO(t.story());
-    // Two connected sockets: what comes from another address does not reach them.
+    // Connected sockets receive nothing from other addresses.
     udp_visitor first(port);
     udp_visitor second(port);
     second.socket().connect(port, 77);
@@ -108,7 +108,7 @@ TEST_CASE("udp: a local service may start late and restart") {
 }
 
 TEST_CASE("udp: a datagram that cannot be sent affects no other visitor") {
-  // A datagram of IPv6 may be larger than any of IPv4, which the local service is of.
+  // An IPv6 datagram may be larger than any IPv4 datagram, and the local service uses IPv4.
   constexpr std::size_t largest_of_v6 = 65527;
   udp_service local;
   tunnel t(ours());
@@ -139,14 +139,14 @@ TEST_CASE("udp: visitors that disappear affect no others") {
   for (int i = 0; i < 100; ++i) {
     udp_socket visitor;
     visitor.connect(port);
-    // Nobody is there any more for the answers, which the system refuses.
+    // The visitors have closed their sockets, so the system refuses the replies.
     for (int k = 0; k < 5; ++k) visitor.send("I shall not be here");
   }
   CHECK(patient.is_served());
   CHECK(udp_visitor(port).is_served());
 }
 
-/// A tunnel to a UDP echo whose client reaches the server through a proxy.
+/// Is a tunnel to a UDP echo service whose client reaches the server through a proxy.
 struct proxied_udp_tunnel {
   udp_service local;
   tunnel both{ours()};

@@ -78,7 +78,7 @@ TEST_CASE("files: a configuration may be read from a pipe, as from a shell's <(.
     ::close(writer);
   }
   CHECK(server.wait_for("Listening at"));
-  // There is nothing to load again, and nothing to wait for.
+  // The reload has nothing to load, and does not wait.
   server.signal(SIGHUP);
   CHECK(server.wait_for("it is a pipe, not a regular file"));
   CHECK_FALSE(refused(main));

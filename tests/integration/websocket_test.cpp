@@ -24,17 +24,17 @@ pairing ours(const transport_tables& by) {
   return {by.name, our_program(), our_program(), by.server, by.client};
 }
 
-/// A tunnel that leads through something else at `remote_port`, with an echo behind it.
+/// Is a tunnel to an echo service whose client connects to an intermediary at `remote_port`.
 struct led_tunnel {
   explicit led_tunnel(const transport_tables& by, service::handler handle = echo)
       : local(std::move(handle)), both(ours(by)), port(both.add("echo", local.port())) {}
   void start(std::uint16_t remote_port) {
     both.remote_port = remote_port;
-    // Each failure is a line, however often it was written before.
+    // Each failure is logged, however often it was logged before.
     both.environment = {"RATHOLE_LOG=debug"};
     both.start_in_turn();
   }
-  /// A crowd of visitors, whose bytes are compared.
+  /// Runs many visitors and compares their bytes.
   void carry_crowd() {
     REQUIRE(eventually([this] { return answered(port); }));
     visitor_crowd visitors(scenario::crowd_size, 1 << 18, 77, end_of_sending::after_answer);
@@ -47,7 +47,7 @@ struct led_tunnel {
   std::uint16_t port;
 };
 
-/// Tables for a client whose server is behind the nginx of the tests.
+/// Returns the tables for a client whose server is behind the tests' nginx.
 transport_tables behind_nginx(const std::string& path, const std::string& host,
                               const std::string& key,
                               const std::optional<std::string>& tls_keys = {}) {
@@ -117,10 +117,10 @@ TEST_CASE("websocket: through HAProxy over TLS, with each engine") {
   }
 }
 
-/// The bridge made with another implementation of WebSocket.
+/// Is a bridge that uses another WebSocket implementation.
 struct bridge : server_program {
   bridge(const char* kind, std::uint16_t target) {
-    // The system's Python is the one that has the system's packages.
+    // Only the system's Python has the system's packages.
     const auto script =
         std::filesystem::path(RATHOLE_SOURCES) / "tests/integration/websocket_bridge.py";
     start("/usr/bin/python3",
@@ -147,7 +147,7 @@ TEST_CASE("websocket: our server works with another implementation's client") {
   t.carry_crowd();
 }
 
-/// Whether `socket` ends by a reset, not in order.
+/// Returns whether `socket` ends by a reset, not in order.
 bool is_reset(tcp_socket& socket) {
   try {
     const std::string rest = socket.receive_all();
@@ -159,7 +159,7 @@ bool is_reset(tcp_socket& socket) {
   }
 }
 
-/// A status code of a Close, and whether what was carried is broken then.
+/// Is the status code of a Close, and whether it breaks the forwarded connection.
 struct close_outcome {
   int code;
   bool broken;
@@ -180,7 +180,7 @@ TEST_CASE("websocket: a reset of the client is not passed on as an orderly end o
     tcp_socket visitor = tcp_socket::connect(t.port);
     visitor.send_all("part");
     CHECK(visitor.receive(4) == "part");
-    // The service echoes it, and the bridge, which stands for the client, obeys.
+    // The service echoes it, and the bridge, which acts as the client, obeys.
     visitor.send_all("close with " + std::to_string(code));
     CHECK(is_reset(visitor) == broken);
   }
@@ -218,7 +218,7 @@ TEST_CASE("websocket: a reset of the server is not passed on as an orderly end o
   }
 }
 
-/// The request and the answer of RFC 6455 section 1.3.
+/// The request and the response of RFC 6455 section 1.3.
 const std::string request =
     "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
@@ -278,15 +278,15 @@ TEST_CASE("websocket: our server gives a reason when it refuses a request") {
   }
 }
 
-/// A WebSocket server by hand: it says `bytes` once it has the client's first message. What the
-/// client says then, to its end, is kept.
+/// Is a scripted WebSocket server: it sends `bytes` once it has the client's first message, and
+/// keeps everything that the client sends afterwards.
 class hand_server {
  public:
   explicit hand_server(std::string bytes)
       : bytes_(std::move(bytes)), service_([this](tcp_socket& socket) { serve(socket); }) {}
 
   std::uint16_t port() const { return service_.port(); }
-  /// The status of the Close that a client ended with; 0 if none has yet, or not so.
+  /// Returns the status of the Close with which a client ended; 0 if there is none.
   int close_code() const {
     const std::lock_guard lock(mutex_);
     if (close_frame_.size() != 8 || !close_frame_.starts_with("\x88\x82")) return 0;

@@ -8,7 +8,7 @@
 
 namespace rathole::test {
 
-/// The end at which our program stands; upstream's stands at the other.
+/// Says at which end our program runs; upstream's runs at the other.
 enum class side { server, client };
 
 /// Runs a scenario with upstream at one end.

@@ -24,7 +24,7 @@ TEST_CASE("interop: noise, the visitor may send after the service has ended its 
 }
 TEST_CASE("interop: websocket, many visitors") { both_ways(scenario::crowd, websocket()); }
 
-/// Keys that only we know go into the table of our side.
+/// Adds keys that upstream does not know to the table of our side.
 struct tls_ends {
   std::string server;
   std::string client;

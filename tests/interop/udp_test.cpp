@@ -11,7 +11,7 @@ namespace {
 
 constexpr const char* nk = "Noise_NK_25519_ChaChaPoly_BLAKE2s";
 
-/// Runs a scenario with upstream at one end and each of our engines of TLS at the other.
+/// Runs a scenario with upstream at one end and each of our TLS engines at the other.
 void over_tls(void (*scenario)(const pairing&), bool over_websocket) {
   authority issuer;
   const std::string server = pkcs12_keys(issuer.pack(issuer.issue()));

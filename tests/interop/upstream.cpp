@@ -37,8 +37,8 @@ std::string find_upstream() {
   return {};
 }
 
-/// Ends the run before its first test when there is nobody to talk to: to be skipped must never
-/// look like having passed.
+/// Ends the run before its first test if upstream's program is missing, because skipped tests must
+/// not look like passed ones.
 struct skip_without_upstream : doctest::IReporter {
   explicit skip_without_upstream(const doctest::ContextOptions&) {}
   void test_run_start() override {

@@ -1,4 +1,4 @@
-// The wildcards of both families.
+// Binding to the wildcard addresses of both families.
 
 #include "support/net.hpp"
 
@@ -19,7 +19,8 @@
 namespace rathole::test {
 namespace {
 
-/// A socket of a protocol that is bound to a wildcard, and listens where it can; or why not.
+/// Returns a socket that is bound to a wildcard address, and listens if its protocol has listeners;
+/// or the error.
 template <class Protocol>
 class wildcard {
  public:
@@ -94,7 +95,7 @@ TEST_SUITE("bind") {
       const char* at;
       std::errc v6;
       std::errc v4;
-      /// The address that is opened, or nothing and the error of the first one.
+      /// Returns the address that is opened, or nothing and the error of the first one.
       const char* opened;
       std::size_t tried;
     };

@@ -1,4 +1,4 @@
-// Bytes that are held back travel with what follows, or as soon as it is clear that nothing does.
+// Corked bytes are sent with the bytes that follow, or once it is clear that nothing follows.
 
 #include "io/relay_fixture.hpp"
 
@@ -17,14 +17,14 @@ namespace rathole::test {
 
 namespace {
 
-/// Bytes that were written to a socket and have not left it.
+/// Returns how many bytes were written to a socket and have not been sent.
 int unsent(int socket) {
   int count = -1;
   ::ioctl(socket, SIOCOUTQNSD, &count);
   return count;
 }
 
-/// A stream with four bytes held back, and its other end.
+/// Is a stream with four corked bytes, and its other end.
 struct holding_stream {
   holding_stream() {
     tcp_socket listener = tcp_socket::listen();

@@ -1,4 +1,4 @@
-// What broken relays leave behind, and what is done without descriptors.
+// Descriptors after broken relays, and behaviour when no descriptor is left.
 
 #include "io/relay_fixture.hpp"
 #include "support/eventually.hpp"
@@ -30,7 +30,7 @@ std::size_t open_descriptors() {
       std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {}));
 }
 
-/// A bulky flow whose receiver goes away in the middle of it, with bytes still in a pipe.
+/// Runs a bulk transfer whose receiver closes in the middle of it, with bytes still in a pipe.
 void break_a_bulky_flow(const std::string& bytes) {
   relay_fixture relay;
   std::jthread sender([&] {
@@ -47,7 +47,7 @@ void break_a_bulky_flow(const std::string& bytes) {
   relay.run();
 }
 
-/// As long as it lives, no further descriptor can be had.
+/// Prevents further descriptors from being opened while an object exists.
 class no_descriptors {
  public:
   no_descriptors() {
@@ -71,7 +71,7 @@ io::awaitable<void> keep(io::task<T> work, std::optional<result<T>>& found) {
   found.emplace(std::move(ended));
 }
 
-/// Runs `work` to its end.
+/// Runs `work` to completion.
 template <class T>
 result<T> outcome(asio::io_context& context, io::task<T> work) {
   std::optional<result<T>> found;
@@ -169,7 +169,7 @@ TEST_SUITE("descriptors") {
 
   TEST_CASE("without descriptors a bulk flow is copied, and arrives whole") {
     relay_fixture relay;
-    // Takes what a context needs to wait.
+    // Opens the descriptors that a context needs to wait.
     relay.run_for(std::chrono::milliseconds(10));
     const std::string sent = scrambled(8 * 1024 * 1024, 12);
     std::string got;
@@ -179,7 +179,7 @@ TEST_SUITE("descriptors") {
       std::jthread reader([&] { got = relay.right.receive_all(), relay.right.shutdown_write(); });
       relay.run();
     };
-    // Earlier flows may have left pipes to this thread; another one has none.
+    // This thread may have pipes of earlier flows; a new thread has none.
     std::jthread(cross).join();
     CHECK(got == sent);
     REQUIRE(relay.status);

@@ -1,4 +1,4 @@
-// Dials: all addresses of a name, staggered, and again while they are silent.
+// Dials all addresses of a name with an attempt delay, and again while they do not answer.
 
 #include "support/eventually.hpp"
 #include "support/net.hpp"
@@ -38,11 +38,11 @@ endpoint local(std::uint16_t port, unsigned last = 1) {
   return {asio::ip::address_v4(0x7f000000U + last), port};
 }
 
-/// A context and what happens in it.
+/// Is a context and what runs in it.
 class dial_bench {
  public:
   dial_bench() {
-    // The poller opens its descriptor for the first watch, and keeps it.
+    // The poller opens its descriptor for the first watch and keeps it open.
     struct nothing final : io::poll_watch {
       using io::poll_watch::poll_watch;
       void ready(std::uint32_t) override {}
@@ -62,7 +62,7 @@ class dial_bench {
     }
   }
 
-  /// Waits until a dial that was started is over.
+  /// Waits until a dial that was started has ended.
   result<io::dial_attempt> finish(io::dialler& dial) {
     bool over = false;
     asio::co_spawn(context, dial.wait(), [&](std::exception_ptr) { over = true; });
@@ -163,7 +163,7 @@ TEST_SUITE("dial") {
     REQUIRE(first.size() == 1);
     bool over = false;
     asio::co_spawn(bench.context, dial.wait(), [&](std::exception_ptr) { over = true; });
-    // By then the system repeats the first attempt only after seconds.
+    // The system repeats the first attempt's SYN only after seconds.
     bench.run_until([] { return connecting_ports().size() == 5; });
     CHECK_FALSE(over);
     silent.answer();

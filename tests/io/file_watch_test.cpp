@@ -1,4 +1,4 @@
-// What a file watch reports, by the kernel's word and by looking; and what it does not.
+// What a file watch reports by inotify and by polling, and what it does not report.
 
 #include "support/eventually.hpp"
 #include "support/temp_dir.hpp"
@@ -33,10 +33,10 @@ namespace {
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 
-/// Fast, and only by the kernel's word.
+/// Short intervals, and only inotify.
 const io::file_watch_settings told_only{
     .quiet = 5ms, .longest_burst = 1s, .poll_interval = std::chrono::hours(24)};
-/// Fast, and only by looking.
+/// Short intervals, and only polling.
 const io::file_watch_settings looks_only{
     .quiet = 5ms, .longest_burst = 1s, .poll_interval = 5ms, .use_inotify = false};
 
@@ -47,7 +47,7 @@ void write(const fs::path& file, std::string_view text) {
   REQUIRE(out);
 }
 
-/// Runs the context until `condition` holds; false if it does not in time.
+/// Runs the context until `condition` holds; returns false if it does not in time.
 bool run_until(asio::io_context& context, const std::function<bool()>& condition) {
   context.restart();
   const auto deadline = clock::now() + test_timeout;
@@ -55,20 +55,20 @@ bool run_until(asio::io_context& context, const std::function<bool()>& condition
   return condition();
 }
 
-/// A watch of a file, and how often it called.
+/// Is a watch of a file that counts its calls.
 struct watched {
   watched(asio::io_context& shared, const fs::path& file, const io::file_watch_settings& settings)
       : context(shared), watch(context.get_executor(), file, [this] { ++calls; }, settings) {}
   ~watched() { watch.close(); }
 
-  /// Whether the watch has called since the last time that this was asked.
+  /// Returns whether the watch has called since the last call of this function.
   bool tells() {
     const int before = seen;
     return run_until(context, [&] { return calls > before; }) && settle();
   }
 
-  /// Whether the watch calls `expected` times in all, once whatever happened so far is told: a file
-  /// that changes now is reported later, as its watch waits for longer.
+  /// Returns whether the watch has called `expected` times once everything so far is reported. To
+  /// find out, another file with a longer debounce changes; its report comes later.
   bool has_called(int expected) {
     const temp_dir elsewhere;
     const fs::path fence = elsewhere.write("fence", "a");
@@ -92,18 +92,18 @@ struct watched {
   }
 };
 
-/// One way in which a file changes: the file is `config.toml`, in `conf`, beside `other`.
+/// Describes one way in which a file changes: the file is `config.toml`, in `conf`, beside `other`.
 struct change {
   const char* name;
-  /// Makes what is there before the watch; where there is none, a file.
+  /// Creates what exists before the watch; by default a file.
   std::function<void(const fs::path&)> before;
   std::function<void(const fs::path&)> happens;
 };
 
 const fs::path file = "conf/config.toml";
 
-/// A version of a Kubernetes volume in `at`: the files are links through `..data`, and a new version
-/// is a new directory to which `..data` is changed by one rename.
+/// Writes a version of a Kubernetes volume in `at`: the files are links through `..data`, and a new
+/// version is a new directory to which `..data` is changed by one rename.
 void publish(const fs::path& at, const std::string& version, std::string_view text) {
   fs::create_directory(at / version);
   write(at / version / "config.toml", text);
@@ -264,7 +264,7 @@ const std::vector<change>& changes() {
   return all;
 }
 
-/// Makes what is there before a change.
+/// Creates what exists before a change.
 void prepare(const fs::path& at, const change& one) {
   fs::create_directory(at / "conf");
   fs::create_directory(at / "other");
@@ -284,7 +284,7 @@ void check_all_changes(const io::file_watch_settings& settings) {
     watched config(context, at.path() / file, settings);
     one.happens(at.path());
     CHECK(config.tells());
-    // It still watches, whatever the path leads to now.
+    // It still watches, whatever the path leads to.
     fs::permissions(at.path() / file, fs::perms::all);
     write(at.path() / file, "something that is longer");
     CHECK(config.tells());
@@ -350,7 +350,7 @@ TEST_SUITE("file_watch") {
       asio::io_context context(1);
       watched config(context, path, settings);
       CHECK(config.has_called(0));
-      // Its neighbours, a name that only begins alike, and readers.
+      // Neighbouring files, a name with the same beginning, and readers.
       at.write("config.toml.swp", "b");
       fs::remove(at.path() / "config.toml.swp");
       std::string text;
@@ -359,7 +359,7 @@ TEST_SUITE("file_watch") {
         const std::ofstream opened(path, std::ios::app);
       }
       CHECK(config.has_called(0));
-      // A file that is gone, or that is none, until there is one.
+      // The file is missing, or not a regular file, until there is one.
       fs::remove(path);
       CHECK(config.has_called(0));
       fs::create_directory(path);
@@ -383,7 +383,7 @@ TEST_SUITE("file_watch") {
     at.write("config.toml.new", "b");
     fs::rename(at.path() / "config.toml.new", at.path() / "config.toml.old");
     fs::remove(at.path() / "config.toml.old");
-    // What happened is told by the time that something later is.
+    // Earlier changes are reported before later ones.
     const temp_dir elsewhere;
     const fs::path fence = elsewhere.write("fence", "a");
     bool reached = false;
@@ -427,8 +427,8 @@ TEST_SUITE("file_watch") {
     settings.longest_burst = 20ms;
     asio::io_context context(1);
     watched config(context, path, settings);
-    // As long as hints come the burst is cut off, and each cut is told: also the one after the
-    // last write, which nobody knows to be the last one.
+    // While events arrive the burst is cut at its maximum duration, and each cut is reported. The
+    // one after the last write is reported too, because no one can know that it is the last.
     write(path, "b");
     CHECK(config.tells());
     CHECK(config.tells());
@@ -449,7 +449,7 @@ TEST_SUITE("file_watch") {
           },
           settings);
       write(path, "bc");
-      // Nothing keeps the context from running out of work then.
+      // The context then runs out of work.
       context.run_for(test_timeout);
       CHECK(context.stopped());
       CHECK(calls == 1);
@@ -460,7 +460,7 @@ TEST_SUITE("file_watch") {
     const temp_dir at;
     const fs::path path = at.write("config.toml", "a");
     asio::io_context context(1);
-    // The context's own set of descriptors stays.
+    // The context's own descriptors stay open.
     watched(context, path, told_only).watch.close();
     const std::size_t before = open_descriptors();
     for (int i = 0; i < 10; ++i) {
@@ -479,7 +479,7 @@ TEST_SUITE("file_watch") {
     const temp_dir at;
     const fs::path path = at.write("config.toml", "a");
     asio::io_context context(1);
-    // The context has what it needs itself.
+    // The context has opened its own descriptors.
     watched(context, path, looks_only).watch.close();
     io::file_watch_settings settings = told_only;
     settings.poll_interval = 5ms;
@@ -489,7 +489,7 @@ TEST_SUITE("file_watch") {
     REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
     std::optional<watched> config;
     config.emplace(context, path, settings);
-    // Also what is done without descriptors is seen.
+    // Changes made while there are no descriptors are detected too.
     const bool changed = ::truncate(path.c_str(), 0) == 0;
     const bool told = config->tells();
     ::setrlimit(RLIMIT_NOFILE, &before);
@@ -505,7 +505,7 @@ TEST_SUITE("file_watch") {
     const temp_dir at;
     const fs::path outside = at.write("outside.toml", "a");
     const fs::path inside = at.write("config.toml", "");
-    // Mounts are a matter of a process; this one's stay as they are.
+    // Mounts are made in a child process, so that this process's stay unchanged.
     enum : int { seen, unseen, not_permitted };
     const pid_t child = ::fork();
     REQUIRE(child >= 0);
@@ -516,7 +516,7 @@ TEST_SUITE("file_watch") {
       io::file_watch_settings polls_too = told_only;
       polls_too.poll_interval = 5ms;
       asio::io_context context(1);
-      // A mount after the watch has begun is seen by looking only.
+      // A mount made after the watch began is detected only by polling.
       watched late(context, inside, polls_too);
       if (::mount(outside.c_str(), inside.c_str(), nullptr, MS_BIND, nullptr) != 0)
         ::_exit(not_permitted);

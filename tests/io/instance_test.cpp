@@ -29,7 +29,7 @@ namespace {
 
 using tcp_transport = transport::tcp<io::asio_runtime>;
 
-/// Remembers where the server listens, and lets a test wait for what it needs.
+/// Records where the server listens, and lets a test wait for events.
 struct recorder {
   std::uint16_t clients_port = 0;
   std::uint16_t visitors_port = 0;
@@ -75,7 +75,7 @@ void run_until(asio::io_context& context, const std::function<bool()>& condition
   REQUIRE(condition());
 }
 
-/// How an operation ended: success, or its error.
+/// Returns how an operation ended: success, or its error.
 template <class T>
 io::awaitable<std::error_code> outcome(io::task<T> operation) {
   const auto ended = co_await std::move(operation);
@@ -83,7 +83,7 @@ io::awaitable<std::error_code> outcome(io::task<T> operation) {
   co_return ended.error();
 }
 
-/// Runs an instance from within a coroutine; how it ended.
+/// Runs an instance from within a coroutine; returns how it ended.
 template <class Instance>
 io::awaitable<std::error_code> awaited(Instance& instance) {
   const auto [ec] = co_await instance.async_run(io::use_tuple);
@@ -98,7 +98,7 @@ tcp_transport plain(asio::io_context& context) {
 
 namespace {
 
-/// Plain TCP that remembers the options it was given last.
+/// Is plain TCP that records the latest options that it was given.
 struct watched_transport : tcp_transport {
   using tcp_transport::tcp_transport;
   watched_transport at(io::asio_runtime runtime) {
@@ -113,7 +113,7 @@ struct watched_transport : tcp_transport {
   static inline std::optional<io::socket_options> last_options;
 };
 
-/// How an instance ends that ends at once.
+/// Returns how an instance ends that ends at once.
 template <class Instance>
 std::error_code end_of(asio::io_context& context, Instance& instance) {
   std::optional<std::error_code> ended;

@@ -142,7 +142,7 @@ static_assert(std::same_as<io::relay<counted_runtime, io::tcp_stream, layered>,
 
 constexpr std::chrono::milliseconds limit{100};
 
-/// Has the chain carry a byte.
+/// Carries one byte through the chain.
 template <class Chain>
 void carry_one(Chain& chain, tcp_socket& from, tcp_socket& to) {
   from.send_all("x");
@@ -152,8 +152,8 @@ void carry_one(Chain& chain, tcp_socket& from, tcp_socket& to) {
   }
 }
 
-/// Runs until both relays of the chain have ended, the one because it was silent for too long, and
-/// the other for that reason or because of the one.
+/// Runs until both relays of the chain have ended: one because it was idle for too long, and the
+/// other for the same reason or because the first ended.
 template <class Chain>
 void expect_time_out(Chain& chain) {
   chain.context.run_for(test_timeout);

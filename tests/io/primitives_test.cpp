@@ -1,5 +1,5 @@
-// What everything else is built on: when it runs, on which thread, how often, and what holds when it
-// is used from within itself.
+// The primitives of the I/O layer: when they run, on which thread, how often, and how they behave
+// when they are used from inside their own callbacks.
 
 #include "support/net.hpp"
 
@@ -44,7 +44,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// A context that a test runs, and a group in it.
+/// Is a context that the test runs, and a task group in it.
 struct io_bench {
   asio::io_context context{1};
   io::task_group group{context.get_executor()};
@@ -61,7 +61,7 @@ struct io_bench {
   }
 };
 
-/// A context that a thread of its own runs.
+/// Is a context with a thread that runs it.
 struct other_thread {
   asio::io_context context{1};
   asio::executor_work_guard<io::executor> busy{context.get_executor()};
@@ -115,7 +115,7 @@ io::task<void> at_once(bool& done) {
   co_return result<void>{};
 }
 
-/// The two ends of a connection; the first one belongs to the library.
+/// Holds the two ends of a connection; the first one is a stream of the library.
 struct stream_pair {
   explicit stream_pair(const io::executor& ex) {
     tcp_socket listener = tcp_socket::listen();
@@ -129,7 +129,7 @@ struct stream_pair {
   std::optional<io::tcp_stream> stream;
 };
 
-/// Reads one byte at a time until `enough`, or the stream has none.
+/// Reads one byte at a time until `enough` holds or the stream has ended.
 io::awaitable<void> read_single_bytes(io::tcp_stream& from, const bool& enough, int& count) {
   for (;;) {
     if (enough) co_return;
@@ -152,7 +152,7 @@ io::awaitable<void> write_single_bytes(io::tcp_stream& to, const bool& enough, i
   }
 }
 
-/// One end of a pair of local sockets, watched.
+/// Is one end of a pair of local sockets, with a watch.
 struct watched final : io::poll_watch {
   watched(const io::executor& ex, int descriptor)
       : poll_watch(io::poller::of(ex)), fd(descriptor) {}
@@ -181,7 +181,7 @@ struct watched_pair {
   std::optional<watched> inside;
 };
 
-/// Whether `work` ends a process by an assertion.
+/// Returns whether `work` ends a child process by an assertion.
 bool is_asserted_against(const std::function<void()>& work) {
   const pid_t child = ::fork();
   if (child == 0) {
@@ -242,7 +242,7 @@ TEST_SUITE("primitives") {
     });
     CHECK_FALSE(within);
     CHECK(done);
-    // What was queued before has come first.
+    // Handlers queued before have run first.
     CHECK(order == std::vector<int>{1});
     CHECK(bench.group.size() == 0);
   }
@@ -313,7 +313,7 @@ TEST_SUITE("primitives") {
                                    [&] { ++times; });
       }
       other.request_stop();
-      // A stop that was requested before is one that is requested now.
+      // A stop that was already requested takes effect at once.
       const io::stop_action late(stop.get_token(), bench.context.get_executor(), [&] { ++times; });
       CHECK(times == 2);
     });
@@ -426,7 +426,7 @@ TEST_SUITE("primitives") {
       bench.group.spawn(read_single_bytes(*pair.stream, others_ran, count));
     }
     SUBCASE("writing") { bench.group.spawn(write_single_bytes(*pair.stream, others_ran, count)); }
-    // The coroutine is under way before the others get into the queue.
+    // The coroutine runs before the others enter the queue.
     asio::post(bench.context, [&] {
       asio::post(bench.context, [&] { asio::post(bench.context, [&] { others_ran = true; }); });
     });
@@ -441,7 +441,7 @@ TEST_SUITE("primitives") {
   TEST_CASE("thread_check: objects of one thread are not used by another while it runs") {
     const auto misuse = [] {
       other_thread there;
-      // It has run something, so it is known whose thread it is.
+      // It has run a handler, so its thread is known.
       io::event known(there.context.get_executor());
       std::atomic<bool> ran = false;
       asio::post(there.context, [&] {

@@ -1,4 +1,4 @@
-// What a relay counts is what the sockets have taken, whenever it came.
+// A relay counts what its sockets have accepted, including bytes that arrived before it began.
 
 #include "support/framing_layer.hpp"
 #include "support/joined_stream.hpp"
@@ -27,7 +27,7 @@ namespace {
 using runtime = io::asio_runtime;
 using layered = io::layered_stream<runtime, framing_layer>;
 
-/// Lets the stream decode something first, and then a relay carry on.
+/// Lets the stream decode something first, and then runs a relay on it.
 io::awaitable<void> decode_and_relay(runtime on, layered wired, io::tcp_stream plain,
                                      std::optional<io::relay_status>& status) {
   const auto ready = co_await wired.wait_readable();
@@ -54,7 +54,7 @@ TEST_SUITE("relay counts") {
     byte_buffer hello;
     REQUIRE(wired.layer().start(hello));
     REQUIRE(theirs.receive(std::as_const(hello).data(), app, to_send));
-    // Both ends have shaken hands before the relay gets the layer.
+    // The handshake is complete before the relay gets the layer.
     byte_buffer none;
     REQUIRE(wired.layer().receive(std::as_const(to_send).data(), none, hello));
     to_send.clear();
@@ -89,7 +89,7 @@ TEST_SUITE("relay counts") {
       context.restart();
       context.poll();
     }
-    // The relay is over once its sockets have taken everything; that may be read afterwards.
+    // The relay ends once its sockets have accepted everything; the bytes may be read afterwards.
     for (ssize_t taken; (taken = ::recv(service.get(), some, sizeof some, MSG_DONTWAIT)) > 0;) {
       heard += static_cast<std::size_t>(taken);
     }

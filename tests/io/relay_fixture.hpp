@@ -21,7 +21,7 @@
 
 namespace rathole::test {
 
-/// Bytes that look random and depend on `seed`.
+/// Returns pseudo-random bytes that depend on `seed`.
 inline std::string scrambled(std::size_t size, std::uint64_t seed) {
   std::string out(size, '\0');
   for (auto& byte : out) {
@@ -31,7 +31,7 @@ inline std::string scrambled(std::size_t size, std::uint64_t seed) {
   return out;
 }
 
-/// The real world, in which timers are counted.
+/// Is the Asio runtime, in which timers are counted.
 class counted_runtime : public io::asio_runtime {
  public:
   class timer : public io::asio_runtime::timer {
@@ -41,15 +41,15 @@ class counted_runtime : public io::asio_runtime {
     ~timer() { --count; }
   };
 
-  /// How many timers there are.
+  /// The number of timers that exist.
   inline static int count = 0;
 
-  // Stands where a plain runtime is given.
+  // Converts from a plain runtime.
   counted_runtime(io::asio_runtime from) : io::asio_runtime(from) {}
   counted_runtime worker() const { return *this; }
 };
 
-/// A relay between two sockets whose other ends a test holds: what goes into `left` comes out of
+/// Is a relay between two sockets whose other ends the test holds: bytes sent to `left` arrive at
 /// `right`, and the reverse.
 template <io::Runtime R>
 class relay_fixture_on {
@@ -67,7 +67,7 @@ class relay_fixture_on {
                    [this](std::exception_ptr, io::relay_status ended) { status = ended; });
   }
 
-  /// Runs the relay until it ended, or for the time given.
+  /// Runs the relay until it has ended, or for the given time.
   void run() { context.run(); }
   void run_for(std::chrono::milliseconds time) { context.run_for(time); }
   void stop() { relay_->stop(); }
@@ -76,7 +76,7 @@ class relay_fixture_on {
   tcp_socket right;
   asio::io_context context{1};
   std::optional<io::relay_status> status;
-  /// The relay's own socket at `left`, as long as it runs.
+  /// The relay's socket at the side `left`; valid while the relay runs.
   int inside_left = -1;
 
  private:

@@ -35,7 +35,7 @@ std::size_t open_pipes() {
 
 constexpr std::chrono::milliseconds limit{200};
 
-/// Has the relay carry a byte.
+/// Carries one byte through the relay.
 template <class Relay>
 void carry_one(Relay& relay, tcp_socket& from, tcp_socket& to) {
   from.send_all("x");
@@ -45,7 +45,7 @@ void carry_one(Relay& relay, tcp_socket& from, tcp_socket& to) {
   }
 }
 
-/// Whether the socket was reset, before any further byte.
+/// Returns whether the socket was reset, before any further byte.
 bool is_reset(const tcp_socket& socket) {
   char byte = 0;
   return ::recv(socket.fd(), &byte, 1, 0) < 0 && errno == ECONNRESET;

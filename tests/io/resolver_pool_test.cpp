@@ -1,4 +1,4 @@
-// Look-ups of names: none waits for another one, and none outlives what it must not.
+// Look-ups of names: none waits for another one, and none outlives its context.
 
 #include "support/eventually.hpp"
 
@@ -32,20 +32,20 @@ using namespace std::chrono_literals;
 
 const std::error_code temporary(EAI_AGAIN, io::lookup_category());
 
-/// A resolver that answers at once with 127.0.0.1 for names that begin with "good", and hangs for
-/// those that begin with "dead" until it is told to fail.
+/// Is a resolver that answers 127.0.0.1 at once for names that begin with "good", and hangs for
+/// names that begin with "dead" until `fail` is called.
 class scripted_resolver {
  public:
   io::resolver_pool::lookup_function function() {
     return [script = script_](const std::string& name) { return script->look_up(name); };
   }
-  /// Has what hangs, and hangs from now on, end with `reason`.
+  /// Ends the look-ups that hang, now and later, with `reason`.
   void fail_with(std::error_code reason) {
     const std::lock_guard lock(script_->mutex);
     script_->reason = reason;
     script_->changed.notify_all();
   }
-  /// Has names that begin with "good" hang too.
+  /// Makes names that begin with "good" hang too.
   void fall_silent(bool on = true) {
     const std::lock_guard lock(script_->mutex);
     script_->silent = on;
@@ -80,11 +80,11 @@ class scripted_resolver {
     return value;
   }
 
-  /// A thread that hangs keeps it.
+  /// A thread that hangs keeps the object alive.
   std::shared_ptr<script> script_ = std::make_shared<script>();
 };
 
-/// A look-up in a context, which runs on the test's thread.
+/// Is a look-up in a context that runs on the test's thread.
 class asking {
  public:
   asking(asio::io_context& context, const std::string& host, io::resolver_pool& pool)
@@ -93,7 +93,7 @@ class asking {
     asio::co_spawn(context, run(body_), [](std::exception_ptr) {});
   }
   io::lookup& names() { return body_->names; }
-  /// Nothing before the look-up has ended.
+  /// Empty until the look-up has ended.
   const std::optional<result<io::endpoints>>& outcome() const { return body_->outcome; }
 
  private:
@@ -126,7 +126,7 @@ TEST_SUITE("resolver_pool") {
     io::resolver_pool pool(resolver.function());
     asio::io_context context(1);
     std::vector<std::unique_ptr<asking>> dead;
-    // Many ask for one, and there are more of them than there are threads.
+    // Many callers ask for one name, and there are more names than threads.
     for (int i = 0; i < 100; ++i) {
       dead.push_back(std::make_unique<asking>(context, "dead.example", pool));
     }
@@ -188,7 +188,7 @@ TEST_SUITE("resolver_pool") {
       one.names().use_last_answer();
       run_until(context, [&] { return one.outcome().has_value(); });
       CHECK(one.outcome()->has_value());
-      // Nothing is known of another name, which is waited for.
+      // Nothing is cached for the other name, so its look-up is awaited.
       asking other(context, "good-too", pool);
       other.names().use_last_answer();
       context.restart();
@@ -200,7 +200,7 @@ TEST_SUITE("resolver_pool") {
     }
     resolver.fail_with(temporary);
     CHECK(ask().has_value());
-    // The answer that there is no such name is an answer.
+    // The answer that a name does not exist is an answer too.
     resolver.fall_silent();
     resolver.fail_with(errc::host_not_found);
     CHECK(ask().error() == errc::host_not_found);
@@ -284,7 +284,7 @@ TEST_SUITE("resolver_pool") {
 
   TEST_CASE("the system resolver: a name that does not exist, and one of /etc/hosts") {
     CHECK(io::look_up_host("localhost").has_value());
-    // A label is not longer than 63 bytes: no server is asked.
+    // A label is at most 63 bytes long, so no server is queried.
     CHECK_FALSE(io::look_up_host(std::string(64, 'x') + ".invalid").has_value());
     CHECK(temporary.message() ==
           std::string("the name could not be looked up: ") + ::gai_strerror(EAI_AGAIN));

@@ -20,7 +20,7 @@ using memory = io::shared_buffer<byte_buffer>;
 
 constexpr std::array<std::uint8_t, 6> secret{'s', 'e', 'c', 'r', 'e', 't'};
 
-/// What lies in the memory that the next loan gets, though the loan holds no bytes.
+/// Returns the raw memory of the next loan, although the loan holds no bytes.
 bool still_there(memory& of) {
   const auto use = of.lend();
   REQUIRE(use);
@@ -29,7 +29,7 @@ bool still_there(memory& of) {
   return std::ranges::equal(room, secret);
 }
 
-/// Memory that was not emptied, as if a way around the loan had been found.
+/// Leaves bytes in the memory, as if code had bypassed the loan.
 struct dirty {
   [[nodiscard]] bool empty() const { return false; }
   void clear() {}

@@ -1,4 +1,4 @@
-// What a UDP socket owes to the DatagramSocket concept, on the loopback interface.
+// UDP sockets satisfy the requirements of the DatagramSocket concept, on the loopback interface.
 
 #include <rathole/io/udp/socket.hpp>
 
@@ -40,7 +40,7 @@ udp::endpoint where(const io::udp_socket& of) {
   return at(of.local().host.c_str(), of.local().port);
 }
 
-/// Datagrams for `to`; their payloads are views of these.
+/// Returns datagrams for `to`, whose payloads are views of `payloads`.
 std::vector<io::datagram> batch_of(const std::vector<std::string>& payloads,
                                    const udp::endpoint& to) {
   io::detail::socket_address system{};
@@ -54,14 +54,14 @@ std::vector<io::datagram> batch_of(const std::vector<std::string>& payloads,
   return out;
 }
 
-/// Numbered payloads.
+/// Returns numbered payloads.
 std::vector<std::string> numbers(std::size_t count) {
   std::vector<std::string> out;
   for (std::size_t i = 0; i < count; ++i) out.push_back(std::to_string(i));
   return out;
 }
 
-/// A context to run, and sockets in it.
+/// Is a context that the test runs, and sockets in it.
 struct udp_bench {
   asio::io_context context{1};
 
@@ -74,7 +74,7 @@ struct udp_bench {
     return must(io::udp_socket::connect_any_port(ex(), to));
   }
 
-  /// Runs the context until `condition` holds; false when it did not in time.
+  /// Runs the context until `condition` holds; returns false if it does not in time.
   template <class F>
   bool run_until(F&& condition) {
     const auto deadline = std::chrono::steady_clock::now() + test_timeout;
@@ -101,7 +101,7 @@ struct udp_bench {
   }
 };
 
-/// A watched socket and all that it received.
+/// Is a watched socket that records what it receives.
 struct inbox {
   explicit inbox(io::udp_socket from) : socket(std::move(from)) {
     socket.watch([this] {
@@ -140,7 +140,7 @@ TEST_SUITE("udp_socket") {
       CHECK(bound.socket.local().port != 0);
       bound.answers = true;
       inbox connected(bench.connect(where(bound.socket)));
-      // A connected socket sends to its peer whatever the datagram says.
+      // A connected socket sends to its peer, whatever address the datagram has.
       CHECK(connected.socket.send(batch_of(payloads, at(ip, 9))) == payloads.size());
       CHECK(bench.run_until([&] { return connected.got.size() == payloads.size(); }));
       CHECK(bound.got == payloads);
@@ -155,7 +155,7 @@ TEST_SUITE("udp_socket") {
     udp_bench bench;
     io::udp_socket to = bench.bind(at("127.0.0.1"));
     io::udp_socket from = bench.bind(at("127.0.0.1"));
-    // Each longer than the one before: they cannot pass as runs.
+    // Each is longer than the one before, so they cannot be sent as runs.
     std::vector<std::string> sent;
     while (sent.size() < 3 * io::udp_batch::capacity + 5) sent.emplace_back(sent.size() + 1, 'x');
     CHECK(from.send(batch_of(sent, where(to))) == sent.size());
@@ -207,7 +207,7 @@ TEST_SUITE("udp_socket") {
       udp_bench bench;
       inbox bound(bench.bind(at(wildcard)));
       bound.answers = true;
-      // Alone and in runs. A connected socket gets nothing from elsewhere.
+      // Single datagrams and runs. A connected socket receives nothing from other addresses.
       std::vector<std::string> sent(20, std::string(1'000, 'x'));
       sent.emplace_back(9'000, 'y');
       for (const char* const asked : {"127.0.0.2", "127.0.0.1", "127.0.0.3"}) {
@@ -252,8 +252,8 @@ TEST_SUITE("udp_socket") {
       const udp::endpoint any = at(wildcard);
       const io::descriptor from(::socket(any.protocol().family(), SOCK_DGRAM | SOCK_CLOEXEC, 0));
       REQUIRE(io::bind_socket(from.get(), any));
-      // The system takes no runs from a socket that sends without checksums, as it takes none that
-      // are longer than the link's packets.
+      // The system accepts no runs from a socket without checksums, nor runs of datagrams longer
+      // than the link's MTU.
       const int on = 1;
       REQUIRE(::setsockopt(from.get(), SOL_SOCKET, SO_NO_CHECK, &on, sizeof on) == 0);
       std::vector<std::string> sent(20, std::string(1'400, 'x'));
@@ -298,7 +298,7 @@ TEST_SUITE("udp_socket") {
       CHECK(second.socket.send(batch_of(answers, where(follower.socket))) == 2);
       CHECK(bench.run_until([&] { return follower.got.size() == 2; }));
       CHECK(follower.got == answers);
-      // More than a call takes.
+      // More than one call accepts.
       const auto many = numbers(100);
       CHECK(follower.socket.send(batch_of(many, at(ip, 9))) == many.size());
       CHECK(bench.run_until([&] { return second.got.size() == many.size(); }));
@@ -317,7 +317,7 @@ TEST_SUITE("udp_socket") {
     inbox sender(bench.connect(there));
     listener.reset();
 
-    // Each of these may bring an ICMP message, which the system reports at the next call.
+    // Each of these may cause an ICMP message, which the system reports at the next call.
     for (int i = 0; i < 5; ++i) sender.socket.send(batch_of(numbers(3), there));
     inbox late(bench.bind(there));
     late.answers = true;
@@ -352,7 +352,7 @@ TEST_SUITE("udp_socket") {
     CHECK(visitor.calls == 1);
     CHECK(visitor.got.empty());
 
-    // One that is not connected is not told at all.
+    // An unconnected socket gets no such report.
     const auto payloads = numbers(2);
     auto mixed = batch_of(payloads, where(visitor.socket));
     mixed[0].peer.port = visitor.socket.local().port;
@@ -395,7 +395,7 @@ TEST_SUITE("udp_socket") {
     CHECK(calls == 1);
     CHECK(to.receive().size() == 3);
 
-    // What comes meanwhile is reported later.
+    // Datagrams that arrive meanwhile are reported later.
     from.send(batch_of(numbers(1), where(to)));
     bench.run_ready();
     CHECK(calls == 1);
@@ -522,7 +522,7 @@ TEST_SUITE("udp_socket") {
     udp_bench bench;
     inbox once(bench.bind(at("127.0.0.1")));
     once.socket.unwatch();
-    // Returns, as there is nothing to wait for.
+    // It returns, because there is nothing to wait for.
     bench.context.run();
     CHECK(once.calls == 0);
   }

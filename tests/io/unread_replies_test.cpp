@@ -1,5 +1,5 @@
-// A peer that asks a layer for replies and does not read them: its input is left in the network once
-// more than `max_unsent_wire` waits to be sent, and all goes on when it reads at last.
+// Peers that make a layer send replies and do not read them. Once more than `max_unsent_wire` bytes
+// wait to be sent, their input stays in the network; traffic resumes when they read.
 
 #include "support/framing_layer.hpp"
 #include "support/joined_stream.hpp"
@@ -31,20 +31,20 @@ namespace {
 
 using runtime = io::asio_runtime;
 
-/// What the peer may get rid of: the bound in replies of three bytes, what is read at once, and what
-/// four sockets hold.
+/// How much the peer can send: the bound, in replies of three bytes, plus one read, plus what four
+/// sockets hold.
 constexpr std::size_t most_taken = std::size_t{1} << 20;
-/// What it tries to send.
+/// How much it tries to send.
 constexpr std::size_t flood = std::size_t{16} << 20;
 
-/// The peer at the other end of the layer, whose own layer is `L`.
+/// Is the peer of the layer; its own layer is `L`.
 template <class L>
 struct flooding_peer {
   flooding_peer(io::descriptor at, L own) : socket(std::move(at)), layer(std::move(own)) {
     (void)layer.start(out);
   }
 
-  /// Sends `total` of the flood's bytes as far as that is possible; returns how many of them went.
+  /// Sends up to `total` bytes of the flood; returns how many were sent.
   std::size_t send(asio::io_context& context, std::size_t total) {
     std::size_t sent = 0;
     const std::string some(4096, 'p');
@@ -63,7 +63,7 @@ struct flooding_peer {
     return sent;
   }
 
-  /// Reads until `count` bytes of the application and replies have come; what came.
+  /// Reads until `count` bytes of application data and replies have arrived; returns them.
   std::string receive(asio::io_context& context, std::size_t count) {
     byte_buffer app;
     std::uint8_t some[65536];
@@ -95,7 +95,7 @@ struct plain_layer : replying_layer {
   }
 };
 
-/// A flood through a relay whose layer is `own`, and then a conversation.
+/// Floods a relay with the layer `own`, and then exchanges data through it.
 template <class Own, class Peer>
 void floods_relay(Own own, Peer theirs) {
   ::signal(SIGPIPE, SIG_IGN);
@@ -104,7 +104,7 @@ void floods_relay(Own own, Peer theirs) {
   auto [wire, outside] = joined_stream(context);
   flooding_peer<Peer> peer(std::move(outside), std::move(theirs));
   io::layered_stream<runtime, Own> layered(runtime(context), std::move(wire), std::move(own));
-  // Both ends perform the handshake before the relay gets the layer.
+  // The handshake is complete before the relay gets the layer.
   byte_buffer hello;
   byte_buffer none;
   REQUIRE(layered.layer().start(hello));
@@ -149,7 +149,7 @@ io::awaitable<void> write_much(io::layered_stream<runtime, L>& stream, const std
   co_await stream.write(bytes);
 }
 
-/// A flood to a stream that is being read, and perhaps written to at the same time.
+/// Floods a stream that is being read, and optionally written to at the same time.
 void floods_stream(bool also_writes) {
   ::signal(SIGPIPE, SIG_IGN);
   asio::io_context context(1);

@@ -1,4 +1,4 @@
-// What a listener does when memory runs out anywhere in its loop.
+// Listeners survive memory shortages anywhere in the accept loop.
 
 #include "support/failing_allocator.hpp"
 #include "support/net.hpp"
@@ -26,9 +26,8 @@ using std::chrono::milliseconds;
 
 constexpr backoff_parameters short_pauses{milliseconds(1), 0.0, 1.0, milliseconds(1)};
 
-/// Runs a listener while the allocations from number `failing` on fail, `count` of them, and two
-/// connections are made; afterwards it must accept another one. Returns whether there were so many
-/// allocations.
+/// Runs a listener while `count` allocations from number `failing` on fail and two connections are
+/// made; afterwards it must accept another one. Returns whether allocation `failing` was reached.
 bool accept_all(std::uint64_t failing, std::uint64_t count) {
   asio::io_context context;
   runtime world(context);
@@ -44,7 +43,7 @@ bool accept_all(std::uint64_t failing, std::uint64_t count) {
   const auto relieve = [] { return false; };
   group.spawn(
       io::accept_loop(world, *opened, short_pauses, stop.get_token(), accept, failed, relieve));
-  // The services of the context exist before memory runs out.
+  // The context's Asio services are created before memory runs out.
   context.poll();
 
   std::vector<tcp_socket> visitors;

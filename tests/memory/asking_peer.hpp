@@ -20,33 +20,34 @@
 
 namespace rathole::test {
 
-/// The other end of a layer, which asks it for replies as often as it likes. Everything is bytes: the
-/// driver carries what is in `wire` to the layer, and gives `receive` what the layer sent.
+/// Is the peer of a layer, which makes it send replies. It does no I/O: the driver passes the bytes
+/// in `wire` to the layer, and passes what the layer sent to `receive`.
 class asking_peer {
  public:
   virtual ~asking_peer() = default;
 
-  /// Appends what begins the conversation to `wire`, if this is the side that does.
+  /// Appends the first handshake message to `wire`, if this side sends it.
   virtual void start() = 0;
-  /// Appends some hundreds of questions to `wire`, with a byte for the application among them.
+  /// Appends some hundreds of requests to `wire`, with a byte for the application among them.
   virtual void ask() = 0;
-  /// The same without that byte.
+  /// As above, without that byte.
   virtual void only_ask() = 0;
-  /// Takes what the layer sent; `app` has what was for the application.
+  /// Receives what the layer sent; `app` gets the application data.
   virtual void receive(byte_view in) = 0;
 
   byte_buffer wire;
   std::string app;
 };
 
-/// A peer by OpenSSL whose post-handshake messages the test chooses: KeyUpdate with update_requested
-/// in TLS 1.3 (RFC 8446 section 4.6.3), HelloRequest of a server in TLS 1.2 (RFC 5246 section 7.4.1.1).
+/// Is an OpenSSL peer whose post-handshake messages the test chooses: KeyUpdate with
+/// update_requested in TLS 1.3 (RFC 8446 section 4.6.3), HelloRequest of a server in TLS 1.2 (RFC
+/// 5246 section 7.4.1.1).
 class asking_tls : public asking_peer {
  public:
   static std::unique_ptr<asking_tls> client() {
     auto setup = *tls::openssl_engine::client_setup::make(trust_in(test_root()));
     SSL_CTX* const context = setup.shared()->context.get();
-    // Nobody resumes its sessions.
+    // Its sessions are never resumed.
     SSL_CTX_sess_set_new_cb(context, nullptr);
     auto out = std::make_unique<asking_tls>(context);
     SSL_set_connect_state(out->ssl_.get());
@@ -109,7 +110,8 @@ class asking_tls : public asking_peer {
   tls::detail::ssl_ptr ssl_;
 };
 
-/// A WebSocket client, over TLS if it has one, that sends Pings, or has the TLS below ask.
+/// Is a WebSocket client, optionally over TLS, that sends Pings, or makes the TLS below request
+/// replies.
 class asking_websocket : public asking_peer {
  public:
   explicit asking_websocket(std::unique_ptr<asking_tls> below = nullptr, bool asks_below = false)

@@ -15,14 +15,14 @@
 
 namespace rathole::test {
 
-/// A layer of the product, both ends of it.
+/// Makes both ends of a layer of the product.
 struct layer_kind {
   std::string name;
   std::function<any_layer()> client;
   std::function<any_layer()> server;
 };
 
-/// Every layer of the product, and WebSocket on TLS.
+/// Returns every layer of the product, and WebSocket over TLS.
 inline std::vector<layer_kind> layer_kinds() {
   using tls::botan_engine, tls::openssl_engine;
   const auto openssl_client = [] {
@@ -53,7 +53,7 @@ inline std::vector<layer_kind> layer_kinds() {
   return out;
 }
 
-/// Both ends of a kind, once they have shaken hands.
+/// Holds both ends of a layer after their handshake.
 inline std::pair<any_layer, any_layer> opened(const layer_kind& kind) {
   any_layer client = kind.client();
   any_layer server = kind.server();

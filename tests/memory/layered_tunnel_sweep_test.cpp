@@ -1,4 +1,4 @@
-// The same as in tunnel_sweep_test.cpp, of clients and servers whose transport is a layer on TCP.
+// The same sweeps as in tunnel_sweep_test.cpp, with a layered transport.
 
 #include "support/framing_layer.hpp"
 #include "tunnel_sweep.hpp"

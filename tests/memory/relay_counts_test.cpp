@@ -1,5 +1,5 @@
-// What two relays with a layer of the product between them count, against the bytes that went in and
-// came out, on sockets, however the connection ends.
+// Compares the counts of two relays, with a layer of the product between them, with the bytes that
+// their sockets carried, however the connection ends.
 
 #include "layer_kinds.hpp"
 #include "support/joined_stream.hpp"
@@ -36,7 +36,7 @@ using layered = io::layered_stream<runtime, any_layer>;
 using near_relay = io::relay<runtime, io::tcp_stream, layered>;
 using far_relay = io::relay<runtime, layered, io::tcp_stream>;
 
-/// A relay takes so much at once. Of a piece whose encoding broke off nothing counts.
+/// A relay reads this much at once. A piece whose encoding failed is not counted.
 constexpr std::size_t piece = std::size_t{64} * 1024;
 
 enum class ending : std::uint8_t {
@@ -47,9 +47,10 @@ enum class ending : std::uint8_t {
   stopped
 };
 
-/// The outer end of a connection.
+/// Is the outer end of a connection.
 struct outer_end {
-  /// Sends and reads what goes without waiting. Ends its sending when all has gone, if it `may_end`.
+  /// Sends and reads without waiting. Ends its direction when everything has been sent, if it
+  /// `may_end`.
   void pump(std::size_t most, bool may_end) {
     if (!socket.is_open()) return;
     const std::string some(most, 'x');
@@ -75,7 +76,7 @@ struct outer_end {
   bool has_heard_the_end = false;
 };
 
-/// Both ends of a TCP connection, whose end and reset are those between client and server.
+/// Is a TCP connection, the one between client and server.
 std::pair<io::tcp_stream, io::tcp_stream> joined_by_tcp(asio::io_context& context) {
   tcp_socket listening = tcp_socket::listen();
   const tcp_socket one = tcp_socket::connect(listening.port());
@@ -94,7 +95,7 @@ io::awaitable<void> run(Relay& relay, std::optional<io::relay_status>& status) {
   status = co_await relay.run();
 }
 
-/// A connection over `kind` that ends like `how`.
+/// Runs a connection over `kind` that ends as `how` says.
 void connect(const layer_kind& kind, ending how, std::uint64_t seed) {
   CAPTURE(kind.name);
   CAPTURE(static_cast<int>(how));
@@ -125,7 +126,7 @@ void connect(const layer_kind& kind, ending how, std::uint64_t seed) {
   const std::uint64_t breaks_at = chosen.between(1, 60);
   for (std::uint64_t turn = 0; turn < 100'000 && !(near_status && far_status); ++turn) {
     left.pump(chosen.between(1, 9'000), is_orderly);
-    // Where one side ends first the other waits for its end.
+    // If one side ends first, the other waits for that end.
     const bool waits = how == ending::half_closed && !right.has_heard_the_end;
     right.pump(chosen.between(1, 9'000), is_orderly && !waits);
     if (turn == breaks_at) {
@@ -133,7 +134,7 @@ void connect(const layer_kind& kind, ending how, std::uint64_t seed) {
       if (how == ending::reset_on_the_right) right.socket.close();
       if (how == ending::stopped) chosen.next() % 2 == 0 ? near.stop() : far.stop();
     }
-    // What is left may wait for the other side, which does not end here.
+    // The remaining bytes may wait for the other side, which does not end here.
     if (!is_orderly && turn == breaks_at + 1000) {
       near.stop();
       far.stop();
@@ -177,7 +178,7 @@ TEST_SUITE("relay counts over the product's layers") {
       for (std::uint64_t seed = 1; seed <= 40; ++seed) {
         for (const ending how : {ending::in_order, ending::half_closed, ending::reset_on_the_left,
                                  ending::reset_on_the_right, ending::stopped}) {
-          // This engine holds an end back until the other side is silent.
+          // This engine postpones an end until the other side is idle.
           const bool is_orderly = how == ending::in_order || how == ending::half_closed;
           if (is_orderly && kind.name == "tls, Botan") continue;
           connect(kind, how, seed);

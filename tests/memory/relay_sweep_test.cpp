@@ -1,5 +1,5 @@
-// Relays side by side on one thread, and one allocation of theirs that fails: each in turn. No byte of
-// one connection comes out of another, one connection at most is broken, and the next one is served.
+// Relays on one thread, of whose allocations each fails in turn. No byte of one connection arrives
+// on another, at most one connection breaks, and the next one is served.
 
 #include "layer_kinds.hpp"
 #include "support/failing_allocator.hpp"
@@ -44,11 +44,11 @@ using far_relay = io::relay<runtime, layered, io::tcp_stream>;
 using near_copy = io::copy_relay<runtime, io::tcp_stream, layered>;
 using far_copy = io::copy_relay<runtime, layered, io::tcp_stream>;
 
-/// What each connection carries in each direction: much more than its sockets hold.
+/// Each connection carries this much in each direction: much more than its sockets hold.
 constexpr std::size_t bulk = 60'000;
 constexpr int socket_buffer = 4096;
 
-/// Bytes that no other connection and direction has.
+/// Returns bytes that are unique to a connection and direction.
 std::string marked(unsigned number, std::size_t size) {
   std::string out(size, '\0');
   for (std::size_t i = 0; i < size; ++i) {
@@ -57,7 +57,7 @@ std::string marked(unsigned number, std::size_t size) {
   return out;
 }
 
-/// The outer end of a connection: it sends at once, and reads a little at a time.
+/// Is the outer end of a connection: it sends at once, and reads a little at a time.
 struct outer_end {
   void pump() {
     if (given < to_send.size()) {
@@ -76,7 +76,8 @@ struct outer_end {
   std::size_t given = 0;
 };
 
-/// A runtime's connection from `left` to `right`, through a bare relay, or two with a layer between.
+/// Is a connection from `left` to `right` through a bare relay, or through two relays with a layer
+/// between them.
 class connection {
  public:
   connection(asio::io_context& context, const layer_kind* kind, bool copies, unsigned number)
@@ -117,28 +118,28 @@ class connection {
   [[nodiscard]] bool complete() const {
     return left.got == right.to_send && right.got == left.to_send;
   }
-  /// A relay has ended, which here none does in order.
+  /// Records that a relay has ended; here none ends in order.
   [[nodiscard]] bool broken() const { return ended_ > 0; }
 
-  /// Whether what came out so far is what went in.
+  /// Returns whether the bytes received so far equal those sent.
   [[nodiscard]] bool intact() const {
     return right.to_send.starts_with(left.got) && left.to_send.starts_with(right.got);
   }
 
   outer_end left;
   outer_end right;
-  /// The counts of the relays that have ended.
+  /// Holds the counts of the relays that have ended.
   std::vector<io::relay_status> ends;
 
  private:
-  /// A stream of this side, and its other end.
+  /// Makes a stream of this side, and its other end.
   io::tcp_stream joined(io::descriptor& other) {
     auto [stream, end] = joined_stream(context_, socket_buffer);
     other = std::move(end);
     return std::move(stream);
   }
 
-  /// Counts a relay that is gone, in whatever way.
+  /// Counts a relay that ended, in whatever way.
   class counted_end {
    public:
     explicit counted_end(connection& of) : of_(&of) {}
@@ -172,7 +173,7 @@ class connection {
   io::task_group group_;
 };
 
-/// Lets the connections carry until each is complete or broken; `fails` arms the allocator meanwhile.
+/// Runs the connections until each is complete or broken; `fails` arms the allocator meanwhile.
 void carry(asio::io_context& context, std::vector<std::unique_ptr<connection>>& all, bool fails) {
   const auto deadline = std::chrono::steady_clock::now() + 5s;
   for (;;) {
@@ -192,8 +193,8 @@ void carry(asio::io_context& context, std::vector<std::unique_ptr<connection>>& 
   }
 }
 
-/// Three connections during which allocation `failing` fails, and one more. Returns how many
-/// allocations there were.
+/// Runs three connections during which allocation `failing` fails, and then one more. Returns how
+/// many allocations there were.
 std::uint64_t life(const layer_kind* kind, bool copies, std::uint64_t failing) {
   asio::io_context context(1);
   std::vector<std::unique_ptr<connection>> all;

@@ -31,10 +31,10 @@ namespace rathole::test {
 
 using namespace std::chrono_literals;
 
-/// Which program of a tunnel runs out of memory.
+/// Says which program of a tunnel runs out of memory.
 enum class swept { server, client };
 
-/// What a tunnel holds at rest.
+/// Holds what a tunnel uses when it is idle.
 struct holdings {
   sim::resource_counts resources;
   std::size_t server_tasks = 0;
@@ -43,7 +43,7 @@ struct holdings {
   protocol::descriptor_use client_descriptors;
 };
 
-/// A promise of a tunnel that was broken.
+/// Is thrown if an invariant of a tunnel is violated.
 struct broken_promise : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
@@ -75,8 +75,8 @@ class swept_tunnel {
   swept_tunnel(const swept_tunnel&) = delete;
   swept_tunnel& operator=(const swept_tunnel&) = delete;
 
-  /// The life of the tunnel while memory is short: visitors, datagrams, settings that change. Returns
-  /// how many connections broke that had been carried.
+  /// Runs the tunnel while memory is short: visitors, datagrams, changes of settings. Returns how
+  /// many forwarded connections broke.
   std::size_t live() {
     is_short_ = true;
     start_server();
@@ -109,7 +109,7 @@ class swept_tunnel {
     return first.broken() + second.broken();
   }
 
-  /// Memory is there again: all must be well within a bounded time, and stay so.
+  /// Checks that everything recovers within a bounded time once memory is available, and stays so.
   holdings recover() {
     start_what_did_not();
     run_for(500ms);
@@ -134,7 +134,7 @@ class swept_tunnel {
     return out;
   }
 
-  /// Stops both programs, while memory is short or not; nothing may be left.
+  /// Stops both programs, while memory is short or not; nothing may remain in use.
   void stop(bool is_short) {
     talker last(*this);
     last.talk();
@@ -165,7 +165,7 @@ class swept_tunnel {
   using server_type = server::basic_server<typename Kit::layered_tcp, observer>;
   using client_type = client::basic_client<typename Kit::layered_tcp, observer>;
 
-  /// A UDP socket that keeps what it gets, or sends it back.
+  /// Is a UDP socket that records what it receives, or sends it back.
   struct udp_peer {
     udp_peer(sim_bench& bench, std::string_view host, std::uint16_t port = 0)
         : socket(bench.must(bench.world.make_runtime(host).bind_udp({"0.0.0.0", port}, {}))) {
@@ -181,13 +181,13 @@ class swept_tunnel {
     bool answers = false;
   };
 
-  /// A visitor of "ask".
+  /// Is a visitor of "ask".
   class udp_guest {
    public:
     explicit udp_guest(swept_tunnel& of)
         : tunnel_(of), number_(++of.guests_), peer_(of.bench_, "visitor") {}
 
-    /// Sends a datagram; whether the answer comes. Nothing else may come.
+    /// Sends a datagram; returns whether the reply arrives. Nothing else may arrive.
     bool ask() {
       const std::string last =
           "guest " + std::to_string(number_) + " asks " + std::to_string(sent_.size());
@@ -211,7 +211,7 @@ class swept_tunnel {
     std::set<std::string> sent_;
   };
 
-  /// A visitor of "web" that talks for a while.
+  /// Is a visitor of "web" that exchanges data for a while.
   class talker {
    public:
     explicit talker(swept_tunnel& of) : tunnel_(of), number_(++of.guests_) {
@@ -219,7 +219,7 @@ class swept_tunnel {
       if (dialled) stream_.emplace(std::move(*dialled));
     }
 
-    /// Says something and hears it back.
+    /// Sends something and receives it back.
     void talk() {
       if (!stream_) return;
       const std::string text = marked(number_, 5000, said_++);
@@ -235,7 +235,7 @@ class swept_tunnel {
       is_broken_ = was_served_;
       stream_.reset();
     }
-    /// Ends its sending and hears the end.
+    /// Ends its direction and receives the end of the other.
     void end() {
       if (!stream_) return;
       (void)tunnel_.bench_.get(stream_->shutdown_send());
@@ -246,7 +246,7 @@ class swept_tunnel {
     }
     void drop() { stream_.reset(); }
 
-    /// Whether the connection was carried, and then broke.
+    /// Returns whether the connection was forwarded and then broke.
     [[nodiscard]] std::size_t broken() const { return is_broken_ ? 1 : 0; }
 
    private:
@@ -272,7 +272,7 @@ class swept_tunnel {
     bool is_broken_ = false;
   };
 
-  /// Bytes that no other visitor and no other time has.
+  /// Returns bytes that are unique to a visitor and a time.
   static std::string marked(std::size_t visitor, std::size_t size, std::size_t time) {
     std::string out;
     const std::string mark = std::to_string(visitor) + ':' + std::to_string(time) + ':';
@@ -280,7 +280,7 @@ class swept_tunnel {
     return out;
   }
 
-  /// A visitor that says all at once, ends its sending, and reads to the end.
+  /// Is a visitor that sends everything at once, ends its direction, and reads to the end.
   static io::awaitable<void> visit(sim::runtime from, std::size_t number,
                                    std::shared_ptr<std::optional<bool>> served,
                                    std::shared_ptr<bool> is_strange) {
@@ -308,7 +308,7 @@ class swept_tunnel {
     *served = is_whole && heard == text;
   }
 
-  /// Whether a visitor is served now.
+  /// Returns whether a visitor is served now.
   bool visits() {
     const auto served = std::make_shared<std::optional<bool>>();
     const auto strange = std::make_shared<bool>(false);
@@ -320,7 +320,7 @@ class swept_tunnel {
     return **served;
   }
 
-  /// More visitors than there are data channels, and than may wait.
+  /// Connects more visitors than there are data channels, and than may wait.
   void crowd() {
     std::vector<std::shared_ptr<std::optional<bool>>> served;
     const auto strange = std::make_shared<bool>(false);
@@ -384,8 +384,8 @@ class swept_tunnel {
     at_client.udp.idle_timeout = 5s;
   }
 
-  /// Gives both programs other settings: with one more service of each kind, or without. What fails
-  /// is noted.
+  /// Gives both programs other settings: with one more service of each type, or without. Failures
+  /// are recorded.
   void update(bool more) {
     const config::server server_before = server_settings_;
     const config::client client_before = client_settings_;
@@ -422,7 +422,7 @@ class swept_tunnel {
     demand(done == 2, "an update does not end");
   }
 
-  /// A program that had no memory to start with is started again; none ends later.
+  /// A program that failed to start for lack of memory is started again; none ends later.
   void start_what_did_not() {
     if (server_ended_) {
       demand(*server_ended_ == out_of_memory() && !was_ready_, "the server ended");

@@ -1,4 +1,4 @@
-// What timers do when Asio's queue of timers cannot grow.
+// Timers run their callbacks although Asio's timer queue cannot grow.
 
 #include "support/failing_allocator.hpp"
 
@@ -20,13 +20,13 @@ namespace {
 /// Enough for the queue to grow several times.
 constexpr int timers = 40;
 
-/// Arms all timers while the allocations from number `failing` on fail, `count` of them. Returns
-/// whether there were so many.
+/// Arms all timers while `count` allocations from number `failing` on fail. Returns whether
+/// allocation `failing` was reached.
 bool arm_all(std::uint64_t failing, std::uint64_t count) {
   asio::io_context context;
   std::deque<io::asio_timer> all;
   for (int i = 0; i < timers; ++i) all.emplace_back(context.get_executor());
-  // The first one makes the services of the context.
+  // The first one creates the context's Asio services.
   all.front().arm(clock::now(), [] {});
 
   int called = 0;

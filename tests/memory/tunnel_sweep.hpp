@@ -12,21 +12,22 @@
 
 namespace rathole::test {
 
-/// Of how many allocations one fails in a sweep: `usual`, unless RATHOLE_MEMORY_STRIDE says otherwise
-/// (1: every one).
+/// Returns the stride of a sweep, which fails one in so many allocations: `usual`, unless
+/// RATHOLE_MEMORY_STRIDE says otherwise (1: every one).
 inline std::uint64_t sweep_stride(std::uint64_t usual) {
   const char* given = std::getenv("RATHOLE_MEMORY_STRIDE");
   const std::uint64_t stride = given ? std::strtoull(given, nullptr, 10) : usual;
   return std::max<std::uint64_t>(stride, 1);
 }
 
-/// The first allocation that fails in a sweep: 1, unless RATHOLE_MEMORY_FIRST says otherwise.
+/// Returns the number of the first allocation that fails in a sweep: 1, unless RATHOLE_MEMORY_FIRST
+/// says otherwise.
 inline std::uint64_t sweep_first() {
   const char* given = std::getenv("RATHOLE_MEMORY_FIRST");
   return given ? std::strtoull(given, nullptr, 10) : 1;
 }
 
-/// What is at rest the same whatever happened before.
+/// Returns what an idle tunnel uses, which must not depend on what happened before.
 inline void expect_same(const holdings& is, const holdings& was) {
   demand(is.resources.streams == was.resources.streams,
          "streams at rest: " + std::to_string(is.resources.streams) + ", not " +
@@ -40,8 +41,8 @@ inline void expect_same(const holdings& is, const holdings& was) {
   demand(is.client_descriptors == was.client_descriptors, "the client counts other descriptors");
 }
 
-/// A tunnel during whose life allocation `failing` of one program fails, and those behind it as far
-/// as `count` goes. Returns how many allocations there were.
+/// Runs a tunnel in which `count` allocations of one program fail, from number `failing` on.
+/// Returns how many allocations there were.
 template <class Kit>
 std::uint64_t tunnel_life(swept which, std::uint64_t failing, std::uint64_t count,
                           holdings* rest = nullptr) {
@@ -57,7 +58,7 @@ std::uint64_t tunnel_life(swept which, std::uint64_t failing, std::uint64_t coun
   return allocations;
 }
 
-/// A tunnel during whose end allocations fail. Returns how many there were.
+/// Runs a tunnel during whose shutdown allocations fail. Returns how many allocations there were.
 template <class Kit>
 std::uint64_t tunnel_end(swept which, std::uint64_t failing, std::uint64_t count) {
   const auto tunnel = [which] {
@@ -72,7 +73,7 @@ std::uint64_t tunnel_end(swept which, std::uint64_t failing, std::uint64_t count
   return memory.count();
 }
 
-/// Fails each allocation of `life(failing, count)` in turn, or one in each `stride`.
+/// Fails each allocation of `life(failing, count)` in turn, or one in every `stride`.
 template <class Life>
 void sweep(Life life, std::uint64_t allocations, std::uint64_t stride, std::uint64_t count) {
   CAPTURE(allocations);
@@ -87,7 +88,7 @@ void sweep(Life life, std::uint64_t allocations, std::uint64_t stride, std::uint
   }
 }
 
-/// All of that for one program: single failures, and long ones.
+/// Runs all sweeps for one program: single failures, and long series of them.
 template <class Kit>
 void sweep_tunnel(swept which, std::uint64_t usual_stride) {
   const std::uint64_t stride = sweep_stride(usual_stride);

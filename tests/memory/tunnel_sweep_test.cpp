@@ -1,6 +1,7 @@
-// Whole clients and servers, and allocations of theirs that fail: each in turn, and many in a row. No
-// byte of one connection comes out of another, nothing of the other program or of other connections
-// ends, and once there is memory again all is as it was. RATHOLE_MEMORY_STRIDE=1 fails every one.
+// Whole clients and servers, whose allocations fail: each in turn, and many in a row. No byte of
+// one connection arrives on another, nothing else ends in the other program or in other
+// connections, and everything recovers once there is memory. RATHOLE_MEMORY_STRIDE=1 fails every
+// allocation.
 
 #include "tunnel_sweep.hpp"
 

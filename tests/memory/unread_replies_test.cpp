@@ -1,5 +1,5 @@
-// Peers that ask the layers of the product for replies as fast as they can, and read none of them: the
-// memory that this takes has a bound, and all goes on when the peer reads at last.
+// Peers that make the product's layers send replies as fast as they can, and read none of them. The
+// memory that this takes is bounded, and traffic resumes when the peer reads.
 
 #include "asking_peer.hpp"
 #include "support/failing_allocator.hpp"
@@ -34,21 +34,21 @@ namespace {
 using runtime = io::asio_runtime;
 using layered = io::layered_stream<runtime, any_layer>;
 
-/// What a connection may hold: the named bound and one reply, in buffers that grow by half again and
-/// are copied then, and what a driver works in.
+/// How much memory a connection may hold: the named bound and one reply, in buffers that grow by
+/// half and are copied then, and the driver's working buffers.
 constexpr std::ptrdiff_t most_memory =
     3 * (max_unsent_wire + max_reply(std::size_t{64} * 1024)) + (std::size_t{512} << 10);
-/// What the peer tries to send; its replies would take as much memory, or three times that.
+/// How much the peer tries to send; the replies would take as much memory, or three times that.
 constexpr std::size_t flood = std::size_t{8} << 20;
 
-/// A layer, and who asks it.
+/// Is a layer, and the peer that floods it.
 struct conversation {
   std::string name;
   std::function<any_layer()> own;
   std::function<std::unique_ptr<asking_peer>()> peer;
-  /// The peer takes the answers, and the conversation can go on.
+  /// The peer reads the replies, and traffic can resume.
   bool goes_on = true;
-  /// The layer gives up a peer that does nothing but ask.
+  /// The layer closes the connection of a peer that only makes requests.
   bool ends_questions = true;
 };
 
@@ -78,7 +78,7 @@ std::vector<conversation> conversations() {
   return out;
 }
 
-/// Brings a layer and its peer to where both are open.
+/// Completes the handshake of a layer and its peer.
 void open_both(any_layer& own, asking_peer& peer) {
   byte_buffer wire;
   byte_buffer app;
@@ -95,10 +95,10 @@ void open_both(any_layer& own, asking_peer& peer) {
   REQUIRE(own.state() == phase::open);
 }
 
-/// What a flood did.
+/// Holds the outcome of a flood.
 struct outcome {
   std::size_t sent = 0;
-  /// Memory of the connection at its most.
+  /// The connection's largest amount of memory.
   std::ptrdiff_t memory = 0;
 };
 
@@ -108,7 +108,7 @@ void send_wire(asking_peer& peer, int socket) {
   if (sent > 0) peer.wire.consume(static_cast<std::size_t>(sent));
 }
 
-/// Asks without reading, until nothing is taken any more or enough is sent.
+/// Floods without reading, until the layer accepts nothing more or enough has been sent.
 outcome ask(asio::io_context& context, asking_peer& peer, int socket, bool with_bytes) {
   outcome out;
   const auto before = allocated_bytes();
@@ -126,7 +126,7 @@ outcome ask(asio::io_context& context, asking_peer& peer, int socket, bool with_
   return out;
 }
 
-/// Reads until the peer has got `what` at the end of all that was for the application.
+/// Reads until the application data that the peer received ends with `what`.
 bool hears(asio::io_context& context, asking_peer& peer, int socket, std::string_view what) {
   std::uint8_t some[65536];
   for (int idle = 0; idle < 1000 && !peer.app.ends_with(what);) {
@@ -183,7 +183,7 @@ io::awaitable<void> write_all(layered& stream, const std::string& what) {
   co_await stream.write(bytes);
 }
 
-/// A flood to a stream that is being read, and perhaps written to at the same time.
+/// Floods a stream that is being read, and optionally written to at the same time.
 void floods_stream(const conversation& with, bool also_writes) {
   asio::io_context context(1);
   auto [wire, outside] = joined_stream(context);

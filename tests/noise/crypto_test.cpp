@@ -112,7 +112,7 @@ TEST_CASE("x25519: vectors of RFC 7748, and keys of low order are refused") {
       {key("a546e36bf0527c9d3b16154b82465edd62144c0ac1fc5a18506a2244ba449ac4"),
        key("e6db6867583030db3594c1a424b15f7c726624ec26b3353b10a903a6d0ab1c4c"),
        "c3da55379de9c6908e94ea4df28d084f32eccf03491c71f754b4075577a28552"},
-      // The other key's highest bit is set, and means nothing.
+      // The other key's highest bit is set, and must be ignored.
       {key("4b66e9d4d1b4673c5ad22691957d6af5c11b6421e0ea01d42ca4169e7918ba0d"),
        key("e5210f12786811d3f4b7959d0538ae2c31dbe7106fc03c3efc4cd549c715a493"),
        "95cbde9476e8907d7aade45cb4b873f88b595a68799fa152e6f8f7647aac7957"},
@@ -154,7 +154,7 @@ void check_aead(const char* key, const char* sealed) {
   again = text;
   CHECK_FALSE(opener.open(nonce, test::text("hear"), again, tag));
   CHECK(again == std::vector<std::uint8_t>(100, 0));
-  // The associated bytes of the last message do not linger.
+  // The associated data of the last message has no effect on the next one.
   std::vector<std::uint8_t> empty_head(5, 'y');
   cipher.seal(nonce, {}, empty_head, tag);
   CHECK(opener.open(nonce, {}, empty_head, tag));

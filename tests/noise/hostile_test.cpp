@@ -21,7 +21,7 @@ std::vector<std::uint8_t> taken(byte_buffer& from) {
   return out;
 }
 
-/// After an error there is that error only, and nothing more to send or to read.
+/// After an error every call returns that error, and there is nothing more to send or read.
 void check_over(noise_end& end) {
   CHECK(end.layer.state() == phase::closed);
   const std::size_t said = end.wire.size();
@@ -34,7 +34,8 @@ void check_over(noise_end& end) {
   CHECK(end.app.size() == heard);
 }
 
-/// A handshake in which one bit of what is said is changed; false if there is no byte `at`.
+/// Runs a handshake in which one bit on the wire is changed; returns false if there is no byte
+/// `at`.
 bool handshake(noise_pair& both, std::size_t at, std::uint8_t mask) {
   bool changed = false;
   for (bool forth = true; !both.client.wire.empty() || !both.server.wire.empty(); forth = !forth) {
@@ -60,7 +61,7 @@ TEST_CASE("noise layer: every changed bit of a handshake is detected") {
     for (std::size_t at = 0;; ++at) {
       CAPTURE(at);
       noise_pair both(name);
-      // Whoever waits for more learns that there is none.
+      // The side that waits for more gets the end of the stream.
       if (!handshake(both, at, static_cast<std::uint8_t>(1 << at % 8))) break;
       for (noise_end* end : {&both.client, &both.server}) {
         if (!end->error && end->layer.state() == phase::handshaking) {

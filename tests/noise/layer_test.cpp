@@ -17,7 +17,7 @@ namespace {
 
 std::atomic<std::size_t> allocations = 0;
 std::atomic<std::size_t> bytes_held = 0;
-/// While it is not 0: a key of 32 such bytes is looked for in memory that is given back.
+/// If not 0, freed memory is searched for a key of 32 such bytes.
 std::atomic<int> byte_of_key = 0;
 std::atomic<std::size_t> keys_given_back = 0;
 
@@ -46,7 +46,7 @@ void operator delete(void* out) noexcept {
   std::free(out);
 }
 void operator delete(void* out, std::size_t) noexcept { operator delete(out); }
-// Sanitizers bring arrays of their own.
+// Sanitizers have array allocators of their own.
 void* operator new[](std::size_t size) { return operator new(size); }
 void operator delete[](void* out) noexcept { operator delete(out); }
 void operator delete[](void* out, std::size_t) noexcept { operator delete(out); }
@@ -166,7 +166,7 @@ TEST_CASE("noise layer: frames are filled, and empty ones are ignored") {
   settle(both.client, both.server);
   CHECK(both.server.received() == std::string(65520, 'x'));
 
-  // Only somebody else's layer sends one.
+  // Our layer never sends one.
   const auto name = *parse_protocol_name(test::default_noise);
   auto other =
       make_session(name, role::initiator, test::example_keys(name.pattern, role::initiator));
@@ -236,7 +236,7 @@ TEST_CASE("noise layer: only an incomplete frame is buffered") {
   both.client.send(std::string(60'000, 'x'));
   byte_buffer said;
   said.swap(both.client.wire);
-  // Room that is there already is not the layer's.
+  // Capacity that already exists does not count as the layer's.
   both.server.app.prepare(200'000);
 
   const std::size_t before = bytes_held;

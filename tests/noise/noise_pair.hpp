@@ -25,8 +25,8 @@ inline crypto::dh_key public_of(std::uint8_t byte) {
   return crypto::botan::x25519::public_key(equal_bytes(byte));
 }
 
-/// The keys of the examples: 11 and 22 of the initiator, 33 and 44 of the responder. They know all
-/// of each other that the pattern wants known, and nothing else.
+/// Returns the keys of the examples: 11 and 22 of the initiator, 33 and 44 of the responder. Each
+/// side knows exactly the keys of the other that the pattern requires.
 inline noise::handshake_keys example_keys(const noise::handshake_pattern& pattern,
                                           noise::role who) {
   const bool first = who == noise::role::initiator;
@@ -51,7 +51,7 @@ inline noise::layer example_layer(const char* name, noise::role who) {
   return noise::layer(noise::make_session(*parsed, who, example_keys(parsed->pattern, who)));
 }
 
-/// One end of a conversation.
+/// Is one end of a conversation.
 struct noise_end {
   explicit noise_end(noise::layer made) : layer(std::move(made)) { note(layer.start(wire)); }
 
@@ -68,7 +68,7 @@ struct noise_end {
   std::error_code error = {};
 };
 
-/// Brings each other what they say until they have nothing to say.
+/// Passes the output of each end to the other until neither has any.
 inline void settle(noise_end& a, noise_end& b) {
   while (!a.wire.empty() || !b.wire.empty()) {
     byte_buffer said;

@@ -80,7 +80,7 @@ TEST_CASE("noise: vectors of another implementation for every pattern and suite"
   CHECK(rows == 44 * 8);
 }
 
-/// What goes over the wire up to the first frame, in order, as upstream's stream has it.
+/// Returns the bytes on the wire up to the first frame, in order, as in upstream's stream.
 struct dump {
   const char* name;
   std::vector<const char*> handshake;

@@ -20,7 +20,7 @@ using protocol::channel_pool;
 using protocol::pool_action;
 using protocol::pool_limits;
 
-/// The pool as its description says it, with lists that are searched from front to back.
+/// Is a simple model of `channel_pool`, with lists that are searched from front to back.
 class list_pool {
  public:
   explicit list_pool(pool_limits limits) { set_limits(limits); }
@@ -170,7 +170,7 @@ std::vector<pool_action> drain(channel_pool& pool, time_point now) {
 TEST_CASE("channel_pool matches a simple model and keeps its bounds, which may change") {
   RATHOLE_PROPERTY("channel_pool", [] {
     pool_limits limits = any_limits();
-    // The widest bounds so far: nobody is refused who was let in.
+    // The widest limits so far, because no visitor already accepted is refused.
     pool_limits widest = limits;
     channel_pool pool(limits);
     list_pool model(limits);
@@ -181,7 +181,7 @@ TEST_CASE("channel_pool matches a simple model and keeps its bounds, which may c
 
     const int steps = *rc::gen::inRange(0, 200);
     for (int i = 0; i < steps; ++i) {
-      // Ids of all ages and kinds, also of no one; those of assigned visitors often.
+      // Draws ids of all ages and kinds, including unknown ones; often those of assigned visitors.
       const std::uint64_t oldest = next_id > 12 ? next_id - 12 : 0;
       const auto some_id = *rc::gen::inRange(oldest, next_id);
       const auto some_visitor = *rc::gen::inRange(0, 4) == 0 ? some_id : assigned.back();

@@ -15,7 +15,7 @@ namespace {
 
 using protocol::bincode;
 
-/// Whatever decodes is what its encoding says, so no two encodings mean the same.
+/// Checks that whatever decodes is encoded as the same bytes, so no two encodings mean the same.
 template <class Decoded>
 void check_canonical(byte_view in, const Decoded& decoded, auto encode, bool is_expected_error) {
   if (decoded) {
@@ -39,8 +39,8 @@ TEST_CASE("bincode: every message survives a round trip") {
   });
 }
 
-/// Round trip, every truncation and every change of one byte of an encoded message: what is cut is
-/// malformed, what is changed is an error or another message, never the same one.
+/// Checks the round trip, every truncation and every change of one byte of an encoded message: a
+/// truncated message is malformed, and a changed one is an error or another message.
 template <class Message, std::size_t N>
 void check_neighbourhood(const Message& message, const std::array<std::uint8_t, N>& encoded,
                          auto decode) {
@@ -87,7 +87,7 @@ TEST_CASE("bincode: truncated and modified messages never decode as the original
 TEST_CASE("bincode: any bytes decode canonically or are an error") {
   RATHOLE_PROPERTY("any bytes", [] {
     byte_vector in = *any_bytes(50);
-    // Indices below 256 are met more often this way.
+    // This draws indices below 256 more often.
     if (in.size() >= 5 && *rc::gen::arbitrary<bool>()) {
       in[0] = static_cast<std::uint8_t>(in[0] % 4);
       std::fill(in.begin() + 1, in.begin() + 4, std::uint8_t{0});

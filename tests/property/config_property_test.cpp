@@ -15,10 +15,10 @@
 namespace rathole::test {
 namespace {
 
-/// Sixteen characters that nothing else in a file has.
+/// Sixteen characters that occur nowhere else in a file.
 constexpr std::string_view token = "7Q3ZX9KW7Q3ZX9KW";
 
-/// True if `text` has a piece of the token that is long enough to be no accident.
+/// Returns whether `text` contains a part of the token that is too long to be a coincidence.
 bool echoes_token(std::string_view text) {
   return text.contains("7Q3Z") || text.contains("X9KW") || text.contains("Q3ZX");
 }
@@ -29,7 +29,7 @@ rc::Gen<std::string> any_host() {
   return rc::gen::nonEmpty(name);
 }
 
-/// Lines that a configuration consists of, good and bad ones.
+/// Lines of configurations, valid and invalid ones.
 rc::Gen<std::string> any_line() {
   const std::string secret(token);
   return rc::gen::elementOf(std::vector<std::string>{"[server]",

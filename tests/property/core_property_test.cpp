@@ -129,7 +129,7 @@ TEST_CASE("secret and constant_time_equal agree with ==") {
   });
 }
 
-/// Draws what the generator of the property says.
+/// Draws a value from the generator of the property.
 struct scripted_rng {
   void fill(byte_span out) {
     for (std::uint8_t& byte : out) byte = *rc::gen::arbitrary<std::uint8_t>();

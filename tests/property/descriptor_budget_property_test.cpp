@@ -15,7 +15,7 @@ namespace {
 
 using protocol::descriptor_budget;
 
-/// A server that does what its budget says, in a process that holds other descriptors too.
+/// Is a server that follows its budget, in a process that holds other descriptors too.
 class obedient_server {
  public:
   obedient_server(std::size_t limit, std::size_t elsewhere, std::size_t services)
@@ -34,7 +34,7 @@ class obedient_server {
     if (budget_.admits_visitor()) ++budget_.use.waiting;
     settle();
   }
-  /// A data channel comes for a visitor, if one waits.
+  /// A data channel arrives for a visitor, if one waits.
   void channel() {
     if (budget_.use.waiting == 0) return;
     if (is_full()) return shortage();
@@ -106,14 +106,15 @@ TEST_CASE("descriptor budget: waiting visitors get their channels, whatever happ
       }
       RC_ASSERT(server.budget().use.total() <= limit);
     }
-    // The others go, and no visitor comes any more: whoever waits gets a channel, with no shortage.
+    // The other descriptors are closed, and no more visitors arrive: every waiting visitor gets a
+    // channel.
     server.others(15);
     server.pass(std::chrono::seconds(1));
     while (server.budget().use.waiting > 0) {
       RC_ASSERT_FALSE(server.is_full());
       server.channel();
     }
-    // The load goes: at once there is room for a new visitor and its channel.
+    // Once the load is gone there is room for a new visitor and its channel.
     while (server.budget().use.forwards > 0) server.forward_ends();
     RC_ASSERT(server.budget().admits_visitor());
     server.visitor();

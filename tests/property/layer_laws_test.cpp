@@ -8,7 +8,7 @@
 namespace rathole::test {
 namespace {
 
-/// What a toy does wrong.
+/// The fault that an example layer has.
 enum class flaw {
   none,
   loses_split_head,
@@ -19,8 +19,8 @@ enum class flaw {
   needs_no_end
 };
 
-/// A toy: each end says a greeting; then messages of a length, its complement, the bytes with each
-/// bit turned, and their sum. The one without bytes is the end.
+/// Is an example layer: each end sends a hello; then come messages of a length, its complement, the
+/// bytes with each bit inverted, and their sum. An empty message is the end.
 template <flaw Flaw = flaw::none>
 class xor_layer {
  public:

@@ -20,14 +20,14 @@ namespace {
 
 using protocol::loop_detector;
 
-/// A service whose `local_addr` leads back to itself, and visitors from outside that each start a
-/// chain of forwards.
+/// Is a service whose `local_addr` leads back to itself, with outside visitors that each start a
+/// chain of connections.
 class looping_service {
  public:
   explicit looping_service(std::size_t chains) : chains_(chains) {}
 
-  /// Lets everything happen that the detector allows, up to `end`. Returns the most forwards that
-  /// there were.
+  /// Runs everything that the detector allows, up to `end`. Returns the largest number of active
+  /// connections.
   std::size_t run(time_point end) {
     std::size_t most = 0;
     for (std::size_t i = 0; i < chains_.size(); ++i) begin_forward(i);
@@ -54,7 +54,7 @@ class looping_service {
     bool broken = false;
   };
 
-  /// A forward starts, and the client's connection to the service's port comes at once.
+  /// A connection starts, and the client's connection to the service's port arrives at once.
   void begin_forward(std::size_t i) {
     detector_.started(next_);
     chains_[i].forwards.push_back(next_++);
@@ -68,7 +68,7 @@ class looping_service {
   void perform(const protocol::check_answers&) {}
   void perform(const protocol::loop_found&) { found_ = true; }
 
-  /// A forward whose local connection broke ends, and with it the connection of the one around it.
+  /// A connection whose local connection broke ends, and so does the one that caused it.
   void unwind() {
     for (chain& each : chains_) {
       if (!each.broken || each.forwards.empty()) continue;
@@ -102,7 +102,7 @@ TEST_CASE("loop detector: every loop is detected and ended, however many visitor
 TEST_CASE("loop detector: visitors that are answered are never refused") {
   RATHOLE_PROPERTY("honest", [](std::uint64_t seed) {
     const auto count = *rc::gen::inRange<std::size_t>(1, 1200);
-    // Milliseconds until the service answers, less than visitors are held.
+    // Milliseconds until the service answers; shorter than visitors are held.
     const auto slowest = *rc::gen::inRange(1, 1900);
     std::mt19937_64 random(seed);
     loop_detector detector;

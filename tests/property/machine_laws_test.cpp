@@ -17,8 +17,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// Mostly what a peer would send, in order, but with a byte changed, cut short, or followed by
-/// anything; sometimes anything at all.
+/// Draws mostly what a peer would send, in order, but with a byte changed, truncated, or followed
+/// by any bytes; sometimes any bytes.
 byte_vector any_input(const std::vector<byte_vector>& opening,
                       const std::vector<byte_vector>& continuation) {
   byte_vector out;

@@ -18,8 +18,8 @@ byte_vector bytes_of(std::string_view in) {
   return {bytes.begin(), bytes.end()};
 }
 
-/// Any of `messages`, one behind the other, with a byte changed, cut short, or followed by anything;
-/// sometimes anything at all.
+/// Draws some of `messages` in a row, with a byte changed, truncated, or followed by any bytes;
+/// sometimes any bytes.
 byte_vector any_conversation(const std::vector<byte_vector>& messages) {
   if (*rc::gen::inRange(0, 10) == 0) return *any_bytes(40);
   byte_vector out;

@@ -14,7 +14,7 @@ namespace {
 
 using protocol::digest;
 
-/// The registry as a list, searched from front to back.
+/// Is a simple model of the registry: a list that is searched from front to back.
 class list_registry {
  public:
   bool insert(const digest& service, int value) {
@@ -88,7 +88,7 @@ static_assert(protocol::ServiceRegistry<protocol::map_registry<int, int>>);
 
 digest numbered(int n) {
   digest out{};
-  // Same first bytes: all in one bucket, so the comparison must tell them apart.
+  // The first bytes are equal, so all are in one bucket and only the comparison distinguishes them.
   out.back() = static_cast<std::uint8_t>(n);
   return out;
 }

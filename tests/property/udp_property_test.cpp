@@ -21,7 +21,7 @@ namespace {
 using protocol::bincode;
 using protocol::udp_frame_reader;
 
-/// A frame that owns its payload, and the bytes of its header that mean nothing.
+/// Is a frame that owns its payload, and the ignored bytes of its header.
 struct owned_frame {
   udp_endpoint visitor;
   byte_vector payload;
@@ -30,7 +30,7 @@ struct owned_frame {
   bool operator==(const owned_frame&) const = default;
 };
 
-/// The longest frame: its length, the longest header, the longest payload.
+/// The size of the longest frame: its length byte, the longest header, the longest payload.
 constexpr std::size_t longest_frame = 1 + 255 + 65'535;
 
 udp_endpoint any_endpoint(int ports) {
@@ -45,7 +45,7 @@ udp_endpoint any_endpoint(int ports) {
 
 owned_frame any_frame() {
   owned_frame out{any_endpoint(65'536), *any_bytes(40), 0};
-  // The sizes at which something happens are met more often this way.
+  // This draws boundary sizes more often.
   if (*rc::gen::inRange(0, 8) == 0) {
     out.payload.assign(*rc::gen::element<std::size_t>(2048, 65'507, 65'535), 0x5a);
   }
@@ -55,7 +55,7 @@ owned_frame any_frame() {
   return out;
 }
 
-/// The bytes of a frame, put together by hand.
+/// Returns the bytes of a frame, encoded by the test itself.
 byte_vector encoded(const owned_frame& in) {
   const std::size_t ip_size = in.visitor.is_v6 ? 16 : 4;
   byte_vector out;
@@ -71,12 +71,12 @@ byte_vector encoded(const owned_frame& in) {
   return out + in.payload;
 }
 
-/// A reader, what it was given, and what it made of that.
+/// Is a reader with its input and output.
 struct reading {
   udp_frame_reader<> reader;
   std::vector<owned_frame> frames = {};
   std::error_code error = {};
-  /// Bytes that are in no frame yet.
+  /// The bytes that belong to no complete frame yet.
   std::size_t held = 0;
 
   void feed(byte_view in) {
@@ -89,7 +89,7 @@ struct reading {
   }
 
   void cut() {
-    // Views stay valid until there is room again.
+    // Views stay valid until the next call.
     std::vector<protocol::udp_frame> views;
     for (;;) {
       const auto next = reader.next();
@@ -111,7 +111,7 @@ struct reading {
   }
 };
 
-/// Gives all of `in` to the reader in pieces of any sizes.
+/// Feeds all of `in` to the reader in pieces of random sizes.
 void feed_in_pieces(reading& to, byte_view in) {
   const auto longest =
       *rc::gen::element<std::size_t>(1, 2, 13, 40, 3000, udp_frame_reader<>::read_size);
@@ -158,7 +158,7 @@ TEST_CASE("udp_frame_reader: an error follows the frames before it, and is final
     RC_ASSERT(all.error == errc::malformed_message);
     RC_ASSERT(all.frames.size() == 1u);
     RC_ASSERT(all.frames[0] == good);
-    // Not even by a frame.
+    // Not even by one frame.
     feed_in_pieces(all, encoded(good));
     RC_ASSERT(all.reader.next().error() == errc::malformed_message);
     RC_ASSERT(all.frames.size() == 1u);
@@ -189,8 +189,8 @@ TEST_CASE("UDP frames: whatever decodes is re-encoded as an equivalent frame") {
   });
 }
 
-/// The sessions as a list, searched from front to back; the one that was silent for the longest is
-/// the first.
+/// Is a simple model of `udp_sessions`: a list that is searched from front to back; the longest
+/// idle visitor is the first.
 struct listed {
   udp_endpoint visitor;
   time_point last;

@@ -18,7 +18,7 @@ using config::parse_proxy_url;
 using config::proxy_scheme;
 using config::proxy_url;
 
-/// Any bytes, some of them spelled with '%' that need not be.
+/// Percent-encodes any bytes, including some that need not be encoded.
 std::string percent_encoded(const std::string& in) {
   constexpr std::string_view plain = "abcdefghijklmnopqrstuvwxyzABCXYZ0123456789-._~!$&'()*+,;=";
   std::string out;
@@ -69,7 +69,7 @@ TEST_CASE("proxy URLs: any text is parsed or rejected without showing its creden
     const int changes = *rc::gen::inRange(0, 3);
     for (int i = 0; i < changes; ++i) {
       const auto at = *rc::gen::inRange<std::size_t>(0, text.size());
-      // Of the scheme an error tells; the rest of the URL is never in one.
+      // An error may show the scheme, and never the rest of the URL.
       if (at > text.find(':')) text[at] = *rc::gen::elementOf(std::string("%/:@[]?#\\a1 "));
     }
     const auto read = parse_proxy_url(text);

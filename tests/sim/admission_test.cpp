@@ -1,4 +1,4 @@
-// Connections to the server's port that do not authenticate, however many there are.
+// Unauthenticated connections to the server's port, however many there are.
 
 #include "support/sim_tunnel.hpp"
 
@@ -19,7 +19,7 @@ namespace {
 
 const address server_port{"server", 2333};
 
-/// Peers on one host that connect to the server's port.
+/// Is a set of peers on one host that connect to the server's port.
 class crowd {
  public:
   crowd(sim_tunnel& tunnel, const char* host)
@@ -34,7 +34,7 @@ class crowd {
     for (int i = 0; i < count; ++i) join();
   }
 
-  /// How many the server has not closed.
+  /// Returns how many connections the server has not closed.
   std::size_t still_open() {
     return static_cast<std::size_t>(
         std::ranges::count_if(peers_, [](sim::stream& each) { return !each.peer_has_closed(); }));
@@ -53,7 +53,7 @@ void limit(sim_tunnel& tunnel, std::size_t total, std::size_t per_address) {
   tunnel.server_settings.max_handshakes_per_address = per_address;
 }
 
-/// Keeps the summaries of a server.
+/// Records the summaries of a server.
 struct summaries {
   void on(const server::connections_refused& e) { all.push_back(e.what); }
   std::vector<server::refusal_summary> all;
@@ -92,7 +92,7 @@ TEST_CASE("admission: a flood from the client's own address keeps out neither it
   crowd flood(tunnel, "client");
   flood.join(50);
   tunnel.world.run_for(1s);
-  // While it holds a control channel only the whole bound holds for the address.
+  // While the address has a control channel, only the total limit applies to it.
   CHECK(flood.still_open() == 20);
   CHECK(tunnel.bench.must(tunnel.visit("not held up")) == "not held up");
 
@@ -188,7 +188,7 @@ TEST_CASE(
     tunnel.world.net().set_conditions(shut);
     say_hello("web");
   }
-  // What is left is the peer's own end.
+  // Only the peer's own end remains.
   const auto closed = [&] { return tunnel.world.net().in_use().streams == 1; };
   CHECK(tunnel.run_until(closed) == sim::outcome::done);
   const auto took = tunnel.world.now() - begin;
@@ -344,7 +344,7 @@ TEST_CASE("pacing: a client whose data channels die at once does not dial all th
     tunnel.bench.must(channel.write(bincode::encode_hello(data)));
     channel.close();
   }
-  // After the first losses each of the eight places of the pool is replaced once a second at most.
+  // After the first losses each of the pool's eight channels is replaced at most once a second.
   CHECK(commands > 8);
   CHECK(commands < 9 * 60);
 }

@@ -1,5 +1,5 @@
-// Operations that complete without suspending, and observers that act in the middle of an event: what
-// was written for the one order of events must hold in the other.
+// Operations that complete without suspending, and observers that act during an event: the code
+// must be correct for both orders of events.
 
 #include "support/sim_tunnel.hpp"
 
@@ -16,7 +16,7 @@ using test::bytes, test::sim_bench, test::sim_connection, test::sim_tunnel;
 
 namespace {
 
-/// What the parts of a server need of its context.
+/// Provides what the parts of a server need from its context.
 struct bare_context {
   using runtime_type = sim::runtime;
   explicit bare_context(sim_bench& bench)
@@ -33,7 +33,7 @@ struct bare_context {
   io::task_group group;
 };
 
-/// A service at two addresses.
+/// Is a service with two addresses.
 std::shared_ptr<const config::server_service> twofold_service() {
   auto out = std::make_shared<config::server_service>();
   out->name = "web";
@@ -47,7 +47,7 @@ io::awaitable<void> note(bool& done) {
   co_return;
 }
 
-/// Sends far more than anybody should take, unless the other end closes.
+/// Sends far more than a peer should accept, unless the other end closes.
 io::awaitable<void> flood(sim::stream& to, std::size_t& sent) {
   const std::string much(1000, 'x');
   while (sent < std::size_t{1} << 20) {
@@ -79,7 +79,7 @@ TEST_CASE("at once: operations of the simulation complete at once if that is cho
   bench.must(near.write(bytes("hello")));
   CHECK(bench.must(test::read_once(far)) == "hello");
 
-  // The end of a cut link is no faster.
+  // The end of a cut link is not reported faster.
   bench.world.net().partition("client", "client");
   const auto dial = bench.begin(bench.client.connect(own, {}, bench.world.now() + 3s, {}));
   CHECK(bench.get(dial).error() == errc::timed_out);
@@ -153,7 +153,7 @@ TEST_CASE("at once: a server may be stopped by the observer of its first listene
 
 TEST_CASE("at once: a client that is stopped by its observer ends without a pause") {
   for (const char* event : {"control_channel_starting", "control_channel_failed"}) {
-    // The first pause lasts about 500 ms, the eighth one a minute.
+    // The first pause is about 500 ms, the eighth one a minute.
     for (const std::size_t attempts : {1U, 8U}) {
       CAPTURE(event);
       CAPTURE(attempts);

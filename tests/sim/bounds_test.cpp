@@ -1,4 +1,4 @@
-// What a peer can make a program hold, or wait for: the bounds that no other test reaches.
+// Bounds on what a peer can make a program hold or wait for, as far as no other test reaches them.
 
 #include "support/sim_tunnel.hpp"
 
@@ -22,7 +22,7 @@ using test::bytes, test::sim_bench, test::sim_connection, test::sim_tunnel;
 
 namespace {
 
-/// What starting a visitor's traffic needs of a server's context.
+/// Provides what starting a visitor's traffic needs from a server's context.
 struct starting_context {
   using runtime_type = sim::runtime;
   using stream_type = sim::stream;
@@ -31,15 +31,16 @@ struct starting_context {
   runtime_type world;
 };
 
-/// A link on which a peer that does not read stops the other after `window` bytes.
+/// Returns the settings of a link on which a peer that does not read blocks the other after
+/// `window` bytes.
 void narrow(sim_bench& bench, std::size_t window) {
   sim::link_conditions conditions;
   conditions.window = window;
   bench.world.net().set_conditions(conditions);
 }
 
-/// Accepts a client whatever its token is, commands `count` data channels, and keeps those that come
-/// without a word.
+/// Accepts a client whatever its token is, commands `count` data channels, and keeps them without
+/// sending anything.
 io::awaitable<void> command_many(sim::runtime host, std::size_t count,
                                  std::vector<sim::stream>& kept) {
   const address at{"0.0.0.0", 2333};
@@ -72,7 +73,7 @@ io::awaitable<void> command_many(sim::runtime host, std::size_t count,
   }
 }
 
-/// Keeps the summaries of a server.
+/// Records the summaries of a server.
 struct summaries {
   void on(const server::connections_refused& e) { all.push_back(e.what); }
   std::vector<server::refusal_summary> all;

@@ -1,5 +1,5 @@
-// What the observers of both sides are reported a connection's bytes, against the bytes that its visitor
-// and its service have sent and received, however the connection ends.
+// Compares the byte counts that both sides report with the bytes that the visitor and the service
+// have sent and received, however the connection ends.
 
 #include "support/sim_tunnel.hpp"
 
@@ -16,10 +16,10 @@ using test::bytes, test::sim_tunnel;
 
 namespace {
 
-/// A write of a stream at most, and of a relay.
+/// Is the largest write of a stream, and of a relay.
 constexpr std::size_t largest_write = 64 * 1024;
 
-/// How a connection ends.
+/// Says how a connection ends.
 enum class ending : std::uint8_t {
   in_order,
   half_closed,
@@ -32,18 +32,18 @@ constexpr std::array endings = {ending::in_order,         ending::half_closed,
                                 ending::reset_by_visitor, ending::reset_by_service,
                                 ending::cut_by_server,    ending::cut_by_client};
 
-/// One end of a connection, and what it carried.
+/// Is one end of a connection with its byte counts.
 struct carried_end {
   sim::stream stream;
   std::size_t to_send = 0;
-  /// By writes that were successful; the one that was not may have sent up to `largest_write` more.
+  /// Bytes of successful writes; a failed write may have sent up to `largest_write` more.
   std::size_t sent = 0;
   std::size_t got = 0;
   bool has_heard_the_end = false;
   bool is_done = false;
 };
 
-/// Sends all; if it `waits`, after the other side has ended.
+/// Sends everything; if `waits`, after the other side has ended.
 io::awaitable<void> send(carried_end& at, bool waits, io::event& heard) {
   if (waits) co_await heard.wait();
   const std::string block(5000, 'x');
@@ -71,7 +71,7 @@ io::awaitable<void> receive(carried_end& at, io::event& heard) {
   heard.notify();
 }
 
-/// The bytes that an event told last.
+/// Holds the bytes of the latest event.
 struct told_bytes {
   explicit told_bytes(test::program& of) {
     of.events.also_notify([this](const sim::recorded& event) {
@@ -83,7 +83,7 @@ struct told_bytes {
   std::optional<std::pair<std::uint64_t, std::uint64_t>> last;
 };
 
-/// A connection that ends like `how`; checks what both sides report it.
+/// Runs a connection that ends as `how` says; checks what both sides report.
 void connect(sim_tunnel& tunnel, sim::acceptor& service, ending how, sim::scripted_rng& chosen,
              told_bytes& server, told_bytes& client) {
   CAPTURE(static_cast<int>(how));
@@ -128,8 +128,8 @@ void connect(sim_tunnel& tunnel, sim::acceptor& service, ending how, sim::script
       CHECK(each == local.to_send);
     }
   } else {
-    // What is on its way when a connection breaks is lost: each stage has carried no more than the one
-    // before it has given, but for the write that broke.
+    // Bytes in flight when a connection breaks are lost: each stage has carried no more than the
+    // one before it, except for the write that failed.
     CHECK(local.got <= client_received + largest_write);
     CHECK(client_received <= server_received + largest_write);
     CHECK(server_received <= visitor.sent + largest_write);

@@ -1,4 +1,4 @@
-// What simulated UDP sockets owe to the DatagramSocket concept, and what links do to datagrams.
+// Simulated UDP sockets satisfy the DatagramSocket concept, and links lose and delay datagrams.
 
 #include "support/sim_world.hpp"
 
@@ -25,7 +25,7 @@ bool send(sim::datagram_socket& from, const udp_endpoint& to, std::string_view t
   return from.send(std::span(&one, 1)) == 1;
 }
 
-/// All that waits at `from`.
+/// Returns all datagrams that wait at `from`.
 std::vector<std::string> take_all(sim::datagram_socket& from) {
   std::vector<std::string> out;
   for (;;) {
@@ -37,7 +37,7 @@ std::vector<std::string> take_all(sim::datagram_socket& from) {
   }
 }
 
-/// Two hosts with a socket each.
+/// Is two hosts with a socket each.
 struct two_sockets : sim_bench {
   explicit two_sockets(std::uint64_t seed = 1) : sim_bench(seed) {}
 
@@ -46,7 +46,7 @@ struct two_sockets : sim_bench {
   udp_endpoint to_far = world.net().at("server").endpoint(53);
   udp_endpoint to_near = world.net().at("client").endpoint(near.local().port);
 
-  /// What arrives of `count` numbered datagrams that are sent at once.
+  /// Returns what arrives of `count` numbered datagrams that are sent at once.
   std::vector<std::string> arrivals(std::size_t count) {
     for (std::size_t i = 0; i < count; ++i) CHECK(send(near, to_far, std::to_string(i)));
     world.run_for(1min);
@@ -146,7 +146,7 @@ TEST_CASE("sim datagrams: a bound port is in use until it is closed") {
   CHECK(bench.get(bench.server.bind_udp({"client", 54}, {})).error() ==
         std::errc::address_not_available);
   CHECK(bench.get(bench.server.bind_udp({"nowhere", 54}, {})).error() == errc::host_not_found);
-  // Those of TCP are others.
+  // TCP has separate ports.
   CHECK(bench.get(bench.server.listen(address{"0.0.0.0", 53})).has_value());
   std::stop_source stop;
   stop.request_stop();
@@ -265,7 +265,7 @@ TEST_CASE("sim datagrams: the resource counts include sockets") {
     sim::datagram_socket moved = std::move(bench.near);
     CHECK_FALSE(bench.near.is_open());
     CHECK(in_use.datagram_sockets == 2);
-    // It works on, and what comes back finds it.
+    // It continues to work, and replies reach it.
     CHECK(send(moved, bench.to_far, "from elsewhere"));
     CHECK(send(bench.far, bench.to_near, "to elsewhere"));
     bench.world.run_for(1s);

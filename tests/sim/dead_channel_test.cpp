@@ -1,4 +1,4 @@
-// Data channels that are dead or too many, from a client whose every step the test takes itself.
+// Dead or surplus data channels, from a client that the test scripts step by step.
 
 #include "support/sim_tunnel.hpp"
 
@@ -14,7 +14,7 @@ using test::bytes, test::read_once, test::sim_tunnel;
 
 namespace {
 
-/// A client of the service "web" that has been accepted.
+/// Is an accepted client of the service "web".
 class hand_driven_client {
  public:
   explicit hand_driven_client(sim_tunnel& tunnel) : bench_(tunnel.bench), control_(dial()) {
@@ -31,7 +31,7 @@ class hand_driven_client {
     REQUIRE(bincode::decode_ack(ack) == protocol::ack::ok);
   }
 
-  /// Takes one command to open a data channel.
+  /// Receives one command to open a data channel.
   void expect_command() {
     std::array<std::uint8_t, bincode::control_command_size> command;
     read(control_, command);
@@ -39,7 +39,7 @@ class hand_driven_client {
           protocol::control_command::create_data_channel);
   }
 
-  /// Whether nothing was commanded that was not taken yet.
+  /// Returns whether there is no further command.
   [[nodiscard]] bool all_commands_taken() {
     const auto more = bench_.begin(control_.wait_readable());
     bench_.world.run_for(1s);
@@ -55,7 +55,7 @@ class hand_driven_client {
     return channel;
   }
 
-  /// A data channel whose end arrives together with its Hello.
+  /// Opens a data channel whose end arrives together with its Hello.
   void open_dead_data_channel() {
     sim::stream channel = dial();
     auto& net = bench_.world.net();
@@ -66,7 +66,7 @@ class hand_driven_client {
     net.heal("client", "server");
   }
 
-  /// Takes the command to start a visitor's traffic.
+  /// Receives the command to start a visitor's traffic.
   void expect_start(sim::stream& channel) {
     std::array<std::uint8_t, bincode::data_command_size> command;
     read(channel, command);

@@ -1,5 +1,5 @@
-// A tunnel's life in which one operation fails: each in turn, with each of two errors. The
-// invariants of `test::crowd` hold meanwhile, and after it all gets well again.
+// Runs a tunnel in which one operation fails: each in turn, with each of two errors. The invariants
+// of `test::crowd` hold meanwhile, and everything recovers afterwards.
 
 #include "support/sim_crowd.hpp"
 
@@ -9,11 +9,11 @@ using test::crowd, test::manner, test::offers;
 
 namespace {
 
-/// Start, heartbeats, visitors of all kinds, a replacement, a restart during visits,
-/// shut-down; operation `failing` of `host` fails. If that was before the shut-down, all must have got
-/// well again by then. Returns how many operations the host made.
+/// Runs start, heartbeats, visitors of all kinds, a replacement, a restart during visits, and
+/// shutdown; operation `failing` of `host` fails. If it fails before the shutdown, everything must
+/// have recovered by then. Returns how many operations the host made.
 std::uint64_t life(std::string_view host, std::uint64_t failing, std::errc why) {
-  // A seed of few operations: wide windows, long reads.
+  // A seed with few operations: wide windows, long reads.
   crowd town(7);
   auto& operations = town.world.net().operations(host);
   operations.fail_at(failing, why);

@@ -11,7 +11,7 @@ using test::bytes, test::pattern, test::read_all, test::read_once, test::sim_tun
 
 namespace {
 
-/// Pairs the beginnings and ends of forwards by their ids.
+/// Pairs the start and end events of connections by their ids.
 struct pairs {
   void operator()(const sim::recorded& event) {
     if (event.name == "forward_started") {
@@ -129,7 +129,7 @@ TEST_CASE("forward: each end event names its start event, on both sides") {
   tunnel.world.run_for(1s);
   CHECK(at_server.open.size() == 20);
   CHECK(at_client.open.size() == 20);
-  // They end in another order than they began, and not all of them in order.
+  // They end in another order than they began, and some are reset.
   for (std::size_t i = 0; i < visitors.size(); ++i) {
     sim::stream& each = visitors[(i * 7) % visitors.size()];
     i % 3 == 0 ? each.abort() : each.close();

@@ -1,4 +1,4 @@
-// Relays and forwards that have been silent for too long, in virtual minutes.
+// Relays and forwarded connections that are idle for too long, in virtual time.
 
 #include "support/sim_tunnel.hpp"
 
@@ -15,8 +15,8 @@ namespace {
 using relay_type = io::relay<sim::runtime, sim::stream, sim::stream>;
 static_assert(std::same_as<relay_type, io::copy_relay<sim::runtime, sim::stream, sim::stream>>);
 
-/// A relay on the server's host between two connections of the client's: what goes into `left`
-/// comes out of `right`, and the reverse.
+/// Is a relay on the server's host between two connections of the client's host: bytes sent to
+/// `left` arrive at `right`, and the reverse.
 class sim_relay {
  public:
   explicit sim_relay(io::relay_limits limits)
@@ -30,13 +30,13 @@ class sim_relay {
     CHECK(bench.must(read_once(to)) == "word");
   }
 
-  /// Ends the sending of `from`, and sees that `to` gets to know.
+  /// Ends the direction of `from`, and checks that `to` receives the end.
   void end(sim::stream& from, sim::stream& to) {
     bench.must(from.shutdown_send());
     CHECK(bench.must(read_once(to)) == "");
   }
 
-  /// Runs until the relay has ended because of a silence since now that was longer than `limit`.
+  /// Runs until the relay has ended because it was idle for longer than `limit` from now on.
   void expect_time_out(duration limit) {
     const time_point last = bench.world.now();
     REQUIRE(bench.world.run_until([&] { return status.has_value(); }) == sim::outcome::done);
@@ -140,7 +140,7 @@ TEST_CASE("relay time-out: a half-closed relay has the smaller limit, from its h
 
 namespace {
 
-/// A tunnel with a visitor in it whose service the test plays itself.
+/// Is a tunnel with one visitor, whose service the test scripts.
 struct tunnel_with_visitor : sim_tunnel {
   explicit tunnel_with_visitor(std::uint64_t seed) : sim_tunnel(seed) {}
 
@@ -166,9 +166,9 @@ struct tunnel_with_visitor : sim_tunnel {
                      : client->events.last_error<client::forward_ended>();
   }
 
-  /// Runs until the forward has ended, at the server or at the client first, for want of traffic since
-  /// now; requires that the other one follows before `latest`, that the outer ends are told,
-  /// and that nothing is left.
+  /// Runs until the idle connection has ended, first at the server or at the client; requires that
+  /// the other side follows before `latest`, that visitor and service get the end, and that nothing
+  /// remains in use.
   void expect_time_out(bool at_server, duration limit, duration latest) {
     const time_point last = world.now();
     CHECK(ended(true) + ended(false) == 0);
@@ -204,7 +204,7 @@ TEST_CASE("forward time-out: a half-closed connection whose other side stays idl
       CAPTURE(servers);
       CAPTURE(visitor_ends);
       tunnel_with_visitor tunnel(seed);
-      // The other one has the default.
+      // The other side has the default.
       if (servers) tunnel.server_settings.services[0].half_close_timeout = 100s;
       if (!servers) tunnel.client_settings.services[0].half_close_timeout = 100s;
       tunnel.start();

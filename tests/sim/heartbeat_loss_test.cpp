@@ -50,7 +50,7 @@ TEST_CASE("heartbeat: both sides notice a silent network, and reconnect after it
     CHECK(tunnel.bench.get(tunnel.visit("x")).error() == std::errc::connection_refused);
   }
   tunnel.world.run_for(10min);
-  // Neither side keeps data channels of a session that ended: only a new attempt may be there.
+  // Neither side keeps data channels of an ended session: only a new attempt may exist.
   CHECK(tunnel.world.net().in_use().streams <= 1);
   tunnel.world.net().heal("client", "server");
   CHECK(tunnel.serves_again(15s));
@@ -62,15 +62,15 @@ TEST_CASE("heartbeat: after a time-out the server is dialled without a further p
   REPLAYABLE(seed);
   sim_tunnel tunnel(seed);
   tunnel.client_settings.transport.tcp.keepalive_secs = 0s;
-  // Shorter than what the backoff takes for a channel that stood.
+  // Shorter than the backoff of a channel that was established.
   tunnel.server_settings.heartbeat_interval = 1s;
   tunnel.client_settings.heartbeat_timeout = 2s;
   tunnel.start_all();
   const auto& events = tunnel.client->events;
-  // Also when that happens time after time.
+  // The same holds if it happens repeatedly.
   for (std::size_t silences = 1; silences <= 4; ++silences) {
     CAPTURE(silences);
-    // Nobody tells the client that its connection is gone.
+    // The client is not notified that its connection is gone.
     tunnel.world.net().partition("client", "server");
     tunnel.server->stop_now();
     tunnel.world.run_for(1s);

@@ -1,4 +1,5 @@
-// Tunnels whose transport takes several round trips to connect, on slow links and while it refuses.
+// Tunnels whose transport takes several round trips to connect, on slow links and with failing
+// handshakes.
 
 #include "support/sim_tunnel.hpp"
 
@@ -15,17 +16,17 @@ using test::bytes, test::sim_tunnel;
 
 namespace {
 
-/// What all layers of a tunnel have in common.
+/// Holds what all layers of a tunnel share.
 struct layer_rules {
-  /// Round trips of a handshake.
+  /// The number of round trips of a handshake.
   int rounds = 3;
-  /// Whether clients refuse the server's answers, as they do a certificate that has expired.
+  /// Whether clients reject the server's responses, like an expired certificate.
   bool refuses = false;
-  /// Handshakes that clients began.
+  /// The number of handshakes that clients began.
   int dials = 0;
 };
 
-/// A layer that changes nothing: its handshake is a question, and its answer, a few times.
+/// Is a layer that changes no bytes: its handshake is a number of request and response bytes.
 class rounds_layer {
  public:
   rounds_layer(const layer_rules& rules, bool asks)
@@ -83,7 +84,7 @@ struct rounds_factory {
 
 using layered_tcp = transport::layered<transport::tcp<sim::runtime>, rounds_factory>;
 
-/// The tunnel of `sim_tunnel`, carried by layers.
+/// Is the tunnel of `sim_tunnel` with a layered transport.
 struct layered_tunnel : sim_tunnel {
   explicit layered_tunnel(std::uint64_t seed) : sim_tunnel(seed) {
     server_settings.transport.kind = config::transport_kind::tls;
@@ -207,7 +208,7 @@ TEST_CASE("storm: dials that fail persistently are spaced, whatever caused them"
   CHECK(tunnel.bench.must(tunnel.visit("hello")) == "hello");
   tunnel.world.run_for(1s);
   tunnel.rules.refuses = true;
-  // They use up the channels that are ready, and then wait in vain.
+  // They use the idle channels up, and then wait until they are refused.
   for (int i = 0; i < 8; ++i) {
     CHECK(tunnel.bench.must(tunnel.visit("still served")) == "still served");
   }

@@ -1,4 +1,4 @@
-// The driver of a machine, where a write takes its time.
+// The machine driver, with slow writes.
 
 #include "support/sim_world.hpp"
 
@@ -11,7 +11,7 @@ using test::bytes;
 
 namespace {
 
-/// Sends what it is given, and has no event.
+/// Is a machine that sends what it is given, and has no events.
 struct talker {
   using event = int;
   byte_buffer out = {};

@@ -1,5 +1,5 @@
-// Everything that can go wrong at random, to several clients, services and visitors at once. What
-// must hold meanwhile is said, and checked at every step, by `test::crowd`.
+// Random faults of several clients, services and visitors at once. `test::crowd` documents the
+// invariants and checks them at every step.
 
 #include "support/sim_crowd.hpp"
 
@@ -13,13 +13,13 @@ using test::crowd, test::offer_set;
 
 namespace {
 
-/// The troubles of one seed: some strike and are over, some last. Several may last at once, each of
-/// them once.
+/// Are the faults of one seed: some are momentary, some last. Several different ones may last at
+/// once.
 class troubles {
  public:
   explicit troubles(crowd& to) : to_(to) {}
 
-  /// One more, at random.
+  /// Adds one random fault.
   void strike() {
     auto& net = to_.world.net();
     const std::string_view client = rng().between(0, 1) ? "alpha" : "beta";
@@ -56,7 +56,7 @@ class troubles {
     }
   }
 
-  /// Whether nothing lasts. A server that could not listen is started again.
+  /// Returns whether no fault lasts. A server that could not listen is started again.
   bool over() {
     if (!lasting_.contains("server") && !to_.runs("server")) to_.start_server();
     return lasting_.empty();
@@ -120,7 +120,7 @@ void live(crowd& town) {
   town.let_visitors_come(true);
   if (town.rng.between(0, 1)) town.start_client("mallory");
   for (int i = 0; i < 10; ++i) {
-    // Between two troubles in a row and one after which all gets well.
+    // Runs several series of faults; everything must recover after each.
     const bool soon = town.rng.between(0, 1) == 1;
     town.world.run_for(std::chrono::milliseconds(town.rng.between(1, soon ? 3'000 : 40'000)));
     all.strike();
@@ -133,15 +133,15 @@ void live(crowd& town) {
 
 constexpr std::uint64_t usual_hours = 3;
 
-/// What is in use once all is well, and has been for longer than any report waits to be summed up.
+/// Returns what is in use once everything has recovered, and all delayed reports are out.
 test::inventory at_rest(crowd& town) {
   town.recover();
   town.world.run_for(2min);
   return town.in_use();
 }
 
-/// From one minute to the next little happens, but for hours. What is in use at rest before and
-/// after them must be the same.
+/// Runs few faults a minute, but for hours. What is in use when idle must be the same before and
+/// after.
 void live_long(crowd& town) {
   troubles all(town);
   town.open();
@@ -149,7 +149,7 @@ void live_long(crowd& town) {
   town.let_visitors_come(true, 40s);
   const auto end = town.world.now() + std::chrono::hours(test::scenario_hours(usual_hours));
   while (town.world.now() < end) {
-    // Often the next trouble comes before the last one is over.
+    // Often the next fault begins before the last one has ended.
     const bool soon = town.rng.between(0, 2) == 0;
     town.world.run_for(std::chrono::milliseconds(town.rng.between(1, soon ? 5'000 : 900'000)));
     all.strike();
@@ -165,7 +165,7 @@ void live_long(crowd& town) {
   town.close();
 }
 
-/// Runs `live` in a crowd of that seed, and adds up what its visitors found.
+/// Runs `live` in a crowd of that seed, and adds up the results of its visitors.
 void run(std::uint64_t seed, void (*live)(crowd&), test::tally& sum) {
   crowd town(seed);
   try {
@@ -184,7 +184,7 @@ void run(std::uint64_t seed, void (*live)(crowd&), test::tally& sum) {
   sum.datagrams_owed += town.found.datagrams_owed;
 }
 
-/// What became of the visitors in lives of all seeds.
+/// The results of the visitors for all seeds.
 test::tally run_all(const std::vector<std::uint64_t>& seeds, void (*life)(crowd&)) {
   test::tally sum;
   for (const std::uint64_t seed : seeds) {
@@ -208,7 +208,7 @@ TEST_CASE("random faults: no invariant breaks, and everything recovers") {
   const auto seeds = test::scenario_seeds(200);
   const test::tally sum = run_all(seeds, live);
   INFO(words(sum));
-  // The seeds are worth something: many visitors had a right to their answer, others had bad luck.
+  // The seeds are meaningful: many visitors must have been answered, and others must have failed.
   if (seeds.size() >= 100) {
     CHECK(sum.owed >= 40 * seeds.size());
     CHECK(sum.broken >= 5 * seeds.size());

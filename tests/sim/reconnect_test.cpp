@@ -1,4 +1,4 @@
-// What a tunnel does when one side, or the network, goes and comes back.
+// Tunnels reconnect when one side, or the network, fails and returns.
 
 #include "support/sim_tunnel.hpp"
 

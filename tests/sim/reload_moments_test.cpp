@@ -1,4 +1,4 @@
-// New settings that come at awkward moments, and many of them under traffic.
+// Reloads at unfavourable moments, and many reloads under traffic.
 
 #include "support/reload_tunnel.hpp"
 
@@ -12,10 +12,10 @@ using test::bytes, test::read_once, test::reload_tunnel, test::sim_tunnel;
 
 namespace {
 
-/// The moments within a client's arrival: the round trips of its handshake and of a data channel.
+/// The moments while a client connects: the round trips of its handshake and of a data channel.
 constexpr duration last_moment = 30ms;
 
-/// What was reported of `service`, but for its forwards.
+/// Returns what was reported about `service`, except its connections.
 std::vector<std::string> told_of(const test::program& one, const std::string& service) {
   std::vector<std::string> out;
   for (const std::string& line : one.events.lines()) {
@@ -68,9 +68,9 @@ TEST_CASE("reload: heartbeats change while a client connects") {
     CHECK_FALSE(test::update(tunnel, tunnel.server_settings));
     tunnel.client->update(tunnel.client_settings);
     tunnel.world.run_for(1min);
-    // Heartbeats keep the client content,
+    // With heartbeats the client stays connected,
     CHECK(tunnel.client->events.count<client::control_channel_failed>() == 0);
-    // and their absence does not.
+    // and without them it does not.
     tunnel.world.net().partition("client", "server");
     tunnel.world.run_for(11s);
     CHECK(tunnel.client->events.count<client::control_channel_failed>() == 1);
@@ -163,7 +163,7 @@ TEST_CASE("reload: a refused service retries at once when the client's settings 
   tunnel.server_settings.services.pop_back();
   CHECK_FALSE(tunnel.update_server());
   tunnel.world.run_for(2min);
-  // Refusals are spaced further and further, up to `retry_interval`.
+  // The pauses between refused attempts grow up to `retry_interval`.
   CHECK(tunnel.client->events.count<client::control_channel_failed>() < 10);
   tunnel.server_settings.services.push_back(other);
   CHECK_FALSE(tunnel.update_server());
@@ -236,7 +236,7 @@ TEST_CASE("reload: a draining client ends with its connections") {
 
 namespace {
 
-/// Random settings for "other" and the client and server at large; what "web" has stays.
+/// Returns random settings for "other" and for the client and server; those of "web" stay.
 class random_edits {
  public:
   random_edits(reload_tunnel& of, std::uint64_t seed)
@@ -276,7 +276,7 @@ class random_edits {
         client.max_dials = 1 + rng_.between(0, 9);
         break;
       case 11:
-        // One more address for clients, or none besides the first.
+        // Adds an address for clients, or removes all but the first.
         server.bind_addr = server_.bind_addr;
         if (rng_.between(0, 1)) server.bind_addr.push_back({"0.0.0.0", 2334});
         break;
@@ -288,7 +288,7 @@ class random_edits {
 
   sim::scripted_rng& rng() { return rng_; }
 
-  /// Back to what it was.
+  /// Back to the first settings.
   void undo() {
     tunnel_.server_settings = server_;
     tunnel_.client_settings = client_;

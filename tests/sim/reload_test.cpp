@@ -1,4 +1,4 @@
-// New settings for a client and a server that run.
+// Reloads of a running client and server.
 
 #include "support/reload_tunnel.hpp"
 
@@ -48,7 +48,7 @@ TEST_CASE("reload: another token or type re-creates that control channel, and no
     CHECK_FALSE(tunnel.serves(5203, 200ms));
     CHECK(tunnel.client->events.last_error<client::control_channel_failed>() ==
           errc::authentication_failed);
-    // What was refused is tried again at once.
+    // The refused service is retried at once.
     tunnel.world.run_for(60s);
     tunnel.client_settings.services[1].token = secret("another");
     tunnel.update_client();
@@ -109,13 +109,13 @@ TEST_CASE("reload: settings for later connections re-create nothing") {
   CHECK_FALSE(tunnel.update_server());
   tunnel.update_client();
   tunnel.world.run_for(120s);
-  // Eight for "web" and three for "other", each with one that was replaced on the way.
+  // Eight for "web" and three for "other", each with one replacement.
   tunnel.server->for_each_pool([](const config::server_service& of, const auto& pool) {
     CHECK(pool.idle() == of.pool.size);
   });
   tunnel.check_untouched(2);
 
-  // The new heartbeats hold: the client notices within its new time-out.
+  // The new time-out applies: the client notices within it.
   tunnel.world.net().partition("server", "client");
   tunnel.world.run_for(13s);
   CHECK(tunnel.client->events.count<client::control_channel_failed>() >= 2);
@@ -186,7 +186,7 @@ TEST_CASE("reload: the addresses for clients change") {
         address_list(std::vector<address>{{"::", 2333}, {"0.0.0.0", 2334}});
     CHECK(tunnel.update_server() == std::errc::address_in_use);
     tunnel.check_untouched(2);
-    // Clients still get in.
+    // Clients can still connect.
     tunnel.world.net().lose_connections("server", "client");
     CHECK(tunnel.serves(5203, 10s));
     squatter.close();
@@ -204,12 +204,12 @@ TEST_CASE("reload: a successor takes the listeners over while connections contin
           sim::outcome::done);
   tunnel.server->drain();
   CHECK(tunnel.serves(5203, 5s));
-  // The two services come over by themselves, each in its time.
+  // The clients of both services reconnect by themselves.
   const auto both_came = [&] {
     return second->events.count<server::control_channel_established>() == 2;
   };
   CHECK(tunnel.run_until(both_came, 5s) == sim::outcome::done);
-  // Longer than what a server that stops would grant.
+  // Longer than the grace time of a stopping server.
   tunnel.world.run_for(60s);
   CHECK_FALSE(tunnel.server->ended());
   CHECK(tunnel.echoes(*tunnel.untouched));

@@ -1,4 +1,4 @@
-// A second client for a service takes the place of the first.
+// A second client takes the service over from the first.
 
 #include "support/sim_tunnel.hpp"
 
@@ -25,7 +25,7 @@ TEST_CASE("replacement: a second client takes the service over, on the same port
   CHECK(tunnel.bench.must(tunnel.visit("first")) == "first");
   tunnel.start_service("second", say_second);
 
-  // The first client is cut off, so that it does not fight for its place.
+  // The first client is cut off, so that it does not take the service back.
   tunnel.world.net().partition("client", "server");
   const auto second = test::run_client(tunnel.world, "second", tunnel.client_settings);
   const auto& told = tunnel.server->events;
@@ -36,7 +36,7 @@ TEST_CASE("replacement: a second client takes the service over, on the same port
   CHECK(told.count<server::service_bind_failed>() == 0);
   CHECK(tunnel.bench.must(tunnel.visit("whose?")) == "second");
 
-  // Neither its end nor its return disturbs the newcomer before it asks for its place again.
+  // Neither its end nor its return disturbs the new client before it reconnects.
   second->stop();
   tunnel.world.net().heal("client", "server");
   CHECK(tunnel.serves_again(3s));
@@ -75,7 +75,7 @@ TEST_CASE("replacement: two clients that both stay take turns, ever more slowly"
   const std::size_t in_first_minute = told.count<server::control_channel_replaced>();
   CHECK(in_first_minute > 4);
   CHECK(in_first_minute < 40);
-  // From then on each waits about ten seconds before it takes its turn.
+  // From then on each waits about ten seconds before it reconnects.
   tunnel.world.run_for(10min);
   CHECK(told.count<server::control_channel_replaced>() > in_first_minute + 40);
   CHECK(told.count<server::control_channel_replaced>() < in_first_minute + 140);

@@ -1,4 +1,4 @@
-// Descriptors that run short on the server's or the client's host.
+// Shortages of descriptors on the server's or the client's host.
 
 #include "support/sim_tunnel.hpp"
 
@@ -12,7 +12,7 @@ using test::read_once, test::sim_tunnel;
 
 namespace {
 
-/// The idle data channels of the tunnel's one service.
+/// Returns the number of idle data channels of the tunnel's only service.
 std::size_t idle_channels(const test::program& server) {
   std::size_t out = 0;
   server.for_each_pool([&](const config::server_service&, const protocol::channel_pool& pool) {
@@ -43,12 +43,12 @@ TEST_CASE("shortage: a server accepts as many visitors as can have a data channe
   CHECK(told.count<server::forward_started>() == 28);
   CHECK(told.count<server::visitor_refused>() == 72);
   CHECK(told.last_error<server::visitor_refused>() == std::errc::too_many_files_open);
-  // Those that are served have not noticed.
+  // Active visitors are not affected.
   auto& early = visitors.front();
   const std::string question = "still there?";
   tunnel.bench.must(early.write(test::bytes(question)));
   CHECK(tunnel.bench.must(read_once(early)) == question);
-  // The load goes: a new visitor is served at once, and the idle channels come back.
+  // Once the load is gone a new visitor is served at once, and the idle channels return.
   visitors.clear();
   CHECK(tunnel.serves_again(1s));
   CHECK(tunnel.run_until([&] { return idle_channels(*tunnel.server) == 8; }, 10s) ==
@@ -82,7 +82,7 @@ TEST_CASE(
     "shortage: an accept without a descriptor is retried once idle channels have been closed") {
   const auto seed = test::scenario_seed(3);
   REPLAYABLE(seed);
-  // With the same number of operations before the accept for each visitor.
+  // The number of operations before the accept is the same for each visitor.
   for (const unsigned at_once : {0U, 1000U}) {
     CAPTURE(at_once);
     sim_tunnel tunnel(seed);
@@ -92,7 +92,7 @@ TEST_CASE(
           sim::outcome::done);
     auto& operations = tunnel.world.net().operations("server");
     const auto& told = tunnel.server->events;
-    // One of the next operations is the accept; no visitor loses by any of them.
+    // One of the next operations is the accept; no visitor is lost whichever fails.
     bool yielded = false;
     for (std::uint64_t next = 1; next <= 12; ++next) {
       CAPTURE(next);
@@ -101,11 +101,11 @@ TEST_CASE(
       operations.fail_at(operations.count() + next, std::errc::too_many_files_open);
       const time_point before = tunnel.world.now();
       tunnel.run_until([&] { return visitor->has_value(); }, 1min);
-      // With a control channel its idle data channels end, too: that would prove nothing.
+      // If a control channel ends, its idle data channels end too, which would prove nothing.
       const bool same_session = told.count<server::control_channel_closed>() == sessions;
       yielded = yielded || (same_session && idle_channels(*tunnel.server) == 0);
       CHECK(tunnel.world.now() - before < 10s);
-      // It may have been the control channel's.
+      // The failed operation may have been the control channel's.
       CHECK(tunnel.serves_again(15s));
       tunnel.world.run_for(15s);
     }

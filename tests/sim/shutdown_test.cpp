@@ -1,4 +1,4 @@
-// Stopping, in order and at once.
+// Graceful and immediate shutdown.
 
 #include "support/sim_tunnel.hpp"
 
@@ -10,7 +10,7 @@ using test::bytes, test::read_all, test::read_once, test::sim_tunnel;
 
 namespace {
 
-/// A tunnel with one visitor in the middle of its forward.
+/// Is a tunnel with one active visitor.
 struct busy_tunnel : sim_tunnel {
   explicit busy_tunnel(std::uint64_t seed) : sim_tunnel(seed) {
     start_all();
@@ -28,7 +28,7 @@ struct busy_tunnel : sim_tunnel {
   std::optional<sim::stream> visitor;
 };
 
-/// Sends a word twice a second, and reads the answer, until that fails.
+/// Sends a word twice a second and reads the response, until that fails.
 io::awaitable<void> talk_on(sim::world& world, sim::stream& visitor) {
   auto runtime = world.make_runtime("visitor");
   for (;;) {

@@ -124,7 +124,7 @@ crowd::started& crowd::latest(std::string_view host) {
                        [&](const started& one) { return one.host == host; });
 }
 
-// Lets go of those that ended on that host: a long life has many.
+// Destroys the programs that ended on that host, because a long run has many.
 void crowd::retire(std::string_view host) {
   const auto gone = [&](const started& one) {
     if (one.host != host || !one.is->ended() || one.is->tasks() > 0) return false;
@@ -204,7 +204,7 @@ void crowd::heed(const sim::recorded& event) {
   }
 }
 
-// The watch.
+// Checks at every step.
 
 void crowd::report_problem(const std::string& what) {
   if (problem_.empty()) problem_ = what;
@@ -394,7 +394,8 @@ io::awaitable<void> crowd::attend(guest& me, std::uint64_t seed) {
 io::awaitable<void> crowd::speak(guest& me, sim::stream& to, std::uint64_t seed) {
   sim::scripted_rng mood(seed);
   const bool dribbles = me.how == manner::dribbling;
-  // What may lie on the way: six windows, and a read of each relay, both ways, and of the service.
+  // What may be in flight: six windows, and one read of each relay in both directions and of the
+  // service.
   const std::size_t on_the_way = 11 * window_;
   std::string_view rest = me.question;
   while (!rest.empty()) {
@@ -527,7 +528,7 @@ void crowd::check_end(const offer& of, const std::string& heard, const guest* wh
            : "nobody known"));
 }
 
-// Acts.
+// Actions.
 
 void crowd::open() {
   for (const offer& of : offers) {
@@ -611,7 +612,7 @@ void crowd::close() {
 }
 
 std::string crowd::story() const {
-  // By their times, and each program's in its order. (clang 19 refuses libstdc++ 12's stable_sort.)
+  // Sorted by time, keeping each program's order. (clang 19 rejects libstdc++ 12's stable_sort.)
   std::multimap<std::string, std::string> lines;
   for (const std::string& line : earlier_lines_) lines.emplace(line.substr(0, 12), line);
   for (const started& one : programs_) {

@@ -83,7 +83,7 @@ io::awaitable<void> service(sim::runtime on, io::task_group& group,
                             io::awaitable<void> (*serve)(sim::stream)) {
   const address at{"127.0.0.1", 8080};
   auto acceptor = co_await on.listen(at);
-  // A scenario may have this very operation fail.
+  // The operation that a scenario makes fail may be this one.
   if (!acceptor) acceptor = co_await on.listen(at);
   for (;;) {
     auto stream = co_await acceptor->accept();

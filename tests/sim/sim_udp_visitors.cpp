@@ -13,7 +13,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// A question begins with who asks, and which of his it is.
+/// A request begins with the visitor's number and the request's number.
 struct heading {
   std::uint32_t guest = 0;
   std::uint32_t index = 0;

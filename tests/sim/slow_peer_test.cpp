@@ -1,4 +1,4 @@
-// Peers that take their time.
+// Slow peers.
 
 #include "support/sim_tunnel.hpp"
 
@@ -31,7 +31,7 @@ TEST_CASE("slow peer: a visitor that does not read delays only itself") {
   tunnel.bench.tasks.spawn(count_writes(greedy, written));
   tunnel.world.run_for(1min);
   const std::size_t stuck_at = written;
-  // Three connections each way, and what the relays and the echo have in their hands.
+  // Three connections each way, and the buffers of the relays and of the echo service.
   CHECK(stuck_at >= 6 * window);
   CHECK(stuck_at <= 6 * window + 5 * window);
   tunnel.world.run_for(1min);

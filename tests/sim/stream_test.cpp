@@ -1,4 +1,4 @@
-// What a simulated connection owes to the ByteStream concept.
+// Simulated connections satisfy the ByteStream concept.
 
 #include "support/sim_world.hpp"
 

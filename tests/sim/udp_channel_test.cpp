@@ -1,4 +1,4 @@
-// A UDP data channel over a simulated connection.
+// UDP data channels over a simulated connection.
 
 #include <rathole/io/udp/channel.hpp>
 
@@ -33,7 +33,7 @@ std::string frame(std::size_t number, std::string_view payload) {
   return {out.data().begin(), out.data().end()};
 }
 
-/// A channel that runs, and a peer who is in the test's hands.
+/// Is a running channel, and a peer that the test controls.
 struct channel_bench : sim_bench {
   explicit channel_bench(std::size_t queue_size = 1 << 20, sim::link_conditions how = {})
       : pair((world.net().set_conditions(how), *this)),
@@ -50,7 +50,7 @@ struct channel_bench : sim_bench {
 
   void say(std::string_view text) { must(pair.far.write(bytes(text))); }
 
-  /// What the peer got so far, within a second.
+  /// Returns what the peer receives within a second.
   std::string heard() {
     std::string out;
     const auto until = world.now() + 1s;
@@ -155,7 +155,7 @@ TEST_CASE("udp channel: for a peer that reads nothing only the queue is kept") {
     taken += frame(number, payload);
     return true;
   };
-  // These are being written for as long as the peer reads nothing.
+  // These are being written while the peer reads nothing.
   for (std::size_t i = 0; i < 20; ++i) CHECK(push(i));
   bench.channel->flush();
   bench.world.run_for(1s);
@@ -167,14 +167,14 @@ TEST_CASE("udp channel: for a peer that reads nothing only the queue is kept") {
   bench.world.run_for(1s);
   CHECK_FALSE(push(1));
 
-  // A bound that grows or shrinks holds at once.
+  // A changed bound applies at once.
   bench.channel->set_queue_size(queue + 100);
   CHECK(push(1));
   CHECK_FALSE(push(1));
   bench.channel->set_queue_size(100);
   CHECK_FALSE(push(1));
 
-  // What was taken is complete; what was not has left no trace.
+  // Accepted datagrams are complete; dropped ones left no bytes.
   CHECK(bench.heard() == taken);
   CHECK(push(2));
   bench.channel->flush();
@@ -234,7 +234,7 @@ TEST_CASE("udp channel: each way of ending is reported") {
     expected = sim::system_error(std::errc::no_buffer_space);
   }
   CHECK(bench.get(bench.running).error() == expected);
-  // What came before the end has been handed over.
+  // Frames before the end have been delivered.
   CHECK(bench.received.payloads == std::vector<std::string>{"one"});
   CHECK(bench.channel->is_over());
   CHECK_FALSE(bench.channel->push(visitor(1), bytes("too late")));

@@ -1,4 +1,4 @@
-// Who is notified of lost datagrams, and when.
+// When lost datagrams are reported.
 
 #include "support/sim_world.hpp"
 
@@ -52,7 +52,7 @@ TEST_CASE("udp loss reporter: the first loss is reported at once, further ones o
   CHECK(bench.told[1].queue_full == 10);
   CHECK(bench.told[1].sent == 50);
 
-  // After a time without losses the next one is told at once again.
+  // After a period without losses the next one is reported at once again.
   bench.world.run_for(2 * io::udp_report_interval);
   CHECK(bench.told.size() == 2);
   bench.lose(1);

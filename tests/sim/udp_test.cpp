@@ -14,7 +14,7 @@ using test::bytes, test::pattern, test::sim_tunnel;
 
 namespace {
 
-/// A UDP socket of `host`, and what it got.
+/// Is a UDP socket of `host` that records what it receives.
 struct udp_peer {
   udp_peer(test::sim_bench& bench, std::string_view host, std::uint16_t port = 0)
       : socket(bench.must(bench.world.make_runtime(host).bind_udp({"0.0.0.0", port}, {}))) {
@@ -37,11 +37,11 @@ struct udp_peer {
   sim::datagram_socket socket;
   bool answers = false;
   std::deque<std::string> got;
-  /// The ports that it got something from.
+  /// Returns the ports from which it received something.
   std::set<std::uint16_t> from;
 };
 
-/// A tunnel for the UDP service "web", and an echo behind it.
+/// Is a tunnel for the UDP service "web", which is an echo service.
 struct udp_tunnel : sim_tunnel {
   explicit udp_tunnel(std::uint64_t seed) : sim_tunnel(seed) {
     server_settings.services[0].kind = config::service_kind::udp;
@@ -53,7 +53,7 @@ struct udp_tunnel : sim_tunnel {
 
   [[nodiscard]] udp_endpoint entry() { return world.net().at("server").endpoint(5202); }
 
-  /// Whether `visitor` gets `text` back.
+  /// Returns whether `visitor` receives `text` back.
   bool echoed(udp_peer& visitor, std::string_view text, duration timeout = 2s) {
     visitor.got.clear();
     visitor.send(entry(), text);
@@ -61,7 +61,7 @@ struct udp_tunnel : sim_tunnel {
     return run_until(is_back, timeout) == sim::outcome::done;
   }
 
-  /// As `echoed`, sending again each half second.
+  /// As `echoed`, but sends again every half second.
   bool echoed_again(udp_peer& visitor, duration timeout) {
     for (const time_point end = world.now() + timeout; world.now() < end;) {
       if (echoed(visitor, "again", 500ms)) return true;
@@ -210,7 +210,7 @@ TEST_CASE("udp: a client short of descriptors keeps its share of visitors, and s
   };
   CHECK(sockets_of_client() <= share + 1);
   CHECK(sockets_of_client() >= share);
-  // The client has descriptors for what is lost and comes again.
+  // The client has descriptors to replace lost channels.
   tunnel.world.net().lose_connections("server", "client");
   CHECK(tunnel.echoed_again(*tunnel.visitors.back(), 5s));
   CHECK(sockets_of_client() <= share + 1);
@@ -232,7 +232,7 @@ TEST_CASE("udp: a service that leads back to itself is reported, and its datagra
     tunnel.world.run_for(100ms);
   }
   CHECK(reports() == 1);
-  // The visitor's, and the client's for it.
+  // The visitor's socket, and the client's socket for it.
   CHECK(tunnel.world.net().in_use().datagram_sockets == before + 2);
   tunnel.world.run_for(58s);
   visitor.send(tunnel.entry(), "a minute later");
@@ -284,7 +284,8 @@ TEST_CASE("udp: data channels that die at once are replaced, without a busy loop
   udp_tunnel tunnel(seed);
   tunnel.start_both();
   tunnel.world.run_for(1s);
-  // A service of the other kind: the client closes each data channel as soon as it is started.
+  // The service's type differs on the client, which closes each data channel as soon as it is
+  // started.
   config::client wrong = tunnel.client_settings;
   wrong.services[0].kind = config::service_kind::tcp;
   tunnel.client->stop_now();

@@ -1,4 +1,4 @@
-// The order in which the UDP halves of services begin to listen.
+// The order in which the UDP services of successive clients begin to listen.
 
 #include "support/sim_world.hpp"
 
@@ -11,7 +11,7 @@ using server::udp_turns;
 
 namespace {
 
-/// A UDP half that comes next.
+/// Is a successor that waits for its turn.
 io::awaitable<void> come(udp_turns::turn& next, bool& has_come) {
   co_await next.come();
   has_come = true;
@@ -33,7 +33,7 @@ TEST_CASE("UDP turns: a successor waits until the sockets of the ending services
   second.enter(ending[1].get_token());
   bench.tasks.spawn(come(second, has_come[1]));
   settle();
-  // Both listen, at addresses of their own.
+  // Both listen, on different addresses.
   CHECK(has_come[0]);
   CHECK(has_come[1]);
   ending[0].request_stop();

@@ -1,4 +1,4 @@
-// Time, names, acceptors, faults and repeatability of the simulated world.
+// Time, names, acceptors, faults and determinism of the simulated network.
 
 #include "support/sim_world.hpp"
 

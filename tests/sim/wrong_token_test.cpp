@@ -1,4 +1,4 @@
-// Clients that the server does not let in.
+// Clients that the server refuses.
 
 #include "support/sim_tunnel.hpp"
 
@@ -31,13 +31,13 @@ TEST_CASE("refusal: a wrong token and an unknown service are refused") {
     const auto& at_client = tunnel.client->events;
     const auto& at_server = tunnel.server->events;
     CHECK(at_client.last_error<client::control_channel_failed>() == wrong.expected);
-    // Never further apart than `retry_interval`, 1 s, and its jitter; nor much closer.
+    // The pauses are at most `retry_interval`, 1 s, and its jitter; and not much shorter.
     CHECK(at_client.count<client::control_channel_failed>() > 24);
     CHECK(at_client.count<client::control_channel_failed>() < 40);
     CHECK(at_client.count<client::control_channel_established>() == 0);
     CHECK(at_server.count<server::control_channel_established>() == 0);
     CHECK(at_server.count<server::service_listening>() == 0);
-    // The latest refusal may be on its way.
+    // The latest refusal may be in flight.
     const auto all_arrived = [&] {
       return at_server.count<server::authentication_failed>() +
                  at_server.count<server::unknown_service>() ==
@@ -86,7 +86,7 @@ TEST_CASE("refusal: a service added to the server is served within the retry int
     }
     tunnel.start_server();
     tunnel.start_client();
-    // Long enough for pauses to grow as far as they do.
+    // Long enough for the pauses to reach their maximum.
     tunnel.world.run_for(2min);
     CHECK(tunnel.client->events.count<client::control_channel_established>() == 0);
     tunnel.server->update(right);

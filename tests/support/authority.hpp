@@ -14,17 +14,17 @@ struct identity_files {
   std::string key;
 };
 
-/// What an identity is made for.
+/// Describes the identity to make.
 struct identity_wish {
   std::string names = "DNS:localhost";
-  /// When its validity begins and ends, `YYMMDD`.
+  /// The begin and end of its validity, `YYMMDD`.
   std::string since = "200101";
   std::string until = "491231";
-  /// The key, as `openssl req -newkey` takes it.
+  /// The key type, as the argument of `openssl req -newkey`.
   std::vector<std::string> key = {"ec", "-pkeyopt", "ec_paramgen_curve:P-256"};
 };
 
-/// An authority for certificates: the files of the program `openssl`, in a directory of its own.
+/// Is a certificate authority: the files of the program `openssl`, in a temporary directory.
 class authority {
  public:
   authority() {
@@ -39,14 +39,14 @@ class authority {
              at("root.crt")});
   }
 
-  /// The file of the authority's own certificate.
+  /// Returns the file of the authority's own certificate.
   std::string root() const { return at("root.crt"); }
 
-  /// Makes a server's key and certificate, in files of their own.
+  /// Makes a server's key and certificate as files.
   identity_files issue(const identity_wish& wish = {}) {
     return issue_by(root(), at("root.key"), wish, "basicConstraints = CA:FALSE");
   }
-  /// As `issue`, from an authority between: the first of the two has the whole chain in its file,
+  /// As `issue`, by an intermediate authority: the first identity has the whole chain in its file,
   /// the second the server's certificate alone.
   std::vector<identity_files> issue_through_intermediate() {
     const identity_files between = issue_by(
@@ -57,7 +57,7 @@ class authority {
         folder_.write(next_name() + ".crt", read(alone.certificate) + read(between.certificate));
     return {{chain, alone.key}, alone};
   }
-  /// A certificate that its own key has signed.
+  /// Makes a self-signed certificate.
   identity_files self_signed() {
     const std::string name = next_name();
     openssl({"req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc",

@@ -17,7 +17,7 @@ namespace rathole::test {
 
 using byte_vector = std::vector<std::uint8_t>;
 
-/// The bytes of a dump: hexadecimal digits, with white space anywhere.
+/// Returns the bytes of a hexadecimal dump with white space anywhere.
 inline byte_vector bytes(std::string_view dump) {
   std::string digits(dump);
   std::erase_if(digits, [](char c) { return c == ' ' || c == '\n'; });
@@ -26,12 +26,12 @@ inline byte_vector bytes(std::string_view dump) {
   return *out;
 }
 
-/// The bytes of a text.
+/// Returns the bytes of a text.
 inline byte_view text(std::string_view in) {
   return {reinterpret_cast<const std::uint8_t*>(in.data()), in.size()};
 }
 
-/// The digest that a dump spells.
+/// Returns the digest of a hexadecimal dump.
 inline protocol::digest digest_of(std::string_view dump) {
   const byte_vector in = bytes(dump);
   protocol::digest out{};

@@ -7,12 +7,12 @@
 
 namespace rathole::test {
 
-/// The token of every service that names none.
+/// The token of every service without one.
 inline constexpr std::string_view default_token = "the token of the tests";
 
-/// One service of a configuration: the port is the visitors' in a server's, the service's own in a
-/// client's. `keys` are further lines of its table, `address` stands for 127.0.0.1 at the port, in
-/// quotes, if not empty.
+/// Describes one service of a configuration. `port` is the visitors' port in a server's file and
+/// the local service's port in a client's. `keys` are further lines of its table. `address`, in
+/// quotes, replaces 127.0.0.1 and the port if it is not empty.
 struct service_entry {
   std::string name;
   std::uint16_t port = 0;
@@ -44,8 +44,8 @@ inline std::string quoted_localhost(std::uint16_t port) {
   return "[" + quoted_address(port) + ", \"[::1]:" + std::to_string(port) + "\"]";
 }
 
-/// A server's configuration. `keys` are further lines of `[server]`, `tables` further tables.
-/// `bind` is what it listens at, 127.0.0.1 if empty.
+/// Returns a server's configuration. `keys` are further lines of `[server]`, `tables` further
+/// tables. `bind` is the address to listen on; 127.0.0.1 if empty.
 inline std::string server_toml(std::uint16_t port, const std::vector<service_entry>& services,
                                std::string_view keys = {}, std::string_view tables = {},
                                const std::string& bind = {}) {
@@ -54,7 +54,7 @@ inline std::string server_toml(std::uint16_t port, const std::vector<service_ent
          std::string(tables) + "\n";
 }
 
-/// A client's configuration for a server at `port` of `host`. `keys` are further lines of
+/// Returns a client's configuration for a server at `port` of `host`. `keys` are further lines of
 /// `[client]`, `tables` further tables.
 inline std::string client_toml(std::uint16_t port, const std::vector<service_entry>& services,
                                std::string_view keys = {}, std::string_view tables = {},

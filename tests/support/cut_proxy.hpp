@@ -12,8 +12,8 @@
 
 namespace rathole::test {
 
-/// Stands between client and server (plain tcp), passes on what they say, and can cut or hold the
-/// connections that run through it. A connection counts once its Hello (37 bytes) has arrived.
+/// Is a proxy between client and server (plain TCP) that can cut or hold the connections through
+/// it. A connection counts once its Hello (37 bytes) has arrived.
 class cut_proxy {
  public:
   enum class kind { control, data };
@@ -26,21 +26,21 @@ class cut_proxy {
     for (link& each : links_) each.shutdown();
   }
 
-  /// Where the client is to connect.
+  /// Returns the address for the client.
   std::uint16_t port() const { return service_.port(); }
-  /// How many connections of a kind are open.
+  /// Returns how many connections of a kind are open.
   std::size_t open(kind which) const {
     const std::lock_guard lock(mutex_);
     std::size_t n = 0;
     for (const link& each : links_) n += each.which == which ? 1 : 0;
     return n;
   }
-  /// How many connections of a kind there have been.
+  /// Returns how many connections of a kind there have been.
   std::size_t seen(kind which) const {
     const std::lock_guard lock(mutex_);
     return which == kind::data ? data_seen_ : control_seen_;
   }
-  /// Ends the open connections of a kind, towards both sides.
+  /// Closes the open connections of a kind, towards both sides.
   void cut(kind which) {
     const std::lock_guard lock(mutex_);
     for (link& each : links_)
@@ -51,7 +51,7 @@ class cut_proxy {
     const std::lock_guard lock(mutex_);
     holding_ = on;
   }
-  /// What clients have said on control channels after the Hello.
+  /// Returns what clients have sent on control channels after the Hello.
   std::string control_speech() const {
     const std::lock_guard lock(mutex_);
     return control_speech_;
@@ -85,7 +85,7 @@ class cut_proxy {
         pass(*added, hello);
       }
     } catch (const std::exception&) {
-      // Either side broke: the link ends below, for both.
+      // One side broke: the link ends below, for both.
     }
     lock.lock();
     added->shutdown();

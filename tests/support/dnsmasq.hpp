@@ -14,7 +14,7 @@
 
 namespace rathole::test {
 
-/// A name server that knows `names` hosts of both families, and as many long texts.
+/// Is a name server with `names` hosts of both families, and as many long TXT records.
 class dnsmasq {
  public:
   explicit dnsmasq(int names) {
@@ -39,18 +39,18 @@ class dnsmasq {
   }
 
   std::uint16_t port() const { return port_; }
-  /// Whether it answers at a port.
+  /// Returns whether it answers on a port.
   static bool is_heard(std::uint16_t port) {
     process dig(tool("dig"), arguments(port, {"+tries=1", "host-0.test"}));
     return dig.wait_exit() == 0;
   }
-  /// What `dig` is told when it asks for all the names, over UDP, at a port; each question comes from
-  /// another port.
+  /// Returns the output of `dig` for all names, over UDP, sent to a port; each query has another
+  /// source port.
   std::string ask_all(std::uint16_t port) const {
     const std::string said = run_tool("dig", arguments(port, {"+tries=20", "-f", questions_}));
     std::string answers;
     std::istringstream lines(said);
-    // A comment reports a question that had to be asked again.
+    // A comment reports a query that had to be repeated.
     for (std::string line; std::getline(lines, line);)
       if (!line.starts_with(";;")) answers += line + "\n";
     return answers;

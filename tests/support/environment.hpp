@@ -6,7 +6,7 @@
 
 namespace rathole::test {
 
-/// Sets a variable of the environment while it lives, or unsets it.
+/// Sets or unsets an environment variable while the object exists.
 class variable {
  public:
   variable(const char* name, const std::optional<std::string>& value) : name_(name) {

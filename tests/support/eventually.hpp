@@ -6,10 +6,10 @@
 namespace rathole::test {
 
 /// How long a test waits for something that must happen: far more than a loaded machine with
-/// sanitizers needs, so that passing it means "never".
+/// sanitizers needs, so that exceeding it means "never".
 inline constexpr std::chrono::milliseconds test_timeout{30'000};
 
-/// Asks `condition` until it holds; false when it did not within `limit`.
+/// Evaluates `condition` until it holds; returns false if it does not within `limit`.
 template <class F>
 bool eventually(F&& condition, std::chrono::milliseconds limit = test_timeout) {
   const auto deadline = std::chrono::steady_clock::now() + limit;

@@ -9,11 +9,11 @@
 
 namespace rathole::test {
 
-/// A layer that is easy to see through: each end says 'H' first; then come frames of a length byte
-/// and that many bytes, each with its bits turned. A frame without bytes ends the sending.
+/// Is a simple layer: each end sends 'H' first; then come frames of a length byte and that many
+/// bytes, each with its bits inverted. An empty frame ends the sending.
 class framing_layer {
  public:
-  /// How the layer ends its sending.
+  /// Says how the layer ends its sending.
   enum class ending {
     /// With a frame, at once.
     announced,

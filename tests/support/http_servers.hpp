@@ -8,7 +8,7 @@
 
 namespace rathole::test {
 
-/// nginx that passes WebSocket at `/tunnel` of the host `tunnel.test` on, if the request has
+/// Is an nginx that proxies WebSocket at `/tunnel` of the host `tunnel.test`, if the request has
 /// `X-Key: let me in`; over TLS if it is given an identity.
 struct nginx : server_program {
   explicit nginx(std::uint16_t target, const identity_files& identity = {}) {
@@ -34,12 +34,12 @@ struct nginx : server_program {
   }
 };
 
-/// HAProxy that passes all connections on: as HTTP, or as bare bytes; over TLS if it is given an
+/// Is an HAProxy that proxies all connections, in HTTP or TCP mode; over TLS if it is given an
 /// identity.
 struct haproxy : server_program {
   enum class mode { http, tcp };
 
-  /// `towards` are further words of the line that names the server behind.
+  /// `towards` are further arguments of the line that names the backend server.
   haproxy(mode which, std::uint16_t target, const identity_files& identity = {},
           const std::string& towards = {}) {
     std::string bind = "bind 127.0.0.1:" + std::to_string(port());

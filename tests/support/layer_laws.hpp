@@ -16,16 +16,16 @@
 #include <utility>
 #include <vector>
 
-/// The laws of the concept `Layer`, as properties of any two layers that speak with each other.
+/// The laws of the concept `Layer`, as properties of any two layers that communicate.
 namespace rathole::test::layer_laws {
 
-/// When every conversation begins.
+/// The time at which every conversation begins.
 inline constexpr time_point start_of_time{std::chrono::hours(1)};
 
-/// The sizes of the pieces that bytes come in, over and over; in one piece if there are none.
+/// The sizes of the pieces in which bytes arrive, repeated; one piece if there are none.
 using pieces = std::vector<std::size_t>;
 
-/// A few ways to cut a stream of bytes.
+/// Returns a few ways to split a stream of bytes.
 inline rc::Gen<pieces> any_pieces() {
   return rc::gen::map(
       rc::gen::pair(rc::gen::inRange(0, 4),
@@ -37,7 +37,7 @@ inline rc::Gen<pieces> any_pieces() {
       });
 }
 
-/// `size` bytes that are not all the same, the same ones each time.
+/// Returns `size` different bytes, the same ones each time.
 inline byte_vector some_bytes(std::size_t size) {
   byte_vector out(size);
   std::uint32_t state = static_cast<std::uint32_t>(size);
@@ -48,8 +48,8 @@ inline byte_vector some_bytes(std::size_t size) {
   return out;
 }
 
-/// One end of a conversation: a layer and what its driver keeps. Checks, at each step, the laws that
-/// need one layer only.
+/// Is one end of a conversation: a layer and its driver's buffers. Checks at each step the laws
+/// that need one layer only.
 template <Layer L>
 class end {
  public:
@@ -65,7 +65,7 @@ class end {
     poll();
   }
 
-  /// Ends the sending. The stream below ends if the layer has not said so itself.
+  /// Ends the sending. The stream below ends if the layer has not sent its own end.
   void close() {
     const std::size_t before = wire_.size();
     note(layer_.close(wire_));
@@ -73,7 +73,8 @@ class end {
     poll();
   }
 
-  /// Takes bytes from the stream below until there is an error; `cut` is of its pieces.
+  /// Receives bytes from the stream below until there is an error; `cut` gives the sizes of the
+  /// pieces.
   void receive(byte_view in, const pieces& cut = {}) {
     for (std::size_t i = 0; !in.empty() && !error_; ++i) {
       const std::size_t most = cut.empty() ? in.size() : cut[i % cut.size()];
@@ -81,13 +82,13 @@ class end {
       in = in.subspan(piece.size());
       const std::size_t before = wire_.size();
       note(layer_.receive(piece, app_, wire_));
-      // What a peer can make it say is bounded by what the peer says itself.
+      // What a peer can make the layer send is bounded by what the peer sends.
       RC_ASSERT(wire_.size() - before <= max_reply(piece.size()));
       poll();
     }
   }
 
-  /// The stream below ends; it does so once.
+  /// Ends the stream below, once.
   void receive_end() {
     if (std::exchange(below_ended_, true) || error_) return;
     note(layer_.receive_end());
@@ -95,7 +96,7 @@ class end {
     poll();
   }
 
-  /// Lets time pass until the layer acts by itself; false if it never will.
+  /// Lets time pass until the layer's deadline; returns false if it has none.
   bool pass_time() {
     if constexpr (TimedLayer<L>) {
       const std::optional<time_point> deadline = layer_.deadline();
@@ -108,11 +109,11 @@ class end {
     return false;
   }
 
-  /// What waits to be sent on the stream below.
+  /// The bytes that wait to be sent on the stream below.
   byte_buffer& wire() { return wire_; }
-  /// Whether the stream below ends behind that.
+  /// Whether the stream below ends after them.
   [[nodiscard]] bool stream_ended() const { return stream_ended_; }
-  /// What came for the application.
+  /// The bytes received for the application.
   [[nodiscard]] byte_vector received() const {
     const byte_view all = app_.data();
     return {all.begin(), all.end()};
@@ -136,14 +137,14 @@ class end {
     }
   }
 
-  // Where it can be seen: what is buffered is bounded.
+  // The layer's buffers are bounded, if they can be measured.
   void check_bounded() {
     if constexpr (requires { layer_.buffered() <= L::max_buffered; }) {
       RC_ASSERT(layer_.buffered() <= L::max_buffered);
     }
   }
 
-  // After an error there is only that error, and nothing more to send.
+  // After an error every call returns that error, and there is nothing more to send.
   void check_terminal() {
     const std::size_t sent = wire_.size();
     const std::size_t received = app_.size();
@@ -174,12 +175,13 @@ class end {
   bool below_ended_ = false;
 };
 
-/// What one end said on the stream below, if somebody listens.
+/// Records what one end sends on the stream below, if requested.
 using recording = byte_vector;
 
 namespace detail {
 
-// Brings one end's bytes, and the end of its stream, to the other; true if there was anything.
+// Delivers one end's bytes, and the end of its stream, to the other; returns true if there was
+// anything.
 template <Layer From, Layer To>
 bool deliver(end<From>& from, end<To>& to, const pieces& cut, recording* said) {
   const bool any = !from.wire().empty();
@@ -193,7 +195,7 @@ bool deliver(end<From>& from, end<To>& to, const pieces& cut, recording* said) {
 
 }  // namespace detail
 
-/// How bytes travel between two ends, and what was seen of them.
+/// Says how bytes are delivered between two ends, and records them.
 struct exchange {
   pieces to_server = {};
   pieces to_client = {};
@@ -201,7 +203,7 @@ struct exchange {
   recording server_said = {};
 };
 
-/// Delivers what both ends say until they say nothing more.
+/// Delivers what both ends send until they send nothing more.
 template <Layer C, Layer S>
 void settle(end<C>& client, end<S>& server, exchange& by) {
   for (bool any = true; any;) {
@@ -217,8 +219,8 @@ void settle(end<C>& client, end<S>& server) {
   settle(client, server, by);
 }
 
-/// Round trip: whatever both send arrives, in order, cut as it may be; either may end its sending
-/// first while the other goes on. Both understand the end, and nobody fails.
+/// Round trip: whatever both send arrives in order, however it is split; either may end its sending
+/// first while the other continues. Both detect the end, and neither fails.
 template <class MakeClient, class MakeServer>
 exchange check_conversation(MakeClient make_client, MakeServer make_server) {
   exchange by{.to_server = *any_pieces(), .to_client = *any_pieces()};
@@ -237,7 +239,7 @@ exchange check_conversation(MakeClient make_client, MakeServer make_server) {
   const auto talk = [&](int most) {
     for (int left = *rc::gen::inRange(0, most + 1); left > 0; --left) {
       const bool by_client = server_sends ? client_sends && *rc::gen::arbitrary<bool>() : true;
-      // Mostly short ones; seldom more than anything holds at once.
+      // Mostly short ones; seldom more than any buffer holds.
       const bool is_long = *rc::gen::inRange(0, 10) == 0;
       const auto size = *rc::gen::inRange<std::size_t>(1, is_long ? 70'000 : 300);
       const byte_vector message = some_bytes(size);
@@ -268,7 +270,7 @@ exchange check_conversation(MakeClient make_client, MakeServer make_server) {
     client.close();
   }
   settle(client, server, by);
-  // A postponed end comes with time.
+  // A postponed end is sent at its deadline.
   for (int i = 0; i < 5; ++i) {
     if (client.state() == phase::closed && server.state() == phase::closed) break;
     client.pass_time();
@@ -289,7 +291,7 @@ exchange check_conversation(MakeClient make_client, MakeServer make_server) {
   return by;
 }
 
-/// What is seen of a layer from outside.
+/// Holds the observable behaviour of a layer.
 struct story {
   std::string received;
   std::string said;
@@ -302,7 +304,7 @@ struct story {
   }
 };
 
-/// The story of a layer that takes `input`, cut, and then the end of the stream.
+/// Returns the behaviour of a layer that receives `input`, split, and then the end of the stream.
 template <Layer L>
 story tell(L layer, byte_view input, const pieces& cut, bool reproducible) {
   end it(std::move(layer));
@@ -312,8 +314,8 @@ story tell(L layer, byte_view input, const pieces& cut, bool reproducible) {
           it.state()};
 }
 
-/// Chunking invariance: any cut of `input` gives the same story. What the layer says counts only if
-/// it is the same each time, hence not if it draws random bytes of its own.
+/// Chunking invariance: any split of `input` gives the same behaviour. The output is compared only
+/// if it is deterministic, so not if the layer draws random bytes.
 template <class Make>
 void check_input(Make make, byte_view input, bool reproducible = true) {
   const story whole = tell(make(), input, {}, reproducible);
@@ -322,7 +324,7 @@ void check_input(Make make, byte_view input, bool reproducible = true) {
   RC_ASSERT(tell(make(), input, cut, reproducible) == whole);
 }
 
-/// What was said, with a byte changed, cut short, or followed by anything; or anything at all.
+/// Draws what was sent with a byte changed, truncated, or followed by any bytes; or any bytes.
 inline byte_vector any_variation(byte_vector said) {
   switch (*rc::gen::inRange(0, 5)) {
     case 0:
@@ -339,8 +341,8 @@ inline byte_vector any_variation(byte_vector said) {
   return said;
 }
 
-/// Authenticated: if one bit of what an open layer says is changed, the other fails, and what has
-/// come out of it until then was sent.
+/// Authentication: if one bit that an open layer sends is changed, the other fails, and everything
+/// it has delivered until then was really sent.
 template <class MakeClient, class MakeServer>
 void check_tampering(MakeClient make_client, MakeServer make_server) {
   end client(make_client());
@@ -370,7 +372,7 @@ void check_tampering(MakeClient make_client, MakeServer make_server) {
   }
 }
 
-/// Truncation: a stream that ends in the middle of what an open layer says is an error.
+/// Truncation: a stream that ends within what an open layer sends is an error.
 template <class MakeClient, class MakeServer>
 void check_truncation(MakeClient make_client, MakeServer make_server) {
   end client(make_client());
@@ -393,16 +395,16 @@ void check_truncation(MakeClient make_client, MakeServer make_server) {
   }
 }
 
-/// What the laws ask of a pair of layers.
+/// Says which laws apply to a pair of layers.
 struct traits {
-  /// Layers of one factory say the same if they hear the same. (Not so if they draw random bytes,
-  /// unless from a script that begins again in each.)
+  /// Layers of one factory send the same if they receive the same. (Not so if they draw random
+  /// bytes, unless from a script that restarts in each.)
   bool reproducible = true;
-  /// A changed bit of the data phase is noticed.
+  /// A changed bit of the data phase is detected.
   bool authenticated = false;
 };
 
-/// All laws, on one conversation. The factories make layers of the two ends.
+/// Checks all laws on one conversation. The factories make the layers of the two ends.
 template <class MakeClient, class MakeServer>
 void check(MakeClient make_client, MakeServer make_server, traits what = {}) {
   const exchange by = check_conversation(make_client, make_server);

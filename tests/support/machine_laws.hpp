@@ -17,21 +17,22 @@
 /// The laws of the concept `Machine`, as properties of any machine.
 namespace rathole::test::laws {
 
-/// All times in a run; before every deadline of the machines that are tested.
+/// The times of a run; all before any deadline of the tested machines.
 inline constexpr time_point now{std::chrono::hours(1)};
 
-/// What the owner does when an event comes; nothing by default.
+/// Is what the owner does when an event arrives; nothing by default.
 struct no_reaction {
   template <class M>
   void operator()(M&, const typename M::event&) const {}
 };
 
-/// What is seen of a machine from outside.
+/// Holds the observable behaviour of a machine.
 template <Machine M>
 struct trace {
   std::vector<typename M::event> events;
   std::string sent;
-  /// Counts as long as there is no error: a stream that ends in one may be read ahead.
+  /// Is compared only if there is no error, because a stream that ends in an error may be read
+  /// ahead.
   std::size_t taken = 0;
   std::error_code error;
   bool operator==(const trace&) const = default;
@@ -95,7 +96,7 @@ class runner {
     RC_ASSERT(deadline.value_or(time_point::max()) > now);
     const time_point later = deadline ? *deadline - duration(1) : now + std::chrono::hours(1000);
     for (const time_point at : {now, later}) {
-      // A machine that settled at `later` may count from there; a copy keeps this run at `now`.
+      // A machine polled at `later` may count from there; polling a copy keeps this run at `now`.
       M copy = machine_;
       const auto polled = copy.poll(at);
       RC_ASSERT(polled.has_value());
@@ -105,7 +106,7 @@ class runner {
     }
   }
 
-  // Terminal: after an error there is only that error, and nothing to send or to take.
+  // Terminality: after an error every call returns that error, and nothing is sent or wanted.
   void check_terminal() {
     RC_ASSERT(machine_.wanted() == 0u);
     RC_ASSERT(machine_.feed(byte_vector(64)) == 0u);
@@ -124,21 +125,21 @@ class runner {
   trace<M> trace_;
 };
 
-/// One delivery: how many bytes at most, and whether the owner polls after it.
+/// Describes one delivery: its largest number of bytes, and whether the owner polls after it.
 struct delivery {
   std::size_t size;
   bool settles;
 };
 
-/// A few ways to cut an input.
+/// Returns a few ways to split an input.
 inline rc::Gen<std::vector<delivery>> any_deliveries() {
   return rc::gen::container<std::vector<delivery>>(rc::gen::map(
       rc::gen::inRange<int>(0, 80),
       [](int n) { return delivery{static_cast<std::size_t>(n / 2 + 1), n % 2 == 0}; }));
 }
 
-/// Feeds all of `input` as far as the machine goes, cut as `deliveries` says over and over; with
-/// no deliveries in one piece.
+/// Feeds `input` as far as the machine reads, split as `deliveries` says, repeatedly; in one piece
+/// if there are none.
 template <Machine M, class React>
 trace<M> run(M machine, React react, byte_view input, const std::vector<delivery>& deliveries) {
   runner<M, React> steps(std::move(machine), react);
@@ -163,7 +164,7 @@ void check(const M& machine, byte_view input, React react = {}) {
   RC_ASSERT(run(machine, react, input, deliveries) == whole);
 }
 
-/// Bounded memory: without a poll, the machine takes no more than `bound`, whatever is fed.
+/// Bounded memory: without a poll, the machine reads at most `bound` bytes, whatever is fed.
 template <Machine M>
 void check_bounded(M machine, std::size_t bound) {
   std::size_t taken = 0;

@@ -15,10 +15,10 @@
 
 namespace rathole::test {
 
-/// The virtual beginning of time in tests of machines.
+/// The start time in tests of machines.
 inline constexpr time_point start{std::chrono::hours(1)};
 
-/// What the machine has to send, in hexadecimal.
+/// Returns what the machine has to send, in hexadecimal.
 template <Machine M>
 std::string sent(M& machine) {
   byte_buffer out;
@@ -27,14 +27,14 @@ std::string sent(M& machine) {
   return to_hex(out.data());
 }
 
-/// Feeds bytes that the machine must take, all of them.
+/// Feeds bytes, all of which the machine must read.
 template <Machine M>
 void feed(M& machine, byte_view in) {
   CHECK(machine.wanted() >= in.size());
   REQUIRE(machine.feed(in) == in.size());
 }
 
-/// The next event, which must not be an error.
+/// Returns the next event, which must not be an error.
 template <Machine M>
 std::optional<typename M::event> next(M& machine, time_point now) {
   result<std::optional<typename M::event>> polled = machine.poll(now);
@@ -42,8 +42,8 @@ std::optional<typename M::event> next(M& machine, time_point now) {
   return *polled;
 }
 
-/// The error that the machine ends with; it must be the same when asked again, and the machine must
-/// want nothing more.
+/// Returns the error with which the machine ends; it must be the same on a second poll, and the
+/// machine must want nothing more.
 template <Machine M>
 std::error_code error(M& machine, time_point now) {
   const auto polled = machine.poll(now);

@@ -13,7 +13,7 @@
 
 namespace rathole::test {
 
-/// Bytes of the protocol as a socket sends them.
+/// Converts bytes of the protocol to the text that a socket sends.
 inline std::string to_text(byte_view bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
@@ -29,12 +29,12 @@ inline std::string data_hello(const protocol::digest& session_key) {
   return to_text(protocol::bincode::encode_hello({protocol::hello_kind::data, session_key}));
 }
 
-/// A client whose every step the test takes itself, over a socket.
+/// Is a client that the test scripts step by step, over a socket.
 class manual_client {
  public:
   explicit manual_client(std::uint16_t port) : control(tcp_socket::connect(port)), port_(port) {}
 
-  /// Asks for the service, and computes the answer to the server's challenge.
+  /// Requests the service, and computes the response to the server's challenge.
   void say_hello(std::string_view service) {
     control.send_all(control_hello(service));
     const std::string answer = control.receive(protocol::bincode::hello_size);
@@ -46,7 +46,7 @@ class manual_client {
     return to_text(protocol::bincode::encode_auth(session_key));
   }
 
-  /// Goes all the way; true if the server accepts it.
+  /// Completes the handshake; returns whether the server accepts it.
   bool authenticate(std::string_view service) {
     say_hello(service);
     control.send_all(auth());

@@ -29,7 +29,7 @@ inline sockaddr_in loopback(std::uint16_t port) {
   return address;
 }
 
-/// A blocking TCP socket on 127.0.0.1. Unexpected failures throw `std::system_error`; a receive
+/// Is a blocking TCP socket on 127.0.0.1. Unexpected failures throw `std::system_error`; a receive
 /// or send that takes longer than the time limit throws it with EAGAIN.
 class tcp_socket {
  public:
@@ -42,7 +42,7 @@ class tcp_socket {
   }
   ~tcp_socket() { close(); }
 
-  /// Connects; nothing when the connection is refused.
+  /// Connects; returns nothing if the connection is refused.
   static std::optional<tcp_socket> try_connect(std::uint16_t port,
                                                std::chrono::milliseconds limit) {
     tcp_socket socket = unconnected();
@@ -61,7 +61,7 @@ class tcp_socket {
                               "connect to port " + std::to_string(port));
     return std::move(*socket);
   }
-  /// A listener on a port of the system's choice.
+  /// Returns a listener on a port that the system chooses.
   static tcp_socket listen() {
     tcp_socket socket = unconnected();
     const sockaddr_in at = loopback(0);
@@ -76,7 +76,7 @@ class tcp_socket {
     return socket;
   }
 
-  /// The next connection, or nothing once the listener has been shut down.
+  /// Returns the next connection, or nothing once the listener has been shut down.
   std::optional<tcp_socket> accept() {
     for (;;) {
       const int fd = ::accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC);
@@ -102,7 +102,8 @@ class tcp_socket {
         throw_errno("send");
     }
   }
-  /// Sends what the way to the peer can hold, until nothing has moved for `pause`; returns how much.
+  /// Sends until the buffers on the path are full, and nothing has moved for `pause`; returns how
+  /// much.
   std::size_t send_until_blocked(std::string_view data, std::chrono::milliseconds pause) {
     std::size_t sent = 0;
     pollfd entry{fd_, POLLOUT, 0};
@@ -116,7 +117,7 @@ class tcp_socket {
     }
     return sent;
   }
-  /// At most `size` bytes into `data`; 0 at the end of the stream.
+  /// Receives at most `size` bytes into `data`; returns 0 at the end of the stream.
   std::size_t receive_some(char* data, std::size_t size) {
     for (;;) {
       const ssize_t n = ::recv(fd_, data, size, 0);
@@ -124,7 +125,7 @@ class tcp_socket {
       if (errno != EINTR) throw_errno("recv");
     }
   }
-  /// Exactly `size` bytes, or fewer when the stream ends before.
+  /// Receives exactly `size` bytes, or fewer if the stream ends before.
   std::string receive(std::size_t size) {
     std::string data(size, '\0');
     std::size_t have = 0;
@@ -136,14 +137,14 @@ class tcp_socket {
     data.resize(have);
     return data;
   }
-  /// Everything up to the end of the stream.
+  /// Receives everything up to the end of the stream.
   std::string receive_all() {
     std::string data;
     char chunk[16384];
     while (const std::size_t n = receive_some(chunk, sizeof chunk)) data.append(chunk, n);
     return data;
   }
-  /// True when the peer's side ends, in order or by a reset, before any further byte.
+  /// Returns whether the peer ends, in order or by a reset, before any further byte.
   bool ends() {
     char byte = 0;
     try {
@@ -162,7 +163,7 @@ class tcp_socket {
     ::setsockopt(fd_, SOL_SOCKET, SO_SNDTIMEO, &value, sizeof value);
   }
   void shutdown_write() { ::shutdown(fd_, SHUT_WR); }
-  /// Ends both directions; a thread that is blocked on the socket wakes up.
+  /// Shuts down both directions; a thread that is blocked on the socket wakes up.
   void shutdown() { ::shutdown(fd_, SHUT_RDWR); }
   /// Closes with a reset instead of an orderly end.
   void reset() {
@@ -179,9 +180,8 @@ class tcp_socket {
   int fd_ = -1;
 };
 
-/// A port of the system's choice that nobody else gets while the object lives. It is bound but not
-/// listening, so connections to it are refused, and a program that sets SO_REUSEADDR, as servers
-/// do, can listen on it.
+/// Reserves a port while the object exists. It is bound but not listening, so connections to it are
+/// refused, and a program that sets SO_REUSEADDR, as servers do, can listen on it.
 class reserved_port {
  public:
   reserved_port() : socket_(tcp_socket::unconnected()) {

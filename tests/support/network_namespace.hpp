@@ -11,11 +11,11 @@
 
 namespace rathole::test {
 
-/// A network and a set of mounts of its own, made by unshare(1) as root or in a user namespace. Its
-/// loopback interface is up, and there is no other.
+/// Is a network namespace and a mount namespace, made by unshare(1) as root or in a user namespace.
+/// The loopback interface is up, and is the only one.
 class network_namespace {
  public:
-  /// Whether namespaces are permitted here; says loudly that a test is skipped where they are not.
+  /// Returns whether namespaces are permitted here; prints that a test is skipped if they are not.
   static bool is_permitted() {
     process trial(tool("unshare"), {is_root() ? "-nm" : "-rnm", "true"});
     if (trial.wait_exit() == 0) return true;
@@ -26,7 +26,7 @@ class network_namespace {
     return false;
   }
 
-  /// Runs `setup`, a shell command, inside first; throws if it fails.
+  /// First runs `setup`, a shell command, inside; throws if it fails.
   explicit network_namespace(const std::string& setup = "true")
       : keeper_(tool("unshare"),
                 {is_root() ? "-nm" : "-rnm", "/bin/sh", "-c",
@@ -34,7 +34,7 @@ class network_namespace {
     if (!keeper_.wait_for("made")) throw std::runtime_error(keeper_.output());
   }
 
-  /// The arguments of nsenter(1) for a command that is to run inside.
+  /// Returns the arguments of nsenter(1) for a command that must run inside.
   std::vector<std::string> inside(const std::vector<std::string>& command) const {
     std::vector<std::string> out{"-t", std::to_string(keeper_.pid()), "-n", "-m"};
     if (!is_root()) out.insert(out.end(), {"-U", "--preserve-credentials"});
@@ -43,7 +43,7 @@ class network_namespace {
     return out;
   }
 
-  /// Runs a Python program inside to its end, which must be a success; returns what it wrote.
+  /// Runs a Python program inside, which must succeed; returns its output.
   std::string run_python(const std::string& text, const std::vector<std::string>& arguments) const {
     std::vector<std::string> command{"/usr/bin/python3", "-c", text};
     command.insert(command.end(), arguments.begin(), arguments.end());
@@ -56,7 +56,7 @@ class network_namespace {
   process keeper_;
 };
 
-/// A program that runs inside a network namespace beside the test.
+/// Is a program that runs inside a network namespace in parallel with the test.
 class inside_process : public process {
  public:
   inside_process(const network_namespace& where, const std::vector<std::string>& command)

@@ -11,7 +11,7 @@
 
 namespace rathole::test {
 
-/// The program under test: the path in the environment variable RATHOLE_PROGRAM.
+/// Returns the path of the program under test, from the environment variable RATHOLE_PROGRAM.
 inline std::string our_program() {
   const char* path = std::getenv("RATHOLE_PROGRAM");
   if (path == nullptr || *path == '\0')
@@ -19,7 +19,7 @@ inline std::string our_program() {
   return path;
 }
 
-/// How a run of the program ended and what it wrote; `all` is both streams together.
+/// Holds the exit status and the output of a run; `all` is both streams together.
 struct finished_run {
   int status;
   std::string out;
@@ -27,7 +27,7 @@ struct finished_run {
   std::string all;
 };
 
-/// Runs the program to its end, which must come by itself.
+/// Runs the program until it exits by itself.
 inline finished_run run_program(const std::vector<std::string>& arguments,
                                 const std::vector<std::string>& environment = {}) {
   process program(our_program(), arguments, environment);
@@ -36,7 +36,7 @@ inline finished_run run_program(const std::vector<std::string>& arguments,
   return {*status, program.standard_output(), program.standard_error(), program.output()};
 }
 
-/// Whether the program under test has a feature, as its `--version` tells.
+/// Returns whether the program under test has a feature, according to `--version`.
 inline bool has_feature(const std::string& name) {
   const std::string text = run_program({"--version"}).out;
   constexpr std::string_view label = "Features:";
@@ -48,7 +48,7 @@ inline bool has_feature(const std::string& name) {
   return features.find("," + name + ",") != features.npos;
 }
 
-/// The lines of a text, without empty ones.
+/// Returns the lines of a text, without empty ones.
 inline std::vector<std::string> lines(const std::string& text) {
   std::vector<std::string> found(1);
   for (const char c : text) {
@@ -61,7 +61,7 @@ inline std::vector<std::string> lines(const std::string& text) {
   return found;
 }
 
-/// The ports of the `Listening at <host>:<port>` lines in a text, in order.
+/// Returns the ports of the `Listening at <host>:<port>` lines in a text, in order.
 inline std::vector<std::uint16_t> listening_ports(const std::string& text) {
   constexpr std::string_view words = "Listening at ";
   std::vector<std::uint16_t> ports;

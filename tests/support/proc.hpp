@@ -11,13 +11,13 @@
 
 namespace rathole::test {
 
-/// How many descriptors a program has open.
+/// Returns how many descriptors a program has open.
 inline std::size_t open_descriptors(const process& program) {
   const std::filesystem::path folder = "/proc/" + std::to_string(program.pid()) + "/fd";
   return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(folder), {}));
 }
 
-/// Whether a sanitizer is at work, which makes everything slow.
+/// Whether the build has a sanitizer, which makes everything slow.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 inline constexpr bool sanitized = true;
 #elif defined(__has_feature)
@@ -30,10 +30,11 @@ inline constexpr bool sanitized = false;
 inline constexpr bool sanitized = false;
 #endif
 
-/// Whether memory can be judged: sanitizers keep what is freed.
+/// Whether memory can be measured: sanitizers keep freed memory.
 inline constexpr bool memory_counts = !sanitized;
 
-/// A program's anonymous memory in KiB: what it allocated, without the code and data of files.
+/// Returns a program's anonymous memory in KiB: what it allocated, without the code and data of
+/// files.
 inline long anonymous_memory(const process& program) {
   std::ifstream rollup("/proc/" + std::to_string(program.pid()) + "/smaps_rollup");
   for (std::string line; std::getline(rollup, line);)

@@ -25,9 +25,9 @@
 
 namespace rathole::test {
 
-/// A program that runs beside the test, with its output caught. It is killed with the object, and
-/// by the kernel should the test die first; start it from the main thread. What a sanitizer finds in
-/// it is a failure of the test.
+/// Is a program that runs in parallel with the test, with its output captured. It is killed with
+/// the object, and by the kernel if the test dies first, so it must be started from the main
+/// thread. A sanitizer's report about it fails the test.
 class process {
  public:
   /// Starts `program` with `arguments`. `environment` (`NAME=value`) is added to the test's own, of
@@ -77,17 +77,17 @@ class process {
 
   pid_t pid() const { return pid_; }
 
-  /// Sends a signal, if the program still runs.
+  /// Sends a signal if the program still runs.
   void signal(int number) {
     if (!status_) ::kill(pid_, number);
   }
-  /// Ends the program at once and waits until it is gone.
+  /// Kills the program and waits for its end.
   void kill() {
     signal(SIGKILL);
     wait_exit();
   }
 
-  /// The exit status as a shell tells it (128 + n for signal n), or nothing when the program still
+  /// Returns the exit status as in a shell (128 + n for signal n), or nothing if the program still
   /// runs after `limit`. Once there is a status, the output is complete.
   std::optional<int> wait_exit(std::chrono::milliseconds limit = test_timeout) {
     eventually(
@@ -102,8 +102,8 @@ class process {
     return status_;
   }
 
-  /// Waits until the output (of both streams) holds `text` at least `times` times from the offset
-  /// `from` on; false after `limit`, or as soon as the program has closed its output without it.
+  /// Waits until the output (of both streams) contains `text` at least `times` times from the
+  /// offset `from` on. Returns false after `limit`, or once the program has closed its output.
   bool wait_for(std::string_view text, std::size_t times = 1, std::size_t from = 0,
                 std::chrono::milliseconds limit = test_timeout) {
     std::unique_lock lock(mutex_);
@@ -112,13 +112,14 @@ class process {
     return found();
   }
 
-  /// What the program has written so far: to both streams in the order of arrival, or to one.
+  /// Returns what the program has written so far: to both streams in the order of arrival, or to
+  /// one.
   std::string output() const { return locked(all_); }
   std::string standard_output() const { return locked(out_); }
   std::string standard_error() const { return locked(err_); }
 
  private:
-  /// Whether a sanitizer found something.
+  /// Returns whether a sanitizer reported something.
   bool complained() const {
     const std::string said = output();
     return said.find("Sanitizer:") != said.npos || said.find(": runtime error:") != said.npos;

@@ -12,27 +12,27 @@
 #include <cstdint>
 #include <ostream>
 
-/// A property as an assertion of doctest: `RATHOLE_PROPERTY("what holds", [](int x) { ... })`.
-/// rapidcheck prints the counterexample and how to replay it.
+/// Checks a property as an assertion of doctest: `RATHOLE_PROPERTY("what holds", [](int x) { ...
+/// })`. rapidcheck prints the counterexample and how to replay it.
 #define RATHOLE_PROPERTY(...) CHECK(rc::check(__VA_ARGS__))
 
 namespace rathole::test {
 
-/// True if there is a value and it equals `value`. (`==` between a result and a value is ambiguous
-/// in the assertions of rapidcheck.)
+/// Returns whether there is a value and it equals `value`. (`==` between a result and a value is
+/// ambiguous in the assertions of rapidcheck.)
 template <class T, class U>
 bool holds(const result<T>& in, const U& value) {
   return in.has_value() && *in == value;
 }
 
-/// Any bytes, up to `maximum` of them.
+/// Draws any bytes, up to `maximum` of them.
 inline rc::Gen<byte_vector> any_bytes(std::size_t maximum) {
   return rc::gen::mapcat(rc::gen::inRange<std::size_t>(0, maximum + 1), [](std::size_t size) {
     return rc::gen::container<byte_vector>(size, rc::gen::arbitrary<std::uint8_t>());
   });
 }
 
-/// Any digest.
+/// Draws any digest.
 inline rc::Gen<protocol::digest> any_digest() {
   return rc::gen::map(
       rc::gen::container<byte_vector>(protocol::digest_size, rc::gen::arbitrary<std::uint8_t>()),

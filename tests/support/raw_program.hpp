@@ -20,7 +20,7 @@
 
 namespace rathole::test {
 
-/// A pipe whose reading is up to the test.
+/// Is a pipe that the test reads when it chooses.
 class slow_pipe {
  public:
   slow_pipe() {
@@ -37,7 +37,7 @@ class slow_pipe {
   void close_reader() { close(ends_[0]); }
   void close_writer() { close(ends_[1]); }
 
-  /// Writes until the pipe takes no more; returns how much that was.
+  /// Fills the pipe; returns how many bytes that took.
   std::size_t fill() {
     const int flags = ::fcntl(ends_[1], F_GETFL);
     ::fcntl(ends_[1], F_SETFL, flags | O_NONBLOCK);
@@ -49,7 +49,8 @@ class slow_pipe {
     return size;
   }
 
-  /// Reads into `text` until it holds `end`; false if that does not come within `limit`.
+  /// Reads into `text` until it contains `end`; returns false if that does not arrive within
+  /// `limit`.
   bool read_until(std::string_view end, std::string& text,
                   std::chrono::milliseconds limit = test_timeout) {
     return eventually(
@@ -66,7 +67,7 @@ class slow_pipe {
         limit);
   }
 
-  /// The value of JOURNAL_STREAM that names this pipe.
+  /// Returns the value of JOURNAL_STREAM that names this pipe.
   std::string as_journal_stream() const {
     struct stat found{};
     if (::fstat(ends_[1], &found) != 0) throw_errno("fstat");
@@ -81,7 +82,7 @@ class slow_pipe {
   int ends_[2] = {-1, -1};
 };
 
-/// Our program with output that is nobody's but the test's; it is killed with the object.
+/// Is our program with its output in a pipe that only the test reads; it is killed with the object.
 class raw_program {
  public:
   raw_program(std::vector<std::string> arguments, std::vector<std::string> environment, int out,

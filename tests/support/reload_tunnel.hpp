@@ -12,7 +12,7 @@
 
 namespace rathole::test {
 
-/// Gives the tunnel's server new settings; what came of it.
+/// Updates the settings of the tunnel's server; returns the result.
 inline std::error_code update(sim_tunnel& tunnel, const config::server& next) {
   tunnel.server->update(next);
   const auto done = [&tunnel] { return tunnel.server->updated().has_value(); };
@@ -20,7 +20,7 @@ inline std::error_code update(sim_tunnel& tunnel, const config::server& next) {
   return *tunnel.server->updated();
 }
 
-/// A tunnel with a second service, "other", at server:5203.
+/// Is a tunnel with a second service, "other", at server:5203.
 struct reload_tunnel : sim_tunnel {
   explicit reload_tunnel(std::uint64_t seed) : sim_tunnel(seed) {
     server_settings.services.push_back(server_settings.services[0]);
@@ -55,7 +55,7 @@ struct reload_tunnel : sim_tunnel {
     co_return stream;
   }
 
-  /// Whether `stream` gets an echo.
+  /// Returns whether `stream` gets an echo.
   bool echoes(sim::stream& stream) {
     const auto sent = bench.get(stream.write(bytes("ping")));
     if (!sent) return false;
@@ -63,7 +63,7 @@ struct reload_tunnel : sim_tunnel {
     return answer && *answer == "ping";
   }
 
-  /// Whether a visitor at `port` gets an echo, coming again for at most `timeout`.
+  /// Returns whether a visitor at `port` gets an echo; it retries for at most `timeout`.
   bool serves(std::uint16_t port, duration timeout = std::chrono::seconds(3)) {
     for (const time_point end = world.now() + timeout; world.now() < end;
          world.run_for(std::chrono::milliseconds(100))) {
@@ -73,7 +73,8 @@ struct reload_tunnel : sim_tunnel {
     return false;
   }
 
-  /// Nothing has happened to "web": its forward runs, and its control channel is the first one.
+  /// Checks that "web" was not affected: its connection is active, and its control channel is the
+  /// first one.
   void check_untouched(std::size_t channels) {
     CHECK(echoes(*untouched));
     CHECK(server->events.count<server::control_channel_established>() == channels);
@@ -85,7 +86,7 @@ struct reload_tunnel : sim_tunnel {
     stop_all();
   }
 
-  /// A visitor of "web".
+  /// Is a visitor of "web".
   std::optional<sim::stream> untouched;
 };
 

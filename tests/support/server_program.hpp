@@ -14,7 +14,7 @@
 
 namespace rathole::test {
 
-/// A program that listens on a port of its own, with a folder for its files.
+/// Is a program that listens on its own port, with a folder for its files.
 class server_program {
  public:
   std::uint16_t port() const { return port_; }
@@ -22,7 +22,7 @@ class server_program {
   const temp_dir& folder() const { return folder_; }
 
  protected:
-  /// Starts the tool and waits until it listens.
+  /// Starts the program and waits until it listens.
   void start(const std::string& name, const std::vector<std::string>& arguments) {
     program_.emplace(tool(name), arguments);
     if (!eventually([this] { return !refused(port_); }))

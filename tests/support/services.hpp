@@ -15,8 +15,8 @@
 
 namespace rathole::test {
 
-/// A TCP service on a port of the system's choice: every connection gets a thread that runs the
-/// handler. Ends, with all its connections, when the object does.
+/// Is a TCP service on a port that the system chooses: every connection gets a thread that runs the
+/// handler. The destructor ends it with all its connections.
 class service {
  public:
   using handler = std::function<void(tcp_socket&)>;
@@ -35,9 +35,9 @@ class service {
   }
 
   std::uint16_t port() const { return port_; }
-  /// How many connections there have been.
+  /// Returns how many connections there have been.
   std::size_t accepted() const { return accepted_; }
-  /// Ends the connections that are open now.
+  /// Closes the connections that are open now.
   void drop_connections() {
     const std::lock_guard lock(mutex_);
     for (connection& each : connections_)
@@ -62,7 +62,7 @@ class service {
     try {
       handle_(socket);
     } catch (const std::exception&) {
-      // The peer went away; what that means is the visitor's to check.
+      // The peer disconnected; the visitor checks whether it should have.
     }
     const std::lock_guard lock(mutex_);
     socket.close();
@@ -77,7 +77,7 @@ class service {
   std::thread acceptor_;
 };
 
-/// Sends back what it gets, and its end after the visitor's.
+/// Echoes what it receives, and ends after the visitor has ended.
 inline void echo(tcp_socket& socket) {
   char chunk[65536];
   while (const std::size_t n = socket.receive_some(chunk, sizeof chunk))
@@ -85,7 +85,8 @@ inline void echo(tcp_socket& socket) {
   socket.shutdown_write();
 }
 
-/// Echo that says `greeting` first, so that a visitor knows whom it reached.
+/// Returns an echo service that sends `greeting` first, so that a visitor knows which service it
+/// reached.
 inline service::handler greet(std::string greeting) {
   return [greeting = std::move(greeting)](tcp_socket& socket) {
     socket.send_all(greeting);
@@ -93,7 +94,7 @@ inline service::handler greet(std::string greeting) {
   };
 }
 
-/// Answers only after the visitor's end: with everything it said, backwards.
+/// Responds only after the visitor's end: with everything it sent, reversed.
 inline void answer_late(tcp_socket& socket) {
   std::string heard = socket.receive_all();
   std::ranges::reverse(heard);
@@ -101,7 +102,7 @@ inline void answer_late(tcp_socket& socket) {
   socket.shutdown_write();
 }
 
-/// Says `last_words` and ends its own direction at once, then hears the visitor out.
+/// Sends `last_words` and ends its own direction at once, then reads to the visitor's end.
 class leaving_service {
  public:
   explicit leaving_service(std::string last_words)
@@ -109,7 +110,7 @@ class leaving_service {
         service_([this](tcp_socket& socket) { serve(socket); }) {}
 
   std::uint16_t port() const { return service_.port(); }
-  /// True when some visitor that has ended by now said exactly `text`.
+  /// Returns whether a visitor that has ended sent exactly `text`.
   bool heard(const std::string& text) const {
     const std::lock_guard lock(mutex_);
     return std::ranges::find(heard_, text) != heard_.end();

@@ -13,13 +13,13 @@
 
 namespace rathole::test {
 
-/// A tunnel of our programs to an echo, which serves visitors once it is made.
+/// Is a tunnel of our programs to an echo service, which serves visitors once it is constructed.
 struct serving_tunnel {
   service local{echo};
   tunnel both;
   std::uint16_t port;
 
-  /// `keys` are of both sides.
+  /// `keys` are added to both sides.
   serving_tunnel(const transport_tables& by, const std::string& keys)
       : both({by.name, our_program(), our_program(), by.server, by.client}),
         port(both.add("echo", local.port())) {
@@ -29,7 +29,7 @@ struct serving_tunnel {
     if (!eventually([&] { return round_trip(port); })) fail("no tunnel");
   }
 
-  /// A visitor whose connection is forwarded.
+  /// Returns a visitor whose connection is forwarded.
   [[nodiscard]] tcp_socket visitor() const {
     tcp_socket socket = tcp_socket::connect(port);
     socket.send_all("hello");

@@ -12,8 +12,8 @@
 
 namespace rathole::test {
 
-/// A listener, on all of 127.0.0.0/8, whose queue is full: whoever connects gets no answer, as from
-/// a network that is cut, until `answer` is called.
+/// Is a listener, on all of 127.0.0.0/8, whose queue is full: connections get no answer, as from a
+/// network that is cut, until `answer` is called.
 class silent_listener {
  public:
   silent_listener() : listener_(tcp_socket::unconnected()) {
@@ -26,7 +26,7 @@ class silent_listener {
     for (;;) {
       tcp_socket next{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
       const auto* const where = reinterpret_cast<const sockaddr*>(&to);
-      // The second call says whether the first was answered.
+      // The second call returns whether the first was answered.
       if (::connect(next.fd(), where, sizeof to) != 0 &&
           ::connect(next.fd(), where, sizeof to) != 0 && errno == EALREADY) {
         return;
@@ -37,12 +37,12 @@ class silent_listener {
 
   [[nodiscard]] std::uint16_t port() const { return listener_.port(); }
 
-  /// Empties the queue: from now on whoever connects is answered.
+  /// Empties the queue: from now on connections are answered.
   void answer() {
     for (; !queue_.empty(); queue_.pop_back()) listener_.accept();
   }
 
-  /// The next connection that is answered.
+  /// Returns the next connection that is answered.
   std::optional<tcp_socket> accept() { return listener_.accept(); }
 
  private:
@@ -50,7 +50,7 @@ class silent_listener {
   std::vector<tcp_socket> queue_;
 };
 
-/// Our sockets that wait for an answer to their attempt to connect, by their own ports.
+/// Returns our sockets that wait for an answer to their SYN, by their local ports.
 inline std::vector<std::uint16_t> connecting_ports() {
   std::vector<std::uint16_t> out;
   for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
