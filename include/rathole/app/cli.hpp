@@ -15,7 +15,7 @@
 
 namespace rathole::app {
 
-/// Holds what the command line asks for.
+/// The arguments of the command line.
 struct arguments {
   /// The path of the configuration file; empty for the demonstration.
   std::string config = {};
@@ -33,7 +33,7 @@ struct arguments {
   std::optional<std::string> genkey = {};
 };
 
-/// Holds the exit status of the program.
+/// The exit status of the program.
 struct exit_status {
   /// The status.
   int value;
@@ -72,8 +72,8 @@ struct help_format : CLI::Formatter {
   }
 };
 
-/// Holds the parser and the arguments that it fills. Compat: options of upstream keep their names
-/// and exclusions.
+/// The parser and the arguments that it fills. Compat: options of upstream keep their names and
+/// exclusions.
 class command_line {
  public:
   /// Defines the options.

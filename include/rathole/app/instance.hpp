@@ -21,9 +21,9 @@ namespace rathole::app {
 template <class Block>
 class instance {
  public:
-  /// Receives the result of an operation.
+  /// A function that receives the result of an operation.
   using completion = std::move_only_function<void(std::error_code)>;
-  /// Holds the listeners for clients that one server hands over to another; empty for a client.
+  /// The listeners for clients that one server hands over to another; empty for a client.
   using listener_list = std::vector<std::shared_ptr<server::client_listener<io::tcp_acceptor>>>;
 
   /// Destroys the instance, which must have ended.

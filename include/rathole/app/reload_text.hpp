@@ -32,7 +32,7 @@ inline std::string grace_text(duration grace) {
          " (`shutdown_grace`); a second signal cuts them at once";
 }
 
-/// Says that a file lost the block that the program runs.
+/// The message that a file lost the block that the program runs.
 template <class Block>
 inline constexpr const char* missing_block_text =
     std::is_same_v<Block, config::server> ? "There is no `[server]` block any more"

@@ -56,9 +56,9 @@ class signal_handler {
   int count_ = 0;
 };
 
-/// Lists the signals that ask the program to stop.
+/// The signals that ask the program to stop.
 inline constexpr std::initializer_list<int> stop_signals{SIGINT, SIGTERM};
-/// Lists the signals that ask the program to reload its configuration.
+/// The signals that ask the program to reload its configuration.
 inline constexpr std::initializer_list<int> reload_signals{SIGHUP};
 
 }  // namespace rathole::app

@@ -19,7 +19,7 @@
 
 namespace rathole::app {
 
-/// Holds the reasons why a file that loads cannot run as an instance, one line each.
+/// The reasons why a file that loads cannot run as an instance, one line each.
 struct start_report {
   /// The mistakes that only matter to an instance that starts.
   std::vector<std::string> problems = {};

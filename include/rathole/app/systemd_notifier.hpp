@@ -23,7 +23,7 @@
 
 namespace rathole::app {
 
-/// Holds what a service manager asks of the program by environment variables (sd_notify(3),
+/// The requests of a service manager to the program in environment variables (sd_notify(3),
 /// sd_watchdog_enabled(3)); an empty text means unset.
 struct notify_environment {
   /// `NOTIFY_SOCKET`: the socket for notifications, a path or the name of an abstract socket after

@@ -32,7 +32,7 @@ namespace rathole::client {
 template <class Context>
 class service_runner;
 
-/// Holds what all parts of one client share. Coroutines hold it by `shared_ptr`, so it lives as
+/// The state that all parts of one client share. Coroutines hold it by `shared_ptr`, so it lives as
 /// long as the last of them.
 template <transport::Transport T, class Observer, protocol::Codec C>
 struct context {
@@ -100,7 +100,7 @@ struct context {
   protocol::descriptor_budget descriptors;
   /// Whether dials were deferred for lack of descriptors; used by all threads.
   std::atomic<bool> dials_deferred = false;
-  /// Owns every coroutine of the client.
+  /// The owner of every coroutine of the client.
   io::task_group group;
   /// The number of active connections, including those that still connect to their local service;
   /// used by all threads.

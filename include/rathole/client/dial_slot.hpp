@@ -17,7 +17,7 @@
 
 namespace rathole::client {
 
-/// Holds the server's requests for data channels: when each was made, and why it is not dialled.
+/// The server's requests for data channels: when each was made, and why it is not dialled.
 using dial_commands = std::multimap<time_point, std::error_code>;
 
 /// Counts one data channel of a control channel, from its dial to its end. It lives on the control

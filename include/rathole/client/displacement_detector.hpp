@@ -24,7 +24,7 @@ inline constexpr std::size_t displaced_after = 5;
 /// a pause of the other.
 inline constexpr std::chrono::seconds undisplaced_after{60};
 
-/// Says how attempts are spaced while another client seems to displace this one.
+/// The pauses between attempts while another client seems to displace this one.
 inline constexpr backoff_parameters displaced_backoff{std::chrono::seconds(1), 0.2, 2.0,
                                                       std::chrono::seconds(10)};
 

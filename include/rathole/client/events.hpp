@@ -82,7 +82,8 @@ struct local_connect_failed {
 struct forward_started {
   /// The name of the service.
   std::string_view service;
-  /// Identifies the connection until its `forward_ended`; the client never reuses it.
+  /// The number that identifies the connection until its `forward_ended`; the client never reuses
+  /// it.
   std::uint64_t id;
 };
 

@@ -10,9 +10,8 @@
 
 namespace rathole::client {
 
-/// Holds the sockets of one client to its local UDP services by their own addresses, so that a
-/// datagram which one of them sent is recognised when it returns as a visitor's. May be used on all
-/// threads.
+/// The sockets of one client to its local UDP services by their own addresses, so that a datagram
+/// which one of them sent is recognised when it returns as a visitor's. May be used on all threads.
 class own_udp_sockets {
  public:
   /// What a socket has sent.

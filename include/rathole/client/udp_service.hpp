@@ -53,7 +53,7 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
   using stream_type = typename Context::stream_type;
   /// The type of data channels.
   using channel_type = io::udp_channel<stream_type, typename Context::codec_type>;
-  /// Points to the settings of the service.
+  /// The settings of the service.
   using service_pointer = std::shared_ptr<const config::client_service>;
 
   /// Makes a forwarder in the runtime `runtime`.

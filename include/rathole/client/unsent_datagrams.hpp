@@ -14,8 +14,8 @@ namespace rathole::client {
 /// of a service together may also use at most `udp.queue_size` bytes for them.
 inline constexpr std::size_t max_unsent_datagrams = 64;
 
-/// Holds the datagrams of one visitor that wait for its socket. Their bytes are counted in a total
-/// for all visitors of the service until they are cleared.
+/// The datagrams of one visitor that wait for its socket. Their bytes are counted in a total for
+/// all visitors of the service until they are cleared.
 class unsent_datagrams {
  public:
   /// Makes an empty list that counts its bytes in `total`, which must outlive it.

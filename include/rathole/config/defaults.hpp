@@ -6,8 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
-/// Holds the values that apply where a configuration gives none. A value marked "Compat" is
-/// upstream's; the others belong to keys that upstream does not have.
+/// The values that apply where a configuration gives none. A value marked "Compat" is upstream's;
+/// the others belong to keys that upstream does not have.
 namespace rathole::config::defaults {
 
 using std::chrono::milliseconds;

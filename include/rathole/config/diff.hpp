@@ -8,7 +8,7 @@
 
 namespace rathole::config {
 
-/// Says, by their names, how the services of an instance differ from those before.
+/// The differences between the services of an instance and those before, by their names.
 struct service_changes {
   /// The services that exist only now.
   std::vector<std::string> added = {};

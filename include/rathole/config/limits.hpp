@@ -6,15 +6,15 @@
 #include <cstddef>
 #include <cstdint>
 
-/// Limits what a configuration may ask for; a larger value is a problem. Compat: upstream accepts
-/// any number and then fails, or waits without end, at run time.
+/// The limits of what a configuration may ask for; a larger value is a problem. Compat: upstream
+/// accepts any number and then fails, or waits without end, at run time.
 namespace rathole::config::limits {
 
 /// The largest size of a configuration file, in bytes.
 inline constexpr std::size_t file_size = std::size_t{16} << 20;
 /// The longest time that a pipe may take to deliver a configuration.
 inline constexpr std::chrono::seconds pipe_timeout{10};
-/// Limits the dots in one line outside of strings and comments, and so the parts of a dotted key.
+/// The most dots in one line outside of strings and comments, and so the parts of a dotted key.
 inline constexpr std::size_t dots_in_line = 1024;
 /// The longest duration, in seconds: ten years.
 inline constexpr std::int64_t duration_seconds = std::int64_t{10} * 365 * 24 * 60 * 60;
@@ -22,26 +22,26 @@ inline constexpr std::int64_t duration_seconds = std::int64_t{10} * 365 * 24 * 6
 inline constexpr std::int64_t keepalive_seconds = 32'767;
 /// The longest TCP_USER_TIMEOUT that Linux accepts, in seconds: 2^31 - 1 ms.
 inline constexpr std::int64_t user_timeout_seconds = 2'147'483;
-/// Limits the data channels of one service that are dialled or idle.
+/// The most data channels of one service that are dialled or idle.
 inline constexpr std::int64_t channels = 65'536;
-/// Limits the unauthenticated connections to a server.
+/// The most unauthenticated connections to a server.
 inline constexpr std::int64_t handshakes = 65'536;
-/// Limits the forwarded connections of one client.
+/// The most forwarded connections of one client.
 inline constexpr std::int64_t forwards = 1'048'576;
-/// Limits the worker threads of one client or server.
+/// The most worker threads of one client or server.
 inline constexpr std::int64_t workers = 256;
-/// Limits the remembered UDP visitors of one service.
+/// The most remembered UDP visitors of one service.
 inline constexpr std::int64_t udp_visitors = 1'048'576;
 /// The smallest limit on the frames that wait for one UDP data channel, in bytes: the largest
 /// frame.
 inline constexpr std::int64_t min_udp_queue = 65'792;
 /// The largest limit on the frames that wait for one UDP data channel, in bytes: 1 GiB.
 inline constexpr std::int64_t udp_queue = std::int64_t{1} << 30;
-/// Limits the data channels of one UDP service.
+/// The most data channels of one UDP service.
 inline constexpr std::int64_t udp_channels = 64;
-/// Limits the addresses of one listener.
+/// The most addresses of one listener.
 inline constexpr std::size_t bind_addresses = 64;
-/// Limits the waiting visitors of one service.
+/// The most waiting visitors of one service.
 inline constexpr std::int64_t waiting_visitors = 1'048'576;
 
 }  // namespace rathole::config::limits

@@ -65,7 +65,7 @@ inline std::expected<toml::table, problem> parse_toml(std::string_view text,
 
 }  // namespace detail
 
-/// Holds a valid configuration and what else is known about its file.
+/// A valid configuration and what else is known about its file.
 struct document {
   /// The configuration.
   config settings = {};
@@ -75,8 +75,9 @@ struct document {
   source where;
 };
 
-/// Returns what is wrong with the value of the key `log`, as a text for people; nothing if it is
-/// valid. The program passes this function, because only it knows which values are valid.
+/// A function that returns what is wrong with the value of the key `log`, as a text for people;
+/// nothing if it is valid. The program passes this function, because only it knows which values are
+/// valid.
 using log_check = std::optional<std::string> (*)(std::string_view);
 
 /// Parses the TOML `text` as a configuration; `file` is its name in problems. Fails with all

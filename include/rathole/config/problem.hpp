@@ -7,7 +7,7 @@
 
 namespace rathole::config {
 
-/// Says how serious a problem is.
+/// The severity of a problem.
 enum class severity {
   /// The file cannot be used.
   error,
@@ -15,7 +15,7 @@ enum class severity {
   warning,
 };
 
-/// Describes one thing that is wrong with a configuration. No member ever contains a secret.
+/// One thing that is wrong with a configuration. No member ever contains a secret.
 struct problem {
   /// The file as the user named it; empty if the problem belongs to no file.
   std::string file = {};

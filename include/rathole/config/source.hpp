@@ -22,7 +22,7 @@ struct position {
   [[nodiscard]] auto operator<=>(const position&) const = default;
 };
 
-/// Holds the name of a configuration file and the positions of the values of its keys.
+/// The name of a configuration file and the positions of the values of its keys.
 class source {
  public:
   /// Makes a source for a file, as the user named it, without positions.

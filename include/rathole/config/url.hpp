@@ -23,7 +23,7 @@ enum class proxy_scheme {
   http
 };
 
-/// Holds the credentials for a proxy, percent-decoded.
+/// The credentials for a proxy, percent-decoded.
 struct proxy_credentials {
   /// The user name.
   std::string username = {};

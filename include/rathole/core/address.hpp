@@ -11,7 +11,7 @@
 
 namespace rathole {
 
-/// Names where to listen or where to connect: a host name or an IP literal, and a port. An IPv6
+/// An address to listen on or to connect to: a host name or an IP literal, and a port. An IPv6
 /// literal is stored without its brackets.
 struct address {
   /// The host name or the IP literal.

@@ -14,11 +14,11 @@
 
 namespace rathole {
 
-/// Holds the addresses that a listener binds, in the order of the configuration. A single address
+/// The addresses that a listener binds, in the order of the configuration. A single address
 /// converts to a list of one.
 class address_list {
  public:
-  /// Iterates over the addresses.
+  /// An iterator over the addresses.
   using const_iterator = std::vector<address>::const_iterator;
 
   /// Makes an empty list.

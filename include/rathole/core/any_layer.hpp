@@ -8,8 +8,8 @@
 
 namespace rathole {
 
-/// Holds any `Layer`, whose type is chosen at run time; models `TimedLayer`. A layer without a
-/// timer gets a `poll` that does nothing and no deadline.
+/// Any `Layer`, whose type is chosen at run time; models `TimedLayer`. A layer without a timer gets
+/// a `poll` that does nothing and no deadline.
 class any_layer {
  public:
   /// Returns an `any_layer` that owns `layer`. This is a static function because a converting

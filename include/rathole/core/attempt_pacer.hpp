@@ -16,7 +16,8 @@ namespace rathole {
 /// Pure bookkeeping: it starts no timer and reads no clock.
 class attempt_pacer {
  public:
-  /// Identifies the failures that had happened when an attempt started.
+  /// The number of the round in which an attempt started. Attempts of one round that fail count as
+  /// one failure.
   using round = std::uint64_t;
 
   /// Makes a pacer whose pauses grow by `parameters`.

@@ -12,7 +12,7 @@ namespace rathole {
 /// reconnects without a pause when `retry_interval` is 0.
 inline constexpr duration min_retry_delay = std::chrono::milliseconds(100);
 
-/// Says how the delays of a `backoff` grow.
+/// The parameters by which the delays of a `backoff` grow.
 struct backoff_parameters {
   /// The base of the first delay; it may exceed `maximum`.
   duration initial = std::chrono::milliseconds(500);

@@ -13,7 +13,7 @@ namespace rathole {
 
 namespace detail {
 
-/// Holds the standard alphabet (RFC 4648 section 4, table 1).
+/// The standard alphabet (RFC 4648 section 4, table 1).
 inline constexpr std::string_view base64_alphabet =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 

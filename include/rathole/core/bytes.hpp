@@ -7,10 +7,10 @@
 
 namespace rathole {
 
-/// Views bytes for reading; never owns them.
+/// A view of bytes for reading; it never owns them.
 using byte_view = std::span<const std::uint8_t>;
 
-/// Views bytes for writing; never owns them.
+/// A view of bytes for writing; it never owns them.
 using byte_span = std::span<std::uint8_t>;
 
 }  // namespace rathole

@@ -7,8 +7,8 @@
 
 namespace rathole {
 
-/// Lists the errors that only this library knows. Errors of the operating system and of Asio pass
-/// through unchanged.
+/// The errors that only this library knows. Errors of the operating system and of Asio pass through
+/// unchanged.
 enum class errc {
   /// The caller ended the operation: it was cancelled, or its object was stopped.
   stopped = 1,

@@ -10,9 +10,9 @@
 
 namespace rathole {
 
-/// Holds the four bytes of an IPv4 address, in network byte order.
+/// The four bytes of an IPv4 address, in network byte order.
 using ipv4_bytes = std::array<std::uint8_t, 4>;
-/// Holds the sixteen bytes of an IPv6 address, in network byte order.
+/// The sixteen bytes of an IPv6 address, in network byte order.
 using ipv6_bytes = std::array<std::uint8_t, 16>;
 
 namespace detail {

@@ -10,17 +10,17 @@
 
 namespace rathole {
 
-/// Holds a queue that is ordered by tickets, which the caller assigns, and from which elements can
-/// also be removed by key. Keys are unique, and so are tickets. No operation visits every element.
+/// A queue that is ordered by tickets, which the caller assigns, and from which elements can also
+/// be removed by key. Keys are unique, and so are tickets. No operation visits every element.
 template <class Key, class T>
 class keyed_queue {
  public:
-  /// Orders the elements: the lowest ticket is at the front.
+  /// The number that orders the elements: the lowest is at the front.
   using ticket = std::uint64_t;
 
   /// One element of the queue.
   struct element {
-    /// Identifies the element.
+    /// The key that identifies the element.
     Key key;
     /// The value that the caller stored.
     T value;

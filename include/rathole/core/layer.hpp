@@ -11,7 +11,7 @@
 
 namespace rathole {
 
-/// Says how far a layer has come. The two directions of an open layer end separately.
+/// The progress of a layer. The two directions of an open layer end separately.
 enum class phase {
   /// The handshake is not complete; no application bytes can be sent or received.
   handshaking,

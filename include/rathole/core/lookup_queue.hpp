@@ -97,7 +97,7 @@ class lookup_queue {
   }
 
   std::deque<std::string> waiting_;
-  /// Holds the names that wait or are being looked up.
+  /// The names that wait or are being looked up.
   std::unordered_map<std::string, times> since_;
   std::size_t running_ = 0;
   expiring_cache<bool> speeds_{names_remembered, speeds_remembered};

@@ -18,7 +18,7 @@
 
 namespace rathole {
 
-/// Limits what `read_file` reads and how long it waits.
+/// The limits on what `read_file` reads and how long it waits.
 struct file_limits {
   /// The largest size of the file, in bytes.
   std::size_t size;

@@ -7,7 +7,7 @@
 
 namespace rathole {
 
-/// Holds a value, or the error because of which there is none.
+/// A value, or the error because of which there is none.
 template <class T>
 using result = std::expected<T, std::error_code>;
 

@@ -12,8 +12,8 @@
 
 namespace rathole {
 
-/// Holds bytes that must not leak, such as a token. They are wiped when the object releases them,
-/// are compared in constant time, and print as "MASKED". There is deliberately no `operator<<`.
+/// Bytes that must not leak, such as a token. They are wiped when the object releases them, are
+/// compared in constant time, and print as "MASKED". There is deliberately no `operator<<`.
 class secret {
  public:
   /// Makes an empty secret.

@@ -11,7 +11,7 @@ namespace rathole {
 /// The factor by which all steps of a handshake together may take longer than one step.
 inline constexpr int max_step_times = 4;
 
-/// Holds the deadline of a handshake in several steps, each of which the peer must answer. Every
+/// The deadline of a handshake in several steps, each of which the peer must answer. Every
 /// completed step gives the peer the full time of a step again, up to `max_step_times` of it in
 /// total.
 ///

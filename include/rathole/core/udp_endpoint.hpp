@@ -18,7 +18,7 @@
 
 namespace rathole {
 
-/// Holds an IP address and a UDP port.
+/// An IP address and a UDP port.
 struct udp_endpoint {
   /// The address in network byte order; an IPv4 address uses the first four bytes, and the rest are
   /// zero.

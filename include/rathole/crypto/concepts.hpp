@@ -61,7 +61,7 @@ concept Aead = std::default_initializable<A> && std::movable<A> &&
 
 /// The size in bytes of a public or private key of X25519 (RFC 7748).
 inline constexpr std::size_t dh_key_size = 32;
-/// Holds a public or private key, or a shared secret.
+/// A public or private key, or a shared secret.
 using dh_key = std::array<std::uint8_t, dh_key_size>;
 
 /// A Diffie-Hellman function.

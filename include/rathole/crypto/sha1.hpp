@@ -14,7 +14,7 @@ namespace rathole::crypto {
 
 namespace detail {
 
-/// Holds the five words of the state of SHA-1.
+/// The five words of the state of SHA-1.
 using sha1_state = std::array<std::uint32_t, 5>;
 
 /// Updates `state` with one block (RFC 3174 section 6.1).

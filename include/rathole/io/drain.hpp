@@ -10,7 +10,7 @@
 
 namespace rathole::io {
 
-/// Limits how long the connections of an instance may continue after it was asked to stop.
+/// The limits on how long the connections of an instance may continue after it was asked to stop.
 struct drain_times {
   /// Makes limits of `in_all` and `while_idle`.
   drain_times(duration in_all, duration while_idle) : grace(in_all), idle(while_idle) {}
@@ -21,8 +21,7 @@ struct drain_times {
   duration idle;
 };
 
-/// Holds the stop sources that end the connections of an instance, which may belong to several
-/// threads.
+/// The stop sources that end the connections of an instance, which may belong to several threads.
 struct drain_stops {
   /// Requested when the times of `drain` begin.
   std::stop_source begun;

@@ -14,13 +14,13 @@
 
 namespace rathole::noise {
 
-/// Holds the key of a cipher.
+/// The key of a cipher.
 using symmetric_key = std::array<std::uint8_t, crypto::aead_key_size>;
 /// The number of bytes by which an encrypted message is longer than its content.
 inline constexpr std::size_t tag_size = crypto::aead_tag_size;
 
-/// Holds a key and the count of messages under it (CipherState, Noise section 5.1). One object
-/// either encrypts or decrypts.
+/// A key and the count of messages under it (CipherState, Noise section 5.1). One object either
+/// encrypts or decrypts.
 template <crypto::Aead A>
 class cipher_state {
  public:

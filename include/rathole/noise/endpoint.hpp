@@ -15,7 +15,7 @@
 
 namespace rathole::noise {
 
-/// Holds the configuration of one party.
+/// The configuration of one party.
 struct settings {
   /// The protocol name, such as `Noise_NK_25519_ChaChaPoly_BLAKE2s`.
   std::string name;

@@ -14,8 +14,8 @@
 
 namespace rathole::noise {
 
-/// Holds the keys that a party brings to a handshake. The destructor wipes them; a moved-from
-/// object keeps its copy until then.
+/// The keys that a party brings to a handshake. The destructor wipes them; a moved-from object
+/// keeps its copy until then.
 struct handshake_keys {
   /// The private static key, if the pattern uses one.
   std::optional<crypto::dh_key> local_static = {};

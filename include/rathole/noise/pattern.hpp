@@ -72,7 +72,7 @@ struct pattern_text {
   std::string_view messages;
 };
 
-/// Lists the patterns of Noise section 7.5 and appendix 18.1.
+/// The patterns of Noise section 7.5 and appendix 18.1.
 inline constexpr std::array<pattern_text, 35> pattern_texts{{
     {"NN", "e|e ee"},
     {"NK", "e es|e ee"},

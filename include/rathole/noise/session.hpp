@@ -9,7 +9,7 @@
 
 namespace rathole::noise {
 
-/// Holds the state of one connection, whatever its cipher suite: first the handshake, then the two
+/// The state of one connection, whatever its cipher suite: first the handshake, then the two
 /// ciphers. Payloads of the handshake are empty, and ignored if received.
 class session {
  public:

@@ -13,7 +13,7 @@
 
 namespace rathole::noise {
 
-/// Holds what the parties have agreed on so far (SymmetricState, Noise section 5.2).
+/// The state that the parties have agreed on so far (SymmetricState, Noise section 5.2).
 template <crypto::Aead A, crypto::BlockHash H>
 class symmetric_state {
  public:

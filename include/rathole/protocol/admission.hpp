@@ -16,8 +16,8 @@ inline constexpr std::size_t default_max_handshakes = 1024;
 /// The default limit on unauthenticated connections of one source at the same time.
 inline constexpr std::size_t default_max_handshakes_per_source = 64;
 
-/// Limits the unauthenticated connections that an `admission` allows at the same time; 0 counts as
-/// 1.
+/// The limits on the unauthenticated connections that an `admission` allows at the same time; 0
+/// counts as one.
 struct admission_limits {
   /// Makes the default limits.
   admission_limits() = default;
@@ -48,10 +48,10 @@ struct admission_limits {
 /// other operations need none, so a connection can always be removed.
 class admission {
  public:
-  /// Identifies one connection. Tickets increase and are never reused.
+  /// The number of one connection. Numbers increase and are never reused.
   using ticket = std::uint64_t;
 
-  /// Says what became of a new connection.
+  /// The decision about a new connection.
   struct verdict {
     /// The ticket of the new connection.
     ticket admitted;

@@ -41,7 +41,7 @@ inline constexpr duration longest_unanswered_pause = std::chrono::seconds(60);
 /// The time after which a further loss no longer counts as in a row with the previous one.
 inline constexpr duration loss_window = std::chrono::seconds(10);
 
-/// Limits what a `channel_pool` holds and how long it waits.
+/// The limits on what a `channel_pool` holds and how long it waits.
 struct pool_limits {
   /// Makes the default limits.
   pool_limits() = default;
@@ -63,9 +63,9 @@ struct pool_limits {
   }
 };
 
-/// Identifies a visitor; assigned by the owner and never reused.
+/// The number of a visitor; assigned by the owner and never reused.
 using visitor_id = std::uint64_t;
-/// Identifies a data channel; assigned by the owner and never reused.
+/// The number of a data channel; assigned by the owner and never reused.
 using channel_id = std::uint64_t;
 
 /// Asks the owner to start the visitor's traffic on the channel and to report `started` or
@@ -110,7 +110,7 @@ struct reject {
   bool operator==(const reject&) const = default;
 };
 
-/// Holds one action that a `channel_pool` asks its owner to perform.
+/// An action that a `channel_pool` asks its owner to perform.
 using pool_action = std::variant<assign, request_channel, refuse, expire, reject>;
 
 /// Matches the visitors of one service with the data channels of its client; pure bookkeeping.

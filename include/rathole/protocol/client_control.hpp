@@ -18,7 +18,7 @@
 
 namespace rathole::protocol {
 
-/// Lists what `client_control` reports.
+/// An event that `client_control` reports.
 enum class client_control_event {
   /// The server accepted the token.
   established,

@@ -13,7 +13,7 @@
 
 namespace rathole::protocol {
 
-/// Holds the `N` bytes of an encoded message of fixed size.
+/// The `N` bytes of an encoded message of fixed size.
 template <std::size_t N>
 using encoded = std::array<std::uint8_t, N>;
 

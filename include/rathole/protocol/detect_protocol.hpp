@@ -12,7 +12,7 @@
 
 namespace rathole::protocol {
 
-/// Says which protocol the first bytes of a connection look like.
+/// The protocol that the first bytes of a connection look like.
 enum class wire_protocol : std::uint8_t {
   /// None of the others.
   other = 0,

@@ -55,7 +55,7 @@ struct loop_found {
   /// Compares all members.
   bool operator==(const loop_found&) const = default;
 };
-/// Holds one action that a `loop_detector` asks its owner to perform.
+/// An action that a `loop_detector` asks its owner to perform.
 using loop_action = std::variant<admit_visitor, refuse_visitor, check_answers, loop_found>;
 
 /// Detects whether a service's `local_addr` leads back to the service's own port on the server, so

@@ -10,10 +10,10 @@
 
 namespace rathole::protocol {
 
-/// Holds a SHA-256 digest, or a nonce of the same size.
+/// A SHA-256 digest, or a nonce of the same size.
 using digest = std::array<std::uint8_t, digest_size>;
 
-/// Says what a connection is for.
+/// The purpose of a connection.
 enum class hello_kind : std::uint8_t {
   /// The connection is a control channel.
   control,

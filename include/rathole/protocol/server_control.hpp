@@ -17,7 +17,7 @@
 
 namespace rathole::protocol {
 
-/// Lists what `server_control` reports.
+/// An event that `server_control` reports.
 enum class server_control_event {
   /// The client knows the token. The owner must close the control channel that this one replaces,
   /// if any, and call `accept`.

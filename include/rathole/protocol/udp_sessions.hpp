@@ -114,7 +114,7 @@ class udp_sessions {
 
   std::size_t limit_;
   duration idle_timeout_;
-  /// Holds the visitors; the one that has been idle longest is the first.
+  /// The visitors; the one that has been idle longest is the first.
   session_list order_;
   std::unordered_map<udp_endpoint, typename session_list::iterator, udp_endpoint_hash> index_;
 };

@@ -17,7 +17,7 @@ enum class scheme {
   http
 };
 
-/// Holds the credentials for a proxy.
+/// The credentials for a proxy.
 struct credentials {
   /// The user name.
   std::string username = {};
@@ -25,7 +25,7 @@ struct credentials {
   secret password = {};
 };
 
-/// Names a proxy and how to use it.
+/// A proxy, and how to use it.
 struct settings {
   /// The protocol of the proxy.
   proxy::scheme scheme = proxy::scheme::socks5;
@@ -35,7 +35,7 @@ struct settings {
   std::optional<proxy::credentials> credentials = {};
 };
 
-/// Lists what the machine of a proxy protocol reports.
+/// An event that the machine of a proxy protocol reports.
 enum class event {
   /// The stream is the requested connection from here on.
   connected,

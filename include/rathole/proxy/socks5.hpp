@@ -98,8 +98,8 @@ class socks5 {
 
  private:
   enum class state { awaiting_method, awaiting_status, awaiting_reply, done, failed };
-  /// Names the next message to send. It is written only when it is sent, so that no copy of the
-  /// password is kept.
+  /// The next message to send. It is written only when it is sent, so that no copy of the password
+  /// is kept.
   enum class message { nothing, methods, credentials, request };
 
   static constexpr std::uint8_t version = 5;

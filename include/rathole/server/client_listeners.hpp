@@ -31,13 +31,13 @@ struct client_listener {
   std::stop_source closing;
 };
 
-/// Holds the listeners for clients.
+/// The listeners for clients.
 template <io::Acceptor A>
 class client_listeners {
  public:
   /// The type of listeners.
   using listener = client_listener<A>;
-  /// An owner of the listener: this object and the coroutine that accepts on it share it.
+  /// A listener, shared with the coroutine that accepts on it.
   using listener_pointer = std::shared_ptr<listener>;
 
   /// Returns the listener for the address `where`, or null.

@@ -32,7 +32,7 @@ namespace rathole::server {
 template <class Context>
 class control_session;
 
-/// Holds what all parts of one server share. Coroutines hold it by `shared_ptr`, so it lives as
+/// The state that all parts of one server share. Coroutines hold it by `shared_ptr`, so it lives as
 /// long as the last of them.
 template <transport::Transport T, class Observer, protocol::Codec C>
 struct context {
@@ -55,7 +55,7 @@ struct context {
   using admission_type = admission_control<runtime_type>;
   /// The type of listeners for clients.
   using listener_type = client_listener<typename runtime_type::acceptor>;
-  /// Points to a listener for clients.
+  /// A listener for clients, shared with the coroutine that accepts on it.
   using listener_pointer = std::shared_ptr<listener_type>;
 
   /// Makes the context of a server that reports to `sink`.
@@ -125,7 +125,7 @@ struct context {
   time_point limit_due{};
   /// The order in which the server halves of UDP services start to listen.
   server::udp_turns udp_turns;
-  /// Owns every coroutine of the server.
+  /// The owner of every coroutine of the server.
   io::task_group group;
   /// The connections that are not control or data channels yet.
   const std::shared_ptr<admission_type> admission;

@@ -31,8 +31,8 @@
 
 namespace rathole::server {
 
-/// Represents the client that serves one service: its control channel, its idle data channels, and
-/// the visitors that wait for one. It owns the service's listeners, which exist while the client is
+/// The client that serves one service: its control channel, its idle data channels, and the
+/// visitors that wait for one. It owns the service's listeners, which exist while the client is
 /// connected. Active connections belong to the server and outlive the session.
 template <class Context>
 class control_session : public std::enable_shared_from_this<control_session<Context>> {

@@ -186,7 +186,8 @@ struct forward_started {
   std::string_view service;
   /// The visitor.
   const address& visitor;
-  /// Identifies the connection until its `forward_ended`; the server never reuses it.
+  /// The number that identifies the connection until its `forward_ended`; the server never reuses
+  /// it.
   std::uint64_t id;
 };
 

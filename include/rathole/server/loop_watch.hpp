@@ -47,7 +47,7 @@ class loop_watch : public std::enable_shared_from_this<loop_watch<Session>> {
   using visitor_type = typename Session::visitor_type;
   /// The type of the server's context.
   using context_type = typename Session::context_type;
-  /// Points to a watched connection.
+  /// A watched connection.
   using forward_pointer = std::shared_ptr<watched_forward>;
 
   /// Makes a watch for `session`, whose client is at `client`. The session must call `close` before

@@ -25,7 +25,7 @@ inline constexpr std::chrono::seconds refusal_interval{60};
 /// The largest number of sources that are distinguished in one interval.
 inline constexpr std::size_t max_refused_sources = 1024;
 
-/// Names the kinds of reasons for which a connection did not become a control or data channel.
+/// The reason for which a connection did not become a control or data channel.
 enum class refusal : std::uint8_t {
   /// There were too many connections, and it was dropped.
   too_many,

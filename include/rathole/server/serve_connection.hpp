@@ -175,7 +175,7 @@ io::awaitable<void> serve_data_channel(std::shared_ptr<control_session<Context>>
   }
 }
 
-/// Holds a connection and its Hello.
+/// A connection and its Hello.
 template <class Context>
 struct hello_connection {
   /// Makes the pair.

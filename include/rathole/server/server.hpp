@@ -68,9 +68,9 @@ class basic_server {
                          std::stop_source(), std::forward<Token>(token));
   }
 
-  /// Holds handles of listening sockets that one server hands over to another. The other server
-  /// uses them instead of binding the addresses, so that a server with a different transport can
-  /// replace a running one without closing an address in between.
+  /// The handles of listening sockets that one server hands over to another. The other server uses
+  /// them instead of binding the addresses, so that a server with a different transport can replace
+  /// a running one without closing an address in between.
   using listener_list = std::vector<typename context<T, Observer, C>::listener_pointer>;
   /// Returns handles of the listeners for clients, for another server.
   [[nodiscard]] listener_list duplicate_listeners() const {

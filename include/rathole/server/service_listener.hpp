@@ -22,8 +22,8 @@
 
 namespace rathole::server {
 
-/// Says how attempts to bind a service's port, and accepts after an error, are spaced. Compat:
-/// upstream's values.
+/// The pauses between attempts to bind a service's port, and before an accept after an error.
+/// Compat: upstream's values.
 inline constexpr backoff_parameters service_listener_backoff{std::chrono::milliseconds(500), 0.5,
                                                              1.5, std::chrono::seconds(1)};
 
@@ -76,7 +76,7 @@ io::awaitable<void> listen_for_visitors(std::shared_ptr<Session> session, addres
                            std::move(accepted), std::move(failed), std::move(free_descriptor));
 }
 
-/// Holds the listeners for the visitors of a TCP service.
+/// The listeners for the visitors of a TCP service.
 class service_listeners {
  public:
   /// Listens for `session` on exactly the addresses in `wanted`; existing listeners are kept. Does

@@ -44,8 +44,8 @@ struct udp_listener : std::enable_shared_from_this<udp_listener<S>> {
   std::optional<S> socket;
 };
 
-/// Holds the sockets of a UDP service, one for each address that it listens on. All functions must
-/// be called in the runtime in which the sockets live.
+/// The sockets of a UDP service, one for each address that it listens on. All functions must be
+/// called in the runtime in which the sockets live.
 template <class Context>
 class udp_listeners {
  public:
@@ -53,7 +53,7 @@ class udp_listeners {
   using runtime_type = typename Context::runtime_type;
   /// The type of listeners.
   using listener = udp_listener<typename runtime_type::datagram_socket>;
-  /// Points to the settings of the service.
+  /// The settings of the service.
   using service_pointer = std::shared_ptr<const config::server_service>;
 
   /// Makes an object without sockets. `receive` is called when something can be received at a

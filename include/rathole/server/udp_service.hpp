@@ -52,7 +52,7 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
   using stream_type = typename Context::stream_type;
   /// The type of data channels.
   using channel_type = io::udp_channel<stream_type, typename Context::codec_type>;
-  /// Points to the settings of the service.
+  /// The settings of the service.
   using service_pointer = std::shared_ptr<const config::server_service>;
 
   /// Makes an object in the runtime `runtime` that does not listen yet.

@@ -9,8 +9,7 @@
 
 namespace rathole::server {
 
-/// Says how the replacements of data channels of a UDP service are spaced if they are lost in a
-/// row.
+/// The pauses before data channels of a UDP service are replaced if they are lost in a row.
 inline constexpr backoff_parameters slot_backoff{protocol::replacement_pause, 0.2, 2.0,
                                                  protocol::longest_replacement_pause};
 

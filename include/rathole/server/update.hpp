@@ -20,7 +20,7 @@
 
 namespace rathole::server {
 
-/// Says how accepts after an error on the clients' port are spaced. Compat: upstream's values.
+/// The pauses before an accept after an error on the clients' port. Compat: upstream's values.
 inline constexpr backoff_parameters client_listener_backoff{std::chrono::milliseconds(500), 0.5,
                                                             1.5, std::chrono::milliseconds(100)};
 

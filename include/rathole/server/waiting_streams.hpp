@@ -12,7 +12,7 @@
 
 namespace rathole::server {
 
-/// Holds a visitor that waits for a data channel.
+/// A visitor that waits for a data channel.
 template <class Stream>
 struct waiting_visitor {
   /// Counts the visitor in `use`.
@@ -41,14 +41,14 @@ void add_waiting(Map& all, protocol::visitor_id id, waiting_visitor<Stream> visi
   }
 }
 
-/// Holds a data channel that waits for a visitor or for a slot of a UDP service.
+/// A data channel that waits for a visitor or for a slot of a UDP service.
 template <class Stream>
 struct waiting_channel {
   /// Counts the data channel in `use`. `channel` must outlive it.
   waiting_channel(Stream& channel, protocol::descriptor_use& use)
       : stream(channel), held(use.idle) {}
 
-  /// Maps the numbers of the waiting channels to the channels.
+  /// A map from the numbers of the waiting channels to the channels.
   using map = std::unordered_map<protocol::channel_id, waiting_channel*>;
 
   /// Enters a channel in the map for as long as it lives.

@@ -39,7 +39,7 @@ constexpr side other(side which) {
 /// own it.
 class connection final : public link_user, public std::enable_shared_from_this<connection> {
  public:
-  /// Holds the state of one end.
+  /// The state of one end.
   struct end {
     /// Makes the end of a host whose operations `counted` counts.
     end(io::executor ex, operation_counter& counted)

@@ -15,7 +15,7 @@ inline std::error_code system_error(std::errc why) {
   return {static_cast<int>(why), std::system_category()};
 }
 
-/// Says how a link between two hosts behaves. A change applies to what is sent or read from then
+/// The behaviour of a link between two hosts. A change applies to what is sent or read from then
 /// on.
 struct link_conditions {
   /// The shortest delay of a packet. Each packet takes a random time from this to `longest_delay`;

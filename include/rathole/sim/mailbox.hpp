@@ -27,11 +27,11 @@ struct packet {
   std::vector<std::uint8_t> payload;
 };
 
-/// Holds the port of a simulated UDP socket and the datagrams that wait there.
+/// The port of a simulated UDP socket and the datagrams that wait there.
 struct mailbox : std::enable_shared_from_this<mailbox> {
   /// The largest number of waiting datagrams.
   static constexpr std::size_t room = 1024;
-  /// Maps the bound ports of a host to their mailboxes.
+  /// A map from the bound ports of a host to their mailboxes.
   using port_map = std::map<std::uint16_t, mailbox*>;
 
   /// Binds the port of `seen_as` in `among`.

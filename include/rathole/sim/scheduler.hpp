@@ -19,7 +19,7 @@
 
 namespace rathole::sim {
 
-/// Says why a run of the simulation ended.
+/// The reason why a run of the simulation ended.
 enum class outcome {
   /// The condition became true.
   done,
@@ -42,7 +42,7 @@ class scheduler {
   /// The type of scheduled functions.
   using callback = std::move_only_function<void()>;
 
-  /// Identifies a scheduled callback.
+  /// The handle of a scheduled callback.
   struct ticket {
     /// When it is scheduled.
     time_point at;
@@ -60,7 +60,7 @@ class scheduler {
   scheduler(const scheduler&) = delete;
   scheduler& operator=(const scheduler&) = delete;
 
-  /// Runs one ready handler of a context with `poll_one()`, and returns its result.
+  /// A function that runs one ready handler of a context with `poll_one()`, and returns its result.
   using turn_function = std::move_only_function<std::size_t(asio::io_context&)>;
 
   /// Adds a queue of ready handlers, whose turns alternate with those of the others; returns its

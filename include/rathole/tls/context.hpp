@@ -26,7 +26,7 @@
 
 namespace rathole::tls {
 
-/// Holds the TLS configuration of a client.
+/// The TLS configuration of a client.
 struct client_settings {
   /// The path of a PEM file; all certificates in it are trusted.
   std::optional<std::string> trusted_root = {};
@@ -34,11 +34,11 @@ struct client_settings {
   bool trusted_root_only = false;
   /// How long a postponed close_notify waits; see `layer`.
   duration half_close_timeout = std::chrono::milliseconds(50);
-  /// Receives the problems of files that have changed; may be empty.
+  /// The function that receives the problems of files that have changed; may be empty.
   problem_handler report_problem = {};
 };
 
-/// Holds the TLS configuration of a server: a PKCS#12 file, or two PEM files.
+/// The TLS configuration of a server: a PKCS#12 file, or two PEM files.
 struct server_settings {
   /// The path of a PKCS#12 file with the certificates and the key.
   std::optional<std::string> pkcs12 = {};
@@ -50,7 +50,7 @@ struct server_settings {
   std::optional<std::string> key = {};
   /// How long a postponed close_notify waits; see `layer`.
   duration half_close_timeout = std::chrono::seconds(1);
-  /// Receives the problems of files that have changed; may be empty.
+  /// The function that receives the problems of files that have changed; may be empty.
   problem_handler report_problem = {};
 };
 

@@ -22,7 +22,7 @@ namespace rathole::tls {
 /// The size of the largest accepted file of keys or certificates, in bytes.
 inline constexpr std::size_t max_file_size = std::size_t{4} << 20;
 
-/// Holds the places of trusted certificates that the environment names. The variables have the same
+/// The places of trusted certificates that the environment names. The variables have the same
 /// meaning as for OpenSSL, and so for upstream: each replaces one of two default places. Debian has
 /// the same certificates in both, so the roots of the machine are replaced only if both variables
 /// are set.

@@ -12,8 +12,8 @@
 
 namespace rathole::tls {
 
-/// Holds the names in the subjectAltName of a certificate (RFC 5280 section 4.2.1.6), as views of
-/// its bytes.
+/// The names in the subjectAltName of a certificate (RFC 5280 section 4.2.1.6), as views of its
+/// bytes.
 struct alt_names {
   /// The DNS names.
   std::vector<std::string_view> dns = {};

@@ -7,7 +7,7 @@
 
 namespace rathole::tls {
 
-/// Holds the certificates of a server and the private key that belongs to them.
+/// The certificates of a server and the private key that belongs to them.
 struct identity {
   /// The private key: unencrypted PKCS#8 in DER (RFC 5208).
   secret private_key = {};

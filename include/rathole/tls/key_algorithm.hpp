@@ -15,7 +15,7 @@
 
 namespace rathole::tls {
 
-/// Holds the object identifiers of the algorithms that a server's key may have.
+/// The object identifiers of the algorithms that a server's key may have.
 namespace key_oid {
 /// The object identifier of RSA keys (RFC 8017).
 inline constexpr std::string_view rsa = "1.2.840.113549.1.1.1";
@@ -55,7 +55,7 @@ inline std::string key_algorithm_of(byte_view pkcs8) {
   }
 }
 
-/// Holds the public key of a certificate.
+/// The public key of a certificate.
 struct certified_key {
   /// The object identifier of its algorithm.
   std::string algorithm;

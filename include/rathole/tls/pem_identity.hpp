@@ -21,7 +21,7 @@ namespace rathole::tls {
 
 namespace detail {
 
-/// Holds bytes that are wiped when they are freed.
+/// Bytes that are wiped when they are freed.
 using secure_bytes = Botan::secure_vector<std::uint8_t>;
 
 /// Returns a PKCS#8 structure (RFC 5208) that contains `key`, a private key of the given algorithm.

@@ -92,8 +92,8 @@ inline std::expected<identity, std::string> to_identity(pkcs12_reader& from) {
 }  // namespace detail
 
 /// Reads a PKCS#12 file (RFC 7292): its private key, the certificate of that key, and the
-/// certificates of its issuers. The MAC is verified first if there is one, including that of RFC
-/// 9579. Encrypted parts may use PBES2 with AES or 3DES, or the older schemes with 3DES or RC2.
+/// certificates of its issuers. The MAC is verified first if there is one, also in the form of
+/// RFC 9579. Encrypted parts may use PBES2 with AES or 3DES, or the older schemes with 3DES or RC2.
 /// Fails with a text for people.
 inline std::expected<identity, std::string> read_pkcs12(byte_view file, std::string_view password,
                                                         const pkcs12_limits& limits = {}) {

@@ -20,7 +20,7 @@ namespace rathole::tls {
 template <class T>
 class reloading {
  public:
-  /// Makes the value from the files. Fails with a text for people.
+  /// A function that makes the value from the files. It fails with a text for people.
   using maker = std::function<std::expected<T, std::string>()>;
 
   /// Makes the value for the first time. Fails as `make` does. `report_problem` may be empty.
@@ -43,7 +43,7 @@ class reloading {
   }
 
  private:
-  /// Identifies one state of a file; all zero if there is no file.
+  /// The metadata that identify one state of a file; all zero if there is no file.
   struct stamp {
     std::int64_t seconds = 0;
     std::int64_t nanoseconds = 0;

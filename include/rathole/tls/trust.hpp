@@ -5,7 +5,7 @@
 
 namespace rathole::tls {
 
-/// Holds the certificates that a client trusts.
+/// The certificates that a client trusts.
 struct trust {
   /// X.509 certificates in DER: issuers, or the certificates of servers themselves.
   std::vector<std::vector<std::uint8_t>> roots = {};

@@ -12,7 +12,7 @@
 
 namespace rathole::transport {
 
-/// Says how client and server reach each other: how to dial, to listen, and to perform the
+/// A way for client and server to reach each other: how to dial, to listen, and to perform the
 /// handshake. A transport is a cheap handle; copies share their state, except for the socket
 /// options.
 ///

@@ -8,7 +8,7 @@
 
 namespace rathole::transport {
 
-/// Makes the layer of one connection; may be called by several threads at once.
+/// A function that makes the layer of one connection; it may be called by several threads at once.
 using layer_maker = std::function<result<any_layer>()>;
 
 /// Makes the layers that the configuration of a client or of a server asks for. Models

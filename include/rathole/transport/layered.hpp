@@ -22,7 +22,7 @@ class layered {
   using layer_type = typename F::layer_type;
   /// The type of the streams that carry the protocol.
   using stream = io::layered_stream<runtime_type, layer_type>;
-  /// Says that the handshake is done by a worker thread.
+  /// Whether the handshake is done by a worker thread: it is.
   static constexpr bool handshake_is_expensive = true;
 
   /// Makes a transport that runs the layers of `factory` over `below`.

@@ -8,35 +8,35 @@
 
 namespace rathole::transport {
 
-/// Holds what this build contains, according to the macros `RATHOLE_WITH_...`.
+/// The parts that this build contains, according to the macros `RATHOLE_WITH_...`.
 namespace built_in {
 
 #if RATHOLE_WITH_NOISE
-/// Says whether the transport noise is built in.
+/// Whether the transport noise is built in.
 inline constexpr bool noise = true;
 #else
-/// Says whether the transport noise is built in.
+/// Whether the transport noise is built in.
 inline constexpr bool noise = false;
 #endif
 #if RATHOLE_WITH_TLS
-/// Says whether TLS is built in.
+/// Whether TLS is built in.
 inline constexpr bool tls = true;
 #else
-/// Says whether TLS is built in.
+/// Whether TLS is built in.
 inline constexpr bool tls = false;
 #endif
 #if RATHOLE_WITH_OPENSSL
-/// Says whether the TLS engine OpenSSL is built in.
+/// Whether the TLS engine OpenSSL is built in.
 inline constexpr bool openssl = true;
 #else
-/// Says whether the TLS engine OpenSSL is built in.
+/// Whether the TLS engine OpenSSL is built in.
 inline constexpr bool openssl = false;
 #endif
 #if RATHOLE_WITH_WEBSOCKET
-/// Says whether WebSocket is built in.
+/// Whether WebSocket is built in.
 inline constexpr bool websocket = true;
 #else
-/// Says whether WebSocket is built in.
+/// Whether WebSocket is built in.
 inline constexpr bool websocket = false;
 #endif
 

@@ -28,17 +28,17 @@
 
 namespace rathole::transport {
 
-/// Holds the prepared transport of a server.
+/// The prepared transport of a server.
 struct prepared_server {
   /// The kind of the transport.
   config::transport_kind kind = config::transport_kind::tcp;
   /// The socket options of the connections.
   io::socket_options options = {};
-  /// Makes the layers; empty for bare TCP.
+  /// The maker of the layers; empty for bare TCP.
   layer_maker layers = {};
 };
 
-/// Holds the prepared transport of a client.
+/// The prepared transport of a client.
 struct prepared_client {
   /// The kind of the transport.
   config::transport_kind kind = config::transport_kind::tcp;
@@ -46,16 +46,17 @@ struct prepared_client {
   io::socket_options options = {};
   /// The proxy to connect through, if any.
   std::optional<proxy::settings> proxy = {};
-  /// Makes the layers; empty for bare TCP.
+  /// The maker of the layers; empty for bare TCP.
   layer_maker layers = {};
 };
 
-/// Receives reports about files of keys and certificates; may be called by any thread.
+/// A function that receives reports about files of keys and certificates; it may be called by any
+/// thread.
 using problem_handler = tls::problem_handler;
 
 namespace detail {
 
-/// Holds what makes layers, or a text that says why it cannot be made.
+/// The function that makes layers, or a text that says why there is none.
 using maker_or_reason = std::expected<layer_maker, std::string>;
 
 #if RATHOLE_WITH_TLS

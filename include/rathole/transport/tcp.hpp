@@ -15,7 +15,7 @@ class tcp {
   using runtime_type = R;
   /// The type of the streams that carry the protocol.
   using stream = typename R::stream;
-  /// Says that the handshake needs no worker thread.
+  /// Whether the handshake is done by a worker thread: it needs none.
   static constexpr bool handshake_is_expensive = false;
 
   /// Makes a transport in the runtime `runtime`. `options` apply to every connection, dialled or

@@ -14,7 +14,7 @@
 
 namespace rathole::websocket {
 
-/// Says what a frame is (RFC 6455 section 5.2).
+/// The kind of a frame (RFC 6455 section 5.2).
 enum class opcode : std::uint8_t {
   /// A further fragment of a message.
   continuation = 0,
@@ -36,7 +36,7 @@ constexpr bool is_control(opcode op) { return static_cast<std::uint8_t>(op) >= 8
 /// The largest payload of a control frame (RFC 6455 section 5.5), in bytes.
 inline constexpr std::size_t max_control_payload = 125;
 
-/// Holds the key with which a payload is masked: byte i is XORed with key byte i modulo 4.
+/// The key with which a payload is masked: byte i is XORed with key byte i modulo 4.
 using mask_key = std::array<std::uint8_t, 4>;
 
 /// The header of a frame: everything but its payload.

@@ -15,7 +15,7 @@
 
 namespace rathole::websocket {
 
-/// Holds what a client requests.
+/// The request of a client.
 struct client_settings {
   /// The target of the request.
   std::string path = "/";
@@ -27,7 +27,7 @@ struct client_settings {
   duration ping_interval{0};
 };
 
-/// Holds what a server accepts.
+/// The requests that a server accepts.
 struct server_settings {
   /// The only path that is served; if unset, any path is served.
   std::optional<std::string> path = {};

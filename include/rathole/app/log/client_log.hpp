@@ -31,7 +31,7 @@ class client_log {
   /// The log target of the lines.
   static constexpr std::string_view target = "rathole::client";
 
-  /// Returns the time, which limits repeated lines.
+  /// A function that returns the time, which limits repeated lines.
   using time_source = time_point (*)();
 
   /// Makes an observer that writes to `lines`, which must outlive it.

@@ -133,7 +133,7 @@ class log_filter {
   std::vector<std::pair<std::string, log_level>> targets_;
 };
 
-/// Holds a log filter, and a warning about its setting.
+/// A log filter, and a warning about its setting.
 struct log_setting {
   /// The filter.
   log_filter filter = log_filter();

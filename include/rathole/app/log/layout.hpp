@@ -29,7 +29,7 @@ enum class log_format {
 
 namespace detail {
 
-/// Says how a level is displayed.
+/// The display of a level.
 struct level_style {
   /// The word, right-aligned to five letters. Compat: as in upstream.
   std::string_view word;

@@ -31,8 +31,8 @@ class line_writer {
   /// addition.
   static constexpr std::size_t max_backlog = std::size_t{256} << 10;
 
-  /// Returns the line, including its end, that reports `count` dropped lines. Called on the
-  /// writer's thread.
+  /// A function that returns the line, including its end, that reports `count` dropped lines.
+  /// Called on the writer's thread.
   using notice = std::function<std::string(std::uint64_t count)>;
 
   /// Starts to write to `to`, which the caller must keep open. Throws `std::system_error` if no

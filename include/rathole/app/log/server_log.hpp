@@ -28,11 +28,11 @@ class server_log {
   /// The log target of the lines.
   static constexpr std::string_view target = "rathole::server";
 
-  /// Receives the addresses on which the server listens for visitors of a service, or for clients
-  /// if `service` is empty.
+  /// A function that receives the addresses on which the server listens for visitors of a service,
+  /// or for clients if `service` is empty.
   using listening_hook = std::function<void(std::string_view service, const address& at)>;
 
-  /// Returns the time, which limits repeated lines.
+  /// A function that returns the time, which limits repeated lines.
   using time_source = time_point (*)();
 
   /// Makes an observer that writes to `lines`, which must outlive it. `listens` may be empty.

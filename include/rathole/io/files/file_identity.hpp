@@ -9,7 +9,7 @@
 
 namespace rathole::io {
 
-/// Identifies one content of a file without reading it.
+/// The metadata that identify one content of a file without reading it.
 struct file_identity {
   /// The device of the file.
   std::uint64_t device = 0;

@@ -16,7 +16,7 @@
 
 namespace rathole::io {
 
-/// Sets how often a `file_watch` checks its file.
+/// The times between the checks of a `file_watch`.
 struct file_watch_settings {
   /// How long there must have been no event before the file is checked.
   duration quiet = std::chrono::milliseconds(100);

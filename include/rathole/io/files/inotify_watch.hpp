@@ -60,7 +60,8 @@ class inotify_watch final : poll_watch {
   [[nodiscard]] bool is_complete() const { return is_complete_; }
 
  private:
-  /// Maps the watch of a directory to the names that matter in it; the watch of the file has none.
+  /// A map from the watch of a directory to the names that matter in it; the watch of the file has
+  /// none.
   using watches = std::map<int, std::set<std::string, std::less<>>>;
 
   static constexpr std::uint32_t itself = IN_DELETE_SELF | IN_MOVE_SELF;

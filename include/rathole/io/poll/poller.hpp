@@ -28,7 +28,7 @@ class poll_watch;
 /// used on its thread.
 class poller : public asio::execution_context::service {
  public:
-  /// Identifies the service to Asio.
+  /// The identifier of the service for Asio.
   inline static asio::execution_context::id id;
 
   /// Makes the service of `context`; called by Asio.

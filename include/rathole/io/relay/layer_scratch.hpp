@@ -5,7 +5,7 @@
 
 namespace rathole::io {
 
-/// Holds the buffers in which the layered relays of a thread work; models `Workspace`.
+/// The buffers in which the layered relays of a thread work; models `Workspace`.
 struct layer_scratch {
   /// The bytes that were read from a socket.
   byte_buffer read;

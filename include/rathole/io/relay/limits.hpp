@@ -6,9 +6,9 @@
 
 namespace rathole::io {
 
-/// Limits how long a relay may be idle, that is without traffic in both directions; zero means no
-/// limit. A relay beyond its limit ends with `errc::timed_out`, at most a quarter of the limit
-/// late.
+/// The limits on how long a relay may be idle, that is without traffic in both directions; zero
+/// means no limit. A relay beyond its limit ends with `errc::timed_out`, at most a quarter of the
+/// limit late.
 struct relay_limits {
   /// The limit while both directions are open.
   duration idle = duration::zero();

@@ -5,7 +5,7 @@
 
 namespace rathole::io {
 
-/// Says what a relay has carried and how it ended.
+/// The bytes that a relay has carried, and how it ended.
 struct relay_status {
   /// The bytes carried from the first stream to the second.
   std::uint64_t forth = 0;

@@ -17,7 +17,7 @@ namespace rathole::io {
 /// the system longer than the context exists holds a `gate`, never the context.
 class context_gate : public asio::execution_context::service {
  public:
-  /// Identifies the service to Asio.
+  /// The identifier of the service for Asio.
   inline static asio::execution_context::id id;
 
   /// Makes the service of `context`; called by Asio.

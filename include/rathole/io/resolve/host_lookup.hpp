@@ -18,7 +18,7 @@
 
 namespace rathole::io {
 
-/// Holds the addresses of a name, in the order that the system prefers.
+/// The addresses of a name, in the order that the system prefers.
 using host_addresses = std::vector<asio::ip::address>;
 
 /// Returns the category of errors for which the system's resolver gives no answer. The value is an

@@ -21,7 +21,7 @@
 
 namespace rathole::io {
 
-/// Holds the addresses of a name, in the order in which to try them.
+/// The addresses of a name, in the order in which to try them.
 using endpoints = std::vector<asio::ip::tcp::endpoint>;
 
 /// Returns whether a name means this machine, whatever a resolver says: `localhost` and all names

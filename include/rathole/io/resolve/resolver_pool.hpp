@@ -40,8 +40,8 @@ class resolver_pool {
   /// The time that a thread without work waits before it ends.
   static constexpr std::chrono::seconds idle_limit{10};
 
-  /// Holds the request of one asker and its answer. Its content is accessed only on the asker's
-  /// thread, where the answer is posted.
+  /// The request of one asker and its answer. Its content is accessed only on the asker's thread,
+  /// where the answer is posted.
   struct ticket {
     /// Makes a ticket whose answer is posted to `ex`.
     explicit ticket(const executor& ex) : home(context_gate::of(ex)) {}
@@ -52,12 +52,14 @@ class resolver_pool {
     /// The answer, once there is one.
     std::optional<result<host_addresses>> answer;
   };
-  /// An owner of a request: the asker and the pool share it.
+  /// A request, shared by the asker and the pool.
   using ticket_pointer = std::shared_ptr<ticket>;
 
-  /// Resolves a name and blocks until there is an answer; called by several threads.
+  /// A function that resolves a name and blocks until there is an answer; it is called by several
+  /// threads.
   using lookup_function = std::function<result<host_addresses>(const std::string&)>;
-  /// Runs work on a new detached thread; throws `std::system_error` if there is none.
+  /// A function that runs work on a new detached thread; it throws `std::system_error` if there is
+  /// none.
   using thread_starter = std::function<void(std::function<void()>)>;
 
   /// Makes a pool without threads that resolves names by `look_up` and starts threads by `start`.
@@ -101,7 +103,7 @@ class resolver_pool {
  private:
   using tickets = std::vector<ticket_pointer>;
 
-  /// Holds what the pool and its threads share.
+  /// The state that the pool and its threads share.
   struct state {
     state(lookup_function how, thread_starter with)
         : look_up(std::move(how)), start(std::move(with)) {}

@@ -17,7 +17,7 @@ namespace rathole::io {
 /// `asio::io_context` has one, used on its thread.
 class background_turns : public asio::execution_context::service {
  public:
-  /// Names the service to Asio.
+  /// The identifier of the service for Asio.
   inline static asio::execution_context::id id;
 
   /// Makes the service of `context`; called by Asio.

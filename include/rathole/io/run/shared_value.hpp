@@ -6,7 +6,7 @@
 
 namespace rathole::io {
 
-/// Holds a value that one thread replaces and others read. A reader keeps the value that it loaded.
+/// A value that one thread replaces and others read. A reader keeps the value that it loaded.
 template <class T>
 class shared_value {
  public:

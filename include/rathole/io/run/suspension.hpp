@@ -20,7 +20,7 @@ namespace detail {
 /// Holds the suspended coroutines of a context, and destroys them when the context ends.
 class suspensions : public asio::execution_context::service {
  public:
-  /// Identifies the service to Asio.
+  /// The identifier of the service for Asio.
   inline static asio::execution_context::id id;
 
   /// Makes the service of `context`; called by Asio.

@@ -29,7 +29,7 @@ namespace detail {
 /// Remembers the thread that last ran a context.
 class running_thread : public asio::execution_context::service {
  public:
-  /// Identifies the service to Asio.
+  /// The identifier of the service for Asio.
   inline static asio::execution_context::id id;
 
   /// Makes the service of `context`; called by Asio.

@@ -12,7 +12,7 @@ namespace rathole::io {
 /// `asio::io_context` has one, used on its thread.
 class turn_budget : public asio::execution_context::service {
  public:
-  /// Identifies the service to Asio.
+  /// The identifier of the service for Asio.
   inline static asio::execution_context::id id;
 
   /// The number of such operations after which other work must run.

@@ -5,7 +5,7 @@
 
 namespace rathole::io {
 
-/// Says how a TCP connection is dialled, and which options are set on it once it is established. An
+/// The way to dial a TCP connection, and the options that are set on it once it is established. An
 /// option that the system refuses is not an error, because the connection works without it. Compat:
 /// as in upstream.
 struct socket_options {

@@ -13,7 +13,7 @@
 
 namespace rathole::io {
 
-/// Holds the parts of a `layered_stream` at an address that does not change.
+/// The parts of a `layered_stream` at an address that does not change.
 template <Runtime R, Layer L>
 struct layered_impl {
   /// Makes the body of `filter` over `stream`, in the runtime `runtime`.

@@ -60,7 +60,7 @@ class dialler {
     dial_attempt attempt;
   };
 
-  /// Holds what only a dial that must wait needs.
+  /// The state that only a dial that must wait needs.
   struct waiting {
     explicit waiting(const executor& ex) : next(ex), over(ex) {}
     asio_timer next;

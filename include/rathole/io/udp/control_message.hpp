@@ -13,8 +13,8 @@
 
 namespace rathole::io {
 
-/// Holds what the system says about a received message besides its payload, or is told about one to
-/// be sent.
+/// The notes of the system on a received message besides its payload, or those for it on a message
+/// to send.
 struct udp_control_data {
   /// The size of the datagrams in a run, of which the last may be shorter (udp(7), UDP_GRO and
   /// UDP_SEGMENT); 0 for a single datagram.

@@ -27,7 +27,7 @@ struct datagram {
   byte_view payload;
 };
 
-/// Says how a UDP socket is connected to a peer.
+/// The options with which a UDP socket is connected to a peer.
 struct udp_connect_options {
   /// Makes the default options.
   constexpr udp_connect_options() = default;

@@ -106,7 +106,7 @@ class udp_socket {
   }
 
  private:
-  /// Holds what must not move when the socket object moves.
+  /// The state that must not move when the socket object moves.
   struct impl final : poll_watch {
     impl(const executor& ex, descriptor from)
         : poll_watch(poller::of(ex)), socket(std::move(from)) {}

@@ -29,7 +29,7 @@
 
 namespace rathole::tls {
 
-/// Holds a source of random bytes that may be used by several threads.
+/// A source of random bytes that may be used by several threads.
 using shared_rng = std::shared_ptr<Botan::RandomNumberGenerator>;
 
 /// Returns the random source of the operating system; all callers share one object.
@@ -114,8 +114,8 @@ class botan_credentials final : public Botan::Credentials_Manager {
   Botan::SymmetricKey ticket_key_;
 };
 
-/// Holds what the connections of one client share: its trusted roots, and the sessions that it may
-/// resume.
+/// The state that the connections of one client share: its trusted roots, and the sessions that it
+/// may resume.
 class botan_client_setup {
  public:
   /// The shared state.
@@ -124,9 +124,9 @@ class botan_client_setup {
     botan_trust trust;
     /// Draws random bytes for all connections.
     shared_rng rng;
-    /// Holds the sessions that may be resumed.
+    /// The sessions that may be resumed.
     std::shared_ptr<Botan::TLS::Session_Manager> sessions;
-    /// Holds no credentials: a client shows none.
+    /// An object without credentials: a client shows none.
     std::shared_ptr<Botan::Credentials_Manager> credentials =
         std::make_shared<Botan::Credentials_Manager>();
     /// Sets the versions, suites and keys that are accepted.
@@ -159,15 +159,15 @@ class botan_client_setup {
   std::shared_ptr<const parts> parts_;
 };
 
-/// Holds what the connections of one server share: its identity, and the key of its tickets, which
-/// hold the sessions that clients may resume.
+/// The state that the connections of one server share: its identity, and the key of its tickets,
+/// which hold the sessions that clients may resume.
 class botan_server_setup {
  public:
   /// The shared state.
   struct parts {
     /// Draws random bytes for all connections.
     shared_rng rng;
-    /// Holds the certificates and the key.
+    /// The certificates and the key.
     std::shared_ptr<botan_credentials> credentials;
     /// Makes and reads session tickets.
     std::shared_ptr<Botan::TLS::Session_Manager> sessions;

@@ -12,8 +12,8 @@
 
 namespace rathole::tls {
 
-/// Holds what OpenSSL reads and writes during one call: the received bytes, and the buffer for the
-/// bytes to be sent.
+/// The buffers that OpenSSL reads and writes during one call: the received bytes, and the buffer
+/// for the bytes to be sent.
 struct openssl_wire {
   /// The received bytes that OpenSSL has not read yet.
   byte_view in = {};

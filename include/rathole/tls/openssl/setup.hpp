@@ -32,15 +32,15 @@ struct openssl_free {
     Free(owned);
   }
 };
-/// Owns an SSL_CTX.
+/// An SSL_CTX that is freed with its owner.
 using ssl_ctx_ptr = std::unique_ptr<SSL_CTX, openssl_free<SSL_CTX_free>>;
-/// Owns an SSL.
+/// An SSL that is freed with its owner.
 using ssl_ptr = std::unique_ptr<SSL, openssl_free<SSL_free>>;
-/// Owns an SSL_SESSION.
+/// An SSL_SESSION that is freed with its owner.
 using ssl_session_ptr = std::unique_ptr<SSL_SESSION, openssl_free<SSL_SESSION_free>>;
-/// Owns an X509.
+/// An X509 that is freed with its owner.
 using x509_ptr = std::unique_ptr<X509, openssl_free<X509_free>>;
-/// Owns an EVP_PKEY.
+/// An EVP_PKEY that is freed with its owner.
 using evp_pkey_ptr = std::unique_ptr<EVP_PKEY, openssl_free<EVP_PKEY_free>>;
 
 /// Returns whether the processor has AES instructions.
@@ -87,8 +87,8 @@ inline x509_ptr read_x509(const std::vector<std::uint8_t>& der) {
 
 }  // namespace detail
 
-/// Holds the sessions that a client may resume, each with its host. It may be used by several
-/// threads at once.
+/// The sessions that a client may resume, each with its host. It may be used by several threads at
+/// once.
 class openssl_sessions {
  public:
   /// Adds a session with `host`; drops the oldest session if there are too many.
@@ -123,7 +123,7 @@ class openssl_sessions {
   std::vector<held> held_;
 };
 
-/// Says where the sessions of a client's connection are stored.
+/// The place where the sessions of a client's connection are stored.
 struct openssl_session_sink {
   /// The sessions of the client.
   std::shared_ptr<openssl_sessions> sessions;
@@ -151,7 +151,7 @@ inline int keep_session(SSL* ssl, SSL_SESSION* session) {
 
 }  // namespace detail
 
-/// Holds what the connections of one client share.
+/// The state that the connections of one client share.
 class openssl_client_setup {
  public:
   /// The shared state.
@@ -198,7 +198,7 @@ class openssl_client_setup {
   std::shared_ptr<const parts> parts_;
 };
 
-/// Holds what the connections of one server share: its identity and the keys of its tickets.
+/// The state that the connections of one server share: its identity and the keys of its tickets.
 class openssl_server_setup {
  public:
   /// Makes the setup from the identity of the server; see `TlsEngine`.

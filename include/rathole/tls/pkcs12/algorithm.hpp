@@ -17,7 +17,7 @@
 
 namespace rathole::tls {
 
-/// Limits the work that a PKCS#12 file may cause.
+/// The limits on the work that a PKCS#12 file may cause.
 struct pkcs12_limits {
   /// The largest total number of iterations of all key derivations, each multiplied by the number
   /// of hash blocks of its key. The default takes a few seconds.
@@ -26,10 +26,10 @@ struct pkcs12_limits {
 
 namespace detail {
 
-/// Holds bytes that are wiped when they are freed.
+/// Bytes that are wiped when they are freed.
 using secure_bytes = Botan::secure_vector<std::uint8_t>;
 
-/// Says why a file cannot be read, in words for people.
+/// The reason why a file cannot be read, in words for people.
 struct pkcs12_error : std::runtime_error {
   using runtime_error::runtime_error;
 };
@@ -95,7 +95,7 @@ const named_algorithm& find_algorithm(const std::array<named_algorithm, N>& know
                      ")");
 }
 
-/// Lists the HMAC functions of RFC 8018 appendix B.1.
+/// The HMAC functions of RFC 8018 appendix B.1.
 inline constexpr std::array<named_algorithm, 5> hmac_functions{{
     {"1.2.840.113549.2.7", "SHA-1", 20},
     {"1.2.840.113549.2.8", "SHA-224", 28},

@@ -16,7 +16,7 @@ namespace detail {
 /// Rewrites BER values (X.690) for `with_definite_lengths`.
 class length_rewriter {
  public:
-  /// Holds bytes, which are wiped when they are freed.
+  /// Bytes, which are wiped when they are freed.
   using bytes = Botan::secure_vector<std::uint8_t>;
 
   /// Removes the first value from `in` and appends it to `out` with definite lengths; `depth`

@@ -12,7 +12,7 @@
 
 namespace rathole::tls {
 
-/// Holds a password in the encodings that the parts of a PKCS#12 file use.
+/// A password in the encodings that the parts of a PKCS#12 file use.
 struct pkcs12_password {
   /// The bytes of the password, for PBKDF2.
   Botan::secure_vector<std::uint8_t> plain;
