@@ -20,12 +20,12 @@
 
 namespace rathole::test {
 
-/// How a local service answers: as it hears, after the question's end, before any question and then
-/// as it hears, or each datagram with one.
+/// Says how a local service responds: as it receives, after the request's end, first a greeting and
+/// then as it receives, or one datagram for each.
 enum class temper { echoes, answers_late, speaks_first, datagrams };
 
-/// A service of the crowd: visitors reach it at `port` of host "server", through the client on host
-/// `client`, who reaches it at `port` of host "lan".
+/// Describes a service of the crowd: visitors reach it at `port` of host "server", through the
+/// client on host `client`, which reaches it at `port` of host "lan".
 struct offer {
   std::string_view name;
   std::uint16_t port;
@@ -41,13 +41,14 @@ constexpr bool is_udp(const offer& of) { return of.how == temper::datagrams; }
 inline constexpr std::size_t udp_offers =
     static_cast<std::size_t>(std::ranges::count_if(offers, is_udp));
 
-/// What a service makes of what it hears: no two services the same. Done twice it changes nothing.
+/// Returns what a service responds to `text`: different for each service. Applying it twice gives
+/// the original.
 std::string answered(const offer& of, std::string_view heard);
 
-/// A set of offers, one bit each.
+/// Is a set of offers, one bit each.
 using offer_set = unsigned;
 inline constexpr offer_set all_offers = (1U << offers.size()) - 1;
-/// The offers whose traffic comes through `client`.
+/// Returns the offers whose traffic goes through `client`.
 constexpr offer_set offers_of(std::string_view client) {
   offer_set out = 0;
   for (std::size_t i = 0; i < offers.size(); ++i) {
@@ -56,14 +57,14 @@ constexpr offer_set offers_of(std::string_view client) {
   return out;
 }
 
-/// How a visitor behaves. The last two hang up when they like.
+/// Says how a visitor behaves. The last two disconnect at random times.
 enum class manner { prompt, dribbling, half_closing, slow, slamming, mute };
 
-/// A visitor and what is known of it.
+/// Holds a visitor and what is known about it.
 struct guest {
   const offer* to = nullptr;
   manner how = manner::prompt;
-  /// Begins with the guest's number.
+  /// Begins with the visitor's number.
   std::string question;
   std::string answer;
   std::size_t given = 0;
@@ -72,55 +73,56 @@ struct guest {
   bool ended_sending = false;
   bool left = false;
   bool served = false;
-  /// The state of the path when the guest came, if the path was healthy.
+  /// The state of the path when the visitor connected, if the path was healthy.
   std::optional<std::uint64_t> healthy;
 };
 
-/// What became of the guests.
+/// Counts the results of the visitors.
 struct tally {
   std::size_t complete = 0;
   std::size_t broken = 0;
   std::size_t turned_away = 0;
   std::size_t left = 0;
-  /// Of those complete: how many had a right to it.
+  /// Of the complete ones, how many had to be complete.
   std::size_t owed = 0;
-  /// Answers by datagrams, those that did not come, and those that somebody had a right to.
+  /// Datagram replies: received ones, missing ones, and required ones.
   std::size_t datagrams = 0;
   std::size_t datagrams_lost = 0;
   std::size_t datagrams_owed = 0;
 };
 
-/// What is in use in a crowd's world: resources, and coroutines of the programs.
+/// Counts what is in use in a crowd's simulation: resources, and coroutines of the programs.
 struct inventory {
   sim::resource_counts resources;
   std::size_t tasks = 0;
 };
 
-/// An invariant did not hold; says which, and at what step and time.
+/// Is thrown if an invariant does not hold; names it, with the step and the time.
 struct violation : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
 class udp_visitors;
 
-/// Several services, clients and visitors in one world, which is watched at every step:
+/// Runs several services, clients and visitors in one simulation, and checks these invariants at
+/// every step:
 ///
-/// * Nobody gets a byte that was not sent to him, in its place. Nobody gets a clean end before
-///   all was delivered, except a visitor refused before its forward started.
-/// * A visitor whose path is healthy from its arrival to its end gets its full answer, unless it
-///   hangs up itself, or as many wait as may. A path is healthy when its control channel stands, its
-///   port is open, and no trouble touched it within `settling`.
+/// * A visitor receives only bytes that were sent to it, in order. It receives an orderly end only
+///   after all bytes, unless it was refused before its connection was forwarded.
+/// * A visitor whose path is healthy for its whole visit gets its full response, unless it
+///   disconnects itself, or too many visitors wait. A path is healthy if its control channel is
+///   established, its port listens, and no fault affected it within `settling`.
 /// * A control channel does not end on a healthy path.
-/// * Pools stay within their limits, dials too; what a visitor sent and did not get back lies within
+/// * Pools and dials stay within their limits. What a visitor sent and did not get back fits into
 ///   the windows of the connections and one read of each relay.
-/// * Each stream of a client's or server's host belongs to a coroutine, a waiting visitor or a
-///   forward, and each coroutine of a server has its stream. This holds whenever nothing more is to
-///   happen at a time.
+/// * Each stream on the host of a client or server belongs to a coroutine, a waiting visitor or a
+///   forwarded connection, and each coroutine of a server has its stream. This is checked whenever
+///   nothing more will happen at the current time.
 ///
-/// For UDP services see `udp_visitors`. What does not hold ends the run with a `violation`.
+/// For UDP services see `udp_visitors`. A violated invariant ends the run with a `violation`.
 class crowd {
  public:
-  /// Longer than any wait inside the programs that a trouble may leave behind.
+  /// Is longer than any wait inside the programs that a fault may cause.
   static constexpr std::chrono::seconds settling{12};
 
   explicit crowd(std::uint64_t seed);
@@ -131,43 +133,43 @@ class crowd {
   sim::scripted_rng rng;
   tally found;
 
-  /// Starts all and runs until every service is reachable.
+  /// Starts everything and runs until every service is reachable.
   void open();
-  /// Visitors come from now on, with at most `longest_pause` between two; or no more.
+  /// Starts a stream of visitors with pauses of at most `longest_pause`, or ends it.
   void let_visitors_come(bool on, duration longest_pause = std::chrono::milliseconds(800));
-  /// One visitor comes.
+  /// Connects one visitor.
   void admit(const offer& to, manner how);
-  /// Runs until every path is healthy and every visitor gone; then one more per service must be
-  /// served, and after a while the pools must be as they were at the start.
+  /// Runs until every path is healthy and every visitor has left; then one more per service must be
+  /// served, and after a while the pools must be as at the start.
   void recover();
-  /// What is in use now.
+  /// Returns what is in use now.
   [[nodiscard]] inventory in_use();
-  /// Stops all, in the middle of some visits; nothing may be left in use.
+  /// Stops everything during some visits; nothing may remain in use.
   void close();
 
-  /// A trouble that touches the paths of `which` begins, and ends.
+  /// Records that a fault that affects the paths of `which` begins or ends.
   void begin_trouble(offer_set which);
   void end_trouble(offer_set which);
 
   void start_server();
-  /// Starts a program on a host: "alpha", "beta", "gamma" (who competes for "echo") or "mallory"
-  /// (who knows neither token nor services).
+  /// Starts a client on a host: "alpha", "beta", "gamma" (which competes for "echo") or
+  /// "mallory" (which knows neither token nor services).
   void start_client(std::string_view host);
-  /// Stops the program that was started last on that host: in order, or at once.
+  /// Stops the program that was started last on that host: gracefully, or at once.
   void stop(std::string_view host, bool at_once);
-  /// Whether that program has not ended.
+  /// Returns whether that program has not ended.
   [[nodiscard]] bool runs(std::string_view host);
-  /// How often a program was started on that host.
+  /// Returns how often a program was started on that host.
   [[nodiscard]] std::size_t starts(std::string_view host) const;
 
-  /// An invariant does not hold; the first problem counts.
+  /// Reports a violated invariant; only the first one is kept.
   void report_problem(const std::string& what);
-  /// The state of an offer's path if it is healthy, which `epoch` gives as long as no trouble has
-  /// touched the path since.
+  /// Returns the state of an offer's path if it is healthy; `epoch` returns the same number while
+  /// no fault has affected the path.
   [[nodiscard]] std::optional<std::uint64_t> healthy(const offer& of);
   [[nodiscard]] std::uint64_t epoch(const offer& of) const;
 
-  /// All that the programs told, in order of time.
+  /// Returns all events of the programs, in order of time.
   [[nodiscard]] std::string story() const;
 
  private:
@@ -176,7 +178,7 @@ class crowd {
     std::uint64_t epoch = 0;
     time_point calm_since;
   };
-  /// A host where clients run, and its open streams.
+  /// Is a host on which clients run, with its open streams.
   struct client_host {
     std::string_view name;
     const std::size_t* at_server;

@@ -8,17 +8,17 @@
 
 namespace rathole::test {
 
-/// The seed of a scenario: `usual`, unless RATHOLE_SIM_SEED names the one to replay.
+/// Returns the seed of a scenario: `usual`, unless RATHOLE_SIM_SEED names the one to replay.
 inline std::uint64_t scenario_seed(std::uint64_t usual) {
   const char* given = std::getenv("RATHOLE_SIM_SEED");
   return given ? std::strtoull(given, nullptr, 10) : usual;
 }
 
-/// Whether one seed is to be replayed; then a failing scenario tells its whole story.
+/// Returns whether one seed is replayed; then a failing scenario prints all its events.
 inline bool replays_one_seed() { return std::getenv("RATHOLE_SIM_SEED") != nullptr; }
 
-/// `count` seeds from 1, unless RATHOLE_SIM_SEED names the one to replay, or RATHOLE_SIM_SEEDS=A-B
-/// the first and the last.
+/// Returns `count` seeds from 1, unless RATHOLE_SIM_SEED names the one to replay, or
+/// RATHOLE_SIM_SEEDS=A-B the first and the last.
 inline std::vector<std::uint64_t> scenario_seeds(std::uint64_t count) {
   if (replays_one_seed()) return {scenario_seed(0)};
   std::uint64_t first = 1;
@@ -33,13 +33,14 @@ inline std::vector<std::uint64_t> scenario_seeds(std::uint64_t count) {
   return seeds;
 }
 
-/// How many virtual hours a long life lasts: `usual`, unless RATHOLE_SIM_HOURS says otherwise.
+/// Returns how many virtual hours a long run lasts: `usual`, unless RATHOLE_SIM_HOURS says
+/// otherwise.
 inline std::uint64_t scenario_hours(std::uint64_t usual) {
   const char* given = std::getenv("RATHOLE_SIM_HOURS");
   return given ? std::strtoull(given, nullptr, 10) : usual;
 }
 
-/// Makes a failing check tell how to replay its scenario.
+/// Makes a failing check print how to replay its scenario.
 #define REPLAYABLE(seed) INFO("replay with RATHOLE_SIM_SEED=" << (seed))
 
 }  // namespace rathole::test

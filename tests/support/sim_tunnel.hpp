@@ -20,7 +20,8 @@
 
 namespace rathole::test {
 
-/// A client or server of the library that runs in a world, and what it told. The world outlives it.
+/// Is a client or server of the library in a simulation, and the recorder of its events. The world
+/// must outlive it.
 class program {
  public:
   virtual ~program() = default;
@@ -28,28 +29,28 @@ class program {
   virtual void stop_now() = 0;
   virtual void drain() = 0;
 
-  /// Gives a server or a client new settings; how that ended is in `updated()`.
+  /// Updates the settings of a server or client; `updated()` returns the result.
   virtual void update(const config::server& next) = 0;
   virtual void update(const config::client& next) = 0;
   [[nodiscard]] const std::optional<std::error_code>& updated() const { return state_->updated; }
 
-  /// Starts a server with other settings that takes over this one's listeners.
+  /// Starts a server with other settings that takes this one's listeners over.
   [[nodiscard]] virtual std::unique_ptr<program> successor(sim::world& world, std::string_view host,
                                                            const config::server& next) = 0;
 
-  /// How many coroutines it runs.
+  /// Returns how many coroutines it runs.
   [[nodiscard]] virtual std::size_t tasks() const = 0;
 
-  /// Visits the pools of a server; a client has none.
+  /// Visits the pools of a server; does nothing for a client.
   using pool_visitor =
       std::function<void(const config::server_service&, const protocol::channel_pool&)>;
   virtual void for_each_pool(const pool_visitor& visit) const = 0;
 
-  /// How it ended, once it has.
+  /// Returns how it ended, once it has.
   [[nodiscard]] const std::optional<std::error_code>& ended() const { return state_->ended; }
 
  protected:
-  // Belongs to the running operation too, which may end with the world only.
+  // Shared with the running operation, which may last until the world is destroyed.
   struct shared_state {
     shared_state(const sim::world& world, std::string name) : events(world, std::move(name)) {}
     sim::recorder events;
@@ -69,8 +70,8 @@ class program {
 std::unique_ptr<program> run_server(sim::world& world, std::string_view host, config::server is);
 std::unique_ptr<program> run_client(sim::world& world, std::string_view host, config::client is);
 
-/// The service "web" of host "client" (127.0.0.1:8080), reachable at server:5202 through a tunnel
-/// to server:2333, and visitors on host "visitor".
+/// Is a tunnel for the service "web" of host "client" (127.0.0.1:8080), reachable at server:5202
+/// through server:2333, with visitors on host "visitor".
 struct sim_tunnel {
   explicit sim_tunnel(std::uint64_t seed);
 
@@ -81,31 +82,31 @@ struct sim_tunnel {
   config::server server_settings;
   config::client client_settings;
 
-  /// Starts the program. One that ran before goes on as far as it was not stopped.
+  /// Starts the program. A previous one continues unless it was stopped.
   void start_server();
   void start_client();
 
-  /// Starts a service at 127.0.0.1:8080 of `host`, for as long as the world lives.
+  /// Starts a service at 127.0.0.1:8080 of `host`, which runs until the world is destroyed.
   void start_service(std::string_view host, io::awaitable<void> (*serve)(sim::stream));
 
-  /// Starts server and client and runs until visitors can come.
+  /// Starts server and client and runs until visitors can connect.
   void start_both();
 
-  /// As `start_both`, before an echo service.
+  /// As `start_both`, with an echo service.
   void start_all();
 
-  /// A visitor that sends `payload`, ends its sending and reads the answer to the end.
+  /// Connects a visitor that sends `payload`, ends its direction and reads the response to the end.
   io::task<std::string> visit(std::string payload);
 
-  /// A visitor's connection.
+  /// Returns a visitor's connection.
   io::task<sim::stream> arrive();
 
-  /// Runs until a visitor gets an echo, coming again each half second for at most `timeout`.
-  /// Whether one did.
+  /// Runs until a visitor gets an echo, with a new visitor every half second for at most `timeout`.
+  /// Returns whether one did.
   bool serves_again(duration timeout);
 
-  /// Stops both programs and runs until they have ended; requires that nothing is left in use but
-  /// the services' acceptors.
+  /// Stops both programs and runs until they have ended; requires that only the services' acceptors
+  /// remain in use.
   void stop_all();
 
   template <class Condition>
@@ -117,10 +118,10 @@ struct sim_tunnel {
   std::size_t services_ = 0;
 };
 
-/// `size` bytes in which every position looks different.
+/// Returns `size` bytes in which neighbouring positions differ.
 std::string pattern(std::size_t size);
 
-/// Sends back what it gets, then the end.
+/// Echoes what it receives, then ends.
 io::awaitable<void> echo(sim::stream stream);
 
 }  // namespace rathole::test

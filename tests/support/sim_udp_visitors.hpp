@@ -15,24 +15,24 @@
 
 namespace rathole::test {
 
-/// The visitors of a crowd's UDP services, and those services. What must hold:
+/// Runs the visitors of a crowd's UDP services, and those services. The invariants are:
 ///
-/// * Nobody gets a datagram that does not answer one of his own, and no answer comes twice.
-/// * A question that was asked on a path that is healthy until the answer is due is answered.
-/// * The service hears only what was asked, once, and each visitor by a port of his own, which stays
-///   his while he asks on and the client's program runs.
+/// * A visitor receives only replies to its own requests, and each reply at most once.
+/// * A request is answered if its path is healthy until the reply is due.
+/// * The service receives only what was requested, once, and each visitor from its own port, which
+///   stays the same while the visitor continues and the client's program runs.
 class udp_visitors {
  public:
-  /// When an answer is due: longer than any way there and back takes.
+  /// Is the time in which a reply is due: longer than any round trip.
   static constexpr std::chrono::seconds max_delay{12};
 
   explicit udp_visitors(crowd& owner);
 
-  /// Starts the services, which live as long as the world.
+  /// Starts the services, which run until the world is destroyed.
   void open();
-  /// A visitor comes, asks so many questions, waits for the last answer and goes.
+  /// Starts a visitor that sends that many requests, waits for the last reply and leaves.
   void admit(const offer& to, std::size_t questions);
-  /// How many are there.
+  /// Returns how many visitors there are.
   [[nodiscard]] std::size_t present() const { return present_; }
 
  private:
@@ -46,7 +46,8 @@ class udp_visitors {
     const offer* to = nullptr;
     std::deque<question> asked;
     bool left = false;
-    /// Where the service heard him last, when, and how often the client had been started then.
+    /// The address from which the service last received its datagrams, when, and how often the
+    /// client had been started then.
     std::uint16_t seen_as = 0;
     time_point heard_at;
     std::size_t starts = 0;
@@ -54,7 +55,7 @@ class udp_visitors {
   struct service {
     const offer* is;
     sim::datagram_socket socket;
-    /// Who was heard last from each port.
+    /// The visitor whose datagram came last from each port.
     std::map<std::uint16_t, std::uint32_t> heard_from;
   };
 

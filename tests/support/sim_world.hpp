@@ -19,11 +19,11 @@ inline byte_view bytes(std::string_view text) {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
 
-/// What a coroutine that a test started will have found.
+/// Holds the result of a coroutine that a test started.
 template <class T>
 using pending = std::shared_ptr<std::optional<result<T>>>;
 
-/// A world, two hosts, and a way to use coroutines from a test that is none.
+/// Is a simulation with two hosts that runs coroutines on behalf of a test.
 struct sim_bench {
   explicit sim_bench(std::uint64_t seed = 1) : world(seed), tasks(world.get_executor()) {}
 
@@ -32,7 +32,7 @@ struct sim_bench {
   sim::runtime server = world.make_runtime("server");
   sim::runtime client = world.make_runtime("client");
 
-  /// Starts `work` and lets no time pass.
+  /// Starts `work` without letting time pass.
   template <class T>
   pending<T> begin(io::task<T> work) {
     auto found = std::make_shared<std::optional<result<T>>>();
@@ -40,7 +40,7 @@ struct sim_bench {
     return found;
   }
 
-  /// Runs the world until `work`, which was begun before, has ended.
+  /// Runs the world until `work`, which was started before, has ended.
   template <class T>
   result<T> get(const pending<T>& work) {
     REQUIRE(world.run_until([&] { return work->has_value(); }) == sim::outcome::done);
@@ -53,7 +53,7 @@ struct sim_bench {
     return get(begin(std::move(work)));
   }
 
-  /// As `get`, for what must not fail.
+  /// As `get`, for operations that must not fail.
   template <class T>
   T must(io::task<T> work) {
     result<T> found = get(std::move(work));
@@ -74,7 +74,7 @@ struct sim_bench {
   }
 };
 
-/// A connection from the client's host to the server's.
+/// Returns a connection from the client's host to the server's.
 struct sim_connection {
   explicit sim_connection(sim_bench& bench, std::uint16_t port = 80)
       : listening(bench.must(bench.server.listen(address{"0.0.0.0", port}))),

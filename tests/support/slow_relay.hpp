@@ -15,8 +15,8 @@
 
 namespace rathole::test {
 
-/// Passes connections on to a port of this host, as over a long way: everything arrives later by
-/// `one_way`, the connection itself included.
+/// Is a proxy to a port of this host that adds a delay: everything arrives later by `one_way`,
+/// including the connection itself.
 class slow_relay {
  public:
   slow_relay(std::uint16_t to, std::chrono::milliseconds one_way)
@@ -27,7 +27,7 @@ class slow_relay {
  private:
   using time = std::chrono::steady_clock::time_point;
 
-  /// What is on its way in one direction; an empty piece is the end.
+  /// Holds what is in flight in one direction; an empty piece is the end.
   class way {
    public:
     void put(std::string piece, time at) {

@@ -10,7 +10,7 @@
 
 namespace rathole::test {
 
-/// A directory of its own that goes, with all in it, when the object does.
+/// Is a temporary directory that is removed by the destructor.
 class temp_dir {
  public:
   temp_dir() {

@@ -12,8 +12,9 @@
 
 namespace rathole::test {
 
-/// The path of a program that the tests need: on PATH, or where Debian has its servers; a path is
-/// itself. Throws if it is absent, so that the test fails: not to have been run must not look like having passed.
+/// Returns the path of a program that the tests need: on PATH, or where Debian has its servers; a
+/// path is returned as it is. Throws if it is missing, because a test that did not run must not
+/// look like one that passed.
 inline std::string tool(const std::string& name) {
   if (name.starts_with('/') && access(name.c_str(), X_OK) == 0) return name;
   const char* path = std::getenv("PATH");
@@ -24,7 +25,7 @@ inline std::string tool(const std::string& name) {
   throw std::runtime_error("this test needs " + name + ", which tests/run.sh installs");
 }
 
-/// Runs a tool to its end, which must be a success; returns what it wrote.
+/// Runs a tool, which must succeed; returns its output.
 inline std::string run_tool(const std::string& name, const std::vector<std::string>& arguments,
                             const std::vector<std::string>& environment = {}) {
   process run(tool(name), arguments, environment);

@@ -13,14 +13,14 @@
 
 namespace rathole::test {
 
-/// The tables of a transport, for both ends.
+/// Holds the tables of a transport, for both ends.
 struct transport_tables {
   std::string name;
   std::string server;
   std::string client;
 };
 
-/// Bare TCP.
+/// Returns TCP without a layer.
 inline transport_tables tcp() { return {"tcp", {}, {}}; }
 
 /// `[server.transport]` or `[client.transport]`, and the transport's own table with `keys`.
@@ -31,7 +31,7 @@ inline std::string table_text(std::string_view block, std::string_view type,
          "]\n" + std::string(keys) + "\n";
 }
 
-/// Two pairs of X25519 keys for Noise; clamped multiples of the base point, nothing secret.
+/// Are two pairs of X25519 keys for Noise: fixed test keys, not secret.
 inline constexpr std::string_view first_private_key =
     "MzMzMzMzMzMzMzMzMzMzMzMzMzMzMzMzMzMzMzMzMzM=";
 inline constexpr std::string_view first_public_key = "ew1H2TQn+DERYHgcfHM/2J+IlwrvSQ2KoO4ZpMuKGxQ=";
@@ -40,10 +40,10 @@ inline constexpr std::string_view second_private_key =
 inline constexpr std::string_view second_public_key =
     "/y7kVgHsG2cxDHeQQEWFrmlzMe7hwfjPJBlzHB//Pms=";
 
-/// Noise: each side has the keys that `pattern` asks for.
+/// Returns Noise, where each side has the keys that `pattern` requires.
 inline transport_tables noise(const std::string& pattern) {
-  // Of the pattern's two letters the first is about the client's key, the second of the server's:
-  // N none, K known beforehand, X and I sent.
+  // The pattern's first letter is about the client's key, the second about the server's: N none, K
+  // known beforehand, X and I sent.
   const char client = pattern.at(6);
   const char server = pattern.at(7);
   const auto key = [](const char* name, std::string_view value) {
@@ -59,13 +59,13 @@ inline transport_tables noise(const std::string& pattern) {
           table_text("client", "noise", of_client)};
 }
 
-/// WebSocket without TLS.
+/// Returns WebSocket without TLS.
 inline transport_tables websocket() {
   return {"websocket", table_text("server", "websocket", "tls = false"),
           table_text("client", "websocket", "tls = false")};
 }
 
-/// The engines of TLS that the program under test has.
+/// Returns the TLS engines of the program under test.
 inline std::vector<std::string> tls_engines() {
   if (has_feature("openssl")) return {"botan", "openssl"};
   MESSAGE("without the engine openssl, which is not built in");
@@ -73,11 +73,11 @@ inline std::vector<std::string> tls_engines() {
 }
 inline std::string engine_key(const std::string& engine) { return "engine = \"" + engine + "\"\n"; }
 
-/// The keys of `[client.transport.tls]` for servers that have their certificate from `issuer`.
+/// Returns the keys of `[client.transport.tls]` for servers with a certificate by `issuer`.
 inline std::string trust_in(const authority& issuer) {
   return "hostname = \"localhost\"\ntrusted_root = \"" + issuer.root() + "\"\n";
 }
-/// The keys of `[server.transport.tls]` for an identity in PKCS#12, or in PEM.
+/// Returns the keys of `[server.transport.tls]` for an identity in PKCS#12, or in PEM.
 inline std::string pkcs12_keys(const std::string& file) {
   return "pkcs12 = \"" + file + "\"\npkcs12_password = \"secret\"\n";
 }
@@ -85,12 +85,12 @@ inline std::string pem_keys(const identity_files& files) {
   return "cert = \"" + files.certificate + "\"\nkey = \"" + files.key + "\"\n";
 }
 
-/// TLS, with the keys of both tables.
+/// Returns TLS with the keys of both tables.
 inline transport_tables tls(const std::string& name, const std::string& server_keys,
                             const std::string& client_keys) {
   return {name, table_text("server", "tls", server_keys), table_text("client", "tls", client_keys)};
 }
-/// WebSocket over TLS, with the keys of both tls tables.
+/// Returns WebSocket over TLS with the keys of both tls tables.
 inline transport_tables websocket_over_tls(const std::string& name, const std::string& server_keys,
                                            const std::string& client_keys) {
   transport_tables made = websocket();

@@ -17,7 +17,7 @@
 
 namespace rathole::test {
 
-/// Which program stands at which end, and the tables of each that say what carries the tunnel.
+/// Says which program runs at which end, and the transport tables of each.
 struct pairing {
   std::string name;
   std::string server;
@@ -26,7 +26,7 @@ struct pairing {
   std::string client_tables = {};
 };
 
-/// A server and a client, with ports and files of their own, that run as two processes.
+/// Is a server and a client, with their own ports and files, that run as two processes.
 class tunnel {
  public:
   explicit tunnel(pairing programs)
@@ -34,7 +34,7 @@ class tunnel {
         client_tables(programs.client_tables),
         programs_(std::move(programs)) {}
 
-  /// Adds a service to both configurations; returns the port for its visitors. Empty tokens mean
+  /// Adds a service to both configurations; returns the port for its visitors. An empty token means
   /// the tests' common one.
   std::uint16_t add(const std::string& name, std::uint16_t local_port,
                     const std::string& server_token = {}, const std::string& client_token = {}) {
@@ -53,7 +53,7 @@ class tunnel {
   }
 
   /// Adds a UDP service; returns the port for its visitors. The addresses, in quotes, are 127.0.0.1
-  /// at the ports unless said.
+  /// and the ports by default.
   std::uint16_t add_udp(const std::string& name, std::uint16_t local_port,
                         const std::string& local_address = {}) {
     const std::uint16_t port = free_udp_port();
@@ -75,7 +75,7 @@ class tunnel {
   std::string client_tables;
   /// Further environment of both programs.
   std::vector<std::string> environment;
-  /// Where clients connect; the port is the server's own unless set.
+  /// The address that clients dial; the port is the server's own unless set.
   std::optional<std::uint16_t> remote_port;
   std::string remote_host = "127.0.0.1";
 
@@ -89,14 +89,14 @@ class tunnel {
     eventually([this] { return !refused(port_); });
     start_client();
   }
-  /// Starts the server again, on the same ports; one that still runs is killed.
+  /// Restarts the server on the same ports; a running one is killed.
   void start_server() {
     server.emplace(programs_.server, arguments("--server", "server.toml", server_text()),
                    environment);
   }
-  /// Writes the server's configuration again; a server that runs follows it by itself.
+  /// Rewrites the server's configuration; a running server reloads it by itself.
   void rewrite_server() { directory_.write("server.toml", server_text()); }
-  /// Starts the client again; one that still runs is killed.
+  /// Restarts the client; a running one is killed.
   void start_client() { start_client(client, "client.toml", client_entries_); }
   /// Starts a second client that forwards the same services to other ports.
   void start_rival(const std::vector<std::uint16_t>& local_ports) {
@@ -105,9 +105,9 @@ class tunnel {
     start_client(rival, "rival.toml", entries);
   }
 
-  /// The server's main port.
+  /// Returns the server's port for clients.
   std::uint16_t port() const { return port_; }
-  /// What all programs said, for a failure's report.
+  /// Returns the output of all programs, for the report of a failure.
   std::string story() const {
     std::string text = programs_.name;
     const auto add_part = [&](const char* who, const std::optional<process>& program) {

@@ -14,10 +14,10 @@
 #include <string>
 #include <vector>
 
-/// What a tunnel must do whichever programs stand at its ends.
+/// Scenarios of a tunnel for any combination of programs at its ends.
 namespace rathole::test::scenario {
 
-/// How many visitors of 1 MiB each a transport carries at once.
+/// The number of simultaneous visitors, of 1 MiB each, that a transport must carry.
 inline constexpr std::size_t crowd_size = sanitized ? 20 : 100;
 
 inline bool serves(std::uint16_t port, std::string_view greeting = {}) {
@@ -45,7 +45,7 @@ inline void echo_once(const pairing& programs) {
   CHECK(eventually([&] { return answered(port); }));
 }
 
-/// For every transport: each visitor leaves when it has had its answer.
+/// For every transport: each visitor leaves when it has received its response.
 inline void crowd(const pairing& programs) {
   service local(echo);
   tunnel t(programs);
@@ -93,8 +93,8 @@ inline void service_ends_first(const pairing& programs) {
   CHECK(eventually([&] { return local.heard(said); }));
 }
 
-/// Every end reaches the other side at once, whichever closes first. The bound is far above what it
-/// takes, and far below any time for which an end might be held back.
+/// Checks that each end reaches the other side at once, whichever closes first. The bound is far
+/// above the usual time, and far below any time for which an end might be postponed.
 inline void ends_are_passed_on(const pairing& programs) {
   constexpr std::chrono::seconds at_once{2};
   std::atomic<int> ends_heard = 0;
@@ -201,7 +201,7 @@ inline void rude_visitors(const pairing& programs) {
   CHECK(patient.receive(6) == "me too");
 }
 
-/// A visitor who does not read fills the buffers on the way.
+/// A visitor that does not read fills the buffers on the path.
 inline void stalled_visitor(const pairing& programs) {
   service local(echo);
   tunnel t(programs);

@@ -19,7 +19,7 @@
 
 namespace rathole::test {
 
-/// A UDP socket of the loopback address of its family, with room for what a test sends at once.
+/// Is a UDP socket on the loopback address of its family, with room for what a test sends at once.
 class udp_socket {
  public:
   explicit udp_socket(int family = AF_INET)
@@ -39,7 +39,7 @@ class udp_socket {
     if (fd_ >= 0) ::close(fd_);
   }
 
-  /// Binds to a port, by default one of the system's choice; false if somebody has it.
+  /// Binds to a port, by default one that the system chooses; returns false if it is in use.
   bool try_bind(std::uint16_t port = 0) {
     const address at(family_, port);
     return ::bind(fd_, at.plain(), at.size()) == 0;
@@ -47,7 +47,7 @@ class udp_socket {
   void bind(std::uint16_t port = 0) {
     if (!try_bind(port)) throw_errno("bind");
   }
-  /// From here on datagrams go to, and come from, this port, of 127.0.0.`last` if it is of IPv4.
+  /// Connects to this port, for IPv4 of 127.0.0.`last`.
   void connect(std::uint16_t port, std::uint8_t last = 1) {
     address to(family_, port);
     if (family_ == AF_INET) to.v4.sin_addr.s_addr = htonl(0x7f000000U | last);
@@ -58,14 +58,14 @@ class udp_socket {
     socklen_t size = sizeof at;
     if (::getsockname(fd_, reinterpret_cast<sockaddr*>(&at), &size) != 0)
       throw_errno("getsockname");
-    // The port stands at the same place in the addresses of both families.
+    // The port is at the same place in the addresses of both families.
     return ntohs(at.sin6_port);
   }
-  /// False if the system does not take the datagram, or reported a refusal that came before.
+  /// Returns false if the system does not accept the datagram, or reports an earlier ICMP error.
   bool send(std::string_view datagram) {
     return ::send(fd_, datagram.data(), datagram.size(), MSG_NOSIGNAL) >= 0;
   }
-  /// The next datagram, or nothing within `limit`; that somebody refused one is overlooked.
+  /// Returns the next datagram, or nothing after `limit`; ICMP errors are ignored.
   std::optional<std::string> receive(std::chrono::milliseconds limit) {
     const auto deadline = std::chrono::steady_clock::now() + limit;
     std::string room(65536, '\0');
@@ -108,21 +108,21 @@ class udp_socket {
   int fd_;
 };
 
-/// A UDP port that nobody has at this moment.
+/// Returns a UDP port that is free at this moment.
 inline std::uint16_t free_udp_port() {
   udp_socket probe;
   probe.bind();
   return probe.port();
 }
 
-/// A reserved TCP port whose number nobody has as a UDP port at this moment.
+/// Returns a reserved TCP port whose number is free as a UDP port at this moment.
 inline reserved_port reserve_both() {
   for (;;)
     if (reserved_port chosen; udp_socket().try_bind(chosen)) return chosen;
 }
 
-/// A UDP service with a thread of its own, on a port of the system's choice or a given one. It sends
-/// back what the handler makes of each datagram.
+/// Is a UDP service with its own thread, on a port that the system chooses or a given one. It sends
+/// back what the handler returns for each datagram.
 class udp_service {
  public:
   using handler = std::function<std::string(std::string_view)>;
@@ -146,7 +146,7 @@ class udp_service {
   }
 
   std::uint16_t port() const { return socket_.port(); }
-  /// How many datagrams have come.
+  /// Returns how many datagrams have arrived.
   std::size_t heard() const { return heard_; }
 
  private:

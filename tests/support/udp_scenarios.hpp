@@ -15,12 +15,12 @@
 #include <string_view>
 #include <vector>
 
-/// What a tunnel must do for UDP services whichever programs stand at its ends.
+/// Scenarios of UDP services for any combination of programs at the tunnel's ends.
 namespace rathole::test::scenario {
 
-/// How many visitors with five datagrams each a transport carries at once.
+/// The number of simultaneous visitors, with five datagrams each, that a transport must carry.
 inline constexpr std::size_t udp_crowd_size = sanitized ? 100 : 500;
-/// What upstream's buffer holds; of larger datagrams it forwards as much.
+/// The size of upstream's buffer; it truncates larger datagrams to this.
 inline constexpr std::size_t upstream_datagram = 2048;
 inline constexpr std::size_t largest_datagram = 65507;
 
@@ -37,7 +37,7 @@ inline void udp_crowd_of_visitors(const pairing& programs) {
   CHECK(udp_visitor(port).is_served());
 }
 
-/// Datagrams of these sizes, there and back; a size is asked for twice in a row.
+/// Sends datagrams of these sizes there and back, each size twice in a row.
 inline void udp_sizes(const pairing& programs, const std::vector<std::size_t>& sizes) {
   udp_service local;
   tunnel t(programs);
@@ -83,7 +83,7 @@ inline void udp_sizes_of_upstream(const pairing& programs) {
                        upstream_datagram});
 }
 
-/// What tells a long datagram without repeating it.
+/// Describes a long datagram without printing it.
 inline std::string digest_of_datagram(std::string_view datagram) {
   return std::to_string(datagram.size()) + " bytes, " +
          std::to_string(std::hash<std::string_view>{}(datagram));
@@ -92,7 +92,7 @@ inline std::vector<std::size_t> sizes_beyond_upstream() {
   return {upstream_datagram,    upstream_datagram + 1, 4096, 8191, 8192, 8193, 16384, 32767, 32768,
           largest_datagram - 1, largest_datagram};
 }
-/// Large datagrams go from visitor to service, with short answers.
+/// Sends large datagrams from visitor to service, with short replies.
 inline void udp_large_questions(const pairing& programs) {
   udp_service local(digest_of_datagram);
   tunnel t(programs);
@@ -105,7 +105,7 @@ inline void udp_large_questions(const pairing& programs) {
     CHECK(visitor.ask(random_bytes(size, size)) == "");
   }
 }
-/// Large datagrams answer short questions.
+/// Sends short requests with large replies.
 inline void udp_large_answers(const pairing& programs) {
   const auto answer = [](std::string_view asked) {
     const std::size_t size = std::stoul(std::string(asked));
@@ -138,7 +138,7 @@ inline void udp_dns(const pairing& programs) {
   CHECK((through == direct));
 }
 
-/// The report of `iperf3 -u` through the port, or nothing while it does not work.
+/// Returns the report of `iperf3 -u` through the port, or nothing if it fails.
 inline std::optional<std::string> iperf3_report(std::uint16_t port, bool reverse) {
   std::vector<std::string> arguments = {"-c",   "127.0.0.1", "-p",  std::to_string(port),
                                         "-u",   "-b",        "10M", "-l",
@@ -149,14 +149,14 @@ inline std::optional<std::string> iperf3_report(std::uint16_t port, bool reverse
     return std::nullopt;
   return run.output();
 }
-/// The number that stands last in the report under a name.
+/// Returns the last number in the report with that name.
 inline double last_number(const std::string& report, const std::string& name) {
   const auto at = report.rfind("\"" + name + "\":");
   REQUIRE(at != report.npos);
   return std::stod(report.substr(at + name.size() + 3));
 }
 
-/// A TCP and a UDP service on one port, as iperf3 has them.
+/// Makes a TCP and a UDP service on one port, as iperf3 requires.
 inline void udp_iperf3(const pairing& programs) {
   const reserved_port local = reserve_both();
   process server(tool("iperf3"), {"-s", "-B", "127.0.0.1", "-p", std::to_string(local)});
@@ -176,11 +176,11 @@ inline void udp_iperf3(const pairing& programs) {
   }
 }
 
-/// `host` in brackets at a port, in quotes.
+/// Returns `"[host]:port"`, with the quotes.
 inline std::string quoted_v6(const std::string& host, std::uint16_t port) {
   return "\"[" + host + "]:" + std::to_string(port) + "\"";
 }
-/// Visitors of IPv6, of IPv4 at an entry of both, and a local service of IPv6.
+/// Tests IPv6 visitors, IPv4 visitors of a dual-stack listener, and a local service on IPv6.
 inline void udp_ipv6(const pairing& programs) {
   udp_service local;
   udp_service local_v6(0, udp_service::same, AF_INET6);
@@ -205,7 +205,8 @@ inline void udp_ipv6(const pairing& programs) {
     }
 }
 
-/// A visitor is served again after `restart` has ended a program with a signal and started it again.
+/// Checks that a visitor is served again after `restart` has ended a program with a signal and
+/// restarted it.
 template <class F>
 void udp_restart(const pairing& programs, F restart) {
   udp_service local;
@@ -236,8 +237,8 @@ inline void udp_client_restart(const pairing& programs) {
   });
 }
 
-/// Visitors whose service is not there are served, with the sockets they have, once it comes, and
-/// when it comes again: with our client.
+/// Checks that visitors are served, with the sockets they have, once the local service starts, and
+/// when it restarts. It needs our client.
 inline void udp_service_comes_and_goes(const pairing& programs) {
   udp_service steady;
   const std::uint16_t local_port = free_udp_port();
@@ -252,7 +253,7 @@ inline void udp_service_comes_and_goes(const pairing& programs) {
   for (int i = 0; i < 5; ++i) visitors.emplace_back(port);
   for (int round = 1; round <= 3; ++round) {
     CAPTURE(round);
-    // Each of these is refused by the system that the client runs on.
+    // Each of these is refused by the client's system.
     for (udp_visitor& each : visitors) CHECK_FALSE(each.is_served(std::chrono::milliseconds{50}));
     CHECK(content.is_served());
     udp_service local(local_port);

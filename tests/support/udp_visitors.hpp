@@ -15,9 +15,9 @@
 
 namespace rathole::test {
 
-/// One visitor of a UDP service that answers with `expected`, an echo unless said. A datagram may be
-/// lost, so it asks again; an answer that is neither of the answers it waits for nor one of an
-/// earlier question is a fault.
+/// Is one visitor of a UDP service that replies with `expected`, by default an echo. A datagram may
+/// be lost, so requests are repeated; a reply that belongs neither to this request nor to an
+/// earlier one is an error.
 class udp_visitor {
  public:
   explicit udp_visitor(std::uint16_t port, int family = AF_INET,
@@ -26,7 +26,7 @@ class udp_visitor {
     socket_.connect(port);
   }
 
-  /// Sends a datagram until its answer has come; returns what went wrong, or nothing.
+  /// Sends a datagram until its reply has arrived; returns a description of the error, or nothing.
   std::string ask(std::string_view question, std::chrono::milliseconds limit = test_timeout) {
     const std::string wanted = expected_(question);
     const auto deadline = std::chrono::steady_clock::now() + limit;
@@ -41,11 +41,11 @@ class udp_visitor {
           return "another answer, of " + std::to_string(answer->size()) + " bytes";
       }
     } while (std::chrono::steady_clock::now() < deadline);
-    // It may still come.
+    // It may still arrive.
     earlier_.push_back(wanted);
     return "no answer";
   }
-  /// Whether a short question is answered in time.
+  /// Returns whether a short request is answered in time.
   bool is_served(std::chrono::milliseconds limit = test_timeout) {
     return ask("question " + std::to_string(++questions_), limit).empty();
   }
@@ -58,8 +58,9 @@ class udp_visitor {
   std::size_t questions_ = 0;
 };
 
-/// Many visitors at once to a UDP echo. Each has datagrams of its own, of all sizes up to 1,400
-/// bytes, and sends the next when the answer to the last has come, or the last again.
+/// Is many simultaneous visitors of a UDP echo service. Each sends its own datagrams, of all sizes
+/// up to 1,400 bytes, each when the reply to the previous one has arrived, and repeats it
+/// otherwise.
 class udp_crowd {
  public:
   udp_crowd(std::size_t count, std::size_t datagrams, std::uint64_t seed) : visitors_(count) {
@@ -73,7 +74,7 @@ class udp_crowd {
                                     pool.substr(offset(generator), size(generator)));
   }
 
-  /// Visits `port`; returns what went wrong first, or nothing.
+  /// Visits `port`; returns a description of the first error, or nothing.
   std::string visit(std::uint16_t port, std::chrono::milliseconds limit) {
     std::vector<pollfd> polls;
     for (visitor& each : visitors_) {

@@ -15,8 +15,8 @@
 
 namespace rathole::test {
 
-/// Takes this process's right to read every file for as long as it lives; without effect for users
-/// that have none.
+/// Drops this process's privilege to read every file while the object exists; has no effect for
+/// users without it.
 class ordinary_user {
  public:
   ordinary_user() : before_(::geteuid()) {
@@ -33,7 +33,7 @@ class ordinary_user {
   uid_t before_;
 };
 
-/// Paths in a folder that lead to no file that can be read, each with the words that say why.
+/// Returns paths in a folder that are not readable files, each with the reason in the message.
 class unusual_files {
  public:
   explicit unusual_files(const temp_dir& folder) {

@@ -15,7 +15,7 @@
 
 namespace rathole::test {
 
-/// Pseudo-random bytes that repeat with every run.
+/// Returns pseudo-random bytes that are the same in every run.
 inline std::string random_bytes(std::size_t size, std::uint64_t seed) {
   std::mt19937_64 generator(seed);
   std::string bytes(size, '\0');
@@ -26,8 +26,8 @@ inline std::string random_bytes(std::size_t size, std::uint64_t seed) {
   return bytes;
 }
 
-/// One short visit to an echo behind `port`: true when `text` came back and then the end, all
-/// within `limit`. With a `greeting`, that must come first.
+/// Makes one short visit to an echo service behind `port`; returns whether `text` came back and
+/// then the end, within `limit`. A `greeting` must come first if it is not empty.
 inline bool round_trip(std::uint16_t port, std::string_view text = "hello through the tunnel",
                        std::string_view greeting = {},
                        std::chrono::milliseconds limit = std::chrono::seconds{2}) {
@@ -42,8 +42,8 @@ inline bool round_trip(std::uint16_t port, std::string_view text = "hello throug
   }
 }
 
-/// One short visit to an echo behind `port` that ends neither direction first: for transports that
-/// cannot carry such an end.
+/// Makes one short visit to an echo service behind `port` without ending one direction alone, for
+/// transports that cannot pass that on.
 inline bool answered(std::uint16_t port,
                      std::chrono::milliseconds limit = std::chrono::seconds{2}) {
   constexpr std::string_view text = "hello through the tunnel";
@@ -57,17 +57,17 @@ inline bool answered(std::uint16_t port,
   }
 }
 
-/// True when connections to `port` are refused.
+/// Returns whether connections to `port` are refused.
 inline bool refused(std::uint16_t port) {
   return !tcp_socket::try_connect(port, std::chrono::seconds{2}).has_value();
 }
 
-/// When a visitor ends its direction: having sent all, whereupon it expects the echo's end, or only
-/// by leaving once everything has come back.
+/// Says when a visitor ends its direction: after sending everything, and then it expects the echo's
+/// end; or only by closing once everything has come back.
 enum class end_of_sending { after_sending, after_answer };
 
-/// Many visitors at once to an echo: each sends bytes of its own while it compares every byte that
-/// comes back.
+/// Is many simultaneous visitors of an echo service: each sends its own bytes while it compares
+/// every byte that comes back.
 class visitor_crowd {
  public:
   visitor_crowd(std::size_t count, std::size_t bytes_each, std::uint64_t seed,
@@ -81,7 +81,7 @@ class visitor_crowd {
     for (std::size_t i = 0; i < count; ++i) offsets_.push_back(offset(generator));
   }
 
-  /// Visits `port`; returns what went wrong first, or nothing.
+  /// Visits `port`; returns a description of the first error, or nothing.
   std::string visit(std::uint16_t port, std::chrono::milliseconds limit) {
     std::vector<visitor> visitors(count_);
     std::vector<pollfd> polls;

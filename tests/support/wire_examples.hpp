@@ -4,7 +4,7 @@
 
 #include <string_view>
 
-/// The worked examples of wire version 1: service "ssh", token "use_a_secret", and a nonce that
+/// Worked examples of protocol version 1: service "ssh", token "use_a_secret", and a nonce that
 /// counts from 00 to 1f.
 namespace rathole::test::wire {
 
@@ -40,7 +40,7 @@ inline const byte_vector start_forward_tcp = bytes("00 00 00 00");
 inline const byte_vector start_forward_udp = bytes("01 00 00 00");
 
 /// UDP frames: "ping" of 192.0.2.10:50000; "hello" of [2001:db8::1]:53124; an empty datagram of
-/// 192.0.2.10:50000 as a dual-stack socket sees him.
+/// 192.0.2.10:50000 as a dual-stack socket reports it.
 inline const byte_vector udp_frame_v4 = bytes("0c 00 00 00 00 c0 00 02 0a 50 c3 04 00 70 69 6e 67");
 inline const byte_vector udp_frame_v6 = bytes(
     "18 01 00 00 00 20 01 0d b8 00 00 00 00 00 00 00"

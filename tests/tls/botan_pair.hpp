@@ -17,19 +17,19 @@ using botan_layer = tls::layer<tls::botan_engine>;
 
 inline constexpr duration half_close_timeout = std::chrono::seconds(10);
 
-/// The root that issues the tests' certificates.
+/// Returns the root that issues the tests' certificates.
 inline const tls::identity& test_root() {
   static const tls::identity made = make_authority("Root of tests");
   return made;
 }
 
-/// Issued by it, for `server.test` and 127.0.0.1.
+/// Returns an identity issued by it, for `server.test` and 127.0.0.1.
 inline const tls::identity& test_server() {
   static const tls::identity made = issued_by(test_root(), {.ip = "127.0.0.1"});
   return made;
 }
 
-/// Random bytes that are the same each time.
+/// Is a deterministic random number generator.
 inline tls::shared_rng scripted_botan_rng(std::uint64_t seed) {
   return std::make_shared<tls::botan_rng<sim::scripted_rng>>(sim::scripted_rng(seed));
 }
@@ -49,7 +49,7 @@ inline botan_layer botan_server() {
   return botan_server(*tls::botan_engine::server_setup::make(test_server(), scripted_botan_rng(2)));
 }
 
-/// A client and a server that have begun.
+/// Is a client and a server that have begun their handshake.
 struct botan_pair {
   botan_pair(botan_layer one, botan_layer other)
       : client(std::move(one)), server(std::move(other)) {

@@ -10,15 +10,15 @@
 
 namespace rathole::test {
 
-/// What a server shows to a client, and what the client makes of it.
+/// Describes what a server presents to a client, and the client's verdict.
 struct certificate_example {
   const char* what;
   tls::trust trust;
   tls::identity shown;
   std::string_view host;
-  /// Nothing if the server is believed.
+  /// The client's error; nothing if it accepts the server.
   std::error_code error;
-  /// What the server is told.
+  /// The alert that the server receives.
   tls::alert alert;
 };
 

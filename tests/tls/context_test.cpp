@@ -105,7 +105,7 @@ TEST_CASE("tls contexts: only regular files are read, at start and on reload") {
     const auto as_key = server_context::load({.cert = from.path("cert.pem"), .key = path});
     CHECK(as_key.error().ends_with("`key` is " + reason));
 
-    // In place of files that are in use.
+    // Replaces files that are in use.
     for (const char* name : {"root.pem", "cert.pem", "key.pem"}) {
       CAPTURE(name);
       const auto kept = from.dir.path() / "kept";
@@ -144,7 +144,7 @@ TEST_CASE("tls contexts: changed files are reloaded if they are valid") {
   CHECK(error_between(client, server) == std::error_code());
   CHECK(from.problems.empty());
 
-  // Half of a change: the key does not fit yet.
+  // Half of a change: the key does not match yet.
   const auto next = test::issued_by(other_root, {.common_name = "next"});
   from.dir.write("cert.pem", to_pem(next.certificates));
   CHECK(error_between(client, server) == std::error_code());

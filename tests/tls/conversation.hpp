@@ -14,7 +14,7 @@
 
 namespace rathole::test {
 
-/// A layer, and what it sent and received.
+/// Is a layer with what it has sent and received.
 template <Layer L>
 struct party {
   explicit party(L made) : layer(std::move(made)) {}
@@ -37,7 +37,8 @@ struct party {
   std::error_code error = {};
 };
 
-/// Brings to the other what one sent, in pieces of `piece` bytes; true if there was any.
+/// Delivers what one end sent to the other, in pieces of `piece` bytes; returns true if there was
+/// any.
 template <class From, class To>
 bool deliver(From& from, To& to, std::size_t piece = 1 << 20) {
   byte_buffer sent;
@@ -50,7 +51,7 @@ bool deliver(From& from, To& to, std::size_t piece = 1 << 20) {
   return !sent.empty();
 }
 
-/// Lets both speak until they have nothing to say.
+/// Delivers the output of both until neither has any.
 template <class A, class B>
 void settle(A& a, B& b, std::size_t piece = 1 << 20) {
   while (deliver(a, b, piece) || deliver(b, a, piece)) {

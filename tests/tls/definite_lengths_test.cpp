@@ -61,7 +61,7 @@ TEST_CASE("definite lengths: long values, and deep nesting") {
                     static_cast<std::uint8_t>(size)};
     in.insert(in.end(), size, 'x');
     const auto once = tls::with_definite_lengths(in + byte_vector{0, 0});
-    // It has no ends any more, so nothing changes.
+    // It has no end-of-contents any more, so nothing changes.
     CHECK(tls::with_definite_lengths(once) == once);
     REQUIRE(once.size() > size);
     CHECK(std::all_of(once.end() - static_cast<std::ptrdiff_t>(size), once.end(),

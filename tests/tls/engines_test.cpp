@@ -1,4 +1,4 @@
-// Each engine is the other's test peer.
+// Tests each TLS engine against the other.
 
 #include "certificate_examples.hpp"
 #include "engine_pair.hpp"
@@ -15,7 +15,7 @@ using test::both_openssl, test::botan_to_openssl, test::openssl_to_botan;
 using test::settle, test::trust_in;
 using tls::botan_engine, tls::openssl_engine;
 
-/// A client that offers what the engines do not.
+/// Is a client that offers what our engines do not.
 struct old_client {
   explicit old_client(int version, const char* suites)
       : context(SSL_CTX_new(TLS_client_method())), connection(made(version, suites)) {

@@ -15,13 +15,13 @@
 namespace rathole::test {
 namespace {
 
-/// Neither variable is set while it lives.
+/// Unsets both variables while an object exists.
 struct bare_environment {
   variable file{"SSL_CERT_FILE", std::nullopt};
   variable folders{"SSL_CERT_DIR", std::nullopt};
 };
 
-/// What a client that has the roots of the machine says of the tests' server.
+/// Returns the verdict of a client with the system's roots about the tests' server.
 template <class E>
 std::error_code error_with_system_roots(const tls::client_settings& settings = {}) {
   const auto server = *tls::botan_engine::server_setup::make(test_server());

@@ -10,7 +10,7 @@ test::botan_layer make_client() { return test::botan_client(); }
 test::botan_layer make_server() { return test::botan_server(); }
 
 TEST_CASE("tls layer with Botan: the laws of layers") {
-  // Tickets hold the time, so what is said is not quite the same each time.
+  // Tickets contain the time, so the output differs slightly each time.
   RATHOLE_PROPERTY("all laws", [] {
     laws::check(make_client, make_server, {.reproducible = false, .authenticated = true});
   });
@@ -24,7 +24,7 @@ TEST_CASE("tls layer with Botan: a replayed conversation with faults") {
   client.send(test::text("heard"));
   settle(client, server, by);
   REQUIRE(server.received() == test::byte_vector{'h', 'e', 'a', 'r', 'd'});
-  // Who draws the same random bytes hears the same as the first did.
+  // A client that draws the same random bytes receives the same as the first did.
   CHECK(laws::tell(make_server(), by.client_said, {}, false).received == to_hex(server.received()));
 
   RATHOLE_PROPERTY("any cut gives the same story", [&by] {

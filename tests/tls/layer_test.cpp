@@ -24,7 +24,7 @@ constexpr time_point start{1h};
 
 #if BOTAN_VERSION_MAJOR < 3
 
-// What a driver does: polls before it waits.
+// Polls before it waits, as a driver does.
 void poll(botan_pair& both, time_point now) {
   both.client.poll(now);
   both.server.poll(now);
@@ -133,7 +133,7 @@ TEST_CASE("tls layer: first bytes that a server refuses") {
     const char* what;
     const char* dump;
     std::error_code error;
-    /// The last byte of what the server says, which is the alert.
+    /// Returns the last byte that the server sends, which is the alert.
     const char* said;
   };
   const example examples[] = {
@@ -167,7 +167,7 @@ TEST_CASE("tls layer: first bytes that a server refuses") {
 }
 
 TEST_CASE("tls layer: a peer that never makes progress is closed") {
-  // A message of the handshake that claims to be of 16 MiB, in records of the greatest size.
+  // A handshake message that claims a length of 16 MiB, in records of the largest size.
   test::byte_vector record(5 + 16'384, 'x');
   const test::byte_vector head{0x16, 3, 1, 0x40, 0};
   std::copy(head.begin(), head.end(), record.begin());

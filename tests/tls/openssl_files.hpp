@@ -13,11 +13,12 @@
 #include <string>
 #include <vector>
 
-/// Keys, certificates and what else the program `openssl` makes of them, in files.
+/// Keys, certificates and other files made by the program `openssl`.
 namespace rathole::test {
 
-/// A directory in which `openssl` runs. From the start it holds an authority (root.pem), one below it
-/// (middle.pem), and servers below that: ec.pem with ec.key, and rsa.pem with rsa.key.
+/// Is a directory in which `openssl` runs. The constructor makes a root authority (root.pem), an
+/// intermediate one (middle.pem), and server certificates by that: ec.pem with ec.key, and rsa.pem
+/// with rsa.key.
 class openssl_files {
  public:
   openssl_files() {
@@ -28,7 +29,7 @@ class openssl_files {
     issue("rsa", "middle", " -newkey rsa:2048");
   }
 
-  /// Runs `openssl` with `arguments`, as a shell reads them.
+  /// Runs `openssl` with `arguments` in a shell.
   void run(const std::string& arguments) const {
     const std::string command =
         "cd '" + dir_.path().string() + "' && openssl " + arguments + " 2> openssl.log";
@@ -43,19 +44,19 @@ class openssl_files {
     return (dir_.path() / name).string();
   }
 
-  /// What a file holds.
+  /// Returns the contents of a file.
   [[nodiscard]] std::string read(const std::string& name) const {
     std::ifstream file(dir_.path() / name, std::ios::binary);
     return {std::istreambuf_iterator<char>(file), {}};
   }
 
-  /// What `openssl` with `arguments` and `-out` writes.
+  /// Returns what `openssl` with `arguments` writes to the file of `-out`.
   [[nodiscard]] std::string made_by(const std::string& arguments) const {
     run(arguments + " -out made");
     return read("made");
   }
 
-  /// The certificate or key in a file, in DER.
+  /// Returns the certificate or key of a file, in DER.
   [[nodiscard]] std::vector<std::uint8_t> certificate(const std::string& name) const {
     const std::string der = made_by("x509 -outform DER -in " + name + ".pem");
     return {der.begin(), der.end()};
@@ -77,7 +78,7 @@ class openssl_files {
   temp_dir dir_;
 };
 
-/// Those that the tests of one process share.
+/// Returns the directory that the tests of one process share.
 inline const openssl_files& shared_openssl_files() {
   static const openssl_files made;
   return made;

@@ -51,7 +51,7 @@ TEST_CASE("pem identity: keys in every format") {
         read_pem_identity(files.read(e.of + std::string(".pem")) + files.read("middle.pem"), e.key);
     REQUIRE_MESSAGE(read, (read ? "" : read.error()));
     CHECK(read->certificates == std::vector{files.certificate(e.of), files.certificate("middle")});
-    // Whatever way the key came in, it is usable PKCS#8.
+    // The result is usable PKCS#8, whatever the key's format was.
     const auto loaded = tls::load_pkcs8(read->private_key.bytes());
     REQUIRE(loaded);
     CHECK(tls::is_certificate_of(*loaded, files.certificate(e.of)));

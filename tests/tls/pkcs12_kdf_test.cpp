@@ -26,7 +26,8 @@ TEST_CASE("pkcs12: passwords as BMPStrings") {
       {"\xc3\xa4", "00e4"},
       {"\xe2\x82\xac", "20ac"},
       {"\xf0\x9d\x84\x9e", "d834dd1e"},
-      // No UTF-8: a lone lead, a lone follower, too long a spelling, a surrogate, beyond Unicode.
+      // Invalid UTF-8: a lone lead byte, a lone continuation byte, an overlong encoding, a
+      // surrogate, a value beyond Unicode.
       {"a\xc3", "006100c3"},
       {"\xa4", "00a4"},
       {"\xc0\x80", "00c00080"},

@@ -45,7 +45,7 @@ byte_vector tagged(const byte_vector& inside) { return value(0xa0, inside); }
 
 const byte_vector data = bytes("06092a864886f70d010701");
 
-/// A bag of type `number`.
+/// Returns a bag of type `number`.
 byte_vector bag(std::uint8_t number, const byte_vector& inside) {
   return sequence(bytes("060b2a864886f70d010c0a01") + byte_vector{number} + tagged(inside));
 }
@@ -54,13 +54,13 @@ byte_vector certificate_bag(const byte_vector& der) {
   return bag(3, sequence(bytes("060a2a864886f70d01091601") + tagged(octet_string(der))));
 }
 
-/// A file with these bags, without encryption; `mac` may be empty.
+/// Returns a file with these bags, without encryption; `mac` may be empty.
 byte_vector bare_file(const byte_vector& bags, const byte_vector& mac = {}) {
   const byte_vector safe = sequence(sequence(data + tagged(octet_string(sequence(bags)))));
   return sequence(bytes("020103") + sequence(data + tagged(octet_string(safe))) + mac);
 }
 
-/// A MAC that is wrong, with SHA-1.
+/// Returns a wrong MAC with SHA-1.
 byte_vector mac_data(const byte_vector& salt, const byte_vector& iterations,
                      const byte_vector& hash = bytes("06052b0e03021a")) {
   return sequence(sequence(sequence(hash) + octet_string(byte_vector(20))) + octet_string(salt) +
@@ -74,7 +74,7 @@ TEST_CASE("pkcs12: files written by OpenSSL are read") {
   struct example {
     const char* options;
     const char* password;
-    // Nothing in the file needs it.
+    // The file contains nothing that needs it.
     bool any_password = false;
   };
   const example examples[] = {
@@ -145,13 +145,13 @@ TEST_CASE("pkcs12: the example of RFC 9579, with a MAC by PBKDF2") {
   byte_vector file = bytes(pbmac1_example);
   CHECK(error_of(file, "1234") == "");
   CHECK(error_of(file, "12345") == "the password is wrong");
-  // The MAC's key is to have 32 bytes, and then 19.
+  // The MAC's key has 32 bytes, and then 19.
   const byte_vector length = bytes("020120300c06082a864886f70d0209");
   const auto at = std::search(file.begin(), file.end(), length.begin(), length.end());
   REQUIRE(at != file.end());
   at[2] = 19;
   CHECK(error_of(file, "1234") == "the key of the MAC has a wrong length");
-  // One of 127 bytes is four blocks of SHA-256.
+  // A key of 127 bytes needs four blocks of SHA-256.
   at[2] = 127;
   CHECK(error_of(file, "1234", {.iterations = 4 * 2048}) == "the password is wrong");
   CHECK(error_of(file, "1234", {.iterations = 4 * 2048 - 1}) ==
@@ -179,7 +179,7 @@ TEST_CASE("pkcs12: the only key that has a certificate is used") {
   CHECK(error_of(bare_file(ec_key), "") == "there is no certificate in the file");
   CHECK(error_of(bare_file(ec_bag), "") == "there is no private key in the file");
   CHECK(error_of(bare_file({}), "") == "there is no private key in the file");
-  // What is not a key or an X.509 certificate is skipped, as are other types of bags.
+  // Bags that are no key and no X.509 certificate are skipped.
   const byte_vector sdsi = bag(3, sequence(bytes("060a2a864886f70d01091602") + tagged({})));
   CHECK(error_of(bare_file(sdsi + bag(5, octet_string({1})) + ec_key + ec_bag), "") == "");
 }
@@ -199,7 +199,7 @@ TEST_CASE("pkcs12: nested bags, and constructed strings") {
       value(0x24, octet_string({safe.begin(), middle}) + octet_string({middle, safe.end()}));
   CHECK(error_of(sequence(bytes("020103") + sequence(data + tagged(pieces))), "") == "");
 
-  // The same with ends in place of lengths.
+  // The same with indefinite lengths.
   const auto ended = [](std::uint8_t tag, const byte_vector& inside) {
     return byte_vector{tag, 0x80} + inside + byte_vector{0, 0};
   };

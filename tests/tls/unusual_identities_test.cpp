@@ -1,4 +1,4 @@
-// Identities that the engines take differently. The program `openssl` makes them.
+// Identities that the TLS engines treat differently, made by the program `openssl`.
 
 #include "engine_pair.hpp"
 #include "openssl_files.hpp"
@@ -56,7 +56,8 @@ class unusual_files : public openssl_files {
 
   void make_version_1() const {
     try {
-      // Newer versions make one of version 3 unless asked, and if their configuration has extensions.
+      // Newer versions of `openssl` make version 3 by default, or if their configuration has
+      // extensions.
       run("req -x509 -x509v1 -config /dev/null -days 9 -key rsa2048.key -subj /CN=server.test"
           " -out 'version 1.pem'");
     } catch (const std::runtime_error&) {
@@ -84,7 +85,7 @@ struct outcome {
   std::error_code server;
 };
 
-/// What becomes of a handshake with the identity `name` and a client that trusts `trusted`.
+/// Returns the result of a handshake with the identity `name` and a client that trusts `trusted`.
 template <class E>
 outcome outcome_of(const std::string& name, const tls::trust& trusted) {
   E both(*E::client_engine::client_setup::make(trusted),
@@ -93,7 +94,7 @@ outcome outcome_of(const std::string& name, const tls::trust& trusted) {
   return {both.client.error, both.server.error};
 }
 
-/// The same if the client trusts exactly the certificate that it is shown.
+/// As above, for a client that trusts exactly the certificate that it receives.
 template <class E>
 outcome outcome_of(const std::string& name) {
   return outcome_of<E>(name, trust_in(files().identity(name)));

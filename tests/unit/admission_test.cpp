@@ -49,7 +49,7 @@ TEST_CASE("source_network: which addresses count as one source") {
       {"fe80::1%eth0", "fe80:0:0:0::/64"},
       {"1:2:3:4:5:6:7::", "1:2:3:4::/64"},
       {"64:ff9b::192.0.2.7", "64:ff9b:0:0::/64"},
-      // What is no literal stands for itself.
+      // Text that is not an IP literal is its own network.
       {"client", "client"},
       {"", ""},
       {"1:2:3", "1:2:3"},
@@ -91,7 +91,7 @@ TEST_CASE("admission: above the total limit the oldest of the most loaded source
   admitting.admit("b");
   admitting.admit("c");
   CHECK(admitting.admit("d").evicted == 1);
-  // All have one: the oldest of all goes, never the newcomer.
+  // All sources have one connection: the oldest of all is closed, never the newcomer.
   CHECK(admitting.admit("e").evicted == 0);
   CHECK(admitting.admit("e").evicted == 5);
   CHECK(admitting.size() == 4);
@@ -150,7 +150,7 @@ TEST_CASE("admission: lower limits close nothing, but admit no more") {
   CHECK(admitting.size() == 5);
   CHECK(admitting.admit("c").evicted == 0);
   CHECK(admitting.size() == 5);
-  // Loads are counted by the new bounds.
+  // Loads are compared by the new limits.
   admitting.exempt("a");
   admitting.set_limits(limits(3, 1));
   CHECK(admitting.admit("c").evicted == 5);

@@ -69,7 +69,7 @@ TEST_CASE("attempt_pacer: any success ends the pauses, whenever its attempt star
   pacer.failed(pacer.started(start + 100ms), start + 100ms, rng);
   pacer.succeeded();
   CHECK(pacer.ready_at() <= start);
-  // What began before says nothing of what is now.
+  // An attempt that began before says nothing about the present.
   pacer.failed(slow, start + 1s, rng);
   CHECK(pacer.ready_at() <= start);
   pacer.failed(pacer.started(start + 2s), start + 2s, rng);

@@ -60,7 +60,7 @@ TEST_CASE("byte_buffer: memory does not grow with the number of bytes that passe
     buffer.append(chunk);
     buffer.consume(100);
     const auto at = reinterpret_cast<std::uintptr_t>(buffer.data().data());
-    // The memory may move while it grows to what is needed.
+    // The memory may move while it grows to its final size.
     if (i < 100) continue;
     lowest = std::min(lowest, at);
     highest = std::max(highest, at);

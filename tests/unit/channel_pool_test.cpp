@@ -26,7 +26,7 @@ std::string name(const protocol::reject& a) { return "reject " + std::to_string(
 
 using names = std::vector<std::string>;
 
-/// Polls until nothing is left to do.
+/// Polls until no action is left; returns their names.
 names drain(channel_pool& pool, time_point now = start) {
   names out;
   while (const auto action = pool.poll(now)) {
@@ -41,7 +41,7 @@ pool_limits limits(std::size_t size) {
   return out;
 }
 
-/// A pool of that size whose channels 100, 101, ... have arrived.
+/// Returns a pool of that size whose channels 100, 101, ... have arrived.
 channel_pool filled(pool_limits bounds) {
   channel_pool pool(bounds);
   CHECK(drain(pool).size() == bounds.size);
@@ -139,7 +139,7 @@ TEST_CASE("channel_pool: after a dead channel the visitor is first again, with i
   pool.visitor_arrived(3, start + 2s);
   CHECK(drain(pool, start + 2s) == names{"request"});
 
-  // Whichever fails first, the oldest visitor comes first.
+  // Whichever fails first, the oldest visitor is first.
   pool.start_failed(2);
   pool.start_failed(1);
   CHECK(pool.waiting() == 3);
@@ -228,7 +228,7 @@ TEST_CASE("channel_pool: a commanded channel that does not arrive is commanded a
   CHECK(drain(pool, start + 4s).empty());
   CHECK(drain(pool, start + 5s) == names{"request"});
   CHECK(pool.deadline() == start + 10s);
-  // The first one came after all: there is one more than the pool needs.
+  // The first one arrived after all, so there is one more than the pool needs.
   pool.channel_arrived(8);
   pool.channel_arrived(9);
   CHECK(drain(pool, start + 6s) == names{"reject 9"});
@@ -256,14 +256,14 @@ TEST_CASE("channel_pool: unanswered commands are repeated ever more rarely") {
   CHECK(pauses == std::vector<duration>{5s, 10s, 15s, 25s, 45s, 65s});
   CHECK(commands < 2 * 65);
 
-  // A visitor's own command is given at once, and repeated while the visitor waits.
+  // A visitor's own command is issued at once, and repeated while the visitor waits.
   pool.visitor_arrived(1, now + 1s);
   now += 1s;
   const std::size_t own = drain(pool, now).size();
   CHECK(own <= 1);
   CHECK(pool.outstanding() >= 1);
 
-  // As soon as one comes, all that are missing are commanded.
+  // As soon as one arrives, all missing channels are commanded.
   pool.channel_arrived(7);
   CHECK(drain(pool, now)[0] == "assign 1-7");
   CHECK(pool.outstanding() + pool.idle() == 2);

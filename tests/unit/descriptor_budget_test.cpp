@@ -74,7 +74,7 @@ TEST_CASE("descriptor budget: idle channels do not keep visitors out, and are cl
   CHECK(budget.update(start));
   CHECK(budget.idle_share() == 0);
   CHECK(budget.admits_visitor());
-  // They come back once visitors use half.
+  // Idle channels return once visitors use half.
   budget.use.idle = 0;
   budget.use.forwards = 18;
   CHECK_FALSE(budget.update(start));
@@ -100,7 +100,7 @@ TEST_CASE("descriptor budget: visitors of UDP services share a quarter of the re
     budget.use.fixed = 4;
     budget.use.udp_services = each.udp_services;
     CHECK(budget.udp_share() == each.share);
-    // Somebody else's shortage does not have visitors forgotten.
+    // A shortage caused by others does not make it forget visitors.
     budget.refused(start);
     CHECK(budget.udp_share() == each.share);
   }
@@ -123,7 +123,7 @@ TEST_CASE("descriptor budget: handshakes leave half to visitors") {
   CHECK(budget.max_handshakes() == 35);
   budget.use.handshakes = 35;
   CHECK(budget.admits_visitor());
-  // What is in a handshake may be the channel that a visitor waits for.
+  // A connection in its handshake may be the channel that a visitor waits for.
   budget.use.waiting = 34;
   CHECK(budget.admits_visitor());
   budget.use.waiting = 35;
@@ -139,7 +139,7 @@ TEST_CASE("descriptor budget: a refusal by the system limits it for a second") {
   budget.update(start);
   CHECK(budget.idle_share() > 0);
   budget.refused(start);
-  // 73 are in use; less the slack and the listeners there are 64 for visitors.
+  // 73 are in use; without the slack and the listeners there are 64 for visitors.
   CHECK(budget.update(start));
   CHECK(budget.idle_share() == 0);
   CHECK_FALSE(budget.admits_visitor());
@@ -191,7 +191,7 @@ TEST_CASE("descriptor budget: a client also counts the local connection, and eac
     ++budget.use.idle;
   }
   CHECK_FALSE(budget.admits_dial(0));
-  // A channel that became a forward needs what it needed before.
+  // A channel that starts to carry a connection needs the same as before.
   --budget.use.idle;
   ++budget.use.forwards;
   CHECK_FALSE(budget.admits_dial(0));

@@ -71,7 +71,8 @@ TEST_CASE("detect_protocol: only the first five bytes are considered") {
   }
 }
 
-/// A layer that passes everything on once it has seen "hello there", and answers what is different.
+/// Is a layer that passes everything on once it has received "hello there", and replies to anything
+/// else.
 class polite_layer {
  public:
   result<void> start(byte_buffer&) { return {}; }
@@ -116,7 +117,7 @@ struct outcome {
   bool operator==(const outcome&) const = default;
 };
 
-/// What becomes of `in` in pieces of `size` bytes.
+/// Returns the result of `in` in pieces of `size` bytes.
 outcome play(const std::vector<std::uint8_t>& in, std::size_t size) {
   expecting layer{polite_layer()};
   byte_buffer app;

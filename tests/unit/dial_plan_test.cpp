@@ -23,14 +23,14 @@ std::string ordered(std::string_view found, bool prefer_ipv6) {
 using steps = std::vector<std::string>;
 
 struct played_dial {
-  /// When which place was dialled, as `milliseconds:place`.
+  /// The attempts, as `milliseconds:address`.
   steps dialled;
-  /// When the dial was over, if it was.
+  /// When the dial ended, if it did.
   std::optional<duration> over;
 };
 
-/// Four seconds of a dial to addresses of which each fails at once ('x'), after that many tenths of
-/// a second (a digit), or never.
+/// Runs four seconds of a dial to addresses, each of which fails at once ('x'), after that many
+/// tenths of a second (a digit), or never.
 played_dial play(std::string_view answers) {
   const time_point start{};
   dial_plan plan(answers.size(), start);

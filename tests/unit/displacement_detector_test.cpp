@@ -11,7 +11,7 @@ namespace {
 using namespace std::chrono_literals;
 using client::displacement_detector;
 
-/// Always the middle of the range.
+/// Always returns the middle of the range.
 struct middle {
   void fill(byte_span out) const {
     for (auto& byte : out) byte = 0;
@@ -19,7 +19,7 @@ struct middle {
   }
 };
 
-/// So many channels in a row that the server closes after `lasted`.
+/// Simulates that many channels in a row, each of which the server closes after `lasted`.
 void cut_short(displacement_detector& seen, std::size_t channels, duration lasted = 500ms) {
   for (std::size_t i = 0; i < channels; ++i) seen.note(errc::end_of_stream, lasted);
 }

@@ -15,7 +15,7 @@ namespace {
 
 using http::head_reader;
 
-/// The error that `in` ends in, if any.
+/// Returns the error of reading `in`, if any.
 std::error_code error_of(std::string_view in) {
   head_reader reader;
   const auto taken = reader.feed(text(in));
@@ -61,7 +61,7 @@ TEST_CASE("http: malformed heads are rejected") {
         std::string_view("a\r\nb: c\rd")}) {
     CAPTURE(bad);
     CHECK(error_of(bad) == errc::malformed_http);
-    // It is an error for good.
+    // The error is permanent.
     head_reader reader;
     static_cast<void>(reader.feed(text(bad)));
     CHECK(reader.feed(text("a")).error() == errc::malformed_http);

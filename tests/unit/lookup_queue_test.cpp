@@ -1,4 +1,4 @@
-// Which names are looked up at the same time, and what is kept of them.
+// Which names are looked up at the same time, and what is remembered of them.
 
 #include <rathole/core/expiring_cache.hpp>
 #include <rathole/core/lookup_queue.hpp>
@@ -18,7 +18,7 @@ constexpr time_point start{1h};
 
 std::string number(const char* what, int i) { return what + std::to_string(i); }
 
-/// Looks a name up that nobody else asks for, in `took`.
+/// Looks a name up for a single caller; the look-up takes `took`.
 void look_up(lookup_queue& queue, const std::string& name, duration took) {
   queue.ask(name, start);
   CHECK(queue.begin(start) == name);
@@ -36,7 +36,7 @@ TEST_CASE("lookup_queue: a name is looked up once, however many callers ask") {
   CHECK(queue.running() == 1);
   queue.end("a", start + 4s);
   CHECK(queue.running() == 0);
-  // The next one who asks begins again.
+  // The next caller starts a new look-up.
   CHECK(queue.ask("a", start + 5s) == start + 5s);
   CHECK(queue.begin(start + 5s) == "a");
 }
@@ -48,7 +48,7 @@ TEST_CASE("lookup_queue: a name that no caller asks for any more is not looked u
   queue.cancel("a");
   queue.cancel("unknown");
   CHECK(queue.begin(start) == "b");
-  // One that is being looked up is looked up to its end.
+  // A look-up that runs is completed.
   queue.cancel("b");
   CHECK(queue.running() == 1);
   CHECK(queue.ask("b", start + 1s) == start);
@@ -88,7 +88,7 @@ TEST_CASE("lookup_queue: a fast name overtakes slow ones that wait") {
   CHECK(queue.begin(start) == "good");
   CHECK(queue.begin(start) == "new");
   CHECK(queue.begin(start) == std::nullopt);
-  // What was slow may be quick now.
+  // A name that was slow may be fast now.
   queue.end("dead0", start + 10ms);
   queue.ask("dead0", start);
   CHECK(queue.begin(start) == "dead0");

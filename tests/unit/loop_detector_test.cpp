@@ -34,14 +34,14 @@ names drain(loop_detector& detector, time_point now) {
   return out;
 }
 
-/// A detector with `count` unanswered forwards, numbered from 0.
+/// Returns a detector with `count` unanswered connections, numbered from 0.
 loop_detector with_silent(std::size_t count) {
   loop_detector out;
   for (std::size_t i = 0; i < count; ++i) out.started(i);
   return out;
 }
 
-/// As above, after visitor 1000 was held for an answer and then refused.
+/// As above, after visitor 1000 was held and then refused.
 loop_detector judging(std::size_t count) {
   loop_detector out = with_silent(count);
   out.visitor_arrived(1000);
@@ -55,7 +55,7 @@ TEST_CASE("loop detector: visitors pass while few connections are unanswered") {
   detector.visitor_arrived(1);
   CHECK(drain(detector, start) == names{"admit 1"});
   CHECK_FALSE(detector.deadline());
-  // Any number of answered ones is no reason.
+  // Any number of answered connections is not suspicious.
   for (std::uint64_t i = 100; i < 2000; ++i) {
     detector.started(i);
     detector.answered(i);
@@ -154,7 +154,7 @@ TEST_CASE("loop detector: after a wrong suspicion the threshold doubles") {
   detector.started(127);
   detector.visitor_arrived(1003);
   CHECK(drain(detector, start + 3s) == names{"look"});
-  // Once most are answered, and a minute has passed, it is as in the beginning.
+  // Once most are answered and a minute has passed, the detector is in its initial state.
   for (std::uint64_t i = 0; i < 100; ++i) detector.answered(i);
   CHECK(drain(detector, start + 3s) == names{"admit 1003"});
   for (std::uint64_t i = 200; i < 236; ++i) detector.started(i);

@@ -1,4 +1,5 @@
-// This program is built without any transport but tcp, as `rathole::core` alone brings none.
+// This program is built without any transport except tcp, because `rathole::core` alone has no
+// others.
 
 #include <rathole/transport/missing_part.hpp>
 

@@ -26,7 +26,7 @@ proxy::credentials user(std::string name = "myuser", std::string password = "myp
   return {std::move(name), secret(std::move(password))};
 }
 
-/// What the machine sends next, as hexadecimal digits.
+/// Returns what the machine sends next, as hexadecimal digits.
 template <class M>
 std::string sent(M& machine) {
   byte_buffer out;
@@ -35,7 +35,7 @@ std::string sent(M& machine) {
 }
 
 /// Feeds byte by byte, but not more than the machine wants; returns how it ended, and how much it
-/// took.
+/// read.
 struct outcome {
   bool connected = false;
   std::error_code error;
@@ -83,7 +83,7 @@ TEST_CASE("socks5: the exchange with credentials") {
   // The address may be a name, of any length.
   CHECK(feed(machine, bytes("05000003 02 6162 1234")).connected);
 
-  // The proxy may not want them.
+  // The proxy may not require them.
   socks5 unasked(user(), {"example.com", 2333});
   sent(unasked);
   CHECK_FALSE(feed(unasked, bytes("0500")).error);
@@ -222,7 +222,7 @@ TEST_CASE("http_connect: every response of a proxy has its result") {
 TEST_CASE("http_connect: bytes after the head stay in the stream") {
   http_connect machine(std::nullopt, {"a", 1});
   byte_view in = text("HTTP/1.1 200 OK\r\nA: b\r\n\r\nSSH-2.0");
-  // As a driver reads: as much as the machine wants, at once.
+  // Feeds as much as the machine wants at once, as a driver does.
   while (machine.wanted() > 0) {
     const byte_view piece = in.first(machine.wanted());
     REQUIRE(machine.feed(piece) == piece.size());

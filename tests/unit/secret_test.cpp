@@ -17,7 +17,7 @@
 namespace rathole::test {
 namespace {
 
-/// Memory that is looked at in the moment in which it is given back.
+/// Memory that is inspected at the moment it is freed.
 struct watched_memory {
   const std::uint8_t* at = nullptr;
   bool freed = false;
@@ -104,7 +104,7 @@ TEST_CASE("secret: the bytes are wiped before the memory is given back") {
 }
 
 TEST_CASE("secret: the text that it is made from is wiped") {
-  // Long enough to live outside the string object, whose own memory ends with the call.
+  // Long enough to be allocated outside the string object, whose own memory ends with the call.
   std::string text(100, 'x');
   watched = watched_memory();
   watched.at = reinterpret_cast<const std::uint8_t*>(text.data());

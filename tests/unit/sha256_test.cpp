@@ -93,7 +93,7 @@ TEST_CASE("system_rng: fills the whole buffer, never twice the same") {
   }
   byte_vector large(100'000);
   rng.fill(large);
-  // 64 zeros in a row, anywhere, would be an accident of probability 2^-495.
+  // 64 zeros in a row, anywhere, have a probability of 2^-495.
   CHECK(std::search_n(large.begin(), large.end(), 64, std::uint8_t{0}) == large.end());
   rng.fill({});
 }

@@ -15,9 +15,9 @@ using namespace std::chrono_literals;
 
 constexpr time_point now{1h};
 
-/// A toy: says its mark and waits for one; then bytes pass as they are. There is one for the end,
-/// unless it is 0, and one that is an error, to which it says '?' in closing. It says its mark again
-/// where its deadline comes.
+/// Is an example layer: it sends its mark and waits for one; then bytes pass unchanged. One byte
+/// means the end, unless it is 0, and one is an error, to which it replies '?' as its last message.
+/// It sends its mark again at its deadline.
 struct toy {
   char mark = 'a';
   char end_mark = 0;
@@ -88,13 +88,13 @@ struct toy {
 
 static_assert(TimedLayer<stacked_layer<toy, toy>>);
 
-/// A stack with what it was given and gave.
+/// Is a stack of two layers with its input and output.
 struct stack {
   stacked_layer<toy, toy> it;
   byte_buffer app = {};
   byte_buffer wire = {};
 
-  /// The error of taking `in`, if any.
+  /// Returns the error of receiving `in`, if any.
   std::error_code take(std::string_view in) {
     const auto taken = it.receive(text(in), app, wire);
     return taken ? std::error_code() : taken.error();
@@ -110,7 +110,7 @@ struct stack {
   }
 };
 
-/// An upper layer that says its end, with '.', and one that does not.
+/// An upper layer that announces its end, with '.', and one that does not.
 const toy upper{.mark = 'u', .end_mark = '.'};
 const toy silent_upper{.mark = 'u'};
 /// The same for a lower one, with ','. Errors below are '#'.
@@ -137,7 +137,7 @@ TEST_CASE("stacked_layer: bytes pass through both layers") {
   CHECK(out.said() == "down");
   CHECK(out.take("up") == std::error_code());
   CHECK(out.received() == "up");
-  // Also those that come with the last of both handshakes.
+  // Also bytes that arrive with the end of both handshakes.
   stack early{{upper, lower}};
   REQUIRE(early.it.start(early.wire));
   CHECK(early.take("luup") == std::error_code());
@@ -154,7 +154,7 @@ TEST_CASE(
   CHECK(out.received() == "more");
   CHECK(out.said() == ",");
   CHECK(out.it.state() == phase::closed);
-  // How the stream below ends does not matter then.
+  // How the stream below ends does not matter afterwards.
   CHECK(out.it.receive_end());
 
   stack other = open_stack(upper, lower);
@@ -178,7 +178,7 @@ TEST_CASE("stacked_layer: if the upper layer does not announce its end, the lowe
   CHECK(out.said().empty());
   CHECK(out.it.state() == phase::closed);
 
-  // Where neither says it, the stream below does.
+  // If neither layer announces the end, the stream below does.
   stack bare = open_stack(silent_upper, silent_lower);
   REQUIRE(bare.it.close(bare.wire));
   CHECK(bare.said().empty());

@@ -23,7 +23,7 @@ byte_vector frame_of(const udp_endpoint& visitor, byte_view payload) {
   return {out.data().begin(), out.data().end()};
 }
 
-/// What decoding came to: a frame, nothing yet, or malformed.
+/// Returns the result of decoding: a frame, incomplete, or malformed.
 enum class verdict { frame, incomplete, malformed };
 
 verdict judge(byte_view in) {

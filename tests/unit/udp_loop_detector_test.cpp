@@ -21,7 +21,7 @@ byte_view bytes(std::string_view text) {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
 
-/// Two services of a client.
+/// The ids of two services of a client.
 constexpr int this_service = 1;
 constexpr int other_service = 2;
 
@@ -118,7 +118,7 @@ TEST_CASE("UDP loop: a socket is known until it is closed") {
   CHECK(sockets.find(at) == nullptr);
   sockets.add(at, first);
   CHECK(sockets.find(at) == first);
-  // The port went to another socket before the first one was taken off.
+  // The port was given to another socket before the first one was removed.
   sockets.add(at, second);
   sockets.remove(at, first.get());
   CHECK(sockets.find(at) == second);

@@ -13,7 +13,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// The same bytes for each layer.
+/// Returns a generator with the same bytes for each layer.
 struct same_rng {
   std::uint8_t next = 0;
   void fill(byte_span out) {
@@ -33,7 +33,7 @@ TEST_CASE("laws: websocket") {
   RATHOLE_PROPERTY("websocket", [] { layer_laws::check(make_client, make_server); });
 }
 
-/// A frame to a server: of any kind and size, mostly lawful.
+/// Draws a frame to a server, of any kind and size, mostly valid.
 byte_vector any_frame() {
   const auto first =
       *rc::gen::weightedOneOf<int>({{12, rc::gen::element(0x82, 0x02, 0x00, 0x80, 0x89, 0x8a)},
@@ -41,7 +41,7 @@ byte_vector any_frame() {
                                     {1, rc::gen::inRange(0, 256)}});
   byte_vector out{static_cast<std::uint8_t>(first)};
   byte_vector payload = *any_bytes(130);
-  // Status codes that are near to those that mean something.
+  // Draws status codes near those with a meaning.
   if (first == 0x88 && payload.size() >= 2) {
     const int code = *rc::gen::inRange(998, 1018);
     payload[0] = static_cast<std::uint8_t>(code >> 8);

@@ -14,7 +14,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// The bytes 1, 2, 3, and so on; or 0x11, 0x22, 0x33, 0x44 over and over.
+/// Generates the bytes 1, 2, 3, and so on; or 0x11, 0x22, 0x33, 0x44 repeatedly.
 struct scripted_rng {
   bool repeats = false;
   std::uint8_t next = 1;
@@ -48,7 +48,7 @@ std::string as_text(const byte_buffer& in) {
   return {reinterpret_cast<const char*>(in.data().data()), in.size()};
 }
 
-/// A layer with what it was given and gave.
+/// Is a layer with its input and output.
 struct end {
   layer it;
   byte_buffer app = {};
@@ -61,7 +61,7 @@ struct end {
   std::error_code take(std::string_view in) { return take(text(in)); }
 };
 
-/// A client whose frames have the mask 11 22 33 44.
+/// Returns a client whose frames have the mask 11 22 33 44.
 end client(websocket::client_settings settings = {.host = "example.com:2333"}) {
   end out{layer::client(std::move(settings), scripted_rng{.repeats = true})};
   REQUIRE(out.it.start(out.wire));
@@ -128,7 +128,7 @@ TEST_CASE("websocket: the server accepts requests of other clients") {
   CHECK(server().take(nginx) == std::error_code());
   CHECK(server({.path = "/any/path"}).take(nginx) == std::error_code());
   CHECK(server({.path = "/any/path?x"}).take(nginx) == std::error_code());
-  // Behind the request there may be a frame already.
+  // A frame may already follow the request.
   end out = server();
   CHECK(out.take(std::string(request) + "\x82\x81\x01\x02\x03\x04" + "b") == std::error_code());
   CHECK(as_text(out.app) == "c");
@@ -314,7 +314,7 @@ TEST_CASE("websocket: invalid frames end the connection with a Close") {
   end unmasked = open_server();
   CHECK(unmasked.take(bytes("8200")) == errc::malformed_message);
   CHECK(to_hex(unmasked.wire.data()) == "880203ea");
-  // Behind a Close of ours there is no second one.
+  // After our Close there is no second one.
   end closing = open_server();
   REQUIRE(closing.it.close(closing.wire));
   CHECK(closing.take(bytes("8200")) == errc::malformed_message);
@@ -349,7 +349,7 @@ TEST_CASE("websocket: each direction ends separately") {
   CHECK(b.take(a.wire.data()) == std::error_code());
   CHECK(b.it.state() == phase::read_closed);
   CHECK(b.it.receive_end());
-  // It is not the other end's closing message: the server goes on sending.
+  // It does not end the other direction: the server continues to send.
   REQUIRE(b.it.send(text("late"), b.wire));
   REQUIRE(b.it.close(b.wire));
   CHECK(to_hex(b.wire.data()) ==
@@ -360,7 +360,7 @@ TEST_CASE("websocket: each direction ends separately") {
   CHECK(as_text(a.app) == "late");
   CHECK(a.it.state() == phase::closed);
   CHECK(a.it.receive_end());
-  // A Close may carry a reason; what follows it is not looked at.
+  // A Close may carry a reason; what follows it is ignored.
   end c = open_client();
   CHECK(c.take(bytes("8803 03e8 78 ff")) == std::error_code());
   CHECK(c.it.state() == phase::read_closed);
@@ -368,7 +368,7 @@ TEST_CASE("websocket: each direction ends separately") {
   CHECK(c.it.state() == phase::closed);
 }
 
-/// A Close to a client, with `payload`.
+/// Returns a Close to a client, with `payload`.
 byte_vector close_frame(std::string_view payload) {
   const byte_vector content = bytes(payload);
   return byte_vector{0x88, static_cast<std::uint8_t>(content.size())} + content;
@@ -433,7 +433,7 @@ TEST_CASE("websocket: any other Close is an error, and is answered") {
   for (const broken& each : table) {
     CAPTURE(each.what);
     end out = open_client();
-    // What came before it is still passed on.
+    // What arrived before it is still passed on.
     CHECK(out.take(bytes("8201 61") + close_frame(each.payload)) == each.error);
     CHECK(as_text(out.app) == "a");
     const byte_vector code = bytes(each.answer);
@@ -443,7 +443,7 @@ TEST_CASE("websocket: any other Close is an error, and is answered") {
     CHECK(to_hex(out.wire.data()) == to_hex(said));
     CHECK(out.it.state() == phase::closed);
     CHECK(out.it.receive_end().error() == each.error);
-    // Behind a Close of ours it is no less an error; there is no second Close.
+    // After our Close it is an error too; there is no second Close.
     end closing = open_client();
     REQUIRE(closing.it.close(closing.wire));
     closing.wire.clear();
