@@ -18,7 +18,7 @@ struct deaf {};
 TEST_CASE("service counter: a service counts while a client serves it and its address is bound") {
   deaf nobody;
   int changes = 0;
-  serving<deaf> counted(nobody, [&changes] { ++changes; });
+  service_counter<deaf> counted(nobody, [&changes] { ++changes; });
   const address at{"192.0.2.7", 80};
   const config::server settings;
   const auto in_use = std::make_error_code(std::errc::address_in_use);
@@ -45,7 +45,7 @@ TEST_CASE("service counter: a service counts while a client serves it and its ad
 
 TEST_CASE("service counter: the first services without a client are named") {
   deaf nobody;
-  serving<deaf> counted(nobody, [] {});
+  service_counter<deaf> counted(nobody, [] {});
   const address at{"192.0.2.7", 80};
   std::vector<config::server_service> all(2);
   all[0].name = "web";
