@@ -32,7 +32,7 @@ class instance_observer {
   /// Returns how many services are served now.
   [[nodiscard]] std::size_t count() const { return services_.count(); }
 
-  /// See `service_counter::unserved`.
+  /// Returns the names of services that no client serves; see `service_counter::unserved`.
   template <class Service>
   [[nodiscard]] std::string unserved(const std::vector<Service>& services) const {
     return services_.unserved(services);

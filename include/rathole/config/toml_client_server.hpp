@@ -38,8 +38,8 @@ inline void warn_of_token(const toml_reader& table, std::string_view key, const 
   }
 }
 
-/// The token of the services that have none of their own. A misspelt key is a problem by itself,
-/// and not that of each service.
+/// Returns the token of the services that have none of their own. A misspelt key is a problem by
+/// itself, and not that of each service.
 inline std::optional<secret> read_default_token(toml_reader& table) {
   constexpr std::string_view key = "default_token";
   auto token = table.secret_string(key);

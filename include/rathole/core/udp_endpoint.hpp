@@ -101,9 +101,9 @@ inline address to_address(const udp_endpoint& of) {
   return address{std::move(host), of.port};
 }
 
-/// The endpoint that an address of an IP literal, with or without a zone, and a port names; nothing
-/// if the host is a name. An IPv4 address in its form for IPv6 (RFC 4291 section 2.5.5.2) is one of
-/// IPv4.
+/// Returns the endpoint that an address of an IP literal, with or without a zone, and a port names;
+/// nothing if the host is a name. An IPv4 address in its form for IPv6 (RFC 4291 section 2.5.5.2)
+/// is one of IPv4.
 inline std::optional<udp_endpoint> to_udp_endpoint(const address& of) {
   udp_endpoint out;
   out.port = of.port;

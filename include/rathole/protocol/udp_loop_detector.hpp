@@ -52,7 +52,7 @@ class sent_datagrams {
   [[nodiscard]] const std::vector<const void*>& path() const { return path_; }
 
  private:
-  /// Never 0, which stands for nothing.
+  /// Returns a hash of the first 64 bytes and the size; never 0, which stands for nothing.
   static std::uint64_t mark(byte_view payload) {
     const byte_view head = payload.first(std::min<std::size_t>(payload.size(), 64));
     const std::string_view text(reinterpret_cast<const char*>(head.data()), head.size());

@@ -20,7 +20,7 @@ namespace rathole::server {
 
 namespace detail {
 
-/// The part of `forward` that runs in the runtime `runtime`, where both streams live.
+/// Runs the part of `forward` that belongs to the runtime `runtime`, where both streams live.
 template <class Context>
 io::awaitable<io::relay_status> run_relay(std::shared_ptr<Context> self,
                                           typename Context::runtime_type runtime,

@@ -34,18 +34,19 @@ inline bool is_proxy_error(const std::error_code& error) {
          error == errc::proxy_authentication_failed;
 }
 
-/// Whether the proxy was reached, or may have been, and gave no answer.
+/// Returns whether the proxy was reached, or may have been, and gave no answer.
 inline bool is_unanswered(const std::error_code& error) {
   return error == proxy::unreachable(errc::timed_out) ||
          error == proxy::unreachable(errc::end_of_stream);
 }
 
-/// The protocol that the client speaks to its proxy, as its URL names it.
+/// Returns the protocol that the client speaks to its proxy, as its URL names it.
 inline std::string scheme_text(const config::proxy_url& through) {
   return through.scheme == config::proxy_scheme::http ? "`http`" : "`socks5`";
 }
 
-/// What to look at where the server answered the upgrade to WebSocket with another status than 101.
+/// Returns what to look at if the server answered the upgrade to WebSocket with another status than
+/// 101.
 inline std::string upgrade_advice(int status) {
   if (status == 404) return "; `client.transport.websocket.path` must be that of the server";
   if (status == 400) {

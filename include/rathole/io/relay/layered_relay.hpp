@@ -158,7 +158,7 @@ class layered_relay {
   [[nodiscard]] bool may_encode() const {
     return wire_.empty() && !plain_ended_ && can_send(layer_.state());
   }
-  /// The second condition is a law of drivers in `Layer`.
+  /// Returns whether input can be decoded now. The second condition is a law of drivers in `Layer`.
   [[nodiscard]] bool may_decode() const {
     return app_.empty() && wire_.size() <= max_unsent_wire && can_receive(layer_.state());
   }

@@ -72,7 +72,8 @@ class socket_flow {
 
   using shared_memory = shared_buffer<byte_buffer>;
 
-  /// splice(2) raises SIGPIPE on a reset socket, and has no flag against it.
+  /// Returns whether SIGPIPE is ignored: splice(2) raises it on a reset socket, and has no flag
+  /// against it.
   static bool splice_is_safe() {
     static const bool safe = [] {
       struct sigaction action{};

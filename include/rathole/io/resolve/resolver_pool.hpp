@@ -161,7 +161,7 @@ class resolver_pool {
       }
     }
 
-    /// The main function of a thread.
+    /// Looks up names until none has waited for `idle_limit`; the main function of a thread.
     void serve() {
       std::unique_lock lock(mutex);
       for (;;) {

@@ -23,7 +23,7 @@ class background_turns : public asio::execution_context::service {
   /// Makes the service of `context`; called by Asio.
   explicit background_turns(asio::io_context& context) : service(context) {}
 
-  /// The one of the context that `ex` belongs to.
+  /// Returns the object of the context that `ex` belongs to.
   static background_turns& of(const executor& ex) {
     return asio::use_service<background_turns>(ex.context());
   }

@@ -10,7 +10,7 @@ namespace rathole::io {
 template <class T>
 class shared_value {
  public:
-  /// Holds `first`.
+  /// Makes an object that holds `first`.
   explicit shared_value(T first) : value_(std::make_shared<const T>(std::move(first))) {}
 
   /// Returns the latest value, never null. May be called by any thread.

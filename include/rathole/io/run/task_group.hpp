@@ -86,8 +86,8 @@ class task_group {
     }
   };
 
-  /// The coroutine that runs `work`. Asio begins it inside `co_spawn`. `has_begun`, unless it is
-  /// null, is set if there is enough memory to continue.
+  /// Runs `work` as a coroutine. Asio begins it inside `co_spawn`. `has_begun`, unless it is null,
+  /// is set if there is enough memory to continue.
   static awaitable<void> run(membership member, executor on, bool* has_begun,
                              awaitable<void> work) {
     const membership held = std::move(member);

@@ -18,8 +18,8 @@ inline constexpr std::chrono::seconds udp_report_interval{60};
 template <Runtime R>
 class udp_loss_reporter {
  public:
-  /// Makes a ledger. `on_report` is called with what was counted since the last report. The runtime
-  /// must outlive the ledger.
+  /// Makes a reporter. `on_report` is called with what was counted since the last report. The
+  /// runtime must outlive the reporter.
   udp_loss_reporter(R& runtime,
                     std::move_only_function<void(const protocol::udp_counters&)> on_report)
       : runtime_(runtime), timer_(runtime), on_report_(std::move(on_report)) {}

@@ -93,7 +93,8 @@ class udp_visitors {
     arm();
   }
 
-  /// An early timer costs less than setting the timer for every datagram.
+  /// Arms the timer for the deadline, or leaves an earlier one: an early timer costs less than
+  /// setting the timer for every datagram.
   void arm() {
     const auto deadline = sessions_.deadline();
     if (armed_ || !deadline) return;
