@@ -24,7 +24,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// Is the socket of a service manager.
+/// The socket of a service manager.
 class manager {
  public:
   /// Binds to `name` in the form of sockaddr_un: a path, or a zero byte and an abstract name.

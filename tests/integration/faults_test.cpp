@@ -16,7 +16,7 @@ namespace {
 using kind = cut_proxy::kind;
 using clock = std::chrono::steady_clock;
 
-/// Is a tunnel to an echo service whose client reaches the server through a proxy.
+/// A tunnel to an echo service whose client reaches the server through a proxy.
 struct proxied_tunnel {
   service local{echo};
   tunnel both{{"our server, our client", our_program(), our_program()}};

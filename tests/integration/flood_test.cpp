@@ -69,7 +69,7 @@ flood_of unknown_service(const transport_tables& by) {
           .layers = layers_of(by)};
 }
 
-/// Is a layer on a socket, or the bare socket.
+/// A layer on a socket, or the bare socket.
 class carried {
  public:
   carried(tcp_socket& socket, const transport::layer_maker& layers) : socket_(socket) {
@@ -264,7 +264,7 @@ TEST_CASE("flood: a UDP service survives a client that reconnects all the time")
   CHECK(t.server->wait_exit() == 0);
 }
 
-/// Is a server that accepts every token, and starts a UDP service on every data channel.
+/// A server that accepts every token, and starts a UDP service on every data channel.
 class hand_server {
  public:
   hand_server() : listener_(tcp_socket::listen()), thread_([this] { accept_all(); }) {}

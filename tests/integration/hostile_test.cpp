@@ -26,7 +26,7 @@ using clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 using namespace std::string_literals;
 
-/// Is a tunnel to an echo service whose server port is open to hostile peers.
+/// A tunnel to an echo service whose server port is open to hostile peers.
 struct echo_tunnel {
   service local{echo};
   tunnel both{{"our server, our client", our_program(), our_program()}};

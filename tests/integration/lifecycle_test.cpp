@@ -10,7 +10,7 @@ namespace {
 
 constexpr auto no_time = std::chrono::milliseconds{0};
 
-/// Is the grace time of both sides, which applies to idle connections too.
+/// The grace time of both sides, which applies to idle connections too.
 serving_tunnel with_grace(const std::string& seconds) {
   return {tcp(), "shutdown_idle_timeout = 0\nshutdown_grace = " + seconds};
 }

@@ -14,7 +14,7 @@
 namespace rathole::test {
 namespace {
 
-/// Is a server and a client, one of which writes its log to a pipe that the test controls.
+/// A server and a client, one of which writes its log to a pipe that the test controls.
 struct logged_tunnel {
   explicit logged_tunnel(bool of_server) {
     const std::vector<std::string> verbose = {"RATHOLE_LOG=debug"};

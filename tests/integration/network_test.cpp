@@ -20,12 +20,12 @@
 namespace rathole::test {
 namespace {
 
-/// Is a Python program of the test.
+/// A Python program of the test.
 std::vector<std::string> python(const std::string& text) {
   return {"/usr/bin/python3", "-c", text};
 }
 
-/// Is a name server that answers 127.0.0.1 for names that begin with "good", and nothing else.
+/// A name server that answers 127.0.0.1 for names that begin with "good", and nothing else.
 const std::string name_server = R"(
 import socket
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -44,7 +44,7 @@ while True:
     s.sendto(answer, asker)
 )";
 
-/// Is an echo service at 127.0.0.1:8080.
+/// An echo service at 127.0.0.1:8080.
 const std::string echo_server = R"(
 import socketserver
 class Echo(socketserver.BaseRequestHandler):
@@ -60,7 +60,7 @@ with Server(("127.0.0.1", 8080), Echo) as server:
     server.serve_forever()
 )";
 
-/// Is a network with a name server, and a tunnel with two services. The name server answers for one
+/// A network with a name server, and a tunnel with two services. The name server answers for one
 /// service's local address and not for the other's.
 struct named_network {
   named_network()
@@ -161,7 +161,7 @@ TEST_CASE("network: the last good answer is used when the resolver stops answeri
   n.names.signal(SIGCONT);
 }
 
-/// Is a UDP service at 127.0.0.1:8080 that answers a number with 20 datagrams of that size.
+/// A UDP service at 127.0.0.1:8080 that answers a number with 20 datagrams of that size.
 const std::string many_answers = R"(
 import socket
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -233,7 +233,7 @@ local_addr = "127.0.0.1:8080"
   }
 }
 
-/// Is a service in the style of TFTP: it answers each request to port argv[1] from a new port, and
+/// A service in the style of TFTP: it answers each request to port argv[1] from a new port, and
 /// counts there up to 4, one datagram for each acknowledgement.
 const std::string transfer_server = R"(
 import select, socket, sys

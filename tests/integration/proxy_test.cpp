@@ -23,7 +23,7 @@ pairing ours(const transport_tables& by, const std::string& proxy_table) {
   return {by.name, our_program(), our_program(), by.server, by.client + type + proxy_table};
 }
 
-/// Is a tunnel to the server `localhost` whose client logs every attempt.
+/// A tunnel to the server `localhost` whose client logs every attempt.
 struct proxied_tunnel {
   explicit proxied_tunnel(const std::string& proxy_table, const transport_tables& by = tcp())
       : both(ours(by, proxy_table)), port(both.add("echo", local.port())) {
@@ -161,7 +161,7 @@ void pass_on(tcp_socket& one, tcp_socket& other) {
 }
 
 TEST_CASE("proxy: the proxy resolves the server's name") {
-  // Is a SOCKS5 proxy that alone can resolve a certain name.
+  // A SOCKS5 proxy that alone can resolve a certain name.
   const std::string name = "nobody-knows.invalid";
   std::uint16_t server_port = 0;
   service proxy([&](tcp_socket& client) {

@@ -32,7 +32,7 @@ std::string end_of(tcp_socket& socket) {
   }
 }
 
-/// Is an echo service that records how its connections end.
+/// An echo service that records how its connections end.
 class watchful_service {
  public:
   std::uint16_t port() const { return service_.port(); }

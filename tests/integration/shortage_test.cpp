@@ -20,7 +20,7 @@
 namespace rathole::test {
 namespace {
 
-/// Is the descriptor limit of a program; a few services with default pools would need more.
+/// The descriptor limit of a program; a few services with default pools would need more.
 constexpr int few_descriptors = 256;
 
 /// Returns a script that runs the program with few descriptors.
@@ -32,7 +32,7 @@ std::string limited_program(temp_dir& folder) {
   return path;
 }
 
-/// Is a tunnel of which one side has few descriptors.
+/// A tunnel of which one side has few descriptors.
 struct limited_tunnel {
   explicit limited_tunnel(bool server_is_limited)
       : both({server_is_limited ? "limited server" : "limited client",

@@ -104,7 +104,7 @@ TEST_CASE("tls: openssl s_client resumes its session with our server") {
   }
 }
 
-/// Is `openssl s_server` with additional `options`.
+/// `openssl s_server` with additional `options`.
 struct s_server : server_program {
   s_server(const identity_files& identity, const std::vector<std::string>& options) {
     std::vector<std::string> arguments = {"OPENSSL_CONF=/dev/null",

@@ -213,7 +213,7 @@ std::string opening_of(const transport_tables& by) {
   return heard();
 }
 
-/// Is a connection that sends `speech`, and if `slow`, then a byte now and then.
+/// A connection that sends `speech`, and if `slow`, then a byte now and then.
 class tiresome_peer {
  public:
   tiresome_peer(std::uint16_t port, const std::string& speech, bool slow)
@@ -297,8 +297,8 @@ std::string answer_of(const transport_tables& by, const std::string& opening) {
   return {chunk, asking.receive_some(chunk, sizeof chunk)};
 }
 
-/// Is a server that answers each client with the next of its responses, and a client with one
-/// service for each response.
+/// A server that answers each client with the next of its responses, and a client with one service
+/// for each response.
 class bad_server {
  public:
   bad_server(const transport_tables& by, const std::string& answer)

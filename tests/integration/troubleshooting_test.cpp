@@ -45,7 +45,7 @@ std::string read_page() {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-/// Holds the parts of a page: before its table, the table, and after it.
+/// The parts of a page: before its table, the table, and after it.
 struct page_parts {
   std::string before;
   std::string table;

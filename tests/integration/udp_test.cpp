@@ -146,7 +146,7 @@ TEST_CASE("udp: visitors that disappear affect no others") {
   CHECK(udp_visitor(port).is_served());
 }
 
-/// Is a tunnel to a UDP echo service whose client reaches the server through a proxy.
+/// A tunnel to a UDP echo service whose client reaches the server through a proxy.
 struct proxied_udp_tunnel {
   udp_service local;
   tunnel both{ours()};

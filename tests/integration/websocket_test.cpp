@@ -24,7 +24,7 @@ pairing ours(const transport_tables& by) {
   return {by.name, our_program(), our_program(), by.server, by.client};
 }
 
-/// Is a tunnel to an echo service whose client connects to an intermediary at `remote_port`.
+/// A tunnel to an echo service whose client connects to an intermediary at `remote_port`.
 struct led_tunnel {
   explicit led_tunnel(const transport_tables& by, service::handler handle = echo)
       : local(std::move(handle)), both(ours(by)), port(both.add("echo", local.port())) {}
@@ -117,7 +117,7 @@ TEST_CASE("websocket: through HAProxy over TLS, with each engine") {
   }
 }
 
-/// Is a bridge that uses another WebSocket implementation.
+/// A bridge that uses another WebSocket implementation.
 struct bridge : server_program {
   bridge(const char* kind, std::uint16_t target) {
     // Only the system's Python has the system's packages.
@@ -159,7 +159,7 @@ bool is_reset(tcp_socket& socket) {
   }
 }
 
-/// Is the status code of a Close, and whether it breaks the forwarded connection.
+/// The status code of a Close, and whether it breaks the forwarded connection.
 struct close_outcome {
   int code;
   bool broken;
@@ -278,8 +278,8 @@ TEST_CASE("websocket: our server gives a reason when it refuses a request") {
   }
 }
 
-/// Is a scripted WebSocket server: it sends `bytes` once it has the client's first message, and
-/// keeps everything that the client sends afterwards.
+/// A scripted WebSocket server: it sends `bytes` once it has the client's first message, and keeps
+/// everything that the client sends afterwards.
 class hand_server {
  public:
   explicit hand_server(std::string bytes)

@@ -24,7 +24,7 @@ int unsent(int socket) {
   return count;
 }
 
-/// Is a stream with four corked bytes, and its other end.
+/// A stream with four corked bytes, and its other end.
 struct holding_stream {
   holding_stream() {
     tcp_socket listener = tcp_socket::listen();

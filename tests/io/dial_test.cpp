@@ -38,7 +38,7 @@ endpoint local(std::uint16_t port, unsigned last = 1) {
   return {asio::ip::address_v4(0x7f000000U + last), port};
 }
 
-/// Is a context and what runs in it.
+/// A context and what runs in it.
 class dial_bench {
  public:
   dial_bench() {

@@ -55,7 +55,7 @@ bool run_until(asio::io_context& context, const std::function<bool()>& condition
   return condition();
 }
 
-/// Is a watch of a file that counts its calls.
+/// A watch of a file that counts its calls.
 struct watched {
   watched(asio::io_context& shared, const fs::path& file, const io::file_watch_settings& settings)
       : context(shared), watch(context.get_executor(), file, [this] { ++calls; }, settings) {}

@@ -98,7 +98,7 @@ tcp_transport plain(asio::io_context& context) {
 
 namespace {
 
-/// Is plain TCP that records the latest options that it was given.
+/// Plain TCP that records the latest options that it was given.
 struct watched_transport : tcp_transport {
   using tcp_transport::tcp_transport;
   watched_transport at(io::asio_runtime runtime) {

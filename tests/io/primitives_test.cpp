@@ -44,7 +44,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// Is a context that the test runs, and a task group in it.
+/// A context that the test runs, and a task group in it.
 struct io_bench {
   asio::io_context context{1};
   io::task_group group{context.get_executor()};
@@ -61,7 +61,7 @@ struct io_bench {
   }
 };
 
-/// Is a context with a thread that runs it.
+/// A context with a thread that runs it.
 struct other_thread {
   asio::io_context context{1};
   asio::executor_work_guard<io::executor> busy{context.get_executor()};
@@ -115,7 +115,7 @@ io::task<void> at_once(bool& done) {
   co_return result<void>{};
 }
 
-/// Holds the two ends of a connection; the first one is a stream of the library.
+/// The two ends of a connection; the first one is a stream of the library.
 struct stream_pair {
   explicit stream_pair(const io::executor& ex) {
     tcp_socket listener = tcp_socket::listen();
@@ -152,7 +152,7 @@ io::awaitable<void> write_single_bytes(io::tcp_stream& to, const bool& enough, i
   }
 }
 
-/// Is one end of a pair of local sockets, with a watch.
+/// One end of a pair of local sockets, with a watch.
 struct watched final : io::poll_watch {
   watched(const io::executor& ex, int descriptor)
       : poll_watch(io::poller::of(ex)), fd(descriptor) {}

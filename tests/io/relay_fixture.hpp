@@ -31,7 +31,7 @@ inline std::string scrambled(std::size_t size, std::uint64_t seed) {
   return out;
 }
 
-/// Is the Asio runtime, in which timers are counted.
+/// The Asio runtime, in which timers are counted.
 class counted_runtime : public io::asio_runtime {
  public:
   class timer : public io::asio_runtime::timer {
@@ -49,7 +49,7 @@ class counted_runtime : public io::asio_runtime {
   counted_runtime worker() const { return *this; }
 };
 
-/// Is a relay between two sockets whose other ends the test holds: bytes sent to `left` arrive at
+/// A relay between two sockets whose other ends the test holds: bytes sent to `left` arrive at
 /// `right`, and the reverse.
 template <io::Runtime R>
 class relay_fixture_on {

@@ -32,8 +32,8 @@ using namespace std::chrono_literals;
 
 const std::error_code temporary(EAI_AGAIN, io::lookup_category());
 
-/// Is a resolver that answers 127.0.0.1 at once for names that begin with "good", and hangs for
-/// names that begin with "dead" until `fail` is called.
+/// A resolver that answers 127.0.0.1 at once for names that begin with "good", and hangs for names
+/// that begin with "dead" until `fail` is called.
 class scripted_resolver {
  public:
   io::resolver_pool::lookup_function function() {
@@ -84,7 +84,7 @@ class scripted_resolver {
   std::shared_ptr<script> script_ = std::make_shared<script>();
 };
 
-/// Is a look-up in a context that runs on the test's thread.
+/// A look-up in a context that runs on the test's thread.
 class asking {
  public:
   asking(asio::io_context& context, const std::string& host, io::resolver_pool& pool)

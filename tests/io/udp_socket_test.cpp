@@ -61,7 +61,7 @@ std::vector<std::string> numbers(std::size_t count) {
   return out;
 }
 
-/// Is a context that the test runs, and sockets in it.
+/// A context that the test runs, and sockets in it.
 struct udp_bench {
   asio::io_context context{1};
 
@@ -101,7 +101,7 @@ struct udp_bench {
   }
 };
 
-/// Is a watched socket that records what it receives.
+/// A watched socket that records what it receives.
 struct inbox {
   explicit inbox(io::udp_socket from) : socket(std::move(from)) {
     socket.watch([this] {

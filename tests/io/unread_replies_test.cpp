@@ -37,7 +37,7 @@ constexpr std::size_t most_taken = std::size_t{1} << 20;
 /// How much it tries to send.
 constexpr std::size_t flood = std::size_t{16} << 20;
 
-/// Is the peer of the layer; its own layer is `L`.
+/// The peer of the layer; its own layer is `L`.
 template <class L>
 struct flooding_peer {
   flooding_peer(io::descriptor at, L own) : socket(std::move(at)), layer(std::move(own)) {

@@ -20,8 +20,8 @@
 
 namespace rathole::test {
 
-/// Is the peer of a layer, which makes it send replies. It does no I/O: the driver passes the bytes
-/// in `wire` to the layer, and passes what the layer sent to `receive`.
+/// The peer of a layer, which makes it send replies. It does no I/O: the driver passes the bytes in
+/// `wire` to the layer, and passes what the layer sent to `receive`.
 class asking_peer {
  public:
   virtual ~asking_peer() = default;
@@ -39,9 +39,9 @@ class asking_peer {
   std::string app;
 };
 
-/// Is an OpenSSL peer whose post-handshake messages the test chooses: KeyUpdate with
-/// update_requested in TLS 1.3 (RFC 8446 section 4.6.3), HelloRequest of a server in TLS 1.2 (RFC
-/// 5246 section 7.4.1.1).
+/// An OpenSSL peer whose post-handshake messages the test chooses: KeyUpdate with update_requested
+/// in TLS 1.3 (RFC 8446 section 4.6.3), HelloRequest of a server in TLS 1.2 (RFC 5246 section
+/// 7.4.1.1).
 class asking_tls : public asking_peer {
  public:
   static std::unique_ptr<asking_tls> client() {
@@ -110,7 +110,7 @@ class asking_tls : public asking_peer {
   tls::detail::ssl_ptr ssl_;
 };
 
-/// Is a WebSocket client, optionally over TLS, that sends Pings, or makes the TLS below request
+/// A WebSocket client, optionally over TLS, that sends Pings, or makes the TLS below request
 /// replies.
 class asking_websocket : public asking_peer {
  public:

@@ -53,7 +53,7 @@ inline std::vector<layer_kind> layer_kinds() {
   return out;
 }
 
-/// Holds both ends of a layer after their handshake.
+/// Both ends of a layer after their handshake.
 inline std::pair<any_layer, any_layer> opened(const layer_kind& kind) {
   any_layer client = kind.client();
   any_layer server = kind.server();

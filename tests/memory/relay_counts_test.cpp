@@ -47,7 +47,7 @@ enum class ending : std::uint8_t {
   stopped
 };
 
-/// Is the outer end of a connection.
+/// The outer end of a connection.
 struct outer_end {
   /// Sends and reads without waiting. Ends its direction when everything has been sent, if it
   /// `may_end`.
@@ -76,7 +76,7 @@ struct outer_end {
   bool has_heard_the_end = false;
 };
 
-/// Is a TCP connection, the one between client and server.
+/// A TCP connection, the one between client and server.
 std::pair<io::tcp_stream, io::tcp_stream> joined_by_tcp(asio::io_context& context) {
   tcp_socket listening = tcp_socket::listen();
   const tcp_socket one = tcp_socket::connect(listening.port());

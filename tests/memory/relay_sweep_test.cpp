@@ -57,7 +57,7 @@ std::string marked(unsigned number, std::size_t size) {
   return out;
 }
 
-/// Is the outer end of a connection: it sends at once, and reads a little at a time.
+/// The outer end of a connection: it sends at once, and reads a little at a time.
 struct outer_end {
   void pump() {
     if (given < to_send.size()) {
@@ -76,7 +76,7 @@ struct outer_end {
   std::size_t given = 0;
 };
 
-/// Is a connection from `left` to `right` through a bare relay, or through two relays with a layer
+/// A connection from `left` to `right` through a bare relay, or through two relays with a layer
 /// between them.
 class connection {
  public:
@@ -128,7 +128,7 @@ class connection {
 
   outer_end left;
   outer_end right;
-  /// Holds the counts of the relays that have ended.
+  /// The counts of the relays that have ended.
   std::vector<io::relay_status> ends;
 
  private:

@@ -165,7 +165,7 @@ class swept_tunnel {
   using server_type = server::basic_server<typename Kit::layered_tcp, observer>;
   using client_type = client::basic_client<typename Kit::layered_tcp, observer>;
 
-  /// Is a UDP socket that records what it receives, or sends it back.
+  /// A UDP socket that records what it receives, or sends it back.
   struct udp_peer {
     udp_peer(sim_bench& bench, std::string_view host, std::uint16_t port = 0)
         : socket(bench.must(bench.world.make_runtime(host).bind_udp({"0.0.0.0", port}, {}))) {
@@ -181,7 +181,7 @@ class swept_tunnel {
     bool answers = false;
   };
 
-  /// Is a visitor of "ask".
+  /// A visitor of "ask".
   class udp_guest {
    public:
     explicit udp_guest(swept_tunnel& of)
@@ -211,7 +211,7 @@ class swept_tunnel {
     std::set<std::string> sent_;
   };
 
-  /// Is a visitor of "web" that exchanges data for a while.
+  /// A visitor of "web" that exchanges data for a while.
   class talker {
    public:
     explicit talker(swept_tunnel& of) : tunnel_(of), number_(++of.guests_) {
@@ -280,7 +280,7 @@ class swept_tunnel {
     return out;
   }
 
-  /// Is a visitor that sends everything at once, ends its direction, and reads to the end.
+  /// A visitor that sends everything at once, ends its direction, and reads to the end.
   static io::awaitable<void> visit(sim::runtime from, std::size_t number,
                                    std::shared_ptr<std::optional<bool>> served,
                                    std::shared_ptr<bool> is_strange) {

@@ -41,7 +41,7 @@ constexpr std::ptrdiff_t most_memory =
 /// How much the peer tries to send; the replies would take as much memory, or three times that.
 constexpr std::size_t flood = std::size_t{8} << 20;
 
-/// Is a layer, and the peer that floods it.
+/// A layer, and the peer that floods it.
 struct conversation {
   std::string name;
   std::function<any_layer()> own;
@@ -95,7 +95,7 @@ void open_both(any_layer& own, asking_peer& peer) {
   REQUIRE(own.state() == phase::open);
 }
 
-/// Holds the outcome of a flood.
+/// The outcome of a flood.
 struct outcome {
   std::size_t sent = 0;
   /// The connection's largest amount of memory.

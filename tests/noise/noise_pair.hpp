@@ -51,7 +51,7 @@ inline noise::layer example_layer(const char* name, noise::role who) {
   return noise::layer(noise::make_session(*parsed, who, example_keys(parsed->pattern, who)));
 }
 
-/// Is one end of a conversation.
+/// One end of a conversation.
 struct noise_end {
   explicit noise_end(noise::layer made) : layer(std::move(made)) { note(layer.start(wire)); }
 

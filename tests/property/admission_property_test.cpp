@@ -17,7 +17,7 @@ namespace {
 using protocol::admission;
 using protocol::admission_limits;
 
-/// Is a simple model of `admission`: one list, oldest first, which is searched each time.
+/// A simple model of `admission`: one list, oldest first, which is searched each time.
 class list_admission {
  public:
   explicit list_admission(admission_limits limits) { set_limits(limits); }

@@ -20,7 +20,7 @@ using protocol::channel_pool;
 using protocol::pool_action;
 using protocol::pool_limits;
 
-/// Is a simple model of `channel_pool`, with lists that are searched from front to back.
+/// A simple model of `channel_pool`, with lists that are searched from front to back.
 class list_pool {
  public:
   explicit list_pool(pool_limits limits) { set_limits(limits); }

@@ -15,7 +15,7 @@ namespace {
 
 using protocol::descriptor_budget;
 
-/// Is a server that follows its budget, in a process that holds other descriptors too.
+/// A server that follows its budget, in a process that holds other descriptors too.
 class obedient_server {
  public:
   obedient_server(std::size_t limit, std::size_t elsewhere, std::size_t services)

@@ -12,7 +12,7 @@
 namespace rathole::test {
 namespace {
 
-/// Is a simple model of `keyed_queue`: a list that is searched from front to back.
+/// A simple model of `keyed_queue`: a list that is searched from front to back.
 struct listed {
   std::uint64_t ticket;
   int key;

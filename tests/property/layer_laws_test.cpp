@@ -19,7 +19,7 @@ enum class flaw {
   needs_no_end
 };
 
-/// Is an example layer: each end sends a hello; then come messages of a length, its complement, the
+/// An example layer: each end sends a hello; then come messages of a length, its complement, the
 /// bytes with each bit inverted, and their sum. An empty message is the end.
 template <flaw Flaw = flaw::none>
 class xor_layer {

@@ -20,8 +20,8 @@ namespace {
 
 using protocol::loop_detector;
 
-/// Is a service whose `local_addr` leads back to itself, with outside visitors that each start a
-/// chain of connections.
+/// A service whose `local_addr` leads back to itself, with outside visitors that each start a chain
+/// of connections.
 class looping_service {
  public:
   explicit looping_service(std::size_t chains) : chains_(chains) {}

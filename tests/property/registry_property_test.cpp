@@ -14,7 +14,7 @@ namespace {
 
 using protocol::digest;
 
-/// Is a simple model of the registry: a list that is searched from front to back.
+/// A simple model of the registry: a list that is searched from front to back.
 class list_registry {
  public:
   bool insert(const digest& service, int value) {

@@ -21,7 +21,7 @@ namespace {
 using protocol::bincode;
 using protocol::udp_frame_reader;
 
-/// Is a frame that owns its payload, and the ignored bytes of its header.
+/// A frame that owns its payload, and the ignored bytes of its header.
 struct owned_frame {
   udp_endpoint visitor;
   byte_vector payload;
@@ -71,7 +71,7 @@ byte_vector encoded(const owned_frame& in) {
   return out + in.payload;
 }
 
-/// Is a reader with its input and output.
+/// A reader with its input and output.
 struct reading {
   udp_frame_reader<> reader;
   std::vector<owned_frame> frames = {};
@@ -189,8 +189,8 @@ TEST_CASE("UDP frames: whatever decodes is re-encoded as an equivalent frame") {
   });
 }
 
-/// Is a simple model of `udp_sessions`: a list that is searched from front to back; the longest
-/// idle visitor is the first.
+/// A simple model of `udp_sessions`: a list that is searched from front to back; the longest idle
+/// visitor is the first.
 struct listed {
   udp_endpoint visitor;
   time_point last;

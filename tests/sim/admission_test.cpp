@@ -19,7 +19,7 @@ namespace {
 
 const address server_port{"server", 2333};
 
-/// Is a set of peers on one host that connect to the server's port.
+/// A set of peers on one host that connect to the server's port.
 class crowd {
  public:
   crowd(sim_tunnel& tunnel, const char* host)

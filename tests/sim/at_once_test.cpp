@@ -33,7 +33,7 @@ struct bare_context {
   io::task_group group;
 };
 
-/// Is a service with two addresses.
+/// A service with two addresses.
 std::shared_ptr<const config::server_service> twofold_service() {
   auto out = std::make_shared<config::server_service>();
   out->name = "web";

@@ -16,7 +16,7 @@ using test::bytes, test::sim_tunnel;
 
 namespace {
 
-/// Is the largest write of a stream, and of a relay.
+/// The largest write of a stream, and of a relay.
 constexpr std::size_t largest_write = 64 * 1024;
 
 /// Says how a connection ends.
@@ -32,7 +32,7 @@ constexpr std::array endings = {ending::in_order,         ending::half_closed,
                                 ending::reset_by_visitor, ending::reset_by_service,
                                 ending::cut_by_server,    ending::cut_by_client};
 
-/// Is one end of a connection with its byte counts.
+/// One end of a connection with its byte counts.
 struct carried_end {
   sim::stream stream;
   std::size_t to_send = 0;
@@ -71,7 +71,7 @@ io::awaitable<void> receive(carried_end& at, io::event& heard) {
   heard.notify();
 }
 
-/// Holds the bytes of the latest event.
+/// The bytes of the latest event.
 struct told_bytes {
   explicit told_bytes(test::program& of) {
     of.events.also_notify([this](const sim::recorded& event) {

@@ -37,7 +37,7 @@ std::vector<std::string> take_all(sim::datagram_socket& from) {
   }
 }
 
-/// Is two hosts with a socket each.
+/// Two hosts with a socket each.
 struct two_sockets : sim_bench {
   explicit two_sockets(std::uint64_t seed = 1) : sim_bench(seed) {}
 

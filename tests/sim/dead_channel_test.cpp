@@ -14,7 +14,7 @@ using test::bytes, test::read_once, test::sim_tunnel;
 
 namespace {
 
-/// Is an accepted client of the service "web".
+/// An accepted client of the service "web".
 class hand_driven_client {
  public:
   explicit hand_driven_client(sim_tunnel& tunnel) : bench_(tunnel.bench), control_(dial()) {

@@ -15,8 +15,8 @@ namespace {
 using relay_type = io::relay<sim::runtime, sim::stream, sim::stream>;
 static_assert(std::same_as<relay_type, io::copy_relay<sim::runtime, sim::stream, sim::stream>>);
 
-/// Is a relay on the server's host between two connections of the client's host: bytes sent to
-/// `left` arrive at `right`, and the reverse.
+/// A relay on the server's host between two connections of the client's host: bytes sent to `left`
+/// arrive at `right`, and the reverse.
 class sim_relay {
  public:
   explicit sim_relay(io::relay_limits limits)
@@ -140,7 +140,7 @@ TEST_CASE("relay time-out: a half-closed relay has the smaller limit, from its h
 
 namespace {
 
-/// Is a tunnel with one visitor, whose service the test scripts.
+/// A tunnel with one visitor, whose service the test scripts.
 struct tunnel_with_visitor : sim_tunnel {
   explicit tunnel_with_visitor(std::uint64_t seed) : sim_tunnel(seed) {}
 

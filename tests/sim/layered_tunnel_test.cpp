@@ -26,7 +26,7 @@ struct layer_rules {
   int dials = 0;
 };
 
-/// Is a layer that changes no bytes: its handshake is a number of request and response bytes.
+/// A layer that changes no bytes: its handshake is a number of request and response bytes.
 class rounds_layer {
  public:
   rounds_layer(const layer_rules& rules, bool asks)
@@ -84,7 +84,7 @@ struct rounds_factory {
 
 using layered_tcp = transport::layered<transport::tcp<sim::runtime>, rounds_factory>;
 
-/// Is the tunnel of `sim_tunnel` with a layered transport.
+/// The tunnel of `sim_tunnel` with a layered transport.
 struct layered_tunnel : sim_tunnel {
   explicit layered_tunnel(std::uint64_t seed) : sim_tunnel(seed) {
     server_settings.transport.kind = config::transport_kind::tls;

@@ -11,7 +11,7 @@ using test::bytes;
 
 namespace {
 
-/// Is a machine that sends what it is given, and has no events.
+/// A machine that sends what it is given, and has no events.
 struct talker {
   using event = int;
   byte_buffer out = {};

@@ -13,8 +13,7 @@ using test::crowd, test::offer_set;
 
 namespace {
 
-/// Are the faults of one seed: some are momentary, some last. Several different ones may last at
-/// once.
+/// The faults of one seed: some are momentary, some last. Several different ones may last at once.
 class troubles {
  public:
   explicit troubles(crowd& to) : to_(to) {}

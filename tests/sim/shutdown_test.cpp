@@ -10,7 +10,7 @@ using test::bytes, test::read_all, test::read_once, test::sim_tunnel;
 
 namespace {
 
-/// Is a tunnel with one active visitor.
+/// A tunnel with one active visitor.
 struct busy_tunnel : sim_tunnel {
   explicit busy_tunnel(std::uint64_t seed) : sim_tunnel(seed) {
     start_all();

@@ -33,7 +33,7 @@ std::string frame(std::size_t number, std::string_view payload) {
   return {out.data().begin(), out.data().end()};
 }
 
-/// Is a running channel, and a peer that the test controls.
+/// A running channel, and a peer that the test controls.
 struct channel_bench : sim_bench {
   explicit channel_bench(std::size_t queue_size = 1 << 20, sim::link_conditions how = {})
       : pair((world.net().set_conditions(how), *this)),

@@ -14,7 +14,7 @@ using test::bytes, test::pattern, test::sim_tunnel;
 
 namespace {
 
-/// Is a UDP socket of `host` that records what it receives.
+/// A UDP socket of `host` that records what it receives.
 struct udp_peer {
   udp_peer(test::sim_bench& bench, std::string_view host, std::uint16_t port = 0)
       : socket(bench.must(bench.world.make_runtime(host).bind_udp({"0.0.0.0", port}, {}))) {
@@ -41,7 +41,7 @@ struct udp_peer {
   std::set<std::uint16_t> from;
 };
 
-/// Is a tunnel for the UDP service "web", which is an echo service.
+/// A tunnel for the UDP service "web", which is an echo service.
 struct udp_tunnel : sim_tunnel {
   explicit udp_tunnel(std::uint64_t seed) : sim_tunnel(seed) {
     server_settings.services[0].kind = config::service_kind::udp;

@@ -11,7 +11,7 @@ using server::udp_turns;
 
 namespace {
 
-/// Is a successor that waits for its turn.
+/// A successor that waits for its turn.
 io::awaitable<void> come(udp_turns::turn& next, bool& has_come) {
   co_await next.come();
   has_come = true;

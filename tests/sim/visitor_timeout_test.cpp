@@ -8,7 +8,7 @@ using test::read_once, test::sim_tunnel;
 
 namespace {
 
-/// Is a tunnel without idle data channels whose client has just stopped responding.
+/// A tunnel without idle data channels whose client has just stopped responding.
 struct silent_tunnel : sim_tunnel {
   explicit silent_tunnel(std::uint64_t seed) : sim_tunnel(seed) {
     server_settings.services[0].pool.size = 0;

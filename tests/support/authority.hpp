@@ -24,7 +24,7 @@ struct identity_wish {
   std::vector<std::string> key = {"ec", "-pkeyopt", "ec_paramgen_curve:P-256"};
 };
 
-/// Is a certificate authority: the files of the program `openssl`, in a temporary directory.
+/// A certificate authority: the files of the program `openssl`, in a temporary directory.
 class authority {
  public:
   authority() {

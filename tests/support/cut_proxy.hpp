@@ -12,8 +12,8 @@
 
 namespace rathole::test {
 
-/// Is a proxy between client and server (plain TCP) that can cut or hold the connections through
-/// it. A connection counts once its Hello (37 bytes) has arrived.
+/// A proxy between client and server (plain TCP) that can cut or hold the connections through it. A
+/// connection counts once its Hello (37 bytes) has arrived.
 class cut_proxy {
  public:
   enum class kind { control, data };

@@ -14,7 +14,7 @@
 
 namespace rathole::test {
 
-/// Is a name server with `names` hosts of both families, and as many long TXT records.
+/// A name server with `names` hosts of both families, and as many long TXT records.
 class dnsmasq {
  public:
   explicit dnsmasq(int names) {

@@ -9,8 +9,8 @@
 
 namespace rathole::test {
 
-/// Is a simple layer: each end sends 'H' first; then come frames of a length byte and that many
-/// bytes, each with its bits inverted. An empty frame ends the sending.
+/// A simple layer: each end sends 'H' first; then come frames of a length byte and that many bytes,
+/// each with its bits inverted. An empty frame ends the sending.
 class framing_layer {
  public:
   /// Says how the layer ends its sending.

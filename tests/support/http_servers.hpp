@@ -8,7 +8,7 @@
 
 namespace rathole::test {
 
-/// Is an nginx that proxies WebSocket at `/tunnel` of the host `tunnel.test`, if the request has
+/// An nginx that proxies WebSocket at `/tunnel` of the host `tunnel.test`, if the request has
 /// `X-Key: let me in`; over TLS if it is given an identity.
 struct nginx : server_program {
   explicit nginx(std::uint16_t target, const identity_files& identity = {}) {
@@ -34,7 +34,7 @@ struct nginx : server_program {
   }
 };
 
-/// Is an HAProxy that proxies all connections, in HTTP or TCP mode; over TLS if it is given an
+/// An HAProxy that proxies all connections, in HTTP or TCP mode; over TLS if it is given an
 /// identity.
 struct haproxy : server_program {
   enum class mode { http, tcp };

@@ -48,8 +48,8 @@ inline byte_vector some_bytes(std::size_t size) {
   return out;
 }
 
-/// Is one end of a conversation: a layer and its driver's buffers. Checks at each step the laws
-/// that need one layer only.
+/// One end of a conversation: a layer and its driver's buffers. Checks at each step the laws that
+/// need one layer only.
 template <Layer L>
 class end {
  public:
@@ -291,7 +291,7 @@ exchange check_conversation(MakeClient make_client, MakeServer make_server) {
   return by;
 }
 
-/// Holds the observable behaviour of a layer.
+/// The observable behaviour of a layer.
 struct story {
   std::string received;
   std::string said;

@@ -26,7 +26,7 @@ struct no_reaction {
   void operator()(M&, const typename M::event&) const {}
 };
 
-/// Holds the observable behaviour of a machine.
+/// The observable behaviour of a machine.
 template <Machine M>
 struct trace {
   std::vector<typename M::event> events;

@@ -29,7 +29,7 @@ inline std::string data_hello(const protocol::digest& session_key) {
   return to_text(protocol::bincode::encode_hello({protocol::hello_kind::data, session_key}));
 }
 
-/// Is a client that the test scripts step by step, over a socket.
+/// A client that the test scripts step by step, over a socket.
 class manual_client {
  public:
   explicit manual_client(std::uint16_t port) : control(tcp_socket::connect(port)), port_(port) {}

@@ -29,8 +29,8 @@ inline sockaddr_in loopback(std::uint16_t port) {
   return address;
 }
 
-/// Is a blocking TCP socket on 127.0.0.1. Unexpected failures throw `std::system_error`; a receive
-/// or send that takes longer than the time limit throws it with EAGAIN.
+/// A blocking TCP socket on 127.0.0.1. Unexpected failures throw `std::system_error`; a receive or
+/// send that takes longer than the time limit throws it with EAGAIN.
 class tcp_socket {
  public:
   tcp_socket() = default;

@@ -11,7 +11,7 @@
 
 namespace rathole::test {
 
-/// Is a network namespace and a mount namespace, made by unshare(1) as root or in a user namespace.
+/// A network namespace and a mount namespace, made by unshare(1) as root or in a user namespace.
 /// The loopback interface is up, and is the only one.
 class network_namespace {
  public:
@@ -56,7 +56,7 @@ class network_namespace {
   process keeper_;
 };
 
-/// Is a program that runs inside a network namespace in parallel with the test.
+/// A program that runs inside a network namespace in parallel with the test.
 class inside_process : public process {
  public:
   inside_process(const network_namespace& where, const std::vector<std::string>& command)

@@ -19,7 +19,7 @@ inline std::string our_program() {
   return path;
 }
 
-/// Holds the exit status and the output of a run; `all` is both streams together.
+/// The exit status and the output of a run; `all` is both streams together.
 struct finished_run {
   int status;
   std::string out;

@@ -25,9 +25,9 @@
 
 namespace rathole::test {
 
-/// Is a program that runs in parallel with the test, with its output captured. It is killed with
-/// the object, and by the kernel if the test dies first, so it must be started from the main
-/// thread. A sanitizer's report about it fails the test.
+/// A program that runs in parallel with the test, with its output captured. It is killed with the
+/// object, and by the kernel if the test dies first, so it must be started from the main thread. A
+/// sanitizer's report about it fails the test.
 class process {
  public:
   /// Starts `program` with `arguments`. `environment` (`NAME=value`) is added to the test's own, of

@@ -8,13 +8,13 @@
 
 namespace rathole::test {
 
-/// Holds the credentials that a proxy requires, if any.
+/// The credentials that a proxy requires, if any.
 struct user_and_password {
   std::string user;
   std::string password;
 };
 
-/// Is a SOCKS5 proxy.
+/// A SOCKS5 proxy.
 struct microsocks : server_program {
   explicit microsocks(const std::optional<user_and_password>& wanted = {}) {
     std::vector<std::string> arguments = {"-i", "127.0.0.1", "-p", std::to_string(port())};
@@ -23,7 +23,7 @@ struct microsocks : server_program {
   }
 };
 
-/// Is an HTTP proxy.
+/// An HTTP proxy.
 struct tinyproxy : server_program {
   explicit tinyproxy(const std::optional<user_and_password>& wanted = {}) {
     std::string text = "Listen 127.0.0.1\nPort " + std::to_string(port()) +

@@ -20,7 +20,7 @@
 
 namespace rathole::test {
 
-/// Is a pipe that the test reads when it chooses.
+/// A pipe that the test reads when it chooses.
 class slow_pipe {
  public:
   slow_pipe() {
@@ -82,7 +82,7 @@ class slow_pipe {
   int ends_[2] = {-1, -1};
 };
 
-/// Is our program with its output in a pipe that only the test reads; it is killed with the object.
+/// Our program with its output in a pipe that only the test reads; it is killed with the object.
 class raw_program {
  public:
   raw_program(std::vector<std::string> arguments, std::vector<std::string> environment, int out,

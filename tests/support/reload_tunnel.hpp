@@ -20,7 +20,7 @@ inline std::error_code update(sim_tunnel& tunnel, const config::server& next) {
   return *tunnel.server->updated();
 }
 
-/// Is a tunnel with a second service, "other", at server:5203.
+/// A tunnel with a second service, "other", at server:5203.
 struct reload_tunnel : sim_tunnel {
   explicit reload_tunnel(std::uint64_t seed) : sim_tunnel(seed) {
     server_settings.services.push_back(server_settings.services[0]);
@@ -86,7 +86,7 @@ struct reload_tunnel : sim_tunnel {
     stop_all();
   }
 
-  /// Is a visitor of "web".
+  /// A visitor of "web".
   std::optional<sim::stream> untouched;
 };
 

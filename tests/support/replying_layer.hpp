@@ -6,8 +6,8 @@
 
 namespace rathole::test {
 
-/// Is a layer without a handshake or an end that responds to each byte 'p' with three bytes 'r'.
-/// All other bytes pass both ways.
+/// A layer without a handshake or an end that responds to each byte 'p' with three bytes 'r'. All
+/// other bytes pass both ways.
 class replying_layer {
  public:
   result<void> start(byte_buffer&) {

@@ -14,7 +14,7 @@
 
 namespace rathole::test {
 
-/// Is a program that listens on its own port, with a folder for its files.
+/// A program that listens on its own port, with a folder for its files.
 class server_program {
  public:
   std::uint16_t port() const { return port_; }

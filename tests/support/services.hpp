@@ -15,7 +15,7 @@
 
 namespace rathole::test {
 
-/// Is a TCP service on a port that the system chooses: every connection gets a thread that runs the
+/// A TCP service on a port that the system chooses: every connection gets a thread that runs the
 /// handler. The destructor ends it with all its connections.
 class service {
  public:

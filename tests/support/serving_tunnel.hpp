@@ -13,7 +13,7 @@
 
 namespace rathole::test {
 
-/// Is a tunnel of our programs to an echo service, which serves visitors once it is constructed.
+/// A tunnel of our programs to an echo service, which serves visitors once it is constructed.
 struct serving_tunnel {
   service local{echo};
   tunnel both;

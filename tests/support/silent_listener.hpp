@@ -12,7 +12,7 @@
 
 namespace rathole::test {
 
-/// Is a listener, on all of 127.0.0.0/8, whose queue is full: connections get no answer, as from a
+/// A listener, on all of 127.0.0.0/8, whose queue is full: connections get no answer, as from a
 /// network that is cut, until `answer` is called.
 class silent_listener {
  public:

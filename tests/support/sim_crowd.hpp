@@ -45,7 +45,7 @@ inline constexpr std::size_t udp_offers =
 /// the original.
 std::string answered(const offer& of, std::string_view heard);
 
-/// Is a set of offers, one bit each.
+/// A set of offers, one bit each.
 using offer_set = unsigned;
 inline constexpr offer_set all_offers = (1U << offers.size()) - 1;
 /// Returns the offers whose traffic goes through `client`.
@@ -60,7 +60,7 @@ constexpr offer_set offers_of(std::string_view client) {
 /// Says how a visitor behaves. The last two disconnect at random times.
 enum class manner { prompt, dribbling, half_closing, slow, slamming, mute };
 
-/// Holds a visitor and what is known about it.
+/// A visitor and what is known about it.
 struct guest {
   const offer* to = nullptr;
   manner how = manner::prompt;
@@ -178,7 +178,7 @@ class crowd {
     std::uint64_t epoch = 0;
     time_point calm_since;
   };
-  /// Is a host on which clients run, with its open streams.
+  /// A host on which clients run, with its open streams.
   struct client_host {
     std::string_view name;
     const std::size_t* at_server;

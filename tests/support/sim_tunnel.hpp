@@ -20,7 +20,7 @@
 
 namespace rathole::test {
 
-/// Is a client or server of the library in a simulation, and the recorder of its events. The world
+/// A client or server of the library in a simulation, and the recorder of its events. The world
 /// must outlive it.
 class program {
  public:
@@ -70,7 +70,7 @@ class program {
 std::unique_ptr<program> run_server(sim::world& world, std::string_view host, config::server is);
 std::unique_ptr<program> run_client(sim::world& world, std::string_view host, config::client is);
 
-/// Is a tunnel for the service "web" of host "client" (127.0.0.1:8080), reachable at server:5202
+/// A tunnel for the service "web" of host "client" (127.0.0.1:8080), reachable at server:5202
 /// through server:2333, with visitors on host "visitor".
 struct sim_tunnel {
   explicit sim_tunnel(std::uint64_t seed);

@@ -23,7 +23,7 @@ namespace rathole::test {
 ///   stays the same while the visitor continues and the client's program runs.
 class udp_visitors {
  public:
-  /// Is the time in which a reply is due: longer than any round trip.
+  /// The time in which a reply is due: longer than any round trip.
   static constexpr std::chrono::seconds max_delay{12};
 
   explicit udp_visitors(crowd& owner);

@@ -19,11 +19,11 @@ inline byte_view bytes(std::string_view text) {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
 
-/// Holds the result of a coroutine that a test started.
+/// The result of a coroutine that a test started.
 template <class T>
 using pending = std::shared_ptr<std::optional<result<T>>>;
 
-/// Is a simulation with two hosts that runs coroutines on behalf of a test.
+/// A simulation with two hosts that runs coroutines on behalf of a test.
 struct sim_bench {
   explicit sim_bench(std::uint64_t seed = 1) : world(seed), tasks(world.get_executor()) {}
 

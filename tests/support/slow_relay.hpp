@@ -15,7 +15,7 @@
 
 namespace rathole::test {
 
-/// Is a proxy to a port of this host that adds a delay: everything arrives later by `one_way`,
+/// A proxy to a port of this host that adds a delay: everything arrives later by `one_way`,
 /// including the connection itself.
 class slow_relay {
  public:

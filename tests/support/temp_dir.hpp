@@ -10,7 +10,7 @@
 
 namespace rathole::test {
 
-/// Is a temporary directory that is removed by the destructor.
+/// A temporary directory that is removed by the destructor.
 class temp_dir {
  public:
   temp_dir() {

@@ -13,7 +13,7 @@
 
 namespace rathole::test {
 
-/// Holds the tables of a transport, for both ends.
+/// The tables of a transport, for both ends.
 struct transport_tables {
   std::string name;
   std::string server;
@@ -31,7 +31,7 @@ inline std::string table_text(std::string_view block, std::string_view type,
          "]\n" + std::string(keys) + "\n";
 }
 
-/// Are two pairs of X25519 keys for Noise: fixed test keys, not secret.
+/// Two pairs of X25519 keys for Noise: fixed test keys, not secret.
 inline constexpr std::string_view first_private_key =
     "MzMzMzMzMzMzMzMzMzMzMzMzMzMzMzMzMzMzMzMzMzM=";
 inline constexpr std::string_view first_public_key = "ew1H2TQn+DERYHgcfHM/2J+IlwrvSQ2KoO4ZpMuKGxQ=";

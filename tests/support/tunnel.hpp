@@ -26,7 +26,7 @@ struct pairing {
   std::string client_tables = {};
 };
 
-/// Is a server and a client, with their own ports and files, that run as two processes.
+/// A server and a client, with their own ports and files, that run as two processes.
 class tunnel {
  public:
   explicit tunnel(pairing programs)

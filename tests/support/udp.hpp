@@ -19,7 +19,7 @@
 
 namespace rathole::test {
 
-/// Is a UDP socket on the loopback address of its family, with room for what a test sends at once.
+/// A UDP socket on the loopback address of its family, with room for what a test sends at once.
 class udp_socket {
  public:
   explicit udp_socket(int family = AF_INET)
@@ -121,7 +121,7 @@ inline reserved_port reserve_both() {
     if (reserved_port chosen; udp_socket().try_bind(chosen)) return chosen;
 }
 
-/// Is a UDP service with its own thread, on a port that the system chooses or a given one. It sends
+/// A UDP service with its own thread, on a port that the system chooses or a given one. It sends
 /// back what the handler returns for each datagram.
 class udp_service {
  public:

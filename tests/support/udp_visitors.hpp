@@ -15,9 +15,9 @@
 
 namespace rathole::test {
 
-/// Is one visitor of a UDP service that replies with `expected`, by default an echo. A datagram may
-/// be lost, so requests are repeated; a reply that belongs neither to this request nor to an
-/// earlier one is an error.
+/// One visitor of a UDP service that replies with `expected`, by default an echo. A datagram may be
+/// lost, so requests are repeated; a reply that belongs neither to this request nor to an earlier
+/// one is an error.
 class udp_visitor {
  public:
   explicit udp_visitor(std::uint16_t port, int family = AF_INET,
@@ -58,9 +58,8 @@ class udp_visitor {
   std::size_t questions_ = 0;
 };
 
-/// Is many simultaneous visitors of a UDP echo service. Each sends its own datagrams, of all sizes
-/// up to 1,400 bytes, each when the reply to the previous one has arrived, and repeats it
-/// otherwise.
+/// Many simultaneous visitors of a UDP echo service. Each sends its own datagrams, of all sizes up
+/// to 1,400 bytes, each when the reply to the previous one has arrived, and repeats it otherwise.
 class udp_crowd {
  public:
   udp_crowd(std::size_t count, std::size_t datagrams, std::uint64_t seed) : visitors_(count) {

@@ -66,8 +66,8 @@ inline bool refused(std::uint16_t port) {
 /// end; or only by closing once everything has come back.
 enum class end_of_sending { after_sending, after_answer };
 
-/// Is many simultaneous visitors of an echo service: each sends its own bytes while it compares
-/// every byte that comes back.
+/// Many simultaneous visitors of an echo service: each sends its own bytes while it compares every
+/// byte that comes back.
 class visitor_crowd {
  public:
   visitor_crowd(std::size_t count, std::size_t bytes_each, std::uint64_t seed,

@@ -29,7 +29,7 @@ inline const tls::identity& test_server() {
   return made;
 }
 
-/// Is a deterministic random number generator.
+/// A deterministic random number generator.
 inline tls::shared_rng scripted_botan_rng(std::uint64_t seed) {
   return std::make_shared<tls::botan_rng<sim::scripted_rng>>(sim::scripted_rng(seed));
 }
@@ -49,7 +49,7 @@ inline botan_layer botan_server() {
   return botan_server(*tls::botan_engine::server_setup::make(test_server(), scripted_botan_rng(2)));
 }
 
-/// Is a client and a server that have begun their handshake.
+/// A client and a server that have begun their handshake.
 struct botan_pair {
   botan_pair(botan_layer one, botan_layer other)
       : client(std::move(one)), server(std::move(other)) {

@@ -14,7 +14,7 @@
 
 namespace rathole::test {
 
-/// Is a layer with what it has sent and received.
+/// A layer with what it has sent and received.
 template <Layer L>
 struct party {
   explicit party(L made) : layer(std::move(made)) {}

@@ -11,7 +11,7 @@ namespace rathole::test {
 
 using tls::botan_engine, tls::openssl_engine;
 
-/// Is a client of one engine and a server of another, or of the same.
+/// A client of one engine and a server of another, or of the same.
 template <class C, class S>
 struct engines {
   using client_engine = C;

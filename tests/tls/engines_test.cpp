@@ -15,7 +15,7 @@ using test::both_openssl, test::botan_to_openssl, test::openssl_to_botan;
 using test::settle, test::trust_in;
 using tls::botan_engine, tls::openssl_engine;
 
-/// Is a client that offers what our engines do not.
+/// A client that offers what our engines do not.
 struct old_client {
   explicit old_client(int version, const char* suites)
       : context(SSL_CTX_new(TLS_client_method())), connection(made(version, suites)) {

@@ -16,7 +16,7 @@
 /// Keys, certificates and other files made by the program `openssl`.
 namespace rathole::test {
 
-/// Is a directory in which `openssl` runs. The constructor makes a root authority (root.pem), an
+/// A directory in which `openssl` runs. The constructor makes a root authority (root.pem), an
 /// intermediate one (middle.pem), and server certificates by that: ec.pem with ec.key, and rsa.pem
 /// with rsa.key.
 class openssl_files {

@@ -8,7 +8,7 @@
 namespace rathole::test {
 namespace {
 
-/// Is a hash function for one test: the digest begins with the first byte hashed.
+/// A hash function for one test: the digest begins with the first byte hashed.
 struct first_byte {
   static constexpr std::size_t digest_size = 32;
   void update(byte_view in) {

@@ -71,7 +71,7 @@ TEST_CASE("detect_protocol: only the first five bytes are considered") {
   }
 }
 
-/// Is a layer that passes everything on once it has received "hello there", and replies to anything
+/// A layer that passes everything on once it has received "hello there", and replies to anything
 /// else.
 class polite_layer {
  public:

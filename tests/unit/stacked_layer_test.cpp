@@ -15,9 +15,9 @@ using namespace std::chrono_literals;
 
 constexpr time_point now{1h};
 
-/// Is an example layer: it sends its mark and waits for one; then bytes pass unchanged. One byte
-/// means the end, unless it is 0, and one is an error, to which it replies '?' as its last message.
-/// It sends its mark again at its deadline.
+/// An example layer: it sends its mark and waits for one; then bytes pass unchanged. One byte means
+/// the end, unless it is 0, and one is an error, to which it replies '?' as its last message. It
+/// sends its mark again at its deadline.
 struct toy {
   char mark = 'a';
   char end_mark = 0;
@@ -88,7 +88,7 @@ struct toy {
 
 static_assert(TimedLayer<stacked_layer<toy, toy>>);
 
-/// Is a stack of two layers with its input and output.
+/// A stack of two layers with its input and output.
 struct stack {
   stacked_layer<toy, toy> it;
   byte_buffer app = {};

@@ -48,7 +48,7 @@ std::string as_text(const byte_buffer& in) {
   return {reinterpret_cast<const char*>(in.data().data()), in.size()};
 }
 
-/// Is a layer with its input and output.
+/// A layer with its input and output.
 struct end {
   layer it;
   byte_buffer app = {};

@@ -85,7 +85,7 @@ class demo {
     stop_.request_stop();
   }
 
-  /// Starts the service, the server and the client, one after the other, and shows the tunnel.
+  /// Starts the service, then the server, then the client, and shows the tunnel.
   io::task<void> serve(time_point deadline) {
     const address anywhere{"127.0.0.1", 0};
     auto acceptor = co_await runtime_.listen(anywhere);

@@ -74,7 +74,7 @@ io::awaitable<void> answer_with_page(R runtime, typename R::stream stream, std::
   }
 }
 
-/// Fetches a page from `at` by HTTP; returns everything behind the head of the response.
+/// Fetches a page from `at` by HTTP; returns everything after the head of the response.
 template <io::Runtime R>
 io::task<std::string> fetch_page(R runtime, address at, time_point deadline, std::stop_token stop) {
   constexpr std::size_t longest_answer = 1024 * 1024;

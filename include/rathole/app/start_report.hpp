@@ -51,7 +51,7 @@ inline transport::problem_handler problem_logger(logger& log) {
   };
 }
 
-/// Returns what carries the connections of `settings`, in the words of its keys.
+/// Returns the transport of `settings`, named by its keys.
 inline std::string transport_text(const config::transport& settings) {
   std::string text = "transport `" + std::string(config::name_of(settings.kind)) + '`';
   if (settings.kind == config::transport_kind::websocket && settings.websocket) {

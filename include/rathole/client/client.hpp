@@ -51,7 +51,7 @@ class basic_client {
   ///
   /// A removed service loses its control channel. A service whose kind or token changes gets a new
   /// control channel, and so do all services if `remote_addr` changes. Every other setting takes
-  /// effect at once, or for what begins from now on.
+  /// effect at once, or for what begins afterwards.
   ///
   /// Fails with `errc::wrong_transport` or `errc::invalid_settings`; nothing is changed then. After
   /// `std::errc::not_enough_memory` the next update completes this one.
@@ -88,7 +88,7 @@ class basic_client {
   /// channel from its first dial to the end of its connection.
   [[nodiscard]] std::size_t tasks() const { return context_->group.size(); }
 
-  /// Returns what the client uses descriptors for, as far as it counts them.
+  /// Returns the client's counted descriptors, by use.
   [[nodiscard]] const protocol::descriptor_use& descriptors() const {
     return context_->descriptors.use;
   }

@@ -64,10 +64,10 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
     waiting.request_stop();
   }
 
-  /// Dials what was deferred for lack of descriptors, because some were freed.
+  /// Dials the deferred data channels after descriptors were freed.
   void dial_deferred() { start_dials(); }
 
-  /// Changes how long the server may be silent from now on; 0 means without limit.
+  /// Changes the heartbeat timeout; 0 means no limit.
   void set_heartbeat_timeout(duration timeout) {
     if (!machine_) return;
     machine_->set_heartbeat_timeout(timeout, context_->runtime().now());

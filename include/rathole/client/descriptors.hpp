@@ -38,8 +38,7 @@ void descriptor_refused(const std::shared_ptr<Context>& self) {
   });
 }
 
-/// Dials what was deferred for lack of descriptors, because some were freed. May be called by any
-/// thread.
+/// Dials the deferred data channels after descriptors were freed. May be called by any thread.
 template <class Context>
 void dial_deferred(const std::shared_ptr<Context>& self) {
   if (!self->dials_deferred.exchange(false)) return;

@@ -41,9 +41,9 @@ inline bool is_closed_by_peer(const std::error_code& reason) {
          reason == std::errc::broken_pipe;
 }
 
-/// Detects a service whose control channels the server accepts and then closes again and again.
-/// Most likely another client serves the same service, and the two displace each other. Without
-/// growing pauses they would do so twice a second indefinitely.
+/// Detects a service whose control channels the server repeatedly accepts and then closes. Most
+/// likely another client serves the same service, and the two displace each other. Without growing
+/// pauses they would do so twice a second indefinitely.
 class displacement_detector {
  public:
   /// Records that an attempt failed before the server accepted the client: the server was away, so

@@ -44,8 +44,8 @@ struct control_channel_failed {
   bool established;
   /// The settings of the client.
   const config::client& settings;
-  /// Whether the server has accepted and soon closed the channel again and again; most likely
-  /// another client serves the same service.
+  /// Whether the server has repeatedly accepted and soon closed the channel; most likely another
+  /// client serves the same service.
   bool is_displaced = false;
 };
 

@@ -22,7 +22,7 @@ namespace rathole::client {
 
 namespace detail {
 
-/// Counts one for as long as it lives.
+/// Counts one while it exists.
 class scoped_count {
  public:
   /// Adds one to `count`.
@@ -48,8 +48,8 @@ class scoped_count {
 /// connection exceeds `max_forwards`. While no descriptor is available, the connection attempt is
 /// repeated.
 ///
-/// Everything runs in the runtime `runtime`, where the channel lives; only the observer is notified
-/// on the control plane.
+/// Everything runs in the runtime `runtime` of the channel; only the observer is notified on the
+/// control plane.
 template <class Context>
 io::awaitable<void> forward(std::shared_ptr<Context> self,
                             std::shared_ptr<const config::client_service> service,

@@ -14,7 +14,7 @@ namespace rathole::client {
 /// which one of them sent is recognised when it returns as a visitor's. May be used on all threads.
 class own_udp_sockets {
  public:
-  /// What a socket has sent.
+  /// Holds what a socket has sent.
   using pointer = std::shared_ptr<const protocol::sent_datagrams>;
 
   /// Adds a socket with the address `at`.

@@ -128,12 +128,12 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
     end_pause();
   }
 
-  /// Dials what was deferred for lack of descriptors.
+  /// Dials the data channels that were deferred for lack of descriptors.
   void dial_deferred() {
     if (channel_) channel_->dial_deferred();
   }
 
-  /// Changes how long the server may be silent from now on; 0 means without limit.
+  /// Changes the heartbeat timeout; 0 means no limit.
   void set_heartbeat_timeout(duration timeout) {
     if (channel_) channel_->set_heartbeat_timeout(timeout);
   }

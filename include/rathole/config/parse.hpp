@@ -75,7 +75,7 @@ struct document {
   source where;
 };
 
-/// A function that returns what is wrong with the value of the key `log`, as a text for people;
+/// A function that returns what is wrong with the value of the key `log`, as a text for users;
 /// nothing if it is valid. The program passes this function, because only it knows which values are
 /// valid.
 using log_check = std::optional<std::string> (*)(std::string_view);

@@ -25,7 +25,7 @@ struct problem {
   std::uint32_t column = 0;
   /// The path of the key or of its table, such as `server.services.web.token`; may be empty.
   std::string key = {};
-  /// What is wrong.
+  /// The description of the problem.
   std::string what = {};
   /// How to correct it; may be empty.
   std::string remedy = {};

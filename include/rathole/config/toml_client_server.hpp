@@ -27,7 +27,7 @@ inline service_kind read_service_kind(toml_reader& table) {
   return read_enum(table, "type", kinds).value_or(service_kind::tcp);
 }
 
-/// Warns of a token that everybody knows.
+/// Warns of a well-known example token.
 inline void warn_of_token(const toml_reader& table, std::string_view key, const secret& token) {
   if (token.empty()) {
     table.warn(key, "an empty token protects nothing: anybody can serve the service",

@@ -55,7 +55,7 @@ class toml_guard {
  private:
   static bool is_blank(char c) { return c == ' ' || c == '\t'; }
 
-  /// Returns whether a string may begin here; a quote behind any other character is a different
+  /// Returns whether a string may begin here; a quote after any other character is a different
   /// error.
   [[nodiscard]] bool is_token_start() const {
     return at_ == line_begin_ || std::string_view(" \t=[{,.").contains(text_[at_ - 1]);

@@ -212,7 +212,7 @@ class toml_reader {
     }
   }
 
-  /// Returns whether there is a key that nobody has asked for and that seems to mean `key`.
+  /// Returns whether an unread key seems to be a misspelling of `key`.
   [[nodiscard]] bool misspells(std::string_view key) const {
     return std::ranges::any_of(*table_, [&](const auto& each) {
       const std::string_view name = each.first.str();

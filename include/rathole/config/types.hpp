@@ -92,8 +92,8 @@ struct tls_options {
   std::optional<std::string> key = {};
   /// The TLS engine. Ours.
   tls_engine engine = tls_engine::automatic;
-  /// If the engine cannot end one direction alone: how long the peer must be silent before the end
-  /// of a direction is passed on. If unset, the default of the side applies. Ours.
+  /// How long the peer must be idle before the end of a direction is passed on, if the engine
+  /// cannot end one direction alone. If unset, the default of the side applies. Not in upstream.
   std::optional<milliseconds> half_close_timeout = {};
 
   /// Compares all members.
@@ -206,14 +206,14 @@ struct client {
   address remote_addr = {};
   /// Whether IPv6 addresses of `remote_addr` are tried first. Ours.
   bool prefer_ipv6 = false;
-  /// How long the control channel may be silent; 0 means without limit.
+  /// The heartbeat timeout of the control channel; 0 means no limit.
   milliseconds heartbeat_timeout = defaults::heartbeat_timeout;
   /// How long each step of a connection attempt to the server may take: lookup and TCP, the proxy,
   /// each message of the transport's handshake; four times that in total. Ours.
   milliseconds connect_timeout = defaults::connect_timeout;
   /// How long the server may take to send its Hello, and then its Ack. Ours.
   milliseconds handshake_timeout = defaults::client_handshake_timeout;
-  /// How long active connections may continue once the client was asked to stop. Ours.
+  /// How long active connections may continue once the client was asked to stop. Not in upstream.
   milliseconds shutdown_grace = defaults::shutdown_grace;
   /// How long a connection may be idle during that time before it is closed, so that idle ones do
   /// not delay a restart; 0 means for all of `shutdown_grace`. Ours.
@@ -298,7 +298,7 @@ struct server {
   std::size_t max_handshakes_per_address = defaults::max_handshakes_per_address;
   /// The threads for traffic and handshakes; 0 means one for each processor. Ours.
   std::size_t workers = 0;
-  /// How long active connections may continue once the server was asked to stop. Ours.
+  /// How long active connections may continue once the server was asked to stop. Not in upstream.
   milliseconds shutdown_grace = defaults::shutdown_grace;
   /// How long a connection may be idle during that time before it is closed, so that idle ones do
   /// not delay a restart; 0 means for all of `shutdown_grace`. Ours.
@@ -314,7 +314,7 @@ struct server {
 
 /// One configuration file; it has at least one of `server` and `client`.
 struct config {
-  /// What the program logs, in the syntax of RATHOLE_LOG, which takes precedence. Ours.
+  /// What the program logs, in the syntax of RATHOLE_LOG, which takes precedence. Not in upstream.
   std::optional<std::string> log = {};
   /// The table `[server]`, if there is one.
   std::optional<rathole::config::server> server = {};

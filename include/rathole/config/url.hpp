@@ -104,7 +104,7 @@ inline std::optional<std::string> url_scheme(std::string_view url) {
 /// The scheme is `socks5` or `http`. Compat: unlike in upstream, the credentials are
 /// percent-decoded, the port is optional, and a path, query or fragment is an error.
 ///
-/// Fails with a text for people, which never contains the credentials.
+/// Fails with a text for users, which never contains the credentials.
 inline std::expected<proxy_url, std::string> parse_proxy_url(std::string_view text) {
   const auto scheme = detail::url_scheme(text);
   if (!scheme) return std::unexpected("not a URL");

@@ -36,7 +36,7 @@ inline bool is_host_name(std::string_view text) {
   });
 }
 
-/// Returns whether `text` is an IPv6 address, with or without a zone behind a '%' (RFC 4007 section
+/// Returns whether `text` is an IPv6 address, with or without a zone after a '%' (RFC 4007 section
 /// 11).
 inline bool is_ipv6_host(std::string_view text) {
   const auto percent = text.find('%');

@@ -91,7 +91,7 @@ class byte_buffer {
     if (begin_ == end_) clear();
   }
 
-  /// Removes all bytes behind the first `size`; `size` must be at most `size()`.
+  /// Removes all bytes after the first `size`; `size` must be at most `size()`.
   void truncate(std::size_t size) {
     assert(size <= this->size());
     used_ = std::max(used_, end_);

@@ -14,7 +14,7 @@ enum class errc {
   stopped = 1,
   /// The peer closed the connection where more data was expected.
   end_of_stream,
-  /// A deadline of ours has passed.
+  /// A local deadline has passed.
   timed_out,
   /// The peer speaks another version of the protocol.
   protocol_version_mismatch,
@@ -53,7 +53,7 @@ enum class errc {
   message_too_long,
   /// More messages were sent under one key than it can protect.
   nonce_exhausted,
-  /// The peer's public key is of low order, so that anybody could know the shared secret.
+  /// The peer's public key is of low order, so that the shared secret would be predictable.
   weak_public_key,
   /// The peer's static key is not the configured one.
   wrong_public_key,

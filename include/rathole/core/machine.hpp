@@ -15,7 +15,7 @@ namespace rathole {
 /// and events are results.
 ///
 /// * `wanted()` returns how many bytes the machine accepts now. A driver reads no more than that
-///   from its stream, so the bytes behind the machine's last message remain in the stream for the
+///   from its stream, so the bytes after the machine's last message remain in the stream for the
 ///   next reader.
 /// * `feed(in)` takes bytes from the front of `in` and returns how many it took.
 /// * `poll(now)` returns the next event, nothing, or the error that ended the machine. The driver

@@ -51,7 +51,7 @@ class file_reader {
     if (auto wrong = refusal(found); !wrong.empty()) return std::unexpected(std::move(wrong));
     is_pipe_ = S_ISFIFO(found.st_mode);
     deadline_ = clock::now() + limits_.pipe_timeout;
-    // Growing the string would leave copies behind of what may be a key.
+    // Growing the string would leave copies of what may be a key in memory.
     if (!is_pipe_) text_.reserve(static_cast<std::size_t>(found.st_size) + chunk_size);
     return read_all();
   }
@@ -117,10 +117,9 @@ class file_reader {
 
 }  // namespace detail
 
-/// Returns the bytes of the file at `path`, or the reason why it cannot be read, in words that fit
-/// behind "cannot be read: ". Directories, sockets and devices are refused. The function never
-/// waits for another program, except for the writer of a pipe, and then no longer than `limits`
-/// allows.
+/// Returns the bytes of the file at `path`, or the reason why it cannot be read, as text that fits
+/// after "cannot be read: ". Directories, sockets and devices are refused. The function never waits
+/// for another program, except for the writer of a pipe, and then no longer than `limits` allows.
 inline std::expected<std::string, std::string> read_file(const std::string& path,
                                                          const file_limits& limits) {
   return detail::file_reader(limits).read(path);

@@ -94,7 +94,7 @@ class stacked_layer {
   }
 
  private:
-  // Passes what came out of the lower layer, which may have failed since, to the upper layer.
+  // Passes the output of the lower layer, which may have failed since, to the upper layer.
   result<void> advance(result<void> lower, byte_buffer& app, byte_buffer& wire) {
     result<void> upper;
     if (!started_ && (!up_.empty() || (lower && lower_.state() != phase::handshaking))) {

@@ -32,9 +32,9 @@ struct udp_endpoint {
   [[nodiscard]] bool operator==(const udp_endpoint&) const = default;
 };
 
-/// Hashes an endpoint so that nobody who does not know `seed` can choose colliding addresses:
-/// SipHash-1-3 (Aumasson, Bernstein: "SipHash: a fast short-input PRF", 2012) of the endpoint as
-/// three words. The seed must be random.
+/// Hashes an endpoint so that an attacker who does not know `seed` cannot choose colliding
+/// addresses: SipHash-1-3 (Aumasson, Bernstein: "SipHash: a fast short-input PRF", 2012) of the
+/// endpoint as three words. The seed must be random.
 struct udp_endpoint_hash {
   /// The key of the hash; the 128-bit key of SipHash is this number twice.
   std::uint64_t seed = 0;
@@ -78,7 +78,7 @@ struct udp_endpoint_hash {
   };
 };
 
-/// Returns the endpoint as an address to be shown to people; an IPv6 address is written as eight
+/// Returns the endpoint as an address to be shown to users; an IPv6 address is written as eight
 /// groups.
 inline address to_address(const udp_endpoint& of) {
   std::string host;

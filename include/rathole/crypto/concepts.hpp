@@ -68,7 +68,7 @@ using dh_key = std::array<std::uint8_t, dh_key_size>;
 ///
 /// * `public_key(secret)` returns the public key for a private key.
 /// * `agree(secret, other)` returns the shared secret. It fails with `errc::weak_public_key` if
-///   the other key is of low order, because anybody could then know the result (RFC 7748 section
+///   the other key is of low order, because an attacker could then know the result (RFC 7748 section
 ///   6.1).
 template <class D>
 concept Dh = requires(const dh_key& key) {

@@ -58,7 +58,7 @@ constexpr std::string_view reason_phrase(int status) {
   }
 }
 
-/// Returns a text for people: "HTTP 502 Bad Gateway", or "HTTP 599" if there is no reason phrase.
+/// Returns a text for users: "HTTP 502 Bad Gateway", or "HTTP 599" if there is no reason phrase.
 inline std::string status_text(int status) {
   std::string text = "HTTP " + std::to_string(status);
   const std::string_view words = reason_phrase(status);

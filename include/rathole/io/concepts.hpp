@@ -22,16 +22,16 @@ namespace rathole::io {
 /// * `read_some(out)` reads at least one byte, or returns 0 at the end of the peer's direction.
 ///   `out` must not be empty.
 /// * `write(in)` returns when all of `in` has been accepted. Only one write may run at a time.
-/// * `write_corked(in)` writes like `write`, but the bytes may be held back to be sent together
+/// * `write_corked(in)` writes like `write`, but the bytes may be delayed to be sent together
 ///   with the following ones, until the next `write`, `flush()` or end of our direction. `flush()`
 ///   never waits.
 /// * `wait_readable()` returns when `read_some` would not wait because there are bytes, the end,
 ///   or an error. It consumes nothing. It fails with `errc::stopped` after `cancel_wait()` or
 ///   `close()`.
 /// * `peer_has_closed()` returns whether the end or an error has arrived. It never waits and
-///   consumes nothing. It does not see an end behind unread bytes, but may see a
+///   consumes nothing. It does not see an end after unread bytes, but may see a
 ///   reset.
-/// * `shutdown_send()` ends our direction behind the bytes written so far; reading continues.
+/// * `shutdown_send()` ends our direction after the bytes written so far; reading continues.
 /// * `close()` ends both directions in order; every running operation fails with `errc::stopped`.
 /// * `abort()` closes like `close()`, but sends a reset if the transport has one, so that the
 ///   peer does not mistake a broken stream for a finished one.

@@ -31,7 +31,7 @@ struct settings {
 /// cheap to copy, and may be used by several threads at once.
 class endpoint {
  public:
-  /// Makes the endpoint of the party `who`. Fails with a text for people: the name is unknown, or a
+  /// Makes the endpoint of the party `who`. Fails with a text for users: the name is unknown, or a
   /// key that the pattern requires is missing or malformed.
   static std::expected<endpoint, std::string> make(const settings& from, role who) {
     auto name = parse_protocol_name(from.name);

@@ -61,12 +61,12 @@ class handshake_state {
   /// Returns whether all messages of the handshake have been exchanged.
   [[nodiscard]] bool is_finished() const { return next_ == pattern_.messages.size(); }
 
-  /// Returns whether the next message is ours.
+  /// Returns whether this party sends the next message.
   [[nodiscard]] bool is_my_turn() const {
     return !is_finished() && (next_ % 2 == 0) == (role_ == role::initiator);
   }
 
-  /// Appends the next message, which must be ours, with `payload`. Fails with
+  /// Appends the next message, which this party must send, with `payload`. Fails with
   /// `errc::weak_public_key`.
   result<void> write_message(byte_view payload, byte_buffer& out) {
     for (const token each : pattern_.messages[next_]) {

@@ -20,7 +20,7 @@ namespace rathole::noise {
 ///   Compat: upstream takes a frame without content for the end of the stream; this layer
 ///   authenticates and ignores it.
 /// * The end of a direction is the end of the stream below; in the middle of a frame it is
-///   `errc::truncated`. The protocol does not authenticate the end, so whoever can cut the
+///   `errc::truncated`. The protocol does not authenticate the end, so an attacker who can cut the
 ///   connection can end a direction.
 /// * Memory: the bytes of one incomplete frame, at most 65,537.
 class layer {
@@ -94,7 +94,7 @@ class layer {
     return done;
   }
 
-  /// Writes all handshake messages that are ours to send now.
+  /// Writes all handshake messages that this party must send now.
   result<void> write_handshake(byte_buffer& wire) {
     while (session_->is_my_turn()) {
       const std::size_t before = wire.size();

@@ -48,7 +48,7 @@ struct protocol_name {
 
 namespace detail {
 
-/// Parses a pattern with its modifiers, such as `XXpsk0+psk3`. Fails with a text for people.
+/// Parses a pattern with its modifiers, such as `XXpsk0+psk3`. Fails with a text for users.
 inline std::expected<handshake_pattern, std::string> parse_pattern(std::string_view text) {
   const auto base = text.substr(0, text.find_first_of("abcdefghijklmnopqrstuvwxyz"));
   if (base == "N" || base == "K" || base == "X") {
@@ -78,7 +78,7 @@ inline std::expected<handshake_pattern, std::string> parse_pattern(std::string_v
 
 }  // namespace detail
 
-/// Parses a protocol name. Fails with a text for people.
+/// Parses a protocol name. Fails with a text for users.
 inline std::expected<protocol_name, std::string> parse_protocol_name(std::string_view text) {
   std::vector<std::string_view> parts;
   detail::split(text, '_', [&parts](std::string_view part) { parts.push_back(part); });

@@ -16,12 +16,12 @@ class session {
   /// Destroys the state with its keys.
   virtual ~session() = default;
 
-  /// Returns whether the next message of the handshake is ours.
+  /// Returns whether this party sends the next message of the handshake.
   [[nodiscard]] virtual bool is_my_turn() const = 0;
   /// Returns whether the handshake is finished.
   [[nodiscard]] virtual bool is_finished() const = 0;
-  /// Appends the next message of the handshake, which must be ours. Fails as `handshake_state`
-  /// does.
+  /// Appends the next message of the handshake, which this party must send. Fails as
+  /// `handshake_state` does.
   virtual result<void> write_handshake(byte_buffer& out) = 0;
   /// Reads the peer's next message of the handshake in place. Fails as `handshake_state` does.
   virtual result<void> read_handshake(byte_span message) = 0;

@@ -55,8 +55,7 @@ class admission {
   struct verdict {
     /// The ticket of the new connection.
     ticket admitted;
-    /// The connection that the owner must close at once, if any; the `admission` no longer counts
-    /// it.
+    /// The connection that the owner must close at once, if any; it is no longer counted.
     std::optional<ticket> evicted;
   };
 

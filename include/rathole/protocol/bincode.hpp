@@ -110,7 +110,7 @@ struct bincode {
     out.commit(1 + header_size + payload.size());
   }
 
-  /// Decodes the UDP frame at the front of `in`, as `Codec` describes. Bytes of the header behind
+  /// Decodes the UDP frame at the front of `in`, as `Codec` describes. Bytes of the header after
   /// the known fields are ignored.
   static result<std::optional<udp_frame>> decode_udp_frame(byte_view in) {
     if (in.empty()) return std::nullopt;

@@ -15,7 +15,7 @@
 namespace rathole::protocol {
 
 /// Runs the client's side of a data channel until it carries traffic; models `Machine`. It never
-/// takes a byte behind the command, where the traffic begins. It has no deadline, because a data
+/// takes a byte after the command, where the traffic begins. It has no deadline, because a data
 /// channel may wait in the server's pool indefinitely.
 ///
 /// | state            | input       | output | next             | event or error    |

@@ -52,8 +52,8 @@ struct descriptor_use {
   [[nodiscard]] bool operator==(const descriptor_use&) const = default;
 };
 
-/// Adds an amount to a counter of a `descriptor_use` for as long as the lease lives. The counter
-/// must outlive the lease, and is used by one thread only.
+/// Adds an amount to a counter of a `descriptor_use` while the lease exists. The counter must
+/// outlive the lease, and is used by one thread only.
 class descriptor_lease {
  public:
   /// Adds `amount` to `counter`.
@@ -112,7 +112,7 @@ class descriptor_budget {
     if (counted != std::exchange(limit_, counted)) elsewhere_.reset();
   }
 
-  /// What is in use. The owner keeps it up to date and calls `update` after a change.
+  /// The descriptors in use. The owner keeps this up to date and calls `update` after a change.
   descriptor_use use;
 
   /// Records that the system refused a descriptor.

@@ -16,7 +16,7 @@
 namespace rathole::protocol {
 
 /// Reads the Hello, with which every new connection to the server begins and which says what the
-/// connection is for; models `Machine`. It sends nothing, and never takes a byte behind the Hello.
+/// connection is for; models `Machine`. It sends nothing, and never reads a byte after the Hello.
 ///
 /// | state          | input       | next   | event or error    |
 /// |----------------|-------------|--------|-------------------|

@@ -30,7 +30,7 @@ inline constexpr duration loop_unwinding = std::chrono::seconds(1);
 /// How long a suspicion without proof raises the number of connections that the next one takes.
 inline constexpr duration loop_memory = std::chrono::seconds(60);
 
-/// Asks the owner to let a visitor go on to the service.
+/// Asks the owner to forward a visitor to the service.
 struct admit_visitor {
   /// The number of the visitor.
   std::uint64_t visitor;
@@ -74,9 +74,9 @@ using loop_action = std::variant<admit_visitor, refuse_visitor, check_answers, l
 ///    that number, because each must be of an older connection than all before. Without proof, the
 ///    next suspicion takes twice as many unanswered connections, for `loop_memory` at least.
 ///
-/// Whoever shares the client's address can imitate a loop. Therefore a proof has no consequence but
-/// the report: visitors that are held go on to the service, and the next chain is found in the same
-/// way.
+/// A host that shares the client's address can imitate a loop. Therefore a proof has no consequence
+/// but the report: visitors that are held are forwarded to the service, and the next chain is found
+/// in the same way.
 ///
 /// The owner calls `poll` until it returns nothing, after each other call and at `deadline`. The
 /// memory is bounded by the number of visitors and connections.

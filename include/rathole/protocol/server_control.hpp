@@ -37,7 +37,7 @@ enum class server_control_event {
 /// | established   | channel request | CreateDataChannel | established   |                       |
 /// | established   | heartbeat due   | HeartBeat         | established   |                       |
 ///
-/// It takes exactly the Auth. A client of wire version 1 sends nothing more; bytes behind the Auth
+/// It takes exactly the Auth. A client of wire version 1 sends nothing more; bytes after the Auth
 /// are taken and discarded, so that the owner keeps reading and sees the end of the stream. After
 /// an error the output that was queued before, which includes the Ack that rejects the client, must
 /// still be sent.

@@ -17,7 +17,7 @@ namespace rathole::protocol {
 /// calls `next()` until it returns nothing; then it may read again. The payloads of the frames are
 /// views of the buffer.
 ///
-/// The reader holds no more than one incomplete frame and what one read added behind it. After an
+/// The reader holds no more than one incomplete frame and what one read added after it. After an
 /// error every `next()` fails.
 template <Codec C = bincode>
 class udp_frame_reader {

@@ -141,7 +141,7 @@ struct context {
   /// The number of the next connection.
   std::uint64_t next_forward = 1;
 
-  // Two layers that do not know each other have the same defaults.
+  // The two layers, which cannot include each other, must have the same defaults.
   static_assert(config::defaults::max_handshakes == protocol::default_max_handshakes &&
                 config::defaults::max_handshakes_per_address ==
                     protocol::default_max_handshakes_per_source);

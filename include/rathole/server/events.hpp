@@ -114,7 +114,7 @@ struct connections_refused {
   const refusal_summary& what;
 };
 
-/// Reports that a client serves the service from now on.
+/// Reports that a client serves the service.
 struct control_channel_established {
   /// The name of the service.
   std::string_view service;

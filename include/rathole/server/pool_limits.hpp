@@ -9,7 +9,7 @@
 
 namespace rathole::server {
 
-// Two layers that do not know each other have the same defaults.
+// The two layers, which cannot include each other, must have the same defaults.
 static_assert(config::defaults::tcp_pool_size == protocol::default_pool_size &&
               config::defaults::pool_max_idle == protocol::default_max_idle &&
               config::defaults::max_waiting_visitors == protocol::default_max_waiting_visitors &&

@@ -106,7 +106,7 @@ struct refusal_summary {
   }
 };
 
-/// Sums up refusals, so that connections of anybody cause only one log line per interval. An
+/// Sums up refusals, so that unauthenticated connections cause only one log line per interval. An
 /// interval begins with a refusal. Pure bookkeeping, bounded by `max_refused_sources`.
 class refusal_counter {
  public:

@@ -29,7 +29,7 @@ inline bool same_service(const config::server_service& now, const config::server
 template <class Context>
 using pending_connection = std::unique_ptr<typename Context::admission_type::connection>;
 
-/// Counts a control channel of a peer for as long as it lives; see `admission_control::exempt`.
+/// Counts a control channel of a peer while it exists; see `admission_control::exempt`.
 template <class Context>
 class exemption {
  public:

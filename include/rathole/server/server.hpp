@@ -55,7 +55,7 @@ class basic_server {
   ///   closed, and with them the control channels of clients that connected through them.
   /// * A service that is removed, or whose kind or token changes, loses its control channel; a
   ///   new one waits for its client.
-  /// * Every other setting takes effect at once, or for what begins from now on.
+  /// * Every other setting takes effect at once, or for what begins afterwards.
   ///
   /// Must be called once the server is ready, one call at a time. Completes with
   /// `void(std::error_code)`: the reason why a new address cannot be bound, `errc::wrong_transport`
@@ -105,7 +105,7 @@ class basic_server {
   /// each connection there, and one for each listener for visitors.
   [[nodiscard]] std::size_t tasks() const { return context_->group.size(); }
 
-  /// Returns what the server uses descriptors for, as far as it counts them.
+  /// Returns the server's counted descriptors, by use.
   [[nodiscard]] const protocol::descriptor_use& descriptors() const {
     return context_->descriptors.use;
   }

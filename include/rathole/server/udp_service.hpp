@@ -31,9 +31,9 @@
 
 namespace rathole::server {
 
-/// The server's half of a UDP service while a client serves it: the sockets that visitors send
-/// to, the visitors, and the data channels, over which the visitors are distributed by a hash of
-/// their addresses. A visitor keeps its channel as long as the channel lives.
+/// The server's half of a UDP service while a client serves it: the sockets that visitors send to,
+/// the visitors, and the data channels, over which the visitors are distributed by a hash of their
+/// addresses. A visitor keeps its channel until the channel ends.
 ///
 /// Replies are sent only to visitors that have sent something, until the idle timeout, so a client
 /// cannot make the server send to arbitrary addresses. A reply is sent from the address that the
@@ -78,7 +78,7 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
     // If memory runs out, it is started again even after `stop`, to close what it opened.
     auto& home = self->context_->runtime();
     self->context_->group.spawn(io::retry_on_bad_alloc(home, std::stop_token(), work));
-    // The work has not begun yet, and without memory for it there is nothing to wait for.
+    // The work has not begun, and without memory for it there is nothing to wait for.
     self->turn_.enter(std::move(stop));
   }
 

@@ -58,7 +58,7 @@ struct udp_slot_runner {
     }
   }
 
-  /// Lets the pool provide a new data channel for a slot, whose last one `lived` for that long.
+  /// Requests a new data channel for a slot, whose last channel existed for `lived`.
   template <class Session>
   static io::awaitable<void> replace(std::shared_ptr<Session> self, duration lived) {
     auto& runtime = self->context_->runtime();

@@ -32,7 +32,7 @@ class udp_slots {
   }
 
   /// Returns how long to wait before a data channel is replaced that was lost at `now`, after it
-  /// had `lived` for that long.
+  /// had existed for `lived`.
   template <Rng R>
   duration pause_after_loss(time_point now, duration lived, R& rng) {
     const bool is_first = now >= stable_at_ || lived >= protocol::longest_replacement_pause;

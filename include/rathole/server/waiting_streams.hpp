@@ -51,7 +51,7 @@ struct waiting_channel {
   /// A map from the numbers of the waiting channels to the channels.
   using map = std::unordered_map<protocol::channel_id, waiting_channel*>;
 
-  /// Enters a channel in the map for as long as it lives.
+  /// Keeps a channel in the map while it exists.
   class listing {
    public:
     /// Enters `one` under the number `id`.

@@ -65,7 +65,7 @@ class connection final : public link_user, public std::enable_shared_from_this<c
     std::size_t outstanding = 0;
     /// How many waits for input were cancelled.
     std::uint64_t waits_cancelled = 0;
-    /// How long the peer may be silent until keepalive ends the connection; zero means without
+    /// How long the peer may be unreachable until keepalive ends the connection; zero means no
     /// limit.
     duration silence_limit = duration::zero();
     /// When the latest packet from this end arrives.

@@ -19,8 +19,7 @@ class link_user {
  public:
   /// Called when the connection is lost: both ends see a reset, without any packet.
   virtual void lose() = 0;
-  /// Called when nothing arrives from now on. `stays_so()` returns later whether this has not
-  /// changed since.
+  /// Called when nothing more will arrive. `stays_so()` returns later whether this is still true.
   virtual void fall_silent(std::function<bool()> stays_so) = 0;
 
  protected:

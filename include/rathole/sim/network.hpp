@@ -128,9 +128,9 @@ class network {
   void lose_connections(std::string_view a, std::string_view b) {
     between(a, b).lose_connections();
   }
-  /// Sets whether every connection to `name` is refused from now on.
+  /// Sets whether new connections to `name` are refused.
   void refuse_connections(std::string_view name, bool on) { at(name).refusing = on; }
-  /// Sets the descriptor limit that is reported to programs on `name` from now on.
+  /// Sets the descriptor limit that is reported to programs on `name`.
   void limit_descriptors(std::string_view name, std::size_t limit) {
     at(name).descriptor_limit = limit;
   }

@@ -2,8 +2,8 @@
 
 namespace rathole::sim {
 
-/// Marks the allocations of a thread as the simulation's own while an object of this class lives on
-/// it. An allocator that fails on purpose, to test programs, must not fail these, because the
+/// Marks the allocations of a thread as the simulation's own while an object of this class exists
+/// on it. An allocator that fails on purpose, to test programs, must not fail these, because the
 /// simulated network stands for a system that continues to work.
 class own_memory {
  public:
@@ -14,7 +14,7 @@ class own_memory {
   /// Stops marking them.
   ~own_memory() { --depth_; }
 
-  /// Returns whether an object of this class lives on the calling thread.
+  /// Returns whether an object of this class exists on the calling thread.
   [[nodiscard]] static bool in_use() { return depth_ > 0; }
 
  private:

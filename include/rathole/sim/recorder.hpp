@@ -87,7 +87,7 @@ class recorder {
     if (also_) also_(one);
   }
 
-  /// Calls `also` with every event from now on.
+  /// Calls `also` with every later event.
   void also_notify(std::function<void(const recorded&)> also) { also_ = std::move(also); }
 
   /// Returns how many events of the type `Event` were recorded.

@@ -20,7 +20,7 @@ struct resource_counts {
   /// Compares all members.
   [[nodiscard]] bool operator==(const resource_counts&) const = default;
 
-  /// Counts one resource for as long as it lives.
+  /// Counts one resource while it exists.
   class entry {
    public:
     /// Adds one to `count`.

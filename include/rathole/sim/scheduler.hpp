@@ -27,8 +27,7 @@ enum class outcome {
   late,
   /// Nothing is ready and nothing is scheduled, so nothing can happen any more.
   quiet,
-  /// A limit on the number of steps was reached, because coroutines wake each other again and
-  /// again.
+  /// The limit on the number of steps was reached, because coroutines wake each other endlessly.
   livelock,
 };
 
@@ -89,8 +88,8 @@ class scheduler {
   /// Cancels a scheduled callback; has no effect if it has run.
   void forget(const ticket& issued) { scheduled_.erase(issued); }
 
-  /// Calls `look(settled)` after every step from now on. `settled` says that nothing more will
-  /// happen at this time. An exception of `look` ends the run.
+  /// Calls `look(settled)` after every later step. `settled` says that nothing more will happen at
+  /// this time. An exception of `look` ends the run.
   void watch(std::move_only_function<void(bool settled)> look) { look_ = std::move(look); }
 
   /// Runs until `condition()`, which is evaluated after every step, is true, but not beyond

@@ -39,7 +39,7 @@ class stream {
   io::task<void> write(byte_view in) { return write(connection_, side_, in); }
   /// Writes `in`; a simulated link holds nothing back.
   io::task<void> write_corked(byte_view in) { return write(in); }
-  /// Does nothing, because nothing is held back.
+  /// Does nothing, because nothing is corked.
   void flush() {}
   /// Waits until a read would not wait; see `io::ByteStream`.
   io::task<void> wait_readable() { return wait(connection_, side_); }

@@ -34,7 +34,7 @@ class virtual_timer {
     disarm();
     state_->callback = std::move(callback);
     state_->armed.emplace(state_->counted->timers);
-    // Ready handlers run before time advances, so nobody can disarm the timer between the two.
+    // Ready handlers run before time advances, so the timer cannot be disarmed between the two.
     state_->due = scheduler_->call_at(
         at, [state = state_] { asio::post(state->executor, [state] { state->run(); }); });
   }

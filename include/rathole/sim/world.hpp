@@ -16,7 +16,7 @@ namespace rathole::sim {
 /// `io::Runtime` run in it unmodified. Everything that happens is determined by the seed and by the
 /// calls of the test.
 ///
-/// The world must outlive what lives in it, except for suspended coroutines, which its destructor
+/// The world must outlive everything in it, except for suspended coroutines, which its destructor
 /// destroys.
 class world {
  public:
@@ -53,8 +53,8 @@ class world {
     scheduler_.call_at(at, std::move(action));
   }
 
-  /// Calls `look(settled)` after every step from now on. `settled` says that nothing more will
-  /// happen at this time. An exception of `look` ends the run.
+  /// Calls `look(settled)` after every later step. `settled` says that nothing more will happen at
+  /// this time. An exception of `look` ends the run.
   void watch(std::move_only_function<void(bool settled)> look) {
     scheduler_.watch(std::move(look));
   }

@@ -77,7 +77,7 @@ inline byte_view bytes_of(std::string_view text) {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
 
-/// Reads the identity from the files of `from`. Fails with a text for people.
+/// Reads the identity from the files of `from`. Fails with a text for users.
 inline std::expected<identity, std::string> read_identity(const server_settings& from) {
   if (from.pkcs12) {
     return from_file("pkcs12", *from.pkcs12, [&from](std::string_view file) {
@@ -87,8 +87,7 @@ inline std::expected<identity, std::string> read_identity(const server_settings&
   if (!from.cert || !from.key) {
     return std::unexpected("there is no certificate: set `pkcs12`, or `cert` and `key`");
   }
-  // What is wrong with the one file is not to be looked for in the other. The certificates' file may
-  // hold the key too.
+  // The message must name the file that has the fault. The certificates' file may hold the key too.
   const auto certificates = from_file(
       "cert", *from.cert, [](std::string_view file) -> std::expected<secret, std::string> {
         auto read = read_pem_certificates(file);
@@ -101,7 +100,7 @@ inline std::expected<identity, std::string> read_identity(const server_settings&
   });
 }
 
-/// Makes the setup of a client from the files of `from`. Fails with a text for people.
+/// Makes the setup of a client from the files of `from`. Fails with a text for users.
 template <class Setup>
 std::expected<Setup, std::string> make_client_setup(const client_settings& from) {
   trust roots{.system_roots = !from.trusted_root_only};
@@ -115,7 +114,7 @@ std::expected<Setup, std::string> make_client_setup(const client_settings& from)
                    });
 }
 
-/// Makes the setup of a server from the files of `from`. Fails with a text for people.
+/// Makes the setup of a server from the files of `from`. Fails with a text for users.
 template <class Setup>
 std::expected<Setup, std::string> make_server_setup(const server_settings& from) {
   auto shown = read_identity(from);
@@ -143,8 +142,7 @@ std::expected<Setup, std::string> make_server_setup(const server_settings& from)
 template <TlsEngine E>
 class client_context {
  public:
-  /// Loads the files of `settings`. Fails with a text for people that names the file and what is
-  /// wrong with it.
+  /// Loads the files of `settings`. Fails with a text for users that names the file and the fault.
   static std::expected<client_context, std::string> load(client_settings settings) {
     std::vector<std::string> files;
     if (settings.trusted_root) files.push_back(*settings.trusted_root);
@@ -180,8 +178,7 @@ class client_context {
 template <TlsEngine E>
 class server_context {
  public:
-  /// Loads the files of `settings`. Fails with a text for people that names the file and what is
-  /// wrong with it.
+  /// Loads the files of `settings`. Fails with a text for users that names the file and the fault.
   static std::expected<server_context, std::string> load(server_settings settings) {
     std::vector<std::string> files;
     for (const auto& file : {settings.pkcs12, settings.cert, settings.key}) {

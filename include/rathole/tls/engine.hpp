@@ -21,14 +21,14 @@ namespace rathole::tls {
 ///
 /// * `client_setup` and `server_setup` hold what the connections of one client or server share:
 ///   keys, roots, sessions, tickets. They are cheap to copy, and may be used by several threads at
-///   once. Their `make` fails with a text for people that says what is wrong with the certificates
+///   once. Their `make` fails with a text for users that says what is wrong with the certificates
 ///   or the key.
 /// * `E::client(setup, host)` makes the client's side. `host` is the name, which is then
 ///   announced by SNI, or the IP literal for which the server's certificate must be issued.
 ///   `E::server(setup)` makes the server's side.
 /// * `start(wire)` is called once, before all others; a client sends its ClientHello.
-/// * `receive(in, app, wire)` processes all bytes of `in`. Bytes behind the peer's close_notify,
-///   or behind an end of both directions, are ignored. It fails with the received alert
+/// * `receive(in, app, wire)` processes all bytes of `in`. Bytes after the peer's close_notify,
+///   or after an end of both directions, are ignored. It fails with the received alert
 ///   (`tls::alert`), with `errc::certificate_*` if the server's certificate is rejected, or with
 ///   `errc::decryption_failed`, `errc::unexpected_message`, `errc::message_too_long` or
 ///   `errc::tls_handshake_failed`. Our alert for the peer is then in `wire`. It is not called again

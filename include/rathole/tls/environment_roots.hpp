@@ -67,7 +67,7 @@ inline bool is_hashed_name(std::string_view name) {
          name.substr(hash_size + 1).find_first_not_of(digits) == name.npos;
 }
 
-/// Returns the certificates in the PEM file at `path`, in DER. Fails with a text for people.
+/// Returns the certificates in the PEM file at `path`, in DER. Fails with a text for users.
 inline std::expected<std::vector<std::vector<std::uint8_t>>, std::string> read_roots_file(
     const std::string& path) {
   const auto text = read_file(path, {.size = max_file_size});

@@ -5,7 +5,7 @@
 
 namespace rathole::tls {
 
-/// What is reported about files of keys and certificates.
+/// Holds what is reported about files of keys and certificates.
 enum class file_news {
   /// Files have changed and cannot be used; the old ones stay in use.
   refused,

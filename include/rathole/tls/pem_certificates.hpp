@@ -13,7 +13,7 @@
 namespace rathole::tls {
 
 /// Returns all certificates in a PEM text (RFC 7468), in DER and in their order. Text outside the
-/// boundaries and blocks with other labels are skipped. Fails with a text for people if a block is
+/// boundaries and blocks with other labels are skipped. Fails with a text for users if a block is
 /// malformed, or if there is none. The content of the blocks is not checked.
 inline std::expected<std::vector<std::vector<std::uint8_t>>, std::string> read_pem_certificates(
     std::string_view text) {

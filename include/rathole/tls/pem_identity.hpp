@@ -56,7 +56,7 @@ inline std::vector<std::uint8_t> curve_of(const secure_bytes& sec1) {
 
 /// Reads an identity from PEM (RFC 7468). `certificates` has the certificate of the key first, then
 /// its issuers. `key` is an unencrypted private key in PKCS#8, PKCS#1 (RSA) or SEC 1 (elliptic
-/// curves), and must belong to the first certificate. Fails with a text for people.
+/// curves), and must belong to the first certificate. Fails with a text for users.
 inline std::expected<identity, std::string> read_pem_identity(std::string_view certificates,
                                                               std::string_view key) {
   auto chain = read_pem_certificates(certificates);

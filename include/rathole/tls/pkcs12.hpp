@@ -63,7 +63,7 @@ inline std::vector<std::vector<std::uint8_t>> in_order(
 }
 
 /// Returns the only key of the file that has a certificate, with its chain. Fails with a text for
-/// people.
+/// users.
 inline std::expected<identity, std::string> to_identity(pkcs12_reader& from) {
   if (from.keys.empty()) return std::unexpected("there is no private key in the file");
   if (from.certificates.empty()) return std::unexpected("there is no certificate in the file");
@@ -92,9 +92,9 @@ inline std::expected<identity, std::string> to_identity(pkcs12_reader& from) {
 }  // namespace detail
 
 /// Reads a PKCS#12 file (RFC 7292): its private key, the certificate of that key, and the
-/// certificates of its issuers. The MAC is verified first if there is one, also in the form of
-/// RFC 9579. Encrypted parts may use PBES2 with AES or 3DES, or the older schemes with 3DES or RC2.
-/// Fails with a text for people.
+/// certificates of its issuers. The MAC is verified first if there is one, also in the form of RFC
+/// 9579. Encrypted parts may use PBES2 with AES or 3DES, or the older schemes with 3DES or RC2.
+/// Fails with a text for users.
 inline std::expected<identity, std::string> read_pkcs12(byte_view file, std::string_view password,
                                                         const pkcs12_limits& limits = {}) {
   std::string refused;

@@ -20,7 +20,7 @@ namespace rathole::tls {
 template <class T>
 class reloading {
  public:
-  /// A function that makes the value from the files. It fails with a text for people.
+  /// A function that makes the value from the files. It fails with a text for users.
   using maker = std::function<std::expected<T, std::string>()>;
 
   /// Makes the value for the first time. Fails as `make` does. `report_problem` may be empty.

@@ -31,8 +31,8 @@ namespace rathole::transport {
 /// * `serves(kind, sockets, where)` returns whether its connections are what a configuration of
 ///   the side `where` asks for by `transport.type` and `transport.tcp`. A transport without a name
 ///   in the configuration answers as `tcp`, the default. A client or server fails with
-///   `errc::wrong_transport` if its transport does not serve its settings, so that nobody gets
-///   plaintext who asked for TLS.
+///   `errc::wrong_transport` if its transport does not serve its settings, so that no user gets
+///   plaintext after configuring TLS.
 /// * `handshake_is_expensive` says whether the handshake takes so much computing that it is done by
 ///   a worker thread.
 template <class T>

@@ -87,7 +87,7 @@ class layered {
     const io::step_alarm<runtime_type> on_timeout(runtime(), deadline, close);
     const auto done = co_await fresh.handshake(deadline);
     if (!done) {
-      // The lingering close lets the peer read our alert, which says why the handshake failed.
+      // The lingering close lets the peer read our alert with the reason of the failure.
       if (fresh.is_open() && done.error() != errc::end_of_stream) {
         co_await io::lingering_close(runtime(), fresh.next(), deadline.at());
       }

@@ -11,8 +11,7 @@
 
 namespace rathole::transport {
 
-/// Returns what makes the layers of `[*.transport.noise]`, or a text that says why it cannot be
-/// made.
+/// Returns the layer maker of `[*.transport.noise]`, or a text that says why it cannot be made.
 inline std::expected<layer_maker, std::string> noise_layers(const config::noise_options& options,
                                                             config::side where) {
   noise::settings settings;

@@ -60,33 +60,33 @@ namespace detail {
 using maker_or_reason = std::expected<layer_maker, std::string>;
 
 #if RATHOLE_WITH_TLS
-/// Returns what makes the TLS layers of a client.
+/// Returns the TLS layer maker of a client.
 inline maker_or_reason tls_layers_of(const config::client& settings,
                                      const problem_handler& report_problem) {
   const config::tls_options& options = *settings.transport.tls;
   return tls_client_layers(options, options.hostname.value_or(settings.remote_addr.host),
                            report_problem);
 }
-/// Returns what makes the TLS layers of a server.
+/// Returns the TLS layer maker of a server.
 inline maker_or_reason tls_layers_of(const config::server& settings,
                                      const problem_handler& report_problem) {
   return tls_server_layers(*settings.transport.tls, report_problem);
 }
 #endif
 #if RATHOLE_WITH_WEBSOCKET
-/// Returns what makes the WebSocket layers of a client over the layers of `below`.
+/// Returns the WebSocket layer maker of a client over the layers of `below`.
 inline layer_maker websocket_layers_of(const config::client& settings, layer_maker below) {
   return websocket_client_layers(*settings.transport.websocket, settings.remote_addr,
                                  std::move(below));
 }
-/// Returns what makes the WebSocket layers of a server over the layers of `below`.
+/// Returns the WebSocket layer maker of a server over the layers of `below`.
 inline layer_maker websocket_layers_of(const config::server& settings, layer_maker below) {
   return websocket_server_layers(*settings.transport.websocket, std::move(below));
 }
 #endif
 
-/// Returns what makes the layers of a transport that has the tables it requires and is built in, or
-/// a text that says why it cannot be made.
+/// Returns the layer maker of a transport that has its required tables and is built in, or a text
+/// that says why it cannot be made.
 template <class Block>
 maker_or_reason layers_of([[maybe_unused]] const Block& settings,
                           [[maybe_unused]] config::side where,
@@ -119,7 +119,7 @@ maker_or_reason layers_of([[maybe_unused]] const Block& settings,
   }
 }
 
-/// Returns what makes the layers of `settings`, or all problems that prevent it.
+/// Returns the layer maker of `settings`, or all problems that prevent it.
 template <class Block>
 std::expected<layer_maker, std::vector<config::problem>> prepare_layers(
     const Block& settings, config::side where, const problem_handler& report_problem) {

@@ -84,7 +84,8 @@ class proxied {
       const bool is_closed = why == errc::end_of_stream || why == std::errc::connection_reset;
       if (is_closed) co_return failure(proxy::unreachable(errc::end_of_stream));
       if (why == errc::timed_out) co_return failure(proxy::unreachable(why));
-      // What answers in another protocol is to be told from the server behind the proxy.
+      // A response in another protocol must be distinguished from one of the server behind the
+      // proxy.
       if (why == errc::malformed_http) co_return failure(errc::malformed_proxy_answer);
       co_return failure(why);
     }

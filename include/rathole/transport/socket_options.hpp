@@ -28,7 +28,7 @@ inline io::socket_options to_socket_options(const config::client& settings) {
 /// Returns the socket options of connections that carry a visitor's traffic, with the keepalive of
 /// the transport. TCP_USER_TIMEOUT is off for them, because Linux also ends a connection whose
 /// receiver keeps its window closed for that long, and a receiver that pauses is not dead. A
-/// connection that is not closed in order by a relay is reset, so that its peer does not take a
+/// connection that is not closed in order by a relay is reset, so that its peer does not mistake a
 /// part for the whole.
 inline io::socket_options to_traffic_options(const config::tcp_options& settings,
                                              std::optional<bool> nodelay) {

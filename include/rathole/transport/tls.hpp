@@ -20,8 +20,8 @@ namespace rathole::transport {
 
 namespace detail {
 
-/// Returns what makes the layers of the loaded context, each with the arguments `name`; passes on
-/// the error if the context could not be loaded.
+/// Returns the layer maker of the loaded context, each with the arguments `name`; passes on the
+/// error if the context could not be loaded.
 template <class Context, class... Name>
 std::expected<layer_maker, std::string> tls_layers(std::expected<Context, std::string> loaded,
                                                    const Name&... name) {
@@ -37,9 +37,9 @@ std::expected<layer_maker, std::string> tls_layers(std::expected<Context, std::s
 
 }  // namespace detail
 
-/// Returns what makes the layers of `[client.transport.tls]`, or a text that says why it cannot be
-/// made. The server's certificate must be for `host`, a name or an IP literal. `report_problem`
-/// receives the problems of files that change later; any thread may call it.
+/// Returns the layer maker of `[client.transport.tls]`, or a text that says why it cannot be made.
+/// The server's certificate must be for `host`, a name or an IP literal. `report_problem` receives
+/// the problems of files that change later; any thread may call it.
 inline std::expected<layer_maker, std::string> tls_client_layers(
     const config::tls_options& options, const std::string& host,
     tls::problem_handler report_problem) {
@@ -57,7 +57,7 @@ inline std::expected<layer_maker, std::string> tls_client_layers(
   return detail::tls_layers(tls::client_context<tls::botan_engine>::load(settings), host);
 }
 
-/// Returns what makes the layers of `[server.transport.tls]`, as for a client.
+/// Returns the layer maker of `[server.transport.tls]`, as for a client.
 inline std::expected<layer_maker, std::string> tls_server_layers(
     const config::tls_options& options, tls::problem_handler report_problem) {
   tls::server_settings settings;

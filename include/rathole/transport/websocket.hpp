@@ -15,7 +15,7 @@ namespace rathole::transport {
 
 namespace detail {
 
-/// Returns what makes WebSocket layers over the layers of `below`, or over the bare stream if
+/// Returns a maker of WebSocket layers over the layers of `below`, or over the bare stream if
 /// `below` is empty. `make` returns one WebSocket layer.
 template <class Make>
 layer_maker websocket_over(layer_maker below, Make make) {
@@ -35,7 +35,7 @@ layer_maker websocket_over(layer_maker below, Make make) {
 
 }  // namespace detail
 
-/// Returns why `options` cannot be used, as a text for people; nothing if they can.
+/// Returns why `options` cannot be used, as a text for users; nothing if they can.
 inline std::optional<std::string> websocket_problem(const config::websocket_options& options) {
   if (options.path) {
     if (auto wrong = websocket::path_problem(*options.path)) return wrong;
@@ -49,8 +49,8 @@ inline std::optional<std::string> websocket_problem(const config::websocket_opti
   return std::nullopt;
 }
 
-/// Returns what makes the layers of `[client.transport.websocket]`, over those of `below` if it is
-/// not empty.
+/// Returns the layer maker of `[client.transport.websocket]`, over those of `below` if it is not
+/// empty.
 inline layer_maker websocket_client_layers(const config::websocket_options& options,
                                            const address& remote, layer_maker below) {
   websocket::client_settings settings;
@@ -62,7 +62,7 @@ inline layer_maker websocket_client_layers(const config::websocket_options& opti
                                 [settings] { return websocket::layer<>::client(settings); });
 }
 
-/// Returns what makes the layers of `[server.transport.websocket]`, as for a client.
+/// Returns the layer maker of `[server.transport.websocket]`, as for a client.
 inline layer_maker websocket_server_layers(const config::websocket_options& options,
                                            layer_maker below) {
   websocket::server_settings settings;

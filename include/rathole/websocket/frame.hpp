@@ -30,7 +30,7 @@ enum class opcode : std::uint8_t {
   pong = 10
 };
 
-/// Returns whether frames of that kind may stand between the fragments of a message.
+/// Returns whether frames of that kind may occur between the fragments of a message.
 constexpr bool is_control(opcode op) { return static_cast<std::uint8_t>(op) >= 8; }
 
 /// The largest payload of a control frame (RFC 6455 section 5.5), in bytes.
@@ -43,7 +43,7 @@ using mask_key = std::array<std::uint8_t, 4>;
 struct frame_header {
   /// Whether the frame is the last fragment of its message.
   bool fin = true;
-  /// What the frame is.
+  /// The kind of the frame.
   opcode op = opcode::binary;
   /// The size of the payload, in bytes.
   std::uint64_t length = 0;

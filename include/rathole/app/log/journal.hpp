@@ -33,8 +33,8 @@ inline bool is_journal(int descriptor, const char* journal_stream) {
          number(text.substr(colon + 1)) == std::uint64_t{found.st_ino};
 }
 
-/// Prefixes each line of a stream with the priority of errors for the journal (sd-daemon(3)), for
-/// as long as it lives.
+/// Prefixes each line of a stream with the priority of errors for the journal (sd-daemon(3)), until
+/// it is destroyed.
 class error_priority final : std::streambuf {
  public:
   /// Changes the stream `to`, which must outlive it.

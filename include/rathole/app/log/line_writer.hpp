@@ -21,10 +21,10 @@
 
 namespace rathole::app {
 
-/// Writes lines to a descriptor on a thread of its own, so that a stalled reader (a pipe that
-/// nobody reads, a suspended terminal, a journal that restarts) blocks nothing else. Lines keep
-/// their order. Lines for which the backlog has no room, or that the system refuses, are dropped
-/// and counted, and a line in their place gives the number. Any thread may add lines.
+/// Writes lines to a descriptor on a thread of its own, so that a stalled reader (an unread pipe, a
+/// suspended terminal, a journal that restarts) blocks nothing else. Lines keep their order. Lines
+/// for which the backlog has no room, or that the system refuses, are dropped and counted, and a
+/// line in their place gives the number. Any thread may add lines.
 class line_writer {
  public:
   /// The largest size of the lines that wait, in bytes; the same amount may be under way in
@@ -119,8 +119,8 @@ class line_writer {
       }
     }
 
-    /// Writes `batch` and the notice that `lost` lines behind it are missing; returns how many
-    /// lines are lost.
+    /// Writes `batch`, and a notice that `lost` lines after it are missing; returns how many lines
+    /// are lost.
     std::uint64_t write(std::string batch, std::uint64_t lost) const {
       bool is_said = false;
       try {

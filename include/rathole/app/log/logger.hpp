@@ -107,8 +107,8 @@ class logger {
     lines_.set_error_handler([](const std::string&) {});
   }
 
-  /// Returns whether the filter passes such lines, so that callers can avoid producing frequent
-  /// lines in vain.
+  /// Returns whether the filter passes such lines, so that callers can avoid formatting lines that
+  /// are not written.
   [[nodiscard]] bool wants(log_level level, std::string_view target) const {
     return filter_.load()->enabled(level, target);
   }

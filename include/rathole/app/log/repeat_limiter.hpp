@@ -21,11 +21,11 @@ inline constexpr std::size_t max_repeated_lines = 1024;
 
 /// Decides which lines are written of those that visitors or a peer can cause without limit: a
 /// fixed number of each kind per interval. The first line of the next interval says how many were
-/// held back.
+/// suppressed.
 class repeat_limiter {
  public:
   /// Records a line of the kind `what`, of which `allowed` are written in an interval. Returns how
-  /// many were held back in the interval before, or nothing if this line must be held back too.
+  /// many were suppressed in the previous interval, or nothing if this line must be suppressed too.
   std::optional<std::uint64_t> note(std::string_view what, time_point now,
                                     std::uint64_t allowed = 1) {
     lines& known = find(what, now);
@@ -61,7 +61,7 @@ class repeat_limiter {
   std::map<std::string, lines, std::less<>> known_;
 };
 
-/// Returns the end of a line that says how many were held back before it; empty if none was.
+/// Returns the end of a line that says how many were suppressed before it; empty if none was.
 inline std::string suppressed_text(std::uint64_t suppressed) {
   return suppressed == 0 ? std::string() : " (" + std::to_string(suppressed) + " more before)";
 }

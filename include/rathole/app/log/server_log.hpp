@@ -169,7 +169,7 @@ class server_log {
   }
 
  private:
-  /// Returns whether the service may lead back to itself, by what was said within the interval.
+  /// Returns whether the service may lead back to itself, according to the events of the interval.
   bool is_suspected(std::string_view service) const {
     const auto found = suspicions_.find(service);
     return found != suspicions_.end() && now_() < found->second + repeat_interval;

@@ -87,7 +87,7 @@ class poller : public asio::execution_context::service {
   }
 
   void count_out() {
-    // A wait that nobody needs would keep the context running.
+    // An unneeded wait would keep the context running.
     if (--wanted_ > 0 || state_ != state::waiting) return;
     std::error_code ignored;
     set_.cancel(ignored);
@@ -200,7 +200,7 @@ class poll_watch {
   int fd_ = -1;
   /// Whether the epoll set has the descriptor.
   bool known_ = false;
-  /// What the epoll set watches for; 0 after a one-shot event.
+  /// The events that the epoll set watches for; 0 after a one-shot event.
   std::uint32_t armed_ = 0;
   /// What `ready` is wanted for; 0 if nothing is waited for.
   std::uint32_t wanted_ = 0;

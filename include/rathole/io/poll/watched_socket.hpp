@@ -85,7 +85,7 @@ class watched_socket final : poll_watch {
     try {
       co_await who.woken.wait();
     } catch (const std::bad_alloc&) {
-      // An event that comes now would wake the next wait before its own does.
+      // An event that arrives now would wake the next wait too early.
       who.found = outcome::none;
       arm();
       throw;

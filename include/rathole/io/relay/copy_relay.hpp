@@ -35,7 +35,7 @@ class copy_relay {
   /// Aborts the streams that have not ended.
   ~copy_relay() { abort_both(); }
 
-  /// Runs the relay until both directions have ended or one has failed; returns what it carried and
+  /// Runs the relay until both directions have ended or one has failed; returns the byte counts and
   /// the error. The relay must outlive the call.
   awaitable<relay_status> run() {
     try {
@@ -69,7 +69,7 @@ class copy_relay {
   /// earliest.
   void drain(duration idle) { idle_.drain(idle); }
 
-  /// Returns what it has carried so far. Must be called on the thread of its runtime.
+  /// Returns the byte counts so far. Must be called on the thread of its runtime.
   [[nodiscard]] const relay_status& status() const { return status_; }
 
  private:

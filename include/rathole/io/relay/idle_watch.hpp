@@ -11,7 +11,7 @@
 
 namespace rathole::io {
 
-/// Counts what a relay has carried and what is still to be delivered.
+/// Counts the bytes that a relay has delivered, and those still to be delivered.
 struct relay_traffic {
   /// The bytes carried in both directions.
   std::uint64_t carried = 0;

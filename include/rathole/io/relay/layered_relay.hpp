@@ -43,7 +43,7 @@ class layered_relay {
   layered_relay(const R& runtime, Wired wired, Plain plain, const relay_limits& limits = {})
       : layered_relay(runtime, plain, wired, limits, false) {}
 
-  /// Runs the relay to its end; returns what it carried. The relay must outlive the call.
+  /// Runs the relay to its end; returns the byte counts. The relay must outlive the call.
   awaitable<relay_status> run() {
     if (!plain_.socket.is_open() || !wired_.socket.is_open()) fail(make_error_code(errc::stopped));
     turn([this](scratch& use) {
@@ -66,7 +66,7 @@ class layered_relay {
   /// Ends the relay like `stop`, once it has been idle for `idle`.
   void drain(duration idle) { idle_.drain(idle); }
 
-  /// Returns what it has carried so far. Must be called on the thread of its runtime.
+  /// Returns the byte counts so far. Must be called on the thread of its runtime.
   [[nodiscard]] const relay_status& status() const { return status_; }
 
  private:
@@ -186,7 +186,7 @@ class layered_relay {
     decoded_ += send(plain_, use.app);
     keep(use.app, app_);
   }
-  /// Sends the encoded bytes, behind those that could not be sent before; empties `use.wire`.
+  /// Sends the encoded bytes, after those that could not be sent before; empties `use.wire`.
   void send_wire(scratch& use) {
     if (wire_.empty()) send(wired_, use.wire);
     keep(use.wire, wire_);
@@ -211,7 +211,7 @@ class layered_relay {
     return sent;
   }
 
-  /// Lets the layer act, passes ends on, and updates what the sockets are watched for.
+  /// Runs the layer, passes ends on, and updates the events that the sockets are watched for.
   void settle(scratch& use) {
     if (over_ || !poll_layer(use)) return;
     const phase now = layer_.state();

@@ -20,11 +20,11 @@ concept Workspace = std::default_initializable<W> && requires(W& w, const W& cw)
   w.wipe();
 };
 
-/// Provides working memory that the connections of a thread use one after the other, so that an
-/// idle connection owns none. It prevents that bytes of one connection are sent on another: the
-/// memory is accessible only through a loan, there is only one loan at a time, a loan begins with
-/// empty memory, and it leaves empty memory behind, even after an exception. All functions must be
-/// called on the thread that the object belongs to.
+/// Provides working memory that the connections of a thread use in turn, so that an idle connection
+/// owns none. It prevents that bytes of one connection are sent on another: the memory is
+/// accessible only through a loan, there is only one loan at a time, and a loan begins and ends
+/// with empty memory, even after an exception. All functions must be called on the thread that the
+/// object belongs to.
 template <Workspace W>
 class shared_buffer {
  public:

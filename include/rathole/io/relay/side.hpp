@@ -16,7 +16,7 @@ namespace rathole::io {
 /// the owner. The connection is reset unless it is ended by `finish`.
 template <class Owner>
 struct relay_side final : poll_watch {
-  /// Makes a side of `relay` with the socket `from`. `held` says whether the socket may hold back
+  /// Makes a side of `relay` with the socket `from`. `held` says whether the socket may have corked
   /// bytes.
   relay_side(Owner& relay, const executor& ex, bool held, descriptor from)
       : poll_watch(poller::of(ex)), socket(std::move(from)), owner(relay), is_corked(held) {}
@@ -51,7 +51,7 @@ struct relay_side final : poll_watch {
   descriptor socket;
   /// The relay.
   Owner& owner;
-  /// Whether the socket may hold back bytes.
+  /// Whether the socket may have corked bytes.
   const bool is_corked;
 };
 

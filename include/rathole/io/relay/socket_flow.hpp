@@ -43,10 +43,10 @@ class socket_flow {
     if (has_copied_) shared_memory::of_thread().wipe();
   }
 
-  /// Carries what it can from the socket `source` to the socket `sink` without waiting, up to a
-  /// fair amount. The caller must pass on the end of the source's direction. `end_is_there` says
-  /// that the source is known to have ended behind the bytes that wait to be read. Fails with the
-  /// system's error.
+  /// Transfers what it can from the socket `source` to the socket `sink` without waiting, up to the
+  /// limit of one turn. The caller must pass on the end of the source's direction. `end_is_there`
+  /// says that the source is known to have ended after the bytes that wait to be read. Fails with
+  /// the system's error.
   result<waiting> advance(int source, int sink, bool end_is_there = false) {
     end_is_there_ = end_is_there;
     const auto found = transfer(source, sink);
@@ -149,7 +149,7 @@ class socket_flow {
     return *drained ? move::more : move::sink_full;
   }
 
-  /// Moves to `sink` what was taken from the source; returns whether all of it was moved.
+  /// Moves the bytes read from the source to `sink`; returns whether all of them were moved.
   result<bool> drain(int sink) {
     while (!spill_.empty()) {
       const auto sent = ::send(sink, spill_.data(), spill_.size(), MSG_DONTWAIT | MSG_NOSIGNAL);

@@ -20,7 +20,7 @@ namespace rathole::io {
 
 /// A `ByteStream` that is a bare socket: its bytes are those of the socket, unchanged.
 ///
-/// * `is_corked()` returns whether bytes of `write_corked` may still be held back.
+/// * `is_corked()` returns whether bytes of `write_corked` may still be delayed.
 /// * `release()` gives up ownership of the socket, in non-blocking mode, and returns it; none if
 ///   the stream is not open. The stream is closed afterwards.
 template <class S>
@@ -42,7 +42,7 @@ class socket_relay {
         idle_(runtime_, *this, limits),
         ended_(runtime_.get_executor()) {}
 
-  /// Runs the relay until both directions have ended or one has failed; returns what it carried and
+  /// Runs the relay until both directions have ended or one has failed; returns the byte counts and
   /// the error. The relay must outlive the call.
   awaitable<relay_status> run() {
     if (!first_.socket.is_open() || !second_.socket.is_open()) fail(make_error_code(errc::stopped));
@@ -72,7 +72,7 @@ class socket_relay {
   /// earliest.
   void drain(duration idle) { idle_.drain(idle); }
 
-  /// Returns what it has carried so far. Must be called on the thread of its runtime.
+  /// Returns the byte counts so far. Must be called on the thread of its runtime.
   [[nodiscard]] const relay_status& status() const { return status_; }
 
  private:
@@ -116,8 +116,8 @@ class socket_relay {
     }
   }
 
-  /// Watches the sockets for what the flows wait for; ends the relay when both directions have
-  /// ended.
+  /// Watches the sockets for the events that the flows need; ends the relay when both directions
+  /// have ended.
   void settle() {
     using enum socket_flow::waiting;
     if (forth_.waits == for_nothing && back_.waits == for_nothing) return end();

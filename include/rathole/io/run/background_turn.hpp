@@ -13,8 +13,8 @@ namespace rathole::io {
 
 /// The turns of a context for expensive steps, such as the public-key operations of handshakes.
 /// Between two turns everything else that is ready runs once, so that a flood of handshakes delays
-/// a forwarded connection by one step and not by all that wait. The first to ask comes first. An
-/// `asio::io_context` has one, used on its thread.
+/// a forwarded connection by one step and not by all that wait. Turns are given in the order of the
+/// requests. An `asio::io_context` has one, used on its thread.
 class background_turns : public asio::execution_context::service {
  public:
   /// The identifier of the service for Asio.
@@ -70,7 +70,7 @@ class background_turns : public asio::execution_context::service {
     gone.is_queued = false;
   }
 
-  /// Gives the next turn when the executor comes to it, and so on until nobody waits.
+  /// Gives the next turn when the executor reaches it, and continues until no coroutine waits.
   void post(const executor& ex) {
     is_posted_ = true;
     asio::post(ex, memory_bound(&memory_, [this, ex] {
@@ -79,7 +79,7 @@ class background_turns : public asio::execution_context::service {
                  place& chosen = *first_;
                  remove(chosen);
                  chosen.suspended.resume();
-                 // The turn is over when this comes up: it is queued behind the caller.
+                 // The turn ends when this handler runs: it is queued after the caller.
                  if (first_) post(ex);
                }));
   }

@@ -58,7 +58,7 @@ class task_group {
     std::size_t running = 0;
   };
 
-  /// Counts one coroutine for as long as it lives, however it ends.
+  /// Counts one coroutine while it exists, however it ends.
   class membership {
    public:
     explicit membership(std::shared_ptr<shared_state> group) : group_(std::move(group)) {

@@ -15,8 +15,8 @@ namespace rathole::io {
 /// none; an accepted one has those of its listener, because Linux inherits them.
 class applied_options {
  public:
-  /// Disables keepalive and TCP_USER_TIMEOUT from now on, because the peer is on this machine and
-  /// cannot disappear without the system's knowledge.
+  /// Disables keepalive and TCP_USER_TIMEOUT, because the peer is on this machine and cannot
+  /// disappear without the system's knowledge.
   void peer_is_local() { peer_is_local_ = true; }
 
   /// Sets the options in `wanted` that differ from those of `socket`.

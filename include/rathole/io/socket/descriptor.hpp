@@ -60,7 +60,7 @@ class descriptor {
   int fd_ = -1;
 };
 
-/// Sends what a TCP socket holds back after a send(2) with MSG_MORE.
+/// Sends what a TCP socket holds after a send(2) with MSG_MORE.
 inline void uncork(int socket) {
   // Clearing TCP_CORK sends the bytes even if it was not set, and whatever TCP_NODELAY is (tcp(7)).
   const int off = 0;

@@ -50,7 +50,7 @@ struct layered_impl {
   }
 
   /// Sends the layer's last message, such as the close_notify of TLS, as far as the stream below
-  /// takes it at once, because whoever closes a stream does not wait. Does nothing while a write is
+  /// accepts it at once, because closing a stream must not wait. Does nothing while a write is
   /// under way, which may have sent a part of a message.
   void announce_end() {
     if constexpr (requires { next.send_last(wire.data()); }) {
@@ -89,7 +89,7 @@ struct layered_impl {
   bool wait_cancelled = false;
 };
 
-/// Marks a write on the stream below as running for as long as it lives.
+/// Marks a write on the stream below as running while it exists.
 template <class Body>
 class write_guard {
  public:

@@ -67,9 +67,9 @@ class layered_stream {
 
   /// Encodes and writes `in`; see `ByteStream`.
   task<void> write(byte_view in) { return send(in, false); }
-  /// Encodes and writes `in`, which the stream below may hold back; see `ByteStream`.
+  /// Encodes and writes `in`, which the stream below may delay; see `ByteStream`.
   task<void> write_corked(byte_view in) { return send(in, true); }
-  /// Sends what the stream below holds back; see `ByteStream`.
+  /// Sends the delayed bytes of the stream below; see `ByteStream`.
   void flush() { impl_->next.flush(); }
 
   /// Waits until a read would not wait; see `ByteStream`.

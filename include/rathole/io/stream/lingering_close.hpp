@@ -13,7 +13,7 @@
 namespace rathole::io {
 
 /// The largest number of bytes that a peer may still send during a lingering close. It is more than
-/// a client has under way when it learns that it was refused.
+/// a client has in flight when it receives the refusal.
 inline constexpr std::size_t lingering_bytes = std::size_t{64} * 1024;
 
 /// The longest time that a lingering close may take.

@@ -58,18 +58,18 @@ class tcp_stream {
     return send(in, 0);
   }
 
-  /// Writes `in`, which the system may hold back; see `ByteStream`.
+  /// Writes `in`, which the system may delay; see `ByteStream`.
   task<void> write_corked(byte_view in) {
     corked_ = true;
     return send(in, MSG_MORE);
   }
 
-  /// Sends what is held back; see `ByteStream`.
+  /// Sends the delayed bytes; see `ByteStream`.
   void flush() {
     if (std::exchange(corked_, false)) uncork(socket_->get());
   }
 
-  /// Returns whether bytes may be held back. If so, the next owner of the socket must send them.
+  /// Returns whether bytes may be corked. If so, the next owner of the socket must send them.
   [[nodiscard]] bool is_corked() const { return corked_; }
 
   /// Waits until a read would not wait; see `ByteStream`.

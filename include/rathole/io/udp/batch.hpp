@@ -84,7 +84,8 @@ class udp_batch {
     return shared;
   }
 
-  /// Receives what has arrived, without waiting. The result is valid until the next call.
+  /// Receives the datagrams that have arrived, without waiting. The result is valid until the next
+  /// call.
   std::span<const datagram> receive(int socket) {
     if (!buffers_) allocate();
     for (std::size_t i = 0; i < capacity; ++i) {
@@ -96,7 +97,7 @@ class udp_batch {
       envelopes_[i].control.offer(header);
     }
     int count = 0;
-    // The error may belong to an earlier send; it must not hide what has arrived.
+    // The error may belong to an earlier send; it must not hide datagrams that have arrived.
     for (unsigned attempt = 0; attempt < max_errors; ++attempt) {
       count = ::recvmmsg(socket, messages_.data(), capacity, MSG_DONTWAIT, nullptr);
       if (count >= 0 || errno == EAGAIN) break;

@@ -251,13 +251,13 @@ class botan_engine {
       const bool is_client = std::holds_alternative<client_end>(end_);
       switch (said) {
         // Botan 2 rejects a certificate of version 1 when it parses it, and later one whose key
-        // usage lacks digitalSignature, before our own check of the certificate is asked.
+        // usage lacks digitalSignature, before our own verification is called.
         case alert::bad_certificate:
           return certificate_seen_ ? errc::certificate_wrong_usage : errc::certificate_unsupported;
         case alert::protocol_version: return errc::tls_nothing_in_common;
         case alert::handshake_failure:
           return is_client ? errc::tls_handshake_failed : errc::tls_nothing_in_common;
-        // Botan 3 looks at the strength of a server's key before it asks for our trust.
+        // Botan 3 checks the strength of a server's key before it calls our verification.
         case alert::insufficient_security:
           return is_client ? errc::certificate_too_weak : errc::tls_handshake_failed;
         case alert::unexpected_message: return errc::unexpected_message;

@@ -37,7 +37,7 @@ class botan_trust {
   /// A chain of certificates, the server's first.
   using chain = std::vector<Botan::X509_Certificate>;
 
-  /// Loads the trusted roots. Fails with a text for people if a root is malformed.
+  /// Loads the trusted roots. Fails with a text for users if a root is malformed.
   static std::expected<botan_trust, std::string> make(const trust& roots) {
     botan_trust out;
     auto store = std::make_shared<Botan::Certificate_Store_In_Memory>();
@@ -79,7 +79,7 @@ class botan_trust {
       try {
         held->add_certificate(Botan::X509_Certificate(der.data(), der.size()));
       } catch (const std::exception&) {
-        // Compat: OpenSSL also ignores what it cannot read there.
+        // Compat: OpenSSL also ignores unreadable files there.
       }
     }
     stores_.push_back(std::move(held));
@@ -108,7 +108,7 @@ class botan_trust {
     return *in;
   }
 
-  /// Returns whether `leaf` is identical to a trusted certificate. It is then trusted by itself,
+  /// Returns whether `leaf` is identical to a trusted certificate. It is then trusted directly,
   /// whoever signed it.
   [[nodiscard]] bool is_pinned(const Botan::X509_Certificate& leaf) const {
     return std::ranges::any_of(stores_, [&leaf](const auto& held) {

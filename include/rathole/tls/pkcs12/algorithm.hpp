@@ -29,7 +29,7 @@ namespace detail {
 /// Bytes that are wiped when they are freed.
 using secure_bytes = Botan::secure_vector<std::uint8_t>;
 
-/// The reason why a file cannot be read, in words for people.
+/// The reason why a file cannot be read, as text for users.
 struct pkcs12_error : std::runtime_error {
   using runtime_error::runtime_error;
 };
