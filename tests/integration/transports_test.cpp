@@ -1,3 +1,4 @@
+#include "../support/file_text.hpp"
 #include "../support/services.hpp"
 #include "../support/transport_tables.hpp"
 #include "../support/tunnel_scenarios.hpp"
@@ -166,8 +167,8 @@ TEST_CASE("transports: a certificate replaced on disk is used from the next conn
     const identity_files shown = stranger.issue();
     const identity_files fitting = issuer.issue();
     const temp_dir folder;
-    const identity_files used{folder.write("server.crt", authority::read(shown.certificate)),
-                              folder.write("server.key", authority::read(shown.key))};
+    const identity_files used{folder.write("server.crt", file_text(shown.certificate)),
+                              folder.write("server.key", file_text(shown.key))};
     service local(echo);
     tunnel t(ours(tls("tls by " + engine, pem_keys(used) + engine_key(engine), trust_in(issuer))));
     const std::uint16_t port = t.add("echo", local.port());
@@ -181,8 +182,8 @@ TEST_CASE("transports: a certificate replaced on disk is used from the next conn
     folder.write("server.crt", "no certificate");
     CHECK(t.server->wait_for("server.crt"));
     CHECK(t.client->wait_for("the certificate's issuer is not trusted", 1, before));
-    folder.write("server.key", authority::read(fitting.key));
-    folder.write("server.crt", authority::read(fitting.certificate));
+    folder.write("server.key", file_text(fitting.key));
+    folder.write("server.crt", file_text(fitting.certificate));
     CHECK(eventually([&] { return answered(port); }));
   }
 }

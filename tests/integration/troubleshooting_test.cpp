@@ -1,5 +1,6 @@
 #include "support/authority.hpp"
 #include "support/config_text.hpp"
+#include "support/file_text.hpp"
 #include "support/net.hpp"
 #include "support/our_program.hpp"
 #include "support/process.hpp"
@@ -15,7 +16,6 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <memory>
 #include <optional>
 #include <regex>
@@ -38,11 +38,6 @@ constexpr std::string_view header =
 
 std::filesystem::path page_path() {
   return std::filesystem::path(RATHOLE_SOURCES) / "docs/troubleshooting.md";
-}
-
-std::string read_page() {
-  std::ifstream file(page_path());
-  return {std::istreambuf_iterator<char>(file), {}};
 }
 
 /// The parts of a page: before its table, the table, and after it.
@@ -405,7 +400,7 @@ TEST_CASE("troubleshooting: both sides log each mistake as the page shows") {
   const microsocks proxy;
   const tcp_socket busy = tcp_socket::listen();
   const known_ports known{proxy.port(), busy.port()};
-  const page_parts page = split(read_page());
+  const page_parts page = split(file_text(page_path()));
   const bool writes = std::getenv("RATHOLE_WRITE_TABLES") != nullptr;
   std::string table(header);
   std::size_t rows = 0;

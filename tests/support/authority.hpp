@@ -1,5 +1,6 @@
 #pragma once
 
+#include "file_text.hpp"
 #include "temp_dir.hpp"
 #include "tools.hpp"
 
@@ -53,8 +54,8 @@ class authority {
         root(), at("root.key"), {}, "basicConstraints = critical, CA:TRUE\nkeyUsage = keyCertSign");
     const identity_files alone =
         issue_by(between.certificate, between.key, {}, "basicConstraints = CA:FALSE");
-    const std::string chain =
-        folder_.write(next_name() + ".crt", read(alone.certificate) + read(between.certificate));
+    const std::string chain = folder_.write(
+        next_name() + ".crt", file_text(alone.certificate) + file_text(between.certificate));
     return {{chain, alone.key}, alone};
   }
   /// Makes a self-signed certificate.
@@ -75,11 +76,6 @@ class authority {
     arguments.insert(arguments.end(), options.begin(), options.end());
     openssl(arguments);
     return file;
-  }
-
-  static std::string read(const std::string& file) {
-    std::ifstream in(file, std::ios::binary);
-    return {std::istreambuf_iterator<char>(in), {}};
   }
 
  private:

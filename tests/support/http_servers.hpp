@@ -1,6 +1,7 @@
 #pragma once
 
 #include "authority.hpp"
+#include "file_text.hpp"
 #include "server_program.hpp"
 
 #include <cstdint>
@@ -44,8 +45,8 @@ struct haproxy : server_program {
           const std::string& towards = {}) {
     std::string bind = "bind 127.0.0.1:" + std::to_string(port());
     if (!identity.key.empty())
-      bind += " ssl crt " + folder().write("both.pem", authority::read(identity.certificate) +
-                                                           authority::read(identity.key));
+      bind += " ssl crt " +
+              folder().write("both.pem", file_text(identity.certificate) + file_text(identity.key));
     const std::string text =
         "global\nnbthread 1\nmaxconn 2000\ndefaults\ntimeout connect 10s\ntimeout client 60s\n"
         "timeout server 60s\ntimeout tunnel 60s\nlisten all\nmode " +

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "../support/file_text.hpp"
 #include "../support/temp_dir.hpp"
 
 #include <rathole/core/bytes.hpp>
@@ -7,8 +8,6 @@
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -46,8 +45,7 @@ class openssl_files {
 
   /// Returns the contents of a file.
   [[nodiscard]] std::string read(const std::string& name) const {
-    std::ifstream file(dir_.path() / name, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), {}};
+    return file_text(dir_.path() / name);
   }
 
   /// Returns what `openssl` with `arguments` writes to the file of `-out`.
