@@ -10,7 +10,7 @@
 
 namespace rathole::test {
 
-/// What a regular file of at most 16 MiB holds; throws if it cannot be read.
+/// Returns the content of a regular file of at most 16 MiB; throws if it cannot be read.
 inline std::string file_text(const std::filesystem::path& path) {
   auto text = read_file(path.string(), {.size = std::size_t{16} << 20});
   if (!text) throw std::runtime_error(path.string() + ": " + text.error());

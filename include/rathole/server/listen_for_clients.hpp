@@ -1,0 +1,132 @@
+#pragma once
+
+#include <rathole/config/types.hpp>
+#include <rathole/core/address.hpp>
+#include <rathole/core/address_list.hpp>
+#include <rathole/core/backoff.hpp>
+#include <rathole/core/error.hpp>
+#include <rathole/core/out_of_memory.hpp>
+#include <rathole/core/result.hpp>
+#include <rathole/core/time.hpp>
+#include <rathole/io/retry_on_bad_alloc.hpp>
+#include <rathole/io/stream/accept_loop.hpp>
+#include <rathole/io/task.hpp>
+#include <rathole/protocol/descriptor_budget.hpp>
+#include <rathole/server/descriptors.hpp>
+#include <rathole/server/events.hpp>
+#include <rathole/server/serve_connection.hpp>
+
+#include <chrono>
+#include <memory>
+#include <new>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace rathole::server {
+
+/// The pauses before an accept after an error on the clients' port. Compat: upstream's values.
+inline constexpr backoff_parameters client_listener_backoff{std::chrono::milliseconds(500), 0.5,
+                                                            1.5, std::chrono::milliseconds(100)};
+
+/// Accepts clients at a listener until it is closed.
+template <class Context>
+io::awaitable<void> listen_for_clients(std::shared_ptr<Context> self,
+                                       typename Context::listener_pointer listener) {
+  auto accepted = [&self, &listener](auto stream) {
+    auto pending = self->admission->admit(stream.peer());
+    self->group.spawn(serve_connection(self, std::move(stream), std::move(pending),
+                                       listener->closing.get_token()));
+  };
+  auto failed = [&self](std::error_code error, duration pause) {
+    self->emit(accept_failed{{}, error, pause});
+  };
+  auto free_descriptor = [&self] { return make_room(*self); };
+  const protocol::descriptor_lease held(self->descriptors.use.fixed);
+  co_await io::accept_loop(self->runtime(), listener->acceptor, client_listener_backoff,
+                           listener->closing.get_token(), std::move(accepted), std::move(failed),
+                           std::move(free_descriptor));
+}
+
+/// Starts to accept clients at `listener`, and starts again if memory runs out.
+template <class Context>
+void start_listening(const std::shared_ptr<Context>& self,
+                     typename Context::listener_pointer listener) {
+  const auto listen = [self, listener] { return listen_for_clients(self, listener); };
+  self->group.spawn(io::retry_on_bad_alloc(self->runtime(), listener->closing.get_token(), listen));
+}
+
+/// Adds new listeners to those of the server, reports them, and starts to accept on them. Those for
+/// which memory runs out are closed.
+template <class Context>
+void add_listeners(const std::shared_ptr<Context>& self,
+                   const std::vector<typename Context::listener_pointer>& listeners) {
+  self->listeners.reserve(listeners.size());
+  for (const auto& each : listeners) {
+    const address& local = each->acceptor.local();
+    const listening event{local, replaced_by(local, each->where)};
+    self->emit(event);
+    start_listening(self, each);
+    self->listeners.add(each);
+  }
+}
+
+/// Binds the addresses in `settings.bind_addr` that have no listener, or uses a listener that was
+/// handed over.
+template <class Context>
+io::task<std::vector<typename Context::listener_pointer>> bind_listeners(
+    std::shared_ptr<Context> self, std::shared_ptr<const config::server> settings) {
+  using listener_type = typename Context::listener_type;
+  std::vector<typename Context::listener_pointer> fresh;
+  for (const address& where : in_bind_order(settings->bind_addr)) {
+    if (self->listeners.find(where)) continue;
+    if (auto given = self->taken_over.find(where)) {
+      fresh.push_back(std::move(given));
+      continue;
+    }
+    auto acceptor = co_await self->transport.listen(where, self->closing.get_token());
+    if (self->closing.stop_requested()) co_return failure(errc::stopped);
+    if (!acceptor && is_left_out(settings->bind_addr, where, acceptor.error())) {
+      const address_left_out event{{}, where};
+      self->emit(event);
+      continue;
+    }
+    if (!acceptor) co_return failure(acceptor.error());
+    fresh.push_back(std::make_shared<listener_type>(where, std::move(*acceptor)));
+  }
+  co_return fresh;
+}
+
+/// Listens for clients on exactly the addresses in `settings`; existing listeners are kept. If an
+/// address cannot be bound, nothing changes.
+template <class Context>
+io::task<void> open_listeners(std::shared_ptr<Context> self,
+                              std::shared_ptr<const config::server> settings) {
+  // A listener whose port another address takes over, such as 127.0.0.1 by 0.0.0.0, must be closed
+  // first.
+  const auto in_the_way = self->listeners.conflicting_with(settings->bind_addr);
+  for (const auto& each : in_the_way) each->acceptor.close();
+  result<std::vector<typename Context::listener_pointer>> fresh = failure(out_of_memory());
+  try {
+    fresh = co_await bind_listeners(self, settings);
+  } catch (const std::bad_alloc&) {
+    // The listeners that were closed are opened again below.
+  }
+  if (!fresh) {
+    for (const auto& each : in_the_way) {
+      auto again = co_await self->transport.listen(each->where, self->closing.get_token());
+      if (!again) continue;
+      auto listener = std::make_shared<typename Context::listener_type>(
+          each->where, std::move(*again), each->closing);
+      start_listening(self, listener);
+      self->listeners.replace(each, listener);
+    }
+    co_return failure(fresh.error());
+  }
+  self->taken_over.clear();
+  self->listeners.keep(settings->bind_addr);
+  add_listeners(self, *fresh);
+  co_return result<void>{};
+}
+
+}  // namespace rathole::server
