@@ -86,6 +86,28 @@ TEST_CASE("files: a configuration may be read from a pipe, as from a shell's <(.
   CHECK(server.wait_exit() == 0);
 }
 
+TEST_CASE("files: a reload that is asked for before the configuration is read does no harm") {
+  const temp_dir folder;
+  const std::string pipe = (folder.path() / "pipe").string();
+  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+  for (int start = 0; start < 3; ++start) {
+    const reserved_port main;
+    const reserved_port port;
+    process server(our_program(), {pipe});
+    // Returns once the program has opened the pipe for reading; it reads to the end of the text.
+    const int writer = ::open(pipe.c_str(), O_WRONLY | O_CLOEXEC);
+    REQUIRE(writer >= 0);
+    server.signal(SIGHUP);
+    const std::string text = server_toml(main, {{"a", port}});
+    CHECK(::write(writer, text.data(), text.size()) == static_cast<ssize_t>(text.size()));
+    ::close(writer);
+    CHECK(server.wait_for("Listening at"));
+    CHECK_FALSE(refused(main));
+    server.signal(SIGTERM);
+    CHECK(server.wait_exit() == 0);
+  }
+}
+
 TEST_CASE("files: a reload that finds no file changes nothing") {
   const temp_dir folder;
   const unusual_files odd(folder);

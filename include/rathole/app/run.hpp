@@ -12,6 +12,7 @@
 #include <rathole/app/start_report.hpp>
 #include <rathole/app/supervisor.hpp>
 
+#include <csignal>
 #include <cstdlib>
 #include <functional>
 #include <optional>
@@ -113,8 +114,11 @@ inline int check(const arguments& asked, std::ostream& out, std::ostream& err) {
 /// Runs what the file configures until the program is asked to stop, and applies changes of the
 /// file. Logs to standard output; errors that prevent the start go to `err`. Returns 0 after a
 /// signal, 1 if the program could not start, and `exit_not_built_in` if the file asks for a part
-/// that this program does not contain.
+/// that this program does not contain. SIGHUP is ignored until the program has started.
 inline int run(const arguments& asked, std::ostream& err) {
+  // A request to reload that arrives before the supervisor handles it would end the process. The
+  // supervisor reads the file again once it has started, so nothing is missed.
+  std::signal(SIGHUP, SIG_IGN);
   const auto file = detail::load_or_explain(asked.config, err);
   if (!file) return EXIT_FAILURE;
   const config::config& settings = file->settings;
