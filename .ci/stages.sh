@@ -1,5 +1,5 @@
-# Sourced: runs stages, and tells in the end what each took. A stage that fails does not keep the
-# next ones from running.
+# Sourced: runs stages, and reports the time of each at the end. A stage that fails does not prevent
+# the next ones.
 
 failed=0
 stage_lines=()

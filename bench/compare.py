@@ -117,7 +117,7 @@ def line_up(options, folder):
 
 def measure_once(scenario, contender, folder, known_services, seconds):
     ports = Ports()
-    # Each measurement has a folder of its own, so that no log or configuration is found twice.
+    # Each measurement has its own folder, so that no log or configuration is used twice.
     with tempfile.TemporaryDirectory(dir=folder) as own:
         try:
             bench = scenarios.Bench(own, ports, known_services, seconds)

@@ -1,7 +1,7 @@
-// limit_relay LISTEN_PORT TARGET_PORT: carries every connection to 127.0.0.1:LISTEN_PORT on to
-// 127.0.0.1:TARGET_PORT. One thread, epoll, splice(2) for what is bulky and recv(2) and send(2) for
-// what is small, and nothing else: no protocol, no log, no timeouts. Two of them in a chain are what
-// a tunnel of two programs on one thread each cannot be much faster than.
+// limit_relay LISTEN_PORT TARGET_PORT: relays every connection to 127.0.0.1:LISTEN_PORT to
+// 127.0.0.1:TARGET_PORT. It has one thread, epoll, splice(2) for bulk data and recv(2) and send(2)
+// for small data, and nothing else: no protocol, no log, no timeouts. Two of them in a chain are
+// the upper limit for the speed of a tunnel of two programs with one thread each.
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -24,10 +24,10 @@
 namespace {
 
 constexpr int pipe_size = 256 * 1024;
-// A move that is smaller has most likely emptied the socket, and the next one is copied: for few
-// bytes a pipe costs more than it saves.
+// A smaller transfer has most likely emptied the socket, and the next one is copied: for few bytes
+// a pipe costs more than it saves.
 constexpr ssize_t well_filled = 16 * 1024;
-// Moves in a row after which other connections get their turn.
+// The number of transfers in a row after which other connections are served.
 constexpr int moves_per_turn = 16;
 
 int poller = -1;
@@ -37,7 +37,7 @@ struct pipe_ends {
   int in = -1;
 };
 
-// Empty pipes: a connection has one only while bytes are in it.
+// The pool of empty pipes: a connection has a pipe only while it holds bytes.
 std::vector<pipe_ends> idle_pipes;
 
 [[noreturn]] void die(const char* what) {
@@ -59,7 +59,7 @@ pipe_ends take_pipe() {
 
 struct connection;
 
-// One socket of a connection, with the flow that comes out of it.
+// One socket of a connection, with the flow that is read from it.
 struct side {
   connection* owner = nullptr;
   int socket = -1;
@@ -86,14 +86,15 @@ void watch(side& which, std::uint32_t events) {
 
 bool would_block() { return errno == EAGAIN || errno == EINTR; }
 
-// Puts bytes of a socket into its pipe. Like recv(2): how many, 0 at the end, -1 with errno.
+// Moves bytes from a socket into its pipe. Returns, like recv(2), how many, 0 at the end, or -1
+// with errno.
 ssize_t fill(side& from) {
   if (from.pipe.in < 0) from.pipe = take_pipe();
   return from.held = ::splice(from.socket, nullptr, from.pipe.in, nullptr, pipe_size,
                               SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
 }
 
-// Copies bytes from one socket to the other; what the other does not take goes into the pipe.
+// Copies bytes from one socket to the other; bytes that the other does not accept go into the pipe.
 ssize_t copy(side& from, side& to) {
   static std::array<char, 64 * 1024> buffer;
   const auto taken = ::recv(from.socket, buffer.data(), buffer.size(), MSG_DONTWAIT);
@@ -109,7 +110,7 @@ ssize_t copy(side& from, side& to) {
   return taken;
 }
 
-// Moves what there is from one socket to the other; false if the connection broke.
+// Moves the available bytes from one socket to the other; returns false if the connection broke.
 bool pump(side& from, side& to) {
   for (int i = 0; i < moves_per_turn; ++i) {
     if (from.held == 0) {
@@ -151,14 +152,14 @@ void close_side(side& which) {
   ::close(which.pipe.out);
 }
 
-// A side is read while the other takes what it sends, and written while something waits for it.
+// A side is read while the other accepts its bytes, and written while bytes wait for it.
 void watch_both(connection& both) {
   for (side& one : both.sides) {
     const side& other = both.other(one);
     std::uint32_t events = 0;
     if (one.held == 0 && !one.ended) events |= EPOLLIN;
     if (other.held > 0) events |= EPOLLOUT;
-    // A hang-up is told in any case; edge-triggered, it is told once.
+    // A hang-up is always reported; edge-triggered, it is reported once.
     if (events == 0) events = EPOLLET;
     watch(one, events);
   }
@@ -250,7 +251,7 @@ int main(int argc, char** argv) {
         serve(*static_cast<side*>(event.data.ptr), event.events, dead);
       }
     }
-    // Events of this round may still name them until here.
+    // Events of this round may refer to them until here.
     for (connection* one : dead) delete one;
     dead.clear();
   }

@@ -1,6 +1,6 @@
-// udp_load ENTRY_PORT SERVICE_PORT [OPTION VALUE]...: is both the visitors of a UDP service, who
-// send to 127.0.0.1:ENTRY_PORT, and the service itself, which it binds at 127.0.0.1:SERVICE_PORT. It
-// waits until every visitor has had an answer, measures, and prints one line of JSON.
+// udp_load ENTRY_PORT SERVICE_PORT [OPTION VALUE]...: is both the visitors of a UDP service, which
+// send to 127.0.0.1:ENTRY_PORT, and the service itself, which it binds to 127.0.0.1:SERVICE_PORT.
+// It waits until every visitor has received a reply, measures, and prints one line of JSON.
 //
 //   --mode MODE      load: visitors send, the service counts (the default); reverse: the service
 //                    sends, visitors count; rtt: one visitor asks again after each answer
@@ -9,8 +9,8 @@
 //   --visitors NUMBER (8)
 //   --seconds NUMBER (5)
 //
-// Every datagram holds who sent it, its number and when; what arrives is compared with that. A rate
-// counts what arrived while there was sending, a loss what never arrived.
+// Every datagram contains its sender, its number and its time, which are checked on arrival. A rate
+// counts the datagrams that arrived during sending; a loss counts those that never arrived.
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -44,12 +44,13 @@ using std::chrono::milliseconds;
 using std::chrono::nanoseconds;
 
 constexpr std::uint64_t magic = 0x7261'7468'6f6c'6575;
-// Of one call. Larger bursts fill the buffer of a socket that has the system's size.
+// The number of datagrams of one call. Larger bursts would fill a socket buffer of the system's
+// default size.
 constexpr std::size_t batch_size = 32;
 constexpr std::size_t largest_message = 65507;
-// A sender that was kept from the processor does not catch up on more than this.
+// A sender that was preempted catches up on at most this time.
 constexpr microseconds longest_backlog{2000};
-// The end of what was under way when the sending ended.
+// How long to wait for datagrams in flight when sending has ended.
 constexpr milliseconds silence{500};
 
 struct settings {
@@ -62,7 +63,7 @@ struct settings {
   double seconds = 5;
 };
 
-// What every datagram begins with; `number` counts from 1, 0 is a question of the beginning.
+// The header of every datagram; `number` counts from 1, and 0 is a request of the warm-up.
 struct header {
   std::uint64_t magic;
   std::uint64_t visitor;
@@ -103,7 +104,8 @@ int make_socket() {
   return made;
 }
 
-/// Where datagrams go: a connected socket of a visitor, or the service's with the visitor's address.
+/// A destination of datagrams: a connected socket of a visitor, or the service's socket with the
+/// visitor's address.
 struct destination {
   int socket = -1;
   sockaddr_in address{};
@@ -111,7 +113,7 @@ struct destination {
   std::uint64_t sent = 0;
 };
 
-/// Room for datagrams of one call, each in a buffer of its own.
+/// Buffers for the datagrams of one call.
 class batch {
  public:
   explicit batch(std::size_t bytes) : bytes_(bytes), store_(batch_size * bytes, 'u') {
@@ -123,8 +125,8 @@ class batch {
   }
   char* at(std::size_t i) { return store_.data() + i * bytes_; }
 
-  /// Sends `count` datagrams or, if the kernel does not take as many at once, fewer; how many. One
-  /// large message that the kernel cuts costs the sender a fraction of as many small ones.
+  /// Sends `count` datagrams, or fewer if the kernel does not accept as many at once; returns how
+  /// many. One large message that the kernel splits costs a fraction of as many small ones.
   std::size_t send(destination& to, bool connected, std::size_t count) {
     count = std::clamp<std::size_t>(largest_message / bytes_, 1, count);
     for (std::size_t i = 0; i < count; ++i) {
@@ -155,7 +157,7 @@ class batch {
     to.sent += count;
     return count;
   }
-  /// Receives what there is; how many.
+  /// Receives the available datagrams; returns how many.
   std::size_t receive(int socket) {
     const int count = ::recvmmsg(socket, messages_.data(), batch_size, MSG_DONTWAIT, nullptr);
     return count < 0 ? 0 : static_cast<std::size_t>(count);
@@ -169,16 +171,16 @@ class batch {
   std::array<mmsghdr, batch_size> messages_{};
 };
 
-/// Counts what arrives on some sockets, in a thread of its own, and compares it.
+/// Counts and checks the datagrams that arrive on some sockets, on its own thread.
 class counter {
  public:
   counter(const settings& with, std::vector<int> sockets)
       : with_(with), sockets_(std::move(sockets)), seen_(with.visitors) {
     thread_ = std::thread([this] { run(); });
   }
-  /// Ends the time whose arrivals count for the rate.
+  /// Ends the period whose arrivals count for the rate.
   void end_of_sending() { in_time_ = arrived_.load(); }
-  /// Waits until nothing arrived for a while.
+  /// Waits until nothing has arrived for a while.
   void finish() {
     finishing_ = true;
     thread_.join();
@@ -240,8 +242,8 @@ class counter {
   std::thread thread_;
 };
 
-/// Asks until each visitor had an answer, so that the way is there for all of them; where the
-/// service can reach them afterwards.
+/// Sends requests until each visitor has received a reply, so that the path exists for all of them;
+/// returns the addresses at which the service can reach them.
 std::vector<destination> make_ready(int service, const std::vector<int>& visitors) {
   std::vector<destination> back(visitors.size());
   std::vector<bool> answered(visitors.size());
@@ -275,7 +277,7 @@ std::vector<destination> make_ready(int service, const std::vector<int>& visitor
   return back;
 }
 
-/// Sends to all destinations in turn, at the rate; how many seconds it took.
+/// Sends to all destinations in turn, at the rate; returns how many seconds it took.
 double offer(const settings& with, std::vector<destination>& to, bool connected) {
   batch room(with.size);
   const auto start = clock_type::now();
@@ -322,7 +324,7 @@ int load(const settings& with, int service, const std::vector<int>& visitors) {
   return 0;
 }
 
-/// The smallest value that at least this share of all does not exceed, in microseconds.
+/// Returns the quantile of that share, in microseconds.
 double percentile(const std::vector<std::uint64_t>& sorted, double share) {
   const auto rank = static_cast<std::size_t>(share * static_cast<double>(sorted.size()) + 0.999);
   return static_cast<double>(sorted[std::clamp<std::size_t>(rank, 1, sorted.size()) - 1]) / 1e3;
@@ -361,7 +363,7 @@ int round_trips(const settings& with, int service, int visitor) {
         ++lost;
         break;
       }
-      // An answer that comes late belongs to an earlier question.
+      // A late reply belongs to an earlier request.
       if (static_cast<std::size_t>(n) != question.size() ||
           !std::equal(question.begin(), question.end(), answer.begin()))
         continue;

@@ -3,8 +3,8 @@
 #   in:  RATHOLE_WITH_TLS, RATHOLE_WITH_OPENSSL (ON, OFF or AUTO)
 #   out: rathole_uses_openssl
 #
-# With ON a missing library is an error, which rathole_targets.cmake reports. With AUTO it is not: the
-# transport tls is then spoken by Botan alone.
+# With ON a missing library is an error, which rathole_targets.cmake reports. With AUTO it is not:
+# the transport tls then uses Botan only.
 
 if(NOT RATHOLE_WITH_OPENSSL STREQUAL "AUTO")
   set(rathole_uses_openssl ${RATHOLE_WITH_OPENSSL})

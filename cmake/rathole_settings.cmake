@@ -1,4 +1,4 @@
-# How this project compiles its own programs and tests; nothing here reaches who uses the library.
+# How this project compiles its own programs and tests; nothing here affects users of the library.
 
 set(CMAKE_CXX_EXTENSIONS OFF)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
@@ -8,7 +8,7 @@ if(PROJECT_IS_TOP_LEVEL AND NOT CMAKE_BUILD_TYPE)
   set(CMAKE_BUILD_TYPE Release CACHE STRING "Kind of build" FORCE)
 endif()
 
-# ccache can only serve units with a precompiled header when it is told what it may overlook.
+# ccache can only serve units with a precompiled header if it may ignore these differences.
 find_program(RATHOLE_CCACHE ccache)
 mark_as_advanced(RATHOLE_CCACHE)
 if(PROJECT_IS_TOP_LEVEL AND RATHOLE_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)

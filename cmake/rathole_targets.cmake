@@ -78,7 +78,7 @@ if("config" IN_LIST rathole_components OR "app" IN_LIST rathole_components)
   rathole_component(config HEADERS toml++/toml.h LINK rathole::core)
 endif()
 
-# The transports say by a macro that they are there; transport/visit.hpp asks for it.
+# A macro tells transport/visit.hpp which transports are built in.
 if("noise" IN_LIST rathole_components OR "tls" IN_LIST rathole_components)
   rathole_component(botan HEADERS botan/version.h LIBRARIES botan-3|botan-2 LINK rathole::core)
 endif()

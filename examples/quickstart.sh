@@ -4,7 +4,7 @@
 # examples/configs/minimal/, and fetches 16 MiB through the tunnel. Stops what it started.
 #
 # The files are copied, and their ports replaced by free ones of the loopback address, so that
-# nothing clashes with what runs here.
+# nothing conflicts with running programs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -50,7 +50,7 @@ eventually() {
 log=build/quickstart.log
 mkdir -p build
 : > "$log"
-# quietly <command>...: what it says goes to the log.
+# quietly <command>...: its output goes to the log.
 quietly() {
   "$@" >> "$log" 2>&1 || { tail -n 30 "$log" >&2; fail "$1 failed; all of its output is in $log"; }
 }

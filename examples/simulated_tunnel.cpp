@@ -29,7 +29,7 @@ using transport_type = transport::tcp<sim::runtime>;
 
 namespace {
 
-/// Answers one connection after the other with what it was sent.
+/// Echoes one connection at a time.
 io::awaitable<void> serve(sim::runtime host) {
   const address at{"127.0.0.1", 8080};
   auto acceptor = co_await host.listen(at);
@@ -41,18 +41,18 @@ io::awaitable<void> serve(sim::runtime host) {
   }
 }
 
-io::awaitable<void> visit(sim::runtime host, std::string& said) {
+io::awaitable<void> visit(sim::runtime host, std::string& outcome) {
   const address at{"server", 5202};
   const io::socket_options options;
   auto stream = co_await host.connect(at, options, host.now() + 10s, std::stop_token());
-  said = stream ? "no answer" : stream.error().message();
+  outcome = stream ? "no answer" : stream.error().message();
   if (!stream) co_return;
   const std::string question = "hello through the tunnel";
   const byte_view bytes(reinterpret_cast<const std::uint8_t*>(question.data()), question.size());
   co_await stream->write(bytes);
   std::uint8_t buffer[1024];
   const auto count = co_await stream->read_some(buffer);
-  if (count && *count > 0) said.assign(reinterpret_cast<const char*>(buffer), *count);
+  if (count && *count > 0) outcome.assign(reinterpret_cast<const char*>(buffer), *count);
 }
 
 }  // namespace
@@ -89,11 +89,11 @@ int main(int argc, char** argv) {
   for (const bool cut : {false, true, false}) {
     if (cut) world.net().partition("client", "server");
     world.run_for(1min);
-    std::string said;
-    asio::co_spawn(world.get_executor(), visit(world.make_runtime("visitor"), said),
+    std::string outcome;
+    asio::co_spawn(world.get_executor(), visit(world.make_runtime("visitor"), outcome),
                    asio::detached);
     world.run_for(5s);
-    answers.push_back(said);
+    answers.push_back(outcome);
     if (cut) world.net().heal("client", "server");
   }
 

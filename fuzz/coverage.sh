@@ -1,6 +1,6 @@
 #!/bin/bash
-# Prints which part of the lines of the parsers and machines the committed corpora reach, by file;
-# fails if it is less than the goal.
+# Prints the share of lines of the parsers and machines that the committed corpora reach, by file;
+# fails if it is below the goal.
 set -euo pipefail
 goal=95
 cd "$(dirname "$0")/.."

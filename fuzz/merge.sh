@@ -1,7 +1,7 @@
 #!/bin/bash
-# Makes the committed corpus of each named target the smallest one that reaches what it reached
-# before and what the last fuzz/run.sh grew it to. Edges count, not how often they are taken, so that
-# the corpora stay small. Files called hand-* were written by hand, and stay.
+# Minimizes the committed corpus of each named target, together with the inputs that the last
+# fuzz/run.sh found, so that it reaches the same edges. Edges count, not how often they are taken,
+# so that the corpora stay small. Files called hand-* were written by hand, and stay.
 #
 #   fuzz/merge.sh <target>...
 set -euo pipefail

@@ -4,8 +4,8 @@
 #   fuzz/run.sh SECONDS [<target>...]
 #
 # Installs what is missing and builds the preset `fuzz` first. As many targets run at once as there
-# are processors. The corpora are copied, so that a run leaves the sources as they are; what they
-# grow to stays in the build folder, with the findings.
+# are processors. The corpora are copied, so that a run does not change the sources; new inputs stay
+# in the build folder, with the findings.
 set -euo pipefail
 seconds=${1:?usage: fuzz/run.sh SECONDS [<target>...]}
 shift
@@ -19,7 +19,7 @@ mkdir -p "$build"
 cmake --preset fuzz -B "$build" > "$build/configure.log" 2>&1 || { cat "$build/configure.log"; exit 1; }
 cmake --build "$build" --parallel "$jobs" --target fuzz_targets
 
-# A target's weight is its share of the time: the larger the machine under it, the more.
+# A target's weight is its share of the time: larger machines get more.
 weight() {
   case $1 in
     sim_*) echo 4 ;;

@@ -42,8 +42,8 @@ class Tunnel:
                 return False
         wait_until(served, seconds, "no visitor was served", pause=0.0005)
 
-    def story(self):
-        return "".join(process.story() for process in self.processes)
+    def logs(self):
+        return "".join(process.logs() for process in self.processes)
 
     def end(self):
         for process in reversed(self.processes):

@@ -69,7 +69,7 @@ class Process:
     def runs(self):
         return self._process.poll() is None
 
-    def story(self, lines=8):
+    def logs(self, lines=8):
         with open(self._log, errors="replace") as log:
             return f"--- {self.name}\n" + "".join(log.readlines()[-lines:])
 

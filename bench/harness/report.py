@@ -11,7 +11,7 @@ from .statistics import ratio, summary
 from .transports import rival_of
 from .udp import RATES, rate_name
 
-# (metric, than which, relation, factor); where nothing may be the measure, there is no factor.
+# (metric, compared with, relation, factor); no factor if there is nothing to compare with.
 GOALS = [
     *((metric, "upstream", ">=", 2.0) for metric in ("bulk.rate", "bulk-reverse.rate", "bulk-8.rate")),
     *((metric, "limit", ">=", 0.9) for metric in ("bulk.rate", "bulk-reverse.rate", "bulk-8.rate")),

@@ -56,7 +56,7 @@ def bulk(options):
                 out["cpu"] = spent / (size / 1e9)
             return out
         except Failed as failure:
-            raise Failed(f"{failure}\n{tunnel.story() if tunnel else ''}") from None
+            raise Failed(f"{failure}\n{tunnel.logs() if tunnel else ''}") from None
         finally:
             if tunnel:
                 tunnel.end()
@@ -110,13 +110,13 @@ def http(headers, connections=50):
                 out["cpu"] = spent / got["requests"] * 10000
             return out
         except Failed as failure:
-            raise Failed(f"{failure}\n{tunnel.story()}") from None
+            raise Failed(f"{failure}\n{tunnel.logs()}") from None
         finally:
             tunnel.end()
     return measure
 
 
-# ---- one visitor after the other
+# ---- one visitor at a time
 
 def first_byte(bench, contender):
     """From connect(2) to the first byte of the answer, for visitors one after the other."""
@@ -135,7 +135,7 @@ def first_byte(bench, contender):
                 times.append(time.perf_counter() - begin)
         return {"p50": percentile(times, 0.5) * 1e6, "p99": percentile(times, 0.99) * 1e6}
     except (Failed, OSError) as failure:
-        raise Failed(f"{failure}\n{with_tunnel.story()}") from None
+        raise Failed(f"{failure}\n{with_tunnel.logs()}") from None
     finally:
         with_tunnel.end()
 
@@ -171,7 +171,7 @@ def memory(bench, contender):
         return {"idle": idle[0] / 1024, "idle_rss": idle[1] / 1024,
                 "loaded": loaded[0] / 1024, "loaded_rss": loaded[1] / 1024}
     except (Failed, OSError) as failure:
-        raise Failed(f"{failure}\n{tunnel.story()}") from None
+        raise Failed(f"{failure}\n{tunnel.logs()}") from None
     finally:
         for visitor in visitors:
             visitor.close()

@@ -4,10 +4,10 @@ import json
 
 from .processes import Failed, run
 
-# What upstream's buffer holds; larger datagrams it cuts.
+# The size of upstream's buffer; it truncates larger datagrams.
 UPSTREAM = 2048
 RATES = (10_000, 20_000, 40_000, 80_000)
-# A second; two cores, which sender and receiver share with a tunnel, do not carry them.
+# Datagrams per second; more than two cores, shared by sender, receiver and tunnel, can process.
 TOO_MANY = 300_000
 LARGE = (UPSTREAM, 8192, 65507)
 
@@ -41,7 +41,7 @@ def run_load(bench, contender, options):
                    bench.seconds + 40)
         return text, tunnel.cpu_seconds() - before
     except Failed as failure:
-        raise Failed(f"{failure}\n{tunnel.story()}") from None
+        raise Failed(f"{failure}\n{tunnel.logs()}") from None
     finally:
         tunnel.end()
 

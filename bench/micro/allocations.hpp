@@ -4,7 +4,7 @@
 
 namespace rathole::bench {
 
-/// How often `operator new` was called so far.
+/// Returns how often `operator new` has been called.
 std::uint64_t allocations();
 
 }  // namespace rathole::bench

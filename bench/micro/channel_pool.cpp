@@ -1,4 +1,4 @@
-// The pool's bookkeeping for visitors and data channels that come and go.
+// Measures the pool's bookkeeping for visitors and data channels.
 
 #include <rathole/protocol/channel_pool.hpp>
 
@@ -13,7 +13,7 @@ namespace protocol = rathole::protocol;
 
 constexpr rathole::time_point now{std::chrono::hours(1)};
 
-// Does what the pool wants, with a client that opens at once the channels commanded; returns how
+// Performs the pool's actions, with a client that opens commanded channels at once; returns how
 // many visitors were assigned.
 std::int64_t settle(protocol::channel_pool& pool, protocol::channel_id& channels) {
   std::int64_t assigned = 0;
@@ -28,7 +28,7 @@ std::int64_t settle(protocol::channel_pool& pool, protocol::channel_id& channels
   return assigned;
 }
 
-// One visitor after the other, each of which finds an idle channel.
+// One visitor at a time, each of which finds an idle channel.
 void visitor(benchmark::State& state) {
   protocol::channel_pool pool;
   protocol::channel_id channels = 0;
@@ -41,7 +41,7 @@ void visitor(benchmark::State& state) {
 }
 BENCHMARK(visitor);
 
-// As many visitors at once as the argument says, then the channels for them.
+// As many simultaneous visitors as the argument says, then the channels for them.
 void burst(benchmark::State& state) {
   protocol::channel_pool pool;
   protocol::channel_id channels = 0;

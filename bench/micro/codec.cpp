@@ -1,4 +1,4 @@
-// Every message of wire version 1, to bytes and back.
+// Measures encoding and decoding of every message of protocol version 1.
 
 #include <rathole/protocol/bincode.hpp>
 
@@ -11,7 +11,7 @@ using protocol::bincode;
 
 constexpr protocol::digest some_digest = {1, 2, 3, 4, 5, 6, 7, 8};
 
-// How long `encode` takes for a message that the compiler cannot foresee.
+// Measures `encode` for a message that the compiler cannot predict.
 template <class Message, class Encode>
 void encode(benchmark::State& state, Message message, Encode encode_message) {
   for (auto _ : state) {

@@ -1,4 +1,4 @@
-// The protocol machines, fed and polled as their drivers do.
+// Measures the protocol machines, fed and polled as their drivers do.
 
 #include <rathole/protocol/client_control.hpp>
 #include <rathole/protocol/client_data.hpp>
@@ -18,7 +18,8 @@ using namespace std::chrono_literals;
 constexpr rathole::time_point now{1h};
 constexpr protocol::digest nonce = {1, 2, 3};
 
-// A new client and a new server until both are established, the hashing of the token at each included.
+// A new client and a new server until both are established, including the hashing of the token at
+// each.
 void control_handshake(benchmark::State& state) {
   const rathole::secret token("use_a_secret");
   const auto service = protocol::service_digest("web");
@@ -50,7 +51,7 @@ void control_handshake(benchmark::State& state) {
 }
 BENCHMARK(control_handshake);
 
-// What a client does with one command of an established control channel.
+// A client's work for one command of an established control channel.
 void control_command(benchmark::State& state) {
   const rathole::secret token("use_a_secret");
   protocol::client_control client(nonce, token, 10s, 40s, now);

@@ -1,4 +1,5 @@
-// Noise at 16 KiB a message: sealed and opened through the layer, and by the bare cipher in place.
+// Measures Noise with messages of 16 KiB, encrypted and decrypted by the layer, and by the bare
+// cipher in place.
 
 #include <rathole/noise/layer.hpp>
 #include <rathole/noise/suites.hpp>

@@ -1,5 +1,5 @@
-// A relay between two loopback connections. One thread is visitor, relay and service in turn, so the
-// times are costs of processor time, with no waiting for another thread in them.
+// Measures a relay between two loopback connections. One thread is visitor, relay and service in
+// turn, so the times are processor time, without waiting for another thread.
 
 #include "io/relay_fixture.hpp"
 
@@ -14,7 +14,7 @@ namespace {
 
 using rathole::test::relay_fixture;
 
-// A message through the relay, and an answer: two wake-ups. The argument is its size.
+// A message through the relay, and a response: two wake-ups. The argument is the size.
 void ping(benchmark::State& state) {
   relay_fixture fixture;
   const std::string message(static_cast<std::size_t>(state.range(0)), 'x');
@@ -39,7 +39,7 @@ void ping(benchmark::State& state) {
 }
 BENCHMARK(ping)->Arg(1)->Arg(64)->Arg(1024);
 
-// Bytes in one direction, as many as the sockets take. The argument is the size of the writes.
+// Bytes in one direction, as many as the sockets accept. The argument is the size of the writes.
 void bulk(benchmark::State& state) {
   relay_fixture fixture;
   const std::string data(static_cast<std::size_t>(state.range(0)), 'x');

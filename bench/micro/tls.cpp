@@ -1,5 +1,5 @@
-// TLS by Botan: records sealed by one end and opened by the other, through the layer and by the
-// bare channels, and whole handshakes.
+// Measures TLS by Botan: records encrypted by one end and decrypted by the other, through the layer
+// and by the bare channels, and whole handshakes.
 
 #if RATHOLE_WITH_TLS
 

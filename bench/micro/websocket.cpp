@@ -1,4 +1,4 @@
-// WebSocket as a relay uses it: bytes into frames at one end, out of them at the other.
+// Measures WebSocket as a relay uses it: bytes are framed at one end, and unframed at the other.
 
 #include <rathole/websocket/layer.hpp>
 
@@ -28,7 +28,7 @@ struct pair {
   }
 };
 
-// Bytes that `from` sends in messages of the argument's size. A relay's buffers are used again.
+// Bytes that `from` sends in messages of the argument's size. A relay reuses its buffers.
 void send(benchmark::State& state, layer& from) {
   const std::vector<std::uint8_t> message(static_cast<std::size_t>(state.range(0)), 0x5a);
   byte_buffer wire;

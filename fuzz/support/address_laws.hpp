@@ -20,8 +20,8 @@
 
 namespace rathole::fuzz {
 
-/// What parses has no blanks or control characters, and prints as something that parses to the
-/// same; so does an IPv6 address without its brackets, and only IPv6 addresses have colons.
+/// Checks that whatever parses has no blanks or control characters, and prints as text that parses
+/// to the same; so does an IPv6 address without its brackets, and only IPv6 addresses have colons.
 inline result<address> check_address(std::string_view text) {
   auto parsed = parse_address(text);
   if (!parsed) {
@@ -40,8 +40,8 @@ inline result<address> check_address(std::string_view text) {
   return parsed;
 }
 
-/// IP literals are what the system takes for such. An IPv6 one counts as its /64, or as the IPv4
-/// address that it stands for; a source of connections is its own source.
+/// Checks that IP literals are what the system accepts as such. An IPv6 one counts as its /64, or
+/// as the IPv4 address that it maps; the network of a source is its own network.
 inline void check_network(std::string_view host) {
   const std::string network = protocol::source_network(host);
   check(protocol::source_network(network) == network);
@@ -68,15 +68,16 @@ inline void check_network(std::string_view host) {
   check(network == expected);
 }
 
-/// Whether two listeners collide does not depend on their order, and each collides with itself.
+/// Checks that whether two listeners conflict does not depend on their order, and that each
+/// conflicts with itself.
 inline void check_overlap(const address& a, const address& b) {
   check(config::overlap(a, b) == config::overlap(b, a));
   check(config::overlap(a, a) == (a.port != 0));
   check(!config::overlap(a, b) || a.port == b.port);
 }
 
-/// What parses names something to connect to, and prints without its credentials; so does the
-/// sentence about what does not parse.
+/// Checks that a URL that parses names an address to dial, and prints without its credentials; so
+/// does the error of one that does not parse.
 inline void check_proxy_url(std::string_view text) {
   const auto parsed = config::parse_proxy_url(text);
   if (!parsed) {

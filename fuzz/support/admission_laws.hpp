@@ -14,7 +14,7 @@
 
 namespace rathole::fuzz {
 
-/// Drives an `admission` with a script and checks each verdict against what its owner knows.
+/// Drives an `admission` with the fuzzer's input and checks each result against a model.
 class admission_run {
  public:
   explicit admission_run(protocol::admission_limits limits)
@@ -63,7 +63,8 @@ class admission_run {
     const bool is_over = from.exemptions == 0 && from.open.size() > per_source_;
     check(verdict.evicted.has_value() == (is_over || size() > total_));
     if (!verdict.evicted) return;
-    // The oldest of the source that is over its own bound, else of one with the highest load.
+    // The oldest connection of the source above its own limit, or else of one with the highest
+    // load.
     check(*verdict.evicted != verdict.admitted);
     const auto is_its = [&](const source& one) { return one.open.contains(*verdict.evicted); };
     const auto victim = std::ranges::find_if(sources_, is_its);

@@ -13,7 +13,8 @@
 
 namespace rathole::fuzz {
 
-/// Drives a `byte_buffer` with a script beside a plain queue, and reads it with a `cursor`.
+/// Drives a `byte_buffer` with the fuzzer's input beside a plain queue, and reads it with a
+/// `cursor`.
 class buffer_run {
  public:
   void step(fuzz_input& in) {
@@ -59,7 +60,7 @@ class buffer_run {
   }
 
  private:
-  // A number, then a view of `count`; too few bytes end it for good.
+  // Reads a number, then a view of `count` bytes; too few bytes fail permanently.
   void read(byte_view from, std::size_t count) {
     cursor fields(from);
     const auto number = fields.number_le<std::uint32_t>();
@@ -69,7 +70,7 @@ class buffer_run {
     }
     const bool is_there = fields.ok() && fields.rest().size() >= count;
     check(fields.view(count).size() == (is_there ? count : 0));
-    // Nothing can always be read.
+    // Zero bytes can always be read.
     check(fields.ok() == is_there || count == 0);
     if (!fields.ok()) check(fields.rest().empty() && fields.byte() == 0 && !fields.ok());
   }

@@ -9,8 +9,8 @@
 
 namespace rathole::fuzz {
 
-/// Whatever decodes is what its encoding says; without its last byte it does not decode; and what
-/// does not decode has the codec's errors.
+/// Checks that whatever decodes is encoded as the same bytes; that it does not decode without its
+/// last byte; and that other input fails with the codec's errors.
 template <class Decode, class Encode>
 void check_canonical(byte_view in, Decode decode, Encode encode) {
   const auto decoded = decode(in);

@@ -5,12 +5,11 @@
 
 namespace rathole::fuzz {
 
-/// A client with its service, which is an echo; the server follows the script, and so do the
-/// visitors that it pretends to have.
+/// A client with an echo service; the server and its simulated visitors follow the fuzzer's input.
 class client_simulation : public simulation {
  public:
   explicit client_simulation(fuzz_input& in) : simulation(in) {
-    accept("server", {"0.0.0.0", 2333}, simulated_peer::role::witness, peers);
+    accept("server", {"0.0.0.0", 2333}, simulated_peer::role::recorder, peers);
     accept("client", {"127.0.0.1", 8080}, simulated_peer::role::echo, services);
     client = run_client(world);
     pass(std::chrono::milliseconds(10));

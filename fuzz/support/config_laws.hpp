@@ -16,7 +16,7 @@
 
 namespace rathole::fuzz {
 
-/// Every problem says something in one line of text, and points into the file, in order.
+/// Checks that every problem is one line of text and has a position in the file, in order.
 inline void check_problems(std::string_view text, const std::vector<config::problem>& problems) {
   check(!problems.empty());
   const auto lines = static_cast<std::uint32_t>(std::ranges::count(text, '\n')) + 1;
@@ -47,7 +47,7 @@ inline void check_transport(const config::transport& value, config::side where) 
   }
 }
 
-/// What loads keeps all bounds: its durations already are what `bounded` makes of them.
+/// Checks that a file that loads keeps all bounds: `bounded` does not change its durations.
 inline void check_config(const config::config& value) {
   check(value.server || value.client);
   if (value.server) {
@@ -68,8 +68,8 @@ inline void check_config(const config::config& value) {
   }
 }
 
-/// A word as a key is one line without blanks at its ends; and what it may have meant is one of the
-/// candidates.
+/// Checks that a word as a key is one line without blanks at its ends, and that a suggestion is one
+/// of the candidates.
 inline void check_words(std::string_view word) {
   const std::string quoted = config::quote_key(word);
   check(quoted.size() >= word.size() && !quoted.empty() && !quoted.contains('\n'));

@@ -13,7 +13,7 @@
 
 namespace rathole::fuzz {
 
-/// Bytes survive all encodings.
+/// Checks that bytes survive all encodings.
 inline void check_bytes(byte_view in) {
   const auto hex = from_hex(to_hex(in));
   check(hex && std::ranges::equal(*hex, in));
@@ -36,8 +36,8 @@ inline void check_bytes(byte_view in) {
   check(load_be<std::uint64_t>(stored) == value);
 }
 
-/// Text that decodes is the one spelling of its bytes: but for the case of hexadecimal digits, and
-/// for the padding of base64.
+/// Checks that text that decodes is the only encoding of its bytes, except for the case of
+/// hexadecimal digits and the padding of base64.
 inline void check_encoded(std::string_view text) {
   if (const auto bytes = from_hex(text)) {
     std::string lower(text);

@@ -11,14 +11,14 @@
 
 namespace rathole::fuzz {
 
-/// The fuzzer's input as a row of decisions. Behind its end every decision is 0.
+/// The fuzzer's input as a sequence of decisions. After its end every decision is 0.
 class fuzz_input {
  public:
   fuzz_input(const std::uint8_t* data, std::size_t size) : rest_(data, size) {}
 
   [[nodiscard]] bool empty() const { return rest_.empty(); }
 
-  /// The next byte.
+  /// Returns the next byte.
   std::uint8_t byte() {
     if (rest_.empty()) return 0;
     const std::uint8_t out = rest_.front();
@@ -26,24 +26,24 @@ class fuzz_input {
     return out;
   }
 
-  /// A number less than `bound`, which is 1 to 256.
+  /// Returns a number less than `bound`, which is 1 to 256.
   std::size_t below(std::size_t bound) { return byte() % bound; }
 
   bool flag() { return byte() % 2 != 0; }
 
-  /// A length of up to 255 and then as many bytes; fewer at the end.
+  /// Reads a length of up to 255 and returns as many bytes; fewer at the end.
   byte_view bytes() { return take(byte()); }
 
-  /// All that is left.
+  /// Returns all that is left.
   byte_view rest() { return take(rest_.size()); }
 
-  /// All that is left, as text.
+  /// Returns all that is left, as text.
   std::string_view text() {
     const byte_view all = rest();
     return {reinterpret_cast<const char*>(all.data()), all.size()};
   }
 
-  /// A time from 0 to about a minute, the short ones in small steps.
+  /// Returns a time from 0 to about a minute, the short ones in small steps.
   duration time() {
     const unsigned value = byte();
     return std::chrono::milliseconds((1 + value % 16) << value / 16 >> 3);

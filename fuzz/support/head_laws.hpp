@@ -13,7 +13,7 @@
 
 namespace rathole::fuzz {
 
-/// What a reader made of an input.
+/// The result of reading an input.
 struct head_reading {
   std::optional<http::head> head = {};
   std::size_t taken = 0;
@@ -21,7 +21,7 @@ struct head_reading {
   bool operator==(const head_reading&) const = default;
 };
 
-/// Reads a head in pieces of `piece` bytes at most, or of as many as are wanted if that is 0.
+/// Reads a head in pieces of at most `piece` bytes, or of as many as are wanted if that is 0.
 inline head_reading read_head(byte_view in, std::size_t piece) {
   http::head_reader reader;
   head_reading out;
@@ -33,7 +33,7 @@ inline head_reading read_head(byte_view in, std::size_t piece) {
       check(reader.wanted() == 0 && reader.feed(in).error() == taken.error());
       return {.error = taken.error()};
     }
-    // What is wanted belongs to the head.
+    // The wanted bytes belong to the head.
     check(*taken == most || (piece != 0 && reader.done()));
     out.taken += *taken;
     in = in.subspan(*taken);
@@ -42,7 +42,7 @@ inline head_reading read_head(byte_view in, std::size_t piece) {
   return out;
 }
 
-/// However the bytes of a head are cut, it is the same head; what was read is written as something
+/// Checks that any split of the bytes gives the same head, and that the head is written as text
 /// that reads the same.
 inline void check_head(byte_view in, std::size_t piece) {
   const head_reading whole = read_head(in, in.size() + 1);
@@ -63,7 +63,7 @@ inline void check_head(byte_view in, std::size_t piece) {
     writer.field(each.name, each.value);
   }
   writer.finish();
-  // Blanks around values are written in one way only, and may make a line longer.
+  // Blanks around values are normalized, which may make a line longer.
   const head_reading reread = read_head(again.data(), 0);
   check(reread.error == errc::message_too_long || reread.head == whole.head);
 }

@@ -50,7 +50,8 @@ struct talking_end {
   bool closed = false;
 };
 
-/// Brings bytes to the other end, in pieces, and perhaps one of them changed; true if it was.
+/// Delivers bytes to the other end in pieces, possibly with one byte changed; returns whether it
+/// was.
 template <Layer L>
 bool deliver(talking_end<L>& from, talking_end<L>& to, fuzz_input& in) {
   byte_buffer bytes;
@@ -69,8 +70,8 @@ bool deliver(talking_end<L>& from, talking_end<L>& to, fuzz_input& in) {
   return changes;
 }
 
-/// A conversation of which the script changes bytes: nothing arrives that was not sent, and nobody
-/// fails unless a byte was changed.
+/// Runs a conversation in which the fuzzer's input may change bytes: nothing arrives that was not
+/// sent, and neither end fails unless a byte was changed.
 template <Layer L>
 void check_talk(L one_end, L other_end, fuzz_input& in) {
   talking_end client(std::move(one_end));

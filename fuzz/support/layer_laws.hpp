@@ -16,8 +16,8 @@
 #include <utility>
 #include <vector>
 
-/// The laws of the concept `Layer` that need one end only, along a script of deliveries, time and
-/// the application's calls.
+/// The laws of the concept `Layer` that need one end only, checked along a script of deliveries,
+/// time and calls of the application.
 namespace rathole::fuzz {
 
 /// One step of a script.
@@ -27,7 +27,7 @@ struct layer_step {
   duration time = {};
 };
 
-/// The steps that `in` holds. Byte by byte: what happens, and its argument.
+/// Returns the steps that `in` encodes, one byte each for the kind and the argument.
 inline std::vector<layer_step> layer_steps(fuzz_input& in) {
   std::vector<layer_step> out;
   while (!in.empty()) {
@@ -44,15 +44,15 @@ inline std::vector<layer_step> layer_steps(fuzz_input& in) {
   return out;
 }
 
-/// Runs a layer through a script, checks at each step the laws that need one run only, and keeps
-/// what is seen from outside.
+/// Runs a layer through a script, checks at each step the laws that need one run only, and records
+/// its observable behaviour.
 template <Layer L>
 class layer_run {
  public:
-  /// What was seen at the end of a step.
+  /// The observable state at the end of a step.
   struct view {
     std::vector<std::uint8_t> received;
-    std::vector<std::uint8_t> said;
+    std::vector<std::uint8_t> sent;
     std::error_code error;
     phase state;
     bool operator==(const view&) const = default;
@@ -60,7 +60,7 @@ class layer_run {
 
   explicit layer_run(L layer) : layer_(std::move(layer)) { note(layer_.start(wire_)); }
 
-  /// Deliveries come in pieces of `piece` bytes at most.
+  /// Deliveries arrive in pieces of at most `piece` bytes.
   void run(const std::vector<layer_step>& steps, std::size_t piece) {
     for (const layer_step& step : steps) {
       if (error_ || ended_) return;
@@ -90,7 +90,7 @@ class layer_run {
     }
   }
 
-  [[nodiscard]] const std::vector<view>& story() const { return story_; }
+  [[nodiscard]] const std::vector<view>& trace() const { return trace_; }
 
  private:
   void deliver(byte_view in, std::size_t piece) {
@@ -114,9 +114,9 @@ class layer_run {
     check_terminal();
   }
 
-  // After an error there is only that error, and nothing more to send.
+  // After an error every call returns that error, and there is nothing more to send.
   void check_terminal() {
-    const std::size_t said = wire_.size();
+    const std::size_t sent = wire_.size();
     const std::size_t received = app_.size();
     const auto fails = [this](const result<void>& outcome) {
       return !outcome && outcome.error() == error_;
@@ -127,7 +127,7 @@ class layer_run {
     if constexpr (TimedLayer<L>) {
       check(!layer_.deadline() && fails(layer_.poll(now_, wire_)));
     }
-    check(wire_.size() == said && app_.size() == received);
+    check(wire_.size() == sent && app_.size() == received);
   }
 
   void keep() {
@@ -136,7 +136,7 @@ class layer_run {
       from.clear();
       return out;
     };
-    story_.push_back({bytes(app_), bytes(wire_), error_, layer_.state()});
+    trace_.push_back({bytes(app_), bytes(wire_), error_, layer_.state()});
   }
 
   L layer_;
@@ -146,12 +146,12 @@ class layer_run {
   time_point now_{std::chrono::hours(1)};
   bool closed_ = false;
   bool ended_ = false;
-  std::vector<view> story_;
+  std::vector<view> trace_;
 };
 
-/// All laws on the script that `in` holds; its first byte is one way to cut the deliveries.
-/// Chunking invariance: however they are cut, the story is the same. `make` makes layers that say
-/// the same if they hear the same; `opening` is what each of them hears first.
+/// Checks all laws on the script that `in` encodes; its first byte is one way to split the
+/// deliveries. Chunking invariance: any split gives the same trace. `make` makes layers that send
+/// the same if they receive the same; `opening` is what each of them receives first.
 template <class Make>
 void check_layer(Make make, fuzz_input& in, byte_view opening = {}) {
   const std::size_t some = 1u + in.byte();
@@ -162,7 +162,7 @@ void check_layer(Make make, fuzz_input& in, byte_view opening = {}) {
   for (const std::size_t piece : {std::size_t{1}, some}) {
     layer_run split(make());
     split.run(steps, piece);
-    check(split.story() == whole.story());
+    check(split.trace() == whole.trace());
   }
 }
 

@@ -14,19 +14,19 @@
 #include <utility>
 #include <vector>
 
-/// The laws of the concept `Machine`, and that a deadline which comes is acted upon, along a script
-/// of deliveries, time and the owner's calls.
+/// The laws of the concept `Machine`, and that it acts on its deadlines, checked along a script of
+/// deliveries, time and calls of the owner.
 namespace rathole::fuzz {
 
-/// When every script begins.
+/// The time at which every script begins.
 inline constexpr time_point start{std::chrono::hours(1)};
 
-/// What the owner of a machine does; nothing by default.
+/// The actions of a machine's owner; nothing by default.
 struct no_owner {
-  /// At each event.
+  /// Called for each event.
   template <class M>
   void react(M&, const typename M::event&, time_point) const {}
-  /// By itself, after the first event.
+  /// Called once after the first event.
   template <class M>
   void call(M&, time_point) const {}
 };
@@ -38,7 +38,7 @@ struct machine_step {
   duration time = {};
 };
 
-/// The steps that `in` holds. Byte by byte: what happens, and its argument.
+/// Returns the steps that `in` encodes, one byte each for the kind and the argument.
 inline std::vector<machine_step> machine_steps(fuzz_input& in) {
   std::vector<machine_step> out;
   while (!in.empty()) {
@@ -54,18 +54,18 @@ inline std::vector<machine_step> machine_steps(fuzz_input& in) {
   return out;
 }
 
-/// How a delivery is cut: pieces of that size at most, and whether the owner polls after each.
+/// Says how a delivery is split: the largest piece, and whether the owner polls after each.
 struct cut {
   std::size_t size = std::numeric_limits<std::size_t>::max();
   bool settles = true;
 };
 
-/// Runs a machine through a script, checks at each step the laws that need one run only, and keeps
-/// what is seen from outside.
+/// Runs a machine through a script, checks at each step the laws that need one run only, and
+/// records its observable behaviour.
 template <Machine M, class Owner>
 class machine_run {
  public:
-  /// What was seen at the end of a step.
+  /// The observable state at the end of a step.
   struct view {
     std::vector<typename M::event> events;
     std::vector<std::uint8_t> sent;
@@ -75,8 +75,8 @@ class machine_run {
     bool operator==(const view&) const = default;
   };
 
-  /// `bound` is the most bytes that the machine takes without a poll, before any event if
-  /// `Owner::discards`.
+  /// `bound` is the largest number of bytes that the machine reads without a poll, before any event
+  /// if `Owner::discards`.
   machine_run(M machine, Owner owner, std::size_t bound)
       : machine_(std::move(machine)), owner_(owner), bound_(bound) {
     settle();
@@ -103,13 +103,13 @@ class machine_run {
       seen_.deadline = machine_.deadline();
       // A delivery that ends in an error may have been read ahead.
       if (seen_.error) seen_.taken = 0;
-      story_.push_back(seen_);
+      trace_.push_back(seen_);
       seen_.sent.clear();
     }
     check_bounded();
   }
 
-  [[nodiscard]] const std::vector<view>& story() const { return story_; }
+  [[nodiscard]] const std::vector<view>& trace() const { return trace_; }
 
  private:
   void deliver(byte_view in, cut pieces) {
@@ -164,7 +164,7 @@ class machine_run {
     }
   }
 
-  // Terminal: after an error there is only that error, and nothing to send or to take.
+  // Terminality: after an error every call returns that error, and nothing is sent or wanted.
   void check_terminal() {
     check(machine_.wanted() == 0 && machine_.feed(flood) == 0 && !machine_.deadline());
     for (const time_point at : {now_, now_ + a_year}) {
@@ -175,7 +175,7 @@ class machine_run {
     check(!machine_.transmit(out));
   }
 
-  // Bounded memory: without a poll the machine takes no more than `bound`, whatever is fed.
+  // Bounded memory: without a poll the machine reads at most `bound` bytes, whatever is fed.
   void check_bounded() {
     check(machine_.wanted() <= flood.size());
     if (discards()) return;
@@ -197,11 +197,11 @@ class machine_run {
   time_point now_ = start;
   std::size_t pending_ = 0;
   view seen_;
-  std::vector<view> story_;
+  std::vector<view> trace_;
 };
 
-/// All laws on the script that `in` holds; its first byte is one way to cut the deliveries.
-/// Chunking invariance: however they are cut, the story is the same.
+/// Checks all laws on the script that `in` encodes; its first byte is one way to split the
+/// deliveries. Chunking invariance: any split gives the same trace.
 template <Machine M, class Owner = no_owner>
 void check_machine(const M& machine, fuzz_input& in, std::size_t bound, Owner owner = {}) {
   const std::uint8_t how = in.byte();
@@ -211,7 +211,7 @@ void check_machine(const M& machine, fuzz_input& in, std::size_t bound, Owner ow
   for (const cut pieces : {cut{1, true}, cut{1u + how / 2, how % 2 != 0}}) {
     machine_run<M, Owner> split(machine, owner, bound);
     split.run(steps, pieces);
-    check(split.story() == whole.story());
+    check(split.trace() == whole.trace());
   }
 }
 

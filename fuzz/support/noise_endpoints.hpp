@@ -5,7 +5,7 @@
 
 #include <cstdint>
 
-/// The two ends of Noise's default pattern, the same ones each time.
+/// The two ends of Noise's default pattern, deterministic.
 namespace rathole::fuzz {
 
 inline crypto::dh_key equal_bytes(std::uint8_t byte) {
@@ -24,7 +24,8 @@ inline noise::layer noise_layer(noise::role who) {
   return noise::layer(noise::make_session(name, who, std::move(keys)));
 }
 
-/// What the other end says to end the handshake, and a frame with a byte behind it.
+/// The messages with which the other end completes the handshake, and a frame with one byte after
+/// them.
 inline byte_buffer noise_opening(noise::role who) {
   noise::layer client = noise_layer(noise::role::initiator);
   noise::layer server = noise_layer(noise::role::responder);

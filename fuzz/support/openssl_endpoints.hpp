@@ -10,8 +10,8 @@
 #include <chrono>
 #include <cstdint>
 
-/// The two ends of TLS by OpenSSL, which say the same each time. OPENSSL_API_COMPAT is to be 1.1.0:
-/// the generator of a process is set by what is deprecated.
+/// The two ends of TLS by OpenSSL, deterministic. OPENSSL_API_COMPAT must be 1.1.0, because the
+/// random generator of a process is set by a deprecated function.
 namespace rathole::fuzz {
 
 using openssl_layer = tls::layer<tls::openssl_engine>;
@@ -30,7 +30,7 @@ inline int openssl_bytes(unsigned char* out, int size) {
 
 inline int always_seeded() { return 1; }
 
-/// The random bytes of this process begin again.
+/// Restarts the random bytes of this process.
 inline void begin_openssl_script(std::uint64_t seed) {
   static constexpr RAND_METHOD method{nullptr, openssl_bytes, nullptr,
                                       nullptr, openssl_bytes, always_seeded};

@@ -13,9 +13,9 @@
 
 namespace rathole::fuzz {
 
-/// Drives a `channel_pool` with a script and checks each of its actions against what the owner
-/// knows: each visitor and channel ends once, nobody is kept waiting without need or beyond their
-/// time, and all counts keep their bounds.
+/// Drives a `channel_pool` with the fuzzer's input and checks each action against a model: each
+/// visitor and channel ends once, no visitor waits without need or beyond its deadline, and all
+/// counts keep their bounds.
 class pool_run {
  public:
   pool_run(protocol::pool_limits limits, time_point now)
@@ -23,7 +23,7 @@ class pool_run {
     limits_.size = std::min(limits_.size, limits_.max_idle);
   }
 
-  /// One thing that happens.
+  /// Performs one random event.
   void step(fuzz_input& in) {
     switch (in.below(8)) {
       case 0:
@@ -61,7 +61,7 @@ class pool_run {
     }
   }
 
-  /// Lets the pool act until it is quiet.
+  /// Performs the pool's actions until it has none.
   void settle() {
     for (;;) {
       const auto action = pool_.poll(now_);
@@ -75,7 +75,7 @@ class pool_run {
     check(pool_.waiting() == 0 || pool_.idle() == 0);
     check(pool_.idle() <= limits_.max_idle);
     check(pool_.outstanding() <= limits_.max_outstanding());
-    // What is missing for a visitor is on its way; for the pool itself it may also come later.
+    // Channels for visitors are commanded; those for the pool itself may be delayed.
     check(pool_.idle() + pool_.outstanding() >= pool_.waiting());
     const bool is_full = pool_.idle() + pool_.outstanding() >= limits_.size + pool_.waiting();
     check(is_full || pool_.deadline());
@@ -105,7 +105,7 @@ class pool_run {
     check(idle_.erase(what.channel) == 1);
     const auto found = visitors_.find(what.visitor);
     check(found != visitors_.end() && is_waiting(found->second));
-    // The oldest of those that wait comes first.
+    // The oldest waiting visitor is first.
     for (const auto& [id, one] : visitors_) check(!is_waiting(one) || id >= what.visitor);
     found->second.starting = true;
     check(++found->second.attempts <= protocol::max_start_attempts);
@@ -134,7 +134,7 @@ class pool_run {
     return found != visitors_.end() && found->second.starting;
   }
 
-  // Of any age and kind, also of no one.
+  // An id of any age and kind, possibly unknown.
   std::uint64_t some_id(fuzz_input& in) {
     return next_id_ - std::min<std::uint64_t>(next_id_, in.below(64));
   }

@@ -10,24 +10,24 @@
 
 namespace rathole::fuzz {
 
-/// A whole client or server that runs in a world, which outlives it.
+/// A whole client or server in a simulation, which must outlive it.
 class program {
  public:
   virtual ~program() = default;
 
-  /// Asks it to end; if `now`, without grace for what is being forwarded.
+  /// Stops it; if `now`, without a grace time for active connections.
   void stop(bool now) {
     is_stopping_ = true;
     do_stop(now);
   }
   [[nodiscard]] bool is_stopping() const { return is_stopping_; }
 
-  /// How it ended, once it has.
+  /// Returns how it ended, once it has.
   [[nodiscard]] const std::optional<std::error_code>& ended() const { return *ended_; }
 
  protected:
   program() = default;
-  // Belongs to the running operation too, which may end with the world only.
+  // Shared with the running operation, which may last until the world is destroyed.
   std::shared_ptr<std::optional<std::error_code>> ended_ =
       std::make_shared<std::optional<std::error_code>>();
 

@@ -13,10 +13,10 @@
 
 namespace rathole::fuzz {
 
-/// Drives a `map_registry` with a script beside a plain map of service to its value and session.
+/// Drives a `map_registry` with the fuzzer's input beside a plain map of services.
 class registry_run {
  public:
-  /// One call, whose result is compared.
+  /// Makes one call and compares the result.
   void step(fuzz_input& in) {
     const auto service = static_cast<std::uint8_t>(in.below(5));
     const auto known = model_.find(service);
@@ -35,7 +35,7 @@ class registry_run {
         break;
       }
       default: {
-        // Session keys are never used twice, nor do they meet a service's number.
+        // Session keys are unique, and differ from the numbers of services.
         if (known == model_.end() || next_key_ == 255) break;
         const std::uint8_t key = next_key_++;
         const auto replaced = session_of(service);
@@ -48,7 +48,7 @@ class registry_run {
   }
 
  private:
-  // The first bytes are the same: all are in one bucket, so the comparison must tell them apart.
+  // The first bytes are equal, so all are in one bucket and only the comparison distinguishes them.
   static protocol::digest digest_of(std::uint8_t number) {
     protocol::digest out{};
     out.back() = number;

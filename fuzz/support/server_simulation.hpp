@@ -5,7 +5,7 @@
 
 namespace rathole::fuzz {
 
-/// A server; everybody else follows the script.
+/// A server; all its peers follow the fuzzer's input.
 class server_simulation : public simulation {
  public:
   explicit server_simulation(fuzz_input& in) : simulation(in) {
@@ -50,12 +50,12 @@ class server_simulation : public simulation {
     visitor->send_pattern(16 * in.byte());
   }
 
-  // A client with some data channels, as fast as the network allows.
+  // Connects a client with some data channels, as fast as the network allows.
   void become_client(fuzz_input& in) {
     const auto control = open("client", clients_port);
     if (!control) return;
     say_hello(*control, protocol::service_digest(service_name));
-    world.run_until([&] { return control->heard().size() >= bincode::hello_size; },
+    world.run_until([&] { return control->received().size() >= bincode::hello_size; },
                     std::chrono::seconds(1));
     authenticate(*control);
     pass(std::chrono::milliseconds(10));

@@ -15,20 +15,20 @@
 
 namespace rathole::fuzz {
 
-/// The byte at a position of every visitor's traffic.
+/// Returns the byte at a position of every visitor's traffic.
 inline std::uint8_t pattern_at(std::size_t position) {
   return static_cast<std::uint8_t>(position * 131 >> 3 ^ position);
 }
 
-/// One end of a connection whose every move is decided from outside: what it sends and when,
-/// whether it reads, how it ends. It sends as fast as the connection takes it.
+/// One end of a connection that the fuzzer's input controls: what it sends and when, whether it
+/// reads, how it ends. It sends as fast as the connection accepts.
 class simulated_peer : public std::enable_shared_from_this<simulated_peer> {
  public:
-  /// What it does with what it reads behind the preamble.
+  /// Says what it does with bytes that it reads after the preamble.
   enum class role {
     /// Nothing.
-    witness,
-    /// It must be the pattern, as far as it itself sent it.
+    recorder,
+    /// Compares it with the pattern that it has sent itself.
     visitor,
     /// Sends it back.
     echo,
@@ -44,15 +44,15 @@ class simulated_peer : public std::enable_shared_from_this<simulated_peer> {
     tasks.spawn(read_all(shared_from_this()));
   }
 
-  /// Takes a part that begins behind `preamble` bytes from the peer. Only its first part counts.
+  /// Takes a role that begins after `preamble` bytes from the peer. Only the first role counts.
   void take_part(role part, std::size_t preamble) {
-    if (role_ != role::witness) return;
+    if (role_ != role::recorder) return;
     role_ = part;
     preamble_ = preamble;
   }
   [[nodiscard]] role part() const { return role_; }
 
-  /// Whether it has sent anything.
+  /// Returns whether it has sent anything.
   [[nodiscard]] bool has_spoken() const { return has_spoken_; }
 
   void send(byte_view bytes) {
@@ -68,7 +68,7 @@ class simulated_peer : public std::enable_shared_from_this<simulated_peer> {
     send(bytes);
   }
 
-  /// Sends nothing more than what is waiting.
+  /// Sends only what is waiting, and then ends its direction.
   void finish() {
     finishing_ = true;
     outbox_changed_.notify();
@@ -86,10 +86,10 @@ class simulated_peer : public std::enable_shared_from_this<simulated_peer> {
     may_read_.notify();
   }
 
-  /// The first bytes from the peer, enough for any handshake.
-  [[nodiscard]] byte_view heard() const { return heard_; }
+  /// Returns the first bytes from the peer, enough for any handshake.
+  [[nodiscard]] byte_view received() const { return data_; }
 
-  /// How many bytes of its own pattern came back.
+  /// Returns how many bytes of its own pattern came back.
   [[nodiscard]] std::size_t echoed() const { return received_ - std::min(received_, preamble_); }
 
  private:
@@ -135,9 +135,9 @@ class simulated_peer : public std::enable_shared_from_this<simulated_peer> {
   }
 
   void hear(byte_view in) {
-    const std::size_t room = most_heard - std::min(most_heard, heard_.size());
+    const std::size_t room = max_received - std::min(max_received, data_.size());
     const byte_view kept = in.first(std::min(room, in.size()));
-    heard_.insert(heard_.end(), kept.begin(), kept.end());
+    data_.insert(data_.end(), kept.begin(), kept.end());
 
     const std::size_t skipped = std::min(preamble_ - std::min(preamble_, received_), in.size());
     received_ += in.size();
@@ -150,14 +150,14 @@ class simulated_peer : public std::enable_shared_from_this<simulated_peer> {
     for (const std::uint8_t byte : payload) check(byte == pattern_at(position++));
   }
 
-  static constexpr std::size_t most_heard = 64;
+  static constexpr std::size_t max_received = 64;
 
   std::optional<sim::stream> stream_;
   io::event outbox_changed_;
   io::event may_read_;
   std::vector<std::uint8_t> outbox_;
-  std::vector<std::uint8_t> heard_;
-  role role_ = role::witness;
+  std::vector<std::uint8_t> data_;
+  role role_ = role::recorder;
   std::size_t preamble_ = 0;
   std::size_t received_ = 0;
   std::size_t patterned_ = 0;

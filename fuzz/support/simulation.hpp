@@ -19,13 +19,13 @@
 
 namespace rathole::fuzz {
 
-/// A simulated network with a server, a client or both, and actors for everybody else: what the two
-/// targets of whole programs have in common.
+/// A simulated network with a server, a client or both, and simulated peers: the common part of the
+/// two targets of whole programs.
 class simulation {
  public:
   using peer_list = std::vector<std::shared_ptr<simulated_peer>>;
 
-  /// The seed, and how the links behave, come from the script.
+  /// The fuzzer's input gives the seed and the behaviour of the links.
   explicit simulation(fuzz_input& in) : world(in.byte()), tasks(world.get_executor()) {
     pool_size = in.below(9);
     set_conditions(in);
@@ -36,12 +36,12 @@ class simulation {
   std::size_t pool_size;
   std::unique_ptr<program> server;
   std::unique_ptr<program> client;
-  /// Those that the script directs.
+  /// The peers that the fuzzer's input controls.
   peer_list peers;
-  /// Those that play the client's service.
+  /// The peers that act as the client's service.
   peer_list services;
 
-  /// Lets time pass; there is no livelock, and memory stays bounded.
+  /// Lets time pass; checks that there is no livelock, and that memory stays bounded.
   void pass(duration time) {
     check(world.run_for(time) != sim::outcome::livelock);
     check(world.net().in_use().streams <= max_streams);
@@ -53,19 +53,19 @@ class simulation {
     check(world.run_until(condition) == sim::outcome::done);
   }
 
-  /// The actor that the script names; a silent one if there is none.
+  /// Returns the peer that the fuzzer's input names; an idle one if there is none.
   simulated_peer& some_peer(fuzz_input& in) {
     const std::size_t number = in.byte();
     if (peers.empty()) add_peer();
     return *peers[number % peers.size()];
   }
 
-  /// A new actor, which is not connected.
+  /// Makes a peer that is not connected.
   const std::shared_ptr<simulated_peer>& add_peer() {
     return peers.emplace_back(std::make_shared<simulated_peer>(world.get_executor()));
   }
 
-  /// A new actor that dials from `host`; null if there are enough.
+  /// Makes a peer that dials from `host`; null if there are enough.
   std::shared_ptr<simulated_peer> open(std::string_view host, const address& to) {
     if (peers.size() >= max_peers) return nullptr;
     const auto made = add_peer();
@@ -73,14 +73,14 @@ class simulation {
     return made;
   }
 
-  /// Listens at `at` of `host`, and makes each connection an actor with that part in `cast`.
+  /// Listens on `at` of `host`, and makes each connection a peer with that role in `cast`.
   void accept(std::string_view host, const address& at, simulated_peer::role part,
               peer_list& cast) {
     listeners_.push_back(std::make_shared<listener>());
     tasks.spawn(accept_all(this, world.make_runtime(host), at, part, cast, listeners_.back()));
   }
 
-  /// What any actor, or the network, may do.
+  /// Performs one action of any peer or of the network.
   void step(fuzz_input& in) {
     auto& net = world.net();
     switch (in.below(16)) {
@@ -105,8 +105,8 @@ class simulation {
     }
   }
 
-  /// The last law: with an honest other side, the tunnel serves a visitor, whatever happened
-  /// before; and when both programs are stopped, nothing is left in use.
+  /// Checks that with an honest other side the tunnel serves a visitor, whatever happened before,
+  /// and that nothing remains in use once both programs are stopped.
   void conclude() {
     calm_down();
     restart(server, [this] { return run_server(world, pool_size); });
@@ -146,7 +146,7 @@ class simulation {
     for (;;) {
       if (way->closed) co_return;
       if (!way->acceptor) {
-        // The script may have this fail, once.
+        // The fuzzer's input may make this fail, once.
         auto opened = co_await on.listen(at);
         if (opened) way->acceptor.emplace(std::move(*opened));
         continue;
@@ -163,7 +163,7 @@ class simulation {
     }
   }
 
-  // Ends all actors and all troubles.
+  // Ends all peers and all faults.
   void calm_down() {
     auto& net = world.net();
     for (const std::string_view one : hosts) {

@@ -10,12 +10,12 @@
 #include <memory>
 #include <string>
 
-/// The two ends of TLS, which say the same each time.
+/// The two ends of TLS, deterministic.
 namespace rathole::fuzz {
 
 using botan_layer = tls::layer<tls::botan_engine>;
 
-/// A self-signed certificate for `server.test` on P-256 that is valid for a century.
+/// Returns a self-signed certificate for `server.test` on P-256 that is valid for a century.
 inline const tls::identity& fuzz_identity() {
   static const tls::identity made = [] {
     const auto key = *from_hex(

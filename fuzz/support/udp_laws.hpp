@@ -13,7 +13,7 @@
 
 namespace rathole::fuzz {
 
-/// What a reader made of an input.
+/// The result of reading an input.
 struct udp_reading {
   struct frame {
     udp_endpoint visitor;
@@ -27,7 +27,7 @@ struct udp_reading {
   bool operator==(const udp_reading&) const = default;
 };
 
-/// Reads frames from pieces of at most `piece` bytes; gives memory back in between if `trims`.
+/// Reads frames from pieces of at most `piece` bytes; frees memory in between if `trims`.
 inline udp_reading read_udp(byte_view in, std::size_t piece, bool trims) {
   protocol::udp_frame_reader<> reader;
   udp_reading out;
@@ -46,7 +46,7 @@ inline udp_reading read_udp(byte_view in, std::size_t piece, bool trims) {
         out.error = next.error();
         break;
       }
-      // An error is for good.
+      // An error is permanent.
       check(!out.error);
       if (!*next) break;
       out.frames.push_back(
@@ -61,8 +61,8 @@ inline udp_reading read_udp(byte_view in, std::size_t piece, bool trims) {
   return out;
 }
 
-/// However the bytes are cut, they are the same frames; and each frame is encoded as something that
-/// is the same frame, which needs all of its bytes.
+/// Checks that any split of the bytes gives the same frames, and that each frame is encoded as an
+/// equivalent frame, all of whose bytes are needed.
 inline void check_udp(byte_view in, std::size_t piece) {
   const udp_reading whole = read_udp(in, in.size() + 1, false);
   check(read_udp(in, 1, true) == whole && read_udp(in, piece, piece % 2 == 0) == whole);
@@ -71,7 +71,7 @@ inline void check_udp(byte_view in, std::size_t piece) {
     byte_buffer again;
     protocol::bincode::append_udp_frame(each.visitor, each.payload, again);
     check(again.size() <= each.size);
-    // Without bytes that mean nothing there is one encoding only.
+    // Without ignored bytes there is only one encoding.
     check(again.size() < each.size || std::ranges::equal(again.data(), in.first(each.size)));
     const udp_reading reread = read_udp(again.data(), piece, false);
     check(!reread.error && reread.frames.size() == 1);

@@ -6,10 +6,10 @@
 #include <cstdint>
 #include <string_view>
 
-/// The two ends of WebSocket, the same ones each time.
+/// The two ends of WebSocket, deterministic.
 namespace rathole::fuzz {
 
-/// The bytes 1, 2, 3, and so on.
+/// Generates the bytes 1, 2, 3, and so on.
 struct counting_rng {
   std::uint8_t next = 1;
   void fill(byte_span out) {
@@ -19,7 +19,7 @@ struct counting_rng {
 
 using websocket_layer = websocket::layer<counting_rng>;
 
-/// What a client says, and what the server answers to it.
+/// The request of a client, and the response of the server.
 inline constexpr std::string_view upgrade_request =
     "GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
     "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AQIDBAUGBwgJCgsMDQ4PEA==\r\n\r\n";

@@ -1,4 +1,5 @@
-// What parses prints as something that parses to the same. A second line is a second address.
+// Checks that whatever parses prints as text that parses to the same. A second line is a second
+// address.
 
 #include "support/address_laws.hpp"
 #include "support/fuzz_input.hpp"

@@ -1,5 +1,5 @@
-// Whatever decodes is what its encoding says, so no two encodings mean the same; and a message
-// needs all of its bytes.
+// Checks that whatever decodes is encoded as the same bytes, so no two encodings mean the same, and
+// that a message needs all of its bytes.
 
 #include "support/canonical.hpp"
 #include "support/fuzz_input.hpp"

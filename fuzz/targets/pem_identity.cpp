@@ -1,5 +1,5 @@
-// What can be read has a key and certificates that fit it; what cannot has a sentence. One text is
-// both the certificates and the key.
+// Checks that an identity that can be read has a key and matching certificates, and that any other
+// gives an error text. One text is both the certificates and the key.
 
 #include "support/check.hpp"
 #include "support/fuzz_input.hpp"

@@ -1,5 +1,5 @@
-// What can be read has a key and certificates that fit it; what cannot has a sentence. The input is
-// a password's length, the password and the file.
+// Checks that a file that can be read has a key and matching certificates, and that any other gives
+// an error text. The input is a password's length, the password and the file.
 
 #include "support/check.hpp"
 #include "support/fuzz_input.hpp"

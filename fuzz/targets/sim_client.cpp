@@ -1,4 +1,4 @@
-// A whole client before a server of any kind, in a network that lets both down.
+// Fuzzes a whole client with a server of any behaviour, in a network with faults.
 
 #include "support/client_simulation.hpp"
 

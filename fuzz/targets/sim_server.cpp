@@ -1,5 +1,5 @@
-// A whole server among peers of every kind: clients, right and wrong ones, their data channels, and
-// visitors; in a network that lets them down.
+// Fuzzes a whole server with peers of every behaviour: valid and invalid clients, their data
+// channels, and visitors, in a network with faults.
 
 #include "support/server_simulation.hpp"
 

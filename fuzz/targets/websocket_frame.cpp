@@ -19,7 +19,7 @@ using namespace rathole;
 
 namespace {
 
-// The characters that are taken off a text are those that it is made of, in their shortest form.
+// The characters removed from a text are those that it consists of, in their shortest form.
 void check_text(std::string_view text) {
   std::string again;
   std::string_view rest = text;
@@ -58,8 +58,8 @@ void check_close(byte_view payload) {
 
 }  // namespace
 
-// A header that is read is written as it was. Masking is what it says, and undoes itself. Whatever the
-// payload is, as a Close it is judged by RFC 6455.
+// Checks that a header is written as it was read, that masking is correct and undoes itself, and
+// that any payload as a Close is validated as in RFC 6455.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   fuzz::fuzz_input in(data, size);
   const std::size_t offset = in.byte();

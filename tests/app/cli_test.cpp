@@ -74,7 +74,7 @@ TEST_CASE("command line: genkey accepts a curve if Noise is built in") {
 TEST_CASE("command line: usage errors go to standard error with status 2") {
   struct example {
     std::vector<std::string> words;
-    const char* said;
+    const char* message;
   };
   const example examples[] = {
       {{}, "CONFIG is required"},
@@ -98,15 +98,15 @@ TEST_CASE("command line: usage errors go to standard error with status 2") {
       {{"--genkey", "demo"}, "no other options"},
       {{"c.toml", "--genkey"}, "exclude each other"},
   };
-  for (const auto& [words, said] : examples) {
-    CAPTURE(said);
+  for (const auto& [words, message] : examples) {
+    CAPTURE(message);
     const auto got = parse(words);
     REQUIRE_FALSE(got.asked);
     CHECK(got.asked.error().value == 2);
     CHECK(got.out == "");
     CHECK(got.err.starts_with("error: "));
     const std::string first_line = got.err.substr(0, got.err.find('\n'));
-    CHECK(first_line.find(said) != std::string::npos);
+    CHECK(first_line.find(message) != std::string::npos);
     CHECK(got.err.find("Usage: rathole ") != std::string::npos);
   }
 }

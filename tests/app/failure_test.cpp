@@ -19,7 +19,7 @@ using protocol::wrong_protocol;
 const auto refused = std::make_error_code(std::errc::connection_refused);
 const auto reset = std::make_error_code(std::errc::connection_reset);
 
-std::string client_says(const std::error_code& error, transport_kind kind,
+std::string client_text(const std::error_code& error, transport_kind kind,
                         bool with_proxy = false) {
   const address remote{"example.com", 2333};
   config::client settings;
@@ -37,7 +37,7 @@ TEST_CASE("failures: a client's messages name the cause and the key to check") {
     std::error_code error;
     transport_kind kind;
     bool with_proxy;
-    std::string said;
+    std::string expected;
   };
   const std::string handshake = "Failed to handshake with example.com:2333: ";
   const std::string same = "; `transport.type` must be the same on both sides";
@@ -130,18 +130,18 @@ TEST_CASE("failures: a client's messages name the cause and the key to check") {
        "`[server.services.\"my web\"]`"},
   };
   for (const row& each : rows) {
-    CHECK(client_says(each.error, each.kind, each.with_proxy) == each.said);
+    CHECK(client_text(each.error, each.kind, each.with_proxy) == each.expected);
   }
 }
 
 TEST_CASE("failures: every certificate error names a remedy") {
-  const std::string none = client_says(errc::tls_handshake_failed, transport_kind::tls);
+  const std::string none = client_text(errc::tls_handshake_failed, transport_kind::tls);
   CHECK(none.ends_with(make_error_code(errc::tls_handshake_failed).message()));
   for (int each = static_cast<int>(errc::certificate_wrong_name);
        each <= static_cast<int>(errc::certificate_unsupported); ++each) {
     const std::error_code error = static_cast<errc>(each);
     CAPTURE(error.message());
-    CHECK(client_says(error, transport_kind::tls).contains(error.message() + "; "));
+    CHECK(client_text(error, transport_kind::tls).contains(error.message() + "; "));
   }
 }
 
@@ -150,7 +150,7 @@ TEST_CASE("failures: a server's messages name the cause and the key to check") {
     std::error_code error;
     transport_kind kind;
     bool is_misconfiguration;
-    std::string said;
+    std::string expected;
   };
   const row rows[] = {
       {wrong_protocol(wire_protocol::noise), transport_kind::tcp, true,
@@ -189,7 +189,7 @@ TEST_CASE("failures: a server's messages name the cause and the key to check") {
   for (const row& each : rows) {
     config::server settings;
     settings.transport.kind = each.kind;
-    CHECK(failure_text(server::handshake_failed{peer, each.error, settings}) == each.said);
+    CHECK(failure_text(server::handshake_failed{peer, each.error, settings}) == each.expected);
     CHECK(is_misconfiguration(each.error) == each.is_misconfiguration);
   }
 }

@@ -69,18 +69,18 @@ TEST_CASE("log: the journal is detected by JOURNAL_STREAM") {
   REQUIRE(::fstat(ends[1], &found) == 0);
   const std::string device = std::to_string(found.st_dev);
   const std::string inode = std::to_string(found.st_ino);
-  const auto says = [&](const std::string& value) { return is_journal(ends[1], value.c_str()); };
-  CHECK(says(device + ":" + inode));
-  CHECK_FALSE(says(device + ":" + std::to_string(found.st_ino + 1)));
-  CHECK_FALSE(says(std::to_string(found.st_dev + 1) + ":" + inode));
+  const auto matches = [&](const std::string& value) { return is_journal(ends[1], value.c_str()); };
+  CHECK(matches(device + ":" + inode));
+  CHECK_FALSE(matches(device + ":" + std::to_string(found.st_ino + 1)));
+  CHECK_FALSE(matches(std::to_string(found.st_dev + 1) + ":" + inode));
   const std::vector<std::string> wrong = {
       "",           ":", "x:" + inode, device + ":", device + inode, device + ":" + inode + " ",
       "-1:" + inode};
-  for (const std::string& each : wrong) CHECK_FALSE(says(each));
+  for (const std::string& each : wrong) CHECK_FALSE(matches(each));
   CHECK_FALSE(is_journal(ends[1], nullptr));
   ::close(ends[0]);
   ::close(ends[1]);
-  CHECK_FALSE(says(device + ":" + inode));
+  CHECK_FALSE(matches(device + ":" + inode));
 }
 
 TEST_CASE("log: journal lines of errors begin with their priority") {

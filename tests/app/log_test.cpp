@@ -27,7 +27,7 @@ struct kept_log {
       : lines(log_filter(level), std::make_shared<spdlog::sinks::ostream_sink_st>(text)) {}
 
   /// Returns what was logged, without timestamps.
-  [[nodiscard]] std::string said() const {
+  [[nodiscard]] std::string output() const {
     const std::string all = text.str();
     return all.empty() ? all : all.substr(all.find(' ') + 1);
   }
@@ -50,17 +50,17 @@ TEST_CASE("log: layout of a line") {
 TEST_CASE("log: levels are aligned, and the filter decides what is written") {
   struct example {
     log_level level;
-    const char* said;
+    const char* expected;
   };
   const example examples[] = {
       {log_level::trace, "TRACE t: m\n"}, {log_level::debug, "DEBUG t: m\n"},
       {log_level::info, " INFO t: m\n"},  {log_level::warn, " WARN t: m\n"},
       {log_level::error, "ERROR t: m\n"},
   };
-  for (const auto& [level, said] : examples) {
+  for (const auto& [level, expected] : examples) {
     kept_log kept;
     kept.lines.write(level, "t", "m");
-    CHECK(kept.said() == said);
+    CHECK(kept.output() == expected);
     kept_log strict(log_level::error);
     strict.lines.write(level, "t", "m");
     CHECK(strict.text.str().empty() == (level != log_level::error));
@@ -81,7 +81,7 @@ TEST_CASE("log: a client's events become the documented lines") {
   };
   struct example {
     std::function<void(client_log&)> event;
-    std::string said;
+    std::string expected;
   };
   const std::string start = "handle{service=web}: rathole::client: ";
   const std::string no_control = "ERROR " + start + "Failed to run the control channel: ";
@@ -152,12 +152,12 @@ TEST_CASE("log: a client's events become the documented lines") {
       {[&](auto& log) { log.on(client::forward_ended{"web", 7, 3, 4, {}}); },
        "DEBUG " + start + "Forward 7 ended: 3 bytes from the visitor, 4 to it"},
   };
-  for (const auto& [event, said] : examples) {
-    CAPTURE(said);
+  for (const auto& [event, expected] : examples) {
+    CAPTURE(expected);
     kept_log kept;
     client_log log(kept.lines);
     event(log);
-    CHECK(kept.said() == said + "\n");
+    CHECK(kept.output() == expected + "\n");
   }
 }
 
@@ -166,8 +166,8 @@ TEST_CASE("log: a service start is logged once, however often it is retried") {
   client_log log(kept.lines);
   const address remote{"example.com", 2333};
   for (int i = 0; i < 3; ++i) log.on(client::control_channel_starting{"web", remote});
-  CHECK(kept.said() == " INFO handle{service=web}: rathole::client: Starting " + digest_of_web +
-                           ": service web of the server at example.com:2333\n");
+  CHECK(kept.output() == " INFO handle{service=web}: rathole::client: Starting " + digest_of_web +
+                             ": service web of the server at example.com:2333\n");
 }
 
 TEST_CASE("log: falling back from an IPv6 address to IPv4 is a warning") {
@@ -177,14 +177,14 @@ TEST_CASE("log: falling back from an IPv6 address to IPv4 is a warning") {
   server_log log(kept.lines);
   log.on(server::listening{at, &wanted});
   log.on(server::service_listening{"web", at, &wanted});
-  const std::string said = kept.said();
-  CAPTURE(said);
+  const std::string output = kept.output();
+  CAPTURE(output);
   const std::string words =
       "This host has no IPv6: listening at 0.0.0.0:2333 in place of [::]:2333; name 0.0.0.0 in "
       "`bind_addr` if that is meant\n";
-  CHECK(said.contains(" WARN rathole::server: " + words));
-  CHECK(said.contains(" INFO rathole::server: Listening at 0.0.0.0:2333\n"));
-  CHECK(said.contains(" WARN handle{service=web}: rathole::server: " + words));
+  CHECK(output.contains(" WARN rathole::server: " + words));
+  CHECK(output.contains(" INFO rathole::server: Listening at 0.0.0.0:2333\n"));
+  CHECK(output.contains(" WARN handle{service=web}: rathole::server: " + words));
 }
 
 TEST_CASE("log: leaving out an IPv6 address is a warning") {
@@ -196,9 +196,9 @@ TEST_CASE("log: leaving out an IPv6 address is a warning") {
   const std::string words =
       "rathole::server: This host has no IPv6: [::]:2333 is left out, since `bind_addr` names "
       "0.0.0.0 with the same port\n";
-  const std::string said = kept.said();
-  CHECK(said.contains(" WARN " + words));
-  CHECK(said.contains(" WARN handle{service=web}: " + words));
+  const std::string output = kept.output();
+  CHECK(output.contains(" WARN " + words));
+  CHECK(output.contains(" WARN handle{service=web}: " + words));
 }
 
 TEST_CASE("log: a server's events become the documented lines") {
@@ -207,7 +207,7 @@ TEST_CASE("log: a server's events become the documented lines") {
   const auto in_use = std::make_error_code(std::errc::address_in_use);
   struct example {
     std::function<void(server_log&)> event;
-    std::string said;
+    std::string expected;
   };
   const server::refusal_summary refused{
       {1000, 1950, 0, 0, 0, 0, 0, 0, 0, 21, 0}, 2, "192.0.2.7", 2970, 60s};
@@ -291,25 +291,25 @@ TEST_CASE("log: a server's events become the documented lines") {
        "DEBUG " + service +
            "Forward 8 ended: 3 bytes from the visitor, 4 to it: Address already in use"},
   };
-  for (const auto& [event, said] : examples) {
-    CAPTURE(said);
+  for (const auto& [event, expected] : examples) {
+    CAPTURE(expected);
     kept_log kept;
     server_log log(kept.lines);
     event(log);
-    CHECK(kept.said() == said + "\n");
+    CHECK(kept.output() == expected + "\n");
   }
 }
 
-time_point told_time;
+time_point current_time;
 
 TEST_CASE("log: lines that visitors can cause without limit are written once per interval") {
   kept_log kept(log_level::info);
-  const auto now = [] { return told_time; };
+  const auto now = [] { return current_time; };
   server_log at_server(kept.lines, {}, now);
   client_log at_client(kept.lines, now);
   const address at{"192.0.2.7", 1};
-  told_time = time_point(1h);
-  const auto tell_all = [&] {
+  current_time = time_point(1h);
+  const auto emit_all = [&] {
     at_server.on(server::visitor_refused{"web", at, errc::limit_reached});
     at_server.on(server::visitor_refused{"web", at, errc::timed_out});
     at_server.on(server::visitor_refused{"mail", at, errc::timed_out});
@@ -320,12 +320,12 @@ TEST_CASE("log: lines that visitors can cause without limit are written once per
     at_client.on(client::data_channel_failed{"web", errc::limit_reached});
     at_client.on(client::local_connect_failed{"web", at, errc::limit_reached});
   };
-  for (int i = 0; i < 4; ++i) tell_all();
+  for (int i = 0; i < 4; ++i) emit_all();
   CHECK(std::ranges::count(kept.text.str(), '\n') == 8);
   CHECK(kept.text.str().find("more before") == std::string::npos);
   kept.text.str("");
-  told_time += repeat_interval;
-  for (int i = 0; i < 4; ++i) tell_all();
+  current_time += repeat_interval;
+  for (int i = 0; i < 4; ++i) emit_all();
   const std::string later = kept.text.str();
   CHECK(std::ranges::count(later, '\n') == 8);
   CHECK(
@@ -339,7 +339,7 @@ TEST_CASE("log: lines that visitors can cause without limit are written once per
 TEST_CASE(
     "log: a client explains failing control channels per service, a bounded number of times") {
   kept_log kept(log_level::info);
-  client_log log(kept.lines, [] { return told_time; });
+  client_log log(kept.lines, [] { return current_time; });
   const address remote{"192.0.2.7", 2333};
   const auto count = [&kept] {
     return static_cast<std::uint64_t>(std::ranges::count(kept.text.str(), '\n'));
@@ -347,7 +347,7 @@ TEST_CASE(
   const auto fail = [&](std::string_view service, std::error_code error, bool established) {
     log.on(client::control_channel_failed{service, remote, error, 1s, established, of_client});
   };
-  told_time = time_point(1h);
+  current_time = time_point(1h);
   const auto refused = std::make_error_code(std::errc::connection_refused);
   for (int i = 0; i < 10; ++i) {
     for (const char* service : {"web", "mail", "news"}) fail(service, refused, false);
@@ -356,20 +356,20 @@ TEST_CASE(
   // Ordinary restarts of the server are always logged.
   for (const char* service : {"web", "mail", "news"}) fail(service, errc::end_of_stream, true);
   CHECK(count() == 3 * max_failure_lines + 3);
-  told_time += repeat_interval;
+  current_time += repeat_interval;
   kept.text.str("");
   fail("web", refused, false);
-  CHECK(kept.said().ends_with("Retry in 1s... (7 more before)\n"));
+  CHECK(kept.output().ends_with("Retry in 1s... (7 more before)\n"));
   kept.text.str("");
-  told_time += repeat_interval;
+  current_time += repeat_interval;
   for (int i = 0; i < 500; ++i) fail("s" + std::to_string(i), refused, false);
   CHECK(count() == max_cause_lines);
 }
 
 TEST_CASE("log: a server explains why clients are refused once per cause and interval") {
   kept_log kept(log_level::info);
-  server_log log(kept.lines, {}, [] { return told_time; });
-  told_time = time_point(1h);
+  server_log log(kept.lines, {}, [] { return current_time; });
+  current_time = time_point(1h);
   for (std::uint16_t port = 1; port < 20; ++port) {
     const address peer{"192.0.2.7", port};
     for (const auto look : {protocol::wire_protocol::tls, protocol::wire_protocol::http}) {
@@ -387,7 +387,7 @@ TEST_CASE("log: a server explains why clients are refused once per cause and int
 
 TEST_CASE("log: a server warns if a client repeatedly closes what was just started") {
   kept_log kept(log_level::warn);
-  server_log log(kept.lines, {}, [] { return told_time; });
+  server_log log(kept.lines, {}, [] { return current_time; });
   const address peer{"192.0.2.7", 1};
   const auto close_after = [&](duration lasted, std::error_code error = errc::end_of_stream) {
     log.on(server::control_channel_closed{"web", peer, error, lasted, of_server});
@@ -420,12 +420,12 @@ TEST_CASE("log: a server warns if a client repeatedly closes what was just start
           std::string::npos);
   }
   SUBCASE("the connections of its visitors, unless the service may be a loop") {
-    told_time = time_point(1h);
+    current_time = time_point(1h);
     const auto reset = std::make_error_code(std::errc::connection_reset);
     log.on(server::visitor_refused{"web", peer, errc::limit_reached, true});
     for (int i = 0; i < 9; ++i) log.on(server::forward_ended{"web", peer, 1, 3, 0, reset});
     CHECK_FALSE(kept.text.str().contains("its local service must run"));
-    told_time += repeat_interval;
+    current_time += repeat_interval;
     log.on(server::forward_ended{"web", peer, 1, 3, 0, reset});
     CHECK(kept.text.str().contains("its local service must run"));
   }
@@ -473,7 +473,7 @@ TEST_CASE(
 
 TEST_CASE("log: a client that reconnects all the time writes a bounded number of lines") {
   kept_log kept(log_level::info);
-  server_log log(kept.lines, {}, [] { return told_time; });
+  server_log log(kept.lines, {}, [] { return current_time; });
   const address peer{"192.0.2.1", 1};
   const config::server settings;
   for (int i = 0; i < 10'000; ++i) {
@@ -486,28 +486,28 @@ TEST_CASE("log: a client that reconnects all the time writes a bounded number of
   const std::string all = kept.text.str();
   CHECK(std::ranges::count(all, '\n') <= static_cast<std::ptrdiff_t>(4 * max_service_lines + 1));
   kept.text.str("");
-  told_time += repeat_interval;
+  current_time += repeat_interval;
   log.on(server::control_channel_established{"web", peer});
-  CHECK(kept.said() ==
+  CHECK(kept.output() ==
         " INFO connection{addr=192.0.2.1:1}:handle{service=web}: rathole::server: Control "
         "channel established (9980 more before)\n");
 }
 
 TEST_CASE("log: names cannot add lines, move the cursor, or grow without bound") {
-  const std::string evil =
+  const std::string hostile_name =
       "x\n2026-01-01T00:00:00.000000Z  INFO rathole: \x1b[2J" + std::string(100'000, 'y');
   const address at{"h\x9bst\xe2\x80\xae", 1};
   kept_log kept;
   server_log server_lines(kept.lines);
-  server_lines.on(server::service_listening{evil, at});
-  server_lines.on(server::authentication_failed{evil, at});
-  server_lines.on(server::control_channel_replaced{evil, at, at});
-  server_lines.on(server::visitor_refused{evil, at, errc::timed_out});
+  server_lines.on(server::service_listening{hostile_name, at});
+  server_lines.on(server::authentication_failed{hostile_name, at});
+  server_lines.on(server::control_channel_replaced{hostile_name, at, at});
+  server_lines.on(server::visitor_refused{hostile_name, at, errc::timed_out});
   client_log client_lines(kept.lines);
-  client_lines.on(client::control_channel_established{evil, at});
-  client_lines.on(
-      client::control_channel_failed{evil, at, errc::authentication_failed, 1s, false, of_client});
-  client_lines.on(client::local_connect_failed{evil, at, errc::timed_out});
+  client_lines.on(client::control_channel_established{hostile_name, at});
+  client_lines.on(client::control_channel_failed{hostile_name, at, errc::authentication_failed, 1s,
+                                                 false, of_client});
+  client_lines.on(client::local_connect_failed{hostile_name, at, errc::timed_out});
   const std::string all = kept.text.str();
   CHECK(std::ranges::count(all, '\n') == 7);
   CHECK(all.find('\x1b') == all.npos);

@@ -13,12 +13,12 @@ namespace {
 
 using namespace std::chrono_literals;
 
-struct deaf {};
+struct ignoring_observer {};
 
 TEST_CASE("service counter: a service counts while a client serves it and its address is bound") {
-  deaf nobody;
+  ignoring_observer next;
   int changes = 0;
-  service_counter<deaf> counted(nobody, [&changes] { ++changes; });
+  service_counter<ignoring_observer> counted(next, [&changes] { ++changes; });
   const address at{"192.0.2.7", 80};
   const config::server settings;
   const auto in_use = std::make_error_code(std::errc::address_in_use);
@@ -44,8 +44,8 @@ TEST_CASE("service counter: a service counts while a client serves it and its ad
 }
 
 TEST_CASE("service counter: the first services without a client are named") {
-  deaf nobody;
-  service_counter<deaf> counted(nobody, [] {});
+  ignoring_observer next;
+  service_counter<ignoring_observer> counted(next, [] {});
   const address at{"192.0.2.7", 80};
   std::vector<config::server_service> all(2);
   all[0].name = "web";

@@ -107,9 +107,9 @@ TEST_CASE("start report: missing optional parts of a transport are warnings") {
   CHECK(limitations().size() == (transport::built_in::openssl || tls::botan_half_closes ? 0 : 1));
   block.transport.tls->engine = config::tls_engine::botan;
   if (!tls::botan_half_closes) {
-    const auto told = limitations();
-    REQUIRE(told.size() == 1);
-    CHECK(told.front().starts_with(
+    const auto warnings = limitations();
+    REQUIRE(warnings.size() == 1);
+    CHECK(warnings.front().starts_with(
         "TLS is spoken by Botan 2, which cannot end one direction of a connection alone: when a "
         "service has ended its sending, the visitor learns of it only after it has sent nothing "
         "for "

@@ -1,8 +1,9 @@
 # cmake -DSOURCE=<the project> -DWORK=<empty folder> -DCXX=<compiler> -P openssl.cmake
-# The option RATHOLE_WITH_OPENSSL: what is not there is no error unless it was demanded, and CMake says
-# what speaks TLS.
+# Tests the option RATHOLE_WITH_OPENSSL: a missing library is no error unless it was required, and
+# CMake reports the TLS engines.
 
-# configures(<succeeds|fails> <words> <option>...): the outcome, and what is said.
+# configures(<succeeds|fails> <words> <option>...): checks the outcome, and that the output contains
+# the words.
 function(configures outcome words)
   file(REMOVE_RECURSE ${WORK})
   execute_process(COMMAND ${CMAKE_COMMAND} -S ${SOURCE} -B ${WORK} -G Ninja
@@ -21,7 +22,7 @@ function(configures outcome words)
   endif()
 endfunction()
 
-# An empty cache entry hides a library that is there.
+# An empty cache entry hides an installed library.
 configures(succeeds "TLS by Botan alone; install libssl-dev" -Drathole_library_ssl=)
 configures(succeeds "TLS by Botan alone" -DRATHOLE_WITH_OPENSSL=OFF)
 configures(fails "cannot build rathole::openssl (needs libssl)" -DRATHOLE_WITH_OPENSSL=ON

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Plants snippets that are wrong in each possible way and expects run.sh to refuse them.
+# Plants snippets with each possible fault and expects run.sh to refuse them.
 #
 #   self_test.sh <compiler> [<flag>...]
 set -eu

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Proves that the program takes the configurations that the pages for users of rathole 0.5 and frp show,
+# Checks that the program accepts the configurations in the pages for users of rathole 0.5 and frp,
 # without an error or a warning.
 #
 #   from_others.sh <rathole> <root>     prints what is wrong; exits 1 if something is

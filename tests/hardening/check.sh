@@ -1,15 +1,15 @@
 #!/bin/sh
-# Shows by the program itself what it is hardened with; exits 1 if something is missing.
+# Checks the hardening of a built program; exits 1 if something is missing.
 #
 #   check.sh <program>    an executable for Linux
 #
-# The instructions that x86-64 has for it are looked for on x86-64 only.
+# The x86-64 instructions are checked on x86-64 only.
 set -eu
 export LC_ALL=C
 program=${1:?usage: check.sh <program>}
 status=0
 
-# shown <what> <evidence>: the evidence is what was found in the program, empty if nothing was.
+# shown <what> <evidence>: the evidence is what was found in the program; empty if nothing was.
 shown() {
   if [ -n "$2" ]; then
     printf 'ok       %-26s %s\n' "$1" "$(printf '%s' "$2" | tr -s '[:space:]' ' ' | cut -c1-60)"
@@ -42,7 +42,7 @@ if grep -q 'X86-64' "$work/header"; then
   # The start code of the C library has a few marks of its own.
   shown "-fcf-protection" "$(awk '/endbr64/ { ++n } END { if (n > 6) print n, "endbr64" }' \
     "$work/code")"
-  # A page of the stack is taken and at once touched.
+  # A page of the stack is allocated and touched at once.
   shown "-fstack-clash-protection" "$(awk '
     taken && /\$0x0,(0x[0-9a-f]+)?\(%rsp\)/ { ++n }
     { taken = /sub +\$0x1000,%rsp/ }

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Builds a small program with everything, which check.sh must accept, and then with one thing taken
-# away at a time, which check.sh must miss and name.
+# Builds a small program with all hardening, which check.sh must accept, and then without one option
+# at a time, which check.sh must report.
 #
 #   self_test.sh <compiler>
 set -eu

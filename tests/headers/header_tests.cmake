@@ -1,6 +1,6 @@
 # add_header_tests(<target> <include folder> <library>...): an executable of one unit per header,
-# which includes only that header, and one unit that includes them all. It compiles when every
-# header stands alone and all can live together; it links when every header may be in two units.
+# which includes only that header, and one unit that includes them all. It compiles if every header
+# is self-contained and all can be combined; it links if every header may be included in two units.
 function(add_header_tests target folder)
   file(GLOB_RECURSE headers CONFIGURE_DEPENDS RELATIVE ${folder} ${folder}/*.hpp)
   if(NOT headers)

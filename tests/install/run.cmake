@@ -1,7 +1,7 @@
 # cmake -DBUILD=<build folder of the library> -DWORK=<empty folder> -DCXX=<compiler>
 #   -DASIO=<folder of Asio's headers> -P run.cmake
-# Installs the library below WORK, then builds and runs the consumer against what was installed, and
-# has somebody else's project take in the sources on a machine that has Asio and nothing else.
+# Installs the library below WORK, then builds and runs a consumer of the installed library, and a
+# project that includes the sources on a machine that has only Asio.
 
 file(REMOVE_RECURSE ${WORK})
 set(prefix ${WORK}/prefix)
@@ -47,7 +47,7 @@ if(EXISTS ${BUILD}/rathole)
   endforeach()
 endif()
 
-# A compiler in an older mode says first of all what is wrong.
+# A compiler in an older language mode reports that first.
 foreach(header IN ITEMS rathole client/client server/server io/asio_runtime transport/tcp
         transport/tls transport/noise transport/websocket transport/prepare protocol/bincode
         config/types config/load sim/world version)
@@ -60,7 +60,7 @@ foreach(header IN ITEMS rathole client/client server/server io/asio_runtime tran
   endif()
 endforeach()
 
-# As a part of another project, where there is only Asio.
+# As a part of another project, with only Asio installed.
 set(machine ${WORK}/machine)
 file(MAKE_DIRECTORY ${machine}/include)
 file(CREATE_LINK ${ASIO}/asio ${machine}/include/asio SYMBOLIC)

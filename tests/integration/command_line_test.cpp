@@ -156,14 +156,14 @@ TEST_CASE("command line: unusable files are reported") {
 TEST_CASE("command line: settings that cannot run are refused, by --check too") {
   struct row {
     const char* line;
-    const char* said;
+    const char* diagnostic;
   };
   const row rows[] = {
       {"log = \"loud\"", ":1:7: log: unknown level or directive"},
       {"server.bind_addr = \"*:2333\"", ":1:20: server.bind_addr: `*` is not an address"},
   };
   const temp_dir directory;
-  for (const auto& [line, said] : rows) {
+  for (const auto& [line, diagnostic] : rows) {
     CAPTURE(line);
     const std::string text = std::string(line) + "\nserver.services = {}\n";
     const std::string file = directory.write("wrong.toml", text);
@@ -171,7 +171,7 @@ TEST_CASE("command line: settings that cannot run are refused, by --check too") 
          {std::vector<std::string>{"--check", file}, {file}}) {
       const finished_run run = run_program(arguments);
       CHECK(run.status == 1);
-      CHECK(holds(run.err, file + said));
+      CHECK(holds(run.err, file + diagnostic));
     }
   }
 }
@@ -212,7 +212,7 @@ TEST_CASE("command line: a transport that is not built in is refused, with its p
     const char* tables;
   };
   const temp_dir directory;
-  const reserved_port nobody;
+  const reserved_port unused_port;
   for (const auto& [feature, tables] :
        {part{"noise",
              "[client.transport]\ntype = \"noise\"\nnoise.pattern = "
@@ -222,7 +222,7 @@ TEST_CASE("command line: a transport that is not built in is refused, with its p
         part{"websocket", "[client.transport]\ntype = \"websocket\"\nwebsocket = {tls = false}"}}) {
     CAPTURE(feature);
     const std::string file =
-        directory.write("secure.toml", client_toml(nobody, {{"a", 80}}, "", tables));
+        directory.write("secure.toml", client_toml(unused_port, {{"a", 80}}, "", tables));
     const finished_run check = run_program({"--check", file});
     CHECK(check.status == (has_feature(feature) ? 0 : 2));
     // Without TLS, the missing TLS is reported and not the engine.
@@ -255,12 +255,12 @@ TEST_CASE("command line: demo serves its page until it is stopped") {
   INFO(demo.output());
   REQUIRE(demo.wait_for("http://"));
   REQUIRE(eventually([&] {
-    const std::string said = demo.output();
-    return said.find('\n', said.find("http://")) != said.npos;
+    const std::string output = demo.output();
+    return output.find('\n', output.find("http://")) != output.npos;
   }));
-  const std::string said = demo.output();
-  const auto url = said.find("http://");
-  const auto port = std::atoi(said.c_str() + said.find(':', url + 7) + 1);
+  const std::string output = demo.output();
+  const auto url = output.find("http://");
+  const auto port = std::atoi(output.c_str() + output.find(':', url + 7) + 1);
   tcp_socket visitor = tcp_socket::connect(static_cast<std::uint16_t>(port));
   visitor.send_all("GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
   const std::string page = visitor.receive_all();

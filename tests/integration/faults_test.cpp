@@ -33,7 +33,7 @@ TEST_CASE("faults: dead idle data channels are replaced before a visitor needs t
   proxied_tunnel t;
   t.both.server_tables = "[server.pool]\nsize = 5";
   t.both.start();
-  INFO(t.both.story());
+  INFO(t.both.logs());
   REQUIRE(eventually([&] { return t.proxy.open(kind::data) == 5; }));
   // The client may have started before the server listened.
   const std::size_t attempts = t.proxy.seen(kind::control);
@@ -53,7 +53,7 @@ TEST_CASE("faults: no visitor is lost because idle data channels died") {
   proxied_tunnel t;
   t.both.server_tables = "[server.pool]\nsize = 2";
   t.both.start();
-  INFO(t.both.story());
+  INFO(t.both.logs());
   REQUIRE(t.serves());
   for (int round = 1; round <= 10; ++round) {
     CAPTURE(round);
@@ -66,7 +66,7 @@ TEST_CASE("faults: no visitor is lost because idle data channels died") {
 TEST_CASE("faults: a lost control channel is re-created and active connections continue") {
   proxied_tunnel t;
   t.both.start();
-  INFO(t.both.story());
+  INFO(t.both.logs());
   REQUIRE(t.serves());
   tcp_socket visitor = tcp_socket::connect(t.port);
   visitor.send_all("before");
@@ -83,7 +83,7 @@ TEST_CASE("faults: a visitor that gets no data channel is closed after the time-
   t.both.server_tables = "[server.pool]\nvisitor_timeout = 1";
   t.proxy.hold_data(true);
   t.both.start();
-  INFO(t.both.story());
+  INFO(t.both.logs());
   REQUIRE(eventually([&] { return t.proxy.open(kind::data) == 8; }));
   REQUIRE(eventually([&] { return !refused(t.port); }));
   const auto start = clock::now();
@@ -100,7 +100,7 @@ TEST_CASE("faults: too many waiting visitors cost only the newest") {
       "[server.pool]\nsize = 1\nvisitor_timeout = 3600\nmax_waiting_visitors = 3";
   t.proxy.hold_data(true);
   t.both.start();
-  INFO(t.both.story());
+  INFO(t.both.logs());
   REQUIRE(eventually([&] { return t.proxy.open(kind::data) == 1; }));
   std::vector<tcp_socket> waiting;
   REQUIRE(eventually([&] {
@@ -126,7 +126,7 @@ TEST_CASE("faults: the server survives any input on its port") {
   t.server_keys = "handshake_timeout = 1";
   const std::uint16_t port = t.add("echo", local.port());
   t.start();
-  INFO(t.story());
+  INFO(t.logs());
   REQUIRE(eventually([&] { return round_trip(port); }));
   tcp_socket running = tcp_socket::connect(port);
   running.send_all("before");
@@ -134,7 +134,7 @@ TEST_CASE("faults: the server survives any input on its port") {
 
   using namespace std::string_literals;
   const std::string key(32, '\x5a');
-  const std::vector<std::string> speeches = {
+  const std::vector<std::string> inputs = {
       "",
       "\0"s,
       "\0\0\0\0\x01"s,
@@ -148,13 +148,13 @@ TEST_CASE("faults: the server survives any input on its port") {
       std::string(300'000, '\0'),
       random_bytes(300'000, 11),
   };
-  for (std::size_t i = 0; i < speeches.size(); ++i) {
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
     for (const char* leave : {"stays", "ends", "resets"}) {
       CAPTURE(i);
       CAPTURE(leave);
       tcp_socket peer = tcp_socket::connect(t.port());
       try {
-        peer.send_all(speeches[i]);
+        peer.send_all(inputs[i]);
       } catch (const std::system_error&) {
         // The server may close the connection before it has read everything.
       }
@@ -187,20 +187,20 @@ TEST_CASE("faults: silent peers do not keep a client out") {
   std::vector<tcp_socket> silent;
   for (int i = 0; i < 20; ++i) silent.push_back(tcp_socket::connect(t.port()));
   t.start_client();
-  INFO(t.story());
+  INFO(t.logs());
   CHECK(eventually([&] { return round_trip(port); }));
 }
 
 TEST_CASE("faults: a server that does not answer times out and is retried") {
-  service mute([](tcp_socket& socket) { socket.receive_all(); });
+  service silent_server([](tcp_socket& socket) { socket.receive_all(); });
   service local(echo);
   const temp_dir directory;
   process client(
       our_program(),
-      {directory.write("client.toml", client_toml(mute.port(), {{"echo", local.port()}},
+      {directory.write("client.toml", client_toml(silent_server.port(), {{"echo", local.port()}},
                                                   "handshake_timeout = 1\nretry_interval = 1"))});
   INFO(client.output());
-  CHECK(eventually([&] { return mute.accepted() >= 3; }));
+  CHECK(eventually([&] { return silent_server.accepted() >= 3; }));
   client.signal(SIGTERM);
   CHECK(client.wait_exit() == 0);
 }

@@ -163,7 +163,7 @@ void flood(const transport_tables& by, const flood_of& what) {
   tunnel t(ours(by));
   const std::uint16_t port = t.add("echo", local.port());
   t.start_in_turn();
-  INFO(t.story());
+  INFO(t.logs());
   REQUIRE(eventually([&] { return answered(port); }));
   std::vector<double> times;
   int failures = 0;
@@ -250,7 +250,7 @@ TEST_CASE("flood: a UDP service survives a client that reconnects all the time")
   t.add_udp_at("echo", port, "[\"127.0.0.1:" + at + "\", \"127.0.0.2:" + at + "\"]", port);
   t.start_server();
   REQUIRE(eventually([&] { return !refused(t.port()); }));
-  INFO(t.story());
+  INFO(t.logs());
   const char* asked = std::getenv("RATHOLE_HOSTILE");
   const int times = asked != nullptr && asked == "full"s ? 5'000 : 500;
   for (int i = 0; i < times; ++i) {
@@ -344,7 +344,7 @@ TEST_CASE("flood: a server that commands UDP data channels without end is bounde
   t.remote_port = server.port();
   t.add_udp("echo", free_udp_port());
   t.start_client();
-  INFO(t.story());
+  INFO(t.logs());
   REQUIRE(server.command(4'000));
   REQUIRE(eventually([&] { return server.channels() >= most; }));
   CHECK_FALSE(eventually([&] { return server.channels() > most; }, milliseconds{500}));

@@ -104,12 +104,12 @@ class steady_visitor {
 TEST_CASE("hostile: a flood from the client's own address keeps nobody out") {
   // The whole scenario takes 10 s of random bytes; RATHOLE_HOSTILE=full asks for it.
   const char* asked = std::getenv("RATHOLE_HOSTILE");
-  const int speakers = asked != nullptr && asked == "full"s ? 2000 : 300;
-  constexpr int speakers_per_second = 200;
+  const int peer_count = asked != nullptr && asked == "full"s ? 2000 : 300;
+  constexpr int peers_per_second = 200;
   allow_many_sockets();
   echo_tunnel t;
   t.start();
-  INFO(t.both.story());
+  INFO(t.both.logs());
   // The program has allocated its buffers and tables once it has served visitors.
   visitor_crowd warm_up(20, 100'000, 21);
   REQUIRE(warm_up.visit(t.port, test_timeout) == "");
@@ -125,19 +125,19 @@ TEST_CASE("hostile: a flood from the client's own address keeps nobody out") {
     for (int i = 0; i < 2000; ++i) silent.push_back(tcp_socket::connect(t.both.port()));
     CHECK(t.descriptors() < descriptors_before + 1024 + 64);
     memory_most = anonymous_memory(*t.both.server);
-    std::vector<tcp_socket> speaking;
+    std::vector<tcp_socket> peers;
     std::jthread watch;
     const auto begin = clock::now();
-    for (int i = 0; i < speakers; ++i) {
-      std::this_thread::sleep_until(begin + i * milliseconds{1000} / speakers_per_second);
-      speaking.push_back(tcp_socket::connect(t.both.port()));
+    for (int i = 0; i < peer_count; ++i) {
+      std::this_thread::sleep_until(begin + i * milliseconds{1000} / peers_per_second);
+      peers.push_back(tcp_socket::connect(t.both.port()));
       const auto seed = static_cast<std::uint64_t>(i);
       try {
-        speaking.back().send_all(random_bytes(1 + seed % 200, seed));
+        peers.back().send_all(random_bytes(1 + seed % 200, seed));
       } catch (const std::system_error&) {
         // The server may close the connection before it has read everything.
       }
-      if (i == speakers / 2) {
+      if (i == peer_count / 2) {
         visitor.expect_service(false);
         const auto restarted = clock::now();
         t.both.start_client();
@@ -173,7 +173,7 @@ TEST_CASE("hostile: a flood from the client's own address keeps nobody out") {
 TEST_CASE("hostile: refused connections are logged once per kind, not once each") {
   echo_tunnel t;
   t.start();
-  INFO(t.both.story());
+  INFO(t.both.logs());
   for (int i = 0; i < 50; ++i) {
     manual_client wrong(t.both.port());
     wrong.say_hello("echo");
@@ -189,10 +189,10 @@ TEST_CASE("hostile: refused connections are logged once per kind, not once each"
   }
   t.both.server->signal(SIGTERM);
   REQUIRE(t.both.server->wait_exit() == 0);
-  const std::string said = t.both.server->output();
+  const std::string logs = t.both.server->output();
   const auto count = [&](std::string_view text) {
     std::size_t n = 0;
-    for (const std::string& line : lines(said)) n += line.find(text) != line.npos ? 1 : 0;
+    for (const std::string& line : lines(logs)) n += line.find(text) != line.npos ? 1 : 0;
     return n;
   };
   CHECK(count("failed the authentication") == 1);
@@ -205,7 +205,7 @@ TEST_CASE("hostile: bytes that arrive one at a time are accepted until the deadl
   echo_tunnel t;
   t.both.server_keys = "handshake_timeout = 1";
   t.start();
-  INFO(t.both.story());
+  INFO(t.both.logs());
   // A slow peer is accepted.
   tcp_socket slow = tcp_socket::connect(t.both.port());
   for (const char byte : control_hello("echo")) slow.send_all({&byte, 1});
@@ -232,7 +232,7 @@ TEST_CASE("hostile: messages out of order, replayed, or of another session are r
   echo_tunnel t;
   t.both.server_keys = "handshake_timeout = 2";
   t.start();
-  INFO(t.both.story());
+  INFO(t.both.logs());
   const std::uint16_t spare = t.both.add_server_only("spare");
   t.both.start_server();
   REQUIRE(t.serves());
@@ -253,9 +253,9 @@ TEST_CASE("hostile: messages out of order, replayed, or of another session are r
   other.control.send_all(other.auth());
   CHECK(other.control.receive(4) == "\x02\0\0\0"s);
 
-  const auto silent_end = [&](const std::string& speech) {
+  const auto silent_end = [&](const std::string& input) {
     tcp_socket peer = tcp_socket::connect(port);
-    peer.send_all(speech);
+    peer.send_all(input);
     return peer.ends();
   };
   const std::string key(32, 'k');
@@ -277,7 +277,7 @@ TEST_CASE(
   echo_tunnel t;
   t.both.server_keys = "handshake_timeout = 3600";
   t.start();
-  INFO(t.both.story());
+  INFO(t.both.logs());
   const std::size_t before = t.descriptors();
   tcp_socket running = tcp_socket::connect(t.port);
   running.send_all("before");
@@ -308,7 +308,7 @@ TEST_CASE("hostile: resets at each stage leak nothing") {
   t.both.server_tables = "[server.pool]\nsize = 2";
   const std::uint16_t spare = t.both.add_server_only("spare");
   t.start();
-  INFO(t.both.story());
+  INFO(t.both.logs());
   const std::size_t before = t.descriptors();
   const std::string hello = control_hello("spare");
   for (const std::size_t length : {0u, 1u, 4u, 5u, 36u, 37u}) {
@@ -352,7 +352,7 @@ TEST_CASE("hostile: resets of spliced connections do not affect the others") {
   const std::uint16_t bulk = t.both.add("bulk", spout.port());
   t.start();
   REQUIRE(eventually([&] { return !refused(bulk); }));
-  INFO(t.both.story());
+  INFO(t.both.logs());
   std::string wrong = "did not run";
   std::jthread others([&] {
     visitor_crowd crowd(8, 8 << 20, 31);
@@ -383,25 +383,25 @@ TEST_CASE("hostile: resets of spliced connections do not affect the others") {
 
 TEST_CASE("hostile: a client that reads nothing affects only its own visitors") {
   echo_tunnel t;
-  const std::uint16_t deaf_port = t.both.add_server_only("deaf");
+  const std::uint16_t stalled_port = t.both.add_server_only("deaf");
   t.start();
-  INFO(t.both.story());
-  manual_client deaf(t.both.port());
-  REQUIRE(deaf.authenticate("deaf"));
-  REQUIRE(eventually([&] { return !refused(deaf_port); }));
+  INFO(t.both.logs());
+  manual_client stalled(t.both.port());
+  REQUIRE(stalled.authenticate("deaf"));
+  REQUIRE(eventually([&] { return !refused(stalled_port); }));
   std::vector<tcp_socket> channels;
-  for (int i = 0; i < 4; ++i) channels.push_back(deaf.open_data_channel());
+  for (int i = 0; i < 4; ++i) channels.push_back(stalled.open_data_channel());
   const long before = anonymous_memory(*t.both.server);
   const std::string much = random_bytes(16 << 20, 41);
   std::vector<tcp_socket> visitors;
   for (int i = 0; i < 4; ++i) {
-    visitors.push_back(tcp_socket::connect(deaf_port));
+    visitors.push_back(tcp_socket::connect(stalled_port));
     visitors.back().send_until_blocked(much, milliseconds{200});
   }
-  for (int i = 0; i < 50; ++i) visitors.push_back(tcp_socket::connect(deaf_port));
+  for (int i = 0; i < 50; ++i) visitors.push_back(tcp_socket::connect(stalled_port));
   CHECK(t.serves());
   if (memory_counts) CHECK(anonymous_memory(*t.both.server) - before < 8'000);
-  deaf.control.reset();
+  stalled.control.reset();
   for (tcp_socket& channel : channels) channel.reset();
   for (tcp_socket& visitor : visitors) CHECK(visitor.ends());
   CHECK(t.serves());

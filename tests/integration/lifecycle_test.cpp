@@ -21,7 +21,7 @@ TEST_CASE("shut-down: without active connections the grace time is skipped") {
       CAPTURE(number);
       CAPTURE(server);
       serving_tunnel t = with_grace("3600");
-      INFO(t.both.story());
+      INFO(t.both.logs());
       t.end(server).signal(number);
       CHECK(t.end(server).wait_exit() == 0);
     }
@@ -32,7 +32,7 @@ TEST_CASE("shut-down: an active connection may finish within the grace time") {
   for (const bool server : {true, false}) {
     CAPTURE(server);
     serving_tunnel t = with_grace("3600");
-    INFO(t.both.story());
+    INFO(t.both.logs());
     tcp_socket visitor = t.visitor();
     t.end(server).signal(SIGTERM);
     REQUIRE(eventually([&] { return refused(t.port); }));
@@ -49,7 +49,7 @@ TEST_CASE("shut-down: connections that outlive the grace time are reset") {
   for (const bool server : {true, false}) {
     CAPTURE(server);
     serving_tunnel t = with_grace("1");
-    INFO(t.both.story());
+    INFO(t.both.logs());
     tcp_socket visitor = t.visitor();
     t.end(server).signal(SIGTERM);
     CHECK(t.end(server).wait_exit() == 0);
@@ -61,7 +61,7 @@ TEST_CASE("shut-down: a second signal ends the program at once") {
   for (const bool server : {true, false}) {
     CAPTURE(server);
     serving_tunnel t = with_grace("3600");
-    INFO(t.both.story());
+    INFO(t.both.logs());
     tcp_socket visitor = t.visitor();
     t.end(server).signal(SIGINT);
     REQUIRE(eventually([&] { return refused(t.port); }));
@@ -73,11 +73,12 @@ TEST_CASE("shut-down: a second signal ends the program at once") {
 }
 
 TEST_CASE("shut-down: a client that never reached its server stops") {
-  const reserved_port nobody;
+  const reserved_port unused_port;
   service local(echo);
   const temp_dir directory;
-  process client(our_program(),
-                 {directory.write("client.toml", client_toml(nobody, {{"echo", local.port()}}))});
+  process client(
+      our_program(),
+      {directory.write("client.toml", client_toml(unused_port, {{"echo", local.port()}}))});
   INFO(client.output());
   REQUIRE(client.wait_for("etry"));
   client.signal(SIGTERM);
@@ -86,7 +87,7 @@ TEST_CASE("shut-down: a client that never reached its server stops") {
 
 TEST_CASE("shut-down: the server notices a killed client by its FIN") {
   serving_tunnel t = with_grace("3600");
-  INFO(t.both.story());
+  INFO(t.both.logs());
   t.both.client->kill();
   CHECK(eventually([&] { return refused(t.port); }, std::chrono::seconds{10}));
   CHECK(t.both.server->wait_for("Control channel shutdown"));

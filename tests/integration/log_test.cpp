@@ -133,9 +133,9 @@ TEST_CASE("log: the journal gets priorities instead of timestamps and colours") 
   // output; other output is unchanged.
   slow_pipe elsewhere;
   raw_program second({file}, {err.as_journal_stream()}, elsewhere.writer(), err.writer());
-  std::string said;
-  REQUIRE(err.read_until("Failed to listen", said));
-  CHECK(said.starts_with("<3>"));
+  std::string output;
+  REQUIRE(err.read_until("Failed to listen", output));
+  CHECK(output.starts_with("<3>"));
   CHECK(second.wait_exit() == 1);
   std::string plain;
   REQUIRE(elsewhere.read_until("File descriptor limit", plain));

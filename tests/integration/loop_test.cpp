@@ -29,7 +29,7 @@ std::size_t descriptors(const process& program) {
   return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(folder), {}));
 }
 
-bool has_said(const process& program, std::string_view text) {
+bool has_logged(const process& program, std::string_view text) {
   return program.output().contains(text);
 }
 
@@ -47,7 +47,7 @@ TEST_CASE("loop: a service that leads back to itself is detected, and other serv
     both.add_client_only("looping", looping);
     const std::uint16_t sound = both.add("sound", local.port());
     both.start_in_turn();
-    INFO(both.story());
+    INFO(both.logs());
     REQUIRE(eventually([&] { return round_trip(sound); }));
     // One line for the clients and one for each service; probing a port would count as a visit.
     REQUIRE(both.server->wait_for("Listening at", 3));
@@ -68,7 +68,7 @@ TEST_CASE("loop: a service that leads back to itself is detected, and other serv
     CHECK(eventually(all_are_refused));
     MESSAGE("most descriptors of the server: " << most << ", of them before: " << server_before);
     CHECK(most < 1000);
-    CHECK(has_said(*both.server, "leads back to itself"));
+    CHECK(has_logged(*both.server, "leads back to itself"));
 
     // There may be one or two more idle data channels than before.
     CHECK(eventually([&] { return descriptors(*both.server) <= server_before + 20; }));
@@ -87,7 +87,7 @@ TEST_CASE(
   const std::uint16_t port = free_udp_port();
   both.add_udp_at("looping", port, {}, port);
   both.start_in_turn();
-  INFO(both.story());
+  INFO(both.logs());
   REQUIRE(both.server->wait_for("Listening at", 2));
   const std::size_t before = descriptors(*both.client);
   udp_socket visitor;
@@ -95,10 +95,10 @@ TEST_CASE(
   // The first visitors may arrive before the data channels.
   const auto is_reported = [&] {
     visitor.send("x");
-    return has_said(*both.client, "leads back to itself");
+    return has_logged(*both.client, "leads back to itself");
   };
   CHECK(eventually(is_reported));
-  CHECK(has_said(*both.client, "client.services.looping.local_addr"));
+  CHECK(has_logged(*both.client, "client.services.looping.local_addr"));
   for (int i = 0; i < 100; ++i) visitor.send("x");
   // The visitor's descriptor, and data channels that may have been opened since.
   CHECK(descriptors(*both.client) <= before + 10);
@@ -109,11 +109,11 @@ TEST_CASE("loop: a thousand visitors from the client's own address are not taken
   tunnel both({"our server, our client", our_program(), our_program()});
   const std::uint16_t port = both.add("echo", local.port());
   both.start_in_turn();
-  INFO(both.story());
+  INFO(both.logs());
   REQUIRE(eventually([&] { return round_trip(port); }));
   visitor_crowd crowd(1000, 2000, 41);
   CHECK(crowd.visit(port, test_timeout) == "");
-  CHECK_FALSE(has_said(*both.server, "leads back to itself"));
+  CHECK_FALSE(has_logged(*both.server, "leads back to itself"));
 }
 
 }  // namespace

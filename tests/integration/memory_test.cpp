@@ -71,27 +71,27 @@ void flood(tcp_socket& socket) {
 /// request, or a prefix of it if the connection broke. Counts the visits that were answered.
 void visit_echo(std::uint16_t port, unsigned number, const std::atomic<bool>& over,
                 std::atomic<int>& foreign, std::atomic<int>& complete) {
-  std::string said(30'000, '\0');
-  for (std::size_t i = 0; i < said.size(); ++i) {
-    said[i] = static_cast<char>('a' + (number + i * 7 + i / 253) % 26);
+  std::string sent(30'000, '\0');
+  for (std::size_t i = 0; i < sent.size(); ++i) {
+    sent[i] = static_cast<char>('a' + (number + i * 7 + i / 253) % 26);
   }
   while (!over) {
-    std::string heard;
+    std::string received;
     try {
       auto visitor = tcp_socket::try_connect(port, std::chrono::seconds{2});
       if (!visitor) continue;
-      visitor->send_all(said);
+      visitor->send_all(sent);
       char some[16384];
-      while (heard.size() < said.size()) {
+      while (received.size() < sent.size()) {
         const std::size_t count = visitor->receive_some(some, sizeof some);
         if (count == 0) break;
-        heard.append(some, count);
+        received.append(some, count);
       }
     } catch (const std::system_error&) {
       // It was reset or not served in time, for lack of memory.
     }
-    if (!said.starts_with(heard)) ++foreign;
-    if (heard == said) ++complete;
+    if (!sent.starts_with(received)) ++foreign;
+    if (received == sent) ++complete;
   }
 }
 
@@ -107,7 +107,7 @@ void runs_out(const transport_tables& by, bool at_server, rlim_t room) {
   const std::uint16_t port = t.add("echo", local.port());
   const std::uint16_t flood_port = t.add("flood", source.port());
   t.start_in_turn();
-  INFO(t.story());
+  INFO(t.logs());
   REQUIRE(eventually([&] { return answered(port) && !refused(flood_port); }));
   limit_memory(at_server ? *t.server : *t.client, room);
 
@@ -189,7 +189,7 @@ TEST_CASE("memory: both sides count the bytes of a finished connection") {
     t.environment = {"RATHOLE_LOG=debug"};
     const std::uint16_t port = t.add("count", local.port());
     t.start_in_turn();
-    INFO(t.story());
+    INFO(t.logs());
     REQUIRE(eventually([&] { return !refused(port); }));
     for (std::size_t i = 0; i < visits; ++i) {
       // Bytes sent at once mostly arrive before the relay has begun.

@@ -32,7 +32,7 @@ TEST_CASE("shut-down: a program that stops closes its connections in order, with
     REQUIRE(eventually([&] { return round_trip(t.port); }));
     t.both.server->signal(SIGTERM);
     CHECK(t.both.server->wait_exit() == 0);
-    INFO(t.both.story());
+    INFO(t.both.logs());
     CHECK(t.both.client->wait_for("Control channel shutdown: the server closed the connection"));
     CHECK(t.both.client->output().find("WARN handle") == std::string::npos);
   }

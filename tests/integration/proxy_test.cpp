@@ -43,12 +43,12 @@ TEST_CASE("proxy: a proxy of the wrong protocol is named in the log") {
   tinyproxy http;
   {
     proxied_tunnel t(through("http", socks.port()));
-    INFO(t.both.story());
+    INFO(t.both.logs());
     CHECK(t.both.client->wait_for("see `client.transport.tcp.proxy`"));
   }
   {
     proxied_tunnel t(through("socks5", http.port()));
-    INFO(t.both.story());
+    INFO(t.both.logs());
     CHECK(t.both.client->wait_for("it does not speak `socks5`"));
   }
 }
@@ -80,18 +80,18 @@ TEST_CASE("proxy: microsocks with a password") {
   microsocks proxy(user_and_password{"some one", "p@ss:w/rd"});
   SUBCASE("correct") {
     proxied_tunnel t(through("socks5", proxy.port(), "some%20one:p%40ss%3Aw%2Frd@"));
-    INFO(t.both.story());
+    INFO(t.both.logs());
     CHECK(eventually([&] { return answered(t.port); }));
   }
   SUBCASE("wrong") {
     proxied_tunnel t(through("socks5", proxy.port(), "some%20one:guessed@"));
-    INFO(t.both.story());
+    INFO(t.both.logs());
     CHECK(t.both.client->wait_for("the proxy wants credentials, or other ones", 2));
     CHECK(t.both.client->output().find("guessed") == std::string::npos);
   }
   SUBCASE("missing") {
     proxied_tunnel t(through("socks5", proxy.port()));
-    INFO(t.both.story());
+    INFO(t.both.logs());
     CHECK(t.both.client->wait_for("the proxy wants credentials, or other ones", 2));
   }
 }
@@ -100,27 +100,27 @@ TEST_CASE("proxy: tinyproxy with a password") {
   tinyproxy proxy(user_and_password{"someone", "secret"});
   SUBCASE("correct") {
     proxied_tunnel t(through("http", proxy.port(), "someone:secret@"));
-    INFO(t.both.story());
+    INFO(t.both.logs());
     CHECK(eventually([&] { return answered(t.port); }));
   }
   SUBCASE("wrong") {
     proxied_tunnel t(through("http", proxy.port(), "someone:guessed@"));
-    INFO(t.both.story());
+    INFO(t.both.logs());
     CHECK(t.both.client->wait_for("the proxy answered HTTP 401", 2));
     CHECK(t.both.client->output().find("guessed") == std::string::npos);
   }
   SUBCASE("missing") {
     proxied_tunnel t(through("http", proxy.port()));
-    INFO(t.both.story());
+    INFO(t.both.logs());
     CHECK(t.both.client->wait_for("the proxy answered HTTP 407", 2));
   }
 }
 
 TEST_CASE("proxy: a proxy that is down is reported and retried") {
-  const reserved_port nobody;
+  const reserved_port unused_port;
   for (const char* scheme : {"socks5", "http"}) {
-    proxied_tunnel t(through(scheme, nobody));
-    INFO(t.both.story());
+    proxied_tunnel t(through(scheme, unused_port));
+    INFO(t.both.logs());
     CHECK(t.both.client->wait_for("Connection refused", 2));
   }
 }
@@ -128,17 +128,17 @@ TEST_CASE("proxy: a proxy that is down is reported and retried") {
 TEST_CASE("proxy: a server that is down behind a proxy is reported and retried") {
   microsocks socks;
   tinyproxy http;
-  const reserved_port nobody;
+  const reserved_port unused_port;
   for (const auto& [table, words] :
        {std::pair{through("socks5", socks.port()), "SOCKS5 reply 5"},
         std::pair{through("http", http.port()), "answered HTTP 500"}}) {
     tunnel t(ours(tcp(), table));
-    t.add("echo", nobody);
-    t.remote_port = nobody;
+    t.add("echo", unused_port);
+    t.remote_port = unused_port;
     // Each failure is logged, however often it was logged before.
     t.environment = {"RATHOLE_LOG=debug"};
     t.start_client();
-    INFO(t.story());
+    INFO(t.logs());
     CHECK(t.client->wait_for(words, 2));
   }
 }
@@ -181,7 +181,7 @@ TEST_CASE("proxy: the proxy resolves the server's name") {
   t.remote_host = name;
   const std::uint16_t port = t.add("echo", local.port());
   t.start_in_turn();
-  INFO(t.story());
+  INFO(t.logs());
   CHECK(eventually([&] { return round_trip(port); }));
 }
 

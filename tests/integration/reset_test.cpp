@@ -70,7 +70,7 @@ void leave(const transport_tables& by, bool server, const std::vector<int>& sign
   t.client_keys += "\nworkers = 4\nshutdown_grace = 3600";
   const std::uint16_t port = t.add("kept", local.port());
   t.start_in_turn();
-  INFO(t.story());
+  INFO(t.logs());
   REQUIRE(eventually([&] { return !refused(port); }));
   std::vector<tcp_socket> visitors;
   for (std::size_t i = 0; i < forwards; ++i) {

@@ -43,7 +43,7 @@ struct echo_tunnel {
 TEST_CASE("resources: closed connections leak no descriptors") {
   echo_tunnel t;
   t.both.start();
-  INFO(t.both.story());
+  INFO(t.both.logs());
   REQUIRE(t.serves());
   visitor_crowd crowd(100, 600'000, 14);
   REQUIRE(crowd.visit(t.port, test_timeout) == "");
@@ -67,7 +67,7 @@ TEST_CASE("resources: a server or client that ran out of descriptors recovers") 
     echo_tunnel t;
     t.both.server_tables = "[server.pool]\nvisitor_timeout = 2";
     t.both.start();
-    INFO(t.both.story());
+    INFO(t.both.logs());
     REQUIRE(t.serves());
     tcp_socket early = tcp_socket::connect(t.port);
     early.send_all("hello");
@@ -96,7 +96,7 @@ long resident(const process& program) {
 TEST_CASE("resources: data that a visitor does not read is not buffered in memory") {
   echo_tunnel t;
   t.both.start();
-  INFO(t.both.story());
+  INFO(t.both.logs());
   REQUIRE(t.serves());
   const long before = resident(*t.both.server) + resident(*t.both.client);
   const std::string much = random_bytes(16 << 20, 15);
@@ -112,7 +112,7 @@ TEST_CASE("resources: data that a visitor does not read is not buffered in memor
 TEST_CASE("resources: an idle connection holds no pipe") {
   echo_tunnel t;
   t.both.start();
-  INFO(t.both.story());
+  INFO(t.both.logs());
   REQUIRE(t.serves());
   const std::size_t server_before = descriptors(*t.both.server);
   const std::size_t client_before = descriptors(*t.both.client);

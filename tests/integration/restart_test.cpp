@@ -24,7 +24,7 @@ TEST_CASE("restart: an idle connection does not keep new visitors out") {
       CAPTURE(by.name);
       CAPTURE(server);
       serving_tunnel t(by, grace);
-      INFO(t.both.story());
+      INFO(t.both.logs());
       tcp_socket talked = t.visitor();
       tcp_socket never_spoke = tcp_socket::connect(t.port);
       // Restarts it as a service manager does: a signal, the wait for the end, the start.
@@ -45,7 +45,7 @@ TEST_CASE("restart: a connection that transfers may finish, and does not block n
   for (const bool server : {true, false}) {
     CAPTURE(server);
     serving_tunnel t(tcp(), grace);
-    INFO(t.both.story());
+    INFO(t.both.logs());
     tcp_socket visitor = t.visitor();
     const auto talk = [&] {
       visitor.send_all("more");

@@ -45,7 +45,7 @@ TEST_CASE("retry: a service added to the server's file is served within the retr
   t.client_keys = "retry_interval = 1";
   t.add_client_only("echo", local.port());
   t.start();
-  INFO(t.story());
+  INFO(t.logs());
   // Enough refusals for the pauses to reach their maximum.
   REQUIRE(t.client->wait_for("Retry in ", 7));
   for (const double pause : pauses(t.client->output())) CHECK(pause <= 1250);
@@ -85,7 +85,7 @@ TEST_CASE(
     t.environment = {"RATHOLE_LOG=debug"};
     const std::uint16_t port = t.add("echo", local.port());
     t.start();
-    INFO(t.story());
+    INFO(t.logs());
     REQUIRE(eventually([&] { return answered(port); }));
     // The client may have dialled before the server listened.
     const std::size_t served = t.client->output().size();
@@ -141,7 +141,7 @@ TEST_CASE("slow link: each transport connects and works at a round-trip time of 
   std::list<slow_tunnel> tunnels;
   for (const transport_tables& by : transports) tunnels.emplace_back(by, local.port());
   for (slow_tunnel& each : tunnels) {
-    INFO(each.both.story());
+    INFO(each.both.logs());
     CHECK(each.both.client->wait_for("Control channel established", 1, 0, seconds(60)));
     CHECK(eventually([&] { return answered(each.port, seconds(20)); }, seconds(60)));
     CHECK(each.both.client->output().find("Failed to run the control channel") ==

@@ -111,7 +111,7 @@ TEST_CASE("start: the descriptor limit is raised and logged") {
 
 /// Returns everything that a server logs from its start until it listens, at the level set by the
 /// environment.
-std::string life_of_a_server(const std::vector<std::string>& environment) {
+std::string output_of_start(const std::vector<std::string>& environment) {
   const temp_dir directory;
   const reserved_port port;
   process server(our_program(), {directory.write("server.toml", server_toml(port, {}))},
@@ -125,7 +125,7 @@ std::string life_of_a_server(const std::vector<std::string>& environment) {
 TEST_CASE("start: the log level comes from RATHOLE_LOG, then RUST_LOG, then info") {
   struct level {
     std::vector<std::string> environment;
-    bool tells;
+    bool is_logged;
   };
   const level levels[] = {
       {{}, true},
@@ -142,11 +142,11 @@ TEST_CASE("start: the log level comes from RATHOLE_LOG, then RUST_LOG, then info
     std::string shown;
     for (const std::string& variable : each.environment) shown += variable + " ";
     CAPTURE(shown);
-    const std::string said = life_of_a_server(each.environment);
-    CAPTURE(said);
-    CHECK(holds(said, "Listening at 127.0.0.1:") == each.tells);
-    CHECK_FALSE(holds(said, "\x1b"));
-    if (!each.tells) CHECK(said == "");
+    const std::string output = output_of_start(each.environment);
+    CAPTURE(output);
+    CHECK(holds(output, "Listening at 127.0.0.1:") == each.is_logged);
+    CHECK_FALSE(holds(output, "\x1b"));
+    if (!each.is_logged) CHECK(output == "");
   }
 }
 
@@ -178,16 +178,16 @@ TEST_CASE("start: no secret appears in any output") {
     (*program)->signal(SIGTERM);
     REQUIRE((*program)->wait_exit() == 0);
   }
-  const std::string said = t.story();
-  CHECK(holds(said, "Control channel established"));
+  const std::string output = t.logs();
+  CHECK(holds(output, "Control channel established"));
   for (const std::string& secret : {right, held, guess}) {
-    CHECK_FALSE(holds(said, secret));
-    CHECK_FALSE(holds(said, hex(secret)));
+    CHECK_FALSE(holds(output, secret));
+    CHECK_FALSE(holds(output, hex(secret)));
   }
   const std::string session_keys = proxy.control_speech();
   REQUIRE(session_keys.size() >= 64);
   for (std::size_t at = 0; at + 32 <= session_keys.size(); at += 32)
-    CHECK_FALSE(holds(said, hex(std::string_view(session_keys).substr(at, 32))));
+    CHECK_FALSE(holds(output, hex(std::string_view(session_keys).substr(at, 32))));
 }
 
 }  // namespace

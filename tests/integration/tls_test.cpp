@@ -71,13 +71,13 @@ TEST_CASE("tls: openssl s_client connects to our server with modern cipher suite
          {std::pair{&ecdsa, &with_ecdsa_key}, std::pair{&rsa, &with_rsa_key}}) {
       tunnel t(ours(tls(engine, pem_keys(*identity) + engine_key(engine), {})));
       t.start_server();
-      INFO(t.story());
+      INFO(t.logs());
       REQUIRE(eventually([&] { return !refused(t.port()); }));
       for (const auto& [options, words] : *expected) {
         CAPTURE(options);
-        const std::string said = s_client(t.port(), issuer, options);
-        CAPTURE(said);
-        CHECK(said.find(words) != said.npos);
+        const std::string report = s_client(t.port(), issuer, options);
+        CAPTURE(report);
+        CHECK(report.find(words) != report.npos);
       }
       if (engine == "openssl")
         for (const std::string suite :
@@ -93,7 +93,7 @@ TEST_CASE("tls: openssl s_client resumes its session with our server") {
   for (const std::string& engine : tls_engines()) {
     tunnel t(ours(tls(engine, pem_keys(issuer.issue()) + engine_key(engine), {})));
     t.start_server();
-    INFO(t.story());
+    INFO(t.logs());
     REQUIRE(eventually([&] { return !refused(t.port()); }));
     const temp_dir folder;
     const std::string ticket = (folder.path() / "session").string();
@@ -147,11 +147,11 @@ TEST_CASE("tls: our client connects to openssl s_server with modern cipher suite
       CAPTURE(options.back());
       s_server server(*files, options);
       tunnel t(ours(tls(engine, {}, trust_in(issuer) + engine_key(engine))));
-      const reserved_port nobody;
-      t.add("echo", nobody);
+      const reserved_port unused_port;
+      t.add("echo", unused_port);
       t.remote_port = server.port();
       t.start_client();
-      INFO(t.story());
+      INFO(t.logs());
       CHECK(eventually([&] {
         return server.output().find(server_words) != std::string::npos &&
                t.client->output().find(client_words) != std::string::npos;
@@ -168,7 +168,7 @@ TEST_CASE("tls: through HAProxy, which terminates the client's TLS") {
     t.remote_port = front.port();
     const std::uint16_t port = t.add("echo", local.port());
     t.start_in_turn();
-    INFO(t.story(), front.output());
+    INFO(t.logs(), front.output());
     REQUIRE(eventually([&] { return answered(port); }));
     visitor_crowd visitors(scenario::crowd_size, 1 << 18, 78, end_of_sending::after_answer);
     CHECK(visitors.visit(port, std::chrono::seconds{60}) == "");
@@ -186,7 +186,7 @@ TEST_CASE("tls: through HAProxy, which speaks TLS to our server") {
     t.remote_port = front.port();
     const std::uint16_t port = t.add("echo", local.port());
     t.start_in_turn();
-    INFO(t.story(), front.output());
+    INFO(t.logs(), front.output());
     REQUIRE(eventually([&] { return answered(port); }));
     visitor_crowd visitors(scenario::crowd_size, 1 << 18, 79, end_of_sending::after_answer);
     CHECK(visitors.visit(port, std::chrono::seconds{60}) == "");
@@ -219,7 +219,7 @@ TEST_CASE("tls: each certificate fault has its own message") {
       tunnel t(ours(tls(engine, pem_keys(identity), trust_in(issuer) + engine_key(engine))));
       t.add("echo", local.port());
       t.start_in_turn();
-      INFO(t.story());
+      INFO(t.logs());
       CHECK(t.client->wait_for(words));
       CHECK(t.client->output().find("Control channel established") == std::string::npos);
     }

@@ -57,7 +57,7 @@ void carry_crowd(const transport_tables& by, const char* workers) {
   t.client_keys += "\n"s + workers;
   const std::uint16_t port = t.add("echo", local.port());
   t.start_in_turn();
-  INFO(t.story());
+  INFO(t.logs());
   REQUIRE(eventually([&] { return answered(port); }));
   visitor_crowd visitors(scenario::crowd_size, 256 << 10, 61, end_of_sending::after_answer);
   CHECK(visitors.visit(port, std::chrono::seconds{60}) == "");
@@ -99,7 +99,7 @@ TEST_CASE("transports: visitors that connect and close over TLS leak no descript
   tunnel t(ours(tls("tls by default", pem_keys(issuer.issue()), trust_in(issuer))));
   const std::uint16_t port = t.add("greeting", local.port());
   t.start_in_turn();
-  INFO(t.story());
+  INFO(t.logs());
   REQUIRE(eventually([&] { return round_trip(port, "hello", "welcome"); }));
   const std::size_t server_before = open_descriptors(*t.server);
   const std::size_t client_before = open_descriptors(*t.client);
@@ -153,7 +153,7 @@ TEST_CASE("transports: mismatched keys and certificates are reported, and the cl
     t.start_in_turn();
   }
   for (std::size_t i = 0; tunnel & t : tunnels) {
-    INFO(t.story());
+    INFO(t.logs());
     CHECK(t.client->wait_for(all[i].problem, 2));
     CHECK(refused(ports[i++]));
   }
@@ -174,7 +174,7 @@ TEST_CASE("transports: a certificate replaced on disk is used from the next conn
     const std::uint16_t port = t.add("echo", local.port());
     t.environment = {"RATHOLE_LOG=debug"};
     t.start();
-    INFO(t.story());
+    INFO(t.logs());
     REQUIRE(t.client->wait_for("the certificate's issuer is not trusted"));
 
     // An unusable file is reported, and the old identity stays in use.
@@ -192,7 +192,7 @@ TEST_CASE("transports: a certificate replaced on disk is used from the next conn
 std::string opening_of(const transport_tables& by) {
   std::mutex mutex;
   std::string opening;
-  service mute([&](tcp_socket& socket) {
+  service silent_server([&](tcp_socket& socket) {
     char chunk[16384];
     const std::size_t n = socket.receive_some(chunk, sizeof chunk);
     {
@@ -201,26 +201,26 @@ std::string opening_of(const transport_tables& by) {
     }
     socket.receive_all();
   });
-  const auto heard = [&] {
+  const auto received_so_far = [&] {
     const std::lock_guard lock(mutex);
     return opening;
   };
   const temp_dir folder;
-  process client(
-      our_program(),
-      {folder.write("client.toml", client_toml(mute.port(), {{"echo", 1}}, {}, by.client))});
+  process client(our_program(),
+                 {folder.write("client.toml",
+                               client_toml(silent_server.port(), {{"echo", 1}}, {}, by.client))});
   INFO(client.output());
-  REQUIRE(eventually([&] { return !heard().empty(); }));
-  return heard();
+  REQUIRE(eventually([&] { return !received_so_far().empty(); }));
+  return received_so_far();
 }
 
 /// A connection that sends `speech`, and if `slow`, then a byte now and then.
-class tiresome_peer {
+class faulty_peer {
  public:
-  tiresome_peer(std::uint16_t port, const std::string& speech, bool slow)
+  faulty_peer(std::uint16_t port, const std::string& input, bool slow)
       : socket_(tcp_socket::connect(port)), slow_(slow) {
     try {
-      socket_.send_all(speech);
+      socket_.send_all(input);
     } catch (const std::system_error&) {
       // The server may close the connection before it has read everything.
     }
@@ -252,9 +252,9 @@ struct beset_server {
     REQUIRE(eventually([&] { return !refused(t.port()); }));
     const std::string half = opening.substr(0, opening.size() / 2);
     for (const bool slow : {false, true})
-      for (const std::string& said :
+      for (const std::string& input :
            {""s, opening.substr(0, 1), half, opening.substr(0, opening.size() - 1), opening})
-        peers.emplace_back(t.port(), said, slow);
+        peers.emplace_back(t.port(), input, slow);
     for (const std::string& nonsense : {random_bytes(1000, 3), std::string(70'000, '\0')})
       for (const std::string& before : {""s, half, opening})
         peers.emplace_back(t.port(), before + nonsense, false);
@@ -263,7 +263,7 @@ struct beset_server {
   service local{echo};
   tunnel t;
   std::uint16_t port = 0;
-  std::vector<tiresome_peer> peers;
+  std::vector<faulty_peer> peers;
 };
 
 TEST_CASE("transports: servers drop peers that are silent, slow or send garbage at any stage") {
@@ -275,7 +275,7 @@ TEST_CASE("transports: servers drop peers that are silent, slow or send garbage 
     added.t.start_client();
   }
   for (beset_server& each : servers) {
-    INFO(each.t.story());
+    INFO(each.t.logs());
     CHECK(eventually([&] { return answered(each.port); }));
     for (std::size_t i = 0; i < each.peers.size(); ++i) {
       CAPTURE(i);
@@ -290,7 +290,7 @@ std::string answer_of(const transport_tables& by, const std::string& opening) {
   tunnel t(ours(by));
   t.add_server_only("echo");
   t.start_server();
-  INFO(t.story());
+  INFO(t.logs());
   REQUIRE(eventually([&] { return !refused(t.port()); }));
   tcp_socket asking = tcp_socket::connect(t.port());
   asking.send_all(opening);
@@ -304,14 +304,14 @@ class bad_server {
  public:
   bad_server(const transport_tables& by, const std::string& answer)
       : half_(answer.substr(0, answer.size() / 2)),
-        speeches_{"",
-                  answer.substr(0, 1),
-                  half_,
-                  answer,
-                  random_bytes(1000, 4),
-                  half_ + random_bytes(1000, 5),
-                  answer + random_bytes(1000, 6),
-                  std::string(70'000, '\0')},
+        responses_{"",
+                   answer.substr(0, 1),
+                   half_,
+                   answer,
+                   random_bytes(1000, 4),
+                   half_ + random_bytes(1000, 5),
+                   answer + random_bytes(1000, 6),
+                   std::string(70'000, '\0')},
         client(our_program(), {folder_.write("client.toml", configuration(by))}) {}
 
   /// Each response is sent four times: twice followed by silence, twice by a byte now and then.
@@ -332,7 +332,7 @@ class bad_server {
     const std::size_t turn = turn_++;
     char chunk[16384];
     socket.receive_some(chunk, sizeof chunk);
-    socket.send_all(speeches_[turn / 2 % speeches_.size()]);
+    socket.send_all(responses_[turn / 2 % responses_.size()]);
     const bool is_slow = turn % 2 == 1;
     pollfd entry{socket.fd(), POLLIN, 0};
     for (;;) {
@@ -344,7 +344,7 @@ class bad_server {
   }
 
   std::string half_;
-  std::vector<std::string> speeches_;
+  std::vector<std::string> responses_;
   std::atomic<std::size_t> turn_ = 0;
   temp_dir folder_;
   service service_{[this](tcp_socket& socket) { serve(socket); }};

@@ -34,7 +34,7 @@ constexpr std::string_view begin_mark =
     "<!-- The table is written by tests/integration/troubleshooting_test.cpp. -->\n";
 constexpr std::string_view end_mark = "<!-- End of the table. -->\n";
 constexpr std::string_view header =
-    "| Mistake | The server says | The client says |\n|---|---|---|\n";
+    "| Mistake | The server logs | The client logs |\n|---|---|---|\n";
 
 std::filesystem::path page_path() {
   return std::filesystem::path(RATHOLE_SOURCES) / "docs/troubleshooting.md";
@@ -124,8 +124,8 @@ std::optional<std::string> line_with(const process& side, const std::string& tex
   return std::nullopt;
 }
 
-std::string cell(const std::optional<std::string>& said) {
-  return said ? "`` " + *said + " ``" : std::string("nothing");
+std::string cell(const std::optional<std::string>& line) {
+  return line ? "`` " + *line + " ``" : std::string("nothing");
 }
 
 std::string with_ports(std::string text, const known_ports& at) {
@@ -179,14 +179,14 @@ std::string row_of(const mistake& what, const known_ports& known) {
   const auto has_spoken = [](const process* side, const std::string& text) {
     return side == nullptr || text.empty() || line_with(*side, text);
   };
-  const bool all_said = eventually([&] {
+  const bool all_logged = eventually([&] {
     if (what.is_visited) visit(visitors);
     return has_spoken(server.get(), what.server_line) && has_spoken(client, what.client_line);
   });
   INFO(what.title);
   INFO((server ? server->output() : std::string()));
   INFO((client ? client->output() : std::string()));
-  CHECK(all_said);
+  CHECK(all_logged);
   const auto shown = [&](const process* side,
                          const std::string& text) -> std::optional<std::string> {
     if (side == nullptr || text.empty()) return std::nullopt;

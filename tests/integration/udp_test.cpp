@@ -43,7 +43,7 @@ TEST_CASE("udp: 500 visitors with four threads and five data channels") {
   t.client_keys += "\nworkers = 4";
   const std::uint16_t port = t.add_udp("echo", local.port());
   t.start_in_turn();
-  INFO(t.story());
+  INFO(t.logs());
   REQUIRE(udp_visitor(port).is_served());
   udp_crowd visitors(scenario::udp_crowd_size, 5, 20240602);
   CHECK(visitors.visit(port, std::chrono::seconds{60}) == "");
@@ -76,7 +76,7 @@ TEST_CASE("udp: a service may listen on several addresses") {
   const std::uint16_t port = free_udp_port();
   t.add_udp_at("echo", port, quoted_localhost(port), local.port());
   t.start_in_turn();
-  INFO(t.story());
+  INFO(t.logs());
   for (const int family : {AF_INET, AF_INET6}) {
     CAPTURE(family);
     CHECK(udp_visitor(port, family).is_served());
@@ -90,7 +90,7 @@ TEST_CASE("udp: visitors are answered from the address that they sent to") {
     const std::uint16_t port = free_udp_port();
     t.add_udp_at("echo", port, '"' + host + ':' + std::to_string(port) + '"', local.port());
     t.start_in_turn();
-    INFO(t.story());
+    INFO(t.logs());
     // Connected sockets receive nothing from other addresses.
     udp_visitor first(port);
     udp_visitor second(port);
@@ -115,7 +115,7 @@ TEST_CASE("udp: a datagram that cannot be sent affects no other visitor") {
   const std::uint16_t port = free_udp_port();
   t.add_udp_at("echo", port, scenario::quoted_v6("::", port), local.port());
   t.start_in_turn();
-  INFO(t.story());
+  INFO(t.logs());
   udp_visitor large(port, AF_INET6);
   udp_visitor other_v6(port, AF_INET6);
   udp_visitor other_v4(port);
@@ -133,7 +133,7 @@ TEST_CASE("udp: visitors that disappear affect no others") {
   tunnel t(ours());
   const std::uint16_t port = t.add_udp("echo", local.port());
   t.start_in_turn();
-  INFO(t.story());
+  INFO(t.logs());
   udp_visitor patient(port);
   REQUIRE(patient.is_served());
   for (int i = 0; i < 100; ++i) {
@@ -159,7 +159,7 @@ struct proxied_udp_tunnel {
 TEST_CASE("udp: lost data channels are replaced and visitors continue") {
   proxied_udp_tunnel t;
   t.both.start_in_turn();
-  INFO(t.both.story());
+  INFO(t.both.logs());
   std::vector<udp_visitor> visitors;
   for (int i = 0; i < 8; ++i) visitors.emplace_back(t.port);
   for (udp_visitor& each : visitors) REQUIRE(each.is_served());
@@ -177,7 +177,7 @@ TEST_CASE("udp: lost data channels are replaced and visitors continue") {
 TEST_CASE("udp: a lost control channel is replaced") {
   proxied_udp_tunnel t;
   t.both.start_in_turn();
-  INFO(t.both.story());
+  INFO(t.both.logs());
   udp_visitor visitor(t.port);
   for (int round = 1; round <= 3; ++round) {
     CAPTURE(round);
@@ -194,7 +194,7 @@ TEST_CASE("udp: idle visitors release their descriptors") {
   t.server_keys = "udp.idle_timeout = 1";
   const std::uint16_t port = t.add_udp("echo", local.port());
   t.start_in_turn();
-  INFO(t.story());
+  INFO(t.logs());
   REQUIRE(udp_visitor(port).is_served());
   const std::size_t before = open_descriptors(*t.client);
   std::vector<udp_visitor> visitors;
@@ -210,7 +210,7 @@ TEST_CASE("udp: above the limit the longest idle visitors are dropped") {
   t.server_keys = "udp.max_visitors = 10";
   const std::uint16_t port = t.add_udp("echo", local.port());
   t.start_in_turn();
-  INFO(t.story());
+  INFO(t.logs());
   udp_visitor first(port);
   REQUIRE(first.is_served());
   const std::size_t before = open_descriptors(*t.client);
@@ -227,7 +227,7 @@ TEST_CASE("udp: a flood of one visitor leaves room for another") {
   tunnel t(ours());
   const std::uint16_t port = t.add_udp("echo", local.port());
   t.start_in_turn();
-  INFO(t.story());
+  INFO(t.logs());
   udp_visitor patient(port);
   REQUIRE(patient.is_served());
   udp_socket flood;

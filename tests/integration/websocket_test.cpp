@@ -65,7 +65,7 @@ TEST_CASE("websocket: through nginx") {
   led_tunnel t(behind_nginx("/tunnel", "tunnel.test", "let me in"));
   nginx front(t.both.port());
   t.start(front.port());
-  INFO(t.both.story(), front.output());
+  INFO(t.both.logs(), front.output());
   t.carry_crowd();
 }
 TEST_CASE("websocket: through nginx over TLS, with each engine") {
@@ -75,7 +75,7 @@ TEST_CASE("websocket: through nginx over TLS, with each engine") {
         behind_nginx("/tunnel", "tunnel.test", "let me in", trust_in(issuer) + engine_key(engine)));
     nginx front(t.both.port(), issuer.issue());
     t.start(front.port());
-    INFO(t.both.story(), front.output());
+    INFO(t.both.logs(), front.output());
     t.carry_crowd();
   }
 }
@@ -91,7 +91,7 @@ TEST_CASE("websocket: a response of nginx that is not an upgrade is reported") {
     led_tunnel t(by);
     nginx front(t.both.port());
     t.start(front.port());
-    INFO(t.both.story(), front.output());
+    INFO(t.both.logs(), front.output());
     CHECK(t.both.client->wait_for(words, 2));
     CHECK(!answered(t.port));
   }
@@ -101,7 +101,7 @@ TEST_CASE("websocket: through HAProxy") {
   led_tunnel t(websocket());
   haproxy front(haproxy::mode::http, t.both.port());
   t.start(front.port());
-  INFO(t.both.story(), front.output());
+  INFO(t.both.logs(), front.output());
   t.carry_crowd();
 }
 TEST_CASE("websocket: through HAProxy over TLS, with each engine") {
@@ -112,7 +112,7 @@ TEST_CASE("websocket: through HAProxy over TLS, with each engine") {
     led_tunnel t(by);
     haproxy front(haproxy::mode::http, t.both.port(), issuer.issue());
     t.start(front.port());
-    INFO(t.both.story(), front.output());
+    INFO(t.both.logs(), front.output());
     t.carry_crowd();
   }
 }
@@ -134,7 +134,7 @@ TEST_CASE("websocket: our client works with another implementation's server") {
   led_tunnel t(by);
   bridge between("accept", t.both.port());
   t.start(between.port());
-  INFO(t.both.story(), between.output());
+  INFO(t.both.logs(), between.output());
   t.carry_crowd();
 }
 TEST_CASE("websocket: our server works with another implementation's client") {
@@ -143,7 +143,7 @@ TEST_CASE("websocket: our server works with another implementation's client") {
   led_tunnel t(by);
   bridge between("connect", t.both.port());
   t.start(between.port());
-  INFO(t.both.story(), between.output());
+  INFO(t.both.logs(), between.output());
   t.carry_crowd();
 }
 
@@ -173,7 +173,7 @@ TEST_CASE("websocket: a reset of the client is not passed on as an orderly end o
   led_tunnel t(by);
   bridge between("connect", t.both.port());
   t.start(between.port());
-  INFO(t.both.story(), between.output());
+  INFO(t.both.logs(), between.output());
   REQUIRE(eventually([&] { return answered(t.port); }));
   for (const auto& [code, broken] : close_outcomes) {
     CAPTURE(code);
@@ -192,16 +192,16 @@ TEST_CASE("websocket: a reset of the server is not passed on as an orderly end o
   std::mutex mutex;
   std::vector<bool> ends;
   led_tunnel t(by, [&](tcp_socket& socket) {
-    const std::string heard = socket.receive(4);
-    socket.send_all(heard);
-    if (heard != "part") return echo(socket);
+    const std::string received = socket.receive(4);
+    socket.send_all(received);
+    if (received != "part") return echo(socket);
     const bool reset = is_reset(socket);
     const std::lock_guard lock(mutex);
     ends.push_back(reset);
   });
   bridge between("accept", t.both.port());
   t.start(between.port());
-  INFO(t.both.story(), between.output());
+  INFO(t.both.logs(), between.output());
   REQUIRE(eventually([&] { return answered(t.port); }));
   std::vector<bool> expected;
   for (const auto& [code, broken] : close_outcomes) {
@@ -236,7 +236,7 @@ const std::string mask(4, '\0');
 TEST_CASE("websocket: our server closes connections with invalid frames") {
   led_tunnel t(websocket());
   t.both.start_in_turn();
-  INFO(t.both.story());
+  INFO(t.both.logs());
   REQUIRE(eventually([&] { return answered(t.port); }));
   for (const auto& [name, bytes, close_code] : {
            bad_frame{"not masked", "\x82\x01x", 1002},
@@ -267,13 +267,13 @@ TEST_CASE("websocket: our server closes connections with invalid frames") {
 TEST_CASE("websocket: our server gives a reason when it refuses a request") {
   led_tunnel t(websocket());
   t.both.start_server();
-  INFO(t.both.story());
-  for (const auto& [said, answer] :
+  INFO(t.both.logs());
+  for (const auto& [sent, answer] :
        {std::pair{std::string("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"), "HTTP/1.1 4"},
         std::pair{std::string("\x16\3\1\2\0\1\0\r\n\r\n", 11), "HTTP/1.1 400"}}) {
     REQUIRE(eventually([&] { return !refused(t.both.port()); }));
     tcp_socket peer = tcp_socket::connect(t.both.port());
-    peer.send_all(said);
+    peer.send_all(sent);
     CHECK(peer.receive_all().starts_with(answer));
   }
 }
@@ -337,11 +337,11 @@ TEST_CASE("websocket: our client closes connections with invalid frames") {
     CAPTURE(name);
     hand_server server(bytes);
     tunnel t(ours(websocket()));
-    const reserved_port nobody;
-    t.add("echo", nobody);
+    const reserved_port unused_port;
+    t.add("echo", unused_port);
     t.remote_port = server.port();
     t.start_client();
-    INFO(t.story());
+    INFO(t.logs());
     CHECK(eventually([&] { return server.close_code() == close_code; }));
     CHECK(t.client->wait_for(close_code == 1009   ? "message too long"
                              : close_code == 1003 ? "unexpected message"
@@ -355,13 +355,13 @@ TEST_CASE("websocket: our client reports a faulty server and retries") {
         std::pair{acceptance, "the answer to the WebSocket upgrade is invalid"},
         std::pair{std::string("SSH-2.0-OpenSSH_9.2\r\n\r\n"), "malformed HTTP"}}) {
     led_tunnel t(websocket());
-    service server([said = answer](tcp_socket& socket) {
+    service server([response = answer](tcp_socket& socket) {
       socket.receive(1);
-      socket.send_all(said);
+      socket.send_all(response);
       socket.receive_all();
     });
     t.start(server.port());
-    INFO(t.both.story());
+    INFO(t.both.logs());
     CHECK(t.both.client->wait_for(words, 2));
   }
 }

@@ -34,10 +34,10 @@ namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 
 /// Short intervals, and only inotify.
-const io::file_watch_settings told_only{
+const io::file_watch_settings inotify_only{
     .quiet = 5ms, .longest_burst = 1s, .poll_interval = std::chrono::hours(24)};
 /// Short intervals, and only polling.
-const io::file_watch_settings looks_only{
+const io::file_watch_settings polling_only{
     .quiet = 5ms, .longest_burst = 1s, .poll_interval = 5ms, .use_inotify = false};
 
 void write(const fs::path& file, std::string_view text) {
@@ -62,7 +62,7 @@ struct watched {
   ~watched() { watch.close(); }
 
   /// Returns whether the watch has called since the last call of this function.
-  bool tells() {
+  bool was_notified() {
     const int before = seen;
     return run_until(context, [&] { return calls > before; }) && settle();
   }
@@ -72,11 +72,11 @@ struct watched {
   bool has_called(int expected) {
     const temp_dir elsewhere;
     const fs::path fence = elsewhere.write("fence", "a");
-    io::file_watch_settings slow = told_only;
+    io::file_watch_settings slow = inotify_only;
     slow.quiet = 150ms;
     watched other(context, fence, slow);
     write(fence, "b");
-    return run_until(context, [&] { return calls >= expected; }) && other.tells() &&
+    return run_until(context, [&] { return calls >= expected; }) && other.was_notified() &&
            calls == expected;
   }
 
@@ -283,11 +283,11 @@ void check_all_changes(const io::file_watch_settings& settings) {
     asio::io_context context(1);
     watched config(context, at.path() / file, settings);
     one.happens(at.path());
-    CHECK(config.tells());
+    CHECK(config.was_notified());
     // It still watches, whatever the path leads to.
     fs::permissions(at.path() / file, fs::perms::all);
     write(at.path() / file, "something that is longer");
-    CHECK(config.tells());
+    CHECK(config.was_notified());
   }
 }
 
@@ -327,9 +327,9 @@ TEST_SUITE("file_watch") {
     }
   }
 
-  TEST_CASE("every change is reported by inotify") { check_all_changes(told_only); }
+  TEST_CASE("every change is reported by inotify") { check_all_changes(inotify_only); }
 
-  TEST_CASE("every change is found by polling") { check_all_changes(looks_only); }
+  TEST_CASE("every change is found by polling") { check_all_changes(polling_only); }
 
   TEST_CASE("a relative path starts in the current directory") {
     const temp_dir at;
@@ -337,15 +337,15 @@ TEST_SUITE("file_watch") {
     const fs::path before = fs::current_path();
     fs::current_path(at.path());
     asio::io_context context(1);
-    watched config(context, "config.toml", told_only);
+    watched config(context, "config.toml", inotify_only);
     fs::current_path(before);
     at.write("config.toml", "bc");
-    CHECK(config.tells());
+    CHECK(config.was_notified());
   }
 
   TEST_CASE("what does not change the file is not reported") {
     const temp_dir at;
-    for (const auto& settings : {told_only, looks_only}) {
+    for (const auto& settings : {inotify_only, polling_only}) {
       const fs::path path = at.write("config.toml", "a");
       asio::io_context context(1);
       watched config(context, path, settings);
@@ -377,8 +377,8 @@ TEST_SUITE("file_watch") {
     const temp_dir at;
     const fs::path path = at.write("config.toml", "a");
     asio::io_context context(1);
-    int told = 0;
-    const io::inotify_watch watch(context.get_executor(), path, [&] { ++told; });
+    int notified = 0;
+    const io::inotify_watch watch(context.get_executor(), path, [&] { ++notified; });
     CHECK(watch.is_complete());
     at.write("config.toml.new", "b");
     fs::rename(at.path() / "config.toml.new", at.path() / "config.toml.old");
@@ -391,9 +391,9 @@ TEST_SUITE("file_watch") {
     write(fence, "b");
     REQUIRE(run_until(context, [&] { return reached; }));
     context.poll();
-    CHECK(told == 0);
+    CHECK(notified == 0);
     write(path, "b");
-    CHECK(run_until(context, [&] { return told > 0; }));
+    CHECK(run_until(context, [&] { return notified > 0; }));
   }
 
   TEST_CASE("circular links are treated as a missing file") {
@@ -401,20 +401,20 @@ TEST_SUITE("file_watch") {
     const fs::path path = at.path() / "config.toml";
     fs::create_symlink("config.toml", path);
     asio::io_context context(1);
-    watched config(context, path, told_only);
+    watched config(context, path, inotify_only);
     CHECK(config.has_called(0));
     fs::remove(path);
     write(path, "a");
-    CHECK(config.tells());
+    CHECK(config.was_notified());
   }
 
   TEST_CASE("many writes are reported as one change") {
     const temp_dir at;
     const fs::path path = at.write("config.toml", "a");
     asio::io_context context(1);
-    watched config(context, path, told_only);
+    watched config(context, path, inotify_only);
     for (int i = 0; i < 100; ++i) write(path, std::to_string(i));
-    REQUIRE(config.tells());
+    REQUIRE(config.was_notified());
     CHECK(config.has_called(1));
   }
 
@@ -422,7 +422,7 @@ TEST_SUITE("file_watch") {
       "a file that is written all the time is reported periodically, and once more at the end") {
     const temp_dir at;
     const fs::path path = at.write("config.toml", "a");
-    io::file_watch_settings settings = told_only;
+    io::file_watch_settings settings = inotify_only;
     settings.quiet = std::chrono::hours(1);
     settings.longest_burst = 20ms;
     asio::io_context context(1);
@@ -430,13 +430,13 @@ TEST_SUITE("file_watch") {
     // While events arrive the burst is cut at its maximum duration, and each cut is reported. The
     // one after the last write is reported too, because no one can know that it is the last.
     write(path, "b");
-    CHECK(config.tells());
-    CHECK(config.tells());
+    CHECK(config.was_notified());
+    CHECK(config.was_notified());
   }
 
   TEST_CASE("the callback may close the watch") {
     const temp_dir at;
-    for (const auto& settings : {told_only, looks_only}) {
+    for (const auto& settings : {inotify_only, polling_only}) {
       const fs::path path = at.write("config.toml", "a");
       asio::io_context context(1);
       int calls = 0;
@@ -461,10 +461,10 @@ TEST_SUITE("file_watch") {
     const fs::path path = at.write("config.toml", "a");
     asio::io_context context(1);
     // The context's own descriptors stay open.
-    watched(context, path, told_only).watch.close();
+    watched(context, path, inotify_only).watch.close();
     const std::size_t before = open_descriptors();
     for (int i = 0; i < 10; ++i) {
-      watched config(context, path, told_only);
+      watched config(context, path, inotify_only);
       write(path, "b");
       config.watch.close();
       context.restart();
@@ -480,8 +480,8 @@ TEST_SUITE("file_watch") {
     const fs::path path = at.write("config.toml", "a");
     asio::io_context context(1);
     // The context has opened its own descriptors.
-    watched(context, path, looks_only).watch.close();
-    io::file_watch_settings settings = told_only;
+    watched(context, path, polling_only).watch.close();
+    io::file_watch_settings settings = inotify_only;
     settings.poll_interval = 5ms;
     rlimit before{};
     REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
@@ -491,14 +491,14 @@ TEST_SUITE("file_watch") {
     config.emplace(context, path, settings);
     // Changes made while there are no descriptors are detected too.
     const bool changed = ::truncate(path.c_str(), 0) == 0;
-    const bool told = config->tells();
+    const bool notified = config->was_notified();
     ::setrlimit(RLIMIT_NOFILE, &before);
     CHECK(changed);
-    CHECK(told);
+    CHECK(notified);
     const std::size_t without = open_descriptors();
     CHECK(run_until(context, [&] { return open_descriptors() > without; }));
     write(path, "bc");
-    CHECK(config->tells());
+    CHECK(config->was_notified());
   }
 
   TEST_CASE("a bind mount over the file is detected") {
@@ -513,17 +513,17 @@ TEST_SUITE("file_watch") {
       if (::unshare(CLONE_NEWNS) != 0 && ::unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0)
         ::_exit(not_permitted);
       if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) ::_exit(not_permitted);
-      io::file_watch_settings polls_too = told_only;
+      io::file_watch_settings polls_too = inotify_only;
       polls_too.poll_interval = 5ms;
       asio::io_context context(1);
       // A mount made after the watch began is detected only by polling.
       watched late(context, inside, polls_too);
       if (::mount(outside.c_str(), inside.c_str(), nullptr, MS_BIND, nullptr) != 0)
         ::_exit(not_permitted);
-      watched early(context, inside, told_only);
-      if (!late.tells()) ::_exit(unseen);
+      watched early(context, inside, inotify_only);
+      if (!late.was_notified()) ::_exit(unseen);
       std::ofstream(outside, std::ios::trunc) << "two";
-      ::_exit(early.tells() && late.tells() ? seen : unseen);
+      ::_exit(early.was_notified() && late.was_notified() ? seen : unseen);
     }
     int status = 0;
     REQUIRE(::waitpid(child, &status, 0) == child);

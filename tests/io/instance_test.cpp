@@ -42,7 +42,7 @@ struct recorder {
   void on(const client::control_channel_failed& event) { lost = event.error; }
 };
 
-null_observer nobody;
+null_observer ignore_events;
 
 config::server server_settings() {
   config::server_service service;
@@ -131,11 +131,11 @@ TEST_SUITE("settings that a client or server cannot have") {
                             config::transport_kind::websocket}) {
       auto on_server = server_settings();
       on_server.transport.kind = kind;
-      server::basic_server server(plain(context), on_server, nobody);
+      server::basic_server server(plain(context), on_server, ignore_events);
       CHECK(end_of(context, server) == errc::wrong_transport);
       auto on_client = client_settings(1, 1);
       on_client.transport.kind = kind;
-      client::basic_client client(plain(context), on_client, nobody);
+      client::basic_client client(plain(context), on_client, ignore_events);
       CHECK(end_of(context, client) == errc::wrong_transport);
       CHECK(client.tasks() == 0);
     }
@@ -145,14 +145,14 @@ TEST_SUITE("settings that a client or server cannot have") {
     asio::io_context context(1);
     auto settings = client_settings(1, 1);
     settings.transport.tcp.proxy.emplace().host = "proxy";
-    client::basic_client direct(plain(context), settings, nobody);
+    client::basic_client direct(plain(context), settings, ignore_events);
     CHECK(end_of(context, direct) == errc::wrong_transport);
     proxy::settings other;
     other.proxy = address{"other", 1080};
     transport::proxied through(io::asio_runtime(context), {}, other);
-    client::basic_client elsewhere(through, settings, nobody);
+    client::basic_client elsewhere(through, settings, ignore_events);
     CHECK(end_of(context, elsewhere) == errc::wrong_transport);
-    client::basic_client unasked(through, client_settings(1, 1), nobody);
+    client::basic_client unasked(through, client_settings(1, 1), ignore_events);
     CHECK(end_of(context, unasked) == errc::wrong_transport);
   }
 
@@ -160,11 +160,11 @@ TEST_SUITE("settings that a client or server cannot have") {
     asio::io_context context(1);
     auto on_server = server_settings();
     on_server.services.push_back(on_server.services.front());
-    server::basic_server server(plain(context), on_server, nobody);
+    server::basic_server server(plain(context), on_server, ignore_events);
     CHECK(end_of(context, server) == errc::invalid_settings);
     auto on_client = client_settings(1, 1);
     on_client.services.push_back(on_client.services.front());
-    client::basic_client client(plain(context), on_client, nobody);
+    client::basic_client client(plain(context), on_client, ignore_events);
     CHECK(end_of(context, client) == errc::invalid_settings);
   }
 
@@ -203,10 +203,10 @@ TEST_SUITE("settings that a client or server cannot have") {
       CHECK(watched_transport::last_options->nodelay == true);
     };
     check_options([](watched_transport tunnel) {
-      client::basic_client client(std::move(tunnel), client_settings(1, 1), nobody);
+      client::basic_client client(std::move(tunnel), client_settings(1, 1), ignore_events);
     });
     check_options([](watched_transport tunnel) {
-      server::basic_server server(std::move(tunnel), server_settings(), nobody);
+      server::basic_server server(std::move(tunnel), server_settings(), ignore_events);
     });
   }
 }
@@ -303,8 +303,8 @@ TEST_SUITE("client and server in one context") {
     std::optional<std::error_code> ended;
     server.async_run([&](std::error_code ec) { ended = ec; });
     run_until(context, [&] { return seen.clients_port != 0; });
-    client::basic_client<tcp_transport> client(plain(context),
-                                               client_settings(seen.clients_port, 1), nobody);
+    client::basic_client<tcp_transport> client(
+        plain(context), client_settings(seen.clients_port, 1), ignore_events);
     client.async_run([](std::error_code) {});
     run_until(context, [&] { return seen.visitors_port != 0; });
     std::vector<tcp_socket> visitors;
@@ -316,7 +316,7 @@ TEST_SUITE("client and server in one context") {
 
   TEST_CASE("a server that is stopped before it listens ends without an error") {
     asio::io_context context(1);
-    server::basic_server<tcp_transport> server(plain(context), server_settings(), nobody);
+    server::basic_server<tcp_transport> server(plain(context), server_settings(), ignore_events);
     std::optional<std::error_code> ended;
     server.async_run([&](std::error_code ec) { ended = ec; });
     server.stop();
@@ -371,7 +371,7 @@ TEST_SUITE("client and server in one context") {
     tcp_socket taken = tcp_socket::listen();
     auto settings = server_settings();
     settings.bind_addr = address{"127.0.0.1", taken.port()};
-    server::basic_server<tcp_transport> server(plain(context), settings, nobody);
+    server::basic_server<tcp_transport> server(plain(context), settings, ignore_events);
     std::optional<std::error_code> ended;
     asio::co_spawn(context, awaited(server),
                    [&](std::exception_ptr, std::error_code ec) { ended = ec; });

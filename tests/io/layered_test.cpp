@@ -281,21 +281,21 @@ TEST_SUITE("layered") {
       "a layer without an answer times out, and one with a wrong answer reports the protocol") {
     asio::io_context context(1);
     layered_tcp tunnel({io::asio_runtime(context), {}}, {});
-    const auto outcome = [&](std::string said) {
+    const auto outcome = [&](std::string response) {
       tcp_socket listener = tcp_socket::listen();
       std::optional<std::error_code> found;
       asio::co_spawn(context, try_to_connect(tunnel, listener.port(), found),
                      [](std::exception_ptr) {});
-      std::string heard;
+      std::string received;
       std::jthread peer([&] {
         auto socket = listener.accept();
-        if (!said.empty()) socket->send_all(said);
-        heard = socket->receive_all();
+        if (!response.empty()) socket->send_all(response);
+        received = socket->receive_all();
       });
       context.restart();
       context.run();
       peer.join();
-      return std::pair(*found, heard);
+      return std::pair(*found, received);
     };
     CHECK(outcome("") == std::pair(make_error_code(errc::timed_out), std::string("H")));
     CHECK(outcome("?") == std::pair(make_error_code(errc::unexpected_message), std::string("H!")));

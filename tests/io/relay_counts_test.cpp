@@ -65,8 +65,8 @@ TEST_SUITE("relay counts") {
     std::optional<io::relay_status> status;
     io::task_group group(context.get_executor());
     group.spawn(decode_and_relay(runtime(context), std::move(wired), std::move(plain), status));
-    std::size_t heard = 0;
-    std::size_t said = 0;
+    std::size_t received = 0;
+    std::size_t answered = 0;
     char some[5000];
     std::uint8_t coded[5000];
     for (int idle = 0; idle < 1000 && !status; ++idle) {
@@ -74,12 +74,12 @@ TEST_SUITE("relay counts") {
       const auto sent = ::send(peer.get(), out.data(), out.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
       if (sent > 0) to_send.consume(static_cast<std::size_t>(sent)), idle = 0;
       const auto taken = ::recv(service.get(), some, sizeof some, MSG_DONTWAIT);
-      if (taken > 0) heard += static_cast<std::size_t>(taken), idle = 0;
-      if (said < answer.size()) {
-        const auto went = ::send(service.get(), answer.data() + said, answer.size() - said,
+      if (taken > 0) received += static_cast<std::size_t>(taken), idle = 0;
+      if (answered < answer.size()) {
+        const auto went = ::send(service.get(), answer.data() + answered, answer.size() - answered,
                                  MSG_DONTWAIT | MSG_NOSIGNAL);
-        if (went > 0) said += static_cast<std::size_t>(went), idle = 0;
-        if (said == answer.size()) ::shutdown(service.get(), SHUT_WR);
+        if (went > 0) answered += static_cast<std::size_t>(went), idle = 0;
+        if (answered == answer.size()) ::shutdown(service.get(), SHUT_WR);
       }
       const auto came = ::recv(peer.get(), coded, sizeof coded, MSG_DONTWAIT);
       if (came > 0) {
@@ -91,14 +91,14 @@ TEST_SUITE("relay counts") {
     }
     // The relay ends once its sockets have accepted everything; the bytes may be read afterwards.
     for (ssize_t taken; (taken = ::recv(service.get(), some, sizeof some, MSG_DONTWAIT)) > 0;) {
-      heard += static_cast<std::size_t>(taken);
+      received += static_cast<std::size_t>(taken);
     }
     for (ssize_t came; (came = ::recv(peer.get(), coded, sizeof coded, MSG_DONTWAIT)) > 0;) {
       REQUIRE(theirs.receive({coded, static_cast<std::size_t>(came)}, app, to_send));
     }
     REQUIRE(status);
     CHECK_FALSE(status->error);
-    CHECK(heard == question.size());
+    CHECK(received == question.size());
     CHECK(app.size() == answer.size());
     CHECK(status->forth == question.size());
     CHECK(status->back == answer.size());

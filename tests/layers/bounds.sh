@@ -7,7 +7,7 @@
 # The last column of a row has, once or more, `<folder>/<file>`, "<name of the test case>".
 set -uo pipefail
 
-# The names of the test cases of a file, one a line; literals that are cut are put together.
+# Prints the names of the test cases of a file, one a line; adjacent literals are joined.
 cases_of() {
   tr '\n' ' ' < "$1" | sed -E 's/"[[:space:]]+"//g' |
     grep -oE 'TEST_CASE\([[:space:]]*"([^"\\]|\\.)*"' | sed -E 's/^[^"]*"//; s/"$//'

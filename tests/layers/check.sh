@@ -1,7 +1,7 @@
 #!/bin/sh
-# Proves from the text of the sources what the compiler does not: that includes go only down the
-# layers, that other projects' headers stay where they belong, that headers are short, and that no
-# expression takes a form that g++ 12 miscompiles around co_await.
+# Checks what the compiler does not: that includes go only down the layers, that other projects'
+# headers are included only where allowed, that headers are short, and that no expression has a form
+# that g++ 12 miscompiles around co_await.
 #
 #   check.sh <root>     prints each violation as file:line: what; exits 1 if there is one
 set -eu

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Proves that texts which say the same thing in two places agree: each C++ and TOML snippet of the
-# pages is the file of examples/ that the comment above it names, docs/configuration.md has every key
-# that the parser reads, the files that pages link to or name exist, and the version in the headers is
-# that of the build.
+# Checks that texts which exist in two places agree: each C++ and TOML snippet of the pages is the
+# file of examples/ that the comment above it names, docs/configuration.md has every key that the
+# parser reads, the files that pages link to or name exist, and the version in the headers is that
+# of the build.
 #
 #   in_step.sh <root>           prints what differs; exits 1 if something does
 #   in_step.sh --self-test      must see planted differences
@@ -36,7 +36,8 @@ print_part() {
     $1 == "//" && $2 == "[" part "]" { found = 1 }' "$1"
 }
 
-# check_snippet <root> <snippet> <language> <word>...: prints why it is not what its comment says.
+# check_snippet <root> <snippet> <language> <word>...: prints why it differs from what its comment
+# names.
 check_snippet() {
   root=$1 snippet=$2 language=$3
   shift 3

@@ -1,13 +1,12 @@
 #!/bin/sh
-# Plants one violation at a time and expects check.sh to name it, and to be content with what is
-# allowed.
+# Plants one violation at a time and expects check.sh to report it, and to accept what is allowed.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
 failures=0
 
-# planted <file>: the only file of a project is standard input; runs the check.
+# planted <file>: runs the check on a project whose only file is read from standard input.
 planted() {
   rm -rf "${root:?}"/*
   mkdir -p "$root/include/rathole/core" "$root/$(dirname "$1")"

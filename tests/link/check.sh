@@ -1,5 +1,5 @@
 #!/bin/sh
-# check.sh <executable>...: none may need a shared library beside those of the language and the
+# check.sh <executable>...: none may need a shared library except those of the language and the
 # system. With --self-test it must refuse a shell command that needs another one.
 set -eu
 allowed='linux-vdso|ld-linux[a-z0-9-]*|libc|libm|libstdc\+\+|libgcc_s|libpthread|libatomic'

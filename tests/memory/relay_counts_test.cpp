@@ -65,7 +65,7 @@ struct outer_end {
     std::string room(most, '\0');
     const auto taken = ::recv(socket.get(), room.data(), room.size(), MSG_DONTWAIT);
     if (taken > 0) got += static_cast<std::size_t>(taken);
-    if (taken == 0) has_heard_the_end = true;
+    if (taken == 0) has_received_end = true;
   }
 
   io::descriptor socket;
@@ -73,7 +73,7 @@ struct outer_end {
   std::size_t sent = 0;
   std::size_t got = 0;
   bool has_ended = false;
-  bool has_heard_the_end = false;
+  bool has_received_end = false;
 };
 
 /// A TCP connection, the one between client and server.
@@ -127,7 +127,7 @@ void connect(const layer_kind& kind, ending how, std::uint64_t seed) {
   for (std::uint64_t turn = 0; turn < 100'000 && !(near_status && far_status); ++turn) {
     left.pump(chosen.between(1, 9'000), is_orderly);
     // If one side ends first, the other waits for that end.
-    const bool waits = how == ending::half_closed && !right.has_heard_the_end;
+    const bool waits = how == ending::half_closed && !right.has_received_end;
     right.pump(chosen.between(1, 9'000), is_orderly && !waits);
     if (turn == breaks_at) {
       if (how == ending::reset_on_the_left) left.socket.close();

@@ -222,16 +222,16 @@ class swept_tunnel {
     /// Sends something and receives it back.
     void talk() {
       if (!stream_) return;
-      const std::string text = marked(number_, 5000, said_++);
+      const std::string text = marked(number_, 5000, messages_++);
       auto answer = tunnel_.bench_.begin(say(*stream_, text));
       tunnel_.bench_.world.run_until([&] { return answer->has_value(); }, 20s);
       demand(answer->has_value(), "a visitor is neither served nor refused");
-      const result<std::string>& heard = **answer;
-      if (heard && *heard == text) {
+      const result<std::string>& received = **answer;
+      if (received && *received == text) {
         was_served_ = true;
         return;
       }
-      if (heard) demand(text.starts_with(*heard), "bytes of another connection");
+      if (received) demand(text.starts_with(*received), "bytes of another connection");
       is_broken_ = was_served_;
       stream_.reset();
     }
@@ -253,21 +253,21 @@ class swept_tunnel {
     static io::task<std::string> say(sim::stream& to, std::string text) {
       const auto sent = co_await to.write(bytes(text));
       if (!sent) co_return failure(sent.error());
-      std::string heard;
-      while (heard.size() < text.size()) {
+      std::string received;
+      while (received.size() < text.size()) {
         std::uint8_t buffer[2048];
         const auto count = co_await to.read_some(buffer);
         if (!count) co_return failure(count.error());
         if (*count == 0) break;
-        heard.append(reinterpret_cast<const char*>(buffer), *count);
+        received.append(reinterpret_cast<const char*>(buffer), *count);
       }
-      co_return heard;
+      co_return received;
     }
 
     swept_tunnel& tunnel_;
     std::size_t number_;
     std::optional<sim::stream> stream_;
-    std::size_t said_ = 0;
+    std::size_t messages_ = 0;
     bool was_served_ = false;
     bool is_broken_ = false;
   };
@@ -294,7 +294,7 @@ class swept_tunnel {
     *served = std::nullopt;
     const auto sent = co_await stream->write(bytes(text));
     if (sent) co_await stream->shutdown_send();
-    std::string heard;
+    std::string received;
     bool is_whole = false;
     for (;;) {
       std::uint8_t buffer[2048];
@@ -302,10 +302,10 @@ class swept_tunnel {
       if (!count) break;
       is_whole = *count == 0;
       if (is_whole) break;
-      heard.append(reinterpret_cast<const char*>(buffer), *count);
+      received.append(reinterpret_cast<const char*>(buffer), *count);
     }
-    *is_strange = !text.starts_with(heard);
-    *served = is_whole && heard == text;
+    *is_strange = !text.starts_with(received);
+    *served = is_whole && received == text;
   }
 
   /// Returns whether a visitor is served now.

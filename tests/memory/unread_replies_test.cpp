@@ -127,7 +127,7 @@ outcome ask(asio::io_context& context, asking_peer& peer, int socket, bool with_
 }
 
 /// Reads until the application data that the peer received ends with `what`.
-bool hears(asio::io_context& context, asking_peer& peer, int socket, std::string_view what) {
+bool receives(asio::io_context& context, asking_peer& peer, int socket, std::string_view what) {
   std::uint8_t some[65536];
   for (int idle = 0; idle < 1000 && !peer.app.ends_with(what);) {
     if (!peer.wire.empty()) send_wire(peer, socket);
@@ -162,7 +162,7 @@ void floods_relay(const conversation& with, bool with_bytes) {
   } else if (with.goes_on) {
     CHECK_FALSE(status);
     REQUIRE(::send(service.get(), "answer", 6, 0) == 6);
-    CHECK(hears(context, *peer, outside.get(), "answer"));
+    CHECK(receives(context, *peer, outside.get(), "answer"));
   }
   relay.stop();
   context.restart();
@@ -200,7 +200,7 @@ void floods_stream(const conversation& with, bool also_writes) {
   CHECK(done.memory < most_memory);
   if (with.goes_on) {
     if (!also_writes) group.spawn(write_all(stream, much));
-    CHECK(hears(context, *peer, outside.get(), much));
+    CHECK(receives(context, *peer, outside.get(), much));
   }
   stream.close();
   context.restart();

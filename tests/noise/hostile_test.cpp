@@ -24,14 +24,14 @@ std::vector<std::uint8_t> taken(byte_buffer& from) {
 /// After an error every call returns that error, and there is nothing more to send or read.
 void check_over(noise_end& end) {
   CHECK(end.layer.state() == phase::closed);
-  const std::size_t said = end.wire.size();
-  const std::size_t heard = end.app.size();
+  const std::size_t output = end.wire.size();
+  const std::size_t delivered = end.app.size();
   const std::vector<std::uint8_t> more(100, 0x10);
   CHECK(end.layer.receive(more, end.app, end.wire) == failure(end.error));
   CHECK(end.layer.receive_end() == failure(end.error));
   CHECK(end.layer.close(end.wire) == failure(end.error));
-  CHECK(end.wire.size() == said);
-  CHECK(end.app.size() == heard);
+  CHECK(end.wire.size() == output);
+  CHECK(end.app.size() == delivered);
 }
 
 /// Runs a handshake in which one bit on the wire is changed; returns false if there is no byte
@@ -41,14 +41,14 @@ bool handshake(noise_pair& both, std::size_t at, std::uint8_t mask) {
   for (bool forth = true; !both.client.wire.empty() || !both.server.wire.empty(); forth = !forth) {
     noise_end& from = forth ? both.client : both.server;
     noise_end& to = forth ? both.server : both.client;
-    auto said = taken(from.wire);
-    if (!changed && at < said.size()) {
-      said[at] = static_cast<std::uint8_t>(said[at] ^ mask);
+    auto output = taken(from.wire);
+    if (!changed && at < output.size()) {
+      output[at] = static_cast<std::uint8_t>(output[at] ^ mask);
       changed = true;
     } else if (!changed) {
-      at -= said.size();
+      at -= output.size();
     }
-    if (!to.error) to.receive(said);
+    if (!to.error) to.receive(output);
   }
   return changed;
 }
@@ -83,10 +83,10 @@ TEST_CASE("noise layer: every changed bit of a frame is detected") {
       noise_pair both(name);
       settle(both.client, both.server);
       both.client.send("whole");
-      auto said = taken(both.client.wire);
-      REQUIRE(said.size() == 23);
-      said[bit / 8] = static_cast<std::uint8_t>(said[bit / 8] ^ (1 << bit % 8));
-      both.server.receive(said);
+      auto output = taken(both.client.wire);
+      REQUIRE(output.size() == 23);
+      output[bit / 8] = static_cast<std::uint8_t>(output[bit / 8] ^ (1 << bit % 8));
+      both.server.receive(output);
       if (!both.server.error) both.server.note(both.server.layer.receive_end());
       CHECK(both.server.error);
       CHECK(both.server.received().empty());
@@ -152,13 +152,13 @@ TEST_CASE("noise endpoint: each connection has its own ephemeral key") {
                       .remote_public_key = test::public_of(3)};
   const auto made = endpoint::make(from, role::initiator);
   REQUIRE(made);
-  std::set<std::string> said;
+  std::set<std::string> output;
   for (int i = 0; i < 20; ++i) {
     const noise_end client(made->make_layer());
     const byte_view first = client.wire.data().subspan(2, crypto::dh_key_size);
-    said.emplace(first.begin(), first.end());
+    output.emplace(first.begin(), first.end());
   }
-  CHECK(said.size() == 20);
+  CHECK(output.size() == 20);
 }
 
 TEST_CASE("noise frames: any split of the stream gives the same frames") {

@@ -234,15 +234,15 @@ TEST_CASE("noise layer: only an incomplete frame is buffered") {
   both.client.send("warm");
   settle(both.client, both.server);
   both.client.send(std::string(60'000, 'x'));
-  byte_buffer said;
-  said.swap(both.client.wire);
+  byte_buffer output;
+  output.swap(both.client.wire);
   // Capacity that already exists does not count as the layer's.
   both.server.app.prepare(200'000);
 
   const std::size_t before = bytes_held;
-  both.server.receive(said.data().first(59'000));
+  both.server.receive(output.data().first(59'000));
   CHECK(bytes_held >= before + 59'000);
-  both.server.receive(said.data().subspan(59'000));
+  both.server.receive(output.data().subspan(59'000));
   CHECK(both.server.received().size() == 4 + 60'000);
   CHECK(bytes_held < before + 1000);
 }

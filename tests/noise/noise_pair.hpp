@@ -71,12 +71,12 @@ struct noise_end {
 /// Passes the output of each end to the other until neither has any.
 inline void settle(noise_end& a, noise_end& b) {
   while (!a.wire.empty() || !b.wire.empty()) {
-    byte_buffer said;
-    said.swap(a.wire);
-    b.receive(said.data());
-    said.clear();
-    said.swap(b.wire);
-    a.receive(said.data());
+    byte_buffer output;
+    output.swap(a.wire);
+    b.receive(output.data());
+    output.clear();
+    output.swap(b.wire);
+    a.receive(output.data());
   }
 }
 

@@ -123,9 +123,9 @@ TEST_CASE("noise: upstream's stream, byte by byte") {
       test::noise_end& writer = i % 2 == 0 ? both.client : both.server;
       test::noise_end& reader = i % 2 == 0 ? both.server : both.client;
       CHECK(to_hex(writer.wire.data()) == each.handshake[i]);
-      byte_buffer said;
-      said.swap(writer.wire);
-      reader.receive(said.data());
+      byte_buffer output;
+      output.swap(writer.wire);
+      reader.receive(output.data());
     }
     CHECK(both.client.layer.state() == phase::open);
     CHECK(both.server.layer.state() == phase::open);

@@ -12,7 +12,7 @@ namespace {
 enum class flaw {
   none,
   loses_split_head,
-  says_what_it_holds,
+  replies_depend_on_chunks,
   ignores_checks,
   goes_on_after_errors,
   hears_no_end,
@@ -40,7 +40,7 @@ class xor_layer {
       if (!taken) return taken;
     }
     if (Flaw == flaw::loses_split_head && is_open_ && held_.size() == 1) held_.clear();
-    if (Flaw == flaw::says_what_it_holds && !held_.empty()) wire.append(text("?"));
+    if (Flaw == flaw::replies_depend_on_chunks && !held_.empty()) wire.append(text("?"));
     return {};
   }
 
@@ -152,7 +152,7 @@ TEST_CASE("layer laws: a correct example layer satisfies them") {
 
 TEST_CASE("layer laws: faulty example layers are detected") {
   CHECK(is_found<flaw::loses_split_head>());
-  CHECK(is_found<flaw::says_what_it_holds>());
+  CHECK(is_found<flaw::replies_depend_on_chunks>());
   CHECK(is_found<flaw::ignores_checks>());
   CHECK(is_found<flaw::goes_on_after_errors>());
   CHECK(is_found<flaw::hears_no_end>());

@@ -73,10 +73,10 @@ TEST_CASE("proxy URLs: any text is parsed or rejected without showing its creden
       if (at > text.find(':')) text[at] = *rc::gen::elementOf(std::string("%/:@[]?#\\a1 "));
     }
     const auto read = parse_proxy_url(text);
-    const std::string said = read ? config::to_string(*read) : read.error();
+    const std::string shown = read ? config::to_string(*read) : read.error();
     const std::string host = read ? read->host : std::string();
     for (const std::string_view part : {"7Q3Z", "Q3ZX", "X9KW"}) {
-      RC_ASSERT(!said.contains(part) || host.contains(part));
+      RC_ASSERT(!shown.contains(part) || host.contains(part));
     }
   });
 }

@@ -75,9 +75,9 @@ TEST_CASE("admission: the oldest connection of an address is closed for its newe
   CHECK(quiet.still_open() == 2);
   CHECK(flood.still_open() == 3);
   CHECK(flood.is_open(7));
-  const auto& told = tunnel.server->events;
-  CHECK(told.count<server::handshake_failed>() == 7);
-  CHECK(told.last_error<server::handshake_failed>() == errc::limit_reached);
+  const auto& events = tunnel.server->events;
+  CHECK(events.count<server::handshake_failed>() == 7);
+  CHECK(events.last_error<server::handshake_failed>() == errc::limit_reached);
   flood.leave();
   quiet.leave();
   tunnel.stop_all();
@@ -175,9 +175,9 @@ TEST_CASE(
   }
   SUBCASE("refused, and continues to send") {
     say_hello("ghost");
-    std::size_t heard = 0;
-    while (heard < bincode::hello_size + bincode::ack_size) {
-      heard += tunnel.bench.must(read_once(peer)).size();
+    std::size_t received = 0;
+    while (received < bincode::hello_size + bincode::ack_size) {
+      received += tunnel.bench.must(read_once(peer)).size();
     }
     tunnel.world.run_for(4s);
     tunnel.bench.must(peer.write(bytes("still there")));
@@ -222,9 +222,9 @@ TEST_CASE("admission: a replayed handshake does not authenticate, nor does a gue
   const secret& token = tunnel.server_settings.services[0].token;
   const auto recorded = bincode::encode_auth(protocol::session_key(token, greet(first)));
   tunnel.bench.must(first.write(recorded));
-  const auto& told = tunnel.server->events;
+  const auto& events = tunnel.server->events;
   REQUIRE(tunnel.run_until([&] {
-    return told.count<server::control_channel_established>() == 1;
+    return events.count<server::control_channel_established>() == 1;
   }) == sim::outcome::done);
 
   auto replay = tunnel.bench.must(tunnel.bench.dial(server_port));
@@ -232,8 +232,8 @@ TEST_CASE("admission: a replayed handshake does not authenticate, nor does a gue
   tunnel.bench.must(replay.write(recorded));
   const std::string verdict = tunnel.bench.must(read_once(replay));
   CHECK(bincode::decode_ack(bytes(verdict)) == protocol::ack::authentication_failed);
-  CHECK(told.count<server::authentication_failed>() == 1);
-  CHECK(told.count<server::control_channel_replaced>() == 0);
+  CHECK(events.count<server::authentication_failed>() == 1);
+  CHECK(events.count<server::control_channel_replaced>() == 0);
 
   // It is closed at once, not at the time-out.
   auto guess = tunnel.bench.must(tunnel.bench.dial(server_port));
@@ -242,7 +242,7 @@ TEST_CASE("admission: a replayed handshake does not authenticate, nor does a gue
   const auto asked = tunnel.world.now();
   CHECK(tunnel.bench.must(read_once(guess)) == "");
   CHECK(tunnel.world.now() - asked < 1s);
-  CHECK(told.last_error<server::handshake_failed>() == errc::unknown_session);
+  CHECK(events.last_error<server::handshake_failed>() == errc::unknown_session);
 }
 
 TEST_CASE("admission: refused connections are summarized once per interval, and at the end") {
@@ -250,12 +250,12 @@ TEST_CASE("admission: refused connections are summarized once per interval, and 
   REPLAYABLE(seed);
   sim_tunnel tunnel(seed);
   limit(tunnel, 10, 10);
-  summaries told;
+  summaries reported;
   std::optional<std::error_code> ended;
   const address any{"0.0.0.0", 2333};
   tunnel.server_settings.bind_addr = any;
   server::basic_server<transport::tcp<sim::runtime>, summaries> server(
-      {tunnel.world.make_runtime("server"), {}}, tunnel.server_settings, told);
+      {tunnel.world.make_runtime("server"), {}}, tunnel.server_settings, reported);
   server.async_run([&](std::error_code ec) { ended = ec; });
   tunnel.world.run_for(1s);
   const auto begin = tunnel.world.now();
@@ -263,31 +263,31 @@ TEST_CASE("admission: refused connections are summarized once per interval, and 
   flood.join(15);
   tunnel.bench.must(flood.join().write(bytes(std::string(37, 'x'))));
   tunnel.world.run_for(55s);
-  CHECK(told.all.empty());
+  CHECK(reported.all.empty());
   tunnel.world.run_for(begin + 61s - tunnel.world.now());
-  REQUIRE(told.all.size() == 1);
-  CHECK(told.all[0].count(refusal::too_many) == 6);
-  CHECK(told.all[0].count(refusal::timed_out) == 9);
-  CHECK(told.all[0].count(refusal::not_the_protocol) == 1);
-  CHECK(told.all[0].total() == 16);
-  CHECK(told.all[0].sources == 1);
-  CHECK(told.all[0].most_active == "flood");
-  CHECK(told.all[0].by_most_active == 16);
-  CHECK(told.all[0].lasted == server::refusal_interval);
+  REQUIRE(reported.all.size() == 1);
+  CHECK(reported.all[0].count(refusal::too_many) == 6);
+  CHECK(reported.all[0].count(refusal::timed_out) == 9);
+  CHECK(reported.all[0].count(refusal::not_the_protocol) == 1);
+  CHECK(reported.all[0].total() == 16);
+  CHECK(reported.all[0].sources == 1);
+  CHECK(reported.all[0].most_active == "flood");
+  CHECK(reported.all[0].by_most_active == 16);
+  CHECK(reported.all[0].lasted == server::refusal_interval);
 
   tunnel.world.run_for(1h);
-  CHECK(told.all.size() == 1);
+  CHECK(reported.all.size() == 1);
   flood.join().close();
   tunnel.world.run_for(1s);
-  CHECK(told.all.size() == 1);
+  CHECK(reported.all.size() == 1);
   server.stop();
   const auto stopped = tunnel.world.now();
   REQUIRE(tunnel.run_until([&] { return ended.has_value(); }) == sim::outcome::done);
   CHECK(tunnel.world.now() - stopped < 1s);
-  REQUIRE(told.all.size() == 2);
-  CHECK(told.all[1].count(refusal::closed_early) == 1);
-  CHECK(told.all[1].total() == 1);
-  CHECK(told.all[1].lasted < 2s);
+  REQUIRE(reported.all.size() == 2);
+  CHECK(reported.all[1].count(refusal::closed_early) == 1);
+  CHECK(reported.all[1].total() == 1);
+  CHECK(reported.all[1].lasted < 2s);
   flood.leave();
   tunnel.world.run_for(1s);
   CHECK(tunnel.world.net().in_use().timers == 0);
@@ -321,11 +321,11 @@ TEST_CASE("pacing: a client whose data channels die at once does not dial all th
   auto control = tunnel.bench.must(tunnel.bench.dial(server_port));
   const protocol::hello hello{protocol::hello_kind::control, protocol::service_digest("web")};
   tunnel.bench.must(control.write(bincode::encode_hello(hello)));
-  std::string heard;
+  std::string received;
   const auto hear = [&](std::size_t count) {
-    while (heard.size() < count) heard += tunnel.bench.must(read_once(control));
-    const std::string out = heard.substr(0, count);
-    heard.erase(0, count);
+    while (received.size() < count) received += tunnel.bench.must(read_once(control));
+    const std::string out = received.substr(0, count);
+    received.erase(0, count);
     return out;
   };
   const auto nonce = bincode::decode_hello(bytes(hear(bincode::hello_size)))->digest;

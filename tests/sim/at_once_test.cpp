@@ -161,8 +161,8 @@ TEST_CASE("at once: a client that is stopped by its observer ends without a paus
       tunnel.client_settings.services[0].retry_interval = 60s;
       tunnel.start_client();
       std::size_t seen = 0;
-      tunnel.client->events.also_notify([&](const sim::recorded& told) {
-        if (told.name == event && ++seen == attempts) tunnel.client->stop();
+      tunnel.client->events.also_notify([&](const sim::recorded& latest) {
+        if (latest.name == event && ++seen == attempts) tunnel.client->stop();
       });
       REQUIRE(tunnel.run_until([&] { return seen == attempts; }) == sim::outcome::done);
       CHECK(tunnel.run_until([&] { return tunnel.client->ended().has_value(); }, 100ms) ==

@@ -188,10 +188,10 @@ TEST_CASE("bounds: a server distinguishes max_refused_sources sources, and count
   const auto seed = test::scenario_seed(3);
   REPLAYABLE(seed);
   sim_tunnel tunnel(seed);
-  summaries told;
+  summaries reported;
   std::optional<std::error_code> ended;
   server::basic_server<transport::tcp<sim::runtime>, summaries> server(
-      {tunnel.world.make_runtime("server"), {}}, tunnel.server_settings, told);
+      {tunnel.world.make_runtime("server"), {}}, tunnel.server_settings, reported);
   server.async_run([&](std::error_code ec) { ended = ec; });
   tunnel.world.run_for(1s);
   constexpr std::size_t many = server::max_refused_sources + 200;
@@ -205,10 +205,10 @@ TEST_CASE("bounds: a server distinguishes max_refused_sources sources, and count
     }
   }
   tunnel.world.run_for(server::refusal_interval);
-  REQUIRE(told.all.size() == 1);
-  CHECK(told.all[0].sources == server::max_refused_sources);
-  CHECK(told.all[0].total() == 2 * many);
-  CHECK(told.all[0].by_most_active == 2);
+  REQUIRE(reported.all.size() == 1);
+  CHECK(reported.all[0].sources == server::max_refused_sources);
+  CHECK(reported.all[0].total() == 2 * many);
+  CHECK(reported.all[0].by_most_active == 2);
   server.stop();
   CHECK(tunnel.run_until([&] { return ended.has_value(); }, 1s) == sim::outcome::done);
 }

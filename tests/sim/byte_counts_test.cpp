@@ -39,13 +39,13 @@ struct carried_end {
   /// Bytes of successful writes; a failed write may have sent up to `largest_write` more.
   std::size_t sent = 0;
   std::size_t got = 0;
-  bool has_heard_the_end = false;
+  bool has_received_end = false;
   bool is_done = false;
 };
 
 /// Sends everything; if `waits`, after the other side has ended.
-io::awaitable<void> send(carried_end& at, bool waits, io::event& heard) {
-  if (waits) co_await heard.wait();
+io::awaitable<void> send(carried_end& at, bool waits, io::event& end_received) {
+  if (waits) co_await end_received.wait();
   const std::string block(5000, 'x');
   while (at.sent < at.to_send) {
     const std::size_t count = std::min(block.size(), at.to_send - at.sent);
@@ -58,22 +58,22 @@ io::awaitable<void> send(carried_end& at, bool waits, io::event& heard) {
   at.is_done = true;
 }
 
-io::awaitable<void> receive(carried_end& at, io::event& heard) {
+io::awaitable<void> receive(carried_end& at, io::event& end_received) {
   std::array<std::uint8_t, 4096> some;
   const byte_span room(some);
   for (;;) {
     const auto count = co_await at.stream.read_some(room);
     if (!count) break;
     at.got += *count;
-    at.has_heard_the_end = *count == 0;
+    at.has_received_end = *count == 0;
     if (*count == 0) break;
   }
-  heard.notify();
+  end_received.notify();
 }
 
 /// The bytes of the latest event.
-struct told_bytes {
-  explicit told_bytes(test::program& of) {
+struct reported_bytes {
+  explicit reported_bytes(test::program& of) {
     of.events.also_notify([this](const sim::recorded& event) {
       if (event.name == "forward_started") ++started;
       if (event.name == "forward_ended") last = event.bytes;
@@ -85,7 +85,7 @@ struct told_bytes {
 
 /// Runs a connection that ends as `how` says; checks what both sides report.
 void connect(sim_tunnel& tunnel, sim::acceptor& service, ending how, sim::scripted_rng& chosen,
-             told_bytes& server, told_bytes& client) {
+             reported_bytes& server, reported_bytes& client) {
   CAPTURE(static_cast<int>(how));
   server.last.reset();
   client.last.reset();
@@ -95,12 +95,12 @@ void connect(sim_tunnel& tunnel, sim::acceptor& service, ending how, sim::script
   carried_end local{bench.must(service.accept())};
   visitor.to_send = chosen.between(0, 400'000);
   local.to_send = chosen.between(0, 400'000);
-  io::event visitor_heard(tunnel.world.get_executor());
-  io::event local_heard(tunnel.world.get_executor());
-  bench.tasks.spawn(send(visitor, how == ending::half_closed, visitor_heard));
-  bench.tasks.spawn(send(local, false, local_heard));
-  bench.tasks.spawn(receive(visitor, visitor_heard));
-  bench.tasks.spawn(receive(local, local_heard));
+  io::event visitor_got_end(tunnel.world.get_executor());
+  io::event local_got_end(tunnel.world.get_executor());
+  bench.tasks.spawn(send(visitor, how == ending::half_closed, visitor_got_end));
+  bench.tasks.spawn(send(local, false, local_got_end));
+  bench.tasks.spawn(receive(visitor, visitor_got_end));
+  bench.tasks.spawn(receive(local, local_got_end));
   const auto begun = [&] { return server.started > before && client.started > before; };
   REQUIRE(tunnel.run_until(begun) == sim::outcome::done);
   const bool is_orderly = how == ending::in_order || how == ending::half_closed;
@@ -119,8 +119,8 @@ void connect(sim_tunnel& tunnel, sim::acceptor& service, ending how, sim::script
   const auto [server_received, server_sent] = *server.last;
   const auto [client_received, client_sent] = *client.last;
   if (is_orderly) {
-    CHECK(visitor.has_heard_the_end);
-    CHECK(local.has_heard_the_end);
+    CHECK(visitor.has_received_end);
+    CHECK(local.has_received_end);
     for (const std::size_t each : {server_received, client_received, local.got, visitor.sent}) {
       CHECK(each == visitor.to_send);
     }
@@ -156,8 +156,8 @@ TEST_CASE("byte counts: both sides report the bytes carried, however a connectio
     auto local = tunnel.world.make_runtime("client");
     auto service = tunnel.bench.must(local.listen({"127.0.0.1", 8080}));
     tunnel.start_both();
-    told_bytes server(*tunnel.server);
-    told_bytes client(*tunnel.client);
+    reported_bytes server(*tunnel.server);
+    reported_bytes client(*tunnel.client);
     for (int i = 0; i < 6; ++i) {
       connect(tunnel, service, endings[chosen.between(0, 3)], chosen, server, client);
     }
@@ -176,8 +176,8 @@ TEST_CASE(
   REPLAYABLE(seed);
   sim_tunnel tunnel(seed);
   tunnel.start_both();
-  told_bytes server(*tunnel.server);
-  told_bytes client(*tunnel.client);
+  reported_bytes server(*tunnel.server);
+  reported_bytes client(*tunnel.client);
   auto visitor = tunnel.bench.must(tunnel.arrive());
   tunnel.bench.must(visitor.write(bytes("anybody?")));
   CHECK(tunnel.bench.get(test::read_all(visitor)).error() == std::errc::connection_reset);

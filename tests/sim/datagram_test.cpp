@@ -82,14 +82,14 @@ TEST_CASE("sim datagrams: arrive with their source address, to which replies can
 
 TEST_CASE("sim datagrams: without a receiver they are lost silently") {
   two_sockets bench;
-  udp_endpoint nobody = bench.to_far;
-  nobody.port = 54;
-  CHECK(send(bench.near, nobody, "no such port"));
-  nobody.ip[3] = 77;
-  CHECK(send(bench.near, nobody, "no such host"));
-  nobody = bench.to_far;
-  nobody.is_v6 = true;
-  CHECK(send(bench.near, nobody, "no such family"));
+  udp_endpoint unreachable = bench.to_far;
+  unreachable.port = 54;
+  CHECK(send(bench.near, unreachable, "no such port"));
+  unreachable.ip[3] = 77;
+  CHECK(send(bench.near, unreachable, "no such host"));
+  unreachable = bench.to_far;
+  unreachable.is_v6 = true;
+  CHECK(send(bench.near, unreachable, "no such family"));
   CHECK(bench.arrivals(1) == numbers(1));
   bench.far.close();
   CHECK(bench.arrivals(1).empty());

@@ -5,7 +5,7 @@
 
 using namespace rathole;
 using namespace std::chrono_literals;
-using test::crowd, test::manner, test::offers;
+using test::crowd, test::visitor_kind, test::offers;
 
 namespace {
 
@@ -22,17 +22,18 @@ std::uint64_t life(std::string_view host, std::uint64_t failing, std::errc why) 
   if (!town.runs("server")) town.start_server();
   town.world.run_for(2s);
 
-  for (const auto& [to, how] : {std::pair{0, manner::slow}, std::pair{1, manner::half_closing},
-                                std::pair{2, manner::dribbling}, std::pair{0, manner::slamming}}) {
+  for (const auto& [to, how] :
+       {std::pair{0, visitor_kind::slow}, std::pair{1, visitor_kind::half_closing},
+        std::pair{2, visitor_kind::trickling}, std::pair{0, visitor_kind::disconnecting}}) {
     town.admit(offers[static_cast<std::size_t>(to)], how);
   }
   town.world.run_for(1s);
   town.start_client("gamma");
-  town.admit(offers[0], manner::dribbling);
+  town.admit(offers[0], visitor_kind::trickling);
   town.world.run_for(2s);
   town.stop("gamma", false);
 
-  town.admit(offers[1], manner::dribbling);
+  town.admit(offers[1], visitor_kind::trickling);
   town.world.run_for(200ms);
   town.stop("beta", false);
   town.world.run_for(1s);

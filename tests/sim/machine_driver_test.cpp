@@ -42,11 +42,11 @@ TEST_CASE("machine_driver: output added during a write is sent without another w
   REQUIRE(machine.out.empty());
   machine.out.append(bytes("second"));
   driver.wake();
-  const auto heard = bench.begin(test::read_all(pair.far));
+  const auto received = bench.begin(test::read_all(pair.far));
   bench.world.run_for(5s);
   CHECK(machine.out.empty());
   pair.near.close();
-  CHECK(bench.get(heard) == std::string("first second"));
+  CHECK(bench.get(received) == std::string("first second"));
   CHECK(bench.get(running).error() == errc::stopped);
 }
 

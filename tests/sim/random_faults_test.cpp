@@ -14,12 +14,12 @@ using test::crowd, test::offer_set;
 namespace {
 
 /// The faults of one seed: some are momentary, some last. Several different ones may last at once.
-class troubles {
+class faults {
  public:
-  explicit troubles(crowd& to) : to_(to) {}
+  explicit faults(crowd& to) : to_(to) {}
 
   /// Adds one random fault.
-  void strike() {
+  void add_fault() {
     auto& net = to_.world.net();
     const std::string_view client = rng().between(0, 1) ? "alpha" : "beta";
     const offer_set of_client = test::offers_of(client);
@@ -114,7 +114,7 @@ class troubles {
 };
 
 void live(crowd& town) {
-  troubles all(town);
+  faults all(town);
   town.open();
   town.let_visitors_come(true);
   if (town.rng.between(0, 1)) town.start_client("mallory");
@@ -122,7 +122,7 @@ void live(crowd& town) {
     // Runs several series of faults; everything must recover after each.
     const bool soon = town.rng.between(0, 1) == 1;
     town.world.run_for(std::chrono::milliseconds(town.rng.between(1, soon ? 3'000 : 40'000)));
-    all.strike();
+    all.add_fault();
   }
   town.world.run_until([&] { return all.over(); });
   town.let_visitors_come(false);
@@ -142,7 +142,7 @@ test::inventory at_rest(crowd& town) {
 /// Runs few faults a minute, but for hours. What is in use when idle must be the same before and
 /// after.
 void live_long(crowd& town) {
-  troubles all(town);
+  faults all(town);
   town.open();
   const test::inventory before = at_rest(town);
   town.let_visitors_come(true, 40s);
@@ -151,7 +151,7 @@ void live_long(crowd& town) {
     // Often the next fault begins before the last one has ended.
     const bool soon = town.rng.between(0, 2) == 0;
     town.world.run_for(std::chrono::milliseconds(town.rng.between(1, soon ? 5'000 : 900'000)));
-    all.strike();
+    all.add_fault();
   }
   town.world.run_until([&] { return all.over(); });
   town.let_visitors_come(false);
@@ -171,12 +171,12 @@ void run(std::uint64_t seed, void (*live)(crowd&), test::tally& sum) {
     live(town);
   } catch (const test::violation& what) {
     FAIL_CHECK(std::string(what.what()));
-    if (test::replays_one_seed()) MESSAGE(town.story());
+    if (test::replays_one_seed()) MESSAGE(town.event_log());
   }
   sum.complete += town.found.complete;
-  sum.owed += town.found.owed;
+  sum.required += town.found.required;
   sum.broken += town.found.broken;
-  sum.turned_away += town.found.turned_away;
+  sum.refused += town.found.refused;
   sum.left += town.found.left;
   sum.datagrams += town.found.datagrams;
   sum.datagrams_lost += town.found.datagrams_lost;
@@ -195,8 +195,8 @@ test::tally run_all(const std::vector<std::uint64_t>& seeds, void (*life)(crowd&
 
 std::string words(const test::tally& sum) {
   std::ostringstream out;
-  out << "complete " << sum.complete << ", owed " << sum.owed << ", broken " << sum.broken
-      << ", refused " << sum.turned_away << ", left " << sum.left << "; datagrams answered "
+  out << "complete " << sum.complete << ", owed " << sum.required << ", broken " << sum.broken
+      << ", refused " << sum.refused << ", left " << sum.left << "; datagrams answered "
       << sum.datagrams << ", owed " << sum.datagrams_owed << ", lost " << sum.datagrams_lost;
   return out.str();
 }
@@ -209,9 +209,9 @@ TEST_CASE("random faults: no invariant breaks, and everything recovers") {
   INFO(words(sum));
   // The seeds are meaningful: many visitors must have been answered, and others must have failed.
   if (seeds.size() >= 100) {
-    CHECK(sum.owed >= 40 * seeds.size());
+    CHECK(sum.required >= 40 * seeds.size());
     CHECK(sum.broken >= 5 * seeds.size());
-    CHECK(sum.turned_away >= seeds.size() / 10);
+    CHECK(sum.refused >= seeds.size() / 10);
     CHECK(sum.left >= 10 * seeds.size());
     CHECK(sum.datagrams_owed >= 30 * seeds.size());
     CHECK(sum.datagrams_lost >= 10 * seeds.size());
@@ -223,17 +223,17 @@ TEST_CASE("random faults: a long life leaks nothing") {
   const test::tally sum = run_all(seeds, live_long);
   INFO(words(sum));
   const std::uint64_t hours = seeds.size() * test::scenario_hours(usual_hours);
-  CHECK(sum.owed >= 50 * hours);
-  CHECK(sum.broken + sum.turned_away >= hours / 4);
+  CHECK(sum.required >= 50 * hours);
+  CHECK(sum.broken + sum.refused >= hours / 4);
   CHECK(sum.datagrams_owed >= 50 * hours);
 }
 
 TEST_CASE("random faults: the same seed gives the same events") {
-  const auto story = [](std::uint64_t seed) {
+  const auto event_log = [](std::uint64_t seed) {
     crowd town(seed);
     live(town);
-    return town.story() + std::to_string(town.world.steps());
+    return town.event_log() + std::to_string(town.world.steps());
   };
-  CHECK(story(7) == story(7));
-  CHECK(story(7) != story(8));
+  CHECK(event_log(7) == event_log(7));
+  CHECK(event_log(7) != event_log(8));
 }

@@ -16,7 +16,7 @@ namespace {
 constexpr duration last_moment = 30ms;
 
 /// Returns what was reported about `service`, except its connections.
-std::vector<std::string> told_of(const test::program& one, const std::string& service) {
+std::vector<std::string> events_of(const test::program& one, const std::string& service) {
   std::vector<std::string> out;
   for (const std::string& line : one.events.lines()) {
     const bool is_forward = line.find(" forward_") != line.npos;
@@ -188,9 +188,9 @@ TEST_CASE("reload: an attempt is repeated at once if the settings change before 
     tunnel.start_service("client", test::echo);
     tunnel.start_server();
     tunnel.start_client();
-    const auto& told = tunnel.client->events;
+    const auto& events = tunnel.client->events;
     // One attempt for each service, and the second one for this.
-    const auto begins_again = [&] { return told.count<client::control_channel_starting>() == 3; };
+    const auto begins_again = [&] { return events.count<client::control_channel_starting>() == 3; };
     REQUIRE(tunnel.run_until(begins_again) == sim::outcome::done);
     tunnel.world.run_for(moment);
     tunnel.server_settings.services.push_back(other);
@@ -323,8 +323,8 @@ TEST_CASE("reload: random changes, and a service that is not affected") {
     reload_tunnel tunnel(seed);
     tunnel.start();
     tunnel.world.run_for(1s);
-    const auto server_story = told_of(*tunnel.server, "web");
-    const auto client_story = told_of(*tunnel.client, "web");
+    const auto server_events = events_of(*tunnel.server, "web");
+    const auto client_events = events_of(*tunnel.client, "web");
     random_edits edits(tunnel, seed);
     for (int i = 0; i < 50; ++i) {
       edits.make();
@@ -336,8 +336,8 @@ TEST_CASE("reload: random changes, and a service that is not affected") {
     edits.undo();
     CHECK(tunnel.serves(5203, 35s));
     CHECK(tunnel.echoes(*tunnel.untouched));
-    CHECK(told_of(*tunnel.server, "web") == server_story);
-    CHECK(told_of(*tunnel.client, "web") == client_story);
+    CHECK(events_of(*tunnel.server, "web") == server_events);
+    CHECK(events_of(*tunnel.client, "web") == client_events);
     tunnel.finish();
     CHECK(tunnel.world.net().in_use().datagram_sockets == 0);
   }

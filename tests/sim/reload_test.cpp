@@ -166,13 +166,13 @@ TEST_CASE("reload: the addresses for clients change") {
     CHECK(tunnel.echoes(*tunnel.untouched));
   }
   SUBCASE("an address that cannot be bound changes nothing") {
-    auto squatter = tunnel.bench.must(tunnel.bench.server.listen(address{"0.0.0.0", 2334}));
+    auto port_holder = tunnel.bench.must(tunnel.bench.server.listen(address{"0.0.0.0", 2334}));
     tunnel.server_settings.bind_addr = {"0.0.0.0", 2334};
     tunnel.server_settings.services.pop_back();
     CHECK(tunnel.update_server() == std::errc::address_in_use);
     CHECK(tunnel.serves(5203));
     tunnel.check_untouched(2);
-    squatter.close();
+    port_holder.close();
   }
   SUBCASE("a wildcard takes the port over from a host name") {
     tunnel.server_settings.bind_addr = {"::", 2333};
@@ -181,7 +181,7 @@ TEST_CASE("reload: the addresses for clients change") {
     CHECK(tunnel.echoes(*tunnel.untouched));
   }
   SUBCASE("a port is not given up for an address that cannot be bound") {
-    auto squatter = tunnel.bench.must(tunnel.bench.server.listen(address{"0.0.0.0", 2334}));
+    auto port_holder = tunnel.bench.must(tunnel.bench.server.listen(address{"0.0.0.0", 2334}));
     tunnel.server_settings.bind_addr =
         address_list(std::vector<address>{{"::", 2333}, {"0.0.0.0", 2334}});
     CHECK(tunnel.update_server() == std::errc::address_in_use);
@@ -189,7 +189,7 @@ TEST_CASE("reload: the addresses for clients change") {
     // Clients can still connect.
     tunnel.world.net().lose_connections("server", "client");
     CHECK(tunnel.serves(5203, 10s));
-    squatter.close();
+    port_holder.close();
   }
   tunnel.finish();
 }

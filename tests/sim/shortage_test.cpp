@@ -39,10 +39,10 @@ TEST_CASE("shortage: a server accepts as many visitors as can have a data channe
     CHECK(held <= 80 - 20);
   }
   tunnel.world.run_for(1s);
-  const auto& told = tunnel.server->events;
-  CHECK(told.count<server::forward_started>() == 28);
-  CHECK(told.count<server::visitor_refused>() == 72);
-  CHECK(told.last_error<server::visitor_refused>() == std::errc::too_many_files_open);
+  const auto& events = tunnel.server->events;
+  CHECK(events.count<server::forward_started>() == 28);
+  CHECK(events.count<server::visitor_refused>() == 72);
+  CHECK(events.last_error<server::visitor_refused>() == std::errc::too_many_files_open);
   // Active visitors are not affected.
   auto& early = visitors.front();
   const std::string question = "still there?";
@@ -91,18 +91,18 @@ TEST_CASE(
     CHECK(tunnel.run_until([&] { return idle_channels(*tunnel.server) == 8; }) ==
           sim::outcome::done);
     auto& operations = tunnel.world.net().operations("server");
-    const auto& told = tunnel.server->events;
+    const auto& events = tunnel.server->events;
     // One of the next operations is the accept; no visitor is lost whichever fails.
     bool yielded = false;
     for (std::uint64_t next = 1; next <= 12; ++next) {
       CAPTURE(next);
-      const std::size_t sessions = told.count<server::control_channel_closed>();
+      const std::size_t sessions = events.count<server::control_channel_closed>();
       auto visitor = tunnel.bench.begin(tunnel.visit("hello"));
       operations.fail_at(operations.count() + next, std::errc::too_many_files_open);
       const time_point before = tunnel.world.now();
       tunnel.run_until([&] { return visitor->has_value(); }, 1min);
       // If a control channel ends, its idle data channels end too, which would prove nothing.
-      const bool same_session = told.count<server::control_channel_closed>() == sessions;
+      const bool same_session = events.count<server::control_channel_closed>() == sessions;
       yielded = yielded || (same_session && idle_channels(*tunnel.server) == 0);
       CHECK(tunnel.world.now() - before < 10s);
       // The failed operation may have been the control channel's.
@@ -110,7 +110,7 @@ TEST_CASE(
       tunnel.world.run_for(15s);
     }
     CHECK(yielded);
-    CHECK(told.count<server::accept_failed>() == 0);
+    CHECK(events.count<server::accept_failed>() == 0);
     CHECK(tunnel.serves_again(1s));
     tunnel.stop_all();
   }

@@ -71,7 +71,7 @@ TEST_CASE("shutdown: after the grace time an active connection is reset, however
   REPLAYABLE(seed);
   busy_tunnel tunnel(seed);
   tunnel.bench.tasks.spawn(talk_on(tunnel.world, *tunnel.visitor));
-  const time_point told = tunnel.world.now();
+  const time_point stopped_at = tunnel.world.now();
   SUBCASE("by the server") {
     tunnel.server->stop();
     tunnel.until_ended(*tunnel.server, 11s);
@@ -80,7 +80,7 @@ TEST_CASE("shutdown: after the grace time an active connection is reset, however
     tunnel.client->stop();
     tunnel.until_ended(*tunnel.client, 11s);
   }
-  CHECK(tunnel.world.now() - told == 10s);
+  CHECK(tunnel.world.now() - stopped_at == 10s);
   tunnel.world.run_for(1s);
   CHECK(tunnel.bench.get(read_once(*tunnel.visitor)).error() == std::errc::connection_reset);
   tunnel.visitor.reset();
@@ -103,11 +103,11 @@ TEST_CASE("shutdown: an idle connection does not delay it") {
         tunnel.server->update(tunnel.server_settings);
         tunnel.client->update(tunnel.client_settings);
         tunnel.world.run_for(quiet_before);
-        const time_point told = tunnel.world.now();
+        const time_point stopped_at = tunnel.world.now();
         test::program& stopped = by_server ? *tunnel.server : *tunnel.client;
         stopped.stop();
         tunnel.until_ended(stopped, 11s);
-        CHECK(tunnel.world.now() - told == (idle == 0s ? 10s : idle));
+        CHECK(tunnel.world.now() - stopped_at == (idle == 0s ? 10s : idle));
         CHECK(tunnel.bench.get(read_once(*tunnel.visitor)).error() == std::errc::connection_reset);
         tunnel.visitor.reset();
         tunnel.stop_all();
@@ -128,11 +128,11 @@ TEST_CASE("shutdown: a connection that still dials its service does not delay it
   auto visitor = tunnel.bench.must(tunnel.arrive());
   tunnel.bench.must(visitor.write(bytes("hello")));
   tunnel.world.run_for(1s);
-  const time_point told = tunnel.world.now();
+  const time_point stopped_at = tunnel.world.now();
   tunnel.client->stop();
   REQUIRE(tunnel.run_until([&] { return tunnel.client->ended().has_value(); }) ==
           sim::outcome::done);
-  CHECK(tunnel.world.now() - told == 1s);
+  CHECK(tunnel.world.now() - stopped_at == 1s);
   visitor.close();
   listener.close();
   tunnel.stop_all();
@@ -145,10 +145,10 @@ TEST_CASE("shutdown: draining has no time limit until a stop is requested") {
   tunnel.server->drain();
   tunnel.world.run_for(1h);
   CHECK_FALSE(tunnel.server->ended());
-  const time_point told = tunnel.world.now();
+  const time_point stopped_at = tunnel.world.now();
   tunnel.server->stop();
   tunnel.until_ended(*tunnel.server, 2s);
-  CHECK(tunnel.world.now() - told == 1s);
+  CHECK(tunnel.world.now() - stopped_at == 1s);
   tunnel.visitor.reset();
   tunnel.stop_all();
 }
@@ -191,12 +191,12 @@ TEST_CASE("shutdown: of a client that is still dialling, and of a server without
   tunnel.world.net().partition("client", "server");
   tunnel.start_client();
   tunnel.world.run_for(5s);
-  const time_point told = tunnel.world.now();
+  const time_point stopped_at = tunnel.world.now();
   tunnel.client->stop();
   tunnel.server->stop();
   REQUIRE(tunnel.run_until([&] { return tunnel.client->ended() && tunnel.server->ended(); }) ==
           sim::outcome::done);
-  CHECK(tunnel.world.now() == told);
+  CHECK(tunnel.world.now() == stopped_at);
   tunnel.world.net().heal("client", "server");
   tunnel.stop_all();
 }

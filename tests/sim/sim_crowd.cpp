@@ -23,7 +23,7 @@ constexpr std::size_t most_udp_present = 6;
 std::size_t index_of(const offer& of) { return static_cast<std::size_t>(&of - offers.data()); }
 
 std::string greeting(const offer& of) {
-  return of.how == temper::speaks_first ? pattern(greeting_size) : std::string();
+  return of.how == response_mode::greets_first ? pattern(greeting_size) : std::string();
 }
 
 duration milliseconds_between(sim::scripted_rng& rng, std::uint64_t low, std::uint64_t high) {
@@ -59,8 +59,8 @@ config::client_service client_side(const offer& of) {
 
 }  // namespace
 
-std::string answered(const offer& of, std::string_view heard) {
-  std::string out(heard);
+std::string answered(const offer& of, std::string_view received) {
+  std::string out(received);
   for (char& c : out) c = static_cast<char>(c ^ static_cast<char>(0x11 * (index_of(of) + 1)));
   return out;
 }
@@ -289,7 +289,7 @@ void crowd::check_client(const client_host& at) {
 void crowd::begin_trouble(offer_set which) {
   for (std::size_t i = 0; i < paths_.size(); ++i) {
     if ((which >> i & 1U) == 0) continue;
-    ++paths_[i].troubles;
+    ++paths_[i].faults;
     ++paths_[i].epoch;
   }
 }
@@ -297,14 +297,14 @@ void crowd::begin_trouble(offer_set which) {
 void crowd::end_trouble(offer_set which) {
   for (std::size_t i = 0; i < paths_.size(); ++i) {
     if ((which >> i & 1U) == 0) continue;
-    --paths_[i].troubles;
+    --paths_[i].faults;
     paths_[i].calm_since = world.now();
   }
 }
 
 std::optional<std::uint64_t> crowd::healthy(const offer& of) {
   const path& on = paths_[index_of(of)];
-  if (on.troubles > 0 || world.now() < on.calm_since + settling) return std::nullopt;
+  if (on.faults > 0 || world.now() < on.calm_since + settling) return std::nullopt;
   bool stands = false;
   latest("server").is->for_each_pool([&](const config::server_service& service, const auto&) {
     stands = stands || service.name == of.name;
@@ -332,26 +332,26 @@ void crowd::visitors_arrive() {
   if (is_udp(to)) {
     if (datagrams_->present() < most_udp_present) datagrams_->admit(to, rng.between(1, 10));
   } else if (present_ < most_present) {
-    admit(to, static_cast<manner>(rng.between(0, 5)));
+    admit(to, static_cast<visitor_kind>(rng.between(0, 5)));
   }
   const auto longest = std::chrono::duration_cast<std::chrono::milliseconds>(longest_pause_);
   const auto pause = milliseconds_between(rng, 1, static_cast<std::uint64_t>(longest.count()));
   world.call_at(world.now() + pause, [this] { visitors_arrive(); });
 }
 
-void crowd::admit(const offer& to, manner how) {
-  const auto number = static_cast<std::uint32_t>(guests_.size());
-  guest& me = guests_.emplace_back();
+void crowd::admit(const offer& to, visitor_kind how) {
+  const auto number = static_cast<std::uint32_t>(visitor_states_.size());
+  visitor_state& me = visitor_states_.emplace_back();
   me.to = &to;
   me.how = how;
   std::size_t size = number_size + rng.between(0, rng.between(0, 5) == 0 ? 40'000 : 3'000);
-  if (how == manner::mute) size = 0;
+  if (how == visitor_kind::silent) size = 0;
   me.question = pattern(size);
   std::memcpy(me.question.data(), &number, std::min(size, number_size));
   me.answer = greeting(to) + answered(to, me.question);
   me.healthy = healthy(to);
   ++present_;
-  bench.tasks.spawn(attend(me, rng.next()));
+  bench.tasks.spawn(run_visitor(me, rng.next()));
 }
 
 io::awaitable<void> crowd::pause(duration length) {
@@ -359,17 +359,17 @@ io::awaitable<void> crowd::pause(duration length) {
   co_await io::sleep_until(visitors_, world.now() + length, wake);
 }
 
-io::awaitable<void> crowd::attend(guest& me, std::uint64_t seed) {
+io::awaitable<void> crowd::run_visitor(visitor_state& me, std::uint64_t seed) {
   sim::scripted_rng mood(seed);
   const address at{"server", me.to->port};
   const io::socket_options none;
   auto stream = co_await visitors_.connect(at, none, world.now() + 10s, std::stop_token());
   if (!stream) {
-    judge(me, failure(stream.error()));
+    check_result(me, failure(stream.error()));
     co_return;
   }
   me.port = stream->local().port;
-  const auto hang_up = [&me, &stream, abrupt = mood.between(0, 1) == 1] {
+  const auto disconnect = [&me, &stream, abrupt = mood.between(0, 1) == 1] {
     me.left = true;
     if (abrupt) {
       stream->abort();
@@ -379,49 +379,50 @@ io::awaitable<void> crowd::attend(guest& me, std::uint64_t seed) {
     }
   };
   std::optional<io::alarm<sim::runtime>> leaving;
-  if (me.how == manner::slamming || me.how == manner::mute) {
-    leaving.emplace(visitors_, world.now() + milliseconds_between(mood, 0, 3000), hang_up);
+  if (me.how == visitor_kind::disconnecting || me.how == visitor_kind::silent) {
+    leaving.emplace(visitors_, world.now() + milliseconds_between(mood, 0, 3000), disconnect);
   }
-  io::task_group speaking(world.get_executor());
-  if (me.how != manner::mute) speaking.spawn(speak(me, *stream, mood.next()));
-  if (me.how == manner::half_closing) co_await pause(milliseconds_between(mood, 1, 2000));
+  io::task_group sending(world.get_executor());
+  if (me.how != visitor_kind::silent) sending.spawn(send_request(me, *stream, mood.next()));
+  if (me.how == visitor_kind::half_closing) co_await pause(milliseconds_between(mood, 1, 2000));
   const auto ended = co_await listen(me, *stream, mood.next());
   stream->close();
-  co_await speaking.join();
-  judge(me, ended);
+  co_await sending.join();
+  check_result(me, ended);
 }
 
-io::awaitable<void> crowd::speak(guest& me, sim::stream& to, std::uint64_t seed) {
+io::awaitable<void> crowd::send_request(visitor_state& me, sim::stream& to, std::uint64_t seed) {
   sim::scripted_rng mood(seed);
-  const bool dribbles = me.how == manner::dribbling;
+  const bool trickles = me.how == visitor_kind::trickling;
   // What may be in flight: six windows, and one read of each relay in both directions and of the
   // service.
   const std::size_t on_the_way = 11 * window_;
   std::string_view rest = me.question;
   while (!rest.empty()) {
-    const std::size_t most = dribbles ? mood.between(number_size, 1500) : 4000;
+    const std::size_t most = trickles ? mood.between(number_size, 1500) : 4000;
     const std::string_view piece = rest.substr(0, most);
     const auto sent = co_await to.write(bytes(piece));
     if (!sent) co_return;
     me.given += piece.size();
     rest.remove_prefix(piece.size());
     const std::size_t answerable = me.given + (me.answer.size() - me.question.size());
-    if (me.to->how != temper::answers_late && answerable > me.got + on_the_way) {
+    if (me.to->how != response_mode::answers_late && answerable > me.got + on_the_way) {
       report_problem("the tunnel holds more of visitor " + std::to_string(me.port) +
                      " than its windows");
     }
-    if (dribbles) co_await pause(milliseconds_between(mood, 1, 300));
+    if (trickles) co_await pause(milliseconds_between(mood, 1, 300));
   }
   me.ended_sending = true;
   co_await to.shutdown_send();
 }
 
-io::task<void> crowd::listen(guest& me, sim::stream& from, std::uint64_t seed) {
+io::task<void> crowd::listen(visitor_state& me, sim::stream& from, std::uint64_t seed) {
   sim::scripted_rng mood(seed);
   std::array<std::uint8_t, 16 * 1024> buffer;
   for (;;) {
-    const bool sips = me.how == manner::slow;
-    const byte_span room = byte_span(buffer).first(sips ? mood.between(200, 2000) : buffer.size());
+    const bool slowly = me.how == visitor_kind::slow;
+    const byte_span room =
+        byte_span(buffer).first(slowly ? mood.between(200, 2000) : buffer.size());
     const auto count = co_await from.read_some(room);
     if (!count) co_return failure(count.error());
     if (*count == 0) co_return result<void>{};
@@ -432,11 +433,11 @@ io::task<void> crowd::listen(guest& me, sim::stream& from, std::uint64_t seed) {
       co_return failure(errc::malformed_message);
     }
     me.got += *count;
-    if (sips) co_await pause(milliseconds_between(mood, 1, 100));
+    if (slowly) co_await pause(milliseconds_between(mood, 1, 100));
   }
 }
 
-void crowd::judge(const guest& me, const result<void>& ended) {
+void crowd::check_result(const visitor_state& me, const result<void>& ended) {
   --present_;
   const bool complete = ended && me.got == me.answer.size();
   const std::string who = "visitor " + std::to_string(me.port) + " of " + std::string(me.to->name);
@@ -449,13 +450,13 @@ void crowd::judge(const guest& me, const result<void>& ended) {
   if (complete) {
     ++found.complete;
   } else if (!ended || !forwarded_.contains(me.port)) {
-    ended ? ++found.turned_away : ++found.broken;
+    ended ? ++found.refused : ++found.broken;
   } else {
-    report_problem(who + " got a clean end" + how_far);
+    report_problem(who + " got an orderly end" + how_far);
   }
   if (!me.healthy || paths_[index_of(*me.to)].epoch != *me.healthy) return;
   if (complete) {
-    ++found.owed;
+    ++found.required;
   } else if (!refused_at_limit_.contains(me.port)) {
     report_problem(who + " was lost on a healthy path" + how_far + ": " +
                    (ended ? "a clean end" : ended.error().message()));
@@ -474,8 +475,8 @@ io::awaitable<void> crowd::local_service(const offer& of) {
 }
 
 io::awaitable<void> crowd::serve(sim::stream stream, const offer& of) {
-  std::string heard;
-  guest* who = nullptr;
+  std::string received;
+  visitor_state* who = nullptr;
   const std::string first = greeting(of);
   if (!first.empty()) {
     const auto sent = co_await stream.write(bytes(first));
@@ -487,45 +488,47 @@ io::awaitable<void> crowd::serve(sim::stream stream, const offer& of) {
     if (!count) co_return;
     if (*count == 0) break;
     const std::string_view piece(reinterpret_cast<const char*>(buffer.data()), *count);
-    heard += piece;
-    recognize(of, heard, who);
-    if (of.how == temper::answers_late) continue;
+    received += piece;
+    recognize(of, received, who);
+    if (of.how == response_mode::answers_late) continue;
     const std::string answer = answered(of, piece);
     const auto sent = co_await stream.write(bytes(answer));
     if (!sent) co_return;
   }
-  check_end(of, heard, who);
-  if (of.how == temper::answers_late) {
-    const std::string answer = answered(of, heard);
+  check_end(of, received, who);
+  if (of.how == response_mode::answers_late) {
+    const std::string answer = answered(of, received);
     co_await stream.write(bytes(answer));
   }
   stream.close();
 }
 
-void crowd::recognize(const offer& of, const std::string& heard, guest*& who) {
-  if (!who && heard.size() >= number_size) {
+void crowd::recognize(const offer& of, const std::string& received, visitor_state*& who) {
+  if (!who && received.size() >= number_size) {
     std::uint32_t number = 0;
-    std::memcpy(&number, heard.data(), number_size);
-    if (number < guests_.size()) who = &guests_[number];
+    std::memcpy(&number, received.data(), number_size);
+    if (number < visitor_states_.size()) who = &visitor_states_[number];
     if (!who || who->to != &of || who->served) {
-      report_problem("the local service " + std::string(of.name) + " hears nobody it should");
+      report_problem("the local service " + std::string(of.name) +
+                     " receives a request of none of its visitors");
     } else {
       who->served = true;
     }
   }
-  if (who && !who->question.starts_with(heard)) {
-    report_problem("the local service " + std::string(of.name) + " hears bytes that nobody said");
+  if (who && !who->question.starts_with(received)) {
+    report_problem("the local service " + std::string(of.name) +
+                   " receives bytes that were not sent");
   }
 }
 
-void crowd::check_end(const offer& of, const std::string& heard, const guest* who) {
-  const bool whole = who ? who->ended_sending && heard.size() >= who->given : heard.empty();
+void crowd::check_end(const offer& of, const std::string& received, const visitor_state* who) {
+  const bool whole = who ? who->ended_sending && received.size() >= who->given : received.empty();
   if (whole) return;
   report_problem(
-      "the local service " + std::string(of.name) + " got a clean end after " +
-      std::to_string(heard.size()) + " bytes of " +
-      (who ? "visitor " + std::to_string(who->port) + ", who gave " + std::to_string(who->given)
-           : "nobody known"));
+      "the local service " + std::string(of.name) + " got an orderly end after " +
+      std::to_string(received.size()) + " bytes of " +
+      (who ? "visitor " + std::to_string(who->port) + ", which sent " + std::to_string(who->given)
+           : "an unknown visitor"));
 }
 
 // Actions.
@@ -556,12 +559,12 @@ void crowd::recover() {
     look(false);
   };
   until_alone(3min);
-  const std::size_t owed = found.owed + found.datagrams_owed;
+  const std::size_t required = found.required + found.datagrams_owed;
   for (const offer& of : offers) {
-    is_udp(of) ? datagrams_->admit(of, 1) : admit(of, manner::prompt);
+    is_udp(of) ? datagrams_->admit(of, 1) : admit(of, visitor_kind::prompt);
   }
   until_alone(1min);
-  if (found.owed + found.datagrams_owed != owed + offers.size()) {
+  if (found.required + found.datagrams_owed != required + offers.size()) {
     report_problem("a visitor after the troubles was not served");
   }
   world.run_for(settling);
@@ -591,7 +594,7 @@ void crowd::close() {
     if (is_udp(of)) {
       datagrams_->admit(of, 3);
     } else {
-      for (const manner how : {manner::slow, manner::dribbling}) admit(of, how);
+      for (const visitor_kind how : {visitor_kind::slow, visitor_kind::trickling}) admit(of, how);
     }
   }
   world.run_for(milliseconds_between(rng, 0, 1000));
@@ -611,7 +614,7 @@ void crowd::close() {
   look(true);
 }
 
-std::string crowd::story() const {
+std::string crowd::event_log() const {
   // Sorted by time, keeping each program's order. (clang 19 rejects libstdc++ 12's stable_sort.)
   std::multimap<std::string, std::string> lines;
   for (const std::string& line : earlier_lines_) lines.emplace(line.substr(0, 12), line);

@@ -15,7 +15,7 @@ using namespace std::chrono_literals;
 
 /// A request begins with the visitor's number and the request's number.
 struct heading {
-  std::uint32_t guest = 0;
+  std::uint32_t visitor = 0;
   std::uint32_t index = 0;
 };
 
@@ -46,20 +46,21 @@ udp_visitors::udp_visitors(crowd& owner)
       lan_(owner.world.make_runtime("lan")) {}
 
 std::string udp_visitors::name(std::uint32_t number) const {
-  return "UDP visitor " + std::to_string(number) + " of " + std::string(guests_[number].to->name);
+  return "UDP visitor " + std::to_string(number) + " of " +
+         std::string(visitor_states_[number].to->name);
 }
 
 // Visitors.
 
 void udp_visitors::admit(const offer& to, std::size_t questions) {
-  const auto number = static_cast<std::uint32_t>(guests_.size());
-  guests_.emplace_back().to = &to;
+  const auto number = static_cast<std::uint32_t>(visitor_states_.size());
+  visitor_states_.emplace_back().to = &to;
   ++present_;
-  crowd_.bench.tasks.spawn(attend(number, questions, crowd_.rng.next()));
+  crowd_.bench.tasks.spawn(run_visitor(number, questions, crowd_.rng.next()));
 }
 
-io::awaitable<void> udp_visitors::attend(std::uint32_t number, std::size_t questions,
-                                         std::uint64_t seed) {
+io::awaitable<void> udp_visitors::run_visitor(std::uint32_t number, std::size_t questions,
+                                              std::uint64_t seed) {
   sim::scripted_rng mood(seed);
   const address any{"0.0.0.0", 0};
   auto socket = co_await visitors_.bind_udp(any, std::stop_token());
@@ -74,12 +75,12 @@ io::awaitable<void> udp_visitors::attend(std::uint32_t number, std::size_t quest
   }
   co_await io::sleep_until(visitors_, crowd_.world.now() + max_delay + 1ms, wake);
   socket->unwatch();
-  guests_[number].left = true;
+  visitor_states_[number].left = true;
   --present_;
 }
 
 void udp_visitors::ask(std::uint32_t number, sim::datagram_socket& from, std::size_t size) {
-  guest& me = guests_[number];
+  visitor_state& me = visitor_states_[number];
   const std::size_t index = me.asked.size();
   const std::string text = question_text({number, static_cast<std::uint32_t>(index)}, size);
   question& asked = me.asked.emplace_back();
@@ -90,18 +91,18 @@ void udp_visitors::ask(std::uint32_t number, sim::datagram_socket& from, std::si
   one.payload = bytes(text);
   from.send(std::span(&one, 1));
   crowd_.world.call_at(crowd_.world.now() + max_delay,
-                       [this, number, index] { judge(number, index); });
+                       [this, number, index] { check_result(number, index); });
 }
 
 void udp_visitors::hear_answer(std::uint32_t number, byte_view payload) {
-  guest& me = guests_[number];
-  const std::string heard = answered(*me.to, text_of(payload));
-  const auto of = heading_of(heard);
-  if (!of || of->guest != number || of->index >= me.asked.size()) {
+  visitor_state& me = visitor_states_[number];
+  const std::string received = answered(*me.to, text_of(payload));
+  const auto of = heading_of(received);
+  if (!of || of->visitor != number || of->index >= me.asked.size()) {
     return crowd_.report_problem(name(number) + " got a datagram that was not for it");
   }
   question& asked = me.asked[of->index];
-  if (heard != question_text(*of, asked.size)) {
+  if (received != question_text(*of, asked.size)) {
     return crowd_.report_problem(name(number) + " got an answer that was changed");
   }
   if (std::exchange(asked.answered, true))
@@ -109,8 +110,8 @@ void udp_visitors::hear_answer(std::uint32_t number, byte_view payload) {
   ++crowd_.found.datagrams;
 }
 
-void udp_visitors::judge(std::uint32_t number, std::size_t index) {
-  const guest& me = guests_[number];
+void udp_visitors::check_result(std::uint32_t number, std::size_t index) {
+  const visitor_state& me = visitor_states_[number];
   const question& asked = me.asked[index];
   if (!asked.answered) ++crowd_.found.datagrams_lost;
   if (!asked.healthy || crowd_.epoch(*me.to) != *asked.healthy) return;
@@ -118,7 +119,7 @@ void udp_visitors::judge(std::uint32_t number, std::size_t index) {
     ++crowd_.found.datagrams_owed;
   } else {
     crowd_.report_problem(name(number) + " got no answer on a healthy path; it was " +
-                          (asked.heard ? "heard" : "not heard"));
+                          (asked.received ? "received" : "not received"));
   }
 }
 
@@ -138,44 +139,46 @@ io::awaitable<void> udp_visitors::start(const offer& of) {
 }
 
 void udp_visitors::serve(service& me) {
-  for (const io::datagram& heard : me.socket.receive()) {
-    if (!recognize(me, heard)) return;
-    const std::string text = answered(*me.is, text_of(heard.payload));
+  for (const io::datagram& received : me.socket.receive()) {
+    if (!recognize(me, received)) return;
+    const std::string text = answered(*me.is, text_of(received.payload));
     io::datagram answer;
-    answer.peer = heard.peer;
+    answer.peer = received.peer;
     answer.payload = bytes(text);
     me.socket.send(std::span(&answer, 1));
   }
 }
 
-bool udp_visitors::recognize(service& me, const io::datagram& heard) {
+bool udp_visitors::recognize(service& me, const io::datagram& received) {
   const auto report_problem = [&](const std::string& what) {
-    crowd_.report_problem("the local service " + std::string(me.is->name) + " hears " + what);
+    crowd_.report_problem("the local service " + std::string(me.is->name) + " receives " + what);
     return false;
   };
-  const std::string_view text = text_of(heard.payload);
+  const std::string_view text = text_of(received.payload);
   const auto of = heading_of(text);
-  if (!of || of->guest >= guests_.size()) return report_problem("nobody known");
-  guest& who = guests_[of->guest];
-  if (who.to != me.is || of->index >= who.asked.size()) return report_problem("nobody it should");
+  if (!of || of->visitor >= visitor_states_.size())
+    return report_problem("a datagram of an unknown visitor");
+  visitor_state& who = visitor_states_[of->visitor];
+  if (who.to != me.is || of->index >= who.asked.size())
+    return report_problem("a datagram of another service's visitor");
   question& asked = who.asked[of->index];
-  if (text != question_text(*of, asked.size)) return report_problem("bytes that nobody sent");
-  if (std::exchange(asked.heard, true)) return report_problem("a datagram twice");
+  if (text != question_text(*of, asked.size)) return report_problem("bytes that were not sent");
+  if (std::exchange(asked.received, true)) return report_problem("a datagram twice");
 
   const time_point now = crowd_.world.now();
-  const std::uint16_t port = heard.peer.port;
-  const auto before = me.heard_from.find(port);
-  if (before != me.heard_from.end() && before->second != of->guest &&
-      !guests_[before->second].left && guests_[before->second].seen_as == port) {
+  const std::uint16_t port = received.peer.port;
+  const auto before = me.last_visitor_at.find(port);
+  if (before != me.last_visitor_at.end() && before->second != of->visitor &&
+      !visitor_states_[before->second].left && visitor_states_[before->second].seen_as == port) {
     return report_problem("two visitors by one port");
   }
-  me.heard_from[port] = of->guest;
+  me.last_visitor_at[port] = of->visitor;
   const std::size_t starts = crowd_.starts(me.is->client);
-  const bool remembered = who.seen_as != 0 && who.starts == starts && now < who.heard_at + 50s;
+  const bool remembered = who.seen_as != 0 && who.starts == starts && now < who.last_received + 50s;
   if (remembered && who.seen_as != port)
     return report_problem("a visitor by another port than before");
   who.seen_as = port;
-  who.heard_at = now;
+  who.last_received = now;
   who.starts = starts;
   return true;
 }

@@ -51,7 +51,7 @@ struct channel_bench : sim_bench {
   void say(std::string_view text) { must(pair.far.write(bytes(text))); }
 
   /// Returns what the peer receives within a second.
-  std::string heard() {
+  std::string peer_received() {
     std::string out;
     const auto until = world.now() + 1s;
     while (world.now() < until) {
@@ -129,18 +129,18 @@ TEST_CASE("udp channel: pushed datagrams are sent by flush, in one write") {
   all += frame(0, "");
   bench.world.run_for(1s);
   const auto before = bench.world.net().operations("client").count();
-  CHECK(bench.heard().empty());
+  CHECK(bench.peer_received().empty());
   bench.channel->flush();
   bench.channel->flush();
   bench.world.run_for(1s);
   CHECK(bench.world.net().operations("client").count() == before + 1);
-  CHECK(bench.heard() == all);
+  CHECK(bench.peer_received() == all);
 
   bench.channel->flush();
-  CHECK(bench.heard().empty());
+  CHECK(bench.peer_received().empty());
   CHECK(bench.channel->push(visitor(7), bytes("later")));
   bench.channel->flush();
-  CHECK(bench.heard() == frame(7, "later"));
+  CHECK(bench.peer_received() == frame(7, "later"));
 }
 
 TEST_CASE("udp channel: for a peer that reads nothing only the queue is kept") {
@@ -175,10 +175,10 @@ TEST_CASE("udp channel: for a peer that reads nothing only the queue is kept") {
   CHECK_FALSE(push(1));
 
   // Accepted datagrams are complete; dropped ones left no bytes.
-  CHECK(bench.heard() == taken);
+  CHECK(bench.peer_received() == taken);
   CHECK(push(2));
   bench.channel->flush();
-  CHECK(bench.heard() == frame(2, payload));
+  CHECK(bench.peer_received() == frame(2, payload));
 }
 
 TEST_CASE("udp channel: only a datagram longer than the queue is lost") {
@@ -186,7 +186,7 @@ TEST_CASE("udp channel: only a datagram longer than the queue is lost") {
   CHECK_FALSE(bench.channel->push(visitor(1), bytes(std::string(51, 'x'))));
   CHECK(bench.channel->push(visitor(2), bytes("fits")));
   bench.channel->flush();
-  CHECK(bench.heard() == frame(2, "fits"));
+  CHECK(bench.peer_received() == frame(2, "fits"));
 }
 
 TEST_CASE("udp channel: each way of ending is reported") {
@@ -274,5 +274,5 @@ TEST_CASE("udp channel: the receiver may send replies") {
     bench.channel->flush();
   };
   bench.say(frame(4, "ping"));
-  CHECK(bench.heard() == frame(4, "ping"));
+  CHECK(bench.peer_received() == frame(4, "ping"));
 }

@@ -14,9 +14,9 @@ using namespace std::chrono_literals;
 namespace {
 
 struct ledger_bench : test::sim_bench {
-  std::vector<protocol::udp_counters> told;
+  std::vector<protocol::udp_counters> reports;
   io::udp_loss_reporter<sim::runtime> reporter{
-      server, [this](const protocol::udp_counters& since) { told.push_back(since); }};
+      server, [this](const protocol::udp_counters& since) { reports.push_back(since); }};
 
   void lose(std::size_t datagrams) {
     reporter.counts.sent += 10;
@@ -32,31 +32,31 @@ TEST_CASE("udp loss reporter: without losses nothing is reported") {
   bench.lose(0);
   bench.world.run_for(10min);
   bench.reporter.close();
-  CHECK(bench.told.empty());
+  CHECK(bench.reports.empty());
   CHECK(bench.world.net().in_use() == sim::resource_counts{});
 }
 
 TEST_CASE("udp loss reporter: the first loss is reported at once, further ones once per interval") {
   ledger_bench bench;
   bench.lose(3);
-  REQUIRE(bench.told.size() == 1);
-  CHECK(bench.told[0].queue_full == 3);
-  CHECK(bench.told[0].sent == 10);
+  REQUIRE(bench.reports.size() == 1);
+  CHECK(bench.reports[0].queue_full == 3);
+  CHECK(bench.reports[0].sent == 10);
   for (int i = 0; i < 5; ++i) {
     bench.world.run_for(1s);
     bench.lose(2);
   }
-  CHECK(bench.told.size() == 1);
+  CHECK(bench.reports.size() == 1);
   bench.world.run_for(io::udp_report_interval);
-  REQUIRE(bench.told.size() == 2);
-  CHECK(bench.told[1].queue_full == 10);
-  CHECK(bench.told[1].sent == 50);
+  REQUIRE(bench.reports.size() == 2);
+  CHECK(bench.reports[1].queue_full == 10);
+  CHECK(bench.reports[1].sent == 50);
 
   // After a period without losses the next one is reported at once again.
   bench.world.run_for(2 * io::udp_report_interval);
-  CHECK(bench.told.size() == 2);
+  CHECK(bench.reports.size() == 2);
   bench.lose(1);
-  CHECK(bench.told.size() == 3);
+  CHECK(bench.reports.size() == 3);
 }
 
 TEST_CASE("udp loss reporter: stopping reports the rest, and then nothing more") {
@@ -64,10 +64,10 @@ TEST_CASE("udp loss reporter: stopping reports the rest, and then nothing more")
   bench.lose(1);
   bench.lose(4);
   bench.reporter.close();
-  REQUIRE(bench.told.size() == 2);
-  CHECK(bench.told[1].queue_full == 4);
+  REQUIRE(bench.reports.size() == 2);
+  CHECK(bench.reports[1].queue_full == 4);
   bench.lose(7);
   bench.world.run_for(10min);
-  CHECK(bench.told.size() == 2);
+  CHECK(bench.reports.size() == 2);
   CHECK(bench.world.net().in_use() == sim::resource_counts{});
 }

@@ -267,13 +267,13 @@ TEST_CASE("udp: a port in use is bound once it is free") {
   const auto seed = test::scenario_seed(8);
   REPLAYABLE(seed);
   udp_tunnel tunnel(seed);
-  std::optional<udp_peer> squatter;
-  squatter.emplace(tunnel.bench, "server", std::uint16_t{5202});
+  std::optional<udp_peer> port_holder;
+  port_holder.emplace(tunnel.bench, "server", std::uint16_t{5202});
   tunnel.start_server();
   tunnel.start_client();
   tunnel.world.run_for(10s);
   CHECK(tunnel.server->events.count<server::service_bind_failed>() == 1);
-  squatter.reset();
+  port_holder.reset();
   CHECK(tunnel.echoed_again(tunnel.visitor(), 5s));
   tunnel.finish();
 }

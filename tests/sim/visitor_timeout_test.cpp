@@ -44,12 +44,12 @@ TEST_CASE("visitor time-out: at the limit the newest visitor is refused") {
   std::vector<test::pending<std::string>> visits;
   for (int i = 0; i < 3; ++i) visits.push_back(tunnel.bench.begin(tunnel.visit("early")));
   tunnel.world.run_for(1s);
-  const auto& told = tunnel.server->events;
-  CHECK(told.count<server::visitor_refused>() == 0);
+  const auto& events = tunnel.server->events;
+  CHECK(events.count<server::visitor_refused>() == 0);
   const auto late = tunnel.bench.begin(tunnel.visit("late"));
   tunnel.world.run_for(1s);
-  CHECK(told.count<server::visitor_refused>() == 1);
-  CHECK(told.last_error<server::visitor_refused>() == errc::limit_reached);
+  CHECK(events.count<server::visitor_refused>() == 1);
+  CHECK(events.last_error<server::visitor_refused>() == errc::limit_reached);
   REQUIRE(late->has_value());
   CHECK((!**late || (*late)->value().empty()));
   tunnel.world.net().heal("client", "server");

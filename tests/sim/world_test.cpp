@@ -322,7 +322,7 @@ struct something_happened {
   std::string_view service;
   std::error_code error;
 };
-struct unheard_of {};
+struct never_emitted {};
 }  // namespace
 
 TEST_CASE("sim recorder: keeps lines, counts and errors") {
@@ -333,7 +333,7 @@ TEST_CASE("sim recorder: keeps lines, counts and errors") {
   CHECK(seen.last_error<something_happened>() == std::error_code());
   seen.on(something_happened{"web", make_error_code(errc::timed_out)});
   CHECK(seen.count<something_happened>() == 2);
-  CHECK(seen.count<unheard_of>() == 0);
+  CHECK(seen.count<never_emitted>() == 0);
   CHECK(seen.last_error<something_happened>() == errc::timed_out);
   CHECK(seen.lines() ==
         std::vector<std::string>{"    1.500000 server something_happened web",

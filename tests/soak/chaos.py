@@ -31,13 +31,15 @@ HEARTBEAT_INTERVAL = 1
 HEARTBEAT_TIMEOUT = 2
 USER_TIMEOUT = 2
 RETRY_INTERVAL = 1
-# From the return of the network, or the start of a program, until visitors are served.
+# The longest time from the recovery of the network, or the start of a program, until visitors are
+# served.
 ALLOWED = RETRY_INTERVAL + 2
-# How long a visitor comes back before it is said that the tunnel does not recover.
+# How long a visitor retries before the tunnel counts as not recovered.
 TIME_LIMIT = 60
 TCP_PORT = 5201
 UDP_PORT = 5202
-# Pipes that a thread keeps for its next bulky forward (io/relay/pipe_pool.hpp), two descriptors each.
+# Pipes that a thread keeps for its next bulk transfer (io/relay/pipe_pool.hpp), two descriptors
+# each.
 STOCK_OF_PIPES = 2 * 32
 
 SERVER_FILE = """
@@ -194,13 +196,13 @@ class Happened:
 
     def __init__(self, began, back, restarted=None):
         self.lasted = back - began
-        # When the network, or the program, was back.
+        # When the network, or the program, was available again.
         self.back = back
-        # The program that was started again.
+        # The program that was restarted.
         self.restarted = restarted
 
 
-# Faults: each makes one happen and gives what `Happened` tells.
+# Faults: each causes one and returns a `Happened`.
 
 CUTS = {
     "client-link": lambda net, on: net.set_link("client", "uplink", on),
@@ -417,7 +419,7 @@ def soak(options, seed, folder):
             say(f"FAILED: {failure}")
         if one.violations:
             for program in tunnel.programs.values():
-                say(program.story(40))
+                say(program.logs(40))
         return {"seed": seed, "transport": options.transport, "rounds": one.rounds,
                 "figures": figures, "violations": one.violations}
 

@@ -10,7 +10,7 @@ class EditedFile:
         self.path = os.path.join(folder, name)
         self._name = name
         self._folder = folder
-        # Of the same file system, so that a file moves from there in one step.
+        # In the same file system, so that a rename is atomic.
         self._elsewhere = os.path.join(folder, "elsewhere")
         os.makedirs(self._elsewhere, exist_ok=True)
         self._number = 0

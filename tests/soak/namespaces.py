@@ -16,8 +16,8 @@ SERVER = "198.51.100.1"
 LIBC = ctypes.CDLL(None, use_errno=True)
 CLONE_NEWNET = 0x40000000
 
-# A mapping that the router does not know is not made up again in the middle of a connection, as
-# Linux would by itself; what belongs to none is dropped, or answered with a reset.
+# The router does not re-create an unknown mapping in the middle of a connection, as Linux would by
+# default; packets without a mapping are dropped, or answered with a reset.
 ROUTER_RULES = """
 flush ruleset
 table ip translation {
@@ -97,7 +97,7 @@ class Network:
             run(["ip", "netns", "del", self.name(place)])
         self._made = []
 
-    # What happens to the network.
+    # Faults of the network.
 
     def set_link(self, place, link, up):
         self._ip(place, "link", "set", link, "up" if up else "down")
@@ -121,7 +121,7 @@ class Network:
         old, self._client = self._client, self._client % 200 + 2
         self._ip("client", "addr", "add", f"10.77.0.{self._client}/24", "dev", "uplink")
         self._ip("client", "addr", "del", f"10.77.0.{old}/24", "dev", "uplink")
-        # The new address was a second one of its network, and went with the first.
+        # The new address was a secondary one, and was removed with the primary one.
         self._ip("client", "addr", "replace", f"10.77.0.{self._client}/24", "dev", "uplink")
         self._ip("client", "route", "replace", "default", "via", "10.77.0.254")
 

@@ -30,8 +30,8 @@ class Program:
     def runs(self):
         return self._process.runs()
 
-    def story(self, lines=20):
-        return self._process.story(lines) if self._process else ""
+    def logs(self, lines=20):
+        return self._process.logs(lines) if self._process else ""
 
     def figures(self):
         """Descriptors by kind, threads, and anonymous memory in KiB."""

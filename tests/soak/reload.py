@@ -26,9 +26,10 @@ from settings import EDITED, KINDS, Settings, broken  # noqa: E402
 from visitors import DatagramVisitor, LongVisitor, ShortVisitor, answers, refuses  # noqa: E402
 
 BACKENDS = 3
-# How long after an edit a service may take to be as the files say.
+# How long after an edit a service may take to match the files.
 TIME_LIMIT = 15
-# Pipes that a thread keeps for its next bulky forward (io/relay/pipe_pool.hpp), two descriptors each.
+# Pipes that a thread keeps for its next bulk transfer (io/relay/pipe_pool.hpp), two descriptors
+# each.
 STOCK_OF_PIPES = 2 * 32
 
 
@@ -83,7 +84,7 @@ class Soak:
                                   {kind: list(found) for kind, found in self._backends.items()},
                                   self._options.workers)
         self._initial = {side.name: side.copy() for side in self._sides()}
-        # What each program is to run with: its file's latest content that was sound.
+        # The expected settings of each program: its file's latest valid content.
         self._files = {}
         for side in self._sides():
             folder = os.path.join(self._folder, side.name)
@@ -152,7 +153,7 @@ class Soak:
         for side in sides:
             text = side.text(self._rng)
             if self._rng.random() < 0.15:
-                # Something unusable is there for a while.
+                # The file is unusable for a while.
                 self._files[side.name].write(self._rng.choice(list(EditedFile.WAYS)),
                                              broken(text, self._rng))
                 await asyncio.sleep(self._rng.choice([0, 0.05, 1]))
@@ -244,7 +245,7 @@ def soak(options, seed, folder):
             one.complain(str(failure))
         if one.violations:
             for program in one.programs.values():
-                say(program.story(60))
+                say(program.logs(60))
     traffic = {}
     for visitor in one.visitors:
         kind = type(visitor).__name__

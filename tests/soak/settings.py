@@ -81,8 +81,8 @@ class Settings:
     def _port(address):
         return int(address.rpartition(":")[2])
 
-    # Edits: each changes something and gives (what it is about, the sides to write in their order),
-    # or nothing where it is not possible.
+    # Edits: each changes something and returns (its description, the sides to write in their
+    # order), or nothing if it is not possible.
 
     def edit(self):
         """One at random: what it is called, and what it gives."""

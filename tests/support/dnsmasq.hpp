@@ -23,14 +23,14 @@ class dnsmasq {
     std::string questions;
     for (int i = 0; i < names; ++i) {
       const std::string host = "host-" + std::to_string(i) + ".test";
-      const std::string story = "text-" + std::to_string(i) + ".test";
+      const std::string text_name = "text-" + std::to_string(i) + ".test";
       const std::string number = std::to_string(i / 250) + "." + std::to_string(i % 250 + 1);
       text += "host-record=" + host + ",127.1." + number + ",fd00::" + std::to_string(i) + "\n";
-      text += "txt-record=" + story;
+      text += "txt-record=" + text_name;
       for (int part = 0; part < 4; ++part)
         text += "," + std::string(static_cast<std::size_t>(i % 240 + 10), "abcd"[part]);
       text += "\n";
-      questions += host + " A\n" + host + " AAAA\n" + story + " TXT\n";
+      questions += host + " A\n" + host + " AAAA\n" + text_name + " TXT\n";
     }
     questions_ = folder_.write("questions", questions);
     program_.emplace(tool("dnsmasq"),
@@ -40,16 +40,16 @@ class dnsmasq {
 
   std::uint16_t port() const { return port_; }
   /// Returns whether it answers on a port.
-  static bool is_heard(std::uint16_t port) {
+  static bool answers_on(std::uint16_t port) {
     process dig(tool("dig"), arguments(port, {"+tries=1", "host-0.test"}));
     return dig.wait_exit() == 0;
   }
   /// Returns the output of `dig` for all names, over UDP, sent to a port; each query has another
   /// source port.
   std::string ask_all(std::uint16_t port) const {
-    const std::string said = run_tool("dig", arguments(port, {"+tries=20", "-f", questions_}));
+    const std::string report = run_tool("dig", arguments(port, {"+tries=20", "-f", questions_}));
     std::string answers;
-    std::istringstream lines(said);
+    std::istringstream lines(report);
     // A comment reports a query that had to be repeated.
     for (std::string line; std::getline(lines, line);)
       if (!line.starts_with(";;")) answers += line + "\n";

@@ -4,7 +4,7 @@
 # packages are neither started nor enabled.
 set -eu
 
-# Where there is no dpkg, who builds must know what the packages are called.
+# Without dpkg, the user must know the names of the packages.
 if ! command -v dpkg-query > /dev/null; then
   echo "Not a Debian system: taking it that there is what Debian calls: $*"
   exit 0
@@ -20,7 +20,7 @@ is_installed() {
   return 1
 }
 
-# The first of the alternatives that can be had; if none, the last, for apt-get to complain of.
+# The first available alternative; if there is none, the last, so that apt-get reports it.
 choose() {
   for name in $(echo "$1" | tr '|' ' '); do
     [ -z "$(apt-cache --quiet search --names-only "^$name\$")" ] || break

@@ -183,11 +183,11 @@ namespace detail {
 // Delivers one end's bytes, and the end of its stream, to the other; returns true if there was
 // anything.
 template <Layer From, Layer To>
-bool deliver(end<From>& from, end<To>& to, const pieces& cut, recording* said) {
+bool deliver(end<From>& from, end<To>& to, const pieces& cut, recording* output) {
   const bool any = !from.wire().empty();
   byte_buffer bytes;
   bytes.swap(from.wire());
-  if (said != nullptr) said->insert(said->end(), bytes.data().begin(), bytes.data().end());
+  if (output != nullptr) output->insert(output->end(), bytes.data().begin(), bytes.data().end());
   to.receive(bytes.data(), cut);
   if (from.stream_ended()) to.receive_end();
   return any;
@@ -199,16 +199,16 @@ bool deliver(end<From>& from, end<To>& to, const pieces& cut, recording* said) {
 struct exchange {
   pieces to_server = {};
   pieces to_client = {};
-  recording client_said = {};
-  recording server_said = {};
+  recording client_sent = {};
+  recording server_sent = {};
 };
 
 /// Delivers what both ends send until they send nothing more.
 template <Layer C, Layer S>
 void settle(end<C>& client, end<S>& server, exchange& by) {
   for (bool any = true; any;) {
-    any = detail::deliver(client, server, by.to_server, &by.client_said);
-    any = detail::deliver(server, client, by.to_client, &by.server_said) || any;
+    any = detail::deliver(client, server, by.to_server, &by.client_sent);
+    any = detail::deliver(server, client, by.to_client, &by.server_sent) || any;
   }
 }
 
@@ -292,21 +292,21 @@ exchange check_conversation(MakeClient make_client, MakeServer make_server) {
 }
 
 /// The observable behaviour of a layer.
-struct story {
+struct behaviour {
   std::string received;
-  std::string said;
+  std::string output;
   std::error_code error;
   phase state;
-  bool operator==(const story&) const = default;
-  friend std::ostream& operator<<(std::ostream& out, const story& in) {
-    return out << "received " << in.received << ", said " << in.said << ", " << in.error
+  bool operator==(const behaviour&) const = default;
+  friend std::ostream& operator<<(std::ostream& out, const behaviour& in) {
+    return out << "received " << in.received << ", said " << in.output << ", " << in.error
                << ", phase " << static_cast<int>(in.state);
   }
 };
 
 /// Returns the behaviour of a layer that receives `input`, split, and then the end of the stream.
 template <Layer L>
-story tell(L layer, byte_view input, const pieces& cut, bool reproducible) {
+behaviour behaviour_of(L layer, byte_view input, const pieces& cut, bool reproducible) {
   end it(std::move(layer));
   it.receive(input, cut);
   it.receive_end();
@@ -318,27 +318,27 @@ story tell(L layer, byte_view input, const pieces& cut, bool reproducible) {
 /// if it is deterministic, so not if the layer draws random bytes.
 template <class Make>
 void check_input(Make make, byte_view input, bool reproducible = true) {
-  const story whole = tell(make(), input, {}, reproducible);
-  RC_ASSERT(tell(make(), input, {1}, reproducible) == whole);
+  const behaviour whole = behaviour_of(make(), input, {}, reproducible);
+  RC_ASSERT(behaviour_of(make(), input, {1}, reproducible) == whole);
   const pieces cut = *any_pieces();
-  RC_ASSERT(tell(make(), input, cut, reproducible) == whole);
+  RC_ASSERT(behaviour_of(make(), input, cut, reproducible) == whole);
 }
 
 /// Draws what was sent with a byte changed, truncated, or followed by any bytes; or any bytes.
-inline byte_vector any_variation(byte_vector said) {
+inline byte_vector any_variation(byte_vector output) {
   switch (*rc::gen::inRange(0, 5)) {
     case 0:
-      if (!said.empty()) {
-        const auto at = *rc::gen::inRange<std::size_t>(0, said.size());
-        said[at] = *rc::gen::arbitrary<std::uint8_t>();
+      if (!output.empty()) {
+        const auto at = *rc::gen::inRange<std::size_t>(0, output.size());
+        output[at] = *rc::gen::arbitrary<std::uint8_t>();
       }
       break;
-    case 1: said.resize(*rc::gen::inRange<std::size_t>(0, said.size() + 1)); break;
-    case 2: said = std::move(said) + *any_bytes(64); break;
-    case 3: said = *any_bytes(400); break;
+    case 1: output.resize(*rc::gen::inRange<std::size_t>(0, output.size() + 1)); break;
+    case 2: output = std::move(output) + *any_bytes(64); break;
+    case 3: output = *any_bytes(400); break;
     default: break;
   }
-  return said;
+  return output;
 }
 
 /// Authentication: if one bit that an open layer sends is changed, the other fails, and everything
@@ -409,10 +409,10 @@ template <class MakeClient, class MakeServer>
 void check(MakeClient make_client, MakeServer make_server, traits what = {}) {
   const exchange by = check_conversation(make_client, make_server);
   if (*rc::gen::arbitrary<bool>()) {
-    check_input(make_server, any_variation(what.reproducible ? by.client_said : byte_vector()),
+    check_input(make_server, any_variation(what.reproducible ? by.client_sent : byte_vector()),
                 what.reproducible);
   } else {
-    check_input(make_client, any_variation(what.reproducible ? by.server_said : byte_vector()),
+    check_input(make_client, any_variation(what.reproducible ? by.server_sent : byte_vector()),
                 what.reproducible);
   }
   check_truncation(make_client, make_server);

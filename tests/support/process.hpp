@@ -121,8 +121,9 @@ class process {
  private:
   /// Returns whether a sanitizer reported something.
   bool complained() const {
-    const std::string said = output();
-    return said.find("Sanitizer:") != said.npos || said.find(": runtime error:") != said.npos;
+    const std::string written = output();
+    return written.find("Sanitizer:") != written.npos ||
+           written.find(": runtime error:") != written.npos;
   }
   static std::size_t count(std::string_view in, std::string_view text, std::size_t from) {
     std::size_t n = 0;

@@ -96,9 +96,9 @@ inline service::handler greet(std::string greeting) {
 
 /// Responds only after the visitor's end: with everything it sent, reversed.
 inline void answer_late(tcp_socket& socket) {
-  std::string heard = socket.receive_all();
-  std::ranges::reverse(heard);
-  socket.send_all(heard);
+  std::string received = socket.receive_all();
+  std::ranges::reverse(received);
+  socket.send_all(received);
   socket.shutdown_write();
 }
 
@@ -111,9 +111,9 @@ class leaving_service {
 
   std::uint16_t port() const { return service_.port(); }
   /// Returns whether a visitor that has ended sent exactly `text`.
-  bool heard(const std::string& text) const {
+  bool has_received(const std::string& text) const {
     const std::lock_guard lock(mutex_);
-    return std::ranges::find(heard_, text) != heard_.end();
+    return std::ranges::find(received_, text) != received_.end();
   }
 
  private:
@@ -122,12 +122,12 @@ class leaving_service {
     socket.shutdown_write();
     std::string all = socket.receive_all();
     const std::lock_guard lock(mutex_);
-    heard_.push_back(std::move(all));
+    received_.push_back(std::move(all));
   }
 
   std::string last_words_;
   mutable std::mutex mutex_;
-  std::vector<std::string> heard_;
+  std::vector<std::string> received_;
   service service_;
 };
 

@@ -41,7 +41,7 @@ struct serving_tunnel {
 
  private:
   [[noreturn]] void fail(const std::string& what) const {
-    throw std::runtime_error(what + '\n' + both.story());
+    throw std::runtime_error(what + '\n' + both.logs());
   }
 };
 

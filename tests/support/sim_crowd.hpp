@@ -22,7 +22,7 @@ namespace rathole::test {
 
 /// Says how a local service responds: as it receives, after the request's end, first a greeting and
 /// then as it receives, or one datagram for each.
-enum class temper { echoes, answers_late, speaks_first, datagrams };
+enum class response_mode { echoes, answers_late, greets_first, datagrams };
 
 /// Describes a service of the crowd: visitors reach it at `port` of host "server", through the
 /// client on host `client`, which reaches it at `port` of host "lan".
@@ -30,20 +30,20 @@ struct offer {
   std::string_view name;
   std::uint16_t port;
   std::string_view client;
-  temper how;
+  response_mode how;
 };
-inline constexpr std::array<offer, 5> offers{{{"echo", 5001, "alpha", temper::echoes},
-                                              {"late", 5002, "beta", temper::answers_late},
-                                              {"talk", 5003, "alpha", temper::speaks_first},
-                                              {"ask", 5004, "alpha", temper::datagrams},
-                                              {"call", 5005, "beta", temper::datagrams}}};
-constexpr bool is_udp(const offer& of) { return of.how == temper::datagrams; }
+inline constexpr std::array<offer, 5> offers{{{"echo", 5001, "alpha", response_mode::echoes},
+                                              {"late", 5002, "beta", response_mode::answers_late},
+                                              {"talk", 5003, "alpha", response_mode::greets_first},
+                                              {"ask", 5004, "alpha", response_mode::datagrams},
+                                              {"call", 5005, "beta", response_mode::datagrams}}};
+constexpr bool is_udp(const offer& of) { return of.how == response_mode::datagrams; }
 inline constexpr std::size_t udp_offers =
     static_cast<std::size_t>(std::ranges::count_if(offers, is_udp));
 
 /// Returns what a service responds to `text`: different for each service. Applying it twice gives
 /// the original.
-std::string answered(const offer& of, std::string_view heard);
+std::string answered(const offer& of, std::string_view received);
 
 /// A set of offers, one bit each.
 using offer_set = unsigned;
@@ -58,12 +58,12 @@ constexpr offer_set offers_of(std::string_view client) {
 }
 
 /// Says how a visitor behaves. The last two disconnect at random times.
-enum class manner { prompt, dribbling, half_closing, slow, slamming, mute };
+enum class visitor_kind { prompt, trickling, half_closing, slow, disconnecting, silent };
 
 /// A visitor and what is known about it.
-struct guest {
+struct visitor_state {
   const offer* to = nullptr;
-  manner how = manner::prompt;
+  visitor_kind how = visitor_kind::prompt;
   /// Begins with the visitor's number.
   std::string question;
   std::string answer;
@@ -81,10 +81,10 @@ struct guest {
 struct tally {
   std::size_t complete = 0;
   std::size_t broken = 0;
-  std::size_t turned_away = 0;
+  std::size_t refused = 0;
   std::size_t left = 0;
   /// Of the complete ones, how many had to be complete.
-  std::size_t owed = 0;
+  std::size_t required = 0;
   /// Datagram replies: received ones, missing ones, and required ones.
   std::size_t datagrams = 0;
   std::size_t datagrams_lost = 0;
@@ -138,7 +138,7 @@ class crowd {
   /// Starts a stream of visitors with pauses of at most `longest_pause`, or ends it.
   void let_visitors_come(bool on, duration longest_pause = std::chrono::milliseconds(800));
   /// Connects one visitor.
-  void admit(const offer& to, manner how);
+  void admit(const offer& to, visitor_kind how);
   /// Runs until every path is healthy and every visitor has left; then one more per service must be
   /// served, and after a while the pools must be as at the start.
   void recover();
@@ -170,11 +170,11 @@ class crowd {
   [[nodiscard]] std::uint64_t epoch(const offer& of) const;
 
   /// Returns all events of the programs, in order of time.
-  [[nodiscard]] std::string story() const;
+  [[nodiscard]] std::string event_log() const;
 
  private:
   struct path {
-    std::size_t troubles = 0;
+    std::size_t faults = 0;
     std::uint64_t epoch = 0;
     time_point calm_since;
   };
@@ -206,16 +206,16 @@ class crowd {
   [[nodiscard]] std::size_t unaccepted(bool clients);
 
   void visitors_arrive();
-  io::awaitable<void> attend(guest& me, std::uint64_t seed);
-  io::awaitable<void> speak(guest& me, sim::stream& to, std::uint64_t seed);
-  io::task<void> listen(guest& me, sim::stream& from, std::uint64_t seed);
+  io::awaitable<void> run_visitor(visitor_state& me, std::uint64_t seed);
+  io::awaitable<void> send_request(visitor_state& me, sim::stream& to, std::uint64_t seed);
+  io::task<void> listen(visitor_state& me, sim::stream& from, std::uint64_t seed);
   io::awaitable<void> pause(duration length);
-  void judge(const guest& me, const result<void>& ended);
+  void check_result(const visitor_state& me, const result<void>& ended);
 
   io::awaitable<void> local_service(const offer& of);
   io::awaitable<void> serve(sim::stream stream, const offer& of);
-  void recognize(const offer& of, const std::string& heard, guest*& who);
-  void check_end(const offer& of, const std::string& heard, const guest* who);
+  void recognize(const offer& of, const std::string& received, visitor_state*& who);
+  void check_end(const offer& of, const std::string& received, const visitor_state* who);
 
   config::server server_settings_;
   config::client client_settings_;
@@ -230,7 +230,7 @@ class crowd {
   const std::size_t* from_visitors_ = nullptr;
   program::pool_visitor check_pool_;
   std::array<path, offers.size()> paths_;
-  std::deque<guest> guests_;
+  std::deque<visitor_state> visitor_states_;
   std::unique_ptr<udp_visitors> datagrams_;
   std::size_t present_ = 0;
   bool coming_ = false;

@@ -39,40 +39,40 @@ class udp_visitors {
   struct question {
     std::size_t size = 0;
     std::optional<std::uint64_t> healthy;
-    bool heard = false;
+    bool received = false;
     bool answered = false;
   };
-  struct guest {
+  struct visitor_state {
     const offer* to = nullptr;
     std::deque<question> asked;
     bool left = false;
     /// The address from which the service last received its datagrams, when, and how often the
     /// client had been started then.
     std::uint16_t seen_as = 0;
-    time_point heard_at;
+    time_point last_received;
     std::size_t starts = 0;
   };
   struct service {
     const offer* is;
     sim::datagram_socket socket;
     /// The visitor whose datagram came last from each port.
-    std::map<std::uint16_t, std::uint32_t> heard_from;
+    std::map<std::uint16_t, std::uint32_t> last_visitor_at;
   };
 
-  io::awaitable<void> attend(std::uint32_t number, std::size_t questions, std::uint64_t seed);
+  io::awaitable<void> run_visitor(std::uint32_t number, std::size_t questions, std::uint64_t seed);
   void ask(std::uint32_t number, sim::datagram_socket& from, std::size_t size);
   void hear_answer(std::uint32_t number, byte_view payload);
-  void judge(std::uint32_t number, std::size_t index);
+  void check_result(std::uint32_t number, std::size_t index);
 
   io::awaitable<void> start(const offer& of);
   void serve(service& me);
-  bool recognize(service& me, const io::datagram& heard);
+  bool recognize(service& me, const io::datagram& received);
   [[nodiscard]] std::string name(std::uint32_t number) const;
 
   crowd& crowd_;
   sim::runtime visitors_;
   sim::runtime lan_;
-  std::deque<guest> guests_;
+  std::deque<visitor_state> visitor_states_;
   std::deque<service> services_;
   std::size_t present_ = 0;
 };

@@ -108,7 +108,7 @@ class tunnel {
   /// Returns the server's port for clients.
   std::uint16_t port() const { return port_; }
   /// Returns the output of all programs, for the report of a failure.
-  std::string story() const {
+  std::string logs() const {
     std::string text = programs_.name;
     const auto add_part = [&](const char* who, const std::optional<process>& program) {
       if (program) text += std::string("\n---- ") + who + ":\n" + program->output();

@@ -29,7 +29,7 @@ inline void concurrent_visitors(const pairing& programs) {
   tunnel t(programs);
   const std::uint16_t port = t.add("echo", local.port());
   t.start();
-  INFO(t.story());
+  INFO(t.logs());
   REQUIRE(serves(port));
   visitor_crowd crowd(200, 1 << 20, 20240501);
   CHECK(crowd.visit(port, std::chrono::seconds{90}) == "");
@@ -41,7 +41,7 @@ inline void echo_once(const pairing& programs) {
   tunnel t(programs);
   const std::uint16_t port = t.add("echo", local.port());
   t.start_in_turn();
-  INFO(t.story());
+  INFO(t.logs());
   CHECK(eventually([&] { return answered(port); }));
 }
 
@@ -51,7 +51,7 @@ inline void crowd(const pairing& programs) {
   tunnel t(programs);
   const std::uint16_t port = t.add("echo", local.port());
   t.start_in_turn();
-  INFO(t.story());
+  INFO(t.logs());
   REQUIRE(eventually([&] { return answered(port); }));
   visitor_crowd visitors(crowd_size, 1 << 20, 20240502, end_of_sending::after_answer);
   CHECK(visitors.visit(port, std::chrono::seconds{90}) == "");
@@ -63,17 +63,17 @@ inline void half_close(const pairing& programs) {
   tunnel t(programs);
   const std::uint16_t port = t.add("late", local.port());
   t.start();
-  INFO(t.story());
+  INFO(t.logs());
   REQUIRE(eventually([&] { return !refused(port); }));
   for (const std::size_t size : {0U, 1U, 300'000U}) {
     CAPTURE(size);
-    std::string said = random_bytes(size, 7);
+    std::string text = random_bytes(size, 7);
     tcp_socket visitor = tcp_socket::connect(port);
-    visitor.send_all(said);
+    visitor.send_all(text);
     visitor.shutdown_write();
     const std::string answer = visitor.receive_all();
-    std::ranges::reverse(said);
-    CHECK((answer == said));
+    std::ranges::reverse(text);
+    CHECK((answer == text));
   }
 }
 
@@ -83,32 +83,32 @@ inline void service_ends_first(const pairing& programs) {
   tunnel t(programs);
   const std::uint16_t port = t.add("leaving", local.port());
   t.start();
-  INFO(t.story());
+  INFO(t.logs());
   REQUIRE(eventually([&] { return !refused(port); }));
   tcp_socket visitor = tcp_socket::connect(port);
   CHECK((visitor.receive_all() == last_words));
-  const std::string said = random_bytes(300'000, 9);
-  visitor.send_all(said);
+  const std::string text = random_bytes(300'000, 9);
+  visitor.send_all(text);
   visitor.shutdown_write();
-  CHECK(eventually([&] { return local.heard(said); }));
+  CHECK(eventually([&] { return local.has_received(text); }));
 }
 
 /// Checks that each end reaches the other side at once, whichever closes first. The bound is far
 /// above the usual time, and far below any time for which an end might be postponed.
 inline void ends_are_passed_on(const pairing& programs) {
   constexpr std::chrono::seconds at_once{2};
-  std::atomic<int> ends_heard = 0;
+  std::atomic<int> ends_received = 0;
   service local([&](tcp_socket& socket) {
-    const std::string said = socket.receive(5);
-    if (said == "fetch") return socket.send_all("answer");
-    if (said != "greet") return;
+    const std::string request = socket.receive(5);
+    if (request == "fetch") return socket.send_all("answer");
+    if (request != "greet") return;
     socket.send_all("greeting");
-    ends_heard += socket.ends() ? 1 : 0;
+    ends_received += socket.ends() ? 1 : 0;
   });
   tunnel t(programs);
   const std::uint16_t port = t.add("ends", local.port());
   t.start_in_turn();
-  INFO(t.story());
+  INFO(t.logs());
   const auto fetch = [port] {
     tcp_socket visitor = tcp_socket::connect(port);
     visitor.send_all("fetch");
@@ -125,7 +125,7 @@ inline void ends_are_passed_on(const pairing& programs) {
       visitor.send_all("greet");
       CHECK(visitor.receive(8) == "greeting");
     }
-    CHECK(eventually([&] { return ends_heard == i; }, at_once));
+    CHECK(eventually([&] { return ends_received == i; }, at_once));
   }
 }
 
@@ -136,7 +136,7 @@ inline void wrong_token(const pairing& programs) {
   const std::uint16_t closed = t.add("closed", never.port(), "what the server holds", "a guess");
   const std::uint16_t port = t.add("good", good.port());
   t.start();
-  INFO(t.story());
+  INFO(t.logs());
   REQUIRE(serves(port));
   CHECK(t.client->wait_for("Incorrect token"));
   CHECK(refused(closed));
@@ -152,7 +152,7 @@ inline void unknown_service(const pairing& programs) {
   const std::uint16_t waiting = t.add_server_only("clientless");
   const std::uint16_t port = t.add("good", good.port());
   t.start();
-  INFO(t.story());
+  INFO(t.logs());
   REQUIRE(serves(port));
   CHECK(t.client->wait_for("Service not exist"));
   CHECK(never.accepted() == 0);
@@ -162,12 +162,12 @@ inline void unknown_service(const pairing& programs) {
 
 inline void dead_service(const pairing& programs) {
   service good(echo);
-  const reserved_port nobody;
+  const reserved_port unused_port;
   tunnel t(programs);
-  const std::uint16_t dead = t.add("dead", nobody);
+  const std::uint16_t dead = t.add("dead", unused_port);
   const std::uint16_t port = t.add("good", good.port());
   t.start();
-  INFO(t.story());
+  INFO(t.logs());
   REQUIRE(serves(port));
   REQUIRE(eventually([&] { return !refused(dead); }));
   for (int i = 0; i < 20; ++i) {
@@ -182,7 +182,7 @@ inline void rude_visitors(const pairing& programs) {
   tunnel t(programs);
   const std::uint16_t port = t.add("echo", local.port());
   t.start();
-  INFO(t.story());
+  INFO(t.logs());
   REQUIRE(serves(port));
   tcp_socket patient = tcp_socket::connect(port);
   const std::string much = random_bytes(1 << 20, 10);
@@ -207,7 +207,7 @@ inline void stalled_visitor(const pairing& programs) {
   tunnel t(programs);
   const std::uint16_t port = t.add("echo", local.port());
   t.start();
-  INFO(t.story());
+  INFO(t.logs());
   REQUIRE(serves(port));
   const std::string much = random_bytes(64 << 20, 13);
   tcp_socket stalled = tcp_socket::connect(port);
@@ -223,7 +223,7 @@ inline void server_restart(const pairing& programs) {
   tunnel t(programs);
   const std::uint16_t port = t.add("echo", local.port());
   t.start();
-  INFO(t.story());
+  INFO(t.logs());
   for (const int number : {SIGKILL, SIGINT}) {
     CAPTURE(number);
     REQUIRE(serves(port));
@@ -240,7 +240,7 @@ inline void client_restart(const pairing& programs) {
   tunnel t(programs);
   const std::uint16_t port = t.add("echo", local.port());
   t.start();
-  INFO(t.story());
+  INFO(t.logs());
   for (const int number : {SIGKILL, SIGINT}) {
     CAPTURE(number);
     REQUIRE(serves(port));
@@ -261,7 +261,7 @@ inline void ten_services(const pairing& programs) {
     ports.push_back(t.add(name, locals.back().port()));
   }
   t.start();
-  INFO(t.story());
+  INFO(t.logs());
   for (int i = 0; i < 10; ++i)
     CHECK(serves(ports[static_cast<std::size_t>(i)], "service " + std::to_string(i) + ": "));
 }
@@ -272,7 +272,7 @@ inline void newer_client_serves(const pairing& programs) {
   tunnel t(programs);
   const std::uint16_t port = t.add("contested", first.port());
   t.start();
-  INFO(t.story());
+  INFO(t.logs());
   REQUIRE(serves(port, "first: "));
   t.start_rival({second.port()});
   REQUIRE(serves(port, "second: "));
@@ -287,7 +287,7 @@ inline void forward_outlives_control_channel(const pairing& programs) {
   tunnel t(programs);
   const std::uint16_t port = t.add("contested", first.port());
   t.start();
-  INFO(t.story());
+  INFO(t.logs());
   REQUIRE(serves(port, "first: "));
   tcp_socket visitor = tcp_socket::connect(port);
   visitor.send_all("before");

@@ -147,7 +147,7 @@ class udp_service {
 
   std::uint16_t port() const { return socket_.port(); }
   /// Returns how many datagrams have arrived.
-  std::size_t heard() const { return heard_; }
+  std::size_t received() const { return received_; }
 
  private:
   void run() {
@@ -162,7 +162,7 @@ class udp_service {
       const ssize_t n =
           ::recvfrom(socket_.fd(), room.data(), room.size(), MSG_DONTWAIT, peer, &size);
       if (n < 0) continue;
-      ++heard_;
+      ++received_;
       const std::string answer = answer_({room.data(), static_cast<std::size_t>(n)});
       ::sendto(socket_.fd(), answer.data(), answer.size(), 0, peer, size);
     }
@@ -171,7 +171,7 @@ class udp_service {
   handler answer_;
   udp_socket socket_;
   int stop_;
-  std::atomic<std::size_t> heard_ = 0;
+  std::atomic<std::size_t> received_ = 0;
   std::thread thread_;
 };
 

@@ -30,7 +30,7 @@ inline void udp_crowd_of_visitors(const pairing& programs) {
   tunnel t(programs);
   const std::uint16_t port = t.add_udp("echo", local.port());
   t.start_in_turn();
-  INFO(t.story());
+  INFO(t.logs());
   REQUIRE(udp_visitor(port).is_served());
   udp_crowd visitors(udp_crowd_size, 5, 20240601);
   CHECK(visitors.visit(port, std::chrono::seconds{60}) == "");
@@ -43,7 +43,7 @@ inline void udp_sizes(const pairing& programs, const std::vector<std::size_t>& s
   tunnel t(programs);
   const std::uint16_t port = t.add_udp("echo", local.port());
   t.start_in_turn();
-  INFO(t.story());
+  INFO(t.logs());
   udp_visitor visitor(port);
   REQUIRE(visitor.is_served());
   for (const std::size_t size : sizes) {
@@ -98,7 +98,7 @@ inline void udp_large_questions(const pairing& programs) {
   tunnel t(programs);
   const std::uint16_t port = t.add_udp("digest", local.port());
   t.start_in_turn();
-  INFO(t.story());
+  INFO(t.logs());
   udp_visitor visitor(port, AF_INET, digest_of_datagram);
   for (const std::size_t size : sizes_beyond_upstream()) {
     CAPTURE(size);
@@ -115,7 +115,7 @@ inline void udp_large_answers(const pairing& programs) {
   tunnel t(programs);
   const std::uint16_t port = t.add_udp("large", local.port());
   t.start_in_turn();
-  INFO(t.story());
+  INFO(t.logs());
   udp_visitor visitor(port, AF_INET, answer);
   for (const std::size_t size : sizes_beyond_upstream()) {
     CAPTURE(size);
@@ -128,11 +128,11 @@ inline void udp_dns(const pairing& programs) {
   tunnel t(programs);
   const std::uint16_t port = t.add_udp("dns", local.port());
   t.start_in_turn();
-  INFO(t.story());
+  INFO(t.logs());
   const std::string direct = local.ask_all(local.port());
   REQUIRE(direct.find("host-39.test.\t\t0\tIN\tAAAA\tfd00::39") != direct.npos);
   REQUIRE(direct.find("text-39.test.\t\t0\tIN\tTXT\t\"aaaa") != direct.npos);
-  REQUIRE(eventually([&] { return dnsmasq::is_heard(port); }));
+  REQUIRE(eventually([&] { return dnsmasq::answers_on(port); }));
   const std::string through = local.ask_all(port);
   CAPTURE(through);
   CHECK((through == direct));
@@ -164,7 +164,7 @@ inline void udp_iperf3(const pairing& programs) {
   const std::uint16_t port = t.add("iperf3", local);
   t.add_udp_at("iperf3-udp", port, {}, local);
   t.start_in_turn();
-  INFO(t.story());
+  INFO(t.logs());
   REQUIRE(t.client->wait_for("Control channel established", 2));
   for (const bool reverse : {false, true}) {
     CAPTURE(reverse);
@@ -193,7 +193,7 @@ inline void udp_ipv6(const pairing& programs) {
   t.add_udp_at("to v6", to_v6, quoted_v6("::", to_v6), local_v6.port(),
                quoted_v6("::1", local_v6.port()));
   t.start_in_turn();
-  INFO(t.story());
+  INFO(t.logs());
   CHECK(udp_visitor(v6, AF_INET6).is_served());
   for (const std::uint16_t port : {both, to_v6})
     for (const int family : {AF_INET, AF_INET6}) {
@@ -213,7 +213,7 @@ void udp_restart(const pairing& programs, F restart) {
   tunnel t(programs);
   const std::uint16_t port = t.add_udp("echo", local.port());
   t.start_in_turn();
-  INFO(t.story());
+  INFO(t.logs());
   udp_visitor visitor(port);
   for (const int number : {SIGKILL, SIGINT}) {
     CAPTURE(number);
@@ -246,7 +246,7 @@ inline void udp_service_comes_and_goes(const pairing& programs) {
   const std::uint16_t other = t.add_udp("steady", steady.port());
   const std::uint16_t port = t.add_udp("now and then", local_port);
   t.start_in_turn();
-  INFO(t.story());
+  INFO(t.logs());
   udp_visitor content(other);
   REQUIRE(content.is_served());
   std::vector<udp_visitor> visitors;

@@ -69,8 +69,8 @@ class udp_crowd {
     std::uniform_int_distribution<std::size_t> offset(0, pool.size() - 1400);
     for (std::size_t i = 0; i < count; ++i)
       for (std::size_t k = 0; k < datagrams; ++k)
-        visitors_[i].said.push_back(std::to_string(i) + "/" + std::to_string(k) + " " +
-                                    pool.substr(offset(generator), size(generator)));
+        visitors_[i].requests.push_back(std::to_string(i) + "/" + std::to_string(k) + " " +
+                                        pool.substr(offset(generator), size(generator)));
   }
 
   /// Visits `port`; returns a description of the first error, or nothing.
@@ -103,25 +103,25 @@ class udp_crowd {
 
   struct visitor {
     udp_socket socket;
-    std::vector<std::string> said;
+    std::vector<std::string> requests;
     std::size_t answered = 0;
     clock::time_point again{};
 
-    bool has_finished() const { return answered == said.size(); }
+    bool has_finished() const { return answered == requests.size(); }
     void speak() {
       if (has_finished() || clock::now() < again) return;
-      socket.send(said[answered]);
+      socket.send(requests[answered]);
       again = clock::now() + std::chrono::milliseconds{500};
     }
     bool hear(const std::string& answer) {
-      if (!has_finished() && answer == said[answered]) {
+      if (!has_finished() && answer == requests[answered]) {
         ++answered;
         again = {};
         speak();
         return true;
       }
-      const auto earlier = said.begin() + static_cast<std::ptrdiff_t>(answered);
-      return std::find(said.begin(), earlier, answer) != earlier;
+      const auto earlier = requests.begin() + static_cast<std::ptrdiff_t>(answered);
+      return std::find(requests.begin(), earlier, answer) != earlier;
     }
   };
 

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Follows examples/configs/systemd/README.md as far as it is about keys: what make_certificates.sh makes
-# can be read by the service's group, and by nobody else, in a directory as the README has it.
+# Follows examples/configs/systemd/README.md as far as it is about keys: the files of
+# make_certificates.sh can be read by the service's group, and by no other user, in a directory as
+# in the README.
 #
 #   certificates.sh [<program>]   as root the program itself reads them, as the service's user
 set -eu
@@ -26,10 +27,10 @@ expect "$work/elsewhere/server.key" 600
 expect "$work/elsewhere/server.crt" 644
 expect "$work/elsewhere/ca.crt" 644
 
-# In place, and moved there by the README's command.
+# Made in place, and moved there by the README's command.
 install -d -m 2750 "$work/etc" "$work/moved"
 group=$(id -g)
-# A group and a user that nobody is.
+# An unused group and user.
 [ "$(id -u)" != 0 ] || { group=54321; chgrp $group "$work/etc" "$work/moved"; chmod 2750 "$work/etc" "$work/moved"; }
 (cd "$work/etc" && sh "$make" tunnel.example.com) > /dev/null 2>&1
 expect "$work/etc/ca.key" 600

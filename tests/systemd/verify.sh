@@ -1,20 +1,20 @@
 #!/bin/sh
-# Has systemd judge the units of a folder: that it understands every line of them, and how much it
-# leaves a service that is broken into.
+# Checks the units of a folder with systemd: that every line is understood, and how much a
+# compromised service could do.
 #
 #   verify.sh <folder>        prints what is wrong; exits 1 if something is
 #   verify.sh --self-test     must see planted faults
 set -eu
 export LC_ALL=C
 
-# What systemd finds a service that is confined well may have at most, of 100.
+# The largest exposure level, of 100, that systemd may report.
 most_exposure=20
 
 command -v systemd-analyze > /dev/null || { echo "no systemd-analyze; install systemd"; exit 1; }
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# verify <folder>: where the program is installed it need not be now.
+# verify <folder>: the program need not be installed.
 verify() {
   rm -rf "$work/units"
   mkdir "$work/units"
@@ -47,7 +47,7 @@ if [ "$1" != --self-test ]; then
   exit
 fi
 
-# planted <what> <sed's program>: the fault must be seen in a unit that has none.
+# planted <what> <sed's program>: plants a fault in a valid unit, which must be found.
 here=$(dirname "$0")/../../examples/configs/systemd
 planted() {
   rm -rf "$work/planted"
@@ -55,7 +55,7 @@ planted() {
   sed "$2" "$here/ratholes.service" > "$work/planted/ratholes.service"
   if verify "$work/planted" > "$work/seen"; then echo "did not see $1"; exit 1; fi
 }
-# So that what is seen then is the fault.
+# Only the planted fault may be found.
 mkdir "$work/sound"
 cp "$here/ratholes.service" "$work/sound"
 verify "$work/sound"

@@ -134,7 +134,7 @@ TEST_CASE("tls layer: first bytes that a server refuses") {
     const char* dump;
     std::error_code error;
     /// Returns the last byte that the server sends, which is the alert.
-    const char* said;
+    const char* expected;
   };
   const example examples[] = {
       {"application data", "170303000178", errc::unexpected_message, ""},
@@ -162,7 +162,7 @@ TEST_CASE("tls layer: first bytes that a server refuses") {
     both.server.receive(test::bytes(e.dump));
     CHECK(both.server.error == e.error);
     CHECK(both.server.layer.state() == phase::closed);
-    CHECK(to_hex(both.server.wire.data()).ends_with(e.said));
+    CHECK(to_hex(both.server.wire.data()).ends_with(e.expected));
   }
 }
 

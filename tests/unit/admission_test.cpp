@@ -26,7 +26,7 @@ admission_limits limits(std::size_t total, std::size_t per_source) {
   return out;
 }
 
-constexpr std::optional<admission::ticket> nobody;
+constexpr std::optional<admission::ticket> none;
 
 TEST_CASE("source_network: which addresses count as one source") {
   struct row {
@@ -72,16 +72,16 @@ TEST_CASE("source_network: which addresses count as one source") {
 
 TEST_CASE("admission: above the limit of a source its own oldest connection is closed") {
   admission admitting(limits(100, 2));
-  CHECK(admitting.admit("other").evicted == nobody);
-  CHECK(admitting.admit("flood").evicted == nobody);
-  CHECK(admitting.admit("flood").evicted == nobody);
+  CHECK(admitting.admit("other").evicted == none);
+  CHECK(admitting.admit("flood").evicted == none);
+  CHECK(admitting.admit("flood").evicted == none);
   CHECK(admitting.admit("flood").evicted == 1);
   CHECK(admitting.admit("flood").evicted == 2);
   CHECK(admitting.size() == 3);
   CHECK_FALSE(admitting.release(1));
   CHECK(admitting.release(3));
   CHECK_FALSE(admitting.release(3));
-  CHECK(admitting.admit("flood").evicted == nobody);
+  CHECK(admitting.admit("flood").evicted == none);
 }
 
 TEST_CASE("admission: above the total limit the oldest of the most loaded source is closed") {
@@ -100,7 +100,7 @@ TEST_CASE("admission: above the total limit the oldest of the most loaded source
 
 TEST_CASE("admission: with a limit of one the newcomer gets the place") {
   admission admitting(limits(0, 0));
-  CHECK(admitting.admit("a").evicted == nobody);
+  CHECK(admitting.admit("a").evicted == none);
   CHECK(admitting.admit("a").evicted == 0);
   CHECK(admitting.admit("b").evicted == 1);
   admitting.exempt("c");
@@ -112,13 +112,13 @@ TEST_CASE("admission: a source with a control channel is exempt from the per-sou
   admission admitting(limits(8, 2));
   admitting.exempt("client");
   admitting.exempt("client");
-  for (int i = 0; i < 5; ++i) CHECK(admitting.admit("client").evicted == nobody);
+  for (int i = 0; i < 5; ++i) CHECK(admitting.admit("client").evicted == none);
   admitting.unexempt("client");
-  CHECK(admitting.admit("client").evicted == nobody);
+  CHECK(admitting.admit("client").evicted == none);
   admitting.unexempt("client");
   CHECK(admitting.admit("client").evicted == 0);
   admitting.exempt("client");
-  CHECK(admitting.admit("client").evicted == nobody);
+  CHECK(admitting.admit("client").evicted == none);
 }
 
 TEST_CASE("admission: a flood from elsewhere does not displace a client's data channels") {
@@ -136,7 +136,7 @@ TEST_CASE("admission: a flood from the client's own address displaces itself") {
   admission admitting(limits(6, 2));
   admitting.exempt("client");
   for (int i = 0; i < 5; ++i) admitting.admit("client");
-  CHECK(admitting.admit("new client").evicted == nobody);
+  CHECK(admitting.admit("new client").evicted == none);
   for (admission::ticket i = 0; i < 3; ++i) CHECK(admitting.admit("client").evicted == i);
   CHECK(admitting.admit("another").evicted == 3);
 }
@@ -156,7 +156,7 @@ TEST_CASE("admission: lower limits close nothing, but admit no more") {
   CHECK(admitting.admit("c").evicted == 5);
   CHECK(admitting.admit("d").evicted == 3);
   admitting.set_limits(limits(9, 9));
-  CHECK(admitting.admit("a").evicted == nobody);
+  CHECK(admitting.admit("a").evicted == none);
   for (const admission::ticket each : {1U, 2U, 4U, 6U, 7U, 8U}) CHECK(admitting.release(each));
   CHECK(admitting.size() == 0);
   CHECK(admitting.sources() == 1);

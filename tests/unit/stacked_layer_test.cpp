@@ -99,7 +99,7 @@ struct stack {
     const auto taken = it.receive(text(in), app, wire);
     return taken ? std::error_code() : taken.error();
   }
-  std::string said() { return taken_out(wire); }
+  std::string sent() { return taken_out(wire); }
   std::string received() { return taken_out(app); }
 
  private:
@@ -120,11 +120,11 @@ const toy silent_lower{.mark = 'l', .error_mark = '#'};
 stack open_stack(const toy& above, const toy& below) {
   stack out{{above, below}};
   REQUIRE(out.it.start(out.wire));
-  CHECK(out.said() == "l");
+  CHECK(out.sent() == "l");
   CHECK(out.it.state() == phase::handshaking);
   CHECK(out.take("l") == std::error_code());
   // The upper layer begins when the lower one is open.
-  CHECK(out.said() == "u");
+  CHECK(out.sent() == "u");
   CHECK(out.it.state() == phase::handshaking);
   CHECK(out.take("u") == std::error_code());
   CHECK(out.it.state() == phase::open);
@@ -134,7 +134,7 @@ stack open_stack(const toy& above, const toy& below) {
 TEST_CASE("stacked_layer: bytes pass through both layers") {
   stack out = open_stack(upper, lower);
   REQUIRE(out.it.send(text("down"), out.wire));
-  CHECK(out.said() == "down");
+  CHECK(out.sent() == "down");
   CHECK(out.take("up") == std::error_code());
   CHECK(out.received() == "up");
   // Also bytes that arrive with the end of both handshakes.
@@ -148,50 +148,50 @@ TEST_CASE(
     "stacked_layer: the upper layer's end is sent first, then the lower one's if both have ended") {
   stack out = open_stack(upper, lower);
   REQUIRE(out.it.close(out.wire));
-  CHECK(out.said() == ".");
+  CHECK(out.sent() == ".");
   CHECK(out.it.state() == phase::write_closed);
   CHECK(out.take("more.") == std::error_code());
   CHECK(out.received() == "more");
-  CHECK(out.said() == ",");
+  CHECK(out.sent() == ",");
   CHECK(out.it.state() == phase::closed);
   // How the stream below ends does not matter afterwards.
   CHECK(out.it.receive_end());
 
   stack other = open_stack(upper, lower);
   CHECK(other.take(".,") == std::error_code());
-  CHECK(other.said().empty());
+  CHECK(other.sent().empty());
   CHECK(other.it.state() == phase::read_closed);
   CHECK(other.it.receive_end());
   REQUIRE(other.it.send(text("late"), other.wire));
   REQUIRE(other.it.close(other.wire));
-  CHECK(other.said() == "late.,");
+  CHECK(other.sent() == "late.,");
   CHECK(other.it.state() == phase::closed);
 }
 
 TEST_CASE("stacked_layer: if the upper layer does not announce its end, the lower one does") {
   stack out = open_stack(silent_upper, lower);
   REQUIRE(out.it.close(out.wire));
-  CHECK(out.said() == ",");
+  CHECK(out.sent() == ",");
   CHECK(out.it.state() == phase::write_closed);
   CHECK(out.take("late,") == std::error_code());
   CHECK(out.received() == "late");
-  CHECK(out.said().empty());
+  CHECK(out.sent().empty());
   CHECK(out.it.state() == phase::closed);
 
   // If neither layer announces the end, the stream below does.
   stack bare = open_stack(silent_upper, silent_lower);
   REQUIRE(bare.it.close(bare.wire));
-  CHECK(bare.said().empty());
+  CHECK(bare.sent().empty());
   CHECK_FALSE(can_send(bare.it.state()));
   CHECK(bare.it.receive_end());
   CHECK(bare.it.state() == phase::closed);
 }
 
 TEST_CASE("stacked_layer: an end below that the upper layer did not announce is truncation") {
-  stack said = open_stack(upper, lower);
-  CHECK(said.take("up,") == errc::truncated);
-  CHECK(said.received() == "up");
-  CHECK(said.it.state() == phase::closed);
+  stack announced = open_stack(upper, lower);
+  CHECK(announced.take("up,") == errc::truncated);
+  CHECK(announced.received() == "up");
+  CHECK(announced.it.state() == phase::closed);
 
   stack unsaid = open_stack(upper, silent_lower);
   CHECK(unsaid.it.receive_end().error() == errc::truncated);
@@ -209,7 +209,7 @@ TEST_CASE("stacked_layer: an error of either layer ends it, after the closing me
     stack out = open_stack(upper, lower);
     CHECK(out.take(in) == errc::malformed_message);
     CHECK(out.received() == "before");
-    CHECK(out.said() == "?");
+    CHECK(out.sent() == "?");
     CHECK(out.it.state() == phase::closed);
     CHECK_FALSE(out.it.deadline());
     CHECK(out.take("x") == errc::malformed_message);
@@ -217,7 +217,7 @@ TEST_CASE("stacked_layer: an error of either layer ends it, after the closing me
     CHECK(out.it.close(out.wire).error() == errc::malformed_message);
     CHECK(out.it.receive_end().error() == errc::malformed_message);
     CHECK(out.it.poll(now, out.wire).error() == errc::malformed_message);
-    CHECK(out.said().empty());
+    CHECK(out.sent().empty());
   }
 }
 
@@ -226,7 +226,7 @@ TEST_CASE("stacked_layer: bytes before the lower layer's error are still deliver
   REQUIRE(out.it.start(out.wire));
   CHECK(out.take("luup#") == errc::malformed_message);
   CHECK(out.received() == "up");
-  CHECK(out.said() == "l?");
+  CHECK(out.sent() == "l?");
 }
 
 TEST_CASE("stacked_layer: each layer acts at its own deadline") {
@@ -237,12 +237,12 @@ TEST_CASE("stacked_layer: each layer acts at its own deadline") {
   stack out = open_stack(above, below);
   CHECK(out.it.deadline() == now + 1s);
   REQUIRE(out.it.poll(now, out.wire));
-  CHECK(out.said().empty());
+  CHECK(out.sent().empty());
   REQUIRE(out.it.poll(now + 1s, out.wire));
-  CHECK(out.said() == "l");
+  CHECK(out.sent() == "l");
   CHECK(out.it.deadline() == now + 2s);
   REQUIRE(out.it.poll(now + 2s, out.wire));
-  CHECK(out.said() == "u");
+  CHECK(out.sent() == "u");
   CHECK_FALSE(out.it.deadline());
 }
 

@@ -304,10 +304,10 @@ TEST_CASE("websocket: invalid frames end the connection with a Close") {
     end out = open_client();
     CHECK(out.take(bytes(each.frame)) == each.error);
     const int code = std::stoi(std::string(each.close_frame.substr(each.close_frame.size() - 4)));
-    const byte_vector said =
+    const byte_vector expected =
         bytes("8882 11223344") + byte_vector{static_cast<std::uint8_t>(code >> 8 ^ 0x11),
                                              static_cast<std::uint8_t>((code & 0xff) ^ 0x22)};
-    CHECK(to_hex(out.wire.data()) == to_hex(said));
+    CHECK(to_hex(out.wire.data()) == to_hex(expected));
     CHECK(out.it.state() == phase::closed);
     CHECK(out.it.receive_end().error() == each.error);
   }
@@ -437,10 +437,10 @@ TEST_CASE("websocket: any other Close is an error, and is answered") {
     CHECK(out.take(bytes("8201 61") + close_frame(each.payload)) == each.error);
     CHECK(as_text(out.app) == "a");
     const byte_vector code = bytes(each.answer);
-    const byte_vector said =
+    const byte_vector expected =
         bytes("8882 11223344") + byte_vector{static_cast<std::uint8_t>(code[0] ^ 0x11),
                                              static_cast<std::uint8_t>(code[1] ^ 0x22)};
-    CHECK(to_hex(out.wire.data()) == to_hex(said));
+    CHECK(to_hex(out.wire.data()) == to_hex(expected));
     CHECK(out.it.state() == phase::closed);
     CHECK(out.it.receive_end().error() == each.error);
     // After our Close it is an error too; there is no second Close.
