@@ -430,6 +430,20 @@ remote_public_key = "not base64"
         "local_private_key: not 32 bytes in base64; use a key that `rathole --genkey` printed",
         "c.toml:8:21: client.transport.noise.remote_public_key: Failed to decode "
         "remote_public_key: not 32 bytes in base64; use a key that `rathole --genkey` printed"}},
+      {"noise keys of zeros, which are no secret",
+       R"([client]
+remote_addr = "h:1"
+services = {}
+[client.transport]
+type = "noise"
+[client.transport.noise]
+local_private_key = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+remote_public_key = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+)",
+       {"c.toml:7:21: client.transport.noise.local_private_key: all bytes are zero, so the key "
+        "protects nothing; use a key that `rathole --genkey` printed",
+        "c.toml:8:21: client.transport.noise.remote_public_key: all bytes are zero, so the key "
+        "protects nothing; use a key that `rathole --genkey` printed"}},
       {"a pool that contradicts itself",
        R"([server]
 bind_addr = "h:1"

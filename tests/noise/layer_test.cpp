@@ -333,5 +333,33 @@ TEST_CASE("noise endpoint: settings that cannot work give a readable error") {
         "`local_private_key` is not 32 bytes long");
 }
 
+TEST_CASE("noise endpoint: keys that protect nothing are refused") {
+  settings zero{.name = name_of("XX"),
+                .local_private_key = secret(std::string(32, '\0')),
+                .remote_public_key = {}};
+  for (const role who : {role::initiator, role::responder}) {
+    CHECK(endpoint::make(zero, who).error() ==
+          "all bytes of `local_private_key` are zero, so the key protects nothing; use a key that "
+          "`rathole --genkey` printed");
+  }
+  // The points of low order of Curve25519, and those that are equal to one of them modulo 2^255-19.
+  for (const char* point : {"0000000000000000000000000000000000000000000000000000000000000000",
+                            "0100000000000000000000000000000000000000000000000000000000000000",
+                            "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
+                            "5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157",
+                            "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+                            "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+                            "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f"}) {
+    CAPTURE(point);
+    settings from{.name = name_of("NK"), .local_private_key = {}, .remote_public_key = {}};
+    std::ranges::copy(test::bytes(point), from.remote_public_key.emplace().begin());
+    const auto made = endpoint::make(from, role::initiator);
+    REQUIRE_FALSE(made);
+    CHECK(made.error() ==
+          "`remote_public_key` is of low order, so the key protects nothing; use a key that "
+          "`rathole --genkey` printed");
+  }
+}
+
 }  // namespace
 }  // namespace rathole

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -72,17 +73,21 @@ inline tls_options read_tls(toml_reader table) {
   return out;
 }
 
-/// Reads a base64 key of 32 bytes. In a table that is not selected, a malformed key is no error,
-/// because upstream ignores such a table.
+/// Reads a base64 key of 32 bytes, which must not all be zero, since everybody knows that key. In a
+/// table that is not selected, a wrong key is no error, because upstream ignores such a table.
 inline std::optional<std::vector<std::uint8_t>> read_noise_key(toml_reader& table,
                                                                std::string_view key,
                                                                bool is_selected) {
   const auto text = table.secret_string(key);
   if (!text) return std::nullopt;
   auto bytes = from_base64(text->view());
-  if (bytes && bytes->size() == std::tuple_size_v<noise_public_key>) return std::move(*bytes);
+  const bool has_size = bytes && bytes->size() == std::tuple_size_v<noise_public_key>;
+  const bool is_zero = has_size && std::ranges::count(*bytes, 0) == std::ssize(*bytes);
+  if (has_size && !is_zero) return std::move(*bytes);
   if (is_selected) {
-    table.reject(key, "Failed to decode " + std::string(key) + ": not 32 bytes in base64",
+    table.reject(key,
+                 is_zero ? "all bytes are zero, so the key protects nothing"
+                         : "Failed to decode " + std::string(key) + ": not 32 bytes in base64",
                  "use a key that `rathole --genkey` printed");
   }
   return std::nullopt;

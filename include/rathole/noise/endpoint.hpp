@@ -1,6 +1,8 @@
 #pragma once
 
+#include <rathole/core/constant_time.hpp>
 #include <rathole/core/secret.hpp>
+#include <rathole/crypto/botan/x25519.hpp>
 #include <rathole/crypto/system_rng.hpp>
 #include <rathole/noise/layer.hpp>
 #include <rathole/noise/protocol_name.hpp>
@@ -32,13 +34,14 @@ struct settings {
 class endpoint {
  public:
   /// Makes the endpoint of the party `who`. Fails with a text for users: the name is unknown, or a
-  /// key that the pattern requires is missing or malformed.
+  /// key that the pattern requires is missing, malformed or weak.
   static std::expected<endpoint, std::string> make(const settings& from, role who) {
     auto name = parse_protocol_name(from.name);
     if (!name) return std::unexpected(std::move(name.error()));
     if (const auto problem = missing_key(from, name->pattern, who); !problem.empty()) {
       return std::unexpected(problem);
     }
+    if (const auto problem = weak_key(from); !problem.empty()) return std::unexpected(problem);
     handshake_keys keys;
     keys.remote_static = from.remote_public_key;
     if (from.local_private_key) {
@@ -82,6 +85,22 @@ class endpoint {
     if (is_known && !from.local_private_key) {
       return std::string("the pattern needs `local_private_key`, whose public key the ") +
              (first ? "server" : "client") + " knows";
+    }
+    return {};
+  }
+
+  /// Returns what is wrong with a key that everybody knows, or that makes every shared secret known.
+  static std::string weak_key(const settings& from) {
+    const std::string remedy = "; use a key that `rathole --genkey` printed";
+    if (from.local_private_key &&
+        constant_time_equal(from.local_private_key->bytes(), crypto::dh_key{})) {
+      return "all bytes of `local_private_key` are zero, so the key protects nothing" + remedy;
+    }
+    // With a key of low order every private key agrees on zero (RFC 7748 section 6.1).
+    crypto::dh_key any{};
+    any.fill(1);
+    if (from.remote_public_key && !crypto::botan::x25519::agree(any, *from.remote_public_key)) {
+      return "`remote_public_key` is of low order, so the key protects nothing" + remedy;
     }
     return {};
   }
