@@ -3,7 +3,7 @@
 // It waits until every visitor has received a reply, measures, and prints one line of JSON.
 //
 //   --mode MODE      load: visitors send, the service counts (the default); reverse: the service
-//                    sends, visitors count; rtt: one visitor asks again after each answer
+//                    sends, visitors count; rtt: one visitor sends a request after each reply
 //   --size BYTES    of each datagram, 32 to 65507 (1200)
 //   --rate NUMBER    datagrams offered a second, by all together; 0 is as fast as can be (0)
 //   --visitors NUMBER (8)

@@ -24,7 +24,7 @@ inline std::uint8_t pattern_at(std::size_t position) {
 /// reads, how it ends. It sends as fast as the connection accepts.
 class simulated_peer : public std::enable_shared_from_this<simulated_peer> {
  public:
-  /// Says what it does with bytes that it reads after the preamble.
+  /// The reaction to bytes that it reads after the preamble.
   enum class role {
     /// Nothing.
     recorder,

@@ -49,7 +49,7 @@ struct flood_of {
   bool ends_by_size = true;
 };
 
-/// Returns what makes the layers of a client with the transport `by`.
+/// Returns the layer maker of a client with the transport `by`.
 transport::layer_maker layers_of(const transport_tables& by) {
   const std::string text =
       "[client]\nremote_addr = \"localhost:1\"\n"

@@ -34,7 +34,7 @@ using namespace std::chrono_literals;
 /// Says which program of a tunnel runs out of memory.
 enum class swept { server, client };
 
-/// Holds what a tunnel uses when it is idle.
+/// The resources that an idle tunnel uses.
 struct holdings {
   sim::resource_counts resources;
   std::size_t server_tasks = 0;
@@ -43,7 +43,7 @@ struct holdings {
   protocol::descriptor_use client_descriptors;
 };
 
-/// Is thrown if an invariant of a tunnel is violated.
+/// Thrown if an invariant of a tunnel is violated.
 struct broken_promise : std::runtime_error {
   using std::runtime_error::runtime_error;
 };

@@ -16,7 +16,7 @@ using test::bytes, test::sim_tunnel;
 
 namespace {
 
-/// Holds what all layers of a tunnel share.
+/// The state that all layers of a tunnel share.
 struct layer_rules {
   /// The number of round trips of a handshake.
   int rounds = 3;

@@ -132,7 +132,7 @@ void live(crowd& town) {
 
 constexpr std::uint64_t usual_hours = 3;
 
-/// Returns what is in use once everything has recovered, and all delayed reports are out.
+/// Returns what is in use once everything has recovered and all delayed reports have been made.
 test::inventory at_rest(crowd& town) {
   town.recover();
   town.world.run_for(2min);

@@ -20,7 +20,7 @@ namespace rathole::test::laws {
 /// The times of a run; all before any deadline of the tested machines.
 inline constexpr time_point now{std::chrono::hours(1)};
 
-/// Is what the owner does when an event arrives; nothing by default.
+/// The owner's reaction to an event; nothing by default.
 struct no_reaction {
   template <class M>
   void operator()(M&, const typename M::event&) const {}

@@ -97,7 +97,7 @@ struct inventory {
   std::size_t tasks = 0;
 };
 
-/// Is thrown if an invariant does not hold; names it, with the step and the time.
+/// Thrown if an invariant does not hold; names it, with the step and the time.
 struct violation : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
@@ -122,7 +122,8 @@ class udp_visitors;
 /// For UDP services see `udp_visitors`. A violated invariant ends the run with a `violation`.
 class crowd {
  public:
-  /// Is longer than any wait inside the programs that a fault may cause.
+  /// The time after a fault in which paths do not count as healthy; longer than any wait inside the
+  /// programs that a fault may cause.
   static constexpr std::chrono::seconds settling{12};
 
   explicit crowd(std::uint64_t seed);

@@ -27,7 +27,7 @@ class slow_relay {
  private:
   using time = std::chrono::steady_clock::time_point;
 
-  /// Holds what is in flight in one direction; an empty piece is the end.
+  /// The bytes in flight in one direction; an empty piece is the end.
   class way {
    public:
     void put(std::string piece, time at) {
