@@ -188,7 +188,7 @@ TEST_CASE("http_connect: the request") {
         "\r\n");
 }
 
-TEST_CASE("http_connect: every response of a proxy has its result") {
+TEST_CASE("http_connect: 2xx connects, and any other response is an error") {
   struct answer {
     std::string_view head;
     bool connected;

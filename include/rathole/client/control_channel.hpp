@@ -190,7 +190,7 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
     return has_room() ? std::min(given_up, pacer_.ready_at()) : given_up;
   }
 
-  /// Lets the request of a place that is given up wait again, because of `failed`.
+  /// Makes the request of an abandoned slot wait again, because of `failed`.
   void put_back(place_type& place, std::error_code failed) {
     place.count_out();
     auto command = place.take_command();
@@ -204,7 +204,7 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
     return !udp_ || dials_ + udp_channels_ < max_udp_channels;
   }
 
-  /// Records how the dial of a place ended.
+  /// Records how the dial of a slot ended.
   void dialled(place_type& place, std::error_code failed) {
     if (!failed) {
       place.take_command();

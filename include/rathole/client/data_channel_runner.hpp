@@ -21,7 +21,7 @@ namespace rathole::client {
 
 /// Runs the data channels of a `control_channel`, each from its dial to its end.
 struct data_channel_runner {
-  /// Runs a data channel and then gives up its place, whatever ended it.
+  /// Runs a data channel and then releases its slot, whatever ended it.
   template <class Channel, class Context>
   static io::awaitable<void> run(std::shared_ptr<dial_slot<Channel>> place,
                                  std::shared_ptr<Context> context,

@@ -22,17 +22,17 @@ using dial_commands = std::multimap<time_point, std::error_code>;
 
 /// Counts one data channel of a control channel, from its dial to its end. It lives on the control
 /// plane, and the data channel reports to it from its own thread. It owns the memory for these
-/// reports from the start, so that a lack of memory loses neither the place nor the request. Must
-/// be held by `shared_ptr`.
+/// reports from the start, so that a lack of memory loses neither the slot nor the request. Must be
+/// held by `shared_ptr`.
 template <class Channel>
 class dial_slot : public std::enable_shared_from_this<dial_slot<Channel>> {
  public:
-  /// Makes a place of the control channel `of`, whose control plane is `home`.
+  /// Makes a slot of the control channel `of`, whose control plane is `home`.
   dial_slot(std::shared_ptr<Channel> of, io::executor home) : home_(home), owner_(std::move(of)) {}
   dial_slot(const dial_slot&) = delete;
   dial_slot& operator=(const dial_slot&) = delete;
 
-  /// Begins to dial for `command`, and counts the place in `dials` and in `descriptors`.
+  /// Begins to dial for `command`, and counts the slot in `dials` and in `descriptors`.
   void begin(dial_commands::node_type command, attempt_pacer::round round, std::size_t& dials,
              std::size_t& descriptors) {
     command_ = std::move(command);
@@ -59,18 +59,18 @@ class dial_slot : public std::enable_shared_from_this<dial_slot<Channel>> {
   /// Returns the owner; valid until the first report.
   [[nodiscard]] const std::shared_ptr<Channel>& owner() const { return owner_; }
 
-  /// Counts the place in `channels` and in `descriptors` instead of the previous counters.
+  /// Counts the slot in `channels` and in `descriptors` instead of the previous counters.
   void count_in(std::size_t& channels, std::size_t& descriptors) {
     place_.emplace(channels);
     descriptor_.emplace(descriptors);
   }
-  /// Stops counting the place.
+  /// Stops counting the slot.
   void count_out() {
     place_.reset();
     descriptor_.reset();
   }
 
-  /// Moves the request out of the place, for an owner that dials for it again.
+  /// Moves the request out of the slot, for an owner that dials for it again.
   dial_commands::node_type take_command() { return std::move(command_); }
   /// Returns the round of the pacer in which the dial began.
   [[nodiscard]] attempt_pacer::round round() const { return round_; }
@@ -80,7 +80,7 @@ class dial_slot : public std::enable_shared_from_this<dial_slot<Channel>> {
  private:
   enum class stage { dialling, waiting, in_use };
 
-  // A call to the owner may release it, and this place may hold the last pointer to it.
+  // A call to the owner may release it, and this slot may hold the last pointer to it.
 
   void dialled(std::error_code failed) {
     if (stage_ != stage::dialling) return;

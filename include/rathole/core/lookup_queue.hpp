@@ -17,15 +17,15 @@ namespace rathole {
 
 /// Decides which names to look up at the same time, so that names that cannot be resolved do not
 /// delay the others. A name is looked up once at a time, however many callers ask for it, and names
-/// that were slow leave places free for names that were fast.
+/// that were slow leave slots free for names that were fast.
 ///
 /// Pure decisions; the time that is passed never goes backwards.
 class lookup_queue {
  public:
   /// The largest number of lookups that may run at the same time.
   static constexpr std::size_t max_at_once = 8;
-  /// The time beyond which a lookup counts as slow. A name whose last lookup was slow may use
-  /// half of the places, a name without a known lookup three quarters of them, and a fast name all.
+  /// The time beyond which a lookup counts as slow. A name whose last lookup was slow may use half
+  /// of the slots, a name without a known lookup three quarters of them, and a fast name all.
   static constexpr duration slow = std::chrono::seconds(1);
   /// The largest number of names that the queue remembers as slow or fast.
   static constexpr std::size_t names_remembered = 256;
@@ -46,7 +46,7 @@ class lookup_queue {
     return now;
   }
 
-  /// Returns the next name to look up, if one waits and may have a place, and records that its
+  /// Returns the next name to look up, if one waits and may have a slot, and records that its
   /// lookup begins at `now`.
   std::optional<std::string> begin(time_point now) {
     const auto found = std::ranges::find_if(

@@ -277,7 +277,7 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
   udp_listeners<Context> listeners_;
   /// Runs out when the listeners for which there was no memory are tried again.
   typename runtime_type::timer again_;
-  /// Its place among those that listen and those that close; used on the control plane.
+  /// Its position among the services that listen and close; used on the control plane.
   udp_turns::turn turn_;
   /// Whether the sockets of those before it are closed.
   bool may_listen_ = false;

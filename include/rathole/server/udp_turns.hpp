@@ -13,10 +13,10 @@ namespace rathole::server {
 /// addresses, waits until they are closed. Must be used on the control plane's thread.
 class udp_turns {
  public:
-  /// The place of one half in the order, from `enter` to `leave`.
+  /// The position of one UDP service in the order, from `enter` to `leave`.
   class turn {
    public:
-    /// Makes a place in `all`, which outlives it; `home` is the executor of the control plane.
+    /// Makes a position in `all`, which outlives it; `home` is the executor of the control plane.
     turn(udp_turns& all, io::executor home) : all_(all), wake_(home) {}
     turn(const turn&) = delete;
     turn& operator=(const turn&) = delete;

@@ -21,7 +21,7 @@ concept Workspace = std::default_initializable<W> && requires(W& w, const W& cw)
 };
 
 /// Provides working memory that the connections of a thread use in turn, so that an idle connection
-/// owns none. It prevents that bytes of one connection are sent on another: the memory is
+/// owns none. It ensures that no bytes of one connection are sent on another: the memory is
 /// accessible only through a loan, there is only one loan at a time, and a loan begins and ends
 /// with empty memory, even after an exception. All functions must be called on the thread that the
 /// object belongs to.

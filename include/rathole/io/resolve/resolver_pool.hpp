@@ -140,7 +140,7 @@ class resolver_pool {
       queue.cancel(name);
     }
 
-    /// Provides a thread for each name that waits and has a place. Fails with the system's error
+    /// Provides a thread for each name that waits and has a slot. Fails with the system's error
     /// only if there is no thread at all.
     static std::error_code provide_thread(const std::shared_ptr<state>& self) {
       if (self->queue.waiting() <= self->idle || self->threads >= lookup_queue::max_at_once) {
