@@ -66,8 +66,8 @@ class admission_run {
     // The oldest connection of the source above its own limit, or else of one with the highest
     // load.
     check(*verdict.evicted != verdict.admitted);
-    const auto is_its = [&](const source& one) { return one.open.contains(*verdict.evicted); };
-    const auto victim = std::ranges::find_if(sources_, is_its);
+    const auto has_evicted = [&](const source& one) { return one.open.contains(*verdict.evicted); };
+    const auto victim = std::ranges::find_if(sources_, has_evicted);
     check(victim != sources_.end() && *victim->open.begin() == *verdict.evicted);
     if (is_over) {
       check(&*victim == &from);

@@ -28,10 +28,10 @@ class client_simulation : public simulation {
       case 4: {
         simulated_peer& who = some_peer(in);
         start_traffic(who);
-        talk(who, 16 * in.byte());
+        send_traffic(who, 16 * in.byte());
         break;
       }
-      case 5: talk(some_peer(in), 16 * in.byte()); break;
+      case 5: send_traffic(some_peer(in), 16 * in.byte()); break;
       case 6: welcome(some_peer(in), in); break;
       case 7:
         if (in.below(8) == 7) client->stop(in.flag());

@@ -37,13 +37,13 @@ inline void open_channel(simulated_peer& who, const simulated_peer& control) {
 
 /// Becomes a visitor whose server has received the client's data Hello, or will soon.
 inline void start_traffic(simulated_peer& who) {
-  if (who.has_spoken()) return;
+  if (who.has_sent()) return;
   who.take_part(simulated_peer::role::visitor, bincode::hello_size);
   who.send(bincode::encode_data_command(protocol::data_command::start_forward_tcp));
 }
 
 /// Sends a visitor's next `count` bytes.
-inline void talk(simulated_peer& who, std::size_t count) {
+inline void send_traffic(simulated_peer& who, std::size_t count) {
   if (who.part() == simulated_peer::role::visitor) who.send_pattern(count);
 }
 

@@ -18,8 +18,8 @@ namespace rathole::fuzz {
 
 /// One end of a conversation: a layer and what its driver keeps.
 template <Layer L>
-struct talking_end {
-  explicit talking_end(L made) : layer(std::move(made)) { note(layer.start(wire)); }
+struct conversation_end {
+  explicit conversation_end(L made) : layer(std::move(made)) { note(layer.start(wire)); }
 
   void note(const result<void>& done) {
     if (!done && !error) error = done.error();
@@ -53,7 +53,7 @@ struct talking_end {
 /// Delivers bytes to the other end in pieces, possibly with one byte changed; returns whether it
 /// was.
 template <Layer L>
-bool deliver(talking_end<L>& from, talking_end<L>& to, fuzz_input& in) {
+bool deliver(conversation_end<L>& from, conversation_end<L>& to, fuzz_input& in) {
   byte_buffer bytes;
   bytes.swap(from.wire);
   const byte_span all = bytes.data();
@@ -73,9 +73,9 @@ bool deliver(talking_end<L>& from, talking_end<L>& to, fuzz_input& in) {
 /// Runs a conversation in which the fuzzer's input may change bytes: nothing arrives that was not
 /// sent, and neither end fails unless a byte was changed.
 template <Layer L>
-void check_talk(L one_end, L other_end, fuzz_input& in) {
-  talking_end client(std::move(one_end));
-  talking_end server(std::move(other_end));
+void check_exchange(L one_end, L other_end, fuzz_input& in) {
+  conversation_end client(std::move(one_end));
+  conversation_end server(std::move(other_end));
   bool changed = false;
   while (!in.empty()) {
     auto& one = in.flag() ? client : server;

@@ -28,7 +28,8 @@ class pool_run {
     switch (in.below(8)) {
       case 0:
       case 1:
-        visitors_[next_id_] = {.deadline = now_ + limits_.visitor_timeout, .doomed = is_full()};
+        visitors_[next_id_] = {.deadline = now_ + limits_.visitor_timeout,
+                               .will_be_refused = is_full()};
         pool_.visitor_arrived(next_id_++, now_);
         break;
       case 2:
@@ -87,18 +88,18 @@ class pool_run {
     time_point deadline;
     unsigned attempts = 0;
     bool starting = false;
-    bool doomed = false;
+    bool will_be_refused = false;
   };
 
   [[nodiscard]] bool is_full() const {
-    const auto is_in = [](const auto& each) { return !each.second.doomed; };
+    const auto is_in = [](const auto& each) { return !each.second.will_be_refused; };
     const auto count = static_cast<std::size_t>(std::ranges::count_if(visitors_, is_in));
     return count >= limits_.max_waiting_visitors;
   }
 
   static void fail(visitor& one) {
     one.starting = false;
-    one.doomed = one.attempts == protocol::max_start_attempts;
+    one.will_be_refused = one.attempts == protocol::max_start_attempts;
   }
 
   void on(const protocol::assign& what) {
@@ -113,7 +114,7 @@ class pool_run {
   void on(const protocol::request_channel&) const {}
   void on(const protocol::refuse& what) {
     const auto found = visitors_.find(what.visitor);
-    check(found != visitors_.end() && found->second.doomed);
+    check(found != visitors_.end() && found->second.will_be_refused);
     visitors_.erase(found);
   }
   void on(const protocol::expire& what) {
@@ -127,7 +128,7 @@ class pool_run {
     check(idle_.erase(what.channel) == 1);
   }
 
-  static bool is_waiting(const visitor& one) { return !one.starting && !one.doomed; }
+  static bool is_waiting(const visitor& one) { return !one.starting && !one.will_be_refused; }
 
   [[nodiscard]] bool is_starting(std::uint64_t id) const {
     const auto found = visitors_.find(id);

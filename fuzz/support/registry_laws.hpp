@@ -28,10 +28,10 @@ class registry_run {
         break;
       case 2: {
         const auto key = static_cast<std::uint8_t>(in.byte());
-        const bool is_its = known != model_.end() && known->second.second == key;
+        const bool has_evicted = known != model_.end() && known->second.second == key;
         check(registry_.detach(digest_of(service), digest_of(key)) ==
-              (is_its ? session_of(service) : std::nullopt));
-        if (is_its) known->second.second.reset();
+              (has_evicted ? session_of(service) : std::nullopt));
+        if (has_evicted) known->second.second.reset();
         break;
       }
       default: {

@@ -29,7 +29,7 @@ class server_simulation : public simulation {
         open_channel(who, some_peer(in));
         break;
       }
-      case 7: talk(some_peer(in), 16 * in.byte()); break;
+      case 7: send_traffic(some_peer(in), 16 * in.byte()); break;
       case 8: become_client(in); break;
       case 9:
         if (in.below(8) == 7) server->stop(in.flag());

@@ -53,10 +53,10 @@ class simulated_peer : public std::enable_shared_from_this<simulated_peer> {
   [[nodiscard]] role part() const { return role_; }
 
   /// Returns whether it has sent anything.
-  [[nodiscard]] bool has_spoken() const { return has_spoken_; }
+  [[nodiscard]] bool has_sent() const { return has_sent_; }
 
   void send(byte_view bytes) {
-    has_spoken_ = true;
+    has_sent_ = true;
     outbox_.insert(outbox_.end(), bytes.begin(), bytes.end());
     outbox_changed_.notify();
   }
@@ -129,12 +129,12 @@ class simulated_peer : public std::enable_shared_from_this<simulated_peer> {
       }
       const auto count = co_await self->stream_->read_some(buffer);
       if (!count || *count == 0) break;
-      self->hear(byte_view(buffer).first(*count));
+      self->on_data(byte_view(buffer).first(*count));
     }
     if (self->role_ == role::echo) self->finish();
   }
 
-  void hear(byte_view in) {
+  void on_data(byte_view in) {
     const std::size_t room = max_received - std::min(max_received, data_.size());
     const byte_view kept = in.first(std::min(room, in.size()));
     data_.insert(data_.end(), kept.begin(), kept.end());
@@ -161,7 +161,7 @@ class simulated_peer : public std::enable_shared_from_this<simulated_peer> {
   std::size_t preamble_ = 0;
   std::size_t received_ = 0;
   std::size_t patterned_ = 0;
-  bool has_spoken_ = false;
+  bool has_sent_ = false;
   bool reading_ = true;
   bool finishing_ = false;
   bool closed_ = false;

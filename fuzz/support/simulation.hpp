@@ -108,7 +108,7 @@ class simulation {
   /// Checks that with an honest other side the tunnel serves a visitor, whatever happened before,
   /// and that nothing remains in use once both programs are stopped.
   void conclude() {
-    calm_down();
+    end_faults();
     restart(server, [this] { return run_server(world, pool_size); });
     restart(client, [this] { return run_client(world); });
     accept("client", {"127.0.0.1", 8080}, simulated_peer::role::echo, services);
@@ -117,7 +117,7 @@ class simulation {
     server->stop(false);
     client->stop(false);
     await([this] { return server->ended() && client->ended(); });
-    calm_down();
+    end_faults();
     check(world.net().in_use() == sim::resource_counts());
   }
 
@@ -164,7 +164,7 @@ class simulation {
   }
 
   // Ends all peers and all faults.
-  void calm_down() {
+  void end_faults() {
     auto& net = world.net();
     for (const std::string_view one : hosts) {
       net.operations(one).fail_at(0, {});

@@ -9,7 +9,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   switch (in.below(3)) {
     case 0: fuzz::check_layer(fuzz::make_tls_server, in); break;
     case 1: fuzz::check_layer(fuzz::make_tls_client, in); break;
-    default: fuzz::check_talk(fuzz::make_tls_client(), fuzz::make_tls_server(), in); break;
+    default: fuzz::check_exchange(fuzz::make_tls_client(), fuzz::make_tls_server(), in); break;
   }
   return 0;
 }

@@ -11,7 +11,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   switch (in.below(3)) {
     case 0: fuzz::check_layer(fuzz::make_openssl_server, in); break;
     case 1: fuzz::check_layer(fuzz::make_openssl_client, in); break;
-    default: fuzz::check_talk(fuzz::make_openssl_client(), fuzz::make_openssl_server(), in); break;
+    default:
+      fuzz::check_exchange(fuzz::make_openssl_client(), fuzz::make_openssl_server(), in);
+      break;
   }
   return 0;
 }

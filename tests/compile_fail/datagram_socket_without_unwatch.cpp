@@ -1,7 +1,7 @@
 // expect: DatagramSocket
 #include <rathole/io/udp/datagram.hpp>
 
-struct postbox {
+struct incomplete_socket {
   void watch(std::move_only_function<void()> readable);
 #ifdef VALID
   void unwatch();
@@ -15,4 +15,4 @@ struct postbox {
 
 void empty(rathole::io::DatagramSocket auto& socket);
 
-void run(postbox& p) { empty(p); }
+void run(incomplete_socket& p) { empty(p); }

@@ -1,7 +1,7 @@
 // expect: Dh
 #include <rathole/crypto/concepts.hpp>
 
-struct lonely {
+struct incomplete_dh {
   static rathole::crypto::dh_key public_key(const rathole::crypto::dh_key&);
 #ifdef VALID
   static rathole::result<rathole::crypto::dh_key> agree(const rathole::crypto::dh_key&,
@@ -12,4 +12,4 @@ struct lonely {
 template <rathole::crypto::Dh D>
 void meet();
 
-void run() { meet<lonely>(); }
+void run() { meet<incomplete_dh>(); }

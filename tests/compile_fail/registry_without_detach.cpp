@@ -1,7 +1,7 @@
 // expect: ServiceRegistry
 #include <rathole/protocol/registry.hpp>
 
-struct forgetful : rathole::protocol::map_registry<int, int> {
+struct incomplete_registry : rathole::protocol::map_registry<int, int> {
 #ifndef VALID
   void detach();
 #endif
@@ -9,4 +9,4 @@ struct forgetful : rathole::protocol::map_registry<int, int> {
 
 void serve(rathole::protocol::ServiceRegistry auto& registry);
 
-void run(forgetful& registry) { serve(registry); }
+void run(incomplete_registry& registry) { serve(registry); }

@@ -1,7 +1,7 @@
 // expect: Rng
 #include <rathole/core/random.hpp>
 
-struct dice {
+struct incomplete_rng {
 #ifdef VALID
   void fill(rathole::byte_span out);
 #else
@@ -9,4 +9,4 @@ struct dice {
 #endif
 };
 
-double cast(dice& d) { return rathole::uniform(d); }
+double cast(incomplete_rng& d) { return rathole::uniform(d); }

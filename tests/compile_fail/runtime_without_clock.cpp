@@ -2,8 +2,8 @@
 #include <rathole/io/asio_runtime.hpp>
 #include <rathole/io/concepts.hpp>
 
-struct timeless : rathole::io::asio_runtime {
-  timeless worker() const;
+struct incomplete_runtime : rathole::io::asio_runtime {
+  incomplete_runtime worker() const;
 #ifndef VALID
   void now();
 #endif
@@ -11,4 +11,4 @@ struct timeless : rathole::io::asio_runtime {
 
 void live(rathole::io::Runtime auto& runtime);
 
-void run(timeless& runtime) { live(runtime); }
+void run(incomplete_runtime& runtime) { live(runtime); }

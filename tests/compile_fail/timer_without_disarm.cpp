@@ -1,7 +1,7 @@
 // expect: Timer
 #include <rathole/io/concepts.hpp>
 
-struct egg_timer {
+struct incomplete_timer {
   void arm(rathole::time_point at, std::move_only_function<void()> callback);
 #ifdef VALID
   void disarm();
@@ -10,4 +10,4 @@ struct egg_timer {
 
 void wait(rathole::io::Timer auto& timer);
 
-void run(egg_timer& t) { wait(t); }
+void run(incomplete_timer& t) { wait(t); }

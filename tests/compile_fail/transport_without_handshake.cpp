@@ -2,8 +2,8 @@
 #include <rathole/io/asio_runtime.hpp>
 #include <rathole/transport/tcp.hpp>
 
-struct rude : rathole::transport::tcp<rathole::io::asio_runtime> {
-  rude at(rathole::io::asio_runtime runtime);
+struct incomplete_transport : rathole::transport::tcp<rathole::io::asio_runtime> {
+  incomplete_transport at(rathole::io::asio_runtime runtime);
 #ifndef VALID
   void handshake();
 #endif
@@ -11,4 +11,4 @@ struct rude : rathole::transport::tcp<rathole::io::asio_runtime> {
 
 void serve(rathole::transport::Transport auto& transport);
 
-void run(rude& transport) { serve(transport); }
+void run(incomplete_transport& transport) { serve(transport); }

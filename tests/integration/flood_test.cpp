@@ -162,7 +162,7 @@ void flood(const transport_tables& by, const flood_of& what) {
   service local(echo);
   tunnel t(ours(by));
   const std::uint16_t port = t.add("echo", local.port());
-  t.start_in_turn();
+  t.start_server_first();
   INFO(t.logs());
   REQUIRE(eventually([&] { return answered(port); }));
   std::vector<double> times;
@@ -265,10 +265,10 @@ TEST_CASE("flood: a UDP service survives a client that reconnects all the time")
 }
 
 /// A server that accepts every token, and starts a UDP service on every data channel.
-class hand_server {
+class scripted_server {
  public:
-  hand_server() : listener_(tcp_socket::listen()), thread_([this] { accept_all(); }) {}
-  ~hand_server() {
+  scripted_server() : listener_(tcp_socket::listen()), thread_([this] { accept_all(); }) {}
+  ~scripted_server() {
     listener_.shutdown();
     thread_.join();
   }
@@ -340,7 +340,7 @@ TEST_CASE("flood: a server that commands UDP data channels without end is bounde
   // The largest number that a server's UDP service may have.
   constexpr std::size_t most = 64;
   tunnel t(ours(tcp()));
-  hand_server server;
+  scripted_server server;
   t.remote_port = server.port();
   t.add_udp("echo", free_udp_port());
   t.start_client();

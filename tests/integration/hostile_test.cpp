@@ -343,12 +343,12 @@ TEST_CASE("hostile: resets of spliced connections do not affect the others") {
   echo_tunnel t;
   // Sends without end until its visitor disconnects or it resets the connection itself.
   std::atomic<bool> breaks_off = false;
-  service spout([&](tcp_socket& socket) {
+  service endless_service([&](tcp_socket& socket) {
     const std::string much = random_bytes(1 << 16, 5);
     for (int i = 0; !breaks_off || i < 64; ++i) socket.send_all(much);
     socket.reset();
   });
-  const std::uint16_t bulk = t.both.add("bulk", spout.port());
+  const std::uint16_t bulk = t.both.add("bulk", endless_service.port());
   t.start();
   REQUIRE(eventually([&] { return !refused(bulk); }));
   INFO(t.both.logs());
@@ -377,7 +377,7 @@ TEST_CASE("hostile: resets of spliced connections do not affect the others") {
   CHECK(wrong == "");
   CHECK(t.serves());
   breaks_off = true;
-  spout.drop_connections();
+  endless_service.drop_connections();
 }
 
 TEST_CASE("hostile: a client that reads nothing affects only its own visitors") {

@@ -46,7 +46,7 @@ TEST_CASE("loop: a service that leads back to itself is detected, and other serv
     const std::uint16_t looping = both.add_server_only("looping");
     both.add_client_only("looping", looping);
     const std::uint16_t sound = both.add("sound", local.port());
-    both.start_in_turn();
+    both.start_server_first();
     INFO(both.logs());
     REQUIRE(eventually([&] { return round_trip(sound); }));
     // One line for the clients and one for each service; probing a port would count as a visit.
@@ -86,7 +86,7 @@ TEST_CASE(
   tunnel both({"our server, our client", our_program(), our_program()});
   const std::uint16_t port = free_udp_port();
   both.add_udp_at("looping", port, {}, port);
-  both.start_in_turn();
+  both.start_server_first();
   INFO(both.logs());
   REQUIRE(both.server->wait_for("Listening at", 2));
   const std::size_t before = descriptors(*both.client);
@@ -108,7 +108,7 @@ TEST_CASE("loop: a thousand visitors from the client's own address are not taken
   service local(echo);
   tunnel both({"our server, our client", our_program(), our_program()});
   const std::uint16_t port = both.add("echo", local.port());
-  both.start_in_turn();
+  both.start_server_first();
   INFO(both.logs());
   REQUIRE(eventually([&] { return round_trip(port); }));
   visitor_crowd crowd(1000, 2000, 41);

@@ -106,7 +106,7 @@ void runs_out(const transport_tables& by, bool at_server, rlim_t room) {
   t.client_keys += "\nworkers = 2";
   const std::uint16_t port = t.add("echo", local.port());
   const std::uint16_t flood_port = t.add("flood", source.port());
-  t.start_in_turn();
+  t.start_server_first();
   INFO(t.logs());
   REQUIRE(eventually([&] { return answered(port) && !refused(flood_port); }));
   limit_memory(at_server ? *t.server : *t.client, room);
@@ -188,7 +188,7 @@ TEST_CASE("memory: both sides count the bytes of a finished connection") {
     tunnel t(ours(by));
     t.environment = {"RATHOLE_LOG=debug"};
     const std::uint16_t port = t.add("count", local.port());
-    t.start_in_turn();
+    t.start_server_first();
     INFO(t.logs());
     REQUIRE(eventually([&] { return !refused(port); }));
     for (std::size_t i = 0; i < visits; ++i) {

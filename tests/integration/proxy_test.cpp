@@ -30,7 +30,7 @@ struct proxied_tunnel {
     both.remote_host = "localhost";
     // Each failure is logged, however often it was logged before.
     both.environment = {"RATHOLE_LOG=debug"};
-    both.start_in_turn();
+    both.start_server_first();
   }
 
   service local{echo};
@@ -180,7 +180,7 @@ TEST_CASE("proxy: the proxy resolves the server's name") {
   server_port = t.port();
   t.remote_host = name;
   const std::uint16_t port = t.add("echo", local.port());
-  t.start_in_turn();
+  t.start_server_first();
   INFO(t.logs());
   CHECK(eventually([&] { return round_trip(port); }));
 }

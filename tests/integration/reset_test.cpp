@@ -33,7 +33,7 @@ std::string end_of(tcp_socket& socket) {
 }
 
 /// An echo service that records how its connections end.
-class watchful_service {
+class recording_service {
  public:
   std::uint16_t port() const { return service_.port(); }
   std::vector<std::string> ends() const {
@@ -64,12 +64,12 @@ void leave(const transport_tables& by, bool server, const std::vector<int>& sign
   CAPTURE(by.name);
   CAPTURE(server);
   CAPTURE(signals.back());
-  watchful_service local;
+  recording_service local;
   tunnel t({by.name, our_program(), our_program(), by.server, by.client});
   t.server_keys = "workers = 4\nshutdown_grace = 3600";
   t.client_keys += "\nworkers = 4\nshutdown_grace = 3600";
   const std::uint16_t port = t.add("kept", local.port());
-  t.start_in_turn();
+  t.start_server_first();
   INFO(t.logs());
   REQUIRE(eventually([&] { return !refused(port); }));
   std::vector<tcp_socket> visitors;

@@ -25,8 +25,8 @@ TEST_CASE("restart: an idle connection does not keep new visitors out") {
       CAPTURE(server);
       serving_tunnel t(by, grace);
       INFO(t.both.logs());
-      tcp_socket talked = t.visitor();
-      tcp_socket never_spoke = tcp_socket::connect(t.port);
+      tcp_socket active_visitor = t.visitor();
+      tcp_socket idle_visitor = tcp_socket::connect(t.port);
       // Restarts it as a service manager does: a signal, the wait for the end, the start.
       const auto begin = clock::now();
       process& stopped = t.end(server);
@@ -36,7 +36,7 @@ TEST_CASE("restart: an idle connection does not keep new visitors out") {
       CHECK(eventually([&] { return answered(t.port); }));
       // The idle time-out of one second, and a generous margin.
       CHECK(clock::now() - begin < seconds(15));
-      CHECK(talked.ends());
+      CHECK(active_visitor.ends());
     }
   }
 }
@@ -47,24 +47,24 @@ TEST_CASE("restart: a connection that transfers may finish, and does not block n
     serving_tunnel t(tcp(), grace);
     INFO(t.both.logs());
     tcp_socket visitor = t.visitor();
-    const auto talk = [&] {
+    const auto send_traffic = [&] {
       visitor.send_all("more");
       return visitor.receive(4) == "more";
     };
     process& stopped = t.end(server);
     stopped.signal(SIGTERM);
-    REQUIRE(eventually([&] { return talk() && refused(t.port); }));
+    REQUIRE(eventually([&] { return send_traffic() && refused(t.port); }));
     if (server) {
       CHECK(refused(t.both.port()));
     } else {
       // Another client serves new visitors while the first one ends.
-      t.both.start_rival({t.local.port()});
-      CHECK(eventually([&] { return talk() && answered(t.port); }));
+      t.both.start_competitor({t.local.port()});
+      CHECK(eventually([&] { return send_traffic() && answered(t.port); }));
     }
     // Its transfer takes longer than the idle time-out.
     const auto begin = clock::now();
     while (clock::now() - begin < seconds(3)) {
-      REQUIRE(talk());
+      REQUIRE(send_traffic());
       std::this_thread::sleep_for(std::chrono::milliseconds(50));
     }
     CHECK(stopped.wait_exit(std::chrono::milliseconds{0}) == std::nullopt);

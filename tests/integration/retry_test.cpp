@@ -64,7 +64,7 @@ TEST_CASE(
     CAPTURE(engine);
     authority issuer;
     const identity_files good = issuer.issue();
-    identity_wish past;
+    identity_spec past;
     past.until = "200102";
     const identity_files expired = issuer.issue(past);
     const temp_dir folder;
@@ -131,7 +131,7 @@ TEST_CASE("slow link: each transport connects and works at a round-trip time of 
     slow_tunnel(const transport_tables& by, std::uint16_t local)
         : both(ours(by)), port(both.add("echo", local)), way(both.port(), milliseconds(1200)) {
       both.remote_port = way.port();
-      both.start_in_turn();
+      both.start_server_first();
     }
     tunnel both;
     std::uint16_t port;

@@ -73,7 +73,7 @@ TEST_CASE("shortage: 25 services share 256 descriptors, and each is served") {
     for (int i = 0; i < 25; ++i) {
       ports.push_back(t.both.add("service-" + std::to_string(i), t.local.port()));
     }
-    t.both.start_in_turn();
+    t.both.start_server_first();
     INFO(t.both.logs());
     for (const std::uint16_t port : ports) {
       CAPTURE(port);
@@ -95,7 +95,7 @@ TEST_CASE("shortage: service recovers once the visitors that took all descriptor
     limited_tunnel t(server);
     const std::uint16_t crowded = t.both.add("crowded", t.local.port());
     const std::uint16_t other = t.both.add("other", t.local.port());
-    t.both.start_in_turn();
+    t.both.start_server_first();
     INFO(t.both.logs());
     REQUIRE(eventually([&] { return round_trip(crowded) && round_trip(other); }));
     tcp_socket early = tcp_socket::connect(crowded);

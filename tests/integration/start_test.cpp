@@ -184,7 +184,7 @@ TEST_CASE("start: no secret appears in any output") {
     CHECK_FALSE(holds(output, secret));
     CHECK_FALSE(holds(output, hex(secret)));
   }
-  const std::string session_keys = proxy.control_speech();
+  const std::string session_keys = proxy.control_input();
   REQUIRE(session_keys.size() >= 64);
   for (std::size_t at = 0; at + 32 <= session_keys.size(); at += 32)
     CHECK_FALSE(holds(output, hex(std::string_view(session_keys).substr(at, 32))));

@@ -40,7 +40,7 @@ struct handshake {
 TEST_CASE("tls: openssl s_client connects to our server with modern cipher suites only") {
   authority issuer;
   const identity_files ecdsa = issuer.issue();
-  identity_wish with_rsa;
+  identity_spec with_rsa;
   with_rsa.key = {"rsa:2048"};
   const identity_files rsa = issuer.issue(with_rsa);
   const std::vector<handshake> with_ecdsa_key = {
@@ -125,7 +125,7 @@ struct s_server : server_program {
 TEST_CASE("tls: our client connects to openssl s_server with modern cipher suites only") {
   authority issuer;
   const identity_files identity = issuer.issue();
-  identity_wish with_rsa;
+  identity_spec with_rsa;
   with_rsa.key = {"rsa:2048"};
   const identity_files rsa = issuer.issue(with_rsa);
   struct expectation {
@@ -167,7 +167,7 @@ TEST_CASE("tls: through HAProxy, which terminates the client's TLS") {
     haproxy front(haproxy::mode::tcp, t.port(), issuer.issue());
     t.remote_port = front.port();
     const std::uint16_t port = t.add("echo", local.port());
-    t.start_in_turn();
+    t.start_server_first();
     INFO(t.logs(), front.output());
     REQUIRE(eventually([&] { return answered(port); }));
     visitor_crowd visitors(scenario::crowd_size, 1 << 18, 78, end_of_sending::after_answer);
@@ -185,7 +185,7 @@ TEST_CASE("tls: through HAProxy, which speaks TLS to our server") {
         "ssl verify required verifyhost localhost sni str(localhost) ca-file " + issuer.root());
     t.remote_port = front.port();
     const std::uint16_t port = t.add("echo", local.port());
-    t.start_in_turn();
+    t.start_server_first();
     INFO(t.logs(), front.output());
     REQUIRE(eventually([&] { return answered(port); }));
     visitor_crowd visitors(scenario::crowd_size, 1 << 18, 79, end_of_sending::after_answer);
@@ -218,7 +218,7 @@ TEST_CASE("tls: each certificate fault has its own message") {
       service local(echo);
       tunnel t(ours(tls(engine, pem_keys(identity), trust_in(issuer) + engine_key(engine))));
       t.add("echo", local.port());
-      t.start_in_turn();
+      t.start_server_first();
       INFO(t.logs());
       CHECK(t.client->wait_for(words));
       CHECK(t.client->output().find("Control channel established") == std::string::npos);
@@ -287,7 +287,7 @@ TEST_CASE("tls: pinned certificates of any form and algorithm are accepted by de
 
 TEST_CASE("tls: a key that is too weak is refused at start by each engine") {
   authority issuer;
-  identity_wish weak;
+  identity_spec weak;
   weak.key = {"rsa:1024"};
   const std::string keys = pem_keys(issuer.issue(weak));
   const temp_dir folder;

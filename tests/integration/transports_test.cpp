@@ -49,14 +49,14 @@ std::vector<transport_tables> all_transports(authority& issuer) {
   return all;
 }
 
-void carry_crowd(const transport_tables& by, const char* workers) {
+void carry_visitors(const transport_tables& by, const char* workers) {
   CAPTURE(workers);
   service local(echo);
   tunnel t(ours(by));
   t.server_keys = workers;
   t.client_keys += "\n"s + workers;
   const std::uint16_t port = t.add("echo", local.port());
-  t.start_in_turn();
+  t.start_server_first();
   INFO(t.logs());
   REQUIRE(eventually([&] { return answered(port); }));
   visitor_crowd visitors(scenario::crowd_size, 256 << 10, 61, end_of_sending::after_answer);
@@ -67,13 +67,13 @@ void carry_crowd(const transport_tables& by, const char* workers) {
 TEST_CASE("transports: a hundred visitors with one thread and with four") {
   authority issuer;
   for (const transport_tables& by : all_transports(issuer))
-    for (const char* workers : {"workers = 1", "workers = 4"}) carry_crowd(by, workers);
+    for (const char* workers : {"workers = 1", "workers = 4"}) carry_visitors(by, workers);
 }
 TEST_CASE("transports: a hundred visitors between each pair of TLS engines") {
   if (!has_feature("openssl")) return;
   authority issuer;
-  carry_crowd(tls_by(issuer, "botan", "openssl"), "workers = 4");
-  carry_crowd(tls_by(issuer, "openssl", "botan"), "workers = 4");
+  carry_visitors(tls_by(issuer, "botan", "openssl"), "workers = 4");
+  carry_visitors(tls_by(issuer, "openssl", "botan"), "workers = 4");
 }
 
 /// Returns every transport with the default engine.
@@ -98,7 +98,7 @@ TEST_CASE("transports: visitors that connect and close over TLS leak no descript
   service local(greet("welcome"));
   tunnel t(ours(tls("tls by default", pem_keys(issuer.issue()), trust_in(issuer))));
   const std::uint16_t port = t.add("greeting", local.port());
-  t.start_in_turn();
+  t.start_server_first();
   INFO(t.logs());
   REQUIRE(eventually([&] { return round_trip(port, "hello", "welcome"); }));
   const std::size_t server_before = open_descriptors(*t.server);
@@ -150,7 +150,7 @@ TEST_CASE("transports: mismatched keys and certificates are reported, and the cl
     ports.push_back(t.add("echo", local.port()));
     // Each failure is logged, however often it was logged before.
     t.environment = {"RATHOLE_LOG=debug"};
-    t.start_in_turn();
+    t.start_server_first();
   }
   for (std::size_t i = 0; tunnel & t : tunnels) {
     INFO(t.logs());
@@ -244,8 +244,8 @@ class faulty_peer {
 };
 
 /// At first the server has faulty peers only.
-struct beset_server {
-  beset_server(const transport_tables& by, const std::string& opening) : t(ours(by)) {
+struct attacked_server {
+  attacked_server(const transport_tables& by, const std::string& opening) : t(ours(by)) {
     t.server_keys = "handshake_timeout = 1\nworkers = 1";
     port = t.add("echo", local.port());
     t.start_server();
@@ -268,13 +268,13 @@ struct beset_server {
 
 TEST_CASE("transports: servers drop peers that are silent, slow or send garbage at any stage") {
   authority issuer;
-  std::list<beset_server> servers;
+  std::list<attacked_server> servers;
   for (const transport_tables& by : all_transports(issuer)) {
-    beset_server& added = servers.emplace_back(by, opening_of(by));
+    attacked_server& added = servers.emplace_back(by, opening_of(by));
     // The test does not wait for them.
     added.t.start_client();
   }
-  for (beset_server& each : servers) {
+  for (attacked_server& each : servers) {
     INFO(each.t.logs());
     CHECK(eventually([&] { return answered(each.port); }));
     for (std::size_t i = 0; i < each.peers.size(); ++i) {

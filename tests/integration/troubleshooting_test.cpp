@@ -68,7 +68,7 @@ struct side_text {
 
 /// Describes a row of the table. In the texts, PROXY is the port of a SOCKS5 proxy, and BUSY a port
 /// that another program listens on.
-struct mistake {
+struct misconfiguration {
   std::string title;
   std::vector<std::string> features = {};
   side_text server = {};
@@ -141,7 +141,7 @@ void visit(std::uint16_t port) {
   }
 }
 
-std::unique_ptr<process> start_server(const mistake& what, const std::string& file) {
+std::unique_ptr<process> start_server(const misconfiguration& what, const std::string& file) {
   if (what.run_by.empty()) {
     return std::make_unique<process>(our_program(), std::vector<std::string>{file});
   }
@@ -151,7 +151,7 @@ std::unique_ptr<process> start_server(const mistake& what, const std::string& fi
 }
 
 /// Runs both sides of a misconfiguration and returns its row.
-std::string row_of(const mistake& what, const known_ports& known) {
+std::string row_of(const misconfiguration& what, const known_ports& known) {
   const temp_dir folder;
   const reserved_port port;
   const reserved_port visitors;
@@ -176,12 +176,12 @@ std::string row_of(const mistake& what, const known_ports& known) {
         std::make_unique<process>(our_program(), std::vector<std::string>{client_file}));
   }
   process* const client = clients.empty() ? nullptr : clients.front().get();
-  const auto has_spoken = [](const process* side, const std::string& text) {
+  const auto has_sent = [](const process* side, const std::string& text) {
     return side == nullptr || text.empty() || line_with(*side, text);
   };
   const bool all_logged = eventually([&] {
     if (what.is_visited) visit(visitors);
-    return has_spoken(server.get(), what.server_line) && has_spoken(client, what.client_line);
+    return has_sent(server.get(), what.server_line) && has_sent(client, what.client_line);
   });
   INFO(what.title);
   INFO((server ? server->output() : std::string()));
@@ -234,7 +234,7 @@ std::string websocket_table(const char* block, const std::string& keys) {
 }
 
 /// Returns every pair of different transports.
-void add_transports(std::vector<mistake>& all, const material& with) {
+void add_transports(std::vector<misconfiguration>& all, const material& with) {
   struct end {
     const char* type;
     std::string server;
@@ -251,7 +251,7 @@ void add_transports(std::vector<mistake>& all, const material& with) {
   for (const end& server : ends) {
     for (const end& client : ends) {
       if (&server == &client) continue;
-      mistake& one = all.emplace_back();
+      misconfiguration& one = all.emplace_back();
       one.title = std::string("`transport.type`: server `") + server.type + "`, client `" +
                   client.type + '`';
       for (const end* each : {&server, &client}) {
@@ -264,11 +264,12 @@ void add_transports(std::vector<mistake>& all, const material& with) {
   }
 }
 
-std::vector<mistake> all_mistakes(const material& with) {
-  std::vector<mistake> all;
+std::vector<misconfiguration> all_misconfigurations(const material& with) {
+  std::vector<misconfiguration> all;
   add_transports(all, with);
-  const auto add = [&all](const char* title, std::vector<std::string> features) -> mistake& {
-    mistake& added = all.emplace_back();
+  const auto add = [&all](const char* title,
+                          std::vector<std::string> features) -> misconfiguration& {
+    misconfiguration& added = all.emplace_back();
     added.title = title;
     added.features = std::move(features);
     return added;
@@ -276,105 +277,108 @@ std::vector<mistake> all_mistakes(const material& with) {
   const std::string server_key = "local_private_key = \"" + with.first.secret + '"';
   const std::string client_key = "remote_public_key = \"" + with.first.open + '"';
   {
-    mistake& one = add("`websocket.tls`: server `true`, client `false`", {"tls", "websocket"});
+    misconfiguration& one =
+        add("`websocket.tls`: server `true`, client `false`", {"tls", "websocket"});
     one.server.transport = websocket_table("server", "tls = true") + "tls = {cert = \"" +
                            with.identity.certificate + "\", key = \"" + with.identity.key + "\"}\n";
     one.client.transport = websocket_table("client", "tls = false");
   }
   {
-    mistake& one = add("`websocket.tls`: server `false`, client `true`", {"tls", "websocket"});
+    misconfiguration& one =
+        add("`websocket.tls`: server `false`, client `true`", {"tls", "websocket"});
     one.server.transport = websocket_table("server", "tls = false");
     one.client.transport = websocket_table("client", "tls = true") + "tls = {trusted_root = \"" +
                            with.authority.root() + "\", trusted_root_only = true}\n";
     one.host = "localhost";
   }
   {
-    mistake& one = add("`websocket.path` differs", {"websocket"});
+    misconfiguration& one = add("`websocket.path` differs", {"websocket"});
     one.server.transport = websocket_table("server", "tls = false, path = \"/tunnel\"");
     one.client.transport = websocket_table("client", "tls = false, path = \"/tunel\"");
   }
   {
-    mistake& one = add("`noise.remote_public_key` is not the server's", {"noise"});
+    misconfiguration& one = add("`noise.remote_public_key` is not the server's", {"noise"});
     one.server.transport = noise_table("server", server_key);
     one.client.transport = noise_table("client", "remote_public_key = \"" + with.second.open + '"');
   }
   {
-    mistake& one = add("`noise.pattern` differs", {"noise"});
+    misconfiguration& one = add("`noise.pattern` differs", {"noise"});
     one.server.transport = noise_table("server", server_key);
     one.client.transport =
         noise_table("client", client_key + ", pattern = \"Noise_NK_25519_AESGCM_SHA256\"");
   }
   {
-    mistake& one = add("The certificate is for another name than `remote_addr`", {"tls"});
+    misconfiguration& one = add("The certificate is for another name than `remote_addr`", {"tls"});
     one.server.transport = server_tls(with.other_name);
     one.client.transport = client_tls(with.authority.root());
     one.host = "localhost";
   }
   {
-    mistake& one = add("`tls.trusted_root` is not the issuer's", {"tls"});
+    misconfiguration& one = add("`tls.trusted_root` is not the issuer's", {"tls"});
     one.server.transport = server_tls(with.identity);
     one.client.transport = client_tls(with.stranger.root());
     one.host = "localhost";
   }
   {
-    mistake& one = add("The proxy is not running", {});
+    misconfiguration& one = add("The proxy is not running", {});
     one.client.transport =
         "[client.transport]\ntype = \"tcp\"\ntcp = {proxy = \"socks5://127.0.0.1:9\"}\n";
     one.server_line.clear();
   }
   {
-    mistake& one = add("The proxy refuses the connection", {});
+    misconfiguration& one = add("The proxy refuses the connection", {});
     one.client.transport =
         "[client.transport]\ntype = \"tcp\"\ntcp = {proxy = \"socks5://127.0.0.1:PROXY\"}\n";
     one.has_server = false;
   }
   {
-    mistake& one = add("The token differs", {});
+    misconfiguration& one = add("The token differs", {});
     one.client.token = "another one";
     one.server_line = "failed the authentication";
   }
   {
-    mistake& one = add("The server does not have the service", {});
+    misconfiguration& one = add("The server does not have the service", {});
     one.client.name = "wep";
     one.server_line = "No such a service";
   }
   {
-    mistake& one = add("Two clients have one configuration", {});
+    misconfiguration& one = add("Two clients have one configuration", {});
     one.clients = 2;
     one.server_line = "Dropping previous control channel";
     one.client_line = "another client";
   }
   {
-    mistake& one = add("`type` of the service: server `udp`, client `tcp`", {});
+    misconfiguration& one = add("`type` of the service: server `udp`, client `tcp`", {});
     one.server.service = "type = \"udp\"";
     one.server_line = "every UDP data channel";
     one.client_line = "Failed to run the data channel";
   }
   {
-    mistake& one = add("`type` of the service: server `tcp`, client `udp`", {});
+    misconfiguration& one = add("`type` of the service: server `tcp`, client `udp`", {});
     one.client.service = "type = \"udp\"";
     one.server_line = "every visitor";
     one.client_line = "Failed to run the data channel";
     one.is_visited = true;
   }
   {
-    mistake& one = add("`heartbeat_timeout` is below the server's `heartbeat_interval`", {});
+    misconfiguration& one =
+        add("`heartbeat_timeout` is below the server's `heartbeat_interval`", {});
     one.client.keys = "heartbeat_timeout = 1";
     one.server_line = "heartbeat";
     one.client_line = "Heartbeat timed out";
   }
   {
-    mistake& one = add("The local service is not running", {});
+    misconfiguration& one = add("The local service is not running", {});
     one.server_line = "every visitor";
     one.client_line = "Failed to run the data channel";
     one.is_visited = true;
   }
   {
-    mistake& one = add("The server is not running", {});
+    misconfiguration& one = add("The server is not running", {});
     one.has_server = false;
   }
-  const auto add_listener = [&add](const char* title, const char* bind) -> mistake& {
-    mistake& one = add(title, {});
+  const auto add_listener = [&add](const char* title, const char* bind) -> misconfiguration& {
+    misconfiguration& one = add(title, {});
     one.bind = bind;
     one.server_line = "Failed to listen";
     one.clients = 0;
@@ -385,7 +389,7 @@ std::vector<mistake> all_mistakes(const material& with) {
   add_listener("Port 80 without the right", "\"0.0.0.0:80\"").run_by = {
       "unshare", "-rn", "setpriv", "--bounding-set=-net_bind_service"};
   {
-    mistake& one = add("Another program listens at `bind_addr` of the service", {});
+    misconfiguration& one = add("Another program listens at `bind_addr` of the service", {});
     one.service_bind = "\"127.0.0.1:BUSY\"";
     one.server_line = "Failed to listen";
     one.client_line.clear();
@@ -404,7 +408,7 @@ TEST_CASE("troubleshooting: both sides log each mistake as the page shows") {
   const bool writes = std::getenv("RATHOLE_WRITE_TABLES") != nullptr;
   std::string table(header);
   std::size_t rows = 0;
-  for (const mistake& each : all_mistakes(with)) {
+  for (const misconfiguration& each : all_misconfigurations(with)) {
     const auto is_there = [](const std::string& feature) { return has_feature(feature); };
     if (!std::ranges::all_of(each.features, is_there)) continue;
     const std::string row = row_of(each, known);

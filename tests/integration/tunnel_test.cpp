@@ -27,7 +27,9 @@ TEST_CASE("tunnel: an unknown service is refused and affects no other client") {
 TEST_CASE("tunnel: a service that is down affects only its own visitors") {
   scenario::dead_service(ours());
 }
-TEST_CASE("tunnel: visitors that disappear affect no others") { scenario::rude_visitors(ours()); }
+TEST_CASE("tunnel: visitors that disappear affect no others") {
+  scenario::vanishing_visitors(ours());
+}
 TEST_CASE("tunnel: a visitor that does not read affects no others") {
   scenario::stalled_visitor(ours());
 }

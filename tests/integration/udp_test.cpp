@@ -42,7 +42,7 @@ TEST_CASE("udp: 500 visitors with four threads and five data channels") {
   t.server_keys = "workers = 4\npool.size = 5";
   t.client_keys += "\nworkers = 4";
   const std::uint16_t port = t.add_udp("echo", local.port());
-  t.start_in_turn();
+  t.start_server_first();
   INFO(t.logs());
   REQUIRE(udp_visitor(port).is_served());
   udp_crowd visitors(scenario::udp_crowd_size, 5, 20240602);
@@ -75,7 +75,7 @@ TEST_CASE("udp: a service may listen on several addresses") {
   tunnel t(ours());
   const std::uint16_t port = free_udp_port();
   t.add_udp_at("echo", port, quoted_localhost(port), local.port());
-  t.start_in_turn();
+  t.start_server_first();
   INFO(t.logs());
   for (const int family : {AF_INET, AF_INET6}) {
     CAPTURE(family);
@@ -89,7 +89,7 @@ TEST_CASE("udp: visitors are answered from the address that they sent to") {
     tunnel t(ours());
     const std::uint16_t port = free_udp_port();
     t.add_udp_at("echo", port, '"' + host + ':' + std::to_string(port) + '"', local.port());
-    t.start_in_turn();
+    t.start_server_first();
     INFO(t.logs());
     // Connected sockets receive nothing from other addresses.
     udp_visitor first(port);
@@ -114,7 +114,7 @@ TEST_CASE("udp: a datagram that cannot be sent affects no other visitor") {
   tunnel t(ours());
   const std::uint16_t port = free_udp_port();
   t.add_udp_at("echo", port, scenario::quoted_v6("::", port), local.port());
-  t.start_in_turn();
+  t.start_server_first();
   INFO(t.logs());
   udp_visitor large(port, AF_INET6);
   udp_visitor other_v6(port, AF_INET6);
@@ -132,7 +132,7 @@ TEST_CASE("udp: visitors that disappear affect no others") {
   udp_service local;
   tunnel t(ours());
   const std::uint16_t port = t.add_udp("echo", local.port());
-  t.start_in_turn();
+  t.start_server_first();
   INFO(t.logs());
   udp_visitor patient(port);
   REQUIRE(patient.is_served());
@@ -158,7 +158,7 @@ struct proxied_udp_tunnel {
 
 TEST_CASE("udp: lost data channels are replaced and visitors continue") {
   proxied_udp_tunnel t;
-  t.both.start_in_turn();
+  t.both.start_server_first();
   INFO(t.both.logs());
   std::vector<udp_visitor> visitors;
   for (int i = 0; i < 8; ++i) visitors.emplace_back(t.port);
@@ -176,7 +176,7 @@ TEST_CASE("udp: lost data channels are replaced and visitors continue") {
 }
 TEST_CASE("udp: a lost control channel is replaced") {
   proxied_udp_tunnel t;
-  t.both.start_in_turn();
+  t.both.start_server_first();
   INFO(t.both.logs());
   udp_visitor visitor(t.port);
   for (int round = 1; round <= 3; ++round) {
@@ -193,7 +193,7 @@ TEST_CASE("udp: idle visitors release their descriptors") {
   t.client_keys += "\nudp.idle_timeout = 1";
   t.server_keys = "udp.idle_timeout = 1";
   const std::uint16_t port = t.add_udp("echo", local.port());
-  t.start_in_turn();
+  t.start_server_first();
   INFO(t.logs());
   REQUIRE(udp_visitor(port).is_served());
   const std::size_t before = open_descriptors(*t.client);
@@ -209,7 +209,7 @@ TEST_CASE("udp: above the limit the longest idle visitors are dropped") {
   t.client_keys += "\nudp.max_visitors = 10";
   t.server_keys = "udp.max_visitors = 10";
   const std::uint16_t port = t.add_udp("echo", local.port());
-  t.start_in_turn();
+  t.start_server_first();
   INFO(t.logs());
   udp_visitor first(port);
   REQUIRE(first.is_served());
@@ -226,7 +226,7 @@ TEST_CASE("udp: a flood of one visitor leaves room for another") {
   udp_service local;
   tunnel t(ours());
   const std::uint16_t port = t.add_udp("echo", local.port());
-  t.start_in_turn();
+  t.start_server_first();
   INFO(t.logs());
   udp_visitor patient(port);
   REQUIRE(patient.is_served());

@@ -25,17 +25,17 @@ pairing ours(const transport_tables& by) {
 }
 
 /// A tunnel to an echo service whose client connects to an intermediary at `remote_port`.
-struct led_tunnel {
-  explicit led_tunnel(const transport_tables& by, service::handler handle = echo)
+struct redirected_tunnel {
+  explicit redirected_tunnel(const transport_tables& by, service::handler handle = echo)
       : local(std::move(handle)), both(ours(by)), port(both.add("echo", local.port())) {}
   void start(std::uint16_t remote_port) {
     both.remote_port = remote_port;
     // Each failure is logged, however often it was logged before.
     both.environment = {"RATHOLE_LOG=debug"};
-    both.start_in_turn();
+    both.start_server_first();
   }
   /// Runs many visitors and compares their bytes.
-  void carry_crowd() {
+  void carry_visitors() {
     REQUIRE(eventually([this] { return answered(port); }));
     visitor_crowd visitors(scenario::crowd_size, 1 << 18, 77, end_of_sending::after_answer);
     CHECK(visitors.visit(port, std::chrono::seconds{60}) == "");
@@ -62,21 +62,21 @@ transport_tables behind_nginx(const std::string& path, const std::string& host,
 }
 
 TEST_CASE("websocket: through nginx") {
-  led_tunnel t(behind_nginx("/tunnel", "tunnel.test", "let me in"));
+  redirected_tunnel t(behind_nginx("/tunnel", "tunnel.test", "let me in"));
   nginx front(t.both.port());
   t.start(front.port());
   INFO(t.both.logs(), front.output());
-  t.carry_crowd();
+  t.carry_visitors();
 }
 TEST_CASE("websocket: through nginx over TLS, with each engine") {
   authority issuer;
   for (const std::string& engine : tls_engines()) {
-    led_tunnel t(
+    redirected_tunnel t(
         behind_nginx("/tunnel", "tunnel.test", "let me in", trust_in(issuer) + engine_key(engine)));
     nginx front(t.both.port(), issuer.issue());
     t.start(front.port());
     INFO(t.both.logs(), front.output());
-    t.carry_crowd();
+    t.carry_visitors();
   }
 }
 TEST_CASE("websocket: a response of nginx that is not an upgrade is reported") {
@@ -88,7 +88,7 @@ TEST_CASE("websocket: a response of nginx that is not an upgrade is reported") {
        {wrong{behind_nginx("/else", "tunnel.test", "let me in"), "HTTP 404"},
         wrong{behind_nginx("/tunnel", "tunnel.test", "let me out"), "HTTP 403"},
         wrong{behind_nginx("/tunnel", "else.test", "let me in"), "HTTP 421"}}) {
-    led_tunnel t(by);
+    redirected_tunnel t(by);
     nginx front(t.both.port());
     t.start(front.port());
     INFO(t.both.logs(), front.output());
@@ -98,22 +98,22 @@ TEST_CASE("websocket: a response of nginx that is not an upgrade is reported") {
 }
 
 TEST_CASE("websocket: through HAProxy") {
-  led_tunnel t(websocket());
+  redirected_tunnel t(websocket());
   haproxy front(haproxy::mode::http, t.both.port());
   t.start(front.port());
   INFO(t.both.logs(), front.output());
-  t.carry_crowd();
+  t.carry_visitors();
 }
 TEST_CASE("websocket: through HAProxy over TLS, with each engine") {
   authority issuer;
   for (const std::string& engine : tls_engines()) {
     transport_tables by = websocket_over_tls(engine, {}, trust_in(issuer) + engine_key(engine));
     by.server = websocket().server;
-    led_tunnel t(by);
+    redirected_tunnel t(by);
     haproxy front(haproxy::mode::http, t.both.port(), issuer.issue());
     t.start(front.port());
     INFO(t.both.logs(), front.output());
-    t.carry_crowd();
+    t.carry_visitors();
   }
 }
 
@@ -131,20 +131,20 @@ struct bridge : server_program {
 TEST_CASE("websocket: our client works with another implementation's server") {
   transport_tables by = websocket();
   by.server.clear();
-  led_tunnel t(by);
+  redirected_tunnel t(by);
   bridge between("accept", t.both.port());
   t.start(between.port());
   INFO(t.both.logs(), between.output());
-  t.carry_crowd();
+  t.carry_visitors();
 }
 TEST_CASE("websocket: our server works with another implementation's client") {
   transport_tables by = websocket();
   by.client.clear();
-  led_tunnel t(by);
+  redirected_tunnel t(by);
   bridge between("connect", t.both.port());
   t.start(between.port());
   INFO(t.both.logs(), between.output());
-  t.carry_crowd();
+  t.carry_visitors();
 }
 
 /// Returns whether `socket` ends by a reset, not in order.
@@ -170,7 +170,7 @@ const std::vector<close_outcome> close_outcomes{
 TEST_CASE("websocket: a reset of the client is not passed on as an orderly end of the response") {
   transport_tables by = websocket();
   by.client.clear();
-  led_tunnel t(by);
+  redirected_tunnel t(by);
   bridge between("connect", t.both.port());
   t.start(between.port());
   INFO(t.both.logs(), between.output());
@@ -191,7 +191,7 @@ TEST_CASE("websocket: a reset of the server is not passed on as an orderly end o
   by.server.clear();
   std::mutex mutex;
   std::vector<bool> ends;
-  led_tunnel t(by, [&](tcp_socket& socket) {
+  redirected_tunnel t(by, [&](tcp_socket& socket) {
     const std::string received = socket.receive(4);
     socket.send_all(received);
     if (received != "part") return echo(socket);
@@ -234,8 +234,8 @@ struct bad_frame {
 const std::string mask(4, '\0');
 
 TEST_CASE("websocket: our server closes connections with invalid frames") {
-  led_tunnel t(websocket());
-  t.both.start_in_turn();
+  redirected_tunnel t(websocket());
+  t.both.start_server_first();
   INFO(t.both.logs());
   REQUIRE(eventually([&] { return answered(t.port); }));
   for (const auto& [name, bytes, close_code] : {
@@ -265,7 +265,7 @@ TEST_CASE("websocket: our server closes connections with invalid frames") {
 }
 
 TEST_CASE("websocket: our server gives a reason when it refuses a request") {
-  led_tunnel t(websocket());
+  redirected_tunnel t(websocket());
   t.both.start_server();
   INFO(t.both.logs());
   for (const auto& [sent, answer] :
@@ -280,9 +280,9 @@ TEST_CASE("websocket: our server gives a reason when it refuses a request") {
 
 /// A scripted WebSocket server: it sends `bytes` once it has the client's first message, and keeps
 /// everything that the client sends afterwards.
-class hand_server {
+class scripted_server {
  public:
-  explicit hand_server(std::string bytes)
+  explicit scripted_server(std::string bytes)
       : bytes_(std::move(bytes)), service_([this](tcp_socket& socket) { serve(socket); }) {}
 
   std::uint16_t port() const { return service_.port(); }
@@ -335,7 +335,7 @@ TEST_CASE("websocket: our client closes connections with invalid frames") {
            bad_frame{"text", "\x81\x01x", 1003},
        }) {
     CAPTURE(name);
-    hand_server server(bytes);
+    scripted_server server(bytes);
     tunnel t(ours(websocket()));
     const reserved_port unused_port;
     t.add("echo", unused_port);
@@ -354,7 +354,7 @@ TEST_CASE("websocket: our client reports a faulty server and retries") {
        {std::pair{std::string("HTTP/1.1 200 OK\r\n\r\n"), "HTTP 200 OK"},
         std::pair{acceptance, "the answer to the WebSocket upgrade is invalid"},
         std::pair{std::string("SSH-2.0-OpenSSH_9.2\r\n\r\n"), "malformed HTTP"}}) {
-    led_tunnel t(websocket());
+    redirected_tunnel t(websocket());
     service server([response = answer](tcp_socket& socket) {
       socket.receive(1);
       socket.send_all(response);

@@ -25,7 +25,7 @@ TEST_CASE("interop: a service that is down affects only its own visitors") {
   both_ways(scenario::dead_service);
 }
 TEST_CASE("interop: visitors that disappear affect no others") {
-  both_ways(scenario::rude_visitors);
+  both_ways(scenario::vanishing_visitors);
 }
 TEST_CASE("interop: a visitor that does not read affects no others") {
   both_ways(scenario::stalled_visitor);

@@ -31,7 +31,7 @@ std::size_t open_descriptors() {
 }
 
 /// Runs a bulk transfer whose receiver closes in the middle of it, with bytes still in a pipe.
-void break_a_bulky_flow(const std::string& bytes) {
+void break_bulk_flow(const std::string& bytes) {
   relay_fixture relay;
   std::jthread sender([&] {
     try {
@@ -200,9 +200,9 @@ TEST_SUITE("descriptors") {
 
   TEST_CASE("connections that break while they are spliced leak no descriptors") {
     const std::string bytes = scrambled(1024 * 1024, 11);
-    for (int i = 0; i < 3; ++i) break_a_bulky_flow(bytes);
+    for (int i = 0; i < 3; ++i) break_bulk_flow(bytes);
     const std::size_t before = open_descriptors();
-    for (int i = 0; i < 20; ++i) break_a_bulky_flow(bytes);
+    for (int i = 0; i < 20; ++i) break_bulk_flow(bytes);
     // An empty pipe may be kept for the next flow.
     CHECK(open_descriptors() <= before + 2);
   }

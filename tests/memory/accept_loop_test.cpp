@@ -40,9 +40,9 @@ bool accept_all(std::uint64_t failing, std::uint64_t count) {
   int failures = 0;
   const auto accept = [&accepted](io::tcp_stream) { ++accepted; };
   const auto failed = [&failures](std::error_code, duration) { ++failures; };
-  const auto relieve = [] { return false; };
-  group.spawn(
-      io::accept_loop(world, *opened, short_pauses, stop.get_token(), accept, failed, relieve));
+  const auto free_descriptor = [] { return false; };
+  group.spawn(io::accept_loop(world, *opened, short_pauses, stop.get_token(), accept, failed,
+                              free_descriptor));
   // The context's Asio services are created before memory runs out.
   context.poll();
 

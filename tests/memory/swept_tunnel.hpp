@@ -44,11 +44,11 @@ struct holdings {
 };
 
 /// Thrown if an invariant of a tunnel is violated.
-struct broken_promise : std::runtime_error {
+struct invariant_violation : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
-inline void demand(bool holds, const std::string& what) {
-  if (!holds) throw broken_promise(what);
+inline void require_that(bool holds, const std::string& what) {
+  if (!holds) throw invariant_violation(what);
 }
 
 /// A server on host "server" and a client on host "client" in a simulated world, of which one runs
@@ -83,47 +83,47 @@ class swept_tunnel {
     run_for(100ms);
     start_client();
     run_for(500ms);
-    start_what_did_not();
+    restart_failed();
     run_for(200ms);
-    talker first(*this);
-    talker second(*this);
-    udp_guest asking(*this);
-    udp_guest calling(*this);
-    first.talk();
-    second.talk();
+    web_visitor first(*this);
+    web_visitor second(*this);
+    ask_visitor asking(*this);
+    ask_visitor calling(*this);
+    first.exchange_data();
+    second.exchange_data();
     asking.ask();
     calling.ask();
     crowd();
     update(true);
-    first.talk();
+    first.exchange_data();
     asking.ask();
     run_for(300ms);
     update(false);
-    second.talk();
+    second.exchange_data();
     calling.ask();
     asking.ask();
     first.end();
     run_for(200ms);
-    second.talk();
+    second.exchange_data();
     is_short_ = false;
     return first.broken() + second.broken();
   }
 
   /// Checks that everything recovers within a bounded time once memory is available, and stays so.
   holdings recover() {
-    start_what_did_not();
+    restart_failed();
     run_for(500ms);
     update(false);
-    demand(!update_failed_, "settings are refused although memory is there");
+    require_that(!update_failed_, "settings are refused although memory is there");
     const time_point limit = bench_.world.now() + 30s;
-    while (!visits()) demand(bench_.world.now() < limit, "no visitor is served again");
-    while (!udp_guest(*this).ask()) {
-      demand(bench_.world.now() < limit, "no datagram is answered again");
+    while (!visits()) require_that(bench_.world.now() < limit, "no visitor is served again");
+    while (!ask_visitor(*this).ask()) {
+      require_that(bench_.world.now() < limit, "no datagram is answered again");
     }
     run_for(60s);
-    for (int i = 0; i < 3; ++i) demand(visits(), "a visitor is not served at rest");
-    udp_guest last(*this);
-    demand(last.ask(), "a datagram is not answered at rest");
+    for (int i = 0; i < 3; ++i) require_that(visits(), "a visitor is not served at rest");
+    ask_visitor last(*this);
+    require_that(last.ask(), "a datagram is not answered at rest");
     run_for(60s);
     holdings out;
     out.resources = bench_.world.net().in_use();
@@ -136,8 +136,8 @@ class swept_tunnel {
 
   /// Stops both programs, while memory is short or not; nothing may remain in use.
   void stop(bool is_short) {
-    talker last(*this);
-    last.talk();
+    web_visitor last(*this);
+    last.exchange_data();
     is_short_ = is_short;
     server_->stop();
     client_->stop();
@@ -146,14 +146,14 @@ class swept_tunnel {
     server_->stop_now();
     client_->stop_now();
     run_for(60s);
-    demand(server_ended_ && client_ended_, "a program does not end");
-    demand(server_->tasks() == 0 && client_->tasks() == 0, "work goes on after the end");
+    require_that(server_ended_ && client_ended_, "a program does not end");
+    require_that(server_->tasks() == 0 && client_->tasks() == 0, "work goes on after the end");
     last.drop();
     run_for(1s);
     const sim::resource_counts& left = bench_.world.net().in_use();
-    demand(left.streams == 0, "streams are left open");
-    demand(left.timers == 0, "timers are left armed");
-    demand(left.acceptors == 1 && left.datagram_sockets == 1, "a socket is left open");
+    require_that(left.streams == 0, "streams are left open");
+    require_that(left.timers == 0, "timers are left armed");
+    require_that(left.acceptors == 1 && left.datagram_sockets == 1, "a socket is left open");
   }
 
  private:
@@ -182,10 +182,10 @@ class swept_tunnel {
   };
 
   /// A visitor of "ask".
-  class udp_guest {
+  class ask_visitor {
    public:
-    explicit udp_guest(swept_tunnel& of)
-        : tunnel_(of), number_(++of.guests_), peer_(of.bench_, "visitor") {}
+    explicit ask_visitor(swept_tunnel& of)
+        : tunnel_(of), number_(++of.visitor_count_), peer_(of.bench_, "visitor") {}
 
     /// Sends a datagram; returns whether the reply arrives. Nothing else may arrive.
     bool ask() {
@@ -199,7 +199,7 @@ class swept_tunnel {
       const auto is_back = [&] { return peer_.got.contains(last); };
       const bool out = tunnel_.bench_.world.run_until(is_back, 500ms) == sim::outcome::done;
       for (const std::string& each : peer_.got) {
-        demand(sent_.contains(each), "a datagram of another visitor, or none: " + each);
+        require_that(sent_.contains(each), "a datagram of another visitor, or none: " + each);
       }
       return out;
     }
@@ -212,26 +212,26 @@ class swept_tunnel {
   };
 
   /// A visitor of "web" that exchanges data for a while.
-  class talker {
+  class web_visitor {
    public:
-    explicit talker(swept_tunnel& of) : tunnel_(of), number_(++of.guests_) {
+    explicit web_visitor(swept_tunnel& of) : tunnel_(of), number_(++of.visitor_count_) {
       auto dialled = of.bench_.get(of.visitor_.connect({"server", 5202}, {}, of.soon(), {}));
       if (dialled) stream_.emplace(std::move(*dialled));
     }
 
     /// Sends something and receives it back.
-    void talk() {
+    void exchange_data() {
       if (!stream_) return;
       const std::string text = marked(number_, 5000, messages_++);
       auto answer = tunnel_.bench_.begin(say(*stream_, text));
       tunnel_.bench_.world.run_until([&] { return answer->has_value(); }, 20s);
-      demand(answer->has_value(), "a visitor is neither served nor refused");
+      require_that(answer->has_value(), "a visitor is neither served nor refused");
       const result<std::string>& received = **answer;
       if (received && *received == text) {
         was_served_ = true;
         return;
       }
-      if (received) demand(text.starts_with(*received), "bytes of another connection");
+      if (received) require_that(text.starts_with(*received), "bytes of another connection");
       is_broken_ = was_served_;
       stream_.reset();
     }
@@ -240,7 +240,7 @@ class swept_tunnel {
       if (!stream_) return;
       (void)tunnel_.bench_.get(stream_->shutdown_send());
       const auto rest = tunnel_.bench_.get(read_all(*stream_));
-      demand(!rest || rest->empty(), "bytes behind the last answer");
+      require_that(!rest || rest->empty(), "bytes behind the last answer");
       is_broken_ = was_served_ && !rest;
       stream_.reset();
     }
@@ -312,11 +312,11 @@ class swept_tunnel {
   bool visits() {
     const auto served = std::make_shared<std::optional<bool>>();
     const auto strange = std::make_shared<bool>(false);
-    bench_.tasks.spawn(visit(visitor_, ++guests_, served, strange));
+    bench_.tasks.spawn(visit(visitor_, ++visitor_count_, served, strange));
     run_for(500ms);
     bench_.world.run_until([&] { return served->has_value(); }, 20s);
-    demand(served->has_value(), "a visitor is neither served nor refused");
-    demand(!*strange, "bytes of another connection");
+    require_that(served->has_value(), "a visitor is neither served nor refused");
+    require_that(!*strange, "bytes of another connection");
     return **served;
   }
 
@@ -326,14 +326,14 @@ class swept_tunnel {
     const auto strange = std::make_shared<bool>(false);
     for (int i = 0; i < 6; ++i) {
       served.push_back(std::make_shared<std::optional<bool>>());
-      bench_.tasks.spawn(visit(visitor_, ++guests_, served.back(), strange));
+      bench_.tasks.spawn(visit(visitor_, ++visitor_count_, served.back(), strange));
     }
     run_for(300ms);
     for (const auto& each : served) {
       bench_.world.run_until([&] { return each->has_value(); }, 20s);
-      demand(each->has_value(), "a visitor of a crowd is neither served nor refused");
+      require_that(each->has_value(), "a visitor of a crowd is neither served nor refused");
     }
-    demand(!*strange, "bytes of another connection");
+    require_that(!*strange, "bytes of another connection");
   }
 
   static io::awaitable<void> echo(sim::stream stream) {
@@ -419,17 +419,17 @@ class swept_tunnel {
       ++done;
     });
     bench_.world.run_until([&] { return done == 2; }, 10s);
-    demand(done == 2, "an update does not end");
+    require_that(done == 2, "an update does not end");
   }
 
   /// A program that failed to start for lack of memory is started again; none ends later.
-  void start_what_did_not() {
+  void restart_failed() {
     if (server_ended_) {
-      demand(*server_ended_ == out_of_memory() && !was_ready_, "the server ended");
+      require_that(*server_ended_ == out_of_memory() && !was_ready_, "the server ended");
       start_server();
     }
     if (client_ended_) {
-      demand(*client_ended_ == out_of_memory() && !was_served_, "the client ended");
+      require_that(*client_ended_ == out_of_memory() && !was_served_, "the client ended");
       start_client();
     }
   }
@@ -450,7 +450,7 @@ class swept_tunnel {
   }
   time_point soon() { return bench_.world.now() + 20s; }
   void run_for(duration length) {
-    demand(bench_.world.run_for(length) != sim::outcome::livelock, "it runs in circles");
+    require_that(bench_.world.run_for(length) != sim::outcome::livelock, "it runs in circles");
   }
 
   swept which_;
@@ -471,7 +471,7 @@ class swept_tunnel {
   std::optional<std::error_code> client_ended_;
   std::optional<udp_peer> ask_;
   bool update_failed_ = false;
-  std::size_t guests_ = 0;
+  std::size_t visitor_count_ = 0;
 };
 
 }  // namespace rathole::test

@@ -29,16 +29,18 @@ inline std::uint64_t sweep_first() {
 
 /// Returns what an idle tunnel uses, which must not depend on what happened before.
 inline void expect_same(const holdings& is, const holdings& was) {
-  demand(is.resources.streams == was.resources.streams,
-         "streams at rest: " + std::to_string(is.resources.streams) + ", not " +
-             std::to_string(was.resources.streams));
-  demand(is.resources.acceptors == was.resources.acceptors, "other listeners than before");
-  demand(is.resources.datagram_sockets == was.resources.datagram_sockets,
-         "other UDP sockets than before");
-  demand(is.server_tasks == was.server_tasks, "other tasks of the server than before");
-  demand(is.client_tasks == was.client_tasks, "other tasks of the client than before");
-  demand(is.server_descriptors == was.server_descriptors, "the server counts other descriptors");
-  demand(is.client_descriptors == was.client_descriptors, "the client counts other descriptors");
+  require_that(is.resources.streams == was.resources.streams,
+               "streams at rest: " + std::to_string(is.resources.streams) + ", not " +
+                   std::to_string(was.resources.streams));
+  require_that(is.resources.acceptors == was.resources.acceptors, "other listeners than before");
+  require_that(is.resources.datagram_sockets == was.resources.datagram_sockets,
+               "other UDP sockets than before");
+  require_that(is.server_tasks == was.server_tasks, "other tasks of the server than before");
+  require_that(is.client_tasks == was.client_tasks, "other tasks of the client than before");
+  require_that(is.server_descriptors == was.server_descriptors,
+               "the server counts other descriptors");
+  require_that(is.client_descriptors == was.client_descriptors,
+               "the client counts other descriptors");
 }
 
 /// Runs a tunnel in which `count` allocations of one program fail, from number `failing` on.
@@ -50,7 +52,7 @@ std::uint64_t tunnel_life(swept which, std::uint64_t failing, std::uint64_t coun
   swept_tunnel<Kit> tunnel(which);
   const std::size_t broken = tunnel.live();
   const std::uint64_t allocations = memory.count();
-  if (count == 1) demand(broken <= (failing > 0 ? 1 : 0), "more than one connection broke");
+  if (count == 1) require_that(broken <= (failing > 0 ? 1 : 0), "more than one connection broke");
   const holdings found = tunnel.recover();
   if (failing == 0 && rest) *rest = found;
   if (failing > 0 && rest) expect_same(found, *rest);

@@ -91,17 +91,17 @@ TEST_CASE("noise layer: an unexpected static key is refused or fails the handsha
   for (const auto& each : noise::detail::pattern_texts) {
     CAPTURE(each.name);
     const auto pattern = *find_pattern(each.name);
-    for (const role deceived : {role::initiator, role::responder}) {
-      const role other = deceived == role::initiator ? role::responder : role::initiator;
+    for (const role misled : {role::initiator, role::responder}) {
+      const role other = misled == role::initiator ? role::responder : role::initiator;
       if (!pattern.uses_static(other)) continue;
-      CAPTURE(static_cast<int>(deceived));
+      CAPTURE(static_cast<int>(misled));
       const auto wrong = test::public_of(0x77);
-      noise_end one(random_layer(name_of(each.name), deceived, wrong));
+      noise_end one(random_layer(name_of(each.name), misled, wrong));
       noise_end two(random_layer(name_of(each.name), other));
-      if (deceived == role::initiator) settle(one, two);
-      if (deceived == role::responder) settle(two, one);
+      if (misled == role::initiator) settle(one, two);
+      if (misled == role::responder) settle(two, one);
       const bool known =
-          deceived == role::initiator ? pattern.responder_is_known : pattern.initiator_is_known;
+          misled == role::initiator ? pattern.responder_is_known : pattern.initiator_is_known;
       const std::error_code seen = one.error ? one.error : two.error;
       CHECK(seen == (known ? errc::decryption_failed : errc::wrong_public_key));
       CHECK_FALSE((one.layer.state() == phase::open && two.layer.state() == phase::open));

@@ -43,7 +43,7 @@ class list_pool {
     idle_.push_back(id);
     unanswered_ = 0;
     unanswered_pause_ = {};
-    silence_end_ = {};
+    unanswered_until_ = {};
     if (!requests_.empty()) requests_.erase(requests_.begin());
   }
   void channel_lost(std::uint64_t id) { lost_ += std::erase(idle_, id); }
@@ -92,12 +92,12 @@ class list_pool {
     }
     const std::size_t late = std::erase_if(
         requests_, [&](time_point at) { return at + limits_.request_timeout <= now; });
-    if (late > 0 && now >= silence_end_) {
-      silence_end_ = now + unanswered_pause_;
+    if (late > 0 && now >= unanswered_until_) {
+      unanswered_until_ = now + unanswered_pause_;
       unanswered_pause_ = std::min(std::max(2 * unanswered_pause_, limits_.request_timeout),
                                    protocol::longest_unanswered_pause);
     }
-    unanswered_ = now >= silence_end_ ? 0 : std::min(unanswered_ + late, limits_.size);
+    unanswered_ = now >= unanswered_until_ ? 0 : std::min(unanswered_ + late, limits_.size);
     const std::size_t held_back = std::min(held(), limits_.size);
     while (requests_.size() + idle_.size() < limits_.size - held_back + waiting()) {
       requests_.push_back(now);
@@ -116,7 +116,7 @@ class list_pool {
     }
     for (const time_point at : requests_) all.insert(at + limits_.request_timeout);
     if (held_ > 0) all.insert(pause_end_);
-    if (unanswered_ > 0) all.insert(silence_end_);
+    if (unanswered_ > 0) all.insert(unanswered_until_);
     return all.empty() ? std::nullopt : std::optional(*all.begin());
   }
 
@@ -148,7 +148,7 @@ class list_pool {
   time_point pause_end_{};
   std::size_t unanswered_ = 0;
   duration unanswered_pause_{};
-  time_point silence_end_{};
+  time_point unanswered_until_{};
 };
 
 pool_limits any_limits() {

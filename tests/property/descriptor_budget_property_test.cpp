@@ -16,9 +16,9 @@ namespace {
 using protocol::descriptor_budget;
 
 /// A server that follows its budget, in a process that holds other descriptors too.
-class obedient_server {
+class budgeted_server {
  public:
-  obedient_server(std::size_t limit, std::size_t elsewhere, std::size_t services)
+  budgeted_server(std::size_t limit, std::size_t elsewhere, std::size_t services)
       : limit_(limit), elsewhere_(elsewhere), budget_(limit), idle_(services) {
     budget_.use.services = services;
     budget_.use.fixed = 2 * services + 1;
@@ -89,7 +89,7 @@ TEST_CASE("descriptor budget: waiting visitors get their channels, whatever happ
   RATHOLE_PROPERTY("descriptor budget", [] {
     const auto services = *rc::gen::inRange<std::size_t>(1, 30);
     const auto limit = *rc::gen::inRange<std::size_t>(3 * services + 60, 400);
-    obedient_server server(limit, 15, services);
+    budgeted_server server(limit, 15, services);
     const auto steps = *rc::gen::container<std::vector<unsigned>>(rc::gen::inRange(0U, 600U));
     for (const unsigned step : steps) {
       switch (step % 6) {

@@ -15,7 +15,7 @@ enum class flaw {
   replies_depend_on_chunks,
   ignores_checks,
   goes_on_after_errors,
-  hears_no_end,
+  ignores_end,
   needs_no_end
 };
 
@@ -112,7 +112,7 @@ class xor_layer {
     }
     if (checks && sum != held_.back()) return fail(errc::decryption_failed);
     app.append(out);
-    if (out.empty() && Flaw != flaw::hears_no_end) read_closed_ = true;
+    if (out.empty() && Flaw != flaw::ignores_end) read_closed_ = true;
     held_.clear();
     return {};
   }
@@ -155,7 +155,7 @@ TEST_CASE("layer laws: faulty example layers are detected") {
   CHECK(is_found<flaw::replies_depend_on_chunks>());
   CHECK(is_found<flaw::ignores_checks>());
   CHECK(is_found<flaw::goes_on_after_errors>());
-  CHECK(is_found<flaw::hears_no_end>());
+  CHECK(is_found<flaw::ignores_end>());
   CHECK(is_found<flaw::needs_no_end>());
 }
 

@@ -322,22 +322,22 @@ TEST_CASE("pacing: a client whose data channels die at once does not dial all th
   const protocol::hello hello{protocol::hello_kind::control, protocol::service_digest("web")};
   tunnel.bench.must(control.write(bincode::encode_hello(hello)));
   std::string received;
-  const auto hear = [&](std::size_t count) {
+  const auto on_data = [&](std::size_t count) {
     while (received.size() < count) received += tunnel.bench.must(read_once(control));
     const std::string out = received.substr(0, count);
     received.erase(0, count);
     return out;
   };
-  const auto nonce = bincode::decode_hello(bytes(hear(bincode::hello_size)))->digest;
+  const auto nonce = bincode::decode_hello(bytes(on_data(bincode::hello_size)))->digest;
   const auto key = protocol::session_key(tunnel.server_settings.services[0].token, nonce);
   tunnel.bench.must(control.write(bincode::encode_auth(key)));
-  hear(bincode::ack_size);
+  on_data(bincode::ack_size);
   const protocol::hello data{protocol::hello_kind::data, key};
   const auto begin = tunnel.world.now();
   int commands = 0;
   while (tunnel.world.now() - begin < 1min) {
     const auto command =
-        bincode::decode_control_command(bytes(hear(bincode::control_command_size)));
+        bincode::decode_control_command(bytes(on_data(bincode::control_command_size)));
     if (command != protocol::control_command::create_data_channel) continue;
     ++commands;
     auto channel = tunnel.bench.must(tunnel.bench.dial(server_port));

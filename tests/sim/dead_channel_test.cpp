@@ -15,9 +15,9 @@ using test::bytes, test::read_once, test::sim_tunnel;
 namespace {
 
 /// An accepted client of the service "web".
-class hand_driven_client {
+class scripted_client {
  public:
-  explicit hand_driven_client(sim_tunnel& tunnel) : bench_(tunnel.bench), control_(dial()) {
+  explicit scripted_client(sim_tunnel& tunnel) : bench_(tunnel.bench), control_(dial()) {
     const protocol::digest service = protocol::service_digest("web");
     say_hello(control_, protocol::hello_kind::control, service);
     std::array<std::uint8_t, bincode::hello_size> answer;
@@ -101,7 +101,7 @@ TEST_CASE("dead channel: an idle channel that dies is noticed at once and replac
   sim_tunnel tunnel(seed);
   tunnel.server_settings.services[0].pool.size = 2;
   tunnel.start_server();
-  hand_driven_client client(tunnel);
+  scripted_client client(tunnel);
   client.expect_command();
   client.expect_command();
   auto first = client.open_data_channel();
@@ -133,7 +133,7 @@ TEST_CASE("dead channel: a visitor is moved to another channel, three at most") 
     sim_tunnel tunnel(seed);
     tunnel.server_settings.services[0].pool.size = 0;
     tunnel.start_server();
-    hand_driven_client client(tunnel);
+    scripted_client client(tunnel);
     const auto visit = tunnel.bench.begin(tunnel.visit("hello"));
     for (int i = 0; i < dead; ++i) {
       client.expect_command();
@@ -164,7 +164,7 @@ TEST_CASE("dead channel: surplus idle channels are closed, and those of other se
   tunnel.server_settings.services[0].pool.size = 3;
   tunnel.server_settings.services[0].pool.max_idle = 3;
   tunnel.start_server();
-  hand_driven_client client(tunnel);
+  scripted_client client(tunnel);
   std::vector<sim::stream> idle;
   for (int i = 0; i < 3; ++i) idle.push_back(client.open_data_channel());
   auto surplus = client.open_data_channel();

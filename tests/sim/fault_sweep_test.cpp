@@ -14,36 +14,36 @@ namespace {
 /// have recovered by then. Returns how many operations the host made.
 std::uint64_t life(std::string_view host, std::uint64_t failing, std::errc why) {
   // A seed with few operations: wide windows, long reads.
-  crowd town(7);
-  auto& operations = town.world.net().operations(host);
+  crowd simulated(7);
+  auto& operations = simulated.world.net().operations(host);
   operations.fail_at(failing, why);
-  town.begin_trouble(test::all_offers);
-  town.open();
-  if (!town.runs("server")) town.start_server();
-  town.world.run_for(2s);
+  simulated.begin_fault(test::all_offers);
+  simulated.open();
+  if (!simulated.runs("server")) simulated.start_server();
+  simulated.world.run_for(2s);
 
   for (const auto& [to, how] :
        {std::pair{0, visitor_kind::slow}, std::pair{1, visitor_kind::half_closing},
         std::pair{2, visitor_kind::trickling}, std::pair{0, visitor_kind::disconnecting}}) {
-    town.admit(offers[static_cast<std::size_t>(to)], how);
+    simulated.admit(offers[static_cast<std::size_t>(to)], how);
   }
-  town.world.run_for(1s);
-  town.start_client("gamma");
-  town.admit(offers[0], visitor_kind::trickling);
-  town.world.run_for(2s);
-  town.stop("gamma", false);
+  simulated.world.run_for(1s);
+  simulated.start_client("gamma");
+  simulated.admit(offers[0], visitor_kind::trickling);
+  simulated.world.run_for(2s);
+  simulated.stop("gamma", false);
 
-  town.admit(offers[1], visitor_kind::trickling);
-  town.world.run_for(200ms);
-  town.stop("beta", false);
-  town.world.run_for(1s);
-  town.start_client("beta");
+  simulated.admit(offers[1], visitor_kind::trickling);
+  simulated.world.run_for(200ms);
+  simulated.stop("beta", false);
+  simulated.world.run_for(1s);
+  simulated.start_client("beta");
 
   if (failing > 0 && !operations.is_set()) {
-    town.end_trouble(test::all_offers);
-    town.recover();
+    simulated.end_fault(test::all_offers);
+    simulated.recover();
   }
-  town.close();
+  simulated.close();
   return operations.count();
 }
 

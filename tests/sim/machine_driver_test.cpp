@@ -12,7 +12,7 @@ using test::bytes;
 namespace {
 
 /// A machine that sends what it is given, and has no events.
-struct talker {
+struct web_visitor {
   using event = int;
   byte_buffer out = {};
 
@@ -23,7 +23,7 @@ struct talker {
   [[nodiscard]] std::optional<time_point> deadline() const { return std::nullopt; }
 };
 
-using driver_type = io::machine_driver<talker, sim::stream, sim::runtime>;
+using driver_type = io::machine_driver<web_visitor, sim::stream, sim::runtime>;
 
 }  // namespace
 
@@ -33,7 +33,7 @@ TEST_CASE("machine_driver: output added during a write is sent without another w
   narrow.window = 4;
   bench.world.net().set_conditions(narrow);
   test::sim_connection pair(bench);
-  talker machine;
+  web_visitor machine;
   driver_type driver(bench.client, pair.near, machine);
 
   machine.out.append(bytes("first "));
@@ -53,7 +53,7 @@ TEST_CASE("machine_driver: output added during a write is sent without another w
 TEST_CASE("machine_driver: output added during a wait is sent at the wake-up") {
   test::sim_bench bench;
   test::sim_connection pair(bench);
-  talker machine;
+  web_visitor machine;
   driver_type driver(bench.client, pair.near, machine);
 
   const auto running = bench.begin(driver.next());
@@ -73,7 +73,7 @@ TEST_CASE("machine_driver: a peer that does not read is given up after machine_w
     narrow.window = 4;
     bench.world.net().set_conditions(narrow);
     test::sim_connection pair(bench);
-    talker machine;
+    web_visitor machine;
     driver_type driver(bench.client, pair.near, machine);
     const auto began = bench.world.now();
     machine.out.append(bytes("commands"));

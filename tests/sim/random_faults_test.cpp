@@ -66,20 +66,20 @@ class faults {
 
   template <class Action>
   void momentary(offer_set which, Action act) {
-    to_.begin_trouble(which);
+    to_.begin_fault(which);
     act();
-    to_.end_trouble(which);
+    to_.end_fault(which);
   }
 
   template <class Begin>
   void last(std::string what, offer_set which, Begin begin, std::function<void()> end) {
     if (!lasting_.insert(what).second) return;
-    to_.begin_trouble(which);
+    to_.begin_fault(which);
     begin();
     const duration length = std::chrono::milliseconds(rng().between(1, 45'000));
     to_.world.call_at(to_.world.now() + length, [this, what, which, end = std::move(end)] {
       end();
-      to_.end_trouble(which);
+      to_.end_fault(which);
       lasting_.erase(what);
     });
   }
@@ -113,74 +113,76 @@ class faults {
   std::set<std::string> lasting_;
 };
 
-void live(crowd& town) {
-  faults all(town);
-  town.open();
-  town.let_visitors_come(true);
-  if (town.rng.between(0, 1)) town.start_client("mallory");
+void live(crowd& simulated) {
+  faults all(simulated);
+  simulated.open();
+  simulated.let_visitors_come(true);
+  if (simulated.rng.between(0, 1)) simulated.start_client("mallory");
   for (int i = 0; i < 10; ++i) {
     // Runs several series of faults; everything must recover after each.
-    const bool soon = town.rng.between(0, 1) == 1;
-    town.world.run_for(std::chrono::milliseconds(town.rng.between(1, soon ? 3'000 : 40'000)));
+    const bool soon = simulated.rng.between(0, 1) == 1;
+    simulated.world.run_for(
+        std::chrono::milliseconds(simulated.rng.between(1, soon ? 3'000 : 40'000)));
     all.add_fault();
   }
-  town.world.run_until([&] { return all.over(); });
-  town.let_visitors_come(false);
-  town.recover();
-  town.close();
+  simulated.world.run_until([&] { return all.over(); });
+  simulated.let_visitors_come(false);
+  simulated.recover();
+  simulated.close();
 }
 
 constexpr std::uint64_t usual_hours = 3;
 
 /// Returns what is in use once everything has recovered and all delayed reports have been made.
-test::inventory at_rest(crowd& town) {
-  town.recover();
-  town.world.run_for(2min);
-  return town.in_use();
+test::inventory at_rest(crowd& simulated) {
+  simulated.recover();
+  simulated.world.run_for(2min);
+  return simulated.in_use();
 }
 
 /// Runs few faults a minute, but for hours. What is in use when idle must be the same before and
 /// after.
-void live_long(crowd& town) {
-  faults all(town);
-  town.open();
-  const test::inventory before = at_rest(town);
-  town.let_visitors_come(true, 40s);
-  const auto end = town.world.now() + std::chrono::hours(test::scenario_hours(usual_hours));
-  while (town.world.now() < end) {
+void live_long(crowd& simulated) {
+  faults all(simulated);
+  simulated.open();
+  const test::inventory before = at_rest(simulated);
+  simulated.let_visitors_come(true, 40s);
+  const auto end = simulated.world.now() + std::chrono::hours(test::scenario_hours(usual_hours));
+  while (simulated.world.now() < end) {
     // Often the next fault begins before the last one has ended.
-    const bool soon = town.rng.between(0, 2) == 0;
-    town.world.run_for(std::chrono::milliseconds(town.rng.between(1, soon ? 5'000 : 900'000)));
+    const bool soon = simulated.rng.between(0, 2) == 0;
+    simulated.world.run_for(
+        std::chrono::milliseconds(simulated.rng.between(1, soon ? 5'000 : 900'000)));
     all.add_fault();
   }
-  town.world.run_until([&] { return all.over(); });
-  town.let_visitors_come(false);
-  const test::inventory after = at_rest(town);
+  simulated.world.run_until([&] { return all.over(); });
+  simulated.let_visitors_come(false);
+  const test::inventory after = at_rest(simulated);
   CHECK(after.resources.streams == before.resources.streams);
   CHECK(after.resources.acceptors == before.resources.acceptors);
   CHECK(after.resources.timers == before.resources.timers);
   CHECK(after.resources.datagram_sockets == before.resources.datagram_sockets);
   CHECK(after.tasks == before.tasks);
-  town.close();
+  simulated.close();
 }
 
 /// Runs `live` in a crowd of that seed, and adds up the results of its visitors.
 void run(std::uint64_t seed, void (*live)(crowd&), test::tally& sum) {
-  crowd town(seed);
+  crowd simulated(seed);
   try {
-    live(town);
+    live(simulated);
   } catch (const test::violation& what) {
     FAIL_CHECK(std::string(what.what()));
-    if (test::replays_one_seed()) MESSAGE(town.event_log());
+    if (test::replays_one_seed()) MESSAGE(simulated.event_log());
   }
-  sum.complete += town.found.complete;
-  sum.required += town.found.required;
-  sum.broken += town.found.broken;
-  sum.refused += town.found.refused;
-  sum.left += town.found.left;
-  sum.datagrams += town.found.datagrams;
-  sum.datagrams_lost += town.found.datagrams_lost;
-  sum.datagrams_owed += town.found.datagrams_owed;
+  sum.complete += simulated.found.complete;
+  sum.required += simulated.found.required;
+  sum.broken += simulated.found.broken;
+  sum.refused += simulated.found.refused;
+  sum.left += simulated.found.left;
+  sum.datagrams += simulated.found.datagrams;
+  sum.datagrams_lost += simulated.found.datagrams_lost;
+  sum.datagrams_owed += simulated.found.datagrams_owed;
 }
 
 /// The results of the visitors for all seeds.
@@ -230,9 +232,9 @@ TEST_CASE("random faults: a long life leaks nothing") {
 
 TEST_CASE("random faults: the same seed gives the same events") {
   const auto event_log = [](std::uint64_t seed) {
-    crowd town(seed);
-    live(town);
-    return town.event_log() + std::to_string(town.world.steps());
+    crowd simulated(seed);
+    live(simulated);
+    return simulated.event_log() + std::to_string(simulated.world.steps());
   };
   CHECK(event_log(7) == event_log(7));
   CHECK(event_log(7) != event_log(8));

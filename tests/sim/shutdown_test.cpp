@@ -29,7 +29,7 @@ struct busy_tunnel : sim_tunnel {
 };
 
 /// Sends a word twice a second and reads the response, until that fails.
-io::awaitable<void> talk_on(sim::world& world, sim::stream& visitor) {
+io::awaitable<void> exchange_words(sim::world& world, sim::stream& visitor) {
   auto runtime = world.make_runtime("visitor");
   for (;;) {
     const auto sent = co_await visitor.write(bytes("on"));
@@ -70,7 +70,7 @@ TEST_CASE("shutdown: after the grace time an active connection is reset, however
   const auto seed = test::scenario_seed(2);
   REPLAYABLE(seed);
   busy_tunnel tunnel(seed);
-  tunnel.bench.tasks.spawn(talk_on(tunnel.world, *tunnel.visitor));
+  tunnel.bench.tasks.spawn(exchange_words(tunnel.world, *tunnel.visitor));
   const time_point stopped_at = tunnel.world.now();
   SUBCASE("by the server") {
     tunnel.server->stop();

@@ -125,7 +125,7 @@ crowd::started& crowd::latest(std::string_view host) {
 }
 
 // Destroys the programs that ended on that host, because a long run has many.
-void crowd::retire(std::string_view host) {
+void crowd::destroy_ended(std::string_view host) {
   const auto gone = [&](const started& one) {
     if (one.host != host || !one.is->ended() || one.is->tasks() > 0) return false;
     const auto& lines = one.is->events.lines();
@@ -136,13 +136,13 @@ void crowd::retire(std::string_view host) {
 }
 
 void crowd::start_server() {
-  retire("server");
+  destroy_ended("server");
   programs_.push_back({"server", 0, 0, run_server(world, "server", server_settings_)});
-  programs_.back().is->events.also_notify([this](const sim::recorded& event) { heed(event); });
+  programs_.back().is->events.also_notify([this](const sim::recorded& event) { on_event(event); });
 }
 
 void crowd::start_client(std::string_view host) {
-  retire(host);
+  destroy_ended(host);
   config::client settings = client_settings_;
   for (const offer& of : offers) {
     if (of.client == host || host == "mallory") settings.services.push_back(client_side(of));
@@ -177,7 +177,7 @@ std::size_t crowd::starts(std::string_view host) const {
 
 bool crowd::runs(std::string_view host) { return !latest(host).is->ended(); }
 
-void crowd::heed(const sim::recorded& event) {
+void crowd::on_event(const sim::recorded& event) {
   const auto of = std::ranges::find(offers, event.service, &offer::name);
   if (event.name == "control_channel_established") ++sessions_;
   if (event.name == "control_channel_closed") {
@@ -286,7 +286,7 @@ void crowd::check_client(const client_host& at) {
 
 // Paths.
 
-void crowd::begin_trouble(offer_set which) {
+void crowd::begin_fault(offer_set which) {
   for (std::size_t i = 0; i < paths_.size(); ++i) {
     if ((which >> i & 1U) == 0) continue;
     ++paths_[i].faults;
@@ -294,7 +294,7 @@ void crowd::begin_trouble(offer_set which) {
   }
 }
 
-void crowd::end_trouble(offer_set which) {
+void crowd::end_fault(offer_set which) {
   for (std::size_t i = 0; i < paths_.size(); ++i) {
     if ((which >> i & 1U) == 0) continue;
     --paths_[i].faults;
@@ -360,7 +360,7 @@ io::awaitable<void> crowd::pause(duration length) {
 }
 
 io::awaitable<void> crowd::run_visitor(visitor_state& me, std::uint64_t seed) {
-  sim::scripted_rng mood(seed);
+  sim::scripted_rng visit_rng(seed);
   const address at{"server", me.to->port};
   const io::socket_options none;
   auto stream = co_await visitors_.connect(at, none, world.now() + 10s, std::stop_token());
@@ -369,7 +369,7 @@ io::awaitable<void> crowd::run_visitor(visitor_state& me, std::uint64_t seed) {
     co_return;
   }
   me.port = stream->local().port;
-  const auto disconnect = [&me, &stream, abrupt = mood.between(0, 1) == 1] {
+  const auto disconnect = [&me, &stream, abrupt = visit_rng.between(0, 1) == 1] {
     me.left = true;
     if (abrupt) {
       stream->abort();
@@ -380,26 +380,27 @@ io::awaitable<void> crowd::run_visitor(visitor_state& me, std::uint64_t seed) {
   };
   std::optional<io::alarm<sim::runtime>> leaving;
   if (me.how == visitor_kind::disconnecting || me.how == visitor_kind::silent) {
-    leaving.emplace(visitors_, world.now() + milliseconds_between(mood, 0, 3000), disconnect);
+    leaving.emplace(visitors_, world.now() + milliseconds_between(visit_rng, 0, 3000), disconnect);
   }
   io::task_group sending(world.get_executor());
-  if (me.how != visitor_kind::silent) sending.spawn(send_request(me, *stream, mood.next()));
-  if (me.how == visitor_kind::half_closing) co_await pause(milliseconds_between(mood, 1, 2000));
-  const auto ended = co_await listen(me, *stream, mood.next());
+  if (me.how != visitor_kind::silent) sending.spawn(send_request(me, *stream, visit_rng.next()));
+  if (me.how == visitor_kind::half_closing)
+    co_await pause(milliseconds_between(visit_rng, 1, 2000));
+  const auto ended = co_await listen(me, *stream, visit_rng.next());
   stream->close();
   co_await sending.join();
   check_result(me, ended);
 }
 
 io::awaitable<void> crowd::send_request(visitor_state& me, sim::stream& to, std::uint64_t seed) {
-  sim::scripted_rng mood(seed);
+  sim::scripted_rng visit_rng(seed);
   const bool trickles = me.how == visitor_kind::trickling;
   // What may be in flight: six windows, and one read of each relay in both directions and of the
   // service.
   const std::size_t on_the_way = 11 * window_;
   std::string_view rest = me.question;
   while (!rest.empty()) {
-    const std::size_t most = trickles ? mood.between(number_size, 1500) : 4000;
+    const std::size_t most = trickles ? visit_rng.between(number_size, 1500) : 4000;
     const std::string_view piece = rest.substr(0, most);
     const auto sent = co_await to.write(bytes(piece));
     if (!sent) co_return;
@@ -410,19 +411,19 @@ io::awaitable<void> crowd::send_request(visitor_state& me, sim::stream& to, std:
       report_problem("the tunnel holds more of visitor " + std::to_string(me.port) +
                      " than its windows");
     }
-    if (trickles) co_await pause(milliseconds_between(mood, 1, 300));
+    if (trickles) co_await pause(milliseconds_between(visit_rng, 1, 300));
   }
   me.ended_sending = true;
   co_await to.shutdown_send();
 }
 
 io::task<void> crowd::listen(visitor_state& me, sim::stream& from, std::uint64_t seed) {
-  sim::scripted_rng mood(seed);
+  sim::scripted_rng visit_rng(seed);
   std::array<std::uint8_t, 16 * 1024> buffer;
   for (;;) {
     const bool slowly = me.how == visitor_kind::slow;
     const byte_span room =
-        byte_span(buffer).first(slowly ? mood.between(200, 2000) : buffer.size());
+        byte_span(buffer).first(slowly ? visit_rng.between(200, 2000) : buffer.size());
     const auto count = co_await from.read_some(room);
     if (!count) co_return failure(count.error());
     if (*count == 0) co_return result<void>{};
@@ -433,7 +434,7 @@ io::task<void> crowd::listen(visitor_state& me, sim::stream& from, std::uint64_t
       co_return failure(errc::malformed_message);
     }
     me.got += *count;
-    if (slowly) co_await pause(milliseconds_between(mood, 1, 100));
+    if (slowly) co_await pause(milliseconds_between(visit_rng, 1, 100));
   }
 }
 
@@ -589,7 +590,7 @@ inventory crowd::in_use() {
 }
 
 void crowd::close() {
-  begin_trouble(all_offers);
+  begin_fault(all_offers);
   for (const offer& of : offers) {
     if (is_udp(of)) {
       datagrams_->admit(of, 3);

@@ -61,16 +61,17 @@ void udp_visitors::admit(const offer& to, std::size_t questions) {
 
 io::awaitable<void> udp_visitors::run_visitor(std::uint32_t number, std::size_t questions,
                                               std::uint64_t seed) {
-  sim::scripted_rng mood(seed);
+  sim::scripted_rng visit_rng(seed);
   const address any{"0.0.0.0", 0};
   auto socket = co_await visitors_.bind_udp(any, std::stop_token());
   socket->watch([this, number, &socket] {
-    for (const io::datagram& each : socket->receive()) hear_answer(number, each.payload);
+    for (const io::datagram& each : socket->receive()) receive_reply(number, each.payload);
   });
   io::event wake(crowd_.world.get_executor());
   for (std::size_t i = 0; i < questions; ++i) {
-    ask(number, *socket, mood.between(0, usual_size));
-    const auto pause = std::chrono::milliseconds(mood.between(0, mood.between(0, 3) ? 500 : 5'000));
+    ask(number, *socket, visit_rng.between(0, usual_size));
+    const auto pause =
+        std::chrono::milliseconds(visit_rng.between(0, visit_rng.between(0, 3) ? 500 : 5'000));
     co_await io::sleep_until(visitors_, crowd_.world.now() + pause, wake);
   }
   co_await io::sleep_until(visitors_, crowd_.world.now() + max_delay + 1ms, wake);
@@ -94,7 +95,7 @@ void udp_visitors::ask(std::uint32_t number, sim::datagram_socket& from, std::si
                        [this, number, index] { check_result(number, index); });
 }
 
-void udp_visitors::hear_answer(std::uint32_t number, byte_view payload) {
+void udp_visitors::receive_reply(std::uint32_t number, byte_view payload) {
   visitor_state& me = visitor_states_[number];
   const std::string received = answered(*me.to, text_of(payload));
   const auto of = heading_of(received);

@@ -13,7 +13,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-struct ledger_bench : test::sim_bench {
+struct reporter_bench : test::sim_bench {
   std::vector<protocol::udp_counters> reports;
   io::udp_loss_reporter<sim::runtime> reporter{
       server, [this](const protocol::udp_counters& since) { reports.push_back(since); }};
@@ -28,7 +28,7 @@ struct ledger_bench : test::sim_bench {
 }  // namespace
 
 TEST_CASE("udp loss reporter: without losses nothing is reported") {
-  ledger_bench bench;
+  reporter_bench bench;
   bench.lose(0);
   bench.world.run_for(10min);
   bench.reporter.close();
@@ -37,7 +37,7 @@ TEST_CASE("udp loss reporter: without losses nothing is reported") {
 }
 
 TEST_CASE("udp loss reporter: the first loss is reported at once, further ones once per interval") {
-  ledger_bench bench;
+  reporter_bench bench;
   bench.lose(3);
   REQUIRE(bench.reports.size() == 1);
   CHECK(bench.reports[0].queue_full == 3);
@@ -60,7 +60,7 @@ TEST_CASE("udp loss reporter: the first loss is reported at once, further ones o
 }
 
 TEST_CASE("udp loss reporter: stopping reports the rest, and then nothing more") {
-  ledger_bench bench;
+  reporter_bench bench;
   bench.lose(1);
   bench.lose(4);
   bench.reporter.close();

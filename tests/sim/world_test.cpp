@@ -18,17 +18,17 @@ static_assert(Rng<sim::scripted_rng>);
 TEST_CASE("sim world: timers expire in order of time, then of arming") {
   sim::world world(1);
   auto here = world.make_runtime("here");
-  std::vector<int> rung;
+  std::vector<int> expired;
   sim::runtime::timer late(here), early(here), also_early(here), never(here);
-  late.arm(world.now() + 2s, [&] { rung.push_back(3); });
-  early.arm(world.now() + 1s, [&] { rung.push_back(1); });
-  also_early.arm(world.now() + 1s, [&] { rung.push_back(2); });
-  never.arm(world.now() + 1s, [&] { rung.push_back(4); });
+  late.arm(world.now() + 2s, [&] { expired.push_back(3); });
+  early.arm(world.now() + 1s, [&] { expired.push_back(1); });
+  also_early.arm(world.now() + 1s, [&] { expired.push_back(2); });
+  never.arm(world.now() + 1s, [&] { expired.push_back(4); });
   never.disarm();
-  CHECK(rung.empty());
+  CHECK(expired.empty());
   CHECK(world.net().in_use().timers == 3);
   CHECK(world.run_until_quiet() == outcome::quiet);
-  CHECK(rung == std::vector{1, 2, 3});
+  CHECK(expired == std::vector{1, 2, 3});
   CHECK(world.elapsed() == 2s);
   CHECK(world.net().in_use() == sim::resource_counts{});
 }

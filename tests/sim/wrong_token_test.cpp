@@ -61,13 +61,14 @@ TEST_CASE("refusal: a refused client does not disturb the accepted one") {
   tunnel.start_all();
   auto wrong = tunnel.client_settings;
   wrong.services[0].token = secret("wrong");
-  const auto intruder = test::run_client(tunnel.world, "intruder", wrong);
+  const auto refused_client = test::run_client(tunnel.world, "intruder", wrong);
   tunnel.world.run_for(30s);
   CHECK(tunnel.server->events.count<server::authentication_failed>() > 3);
   CHECK(tunnel.server->events.count<server::control_channel_replaced>() == 0);
   CHECK(tunnel.bench.must(tunnel.visit("still here")) == "still here");
-  intruder->stop();
-  REQUIRE(tunnel.run_until([&] { return intruder->ended().has_value(); }) == sim::outcome::done);
+  refused_client->stop();
+  REQUIRE(tunnel.run_until([&] { return refused_client->ended().has_value(); }) ==
+          sim::outcome::done);
   tunnel.stop_all();
 }
 

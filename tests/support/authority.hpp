@@ -16,7 +16,7 @@ struct identity_files {
 };
 
 /// Describes the identity to make.
-struct identity_wish {
+struct identity_spec {
   std::string names = "DNS:localhost";
   /// The begin and end of its validity, `YYMMDD`.
   std::string since = "200101";
@@ -44,8 +44,8 @@ class authority {
   std::string root() const { return at("root.crt"); }
 
   /// Makes a server's key and certificate as files.
-  identity_files issue(const identity_wish& wish = {}) {
-    return issue_by(root(), at("root.key"), wish, "basicConstraints = CA:FALSE");
+  identity_files issue(const identity_spec& spec = {}) {
+    return issue_by(root(), at("root.key"), spec, "basicConstraints = CA:FALSE");
   }
   /// As `issue`, by an intermediate authority: the first identity has the whole chain in its file,
   /// the second the server's certificate alone.
@@ -84,7 +84,7 @@ class authority {
   static void openssl(const std::vector<std::string>& arguments) { run_tool("openssl", arguments); }
 
   identity_files issue_by(const std::string& issuer, const std::string& issuer_key,
-                          const identity_wish& wish, const std::string& extensions) {
+                          const identity_spec& spec, const std::string& extensions) {
     const std::string name = next_name();
     std::vector<std::string> request = {"req",
                                         "-new",
@@ -96,12 +96,12 @@ class authority {
                                         "-out",
                                         at(name + ".csr"),
                                         "-newkey"};
-    request.insert(request.end(), wish.key.begin(), wish.key.end());
+    request.insert(request.end(), spec.key.begin(), spec.key.end());
     openssl(request);
     const std::string details =
-        folder_.write(name + ".ext", "subjectAltName = " + wish.names + "\n" + extensions + "\n");
+        folder_.write(name + ".ext", "subjectAltName = " + spec.names + "\n" + extensions + "\n");
     openssl({"ca", "-batch", "-notext", "-config", at("config"), "-cert", issuer, "-keyfile",
-             issuer_key, "-startdate", wish.since + "000000Z", "-enddate", wish.until + "000000Z",
+             issuer_key, "-startdate", spec.since + "000000Z", "-enddate", spec.until + "000000Z",
              "-extfile", details, "-in", at(name + ".csr"), "-out", at(name + ".crt")});
     return {at(name + ".crt"), at(name + ".key")};
   }

@@ -52,9 +52,9 @@ class cut_proxy {
     holding_ = on;
   }
   /// Returns what clients have sent on control channels after the Hello.
-  std::string control_speech() const {
+  std::string control_input() const {
     const std::lock_guard lock(mutex_);
-    return control_speech_;
+    return control_input_;
   }
 
  private:
@@ -108,7 +108,7 @@ class cut_proxy {
       while (const std::size_t n = from.receive_some(chunk, sizeof chunk)) {
         if (between.which == kind::control && &from == between.client) {
           const std::lock_guard lock(mutex_);
-          control_speech_.append(chunk, n);
+          control_input_.append(chunk, n);
         }
         to.send_all({chunk, n});
       }
@@ -124,7 +124,7 @@ class cut_proxy {
   std::list<link> links_;
   std::size_t control_seen_ = 0;
   std::size_t data_seen_ = 0;
-  std::string control_speech_;
+  std::string control_input_;
   bool holding_ = false;
   bool stopping_ = false;
   service service_;

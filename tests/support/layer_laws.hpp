@@ -236,7 +236,7 @@ exchange check_conversation(MakeClient make_client, MakeServer make_server) {
   byte_vector to_client;
   bool client_sends = true;
   bool server_sends = true;
-  const auto talk = [&](int most) {
+  const auto send_traffic = [&](int most) {
     for (int left = *rc::gen::inRange(0, most + 1); left > 0; --left) {
       const bool by_client = server_sends ? client_sends && *rc::gen::arbitrary<bool>() : true;
       // Mostly short ones; seldom more than any buffer holds.
@@ -253,7 +253,7 @@ exchange check_conversation(MakeClient make_client, MakeServer make_server) {
       if (*rc::gen::arbitrary<bool>()) settle(client, server, by);
     }
   };
-  talk(12);
+  send_traffic(12);
   const bool client_first = *rc::gen::arbitrary<bool>();
   if (client_first) {
     client.close();
@@ -263,7 +263,7 @@ exchange check_conversation(MakeClient make_client, MakeServer make_server) {
     server_sends = false;
   }
   if (*rc::gen::arbitrary<bool>()) settle(client, server, by);
-  talk(5);
+  send_traffic(5);
   if (client_first) {
     server.close();
   } else {

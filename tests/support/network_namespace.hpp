@@ -28,15 +28,15 @@ class network_namespace {
 
   /// First runs `setup`, a shell command, inside; throws if it fails.
   explicit network_namespace(const std::string& setup = "true")
-      : keeper_(tool("unshare"),
+      : holder_(tool("unshare"),
                 {is_root() ? "-nm" : "-rnm", "/bin/sh", "-c",
                  "ip link set lo up && " + setup + " && echo made && exec sleep 100000"}) {
-    if (!keeper_.wait_for("made")) throw std::runtime_error(keeper_.output());
+    if (!holder_.wait_for("made")) throw std::runtime_error(holder_.output());
   }
 
   /// Returns the arguments of nsenter(1) for a command that must run inside.
   std::vector<std::string> inside(const std::vector<std::string>& command) const {
-    std::vector<std::string> out{"-t", std::to_string(keeper_.pid()), "-n", "-m"};
+    std::vector<std::string> out{"-t", std::to_string(holder_.pid()), "-n", "-m"};
     if (!is_root()) out.insert(out.end(), {"-U", "--preserve-credentials"});
     out.emplace_back("--");
     out.insert(out.end(), command.begin(), command.end());
@@ -53,7 +53,7 @@ class network_namespace {
  private:
   static bool is_root() { return ::geteuid() == 0; }
 
-  process keeper_;
+  process holder_;
 };
 
 /// A program that runs inside a network namespace in parallel with the test.

@@ -72,7 +72,7 @@ class process {
   process& operator=(const process&) = delete;
   ~process() {
     kill();
-    if (complained()) FAIL_CHECK(output());
+    if (has_sanitizer_report()) FAIL_CHECK(output());
   }
 
   pid_t pid() const { return pid_; }
@@ -120,7 +120,7 @@ class process {
 
  private:
   /// Returns whether a sanitizer reported something.
-  bool complained() const {
+  bool has_sanitizer_report() const {
     const std::string written = output();
     return written.find("Sanitizer:") != written.npos ||
            written.find(": runtime error:") != written.npos;

@@ -149,8 +149,8 @@ class crowd {
   void close();
 
   /// Records that a fault that affects the paths of `which` begins or ends.
-  void begin_trouble(offer_set which);
-  void end_trouble(offer_set which);
+  void begin_fault(offer_set which);
+  void end_fault(offer_set which);
 
   void start_server();
   /// Starts a client on a host: "alpha", "beta", "gamma" (which competes for "echo") or
@@ -198,12 +198,12 @@ class crowd {
   };
 
   started& latest(std::string_view host);
-  void retire(std::string_view host);
+  void destroy_ended(std::string_view host);
   void look(bool settled);
   void check_pools();
   void check_owners();
   void check_client(const client_host& at);
-  void heed(const sim::recorded& event);
+  void on_event(const sim::recorded& event);
   [[nodiscard]] std::size_t unaccepted(bool clients);
 
   void visitors_arrive();

@@ -61,7 +61,7 @@ class udp_visitors {
 
   io::awaitable<void> run_visitor(std::uint32_t number, std::size_t questions, std::uint64_t seed);
   void ask(std::uint32_t number, sim::datagram_socket& from, std::size_t size);
-  void hear_answer(std::uint32_t number, byte_view payload);
+  void receive_reply(std::uint32_t number, byte_view payload);
   void check_result(std::uint32_t number, std::size_t index);
 
   io::awaitable<void> start(const offer& of);

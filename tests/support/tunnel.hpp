@@ -84,7 +84,7 @@ class tunnel {
     start_client();
   }
   /// Starts the client only once the server listens, so that its first attempt can succeed.
-  void start_in_turn() {
+  void start_server_first() {
     start_server();
     eventually([this] { return !refused(port_); });
     start_client();
@@ -99,7 +99,7 @@ class tunnel {
   /// Restarts the client; a running one is killed.
   void start_client() { start_client(client, "client.toml", client_entries_); }
   /// Starts a second client that forwards the same services to other ports.
-  void start_rival(const std::vector<std::uint16_t>& local_ports) {
+  void start_competitor(const std::vector<std::uint16_t>& local_ports) {
     std::vector<service_entry> entries = client_entries_;
     for (std::size_t i = 0; i < entries.size(); ++i) entries[i].port = local_ports.at(i);
     start_client(rival, "rival.toml", entries);

@@ -40,7 +40,7 @@ inline void echo_once(const pairing& programs) {
   service local(echo);
   tunnel t(programs);
   const std::uint16_t port = t.add("echo", local.port());
-  t.start_in_turn();
+  t.start_server_first();
   INFO(t.logs());
   CHECK(eventually([&] { return answered(port); }));
 }
@@ -50,7 +50,7 @@ inline void crowd(const pairing& programs) {
   service local(echo);
   tunnel t(programs);
   const std::uint16_t port = t.add("echo", local.port());
-  t.start_in_turn();
+  t.start_server_first();
   INFO(t.logs());
   REQUIRE(eventually([&] { return answered(port); }));
   visitor_crowd visitors(crowd_size, 1 << 20, 20240502, end_of_sending::after_answer);
@@ -107,7 +107,7 @@ inline void ends_are_passed_on(const pairing& programs) {
   });
   tunnel t(programs);
   const std::uint16_t port = t.add("ends", local.port());
-  t.start_in_turn();
+  t.start_server_first();
   INFO(t.logs());
   const auto fetch = [port] {
     tcp_socket visitor = tcp_socket::connect(port);
@@ -177,7 +177,7 @@ inline void dead_service(const pairing& programs) {
   CHECK(round_trip(port));
 }
 
-inline void rude_visitors(const pairing& programs) {
+inline void vanishing_visitors(const pairing& programs) {
   service local(echo);
   tunnel t(programs);
   const std::uint16_t port = t.add("echo", local.port());
@@ -274,7 +274,7 @@ inline void newer_client_serves(const pairing& programs) {
   t.start();
   INFO(t.logs());
   REQUIRE(serves(port, "first: "));
-  t.start_rival({second.port()});
+  t.start_competitor({second.port()});
   REQUIRE(serves(port, "second: "));
   t.client->kill();
   REQUIRE(serves(port, "second: "));
@@ -292,7 +292,7 @@ inline void forward_outlives_control_channel(const pairing& programs) {
   tcp_socket visitor = tcp_socket::connect(port);
   visitor.send_all("before");
   REQUIRE(visitor.receive(13) == "first: before");
-  t.start_rival({second.port()});
+  t.start_competitor({second.port()});
   REQUIRE(serves(port, "second: "));
   visitor.send_all("after");
   CHECK(visitor.receive(5) == "after");

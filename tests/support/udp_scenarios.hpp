@@ -29,7 +29,7 @@ inline void udp_crowd_of_visitors(const pairing& programs) {
   udp_service local;
   tunnel t(programs);
   const std::uint16_t port = t.add_udp("echo", local.port());
-  t.start_in_turn();
+  t.start_server_first();
   INFO(t.logs());
   REQUIRE(udp_visitor(port).is_served());
   udp_crowd visitors(udp_crowd_size, 5, 20240601);
@@ -42,7 +42,7 @@ inline void udp_sizes(const pairing& programs, const std::vector<std::size_t>& s
   udp_service local;
   tunnel t(programs);
   const std::uint16_t port = t.add_udp("echo", local.port());
-  t.start_in_turn();
+  t.start_server_first();
   INFO(t.logs());
   udp_visitor visitor(port);
   REQUIRE(visitor.is_served());
@@ -97,7 +97,7 @@ inline void udp_large_questions(const pairing& programs) {
   udp_service local(digest_of_datagram);
   tunnel t(programs);
   const std::uint16_t port = t.add_udp("digest", local.port());
-  t.start_in_turn();
+  t.start_server_first();
   INFO(t.logs());
   udp_visitor visitor(port, AF_INET, digest_of_datagram);
   for (const std::size_t size : sizes_beyond_upstream()) {
@@ -114,7 +114,7 @@ inline void udp_large_answers(const pairing& programs) {
   udp_service local(answer);
   tunnel t(programs);
   const std::uint16_t port = t.add_udp("large", local.port());
-  t.start_in_turn();
+  t.start_server_first();
   INFO(t.logs());
   udp_visitor visitor(port, AF_INET, answer);
   for (const std::size_t size : sizes_beyond_upstream()) {
@@ -127,7 +127,7 @@ inline void udp_dns(const pairing& programs) {
   dnsmasq local(sanitized ? 40 : 200);
   tunnel t(programs);
   const std::uint16_t port = t.add_udp("dns", local.port());
-  t.start_in_turn();
+  t.start_server_first();
   INFO(t.logs());
   const std::string direct = local.ask_all(local.port());
   REQUIRE(direct.find("host-39.test.\t\t0\tIN\tAAAA\tfd00::39") != direct.npos);
@@ -163,7 +163,7 @@ inline void udp_iperf3(const pairing& programs) {
   tunnel t(programs);
   const std::uint16_t port = t.add("iperf3", local);
   t.add_udp_at("iperf3-udp", port, {}, local);
-  t.start_in_turn();
+  t.start_server_first();
   INFO(t.logs());
   REQUIRE(t.client->wait_for("Control channel established", 2));
   for (const bool reverse : {false, true}) {
@@ -192,7 +192,7 @@ inline void udp_ipv6(const pairing& programs) {
   const std::uint16_t to_v6 = free_udp_port();
   t.add_udp_at("to v6", to_v6, quoted_v6("::", to_v6), local_v6.port(),
                quoted_v6("::1", local_v6.port()));
-  t.start_in_turn();
+  t.start_server_first();
   INFO(t.logs());
   CHECK(udp_visitor(v6, AF_INET6).is_served());
   for (const std::uint16_t port : {both, to_v6})
@@ -212,7 +212,7 @@ void udp_restart(const pairing& programs, F restart) {
   udp_service local;
   tunnel t(programs);
   const std::uint16_t port = t.add_udp("echo", local.port());
-  t.start_in_turn();
+  t.start_server_first();
   INFO(t.logs());
   udp_visitor visitor(port);
   for (const int number : {SIGKILL, SIGINT}) {
@@ -245,7 +245,7 @@ inline void udp_service_comes_and_goes(const pairing& programs) {
   tunnel t(programs);
   const std::uint16_t other = t.add_udp("steady", steady.port());
   const std::uint16_t port = t.add_udp("now and then", local_port);
-  t.start_in_turn();
+  t.start_server_first();
   INFO(t.logs());
   udp_visitor content(other);
   REQUIRE(content.is_served());

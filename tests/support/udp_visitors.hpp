@@ -88,7 +88,7 @@ class udp_crowd {
       for (std::size_t i = 0; i < visitors_.size(); ++i) {
         if (polls[i].fd < 0 || polls[i].revents == 0) continue;
         while (const auto answer = visitors_[i].socket.receive(std::chrono::milliseconds{0}))
-          if (!visitors_[i].hear(*answer))
+          if (!visitors_[i].on_reply(*answer))
             return "visitor " + std::to_string(i) + ": bytes that it did not send";
         if (!visitors_[i].has_finished()) continue;
         polls[i].fd = -1;
@@ -113,7 +113,7 @@ class udp_crowd {
       socket.send(requests[answered]);
       again = clock::now() + std::chrono::milliseconds{500};
     }
-    bool hear(const std::string& answer) {
+    bool on_reply(const std::string& answer) {
       if (!has_finished() && answer == requests[answered]) {
         ++answered;
         again = {};

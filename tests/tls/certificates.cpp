@@ -34,17 +34,17 @@ std::unique_ptr<Botan::Private_Key> make_key(bool with_rsa) {
   return std::make_unique<Botan::ECDSA_PrivateKey>(rng(), group);
 }
 
-Botan::X509_Cert_Options options_of(const certificate_wish& wish) {
+Botan::X509_Cert_Options options_of(const certificate_spec& spec) {
   Botan::X509_Cert_Options out;
-  out.common_name = wish.common_name;
-  out.more_dns = wish.dns;
-  out.ip = wish.ip;
+  out.common_name = spec.common_name;
+  out.more_dns = spec.dns;
+  out.ip = spec.ip;
   const auto day = [](int days) {
     return X509_Time(std::chrono::system_clock::now() + std::chrono::hours(24 * days));
   };
-  out.start = day(wish.from_day);
-  out.end = day(wish.until_day);
-  if (wish.is_authority) out.CA_key(static_cast<std::size_t>(wish.path_limit));
+  out.start = day(spec.from_day);
+  out.end = day(spec.until_day);
+  if (spec.is_authority) out.CA_key(static_cast<std::size_t>(spec.path_limit));
   return out;
 }
 
@@ -58,15 +58,15 @@ tls::identity to_identity(const Botan::X509_Certificate& leaf, const Botan::Priv
 
 }  // namespace
 
-tls::identity self_signed(const certificate_wish& wish) {
-  const auto key = make_key(wish.with_rsa);
-  return to_identity(Botan::X509::create_self_signed_cert(options_of(wish), *key, "SHA-256", rng()),
+tls::identity self_signed(const certificate_spec& spec) {
+  const auto key = make_key(spec.with_rsa);
+  return to_identity(Botan::X509::create_self_signed_cert(options_of(spec), *key, "SHA-256", rng()),
                      *key);
 }
 
-tls::identity issued_by(const tls::identity& issuer, const certificate_wish& wish) {
-  const auto key = make_key(wish.with_rsa);
-  const auto options = options_of(wish);
+tls::identity issued_by(const tls::identity& issuer, const certificate_spec& spec) {
+  const auto key = make_key(spec.with_rsa);
+  const auto options = options_of(spec);
   const auto request = Botan::X509::create_cert_req(options, *key, "SHA-256", rng());
   Botan::DataSource_Memory der(issuer.private_key.bytes().data(),
                                issuer.private_key.bytes().size());

@@ -12,7 +12,7 @@
 namespace rathole::test {
 
 /// Describes the certificate to make.
-struct certificate_wish {
+struct certificate_spec {
   std::string common_name = "server.test";
   /// Further names of the subjectAltName.
   std::vector<std::string> dns = {"server.test"};
@@ -28,10 +28,10 @@ struct certificate_wish {
 };
 
 /// Makes a self-signed certificate.
-tls::identity self_signed(const certificate_wish& wish);
+tls::identity self_signed(const certificate_spec& spec);
 
 /// Makes a certificate by `issuer`, followed by the chain of `issuer` without the self-signed root.
-tls::identity issued_by(const tls::identity& issuer, const certificate_wish& wish);
+tls::identity issued_by(const tls::identity& issuer, const certificate_spec& spec);
 
 /// Returns roots that trust this certificate only.
 tls::trust trust_in(const tls::identity& root);

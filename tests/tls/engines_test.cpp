@@ -183,7 +183,7 @@ TEST_CASE_TEMPLATE("engines: outdated versions and cipher suites are refused", E
 
 TEST_CASE("engines: a chain of more issuers than the limit is refused") {
   const auto authority = [](int number) {
-    return test::certificate_wish{.common_name = "authority " + std::to_string(number),
+    return test::certificate_spec{.common_name = "authority " + std::to_string(number),
                                   .dns = {},
                                   .is_authority = true,
                                   .path_limit = 20};

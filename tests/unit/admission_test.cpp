@@ -165,8 +165,8 @@ TEST_CASE("admission: lower limits close nothing, but admit no more") {
 TEST_CASE("admission: an exempt source is forgotten when it is neither exempt nor connected") {
   admission admitting;
   admitting.exempt("client");
-  const auto seat = admitting.admit("client");
-  admitting.release(seat.admitted);
+  const auto admitted_client = admitting.admit("client");
+  admitting.release(admitted_client.admitted);
   CHECK(admitting.sources() == 1);
   admitting.unexempt("client");
   CHECK(admitting.sources() == 0);

@@ -73,7 +73,7 @@ TEST_CASE("detect_protocol: only the first five bytes are considered") {
 
 /// A layer that passes everything on once it has received "hello there", and replies to anything
 /// else.
-class polite_layer {
+class greeting_layer {
  public:
   result<void> start(byte_buffer&) { return {}; }
   result<void> receive(byte_view in, byte_buffer& app, byte_buffer& wire) {
@@ -107,7 +107,7 @@ class polite_layer {
   std::error_code error_;
 };
 
-using expecting = protocol::protocol_check_layer<polite_layer, wire_protocol::http>;
+using expecting = protocol::protocol_check_layer<greeting_layer, wire_protocol::http>;
 static_assert(Layer<expecting> && !TimedLayer<expecting>);
 
 struct outcome {
@@ -119,7 +119,7 @@ struct outcome {
 
 /// Returns the result of `in` in pieces of `size` bytes.
 outcome play(const std::vector<std::uint8_t>& in, std::size_t size) {
-  expecting layer{polite_layer()};
+  expecting layer{greeting_layer()};
   byte_buffer app;
   byte_buffer wire;
   outcome out;
@@ -161,7 +161,7 @@ TEST_CASE("protocol_check_layer: the peer's protocol is reported, however its by
 }
 
 TEST_CASE("protocol_check_layer: an end before the detection is passed on") {
-  expecting layer{polite_layer()};
+  expecting layer{greeting_layer()};
   byte_buffer app;
   byte_buffer wire;
   CHECK(layer.receive(bytes_of("GET"), app, wire));

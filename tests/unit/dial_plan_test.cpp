@@ -22,7 +22,7 @@ std::string ordered(std::string_view found, bool prefer_ipv6) {
 
 using steps = std::vector<std::string>;
 
-struct played_dial {
+struct simulated_dial {
   /// The attempts, as `milliseconds:address`.
   steps dialled;
   /// When the dial ended, if it did.
@@ -31,10 +31,10 @@ struct played_dial {
 
 /// Runs four seconds of a dial to addresses, each of which fails at once ('x'), after that many
 /// tenths of a second (a digit), or never.
-played_dial play(std::string_view answers) {
+simulated_dial play(std::string_view answers) {
   const time_point start{};
   dial_plan plan(answers.size(), start);
-  played_dial out;
+  simulated_dial out;
   std::vector<time_point> failures;
   for (duration elapsed{}; elapsed <= 4s && !out.over; elapsed += 10ms) {
     const time_point now = start + elapsed;
@@ -109,9 +109,9 @@ TEST_CASE("dial plan: when each address is dialled, and when all have failed") {
   };
   for (const row& each : rows) {
     CAPTURE(each.what);
-    const auto played = play(each.answers);
-    CHECK(played.dialled == each.dialled);
-    CHECK(played.over == each.over);
+    const auto observed = play(each.answers);
+    CHECK(observed.dialled == each.dialled);
+    CHECK(observed.over == each.over);
   }
 }
 

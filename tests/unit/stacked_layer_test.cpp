@@ -193,9 +193,9 @@ TEST_CASE("stacked_layer: an end below that the upper layer did not announce is 
   CHECK(announced.received() == "up");
   CHECK(announced.it.state() == phase::closed);
 
-  stack unsaid = open_stack(upper, silent_lower);
-  CHECK(unsaid.it.receive_end().error() == errc::truncated);
-  CHECK(unsaid.it.state() == phase::closed);
+  stack unannounced = open_stack(upper, silent_lower);
+  CHECK(unannounced.it.receive_end().error() == errc::truncated);
+  CHECK(unannounced.it.state() == phase::closed);
 
   stack shaking{{upper, silent_lower}};
   REQUIRE(shaking.it.start(shaking.wire));

@@ -31,7 +31,7 @@ TEST_CASE("UDP loop: which datagrams are recognized as returned") {
   struct example {
     const char* what;
     bool is_own_address;
-    path led_there;
+    path incoming_path;
     const char* sent;
     const char* came;
     bool is_dropped;
@@ -55,7 +55,7 @@ TEST_CASE("UDP loop: which datagrams are recognized as returned") {
                 "hello",
                 true}}) {
     CAPTURE(each.what);
-    sent_datagrams sent(each.led_there);
+    sent_datagrams sent(each.incoming_path);
     sent.note(bytes(each.sent));
     udp_loop_detector detector(&this_service);
     const sent_datagrams* own = each.is_own_address ? &sent : nullptr;
@@ -99,12 +99,12 @@ TEST_CASE("UDP loop: it is reported once a minute, with the number of dropped da
   sent.note(bytes("hello"));
   udp_loop_detector detector(&this_service);
   CHECK_FALSE(detector.take_report(start));
-  const auto come_back = [&](time_point now) {
+  const auto receive_returned = [&](time_point now) {
     detector.has_come_back(&sent, bytes("hello"), now);
   };
-  come_back(start);
+  receive_returned(start);
   CHECK(detector.take_report(start) == 1);
-  for (int i = 0; i < 5; ++i) come_back(start + 1s);
+  for (int i = 0; i < 5; ++i) receive_returned(start + 1s);
   CHECK_FALSE(detector.take_report(start + 60s - 1ns));
   CHECK(detector.take_report(start + 60s) == 5);
   CHECK_FALSE(detector.take_report(start + 200s));
