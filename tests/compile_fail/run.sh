@@ -10,7 +10,7 @@ output=$(mktemp)
 trap 'rm -f "$output"' EXIT
 count=0
 failures=0
-complain() {
+report_problem() {
   echo "$snippet: $1"
   cat "$output"
   failures=$((failures + 1))
@@ -22,13 +22,13 @@ for snippet in "$folder"/*.cpp; do
   words=$(sed -n 's,^// expect: *,,p' "$snippet")
   : > "$output"
   if [ -z "$words" ]; then
-    complain "has no line \`// expect: ...\`"
+    report_problem "has no line \`// expect: ...\`"
   elif ! "$@" -fsyntax-only -DVALID "$snippet" > "$output" 2>&1; then
-    complain "does not compile with -DVALID"
+    report_problem "does not compile with -DVALID"
   elif "$@" -fsyntax-only "$snippet" > "$output" 2>&1; then
-    complain "compiles"
+    report_problem "compiles"
   elif ! grep -qF -- "$words" "$output"; then
-    complain "fails, but does not say \`$words\`"
+    report_problem "fails, but does not say \`$words\`"
   fi
 done
 echo "$count snippets, $failures wrong"

@@ -397,7 +397,7 @@ local_addr = "127.0.0.1:http"
             "; write it like `remote_addr = \"example.com:2333\"`, an IPv6 address in brackets",
         "c.toml:8:14: client.services.a.local_addr: " + no_address +
             "; write it like `local_addr = \"127.0.0.1:80\"`, an IPv6 address in brackets"}},
-      {"listeners that collide, said once each",
+      {"listeners that conflict, reported once each",
        R"([server]
 bind_addr = "0.0.0.0:1"
 default_token = "t"

@@ -121,9 +121,9 @@ class swept_tunnel {
       require_that(bench_.world.now() < limit, "no datagram is answered again");
     }
     run_for(60s);
-    for (int i = 0; i < 3; ++i) require_that(visits(), "a visitor is not served at rest");
+    for (int i = 0; i < 3; ++i) require_that(visits(), "a visitor is not served when idle");
     ask_visitor last(*this);
-    require_that(last.ask(), "a datagram is not answered at rest");
+    require_that(last.ask(), "a datagram is not answered when idle");
     run_for(60s);
     holdings out;
     out.resources = bench_.world.net().in_use();
@@ -147,7 +147,7 @@ class swept_tunnel {
     client_->stop_now();
     run_for(60s);
     require_that(server_ended_ && client_ended_, "a program does not end");
-    require_that(server_->tasks() == 0 && client_->tasks() == 0, "work goes on after the end");
+    require_that(server_->tasks() == 0 && client_->tasks() == 0, "work continues after the end");
     last.drop();
     run_for(1s);
     const sim::resource_counts& left = bench_.world.net().in_use();

@@ -30,7 +30,7 @@ inline std::uint64_t sweep_first() {
 /// Returns what an idle tunnel uses, which must not depend on what happened before.
 inline void expect_same(const holdings& is, const holdings& was) {
   require_that(is.resources.streams == was.resources.streams,
-               "streams at rest: " + std::to_string(is.resources.streams) + ", not " +
+               "streams when idle: " + std::to_string(is.resources.streams) + ", not " +
                    std::to_string(was.resources.streams));
   require_that(is.resources.acceptors == was.resources.acceptors, "other listeners than before");
   require_that(is.resources.datagram_sockets == was.resources.datagram_sockets,

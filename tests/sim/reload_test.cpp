@@ -147,7 +147,7 @@ TEST_CASE("reload: the addresses for clients change") {
   REPLAYABLE(seed);
   reload_tunnel tunnel(seed);
   tunnel.start();
-  SUBCASE("an additional address disturbs nobody") {
+  SUBCASE("an additional address affects no one") {
     tunnel.server_settings.bind_addr.push_back({"0.0.0.0", 2334});
     CHECK_FALSE(tunnel.update_server());
     tunnel.check_untouched(2);

@@ -460,7 +460,7 @@ void crowd::check_result(const visitor_state& me, const result<void>& ended) {
     ++found.required;
   } else if (!refused_at_limit_.contains(me.port)) {
     report_problem(who + " was lost on a healthy path" + how_far + ": " +
-                   (ended ? "a clean end" : ended.error().message()));
+                   (ended ? "an orderly end" : ended.error().message()));
   }
 }
 
@@ -549,7 +549,7 @@ void crowd::open() {
 void crowd::recover() {
   for (const offer& of : offers) {
     if (world.run_until([&] { return healthy(of).has_value(); }, 2min) != sim::outcome::done) {
-      report_problem(std::string(of.name) + " does not come back");
+      report_problem(std::string(of.name) + " does not recover");
       look(false);
     }
   }
@@ -566,7 +566,7 @@ void crowd::recover() {
   }
   until_alone(1min);
   if (found.required + found.datagrams_owed != required + offers.size()) {
-    report_problem("a visitor after the troubles was not served");
+    report_problem("a visitor after the faults was not served");
   }
   world.run_for(settling);
   latest("server").is->for_each_pool(
@@ -574,12 +574,12 @@ void crowd::recover() {
         const bool udp = service.kind == config::service_kind::udp;
         if (in.idle() != (udp ? 0 : std::min(service.pool.size, client_settings_.max_dials))) {
           report_problem(service.name + ": " + std::to_string(in.idle()) +
-                         " idle data channels at rest");
+                         " idle data channels when idle");
         }
         if (in.waiting() + in.starting() > 0)
-          report_problem(service.name + ": visitors wait at rest");
+          report_problem(service.name + ": visitors wait when idle");
       });
-  if (forwards_ > 0) report_problem("forwards run at rest");
+  if (forwards_ > 0) report_problem("connections are active when idle");
   look(true);
 }
 

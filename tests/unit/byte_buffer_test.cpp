@@ -30,7 +30,7 @@ TEST_CASE("byte_buffer: a queue of bytes") {
   CHECK(buffer.empty());
 }
 
-TEST_CASE("byte_buffer: append_up_to fills to the limit and says how much it took") {
+TEST_CASE("byte_buffer: append_up_to fills to the limit and returns how much it took") {
   byte_buffer buffer;
   CHECK(buffer.append_up_to(4, bytes("01 02 03")) == 3);
   CHECK(buffer.append_up_to(4, bytes("04 05")) == 1);
