@@ -56,7 +56,7 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
   /// The settings of the service.
   using service_pointer = std::shared_ptr<const config::client_service>;
 
-  /// Makes a forwarder in the runtime `runtime`.
+  /// Makes an object without visitors in the runtime `runtime`.
   udp_service(std::shared_ptr<Context> context, service_pointer service, runtime_type runtime)
       : context_(std::move(context)),
         service_(std::move(service)),
@@ -147,7 +147,7 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
       }
     }
     losses_.check();
-    if (const auto dropped = loops_.take_report(now)) tell_loop(*dropped);
+    if (const auto dropped = loops_.take_report(now)) report_loop(*dropped);
   }
 
   /// Returns the visitor that sent `frames`, which may be new; null if they are lost, because there
@@ -225,7 +225,7 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
     }
     who->take(std::move(*opened), self->context_->own_udp_sockets);
     self->losses_.counts.refused += who->send_unsent();
-    // The forwarder owns the visitor, which owns the socket, so the pointers stay valid.
+    // This object owns the visitor, which owns the socket, so the pointers stay valid.
     who->socket->watch([me = self.get(), raw = who.get()] { me->answer(*raw); });
   }
 
@@ -236,20 +236,11 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
     visitors_.touch(who.id, runtime_.now());
     if (!who.via || who.via->is_over()) who.via = channels_.empty() ? nullptr : channels_.front();
     for (const io::datagram& each : batch) {
-      const bool taken = who.via && pass_on(*who.via, who.id, each.payload);
+      const bool taken = who.via && who.via->push(who.id, each.payload);
       ++(taken ? losses_.counts.sent : losses_.counts.queue_full);
     }
     if (who.via) who.via->flush();
     losses_.check();
-  }
-
-  /// Passes a datagram on; returns false if there is no room and the datagram is lost.
-  static bool pass_on(channel_type& to, const udp_endpoint& from, byte_view payload) {
-    try {
-      return to.push(from, payload);
-    } catch (const std::bad_alloc&) {
-      return false;
-    }
   }
 
   /// Closes a visitor's socket. Its descriptor may be what a data channel waits for.
@@ -273,7 +264,7 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
     });
   }
 
-  void tell_loop(std::uint64_t dropped) {
+  void report_loop(std::uint64_t dropped) {
     context_->on_control_plane([context = context_, service = service_, dropped] {
       context->emit(
           service_loops{service->name, service->local_addr, dropped, protocol::udp_loop_memory});

@@ -130,7 +130,7 @@ class udp_listeners {
         break;
       }
       if (is_left_out(service->bind_addr, at->where, bound.error())) {
-        self.tell_left_out(service, at->where);
+        self.report_left_out(service, at->where);
         co_return;
       }
       auto rng = runtime.rng();
@@ -154,7 +154,7 @@ class udp_listeners {
     });
   }
 
-  void tell_left_out(const service_pointer& service, const address& where) {
+  void report_left_out(const service_pointer& service, const address& where) {
     context_->on_control_plane([context = context_, service, where] {
       const address_left_out event{service->name, where};
       context->emit(event);

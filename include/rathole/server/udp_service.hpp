@@ -189,23 +189,16 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
     }
   }
 
-  /// Passes a datagram to the visitor's data channel; returns false if there is no room and the
-  /// datagram is lost.
+  /// Passes a datagram to the visitor's data channel, which is a new one if the last one has ended.
+  /// Returns false if there is no room and the datagram is lost.
   bool pass_on(listener& at, visitor& from, const io::datagram& what) {
     if (from.through.get() != &at) from.through = at.shared_from_this();
     from.scope = what.scope;
     from.local = what.local;
-    if (!from.via || from.via->is_over()) from.via = channel_for(what.peer);
-    try {
-      return from.via->push(what.peer, what.payload);
-    } catch (const std::bad_alloc&) {
-      return false;
+    if (!from.via || from.via->is_over()) {
+      from.via = channels_[visitors_.hash_index(what.peer, channels_.size())];
     }
-  }
-
-  /// Returns the data channel for a visitor; there must be one.
-  [[nodiscard]] const std::shared_ptr<channel_type>& channel_for(const udp_endpoint& id) const {
-    return channels_[visitors_.hash_index(id, channels_.size())];
+    return from.via->push(what.peer, what.payload);
   }
 
   /// Sends datagrams from the tunnel to visitors.

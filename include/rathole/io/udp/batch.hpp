@@ -141,7 +141,7 @@ class udp_batch {
   /// (1,500 minus the headers of IPv6 and UDP).
   static constexpr std::size_t max_segment_size = 1'452;
 
-  /// The parts of a message besides its payload: the address of the peer and the notes.
+  /// The parts of a message besides its payload: the address of the peer and the control data.
   struct envelope {
     detail::socket_address peer;
     udp_control_message control;

@@ -34,10 +34,15 @@ class udp_channel {
   udp_channel(executor ex, S stream, std::size_t queue_size)
       : stream_(std::move(stream)), queue_size_(queue_size), wake_(ex), writer_(ex) {}
 
-  /// Queues a datagram. Returns false if there is no room; the datagram is lost then.
+  /// Queues a datagram. Returns false if the channel is over or there is no room or memory; the
+  /// datagram is lost then.
   bool push(const udp_endpoint& visitor, byte_view payload) {
     if (over_ || out_.size() + payload.size() > queue_size_) return false;
-    C::append_udp_frame(visitor, payload, out_);
+    try {
+      C::append_udp_frame(visitor, payload, out_);
+    } catch (const std::bad_alloc&) {
+      return false;
+    }
     return true;
   }
 

@@ -13,8 +13,8 @@
 
 namespace rathole::io {
 
-/// The notes of the system on a received message besides its payload, or those for it on a message
-/// to send.
+/// What the system says about a received message besides its payload, or is to know about a message
+/// to send: its control data (cmsg(3)).
 struct udp_control_data {
   /// The size of the datagrams in a run, of which the last may be shorter (udp(7), UDP_GRO and
   /// UDP_SEGMENT); 0 for a single datagram.
@@ -43,7 +43,7 @@ class udp_control_message {
     message.msg_controllen = room_.size();
   }
 
-  /// Returns the notes of a received message. A multicast address is left out, because nothing can
+  /// Returns the control data of a received message. A multicast address is left out, because nothing can
   /// be sent from it.
   static udp_control_data read(msghdr& message) {
     udp_control_data out;
@@ -63,7 +63,7 @@ class udp_control_message {
     return out;
   }
 
-  /// Adds notes, if there are any, to a message to be sent by an IPv6 or IPv4 socket. The message
+  /// Adds control data, if there is any, to a message to be sent by an IPv6 or IPv4 socket. The message
   /// must not have control data yet.
   void write(msghdr& message, const udp_control_data& control, bool is_v6) {
     if (control.segment_size > 0) put(message, SOL_UDP, UDP_SEGMENT, control.segment_size);

@@ -67,7 +67,7 @@ class udp_socket {
     const auto here = asio::ip::make_address(trial->local().host, not_literal);
     if (not_literal) return failure(not_literal);
     auto made = bind(ex, {here, 0});
-    if (made) made->impl_->followed.emplace(endpoint);
+    if (made) made->impl_->any_port.emplace(endpoint);
     return made;
   }
 
@@ -83,7 +83,7 @@ class udp_socket {
   std::span<const datagram> receive() {
     if (!is_open()) return {};
     const auto all = udp_batch::of_thread().receive(impl_->socket.get());
-    return impl_->followed ? impl_->followed->receive(all) : all;
+    return impl_->any_port ? impl_->any_port->receive(all) : all;
   }
 
   /// Sends datagrams; see `DatagramSocket`.
@@ -91,8 +91,8 @@ class udp_socket {
     if (!is_open()) return 0;
     const int socket = impl_->socket.get();
     udp_batch& calls = udp_batch::of_thread();
-    if (!impl_->followed) return calls.send(socket, batch, is_connected_);
-    return calls.send(socket, impl_->followed->address_to_peer(batch), false);
+    if (!impl_->any_port) return calls.send(socket, batch, is_connected_);
+    return calls.send(socket, impl_->any_port->address_to_peer(batch), false);
   }
 
   /// Returns the address that it is bound to.
@@ -122,7 +122,8 @@ class udp_socket {
 
     descriptor socket;
     std::move_only_function<void()> readable;
-    std::optional<any_port_peer> followed;
+    /// The peer, if it may send from any port.
+    std::optional<any_port_peer> any_port;
   };
 
   udp_socket(const executor& ex, descriptor socket, bool is_connected)
