@@ -122,6 +122,22 @@ TEST_CASE("pkcs12: files written by OpenSSL are read") {
   }
 }
 
+TEST_CASE("pkcs12: a wrong password is named, also if what it decrypts to has valid padding") {
+  const openssl_files& files = shared_openssl_files();
+  // Padding is valid for one of 256 passwords.
+  for (const char* encrypted : {"", "-certpbe NONE", "-legacy"}) {
+    CAPTURE(encrypted);
+    const byte_vector file = bytes_of(files.made_by(
+        std::string(
+            "pkcs12 -export -inkey ec.key -in ec.pem -passout pass:secret -nomac -iter 1 ") +
+        encrypted));
+    for (int i = 0; i < 2000; ++i) {
+      const std::string error = error_of(file, "wrong" + std::to_string(i));
+      CHECK_MESSAGE(error.find("password is wrong") != std::string::npos, error);
+    }
+  }
+}
+
 TEST_CASE("pkcs12: an RSA key, and a chain in any order") {
   const openssl_files& files = shared_openssl_files();
   const std::string key = files.key("rsa");

@@ -81,7 +81,9 @@ inline std::expected<identity, std::string> to_identity(pkcs12_reader& from) {
     leaf = static_cast<std::size_t>(fitting - from.certificates.begin());
   }
   if (!only) {
-    return std::unexpected("no certificate in the file is of a private key in it");
+    std::string why = "no certificate in the file is of a private key in it";
+    if (!from.authentic) why += ", or the file has no MAC and the password is wrong";
+    return std::unexpected(std::move(why));
   }
   identity out;
   out.private_key = secret(std::string(only->begin(), only->end()));

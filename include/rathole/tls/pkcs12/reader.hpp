@@ -178,7 +178,14 @@ class pkcs12_reader {
     const auto how = pkcs12_algorithm::read(info);
     constexpr std::uint32_t implicit_0 = 0x80;
     const secure_bytes text = read_octet_string(info, implicit_0);
-    read_bags(pkcs12_decrypt(how, password_, text, left_), max_depth);
+    const secure_bytes contents = pkcs12_decrypt(how, password_, text, left_);
+    try {
+      read_bags(contents, max_depth);
+    } catch (const pkcs12_error&) {
+      // What a wrong password makes of the contents may end in valid padding.
+      if (authentic) throw;
+      throw pkcs12_error("the password is wrong, or an encrypted part is malformed");
+    }
   }
 
   /// Reads the bags of a SafeContents (section 4.2).
