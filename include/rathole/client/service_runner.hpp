@@ -3,12 +3,11 @@
 #include <rathole/client/context.hpp>
 #include <rathole/client/control_channel.hpp>
 #include <rathole/client/descriptors.hpp>
-#include <rathole/client/displacement_detector.hpp>
 #include <rathole/client/events.hpp>
+#include <rathole/client/service_retry.hpp>
 #include <rathole/client/udp_service.hpp>
 #include <rathole/config/types.hpp>
 #include <rathole/core/address.hpp>
-#include <rathole/core/backoff.hpp>
 #include <rathole/io/retry_on_bad_alloc.hpp>
 #include <rathole/io/run/event.hpp>
 #include <rathole/io/run/run_on.hpp>
@@ -19,7 +18,7 @@
 #include <asio/dispatch.hpp>
 
 #include <algorithm>
-#include <chrono>
+#include <cassert>
 #include <map>
 #include <memory>
 #include <new>
@@ -29,22 +28,12 @@
 #include <system_error>
 #include <thread>
 #include <utility>
+#include <variant>
 
 namespace rathole::client {
 
-/// The time that an attempt must last to reset the backoff. Compat: upstream's value.
-inline constexpr std::chrono::seconds stable_after{3};
-
-/// Returns how attempts to reach the server are spaced. Compat: upstream's values.
-inline backoff_parameters control_backoff(duration retry_interval) {
-  return {std::chrono::milliseconds(500), 0.2, 3.0, retry_interval};
-}
-
-/// The shortest pause between attempts, whatever the settings say.
-inline constexpr std::chrono::milliseconds shortest_retry{100};
-
-/// Keeps a control channel for one service until it is stopped or the client closes. It lives on
-/// the control plane.
+/// Keeps a control channel for one service until it is stopped or the client closes, and does what
+/// a `service_retry` decides. It lives on the control plane.
 template <class Context>
 class service_runner : public std::enable_shared_from_this<service_runner<Context>> {
  public:
@@ -52,7 +41,7 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
   service_runner(std::shared_ptr<Context> context, config::client_service service)
       : context_(std::move(context)),
         service_(std::make_shared<io::shared_value<config::client_service>>(std::move(service))),
-        retry_(backoff_for(*service_->load())),
+        retry_(service_->load()->retry_interval),
         wake_(context_->runtime().get_executor()) {}
 
   /// Runs until it is stopped.
@@ -60,25 +49,19 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
     const auto stop = [&self] { self->stop(); };
     const std::stop_callback on_close(self->context_->closing.get_token(), stop);
     for (;;) {
-      if (self->stopping_.stop_requested()) break;
       try {
-        self->start_udp_service();
-        co_await self->keep_control_channel();
-        continue;
+        const finish end = co_await self->serve();
+        const auto service = self->service_->load();
+        const control_channel_closed closed{service->name, end.was_established};
+        self->context_->emit(closed);
+        co_return;
       } catch (const std::bad_alloc&) {
         self->channel_.reset();
-        self->pausing_ = false;
-      }
-      try {
-        co_await io::pause(self->context_->runtime(), io::memory_pause,
-                           self->stopping_.get_token());
-      } catch (const std::bad_alloc&) {
+        self->retry_.out_of_memory(self->context_->runtime().now(), io::memory_pause);
+        // A wait may need memory, too.
         std::this_thread::yield();
       }
     }
-    const auto service = self->service_->load();
-    const control_channel_closed closed{service->name, self->was_established_};
-    self->context_->emit(closed);
   }
 
   /// Returns whether `next` may be passed to `update`.
@@ -92,40 +75,31 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
   void update(config::client_service next) {
     const auto before = service_->load();
     if (*before != next) {
-      if (before->retry_interval != next.retry_interval) retry_ = backoff(backoff_for(next));
+      if (before->retry_interval != next.retry_interval) {
+        retry_.set_retry_interval(next.retry_interval);
+      }
       service_->store(std::move(next));
-      is_forwarder_updated_ = false;
+      is_udp_updated_ = false;
     }
-    if (!udp_ || is_forwarder_updated_) return;
+    if (!udp_ || is_udp_updated_) return;
     const auto update_udp_service = [udp = udp_, service = service_->load()] {
       udp->update(service);
     };
     asio::dispatch(udp_->runtime().get_executor(), update_udp_service);
-    is_forwarder_updated_ = true;
+    is_udp_updated_ = true;
   }
 
-  /// Ends the pause between two attempts, if there is one, because the cause of the last failure
-  /// may have been corrected. If an attempt is in progress, no pause follows its failure: the
-  /// attempt began before the correction.
+  /// Ends the pause between two attempts; see `service_retry::retry_now`.
   void try_now() {
-    retry_.reset();
-    displacement_.reset();
-    is_outdated_ = channel_ != nullptr;
-    end_pause();
+    retry_.retry_now();
+    wake_.notify();
   }
 
   /// Re-establishes the control channel at once if it does not lead to `remote`.
   void redirect(const address& remote) {
-    if (channel_ && remote_ != remote) reconnect();
-  }
-
-  /// Re-establishes the control channel at once.
-  void reconnect() {
-    retry_.reset();
-    displacement_.reset();
-    skip_pause_ = channel_ != nullptr;
-    if (channel_) channel_->close();
-    end_pause();
+    if (!attempt_settings_ || attempt_settings_->remote_addr == remote) return;
+    retry_.reconnect();
+    close_unwanted();
   }
 
   /// Dials the data channels that were deferred for lack of descriptors.
@@ -141,29 +115,26 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
   /// Closes the control channel and ends the runner. Active connections continue.
   void stop() {
     stopping_.request_stop();
-    if (channel_) channel_->close();
-    end_pause();
+    retry_.stop();
+    close_unwanted();
   }
 
  private:
   using channel_type = control_channel<Context>;
 
-  static backoff_parameters backoff_for(const config::client_service& service) {
-    return control_backoff(std::max<duration>(service.retry_interval, shortest_retry));
-  }
-
-  void end_pause() {
-    if (pausing_) wake_.notify();
+  void close_unwanted() {
+    if (channel_ && retry_.is_attempt_unwanted()) channel_->close();
+    wake_.notify();
   }
 
   void start_udp_service() {
     const auto service = service_->load();
     if (udp_ || service->kind != config::service_kind::udp) return;
-    using forwarder_type = udp_service<Context>;
+    using udp_service_type = udp_service<Context>;
     auto& home = context_->runtime();
-    const auto made = std::make_shared<forwarder_type>(context_, service, home.worker());
+    const auto made = std::make_shared<udp_service_type>(context_, service, home.worker());
     const auto work = [made, stop = stopping_.get_token()] {
-      return io::run_on(made->runtime().get_executor(), forwarder_type::run(made, stop));
+      return io::run_on(made->runtime().get_executor(), udp_service_type::run(made, stop));
     };
     // If memory runs out, it is started again even after `stop`, to close what it opened.
     context_->group.spawn(io::retry_on_bad_alloc(home, std::stop_token(), work));
@@ -172,84 +143,68 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
     count_descriptors(*context_);
   }
 
-  /// Makes one attempt, and waits for the pause after it.
-  io::awaitable<void> keep_control_channel() {
+  /// Does what `retry_` wants done until the service is stopped.
+  io::awaitable<finish> serve() {
     auto& runtime = context_->runtime();
-    const time_point began = runtime.now();
-    const auto settings = context_->settings.load();
-    const auto service = service_->load();
-    const control_channel_starting starting{service->name, settings->remote_addr};
-    context_->emit(starting);
-    // The observer may have stopped the service.
-    if (stopping_.stop_requested()) co_return;
-    channel_ = std::make_shared<channel_type>(context_, service_, udp_);
-    remote_ = settings->remote_addr;
-    const std::error_code reason = co_await channel_->run();
-    const bool was_established = channel_->established();
-    channel_.reset();
-    was_established_ = was_established;
-    const duration lasted = runtime.now() - began;
-    const bool is_outdated = std::exchange(is_outdated_, false) && !was_established;
-    const bool is_skipped = std::exchange(skip_pause_, false) || is_outdated;
-    if (stopping_.stop_requested()) co_return;
-    if (was_established) {
-      displacement_.note(reason, lasted);
-    } else {
-      displacement_.note_failed_attempt();
+    for (;;) {
+      while (const auto action = retry_.poll(runtime.now())) {
+        if (const auto* const end = std::get_if<finish>(&*action)) co_return *end;
+        if (const auto* const failure = std::get_if<report_failure>(&*action)) {
+          report(*failure);
+        } else {
+          co_await attempt();
+        }
+      }
+      const auto next_attempt = retry_.deadline();
+      assert(next_attempt);
+      co_await io::sleep_until(runtime, *next_attempt, wake_);
     }
-    const duration pause =
-        is_skipped ? duration::zero() : pause_after(reason, lasted, was_established);
-    const control_channel_failed failed{service->name,
-                                        settings->remote_addr,
-                                        reason,
-                                        pause,
-                                        was_established,
-                                        *settings,
-                                        was_established && displacement_.is_recurring()};
-    // The observer may end the pause in response to the event.
-    pausing_ = !is_skipped;
-    context_->emit(failed);
-    was_established_ = false;
-    if (!is_skipped) co_await io::sleep_until(runtime, runtime.now() + pause, wake_);
-    pausing_ = false;
   }
 
-  duration pause_after(std::error_code reason, duration lasted, bool was_established) {
+  /// Runs one control channel from its start to its end.
+  io::awaitable<void> attempt() {
+    start_udp_service();
+    attempt_settings_ = context_->settings.load();
+    const auto service = service_->load();
+    const control_channel_starting starting{service->name, attempt_settings_->remote_addr};
+    context_->emit(starting);
+    std::error_code reason = errc::stopped;
+    bool was_established = false;
+    // The observer may have stopped the service.
+    if (!retry_.is_attempt_unwanted()) {
+      channel_ = std::make_shared<channel_type>(context_, service_, udp_);
+      reason = co_await channel_->run();
+      was_established = channel_->established();
+      channel_.reset();
+    }
     auto rng = context_->runtime().rng();
-    if (was_established && displacement_.is_recurring()) return displacement_.pause(rng);
-    // A user must change something first, perhaps only on the server, which cannot notify the
-    // client. The pauses grow, but no further than after any other failure.
-    const bool is_refused =
-        reason == errc::service_not_exist || reason == errc::authentication_failed;
-    if (is_refused) return retry_.next(rng);
-    // The channel was established, and the heartbeat timeout was a long enough pause.
-    const bool timed_out = reason == errc::heartbeat_timed_out;
-    if (timed_out || lasted > stable_after) retry_.reset();
-    return timed_out ? shortest_retry : retry_.next(rng);
+    retry_.attempt_ended(context_->runtime().now(), reason, was_established, rng);
+  }
+
+  void report(const report_failure& failure) {
+    const auto service = service_->load();
+    const control_channel_failed failed{service->name,           attempt_settings_->remote_addr,
+                                        failure.reason,          failure.pause,
+                                        failure.was_established, *attempt_settings_,
+                                        failure.is_displaced};
+    context_->emit(failed);
   }
 
   const std::shared_ptr<Context> context_;
   const std::shared_ptr<io::shared_value<config::client_service>> service_;
   /// The part of a UDP service that all its control channels share.
   std::shared_ptr<udp_service<Context>> udp_;
-  /// Counts the forwarder among the UDP services that share descriptors.
+  /// Counts the service among the UDP services that share descriptors.
   std::optional<protocol::descriptor_lease> udp_counted_;
-  /// Whether the forwarder has the settings of `service_`.
-  bool is_forwarder_updated_ = true;
+  /// Whether `udp_` has the settings of `service_`.
+  bool is_udp_updated_ = true;
+  /// The attempt in progress, if any.
   std::shared_ptr<channel_type> channel_;
-  /// The server's address in the settings with which the channel was started.
-  address remote_;
-  backoff retry_;
-  displacement_detector displacement_;
+  /// The client's settings when the last attempt began.
+  std::shared_ptr<const config::client> attempt_settings_;
+  service_retry retry_;
   io::event wake_;
   std::stop_source stopping_;
-  bool pausing_ = false;
-  /// Whether the last channel was established when the service was stopped.
-  bool was_established_ = false;
-  /// Whether the channel was closed to be replaced at once.
-  bool skip_pause_ = false;
-  /// Whether `try_now` was called after the current attempt began.
-  bool is_outdated_ = false;
 };
 
 /// Starts to serve a service.
