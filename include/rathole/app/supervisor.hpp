@@ -2,43 +2,36 @@
 
 #include <rathole/app/instance.hpp>
 #include <rathole/app/instance_observer.hpp>
-#include <rathole/app/load_file.hpp>
+#include <rathole/app/instance_set.hpp>
+#include <rathole/app/lifecycle.hpp>
 #include <rathole/app/log/advice.hpp>
-#include <rathole/app/log/escape.hpp>
 #include <rathole/app/log/logger.hpp>
 #include <rathole/app/log/text.hpp>
 #include <rathole/app/mode.hpp>
 #include <rathole/app/reload_text.hpp>
+#include <rathole/app/settings_file.hpp>
 #include <rathole/app/signal_handler.hpp>
 #include <rathole/app/start_report.hpp>
 #include <rathole/app/systemd_notifier.hpp>
-#include <rathole/config/diff.hpp>
 #include <rathole/io/asio_runtime.hpp>
-#include <rathole/io/files/file_watch.hpp>
 #include <rathole/io/time/asio_timer.hpp>
 
 #include <asio/io_context.hpp>
-#include <asio/post.hpp>
 
-#include <algorithm>
-#include <cstddef>
-#include <expected>
-#include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <system_error>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
 namespace rathole::app {
 
 /// Runs a client or a server until the program is asked to stop, and applies changes of its
 /// configuration file. `Block` is `config::client` or `config::server`, and `Log` is the observer
-/// that logs. A file that cannot be used changes nothing.
+/// that logs. A `lifecycle` decides what happens when; the supervisor reports events to it and
+/// performs its actions.
 template <class Block, class Log>
 class supervisor {
  public:
@@ -49,25 +42,28 @@ class supervisor {
   /// `set_filter` refers to must outlive it.
   supervisor(std::string path, config::config loaded, logger& log,
              std::function<void(const config::config&)> set_filter)
-      : path_(std::move(path)),
-        settings_(*block_of<Block>(loaded)),
-        configured_log_(loaded.log),
+      : settings_(*block_of<Block>(loaded)),
         log_(log),
-        set_filter_(std::move(set_filter)),
+        lifecycle_(readiness_of(settings_)),
         threads_(context_, settings_.workers),
         lines_(log_),
         observer_(context_.get_executor(), lines_, [this] { count_services(); }),
         notifier_(context_.get_executor()),
-        timer_(context_.get_executor()) {}
+        timer_(context_.get_executor()),
+        file_(std::move(path), std::move(loaded.log), log, std::move(set_filter)) {}
 
   /// Runs to the end. Fails with the system's error if the instance cannot start.
   result<void> run(const prepared_type& prepared) {
     signal_handler signals(context_, stop_signals, [this](int count) { stop(count); });
     signal_handler hangup(context_, reload_signals, [this](int) { reload(); });
-    current_ = make(prepared, settings_);
-    start(*current_, [this] { started(); });
+    instances_.add_first(make(prepared, settings_));
+    start(instances_.running(), [this] {
+      lifecycle_.started(clock::now());
+      proceed();
+      count_services();
+    });
     io::run_context(context_);
-    if (!has_started_) return failure(failure_);
+    if (failure_) return failure(failure_);
     log_.write(log_level::info, Log::target, "Shutdown");
     signals.cancel();
     hangup.cancel();
@@ -84,218 +80,175 @@ class supervisor {
  private:
   using instance_type = instance<Block>;
   static constexpr bool is_server = std::is_same_v<Block, config::server>;
+
+  static readiness readiness_of(const Block& settings) {
+    if constexpr (is_server) return {.on_start = true, .timeout = unserved_notice};
+    if constexpr (!is_server) return {.on_start = false, .timeout = settings.ready_timeout};
+  }
+
   std::unique_ptr<instance_type> make(const prepared_type& prepared, const Block& settings) {
     return make_instance(prepared, io::asio_runtime(context_, threads_), settings, observer_);
   }
 
   void start(instance_type& what, std::move_only_function<void()> ready) {
-    what.start(std::move(ready), [this, &what](std::error_code ec) { ended(what, ec); });
+    what.start(std::move(ready), [this, &what](std::error_code ec) {
+      lifecycle_.instance_ended(instances_.remove_ended(what), ec);
+      proceed();
+    });
   }
 
-  void started() {
-    has_started_ = true;
-    watch();
-    if constexpr (is_server) {
-      report_ready();
-      const auto warn = [this] { warn_of_unserved(log_, observer_.unserved(settings_.services)); };
-      timer_.arm(clock::now() + unserved_notice, warn);
+  /// Performs what the lifecycle wants done, one action after the other, until it wants nothing.
+  void proceed() {
+    // An action may report the next event, whose actions follow when it is complete.
+    if (std::exchange(is_proceeding_, true)) return;
+    while (const auto action = lifecycle_.poll(clock::now())) perform(*action);
+    is_proceeding_ = false;
+    if (const auto at = lifecycle_.deadline()) {
+      timer_.arm(*at, [this] { proceed(); });
     } else {
-      timer_.arm(clock::now() + settings_.ready_timeout, [this] { report_ready(); });
+      timer_.disarm();
     }
-    count_services();
   }
 
-  /// Watches the file, unless it is a pipe, such as a shell's <(...), which can be read only once.
-  void watch() {
-    std::error_code ignored;
-    if (!std::filesystem::is_regular_file(path_, ignored)) {
-      return log(log_level::warn, "The configuration is no regular file: changes are not followed");
+  void perform(const lifecycle_action& action) {
+    using kind = lifecycle_action::kind;
+    switch (action.what) {
+      case kind::watch_file: return watch_file();
+      case kind::read_file: return read_file();
+      case kind::update_instance: return update_instance();
+      case kind::start_replacement: return start_replacement();
+      case kind::promote_replacement: return instances_.promote_replacement();
+      case kind::accept_settings: return accept_settings();
+      case kind::reject_settings: return reject_settings(action.error);
+      case kind::warn_unserved:
+        return warn_of_unserved(log_, observer_.unserved(settings_.services));
+      case kind::stop_instances: return stop_instances();
+      case kind::abort_draining: return instances_.abort_draining();
+      case kind::exit: return exit(action.error);
+      case kind::notify_ready: return notifier_.ready();
+      case kind::notify_reloading: return notifier_.reloading();
+      case kind::notify_stopping: return notifier_.stopping();
     }
-    watch_.emplace(context_.get_executor(), path_, [this] { reload(); });
-    log(log_level::info, "Start watching the config");
-    // The file may have changed since it was first read.
-    apply_loaded(load_file(path_, duration::zero()));
   }
 
   void count_services() {
     const std::string all = std::to_string(settings_.services.size());
     notifier_.status("Serving " + std::to_string(observer_.count()) + " of " + all + " services");
-    if (has_started_ && observer_.count() >= settings_.services.size()) report_ready();
-  }
-
-  void report_ready() {
-    if (std::exchange(is_ready_, true)) return;
-    timer_.disarm();
-    notifier_.ready();
-  }
-
-  void ended(instance_type& what, std::error_code ec) {
-    const auto is_it = [&](const auto& each) { return each.get() == &what; };
-    if (const auto at = std::ranges::find_if(draining_, is_it); at != draining_.end()) {
-      destroy_later(std::move(*at));
-      draining_.erase(at);
-    }
-    if (next_.get() == &what) return reject(ec);
-    if (current_.get() == &what) {
-      if (!has_started_) failure_ = ec;
-      has_ended_ = true;
-    }
-    if (has_ended_ && draining_.empty()) context_.stop();
+    if (observer_.count() < settings_.services.size()) return;
+    lifecycle_.all_served();
+    proceed();
   }
 
   void stop(int count) {
     if (count > 1) {
       log_.write(log_level::warn, Log::target, "Stopped by a second signal: connections are cut");
-      current_->stop_now();
+      instances_.running().stop_now();
       exit_at_once(log_);
     }
     log_.write(log_level::info, Log::target, "Shuting down gracefully...");
     log_.write(log_level::info, Log::target, grace_text(settings_.shutdown_grace));
-    is_stopping_ = true;
-    notifier_.stopping();
-    if (watch_) watch_->close();
-    current_->stop();
-    if (next_) next_->stop_now();
-    for (const auto& each : draining_) each->stop();
-    timer_.arm(clock::now() + settings_.shutdown_grace, [this] {
-      for (const auto& each : draining_) each->stop_now();
-    });
+    lifecycle_.stop(clock::now() + settings_.shutdown_grace);
+    proceed();
   }
 
-  /// Reads the file again and applies its changes.
   void reload() {
-    if (is_stopping_ || !has_started_) return;
-    if (is_busy_) {
-      is_due_ = true;
+    lifecycle_.reload();
+    proceed();
+  }
+
+  void watch_file() {
+    if (!file_.watch(context_.get_executor(), [this] { reload(); })) return;
+    // The file may have changed since it was first read.
+    apply_file();
+  }
+
+  void read_file() {
+    file_.log(log_level::info, "Rescan the configuration");
+    apply_file();
+  }
+
+  /// Reads the file, and reports to the lifecycle what it changes.
+  void apply_file() {
+    auto next = file_.read(settings_);
+    if (!next) return;
+    if (next->block == settings_) {
+      // A client's services that wait between two attempts try at once.
+      if constexpr (!is_server) instances_.running().update(settings_, [](auto) {});
       return;
     }
-    log(log_level::info, "Rescan the configuration");
-    // A pipe would block all connections until its writer has finished.
-    apply_loaded(load_file(path_, duration::zero()));
-  }
-
-  void apply_loaded(std::expected<config::document, std::vector<config::problem>> loaded) {
-    if (!loaded) {
-      for (const auto& problem : loaded.error()) log(log_level::error, to_string(problem));
-      return ignore();
-    }
-    const config::config& file = loaded->settings;
-    const Block* const next = block_of<Block>(file);
-    if (!next) return ignore(missing_block_text<Block>);
-    if (std::exchange(configured_log_, file.log) != file.log) set_filter_(file);
-    if (std::exchange(was_ignored_, false) && *next == settings_) {
-      log(log_level::info, "The configuration is valid again, and the one in use");
-    }
-    // A client's services that wait between two attempts try at once.
-    if (*next == settings_) return is_server ? void() : current_->update(settings_, [](auto) {});
-    for (const auto& warning : loaded->warnings) log(log_level::warn, to_string(warning));
-    apply(*next, loaded->where);
-  }
-
-  void apply(const Block& next, const config::source& from) {
-    std::optional<prepared_type> prepared;
-    if (!config::same_transport(settings_, next)) {
-      start_report report;
-      prepared = add_to(report, next, from, problem_logger(log_));
-      for (const std::string& line : report.errors()) log(log_level::error, line);
-      if (!prepared) return ignore();
-      for (const std::string& line : report.limitations) log(log_level::warn, line);
-    }
     try {
-      threads_.use(next.workers);
+      threads_.use(next->block.workers);
     } catch (const std::system_error& error) {
-      return ignore(std::string("Cannot have so many workers: ") + error.what());
+      return file_.ignore(std::string("Cannot have so many workers: ") + error.what());
     }
-    is_busy_ = true;
-    // A service manager that waits for the start must continue to wait.
-    if (is_ready_) notifier_.reloading();
-    for (const std::string& line : changes_text(settings_, next, prepared.has_value())) {
-      log(log_level::info, line);
+    for (const auto& line : changes_text(settings_, next->block, next->prepared.has_value())) {
+      file_.log(log_level::info, line);
     }
-    wanted_ = next;
-    if (prepared) return replace(*prepared);
-    current_->update(wanted_, [this](std::error_code ec) { ec ? reject(ec) : accept(); });
+    wanted_ = std::move(*next);
+    wanted_.prepared ? lifecycle_.replace() : lifecycle_.update();
   }
 
-  /// Starts an instance with another transport, and drains the present one once the new one is
-  /// ready.
-  void replace(const prepared_type& prepared) {
-    log(log_level::info, "Running by " + transport_text(wanted_.transport));
-    next_ = make(prepared, wanted_);
-    next_->take_over(current_->duplicate_listeners());
-    if constexpr (!is_server) current_->drain();
-    start(*next_, [this] {
-      current_->drain();
-      draining_.push_back(std::exchange(current_, std::move(next_)));
-      accept();
+  void update_instance() {
+    instances_.running().update(wanted_.block, [this](std::error_code ec) {
+      lifecycle_.update_done(ec);
+      proceed();
     });
   }
 
-  void accept() {
-    settings_ = std::move(wanted_);
-    log(log_level::info, "The changed configuration is in use");
-    finish();
+  void start_replacement() {
+    file_.log(log_level::info, "Running by " + transport_text(wanted_.block.transport));
+    const auto prepared = std::exchange(wanted_.prepared, std::nullopt);
+    instances_.add_replacement(make(*prepared, wanted_.block));
+    // Two control channels of one service would displace each other.
+    if constexpr (!is_server) instances_.running().drain();
+    start(instances_.replacement(), [this] {
+      lifecycle_.replacement_started();
+      proceed();
+    });
   }
 
-  void reject(std::error_code why) {
-    if (is_stopping_) return;
-    destroy_later(std::move(next_));
-    threads_.use(settings_.workers);
-    log(log_level::error, start_failure_text(wanted_, why));
-    log(log_level::error, "The changed configuration cannot be applied. The old one is in use");
-    finish();
-  }
-
-  /// Destroys an instance later, because one of its own calls may be running.
-  void destroy_later(std::shared_ptr<instance_type> what) {
-    asio::post(context_, [gone = std::move(what)] {});
-  }
-
-  void finish() {
-    is_busy_ = false;
-    if (is_ready_) notifier_.ready();
+  void accept_settings() {
+    settings_ = std::move(wanted_.block);
+    file_.log(log_level::info, "The changed configuration is in use");
     count_services();
-    if (std::exchange(is_due_, false)) reload();
   }
 
-  void ignore(const std::string& why = {}) {
-    if (!why.empty()) log(log_level::error, why);
-    was_ignored_ = true;
-    log(log_level::error, "The changed configuration is invalid. Ignored; the old one is in use");
+  void reject_settings(std::error_code why) {
+    instances_.drop_replacement();
+    threads_.use(settings_.workers);
+    file_.log(log_level::error, start_failure_text(wanted_.block, why));
+    file_.log(log_level::error,
+              "The changed configuration cannot be applied. The old one is in use");
+    count_services();
   }
 
-  void log(log_level level, const std::string& what) {
-    log_.write(level, "rathole::config_watcher", printable(what));
+  void stop_instances() {
+    file_.close();
+    instances_.stop();
   }
 
-  const std::string path_;
+  void exit(std::error_code why) {
+    failure_ = why;
+    context_.stop();
+  }
+
   Block settings_;
-  std::optional<std::string> configured_log_;
   logger& log_;
-  std::function<void(const config::config&)> set_filter_;
+  lifecycle lifecycle_;
   asio::io_context context_{1};
   io::workers threads_;
   Log lines_;
   instance_observer<Log> observer_;
   systemd_notifier notifier_;
+  /// Expires at the deadline of the lifecycle.
   io::asio_timer timer_;
-  std::optional<io::file_watch> watch_;
-  std::unique_ptr<instance_type> current_;
-  /// The instance that is being started to replace the present one.
-  std::unique_ptr<instance_type> next_;
-  /// The instances that still have active connections.
-  std::vector<std::unique_ptr<instance_type>> draining_;
+  settings_file<Block> file_;
+  instance_set<Block> instances_{context_};
   /// The settings that are being applied.
-  Block wanted_;
+  read_settings<Block> wanted_;
+  /// Why the program could not start.
   std::error_code failure_;
-  bool has_started_ = false;
-  bool has_ended_ = false;
-  bool is_ready_ = false;
-  bool is_stopping_ = false;
-  bool is_busy_ = false;
-  bool was_ignored_ = false;
-  /// Whether the file has changed while the last change was being applied.
-  bool is_due_ = false;
+  bool is_proceeding_ = false;
 };
 
 }  // namespace rathole::app

@@ -1,0 +1,125 @@
+#pragma once
+
+#include <rathole/app/load_file.hpp>
+#include <rathole/app/log/escape.hpp>
+#include <rathole/app/log/logger.hpp>
+#include <rathole/app/mode.hpp>
+#include <rathole/app/reload_text.hpp>
+#include <rathole/app/start_report.hpp>
+#include <rathole/config/diff.hpp>
+#include <rathole/config/types.hpp>
+#include <rathole/core/time.hpp>
+#include <rathole/io/files/file_watch.hpp>
+#include <rathole/io/task.hpp>
+
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <utility>
+
+namespace rathole::app {
+
+/// Holds valid settings that were read from the configuration file.
+template <class Block>
+struct read_settings {
+  /// The settings.
+  Block block;
+  /// What makes their transport, if it differs from the one in use.
+  std::optional<prepared_of<Block>> prepared;
+};
+
+/// The configuration file of a running program: watches it, reads it again, and logs what is
+/// wrong with it. `Block` is `config::client` or `config::server`.
+template <class Block>
+class settings_file {
+ public:
+  /// Names the file at `path`, whose key `log` was `configured_log` when it was first read.
+  /// `set_filter` is called with the file when that key has changed; it and `log` must outlive the
+  /// object.
+  settings_file(std::string path, std::optional<std::string> configured_log, logger& log,
+                std::function<void(const config::config&)> set_filter)
+      : path_(std::move(path)),
+        configured_log_(std::move(configured_log)),
+        log_(log),
+        set_filter_(std::move(set_filter)) {}
+
+  /// Calls `changed` on `ex` when the file changes, until `close`. Returns whether it can be
+  /// watched: a pipe, such as a shell's <(...), can be read only once.
+  bool watch(io::executor ex, std::function<void()> changed) {
+    std::error_code ignored;
+    if (!std::filesystem::is_regular_file(path_, ignored)) {
+      log(log_level::warn, "The configuration is no regular file: changes are not followed");
+      return false;
+    }
+    watch_.emplace(ex, path_, std::move(changed));
+    log(log_level::info, "Start watching the config");
+    return true;
+  }
+
+  /// Stops watching the file.
+  void close() {
+    if (watch_) watch_->close();
+  }
+
+  /// Reads the file and compares it with `in_use`. Returns nothing if it cannot be used.
+  std::optional<read_settings<Block>> read(const Block& in_use) {
+    // A pipe would block all connections until its writer has finished.
+    const auto loaded = load_file(path_, duration::zero());
+    if (!loaded) {
+      for (const auto& problem : loaded.error()) log(log_level::error, to_string(problem));
+      ignore();
+      return std::nullopt;
+    }
+    const config::config& file = loaded->settings;
+    const Block* const next = block_of<Block>(file);
+    if (!next) {
+      ignore(missing_block_text<Block>);
+      return std::nullopt;
+    }
+    if (std::exchange(configured_log_, file.log) != file.log) set_filter_(file);
+    const bool was_ignored = std::exchange(was_ignored_, false);
+    read_settings<Block> out{*next, std::nullopt};
+    if (*next == in_use) {
+      if (was_ignored) {
+        log(log_level::info, "The configuration is valid again, and the one in use");
+      }
+      return out;
+    }
+    for (const auto& warning : loaded->warnings) log(log_level::warn, to_string(warning));
+    if (config::same_transport(in_use, *next)) return out;
+    start_report report;
+    out.prepared = add_to(report, *next, loaded->where, problem_logger(log_));
+    for (const std::string& line : report.errors()) log(log_level::error, line);
+    if (!out.prepared) {
+      ignore();
+      return std::nullopt;
+    }
+    for (const std::string& line : report.limitations) log(log_level::warn, line);
+    return out;
+  }
+
+  /// Logs that the file cannot be used, because of `why` unless that is empty.
+  void ignore(const std::string& why = {}) {
+    if (!why.empty()) log(log_level::error, why);
+    was_ignored_ = true;
+    log(log_level::error, "The changed configuration is invalid. Ignored; the old one is in use");
+  }
+
+  /// Logs a line about the file.
+  void log(log_level level, const std::string& what) {
+    log_.write(level, "rathole::config_watcher", printable(what));
+  }
+
+ private:
+  const std::string path_;
+  std::optional<std::string> configured_log_;
+  logger& log_;
+  std::function<void(const config::config&)> set_filter_;
+  std::optional<io::file_watch> watch_;
+  /// Whether the file could not be used when it was last read.
+  bool was_ignored_ = false;
+};
+
+}  // namespace rathole::app

@@ -1,0 +1,205 @@
+#include <rathole/app/lifecycle.hpp>
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <system_error>
+#include <vector>
+
+namespace rathole::test {
+namespace {
+
+using namespace std::chrono_literals;
+using app::instance_role;
+using app::lifecycle;
+using app::lifecycle_action;
+using app::readiness;
+using kind = app::lifecycle_action::kind;
+using actions = std::vector<lifecycle_action>;
+
+constexpr time_point start{1h};
+constexpr readiness server{.on_start = true, .timeout = 60s};
+constexpr readiness client{.on_start = false, .timeout = 10s};
+const std::error_code in_use = std::make_error_code(std::errc::address_in_use);
+
+actions drain(lifecycle& of, time_point now = start) {
+  actions out;
+  while (const auto action = of.poll(now)) out.push_back(*action);
+  return out;
+}
+
+/// A server that listens and is ready.
+lifecycle running_server() {
+  lifecycle out(server);
+  out.started(start);
+  CHECK(drain(out) == actions{{kind::watch_file}, {kind::notify_ready}});
+  return out;
+}
+
+TEST_CASE("lifecycle: a server is ready once it listens, and warns later of unserved services") {
+  lifecycle program = running_server();
+  program.all_served();
+  CHECK(drain(program).empty());
+  CHECK(program.deadline() == start + 60s);
+  CHECK(drain(program, start + 60s - 1ns).empty());
+  CHECK(drain(program, start + 60s) == actions{{kind::warn_unserved}});
+  CHECK_FALSE(program.deadline());
+  CHECK(drain(program, start + 1h).empty());
+}
+
+TEST_CASE("lifecycle: a change of a server's settings does not put off that warning") {
+  lifecycle program = running_server();
+  program.update();
+  program.update_done({});
+  drain(program);
+  CHECK(drain(program, start + 60s) == actions{{kind::warn_unserved}});
+}
+
+TEST_CASE("lifecycle: a server that stops does not warn") {
+  lifecycle program = running_server();
+  program.stop(start + 5s);
+  drain(program);
+  CHECK(drain(program, start + 60s) == actions{{kind::abort_draining}});
+}
+
+TEST_CASE("lifecycle: a client is ready when all services are served, or after a while") {
+  lifecycle program(client);
+  program.all_served();
+  program.started(start);
+  CHECK(drain(program) == actions{{kind::watch_file}});
+  CHECK(program.deadline() == start + 10s);
+  SUBCASE("all served") {
+    program.all_served();
+    CHECK(drain(program) == actions{{kind::notify_ready}});
+  }
+  SUBCASE("after a while") {
+    CHECK(drain(program, start + 10s - 1ns).empty());
+    CHECK(drain(program, start + 10s) == actions{{kind::notify_ready}});
+  }
+  CHECK_FALSE(program.deadline());
+  CHECK(drain(program, start + 1h).empty());
+}
+
+TEST_CASE("lifecycle: a program that cannot start ends with the error") {
+  lifecycle program(server);
+  program.instance_ended(instance_role::running, in_use);
+  CHECK(drain(program) == actions{{kind::exit, in_use}});
+}
+
+TEST_CASE("lifecycle: a program that is stopped before it has started ends without an error") {
+  lifecycle program(server);
+  program.reload();
+  program.stop(start + 1s);
+  program.started(start);
+  CHECK(drain(program) == actions{{kind::notify_stopping}, {kind::stop_instances}});
+  program.instance_ended(instance_role::running, in_use);
+  CHECK(drain(program) == actions{{kind::exit}});
+}
+
+TEST_CASE("lifecycle: a change is applied, and the service manager follows it") {
+  for (const std::error_code result : {std::error_code(), in_use}) {
+    lifecycle program = running_server();
+    program.reload();
+    CHECK(drain(program) == actions{{kind::read_file}});
+    program.update();
+    CHECK(drain(program) == actions{{kind::notify_reloading}, {kind::update_instance}});
+    program.update_done(result);
+    const auto settings = result ? kind::reject_settings : kind::accept_settings;
+    CHECK(drain(program) == actions{{settings, result}, {kind::notify_ready}});
+  }
+}
+
+TEST_CASE("lifecycle: a change before the program is ready is not notified") {
+  lifecycle program(client);
+  program.started(start);
+  program.update();
+  program.update_done({});
+  CHECK(drain(program) ==
+        actions{{kind::watch_file}, {kind::update_instance}, {kind::accept_settings}});
+}
+
+TEST_CASE("lifecycle: changes during a change are read once, after it") {
+  lifecycle program = running_server();
+  program.update();
+  drain(program);
+  for (int i = 0; i < 3; ++i) program.reload();
+  program.update();
+  program.replace();
+  CHECK(drain(program).empty());
+  program.update_done({});
+  CHECK(drain(program) ==
+        actions{{kind::accept_settings}, {kind::notify_ready}, {kind::read_file}});
+}
+
+TEST_CASE("lifecycle: a replacement that starts becomes the running instance") {
+  lifecycle program = running_server();
+  program.replace();
+  CHECK(drain(program) == actions{{kind::notify_reloading}, {kind::start_replacement}});
+  program.replacement_started();
+  CHECK(drain(program) ==
+        actions{{kind::promote_replacement}, {kind::accept_settings}, {kind::notify_ready}});
+  program.instance_ended(instance_role::draining, {});
+  CHECK(drain(program).empty());
+}
+
+TEST_CASE("lifecycle: a replacement that cannot start is dropped") {
+  lifecycle program = running_server();
+  program.replace();
+  drain(program);
+  program.instance_ended(instance_role::replacement, in_use);
+  CHECK(drain(program) == actions{{kind::reject_settings, in_use}, {kind::notify_ready}});
+  program.update();
+  CHECK(drain(program) == actions{{kind::notify_reloading}, {kind::update_instance}});
+}
+
+TEST_CASE("lifecycle: the program ends when no instance is left, whichever ends last") {
+  for (const bool draining_first : {true, false}) {
+    lifecycle program = running_server();
+    program.replace();
+    program.replacement_started();
+    drain(program);
+    program.stop(start + 5s);
+    CHECK(drain(program) == actions{{kind::notify_stopping}, {kind::stop_instances}});
+    CHECK(program.deadline() == start + 5s);
+    CHECK(drain(program, start + 5s) == actions{{kind::abort_draining}});
+    program.instance_ended(draining_first ? instance_role::draining : instance_role::running, {});
+    CHECK(drain(program).empty());
+    program.instance_ended(draining_first ? instance_role::running : instance_role::draining, {});
+    CHECK(drain(program) == actions{{kind::exit}});
+  }
+}
+
+TEST_CASE("lifecycle: nothing is applied once the program stops") {
+  for (const bool replaces : {true, false}) {
+    lifecycle program = running_server();
+    replaces ? program.replace() : program.update();
+    program.reload();
+    drain(program);
+    program.stop(start + 5s);
+    program.stop(start + 6s);
+    CHECK(drain(program) == actions{{kind::notify_stopping}, {kind::stop_instances}});
+    if (replaces) {
+      program.replacement_started();
+      program.instance_ended(instance_role::replacement, in_use);
+    } else {
+      program.update_done(in_use);
+    }
+    program.reload();
+    program.update();
+    program.replace();
+    program.all_served();
+    CHECK(drain(program).empty());
+  }
+}
+
+TEST_CASE("lifecycle: stopping before a client is ready ends the wait for that") {
+  lifecycle program(client);
+  program.started(start);
+  program.stop(start + 1s);
+  drain(program);
+  CHECK(drain(program, start + 10s) == actions{{kind::abort_draining}});
+  CHECK_FALSE(program.deadline());
+}
+
+}  // namespace
+}  // namespace rathole::test
