@@ -79,6 +79,10 @@ TEST_CASE("tls: openssl s_client connects to our server with modern cipher suite
         CAPTURE(report);
         CHECK(report.find(words) != report.npos);
       }
+      // The groups are the library's own choice.
+      if (engine == "openssl")
+        CHECK(s_client(t.port(), issuer, "-tls1_3 -groups X448").find("Temp Key: X448") !=
+              std::string::npos);
       if (engine == "openssl")
         for (const std::string suite :
              {"TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"})

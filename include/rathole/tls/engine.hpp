@@ -15,9 +15,9 @@
 namespace rathole::tls {
 
 /// One TLS connection (RFC 5246, RFC 8446) without input or output, as implemented by a TLS
-/// library; `tls::layer` makes a `Layer` of it. It uses TLS 1.2 or later and only ECDHE with AEAD
-/// suites, without renegotiation and compression, and resumes sessions. Output is appended to the
-/// buffers.
+/// library; `tls::layer` makes a `Layer` of it. It uses TLS 1.2 or later with an ephemeral key
+/// exchange, in TLS 1.2 only ECDHE, and AEAD suites, without renegotiation and compression, and
+/// resumes sessions. Output is appended to the buffers.
 ///
 /// * `client_setup` and `server_setup` hold what the connections of one client or server share:
 ///   keys, roots, sessions, tickets. They are cheap to copy, and may be used by several threads at

@@ -20,10 +20,10 @@ inline bool has_fast_aes() {
   return fast;
 }
 
-/// The TLS policy for Botan: versions 1.2 and, with Botan 3, 1.3; ECDHE with AEAD suites, AES first
-/// if the processor has instructions for it; signatures and keys with a strength of at least 110
-/// bits (RSA from 2048 bits). There is no renegotiation and no OCSP, and tickets are valid for two
-/// hours.
+/// The TLS policy for Botan: versions 1.2 with ECDHE and, with Botan 3, 1.3 with the groups of
+/// its default policy; AEAD suites, AES first if the processor has instructions for it; signatures
+/// and keys with a strength of at least 110 bits (RSA from 2048 bits). There is no renegotiation and
+/// no OCSP, and tickets are valid for two hours.
 class botan_policy final : public Botan::TLS::Policy {
  public:
   /// Returns the ciphers in order of preference: those with AES first if they are fast.

@@ -54,8 +54,9 @@ inline bool has_aes() {
 #endif
 }
 
-/// Returns a context for TLS 1.2 and 1.3 with ECDHE and AEAD suites only; AES-GCM comes first if
-/// the processor has AES instructions. Throws `std::bad_alloc`.
+/// Returns a context for TLS 1.2 with ECDHE, and for TLS 1.3 with the groups that OpenSSL enables by
+/// default, which may be finite-field or hybrid ones too. Suites are AEAD only; AES-GCM comes first
+/// if the processor has AES instructions. Throws `std::bad_alloc`.
 inline ssl_ctx_ptr make_ssl_ctx(const SSL_METHOD* method) {
   ssl_ctx_ptr out(SSL_CTX_new(method));
   if (!out) throw std::bad_alloc();
