@@ -1,7 +1,6 @@
 # install: the headers, find_package(rathole), pkg-config's rathole.pc and the licence; with the program
 # also the units that start it.
 
-include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/rathole)
@@ -17,8 +16,14 @@ install(DIRECTORY include/rathole TYPE INCLUDE FILES_MATCHING PATTERN "*.hpp")
 install(FILES
   ${PROJECT_BINARY_DIR}/cmake/ratholeConfig.cmake
   ${PROJECT_BINARY_DIR}/cmake/ratholeConfigVersion.cmake
-  ${PROJECT_SOURCE_DIR}/cmake/rathole_targets.cmake
+  ${PROJECT_SOURCE_DIR}/cmake/rathole_dependencies.cmake
   DESTINATION ${package_folder})
+# A file for each component, so that who asks for one needs the dependencies of no other.
+foreach(component IN LISTS rathole_available ITEMS rathole)
+  install(TARGETS rathole_${component} EXPORT rathole_${component})
+  install(EXPORT rathole_${component} FILE rathole_${component}.cmake NAMESPACE rathole::
+    DESTINATION ${package_folder})
+endforeach()
 install(FILES ${PROJECT_BINARY_DIR}/cmake/rathole.pc
   DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE TYPE DOC)

@@ -7,10 +7,25 @@ file(REMOVE_RECURSE ${WORK})
 set(prefix ${WORK}/prefix)
 set(run COMMAND_ECHO STDOUT COMMAND_ERROR_IS_FATAL ANY)
 execute_process(COMMAND ${CMAKE_COMMAND} --install ${BUILD} --prefix ${prefix} ${run} OUTPUT_QUIET)
+# The header is the one place of the version.
+file(STRINGS ${prefix}/include/rathole/version.hpp version REGEX " version = ")
+string(REGEX REPLACE ".*\"([0-9.]+)\".*" "\\1" version "${version}")
 execute_process(COMMAND ${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR} -B ${WORK}/build -G Ninja
-  -DCMAKE_CXX_COMPILER=${CXX} -DCMAKE_PREFIX_PATH=${prefix} ${run})
+  -DCMAKE_CXX_COMPILER=${CXX} -DCMAKE_PREFIX_PATH=${prefix} -DVERSION=${version} ${run})
 execute_process(COMMAND ${CMAKE_COMMAND} --build ${WORK}/build ${run})
 execute_process(COMMAND ${CMAKE_CTEST_COMMAND} --test-dir ${WORK}/build --output-on-failure ${run})
+
+# Nothing in the package names folders of the machine that built it.
+file(GLOB_RECURSE package ${prefix}/*/cmake/rathole/*.cmake)
+foreach(name IN LISTS package)
+  file(STRINGS ${name} paths REGEX "${BUILD}|${prefix}|/usr/|/lib/")
+  if(paths)
+    message(FATAL_ERROR "${name} names folders of this machine: ${paths}")
+  endif()
+endforeach()
+if(NOT package MATCHES "/rathole_core.cmake")
+  message(FATAL_ERROR "the targets are not exported: ${package}")
+endif()
 
 file(GLOB_RECURSE description ${prefix}/*/rathole.pc)
 if(NOT description)
@@ -65,11 +80,27 @@ set(machine ${WORK}/machine)
 file(MAKE_DIRECTORY ${machine}/include)
 file(CREATE_LINK ${ASIO}/asio ${machine}/include/asio SYMBOLIC)
 file(CREATE_LINK ${ASIO}/asio.hpp ${machine}/include/asio.hpp SYMBOLIC)
-execute_process(COMMAND ${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR}/subdirectory
-  -B ${WORK}/subdirectory -G Ninja -DCMAKE_CXX_COMPILER=${CXX} -DCMAKE_PREFIX_PATH=${machine}
-  OUTPUT_VARIABLE configured ${run})
-if(NOT configured MATCHES "rathole: switched off: [^\n]*rathole::config \\(needs toml")
-  message(FATAL_ERROR "it does not say what is switched off:\n${configured}")
+foreach(means IN ITEMS add_subdirectory FetchContent)
+  execute_process(COMMAND ${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR}/subdirectory
+    -B ${WORK}/${means} -G Ninja -DCMAKE_CXX_COMPILER=${CXX} -DCMAKE_PREFIX_PATH=${machine}
+    -DMEANS=${means} OUTPUT_VARIABLE configured ${run})
+  string(REGEX MATCHALL "rathole: switched off: [^\n]*" said "${configured}")
+  list(LENGTH said lines)
+  if(NOT lines EQUAL 1 OR NOT said MATCHES "rathole::config \\(needs toml")
+    message(FATAL_ERROR "it does not say in one line what is switched off:\n${configured}")
+  endif()
+endforeach()
+execute_process(COMMAND ${CMAKE_COMMAND} --build ${WORK}/FetchContent ${run})
+execute_process(COMMAND ${WORK}/FetchContent/umbrella ${run})
+execute_process(COMMAND ${CMAKE_COMMAND} --install ${WORK}/FetchContent --prefix ${WORK}/nothing ${run})
+file(GLOB_RECURSE installed ${WORK}/nothing/*)
+if(installed)
+  message(FATAL_ERROR "as a part of another project it installs files: ${installed}")
 endif()
-execute_process(COMMAND ${CMAKE_COMMAND} --build ${WORK}/subdirectory ${run})
-execute_process(COMMAND ${WORK}/subdirectory/umbrella ${run})
+
+# With nothing installed at all, the component core is still available.
+execute_process(COMMAND ${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR}/subdirectory
+  -B ${WORK}/core -G Ninja -DCMAKE_CXX_COMPILER=${CXX} -DCMAKE_PREFIX_PATH=${WORK}/nothing
+  -DMEANS=add_subdirectory -DCORE_ONLY=ON ${run})
+execute_process(COMMAND ${CMAKE_COMMAND} --build ${WORK}/core ${run})
+execute_process(COMMAND ${WORK}/core/core_only ${run})
