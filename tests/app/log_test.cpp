@@ -435,7 +435,11 @@ TEST_CASE("log: a server warns if a client repeatedly closes what was just start
     log.on(server::forward_ended{"web", peer, 1, 3, 5, reset});
     for (int i = 0; i < 9; ++i) log.on(server::forward_ended{"web", peer, 1, 3, 0, {}});
     CHECK(kept.text.str().empty());
-    for (int i = 0; i < 3; ++i) log.on(server::forward_ended{"web", peer, 1, 3, 0, reset});
+    for (int i = 0; i < 2; ++i) log.on(server::forward_ended{"web", peer, 1, 3, 0, reset});
+    // Those that the visitors broke do not count, neither for nor against the client.
+    for (int i = 0; i < 9; ++i) log.on(server::forward_ended{"web", peer, 1, 3, 0, reset, true});
+    CHECK(kept.text.str().empty());
+    log.on(server::forward_ended{"web", peer, 1, 3, 0, reset});
     CHECK(kept.text.str().find("its local service must run") != std::string::npos);
   }
 }

@@ -8,7 +8,10 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <csignal>
+#include <cstddef>
+#include <cstdint>
 #include <mutex>
 #include <string>
 #include <system_error>
@@ -110,6 +113,37 @@ TEST_CASE("shut-down: a killed program leaves resets, not orderly ends") {
   authority issuer;
   for (const transport_tables& by : all_transports(issuer))
     for (const bool server : {true, false}) leave(by, server, {SIGKILL});
+}
+
+TEST_CASE("early closes: visitors that reset their connections are not the client's fault") {
+  for (const transport_tables& by : {tcp(), noise("Noise_NK_25519_ChaChaPoly_BLAKE2s")}) {
+    CAPTURE(by.name);
+    std::atomic<std::size_t> heard = 0;
+    // Takes a byte, never answers, and leaves when the visitor does.
+    service silent([&heard](tcp_socket& socket) {
+      char chunk[16];
+      while (socket.receive_some(chunk, sizeof chunk) > 0) ++heard;
+    });
+    tunnel t({by.name, our_program(), our_program(), by.server, by.client});
+    t.environment = {"RATHOLE_LOG=debug"};
+    const std::uint16_t port = t.add("web", silent.port());
+    t.start_in_turn();
+    INFO(t.story());
+    REQUIRE(t.server->wait_for("Control channel established"));
+    REQUIRE(eventually([&] { return !refused(port); }));
+    const std::size_t before = t.server->output().size();
+    constexpr std::size_t visits = 6;
+    for (std::size_t i = 1; i <= visits; ++i) {
+      auto visitor = tcp_socket::connect(port);
+      visitor.send_all("x");
+      REQUIRE(eventually([&] { return heard == i; }));
+      visitor.reset();
+    }
+    CHECK(
+        t.server->wait_for("1 bytes from the visitor, 0 to it: Connection reset", visits, before));
+    CHECK(t.server->output().find("The client ends the connection of every visitor") ==
+          std::string::npos);
+  }
 }
 
 }  // namespace

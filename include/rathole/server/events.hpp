@@ -219,3 +219,5 @@ struct datagrams_lost {
 };
 
 }  // namespace rathole::server
+  /// Whether it broke because the visitor's connection did.
+  bool visitor_broke = false;

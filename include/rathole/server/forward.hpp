@@ -79,7 +79,8 @@ io::awaitable<void> forward(std::shared_ptr<Context> self,
   loops->ended(watched);
   held.end();
   balance(*self);
-  const forward_ended ended{service->name, peer, id, status.forth, status.back, status.error};
+  const forward_ended ended{service->name,     peer, id, status.forth, status.back, status.error,
+                            status.first_broke};
   self->emit(ended);
 }
 

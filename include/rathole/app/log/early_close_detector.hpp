@@ -44,8 +44,9 @@ class early_close_detector {
   }
 
   /// Records the end of a connection. Returns whether the client repeatedly breaks them before a
-  /// byte for the visitor.
+  /// byte for the visitor. A connection that the visitor broke says nothing about the client.
   bool note_forward(const server::forward_ended& e) {
+    if (e.visitor_broke && e.sent == 0) return false;
     return note(forwards_, e.service, e.sent == 0 && is_closed_by_peer(e.error));
   }
 

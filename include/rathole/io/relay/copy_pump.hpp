@@ -12,10 +12,10 @@ namespace rathole::io {
 inline constexpr std::size_t copy_buffer_size = 64 * 1024;
 
 /// Copies bytes from `from` to `to` until `from` ends, then ends our direction of `to`. Adds the
-/// number of bytes to `count`. The buffer exists only while there are bytes to copy, so an idle
-/// connection has none.
+/// number of bytes to `count`, and sets `to_failed` if it fails because of `to`. The buffer exists
+/// only while there are bytes to copy, so an idle connection has none.
 template <ByteStream From, ByteStream To>
-task<void> copy_pump(From& from, To& to, std::uint64_t& count) {
+task<void> copy_pump(From& from, To& to, std::uint64_t& count, bool& to_failed) {
   for (;;) {
     auto ready = co_await from.wait_readable();
     if (!ready) co_return failure(ready.error());
@@ -25,9 +25,13 @@ task<void> copy_pump(From& from, To& to, std::uint64_t& count) {
     if (!taken) co_return failure(taken.error());
     if (*taken == 0) break;
     const auto written = co_await to.write(buffer.first(*taken));
-    if (!written) co_return failure(written.error());
+    if (!written) {
+      to_failed = true;
+      co_return failure(written.error());
+    }
     count += *taken;
   }
+  to_failed = true;
   co_return co_await to.shutdown_send();
 }
 

@@ -43,8 +43,9 @@ class copy_relay {
       second_.flush();
       idle_.start();
       back_pump_.spawn(run_back());
-      auto forth = co_await copy_pump(first_, second_, status_.forth);
-      ended(forth);
+      bool second_failed = false;
+      auto forth = co_await copy_pump(first_, second_, status_.forth, second_failed);
+      ended(forth, !second_failed);
     } catch (const std::bad_alloc&) {
       fail(out_of_memory());
     }
@@ -78,15 +79,16 @@ class copy_relay {
 
   awaitable<void> run_back() {
     try {
-      auto back = co_await copy_pump(second_, first_, status_.back);
-      ended(back);
+      bool first_failed = false;
+      auto back = co_await copy_pump(second_, first_, status_.back, first_failed);
+      ended(back, first_failed);
     } catch (const std::bad_alloc&) {
       fail(out_of_memory());
     }
   }
 
-  void ended(const result<void>& direction) {
-    if (!direction) return fail(direction.error());
+  void ended(const result<void>& direction, bool of_first) {
+    if (!direction) return fail(direction.error(), of_first);
     if (!status_.error) idle_.half_closed();
   }
 
@@ -108,8 +110,11 @@ class copy_relay {
     if (second_.is_open()) second_.abort();
   }
 
-  void fail(std::error_code reason) {
-    if (!status_.error) status_.error = reason;
+  void fail(std::error_code reason, bool first_broke = false) {
+    if (!status_.error) {
+      status_.error = reason;
+      status_.first_broke = first_broke;
+    }
     idle_.stop();
     abort_both();
   }

@@ -85,6 +85,7 @@ class layered_relay {
       : runtime_(runtime),
         encoded_(plain_is_first ? status_.forth : status_.back),
         decoded_(plain_is_first ? status_.back : status_.forth),
+        plain_is_first_(plain_is_first),
         plain_(*this, runtime_.get_executor(), false, plain.release()),
         wired_(*this, runtime_.get_executor(), wired.next().is_corked(), wired.next().release()),
         layer_(std::move(wired.layer())),
@@ -125,7 +126,7 @@ class layered_relay {
     for (unsigned reads = 0; reads < reads_per_turn; ++reads) {
       if (over_ || !may_encode()) return;
       const auto taken = receive_nonblocking(plain_.socket.get(), use.read, read_size);
-      if (!taken) return fail(taken.error());
+      if (!taken) return fail_of(plain_, taken.error());
       if (!*taken) return;
       if (**taken == 0) return end_sending(use);
       const auto sent = layer_.send(std::as_const(use.read).data(), use.wire);
@@ -142,7 +143,7 @@ class layered_relay {
     for (unsigned reads = 0; reads < reads_per_turn; ++reads) {
       if (over_ || !may_decode()) return;
       const auto taken = receive_nonblocking(wired_.socket.get(), use.read, read_size);
-      if (!taken) return fail(taken.error());
+      if (!taken) return fail_of(wired_, taken.error());
       if (!*taken) return;
       const auto received = **taken == 0
                                 ? layer_.receive_end()
@@ -150,7 +151,7 @@ class layered_relay {
       use.read.clear();
       send_app(use);
       send_wire(use);
-      if (!received) return fail(received.error());
+      if (!received) return fail_of(wired_, received.error());
       if (**taken < read_size) return;
     }
   }
@@ -207,7 +208,7 @@ class layered_relay {
   std::size_t send(side& to, byte_buffer& from) {
     std::size_t sent = 0;
     if (over_) return sent;
-    if (const auto ec = send_nonblocking(to.socket.get(), from, sent)) fail(ec);
+    if (const auto ec = send_nonblocking(to.socket.get(), from, sent)) fail_of(to, ec);
     return sent;
   }
 
@@ -252,6 +253,12 @@ class layered_relay {
             app_.size() + wire_.size() + plain_.unacknowledged() + wired_.unacknowledged()};
   }
 
+  /// Ends the relay because the stream `at` broke.
+  void fail_of(const side& at, std::error_code reason) {
+    if (!over_) status_.first_broke = (&at == &plain_) == plain_is_first_;
+    fail(reason);
+  }
+
   void fail(std::error_code reason) {
     if (over_) return;
     status_.error = reason;
@@ -274,6 +281,7 @@ class layered_relay {
   relay_status status_;
   std::uint64_t& encoded_;
   std::uint64_t& decoded_;
+  const bool plain_is_first_;
   side plain_;
   side wired_;
   L layer_;

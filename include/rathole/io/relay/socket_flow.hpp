@@ -12,7 +12,9 @@
 #include <csignal>
 #include <cstddef>
 #include <cstdint>
+#include <expected>
 #include <optional>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -42,6 +44,9 @@ class socket_flow {
   ~socket_flow() {
     if (has_copied_) shared_memory::of_thread().wipe();
   }
+
+  /// Returns whether `advance` failed because of the sink, not because of the source.
+  [[nodiscard]] bool has_sink_failed() const { return has_sink_failed_; }
 
   /// Transfers what it can from the socket `source` to the socket `sink` without waiting, up to the
   /// limit of one turn. The caller must pass on the end of the source's direction. `end_is_there`
@@ -82,6 +87,12 @@ class socket_flow {
     return safe;
   }
 
+  /// Returns the error of a call on the sink.
+  std::unexpected<std::error_code> sink_failure() {
+    has_sink_failed_ = true;
+    return failure(last_error());
+  }
+
   result<waiting> transfer(int source, int sink) {
     const auto drained = drain(sink);
     if (!drained) return failure(drained.error());
@@ -120,7 +131,7 @@ class socket_flow {
     const bool is_last = end_is_there_ && size < buffer_size;
     const auto sent = ::send(sink, std::as_const(buffer).data().data(), size,
                              MSG_DONTWAIT | MSG_NOSIGNAL | (is_last ? MSG_MORE : 0));
-    if (sent < 0 && !would_block()) return failure(last_error());
+    if (sent < 0 && !would_block()) return sink_failure();
     const auto done = sent < 0 ? 0 : static_cast<std::size_t>(sent);
     count_ += done;
     if (done == size) return is_last || size == buffer_size ? move::more : move::source_empty;
@@ -153,7 +164,7 @@ class socket_flow {
   result<bool> drain(int sink) {
     while (!spill_.empty()) {
       const auto sent = ::send(sink, spill_.data(), spill_.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-      if (sent < 0) return would_block() ? result<bool>(false) : failure(last_error());
+      if (sent < 0) return would_block() ? result<bool>(false) : sink_failure();
       count_ += static_cast<std::size_t>(sent);
       spill_.erase(spill_.begin(), spill_.begin() + sent);
       if (spill_.empty()) std::vector<std::uint8_t>().swap(spill_);
@@ -161,7 +172,7 @@ class socket_flow {
     while (pipe_ && pipe_->held() > 0) {
       const auto moved = pipe_->drain_into(sink);
       if (moved == 0 || (moved < 0 && would_block())) return false;
-      if (moved < 0) return failure(last_error());
+      if (moved < 0) return sink_failure();
       count_ += static_cast<std::size_t>(moved);
     }
     return true;
@@ -174,6 +185,7 @@ class socket_flow {
   unsigned thin_ = 0;
   bool end_is_there_ = false;
   bool has_copied_ = false;
+  bool has_sink_failed_ = false;
 };
 
 }  // namespace rathole::io

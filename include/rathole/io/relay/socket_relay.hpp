@@ -103,7 +103,9 @@ class socket_relay {
     const side& sink = &way == &forth_ ? second_ : first_;
     try {
       const auto found = way.flow.advance(source.socket.get(), sink.socket.get(), end_is_there);
-      if (!found) return fail(found.error());
+      if (!found) {
+        return fail(found.error(), &(way.flow.has_sink_failed() ? sink : source) == &first_);
+      }
       way.waits = *found;
       const bool both_ended = forth_.waits == back_.waits;
       // If both directions have ended, closing signals it.
@@ -134,9 +136,10 @@ class socket_relay {
     return {status_.forth + status_.back, first_.unacknowledged() + second_.unacknowledged()};
   }
 
-  void fail(std::error_code reason) {
+  void fail(std::error_code reason, bool first_broke = false) {
     if (over_) return;
     status_.error = reason;
+    status_.first_broke = first_broke;
     first_.abort();
     second_.abort();
     end();

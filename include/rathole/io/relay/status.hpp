@@ -13,6 +13,8 @@ struct relay_status {
   std::uint64_t back = 0;
   /// Why the relay broke; no error if both directions ended in order.
   std::error_code error;
+  /// Whether it broke because the first stream did: reading from it, or writing to it, failed.
+  bool first_broke = false;
 };
 
 }  // namespace rathole::io
