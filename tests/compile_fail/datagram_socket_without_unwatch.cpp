@@ -8,6 +8,7 @@ struct incomplete_socket {
 #endif
   std::span<const rathole::io::datagram> receive();
   std::size_t send(std::span<const rathole::io::datagram> batch);
+  std::error_code take_error();
   const rathole::address& local() const;
   bool is_open() const;
   void close();

@@ -4,7 +4,11 @@
 
 #include <doctest/doctest.h>
 
+#include <csignal>
+#include <cstddef>
+#include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace rathole::test {
@@ -237,6 +241,39 @@ TEST_CASE("udp: a flood of one visitor leaves room for another") {
     for (int i = 0; i < 2000; ++i) flood.send(datagram);
     CHECK(patient.is_served());
   }
+}
+
+std::size_t count(std::string_view text, std::string_view what) {
+  std::size_t out = 0;
+  for (auto at = text.find(what); at != text.npos; at = text.find(what, at + 1)) ++out;
+  return out;
+}
+
+TEST_CASE("udp: a local service that is absent is reported once") {
+  tunnel t(ours());
+  const std::uint16_t absent = free_udp_port();
+  const std::uint16_t port = t.add_udp("dns", absent);
+  t.start_in_turn();
+  INFO(t.story());
+  const std::string line = "Failed to connect to 127.0.0.1:" + std::to_string(absent) +
+                           ": Connection refused; nothing listens there: start it, or correct "
+                           "`client.services.dns.local_addr`";
+  udp_socket visitor;
+  visitor.connect(port);
+  CHECK(eventually([&] {
+    visitor.send("anybody?");
+    return count(t.client->output(), line) > 0;
+  }));
+  // Other visitors and further datagrams say nothing new.
+  for (int i = 0; i < 20; ++i) {
+    udp_socket next;
+    next.connect(port);
+    next.send("and now?");
+    visitor.send("and now?");
+  }
+  t.client->signal(SIGTERM);
+  CHECK(t.client->wait_exit() == 0);
+  CHECK(count(t.client->output(), line) == 1);
 }
 
 }  // namespace

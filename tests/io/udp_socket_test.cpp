@@ -340,6 +340,28 @@ TEST_SUITE("udp_socket") {
     CHECK(sender.receive().size() == 1);
   }
 
+  TEST_CASE("a port where nobody listens is reported, once for each time that it was asked") {
+    udp_bench bench;
+    std::optional<io::udp_socket> listener = bench.bind(at("127.0.0.1"));
+    const udp::endpoint there = where(*listener);
+    io::udp_socket sender = bench.connect(there);
+    CHECK_FALSE(sender.take_error());
+    listener.reset();
+    // The next call learns of it, whichever it is.
+    sender.send(batch_of({"to nobody"}, there));
+    CHECK(sender.receive().empty());
+    CHECK(sender.take_error() == std::errc::connection_refused);
+    CHECK_FALSE(sender.take_error());
+    sender.send(batch_of({"to nobody"}, there));
+    sender.send(batch_of({"to nobody"}, there));
+    CHECK(sender.take_error() == std::errc::connection_refused);
+    CHECK(sender.receive().empty());
+    sender.take_error();
+    io::udp_socket late = bench.bind(there);
+    sender.send(batch_of({"hello"}, there));
+    CHECK_FALSE(sender.take_error());
+  }
+
   TEST_CASE("errors from a closed port cause no busy loop, and other peers are reached") {
     udp_bench bench;
     inbox sender(bench.bind(at("127.0.0.1")));

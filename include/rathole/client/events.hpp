@@ -68,7 +68,9 @@ struct data_channel_failed {
   std::error_code error;
 };
 
-/// Reports that the local service did not accept a connection; its visitor is rejected.
+/// Reports that the local service did not accept a connection; its visitor is rejected. For a UDP
+/// service: that a visitor's socket could not be opened, or, at most once in
+/// `io::udp_report_interval`, that datagrams do not reach the local service.
 struct local_connect_failed {
   /// The name of the service.
   std::string_view service;

@@ -114,7 +114,10 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
     const bool moved = before->local_addr != service_->local_addr ||
                        before->prefer_ipv6 != service_->prefer_ipv6 ||
                        before->udp.answers_from_any_port != service_->udp.answers_from_any_port;
-    if (moved) visitors_.clear();
+    if (moved) {
+      visitors_.clear();
+      unreachable_due_ = {};
+    }
     visitors_.set_limits(service_->udp.max_visitors, service_->udp.idle_timeout);
     for (const auto& each : channels_) each->set_queue_size(service_->udp.queue_size);
   }
@@ -142,6 +145,7 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
       if (who->via != from) who->via = from;
       if (who->socket) {
         losses_.counts.refused += own.size() - who->send(own);
+        report_unreachable(*who);
       } else {
         keep(*who, own);
       }
@@ -232,6 +236,7 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
   /// Sends datagrams from the local service to the tunnel.
   void answer(visitor& who) {
     const auto batch = who.socket->receive();
+    report_unreachable(who);
     if (batch.empty()) return;
     visitors_.touch(who.id, runtime_.now());
     if (!who.via || who.via->is_over()) who.via = channels_.empty() ? nullptr : channels_.front();
@@ -264,6 +269,15 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
     });
   }
 
+  /// Reports that the datagrams of `who` do not reach the local service, at most once in
+  /// `udp_report_interval`.
+  void report_unreachable(visitor& who) {
+    const std::error_code error = who.socket->take_error();
+    if (!error || runtime_.now() < unreachable_due_) return;
+    unreachable_due_ = runtime_.now() + io::udp_report_interval;
+    report_failure(service_, error);
+  }
+
   void report_loop(std::uint64_t dropped) {
     context_->on_control_plane([context = context_, service = service_, dropped] {
       context->emit(
@@ -285,6 +299,8 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
   io::udp_visitors<runtime_type, visitor_pointer> visitors_;
   std::vector<std::shared_ptr<channel_type>> channels_;
   io::udp_loss_reporter<runtime_type> losses_;
+  /// When it may be reported again that the local service cannot be reached.
+  time_point unreachable_due_{};
   protocol::udp_loop_detector loops_;
   io::task_group opening_;
   std::stop_source closing_;

@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -82,6 +83,9 @@ class datagram_socket {
     }
     return taken;
   }
+
+  /// Returns no error, because the simulated network reports none; see `io::DatagramSocket`.
+  std::error_code take_error() { return {}; }
 
   /// Returns the address that it is bound to.
   [[nodiscard]] const address& local() const { return box_->local; }

@@ -15,6 +15,7 @@
 #include <cstring>
 #include <memory>
 #include <span>
+#include <system_error>
 #include <vector>
 
 namespace rathole::io {
@@ -97,10 +98,12 @@ class udp_batch {
       envelopes_[i].control.offer(header);
     }
     int count = 0;
+    peer_error_ = 0;
     // The error may belong to an earlier send; it must not hide datagrams that have arrived.
     for (unsigned attempt = 0; attempt < max_errors; ++attempt) {
       count = ::recvmmsg(socket, messages_.data(), capacity, MSG_DONTWAIT, nullptr);
       if (count >= 0 || errno == EAGAIN) break;
+      note_error();
     }
     received_.clear();
     for (int i = 0; i < count; ++i) cut(static_cast<std::size_t>(i));
@@ -111,6 +114,7 @@ class udp_batch {
   /// system accepted; a datagram that it refuses does not prevent the others.
   std::size_t send(int socket, std::span<const datagram> batch, bool is_connected) {
     std::size_t taken = 0;
+    peer_error_ = 0;
     while (!batch.empty()) {
       std::size_t used = 0;
       std::size_t messages = 0;
@@ -128,6 +132,10 @@ class udp_batch {
     }
     return taken;
   }
+
+  /// Returns the error by which the last call learned that a peer cannot be reached (udp(7)); no
+  /// error if there was none.
+  [[nodiscard]] std::error_code peer_error() const { return {peer_error_, std::system_category()}; }
 
  private:
   /// The size of the longest payload.
@@ -148,6 +156,11 @@ class udp_batch {
   };
 
   udp_batch() = default;
+
+  /// Remembers `errno` if it says that a peer cannot be reached.
+  void note_error() {
+    if (errno == ECONNREFUSED || errno == EHOSTUNREACH || errno == ENETUNREACH) peer_error_ = errno;
+  }
 
   void allocate() { buffers_ = std::make_unique_for_overwrite<std::uint8_t[]>(capacity * stride); }
 
@@ -223,6 +236,7 @@ class udp_batch {
       }
       if (errno == EINTR) continue;
       if (errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM) break;
+      note_error();
       // The first error may be an ICMP error of an earlier datagram; the second in a row belongs to
       // this message. The route may not support runs, or the local address may no longer exist.
       if (++errors > 1) {
@@ -272,6 +286,7 @@ class udp_batch {
   /// The datagrams that each message carries.
   std::array<std::span<const datagram>, capacity> runs_{};
   std::vector<datagram> received_;
+  int peer_error_ = 0;
   std::unique_ptr<std::uint8_t[]> buffers_;
 };
 

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <system_error>
 
 namespace rathole::io {
 
@@ -48,10 +49,13 @@ struct udp_connect_options {
 ///   received, until `unwatch()`; never inside `watch`. The callback may unwatch and close the
 ///   socket, but must neither call `watch` nor destroy the socket.
 /// * `receive()` returns the datagrams that have arrived, at most one batch; it never waits. The
-///   payloads are valid until the next `receive` of any socket on the thread. Errors that the
-///   system reports for earlier sends are ignored.
+///   payloads are valid until the next `receive` of any socket on the thread.
 /// * `send(batch)` passes datagrams to the system and returns how many it accepted; the others
 ///   are lost. A connected socket sends to its peer, whatever `peer` says.
+/// * `take_error()` returns the last error by which the system reported that the peer of a
+///   connected socket cannot be reached, such as `std::errc::connection_refused` if nothing
+///   receives at its port, and forgets it; no error if there was none. Such errors make `watch`
+///   call `readable`, and neither `receive` nor `send` fails because of them.
 /// * `local()` returns the address that it is bound to.
 /// * `close()` ends receiving and sending; there are no more callbacks.
 template <class S>
@@ -62,6 +66,7 @@ concept DatagramSocket =
       { s.unwatch() } -> std::same_as<void>;
       { s.receive() } -> std::same_as<std::span<const datagram>>;
       { s.send(batch) } -> std::same_as<std::size_t>;
+      { s.take_error() } -> std::same_as<std::error_code>;
       { cs.local() } -> std::same_as<const address&>;
       { cs.is_open() } -> std::same_as<bool>;
       { s.close() } -> std::same_as<void>;

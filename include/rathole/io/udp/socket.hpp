@@ -82,7 +82,9 @@ class udp_socket {
   /// Returns the datagrams that have arrived; see `DatagramSocket`.
   std::span<const datagram> receive() {
     if (!is_open()) return {};
-    const auto all = udp_batch::of_thread().receive(impl_->socket.get());
+    udp_batch& calls = udp_batch::of_thread();
+    const auto all = calls.receive(impl_->socket.get());
+    impl_->note(calls.peer_error());
     return impl_->any_port ? impl_->any_port->receive(all) : all;
   }
 
@@ -91,8 +93,16 @@ class udp_socket {
     if (!is_open()) return 0;
     const int socket = impl_->socket.get();
     udp_batch& calls = udp_batch::of_thread();
-    if (!impl_->any_port) return calls.send(socket, batch, is_connected_);
-    return calls.send(socket, impl_->any_port->address_to_peer(batch), false);
+    const std::size_t taken =
+        impl_->any_port ? calls.send(socket, impl_->any_port->address_to_peer(batch), false)
+                        : calls.send(socket, batch, is_connected_);
+    impl_->note(calls.peer_error());
+    return taken;
+  }
+
+  /// Returns the last error of the peer and forgets it; see `DatagramSocket`.
+  std::error_code take_error() {
+    return impl_ ? std::exchange(impl_->error, std::error_code()) : std::error_code();
   }
 
   /// Returns the address that it is bound to.
@@ -120,7 +130,12 @@ class udp_socket {
       socket.close();
     }
 
+    void note(std::error_code of_peer) {
+      if (of_peer) error = of_peer;
+    }
+
     descriptor socket;
+    std::error_code error;
     std::move_only_function<void()> readable;
     /// The peer, if it may send from any port.
     std::optional<any_port_peer> any_port;
