@@ -226,6 +226,10 @@ TEST_CASE("log: a server's events become the documented lines") {
            "Failed to listen at [::1]:2333: Address already in use; another program or another "
            "copy "
            "of this one listens there: end it, or choose another port. Retry in 2s..."},
+      {[&](auto& log) { log.on(server::listener_lost{at, in_use, 2s}); },
+       "ERROR rathole::server: Failed to listen at [::1]:2333 again: Address already in use; "
+       "another program or another copy of this one listens there: end it, or choose another port. "
+       "Retry in 2s..."},
       {[&](auto& log) { log.on(server::accept_failed{"web", in_use, 450ms}); },
        "ERROR " + service + "Failed to accept: Address already in use. Retry in 450ms..."},
       {[&](auto& log) { log.on(server::accept_failed{"", in_use, 1250ms}); },
@@ -442,6 +446,27 @@ TEST_CASE("log: a server warns if a client repeatedly closes what was just start
     log.on(server::forward_ended{"web", peer, 1, 3, 0, reset});
     CHECK(kept.text.str().find("its local service must run") != std::string::npos);
   }
+}
+
+TEST_CASE("log: a port that stays in use is an error once, until the reason changes") {
+  kept_log kept(log_level::info);
+  told_time = time_point(1h);
+  server_log log(kept.lines, {}, [] { return told_time; });
+  const address at{"192.0.2.1", 80};
+  const auto in_use = std::make_error_code(std::errc::address_in_use);
+  const auto denied = std::make_error_code(std::errc::permission_denied);
+  const auto lines = [&] { return std::ranges::count(kept.text.str(), '\n'); };
+  log.on(server::service_bind_failed{"web", at, in_use, 1s});
+  log.on(server::listener_lost{at, in_use, 1s});
+  CHECK(lines() == 2);
+  for (int i = 0; i < 9; ++i) {
+    told_time += repeat_interval;
+    log.on(server::service_bind_failed{"web", at, in_use, 1s, true});
+    log.on(server::listener_lost{at, in_use, 1s, true});
+  }
+  CHECK(lines() == 2);
+  log.on(server::service_bind_failed{"web", at, denied, 1s});
+  CHECK(lines() == 3);
 }
 
 TEST_CASE("log: the number of distinct limited lines that are tracked is bounded") {

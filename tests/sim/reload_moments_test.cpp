@@ -217,6 +217,69 @@ TEST_CASE("reload: services exchange their addresses") {
   tunnel.finish();
 }
 
+TEST_CASE("reload: the server and a service exchange their ports") {
+  const auto seed = test::scenario_seed(9);
+  REPLAYABLE(seed);
+  reload_tunnel tunnel(seed);
+  tunnel.start();
+  tunnel.server_settings.bind_addr = {"0.0.0.0", 5203};
+  tunnel.server_settings.services[1].bind_addr = {"0.0.0.0", 2333};
+  SUBCASE("and each works at its new one") {
+    CHECK_FALSE(tunnel.update_server());
+    tunnel.client_settings.remote_addr.port = 5203;
+    tunnel.update_client();
+    CHECK(tunnel.serves(2333));
+    CHECK(tunnel.serves(5202));
+    CHECK(tunnel.echoes(*tunnel.untouched));
+    CHECK(tunnel.server->events.count<server::service_bind_failed>() == 0);
+  }
+  SUBCASE("with a service that is removed") {
+    tunnel.server_settings.services.pop_back();
+    CHECK_FALSE(tunnel.update_server());
+    tunnel.client_settings.remote_addr.port = 5203;
+    tunnel.client_settings.services.pop_back();
+    tunnel.update_client();
+    CHECK(tunnel.serves(5202));
+    CHECK(tunnel.echoes(*tunnel.untouched));
+  }
+  SUBCASE("but keep them if another address cannot be bound") {
+    auto squatter = tunnel.bench.must(tunnel.bench.server.listen(address{"0.0.0.0", 2334}));
+    tunnel.server_settings.bind_addr.push_back({"0.0.0.0", 2334});
+    CHECK(tunnel.update_server() == std::errc::address_in_use);
+    CHECK(tunnel.serves(5203, 300ms));
+    tunnel.check_untouched(2);
+    tunnel.world.net().lose_connections("server", "client");
+    CHECK(tunnel.serves(5203, 10s));
+    CHECK(tunnel.serves(5202, 10s));
+    squatter.close();
+  }
+  tunnel.finish();
+}
+
+TEST_CASE("reload: a listener that was closed in vain is opened again until that succeeds") {
+  const auto seed = test::scenario_seed(10);
+  REPLAYABLE(seed);
+  reload_tunnel tunnel(seed);
+  tunnel.start();
+  auto squatter = tunnel.bench.must(tunnel.bench.server.listen(address{"0.0.0.0", 2334}));
+  tunnel.server_settings.bind_addr =
+      address_list(std::vector<address>{{"::", 2333}, {"0.0.0.0", 2334}});
+  // The first operation finds the port in use; the second one opens the old address again.
+  auto& operations = tunnel.world.net().operations("server");
+  operations.fail_at(operations.count() + 2, std::errc::too_many_files_open);
+  CHECK(tunnel.update_server() == std::errc::address_in_use);
+  tunnel.world.run_for(5s);
+  CHECK_FALSE(operations.is_set());
+  CHECK(tunnel.server->events.count<server::listener_lost>() == 1);
+  CHECK(tunnel.server->events.last_error<server::listener_lost>() ==
+        std::errc::too_many_files_open);
+  tunnel.check_untouched(2);
+  tunnel.world.net().lose_connections("server", "client");
+  CHECK(tunnel.serves(5203, 10s));
+  squatter.close();
+  tunnel.finish();
+}
+
 TEST_CASE("reload: a draining client ends with its connections") {
   const auto seed = test::scenario_seed(8);
   REPLAYABLE(seed);

@@ -272,7 +272,9 @@ TEST_CASE("udp: a port in use is bound once it is free") {
   tunnel.start_server();
   tunnel.start_client();
   tunnel.world.run_for(10s);
-  CHECK(tunnel.server->events.count<server::service_bind_failed>() == 1);
+  // About once a second.
+  CHECK(tunnel.server->events.count<server::service_bind_failed>() > 3);
+  CHECK(tunnel.server->events.count<server::service_bind_failed>() < 20);
   port_holder.reset();
   CHECK(tunnel.echoed_again(tunnel.visitor(), 5s));
   tunnel.finish();

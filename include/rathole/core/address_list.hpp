@@ -66,6 +66,11 @@ inline std::vector<address> in_bind_order(const address_list& all) {
   return out;
 }
 
+/// Returns whether an address in `all` has the port of `other`. Port 0 names no particular port.
+inline bool has_port_of(const address_list& all, const address& other) {
+  return other.port != 0 && std::ranges::find(all, other.port, &address::port) != all.end();
+}
+
 /// Returns whether a server does without `where`, an address of `all` that could not be bound
 /// because of `why`. This is so if `where` is the wildcard `::`, the host has no IPv6, and `all`
 /// names `0.0.0.0` with the same port. Replacing `::` by `0.0.0.0`, as for a list without it, would

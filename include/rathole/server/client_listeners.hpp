@@ -84,10 +84,7 @@ class client_listeners {
     std::vector<listener_pointer> out;
     for (const listener_pointer& each : listeners_) {
       const bool stays = std::ranges::find(wanted, each->where) != wanted.end();
-      const bool has_port = std::ranges::any_of(wanted, [&](const address& other) {
-        return other.port == each->where.port && other.port != 0;
-      });
-      if (!stays && has_port) out.push_back(each);
+      if (!stays && has_port_of(wanted, each->where)) out.push_back(each);
     }
     return out;
   }

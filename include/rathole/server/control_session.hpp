@@ -118,6 +118,13 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
     apply_settings();
   }
 
+  /// Closes the listeners whose ports `needed` names, unless their addresses are in `kept`. Returns
+  /// whether there were any; `update` with the present settings opens them again. A UDP service has
+  /// ports of its own, and is not affected.
+  bool release(const address_list& kept, const address_list& needed) {
+    return listeners_.release(kept, needed);
+  }
+
   /// Accepts a visitor of the service.
   void visitor_arrived(visitor_type visitor) {
     if (loops_->concerns(visitor.peer())) return loops_->visitor_arrived(std::move(visitor));

@@ -52,7 +52,7 @@ struct address_left_out {
   const address& at;
 };
 
-/// Reports, once for each cause, that an address of a service cannot be bound; the server retries.
+/// Reports that an address of a service cannot be bound; the server retries.
 struct service_bind_failed {
   /// The name of the service.
   std::string_view service;
@@ -62,6 +62,21 @@ struct service_bind_failed {
   std::error_code error;
   /// The time until the next attempt.
   duration retry_in;
+  /// Whether the attempt before failed for the same reason.
+  bool repeated = false;
+};
+
+/// Reports that an address for clients, which was closed for an update that failed, cannot be bound
+/// again; the server retries.
+struct listener_lost {
+  /// The address in the settings.
+  const address& at;
+  /// The reason.
+  std::error_code error;
+  /// The time until the next attempt.
+  duration retry_in;
+  /// Whether the attempt before failed for the same reason.
+  bool repeated = false;
 };
 
 /// Reports, once for each cause, that a listener could not accept; it continues after a pause.
@@ -205,6 +220,8 @@ struct forward_ended {
   std::uint64_t sent;
   /// Why the connection broke; no error if it ended in order.
   std::error_code error;
+  /// Whether it broke because the visitor's connection did.
+  bool visitor_broke = false;
 };
 
 /// Reports that datagrams of a UDP service were lost on this side. The first loss is reported at
@@ -219,5 +236,3 @@ struct datagrams_lost {
 };
 
 }  // namespace rathole::server
-  /// Whether it broke because the visitor's connection did.
-  bool visitor_broke = false;

@@ -11,11 +11,14 @@
 #include <rathole/io/retry_on_bad_alloc.hpp>
 #include <rathole/io/stream/accept_loop.hpp>
 #include <rathole/io/task.hpp>
+#include <rathole/io/time/alarm.hpp>
 #include <rathole/protocol/descriptor_budget.hpp>
 #include <rathole/server/descriptors.hpp>
 #include <rathole/server/events.hpp>
+#include <rathole/server/run_session.hpp>
 #include <rathole/server/serve_connection.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <new>
@@ -97,14 +100,62 @@ io::task<std::vector<typename Context::listener_pointer>> bind_listeners(
   co_return fresh;
 }
 
+/// Listens again at the address of `old`, which was closed for others that could not be bound, and
+/// retries until it succeeds or the address is no longer wanted.
+template <class Context>
+io::awaitable<void> listen_again(std::shared_ptr<Context> self,
+                                 typename Context::listener_pointer old) {
+  const auto stop = old->closing.get_token();
+  backoff retry(client_listener_backoff);
+  std::error_code cause;
+  // Another update may have replaced it in the meantime.
+  while (!stop.stop_requested() && self->listeners.find(old->where) == old) {
+    auto acceptor = co_await self->transport.listen(old->where, stop);
+    if (stop.stop_requested() || self->listeners.find(old->where) != old) co_return;
+    if (acceptor) {
+      const auto listener = std::make_shared<typename Context::listener_type>(
+          old->where, std::move(*acceptor), old->closing);
+      const address& local = listener->acceptor.local();
+      const listening event{local, replaced_by(local, old->where)};
+      if (cause) self->emit(event);
+      start_listening(self, listener);
+      self->listeners.replace(old, listener);
+      co_return;
+    }
+    auto rng = self->runtime().rng();
+    const auto pause = retry.next(rng);
+    const bool repeated = std::exchange(cause, acceptor.error()) == acceptor.error();
+    const listener_lost event{old->where, cause, pause, repeated};
+    self->emit(event);
+    co_await io::pause(self->runtime(), pause, stop);
+  }
+}
+
+/// Closes the listeners of services whose ports `next.bind_addr` needs, as far as `next` gives up
+/// their addresses. Returns the sessions of these services.
+template <class Context>
+auto release_ports(Context& self, const config::server& next) {
+  const address_list none;
+  auto sessions = sessions_of(self);
+  std::erase_if(sessions, [&](const auto& session) {
+    const config::server_service& present = *session->service();
+    const auto wanted =
+        std::ranges::find(next.services, present.name, &config::server_service::name);
+    const bool stays = wanted != next.services.end() && same_service(*wanted, present);
+    return !session->release(stays ? wanted->bind_addr : none, next.bind_addr);
+  });
+  return sessions;
+}
+
 /// Listens for clients on exactly the addresses in `settings`; existing listeners are kept. If an
 /// address cannot be bound, nothing changes.
 template <class Context>
 io::task<void> open_listeners(std::shared_ptr<Context> self,
                               std::shared_ptr<const config::server> settings) {
   // A listener whose port another address takes over, such as 127.0.0.1 by 0.0.0.0, must be closed
-  // first.
+  // first, and so must that of a service whose port becomes one for clients.
   const auto in_the_way = self->listeners.conflicting_with(settings->bind_addr);
+  const auto released = release_ports(*self, *settings);
   for (const auto& each : in_the_way) each->acceptor.close();
   result<std::vector<typename Context::listener_pointer>> fresh = failure(out_of_memory());
   try {
@@ -114,13 +165,10 @@ io::task<void> open_listeners(std::shared_ptr<Context> self,
   }
   if (!fresh) {
     for (const auto& each : in_the_way) {
-      auto again = co_await self->transport.listen(each->where, self->closing.get_token());
-      if (!again) continue;
-      auto listener = std::make_shared<typename Context::listener_type>(
-          each->where, std::move(*again), each->closing);
-      start_listening(self, listener);
-      self->listeners.replace(each, listener);
+      const auto again = [self, each] { return listen_again(self, each); };
+      self->group.spawn(io::retry_on_bad_alloc(self->runtime(), each->closing.get_token(), again));
     }
+    for (const auto& session : released) session->update(session->service());
     co_return failure(fresh.error());
   }
   self->taken_over.clear();

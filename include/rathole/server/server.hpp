@@ -51,8 +51,10 @@ class basic_server {
   /// case. The transport stays the same except for its socket options; the caller must apply the
   /// number of workers.
   ///
-  /// * `bind_addr`: new addresses are bound first. Listeners whose addresses are removed are
-  ///   closed, and with them the control channels of clients that connected through them.
+  /// * `bind_addr`: new addresses are bound first. Only a listener for clients or visitors that is
+  ///   removed and whose port a new address needs is closed before, and opened again if the update
+  ///   fails. Then listeners whose addresses are removed are closed, and with them the control
+  ///   channels of clients that connected through them.
   /// * A service that is removed, or whose kind or token changes, loses its control channel; a
   ///   new one waits for its client.
   /// * Every other setting takes effect at once, or for what begins afterwards.

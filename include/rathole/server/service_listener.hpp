@@ -35,6 +35,7 @@ io::awaitable<std::optional<typename Context::runtime_type::acceptor>> bind_serv
     address where, std::stop_token stop) {
   auto& runtime = context->runtime();
   backoff retry(service_listener_backoff);
+  std::error_code cause;
   const io::socket_options options = transport::to_traffic_options(context->settings->transport.tcp,
                                                                    service->nodelay.value_or(true));
   for (;;) {
@@ -48,7 +49,8 @@ io::awaitable<std::optional<typename Context::runtime_type::acceptor>> bind_serv
     }
     auto rng = runtime.rng();
     const auto pause = retry.next(rng);
-    const service_bind_failed event{service->name, where, acceptor.error(), pause};
+    const bool repeated = std::exchange(cause, acceptor.error()) == acceptor.error();
+    const service_bind_failed event{service->name, where, cause, pause, repeated};
     context->emit(event);
     co_await io::pause(runtime, pause, stop);
     if (stop.stop_requested()) co_return std::nullopt;
@@ -103,6 +105,17 @@ class service_listeners {
       context->group.spawn(std::move(work));
       open_.push_back(std::move(added));
     }
+  }
+
+  /// Closes the listeners whose addresses are not in `kept` but whose ports are in `needed`; the
+  /// next `listen` may open them again. Returns whether there were any. Needs no memory.
+  bool release(const address_list& kept, const address_list& needed) {
+    return std::erase_if(open_, [&](auto& each) {
+             const bool stays = std::ranges::find(kept, each.first) != kept.end();
+             const bool goes = !stays && has_port_of(needed, each.first);
+             if (goes) each.second.request_stop();
+             return goes;
+           }) > 0;
   }
 
   /// Closes all listeners permanently.

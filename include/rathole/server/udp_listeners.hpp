@@ -135,10 +135,8 @@ class udp_listeners {
       }
       auto rng = runtime.rng();
       const auto pause = retry.next(rng);
-      if (bound.error() != cause) {
-        cause = bound.error();
-        self.report_failure(service, at->where, cause, pause);
-      }
+      const bool repeated = std::exchange(cause, bound.error()) == bound.error();
+      self.report_failure(service, at->where, cause, pause, repeated);
       co_await io::pause(runtime, pause, stop);
       if (stop.stop_requested()) co_return;
     }
@@ -162,9 +160,9 @@ class udp_listeners {
   }
 
   void report_failure(const service_pointer& service, const address& where, std::error_code cause,
-                      duration pause) {
-    context_->on_control_plane([context = context_, service, where, cause, pause] {
-      const service_bind_failed event{service->name, where, cause, pause};
+                      duration pause, bool repeated) {
+    context_->on_control_plane([context = context_, service, where, cause, pause, repeated] {
+      const service_bind_failed event{service->name, where, cause, pause, repeated};
       context->emit(event);
     });
   }

@@ -52,12 +52,14 @@ class server_log {
            "Listening at " + escaped(e.at));
     if (listens_) listens_(e.service, e.at);
   }
-  /// Logs at error.
+  /// Logs at error, once per service, address, cause and interval; other times, and as long as the
+  /// cause stays the same, at debug.
   void on(const server::service_bind_failed& e) {
-    const std::string what =
-        "Failed to listen at " + escaped(e.at) + ": " + e.error.message() + listen_advice(e.error);
-    write_once(log_level::error, "bind\n" + std::string(e.service) + '\n' + what,
-               service_context(e.service), what + retry_text(e.retry_in));
+    report_bind_failure(e.service, "Failed to listen at " + escaped(e.at) + ": ", e);
+  }
+  /// Logs like `service_bind_failed`.
+  void on(const server::listener_lost& e) {
+    report_bind_failure({}, "Failed to listen at " + escaped(e.at) + " again: ", e);
   }
   /// Logs at warn.
   void on(const server::address_left_out& e) {
@@ -179,6 +181,16 @@ class server_log {
   /// debugging.
   static log_level refusal_level(bool repeated) {
     return repeated ? log_level::debug : log_level::error;
+  }
+
+  /// Logs that an address cannot be bound; `service` is empty for one of the clients' listeners.
+  template <class Event>
+  void report_bind_failure(std::string_view service, const std::string& failed, const Event& e) {
+    const std::string what = failed + e.error.message() + listen_advice(e.error);
+    const std::string line = what + retry_text(e.retry_in);
+    if (e.repeated) return write(log_level::debug, context_of(service), line);
+    write_once(log_level::error, "bind\n" + std::string(service) + '\n' + what, context_of(service),
+               line);
   }
 
   void warn_of_replacement(std::string_view context, const address& at, const address* wanted) {
