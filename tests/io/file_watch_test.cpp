@@ -254,6 +254,12 @@ const std::vector<change>& changes() {
        }},
       {"made after the watch", [](const fs::path&) {},
        [](const fs::path& at) { write(at / file, "one"); }},
+      {"a directory in its place, and then the file again",
+       [](const fs::path& at) { fs::create_directory(at / file); },
+       [](const fs::path& at) {
+         fs::remove(at / file);
+         write(at / file, "one");
+       }},
       {"made after the watch, with its directory",
        [](const fs::path& at) { fs::remove(at / "conf"); },
        [](const fs::path& at) {
@@ -359,17 +365,20 @@ TEST_SUITE("file_watch") {
         const std::ofstream opened(path, std::ios::app);
       }
       CHECK(config.has_called(0));
-      // The file is missing, or not a regular file, until there is one.
+      // A missing file is not reported; what takes its place is, but not what happens in a directory.
       fs::remove(path);
       CHECK(config.has_called(0));
       fs::create_directory(path);
-      CHECK(config.has_called(0));
+      CHECK(config.has_called(1));
+      fs::create_directory(path / "x");
+      fs::remove(path / "x");
+      CHECK(config.has_called(1));
       fs::remove(path);
       REQUIRE(::mkfifo(path.c_str(), 0600) == 0);
-      CHECK(config.has_called(0));
+      CHECK(config.has_called(2));
       fs::remove(path);
       write(path, "b");
-      CHECK(config.has_called(1));
+      CHECK(config.has_called(3));
     }
   }
 

@@ -15,9 +15,10 @@ struct file_identity {
   std::uint64_t device = 0;
   /// The inode number of the file.
   std::uint64_t inode = 0;
-  /// The size in bytes.
+  /// The size in bytes; -1 for a file that is not regular.
   std::int64_t size = 0;
-  /// When the content was last modified (inode(7)), in ns of the system's time.
+  /// When the content was last modified (inode(7)), in ns of the system's time; the type of a file
+  /// that is not regular.
   std::int64_t modified = 0;
   /// When the inode last changed (inode(7)), in ns of the system's time.
   std::int64_t changed = 0;
@@ -26,11 +27,16 @@ struct file_identity {
   bool operator==(const file_identity&) const = default;
 };
 
-/// Returns the identity of the regular file at `path`; nothing if there is no such file or the path
-/// cannot be followed.
+/// Returns the identity of the file at `path`; nothing if there is none or the path cannot be
+/// followed. Of a file that is not regular, such as a directory, the content does not count.
 inline std::optional<file_identity> identity_of(const std::filesystem::path& path) {
   struct stat found{};
-  if (::stat(path.c_str(), &found) != 0 || !S_ISREG(found.st_mode)) return std::nullopt;
+  if (::stat(path.c_str(), &found) != 0) return std::nullopt;
+  if (!S_ISREG(found.st_mode)) {
+    const std::int64_t type = found.st_mode & S_IFMT;
+    return file_identity{
+        .device = found.st_dev, .inode = found.st_ino, .size = -1, .modified = type};
+  }
   const auto nanoseconds = [](const timespec& at) {
     return std::int64_t{at.tv_sec} * 1'000'000'000 + at.tv_nsec;
   };
