@@ -1,6 +1,7 @@
 #pragma once
 
 #include <rathole/core/out_of_memory.hpp>
+#include <rathole/io/run/run_on.hpp>
 #include <rathole/io/stream/machine_driver.hpp>
 #include <rathole/io/time/earliest_timer.hpp>
 #include <rathole/protocol/channel_pool.hpp>
@@ -123,6 +124,16 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
   /// ports of its own, and is not affected.
   bool release(const address_list& kept, const address_list& needed) {
     return listeners_.release(kept, needed);
+  }
+
+  /// Closes the sockets of a UDP service at addresses that `next`, its new settings, does not name,
+  /// on the thread that owns them. Must precede `update` of the services that may get these ports.
+  static io::awaitable<void> release_udp(std::shared_ptr<control_session> self,
+                                         service_pointer next) {
+    if (!self->udp_ || self->ended_.stop_requested()) co_return;
+    const auto udp = self->udp_;
+    auto work = udp_service_type::release(udp, std::move(next));
+    co_await io::run_on(udp->runtime().get_executor(), std::move(work));
   }
 
   /// Accepts a visitor of the service.

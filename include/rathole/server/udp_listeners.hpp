@@ -2,6 +2,7 @@
 
 #include <rathole/config/types.hpp>
 #include <rathole/core/address.hpp>
+#include <rathole/core/address_list.hpp>
 #include <rathole/core/backoff.hpp>
 #include <rathole/io/retry_on_bad_alloc.hpp>
 #include <rathole/io/run/task_group.hpp>
@@ -71,11 +72,7 @@ class udp_listeners {
   void open(const service_pointer& service, const std::shared_ptr<void>& owner) {
     if (closed_) return;
     const auto& wanted = service->bind_addr;
-    std::erase_if(listeners_, [&](const auto& each) {
-      const bool stays = std::ranges::find(wanted, each->where) != wanted.end();
-      if (!stays) each->close();
-      return !stays;
-    });
+    keep(wanted);
     for (const address& where : in_bind_order(wanted)) {
       const auto is_there = [&](const auto& each) { return each->where == where; };
       if (std::ranges::any_of(listeners_, is_there)) continue;
@@ -87,6 +84,15 @@ class udp_listeners {
       binding_.spawn(io::retry_on_bad_alloc(runtime_, added->closing.get_token(), work));
       listeners_.push_back(added);
     }
+  }
+
+  /// Closes the listeners whose addresses are not in `wanted`.
+  void keep(const address_list& wanted) {
+    std::erase_if(listeners_, [&](const auto& each) {
+      const bool stays = std::ranges::find(wanted, each->where) != wanted.end();
+      if (!stays) each->close();
+      return !stays;
+    });
   }
 
   /// Turns receiving on or off.

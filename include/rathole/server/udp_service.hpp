@@ -121,6 +121,13 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
     open_listeners();
   }
 
+  /// Closes the sockets at addresses that `next` does not name, so that another service may have
+  /// them; `update` does the rest.
+  static io::awaitable<void> release(std::shared_ptr<udp_service> self, service_pointer next) {
+    if (!self->closed_) self->listeners_.keep(next->bind_addr);
+    co_return;
+  }
+
   /// Returns the number of remembered visitors.
   [[nodiscard]] std::size_t visitors() const { return visitors_.size(); }
 

@@ -65,7 +65,17 @@ io::task<void> update(std::shared_ptr<Context> self, config::server next) {
       *known = std::make_shared<const config::server_service>(service);
     }
   }
-  for (const auto& session : sessions_of(*self)) {
+  const auto sessions = sessions_of(*self);
+  // Services may exchange ports, so all give up theirs before any gets a new one. A TCP service
+  // binds a new one only after this call.
+  for (const auto& session : sessions) {
+    const auto* const known =
+        self->registry.find_service(protocol::service_digest(session->service()->name));
+    if (!known) continue;
+    auto released = control_session<Context>::release_udp(session, *known);
+    co_await std::move(released);
+  }
+  for (const auto& session : sessions) {
     const auto key = protocol::service_digest(session->service()->name);
     if (const auto* known = self->registry.find_service(key)) session->update(*known);
   }
