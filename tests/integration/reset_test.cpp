@@ -127,8 +127,8 @@ TEST_CASE("early closes: visitors that reset their connections are not the clien
     tunnel t({by.name, our_program(), our_program(), by.server, by.client});
     t.environment = {"RATHOLE_LOG=debug"};
     const std::uint16_t port = t.add("web", silent.port());
-    t.start_in_turn();
-    INFO(t.story());
+    t.start_server_first();
+    INFO(t.logs());
     REQUIRE(t.server->wait_for("Control channel established"));
     REQUIRE(eventually([&] { return !refused(port); }));
     const std::size_t before = t.server->output().size();

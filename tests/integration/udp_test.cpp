@@ -253,8 +253,8 @@ TEST_CASE("udp: a local service that is absent is reported once") {
   tunnel t(ours());
   const std::uint16_t absent = free_udp_port();
   const std::uint16_t port = t.add_udp("dns", absent);
-  t.start_in_turn();
-  INFO(t.story());
+  t.start_server_first();
+  INFO(t.logs());
   const std::string line = "Failed to connect to 127.0.0.1:" + std::to_string(absent) +
                            ": Connection refused; nothing listens there: start it, or correct "
                            "`client.services.dns.local_addr`";
