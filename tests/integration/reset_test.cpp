@@ -118,11 +118,11 @@ TEST_CASE("shut-down: a killed program leaves resets, not orderly ends") {
 TEST_CASE("early closes: visitors that reset their connections are not the client's fault") {
   for (const transport_tables& by : {tcp(), noise("Noise_NK_25519_ChaChaPoly_BLAKE2s")}) {
     CAPTURE(by.name);
-    std::atomic<std::size_t> heard = 0;
+    std::atomic<std::size_t> chunks_received = 0;
     // Takes a byte, never answers, and leaves when the visitor does.
-    service silent([&heard](tcp_socket& socket) {
+    service silent([&chunks_received](tcp_socket& socket) {
       char chunk[16];
-      while (socket.receive_some(chunk, sizeof chunk) > 0) ++heard;
+      while (socket.receive_some(chunk, sizeof chunk) > 0) ++chunks_received;
     });
     tunnel t({by.name, our_program(), our_program(), by.server, by.client});
     t.environment = {"RATHOLE_LOG=debug"};
@@ -136,7 +136,7 @@ TEST_CASE("early closes: visitors that reset their connections are not the clien
     for (std::size_t i = 1; i <= visits; ++i) {
       auto visitor = tcp_socket::connect(port);
       visitor.send_all("x");
-      REQUIRE(eventually([&] { return heard == i; }));
+      REQUIRE(eventually([&] { return chunks_received == i; }));
       visitor.reset();
     }
     CHECK(

@@ -18,7 +18,7 @@ using namespace std::chrono_literals;
 using app::instance_role;
 using kind = app::lifecycle_action::kind;
 
-/// The owner of a `lifecycle`, which checks what it is told to do.
+/// The owner of a `lifecycle`, which checks the actions that it receives.
 class checked_program {
  public:
   explicit checked_program(std::uint64_t seed) : random_(seed), is_server_(chance(2)) {}

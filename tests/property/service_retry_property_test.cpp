@@ -23,7 +23,7 @@ struct seeded {
   }
 };
 
-/// The owner of a `service_retry`, which checks what it is told to do.
+/// The owner of a `service_retry`, which checks the actions that it receives.
 class checked_owner {
  public:
   explicit checked_owner(std::uint64_t seed) : random_(seed) {}
