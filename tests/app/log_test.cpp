@@ -450,8 +450,8 @@ TEST_CASE("log: a server warns if a client repeatedly closes what was just start
 
 TEST_CASE("log: a port that stays in use is an error once, until the reason changes") {
   kept_log kept(log_level::info);
-  told_time = time_point(1h);
-  server_log log(kept.lines, {}, [] { return told_time; });
+  current_time = time_point(1h);
+  server_log log(kept.lines, {}, [] { return current_time; });
   const address at{"192.0.2.1", 80};
   const auto in_use = std::make_error_code(std::errc::address_in_use);
   const auto denied = std::make_error_code(std::errc::permission_denied);
@@ -460,7 +460,7 @@ TEST_CASE("log: a port that stays in use is an error once, until the reason chan
   log.on(server::listener_lost{at, in_use, 1s});
   CHECK(lines() == 2);
   for (int i = 0; i < 9; ++i) {
-    told_time += repeat_interval;
+    current_time += repeat_interval;
     log.on(server::service_bind_failed{"web", at, in_use, 1s, true});
     log.on(server::listener_lost{at, in_use, 1s, true});
   }
