@@ -62,7 +62,7 @@ void check_neighbourhood(const Message& message, const std::array<std::uint8_t, 
 }
 
 TEST_CASE("bincode: truncated and modified messages never decode as the original") {
-  RATHOLE_PROPERTY("neighbourhood", [](bool data) {
+  RATHOLE_PROPERTY("messages close to a valid one", [](bool data) {
     const auto kind = data ? protocol::hello_kind::data : protocol::hello_kind::control;
     const protocol::hello hello_message{kind, *any_digest()};
     check_neighbourhood(hello_message, bincode::encode_hello(hello_message), bincode::decode_hello);

@@ -82,7 +82,7 @@ TEST_CASE("addresses: any text is parsed consistently or rejected") {
     const address in{*any_host(), *rc::gen::arbitrary<std::uint16_t>()};
     RC_ASSERT(holds(parse_address(to_string(in)), in));
   });
-  RATHOLE_PROPERTY("so does an IPv6 literal", [] {
+  RATHOLE_PROPERTY("an IPv6 literal survives printing and parsing", [] {
     const auto groups =
         *rc::gen::container<std::vector<std::uint8_t>>(8, rc::gen::arbitrary<std::uint8_t>());
     std::string host;
@@ -92,7 +92,7 @@ TEST_CASE("addresses: any text is parsed consistently or rejected") {
     RC_ASSERT(holds(parse_address(to_string(in)), in));
     RC_ASSERT(holds(parse_address(in.host + ':' + std::to_string(in.port)), in));
   });
-  RATHOLE_PROPERTY("whatever parses prints as something that parses to the same", [] {
+  RATHOLE_PROPERTY("parsing and printing agree", [] {
     const auto text = *rc::gen::container<std::string>(rc::gen::elementOf(std::string("a0:[]. ")));
     if (const auto value = parse_address(text))
       RC_ASSERT(holds(parse_address(to_string(*value)), *value));
@@ -109,7 +109,7 @@ TEST_CASE(
     while (text.ends_with('=')) text.pop_back();
     RC_ASSERT(holds(from_base64(text), in));
   });
-  RATHOLE_PROPERTY("each byte string has one spelling", [] {
+  RATHOLE_PROPERTY("each byte string has one encoding", [] {
     const auto text = *rc::gen::container<std::string>(rc::gen::elementOf(std::string("AQgw+/=")));
     if (const auto value = from_base64(text)) {
       const std::string canonical = to_base64(*value);

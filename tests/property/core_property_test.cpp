@@ -92,7 +92,7 @@ TEST_CASE("hex and endian: round trips") {
     const byte_vector in = *any_bytes(100);
     RC_ASSERT(holds(from_hex(to_hex(in)), in));
   });
-  RATHOLE_PROPERTY("hex refuses what it would not write", [](const std::string& text) {
+  RATHOLE_PROPERTY("hex rejects non-canonical text", [](const std::string& text) {
     const result<byte_vector> decoded = from_hex(text);
     std::string lower = text;
     std::ranges::transform(lower, lower.begin(),

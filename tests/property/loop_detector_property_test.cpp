@@ -86,7 +86,7 @@ class looping_service {
 };
 
 TEST_CASE("loop detector: every loop is detected and ended, however many visitors started it") {
-  RATHOLE_PROPERTY("loops", [] {
+  RATHOLE_PROPERTY("a service that leads back to itself", [] {
     const auto chains = *rc::gen::inRange<std::size_t>(1, 40);
     looping_service service(chains);
     const std::size_t most =
@@ -100,7 +100,7 @@ TEST_CASE("loop detector: every loop is detected and ended, however many visitor
 }
 
 TEST_CASE("loop detector: visitors that are answered are never refused") {
-  RATHOLE_PROPERTY("honest", [](std::uint64_t seed) {
+  RATHOLE_PROPERTY("a service that answers", [](std::uint64_t seed) {
     const auto count = *rc::gen::inRange<std::size_t>(1, 1200);
     // Milliseconds until the service answers; shorter than visitors are held.
     const auto slowest = *rc::gen::inRange(1, 1900);
@@ -133,7 +133,7 @@ TEST_CASE("loop detector: visitors that are answered are never refused") {
 
 TEST_CASE(
     "loop detector: a service that stops answering and closes all in any order is not accused") {
-  RATHOLE_PROPERTY("stalled", [](std::uint64_t seed) {
+  RATHOLE_PROPERTY("a service that stops answering", [](std::uint64_t seed) {
     std::mt19937_64 random(seed);
     loop_detector detector;
     time_point now{std::chrono::hours(1)};

@@ -39,7 +39,7 @@ rc::Gen<std::string> any_name() {
 }
 
 TEST_CASE("proxy URLs: any text is parsed or rejected without showing its credentials") {
-  RATHOLE_PROPERTY("what a URL is made of is what is read from it", [](bool http, bool slash) {
+  RATHOLE_PROPERTY("the parts of a URL survive parsing", [](bool http, bool slash) {
     proxy_url made;
     made.scheme = http ? proxy_scheme::http : proxy_scheme::socks5;
     made.host = *any_name();

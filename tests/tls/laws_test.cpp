@@ -28,7 +28,7 @@ TEST_CASE("tls layer with Botan: a replayed conversation with faults") {
   CHECK(laws::behaviour_of(make_server(), by.client_sent, {}, false).received ==
         to_hex(server.received()));
 
-  RATHOLE_PROPERTY("any cut gives the same story", [&by] {
+  RATHOLE_PROPERTY("any split gives the same behaviour", [&by] {
     if (*rc::gen::arbitrary<bool>()) {
       laws::check_input(make_server, laws::any_variation(by.client_sent), false);
     } else {
