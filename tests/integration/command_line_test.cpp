@@ -188,7 +188,8 @@ TEST_CASE("command line: a file with warnings is usable, and they are logged at 
   CHECK(holds(check.out, "no errors found"));
   process program(our_program(), {file});
   CHECK(program.wait_for("Listening at [::]:"));
-  CHECK(holds(program.output(), file + ":3:17: warning: server.default_token: "));
+  CHECK(
+      holds(program.output(), " WARN rathole::config: " + file + ":3:17: server.default_token: "));
   CHECK_FALSE(holds(program.output(), "UNSPEAKABLE"));
 }
 

@@ -159,6 +159,19 @@ TEST_CASE("reload: an invalid file is ignored, and the log says when it is valid
   CHECK(t.manager.received() == messages{"READY"});
 }
 
+TEST_CASE("reload: a warning about a file that has an error too stays a warning") {
+  reloaded_tunnel t;
+  INFO(t.server.output());
+  t.rewrite_server(
+      "[server]\nbind_addr = \":::0\"\ndefault_token = \"\"\nworkers = -1\n"
+      "services = {}\n",
+      "The changed configuration is invalid. Ignored");
+  CHECK(t.server.output().contains(" WARN rathole::config_watcher: "));
+  CHECK(t.server.output().contains(":3:17: server.default_token: an empty token"));
+  CHECK(t.server.output().contains(":4:11: server.workers: "));
+  CHECK_FALSE(t.server.output().contains("warning: "));
+}
+
 TEST_CASE("reload: the service manager is notified of each change, and of the stop") {
   reloaded_tunnel t;
   const reserved_port other;

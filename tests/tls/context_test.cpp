@@ -154,7 +154,7 @@ TEST_CASE("tls contexts: changed files are reloaded if they are valid") {
   CHECK(error_between(client, server) == std::error_code());
   CHECK(from.problems.size() == 1);
   CHECK(std::ranges::count(from.loaded, "\"" + from.path("cert.pem") + "\", \"" +
-                                            from.path("key.pem") + "\" changed and is in use") ==
+                                            from.path("key.pem") + "\" changed and are in use") ==
         2);
 
   std::filesystem::remove(from.path("root.pem"));

@@ -54,7 +54,7 @@ int start(const config::document& file, const Block& block, const std::string& w
   if (!prepared) return report.problems.empty() ? exit_not_built_in : EXIT_FAILURE;
 
   for (const config::problem& each : file.warnings) {
-    log.write(log_level::warn, "rathole::config", printable(config::to_string(each)));
+    log.write(log_level::warn, "rathole::config", printable(config::text_of(each)));
   }
   if (!warning.empty()) log.write(log_level::warn, "rathole", warning);
   for (const std::string& line : report.limitations) {

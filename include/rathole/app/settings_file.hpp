@@ -7,6 +7,7 @@
 #include <rathole/app/reload_text.hpp>
 #include <rathole/app/start_report.hpp>
 #include <rathole/config/diff.hpp>
+#include <rathole/config/problem.hpp>
 #include <rathole/config/types.hpp>
 #include <rathole/core/time.hpp>
 #include <rathole/io/files/file_watch.hpp>
@@ -68,7 +69,7 @@ class settings_file {
     // A pipe would block all connections until its writer has finished.
     const auto loaded = load_file(path_, duration::zero());
     if (!loaded) {
-      for (const auto& problem : loaded.error()) log(log_level::error, to_string(problem));
+      for (const auto& problem : loaded.error()) log_problem(problem);
       ignore();
       return std::nullopt;
     }
@@ -87,7 +88,7 @@ class settings_file {
       }
       return out;
     }
-    for (const auto& warning : loaded->warnings) log(log_level::warn, to_string(warning));
+    for (const auto& warning : loaded->warnings) log_problem(warning);
     if (config::same_transport(in_use, *next)) return out;
     start_report report;
     out.prepared = add_to(report, *next, loaded->where, problem_logger(log_));
@@ -113,6 +114,11 @@ class settings_file {
   }
 
  private:
+  void log_problem(const config::problem& found) {
+    const bool is_warning = found.level == config::severity::warning;
+    log(is_warning ? log_level::warn : log_level::error, text_of(found));
+  }
+
   const std::string path_;
   std::optional<std::string> configured_log_;
   logger& log_;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace rathole::config {
 
@@ -36,19 +37,24 @@ struct problem {
   [[nodiscard]] bool operator==(const problem&) const = default;
 };
 
-/// Returns `file:line:column: warning: key.path: what is wrong; remedy`, without the parts that are
-/// empty and, for an error, without the word for the severity.
-inline std::string to_string(const problem& value) {
+/// Returns `file:line:column: key.path: what is wrong; remedy`, without the parts that are empty, for
+/// a log whose lines have a level. `label` goes before the path of the key.
+inline std::string text_of(const problem& value, std::string_view label = {}) {
   std::string text = value.file;
   if (!value.file.empty() && value.line > 0) {
     text += ':' + std::to_string(value.line) + ':' + std::to_string(value.column);
   }
   if (!value.file.empty()) text += ": ";
-  if (value.level == severity::warning) text += "warning: ";
+  text += label;
   if (!value.key.empty()) text += value.key + ": ";
   text += value.what;
   if (!value.remedy.empty()) text += "; " + value.remedy;
   return text;
+}
+
+/// Returns what `text_of` returns; for a warning, with the label `warning: `.
+inline std::string to_string(const problem& value) {
+  return text_of(value, value.level == severity::warning ? "warning: " : "");
 }
 
 }  // namespace rathole::config

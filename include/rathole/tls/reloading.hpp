@@ -90,8 +90,9 @@ class reloading {
       const std::lock_guard writes(reading_);
       std::swap(value_, *made);
     }
-    if (report_problem_)
-      report_problem_(file_news::loaded, names_of(files_) + " changed and is in use");
+    if (!report_problem_) return;
+    const char* const verb = files_.size() > 1 ? " are" : " is";
+    report_problem_(file_news::loaded, names_of(files_) + " changed and" + verb + " in use");
   }
 
   static std::string names_of(const std::vector<std::string>& files) {
