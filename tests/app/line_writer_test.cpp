@@ -57,37 +57,60 @@ TEST_CASE("line writer: lines of several threads arrive whole, each thread's in 
   CHECK(lines_in(text) == 3 * each_writes + 1);
 }
 
+/// A line of 32 bytes with a number.
+std::string numbered(std::size_t number) {
+  const std::string digits = std::to_string(number);
+  return std::string(31 - digits.size(), ' ') + digits + '\n';
+}
+
+/// What a reader finds in numbered lines, some of which were dropped.
+struct numbered_lines {
+  /// Reads the whole lines in `text`.
+  explicit numbered_lines(const std::string& text) {
+    std::istringstream lines(text.substr(0, text.rfind('\n') + 1));
+    for (std::string each; std::getline(lines, each);) {
+      if (each.ends_with(" dropped")) {
+        next += std::stoul(each);
+      } else {
+        // What filled the pipe comes before the first line.
+        is_in_order = is_in_order && (each + '\n').ends_with(numbered(next));
+        ++next;
+        ++written;
+      }
+    }
+  }
+
+  /// The number of the line that comes next.
+  std::size_t next = 0;
+  std::size_t written = 0;
+  /// Whether each gap was marked where it was.
+  bool is_in_order = true;
+};
+
 TEST_CASE("line writer: a stalled reader blocks no thread, and dropped lines are marked in place") {
   slow_pipe pipe;
   line_writer writer(pipe.writer(), dropped);
   pipe.fill();
-  const std::string line = "a line of 32 bytes, this one is\n";
   constexpr std::size_t count = 3 * line_writer::max_backlog / 32;
-  for (std::size_t i = 0; i < count; ++i) writer.add(line);
+  for (std::size_t i = 0; i < count; ++i) writer.add(numbered(i));
   CHECK_FALSE(writer.flush(1ms));
 
-  // Each batch that the writer's thread takes while lines are being dropped has one gap.
   std::string text;
-  std::size_t written = 0;
-  std::size_t lost = 0;
-  while (written + lost < count) {
+  while (numbered_lines(text).next < count) {
     std::string part;
     REQUIRE(pipe.read_until("\n", part));
     text += part;
-    written = lost = 0;
-    std::istringstream lines(text.substr(0, text.rfind('\n') + 1));
-    for (std::string each; std::getline(lines, each);) {
-      each.ends_with(" dropped") ? lost += std::stoul(each) : ++written;
-    }
   }
-  CHECK(written + lost == count);
-  CHECK(text.ends_with(" dropped\n"));
+  const numbered_lines found(text);
+  CHECK(found.next == count);
+  CHECK(found.is_in_order);
   // The backlog and the batch being written are bounded.
-  CHECK(written <= 2 * line_writer::max_backlog / 32 + 1);
-  CHECK(written >= line_writer::max_backlog / 32);
+  CHECK(found.written <= 2 * line_writer::max_backlog / 32 + 1);
+  CHECK(found.written >= line_writer::max_backlog / 32);
 
-  writer.add("and on\n");
-  CHECK(pipe.read_until("dropped\nand on\n", text));
+  writer.add(numbered(count));
+  CHECK(pipe.read_until(numbered(count), text));
+  CHECK(numbered_lines(text).is_in_order);
   CHECK(writer.flush(test::test_timeout));
 }
 
