@@ -34,8 +34,8 @@ BEGIN {
   home["spdlog"] = "app"; home["fmt"] = "app"; home["CLI"] = "app"
   split("sys/ unistd.h fcntl.h netinet/ netdb.h arpa/ poll.h signal.h csignal thread mutex " \
         "condition_variable iostream fstream", system_headers, " ")
-  split("crypto/system_rng.hpp core/read_file.hpp tls/reloading.hpp tls/openssl/setup.hpp", \
-        system_users, " ")
+  split("crypto/system_rng.hpp core/file_identity.hpp core/read_file.hpp tls/reloading.hpp " \
+        "tls/openssl/setup.hpp", system_users, " ")
 }
 
 # The layer of a header, by its path below rathole/.

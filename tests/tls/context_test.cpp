@@ -6,8 +6,12 @@
 
 #include <doctest/doctest.h>
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <atomic>
+#include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <thread>
@@ -161,6 +165,40 @@ TEST_CASE("tls contexts: changed files are reloaded if they are valid") {
   CHECK(error_between(client, server) == std::error_code());
   REQUIRE(from.problems.size() == 2);
   CHECK(from.problems.back().find("root.pem") != std::string::npos);
+}
+
+/// Returns when the inode of the file at `path` last changed, in ns.
+std::int64_t change_time(const std::string& path) {
+  struct stat found{};
+  REQUIRE(::stat(path.c_str(), &found) == 0);
+  return std::int64_t{found.st_ctim.tv_sec} * 1'000'000'000 + found.st_ctim.tv_nsec;
+}
+
+TEST_CASE("tls contexts: a file that keeps its size and modification time is reloaded") {
+  const auto other_root = test::make_authority("Another root");
+  std::string before = to_pem(test::test_root().certificates);
+  std::string after = to_pem(other_root.certificates);
+  const std::size_t size = std::max(before.size(), after.size());
+  before.resize(size, '\n');
+  after.resize(size, '\n');
+
+  files from;
+  from.dir.write("root.pem", before);
+  const auto client = *client_context::load(from.client());
+  const auto server = *server_context::load(from.server());
+  REQUIRE(error_between(client, server) == std::error_code());
+
+  const std::string path = from.path("root.pem");
+  const auto modified = std::filesystem::last_write_time(path);
+  const auto changed = change_time(path);
+  // The clock of the file system advances in steps of some milliseconds.
+  while (change_time(path) == changed) {
+    from.dir.write("root.pem", after);
+    std::filesystem::last_write_time(path, modified);
+  }
+  REQUIRE(std::filesystem::last_write_time(path) == modified);
+  REQUIRE(std::filesystem::file_size(path) == size);
+  CHECK(error_between(client, server) == make_error_code(errc::certificate_untrusted));
 }
 
 TEST_CASE("tls contexts: a server certificate that clients refuse, or soon will, is reported") {

@@ -1,14 +1,13 @@
 #pragma once
 
+#include <rathole/core/file_identity.hpp>
 #include <rathole/tls/file_news.hpp>
 
-#include <sys/stat.h>
-
-#include <cstdint>
 #include <expected>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -26,7 +25,7 @@ class reloading {
   /// Makes the value for the first time. Fails as `make` does. `report_problem` may be empty.
   static std::expected<std::unique_ptr<reloading>, std::string> load(
       std::vector<std::string> files, maker make, problem_handler report_problem) {
-    std::vector<stamp> seen = stamps_of(files);
+    identities seen = identities_of(files);
     auto made = make();
     if (!made) return std::unexpected(std::move(made.error()));
     return std::unique_ptr<reloading>(new reloading(std::move(files), std::move(seen),
@@ -37,24 +36,16 @@ class reloading {
   /// Returns the value for the current files. If they cannot be used, or while another thread makes
   /// the new value, it returns the previous value.
   T current() {
-    if (const std::unique_lock looks(looking_, std::try_to_lock); looks) look();
+    if (const std::unique_lock checks(checking_, std::try_to_lock); checks) check();
     const std::lock_guard reads(reading_);
     return value_;
   }
 
  private:
-  /// The metadata that identify one state of a file; all zero if there is no file.
-  struct stamp {
-    std::int64_t seconds = 0;
-    std::int64_t nanoseconds = 0;
-    std::uint64_t size = 0;
-    std::uint64_t inode = 0;
-    std::uint64_t device = 0;
-    /// Compares all members.
-    bool operator==(const stamp&) const = default;
-  };
+  /// The identity of each file; nothing for one that does not exist.
+  using identities = std::vector<std::optional<file_identity>>;
 
-  reloading(std::vector<std::string> files, std::vector<stamp> seen, T value, maker make,
+  reloading(std::vector<std::string> files, identities seen, T value, maker make,
             problem_handler report_problem)
       : files_(std::move(files)),
         make_(std::move(make)),
@@ -62,23 +53,15 @@ class reloading {
         seen_(std::move(seen)),
         value_(std::move(value)) {}
 
-  static std::vector<stamp> stamps_of(const std::vector<std::string>& files) {
-    std::vector<stamp> out;
-    for (const std::string& file : files) {
-      struct ::stat is{};
-      if (::stat(file.c_str(), &is) != 0) is = {};
-      out.push_back({.seconds = is.st_mtim.tv_sec,
-                     .nanoseconds = is.st_mtim.tv_nsec,
-                     .size = static_cast<std::uint64_t>(is.st_size),
-                     .inode = is.st_ino,
-                     .device = is.st_dev});
-    }
+  static identities identities_of(const std::vector<std::string>& files) {
+    identities out;
+    for (const std::string& file : files) out.push_back(identity_of(file));
     return out;
   }
 
-  void look() {
-    // The stamps are taken before the files are read, so that a later change is noticed.
-    std::vector<stamp> now = stamps_of(files_);
+  void check() {
+    // The identities are taken before the files are read, so that a later change is noticed.
+    identities now = identities_of(files_);
     if (now == seen_) return;
     seen_ = std::move(now);
     auto made = make_();
@@ -104,9 +87,9 @@ class reloading {
   const std::vector<std::string> files_;
   const maker make_;
   const problem_handler report_problem_;
-  std::mutex looking_;
-  /// Guarded by `looking_`.
-  std::vector<stamp> seen_;
+  std::mutex checking_;
+  /// The identities of the files when they were last read. Guarded by `checking_`.
+  identities seen_;
   std::mutex reading_;
   /// Guarded by `reading_`.
   T value_;

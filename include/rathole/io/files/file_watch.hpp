@@ -1,8 +1,8 @@
 #pragma once
 
+#include <rathole/core/file_identity.hpp>
 #include <rathole/core/time.hpp>
 #include <rathole/io/files/debounce.hpp>
-#include <rathole/io/files/file_identity.hpp>
 #include <rathole/io/files/inotify_watch.hpp>
 #include <rathole/io/task.hpp>
 #include <rathole/io/time/asio_timer.hpp>
@@ -65,10 +65,10 @@ class file_watch {
  private:
   void hint() {
     burst_.hint(clock::now());
-    burst_timer_.arm(*burst_.due(), [this] { look(); });
+    burst_timer_.arm(*burst_.due(), [this] { check(); });
   }
 
-  void look() {
+  void check() {
     const bool goes_on = burst_.is_cut_off();
     burst_.reset();
     const auto found = identity_of(path_);

@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <optional>
 
-namespace rathole::io {
+namespace rathole {
 
 /// The metadata that identify one content of a file without reading it.
 struct file_identity {
@@ -47,4 +47,4 @@ inline std::optional<file_identity> identity_of(const std::filesystem::path& pat
                        .changed = nanoseconds(found.st_ctim)};
 }
 
-}  // namespace rathole::io
+}  // namespace rathole
