@@ -10,6 +10,7 @@
 #include <asio/bind_cancellation_slot.hpp>
 #include <asio/cancellation_signal.hpp>
 #include <asio/co_spawn.hpp>
+#include <asio/use_awaitable.hpp>
 
 #include <doctest/doctest.h>
 
@@ -20,6 +21,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -86,8 +88,12 @@ io::awaitable<std::error_code> outcome(io::task<T> operation) {
 /// Runs an instance from within a coroutine; returns how it ended.
 template <class Instance>
 io::awaitable<std::error_code> awaited(Instance& instance) {
-  const auto [ec] = co_await instance.async_run(io::use_tuple);
-  co_return ec;
+  try {
+    co_await instance.async_run(asio::use_awaitable_t<io::executor>());
+  } catch (const std::system_error& error) {
+    co_return error.code();
+  }
+  co_return std::error_code();
 }
 
 tcp_transport plain(asio::io_context& context) {

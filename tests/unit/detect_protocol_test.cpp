@@ -107,8 +107,8 @@ class greeting_layer {
   std::error_code error_;
 };
 
-using expecting = protocol::protocol_check_layer<greeting_layer, wire_protocol::http>;
-static_assert(Layer<expecting> && !TimedLayer<expecting>);
+using checked_layer = protocol::protocol_check_layer<greeting_layer, wire_protocol::http>;
+static_assert(Layer<checked_layer> && !TimedLayer<checked_layer>);
 
 struct outcome {
   std::error_code error;
@@ -119,7 +119,7 @@ struct outcome {
 
 /// Returns the result of `in` in pieces of `size` bytes.
 outcome play(const std::vector<std::uint8_t>& in, std::size_t size) {
-  expecting layer{greeting_layer()};
+  checked_layer layer{greeting_layer()};
   byte_buffer app;
   byte_buffer wire;
   outcome out;
@@ -161,7 +161,7 @@ TEST_CASE("protocol_check_layer: the peer's protocol is reported, however its by
 }
 
 TEST_CASE("protocol_check_layer: an end before the detection is passed on") {
-  expecting layer{greeting_layer()};
+  checked_layer layer{greeting_layer()};
   byte_buffer app;
   byte_buffer wire;
   CHECK(layer.receive(bytes_of("GET"), app, wire));

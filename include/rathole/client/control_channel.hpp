@@ -56,7 +56,7 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
 
   /// Closes the connection, and with it the data channels that wait.
   ///
-  /// The connection ends first: a server that saw the end of a data channel before would command
+  /// The connection ends first: a server that saw the end of a data channel before would request
   /// another one, and the reset in answer would hide that the end was orderly.
   void close() {
     const std::stop_source waiting = waiting_;
@@ -86,7 +86,7 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
     }
     machine_ = nullptr;
     waiting_.request_stop();
-    commands_.clear();
+    requests_.clear();
     dial_timer_.disarm();
     co_return ended.error();
   }
@@ -95,8 +95,8 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
   using runtime_type = typename Context::runtime_type;
   using transport_type = typename Context::transport_type;
   using control_machine = protocol::client_control<codec_type>;
-  using place_type = dial_slot<control_channel>;
-  friend place_type;
+  using slot_type = dial_slot<control_channel>;
+  friend slot_type;
   friend data_channel_runner;
   using driver_type = io::machine_driver<control_machine, stream_type, runtime_type>;
 
@@ -134,16 +134,16 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
           context_->emit(now_established);
           break;
         }
-        case protocol::client_control_event::create_data_channel: command_dial(); break;
+        case protocol::client_control_event::create_data_channel: add_request(); break;
         case protocol::client_control_event::heartbeat: break;
       }
     }
   }
 
   /// Records that the server requests one more data channel.
-  void command_dial() {
-    if (commands_.size() >= max_deferred_dials) return;
-    commands_.emplace(context_->runtime().now(), errc::limit_reached);
+  void add_request() {
+    if (requests_.size() >= max_deferred_dials) return;
+    requests_.emplace(context_->runtime().now(), errc::limit_reached);
     start_dials();
   }
 
@@ -165,37 +165,37 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
 
   /// Does that once; returns when it must be called again, if at all.
   std::optional<time_point> dial(time_point now) {
-    while (!commands_.empty() && commands_.begin()->first + data_channel_dial_timeout <= now) {
-      report_failure(commands_.extract(commands_.begin()).mapped());
+    while (!requests_.empty() && requests_.begin()->first + data_channel_dial_timeout <= now) {
+      report_failure(requests_.extract(requests_.begin()).mapped());
     }
     bool is_short = false;
-    while (!commands_.empty() && has_room() && pacer_.ready_at() <= now) {
+    while (!requests_.empty() && has_room() && pacer_.ready_at() <= now) {
       is_short = !admits_dial(*context_, dials_);
       if (is_short) break;
-      const auto place = std::make_shared<place_type>(this->shared_from_this(),
-                                                      context_->runtime().get_executor());
-      auto work = data_channel_runner::run(place, context_, udp_);
-      place->begin(commands_.extract(commands_.begin()), pacer_.started(now), dials_,
-                   context_->descriptors.use.idle);
+      const auto slot =
+          std::make_shared<slot_type>(this->shared_from_this(), context_->runtime().get_executor());
+      auto work = data_channel_runner::run(slot, context_, udp_);
+      slot->begin(requests_.extract(requests_.begin()), pacer_.started(now), dials_,
+                  context_->descriptors.use.idle);
       try {
         context_->group.spawn(std::move(work));
       } catch (const std::bad_alloc&) {
-        put_back(*place, out_of_memory());
+        put_back(*slot, out_of_memory());
         throw;
       }
     }
-    if (commands_.empty()) return std::nullopt;
-    const time_point given_up = commands_.begin()->first + data_channel_dial_timeout;
+    if (requests_.empty()) return std::nullopt;
+    const time_point given_up = requests_.begin()->first + data_channel_dial_timeout;
     if (is_short) return std::min(given_up, now + protocol::shortage_memory);
     return has_room() ? std::min(given_up, pacer_.ready_at()) : given_up;
   }
 
   /// Makes the request of an abandoned slot wait again, because of `failed`.
-  void put_back(place_type& place, std::error_code failed) {
-    place.count_out();
-    auto command = place.take_command();
-    command.mapped() = failed;
-    commands_.insert(std::move(command));
+  void put_back(slot_type& slot, std::error_code failed) {
+    slot.count_out();
+    auto request = slot.take_request();
+    request.mapped() = failed;
+    requests_.insert(std::move(request));
   }
 
   /// Returns whether another data channel may be dialled.
@@ -205,19 +205,19 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
   }
 
   /// Records how the dial of a slot ended.
-  void dialled(place_type& place, std::error_code failed) {
+  void dialled(slot_type& slot, std::error_code failed) {
     if (!failed) {
-      place.take_command();
+      slot.take_request();
       pacer_.succeeded();
     } else {
       if (io::out_of_descriptors(failed)) descriptor_refused(context_);
-      put_back(place, failed);
-      place.release_owner();
-      if (waiting_.stop_requested()) return commands_.clear();
+      put_back(slot, failed);
+      slot.release_owner();
+      if (waiting_.stop_requested()) return requests_.clear();
       auto rng = context_->runtime().rng();
       // The descriptor budget delays further dials until there are descriptors.
       if (!io::out_of_descriptors(failed)) {
-        pacer_.failed(place.round(), context_->runtime().now(), rng);
+        pacer_.failed(slot.round(), context_->runtime().now(), rng);
       }
     }
     start_dials();
@@ -225,12 +225,12 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
 
   /// Records that a data channel no longer waits, so that another may be dialled. One that carries
   /// datagrams from now on counts until it has ended.
-  void wait_done(place_type& place, std::error_code failed) {
-    place.count_out();
+  void wait_done(slot_type& slot, std::error_code failed) {
+    slot.count_out();
     if (!failed && udp_) {
-      place.count_in(udp_channels_, context_->descriptors.use.fixed);
+      slot.count_in(udp_channels_, context_->descriptors.use.fixed);
     } else {
-      place.release_owner();
+      slot.release_owner();
     }
     report_failure(failed);
     start_dials();
@@ -238,8 +238,8 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
   }
 
   /// Records that a data channel that carried datagrams has ended.
-  void channel_ended(place_type& place, std::error_code reason) {
-    place.count_out();
+  void channel_ended(slot_type& slot, std::error_code reason) {
+    slot.count_out();
     report_failure(reason);
     start_dials();
   }
@@ -267,7 +267,7 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
   /// The number of data channels that carry datagrams.
   std::size_t udp_channels_ = 0;
   /// The requests that are not being dialled.
-  dial_commands commands_;
+  dial_requests requests_;
   attempt_pacer pacer_;
   typename runtime_type::timer dial_timer_;
   bool established_ = false;

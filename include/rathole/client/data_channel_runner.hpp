@@ -23,26 +23,26 @@ namespace rathole::client {
 struct data_channel_runner {
   /// Runs a data channel and then releases its slot, whatever ended it.
   template <class Channel, class Context>
-  static io::awaitable<void> run(std::shared_ptr<dial_slot<Channel>> place,
+  static io::awaitable<void> run(std::shared_ptr<dial_slot<Channel>> slot,
                                  std::shared_ptr<Context> context,
                                  std::shared_ptr<udp_service<Context>> udp) {
     auto runtime = udp ? udp->runtime() : context->runtime().worker();
     std::error_code ended = out_of_memory();
     try {
       auto transport = context->transport.at(runtime);
-      auto served = serve(place, place->owner(), context, std::move(transport));
+      auto served = serve(slot, slot->owner(), context, std::move(transport));
       ended = co_await io::run_on(runtime.get_executor(), std::move(served));
     } catch (const std::bad_alloc&) {
       ended = out_of_memory();
     }
-    place->report_ended(ended);
+    slot->report_ended(ended);
     if (!udp) client::dial_deferred(context);
   }
 
  private:
   /// Serves a data channel in the runtime of `transport`. Returns why it ended.
   template <class Channel, class Context>
-  static io::awaitable<std::error_code> serve(std::shared_ptr<dial_slot<Channel>> place,
+  static io::awaitable<std::error_code> serve(std::shared_ptr<dial_slot<Channel>> slot,
                                               std::shared_ptr<Channel> owner,
                                               std::shared_ptr<Context> context,
                                               typename Context::transport_type transport) {
@@ -50,7 +50,7 @@ struct data_channel_runner {
     const step_deadline deadline(runtime.now(), context->settings.load()->connect_timeout);
     auto stream = co_await transport.connect(owner->remote_, deadline, owner->waiting_.get_token());
     const std::error_code refused = stream ? std::error_code() : stream.error();
-    place->report_dialled(refused);
+    slot->report_dialled(refused);
     if (!stream) co_return refused;
     const auto started = co_await await_start(owner, runtime, *stream);
     const std::error_code failed = started ? std::error_code() : started.error();
@@ -59,7 +59,7 @@ struct data_channel_runner {
     const auto ending = owner->waiting_.get_token();
     // An active connection may outlive the control channel, and does not use it.
     owner.reset();
-    place->report_wait_done(failed);
+    slot->report_wait_done(failed);
     if (!started) co_return failed;
     if (!udp) {
       co_await forward(context, service, runtime, std::move(*stream));

@@ -18,7 +18,7 @@
 namespace rathole::client {
 
 /// The server's requests for data channels: when each was made, and why it is not dialled.
-using dial_commands = std::multimap<time_point, std::error_code>;
+using dial_requests = std::multimap<time_point, std::error_code>;
 
 /// Counts one data channel of a control channel, from its dial to its end. It lives on the control
 /// plane, and the data channel reports to it from its own thread. It owns the memory for these
@@ -32,25 +32,25 @@ class dial_slot : public std::enable_shared_from_this<dial_slot<Channel>> {
   dial_slot(const dial_slot&) = delete;
   dial_slot& operator=(const dial_slot&) = delete;
 
-  /// Begins to dial for `command`, and counts the slot in `dials` and in `descriptors`.
-  void begin(dial_commands::node_type command, attempt_pacer::round round, std::size_t& dials,
+  /// Begins to dial for `request`, and counts the slot in `dials` and in `descriptors`.
+  void begin(dial_requests::node_type request, attempt_pacer::round round, std::size_t& dials,
              std::size_t& descriptors) {
-    command_ = std::move(command);
+    request_ = std::move(request);
     round_ = round;
     count_in(dials, descriptors);
   }
 
-  /// Calls `dialled(place, failed)` of the owner on the control plane's thread. The `report`
+  /// Calls `dialled(slot, failed)` of the owner on the control plane's thread. The `report`
   /// functions are called on the data channel's thread.
   void report_dialled(std::error_code failed) {
     report(dialled_memory_, [failed](dial_slot& me) { me.dialled(failed); });
   }
-  /// Calls `wait_done(place, failed)` of the owner in the same way.
+  /// Calls `wait_done(slot, failed)` of the owner in the same way.
   void report_wait_done(std::error_code failed) {
     report(wait_memory_, [failed](dial_slot& me) { me.wait_done(failed); });
   }
 
-  /// Calls `channel_ended(place, reason)` of the owner in the same way, unless the owner was
+  /// Calls `channel_ended(slot, reason)` of the owner in the same way, unless the owner was
   /// released before. Steps that were not reported before count as failed with `reason`.
   void report_ended(std::error_code reason) {
     report(ended_memory_, [reason](dial_slot& me) { me.ended(reason); });
@@ -61,17 +61,17 @@ class dial_slot : public std::enable_shared_from_this<dial_slot<Channel>> {
 
   /// Counts the slot in `channels` and in `descriptors` instead of the previous counters.
   void count_in(std::size_t& channels, std::size_t& descriptors) {
-    place_.emplace(channels);
-    descriptor_.emplace(descriptors);
+    channel_lease_.emplace(channels);
+    descriptor_lease_.emplace(descriptors);
   }
   /// Stops counting the slot.
   void count_out() {
-    place_.reset();
-    descriptor_.reset();
+    channel_lease_.reset();
+    descriptor_lease_.reset();
   }
 
   /// Moves the request out of the slot, for an owner that dials for it again.
-  dial_commands::node_type take_command() { return std::move(command_); }
+  dial_requests::node_type take_request() { return std::move(request_); }
   /// Returns the round of the pacer in which the dial began.
   [[nodiscard]] attempt_pacer::round round() const { return round_; }
   /// Releases the owner, which then gets no more calls.
@@ -113,11 +113,11 @@ class dial_slot : public std::enable_shared_from_this<dial_slot<Channel>> {
   const io::executor home_;
   // Declared before the leases, whose counters belong to the owner.
   std::shared_ptr<Channel> owner_;
-  dial_commands::node_type command_;
+  dial_requests::node_type request_;
   attempt_pacer::round round_ = 0;
   stage stage_ = stage::dialling;
-  std::optional<protocol::descriptor_lease> place_;
-  std::optional<protocol::descriptor_lease> descriptor_;
+  std::optional<protocol::descriptor_lease> channel_lease_;
+  std::optional<protocol::descriptor_lease> descriptor_lease_;
   io::handler_memory dialled_memory_;
   io::handler_memory wait_memory_;
   io::handler_memory ended_memory_;

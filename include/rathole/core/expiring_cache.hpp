@@ -15,15 +15,15 @@ namespace rathole {
 template <class T>
 class expiring_cache {
  public:
-  /// Makes an empty memory for at most `most` names, at least 1, each for `kept` after its last
-  /// `put`.
-  expiring_cache(std::size_t most, duration kept)
-      : most_(std::max<std::size_t>(most, 1)), kept_(kept) {}
+  /// Makes an empty memory for at most `max_names` names, at least 1, each for `kept` after its
+  /// last `put`.
+  expiring_cache(std::size_t max_names, duration kept)
+      : max_names_(std::max<std::size_t>(max_names, 1)), kept_(kept) {}
 
   /// Sets the value for `name`. If there is no room, the name whose last `put` is the oldest is
   /// forgotten.
   void put(const std::string& name, T value, time_point now) {
-    if (!entries_.contains(name) && entries_.size() >= most_) {
+    if (!entries_.contains(name) && entries_.size() >= max_names_) {
       entries_.erase(std::ranges::min_element(entries_, {},
                                               [](const auto& each) { return each.second.since; }));
     }
@@ -50,7 +50,7 @@ class expiring_cache {
     time_point since;
   };
 
-  std::size_t most_;
+  std::size_t max_names_;
   duration kept_;
   std::unordered_map<std::string, entry> entries_;
 };

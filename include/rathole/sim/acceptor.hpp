@@ -25,7 +25,7 @@ class acceptor {
         arrival_(std::make_shared<io::event>(state_->executor)),
         host_(&on),
         options_(options),
-        census_(&counted),
+        counts_(&counted),
         owned_(counted.acceptors) {
     state_->handles.push_back(arrival_);
   }
@@ -38,7 +38,7 @@ class acceptor {
     arrival_ = std::move(from.arrival_);
     host_ = from.host_;
     options_ = from.options_;
-    census_ = from.census_;
+    counts_ = from.counts_;
     owned_ = std::move(from.owned_);
     return *this;
   }
@@ -66,7 +66,7 @@ class acceptor {
   /// Returns a second handle of the listener; see `io::Acceptor`.
   [[nodiscard]] result<acceptor> duplicate() const {
     const own_memory here;
-    return acceptor(state_, *host_, options_, *census_);
+    return acceptor(state_, *host_, options_, *counts_);
   }
 
  private:
@@ -96,7 +96,7 @@ class acceptor {
   std::shared_ptr<io::event> arrival_;
   host* host_;
   io::socket_options options_;
-  resource_counts* census_;
+  resource_counts* counts_;
   resource_counts::entry owned_;
 };
 

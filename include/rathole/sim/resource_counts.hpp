@@ -6,7 +6,7 @@
 namespace rathole::sim {
 
 /// Counts the resources of a simulation that are in use. A test that has stopped everything expects
-/// an empty census, because every remaining resource has no owner.
+/// all counts to be 0, because every remaining resource has no owner.
 struct resource_counts {
   /// The streams of both sides that are not closed, including connections that wait to be accepted.
   std::size_t streams = 0;

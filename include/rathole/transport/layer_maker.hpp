@@ -37,14 +37,4 @@ class any_layer_factory {
 
 static_assert(LayerFactory<any_layer_factory>);
 
-/// Returns a `layer_maker` that calls `make`, which returns a layer of any type or an error.
-template <class F>
-layer_maker erase_layers(F make) {
-  return [make = std::move(make)]() -> result<any_layer> {
-    auto made = make();
-    if (!made) return failure(made.error());
-    return any_layer::of(std::move(*made));
-  };
-}
-
 }  // namespace rathole::transport

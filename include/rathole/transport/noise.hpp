@@ -23,8 +23,9 @@ inline std::expected<layer_maker, std::string> noise_layers(const config::noise_
   auto made = noise::endpoint::make(settings, role);
   if (!made) return std::unexpected(std::move(made.error()));
   return [endpoint = std::move(*made)]() -> result<any_layer> {
-    using expecting = protocol::protocol_check_layer<noise::layer, protocol::wire_protocol::noise>;
-    return any_layer::of(expecting(endpoint.make_layer()));
+    using checked_layer =
+        protocol::protocol_check_layer<noise::layer, protocol::wire_protocol::noise>;
+    return any_layer::of(checked_layer(endpoint.make_layer()));
   };
 }
 

@@ -30,8 +30,8 @@ std::expected<layer_maker, std::string> tls_layers(std::expected<Context, std::s
     auto made = context.make_layer(name...);
     if (!made) return failure(made.error());
     using layer_type = std::remove_cvref_t<decltype(*made)>;
-    using expecting = protocol::protocol_check_layer<layer_type, protocol::wire_protocol::tls>;
-    return any_layer::of(expecting(std::move(*made)));
+    using checked_layer = protocol::protocol_check_layer<layer_type, protocol::wire_protocol::tls>;
+    return any_layer::of(checked_layer(std::move(*made)));
   };
 }
 

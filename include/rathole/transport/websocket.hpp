@@ -21,9 +21,9 @@ template <class Make>
 layer_maker websocket_over(layer_maker below, Make make) {
   if (!below) {
     return [make]() -> result<any_layer> {
-      using expecting =
+      using checked_layer =
           protocol::protocol_check_layer<std::invoke_result_t<Make>, protocol::wire_protocol::http>;
-      return any_layer::of(expecting(make()));
+      return any_layer::of(checked_layer(make()));
     };
   }
   return [below = std::move(below), make]() -> result<any_layer> {

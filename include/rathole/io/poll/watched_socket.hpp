@@ -35,7 +35,7 @@ class watched_socket final : poll_watch {
   /// Returns the executor.
   const executor& get_executor() const { return executor_; }
 
-  /// Counts an operation that may complete without waiting; see `turn_budget::is_over`.
+  /// Counts an operation that may complete without waiting; see `turn_budget::is_spent`.
   [[nodiscard]] bool budget_is_spent() { return turns_.is_spent(); }
 
   /// Returns when reading would not wait; an error or a hang-up counts too. Fails with

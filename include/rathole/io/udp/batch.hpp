@@ -240,8 +240,8 @@ class udp_batch {
       // The first error may be an ICMP error of an earlier datagram; the second in a row belongs to
       // this message. The route may not support runs, or the local address may no longer exist.
       if (++errors > 1) {
-        const bool has_notes = messages_[next].msg_hdr.msg_controllen > 0;
-        if (has_notes) taken += send_singly(socket, runs_[next], is_connected);
+        const bool has_control_data = messages_[next].msg_hdr.msg_controllen > 0;
+        if (has_control_data) taken += send_singly(socket, runs_[next], is_connected);
         ++next;
         errors = 0;
       }

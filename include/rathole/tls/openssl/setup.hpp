@@ -95,7 +95,7 @@ class openssl_sessions {
   /// Adds a session with `host`; drops the oldest session if there are too many.
   void keep(const std::string& host, detail::ssl_session_ptr session) {
     const std::scoped_lock lock(mutex_);
-    if (held_.size() == most) held_.erase(held_.begin());
+    if (held_.size() == max_sessions) held_.erase(held_.begin());
     held_.push_back({host, std::move(session)});
   }
 
@@ -119,7 +119,7 @@ class openssl_sessions {
     std::string host;
     detail::ssl_session_ptr session;
   };
-  static constexpr std::size_t most = 16;
+  static constexpr std::size_t max_sessions = 16;
   std::mutex mutex_;
   std::vector<held> held_;
 };

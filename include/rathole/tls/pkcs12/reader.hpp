@@ -55,7 +55,7 @@ class pkcs12_reader {
  private:
   static constexpr std::string_view data_oid = "1.2.840.113549.1.7.1";
   static constexpr std::string_view encrypted_data_oid = "1.2.840.113549.1.7.6";
-  /// The deepest nesting of bags.
+  /// The largest depth of nested bags.
   static constexpr int max_depth = 4;
   /// The most private keys; a file with more is rejected.
   static constexpr std::size_t max_keys = 16;
