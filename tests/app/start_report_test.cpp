@@ -29,11 +29,11 @@ TEST_CASE("start report: TCP services over TCP cause no warning") {
   config::server block;
   block.services = {service("a", config::service_kind::tcp)};
   start_report report;
-  add_to(report, block, "f.toml");
+  prepare_transport(block, "f.toml", report);
   CHECK(report.is_empty());
   CHECK(report.is_empty());
   start_report without_services;
-  add_to(without_services, config::server(), "f.toml");
+  prepare_transport(config::server(), "f.toml", without_services);
   CHECK(without_services.is_empty());
 }
 
@@ -72,7 +72,7 @@ TEST_CASE("start report: a setting that keeps a transport from starting is an er
     config::client block;
     each.change(block);
     start_report report;
-    CHECK_FALSE(add_to(report, block, "f.toml"));
+    CHECK_FALSE(prepare_transport(block, "f.toml", report));
     CHECK(report.problems == lines{each.line});
     CHECK(report.missing.empty());
     CHECK_FALSE(report.is_empty());
@@ -84,7 +84,7 @@ TEST_CASE("start report: an unreadable file is an error") {
   block.transport.kind = config::transport_kind::tls;
   block.transport.tls.emplace().trusted_root = "/nowhere/roots.pem";
   start_report report;
-  add_to(report, block, "f.toml");
+  prepare_transport(block, "f.toml", report);
   REQUIRE(report.problems.size() == 1);
   CHECK(report.problems.front().starts_with(
       "f.toml: client.transport.tls: `trusted_root` is \"/nowhere/roots.pem\": "));
@@ -98,7 +98,7 @@ TEST_CASE("start report: missing optional parts of a transport are warnings") {
   block.transport.tls.emplace();
   const auto limitations = [&block] {
     start_report report;
-    CHECK(add_to(report, block, "f.toml"));
+    CHECK(prepare_transport(block, "f.toml", report));
     CHECK(report.is_empty());
     return report.limitations;
   };
@@ -134,7 +134,7 @@ TEST_CASE("start report: a server warns that it ignores a proxy") {
   config::server block;
   block.transport.tcp.proxy.emplace();
   start_report report;
-  CHECK(add_to(report, block, "f.toml"));
+  CHECK(prepare_transport(block, "f.toml", report));
   CHECK(report.is_empty());
 }
 
@@ -145,12 +145,12 @@ TEST_CASE("start report: problems have the position of their key, or of the encl
   config::server block;
   block.transport.kind = config::transport_kind::websocket;
   start_report lacking;
-  add_to(lacking, block, from);
+  prepare_transport(block, from, lacking);
   REQUIRE(lacking.problems.size() == 1);
   CHECK(lacking.problems.front().starts_with("f.toml:4:1: server.transport: Missing"));
   block.transport.websocket.emplace().path = "tunnel";
   start_report wrong;
-  add_to(wrong, block, from);
+  prepare_transport(block, from, wrong);
   REQUIRE(wrong.problems.size() == 1);
   CHECK(wrong.problems.front().starts_with("f.toml:6:1: server.transport.websocket: the path"));
 }
@@ -159,7 +159,7 @@ TEST_CASE("start report: a missing table of the selected transport is an error")
   config::server block;
   block.transport.kind = config::transport_kind::websocket;
   start_report report;
-  add_to(report, block, "f.toml");
+  prepare_transport(block, "f.toml", report);
   CHECK(report.problems == lines{"f.toml: server.transport: Missing websocket config; add "
                                  "`[server.transport.websocket]`"});
   CHECK_FALSE(report.is_empty());

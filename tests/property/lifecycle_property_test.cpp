@@ -28,9 +28,9 @@ class checked_program {
       case 0: lifecycle_.started(now_); break;
       case 1: lifecycle_.all_served(); break;
       case 2:
-      case 3: lifecycle_.reload(); break;
-      case 4: lifecycle_.update(); break;
-      case 5: lifecycle_.replace(); break;
+      case 3: lifecycle_.reload_requested(); break;
+      case 4: lifecycle_.update_found(); break;
+      case 5: lifecycle_.replacement_needed(); break;
       case 6: lifecycle_.update_done(any_result()); break;
       case 7:
         if (replacement_) lifecycle_.replacement_started();
@@ -47,7 +47,7 @@ class checked_program {
       case 10:
         if (chance(8)) {
           stopped_ = true;
-          lifecycle_.stop(now_ + 5s);
+          lifecycle_.stop_requested(now_ + 5s);
         }
         if (stopped_ && running_) end(running_, instance_role::running);
         break;

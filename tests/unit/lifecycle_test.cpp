@@ -49,7 +49,7 @@ TEST_CASE("lifecycle: a server is ready once it listens, and warns later of unse
 
 TEST_CASE("lifecycle: a change of a server's settings does not put off that warning") {
   lifecycle program = running_server();
-  program.update();
+  program.update_found();
   program.update_done({});
   drain(program);
   CHECK(drain(program, start + 60s) == actions{{kind::warn_unserved}});
@@ -57,7 +57,7 @@ TEST_CASE("lifecycle: a change of a server's settings does not put off that warn
 
 TEST_CASE("lifecycle: a server that stops does not warn") {
   lifecycle program = running_server();
-  program.stop(start + 5s);
+  program.stop_requested(start + 5s);
   drain(program);
   CHECK(drain(program, start + 60s) == actions{{kind::abort_draining}});
 }
@@ -88,8 +88,8 @@ TEST_CASE("lifecycle: a program that cannot start ends with the error") {
 
 TEST_CASE("lifecycle: a program that is stopped before it has started ends without an error") {
   lifecycle program(server);
-  program.reload();
-  program.stop(start + 1s);
+  program.reload_requested();
+  program.stop_requested(start + 1s);
   program.started(start);
   CHECK(drain(program) == actions{{kind::notify_stopping}, {kind::stop_instances}});
   program.instance_ended(instance_role::running, in_use);
@@ -99,9 +99,9 @@ TEST_CASE("lifecycle: a program that is stopped before it has started ends witho
 TEST_CASE("lifecycle: a change is applied, and the service manager follows it") {
   for (const std::error_code result : {std::error_code(), in_use}) {
     lifecycle program = running_server();
-    program.reload();
+    program.reload_requested();
     CHECK(drain(program) == actions{{kind::read_file}});
-    program.update();
+    program.update_found();
     CHECK(drain(program) == actions{{kind::notify_reloading}, {kind::update_instance}});
     program.update_done(result);
     const auto settings = result ? kind::reject_settings : kind::accept_settings;
@@ -112,7 +112,7 @@ TEST_CASE("lifecycle: a change is applied, and the service manager follows it") 
 TEST_CASE("lifecycle: a change before the program is ready is not notified") {
   lifecycle program(client);
   program.started(start);
-  program.update();
+  program.update_found();
   program.update_done({});
   CHECK(drain(program) ==
         actions{{kind::watch_file}, {kind::update_instance}, {kind::accept_settings}});
@@ -120,11 +120,11 @@ TEST_CASE("lifecycle: a change before the program is ready is not notified") {
 
 TEST_CASE("lifecycle: changes during a change are read once, after it") {
   lifecycle program = running_server();
-  program.update();
+  program.update_found();
   drain(program);
-  for (int i = 0; i < 3; ++i) program.reload();
-  program.update();
-  program.replace();
+  for (int i = 0; i < 3; ++i) program.reload_requested();
+  program.update_found();
+  program.replacement_needed();
   CHECK(drain(program).empty());
   program.update_done({});
   CHECK(drain(program) ==
@@ -133,7 +133,7 @@ TEST_CASE("lifecycle: changes during a change are read once, after it") {
 
 TEST_CASE("lifecycle: a replacement that starts becomes the running instance") {
   lifecycle program = running_server();
-  program.replace();
+  program.replacement_needed();
   CHECK(drain(program) == actions{{kind::notify_reloading}, {kind::start_replacement}});
   program.replacement_started();
   CHECK(drain(program) ==
@@ -144,21 +144,21 @@ TEST_CASE("lifecycle: a replacement that starts becomes the running instance") {
 
 TEST_CASE("lifecycle: a replacement that cannot start is dropped") {
   lifecycle program = running_server();
-  program.replace();
+  program.replacement_needed();
   drain(program);
   program.instance_ended(instance_role::replacement, in_use);
   CHECK(drain(program) == actions{{kind::reject_settings, in_use}, {kind::notify_ready}});
-  program.update();
+  program.update_found();
   CHECK(drain(program) == actions{{kind::notify_reloading}, {kind::update_instance}});
 }
 
 TEST_CASE("lifecycle: the program ends when no instance is left, whichever ends last") {
   for (const bool draining_first : {true, false}) {
     lifecycle program = running_server();
-    program.replace();
+    program.replacement_needed();
     program.replacement_started();
     drain(program);
-    program.stop(start + 5s);
+    program.stop_requested(start + 5s);
     CHECK(drain(program) == actions{{kind::notify_stopping}, {kind::stop_instances}});
     CHECK(program.deadline() == start + 5s);
     CHECK(drain(program, start + 5s) == actions{{kind::abort_draining}});
@@ -172,11 +172,11 @@ TEST_CASE("lifecycle: the program ends when no instance is left, whichever ends 
 TEST_CASE("lifecycle: nothing is applied once the program stops") {
   for (const bool replaces : {true, false}) {
     lifecycle program = running_server();
-    replaces ? program.replace() : program.update();
-    program.reload();
+    replaces ? program.replacement_needed() : program.update_found();
+    program.reload_requested();
     drain(program);
-    program.stop(start + 5s);
-    program.stop(start + 6s);
+    program.stop_requested(start + 5s);
+    program.stop_requested(start + 6s);
     CHECK(drain(program) == actions{{kind::notify_stopping}, {kind::stop_instances}});
     if (replaces) {
       program.replacement_started();
@@ -184,9 +184,9 @@ TEST_CASE("lifecycle: nothing is applied once the program stops") {
     } else {
       program.update_done(in_use);
     }
-    program.reload();
-    program.update();
-    program.replace();
+    program.reload_requested();
+    program.update_found();
+    program.replacement_needed();
     program.all_served();
     CHECK(drain(program).empty());
   }
@@ -195,7 +195,7 @@ TEST_CASE("lifecycle: nothing is applied once the program stops") {
 TEST_CASE("lifecycle: stopping before a client is ready ends the wait for that") {
   lifecycle program(client);
   program.started(start);
-  program.stop(start + 1s);
+  program.stop_requested(start + 1s);
   drain(program);
   CHECK(drain(program, start + 10s) == actions{{kind::abort_draining}});
   CHECK_FALSE(program.deadline());

@@ -102,16 +102,18 @@ class lifecycle {
 
   /// Reports that the file has changed, or that a user asked to read it again. During a change, the
   /// file is read after that.
-  void reload() {
+  void reload_requested() {
     if (phase_ == phase::idle) want(lifecycle_action::kind::read_file);
     if (is_changing()) is_reload_due_ = true;
   }
 
   /// Reports valid new settings that the running instance can apply.
-  void update() { begin_change(phase::applying, lifecycle_action::kind::update_instance); }
+  void update_found() { begin_change(phase::applying, lifecycle_action::kind::update_instance); }
 
   /// Reports valid new settings that need an instance of their own.
-  void replace() { begin_change(phase::replacing, lifecycle_action::kind::start_replacement); }
+  void replacement_needed() {
+    begin_change(phase::replacing, lifecycle_action::kind::start_replacement);
+  }
 
   /// Reports that `update_instance` ended, with `ec` if the settings could not be applied.
   void update_done(std::error_code ec) {
@@ -145,7 +147,7 @@ class lifecycle {
 
   /// Reports that the program must stop. The connections of instances that drain are aborted at
   /// `abort_at`.
-  void stop(time_point abort_at) {
+  void stop_requested(time_point abort_at) {
     if (phase_ == phase::stopping) return;
     phase_ = phase::stopping;
     timer_ = abort_at;

@@ -48,7 +48,7 @@ template <class Log, class Block>
 int start(const config::document& file, const Block& block, const std::string& warning, logger& log,
           std::function<void(const config::config&)> set_filter, std::ostream& err) {
   start_report report;
-  const auto prepared = add_to(report, block, file.where, problem_logger(log));
+  const auto prepared = prepare_transport(block, file.where, report, problem_logger(log));
   print(err, report.problems);
   print(err, report.missing);
   if (!prepared) return report.problems.empty() ? exit_not_built_in : EXIT_FAILURE;
@@ -98,8 +98,8 @@ inline int check(const arguments& asked, std::ostream& out, std::ostream& err) {
     doubts.push_back(asked.config + ": warning: " + what);
   };
   const auto& [log, server, client] = file->settings;
-  if (server && !asked.as_client) add_to(report, *server, file->where, doubt);
-  if (client && !asked.as_server) add_to(report, *client, file->where, doubt);
+  if (server && !asked.as_client) prepare_transport(*server, file->where, report, doubt);
+  if (client && !asked.as_server) prepare_transport(*client, file->where, report, doubt);
   detail::print(err, doubts);
   detail::print(err, report.problems);
   detail::print(err, report.missing);

@@ -91,7 +91,7 @@ class settings_file {
     for (const auto& warning : loaded->warnings) log_problem(warning);
     if (config::same_transport(in_use, *next)) return out;
     start_report report;
-    out.prepared = add_to(report, *next, loaded->where, problem_logger(log_));
+    out.prepared = prepare_transport(*next, loaded->where, report, problem_logger(log_));
     for (const std::string& line : report.errors()) log(log_level::error, line);
     if (!out.prepared) {
       ignore();

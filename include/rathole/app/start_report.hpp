@@ -67,13 +67,14 @@ inline std::string transport_text(const config::transport& settings) {
 template <class Block>
 using prepared_of = typename decltype(transport::prepare(std::declval<Block>()))::value_type;
 
-/// Adds the reasons why `block`, a `config::server` or `config::client` of the file `from`, cannot
-/// run as written. Returns its prepared transport, if there is one, which reports later problems of
-/// files to `report_problem`.
+/// Prepares the transport of `block`, a `config::server` or `config::client` of the file `from`:
+/// reads its keys and certificates. Adds the reasons why the block cannot run as written to
+/// `report`, and returns nothing if there are any. Later problems of files are reported to
+/// `report_problem`.
 template <class Block>
-std::optional<prepared_of<Block>> add_to(start_report& report, const Block& block,
-                                         const config::source& from,
-                                         const transport::problem_handler& report_problem = {}) {
+std::optional<prepared_of<Block>> prepare_transport(
+    const Block& block, const config::source& from, start_report& report,
+    const transport::problem_handler& report_problem = {}) {
   constexpr bool is_server = std::is_same_v<Block, config::server>;
   const config::side side = is_server ? config::side::server : config::side::client;
   const auto line = [&from](const config::problem& problem) {

@@ -114,7 +114,9 @@ class supervisor {
     using kind = lifecycle_action::kind;
     switch (action.what) {
       case kind::watch_file: return watch_file();
-      case kind::read_file: return read_file();
+      case kind::read_file:
+        file_.log(log_level::info, "Rescan the configuration");
+        return check_file();
       case kind::update_instance: return update_instance();
       case kind::start_replacement: return start_replacement();
       case kind::promote_replacement: return instances_.promote_replacement();
@@ -147,28 +149,23 @@ class supervisor {
     }
     log_.write(log_level::info, Log::target, "Shuting down gracefully...");
     log_.write(log_level::info, Log::target, grace_text(settings_.shutdown_grace));
-    lifecycle_.stop(clock::now() + settings_.shutdown_grace);
+    lifecycle_.stop_requested(clock::now() + settings_.shutdown_grace);
     proceed();
   }
 
   void reload() {
-    lifecycle_.reload();
+    lifecycle_.reload_requested();
     proceed();
   }
 
   void watch_file() {
     if (!file_.watch(context_.get_executor(), [this] { reload(); })) return;
     // The file may have changed since it was first read.
-    apply_file();
-  }
-
-  void read_file() {
-    file_.log(log_level::info, "Rescan the configuration");
-    apply_file();
+    check_file();
   }
 
   /// Reads the file, and reports to the lifecycle what it changes.
-  void apply_file() {
+  void check_file() {
     auto next = file_.read(settings_);
     if (!next) return;
     if (next->block == settings_) {
@@ -185,7 +182,7 @@ class supervisor {
       file_.log(log_level::info, line);
     }
     wanted_ = std::move(*next);
-    wanted_.prepared ? lifecycle_.replace() : lifecycle_.update();
+    wanted_.prepared ? lifecycle_.replacement_needed() : lifecycle_.update_found();
   }
 
   void update_instance() {
