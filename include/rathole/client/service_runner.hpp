@@ -6,6 +6,7 @@
 #include <rathole/client/events.hpp>
 #include <rathole/client/service_retry.hpp>
 #include <rathole/client/udp_service.hpp>
+#include <rathole/config/diff.hpp>
 #include <rathole/config/types.hpp>
 #include <rathole/core/address.hpp>
 #include <rathole/io/retry_on_bad_alloc.hpp>
@@ -66,8 +67,7 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
 
   /// Returns whether `next` may be passed to `update`.
   [[nodiscard]] bool serves(const config::client_service& next) const {
-    const auto service = service_->load();
-    return service->kind == next.kind && service->token == next.token;
+    return config::same_service(*service_->load(), next);
   }
 
   /// Applies new settings, whose name, kind and token must be the old ones; the control channel

@@ -28,6 +28,13 @@ struct service_changes {
   [[nodiscard]] bool operator==(const service_changes&) const = default;
 };
 
+/// Returns whether a client that authenticated for the service `before` is also authenticated for
+/// `now`: both have the same kind and token. Their names are not compared.
+template <class Service>
+bool same_service(const Service& before, const Service& now) {
+  return before.kind == now.kind && before.token == now.token;
+}
+
 /// Compares the services of a client or of a server `before` and `now`.
 template <class Service>
 service_changes diff(const std::vector<Service>& before, const std::vector<Service>& now) {
@@ -43,7 +50,7 @@ service_changes diff(const std::vector<Service>& before, const std::vector<Servi
     const Service* const old = find(before, each.name);
     if (!old) {
       out.added.push_back(each.name);
-    } else if (old->kind != each.kind || old->token != each.token) {
+    } else if (!same_service(*old, each)) {
       out.replaced.push_back(each.name);
     } else if (*old != each) {
       out.changed.push_back(each.name);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <rathole/config/diff.hpp>
 #include <rathole/config/types.hpp>
 #include <rathole/core/address.hpp>
 #include <rathole/core/address_list.hpp>
@@ -141,7 +142,7 @@ auto release_ports(Context& self, const config::server& next) {
     const config::server_service& present = *session->service();
     const auto wanted =
         std::ranges::find(next.services, present.name, &config::server_service::name);
-    const bool stays = wanted != next.services.end() && same_service(*wanted, present);
+    const bool stays = wanted != next.services.end() && config::same_service(present, *wanted);
     return !session->release(stays ? wanted->bind_addr : none, next.bind_addr);
   });
   return sessions;

@@ -47,10 +47,10 @@ struct hello_connection {
 /// Performs the handshake of `accepted` in the runtime of `transport`, where it lives, and reads
 /// the Hello. The result lives in the runtime `home`.
 template <class Context>
-io::task<hello_connection<Context>> run_handshake(typename Context::transport_type transport,
-                                                  typename Context::runtime_type home,
-                                                  typename Context::visitor_type accepted,
-                                                  step_deadline deadline, std::stop_token stop) {
+io::task<hello_connection<Context>> accept_handshake(typename Context::transport_type transport,
+                                                     typename Context::runtime_type home,
+                                                     typename Context::visitor_type accepted,
+                                                     step_deadline deadline, std::stop_token stop) {
   auto runtime = transport.runtime();
   auto stream = co_await transport.handshake(std::move(accepted), deadline, stop);
   if (!stream) co_return failure(stream.error());

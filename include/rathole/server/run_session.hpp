@@ -1,5 +1,6 @@
 #pragma once
 
+#include <rathole/config/diff.hpp>
 #include <rathole/config/types.hpp>
 #include <rathole/core/address.hpp>
 #include <rathole/core/error.hpp>
@@ -19,11 +20,6 @@
 #include <utility>
 
 namespace rathole::server {
-
-/// Returns whether a client that authenticated for `before` is also authenticated for `now`.
-inline bool same_service(const config::server_service& now, const config::server_service& before) {
-  return now.kind == before.kind && now.token == before.token;
-}
 
 /// Counts a control channel of a peer while it exists; see `admission_control::exempt`.
 template <class Context>
@@ -56,7 +52,7 @@ io::awaitable<void> run_session(std::shared_ptr<Context> self,
                                 protocol::digest service_key, protocol::digest session_key,
                                 std::stop_token listener) {
   const auto* known = self->registry.find_service(service_key);
-  if (!known || !same_service(**known, *service) || listener.stop_requested()) co_return;
+  if (!known || !config::same_service(*service, **known) || listener.stop_requested()) co_return;
   const auto session = std::make_shared<control_session<Context>>(self, *known, std::move(stream),
                                                                   std::move(machine));
   const auto previous = self->registry.attach(service_key, session_key, session);

@@ -114,8 +114,8 @@ io::awaitable<void> serve_connection(std::shared_ptr<Context> self,
   auto transport = self->transport.at(runtime);
   auto arrived =
       co_await io::run_on(runtime.get_executor(),
-                          run_handshake<Context>(std::move(transport), home, std::move(accepted),
-                                                 pending->deadline(), pending->stopping()));
+                          accept_handshake<Context>(std::move(transport), home, std::move(accepted),
+                                                    pending->deadline(), pending->stopping()));
   if (!arrived) {
     report_refusal(*self, peer, pending->explain(arrived.error()), nullptr, {});
     co_return;

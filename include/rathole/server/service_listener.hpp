@@ -69,7 +69,7 @@ io::awaitable<void> listen_for_visitors(std::shared_ptr<Session> session, addres
   const service_listening listening{service->name, local, replaced_by(local, where)};
   context->emit(listening);
   const protocol::descriptor_lease held(context->descriptors.use.fixed);
-  auto accepted = [&session](auto visitor) { take_visitor(*session, std::move(visitor)); };
+  auto accepted = [&session](auto visitor) { admit_visitor(*session, std::move(visitor)); };
   auto failed = [&context, &service](std::error_code error, duration pause) {
     context->emit(accept_failed{service->name, error, pause});
   };

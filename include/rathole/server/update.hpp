@@ -1,5 +1,6 @@
 #pragma once
 
+#include <rathole/config/diff.hpp>
 #include <rathole/config/types.hpp>
 #include <rathole/core/error.hpp>
 #include <rathole/core/result.hpp>
@@ -52,7 +53,7 @@ io::task<void> update(std::shared_ptr<Context> self, config::server next) {
   self->registry.for_each([&](const auto&, const auto& known, const auto*) {
     const auto wanted =
         std::ranges::find(settings->services, known->name, &config::server_service::name);
-    const bool stays = wanted != settings->services.end() && same_service(*wanted, *known);
+    const bool stays = wanted != settings->services.end() && config::same_service(*known, *wanted);
     if (!stays) gone.push_back(known->name);
   });
   for (const std::string& name : gone) remove_service(*self, name);
