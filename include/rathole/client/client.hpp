@@ -56,7 +56,7 @@ class basic_client {
   /// Fails with `errc::wrong_transport` or `errc::invalid_settings`; nothing is changed then. After
   /// `std::errc::not_enough_memory` the next update completes this one.
   result<void> update(config::client next) {
-    if (const std::error_code ec = context_->update_error(next)) return failure(ec);
+    if (const std::error_code ec = context_->settings_error(next)) return failure(ec);
     if (context_->closing.stop_requested()) return {};
     return catch_bad_alloc([&]() -> result<void> {
       client::update(context_, config::bounded(std::move(next)));
@@ -98,7 +98,7 @@ class basic_client {
 
   static io::task<void> run(std::shared_ptr<context_type> self) {
     const auto settings = self->settings.load();
-    if (const std::error_code ec = self->update_error(*settings)) co_return failure(ec);
+    if (const std::error_code ec = self->settings_error(*settings)) co_return failure(ec);
     io::event closing(self->runtime().get_executor());
     const auto wake = [&closing] { closing.notify(); };
     const std::stop_callback on_close(self->closing.get_token(), wake);

@@ -59,7 +59,7 @@ struct context {
   runtime_type& runtime() { return transport.runtime(); }
 
   /// Returns why the client cannot have the settings `of`; no error if it can.
-  [[nodiscard]] std::error_code update_error(const config::client& of) const {
+  [[nodiscard]] std::error_code settings_error(const config::client& of) const {
     if (!config::settings_problems(of).empty()) return errc::invalid_settings;
     const config::transport& wanted = of.transport;
     if (transport.serves(wanted.kind, wanted.tcp, config::side::client)) return {};

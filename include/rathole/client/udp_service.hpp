@@ -140,7 +140,7 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
           frames, [&](const protocol::udp_frame& each) { return each.visitor != id; });
       const auto own = frames.first(static_cast<std::size_t>(other - frames.begin()));
       frames = frames.subspan(own.size());
-      const visitor_pointer who = known(id, own, now);
+      const visitor_pointer who = find_or_add(id, own, now);
       if (!who) continue;
       if (who->via != from) who->via = from;
       if (who->socket) {
@@ -154,10 +154,11 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
     if (const auto dropped = loops_.take_report(now)) report_loop(*dropped);
   }
 
-  /// Returns the visitor that sent `frames`, which may be new; null if they are lost, because there
-  /// are too many new ones, there is no memory, or the client itself sent them.
-  visitor_pointer known(const udp_endpoint& id, std::span<const protocol::udp_frame> frames,
-                        time_point now) {
+  /// Returns the visitor that sent `frames`, which is added if it is new; null if the frames are
+  /// lost, because there are too many new visitors, there is no memory, or the client itself sent
+  /// them.
+  visitor_pointer find_or_add(const udp_endpoint& id, std::span<const protocol::udp_frame> frames,
+                              time_point now) {
     if (visitor_pointer* found = visitors_.touch(id, now)) return *found;
     const auto itself = context_->own_udp_sockets.find(id);
     const auto has_come_back = [&](const protocol::udp_frame& each) {
@@ -227,7 +228,7 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
       self->losses_.check();
       co_return;
     }
-    who->take(std::move(*opened), self->context_->own_udp_sockets);
+    who->set_socket(std::move(*opened), self->context_->own_udp_sockets);
     self->losses_.counts.refused += who->send_unsent();
     // This object owns the visitor, which owns the socket, so the pointers stay valid.
     who->socket->watch([me = self.get(), raw = who.get()] { me->answer(*raw); });

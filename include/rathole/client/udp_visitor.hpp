@@ -40,7 +40,7 @@ struct udp_visitor {
   ~udp_visitor() { close(); }
 
   /// Stores the open socket, and adds it to `own`, the sockets of the client.
-  void take(S opened, own_udp_sockets& own) {
+  void set_socket(S opened, own_udp_sockets& own) {
     socket.emplace(std::move(opened));
     if (const auto here = to_udp_endpoint(socket->local())) {
       own.add(*here, sent);

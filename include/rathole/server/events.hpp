@@ -103,7 +103,7 @@ struct handshake_failed {
 
 /// Reports that a client asked for a service that this server does not have.
 struct unknown_service {
-  /// The client.
+  /// The address of the client.
   const address& peer;
   /// The digest of the service's name, in hexadecimal.
   std::string_view digest;
@@ -115,7 +115,7 @@ struct unknown_service {
 struct authentication_failed {
   /// The name of the service.
   std::string_view service;
-  /// The client.
+  /// The address of the client.
   const address& peer;
   /// Whether this is not the first such event in the current interval of `connections_refused`.
   bool repeated = false;
@@ -133,7 +133,7 @@ struct connections_refused {
 struct control_channel_established {
   /// The name of the service.
   std::string_view service;
-  /// The client.
+  /// The address of the client.
   const address& peer;
 };
 
@@ -151,7 +151,7 @@ struct control_channel_replaced {
 struct control_channel_closed {
   /// The name of the service.
   std::string_view service;
-  /// The client.
+  /// The address of the client.
   const address& peer;
   /// The reason.
   std::error_code error;
@@ -165,7 +165,7 @@ struct control_channel_closed {
 struct udp_channel_lost {
   /// The name of the service.
   std::string_view service;
-  /// The client.
+  /// The address of the client.
   const address& peer;
   /// The time since the channel was started.
   duration lived;
@@ -177,7 +177,7 @@ struct udp_channel_lost {
 struct visitor_refused {
   /// The name of the service.
   std::string_view service;
-  /// The visitor.
+  /// The address of the visitor.
   const address& visitor;
   /// The reason: `errc::limit_reached`, `errc::timed_out`, or why its last data channel failed.
   std::error_code error;
@@ -191,7 +191,7 @@ struct visitor_refused {
 struct service_loops {
   /// The name of the service.
   std::string_view service;
-  /// The client.
+  /// The address of the client.
   const address& client;
 };
 
@@ -199,7 +199,7 @@ struct service_loops {
 struct forward_started {
   /// The name of the service.
   std::string_view service;
-  /// The visitor.
+  /// The address of the visitor.
   const address& visitor;
   /// The number that identifies the connection until its `forward_ended`; the server never reuses
   /// it.
@@ -210,7 +210,7 @@ struct forward_started {
 struct forward_ended {
   /// The name of the service.
   std::string_view service;
-  /// The visitor.
+  /// The address of the visitor.
   const address& visitor;
   /// The `id` of its `forward_started`.
   std::uint64_t id;

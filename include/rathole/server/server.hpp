@@ -127,7 +127,7 @@ class basic_server {
   static_assert(protocol::ServiceRegistry<typename context_type::registry_type>);
 
   static io::task<void> run(std::shared_ptr<context_type> self) {
-    if (const std::error_code ec = self->update_error(*self->settings)) co_return failure(ec);
+    if (const std::error_code ec = self->settings_error(*self->settings)) co_return failure(ec);
     io::event closing(self->runtime().get_executor());
     const auto wake = [&closing] { closing.notify(); };
     const auto dismiss = [&self] {

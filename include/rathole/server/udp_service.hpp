@@ -176,17 +176,17 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
     const udp_endpoint* last = nullptr;
     visitor* who = nullptr;
     for (const io::datagram& each : batch) {
-      if (!last || *last != each.peer) who = known(each, now);
+      if (!last || *last != each.peer) who = find_or_add(each, now);
       last = &each.peer;
-      const bool taken = who && pass_on(at, *who, each);
+      const bool taken = who && send_to_client(at, *who, each);
       ++(taken ? losses_.counts.sent : losses_.counts.queue_full);
     }
     for (const auto& each : channels_) each->flush();
     losses_.check();
   }
 
-  /// Returns the visitor, which may be a new one; null if there is no memory for it.
-  visitor* known(const io::datagram& from, time_point now) {
+  /// Returns the visitor that sent `from`, which is added if it is new; null if there is no memory for it.
+  visitor* find_or_add(const io::datagram& from, time_point now) {
     if (visitor* found = visitors_.touch(from.peer, now)) return found;
     if (visitors_.full()) ++losses_.counts.evicted;
     try {
@@ -198,7 +198,7 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
 
   /// Passes a datagram to the visitor's data channel, which is a new one if the last one has ended.
   /// Returns false if there is no room and the datagram is lost.
-  bool pass_on(listener& at, visitor& from, const io::datagram& what) {
+  bool send_to_client(listener& at, visitor& from, const io::datagram& what) {
     if (from.through.get() != &at) from.through = at.shared_from_this();
     from.scope = what.scope;
     from.local = what.local;

@@ -39,7 +39,7 @@ void remove_service(Context& self, const std::string& name) {
 /// Applies new settings; see `basic_server::async_update`.
 template <class Context>
 io::task<void> update(std::shared_ptr<Context> self, config::server next) {
-  if (const std::error_code ec = self->update_error(next)) co_return failure(ec);
+  if (const std::error_code ec = self->settings_error(next)) co_return failure(ec);
   const auto settings = std::make_shared<const config::server>(std::move(next));
   const auto opened = co_await open_listeners(self, settings);
   if (!opened) co_return failure(opened.error());

@@ -34,9 +34,9 @@ class handler_memory {
   bool in_use_ = false;
 };
 
-/// The allocator that Asio takes from a handler of `memory_bound`. `P` points to a
-/// `handler_memory`; it is an owning pointer if the memory might not outlive the operation
-/// otherwise.
+/// The associated allocator of a handler that `memory_bound` wraps. `P` points to its
+/// `handler_memory`: a raw pointer if the memory outlives the operation in any case, otherwise a
+/// `std::shared_ptr` that keeps it alive.
 template <class T, class P>
 class handler_allocator {
  public:

@@ -62,7 +62,7 @@ class suspension {
     const asio::use_awaitable_t<executor> token;
     return asio::async_initiate<const asio::use_awaitable_t<executor>, void()>(
         [this, suspended](auto handler) {
-          keep(std::move(handler));
+          enlist(std::move(handler));
           suspended(this);
         },
         token);
@@ -84,7 +84,8 @@ class suspension {
   using handler_type =
       typename asio::async_result<asio::use_awaitable_t<executor>, void()>::handler_type;
 
-  void keep(handler_type handler) {
+  /// Stores the handler of the suspended coroutine, and enters the registry.
+  void enlist(handler_type handler) {
     handler_.emplace(std::move(handler));
     busy_.emplace(executor_);
     next_ = all_.first_;

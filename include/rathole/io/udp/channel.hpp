@@ -46,7 +46,8 @@ class udp_channel {
     return true;
   }
 
-  /// Sends what was queued; never waits.
+  /// Starts to send what was queued, unless a write is in progress, which then sends it too; returns
+  /// at once.
   void flush() {
     if (!writing_ && !out_.empty()) wake_.notify();
   }
@@ -107,13 +108,13 @@ class udp_channel {
         co_return failure(reader_.is_within_frame() ? errc::truncated : errc::end_of_stream);
       }
       reader_.received(*count);
-      const auto cut = hand_over(received);
-      if (!cut) co_return failure(cut.error());
+      const auto delivered = deliver_frames(received);
+      if (!delivered) co_return failure(delivered.error());
     }
   }
 
   template <class F>
-  result<void> hand_over(F& received) {
+  result<void> deliver_frames(F& received) {
     std::array<protocol::udp_frame, frames_in_a_piece> frames;
     for (std::size_t count = 0;;) {
       const auto next = reader_.next();

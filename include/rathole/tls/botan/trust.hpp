@@ -100,6 +100,7 @@ class botan_trust {
     return loaded;
   }
 
+  /// Returns a certificate of a store: a store of Botan 2 returns pointers, one of Botan 3 values.
   static const Botan::X509_Certificate& dereference(const Botan::X509_Certificate& in) {
     return in;
   }
