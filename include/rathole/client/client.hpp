@@ -2,7 +2,7 @@
 
 #include <rathole/client/context.hpp>
 #include <rathole/client/events.hpp>
-#include <rathole/client/service_runner.hpp>
+#include <rathole/client/update.hpp>
 #include <rathole/core/out_of_memory.hpp>
 #include <rathole/io/drain.hpp>
 #include <rathole/io/retry_on_bad_alloc.hpp>

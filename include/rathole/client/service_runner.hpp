@@ -14,18 +14,14 @@
 #include <rathole/io/run/run_on.hpp>
 #include <rathole/io/run/shared_value.hpp>
 #include <rathole/io/time/alarm.hpp>
-#include <rathole/transport/socket_options.hpp>
 
 #include <asio/dispatch.hpp>
 
-#include <algorithm>
 #include <cassert>
-#include <map>
 #include <memory>
 #include <new>
 #include <optional>
 #include <stop_token>
-#include <string>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -206,48 +202,5 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
   io::event wake_;
   std::stop_source stopping_;
 };
-
-/// Starts to serve a service.
-template <class Context>
-void start_service(const std::shared_ptr<Context>& self, const config::client_service& service) {
-  const auto runner = std::make_shared<service_runner<Context>>(self, service);
-  self->services[service.name] = runner;
-  self->group.spawn(service_runner<Context>::run(runner));
-}
-
-/// Applies new settings; see `basic_client::update`. Services that wait between two attempts try at
-/// once.
-template <class Context>
-void update(const std::shared_ptr<Context>& self, config::client next) {
-  self->settings.store(std::move(next));
-  const auto settings = self->settings.load();
-  self->transport.set_options(transport::to_socket_options(*settings));
-
-  const auto runner_of = [&self](const std::string& name) {
-    const auto found = self->services.find(name);
-    return found == self->services.end() ? nullptr : found->second.lock();
-  };
-  // The running services are compared with the settings, so that the next update completes one in
-  // which memory ran out.
-  std::erase_if(self->services, [&settings](const auto& each) {
-    const auto& [name, known] = each;
-    const auto runner = known.lock();
-    const auto wanted = std::ranges::find(settings->services, name, &config::client_service::name);
-    const bool stays = runner && wanted != settings->services.end() && runner->serves(*wanted);
-    if (runner && !stays) runner->stop();
-    return !stays;
-  });
-  for (const auto& service : settings->services) {
-    const auto runner = runner_of(service.name);
-    if (!runner) {
-      start_service(self, service);
-      continue;
-    }
-    runner->update(service);
-    runner->try_now();
-    runner->set_heartbeat_timeout(settings->heartbeat_timeout);
-    runner->redirect(settings->remote_addr);
-  }
-}
 
 }  // namespace rathole::client

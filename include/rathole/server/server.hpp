@@ -8,7 +8,7 @@
 #include <rathole/protocol/descriptor_budget.hpp>
 #include <rathole/server/context.hpp>
 #include <rathole/server/events.hpp>
-#include <rathole/server/listen_for_clients.hpp>
+#include <rathole/server/open_listeners.hpp>
 #include <rathole/server/update.hpp>
 
 #include <chrono>

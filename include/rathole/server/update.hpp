@@ -7,7 +7,7 @@
 #include <rathole/io/task.hpp>
 #include <rathole/protocol/authenticate.hpp>
 #include <rathole/server/descriptors.hpp>
-#include <rathole/server/listen_for_clients.hpp>
+#include <rathole/server/open_listeners.hpp>
 #include <rathole/server/run_session.hpp>
 #include <rathole/transport/socket_options.hpp>
 
