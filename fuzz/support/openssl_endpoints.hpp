@@ -18,8 +18,8 @@ using openssl_layer = tls::layer<tls::openssl_engine>;
 
 namespace detail {
 
-inline sim::scripted_rng& openssl_script() {
-  static sim::scripted_rng rng(0);
+inline sim::seeded_rng& openssl_script() {
+  static sim::seeded_rng rng(0);
   return rng;
 }
 
@@ -35,7 +35,7 @@ inline void begin_openssl_script(std::uint64_t seed) {
   static constexpr RAND_METHOD method{nullptr, openssl_bytes, nullptr,
                                       nullptr, openssl_bytes, always_seeded};
   RAND_set_rand_method(&method);
-  openssl_script() = sim::scripted_rng(seed);
+  openssl_script() = sim::seeded_rng(seed);
 }
 
 }  // namespace detail

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <rathole/core/hex.hpp>
-#include <rathole/sim/scripted_rng.hpp>
+#include <rathole/sim/seeded_rng.hpp>
 #include <rathole/tls/botan/engine.hpp>
 #include <rathole/tls/layer.hpp>
 
@@ -41,7 +41,7 @@ inline const tls::identity& fuzz_identity() {
 }
 
 inline tls::shared_rng scripted_botan_rng(std::uint64_t seed) {
-  return std::make_shared<tls::botan_rng<sim::scripted_rng>>(sim::scripted_rng(seed));
+  return std::make_shared<tls::botan_rng<sim::seeded_rng>>(sim::seeded_rng(seed));
 }
 
 inline botan_layer make_tls_client() {

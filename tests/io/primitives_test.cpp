@@ -5,8 +5,8 @@
 
 #include <rathole/io/asio_runtime.hpp>
 #include <rathole/io/run/async_run.hpp>
-#include <rathole/io/run/background_turn.hpp>
 #include <rathole/io/run/event.hpp>
+#include <rathole/io/run/expensive_turns.hpp>
 #include <rathole/io/run/run_on.hpp>
 #include <rathole/io/run/stop_action.hpp>
 #include <rathole/io/run/task_group.hpp>
@@ -467,7 +467,7 @@ namespace {
 
 io::awaitable<void> take_turn(io_bench& bench, int number, std::vector<std::string>& seen) {
   const io::executor ex = bench.context.get_executor();
-  co_await io::background_turns::of(ex).next(ex);
+  co_await io::expensive_turns::of(ex).wait(ex);
   seen.push_back("turn " + std::to_string(number));
   const auto note = [number, &seen] { seen.push_back("ready " + std::to_string(number)); };
   asio::post(ex, note);
@@ -475,7 +475,7 @@ io::awaitable<void> take_turn(io_bench& bench, int number, std::vector<std::stri
 
 }  // namespace
 
-TEST_CASE("background turns: first come, first served, and ready work runs between two of them") {
+TEST_CASE("expensive turns: first come, first served, and ready work runs between two of them") {
   io_bench bench;
   std::vector<std::string> seen;
   for (int i = 1; i <= 3; ++i) bench.group.spawn(take_turn(bench, i, seen));
@@ -488,7 +488,7 @@ TEST_CASE("background turns: first come, first served, and ready work runs betwe
   CHECK(seen == std::vector<std::string>{"turn 4", "ready 4"});
 }
 
-TEST_CASE("background turns: a context that ends destroys the waiting turns") {
+TEST_CASE("expensive turns: a context that ends destroys the waiting turns") {
   std::vector<std::string> seen;
   {
     io_bench bench;

@@ -43,7 +43,7 @@ function layer(path) {
   if (path !~ /\//) return path == "version.hpp" || path == "fwd.hpp" ? "core" : "umbrella"
   if (path ~ /^config\/(parse|load|toml)[^\/]*$/) return "config/parse"
   if (path ~ /^crypto\/botan\//) return "crypto/botan"
-  if (path ~ /^noise\/(suites|endpoint)\.hpp$/) return "noise/suites"
+  if (path ~ /^noise\/(suites|context)\.hpp$/) return "noise/suites"
   return substr(path, 1, index(path, "/") - 1)
 }
 # The room of a header of io; empty for one that stands in io itself.

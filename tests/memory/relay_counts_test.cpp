@@ -10,7 +10,7 @@
 #include <rathole/io/run/task_group.hpp>
 #include <rathole/io/stream/layered_stream.hpp>
 #include <rathole/io/tcp/stream.hpp>
-#include <rathole/sim/scripted_rng.hpp>
+#include <rathole/sim/seeded_rng.hpp>
 
 #include <doctest/doctest.h>
 
@@ -101,7 +101,7 @@ void connect(const layer_kind& kind, ending how, std::uint64_t seed) {
   CAPTURE(static_cast<int>(how));
   CAPTURE(seed);
   asio::io_context context(1);
-  sim::scripted_rng chosen(seed);
+  sim::seeded_rng chosen(seed);
   outer_end left;
   outer_end right;
   left.to_send = chosen.between(0, 300'000);

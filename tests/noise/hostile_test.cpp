@@ -146,11 +146,11 @@ TEST_CASE("noise layer: payloads of handshake messages are ignored") {
   CHECK(peer.is_finished());
 }
 
-TEST_CASE("noise endpoint: each connection has its own ephemeral key") {
+TEST_CASE("noise context: each connection has its own ephemeral key") {
   const settings from{.name = test::default_noise,
                       .local_private_key = {},
                       .remote_public_key = test::public_of(3)};
-  const auto made = endpoint::make(from, role::initiator);
+  const auto made = context::make(from, role::initiator);
   REQUIRE(made);
   std::set<std::string> output;
   for (int i = 0; i < 20; ++i) {

@@ -64,7 +64,7 @@ layer random_layer(const std::string& name, role who, std::optional<crypto::dh_k
   const auto key = test::equal_bytes(first ? 0x11 : 0x33);
   made.local_private_key = secret(std::string(key.begin(), key.end()));
   made.remote_public_key = remote.value_or(test::public_of(first ? 0x33 : 0x11));
-  return endpoint::make(made, who)->make_layer();
+  return context::make(made, who)->make_layer();
 }
 
 std::string name_of(std::string_view pattern) {
@@ -277,7 +277,7 @@ TEST_CASE("noise layer: the laws of layers") {
   }
 }
 
-TEST_CASE("noise endpoint: settings that cannot work give a readable error") {
+TEST_CASE("noise context: settings that cannot work give a readable error") {
   struct example {
     const char* name;
     role who;
@@ -312,7 +312,7 @@ TEST_CASE("noise endpoint: settings that cannot work give a readable error") {
     settings from{.name = name_of(each.name), .local_private_key = {}, .remote_public_key = {}};
     if (each.own_key) from.local_private_key = secret(std::string(32, 'k'));
     if (each.other_key) from.remote_public_key = test::public_of(0x33);
-    const auto made = endpoint::make(from, each.who);
+    const auto made = context::make(from, each.who);
     CHECK((made ? "" : made.error()) == each.problem);
   }
   for (const auto& [name, problem] : std::vector<std::pair<const char*, const char*>>{
@@ -329,16 +329,16 @@ TEST_CASE("noise endpoint: settings that cannot work give a readable error") {
   }
   settings short_key{
       .name = name_of("XX"), .local_private_key = secret("short"), .remote_public_key = {}};
-  CHECK(endpoint::make(short_key, role::initiator).error() ==
+  CHECK(context::make(short_key, role::initiator).error() ==
         "`local_private_key` is not 32 bytes long");
 }
 
-TEST_CASE("noise endpoint: keys that protect nothing are refused") {
+TEST_CASE("noise context: keys that protect nothing are refused") {
   settings zero{.name = name_of("XX"),
                 .local_private_key = secret(std::string(32, '\0')),
                 .remote_public_key = {}};
   for (const role who : {role::initiator, role::responder}) {
-    CHECK(endpoint::make(zero, who).error() ==
+    CHECK(context::make(zero, who).error() ==
           "all bytes of `local_private_key` are zero, so the key protects nothing; use a key that "
           "`rathole --genkey` printed");
   }
@@ -353,7 +353,7 @@ TEST_CASE("noise endpoint: keys that protect nothing are refused") {
     CAPTURE(point);
     settings from{.name = name_of("NK"), .local_private_key = {}, .remote_public_key = {}};
     std::ranges::copy(test::bytes(point), from.remote_public_key.emplace().begin());
-    const auto made = endpoint::make(from, role::initiator);
+    const auto made = context::make(from, role::initiator);
     REQUIRE_FALSE(made);
     CHECK(made.error() ==
           "`remote_public_key` is of low order, so the key protects nothing; use a key that "

@@ -3,7 +3,7 @@
 #include "../support/bytes.hpp"
 
 #include <rathole/crypto/botan/x25519.hpp>
-#include <rathole/noise/endpoint.hpp>
+#include <rathole/noise/context.hpp>
 
 #include <cstdint>
 #include <string>

@@ -84,7 +84,7 @@ struct reported_bytes {
 };
 
 /// Runs a connection that ends as `how` says; checks what both sides report.
-void connect(sim_tunnel& tunnel, sim::acceptor& service, ending how, sim::scripted_rng& chosen,
+void connect(sim_tunnel& tunnel, sim::acceptor& service, ending how, sim::seeded_rng& chosen,
              reported_bytes& server, reported_bytes& client) {
   CAPTURE(static_cast<int>(how));
   server.last.reset();
@@ -149,7 +149,7 @@ TEST_CASE("byte counts: both sides report the bytes carried, however a connectio
     REPLAYABLE(seed);
     sim_tunnel tunnel(seed);
     sim::link_conditions rough;
-    sim::scripted_rng chosen(seed);
+    sim::seeded_rng chosen(seed);
     rough.longest_delay = std::chrono::milliseconds(chosen.between(1, 20));
     rough.longest_read = chosen.between(100, 70'000);
     tunnel.world.net().set_conditions(rough);

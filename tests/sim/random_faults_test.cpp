@@ -62,7 +62,7 @@ class faults {
   }
 
  private:
-  sim::scripted_rng& rng() { return to_.rng; }
+  sim::seeded_rng& rng() { return to_.rng; }
 
   template <class Action>
   void momentary(offer_set which, Action act) {

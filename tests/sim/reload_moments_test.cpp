@@ -349,7 +349,7 @@ class random_edits {
     tunnel_.client->update(client);
   }
 
-  sim::scripted_rng& rng() { return rng_; }
+  sim::seeded_rng& rng() { return rng_; }
 
   /// Back to the first settings.
   void undo() {
@@ -375,7 +375,7 @@ class random_edits {
   reload_tunnel& tunnel_;
   const config::server server_;
   const config::client client_;
-  sim::scripted_rng rng_;
+  sim::seeded_rng rng_;
 };
 
 }  // namespace

@@ -26,7 +26,7 @@ std::string greeting(const offer& of) {
   return of.how == response_mode::greets_first ? pattern(greeting_size) : std::string();
 }
 
-duration milliseconds_between(sim::scripted_rng& rng, std::uint64_t low, std::uint64_t high) {
+duration milliseconds_between(sim::seeded_rng& rng, std::uint64_t low, std::uint64_t high) {
   return std::chrono::milliseconds(rng.between(low, high));
 }
 
@@ -360,7 +360,7 @@ io::awaitable<void> crowd::pause(duration length) {
 }
 
 io::awaitable<void> crowd::run_visitor(visitor_state& me, std::uint64_t seed) {
-  sim::scripted_rng visit_rng(seed);
+  sim::seeded_rng visit_rng(seed);
   const address at{"server", me.to->port};
   const io::socket_options none;
   auto stream = co_await visitors_.connect(at, none, world.now() + 10s, std::stop_token());
@@ -393,7 +393,7 @@ io::awaitable<void> crowd::run_visitor(visitor_state& me, std::uint64_t seed) {
 }
 
 io::awaitable<void> crowd::send_request(visitor_state& me, sim::stream& to, std::uint64_t seed) {
-  sim::scripted_rng visit_rng(seed);
+  sim::seeded_rng visit_rng(seed);
   const bool trickles = me.how == visitor_kind::trickling;
   // What may be in flight: six windows, and one read of each relay in both directions and of the
   // service.
@@ -418,7 +418,7 @@ io::awaitable<void> crowd::send_request(visitor_state& me, sim::stream& to, std:
 }
 
 io::task<void> crowd::listen(visitor_state& me, sim::stream& from, std::uint64_t seed) {
-  sim::scripted_rng visit_rng(seed);
+  sim::seeded_rng visit_rng(seed);
   std::array<std::uint8_t, 16 * 1024> buffer;
   for (;;) {
     const bool slowly = me.how == visitor_kind::slow;

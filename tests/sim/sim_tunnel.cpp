@@ -181,7 +181,7 @@ void sim_tunnel::stop_all() {
 
 std::string pattern(std::size_t size) {
   std::string out(size, '\0');
-  sim::scripted_rng rng(size);
+  sim::seeded_rng rng(size);
   rng.fill({reinterpret_cast<std::uint8_t*>(out.data()), out.size()});
   return out;
 }

@@ -61,7 +61,7 @@ void udp_visitors::admit(const offer& to, std::size_t questions) {
 
 io::awaitable<void> udp_visitors::run_visitor(std::uint32_t number, std::size_t questions,
                                               std::uint64_t seed) {
-  sim::scripted_rng visit_rng(seed);
+  sim::seeded_rng visit_rng(seed);
   const address any{"0.0.0.0", 0};
   auto socket = co_await visitors_.bind_udp(any, std::stop_token());
   socket->watch([this, number, &socket] {

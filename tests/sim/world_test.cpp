@@ -13,7 +13,7 @@ using sim::outcome;
 using test::bytes, test::read_all, test::read_once, test::sim_bench, test::sim_connection;
 
 static_assert(io::Runtime<sim::runtime>);
-static_assert(Rng<sim::scripted_rng>);
+static_assert(Rng<sim::seeded_rng>);
 
 TEST_CASE("sim world: timers expire in order of time, then of arming") {
   sim::world world(1);

@@ -131,7 +131,7 @@ class crowd {
 
   sim_bench bench;
   sim::world& world = bench.world;
-  sim::scripted_rng rng;
+  sim::seeded_rng rng;
   tally found;
 
   /// Starts everything and runs until every service is reachable.

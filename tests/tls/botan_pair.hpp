@@ -3,7 +3,7 @@
 #include "certificates.hpp"
 #include "conversation.hpp"
 
-#include <rathole/sim/scripted_rng.hpp>
+#include <rathole/sim/seeded_rng.hpp>
 #include <rathole/tls/botan/engine.hpp>
 #include <rathole/tls/layer.hpp>
 
@@ -31,7 +31,7 @@ inline const tls::identity& test_server() {
 
 /// A deterministic random number generator.
 inline tls::shared_rng scripted_botan_rng(std::uint64_t seed) {
-  return std::make_shared<tls::botan_rng<sim::scripted_rng>>(sim::scripted_rng(seed));
+  return std::make_shared<tls::botan_rng<sim::seeded_rng>>(sim::seeded_rng(seed));
 }
 
 inline botan_layer botan_client(const tls::botan_engine::client_setup& setup,

@@ -15,7 +15,7 @@ namespace {
 using namespace std::chrono_literals;
 
 /// Generates the bytes 1, 2, 3, and so on; or 0x11, 0x22, 0x33, 0x44 repeatedly.
-struct scripted_rng {
+struct seeded_rng {
   bool repeats = false;
   std::uint8_t next = 1;
   void fill(byte_span out) {
@@ -25,7 +25,7 @@ struct scripted_rng {
   }
 };
 
-using layer = websocket::layer<scripted_rng>;
+using layer = websocket::layer<seeded_rng>;
 
 constexpr time_point now{1h};
 
@@ -63,7 +63,7 @@ struct end {
 
 /// Returns a client whose frames have the mask 11 22 33 44.
 end client(websocket::client_settings settings = {.host = "example.com:2333"}) {
-  end out{layer::client(std::move(settings), scripted_rng{.repeats = true})};
+  end out{layer::client(std::move(settings), seeded_rng{.repeats = true})};
   REQUIRE(out.it.start(out.wire));
   return out;
 }
@@ -96,7 +96,7 @@ end open_server(websocket::server_settings settings = {}) {
 }
 
 TEST_CASE("websocket: the client's request is upstream's") {
-  end out{layer::client({.host = "example.com:2333"}, scripted_rng())};
+  end out{layer::client({.host = "example.com:2333"}, seeded_rng())};
   REQUIRE(out.it.start(out.wire));
   CHECK(as_text(out.wire) == request);
   CHECK(out.it.state() == phase::handshaking);
@@ -210,7 +210,7 @@ TEST_CASE("websocket: responses that the client refuses") {
     CAPTURE(each.to);
     std::string changed(response);
     changed.replace(changed.find(each.from), each.from.size(), each.to);
-    end out{layer::client({.host = "h"}, scripted_rng())};
+    end out{layer::client({.host = "h"}, seeded_rng())};
     REQUIRE(out.it.start(out.wire));
     out.wire.clear();
     CHECK(out.take(changed) == each.error);

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <rathole/core/time.hpp>
-#include <rathole/sim/scripted_rng.hpp>
+#include <rathole/sim/seeded_rng.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -74,7 +74,7 @@ class operation_counter {
   std::uint64_t count_ = 0;
   std::uint64_t failing_ = 0;
   std::error_code error_;
-  scripted_rng rng_;
+  seeded_rng rng_;
   unsigned at_once_ = 0;
 };
 

@@ -2,7 +2,7 @@
 
 #include <rathole/sim/faults.hpp>
 #include <rathole/sim/scheduler.hpp>
-#include <rathole/sim/scripted_rng.hpp>
+#include <rathole/sim/seeded_rng.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -116,7 +116,7 @@ class link {
   }
 
   scheduler* scheduler_;
-  scripted_rng rng_;
+  seeded_rng rng_;
   bool partitioned_ = false;
   std::uint64_t epoch_ = 0;
   std::vector<scheduler::callback> held_;

@@ -53,7 +53,7 @@ struct host {
   /// The name.
   std::string name;
   /// The source of its random bytes.
-  scripted_rng rng;
+  seeded_rng rng;
   /// Counts its operations.
   operation_counter operations;
   /// Its number, which determines its IP address.
@@ -259,7 +259,7 @@ class network {
   /// Returns how many of a thousand operations complete at once in a simulation with that seed.
   static unsigned chosen_by(std::uint64_t seed) {
     constexpr std::array<unsigned, 5> choice = {0, 100, 500, 900, 1000};
-    return choice[scripted_rng(~seed).next() % choice.size()];
+    return choice[seeded_rng(~seed).next() % choice.size()];
   }
 
   template <class Action>
@@ -286,7 +286,7 @@ class network {
   }
 
   scheduler* scheduler_;
-  scripted_rng seeds_;
+  seeded_rng seeds_;
   unsigned at_once_;
   resource_counts in_use_;
   link_conditions usual_;

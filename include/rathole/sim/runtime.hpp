@@ -54,12 +54,12 @@ class runtime {
   class host_rng {
    public:
     /// Makes a source that draws from `of`, which must outlive it.
-    explicit host_rng(scripted_rng& of) : source_(&of) {}
+    explicit host_rng(seeded_rng& of) : source_(&of) {}
     /// Fills `out` with random bytes.
     void fill(byte_span out) { source_->fill(out); }
 
    private:
-    scripted_rng* source_;
+    seeded_rng* source_;
   };
   /// Returns the random source of the host.
   host_rng rng() { return host_rng(host_->rng); }

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <rathole/config/validate.hpp>
-#include <rathole/noise/endpoint.hpp>
+#include <rathole/noise/context.hpp>
 #include <rathole/protocol/protocol_check_layer.hpp>
 #include <rathole/transport/layer_maker.hpp>
 
@@ -20,12 +20,12 @@ inline std::expected<layer_maker, std::string> noise_layers(const config::noise_
   settings.remote_public_key = options.remote_public_key;
   // Compat: the client is the initiator in every pattern.
   const auto role = where == config::side::client ? noise::role::initiator : noise::role::responder;
-  auto made = noise::endpoint::make(settings, role);
+  auto made = noise::context::make(settings, role);
   if (!made) return std::unexpected(std::move(made.error()));
-  return [endpoint = std::move(*made)]() -> result<any_layer> {
+  return [context = std::move(*made)]() -> result<any_layer> {
     using checked_layer =
         protocol::protocol_check_layer<noise::layer, protocol::wire_protocol::noise>;
-    return any_layer::of(checked_layer(endpoint.make_layer()));
+    return any_layer::of(checked_layer(context.make_layer()));
   };
 }
 

@@ -4,7 +4,7 @@
 #include <rathole/core/out_of_memory.hpp>
 #include <rathole/core/step_deadline.hpp>
 #include <rathole/io/concepts.hpp>
-#include <rathole/io/run/background_turn.hpp>
+#include <rathole/io/run/expensive_turns.hpp>
 #include <rathole/io/stream/layered_impl.hpp>
 #include <rathole/io/time/alarm.hpp>
 
@@ -185,7 +185,7 @@ class layered_stream {
     }
     if (me.layer.state() == phase::handshaking) {
       const executor ex = me.runtime.get_executor();
-      co_await background_turns::of(ex).next(ex);
+      co_await expensive_turns::of(ex).wait(ex);
       if (!me.next.is_open()) co_return failure(errc::stopped);
       // A flood of connections that are reset at once must not cost a signature each.
       if (me.next.peer_has_closed()) co_return me.fail(errc::end_of_stream);

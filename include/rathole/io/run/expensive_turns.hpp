@@ -15,31 +15,31 @@ namespace rathole::io {
 /// Between two turns everything else that is ready runs once, so that a flood of handshakes delays
 /// a forwarded connection by one step and not by all that wait. Turns are given in the order of the
 /// requests. An `asio::io_context` has one, used on its thread.
-class background_turns : public asio::execution_context::service {
+class expensive_turns : public asio::execution_context::service {
  public:
   /// The identifier of the service for Asio.
   inline static asio::execution_context::id id;
 
   /// Makes the service of `context`; called by Asio.
-  explicit background_turns(asio::io_context& context) : service(context) {}
+  explicit expensive_turns(asio::io_context& context) : service(context) {}
 
   /// Returns the object of the context that `ex` belongs to.
-  static background_turns& of(const executor& ex) {
-    return asio::use_service<background_turns>(ex.context());
+  static expensive_turns& of(const executor& ex) {
+    return asio::use_service<expensive_turns>(ex.context());
   }
 
   /// Returns when it is the caller's turn, which lasts until the caller suspends. Needs no memory
   /// but the coroutine's own.
-  awaitable<void> next(executor ex) {
+  awaitable<void> wait(executor ex) {
     place here(*this, ex);
-    const auto wait = [this, &here, ex](suspension*) { add(here, ex); };
-    co_await here.suspended.suspend(wait);
+    const auto enqueue = [this, &here, ex](suspension*) { add(here, ex); };
+    co_await here.suspended.suspend(enqueue);
   }
 
  private:
   /// A caller's place in the queue, in its own frame.
   struct place {
-    place(background_turns& of, const executor& ex)
+    place(expensive_turns& of, const executor& ex)
         : all(of), suspended(suspension::registry_of(ex), ex) {}
     place(const place&) = delete;
     place& operator=(const place&) = delete;
@@ -47,7 +47,7 @@ class background_turns : public asio::execution_context::service {
       if (is_queued) all.remove(*this);
     }
 
-    background_turns& all;
+    expensive_turns& all;
     suspension suspended;
     place* previous = nullptr;
     place* next = nullptr;

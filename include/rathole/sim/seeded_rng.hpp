@@ -11,10 +11,10 @@ namespace rathole::sim {
 ///
 /// The generator is SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators,
 /// OOPSLA 2014).
-class scripted_rng {
+class seeded_rng {
  public:
   /// Makes the sequence of `seed`.
-  explicit scripted_rng(std::uint64_t seed) : state_(seed) {}
+  explicit seeded_rng(std::uint64_t seed) : state_(seed) {}
 
   /// Returns the next 64 random bits.
   std::uint64_t next() {

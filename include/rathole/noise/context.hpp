@@ -31,11 +31,11 @@ struct settings {
 
 /// Makes the layers of one party for all connections of a configuration. An object is immutable and
 /// cheap to copy, and may be used by several threads at once.
-class endpoint {
+class context {
  public:
-  /// Makes the endpoint of the party `who`. Fails with a text for users: the name is unknown, or a
+  /// Makes the context of the party `who`. Fails with a text for users: the name is unknown, or a
   /// key that the pattern requires is missing, malformed or weak.
-  static std::expected<endpoint, std::string> make(const settings& from, role who) {
+  static std::expected<context, std::string> make(const settings& from, role who) {
     auto name = parse_protocol_name(from.name);
     if (!name) return std::unexpected(std::move(name.error()));
     if (const auto problem = missing_key(from, name->pattern, who); !problem.empty()) {
@@ -49,7 +49,7 @@ class endpoint {
     } else if (name->pattern.uses_static(who)) {
       crypto::system_rng().fill(keys.local_static.emplace());
     }
-    return endpoint(std::make_shared<const shared_state>(std::move(*name), who, std::move(keys)));
+    return context(std::make_shared<const shared_state>(std::move(*name), who, std::move(keys)));
   }
 
   /// Returns the layer of a new connection, with a fresh ephemeral key.
@@ -68,7 +68,7 @@ class endpoint {
     handshake_keys keys;
   };
 
-  explicit endpoint(std::shared_ptr<const shared_state> state) : state_(std::move(state)) {}
+  explicit context(std::shared_ptr<const shared_state> state) : state_(std::move(state)) {}
 
   static std::string missing_key(const settings& from, const handshake_pattern& pattern, role who) {
     if (pattern.has_psk) return "a pattern with psk cannot be used: no psk can be configured";
