@@ -213,7 +213,7 @@ TEST_CASE("openssl engine: the oldest session of a client is dropped at the limi
   for (int i = 0; i <= most; ++i) {
     tls::detail::ssl_session_ptr session(SSL_SESSION_new());
     SSL_SESSION_set_protocol_version(session.get(), TLS1_3_VERSION);
-    sessions.keep("host " + std::to_string(i), std::move(session));
+    sessions.add("host " + std::to_string(i), std::move(session));
   }
   CHECK_FALSE(sessions.take("host 0"));
   for (int i = 1; i <= most; ++i) {

@@ -59,7 +59,7 @@ class supervisor {
     instances_.add_first(make(prepared, settings_));
     start(instances_.running(), [this] {
       lifecycle_.started(clock::now());
-      proceed();
+      run_actions();
       count_services();
     });
     io::run_context(context_);
@@ -93,18 +93,18 @@ class supervisor {
   void start(instance_type& what, std::move_only_function<void()> ready) {
     what.start(std::move(ready), [this, &what](std::error_code ec) {
       lifecycle_.instance_ended(instances_.remove_ended(what), ec);
-      proceed();
+      run_actions();
     });
   }
 
   /// Performs what the lifecycle wants done, one action after the other, until it wants nothing.
-  void proceed() {
+  void run_actions() {
     // An action may report the next event, whose actions follow when it is complete.
-    if (std::exchange(is_proceeding_, true)) return;
+    if (std::exchange(is_running_actions_, true)) return;
     while (const auto action = lifecycle_.poll(clock::now())) perform(*action);
-    is_proceeding_ = false;
+    is_running_actions_ = false;
     if (const auto at = lifecycle_.deadline()) {
-      timer_.arm(*at, [this] { proceed(); });
+      timer_.arm(*at, [this] { run_actions(); });
     } else {
       timer_.disarm();
     }
@@ -138,7 +138,7 @@ class supervisor {
     notifier_.status("Serving " + std::to_string(observer_.count()) + " of " + all + " services");
     if (observer_.count() < settings_.services.size()) return;
     lifecycle_.all_served();
-    proceed();
+    run_actions();
   }
 
   void stop(int count) {
@@ -150,12 +150,12 @@ class supervisor {
     log_.write(log_level::info, Log::target, "Shuting down gracefully...");
     log_.write(log_level::info, Log::target, grace_text(settings_.shutdown_grace));
     lifecycle_.stop_requested(clock::now() + settings_.shutdown_grace);
-    proceed();
+    run_actions();
   }
 
   void reload() {
     lifecycle_.reload_requested();
-    proceed();
+    run_actions();
   }
 
   void watch_file() {
@@ -188,7 +188,7 @@ class supervisor {
   void update_instance() {
     instances_.running().update(wanted_.block, [this](std::error_code ec) {
       lifecycle_.update_done(ec);
-      proceed();
+      run_actions();
     });
   }
 
@@ -200,7 +200,7 @@ class supervisor {
     if constexpr (!is_server) instances_.running().drain();
     start(instances_.replacement(), [this] {
       lifecycle_.replacement_started();
-      proceed();
+      run_actions();
     });
   }
 
@@ -245,7 +245,7 @@ class supervisor {
   read_settings<Block> wanted_;
   /// Why the program could not start.
   std::error_code failure_;
-  bool is_proceeding_ = false;
+  bool is_running_actions_ = false;
 };
 
 }  // namespace rathole::app

@@ -80,7 +80,7 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
     const std::stop_callback on_close(context_->closing.get_token(), close_all);
     result<void> ended = failure(out_of_memory());
     try {
-      ended = co_await serve();
+      ended = co_await run_connection();
     } catch (const std::bad_alloc&) {
       ended = failure(out_of_memory());
     }
@@ -100,7 +100,8 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
   friend data_channel_runner;
   using driver_type = io::machine_driver<control_machine, stream_type, runtime_type>;
 
-  io::task<void> serve() {
+  /// Dials the server and runs the protocol until the connection ends.
+  io::task<void> run_connection() {
     runtime_type& runtime = context_->runtime();
     const auto settings = context_->settings.load();
     const step_deadline deadline(runtime.now(), settings->connect_timeout);

@@ -30,7 +30,7 @@ struct data_channel_runner {
     std::error_code ended = out_of_memory();
     try {
       auto transport = context->transport.at(runtime);
-      auto served = serve(slot, slot->owner(), context, std::move(transport));
+      auto served = connect_and_run(slot, slot->owner(), context, std::move(transport));
       ended = co_await io::run_on(runtime.get_executor(), std::move(served));
     } catch (const std::bad_alloc&) {
       ended = out_of_memory();
@@ -40,12 +40,11 @@ struct data_channel_runner {
   }
 
  private:
-  /// Serves a data channel in the runtime of `transport`. Returns why it ended.
+  /// Dials a data channel in the runtime of `transport` and runs it. Returns why it ended.
   template <class Channel, class Context>
-  static io::awaitable<std::error_code> serve(std::shared_ptr<dial_slot<Channel>> slot,
-                                              std::shared_ptr<Channel> owner,
-                                              std::shared_ptr<Context> context,
-                                              typename Context::transport_type transport) {
+  static io::awaitable<std::error_code> connect_and_run(
+      std::shared_ptr<dial_slot<Channel>> slot, std::shared_ptr<Channel> owner,
+      std::shared_ptr<Context> context, typename Context::transport_type transport) {
     auto runtime = transport.runtime();
     const step_deadline deadline(runtime.now(), context->settings.load()->connect_timeout);
     auto stream = co_await transport.connect(owner->remote_, deadline, owner->waiting_.get_token());

@@ -47,7 +47,7 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
     const std::stop_callback on_close(self->context_->closing.get_token(), stop);
     for (;;) {
       try {
-        const finish end = co_await self->serve();
+        const finish end = co_await self->run_attempts();
         const auto service = self->service_->load();
         const control_channel_closed closed{service->name, end.was_established};
         self->context_->emit(closed);
@@ -140,7 +140,7 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
   }
 
   /// Does what `retry_` wants done until the service is stopped.
-  io::awaitable<finish> serve() {
+  io::awaitable<finish> run_attempts() {
     auto& runtime = context_->runtime();
     for (;;) {
       while (const auto action = retry_.poll(runtime.now())) {

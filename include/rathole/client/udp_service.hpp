@@ -147,7 +147,7 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
         losses_.counts.refused += own.size() - who->send(own);
         report_unreachable(*who);
       } else {
-        keep(*who, own);
+        add_unsent(*who, own);
       }
     }
     losses_.check();
@@ -198,10 +198,10 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
     who.unsent.clear();
   }
 
-  void keep(visitor& who, std::span<const protocol::udp_frame> frames) {
+  void add_unsent(visitor& who, std::span<const protocol::udp_frame> frames) {
     for (const protocol::udp_frame& each : frames) {
-      const bool kept = who.unsent.keep(each.payload, service_->udp.queue_size);
-      if (!kept) ++losses_.counts.queue_full;
+      const bool added = who.unsent.add(each.payload, service_->udp.queue_size);
+      if (!added) ++losses_.counts.queue_full;
     }
   }
 

@@ -23,9 +23,9 @@ class unsent_datagrams {
   unsent_datagrams(const unsent_datagrams&) = delete;
   unsent_datagrams& operator=(const unsent_datagrams&) = delete;
 
-  /// Keeps a copy of `payload`. Returns false, and the datagram is lost, if the total would exceed
+  /// Adds a copy of `payload`. Returns false, and the datagram is lost, if the total would exceed
   /// `limit` bytes, if the visitor has `max_unsent_datagrams`, or if memory runs out.
-  bool keep(byte_view payload, std::size_t limit) {
+  bool add(byte_view payload, std::size_t limit) {
     const bool has_room =
         total_ + payload.size() <= limit && payloads_.size() < max_unsent_datagrams;
     if (!has_room) return false;

@@ -41,13 +41,13 @@ class stacked_layer {
     // Once the upper layer has ended, it does not matter how the lower layer's stream ends.
     if (started_ && !can_receive(upper_.state()) && upper_.state() != phase::handshaking) return {};
     if (!ended) return fail(ended.error());
-    return keep(upper_.receive_end());
+    return note_failure(upper_.receive_end());
   }
 
   /// Sends application bytes through both layers; see `Layer`.
   result<void> send(byte_view in, byte_buffer& wire) {
     if (error_) return failure(error_);
-    return keep(pass_down(upper_.send(in, down_), wire));
+    return note_failure(pass_down(upper_.send(in, down_), wire));
   }
 
   /// Closes the upper layer, and the lower one if that is due; see `Layer`.
@@ -55,7 +55,7 @@ class stacked_layer {
     if (error_) return failure(error_);
     const result<void> closed = upper_.close(down_);
     leaves_end_to_lower_ = down_.empty() && !can_send(upper_.state());
-    return keep(pass_down(closed, wire));
+    return note_failure(pass_down(closed, wire));
   }
 
   /// Returns the phase of both layers together.
@@ -76,7 +76,7 @@ class stacked_layer {
       if (!polled) return fail(polled.error());
     }
     if constexpr (TimedLayer<Upper>) {
-      if (started_) return keep(pass_down(upper_.poll(now, down_), wire));
+      if (started_) return note_failure(pass_down(upper_.poll(now, down_), wire));
     }
     return {};
   }
@@ -111,7 +111,7 @@ class stacked_layer {
     }
     upper = pass_down(upper, wire);
     if (!upper) return fail(upper.error());
-    return keep(lower);
+    return note_failure(lower);
   }
 
   // Sends the output of the upper layer, including its final message after an error.
@@ -126,7 +126,7 @@ class stacked_layer {
     return upper;
   }
 
-  result<void> keep(result<void> outcome) {
+  result<void> note_failure(result<void> outcome) {
     if (!outcome) return fail(outcome.error());
     return outcome;
   }

@@ -29,7 +29,7 @@ class layer {
   explicit layer(std::unique_ptr<session> fresh) : session_(std::move(fresh)) {}
 
   /// Begins the handshake; see `Layer`.
-  result<void> start(byte_buffer& wire) { return keep(write_handshake(wire)); }
+  result<void> start(byte_buffer& wire) { return note_failure(write_handshake(wire)); }
 
   /// Processes bytes from the stream below; see `Layer`. Fails with the errors of `handshake_state`
   /// and `cipher_state`, and with `errc::unexpected_message`.
@@ -49,7 +49,7 @@ class layer {
   result<void> receive_end() {
     if (error_) return failure(error_);
     if (state_ == phase::handshaking || frames_.is_within_frame()) {
-      return keep(failure(errc::truncated));
+      return note_failure(failure(errc::truncated));
     }
     state_ = state_ == phase::write_closed ? phase::closed : phase::read_closed;
     return {};
@@ -89,7 +89,7 @@ class layer {
   /// The largest content of one frame, in bytes.
   static constexpr std::size_t max_content_size = max_message_size - tag_size;
 
-  result<void> keep(result<void> done) {
+  result<void> note_failure(result<void> done) {
     if (!done) error_ = done.error();
     return done;
   }

@@ -66,7 +66,7 @@ class client_listeners {
   void reserve(std::size_t count) { listeners_.reserve(listeners_.size() + count); }
 
   /// Closes all listeners whose addresses are not in `wanted`. Needs no memory.
-  void keep(const address_list& wanted) {
+  void close_except(const address_list& wanted) {
     for (;;) {
       // Work that ends with a listener may call this object, so the search starts again.
       const auto unwanted = std::ranges::find_if(listeners_, [&](const listener_pointer& each) {
@@ -92,7 +92,7 @@ class client_listeners {
   /// Closes all listeners, also those that are added later.
   void close() {
     closed_ = true;
-    keep({});
+    close_except({});
   }
 
   /// Removes all listeners from this object without closing them.

@@ -122,7 +122,7 @@ io::task<void> open_listeners(std::shared_ptr<Context> self,
     co_return failure(fresh.error());
   }
   self->taken_over.clear();
-  self->listeners.keep(settings->bind_addr);
+  self->listeners.close_except(settings->bind_addr);
   add_listeners(self, *fresh);
   co_return result<void>{};
 }

@@ -72,7 +72,7 @@ class udp_listeners {
   void open(const service_pointer& service, const std::shared_ptr<void>& owner) {
     if (closed_) return;
     const auto& wanted = service->bind_addr;
-    keep(wanted);
+    close_except(wanted);
     for (const address& where : in_bind_order(wanted)) {
       const auto is_there = [&](const auto& each) { return each->where == where; };
       if (std::ranges::any_of(listeners_, is_there)) continue;
@@ -87,7 +87,7 @@ class udp_listeners {
   }
 
   /// Closes the listeners whose addresses are not in `wanted`.
-  void keep(const address_list& wanted) {
+  void close_except(const address_list& wanted) {
     std::erase_if(listeners_, [&](const auto& each) {
       const bool stays = std::ranges::find(wanted, each->where) != wanted.end();
       if (!stays) each->close();

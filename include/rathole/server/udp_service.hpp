@@ -124,7 +124,7 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
   /// Closes the sockets at addresses that `next` does not name, so that another service may have
   /// them; `update` does the rest.
   static io::awaitable<void> release(std::shared_ptr<udp_service> self, service_pointer next) {
-    if (!self->closed_) self->listeners_.keep(next->bind_addr);
+    if (!self->closed_) self->listeners_.close_except(next->bind_addr);
     co_return;
   }
 

@@ -29,7 +29,7 @@ class layer {
       : engine_(std::move(engine)), half_close_timeout_(half_close_timeout) {}
 
   /// Begins the handshake; see `Layer`.
-  result<void> start(byte_buffer& wire) { return keep(engine_.start(wire)); }
+  result<void> start(byte_buffer& wire) { return note_failure(engine_.start(wire)); }
 
   /// Processes bytes from the stream below; see `Layer`. Fails with the errors of `TlsEngine`, and
   /// with `errc::not_tls`.
@@ -54,7 +54,7 @@ class layer {
   /// Encrypts application bytes; see `Layer`.
   result<void> send(byte_view in, byte_buffer& wire) {
     if (error_) return outcome();
-    return keep(engine_.send(in, wire));
+    return note_failure(engine_.send(in, wire));
   }
 
   /// Ends our direction, if necessary later; see `Layer`.
@@ -64,7 +64,7 @@ class layer {
       closing_ = true;
       return {};
     }
-    return keep(engine_.close(wire));
+    return note_failure(engine_.close(wire));
   }
 
   /// Sends the postponed close_notify when it is due; see `TimedLayer`.
@@ -72,7 +72,7 @@ class layer {
     if (!must_close_later()) return outcome();
     if (!close_at_) close_at_ = now + half_close_timeout_;
     if (now < *close_at_) return {};
-    return keep(engine_.close(wire));
+    return note_failure(engine_.close(wire));
   }
 
   /// Returns when the postponed close_notify is due; see `TimedLayer`.
@@ -96,7 +96,7 @@ class layer {
   void receive_piece(byte_view piece, byte_buffer& app, byte_buffer& wire) {
     const std::size_t before = app.size();
     const bool was_handshaking = state() == phase::handshaking;
-    if (!keep(engine_.receive(piece, app, wire))) {
+    if (!note_failure(engine_.receive(piece, app, wire))) {
       if (was_handshaking && !begins_record(*first_byte_)) error_ = errc::not_tls;
       return;
     }
@@ -121,7 +121,7 @@ class layer {
 
   [[nodiscard]] bool must_close_later() const { return closing_ && can_send(state()); }
 
-  result<void> keep(result<void> done) {
+  result<void> note_failure(result<void> done) {
     if (!done) error_ = done.error();
     return done;
   }

@@ -149,7 +149,7 @@ class resolver_pool {
       }
       try {
         ++self->threads;
-        self->start([self] { self->serve(); });
+        self->start([self] { self->run_thread(); });
         return {};
       } catch (const std::system_error& refused) {
         --self->threads;
@@ -162,7 +162,7 @@ class resolver_pool {
     }
 
     /// Looks up names until none has waited for `idle_limit`; the main function of a thread.
-    void serve() {
+    void run_thread() {
       std::unique_lock lock(mutex);
       for (;;) {
         if (const auto name = queue.begin(clock::now())) {

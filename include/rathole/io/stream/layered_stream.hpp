@@ -270,16 +270,17 @@ class layered_stream {
       if (!me.writing) break;
       co_await me.written.wait();
     }
-    co_return co_await drain(held);
+    co_return co_await send_pending_wire(held);
   }
 
   /// Sends the output of the layer, or leaves it to the write that is running.
   task<void> flush_wire() {
     if (impl_->writing || impl_->wire.empty()) co_return result<void>{};
-    co_return co_await drain(false);
+    co_return co_await send_pending_wire(false);
   }
 
-  task<void> drain(bool held) {
+  /// Sends the output of the layer, and what is added to it meanwhile.
+  task<void> send_pending_wire(bool held) {
     impl& me = *impl_;
     const write_guard turn(me);
     result<void> sent;

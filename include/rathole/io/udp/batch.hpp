@@ -106,7 +106,7 @@ class udp_batch {
       note_error();
     }
     received_.clear();
-    for (int i = 0; i < count; ++i) cut(static_cast<std::size_t>(i));
+    for (int i = 0; i < count; ++i) split(static_cast<std::size_t>(i));
     return received_;
   }
 
@@ -171,7 +171,7 @@ class udp_batch {
   }
 
   /// Splits a received message into its datagrams.
-  void cut(std::size_t at) {
+  void split(std::size_t at) {
     byte_view rest(buffers_.get() + at * stride, messages_[at].msg_len);
     const udp_control_data control = udp_control_message::read(messages_[at].msg_hdr);
     const std::size_t size = control.segment_size > 0 ? control.segment_size : rest.size();

@@ -93,7 +93,7 @@ inline x509_ptr read_x509(const std::vector<std::uint8_t>& der) {
 class openssl_sessions {
  public:
   /// Adds a session with `host`; drops the oldest session if there are too many.
-  void keep(const std::string& host, detail::ssl_session_ptr session) {
+  void add(const std::string& host, detail::ssl_session_ptr session) {
     const std::scoped_lock lock(mutex_);
     if (held_.size() == max_sessions) held_.erase(held_.begin());
     held_.push_back({host, std::move(session)});
@@ -143,7 +143,7 @@ inline int keep_session(SSL* ssl, SSL_SESSION* session) {
   if (!copy) return 0;
   try {
     const auto& sink = *static_cast<const openssl_session_sink*>(SSL_get_app_data(ssl));
-    sink.sessions->keep(sink.host, std::move(copy));
+    sink.sessions->add(sink.host, std::move(copy));
   } catch (const std::bad_alloc&) {
     // Without memory the session cannot be resumed later.
   }

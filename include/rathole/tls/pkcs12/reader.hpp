@@ -73,8 +73,7 @@ class pkcs12_reader {
   }
 
   static secure_bytes read_octet_string(Botan::BER_Decoder& in) {
-    constexpr std::uint32_t octet_string = 0x04;
-    return read_octet_string(in, octet_string);
+    return read_octet_string(in, static_cast<std::uint32_t>(octet_string_tag));
   }
 
   /// Reads the bytes of the next value, which has the tag `primitive`; BER may split them into
