@@ -33,15 +33,6 @@ inline constexpr std::string_view demo_page =
 /// The longest time that a visitor of the service may take for its request and our response.
 inline constexpr std::chrono::seconds page_timeout{10};
 
-namespace detail {
-
-/// Returns a view of the bytes of `text`.
-inline byte_view bytes(std::string_view text) {
-  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
-}
-
-}  // namespace detail
-
 /// Answers one request on `stream` with the page, whatever was requested, and closes the stream; at
 /// once if `stop` is requested.
 template <io::Runtime R>
@@ -63,7 +54,7 @@ io::awaitable<void> answer_with_page(R runtime, typename R::stream stream, std::
   answer += std::to_string(demo_page.size());
   answer += "\r\n\r\n";
   if (!request.starts_with("HEAD ")) answer += demo_page;
-  const byte_view sent = detail::bytes(answer);
+  const byte_view sent = byte_view_of(answer);
   const auto written = co_await stream.write(sent);
   if (!written) co_return;
   co_await stream.shutdown_send();
@@ -86,7 +77,7 @@ io::task<std::string> fetch_page(R runtime, address at, time_point deadline, std
   const std::stop_callback on_stop(stop, close);
   const std::string request =
       "GET / HTTP/1.1\r\nHost: " + to_string(at) + "\r\nConnection: close\r\n\r\n";
-  const byte_view sent = detail::bytes(request);
+  const byte_view sent = byte_view_of(request);
   const auto written = co_await stream->write(sent);
   if (!written) co_return failure(on_timeout.explain(written.error()));
   std::array<std::uint8_t, 4096> chunk;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string_view>
 
 namespace rathole {
 
@@ -12,5 +13,10 @@ using byte_view = std::span<const std::uint8_t>;
 
 /// A view of bytes for writing; it never owns them.
 using byte_span = std::span<std::uint8_t>;
+
+/// Returns a view of the bytes of `text`.
+inline byte_view byte_view_of(std::string_view text) {
+  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+}
 
 }  // namespace rathole

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <rathole/core/byte_buffer.hpp>
+#include <rathole/core/bytes.hpp>
 #include <rathole/http/status.hpp>
 
 #include <string>
@@ -40,7 +41,7 @@ class head_writer {
   explicit head_writer(byte_buffer& out) : out_(&out) {}
 
   head_writer& put(std::string_view text) {
-    out_->append({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+    out_->append(byte_view_of(text));
     return *this;
   }
 

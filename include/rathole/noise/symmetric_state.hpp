@@ -1,6 +1,7 @@
 #pragma once
 
 #include <rathole/core/byte_buffer.hpp>
+#include <rathole/core/bytes.hpp>
 #include <rathole/core/constant_time.hpp>
 #include <rathole/crypto/hkdf.hpp>
 #include <rathole/noise/cipher_state.hpp>
@@ -22,8 +23,7 @@ class symmetric_state {
 
   /// Begins with the hash of the protocol name (InitializeSymmetric).
   explicit symmetric_state(std::string_view protocol_name) {
-    const byte_view name(reinterpret_cast<const std::uint8_t*>(protocol_name.data()),
-                         protocol_name.size());
+    const byte_view name = byte_view_of(protocol_name);
     if (name.size() <= hash_.size()) {
       std::ranges::copy(name, hash_.begin());
     } else {

@@ -16,7 +16,7 @@ template <crypto::Hash H = crypto::sha256>
   requires(H::digest_size == digest_size)
 [[nodiscard]] digest service_digest(std::string_view name) {
   H hash;
-  hash.update({reinterpret_cast<const std::uint8_t*>(name.data()), name.size()});
+  hash.update(byte_view_of(name));
   return hash.finish();
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <rathole/core/byte_buffer.hpp>
+#include <rathole/core/bytes.hpp>
 #include <rathole/core/endian.hpp>
 #include <rathole/core/ip_literal.hpp>
 #include <rathole/core/result.hpp>
@@ -170,7 +171,7 @@ class socks5 {
 
   void write_credentials(byte_buffer& out) {
     out.append(std::array<std::uint8_t, 1>{1});
-    put(text(user_->username), out);
+    put(byte_view_of(user_->username), out);
     put(user_->password.bytes(), out);
     user_.reset();
   }
@@ -185,7 +186,7 @@ class socks5 {
       out.append(*six);
     } else {
       out.append(std::array{name});
-      put(text(target_.host), out);
+      put(byte_view_of(target_.host), out);
     }
     store_be(target_.port, out.extend(2).first<2>());
     user_.reset();
@@ -195,10 +196,6 @@ class socks5 {
   static void put(byte_view in, byte_buffer& out) {
     out.append(std::array{static_cast<std::uint8_t>(in.size())});
     out.append(in);
-  }
-
-  static byte_view text(std::string_view in) {
-    return {reinterpret_cast<const std::uint8_t*>(in.data()), in.size()};
   }
 
   void fail(std::error_code ec) {

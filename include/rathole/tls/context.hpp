@@ -1,5 +1,6 @@
 #pragma once
 
+#include <rathole/core/bytes.hpp>
 #include <rathole/core/read_file.hpp>
 #include <rathole/core/secret.hpp>
 #include <rathole/core/time.hpp>
@@ -72,16 +73,11 @@ auto from_file(const char* key, const std::string& path, F read)
   return out;
 }
 
-/// Returns a view of the bytes of `text`.
-inline byte_view bytes_of(std::string_view text) {
-  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
-}
-
 /// Reads the identity from the files of `from`. Fails with a text for users.
 inline std::expected<identity, std::string> read_identity(const server_settings& from) {
   if (from.pkcs12) {
     return from_file("pkcs12", *from.pkcs12, [&from](std::string_view file) {
-      return read_pkcs12(bytes_of(file), from.pkcs12_password.view());
+      return read_pkcs12(byte_view_of(file), from.pkcs12_password.view());
     });
   }
   if (!from.cert || !from.key) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <rathole/core/base64.hpp>
+#include <rathole/core/bytes.hpp>
 #include <rathole/crypto/sha1.hpp>
 
 #include <string>
@@ -13,7 +14,7 @@ namespace rathole::websocket {
 inline std::string accept_key(std::string_view key) {
   std::string text(key);
   text += "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
-  return to_base64(crypto::sha1({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()}));
+  return to_base64(crypto::sha1(byte_view_of(text)));
 }
 
 }  // namespace rathole::websocket
