@@ -27,8 +27,4 @@ inline constexpr std::string_view upgrade_answer =
     "HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\n"
     "sec-websocket-accept: C/0nmHhBztSRGR1CwL6Tf4ZjwpY=\r\n\r\n";
 
-inline byte_view bytes_of(std::string_view in) {
-  return {reinterpret_cast<const std::uint8_t*>(in.data()), in.size()};
-}
-
 }  // namespace rathole::fuzz

@@ -10,6 +10,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto make = [] {
     return fuzz::websocket_layer::server({.path = "/", .ping_interval = 30s});
   };
-  fuzz::check_layer(make, in, is_open ? fuzz::bytes_of(fuzz::upgrade_request) : byte_view());
+  fuzz::check_layer(make, in, is_open ? byte_view_of(fuzz::upgrade_request) : byte_view());
   return 0;
 }

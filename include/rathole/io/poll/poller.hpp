@@ -74,6 +74,7 @@ class poller : public asio::execution_context::service {
   }
 
   void remove(int fd, const poll_watch& watch) {
+    // An event that was reported and not passed on yet must not reach the watch.
     for (int i = next_; i < ready_; ++i) {
       epoll_event& event = batch_[static_cast<std::size_t>(i)];
       if (event.data.ptr == &watch) event.data.ptr = nullptr;
