@@ -178,8 +178,8 @@ inline client bounded(client value) {
   return value;
 }
 
-/// Returns the settings of a server with every duration limited to `longest_duration`. A UDP service
-/// also gets at least one data channel and at most `limits::udp_channels`.
+/// Returns the settings of a server with every duration limited to `longest_duration`. A UDP
+/// service also gets at least one data channel and at most `limits::udp_channels`.
 inline server bounded(server value) {
   detail::bound({&value.heartbeat_interval, &value.handshake_timeout, &value.shutdown_grace,
                  &value.shutdown_idle_timeout});

@@ -71,8 +71,8 @@ bool make_room(Context& self) {
   return freed > 0;
 }
 
-/// Passes a visitor that was just accepted to the session, or refuses it, by a reset, if there is no
-/// descriptor for its data channel.
+/// Passes a visitor that was just accepted to the session, or refuses it, by a reset, if there is
+/// no descriptor for its data channel.
 template <class Session, class Visitor>
 void admit_visitor(Session& session, Visitor visitor) {
   auto& context = *session.shared_context();

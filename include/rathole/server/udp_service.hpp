@@ -185,7 +185,8 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
     losses_.check();
   }
 
-  /// Returns the visitor that sent `from`, which is added if it is new; null if there is no memory for it.
+  /// Returns the visitor that sent `from`, which is added if it is new; null if there is no memory
+  /// for it.
   visitor* find_or_add(const io::datagram& from, time_point now) {
     if (visitor* found = visitors_.touch(from.peer, now)) return found;
     if (visitors_.full()) ++losses_.counts.evicted;

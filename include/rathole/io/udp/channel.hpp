@@ -46,8 +46,8 @@ class udp_channel {
     return true;
   }
 
-  /// Starts to send what was queued, unless a write is in progress, which then sends it too; returns
-  /// at once.
+  /// Starts to send what was queued, unless a write is in progress, which then sends it too;
+  /// returns at once.
   void flush() {
     if (!writing_ && !out_.empty()) wake_.notify();
   }
