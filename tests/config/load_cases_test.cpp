@@ -350,7 +350,7 @@ ping = 1
         "`pattern`?",
         "c.toml:15:1: client.transport.websocket.ping: unknown field `ping`; expected one of "
         "`tls`, `path`, `host`, `headers`, `ping_interval`"}},
-      {"names that are no names",
+      {"invalid host names and paths",
        R"([client]
 remote_addr = "h:1"
 services = {}
@@ -430,7 +430,7 @@ remote_public_key = "not base64"
         "local_private_key: not 32 bytes in base64; use a key that `rathole --genkey` printed",
         "c.toml:8:21: client.transport.noise.remote_public_key: Failed to decode "
         "remote_public_key: not 32 bytes in base64; use a key that `rathole --genkey` printed"}},
-      {"noise keys of zeros, which are no secret",
+      {"noise keys that are all zero",
        R"([client]
 remote_addr = "h:1"
 services = {}

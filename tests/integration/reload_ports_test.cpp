@@ -1,7 +1,8 @@
-// New configurations of programs that run, and what the operator's mistakes are answered with.
+// Reloads of running programs that exchange ports, and mistakes of the operator.
 
 #include "../support/config_text.hpp"
 #include "../support/eventually.hpp"
+#include "../support/occurrences.hpp"
 #include "../support/our_program.hpp"
 #include "../support/services.hpp"
 #include "../support/temp_dir.hpp"
@@ -15,18 +16,11 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
 namespace rathole::test {
 namespace {
-
-std::size_t count(std::string_view text, std::string_view what) {
-  std::size_t out = 0;
-  for (auto at = text.find(what); at != text.npos; at = text.find(what, at + 1)) ++out;
-  return out;
-}
 
 TEST_CASE("reload: the server and a service exchange their ports, and back") {
   const temp_dir folder;
@@ -113,7 +107,7 @@ TEST_CASE("reload: a directory in place of the configuration is reported without
   std::filesystem::remove(file);
   std::filesystem::rename(kept, file);
   CHECK(server.wait_for("The configuration is valid again"));
-  CHECK(count(server.output(), "Is a directory") == 1);
+  CHECK(occurrences(server.output(), "Is a directory") == 1);
 }
 
 }  // namespace

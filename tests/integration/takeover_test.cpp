@@ -2,6 +2,7 @@
 
 #include "../support/eventually.hpp"
 #include "../support/manual_client.hpp"
+#include "../support/occurrences.hpp"
 #include "../support/our_program.hpp"
 #include "../support/tunnel.hpp"
 
@@ -10,16 +11,9 @@
 #include <cstddef>
 #include <optional>
 #include <string>
-#include <string_view>
 
 namespace rathole::test {
 namespace {
-
-std::size_t count(std::string_view text, std::string_view what) {
-  std::size_t out = 0;
-  for (auto at = text.find(what); at != text.npos; at = text.find(what, at + 1)) ++out;
-  return out;
-}
 
 TEST_CASE("takeover: a UDP service's sockets are closed before its next client's are bound") {
   tunnel both({"our server", our_program(), our_program()});
@@ -35,8 +29,8 @@ TEST_CASE("takeover: a UDP service's sockets are closed before its next client's
     serving.emplace(std::move(next));
   }
   // One line for the clients' listener and one for the last client's service.
-  CHECK(eventually([&] { return count(both.server->output(), "Listening at") >= 2; }));
-  CHECK(count(both.server->output(), "in use") == 0);
+  CHECK(eventually([&] { return occurrences(both.server->output(), "Listening at") >= 2; }));
+  CHECK(occurrences(both.server->output(), "in use") == 0);
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
 #include "../support/cut_proxy.hpp"
+#include "../support/occurrences.hpp"
 #include "../support/transport_tables.hpp"
 #include "../support/udp_scenarios.hpp"
 
@@ -8,7 +9,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace rathole::test {
@@ -243,12 +243,6 @@ TEST_CASE("udp: a flood of one visitor leaves room for another") {
   }
 }
 
-std::size_t count(std::string_view text, std::string_view what) {
-  std::size_t out = 0;
-  for (auto at = text.find(what); at != text.npos; at = text.find(what, at + 1)) ++out;
-  return out;
-}
-
 TEST_CASE("udp: a local service that is absent is reported once") {
   tunnel t(ours());
   const std::uint16_t absent = free_udp_port();
@@ -262,7 +256,7 @@ TEST_CASE("udp: a local service that is absent is reported once") {
   visitor.connect(port);
   CHECK(eventually([&] {
     visitor.send("anybody?");
-    return count(t.client->output(), line) > 0;
+    return occurrences(t.client->output(), line) > 0;
   }));
   // Other visitors and further datagrams say nothing new.
   for (int i = 0; i < 20; ++i) {
@@ -273,7 +267,7 @@ TEST_CASE("udp: a local service that is absent is reported once") {
   }
   t.client->signal(SIGTERM);
   CHECK(t.client->wait_exit() == 0);
-  CHECK(count(t.client->output(), line) == 1);
+  CHECK(occurrences(t.client->output(), line) == 1);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "eventually.hpp"
+#include "occurrences.hpp"
 
 #include <doctest/doctest.h>
 
@@ -107,7 +108,9 @@ class process {
   bool wait_for(std::string_view text, std::size_t times = 1, std::size_t from = 0,
                 std::chrono::milliseconds limit = test_timeout) {
     std::unique_lock lock(mutex_);
-    const auto found = [&] { return count(all_, text, from) >= times; };
+    const auto found = [&] {
+      return occurrences(std::string_view(all_).substr(from), text) >= times;
+    };
     changed_.wait_for(lock, limit, [&] { return ended_ || found(); });
     return found();
   }
@@ -124,11 +127,6 @@ class process {
     const std::string written = output();
     return written.find("Sanitizer:") != written.npos ||
            written.find(": runtime error:") != written.npos;
-  }
-  static std::size_t count(std::string_view in, std::string_view text, std::size_t from) {
-    std::size_t n = 0;
-    for (auto at = in.find(text, from); at != in.npos; at = in.find(text, at + text.size())) ++n;
-    return n;
   }
   std::string locked(const std::string& text) const {
     const std::lock_guard lock(mutex_);
