@@ -52,7 +52,7 @@ class pool_run {
       case 6: {
         const auto id = some_id(in);
         if (is_starting(id)) fail(visitors_[id]);
-        pool_.start_failed(id);
+        pool_.start_failed(id, errc::end_of_stream);
         break;
       }
       default:
@@ -60,6 +60,14 @@ class pool_run {
         if (in.flag()) now_ = std::max(now_, pool_.deadline().value_or(now_));
         break;
     }
+  }
+
+  /// Ends the session, and checks that every visitor and every channel is closed.
+  void finish() {
+    has_ended_ = true;
+    pool_.stop(errc::stopped);
+    settle();
+    check(visitors_.empty() && idle_.empty() && !pool_.deadline());
   }
 
   /// Performs the pool's actions until it has none.
@@ -79,7 +87,7 @@ class pool_run {
     // Channels for visitors are commanded; those for the pool itself may be delayed.
     check(pool_.idle() + pool_.outstanding() >= pool_.waiting());
     const bool is_full = pool_.idle() + pool_.outstanding() >= limits_.size + pool_.waiting();
-    check(is_full || pool_.deadline());
+    check(is_full || has_ended_ || pool_.deadline());
     for (const auto& [id, one] : visitors_) check(one.starting || one.deadline > now_);
   }
 
@@ -114,7 +122,8 @@ class pool_run {
   void on(const protocol::request_channel&) const {}
   void on(const protocol::refuse& what) {
     const auto found = visitors_.find(what.visitor);
-    check(found != visitors_.end() && found->second.will_be_refused);
+    check(found != visitors_.end());
+    check(found->second.will_be_refused || (has_ended_ && is_waiting(found->second)));
     visitors_.erase(found);
   }
   void on(const protocol::expire& what) {
@@ -124,8 +133,12 @@ class pool_run {
     visitors_.erase(found);
   }
   void on(const protocol::reject& what) {
-    check(idle_.size() > limits_.size);
+    check(has_ended_ || idle_.size() > limits_.size);
     check(idle_.erase(what.channel) == 1);
+  }
+  void on(const protocol::abandon& what) {
+    check(has_ended_ && is_starting(what.visitor));
+    visitors_.erase(what.visitor);
   }
 
   static bool is_waiting(const visitor& one) { return !one.starting && !one.will_be_refused; }
@@ -146,6 +159,7 @@ class pool_run {
   std::uint64_t next_id_ = 1;
   std::map<std::uint64_t, visitor> visitors_;
   std::set<std::uint64_t> idle_;
+  bool has_ended_ = false;
 };
 
 }  // namespace rathole::fuzz

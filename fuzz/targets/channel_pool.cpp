@@ -16,5 +16,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (!in.flag()) run.settle();
   }
   run.settle();
+  run.finish();
   return 0;
 }

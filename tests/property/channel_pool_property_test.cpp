@@ -7,9 +7,13 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
+#include <system_error>
+#include <utility>
+#include <variant>
 #include <vector>
 
 namespace rathole::test {
@@ -33,10 +37,12 @@ class list_pool {
   }
 
   void visitor_arrived(std::uint64_t id, time_point now) {
-    if (visitors_.size() >= limits_.max_waiting_visitors) {
-      due_.push_back(protocol::refuse{id});
+    if (ended_) {
+      due_.push_back(protocol::refuse{id, *ended_});
+    } else if (visitors_.size() >= limits_.max_waiting_visitors) {
+      due_.push_back(protocol::refuse{id, errc::limit_reached});
     } else {
-      visitors_.push_back({id, now, 0, false});
+      visitors_.push_back({id, now, 0, false, 0});
     }
   }
   void channel_arrived(std::uint64_t id) {
@@ -50,18 +56,24 @@ class list_pool {
   void started(std::uint64_t id) {
     std::erase_if(visitors_, [&](const visitor& v) { return v.id == id && v.starting; });
   }
-  void start_failed(std::uint64_t id) {
+  void start_failed(std::uint64_t id, std::error_code cause) {
     for (visitor& v : visitors_) {
       if (v.id != id || !v.starting) continue;
       v.starting = false;
       if (v.attempts < protocol::max_start_attempts) return;
-      due_.push_back(protocol::refuse{id});
+      due_.push_back(protocol::refuse{id, cause});
       std::erase_if(visitors_, [&](const visitor& other) { return other.id == id; });
       return;
     }
   }
 
+  void stop(std::error_code reason) {
+    ended_ = reason;
+    requests_.clear();
+  }
+
   std::vector<pool_action> drain(time_point now) {
+    if (ended_) return give_up();
     if (now >= pause_end_) held_ = 0;
     if (lost_ > 0 && now >= pause_end_) {
       losses_in_row_ = now >= pause_end_ + protocol::loss_window ? 0 : losses_in_row_ + 1;
@@ -79,6 +91,7 @@ class list_pool {
       if (v.starting || idle_.empty()) continue;
       v.starting = true;
       ++v.attempts;
+      v.channel = idle_.front();
       out.push_back(protocol::assign{v.id, idle_.front()});
       idle_.erase(idle_.begin());
     }
@@ -110,6 +123,7 @@ class list_pool {
   }
 
   std::optional<time_point> deadline() const {
+    if (ended_) return std::nullopt;
     std::set<time_point> all;
     for (const visitor& v : visitors_) {
       if (!v.starting) all.insert(deadline_of(v));
@@ -133,7 +147,24 @@ class list_pool {
     time_point arrived;
     unsigned attempts;
     bool starting;
+    std::uint64_t channel;
   };
+
+  std::vector<pool_action> give_up() {
+    std::vector<pool_action> out;
+    for (const std::uint64_t id : idle_) out.push_back(protocol::reject{id});
+    for (const visitor& v : visitors_) {
+      if (v.starting) out.push_back(protocol::abandon{v.id, v.channel, *ended_});
+    }
+    for (const pool_action& each : due_) out.push_back(each);
+    for (const visitor& v : visitors_) {
+      if (!v.starting) out.push_back(protocol::refuse{v.id, *ended_});
+    }
+    idle_.clear();
+    visitors_.clear();
+    due_.clear();
+    return out;
+  }
 
   time_point deadline_of(const visitor& v) const { return v.arrived + limits_.visitor_timeout; }
 
@@ -149,6 +180,7 @@ class list_pool {
   std::size_t unanswered_ = 0;
   duration unanswered_pause_{};
   time_point unanswered_until_{};
+  std::optional<std::error_code> ended_;
 };
 
 pool_limits any_limits() {
@@ -160,6 +192,8 @@ pool_limits any_limits() {
   out.request_timeout = std::chrono::seconds(*rc::gen::inRange(1, 10));
   return out;
 }
+
+const std::error_code dead = make_error_code(errc::end_of_stream);
 
 std::vector<pool_action> drain(channel_pool& pool, time_point now) {
   std::vector<pool_action> out;
@@ -180,7 +214,12 @@ TEST_CASE("channel_pool matches a simple model and keeps its bounds, which may c
     std::vector<std::uint64_t> assigned{0};
 
     const int steps = *rc::gen::inRange(0, 200);
+    const int end = *rc::gen::inRange(0, 400);
     for (int i = 0; i < steps; ++i) {
+      if (i == end) {
+        pool.stop(dead);
+        model.stop(dead);
+      }
       // Draws ids of all ages and kinds, including unknown ones; often those of assigned visitors.
       const std::uint64_t oldest = next_id > 12 ? next_id - 12 : 0;
       const auto some_id = *rc::gen::inRange(oldest, next_id);
@@ -209,8 +248,8 @@ TEST_CASE("channel_pool matches a simple model and keeps its bounds, which may c
         case 8:
         case 9:
         case 10:
-          pool.start_failed(some_visitor);
-          model.start_failed(some_visitor);
+          pool.start_failed(some_visitor, dead);
+          model.start_failed(some_visitor, dead);
           break;
         case 11:
           limits = any_limits();
@@ -247,9 +286,115 @@ TEST_CASE("channel_pool matches a simple model and keeps its bounds, which may c
       RC_ASSERT(pool.idle() <= limits.max_idle);
       RC_ASSERT(pool.waiting() + pool.starting() <= widest.max_waiting_visitors);
       RC_ASSERT(pool.outstanding() <= widest.max_outstanding());
+      if (i >= end) continue;
       RC_ASSERT(pool.outstanding() + pool.idle() + model.held() >=
                 std::min(limits.size, limits.max_idle) + pool.waiting());
     }
+  });
+}
+
+/// Checks what an owner of a `channel_pool` relies on, from the actions alone.
+class pool_laws {
+ public:
+  explicit pool_laws(pool_limits limits) : limits_(limits), pool_(limits) {}
+
+  /// Performs one random event.
+  void step() {
+    switch (*rc::gen::inRange(0, 8)) {
+      case 0:
+      case 1:
+        waiting_.insert(next_id_);
+        pool_.visitor_arrived(next_id_++, now_);
+        break;
+      case 2:
+      case 3:
+        idle_.insert(next_id_);
+        pool_.channel_arrived(next_id_++);
+        break;
+      case 4:
+        if (idle_.empty()) break;
+        pool_.channel_lost(*idle_.begin());
+        idle_.erase(idle_.begin());
+        break;
+      case 5:
+        if (const auto visitor = take_starting()) pool_.started(*visitor);
+        break;
+      case 6:
+        if (const auto visitor = take_starting()) {
+          pool_.start_failed(*visitor, dead);
+          waiting_.insert(*visitor);
+        }
+        break;
+      default: now_ = std::max(now_, pool_.deadline().value_or(now_ + 1s)); break;
+    }
+    settle();
+  }
+
+  /// Ends the session; afterwards nothing may be left.
+  void finish() {
+    pool_.stop(dead);
+    settle();
+    RC_ASSERT(pool_.counts() == protocol::channel_counts{});
+    RC_ASSERT(waiting_.empty() && starting_.empty() && idle_.empty());
+    RC_ASSERT(!pool_.deadline());
+  }
+
+ private:
+  std::optional<std::uint64_t> take_starting() {
+    if (starting_.empty()) return std::nullopt;
+    const std::uint64_t visitor = starting_.begin()->first;
+    starting_.erase(starting_.begin());
+    return visitor;
+  }
+
+  void settle() {
+    while (const auto action = pool_.poll(now_)) {
+      std::visit([this](const auto& what) { on(what); }, *action);
+    }
+    RC_ASSERT(pool_.waiting() == waiting_.size());
+    RC_ASSERT(pool_.starting() == starting_.size());
+    RC_ASSERT(pool_.idle() == idle_.size());
+    // No request without a use for it, and no more than the limits allow.
+    RC_ASSERT(pool_.outstanding() <= limits_.max_outstanding());
+    RC_ASSERT(pool_.waiting() + pool_.starting() <= limits_.max_waiting_visitors);
+    RC_ASSERT(pool_.idle() <= limits_.max_idle);
+  }
+
+  // Each visitor and each channel leaves the set that it is in, so it can leave only once.
+  void on(const protocol::assign& what) {
+    RC_ASSERT(waiting_.erase(what.visitor) == 1u);
+    RC_ASSERT(idle_.erase(what.channel) == 1u);
+    starting_.emplace(what.visitor, what.channel);
+  }
+  void on(const protocol::request_channel&) const {
+    RC_ASSERT(pool_.outstanding() + pool_.idle() <=
+              std::min(limits_.size, limits_.max_idle) + pool_.waiting());
+  }
+  void on(const protocol::refuse& what) { RC_ASSERT(waiting_.erase(what.visitor) == 1u); }
+  void on(const protocol::expire& what) { RC_ASSERT(waiting_.erase(what.visitor) == 1u); }
+  void on(const protocol::reject& what) { RC_ASSERT(idle_.erase(what.channel) == 1u); }
+  void on(const protocol::abandon& what) {
+    const auto found = starting_.find(what.visitor);
+    RC_ASSERT(found != starting_.end());
+    RC_ASSERT(found->second == what.channel);
+    starting_.erase(found);
+  }
+
+  const pool_limits limits_;
+  channel_pool pool_;
+  time_point now_{1h};
+  std::uint64_t next_id_ = 1;
+  std::set<std::uint64_t> waiting_;
+  std::map<std::uint64_t, std::uint64_t> starting_;
+  std::set<std::uint64_t> idle_;
+};
+
+TEST_CASE(
+    "channel_pool: each visitor gets one channel, time-out, refusal or end, each channel one") {
+  RATHOLE_PROPERTY("channel_pool laws", [] {
+    pool_laws laws(any_limits());
+    for (int left = *rc::gen::inRange(0, 100); left > 0; --left) laws.step();
+    laws.finish();
   });
 }
 

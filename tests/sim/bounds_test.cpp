@@ -83,14 +83,15 @@ struct summaries {
 
 TEST_CASE(
     "bounds: a data channel whose client does not read is closed after start_forward_timeout") {
-  for (const bool is_udp : {false, true}) {
-    CAPTURE(is_udp);
+  using protocol::data_command;
+  for (const auto command : {data_command::start_forward_tcp, data_command::start_forward_udp}) {
+    CAPTURE(static_cast<int>(command));
     sim_bench bench;
     sim_connection pair(bench);
     starting_context context{bench.server};
     narrow(bench, 2);
     const auto began = bench.world.now();
-    const auto started = bench.get(server::start_forward(context, pair.far, is_udp));
+    const auto started = bench.get(server::start_forward(context, pair.far, command));
     CHECK(started.error() == errc::timed_out);
     CHECK(bench.world.now() == began + server::start_forward_timeout);
     CHECK_FALSE(pair.far.is_open());

@@ -66,6 +66,9 @@ class scripted_client {
     net.heal("client", "server");
   }
 
+  /// Ends the control channel.
+  void end_session() { control_.close(); }
+
   /// Receives the command to start a visitor's traffic.
   void expect_start(sim::stream& channel) {
     std::array<std::uint8_t, bincode::data_command_size> command;
@@ -154,6 +157,45 @@ TEST_CASE("dead channel: a visitor is moved to another channel, three at most") 
       CHECK(tunnel.server->events.last_error<server::visitor_refused>() == errc::end_of_stream);
       CHECK(tunnel.server->events.count<server::forward_started>() == 0);
     }
+  }
+}
+
+TEST_CASE("dead channel: the end of the session closes a channel that is being started") {
+  const auto seed = test::scenario_seed(4);
+  for (const auto kind : {config::service_kind::tcp, config::service_kind::udp}) {
+    const bool has_visitor = kind == config::service_kind::tcp;
+    REPLAYABLE(seed);
+    CAPTURE(has_visitor);
+    sim_tunnel tunnel(seed);
+    tunnel.server_settings.services[0].kind = kind;
+    tunnel.server_settings.services[0].pool.size = 1;
+    tunnel.start_server();
+    scripted_client client(tunnel);
+    client.expect_command();
+    // The client does not read, so the command that starts the channel is not taken.
+    sim::link_conditions narrow;
+    narrow.window = bincode::data_command_size / 2;
+    tunnel.world.net().set_conditions(narrow);
+    const auto channel = client.open_data_channel();
+    test::pending<std::string> visit;
+    if (has_visitor) visit = tunnel.bench.begin(tunnel.visit("hello"));
+    tunnel.world.run_for(1s);
+    CHECK(tunnel.world.net().held("server", "client") == 2);
+    CHECK(tunnel.server->events.count<server::visitor_refused>() == 0);
+
+    client.end_session();
+    tunnel.world.run_for(1s);
+    CHECK(tunnel.world.net().held("server", "client") == 0);
+    CHECK(tunnel.world.net().held("server", "visitor") == 0);
+    CHECK(tunnel.server->events.count<server::control_channel_closed>() == 1);
+    CHECK(tunnel.server->events.count<server::forward_started>() == 0);
+    CHECK(tunnel.server->events.count<server::visitor_refused>() == (has_visitor ? 1 : 0));
+    if (!has_visitor) continue;
+    const auto reason = tunnel.server->events.last_error<server::control_channel_closed>();
+    CHECK(tunnel.server->events.last_error<server::visitor_refused>() == reason);
+    CHECK(reason);
+    const auto answer = tunnel.bench.get(visit);
+    CHECK((!answer || answer->empty()));
   }
 }
 

@@ -110,8 +110,8 @@ TEST_CASE("reload: settings for later connections re-create nothing") {
   tunnel.update_client();
   tunnel.world.run_for(120s);
   // Eight for "web" and three for "other", each with one replacement.
-  tunnel.server->for_each_pool([](const config::server_service& of, const auto& pool) {
-    CHECK(pool.idle() == of.pool.size);
+  tunnel.server->for_each_pool([](const config::server_service& of, const auto& counts) {
+    CHECK(counts.idle == of.pool.size);
   });
   tunnel.check_untouched(2);
 

@@ -15,8 +15,8 @@ namespace {
 /// Returns the number of idle data channels of the tunnel's only service.
 std::size_t idle_channels(const test::program& server) {
   std::size_t out = 0;
-  server.for_each_pool([&](const config::server_service&, const protocol::channel_pool& pool) {
-    out += pool.idle();
+  server.for_each_pool([&](const config::server_service&, const protocol::channel_counts& counts) {
+    out += counts.idle;
   });
   return out;
 }

@@ -95,21 +95,21 @@ crowd::crowd(std::uint64_t seed)
         {name, &net.held("server", name), &net.held(name, "server"), &net.held(name, "lan")});
   }
   from_visitors_ = &net.held("server", "visitor");
-  check_pool_ = [this](const config::server_service& service, const protocol::channel_pool& in) {
+  check_pool_ = [this](const config::server_service& service, const protocol::channel_counts& in) {
     const config::pool_options& most = service.pool;
     if (service.kind == config::service_kind::udp) {
-      if (in.waiting() + in.starting() > most.size || in.idle() > most.size) {
+      if (in.waiting + in.starting > most.size || in.idle > most.size) {
         report_problem(service.name + ": more data channels than configured");
       }
       return;
     }
     const std::size_t commands = std::min(most.size, most.max_idle) + most.max_waiting_visitors;
-    if (in.waiting() + in.starting() > most.max_waiting_visitors) {
+    if (in.waiting + in.starting > most.max_waiting_visitors) {
       report_problem(service.name + ": more visitors wait than may");
     }
-    if (in.idle() > most.max_idle)
+    if (in.idle > most.max_idle)
       report_problem(service.name + ": more data channels idle than may");
-    if (in.outstanding() > commands)
+    if (in.outstanding > commands)
       report_problem(service.name + ": more channels commanded than may");
   };
   world.watch([this](bool settled) { look(settled); });
@@ -195,9 +195,9 @@ void crowd::on_event(const sim::recorded& event) {
   if (event.name == "visitor_refused" && event.error == errc::limit_reached) {
     refused_at_limit_.insert(event.visitor->port);
     latest("server").is->for_each_pool(
-        [&](const config::server_service& service, const protocol::channel_pool& in) {
+        [&](const config::server_service& service, const protocol::channel_counts& in) {
           if (service.name != event.service) return;
-          if (in.waiting() + in.starting() < service.pool.max_waiting_visitors) {
+          if (in.waiting + in.starting < service.pool.max_waiting_visitors) {
             report_problem(service.name + ": a visitor was refused where there was room");
           }
         });
@@ -240,8 +240,8 @@ void crowd::check_owners() {
   for (const started& one : programs_) {
     if (one.services == 0) {
       server_tasks += one.is->tasks();
-      one.is->for_each_pool([&](const auto& of, const protocol::channel_pool& in) {
-        if (of.kind == config::service_kind::tcp) waiting += in.waiting() + in.starting();
+      one.is->for_each_pool([&](const auto& of, const protocol::channel_counts& in) {
+        if (of.kind == config::service_kind::tcp) waiting += in.waiting + in.starting;
       });
     } else {
       client_host& at = *std::ranges::find(client_hosts_, one.host, &client_host::name);
@@ -261,8 +261,8 @@ void crowd::check_owners() {
     report_problem(std::string(what) + ": " + std::to_string(open) + " open, " +
                    std::to_string(owned) + " owned");
   };
-  // Each session has a second coroutine, which listens for visitors; one listens for clients. A lost
-  // data channel of a UDP service is replaced by its coroutine, after a pause.
+  // Each session has a second coroutine, which listens for visitors; one listens for clients. The
+  // coroutine of a data channel of a UDP service may end later than its connection.
   const auto& listeners = world.net().at("server").listeners;
   const auto for_clients = listeners.find(clients_port);
   const std::size_t accepting =
@@ -570,13 +570,13 @@ void crowd::recover() {
   }
   world.run_for(settling);
   latest("server").is->for_each_pool(
-      [&](const config::server_service& service, const protocol::channel_pool& in) {
+      [&](const config::server_service& service, const protocol::channel_counts& in) {
         const bool udp = service.kind == config::service_kind::udp;
-        if (in.idle() != (udp ? 0 : std::min(service.pool.size, client_settings_.max_dials))) {
-          report_problem(service.name + ": " + std::to_string(in.idle()) +
+        if (in.idle != (udp ? 0 : std::min(service.pool.size, client_settings_.max_dials))) {
+          report_problem(service.name + ": " + std::to_string(in.idle) +
                          " idle data channels when idle");
         }
-        if (in.waiting() + in.starting() > 0)
+        if (in.waiting + in.starting > 0)
           report_problem(service.name + ": visitors wait when idle");
       });
   if (forwards_ > 0) report_problem("connections are active when idle");

@@ -5,7 +5,7 @@
 
 #include <rathole/client/events.hpp>
 #include <rathole/config/types.hpp>
-#include <rathole/protocol/channel_pool.hpp>
+#include <rathole/protocol/channel_requests.hpp>
 #include <rathole/server/events.hpp>
 #include <rathole/sim/recorder.hpp>
 
@@ -43,7 +43,7 @@ class program {
 
   /// Visits the pools of a server; does nothing for a client.
   using pool_visitor =
-      std::function<void(const config::server_service&, const protocol::channel_pool&)>;
+      std::function<void(const config::server_service&, const protocol::channel_counts&)>;
   virtual void for_each_pool(const pool_visitor& visit) const = 0;
 
   /// Returns how it ended, once it has.

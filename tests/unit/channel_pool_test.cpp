@@ -4,7 +4,10 @@
 #include <doctest/doctest.h>
 
 #include <chrono>
+#include <functional>
 #include <string>
+#include <system_error>
+#include <variant>
 #include <vector>
 
 namespace rathole::test {
@@ -23,6 +26,11 @@ std::string name(const protocol::request_channel&) { return "request"; }
 std::string name(const protocol::refuse& a) { return "refuse " + std::to_string(a.visitor); }
 std::string name(const protocol::expire& a) { return "expire " + std::to_string(a.visitor); }
 std::string name(const protocol::reject& a) { return "reject " + std::to_string(a.channel); }
+std::string name(const protocol::abandon& a) {
+  return "abandon " + std::to_string(a.visitor) + "-" + std::to_string(a.channel);
+}
+
+const std::error_code dead = make_error_code(errc::end_of_stream);
 
 using names = std::vector<std::string>;
 
@@ -140,14 +148,14 @@ TEST_CASE("channel_pool: after a dead channel the visitor is first again, with i
   CHECK(drain(pool, start + 2s) == names{"request"});
 
   // Whichever fails first, the oldest visitor is first.
-  pool.start_failed(2);
-  pool.start_failed(1);
+  pool.start_failed(2, dead);
+  pool.start_failed(1, dead);
   CHECK(pool.waiting() == 3);
   CHECK(drain(pool, start + 2s) == names{"request", "request"});
   pool.channel_arrived(102);
   pool.channel_arrived(103);
   CHECK(drain(pool, start + 2s) == names{"assign 1-102", "assign 2-103"});
-  pool.start_failed(1);
+  pool.start_failed(1, dead);
   CHECK(pool.deadline() == start + 10s);
   CHECK(drain(pool, start + 10s)[0] == "expire 1");
 }
@@ -156,13 +164,13 @@ TEST_CASE("channel_pool: a visitor gets three channels, then it is refused") {
   channel_pool pool = filled(limits(4));
   pool.visitor_arrived(1, start);
   CHECK(drain(pool) == names{"assign 1-100", "request"});
-  pool.start_failed(1);
+  pool.start_failed(1, dead);
   CHECK(drain(pool) == names{"assign 1-101", "request"});
-  pool.start_failed(1);
+  pool.start_failed(1, dead);
   CHECK(drain(pool) == names{"assign 1-102", "request"});
-  pool.start_failed(1);
+  pool.start_failed(1, dead);
   CHECK(drain(pool) == names{"refuse 1"});
-  pool.start_failed(1);
+  pool.start_failed(1, dead);
   CHECK(drain(pool).empty());
   CHECK(pool.idle() == 1);
   CHECK(pool.outstanding() == 3);
@@ -176,7 +184,7 @@ TEST_CASE("channel_pool: a visitor whose traffic has started is forgotten") {
   CHECK(pool.starting() == 2);
   pool.started(1);
   CHECK(pool.starting() == 1);
-  pool.start_failed(1);
+  pool.start_failed(1, dead);
   CHECK(drain(pool).empty());
 }
 
@@ -365,6 +373,108 @@ TEST_CASE("channel_pool: a smaller pool drops its delayed replacements") {
   pool.set_limits(bounds);
   CHECK(drain(pool).empty());
   CHECK(drain(pool, start + protocol::replacement_pause) == names{"request"});
+}
+
+/// One row of a table: what happens in a state of the pool, and which actions follow.
+struct row {
+  const char* state;
+  std::function<void(channel_pool&)> before;
+  std::function<void(channel_pool&)> event;
+  duration later;
+  std::vector<protocol::pool_action> actions;
+};
+
+TEST_CASE("channel_pool: what follows each event in each state") {
+  const auto nothing = [](channel_pool&) {};
+  const auto visitor = [](channel_pool& pool) { pool.visitor_arrived(1, start); };
+  const auto channel = [](channel_pool& pool) { pool.channel_arrived(9); };
+  const auto both = [&](channel_pool& pool) {
+    visitor(pool);
+    channel(pool);
+  };
+  const auto started = [](channel_pool& pool) { pool.started(1); };
+  const auto failed = [](channel_pool& pool) { pool.start_failed(1, dead); };
+  const auto lost = [](channel_pool& pool) { pool.channel_lost(9); };
+  const auto newest = [](channel_pool& pool) {
+    pool.refuse_newest(std::make_error_code(std::errc::too_many_files_open));
+  };
+  const auto stopped = [](channel_pool& pool) { pool.stop(dead); };
+  const protocol::request_channel request;
+  const protocol::assign matched{1, 9};
+  const protocol::refuse out_of_files{1, std::make_error_code(std::errc::too_many_files_open)};
+  const row table[] = {
+      {"empty", nothing, visitor, {}, {request}},
+      {"empty", nothing, channel, {}, {protocol::reject{9}}},
+      {"empty", nothing, started, {}, {}},
+      {"empty", nothing, failed, {}, {}},
+      {"empty", nothing, lost, {}, {}},
+      {"empty", nothing, newest, {}, {}},
+      {"empty", nothing, stopped, {}, {}},
+      {"a visitor waits", visitor, channel, {}, {matched}},
+      {"a visitor waits", visitor, newest, {}, {out_of_files}},
+      {"a visitor waits", visitor, nothing, 5s, {request}},
+      {"a visitor waits", visitor, nothing, 10s, {protocol::expire{1}}},
+      {"a visitor waits", visitor, failed, {}, {}},
+      {"a visitor waits", visitor, stopped, {}, {protocol::refuse{1, dead}}},
+      {"a channel starts", both, started, {}, {}},
+      {"a channel starts", both, failed, {}, {request}},
+      {"a channel starts", both, lost, {}, {}},
+      {"a channel starts", both, newest, {}, {}},
+      {"a channel starts", both, nothing, 1h, {}},
+      {"a channel starts", both, stopped, {}, {protocol::abandon{1, 9, dead}}},
+      {"stopped", stopped, visitor, {}, {protocol::refuse{1, dead}}},
+      {"stopped", stopped, channel, {}, {protocol::reject{9}}},
+      {"stopped", stopped, both, {}, {protocol::reject{9}, protocol::refuse{1, dead}}},
+      {"stopped", stopped, stopped, {}, {}},
+  };
+  for (const row& each : table) {
+    CAPTURE(each.state);
+    CAPTURE(&each - table);
+    channel_pool pool(limits(0));
+    each.before(pool);
+    drain(pool);
+    each.event(pool);
+    std::vector<protocol::pool_action> actions;
+    while (const auto action = pool.poll(start + each.later)) actions.push_back(*action);
+    CHECK(actions == each.actions);
+  }
+}
+
+TEST_CASE("channel_pool: a refusal says why") {
+  pool_limits bounds = limits(3);
+  bounds.max_waiting_visitors = 1;
+  channel_pool pool = filled(bounds);
+  pool.visitor_arrived(1, start);
+  pool.visitor_arrived(2, start);
+  CHECK(pool.poll(start) == protocol::pool_action(protocol::refuse{2, errc::limit_reached}));
+  for (unsigned i = 0; i < protocol::max_start_attempts; ++i) {
+    CHECK(std::holds_alternative<protocol::assign>(pool.poll(start).value()));
+    pool.start_failed(1, dead);
+  }
+  CHECK(pool.poll(start) == protocol::pool_action(protocol::refuse{1, dead}));
+}
+
+TEST_CASE("channel_pool: the end closes every channel, and then every visitor, once") {
+  pool_limits bounds = limits(2);
+  bounds.max_waiting_visitors = 4;
+  channel_pool pool = filled(bounds);
+  for (const std::uint64_t visitor : {1U, 2U}) pool.visitor_arrived(visitor, start);
+  CHECK(drain(pool) == names{"assign 1-100", "assign 2-101", "request", "request"});
+  pool.started(1);
+  for (const std::uint64_t visitor : {3U, 4U, 5U, 6U}) pool.visitor_arrived(visitor, start);
+  const std::error_code reason = errc::stopped;
+  pool.stop(reason);
+  CHECK(pool.deadline() == std::nullopt);
+  CHECK(pool.counts() == protocol::channel_counts{3, 1, 0, 0});
+  CHECK(drain(pool) == names{"abandon 2-101", "refuse 6", "refuse 3", "refuse 4", "refuse 5"});
+  CHECK(pool.counts() == protocol::channel_counts{});
+
+  // The owner may not have heard of the end yet.
+  pool.start_failed(2, dead);
+  pool.channel_lost(101);
+  pool.set_limits(limits(8));
+  CHECK(drain(pool, start + 1h).empty());
+  CHECK(pool.deadline() == std::nullopt);
 }
 
 TEST_CASE("keyed_queue: in the order of tickets, with removal by key") {

@@ -63,7 +63,7 @@ bool make_room(Context& self) {
   for (std::size_t left = self.descriptors.excess_visitors(); left > 0; --left) {
     std::shared_ptr<control_session<Context>> most;
     for (auto& each : sessions_of(self)) {
-      if (!most || each->pool().waiting() > most->pool().waiting()) most = std::move(each);
+      if (!most || each->waiting_visitors() > most->waiting_visitors()) most = std::move(each);
     }
     if (!most || !most->refuse_newest(no_descriptor())) break;
     ++freed;

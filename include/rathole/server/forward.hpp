@@ -18,6 +18,9 @@
 
 namespace rathole::server {
 
+template <class Context>
+class tcp_channels;
+
 namespace detail {
 
 /// Runs the part of `forward` that belongs to the runtime `runtime`, where both streams live.
@@ -52,7 +55,7 @@ io::awaitable<void> forward(std::shared_ptr<Context> self,
                             std::shared_ptr<const config::server_service> service,
                             typename Context::visitor_type visitor,
                             typename Context::stream_type channel,
-                            std::shared_ptr<loop_watch<control_session<Context>>> loops) {
+                            std::shared_ptr<loop_watch<tcp_channels<Context>>> loops) {
   const config::tcp_options& sockets = self->settings->transport.tcp;
   channel.apply(transport::to_traffic_options(sockets, service->nodelay));
   visitor.apply(transport::to_traffic_options(sockets, service->nodelay.value_or(true)));

@@ -171,7 +171,7 @@ class loop_watch : public std::enable_shared_from_this<loop_watch<Session>> {
   const std::string client_;
   protocol::loop_detector detector_;
   io::earliest_timer<typename context_type::runtime_type> timer_;
-  std::map<std::uint64_t, waiting_visitor<visitor_type>> held_;
+  waiting_visitors<visitor_type> held_;
   std::map<std::uint64_t, forward_pointer> forwards_;
   std::uint64_t next_id_ = 0;
 };

@@ -15,20 +15,12 @@ static_assert(config::defaults::tcp_pool_size == protocol::default_pool_size &&
               config::defaults::max_waiting_visitors == protocol::default_max_waiting_visitors &&
               config::defaults::visitor_timeout == protocol::default_visitor_timeout);
 
-/// Returns the limits of the channel pool of a service, which may have `idle_share` idle data
-/// channels by the descriptor budget. For the pool, the slots of a UDP service are visitors that
-/// wait indefinitely: each gets the next channel that arrives, and none is kept idle.
+/// Returns the limits of the channel pool of a TCP service, which may have `idle_share` idle data
+/// channels by the descriptor budget.
 inline protocol::pool_limits pool_limits_of(const config::server_service& service,
                                             std::size_t idle_share) {
   const config::pool_options& options = service.pool;
   protocol::pool_limits out;
-  if (service.kind == config::service_kind::udp) {
-    out.size = 0;
-    out.max_idle = options.size;
-    out.max_waiting_visitors = options.size;
-    out.visitor_timeout = config::longest_duration;
-    return out;
-  }
   out.size = options.size;
   out.max_idle = std::min(options.max_idle, idle_share);
   out.max_waiting_visitors = options.max_waiting_visitors;

@@ -112,13 +112,13 @@ class basic_server {
     return context_->descriptors.use;
   }
 
-  /// Calls `visit(service, pool)` for each service that has a client, with its settings and its
-  /// `protocol::channel_pool`, which says how many visitors wait. `visit` must not stop the server.
+  /// Calls `visit(service, counts)` for each service that has a client, with its settings and its
+  /// `protocol::channel_counts`, which say how many visitors wait. `visit` must not stop the server.
   template <class F>
   void for_each_pool(F visit) const {
     context_->registry.for_each([&](const auto&, const auto& service, const auto* serving) {
       if (const auto session = serving ? serving->lock() : nullptr)
-        visit(*service, session->pool());
+        visit(*service, session->counts());
     });
   }
 

@@ -11,24 +11,21 @@ namespace rathole::server {
 /// The longest time that writing the start command may take before the data channel counts as dead.
 inline constexpr std::chrono::seconds start_forward_timeout{10};
 
-/// Sends the start command to the client of an idle data channel. Fails if the channel is or
-/// becomes dead.
+/// Sends the start command `command` to the client of an idle data channel. The command stays
+/// corked: it travels with the first bytes that follow, or when the channel is flushed. Fails if the
+/// channel is or becomes dead.
 template <class Context>
 io::task<void> start_forward(Context& context, typename Context::stream_type& channel,
-                             bool is_udp) {
+                             protocol::data_command command) {
   if (!channel.is_open()) co_return failure(errc::stopped);
   if (channel.peer_has_closed()) co_return failure(errc::end_of_stream);
-  auto command = protocol::data_command::start_forward_tcp;
-  if (is_udp) command = protocol::data_command::start_forward_udp;
   const auto bytes = Context::codec_type::encode_data_command(command);
   auto& runtime = context.runtime();
   const auto abort = [&channel] { channel.abort(); };
   const io::alarm<typename Context::runtime_type> on_timeout(
       runtime, runtime.now() + start_forward_timeout, abort);
-  // Usually the visitor has sent something already, which then travels with the command.
   const auto written = co_await channel.write_corked(bytes);
   if (!written) co_return failure(on_timeout.explain(written.error()));
-  if (is_udp) channel.flush();
   co_return result<void>{};
 }
 

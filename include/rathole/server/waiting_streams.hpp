@@ -1,12 +1,10 @@
 #pragma once
 
-#include <rathole/core/error.hpp>
 #include <rathole/protocol/channel_pool.hpp>
 #include <rathole/protocol/descriptor_budget.hpp>
 
+#include <map>
 #include <new>
-#include <optional>
-#include <system_error>
 #include <unordered_map>
 #include <utility>
 
@@ -23,14 +21,18 @@ struct waiting_visitor {
   Stream stream;
   /// Counts the visitor.
   protocol::descriptor_lease held;
-  /// Why the visitor is rejected, if it is.
-  std::error_code cause = errc::limit_reached;
 };
+
+/// Visitors that wait, by number. It is a `std::map`, out of which and into which a visitor moves
+/// without memory.
+template <class Stream>
+using waiting_visitors = std::map<protocol::visitor_id, waiting_visitor<Stream>>;
 
 /// Adds a visitor to `all` and, by `enter()`, to the machine that decides about it. If memory runs
 /// out, it is in neither, and is reset.
-template <class Map, class Stream, class Enter>
-void add_waiting(Map& all, protocol::visitor_id id, waiting_visitor<Stream> visitor, Enter enter) {
+template <class Stream, class Enter>
+void add_waiting(waiting_visitors<Stream>& all, protocol::visitor_id id,
+                 waiting_visitor<Stream> visitor, Enter enter) {
   const auto at = all.emplace(id, std::move(visitor)).first;
   try {
     enter();
@@ -41,45 +43,49 @@ void add_waiting(Map& all, protocol::visitor_id id, waiting_visitor<Stream> visi
   }
 }
 
-/// A data channel that waits for a visitor or for a slot of a UDP service.
-template <class Stream>
-struct waiting_channel {
-  /// Counts the data channel in `use`. `channel` must outlive it.
-  waiting_channel(Stream& channel, protocol::descriptor_use& use)
-      : stream(channel), held(use.idle) {}
+/// The place of a data channel from its arrival until the connection of a visitor is active. While
+/// the channel is idle the place is empty; then it holds the visitor for which it is being started.
+template <class Channel, class Visitor>
+class channel_place {
+ public:
+  /// A visitor, moved out of the session's `waiting_visitors`.
+  using visitor_node = typename waiting_visitors<Visitor>::node_type;
+  /// The places of a session, by the numbers of the channels.
+  using map = std::unordered_map<protocol::channel_id, channel_place*>;
 
-  /// A map from the numbers of the waiting channels to the channels.
-  using map = std::unordered_map<protocol::channel_id, waiting_channel*>;
+  /// Enters the place of the channel `id` in `all`, and counts the idle channel in `use`. `channel`,
+  /// `all` and `use` must outlive the place.
+  channel_place(map& all, protocol::channel_id id, Channel& channel, protocol::descriptor_use& use)
+      : all_(all), id_(id), channel_(channel), held_(use.idle) {
+    all_.emplace(id, this);
+  }
+  channel_place(const channel_place&) = delete;
+  channel_place& operator=(const channel_place&) = delete;
+  /// Removes the place.
+  ~channel_place() { all_.erase(id_); }
 
-  /// Keeps a channel in the map while it exists.
-  class listing {
-   public:
-    /// Enters `one` under the number `id`.
-    listing(map& all, protocol::channel_id id, waiting_channel& one) : all_(all), id_(id) {
-      all_.emplace(id, &one);
-    }
-    listing(const listing&) = delete;
-    listing& operator=(const listing&) = delete;
-    /// Removes the channel.
-    ~listing() { all_.erase(id_); }
-
-   private:
-    map& all_;
-    const protocol::channel_id id_;
-  };
-
-  /// Closes the data channel, which has no visitor.
-  void close() {
-    stream.close();
-    held.end();
+  /// Hands `visitor` over to the coroutine of the channel: puts it here, and ends the coroutine's
+  /// wait for the channel. Needs no memory.
+  void give(visitor_node given) {
+    held_.end();
+    visitor = std::move(given);
+    channel_.cancel_wait();
   }
 
-  /// The data channel.
-  Stream& stream;
-  /// Counts the data channel.
-  protocol::descriptor_lease held;
-  /// The visitor for which the channel was chosen; empty while it waits.
-  std::optional<protocol::visitor_id> visitor;
+  /// Closes the channel.
+  void close() {
+    channel_.close();
+    held_.end();
+  }
+
+  /// The visitor that the channel serves; empty while the channel is idle.
+  visitor_node visitor;
+
+ private:
+  map& all_;
+  const protocol::channel_id id_;
+  Channel& channel_;
+  protocol::descriptor_lease held_;
 };
 
 }  // namespace rathole::server

@@ -1,0 +1,235 @@
+#pragma once
+
+#include <rathole/core/error.hpp>
+#include <rathole/core/out_of_memory.hpp>
+#include <rathole/protocol/channel_pool.hpp>
+#include <rathole/protocol/messages.hpp>
+#include <rathole/server/context.hpp>
+#include <rathole/server/events.hpp>
+#include <rathole/server/forward.hpp>
+#include <rathole/server/loop_watch.hpp>
+#include <rathole/server/pool_limits.hpp>
+#include <rathole/server/service_listener.hpp>
+#include <rathole/server/start_forward.hpp>
+#include <rathole/server/waiting_streams.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <new>
+#include <optional>
+#include <system_error>
+#include <utility>
+#include <variant>
+
+namespace rathole::server {
+
+/// The visitors and data channels of the session of a TCP service: performs what
+/// `protocol::channel_pool` decides. It owns the listeners of the service, which exist while the
+/// client is connected, and the visitors that wait. Each data channel is owned by a coroutine, to
+/// which a matched visitor is handed over. It is a part of its `control_session`.
+template <class Context>
+class tcp_channels {
+ public:
+  /// The type of the session.
+  using session_type = control_session<Context>;
+  /// The type of the server's context.
+  using context_type = Context;
+  /// The type of the stream of a data channel.
+  using stream_type = typename Context::stream_type;
+  /// The type of the stream of a visitor.
+  using visitor_type = typename Context::visitor_type;
+
+  /// Makes this part of `session`.
+  explicit tcp_channels(session_type& session)
+      : session_(session),
+        pool_(limits()),
+        loops_(std::make_shared<loop_watch<tcp_channels>>(*this, peer())) {}
+  tcp_channels(const tcp_channels&) = delete;
+  tcp_channels& operator=(const tcp_channels&) = delete;
+
+  /// Returns the context of the server.
+  [[nodiscard]] const std::shared_ptr<Context>& shared_context() const {
+    return session_.shared_context();
+  }
+  /// Returns the current settings of the service.
+  [[nodiscard]] const auto& service() const { return session_.service(); }
+  /// Returns the address of the client.
+  [[nodiscard]] const address& peer() const { return session_.peer(); }
+  /// Ends the session because of `reason`.
+  void close(std::error_code reason) { session_.close(reason); }
+
+  /// Accepts a visitor of the service.
+  void visitor_arrived(visitor_type visitor) {
+    if (loops_->concerns(visitor.peer())) return loops_->visitor_arrived(std::move(visitor));
+    queue_visitor(std::move(visitor));
+  }
+
+  /// Lets a visitor wait for a data channel. If memory runs out, only that visitor is reset.
+  void queue_visitor(visitor_type visitor) {
+    const protocol::visitor_id id = next_id_++;
+    add_waiting(visitors_, id, {std::move(visitor), shared_context()->descriptors.use},
+                [&] { pool_.visitor_arrived(id, session_.now()); });
+    perform_actions();
+  }
+
+  /// Serves one data channel of the client; see `control_session::run_data_channel`.
+  static io::awaitable<void> serve(std::shared_ptr<tcp_channels> self, stream_type channel) {
+    try {
+      auto visitor = co_await self->start_next_visitor(channel);
+      if (!visitor) co_return;
+      auto carried = forward(self->shared_context(), self->service(), std::move(*visitor),
+                             std::move(channel), self->loops_);
+      self.reset();
+      co_await std::move(carried);
+    } catch (const std::bad_alloc&) {
+      if (self) self->close(out_of_memory());
+    }
+  }
+
+  /// Listens for visitors, and requests the first data channels. `self` is this object.
+  void start(const std::shared_ptr<tcp_channels>& self) { apply_settings(self); }
+
+  /// Applies new settings of the service: its addresses and limits. `self` is this object.
+  void apply_settings(const std::shared_ptr<tcp_channels>& self) {
+    pool_.set_limits(limits());
+    listeners_.listen(self, service()->bind_addr);
+    perform_actions();
+  }
+
+  /// Closes everything, because the session has ended.
+  void end(std::error_code reason) {
+    listeners_.close();
+    loops_->close();
+    pool_.stop(reason);
+    perform_actions();
+  }
+
+  /// Performs the actions of the pool.
+  void perform_actions() {
+    session_.perform_all(pool_, [this](const protocol::pool_action& action) {
+      std::visit([this](const auto& what) { perform(what); }, action);
+    });
+  }
+
+  /// Returns what waits for data channels, and what data channels wait for.
+  [[nodiscard]] protocol::channel_counts counts() const { return pool_.counts(); }
+
+  /// Returns the number of visitors that hold a descriptor and wait for a data channel.
+  [[nodiscard]] std::size_t waiting_visitors() const { return pool_.waiting(); }
+
+  /// Closes listeners; see `control_session::release`.
+  bool release(const address_list& kept, const address_list& needed) {
+    return listeners_.release(kept, needed);
+  }
+
+  /// Does nothing, because `release` has closed the sockets.
+  static io::awaitable<void> release_sockets(
+      [[maybe_unused]] std::shared_ptr<tcp_channels> self,
+      [[maybe_unused]] std::shared_ptr<const config::server_service> next) {
+    co_return;
+  }
+
+  /// Closes idle data channels beyond the service's share of the descriptors; returns how many.
+  std::size_t share_idle_channels() {
+    const std::size_t before = pool_.idle();
+    pool_.set_limits(limits());
+    perform_actions();
+    return before - std::min(before, pool_.idle());
+  }
+
+  /// Resets the newest waiting visitor because of `cause`; returns whether there was one.
+  bool refuse_newest(std::error_code cause) {
+    const auto newest = pool_.refuse_newest(cause);
+    if (!newest) return false;
+    visitors_.at(*newest).stream.abort();
+    perform_actions();
+    return true;
+  }
+
+ private:
+  using place = channel_place<stream_type, visitor_type>;
+  using visitor_node = typename place::visitor_node;
+
+  [[nodiscard]] protocol::pool_limits limits() const {
+    return pool_limits_of(*service(), shared_context()->descriptors.idle_share());
+  }
+
+  /// Keeps an idle data channel until a visitor is handed over, starts the visitor's traffic, and
+  /// returns the visitor. Returns nothing if the channel ended first, or could not be started. The
+  /// channel is closed if the client sends before it was asked to start.
+  io::awaitable<std::optional<visitor_type>> start_next_visitor(stream_type& channel) {
+    if (session_.has_ended()) co_return std::nullopt;
+    const protocol::channel_id id = next_id_++;
+    place here(places_, id, channel, shared_context()->descriptors.use);
+    try {
+      pool_.channel_arrived(id);
+      perform_actions();
+      if (!here.visitor) co_await channel.wait_readable();
+      if (!here.visitor) {
+        close_idle(id, channel);
+        co_return std::nullopt;
+      }
+      const auto started = co_await start_forward(*shared_context(), channel,
+                                                  protocol::data_command::start_forward_tcp);
+      if (session_.has_ended()) co_return std::nullopt;
+      if (started) {
+        pool_.started(here.visitor.key());
+        co_return std::optional<visitor_type>(std::move(here.visitor.mapped().stream));
+      }
+      take_back(here, started.error());
+    } catch (const std::bad_alloc&) {
+      // Here the place still exists, so that what it holds is closed with the session.
+      close(out_of_memory());
+    }
+    co_return std::nullopt;
+  }
+
+  /// Closes an idle data channel that has ended, or that must not be used.
+  void close_idle(protocol::channel_id id, stream_type& channel) {
+    channel.close();
+    pool_.channel_lost(id);
+    perform_actions();
+  }
+
+  /// Lets a visitor wait again whose data channel could not be started because of `cause`.
+  void take_back(place& from, std::error_code cause) {
+    pool_.start_failed(from.visitor.key(), cause);
+    visitors_.insert(std::move(from.visitor));
+    perform_actions();
+  }
+
+  void perform(const protocol::assign& what) {
+    places_.at(what.channel)->give(visitors_.extract(what.visitor));
+  }
+  void perform(const protocol::request_channel&) { session_.request_data_channel(); }
+  void perform(const protocol::refuse& what) {
+    refuse(visitors_.extract(what.visitor), what.cause);
+  }
+  void perform(const protocol::expire& what) {
+    refuse(visitors_.extract(what.visitor), make_error_code(errc::timed_out));
+  }
+  void perform(const protocol::reject& what) { places_.at(what.channel)->close(); }
+  void perform(const protocol::abandon& what) {
+    place& both = *places_.at(what.channel);
+    both.close();
+    refuse(std::move(both.visitor), what.cause);
+  }
+
+  /// Reports that a visitor is refused, and closes it.
+  void refuse(visitor_node visitor, std::error_code cause) {
+    const address& from = visitor.mapped().stream.peer();
+    shared_context()->emit(visitor_refused{service()->name, from, cause});
+  }
+
+  session_type& session_;
+  protocol::channel_pool pool_;
+  service_listeners listeners_;
+  const std::shared_ptr<loop_watch<tcp_channels>> loops_;
+  server::waiting_visitors<visitor_type> visitors_;
+  typename place::map places_;
+  std::uint64_t next_id_ = 0;
+};
+
+}  // namespace rathole::server

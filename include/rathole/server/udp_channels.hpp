@@ -1,0 +1,147 @@
+#pragma once
+
+#include <rathole/core/out_of_memory.hpp>
+#include <rathole/core/time.hpp>
+#include <rathole/io/run/run_on.hpp>
+#include <rathole/protocol/descriptor_budget.hpp>
+#include <rathole/protocol/messages.hpp>
+#include <rathole/protocol/udp_slots.hpp>
+#include <rathole/server/context.hpp>
+#include <rathole/server/start_forward.hpp>
+#include <rathole/server/udp_service.hpp>
+
+#include <asio/dispatch.hpp>
+
+#include <memory>
+#include <new>
+#include <optional>
+#include <stop_token>
+#include <system_error>
+#include <utility>
+
+namespace rathole::server {
+
+/// The data channels of the session of a UDP service: performs what `protocol::udp_slots` decides. It
+/// owns the server's half of the service, a `udp_service`, which has the sockets and the visitors.
+/// It is a part of its `control_session`.
+template <class Context>
+class udp_channels {
+ public:
+  /// The type of the session.
+  using session_type = control_session<Context>;
+  /// The type of the stream of a data channel.
+  using stream_type = typename Context::stream_type;
+
+  /// Makes this part of `session`.
+  explicit udp_channels(session_type& session)
+      : session_(session),
+        udp_(std::make_shared<udp_service_type>(session.shared_context(), session.service(),
+                                                context().runtime().worker())) {}
+  udp_channels(const udp_channels&) = delete;
+  udp_channels& operator=(const udp_channels&) = delete;
+
+  /// Serves one data channel of the client; see `control_session::run_data_channel`.
+  static io::awaitable<void> serve(std::shared_ptr<udp_channels> self, stream_type channel) {
+    try {
+      const auto slot = self->slots_.channel_arrived();
+      self->perform_actions();
+      if (slot) co_await self->carry(*slot, std::move(channel));
+    } catch (const std::bad_alloc&) {
+      self->session_.close(out_of_memory());
+    }
+  }
+
+  /// Listens for visitors until the session ends, and requests the data channels.
+  void start(const std::shared_ptr<udp_channels>& self) {
+    udp_service_type::start(udp_, session_.ending());
+    apply_settings(self);
+  }
+
+  /// Applies new settings of the service: its addresses, its bounds and the number of its slots.
+  void apply_settings([[maybe_unused]] const std::shared_ptr<udp_channels>& self) {
+    const auto update = [udp = udp_, service = session_.service()] { udp->update(service); };
+    asio::dispatch(udp_->runtime().get_executor(), update);
+    slots_.set_size(session_.service()->pool.size);
+    perform_actions();
+  }
+
+  /// Gives up all slots, because the session has ended; `udp_service` ends by itself.
+  void end([[maybe_unused]] std::error_code reason) { slots_.stop(); }
+
+  /// Performs the actions of the slots.
+  void perform_actions() {
+    session_.perform_all(
+        slots_, [this](const protocol::request_channel&) { session_.request_data_channel(); });
+  }
+
+  /// Returns how many slots wait for data channels. No data channel is idle.
+  [[nodiscard]] protocol::channel_counts counts() const { return slots_.counts(); }
+
+  /// Returns 0, because waiting visitors of a UDP service hold no descriptors.
+  [[nodiscard]] std::size_t waiting_visitors() const { return 0; }
+
+  /// Returns false, because a UDP service has ports of its own.
+  bool release([[maybe_unused]] const address_list& kept,
+               [[maybe_unused]] const address_list& needed) {
+    return false;
+  }
+
+  /// Closes sockets; see `control_session::release_udp`.
+  static io::awaitable<void> release_sockets(std::shared_ptr<udp_channels> self,
+                                             std::shared_ptr<const config::server_service> next) {
+    if (self->session_.has_ended()) co_return;
+    const auto udp = self->udp_;
+    auto work = udp_service_type::release(udp, std::move(next));
+    co_await io::run_on(udp->runtime().get_executor(), std::move(work));
+  }
+
+  /// Returns 0, because no data channel is idle.
+  std::size_t share_idle_channels() { return 0; }
+
+  /// Returns false, because no visitor waits.
+  bool refuse_newest([[maybe_unused]] std::error_code cause) { return false; }
+
+ private:
+  using udp_service_type = udp_service<Context>;
+
+  [[nodiscard]] Context& context() const { return *session_.shared_context(); }
+
+  /// Starts the data channel of a slot, and carries datagrams on it until it ends.
+  io::awaitable<void> carry(protocol::slot_id slot, stream_type channel) {
+    const auto started = co_await start(channel);
+    auto rng = context().runtime().rng();
+    if (!started) {
+      slots_.start_failed(slot, session_.now(), rng);
+      perform_actions();
+      co_return;
+    }
+    if (!slots_.started(slot)) co_return;
+    const time_point began = session_.now();
+    protocol::descriptor_lease held(context().descriptors.use.fixed);
+    auto runtime = udp_->runtime();
+    if (runtime.get_executor() != context().runtime().get_executor()) {
+      channel = channel.move_to(runtime);
+    }
+    co_await io::run_on(runtime.get_executor(),
+                        udp_service_type::run_channel(udp_, std::move(channel), session_.ending()));
+    held.end();
+    slots_.channel_lost(slot, session_.now(), session_.now() - began, rng);
+    perform_actions();
+  }
+
+  /// Starts a data channel, which is closed if the session ends meanwhile.
+  io::task<void> start(stream_type& channel) {
+    const auto close = [&channel] { channel.close(); };
+    const std::stop_callback on_end(session_.ending(), close);
+    const auto started =
+        co_await start_forward(context(), channel, protocol::data_command::start_forward_udp);
+    if (started) channel.flush();
+    co_return started;
+  }
+
+  session_type& session_;
+  protocol::udp_slots slots_;
+  const std::shared_ptr<udp_service_type> udp_;
+};
+
+}  // namespace rathole::server
