@@ -1,8 +1,13 @@
 #pragma once
 
+#include <rathole/config/types.hpp>
+#include <rathole/core/address.hpp>
+#include <rathole/core/address_list.hpp>
 #include <rathole/core/error.hpp>
 #include <rathole/core/out_of_memory.hpp>
+#include <rathole/io/task.hpp>
 #include <rathole/protocol/channel_pool.hpp>
+#include <rathole/protocol/channel_requests.hpp>
 #include <rathole/protocol/messages.hpp>
 #include <rathole/server/context.hpp>
 #include <rathole/server/events.hpp>

@@ -1,8 +1,13 @@
 #pragma once
 
+#include <rathole/config/types.hpp>
+#include <rathole/core/address_list.hpp>
+#include <rathole/core/error.hpp>
 #include <rathole/core/out_of_memory.hpp>
 #include <rathole/core/time.hpp>
 #include <rathole/io/run/run_on.hpp>
+#include <rathole/io/task.hpp>
+#include <rathole/protocol/channel_requests.hpp>
 #include <rathole/protocol/descriptor_budget.hpp>
 #include <rathole/protocol/messages.hpp>
 #include <rathole/protocol/udp_slots.hpp>
@@ -12,9 +17,9 @@
 
 #include <asio/dispatch.hpp>
 
+#include <cstddef>
 #include <memory>
 #include <new>
-#include <optional>
 #include <stop_token>
 #include <system_error>
 #include <utility>
