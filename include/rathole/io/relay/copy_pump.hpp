@@ -11,9 +11,9 @@ namespace rathole::io {
 /// The size of one read of a copying relay, in bytes.
 inline constexpr std::size_t copy_buffer_size = 64 * 1024;
 
-/// Copies bytes from `from` to `to` until `from` ends, then ends our direction of `to`. Adds the
-/// number of bytes to `count`, and sets `to_failed` if it fails because of `to`. The buffer exists
-/// only while there are bytes to copy, so an idle connection has none.
+/// Copies bytes from `from` to `to` until `from` ends. Adds the number of bytes to `count`, and sets
+/// `to_failed` if it fails because of `to`. The buffer exists only while there are bytes to copy, so
+/// an idle connection has none.
 template <ByteStream From, ByteStream To>
 task<void> copy_pump(From& from, To& to, std::uint64_t& count, bool& to_failed) {
   for (;;) {
@@ -23,7 +23,7 @@ task<void> copy_pump(From& from, To& to, std::uint64_t& count, bool& to_failed) 
     const byte_span buffer(storage.get(), copy_buffer_size);
     const auto taken = co_await from.read_some(buffer);
     if (!taken) co_return failure(taken.error());
-    if (*taken == 0) break;
+    if (*taken == 0) co_return result<void>{};
     const auto written = co_await to.write(buffer.first(*taken));
     if (!written) {
       to_failed = true;
@@ -31,8 +31,6 @@ task<void> copy_pump(From& from, To& to, std::uint64_t& count, bool& to_failed) 
     }
     count += *taken;
   }
-  to_failed = true;
-  co_return co_await to.shutdown_send();
 }
 
 }  // namespace rathole::io

@@ -2,16 +2,13 @@
 
 #include <rathole/core/out_of_memory.hpp>
 #include <rathole/io/concepts.hpp>
+#include <rathole/io/relay/base.hpp>
 #include <rathole/io/relay/copy_pump.hpp>
-#include <rathole/io/relay/idle_watch.hpp>
-#include <rathole/io/relay/limits.hpp>
-#include <rathole/io/relay/status.hpp>
 #include <rathole/io/run/task_group.hpp>
 
 #include <cstdint>
 #include <new>
 #include <optional>
-#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -20,18 +17,15 @@ namespace rathole::io {
 /// Relays between two streams of any type. Bytes count as traffic once the write that accepted them
 /// has completed.
 template <Runtime R, ByteStream A, ByteStream B>
-class copy_relay {
+class copy_relay : public relay_base<R, copy_relay<R, A, B>> {
  public:
-  /// Makes a relay between two streams of the runtime `runtime`.
-  copy_relay(const R& runtime, A first, B second, const relay_limits& limits = {})
-      : runtime_(runtime),
+  /// Makes a relay between two streams of the runtime `on`.
+  copy_relay(const R& on, A first, B second, const relay_limits& limits = {})
+      : base(on, limits),
         first_(std::move(first)),
         second_(std::move(second)),
-        idle_(runtime_, *this, limits),
-        back_pump_(runtime_.get_executor()) {}
+        back_(runtime().get_executor()) {}
 
-  copy_relay(const copy_relay&) = delete;
-  copy_relay& operator=(const copy_relay&) = delete;
   /// Aborts the streams that have not ended.
   ~copy_relay() { abort_both(); }
 
@@ -41,58 +35,73 @@ class copy_relay {
     try {
       first_.flush();
       second_.flush();
-      idle_.start();
-      back_pump_.spawn(run_back());
-      bool second_failed = false;
-      auto forth = co_await copy_pump(first_, second_, status_.forth, second_failed);
-      ended(forth, !second_failed);
+      ends().start();
+      act();
+      back_.spawn(carry(second_, first_, relay_stream::second, counts().back));
+      co_await carry(first_, second_, relay_stream::first, counts().forth);
     } catch (const std::bad_alloc&) {
       fail(out_of_memory());
     }
     // The other direction uses the streams until it has ended, so the wait cannot be skipped.
     for (;;) {
       try {
-        co_await back_pump_.join();
+        co_await back_.join();
         break;
       } catch (const std::bad_alloc&) {
         std::this_thread::yield();
       }
     }
-    idle_.stop();
-    close(first_);
-    close(second_);
-    co_return status_;
+    co_return counts();
   }
 
-  /// Aborts both streams; `run` then ends with `errc::stopped`.
-  void stop() { fail(make_error_code(errc::stopped)); }
-  /// Ends the relay like `stop`, once it has been idle for `idle`, counted from now at the
-  /// earliest.
-  void drain(duration idle) { idle_.drain(idle); }
-
-  /// Returns the byte counts so far. Must be called on the thread of its runtime.
-  [[nodiscard]] const relay_status& status() const { return status_; }
-
  private:
-  using idle_watch_type = idle_watch<R, copy_relay>;
-  friend idle_watch_type;
+  using base = relay_base<R, copy_relay>;
+  friend base;
+  using base::act;
+  using base::broke;
+  using base::counts;
+  using base::ends;
+  using base::fail;
+  using base::runtime;
 
-  awaitable<void> run_back() {
+  /// Carries one direction, from the stream `from`, which is `source`, to `to`.
+  template <class From, class To>
+  awaitable<void> carry(From& from, To& to, relay_stream source, std::uint64_t& count) {
     try {
-      bool first_failed = false;
-      auto back = co_await copy_pump(second_, first_, status_.back, first_failed);
-      ended(back, first_failed);
+      bool to_failed = false;
+      auto done = co_await copy_pump(from, to, count, to_failed);
+      if (done) {
+        ends().source_ended(source);
+        ends().all_written(other(source));
+        act();
+        if (!std::exchange(must_end_sending_, false)) co_return;
+        to_failed = true;
+        done = co_await to.shutdown_send();
+      }
+      if (!done) {
+        broke(to_failed ? other(source) : source, done.error());
+      } else {
+        ends().sending_ended(other(source));
+        act();
+      }
     } catch (const std::bad_alloc&) {
       fail(out_of_memory());
     }
   }
 
-  void ended(const result<void>& direction, bool of_first) {
-    if (!direction) return fail(direction.error(), of_first);
-    if (!status_.error) idle_.half_closed();
+  // It may have to wait, so the coroutine of the direction does it.
+  void perform(const end_sending&) { must_end_sending_ = true; }
+  void close_both() {
+    close(first_);
+    close(second_);
+  }
+  /// Aborts the streams that have not ended in order.
+  void abort_both() {
+    if (first_.is_open()) first_.abort();
+    if (second_.is_open()) second_.abort();
   }
 
-  [[nodiscard]] relay_traffic traffic() const { return {status_.forth + status_.back, 0}; }
+  [[nodiscard]] relay_traffic traffic() { return {counts().forth + counts().back, 0}; }
 
   template <class S>
   static void close(S& stream) {
@@ -104,27 +113,12 @@ class copy_relay {
     stream.close();
   }
 
-  /// Aborts the streams that have not ended in order.
-  void abort_both() {
-    if (first_.is_open()) first_.abort();
-    if (second_.is_open()) second_.abort();
-  }
-
-  void fail(std::error_code reason, bool first_broke = false) {
-    if (!status_.error) {
-      status_.error = reason;
-      status_.first_broke = first_broke;
-    }
-    idle_.stop();
-    abort_both();
-  }
-
-  R runtime_;
   A first_;
   B second_;
-  relay_status status_;
-  idle_watch_type idle_;
-  task_group back_pump_;
+  /// The direction from the second stream to the first.
+  task_group back_;
+  /// Whether our direction of a stream must be ended.
+  bool must_end_sending_ = false;
 };
 
 }  // namespace rathole::io

@@ -3,15 +3,12 @@
 #include <rathole/core/byte_buffer.hpp>
 #include <rathole/core/layer.hpp>
 #include <rathole/core/out_of_memory.hpp>
-#include <rathole/core/time.hpp>
 #include <rathole/io/concepts.hpp>
-#include <rathole/io/relay/idle_watch.hpp>
+#include <rathole/io/relay/base.hpp>
 #include <rathole/io/relay/layer_scratch.hpp>
 #include <rathole/io/relay/layered_socket_stream.hpp>
-#include <rathole/io/relay/limits.hpp>
 #include <rathole/io/relay/side.hpp>
 #include <rathole/io/relay/socket_relay.hpp>
-#include <rathole/io/relay/status.hpp>
 #include <rathole/io/run/event.hpp>
 #include <rathole/io/socket/descriptor.hpp>
 #include <rathole/io/socket/nonblocking.hpp>
@@ -32,66 +29,65 @@ namespace rathole::io {
 /// it waits. The layer works in memory that all relays of the thread share. Bytes count as traffic
 /// once the destination socket has accepted them, or all that the layer made of them.
 template <Runtime R, Layer L>
-class layered_relay {
+class layered_relay : public relay_base<R, layered_relay<R, L>> {
  public:
-  /// Makes a relay between two streams of the runtime `runtime`.
+  /// Makes a relay between two streams of the runtime `on`.
   template <SocketStream Plain, LayeredSocketStream Wired>
-  layered_relay(const R& runtime, Plain plain, Wired wired, const relay_limits& limits = {})
-      : layered_relay(runtime, plain, wired, limits, true) {}
-  /// Makes a relay between two streams of the runtime `runtime`.
+  layered_relay(const R& on, Plain plain, Wired wired, const relay_limits& limits = {})
+      : layered_relay(on, plain, wired, limits, relay_stream::first) {}
+  /// Makes a relay between two streams of the runtime `on`.
   template <LayeredSocketStream Wired, SocketStream Plain>
-  layered_relay(const R& runtime, Wired wired, Plain plain, const relay_limits& limits = {})
-      : layered_relay(runtime, plain, wired, limits, false) {}
+  layered_relay(const R& on, Wired wired, Plain plain, const relay_limits& limits = {})
+      : layered_relay(on, plain, wired, limits, relay_stream::second) {}
 
   /// Runs the relay to its end; returns the byte counts. The relay must outlive the call.
   awaitable<relay_status> run() {
-    if (!plain_.socket.is_open() || !wired_.socket.is_open()) fail(make_error_code(errc::stopped));
+    if (!plain_.socket.is_open() || !wired_.socket.is_open()) this->stop();
     turn([this](scratch& use) {
-      idle_.start();
+      ends().start();
+      act();
       push_app();
       // Usually the visitor has sent something already.
       encode(use);
     });
-    if (!over_ && wired_.is_corked) uncork(wired_.socket.get());
+    if (!is_over() && wired_.is_corked) uncork(wired_.socket.get());
     try {
       co_await ended_.wait();
     } catch (const std::bad_alloc&) {
       fail(out_of_memory());
     }
-    co_return status_;
+    co_return counts();
   }
-
-  /// Aborts both streams; `run` then ends with `errc::stopped`.
-  void stop() { fail(make_error_code(errc::stopped)); }
-  /// Ends the relay like `stop`, once it has been idle for `idle`.
-  void drain(duration idle) { idle_.drain(idle); }
-
-  /// Returns the byte counts so far. Must be called on the thread of its runtime.
-  [[nodiscard]] const relay_status& status() const { return status_; }
 
  private:
   static constexpr std::size_t read_size = 64 * 1024;
   /// How many reads are done before other work runs.
   static constexpr unsigned reads_per_turn = 16;
+  using base = relay_base<R, layered_relay>;
   using side = relay_side<layered_relay>;
-  using idle_watch_type = idle_watch<R, layered_relay>;
   using scratch = layer_scratch;
+  friend base;
   friend side;
-  friend idle_watch_type;
+  using base::act;
+  using base::broke;
+  using base::counts;
+  using base::ends;
+  using base::fail;
+  using base::is_over;
+  using base::runtime;
 
   template <class Plain, class Wired>
-  layered_relay(const R& runtime, Plain& plain, Wired& wired, const relay_limits& limits,
-                bool plain_is_first)
-      : runtime_(runtime),
-        encoded_(plain_is_first ? status_.forth : status_.back),
-        decoded_(plain_is_first ? status_.back : status_.forth),
-        plain_is_first_(plain_is_first),
-        plain_(*this, runtime_.get_executor(), false, plain.release()),
-        wired_(*this, runtime_.get_executor(), wired.next().is_corked(), wired.next().release()),
+  layered_relay(const R& on, Plain& plain, Wired& wired, const relay_limits& limits,
+                relay_stream plain_at)
+      : base(on, limits),
+        encoded_(plain_at == relay_stream::first ? counts().forth : counts().back),
+        decoded_(plain_at == relay_stream::first ? counts().back : counts().forth),
+        plain_at_(plain_at),
+        plain_(*this, runtime().get_executor(), false, plain.release()),
+        wired_(*this, runtime().get_executor(), wired.next().is_corked(), wired.next().release()),
         layer_(std::move(wired.layer())),
-        timer_(runtime_),
-        idle_(runtime_, *this, limits),
-        ended_(runtime_.get_executor()) {
+        timer_(runtime()),
+        ended_(runtime().get_executor()) {
     app_.swap(wired.received());
   }
 
@@ -108,14 +104,15 @@ class layered_relay {
   /// nothing in the scratch memory.
   template <class F>
   void turn(F work) {
-    if (over_) return;
+    if (is_over()) return;
     try {
       auto use = shared_scratch::of_thread().lend();
       if (!use) return fail(use.error());
       work(**use);
       settle(**use);
       // Bytes that are left here would be lost unnoticed.
-      if (!over_ && !(*use)->empty()) fail(std::make_error_code(std::errc::state_not_recoverable));
+      if (!is_over() && !(*use)->empty())
+        fail(std::make_error_code(std::errc::state_not_recoverable));
     } catch (const std::bad_alloc&) {
       fail(out_of_memory());
     }
@@ -124,16 +121,16 @@ class layered_relay {
   /// Reads from the plain side and encodes.
   void encode(scratch& use) {
     for (unsigned reads = 0; reads < reads_per_turn; ++reads) {
-      if (over_ || !may_encode()) return;
+      if (is_over() || !may_encode()) return;
       const auto taken = receive_nonblocking(plain_.socket.get(), use.read, read_size);
-      if (!taken) return fail_of(plain_, taken.error());
+      if (!taken) return broke(plain_at_, taken.error());
       if (!*taken) return;
-      if (**taken == 0) return end_sending(use);
+      if (**taken == 0) return plain_ended(use);
       const auto sent = layer_.send(std::as_const(use.read).data(), use.wire);
       use.read.clear();
       encoded_unsent_ += **taken;
       send_wire(use);
-      if (!sent) return fail(sent.error());
+      if (!sent) return broke(wired_at(), sent.error());
       if (**taken < read_size) return;
     }
   }
@@ -141,9 +138,9 @@ class layered_relay {
   /// Reads from the layer's side and decodes.
   void decode(scratch& use) {
     for (unsigned reads = 0; reads < reads_per_turn; ++reads) {
-      if (over_ || !may_decode()) return;
+      if (is_over() || !may_decode()) return;
       const auto taken = receive_nonblocking(wired_.socket.get(), use.read, read_size);
-      if (!taken) return fail_of(wired_, taken.error());
+      if (!taken) return broke(wired_at(), taken.error());
       if (!*taken) return;
       const auto received = **taken == 0
                                 ? layer_.receive_end()
@@ -151,7 +148,7 @@ class layered_relay {
       use.read.clear();
       send_app(use);
       send_wire(use);
-      if (!received) return fail_of(wired_, received.error());
+      if (!received) return broke(wired_at(), received.error());
       if (**taken < read_size) return;
     }
   }
@@ -164,12 +161,28 @@ class layered_relay {
     return app_.empty() && wire_.size() <= max_unsent_wire && can_receive(layer_.state());
   }
 
-  void end_sending(scratch& use) {
+  [[nodiscard]] relay_stream wired_at() const { return other(plain_at_); }
+
+  /// Passes the end of the plain side on to the layer.
+  void plain_ended(scratch& use) {
     plain_ended_ = true;
+    ends().source_ended(plain_at_);
+    ends().all_written(wired_at());
+    act();
+    if (!std::exchange(must_close_layer_, false)) return;
     const auto closed = layer_.close(use.wire);
     fin_is_end_ = use.wire.empty() && !can_send(layer_.state());
     send_wire(use);
-    if (!closed) fail(closed.error());
+    if (!closed) broke(wired_at(), closed.error());
+  }
+
+  /// Reports what has ended now that the layer receives nothing more.
+  void wired_ended() {
+    ends().source_ended(wired_at());
+    // A layer may have a last message until both of its directions have ended.
+    if (!can_send(layer_.state()) && wire_.empty()) ends().sending_ended(wired_at());
+    if (app_.empty()) ends().all_written(plain_at_);
+    act();
   }
 
   void push_app() {
@@ -196,36 +209,34 @@ class layered_relay {
 
   /// Keeps the bytes for which the socket had no room.
   void keep(byte_buffer& rest, byte_buffer& kept) {
-    if (!over_) rest.drain_into(kept);
+    if (!is_over()) rest.drain_into(kept);
     rest.clear();
   }
 
   void note_encoded() {
-    if (!over_ && wire_.empty()) encoded_ += std::exchange(encoded_unsent_, 0);
+    if (!is_over() && wire_.empty()) encoded_ += std::exchange(encoded_unsent_, 0);
   }
 
   /// Sends what it can of `from` without waiting; returns how many bytes.
   std::size_t send(side& to, byte_buffer& from) {
     std::size_t sent = 0;
-    if (over_) return sent;
-    if (const auto ec = send_nonblocking(to.socket.get(), from, sent)) fail_of(to, ec);
+    if (is_over()) return sent;
+    if (const auto ec = send_nonblocking(to.socket.get(), from, sent)) {
+      broke(&to == &plain_ ? plain_at_ : wired_at(), ec);
+    }
     return sent;
   }
 
   /// Runs the layer, passes ends on, and updates the events that the sockets are watched for.
   void settle(scratch& use) {
-    if (over_ || !poll_layer(use)) return;
+    if (is_over() || !poll_layer(use)) return;
     const phase now = layer_.state();
-    if (!can_send(now) && !can_receive(now) && wire_.empty() && app_.empty()) return end();
+    if (!can_receive(now) && !(end_passed_ && can_send(now))) wired_ended();
+    if (is_over()) return;
     if (fin_is_end_ && wire_.empty()) {
       fin_is_end_ = false;
       ::shutdown(wired_.socket.get(), SHUT_WR);
     }
-    if (!can_receive(now) && app_.empty() && !end_passed_) {
-      end_passed_ = true;
-      ::shutdown(plain_.socket.get(), SHUT_WR);
-    }
-    if (plain_ended_ || !can_receive(now)) idle_.half_closed();
     const auto events = [](bool in, bool out) {
       return (in ? std::uint32_t{EPOLLIN} : 0) | (out ? std::uint32_t{EPOLLOUT} : 0);
     };
@@ -239,49 +250,50 @@ class layered_relay {
     if constexpr (TimedLayer<L>) {
       // Sending the output comes first, and brings the next turn.
       if (wire_.size() > max_unsent_wire) return true;
-      const auto acted = layer_.poll(runtime_.now(), use.wire);
+      const auto acted = layer_.poll(runtime().now(), use.wire);
       send_wire(use);
-      if (!acted) fail(acted.error());
-      if (over_) return false;
+      if (!acted) broke(wired_at(), acted.error());
+      if (is_over()) return false;
       timer_.set(layer_.deadline(), [this] { turn([](scratch&) {}); });
     }
     return true;
   }
 
-  [[nodiscard]] relay_traffic traffic() const {
-    return {status_.forth + status_.back,
-            app_.size() + wire_.size() + plain_.unacknowledged() + wired_.unacknowledged()};
+  void perform(const end_sending& action) {
+    if (action.at != plain_at_) {
+      // That needs the scratch memory, which `plain_ended` has.
+      must_close_layer_ = true;
+      return;
+    }
+    end_passed_ = true;
+    // Closing the socket signals the last end.
+    if (!action.is_last) ::shutdown(plain_.socket.get(), SHUT_WR);
+    ends().sending_ended(plain_at_);
   }
-
-  /// Ends the relay because the stream `at` broke.
-  void fail_of(const side& at, std::error_code reason) {
-    if (!over_) status_.first_broke = (&at == &plain_) == plain_is_first_;
-    fail(reason);
-  }
-
-  void fail(std::error_code reason) {
-    if (over_) return;
-    status_.error = reason;
-    plain_.abort();
-    wired_.abort();
-    end();
-  }
-
-  void end() {
-    over_ = true;
-    idle_.stop();
-    timer_.stop();
+  void close_both() {
     plain_.finish();
     wired_.finish();
+    over();
+  }
+  void abort_both() {
+    plain_.abort();
+    wired_.abort();
+    over();
+  }
+  void over() {
+    timer_.stop();
     shared_scratch::of_thread().wipe();
     ended_.notify();
   }
 
-  R runtime_;
-  relay_status status_;
+  [[nodiscard]] relay_traffic traffic() {
+    return {counts().forth + counts().back,
+            app_.size() + wire_.size() + plain_.unacknowledged() + wired_.unacknowledged()};
+  }
+
   std::uint64_t& encoded_;
   std::uint64_t& decoded_;
-  const bool plain_is_first_;
+  const relay_stream plain_at_;
   side plain_;
   side wired_;
   L layer_;
@@ -292,7 +304,6 @@ class layered_relay {
   /// How many bytes of the plain side are encoded and not fully sent.
   std::uint64_t encoded_unsent_ = 0;
   deadline_timer<R> timer_;
-  idle_watch_type idle_;
   event ended_;
   /// Whether the plain side has ended its direction.
   bool plain_ended_ = false;
@@ -300,7 +311,8 @@ class layered_relay {
   bool fin_is_end_ = false;
   /// Whether the end of the peer's direction was passed to the plain side.
   bool end_passed_ = false;
-  bool over_ = false;
+  /// Whether the layer must be closed.
+  bool must_close_layer_ = false;
 };
 
 }  // namespace rathole::io

@@ -2,11 +2,9 @@
 
 #include <rathole/core/out_of_memory.hpp>
 #include <rathole/io/concepts.hpp>
-#include <rathole/io/relay/idle_watch.hpp>
-#include <rathole/io/relay/limits.hpp>
+#include <rathole/io/relay/base.hpp>
 #include <rathole/io/relay/side.hpp>
 #include <rathole/io/relay/socket_flow.hpp>
-#include <rathole/io/relay/status.hpp>
 #include <rathole/io/run/event.hpp>
 #include <rathole/io/socket/descriptor.hpp>
 
@@ -31,55 +29,51 @@ concept SocketStream = ByteStream<S> && requires(S& s, const S& cs) {
 
 /// Relays between two bare sockets, with no coroutine and no buffer while it waits.
 template <Runtime R>
-class socket_relay {
+class socket_relay : public relay_base<R, socket_relay<R>> {
  public:
-  /// Makes a relay between two streams of the runtime `runtime`.
+  /// Makes a relay between two streams of the runtime `on`.
   template <SocketStream A, SocketStream B>
-  socket_relay(const R& runtime, A first, B second, const relay_limits& limits = {})
-      : runtime_(runtime),
-        first_(*this, runtime_.get_executor(), first.is_corked(), first.release()),
-        second_(*this, runtime_.get_executor(), second.is_corked(), second.release()),
-        idle_(runtime_, *this, limits),
-        ended_(runtime_.get_executor()) {}
+  socket_relay(const R& on, A first, B second, const relay_limits& limits = {})
+      : base(on, limits),
+        first_(*this, runtime().get_executor(), first.is_corked(), first.release()),
+        second_(*this, runtime().get_executor(), second.is_corked(), second.release()),
+        ended_(runtime().get_executor()) {}
 
   /// Runs the relay until both directions have ended or one has failed; returns the byte counts and
   /// the error. The relay must outlive the call.
   awaitable<relay_status> run() {
-    if (!first_.socket.is_open() || !second_.socket.is_open()) fail(make_error_code(errc::stopped));
+    if (!first_.socket.is_open() || !second_.socket.is_open()) this->stop();
     try {
-      if (!over_) idle_.start();
+      ends().start();
+      act();
     } catch (const std::bad_alloc&) {
       fail(out_of_memory());
     }
     // Usually the first side has sent something already.
     advance(forth_, socket_flow::waiting::for_source, false);
-    if (!over_) settle();
-    if (!over_ && first_.is_corked) uncork(first_.socket.get());
-    if (!over_ && second_.is_corked && status_.forth == 0) {
-      uncork(second_.socket.get());
-    }
+    if (!is_over()) settle();
+    if (!is_over() && first_.is_corked) uncork(first_.socket.get());
+    if (!is_over() && second_.is_corked && counts().forth == 0) uncork(second_.socket.get());
     try {
       co_await ended_.wait();
     } catch (const std::bad_alloc&) {
       fail(out_of_memory());
     }
-    co_return status_;
+    co_return counts();
   }
 
-  /// Aborts both streams; `run` then ends with `errc::stopped`.
-  void stop() { fail(make_error_code(errc::stopped)); }
-  /// Ends the relay like `stop`, once it has been idle for `idle`, counted from now at the
-  /// earliest.
-  void drain(duration idle) { idle_.drain(idle); }
-
-  /// Returns the byte counts so far. Must be called on the thread of its runtime.
-  [[nodiscard]] const relay_status& status() const { return status_; }
-
  private:
+  using base = relay_base<R, socket_relay>;
   using side = relay_side<socket_relay>;
-  using idle_watch_type = idle_watch<R, socket_relay>;
+  friend base;
   friend side;
-  friend idle_watch_type;
+  using base::act;
+  using base::broke;
+  using base::counts;
+  using base::ends;
+  using base::fail;
+  using base::is_over;
+  using base::runtime;
 
   struct direction {
     socket_flow flow;
@@ -94,35 +88,29 @@ class socket_relay {
     const bool ended = (events & EPOLLRDHUP) != 0;
     if (broken || (events & EPOLLOUT)) advance(into, socket_flow::waiting::for_sink, false);
     if (broken || (events & EPOLLIN)) advance(out_of, socket_flow::waiting::for_source, ended);
-    if (!over_) settle();
+    if (!is_over()) settle();
   }
 
   void advance(direction& way, socket_flow::waiting reason, bool end_is_there) {
-    if (over_ || way.waits != reason) return;
-    const side& source = &way == &forth_ ? first_ : second_;
-    const side& sink = &way == &forth_ ? second_ : first_;
+    if (is_over() || way.waits != reason) return;
+    const auto from = &way == &forth_ ? relay_stream::first : relay_stream::second;
     try {
-      const auto found = way.flow.advance(source.socket.get(), sink.socket.get(), end_is_there);
-      if (!found) {
-        return fail(found.error(), &(way.flow.has_sink_failed() ? sink : source) == &first_);
-      }
+      const auto found =
+          way.flow.advance(at(from).socket.get(), at(other(from)).socket.get(), end_is_there);
+      if (!found) return broke(way.flow.has_sink_failed() ? other(from) : from, found.error());
       way.waits = *found;
-      const bool both_ended = forth_.waits == back_.waits;
-      // If both directions have ended, closing signals it.
-      if (*found == socket_flow::waiting::for_nothing && !both_ended) {
-        ::shutdown(sink.socket.get(), SHUT_WR);
-        idle_.half_closed();
-      }
+      if (*found != socket_flow::waiting::for_nothing) return;
+      ends().source_ended(from);
+      ends().all_written(other(from));
+      act();
     } catch (const std::bad_alloc&) {
       fail(out_of_memory());
     }
   }
 
-  /// Watches the sockets for the events that the flows need; ends the relay when both directions
-  /// have ended.
+  /// Watches the sockets for the events that the flows need.
   void settle() {
     using enum socket_flow::waiting;
-    if (forth_.waits == for_nothing && back_.waits == for_nothing) return end();
     const auto events = [](const direction& out_of, const direction& into) {
       return (out_of.waits == for_source ? std::uint32_t{EPOLLIN | EPOLLRDHUP} : 0) |
              (into.waits == for_sink ? std::uint32_t{EPOLLOUT} : 0);
@@ -132,36 +120,33 @@ class socket_relay {
     if (ec) fail(ec);
   }
 
-  [[nodiscard]] relay_traffic traffic() const {
-    return {status_.forth + status_.back, first_.unacknowledged() + second_.unacknowledged()};
-  }
+  side& at(relay_stream one) { return one == relay_stream::first ? first_ : second_; }
 
-  void fail(std::error_code reason, bool first_broke = false) {
-    if (over_) return;
-    status_.error = reason;
-    status_.first_broke = first_broke;
-    first_.abort();
-    second_.abort();
-    end();
+  void perform(const end_sending& action) {
+    // Closing the sockets signals the last end.
+    if (!action.is_last) ::shutdown(at(action.at).socket.get(), SHUT_WR);
+    ends().sending_ended(action.at);
   }
-
-  void end() {
-    over_ = true;
-    idle_.stop();
+  void close_both() {
     first_.finish();
     second_.finish();
     ended_.notify();
   }
+  void abort_both() {
+    first_.abort();
+    second_.abort();
+    ended_.notify();
+  }
 
-  R runtime_;
-  relay_status status_;
+  [[nodiscard]] relay_traffic traffic() {
+    return {counts().forth + counts().back, first_.unacknowledged() + second_.unacknowledged()};
+  }
+
   side first_;
   side second_;
-  direction forth_{socket_flow(status_.forth)};
-  direction back_{socket_flow(status_.back)};
-  idle_watch_type idle_;
+  direction forth_{socket_flow(counts().forth)};
+  direction back_{socket_flow(counts().back)};
   event ended_;
-  bool over_ = false;
 };
 
 }  // namespace rathole::io

@@ -1,0 +1,111 @@
+#pragma once
+
+#include <rathole/core/time.hpp>
+#include <rathole/io/concepts.hpp>
+#include <rathole/io/relay/idle_watch.hpp>
+#include <rathole/io/relay/limits.hpp>
+#include <rathole/io/relay/shutdown.hpp>
+#include <rathole/io/relay/status.hpp>
+
+#include <system_error>
+#include <variant>
+
+namespace rathole::io {
+
+/// The part that all relays have in common: it performs what a `relay_shutdown` decides, and holds
+/// the status. `Relay` derives from it, is its friend, reports to `ends()` and then calls `act()`,
+/// and has these functions:
+///
+/// * `perform(end_sending)` ends our direction of a stream, and reports it to `ends()` as soon as
+///   that is done.
+/// * `close_both()` closes both streams in order, and `abort_both()` aborts them; then the relay is
+///   over, and `run` returns as soon as nothing uses the streams.
+/// * `traffic()` returns the `relay_traffic` so far.
+template <Runtime R, class Relay>
+class relay_base {
+ public:
+  relay_base(const relay_base&) = delete;
+  relay_base& operator=(const relay_base&) = delete;
+
+  /// Aborts both streams; `run` then ends with `errc::stopped`.
+  void stop() {
+    ends_.stop();
+    act();
+  }
+
+  /// Ends the relay like `stop`, once it has been idle for `idle`, counted from now at the
+  /// earliest, and has delivered everything.
+  void drain(duration idle) {
+    ends_.drain(idle);
+    act();
+  }
+
+  /// Returns the byte counts so far. Must be called on the thread of its runtime.
+  [[nodiscard]] const relay_status& status() const { return status_; }
+
+ protected:
+  /// Makes the base of a relay of the runtime `runtime`.
+  relay_base(const R& runtime, const relay_limits& limits)
+      : runtime_(runtime), ends_(limits), idle_(runtime_, *this) {}
+  ~relay_base() = default;
+
+  /// Returns the runtime of both streams.
+  R& runtime() { return runtime_; }
+  /// Returns the status, to count bytes.
+  relay_status& counts() { return status_; }
+  /// Returns the machine that decides how the relay ends.
+  relay_shutdown& ends() { return ends_; }
+  /// Returns whether the relay is over.
+  [[nodiscard]] bool is_over() const { return ends_.is_over(); }
+
+  /// Ends the relay because the stream `at` broke.
+  void broke(relay_stream at, std::error_code reason) {
+    ends_.broke(at, reason);
+    act();
+  }
+
+  /// Ends the relay because of an error that is not a stream's.
+  void fail(std::error_code reason) {
+    ends_.fail(reason);
+    act();
+  }
+
+  /// Performs everything that was decided.
+  void act() {
+    while (const auto action = ends_.poll()) {
+      std::visit([this](const auto& each) { perform(each); }, *action);
+    }
+  }
+
+ private:
+  using idle_watch_type = idle_watch<R, relay_base>;
+  friend idle_watch_type;
+
+  Relay& relay() { return static_cast<Relay&>(*this); }
+
+  void perform(const end_sending& action) { relay().perform(action); }
+  void perform(const watch_idle& action) { idle_.start(action); }
+  void perform(const io::close_both&) {
+    idle_.stop();
+    relay().close_both();
+  }
+  void perform(const io::abort_both& action) {
+    status_.error = action.reason;
+    status_.first_broke = action.first_broke;
+    idle_.stop();
+    relay().abort_both();
+  }
+
+  [[nodiscard]] relay_traffic traffic() { return relay().traffic(); }
+  void was_idle() {
+    ends_.was_idle();
+    act();
+  }
+
+  R runtime_;
+  relay_status status_;
+  relay_shutdown ends_;
+  idle_watch_type idle_;
+};
+
+}  // namespace rathole::io
