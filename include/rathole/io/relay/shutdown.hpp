@@ -14,7 +14,12 @@
 namespace rathole::io {
 
 /// One of the two streams of a relay.
-enum class relay_stream { first, second };
+enum class relay_stream {
+  /// The one whose bytes `relay_status::forth` counts.
+  first,
+  /// The one whose bytes `relay_status::back` counts.
+  second
+};
 
 /// Returns the stream that gets the bytes of `one`.
 constexpr relay_stream other(relay_stream one) {
