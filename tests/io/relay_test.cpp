@@ -216,12 +216,12 @@ TEST_SUITE("relay") {
       {
         std::vector<io::kernel_pipe> taken;
         for (std::size_t i = 0; i < most + 5; ++i) {
-          auto one = io::pipe_pool::local().take();
+          auto one = io::pipe_pool::of_thread().take();
           REQUIRE(one);
           taken.push_back(std::move(*one));
         }
         CHECK(open_pipes() == before + 2 * taken.size());
-        for (auto& each : taken) io::pipe_pool::local().give(std::move(each));
+        for (auto& each : taken) io::pipe_pool::of_thread().give(std::move(each));
       }
       CHECK(open_pipes() == before + 2 * most);
     }).join();

@@ -130,7 +130,7 @@ TEST_CASE("secret and constant_time_equal agree with ==") {
 }
 
 /// Draws a value from the generator of the property.
-struct scripted_rng {
+struct generated_rng {
   void fill(byte_span out) {
     for (std::uint8_t& byte : out) byte = *rc::gen::arbitrary<std::uint8_t>();
   }
@@ -145,7 +145,7 @@ TEST_CASE("backoff: every delay is within its bounds") {
     parameters.randomization = *rc::gen::inRange(0, 100) / 100.0;
     parameters.multiplier = 1 + *rc::gen::inRange(0, 500) / 100.0;
     backoff retry(parameters);
-    scripted_rng rng;
+    generated_rng rng;
 
     using seconds = std::chrono::duration<double>;
     const auto check = [&](seconds base) {

@@ -112,7 +112,7 @@ class byte_buffer {
   }
 
   /// Removes all bytes and frees the memory.
-  void release() { byte_buffer().swap(*this); }
+  void free_memory() { byte_buffer().swap(*this); }
 
   /// Exchanges the contents and the memory of two buffers.
   void swap(byte_buffer& other) noexcept {

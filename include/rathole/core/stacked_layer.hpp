@@ -102,7 +102,7 @@ class stacked_layer {
       upper = upper_.start(down_);
     }
     if (upper && !up_.empty()) upper = upper_.receive(up_.data(), app, down_);
-    up_.release();
+    up_.free_memory();
     if (upper && lower && started_ && !can_receive(lower_.state()) && !below_ended_) {
       below_ended_ = true;
       if (can_receive(upper_.state()) || upper_.state() == phase::handshaking) {
@@ -120,7 +120,7 @@ class stacked_layer {
       const result<void> sent = lower_.send(down_.data(), wire);
       if (upper && !sent) upper = sent;
     }
-    down_.release();
+    down_.free_memory();
     const bool ended = leaves_end_to_lower_ || (started_ && upper_.state() == phase::closed);
     if (upper && ended && !std::exchange(lower_closed_, true)) return lower_.close(wire);
     return upper;

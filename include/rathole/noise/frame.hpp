@@ -48,7 +48,7 @@ class frame_reader {
 
   /// Frees the memory that is not in use. The message that was returned last becomes invalid.
   void trim() {
-    if (!is_within_frame()) partial_.release();
+    if (!is_within_frame()) partial_.free_memory();
     taken_ = false;
   }
 

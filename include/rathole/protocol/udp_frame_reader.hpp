@@ -47,7 +47,7 @@ class udp_frame_reader {
   /// Frees the memory unless a frame is incomplete.
   void trim() {
     if (!is_within_frame()) {
-      in_.release();
+      in_.free_memory();
       taken_ = 0;
     }
   }

@@ -157,7 +157,7 @@ class socks5 {
     if (in[0] != version) return fail(errc::malformed_proxy_answer);
     if (in[1] != 0) return fail({in[1], socks5_category()});
     if (in[3] != ipv4 && in[3] != ipv6 && in[3] != name) return fail(errc::malformed_proxy_answer);
-    in_.release();
+    in_.free_memory();
     state_ = state::done;
   }
 
@@ -202,7 +202,7 @@ class socks5 {
     state_ = state::failed;
     error_ = ec;
     due_ = message::nothing;
-    in_.release();
+    in_.free_memory();
     user_.reset();
   }
 

@@ -5,7 +5,7 @@
 #include <rathole/core/out_of_memory.hpp>
 #include <rathole/io/concepts.hpp>
 #include <rathole/io/relay/base.hpp>
-#include <rathole/io/relay/layer_scratch.hpp>
+#include <rathole/io/relay/layer_buffers.hpp>
 #include <rathole/io/relay/layered_socket_stream.hpp>
 #include <rathole/io/relay/side.hpp>
 #include <rathole/io/relay/socket_relay.hpp>
@@ -43,7 +43,7 @@ class layered_relay : public relay_base<R, layered_relay<R, L>> {
   /// Runs the relay to its end; returns the byte counts. The relay must outlive the call.
   awaitable<relay_status> run() {
     if (!plain_.socket.is_open() || !wired_.socket.is_open()) this->stop();
-    turn([this](scratch& use) {
+    turn([this](layer_buffers& use) {
       ends().start();
       act();
       push_app();
@@ -65,7 +65,6 @@ class layered_relay : public relay_base<R, layered_relay<R, L>> {
   static constexpr unsigned reads_per_turn = 16;
   using base = relay_base<R, layered_relay>;
   using side = relay_side<layered_relay>;
-  using scratch = layer_scratch;
   friend base;
   friend side;
   using base::act;
@@ -94,19 +93,19 @@ class layered_relay : public relay_base<R, layered_relay<R, L>> {
   void ready(const side& at, std::uint32_t events) {
     const bool broken = (events & (EPOLLERR | EPOLLHUP)) != 0;
     turn([this, is_plain = &at == &plain_, readable = broken || (events & EPOLLIN),
-          writable = broken || (events & EPOLLOUT)](scratch& use) {
+          writable = broken || (events & EPOLLOUT)](layer_buffers& use) {
       if (writable) is_plain ? push_app() : push_wire();
       if (readable) is_plain ? encode(use) : decode(use);
     });
   }
 
-  /// Runs `work(scratch&)` and the consequences. An error in it ends only this relay, and leaves
-  /// nothing in the scratch memory.
+  /// Runs `work(layer_buffers&)` and the consequences. An error in it ends only this relay, and
+  /// leaves nothing in the buffers.
   template <class F>
   void turn(F work) {
     if (is_over()) return;
     try {
-      auto use = shared_scratch::of_thread().lend();
+      auto use = thread_layer_buffers::of_thread().lend();
       if (!use) return fail(use.error());
       work(**use);
       settle(**use);
@@ -119,7 +118,7 @@ class layered_relay : public relay_base<R, layered_relay<R, L>> {
   }
 
   /// Reads from the plain side and encodes.
-  void encode(scratch& use) {
+  void encode(layer_buffers& use) {
     for (unsigned reads = 0; reads < reads_per_turn; ++reads) {
       if (is_over() || !may_encode()) return;
       const auto taken = receive_nonblocking(plain_.socket.get(), use.read, read_size);
@@ -136,7 +135,7 @@ class layered_relay : public relay_base<R, layered_relay<R, L>> {
   }
 
   /// Reads from the layer's side and decodes.
-  void decode(scratch& use) {
+  void decode(layer_buffers& use) {
     for (unsigned reads = 0; reads < reads_per_turn; ++reads) {
       if (is_over() || !may_decode()) return;
       const auto taken = receive_nonblocking(wired_.socket.get(), use.read, read_size);
@@ -164,7 +163,7 @@ class layered_relay : public relay_base<R, layered_relay<R, L>> {
   [[nodiscard]] relay_stream wired_at() const { return other(plain_at_); }
 
   /// Passes the end of the plain side on to the layer.
-  void plain_ended(scratch& use) {
+  void plain_ended(layer_buffers& use) {
     plain_ended_ = true;
     ends().source_ended(plain_at_);
     ends().all_written(wired_at());
@@ -187,21 +186,21 @@ class layered_relay : public relay_base<R, layered_relay<R, L>> {
 
   void push_app() {
     decoded_ += send(plain_, app_);
-    if (app_.empty()) app_.release();
+    if (app_.empty()) app_.free_memory();
   }
   void push_wire() {
     send(wired_, wire_);
-    if (wire_.empty()) wire_.release();
+    if (wire_.empty()) wire_.free_memory();
     note_encoded();
   }
 
   /// Sends the decoded bytes; empties `use.app`.
-  void send_app(scratch& use) {
+  void send_app(layer_buffers& use) {
     decoded_ += send(plain_, use.app);
     keep(use.app, app_);
   }
   /// Sends the encoded bytes, after those that could not be sent before; empties `use.wire`.
-  void send_wire(scratch& use) {
+  void send_wire(layer_buffers& use) {
     if (wire_.empty()) send(wired_, use.wire);
     keep(use.wire, wire_);
     note_encoded();
@@ -228,7 +227,7 @@ class layered_relay : public relay_base<R, layered_relay<R, L>> {
   }
 
   /// Runs the layer, passes ends on, and updates the events that the sockets are watched for.
-  void settle(scratch& use) {
+  void settle(layer_buffers& use) {
     if (is_over() || !poll_layer(use)) return;
     const phase now = layer_.state();
     if (!can_receive(now) && !(end_passed_ && can_send(now))) wired_ended();
@@ -246,7 +245,7 @@ class layered_relay : public relay_base<R, layered_relay<R, L>> {
   }
 
   /// Lets the layer act on the time; returns whether the relay continues.
-  bool poll_layer(scratch& use) {
+  bool poll_layer(layer_buffers& use) {
     if constexpr (TimedLayer<L>) {
       // Sending the output comes first, and brings the next turn.
       if (wire_.size() > max_unsent_wire) return true;
@@ -254,14 +253,14 @@ class layered_relay : public relay_base<R, layered_relay<R, L>> {
       send_wire(use);
       if (!acted) broke(wired_at(), acted.error());
       if (is_over()) return false;
-      timer_.set(layer_.deadline(), [this] { turn([](scratch&) {}); });
+      timer_.set(layer_.deadline(), [this] { turn([](layer_buffers&) {}); });
     }
     return true;
   }
 
   void perform(const end_sending& action) {
     if (action.at != plain_at_) {
-      // That needs the scratch memory, which `plain_ended` has.
+      // That needs the thread's buffers, which `plain_ended` has.
       must_close_layer_ = true;
       return;
     }
@@ -282,7 +281,7 @@ class layered_relay : public relay_base<R, layered_relay<R, L>> {
   }
   void over() {
     timer_.stop();
-    shared_scratch::of_thread().wipe();
+    thread_layer_buffers::of_thread().wipe();
     ended_.notify();
   }
 

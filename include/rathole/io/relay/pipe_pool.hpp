@@ -90,7 +90,7 @@ class pipe_pool {
   static constexpr std::size_t descriptors_per_pipe = 256;
 
   /// Returns the pool of the calling thread.
-  static pipe_pool& local() {
+  static pipe_pool& of_thread() {
     thread_local pipe_pool pool;
     return pool;
   }

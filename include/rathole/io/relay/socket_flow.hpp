@@ -4,7 +4,7 @@
 #include <rathole/core/last_error.hpp>
 #include <rathole/core/result.hpp>
 #include <rathole/io/relay/pipe_pool.hpp>
-#include <rathole/io/relay/shared_buffer.hpp>
+#include <rathole/io/relay/thread_buffer.hpp>
 #include <rathole/io/socket/nonblocking.hpp>
 
 #include <sys/socket.h>
@@ -40,9 +40,9 @@ class socket_flow {
   explicit socket_flow(std::uint64_t& count) : count_(count) {}
   socket_flow(const socket_flow&) = delete;
   socket_flow& operator=(const socket_flow&) = delete;
-  /// Wipes the shared buffer if the flow has used it.
+  /// Wipes the buffer of the thread if the flow has used it.
   ~socket_flow() {
-    if (has_copied_) shared_memory::of_thread().wipe();
+    if (has_copied_) copy_buffer::of_thread().wipe();
   }
 
   /// Returns whether `advance` failed because of the sink, not because of the source.
@@ -56,7 +56,7 @@ class socket_flow {
     end_is_there_ = end_is_there;
     const auto found = transfer(source, sink);
     if (pipe_ && (!found || pipe_->held() == 0)) {
-      pipe_pool::local().give(std::move(*pipe_));
+      pipe_pool::of_thread().give(std::move(*pipe_));
       pipe_.reset();
     }
     return found;
@@ -75,7 +75,7 @@ class socket_flow {
   /// How many moves are done before other flows run.
   static constexpr unsigned moves_per_turn = 16;
 
-  using shared_memory = shared_buffer<byte_buffer>;
+  using copy_buffer = thread_buffer<byte_buffer>;
 
   /// Returns whether SIGPIPE is ignored: splice(2) raises it on a reset socket, and has no flag
   /// against it.
@@ -113,7 +113,7 @@ class socket_flow {
   [[nodiscard]] bool bulky() const { return well_filled_ >= bulky_after; }
 
   result<move> copy(int source, int sink) {
-    const auto lent = shared_memory::of_thread().lend();
+    const auto lent = copy_buffer::of_thread().lend();
     if (!lent) return failure(lent.error());
     byte_buffer& buffer = **lent;
     has_copied_ = true;
@@ -141,7 +141,7 @@ class socket_flow {
   }
 
   result<move> splice(int source, int sink) {
-    if (!pipe_) pipe_ = pipe_pool::local().take();
+    if (!pipe_) pipe_ = pipe_pool::of_thread().take();
     if (!pipe_) {
       well_filled_ = 0;
       return move::more;

@@ -61,7 +61,7 @@ class layered_stream {
     if (count > 0) std::memcpy(out.data(), me.app.data().data(), count);
     me.app.consume(count);
     // An idle stream owns no buffer.
-    if (me.app.empty()) me.app.release();
+    if (me.app.empty()) me.app.free_memory();
     co_return count;
   }
 

@@ -70,8 +70,8 @@ class udp_channel {
     co_await self->writer_.join();
     // The channel may be kept by visitors until they have another one, so its memory is released
     // here.
-    self->out_.release();
-    self->sending_.release();
+    self->out_.free_memory();
+    self->sending_.free_memory();
     self->reader_ = {};
     if (was_closed) co_return failure(errc::stopped);
     co_return failure(self->error_ ? self->error_ : ended.error());
@@ -157,8 +157,8 @@ class udp_channel {
         me.close();
       }
       if (was_burst && me.out_.empty()) {
-        me.sending_.release();
-        me.out_.release();
+        me.sending_.free_memory();
+        me.out_.free_memory();
       }
     }
   }

@@ -1,12 +1,12 @@
 #pragma once
 
 #include <rathole/core/byte_buffer.hpp>
-#include <rathole/io/relay/shared_buffer.hpp>
+#include <rathole/io/relay/thread_buffer.hpp>
 
 namespace rathole::io {
 
 /// The buffers in which the layered relays of a thread work; models `Workspace`.
-struct layer_scratch {
+struct layer_buffers {
   /// The bytes that were read from a socket.
   byte_buffer read;
   /// The bytes that a layer has decoded.
@@ -26,7 +26,7 @@ struct layer_scratch {
   }
 };
 
-/// The scratch memory of a thread.
-using shared_scratch = shared_buffer<layer_scratch>;
+/// The buffers of a thread, which its layered relays use in turn.
+using thread_layer_buffers = thread_buffer<layer_buffers>;
 
 }  // namespace rathole::io

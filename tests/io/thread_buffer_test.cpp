@@ -1,6 +1,6 @@
 #include <rathole/core/byte_buffer.hpp>
-#include <rathole/io/relay/layer_scratch.hpp>
-#include <rathole/io/relay/shared_buffer.hpp>
+#include <rathole/io/relay/layer_buffers.hpp>
+#include <rathole/io/relay/thread_buffer.hpp>
 
 #include <doctest/doctest.h>
 
@@ -16,7 +16,7 @@ namespace rathole::test {
 
 namespace {
 
-using memory = io::shared_buffer<byte_buffer>;
+using memory = io::thread_buffer<byte_buffer>;
 
 constexpr std::array<std::uint8_t, 6> secret{'s', 'e', 'c', 'r', 'e', 't'};
 
@@ -38,7 +38,7 @@ struct dirty {
 
 }  // namespace
 
-TEST_SUITE("shared buffer") {
+TEST_SUITE("thread buffer") {
   TEST_CASE("a loan begins empty, however the previous one ended") {
     memory shared;
     {
@@ -71,7 +71,7 @@ TEST_SUITE("shared buffer") {
   }
 
   TEST_CASE("memory that holds bytes is never lent, in every build type") {
-    io::shared_buffer<dirty> shared;
+    io::thread_buffer<dirty> shared;
     const auto use = shared.lend();
     REQUIRE_FALSE(use);
     CHECK(use.error() == std::errc::state_not_recoverable);
@@ -97,9 +97,9 @@ TEST_SUITE("shared buffer") {
   }
 
   TEST_CASE("bytes in any part of a relay's memory are noticed") {
-    for (byte_buffer io::layer_scratch::* part :
-         {&io::layer_scratch::read, &io::layer_scratch::app, &io::layer_scratch::wire}) {
-      io::layer_scratch use;
+    for (byte_buffer io::layer_buffers::* part :
+         {&io::layer_buffers::read, &io::layer_buffers::app, &io::layer_buffers::wire}) {
+      io::layer_buffers use;
       CHECK(use.empty());
       (use.*part).append(secret);
       CHECK_FALSE(use.empty());

@@ -8,7 +8,7 @@
 
 namespace rathole::io {
 
-/// Memory that a `shared_buffer` can lend, such as `byte_buffer`. None of the operations throws.
+/// Memory that a `thread_buffer` can lend, such as `byte_buffer`. None of the operations throws.
 ///
 /// * `empty()` returns whether it holds no bytes.
 /// * `clear()` removes the bytes and keeps the memory.
@@ -26,7 +26,7 @@ concept Workspace = std::default_initializable<W> && requires(W& w, const W& cw)
 /// with empty memory, even after an exception. All functions must be called on the thread that the
 /// object belongs to.
 template <Workspace W>
-class shared_buffer {
+class thread_buffer {
  public:
   /// The right to use the memory, from `lend()` until its destruction.
   class loan {
@@ -45,20 +45,20 @@ class shared_buffer {
     [[nodiscard]] W* operator->() const { return &owner_->memory_; }
 
    private:
-    friend shared_buffer;
-    explicit loan(shared_buffer& owner) : owner_(&owner) {}
+    friend thread_buffer;
+    explicit loan(thread_buffer& owner) : owner_(&owner) {}
 
-    shared_buffer* owner_;
+    thread_buffer* owner_;
   };
 
   /// Makes a buffer that owns no memory.
-  shared_buffer() = default;
-  shared_buffer(const shared_buffer&) = delete;
-  shared_buffer& operator=(const shared_buffer&) = delete;
+  thread_buffer() = default;
+  thread_buffer(const thread_buffer&) = delete;
+  thread_buffer& operator=(const thread_buffer&) = delete;
 
   /// Returns the working memory of the calling thread.
-  static shared_buffer& of_thread() {
-    thread_local shared_buffer instance;
+  static thread_buffer& of_thread() {
+    thread_local thread_buffer instance;
     return instance;
   }
 
