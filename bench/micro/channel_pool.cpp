@@ -13,7 +13,7 @@ namespace protocol = rathole::protocol;
 
 constexpr rathole::time_point now{std::chrono::hours(1)};
 
-// Performs the pool's actions, with a client that opens commanded channels at once; returns how
+// Performs the pool's actions, with a client that opens requested channels at once; returns how
 // many visitors were assigned.
 std::int64_t settle(protocol::channel_pool& pool, protocol::channel_id& channels) {
   std::int64_t assigned = 0;

@@ -24,7 +24,7 @@ class client_simulation : public simulation {
       }
       case 1: say_hello(some_peer(in), nonce()); break;
       case 2: say(some_peer(in), encoded(in.below(4))); break;
-      case 3: command_channels(some_peer(in), 1 + in.below(16)); break;
+      case 3: request_channels(some_peer(in), 1 + in.below(16)); break;
       case 4: {
         simulated_peer& who = some_peer(in);
         start_traffic(who);
@@ -51,7 +51,7 @@ class client_simulation : public simulation {
     return {static_cast<std::uint8_t>(variant), 0, 0, 0};
   }
 
-  static void command_channels(simulated_peer& who, std::size_t count) {
+  static void request_channels(simulated_peer& who, std::size_t count) {
     for (; count > 0; --count) say(who, encoded(0));
   }
 
@@ -59,7 +59,7 @@ class client_simulation : public simulation {
   void welcome(simulated_peer& who, fuzz_input& in) {
     say_hello(who, nonce());
     say(who, encoded(0));
-    command_channels(who, in.below(4));
+    request_channels(who, in.below(4));
     pass(std::chrono::milliseconds(10));
   }
 };

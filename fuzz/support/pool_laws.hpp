@@ -84,7 +84,7 @@ class pool_run {
     check(pool_.waiting() == 0 || pool_.idle() == 0);
     check(pool_.idle() <= limits_.max_idle);
     check(pool_.outstanding() <= limits_.max_outstanding());
-    // Channels for visitors are commanded; those for the pool itself may be delayed.
+    // Channels for visitors are requested; those for the pool itself may be delayed.
     check(pool_.idle() + pool_.outstanding() >= pool_.waiting());
     const bool is_full = pool_.idle() + pool_.outstanding() >= limits_.size + pool_.waiting();
     check(is_full || has_ended_ || pool_.deadline());

@@ -275,8 +275,8 @@ class scripted_server {
 
   [[nodiscard]] std::uint16_t port() const { return listener_.port(); }
 
-  /// Commands `count` data channels, once a client has connected.
-  bool command(int count) {
+  /// Requests `count` data channels, once a client has connected.
+  bool request(int count) {
     if (!eventually([this] { return is_there_.load(); })) return false;
     std::string all;
     for (int i = 0; i < count; ++i) {
@@ -336,7 +336,7 @@ class scripted_server {
   std::thread thread_;
 };
 
-TEST_CASE("flood: a server that commands UDP data channels without end is bounded") {
+TEST_CASE("flood: a server that requests UDP data channels without end is bounded") {
   // The largest number that a server's UDP service may have.
   constexpr std::size_t most = 64;
   tunnel t(ours(tcp()));
@@ -345,7 +345,7 @@ TEST_CASE("flood: a server that commands UDP data channels without end is bounde
   t.add_udp("echo", free_udp_port());
   t.start_client();
   INFO(t.logs());
-  REQUIRE(server.command(4'000));
+  REQUIRE(server.request(4'000));
   REQUIRE(eventually([&] { return server.channels() >= most; }));
   CHECK_FALSE(eventually([&] { return server.channels() > most; }, milliseconds{500}));
   CHECK(open_descriptors(*t.client) < most + 64);

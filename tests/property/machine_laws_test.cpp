@@ -134,10 +134,10 @@ TEST_CASE("laws: the two ends of a control channel work together") {
 
     to_server.consume(server.feed(to_server.data()));
     const auto verdict = server.poll(laws::now);
-    const int commands = *rc::gen::inRange(0, 60);
+    const int requests = *rc::gen::inRange(0, 60);
     if (verdict) {
       server.accept(laws::now);
-      for (int i = 0; i < commands; ++i) server.request_data_channel(laws::now);
+      for (int i = 0; i < requests; ++i) server.request_data_channel(laws::now);
     }
     server.transmit(to_client);
     to_client.consume(client.feed(to_client.data()));
@@ -146,7 +146,7 @@ TEST_CASE("laws: the two ends of a control channel work together") {
       RC_ASSERT(client.session_key() == *expected);
       RC_ASSERT(holds(established, protocol::client_control_event::established));
       to_client.consume(client.feed(to_client.data()));
-      for (int i = 0; i < commands; ++i) {
+      for (int i = 0; i < requests; ++i) {
         RC_ASSERT(
             holds(client.poll(laws::now), protocol::client_control_event::create_data_channel));
       }

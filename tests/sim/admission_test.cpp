@@ -334,19 +334,19 @@ TEST_CASE("pacing: a client whose data channels die at once does not dial all th
   on_data(bincode::ack_size);
   const protocol::hello data{protocol::hello_kind::data, key};
   const auto begin = tunnel.world.now();
-  int commands = 0;
+  int requests = 0;
   while (tunnel.world.now() - begin < 1min) {
     const auto command =
         bincode::decode_control_command(bytes(on_data(bincode::control_command_size)));
     if (command != protocol::control_command::create_data_channel) continue;
-    ++commands;
+    ++requests;
     auto channel = tunnel.bench.must(tunnel.bench.dial(server_port));
     tunnel.bench.must(channel.write(bincode::encode_hello(data)));
     channel.close();
   }
   // After the first losses each of the pool's eight channels is replaced at most once a second.
-  CHECK(commands > 8);
-  CHECK(commands < 9 * 60);
+  CHECK(requests > 8);
+  CHECK(requests < 9 * 60);
 }
 
 TEST_CASE("limit: connections beyond the client's limit are reset, the others continue") {

@@ -39,9 +39,9 @@ void narrow(sim_bench& bench, std::size_t window) {
   bench.world.net().set_conditions(conditions);
 }
 
-/// Accepts a client whatever its token is, commands `count` data channels, and keeps them without
+/// Accepts a client whatever its token is, requests `count` data channels, and keeps them without
 /// sending anything.
-io::awaitable<void> command_many(sim::runtime host, std::size_t count,
+io::awaitable<void> request_many(sim::runtime host, std::size_t count,
                                  std::vector<sim::stream>& kept) {
   const address at{"0.0.0.0", 2333};
   auto listening = co_await host.listen(at);
@@ -98,7 +98,7 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("bounds: a client remembers max_deferred_dials commands, and drops them in time") {
+TEST_CASE("bounds: a client remembers max_deferred_dials requests, and drops them in time") {
   const auto seed = test::scenario_seed(1);
   REPLAYABLE(seed);
   sim_tunnel tunnel(seed);
@@ -106,12 +106,12 @@ TEST_CASE("bounds: a client remembers max_deferred_dials commands, and drops the
   tunnel.client_settings.heartbeat_timeout = 0s;
   std::vector<sim::stream> kept;
   tunnel.bench.tasks.spawn(
-      command_many(tunnel.bench.server, client::max_deferred_dials + 1000, kept));
+      request_many(tunnel.bench.server, client::max_deferred_dials + 1000, kept));
   tunnel.start_client();
-  const auto commanded = tunnel.world.now();
+  const auto requested = tunnel.world.now();
   const auto given_up = [&] { return tunnel.client->events.count<client::data_channel_failed>(); };
   REQUIRE(tunnel.run_until([&] { return given_up() > 0; }, 1min) == sim::outcome::done);
-  CHECK(tunnel.world.now() >= commanded + client::data_channel_dial_timeout);
+  CHECK(tunnel.world.now() >= requested + client::data_channel_dial_timeout);
   tunnel.world.run_for(1min);
   // One is being dialled.
   CHECK(given_up() == client::max_deferred_dials);

@@ -31,16 +31,16 @@ class scripted_client {
     REQUIRE(bincode::decode_ack(ack) == protocol::ack::ok);
   }
 
-  /// Receives one command to open a data channel.
-  void expect_command() {
+  /// Receives one request for a data channel.
+  void expect_request() {
     std::array<std::uint8_t, bincode::control_command_size> command;
     read(control_, command);
     CHECK(bincode::decode_control_command(command) ==
           protocol::control_command::create_data_channel);
   }
 
-  /// Returns whether there is no further command.
-  [[nodiscard]] bool all_commands_taken() {
+  /// Returns whether there is no further request.
+  [[nodiscard]] bool all_requests_taken() {
     const auto more = bench_.begin(control_.wait_readable());
     bench_.world.run_for(1s);
     const bool silent = !more->has_value();
@@ -105,11 +105,11 @@ TEST_CASE("dead channel: an idle channel that dies is noticed at once and replac
   tunnel.server_settings.services[0].pool.size = 2;
   tunnel.start_server();
   scripted_client client(tunnel);
-  client.expect_command();
-  client.expect_command();
+  client.expect_request();
+  client.expect_request();
   auto first = client.open_data_channel();
   auto second = client.open_data_channel();
-  CHECK(client.all_commands_taken());
+  CHECK(client.all_requests_taken());
 
   SUBCASE("closed") { first.close(); }
   SUBCASE("reset") { first.abort(); }
@@ -117,8 +117,8 @@ TEST_CASE("dead channel: an idle channel that dies is noticed at once and replac
     tunnel.bench.must(first.write(bytes("x")));
     CHECK(tunnel.bench.get(read_once(first)).error() == std::errc::connection_reset);
   }
-  client.expect_command();
-  CHECK(client.all_commands_taken());
+  client.expect_request();
+  CHECK(client.all_requests_taken());
 
   const auto visit = tunnel.bench.begin(tunnel.visit("hello"));
   client.expect_start(second);
@@ -139,11 +139,11 @@ TEST_CASE("dead channel: a visitor is moved to another channel, three at most") 
     scripted_client client(tunnel);
     const auto visit = tunnel.bench.begin(tunnel.visit("hello"));
     for (int i = 0; i < dead; ++i) {
-      client.expect_command();
+      client.expect_request();
       client.open_dead_data_channel();
     }
     if (dead < 3) {
-      client.expect_command();
+      client.expect_request();
       auto living = client.open_data_channel();
       client.expect_start(living);
       CHECK(tunnel.bench.must(test::read_all(living)) == "hello");
@@ -171,7 +171,7 @@ TEST_CASE("dead channel: the end of the session closes a channel that is being s
     tunnel.server_settings.services[0].pool.size = 1;
     tunnel.start_server();
     scripted_client client(tunnel);
-    client.expect_command();
+    client.expect_request();
     // The client does not read, so the command that starts the channel is not taken.
     sim::link_conditions narrow;
     narrow.window = bincode::data_command_size / 2;

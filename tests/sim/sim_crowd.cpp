@@ -103,14 +103,14 @@ crowd::crowd(std::uint64_t seed)
       }
       return;
     }
-    const std::size_t commands = std::min(most.size, most.max_idle) + most.max_waiting_visitors;
+    const std::size_t requests = std::min(most.size, most.max_idle) + most.max_waiting_visitors;
     if (in.waiting + in.starting > most.max_waiting_visitors) {
       report_problem(service.name + ": more visitors wait than may");
     }
     if (in.idle > most.max_idle)
       report_problem(service.name + ": more data channels idle than may");
-    if (in.outstanding > commands)
-      report_problem(service.name + ": more channels commanded than may");
+    if (in.outstanding > requests)
+      report_problem(service.name + ": more channels requested than may");
   };
   world.watch([this](bool settled) { look(settled); });
 }

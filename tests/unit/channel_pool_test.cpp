@@ -58,7 +58,7 @@ channel_pool filled(pool_limits bounds) {
   return pool;
 }
 
-TEST_CASE("channel_pool: upstream's commands: eight at the start, one for each visitor") {
+TEST_CASE("channel_pool: upstream's requests: eight at the start, one for each visitor") {
   channel_pool pool;
   CHECK(drain(pool) == names(8, "request"));
   for (std::uint64_t i = 0; i < 8; ++i) pool.channel_arrived(i);
@@ -120,7 +120,7 @@ TEST_CASE("channel_pool: channels that keep dying are replaced after growing pau
   CHECK(drain(pool, now) == names{"request"});
 }
 
-TEST_CASE("channel_pool: a pause delays no visitor's command") {
+TEST_CASE("channel_pool: a pause delays no visitor's request") {
   channel_pool pool = filled(limits(3));
   pool.channel_lost(100);
   CHECK(drain(pool) == names{"request"});
@@ -226,7 +226,7 @@ TEST_CASE("channel_pool: the newest visitor is refused when too many wait or sta
   CHECK(pool.outstanding() == bounds.max_outstanding());
 }
 
-TEST_CASE("channel_pool: a commanded channel that does not arrive is commanded again") {
+TEST_CASE("channel_pool: a requested channel that does not arrive is requested again") {
   pool_limits bounds = limits(2);
   bounds.request_timeout = 5s;
   channel_pool pool(bounds);
@@ -244,34 +244,34 @@ TEST_CASE("channel_pool: a commanded channel that does not arrive is commanded a
   CHECK(pool.deadline() == std::nullopt);
 }
 
-TEST_CASE("channel_pool: unanswered commands are repeated ever more rarely") {
+TEST_CASE("channel_pool: unanswered requests are repeated ever more rarely") {
   pool_limits bounds = limits(2);
   bounds.request_timeout = 5s;
   bounds.visitor_timeout = 10s;
   channel_pool pool(bounds);
   time_point now = start;
-  std::size_t commands = drain(pool, now).size();
+  std::size_t requests = drain(pool, now).size();
   std::vector<duration> pauses;
   time_point last = now;
   while (now < start + 1h) {
     now = pool.deadline().value();
     const std::size_t more = drain(pool, now).size();
     if (more == 0) continue;
-    commands += more;
+    requests += more;
     if (pauses.size() < 6) pauses.push_back(now - last);
     last = now;
   }
   CHECK(pauses == std::vector<duration>{5s, 10s, 15s, 25s, 45s, 65s});
-  CHECK(commands < 2 * 65);
+  CHECK(requests < 2 * 65);
 
-  // A visitor's own command is issued at once, and repeated while the visitor waits.
+  // A visitor's own request is made at once, and repeated while the visitor waits.
   pool.visitor_arrived(1, now + 1s);
   now += 1s;
   const std::size_t own = drain(pool, now).size();
   CHECK(own <= 1);
   CHECK(pool.outstanding() >= 1);
 
-  // As soon as one arrives, all missing channels are commanded.
+  // As soon as one arrives, all missing channels are requested.
   pool.channel_arrived(7);
   CHECK(drain(pool, now)[0] == "assign 1-7");
   CHECK(pool.outstanding() + pool.idle() == 2);
@@ -294,7 +294,7 @@ TEST_CASE("channel_pool: surplus channels are kept up to max_idle, and until all
   CHECK(pool.idle() == 1);
 }
 
-TEST_CASE("channel_pool: a size above max_idle does not command indefinitely") {
+TEST_CASE("channel_pool: a size above max_idle does not request indefinitely") {
   pool_limits bounds = limits(5);
   bounds.max_idle = 2;
   channel_pool pool(bounds);
