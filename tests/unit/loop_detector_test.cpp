@@ -167,14 +167,5 @@ TEST_CASE("loop detector: after a wrong suspicion the threshold doubles") {
   CHECK(drain(detector, start + 63s) == names{"look"});
 }
 
-TEST_CASE("loop detector: a held visitor that left is not mentioned again") {
-  loop_detector detector = with_silent(64);
-  detector.visitor_arrived(1);
-  detector.visitor_arrived(2);
-  CHECK(drain(detector, start) == names{"look"});
-  detector.visitor_left(1);
-  CHECK(drain(detector, start + 2s) == names{"refuse 2"});
-}
-
 }  // namespace
 }  // namespace rathole::test

@@ -34,8 +34,6 @@ struct start_report {
     out.insert(out.end(), missing.begin(), missing.end());
     return out;
   }
-  /// Returns whether nothing prevents an instance from running.
-  [[nodiscard]] bool is_empty() const { return problems.empty() && missing.empty(); }
 };
 
 /// Returns a function that logs the problems of key files that have changed. `log` must outlive it.

@@ -84,8 +84,6 @@ class loop_detector {
  public:
   /// Records that a visitor has arrived and is held. Visitors have increasing numbers.
   void visitor_arrived(std::uint64_t visitor) { held_.push_back(visitor); }
-  /// Records that a held visitor has closed.
-  void visitor_left(std::uint64_t visitor) { std::erase(held_, visitor); }
 
   /// Records that a connection was forwarded. Connections have increasing numbers.
   void started(std::uint64_t forward) { silent_.insert(silent_.end(), forward); }
