@@ -49,7 +49,7 @@ constexpr std::uint64_t magic = 0x7261'7468'6f6c'6575;
 constexpr std::size_t batch_size = 32;
 constexpr std::size_t largest_message = 65507;
 // A sender that was preempted catches up on at most this time.
-constexpr microseconds longest_backlog{2000};
+constexpr microseconds max_backlog{2000};
 // How long to wait for datagrams in flight when sending has ended.
 constexpr milliseconds silence{500};
 
@@ -291,7 +291,7 @@ double offer(const settings& with, std::vector<destination>& to, bool connected)
     std::size_t count = batch_size;
     if (with.rate > 0) {
       owed += with.rate * std::chrono::duration<double>(at - due_since).count();
-      owed = std::min(owed, std::max(1.0, with.rate * 1e-6 * longest_backlog.count()));
+      owed = std::min(owed, std::max(1.0, with.rate * 1e-6 * max_backlog.count()));
       due_since = at;
       count = std::min(batch_size, static_cast<std::size_t>(owed));
       if (count == 0) {

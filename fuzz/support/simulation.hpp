@@ -212,9 +212,9 @@ class simulation {
 
   void set_conditions(fuzz_input& in) {
     sim::link_conditions rough;
-    rough.shortest_delay = std::chrono::milliseconds(in.below(4));
-    rough.longest_delay = rough.shortest_delay + std::chrono::milliseconds(in.byte());
-    if (const std::size_t longest = in.byte(); longest > 0) rough.longest_read = longest;
+    rough.min_delay = std::chrono::milliseconds(in.below(4));
+    rough.max_delay = rough.min_delay + std::chrono::milliseconds(in.byte());
+    if (const std::size_t longest = in.byte(); longest > 0) rough.max_read = longest;
     rough.window = 64 + 256 * in.below(256);
     world.net().set_conditions(rough);
   }

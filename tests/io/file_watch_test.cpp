@@ -35,10 +35,10 @@ using namespace std::chrono_literals;
 
 /// Short intervals, and only inotify.
 const io::file_watch_settings inotify_only{
-    .quiet = 5ms, .longest_burst = 1s, .poll_interval = std::chrono::hours(24)};
+    .quiet = 5ms, .max_burst = 1s, .poll_interval = std::chrono::hours(24)};
 /// Short intervals, and only polling.
 const io::file_watch_settings polling_only{
-    .quiet = 5ms, .longest_burst = 1s, .poll_interval = 5ms, .use_inotify = false};
+    .quiet = 5ms, .max_burst = 1s, .poll_interval = 5ms, .use_inotify = false};
 
 void write(const fs::path& file, std::string_view text) {
   std::ofstream out(file, std::ios::binary | std::ios::trunc);
@@ -433,7 +433,7 @@ TEST_SUITE("file_watch") {
     const fs::path path = at.write("config.toml", "a");
     io::file_watch_settings settings = inotify_only;
     settings.quiet = std::chrono::hours(1);
-    settings.longest_burst = 20ms;
+    settings.max_burst = 20ms;
     asio::io_context context(1);
     watched config(context, path, settings);
     // While events arrive the burst is cut at its maximum duration, and each cut is reported. The

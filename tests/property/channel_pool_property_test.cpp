@@ -80,7 +80,7 @@ class list_pool {
       duration pause{};
       for (int i = 0; i < losses_in_row_; ++i) {
         pause = i == 0 ? protocol::replacement_pause
-                       : std::min(2 * pause, protocol::longest_replacement_pause);
+                       : std::min(2 * pause, protocol::max_replacement_pause);
       }
       pause_end_ = now + pause;
     }
@@ -108,7 +108,7 @@ class list_pool {
     if (late > 0 && now >= unanswered_until_) {
       unanswered_until_ = now + unanswered_pause_;
       unanswered_pause_ = std::min(std::max(2 * unanswered_pause_, limits_.request_timeout),
-                                   protocol::longest_unanswered_pause);
+                                   protocol::max_unanswered_pause);
     }
     unanswered_ = now >= unanswered_until_ ? 0 : std::min(unanswered_ + late, limits_.size);
     const std::size_t held_back = std::min(held(), limits_.size);

@@ -31,7 +31,7 @@ struct owned_frame {
 };
 
 /// The size of the longest frame: its length byte, the longest header, the longest payload.
-constexpr std::size_t longest_frame = 1 + 255 + 65'535;
+constexpr std::size_t max_frame = 1 + 255 + 65'535;
 
 udp_endpoint any_endpoint(int ports) {
   udp_endpoint out;
@@ -107,7 +107,7 @@ struct reading {
       frames.push_back({each.visitor, {each.payload.begin(), each.payload.end()}, 0});
     }
     RC_ASSERT(reader.is_within_frame() == (held > 0));
-    if (!error) RC_ASSERT(held < longest_frame);
+    if (!error) RC_ASSERT(held < max_frame);
   }
 };
 

@@ -150,8 +150,8 @@ TEST_CASE("byte counts: both sides report the bytes carried, however a connectio
     sim_tunnel tunnel(seed);
     sim::link_conditions rough;
     sim::seeded_rng chosen(seed);
-    rough.longest_delay = std::chrono::milliseconds(chosen.between(1, 20));
-    rough.longest_read = chosen.between(100, 70'000);
+    rough.max_delay = std::chrono::milliseconds(chosen.between(1, 20));
+    rough.max_read = chosen.between(100, 70'000);
     tunnel.world.net().set_conditions(rough);
     auto local = tunnel.world.make_runtime("client");
     auto service = tunnel.bench.must(local.listen({"127.0.0.1", 8080}));

@@ -176,7 +176,7 @@ TEST_CASE("sim datagrams: they overtake each other as their delays determine") {
   two_sockets bench;
   CHECK(bench.arrivals(100) == numbers(100));
   sim::link_conditions rough;
-  rough.longest_delay = 100ms;
+  rough.max_delay = 100ms;
   bench.world.net().set_conditions(rough);
   auto arrived = bench.arrivals(100);
   CHECK(arrived != numbers(100));
@@ -186,7 +186,7 @@ TEST_CASE("sim datagrams: they overtake each other as their delays determine") {
 TEST_CASE("sim datagrams: a partition loses datagrams in flight, and new ones") {
   two_sockets bench;
   sim::link_conditions slow;
-  slow.shortest_delay = slow.longest_delay = 1s;
+  slow.min_delay = slow.max_delay = 1s;
   bench.world.net().set_conditions(slow);
   CHECK(send(bench.near, bench.to_far, "under way when it begins"));
   bench.world.run_for(500ms);

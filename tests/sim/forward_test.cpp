@@ -52,8 +52,8 @@ TEST_CASE("forward: large transfers arrive whole in chunks of any size") {
   REPLAYABLE(seed);
   sim_tunnel tunnel(seed);
   sim::link_conditions rough;
-  rough.longest_delay = 20ms;
-  rough.longest_read = 3000;
+  rough.max_delay = 20ms;
+  rough.max_read = 3000;
   rough.window = 8000;
   tunnel.world.net().set_conditions(rough);
   tunnel.start_all();

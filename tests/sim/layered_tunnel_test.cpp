@@ -103,7 +103,7 @@ struct layered_tunnel : sim_tunnel {
   }
   void slow_down(duration one_way) {
     sim::link_conditions slow;
-    slow.shortest_delay = slow.longest_delay = one_way;
+    slow.min_delay = slow.max_delay = one_way;
     world.net().set_conditions(slow);
   }
   void finish() {
@@ -145,7 +145,8 @@ TEST_CASE("slow link: a series of round trips, each within its time, connects") 
   CHECK(tunnel.at_client.count<client::control_channel_failed>() == 0);
   CHECK(tunnel.at_server.count<server::handshake_failed>() == 0);
   CHECK(tunnel.bench.must(tunnel.visit("hello")) == "hello");
-  // Channels take longer than the server waits before it requests another one: it closes the surplus.
+  // Channels take longer than the server waits before it requests another one: it closes the
+  // surplus.
   CHECK(tunnel.at_client.last_error<client::data_channel_failed>() == errc::end_of_stream);
   tunnel.finish();
 }

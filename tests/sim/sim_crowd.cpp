@@ -72,8 +72,8 @@ crowd::crowd(std::uint64_t seed)
       lan_(world.make_runtime("lan")),
       datagrams_(std::make_unique<udp_visitors>(*this)) {
   sim::link_conditions rough;
-  rough.longest_delay = milliseconds_between(rng, 5, 80);
-  rough.longest_read = rng.between(1'000, 20'000);
+  rough.max_delay = milliseconds_between(rng, 5, 80);
+  rough.max_read = rng.between(1'000, 20'000);
   rough.window = window_ = rng.between(2'000, 100'000);
   world.net().set_conditions(rough);
 
@@ -320,9 +320,9 @@ std::uint64_t crowd::epoch(const offer& of) const { return paths_[index_of(of)].
 
 // Visitors.
 
-void crowd::let_visitors_come(bool on, duration longest_pause) {
+void crowd::let_visitors_come(bool on, duration max_pause) {
   coming_ = on;
-  longest_pause_ = longest_pause;
+  max_pause_ = max_pause;
   if (on) visitors_arrive();
 }
 
@@ -334,7 +334,7 @@ void crowd::visitors_arrive() {
   } else if (present_ < most_present) {
     admit(to, static_cast<visitor_kind>(rng.between(0, 5)));
   }
-  const auto longest = std::chrono::duration_cast<std::chrono::milliseconds>(longest_pause_);
+  const auto longest = std::chrono::duration_cast<std::chrono::milliseconds>(max_pause_);
   const auto pause = milliseconds_between(rng, 1, static_cast<std::uint64_t>(longest.count()));
   world.call_at(world.now() + pause, [this] { visitors_arrive(); });
 }

@@ -73,9 +73,9 @@ TEST_CASE("slow peer: a slow network only takes longer") {
   REPLAYABLE(seed);
   sim_tunnel tunnel(seed);
   sim::link_conditions slow;
-  slow.shortest_delay = 200ms;
-  slow.longest_delay = 900ms;
-  slow.longest_read = 1;
+  slow.min_delay = 200ms;
+  slow.max_delay = 900ms;
+  slow.max_read = 1;
   tunnel.world.net().set_conditions(slow);
   tunnel.start_all();
   CHECK(tunnel.bench.must(tunnel.visit("one byte at a time")) == "one byte at a time");

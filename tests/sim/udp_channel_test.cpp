@@ -96,7 +96,7 @@ struct channel_bench : sim_bench {
 TEST_CASE("udp channel: frames become datagrams, however the stream is split") {
   sim::link_conditions rough;
   SUBCASE("whole") {}
-  SUBCASE("in small pieces") { rough.longest_read = 7; }
+  SUBCASE("in small pieces") { rough.max_read = 7; }
   channel_bench bench(1 << 20, rough);
   const std::string large(65'507, 'x');
   bench.say(frame(1, "one") + frame(2, "") + frame(3, large) + frame(1, "more"));

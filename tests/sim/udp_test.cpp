@@ -250,9 +250,9 @@ TEST_CASE("udp: a service that starts late, and a link that loses and reorders")
   udp_tunnel tunnel(seed);
   tunnel.service.reset();
   sim::link_conditions rough;
-  rough.longest_delay = 30ms;
+  rough.max_delay = 30ms;
   rough.datagram_loss = 300;
-  rough.longest_read = 50;
+  rough.max_read = 50;
   tunnel.world.net().set_conditions(rough);
   tunnel.start_both();
   udp_peer& visitor = tunnel.visitor();

@@ -239,9 +239,9 @@ io::task<std::vector<arrival>> observe(sim::world& world, sim::stream& from) {
 std::vector<arrival> chunked_run(std::uint64_t seed) {
   sim_bench bench(seed);
   sim::link_conditions rough;
-  rough.shortest_delay = 1ms;
-  rough.longest_delay = 90ms;
-  rough.longest_read = 7;
+  rough.min_delay = 1ms;
+  rough.max_delay = 90ms;
+  rough.max_read = 7;
   rough.window = 20;
   bench.world.net().set_conditions(rough);
   sim_connection pair(bench);

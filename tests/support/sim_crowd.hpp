@@ -136,8 +136,8 @@ class crowd {
 
   /// Starts everything and runs until every service is reachable.
   void open();
-  /// Starts a stream of visitors with pauses of at most `longest_pause`, or ends it.
-  void let_visitors_come(bool on, duration longest_pause = std::chrono::milliseconds(800));
+  /// Starts a stream of visitors with pauses of at most `max_pause`, or ends it.
+  void let_visitors_come(bool on, duration max_pause = std::chrono::milliseconds(800));
   /// Connects one visitor.
   void admit(const offer& to, visitor_kind how);
   /// Runs until every path is healthy and every visitor has left; then one more per service must be
@@ -235,7 +235,7 @@ class crowd {
   std::unique_ptr<udp_visitors> datagrams_;
   std::size_t present_ = 0;
   bool coming_ = false;
-  duration longest_pause_{};
+  duration max_pause_{};
   std::size_t sessions_ = 0;
   std::size_t forwards_ = 0;
   std::set<std::uint16_t> forwarded_;

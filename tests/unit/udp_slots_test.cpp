@@ -177,7 +177,7 @@ TEST_CASE("udp_slots: channels that keep dying are replaced after growing pauses
     CHECK(drain(slots, now).size() == 1);
   }
   // A channel that existed for a second begins a new row, and so does one after `loss_window`.
-  lose(protocol::longest_replacement_pause);
+  lose(protocol::max_replacement_pause);
   CHECK(drain(slots, now).size() == 1);
   lose(0s);
   CHECK(slots.deadline() == now + protocol::replacement_pause);

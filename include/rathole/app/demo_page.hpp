@@ -37,7 +37,7 @@ inline constexpr std::chrono::seconds page_timeout{10};
 /// once if `stop` is requested.
 template <io::Runtime R>
 io::awaitable<void> answer_with_page(R runtime, typename R::stream stream, std::stop_token stop) {
-  constexpr std::size_t longest_request = 16 * 1024;
+  constexpr std::size_t max_request = 16 * 1024;
   const auto close = [&stream] { stream.close(); };
   const io::alarm<R> on_timeout(runtime, runtime.now() + page_timeout, close);
   const std::stop_callback on_stop(stop, close);
@@ -45,7 +45,7 @@ io::awaitable<void> answer_with_page(R runtime, typename R::stream stream, std::
   std::string request;
   while (!request.contains("\r\n\r\n")) {
     const auto count = co_await stream.read_some(chunk);
-    if (!count || *count == 0 || request.size() > longest_request) co_return;
+    if (!count || *count == 0 || request.size() > max_request) co_return;
     request.append(reinterpret_cast<const char*>(chunk.data()), *count);
   }
   std::string answer =
@@ -68,7 +68,7 @@ io::awaitable<void> answer_with_page(R runtime, typename R::stream stream, std::
 /// Fetches a page from `at` by HTTP; returns everything after the head of the response.
 template <io::Runtime R>
 io::task<std::string> fetch_page(R runtime, address at, time_point deadline, std::stop_token stop) {
-  constexpr std::size_t longest_answer = 1024 * 1024;
+  constexpr std::size_t max_answer = 1024 * 1024;
   const io::socket_options options;
   auto stream = co_await runtime.connect(at, options, deadline, stop);
   if (!stream) co_return failure(stream.error());
@@ -82,7 +82,7 @@ io::task<std::string> fetch_page(R runtime, address at, time_point deadline, std
   if (!written) co_return failure(on_timeout.explain(written.error()));
   std::array<std::uint8_t, 4096> chunk;
   std::string answer;
-  while (answer.size() < longest_answer) {
+  while (answer.size() < max_answer) {
     const auto count = co_await stream->read_some(chunk);
     if (!count) co_return failure(on_timeout.explain(count.error()));
     if (*count == 0) break;

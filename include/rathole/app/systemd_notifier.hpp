@@ -50,9 +50,9 @@ struct notify_environment {
 class systemd_notifier {
  public:
   /// The longest status text, in bytes.
-  static constexpr std::size_t longest_status = 1000;
+  static constexpr std::size_t max_status = 1000;
   /// The longest pause between two watchdog notifications.
-  static constexpr std::chrono::hours longest_pause{1};
+  static constexpr std::chrono::hours max_pause{1};
 
   /// Makes a notifier. If the manager asks for watchdog notifications, they are sent from `ex`
   /// until `cancel`, and keep its context running.
@@ -84,7 +84,7 @@ class systemd_notifier {
   /// Sends a status text for `systemctl status`: one line of printable characters, whatever `text`
   /// contains.
   void status(std::string_view text) const {
-    send("STATUS=" + printable(text.substr(0, longest_status)));
+    send("STATUS=" + printable(text.substr(0, max_status)));
   }
 
   /// Ends the watchdog notifications, so that they do not keep the context running.
@@ -114,7 +114,7 @@ class systemd_notifier {
     const char* const end = asked.watchdog_usec.data() + asked.watchdog_usec.size();
     const auto [rest, error] = std::from_chars(asked.watchdog_usec.data(), end, count);
     if (error != std::errc() || rest != end || count <= 0) return {};
-    return std::min<std::chrono::microseconds>(std::chrono::microseconds(count) / 2, longest_pause);
+    return std::min<std::chrono::microseconds>(std::chrono::microseconds(count) / 2, max_pause);
   }
 
   [[nodiscard]] bool is_active() const { return socket_.is_open(); }

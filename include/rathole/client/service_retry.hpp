@@ -20,13 +20,12 @@ namespace rathole::client {
 inline constexpr std::chrono::seconds stable_after{3};
 
 /// The shortest pause between attempts, whatever the settings say.
-inline constexpr std::chrono::milliseconds shortest_retry{100};
+inline constexpr std::chrono::milliseconds min_retry{100};
 
 /// Returns how attempts to reach the server are spaced; the pauses grow to `retry_interval`, but at
-/// least to `shortest_retry`. Compat: upstream's values.
+/// least to `min_retry`. Compat: upstream's values.
 inline backoff_parameters control_backoff(duration retry_interval) {
-  return {std::chrono::milliseconds(500), 0.2, 3.0,
-          std::max<duration>(retry_interval, shortest_retry)};
+  return {std::chrono::milliseconds(500), 0.2, 3.0, std::max<duration>(retry_interval, min_retry)};
 }
 
 /// Asks the owner of a `service_retry` to open a control channel, and to report its end with
@@ -192,7 +191,7 @@ class service_retry {
     // The channel was established, and the heartbeat timeout was a long enough pause.
     const bool timed_out = reason == errc::heartbeat_timed_out;
     if (timed_out || lasted > stable_after) backoff_.reset();
-    return timed_out ? duration(shortest_retry) : backoff_.next(rng);
+    return timed_out ? duration(min_retry) : backoff_.next(rng);
   }
 
   backoff backoff_;

@@ -47,10 +47,10 @@ inline std::string key_path(std::string_view table, std::string_view segment) {
 /// empty view if there is none.
 inline std::string_view closest(std::string_view word,
                                 std::span<const std::string_view> candidates) {
-  constexpr std::size_t longest_word = 64;
-  if (word.size() > longest_word) return {};
+  constexpr std::size_t max_word = 64;
+  if (word.size() > max_word) return {};
   std::string_view best;
-  std::size_t best_distance = longest_word;
+  std::size_t best_distance = max_word;
   for (const std::string_view candidate : candidates) {
     std::vector<std::size_t> row(candidate.size() + 1);
     std::iota(row.begin(), row.end(), std::size_t{0});

@@ -154,18 +154,18 @@ inline std::vector<problem> settings_problems(const server& value) {
 }
 
 /// The longest duration that a configuration may have.
-inline constexpr milliseconds longest_duration = seconds(limits::duration_seconds);
+inline constexpr milliseconds max_duration = seconds(limits::duration_seconds);
 
 namespace detail {
 
-/// Limits each of `times` to `longest_duration`.
+/// Limits each of `times` to `max_duration`.
 inline void bound(std::initializer_list<milliseconds*> times) {
-  for (milliseconds* time : times) *time = std::min(*time, longest_duration);
+  for (milliseconds* time : times) *time = std::min(*time, max_duration);
 }
 
 }  // namespace detail
 
-/// Returns the settings with every duration limited to `longest_duration`, so that adding it to a
+/// Returns the settings with every duration limited to `max_duration`, so that adding it to a
 /// time does not overflow. A file cannot exceed the limit, but a program that fills the structs
 /// itself can.
 inline client bounded(client value) {
@@ -178,7 +178,7 @@ inline client bounded(client value) {
   return value;
 }
 
-/// Returns the settings of a server with every duration limited to `longest_duration`. A UDP
+/// Returns the settings of a server with every duration limited to `max_duration`. A UDP
 /// service also gets at least one data channel and at most `limits::udp_channels`.
 inline server bounded(server value) {
   detail::bound({&value.heartbeat_interval, &value.handshake_timeout, &value.shutdown_grace,

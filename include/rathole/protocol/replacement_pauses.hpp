@@ -11,13 +11,13 @@
 namespace rathole::protocol {
 
 /// The pause before data channels are replaced after the second loss in a row. Each further loss
-/// doubles it, up to `longest_replacement_pause` (upstream: no pause).
+/// doubles it, up to `max_replacement_pause` (upstream: no pause).
 inline constexpr duration replacement_pause = std::chrono::milliseconds(100);
 /// The longest pause before data channels are replaced.
-inline constexpr duration longest_replacement_pause = std::chrono::seconds(1);
+inline constexpr duration max_replacement_pause = std::chrono::seconds(1);
 /// The longest pause before unanswered requests for idle data channels are repeated. The first
 /// repetition has no pause, the next one the request timeout, and each further one doubles it.
-inline constexpr duration longest_unanswered_pause = std::chrono::seconds(60);
+inline constexpr duration max_unanswered_pause = std::chrono::seconds(60);
 /// The time after which a further loss no longer counts as in a row with the previous one.
 inline constexpr duration loss_window = std::chrono::seconds(10);
 
@@ -39,7 +39,7 @@ class loss_pause {
       if (now >= forgotten_at_) pause_ = duration::zero();
       until_ = now + pause_;
       forgotten_at_ = until_ + loss_window;
-      pause_ = std::clamp(2 * pause_, replacement_pause, longest_replacement_pause);
+      pause_ = std::clamp(2 * pause_, replacement_pause, max_replacement_pause);
     }
     // All channels that die during one pause count as one loss.
     if (now < until_) held_ = std::min(held_ + lost, most);
@@ -78,7 +78,7 @@ class unanswered_pause {
   void update(time_point now, std::size_t late, duration timeout, std::size_t most) {
     if (late > 0 && now >= until_) {
       until_ = now + pause_;
-      pause_ = std::min(std::max(2 * pause_, timeout), longest_unanswered_pause);
+      pause_ = std::min(std::max(2 * pause_, timeout), max_unanswered_pause);
     }
     if (late > 0) held_ = std::min(held_ + late, most);
     if (now >= until_) held_ = 0;

@@ -16,7 +16,7 @@ namespace rathole::protocol {
 
 /// The pauses before data channels of a UDP service are replaced if they are lost in a row.
 inline constexpr backoff_parameters slot_backoff{replacement_pause, 0.2, 2.0,
-                                                 longest_replacement_pause};
+                                                 max_replacement_pause};
 
 /// The number of a slot; assigned by `udp_slots` and never reused.
 using slot_id = std::uint64_t;
@@ -37,7 +37,7 @@ using slot_id = std::uint64_t;
 ///
 /// A slot that waits has a request outstanding, which is repeated after `default_request_timeout`.
 /// There is no pause unless losses come in a row, of channels that existed for less than
-/// `longest_replacement_pause`. If there are more slots than `size`, a slot is given up when its
+/// `max_replacement_pause`. If there are more slots than `size`, a slot is given up when its
 /// channel has started, or when its pause is over.
 ///
 /// The owner reports what happens, and calls `poll` until it returns nothing, after each report and
@@ -159,7 +159,7 @@ class udp_slots {
 
   template <Rng R>
   void pause(slot& lost, time_point now, duration lived, R& rng) {
-    const bool is_first = now >= row_ends_ || lived >= longest_replacement_pause;
+    const bool is_first = now >= row_ends_ || lived >= max_replacement_pause;
     row_ends_ = now + loss_window;
     if (is_first) retry_.reset();
     lost.is = state::pausing;

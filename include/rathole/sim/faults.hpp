@@ -18,14 +18,14 @@ inline std::error_code system_error(std::errc why) {
 /// The behaviour of a link between two hosts. A change applies to what is sent or read from then
 /// on.
 struct link_conditions {
-  /// The shortest delay of a packet. Each packet takes a random time from this to `longest_delay`;
+  /// The shortest delay of a packet. Each packet takes a random time from this to `max_delay`;
   /// the packets of one direction of a connection do not overtake each other.
-  duration shortest_delay = std::chrono::milliseconds(1);
+  duration min_delay = std::chrono::milliseconds(1);
   /// The longest delay of a packet.
-  duration longest_delay = std::chrono::milliseconds(1);
+  duration max_delay = std::chrono::milliseconds(1);
   /// The largest size of a read, in bytes. If set, each read returns a random number of bytes from
   /// 1 to this; otherwise it returns everything that has arrived.
-  std::size_t longest_read = std::numeric_limits<std::size_t>::max();
+  std::size_t max_read = std::numeric_limits<std::size_t>::max();
   /// How many bytes one side may have sent that the other has not read; then writing waits.
   std::size_t window = 64 * 1024;
   /// How many of a thousand datagrams are lost. Datagrams overtake each other as their delays

@@ -64,8 +64,8 @@ class link {
 
   /// Returns how many of `available` bytes a read returns.
   std::size_t read_size(std::size_t available) {
-    if (conditions.longest_read == std::numeric_limits<std::size_t>::max()) return available;
-    return std::min<std::size_t>(available, rng_.between(1, conditions.longest_read));
+    if (conditions.max_read == std::numeric_limits<std::size_t>::max()) return available;
+    return std::min<std::size_t>(available, rng_.between(1, conditions.max_read));
   }
 
   /// Stops the delivery of all packets without notifying the programs.
@@ -105,8 +105,8 @@ class link {
 
  private:
   duration delay() {
-    const auto shortest = static_cast<std::uint64_t>(conditions.shortest_delay.count());
-    const auto longest = static_cast<std::uint64_t>(conditions.longest_delay.count());
+    const auto shortest = static_cast<std::uint64_t>(conditions.min_delay.count());
+    const auto longest = static_cast<std::uint64_t>(conditions.max_delay.count());
     return duration(static_cast<duration::rep>(rng_.between(shortest, longest)));
   }
 

@@ -9,7 +9,7 @@
 namespace rathole::app {
 
 /// The longest name or address in a log line, in bytes.
-inline constexpr std::size_t longest_shown_text = 128;
+inline constexpr std::size_t max_shown_text = 128;
 
 namespace detail {
 
@@ -66,7 +66,7 @@ inline std::string take_printable(std::string_view& text) {
 /// Returns `text` in a form that is safe in a line for a terminal, whoever wrote it: printable
 /// UTF-8 is unchanged, a backslash is doubled, and anything else becomes `\n`, `\r`, `\t` or
 /// `\xNN`. A result longer than `limit` bytes is cut at a character and ends in "...".
-inline std::string escape(std::string_view text, std::size_t limit = longest_shown_text) {
+inline std::string escape(std::string_view text, std::size_t limit = max_shown_text) {
   std::string out;
   while (!text.empty()) {
     std::string piece = detail::take_printable(text);

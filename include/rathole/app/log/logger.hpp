@@ -22,7 +22,7 @@
 namespace rathole::app {
 
 /// The longest line of a log, in bytes; a longer one is cut.
-inline constexpr std::size_t longest_log_line = std::size_t{8} << 10;
+inline constexpr std::size_t max_log_line = std::size_t{8} << 10;
 
 namespace detail {
 
@@ -41,9 +41,9 @@ inline spdlog::level::level_enum to_spdlog(log_level level) {
 
 /// Cuts `line` at a character to the longest line of a log, and returns it with its end.
 inline std::string_view cut(spdlog::memory_buf_t& line) {
-  if (line.size() > longest_log_line) {
+  if (line.size() > max_log_line) {
     constexpr std::string_view end = "...\n";
-    std::size_t size = longest_log_line - end.size();
+    std::size_t size = max_log_line - end.size();
     while (size > 0 && (static_cast<unsigned char>(line.data()[size]) & 0xc0) == 0x80) --size;
     line.resize(size);
     line.append(end.data(), end.data() + end.size());

@@ -21,7 +21,7 @@ struct file_watch_settings {
   /// How long there must have been no event before the file is checked.
   duration quiet = std::chrono::milliseconds(100);
   /// The longest time between the first event and the check.
-  duration longest_burst = std::chrono::seconds(1);
+  duration max_burst = std::chrono::seconds(1);
   /// How often the file is checked without events, because the kernel does not report every change.
   duration poll_interval = std::chrono::seconds(2);
   /// Whether inotify(7) is used.
@@ -43,7 +43,7 @@ class file_watch {
              std::move_only_function<void()> changed, const file_watch_settings& settings = {})
       : changed_(std::move(changed)),
         poll_interval_(settings.poll_interval),
-        burst_(settings.quiet, settings.longest_burst),
+        burst_(settings.quiet, settings.max_burst),
         burst_timer_(ex),
         poll_timer_(ex) {
     std::error_code ignored;
