@@ -18,7 +18,7 @@ install(FILES
   ${PROJECT_BINARY_DIR}/cmake/ratholeConfigVersion.cmake
   ${PROJECT_SOURCE_DIR}/cmake/rathole_dependencies.cmake
   DESTINATION ${package_folder})
-# A file for each component, so that who asks for one needs the dependencies of no other.
+# A file for each component, so that a project that asks for one needs the dependencies of no other.
 foreach(component IN LISTS rathole_available ITEMS rathole)
   install(TARGETS rathole_${component} EXPORT rathole_${component})
   install(EXPORT rathole_${component} FILE rathole_${component}.cmake NAMESPACE rathole::

@@ -68,9 +68,9 @@ int main(int argc, char** argv) {
     signals.cancel();
   });
   context.run();
-  std::printf("%ju forwards, %ju of them broke, %ju visitors refused, %ju bytes, longest %jd s\n",
-              std::uintmax_t{sums.forwards}, std::uintmax_t{sums.broken},
-              std::uintmax_t{sums.refused}, std::uintmax_t{sums.bytes},
-              static_cast<std::intmax_t>(sums.longest.count()));
+  std::printf(
+      "%ju connections, %ju of them broke, %ju visitors refused, %ju bytes, longest %jd s\n",
+      std::uintmax_t{sums.forwards}, std::uintmax_t{sums.broken}, std::uintmax_t{sums.refused},
+      std::uintmax_t{sums.bytes}, static_cast<std::intmax_t>(sums.longest.count()));
   return status;
 }

@@ -237,7 +237,7 @@ def kill(side):
 
 
 def kill_in_the_dark(side):
-    """So that nobody tells the other side."""
+    """Kills the program while the network is cut, so that the other side does not notice."""
     async def happen(soak):
         length = soak.cut_length()
         began = time.monotonic()

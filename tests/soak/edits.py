@@ -4,7 +4,7 @@ import os
 
 
 class EditedFile:
-    """`path` is what a program was told to read. It may be a file, or a symlink that leads to one."""
+    """`path` is what a program was started with: a file, or a symlink that leads to one."""
 
     def __init__(self, folder, name, text):
         self.path = os.path.join(folder, name)

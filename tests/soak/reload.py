@@ -113,7 +113,7 @@ class Soak:
             stop.set()
             await asyncio.gather(*visits)
 
-    def complain(self, what):
+    def report_problem(self, what):
         self.violations.append({"edit": len(self.edits), "what": what})
         say(f"VIOLATION after edit {len(self.edits)}: {what}")
 
@@ -143,7 +143,7 @@ class Soak:
             make = DatagramVisitor if datagrams else (LongVisitor, ShortVisitor)[number % 2]
             name, (kind, port, backend) = among[number // 2 % len(among)]
             self.visitors.append(make(f"{make.__name__} {number} of {name}", number, port,
-                                      self._backends[kind][backend], self.complain))
+                                      self._backends[kind][backend], self.report_problem))
         return [asyncio.create_task(visitor.come(stop)) for visitor in self.visitors]
 
     async def _edit(self, number):
@@ -205,13 +205,14 @@ class Soak:
         kind, port, backend = due
         took = await eventually(lambda: answers(kind, port, self._backends[kind][backend]), TIME_LIMIT)
         if took is None:
-            self.complain(f"{name} is not served at {kind} port {port} by {backend} as configured")
+            self.report_problem(f"{name} is not served at {kind} port {port} by {backend} "
+                                "as configured")
         return took
 
     async def _check_gone(self, kind, port, name):
         took = await eventually(lambda: refuses(kind, port), TIME_LIMIT)
         if took is None:
-            self.complain(f"{kind} port {port} of {name} is still open")
+            self.report_problem(f"{kind} port {port} of {name} is still open")
         return took
 
     async def _at_rest(self, program):
@@ -225,12 +226,14 @@ class Soak:
             say(f"{side}: start {base[side]}\n{side}: end   {now}")
             for key in ("files", "threads"):  # the sockets come and go with the visitors
                 if now[key] != base[side][key]:
-                    self.complain(f"{side}, {key}: {now[key]}, at the start {base[side][key]}")
+                    self.report_problem(f"{side}, {key}: {now[key]}, "
+                                        f"at the start {base[side][key]}")
             if now["pipes"] > max(base[side]["pipes"], STOCK_OF_PIPES * now["threads"]):
-                self.complain(f"{side}, pipes: {now['pipes']}, at the start {base[side]['pipes']}")
+                self.report_problem(f"{side}, pipes: {now['pipes']}, "
+                                    f"at the start {base[side]['pipes']}")
             if now["anonymous"] > base[side]["anonymous"] + self._options.memory_slack:
-                self.complain(f"{side}, anonymous: {now['anonymous']} KiB, "
-                              f"at the start {base[side]['anonymous']}")
+                self.report_problem(f"{side}, anonymous: {now['anonymous']} KiB, "
+                                    f"at the start {base[side]['anonymous']}")
 
 
 def soak(options, seed, folder):
@@ -242,7 +245,7 @@ def soak(options, seed, folder):
         try:
             asyncio.run(one.run())
         except Failed as failure:
-            one.complain(str(failure))
+            one.report_problem(str(failure))
         if one.violations:
             for program in one.programs.values():
                 say(program.logs(60))

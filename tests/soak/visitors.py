@@ -1,4 +1,4 @@
-"""Visitors of services that no edit touches: every byte of theirs counts."""
+"""Visitors of services that no edit touches; each byte that they receive is checked."""
 
 import asyncio
 import contextlib
@@ -9,13 +9,13 @@ from traffic import hang_up
 
 
 class Visitor:
-    """`port` is a service's, `translation` what it makes of bytes. What goes wrong is told to
-    `complain`."""
+    """Visits the service at `port`, which answers bytes by `translation`. Problems are passed to
+    `report_problem`."""
 
-    def __init__(self, name, seed, port, translation, complain):
+    def __init__(self, name, seed, port, translation, report_problem):
         self.name, self._port, self._translation = name, port, translation
         self._rng = random.Random(seed)
-        self._report_problem = complain
+        self._report_problem = report_problem
         self.bytes = 0
         self.connections = 0
 
@@ -24,8 +24,8 @@ class Visitor:
         try:
             await self._come(stop)
         except (OSError, asyncio.IncompleteReadError, asyncio.TimeoutError) as error:
-            self._report_problem(f"{self.name}, connection {self.connections}, after {self.bytes} bytes: "
-                           f"{error!r}")
+            self._report_problem(f"{self.name}, connection {self.connections}, "
+                                 f"after {self.bytes} bytes: {error!r}")
 
     async def _open(self):
         self.connections += 1

@@ -1,16 +1,16 @@
 #!/bin/sh
-# install-deps.sh <package>[|<package>]...: installs those of the packages that are missing, with
-# apt-get, as root or through sudo; of alternatives the first that this system has. Services in the
-# packages are neither started nor enabled.
+# install-deps.sh <package>[|<package>]...: installs the packages that are missing, with apt-get, as
+# root or through sudo. Of alternatives it installs the first that this system offers. It neither
+# starts nor enables the services that packages contain.
 set -eu
 
-# Without dpkg, the user must know the names of the packages.
+# Without dpkg it cannot be checked what is installed; the user is responsible for that.
 if ! command -v dpkg-query > /dev/null; then
-  echo "Not a Debian system: taking it that there is what Debian calls: $*"
+  echo "This is not a Debian system; assuming that these packages of Debian are installed: $*"
   exit 0
 fi
 
-# Whether one of the alternatives is installed.
+# is_installed <package>[|<package>]...: succeeds if one of the alternatives is installed.
 is_installed() {
   for name in $(echo "$1" | tr '|' ' '); do
     case $(dpkg-query -W -f='${Status}' "$name" 2> /dev/null) in
@@ -20,7 +20,8 @@ is_installed() {
   return 1
 }
 
-# The first available alternative; if there is none, the last, so that apt-get reports it.
+# choose <package>[|<package>]...: prints the first alternative that apt offers; if it offers none,
+# the last one, so that apt-get reports it.
 choose() {
   for name in $(echo "$1" | tr '|' ' '); do
     [ -z "$(apt-cache --quiet search --names-only "^$name\$")" ] || break
@@ -52,7 +53,7 @@ fi
 
 export DEBIAN_FRONTEND=noninteractive
 echo "Installing:$missing"
-# An index that cannot be fetched matters only if a package cannot be found then.
+# Without new indexes, apt-get may still find all packages in those that are stored here.
 apt-get update -q || echo "apt-get update failed; trying with the indexes that are here" >&2
 chosen=""
 for package in $missing; do chosen="$chosen $(choose "$package")"; done

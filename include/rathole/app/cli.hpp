@@ -52,7 +52,7 @@ inline constexpr const char* help_footer =
     "  NO_COLOR                    No colours, also on a terminal\n\n"
     "A changed configuration file is applied at once, or on SIGHUP; one with problems changes "
     "nothing.\n"
-    "SIGINT and SIGTERM let running forwards finish; a second one ends them.\n\n"
+    "SIGINT and SIGTERM let active connections finish; a second one ends them.\n\n"
     "Exit status:\n"
     "  0  stopped by a signal; with --check, the file can be used, perhaps with warnings\n"
     "  1  the file has errors, or the program cannot start\n"
