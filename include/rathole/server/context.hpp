@@ -2,12 +2,9 @@
 
 #include <rathole/config/types.hpp>
 #include <rathole/config/validate.hpp>
-#include <rathole/core/error.hpp>
-#include <rathole/core/observer.hpp>
-#include <rathole/io/drain.hpp>
-#include <rathole/io/run/task_group.hpp>
+#include <rathole/core/time.hpp>
+#include <rathole/protocol/admission.hpp>
 #include <rathole/protocol/codec.hpp>
-#include <rathole/protocol/descriptor_budget.hpp>
 #include <rathole/protocol/registry.hpp>
 #include <rathole/server/admission_control.hpp>
 #include <rathole/server/client_listeners.hpp>
@@ -15,16 +12,12 @@
 #include <rathole/server/refusal_reporter.hpp>
 #include <rathole/server/udp_turns.hpp>
 #include <rathole/transport/concepts.hpp>
+#include <rathole/transport/instance_context.hpp>
 #include <rathole/transport/socket_options.hpp>
-
-#include <asio/post.hpp>
 
 #include <algorithm>
 #include <cstdint>
 #include <memory>
-#include <new>
-#include <stop_token>
-#include <system_error>
 #include <utility>
 
 namespace rathole::server {
@@ -32,16 +25,12 @@ namespace rathole::server {
 template <class Context>
 class control_session;
 
-/// The state that all parts of one server share. Coroutines hold it by `shared_ptr`, so it lives as
-/// long as the last of them.
+/// The state that all parts of one server share; see also `instance_context`. Coroutines hold it by
+/// `shared_ptr`, so it lives as long as the last of them.
 template <transport::Transport T, class Observer, protocol::Codec C>
-struct context {
-  /// The type of the transport.
-  using transport_type = T;
+struct context : transport::instance_context<T, Observer, config::server> {
   /// The type of the runtime of the transport.
   using runtime_type = typename T::runtime_type;
-  /// The type of the stream of a control or data channel.
-  using stream_type = typename T::stream;
   /// The type of the stream of a visitor.
   using visitor_type = typename runtime_type::stream;
   /// The type of the protocol's codec.
@@ -60,84 +49,34 @@ struct context {
 
   /// Makes the context of a server that reports to `sink`.
   context(T server_transport, config::server server_settings, Observer& sink)
-      : transport(std::move(server_transport)),
+      : context::instance_context(std::move(server_transport), sink),
         settings(
             std::make_shared<const config::server>(config::bounded(std::move(server_settings)))),
-        observer(sink),
-        descriptors(transport.runtime().descriptor_limit()),
-        group(transport.runtime().get_executor()),
-        admission(std::make_shared<admission_type>(transport.runtime(), admission_limits(),
+        admission(std::make_shared<admission_type>(this->runtime(), admission_limits(),
                                                    settings->handshake_timeout)),
-        refusals(transport.runtime(),
-                 [this](const refusal_summary& summary) { emit(connections_refused{summary}); }) {
-    transport.set_options(transport::to_socket_options(settings->transport.tcp));
+        refusals(this->runtime(), [this](const refusal_summary& summary) {
+          this->emit(connections_refused{summary});
+        }) {
+    this->transport.set_options(transport::to_socket_options(settings->transport.tcp));
   }
 
-  /// Returns the runtime of the control plane.
-  runtime_type& runtime() { return transport.runtime(); }
-
-  /// Returns why the server cannot have the settings `of`; no error if it can.
-  [[nodiscard]] std::error_code settings_error(const config::server& of) const {
-    if (!config::settings_problems(of).empty()) return errc::invalid_settings;
-    const config::transport& wanted = of.transport;
-    if (transport.serves(wanted.kind, wanted.tcp, config::side::server)) return {};
-    return errc::wrong_transport;
-  }
-
-  /// Reports `event` to the observer. Must be called on the control plane's thread.
-  template <class Event>
-  void emit(const Event& event) {
-    try {
-      notify(observer, event);
-    } catch (const std::bad_alloc&) {
-      // Without memory the observer misses the event; the work continues.
-    }
-  }
-
-  /// Runs `work`, which only reports, on the control plane's thread, but never inside this call,
-  /// because an observer that it notifies may change what the caller is working on. If memory runs
-  /// out, nothing is reported.
-  template <class F>
-  void on_control_plane(F work) {
-    try {
-      asio::post(runtime().get_executor(), std::move(work));
-    } catch (const std::bad_alloc&) {
-      // The work continues without the report.
-    }
-  }
-
-  /// The transport of the control plane.
-  T transport;
   /// The current settings. Only the control plane replaces them; code on other threads holds a
   /// pointer of its own.
   std::shared_ptr<const config::server> settings;
-  /// The observer.
-  Observer& observer;
   /// The listeners for clients.
   client_listeners<typename runtime_type::acceptor> listeners;
   /// The listeners that another server hands over; used when this one starts to listen.
   client_listeners<typename runtime_type::acceptor> taken_over;
   /// The services and their sessions.
   registry_type registry;
-  /// The use of descriptors by the server; see `server/descriptors.hpp`.
-  protocol::descriptor_budget descriptors;
   /// When the descriptor limit must be queried again.
   time_point limit_due{};
   /// The order in which the server halves of UDP services start to listen.
   server::udp_turns udp_turns;
-  /// The owner of every coroutine of the server.
-  io::task_group group;
   /// The connections that are not control or data channels yet.
   const std::shared_ptr<admission_type> admission;
   /// Reports summaries of refused connections.
   refusal_reporter<runtime_type> refusals;
-  /// Requested when no new work may begin and everything except active connections must end.
-  std::stop_source closing;
-  /// Ends the active connections.
-  io::drain_stops stops;
-  /// Whether active connections may continue without a limit once the server closes, until it is
-  /// stopped.
-  bool draining = false;
   /// The number of the next connection.
   std::uint64_t next_forward = 1;
 
@@ -150,7 +89,7 @@ struct context {
   /// descriptors.
   [[nodiscard]] protocol::admission_limits admission_limits() const {
     protocol::admission_limits out;
-    out.total = std::min(settings->max_handshakes, descriptors.max_handshakes());
+    out.total = std::min(settings->max_handshakes, this->descriptors.max_handshakes());
     out.per_source = settings->max_handshakes_per_address;
     return out;
   }
