@@ -73,7 +73,7 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
     // The settings may have changed while the client authenticated.
     machine_.set_heartbeat_interval(context_->settings->heartbeat_interval, now());
     machine_.accept(now());
-    with_channels([this](auto& channels) { channels.start(shared(channels)); });
+    with_channels([this](auto& channels) { channels.start(this->shared(channels)); });
     balance(*context_);
     const auto event = co_await driver_.next();
     close(event.error());
@@ -97,7 +97,7 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
     service_ = std::move(next);
     machine_.set_heartbeat_interval(context_->settings->heartbeat_interval, now());
     driver_.wake();
-    with_channels([this](auto& channels) { channels.apply_settings(shared(channels)); });
+    with_channels([this](auto& channels) { channels.apply_settings(this->shared(channels)); });
   }
 
   /// Serves one data channel of the client, from its Hello to the end of its connection. A lack of

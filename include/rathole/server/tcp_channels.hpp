@@ -114,7 +114,7 @@ class tcp_channels {
   /// Performs the actions of the pool.
   void perform_actions() {
     session_.perform_all(pool_, [this](const protocol::pool_action& action) {
-      std::visit([this](const auto& what) { perform(what); }, action);
+      std::visit([this](const auto& what) { this->perform(what); }, action);
     });
   }
 

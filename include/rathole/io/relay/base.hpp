@@ -73,7 +73,7 @@ class relay_base {
   /// Performs everything that was decided.
   void act() {
     while (const auto action = ends_.poll()) {
-      std::visit([this](const auto& each) { perform(each); }, *action);
+      std::visit([this](const auto& each) { this->perform(each); }, *action);
     }
   }
 
