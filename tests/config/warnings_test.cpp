@@ -126,8 +126,8 @@ TEST_CASE("warnings: well-known example tokens") {
         "c.toml:3:17: warning: server.default_token: an empty token protects nothing: anybody can "
         "serve the service; write a secret of your own");
   CHECK(lines[1] ==
-        "c.toml:6:9: warning: server.services.a.token: this is the token of the examples, which "
-        "everybody knows; write a secret of your own");
+        "c.toml:6:9: warning: server.services.a.token: this token is in public examples, so "
+        "everybody knows it; write a secret of your own, such as `openssl rand -hex 16` prints");
 }
 
 TEST_CASE("problems: a misspelt default token is reported once, and a port has a maximum") {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <rathole/config/published_secrets.hpp>
 #include <rathole/config/toml_transport.hpp>
 
 #include <algorithm>
@@ -27,14 +28,14 @@ inline service_kind read_service_kind(toml_reader& table) {
   return read_enum(table, "type", kinds).value_or(service_kind::tcp);
 }
 
-/// Warns of a well-known example token.
+/// Warns of a token that protects nothing: an empty one, or one that everybody knows.
 inline void warn_of_token(const toml_reader& table, std::string_view key, const secret& token) {
   if (token.empty()) {
     table.warn(key, "an empty token protects nothing: anybody can serve the service",
                "write a secret of your own");
-  } else if (token.view() == "replace this by a secret of your own") {
-    table.warn(key, "this is the token of the examples, which everybody knows",
-               "write a secret of your own");
+  } else if (is_published(secret_kind::token, token.view())) {
+    table.warn(key, "this token is in public examples, so everybody knows it",
+               "write a secret of your own, such as `openssl rand -hex 16` prints");
   }
 }
 

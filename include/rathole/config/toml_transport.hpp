@@ -1,5 +1,6 @@
 #pragma once
 
+#include <rathole/config/published_secrets.hpp>
 #include <rathole/config/toml_values.hpp>
 #include <rathole/config/toml_warnings.hpp>
 #include <rathole/config/validate.hpp>
@@ -20,6 +21,13 @@ namespace rathole::config {
 
 namespace detail {
 
+/// Warns if everybody knows the password in the value of `key`; `remedy` says what to do.
+inline void warn_of_password(const toml_reader& table, std::string_view key, const secret& password,
+                             const char* remedy) {
+  if (!is_published(secret_kind::password, password.view())) return;
+  table.warn(key, "this password is in public examples, so everybody knows it", remedy);
+}
+
 /// Reads a `transport.tcp` table.
 inline tcp_options read_tcp(toml_reader table) {
   tcp_options out;
@@ -35,6 +43,9 @@ inline tcp_options read_tcp(toml_reader table) {
   if (const auto text = table.string("proxy")) {
     if (auto url = parse_proxy_url(*text)) {
       out.proxy = std::move(*url);
+      if (const auto& user = out.proxy->credentials) {
+        warn_of_password(table, "proxy", user->password, "write that of your proxy");
+      }
     } else {
       table.reject("proxy", url.error(),
                    "write it like `socks5://user:password@host:1080` or `http://host:8080`, "
@@ -56,6 +67,11 @@ inline tls_options read_tls(toml_reader table) {
   out.trusted_root = table.string("trusted_root");
   out.pkcs12 = table.string("pkcs12");
   out.pkcs12_password = table.secret_string("pkcs12_password");
+  if (out.pkcs12_password) {
+    warn_of_password(table, "pkcs12_password", *out.pkcs12_password,
+                     "protect the file by a password of your own, and see that its key is not from "
+                     "an example, too");
+  }
   out.trusted_root_only = table.boolean("trusted_root_only").value_or(out.trusted_root_only);
   out.cert = table.string("cert");
   out.key = table.string("key");
@@ -75,6 +91,7 @@ inline tls_options read_tls(toml_reader table) {
 
 /// Reads a base64 key of 32 bytes, which must not all be zero, since everybody knows that key. In a
 /// table that is not selected, a wrong key is no error, because upstream ignores such a table.
+/// Warns of a key of the examples in the selected table.
 inline std::optional<std::vector<std::uint8_t>> read_noise_key(toml_reader& table,
                                                                std::string_view key,
                                                                bool is_selected) {
@@ -83,7 +100,14 @@ inline std::optional<std::vector<std::uint8_t>> read_noise_key(toml_reader& tabl
   auto bytes = from_base64(text->view());
   const bool has_size = bytes && bytes->size() == std::tuple_size_v<noise_public_key>;
   const bool is_zero = has_size && std::ranges::count(*bytes, 0) == std::ssize(*bytes);
-  if (has_size && !is_zero) return std::move(*bytes);
+  if (has_size && !is_zero) {
+    if (is_selected && is_published_key(*bytes)) {
+      table.warn(key, "this key is in public examples, so everybody knows its private key",
+                 "make a pair of your own with `rathole --genkey`, and write its keys on both "
+                 "sides");
+    }
+    return std::move(*bytes);
+  }
   if (is_selected) {
     table.reject(key,
                  is_zero ? "all bytes are zero, so the key protects nothing"
