@@ -77,9 +77,9 @@ int start(const config::document& file, const Block& block, const std::string& w
 
 }  // namespace detail
 
-/// Implements `--check`: prints every problem of the file, including warnings, and every part that
-/// this program does not contain, to `err`. Returns 1 if there is an error, otherwise
-/// `exit_not_built_in` if this program lacks a part, and otherwise 0.
+/// Implements `--check`: prints every problem of the file, including warnings, every limitation of
+/// its transport, and every part that this program does not contain, to `err`. Returns 1 if there
+/// is an error, otherwise `exit_not_built_in` if this program lacks a part, and otherwise 0.
 inline int check(const arguments& asked, std::ostream& out, std::ostream& err) {
   const auto file = detail::load_or_explain(asked.config, err);
   if (!file) return EXIT_FAILURE;
@@ -100,6 +100,7 @@ inline int check(const arguments& asked, std::ostream& out, std::ostream& err) {
   const auto& [log, server, client] = file->settings;
   if (server && !asked.as_client) prepare_transport(*server, file->where, report, doubt);
   if (client && !asked.as_server) prepare_transport(*client, file->where, report, doubt);
+  for (const std::string& text : report.limitations) doubt(tls::file_news::doubtful, text);
   detail::print(err, doubts);
   detail::print(err, report.problems);
   detail::print(err, report.missing);

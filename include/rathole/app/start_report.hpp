@@ -25,7 +25,7 @@ struct start_report {
   std::vector<std::string> problems = {};
   /// The parts of a transport that this program does not contain.
   std::vector<std::string> missing = {};
-  /// The limitations of an instance that starts, which are logged as warnings.
+  /// The limitations of an instance that starts, which are warnings of the check and of the log.
   std::vector<std::string> limitations = {};
 
   /// Returns the lines that prevent an instance from running: the problems, then the missing parts.
