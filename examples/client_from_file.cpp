@@ -68,12 +68,11 @@ void reload(Client& client, config::client& settings, rathole::io::workers& thre
   // [update end]
 }
 
-/// Runs a client until SIGINT or SIGTERM; calls `reload` on SIGHUP.
+/// Runs a client until SIGINT or SIGTERM; calls `reload` for each signal of `hangups`.
 template <class Client>
-void run_until_stopped(Client& client, asio::io_context& context,
+void run_until_stopped(Client& client, asio::io_context& context, asio::signal_set& hangups,
                        const std::function<void()>& reload) {
   asio::signal_set stops(context, SIGINT, SIGTERM);
-  asio::signal_set hangups(context, SIGHUP);
   stops.async_wait([&](std::error_code, int) { client.stop(); });
   const std::function<void()> wait_for_hangup = [&] {
     hangups.async_wait([&](std::error_code ec, int) {
@@ -91,21 +90,21 @@ void run_until_stopped(Client& client, asio::io_context& context,
   rathole::io::run_context(context);
 }
 
-int run(config::client settings, const std::string& path) {
+int run(asio::io_context& context, asio::signal_set& hangups, config::client settings,
+        const std::string& path) {
   // [transport]
   const auto prepared = rathole::transport::prepare(settings);
   if (!prepared) {
     print(prepared.error());
     return EXIT_FAILURE;
   }
-  asio::io_context context(1);
   rathole::io::workers threads(context, settings.workers);
   const rathole::io::asio_runtime runtime(context, threads);
   reporter observer;
   const auto run_over = [&](auto transport) {
     rathole::client::basic_client client(std::move(transport), settings, observer);
     const auto on_hangup = [&] { reload(client, settings, threads, path); };
-    run_until_stopped(client, context, on_hangup);
+    run_until_stopped(client, context, hangups, on_hangup);
     return EXIT_SUCCESS;
   };
   return rathole::transport::visit(*prepared, runtime, run_over);
@@ -118,7 +117,13 @@ int main(int argc, char** argv) {
     return 2;
   }
   std::signal(SIGPIPE, SIG_IGN);  // flows are spliced only where SIGPIPE is ignored
+  // [signals]
+  asio::io_context context(1);
+  // A SIGHUP before there is a set of it would end the process; the set keeps one that arrives
+  // before the client runs.
+  asio::signal_set hangups(context, SIGHUP);
   auto settings = load_client(argv[1]);
   if (!settings) return EXIT_FAILURE;
-  return run(std::move(*settings), argv[1]);
+  return run(context, hangups, std::move(*settings), argv[1]);
+  // [signals end]
 }
