@@ -38,5 +38,41 @@ TEST_CASE("reload: each changed service has a line that names the changed keys")
                                  "General configuration change detected."});
 }
 
+TEST_CASE("reload: a port of a service and another transport in one change need two") {
+  config::server in_use;
+  in_use.bind_addr = {"0.0.0.0", 1000};
+  in_use.services.resize(3);
+  in_use.services[0].name = "dns";
+  in_use.services[0].kind = config::service_kind::udp;
+  in_use.services[0].bind_addr = {"0.0.0.0", 2000};
+  in_use.services[1].name = "mail";
+  in_use.services[1].bind_addr = {"127.0.0.1", 25};
+  in_use.services[2].name = "web";
+  in_use.services[2].bind_addr = {"127.0.0.1", 3000};
+  in_use.services[2].bind_addr.push_back({"127.0.0.1", 2000});
+  config::server wanted = in_use;
+  wanted.bind_addr = {"0.0.0.0", 2000};
+  wanted.transport.kind = config::transport_kind::websocket;
+  const auto busy = make_error_code(std::errc::address_in_use);
+  CHECK(reload_failure_text(in_use, wanted, busy) ==
+        "Failed to listen at `server.bind_addr` 0.0.0.0:2000: the service web listens there until "
+        "the change is complete, because the transport changes too; make two changes: first the "
+        "addresses, then the transport");
+
+  const auto is_general = [&](const config::server& next, const std::error_code& error) {
+    return reload_failure_text(in_use, next, error) == start_failure_text(next, error);
+  };
+  CHECK(is_general(wanted, make_error_code(std::errc::permission_denied)));
+  config::server with_same_transport = wanted;
+  with_same_transport.transport = in_use.transport;
+  CHECK(is_general(with_same_transport, busy));
+  config::server on_unused_port = wanted;
+  on_unused_port.bind_addr = {"0.0.0.0", 4000};
+  CHECK(is_general(on_unused_port, busy));
+  config::server on_udp_port = wanted;
+  in_use.services.resize(1);
+  CHECK(is_general(on_udp_port, busy));
+}
+
 }  // namespace
 }  // namespace rathole::app

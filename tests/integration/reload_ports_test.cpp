@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -53,6 +54,35 @@ TEST_CASE("reload: the server and a service exchange their ports, and back") {
     CHECK(running.receive(5) == "after");
   }
   CHECK(server.output().find("in use;") == std::string::npos);
+}
+
+TEST_CASE("reload: ports that change together with the transport need two changes") {
+  const temp_dir folder;
+  service local(echo);
+  const reserved_port first;
+  const reserved_port second;
+  const auto write = [&](std::uint16_t main, std::uint16_t port, std::string_view tables) {
+    return folder.write("server.toml", server_toml(main, {{"a", port}}, {}, tables));
+  };
+  constexpr std::string_view websocket =
+      "[server.transport]\ntype = \"websocket\"\nwebsocket = {tls = false}\n";
+  process server(our_program(), {write(first, second, {})});
+  process client(our_program(),
+                 {folder.write("client.toml", client_toml(first, {{"a", local.port()}}))});
+  INFO(server.output(), client.output());
+  REQUIRE(eventually([&] { return round_trip(second); }));
+
+  write(second, first, websocket);
+  CHECK(server.wait_for("The changed configuration cannot be applied. The old one is in use"));
+  CHECK(server.output().contains(
+      ": the service a listens there until the change is complete, because the transport changes "
+      "too; make two changes: first the addresses, then the transport"));
+  CHECK(eventually([&] { return round_trip(second); }));
+
+  write(second, first, {});
+  CHECK(server.wait_for("The changed configuration is in use"));
+  write(second, first, websocket);
+  CHECK(server.wait_for("The changed configuration is in use", 2));
 }
 
 TEST_CASE("reload: UDP services exchange their ports, whatever threads they are on") {

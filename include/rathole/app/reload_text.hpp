@@ -1,14 +1,17 @@
 #pragma once
 
+#include <rathole/app/log/advice.hpp>
 #include <rathole/app/log/escape.hpp>
 #include <rathole/app/log/logger.hpp>
 #include <rathole/app/log/text.hpp>
 #include <rathole/config/diff.hpp>
 #include <rathole/config/types.hpp>
+#include <rathole/config/validate.hpp>
 
 #include <algorithm>
 #include <chrono>
 #include <string>
+#include <system_error>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -37,6 +40,38 @@ template <class Block>
 inline constexpr const char* missing_block_text =
     std::is_same_v<Block, config::server> ? "There is no `[server]` block any more"
                                           : "There is no `[client]` block any more";
+
+/// Returns the first TCP service of `in_use` that listens where `wanted` listens for clients; null
+/// if there is none.
+inline const config::server_service* service_in_the_way(const config::server& in_use,
+                                                        const config::server& wanted) {
+  for (const config::server_service& service : in_use.services) {
+    if (service.kind != config::service_kind::tcp) continue;
+    for (const address& held : service.bind_addr) {
+      const auto conflicts = [&held](const address& each) { return config::overlap(held, each); };
+      if (std::ranges::any_of(wanted.bind_addr, conflicts)) return &service;
+    }
+  }
+  return nullptr;
+}
+
+/// Says why the settings `wanted` could not replace the settings `in_use`.
+template <class Block>
+std::string reload_failure_text(const Block& in_use, const Block& wanted,
+                                const std::error_code& error) {
+  if constexpr (std::is_same_v<Block, config::server>) {
+    const bool is_replaced = !config::same_transport(in_use, wanted);
+    if (is_replaced && error == std::errc::address_in_use) {
+      if (const auto* service = service_in_the_way(in_use, wanted)) {
+        return "Failed to listen at `server.bind_addr` " + escaped(wanted.bind_addr) +
+               ": the service " + escape(service->name) +
+               " listens there until the change is complete, because the transport changes too; "
+               "make two changes: first the addresses, then the transport";
+      }
+    }
+  }
+  return start_failure_text(wanted, error);
+}
 
 /// Returns the keys in which two settings of one service differ that can change without a new
 /// control channel.

@@ -213,7 +213,7 @@ class supervisor {
   void reject_settings(std::error_code why) {
     instances_.drop_replacement();
     threads_.use(settings_.workers);
-    file_.log(log_level::error, start_failure_text(wanted_.block, why));
+    file_.log(log_level::error, reload_failure_text(settings_, wanted_.block, why));
     file_.log(log_level::error,
               "The changed configuration cannot be applied. The old one is in use");
     count_services();
