@@ -23,10 +23,10 @@
 namespace config = rathole::config;
 
 struct reporter {
-  void on(const rathole::client::control_channel_established& e) {
+  void on(const rathole::client_side::control_channel_established& e) {
     std::printf("%s: connected\n", std::string(e.service).c_str());
   }
-  void on(const rathole::client::control_channel_failed& e) {
+  void on(const rathole::client_side::control_channel_failed& e) {
     std::printf("%s: %s\n", std::string(e.service).c_str(), e.error.message().c_str());
   }
 };
@@ -102,7 +102,7 @@ int run(asio::io_context& context, asio::signal_set& hangups, config::client set
   const rathole::io::asio_runtime runtime(context, threads);
   reporter observer;
   const auto run_over = [&](auto transport) {
-    rathole::client::basic_client client(std::move(transport), settings, observer);
+    rathole::client_side::basic_client client(std::move(transport), settings, observer);
     const auto on_hangup = [&] { reload(client, settings, threads, path); };
     run_until_stopped(client, context, hangups, on_hangup);
     return EXIT_SUCCESS;

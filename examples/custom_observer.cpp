@@ -18,18 +18,18 @@
 
 // [observer]
 struct counter {
-  void on(const rathole::server::forward_started& e) {
+  void on(const rathole::server_side::forward_started& e) {
     ++forwards;
     begun.emplace(e.id, std::chrono::steady_clock::now());
   }
-  void on(const rathole::server::forward_ended& e) {
+  void on(const rathole::server_side::forward_ended& e) {
     bytes += e.received + e.sent;
     if (e.error) ++broken;
     // The id pairs the two events.
     const auto lasted = std::chrono::steady_clock::now() - begun.extract(e.id).mapped();
     longest = std::max(longest, std::chrono::duration_cast<std::chrono::seconds>(lasted));
   }
-  void on(const rathole::server::visitor_refused&) { ++refused; }
+  void on(const rathole::server_side::visitor_refused&) { ++refused; }
 
   std::uint64_t forwards = 0;
   std::uint64_t broken = 0;
@@ -58,7 +58,7 @@ int main(int argc, char** argv) {
   asio::io_context context(1);
   counter sums;
   rathole::transport::tcp tunnel{rathole::io::asio_runtime(context)};
-  rathole::server::basic_server server(tunnel, settings, sums);
+  rathole::server_side::basic_server server(tunnel, settings, sums);
   asio::signal_set signals(context, SIGINT, SIGTERM);
   signals.async_wait([&](std::error_code, int) { server.stop(); });
   int status = 0;

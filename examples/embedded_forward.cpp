@@ -17,7 +17,7 @@ int main() {
   rathole::config::server public_side;
   public_side.bind_addr = {"127.0.0.1", 2333};
   public_side.services = {{.name = "web", .bind_addr = {"127.0.0.1", 5202}, .token = token}};
-  rathole::server::basic_server server(tunnel, public_side, quiet);
+  rathole::server_side::basic_server server(tunnel, public_side, quiet);
   server.async_run([](std::error_code ec) {
     if (ec) std::printf("The server cannot listen: %s\n", ec.message().c_str());
   });
@@ -25,7 +25,7 @@ int main() {
   rathole::config::client hidden_side;
   hidden_side.remote_addr = {"127.0.0.1", 2333};
   hidden_side.services = {{.name = "web", .local_addr = {"127.0.0.1", 80}, .token = token}};
-  rathole::client::basic_client client(tunnel, hidden_side, quiet);
+  rathole::client_side::basic_client client(tunnel, hidden_side, quiet);
   client.async_run([](std::error_code) {});
 
   context.run();

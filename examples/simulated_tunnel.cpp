@@ -69,7 +69,7 @@ int main(int argc, char** argv) {
   config::server server_settings;
   server_settings.bind_addr = address{"0.0.0.0", 2333};
   server_settings.services.push_back(offered);
-  server::basic_server<transport_type, sim::recorder> server(
+  server_side::basic_server<transport_type, sim::recorder> server(
       transport_type(world.make_runtime("server")), server_settings, at_server);
   server.async_run(ignore);
 
@@ -80,7 +80,7 @@ int main(int argc, char** argv) {
   config::client client_settings;
   client_settings.remote_addr = address{"server", 2333};
   client_settings.services.push_back(served);
-  client::basic_client<transport_type, sim::recorder> client(
+  client_side::basic_client<transport_type, sim::recorder> client(
       transport_type(world.make_runtime("client")), client_settings, at_client);
   client.async_run(ignore);
 

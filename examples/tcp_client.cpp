@@ -16,8 +16,8 @@
 #include <cstdlib>
 
 struct reporter {
-  void on(const rathole::client::control_channel_established&) { std::puts("Connected."); }
-  void on(const rathole::client::control_channel_failed& e) {
+  void on(const rathole::client_side::control_channel_established&) { std::puts("Connected."); }
+  void on(const rathole::client_side::control_channel_failed& e) {
     std::printf("Not connected: %s\n", e.error.message().c_str());
   }
 };
@@ -39,7 +39,7 @@ int main(int argc, char** argv) {
   asio::io_context context(1);
   reporter observer;
   rathole::transport::tcp tunnel{rathole::io::asio_runtime(context)};
-  rathole::client::basic_client client(tunnel, settings, observer);
+  rathole::client_side::basic_client client(tunnel, settings, observer);
   asio::signal_set signals(context, SIGINT, SIGTERM);
   signals.async_wait([&](std::error_code, int) { client.stop(); });
   client.async_run([&](std::error_code) { signals.cancel(); });

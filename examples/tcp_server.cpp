@@ -16,13 +16,13 @@
 #include <cstdlib>
 
 struct reporter {
-  void on(const rathole::server::listening& e) {
+  void on(const rathole::server_side::listening& e) {
     std::printf("Clients connect to %s.\n", rathole::to_string(e.at).c_str());
   }
-  void on(const rathole::server::service_listening& e) {
+  void on(const rathole::server_side::service_listening& e) {
     std::printf("Visitors connect to %s.\n", rathole::to_string(e.at).c_str());
   }
-  void on(const rathole::server::control_channel_closed&) { std::puts("The client is gone."); }
+  void on(const rathole::server_side::control_channel_closed&) { std::puts("The client is gone."); }
 };
 
 int main(int argc, char** argv) {
@@ -43,7 +43,7 @@ int main(int argc, char** argv) {
   asio::io_context context(1);
   reporter observer;
   rathole::transport::tcp tunnel{rathole::io::asio_runtime(context)};
-  rathole::server::basic_server server(tunnel, settings, observer);
+  rathole::server_side::basic_server server(tunnel, settings, observer);
   asio::signal_set signals(context, SIGINT, SIGTERM);
   signals.async_wait([&](std::error_code, int) { server.stop(); });
   int status = 0;

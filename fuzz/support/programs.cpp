@@ -37,7 +37,7 @@ std::unique_ptr<program> run_server(sim::world& world, std::size_t pool_size) {
   service.bind_addr = {"0.0.0.0", 5202};
   service.token = token();
   service.pool.size = pool_size;
-  using server_type = server::basic_server<transport_type>;
+  using server_type = server_side::basic_server<transport_type>;
   return std::make_unique<running<server_type, config::server>>(world, "server",
                                                                 std::move(settings));
 }
@@ -49,7 +49,7 @@ std::unique_ptr<program> run_client(sim::world& world) {
   service.name = service_name;
   service.local_addr = {"127.0.0.1", 8080};
   service.token = token();
-  using client_type = client::basic_client<transport_type>;
+  using client_type = client_side::basic_client<transport_type>;
   return std::make_unique<running<client_type, config::client>>(world, "client",
                                                                 std::move(settings));
 }

@@ -28,8 +28,8 @@ std::string client_text(const std::error_code& error, transport_kind kind,
     settings.transport.tcp.proxy.emplace().host = "proxy.example";
     settings.transport.tcp.proxy->credentials = config::proxy_credentials{"us3r", secret("s3cret")};
   }
-  return failure_text(client::control_channel_failed{"my web", remote, error,
-                                                     std::chrono::seconds(1), false, settings});
+  return failure_text(client_side::control_channel_failed{
+      "my web", remote, error, std::chrono::seconds(1), false, settings});
 }
 
 TEST_CASE("failures: a client's messages name the cause and the key to check") {
@@ -189,7 +189,7 @@ TEST_CASE("failures: a server's messages name the cause and the key to check") {
   for (const row& each : rows) {
     config::server settings;
     settings.transport.kind = each.kind;
-    CHECK(failure_text(server::handshake_failed{peer, each.error, settings}) == each.expected);
+    CHECK(failure_text(server_side::handshake_failed{peer, each.error, settings}) == each.expected);
     CHECK(is_misconfiguration(each.error) == each.is_misconfiguration);
   }
 }
@@ -204,7 +204,7 @@ TEST_CASE("failures: advice for each reason why an address cannot be bound") {
 }
 
 TEST_CASE("failures: each refusal belongs to one kind") {
-  using server::refusal;
+  using server_side::refusal;
   const std::pair<std::error_code, refusal> rows[] = {
       {wrong_protocol(wire_protocol::tls), refusal::other_transport},
       {errc::decryption_failed, refusal::wrong_noise_key},
@@ -222,7 +222,7 @@ TEST_CASE("failures: each refusal belongs to one kind") {
   };
   for (const auto& [error, kind] : rows) {
     CAPTURE(error.message());
-    CHECK(server::refusal_of(error) == kind);
+    CHECK(server_side::refusal_of(error) == kind);
   }
 }
 

@@ -77,7 +77,8 @@ TEST_CASE("log: a client's events become the documented lines") {
   const auto refused = std::make_error_code(std::errc::connection_refused);
   const auto reset = std::make_error_code(std::errc::connection_reset);
   const auto failed = [&](std::error_code error, bool established) {
-    return client::control_channel_failed{"web", remote, error, 1036ms, established, of_client};
+    return client_side::control_channel_failed{"web",  remote,      error,
+                                               1036ms, established, of_client};
   };
   struct example {
     std::function<void(client_log&)> event;
@@ -86,10 +87,10 @@ TEST_CASE("log: a client's events become the documented lines") {
   const std::string start = "handle{service=web}: rathole::client: ";
   const std::string no_control = "ERROR " + start + "Failed to run the control channel: ";
   const example examples[] = {
-      {[&](auto& log) { log.on(client::control_channel_starting{"web", remote}); },
+      {[&](auto& log) { log.on(client_side::control_channel_starting{"web", remote}); },
        " INFO " + start + "Starting " + digest_of_web +
            ": service web of the server at example.com:2333"},
-      {[&](auto& log) { log.on(client::control_channel_established{"web", remote}); },
+      {[&](auto& log) { log.on(client_side::control_channel_established{"web", remote}); },
        " INFO " + start + "Control channel established"},
       {[&](auto& log) { log.on(failed(errc::authentication_failed, false)); },
        no_control +
@@ -127,29 +128,29 @@ TEST_CASE("log: a client's events become the documented lines") {
       {[&](auto& log) { log.on(failed(reset, true)); },
        no_control + "Connection reset by peer; the server was stopped, or something between cut "
                     "the connection. Retry in 1.036s..."},
-      {[&](auto& log) { log.on(client::data_channel_failed{"web", reset}); },
+      {[&](auto& log) { log.on(client_side::data_channel_failed{"web", reset}); },
        "DEBUG " + start + "Failed to run the data channel: Connection reset by peer"},
-      {[&](auto& log) { log.on(client::data_channel_failed{"web", errc::truncated}); },
+      {[&](auto& log) { log.on(client_side::data_channel_failed{"web", errc::truncated}); },
        "DEBUG " + start +
            "Failed to run the data channel: connection cut in the middle of a message"},
-      {[&](auto& log) { log.on(client::data_channel_failed{"web", errc::limit_reached}); },
+      {[&](auto& log) { log.on(client_side::data_channel_failed{"web", errc::limit_reached}); },
        " WARN " + start +
            "Failed to run the data channel: limit reached; as many connections or data channels "
            "are open as `client.max_forwards`, `client.max_dials` or the limit of open files "
            "allow"},
-      {[&](auto& log) { log.on(client::control_channel_closed{"web", true}); },
+      {[&](auto& log) { log.on(client_side::control_channel_closed{"web", true}); },
        " INFO " + start + "Control channel shutdown"},
-      {[&](auto& log) { log.on(client::data_channel_failed{"web", refused}); },
+      {[&](auto& log) { log.on(client_side::data_channel_failed{"web", refused}); },
        " WARN " + start + "Failed to run the data channel: Connection refused"},
-      {[&](auto& log) { log.on(client::data_channel_failed{"web", errc::end_of_stream}); },
+      {[&](auto& log) { log.on(client_side::data_channel_failed{"web", errc::end_of_stream}); },
        "DEBUG " + start + "Failed to run the data channel: connection closed by the peer"},
-      {[&](auto& log) { log.on(client::local_connect_failed{"web", local, refused}); },
+      {[&](auto& log) { log.on(client_side::local_connect_failed{"web", local, refused}); },
        " WARN " + start +
            "Failed to run the data channel: Failed to connect to 127.0.0.1:80: Connection refused; "
            "nothing listens there: start it, or correct `client.services.web.local_addr`"},
-      {[&](auto& log) { log.on(client::forward_started{"web", 7}); },
+      {[&](auto& log) { log.on(client_side::forward_started{"web", 7}); },
        "DEBUG " + start + "Forward 7 started"},
-      {[&](auto& log) { log.on(client::forward_ended{"web", 7, 3, 4, {}}); },
+      {[&](auto& log) { log.on(client_side::forward_ended{"web", 7, 3, 4, {}}); },
        "DEBUG " + start + "Forward 7 ended: 3 bytes from the visitor, 4 to it"},
   };
   for (const auto& [event, expected] : examples) {
@@ -165,7 +166,7 @@ TEST_CASE("log: a service start is logged once, however often it is retried") {
   kept_log kept(log_level::info);
   client_log log(kept.lines);
   const address remote{"example.com", 2333};
-  for (int i = 0; i < 3; ++i) log.on(client::control_channel_starting{"web", remote});
+  for (int i = 0; i < 3; ++i) log.on(client_side::control_channel_starting{"web", remote});
   CHECK(kept.output() == " INFO handle{service=web}: rathole::client: Starting " + digest_of_web +
                              ": service web of the server at example.com:2333\n");
 }
@@ -175,8 +176,8 @@ TEST_CASE("log: falling back from an IPv6 address to IPv4 is a warning") {
   const address wanted{"::", 2333};
   kept_log kept;
   server_log log(kept.lines);
-  log.on(server::listening{at, &wanted});
-  log.on(server::service_listening{"web", at, &wanted});
+  log.on(server_side::listening{at, &wanted});
+  log.on(server_side::service_listening{"web", at, &wanted});
   const std::string output = kept.output();
   CAPTURE(output);
   const std::string words =
@@ -191,8 +192,8 @@ TEST_CASE("log: leaving out an IPv6 address is a warning") {
   const address at{"::", 2333};
   kept_log kept;
   server_log log(kept.lines);
-  log.on(server::address_left_out{"", at});
-  log.on(server::address_left_out{"web", at});
+  log.on(server_side::address_left_out{"", at});
+  log.on(server_side::address_left_out{"web", at});
   const std::string words =
       "rathole::server: This host has no IPv6: [::]:2333 is left out, since `bind_addr` names "
       "0.0.0.0 with the same port\n";
@@ -209,89 +210,93 @@ TEST_CASE("log: a server's events become the documented lines") {
     std::function<void(server_log&)> event;
     std::string expected;
   };
-  const server::refusal_summary refused{
+  const server_side::refusal_summary refused{
       {1000, 1950, 0, 0, 0, 0, 0, 0, 0, 21, 0}, 2, "192.0.2.7", 2970, 60s};
-  const server::refusal_summary single{{0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0}, 1, "192.0.2.7", 1, 250ms};
+  const server_side::refusal_summary single{
+      {0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0}, 1, "192.0.2.7", 1, 250ms};
   const std::string service = "handle{service=web}: rathole::server: ";
   const std::string connection = "connection{addr=192.0.2.7:40000}: rathole::server: ";
   const std::string channel =
       "connection{addr=192.0.2.7:40000}:handle{service=web}: rathole::server: ";
   const example examples[] = {
-      {[&](auto& log) { log.on(server::listening{at}); },
+      {[&](auto& log) { log.on(server_side::listening{at}); },
        " INFO rathole::server: Listening at [::1]:2333"},
-      {[&](auto& log) { log.on(server::service_listening{"web", at}); },
+      {[&](auto& log) { log.on(server_side::service_listening{"web", at}); },
        " INFO " + service + "Listening at [::1]:2333"},
-      {[&](auto& log) { log.on(server::service_bind_failed{"web", at, in_use, 2s}); },
+      {[&](auto& log) { log.on(server_side::service_bind_failed{"web", at, in_use, 2s}); },
        "ERROR " + service +
            "Failed to listen at [::1]:2333: Address already in use; another program or another "
            "copy "
            "of this one listens there: end it, or choose another port. Retry in 2s..."},
-      {[&](auto& log) { log.on(server::listener_lost{at, in_use, 2s}); },
+      {[&](auto& log) { log.on(server_side::listener_lost{at, in_use, 2s}); },
        "ERROR rathole::server: Failed to listen at [::1]:2333 again: Address already in use; "
        "another program or another copy of this one listens there: end it, or choose another port. "
        "Retry in 2s..."},
-      {[&](auto& log) { log.on(server::accept_failed{"web", in_use, 450ms}); },
+      {[&](auto& log) { log.on(server_side::accept_failed{"web", in_use, 450ms}); },
        "ERROR " + service + "Failed to accept: Address already in use. Retry in 450ms..."},
-      {[&](auto& log) { log.on(server::accept_failed{"", in_use, 1250ms}); },
+      {[&](auto& log) { log.on(server_side::accept_failed{"", in_use, 1250ms}); },
        "ERROR rathole::server: Failed to accept: Address already in use. Retry in 1.25s..."},
-      {[&](auto& log) { log.on(server::handshake_failed{peer, errc::timed_out, of_server}); },
+      {[&](auto& log) { log.on(server_side::handshake_failed{peer, errc::timed_out, of_server}); },
        "DEBUG " + connection + "Failed to handshake: timed out"},
-      {[&](auto& log) { log.on(server::unknown_service{peer, digest_of_web}); },
+      {[&](auto& log) { log.on(server_side::unknown_service{peer, digest_of_web}); },
        "ERROR " + connection + "No such a service " + digest_of_web +
            "; a client's service has a name that none of `server.services` has: the client's log "
            "says which"},
-      {[&](auto& log) { log.on(server::authentication_failed{"web", peer}); },
+      {[&](auto& log) { log.on(server_side::authentication_failed{"web", peer}); },
        "ERROR " + connection +
            "Service web failed the authentication; the client's `token` must be that "
            "of `server.services.web`"},
-      {[&](auto& log) { log.on(server::unknown_service{peer, digest_of_web, true}); },
+      {[&](auto& log) { log.on(server_side::unknown_service{peer, digest_of_web, true}); },
        "DEBUG " + connection + "No such a service " + digest_of_web +
            "; a client's service has a name that none of `server.services` has: the client's log "
            "says which"},
-      {[&](auto& log) { log.on(server::authentication_failed{"web", peer, true}); },
+      {[&](auto& log) { log.on(server_side::authentication_failed{"web", peer, true}); },
        "DEBUG " + connection +
            "Service web failed the authentication; the client's `token` must be that "
            "of `server.services.web`"},
-      {[&](auto& log) { log.on(server::connections_refused{refused}); },
+      {[&](auto& log) { log.on(server_side::connections_refused{refused}); },
        " WARN rathole::server: Refused 2971 connections from 2 sources in 60s: 1000 dropped "
        "because "
        "too many, 1950 timed out, 21 wrong token; most from 192.0.2.7 (2970)"},
-      {[&](auto& log) { log.on(server::connections_refused{single}); },
+      {[&](auto& log) { log.on(server_side::connections_refused{single}); },
        " WARN rathole::server: Refused 1 connection from 1 source in 250ms: 1 of another "
        "transport; "
        "most from 192.0.2.7 (1)"},
-      {[&](auto& log) { log.on(server::control_channel_established{"web", peer}); },
+      {[&](auto& log) { log.on(server_side::control_channel_established{"web", peer}); },
        " INFO " + channel + "Control channel established"},
-      {[&](auto& log) { log.on(server::control_channel_replaced{"web", peer, at}); },
+      {[&](auto& log) { log.on(server_side::control_channel_replaced{"web", peer, at}); },
        " WARN " + channel +
            "Dropping previous control channel for service web: the client at [::1]:2333 takes its "
            "place; if this goes on, two clients have the service"},
       {[&](auto& log) {
-         log.on(server::control_channel_closed{"web", peer, errc::end_of_stream, 1s, of_server});
+         log.on(
+             server_side::control_channel_closed{"web", peer, errc::end_of_stream, 1s, of_server});
        },
        " INFO " + channel + "Control channel shutdown: the client closed the connection"},
       {[&](auto& log) {
-         log.on(server::control_channel_closed{"web", peer, errc::stopped, 1s, of_server});
+         log.on(server_side::control_channel_closed{"web", peer, errc::stopped, 1s, of_server});
        },
        " INFO " + channel + "Control channel shutdown"},
-      {[&](auto& log) { log.on(server::visitor_refused{"web", peer, errc::limit_reached}); },
+      {[&](auto& log) { log.on(server_side::visitor_refused{"web", peer, errc::limit_reached}); },
        " WARN " + service +
            "Visitor 192.0.2.7:40000 refused: limit reached; as many as `max_waiting_visitors` "
            "of `server.services.web` wait for the client"},
-      {[&](auto& log) { log.on(server::visitor_refused{"web", peer, errc::limit_reached, true}); },
+      {[&](auto& log) {
+         log.on(server_side::visitor_refused{"web", peer, errc::limit_reached, true});
+       },
        " WARN " + service +
            "Visitor 192.0.2.7:40000 refused: limit reached; connections from the client's own "
            "address get no answer: the service may lead back to itself"},
-      {[&](auto& log) { log.on(server::visitor_refused{"web", peer, errc::timed_out}); },
+      {[&](auto& log) { log.on(server_side::visitor_refused{"web", peer, errc::timed_out}); },
        " WARN " + service +
            "Visitor 192.0.2.7:40000 refused: timed out; the client made no data channel within "
            "`visitor_timeout` of `server.services.web`: see the client's log"},
-      {[&](auto& log) { log.on(server::visitor_refused{"web", peer, errc::stopped}); },
+      {[&](auto& log) { log.on(server_side::visitor_refused{"web", peer, errc::stopped}); },
        " WARN " + service +
            "Visitor 192.0.2.7:40000 refused: stopped; the server or the service ends"},
-      {[&](auto& log) { log.on(server::forward_started{"web", peer, 8}); },
+      {[&](auto& log) { log.on(server_side::forward_started{"web", peer, 8}); },
        "DEBUG " + service + "Forward 8 started for visitor 192.0.2.7:40000"},
-      {[&](auto& log) { log.on(server::forward_ended{"web", peer, 8, 3, 4, in_use}); },
+      {[&](auto& log) { log.on(server_side::forward_ended{"web", peer, 8, 3, 4, in_use}); },
        "DEBUG " + service +
            "Forward 8 ended: 3 bytes from the visitor, 4 to it: Address already in use"},
   };
@@ -314,15 +319,15 @@ TEST_CASE("log: lines that visitors can cause without limit are written once per
   const address at{"192.0.2.7", 1};
   current_time = time_point(1h);
   const auto emit_all = [&] {
-    at_server.on(server::visitor_refused{"web", at, errc::limit_reached});
-    at_server.on(server::visitor_refused{"web", at, errc::timed_out});
-    at_server.on(server::visitor_refused{"mail", at, errc::timed_out});
+    at_server.on(server_side::visitor_refused{"web", at, errc::limit_reached});
+    at_server.on(server_side::visitor_refused{"web", at, errc::timed_out});
+    at_server.on(server_side::visitor_refused{"mail", at, errc::timed_out});
     const auto shortage = std::make_error_code(std::errc::too_many_files_open);
-    at_server.on(server::accept_failed{"", shortage, 100ms});
-    at_server.on(server::accept_failed{"", out_of_memory(), 100ms});
-    at_server.on(server::accept_failed{"web", shortage, 700ms});
-    at_client.on(client::data_channel_failed{"web", errc::limit_reached});
-    at_client.on(client::local_connect_failed{"web", at, errc::limit_reached});
+    at_server.on(server_side::accept_failed{"", shortage, 100ms});
+    at_server.on(server_side::accept_failed{"", out_of_memory(), 100ms});
+    at_server.on(server_side::accept_failed{"web", shortage, 700ms});
+    at_client.on(client_side::data_channel_failed{"web", errc::limit_reached});
+    at_client.on(client_side::local_connect_failed{"web", at, errc::limit_reached});
   };
   for (int i = 0; i < 4; ++i) emit_all();
   CHECK(std::ranges::count(kept.text.str(), '\n') == 8);
@@ -349,7 +354,7 @@ TEST_CASE(
     return static_cast<std::uint64_t>(std::ranges::count(kept.text.str(), '\n'));
   };
   const auto fail = [&](std::string_view service, std::error_code error, bool established) {
-    log.on(client::control_channel_failed{service, remote, error, 1s, established, of_client});
+    log.on(client_side::control_channel_failed{service, remote, error, 1s, established, of_client});
   };
   current_time = time_point(1h);
   const auto refused = std::make_error_code(std::errc::connection_refused);
@@ -377,11 +382,11 @@ TEST_CASE("log: a server explains why clients are refused once per cause and int
   for (std::uint16_t port = 1; port < 20; ++port) {
     const address peer{"192.0.2.7", port};
     for (const auto look : {protocol::wire_protocol::tls, protocol::wire_protocol::http}) {
-      log.on(server::handshake_failed{peer, protocol::wrong_protocol(look), of_server});
+      log.on(server_side::handshake_failed{peer, protocol::wrong_protocol(look), of_server});
     }
     for (const auto error : {errc::timed_out, errc::end_of_stream, errc::limit_reached,
                              errc::closed_in_handshake, errc::malformed_message}) {
-      log.on(server::handshake_failed{peer, error, of_server});
+      log.on(server_side::handshake_failed{peer, error, of_server});
     }
   }
   CHECK(std::ranges::count(kept.text.str(), '\n') == 2);
@@ -394,7 +399,7 @@ TEST_CASE("log: a server warns if a client repeatedly closes what was just start
   server_log log(kept.lines, {}, [] { return current_time; });
   const address peer{"192.0.2.7", 1};
   const auto close_after = [&](duration lasted, std::error_code error = errc::end_of_stream) {
-    log.on(server::control_channel_closed{"web", peer, error, lasted, of_server});
+    log.on(server_side::control_channel_closed{"web", peer, error, lasted, of_server});
   };
   SUBCASE("its control channel, always after the same time") {
     for (const duration lasted : {1100ms, 900ms}) close_after(lasted);
@@ -414,9 +419,9 @@ TEST_CASE("log: a server warns if a client repeatedly closes what was just start
     CHECK(kept.text.str().empty());
   }
   SUBCASE("its UDP data channels") {
-    const server::udp_channel_lost lost{"web", peer, 10ms, errc::end_of_stream};
+    const server_side::udp_channel_lost lost{"web", peer, 10ms, errc::end_of_stream};
     for (int i = 0; i < 2; ++i) log.on(lost);
-    log.on(server::udp_channel_lost{"web", peer, 5s, errc::end_of_stream});
+    log.on(server_side::udp_channel_lost{"web", peer, 5s, errc::end_of_stream});
     for (int i = 0; i < 2; ++i) log.on(lost);
     CHECK(kept.text.str().empty());
     log.on(lost);
@@ -426,24 +431,25 @@ TEST_CASE("log: a server warns if a client repeatedly closes what was just start
   SUBCASE("the connections of its visitors, unless the service may be a loop") {
     current_time = time_point(1h);
     const auto reset = std::make_error_code(std::errc::connection_reset);
-    log.on(server::visitor_refused{"web", peer, errc::limit_reached, true});
-    for (int i = 0; i < 9; ++i) log.on(server::forward_ended{"web", peer, 1, 3, 0, reset});
+    log.on(server_side::visitor_refused{"web", peer, errc::limit_reached, true});
+    for (int i = 0; i < 9; ++i) log.on(server_side::forward_ended{"web", peer, 1, 3, 0, reset});
     CHECK_FALSE(kept.text.str().contains("its local service must run"));
     current_time += repeat_interval;
-    log.on(server::forward_ended{"web", peer, 1, 3, 0, reset});
+    log.on(server_side::forward_ended{"web", peer, 1, 3, 0, reset});
     CHECK(kept.text.str().contains("its local service must run"));
   }
   SUBCASE("the connections of its visitors") {
     const auto reset = std::make_error_code(std::errc::connection_reset);
-    for (int i = 0; i < 2; ++i) log.on(server::forward_ended{"web", peer, 1, 3, 0, reset});
-    log.on(server::forward_ended{"web", peer, 1, 3, 5, reset});
-    for (int i = 0; i < 9; ++i) log.on(server::forward_ended{"web", peer, 1, 3, 0, {}});
+    for (int i = 0; i < 2; ++i) log.on(server_side::forward_ended{"web", peer, 1, 3, 0, reset});
+    log.on(server_side::forward_ended{"web", peer, 1, 3, 5, reset});
+    for (int i = 0; i < 9; ++i) log.on(server_side::forward_ended{"web", peer, 1, 3, 0, {}});
     CHECK(kept.text.str().empty());
-    for (int i = 0; i < 2; ++i) log.on(server::forward_ended{"web", peer, 1, 3, 0, reset});
+    for (int i = 0; i < 2; ++i) log.on(server_side::forward_ended{"web", peer, 1, 3, 0, reset});
     // Those that the visitors broke do not count, neither for nor against the client.
-    for (int i = 0; i < 9; ++i) log.on(server::forward_ended{"web", peer, 1, 3, 0, reset, true});
+    for (int i = 0; i < 9; ++i)
+      log.on(server_side::forward_ended{"web", peer, 1, 3, 0, reset, true});
     CHECK(kept.text.str().empty());
-    log.on(server::forward_ended{"web", peer, 1, 3, 0, reset});
+    log.on(server_side::forward_ended{"web", peer, 1, 3, 0, reset});
     CHECK(kept.text.str().find("its local service must run") != std::string::npos);
   }
 }
@@ -456,16 +462,16 @@ TEST_CASE("log: a port that stays in use is an error once, until the reason chan
   const auto in_use = std::make_error_code(std::errc::address_in_use);
   const auto denied = std::make_error_code(std::errc::permission_denied);
   const auto lines = [&] { return std::ranges::count(kept.text.str(), '\n'); };
-  log.on(server::service_bind_failed{"web", at, in_use, 1s});
-  log.on(server::listener_lost{at, in_use, 1s});
+  log.on(server_side::service_bind_failed{"web", at, in_use, 1s});
+  log.on(server_side::listener_lost{at, in_use, 1s});
   CHECK(lines() == 2);
   for (int i = 0; i < 9; ++i) {
     current_time += repeat_interval;
-    log.on(server::service_bind_failed{"web", at, in_use, 1s, true});
-    log.on(server::listener_lost{at, in_use, 1s, true});
+    log.on(server_side::service_bind_failed{"web", at, in_use, 1s, true});
+    log.on(server_side::listener_lost{at, in_use, 1s, true});
   }
   CHECK(lines() == 2);
-  log.on(server::service_bind_failed{"web", at, denied, 1s});
+  log.on(server_side::service_bind_failed{"web", at, denied, 1s});
   CHECK(lines() == 3);
 }
 
@@ -506,17 +512,17 @@ TEST_CASE("log: a client that reconnects all the time writes a bounded number of
   const address peer{"192.0.2.1", 1};
   const config::server settings;
   for (int i = 0; i < 10'000; ++i) {
-    log.on(server::control_channel_established{"web", peer});
-    log.on(server::service_listening{"web", peer});
-    log.on(server::service_bind_failed{"web", peer, errc::timed_out, 1s});
-    log.on(server::control_channel_closed{"web", peer, errc::end_of_stream, 1h, settings});
-    log.on(server::service_loops{"web", peer});
+    log.on(server_side::control_channel_established{"web", peer});
+    log.on(server_side::service_listening{"web", peer});
+    log.on(server_side::service_bind_failed{"web", peer, errc::timed_out, 1s});
+    log.on(server_side::control_channel_closed{"web", peer, errc::end_of_stream, 1h, settings});
+    log.on(server_side::service_loops{"web", peer});
   }
   const std::string all = kept.text.str();
   CHECK(std::ranges::count(all, '\n') <= static_cast<std::ptrdiff_t>(4 * max_service_lines + 1));
   kept.text.str("");
   current_time += repeat_interval;
-  log.on(server::control_channel_established{"web", peer});
+  log.on(server_side::control_channel_established{"web", peer});
   CHECK(kept.output() ==
         " INFO connection{addr=192.0.2.1:1}:handle{service=web}: rathole::server: Control "
         "channel established (9980 more before)\n");
@@ -528,15 +534,15 @@ TEST_CASE("log: names cannot add lines, move the cursor, or grow without bound")
   const address at{"h\x9bst\xe2\x80\xae", 1};
   kept_log kept;
   server_log server_lines(kept.lines);
-  server_lines.on(server::service_listening{hostile_name, at});
-  server_lines.on(server::authentication_failed{hostile_name, at});
-  server_lines.on(server::control_channel_replaced{hostile_name, at, at});
-  server_lines.on(server::visitor_refused{hostile_name, at, errc::timed_out});
+  server_lines.on(server_side::service_listening{hostile_name, at});
+  server_lines.on(server_side::authentication_failed{hostile_name, at});
+  server_lines.on(server_side::control_channel_replaced{hostile_name, at, at});
+  server_lines.on(server_side::visitor_refused{hostile_name, at, errc::timed_out});
   client_log client_lines(kept.lines);
-  client_lines.on(client::control_channel_established{hostile_name, at});
-  client_lines.on(client::control_channel_failed{hostile_name, at, errc::authentication_failed, 1s,
-                                                 false, of_client});
-  client_lines.on(client::local_connect_failed{hostile_name, at, errc::timed_out});
+  client_lines.on(client_side::control_channel_established{hostile_name, at});
+  client_lines.on(client_side::control_channel_failed{hostile_name, at, errc::authentication_failed,
+                                                      1s, false, of_client});
+  client_lines.on(client_side::local_connect_failed{hostile_name, at, errc::timed_out});
   const std::string all = kept.text.str();
   CHECK(std::ranges::count(all, '\n') == 7);
   CHECK(all.find('\x1b') == all.npos);

@@ -23,23 +23,23 @@ TEST_CASE("service counter: a service counts while a client serves it and its ad
   const config::server settings;
   const auto in_use = std::make_error_code(std::errc::address_in_use);
   const auto close = [&](const char* service) {
-    counted.on(server::control_channel_closed{service, at, errc::end_of_stream, 1s, settings});
+    counted.on(server_side::control_channel_closed{service, at, errc::end_of_stream, 1s, settings});
   };
   for (const char* service : {"web", "mail"}) {
-    counted.on(server::control_channel_established{service, at});
+    counted.on(server_side::control_channel_established{service, at});
   }
   CHECK(counted.count() == 2);
-  for (int i = 0; i < 3; ++i) counted.on(server::service_bind_failed{"web", at, in_use, 1s});
+  for (int i = 0; i < 3; ++i) counted.on(server_side::service_bind_failed{"web", at, in_use, 1s});
   CHECK(counted.count() == 1);
   CHECK(changes == 3);
-  counted.on(server::service_listening{"web", at});
+  counted.on(server_side::service_listening{"web", at});
   CHECK(counted.count() == 2);
   CHECK(changes == 4);
-  counted.on(server::service_bind_failed{"web", at, in_use, 1s});
+  counted.on(server_side::service_bind_failed{"web", at, in_use, 1s});
   close("web");
   close("mail");
   CHECK(counted.count() == 0);
-  counted.on(server::control_channel_established{"web", at});
+  counted.on(server_side::control_channel_established{"web", at});
   CHECK(counted.count() == 1);
 }
 
@@ -51,9 +51,9 @@ TEST_CASE("service counter: the first services without a client are named") {
   all[0].name = "web";
   all[1].name = "my mail";
   CHECK(counted.unserved(all) == "web, my mail");
-  counted.on(server::control_channel_established{"web", at});
+  counted.on(server_side::control_channel_established{"web", at});
   CHECK(counted.unserved(all) == "my mail");
-  counted.on(server::control_channel_established{"my mail", at});
+  counted.on(server_side::control_channel_established{"my mail", at});
   CHECK(counted.unserved(all).empty());
   all.resize(30);
   CHECK(counted.unserved(all).ends_with(" and 18 more"));

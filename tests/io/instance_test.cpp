@@ -38,10 +38,10 @@ struct recorder {
   int accept_failures = 0;
   std::optional<std::error_code> lost;
 
-  void on(const server::listening& event) { clients_port = event.at.port; }
-  void on(const server::service_listening& event) { visitors_port = event.at.port; }
-  void on(const server::accept_failed&) { ++accept_failures; }
-  void on(const client::control_channel_failed& event) { lost = event.error; }
+  void on(const server_side::listening& event) { clients_port = event.at.port; }
+  void on(const server_side::service_listening& event) { visitors_port = event.at.port; }
+  void on(const server_side::accept_failed&) { ++accept_failures; }
+  void on(const client_side::control_channel_failed& event) { lost = event.error; }
 };
 
 null_observer ignore_events;
@@ -137,11 +137,11 @@ TEST_SUITE("settings that a client or server cannot have") {
                             config::transport_kind::websocket}) {
       auto on_server = server_settings();
       on_server.transport.kind = kind;
-      server::basic_server server(plain(context), on_server, ignore_events);
+      server_side::basic_server server(plain(context), on_server, ignore_events);
       CHECK(end_of(context, server) == errc::wrong_transport);
       auto on_client = client_settings(1, 1);
       on_client.transport.kind = kind;
-      client::basic_client client(plain(context), on_client, ignore_events);
+      client_side::basic_client client(plain(context), on_client, ignore_events);
       CHECK(end_of(context, client) == errc::wrong_transport);
       CHECK(client.tasks() == 0);
     }
@@ -151,14 +151,14 @@ TEST_SUITE("settings that a client or server cannot have") {
     asio::io_context context(1);
     auto settings = client_settings(1, 1);
     settings.transport.tcp.proxy.emplace().host = "proxy";
-    client::basic_client direct(plain(context), settings, ignore_events);
+    client_side::basic_client direct(plain(context), settings, ignore_events);
     CHECK(end_of(context, direct) == errc::wrong_transport);
     proxy::settings other;
     other.proxy = address{"other", 1080};
     transport::proxied through(io::asio_runtime(context), {}, other);
-    client::basic_client elsewhere(through, settings, ignore_events);
+    client_side::basic_client elsewhere(through, settings, ignore_events);
     CHECK(end_of(context, elsewhere) == errc::wrong_transport);
-    client::basic_client unasked(through, client_settings(1, 1), ignore_events);
+    client_side::basic_client unasked(through, client_settings(1, 1), ignore_events);
     CHECK(end_of(context, unasked) == errc::wrong_transport);
   }
 
@@ -166,18 +166,19 @@ TEST_SUITE("settings that a client or server cannot have") {
     asio::io_context context(1);
     auto on_server = server_settings();
     on_server.services.push_back(on_server.services.front());
-    server::basic_server server(plain(context), on_server, ignore_events);
+    server_side::basic_server server(plain(context), on_server, ignore_events);
     CHECK(end_of(context, server) == errc::invalid_settings);
     auto on_client = client_settings(1, 1);
     on_client.services.push_back(on_client.services.front());
-    client::basic_client client(plain(context), on_client, ignore_events);
+    client_side::basic_client client(plain(context), on_client, ignore_events);
     CHECK(end_of(context, client) == errc::invalid_settings);
   }
 
   TEST_CASE("an update with invalid settings fails and changes nothing") {
     asio::io_context context(1);
     recorder seen;
-    server::basic_server<tcp_transport, recorder> server(plain(context), server_settings(), seen);
+    server_side::basic_server<tcp_transport, recorder> server(plain(context), server_settings(),
+                                                              seen);
     server.async_run([](std::error_code) {});
     run_until(context, [&] { return seen.clients_port != 0; });
     auto next = server_settings();
@@ -187,7 +188,7 @@ TEST_SUITE("settings that a client or server cannot have") {
     run_until(context, [&] { return updated.has_value(); });
     CHECK(*updated == errc::wrong_transport);
 
-    client::basic_client client(plain(context), client_settings(seen.clients_port, 1), seen);
+    client_side::basic_client client(plain(context), client_settings(seen.clients_port, 1), seen);
     client.async_run([](std::error_code) {});
     run_until(context, [&] { return seen.visitors_port != 0; });
     auto other = client_settings(1, 1);
@@ -209,10 +210,10 @@ TEST_SUITE("settings that a client or server cannot have") {
       CHECK(watched_transport::last_options->nodelay == true);
     };
     check_options([](watched_transport tunnel) {
-      client::basic_client client(std::move(tunnel), client_settings(1, 1), ignore_events);
+      client_side::basic_client client(std::move(tunnel), client_settings(1, 1), ignore_events);
     });
     check_options([](watched_transport tunnel) {
-      server::basic_server server(std::move(tunnel), server_settings(), ignore_events);
+      server_side::basic_server server(std::move(tunnel), server_settings(), ignore_events);
     });
   }
 }
@@ -221,7 +222,8 @@ TEST_SUITE("client and server in one context") {
   TEST_CASE("a visitor is forwarded, and stopping ends both operations") {
     asio::io_context context(1);
     recorder seen;
-    server::basic_server<tcp_transport, recorder> server(plain(context), server_settings(), seen);
+    server_side::basic_server<tcp_transport, recorder> server(plain(context), server_settings(),
+                                                              seen);
     std::optional<std::error_code> server_ended;
     server.async_run([&](std::error_code ec) { server_ended = ec; });
     run_until(context, [&] { return seen.clients_port != 0; });
@@ -231,7 +233,7 @@ TEST_SUITE("client and server in one context") {
       auto accepted = local.accept();
       accepted->send_all(accepted->receive_all());
     });
-    client::basic_client<tcp_transport, recorder> client(
+    client_side::basic_client<tcp_transport, recorder> client(
         plain(context), client_settings(seen.clients_port, local.port()), seen);
     std::optional<std::error_code> client_ended;
     client.async_run([&](std::error_code ec) { client_ended = ec; });
@@ -260,11 +262,11 @@ TEST_SUITE("client and server in one context") {
     recorder seen;
     auto settings = server_settings();
     settings.services[0].pool.size = 0;
-    server::basic_server<tcp_transport, recorder> server(plain(context), settings, seen);
+    server_side::basic_server<tcp_transport, recorder> server(plain(context), settings, seen);
     server.async_run([](std::error_code) {});
     run_until(context, [&] { return seen.clients_port != 0; });
     tcp_socket local = tcp_socket::listen();
-    client::basic_client<tcp_transport, recorder> client(
+    client_side::basic_client<tcp_transport, recorder> client(
         plain(context), client_settings(seen.clients_port, local.port()), seen);
     client.async_run([](std::error_code) {});
     run_until(context, [&] { return seen.visitors_port != 0; });
@@ -293,9 +295,9 @@ TEST_SUITE("client and server in one context") {
       int refused = 0;
       std::function<void()> stop;
 
-      void on(const server::listening& event) { clients_port = event.at.port; }
-      void on(const server::service_listening& event) { visitors_port = event.at.port; }
-      void on(const server::visitor_refused&) {
+      void on(const server_side::listening& event) { clients_port = event.at.port; }
+      void on(const server_side::service_listening& event) { visitors_port = event.at.port; }
+      void on(const server_side::visitor_refused&) {
         ++refused;
         stop();
       }
@@ -304,12 +306,12 @@ TEST_SUITE("client and server in one context") {
     auto settings = server_settings();
     settings.services[0].pool.size = 0;
     settings.services[0].pool.max_waiting_visitors = 2;
-    server::basic_server<tcp_transport, stopper> server(plain(context), settings, seen);
+    server_side::basic_server<tcp_transport, stopper> server(plain(context), settings, seen);
     seen.stop = [&] { server.stop_now(); };
     std::optional<std::error_code> ended;
     server.async_run([&](std::error_code ec) { ended = ec; });
     run_until(context, [&] { return seen.clients_port != 0; });
-    client::basic_client<tcp_transport> client(
+    client_side::basic_client<tcp_transport> client(
         plain(context), client_settings(seen.clients_port, 1), ignore_events);
     client.async_run([](std::error_code) {});
     run_until(context, [&] { return seen.visitors_port != 0; });
@@ -322,7 +324,8 @@ TEST_SUITE("client and server in one context") {
 
   TEST_CASE("a server that is stopped before it listens ends without an error") {
     asio::io_context context(1);
-    server::basic_server<tcp_transport> server(plain(context), server_settings(), ignore_events);
+    server_side::basic_server<tcp_transport> server(plain(context), server_settings(),
+                                                    ignore_events);
     std::optional<std::error_code> ended;
     server.async_run([&](std::error_code ec) { ended = ec; });
     server.stop();
@@ -337,7 +340,7 @@ TEST_SUITE("client and server in one context") {
     settings.shutdown_grace = std::chrono::milliseconds::max();
     settings.handshake_timeout = std::chrono::milliseconds::max();
     settings.heartbeat_interval = std::chrono::milliseconds::max();
-    server::basic_server<tcp_transport, recorder> server(plain(context), settings, seen);
+    server_side::basic_server<tcp_transport, recorder> server(plain(context), settings, seen);
     server.async_run([](std::error_code) {});
     run_until(context, [&] { return seen.clients_port != 0; });
     tcp_socket local = tcp_socket::listen();
@@ -345,7 +348,7 @@ TEST_SUITE("client and server in one context") {
     on_client.handshake_timeout = std::chrono::milliseconds::max();
     on_client.connect_timeout = std::chrono::milliseconds::max();
     on_client.heartbeat_timeout = std::chrono::milliseconds::max();
-    client::basic_client<tcp_transport, recorder> client(plain(context), on_client, seen);
+    client_side::basic_client<tcp_transport, recorder> client(plain(context), on_client, seen);
     client.async_run([](std::error_code) {});
     run_until(context, [&] { return seen.visitors_port != 0; });
     CHECK_FALSE(seen.lost);
@@ -377,7 +380,7 @@ TEST_SUITE("client and server in one context") {
     tcp_socket taken = tcp_socket::listen();
     auto settings = server_settings();
     settings.bind_addr = address{"127.0.0.1", taken.port()};
-    server::basic_server<tcp_transport> server(plain(context), settings, ignore_events);
+    server_side::basic_server<tcp_transport> server(plain(context), settings, ignore_events);
     std::optional<std::error_code> ended;
     asio::co_spawn(context, awaited(server),
                    [&](std::exception_ptr, std::error_code ec) { ended = ec; });
@@ -389,7 +392,8 @@ TEST_SUITE("client and server in one context") {
   TEST_CASE("cancelling the operation stops the instance in order") {
     asio::io_context context(1);
     recorder seen;
-    server::basic_server<tcp_transport, recorder> server(plain(context), server_settings(), seen);
+    server_side::basic_server<tcp_transport, recorder> server(plain(context), server_settings(),
+                                                              seen);
     asio::cancellation_signal cancel;
     std::optional<std::error_code> ended;
     server.async_run(
@@ -406,8 +410,8 @@ TEST_SUITE("client and server in one context") {
     tcp_socket refused = tcp_socket::listen();
     const std::uint16_t port = refused.port();
     refused.close();
-    client::basic_client<tcp_transport, recorder> client(plain(context), client_settings(port, 1),
-                                                         seen);
+    client_side::basic_client<tcp_transport, recorder> client(plain(context),
+                                                              client_settings(port, 1), seen);
     std::optional<std::error_code> ended;
     client.async_run([&](std::error_code ec) { ended = ec; });
     run_until(context, [&] { return seen.lost.has_value(); });
@@ -463,11 +467,11 @@ TEST_SUITE("client and server in one context") {
     tcp_socket local = tcp_socket::listen();
     tcp_socket visitor;
     {
-      server::basic_server<tcp_transport, recorder> server(plain(*context), server_settings(),
-                                                           seen);
+      server_side::basic_server<tcp_transport, recorder> server(plain(*context), server_settings(),
+                                                                seen);
       server.async_run([](std::error_code) {});
       run_until(*context, [&] { return seen.clients_port != 0; });
-      client::basic_client<tcp_transport, recorder> client(
+      client_side::basic_client<tcp_transport, recorder> client(
           plain(*context), client_settings(seen.clients_port, local.port()), seen);
       client.async_run([](std::error_code) {});
       run_until(*context, [&] { return seen.visitors_port != 0; });
@@ -481,7 +485,8 @@ TEST_SUITE("client and server in one context") {
   TEST_CASE("running out of descriptors pauses accepting, and does not end it") {
     asio::io_context context(1);
     recorder seen;
-    server::basic_server<tcp_transport, recorder> server(plain(context), server_settings(), seen);
+    server_side::basic_server<tcp_transport, recorder> server(plain(context), server_settings(),
+                                                              seen);
     server.async_run([](std::error_code) {});
     run_until(context, [&] { return seen.clients_port != 0; });
 
@@ -496,7 +501,7 @@ TEST_SUITE("client and server in one context") {
     ::setrlimit(RLIMIT_NOFILE, &before);
 
     tcp_socket local = tcp_socket::listen();
-    client::basic_client<tcp_transport, recorder> client(
+    client_side::basic_client<tcp_transport, recorder> client(
         plain(context), client_settings(seen.clients_port, local.port()), seen);
     client.async_run([](std::error_code) {});
     run_until(context, [&] { return seen.visitors_port != 0; });

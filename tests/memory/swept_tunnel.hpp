@@ -158,12 +158,12 @@ class swept_tunnel {
 
  private:
   struct observer {
-    void on(const server::ready&) { *flag = true; }
-    void on(const client::control_channel_established&) { *flag = true; }
+    void on(const server_side::ready&) { *flag = true; }
+    void on(const client_side::control_channel_established&) { *flag = true; }
     bool* flag;
   };
-  using server_type = server::basic_server<typename Kit::layered_tcp, observer>;
-  using client_type = client::basic_client<typename Kit::layered_tcp, observer>;
+  using server_type = server_side::basic_server<typename Kit::layered_tcp, observer>;
+  using client_type = client_side::basic_client<typename Kit::layered_tcp, observer>;
 
   /// A UDP socket that records what it receives, or sends it back.
   struct udp_peer {

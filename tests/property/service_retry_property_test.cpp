@@ -54,13 +54,13 @@ class checked_owner {
     RC_ASSERT(retry_.is_attempt_unwanted() == (attempting_ && !wanted_));
     while (const auto action = retry_.poll(now_)) {
       RC_ASSERT_FALSE(finished_);
-      if (std::holds_alternative<client::start_attempt>(*action)) {
+      if (std::holds_alternative<client_side::start_attempt>(*action)) {
         RC_ASSERT_FALSE(attempting_);
         RC_ASSERT_FALSE(stopped_);
         RC_ASSERT(now_ >= may_start_);
         attempting_ = wanted_ = true;
         outdated_ = false;
-      } else if (const auto* const failure = std::get_if<client::report_failure>(&*action)) {
+      } else if (const auto* const failure = std::get_if<client_side::report_failure>(&*action)) {
         RC_ASSERT(reports_due_ == 1);
         --reports_due_;
         RC_ASSERT(failure->reason == reason_);
@@ -101,7 +101,7 @@ class checked_owner {
   }
 
   std::mt19937_64 random_;
-  client::service_retry retry_{1s};
+  client_side::service_retry retry_{1s};
   time_point now_{1h};
   /// No attempt may start earlier.
   time_point may_start_{};

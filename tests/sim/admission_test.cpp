@@ -12,7 +12,7 @@
 using namespace rathole;
 using namespace std::chrono_literals;
 using protocol::bincode;
-using server::refusal;
+using server_side::refusal;
 using test::bytes, test::read_once, test::sim_tunnel;
 
 namespace {
@@ -55,8 +55,8 @@ void limit(sim_tunnel& tunnel, std::size_t total, std::size_t per_address) {
 
 /// Records the summaries of a server.
 struct summaries {
-  void on(const server::connections_refused& e) { all.push_back(e.what); }
-  std::vector<server::refusal_summary> all;
+  void on(const server_side::connections_refused& e) { all.push_back(e.what); }
+  std::vector<server_side::refusal_summary> all;
 };
 
 }  // namespace
@@ -76,8 +76,8 @@ TEST_CASE("admission: the oldest connection of an address is closed for its newe
   CHECK(flood.still_open() == 3);
   CHECK(flood.is_open(7));
   const auto& events = tunnel.server->events;
-  CHECK(events.count<server::handshake_failed>() == 7);
-  CHECK(events.last_error<server::handshake_failed>() == errc::limit_reached);
+  CHECK(events.count<server_side::handshake_failed>() == 7);
+  CHECK(events.last_error<server_side::handshake_failed>() == errc::limit_reached);
   flood.leave();
   quiet.leave();
   tunnel.stop_all();
@@ -103,7 +103,7 @@ TEST_CASE("admission: a flood from the client's own address keeps out neither it
   CHECK(tunnel.serves_again(3s));
   flood.join(50);
   CHECK(tunnel.bench.must(tunnel.visit("nor now")) == "nor now");
-  CHECK(tunnel.client->events.count<client::control_channel_failed>() == 0);
+  CHECK(tunnel.client->events.count<client_side::control_channel_failed>() == 0);
   flood.leave();
   tunnel.stop_all();
 }
@@ -119,7 +119,7 @@ TEST_CASE("admission: a flood from many addresses displaces no data channel of a
     flood.emplace_back(tunnel, ("flood" + std::to_string(i)).c_str()).join(2);
     if (i % 10 == 0) CHECK(tunnel.bench.must(tunnel.visit("in between")) == "in between");
   }
-  CHECK(tunnel.client->events.count<client::data_channel_failed>() == 0);
+  CHECK(tunnel.client->events.count<client_side::data_channel_failed>() == 0);
   flood.clear();
   tunnel.stop_all();
 }
@@ -136,7 +136,7 @@ TEST_CASE("admission: an authenticated connection is no longer counted") {
     tunnel.bench.must(visitors.back().write(bytes("hello")));
     CHECK(tunnel.bench.must(read_once(visitors.back())) == "hello");
   }
-  CHECK(tunnel.server->events.count<server::handshake_failed>() == 0);
+  CHECK(tunnel.server->events.count<server_side::handshake_failed>() == 0);
   visitors.clear();
   tunnel.stop_all();
 }
@@ -195,8 +195,8 @@ TEST_CASE(
   CHECK(took >= 5s);
   CHECK(took < 5s + 100ms);
   tunnel.world.run_for(1s);
-  CHECK(tunnel.server->events.count<server::handshake_failed>() +
-            tunnel.server->events.count<server::unknown_service>() ==
+  CHECK(tunnel.server->events.count<server_side::handshake_failed>() +
+            tunnel.server->events.count<server_side::unknown_service>() ==
         1);
   peer.close();
   tunnel.server->stop();
@@ -224,7 +224,7 @@ TEST_CASE("admission: a replayed handshake does not authenticate, nor does a gue
   tunnel.bench.must(first.write(recorded));
   const auto& events = tunnel.server->events;
   REQUIRE(tunnel.run_until([&] {
-    return events.count<server::control_channel_established>() == 1;
+    return events.count<server_side::control_channel_established>() == 1;
   }) == sim::outcome::done);
 
   auto replay = tunnel.bench.must(tunnel.bench.dial(server_port));
@@ -232,8 +232,8 @@ TEST_CASE("admission: a replayed handshake does not authenticate, nor does a gue
   tunnel.bench.must(replay.write(recorded));
   const std::string verdict = tunnel.bench.must(read_once(replay));
   CHECK(bincode::decode_ack(bytes(verdict)) == protocol::ack::authentication_failed);
-  CHECK(events.count<server::authentication_failed>() == 1);
-  CHECK(events.count<server::control_channel_replaced>() == 0);
+  CHECK(events.count<server_side::authentication_failed>() == 1);
+  CHECK(events.count<server_side::control_channel_replaced>() == 0);
 
   // It is closed at once, not at the time-out.
   auto guess = tunnel.bench.must(tunnel.bench.dial(server_port));
@@ -242,7 +242,7 @@ TEST_CASE("admission: a replayed handshake does not authenticate, nor does a gue
   const auto asked = tunnel.world.now();
   CHECK(tunnel.bench.must(read_once(guess)) == "");
   CHECK(tunnel.world.now() - asked < 1s);
-  CHECK(events.last_error<server::handshake_failed>() == errc::unknown_session);
+  CHECK(events.last_error<server_side::handshake_failed>() == errc::unknown_session);
 }
 
 TEST_CASE("admission: refused connections are summarized once per interval, and at the end") {
@@ -254,7 +254,7 @@ TEST_CASE("admission: refused connections are summarized once per interval, and 
   std::optional<std::error_code> ended;
   const address any{"0.0.0.0", 2333};
   tunnel.server_settings.bind_addr = any;
-  server::basic_server<transport::tcp<sim::runtime>, summaries> server(
+  server_side::basic_server<transport::tcp<sim::runtime>, summaries> server(
       {tunnel.world.make_runtime("server"), {}}, tunnel.server_settings, reported);
   server.async_run([&](std::error_code ec) { ended = ec; });
   tunnel.world.run_for(1s);
@@ -273,7 +273,7 @@ TEST_CASE("admission: refused connections are summarized once per interval, and 
   CHECK(reported.all[0].sources == 1);
   CHECK(reported.all[0].most_active == "flood");
   CHECK(reported.all[0].by_most_active == 16);
-  CHECK(reported.all[0].lasted == server::refusal_interval);
+  CHECK(reported.all[0].lasted == server_side::refusal_interval);
 
   tunnel.world.run_for(1h);
   CHECK(reported.all.size() == 1);
@@ -307,8 +307,8 @@ TEST_CASE("admission: a stopping server does not wait for unauthenticated connec
   CHECK(tunnel.world.now() - begin < 1s);
   tunnel.world.run_for(1s);
   CHECK(silent.still_open() == 0);
-  CHECK(tunnel.server->events.count<server::handshake_failed>() == 0);
-  CHECK(tunnel.server->events.count<server::connections_refused>() == 0);
+  CHECK(tunnel.server->events.count<server_side::handshake_failed>() == 0);
+  CHECK(tunnel.server->events.count<server_side::connections_refused>() == 0);
   silent.leave();
   tunnel.stop_all();
 }
@@ -364,7 +364,8 @@ TEST_CASE("limit: connections beyond the client's limit are reset, the others co
   CHECK(tunnel.bench.must(read_once(visitors[0])) == "hello");
   CHECK(tunnel.bench.must(read_once(visitors[1])) == "hello");
   CHECK(tunnel.bench.get(read_once(visitors[2])).error() == std::errc::connection_reset);
-  CHECK(tunnel.client->events.last_error<client::data_channel_failed>() == errc::limit_reached);
+  CHECK(tunnel.client->events.last_error<client_side::data_channel_failed>() ==
+        errc::limit_reached);
   visitors[0].close();
   tunnel.world.run_for(1s);
   CHECK(tunnel.bench.must(tunnel.visit("room again")) == "room again");

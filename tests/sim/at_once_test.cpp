@@ -122,7 +122,7 @@ TEST_CASE("at once: UDP visitors whose sockets cannot be opened") {
     visitor.send(std::span(&one, 1));
     tunnel.world.run_for(1s);
   }
-  CHECK(tunnel.client->events.count<client::local_connect_failed>() > 0);
+  CHECK(tunnel.client->events.count<client_side::local_connect_failed>() > 0);
   visitor.close();
   tunnel.stop_all();
   CHECK(tunnel.world.net().in_use().datagram_sockets == 0);
@@ -167,7 +167,7 @@ TEST_CASE("at once: a client that is stopped by its observer ends without a paus
       REQUIRE(tunnel.run_until([&] { return seen == attempts; }) == sim::outcome::done);
       CHECK(tunnel.run_until([&] { return tunnel.client->ended().has_value(); }, 100ms) ==
             sim::outcome::done);
-      CHECK(tunnel.client->events.count<client::control_channel_starting>() == attempts);
+      CHECK(tunnel.client->events.count<client_side::control_channel_starting>() == attempts);
     }
   }
 }
@@ -177,7 +177,7 @@ TEST_CASE("at once: what was closed does not listen again") {
   const auto context = std::make_shared<bare_context>(bench);
   const auto service = twofold_service();
   SUBCASE("for visitors of a UDP service") {
-    server::udp_listeners<bare_context> listeners(context, context->world, [](auto&) {});
+    server_side::udp_listeners<bare_context> listeners(context, context->world, [](auto&) {});
     listeners.open(service, nullptr);
     bench.world.run_for(1s);
     CHECK(bench.world.net().in_use().datagram_sockets == 2);
@@ -187,7 +187,7 @@ TEST_CASE("at once: what was closed does not listen again") {
     CHECK(bench.world.net().in_use().datagram_sockets == 0);
   }
   SUBCASE("for clients") {
-    using listeners_type = server::client_listeners<sim::acceptor>;
+    using listeners_type = server_side::client_listeners<sim::acceptor>;
     listeners_type listeners;
     listeners.close();
     const address at{"0.0.0.0", 2333};

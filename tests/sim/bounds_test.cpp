@@ -75,8 +75,8 @@ io::awaitable<void> request_many(sim::runtime host, std::size_t count,
 
 /// Records the summaries of a server.
 struct summaries {
-  void on(const server::connections_refused& e) { all.push_back(e.what); }
-  std::vector<server::refusal_summary> all;
+  void on(const server_side::connections_refused& e) { all.push_back(e.what); }
+  std::vector<server_side::refusal_summary> all;
 };
 
 }  // namespace
@@ -91,9 +91,9 @@ TEST_CASE(
     starting_context context{bench.server};
     narrow(bench, 2);
     const auto began = bench.world.now();
-    const auto started = bench.get(server::start_forward(context, pair.far, command));
+    const auto started = bench.get(server_side::start_forward(context, pair.far, command));
     CHECK(started.error() == errc::timed_out);
-    CHECK(bench.world.now() == began + server::start_forward_timeout);
+    CHECK(bench.world.now() == began + server_side::start_forward_timeout);
     CHECK_FALSE(pair.far.is_open());
   }
 }
@@ -106,16 +106,19 @@ TEST_CASE("bounds: a client remembers max_deferred_dials requests, and drops the
   tunnel.client_settings.heartbeat_timeout = 0s;
   std::vector<sim::stream> kept;
   tunnel.bench.tasks.spawn(
-      request_many(tunnel.bench.server, client::max_deferred_dials + 1000, kept));
+      request_many(tunnel.bench.server, client_side::max_deferred_dials + 1000, kept));
   tunnel.start_client();
   const auto requested = tunnel.world.now();
-  const auto given_up = [&] { return tunnel.client->events.count<client::data_channel_failed>(); };
+  const auto given_up = [&] {
+    return tunnel.client->events.count<client_side::data_channel_failed>();
+  };
   REQUIRE(tunnel.run_until([&] { return given_up() > 0; }, 1min) == sim::outcome::done);
-  CHECK(tunnel.world.now() >= requested + client::data_channel_dial_timeout);
+  CHECK(tunnel.world.now() >= requested + client_side::data_channel_dial_timeout);
   tunnel.world.run_for(1min);
   // One is being dialled.
-  CHECK(given_up() == client::max_deferred_dials);
-  CHECK(tunnel.client->events.last_error<client::data_channel_failed>() == errc::limit_reached);
+  CHECK(given_up() == client_side::max_deferred_dials);
+  CHECK(tunnel.client->events.last_error<client_side::data_channel_failed>() ==
+        errc::limit_reached);
   CHECK(kept.size() == 2);
   tunnel.client->stop();
   CHECK(tunnel.run_until([&] { return tunnel.client->ended().has_value(); }, 1s) ==
@@ -134,22 +137,24 @@ TEST_CASE("bounds: max_opening_visitors sockets are opened at once, each for udp
   auto host = tunnel.world.make_runtime("visitor");
   std::vector<sim::datagram_socket> visitors;
   const auto came = tunnel.world.now();
-  for (std::size_t i = 0; i < client::max_opening_visitors + 50; ++i) {
+  for (std::size_t i = 0; i < client_side::max_opening_visitors + 50; ++i) {
     visitors.push_back(tunnel.bench.must(host.bind_udp({"0.0.0.0", 0}, {})));
     io::datagram one;
     one.peer = tunnel.world.net().at("server").endpoint(5202);
     one.payload = bytes("anybody?");
     visitors.back().send(std::span(&one, 1));
   }
-  const auto failed = [&] { return tunnel.client->events.count<client::local_connect_failed>(); };
-  tunnel.world.run_for(came + client::udp_open_timeout - 100ms - tunnel.world.now());
+  const auto failed = [&] {
+    return tunnel.client->events.count<client_side::local_connect_failed>();
+  };
+  tunnel.world.run_for(came + client_side::udp_open_timeout - 100ms - tunnel.world.now());
   CHECK(failed() == 0);
   tunnel.world.run_for(2s);
-  CHECK(failed() == client::max_opening_visitors);
-  CHECK(tunnel.client->events.last_error<client::local_connect_failed>() == errc::timed_out);
-  CHECK(tunnel.client->events.count<client::datagrams_lost>() > 0);
+  CHECK(failed() == client_side::max_opening_visitors);
+  CHECK(tunnel.client->events.last_error<client_side::local_connect_failed>() == errc::timed_out);
+  CHECK(tunnel.client->events.count<client_side::datagrams_lost>() > 0);
   tunnel.world.run_for(1min);
-  CHECK(failed() == client::max_opening_visitors);
+  CHECK(failed() == client_side::max_opening_visitors);
   for (auto& each : visitors) each.close();
   tunnel.stop_all();
   CHECK(tunnel.world.net().in_use().datagram_sockets == 0);
@@ -169,7 +174,7 @@ TEST_CASE("bounds: max_unsent_datagrams of one visitor wait for its socket") {
   tunnel.world.net().silence_name("client", tunnel.world.now() + 5s);
   auto visitor =
       tunnel.bench.must(tunnel.world.make_runtime("visitor").bind_udp({"0.0.0.0", 0}, {}));
-  for (std::size_t i = 0; i < client::max_unsent_datagrams + 30; ++i) {
+  for (std::size_t i = 0; i < client_side::max_unsent_datagrams + 30; ++i) {
     io::datagram one;
     one.peer = tunnel.world.net().at("server").endpoint(5202);
     one.payload = bytes("anybody?");
@@ -178,8 +183,8 @@ TEST_CASE("bounds: max_unsent_datagrams of one visitor wait for its socket") {
   tunnel.world.run_for(4s);
   CHECK(arrived == 0);
   tunnel.world.run_for(10s);
-  CHECK(arrived == client::max_unsent_datagrams);
-  CHECK(tunnel.client->events.count<client::datagrams_lost>() > 0);
+  CHECK(arrived == client_side::max_unsent_datagrams);
+  CHECK(tunnel.client->events.count<client_side::datagrams_lost>() > 0);
   visitor.close();
   service.close();
   tunnel.stop_all();
@@ -191,11 +196,11 @@ TEST_CASE("bounds: a server distinguishes max_refused_sources sources, and count
   sim_tunnel tunnel(seed);
   summaries reported;
   std::optional<std::error_code> ended;
-  server::basic_server<transport::tcp<sim::runtime>, summaries> server(
+  server_side::basic_server<transport::tcp<sim::runtime>, summaries> server(
       {tunnel.world.make_runtime("server"), {}}, tunnel.server_settings, reported);
   server.async_run([&](std::error_code ec) { ended = ec; });
   tunnel.world.run_for(1s);
-  constexpr std::size_t many = server::max_refused_sources + 200;
+  constexpr std::size_t many = server_side::max_refused_sources + 200;
   for (std::size_t i = 0; i < many; ++i) {
     auto host = tunnel.world.make_runtime("stranger" + std::to_string(i));
     for (int times = 0; times < 2; ++times) {
@@ -205,9 +210,9 @@ TEST_CASE("bounds: a server distinguishes max_refused_sources sources, and count
       tunnel.world.run_for(1ms);
     }
   }
-  tunnel.world.run_for(server::refusal_interval);
+  tunnel.world.run_for(server_side::refusal_interval);
   REQUIRE(reported.all.size() == 1);
-  CHECK(reported.all[0].sources == server::max_refused_sources);
+  CHECK(reported.all[0].sources == server_side::max_refused_sources);
   CHECK(reported.all[0].total() == 2 * many);
   CHECK(reported.all[0].by_most_active == 2);
   server.stop();

@@ -149,13 +149,14 @@ TEST_CASE("dead channel: a visitor is moved to another channel, three at most") 
       CHECK(tunnel.bench.must(test::read_all(living)) == "hello");
       living.close();
       CHECK(tunnel.bench.get(visit) == "");
-      CHECK(tunnel.server->events.count<server::visitor_refused>() == 0);
+      CHECK(tunnel.server->events.count<server_side::visitor_refused>() == 0);
     } else {
       const auto answer = tunnel.bench.get(visit);
       CHECK((!answer || answer->empty()));
-      CHECK(tunnel.server->events.count<server::visitor_refused>() == 1);
-      CHECK(tunnel.server->events.last_error<server::visitor_refused>() == errc::end_of_stream);
-      CHECK(tunnel.server->events.count<server::forward_started>() == 0);
+      CHECK(tunnel.server->events.count<server_side::visitor_refused>() == 1);
+      CHECK(tunnel.server->events.last_error<server_side::visitor_refused>() ==
+            errc::end_of_stream);
+      CHECK(tunnel.server->events.count<server_side::forward_started>() == 0);
     }
   }
 }
@@ -181,18 +182,18 @@ TEST_CASE("dead channel: the end of the session closes a channel that is being s
     if (has_visitor) visit = tunnel.bench.begin(tunnel.visit("hello"));
     tunnel.world.run_for(1s);
     CHECK(tunnel.world.net().held("server", "client") == 2);
-    CHECK(tunnel.server->events.count<server::visitor_refused>() == 0);
+    CHECK(tunnel.server->events.count<server_side::visitor_refused>() == 0);
 
     client.end_session();
     tunnel.world.run_for(1s);
     CHECK(tunnel.world.net().held("server", "client") == 0);
     CHECK(tunnel.world.net().held("server", "visitor") == 0);
-    CHECK(tunnel.server->events.count<server::control_channel_closed>() == 1);
-    CHECK(tunnel.server->events.count<server::forward_started>() == 0);
-    CHECK(tunnel.server->events.count<server::visitor_refused>() == (has_visitor ? 1 : 0));
+    CHECK(tunnel.server->events.count<server_side::control_channel_closed>() == 1);
+    CHECK(tunnel.server->events.count<server_side::forward_started>() == 0);
+    CHECK(tunnel.server->events.count<server_side::visitor_refused>() == (has_visitor ? 1 : 0));
     if (!has_visitor) continue;
-    const auto reason = tunnel.server->events.last_error<server::control_channel_closed>();
-    CHECK(tunnel.server->events.last_error<server::visitor_refused>() == reason);
+    const auto reason = tunnel.server->events.last_error<server_side::control_channel_closed>();
+    CHECK(tunnel.server->events.last_error<server_side::visitor_refused>() == reason);
     CHECK(reason);
     const auto answer = tunnel.bench.get(visit);
     CHECK((!answer || answer->empty()));
@@ -217,5 +218,5 @@ TEST_CASE("dead channel: surplus idle channels are closed, and those of other se
   const protocol::hello wrong{protocol::hello_kind::data, protocol::digest{}};
   tunnel.bench.must(stranger.write(bincode::encode_hello(wrong)));
   CHECK(tunnel.bench.must(read_once(stranger)) == "");
-  CHECK(tunnel.server->events.last_error<server::handshake_failed>() == errc::unknown_session);
+  CHECK(tunnel.server->events.last_error<server_side::handshake_failed>() == errc::unknown_session);
 }

@@ -39,9 +39,9 @@ TEST_CASE("forward: a visitor reaches the service and gets its response") {
   tunnel.start_all();
   CHECK(tunnel.bench.must(tunnel.visit("hello")) == "hello");
   CHECK(tunnel.bench.must(tunnel.visit("")) == "");
-  CHECK(tunnel.client->events.count<client::forward_ended>() == 2);
-  CHECK_FALSE(tunnel.client->events.last_error<client::forward_ended>());
-  CHECK_FALSE(tunnel.server->events.last_error<server::forward_ended>());
+  CHECK(tunnel.client->events.count<client_side::forward_ended>() == 2);
+  CHECK_FALSE(tunnel.client->events.last_error<client_side::forward_ended>());
+  CHECK_FALSE(tunnel.server->events.last_error<server_side::forward_ended>());
   tunnel.stop_all();
   CHECK(*tunnel.server->ended() == std::error_code());
   CHECK(*tunnel.client->ended() == std::error_code());
@@ -95,7 +95,7 @@ TEST_CASE("forward: a service that is down closes the visitor's connection") {
   tunnel.start_both();
   const auto answer = tunnel.bench.get(tunnel.visit("hello?"));
   CHECK((!answer || answer->empty()));
-  CHECK(tunnel.client->events.last_error<client::local_connect_failed>() ==
+  CHECK(tunnel.client->events.last_error<client_side::local_connect_failed>() ==
         std::errc::connection_refused);
   tunnel.start_service("client", test::echo);
   CHECK(tunnel.bench.must(tunnel.visit("hello!")) == "hello!");

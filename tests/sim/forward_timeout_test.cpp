@@ -158,12 +158,12 @@ struct tunnel_with_visitor : sim_tunnel {
   }
 
   [[nodiscard]] std::size_t ended(bool at_server) const {
-    return at_server ? server->events.count<server::forward_ended>()
-                     : client->events.count<client::forward_ended>();
+    return at_server ? server->events.count<server_side::forward_ended>()
+                     : client->events.count<client_side::forward_ended>();
   }
   [[nodiscard]] std::error_code error(bool at_server) const {
-    return at_server ? server->events.last_error<server::forward_ended>()
-                     : client->events.last_error<client::forward_ended>();
+    return at_server ? server->events.last_error<server_side::forward_ended>()
+                     : client->events.last_error<client_side::forward_ended>();
   }
 
   /// Runs until the idle connection has ended, first at the server or at the client; requires that

@@ -12,8 +12,8 @@ TEST_CASE("heartbeat: an idle tunnel stays connected") {
   sim_tunnel tunnel(seed);
   tunnel.start_all();
   tunnel.world.run_for(24h);
-  CHECK(tunnel.client->events.count<client::control_channel_established>() == 1);
-  CHECK(tunnel.client->events.count<client::control_channel_failed>() == 0);
+  CHECK(tunnel.client->events.count<client_side::control_channel_established>() == 1);
+  CHECK(tunnel.client->events.count<client_side::control_channel_failed>() == 0);
   CHECK(tunnel.bench.must(tunnel.visit("good morning")) == "good morning");
   tunnel.stop_all();
 }
@@ -37,16 +37,16 @@ TEST_CASE("heartbeat: both sides notice a silent network, and reconnect after it
   const auto& at_client = tunnel.client->events;
   const auto& at_server = tunnel.server->events;
   const auto noticed = [&] {
-    return noticed_by_client ? at_client.count<client::control_channel_failed>() == 1
-                             : at_server.count<server::control_channel_closed>() == 1;
+    return noticed_by_client ? at_client.count<client_side::control_channel_failed>() == 1
+                             : at_server.count<server_side::control_channel_closed>() == 1;
   };
   REQUIRE(tunnel.run_until(noticed) == sim::outcome::done);
   CHECK(tunnel.world.now() - cut >= 10s);
   CHECK(tunnel.world.now() - cut <= 40s);
   if (noticed_by_client) {
-    CHECK(at_client.last_error<client::control_channel_failed>() == errc::heartbeat_timed_out);
+    CHECK(at_client.last_error<client_side::control_channel_failed>() == errc::heartbeat_timed_out);
   } else {
-    CHECK(at_server.last_error<server::control_channel_closed>() == std::errc::timed_out);
+    CHECK(at_server.last_error<server_side::control_channel_closed>() == std::errc::timed_out);
     CHECK(tunnel.bench.get(tunnel.visit("x")).error() == std::errc::connection_refused);
   }
   tunnel.world.run_for(10min);
@@ -78,12 +78,12 @@ TEST_CASE("heartbeat: after a time-out the server is dialled without a further p
     tunnel.world.net().heal("client", "server");
     tunnel.start_server();
     const auto is_noticed = [&] {
-      return events.count<client::control_channel_failed>() == silences;
+      return events.count<client_side::control_channel_failed>() == silences;
     };
     REQUIRE(tunnel.run_until(is_noticed) == sim::outcome::done);
-    CHECK(events.last_error<client::control_channel_failed>() == errc::heartbeat_timed_out);
+    CHECK(events.last_error<client_side::control_channel_failed>() == errc::heartbeat_timed_out);
     const auto is_back = [&] {
-      return events.count<client::control_channel_established>() == silences + 1;
+      return events.count<client_side::control_channel_established>() == silences + 1;
     };
     CHECK(tunnel.run_until(is_back, 200ms) == sim::outcome::done);
   }
@@ -102,7 +102,7 @@ TEST_CASE("heartbeat: a silence shorter than the time-outs is survived") {
   CHECK_FALSE(visit->has_value());
   tunnel.world.net().heal("client", "server");
   CHECK(tunnel.bench.get(visit) == "time limit");
-  CHECK(tunnel.client->events.count<client::control_channel_failed>() == 0);
+  CHECK(tunnel.client->events.count<client_side::control_channel_failed>() == 0);
   tunnel.stop_all();
 }
 
@@ -114,14 +114,14 @@ TEST_CASE("heartbeat: a client with a time-out leaves a server without heartbeat
   SUBCASE("with a time-out") {
     tunnel.start_all();
     tunnel.world.run_for(1min);
-    CHECK(tunnel.client->events.last_error<client::control_channel_failed>() ==
+    CHECK(tunnel.client->events.last_error<client_side::control_channel_failed>() ==
           errc::heartbeat_timed_out);
   }
   SUBCASE("without a time-out") {
     tunnel.client_settings.heartbeat_timeout = 0s;
     tunnel.start_all();
     tunnel.world.run_for(24h);
-    CHECK(tunnel.client->events.count<client::control_channel_failed>() == 0);
+    CHECK(tunnel.client->events.count<client_side::control_channel_failed>() == 0);
   }
   CHECK(tunnel.serves_again(3s));
   tunnel.stop_all();

@@ -126,8 +126,8 @@ struct layered_tunnel : sim_tunnel {
                        rounds_factory(rules));
   }
 
-  std::optional<server::basic_server<layered_tcp, sim::recorder>> server_;
-  std::optional<client::basic_client<layered_tcp, sim::recorder>> client_;
+  std::optional<server_side::basic_server<layered_tcp, sim::recorder>> server_;
+  std::optional<client_side::basic_client<layered_tcp, sim::recorder>> client_;
   int ended_ = 0;
 };
 
@@ -141,13 +141,13 @@ TEST_CASE("slow link: a series of round trips, each within its time, connects") 
   tunnel.slow_down(1200ms);
   tunnel.start();
   tunnel.world.run_for(40s);
-  CHECK(tunnel.at_client.count<client::control_channel_established>() == 1);
-  CHECK(tunnel.at_client.count<client::control_channel_failed>() == 0);
-  CHECK(tunnel.at_server.count<server::handshake_failed>() == 0);
+  CHECK(tunnel.at_client.count<client_side::control_channel_established>() == 1);
+  CHECK(tunnel.at_client.count<client_side::control_channel_failed>() == 0);
+  CHECK(tunnel.at_server.count<server_side::handshake_failed>() == 0);
   CHECK(tunnel.bench.must(tunnel.visit("hello")) == "hello");
   // Channels take longer than the server waits before it requests another one: it closes the
   // surplus.
-  CHECK(tunnel.at_client.last_error<client::data_channel_failed>() == errc::end_of_stream);
+  CHECK(tunnel.at_client.last_error<client_side::data_channel_failed>() == errc::end_of_stream);
   tunnel.finish();
 }
 
@@ -180,7 +180,7 @@ TEST_CASE("slow link: a peer that completes no step, or too many, is closed") {
   CHECK(tunnel.world.now() - begin >= expected);
   CHECK(tunnel.world.now() - begin < expected + 100ms);
   tunnel.world.run_for(1s);
-  CHECK(tunnel.at_server.last_error<server::handshake_failed>() == errc::timed_out);
+  CHECK(tunnel.at_server.last_error<server_side::handshake_failed>() == errc::timed_out);
   peer.close();
   tunnel.finish();
 }
@@ -191,10 +191,10 @@ TEST_CASE("slow link: a client gives up a server that completes no step") {
   layered_tunnel tunnel(seed);
   tunnel.start();
   tunnel.world.run_for(1s);
-  REQUIRE(tunnel.at_client.count<client::control_channel_established>() == 1);
+  REQUIRE(tunnel.at_client.count<client_side::control_channel_established>() == 1);
   tunnel.world.net().partition("client", "server");
   tunnel.world.run_for(60s);
-  CHECK(tunnel.at_client.count<client::control_channel_failed>() >= 2);
+  CHECK(tunnel.at_client.count<client_side::control_channel_failed>() >= 2);
   tunnel.world.net().heal("client", "server");
   CHECK(tunnel.serves_again(15s));
   tunnel.finish();
@@ -220,8 +220,9 @@ TEST_CASE("storm: dials that fail persistently are spaced, whatever caused them"
     CAPTURE(minute);
     CHECK(tunnel.rules.dials - before < 90);
   }
-  CHECK(tunnel.at_client.last_error<client::data_channel_failed>() == errc::certificate_expired);
-  CHECK(tunnel.at_client.count<client::control_channel_failed>() == 0);
+  CHECK(tunnel.at_client.last_error<client_side::data_channel_failed>() ==
+        errc::certificate_expired);
+  CHECK(tunnel.at_client.count<client_side::control_channel_failed>() == 0);
   tunnel.rules.refuses = false;
   CHECK(tunnel.serves_again(3s));
   tunnel.finish();

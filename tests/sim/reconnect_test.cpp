@@ -12,7 +12,7 @@ namespace {
 constexpr auto soon = 3s;
 
 std::size_t times_established(const sim_tunnel& tunnel) {
-  return tunnel.client->events.count<client::control_channel_established>();
+  return tunnel.client->events.count<client_side::control_channel_established>();
 }
 
 }  // namespace
@@ -25,8 +25,8 @@ TEST_CASE("reconnect: a client that starts first waits for its server") {
   tunnel.start_client();
   tunnel.world.run_for(1min);
   CHECK(times_established(tunnel) == 0);
-  CHECK(tunnel.client->events.count<client::control_channel_failed>() > 40);
-  CHECK(tunnel.client->events.last_error<client::control_channel_failed>() ==
+  CHECK(tunnel.client->events.count<client_side::control_channel_failed>() > 40);
+  CHECK(tunnel.client->events.last_error<client_side::control_channel_failed>() ==
         std::errc::connection_refused);
   tunnel.start_server();
   CHECK(tunnel.serves_again(soon));
@@ -57,7 +57,7 @@ TEST_CASE("reconnect: the client restarts") {
   tunnel.client->stop();
   tunnel.world.run_for(1s);
   CHECK(tunnel.client->ended().has_value());
-  CHECK(tunnel.server->events.count<server::control_channel_closed>() == 1);
+  CHECK(tunnel.server->events.count<server_side::control_channel_closed>() == 1);
   CHECK(tunnel.bench.get(tunnel.visit("x")).error() == std::errc::connection_refused);
   tunnel.start_client();
   CHECK(tunnel.serves_again(soon));
@@ -74,7 +74,7 @@ TEST_CASE("reconnect: the connections are lost") {
     CHECK(tunnel.serves_again(soon));
     CHECK(times_established(tunnel) == loss + 1);
   }
-  CHECK(tunnel.server->events.count<server::service_bind_failed>() == 0);
+  CHECK(tunnel.server->events.count<server_side::service_bind_failed>() == 0);
   tunnel.stop_all();
 }
 
@@ -86,7 +86,7 @@ TEST_CASE("reconnect: pauses grow to the retry interval and have jitter") {
   tunnel.start_client();
   tunnel.world.run_for(2min);
   // 0.5 s, 1.5 s, 4.5 s, then 8 s, each with at most a fifth more or less.
-  const auto attempts = tunnel.client->events.count<client::control_channel_starting>();
+  const auto attempts = tunnel.client->events.count<client_side::control_channel_starting>();
   CHECK(attempts >= 4 + 113 / 10);
   CHECK(attempts <= 4 + 115 / 6);
 }

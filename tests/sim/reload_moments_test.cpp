@@ -69,11 +69,11 @@ TEST_CASE("reload: heartbeats change while a client connects") {
     tunnel.client->update(tunnel.client_settings);
     tunnel.world.run_for(1min);
     // With heartbeats the client stays connected,
-    CHECK(tunnel.client->events.count<client::control_channel_failed>() == 0);
+    CHECK(tunnel.client->events.count<client_side::control_channel_failed>() == 0);
     // and without them it does not.
     tunnel.world.net().partition("client", "server");
     tunnel.world.run_for(11s);
-    CHECK(tunnel.client->events.count<client::control_channel_failed>() == 1);
+    CHECK(tunnel.client->events.count<client_side::control_channel_failed>() == 1);
     tunnel.world.net().heal("client", "server");
     tunnel.stop_all();
   }
@@ -92,8 +92,8 @@ TEST_CASE("reload: a client's settings change before it has begun") {
   tunnel.update_client();
   CHECK(tunnel.serves(5202));
   CHECK(tunnel.serves(5203));
-  CHECK(tunnel.client->events.count<client::control_channel_starting>() == 2);
-  CHECK(tunnel.server->events.count<server::control_channel_replaced>() == 0);
+  CHECK(tunnel.client->events.count<client_side::control_channel_starting>() == 2);
+  CHECK(tunnel.server->events.count<server_side::control_channel_replaced>() == 0);
   tunnel.stop_all();
 }
 
@@ -117,7 +117,7 @@ TEST_CASE("reload: the number of a UDP service's data channels follows its setti
     }
     tunnel.world.run_for(20s);
     CHECK(tunnel.world.net().held("client", "server") == 2);
-    CHECK(tunnel.client->events.count<client::control_channel_established>() == 1);
+    CHECK(tunnel.client->events.count<client_side::control_channel_established>() == 1);
     tunnel.stop_all();
   }
 }
@@ -136,11 +136,11 @@ TEST_CASE("reload: a shorter handshake timeout applies to waiting connections to
   CHECK_FALSE(test::update(tunnel, tunnel.server_settings));
   tunnel.world.run_for(1s);
   sim::stream second = tunnel.bench.must(tunnel.bench.dial(listener));
-  const auto refused = [&] { return tunnel.server->events.count<server::handshake_failed>(); };
+  const auto refused = [&] { return tunnel.server->events.count<server_side::handshake_failed>(); };
   tunnel.run_until([&] { return refused() == 1; });
   CHECK(tunnel.world.now() - begin >= 3s);
   CHECK(tunnel.world.now() - begin < 3100ms);
-  CHECK(tunnel.server->events.last_error<server::handshake_failed>() == errc::timed_out);
+  CHECK(tunnel.server->events.last_error<server_side::handshake_failed>() == errc::timed_out);
   tunnel.server_settings.handshake_timeout = 1h;
   CHECK_FALSE(test::update(tunnel, tunnel.server_settings));
   tunnel.run_until([&] { return refused() == 2; });
@@ -164,7 +164,7 @@ TEST_CASE("reload: a refused service retries at once when the client's settings 
   CHECK_FALSE(tunnel.update_server());
   tunnel.world.run_for(2min);
   // The pauses between refused attempts grow up to `retry_interval`.
-  CHECK(tunnel.client->events.count<client::control_channel_failed>() < 10);
+  CHECK(tunnel.client->events.count<client_side::control_channel_failed>() < 10);
   tunnel.server_settings.services.push_back(other);
   CHECK_FALSE(tunnel.update_server());
   SUBCASE("its own") { tunnel.client_settings.services[1].nodelay = false; }
@@ -190,7 +190,9 @@ TEST_CASE("reload: an attempt is repeated at once if the settings change before 
     tunnel.start_client();
     const auto& events = tunnel.client->events;
     // One attempt for each service, and the second one for this.
-    const auto begins_again = [&] { return events.count<client::control_channel_starting>() == 3; };
+    const auto begins_again = [&] {
+      return events.count<client_side::control_channel_starting>() == 3;
+    };
     REQUIRE(tunnel.run_until(begins_again) == sim::outcome::done);
     tunnel.world.run_for(moment);
     tunnel.server_settings.services.push_back(other);
@@ -211,8 +213,8 @@ TEST_CASE("reload: services exchange their addresses") {
   CHECK_FALSE(tunnel.update_server());
   CHECK(tunnel.serves(5202, 300ms));
   CHECK(tunnel.serves(5203, 300ms));
-  CHECK(tunnel.server->events.count<server::service_bind_failed>() == 0);
-  CHECK(tunnel.server->events.count<server::service_listening>() == 4);
+  CHECK(tunnel.server->events.count<server_side::service_bind_failed>() == 0);
+  CHECK(tunnel.server->events.count<server_side::service_listening>() == 4);
   tunnel.check_untouched(2);
   tunnel.finish();
 }
@@ -231,7 +233,7 @@ TEST_CASE("reload: the server and a service exchange their ports") {
     CHECK(tunnel.serves(2333));
     CHECK(tunnel.serves(5202));
     CHECK(tunnel.echoes(*tunnel.untouched));
-    CHECK(tunnel.server->events.count<server::service_bind_failed>() == 0);
+    CHECK(tunnel.server->events.count<server_side::service_bind_failed>() == 0);
   }
   SUBCASE("with a service that is removed") {
     tunnel.server_settings.services.pop_back();
@@ -270,8 +272,8 @@ TEST_CASE("reload: a listener that was closed in vain is opened again until that
   CHECK(tunnel.update_server() == std::errc::address_in_use);
   tunnel.world.run_for(5s);
   CHECK_FALSE(operations.is_set());
-  CHECK(tunnel.server->events.count<server::listener_lost>() == 1);
-  CHECK(tunnel.server->events.last_error<server::listener_lost>() ==
+  CHECK(tunnel.server->events.count<server_side::listener_lost>() == 1);
+  CHECK(tunnel.server->events.last_error<server_side::listener_lost>() ==
         std::errc::too_many_files_open);
   tunnel.check_untouched(2);
   tunnel.world.net().lose_connections("server", "client");

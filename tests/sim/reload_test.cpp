@@ -46,7 +46,7 @@ TEST_CASE("reload: another token or type re-creates that control channel, and no
     CHECK_FALSE(tunnel.update_server());
     tunnel.world.run_for(2s);
     CHECK_FALSE(tunnel.serves(5203, 200ms));
-    CHECK(tunnel.client->events.last_error<client::control_channel_failed>() ==
+    CHECK(tunnel.client->events.last_error<client_side::control_channel_failed>() ==
           errc::authentication_failed);
     // The refused service is retried at once.
     tunnel.world.run_for(60s);
@@ -118,7 +118,7 @@ TEST_CASE("reload: settings for later connections re-create nothing") {
   // The new time-out applies: the client notices within it.
   tunnel.world.net().partition("server", "client");
   tunnel.world.run_for(13s);
-  CHECK(tunnel.client->events.count<client::control_channel_failed>() >= 2);
+  CHECK(tunnel.client->events.count<client_side::control_channel_failed>() >= 2);
   tunnel.world.net().heal("server", "client");
   tunnel.world.run_for(5s);
   tunnel.finish();
@@ -133,7 +133,7 @@ TEST_CASE("reload: new visitors reach another local service over idle data chann
   tunnel.client_settings.services[1].local_addr = {"127.0.0.1", 9};
   tunnel.update_client();
   CHECK_FALSE(tunnel.serves(5203, 1s));
-  CHECK(tunnel.client->events.last_error<client::local_connect_failed>() ==
+  CHECK(tunnel.client->events.last_error<client_side::local_connect_failed>() ==
         std::errc::connection_refused);
   tunnel.client_settings.services[1].local_addr = {"127.0.0.1", 8080};
   tunnel.update_client();
@@ -155,7 +155,7 @@ TEST_CASE("reload: the addresses for clients change") {
     tunnel.update_client();
     CHECK(tunnel.serves(5203));
     CHECK(tunnel.echoes(*tunnel.untouched));
-    CHECK(tunnel.server->events.count<server::control_channel_replaced>() == 0);
+    CHECK(tunnel.server->events.count<server_side::control_channel_replaced>() == 0);
   }
   SUBCASE("a removed address ends its control channels, and no active connection") {
     tunnel.server_settings.bind_addr = {"0.0.0.0", 2334};
@@ -200,13 +200,13 @@ TEST_CASE("reload: a successor takes the listeners over while connections contin
   reload_tunnel tunnel(seed);
   tunnel.start();
   auto second = tunnel.server->successor(tunnel.world, "server", tunnel.server_settings);
-  REQUIRE(tunnel.run_until([&] { return second->events.count<server::ready>() == 1; }) ==
+  REQUIRE(tunnel.run_until([&] { return second->events.count<server_side::ready>() == 1; }) ==
           sim::outcome::done);
   tunnel.server->drain();
   CHECK(tunnel.serves(5203, 5s));
   // The clients of both services reconnect by themselves.
   const auto both_came = [&] {
-    return second->events.count<server::control_channel_established>() == 2;
+    return second->events.count<server_side::control_channel_established>() == 2;
   };
   CHECK(tunnel.run_until(both_came, 5s) == sim::outcome::done);
   // Longer than the grace time of a stopping server.
@@ -258,8 +258,8 @@ TEST_CASE("reload: a client without a retry pause does not spin") {
   tunnel.client_settings.services[0].retry_interval = 0s;
   tunnel.start_client();
   tunnel.world.run_for(10s);
-  CHECK(tunnel.client->events.count<client::control_channel_failed>() > 20);
-  CHECK(tunnel.client->events.count<client::control_channel_failed>() < 150);
+  CHECK(tunnel.client->events.count<client_side::control_channel_failed>() > 20);
+  CHECK(tunnel.client->events.count<client_side::control_channel_failed>() < 150);
   tunnel.client->stop_now();
   CHECK(tunnel.run_until([&] { return tunnel.client->ended().has_value(); }) == sim::outcome::done);
 }

@@ -29,11 +29,11 @@ TEST_CASE("replacement: a second client takes the service over, on the same port
   tunnel.world.net().partition("client", "server");
   const auto second = test::run_client(tunnel.world, "second", tunnel.client_settings);
   const auto& events = tunnel.server->events;
-  REQUIRE(tunnel.run_until([&] { return events.count<server::service_listening>() == 2; }) ==
+  REQUIRE(tunnel.run_until([&] { return events.count<server_side::service_listening>() == 2; }) ==
           sim::outcome::done);
-  CHECK(events.count<server::control_channel_replaced>() == 1);
-  CHECK(events.count<server::control_channel_closed>() == 1);
-  CHECK(events.count<server::service_bind_failed>() == 0);
+  CHECK(events.count<server_side::control_channel_replaced>() == 1);
+  CHECK(events.count<server_side::control_channel_closed>() == 1);
+  CHECK(events.count<server_side::service_bind_failed>() == 0);
   CHECK(tunnel.bench.must(tunnel.visit("whose?")) == "second");
 
   // Neither its end nor its return disturbs the new client before it reconnects.
@@ -54,7 +54,7 @@ TEST_CASE("replacement: active connections continue") {
 
   const auto second = test::run_client(tunnel.world, "second", tunnel.client_settings);
   const auto& events = tunnel.server->events;
-  REQUIRE(tunnel.run_until([&] { return events.count<server::service_listening>() == 2; }) ==
+  REQUIRE(tunnel.run_until([&] { return events.count<server_side::service_listening>() == 2; }) ==
           sim::outcome::done);
   tunnel.bench.must(visitor.write(test::bytes("and after")));
   CHECK(tunnel.bench.must(test::read_once(visitor)) == "and after");
@@ -72,14 +72,14 @@ TEST_CASE("replacement: two clients that both stay take turns, ever more slowly"
   const auto second = test::run_client(tunnel.world, "second", tunnel.client_settings);
   tunnel.world.run_for(1min);
   const auto& events = tunnel.server->events;
-  const std::size_t in_first_minute = events.count<server::control_channel_replaced>();
+  const std::size_t in_first_minute = events.count<server_side::control_channel_replaced>();
   CHECK(in_first_minute > 4);
   CHECK(in_first_minute < 40);
   // From then on each waits about ten seconds before it reconnects.
   tunnel.world.run_for(10min);
-  CHECK(events.count<server::control_channel_replaced>() > in_first_minute + 40);
-  CHECK(events.count<server::control_channel_replaced>() < in_first_minute + 140);
-  CHECK(events.count<server::service_bind_failed>() == 0);
+  CHECK(events.count<server_side::control_channel_replaced>() > in_first_minute + 40);
+  CHECK(events.count<server_side::control_channel_replaced>() < in_first_minute + 140);
+  CHECK(events.count<server_side::service_bind_failed>() == 0);
   second->stop();
   REQUIRE(tunnel.run_until([&] { return second->ended().has_value(); }) == sim::outcome::done);
   CHECK(tunnel.serves_again(15s));

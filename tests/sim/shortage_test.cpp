@@ -40,9 +40,9 @@ TEST_CASE("shortage: a server accepts as many visitors as can have a data channe
   }
   tunnel.world.run_for(1s);
   const auto& events = tunnel.server->events;
-  CHECK(events.count<server::forward_started>() == 28);
-  CHECK(events.count<server::visitor_refused>() == 72);
-  CHECK(events.last_error<server::visitor_refused>() == std::errc::too_many_files_open);
+  CHECK(events.count<server_side::forward_started>() == 28);
+  CHECK(events.count<server_side::visitor_refused>() == 72);
+  CHECK(events.last_error<server_side::visitor_refused>() == std::errc::too_many_files_open);
   // Active visitors are not affected.
   auto& early = visitors.front();
   const std::string question = "still there?";
@@ -69,8 +69,8 @@ TEST_CASE("shortage: a client dials only if it can also connect to the service")
   tunnel.world.run_for(1s);
   // 20 in reserve, a control channel: 59 for 29 data channels and as many local connections, and one
   // more that changes hands while another is dialled.
-  CHECK(tunnel.server->events.count<server::forward_started>() <= 30);
-  CHECK(tunnel.server->events.count<server::forward_started>() >= 20);
+  CHECK(tunnel.server->events.count<server_side::forward_started>() <= 30);
+  CHECK(tunnel.server->events.count<server_side::forward_started>() >= 20);
   CHECK(net.held("client", "server") <= 1 + 30);
   tunnel.world.run_for(2s);
   visitors.clear();
@@ -96,13 +96,13 @@ TEST_CASE(
     bool yielded = false;
     for (std::uint64_t next = 1; next <= 12; ++next) {
       CAPTURE(next);
-      const std::size_t sessions = events.count<server::control_channel_closed>();
+      const std::size_t sessions = events.count<server_side::control_channel_closed>();
       auto visitor = tunnel.bench.begin(tunnel.visit("hello"));
       operations.fail_at(operations.count() + next, std::errc::too_many_files_open);
       const time_point before = tunnel.world.now();
       tunnel.run_until([&] { return visitor->has_value(); }, 1min);
       // If a control channel ends, its idle data channels end too, which would prove nothing.
-      const bool same_session = events.count<server::control_channel_closed>() == sessions;
+      const bool same_session = events.count<server_side::control_channel_closed>() == sessions;
       yielded = yielded || (same_session && idle_channels(*tunnel.server) == 0);
       CHECK(tunnel.world.now() - before < 10s);
       // The failed operation may have been the control channel's.
@@ -110,7 +110,7 @@ TEST_CASE(
       tunnel.world.run_for(15s);
     }
     CHECK(yielded);
-    CHECK(events.count<server::accept_failed>() == 0);
+    CHECK(events.count<server_side::accept_failed>() == 0);
     CHECK(tunnel.serves_again(1s));
     tunnel.stop_all();
   }

@@ -62,7 +62,7 @@ TEST_CASE("shutdown: an active connection may finish within the grace time") {
   tunnel.visitor->close();
   tunnel.until_ended(*tunnel.server, 10ms);
   tunnel.until_ended(*tunnel.client, 10ms);
-  CHECK_FALSE(tunnel.server->events.last_error<server::forward_ended>());
+  CHECK_FALSE(tunnel.server->events.last_error<server_side::forward_ended>());
   tunnel.stop_all();
 }
 

@@ -94,13 +94,13 @@ io::awaitable<void> service(sim::runtime on, io::task_group& group,
 }  // namespace
 
 std::unique_ptr<program> run_server(sim::world& world, std::string_view host, config::server is) {
-  using server_type = server::basic_server<transport_type, sim::recorder>;
+  using server_type = server_side::basic_server<transport_type, sim::recorder>;
   return std::make_unique<running<server_type, config::server>>(world, host, std::move(is),
                                                                 [](server_type&) {});
 }
 
 std::unique_ptr<program> run_client(sim::world& world, std::string_view host, config::client is) {
-  using client_type = client::basic_client<transport_type, sim::recorder>;
+  using client_type = client_side::basic_client<transport_type, sim::recorder>;
   return std::make_unique<running<client_type, config::client>>(world, host, std::move(is),
                                                                 [](client_type&) {});
 }
@@ -131,8 +131,8 @@ void sim_tunnel::start_both() {
   start_server();
   start_client();
   const auto ready = [this] {
-    return server->events.count<server::service_listening>() == 1 &&
-           client->events.count<client::control_channel_established>() == 1;
+    return server->events.count<server_side::service_listening>() == 1 &&
+           client->events.count<client_side::control_channel_established>() == 1;
   };
   REQUIRE(run_until(ready) == sim::outcome::done);
 }

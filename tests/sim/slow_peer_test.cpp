@@ -59,11 +59,11 @@ TEST_CASE("slow peer: connections that send nothing are closed at the handshake 
   }
   const time_point connected = tunnel.world.now();
   CHECK(tunnel.bench.must(tunnel.visit("not held up")) == "not held up");
-  CHECK(tunnel.server->events.count<server::handshake_failed>() == 0);
+  CHECK(tunnel.server->events.count<server_side::handshake_failed>() == 0);
   for (auto& stream : silent) CHECK(tunnel.bench.must(read_once(stream)) == "");
   CHECK(tunnel.world.now() - connected <= 5s + 10ms);
-  CHECK(tunnel.server->events.count<server::handshake_failed>() == 50);
-  CHECK(tunnel.server->events.last_error<server::handshake_failed>() == errc::timed_out);
+  CHECK(tunnel.server->events.count<server_side::handshake_failed>() == 50);
+  CHECK(tunnel.server->events.last_error<server_side::handshake_failed>() == errc::timed_out);
   silent.clear();
   tunnel.stop_all();
 }
@@ -79,6 +79,6 @@ TEST_CASE("slow peer: a slow network only takes longer") {
   tunnel.world.net().set_conditions(slow);
   tunnel.start_all();
   CHECK(tunnel.bench.must(tunnel.visit("one byte at a time")) == "one byte at a time");
-  CHECK(tunnel.client->events.count<client::control_channel_failed>() == 0);
+  CHECK(tunnel.client->events.count<client_side::control_channel_failed>() == 0);
   tunnel.stop_all();
 }

@@ -225,7 +225,7 @@ TEST_CASE("udp: a service that leads back to itself is reported, and its datagra
   tunnel.start_both();
   tunnel.world.run_for(1s);
   const std::size_t before = tunnel.world.net().in_use().datagram_sockets;
-  const auto reports = [&] { return tunnel.client->events.count<client::service_loops>(); };
+  const auto reports = [&] { return tunnel.client->events.count<client_side::service_loops>(); };
   udp_peer& visitor = tunnel.visitor();
   for (int i = 0; i < 20; ++i) {
     visitor.send(tunnel.entry(), "hello " + std::to_string(i));
@@ -273,8 +273,8 @@ TEST_CASE("udp: a port in use is bound once it is free") {
   tunnel.start_client();
   tunnel.world.run_for(10s);
   // About once a second.
-  CHECK(tunnel.server->events.count<server::service_bind_failed>() > 3);
-  CHECK(tunnel.server->events.count<server::service_bind_failed>() < 20);
+  CHECK(tunnel.server->events.count<server_side::service_bind_failed>() > 3);
+  CHECK(tunnel.server->events.count<server_side::service_bind_failed>() < 20);
   port_holder.reset();
   CHECK(tunnel.echoed_again(tunnel.visitor(), 5s));
   tunnel.finish();
@@ -293,10 +293,10 @@ TEST_CASE("udp: data channels that die at once are replaced, without a busy loop
   tunnel.client->stop_now();
   const auto other = test::run_client(tunnel.world, "client", wrong);
   tunnel.world.run_for(60s);
-  const auto failures = other->events.count<client::data_channel_failed>();
+  const auto failures = other->events.count<client_side::data_channel_failed>();
   CHECK(failures > 10);
   CHECK(failures < 250);
-  CHECK(other->events.last_error<client::data_channel_failed>() == errc::unexpected_traffic);
+  CHECK(other->events.last_error<client_side::data_channel_failed>() == errc::unexpected_traffic);
   other->stop_now();
   tunnel.world.run_for(1s);
   tunnel.finish();

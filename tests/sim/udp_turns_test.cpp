@@ -7,7 +7,7 @@
 #include <stop_token>
 
 using namespace rathole;
-using server::udp_turns;
+using server_side::udp_turns;
 
 namespace {
 

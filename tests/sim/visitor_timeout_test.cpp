@@ -30,7 +30,7 @@ TEST_CASE("visitor time-out: a visitor that waited too long is closed") {
   const duration waited = tunnel.world.now() - arrived;
   CHECK(waited >= 10s);
   CHECK(waited <= 10s + 10ms);
-  CHECK(tunnel.server->events.last_error<server::visitor_refused>() == errc::timed_out);
+  CHECK(tunnel.server->events.last_error<server_side::visitor_refused>() == errc::timed_out);
   tunnel.world.net().heal("client", "server");
   visitor.close();
   CHECK(tunnel.serves_again(1s));
@@ -45,11 +45,11 @@ TEST_CASE("visitor time-out: at the limit the newest visitor is refused") {
   for (int i = 0; i < 3; ++i) visits.push_back(tunnel.bench.begin(tunnel.visit("early")));
   tunnel.world.run_for(1s);
   const auto& events = tunnel.server->events;
-  CHECK(events.count<server::visitor_refused>() == 0);
+  CHECK(events.count<server_side::visitor_refused>() == 0);
   const auto late = tunnel.bench.begin(tunnel.visit("late"));
   tunnel.world.run_for(1s);
-  CHECK(events.count<server::visitor_refused>() == 1);
-  CHECK(events.last_error<server::visitor_refused>() == errc::limit_reached);
+  CHECK(events.count<server_side::visitor_refused>() == 1);
+  CHECK(events.last_error<server_side::visitor_refused>() == errc::limit_reached);
   REQUIRE(late->has_value());
   CHECK((!**late || (*late)->value().empty()));
   tunnel.world.net().heal("client", "server");

@@ -30,18 +30,18 @@ TEST_CASE("refusal: a wrong token and an unknown service are refused") {
 
     const auto& at_client = tunnel.client->events;
     const auto& at_server = tunnel.server->events;
-    CHECK(at_client.last_error<client::control_channel_failed>() == wrong.expected);
+    CHECK(at_client.last_error<client_side::control_channel_failed>() == wrong.expected);
     // The pauses are at most `retry_interval`, 1 s, and its jitter; and not much shorter.
-    CHECK(at_client.count<client::control_channel_failed>() > 24);
-    CHECK(at_client.count<client::control_channel_failed>() < 40);
-    CHECK(at_client.count<client::control_channel_established>() == 0);
-    CHECK(at_server.count<server::control_channel_established>() == 0);
-    CHECK(at_server.count<server::service_listening>() == 0);
+    CHECK(at_client.count<client_side::control_channel_failed>() > 24);
+    CHECK(at_client.count<client_side::control_channel_failed>() < 40);
+    CHECK(at_client.count<client_side::control_channel_established>() == 0);
+    CHECK(at_server.count<server_side::control_channel_established>() == 0);
+    CHECK(at_server.count<server_side::service_listening>() == 0);
     // The latest refusal may be in flight.
     const auto all_arrived = [&] {
-      return at_server.count<server::authentication_failed>() +
-                 at_server.count<server::unknown_service>() ==
-             at_client.count<client::control_channel_failed>();
+      return at_server.count<server_side::authentication_failed>() +
+                 at_server.count<server_side::unknown_service>() ==
+             at_client.count<client_side::control_channel_failed>();
     };
     CHECK(tunnel.run_until(all_arrived, 500ms) == sim::outcome::done);
     CHECK(tunnel.bench.get(tunnel.visit("x")).error() == std::errc::connection_refused);
@@ -63,8 +63,8 @@ TEST_CASE("refusal: a refused client does not disturb the accepted one") {
   wrong.services[0].token = secret("wrong");
   const auto refused_client = test::run_client(tunnel.world, "intruder", wrong);
   tunnel.world.run_for(30s);
-  CHECK(tunnel.server->events.count<server::authentication_failed>() > 3);
-  CHECK(tunnel.server->events.count<server::control_channel_replaced>() == 0);
+  CHECK(tunnel.server->events.count<server_side::authentication_failed>() > 3);
+  CHECK(tunnel.server->events.count<server_side::control_channel_replaced>() == 0);
   CHECK(tunnel.bench.must(tunnel.visit("still here")) == "still here");
   refused_client->stop();
   REQUIRE(tunnel.run_until([&] { return refused_client->ended().has_value(); }) ==
@@ -89,10 +89,10 @@ TEST_CASE("refusal: a service added to the server is served within the retry int
     tunnel.start_client();
     // Long enough for the pauses to reach their maximum.
     tunnel.world.run_for(2min);
-    CHECK(tunnel.client->events.count<client::control_channel_established>() == 0);
+    CHECK(tunnel.client->events.count<client_side::control_channel_established>() == 0);
     tunnel.server->update(right);
     const auto is_there = [&] {
-      return tunnel.client->events.count<client::control_channel_established>() == 1;
+      return tunnel.client->events.count<client_side::control_channel_established>() == 1;
     };
     const auto added = tunnel.world.now();
     REQUIRE(tunnel.run_until(is_there) == sim::outcome::done);
@@ -111,7 +111,7 @@ TEST_CASE("refusal: a longer retry interval applies to refusals too") {
   tunnel.start_server();
   tunnel.start_client();
   tunnel.world.run_for(10min);
-  CHECK(tunnel.client->events.count<client::control_channel_failed>() > 10);
-  CHECK(tunnel.client->events.count<client::control_channel_failed>() < 20);
+  CHECK(tunnel.client->events.count<client_side::control_channel_failed>() > 10);
+  CHECK(tunnel.client->events.count<client_side::control_channel_failed>() < 20);
   tunnel.stop_all();
 }

@@ -34,7 +34,9 @@ struct reload_tunnel : sim_tunnel {
     start_service("client", test::echo);
     start_server();
     start_client();
-    const auto ready = [this] { return server->events.count<server::service_listening>() == 2; };
+    const auto ready = [this] {
+      return server->events.count<server_side::service_listening>() == 2;
+    };
     REQUIRE(run_until(ready) == sim::outcome::done);
     untouched.emplace(bench.must(arrive()));
     REQUIRE(echoes(*untouched));
@@ -77,7 +79,7 @@ struct reload_tunnel : sim_tunnel {
   /// first one.
   void check_untouched(std::size_t channels) {
     CHECK(echoes(*untouched));
-    CHECK(server->events.count<server::control_channel_established>() == channels);
+    CHECK(server->events.count<server_side::control_channel_established>() == channels);
     CHECK(serves(5202));
   }
 

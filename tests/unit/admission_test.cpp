@@ -16,8 +16,8 @@ using namespace std::chrono_literals;
 using protocol::admission;
 using protocol::admission_limits;
 using protocol::source_network;
-using server::refusal;
-using server::refusal_counter;
+using server_side::refusal;
+using server_side::refusal_counter;
 
 admission_limits limits(std::size_t total, std::size_t per_source) {
   admission_limits out;
@@ -173,16 +173,16 @@ TEST_CASE("admission: an exempt source is forgotten when it is neither exempt no
 }
 
 TEST_CASE("refusals: every handshake error has a kind") {
-  CHECK(server::refusal_of(errc::limit_reached) == refusal::too_many);
-  CHECK(server::refusal_of(errc::timed_out) == refusal::timed_out);
-  CHECK(server::refusal_of(errc::end_of_stream) == refusal::closed_early);
-  CHECK(server::refusal_of(std::make_error_code(std::errc::connection_reset)) ==
+  CHECK(server_side::refusal_of(errc::limit_reached) == refusal::too_many);
+  CHECK(server_side::refusal_of(errc::timed_out) == refusal::timed_out);
+  CHECK(server_side::refusal_of(errc::end_of_stream) == refusal::closed_early);
+  CHECK(server_side::refusal_of(std::make_error_code(std::errc::connection_reset)) ==
         refusal::closed_early);
-  CHECK(server::refusal_of(errc::malformed_message) == refusal::not_the_protocol);
-  CHECK(server::refusal_of(errc::protocol_version_mismatch) == refusal::not_the_protocol);
-  CHECK(server::refusal_of(errc::service_not_exist) == refusal::unknown_service);
-  CHECK(server::refusal_of(errc::authentication_failed) == refusal::wrong_token);
-  CHECK(server::refusal_of(errc::unknown_session) == refusal::unknown_session);
+  CHECK(server_side::refusal_of(errc::malformed_message) == refusal::not_the_protocol);
+  CHECK(server_side::refusal_of(errc::protocol_version_mismatch) == refusal::not_the_protocol);
+  CHECK(server_side::refusal_of(errc::service_not_exist) == refusal::unknown_service);
+  CHECK(server_side::refusal_of(errc::authentication_failed) == refusal::wrong_token);
+  CHECK(server_side::refusal_of(errc::unknown_session) == refusal::unknown_session);
 }
 
 TEST_CASE("refusals: the first of a kind is reported alone, and all are summarized") {
@@ -220,12 +220,12 @@ TEST_CASE("refusals: what had a line of its own is not summarized") {
 
 TEST_CASE("refusals: the number of sources that are kept is bounded") {
   refusal_counter counter;
-  for (std::size_t i = 0; i < 3 * server::max_refused_sources; ++i) {
+  for (std::size_t i = 0; i < 3 * server_side::max_refused_sources; ++i) {
     counter.note(refusal::closed_early, std::to_string(i), time_point{});
   }
   const auto summary = counter.finish(time_point{});
-  CHECK(summary->sources == server::max_refused_sources);
-  CHECK(summary->total() == 3 * server::max_refused_sources);
+  CHECK(summary->sources == server_side::max_refused_sources);
+  CHECK(summary->total() == 3 * server_side::max_refused_sources);
 }
 
 }  // namespace

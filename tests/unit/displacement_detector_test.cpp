@@ -9,7 +9,7 @@ namespace rathole::test {
 namespace {
 
 using namespace std::chrono_literals;
-using client::displacement_detector;
+using client_side::displacement_detector;
 
 /// Always returns the middle of the range.
 struct middle {
@@ -27,7 +27,7 @@ void cut_short(displacement_detector& seen, std::size_t channels, duration laste
 TEST_CASE(
     "displacement_detector: five short-lived channels in a row are suspicious, four are not") {
   displacement_detector seen;
-  cut_short(seen, client::displaced_after - 1);
+  cut_short(seen, client_side::displaced_after - 1);
   CHECK_FALSE(seen.is_recurring());
   seen.note(errc::truncated, 500ms);
   CHECK(seen.is_recurring());
@@ -38,11 +38,11 @@ TEST_CASE(
 TEST_CASE("displacement_detector: a server that was unreachable in between has restarted") {
   displacement_detector seen;
   for (int i = 0; i < 20; ++i) {
-    cut_short(seen, client::displaced_after - 1);
+    cut_short(seen, client_side::displaced_after - 1);
     seen.note_failed_attempt();
   }
   CHECK_FALSE(seen.is_recurring());
-  cut_short(seen, client::displaced_after);
+  cut_short(seen, client_side::displaced_after);
   CHECK(seen.is_recurring());
   seen.note_failed_attempt();
   CHECK_FALSE(seen.is_recurring());
@@ -58,9 +58,9 @@ TEST_CASE("displacement_detector: a channel that lasted, or broke otherwise, is 
     seen.note(std::make_error_code(std::errc::broken_pipe), 1s);
   }
   CHECK_FALSE(seen.is_recurring());
-  cut_short(seen, client::displaced_after - 1);
+  cut_short(seen, client_side::displaced_after - 1);
   seen.note(errc::end_of_stream, 4s);
-  cut_short(seen, client::displaced_after - 1);
+  cut_short(seen, client_side::displaced_after - 1);
   CHECK_FALSE(seen.is_recurring());
 }
 
@@ -68,7 +68,7 @@ TEST_CASE(
     "displacement_detector: the suspicion stays while the other client pauses, and the pauses "
     "grow") {
   displacement_detector seen;
-  cut_short(seen, client::displaced_after);
+  cut_short(seen, client_side::displaced_after);
   middle rng;
   duration last = 0s;
   for (int i = 0; i < 10; ++i) {

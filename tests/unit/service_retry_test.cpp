@@ -10,11 +10,11 @@ namespace rathole::test {
 namespace {
 
 using namespace std::chrono_literals;
-using client::finish;
-using client::report_failure;
-using client::retry_action;
-using client::service_retry;
-using client::start_attempt;
+using client_side::finish;
+using client_side::report_failure;
+using client_side::retry_action;
+using client_side::service_retry;
+using client_side::start_attempt;
 
 constexpr time_point start{1h};
 using actions = std::vector<retry_action>;

@@ -13,7 +13,7 @@ namespace rathole::test {
 namespace {
 
 using namespace std::chrono_literals;
-using client::own_udp_sockets, protocol::sent_datagrams, protocol::udp_loop_detector;
+using client_side::own_udp_sockets, protocol::sent_datagrams, protocol::udp_loop_detector;
 
 constexpr time_point start{1h};
 

@@ -24,7 +24,8 @@ class instance {
   /// A function that receives the result of an operation.
   using completion = std::move_only_function<void(std::error_code)>;
   /// The listeners for clients that one server hands over to another; empty for a client.
-  using listener_list = std::vector<std::shared_ptr<server::client_listener<io::tcp_acceptor>>>;
+  using listener_list =
+      std::vector<std::shared_ptr<server_side::client_listener<io::tcp_acceptor>>>;
 
   /// Destroys the instance, which must have ended.
   virtual ~instance() = default;
@@ -32,8 +33,8 @@ class instance {
   /// `ended` is called when nothing of the instance is left, or with the error if it cannot listen.
   /// The instance must live until then.
   virtual void start(std::move_only_function<void()> ready, completion ended) = 0;
-  /// Applies new settings; see `server::basic_server::async_update` and
-  /// `client::basic_client::update`.
+  /// Applies new settings; see `server_side::basic_server::async_update` and
+  /// `client_side::basic_client::update`.
   virtual void update(const Block& next, completion done) = 0;
   /// Stops the instance; see `stop` of client and server.
   virtual void stop() = 0;
@@ -41,9 +42,9 @@ class instance {
   virtual void stop_now() = 0;
   /// Drains the instance; see `drain` of client and server.
   virtual void drain() = 0;
-  /// Returns handles of the listeners for clients; see `server::basic_server::duplicate_listeners`.
+  /// Returns handles of the listeners for clients; see `server_side::basic_server::duplicate_listeners`.
   [[nodiscard]] virtual listener_list duplicate_listeners() const = 0;
-  /// Takes over listeners for clients; see `server::basic_server::take_over`.
+  /// Takes over listeners for clients; see `server_side::basic_server::take_over`.
   virtual void take_over(listener_list from) = 0;
 };
 
@@ -60,7 +61,7 @@ class ready_watch {
   template <class Event>
   void on(const Event& event) {
     notify(next_, event);
-    if constexpr (std::is_same_v<Event, server::ready>) ready();
+    if constexpr (std::is_same_v<Event, server_side::ready>) ready();
   }
 
   /// The function to call when a server is ready.
@@ -113,8 +114,8 @@ class instance_of final : public instance<Block> {
  private:
   static constexpr bool is_server = std::is_same_v<Block, config::server>;
   using observer_type = ready_watch<Next>;
-  using program_type = std::conditional_t<is_server, server::basic_server<T, observer_type>,
-                                          client::basic_client<T, observer_type>>;
+  using program_type = std::conditional_t<is_server, server_side::basic_server<T, observer_type>,
+                                          client_side::basic_client<T, observer_type>>;
 
   observer_type events_;
   program_type program_;

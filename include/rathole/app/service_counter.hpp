@@ -35,18 +35,18 @@ class service_counter {
   template <class Event>
   void on(const Event& event) {
     notify(next_, event);
-    if constexpr (std::is_same_v<Event, client::control_channel_established> ||
-                  std::is_same_v<Event, server::control_channel_established>) {
+    if constexpr (std::is_same_v<Event, client_side::control_channel_established> ||
+                  std::is_same_v<Event, server_side::control_channel_established>) {
       add(event.service, 1);
-    } else if constexpr (std::is_same_v<Event, server::control_channel_closed>) {
+    } else if constexpr (std::is_same_v<Event, server_side::control_channel_closed>) {
       add(event.service, -1);
-    } else if constexpr (std::is_same_v<Event, server::service_bind_failed>) {
+    } else if constexpr (std::is_same_v<Event, server_side::service_bind_failed>) {
       if (unbound_.emplace(event.service).second) changed_();
-    } else if constexpr (std::is_same_v<Event, server::service_listening>) {
+    } else if constexpr (std::is_same_v<Event, server_side::service_listening>) {
       if (forget_unbound(event.service)) changed_();
-    } else if constexpr (std::is_same_v<Event, client::control_channel_failed>) {
+    } else if constexpr (std::is_same_v<Event, client_side::control_channel_failed>) {
       if (event.established) add(event.service, -1);
-    } else if constexpr (std::is_same_v<Event, client::control_channel_closed>) {
+    } else if constexpr (std::is_same_v<Event, client_side::control_channel_closed>) {
       if (event.was_established) add(event.service, -1);
     }
   }

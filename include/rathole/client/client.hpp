@@ -16,7 +16,7 @@
 #include <system_error>
 #include <utility>
 
-namespace rathole::client {
+namespace rathole::client_side {
 
 /// Runs the client of a tunnel: keeps a control channel for each of its services, and forwards the
 /// visitors that the server sends to the local services.
@@ -59,7 +59,7 @@ class basic_client {
     if (const std::error_code ec = context_->settings_error(next)) return failure(ec);
     if (context_->closing.stop_requested()) return {};
     return catch_bad_alloc([&]() -> result<void> {
-      client::update(context_, config::bounded(std::move(next)));
+      client_side::update(context_, config::bounded(std::move(next)));
       return {};
     });
   }
@@ -129,4 +129,4 @@ class basic_client {
   std::shared_ptr<context_type> context_;
 };
 
-}  // namespace rathole::client
+}  // namespace rathole::client_side

@@ -19,7 +19,7 @@
 #include <string>
 #include <utility>
 
-namespace rathole::client {
+namespace rathole::client_side {
 
 template <class Context>
 class service_runner;
@@ -54,9 +54,9 @@ struct context : transport::instance_context<T, Observer, config::client> {
   std::atomic<std::size_t> udp_share = protocol::descriptor_budget::unlimited;
   /// The sockets of those visitors, which show that a service leads back to itself; used by all
   /// threads.
-  client::own_udp_sockets own_udp_sockets;
+  client_side::own_udp_sockets own_udp_sockets;
   /// The number of the next connection; used by all threads.
   std::atomic<std::uint64_t> next_forward = 1;
 };
 
-}  // namespace rathole::client
+}  // namespace rathole::client_side

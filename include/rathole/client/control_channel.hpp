@@ -27,7 +27,7 @@
 #include <system_error>
 #include <utility>
 
-namespace rathole::client {
+namespace rathole::client_side {
 
 /// Runs one control channel of a service, from dialling the server to the end of the connection,
 /// together with its data channels that wait for a command. These end with it; active connections
@@ -235,7 +235,7 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
     }
     report_failure(failed);
     start_dials();
-    client::dial_deferred(context_);
+    client_side::dial_deferred(context_);
   }
 
   /// Records that a data channel that carried datagrams has ended.
@@ -274,4 +274,4 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
   bool established_ = false;
 };
 
-}  // namespace rathole::client
+}  // namespace rathole::client_side

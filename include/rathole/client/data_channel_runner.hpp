@@ -17,7 +17,7 @@
 #include <system_error>
 #include <utility>
 
-namespace rathole::client {
+namespace rathole::client_side {
 
 /// Runs the data channels of a `control_channel`, each from its dial to its end.
 struct data_channel_runner {
@@ -36,7 +36,7 @@ struct data_channel_runner {
       ended = out_of_memory();
     }
     slot->report_ended(ended);
-    if (!udp) client::dial_deferred(context);
+    if (!udp) client_side::dial_deferred(context);
   }
 
  private:
@@ -93,4 +93,4 @@ struct data_channel_runner {
   }
 };
 
-}  // namespace rathole::client
+}  // namespace rathole::client_side

@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <memory>
 
-namespace rathole::client {
+namespace rathole::client_side {
 
 /// Updates the budget with the limit and with what is counted on all threads. Must be called on the
 /// control plane's thread.
@@ -49,4 +49,4 @@ void dial_deferred(const std::shared_ptr<Context>& self) {
   });
 }
 
-}  // namespace rathole::client
+}  // namespace rathole::client_side

@@ -7,7 +7,7 @@
 #include <chrono>
 #include <cstddef>
 
-namespace rathole::client {
+namespace rathole::client_side {
 
 /// The time for which the client tries to open a requested data channel before it gives up. Compat:
 /// upstream's value.
@@ -31,4 +31,4 @@ inline backoff_parameters data_channel_backoff(duration retry_interval) {
   return {std::chrono::milliseconds(100), 0.2, 2.0, retry_interval};
 }
 
-}  // namespace rathole::client
+}  // namespace rathole::client_side

@@ -15,7 +15,7 @@
 #include <system_error>
 #include <utility>
 
-namespace rathole::client {
+namespace rathole::client_side {
 
 /// The server's requests for data channels: when each was made, and why it is not dialled.
 using dial_requests = std::multimap<time_point, std::error_code>;
@@ -123,4 +123,4 @@ class dial_slot : public std::enable_shared_from_this<dial_slot<Channel>> {
   io::handler_memory ended_memory_;
 };
 
-}  // namespace rathole::client
+}  // namespace rathole::client_side

@@ -9,7 +9,7 @@
 #include <cstddef>
 #include <system_error>
 
-namespace rathole::client {
+namespace rathole::client_side {
 
 /// The time within which the server must close an established control channel for it to count as
 /// cut short.
@@ -81,4 +81,4 @@ class displacement_detector {
   backoff pauses_{displaced_backoff};
 };
 
-}  // namespace rathole::client
+}  // namespace rathole::client_side

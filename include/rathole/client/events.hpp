@@ -12,7 +12,7 @@
 // The events that a client reports to its observer. They are views that are valid only during the
 // call.
 
-namespace rathole::client {
+namespace rathole::client_side {
 
 /// Reports that a service begins to open its control channel.
 struct control_channel_starting {
@@ -127,4 +127,4 @@ struct service_loops {
   duration within;
 };
 
-}  // namespace rathole::client
+}  // namespace rathole::client_side

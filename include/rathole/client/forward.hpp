@@ -18,7 +18,7 @@
 #include <stop_token>
 #include <utility>
 
-namespace rathole::client {
+namespace rathole::client_side {
 
 namespace detail {
 
@@ -112,4 +112,4 @@ io::awaitable<void> forward(std::shared_ptr<Context> self,
   });
 }
 
-}  // namespace rathole::client
+}  // namespace rathole::client_side

@@ -8,7 +8,7 @@
 #include <unordered_map>
 #include <utility>
 
-namespace rathole::client {
+namespace rathole::client_side {
 
 /// The sockets of one client to its local UDP services by their own addresses, so that a datagram
 /// which one of them sent is recognised when it returns as a visitor's. May be used on all threads.
@@ -42,4 +42,4 @@ class own_udp_sockets {
   std::unordered_map<udp_endpoint, pointer, udp_endpoint_hash> sockets_;
 };
 
-}  // namespace rathole::client
+}  // namespace rathole::client_side

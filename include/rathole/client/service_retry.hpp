@@ -14,7 +14,7 @@
 #include <utility>
 #include <variant>
 
-namespace rathole::client {
+namespace rathole::client_side {
 
 /// The time that an attempt must last to reset the backoff. Compat: upstream's value.
 inline constexpr std::chrono::seconds stable_after{3};
@@ -204,4 +204,4 @@ class service_retry {
   std::optional<finish> finish_;
 };
 
-}  // namespace rathole::client
+}  // namespace rathole::client_side

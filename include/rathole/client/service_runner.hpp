@@ -27,7 +27,7 @@
 #include <utility>
 #include <variant>
 
-namespace rathole::client {
+namespace rathole::client_side {
 
 /// Keeps a control channel for one service until it is stopped or the client closes, and does what
 /// a `service_retry` decides. It lives on the control plane.
@@ -203,4 +203,4 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
   std::stop_source stopping_;
 };
 
-}  // namespace rathole::client
+}  // namespace rathole::client_side

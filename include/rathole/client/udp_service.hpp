@@ -29,7 +29,7 @@
 #include <utility>
 #include <vector>
 
-namespace rathole::client {
+namespace rathole::client_side {
 
 /// The most visitors whose sockets are opened at once; datagrams of further new ones are lost.
 inline constexpr std::size_t max_opening_visitors = 256;
@@ -307,4 +307,4 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
   std::stop_source closing_;
 };
 
-}  // namespace rathole::client
+}  // namespace rathole::client_side

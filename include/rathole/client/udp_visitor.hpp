@@ -19,7 +19,7 @@
 #include <utility>
 #include <vector>
 
-namespace rathole::client {
+namespace rathole::client_side {
 
 /// A visitor of a UDP service, with its socket to the local service once that is open.
 template <io::DatagramSocket S, class Channel>
@@ -108,4 +108,4 @@ struct udp_visitor {
   udp_endpoint here_;
 };
 
-}  // namespace rathole::client
+}  // namespace rathole::client_side

@@ -8,7 +8,7 @@
 #include <span>
 #include <vector>
 
-namespace rathole::client {
+namespace rathole::client_side {
 
 /// The most datagrams of one visitor that wait for the socket to the local service. All visitors
 /// of a service together may also use at most `udp.queue_size` bytes for them.
@@ -54,4 +54,4 @@ class unsent_datagrams {
   std::vector<std::vector<std::uint8_t>> payloads_;
 };
 
-}  // namespace rathole::client
+}  // namespace rathole::client_side

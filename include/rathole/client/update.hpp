@@ -10,7 +10,7 @@
 #include <string>
 #include <utility>
 
-namespace rathole::client {
+namespace rathole::client_side {
 
 /// Starts to serve a service.
 template <class Context>
@@ -55,4 +55,4 @@ void update(const std::shared_ptr<Context>& self, config::client next) {
   }
 }
 
-}  // namespace rathole::client
+}  // namespace rathole::client_side

@@ -17,7 +17,7 @@
 #include <system_error>
 #include <utility>
 
-namespace rathole::server {
+namespace rathole::server_side {
 
 /// Limits the unauthenticated connections to a server's port, in number and in time. One timer
 /// serves all of them. It is held by `shared_ptr` and lives on the control plane.
@@ -187,4 +187,4 @@ class admission_control : public std::enable_shared_from_this<admission_control<
   bool closed_ = false;
 };
 
-}  // namespace rathole::server
+}  // namespace rathole::server_side

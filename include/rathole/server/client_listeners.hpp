@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-namespace rathole::server {
+namespace rathole::server_side {
 
 /// A listener for clients: an address as the settings name it, and the acceptor that is bound to
 /// it.
@@ -114,4 +114,4 @@ class client_listeners {
   bool closed_ = false;
 };
 
-}  // namespace rathole::server
+}  // namespace rathole::server_side

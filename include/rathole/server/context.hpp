@@ -20,7 +20,7 @@
 #include <memory>
 #include <utility>
 
-namespace rathole::server {
+namespace rathole::server_side {
 
 template <class Context>
 class control_session;
@@ -72,7 +72,7 @@ struct context : transport::instance_context<T, Observer, config::server> {
   /// When the descriptor limit must be queried again.
   time_point limit_due{};
   /// The order in which the server halves of UDP services start to listen.
-  server::udp_turns udp_turns;
+  server_side::udp_turns udp_turns;
   /// The connections that are not control or data channels yet.
   const std::shared_ptr<admission_type> admission;
   /// Reports summaries of refused connections.
@@ -95,4 +95,4 @@ struct context : transport::instance_context<T, Observer, config::server> {
   }
 };
 
-}  // namespace rathole::server
+}  // namespace rathole::server_side

@@ -25,7 +25,7 @@
 #include <utility>
 #include <variant>
 
-namespace rathole::server {
+namespace rathole::server_side {
 
 /// The client that serves one service, from its authentication to the end of its control channel.
 /// It runs the control channel; its part `tcp_channels` or `udp_channels`, each with a machine of its
@@ -212,4 +212,4 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
   channels_type channels_;
 };
 
-}  // namespace rathole::server
+}  // namespace rathole::server_side

@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-namespace rathole::server {
+namespace rathole::server_side {
 
 template <class Context>
 class control_session;
@@ -83,4 +83,4 @@ void admit_visitor(Session& session, Visitor visitor) {
   context.emit(event);
 }
 
-}  // namespace rathole::server
+}  // namespace rathole::server_side

@@ -13,7 +13,7 @@
 // The events that a server reports to its observer. They are views that are valid only during the
 // call.
 
-namespace rathole::server {
+namespace rathole::server_side {
 
 /// Reports that clients can connect.
 struct listening {
@@ -235,4 +235,4 @@ struct datagrams_lost {
   duration within;
 };
 
-}  // namespace rathole::server
+}  // namespace rathole::server_side

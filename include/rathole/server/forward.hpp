@@ -16,7 +16,7 @@
 #include <stop_token>
 #include <utility>
 
-namespace rathole::server {
+namespace rathole::server_side {
 
 template <class Context>
 class tcp_channels;
@@ -87,4 +87,4 @@ io::awaitable<void> forward(std::shared_ptr<Context> self,
   self->emit(ended);
 }
 
-}  // namespace rathole::server
+}  // namespace rathole::server_side

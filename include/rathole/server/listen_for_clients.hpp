@@ -18,7 +18,7 @@
 #include <utility>
 #include <vector>
 
-namespace rathole::server {
+namespace rathole::server_side {
 
 /// The pauses before an accept after an error on the clients' port. Compat: upstream's values.
 inline constexpr backoff_parameters client_listener_backoff{std::chrono::milliseconds(500), 0.5,
@@ -66,4 +66,4 @@ void add_listeners(const std::shared_ptr<Context>& self,
   }
 }
 
-}  // namespace rathole::server
+}  // namespace rathole::server_side

@@ -21,7 +21,7 @@
 #include <utility>
 #include <variant>
 
-namespace rathole::server {
+namespace rathole::server_side {
 
 /// A forwarded connection whose visitor came from the client's own address.
 struct watched_forward {
@@ -176,4 +176,4 @@ class loop_watch : public std::enable_shared_from_this<loop_watch<Session>> {
   std::uint64_t next_id_ = 0;
 };
 
-}  // namespace rathole::server
+}  // namespace rathole::server_side

@@ -22,7 +22,7 @@
 #include <utility>
 #include <vector>
 
-namespace rathole::server {
+namespace rathole::server_side {
 
 /// Binds the addresses in `settings.bind_addr` that have no listener, or uses a listener that was
 /// handed over.
@@ -127,4 +127,4 @@ io::task<void> open_listeners(std::shared_ptr<Context> self,
   co_return result<void>{};
 }
 
-}  // namespace rathole::server
+}  // namespace rathole::server_side

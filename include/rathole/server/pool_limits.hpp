@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <cstddef>
 
-namespace rathole::server {
+namespace rathole::server_side {
 
 // The two layers, which cannot include each other, must have the same defaults.
 static_assert(config::defaults::tcp_pool_size == protocol::default_pool_size &&
@@ -28,4 +28,4 @@ inline protocol::pool_limits pool_limits_of(const config::server_service& servic
   return out;
 }
 
-}  // namespace rathole::server
+}  // namespace rathole::server_side

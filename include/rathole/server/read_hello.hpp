@@ -12,7 +12,7 @@
 #include <stop_token>
 #include <utility>
 
-namespace rathole::server {
+namespace rathole::server_side {
 
 /// Reads the Hello of a new connection, which is a step of `deadline`. Fails with `errc::stopped`
 /// if `stop` was requested meanwhile.
@@ -62,4 +62,4 @@ io::task<hello_connection<Context>> accept_handshake(typename Context::transport
   co_return hello_connection<Context>(stream->move_to(home), *hello);
 }
 
-}  // namespace rathole::server
+}  // namespace rathole::server_side

@@ -9,7 +9,7 @@
 #include <system_error>
 #include <utility>
 
-namespace rathole::server {
+namespace rathole::server_side {
 
 /// Counts the refused connections of a server and reports a summary once per interval.
 template <io::Runtime R>
@@ -49,4 +49,4 @@ class refusal_reporter {
   bool closed_ = false;
 };
 
-}  // namespace rathole::server
+}  // namespace rathole::server_side

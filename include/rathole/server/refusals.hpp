@@ -18,7 +18,7 @@
 #include <system_error>
 #include <utility>
 
-namespace rathole::server {
+namespace rathole::server_side {
 
 /// The length of an interval in which refused connections are summed up.
 inline constexpr std::chrono::seconds refusal_interval{60};
@@ -153,4 +153,4 @@ class refusal_counter {
   bool has_unreported_ = false;
 };
 
-}  // namespace rathole::server
+}  // namespace rathole::server_side

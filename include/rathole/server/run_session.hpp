@@ -19,7 +19,7 @@
 #include <system_error>
 #include <utility>
 
-namespace rathole::server {
+namespace rathole::server_side {
 
 /// Counts a control channel of a peer while it exists; see `admission_control::exempt`.
 template <class Context>
@@ -81,4 +81,4 @@ io::awaitable<void> run_session(std::shared_ptr<Context> self,
   self->emit(closed);
 }
 
-}  // namespace rathole::server
+}  // namespace rathole::server_side

@@ -21,7 +21,7 @@
 #include <system_error>
 #include <utility>
 
-namespace rathole::server {
+namespace rathole::server_side {
 
 /// An unauthenticated connection; see `admission_control`.
 template <class Context>
@@ -133,4 +133,4 @@ io::awaitable<void> serve_connection(std::shared_ptr<Context> self,
   report_refusal(*self, peer, pending->explain(errc::unknown_session), nullptr, {});
 }
 
-}  // namespace rathole::server
+}  // namespace rathole::server_side

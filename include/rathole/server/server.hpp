@@ -18,7 +18,7 @@
 #include <stop_token>
 #include <utility>
 
-namespace rathole::server {
+namespace rathole::server_side {
 
 /// Runs the server of a tunnel: clients connect to it and prove that they know a service's token;
 /// visitors of the service are then forwarded to the client.
@@ -66,7 +66,7 @@ class basic_server {
   template <class Token>
   auto async_update(config::server next, Token&& token) {
     return io::async_run(context_->runtime().get_executor(),
-                         server::update(context_, config::bounded(std::move(next))),
+                         server_side::update(context_, config::bounded(std::move(next))),
                          std::stop_source(), std::forward<Token>(token));
   }
 
@@ -162,8 +162,8 @@ class basic_server {
   }
 
   static io::task<void> start(std::shared_ptr<context_type> self) {
-    for (const auto& service : self->settings->services) server::add_service(*self, service);
-    const auto opened = co_await server::open_listeners(self, self->settings);
+    for (const auto& service : self->settings->services) server_side::add_service(*self, service);
+    const auto opened = co_await server_side::open_listeners(self, self->settings);
     if (!opened && self->closing.stop_requested()) co_return result<void>{};
     if (!opened) co_return failure(opened.error());
     self->emit(ready{});
@@ -173,4 +173,4 @@ class basic_server {
   std::shared_ptr<context_type> context_;
 };
 
-}  // namespace rathole::server
+}  // namespace rathole::server_side

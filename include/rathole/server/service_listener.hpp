@@ -20,7 +20,7 @@
 #include <utility>
 #include <vector>
 
-namespace rathole::server {
+namespace rathole::server_side {
 
 /// The pauses between attempts to bind a service's port, and before an accept after an error.
 /// Compat: upstream's values.
@@ -130,4 +130,4 @@ class service_listeners {
   bool closed_ = false;
 };
 
-}  // namespace rathole::server
+}  // namespace rathole::server_side

@@ -6,7 +6,7 @@
 
 #include <chrono>
 
-namespace rathole::server {
+namespace rathole::server_side {
 
 /// The longest time that writing the start command may take before the data channel counts as dead.
 inline constexpr std::chrono::seconds start_forward_timeout{10};
@@ -29,4 +29,4 @@ io::task<void> start_forward(Context& context, typename Context::stream_type& ch
   co_return result<void>{};
 }
 
-}  // namespace rathole::server
+}  // namespace rathole::server_side

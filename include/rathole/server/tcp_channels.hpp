@@ -28,7 +28,7 @@
 #include <utility>
 #include <variant>
 
-namespace rathole::server {
+namespace rathole::server_side {
 
 /// The visitors and data channels of the session of a TCP service: performs what
 /// `protocol::channel_pool` decides. It owns the listeners of the service, which exist while the
@@ -232,9 +232,9 @@ class tcp_channels {
   protocol::channel_pool pool_;
   service_listeners listeners_;
   const std::shared_ptr<loop_watch<tcp_channels>> loops_;
-  server::waiting_visitors<visitor_type> visitors_;
+  server_side::waiting_visitors<visitor_type> visitors_;
   typename place::map places_;
   std::uint64_t next_id_ = 0;
 };
 
-}  // namespace rathole::server
+}  // namespace rathole::server_side

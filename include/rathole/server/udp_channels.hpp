@@ -24,7 +24,7 @@
 #include <system_error>
 #include <utility>
 
-namespace rathole::server {
+namespace rathole::server_side {
 
 /// The data channels of the session of a UDP service: performs what `protocol::udp_slots` decides. It
 /// owns the server's half of the service, a `udp_service`, which has the sockets and the visitors.
@@ -149,4 +149,4 @@ class udp_channels {
   const std::shared_ptr<udp_service_type> udp_;
 };
 
-}  // namespace rathole::server
+}  // namespace rathole::server_side

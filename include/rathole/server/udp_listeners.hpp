@@ -20,7 +20,7 @@
 #include <utility>
 #include <vector>
 
-namespace rathole::server {
+namespace rathole::server_side {
 
 /// A listener for the datagrams of visitors: an address, and its socket once that is bound.
 template <io::DatagramSocket S>
@@ -182,4 +182,4 @@ class udp_listeners {
   bool closed_ = false;
 };
 
-}  // namespace rathole::server
+}  // namespace rathole::server_side

@@ -29,7 +29,7 @@
 #include <utility>
 #include <vector>
 
-namespace rathole::server {
+namespace rathole::server_side {
 
 /// The server's half of a UDP service while a client serves it: the sockets that visitors send to,
 /// the visitors, and the data channels, over which the visitors are distributed by a hash of their
@@ -285,4 +285,4 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
   bool closed_ = false;
 };
 
-}  // namespace rathole::server
+}  // namespace rathole::server_side

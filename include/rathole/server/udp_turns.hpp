@@ -6,7 +6,7 @@
 #include <stop_token>
 #include <utility>
 
-namespace rathole::server {
+namespace rathole::server_side {
 
 /// The order in which the server halves of UDP services start to listen. A half that is stopped
 /// closes its sockets on the thread that owns them; a later half, which may need the same
@@ -69,4 +69,4 @@ class udp_turns {
   turn* last_ = nullptr;
 };
 
-}  // namespace rathole::server
+}  // namespace rathole::server_side

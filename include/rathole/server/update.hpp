@@ -18,7 +18,7 @@
 #include <utility>
 #include <vector>
 
-namespace rathole::server {
+namespace rathole::server_side {
 
 /// Makes a service known to clients.
 template <class Context>
@@ -83,4 +83,4 @@ io::task<void> update(std::shared_ptr<Context> self, config::server next) {
   co_return result<void>{};
 }
 
-}  // namespace rathole::server
+}  // namespace rathole::server_side

@@ -8,7 +8,7 @@
 #include <unordered_map>
 #include <utility>
 
-namespace rathole::server {
+namespace rathole::server_side {
 
 /// A visitor that waits for a data channel.
 template <class Stream>
@@ -88,4 +88,4 @@ class channel_place {
   protocol::descriptor_lease held_;
 };
 
-}  // namespace rathole::server
+}  // namespace rathole::server_side

@@ -19,7 +19,7 @@ namespace detail {
 /// Returns whether the connection was established before it failed.
 inline bool is_handshake_error(const std::error_code& error) {
   if (error == errc::host_not_found || error == errc::invalid_address) return false;
-  if (client::is_closed_by_peer(error)) return true;
+  if (client_side::is_closed_by_peer(error)) return true;
   const auto& from = error.category();
   const bool is_network = from == std::system_category() || from == std::generic_category() ||
                           from == io::lookup_category() ||
@@ -62,13 +62,13 @@ inline std::string upgrade_advice(int status) {
 }
 
 /// Returns why a handshake with the server failed, with advice.
-inline std::string handshake_failure_text(const client::control_channel_failed& e) {
+inline std::string handshake_failure_text(const client_side::control_channel_failed& e) {
   const config::transport& with = e.settings.transport;
   const std::error_code& error = e.error;
   if (error.category() == protocol::wire_protocol_category()) {
     return wire_protocol_text(error, with.kind, config::side::client);
   }
-  if (error == errc::closed_in_handshake || client::is_closed_by_peer(error)) {
+  if (error == errc::closed_in_handshake || client_side::is_closed_by_peer(error)) {
     return make_error_code(errc::end_of_stream).message() + mismatch_advice(with);
   }
   std::string text = error.message();
@@ -88,7 +88,7 @@ inline std::string handshake_failure_text(const client::control_channel_failed& 
 
 /// Returns why a control channel failed: the chain of causes, in upstream's words if scripts may
 /// look for them, with advice. The same cause always gives the same text.
-inline std::string failure_text(const client::control_channel_failed& e) {
+inline std::string failure_text(const client_side::control_channel_failed& e) {
   const std::string reason = e.error.message();
   const std::string service = escape(e.service);
   const std::string key = "client.services." + escaped_key(e.service);

@@ -39,21 +39,21 @@ class client_log {
 
   /// Logs at info only for the first attempt of a service, because later attempts follow a failure
   /// that is logged.
-  void on(const client::control_channel_starting& e) {
+  void on(const client_side::control_channel_starting& e) {
     const bool is_first = started_.emplace(e.service).second;
     write(is_first ? log_level::info : log_level::debug, e.service,
           "Starting " + to_hex(protocol::service_digest(e.service)) + ": service " +
               escape(e.service) + " of the server at " + escaped(e.remote));
   }
   /// Logs at info.
-  void on(const client::control_channel_established& e) {
+  void on(const client_side::control_channel_established& e) {
     write(log_level::info, e.service, "Control channel established");
   }
   /// Logs at error, `max_failure_lines` for each service and cause in an interval and
   /// `max_cause_lines` for each cause, and otherwise at debug. A server that closes the connection
   /// in order is no failure and is logged at info.
   /// A channel that this side closed to replace it is logged at info.
-  void on(const client::control_channel_failed& e) {
+  void on(const client_side::control_channel_failed& e) {
     if (e.error == errc::stopped) {
       write(log_level::info, e.service, "Control channel is re-created");
       return;
@@ -66,15 +66,15 @@ class client_log {
     write_failure(log_level::error, e, "Failed to run the control channel: " + failure_text(e));
   }
   /// Logs at info.
-  void on(const client::control_channel_closed& e) {
+  void on(const client_side::control_channel_closed& e) {
     forget(e.service);
     write(log_level::info, e.service, "Control channel shutdown");
   }
   /// Logs at warn, once per cause and interval, and otherwise at debug.
-  void on(const client::data_channel_failed& e) {
+  void on(const client_side::data_channel_failed& e) {
     // The server closes what it no longer needs. That it was stopped or cut off, the control channel
     // says.
-    const bool is_usual = client::is_closed_by_peer(e.error);
+    const bool is_usual = client_side::is_closed_by_peer(e.error);
     std::string why = e.error.message();
     if (e.error == errc::limit_reached) {
       why +=
@@ -91,29 +91,29 @@ class client_log {
     write_channel_failure(is_usual, e.service, why);
   }
   /// Logs at warn, once per cause and interval, and otherwise at debug.
-  void on(const client::local_connect_failed& e) {
+  void on(const client_side::local_connect_failed& e) {
     write_channel_failure(
         false, e.service,
         "Failed to connect to " + escaped(e.local) + ": " + e.error.message() +
             dial_advice(e.error, "client.services." + escaped_key(e.service) + ".local_addr"));
   }
   /// Logs at debug.
-  void on(const client::forward_started& e) {
+  void on(const client_side::forward_started& e) {
     if (!lines_.wants(log_level::debug, target)) return;
     write(log_level::debug, e.service, "Forward " + std::to_string(e.id) + " started");
   }
   /// Logs at debug.
-  void on(const client::forward_ended& e) {
+  void on(const client_side::forward_ended& e) {
     if (!lines_.wants(log_level::debug, target)) return;
     write(log_level::debug, e.service, forward_text(e.id, e.received, e.sent, e.error));
   }
 
   /// Logs at warn.
-  void on(const client::datagrams_lost& e) {
+  void on(const client_side::datagrams_lost& e) {
     write(log_level::warn, e.service, losses_text(e.since));
   }
   /// Logs at error.
-  void on(const client::service_loops& e) {
+  void on(const client_side::service_loops& e) {
     write(log_level::error, e.service,
           "The service leads back to itself: datagrams that this client sends to " +
               escaped(e.local) + " come back as its visitors'. Correct client.services." +
@@ -122,7 +122,7 @@ class client_log {
   }
 
  private:
-  void write_failure(log_level level, const client::control_channel_failed& e,
+  void write_failure(log_level level, const client_side::control_channel_failed& e,
                      const std::string& what) {
     const time_point now = now_();
     const auto before = repeat_limiter_.note("control\n" + std::string(e.service) + '\n' + what,

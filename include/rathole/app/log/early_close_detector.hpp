@@ -24,7 +24,7 @@ class early_close_detector {
   /// Records the end of a control channel. Returns whether the client has repeatedly closed it
   /// before the first heartbeat and after the same time, as it does if its `heartbeat_timeout` is
   /// too short.
-  bool note_closed(const server::control_channel_closed& e) {
+  bool note_closed(const server_side::control_channel_closed& e) {
     const bool is_early = is_closed_by_peer(e.error) &&
                           e.lasted >= std::chrono::milliseconds(900) &&
                           e.settings.heartbeat_interval > duration::zero() &&
@@ -39,13 +39,13 @@ class early_close_detector {
 
   /// Records the end of a UDP data channel. Returns whether the client repeatedly closes them as
   /// soon as they are started.
-  bool note_udp_channel(const server::udp_channel_lost& e) {
+  bool note_udp_channel(const server_side::udp_channel_lost& e) {
     return note(udp_channels_, e.service, e.lived < std::chrono::seconds(1));
   }
 
   /// Records the end of a connection. Returns whether the client repeatedly breaks them before a
   /// byte for the visitor. A connection that the visitor broke says nothing about the client.
-  bool note_forward(const server::forward_ended& e) {
+  bool note_forward(const server_side::forward_ended& e) {
     if (e.visitor_broke && e.sent == 0) return false;
     return note(forwards_, e.service, e.sent == 0 && is_closed_by_peer(e.error));
   }

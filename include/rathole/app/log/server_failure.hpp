@@ -18,18 +18,18 @@ namespace rathole::app {
 /// Returns whether a failed handshake indicates a wrong configuration, and not just a connection
 /// that anybody opened and left.
 inline bool is_misconfiguration(const std::error_code& error) {
-  switch (server::refusal_of(error)) {
-    case server::refusal::other_transport:
-    case server::refusal::wrong_noise_key:
-    case server::refusal::tls_failed:
-    case server::refusal::upgrade_refused: return true;
+  switch (server_side::refusal_of(error)) {
+    case server_side::refusal::other_transport:
+    case server_side::refusal::wrong_noise_key:
+    case server_side::refusal::tls_failed:
+    case server_side::refusal::upgrade_refused: return true;
     default: return error == errc::protocol_version_mismatch;
   }
 }
 
 /// Returns why a client's connection failed before it became a control or data channel, with
 /// advice. The same cause always gives the same text.
-inline std::string failure_text(const server::handshake_failed& e) {
+inline std::string failure_text(const server_side::handshake_failed& e) {
   const config::transport& with = e.settings.transport;
   const std::error_code& error = e.error;
   if (error.category() == protocol::wire_protocol_category()) {
@@ -66,7 +66,7 @@ inline std::string failure_text(const server::handshake_failed& e) {
 }
 
 /// Says why a visitor was refused, and which key allows more.
-inline std::string refusal_text(const server::visitor_refused& e) {
+inline std::string refusal_text(const server_side::visitor_refused& e) {
   const std::string why = e.error.message();
   const std::string service = "`server.services." + escaped_key(e.service) + '`';
   if (e.may_loop) {
@@ -94,8 +94,8 @@ inline std::string count_text(std::uint64_t count, const std::string& one) {
 }
 
 /// Returns a line that sums up refused connections.
-inline std::string refusals_text(const server::refusal_summary& what) {
-  static constexpr std::array<std::string_view, server::refusal_kinds> names = {
+inline std::string refusals_text(const server_side::refusal_summary& what) {
+  static constexpr std::array<std::string_view, server_side::refusal_kinds> names = {
       "dropped because too many",
       "timed out",
       "closed early",
@@ -107,7 +107,7 @@ inline std::string refusals_text(const server::refusal_summary& what) {
       "unknown service",
       "wrong token",
       "unknown session"};
-  const bool is_full = what.sources >= server::max_refused_sources;
+  const bool is_full = what.sources >= server_side::max_refused_sources;
   std::string text = "Refused " + count_text(what.total(), "connection") + " from " +
                      (is_full ? "at least " : "") + count_text(what.sources, "source") + " in " +
                      to_text(what.lasted) + ':';

@@ -40,13 +40,13 @@ class server_log {
       : lines_(lines), listens_(std::move(listens)), now_(now) {}
 
   /// Logs at info.
-  void on(const server::listening& e) {
+  void on(const server_side::listening& e) {
     warn_of_replacement({}, e.at, e.in_place_of);
     write(log_level::info, {}, "Listening at " + escaped(e.at));
     if (listens_) listens_({}, e.at);
   }
   /// Logs at info.
-  void on(const server::service_listening& e) {
+  void on(const server_side::service_listening& e) {
     warn_of_replacement(service_context(e.service), e.at, e.in_place_of);
     report("listening", log_level::info, e.service, service_context(e.service),
            "Listening at " + escaped(e.at));
@@ -54,29 +54,29 @@ class server_log {
   }
   /// Logs at error, once per service, address, cause and interval; other times, and as long as the
   /// cause stays the same, at debug.
-  void on(const server::service_bind_failed& e) {
+  void on(const server_side::service_bind_failed& e) {
     report_bind_failure(e.service, "Failed to listen at " + escaped(e.at) + ": ", e);
   }
   /// Logs like `service_bind_failed`.
-  void on(const server::listener_lost& e) {
+  void on(const server_side::listener_lost& e) {
     report_bind_failure({}, "Failed to listen at " + escaped(e.at) + " again: ", e);
   }
   /// Logs at warn.
-  void on(const server::address_left_out& e) {
+  void on(const server_side::address_left_out& e) {
     write(log_level::warn, context_of(e.service),
           "This host has no IPv6: " + escaped(e.at) +
               " is left out, since `bind_addr` names 0.0.0.0 with the same port");
   }
   /// Logs at error, once per service, cause and interval; other times at debug, because peers and
   /// other programs can cause it without limit.
-  void on(const server::accept_failed& e) {
+  void on(const server_side::accept_failed& e) {
     const std::string why = e.error.message();
     write_once(log_level::error, "accept\n" + std::string(e.service) + '\n' + why,
                context_of(e.service), "Failed to accept: " + why + retry_text(e.retry_in));
   }
   /// Logs at warn, once per cause and interval, if it indicates a wrong configuration; otherwise at
   /// debug, because anybody can cause it.
-  void on(const server::handshake_failed& e) {
+  void on(const server_side::handshake_failed& e) {
     const bool is_mistake = is_misconfiguration(e.error);
     if (!is_mistake && !lines_.wants(log_level::debug, target)) return;
     const std::string why = failure_text(e);
@@ -84,7 +84,7 @@ class server_log {
               "Failed to handshake: " + why);
   }
   /// Logs at error, and repetitions at debug.
-  void on(const server::unknown_service& e) {
+  void on(const server_side::unknown_service& e) {
     write(
         refusal_level(e.repeated), connection_context(e.peer),
         "No such a service " + escape(e.digest) +
@@ -92,30 +92,30 @@ class server_log {
             "says which");
   }
   /// Logs at error, and repetitions at debug.
-  void on(const server::authentication_failed& e) {
+  void on(const server_side::authentication_failed& e) {
     write(refusal_level(e.repeated), connection_context(e.peer),
           "Service " + escape(e.service) +
               " failed the authentication; the client's `token` must be that of `server.services." +
               escaped_key(e.service) + '`');
   }
   /// Logs at warn.
-  void on(const server::connections_refused& e) {
+  void on(const server_side::connections_refused& e) {
     write(log_level::warn, {}, refusals_text(e.what));
   }
   /// Logs at info.
-  void on(const server::control_channel_established& e) {
+  void on(const server_side::control_channel_established& e) {
     report("established", log_level::info, e.service, channel_context(e.peer, e.service),
            "Control channel established");
   }
   /// Logs at warn, once per service and interval, and otherwise at debug.
-  void on(const server::control_channel_replaced& e) {
+  void on(const server_side::control_channel_replaced& e) {
     warn_once(true, "replaced\n" + std::string(e.service), channel_context(e.peer, e.service),
               "Dropping previous control channel for service " + escape(e.service) +
                   ": the client at " + escaped(e.by) +
                   " takes its place; if this goes on, two clients have the service");
   }
   /// Logs at info, and warns of a client that repeatedly closes its channel early.
-  void on(const server::control_channel_closed& e) {
+  void on(const server_side::control_channel_closed& e) {
     std::string message = "Control channel shutdown";
     if (e.error && e.error != errc::stopped) message += ": " + end_text(e.error, "the client");
     report("closed", log_level::info, e.service, channel_context(e.peer, e.service), message);
@@ -127,33 +127,33 @@ class server_log {
                   to_text(e.settings.heartbeat_interval) + ')');
   }
   /// Warns of a client that repeatedly closes its channels early; otherwise logs nothing.
-  void on(const server::udp_channel_lost& e) {
+  void on(const server_side::udp_channel_lost& e) {
     if (!closes_.note_udp_channel(e)) return;
     warn_once(true, "udp\n" + std::string(e.service), channel_context(e.peer, e.service),
               "The client closes every UDP data channel at once; `type` of `client.services." +
                   escaped_key(e.service) + "` must be `udp` too");
   }
   /// Logs at warn, once per cause and interval, and otherwise at debug.
-  void on(const server::visitor_refused& e) {
+  void on(const server_side::visitor_refused& e) {
     if (e.may_loop) suspicions_[std::string(e.service)] = now_();
     const std::string cause = refusal_text(e);
     warn_once(true, std::string(e.service) + '\n' + cause, service_context(e.service),
               "Visitor " + escaped(e.visitor) + " refused: " + cause);
   }
   /// Logs at error.
-  void on(const server::service_loops& e) {
+  void on(const server_side::service_loops& e) {
     write_once(log_level::error, "loop\n" + std::string(e.service), service_context(e.service),
                "The service leads back to itself: its local_addr on the client at " +
                    escaped(e.client) + " reaches a bind_addr of this server. Correct local_addr");
   }
   /// Logs at debug.
-  void on(const server::forward_started& e) {
+  void on(const server_side::forward_started& e) {
     if (!lines_.wants(log_level::debug, target)) return;
     write(log_level::debug, service_context(e.service),
           "Forward " + std::to_string(e.id) + " started for visitor " + escaped(e.visitor));
   }
   /// Logs at debug, and warns of a client that repeatedly breaks connections early.
-  void on(const server::forward_ended& e) {
+  void on(const server_side::forward_ended& e) {
     if (closes_.note_forward(e) && !is_suspected(e.service)) {
       warn_once(true, "forward\n" + std::string(e.service), service_context(e.service),
                 "The client ends the connection of every visitor at once; its local service must "
@@ -166,7 +166,7 @@ class server_log {
   }
 
   /// Logs at warn.
-  void on(const server::datagrams_lost& e) {
+  void on(const server_side::datagrams_lost& e) {
     write(log_level::warn, service_context(e.service), losses_text(e.since));
   }
 
