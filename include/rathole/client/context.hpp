@@ -1,6 +1,7 @@
 #pragma once
 
 #include <rathole/client/own_udp_sockets.hpp>
+#include <rathole/client/stream_receiver.hpp>
 #include <rathole/config/types.hpp>
 #include <rathole/config/validate.hpp>
 #include <rathole/io/run/shared_value.hpp>
@@ -42,6 +43,8 @@ struct context : transport::instance_context<T, Observer, config::client> {
   io::shared_value<config::client> settings;
   /// The services by their names. The coroutines that run them own them.
   std::map<std::string, std::weak_ptr<service_runner<context>>, std::less<>> services;
+  /// The receivers of the services that the program itself serves, by their names.
+  std::map<std::string, std::shared_ptr<stream_receiver>, std::less<>> receivers;
   /// Whether dials were deferred for lack of descriptors; used by all threads.
   std::atomic<bool> dials_deferred = false;
   /// The number of active connections, including those that still connect to their local service;

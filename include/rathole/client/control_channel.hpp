@@ -6,6 +6,7 @@
 #include <rathole/client/dial_limits.hpp>
 #include <rathole/client/dial_slot.hpp>
 #include <rathole/client/events.hpp>
+#include <rathole/client/stream_receiver.hpp>
 #include <rathole/client/udp_service.hpp>
 #include <rathole/core/attempt_pacer.hpp>
 #include <rathole/core/out_of_memory.hpp>
@@ -42,12 +43,15 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
   /// The settings of the service, which another thread may replace.
   using service_settings = std::shared_ptr<const io::shared_value<config::client_service>>;
 
-  /// Makes a channel that is not connected. `udp` is set only for a UDP service.
+  /// Makes a channel that is not connected. `udp` is set only for a UDP service, and `receiver` only
+  /// for a TCP service that the program itself serves.
   control_channel(std::shared_ptr<Context> context, service_settings service,
-                  std::shared_ptr<udp_service<Context>> udp)
+                  std::shared_ptr<udp_service<Context>> udp,
+                  std::shared_ptr<stream_receiver> receiver)
       : context_(std::move(context)),
         service_(std::move(service)),
         udp_(std::move(udp)),
+        receiver_(std::move(receiver)),
         pacer_(data_channel_backoff(service_->load()->retry_interval)),
         dial_timer_(context_->runtime()) {}
 
@@ -175,7 +179,7 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
       if (is_short) break;
       const auto slot =
           std::make_shared<slot_type>(this->shared_from_this(), context_->runtime().get_executor());
-      auto work = data_channel_runner::run(slot, context_, udp_);
+      auto work = data_channel_runner::run(slot, context_, udp_, receiver_ != nullptr);
       slot->begin(requests_.extract(requests_.begin()), pacer_.started(now), dials_,
                   context_->descriptors.use.idle);
       try {
@@ -202,6 +206,7 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
   /// Returns whether another data channel may be dialled.
   bool has_room() const {
     if (dials_ >= context_->settings.load()->max_dials) return false;
+    if (receiver_ && !receiver_->has_room(dials_)) return false;
     return !udp_ || dials_ + udp_channels_ < max_udp_channels;
   }
 
@@ -254,6 +259,7 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
   std::shared_ptr<Context> context_;
   const service_settings service_;
   const std::shared_ptr<udp_service<Context>> udp_;
+  const std::shared_ptr<stream_receiver> receiver_;
   /// The machine and its driver while the connection exists, otherwise null.
   control_machine* machine_ = nullptr;
   driver_type* driver_ = nullptr;

@@ -3,6 +3,7 @@
 #include <rathole/client/descriptors.hpp>
 #include <rathole/client/dial_slot.hpp>
 #include <rathole/client/forward.hpp>
+#include <rathole/client/hand_over.hpp>
 #include <rathole/client/udp_service.hpp>
 #include <rathole/core/error.hpp>
 #include <rathole/core/out_of_memory.hpp>
@@ -21,12 +22,18 @@ namespace rathole::client_side {
 
 /// Runs the data channels of a `control_channel`, each from its dial to its end.
 struct data_channel_runner {
-  /// Runs a data channel and then releases its slot, whatever ended it.
+  /// Runs a data channel and then releases its slot, whatever ended it. `in_process` says that the
+  /// program itself serves the visitor, on the control plane.
   template <class Channel, class Context>
   static io::awaitable<void> run(std::shared_ptr<dial_slot<Channel>> slot,
                                  std::shared_ptr<Context> context,
-                                 std::shared_ptr<udp_service<Context>> udp) {
-    auto runtime = udp ? udp->runtime() : context->runtime().worker();
+                                 std::shared_ptr<udp_service<Context>> udp, bool in_process) {
+    auto runtime = context->runtime();
+    if (udp) {
+      runtime = udp->runtime();
+    } else if (!in_process) {
+      runtime = runtime.worker();
+    }
     std::error_code ended = out_of_memory();
     try {
       auto transport = context->transport.at(runtime);
@@ -55,11 +62,16 @@ struct data_channel_runner {
     const std::error_code failed = started ? std::error_code() : started.error();
     const auto service = owner->service_->load();
     const auto udp = owner->udp_;
+    const auto receiver = owner->receiver_;
     const auto ending = owner->waiting_.get_token();
     // An active connection may outlive the control channel, and does not use it.
     owner.reset();
     slot->report_wait_done(failed);
     if (!started) co_return failed;
+    if (receiver) {
+      co_await hand_over(context, service, std::move(*stream), receiver);
+      co_return failed;
+    }
     if (!udp) {
       co_await forward(context, service, runtime, std::move(*stream));
       co_return failed;

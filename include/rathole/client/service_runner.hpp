@@ -38,8 +38,17 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
   service_runner(std::shared_ptr<Context> context, config::client_service service)
       : context_(std::move(context)),
         service_(std::make_shared<io::shared_value<config::client_service>>(std::move(service))),
+        receiver_(receiver_of(*context_, *service_->load())),
         retry_(service_->load()->retry_interval),
-        wake_(context_->runtime().get_executor()) {}
+        wake_(context_->runtime().get_executor()) {
+    if (receiver_) receiver_->on_room([this] { dial_deferred(); });
+  }
+  service_runner(const service_runner&) = delete;
+  service_runner& operator=(const service_runner&) = delete;
+  /// Lets the receiver of the service forget the runner.
+  ~service_runner() {
+    if (receiver_) receiver_->on_room({});
+  }
 
   /// Runs until it is stopped.
   static io::awaitable<void> run(std::shared_ptr<service_runner> self) {
@@ -118,6 +127,13 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
  private:
   using channel_type = control_channel<Context>;
 
+  static std::shared_ptr<stream_receiver> receiver_of(const Context& context,
+                                                      const config::client_service& service) {
+    const auto found = context.receivers.find(service.name);
+    if (!service.in_process || found == context.receivers.end()) return nullptr;
+    return found->second;
+  }
+
   void close_unwanted() {
     if (channel_ && retry_.is_attempt_unwanted()) channel_->close();
     wake_.notify();
@@ -168,7 +184,7 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
     bool was_established = false;
     // The observer may have stopped the service.
     if (!retry_.is_attempt_unwanted()) {
-      channel_ = std::make_shared<channel_type>(context_, service_, udp_);
+      channel_ = std::make_shared<channel_type>(context_, service_, udp_, receiver_);
       reason = co_await channel_->run();
       was_established = channel_->established();
       channel_.reset();
@@ -188,6 +204,8 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
 
   const std::shared_ptr<Context> context_;
   const std::shared_ptr<io::shared_value<config::client_service>> service_;
+  /// What takes the visitors of a service that the program itself serves; otherwise null.
+  const std::shared_ptr<stream_receiver> receiver_;
   /// The part of a UDP service that all its control channels share.
   std::shared_ptr<udp_service<Context>> udp_;
   /// Counts the service among the UDP services that share descriptors.

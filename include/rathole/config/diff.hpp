@@ -29,9 +29,13 @@ struct service_changes {
 };
 
 /// Returns whether a client that authenticated for the service `before` is also authenticated for
-/// `now`: both have the same kind and token. Their names are not compared.
+/// `now`: both have the same kind and token. Their names are not compared. A service that the program
+/// serves itself is another one than one with a `local_addr`.
 template <class Service>
 bool same_service(const Service& before, const Service& now) {
+  if constexpr (requires { now.in_process; }) {
+    if (before.in_process != now.in_process) return false;
+  }
   return before.kind == now.kind && before.token == now.token;
 }
 

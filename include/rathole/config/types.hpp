@@ -179,6 +179,9 @@ struct client_service {
   service_kind kind = service_kind::tcp;
   /// The local service that visitors are forwarded to.
   address local_addr = {};
+  /// Whether the program itself serves the visitors, so that there is no `local_addr`. Not in the
+  /// file; see `rathole::client::listen`.
+  bool in_process = false;
   /// The token, which must be the same on the server.
   secret token = {};
   /// TCP_NODELAY of the service's data channels (if unset, that of the transport) and of its local

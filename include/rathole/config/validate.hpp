@@ -131,6 +131,9 @@ std::vector<problem> address_and_name_problems(side of, std::string_view own_key
                           .what = "two services have this name",
                           .remedy = "give each service a name of its own"});
     }
+    if constexpr (requires { each.in_process; }) {
+      if (each.in_process) continue;
+    }
     add_address_problem(key + '.' + std::string(service_key), each.*where, problems);
   }
   return problems;

@@ -15,6 +15,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -50,6 +51,16 @@ class tcp_stream {
       const auto ready = co_await socket_->readable();
       if (!ready) co_return failure(ready.error());
     }
+  }
+
+  /// Reads like `read_some` if that is possible without waiting; otherwise returns nothing. It
+  /// returns nothing, too, when it is the turn of other work.
+  std::optional<result<std::size_t>> read_now(byte_span out) {
+    if (!is_open() || socket_->budget_is_spent()) return std::nullopt;
+    const auto taken = ::recv(socket_->get(), out.data(), out.size(), MSG_DONTWAIT);
+    if (taken >= 0) return static_cast<std::size_t>(taken);
+    if (would_block()) return std::nullopt;
+    return failure(last_error());
   }
 
   /// Writes `in`; see `ByteStream`.

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <rathole/io/stream/shared_stream.hpp>
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <utility>
+
+namespace rathole::client_side {
+
+/// Takes the visitors of a service that the program itself serves, in place of a `local_addr`. It
+/// lives on the control plane, where its functions are called, and must be held by `shared_ptr`.
+class stream_receiver {
+ public:
+  stream_receiver() = default;
+  stream_receiver(const stream_receiver&) = delete;
+  stream_receiver& operator=(const stream_receiver&) = delete;
+  /// Destroys the receiver.
+  virtual ~stream_receiver() = default;
+
+  /// Returns whether one more data channel may be dialled while `channels` of the service dial or
+  /// wait for a visitor. If not, `has_room_again` is called once one may.
+  [[nodiscard]] virtual bool has_room(std::size_t channels) const = 0;
+
+  /// Takes the data channel of a visitor that has just arrived, or aborts it.
+  virtual void visitor_arrived(std::shared_ptr<io::shared_stream> visitor) = 0;
+
+  /// Sets what to call when a data channel may be dialled that could not be before; empty for
+  /// nothing.
+  void on_room(std::function<void()> dial) { dial_ = std::move(dial); }
+
+ protected:
+  /// Lets the data channels be dialled for which there was no room.
+  void has_room_again() {
+    if (dial_) dial_();
+  }
+
+ private:
+  std::function<void()> dial_;
+};
+
+}  // namespace rathole::client_side
