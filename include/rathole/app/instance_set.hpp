@@ -1,6 +1,6 @@
 #pragma once
 
-#include <rathole/app/instance.hpp>
+#include <rathole/embed/instance.hpp>
 #include <rathole/app/lifecycle.hpp>
 
 #include <asio/io_context.hpp>
@@ -21,7 +21,7 @@ template <class Block>
 class instance_set {
  public:
   /// The type of the instances.
-  using instance_type = instance<Block>;
+  using instance_type = embed::instance<Block>;
   /// An owner of an instance.
   using pointer = std::unique_ptr<instance_type>;
 

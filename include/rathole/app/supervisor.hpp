@@ -1,6 +1,6 @@
 #pragma once
 
-#include <rathole/app/instance.hpp>
+#include <rathole/embed/instance.hpp>
 #include <rathole/app/instance_observer.hpp>
 #include <rathole/app/instance_set.hpp>
 #include <rathole/app/lifecycle.hpp>
@@ -78,7 +78,7 @@ class supervisor {
   }
 
  private:
-  using instance_type = instance<Block>;
+  using instance_type = embed::instance<Block>;
   static constexpr bool is_server = std::is_same_v<Block, config::server>;
 
   static readiness readiness_of(const Block& settings) {
@@ -87,7 +87,7 @@ class supervisor {
   }
 
   std::unique_ptr<instance_type> make(const prepared_type& prepared, const Block& settings) {
-    return make_instance(prepared, io::asio_runtime(context_, threads_), settings, observer_);
+    return embed::make_instance(prepared, io::asio_runtime(context_, threads_), settings, observer_);
   }
 
   void start(instance_type& what, std::move_only_function<void()> ready) {

@@ -2,6 +2,7 @@
 
 #include <rathole/client/context.hpp>
 #include <rathole/client/events.hpp>
+#include <rathole/client/stream_receiver.hpp>
 #include <rathole/client/update.hpp>
 #include <rathole/core/out_of_memory.hpp>
 #include <rathole/io/drain.hpp>
@@ -13,6 +14,7 @@
 #include <cstddef>
 #include <memory>
 #include <stop_token>
+#include <string>
 #include <system_error>
 #include <utility>
 
@@ -62,6 +64,17 @@ class basic_client {
       client_side::update(context_, config::bounded(std::move(next)));
       return {};
     });
+  }
+
+  /// Lets `receiver` take the visitors of the service named `service`, whose settings say
+  /// `in_process`. Must be called before the service is started, by `async_run` or `update`; null
+  /// forgets the receiver.
+  void receive(const std::string& service, std::shared_ptr<stream_receiver> receiver) {
+    if (receiver) {
+      context_->receivers[service] = std::move(receiver);
+    } else {
+      context_->receivers.erase(service);
+    }
   }
 
   /// Closes the control channels and the waiting data channels. Active connections may continue for

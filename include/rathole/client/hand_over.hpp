@@ -42,8 +42,8 @@ io::awaitable<void> hand_over(std::shared_ptr<Context> self,
   const io::drained_stream<typename Context::runtime_type> ending(self->runtime(), visitor,
                                                                   self->stops);
   receiver->visitor_arrived(visitor);
-  receiver.reset();
   co_await visitor->wait_closed();
+  receiver->visitor_ended(*visitor);
   const forward_ended ended{service->name, id, visitor->received(), visitor->sent(),
                             visitor->error()};
   self->emit(ended);

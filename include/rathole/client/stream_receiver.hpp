@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <system_error>
 #include <utility>
 
 namespace rathole::client_side {
@@ -25,6 +26,12 @@ class stream_receiver {
 
   /// Takes the data channel of a visitor that has just arrived, or aborts it.
   virtual void visitor_arrived(std::shared_ptr<io::shared_stream> visitor) = 0;
+
+  /// Records that the connection of a visitor that arrived is closed.
+  virtual void visitor_ended(const io::shared_stream& visitor) = 0;
+
+  /// Records that no more visitors will arrive, because of `reason`.
+  virtual void close(std::error_code reason) = 0;
 
   /// Sets what to call when a data channel may be dialled that could not be before; empty for
   /// nothing.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <rathole/client/client.hpp>
+#include <rathole/client/stream_receiver.hpp>
 #include <rathole/config/types.hpp>
 #include <rathole/core/observer.hpp>
 #include <rathole/io/asio_runtime.hpp>
@@ -9,17 +10,41 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 #include <system_error>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
-namespace rathole::app {
+namespace rathole::embed {
 
-/// A client or server of the program, whatever its transport; `Block` is `config::client` or
-/// `config::server`. All functions must be called on the control plane.
+/// What only an instance of the side `Block` can do.
 template <class Block>
-class instance {
+class instance_of_side;
+
+/// What only a client can do.
+template <>
+class instance_of_side<config::client> {
+ public:
+  /// Serves the visitors of a service in the process; see `client_side::basic_client::receive`.
+  virtual void receive(const std::string& service,
+                       std::shared_ptr<client_side::stream_receiver> receiver) = 0;
+
+ protected:
+  ~instance_of_side() = default;
+};
+
+/// What only a server can do.
+template <>
+class instance_of_side<config::server> {
+ protected:
+  ~instance_of_side() = default;
+};
+
+/// A client or server, whatever its transport; `Block` is `config::client` or `config::server`. All
+/// functions must be called on the control plane.
+template <class Block>
+class instance : public instance_of_side<Block> {
  public:
   /// A function that receives the result of an operation.
   using completion = std::move_only_function<void(std::error_code)>;
@@ -73,7 +98,7 @@ class ready_watch {
 
 /// An instance with the transport `T`. `next` receives its events and must outlive it.
 template <class Block, transport::Transport T, class Next>
-class instance_of final : public instance<Block> {
+class any_instance : public instance<Block> {
  public:
   /// The type of callbacks; see `instance`.
   using typename instance<Block>::completion;
@@ -81,7 +106,7 @@ class instance_of final : public instance<Block> {
   using typename instance<Block>::listener_list;
 
   /// Makes an instance that has not started.
-  instance_of(T transport, const Block& settings, Next& next)
+  any_instance(T transport, const Block& settings, Next& next)
       : events_(next), program_(std::move(transport), settings, events_) {}
 
   void start(std::move_only_function<void()> ready, completion ended) override {
@@ -118,7 +143,33 @@ class instance_of final : public instance<Block> {
                                           client_side::basic_client<T, observer_type>>;
 
   observer_type events_;
+
+ protected:
+  /// The client or server.
   program_type program_;
+};
+
+/// An instance with the transport `T`.
+template <class Block, transport::Transport T, class Next>
+class instance_with;
+
+/// A client with the transport `T`.
+template <transport::Transport T, class Next>
+class instance_with<config::client, T, Next> final : public any_instance<config::client, T, Next> {
+ public:
+  using any_instance<config::client, T, Next>::any_instance;
+
+  void receive(const std::string& service,
+               std::shared_ptr<client_side::stream_receiver> receiver) override {
+    this->program_.receive(service, std::move(receiver));
+  }
+};
+
+/// A server with the transport `T`.
+template <transport::Transport T, class Next>
+class instance_with<config::server, T, Next> final : public any_instance<config::server, T, Next> {
+ public:
+  using any_instance<config::server, T, Next>::any_instance;
 };
 
 }  // namespace detail
@@ -129,10 +180,10 @@ template <class Block, class Prepared, class Observer>
 std::unique_ptr<instance<Block>> make_instance(const Prepared& prepared, io::asio_runtime runtime,
                                                const Block& settings, Observer& observer) {
   const auto make = [&](auto transport) -> std::unique_ptr<instance<Block>> {
-    using made = detail::instance_of<Block, decltype(transport), Observer>;
+    using made = detail::instance_with<Block, decltype(transport), Observer>;
     return std::make_unique<made>(std::move(transport), settings, observer);
   };
   return transport::visit(prepared, runtime, make);
 }
 
-}  // namespace rathole::app
+}  // namespace rathole::embed

@@ -1,0 +1,223 @@
+#pragma once
+
+#include <rathole/client/events.hpp>
+#include <rathole/config/problem.hpp>
+#include <rathole/config/types.hpp>
+#include <rathole/core/address.hpp>
+#include <rathole/core/secret.hpp>
+#include <rathole/core/time.hpp>
+#include <rathole/embed/client_operations.hpp>
+#include <rathole/embed/event_sink.hpp>
+#include <rathole/embed/listener_stats.hpp>
+#include <rathole/embed/operation.hpp>
+#include <rathole/listener.hpp>
+
+#include <asio/any_io_executor.hpp>
+#include <asio/io_context.hpp>
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace rathole {
+
+/// How many visitors of a `listener` wait, and for how long.
+struct listen_options {
+  /// The most visitors that wait to be accepted, together with the data channels that are kept ready
+  /// for visitors; at least 1.
+  std::size_t backlog = embed::default_backlog;
+  /// How long a visitor waits to be accepted before it is reset.
+  duration accept_timeout = embed::default_accept_timeout;
+};
+
+/// A service that a client forwards to a local service, added at run time by `client::forward`. The
+/// service stays with the client when this object is destroyed. Thread safety as for `listener`.
+class forwarding {
+ public:
+  /// Returns the name of the service.
+  [[nodiscard]] const std::string& service() const { return embed::service_of(body_); }
+
+  /// Completes with `void(std::error_code)` once the client has the service, or with
+  /// `errc::invalid_settings` if it cannot have it.
+  template <class Token>
+  auto async_wait_added(Token&& token) {
+    const auto start = [body = body_](auto done, const auto&) {
+      embed::wait_added(body, std::move(done));
+    };
+    return embed::start_operation<>(embed::home_of(body_), embed::fallback_of(body_), start,
+                                    std::forward<Token>(token));
+  }
+
+  /// Lets visitors that arrive from now on be forwarded to `local`; active connections continue.
+  /// Completes with `void(std::error_code)`.
+  template <class Token>
+  auto async_retarget(address local, Token&& token) {
+    auto start = [body = body_, local = std::move(local)](auto done, const auto&) mutable {
+      embed::retarget(body, std::move(local), std::move(done));
+    };
+    return embed::start_operation<>(embed::home_of(body_), embed::fallback_of(body_),
+                                    std::move(start), std::forward<Token>(token));
+  }
+  /// Does the same without a completion.
+  void retarget(address local) {
+    async_retarget(std::move(local), [](std::error_code) {});
+  }
+
+  /// Removes the service from the client; active connections continue.
+  void close() { embed::close(body_); }
+
+ private:
+  friend class client;
+  explicit forwarding(embed::forwarding_pointer body) : body_(std::move(body)) {}
+
+  embed::forwarding_pointer body_;
+};
+
+/// The client of a tunnel: it connects to a server and serves the visitors of its services, by
+/// forwarding them to local services or in the program itself.
+///
+/// The settings act as a whole: they also choose the transport, and `async_run` fails if this build
+/// does not contain it. Made from an `asio::io_context`, which one thread must run, the client lives
+/// there; made from another executor, it lives on a thread of its own. `settings.workers` adds
+/// threads for connections that are forwarded.
+///
+/// Distinct clients may be used by different threads, one client by one thread at a time. The
+/// observer is called where the client lives; it must not block or throw, and must outlive the
+/// client's run. Destroying the client shuts it down, and does not wait for anything.
+class client {
+ public:
+  /// A service begins to open its control channel.
+  using control_channel_starting = client_side::control_channel_starting;
+  /// The server accepted a service's token.
+  using control_channel_established = client_side::control_channel_established;
+  /// A control channel could not be established or broke; it is tried again.
+  using control_channel_failed = client_side::control_channel_failed;
+  /// A control channel is closed for good.
+  using control_channel_closed = client_side::control_channel_closed;
+  /// A data channel failed.
+  using data_channel_failed = client_side::data_channel_failed;
+  /// A local service does not accept a connection.
+  using local_connect_failed = client_side::local_connect_failed;
+  /// A visitor's connection is active.
+  using forward_started = client_side::forward_started;
+  /// A visitor's connection has ended.
+  using forward_ended = client_side::forward_ended;
+  /// Datagrams were lost on this side.
+  using datagrams_lost = client_side::datagrams_lost;
+  /// A UDP service leads back to itself.
+  using service_loops = client_side::service_loops;
+
+  /// The type of the executor.
+  using executor_type = asio::any_io_executor;
+
+  /// Makes a client that has not started, in `context`.
+  client(asio::io_context& context, config::client settings)
+      : core_(embed::make_client(context, std::move(settings),
+                                 std::make_unique<embed::client_sink>())) {}
+  /// Makes a client that reports its events to `observer`.
+  template <class Observer>
+  client(asio::io_context& context, config::client settings, Observer& observer)
+      : core_(
+            embed::make_client(context, std::move(settings),
+                               std::make_unique<embed::passing_client_sink<Observer>>(observer))) {}
+  /// Makes a client on a thread of its own; handlers without an executor run on `ex`. Throws
+  /// `std::system_error` if there can be no thread.
+  client(asio::any_io_executor ex, config::client settings)
+      : core_(embed::make_client(std::move(ex), std::move(settings),
+                                 std::make_unique<embed::client_sink>())) {}
+  /// Makes such a client that reports its events to `observer`, on the client's thread.
+  template <class Observer>
+  client(asio::any_io_executor ex, config::client settings, Observer& observer)
+      : core_(
+            embed::make_client(std::move(ex), std::move(settings),
+                               std::make_unique<embed::passing_client_sink<Observer>>(observer))) {}
+
+  client(const client&) = delete;
+  client& operator=(const client&) = delete;
+  /// Shuts the client down like `shutdown()`.
+  ~client() { shutdown(); }
+
+  /// Returns the executor of handlers that have none.
+  [[nodiscard]] executor_type get_executor() const { return embed::fallback_of(core_); }
+
+  /// Runs the client until it is closed and nothing of it is left. Completes with
+  /// `void(std::error_code)`: `errc::invalid_settings` at once if the settings cannot be used, and
+  /// `problems()` says all that is wrong; no error after `close` and its like. Whatever fails later
+  /// is tried again and reported to the observer. Cancelling the operation closes the client. May be
+  /// called once.
+  template <class Token>
+  auto async_run(Token&& token) {
+    const auto start = [core = core_](auto done, const auto& cancel) {
+      embed::run(core, std::move(done), cancel);
+    };
+    return embed::start_operation<>(embed::home_of(core_), embed::fallback_of(core_), start,
+                                    std::forward<Token>(token));
+  }
+
+  /// Replaces the settings; services that `listen` and `forward` added stay. Only what differs is
+  /// changed, and active connections continue, also if the transport changes. Completes with
+  /// `void(std::error_code)`: `errc::invalid_settings` if the settings cannot be used, and
+  /// `problems()` says all that is wrong; nothing is changed then.
+  template <class Token>
+  auto async_update(config::client settings, Token&& token) {
+    auto start = [core = core_, next = std::move(settings)](auto done, const auto&) mutable {
+      embed::update(core, std::move(next), std::move(done));
+    };
+    return embed::start_operation<>(embed::home_of(core_), embed::fallback_of(core_),
+                                    std::move(start), std::forward<Token>(token));
+  }
+
+  /// Adds the TCP service `name`, whose visitors the program itself serves. May be called before and
+  /// during the run. `token` must be the same as on the server.
+  [[nodiscard]] listener listen(std::string name, secret token, listen_options options = {}) {
+    config::client_service service;
+    service.name = std::move(name);
+    service.token = std::move(token);
+    return listener(
+        embed::listen(core_, std::move(service), options.backlog, options.accept_timeout));
+  }
+
+  /// Adds the TCP service `name`, whose visitors are forwarded to `local`. May be called before and
+  /// during the run.
+  forwarding forward(std::string name, secret token, address local) {
+    config::client_service service;
+    service.name = std::move(name);
+    service.token = std::move(token);
+    service.local_addr = std::move(local);
+    return forward(std::move(service));
+  }
+  /// Adds `service`, with all its settings.
+  forwarding forward(config::client_service service) {
+    return forwarding(embed::forward(core_, std::move(service)));
+  }
+
+  /// Closes the control channels and what waits for visitors. Active connections may continue for
+  /// `shutdown_grace`, and idle ones for `shutdown_idle_timeout`.
+  void close() { embed::close(core_); }
+
+  /// Closes the control channels, and waits until no connection is active. Completes with
+  /// `void(std::error_code)`; after `timeout` the other connections are reset, and the error is
+  /// `errc::timed_out`.
+  template <class Token>
+  auto async_drain(duration timeout, Token&& token) {
+    const auto start = [core = core_, timeout](auto done, const auto&) {
+      embed::drain(core, timeout, std::move(done));
+    };
+    return embed::start_operation<>(embed::home_of(core_), embed::fallback_of(core_), start,
+                                    std::forward<Token>(token));
+  }
+
+  /// Closes the client, and resets all its connections.
+  void shutdown() { embed::shutdown(core_); }
+
+  /// Returns all that is wrong with the last settings that could not be used, as `rathole --check`
+  /// shows it; empty if they could. May be called by any thread.
+  [[nodiscard]] std::vector<config::problem> problems() const { return embed::problems_of(core_); }
+
+ private:
+  embed::client_pointer core_;
+};
+
+}  // namespace rathole

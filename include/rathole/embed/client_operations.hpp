@@ -1,0 +1,111 @@
+#pragma once
+
+#include <rathole/config/problem.hpp>
+#include <rathole/config/types.hpp>
+#include <rathole/core/address.hpp>
+#include <rathole/core/secret.hpp>
+#include <rathole/core/time.hpp>
+#include <rathole/embed/event_sink.hpp>
+#include <rathole/embed/listener_stats.hpp>
+#include <rathole/embed/operation.hpp>
+#include <rathole/embed/separate.hpp>
+#include <rathole/io/task.hpp>
+
+#include <asio/any_io_executor.hpp>
+#include <asio/io_context.hpp>
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace rathole {
+
+class stream;
+
+}  // namespace rathole
+
+namespace rathole::embed {
+
+class client_core;
+struct listener_body;
+struct forwarding_body;
+
+/// An owner of what stands behind a `client`.
+using client_pointer = std::shared_ptr<client_core>;
+/// An owner of what stands behind a `listener`.
+using listener_pointer = std::shared_ptr<listener_body>;
+/// An owner of what stands behind a `forwarding`.
+using forwarding_pointer = std::shared_ptr<forwarding_body>;
+
+// Unless they say otherwise, these functions may be called by any thread.
+
+/// Makes what stands behind a client that lives in `context`.
+RATHOLE_DECL client_pointer make_client(asio::io_context& context, config::client settings,
+                                        std::unique_ptr<client_sink> events);
+/// Makes what stands behind a client that lives on a thread of its own.
+RATHOLE_DECL client_pointer make_client(asio::any_io_executor fallback, config::client settings,
+                                        std::unique_ptr<client_sink> events);
+
+/// Returns where `of` lives.
+RATHOLE_DECL io::executor home_of(const client_pointer& of);
+/// Returns the executor of handlers that have none.
+RATHOLE_DECL const asio::any_io_executor& fallback_of(const client_pointer& of);
+
+/// Runs `what`; see `client::async_run`. Must be called where it lives.
+RATHOLE_DECL void run(const client_pointer& what, completion<> done,
+                      const cancellation_pointer& cancel);
+/// Applies new settings; see `client::async_update`. Must be called where it lives.
+RATHOLE_DECL void update(const client_pointer& what, config::client next, completion<> done);
+/// Drains `what`; see `client::async_drain`. Must be called where it lives.
+RATHOLE_DECL void drain(const client_pointer& what, duration timeout, completion<> done);
+/// Closes `what`; see `client::close`.
+RATHOLE_DECL void close(const client_pointer& what);
+/// Shuts `what` down; see `client::shutdown`.
+RATHOLE_DECL void shutdown(const client_pointer& what);
+/// Returns the problems of the last settings that could not be used.
+RATHOLE_DECL std::vector<config::problem> problems_of(const client_pointer& what);
+
+/// Adds a service that the program serves; see `client::listen`.
+RATHOLE_DECL listener_pointer listen(const client_pointer& what, config::client_service service,
+                                     std::size_t backlog, duration accept_timeout);
+/// Adds a service that is forwarded; see `client::forward`.
+RATHOLE_DECL forwarding_pointer forward(const client_pointer& what, config::client_service service);
+
+/// Returns where `of` lives.
+RATHOLE_DECL io::executor home_of(const listener_pointer& of);
+/// Returns the executor of handlers that have none.
+RATHOLE_DECL const asio::any_io_executor& fallback_of(const listener_pointer& of);
+/// Returns the name of the service.
+RATHOLE_DECL const std::string& service_of(const listener_pointer& of);
+/// Accepts a visitor; see `listener::async_accept`. Must be called where it lives.
+RATHOLE_DECL void accept(const listener_pointer& from, completion<stream> done,
+                         const cancellation_pointer& cancel);
+/// Drains the listener; see `listener::async_drain`. Must be called where it lives.
+RATHOLE_DECL void drain(const listener_pointer& what, duration timeout, completion<> done);
+/// Closes the listener; see `listener::close`.
+RATHOLE_DECL void close(const listener_pointer& what);
+/// Shuts the listener down; see `listener::shutdown`.
+RATHOLE_DECL void shutdown(const listener_pointer& what);
+/// Returns what the listener has done.
+RATHOLE_DECL listener_stats stats_of(const listener_pointer& what);
+
+/// Returns where `of` lives.
+RATHOLE_DECL io::executor home_of(const forwarding_pointer& of);
+/// Returns the executor of handlers that have none.
+RATHOLE_DECL const asio::any_io_executor& fallback_of(const forwarding_pointer& of);
+/// Returns the name of the service.
+RATHOLE_DECL const std::string& service_of(const forwarding_pointer& of);
+/// Completes once the service was added, or with the reason why the client cannot have it. Must be
+/// called where it lives.
+RATHOLE_DECL void wait_added(const forwarding_pointer& what, completion<> done);
+/// Changes the local service; see `forwarding::async_retarget`. Must be called where it lives.
+RATHOLE_DECL void retarget(const forwarding_pointer& what, address local, completion<> done);
+/// Removes the service; see `forwarding::close`.
+RATHOLE_DECL void close(const forwarding_pointer& what);
+
+}  // namespace rathole::embed
+
+#if !RATHOLE_SEPARATE_COMPILATION
+#include <rathole/embed/impl/client_operations.hpp>
+#endif

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <rathole/core/error.hpp>
+
+#include <asio/error.hpp>
+
+#include <system_error>
+
+namespace rathole::embed::detail {
+
+/// Returns the error that an outside caller sees for `ec`: Asio's, where Asio has one.
+inline std::error_code to_outside(std::error_code ec) {
+  if (ec == errc::stopped) return asio::error::operation_aborted;
+  if (ec == errc::end_of_stream) return asio::error::eof;
+  return ec;
+}
+
+}  // namespace rathole::embed::detail
