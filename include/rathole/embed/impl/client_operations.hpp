@@ -91,9 +91,7 @@ RATHOLE_DECL listener_pointer listen(const client_pointer& what, config::client_
   auto core = std::make_shared<listener_body::core_type>(runtime, backlog, accept_timeout);
   const auto made = std::make_shared<listener_body>(what, service.name, core);
   asio::post(home_of(what), [what, core, service = std::move(service)]() mutable {
-    what->add(std::move(service), core, [core](std::error_code ec) {
-      if (ec) core->close(ec);
-    });
+    what->serve(std::move(service), core);
   });
   return made;
 }
@@ -102,7 +100,7 @@ RATHOLE_DECL forwarding_pointer forward(const client_pointer& what,
                                         config::client_service service) {
   const auto made = std::make_shared<forwarding_body>(what, service.name);
   asio::post(home_of(what), [what, made, service = std::move(service)]() mutable {
-    what->add(std::move(service), nullptr, [made](std::error_code ec) {
+    what->add(std::move(service), [made](std::error_code ec) {
       made->added = ec;
       for (auto& each : std::exchange(made->waiting, {})) each(ec);
     });
@@ -128,13 +126,13 @@ RATHOLE_DECL void accept(const listener_pointer& from, completion<stream> done,
 
 RATHOLE_DECL void drain(const listener_pointer& what, duration timeout, completion<> done) {
   what->core->close(errc::stopped);
-  what->client->remove(what->service);
+  what->client->stop_serving(what->service);
   what->core->drain(timeout, std::move(done));
 }
 RATHOLE_DECL void close(const listener_pointer& what) {
   asio::post(home_of(what), [what] {
     what->core->close(errc::stopped);
-    what->client->remove(what->service);
+    what->client->stop_serving(what->service);
   });
 }
 RATHOLE_DECL void shutdown(const listener_pointer& what) {
@@ -158,7 +156,8 @@ RATHOLE_DECL void retarget(const forwarding_pointer& what, address local, comple
   what->client->change(what->service, edit, std::move(done));
 }
 RATHOLE_DECL void close(const forwarding_pointer& what) {
-  asio::post(home_of(what), [what] { what->client->remove(what->service); });
+  asio::post(home_of(what),
+             [what] { what->client->remove(what->service, [](std::error_code) {}); });
 }
 
 }  // namespace rathole::embed

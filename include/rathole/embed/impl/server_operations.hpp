@@ -1,0 +1,61 @@
+#pragma once
+
+#include <rathole/embed/home.hpp>
+#include <rathole/embed/operation.hpp>
+#include <rathole/embed/server_core.hpp>
+#include <rathole/embed/server_operations.hpp>
+
+#include <asio/post.hpp>
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace rathole::embed {
+
+RATHOLE_DECL server_pointer make_server(asio::io_context& context, config::server settings,
+                                        std::unique_ptr<server_sink> events) {
+  return std::make_shared<server_core>(std::make_shared<home>(context), std::move(settings),
+                                       std::move(events));
+}
+RATHOLE_DECL server_pointer make_server(asio::any_io_executor fallback, config::server settings,
+                                        std::unique_ptr<server_sink> events) {
+  return std::make_shared<server_core>(std::make_shared<home>(std::move(fallback)),
+                                       std::move(settings), std::move(events));
+}
+
+RATHOLE_DECL io::executor home_of(const server_pointer& of) { return of->where()->get_executor(); }
+RATHOLE_DECL const asio::any_io_executor& fallback_of(const server_pointer& of) {
+  return of->where()->fallback();
+}
+
+RATHOLE_DECL void run(const server_pointer& what, completion<> done,
+                      const cancellation_pointer& cancel) {
+  what->run(std::move(done), cancel);
+}
+RATHOLE_DECL void update(const server_pointer& what, config::server next, completion<> done) {
+  what->update(std::move(next), std::move(done));
+}
+RATHOLE_DECL void drain(const server_pointer& what, duration timeout, completion<> done) {
+  what->drain(timeout, std::move(done));
+}
+RATHOLE_DECL void add(const server_pointer& what, config::server_service service,
+                      completion<> done) {
+  what->add(std::move(service), std::move(done));
+}
+RATHOLE_DECL void remove(const server_pointer& what, const std::string& service,
+                         completion<> done) {
+  what->remove(service, std::move(done));
+}
+RATHOLE_DECL void close(const server_pointer& what) {
+  asio::post(home_of(what), [what] { what->close(); });
+}
+RATHOLE_DECL void shutdown(const server_pointer& what) {
+  asio::post(home_of(what), [what] { what->shutdown(); });
+}
+RATHOLE_DECL std::vector<config::problem> problems_of(const server_pointer& what) {
+  return what->problems();
+}
+
+}  // namespace rathole::embed

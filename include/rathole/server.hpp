@@ -1,0 +1,193 @@
+#pragma once
+
+#include <rathole/config/problem.hpp>
+#include <rathole/config/types.hpp>
+#include <rathole/core/time.hpp>
+#include <rathole/embed/event_sink.hpp>
+#include <rathole/embed/operation.hpp>
+#include <rathole/embed/server_operations.hpp>
+#include <rathole/server/events.hpp>
+
+#include <asio/any_io_executor.hpp>
+#include <asio/io_context.hpp>
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace rathole {
+
+/// The server of a tunnel: clients connect to it and prove that they know a service's token;
+/// visitors of the service are then forwarded to the client.
+///
+/// The settings act as a whole: they also choose the transport, and `async_run` fails if this build
+/// does not contain it. Made from an `asio::io_context`, which one thread must run, the server lives
+/// there; made from another executor, it lives on a thread of its own. `settings.workers` adds
+/// threads for connections and handshakes.
+///
+/// Distinct servers may be used by different threads, one server by one thread at a time. The
+/// observer is called where the server lives; it must not block or throw, and must outlive the
+/// server's run. Destroying the server shuts it down, and does not wait for anything.
+class server {
+ public:
+  /// Clients can connect at an address.
+  using listening = server_side::listening;
+  /// The server listens on all its addresses.
+  using ready = server_side::ready;
+  /// Visitors of a service can connect at an address.
+  using service_listening = server_side::service_listening;
+  /// An address is left out, because the host has no IPv6.
+  using address_left_out = server_side::address_left_out;
+  /// An address of a service cannot be bound; it is tried again.
+  using service_bind_failed = server_side::service_bind_failed;
+  /// An address for clients was lost; it is tried again.
+  using listener_lost = server_side::listener_lost;
+  /// A listener could not accept; it goes on.
+  using accept_failed = server_side::accept_failed;
+  /// A connection became neither a control nor a data channel.
+  using handshake_failed = server_side::handshake_failed;
+  /// A client asked for a service that does not exist.
+  using unknown_service = server_side::unknown_service;
+  /// A client used a wrong token.
+  using authentication_failed = server_side::authentication_failed;
+  /// A summary of refused connections.
+  using connections_refused = server_side::connections_refused;
+  /// A client serves a service.
+  using control_channel_established = server_side::control_channel_established;
+  /// A client replaces another one.
+  using control_channel_replaced = server_side::control_channel_replaced;
+  /// The control channel of a service has ended.
+  using control_channel_closed = server_side::control_channel_closed;
+  /// A data channel of a UDP service has ended.
+  using udp_channel_lost = server_side::udp_channel_lost;
+  /// A visitor was rejected.
+  using visitor_refused = server_side::visitor_refused;
+  /// A service leads back to itself.
+  using service_loops = server_side::service_loops;
+  /// A visitor's connection is active.
+  using forward_started = server_side::forward_started;
+  /// A visitor's connection has ended.
+  using forward_ended = server_side::forward_ended;
+  /// Datagrams were lost on this side.
+  using datagrams_lost = server_side::datagrams_lost;
+
+  /// The type of the executor.
+  using executor_type = asio::any_io_executor;
+
+  /// Makes a server that has not started, in `context`.
+  server(asio::io_context& context, config::server settings)
+      : core_(embed::make_server(context, std::move(settings),
+                                 std::make_unique<embed::server_sink>())) {}
+  /// Makes a server that reports its events to `observer`.
+  template <class Observer>
+  server(asio::io_context& context, config::server settings, Observer& observer)
+      : core_(
+            embed::make_server(context, std::move(settings),
+                               std::make_unique<embed::passing_server_sink<Observer>>(observer))) {}
+  /// Makes a server on a thread of its own; handlers without an executor run on `ex`. Throws
+  /// `std::system_error` if there can be no thread.
+  server(asio::any_io_executor ex, config::server settings)
+      : core_(embed::make_server(std::move(ex), std::move(settings),
+                                 std::make_unique<embed::server_sink>())) {}
+  /// Makes such a server that reports its events to `observer`, on the server's thread.
+  template <class Observer>
+  server(asio::any_io_executor ex, config::server settings, Observer& observer)
+      : core_(
+            embed::make_server(std::move(ex), std::move(settings),
+                               std::make_unique<embed::passing_server_sink<Observer>>(observer))) {}
+
+  server(const server&) = delete;
+  server& operator=(const server&) = delete;
+  /// Shuts the server down like `shutdown()`.
+  ~server() { shutdown(); }
+
+  /// Returns the executor of handlers that have none.
+  [[nodiscard]] executor_type get_executor() const { return embed::fallback_of(core_); }
+
+  /// Runs the server until it is closed and nothing of it is left. Completes with
+  /// `void(std::error_code)`: `errc::invalid_settings` at once if the settings cannot be used, and
+  /// `problems()` says all that is wrong; why it cannot listen; no error after `close` and its like.
+  /// Cancelling the operation closes the server. May be called once.
+  template <class Token>
+  auto async_run(Token&& token) {
+    const auto start = [core = core_](auto done, const auto& cancel) {
+      embed::run(core, std::move(done), cancel);
+    };
+    return embed::start_operation<>(embed::home_of(core_), embed::fallback_of(core_), start,
+                                    std::forward<Token>(token));
+  }
+
+  /// Replaces the settings; services that `async_add` added stay. Only what differs is changed, and
+  /// active connections continue, also if the transport changes. Completes with
+  /// `void(std::error_code)`: `errc::invalid_settings` if the settings cannot be used, and
+  /// `problems()` says all that is wrong, or why a new address cannot be bound; nothing is changed
+  /// then.
+  template <class Token>
+  auto async_update(config::server settings, Token&& token) {
+    auto start = [core = core_, next = std::move(settings)](auto done, const auto&) mutable {
+      embed::update(core, std::move(next), std::move(done));
+    };
+    return embed::start_operation<>(embed::home_of(core_), embed::fallback_of(core_),
+                                    std::move(start), std::forward<Token>(token));
+  }
+
+  /// Adds a service. May be called before and during the run. Completes with
+  /// `void(std::error_code)`: `errc::invalid_settings` if the server cannot have it, for example
+  /// because it has one of this name.
+  template <class Token>
+  auto async_add(config::server_service service, Token&& token) {
+    auto start = [core = core_, added = std::move(service)](auto done, const auto&) mutable {
+      embed::add(core, std::move(added), std::move(done));
+    };
+    return embed::start_operation<>(embed::home_of(core_), embed::fallback_of(core_),
+                                    std::move(start), std::forward<Token>(token));
+  }
+  /// Does the same without a completion.
+  void add(config::server_service service) {
+    async_add(std::move(service), [](std::error_code) {});
+  }
+
+  /// Removes the service `name`, which was added; active connections continue. Completes with
+  /// `void(std::error_code)`: `errc::service_not_exist` if there is none.
+  template <class Token>
+  auto async_remove(std::string name, Token&& token) {
+    const auto start = [core = core_, name = std::move(name)](auto done, const auto&) {
+      embed::remove(core, name, std::move(done));
+    };
+    return embed::start_operation<>(embed::home_of(core_), embed::fallback_of(core_), start,
+                                    std::forward<Token>(token));
+  }
+  /// Does the same without a completion.
+  void remove(std::string name) {
+    async_remove(std::move(name), [](std::error_code) {});
+  }
+
+  /// Closes all listeners, control channels and idle data channels. Active connections may continue
+  /// for `shutdown_grace`, and idle ones for `shutdown_idle_timeout`.
+  void close() { embed::close(core_); }
+
+  /// Closes the server, and waits until no connection is active. Completes with
+  /// `void(std::error_code)`; after `timeout` the other connections are reset, and the error is
+  /// `errc::timed_out`.
+  template <class Token>
+  auto async_drain(duration timeout, Token&& token) {
+    const auto start = [core = core_, timeout](auto done, const auto&) {
+      embed::drain(core, timeout, std::move(done));
+    };
+    return embed::start_operation<>(embed::home_of(core_), embed::fallback_of(core_), start,
+                                    std::forward<Token>(token));
+  }
+
+  /// Closes the server, and resets all its connections.
+  void shutdown() { embed::shutdown(core_); }
+
+  /// Returns all that is wrong with the last settings that could not be used, as `rathole --check`
+  /// shows it; empty if they could. May be called by any thread.
+  [[nodiscard]] std::vector<config::problem> problems() const { return embed::problems_of(core_); }
+
+ private:
+  embed::server_pointer core_;
+};
+
+}  // namespace rathole
