@@ -1,0 +1,268 @@
+#include "tunnel_in_process.hpp"
+
+#include <asio/detached.hpp>
+#include <asio/thread_pool.hpp>
+#include <asio/use_future.hpp>
+
+#include <future>
+#include <thread>
+
+namespace rathole::test {
+
+namespace {
+
+/// An echo service on a port of the machine.
+class local_echo {
+ public:
+  explicit local_echo(asio::io_context& context)
+      : acceptor_(context, {asio::ip::address_v4::loopback(), 0}) {
+    asio::co_spawn(context, accept(), asio::detached);
+  }
+  std::string address() const {
+    return "127.0.0.1:" + std::to_string(acceptor_.local_endpoint().port());
+  }
+  int accepted = 0;
+
+ private:
+  asio::awaitable<void> accept() {
+    for (;;) {
+      auto [ec, socket] = co_await acceptor_.async_accept(as_result);
+      if (ec) break;
+      ++accepted;
+      asio::co_spawn(acceptor_.get_executor(), serve(std::move(socket)), asio::detached);
+    }
+  }
+  static asio::awaitable<void> serve(asio::ip::tcp::socket socket) {
+    char room[1024];
+    for (;;) {
+      const auto [ec, size] = co_await socket.async_read_some(asio::buffer(room), as_result);
+      if (ec) break;
+      co_await asio::async_write(socket, asio::buffer(room, size), as_result);
+    }
+  }
+
+  asio::ip::tcp::acceptor acceptor_;
+};
+
+/// Sends a word and expects it back.
+asio::awaitable<void> check_echo(asio::ip::tcp::socket& visitor) {
+  co_await asio::async_write(visitor, asio::buffer("hello", 5), use_awaitable);
+  std::string text(5, '\0');
+  co_await asio::async_read(visitor, asio::buffer(text), use_awaitable);
+  CHECK_EQ(text, "hello");
+}
+
+}  // namespace
+
+TEST_SUITE("ends") {
+  TEST_CASE("a service is forwarded at run time, and retargeted without a loss") {
+    asio::io_context context(1);
+    tunnel_in_process tunnel(context);
+    local_echo first(context);
+    local_echo second(context);
+    const auto test = [&]() -> asio::awaitable<void> {
+      co_await tunnel.start_client();
+      forwarding web =
+          tunnel.of_client().forward("web", secret("token"), *parse_address(first.address()));
+      co_await web.async_wait_added(use_awaitable);
+      auto old = co_await tunnel.visit();
+      co_await check_echo(old);
+      co_await web.async_retarget(*parse_address(second.address()), use_awaitable);
+      auto next = co_await tunnel.visit();
+      co_await check_echo(next);
+      co_await check_echo(old);
+      CHECK_EQ(first.accepted, 1);
+      CHECK_EQ(second.accepted, 1);
+      CHECK_EQ(tunnel.events.established, 1);
+    };
+    run(context, test());
+  }
+
+  TEST_CASE("settings with problems complete the run with all of them") {
+    asio::io_context context(1);
+    config::client settings;
+    settings.services = {{.name = "a"}, {.name = "a"}};
+    client wrong(context, settings);
+    config::server none;
+    server also(context, none);
+    const auto test = [&]() -> asio::awaitable<void> {
+      const auto [ec] = co_await wrong.async_run(as_result);
+      CHECK_EQ(ec, errc::invalid_settings);
+      // No remote_addr, two services of one name, two without a local_addr.
+      CHECK_EQ(wrong.problems().size(), 4);
+      const auto [failed] = co_await also.async_run(as_result);
+      CHECK_EQ(failed, errc::invalid_settings);
+      CHECK_EQ(also.problems().size(), 1);
+      const auto [again] = co_await also.async_run(as_result);
+      CHECK_EQ(again, asio::error::already_started);
+    };
+    run(context, test());
+  }
+
+  TEST_CASE("a transport without its table is a problem, and nothing runs without encryption") {
+    for (const auto kind : {config::transport_kind::tls, config::transport_kind::noise,
+                            config::transport_kind::websocket}) {
+      CAPTURE(config::name_of(kind));
+      asio::io_context context(1);
+      config::client settings;
+      settings.remote_addr = {"127.0.0.1", 1};
+      settings.transport.kind = kind;
+      event_record events;
+      client wrong(context, settings, events);
+      const auto test = [&]() -> asio::awaitable<void> {
+        const auto [ec] = co_await wrong.async_run(as_result);
+        CHECK_EQ(ec, errc::invalid_settings);
+        REQUIRE_FALSE(wrong.problems().empty());
+        CHECK_EQ(wrong.problems()[0].key, "client.transport");
+      };
+      run(context, test());
+      CHECK_EQ(events.failed, 0);
+    }
+  }
+
+  TEST_CASE("an update to another transport keeps connections and the services that were added") {
+    authority issuer;
+    const auto transports = all_transports(issuer);
+    asio::io_context context(1);
+    tunnel_in_process tunnel(context);
+    const auto test = [&]() -> asio::awaitable<void> {
+      co_await tunnel.start_client();
+      listener web = tunnel.of_client().listen("web", secret("token"));
+      asio::co_spawn(context, echo_visitors(web), asio::detached);
+      auto old = co_await tunnel.visit();
+      co_await check_echo(old);
+      for (const auto& transport : transports) {
+        CAPTURE(transport.name);
+        auto next = settings_of(
+            "[server]\nbind_addr = \"127.0.0.1:" + std::to_string(tunnel.events.clients_port) +
+            "\"\ndefault_token = \"token\"\n[server.services.web]\n"
+            "bind_addr = \"127.0.0.1:0\"\n" +
+            transport.server);
+        co_await tunnel.of_server().async_update(std::move(*next.server), use_awaitable);
+        auto same = settings_of(
+            "[client]\nremote_addr = \"127.0.0.1:" + std::to_string(tunnel.events.clients_port) +
+            "\"\ndefault_token = \"token\"\n[client.services]\n" + transport.client);
+        tunnel.events.visitors_ports.clear();
+        const int before = tunnel.events.established;
+        co_await tunnel.of_client().async_update(std::move(*same.client), use_awaitable);
+        if (transport.name != "tcp") {
+          co_await until([&] { return tunnel.events.established > before; });
+          auto visitor = co_await tunnel.visit();
+          co_await check_echo(visitor);
+        }
+        co_await check_echo(old);
+      }
+      auto wrong = settings_of("[client]\nremote_addr = \"127.0.0.1:1\"\n[client.services]\n");
+      wrong.client->transport.kind = config::transport_kind::noise;
+      const auto [ec] =
+          co_await tunnel.of_client().async_update(std::move(*wrong.client), as_result);
+      CHECK_EQ(ec, errc::invalid_settings);
+      CHECK_EQ(tunnel.of_client().problems().size(), 1);
+      co_await check_echo(old);
+    };
+    run(context, test());
+  }
+
+  TEST_CASE("a server's services are added and removed at run time") {
+    asio::io_context context(1);
+    tunnel_in_process tunnel(context);
+    const auto test = [&]() -> asio::awaitable<void> {
+      co_await tunnel.start_client();
+      config::server_service added;
+      added.name = "more";
+      added.token = secret("other");
+      added.bind_addr = address{"127.0.0.1", 0};
+      co_await tunnel.of_server().async_add(added, use_awaitable);
+      const auto [twice] = co_await tunnel.of_server().async_add(added, as_result);
+      CHECK_EQ(twice, errc::invalid_settings);
+      listener more = tunnel.of_client().listen("more", secret("other"));
+      auto visitor = co_await tunnel.visit("more");
+      stream accepted = co_await more.async_accept(use_awaitable);
+      co_await tunnel.of_server().async_remove("more", use_awaitable);
+      const auto [gone] = co_await tunnel.of_server().async_remove("more", as_result);
+      CHECK_EQ(gone, errc::service_not_exist);
+      // Its connection continues.
+      co_await asio::async_write(visitor, asio::buffer("x", 1), use_awaitable);
+      char byte;
+      co_await accepted.async_read_some(asio::buffer(&byte, 1), use_awaitable);
+    };
+    run(context, test());
+  }
+
+  TEST_CASE("a client that is closed, drained, shut down or destroyed completes its run") {
+    for (const std::string how : {"close", "drain", "shutdown", "destroy", "late drain"}) {
+      CAPTURE(how);
+      asio::io_context context(1);
+      tunnel_in_process tunnel(context);
+      const auto test = [&]() -> asio::awaitable<void> {
+        co_await tunnel.start_client();
+        listener web = tunnel.of_client().listen("web", secret("token"));
+        auto visitor = co_await tunnel.visit();
+        std::optional<stream> accepted = co_await web.async_accept(use_awaitable);
+        std::optional<std::error_code> drained;
+        const auto note = [&](std::error_code ec) { drained = ec; };
+        if (how == "close") tunnel.of_client().close();
+        if (how == "drain") tunnel.of_client().async_drain(std::chrono::minutes(1), note);
+        if (how == "late drain")
+          tunnel.of_client().async_drain(std::chrono::milliseconds(50), note);
+        if (how == "shutdown") tunnel.of_client().shutdown();
+        if (how == "destroy") tunnel.destroy_client();
+        if (how == "close" || how == "drain") {
+          co_await asio::async_write(visitor, asio::buffer("x", 1), use_awaitable);
+          char byte;
+          co_await accepted->async_read_some(asio::buffer(&byte, 1), use_awaitable);
+          CHECK_FALSE(tunnel.client_ended.has_value());
+          accepted.reset();
+        }
+        co_await until([&] { return tunnel.client_ended.has_value(); });
+        CHECK_FALSE(*tunnel.client_ended);
+        if (how == "drain") CHECK_EQ(drained, std::error_code());
+        if (how == "late drain") CHECK_EQ(drained, make_error_code(errc::timed_out));
+        const auto [ec, none] = co_await web.async_accept(as_result);
+        CHECK_EQ(ec, asio::error::operation_aborted);
+      };
+      run(context, test());
+    }
+  }
+
+  TEST_CASE("both ends run on threads of their own beside an executor of any kind") {
+    asio::thread_pool pool(2);
+    event_record of_server;
+    auto settings = settings_of(
+        "[server]\nbind_addr = \"127.0.0.1:0\"\ndefault_token = \"token\"\n"
+        "[server.services.web]\nbind_addr = \"127.0.0.1:0\"\n");
+    std::promise<std::uint16_t> clients;
+    std::promise<std::uint16_t> visitors;
+    struct {
+      std::promise<std::uint16_t>& clients;
+      std::promise<std::uint16_t>& visitors;
+      void on(const server::listening& event) { clients.set_value(event.at.port); }
+      void on(const server::service_listening& event) { visitors.set_value(event.at.port); }
+    } observer{clients, visitors};
+    server public_end(pool.get_executor(), std::move(*settings.server), observer);
+    auto server_ended = public_end.async_run(asio::use_future);
+    config::client own;
+    own.remote_addr = {"127.0.0.1", clients.get_future().get()};
+    client hidden_end(pool.get_executor(), own);
+    auto client_ended = hidden_end.async_run(asio::use_future);
+    listener web = hidden_end.listen("web", secret("token"));
+    auto accepted = web.async_accept(asio::use_future);
+
+    asio::io_context context;
+    asio::ip::tcp::socket visitor(context);
+    visitor.connect({asio::ip::address_v4::loopback(), visitors.get_future().get()});
+    asio::write(visitor, asio::buffer("ping", 4));
+    stream served = accepted.get();
+    std::string text(4, '\0');
+    asio::async_read(served, asio::buffer(text), asio::use_future).get();
+    CHECK_EQ(text, "ping");
+    served.close();
+    hidden_end.shutdown();
+    public_end.shutdown();
+    client_ended.get();
+    server_ended.get();
+    pool.join();
+  }
+}
+
+}  // namespace rathole::test
