@@ -134,9 +134,8 @@ TEST_SUITE("ends") {
       for (const auto& transport : transports) {
         CAPTURE(transport.name);
         auto next = settings_of(
-            "[server]\nbind_addr = \"127.0.0.1:" + std::to_string(tunnel.events.clients_port) +
-            "\"\ndefault_token = \"token\"\n[server.services.web]\n"
-            "bind_addr = \"127.0.0.1:0\"\n" +
+            "[server]\nbind_addr = \"127.0.0.1:0\"\ndefault_token = \"token\"\n"
+            "[server.services.web]\nbind_addr = \"127.0.0.1:0\"\n" +
             transport.server);
         co_await tunnel.of_server().async_update(std::move(*next.server), use_awaitable);
         auto same = settings_of(

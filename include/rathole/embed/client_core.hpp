@@ -29,7 +29,9 @@ class client_core final : public end_core<config::client, client_sink> {
   void serve(config::client_service service,
              const std::shared_ptr<client_side::stream_receiver>& receiver) {
     const std::string name = service.name;
-    if (receivers_.contains(name)) return receiver->close(errc::invalid_settings);
+    if (receivers_.contains(name)) {
+      return add(std::move(service), [receiver](std::error_code ec) { receiver->close(ec); });
+    }
     receivers_[name] = receiver;
     if (running()) running()->receive(name, receiver);
     add(std::move(service), [self = shared_from_this(), this, name, receiver](std::error_code ec) {

@@ -7,8 +7,8 @@
 #include <rathole/core/error.hpp>
 #include <rathole/embed/home.hpp>
 #include <rathole/embed/instance.hpp>
+#include <rathole/embed/worker_threads.hpp>
 #include <rathole/io/asio_runtime.hpp>
-#include <rathole/io/workers.hpp>
 #include <rathole/transport/prepare.hpp>
 
 #include <asio/post.hpp>
@@ -118,7 +118,7 @@ class instance_owner : public std::enable_shared_from_this<instance_owner<Block,
 
   pointer make(const prepared_type& prepared, const Block& settings) {
     pointer made =
-        make_instance(prepared, io::asio_runtime(context_, *threads_), settings, observer_);
+        make_instance(prepared, io::asio_runtime(context_, threads_->get()), settings, observer_);
     prepare_instance_(*made);
     return made;
   }
@@ -178,7 +178,7 @@ class instance_owner : public std::enable_shared_from_this<instance_owner<Block,
 
   std::error_code use_workers(std::size_t count) {
     try {
-      threads_->use(count);
+      threads_->get().use(count);
     } catch (const std::system_error& error) {
       return error.code();
     }
@@ -220,7 +220,7 @@ class instance_owner : public std::enable_shared_from_this<instance_owner<Block,
   Observer& observer_;
   const std::function<void(instance_type&)> prepare_instance_;
   Block settings_;
-  std::optional<io::workers> threads_;
+  std::optional<worker_threads> threads_;
   pointer running_;
   pointer replacement_;
   std::vector<pointer> draining_;

@@ -6,6 +6,7 @@
 #include <rathole/core/time.hpp>
 #include <rathole/io/concepts.hpp>
 #include <rathole/io/run/event.hpp>
+#include <rathole/io/socket/options.hpp>
 #include <rathole/io/task.hpp>
 
 #include <cstddef>
@@ -41,7 +42,9 @@ class shared_stream {
 
   /// Returns when all of `in` has been accepted.
   task<void> write(byte_view in) {
+    is_writing_ = true;
     const auto written = co_await send(in);
+    is_writing_ = false;
     if (written) {
       sent_ += in.size();
       used();
@@ -61,9 +64,11 @@ class shared_stream {
   /// Makes a running read fail with `errc::stopped`, without a loss of bytes.
   virtual void cancel_read() = 0;
 
-  /// Ends both directions in order; running operations fail with `errc::stopped`.
+  /// Ends both directions in order; running operations fail with `errc::stopped`. While a write is
+  /// running the connection is aborted instead, because its last bytes are missing.
   void close() {
     if (is_closed_) return;
+    if (is_writing_) return abort(errc::stopped);
     is_closed_ = true;
     close_stream();
     closed_.notify();
@@ -124,6 +129,7 @@ class shared_stream {
   std::uint64_t sent_ = 0;
   std::uint64_t uses_ = 0;
   std::error_code error_;
+  bool is_writing_ = false;
   bool is_closed_ = false;
 };
 
@@ -156,7 +162,13 @@ class shared_stream_of final : public shared_stream {
     if (!stream_.is_open()) return stopped();
     return stream_.shutdown_send();
   }
-  void close_stream() override { stream_.close(); }
+  void close_stream() override {
+    // Traffic is reset unless it ends in order; see `transport::to_traffic_options`.
+    socket_options in_order;
+    in_order.reset_on_close = false;
+    stream_.apply(in_order);
+    stream_.close();
+  }
   void abort_stream() override { stream_.abort(); }
 
   static task<void> stopped() { co_return failure(errc::stopped); }
