@@ -145,7 +145,8 @@ TEST_SUITE("ends") {
         const int before = tunnel.events.established;
         co_await tunnel.of_client().async_update(std::move(*same.client), use_awaitable);
         if (transport.name != "tcp") {
-          co_await until([&] { return tunnel.events.established > before; });
+          const auto holds_1 = [&] { return tunnel.events.established > before; };
+          co_await until(holds_1);
           auto visitor = co_await tunnel.visit();
           co_await check_echo(visitor);
         }
@@ -213,7 +214,8 @@ TEST_SUITE("ends") {
           CHECK_FALSE(tunnel.client_ended.has_value());
           accepted.reset();
         }
-        co_await until([&] { return tunnel.client_ended.has_value(); });
+        const auto holds_2 = [&] { return tunnel.client_ended.has_value(); };
+        co_await until(holds_2);
         CHECK_FALSE(*tunnel.client_ended);
         if (how == "drain") CHECK_EQ(drained, std::error_code());
         if (how == "late drain") CHECK_EQ(drained, make_error_code(errc::timed_out));

@@ -54,12 +54,15 @@ TEST_SUITE("listener") {
           if (error) std::rethrow_exception(error);
         };
         while (begun < visitors) {
-          co_await until([&] { return begun - done < 20; });
+          const auto holds_1 = [&] { return begun - done < 20; };
+          co_await until(holds_1);
           asio::co_spawn(context, visit_echo(tunnel, 1024 * 1024, begun, done), fail);
           ++begun;
         }
-        co_await until([&] { return done == visitors; });
-        co_await until([&] { return web.stats().active == 0; });
+        const auto holds_2 = [&] { return done == visitors; };
+        co_await until(holds_2);
+        const auto holds_3 = [&] { return web.stats().active == 0; };
+        co_await until(holds_3);
         CHECK_EQ(web.stats().accepted, visitors);
         CHECK_EQ(web.stats().received, visitors * 1024 * 1024);
         CHECK_EQ(web.stats().sent, visitors * 1024 * 1024);
@@ -128,7 +131,8 @@ TEST_SUITE("listener") {
       web.async_accept(asio::bind_cancellation_slot(
           cancel.slot(), [&](std::error_code ec, stream) { ended = ec; }));
       cancel.emit(asio::cancellation_type::total);
-      co_await until([&] { return ended.has_value(); });
+      const auto holds_4 = [&] { return ended.has_value(); };
+      co_await until(holds_4);
       CHECK_EQ(*ended, asio::error::operation_aborted);
 
       auto visitor = co_await tunnel.visit();
@@ -140,7 +144,8 @@ TEST_SUITE("listener") {
           asio::bind_cancellation_slot(cancel.slot(),
                                        [&](std::error_code ec, std::size_t) { ended = ec; }));
       cancel.emit(asio::cancellation_type::partial);
-      co_await until([&] { return ended.has_value(); });
+      const auto holds_5 = [&] { return ended.has_value(); };
+      co_await until(holds_5);
       CHECK_EQ(*ended, asio::error::operation_aborted);
       co_await asio::async_write(visitor, asio::buffer("bytes", 5), use_awaitable);
       co_await asio::async_read(accepted, asio::buffer(room, 5), use_awaitable);
@@ -160,7 +165,8 @@ TEST_SUITE("listener") {
       std::optional<std::error_code> ended;
       web->async_accept([&](std::error_code ec, stream) { ended = ec; });
       web.reset();
-      co_await until([&] { return ended.has_value(); });
+      const auto holds_6 = [&] { return ended.has_value(); };
+      co_await until(holds_6);
       CHECK_EQ(*ended, asio::error::operation_aborted);
       co_await asio::async_write(visitor, asio::buffer("still", 5), use_awaitable);
       std::string text(5, '\0');
@@ -204,10 +210,11 @@ TEST_SUITE("listener") {
       std::vector<asio::ip::tcp::socket> visitors;
       for (int count = 0; count < 8; ++count) visitors.push_back(co_await tunnel.visit());
       std::size_t most = 0;
-      co_await until([&] {
+      const auto holds_7 = [&] {
         most = std::max(most, web.stats().waiting);
         return web.stats().refused + tunnel.events.refused.size() == 8;
-      });
+      };
+      co_await until(holds_7);
       CHECK_LE(most, 3);
       CHECK_GT(most, 0);
       for (auto& each : visitors) {
@@ -237,7 +244,8 @@ TEST_SUITE("listener") {
       co_await accepted->async_read_some(asio::buffer(&byte, 1), use_awaitable);
       CHECK_FALSE(drained.has_value());
       accepted.reset();
-      co_await until([&] { return drained.has_value(); });
+      const auto holds_8 = [&] { return drained.has_value(); };
+      co_await until(holds_8);
       CHECK_FALSE(*drained);
 
       tunnel.events.visitors_ports.clear();
@@ -246,7 +254,8 @@ TEST_SUITE("listener") {
       stream kept = co_await next.async_accept(use_awaitable);
       drained.reset();
       next.async_drain(std::chrono::milliseconds(50), [&](std::error_code ec) { drained = ec; });
-      co_await until([&] { return drained.has_value(); });
+      const auto holds_9 = [&] { return drained.has_value(); };
+      co_await until(holds_9);
       CHECK_EQ(*drained, errc::timed_out);
       const auto [ec, count] = co_await kept.async_read_some(asio::buffer(&byte, 1), as_result);
       CHECK_EQ(ec, asio::error::operation_aborted);
@@ -273,7 +282,8 @@ TEST_SUITE("listener") {
         is_done = true;
       });
       co_await asio::async_write(visitor, asio::buffer("ping", 4), use_awaitable);
-      co_await until([&] { return is_done.load(); });
+      const auto holds_10 = [&] { return is_done.load(); };
+      co_await until(holds_10);
       user.join();
       CHECK_EQ(got, "ping");
       std::string answer;

@@ -6,9 +6,9 @@
 
 #include "support/authority.hpp"
 
-#include <asio/experimental/as_tuple.hpp>
 #include <asio/awaitable.hpp>
 #include <asio/co_spawn.hpp>
+#include <asio/experimental/as_tuple.hpp>
 #include <asio/io_context.hpp>
 #include <asio/ip/tcp.hpp>
 #include <asio/read.hpp>
@@ -171,7 +171,8 @@ class tunnel_in_process {
 
   /// Returns the settings of a client of the server, which has the services in `services`.
   asio::awaitable<config::client> client_settings(const std::string& services = {}) {
-    co_await until([this] { return events.clients_port != 0; });
+    const auto holds_1 = [this] { return events.clients_port != 0; };
+    co_await until(holds_1);
     auto settings =
         settings_of("[client]\nremote_addr = \"127.0.0.1:" + std::to_string(events.clients_port) +
                     "\"\ndefault_token = \"token\"\n" +
@@ -187,7 +188,8 @@ class tunnel_in_process {
 
   /// Connects a visitor of `service`, once it is served.
   asio::awaitable<asio::ip::tcp::socket> visit(std::string service = "web") {
-    co_await until([&] { return events.visitors_ports.contains(service); });
+    const auto holds_2 = [&] { return events.visitors_ports.contains(service); };
+    co_await until(holds_2);
     asio::ip::tcp::socket visitor(context_);
     const asio::ip::tcp::endpoint to(asio::ip::address_v4::loopback(),
                                      events.visitors_ports.at(service));

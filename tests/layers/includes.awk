@@ -41,7 +41,10 @@ BEGIN {
 
 # The layer of a header, by its path below rathole/.
 function layer(path) {
-  if (path !~ /\//) return path == "version.hpp" || path == "fwd.hpp" ? "core" : "umbrella"
+  if (path == "version.hpp" || path == "fwd.hpp") return "core"
+  if (path == "rathole.hpp" || path == "src.hpp") return "umbrella"
+  # The public classes stand directly in rathole/, what they are made of in embed/.
+  if (path !~ /\//) return "embed"
   if (path ~ /^config\/(parse|load|toml)[^\/]*$/) return "config/parse"
   if (path ~ /^crypto\/botan\//) return "crypto/botan"
   if (path ~ /^noise\/(suites|context)\.hpp$/) return "noise/suites"

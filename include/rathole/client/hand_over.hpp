@@ -5,7 +5,7 @@
 #include <rathole/client/forward.hpp>
 #include <rathole/client/stream_receiver.hpp>
 #include <rathole/core/error.hpp>
-#include <rathole/io/stream/drained_stream.hpp>
+#include <rathole/io/drained_stream.hpp>
 #include <rathole/io/stream/shared_stream.hpp>
 #include <rathole/transport/socket_options.hpp>
 
