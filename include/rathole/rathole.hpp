@@ -1,12 +1,19 @@
 #pragma once
 
-/// Includes what runs a client or a server: both of them, the runtime on Asio, and the transports
-/// that are built in. It needs standalone Asio. Not included are the reader of configuration files
-/// (`rathole/config/load.hpp`, which needs toml++), the simulated network (`rathole/sim/world.hpp`)
-/// and the program (`rathole/app/main.hpp`).
+/// Includes the whole library except for the reader of configuration files
+/// (`rathole/config/load.hpp`, which needs toml++), the program (`rathole/app/main.hpp`) and the
+/// simulation (`rathole/sim/`). It needs standalone Asio. With `RATHOLE_SEPARATE_COMPILATION` it
+/// includes the classes `client`, `server`, `listener` and `stream` alone; see `rathole/src.hpp`.
 
+#include <rathole/client.hpp>
+#include <rathole/listener.hpp>
+#include <rathole/server.hpp>
+#include <rathole/stream.hpp>
+#include <rathole/version.hpp>
+
+#if !RATHOLE_SEPARATE_COMPILATION
 #include <rathole/client/client.hpp>
 #include <rathole/io/asio_runtime.hpp>
 #include <rathole/server/server.hpp>
 #include <rathole/transport/visit.hpp>
-#include <rathole/version.hpp>
+#endif
