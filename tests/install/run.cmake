@@ -7,9 +7,8 @@ file(REMOVE_RECURSE ${WORK})
 set(prefix ${WORK}/prefix)
 set(run COMMAND_ECHO STDOUT COMMAND_ERROR_IS_FATAL ANY)
 execute_process(COMMAND ${CMAKE_COMMAND} --install ${BUILD} --prefix ${prefix} ${run} OUTPUT_QUIET)
-# The header is the one place of the version.
-file(STRINGS ${prefix}/include/rathole/version.hpp version REGEX " version = ")
-string(REGEX REPLACE ".*\"([0-9.]+)\".*" "\\1" version "${version}")
+include(${CMAKE_CURRENT_LIST_DIR}/../../cmake/rathole_version.cmake)
+rathole_read_version(${prefix}/include/rathole/version.hpp version)
 execute_process(COMMAND ${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR} -B ${WORK}/build -G Ninja
   -DCMAKE_CXX_COMPILER=${CXX} -DCMAKE_PREFIX_PATH=${prefix} -DVERSION=${version} ${run})
 execute_process(COMMAND ${CMAKE_COMMAND} --build ${WORK}/build ${run})

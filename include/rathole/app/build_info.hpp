@@ -5,9 +5,7 @@
 
 #include <string>
 
-namespace rathole::app {
-
-namespace detail {
+namespace rathole::app::detail {
 
 /// Returns the name and version of the compiler.
 inline std::string compiler() {
@@ -33,7 +31,9 @@ inline std::string profile() {
 #endif
 }
 
-}  // namespace detail
+}  // namespace rathole::app::detail
+
+namespace rathole::app::inline RATHOLE_ABI {
 
 /// Returns the line that `-V` prints.
 inline std::string version_line() { return "rathole " + std::string(version); }
@@ -49,4 +49,4 @@ inline std::string version_text() {
          (transport::built_in::websocket ? ",websocket" : "") + '\n';
 }
 
-}  // namespace rathole::app
+}  // namespace rathole::app::inline RATHOLE_ABI

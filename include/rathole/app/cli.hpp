@@ -2,6 +2,7 @@
 
 #include <rathole/app/build_info.hpp>
 #include <rathole/transport/missing_part.hpp>
+#include <rathole/version.hpp>
 
 #include <CLI/CLI.hpp>
 
@@ -39,7 +40,9 @@ struct exit_status {
   int value;
 };
 
-namespace detail {
+}  // namespace rathole::app
+
+namespace rathole::app::detail::inline RATHOLE_ABI {
 
 /// The text at the end of the help.
 inline constexpr const char* help_footer =
@@ -164,7 +167,9 @@ class command_line {
   CLI::App* demo_ = nullptr;
 };
 
-}  // namespace detail
+}  // namespace rathole::app::detail::inline RATHOLE_ABI
+
+namespace rathole::app::inline RATHOLE_ABI {
 
 /// Parses the command line, without the program's name. Help and version are written to `out` and
 /// fail with the status 0; errors are written to `err` and fail with the status 2. In both cases
@@ -175,4 +180,4 @@ inline std::expected<arguments, exit_status> parse_command_line(std::vector<std:
   return detail::command_line().parse(std::move(words), out, err);
 }
 
-}  // namespace rathole::app
+}  // namespace rathole::app::inline RATHOLE_ABI

@@ -17,6 +17,7 @@
 #include <rathole/io/stream/accept_loop.hpp>
 #include <rathole/io/time/alarm.hpp>
 #include <rathole/transport/prepare.hpp>
+#include <rathole/version.hpp>
 
 #include <asio/io_context.hpp>
 
@@ -32,7 +33,7 @@
 #include <system_error>
 #include <utility>
 
-namespace rathole::app {
+namespace rathole::app::inline RATHOLE_ABI {
 
 /// Runs a tunnel on this machine that needs no configuration: a server, a client and a sample HTTP
 /// service in one process, on loopback addresses, with ports chosen by the system and a random
@@ -182,4 +183,4 @@ class demo {
   std::unique_ptr<instance<config::client>> client_ = {};
 };
 
-}  // namespace rathole::app
+}  // namespace rathole::app::inline RATHOLE_ABI

@@ -4,6 +4,7 @@
 #include <rathole/app/demo.hpp>
 #include <rathole/app/log/journal.hpp>
 #include <rathole/app/run.hpp>
+#include <rathole/version.hpp>
 
 #if RATHOLE_WITH_NOISE
 #include <rathole/app/genkey.hpp>
@@ -19,7 +20,7 @@
 #include <string>
 #include <vector>
 
-namespace rathole::app {
+namespace rathole::app::inline RATHOLE_ABI {
 
 /// Runs the program: parses the command line, does what it asks for, and returns the exit status.
 /// It is meant for a `main` function, and takes over the process's signals, descriptor limit and
@@ -47,4 +48,4 @@ inline int main(int argc, char** argv) {
   }
 }
 
-}  // namespace rathole::app
+}  // namespace rathole::app::inline RATHOLE_ABI

@@ -11,6 +11,7 @@
 #include <rathole/app/mode.hpp>
 #include <rathole/app/start_report.hpp>
 #include <rathole/app/supervisor.hpp>
+#include <rathole/version.hpp>
 
 #include <csignal>
 #include <cstdlib>
@@ -22,13 +23,15 @@
 #include <utility>
 #include <vector>
 
-namespace rathole::app {
+namespace rathole::app::inline RATHOLE_ABI {
 
 /// The exit status for a valid file that asks for a part that this program does not contain;
 /// also used for an invalid command line.
 inline constexpr int exit_not_built_in = 2;
 
-namespace detail {
+}  // namespace rathole::app::inline RATHOLE_ABI
+
+namespace rathole::app::detail::inline RATHOLE_ABI {
 
 /// Writes `lines` to `to` in a form that is safe for a terminal.
 inline void print(std::ostream& to, const std::vector<std::string>& lines) {
@@ -75,7 +78,9 @@ int start(const config::document& file, const Block& block, const std::string& w
   return EXIT_FAILURE;
 }
 
-}  // namespace detail
+}  // namespace rathole::app::detail::inline RATHOLE_ABI
+
+namespace rathole::app::inline RATHOLE_ABI {
 
 /// Implements `--check`: prints every problem of the file, including warnings, every limitation of
 /// its transport, and every part that this program does not contain, to `err`. Returns 1 if there
@@ -148,4 +153,4 @@ inline int run(const arguments& asked, std::ostream& err) {
   return start(*settings.client, std::type_identity<client_log>());
 }
 
-}  // namespace rathole::app
+}  // namespace rathole::app::inline RATHOLE_ABI

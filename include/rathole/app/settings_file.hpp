@@ -12,6 +12,7 @@
 #include <rathole/core/time.hpp>
 #include <rathole/io/files/file_watch.hpp>
 #include <rathole/io/task.hpp>
+#include <rathole/version.hpp>
 
 #include <filesystem>
 #include <functional>
@@ -20,7 +21,7 @@
 #include <system_error>
 #include <utility>
 
-namespace rathole::app {
+namespace rathole::app::inline RATHOLE_ABI {
 
 /// Holds valid settings that were read from the configuration file.
 template <class Block>
@@ -128,4 +129,4 @@ class settings_file {
   bool was_ignored_ = false;
 };
 
-}  // namespace rathole::app
+}  // namespace rathole::app::inline RATHOLE_ABI

@@ -9,6 +9,7 @@
 #include <rathole/transport/limitations.hpp>
 #include <rathole/transport/missing_part.hpp>
 #include <rathole/transport/prepare.hpp>
+#include <rathole/version.hpp>
 
 #include <optional>
 #include <string>
@@ -17,7 +18,7 @@
 #include <utility>
 #include <vector>
 
-namespace rathole::app {
+namespace rathole::app::inline RATHOLE_ABI {
 
 /// The reasons why a file that loads cannot run as an instance, one line each.
 struct start_report {
@@ -95,4 +96,4 @@ std::optional<prepared_of<Block>> prepare_transport(
   return prepared;
 }
 
-}  // namespace rathole::app
+}  // namespace rathole::app::inline RATHOLE_ABI

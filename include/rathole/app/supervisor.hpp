@@ -15,6 +15,7 @@
 #include <rathole/app/systemd_notifier.hpp>
 #include <rathole/io/asio_runtime.hpp>
 #include <rathole/io/time/asio_timer.hpp>
+#include <rathole/version.hpp>
 
 #include <asio/io_context.hpp>
 
@@ -26,7 +27,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace rathole::app {
+namespace rathole::app::inline RATHOLE_ABI {
 
 /// Runs a client or a server until the program is asked to stop, and applies changes of its
 /// configuration file. `Block` is `config::client` or `config::server`, and `Log` is the observer
@@ -248,4 +249,4 @@ class supervisor {
   bool is_running_actions_ = false;
 };
 
-}  // namespace rathole::app
+}  // namespace rathole::app::inline RATHOLE_ABI

@@ -3,6 +3,7 @@
 #include <rathole/config/types.hpp>
 #include <rathole/config/validate.hpp>
 #include <rathole/transport/missing_part.hpp>
+#include <rathole/version.hpp>
 
 #if RATHOLE_WITH_TLS
 #include <rathole/tls/botan/version.hpp>
@@ -13,9 +14,7 @@
 #include <utility>
 #include <vector>
 
-namespace rathole::transport {
-
-namespace detail {
+namespace rathole::transport::detail::inline RATHOLE_ABI {
 
 #if RATHOLE_WITH_TLS
 /// Returns what TLS by the Botan of this build cannot do; empty if it can do everything.
@@ -34,7 +33,9 @@ inline std::string botan_limitation(const config::tls_options& options, config::
 }
 #endif
 
-}  // namespace detail
+}  // namespace rathole::transport::detail::inline RATHOLE_ABI
+
+namespace rathole::transport::inline RATHOLE_ABI {
 
 /// Returns what this build or the environment does not provide to the transport of `settings`,
 /// although the transport works: one sentence each, for the log at the start.
@@ -57,4 +58,4 @@ inline std::vector<std::string> limitations_of([[maybe_unused]] const config::tr
   return out;
 }
 
-}  // namespace rathole::transport
+}  // namespace rathole::transport::inline RATHOLE_ABI

@@ -2,14 +2,13 @@
 
 #include <rathole/config/problem.hpp>
 #include <rathole/config/validate.hpp>
+#include <rathole/version.hpp>
 
 #include <optional>
 #include <string>
 
-namespace rathole::transport {
-
 /// The parts that this build contains, according to the macros `RATHOLE_WITH_...`.
-namespace built_in {
+namespace rathole::transport::built_in::inline RATHOLE_ABI {
 
 #if RATHOLE_WITH_NOISE
 /// Whether the transport noise is built in.
@@ -40,7 +39,9 @@ inline constexpr bool websocket = true;
 inline constexpr bool websocket = false;
 #endif
 
-}  // namespace built_in
+}  // namespace rathole::transport::built_in::inline RATHOLE_ABI
+
+namespace rathole::transport::inline RATHOLE_ABI {
 
 /// Returns the TLS engine for `options` in this build: the one that is named, or for `auto` OpenSSL
 /// if it is built in and otherwise Botan.
@@ -84,4 +85,4 @@ inline std::optional<config::problem> missing_part(const config::transport& sett
   return std::nullopt;
 }
 
-}  // namespace rathole::transport
+}  // namespace rathole::transport::inline RATHOLE_ABI

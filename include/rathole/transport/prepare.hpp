@@ -8,6 +8,7 @@
 #include <rathole/transport/layer_maker.hpp>
 #include <rathole/transport/missing_part.hpp>
 #include <rathole/transport/socket_options.hpp>
+#include <rathole/version.hpp>
 
 #if RATHOLE_WITH_NOISE
 #include <rathole/transport/noise.hpp>
@@ -54,7 +55,9 @@ struct prepared_client {
 /// thread.
 using problem_handler = tls::problem_handler;
 
-namespace detail {
+}  // namespace rathole::transport
+
+namespace rathole::transport::detail::inline RATHOLE_ABI {
 
 /// The function that makes layers, or a text that says why there is none.
 using maker_or_reason = std::expected<layer_maker, std::string>;
@@ -150,7 +153,9 @@ inline std::optional<proxy::settings> to_proxy_settings(
   return out;
 }
 
-}  // namespace detail
+}  // namespace rathole::transport::detail::inline RATHOLE_ABI
+
+namespace rathole::transport::inline RATHOLE_ABI {
 
 /// Prepares the transport of a client, and reads the key and certificate files that it names. Fails
 /// with all problems, which have key paths but no positions in a file. `report_problem` receives
@@ -183,4 +188,4 @@ inline std::expected<prepared_server, std::vector<config::problem>> prepare(
                          .layers = std::move(*layers)};
 }
 
-}  // namespace rathole::transport
+}  // namespace rathole::transport::inline RATHOLE_ABI

@@ -6,6 +6,7 @@
 #include <rathole/tls/context.hpp>
 #include <rathole/transport/layer_maker.hpp>
 #include <rathole/transport/missing_part.hpp>
+#include <rathole/version.hpp>
 
 #if RATHOLE_WITH_OPENSSL
 #include <rathole/tls/openssl/engine.hpp>
@@ -16,9 +17,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace rathole::transport {
-
-namespace detail {
+namespace rathole::transport::detail {
 
 /// Returns the layer maker of the loaded context, each with the arguments `name`; passes on the
 /// error if the context could not be loaded.
@@ -35,7 +34,9 @@ std::expected<layer_maker, std::string> tls_layers(std::expected<Context, std::s
   };
 }
 
-}  // namespace detail
+}  // namespace rathole::transport::detail
+
+namespace rathole::transport::inline RATHOLE_ABI {
 
 /// Returns the layer maker of `[client.transport.tls]`, or a text that says why it cannot be made.
 /// The server's certificate must be for `host`, a name or an IP literal. `report_problem` receives
@@ -76,4 +77,4 @@ inline std::expected<layer_maker, std::string> tls_server_layers(
   return detail::tls_layers(tls::server_context<tls::botan_engine>::load(settings));
 }
 
-}  // namespace rathole::transport
+}  // namespace rathole::transport::inline RATHOLE_ABI

@@ -1,0 +1,16 @@
+# Reads the version from the header, the one place where it is written.
+#
+#   rathole_read_version(<path of version.hpp> <variable>)
+function(rathole_read_version header out)
+  set(numbers "")
+  foreach(part IN ITEMS MAJOR MINOR PATCH)
+    file(STRINGS ${header} line REGEX "^#define RATHOLE_VERSION_${part} [0-9]+$")
+    if(NOT line)
+      message(FATAL_ERROR "${header} does not define RATHOLE_VERSION_${part}")
+    endif()
+    string(REGEX REPLACE ".* " "" number "${line}")
+    list(APPEND numbers ${number})
+  endforeach()
+  list(JOIN numbers "." version)
+  set(${out} ${version} PARENT_SCOPE)
+endfunction()
