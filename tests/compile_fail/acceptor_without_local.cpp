@@ -1,14 +1,12 @@
-// expect: Acceptor
+// expect: ca.local()
 #include <rathole/io/concepts.hpp>
 #include <rathole/io/tcp/acceptor.hpp>
 
 struct nowhere : rathole::io::tcp_acceptor {
   rathole::result<nowhere> duplicate() const;
 #ifndef VALID
-  void local() const;
+  void local() const = delete;
 #endif
 };
 
-void serve(rathole::io::Acceptor auto& acceptor);
-
-void run(nowhere& acceptor) { serve(acceptor); }
+static_assert(rathole::io::Acceptor<nowhere>);

@@ -1,11 +1,10 @@
-// expect: Codec
+// expect: encode_auth(session_key)
 #include <rathole/protocol/bincode.hpp>
-#include <rathole/protocol/hello_reader.hpp>
 
 struct shortened : rathole::protocol::bincode {
 #ifndef VALID
-  static void encode_auth(const rathole::protocol::digest& session_key);
+  static void encode_auth(const rathole::protocol::digest& session_key) = delete;
 #endif
 };
 
-using reader = rathole::protocol::hello_reader<shortened>;
+static_assert(rathole::protocol::Codec<shortened>);

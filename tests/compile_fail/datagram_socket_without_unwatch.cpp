@@ -1,4 +1,4 @@
-// expect: DatagramSocket
+// expect: s.unwatch()
 #include <rathole/io/udp/datagram.hpp>
 
 struct incomplete_socket {
@@ -14,6 +14,4 @@ struct incomplete_socket {
   void close();
 };
 
-void empty(rathole::io::DatagramSocket auto& socket);
-
-void run(incomplete_socket& p) { empty(p); }
+static_assert(rathole::io::DatagramSocket<incomplete_socket>);

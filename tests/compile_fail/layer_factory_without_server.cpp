@@ -1,12 +1,10 @@
-// expect: LayerFactory
+// expect: f.server_layer()
 #include <rathole/transport/layer_maker.hpp>
 
 struct one_sided : rathole::transport::any_layer_factory {
 #ifndef VALID
-  void server_layer() const;
+  void server_layer() const = delete;
 #endif
 };
 
-void use(const rathole::transport::LayerFactory auto& factory);
-
-void run(const one_sided& factory) { use(factory); }
+static_assert(rathole::transport::LayerFactory<one_sided>);

@@ -1,4 +1,4 @@
-// expect: receive_end
+// expect: l.receive_end()
 #include <rathole/core/layer.hpp>
 
 struct plain {
@@ -13,6 +13,4 @@ struct plain {
   rathole::phase state() const;
 };
 
-void drive(rathole::Layer auto& layer);
-
-void run(plain& p) { drive(p); }
+static_assert(rathole::Layer<plain>);

@@ -1,4 +1,4 @@
-// expect: deadline
+// expect: cm.deadline()
 #include <rathole/core/machine.hpp>
 
 struct echo {
@@ -12,6 +12,4 @@ struct echo {
 #endif
 };
 
-void drive(rathole::Machine auto& machine);
-
-void run(echo& e) { drive(e); }
+static_assert(rathole::Machine<echo>);

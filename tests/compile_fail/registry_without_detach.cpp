@@ -1,12 +1,10 @@
-// expect: ServiceRegistry
+// expect: registry.detach(key, key)
 #include <rathole/protocol/registry.hpp>
 
 struct incomplete_registry : rathole::protocol::map_registry<int, int> {
 #ifndef VALID
-  void detach();
+  void detach() = delete;
 #endif
 };
 
-void serve(rathole::protocol::ServiceRegistry auto& registry);
-
-void run(incomplete_registry& registry) { serve(registry); }
+static_assert(rathole::protocol::ServiceRegistry<incomplete_registry>);

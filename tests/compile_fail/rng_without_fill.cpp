@@ -1,12 +1,11 @@
-// expect: Rng
+// expect: rng.fill(out)
 #include <rathole/core/random.hpp>
 
-struct incomplete_rng {
+struct die {
 #ifdef VALID
   void fill(rathole::byte_span out);
-#else
-  int roll();
 #endif
+  int roll();
 };
 
-double cast(incomplete_rng& d) { return rathole::uniform(d); }
+static_assert(rathole::Rng<die>);

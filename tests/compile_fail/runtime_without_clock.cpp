@@ -1,14 +1,12 @@
-// expect: Runtime
+// expect: r.now()
 #include <rathole/io/asio_runtime.hpp>
 #include <rathole/io/concepts.hpp>
 
 struct incomplete_runtime : rathole::io::asio_runtime {
   incomplete_runtime worker() const;
 #ifndef VALID
-  void now();
+  void now() = delete;
 #endif
 };
 
-void live(rathole::io::Runtime auto& runtime);
-
-void run(incomplete_runtime& runtime) { live(runtime); }
+static_assert(rathole::io::Runtime<incomplete_runtime>);

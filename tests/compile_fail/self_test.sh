@@ -37,9 +37,43 @@ refused 'planted.cpp: fails, but does not say `Gadget`' "$@" << 'X'
 int x = "";
 #endif
 X
+refused 'fails, but does not say `late` in the first ten lines' "$@" << 'X'
+// expect: late
+#ifndef VALID
+#warning 1
+#warning 2
+#warning 3
+#warning 4
+#warning 5
+#error late
+#endif
+X
+refused 'fails, but does not say `gadget` in the first ten lines' "$@" << 'X'
+// expect: gadget
+#ifndef VALID
+int gadget = "";
+#endif
+X
+refused 'fails, but does not say `Widget|Gadget` in the first ten lines' "$@" << 'X'
+// expect: planted
+// expect: Widget|Gadget
+#ifndef VALID
+int x = "";
+#endif
+X
 rm "$folder/planted.cpp"
 if "$here/run.sh" "$folder" "$@" > /dev/null; then
   echo "content without any snippet"; failures=1
+fi
+
+
+mkdir -p "$folder/include/rathole"
+echo 'concept Widget = true;' > "$folder/include/rathole/widget.hpp"
+echo 'static_assert(Gadget<int>);' > "$folder/gadget.cpp"
+if "$here/complete.sh" "$folder/include" "$folder" > "$folder/output"; then
+  echo "a concept without a snippet"; failures=1
+elif ! grep -q Widget "$folder/output"; then
+  echo "a concept without a snippet is not named"; failures=1
 fi
 
 [ $failures = 0 ] && echo "every planted snippet was refused"

@@ -1,13 +1,11 @@
-// expect: ByteStream
+// expect: cs.peer()
 #include <rathole/io/concepts.hpp>
 #include <rathole/io/tcp/stream.hpp>
 
 struct anonymous : rathole::io::tcp_stream {
 #ifndef VALID
-  void peer() const;
+  void peer() const = delete;
 #endif
 };
 
-void carry(rathole::io::ByteStream auto& stream);
-
-void run(anonymous& stream) { carry(stream); }
+static_assert(rathole::io::ByteStream<anonymous>);

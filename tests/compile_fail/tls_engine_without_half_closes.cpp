@@ -1,4 +1,4 @@
-// expect: half_closes
+// expect: ce.half_closes()
 #include <rathole/tls/engine.hpp>
 
 using rathole::result;
@@ -23,6 +23,4 @@ struct engine {
 #endif
 };
 
-void drive(rathole::tls::TlsEngine auto& of);
-
-void run(engine& e) { drive(e); }
+static_assert(rathole::tls::TlsEngine<engine>);

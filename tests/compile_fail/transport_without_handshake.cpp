@@ -1,14 +1,12 @@
-// expect: Transport
+// expect: t.handshake(std::move(accepted), deadline, stop)
 #include <rathole/io/asio_runtime.hpp>
 #include <rathole/transport/tcp.hpp>
 
 struct incomplete_transport : rathole::transport::tcp<rathole::io::asio_runtime> {
   incomplete_transport at(rathole::io::asio_runtime runtime);
 #ifndef VALID
-  void handshake();
+  void handshake() = delete;
 #endif
 };
 
-void serve(rathole::transport::Transport auto& transport);
-
-void run(incomplete_transport& transport) { serve(transport); }
+static_assert(rathole::transport::Transport<incomplete_transport>);

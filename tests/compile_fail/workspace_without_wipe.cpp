@@ -1,0 +1,12 @@
+// expect: w.wipe()
+#include <rathole/io/relay/shared_buffer.hpp>
+
+struct unwiped {
+  bool empty() const;
+  void clear();
+#ifdef VALID
+  void wipe();
+#endif
+};
+
+static_assert(rathole::io::Workspace<unwiped>);
