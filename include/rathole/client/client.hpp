@@ -4,6 +4,7 @@
 #include <rathole/client/events.hpp>
 #include <rathole/client/stream_receiver.hpp>
 #include <rathole/client/update.hpp>
+#include <rathole/core/observer_check.hpp>
 #include <rathole/core/out_of_memory.hpp>
 #include <rathole/io/drain.hpp>
 #include <rathole/io/retry_on_bad_alloc.hpp>
@@ -26,7 +27,8 @@ namespace rathole::client_side {
 /// It lives on its transport's executor, one thread; every member function must be called there. It
 /// works until it is stopped: every failed operation is retried and reported to the observer, which
 /// must outlive the client's operations. `T` is the transport, `Observer` receives the events of
-/// `client/events.hpp`, and `C` is the codec.
+/// `client/events.hpp`; one with a handler that would never be called does not compile, see
+/// `check_observer`. `C` is the codec.
 template <transport::Transport T, class Observer = null_observer,
           protocol::Codec C = protocol::bincode>
 class basic_client {
@@ -35,7 +37,9 @@ class basic_client {
   /// `observer`.
   basic_client(T transport, config::client settings, Observer& observer)
       : context_(
-            std::make_shared<context_type>(std::move(transport), std::move(settings), observer)) {}
+            std::make_shared<context_type>(std::move(transport), std::move(settings), observer)) {
+    check_observer<Observer, all_events>();
+  }
 
   /// Runs the client until it is stopped and all its work has ended. Completes with
   /// `void(std::error_code)`: no error, or at once `errc::wrong_transport` or

@@ -2,6 +2,7 @@
 
 #include <rathole/config/types.hpp>
 #include <rathole/core/address.hpp>
+#include <rathole/core/event_list.hpp>
 #include <rathole/core/time.hpp>
 #include <rathole/protocol/udp_counters.hpp>
 
@@ -127,4 +128,15 @@ struct service_loops {
   duration within;
 };
 
+/// All events of a client; a new one belongs in this list.
+struct all_events
+    : event_list<control_channel_starting, control_channel_established, control_channel_failed,
+                 control_channel_closed, data_channel_failed, local_connect_failed, forward_started,
+                 forward_ended, datagrams_lost, service_loops> {};
+
 }  // namespace rathole::client_side
+
+/// The events of a client are events.
+template <class T>
+  requires rathole::OneOf<T, rathole::client_side::all_events>
+inline constexpr bool rathole::is_event<T> = true;

@@ -2,6 +2,7 @@
 
 #include <rathole/config/types.hpp>
 #include <rathole/core/address.hpp>
+#include <rathole/core/event_list.hpp>
 #include <rathole/core/time.hpp>
 #include <rathole/protocol/udp_counters.hpp>
 #include <rathole/server/refusals.hpp>
@@ -235,4 +236,17 @@ struct datagrams_lost {
   duration within;
 };
 
+/// All events of a server; a new one belongs in this list.
+struct all_events
+    : event_list<listening, ready, service_listening, address_left_out, service_bind_failed,
+                 listener_lost, accept_failed, handshake_failed, unknown_service,
+                 authentication_failed, connections_refused, control_channel_established,
+                 control_channel_replaced, control_channel_closed, udp_channel_lost,
+                 visitor_refused, service_loops, forward_started, forward_ended, datagrams_lost> {};
+
 }  // namespace rathole::server_side
+
+/// The events of a server are events.
+template <class T>
+  requires rathole::OneOf<T, rathole::server_side::all_events>
+inline constexpr bool rathole::is_event<T> = true;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <rathole/core/observer_check.hpp>
 #include <rathole/core/out_of_memory.hpp>
 #include <rathole/io/drain.hpp>
 #include <rathole/io/retry_on_bad_alloc.hpp>
@@ -26,7 +27,8 @@ namespace rathole::server_side {
 /// It lives on its transport's executor, one thread; every member function must be called there.
 /// Once it listens it works until it is stopped: every failure is reported to the observer, which
 /// must outlive the server's operations. `T` is the transport, `Observer` receives the events of
-/// `server/events.hpp`, and `C` is the codec.
+/// `server/events.hpp`; one with a handler that would never be called does not compile, see
+/// `check_observer`. `C` is the codec.
 template <transport::Transport T, class Observer = null_observer,
           protocol::Codec C = protocol::bincode>
 class basic_server {
@@ -35,7 +37,9 @@ class basic_server {
   /// `observer`.
   basic_server(T transport, config::server settings, Observer& observer)
       : context_(
-            std::make_shared<context_type>(std::move(transport), std::move(settings), observer)) {}
+            std::make_shared<context_type>(std::move(transport), std::move(settings), observer)) {
+    check_observer<Observer, all_events>();
+  }
 
   /// Runs the server until it is stopped and all its work has ended. Completes with
   /// `void(std::error_code)`: no error, the reason why it cannot listen, or at once

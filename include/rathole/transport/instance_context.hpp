@@ -3,6 +3,7 @@
 #include <rathole/config/types.hpp>
 #include <rathole/config/validate.hpp>
 #include <rathole/core/error.hpp>
+#include <rathole/core/event_list.hpp>
 #include <rathole/core/observer.hpp>
 #include <rathole/io/drain.hpp>
 #include <rathole/io/run/task_group.hpp>
@@ -51,6 +52,7 @@ struct instance_context {
 
   /// Reports `event` to the observer. Must be called on the control plane's thread.
   template <class Event>
+    requires is_event<Event>
   void emit(const Event& event) {
     try {
       notify(observer, event);

@@ -7,6 +7,7 @@
 #include <rathole/client/events.hpp>
 #include <rathole/core/error.hpp>
 #include <rathole/core/hex.hpp>
+#include <rathole/core/observer_check.hpp>
 #include <rathole/io/resolve/host_lookup.hpp>
 #include <rathole/protocol/authenticate.hpp>
 
@@ -35,7 +36,9 @@ class client_log {
   using time_source = time_point (*)();
 
   /// Makes an observer that writes to `lines`, which must outlive it.
-  explicit client_log(logger& lines, time_source now = &clock::now) : lines_(lines), now_(now) {}
+  explicit client_log(logger& lines, time_source now = &clock::now) : lines_(lines), now_(now) {
+    check_observer<client_log, client_side::all_events>();
+  }
 
   /// Logs at info only for the first attempt of a service, because later attempts follow a failure
   /// that is logged.

@@ -6,6 +6,7 @@
 #include <rathole/app/log/server_failure.hpp>
 #include <rathole/app/log/text.hpp>
 #include <rathole/core/error.hpp>
+#include <rathole/core/observer_check.hpp>
 #include <rathole/server/events.hpp>
 
 #include <cstdint>
@@ -37,7 +38,9 @@ class server_log {
 
   /// Makes an observer that writes to `lines`, which must outlive it. `listens` may be empty.
   explicit server_log(logger& lines, listening_hook listens = {}, time_source now = &clock::now)
-      : lines_(lines), listens_(std::move(listens)), now_(now) {}
+      : lines_(lines), listens_(std::move(listens)), now_(now) {
+    check_observer<server_log, server_side::all_events>();
+  }
 
   /// Logs at info.
   void on(const server_side::listening& e) {

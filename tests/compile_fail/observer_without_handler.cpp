@@ -1,0 +1,13 @@
+// expect: the observer has no `on` for any event
+#include <rathole/client/events.hpp>
+#include <rathole/core/observer_check.hpp>
+
+struct observer {
+#ifdef VALID
+  void on(const rathole::client_side::forward_started&);
+#else
+  void om(const rathole::client_side::forward_started&);
+#endif
+};
+
+void run() { rathole::check_observer<observer, rathole::client_side::all_events>(); }
