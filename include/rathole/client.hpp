@@ -4,6 +4,7 @@
 #include <rathole/config/problem.hpp>
 #include <rathole/config/types.hpp>
 #include <rathole/core/address.hpp>
+#include <rathole/core/observer_check.hpp>
 #include <rathole/core/secret.hpp>
 #include <rathole/core/time.hpp>
 #include <rathole/embed/client_operations.hpp>
@@ -121,7 +122,9 @@ class client {
   client(asio::io_context& context, config::client settings, Observer& observer)
       : core_(
             embed::make_client(context, std::move(settings),
-                               std::make_unique<embed::passing_client_sink<Observer>>(observer))) {}
+                               std::make_unique<embed::passing_client_sink<Observer>>(observer))) {
+    check_observer<Observer, client_side::all_events>();
+  }
   /// Makes a client on a thread of its own; handlers without an executor run on `ex`. Throws
   /// `std::system_error` if there can be no thread.
   client(asio::any_io_executor ex, config::client settings)
@@ -132,7 +135,9 @@ class client {
   client(asio::any_io_executor ex, config::client settings, Observer& observer)
       : core_(
             embed::make_client(std::move(ex), std::move(settings),
-                               std::make_unique<embed::passing_client_sink<Observer>>(observer))) {}
+                               std::make_unique<embed::passing_client_sink<Observer>>(observer))) {
+    check_observer<Observer, client_side::all_events>();
+  }
 
   client(const client&) = delete;
   client& operator=(const client&) = delete;

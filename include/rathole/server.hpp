@@ -2,6 +2,7 @@
 
 #include <rathole/config/problem.hpp>
 #include <rathole/config/types.hpp>
+#include <rathole/core/observer_check.hpp>
 #include <rathole/core/time.hpp>
 #include <rathole/embed/event_sink.hpp>
 #include <rathole/embed/operation.hpp>
@@ -84,7 +85,9 @@ class server {
   server(asio::io_context& context, config::server settings, Observer& observer)
       : core_(
             embed::make_server(context, std::move(settings),
-                               std::make_unique<embed::passing_server_sink<Observer>>(observer))) {}
+                               std::make_unique<embed::passing_server_sink<Observer>>(observer))) {
+    check_observer<Observer, server_side::all_events>();
+  }
   /// Makes a server on a thread of its own; handlers without an executor run on `ex`. Throws
   /// `std::system_error` if there can be no thread.
   server(asio::any_io_executor ex, config::server settings)
@@ -95,7 +98,9 @@ class server {
   server(asio::any_io_executor ex, config::server settings, Observer& observer)
       : core_(
             embed::make_server(std::move(ex), std::move(settings),
-                               std::make_unique<embed::passing_server_sink<Observer>>(observer))) {}
+                               std::make_unique<embed::passing_server_sink<Observer>>(observer))) {
+    check_observer<Observer, server_side::all_events>();
+  }
 
   server(const server&) = delete;
   server& operator=(const server&) = delete;
