@@ -72,7 +72,18 @@ function may_use_system(name,   i) {
   return 0
 }
 
+# Ends a header: what looks at the parts that are built in must have its code in the inline namespace.
+function finish() {
+  if (looks_at_parts && !is_keyed) {
+    print previous ":1: tests RATHOLE_WITH_... but has nothing in `inline RATHOLE_ABI`"
+    bad = 1
+  }
+  looks_at_parts = is_keyed = 0
+  previous = FILENAME
+}
+
 FNR == 1 {
+  finish()
   name = FILENAME
   sub(/^include\/rathole\//, "", name)
   from = layer(name)
@@ -103,6 +114,11 @@ FNR == 351 { wrong("header of more than 350 lines") }
 {
   line = $0
   sub(/\/\/.*$/, "", line)
+  if (line ~ /#[ \t]*if.*RATHOLE_WITH_/) looks_at_parts = 1
+  if (line ~ /^namespace .*inline RATHOLE_ABI/) is_keyed = 1
+  # The public classes, and what they are made of, can be given to another unit.
+  if ((from == "umbrella" || from == "embed") && line ~ /^namespace rathole(::embed.*)? \{/)
+    wrong("open `namespace rathole::inline RATHOLE_ABI` or `rathole::embed::inline RATHOLE_ABI`")
   # Certificates are valid by the calendar, and for the validator of the TLS library.
   # Nor does a pipe deliver in no time.
   if (line ~ /clock::now *\(/ && !among(from, drivers) && name != "tls/botan/trust.hpp" &&
@@ -122,4 +138,4 @@ FNR == 351 { wrong("header of more than 350 lines") }
   if (line ~ /(^|[^A-Za-z_0-9])detached([^A-Za-z_0-9]|$)/ && name != "io/run/task_group.hpp")
     wrong("`detached` only in io/run/task_group.hpp")
 }
-END { exit bad }
+END { finish(); exit bad }

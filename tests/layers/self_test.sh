@@ -56,6 +56,22 @@ X
 caught $h/gadgets/a.hpp '1: folder `gadgets` is in no layer' << 'X'
 #pragma once
 X
+caught $h/transport/a.hpp '1: tests RATHOLE_WITH_... but has nothing in `inline RATHOLE_ABI`' << 'X'
+#if RATHOLE_WITH_TLS
+namespace rathole::transport { inline constexpr bool has_tls = true; }
+#endif
+X
+passes $h/transport/a.hpp << 'X'
+#if RATHOLE_WITH_TLS
+namespace rathole::transport::inline RATHOLE_ABI { inline constexpr bool has_tls = true; }
+#endif
+X
+caught $h/embed/a.hpp '1: open `namespace rathole::inline RATHOLE_ABI`' << 'X'
+namespace rathole::embed { class core; }
+X
+caught $h/client.hpp '1: open `namespace rathole::inline RATHOLE_ABI`' << 'X'
+namespace rathole { class client; }
+X
 caught $h/protocol/a.hpp '1: `protocol` must not include asio' << 'X'
 #include <asio/io_context.hpp>
 X
