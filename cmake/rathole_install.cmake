@@ -1,5 +1,6 @@
 # install: the headers, find_package(rathole), pkg-config's rathole.pc and the licence; with the program
-# also the units that start it.
+# also the units that start it. The folder `cmake` of the build is such a package, too, which finds the
+# headers in the sources: -Drathole_DIR=<build>/cmake.
 
 include(CMakePackageConfigHelpers)
 
@@ -23,7 +24,11 @@ foreach(component IN LISTS rathole_available ITEMS rathole)
   install(TARGETS rathole_${component} EXPORT rathole_${component})
   install(EXPORT rathole_${component} FILE rathole_${component}.cmake NAMESPACE rathole::
     DESTINATION ${package_folder})
+  export(EXPORT rathole_${component} NAMESPACE rathole::
+    FILE ${PROJECT_BINARY_DIR}/cmake/rathole_${component}.cmake)
 endforeach()
+configure_file(cmake/rathole_dependencies.cmake ${PROJECT_BINARY_DIR}/cmake/rathole_dependencies.cmake
+  COPYONLY)
 install(FILES ${PROJECT_BINARY_DIR}/cmake/rathole.pc
   DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE TYPE DOC)

@@ -14,6 +14,12 @@ execute_process(COMMAND ${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR} -B ${WORK}
 execute_process(COMMAND ${CMAKE_COMMAND} --build ${WORK}/build ${run})
 execute_process(COMMAND ${CMAKE_CTEST_COMMAND} --test-dir ${WORK}/build --output-on-failure ${run})
 
+# The folder of the build is a package, too.
+execute_process(COMMAND ${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR} -B ${WORK}/from_build -G Ninja
+  -DCMAKE_CXX_COMPILER=${CXX} -Drathole_DIR=${BUILD}/cmake -DVERSION=${version} ${run})
+execute_process(COMMAND ${CMAKE_COMMAND} --build ${WORK}/from_build --target core_only ${run})
+execute_process(COMMAND ${WORK}/from_build/core_only ${run})
+
 # Nothing in the package names folders of the machine that built it.
 file(GLOB_RECURSE package ${prefix}/*/cmake/rathole/*.cmake)
 foreach(name IN LISTS package)
@@ -30,17 +36,36 @@ file(GLOB_RECURSE description ${prefix}/*/rathole.pc)
 if(NOT description)
   message(FATAL_ERROR "rathole.pc is not installed")
 endif()
-find_program(pkg_config pkg-config)
-if(pkg_config)
-  cmake_path(GET description PARENT_PATH folder)
-  execute_process(
-    COMMAND ${CMAKE_COMMAND} -E env PKG_CONFIG_PATH=${folder}
-      ${pkg_config} --cflags rathole
-    OUTPUT_VARIABLE flags OUTPUT_STRIP_TRAILING_WHITESPACE ${run})
-  separate_arguments(flags UNIX_COMMAND "${flags}")
-  # The flags say which C++ it is.
-  execute_process(COMMAND ${CXX} ${flags} -fsyntax-only ${CMAKE_CURRENT_LIST_DIR}/core_only.cpp ${run})
+find_program(pkg_config NAMES pkg-config pkgconf REQUIRED)
+cmake_path(GET description PARENT_PATH folder)
+# builds(<name> <flag>...): builds the programs with these flags and runs them. They are all that the
+# compiler needs: they say which C++ it is, too. Clang needs two more, as the description says.
+set(for_clang "")
+execute_process(COMMAND ${CXX} --version OUTPUT_VARIABLE compiler ${run})
+if(compiler MATCHES "clang")
+  set(for_clang -DASIO_HAS_CO_AWAIT -DASIO_HAS_STD_COROUTINE)
 endif()
+function(builds name)
+  foreach(program IN ITEMS core_only umbrella)
+    execute_process(COMMAND ${CXX} ${CMAKE_CURRENT_LIST_DIR}/${program}.cpp ${ARGN} ${for_clang}
+      -o ${WORK}/${name}_${program} ${run})
+    execute_process(COMMAND ${WORK}/${name}_${program} ${run})
+  endforeach()
+endfunction()
+execute_process(
+  COMMAND ${CMAKE_COMMAND} -E env PKG_CONFIG_PATH=${folder} ${pkg_config} --cflags --libs rathole
+  OUTPUT_VARIABLE flags OUTPUT_STRIP_TRAILING_WHITESPACE ${run})
+separate_arguments(flags UNIX_COMMAND "${flags}")
+builds(pkg_config ${flags})
+execute_process(
+  COMMAND ${CMAKE_COMMAND} -E env PKG_CONFIG_PATH=${folder} ${pkg_config} --modversion rathole
+  OUTPUT_VARIABLE described OUTPUT_STRIP_TRAILING_WHITESPACE ${run})
+if(NOT described STREQUAL version)
+  message(FATAL_ERROR "rathole.pc has version ${described} instead of ${version}")
+endif()
+
+# Without a package: the include path and the flags of docs/embedding.md.
+builds(plain -std=c++23 -DASIO_STANDALONE -pthread -I${CMAKE_CURRENT_LIST_DIR}/../../include)
 
 foreach(name IN ITEMS share/doc/rathole/LICENSE include/rathole/rathole.hpp)
   if(NOT EXISTS ${prefix}/${name})
@@ -79,7 +104,7 @@ set(machine ${WORK}/machine)
 file(MAKE_DIRECTORY ${machine}/include)
 file(CREATE_LINK ${ASIO}/asio ${machine}/include/asio SYMBOLIC)
 file(CREATE_LINK ${ASIO}/asio.hpp ${machine}/include/asio.hpp SYMBOLIC)
-foreach(means IN ITEMS add_subdirectory FetchContent)
+foreach(means IN ITEMS add_subdirectory FetchContent find_package)
   execute_process(COMMAND ${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR}/subdirectory
     -B ${WORK}/${means} -G Ninja -DCMAKE_CXX_COMPILER=${CXX} -DCMAKE_PREFIX_PATH=${machine}
     -DMEANS=${means} OUTPUT_VARIABLE configured ${run})
