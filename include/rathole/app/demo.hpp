@@ -179,8 +179,8 @@ class demo {
   client_log client_log_{log_};
   instance_observer<server_log> at_server_{context_.get_executor(), server_log_, [] {}};
   instance_observer<client_log> at_client_{context_.get_executor(), client_log_, [] {}};
-  std::unique_ptr<instance<config::server>> server_ = {};
-  std::unique_ptr<instance<config::client>> client_ = {};
+  std::unique_ptr<embed::instance<config::server>> server_ = {};
+  std::unique_ptr<embed::instance<config::client>> client_ = {};
 };
 
 }  // namespace rathole::app::inline RATHOLE_ABI
