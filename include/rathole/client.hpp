@@ -12,6 +12,7 @@
 #include <rathole/embed/listener_stats.hpp>
 #include <rathole/embed/operation.hpp>
 #include <rathole/listener.hpp>
+#include <rathole/version.hpp>
 
 #include <asio/any_io_executor.hpp>
 #include <asio/io_context.hpp>
@@ -22,7 +23,7 @@
 #include <utility>
 #include <vector>
 
-namespace rathole {
+namespace rathole::inline RATHOLE_ABI {
 
 /// How many visitors of a `listener` wait, and for how long.
 struct listen_options {
@@ -225,4 +226,4 @@ class client {
   embed::client_pointer core_;
 };
 
-}  // namespace rathole
+}  // namespace rathole::inline RATHOLE_ABI

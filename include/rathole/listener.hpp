@@ -5,6 +5,7 @@
 #include <rathole/embed/listener_stats.hpp>
 #include <rathole/embed/operation.hpp>
 #include <rathole/stream.hpp>
+#include <rathole/version.hpp>
 
 #include <asio/any_io_executor.hpp>
 
@@ -12,7 +13,7 @@
 #include <system_error>
 #include <utility>
 
-namespace rathole {
+namespace rathole::inline RATHOLE_ABI {
 
 /// What a listener has done so far; see `listener::stats`.
 using embed::listener_stats;
@@ -93,4 +94,4 @@ class listener {
   embed::listener_pointer body_;
 };
 
-}  // namespace rathole
+}  // namespace rathole::inline RATHOLE_ABI

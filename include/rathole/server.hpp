@@ -8,6 +8,7 @@
 #include <rathole/embed/operation.hpp>
 #include <rathole/embed/server_operations.hpp>
 #include <rathole/server/events.hpp>
+#include <rathole/version.hpp>
 
 #include <asio/any_io_executor.hpp>
 #include <asio/io_context.hpp>
@@ -17,7 +18,7 @@
 #include <utility>
 #include <vector>
 
-namespace rathole {
+namespace rathole::inline RATHOLE_ABI {
 
 /// The server of a tunnel: clients connect to it and prove that they know a service's token;
 /// visitors of the service are then forwarded to the client.
@@ -195,4 +196,4 @@ class server {
   embed::server_pointer core_;
 };
 
-}  // namespace rathole
+}  // namespace rathole::inline RATHOLE_ABI

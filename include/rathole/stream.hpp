@@ -2,6 +2,7 @@
 
 #include <rathole/embed/operation.hpp>
 #include <rathole/embed/stream_operations.hpp>
+#include <rathole/version.hpp>
 
 #include <asio/any_io_executor.hpp>
 #include <asio/buffer.hpp>
@@ -15,7 +16,7 @@
 #include <system_error>
 #include <utility>
 
-namespace rathole {
+namespace rathole::inline RATHOLE_ABI {
 
 /// The connection of one visitor, in the program itself: a stream of bytes whose two directions end
 /// separately. It is the data channel of the tunnel, so nothing is relayed. It meets the
@@ -140,4 +141,4 @@ class stream {
   bool is_open_ = false;
 };
 
-}  // namespace rathole
+}  // namespace rathole::inline RATHOLE_ABI

@@ -1,10 +1,7 @@
 #pragma once
 
-#include <rathole/version.hpp>
-
-namespace rathole::inline RATHOLE_ABI {
-class client;
-}  // namespace rathole::inline RATHOLE_ABI
+#define RATHOLE_SEPARATE_COMPILATION 1
+#include <rathole/client.hpp>
 
 void first(rathole::client& passed);
 void second(rathole::client& passed);

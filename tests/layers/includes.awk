@@ -117,7 +117,7 @@ FNR == 351 { wrong("header of more than 350 lines") }
   if (line ~ /#[ \t]*if.*RATHOLE_WITH_/) looks_at_parts = 1
   if (line ~ /^namespace .*inline RATHOLE_ABI/) is_keyed = 1
   # The public classes, and what they are made of, can be given to another unit.
-  if ((from == "umbrella" || from == "embed") && line ~ /^namespace rathole(::embed.*)? \{/)
+  if ((from == "umbrella" || from == "embed") && line ~ /^namespace rathole(::embed[a-z_:]*)? \{/)
     wrong("open `namespace rathole::inline RATHOLE_ABI` or `rathole::embed::inline RATHOLE_ABI`")
   # Certificates are valid by the calendar, and for the validator of the TLS library.
   # Nor does a pipe deliver in no time.

@@ -69,6 +69,12 @@ X
 caught $h/embed/a.hpp '1: open `namespace rathole::inline RATHOLE_ABI`' << 'X'
 namespace rathole::embed { class core; }
 X
+passes $h/embed/a.hpp << 'X'
+namespace rathole::embed::inline RATHOLE_ABI { class core; }
+X
+passes $h/embed/a.hpp << 'X'
+namespace rathole::embed::inline RATHOLE_ABI::detail { class part; }
+X
 caught $h/client.hpp '1: open `namespace rathole::inline RATHOLE_ABI`' << 'X'
 namespace rathole { class client; }
 X

@@ -7,6 +7,7 @@
 #include <rathole/embed/event_sink.hpp>
 #include <rathole/embed/home.hpp>
 #include <rathole/embed/instance.hpp>
+#include <rathole/version.hpp>
 
 #include <map>
 #include <memory>
@@ -14,7 +15,7 @@
 #include <system_error>
 #include <utility>
 
-namespace rathole::embed {
+namespace rathole::embed::inline RATHOLE_ABI {
 
 /// What stands behind a `rathole::client`; see `end_core`.
 class client_core final : public end_core<config::client, client_sink> {
@@ -65,4 +66,4 @@ class client_core final : public end_core<config::client, client_sink> {
   std::map<std::string, std::shared_ptr<client_side::stream_receiver>> receivers_;
 };
 
-}  // namespace rathole::embed
+}  // namespace rathole::embed::inline RATHOLE_ABI

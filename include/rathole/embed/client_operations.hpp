@@ -19,13 +19,13 @@
 #include <string>
 #include <vector>
 
-namespace rathole {
+namespace rathole::inline RATHOLE_ABI {
 
 class stream;
 
-}  // namespace rathole
+}  // namespace rathole::inline RATHOLE_ABI
 
-namespace rathole::embed {
+namespace rathole::embed::inline RATHOLE_ABI {
 
 class client_core;
 struct listener_body;
@@ -104,8 +104,9 @@ RATHOLE_DECL void retarget(const forwarding_pointer& what, address local, comple
 /// Removes the service; see `forwarding::close`.
 RATHOLE_DECL void close(const forwarding_pointer& what);
 
-}  // namespace rathole::embed
+}  // namespace rathole::embed::inline RATHOLE_ABI
 
 #if !RATHOLE_SEPARATE_COMPILATION
 #include <rathole/embed/impl/client_operations.hpp>
+#include <rathole/version.hpp>
 #endif

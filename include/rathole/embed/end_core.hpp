@@ -9,6 +9,7 @@
 #include <rathole/embed/instance_owner.hpp>
 #include <rathole/embed/operation.hpp>
 #include <rathole/io/time/asio_timer.hpp>
+#include <rathole/version.hpp>
 
 #include <asio/cancellation_type.hpp>
 #include <asio/error.hpp>
@@ -24,7 +25,7 @@
 #include <utility>
 #include <vector>
 
-namespace rathole::embed {
+namespace rathole::embed::inline RATHOLE_ABI {
 
 /// What stands behind one end of a tunnel, a `rathole::client` or a `rathole::server`: its
 /// instances, and the services that were added at run time to those of its settings. `Block` is
@@ -225,4 +226,4 @@ class end_core : public std::enable_shared_from_this<end_core<Block, Sink>> {
   std::vector<config::problem> problems_;
 };
 
-}  // namespace rathole::embed
+}  // namespace rathole::embed::inline RATHOLE_ABI

@@ -3,8 +3,9 @@
 #include <rathole/client/events.hpp>
 #include <rathole/core/observer.hpp>
 #include <rathole/server/events.hpp>
+#include <rathole/version.hpp>
 
-namespace rathole::embed {
+namespace rathole::embed::inline RATHOLE_ABI {
 
 /// Receives events of the types `Events`, and ignores them unless a derived class does otherwise.
 template <class... Events>
@@ -106,4 +107,4 @@ using server_sink = detail::server_sinks<null_observer>::sink;
 template <class Observer>
 using passing_server_sink = typename detail::server_sinks<Observer>::passing;
 
-}  // namespace rathole::embed
+}  // namespace rathole::embed::inline RATHOLE_ABI

@@ -2,6 +2,7 @@
 
 #include <rathole/io/run/run_context.hpp>
 #include <rathole/io/task.hpp>
+#include <rathole/version.hpp>
 
 #include <asio/any_io_executor.hpp>
 #include <asio/executor_work_guard.hpp>
@@ -11,7 +12,7 @@
 #include <thread>
 #include <utility>
 
-namespace rathole::embed {
+namespace rathole::embed::inline RATHOLE_ABI {
 
 /// Where the control plane of a client or server runs: the caller's `asio::io_context`, which one
 /// thread runs, or a context with a thread of its own, for a caller with another kind of executor.
@@ -63,4 +64,4 @@ class home {
   std::thread thread_;
 };
 
-}  // namespace rathole::embed
+}  // namespace rathole::embed::inline RATHOLE_ABI

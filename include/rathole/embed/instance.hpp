@@ -7,6 +7,7 @@
 #include <rathole/io/asio_runtime.hpp>
 #include <rathole/server/server.hpp>
 #include <rathole/transport/visit.hpp>
+#include <rathole/version.hpp>
 
 #include <functional>
 #include <memory>
@@ -16,7 +17,7 @@
 #include <utility>
 #include <vector>
 
-namespace rathole::embed {
+namespace rathole::embed::inline RATHOLE_ABI {
 
 /// What only an instance of the side `Block` can do.
 template <class Block>
@@ -186,4 +187,4 @@ std::unique_ptr<instance<Block>> make_instance(const Prepared& prepared, io::asi
   return transport::visit(prepared, runtime, make);
 }
 
-}  // namespace rathole::embed
+}  // namespace rathole::embed::inline RATHOLE_ABI

@@ -10,6 +10,7 @@
 #include <rathole/embed/worker_threads.hpp>
 #include <rathole/io/asio_runtime.hpp>
 #include <rathole/transport/prepare.hpp>
+#include <rathole/version.hpp>
 
 #include <asio/post.hpp>
 
@@ -23,7 +24,7 @@
 #include <utility>
 #include <vector>
 
-namespace rathole::embed {
+namespace rathole::embed::inline RATHOLE_ABI {
 
 /// Runs a client or server with the transport that its settings ask for, and replaces the running
 /// instance when new settings ask for another transport. `Block` is `config::client` or
@@ -232,4 +233,4 @@ class instance_owner : public std::enable_shared_from_this<instance_owner<Block,
   bool is_stopping_ = false;
 };
 
-}  // namespace rathole::embed
+}  // namespace rathole::embed::inline RATHOLE_ABI

@@ -7,6 +7,7 @@
 #include <rathole/embed/operation.hpp>
 #include <rathole/io/concepts.hpp>
 #include <rathole/io/stream/shared_stream.hpp>
+#include <rathole/version.hpp>
 
 #include <asio/cancellation_type.hpp>
 #include <asio/error.hpp>
@@ -22,7 +23,7 @@
 #include <utility>
 #include <vector>
 
-namespace rathole::embed {
+namespace rathole::embed::inline RATHOLE_ABI {
 
 /// The visitors of a service that the program itself serves, between the client and the calls of
 /// `listener::async_accept`. It lives on the control plane, as all its functions do except `stats`.
@@ -193,4 +194,4 @@ class listener_core final : public client_side::stream_receiver,
   std::atomic<std::uint64_t> sent_ = 0;
 };
 
-}  // namespace rathole::embed
+}  // namespace rathole::embed::inline RATHOLE_ABI

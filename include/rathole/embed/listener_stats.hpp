@@ -1,12 +1,13 @@
 #pragma once
 
 #include <rathole/core/time.hpp>
+#include <rathole/version.hpp>
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 
-namespace rathole::embed {
+namespace rathole::embed::inline RATHOLE_ABI {
 
 /// The default number of data channels of a listener that are kept ready or whose visitors wait to
 /// be accepted.
@@ -30,4 +31,4 @@ struct listener_stats {
   std::uint64_t sent = 0;
 };
 
-}  // namespace rathole::embed
+}  // namespace rathole::embed::inline RATHOLE_ABI

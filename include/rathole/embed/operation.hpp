@@ -1,6 +1,7 @@
 #pragma once
 
 #include <rathole/io/task.hpp>
+#include <rathole/version.hpp>
 
 #include <asio/any_io_executor.hpp>
 #include <asio/associated_allocator.hpp>
@@ -19,7 +20,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace rathole::embed {
+namespace rathole::embed::inline RATHOLE_ABI {
 
 /// Completes an asynchronous operation whose handler was erased: it passes the handler on to the
 /// executor that is associated with it. May be called on any thread, once.
@@ -103,4 +104,4 @@ auto start_operation(const io::executor& home, const asio::any_io_executor& fall
                                                                   std::move(start));
 }
 
-}  // namespace rathole::embed
+}  // namespace rathole::embed::inline RATHOLE_ABI

@@ -4,11 +4,12 @@
 #include <rathole/embed/end_core.hpp>
 #include <rathole/embed/event_sink.hpp>
 #include <rathole/embed/home.hpp>
+#include <rathole/version.hpp>
 
 #include <memory>
 #include <utility>
 
-namespace rathole::embed {
+namespace rathole::embed::inline RATHOLE_ABI {
 
 /// What stands behind a `rathole::server`; see `end_core`.
 class server_core final : public end_core<config::server, server_sink> {
@@ -19,4 +20,4 @@ class server_core final : public end_core<config::server, server_sink> {
       : end_core(std::move(where), std::move(settings), std::move(events)) {}
 };
 
-}  // namespace rathole::embed
+}  // namespace rathole::embed::inline RATHOLE_ABI

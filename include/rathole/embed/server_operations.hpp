@@ -15,7 +15,7 @@
 #include <string>
 #include <vector>
 
-namespace rathole::embed {
+namespace rathole::embed::inline RATHOLE_ABI {
 
 class server_core;
 
@@ -55,8 +55,9 @@ RATHOLE_DECL void shutdown(const server_pointer& what);
 /// Returns the problems of the last settings that could not be used.
 RATHOLE_DECL std::vector<config::problem> problems_of(const server_pointer& what);
 
-}  // namespace rathole::embed
+}  // namespace rathole::embed::inline RATHOLE_ABI
 
 #if !RATHOLE_SEPARATE_COMPILATION
 #include <rathole/embed/impl/server_operations.hpp>
+#include <rathole/version.hpp>
 #endif

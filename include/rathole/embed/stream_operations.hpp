@@ -19,7 +19,7 @@ class shared_stream;
 
 }  // namespace rathole::io
 
-namespace rathole::embed {
+namespace rathole::embed::inline RATHOLE_ABI {
 
 /// An owner of the stream of a visitor.
 using stream_pointer = std::shared_ptr<io::shared_stream>;
@@ -83,8 +83,9 @@ RATHOLE_DECL void close(stream_pointer gone);
 /// Resets `gone` on its home; see `stream::reset`. May be called by any thread.
 RATHOLE_DECL void reset(stream_pointer gone);
 
-}  // namespace rathole::embed
+}  // namespace rathole::embed::inline RATHOLE_ABI
 
 #if !RATHOLE_SEPARATE_COMPILATION
 #include <rathole/embed/impl/stream_operations.hpp>
+#include <rathole/version.hpp>
 #endif

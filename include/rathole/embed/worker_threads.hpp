@@ -9,6 +9,7 @@
 #include <rathole/io/task.hpp>
 #include <rathole/io/time/asio_timer.hpp>
 #include <rathole/io/workers.hpp>
+#include <rathole/version.hpp>
 
 #include <asio/execution_context.hpp>
 #include <asio/io_context.hpp>
@@ -19,7 +20,7 @@
 #include <utility>
 #include <vector>
 
-namespace rathole::embed {
+namespace rathole::embed::inline RATHOLE_ABI {
 
 /// The worker threads of one client or server, which end no later than the context of its control
 /// plane: what runs on them uses objects of that context.
@@ -72,4 +73,4 @@ class worker_threads {
   std::shared_ptr<slot> threads_;
 };
 
-}  // namespace rathole::embed
+}  // namespace rathole::embed::inline RATHOLE_ABI

@@ -10,6 +10,7 @@
 #include <rathole/io/asio_runtime.hpp>
 #include <rathole/io/time/asio_timer.hpp>
 #include <rathole/stream.hpp>
+#include <rathole/version.hpp>
 
 #include <asio/error.hpp>
 #include <asio/post.hpp>
@@ -21,7 +22,7 @@
 #include <utility>
 #include <vector>
 
-namespace rathole::embed {
+namespace rathole::embed::inline RATHOLE_ABI {
 
 /// What stands behind a `listener`.
 struct listener_body {
@@ -160,4 +161,4 @@ RATHOLE_DECL void close(const forwarding_pointer& what) {
              [what] { what->client->remove(what->service, [](std::error_code) {}); });
 }
 
-}  // namespace rathole::embed
+}  // namespace rathole::embed::inline RATHOLE_ABI

@@ -4,6 +4,7 @@
 #include <rathole/embed/operation.hpp>
 #include <rathole/embed/server_core.hpp>
 #include <rathole/embed/server_operations.hpp>
+#include <rathole/version.hpp>
 
 #include <asio/post.hpp>
 
@@ -12,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-namespace rathole::embed {
+namespace rathole::embed::inline RATHOLE_ABI {
 
 RATHOLE_DECL server_pointer make_server(asio::io_context& context, config::server settings,
                                         std::unique_ptr<server_sink> events) {
@@ -58,4 +59,4 @@ RATHOLE_DECL std::vector<config::problem> problems_of(const server_pointer& what
   return what->problems();
 }
 
-}  // namespace rathole::embed
+}  // namespace rathole::embed::inline RATHOLE_ABI

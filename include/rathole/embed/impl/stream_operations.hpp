@@ -9,6 +9,7 @@
 #include <rathole/embed/stream_operations.hpp>
 #include <rathole/io/run/start_task.hpp>
 #include <rathole/io/stream/shared_stream.hpp>
+#include <rathole/version.hpp>
 
 #include <asio/error.hpp>
 #include <asio/post.hpp>
@@ -18,7 +19,7 @@
 #include <system_error>
 #include <utility>
 
-namespace rathole::embed {
+namespace rathole::embed::inline RATHOLE_ABI {
 
 namespace detail {
 
@@ -96,4 +97,4 @@ RATHOLE_DECL void reset(stream_pointer gone) {
   asio::post(home, [gone = std::move(gone)] { gone->abort(errc::stopped); });
 }
 
-}  // namespace rathole::embed
+}  // namespace rathole::embed::inline RATHOLE_ABI

@@ -1,12 +1,13 @@
 #pragma once
 
 #include <rathole/core/error.hpp>
+#include <rathole/version.hpp>
 
 #include <asio/error.hpp>
 
 #include <system_error>
 
-namespace rathole::embed::detail {
+namespace rathole::embed::inline RATHOLE_ABI::detail {
 
 /// Returns the error that an outside caller sees for `ec`: Asio's, where Asio has one.
 inline std::error_code to_outside(std::error_code ec) {
@@ -15,4 +16,4 @@ inline std::error_code to_outside(std::error_code ec) {
   return ec;
 }
 
-}  // namespace rathole::embed::detail
+}  // namespace rathole::embed::inline RATHOLE_ABI::detail
