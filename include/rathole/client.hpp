@@ -9,6 +9,7 @@
 #include <rathole/core/time.hpp>
 #include <rathole/embed/client_operations.hpp>
 #include <rathole/embed/event_sink.hpp>
+#include <rathole/embed/explain.hpp>
 #include <rathole/embed/listener_stats.hpp>
 #include <rathole/embed/operation.hpp>
 #include <rathole/listener.hpp>
@@ -20,6 +21,7 @@
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -215,12 +217,18 @@ class client {
                                     std::forward<Token>(token));
   }
 
-  /// Closes the client, and resets all its connections.
+  /// Closes the client, and resets all its connections. May be called by any thread.
   void shutdown() { embed::shutdown(core_); }
 
   /// Returns all that is wrong with the last settings that could not be used, as `rathole --check`
   /// shows it; empty if they could. May be called by any thread.
   [[nodiscard]] std::vector<config::problem> problems() const { return embed::problems_of(core_); }
+
+  /// Returns the text of an error of `async_run` or `async_update`: for `errc::invalid_settings` all
+  /// `problems()`, one a line. May be called by any thread.
+  [[nodiscard]] std::string explain(std::error_code ec) const {
+    return embed::explain(ec, problems());
+  }
 
  private:
   embed::client_pointer core_;

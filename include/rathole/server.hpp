@@ -5,6 +5,7 @@
 #include <rathole/core/observer_check.hpp>
 #include <rathole/core/time.hpp>
 #include <rathole/embed/event_sink.hpp>
+#include <rathole/embed/explain.hpp>
 #include <rathole/embed/operation.hpp>
 #include <rathole/embed/server_operations.hpp>
 #include <rathole/server/events.hpp>
@@ -15,6 +16,7 @@
 
 #include <memory>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -170,7 +172,7 @@ class server {
   }
 
   /// Closes all listeners, control channels and idle data channels. Active connections may continue
-  /// for `shutdown_grace`, and idle ones for `shutdown_idle_timeout`.
+  /// for `shutdown_grace`, and idle ones for `shutdown_idle_timeout`. May be called by any thread.
   void close() { embed::close(core_); }
 
   /// Closes the server, and waits until no connection is active. Completes with
@@ -185,12 +187,18 @@ class server {
                                     std::forward<Token>(token));
   }
 
-  /// Closes the server, and resets all its connections.
+  /// Closes the server, and resets all its connections. May be called by any thread.
   void shutdown() { embed::shutdown(core_); }
 
   /// Returns all that is wrong with the last settings that could not be used, as `rathole --check`
   /// shows it; empty if they could. May be called by any thread.
   [[nodiscard]] std::vector<config::problem> problems() const { return embed::problems_of(core_); }
+
+  /// Returns the text of an error of `async_run` or `async_update`: for `errc::invalid_settings` all
+  /// `problems()`, one a line. May be called by any thread.
+  [[nodiscard]] std::string explain(std::error_code ec) const {
+    return embed::explain(ec, problems());
+  }
 
  private:
   embed::server_pointer core_;

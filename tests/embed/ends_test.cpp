@@ -99,6 +99,26 @@ TEST_SUITE("ends") {
     run(context, test());
   }
 
+  TEST_CASE("settings are written down as text, and a problem is explained") {
+    const config::client settings{.remote_addr = "tunnel.example.com:2333",
+                                  .transport = config::tls{.trusted_root = "ca.pem"}};
+    CHECK_EQ(settings.remote_addr, address("tunnel.example.com", 2333));
+    CHECK_EQ(settings.transport.kind, config::transport_kind::tls);
+    CHECK_EQ(settings.transport.tls->trusted_root, "ca.pem");
+    CHECK_EQ(config::transport(config::noise{}).kind, config::transport_kind::noise);
+    CHECK_EQ(config::transport(config::websocket{}).kind, config::transport_kind::websocket);
+
+    asio::io_context context(1);
+    client wrong(context, config::client{.remote_addr = "no address"});
+    const auto test = [&]() -> asio::awaitable<void> {
+      const auto [ec] = co_await wrong.async_run(as_result);
+      CHECK_EQ(wrong.explain(ec),
+               "client.remote_addr: no address; name host and port, as `host:port`");
+      CHECK_EQ(wrong.explain(errc::timed_out), "timed out");
+    };
+    run(context, test());
+  }
+
   TEST_CASE("a transport without its table is a problem, and nothing runs without encryption") {
     for (const auto kind : {config::transport_kind::tls, config::transport_kind::noise,
                             config::transport_kind::websocket}) {

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <rathole/app/demo_page.hpp>
-#include <rathole/embed/instance.hpp>
 #include <rathole/app/instance_observer.hpp>
 #include <rathole/app/log/client_log.hpp>
 #include <rathole/app/log/logger.hpp>
@@ -10,6 +9,7 @@
 #include <rathole/config/types.hpp>
 #include <rathole/core/hex.hpp>
 #include <rathole/crypto/system_rng.hpp>
+#include <rathole/embed/instance.hpp>
 #include <rathole/io/asio_runtime.hpp>
 #include <rathole/io/run/event.hpp>
 #include <rathole/io/run/run_context.hpp>
@@ -98,7 +98,8 @@ class demo {
     config::server server_settings;
     server_settings.bind_addr = anywhere;
     server_settings.services.push_back({.name = "demo", .bind_addr = anywhere, .token = token});
-    server_ = embed::make_instance(transport::prepared_server(), runtime_, server_settings, at_server_);
+    server_ =
+        embed::make_instance(transport::prepared_server(), runtime_, server_settings, at_server_);
     const auto ready = [] {};
     server_->start(ready, [this](std::error_code ec) {
       at_server_.cancel();
@@ -110,7 +111,8 @@ class demo {
     config::client client_settings;
     client_settings.remote_addr = *clients_at;
     client_settings.services.push_back({.name = "demo", .local_addr = local, .token = token});
-    client_ = embed::make_instance(transport::prepared_client(), runtime_, client_settings, at_client_);
+    client_ =
+        embed::make_instance(transport::prepared_client(), runtime_, client_settings, at_client_);
     client_->start(ready, [this](std::error_code) { at_client_.cancel(); });
     const auto visitors_at = co_await wait_for(visitors_);
     if (!visitors_at) co_return failure(visitors_at.error());

@@ -1,7 +1,7 @@
 #pragma once
 
-#include <rathole/embed/instance.hpp>
 #include <rathole/app/lifecycle.hpp>
+#include <rathole/embed/instance.hpp>
 
 #include <asio/io_context.hpp>
 #include <asio/post.hpp>

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <rathole/embed/instance.hpp>
 #include <rathole/app/instance_observer.hpp>
 #include <rathole/app/instance_set.hpp>
 #include <rathole/app/lifecycle.hpp>
@@ -13,6 +12,7 @@
 #include <rathole/app/signal_handler.hpp>
 #include <rathole/app/start_report.hpp>
 #include <rathole/app/systemd_notifier.hpp>
+#include <rathole/embed/instance.hpp>
 #include <rathole/io/asio_runtime.hpp>
 #include <rathole/io/time/asio_timer.hpp>
 #include <rathole/version.hpp>
@@ -88,7 +88,8 @@ class supervisor {
   }
 
   std::unique_ptr<instance_type> make(const prepared_type& prepared, const Block& settings) {
-    return embed::make_instance(prepared, io::asio_runtime(context_, threads_), settings, observer_);
+    return embed::make_instance(prepared, io::asio_runtime(context_, threads_), settings,
+                                observer_);
   }
 
   void start(instance_type& what, std::move_only_function<void()> ready) {

@@ -102,6 +102,8 @@ struct forward_ended {
   std::uint64_t sent;
   /// Why the connection broke; no error if it ended in order.
   std::error_code error;
+  /// The time since its `forward_started`.
+  duration lasted{};
 };
 
 /// Reports that datagrams of a UDP service were lost on this side. The first loss is reported at

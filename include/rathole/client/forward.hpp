@@ -93,6 +93,7 @@ io::awaitable<void> forward(std::shared_ptr<Context> self,
     const forward_started started{service->name, id};
     self->emit(started);
   });
+  const time_point began = runtime.now();
   const io::relay_limits limits{service->idle_timeout, service->half_close_timeout};
   io::relay<typename Context::runtime_type, typename Context::stream_type, local_type> carried(
       runtime, std::move(channel), std::move(*local), limits);
@@ -106,8 +107,9 @@ io::awaitable<void> forward(std::shared_ptr<Context> self,
   } catch (const std::bad_alloc&) {
     status.error = out_of_memory();
   }
-  self->on_control_plane([self, service, id, status] {
-    const forward_ended ended{service->name, id, status.forth, status.back, status.error};
+  const duration lasted = runtime.now() - began;
+  self->on_control_plane([self, service, id, status, lasted] {
+    const forward_ended ended{service->name, id, status.forth, status.back, status.error, lasted};
     self->emit(ended);
   });
 }

@@ -38,14 +38,16 @@ io::awaitable<void> hand_over(std::shared_ptr<Context> self,
   const std::uint64_t id = self->next_forward++;
   const forward_started started{service->name, id};
   self->emit(started);
+  const time_point began = self->runtime().now();
 
   const io::drained_stream<typename Context::runtime_type> ending(self->runtime(), visitor,
                                                                   self->stops);
   receiver->visitor_arrived(visitor);
   co_await visitor->wait_closed();
   receiver->visitor_ended(*visitor);
-  const forward_ended ended{service->name, id, visitor->received(), visitor->sent(),
-                            visitor->error()};
+  const forward_ended ended{service->name,       id,
+                            visitor->received(), visitor->sent(),
+                            visitor->error(),    self->runtime().now() - began};
   self->emit(ended);
 }
 

@@ -178,13 +178,13 @@ inline transport read_transport(toml_reader& parent, side where) {
   if (!table->contains("type")) table->missing("type", "add `type = \"tcp\"` to the table");
   const auto kind = read_enum(*table, "type", kinds);
   out.kind = kind.value_or(out.kind);
-  if (auto tcp = table->table("tcp")) out.tcp = detail::read_tcp(std::move(*tcp));
-  if (auto tls = table->table("tls")) out.tls = detail::read_tls(std::move(*tls));
-  if (auto noise = table->table("noise")) {
-    out.noise = detail::read_noise(std::move(*noise), out.kind == transport_kind::noise);
+  if (auto own = table->table("tcp")) out.tcp = detail::read_tcp(std::move(*own));
+  if (auto own = table->table("tls")) out.tls = detail::read_tls(std::move(*own));
+  if (auto own = table->table("noise")) {
+    out.noise = detail::read_noise(std::move(*own), out.kind == transport_kind::noise);
   }
-  if (auto websocket = table->table("websocket")) {
-    out.websocket = detail::read_websocket(std::move(*websocket));
+  if (auto own = table->table("websocket")) {
+    out.websocket = detail::read_websocket(std::move(*own));
   }
   table->finish();
   detail::check_tls(*table, out, where);

@@ -74,6 +74,8 @@ enum class tls_engine {
   openssl
 };
 
+struct transport;
+
 /// The table `transport.tls`. Relative paths start at the working directory of the process.
 struct tls_options {
   /// Client: the name for SNI and for the certificate check; if unset, the host of `remote_addr`.
@@ -96,6 +98,9 @@ struct tls_options {
   /// cannot end one direction alone. If unset, the default of the side applies. Not in upstream.
   std::optional<milliseconds> half_close_timeout = {};
 
+  /// Returns a transport of this kind with these options.
+  operator transport() const;
+
   /// Compares all members.
   [[nodiscard]] bool operator==(const tls_options&) const = default;
 };
@@ -111,6 +116,9 @@ struct noise_options {
   std::optional<secret> local_private_key = {};
   /// The static public key of the peer, in base64 in the file.
   std::optional<noise_public_key> remote_public_key = {};
+
+  /// Returns a transport of this kind with these options.
+  operator transport() const;
 
   /// Compares all members.
   [[nodiscard]] bool operator==(const noise_options&) const = default;
@@ -129,6 +137,9 @@ struct websocket_options {
   /// The time without traffic after which a Ping is sent; 0 means never. A Ping makes upstream's
   /// peers drop the connection. Ours.
   milliseconds ping_interval = milliseconds(0);
+
+  /// Returns a transport of this kind with these options.
+  operator transport() const;
 
   /// Compares all members.
   [[nodiscard]] bool operator==(const websocket_options&) const = default;
@@ -151,6 +162,34 @@ struct transport {
   /// Compares all members.
   [[nodiscard]] bool operator==(const transport&) const = default;
 };
+
+inline tls_options::operator transport() const {
+  transport out;
+  out.kind = transport_kind::tls;
+  out.tls = *this;
+  return out;
+}
+
+inline noise_options::operator transport() const {
+  transport out;
+  out.kind = transport_kind::noise;
+  out.noise = *this;
+  return out;
+}
+
+inline websocket_options::operator transport() const {
+  transport out;
+  out.kind = transport_kind::websocket;
+  out.websocket = *this;
+  return out;
+}
+
+/// The options of TLS, as a program writes them down: `.transport = config::tls{...}`.
+using tls = tls_options;
+/// The options of Noise; see `tls`.
+using noise = noise_options;
+/// The options of WebSocket; see `tls`. With `tls = true` the transport's own `tls` is needed, too.
+using websocket = websocket_options;
 
 /// The `udp` table of an instance or of a service: how UDP visitors are remembered and how much
 /// of their traffic may wait. Ours.

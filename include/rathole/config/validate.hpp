@@ -102,7 +102,9 @@ namespace detail {
 inline void add_address_problem(std::string key, const address& value,
                                 std::vector<problem>& problems) {
   if (!value.host.empty()) return;
-  problems.push_back({.key = std::move(key), .what = "no address", .remedy = "name host and port"});
+  problems.push_back({.key = std::move(key),
+                      .what = "no address",
+                      .remedy = "name host and port, as `host:port`"});
 }
 
 /// Adds a problem with the path `key` if the list or an address in it is empty.

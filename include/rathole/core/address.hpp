@@ -8,14 +8,24 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace rathole {
 
 /// An address to listen on or to connect to: a host name or an IP literal, and a port. An IPv6
 /// literal is stored without its brackets.
 struct address {
+  /// Makes an empty address.
+  address() = default;
+  /// Makes an address of its parts.
+  address(std::string name, std::uint16_t number) : host(std::move(name)), port(number) {}
+  /// Parses `host:port`, for settings that a program writes down: text that is no address makes an
+  /// empty one, which `config::settings_problems` reports. See `parse_address`, which returns an
+  /// error.
+  address(const char* text);
+
   /// The host name or the IP literal.
-  std::string host;
+  std::string host = {};
   /// The port; 0 lets the operating system choose one when listening.
   std::uint16_t port = 0;
 
@@ -77,6 +87,10 @@ inline result<address> parse_address(std::string_view text) {
     return failure(errc::invalid_address);
   }
   return address{std::string(host), port};
+}
+
+inline address::address(const char* text) {
+  if (auto parsed = parse_address(text)) *this = std::move(*parsed);
 }
 
 /// Returns `value` as `host:port`, with brackets around an IPv6 address; `parse_address` reads it

@@ -25,6 +25,8 @@ class address_list {
   address_list() = default;
   /// Makes a list of one address.
   address_list(address only) : addresses_{std::move(only)} {}
+  /// Makes a list of one address from `host:port`; see `address`.
+  address_list(const char* text) : address_list(address(text)) {}
   /// Makes a list of one address from its host and port.
   address_list(std::string host, std::uint16_t port)
       : address_list(address{std::move(host), port}) {}

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <rathole/client/events.hpp>
+#include <rathole/core/event_list.hpp>
 #include <rathole/core/observer.hpp>
 #include <rathole/server/events.hpp>
 #include <rathole/version.hpp>
@@ -62,49 +63,37 @@ class passing_sink<Sink, Observer, Event, Others...>
   void on(const Event& event) override { notify(this->observer_, event); }
 };
 
-/// Returns a function's worth of types: the sinks for a list of events.
-template <class Observer, class... Events>
+/// The sinks for the events of a list.
+template <class... Events>
 struct sinks_of {
   /// The sink that everybody sees.
   using sink = event_sink<Events...>;
   /// The sink that passes events to an `Observer`.
+  template <class Observer>
   using passing = passing_sink<sink, Observer, Events...>;
 };
 
-/// The events of a client.
-template <class Observer>
-using client_sinks =
-    sinks_of<Observer, client_side::control_channel_starting,
-             client_side::control_channel_established, client_side::control_channel_failed,
-             client_side::control_channel_closed, client_side::data_channel_failed,
-             client_side::local_connect_failed, client_side::forward_started,
-             client_side::forward_ended, client_side::datagrams_lost, client_side::service_loops>;
+/// Returns the sinks for a list; for `decltype` alone.
+template <class... Events>
+sinks_of<Events...> sinks_for(const event_list<Events...>&);
 
-/// The events of a server.
-template <class Observer>
-using server_sinks =
-    sinks_of<Observer, server_side::listening, server_side::ready, server_side::service_listening,
-             server_side::address_left_out, server_side::service_bind_failed,
-             server_side::listener_lost, server_side::accept_failed, server_side::handshake_failed,
-             server_side::unknown_service, server_side::authentication_failed,
-             server_side::connections_refused, server_side::control_channel_established,
-             server_side::control_channel_replaced, server_side::control_channel_closed,
-             server_side::udp_channel_lost, server_side::visitor_refused,
-             server_side::service_loops, server_side::forward_started, server_side::forward_ended,
-             server_side::datagrams_lost>;
+/// The sinks for the events of a client.
+using client_sinks = decltype(sinks_for(client_side::all_events()));
+/// The sinks for the events of a server.
+using server_sinks = decltype(sinks_for(server_side::all_events()));
 
 }  // namespace detail
 
 /// Receives the events of a client.
-using client_sink = detail::client_sinks<null_observer>::sink;
+using client_sink = detail::client_sinks::sink;
 /// Passes the events of a client to an `Observer`.
 template <class Observer>
-using passing_client_sink = typename detail::client_sinks<Observer>::passing;
+using passing_client_sink = detail::client_sinks::passing<Observer>;
 
 /// Receives the events of a server.
-using server_sink = detail::server_sinks<null_observer>::sink;
+using server_sink = detail::server_sinks::sink;
 /// Passes the events of a server to an `Observer`.
 template <class Observer>
-using passing_server_sink = typename detail::server_sinks<Observer>::passing;
+using passing_server_sink = detail::server_sinks::passing<Observer>;
 
 }  // namespace rathole::embed::inline RATHOLE_ABI

@@ -223,6 +223,8 @@ struct forward_ended {
   std::error_code error;
   /// Whether it broke because the visitor's connection did.
   bool visitor_broke = false;
+  /// The time since its `forward_started`.
+  duration lasted{};
 };
 
 /// Reports that datagrams of a UDP service were lost on this side. The first loss is reported at

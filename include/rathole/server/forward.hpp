@@ -65,6 +65,7 @@ io::awaitable<void> forward(std::shared_ptr<Context> self,
   const std::uint64_t id = self->next_forward++;
   const forward_started started{service->name, peer, id};
   self->emit(started);
+  const time_point began = self->runtime().now();
   protocol::descriptor_lease held(self->descriptors.use.forwards);
   if (runtime.get_executor() != self->runtime().get_executor()) {
     visitor = visitor.move_to(runtime);
@@ -82,8 +83,14 @@ io::awaitable<void> forward(std::shared_ptr<Context> self,
   loops->ended(watched);
   held.end();
   balance(*self);
-  const forward_ended ended{service->name,     peer, id, status.forth, status.back, status.error,
-                            status.first_broke};
+  const forward_ended ended{service->name,
+                            peer,
+                            id,
+                            status.forth,
+                            status.back,
+                            status.error,
+                            status.first_broke,
+                            self->runtime().now() - began};
   self->emit(ended);
 }
 
