@@ -2,12 +2,13 @@
 
 #include <rathole/config/problem.hpp>
 #include <rathole/core/error.hpp>
+#include <rathole/version.hpp>
 
 #include <string>
 #include <system_error>
 #include <vector>
 
-namespace rathole::embed {
+namespace rathole::embed::inline RATHOLE_ABI {
 
 /// Returns the text of `ec`: for `errc::invalid_settings` all of `problems`, one a line, otherwise
 /// its message.
@@ -21,4 +22,4 @@ inline std::string explain(std::error_code ec, const std::vector<config::problem
   return out;
 }
 
-}  // namespace rathole::embed
+}  // namespace rathole::embed::inline RATHOLE_ABI
