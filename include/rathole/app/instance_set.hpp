@@ -1,7 +1,8 @@
 #pragma once
 
-#include <rathole/app/lifecycle.hpp>
 #include <rathole/embed/instance.hpp>
+#include <rathole/app/lifecycle.hpp>
+#include <rathole/version.hpp>
 
 #include <asio/io_context.hpp>
 #include <asio/post.hpp>
@@ -11,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-namespace rathole::app {
+namespace rathole::app::inline RATHOLE_ABI {
 
 /// Owns the instances of the program: the running one, the one that is being started to replace it,
 /// and those that were replaced and still have active connections. An instance is destroyed later by
@@ -88,4 +89,4 @@ class instance_set {
   std::vector<pointer> draining_;
 };
 
-}  // namespace rathole::app
+}  // namespace rathole::app::inline RATHOLE_ABI
