@@ -24,6 +24,17 @@ struct udp_counters {
   /// Returns the number of datagrams that were lost on this side.
   [[nodiscard]] std::uint64_t lost() const { return queue_full + refused + unknown_visitor; }
 
+  /// Adds the members of `other`.
+  udp_counters& operator+=(const udp_counters& other) {
+    sent += other.sent;
+    received += other.received;
+    queue_full += other.queue_full;
+    refused += other.refused;
+    unknown_visitor += other.unknown_visitor;
+    evicted += other.evicted;
+    return *this;
+  }
+
   /// Compares all members.
   [[nodiscard]] bool operator==(const udp_counters&) const = default;
 };

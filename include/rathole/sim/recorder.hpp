@@ -2,6 +2,7 @@
 
 #include <rathole/core/address.hpp>
 #include <rathole/core/time.hpp>
+#include <rathole/protocol/udp_counters.hpp>
 #include <rathole/sim/world.hpp>
 
 #include <chrono>
@@ -47,7 +48,7 @@ struct recorded {
 
 /// An observer that records every event as a line of text with its virtual time, and counts
 /// events by type. It accepts events of any type, and records their members `service`, `visitor`,
-/// `id` and `error`.
+/// `id` and `error`, and the sum of their `since`.
 class recorder {
  public:
   /// Makes a recorder whose lines contain `who`. `where` must outlive it.
@@ -83,6 +84,7 @@ class recorder {
                   }) {
       one.bytes.emplace(event.received, event.sent);
     }
+    if constexpr (requires { datagrams_ += event.since; }) datagrams_ += event.since;
     lines_.push_back(std::move(line));
     if (also_) also_(one);
   }
@@ -104,6 +106,9 @@ class recorder {
     return found == errors_.end() ? std::error_code() : found->second;
   }
 
+  /// Returns the sum of the counters of all events that report lost datagrams.
+  [[nodiscard]] const protocol::udp_counters& datagrams() const { return datagrams_; }
+
   /// Returns the recorded lines, in order.
   [[nodiscard]] const std::vector<std::string>& lines() const { return lines_; }
 
@@ -119,6 +124,7 @@ class recorder {
   std::string who_;
   std::map<std::string, std::size_t, std::less<>> counts_;
   std::map<std::string, std::error_code, std::less<>> errors_;
+  protocol::udp_counters datagrams_;
   std::vector<std::string> lines_;
   std::function<void(const recorded&)> also_;
 };
