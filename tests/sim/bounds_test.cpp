@@ -3,7 +3,7 @@
 #include "support/sim_tunnel.hpp"
 
 #include <rathole/client/dial_limits.hpp>
-#include <rathole/client/udp_service.hpp>
+#include <rathole/client/local_udp_service.hpp>
 #include <rathole/protocol/bincode.hpp>
 #include <rathole/server/refusals.hpp>
 #include <rathole/server/server.hpp>

@@ -38,6 +38,12 @@ class running final : public program {
     if constexpr (!is_server) program_.update(next);
   }
 
+  void receive_datagrams(
+      [[maybe_unused]] const std::string& service,
+      [[maybe_unused]] std::shared_ptr<client_side::datagram_receiver> receiver) override {
+    if constexpr (!is_server) program_.receive_datagrams(service, std::move(receiver));
+  }
+
   [[nodiscard]] std::unique_ptr<program> successor(
       [[maybe_unused]] sim::world& world, [[maybe_unused]] std::string_view host,
       [[maybe_unused]] const config::server& next) override {

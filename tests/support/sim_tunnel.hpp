@@ -3,6 +3,7 @@
 #include "support/sim_seeds.hpp"
 #include "support/sim_world.hpp"
 
+#include <rathole/client/datagram_receiver.hpp>
 #include <rathole/client/events.hpp>
 #include <rathole/config/types.hpp>
 #include <rathole/protocol/channel_requests.hpp>
@@ -33,6 +34,10 @@ class program {
   virtual void update(const config::server& next) = 0;
   virtual void update(const config::client& next) = 0;
   [[nodiscard]] const std::optional<std::error_code>& updated() const { return state_->updated; }
+
+  /// Serves a UDP service of a client in the process; does nothing for a server.
+  virtual void receive_datagrams(const std::string& service,
+                                 std::shared_ptr<client_side::datagram_receiver> receiver) = 0;
 
   /// Starts a server with other settings that takes this one's listeners over.
   [[nodiscard]] virtual std::unique_ptr<program> successor(sim::world& world, std::string_view host,

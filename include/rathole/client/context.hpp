@@ -1,5 +1,6 @@
 #pragma once
 
+#include <rathole/client/datagram_receiver.hpp>
 #include <rathole/client/own_udp_sockets.hpp>
 #include <rathole/client/stream_receiver.hpp>
 #include <rathole/config/types.hpp>
@@ -45,12 +46,14 @@ struct context : transport::instance_context<T, Observer, config::client> {
   std::map<std::string, std::weak_ptr<service_runner<context>>, std::less<>> services;
   /// The receivers of the services that the program itself serves, by their names.
   std::map<std::string, std::shared_ptr<stream_receiver>, std::less<>> receivers;
+  /// The same for UDP services; those without a receiver lose their datagrams.
+  std::map<std::string, std::shared_ptr<datagram_receiver>, std::less<>> datagram_receivers;
   /// Whether dials were deferred for lack of descriptors; used by all threads.
   std::atomic<bool> dials_deferred = false;
   /// The number of active connections, including those that still connect to their local service;
   /// used by all threads.
   std::atomic<std::size_t> forwards = 0;
-  /// The number of visitors of UDP services, each with a socket; used by all threads.
+  /// The number of visitors of UDP services that have a socket each; used by all threads.
   std::atomic<std::size_t> udp_visitors = 0;
   /// The most visitors that each UDP service may have; see `client/descriptors.hpp`. Used by all
   /// threads.

@@ -4,6 +4,8 @@
 #include <rathole/client/control_channel.hpp>
 #include <rathole/client/descriptors.hpp>
 #include <rathole/client/events.hpp>
+#include <rathole/client/in_process_udp_service.hpp>
+#include <rathole/client/local_udp_service.hpp>
 #include <rathole/client/service_retry.hpp>
 #include <rathole/client/udp_service.hpp>
 #include <rathole/config/diff.hpp>
@@ -142,17 +144,27 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
   void start_udp_service() {
     const auto service = service_->load();
     if (udp_ || service->kind != config::service_kind::udp) return;
-    using udp_service_type = udp_service<Context>;
     auto& home = context_->runtime();
-    const auto made = std::make_shared<udp_service_type>(context_, service, home.worker());
+    const auto made = make_udp_service(service);
     const auto work = [made, stop = stopping_.get_token()] {
-      return io::run_on(made->runtime().get_executor(), udp_service_type::run(made, stop));
+      return io::run_on(made->runtime().get_executor(), udp_service<Context>::run(made, stop));
     };
     // If memory runs out, it is started again even after `stop`, to close what it opened.
     context_->group.spawn(io::retry_on_bad_alloc(home, std::stop_token(), work));
     udp_ = made;
+    // Only visitors with sockets share descriptors.
+    if (service->in_process) return;
     udp_counted_.emplace(context_->descriptors.use.udp_services);
     count_descriptors(*context_);
+  }
+
+  std::shared_ptr<udp_service<Context>> make_udp_service(
+      const std::shared_ptr<const config::client_service>& service) {
+    if (service->in_process) {
+      return std::make_shared<in_process_udp_service<Context>>(context_, service);
+    }
+    return std::make_shared<local_udp_service<Context>>(context_, service,
+                                                        context_->runtime().worker());
   }
 
   /// Does what `retry_` wants done until the service is stopped.

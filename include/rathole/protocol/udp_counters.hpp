@@ -13,7 +13,8 @@ struct udp_counters {
   /// Datagrams that were lost because too many waited for a data channel, or there was none.
   std::uint64_t queue_full = 0;
   /// Datagrams that were lost because the system did not take them: too long, unreachable, no
-  /// buffer.
+  /// buffer. If the program itself serves the visitors: because it does not receive them, or too
+  /// slowly.
   std::uint64_t refused = 0;
   /// Datagrams from the tunnel for an unknown visitor, which was idle for too long or never
   /// existed.

@@ -1,0 +1,228 @@
+#pragma once
+
+#include <rathole/client/descriptors.hpp>
+#include <rathole/client/events.hpp>
+#include <rathole/client/udp_service.hpp>
+#include <rathole/client/udp_visitor.hpp>
+#include <rathole/config/types.hpp>
+#include <rathole/core/error.hpp>
+#include <rathole/core/udp_endpoint.hpp>
+#include <rathole/io/socket/descriptor_limit.hpp>
+#include <rathole/io/udp/datagram.hpp>
+#include <rathole/io/udp/loss_reporter.hpp>
+#include <rathole/io/udp/visitors.hpp>
+#include <rathole/protocol/udp_loop_detector.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <new>
+#include <span>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace rathole::client_side {
+
+/// The most visitors whose sockets are opened at once; datagrams of further new ones are lost.
+inline constexpr std::size_t max_opening_visitors = 256;
+
+/// The longest time that opening such a socket may take; only a lookup of the name takes time.
+inline constexpr std::chrono::seconds udp_open_timeout{10};
+
+/// The client's half of a UDP service that is forwarded to a local service: a socket to it for each
+/// visitor, so that the local service can distinguish visitors by their ports.
+template <class Context>
+class local_udp_service final : public udp_service<Context> {
+ public:
+  using typename udp_service<Context>::channel_type;
+  using typename udp_service<Context>::runtime_type;
+  using typename udp_service<Context>::service_pointer;
+
+  /// Makes a service without visitors in the runtime `runtime`.
+  local_udp_service(std::shared_ptr<Context> owner, service_pointer service, runtime_type runtime)
+      : udp_service<Context>(std::move(owner), std::move(service), std::move(runtime)),
+        visitors_(home(), settings()->udp.max_visitors, settings()->udp.idle_timeout,
+                  [this](visitor_pointer& gone) { close(*gone); }),
+        loops_(this) {}
+
+ private:
+  using udp_service<Context>::context;
+  using udp_service<Context>::home;
+  using udp_service<Context>::losses;
+  using udp_service<Context>::send;
+  using udp_service<Context>::settings;
+  using udp_service<Context>::tasks;
+  using visitor = udp_visitor<typename runtime_type::datagram_socket, channel_type>;
+  using visitor_pointer = std::shared_ptr<visitor>;
+
+  /// Sends datagrams from the tunnel to the local service.
+  void deliver(const std::shared_ptr<channel_type>& from,
+               std::span<const protocol::udp_frame> frames) override {
+    const time_point now = home().now();
+    while (!frames.empty()) {
+      const udp_endpoint& id = frames.front().visitor;
+      const auto other = std::ranges::find_if(
+          frames, [&](const protocol::udp_frame& each) { return each.visitor != id; });
+      const auto own = frames.first(static_cast<std::size_t>(other - frames.begin()));
+      frames = frames.subspan(own.size());
+      const visitor_pointer who = find_or_add(id, own, now);
+      if (!who) continue;
+      if (who->via != from) who->via = from;
+      if (who->socket) {
+        losses().counts.refused += own.size() - who->send(own);
+        report_unreachable(*who);
+      } else {
+        add_unsent(*who, own);
+      }
+    }
+    if (const auto dropped = loops_.take_report(now)) report_loop(*dropped);
+  }
+
+  /// Forgets the visitors only if the local service has changed, if it may now reply from other
+  /// ports or no longer may, or if there are too many.
+  void settings_changed(const config::client_service& before) override {
+    const config::client_service& now = *settings();
+    const bool moved = before.local_addr != now.local_addr ||
+                       before.prefer_ipv6 != now.prefer_ipv6 ||
+                       before.udp.answers_from_any_port != now.udp.answers_from_any_port;
+    if (moved) {
+      visitors_.clear();
+      unreachable_due_ = {};
+    }
+    visitors_.set_limits(now.udp.max_visitors, now.udp.idle_timeout);
+  }
+
+  void forget_visitors() override { visitors_.clear(); }
+
+  /// Returns the visitor that sent `frames`, which is added if it is new; null if the frames are
+  /// lost, because there are too many new visitors, there is no memory, or the client itself sent
+  /// them.
+  visitor_pointer find_or_add(const udp_endpoint& id, std::span<const protocol::udp_frame> frames,
+                              time_point now) {
+    if (visitor_pointer* found = visitors_.touch(id, now)) return *found;
+    const auto itself = context()->own_udp_sockets.find(id);
+    const auto has_come_back = [&](const protocol::udp_frame& each) {
+      return loops_.has_come_back(itself.get(), each.payload, now);
+    };
+    if (std::ranges::count_if(frames, has_come_back) > 0) return nullptr;
+    try {
+      if (tasks().size() < max_opening_visitors) {
+        return add(id, loops_.path(itself.get(), frames.front().payload), now);
+      }
+    } catch (const std::bad_alloc&) {  // The same as too many new ones.
+    }
+    losses().counts.queue_full += frames.size();
+    return nullptr;
+  }
+
+  visitor_pointer add(const udp_endpoint& id, std::vector<const void*> path, time_point now) {
+    const auto made =
+        std::make_shared<visitor>(id, unsent_bytes_, context()->udp_visitors, std::move(path));
+    // Never begins inside this call: a visitor that cannot be remembered is gone before.
+    const auto self = std::static_pointer_cast<local_udp_service>(this->shared_from_this());
+    tasks().spawn(open(self, made));
+    made->gone = true;
+    visitors_.set_ceiling(context()->udp_share);
+    if (visitors_.full()) ++losses().counts.evicted;
+    visitors_.add(id, made, now);
+    made->gone = false;
+    return made;
+  }
+
+  /// Forgets a visitor whose socket was not opened, unless it was forgotten before.
+  void forget(visitor& who) {
+    if (!who.gone) {
+      losses().counts.refused += who.unsent.size();
+      close(who);
+      visitors_.erase(who.id);
+    }
+    who.unsent.clear();
+  }
+
+  void add_unsent(visitor& who, std::span<const protocol::udp_frame> frames) {
+    for (const protocol::udp_frame& each : frames) {
+      const bool added = who.unsent.add(each.payload, settings()->udp.queue_size);
+      if (!added) ++losses().counts.queue_full;
+    }
+  }
+
+  /// Opens the visitor's socket, and sends the datagrams that waited for it.
+  static io::awaitable<void> open(std::shared_ptr<local_udp_service> self, visitor_pointer who) {
+    try {
+      co_await open_socket(self, who);
+    } catch (const std::bad_alloc&) {
+      self->forget(*who);
+    }
+  }
+
+  static io::awaitable<void> open_socket(std::shared_ptr<local_udp_service> self,
+                                         visitor_pointer who) {
+    const service_pointer service = self->settings();
+    const auto deadline = self->home().now() + udp_open_timeout;
+    const io::udp_connect_options options(service->prefer_ipv6, service->udp.answers_from_any_port);
+    auto opened =
+        co_await self->home().connect_udp(service->local_addr, options, deadline, self->closing());
+    if (who->gone) co_return self->forget(*who);
+    if (!opened) {
+      self->forget(*who);
+      if (io::out_of_descriptors(opened.error())) descriptor_refused(self->context());
+      self->report_failure(service, opened.error());
+      self->losses().check();
+      co_return;
+    }
+    who->set_socket(std::move(*opened), self->context()->own_udp_sockets);
+    self->losses().counts.refused += who->send_unsent();
+    // This object owns the visitor, which owns the socket, so the pointers stay valid.
+    who->socket->watch([me = self.get(), raw = who.get()] { me->answer(*raw); });
+  }
+
+  /// Sends datagrams from the local service to the tunnel.
+  void answer(visitor& who) {
+    const auto batch = who.socket->receive();
+    report_unreachable(who);
+    if (batch.empty()) return;
+    visitors_.touch(who.id, home().now());
+    send(who.id, who.via, batch);
+  }
+
+  /// Closes a visitor's socket. Its descriptor may be what a data channel waits for.
+  void close(visitor& gone) {
+    gone.close();
+    dial_deferred(context());
+  }
+
+  void report_failure(const service_pointer& service, std::error_code error) {
+    if (error == errc::stopped) return;
+    context()->on_control_plane([context = context(), service, error] {
+      const local_connect_failed event{service->name, service->local_addr, error};
+      context->emit(event);
+    });
+  }
+
+  /// Reports that the datagrams of `who` do not reach the local service, at most once in
+  /// `udp_report_interval`.
+  void report_unreachable(visitor& who) {
+    const std::error_code error = who.socket->take_error();
+    if (!error || home().now() < unreachable_due_) return;
+    unreachable_due_ = home().now() + io::udp_report_interval;
+    report_failure(settings(), error);
+  }
+
+  void report_loop(std::uint64_t dropped) {
+    context()->on_control_plane([context = context(), service = settings(), dropped] {
+      context->emit(
+          service_loops{service->name, service->local_addr, dropped, protocol::udp_loop_memory});
+    });
+  }
+
+  std::size_t unsent_bytes_ = 0;
+  io::udp_visitors<runtime_type, visitor_pointer> visitors_;
+  /// When it may be reported again that the local service cannot be reached.
+  time_point unreachable_due_{};
+  protocol::udp_loop_detector loops_;
+};
+
+}  // namespace rathole::client_side
