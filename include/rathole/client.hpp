@@ -7,7 +7,9 @@
 #include <rathole/core/observer_check.hpp>
 #include <rathole/core/secret.hpp>
 #include <rathole/core/time.hpp>
+#include <rathole/datagram_listener.hpp>
 #include <rathole/embed/client_operations.hpp>
+#include <rathole/embed/datagram_stats.hpp>
 #include <rathole/embed/event_sink.hpp>
 #include <rathole/embed/explain.hpp>
 #include <rathole/embed/listener_stats.hpp>
@@ -34,6 +36,15 @@ struct listen_options {
   std::size_t backlog = embed::default_backlog;
   /// How long a visitor waits to be accepted before it is reset.
   duration accept_timeout = embed::default_accept_timeout;
+};
+
+/// How many visitors of a `datagram_listener` are remembered, and how many bytes wait.
+struct listen_datagrams_options {
+  /// The most bytes of datagrams that wait to be received; further ones are dropped. A datagram
+  /// counts 64 bytes beside its payload. There is always room for one.
+  std::size_t backlog = embed::default_datagram_backlog;
+  /// The `udp` table of the service.
+  config::udp_options udp = {};
 };
 
 /// A service that a client forwards to a local service, added at run time by `client::forward`. The
@@ -185,6 +196,17 @@ class client {
     service.token = std::move(token);
     return listener(
         embed::listen(core_, std::move(service), options.backlog, options.accept_timeout));
+  }
+
+  /// Adds the UDP service `name`, whose datagrams the program itself receives. May be called before
+  /// and during the run. `token` must be the same as on the server.
+  [[nodiscard]] datagram_listener listen_datagrams(std::string name, secret token,
+                                                   listen_datagrams_options options = {}) {
+    config::client_service service;
+    service.name = std::move(name);
+    service.token = std::move(token);
+    service.udp = options.udp;
+    return datagram_listener(embed::listen_datagrams(core_, std::move(service), options.backlog));
   }
 
   /// Adds the TCP service `name`, whose visitors are forwarded to `local`. May be called before and

@@ -40,6 +40,8 @@ struct recording_receiver final : client_side::datagram_receiver {
     return taken;
   }
 
+  void close(std::error_code) override {}
+
   /// Sends `text` to a visitor; returns whether the service took it.
   bool send(const udp_endpoint& visitor, std::string_view text) {
     const auto service = sender.lock();

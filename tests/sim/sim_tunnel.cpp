@@ -41,7 +41,7 @@ class running final : public program {
   void receive_datagrams(
       [[maybe_unused]] const std::string& service,
       [[maybe_unused]] std::shared_ptr<client_side::datagram_receiver> receiver) override {
-    if constexpr (!is_server) program_.receive_datagrams(service, std::move(receiver));
+    if constexpr (!is_server) program_.receive(service, std::move(receiver));
   }
 
   [[nodiscard]] std::unique_ptr<program> successor(

@@ -82,6 +82,16 @@ class basic_client {
     }
   }
 
+  /// Lets `receiver` take the datagrams of the UDP service named `service`, whose settings say
+  /// `in_process`, from now on; null forgets the receiver. Datagrams are lost while there is none.
+  void receive(const std::string& service, std::shared_ptr<datagram_receiver> receiver) {
+    if (receiver) {
+      context_->datagram_receivers[service] = std::move(receiver);
+    } else {
+      context_->datagram_receivers.erase(service);
+    }
+  }
+
   /// Closes the control channels and the waiting data channels. Active connections may continue for
   /// `shutdown_grace`, and for `shutdown_idle_timeout` without traffic.
   void stop() {
@@ -100,16 +110,6 @@ class basic_client {
   void stop_now() {
     stop();
     context_->stops.end_all();
-  }
-
-  /// Lets `receiver` take the datagrams of the UDP service named `service`, whose settings say
-  /// `in_process`, from now on; null forgets the receiver. Datagrams are lost while there is none.
-  void receive_datagrams(const std::string& service, std::shared_ptr<datagram_receiver> receiver) {
-    if (receiver) {
-      context_->datagram_receivers[service] = std::move(receiver);
-    } else {
-      context_->datagram_receivers.erase(service);
-    }
   }
 
   /// Returns how many coroutines work for the client: one for each service, and one for each data

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <memory>
 #include <span>
+#include <system_error>
 
 namespace rathole::client_side {
 
@@ -37,6 +38,9 @@ class datagram_receiver {
   /// service.
   virtual std::size_t receive(std::span<const protocol::udp_frame> frames,
                               const std::shared_ptr<datagram_sender>& replies) = 0;
+
+  /// Records that no more datagrams will arrive, because of `reason`.
+  virtual void close(std::error_code reason) = 0;
 };
 
 }  // namespace rathole::client_side

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <rathole/client/datagram_receiver.hpp>
 #include <rathole/client/stream_receiver.hpp>
 #include <rathole/config/types.hpp>
 #include <rathole/core/error.hpp>
@@ -14,8 +15,13 @@
 #include <string>
 #include <system_error>
 #include <utility>
+#include <variant>
 
 namespace rathole::embed::inline RATHOLE_ABI {
+
+/// What serves a service in the program.
+using any_receiver = std::variant<std::shared_ptr<client_side::stream_receiver>,
+                                  std::shared_ptr<client_side::datagram_receiver>>;
 
 /// What stands behind a `rathole::client`; see `end_core`.
 class client_core final : public end_core<config::client, client_sink> {
@@ -25,15 +31,15 @@ class client_core final : public end_core<config::client, client_sink> {
               std::unique_ptr<client_sink> events)
       : end_core(std::move(where), std::move(settings), std::move(events)) {}
 
-  /// Adds a service that `receiver` serves. If the client cannot have it, `receiver` is closed with
-  /// the reason.
-  void serve(config::client_service service,
-             const std::shared_ptr<client_side::stream_receiver>& receiver) {
+  /// Adds a service that `receiver`, a `client_side::stream_receiver` or `datagram_receiver`, serves.
+  /// If the client cannot have it, `receiver` is closed with the reason.
+  template <class Receiver>
+  void serve(config::client_service service, const std::shared_ptr<Receiver>& receiver) {
     const std::string name = service.name;
     if (receivers_.contains(name)) {
       return add(std::move(service), [receiver](std::error_code ec) { receiver->close(ec); });
     }
-    receivers_[name] = receiver;
+    receivers_.insert_or_assign(name, receiver);
     if (running()) running()->receive(name, receiver);
     add(std::move(service), [self = shared_from_this(), this, name, receiver](std::error_code ec) {
       if (!ec) return;
@@ -42,28 +48,38 @@ class client_core final : public end_core<config::client, client_sink> {
     });
   }
 
-  /// Removes a service that was added by `serve`.
-  void stop_serving(const std::string& name) {
+  /// Removes the service that `receiver` serves, if it still does.
+  void stop_serving(const std::string& name, const any_receiver& receiver) {
+    const auto at = receivers_.find(name);
+    if (at == receivers_.end() || at->second != receiver) return;
     forget(name);
     remove(name, [](std::error_code) {});
   }
 
  private:
   void prepare_instance(instance<config::client>& next) override {
-    for (const auto& [name, receiver] : receivers_) next.receive(name, receiver);
+    for (const auto& [name, receiver] : receivers_) {
+      std::visit([&](const auto& each) { next.receive(name, each); }, receiver);
+    }
   }
 
   void has_ended(std::error_code reason) override {
     const std::error_code why = reason ? reason : make_error_code(errc::stopped);
-    for (const auto& [name, receiver] : std::exchange(receivers_, {})) receiver->close(why);
+    for (const auto& [name, receiver] : std::exchange(receivers_, {})) {
+      std::visit([&](const auto& each) { each->close(why); }, receiver);
+    }
   }
 
   void forget(const std::string& name) {
-    receivers_.erase(name);
-    if (running()) running()->receive(name, nullptr);
+    const auto gone = receivers_.extract(name);
+    if (gone.empty() || !running()) return;
+    const auto receive_nothing = [&]<class Receiver>(const std::shared_ptr<Receiver>&) {
+      running()->receive(name, std::shared_ptr<Receiver>());
+    };
+    std::visit(receive_nothing, gone.mapped());
   }
 
-  std::map<std::string, std::shared_ptr<client_side::stream_receiver>> receivers_;
+  std::map<std::string, any_receiver> receivers_;
 };
 
 }  // namespace rathole::embed::inline RATHOLE_ABI

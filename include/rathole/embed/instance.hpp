@@ -1,6 +1,7 @@
 #pragma once
 
 #include <rathole/client/client.hpp>
+#include <rathole/client/datagram_receiver.hpp>
 #include <rathole/client/stream_receiver.hpp>
 #include <rathole/config/types.hpp>
 #include <rathole/core/observer.hpp>
@@ -30,6 +31,9 @@ class instance_of_side<config::client> {
   /// Serves the visitors of a service in the process; see `client_side::basic_client::receive`.
   virtual void receive(const std::string& service,
                        std::shared_ptr<client_side::stream_receiver> receiver) = 0;
+  /// The same for a UDP service.
+  virtual void receive(const std::string& service,
+                       std::shared_ptr<client_side::datagram_receiver> receiver) = 0;
 
  protected:
   ~instance_of_side() = default;
@@ -162,6 +166,10 @@ class instance_with<config::client, T, Next> final : public any_instance<config:
 
   void receive(const std::string& service,
                std::shared_ptr<client_side::stream_receiver> receiver) override {
+    this->program_.receive(service, std::move(receiver));
+  }
+  void receive(const std::string& service,
+               std::shared_ptr<client_side::datagram_receiver> receiver) override {
     this->program_.receive(service, std::move(receiver));
   }
 };

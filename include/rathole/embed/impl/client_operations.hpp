@@ -127,13 +127,13 @@ RATHOLE_DECL void accept(const listener_pointer& from, completion<stream> done,
 
 RATHOLE_DECL void drain(const listener_pointer& what, duration timeout, completion<> done) {
   what->core->close(errc::stopped);
-  what->client->stop_serving(what->service);
+  what->client->stop_serving(what->service, what->core);
   what->core->drain(timeout, std::move(done));
 }
 RATHOLE_DECL void close(const listener_pointer& what) {
   asio::post(home_of(what), [what] {
     what->core->close(errc::stopped);
-    what->client->stop_serving(what->service);
+    what->client->stop_serving(what->service, what->core);
   });
 }
 RATHOLE_DECL void shutdown(const listener_pointer& what) {

@@ -1,0 +1,132 @@
+#pragma once
+
+#include <rathole/client/datagram_receiver.hpp>
+#include <rathole/core/bytes.hpp>
+#include <rathole/core/udp_endpoint.hpp>
+#include <rathole/embed/datagram_operations.hpp>
+#include <rathole/embed/datagram_queue.hpp>
+#include <rathole/embed/datagram_stats.hpp>
+#include <rathole/embed/operation.hpp>
+#include <rathole/protocol/messages.hpp>
+
+#include <asio/cancellation_type.hpp>
+#include <asio/error.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <span>
+#include <system_error>
+#include <utility>
+
+namespace rathole::embed {
+
+/// The datagrams of a UDP service that the program itself serves, between the client and the calls
+/// of `datagram_listener`. It lives on the control plane, as all its functions do except `stats`. It
+/// must be held by `shared_ptr`.
+class datagram_listener_core final : public client_side::datagram_receiver,
+                                     public std::enable_shared_from_this<datagram_listener_core> {
+ public:
+  /// Makes an open listener, for which at most `backlog` bytes of datagrams wait; see
+  /// `datagram_queue`.
+  explicit datagram_listener_core(std::size_t backlog) : waiting_(backlog) {}
+
+  std::size_t receive(std::span<const protocol::udp_frame> frames,
+                      const std::shared_ptr<client_side::datagram_sender>& replies) override {
+    replies_ = replies;
+    std::size_t taken = 0;
+    for (const protocol::udp_frame& each : frames) {
+      // A completion may have closed the listener.
+      if (is_closed_) break;
+      if (!receives_.empty()) {
+        auto next = std::move(receives_.front());
+        receives_.pop_front();
+        complete(next.take, std::move(next.done), each.visitor, each.payload);
+      } else if (!waiting_.push(each.visitor, each.payload)) {
+        ++dropped_;
+        continue;
+      }
+      ++taken;
+    }
+    return taken;
+  }
+
+  void close(std::error_code reason) override {
+    if (std::exchange(is_closed_, true)) return;
+    reason_ = reason;
+    waiting_.clear();
+    for (auto& each : std::exchange(receives_, {})) each.done(reason, 0);
+  }
+
+  /// Takes the datagram that has waited longest, now or once there is one, and completes with the
+  /// number of its bytes that `take` returned.
+  void receive_from(take_function take, completion<std::size_t> done,
+                    const cancellation_pointer& cancel) {
+    if (is_closed_) return done(reason_, 0);
+    if (!waiting_.empty()) {
+      ++received_;
+      const std::size_t size = take(waiting_.sender(), waiting_.payload());
+      waiting_.pop();
+      return done({}, size);
+    }
+    const std::uint64_t id = next_receive_++;
+    receives_.push_back({id, std::move(take), std::move(done)});
+    if (!cancel) return;
+    cancel->action = [self = weak_from_this(), id](asio::cancellation_type) {
+      if (const auto me = self.lock()) me->cancel(id);
+    };
+  }
+
+  /// Sends a datagram to a visitor, and completes with its size, also if it is lost. Fails with
+  /// `asio::error::message_size` if it is longer than `max_datagram_size`.
+  void send_to(const udp_endpoint& to, byte_view payload, completion<std::size_t> done) {
+    if (is_closed_) return done(reason_, 0);
+    if (payload.size() > max_datagram_size) return done(asio::error::message_size, 0);
+    const auto service = replies_.lock();
+    const bool is_sent = service && service->send(to, payload);
+    ++(is_sent ? sent_ : unsent_);
+    done({}, payload.size());
+  }
+
+  /// Returns what the listener has done. May be called by any thread.
+  [[nodiscard]] datagram_stats stats() const { return {received_, dropped_, sent_, unsent_}; }
+
+ private:
+  struct pending_receive {
+    std::uint64_t id;
+    take_function take;
+    completion<std::size_t> done;
+  };
+
+  void complete(take_function& take, completion<std::size_t> done, const udp_endpoint& from,
+                byte_view payload) {
+    ++received_;
+    const std::size_t size = take(from, payload);
+    done({}, size);
+  }
+
+  void cancel(std::uint64_t id) {
+    const auto at = std::ranges::find(receives_, id, &pending_receive::id);
+    if (at == receives_.end()) return;
+    auto done = std::move(at->done);
+    receives_.erase(at);
+    done(asio::error::operation_aborted, 0);
+  }
+
+  datagram_queue waiting_;
+  std::deque<pending_receive> receives_;
+  /// What sends to the visitors; expired before the first datagram, and without a service.
+  std::weak_ptr<client_side::datagram_sender> replies_;
+  std::uint64_t next_receive_ = 0;
+  bool is_closed_ = false;
+  std::error_code reason_;
+  std::atomic<std::uint64_t> received_ = 0;
+  std::atomic<std::uint64_t> dropped_ = 0;
+  std::atomic<std::uint64_t> sent_ = 0;
+  std::atomic<std::uint64_t> unsent_ = 0;
+};
+
+}  // namespace rathole::embed

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <rathole/config/types.hpp>
+#include <rathole/core/udp_endpoint.hpp>
+#include <rathole/embed/datagram_stats.hpp>
+#include <rathole/embed/operation.hpp>
+#include <rathole/embed/separate.hpp>
+#include <rathole/embed/stream_operations.hpp>
+#include <rathole/io/task.hpp>
+
+#include <asio/any_io_executor.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+
+namespace rathole::embed {
+
+class client_core;
+struct datagram_listener_body;
+
+/// An owner of what stands behind a `datagram_listener`.
+using datagram_listener_pointer = std::shared_ptr<datagram_listener_body>;
+
+/// Stores a datagram from a visitor where the receiver wants it; returns how many bytes it stored.
+using take_function = std::move_only_function<std::size_t(const udp_endpoint& from,
+                                                          std::span<const std::uint8_t> payload)>;
+
+// Unless they say otherwise, these functions may be called by any thread.
+
+/// Adds a service whose datagrams the program receives; see `client::listen_datagrams`.
+RATHOLE_DECL datagram_listener_pointer listen_datagrams(const std::shared_ptr<client_core>& what,
+                                                        config::client_service service,
+                                                        std::size_t backlog);
+
+/// Returns where `of` lives.
+RATHOLE_DECL io::executor home_of(const datagram_listener_pointer& of);
+/// Returns the executor of handlers that have none.
+RATHOLE_DECL const asio::any_io_executor& fallback_of(const datagram_listener_pointer& of);
+/// Returns the name of the service.
+RATHOLE_DECL const std::string& service_of(const datagram_listener_pointer& of);
+/// Receives a datagram; see `datagram_listener::async_receive_from`. Must be called where it lives.
+RATHOLE_DECL void receive_from(const datagram_listener_pointer& from, take_function take,
+                               completion<std::size_t> done, const cancellation_pointer& cancel);
+/// Sends a datagram; see `datagram_listener::async_send_to`. Must be called where it lives.
+RATHOLE_DECL void send_to(const datagram_listener_pointer& through, const udp_endpoint& to,
+                          const outgoing& payload, completion<std::size_t> done);
+/// Closes the listener; see `datagram_listener::close`.
+RATHOLE_DECL void close(const datagram_listener_pointer& what);
+/// Returns what the listener has done.
+RATHOLE_DECL datagram_stats stats_of(const datagram_listener_pointer& what);
+
+}  // namespace rathole::embed
+
+#if !RATHOLE_SEPARATE_COMPILATION
+#include <rathole/embed/impl/datagram_operations.hpp>
+#endif
