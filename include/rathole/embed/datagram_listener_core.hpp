@@ -3,10 +3,10 @@
 #include <rathole/client/datagram_receiver.hpp>
 #include <rathole/core/bytes.hpp>
 #include <rathole/core/udp_endpoint.hpp>
-#include <rathole/embed/datagram_operations.hpp>
 #include <rathole/embed/datagram_queue.hpp>
 #include <rathole/embed/datagram_stats.hpp>
 #include <rathole/embed/operation.hpp>
+#include <rathole/embed/take_function.hpp>
 #include <rathole/protocol/messages.hpp>
 
 #include <asio/cancellation_type.hpp>
@@ -44,7 +44,9 @@ class datagram_listener_core final : public client_side::datagram_receiver,
       if (!receives_.empty()) {
         auto next = std::move(receives_.front());
         receives_.pop_front();
-        complete(next.take, std::move(next.done), each.visitor, each.payload);
+        ++received_;
+        const std::size_t size = next.take(each.visitor, each.payload);
+        next.done({}, size);
       } else if (!waiting_.push(each.visitor, each.payload)) {
         ++dropped_;
         continue;
@@ -100,13 +102,6 @@ class datagram_listener_core final : public client_side::datagram_receiver,
     take_function take;
     completion<std::size_t> done;
   };
-
-  void complete(take_function& take, completion<std::size_t> done, const udp_endpoint& from,
-                byte_view payload) {
-    ++received_;
-    const std::size_t size = take(from, payload);
-    done({}, size);
-  }
 
   void cancel(std::uint64_t id) {
     const auto at = std::ranges::find(receives_, id, &pending_receive::id);

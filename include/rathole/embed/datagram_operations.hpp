@@ -6,15 +6,13 @@
 #include <rathole/embed/operation.hpp>
 #include <rathole/embed/separate.hpp>
 #include <rathole/embed/stream_operations.hpp>
+#include <rathole/embed/take_function.hpp>
 #include <rathole/io/task.hpp>
 
 #include <asio/any_io_executor.hpp>
 
 #include <cstddef>
-#include <cstdint>
-#include <functional>
 #include <memory>
-#include <span>
 #include <string>
 
 namespace rathole::embed {
@@ -24,10 +22,6 @@ struct datagram_listener_body;
 
 /// An owner of what stands behind a `datagram_listener`.
 using datagram_listener_pointer = std::shared_ptr<datagram_listener_body>;
-
-/// Stores a datagram from a visitor where the receiver wants it; returns how many bytes it stored.
-using take_function = std::move_only_function<std::size_t(const udp_endpoint& from,
-                                                          std::span<const std::uint8_t> payload)>;
 
 // Unless they say otherwise, these functions may be called by any thread.
 

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <rathole/core/udp_endpoint.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <span>
+
+namespace rathole::embed {
+
+/// Stores a datagram from a visitor where the caller of `datagram_listener::async_receive_from`
+/// wants it; returns how many bytes it stored.
+using take_function = std::move_only_function<std::size_t(const udp_endpoint& from,
+                                                          std::span<const std::uint8_t> payload)>;
+
+}  // namespace rathole::embed
