@@ -39,6 +39,14 @@ class udp_tunnel : public tunnel_in_process {
     co_return out;
   }
 
+  /// Ends the server, and the client if the tunnel has one, and waits for that.
+  asio::awaitable<void> finish(bool has_client = true) {
+    if (has_client && !client_ended) of_client().shutdown();
+    of_server().shutdown();
+    const auto ended = [&] { return server_ended && (client_ended || !has_client); };
+    co_await until(ended);
+  }
+
  private:
   asio::io_context& context_;
 };
@@ -141,6 +149,7 @@ TEST_SUITE("datagram_listener") {
         CHECK_EQ(web.stats().received, web.stats().sent);
         CHECK_EQ(web.stats().dropped, 0);
         CHECK_EQ(web.stats().unsent, 0);
+        co_await tunnel.finish();
       };
       run(context, test());
     }
@@ -179,6 +188,7 @@ TEST_SUITE("datagram_listener") {
       std::string answer(100, '\0');
       const auto size = co_await visitor.async_receive(asio::buffer(answer), use_awaitable);
       CHECK_EQ(text_of(answer, size), "good night");
+      co_await tunnel.finish();
     };
     run(context, test());
   }
@@ -222,6 +232,7 @@ TEST_SUITE("datagram_listener") {
       const auto is_cancelled_too = [&] { return ended[0].has_value(); };
       co_await until(is_cancelled_too);
       CHECK_EQ(ended[0]->first, asio::error::operation_aborted);
+      co_await tunnel.finish();
     };
     run(context, test());
   }
@@ -250,6 +261,7 @@ TEST_SUITE("datagram_listener") {
       co_await visitor.async_send(asio::buffer("more", 4), use_awaitable);
       CHECK_EQ(co_await web.async_receive_from(asio::buffer(room), from, use_awaitable), 4);
       CHECK_EQ(web.stats().received, 3);
+      co_await tunnel.finish();
     };
     run(context, test());
   }
@@ -283,6 +295,7 @@ TEST_SUITE("datagram_listener") {
       co_await web.async_send_to(asio::buffer("e", 1), same, use_awaitable);
       CHECK_EQ(co_await visitor.async_receive(asio::buffer(room), use_awaitable), 1);
       CHECK_EQ(room[0], 'e');
+      co_await tunnel.finish();
     };
     run(context, test());
   }
@@ -324,6 +337,8 @@ TEST_SUITE("datagram_listener") {
       SUBCASE("when the client ends") {
         web->async_receive_from(asio::buffer(room), from, done);
         tunnel.destroy_client();
+        const auto client_has_ended = [&] { return tunnel.client_ended.has_value(); };
+        co_await until(client_has_ended);
         const auto has_ended = [&] { return ended.size() == 1; };
         co_await until(has_ended);
         web->async_receive_from(asio::buffer(room), from, done);
@@ -331,6 +346,7 @@ TEST_SUITE("datagram_listener") {
         co_await until(both_ended);
       }
       for (const auto ec : ended) CHECK_EQ(ec, asio::error::operation_aborted);
+      co_await tunnel.finish();
     };
     run(context, test());
   }
@@ -363,6 +379,7 @@ TEST_SUITE("datagram_listener") {
       third.reset();
       stream_listener.reset();
       co_await ask(visitor, "still served");
+      co_await tunnel.finish();
     };
     run(context, test());
   }
@@ -430,6 +447,7 @@ TEST_SUITE("datagram_listener") {
     }
     context.stop();
     on_server.join();
+    run(context, tunnel.finish(false));
     busy.reset();
     on_handlers.join();
   }
