@@ -6,6 +6,7 @@
 #include <rathole/embed/operation.hpp>
 #include <rathole/embed/stream_operations.hpp>
 #include <rathole/io/udp/endpoint.hpp>
+#include <rathole/version.hpp>
 
 #include <asio/any_io_executor.hpp>
 #include <asio/buffer.hpp>
@@ -17,7 +18,7 @@
 #include <string>
 #include <utility>
 
-namespace rathole {
+namespace rathole::inline RATHOLE_ABI {
 
 /// What a listener for datagrams has done so far; see `datagram_listener::stats`.
 using embed::datagram_stats;
@@ -115,4 +116,4 @@ class datagram_listener {
   embed::datagram_listener_pointer body_;
 };
 
-}  // namespace rathole
+}  // namespace rathole::inline RATHOLE_ABI

@@ -10,5 +10,6 @@
 #endif
 
 #include <rathole/embed/impl/client_operations.hpp>
+#include <rathole/embed/impl/datagram_operations.hpp>
 #include <rathole/embed/impl/server_operations.hpp>
 #include <rathole/embed/impl/stream_operations.hpp>

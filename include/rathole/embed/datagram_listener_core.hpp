@@ -8,6 +8,7 @@
 #include <rathole/embed/operation.hpp>
 #include <rathole/embed/take_function.hpp>
 #include <rathole/protocol/messages.hpp>
+#include <rathole/version.hpp>
 
 #include <asio/cancellation_type.hpp>
 #include <asio/error.hpp>
@@ -22,7 +23,7 @@
 #include <system_error>
 #include <utility>
 
-namespace rathole::embed {
+namespace rathole::embed::inline RATHOLE_ABI {
 
 /// The datagrams of a UDP service that the program itself serves, between the client and the calls
 /// of `datagram_listener`. It lives on the control plane, as all its functions do except `stats`. It
@@ -124,4 +125,4 @@ class datagram_listener_core final : public client_side::datagram_receiver,
   std::atomic<std::uint64_t> unsent_ = 0;
 };
 
-}  // namespace rathole::embed
+}  // namespace rathole::embed::inline RATHOLE_ABI

@@ -8,6 +8,7 @@
 #include <rathole/embed/stream_operations.hpp>
 #include <rathole/embed/take_function.hpp>
 #include <rathole/io/task.hpp>
+#include <rathole/version.hpp>
 
 #include <asio/any_io_executor.hpp>
 
@@ -15,7 +16,7 @@
 #include <memory>
 #include <string>
 
-namespace rathole::embed {
+namespace rathole::embed::inline RATHOLE_ABI {
 
 class client_core;
 struct datagram_listener_body;
@@ -47,7 +48,7 @@ RATHOLE_DECL void close(const datagram_listener_pointer& what);
 /// Returns what the listener has done.
 RATHOLE_DECL datagram_stats stats_of(const datagram_listener_pointer& what);
 
-}  // namespace rathole::embed
+}  // namespace rathole::embed::inline RATHOLE_ABI
 
 #if !RATHOLE_SEPARATE_COMPILATION
 #include <rathole/embed/impl/datagram_operations.hpp>

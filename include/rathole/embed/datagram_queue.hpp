@@ -3,6 +3,7 @@
 #include <rathole/core/byte_buffer.hpp>
 #include <rathole/core/bytes.hpp>
 #include <rathole/core/udp_endpoint.hpp>
+#include <rathole/version.hpp>
 
 #include <algorithm>
 #include <cassert>
@@ -10,7 +11,7 @@
 #include <deque>
 #include <new>
 
-namespace rathole::embed {
+namespace rathole::embed::inline RATHOLE_ABI {
 
 /// The most bytes that a UDP datagram over IPv4 carries.
 inline constexpr std::size_t max_datagram_size = 65'507;
@@ -91,4 +92,4 @@ class datagram_queue {
   bool was_long_ = false;
 };
 
-}  // namespace rathole::embed
+}  // namespace rathole::embed::inline RATHOLE_ABI

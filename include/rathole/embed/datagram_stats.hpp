@@ -1,9 +1,11 @@
 #pragma once
 
+#include <rathole/version.hpp>
+
 #include <cstddef>
 #include <cstdint>
 
-namespace rathole::embed {
+namespace rathole::embed::inline RATHOLE_ABI {
 
 /// The default number of bytes of datagrams that wait to be received by the program.
 inline constexpr std::size_t default_datagram_backlog = std::size_t{1} << 20;
@@ -21,4 +23,4 @@ struct datagram_stats {
   std::uint64_t unsent = 0;
 };
 
-}  // namespace rathole::embed
+}  // namespace rathole::embed::inline RATHOLE_ABI

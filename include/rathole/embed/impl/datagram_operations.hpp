@@ -7,6 +7,7 @@
 #include <rathole/embed/datagram_operations.hpp>
 #include <rathole/embed/impl/to_outside.hpp>
 #include <rathole/embed/operation.hpp>
+#include <rathole/version.hpp>
 
 #include <asio/post.hpp>
 
@@ -16,7 +17,7 @@
 #include <system_error>
 #include <utility>
 
-namespace rathole::embed {
+namespace rathole::embed::inline RATHOLE_ABI {
 
 /// What stands behind a `datagram_listener`.
 struct datagram_listener_body {
@@ -81,4 +82,4 @@ RATHOLE_DECL datagram_stats stats_of(const datagram_listener_pointer& what) {
   return what->core->stats();
 }
 
-}  // namespace rathole::embed
+}  // namespace rathole::embed::inline RATHOLE_ABI
