@@ -1,11 +1,11 @@
-#include <rathole/app/log/escape.hpp>
+#include <rathole/text/escape.hpp>
 
 #include <doctest/doctest.h>
 
 #include <string>
 #include <string_view>
 
-namespace rathole::app {
+namespace rathole::text {
 namespace {
 
 using namespace std::string_view_literals;
@@ -58,4 +58,4 @@ TEST_CASE("printable: a whole line keeps its backslashes and loses its control c
 }
 
 }  // namespace
-}  // namespace rathole::app
+}  // namespace rathole::text

@@ -1,5 +1,5 @@
-#include <rathole/app/log/client_failure.hpp>
 #include <rathole/app/log/server_failure.hpp>
+#include <rathole/text/client_failure.hpp>
 
 #include <doctest/doctest.h>
 
@@ -10,6 +10,9 @@
 #include <system_error>
 
 namespace rathole::app {
+
+using text::failure_text;
+
 namespace {
 
 using config::transport_kind;

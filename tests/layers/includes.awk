@@ -16,10 +16,11 @@ BEGIN {
   sees["transport"] = below4 " io"
   sees["client"] = below4 " io transport"
   sees["server"] = below4 " io transport"
-  sees["embed"] = below4 " io transport client server"
-  sees["app"] = below4 " io transport client server embed"
+  sees["text"] = below4 " io transport client server"
+  sees["embed"] = below4 " io transport client server text"
+  sees["app"] = below4 " io transport client server text embed umbrella"
   sees["sim"] = "core crypto protocol io"
-  sees["umbrella"] = below4 " io transport client server embed"
+  sees["umbrella"] = below4 " io transport client server text embed"
 
   # So do the rooms of io; each sees io/task.hpp and io/concepts.hpp, too.
   room_sees["socket"] = ""; room_sees["run"] = ""
@@ -28,7 +29,7 @@ BEGIN {
   room_sees["relay"] = "socket run poll time"; room_sees["stream"] = "socket run time"
   room_sees["files"] = "socket run poll time"
 
-  drivers = "io transport client server embed app sim umbrella"
+  drivers = "io transport client server text embed app sim umbrella"
   home["asio"] = drivers
   home["toml++"] = "config/parse"
   home["botan"] = "crypto/botan tls"; home["openssl"] = "tls"

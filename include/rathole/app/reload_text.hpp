@@ -1,7 +1,5 @@
 #pragma once
 
-#include <rathole/app/log/advice.hpp>
-#include <rathole/app/log/escape.hpp>
 #include <rathole/app/log/logger.hpp>
 #include <rathole/app/log/text.hpp>
 #include <rathole/config/diff.hpp>

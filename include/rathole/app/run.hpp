@@ -3,7 +3,6 @@
 #include <rathole/app/cli.hpp>
 #include <rathole/app/fd_limit.hpp>
 #include <rathole/app/load_file.hpp>
-#include <rathole/app/log/advice.hpp>
 #include <rathole/app/log/client_log.hpp>
 #include <rathole/app/log/logger.hpp>
 #include <rathole/app/log/server_log.hpp>

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <rathole/app/log/escape.hpp>
+#include <rathole/app/log/text.hpp>
 #include <rathole/client/events.hpp>
 #include <rathole/core/observer.hpp>
 #include <rathole/server/events.hpp>

@@ -1,8 +1,8 @@
 #pragma once
 
 #include <rathole/app/load_file.hpp>
-#include <rathole/app/log/escape.hpp>
 #include <rathole/app/log/logger.hpp>
+#include <rathole/app/log/text.hpp>
 #include <rathole/app/mode.hpp>
 #include <rathole/app/reload_text.hpp>
 #include <rathole/app/start_report.hpp>

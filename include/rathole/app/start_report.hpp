@@ -1,7 +1,7 @@
 #pragma once
 
-#include <rathole/app/log/escape.hpp>
 #include <rathole/app/log/logger.hpp>
+#include <rathole/app/log/text.hpp>
 #include <rathole/config/problem.hpp>
 #include <rathole/config/source.hpp>
 #include <rathole/config/types.hpp>

@@ -3,7 +3,6 @@
 #include <rathole/app/instance_observer.hpp>
 #include <rathole/app/instance_set.hpp>
 #include <rathole/app/lifecycle.hpp>
-#include <rathole/app/log/advice.hpp>
 #include <rathole/app/log/logger.hpp>
 #include <rathole/app/log/text.hpp>
 #include <rathole/app/mode.hpp>

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <rathole/app/log/escape.hpp>
+#include <rathole/app/log/text.hpp>
 #include <rathole/core/time.hpp>
 #include <rathole/io/socket/descriptor.hpp>
 #include <rathole/io/task.hpp>

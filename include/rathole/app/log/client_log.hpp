@@ -1,6 +1,5 @@
 #pragma once
 
-#include <rathole/app/log/client_failure.hpp>
 #include <rathole/app/log/logger.hpp>
 #include <rathole/app/log/repeat_limiter.hpp>
 #include <rathole/app/log/text.hpp>
@@ -10,6 +9,7 @@
 #include <rathole/core/observer_check.hpp>
 #include <rathole/io/resolve/host_lookup.hpp>
 #include <rathole/protocol/authenticate.hpp>
+#include <rathole/text/client_failure.hpp>
 
 #include <cstdint>
 #include <optional>
@@ -19,6 +19,8 @@
 #include <system_error>
 
 namespace rathole::app {
+
+using text::failure_text;
 
 /// Lines of one cause, such as a server that is down, that one service has in a minute.
 inline constexpr std::uint64_t max_failure_lines = 3;

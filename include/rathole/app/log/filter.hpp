@@ -1,6 +1,6 @@
 #pragma once
 
-#include <rathole/app/log/escape.hpp>
+#include <rathole/app/log/text.hpp>
 
 #include <algorithm>
 #include <array>

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <rathole/app/log/advice.hpp>
 #include <rathole/app/log/text.hpp>
 #include <rathole/server/events.hpp>
 #include <rathole/server/refusals.hpp>
@@ -33,7 +32,7 @@ inline std::string failure_text(const server_side::handshake_failed& e) {
   const config::transport& with = e.settings.transport;
   const std::error_code& error = e.error;
   if (error.category() == protocol::wire_protocol_category()) {
-    return wire_protocol_text(error, with.kind, config::side::server);
+    return to_string(text::explain_wire_protocol(error, with.kind, config::side::server));
   }
   const std::string text = error.message();
   if (error.category() == websocket::refusal_category()) {

@@ -1,13 +1,12 @@
 #pragma once
 
-#include <rathole/app/log/escape.hpp>
-#include <rathole/config/key.hpp>
 #include <rathole/core/address.hpp>
-#include <rathole/core/address_list.hpp>
 #include <rathole/core/time.hpp>
 #include <rathole/protocol/udp_counters.hpp>
+#include <rathole/text/advice.hpp>
+#include <rathole/text/escape.hpp>
+#include <rathole/text/format.hpp>
 
-#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -17,20 +16,17 @@
 
 namespace rathole::app {
 
-/// Returns an address as a log line shows it.
-inline std::string escaped(const address& at) { return escape(to_string(at)); }
-
-/// Returns a list of addresses as a log line shows it.
-inline std::string escaped(const address_list& at) {
-  std::string out;
-  for (const address& each : at) out += (out.empty() ? "" : ", ") + escaped(each);
-  return out;
-}
-
-/// Returns the name of a service, as a part of a key, as a log line shows it.
-inline std::string escaped_key(std::string_view service) {
-  return escape(config::quote_key(service));
-}
+using text::dial_advice;
+using text::end_text;
+using text::escape;
+using text::escaped;
+using text::escaped_key;
+using text::listen_advice;
+using text::max_shown_text;
+using text::noise_advice;
+using text::printable;
+using text::start_failure_text;
+using text::to_text;
 
 /// Returns the context of a log line about a service.
 inline std::string service_context(std::string_view service) {
@@ -40,18 +36,6 @@ inline std::string service_context(std::string_view service) {
 /// Returns the context of a log line about a connection from `peer`.
 inline std::string connection_context(const address& peer) {
   return "connection{addr=" + escaped(peer) + '}';
-}
-
-/// Returns a duration in milliseconds, or in seconds if it is at least one second: `450ms`, `1s`,
-/// `1.25s`.
-inline std::string to_text(duration delay) {
-  const auto count = std::chrono::round<std::chrono::milliseconds>(delay).count();
-  if (count < 1000) return std::to_string(count) + "ms";
-  std::string text = std::to_string(count / 1000);
-  std::string fraction = std::to_string(1000 + count % 1000).substr(1);
-  fraction.erase(fraction.find_last_not_of('0') + 1);
-  if (!fraction.empty()) text += '.' + fraction;
-  return text + 's';
 }
 
 /// Returns the end of a line about a failed attempt that will be repeated after `delay`.

@@ -1,23 +1,40 @@
 #pragma once
 
-#include <rathole/app/log/text.hpp>
 #include <rathole/config/types.hpp>
 #include <rathole/config/validate.hpp>
 #include <rathole/core/address_list.hpp>
 #include <rathole/core/error.hpp>
 #include <rathole/io/resolve/host_lookup.hpp>
 #include <rathole/protocol/detect_protocol.hpp>
+#include <rathole/text/format.hpp>
 #include <rathole/websocket/error.hpp>
 
 #include <string>
 #include <string_view>
 #include <system_error>
 #include <type_traits>
+#include <utility>
 
-// The advice at the end of log lines and errors, which says what to check. Each function returns
-// text that begins with "; ", or an empty text.
+// The advice at the end of log lines and errors, which says what to check. Each function named
+// `..._advice` returns text that begins with "; ", or an empty text.
 
-namespace rathole::app {
+namespace rathole::text {
+
+/// Says why something failed, and what to do about it.
+struct explanation {
+  /// What failed, and why.
+  std::string what;
+  /// What to check or to change: text that begins with "; ", or an empty text.
+  std::string advice = {};
+
+  /// Returns the advice as a text of its own.
+  [[nodiscard]] std::string remedy() const {
+    return advice.starts_with("; ") ? advice.substr(2) : advice;
+  }
+};
+
+/// Returns both parts in one line.
+inline std::string to_string(const explanation& both) { return both.what + both.advice; }
 
 /// Returns advice for an address that cannot be listened on.
 inline std::string listen_advice(const std::error_code& error) {
@@ -84,10 +101,10 @@ inline std::string dial_advice(const std::error_code& error, const std::string& 
   return is_place ? "; see `" + key + '`' : std::string();
 }
 
-/// Returns a text that says which protocol a peer speaks where this side, `where`, has the
-/// transport `type`, and which key to check.
-inline std::string wire_protocol_text(const std::error_code& error, config::transport_kind type,
-                                      config::side where) {
+/// Says which protocol a peer speaks where this side, `where`, has the transport `type`, and which
+/// key to check.
+inline explanation explain_wire_protocol(const std::error_code& error, config::transport_kind type,
+                                         config::side where) {
   const char* spoken = "something else";
   const char* of_peer = nullptr;
   switch (static_cast<protocol::wire_protocol>(error.value())) {
@@ -112,13 +129,14 @@ inline std::string wire_protocol_text(const std::error_code& error, config::tran
   const bool is_server = where == config::side::server;
   const std::string here = is_server ? "server" : "client";
   const std::string there = is_server ? "client" : "server";
-  std::string text = "the " + there + " speaks " + spoken + ", but `" + here +
+  std::string what = "the " + there + " speaks " + spoken + ", but `" + here +
                      ".transport.type` is `" + config::name_of(type) + '`';
   const bool is_same = of_peer != nullptr && std::string_view(of_peer) == config::name_of(type);
   if (type == config::transport_kind::websocket && (is_same || std::string_view(spoken) == "TLS")) {
-    return text + "; `transport.type` and `websocket.tls` must be the same on both sides";
+    return {std::move(what),
+            "; `transport.type` and `websocket.tls` must be the same on both sides"};
   }
-  return text + "; `transport.type` must be the same on both sides";
+  return {std::move(what), "; `transport.type` must be the same on both sides"};
 }
 
 /// Returns advice on what the two sides must agree on for the handshake of `value`, for a side that
@@ -179,4 +197,4 @@ inline std::string certificate_advice(const std::error_code& error) {
   return {};
 }
 
-}  // namespace rathole::app
+}  // namespace rathole::text

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace rathole::app {
+namespace rathole::text {
 
 /// The longest name or address in a log line, in bytes.
 inline constexpr std::size_t max_shown_text = 128;
@@ -85,4 +85,4 @@ inline std::string printable(std::string_view line) {
   return out;
 }
 
-}  // namespace rathole::app
+}  // namespace rathole::text
