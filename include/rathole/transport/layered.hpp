@@ -1,13 +1,11 @@
 #pragma once
 
-#include <rathole/io/run/stop_action.hpp>
 #include <rathole/io/stream/layered_stream.hpp>
-#include <rathole/io/stream/lingering_close.hpp>
-#include <rathole/io/time/step_alarm.hpp>
 #include <rathole/transport/concepts.hpp>
+#include <rathole/transport/layer_handshake.hpp>
 
+#include <concepts>
 #include <stop_token>
-#include <system_error>
 #include <utility>
 
 namespace rathole::transport {
@@ -49,8 +47,8 @@ class layered {
     deadline.step_done(runtime().now());
     auto layer = factory_.client_layer();
     if (!layer) co_return failure(layer.error());
-    co_return co_await run_handshake(stream(runtime(), std::move(*dialled), std::move(*layer)),
-                                     deadline, std::move(stop));
+    stream fresh(runtime(), std::move(*dialled), std::move(*layer));
+    co_return co_await layer_handshake(runtime(), std::move(fresh), deadline, std::move(stop));
   }
 
   /// Returns an acceptor of bare connections; see `Transport`.
@@ -65,36 +63,12 @@ class layered {
     if (!carried) co_return failure(carried.error());
     auto layer = factory_.server_layer();
     if (!layer) co_return failure(layer.error());
-    co_return co_await run_handshake(stream(runtime(), std::move(*carried), std::move(*layer)),
-                                     deadline, std::move(stop));
+    stream fresh(runtime(), std::move(*carried), std::move(*layer));
+    co_return co_await layer_handshake(runtime(), std::move(fresh), deadline, std::move(stop));
   }
 
  private:
-  /// Returns `closed_in_handshake` for all errors that mean a closed connection. Whether the peer
-  /// closes or resets it depends only on what the peer had not read yet.
-  static std::error_code end_of_handshake(const std::error_code& error) {
-    const bool is_closed = error == errc::end_of_stream || error == errc::truncated ||
-                           error == std::errc::connection_reset || error == std::errc::broken_pipe;
-    return is_closed ? make_error_code(errc::closed_in_handshake) : error;
-  }
-
   static_assert(std::same_as<typename Below::stream, typename runtime_type::stream>);
-
-  io::task<stream> run_handshake(stream fresh, step_deadline deadline, std::stop_token stop) {
-    const auto close = [&fresh] { fresh.close(); };
-    const io::stop_action on_stop(stop, runtime().get_executor(), close);
-    if (stop.stop_requested()) co_return failure(errc::stopped);
-    const io::step_alarm<runtime_type> on_timeout(runtime(), deadline, close);
-    const auto done = co_await fresh.handshake(deadline);
-    if (!done) {
-      // The lingering close lets the peer read our alert with the reason of the failure.
-      if (fresh.is_open() && done.error() != errc::end_of_stream) {
-        co_await io::lingering_close(runtime(), fresh.next(), deadline.at());
-      }
-      co_return failure(on_timeout.explain(end_of_handshake(done.error())));
-    }
-    co_return std::move(fresh);
-  }
 
   Below below_;
   F factory_;

@@ -1,15 +1,12 @@
 #pragma once
 
-#include <rathole/io/run/stop_action.hpp>
-#include <rathole/io/stream/machine_driver.hpp>
-#include <rathole/io/time/step_alarm.hpp>
-#include <rathole/proxy/any_proxy.hpp>
+#include <rathole/proxy/settings.hpp>
 #include <rathole/proxy/unreachable.hpp>
+#include <rathole/transport/proxy_handshake.hpp>
 #include <rathole/transport/tcp.hpp>
 
 #include <optional>
 #include <stop_token>
-#include <system_error>
 #include <utility>
 
 namespace rathole::transport {
@@ -73,25 +70,8 @@ class proxied {
     auto dialled = co_await direct_.connect(proxy_->proxy, deadline, stop);
     if (!dialled) co_return failure(proxy::unreachable(dialled.error()));
     deadline.step_done(runtime().now());
-    const auto close = [&dialled] { dialled->close(); };
-    const io::stop_action on_stop(stop, runtime().get_executor(), close);
-    const io::step_alarm<R> on_timeout(runtime(), deadline, close);
-    proxy::any_proxy machine(*proxy_, to);
-    io::machine_driver<proxy::any_proxy, stream, R> driver(runtime(), *dialled, machine);
-    const auto connected = co_await driver.next();
-    if (!connected) {
-      const std::error_code why = on_timeout.explain(connected.error());
-      const bool is_closed = why == errc::end_of_stream || why == std::errc::connection_reset;
-      if (is_closed) co_return failure(proxy::unreachable(errc::end_of_stream));
-      if (why == errc::timed_out) co_return failure(proxy::unreachable(why));
-      // A response in another protocol must be distinguished from one of the server behind the
-      // proxy.
-      if (why == errc::malformed_http) co_return failure(errc::malformed_proxy_answer);
-      co_return failure(why);
-    }
-    // The proxy's address says nothing about the server, so the name stays what is dialled again.
-    dialled->set_peer(to);
-    co_return std::move(*dialled);
+    co_return co_await proxy_handshake(runtime(), std::move(*dialled), *proxy_, to, deadline,
+                                       std::move(stop));
   }
 
   tcp<R> direct_;
