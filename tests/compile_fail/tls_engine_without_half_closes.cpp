@@ -18,6 +18,7 @@ struct engine {
   result<void> send(rathole::byte_view in, rathole::byte_buffer& wire);
   result<void> close(rathole::byte_buffer& wire);
   rathole::phase state() const;
+  rathole::tls::session_summary summary() const;
 #ifdef VALID
   bool half_closes() const;
 #endif

@@ -130,6 +130,22 @@ TEST_CASE_TEMPLATE("engines: one direction ends alone", E, both_openssl, botan_t
   CHECK(both.server.error == std::error_code());
 }
 
+TEST_CASE_TEMPLATE("engines: the summary names version, cipher suite and certificate", E,
+                   both_openssl, botan_to_openssl, openssl_to_botan) {
+  E both;
+  CHECK(both.client.layer.summary() == "");
+  both.exchange();
+  const std::string client = both.client.layer.summary();
+  CAPTURE(client);
+  CHECK(client.starts_with("TLS"));
+  CHECK(client.contains("AES") != client.contains("CHACHA20"));
+  CHECK(client.contains(", certificate of "));
+  CHECK(client.contains("server.test"));
+  CHECK(client.contains(", valid until 20"));
+  CHECK_FALSE(both.server.layer.summary().contains("certificate"));
+  CHECK(summary_of(both.client.layer) == client);
+}
+
 TEST_CASE("engines: OpenSSL on both sides negotiates TLS 1.3") {
   both_openssl both;
   both.exchange();

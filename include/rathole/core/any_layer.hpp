@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 
 namespace rathole {
@@ -37,6 +38,8 @@ class any_layer {
   result<void> poll(time_point now, byte_buffer& wire) { return held_->poll(now, wire); }
   /// Returns when `poll` is due; see `TimedLayer`.
   [[nodiscard]] std::optional<time_point> deadline() const { return held_->deadline(); }
+  /// Returns what its handshake agreed on; see `summary_of`.
+  [[nodiscard]] std::string summary() const { return held_->summary(); }
 
  private:
   struct base {
@@ -49,6 +52,7 @@ class any_layer {
     virtual phase state() const = 0;
     virtual result<void> poll(time_point, byte_buffer&) = 0;
     virtual std::optional<time_point> deadline() const = 0;
+    virtual std::string summary() const = 0;
   };
 
   template <Layer L>
@@ -71,6 +75,7 @@ class any_layer {
       if constexpr (TimedLayer<L>) return layer.deadline();
       return std::nullopt;
     }
+    std::string summary() const override { return summary_of(layer); }
     L layer;
   };
 

@@ -8,6 +8,7 @@
 #include <concepts>
 #include <cstddef>
 #include <optional>
+#include <string>
 
 namespace rathole {
 
@@ -84,5 +85,13 @@ concept TimedLayer = Layer<L> && requires(L& l, const L& cl, time_point now, byt
   { l.poll(now, wire) } -> std::same_as<result<void>>;
   { cl.deadline() } -> std::same_as<std::optional<time_point>>;
 };
+
+/// Returns what the handshake of `layer` agreed on, as a text for people, if the layer has a
+/// function `summary` that says it; otherwise an empty text. The peer may choose parts of the text.
+template <Layer L>
+std::string summary_of(const L& layer) {
+  if constexpr (requires { layer.summary(); }) return layer.summary();
+  return {};
+}
 
 }  // namespace rathole

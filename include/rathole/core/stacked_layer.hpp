@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <string>
 #include <system_error>
 #include <utility>
 
@@ -91,6 +92,13 @@ class stacked_layer {
       if (other) out = std::min(out.value_or(*other), *other);
     }
     return out;
+  }
+
+  /// Returns what the handshakes agreed on; see `summary_of`.
+  [[nodiscard]] std::string summary() const {
+    const std::string upper = summary_of(upper_);
+    const std::string lower = summary_of(lower_);
+    return upper.empty() || lower.empty() ? upper + lower : upper + ", " + lower;
   }
 
  private:

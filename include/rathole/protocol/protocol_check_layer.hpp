@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <system_error>
 #include <utility>
 
@@ -83,6 +84,9 @@ class protocol_check_layer {
   {
     return error_ ? std::nullopt : inside_.deadline();
   }
+
+  /// Returns what the handshake agreed on; see `summary_of`.
+  [[nodiscard]] std::string summary() const { return summary_of(inside_); }
 
  private:
   L inside_;

@@ -5,6 +5,7 @@
 #include <rathole/core/layer.hpp>
 #include <rathole/core/result.hpp>
 #include <rathole/tls/identity.hpp>
+#include <rathole/tls/session_summary.hpp>
 #include <rathole/tls/trust.hpp>
 
 #include <concepts>
@@ -40,6 +41,7 @@ namespace rathole::tls {
 ///   sent its own close_notify in reply.
 /// * `half_closes()` returns whether one direction can end alone. It does not change once the
 ///   handshake is complete.
+/// * `summary()` returns what the completed handshake agreed on.
 template <class E>
 concept TlsEngine =
     std::movable<E> && std::copyable<typename E::client_setup> &&
@@ -61,6 +63,7 @@ concept TlsEngine =
       { e.close(wire) } -> std::same_as<result<void>>;
       { ce.state() } -> std::same_as<phase>;
       { ce.half_closes() } -> std::same_as<bool>;
+      { ce.summary() } -> std::same_as<session_summary>;
     };
 
 }  // namespace rathole::tls

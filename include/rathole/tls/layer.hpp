@@ -2,11 +2,13 @@
 
 #include <rathole/core/layer.hpp>
 #include <rathole/tls/engine.hpp>
+#include <rathole/tls/session_summary.hpp>
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <system_error>
 #include <utility>
 
@@ -82,6 +84,11 @@ class layer {
 
   /// Returns the phase of the layer.
   [[nodiscard]] phase state() const { return error_ ? phase::closed : engine_.state(); }
+
+  /// Returns version, cipher suite and the peer's certificate; see `summary_of`.
+  [[nodiscard]] std::string summary() const {
+    return state() == phase::handshaking ? std::string() : to_string(engine_.summary());
+  }
 
   /// Returns the engine, for example to ask which version was negotiated.
   [[nodiscard]] const E& engine() const { return engine_; }

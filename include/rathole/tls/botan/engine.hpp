@@ -7,13 +7,17 @@
 #include <rathole/tls/host_name.hpp>
 
 #include <botan/tls_callbacks.h>
+#include <botan/tls_ciphersuite.h>
 #include <botan/tls_client.h>
 #include <botan/tls_exceptn.h>
 #include <botan/tls_extensions.h>
 #include <botan/tls_handshake_msg.h>
 #include <botan/tls_server.h>
+#include <botan/tls_session.h>
+#include <botan/tls_version.h>
 #include <botan/version.h>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -68,6 +72,8 @@ class botan_engine {
   [[nodiscard]] bool half_closes() const { return connection_->half_closes(); }
   /// Returns whether the handshake resumed an earlier session.
   [[nodiscard]] bool resumed() const { return connection_->resumed(); }
+  /// Returns what the handshake agreed on; see `TlsEngine`.
+  [[nodiscard]] session_summary summary() const { return connection_->summary(); }
 
  private:
   struct client_end {
@@ -117,6 +123,15 @@ class botan_engine {
     }
     [[nodiscard]] bool half_closes() const { return half_closes_; }
     [[nodiscard]] bool resumed() const { return active_ && !certificate_seen_; }
+    [[nodiscard]] session_summary summary() const {
+      session_summary out{version_.to_string(), suite_name(suite_)};
+      const auto chain = channel_->peer_cert_chain();
+      if (chain.empty()) return out;
+      out.subject = chain.front().subject_dn().to_string();
+      const auto end = chain.front().not_after().to_std_timepoint();
+      out.expires = std::chrono::floor<std::chrono::days>(end);
+      return out;
+    }
 
    private:
     void tls_session_activated() override { active_ = true; }
@@ -143,6 +158,7 @@ class botan_engine {
       app_->append(data);
     }
     void tls_session_established(const Botan::TLS::Session_Summary& session) override {
+      note_session(session);
       half_closes_ = !session.version().is_pre_tls_13();
     }
     bool tls_peer_closed_connection() override { return false; }
@@ -165,7 +181,10 @@ class botan_engine {
     void tls_record_received(std::uint64_t, const std::uint8_t data[], std::size_t size) override {
       app_->append({data, size});
     }
-    bool tls_session_established(const Botan::TLS::Session&) override { return true; }
+    bool tls_session_established(const Botan::TLS::Session& session) override {
+      note_session(session);
+      return true;
+    }
     void tls_verify_cert_chain(const std::vector<Botan::X509_Certificate>& chain,
                                const std::vector<std::shared_ptr<const Botan::OCSP::Response>>&,
                                const std::vector<Botan::Certificate_Store*>&, Botan::Usage_Type,
@@ -179,6 +198,21 @@ class botan_engine {
       }
     }
 #endif
+
+    template <class Session>
+    void note_session(const Session& session) {
+      version_ = session.version();
+      suite_ = session.ciphersuite_code();
+    }
+
+    static std::string suite_name(std::uint16_t code) {
+      const auto suite = Botan::TLS::Ciphersuite::by_id(code);
+#if BOTAN_VERSION_MAJOR >= 3
+      return suite ? suite->to_string() : std::string();
+#else
+      return suite.to_string();
+#endif
+    }
 
     [[nodiscard]] bool announces_no_name() const {
       const auto* client = std::get_if<client_end>(&end_);
@@ -276,6 +310,8 @@ class botan_engine {
     byte_buffer* wire_ = nullptr;
     /// Why the connection failed, if the reason is not what Botan threw.
     std::error_code reason_;
+    Botan::TLS::Protocol_Version version_;
+    std::uint16_t suite_ = 0;
     bool active_ = false;
     bool peer_ended_ = false;
     bool ended_ = false;

@@ -3,6 +3,7 @@
 #include <rathole/tls/engine.hpp>
 #include <rathole/tls/host_name.hpp>
 #include <rathole/tls/openssl/bio.hpp>
+#include <rathole/tls/openssl/certificate.hpp>
 #include <rathole/tls/openssl/setup.hpp>
 
 #include <openssl/ssl.h>
@@ -118,6 +119,15 @@ class openssl_engine {
   [[nodiscard]] const char* version() const { return SSL_get_version(ssl()); }
   /// Returns OpenSSL's name of the negotiated cipher suite.
   [[nodiscard]] const char* suite() const { return SSL_get_cipher_name(ssl()); }
+  /// Returns what the handshake agreed on; see `TlsEngine`.
+  [[nodiscard]] session_summary summary() const {
+    session_summary out{version(), suite()};
+    if (const X509* const shown = SSL_get0_peer_certificate(ssl())) {
+      out.subject = openssl_subject(*shown);
+      out.expires = openssl_expiry(*shown);
+    }
+    return out;
+  }
 
  private:
   /// The largest content of a record (RFC 8446 section 5.1), in bytes.
