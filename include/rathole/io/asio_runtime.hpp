@@ -24,6 +24,7 @@
 #include <stop_token>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 namespace rathole::io {
 
@@ -66,12 +67,24 @@ class asio_runtime {
   /// be called on the thread of the runtime that was given the workers.
   asio_runtime worker() const { return workers_ ? asio_runtime(workers_->next()) : *this; }
 
+  /// Returns the addresses that `name` stands for, with its port, in the order that the system
+  /// prefers. Fails with `errc::host_not_found` or an error of `lookup_category`, with
+  /// `errc::timed_out` at the deadline, and with `errc::stopped` as soon as `stop` is requested.
+  task<std::vector<address>> resolve(const address& name, time_point deadline,
+                                     std::stop_token stop) {
+    const auto found = co_await find_endpoints(name, deadline, std::move(stop));
+    if (!found) co_return failure(found.error());
+    std::vector<address> out;
+    for (const auto& each : *found) out.push_back(to_address(each));
+    co_return std::move(out);
+  }
+
   /// Resolves `to` and dials its addresses as `dial_plan` says; see `Runtime`. The first
   /// established connection is used. If all attempts fail, the error is that of the last one.
   task<tcp_stream> connect(const address& to, const socket_options& options, time_point deadline,
                            std::stop_token stop) {
     if (stop.stop_requested()) co_return failure(errc::stopped);
-    auto resolved = co_await resolve(to, deadline, stop);
+    auto resolved = co_await find_endpoints(to, deadline, stop);
     if (!resolved) co_return failure(resolved.error());
     endpoints found = std::move(*resolved);
     dialler dial(get_executor(), in_dial_order(std::move(found), options.prefer_ipv6));
@@ -89,7 +102,7 @@ class asio_runtime {
   /// `Runtime`. If none can be bound, the error is that of the last one.
   task<tcp_acceptor> listen(const address& at, const socket_options& options = {},
                             std::stop_token stop = {}) {
-    auto found = co_await resolve(at, time_point::max(), stop);
+    auto found = co_await find_endpoints(at, time_point::max(), stop);
     if (!found) co_return failure(found.error());
     std::error_code last = make_error_code(errc::host_not_found);
     for (const auto& endpoint : *found) {
@@ -106,7 +119,7 @@ class asio_runtime {
   /// Resolves `at` and binds the first address that can be bound, as `open_bound` says; see
   /// `Runtime`. If none can be bound, the error is that of the last one.
   task<udp_socket> bind_udp(const address& at, std::stop_token stop) {
-    auto found = co_await resolve(at, time_point::max(), stop);
+    auto found = co_await find_endpoints(at, time_point::max(), stop);
     if (!found) co_return failure(found.error());
     std::error_code last = make_error_code(errc::host_not_found);
     for (const auto& endpoint : *found) {
@@ -125,7 +138,7 @@ class asio_runtime {
   /// one, the error is that of the last one.
   task<udp_socket> connect_udp(const address& to, udp_connect_options options, time_point deadline,
                                std::stop_token stop) {
-    auto found = co_await resolve(to, deadline, stop);
+    auto found = co_await find_endpoints(to, deadline, stop);
     if (!found) co_return failure(found.error());
     std::error_code last = make_error_code(errc::host_not_found);
     for (const auto& endpoint : in_dial_order(std::move(*found), options.prefer_ipv6)) {
@@ -147,7 +160,7 @@ class asio_runtime {
     co_await dial.wait();
   }
 
-  task<endpoints> resolve(const address& name, time_point deadline, std::stop_token stop) {
+  task<endpoints> find_endpoints(const address& name, time_point deadline, std::stop_token stop) {
     // The rest may succeed or fail without waiting, so the fair turn is taken here.
     if (turn_budget::of(get_executor()).is_spent()) co_await next_turn(get_executor());
     if (stop.stop_requested()) co_return failure(errc::stopped);

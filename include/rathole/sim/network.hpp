@@ -212,9 +212,10 @@ class network {
                                      on.operations);
   }
 
-  /// Lets lookups of `name` for a UDP socket remain without an answer until `until`.
+  /// Lets lookups of `name` for a UDP socket, and by `runtime::resolve`, remain without an answer
+  /// until `until`.
   void silence_name(const std::string& name, time_point until) { silent_names_[name] = until; }
-  /// Returns until when lookups of `name` for a UDP socket remain without an answer.
+  /// Returns until when these lookups of `name` remain without an answer.
   [[nodiscard]] time_point silent_until(const std::string& name) const {
     const auto found = silent_names_.find(name);
     return found == silent_names_.end() ? time_point::min() : found->second;

@@ -14,6 +14,7 @@
 #include <memory>
 #include <stop_token>
 #include <utility>
+#include <vector>
 
 namespace rathole::sim {
 
@@ -63,6 +64,14 @@ class runtime {
   };
   /// Returns the random source of the host.
   host_rng rng() { return host_rng(host_->rng); }
+
+  /// Returns the address that `name` stands for, with its port. Fails with `errc::host_not_found`,
+  /// with `errc::timed_out` at the deadline if the lookup remains without an answer (see
+  /// `network::silence_name`), and with `errc::stopped`.
+  io::task<std::vector<address>> resolve(const address& name, time_point deadline,
+                                         std::stop_token stop) {
+    return resolve(*this, name, deadline, std::move(stop));
+  }
 
   /// Dials `to`; see `io::Runtime`. Fails with `errc::host_not_found`, `errc::timed_out`,
   /// `errc::stopped`, or an error of the connection.
@@ -129,6 +138,22 @@ class runtime {
     }
     co_return datagram_socket(*self.network_, std::move(*box), *peer, self.network_->in_use(),
                               any_peer_port);
+  }
+
+  static io::task<std::vector<address>> resolve(runtime self, address name, time_point deadline,
+                                                std::stop_token stop) {
+    const time_point silent_until = self.network_->silent_until(name.host);
+    if (silent_until > self.now()) {
+      const time_point until = std::min(silent_until, deadline);
+      co_await io::sleep_until(self, until, stop);
+    }
+    if (stop.stop_requested()) co_return failure(errc::stopped);
+    if (silent_until > self.now()) co_return failure(errc::timed_out);
+    const auto found = self.network_->endpoint_of(*self.host_, name);
+    if (!found) co_return failure(found.error());
+    std::vector<address> out;
+    out.push_back(to_address(*found));
+    co_return std::move(out);
   }
 
   static io::task<stream> connect(runtime self, address to, io::socket_options options,
