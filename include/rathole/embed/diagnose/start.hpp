@@ -1,0 +1,50 @@
+#pragma once
+
+#include <rathole/config/types.hpp>
+#include <rathole/core/error.hpp>
+#include <rathole/embed/diagnose/client_check.hpp>
+#include <rathole/embed/diagnose/diagnosis.hpp>
+#include <rathole/embed/diagnose/run_steps.hpp>
+#include <rathole/embed/diagnose/server_check.hpp>
+#include <rathole/io/asio_runtime.hpp>
+#include <rathole/io/run/async_run.hpp>
+
+#include <asio/error.hpp>
+#include <asio/io_context.hpp>
+
+#include <functional>
+#include <memory>
+#include <stop_token>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+
+namespace rathole::embed {
+
+/// A function that receives the result of a diagnosis.
+using diagnosis_handler = std::move_only_function<void(std::error_code, diagnosis)>;
+
+/// Starts the diagnosis of `settings`, `config::client` or `config::server`, in `context`, which one
+/// thread runs, and calls `done` there when it has ended. A request of `stop`, which must be made on
+/// that thread, ends it with `asio::error::operation_aborted`. Throws `std::bad_alloc` if it cannot
+/// be started.
+template <class Block>
+void start_diagnosis(asio::io_context& context, Block settings, diagnose_options options,
+                     std::stop_source stop, diagnosis_handler done) {
+  using check_type =
+      std::conditional_t<std::is_same_v<Block, config::client>, client_check<io::asio_runtime>,
+                         server_check<io::asio_runtime>>;
+  auto check = std::make_shared<check_type>(io::asio_runtime(context), std::move(settings),
+                                            std::move(options), stop.get_token());
+  auto work = run_steps(check);
+  auto finish = [check = std::move(check), done = std::move(done)](std::error_code error) mutable {
+    if (error == errc::stopped) error = asio::error::operation_aborted;
+    diagnosis found = check->steps().take();
+    // Closes what it holds before the caller learns of the end.
+    check.reset();
+    done(error, std::move(found));
+  };
+  io::async_run(context.get_executor(), std::move(work), std::move(stop), std::move(finish));
+}
+
+}  // namespace rathole::embed
