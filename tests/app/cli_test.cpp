@@ -40,6 +40,14 @@ TEST_CASE("command line: options and operands are parsed into a request") {
       {{"--", "-s.toml"}, {.config = "-s.toml"}},
       {{"demo"}, {.demo = true}},
       {{"demo", "--once"}, {.demo = true, .once = true}},
+      {{"diagnose", "c.toml"}, {.config = "c.toml", .diagnose = true}},
+      {{"diagnose", "c.toml", "-c"}, {.config = "c.toml", .as_client = true, .diagnose = true}},
+      {{"-s", "diagnose", "c.toml"}, {.config = "c.toml", .as_server = true, .diagnose = true}},
+      {{"diagnose", "--client", "--authenticate", "c.toml"},
+       {.config = "c.toml", .as_client = true, .diagnose = true, .authenticate = true}},
+      {{"diagnose", "diagnose"}, {.config = "diagnose", .diagnose = true}},
+      {{"./diagnose"}, {.config = "./diagnose"}},
+      {{"--", "diagnose"}, {.config = "diagnose"}},
   };
   for (const auto& [words, asked] : examples) {
     CAPTURE(words.back());
@@ -51,6 +59,8 @@ TEST_CASE("command line: options and operands are parsed into a request") {
     CHECK(got.asked->check == asked.check);
     CHECK(got.asked->demo == asked.demo);
     CHECK(got.asked->once == asked.once);
+    CHECK(got.asked->diagnose == asked.diagnose);
+    CHECK(got.asked->authenticate == asked.authenticate);
     CHECK(got.out + got.err == "");
   }
 }
@@ -96,6 +106,16 @@ TEST_CASE("command line: usage errors go to standard error with status 2") {
       {{"--genkey", "x448"}, "x448"},
       {{"--genkey", "--check"}, "no other options"},
       {{"--genkey", "demo"}, "no other options"},
+      {{"--genkey", "diagnose"}, "no other options"},
+      {{"diagnose"}, "./diagnose"},
+      {{"-s", "diagnose"}, "./diagnose"},
+      {{"--check", "diagnose"}, "./diagnose"},
+      {{"--check", "diagnose", "c.toml"}, "./diagnose"},
+      {{"c.toml", "diagnose", "d.toml"}, "./diagnose"},
+      {{"demo", "diagnose", "c.toml"}, "./d"},
+      {{"diagnose", "-s", "-c", "c.toml"}, "--client"},
+      {{"diagnose", "a.toml", "b.toml"}, "b.toml"},
+      {{"--authenticate", "c.toml"}, "--authenticate"},
       {{"c.toml", "--genkey"}, "exclude each other"},
   };
   for (const auto& [words, message] : examples) {

@@ -30,6 +30,10 @@ struct arguments {
   bool demo = false;
   /// Whether the demonstration fetches its own page and ends (`--once`).
   bool once = false;
+  /// Whether to find out step by step what happens when the configuration is started (`diagnose`).
+  bool diagnose = false;
+  /// Whether the diagnosis of a client tries its tokens (`--authenticate`).
+  bool authenticate = false;
   /// The curve for which to print a pair of keys (`--genkey`), if any.
   std::optional<std::string> genkey = {};
 };
@@ -46,7 +50,7 @@ namespace rathole::app::detail::inline RATHOLE_ABI {
 
 /// The text at the end of the help.
 inline constexpr const char* help_footer =
-    "A configuration file named demo is given as ./demo.\n\n"
+    "A configuration file named demo or diagnose is given as ./demo or ./diagnose.\n\n"
     "Environment:\n"
     "  RATHOLE_LOG, else RUST_LOG, else `log` in the file\n"
     "                              What to log: error, warn, info (default), debug, trace, off, "
@@ -57,14 +61,16 @@ inline constexpr const char* help_footer =
     "nothing.\n"
     "SIGINT and SIGTERM let active connections finish; a second one ends them.\n\n"
     "Exit status:\n"
-    "  0  stopped by a signal; with --check, the file can be used, perhaps with warnings\n"
-    "  1  the file has errors, or the program cannot start\n"
+    "  0  stopped by a signal; with --check, the file can be used, perhaps with warnings; with\n"
+    "     diagnose, every step worked\n"
+    "  1  the file has errors, or the program cannot start, or a step of diagnose failed\n"
     "  2  the command line is wrong, or the file is right but asks for a part that this program\n"
     "     does not contain";
 
 /// The usage text.
 inline constexpr const char* usage =
     "Usage: rathole [OPTIONS] CONFIG\n       rathole --genkey [CURVE]\n"
+    "       rathole diagnose [--server|--client] [--authenticate] CONFIG\n"
     "       rathole demo [--once]";
 
 /// Formats the help with our own usage text.
@@ -102,6 +108,16 @@ class command_line {
                   ->expected(0, 1)
                   ->check(CLI::IsMember({"", "x25519"}));
     if (!transport::built_in::noise) genkey_->group("");
+    diagnose_ = app_.add_subcommand(
+        "diagnose",
+        "Show step by step what happens when CONFIG is started, and what to do about it");
+    diagnose_->add_option("CONFIG", diagnosed_, "The path to the configuration file")
+        ->type_name("");
+    auto* as_server = diagnose_->add_flag("-s,--server", out_.as_server, "Diagnose the server");
+    auto* as_client = diagnose_->add_flag("-c,--client", out_.as_client, "Diagnose the client");
+    as_server->excludes(as_client);
+    diagnose_->add_flag("--authenticate", out_.authenticate,
+                        "Try the token of each service, which displaces a client that serves it");
     demo_ = app_.add_subcommand("demo", "Show a tunnel on this machine; needs no configuration");
     demo_->add_flag("--once", out_.once, "Fetch the page through the tunnel, compare it, and exit");
   }
@@ -139,12 +155,13 @@ class command_line {
   /// nothing is.
   std::string inconsistency() {
     out_.demo = demo_->parsed();
+    out_.diagnose = diagnose_->parsed();
     if (genkey_->count() != 0 && !out_.config.empty()) {
       return "CONFIG and --genkey exclude each other";
     }
     const bool has_mode = out_.as_server || out_.as_client || out_.check;
     if (genkey_->count() != 0) {
-      if (out_.demo || has_mode) return "--genkey takes no other options";
+      if (out_.demo || out_.diagnose || has_mode) return "--genkey takes no other options";
       if (!transport::built_in::noise) {
         return "--genkey: noise keys are not built into this program";
       }
@@ -153,6 +170,13 @@ class command_line {
     }
     if (out_.demo && (has_mode || !out_.config.empty())) {
       return "demo takes no configuration; a file of that name is given as ./demo";
+    }
+    if (out_.diagnose) {
+      if (out_.check || out_.demo || !out_.config.empty() || diagnosed_.empty()) {
+        return "diagnose takes one CONFIG and no --check; a file of that name is given as "
+               "./diagnose";
+      }
+      out_.config = diagnosed_;
     }
     if (!out_.demo && out_.config.empty()) return "CONFIG is required";
     return {};
@@ -165,6 +189,8 @@ class command_line {
   CLI::Option* genkey_ = nullptr;
   std::string curve_;
   CLI::App* demo_ = nullptr;
+  CLI::App* diagnose_ = nullptr;
+  std::string diagnosed_;
 };
 
 }  // namespace rathole::app::detail::inline RATHOLE_ABI

@@ -2,6 +2,7 @@
 
 #include <rathole/app/cli.hpp>
 #include <rathole/app/demo.hpp>
+#include <rathole/app/diagnose.hpp>
 #include <rathole/app/log/journal.hpp>
 #include <rathole/app/run.hpp>
 #include <rathole/version.hpp>
@@ -40,6 +41,7 @@ inline int main(int argc, char** argv) {
     if (asked->genkey) return generate_key(std::cout);
 #endif
     if (asked->demo) return demo(asked->once, std::cout, std::cerr).run();
+    if (asked->diagnose) return diagnose(*asked, std::cout, std::cerr);
     if (asked->check) return check(*asked, std::cout, std::cerr);
     return run(*asked, std::cerr);
   } catch (const std::exception& error) {

@@ -1,0 +1,72 @@
+#pragma once
+
+#include <rathole/app/cli.hpp>
+#include <rathole/app/log/text.hpp>
+#include <rathole/app/mode.hpp>
+#include <rathole/app/run.hpp>
+#include <rathole/config/problem.hpp>
+#include <rathole/config/types.hpp>
+#include <rathole/diagnose.hpp>
+#include <rathole/io/run/run_context.hpp>
+
+#include <asio/io_context.hpp>
+
+#include <cstdlib>
+#include <ostream>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+namespace rathole::app {
+
+namespace detail {
+
+/// What the program says after a diagnosis that tried no token.
+inline constexpr std::string_view untried_tokens =
+    "No token was tried: `--authenticate` does that, and displaces a client that serves now.\n";
+
+/// Diagnoses the settings `block`, and writes each step to `out` as soon as it has ended. Returns
+/// the exit status.
+template <class Block>
+int diagnose_block(const Block& block, bool authenticate, std::ostream& out) {
+  asio::io_context context(1);
+  diagnose_options options;
+  options.authenticate = authenticate;
+  bool asked_for_service = false;
+  options.on_step = [&](const diagnosis_step& step) {
+    asked_for_service |= step.name == "service" && step.result == step_result::ok;
+    out << to_string(step) << std::endl;
+  };
+  int status = EXIT_FAILURE;
+  async_diagnose(context, block, std::move(options), [&](std::error_code error, diagnosis found) {
+    if (!error && found.passed()) status = EXIT_SUCCESS;
+    if (error) out << "Error: " << error.message() << '\n';
+  });
+  io::run_context(context);
+  if (asked_for_service) out << untried_tokens;
+  return status;
+}
+
+}  // namespace detail
+
+/// Implements `diagnose`: writes to `out` what happens, step by step, when the program starts with
+/// the file; see `async_diagnose`. Errors and warnings of the file go to `err`. Returns 0 if every
+/// step worked, and otherwise 1.
+inline int diagnose(const arguments& asked, std::ostream& out, std::ostream& err) {
+  const auto file = detail::load_or_explain(asked.config, err);
+  if (!file) return EXIT_FAILURE;
+  const auto mode = select_mode(asked.as_server, asked.as_client, file->settings);
+  if (!mode) {
+    err << "Error: " << mode.error() << " (" << printable(asked.config) << ")\n";
+    return EXIT_FAILURE;
+  }
+  for (const config::problem& each : file->warnings) {
+    err << printable(config::to_string(each)) << '\n';
+  }
+  if (*mode == config::side::server) {
+    return detail::diagnose_block(*file->settings.server, false, out);
+  }
+  return detail::diagnose_block(*file->settings.client, asked.authenticate, out);
+}
+
+}  // namespace rathole::app
