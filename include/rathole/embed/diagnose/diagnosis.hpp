@@ -100,7 +100,7 @@ inline const char* name_of(step_result result) {
 /// milliseconds, name, subject and text in columns. The lines are safe for a terminal.
 inline std::string to_string(const diagnosis_step& step) {
   constexpr std::size_t result_width = 9;
-  constexpr std::size_t time_width = 9;
+  constexpr std::size_t time_width = 10;
   constexpr std::size_t name_width = 14;
   constexpr std::size_t longest_text = 1024;
   std::string took;
