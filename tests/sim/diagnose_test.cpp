@@ -205,7 +205,11 @@ TEST_CASE("diagnosis: the server lacks a service, which shows without a token") 
   CHECK(found.steps[6].name == "service");
   CHECK(found.steps[6].subject == "web");
   CHECK(found.steps[6].result == step_result::ok);
-  check_failed(of_client(tunnel, true), "authenticate", errc::service_not_exist, {});
+  const diagnosis tried = of_client(tunnel, true);
+  INFO(to_string(tried));
+  REQUIRE(tried.steps.size() == 8);
+  CHECK(step(tried, "authenticate").error == errc::service_not_exist);
+  CHECK(tried.steps[6].result == step_result::ok);
 }
 
 TEST_CASE("diagnosis: only authentication shows a wrong token, and no text has it") {
@@ -265,6 +269,7 @@ TEST_CASE("diagnosis: settings that cannot be used are named, and skip what need
   CHECK(step(found, "handshake").text == "not done, because `settings` failed");
   CHECK(step(found, "local").result == step_result::ok);
 
+  tunnel.client_settings.transport.kind = config::transport_kind::tcp;
   tunnel.client_settings.services.push_back(tunnel.client_settings.services.front());
   const diagnosis contradictory = of_client(tunnel);
   CHECK(names(contradictory) == std::vector<std::string>{"settings"});
@@ -296,7 +301,7 @@ TEST_CASE("diagnosis: it can be stopped at every moment, and leaves nothing behi
       CHECK(tunnel.world.net().in_use().streams == 0);
       CHECK(tunnel.world.net().in_use().timers == 0);
     }
-    CHECK(moments > 20);
+    CHECK(moments > 15);
   }
 }
 
