@@ -1,5 +1,5 @@
 // expect: w.wipe()
-#include <rathole/io/relay/shared_buffer.hpp>
+#include <rathole/io/relay/thread_buffer.hpp>
 
 struct unwiped {
   bool empty() const;
