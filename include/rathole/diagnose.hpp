@@ -5,6 +5,7 @@
 #include <rathole/embed/diagnose/start.hpp>
 #include <rathole/io/run/detached_thread.hpp>
 #include <rathole/io/run/run_context.hpp>
+#include <rathole/version.hpp>
 
 #include <asio/associated_cancellation_slot.hpp>
 #include <asio/associated_executor.hpp>
@@ -23,7 +24,7 @@
 #include <system_error>
 #include <utility>
 
-namespace rathole {
+namespace rathole::inline RATHOLE_ABI {
 
 namespace embed {
 
@@ -132,4 +133,4 @@ auto async_diagnose(const Executor& ex, Block settings, Token&& token) {
   return async_diagnose(ex, std::move(settings), diagnose_options(), std::forward<Token>(token));
 }
 
-}  // namespace rathole
+}  // namespace rathole::inline RATHOLE_ABI

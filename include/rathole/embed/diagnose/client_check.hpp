@@ -10,13 +10,14 @@
 #include <rathole/embed/diagnose/settings_step.hpp>
 #include <rathole/io/concepts.hpp>
 #include <rathole/transport/prepare.hpp>
+#include <rathole/version.hpp>
 
 #include <stop_token>
 #include <string>
 #include <system_error>
 #include <utility>
 
-namespace rathole::embed {
+namespace rathole::embed::inline RATHOLE_ABI {
 
 /// Performs the steps of a client's diagnosis in the runtime `R`, which must also have the function
 /// `resolve` of `io::asio_runtime`; see `run_steps`.
@@ -161,4 +162,4 @@ class client_check {
   server_link<R> link_;
 };
 
-}  // namespace rathole::embed
+}  // namespace rathole::embed::inline RATHOLE_ABI

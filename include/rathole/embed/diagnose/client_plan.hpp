@@ -12,13 +12,14 @@
 #include <rathole/proxy/unreachable.hpp>
 #include <rathole/text/advice.hpp>
 #include <rathole/text/client_failure.hpp>
+#include <rathole/version.hpp>
 
 #include <cstddef>
 #include <string>
 #include <system_error>
 #include <utility>
 
-namespace rathole::embed {
+namespace rathole::embed::inline RATHOLE_ABI {
 
 /// The kind of a step of a client's diagnosis.
 enum class client_step {
@@ -115,4 +116,4 @@ inline text::explanation explain(const config::client& settings, const client_ac
   return why;
 }
 
-}  // namespace rathole::embed
+}  // namespace rathole::embed::inline RATHOLE_ABI

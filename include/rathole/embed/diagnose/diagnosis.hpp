@@ -2,6 +2,7 @@
 
 #include <rathole/core/time.hpp>
 #include <rathole/text/escape.hpp>
+#include <rathole/version.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -12,7 +13,7 @@
 #include <system_error>
 #include <vector>
 
-namespace rathole {
+namespace rathole::inline RATHOLE_ABI {
 
 /// How a step of a diagnosis ended.
 enum class step_result {
@@ -128,4 +129,4 @@ inline std::string to_string(const diagnosis& all) {
   return lines;
 }
 
-}  // namespace rathole
+}  // namespace rathole::inline RATHOLE_ABI

@@ -4,12 +4,13 @@
 #include <rathole/core/time.hpp>
 #include <rathole/embed/diagnose/diagnosis.hpp>
 #include <rathole/io/task.hpp>
+#include <rathole/version.hpp>
 
 #include <cstddef>
 #include <memory>
 #include <utility>
 
-namespace rathole::embed {
+namespace rathole::embed::inline RATHOLE_ABI {
 
 /// Performs all steps of `check`, a `client_check` or `server_check`, one after the other, and
 /// reports each as soon as it has ended. Fails with `errc::stopped` if the check was stopped.
@@ -35,4 +36,4 @@ io::task<void> run_steps(std::shared_ptr<Check> check) {
   }
 }
 
-}  // namespace rathole::embed
+}  // namespace rathole::embed::inline RATHOLE_ABI

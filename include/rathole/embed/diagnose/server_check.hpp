@@ -13,6 +13,7 @@
 #include <rathole/io/time/alarm.hpp>
 #include <rathole/text/advice.hpp>
 #include <rathole/transport/prepare.hpp>
+#include <rathole/version.hpp>
 
 #include <cstddef>
 #include <optional>
@@ -22,7 +23,7 @@
 #include <utility>
 #include <vector>
 
-namespace rathole::embed {
+namespace rathole::embed::inline RATHOLE_ABI {
 
 /// What a step of a server's diagnosis does: it judges the settings, or listens on an address.
 struct server_action {
@@ -139,4 +140,4 @@ class server_check {
   std::vector<typename R::datagram_socket> sockets_;
 };
 
-}  // namespace rathole::embed
+}  // namespace rathole::embed::inline RATHOLE_ABI

@@ -20,6 +20,7 @@
 #include <rathole/transport/prepare.hpp>
 #include <rathole/transport/proxy_handshake.hpp>
 #include <rathole/transport/socket_options.hpp>
+#include <rathole/version.hpp>
 
 #include <array>
 #include <cstddef>
@@ -32,7 +33,7 @@
 #include <utility>
 #include <variant>
 
-namespace rathole::embed {
+namespace rathole::embed::inline RATHOLE_ABI {
 
 /// A connection to a server that is made step by step, as a client makes its control channels. Every
 /// operation has a deadline of its own from the client's settings, and fails with `errc::stopped` as
@@ -214,4 +215,4 @@ class server_link {
   std::optional<std::variant<bare_stream, layered_stream>> stream_;
 };
 
-}  // namespace rathole::embed
+}  // namespace rathole::embed::inline RATHOLE_ABI

@@ -9,6 +9,7 @@
 #include <rathole/tls/file_news.hpp>
 #include <rathole/transport/missing_part.hpp>
 #include <rathole/transport/prepare.hpp>
+#include <rathole/version.hpp>
 
 #include <memory>
 #include <optional>
@@ -16,7 +17,7 @@
 #include <utility>
 #include <vector>
 
-namespace rathole::embed {
+namespace rathole::embed::inline RATHOLE_ABI {
 
 /// The step that judges settings without a connection: contradictions, parts that are not built in,
 /// and files of keys and certificates. `Prepared` is what `transport::prepare` returns for them.
@@ -65,4 +66,4 @@ class settings_step {
   text::explanation why_;
 };
 
-}  // namespace rathole::embed
+}  // namespace rathole::embed::inline RATHOLE_ABI

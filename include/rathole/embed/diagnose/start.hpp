@@ -8,6 +8,7 @@
 #include <rathole/embed/diagnose/server_check.hpp>
 #include <rathole/io/asio_runtime.hpp>
 #include <rathole/io/run/async_run.hpp>
+#include <rathole/version.hpp>
 
 #include <asio/error.hpp>
 #include <asio/io_context.hpp>
@@ -19,7 +20,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace rathole::embed {
+namespace rathole::embed::inline RATHOLE_ABI {
 
 /// A function that receives the result of a diagnosis.
 using diagnosis_handler = std::move_only_function<void(std::error_code, diagnosis)>;
@@ -47,4 +48,4 @@ void start_diagnosis(asio::io_context& context, Block settings, diagnose_options
   io::async_run(context.get_executor(), std::move(work), std::move(stop), std::move(finish));
 }
 
-}  // namespace rathole::embed
+}  // namespace rathole::embed::inline RATHOLE_ABI

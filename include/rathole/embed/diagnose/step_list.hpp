@@ -3,6 +3,7 @@
 #include <rathole/core/time.hpp>
 #include <rathole/embed/diagnose/diagnosis.hpp>
 #include <rathole/text/advice.hpp>
+#include <rathole/version.hpp>
 
 #include <cstddef>
 #include <optional>
@@ -11,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-namespace rathole::embed {
+namespace rathole::embed::inline RATHOLE_ABI {
 
 /// The steps of a diagnosis and what they need of each other, without input or output. The owner
 /// performs the step that `next` returns, reports how it ended, and asks for the next one. A step
@@ -96,4 +97,4 @@ class step_list {
   diagnosis done_;
 };
 
-}  // namespace rathole::embed
+}  // namespace rathole::embed::inline RATHOLE_ABI
