@@ -24,9 +24,7 @@
 #include <system_error>
 #include <utility>
 
-namespace rathole::inline RATHOLE_ABI {
-
-namespace embed {
+namespace rathole::embed::inline RATHOLE_ABI {
 
 /// The settings of a client or of a server.
 template <class Block>
@@ -55,7 +53,9 @@ diagnosis_handler on_executor_of(Handler handler, const Executor& ex) {
   };
 }
 
-}  // namespace embed
+}  // namespace rathole::embed::inline RATHOLE_ABI
+
+namespace rathole::inline RATHOLE_ABI {
 
 /// Finds out what happens when a client or a server with `settings` starts, step by step; see
 /// `diagnosis_step`. A step that fails leaves out those that need it.

@@ -77,7 +77,9 @@ struct diagnose_options {
   std::function<void(const diagnosis_step&)> on_step = {};
 };
 
-namespace embed {
+}  // namespace rathole::inline RATHOLE_ABI
+
+namespace rathole::embed::inline RATHOLE_ABI {
 
 /// Returns `text` with spaces after it up to `width` bytes.
 inline std::string padded(std::string text, std::size_t width) {
@@ -95,7 +97,9 @@ inline const char* name_of(step_result result) {
   return "skipped";
 }
 
-}  // namespace embed
+}  // namespace rathole::embed::inline RATHOLE_ABI
+
+namespace rathole::inline RATHOLE_ABI {
 
 /// Returns a step as one line, or two if it has a remedy, without a line break at the end: result,
 /// milliseconds, name, subject and text in columns. The lines are safe for a terminal.
