@@ -25,7 +25,7 @@ class pool_run {
 
   /// Performs one random event.
   void step(fuzz_input& in) {
-    switch (in.below(8)) {
+    switch (in.below(9)) {
       case 0:
       case 1:
         visitors_[next_id_] = {.deadline = now_ + limits_.visitor_timeout,
@@ -53,6 +53,13 @@ class pool_run {
         const auto id = some_id(in);
         if (is_starting(id)) fail(visitors_[id]);
         pool_.start_failed(id, errc::end_of_stream);
+        break;
+      }
+      case 7: {
+        const auto id = some_id(in);
+        const bool was_starting = is_starting(id);
+        visitors_.erase(id);
+        check(pool_.visitor_left(id).has_value() == was_starting);
         break;
       }
       default:

@@ -67,6 +67,19 @@ class list_pool {
     }
   }
 
+  std::optional<std::uint64_t> visitor_left(std::uint64_t id) {
+    std::optional<std::uint64_t> out;
+    for (const visitor& v : visitors_) {
+      if (v.id == id && v.starting) out = v.channel;
+    }
+    std::erase_if(visitors_, [&](const visitor& v) { return v.id == id; });
+    std::erase_if(due_, [&](const pool_action& each) {
+      const auto* refused = std::get_if<protocol::refuse>(&each);
+      return refused && refused->visitor == id;
+    });
+    return out;
+  }
+
   void stop(std::error_code reason) {
     ended_ = reason;
     requests_.clear();
@@ -224,7 +237,7 @@ TEST_CASE("channel_pool matches a simple model and keeps its bounds, which may c
       const std::uint64_t oldest = next_id > 12 ? next_id - 12 : 0;
       const auto some_id = *rc::gen::inRange(oldest, next_id);
       const auto some_visitor = *rc::gen::inRange(0, 4) == 0 ? some_id : assigned.back();
-      switch (*rc::gen::inRange(0, 13)) {
+      switch (*rc::gen::inRange(0, 14)) {
         case 0:
         case 1:
         case 2:
@@ -252,6 +265,9 @@ TEST_CASE("channel_pool matches a simple model and keeps its bounds, which may c
           model.start_failed(some_visitor, dead);
           break;
         case 11:
+          RC_ASSERT(pool.visitor_left(some_visitor) == model.visitor_left(some_visitor));
+          break;
+        case 12:
           limits = any_limits();
           pool.set_limits(limits);
           model.set_limits(limits);
@@ -300,7 +316,7 @@ class pool_laws {
 
   /// Performs one random event.
   void step() {
-    switch (*rc::gen::inRange(0, 8)) {
+    switch (*rc::gen::inRange(0, 10)) {
       case 0:
       case 1:
         waiting_.insert(next_id_);
@@ -324,6 +340,16 @@ class pool_laws {
           pool_.start_failed(*visitor, dead);
           waiting_.insert(*visitor);
         }
+        break;
+      case 7:
+        if (starting_.empty()) break;
+        RC_ASSERT(pool_.visitor_left(starting_.begin()->first) == starting_.begin()->second);
+        starting_.erase(starting_.begin());
+        break;
+      case 8:
+        if (waiting_.empty()) break;
+        RC_ASSERT(!pool_.visitor_left(*waiting_.begin()));
+        waiting_.erase(waiting_.begin());
         break;
       default: now_ = std::max(now_, pool_.deadline().value_or(now_ + 1s)); break;
     }

@@ -188,6 +188,68 @@ TEST_CASE("channel_pool: a visitor whose traffic has started is forgotten") {
   CHECK(drain(pool).empty());
 }
 
+TEST_CASE("channel_pool: a visitor that leaves is forgotten, wherever it is") {
+  SUBCASE("while it waits") {
+    channel_pool pool(limits(0));
+    pool.visitor_arrived(1, start);
+    pool.visitor_arrived(2, start);
+    CHECK(drain(pool) == names{"request", "request"});
+    CHECK(pool.visitor_left(1) == std::nullopt);
+    CHECK(pool.waiting() == 1);
+    pool.channel_arrived(7);
+    CHECK(drain(pool) == names{"assign 2-7"});
+    CHECK(pool.visitor_left(1) == std::nullopt);
+    CHECK(pool.starting() == 1);
+  }
+  SUBCASE("while its channel is started, which the owner must then close") {
+    channel_pool pool = filled(limits(2));
+    pool.visitor_arrived(1, start);
+    CHECK(drain(pool) == names{"assign 1-100", "request"});
+    CHECK(pool.visitor_left(1) == 100);
+    CHECK(pool.starting() == 0);
+    pool.started(1);
+    pool.start_failed(1, dead);
+    CHECK(drain(pool).empty());
+    CHECK(pool.idle() == 1);
+    CHECK(pool.outstanding() == 1);
+  }
+  SUBCASE("while it waits again") {
+    channel_pool pool = filled(limits(1));
+    pool.visitor_arrived(1, start);
+    drain(pool);
+    pool.start_failed(1, dead);
+    CHECK(pool.visitor_left(1) == std::nullopt);
+    CHECK(pool.waiting() == 0);
+    CHECK(drain(pool).empty());
+  }
+  SUBCASE("before its refusal is polled") {
+    pool_limits bounds = limits(0);
+    bounds.max_waiting_visitors = 1;
+    channel_pool pool(bounds);
+    for (std::uint64_t i = 1; i <= 3; ++i) pool.visitor_arrived(i, start);
+    CHECK(pool.visitor_left(2) == std::nullopt);
+    CHECK(drain(pool) == names{"refuse 3", "request"});
+  }
+  SUBCASE("once the session has ended") {
+    channel_pool pool = filled(limits(1));
+    for (std::uint64_t i = 1; i <= 3; ++i) pool.visitor_arrived(i, start);
+    drain(pool);
+    pool.stop(dead);
+    CHECK(pool.visitor_left(1) == 100);
+    CHECK(pool.visitor_left(3) == std::nullopt);
+    CHECK(drain(pool) == names{"refuse 2"});
+  }
+  SUBCASE("and if it is unknown, nothing changes") {
+    channel_pool pool = filled(limits(1));
+    pool.visitor_arrived(1, start);
+    drain(pool);
+    pool.started(1);
+    CHECK(pool.visitor_left(1) == std::nullopt);
+    CHECK(pool.visitor_left(77) == std::nullopt);
+    CHECK(drain(pool).empty());
+  }
+}
+
 TEST_CASE("channel_pool: a visitor that waits too long expires") {
   pool_limits bounds = limits(0);
   bounds.visitor_timeout = 3s;

@@ -62,6 +62,20 @@ TEST_CASE("descriptor budget: a visitor needs a second descriptor for its channe
   CHECK(budget.admits_visitor());
 }
 
+TEST_CASE("descriptor budget: a connection of the program itself uses one descriptor") {
+  descriptor_budget budget(100);
+  budget.use = use(1, 5);
+  // 100 - 25 in reserve - 5: 70, and a new visitor needs two.
+  budget.use.in_process = 68;
+  CHECK(budget.use.total() == 73);
+  CHECK(budget.admits_visitor());
+  CHECK(budget.admits_dial(0));
+  ++budget.use.in_process;
+  CHECK_FALSE(budget.admits_visitor());
+  CHECK(budget.update(start));
+  CHECK(budget.idle_share() == 0);
+}
+
 TEST_CASE("descriptor budget: idle channels do not keep visitors out, and are closed for them") {
   descriptor_budget budget(100);
   budget.use = use(1, 5);

@@ -51,8 +51,13 @@ TEST_CASE("registry: a new session of a service replaces the old one") {
   REQUIRE(known.find_session(numbered(11)) != nullptr);
   CHECK(*known.find_session(numbered(11)) == 1);
 
+  REQUIRE(known.find_session_of(ssh) != nullptr);
+  CHECK(*known.find_session_of(ssh) == 1);
+
   CHECK(known.attach(ssh, numbered(13), 3) == 1);
   CHECK(known.find_session(numbered(11)) == nullptr);
+  REQUIRE(known.find_session_of(ssh) != nullptr);
+  CHECK(*known.find_session_of(ssh) == 3);
   REQUIRE(known.find_session(numbered(13)) != nullptr);
   CHECK(*known.find_session(numbered(13)) == 3);
   CHECK(*known.find_session(numbered(12)) == 2);
@@ -69,6 +74,7 @@ TEST_CASE("registry: a replaced session does not remove its successor") {
   CHECK(known.detach(ssh, numbered(12)) == std::nullopt);
   CHECK(known.detach(web, numbered(12)) == std::nullopt);
   CHECK(known.find_session(numbered(12)) == nullptr);
+  CHECK(known.find_session_of(ssh) == nullptr);
   CHECK(known.find_service(ssh) != nullptr);
 }
 
@@ -78,6 +84,7 @@ TEST_CASE("registry: erasing a service returns its session") {
   known.attach(ssh, numbered(11), 1);
   CHECK(known.erase(ssh) == 1);
   CHECK(known.find_session(numbered(11)) == nullptr);
+  CHECK(known.find_session_of(ssh) == nullptr);
 }
 
 TEST_CASE("registry: iteration visits every service once, with its session") {

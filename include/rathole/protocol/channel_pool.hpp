@@ -116,7 +116,7 @@ using pool_action = std::variant<assign, request_channel, refuse, expire, reject
 /// Upstream's clients thus see what upstream's server does: `size` requests at the start, and one
 /// for each visitor. The visitor that has waited longest is served first, with the oldest idle
 /// channel. Surplus idle channels are closed once no request is outstanding. Each visitor gets
-/// exactly one of: a channel that starts, `expire`, `refuse`, `abandon`.
+/// exactly one of: a channel that starts, `expire`, `refuse`, `abandon`; or it leaves before.
 ///
 /// `loss_pause` delays the replacement of idle channels that are lost in a row, and
 /// `unanswered_pause` that of requests that are not answered. Requests for visitors are never
@@ -148,6 +148,20 @@ class channel_pool {
     }
     waiting_.insert(next_ticket_, visitor, {next_ticket_, now, 0});
     ++next_ticket_;
+  }
+
+  /// Records that a visitor no longer wants a channel; the pool forgets it. Returns the channel
+  /// that is being started for it, which the owner must close. Has no effect on a visitor that the
+  /// pool does not know. Needs no memory.
+  std::optional<channel_id> visitor_left(visitor_id visitor) {
+    if (waiting_.erase(visitor)) return std::nullopt;
+    if (const auto found = starting_.find(visitor); found != starting_.end()) {
+      const channel_id out = found->second.channel;
+      starting_.erase(found);
+      return out;
+    }
+    std::erase_if(refused_, [visitor](const refuse& each) { return each.visitor == visitor; });
+    return std::nullopt;
   }
 
   /// Records that a data channel of the service's client has arrived, requested or not.

@@ -38,6 +38,8 @@ struct descriptor_use {
   std::size_t waiting = 0;
   /// Forwarded connections; each uses two descriptors.
   std::size_t forwards = 0;
+  /// Connections that the program itself holds the other end of; each uses one descriptor.
+  std::size_t in_process = 0;
   /// In a client: the UDP services, whose visitors share descriptors; they use none themselves.
   std::size_t udp_services = 0;
   /// In a client: visitors of UDP services; each has a socket.
@@ -45,7 +47,7 @@ struct descriptor_use {
 
   /// Returns the number of descriptors of all these.
   [[nodiscard]] constexpr std::size_t total() const {
-    return fixed + handshakes + idle + waiting + 2 * forwards + udp_visitors;
+    return fixed + handshakes + idle + waiting + 2 * forwards + in_process + udp_visitors;
   }
 
   /// Compares all members.
@@ -160,7 +162,7 @@ class descriptor_budget {
   [[nodiscard]] bool admits_dial(std::size_t own) const {
     const bool has_share = own >= std::max<std::size_t>(even_share(), 1);
     if (has_share && use.idle >= room() / 4) return false;
-    return 2 * (use.forwards + use.idle + 1) + use.udp_visitors <= room();
+    return 2 * (use.forwards + use.idle + 1) + use.in_process + use.udp_visitors <= room();
   }
 
   /// Returns how many visitors each UDP service of a client may have, at least one. A refusal by
@@ -187,7 +189,8 @@ class descriptor_budget {
   /// Returns how many descriptors cannot be taken back if `waiting` visitors wait: each of them
   /// will get a data channel, which may be one of the connections in a handshake.
   [[nodiscard]] std::size_t busy(std::size_t waiting) const {
-    return 2 * use.forwards + use.udp_visitors + waiting + std::max(waiting, use.handshakes);
+    return 2 * use.forwards + use.in_process + use.udp_visitors + waiting +
+           std::max(waiting, use.handshakes);
   }
 
   [[nodiscard]] std::size_t even_share() const {

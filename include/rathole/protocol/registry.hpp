@@ -32,6 +32,7 @@ concept ServiceRegistry =
       } -> std::same_as<std::optional<typename R::session_type>>;
       { registry.detach(key, key) } -> std::same_as<std::optional<typename R::session_type>>;
       { registry.find_session(key) } -> std::same_as<typename R::session_type*>;
+      { registry.find_session_of(key) } -> std::same_as<typename R::session_type*>;
       { registry.for_each(visit) } -> std::same_as<void>;
     };
 
@@ -95,6 +96,14 @@ class map_registry {
     const auto owner = owners_.find(session_key);
     if (owner == owners_.end()) return nullptr;
     return &services_.find(owner->second)->second.running->value;
+  }
+
+  /// Returns the session of the service with the digest `service`, or null; valid until the session
+  /// is replaced or ends.
+  [[nodiscard]] Session* find_session_of(const digest& service) {
+    const auto found = services_.find(service);
+    if (found == services_.end() || !found->second.running) return nullptr;
+    return &found->second.running->value;
   }
 
   /// Calls `visit` for every service, in unspecified order, with the service digest, the service,
