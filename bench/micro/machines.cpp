@@ -34,12 +34,14 @@ void control_handshake(benchmark::State& state) {
     protocol::hello_reader reader(now + 5s);
     pass_on(to_server, reader);
     benchmark::DoNotOptimize(reader.poll(now));
-    protocol::server_control server(nonce, protocol::session_key(token, nonce), 30s, now + 5s);
+    protocol::server_control server(nonce, true, 30s, now + 5s);
     server.transmit(to_client);
     pass_on(to_client, client);
     benchmark::DoNotOptimize(client.poll(now));
     client.transmit(to_server);
     pass_on(to_server, server);
+    benchmark::DoNotOptimize(server.poll(now));
+    if (protocol::client_proof(nonce, server.auth()).matches(token)) server.approve();
     benchmark::DoNotOptimize(server.poll(now));
     server.accept(now);
     server.transmit(to_client);

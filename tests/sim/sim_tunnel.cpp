@@ -17,10 +17,11 @@ using transport_type = transport::tcp<sim::runtime>;
 template <class Program, class Settings>
 class running final : public program {
  public:
-  template <class Prepare>
-  running(sim::world& world, std::string_view host, Settings settings, Prepare prepare)
+  template <class Prepare, class... Hooks>
+  running(sim::world& world, std::string_view host, Settings settings, Prepare prepare,
+          Hooks... hooks)
       : program(world, std::string(host)),
-        program_(make_transport(world, host, settings), settings, events) {
+        program_(make_transport(world, host, settings), settings, events, std::move(hooks)...) {
     prepare(program_);
     program_.async_run([state = state_](std::error_code ec) { state->ended = ec; });
   }
@@ -55,6 +56,9 @@ class running final : public program {
     return nullptr;
   }
 
+  [[nodiscard]] protocol::descriptor_use descriptors() const override {
+    return program_.descriptors();
+  }
   [[nodiscard]] std::size_t tasks() const override { return program_.tasks(); }
   void for_each_pool([[maybe_unused]] const pool_visitor& visit) const override {
     if constexpr (requires { program_.for_each_pool(visit); }) program_.for_each_pool(visit);
@@ -99,10 +103,11 @@ io::awaitable<void> service(sim::runtime on, io::task_group& group,
 
 }  // namespace
 
-std::unique_ptr<program> run_server(sim::world& world, std::string_view host, config::server is) {
+std::unique_ptr<program> run_server(sim::world& world, std::string_view host, config::server is,
+                                    std::shared_ptr<server_side::server_hooks> hooks) {
   using server_type = server_side::basic_server<transport_type, sim::recorder>;
-  return std::make_unique<running<server_type, config::server>>(world, host, std::move(is),
-                                                                [](server_type&) {});
+  return std::make_unique<running<server_type, config::server>>(
+      world, host, std::move(is), [](server_type&) {}, std::move(hooks));
 }
 
 std::unique_ptr<program> run_client(sim::world& world, std::string_view host, config::client is) {
@@ -124,7 +129,7 @@ sim_tunnel::sim_tunnel(std::uint64_t seed) : bench(seed) {
   client_settings.services[0].token = secret("correct horse");
 }
 
-void sim_tunnel::start_server() { server = run_server(world, "server", server_settings); }
+void sim_tunnel::start_server() { server = run_server(world, "server", server_settings, hooks); }
 
 void sim_tunnel::start_client() { client = run_client(world, "client", client_settings); }
 

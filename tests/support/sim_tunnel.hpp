@@ -7,7 +7,9 @@
 #include <rathole/client/events.hpp>
 #include <rathole/config/types.hpp>
 #include <rathole/protocol/channel_requests.hpp>
+#include <rathole/protocol/descriptor_budget.hpp>
 #include <rathole/server/events.hpp>
+#include <rathole/server/hooks.hpp>
 #include <rathole/sim/recorder.hpp>
 
 #include <cstddef>
@@ -43,6 +45,9 @@ class program {
   [[nodiscard]] virtual std::unique_ptr<program> successor(sim::world& world, std::string_view host,
                                                            const config::server& next) = 0;
 
+  /// Returns the descriptors that it counts.
+  [[nodiscard]] virtual protocol::descriptor_use descriptors() const = 0;
+
   /// Returns how many coroutines it runs.
   [[nodiscard]] virtual std::size_t tasks() const = 0;
 
@@ -72,7 +77,8 @@ class program {
   sim::recorder& events;
 };
 
-std::unique_ptr<program> run_server(sim::world& world, std::string_view host, config::server is);
+std::unique_ptr<program> run_server(sim::world& world, std::string_view host, config::server is,
+                                    std::shared_ptr<server_side::server_hooks> hooks = nullptr);
 std::unique_ptr<program> run_client(sim::world& world, std::string_view host, config::client is);
 
 /// A tunnel for the service "web" of host "client" (127.0.0.1:8080), reachable at server:5202
@@ -86,6 +92,8 @@ struct sim_tunnel {
   std::unique_ptr<program> client;
   config::server server_settings;
   config::client client_settings;
+  /// What the server asks.
+  std::shared_ptr<server_side::server_hooks> hooks = std::make_shared<server_side::server_hooks>();
 
   /// Starts the program. A previous one continues unless it was stopped.
   void start_server();

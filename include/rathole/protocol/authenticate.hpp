@@ -1,6 +1,7 @@
 #pragma once
 
 #include <rathole/core/bytes.hpp>
+#include <rathole/core/constant_time.hpp>
 #include <rathole/core/secret.hpp>
 #include <rathole/crypto/concepts.hpp>
 #include <rathole/crypto/sha256.hpp>
@@ -31,5 +32,23 @@ template <crypto::Hash H = crypto::sha256>
   hash.update(nonce);
   return hash.finish();
 }
+
+/// What a client sent to prove that it knows a token.
+class client_proof {
+ public:
+  /// Makes the proof `auth`, the client's Auth, in answer to the server's `nonce`.
+  client_proof(const digest& nonce, const digest& auth) : nonce_(nonce), auth_(auth) {}
+
+  /// Returns whether the client knows `token`. The time that this takes says nothing about the
+  /// client's Auth, and about `token` only its length.
+  template <crypto::Hash H = crypto::sha256>
+  [[nodiscard]] bool matches(const secret& token) const {
+    return constant_time_equal(session_key<H>(token, nonce_), auth_);
+  }
+
+ private:
+  digest nonce_;
+  digest auth_;
+};
 
 }  // namespace rathole::protocol

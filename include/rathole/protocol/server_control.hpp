@@ -2,7 +2,6 @@
 
 #include <rathole/core/byte_buffer.hpp>
 #include <rathole/core/bytes.hpp>
-#include <rathole/core/constant_time.hpp>
 #include <rathole/core/result.hpp>
 #include <rathole/core/time.hpp>
 #include <rathole/protocol/bincode.hpp>
@@ -19,7 +18,10 @@ namespace rathole::protocol {
 
 /// An event that `server_control` reports.
 enum class server_control_event {
-  /// The client knows the token. The owner must close the control channel that this one replaces,
+  /// The client's Auth has arrived; see `auth`. The owner must decide whether it proves that the
+  /// client may serve the service, and call `approve` or `refuse`, now or later.
+  auth_arrived,
+  /// The owner has approved the client. It must close the control channel that this one replaces,
   /// if any, and call `accept`.
   authenticated,
 };
@@ -30,17 +32,19 @@ enum class server_control_event {
 /// |---------------|-----------------|-------------------|---------------|-----------------------|
 /// | (start)       | service known   | Hello             | awaiting_auth |                       |
 /// | (start)       | service unknown | Hello, Ack        | failed        | service_not_exist     |
-/// | awaiting_auth | Auth, right     |                   | authenticated | authenticated         |
-/// | awaiting_auth | Auth, wrong     | Ack               | failed        | authentication_failed |
+/// | awaiting_auth | Auth            |                   | deciding      | auth_arrived          |
 /// | awaiting_auth | deadline        |                   | failed        | timed_out             |
+/// | deciding      | `approve`       |                   | authenticated | authenticated         |
+/// | deciding      | `refuse`        | Ack               | failed        | authentication_failed |
+/// | deciding      | deadline        |                   | failed        | timed_out             |
 /// | authenticated | `accept`        | Ack               | established   |                       |
 /// | established   | channel request | CreateDataChannel | established   |                       |
 /// | established   | heartbeat due   | HeartBeat         | established   |                       |
 ///
 /// It takes exactly the Auth. A client of wire version 1 sends nothing more; bytes after the Auth
-/// are taken and discarded, so that the owner keeps reading and sees the end of the stream. After
-/// an error the output that was queued before, which includes the Ack that rejects the client, must
-/// still be sent.
+/// are taken and discarded, so that the owner keeps reading and sees the end of the stream, also
+/// while it decides. After an error the output that was queued before, which includes the Ack that
+/// rejects the client, must still be sent.
 template <Codec C = bincode>
 class server_control {
  public:
@@ -51,22 +55,21 @@ class server_control {
   static constexpr std::size_t discarded_at_once = 256;
 
   /// Begins with the server's Hello. `nonce` must be fresh from a random source that is fit for
-  /// secrets. `expected_session_key` is empty if the service is unknown. `heartbeat_interval` is
-  /// the longest time without output once the channel is established; 0 means no heartbeats. The
-  /// Auth must arrive before `auth_deadline`.
-  server_control(const digest& nonce, const std::optional<digest>& expected_session_key,
-                 duration heartbeat_interval, time_point auth_deadline)
-      : expected_(expected_session_key.value_or(digest{})),
-        heartbeat_interval_(heartbeat_interval),
-        deadline_(auth_deadline) {
+  /// secrets. `is_known` says whether the server has the service. `heartbeat_interval` is the
+  /// longest time without output once the channel is established; 0 means no heartbeats. The Auth
+  /// must arrive, and the owner decide, before `auth_deadline`.
+  server_control(const digest& nonce, bool is_known, duration heartbeat_interval,
+                 time_point auth_deadline)
+      : heartbeat_interval_(heartbeat_interval), deadline_(auth_deadline) {
     out_.append(C::encode_hello({hello_kind::control, nonce}));
-    if (!expected_session_key) refuse(ack::service_not_exist, errc::service_not_exist);
+    if (!is_known) reject(ack::service_not_exist, errc::service_not_exist);
   }
 
   /// Returns how many bytes it accepts now; see `Machine`.
   [[nodiscard]] std::size_t wanted() const {
     switch (state_) {
       case state::awaiting_auth: return C::auth_size - in_.size();
+      case state::deciding:
       case state::authenticated:
       case state::established: return discarded_at_once;
       case state::failed: break;
@@ -85,20 +88,19 @@ class server_control {
   result<std::optional<event>> poll(time_point now) {
     switch (state_) {
       case state::awaiting_auth: {
-        if (in_.size() < C::auth_size) {
-          if (now >= *deadline_) return fail(errc::timed_out);
-          return std::nullopt;
-        }
+        if (in_.size() < C::auth_size) return wait(now);
         const result<digest> auth = C::decode_auth(in_.data());
         if (!auth) return fail(auth.error());
         in_.clear();
-        if (!constant_time_equal(*auth, expected_)) {
-          return refuse(ack::authentication_failed, errc::authentication_failed);
-        }
+        auth_ = *auth;
+        state_ = state::deciding;
+        return event::auth_arrived;
+      }
+      case state::deciding:
+        if (!is_approved_) return wait(now);
         deadline_.reset();
         state_ = state::authenticated;
         return event::authenticated;
-      }
       case state::authenticated: return std::nullopt;
       case state::established:
         if (deadline_ && now >= *deadline_) beat(now);
@@ -111,8 +113,29 @@ class server_control {
   /// Appends the bytes to be sent; see `Machine`.
   bool transmit(byte_buffer& out) { return out_.drain_into(out); }
 
-  /// Returns when the Auth or a heartbeat is due; see `Machine`.
+  /// Returns when the Auth, the owner's decision or a heartbeat is due; see `Machine`.
   [[nodiscard]] std::optional<time_point> deadline() const { return deadline_; }
+
+  /// Returns the client's Auth, which is also the session key if the client is approved. Valid from
+  /// the event `auth_arrived` on.
+  [[nodiscard]] const digest& auth() const {
+    assert(state_ != state::awaiting_auth);
+    return auth_;
+  }
+
+  /// Records that the Auth is right: the event `authenticated` follows. Must be called at most
+  /// once, after the event `auth_arrived`; has no effect after an error.
+  void approve() {
+    assert(state_ == state::deciding || state_ == state::failed);
+    is_approved_ = true;
+  }
+
+  /// Queues the Ack that rejects the client; `poll` then fails with `authentication_failed`. Must
+  /// be called instead of `approve`, after the event `auth_arrived`; has no effect after an error.
+  void refuse() {
+    assert(state_ == state::deciding || state_ == state::failed);
+    if (state_ == state::deciding) reject(ack::authentication_failed, errc::authentication_failed);
+  }
 
   /// Queues the Ack that accepts the client. Must be called once, after the event `authenticated`.
   void accept(time_point now) {
@@ -140,7 +163,12 @@ class server_control {
   }
 
  private:
-  enum class state { awaiting_auth, authenticated, established, failed };
+  enum class state { awaiting_auth, deciding, authenticated, established, failed };
+
+  result<std::optional<event>> wait(time_point now) {
+    if (now >= *deadline_) return fail(errc::timed_out);
+    return std::nullopt;
+  }
 
   void beat(time_point now) {
     // Unsent output serves as a heartbeat; with a peer that reads nothing, heartbeats do not pile
@@ -153,9 +181,9 @@ class server_control {
     if (heartbeat_interval_ > duration::zero()) deadline_ = now + heartbeat_interval_;
   }
 
-  std::unexpected<std::error_code> refuse(ack verdict, errc ec) {
+  void reject(ack verdict, errc ec) {
     out_.append(C::encode_ack(verdict));
-    return fail(ec);
+    fail(ec);
   }
 
   std::unexpected<std::error_code> fail(std::error_code ec) {
@@ -168,7 +196,8 @@ class server_control {
 
   state state_ = state::awaiting_auth;
   std::error_code error_;
-  digest expected_;
+  digest auth_{};
+  bool is_approved_ = false;
   duration heartbeat_interval_;
   std::optional<time_point> deadline_;
   byte_buffer in_;

@@ -9,6 +9,7 @@
 #include <rathole/server/admission_control.hpp>
 #include <rathole/server/client_listeners.hpp>
 #include <rathole/server/events.hpp>
+#include <rathole/server/hooks.hpp>
 #include <rathole/server/refusal_reporter.hpp>
 #include <rathole/server/udp_turns.hpp>
 #include <rathole/transport/concepts.hpp>
@@ -47,11 +48,13 @@ struct context : transport::instance_context<T, Observer, config::server> {
   /// A listener for clients, shared with the coroutine that accepts on it.
   using listener_pointer = std::shared_ptr<listener_type>;
 
-  /// Makes the context of a server that reports to `sink`.
-  context(T server_transport, config::server server_settings, Observer& sink)
+  /// Makes the context of a server that reports to `sink` and asks `decisions`, which may be null.
+  context(T server_transport, config::server server_settings, Observer& sink,
+          std::shared_ptr<server_hooks> decisions)
       : context::instance_context(std::move(server_transport), sink),
         settings(
             std::make_shared<const config::server>(config::bounded(std::move(server_settings)))),
+        hooks(decisions ? std::move(decisions) : std::make_shared<server_hooks>()),
         admission(std::make_shared<admission_type>(this->runtime(), admission_limits(),
                                                    settings->handshake_timeout)),
         refusals(this->runtime(), [this](const refusal_summary& summary) {
@@ -63,6 +66,8 @@ struct context : transport::instance_context<T, Observer, config::server> {
   /// The current settings. Only the control plane replaces them; code on other threads holds a
   /// pointer of its own.
   std::shared_ptr<const config::server> settings;
+  /// The functions of the program that decide; never null.
+  const std::shared_ptr<server_hooks> hooks;
   /// The listeners for clients.
   client_listeners<typename runtime_type::acceptor> listeners;
   /// The listeners that another server hands over; used when this one starts to listen.

@@ -112,7 +112,7 @@ struct unknown_service {
   bool repeated = false;
 };
 
-/// Reports that a client used a wrong token.
+/// Reports that a client used a wrong token, or that the program's `authenticator` refused it.
 struct authentication_failed {
   /// The name of the service.
   std::string_view service;

@@ -43,7 +43,8 @@ class exemption {
 /// Runs the session of a client that `machine` has authenticated for `service`, and reports its
 /// events. `listener` is requested when the listener through which the client connected is closed,
 /// which ends the session. If the settings have changed so that the authentication is no longer
-/// valid, there is no session.
+/// valid, there is no session. Nor is there one if another session has the same key: keys prove the
+/// right to open data channels, and a client that an `authenticator` accepted chose its own.
 template <class Context>
 io::awaitable<void> run_session(std::shared_ptr<Context> self,
                                 std::shared_ptr<const config::server_service> service,
@@ -53,6 +54,7 @@ io::awaitable<void> run_session(std::shared_ptr<Context> self,
                                 std::stop_token listener) {
   const auto* known = self->registry.find_service(service_key);
   if (!known || !config::same_service(*service, **known) || listener.stop_requested()) co_return;
+  if (self->registry.find_session(session_key)) co_return;
   const auto session = std::make_shared<control_session<Context>>(self, *known, std::move(stream),
                                                                   std::move(machine));
   const auto previous = self->registry.attach(service_key, session_key, session);

@@ -7,8 +7,8 @@
 #include <rathole/io/run/run_on.hpp>
 #include <rathole/io/stream/lingering_close.hpp>
 #include <rathole/io/stream/machine_driver.hpp>
-#include <rathole/protocol/authenticate.hpp>
 #include <rathole/protocol/messages.hpp>
+#include <rathole/server/authenticate_client.hpp>
 #include <rathole/server/control_session.hpp>
 #include <rathole/server/events.hpp>
 #include <rathole/server/read_hello.hpp>
@@ -16,7 +16,6 @@
 
 #include <memory>
 #include <new>
-#include <optional>
 #include <stop_token>
 #include <system_error>
 #include <utility>
@@ -44,7 +43,7 @@ void report_refusal(Context& self, const address& peer, std::error_code refusal,
 }
 
 /// Serves a connection that asks for a control channel: sends the challenge, and starts the session
-/// if the client knows the token.
+/// if the client is authenticated.
 template <class Context>
 io::awaitable<void> serve_control(std::shared_ptr<Context> self,
                                   typename Context::stream_type stream,
@@ -58,28 +57,28 @@ io::awaitable<void> serve_control(std::shared_ptr<Context> self,
   protocol::digest nonce;
   auto rng = runtime.rng();
   rng.fill(nonce);
-  std::optional<protocol::digest> session_key;
-  if (service) session_key = protocol::session_key(service->token, nonce);
 
-  machine_type machine(nonce, session_key, self->settings->heartbeat_interval,
+  machine_type machine(nonce, service != nullptr, self->settings->heartbeat_interval,
                        pending->deadline().at());
   {
     const auto close = [&stream] { stream.close(); };
     const std::stop_callback on_stop(pending->stopping(), close);
     io::machine_driver<machine_type, typename Context::stream_type, typename Context::runtime_type>
         driver(runtime, stream, machine);
-    const auto event = co_await driver.next();
-    const bool is_refused = !event || pending->is_stopping();
+    const auto approved =
+        co_await authenticate_client(*self, service.get(), stream.peer(), nonce, machine, driver);
+    const bool is_refused = !approved || pending->is_stopping();
     if (is_refused) {
-      const std::error_code cause = event ? make_error_code(errc::stopped) : event.error();
+      const std::error_code cause = approved ? make_error_code(errc::stopped) : approved.error();
       report_refusal(*self, stream.peer(), pending->explain(cause), service.get(), service_key);
       if (stream.is_open()) co_await io::lingering_close(runtime, stream, pending->deadline().at());
       co_return;
     }
   }
   pending.reset();
+  const protocol::digest session_key = machine.auth();
   self->group.spawn(run_session(self, std::move(service), std::move(stream), std::move(machine),
-                                service_key, *session_key, std::move(listener)));
+                                service_key, session_key, std::move(listener)));
 }
 
 /// Serves a data channel of a session. If memory runs out before its connection is active, the

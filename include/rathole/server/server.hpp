@@ -9,6 +9,7 @@
 #include <rathole/protocol/descriptor_budget.hpp>
 #include <rathole/server/context.hpp>
 #include <rathole/server/events.hpp>
+#include <rathole/server/hooks.hpp>
 #include <rathole/server/open_listeners.hpp>
 #include <rathole/server/update.hpp>
 
@@ -33,11 +34,13 @@ template <transport::Transport T, class Observer = null_observer,
           protocol::Codec C = protocol::bincode>
 class basic_server {
  public:
-  /// Makes a server that has not started. It accepts clients through `transport` and reports to
-  /// `observer`.
-  basic_server(T transport, config::server settings, Observer& observer)
-      : context_(
-            std::make_shared<context_type>(std::move(transport), std::move(settings), observer)) {
+  /// Makes a server that has not started. It accepts clients through `transport`, reports to
+  /// `observer`, and asks `hooks`, which may be null, for decisions. Servers on one control plane
+  /// may share them.
+  basic_server(T transport, config::server settings, Observer& observer,
+               std::shared_ptr<server_hooks> hooks = nullptr)
+      : context_(std::make_shared<context_type>(std::move(transport), std::move(settings), observer,
+                                                std::move(hooks))) {
     check_observer<Observer, all_events>();
   }
 

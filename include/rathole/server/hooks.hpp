@@ -1,0 +1,53 @@
+#pragma once
+
+#include <rathole/core/address.hpp>
+#include <rathole/protocol/authenticate.hpp>
+
+#include <functional>
+#include <stop_token>
+#include <string>
+#include <utility>
+
+namespace rathole::server_side {
+
+/// A client that asks to serve a service, for an `authenticator`.
+struct authentication_request {
+  /// Makes the request of the client at `from` for the service `name`. `end` is requested when the
+  /// answer is no longer of use.
+  authentication_request(std::string name, address from, const protocol::client_proof& sent,
+                         std::stop_token end)
+      : service(std::move(name)), client(std::move(from)), proof(sent), ended(std::move(end)) {}
+
+  /// The name of the service, which is one of the settings.
+  std::string service;
+  /// The address of the client.
+  address client;
+  /// What the client sent: `proof.matches(token)` says whether it knows `token`.
+  protocol::client_proof proof;
+  /// Is requested, on the control plane, when the answer is no longer of use: the client has gone,
+  /// its time has passed, or the server stops.
+  std::stop_token ended;
+};
+
+/// The answer of an `authenticator`: true if the client may serve the service. It may be given at
+/// any time and on any thread, and counts once. If it is destroyed without one, the client is
+/// refused.
+using authentication_answer = std::move_only_function<void(bool)>;
+
+/// Decides whether a client may serve a service, instead of the token in the settings. It is called
+/// on the control plane with each client that asks for a service of the settings and has sent its
+/// proof; it must not block, and answers now or later. If it throws, the client is refused.
+///
+/// The client's handshake deadline still applies, and until the answer the client counts as one of
+/// `max_handshakes`. A refused client is reported as `authentication_failed`. An authenticator that
+/// does not examine `proof` accepts everybody who can reach the port.
+using authenticator = std::move_only_function<void(authentication_request, authentication_answer)>;
+
+/// Functions of the program that a server asks for decisions. Empty ones cost nothing. They are
+/// called on the control plane, and must be valid as long as the server's operations.
+struct server_hooks {
+  /// Authenticates clients; they must know the service's token if it is empty.
+  authenticator authenticate;
+};
+
+}  // namespace rathole::server_side
