@@ -6,6 +6,10 @@
 #include <rathole/protocol/bincode.hpp>
 
 #include <array>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <utility>
 
 using namespace rathole;
 using namespace std::chrono_literals;
@@ -96,6 +100,16 @@ class scripted_client {
   protocol::digest session_key_{};
 };
 
+/// Asks the server for a stream; see `basic_server::connect`.
+test::pending<std::shared_ptr<io::shared_stream>> connect(sim_tunnel& tunnel,
+                                                          std::stop_token cancel) {
+  auto out = std::make_shared<std::optional<server_side::connected_stream>>();
+  tunnel.server->connect("web", std::move(cancel), [out](server_side::connected_stream made) {
+    out->emplace(std::move(made));
+  });
+  return out;
+}
+
 }  // namespace
 
 TEST_CASE("dead channel: an idle channel that dies is noticed at once and replaced") {
@@ -159,6 +173,72 @@ TEST_CASE("dead channel: a visitor is moved to another channel, three at most") 
       CHECK(tunnel.server->events.count<server_side::forward_started>() == 0);
     }
   }
+}
+
+TEST_CASE("dead channel: a request of the program is moved to another channel, three at most") {
+  const auto seed = test::scenario_seed(5);
+  for (const int dead : {1, 2, 3}) {
+    REPLAYABLE(seed);
+    CAPTURE(dead);
+    sim_tunnel tunnel(seed);
+    tunnel.server_settings.services[0].pool.size = 0;
+    tunnel.start_server();
+    scripted_client client(tunnel);
+    const auto request = connect(tunnel, {});
+    for (int i = 0; i < dead; ++i) {
+      client.expect_request();
+      client.open_dead_data_channel();
+    }
+    if (dead < 3) {
+      client.expect_request();
+      auto living = client.open_data_channel();
+      client.expect_start(living);
+      auto stream = tunnel.bench.get(request);
+      REQUIRE(stream.has_value());
+      tunnel.bench.must((*stream)->write(bytes("hello")));
+      (*stream)->close();
+      CHECK(tunnel.bench.must(test::read_all(living)) == "hello");
+      CHECK(tunnel.server->events.count<server_side::visitor_refused>() == 0);
+    } else {
+      CHECK(tunnel.bench.get(request).error() == errc::end_of_stream);
+      CHECK(tunnel.server->events.last_error<server_side::visitor_refused>() ==
+            errc::end_of_stream);
+    }
+  }
+}
+
+TEST_CASE("dead channel: a request that is cancelled while its channel is started closes that") {
+  const auto seed = test::scenario_seed(6);
+  REPLAYABLE(seed);
+  sim_tunnel tunnel(seed);
+  tunnel.server_settings.services[0].pool.size = 1;
+  tunnel.start_server();
+  scripted_client client(tunnel);
+  client.expect_request();
+  // The client does not read, so the command that starts the channel is not taken.
+  sim::link_conditions narrow;
+  narrow.window = bincode::data_command_size / 2;
+  tunnel.world.net().set_conditions(narrow);
+  const auto channel = client.open_data_channel();
+  std::stop_source stop;
+  const auto request = connect(tunnel, stop.get_token());
+  tunnel.world.run_for(1s);
+  const auto starting = [&] {
+    std::size_t out = 0;
+    tunnel.server->for_each_pool([&](const auto&, const auto& in) { out += in.starting; });
+    return out;
+  };
+  CHECK(starting() == 1);
+  CHECK(tunnel.world.net().held("server", "client") == 2);
+  stop.request_stop();
+  CHECK(tunnel.bench.get(request).error() == errc::stopped);
+  tunnel.world.run_for(0s);
+  CHECK(starting() == 0);
+  CHECK(tunnel.world.net().held("server", "client") == 1);
+  CHECK(tunnel.server->descriptors().waiting == 0);
+  CHECK(tunnel.server->events.count<server_side::visitor_refused>() == 0);
+  CHECK(tunnel.server->events.count<server_side::forward_started>() == 0);
+  CHECK(tunnel.server->events.count<server_side::control_channel_closed>() == 0);
 }
 
 TEST_CASE("dead channel: the end of the session closes a channel that is being started") {

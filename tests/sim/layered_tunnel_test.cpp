@@ -101,6 +101,12 @@ struct layered_tunnel : sim_tunnel {
     server_.emplace(carry("server"), server_settings, at_server);
     server_->async_run([this](std::error_code) { ++ended_; });
   }
+  test::pending<std::shared_ptr<io::shared_stream>> connect() {
+    auto out = std::make_shared<std::optional<server_side::connected_stream>>();
+    server_->connect("web", {},
+                     [out](server_side::connected_stream made) { out->emplace(std::move(made)); });
+    return out;
+  }
   void slow_down(duration one_way) {
     sim::link_conditions slow;
     slow.min_delay = slow.max_delay = one_way;
@@ -225,5 +231,35 @@ TEST_CASE("storm: dials that fail persistently are spaced, whatever caused them"
   CHECK(tunnel.at_client.count<client_side::control_channel_failed>() == 0);
   tunnel.rules.refuses = false;
   CHECK(tunnel.serves_again(3s));
+  tunnel.finish();
+}
+
+TEST_CASE("connect: the program gets the stream of a layered transport itself") {
+  const auto seed = test::scenario_seed(5);
+  REPLAYABLE(seed);
+  layered_tunnel tunnel(seed);
+  tunnel.start();
+  tunnel.world.run_for(1s);
+  const auto stream = tunnel.bench.get(tunnel.connect());
+  REQUIRE(stream.has_value());
+  for (const std::string& word : {std::string("hello"), test::pattern(100'000)}) {
+    const auto sent = tunnel.bench.begin((*stream)->write(bytes(word)));
+    std::string echoed;
+    while (echoed.size() < word.size()) {
+      std::uint8_t buffer[4096];
+      const auto count = tunnel.bench.must((*stream)->read_some(buffer));
+      REQUIRE(count > 0);
+      echoed.append(reinterpret_cast<const char*>(buffer), count);
+    }
+    CHECK(echoed == word);
+    CHECK(tunnel.bench.get(sent).has_value());
+  }
+  tunnel.bench.must((*stream)->shutdown_send());
+  std::uint8_t buffer[1];
+  CHECK(tunnel.bench.must((*stream)->read_some(buffer)) == 0);
+  (*stream)->close();
+  tunnel.world.run_for(1s);
+  CHECK(tunnel.at_server.count<server_side::forward_ended>() == 1);
+  CHECK_FALSE(tunnel.at_server.last_error<server_side::forward_ended>());
   tunnel.finish();
 }

@@ -56,6 +56,11 @@ class running final : public program {
     return nullptr;
   }
 
+  void connect([[maybe_unused]] std::string_view service, [[maybe_unused]] std::stop_token cancel,
+               [[maybe_unused]] server_side::connect_completion done) override {
+    if constexpr (is_server) program_.connect(service, std::move(cancel), std::move(done));
+  }
+
   [[nodiscard]] protocol::descriptor_use descriptors() const override {
     return program_.descriptors();
   }

@@ -8,6 +8,7 @@
 #include <rathole/config/types.hpp>
 #include <rathole/protocol/channel_requests.hpp>
 #include <rathole/protocol/descriptor_budget.hpp>
+#include <rathole/server/connect_request.hpp>
 #include <rathole/server/events.hpp>
 #include <rathole/server/hooks.hpp>
 #include <rathole/sim/recorder.hpp>
@@ -17,6 +18,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -44,6 +46,10 @@ class program {
   /// Starts a server with other settings that takes this one's listeners over.
   [[nodiscard]] virtual std::unique_ptr<program> successor(sim::world& world, std::string_view host,
                                                            const config::server& next) = 0;
+
+  /// Connects the program itself, as a visitor of a server; does nothing for a client.
+  virtual void connect(std::string_view service, std::stop_token cancel,
+                       server_side::connect_completion done) = 0;
 
   /// Returns the descriptors that it counts.
   [[nodiscard]] virtual protocol::descriptor_use descriptors() const = 0;

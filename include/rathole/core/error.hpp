@@ -28,7 +28,8 @@ enum class errc {
   authentication_failed,
   /// No command arrived within the heartbeat timeout.
   heartbeat_timed_out,
-  /// The server requested a kind of traffic that the service is not configured for.
+  /// A kind of traffic was requested, by the server or by the program, that the service is not
+  /// configured for.
   unexpected_traffic,
   /// A data channel named a session that no control channel owns.
   unknown_session,
@@ -101,6 +102,8 @@ enum class errc {
   wrong_transport,
   /// The settings are contradictory or incomplete; `config::settings_problems` says how.
   invalid_settings,
+  /// No client serves the service at present.
+  no_client,
 };
 
 /// Returns the category of `errc`, whose name is "rathole".
@@ -162,6 +165,7 @@ inline const std::error_category& error_category() noexcept {
         case errc::wrong_transport:
           return "the settings ask for another transport than the one given";
         case errc::invalid_settings: return "the settings contradict themselves or lack something";
+        case errc::no_client: return "no client serves the service";
       }
       return "unknown error";
     }

@@ -12,6 +12,8 @@
 #include <rathole/protocol/channel_requests.hpp>
 #include <rathole/protocol/descriptor_budget.hpp>
 #include <rathole/protocol/server_control.hpp>
+#include <rathole/server/admit_visitor.hpp>
+#include <rathole/server/connect_request.hpp>
 #include <rathole/server/context.hpp>
 #include <rathole/server/descriptors.hpp>
 #include <rathole/server/tcp_channels.hpp>
@@ -122,6 +124,14 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
     return self->with_channels([&](auto& channels) {
       return channels.release_sockets(self->shared(channels), std::move(next));
     });
+  }
+
+  /// Lets a request of the program wait for a data channel like a visitor. The service must be a
+  /// TCP service.
+  void connect(connect_request request) {
+    auto& channels = std::get<tcp_channels<Context>>(channels_);
+    using visitor_type = typename tcp_channels<Context>::visitor_type;
+    admit_visitor(channels, visitor_type(std::move(request)));
   }
 
   /// Closes idle data channels beyond the service's share of the descriptors; returns how many.

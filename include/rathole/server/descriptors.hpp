@@ -71,16 +71,4 @@ bool make_room(Context& self) {
   return freed > 0;
 }
 
-/// Passes a visitor that was just accepted to the session, or refuses it, by a reset, if there is
-/// no descriptor for its data channel.
-template <class Session, class Visitor>
-void admit_visitor(Session& session, Visitor visitor) {
-  auto& context = *session.shared_context();
-  balance(context);
-  if (context.descriptors.admits_visitor()) return session.visitor_arrived(std::move(visitor));
-  visitor.abort();
-  const visitor_refused event{session.service()->name, visitor.peer(), no_descriptor()};
-  context.emit(event);
-}
-
 }  // namespace rathole::server_side

@@ -180,7 +180,8 @@ struct visitor_refused {
   std::string_view service;
   /// The address of the visitor.
   const address& visitor;
-  /// The reason: `errc::limit_reached`, `errc::timed_out`, or why its last data channel failed.
+  /// The reason: `errc::visitor_rejected`, `errc::limit_reached`, `errc::timed_out`, or why its
+  /// last data channel failed.
   std::error_code error;
   /// It came from the client's own address, while many such connections had no answer: the service
   /// may lead back to itself.
@@ -196,7 +197,8 @@ struct service_loops {
   const address& client;
 };
 
-/// Reports that a visitor's TCP connection is being forwarded.
+/// Reports that a visitor's TCP connection is being forwarded, or that the program itself has
+/// become the visitor; see `basic_server::connect`.
 struct forward_started {
   /// The name of the service.
   std::string_view service;

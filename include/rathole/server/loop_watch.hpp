@@ -18,6 +18,7 @@
 #include <memory>
 #include <new>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <variant>
 
@@ -43,7 +44,7 @@ struct watched_forward {
 template <class Session>
 class loop_watch : public std::enable_shared_from_this<loop_watch<Session>> {
  public:
-  /// The type of the stream of a visitor.
+  /// The type of a visitor.
   using visitor_type = typename Session::visitor_type;
   /// The type of the server's context.
   using context_type = typename Session::context_type;
@@ -130,11 +131,11 @@ class loop_watch : public std::enable_shared_from_this<loop_watch<Session>> {
 
   void perform(const protocol::admit_visitor& what) {
     auto admitted = held_.extract(what.visitor);
-    session_->queue_visitor(std::move(admitted.mapped().stream));
+    session_->queue_visitor(std::move(admitted.mapped().who));
   }
   void perform(const protocol::refuse_visitor& what) {
     auto refused = held_.extract(what.visitor);
-    refuse(refused.mapped().stream);
+    refuse(refused.mapped().who);
   }
   void perform(const protocol::check_answers&) {
     for (const auto& [number, each] : forwards_) {
@@ -160,9 +161,9 @@ class loop_watch : public std::enable_shared_from_this<loop_watch<Session>> {
   }
 
   void refuse(visitor_type& visitor) {
-    visitor.abort();
-    const visitor_refused event{session_->service()->name, visitor.peer(),
-                                make_error_code(errc::limit_reached), true};
+    const std::error_code cause = errc::limit_reached;
+    visitor.abort(cause);
+    const visitor_refused event{session_->service()->name, visitor.peer(), cause, true};
     context_->emit(event);
   }
 

@@ -7,6 +7,7 @@
 #include <rathole/io/run/async_run.hpp>
 #include <rathole/protocol/bincode.hpp>
 #include <rathole/protocol/descriptor_budget.hpp>
+#include <rathole/server/connect.hpp>
 #include <rathole/server/context.hpp>
 #include <rathole/server/events.hpp>
 #include <rathole/server/hooks.hpp>
@@ -18,6 +19,7 @@
 #include <memory>
 #include <new>
 #include <stop_token>
+#include <string_view>
 #include <utility>
 
 namespace rathole::server_side {
@@ -75,6 +77,33 @@ class basic_server {
     return io::async_run(context_->runtime().get_executor(),
                          server_side::update(context_, config::bounded(std::move(next))),
                          std::stop_source(), std::forward<Token>(token));
+  }
+
+  /// Connects the program itself, as a visitor, with the TCP service `service`. It gets the data
+  /// channel as a stream, and nothing is relayed.
+  ///
+  /// The request waits for a data channel like the visitors of the service's port: in their queue,
+  /// within `max_waiting_visitors` and `visitor_timeout`, and by the same events, which name
+  /// `in_process_address()` as the visitor. The stream is an active connection until it is closed,
+  /// which happens at the latest when the last owner drops it. `idle_timeout` and
+  /// `half_close_timeout` do not apply to it: the program decides how long it keeps it.
+  ///
+  /// `done` is called once, on the control plane and never inside this call, with the stream or an
+  /// error:
+  ///
+  /// * `errc::service_not_exist`: the settings have no such service, or the server has not started;
+  /// * `errc::unexpected_traffic`: it is a UDP service;
+  /// * `errc::no_client`: no client serves it now, so that its port would be closed;
+  /// * `errc::limit_reached`: too many visitors wait; EMFILE: there is no descriptor for it;
+  /// * `errc::timed_out`: it waited for `visitor_timeout`;
+  /// * `errc::stopped`: `cancel` was requested, or the server is stopping;
+  /// * why the last data channel could not be started, or why the client went, otherwise.
+  ///
+  /// Once `cancel` is requested, on any thread, the request no longer waits; a stream that it has
+  /// already is not affected. Throws `std::bad_alloc` if there is no memory for the request.
+  void connect(std::string_view service, std::stop_token cancel, connect_completion done) {
+    connect_request request(context_->runtime().get_executor(), std::move(cancel), std::move(done));
+    server_side::connect(*context_, service, std::move(request));
   }
 
   /// The handles of listening sockets that one server hands over to another. The other server uses

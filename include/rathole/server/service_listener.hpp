@@ -7,6 +7,7 @@
 #include <rathole/io/retry_on_bad_alloc.hpp>
 #include <rathole/io/stream/accept_loop.hpp>
 #include <rathole/io/time/alarm.hpp>
+#include <rathole/server/admit_visitor.hpp>
 #include <rathole/server/descriptors.hpp>
 #include <rathole/server/events.hpp>
 #include <rathole/transport/socket_options.hpp>
@@ -69,7 +70,10 @@ io::awaitable<void> listen_for_visitors(std::shared_ptr<Session> session, addres
   const service_listening listening{service->name, local, replaced_by(local, where)};
   context->emit(listening);
   const protocol::descriptor_lease held(context->descriptors.use.fixed);
-  auto accepted = [&session](auto visitor) { admit_visitor(*session, std::move(visitor)); };
+  using visitor_type = typename Session::visitor_type;
+  auto accepted = [&session](auto stream) {
+    admit_visitor(*session, visitor_type(std::move(stream)));
+  };
   auto failed = [&context, &service](std::error_code error, duration pause) {
     context->emit(accept_failed{service->name, error, pause});
   };

@@ -12,10 +12,12 @@
 #include <rathole/server/context.hpp>
 #include <rathole/server/events.hpp>
 #include <rathole/server/forward.hpp>
+#include <rathole/server/hand_over.hpp>
 #include <rathole/server/loop_watch.hpp>
 #include <rathole/server/pool_limits.hpp>
 #include <rathole/server/service_listener.hpp>
 #include <rathole/server/start_forward.hpp>
+#include <rathole/server/visitor.hpp>
 #include <rathole/server/waiting_streams.hpp>
 
 #include <algorithm>
@@ -43,8 +45,8 @@ class tcp_channels {
   using context_type = Context;
   /// The type of the stream of a data channel.
   using stream_type = typename Context::stream_type;
-  /// The type of the stream of a visitor.
-  using visitor_type = typename Context::visitor_type;
+  /// The type of a visitor.
+  using visitor_type = visitor<typename Context::visitor_type>;
 
   /// Makes this part of `session`.
   explicit tcp_channels(session_type& session)
@@ -66,15 +68,18 @@ class tcp_channels {
   void close(std::error_code reason) { session_.close(reason); }
 
   /// Accepts a visitor of the service.
-  void visitor_arrived(visitor_type visitor) {
-    if (loops_->concerns(visitor.peer())) return loops_->visitor_arrived(std::move(visitor));
-    queue_visitor(std::move(visitor));
+  void visitor_arrived(visitor_type arrived) {
+    if (loops_->concerns(arrived.peer())) return loops_->visitor_arrived(std::move(arrived));
+    queue_visitor(std::move(arrived));
   }
 
   /// Lets a visitor wait for a data channel. If memory runs out, only that visitor is reset.
-  void queue_visitor(visitor_type visitor) {
+  void queue_visitor(visitor_type arrived) {
     const protocol::visitor_id id = next_id_++;
-    add_waiting(visitors_, id, {std::move(visitor), shared_context()->descriptors.use},
+    if (auto* const request = arrived.request()) {
+      request->on_cancel([this, id] { withdraw(id); });
+    }
+    add_waiting(visitors_, id, {std::move(arrived), shared_context()->descriptors.use},
                 [&] { pool_.visitor_arrived(id, session_.now()); });
     perform_actions();
   }
@@ -82,10 +87,9 @@ class tcp_channels {
   /// Serves one data channel of the client; see `control_session::run_data_channel`.
   static io::awaitable<void> serve(std::shared_ptr<tcp_channels> self, stream_type channel) {
     try {
-      auto visitor = co_await self->start_next_visitor(channel);
-      if (!visitor) co_return;
-      auto carried = forward(self->shared_context(), self->service(), std::move(*visitor),
-                             std::move(channel), self->loops_);
+      auto matched = co_await self->start_next_visitor(channel);
+      if (!matched) co_return;
+      auto carried = self->carry(std::move(*matched), std::move(channel));
       self.reset();
       co_await std::move(carried);
     } catch (const std::bad_alloc&) {
@@ -148,7 +152,7 @@ class tcp_channels {
   bool refuse_newest(std::error_code cause) {
     const auto newest = pool_.refuse_newest(cause);
     if (!newest) return false;
-    visitors_.at(*newest).stream.abort();
+    visitors_.at(*newest).who.abort(cause);
     perform_actions();
     return true;
   }
@@ -178,10 +182,13 @@ class tcp_channels {
       }
       const auto started = co_await start_forward(*shared_context(), channel,
                                                   protocol::data_command::start_forward_tcp);
-      if (session_.has_ended()) co_return std::nullopt;
+      // The visitor may have been withdrawn meanwhile.
+      if (session_.has_ended() || !here.visitor) co_return std::nullopt;
       if (started) {
         pool_.started(here.visitor.key());
-        co_return std::optional<visitor_type>(std::move(here.visitor.mapped().stream));
+        visitor_type& next = here.visitor.mapped().who;
+        if (auto* const request = next.request()) request->ignore_cancel();
+        co_return std::optional<visitor_type>(std::move(next));
       }
       take_back(here, started.error());
     } catch (const std::bad_alloc&) {
@@ -189,6 +196,29 @@ class tcp_channels {
       close(out_of_memory());
     }
     co_return std::nullopt;
+  }
+
+  /// Returns the work for the connection of a visitor whose data channel has been started.
+  io::awaitable<void> carry(visitor_type matched, stream_type channel) {
+    if (auto* const request = matched.request()) {
+      return hand_over(shared_context(), service(), std::move(*request), std::move(channel));
+    }
+    return forward(shared_context(), service(), std::move(*matched.stream()), std::move(channel),
+                   loops_);
+  }
+
+  /// Forgets a request that the program has cancelled.
+  void withdraw(protocol::visitor_id id) {
+    visitor_node gone;
+    if (const auto channel = pool_.visitor_left(id)) {
+      place& at = *places_.at(*channel);
+      at.close();
+      gone = std::move(at.visitor);
+    } else {
+      gone = visitors_.extract(id);
+    }
+    if (gone) gone.mapped().who.close(errc::stopped);
+    perform_actions();
   }
 
   /// Closes an idle data channel that has ended, or that must not be used.
@@ -223,9 +253,10 @@ class tcp_channels {
   }
 
   /// Reports that a visitor is refused, and closes it.
-  void refuse(visitor_node visitor, std::error_code cause) {
-    const address& from = visitor.mapped().stream.peer();
-    shared_context()->emit(visitor_refused{service()->name, from, cause});
+  void refuse(visitor_node refused, std::error_code cause) {
+    visitor_type& who = refused.mapped().who;
+    shared_context()->emit(visitor_refused{service()->name, who.peer(), cause});
+    who.close(cause);
   }
 
   session_type& session_;

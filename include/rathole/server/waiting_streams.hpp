@@ -1,5 +1,6 @@
 #pragma once
 
+#include <rathole/core/out_of_memory.hpp>
 #include <rathole/protocol/channel_pool.hpp>
 #include <rathole/protocol/descriptor_budget.hpp>
 
@@ -10,34 +11,34 @@
 
 namespace rathole::server_side {
 
-/// A visitor that waits for a data channel.
-template <class Stream>
+/// A visitor that waits for a data channel. `Visitor` is a `visitor`.
+template <class Visitor>
 struct waiting_visitor {
   /// Counts the visitor in `use`.
-  waiting_visitor(Stream visitor, protocol::descriptor_use& use)
-      : stream(std::move(visitor)), held(use.waiting) {}
+  waiting_visitor(Visitor waiting, protocol::descriptor_use& use)
+      : who(std::move(waiting)), held(use.waiting) {}
 
   /// The visitor.
-  Stream stream;
+  Visitor who;
   /// Counts the visitor.
   protocol::descriptor_lease held;
 };
 
 /// Visitors that wait, by number. It is a `std::map`, out of which and into which a visitor moves
 /// without memory.
-template <class Stream>
-using waiting_visitors = std::map<protocol::visitor_id, waiting_visitor<Stream>>;
+template <class Visitor>
+using waiting_visitors = std::map<protocol::visitor_id, waiting_visitor<Visitor>>;
 
 /// Adds a visitor to `all` and, by `enter()`, to the machine that decides about it. If memory runs
 /// out, it is in neither, and is reset.
-template <class Stream, class Enter>
-void add_waiting(waiting_visitors<Stream>& all, protocol::visitor_id id,
-                 waiting_visitor<Stream> visitor, Enter enter) {
+template <class Visitor, class Enter>
+void add_waiting(waiting_visitors<Visitor>& all, protocol::visitor_id id,
+                 waiting_visitor<Visitor> visitor, Enter enter) {
   const auto at = all.emplace(id, std::move(visitor)).first;
   try {
     enter();
   } catch (const std::bad_alloc&) {
-    at->second.stream.abort();
+    at->second.who.abort(out_of_memory());
     all.erase(at);
     throw;
   }

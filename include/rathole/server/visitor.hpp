@@ -1,0 +1,62 @@
+#pragma once
+
+#include <rathole/core/address.hpp>
+#include <rathole/io/concepts.hpp>
+#include <rathole/server/connect_request.hpp>
+
+#include <functional>
+#include <system_error>
+#include <utility>
+#include <variant>
+
+namespace rathole::server_side {
+
+/// Returns the address that events name for a visitor that is the program itself.
+inline const address& in_process_address() {
+  static const address out{"in-process", 0};
+  return out;
+}
+
+/// A visitor of a TCP service: a connection that was accepted, or a request of the program itself;
+/// see `basic_server::connect`.
+template <io::ByteStream Stream>
+class visitor {
+ public:
+  /// Makes a visitor that was accepted.
+  explicit visitor(Stream accepted) : from_(std::move(accepted)) {}
+  /// Makes a visitor that is the program itself.
+  explicit visitor(connect_request request) : from_(std::move(request)) {}
+
+  /// Returns the connection, or null if the visitor is the program itself.
+  [[nodiscard]] Stream* stream() { return std::get_if<Stream>(&from_); }
+  /// Returns the request of the program, or null if the visitor was accepted.
+  [[nodiscard]] connect_request* request() { return std::get_if<connect_request>(&from_); }
+
+  /// Returns whether the visitor is the program itself.
+  [[nodiscard]] bool is_in_process() const {
+    return std::holds_alternative<connect_request>(from_);
+  }
+
+  /// Returns the address of the visitor.
+  [[nodiscard]] const address& peer() const {
+    const Stream* const accepted = std::get_if<Stream>(&from_);
+    return accepted ? accepted->peer() : in_process_address();
+  }
+
+  /// Closes the connection, or completes the request with `cause`.
+  void close(std::error_code cause) {
+    if (auto* const accepted = stream()) return accepted->close();
+    request()->complete(failure(cause));
+  }
+
+  /// Resets the connection, or completes the request with `cause`.
+  void abort(std::error_code cause) {
+    if (auto* const accepted = stream()) return accepted->abort();
+    request()->complete(failure(cause));
+  }
+
+ private:
+  std::variant<Stream, connect_request> from_;
+};
+
+}  // namespace rathole::server_side
