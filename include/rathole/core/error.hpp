@@ -104,6 +104,8 @@ enum class errc {
   invalid_settings,
   /// No client serves the service at present.
   no_client,
+  /// The program's filter refused the visitor.
+  visitor_rejected,
 };
 
 /// Returns the category of `errc`, whose name is "rathole".
@@ -166,6 +168,7 @@ inline const std::error_category& error_category() noexcept {
           return "the settings ask for another transport than the one given";
         case errc::invalid_settings: return "the settings contradict themselves or lack something";
         case errc::no_client: return "no client serves the service";
+        case errc::visitor_rejected: return "refused by the visitor filter";
       }
       return "unknown error";
     }

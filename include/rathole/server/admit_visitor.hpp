@@ -1,24 +1,45 @@
 #pragma once
 
+#include <rathole/core/error.hpp>
 #include <rathole/server/descriptors.hpp>
 #include <rathole/server/events.hpp>
 #include <rathole/server/visitor.hpp>
 
+#include <string_view>
 #include <system_error>
 #include <utility>
 
 namespace rathole::server_side {
 
+/// Returns whether the program's `visitor_filter`, if there is one, accepts a visitor.
+template <class Context>
+bool passes_filter(Context& self, std::string_view service, const address& visitor) {
+  if (!self.hooks->accepts_visitor) return true;
+  try {
+    return self.hooks->accepts_visitor(service, visitor);
+  } catch (...) {
+    return false;
+  }
+}
+
 /// Passes a visitor that has just arrived to the session of its service, a `tcp_channels`. It is
-/// reset instead if there is no descriptor for its data channel.
+/// reset instead if the program's filter refuses it, or if there is no descriptor for its data
+/// channel.
 template <class Session>
 void admit_visitor(Session& session, typename Session::visitor_type visitor) {
   auto& context = *session.shared_context();
-  balance(context);
-  if (context.descriptors.admits_visitor()) return session.visitor_arrived(std::move(visitor));
-  const std::error_code cause = no_descriptor();
+  // The filter may update the settings of the service.
+  const auto service = session.service();
+  std::error_code cause;
+  if (!visitor.is_in_process() && !passes_filter(context, service->name, visitor.peer())) {
+    cause = errc::visitor_rejected;
+  } else {
+    balance(context);
+    if (!context.descriptors.admits_visitor()) cause = no_descriptor();
+  }
+  if (!cause) return session.visitor_arrived(std::move(visitor));
   visitor.abort(cause);
-  const visitor_refused event{session.service()->name, visitor.peer(), cause};
+  const visitor_refused event{service->name, visitor.peer(), cause};
   context.emit(event);
 }
 

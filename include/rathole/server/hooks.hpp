@@ -6,9 +6,19 @@
 #include <functional>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace rathole::server_side {
+
+/// Decides whether a server accepts a visitor of a TCP service: it gets the service's name and the
+/// visitor's address, and returns true to accept it. It is called before the server uses anything
+/// of the visitor or sends anything to the client. A visitor that is not accepted is reset and
+/// reported as `visitor_refused` with `errc::visitor_rejected`.
+///
+/// It is called on the control plane, which does nothing else meanwhile. If it throws, the visitor
+/// is refused. Visitors of UDP services and those of `basic_server::connect` are not subject to it.
+using visitor_filter = std::move_only_function<bool(std::string_view service, const address&)>;
 
 /// A client that asks to serve a service, for an `authenticator`.
 struct authentication_request {
@@ -46,6 +56,8 @@ using authenticator = std::move_only_function<void(authentication_request, authe
 /// Functions of the program that a server asks for decisions. Empty ones cost nothing. They are
 /// called on the control plane, and must be valid as long as the server's operations.
 struct server_hooks {
+  /// Accepts or refuses visitors; all are accepted if it is empty.
+  visitor_filter accepts_visitor;
   /// Authenticates clients; they must know the service's token if it is empty.
   authenticator authenticate;
 };
