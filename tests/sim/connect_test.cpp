@@ -2,8 +2,9 @@
 
 #include "support/sim_tunnel.hpp"
 
-#include <rathole/io/run/suspension.hpp>
 #include <rathole/io/stream/shared_stream.hpp>
+
+#include <asio/post.hpp>
 
 #include <algorithm>
 #include <utility>
@@ -95,10 +96,15 @@ io::awaitable<void> reset(sim::stream stream) {
   stream.abort();
 }
 
-/// Cancels after so many turns of the executor.
-io::awaitable<void> cancel_after(sim::world& world, std::uint64_t turns, std::stop_source stop) {
-  for (; turns > 0; --turns) co_await io::next_turn(world.get_executor());
-  stop.request_stop();
+/// Cancels, on the server's thread, after so many more turns of its executor.
+void cancel_after(io::executor on, std::uint64_t turns, std::stop_source stop) {
+  asio::post(on, [on, turns, stop]() mutable {
+    if (turns == 0) {
+      stop.request_stop();
+    } else {
+      cancel_after(on, turns - 1, stop);
+    }
+  });
 }
 
 protocol::channel_counts counts(const sim_tunnel& tunnel) {
@@ -447,7 +453,7 @@ TEST_CASE("connect: a request can be cancelled at every step, and leaves nothing
     tunnel.start_all();
     tunnel.world.run_for(1s);
     std::stop_source stop;
-    if (idle > 0) tunnel.bench.tasks.spawn(cancel_after(tunnel.world, step, stop));
+    if (idle > 0) cancel_after(tunnel.world.get_executor(), step, stop);
     const auto request = connect(tunnel, stop.get_token());
     bool had_outcome = false;
     if (idle == 0) {
