@@ -38,7 +38,8 @@ class worker_threads {
  private:
   using slot = std::optional<io::workers>;
 
-  /// Ends the threads before the context destroys what they use.
+  /// Ends the threads before the context destroys what they use. Their own contexts are kept until
+  /// nothing that refers to them is left.
   class registry : public asio::execution_context::service {
    public:
     inline static asio::execution_context::id id;
@@ -63,11 +64,15 @@ class worker_threads {
    private:
     void shutdown() override {
       for (const auto& each : std::exchange(all_, {})) {
-        if (const auto threads = each.lock()) threads->reset();
+        auto threads = each.lock();
+        if (!threads || !*threads) continue;
+        (*threads)->shut_down();
+        kept_.push_back(std::move(threads));
       }
     }
 
     std::vector<std::weak_ptr<slot>> all_;
+    std::vector<std::shared_ptr<slot>> kept_;
   };
 
   std::shared_ptr<slot> threads_;

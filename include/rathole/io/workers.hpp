@@ -30,9 +30,14 @@ class workers {
   workers(const workers&) = delete;
   workers& operator=(const workers&) = delete;
   /// Stops the contexts and joins the threads.
-  ~workers() {
-    for (const auto& each : members_) each->context.stop();
-    for (const auto& each : members_) each->thread.join();
+  ~workers() { join(); }
+
+  /// Stops the contexts, joins the threads, and destroys what is unfinished on the contexts. The
+  /// contexts remain, so that objects of the control plane that refer to them may be destroyed
+  /// afterwards. Nothing else may be done with the workers then.
+  void shut_down() {
+    join();
+    for (const auto& each : members_) each->context.shut_down();
   }
 
   /// Changes the number of contexts that share the work; see the constructor. Contexts beyond the
@@ -54,13 +59,26 @@ class workers {
   }
 
  private:
+  /// A context that can destroy what is unfinished before it is destroyed itself.
+  struct worker_context : asio::io_context {
+    worker_context() : asio::io_context(1) {}
+    void shut_down() { shutdown(); }
+  };
+
   struct member {
-    asio::io_context context{1};
+    worker_context context;
     // Asio allocates its descriptors at the first use, and throws if there are none.
     poller& ready = poller::of(context.get_executor());
     asio::executor_work_guard<asio::io_context::executor_type> busy{context.get_executor()};
     std::thread thread{[this] { run_context(context); }};
   };
+
+  void join() {
+    for (const auto& each : members_) each->context.stop();
+    for (const auto& each : members_) {
+      if (each->thread.joinable()) each->thread.join();
+    }
+  }
 
   asio::io_context& control_;
   std::vector<std::unique_ptr<member>> members_;
