@@ -9,6 +9,8 @@
 #include <rathole/embed/operation.hpp>
 #include <rathole/embed/server_operations.hpp>
 #include <rathole/server/events.hpp>
+#include <rathole/server/hooks.hpp>
+#include <rathole/stream.hpp>
 #include <rathole/version.hpp>
 
 #include <asio/any_io_executor.hpp>
@@ -75,6 +77,13 @@ class server {
   using forward_ended = server_side::forward_ended;
   /// Datagrams were lost on this side.
   using datagrams_lost = server_side::datagrams_lost;
+
+  /// Functions that decide about visitors and clients; see `use`.
+  using hooks = server_side::server_hooks;
+  /// A client that asks to serve a service.
+  using authentication_request = server_side::authentication_request;
+  /// The answer to it.
+  using authentication_answer = server_side::authentication_answer;
 
   /// The type of the executor.
   using executor_type = asio::any_io_executor;
@@ -170,6 +179,25 @@ class server {
   void remove(std::string name) {
     async_remove(std::move(name), [](std::error_code) {});
   }
+
+  /// Connects the program itself, as a visitor, with the TCP service `service`: the stream is the data
+  /// channel, and nothing is relayed. It waits for a data channel like other visitors, within the same
+  /// limits. Completes with `void(std::error_code, stream)`; the errors are those of
+  /// `server_side::basic_server::connect`: `errc::service_not_exist`, `errc::no_client` if no client
+  /// serves it now, `errc::timed_out`, and others. A request that is cancelled completes with
+  /// `asio::error::operation_aborted`.
+  template <class Token>
+  auto async_connect(std::string service, Token&& token) {
+    const auto start = [core = core_, service = std::move(service)](auto done, const auto& cancel) {
+      embed::connect(core, service, std::move(done), cancel);
+    };
+    return embed::start_operation<stream>(embed::home_of(core_), embed::fallback_of(core_), start,
+                                          std::forward<Token>(token));
+  }
+
+  /// Lets the program decide which visitors are accepted, and which clients may serve a service. Must
+  /// be called before `async_run`. The functions are called where the server lives.
+  void use(hooks decide) { embed::use(core_, std::move(decide)); }
 
   /// Closes all listeners, control channels and idle data channels. Active connections may continue
   /// for `shutdown_grace`, and idle ones for `shutdown_idle_timeout`. May be called by any thread.

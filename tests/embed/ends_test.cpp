@@ -209,6 +209,85 @@ TEST_SUITE("ends") {
     run(context, test());
   }
 
+  TEST_CASE("the server's program is a visitor itself, also of a listener in the same process") {
+    asio::io_context context(1);
+    tunnel_in_process tunnel(context);
+    const auto test = [&]() -> asio::awaitable<void> {
+      const auto [none, nothing] = co_await tunnel.of_server().async_connect("other", as_result);
+      CHECK_EQ(none, errc::service_not_exist);
+      co_await tunnel.start_client();
+      const auto [early, closed] = co_await tunnel.of_server().async_connect("web", as_result);
+      CHECK_EQ(early, errc::no_client);
+      listener web = tunnel.of_client().listen("web", secret("token"));
+      const auto is_served = [&] { return tunnel.events.established == 1; };
+      co_await until(is_served);
+      stream visitor = co_await tunnel.of_server().async_connect("web", use_awaitable);
+      stream accepted = co_await web.async_accept(use_awaitable);
+      co_await asio::async_write(visitor, asio::buffer("ping", 4), use_awaitable);
+      std::string text(4, '\0');
+      co_await asio::async_read(accepted, asio::buffer(text), use_awaitable);
+      CHECK_EQ(text, "ping");
+      visitor.shutdown_send();
+      char byte;
+      const auto [ec, size] = co_await accepted.async_read_some(asio::buffer(&byte, 1), as_result);
+      CHECK_EQ(ec, asio::error::eof);
+      co_await asio::async_write(accepted, asio::buffer("pong", 4), use_awaitable);
+      accepted.close();
+      text.clear();
+      co_await asio::async_read(visitor, asio::dynamic_buffer(text), as_result);
+      CHECK_EQ(text, "pong");
+    };
+    run(context, test());
+  }
+
+  TEST_CASE("a server's program refuses visitors, and authenticates clients") {
+    asio::io_context context(1);
+    auto settings = settings_of(
+        "[server]\nbind_addr = \"127.0.0.1:0\"\ndefault_token = \"unused\"\n"
+        "[server.services.web]\nbind_addr = \"127.0.0.1:0\"\n");
+    event_record events;
+    server open(context, std::move(*settings.server), events);
+    server::hooks decide;
+    bool accepts = false;
+    decide.accepts_visitor = [&](std::string_view service, const address&) {
+      return service == "web" && accepts;
+    };
+    decide.authenticate = [](server::authentication_request request,
+                             server::authentication_answer answer) {
+      answer(request.proof.matches(secret("of the program")));
+    };
+    open.use(std::move(decide));
+    open.async_run(asio::detached);
+    const auto test = [&]() -> asio::awaitable<void> {
+      const auto listens = [&] { return events.clients_port != 0; };
+      co_await until(listens);
+      client hidden(context, config::client{.remote_addr = {"127.0.0.1", events.clients_port}},
+                    events);
+      hidden.async_run(asio::detached);
+      {
+        const listener wrong = hidden.listen("web", secret("unused"));
+        const auto is_refused = [&] { return events.failed > 0; };
+        co_await until(is_refused);
+        CHECK_EQ(events.last_error, errc::authentication_failed);
+      }
+      listener web = hidden.listen("web", secret("of the program"));
+      const auto is_served = [&] { return events.visitors_ports.contains("web"); };
+      co_await until(is_served);
+      const asio::ip::tcp::endpoint to(asio::ip::address_v4::loopback(),
+                                       events.visitors_ports.at("web"));
+      asio::ip::tcp::socket refused(context);
+      co_await refused.async_connect(to, use_awaitable);
+      char byte;
+      const auto [ec, size] = co_await refused.async_read_some(asio::buffer(&byte, 1), as_result);
+      CHECK_EQ(ec, asio::error::connection_reset);
+      accepts = true;
+      asio::ip::tcp::socket visitor(context);
+      co_await visitor.async_connect(to, use_awaitable);
+      co_await web.async_accept(use_awaitable);
+    };
+    run(context, test());
+  }
+
   TEST_CASE("a client that is closed, drained, shut down or destroyed completes its run") {
     for (const std::string how : {"close", "drain", "shutdown", "destroy", "late drain"}) {
       CAPTURE(how);

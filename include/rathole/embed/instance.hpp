@@ -6,13 +6,17 @@
 #include <rathole/config/types.hpp>
 #include <rathole/core/observer.hpp>
 #include <rathole/io/asio_runtime.hpp>
+#include <rathole/server/connect_request.hpp>
+#include <rathole/server/hooks.hpp>
 #include <rathole/server/server.hpp>
 #include <rathole/transport/visit.hpp>
 #include <rathole/version.hpp>
 
 #include <functional>
 #include <memory>
+#include <stop_token>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <type_traits>
 #include <utility>
@@ -42,6 +46,13 @@ class instance_of_side<config::client> {
 /// What only a server can do.
 template <>
 class instance_of_side<config::server> {
+ public:
+  /// Uses `hooks`; must be called before the start. See `server_side::basic_server::use`.
+  virtual void use(std::shared_ptr<server_side::server_hooks> hooks) = 0;
+  /// Connects the program with a service; see `server_side::basic_server::connect`.
+  virtual void connect(std::string_view service, std::stop_token cancel,
+                       server_side::connect_completion done) = 0;
+
  protected:
   ~instance_of_side() = default;
 };
@@ -179,6 +190,14 @@ template <transport::Transport T, class Next>
 class instance_with<config::server, T, Next> final : public any_instance<config::server, T, Next> {
  public:
   using any_instance<config::server, T, Next>::any_instance;
+
+  void use(std::shared_ptr<server_side::server_hooks> hooks) override {
+    this->program_.use(std::move(hooks));
+  }
+  void connect(std::string_view service, std::stop_token cancel,
+               server_side::connect_completion done) override {
+    this->program_.connect(service, std::move(cancel), std::move(done));
+  }
 };
 
 }  // namespace detail

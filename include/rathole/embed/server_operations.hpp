@@ -7,6 +7,7 @@
 #include <rathole/embed/operation.hpp>
 #include <rathole/embed/separate.hpp>
 #include <rathole/io/task.hpp>
+#include <rathole/server/hooks.hpp>
 
 #include <asio/any_io_executor.hpp>
 #include <asio/io_context.hpp>
@@ -14,6 +15,12 @@
 #include <memory>
 #include <string>
 #include <vector>
+
+namespace rathole::inline RATHOLE_ABI {
+
+class stream;
+
+}  // namespace rathole::inline RATHOLE_ABI
 
 namespace rathole::embed::inline RATHOLE_ABI {
 
@@ -36,7 +43,7 @@ RATHOLE_DECL io::executor home_of(const server_pointer& of);
 /// Returns the executor of handlers that have none.
 RATHOLE_DECL const asio::any_io_executor& fallback_of(const server_pointer& of);
 
-/// Runs `what`; see `server::async_run`. Must be called where it lives, like the next four.
+/// Runs `what`; see `server::async_run`. Must be called where it lives, like the next five.
 RATHOLE_DECL void run(const server_pointer& what, completion<> done,
                       const cancellation_pointer& cancel);
 /// Applies new settings; see `server::async_update`.
@@ -48,6 +55,11 @@ RATHOLE_DECL void add(const server_pointer& what, config::server_service service
                       completion<> done);
 /// Removes a service; see `server::async_remove`.
 RATHOLE_DECL void remove(const server_pointer& what, const std::string& service, completion<> done);
+/// Connects the program with a service; see `server::async_connect`.
+RATHOLE_DECL void connect(const server_pointer& what, const std::string& service,
+                          completion<stream> done, const cancellation_pointer& cancel);
+/// Uses `hooks`; see `server::use`.
+RATHOLE_DECL void use(const server_pointer& what, server_side::server_hooks hooks);
 /// Closes `what`; see `server::close`.
 RATHOLE_DECL void close(const server_pointer& what);
 /// Shuts `what` down; see `server::shutdown`.

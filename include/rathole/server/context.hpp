@@ -67,7 +67,7 @@ struct context : transport::instance_context<T, Observer, config::server> {
   /// pointer of its own.
   std::shared_ptr<const config::server> settings;
   /// The functions of the program that decide; never null.
-  const std::shared_ptr<server_hooks> hooks;
+  std::shared_ptr<server_hooks> hooks;
   /// The listeners for clients.
   client_listeners<typename runtime_type::acceptor> listeners;
   /// The listeners that another server hands over; used when this one starts to listen.

@@ -46,6 +46,10 @@ class basic_server {
     check_observer<Observer, all_events>();
   }
 
+  /// Asks `hooks` for decisions, instead of those given to the constructor. Must be called before
+  /// `async_run`.
+  void use(std::shared_ptr<server_hooks> hooks) { context_->hooks = std::move(hooks); }
+
   /// Runs the server until it is stopped and all its work has ended. Completes with
   /// `void(std::error_code)`: no error, the reason why it cannot listen, or at once
   /// `errc::wrong_transport` or `errc::invalid_settings` if the settings cannot be used. Cancelling

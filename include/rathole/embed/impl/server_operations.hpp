@@ -1,14 +1,20 @@
 #pragma once
 
 #include <rathole/embed/home.hpp>
+#include <rathole/embed/impl/to_outside.hpp>
 #include <rathole/embed/operation.hpp>
 #include <rathole/embed/server_core.hpp>
 #include <rathole/embed/server_operations.hpp>
+#include <rathole/server/connect_request.hpp>
+#include <rathole/server/hooks.hpp>
+#include <rathole/stream.hpp>
 #include <rathole/version.hpp>
 
+#include <asio/cancellation_type.hpp>
 #include <asio/post.hpp>
 
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <utility>
 #include <vector>
@@ -48,6 +54,24 @@ RATHOLE_DECL void add(const server_pointer& what, config::server_service service
 RATHOLE_DECL void remove(const server_pointer& what, const std::string& service,
                          completion<> done) {
   what->remove(service, std::move(done));
+}
+RATHOLE_DECL void connect(const server_pointer& what, const std::string& service,
+                          completion<stream> done, const cancellation_pointer& cancel) {
+  const std::stop_source stop;
+  if (cancel) {
+    cancel->action = [stop](asio::cancellation_type) mutable { stop.request_stop(); };
+  }
+  auto connected = [what, service,
+                    done = std::move(done)](server_side::connected_stream made) mutable {
+    if (!made) return done(detail::to_outside(made.error()), stream());
+    done({}, stream(std::move(*made), fallback_of(what), service));
+  };
+  what->connect(service, stop.get_token(), std::move(connected));
+}
+RATHOLE_DECL void use(const server_pointer& what, server_side::server_hooks hooks) {
+  // In a shared pointer, because the hooks can only be moved.
+  const auto moved = std::make_shared<server_side::server_hooks>(std::move(hooks));
+  asio::post(home_of(what), [what, moved] { what->use(std::move(*moved)); });
 }
 RATHOLE_DECL void close(const server_pointer& what) {
   asio::post(home_of(what), [what] { what->close(); });
