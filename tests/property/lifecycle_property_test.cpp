@@ -15,7 +15,6 @@ namespace rathole::test {
 namespace {
 
 using namespace std::chrono_literals;
-using app::instance_role;
 using kind = app::lifecycle_action::kind;
 
 /// The owner of a `lifecycle`, which checks the actions that it receives.
@@ -24,32 +23,21 @@ class checked_program {
   explicit checked_program(std::uint64_t seed) : random_(seed), is_server_(chance(2)) {}
 
   void step() {
-    switch (random_() % 12) {
+    switch (random_() % 10) {
       case 0: lifecycle_.started(now_); break;
       case 1: lifecycle_.all_served(); break;
       case 2:
       case 3: lifecycle_.reload_requested(); break;
-      case 4: lifecycle_.update_found(); break;
-      case 5: lifecycle_.replacement_needed(); break;
-      case 6: lifecycle_.update_done(any_result()); break;
-      case 7:
-        if (replacement_) lifecycle_.replacement_started();
-        break;
+      case 4:
+      case 5: lifecycle_.change_found(); break;
+      case 6:
+      case 7: lifecycle_.change_done(any_result()); break;
       case 8:
-        if (replacement_ && chance(2)) end(replacement_, instance_role::replacement);
-        break;
-      case 9:
-        if (draining_ > 0) {
-          --draining_;
-          lifecycle_.instance_ended(instance_role::draining, {});
-        }
-        break;
-      case 10:
         if (chance(8)) {
           stopped_ = true;
           lifecycle_.stop_requested(now_ + 5s);
         }
-        if (stopped_ && running_) end(running_, instance_role::running);
+        if (stopped_ && chance(2)) end();
         break;
       default: now_ += std::chrono::seconds(random_() % 10);
     }
@@ -57,7 +45,7 @@ class checked_program {
       RC_ASSERT_FALSE(exited_);
       perform(action->what);
     }
-    RC_ASSERT(exited_ == (!running_ && draining_ == 0));
+    RC_ASSERT(exited_ == !running_);
   }
 
  private:
@@ -66,9 +54,8 @@ class checked_program {
     return chance(2) ? std::error_code() : std::make_error_code(std::errc::address_in_use);
   }
 
-  void end(bool& what, instance_role role) {
-    what = false;
-    lifecycle_.instance_ended(role, any_result());
+  void end() {
+    if (std::exchange(running_, false)) lifecycle_.ended(any_result());
   }
 
   void perform(kind what) {
@@ -78,22 +65,13 @@ class checked_program {
         RC_ASSERT(watches_);
         RC_ASSERT_FALSE(applies_);
         break;
-      case kind::update_instance:
-      case kind::start_replacement:
+      case kind::apply_settings:
         RC_ASSERT(running_);
         RC_ASSERT_FALSE(stopped_);
         RC_ASSERT_FALSE(std::exchange(applies_, true));
-        replacement_ = what == kind::start_replacement;
-        break;
-      case kind::promote_replacement:
-        RC_ASSERT(std::exchange(replacement_, false));
-        ++draining_;
         break;
       case kind::accept_settings:
-      case kind::reject_settings:
-        RC_ASSERT(std::exchange(applies_, false));
-        replacement_ = false;
-        break;
+      case kind::reject_settings: RC_ASSERT(std::exchange(applies_, false)); break;
       case kind::warn_unserved:
         RC_ASSERT(is_server_);
         RC_ASSERT(watches_);
@@ -117,9 +95,7 @@ class checked_program {
   bool is_server_;
   app::lifecycle lifecycle_{{.on_start = is_server_, .timeout = 20s}};
   time_point now_{1h};
-  std::size_t draining_ = 0;
   bool running_ = true;
-  bool replacement_ = false;
   bool applies_ = false;
   bool watches_ = false;
   bool warned_ = false;

@@ -10,7 +10,6 @@ namespace rathole::test {
 namespace {
 
 using namespace std::chrono_literals;
-using app::instance_role;
 using app::lifecycle;
 using app::lifecycle_action;
 using app::readiness;
@@ -49,8 +48,8 @@ TEST_CASE("lifecycle: a server is ready once it listens, and warns later of unse
 
 TEST_CASE("lifecycle: a change of a server's settings does not put off that warning") {
   lifecycle program = running_server();
-  program.update_found();
-  program.update_done({});
+  program.change_found();
+  program.change_done({});
   drain(program);
   CHECK(drain(program, start + 60s) == actions{{kind::warn_unserved}});
 }
@@ -82,7 +81,7 @@ TEST_CASE("lifecycle: a client is ready when all services are served, or after a
 
 TEST_CASE("lifecycle: a program that cannot start ends with the error") {
   lifecycle program(server);
-  program.instance_ended(instance_role::running, in_use);
+  program.ended(in_use);
   CHECK(drain(program) == actions{{kind::exit, in_use}});
 }
 
@@ -92,7 +91,7 @@ TEST_CASE("lifecycle: a program that is stopped before it has started ends witho
   program.stop_requested(start + 1s);
   program.started(start);
   CHECK(drain(program) == actions{{kind::notify_stopping}, {kind::stop_instances}});
-  program.instance_ended(instance_role::running, in_use);
+  program.ended(in_use);
   CHECK(drain(program) == actions{{kind::exit}});
 }
 
@@ -101,9 +100,9 @@ TEST_CASE("lifecycle: a change is applied, and the service manager follows it") 
     lifecycle program = running_server();
     program.reload_requested();
     CHECK(drain(program) == actions{{kind::read_file}});
-    program.update_found();
-    CHECK(drain(program) == actions{{kind::notify_reloading}, {kind::update_instance}});
-    program.update_done(result);
+    program.change_found();
+    CHECK(drain(program) == actions{{kind::notify_reloading}, {kind::apply_settings}});
+    program.change_done(result);
     const auto settings = result ? kind::reject_settings : kind::accept_settings;
     CHECK(drain(program) == actions{{settings, result}, {kind::notify_ready}});
   }
@@ -112,84 +111,60 @@ TEST_CASE("lifecycle: a change is applied, and the service manager follows it") 
 TEST_CASE("lifecycle: a change before the program is ready is not notified") {
   lifecycle program(client);
   program.started(start);
-  program.update_found();
-  program.update_done({});
+  program.change_found();
+  program.change_done({});
   CHECK(drain(program) ==
-        actions{{kind::watch_file}, {kind::update_instance}, {kind::accept_settings}});
+        actions{{kind::watch_file}, {kind::apply_settings}, {kind::accept_settings}});
 }
 
 TEST_CASE("lifecycle: changes during a change are read once, after it") {
   lifecycle program = running_server();
-  program.update_found();
+  program.change_found();
   drain(program);
   for (int i = 0; i < 3; ++i) program.reload_requested();
-  program.update_found();
-  program.replacement_needed();
+  program.change_found();
   CHECK(drain(program).empty());
-  program.update_done({});
+  program.change_done({});
   CHECK(drain(program) ==
         actions{{kind::accept_settings}, {kind::notify_ready}, {kind::read_file}});
 }
 
-TEST_CASE("lifecycle: a replacement that starts becomes the running instance") {
+TEST_CASE("lifecycle: a change that failed does not prevent the next one") {
   lifecycle program = running_server();
-  program.replacement_needed();
-  CHECK(drain(program) == actions{{kind::notify_reloading}, {kind::start_replacement}});
-  program.replacement_started();
-  CHECK(drain(program) ==
-        actions{{kind::promote_replacement}, {kind::accept_settings}, {kind::notify_ready}});
-  program.instance_ended(instance_role::draining, {});
-  CHECK(drain(program).empty());
-}
-
-TEST_CASE("lifecycle: a replacement that cannot start is dropped") {
-  lifecycle program = running_server();
-  program.replacement_needed();
+  program.change_found();
   drain(program);
-  program.instance_ended(instance_role::replacement, in_use);
+  program.change_done(in_use);
   CHECK(drain(program) == actions{{kind::reject_settings, in_use}, {kind::notify_ready}});
-  program.update_found();
-  CHECK(drain(program) == actions{{kind::notify_reloading}, {kind::update_instance}});
+  program.change_found();
+  CHECK(drain(program) == actions{{kind::notify_reloading}, {kind::apply_settings}});
 }
 
-TEST_CASE("lifecycle: the program ends when no instance is left, whichever ends last") {
-  for (const bool draining_first : {true, false}) {
+TEST_CASE("lifecycle: the program ends when no instance is left, without an error once started") {
+  for (const std::error_code result : {std::error_code(), in_use}) {
     lifecycle program = running_server();
-    program.replacement_needed();
-    program.replacement_started();
-    drain(program);
     program.stop_requested(start + 5s);
     CHECK(drain(program) == actions{{kind::notify_stopping}, {kind::stop_instances}});
     CHECK(program.deadline() == start + 5s);
     CHECK(drain(program, start + 5s) == actions{{kind::abort_draining}});
-    program.instance_ended(draining_first ? instance_role::draining : instance_role::running, {});
-    CHECK(drain(program).empty());
-    program.instance_ended(draining_first ? instance_role::running : instance_role::draining, {});
+    program.ended(result);
     CHECK(drain(program) == actions{{kind::exit}});
+    CHECK_FALSE(program.deadline());
   }
 }
 
 TEST_CASE("lifecycle: nothing is applied once the program stops") {
-  for (const bool replaces : {true, false}) {
-    lifecycle program = running_server();
-    replaces ? program.replacement_needed() : program.update_found();
-    program.reload_requested();
-    drain(program);
-    program.stop_requested(start + 5s);
-    program.stop_requested(start + 6s);
-    CHECK(drain(program) == actions{{kind::notify_stopping}, {kind::stop_instances}});
-    if (replaces) {
-      program.replacement_started();
-      program.instance_ended(instance_role::replacement, in_use);
-    } else {
-      program.update_done(in_use);
-    }
-    program.reload_requested();
-    program.update_found();
-    program.replacement_needed();
-    program.all_served();
-    CHECK(drain(program).empty());
-  }
+  lifecycle program = running_server();
+  program.change_found();
+  program.reload_requested();
+  drain(program);
+  program.stop_requested(start + 5s);
+  program.stop_requested(start + 6s);
+  CHECK(drain(program) == actions{{kind::notify_stopping}, {kind::stop_instances}});
+  program.change_done(in_use);
+  program.reload_requested();
+  program.change_found();
+  program.all_served();
+  CHECK(drain(program).empty());
 }
 
 TEST_CASE("lifecycle: stopping before a client is ready ends the wait for that") {

@@ -2,8 +2,6 @@
 
 #include <rathole/core/time.hpp>
 
-#include <cassert>
-#include <cstddef>
 #include <deque>
 #include <optional>
 #include <system_error>
@@ -19,16 +17,11 @@ struct lifecycle_action {
     watch_file,
     /// Read the configuration file, and compare it with the settings in use.
     read_file,
-    /// Let the running instance apply the new settings, and report `update_done`.
-    update_instance,
-    /// Start an instance with the new settings beside the running one, and report
-    /// `replacement_started` or its end.
-    start_replacement,
-    /// Make the replacement the running instance, and drain the one that ran.
-    promote_replacement,
+    /// Apply the new settings, and report `change_done`.
+    apply_settings,
     /// Keep the new settings as the settings in use.
     accept_settings,
-    /// Drop the new settings, and the replacement if there is one, because of `error`.
+    /// Drop the new settings because of `error`.
     reject_settings,
     /// Warn about services that no client serves.
     warn_unserved,
@@ -54,16 +47,6 @@ struct lifecycle_action {
   bool operator==(const lifecycle_action&) const = default;
 };
 
-/// Says which instance of a client or server an event is about.
-enum class instance_role {
-  /// The instance that serves.
-  running,
-  /// The instance that is being started to replace the running one.
-  replacement,
-  /// An instance that was replaced and still has active connections.
-  draining,
-};
-
 /// Says when a program that has started counts as ready for its service manager.
 struct readiness {
   /// Whether the program is ready as soon as it has started, as a server is. A client is ready when
@@ -75,8 +58,8 @@ struct readiness {
 };
 
 /// Decides what the program does from its start to its end: when it reads its configuration file
-/// again, applies it, replaces the running instance, notifies its service manager, stops, and ends.
-/// It does no input or output and reads no clock.
+/// again and applies it, notifies its service manager, stops, and ends. How its instances follow each
+/// other is up to `embed::instance_lifecycle`. It does no input or output and reads no clock.
 ///
 /// The owner reports what happens; after each report, and at `deadline`, it calls `poll` until that
 /// returns nothing, and completes each action before it asks for the next one. It may report events
@@ -104,45 +87,32 @@ class lifecycle {
   /// file is read after that.
   void reload_requested() {
     if (phase_ == phase::idle) want(lifecycle_action::kind::read_file);
-    if (is_changing()) is_reload_due_ = true;
+    if (phase_ == phase::changing) is_reload_due_ = true;
   }
 
-  /// Reports valid new settings that the running instance can apply.
-  void update_found() { begin_change(phase::applying, lifecycle_action::kind::update_instance); }
-
-  /// Reports valid new settings that need an instance of their own.
-  void replacement_needed() {
-    begin_change(phase::replacing, lifecycle_action::kind::start_replacement);
+  /// Reports valid new settings.
+  void change_found() {
+    if (phase_ != phase::idle) return;
+    phase_ = phase::changing;
+    // A service manager that waits for the start must continue to wait.
+    if (is_ready_) want(lifecycle_action::kind::notify_reloading);
+    want(lifecycle_action::kind::apply_settings);
   }
 
-  /// Reports that `update_instance` ended, with `ec` if the settings could not be applied.
-  void update_done(std::error_code ec) {
-    if (phase_ == phase::applying) end_change(ec);
+  /// Reports that `apply_settings` ended, with `ec` if the settings could not be applied.
+  void change_done(std::error_code ec) {
+    if (phase_ != phase::changing) return;
+    phase_ = phase::idle;
+    using kind = lifecycle_action::kind;
+    want(ec ? kind::reject_settings : kind::accept_settings, ec);
+    if (is_ready_) want(kind::notify_ready);
+    if (std::exchange(is_reload_due_, false)) want(kind::read_file);
   }
 
-  /// Reports that the replacement has started.
-  void replacement_started() {
-    if (phase_ != phase::replacing) return;
-    ++instances_;
-    want(lifecycle_action::kind::promote_replacement);
-    end_change({});
-  }
-
-  /// Reports that nothing of an instance is left, with `ec` if it failed.
-  void instance_ended(instance_role which, std::error_code ec) {
-    switch (which) {
-      case instance_role::replacement:
-        if (phase_ == phase::replacing) end_change(ec);
-        return;
-      case instance_role::running:
-        if (phase_ == phase::starting) error_ = ec;
-        break;
-      case instance_role::draining: break;
-    }
-    assert(instances_ > 0);
-    if (--instances_ > 0) return;
+  /// Reports that nothing of any instance is left, with `ec` if one failed. The program ends.
+  void ended(std::error_code ec) {
     timer_.reset();
-    want(lifecycle_action::kind::exit, error_);
+    want(lifecycle_action::kind::exit, phase_ == phase::starting ? ec : std::error_code());
   }
 
   /// Reports that the program must stop. The connections of instances that drain are aborted at
@@ -174,16 +144,10 @@ class lifecycle {
   enum class phase {
     starting,
     idle,
-    /// The running instance applies new settings.
-    applying,
-    /// An instance with new settings starts to replace the running one.
-    replacing,
+    /// New settings are being applied.
+    changing,
     stopping,
   };
-
-  [[nodiscard]] bool is_changing() const {
-    return phase_ == phase::applying || phase_ == phase::replacing;
-  }
 
   void want(lifecycle_action::kind what, std::error_code error = {}) {
     actions_.push_back({what, error});
@@ -201,31 +165,11 @@ class lifecycle {
     become_ready();
   }
 
-  void begin_change(phase how, lifecycle_action::kind what) {
-    if (phase_ != phase::idle) return;
-    phase_ = how;
-    // A service manager that waits for the start must continue to wait.
-    if (is_ready_) want(lifecycle_action::kind::notify_reloading);
-    want(what);
-  }
-
-  void end_change(std::error_code ec) {
-    phase_ = phase::idle;
-    using kind = lifecycle_action::kind;
-    want(ec ? kind::reject_settings : kind::accept_settings, ec);
-    if (is_ready_) want(kind::notify_ready);
-    if (std::exchange(is_reload_due_, false)) want(kind::read_file);
-  }
-
   const readiness when_;
   phase phase_ = phase::starting;
   std::deque<lifecycle_action> actions_;
   /// When the time of `readiness` is over, or when instances that drain are aborted.
   std::optional<time_point> timer_;
-  /// The number of instances that have not ended, except a replacement.
-  std::size_t instances_ = 1;
-  /// Why the first instance could not start.
-  std::error_code error_;
   /// Whether the service manager has been notified that the program is ready.
   bool is_ready_ = false;
   /// Whether the file has changed during a change.

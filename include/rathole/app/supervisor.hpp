@@ -1,7 +1,6 @@
 #pragma once
 
 #include <rathole/app/instance_observer.hpp>
-#include <rathole/app/instance_set.hpp>
 #include <rathole/app/lifecycle.hpp>
 #include <rathole/app/log/logger.hpp>
 #include <rathole/app/log/text.hpp>
@@ -11,8 +10,8 @@
 #include <rathole/app/signal_handler.hpp>
 #include <rathole/app/start_report.hpp>
 #include <rathole/app/systemd_notifier.hpp>
-#include <rathole/embed/instance.hpp>
-#include <rathole/io/asio_runtime.hpp>
+#include <rathole/embed/instance_owner.hpp>
+#include <rathole/io/run/run_context.hpp>
 #include <rathole/io/time/asio_timer.hpp>
 #include <rathole/version.hpp>
 
@@ -31,7 +30,8 @@ namespace rathole::app::inline RATHOLE_ABI {
 /// Runs a client or a server until the program is asked to stop, and applies changes of its
 /// configuration file. `Block` is `config::client` or `config::server`, and `Log` is the observer
 /// that logs. A `lifecycle` decides what happens when; the supervisor reports events to it and
-/// performs its actions.
+/// performs its actions. Its instances belong to an `embed::instance_owner`, as those of every other
+/// program do.
 template <class Block, class Log>
 class supervisor {
  public:
@@ -45,23 +45,28 @@ class supervisor {
       : settings_(*block_of<Block>(loaded)),
         log_(log),
         lifecycle_(readiness_of(settings_)),
-        threads_(context_, settings_.workers),
         lines_(log_),
         observer_(context_.get_executor(), lines_, [this] { count_services(); }),
         notifier_(context_.get_executor()),
         timer_(context_.get_executor()),
-        file_(std::move(path), std::move(loaded.log), log, std::move(set_filter)) {}
+        file_(std::move(path), std::move(loaded.log), log, std::move(set_filter)) {
+    instances_->use_workers(settings_.workers);
+  }
 
   /// Runs to the end. Fails with the system's error if the instance cannot start.
   result<void> run(const prepared_type& prepared) {
     signal_handler signals(context_, stop_signals, [this](int count) { stop(count); });
     signal_handler hangup(context_, reload_signals, [this](int) { reload(); });
-    instances_.add_first(make(prepared, settings_));
-    start(instances_.running(), [this] {
+    const auto started = [this] {
       lifecycle_.started(clock::now());
       run_actions();
       count_services();
-    });
+    };
+    const auto ended = [this](std::error_code ec) {
+      lifecycle_.ended(ec);
+      run_actions();
+    };
+    instances_->start(settings_, started, ended, &prepared);
     io::run_context(context_);
     if (failure_) return failure(failure_);
     log_.write(log_level::info, Log::target, "Shutdown");
@@ -78,24 +83,12 @@ class supervisor {
   }
 
  private:
-  using instance_type = embed::instance<Block>;
+  using owner_type = embed::instance_owner<Block, instance_observer<Log>>;
   static constexpr bool is_server = std::is_same_v<Block, config::server>;
 
   static readiness readiness_of(const Block& settings) {
     if constexpr (is_server) return {.on_start = true, .timeout = unserved_notice};
     if constexpr (!is_server) return {.on_start = false, .timeout = settings.ready_timeout};
-  }
-
-  std::unique_ptr<instance_type> make(const prepared_type& prepared, const Block& settings) {
-    return embed::make_instance(prepared, io::asio_runtime(context_, threads_), settings,
-                                observer_);
-  }
-
-  void start(instance_type& what, std::move_only_function<void()> ready) {
-    what.start(std::move(ready), [this, &what](std::error_code ec) {
-      lifecycle_.instance_ended(instances_.remove_ended(what), ec);
-      run_actions();
-    });
   }
 
   /// Performs what the lifecycle wants done, one action after the other, until it wants nothing.
@@ -118,15 +111,13 @@ class supervisor {
       case kind::read_file:
         file_.log(log_level::info, "Rescan the configuration");
         return check_file();
-      case kind::update_instance: return update_instance();
-      case kind::start_replacement: return start_replacement();
-      case kind::promote_replacement: return instances_.promote_replacement();
+      case kind::apply_settings: return apply_settings();
       case kind::accept_settings: return accept_settings();
       case kind::reject_settings: return reject_settings(action.error);
       case kind::warn_unserved:
         return warn_of_unserved(log_, observer_.unserved(settings_.services));
       case kind::stop_instances: return stop_instances();
-      case kind::abort_draining: return instances_.abort_draining();
+      case kind::abort_draining: return instances_->abort_replaced();
       case kind::exit: return exit(action.error);
       case kind::notify_ready: return notifier_.ready();
       case kind::notify_reloading: return notifier_.reloading();
@@ -145,7 +136,7 @@ class supervisor {
   void stop(int count) {
     if (count > 1) {
       log_.write(log_level::warn, Log::target, "Stopped by a second signal: connections are cut");
-      instances_.running().stop_now();
+      instances_->stop_now();
       exit_at_once(log_);
     }
     log_.write(log_level::info, Log::target, "Shuting down gracefully...");
@@ -171,11 +162,11 @@ class supervisor {
     if (!next) return;
     if (next->block == settings_) {
       // A client's services that wait between two attempts try at once.
-      if constexpr (!is_server) instances_.running().update(settings_, [](auto) {});
+      if constexpr (!is_server) instances_->update(settings_, [](std::error_code) {});
       return;
     }
     try {
-      threads_.use(next->block.workers);
+      instances_->use_workers(next->block.workers);
     } catch (const std::system_error& error) {
       return file_.ignore(std::string("Cannot have so many workers: ") + error.what());
     }
@@ -183,26 +174,18 @@ class supervisor {
       file_.log(log_level::info, line);
     }
     wanted_ = std::move(*next);
-    wanted_.prepared ? lifecycle_.replacement_needed() : lifecycle_.update_found();
+    lifecycle_.change_found();
   }
 
-  void update_instance() {
-    instances_.running().update(wanted_.block, [this](std::error_code ec) {
-      lifecycle_.update_done(ec);
+  void apply_settings() {
+    if (wanted_.prepared) {
+      file_.log(log_level::info, "Running by " + transport_text(wanted_.block.transport));
+    }
+    const auto done = [this](std::error_code ec) {
+      lifecycle_.change_done(ec);
       run_actions();
-    });
-  }
-
-  void start_replacement() {
-    file_.log(log_level::info, "Running by " + transport_text(wanted_.block.transport));
-    const auto prepared = std::exchange(wanted_.prepared, std::nullopt);
-    instances_.add_replacement(make(*prepared, wanted_.block));
-    // Two control channels of one service would displace each other.
-    if constexpr (!is_server) instances_.running().drain();
-    start(instances_.replacement(), [this] {
-      lifecycle_.replacement_started();
-      run_actions();
-    });
+    };
+    instances_->update(wanted_.block, done, std::exchange(wanted_.prepared, std::nullopt));
   }
 
   void accept_settings() {
@@ -212,8 +195,6 @@ class supervisor {
   }
 
   void reject_settings(std::error_code why) {
-    instances_.drop_replacement();
-    threads_.use(settings_.workers);
     file_.log(log_level::error, reload_failure_text(settings_, wanted_.block, why));
     file_.log(log_level::error,
               "The changed configuration cannot be applied. The old one is in use");
@@ -222,7 +203,7 @@ class supervisor {
 
   void stop_instances() {
     file_.close();
-    instances_.stop();
+    instances_->stop();
   }
 
   void exit(std::error_code why) {
@@ -234,14 +215,13 @@ class supervisor {
   logger& log_;
   lifecycle lifecycle_;
   asio::io_context context_{1};
-  io::workers threads_;
   Log lines_;
   instance_observer<Log> observer_;
   systemd_notifier notifier_;
   /// Expires at the deadline of the lifecycle.
   io::asio_timer timer_;
   settings_file<Block> file_;
-  instance_set<Block> instances_{context_};
+  std::shared_ptr<owner_type> instances_ = std::make_shared<owner_type>(context_, observer_);
   /// The settings that are being applied.
   read_settings<Block> wanted_;
   /// Why the program could not start.

@@ -54,7 +54,7 @@ class end_core : public std::enable_shared_from_this<end_core<Block, Sink>> {
       };
     }
     const auto prepare = [this](instance<Block>& next) { prepare_instance(next); };
-    owner_ = std::make_shared<owner_type>(*home_, *events_, prepare);
+    owner_ = std::make_shared<owner_type>(home_->context(), *events_, prepare);
     // It lives until it has ended.
     auto finish = [self = this->shared_from_this(),
                    done = std::move(done)](std::error_code ec) mutable {

@@ -5,19 +5,23 @@
 #include <rathole/config/types.hpp>
 #include <rathole/config/validate.hpp>
 #include <rathole/core/error.hpp>
-#include <rathole/embed/home.hpp>
+#include <rathole/core/out_of_memory.hpp>
 #include <rathole/embed/instance.hpp>
+#include <rathole/embed/instance_lifecycle.hpp>
 #include <rathole/embed/worker_threads.hpp>
 #include <rathole/io/asio_runtime.hpp>
 #include <rathole/transport/prepare.hpp>
 #include <rathole/version.hpp>
 
+#include <asio/io_context.hpp>
 #include <asio/post.hpp>
 
-#include <algorithm>
+#include <cstddef>
 #include <deque>
 #include <functional>
+#include <list>
 #include <memory>
+#include <new>
 #include <optional>
 #include <system_error>
 #include <type_traits>
@@ -27,84 +31,116 @@
 namespace rathole::embed::inline RATHOLE_ABI {
 
 /// Runs a client or server with the transport that its settings ask for, and replaces the running
-/// instance when new settings ask for another transport. `Block` is `config::client` or
-/// `config::server`, and `Observer` receives the events of all instances. It lives on the control
-/// plane and must be held by `shared_ptr`.
+/// instance when new settings ask for another transport. An `instance_lifecycle` decides what
+/// happens when. `Block` is `config::client` or `config::server`, and `Observer` receives the events
+/// of all instances. It lives on the control plane and must be held by `shared_ptr`.
 template <class Block, class Observer>
 class instance_owner : public std::enable_shared_from_this<instance_owner<Block, Observer>> {
  public:
   /// The type of the instances.
   using instance_type = instance<Block>;
+  /// The prepared transport of an instance; see `transport::prepare`.
+  using prepared_type = typename decltype(transport::prepare(std::declval<Block>()))::value_type;
   /// A function that receives the result of an operation.
   using completion = std::move_only_function<void(std::error_code)>;
 
   /// Makes an owner without an instance. `prepare_instance` is called for each instance before it
-  /// starts; it and `observer` must outlive the object.
-  instance_owner(const home& where, Observer& observer,
-                 std::function<void(instance_type&)> prepare_instance)
-      : context_(where.context()),
-        observer_(observer),
-        prepare_instance_(std::move(prepare_instance)) {}
+  /// starts; it, `context` and `observer` must outlive the object.
+  instance_owner(asio::io_context& context, Observer& observer,
+                 std::function<void(instance_type&)> prepare_instance = {})
+      : context_(context), observer_(observer), prepare_instance_(std::move(prepare_instance)) {}
 
-  /// Starts the first instance with `settings`. `ready` is called once it serves. `ended` is called
-  /// when nothing of any instance is left, or why the first one cannot run; `problems` says more.
-  void start(const Block& settings, std::move_only_function<void()> ready, completion ended) {
+  /// Starts the first instance with `settings`, and with the transport `prepared` if the caller has
+  /// prepared it. `ready` is called once it serves. `ended` is called when nothing of any instance is
+  /// left, or why the first one cannot run; `problems` says more.
+  void start(const Block& settings, std::move_only_function<void()> ready, completion ended,
+             const prepared_type* prepared = nullptr) {
+    ready_ = std::move(ready);
     ended_ = std::move(ended);
-    auto prepared = prepare(settings);
-    if (!prepared) return end(errc::invalid_settings);
-    try {
-      threads_.emplace(context_, settings.workers);
-    } catch (const std::system_error& error) {
-      return end(error.code());
-    }
-    settings_ = settings;
-    running_ = make(*prepared, settings);
-    run(*running_, [this, ready = std::move(ready)](std::error_code ec) mutable {
-      if (ec) return;
-      is_ready_ = true;
-      ready();
-      if (!updates_.empty()) begin_update();
+    const std::error_code ec = attempt([&]() -> std::error_code {
+      settings_ = settings;
+      const auto own = prepared ? std::optional<prepared_type>() : prepare(settings);
+      if (!prepared && !own) return errc::invalid_settings;
+      use_workers(settings.workers);
+      add(instance_role::running, prepared ? *prepared : *own, settings);
+      begin(instances_.back());
+      return {};
     });
+    if (ec) first_failed(ec);
+    run_actions();
   }
 
-  /// Applies new settings, after the updates that were asked for before. Completes with the reason
+  /// Applies new settings, after the updates that were asked for before; with the transport
+  /// `prepared` if they need another one and the caller has prepared it. Completes with the reason
   /// why they cannot be applied, after which the old ones are in use; `problems` says more.
-  void update(Block next, completion done) {
-    updates_.push_back({std::move(next), std::move(done)});
-    if (updates_.size() == 1 && (is_ready_ || !running_)) begin_update();
+  void update(Block next, completion done, std::optional<prepared_type> prepared = std::nullopt) {
+    try {
+      updates_.emplace_back();
+    } catch (const std::bad_alloc&) {
+      return done(out_of_memory());
+    }
+    updates_.back() = {std::move(next), std::move(done), std::move(prepared)};
+    lifecycle_.update_requested();
+    run_actions();
+  }
+
+  /// Changes the number of worker threads ahead of an update, or of the start. Throws
+  /// `std::system_error` if there cannot be so many. An update that fails takes it back.
+  void use_workers(std::size_t count) {
+    if (threads_) return threads_->get().use(count);
+    threads_.emplace(context_, count);
   }
 
   /// Stops all instances; see `stop` of client and server.
   void stop() {
-    is_stopping_ = true;
-    for_each([](instance_type& each) { each.stop(); });
+    stop_each([](instance_type& each) { each.stop(); });
   }
   /// Drains all instances; see `drain` of client and server.
   void drain() {
-    is_stopping_ = true;
-    for_each([](instance_type& each) { each.drain(); });
+    stop_each([](instance_type& each) { each.drain(); });
   }
   /// Stops all instances and aborts their connections.
   void stop_now() {
-    is_stopping_ = true;
-    for_each([](instance_type& each) { each.stop_now(); });
+    stop_each([](instance_type& each) { each.stop_now(); });
+  }
+  /// Aborts the connections of the instances that were replaced.
+  void abort_replaced() {
+    for (auto& each : instances_) {
+      if (each.role == instance_role::draining) each.what->stop_now();
+    }
   }
 
   /// Returns the running instance; null if there is none.
-  [[nodiscard]] instance_type* running() { return running_.get(); }
+  [[nodiscard]] instance_type* running() { return of_role(instance_role::running); }
   /// Returns the settings in use.
   [[nodiscard]] const Block& settings() const { return settings_; }
   /// Returns what is wrong with the last settings that could not be used.
   [[nodiscard]] const std::vector<config::problem>& problems() const { return problems_; }
 
  private:
-  using pointer = std::unique_ptr<instance_type>;
-  using prepared_type = typename decltype(transport::prepare(std::declval<Block>()))::value_type;
+  /// An instance. It stays where it is until it is destroyed.
+  struct owned {
+    std::unique_ptr<instance_type> what;
+    instance_role role;
+  };
   struct wanted_update {
     Block settings;
     completion done;
+    std::optional<prepared_type> prepared;
   };
   static constexpr bool is_server = std::is_same_v<Block, config::server>;
+
+  /// Runs `work`, and returns why it failed.
+  template <class F>
+  static std::error_code attempt(F work) {
+    try {
+      return work();
+    } catch (const std::system_error& error) {
+      return error.code();
+    } catch (const std::bad_alloc&) {
+      return out_of_memory();
+    }
+  }
 
   /// Returns the prepared transport of `settings`; nothing if there are `problems_`.
   std::optional<prepared_type> prepare(const Block& settings) {
@@ -117,104 +153,177 @@ class instance_owner : public std::enable_shared_from_this<instance_owner<Block,
     return std::move(*prepared);
   }
 
-  pointer make(const prepared_type& prepared, const Block& settings) {
-    pointer made =
-        make_instance(prepared, io::asio_runtime(context_, threads_->get()), settings, observer_);
-    prepare_instance_(*made);
-    return made;
+  /// Makes an instance that has not started, the last one of `instances_`.
+  void add(instance_role role, const prepared_type& prepared, const Block& settings) {
+    const io::asio_runtime runtime(context_, threads_->get());
+    auto made = make_instance(prepared, runtime, settings, observer_);
+    if (prepare_instance_) prepare_instance_(*made);
+    instances_.push_back({std::move(made), role});
   }
 
-  /// Starts `what`. `started` is called once, when it serves or with the reason why it does not.
-  void run(instance_type& what, completion started) {
-    const auto report = std::make_shared<completion>(std::move(started));
-    const auto self = this->shared_from_this();
-    what.start([self, report] { (*report)({}); },
-               [self, report, &what](std::error_code ec) {
-                 if (ec) (*report)(ec);
-                 self->instance_ended(what, ec);
-               });
+  /// Starts `it`. What runs of it keeps the owner alive.
+  void begin(owned& it) {
+    // The instance, which the owner owns, holds this function, so it must not own the owner.
+    auto ready = [self = this->weak_from_this(), &it] {
+      if (const auto owner = self.lock()) owner->has_started(it);
+    };
+    auto ended = [self = this->shared_from_this(), &it](std::error_code ec) {
+      self->has_ended(it, ec);
+    };
+    it.what->start(std::move(ready), std::move(ended));
   }
 
-  void begin_update() {
-    const Block& next = updates_.front().settings;
-    if (!running_ || is_stopping_) return finish_update(errc::stopped);
-    if (config::same_transport(settings_, next)) {
-      problems_ = config::settings_problems(next);
-      if (!problems_.empty()) return finish_update(errc::invalid_settings);
-      if (const auto ec = use_workers(next.workers)) return finish_update(ec);
-      const auto self = this->shared_from_this();
-      return running_->update(next, [self](std::error_code ec) { self->finish_update(ec); });
-    }
-    auto prepared = prepare(next);
-    if (!prepared) return finish_update(errc::invalid_settings);
-    if (const auto ec = use_workers(next.workers)) return finish_update(ec);
-    replacement_ = make(*prepared, next);
-    replacement_->take_over(running_->duplicate_listeners());
-    // Two control channels of one service would displace each other.
-    if constexpr (!is_server) running_->drain();
-    const auto self = this->shared_from_this();
-    run(*replacement_, [self](std::error_code ec) {
-      if (!self->replacement_) return;
-      if (!ec) {
-        self->running_->drain();
-        self->draining_.push_back(std::exchange(self->running_, std::move(self->replacement_)));
-      }
-      self->finish_update(ec);
-    });
+  void has_started(owned& it) {
+    lifecycle_.instance_started(it.role);
+    run_actions();
   }
 
-  void finish_update(std::error_code ec) {
-    auto [next, done] = std::move(updates_.front());
-    if (!ec) {
-      settings_ = std::move(next);
-    } else if (running_ && threads_) {
-      use_workers(settings_.workers);
-    }
-    done(ec);
-    updates_.pop_front();
-    // Later, because an update may complete at once.
-    if (updates_.empty()) return;
-    asio::post(context_, [self = this->shared_from_this()] { self->begin_update(); });
+  void has_ended(owned& it, std::error_code ec) {
+    lifecycle_.instance_ended(std::exchange(it.role, instance_role::ended), ec);
+    destroy_ended();
+    run_actions();
   }
 
-  std::error_code use_workers(std::size_t count) {
+  void first_failed(std::error_code ec) {
+    for (auto& each : instances_) each.role = instance_role::ended;
+    lifecycle_.instance_ended(instance_role::running, ec);
+  }
+
+  /// Destroys the instances that have ended, but later, because one of their own calls may be
+  /// running.
+  void destroy_ended() {
+    const auto is_gone = [](const owned& each) { return each.role == instance_role::ended; };
     try {
-      threads_->get().use(count);
-    } catch (const std::system_error& error) {
-      return error.code();
+      asio::post(context_, [self = this->shared_from_this(), is_gone] {
+        std::erase_if(self->instances_, is_gone);
+      });
+    } catch (const std::bad_alloc&) {
+      // They are destroyed with the next one, or with the owner.
     }
-    return {};
   }
 
-  void instance_ended(instance_type& what, std::error_code ec) {
-    const auto is_it = [&what](const pointer& each) { return each.get() == &what; };
-    if (is_it(replacement_)) return destroy_later(std::move(replacement_));
-    if (is_it(running_)) {
-      destroy_later(std::move(running_));
-      is_ready_ = true;
-      if (!updates_.empty() && !replacement_) begin_update();
-      if (!first_error_) first_error_ = ec;
-    } else if (const auto at = std::ranges::find_if(draining_, is_it); at != draining_.end()) {
-      destroy_later(std::move(*at));
-      draining_.erase(at);
+  [[nodiscard]] instance_type* of_role(instance_role wanted) {
+    for (auto& each : instances_) {
+      if (each.role == wanted) return each.what.get();
     }
-    if (!running_ && draining_.empty()) end(first_error_);
-  }
-
-  /// One of its own calls may be running.
-  void destroy_later(std::shared_ptr<instance_type> gone) {
-    asio::post(context_, [gone = std::move(gone)] {});
-  }
-
-  void end(std::error_code ec) {
-    if (auto ended = std::exchange(ended_, nullptr)) ended(ec);
+    return nullptr;
   }
 
   template <class F>
-  void for_each(F use) {
-    if (replacement_) replacement_->stop_now();
-    for (const auto& each : draining_) use(*each);
-    if (running_) use(*running_);
+  void stop_each(F stop) {
+    // The caller may hold the last reference elsewhere.
+    const auto self = this->shared_from_this();
+    lifecycle_.stop_requested();
+    for (auto& each : instances_) {
+      if (each.role == instance_role::ended) continue;
+      each.role == instance_role::replacement ? each.what->stop_now() : stop(*each.what);
+    }
+    run_actions();
+  }
+
+  /// Performs what the lifecycle wants done, one action after the other, until it wants nothing.
+  void run_actions() {
+    // An action may report the next event, whose actions follow when it is complete.
+    if (std::exchange(is_running_actions_, true)) return;
+    const auto self = this->shared_from_this();
+    struct turn {
+      bool& is_running;
+      ~turn() { is_running = false; }
+    } const now{is_running_actions_};
+    while (const auto action = lifecycle_.poll()) perform(*action);
+  }
+
+  void perform(const instance_action& action) {
+    using kind = instance_action::kind;
+    switch (action.what) {
+      case kind::report_start: {
+        auto ready = std::exchange(ready_, nullptr);
+        return ready();
+      }
+      case kind::examine_update: return examine_update();
+      case kind::update_instance: return update_instance();
+      case kind::start_replacement: return start_replacement();
+      case kind::promote_replacement: return promote_replacement();
+      case kind::finish_update: return finish_update(action.error);
+      case kind::report_end: {
+        auto ended = std::exchange(ended_, nullptr);
+        return ended(action.error);
+      }
+    }
+  }
+
+  void examine_update() {
+    wanted_update& next = updates_.front();
+    const std::error_code ec = attempt([&]() -> std::error_code {
+      const bool is_same = config::same_transport(settings_, next.settings);
+      if (is_same) {
+        problems_ = config::settings_problems(next.settings);
+        if (!problems_.empty()) return errc::invalid_settings;
+      } else if (!next.prepared) {
+        next.prepared = prepare(next.settings);
+        if (!next.prepared) return errc::invalid_settings;
+      }
+      use_workers(next.settings.workers);
+      is_same ? lifecycle_.update_found() : lifecycle_.replacement_needed();
+      return {};
+    });
+    if (ec) lifecycle_.update_refused(ec);
+  }
+
+  void update_instance() {
+    const std::error_code ec = attempt([this]() -> std::error_code {
+      const auto done = [self = this->shared_from_this()](std::error_code result) {
+        self->lifecycle_.update_done(result);
+        self->run_actions();
+      };
+      running()->update(updates_.front().settings, done);
+      return {};
+    });
+    if (ec) lifecycle_.update_done(ec);
+  }
+
+  void start_replacement() {
+    const std::error_code ec = attempt([this]() -> std::error_code {
+      const wanted_update& next = updates_.front();
+      add(instance_role::replacement, *next.prepared, next.settings);
+      owned& made = instances_.back();
+      made.what->take_over(running()->duplicate_listeners());
+      // Two control channels of one service would displace each other.
+      if constexpr (!is_server) running()->drain();
+      begin(made);
+      return {};
+    });
+    if (!ec) return;
+    for (auto& each : instances_) {
+      if (each.role == instance_role::replacement) each.role = instance_role::ended;
+    }
+    lifecycle_.instance_ended(instance_role::replacement, ec);
+  }
+
+  void promote_replacement() {
+    for (auto& each : instances_) {
+      if (each.role == instance_role::running) {
+        each.what->drain();
+        each.role = instance_role::draining;
+      } else if (each.role == instance_role::replacement) {
+        each.role = instance_role::running;
+      }
+    }
+  }
+
+  void finish_update(std::error_code ec) {
+    wanted_update ended = std::move(updates_.front());
+    updates_.pop_front();
+    if (!ec) {
+      settings_ = std::move(ended.settings);
+    } else if (running()) {
+      // There were as many before.
+      attempt([this]() -> std::error_code {
+        use_workers(settings_.workers);
+        return {};
+      });
+    }
+    ended.done(ec);
   }
 
   asio::io_context& context_;
@@ -222,15 +331,13 @@ class instance_owner : public std::enable_shared_from_this<instance_owner<Block,
   const std::function<void(instance_type&)> prepare_instance_;
   Block settings_;
   std::optional<worker_threads> threads_;
-  pointer running_;
-  pointer replacement_;
-  std::vector<pointer> draining_;
+  instance_lifecycle lifecycle_;
+  std::list<owned> instances_;
   std::deque<wanted_update> updates_;
   std::vector<config::problem> problems_;
-  std::error_code first_error_;
+  std::move_only_function<void()> ready_;
   completion ended_;
-  bool is_ready_ = false;
-  bool is_stopping_ = false;
+  bool is_running_actions_ = false;
 };
 
 }  // namespace rathole::embed::inline RATHOLE_ABI
