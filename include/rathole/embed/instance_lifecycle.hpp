@@ -1,6 +1,7 @@
 #pragma once
 
 #include <rathole/core/error.hpp>
+#include <rathole/version.hpp>
 
 #include <cassert>
 #include <cstddef>
@@ -8,7 +9,7 @@
 #include <system_error>
 #include <utility>
 
-namespace rathole::embed {
+namespace rathole::embed::inline RATHOLE_ABI {
 
 /// Says what an instance of a client or server does.
 enum class instance_role {
@@ -189,4 +190,4 @@ class instance_lifecycle {
   bool has_ended_ = false;
 };
 
-}  // namespace rathole::embed
+}  // namespace rathole::embed::inline RATHOLE_ABI
