@@ -288,6 +288,33 @@ TEST_SUITE("ends") {
     run(context, test());
   }
 
+  TEST_CASE("an update that fails takes nothing back of those that wait behind it") {
+    asio::io_context context(1);
+    tunnel_in_process tunnel(context);
+    const auto test = [&]() -> asio::awaitable<void> {
+      co_await tunnel.start_client();
+      const std::string keys = "\"\ndefault_token = \"token\"\n[server.services.web]\n" +
+                               std::string("bind_addr = \"127.0.0.1:0\"\n");
+      // 192.0.2.1 is for documentation (RFC 5737): no machine has it.
+      auto wrong = settings_of("[server]\nbind_addr = \"192.0.2.1:1" + keys);
+      auto right = settings_of("[server]\nbind_addr = \"127.0.0.1:0" + keys +
+                               "[server.services.b]\nbind_addr = \"127.0.0.1:0\"\n");
+      const config::server_service b = right.server->services[0];
+      CHECK_EQ(b.name, "b");
+      std::vector<std::error_code> results;
+      const auto note = [&](std::error_code ec) { results.push_back(ec); };
+      tunnel.of_server().async_update(std::move(*wrong.server), note);
+      tunnel.of_server().async_update(std::move(*right.server), note);
+      const auto both_done = [&] { return results.size() == 2; };
+      co_await until(both_done);
+      CHECK(results[0]);
+      CHECK_FALSE(results[1]);
+      const auto [twice] = co_await tunnel.of_server().async_add(b, as_result);
+      CHECK_EQ(twice, errc::invalid_settings);
+    };
+    run(context, test());
+  }
+
   TEST_CASE("a client that is closed, drained, shut down or destroyed completes its run") {
     for (const std::string how : {"close", "drain", "shutdown", "destroy", "late drain"}) {
       CAPTURE(how);

@@ -15,6 +15,7 @@
 #include <asio/error.hpp>
 
 #include <algorithm>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -61,61 +62,53 @@ class end_core : public std::enable_shared_from_this<end_core<Block, Sink>> {
       self->ended(ec);
       done(ec);
     };
-    owner_->start(effective(), [] {}, std::move(finish));
+    owner_->start(effective(state_), [] {}, std::move(finish));
   }
 
-  /// Applies new settings beside the services that were added; see `client::async_update`.
+  /// Applies new settings beside the services that were added; see `client::async_update`. Changes
+  /// are applied one after the other, each to what those before it have left.
   void update(Block next, done_handler done) {
-    Block before = std::exchange(settings_, std::move(next));
-    if (!owner_) return done({});
-    apply([self = this->shared_from_this(), before = std::move(before),
-           done = std::move(done)](std::error_code ec) mutable {
-      if (ec) self->settings_ = std::move(before);
-      done(ec);
-    });
+    auto edit = [next = std::move(next)](state& of) mutable {
+      of.settings = std::move(next);
+      return std::error_code();
+    };
+    request(std::move(edit), std::move(done));
   }
 
   /// Adds a service. Completes with the reason why there cannot be one.
   void add(service_type service, done_handler done) {
-    const std::string name = service.name;
     if (has_ended_) return done(errc::stopped);
-    if (added_.contains(name) || names_service(name)) {
-      const std::string side = std::is_same_v<Block, config::server> ? "server" : "client";
-      note_problem({.key = config::key_path(side + ".services", name),
-                    .what = "two services have this name",
-                    .remedy = "give each service a name of its own"});
-      return done(errc::invalid_settings);
-    }
-    added_[name] = std::move(service);
-    if (!owner_) return done({});
-    apply([self = this->shared_from_this(), name,
-           done = std::move(done)](std::error_code ec) mutable {
-      if (ec) self->added_.erase(name);
-      done(ec);
-    });
+    auto edit = [this, service = std::move(service)](state& of) mutable -> std::error_code {
+      const std::string name = service.name;
+      if (of.names(name)) {
+        note_two_services(name);
+        return errc::invalid_settings;
+      }
+      of.added[name] = std::move(service);
+      return {};
+    };
+    request(std::move(edit), std::move(done));
   }
 
   /// Changes a service that was added; fails with `errc::service_not_exist` if there is none.
-  void change(const std::string& name, const std::function<void(service_type&)>& edit,
-              done_handler done) {
-    const auto at = added_.find(name);
-    if (at == added_.end()) return done(errc::service_not_exist);
-    service_type before = at->second;
-    edit(at->second);
-    if (!owner_) return done({});
-    apply([self = this->shared_from_this(), before = std::move(before),
-           done = std::move(done)](std::error_code ec) mutable {
-      if (ec && self->added_.contains(before.name)) self->added_[before.name] = std::move(before);
-      done(ec);
-    });
+  void change(const std::string& name, std::function<void(service_type&)> how, done_handler done) {
+    auto edit = [name, how = std::move(how)](state& of) -> std::error_code {
+      const auto at = of.added.find(name);
+      if (at == of.added.end()) return errc::service_not_exist;
+      how(at->second);
+      return {};
+    };
+    request(std::move(edit), std::move(done));
   }
 
   /// Removes a service that was added; active connections continue. Fails with
   /// `errc::service_not_exist` if there is none.
   void remove(const std::string& name, done_handler done) {
-    if (added_.erase(name) == 0) return done(errc::service_not_exist);
-    if (!owner_) return done({});
-    apply(std::move(done));
+    auto edit = [name](state& of) -> std::error_code {
+      if (of.added.erase(name) == 0) return errc::service_not_exist;
+      return {};
+    };
+    request(std::move(edit), std::move(done));
   }
 
   /// Closes the channels; see `client::close`.
@@ -156,7 +149,7 @@ class end_core : public std::enable_shared_from_this<end_core<Block, Sink>> {
   /// Makes an end that has not started. It reports events to `events`.
   end_core(std::shared_ptr<home> where, Block settings, std::unique_ptr<Sink> events)
       : home_(std::move(where)),
-        settings_(std::move(settings)),
+        state_{std::move(settings)},
         events_(std::move(events)),
         timer_(home_->get_executor()) {}
   /// Destroys the end, of which nothing runs.
@@ -168,30 +161,68 @@ class end_core : public std::enable_shared_from_this<end_core<Block, Sink>> {
  private:
   using owner_type = instance_owner<Block, Sink>;
 
+  /// What the end runs.
+  struct state {
+    Block settings;
+    std::map<std::string, service_type> added = {};
+
+    [[nodiscard]] bool names(const std::string& name) const {
+      return added.contains(name) ||
+             std::ranges::find(settings.services, name, &service_type::name) !=
+                 settings.services.end();
+    }
+  };
+
+  /// A change of the state that waits or is being applied.
+  struct wanted_change {
+    /// Edits a copy of the state, or returns why that is impossible.
+    std::move_only_function<std::error_code(state&)> edit;
+    done_handler done;
+  };
+
   /// Is called for each instance before it starts.
   virtual void prepare_instance(instance<Block>&) {}
   /// Is called once nothing is left, because of `reason` if it failed.
   virtual void has_ended([[maybe_unused]] std::error_code reason) {}
 
-  [[nodiscard]] bool names_service(const std::string& name) const {
-    return std::ranges::find(settings_.services, name, &service_type::name) !=
-           settings_.services.end();
-  }
-
-  /// Returns the settings with the services that were added.
-  [[nodiscard]] Block effective() const {
-    Block out = settings_;
-    for (const auto& [name, service] : added_) out.services.push_back(service);
+  /// Returns the settings of `of` with the services that were added.
+  [[nodiscard]] static Block effective(const state& of) {
+    Block out = of.settings;
+    for (const auto& [name, service] : of.added) out.services.push_back(service);
     return out;
   }
 
-  void apply(done_handler done) {
+  void request(std::move_only_function<std::error_code(state&)> edit, done_handler done) {
+    changes_.push_back({std::move(edit), std::move(done)});
+    begin_change();
+  }
+
+  /// Begins the oldest change, unless one is being applied.
+  void begin_change() {
+    if (is_changing_ || changes_.empty()) return;
+    is_changing_ = true;
+    state next = state_;
+    if (const auto ec = changes_.front().edit(next)) return finish_change(ec);
+    if (!owner_) {
+      state_ = std::move(next);
+      return finish_change({});
+    }
+    Block settings = effective(next);
     auto finish = [self = this->shared_from_this(),
-                   done = std::move(done)](std::error_code ec) mutable {
+                   next = std::move(next)](std::error_code ec) mutable {
       self->take_problems();
-      done(ec);
+      if (!ec) self->state_ = std::move(next);
+      self->finish_change(ec);
     };
-    owner_->update(effective(), std::move(finish));
+    owner_->update(std::move(settings), std::move(finish));
+  }
+
+  void finish_change(std::error_code ec) {
+    done_handler done = std::move(changes_.front().done);
+    changes_.pop_front();
+    is_changing_ = false;
+    done(ec);
+    begin_change();
   }
 
   void take_problems() {
@@ -199,7 +230,11 @@ class end_core : public std::enable_shared_from_this<end_core<Block, Sink>> {
     problems_ = owner_->problems();
   }
 
-  void note_problem(config::problem found) {
+  void note_two_services(const std::string& name) {
+    const std::string side = std::is_same_v<Block, config::server> ? "server" : "client";
+    config::problem found{.key = config::key_path(side + ".services", name),
+                          .what = "two services have this name",
+                          .remedy = "give each service a name of its own"};
     const std::lock_guard lock(mutex_);
     problems_ = {std::move(found)};
   }
@@ -214,12 +249,13 @@ class end_core : public std::enable_shared_from_this<end_core<Block, Sink>> {
   }
 
   const std::shared_ptr<home> home_;
-  Block settings_;
+  state state_;
   const std::unique_ptr<Sink> events_;
-  std::map<std::string, service_type> added_;
+  std::deque<wanted_change> changes_;
   std::shared_ptr<owner_type> owner_;
   io::asio_timer timer_;
   std::vector<done_handler> on_end_;
+  bool is_changing_ = false;
   bool has_ended_ = false;
   bool is_late_ = false;
   mutable std::mutex mutex_;

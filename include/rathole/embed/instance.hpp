@@ -14,6 +14,7 @@
 
 #include <functional>
 #include <memory>
+#include <new>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -101,8 +102,16 @@ class ready_watch {
   /// Passes `event` on.
   template <class Event>
   void on(const Event& event) {
-    notify(next_, event);
-    if constexpr (std::is_same_v<Event, server_side::ready>) ready();
+    if constexpr (std::is_same_v<Event, server_side::ready>) {
+      try {
+        notify(next_, event);
+      } catch (const std::bad_alloc&) {
+        // Only the observer misses the event.
+      }
+      ready();
+    } else {
+      notify(next_, event);
+    }
   }
 
   /// The function to call when a server is ready.

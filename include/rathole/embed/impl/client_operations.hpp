@@ -153,8 +153,10 @@ RATHOLE_DECL void wait_added(const forwarding_pointer& what, completion<> done) 
   what->waiting.push_back(std::move(done));
 }
 RATHOLE_DECL void retarget(const forwarding_pointer& what, address local, completion<> done) {
-  const auto edit = [&local](config::client_service& service) { service.local_addr = local; };
-  what->client->change(what->service, edit, std::move(done));
+  auto edit = [local = std::move(local)](config::client_service& service) {
+    service.local_addr = local;
+  };
+  what->client->change(what->service, std::move(edit), std::move(done));
 }
 RATHOLE_DECL void close(const forwarding_pointer& what) {
   asio::post(home_of(what),
