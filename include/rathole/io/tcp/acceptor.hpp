@@ -25,6 +25,15 @@ class tcp_acceptor {
   /// The largest number of connections that the system queues before they are accepted.
   static constexpr int backlog = 1024;
 
+  /// Takes ownership of a listening socket in non-blocking mode, for TCP or for another protocol of
+  /// byte streams. `local` is the address that it is bound to; `has` are the options that are set
+  /// on the socket.
+  tcp_acceptor(const executor& ex, descriptor socket, address local, applied_options has = {})
+      : executor_(ex),
+        socket_(std::make_unique<watched_socket>(ex, std::move(socket))),
+        local_(std::move(local)),
+        options_(has) {}
+
   /// Binds `endpoint` with SO_REUSEADDR and listens on it; accepted connections have `options`.
   /// Fails with the system's error.
   static result<tcp_acceptor> open(const executor& ex, const asio::ip::tcp::endpoint& endpoint,
@@ -84,12 +93,6 @@ class tcp_acceptor {
   }
 
  private:
-  tcp_acceptor(const executor& ex, descriptor socket, address local, applied_options has)
-      : executor_(ex),
-        socket_(std::make_unique<watched_socket>(ex, std::move(socket))),
-        local_(std::move(local)),
-        options_(has) {}
-
   executor executor_;
   std::unique_ptr<watched_socket> socket_;
   address local_;
