@@ -3,10 +3,7 @@
 //
 //   RATHOLE_TOKEN=secret tcp_client example.com:2333 web 127.0.0.1:80
 
-#include <rathole/client/client.hpp>
-#include <rathole/io/asio_runtime.hpp>
-#include <rathole/transport/socket_options.hpp>
-#include <rathole/transport/tcp.hpp>
+#include <rathole/client.hpp>
 
 #include <asio/io_context.hpp>
 #include <asio/signal_set.hpp>
@@ -14,10 +11,11 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <system_error>
 
 struct reporter {
-  void on(const rathole::client_side::control_channel_established&) { std::puts("Connected."); }
-  void on(const rathole::client_side::control_channel_failed& e) {
+  void on(const rathole::client::control_channel_established&) { std::puts("Connected."); }
+  void on(const rathole::client::control_channel_failed& e) {
     std::printf("Not connected: %s\n", e.error.message().c_str());
   }
 };
@@ -33,15 +31,14 @@ int main(int argc, char** argv) {
   }
   rathole::config::client settings;
   settings.remote_addr = *remote;
-  settings.services = {{.name = argv[2], .local_addr = *local, .token = rathole::secret(token)}};
 
-  std::signal(SIGPIPE, SIG_IGN);  // flows are spliced only where SIGPIPE is ignored
+  std::signal(SIGPIPE, SIG_IGN);  // connections are spliced only where SIGPIPE is ignored
   asio::io_context context(1);
   reporter observer;
-  rathole::transport::tcp tunnel{rathole::io::asio_runtime(context)};
-  rathole::client_side::basic_client client(tunnel, settings, observer);
+  rathole::client client(context, settings, observer);
+  client.forward(argv[2], rathole::secret(token), *local);
   asio::signal_set signals(context, SIGINT, SIGTERM);
-  signals.async_wait([&](std::error_code, int) { client.stop(); });
+  signals.async_wait([&](std::error_code, int) { client.close(); });
   client.async_run([&](std::error_code) { signals.cancel(); });
   context.run();
 }

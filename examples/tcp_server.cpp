@@ -3,10 +3,7 @@
 //
 //   RATHOLE_TOKEN=secret tcp_server 0.0.0.0:2333 web 0.0.0.0:5202
 
-#include <rathole/io/asio_runtime.hpp>
-#include <rathole/server/server.hpp>
-#include <rathole/transport/socket_options.hpp>
-#include <rathole/transport/tcp.hpp>
+#include <rathole/server.hpp>
 
 #include <asio/io_context.hpp>
 #include <asio/signal_set.hpp>
@@ -14,15 +11,16 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <system_error>
 
 struct reporter {
-  void on(const rathole::server_side::listening& e) {
+  void on(const rathole::server::listening& e) {
     std::printf("Clients connect to %s.\n", rathole::to_string(e.at).c_str());
   }
-  void on(const rathole::server_side::service_listening& e) {
+  void on(const rathole::server::service_listening& e) {
     std::printf("Visitors connect to %s.\n", rathole::to_string(e.at).c_str());
   }
-  void on(const rathole::server_side::control_channel_closed&) { std::puts("The client is gone."); }
+  void on(const rathole::server::control_channel_closed&) { std::puts("The client is gone."); }
 };
 
 int main(int argc, char** argv) {
@@ -38,14 +36,13 @@ int main(int argc, char** argv) {
   settings.bind_addr = *clients;
   settings.services = {{.name = argv[2], .bind_addr = *visitors, .token = rathole::secret(token)}};
 
-  std::signal(SIGPIPE, SIG_IGN);  // flows are spliced only where SIGPIPE is ignored
+  std::signal(SIGPIPE, SIG_IGN);  // connections are spliced only where SIGPIPE is ignored
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
   asio::io_context context(1);
   reporter observer;
-  rathole::transport::tcp tunnel{rathole::io::asio_runtime(context)};
-  rathole::server_side::basic_server server(tunnel, settings, observer);
+  rathole::server server(context, settings, observer);
   asio::signal_set signals(context, SIGINT, SIGTERM);
-  signals.async_wait([&](std::error_code, int) { server.stop(); });
+  signals.async_wait([&](std::error_code, int) { server.close(); });
   int status = 0;
   server.async_run([&](std::error_code ec) {
     if (ec) std::fprintf(stderr, "cannot listen: %s\n", ec.message().c_str());

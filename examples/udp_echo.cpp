@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+// [echo]
 asio::awaitable<void> echo(rathole::datagram_listener service) {
   std::vector<char> room(65'507);
   for (;;) {
@@ -27,6 +28,7 @@ asio::awaitable<void> echo(rathole::datagram_listener service) {
     co_await service.async_send_to(asio::buffer(room.data(), size), visitor, asio::use_awaitable);
   }
 }
+// [echo end]
 
 int main(int argc, char** argv) {
   const char* token = std::getenv("RATHOLE_TOKEN");
