@@ -2,6 +2,7 @@
 
 #include "../support/config_text.hpp"
 #include "../support/eventually.hpp"
+#include "../support/example_program.hpp"
 #include "../support/net.hpp"
 #include "../support/process.hpp"
 #include "../support/services.hpp"
@@ -14,7 +15,6 @@
 #include <doctest/doctest.h>
 
 #include <csignal>
-#include <cstdlib>
 #include <filesystem>
 #include <string>
 
@@ -22,14 +22,12 @@ namespace rathole::test {
 namespace {
 
 TEST_CASE("example: a SIGHUP before the client runs is a reload, and does not end the process") {
-  const char* example = std::getenv("RATHOLE_CLIENT_EXAMPLE");
-  REQUIRE_MESSAGE(example != nullptr, "RATHOLE_CLIENT_EXAMPLE must name client_from_file");
   const temp_dir folder;
   const reserved_port unused;
   const service next_server(echo);
   const std::string path = (folder.path() / "client.toml").string();
   REQUIRE(::mkfifo(path.c_str(), 0600) == 0);
-  process client(example, {path});
+  process client(example_program("client_from_file"), {path});
   // Returns once the program has opened the pipe for reading; it reads to the end of the text.
   const int writer = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
   REQUIRE(writer >= 0);
