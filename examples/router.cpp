@@ -99,7 +99,7 @@ asio::awaitable<void> copy(From& from, To& to, End end) {
   std::vector<char> room(32768);
   std::error_code ec;
   for (;;) {
-    const auto token = asio::redirect_error(use_awaitable, ec);
+    auto token = asio::redirect_error(use_awaitable, ec);
     const auto size = co_await from.async_read_some(asio::buffer(room), token);
     if (ec) break;
     co_await asio::async_write(to, asio::buffer(room.data(), size), use_awaitable);

@@ -41,6 +41,7 @@ class instance_of_side<config::client> {
                        std::shared_ptr<client_side::datagram_receiver> receiver) = 0;
 
  protected:
+  /// Destroys this part of an instance.
   ~instance_of_side() = default;
 };
 
@@ -55,6 +56,7 @@ class instance_of_side<config::server> {
                        server_side::connect_completion done) = 0;
 
  protected:
+  /// Destroys this part of an instance.
   ~instance_of_side() = default;
 };
 

@@ -47,6 +47,7 @@ class listener_core final : public client_side::stream_receiver,
     return !is_closed_ && channels + waiting_.size() < backlog_;
   }
 
+  /// Passes a visitor to the call that has waited longest, or lets it wait.
   void visitor_arrived(stream_pointer visitor) override {
     if (is_closed_) return refuse(*visitor, errc::stopped);
     if (!accepts_.empty()) {

@@ -21,7 +21,7 @@ namespace rathole::server_side {
 /// none.
 using connected_stream = result<std::shared_ptr<io::shared_stream>>;
 
-/// Is called once with the outcome of `basic_server::connect`.
+/// A function that is called once, with the outcome of `basic_server::connect`.
 using connect_completion = std::move_only_function<void(connected_stream)>;
 
 /// The program itself as a visitor that waits for a data channel. It is completed exactly once; if

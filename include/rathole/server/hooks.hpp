@@ -34,7 +34,7 @@ struct authentication_request {
   address client;
   /// What the client sent: `proof.matches(token)` says whether it knows `token`.
   protocol::client_proof proof;
-  /// Is requested, on the control plane, when the answer is no longer of use: the client has gone,
+  /// The token that is requested, on the control plane, when the answer is no longer of use: the client has gone,
   /// its time has passed, or the server stops.
   std::stop_token ended;
 };

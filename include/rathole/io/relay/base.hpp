@@ -47,6 +47,7 @@ class relay_base {
   /// Makes the base of a relay of the runtime `runtime`.
   relay_base(const R& runtime, const relay_limits& limits)
       : runtime_(runtime), ends_(limits), idle_(runtime_, *this) {}
+  /// Destroys this part of a relay, which has ended.
   ~relay_base() = default;
 
   /// Returns the runtime of both streams.

@@ -1,1 +1,0 @@
-#include <rathole/src.hpp>
