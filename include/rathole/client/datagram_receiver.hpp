@@ -22,6 +22,7 @@ class datagram_sender {
   virtual bool send(const udp_endpoint& visitor, byte_view payload) = 0;
 
  protected:
+  /// Destroys this part of a sender.
   ~datagram_sender() = default;
 };
 

@@ -14,6 +14,7 @@ namespace rathole::client_side {
 /// lives on the control plane, where its functions are called, and must be held by `shared_ptr`.
 class stream_receiver {
  public:
+  /// Makes a receiver.
   stream_receiver() = default;
   stream_receiver(const stream_receiver&) = delete;
   stream_receiver& operator=(const stream_receiver&) = delete;

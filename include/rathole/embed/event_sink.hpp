@@ -16,6 +16,7 @@ class event_sink;
 template <class Event>
 class event_sink<Event> {
  public:
+  /// Makes a sink.
   event_sink() = default;
   event_sink(const event_sink&) = delete;
   event_sink& operator=(const event_sink&) = delete;
