@@ -70,6 +70,12 @@ class client_core final : public end_core<config::client, client_sink> {
     }
   }
 
+  void drop_others() override {
+    for (const auto& [name, receiver] : receivers_) {
+      std::visit([](const auto& each) { each->drop_handlers(); }, receiver);
+    }
+  }
+
   void forget(const std::string& name) {
     const auto gone = receivers_.extract(name);
     if (gone.empty() || !running()) return;

@@ -57,6 +57,8 @@ class datagram_listener_core final : public client_side::datagram_receiver,
     return taken;
   }
 
+  void drop_handlers() override { const auto receives = std::exchange(receives_, {}); }
+
   void close(std::error_code reason) override {
     if (std::exchange(is_closed_, true)) return;
     reason_ = reason;

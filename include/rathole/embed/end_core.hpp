@@ -5,6 +5,7 @@
 #include <rathole/config/validate.hpp>
 #include <rathole/core/error.hpp>
 #include <rathole/core/time.hpp>
+#include <rathole/embed/context_end.hpp>
 #include <rathole/embed/home.hpp>
 #include <rathole/embed/instance_owner.hpp>
 #include <rathole/embed/operation.hpp>
@@ -33,15 +34,12 @@ namespace rathole::embed::inline RATHOLE_ABI {
 /// `config::client` or `config::server`, and `Sink` receives the events. It lives on the control
 /// plane, as all its functions do except `where` and `problems`. It must be held by `shared_ptr`.
 template <class Block, class Sink>
-class end_core : public std::enable_shared_from_this<end_core<Block, Sink>> {
+class end_core : public context_member, public std::enable_shared_from_this<end_core<Block, Sink>> {
  public:
   /// The type of the settings of a service.
   using service_type = typename decltype(Block::services)::value_type;
   /// A function that receives the result of an operation.
   using done_handler = std::move_only_function<void(std::error_code)>;
-
-  end_core(const end_core&) = delete;
-  end_core& operator=(const end_core&) = delete;
 
   /// Returns where it lives. May be called by any thread.
   [[nodiscard]] const std::shared_ptr<home>& where() const { return home_; }
@@ -138,6 +136,13 @@ class end_core : public std::enable_shared_from_this<end_core<Block, Sink>> {
     ended(errc::stopped);
   }
 
+  void drop_handlers() override {
+    const auto changes = std::exchange(changes_, {});
+    const auto waiting = std::exchange(on_end_, {});
+    if (owner_) owner_->drop_handlers();
+    drop_others();
+  }
+
   /// Returns what is wrong with the last settings that could not be used. May be called by any
   /// thread.
   [[nodiscard]] std::vector<config::problem> problems() const {
@@ -184,6 +189,9 @@ class end_core : public std::enable_shared_from_this<end_core<Block, Sink>> {
   virtual void prepare_instance(instance<Block>&) {}
   /// Is called once nothing is left, because of `reason` if it failed.
   virtual void has_ended([[maybe_unused]] std::error_code reason) {}
+
+  /// Drops further handlers; see `drop_handlers`.
+  virtual void drop_others() {}
 
   /// Returns the settings of `of` with the services that were added.
   [[nodiscard]] static Block effective(const state& of) {

@@ -117,6 +117,12 @@ class instance_owner : public std::enable_shared_from_this<instance_owner<Block,
   /// Returns what is wrong with the last settings that could not be used.
   [[nodiscard]] const std::vector<config::problem>& problems() const { return problems_; }
 
+  /// Destroys the handlers of the operations that have not ended; see `context_member`.
+  void drop_handlers() {
+    const auto ended = std::exchange(ended_, nullptr);
+    const auto updates = std::exchange(updates_, {});
+  }
+
  private:
   /// An instance. It stays where it is until it is destroyed.
   struct owned {

@@ -99,6 +99,11 @@ class listener_core final : public client_side::stream_receiver,
     for (auto& each : std::exchange(accepts_, {})) each.done(reason, nullptr);
   }
 
+  void drop_handlers() override {
+    const auto accepts = std::exchange(accepts_, {});
+    const auto drains = std::exchange(on_idle_, {});
+  }
+
   /// Resets the streams of all visitors.
   void abort_all() {
     const std::vector<stream_pointer> all(active_.begin(), active_.end());

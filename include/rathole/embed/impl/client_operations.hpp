@@ -3,6 +3,7 @@
 #include <rathole/core/error.hpp>
 #include <rathole/embed/client_core.hpp>
 #include <rathole/embed/client_operations.hpp>
+#include <rathole/embed/context_end.hpp>
 #include <rathole/embed/home.hpp>
 #include <rathole/embed/impl/to_outside.hpp>
 #include <rathole/embed/listener_core.hpp>
@@ -49,15 +50,29 @@ struct forwarding_body {
   std::vector<completion<>> waiting = {};
 };
 
+namespace detail {
+
+/// Makes what stands behind a client that lives at `where`.
+inline client_pointer make_client_in(std::shared_ptr<home> where, config::client settings,
+                                     std::unique_ptr<client_sink> events) {
+  asio::io_context& context = where->context();
+  const auto made =
+      std::make_shared<client_core>(std::move(where), std::move(settings), std::move(events));
+  context_end::add(context, made);
+  return made;
+}
+
+}  // namespace detail
+
 RATHOLE_DECL client_pointer make_client(asio::io_context& context, config::client settings,
                                         std::unique_ptr<client_sink> events) {
-  return std::make_shared<client_core>(std::make_shared<home>(context), std::move(settings),
-                                       std::move(events));
+  return detail::make_client_in(std::make_shared<home>(context), std::move(settings),
+                                std::move(events));
 }
 RATHOLE_DECL client_pointer make_client(asio::any_io_executor fallback, config::client settings,
                                         std::unique_ptr<client_sink> events) {
-  return std::make_shared<client_core>(std::make_shared<home>(std::move(fallback)),
-                                       std::move(settings), std::move(events));
+  return detail::make_client_in(std::make_shared<home>(std::move(fallback)), std::move(settings),
+                                std::move(events));
 }
 
 RATHOLE_DECL io::executor home_of(const client_pointer& of) { return of->where()->get_executor(); }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <rathole/embed/context_end.hpp>
 #include <rathole/embed/home.hpp>
 #include <rathole/embed/impl/to_outside.hpp>
 #include <rathole/embed/operation.hpp>
@@ -21,15 +22,29 @@
 
 namespace rathole::embed::inline RATHOLE_ABI {
 
+namespace detail {
+
+/// Makes what stands behind a server that lives at `where`.
+inline server_pointer make_server_in(std::shared_ptr<home> where, config::server settings,
+                                     std::unique_ptr<server_sink> events) {
+  asio::io_context& context = where->context();
+  const auto made =
+      std::make_shared<server_core>(std::move(where), std::move(settings), std::move(events));
+  context_end::add(context, made);
+  return made;
+}
+
+}  // namespace detail
+
 RATHOLE_DECL server_pointer make_server(asio::io_context& context, config::server settings,
                                         std::unique_ptr<server_sink> events) {
-  return std::make_shared<server_core>(std::make_shared<home>(context), std::move(settings),
-                                       std::move(events));
+  return detail::make_server_in(std::make_shared<home>(context), std::move(settings),
+                                std::move(events));
 }
 RATHOLE_DECL server_pointer make_server(asio::any_io_executor fallback, config::server settings,
                                         std::unique_ptr<server_sink> events) {
-  return std::make_shared<server_core>(std::make_shared<home>(std::move(fallback)),
-                                       std::move(settings), std::move(events));
+  return detail::make_server_in(std::make_shared<home>(std::move(fallback)), std::move(settings),
+                                std::move(events));
 }
 
 RATHOLE_DECL io::executor home_of(const server_pointer& of) { return of->where()->get_executor(); }
