@@ -38,7 +38,9 @@ class stream {
   /// The stream itself, as Asio asks for it.
   using lowest_layer_type = stream;
 
-  /// Makes a stream that is not open.
+  /// Makes a stream that is not open. Until it takes over a connection, like a stream whose
+  /// connection was taken over, it has no executor: to start an operation on it is undefined, while
+  /// `is_open`, `close` and `reset` may be called.
   stream() = default;
   /// Takes over the connection of `other`, which is not open afterwards.
   stream(stream&& other) noexcept
