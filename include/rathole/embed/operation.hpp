@@ -9,7 +9,7 @@
 #include <asio/associated_executor.hpp>
 #include <asio/async_result.hpp>
 #include <asio/cancellation_type.hpp>
-#include <asio/dispatch.hpp>
+#include <asio/defer.hpp>
 #include <asio/executor_work_guard.hpp>
 #include <asio/post.hpp>
 
@@ -62,14 +62,15 @@ struct call {
 };
 
 /// Erases the type of `handler`. Its executor, or `fallback`, does not run out of work before the
-/// handler has run.
+/// handler has run. The handler is never called inside the completion, so that what it throws, or
+/// destroys, cannot disturb what the library does there.
 template <class... R, class Handler>
 completion<R...> erase(Handler handler, const asio::any_io_executor& fallback) {
   auto busy = asio::make_work_guard(asio::get_associated_executor(handler, fallback));
   return [busy = std::move(busy), done = std::move(handler)](std::error_code ec,
                                                              R... results) mutable {
     const auto where = busy.get_executor();
-    asio::dispatch(where, call<Handler, R...>{std::move(done), {ec, std::move(results)...}});
+    asio::defer(where, call<Handler, R...>{std::move(done), {ec, std::move(results)...}});
   };
 }
 
