@@ -46,7 +46,9 @@ class end_core : public context_member, public std::enable_shared_from_this<end_
 
   /// Runs until nothing is left; see `client::async_run`.
   void run(completion<> done, const cancellation_pointer& cancel) {
-    if (owner_ || has_ended_) return done(asio::error::already_started);
+    if (std::exchange(has_run_, true)) return done(asio::error::already_started);
+    // It was closed before.
+    if (has_ended_) return done({});
     if (cancel) {
       cancel->action = [self = this->weak_from_this()](asio::cancellation_type) {
         if (const auto me = self.lock()) me->close();
@@ -264,6 +266,7 @@ class end_core : public context_member, public std::enable_shared_from_this<end_
   io::asio_timer timer_;
   std::vector<done_handler> on_end_;
   bool is_changing_ = false;
+  bool has_run_ = false;
   bool has_ended_ = false;
   bool is_late_ = false;
   mutable std::mutex mutex_;
