@@ -54,9 +54,9 @@ int main(int argc, char** argv) {
   const auto local = parse_address(argc == 4 ? argv[3] : "");
   if (!meeting || !visitors || !local) return 2;
   config::server offered{.bind_addr = *meeting};
-  offered.services = {{.name = "web", .bind_addr = *visitors, .token = secret("a secret")}};
+  offered.services = {{.name = "web", .bind_addr = *visitors, .token = secret("a token")}};
   config::client served{.remote_addr = *meeting};
-  served.services = {{.name = "web", .local_addr = *local, .token = secret("a secret")}};
+  served.services = {{.name = "web", .local_addr = *local, .token = secret("a token")}};
   // [run]
   asio::io_context context(1);
   const transport::tcp tcp{io::asio_runtime(context)};

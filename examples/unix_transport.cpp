@@ -54,9 +54,9 @@ int main(int argc, char** argv) {
   const auto local = parse_address(argc == 4 ? argv[3] : "");
   if (!visitors || !local) return 2;
   config::server offered{.bind_addr = address{argv[1], 0}};
-  offered.services = {{.name = "web", .bind_addr = *visitors, .token = secret("a secret")}};
+  offered.services = {{.name = "web", .bind_addr = *visitors, .token = secret("a token")}};
   config::client served{.remote_addr = {argv[1], 0}};
-  served.services = {{.name = "web", .local_addr = *local, .token = secret("a secret")}};
+  served.services = {{.name = "web", .local_addr = *local, .token = secret("a token")}};
   asio::io_context context(1);
   const unix_transport tunnel{io::asio_runtime(context)};
   null_observer quiet;

@@ -43,13 +43,13 @@ TEST_CASE("settings: duplicate service names and missing addresses are problems"
       "client.services.\"my web\": two services have this name; give each service a name of its "
       "own";
   CHECK(problems_of(client) ==
-        lines{"client.remote_addr: no address; name host and port", twice, twice});
+        lines{"client.remote_addr: no address; name host and port, as `host:port`", twice, twice});
   config::server server;
   server.services.resize(1);
   server.services[0].name = "a";
   CHECK(problems_of(server) ==
-        lines{"server.bind_addr: no address; name host and port",
-              "server.services.a.bind_addr: no address; name host and port"});
+        lines{"server.bind_addr: no address; name host and port, as `host:port`",
+              "server.services.a.bind_addr: no address; name host and port, as `host:port`"});
 }
 
 }  // namespace
