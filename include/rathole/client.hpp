@@ -257,3 +257,7 @@ class client {
 };
 
 }  // namespace rathole::inline RATHOLE_ABI
+
+#if !RATHOLE_SEPARATE_COMPILATION
+#include <rathole/embed/impl/client_operations.hpp>
+#endif

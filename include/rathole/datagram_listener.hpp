@@ -117,3 +117,7 @@ class datagram_listener {
 };
 
 }  // namespace rathole::inline RATHOLE_ABI
+
+#if !RATHOLE_SEPARATE_COMPILATION
+#include <rathole/embed/impl/datagram_operations.hpp>
+#endif

@@ -95,3 +95,7 @@ class listener {
 };
 
 }  // namespace rathole::inline RATHOLE_ABI
+
+#if !RATHOLE_SEPARATE_COMPILATION
+#include <rathole/embed/impl/client_operations.hpp>
+#endif

@@ -233,3 +233,7 @@ class server {
 };
 
 }  // namespace rathole::inline RATHOLE_ABI
+
+#if !RATHOLE_SEPARATE_COMPILATION
+#include <rathole/embed/impl/server_operations.hpp>
+#endif

@@ -144,3 +144,7 @@ class stream {
 };
 
 }  // namespace rathole::inline RATHOLE_ABI
+
+#if !RATHOLE_SEPARATE_COMPILATION
+#include <rathole/embed/impl/stream_operations.hpp>
+#endif

@@ -10,6 +10,7 @@
 #include <rathole/embed/operation.hpp>
 #include <rathole/embed/separate.hpp>
 #include <rathole/io/task.hpp>
+#include <rathole/version.hpp>
 
 #include <asio/any_io_executor.hpp>
 #include <asio/io_context.hpp>
@@ -105,8 +106,3 @@ RATHOLE_DECL void retarget(const forwarding_pointer& what, address local, comple
 RATHOLE_DECL void close(const forwarding_pointer& what);
 
 }  // namespace rathole::embed::inline RATHOLE_ABI
-
-#if !RATHOLE_SEPARATE_COMPILATION
-#include <rathole/embed/impl/client_operations.hpp>
-#include <rathole/version.hpp>
-#endif

@@ -49,7 +49,3 @@ RATHOLE_DECL void close(const datagram_listener_pointer& what);
 RATHOLE_DECL datagram_stats stats_of(const datagram_listener_pointer& what);
 
 }  // namespace rathole::embed::inline RATHOLE_ABI
-
-#if !RATHOLE_SEPARATE_COMPILATION
-#include <rathole/embed/impl/datagram_operations.hpp>
-#endif

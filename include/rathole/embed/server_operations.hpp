@@ -8,6 +8,7 @@
 #include <rathole/embed/separate.hpp>
 #include <rathole/io/task.hpp>
 #include <rathole/server/hooks.hpp>
+#include <rathole/version.hpp>
 
 #include <asio/any_io_executor.hpp>
 #include <asio/io_context.hpp>
@@ -68,8 +69,3 @@ RATHOLE_DECL void shutdown(const server_pointer& what);
 RATHOLE_DECL std::vector<config::problem> problems_of(const server_pointer& what);
 
 }  // namespace rathole::embed::inline RATHOLE_ABI
-
-#if !RATHOLE_SEPARATE_COMPILATION
-#include <rathole/embed/impl/server_operations.hpp>
-#include <rathole/version.hpp>
-#endif

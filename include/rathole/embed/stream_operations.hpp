@@ -3,6 +3,7 @@
 #include <rathole/embed/operation.hpp>
 #include <rathole/embed/separate.hpp>
 #include <rathole/io/task.hpp>
+#include <rathole/version.hpp>
 
 #include <asio/buffer.hpp>
 
@@ -84,8 +85,3 @@ RATHOLE_DECL void close(stream_pointer gone);
 RATHOLE_DECL void reset(stream_pointer gone);
 
 }  // namespace rathole::embed::inline RATHOLE_ABI
-
-#if !RATHOLE_SEPARATE_COMPILATION
-#include <rathole/embed/impl/stream_operations.hpp>
-#include <rathole/version.hpp>
-#endif
