@@ -3,6 +3,8 @@
 # is self-contained and all can be combined; it links if every header may be included in two units.
 function(add_header_tests target folder)
   file(GLOB_RECURSE headers CONFIGURE_DEPENDS RELATIVE ${folder} ${folder}/*.hpp)
+  # It needs a macro, and holds what the other headers hold; the test `separate` compiles it.
+  list(REMOVE_ITEM headers rathole/src.hpp)
   if(NOT headers)
     message(FATAL_ERROR "no headers in ${folder}")
   endif()
