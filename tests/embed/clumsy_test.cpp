@@ -44,9 +44,7 @@ TEST_SUITE("clumsy programs") {
       throw thrown();
     });
     std::optional<asio::ip::tcp::socket> visitor;
-    const auto visit = [&]() -> asio::awaitable<void> {
-      visitor.emplace(co_await tunnel.visit());
-    };
+    const auto visit = [&]() -> asio::awaitable<void> { visitor.emplace(co_await tunnel.visit()); };
     asio::co_spawn(context, visit(), [](std::exception_ptr) {});
     CHECK_EQ(run_until(context, [&] { return first.is_open() && visitor; }), 1);
     CHECK_EQ(web.stats().active, 1);
@@ -85,9 +83,7 @@ TEST_SUITE("clumsy programs") {
       ++aborted;
     });
     std::optional<asio::ip::tcp::socket> visitor;
-    const auto visit = [&]() -> asio::awaitable<void> {
-      visitor.emplace(co_await tunnel.visit());
-    };
+    const auto visit = [&]() -> asio::awaitable<void> { visitor.emplace(co_await tunnel.visit()); };
     asio::co_spawn(context, visit(), [](std::exception_ptr) {});
     run_until(context, [&] { return aborted == 1 && tunnel.client_ended; });
     CHECK_EQ(accepted, 1);
