@@ -13,8 +13,10 @@ set(rathole_macros_of_noise RATHOLE_WITH_NOISE=1)
 set(rathole_macros_of_tls RATHOLE_WITH_TLS=1)
 set(rathole_macros_of_openssl RATHOLE_WITH_OPENSSL=1)
 set(rathole_macros_of_websocket RATHOLE_WITH_WEBSOCKET=1)
-# Asio 1.22 does not see that clang with libstdc++ has coroutines.
-set(rathole_macros_of_asio ASIO_STANDALONE
+# Asio 1.22 does not see that clang with libstdc++ has coroutines, and sees std::aligned_alloc only in
+# units that include a standard header before it: without the macro, one unit may allocate what
+# another frees by another function.
+set(rathole_macros_of_asio ASIO_STANDALONE ASIO_DISABLE_STD_ALIGNED_ALLOC
   $<$<CXX_COMPILER_ID:Clang>:ASIO_HAS_CO_AWAIT> $<$<CXX_COMPILER_ID:Clang>:ASIO_HAS_STD_COROUTINE>)
 # Header-only on purpose: the program links neither libspdlog nor libfmt.
 set(rathole_macros_of_app SPDLOG_FMT_EXTERNAL FMT_HEADER_ONLY)

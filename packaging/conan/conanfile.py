@@ -95,9 +95,8 @@ class RatholeConan(ConanFile):
         # Asio 1.22 does not see that clang with libstdc++ has coroutines.
         clang = ["ASIO_HAS_CO_AWAIT", "ASIO_HAS_STD_COROUTINE"]
         is_clang = self.settings.get_safe("compiler") == "clang"
-        asio = component(
-            "asio", ["core", "asio::asio"], ["ASIO_STANDALONE", *(clang if is_clang else [])]
-        )
+        macros = ["ASIO_STANDALONE", "ASIO_DISABLE_STD_ALIGNED_ALLOC", *(clang if is_clang else [])]
+        asio = component("asio", ["core", "asio::asio"], macros)
         asio.system_libs = ["pthread"]
         component("sim", ["asio"])
         if self.options.config:
