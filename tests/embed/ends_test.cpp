@@ -1,6 +1,12 @@
 #include "tunnel_in_process.hpp"
 
+#include "support/eventually.hpp"
+#include "support/own_process.hpp"
+
+#include <asio/bind_cancellation_slot.hpp>
+#include <asio/cancellation_signal.hpp>
 #include <asio/detached.hpp>
+#include <asio/executor_work_guard.hpp>
 #include <asio/thread_pool.hpp>
 #include <asio/use_future.hpp>
 
@@ -389,6 +395,29 @@ TEST_SUITE("ends") {
     client_ended.get();
     server_ended.get();
     pool.join();
+  }
+
+  TEST_CASE("a cancellation after the end and before the handler does nothing") {
+    asio::io_context handlers;
+    auto busy = asio::make_work_guard(handlers);
+    asio::cancellation_signal cancel;
+    std::optional<std::error_code> ended;
+    const std::size_t threads = running_threads();
+    {
+      config::client settings;
+      settings.remote_addr = {"127.0.0.1", 1};
+      client alone(asio::any_io_executor(handlers.get_executor()), settings);
+      alone.async_run(
+          asio::bind_cancellation_slot(cancel.slot(), [&](std::error_code ec) { ended = ec; }));
+      alone.close();
+    }
+    // The client and its thread are gone, its handler has yet to run.
+    REQUIRE(eventually([&] { return running_threads() == threads; }));
+    cancel.emit(asio::cancellation_type::terminal);
+    busy.reset();
+    handlers.run();
+    REQUIRE(ended);
+    CHECK_FALSE(*ended);
   }
 }
 

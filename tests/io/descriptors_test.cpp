@@ -2,6 +2,7 @@
 
 #include "io/relay_fixture.hpp"
 #include "support/eventually.hpp"
+#include "support/own_process.hpp"
 
 #include <rathole/io/stream/accept_loop.hpp>
 #include <rathole/io/workers.hpp>
@@ -12,8 +13,6 @@
 
 #include <cerrno>
 #include <cstddef>
-#include <filesystem>
-#include <iterator>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -24,11 +23,6 @@
 
 namespace rathole::test {
 namespace {
-
-std::size_t open_descriptors() {
-  return static_cast<std::size_t>(
-      std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {}));
-}
 
 /// Runs a bulk transfer whose receiver closes in the middle of it, with bytes still in a pipe.
 void break_bulk_flow(const std::string& bytes) {

@@ -1,5 +1,8 @@
 // `async_diagnose` with each kind of completion token and executor, over real sockets.
 
+#include "support/eventually.hpp"
+#include "support/own_process.hpp"
+
 #include <rathole/diagnose.hpp>
 
 #include <doctest/doctest.h>
@@ -94,7 +97,9 @@ TEST_CASE("async_diagnose: a future, with a pool of threads, and any executor") 
   asio::thread_pool pool(2);
   config::server settings;
   settings.bind_addr = {"127.0.0.1", 0};
+  const std::size_t before = test::open_descriptors();
   CHECK(async_diagnose(pool.get_executor(), settings, asio::use_future).get().passed());
+  CHECK(test::open_descriptors() == before);
   const asio::any_io_executor any = pool.get_executor();
   diagnose_options options;
   std::atomic<int> reported = 0;
@@ -154,4 +159,22 @@ TEST_CASE("async_diagnose: a cancellation reaches the thread of its own") {
   CHECK(ended->error == asio::error::operation_aborted);
   CHECK(ended->found.steps.size() == 2);
   CHECK(same_thread);
+}
+
+TEST_CASE("async_diagnose: a cancellation after the end and before the handler does nothing") {
+  asio::io_context context;
+  const asio::any_io_executor any = context.get_executor();
+  asio::cancellation_signal cancel;
+  std::optional<outcome> ended;
+  const std::size_t threads = test::running_threads();
+  async_diagnose(
+      any, client_of(closed_port()),
+      asio::bind_cancellation_slot(cancel.slot(), [&](std::error_code error, diagnosis found) {
+        ended = {error, std::move(found)};
+      }));
+  REQUIRE(test::eventually([&] { return test::running_threads() == threads; }));
+  cancel.emit(asio::cancellation_type::terminal);
+  context.run();
+  REQUIRE(ended);
+  CHECK_FALSE(ended->error);
 }

@@ -2,6 +2,7 @@
 
 #include "support/eventually.hpp"
 #include "support/net.hpp"
+#include "support/own_process.hpp"
 #include "support/silent_listener.hpp"
 
 #include <rathole/io/asio_runtime.hpp>
@@ -16,9 +17,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
 #include <functional>
-#include <iterator>
 #include <optional>
 #include <string>
 #include <vector>
@@ -28,11 +27,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using endpoint = io::dial_attempt::endpoint;
-
-std::size_t open_descriptors() {
-  return static_cast<std::size_t>(
-      std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {}));
-}
 
 endpoint local(std::uint16_t port, unsigned last = 1) {
   return {asio::ip::address_v4(0x7f000000U + last), port};

@@ -1,6 +1,7 @@
 // What a file watch reports by inotify and by polling, and what it does not report.
 
 #include "support/eventually.hpp"
+#include "support/own_process.hpp"
 #include "support/temp_dir.hpp"
 
 #include <rathole/io/files/file_watch.hpp>
@@ -21,7 +22,6 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
-#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -295,10 +295,6 @@ void check_all_changes(const io::file_watch_settings& settings) {
     write(at.path() / file, "something that is longer");
     CHECK(config.was_notified());
   }
-}
-
-std::size_t open_descriptors() {
-  return static_cast<std::size_t>(std::distance(fs::directory_iterator("/proc/self/fd"), {}));
 }
 
 }  // namespace

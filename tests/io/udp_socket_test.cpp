@@ -3,6 +3,7 @@
 #include <rathole/io/udp/socket.hpp>
 
 #include "support/eventually.hpp"
+#include "support/own_process.hpp"
 
 #include <asio/io_context.hpp>
 #include <asio/ip/address.hpp>
@@ -14,8 +15,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
-#include <iterator>
 #include <optional>
 #include <ostream>
 #include <span>
@@ -120,11 +119,6 @@ struct inbox {
   std::vector<std::string> got;
   std::vector<udp_endpoint> peers;
 };
-
-std::size_t open_descriptors() {
-  return static_cast<std::size_t>(
-      std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {}));
-}
 
 constexpr std::array<const char*, 2> loopbacks{"127.0.0.1", "::1"};
 

@@ -6,14 +6,15 @@
 #include <rathole/embed/diagnose/diagnosis.hpp>
 #include <rathole/embed/diagnose/run_steps.hpp>
 #include <rathole/embed/diagnose/server_check.hpp>
+#include <rathole/embed/operation.hpp>
 #include <rathole/io/asio_runtime.hpp>
 #include <rathole/io/run/async_run.hpp>
 #include <rathole/version.hpp>
 
+#include <asio/cancellation_type.hpp>
 #include <asio/error.hpp>
 #include <asio/io_context.hpp>
 
-#include <functional>
 #include <memory>
 #include <stop_token>
 #include <system_error>
@@ -22,19 +23,20 @@
 
 namespace rathole::embed::inline RATHOLE_ABI {
 
-/// A function that receives the result of a diagnosis.
-using diagnosis_handler = std::move_only_function<void(std::error_code, diagnosis)>;
-
-/// Starts the diagnosis of `settings`, `config::client` or `config::server`, in `context`, which one
-/// thread runs, and calls `done` there when it has ended. A request of `stop`, which must be made on
-/// that thread, ends it with `asio::error::operation_aborted`. Throws `std::bad_alloc` if it cannot
-/// be started.
+/// Starts the diagnosis of `settings`, `config::client` or `config::server`, in `context`, and calls
+/// `done` there when it has ended. A cancellation by `cancel`, which may be null, ends it with
+/// `asio::error::operation_aborted`. Must be called by the one thread that runs the context. Throws
+/// `std::bad_alloc` if it cannot be started.
 template <class Block>
 void start_diagnosis(asio::io_context& context, Block settings, diagnose_options options,
-                     std::stop_source stop, diagnosis_handler done) {
+                     const cancellation_pointer& cancel, completion<diagnosis> done) {
   using check_type =
       std::conditional_t<std::is_same_v<Block, config::client>, client_check<io::asio_runtime>,
                          server_check<io::asio_runtime>>;
+  std::stop_source stop;
+  if (cancel) {
+    cancel->action = [stop](asio::cancellation_type) mutable { stop.request_stop(); };
+  }
   auto check = std::make_shared<check_type>(io::asio_runtime(context), std::move(settings),
                                             std::move(options), stop.get_token());
   auto work = run_steps(check);
