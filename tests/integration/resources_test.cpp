@@ -1,5 +1,6 @@
 #include "../support/eventually.hpp"
 #include "../support/our_program.hpp"
+#include "../support/proc.hpp"
 #include "../support/services.hpp"
 #include "../support/tunnel.hpp"
 #include "../support/visitors.hpp"
@@ -8,9 +9,7 @@
 
 #include <sys/resource.h>
 
-#include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -18,14 +17,9 @@
 namespace rathole::test {
 namespace {
 
-std::size_t descriptors(const process& program) {
-  const std::filesystem::path folder = "/proc/" + std::to_string(program.pid()) + "/fd";
-  return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(folder), {}));
-}
-
 /// Returns a limit that leaves a program `more` descriptors beyond those it has.
 void limit_descriptors(const process& program, std::size_t more) {
-  const rlim_t most = descriptors(program) + more;
+  const rlim_t most = open_descriptors(program) + more;
   const rlimit limit{most, most};
   if (prlimit(program.pid(), RLIMIT_NOFILE, &limit, nullptr) != 0) throw_errno("prlimit");
 }
@@ -50,15 +44,15 @@ TEST_CASE("resources: closed connections leak no descriptors") {
   // What remains is the pool of idle channels and, per process, a bounded number of pipes.
   constexpr std::size_t stock = 2 * 32;
   const auto settled = [&](const process& program) {
-    return eventually([&] { return descriptors(program) < 40 + stock; });
+    return eventually([&] { return open_descriptors(program) < 40 + stock; });
   };
   REQUIRE(settled(*t.both.server));
   REQUIRE(settled(*t.both.client));
-  const std::size_t server_before = descriptors(*t.both.server);
-  const std::size_t client_before = descriptors(*t.both.client);
+  const std::size_t server_before = open_descriptors(*t.both.server);
+  const std::size_t client_before = open_descriptors(*t.both.client);
   for (int round = 0; round < 3; ++round) REQUIRE(crowd.visit(t.port, test_timeout) == "");
-  CHECK(eventually([&] { return descriptors(*t.both.server) <= server_before + stock; }));
-  CHECK(eventually([&] { return descriptors(*t.both.client) <= client_before + stock; }));
+  CHECK(eventually([&] { return open_descriptors(*t.both.server) <= server_before + stock; }));
+  CHECK(eventually([&] { return open_descriptors(*t.both.client) <= client_before + stock; }));
 }
 
 TEST_CASE("resources: a server or client that ran out of descriptors recovers") {
@@ -76,7 +70,7 @@ TEST_CASE("resources: a server or client that ran out of descriptors recovers") 
     std::vector<tcp_socket> visitors;
     for (int i = 0; i < 60; ++i) {
       visitors.push_back(tcp_socket::connect(t.port));
-      visitors.back().send_all("hello");
+      visitors.back().try_send_all("hello");
     }
     early.send_all("again");
     CHECK(early.receive(5) == "again");
@@ -114,8 +108,8 @@ TEST_CASE("resources: an idle connection holds no pipe") {
   t.both.start();
   INFO(t.both.logs());
   REQUIRE(t.serves());
-  const std::size_t server_before = descriptors(*t.both.server);
-  const std::size_t client_before = descriptors(*t.both.client);
+  const std::size_t server_before = open_descriptors(*t.both.server);
+  const std::size_t client_before = open_descriptors(*t.both.client);
   std::vector<tcp_socket> idle;
   for (int i = 0; i < 50; ++i) {
     idle.push_back(tcp_socket::connect(t.port));
@@ -123,8 +117,8 @@ TEST_CASE("resources: an idle connection holds no pipe") {
     REQUIRE(idle.back().receive(5) == "hello");
   }
   // Each side has two sockets per connection, and the pool may be filling up.
-  CHECK(descriptors(*t.both.server) <= server_before + 2 * idle.size() + 16);
-  CHECK(descriptors(*t.both.client) <= client_before + 2 * idle.size() + 16);
+  CHECK(open_descriptors(*t.both.server) <= server_before + 2 * idle.size() + 16);
+  CHECK(open_descriptors(*t.both.client) <= client_before + 2 * idle.size() + 16);
 }
 
 }  // namespace

@@ -102,6 +102,15 @@ class tcp_socket {
         throw_errno("send");
     }
   }
+  /// Sends to a peer that may have reset the connection; returns whether it had not yet.
+  bool try_send_all(std::string_view data) {
+    try {
+      send_all(data);
+      return true;
+    } catch (const std::system_error&) {
+      return false;
+    }
+  }
   /// Sends until the buffers on the path are full, and nothing has moved for `pause`; returns how
   /// much.
   std::size_t send_until_blocked(std::string_view data, std::chrono::milliseconds pause) {
