@@ -64,8 +64,10 @@ if(NOT described STREQUAL version)
   message(FATAL_ERROR "rathole.pc has version ${described} instead of ${version}")
 endif()
 
-# Without a package: the include path and the flags of docs/embedding.md.
-builds(plain -std=c++23 -DASIO_STANDALONE -pthread -I${CMAKE_CURRENT_LIST_DIR}/../../include)
+# Without a package: the include path and the flags of docs/embedding.md. Code for nearly the same
+# flags was generated above.
+execute_process(COMMAND ${CXX} ${CMAKE_CURRENT_LIST_DIR}/umbrella.cpp -std=c++23 -DASIO_STANDALONE
+  -pthread -I${CMAKE_CURRENT_LIST_DIR}/../../include ${for_clang} -fsyntax-only ${run})
 
 foreach(name IN ITEMS share/doc/rathole/LICENSE include/rathole/rathole.hpp)
   if(NOT EXISTS ${prefix}/${name})
