@@ -246,6 +246,18 @@ TEST_CASE("example: a layer of one's own, which a client without it cannot get t
   check_end(program);
 }
 
+TEST_CASE("example: custom codec and random source; a client without the codec is rejected") {
+  const reserved_port clients;
+  const reserved_port visitors;
+  const service local(echo);
+  process program(example_program("custom_codec"), {at(clients), at(visitors), at(local.port())});
+  check_echo(visitors, program);
+  const temp_dir folder;
+  process plain(our_program(), {folder.write("c.toml", client_toml(clients, {{"web", 1}}))});
+  CHECK(plain.wait_for("Failed to run the control channel"));
+  check_end(program);
+}
+
 TEST_CASE("example: a transport of one's own, over a Unix-domain socket") {
   const reserved_port visitors;
   const service local(echo);
