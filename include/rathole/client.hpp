@@ -1,7 +1,6 @@
 #pragma once
 
 #include <rathole/client/events.hpp>
-#include <rathole/config/problem.hpp>
 #include <rathole/config/types.hpp>
 #include <rathole/core/address.hpp>
 #include <rathole/core/observer_check.hpp>
@@ -11,9 +10,9 @@
 #include <rathole/embed/client_operations.hpp>
 #include <rathole/embed/datagram_stats.hpp>
 #include <rathole/embed/event_sink.hpp>
-#include <rathole/embed/explain.hpp>
 #include <rathole/embed/listener_stats.hpp>
 #include <rathole/embed/operation.hpp>
+#include <rathole/embed/tunnel_end.hpp>
 #include <rathole/listener.hpp>
 #include <rathole/version.hpp>
 
@@ -25,7 +24,6 @@
 #include <string>
 #include <system_error>
 #include <utility>
-#include <vector>
 
 namespace rathole::inline RATHOLE_ABI {
 
@@ -101,7 +99,10 @@ class forwarding {
 /// Distinct clients may be used by different threads, one client by one thread at a time. The
 /// observer is called where the client lives; it must not block or throw, and must outlive the
 /// client's run. Destroying the client shuts it down, and does not wait for anything.
-class client {
+///
+/// `embed::tunnel_end` has what client and server have in common. Of a client, `async_run` fails only
+/// because of the settings: whatever fails later is tried again and reported to the observer.
+class client : public embed::tunnel_end<embed::client_interface> {
  public:
   /// A service begins to open its control channel.
   using control_channel_starting = client_side::control_channel_starting;
@@ -124,17 +125,14 @@ class client {
   /// A UDP service leads back to itself.
   using service_loops = client_side::service_loops;
 
-  /// The type of the executor.
-  using executor_type = asio::any_io_executor;
-
   /// Makes a client that has not started, in `context`.
   client(asio::io_context& context, config::client settings)
-      : core_(embed::make_client(context, std::move(settings),
-                                 std::make_unique<embed::client_sink>())) {}
+      : tunnel_end(embed::make_client(context, std::move(settings),
+                                      std::make_unique<embed::client_sink>())) {}
   /// Makes a client that reports its events to `observer`.
   template <class Observer>
   client(asio::io_context& context, config::client settings, Observer& observer)
-      : core_(
+      : tunnel_end(
             embed::make_client(context, std::move(settings),
                                std::make_unique<embed::passing_client_sink<Observer>>(observer))) {
     check_observer<Observer, client_side::all_events>();
@@ -142,50 +140,15 @@ class client {
   /// Makes a client on a thread of its own; handlers without an executor run on `ex`. Throws
   /// `std::system_error` if there can be no thread.
   client(asio::any_io_executor ex, config::client settings)
-      : core_(embed::make_client(std::move(ex), std::move(settings),
-                                 std::make_unique<embed::client_sink>())) {}
+      : tunnel_end(embed::make_client(std::move(ex), std::move(settings),
+                                      std::make_unique<embed::client_sink>())) {}
   /// Makes such a client that reports its events to `observer`, on the client's thread.
   template <class Observer>
   client(asio::any_io_executor ex, config::client settings, Observer& observer)
-      : core_(
+      : tunnel_end(
             embed::make_client(std::move(ex), std::move(settings),
                                std::make_unique<embed::passing_client_sink<Observer>>(observer))) {
     check_observer<Observer, client_side::all_events>();
-  }
-
-  client(const client&) = delete;
-  client& operator=(const client&) = delete;
-  /// Shuts the client down like `shutdown()`.
-  ~client() { shutdown(); }
-
-  /// Returns the executor of handlers that have none.
-  [[nodiscard]] executor_type get_executor() const { return embed::fallback_of(core_); }
-
-  /// Runs the client until it is closed and nothing of it is left. Completes with
-  /// `void(std::error_code)`: `errc::invalid_settings` at once if the settings cannot be used, and
-  /// `problems()` says all that is wrong; no error after `close` and its like. Whatever fails later
-  /// is tried again and reported to the observer. Cancelling the operation closes the client. May be
-  /// called once.
-  template <class Token>
-  auto async_run(Token&& token) {
-    const auto start = [core = core_](auto done, const auto& cancel) {
-      embed::run(core, std::move(done), cancel);
-    };
-    return embed::start_operation<>(embed::home_of(core_), embed::fallback_of(core_), start,
-                                    std::forward<Token>(token));
-  }
-
-  /// Replaces the settings; services that `listen` and `forward` added stay. Only what differs is
-  /// changed, and active connections continue, also if the transport changes. Completes with
-  /// `void(std::error_code)`: `errc::invalid_settings` if the settings cannot be used, and
-  /// `problems()` says all that is wrong; nothing is changed then.
-  template <class Token>
-  auto async_update(config::client settings, Token&& token) {
-    auto start = [core = core_, next = std::move(settings)](auto done, const auto&) mutable {
-      embed::update(core, std::move(next), std::move(done));
-    };
-    return embed::start_operation<>(embed::home_of(core_), embed::fallback_of(core_),
-                                    std::move(start), std::forward<Token>(token));
   }
 
   /// Adds the TCP service `name`, whose visitors the program itself serves. May be called before and
@@ -194,8 +157,7 @@ class client {
     config::client_service service;
     service.name = std::move(name);
     service.token = std::move(token);
-    return listener(
-        embed::listen(core_, std::move(service), options.backlog, options.accept_timeout));
+    return listener(core()->listen(std::move(service), options.backlog, options.accept_timeout));
   }
 
   /// Adds the UDP service `name`, whose datagrams the program itself receives. May be called before
@@ -206,7 +168,7 @@ class client {
     service.name = std::move(name);
     service.token = std::move(token);
     service.udp = options.udp;
-    return datagram_listener(embed::listen_datagrams(core_, std::move(service), options.backlog));
+    return datagram_listener(core()->listen_datagrams(std::move(service), options.backlog));
   }
 
   /// Adds the TCP service `name`, whose visitors are forwarded to `local`. May be called before and
@@ -220,40 +182,8 @@ class client {
   }
   /// Adds `service`, with all its settings.
   forwarding forward(config::client_service service) {
-    return forwarding(embed::forward(core_, std::move(service)));
+    return forwarding(core()->forward(std::move(service)));
   }
-
-  /// Closes the control channels and what waits for visitors. Active connections may continue for
-  /// `shutdown_grace`, and idle ones for `shutdown_idle_timeout`.
-  void close() { embed::close(core_); }
-
-  /// Closes the control channels, and waits until no connection is active. Completes with
-  /// `void(std::error_code)`; after `timeout` the other connections are reset, and the error is
-  /// `errc::timed_out`.
-  template <class Token>
-  auto async_drain(duration timeout, Token&& token) {
-    const auto start = [core = core_, timeout](auto done, const auto&) {
-      embed::drain(core, timeout, std::move(done));
-    };
-    return embed::start_operation<>(embed::home_of(core_), embed::fallback_of(core_), start,
-                                    std::forward<Token>(token));
-  }
-
-  /// Closes the client, and resets all its connections. May be called by any thread.
-  void shutdown() { embed::shutdown(core_); }
-
-  /// Returns all that is wrong with the last settings that could not be used, as `rathole --check`
-  /// shows it; empty if they could. May be called by any thread.
-  [[nodiscard]] std::vector<config::problem> problems() const { return embed::problems_of(core_); }
-
-  /// Returns the text of an error of `async_run` or `async_update`: for `errc::invalid_settings` all
-  /// `problems()`, one a line. May be called by any thread.
-  [[nodiscard]] std::string explain(std::error_code ec) const {
-    return embed::explain(ec, problems());
-  }
-
- private:
-  embed::client_pointer core_;
 };
 
 }  // namespace rathole::inline RATHOLE_ABI

@@ -1,13 +1,10 @@
 #pragma once
 
-#include <rathole/config/problem.hpp>
 #include <rathole/config/types.hpp>
 #include <rathole/core/observer_check.hpp>
-#include <rathole/core/time.hpp>
 #include <rathole/embed/event_sink.hpp>
-#include <rathole/embed/explain.hpp>
-#include <rathole/embed/operation.hpp>
 #include <rathole/embed/server_operations.hpp>
+#include <rathole/embed/tunnel_end.hpp>
 #include <rathole/server/events.hpp>
 #include <rathole/server/hooks.hpp>
 #include <rathole/stream.hpp>
@@ -20,7 +17,6 @@
 #include <string>
 #include <system_error>
 #include <utility>
-#include <vector>
 
 namespace rathole::inline RATHOLE_ABI {
 
@@ -35,7 +31,10 @@ namespace rathole::inline RATHOLE_ABI {
 /// Distinct servers may be used by different threads, one server by one thread at a time. The
 /// observer is called where the server lives; it must not block or throw, and must outlive the
 /// server's run. Destroying the server shuts it down, and does not wait for anything.
-class server {
+///
+/// `embed::tunnel_end` has what client and server have in common. Of a server, `async_run` and
+/// `async_update` also fail if an address of `bind_addr` cannot be bound.
+class server : public embed::tunnel_end<embed::server_interface> {
  public:
   /// Clients can connect at an address.
   using listening = server_side::listening;
@@ -85,17 +84,14 @@ class server {
   /// The answer to it.
   using authentication_answer = server_side::authentication_answer;
 
-  /// The type of the executor.
-  using executor_type = asio::any_io_executor;
-
   /// Makes a server that has not started, in `context`.
   server(asio::io_context& context, config::server settings)
-      : core_(embed::make_server(context, std::move(settings),
-                                 std::make_unique<embed::server_sink>())) {}
+      : tunnel_end(embed::make_server(context, std::move(settings),
+                                      std::make_unique<embed::server_sink>())) {}
   /// Makes a server that reports its events to `observer`.
   template <class Observer>
   server(asio::io_context& context, config::server settings, Observer& observer)
-      : core_(
+      : tunnel_end(
             embed::make_server(context, std::move(settings),
                                std::make_unique<embed::passing_server_sink<Observer>>(observer))) {
     check_observer<Observer, server_side::all_events>();
@@ -103,50 +99,15 @@ class server {
   /// Makes a server on a thread of its own; handlers without an executor run on `ex`. Throws
   /// `std::system_error` if there can be no thread.
   server(asio::any_io_executor ex, config::server settings)
-      : core_(embed::make_server(std::move(ex), std::move(settings),
-                                 std::make_unique<embed::server_sink>())) {}
+      : tunnel_end(embed::make_server(std::move(ex), std::move(settings),
+                                      std::make_unique<embed::server_sink>())) {}
   /// Makes such a server that reports its events to `observer`, on the server's thread.
   template <class Observer>
   server(asio::any_io_executor ex, config::server settings, Observer& observer)
-      : core_(
+      : tunnel_end(
             embed::make_server(std::move(ex), std::move(settings),
                                std::make_unique<embed::passing_server_sink<Observer>>(observer))) {
     check_observer<Observer, server_side::all_events>();
-  }
-
-  server(const server&) = delete;
-  server& operator=(const server&) = delete;
-  /// Shuts the server down like `shutdown()`.
-  ~server() { shutdown(); }
-
-  /// Returns the executor of handlers that have none.
-  [[nodiscard]] executor_type get_executor() const { return embed::fallback_of(core_); }
-
-  /// Runs the server until it is closed and nothing of it is left. Completes with
-  /// `void(std::error_code)`: `errc::invalid_settings` at once if the settings cannot be used, and
-  /// `problems()` says all that is wrong; why it cannot listen; no error after `close` and its like.
-  /// Cancelling the operation closes the server. May be called once.
-  template <class Token>
-  auto async_run(Token&& token) {
-    const auto start = [core = core_](auto done, const auto& cancel) {
-      embed::run(core, std::move(done), cancel);
-    };
-    return embed::start_operation<>(embed::home_of(core_), embed::fallback_of(core_), start,
-                                    std::forward<Token>(token));
-  }
-
-  /// Replaces the settings; services that `async_add` added stay. Only what differs is changed, and
-  /// active connections continue, also if the transport changes. Completes with
-  /// `void(std::error_code)`: `errc::invalid_settings` if the settings cannot be used, and
-  /// `problems()` says all that is wrong, or why a new address cannot be bound; nothing is changed
-  /// then.
-  template <class Token>
-  auto async_update(config::server settings, Token&& token) {
-    auto start = [core = core_, next = std::move(settings)](auto done, const auto&) mutable {
-      embed::update(core, std::move(next), std::move(done));
-    };
-    return embed::start_operation<>(embed::home_of(core_), embed::fallback_of(core_),
-                                    std::move(start), std::forward<Token>(token));
   }
 
   /// Adds a service. May be called before and during the run. Completes with
@@ -154,11 +115,10 @@ class server {
   /// because it has one of this name.
   template <class Token>
   auto async_add(config::server_service service, Token&& token) {
-    auto start = [core = core_, added = std::move(service)](auto done, const auto&) mutable {
-      embed::add(core, std::move(added), std::move(done));
+    auto add = [core = core(), added = std::move(service)](auto done, const auto&) mutable {
+      core->add(std::move(added), std::move(done));
     };
-    return embed::start_operation<>(embed::home_of(core_), embed::fallback_of(core_),
-                                    std::move(start), std::forward<Token>(token));
+    return start(std::move(add), std::forward<Token>(token));
   }
   /// Does the same without a completion.
   void add(config::server_service service) {
@@ -169,11 +129,10 @@ class server {
   /// `void(std::error_code)`: `errc::service_not_exist` if there is none.
   template <class Token>
   auto async_remove(std::string name, Token&& token) {
-    const auto start = [core = core_, name = std::move(name)](auto done, const auto&) {
-      embed::remove(core, name, std::move(done));
+    const auto remove = [core = core(), name = std::move(name)](auto done, const auto&) {
+      core->remove(name, std::move(done));
     };
-    return embed::start_operation<>(embed::home_of(core_), embed::fallback_of(core_), start,
-                                    std::forward<Token>(token));
+    return start(remove, std::forward<Token>(token));
   }
   /// Does the same without a completion.
   void remove(std::string name) {
@@ -188,48 +147,15 @@ class server {
   /// `asio::error::operation_aborted`.
   template <class Token>
   auto async_connect(std::string service, Token&& token) {
-    const auto start = [core = core_, service = std::move(service)](auto done, const auto& cancel) {
-      embed::connect(core, service, std::move(done), cancel);
+    const auto connect = [core = core(), name = std::move(service)](auto done, const auto& cancel) {
+      core->connect(name, std::move(done), cancel);
     };
-    return embed::start_operation<stream>(embed::home_of(core_), embed::fallback_of(core_), start,
-                                          std::forward<Token>(token));
+    return start<stream>(connect, std::forward<Token>(token));
   }
 
   /// Lets the program decide which visitors are accepted, and which clients may serve a service. Must
   /// be called before `async_run`. The functions are called where the server lives.
-  void use(hooks decide) { embed::use(core_, std::move(decide)); }
-
-  /// Closes all listeners, control channels and idle data channels. Active connections may continue
-  /// for `shutdown_grace`, and idle ones for `shutdown_idle_timeout`. May be called by any thread.
-  void close() { embed::close(core_); }
-
-  /// Closes the server, and waits until no connection is active. Completes with
-  /// `void(std::error_code)`; after `timeout` the other connections are reset, and the error is
-  /// `errc::timed_out`.
-  template <class Token>
-  auto async_drain(duration timeout, Token&& token) {
-    const auto start = [core = core_, timeout](auto done, const auto&) {
-      embed::drain(core, timeout, std::move(done));
-    };
-    return embed::start_operation<>(embed::home_of(core_), embed::fallback_of(core_), start,
-                                    std::forward<Token>(token));
-  }
-
-  /// Closes the server, and resets all its connections. May be called by any thread.
-  void shutdown() { embed::shutdown(core_); }
-
-  /// Returns all that is wrong with the last settings that could not be used, as `rathole --check`
-  /// shows it; empty if they could. May be called by any thread.
-  [[nodiscard]] std::vector<config::problem> problems() const { return embed::problems_of(core_); }
-
-  /// Returns the text of an error of `async_run` or `async_update`: for `errc::invalid_settings` all
-  /// `problems()`, one a line. May be called by any thread.
-  [[nodiscard]] std::string explain(std::error_code ec) const {
-    return embed::explain(ec, problems());
-  }
-
- private:
-  embed::server_pointer core_;
+  void use(hooks decide) { core()->post_use(std::move(decide)); }
 };
 
 }  // namespace rathole::inline RATHOLE_ABI

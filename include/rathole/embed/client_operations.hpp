@@ -1,10 +1,9 @@
 #pragma once
 
-#include <rathole/config/problem.hpp>
 #include <rathole/config/types.hpp>
 #include <rathole/core/address.hpp>
-#include <rathole/core/secret.hpp>
 #include <rathole/core/time.hpp>
+#include <rathole/embed/end_interface.hpp>
 #include <rathole/embed/event_sink.hpp>
 #include <rathole/embed/listener_stats.hpp>
 #include <rathole/embed/operation.hpp>
@@ -18,7 +17,6 @@
 #include <cstddef>
 #include <memory>
 #include <string>
-#include <vector>
 
 namespace rathole::inline RATHOLE_ABI {
 
@@ -28,16 +26,33 @@ class stream;
 
 namespace rathole::embed::inline RATHOLE_ABI {
 
-class client_core;
 struct listener_body;
+struct datagram_listener_body;
 struct forwarding_body;
 
-/// An owner of what stands behind a `client`.
-using client_pointer = std::shared_ptr<client_core>;
 /// An owner of what stands behind a `listener`.
 using listener_pointer = std::shared_ptr<listener_body>;
+/// An owner of what stands behind a `datagram_listener`.
+using datagram_listener_pointer = std::shared_ptr<datagram_listener_body>;
 /// An owner of what stands behind a `forwarding`.
 using forwarding_pointer = std::shared_ptr<forwarding_body>;
+
+/// What a `client` sees of its implementation, the `client_core`. The functions that only a client
+/// has may be called by any thread.
+class client_interface : public end_interface<config::client> {
+ public:
+  /// Adds a service that the program serves; see `client::listen`.
+  virtual listener_pointer listen(config::client_service service, std::size_t backlog,
+                                  duration accept_timeout) = 0;
+  /// Adds a UDP service that the program serves; see `client::listen_datagrams`.
+  virtual datagram_listener_pointer listen_datagrams(config::client_service service,
+                                                     std::size_t backlog) = 0;
+  /// Adds a service that is forwarded; see `client::forward`.
+  virtual forwarding_pointer forward(config::client_service service) = 0;
+};
+
+/// An owner of what stands behind a `client`.
+using client_pointer = std::shared_ptr<client_interface>;
 
 // Unless they say otherwise, these functions may be called by any thread.
 
@@ -47,31 +62,6 @@ RATHOLE_DECL client_pointer make_client(asio::io_context& context, config::clien
 /// Makes what stands behind a client that lives on a thread of its own.
 RATHOLE_DECL client_pointer make_client(asio::any_io_executor fallback, config::client settings,
                                         std::unique_ptr<client_sink> events);
-
-/// Returns where `of` lives.
-RATHOLE_DECL io::executor home_of(const client_pointer& of);
-/// Returns the executor of handlers that have none.
-RATHOLE_DECL const asio::any_io_executor& fallback_of(const client_pointer& of);
-
-/// Runs `what`; see `client::async_run`. Must be called where it lives.
-RATHOLE_DECL void run(const client_pointer& what, completion<> done,
-                      const cancellation_pointer& cancel);
-/// Applies new settings; see `client::async_update`. Must be called where it lives.
-RATHOLE_DECL void update(const client_pointer& what, config::client next, completion<> done);
-/// Drains `what`; see `client::async_drain`. Must be called where it lives.
-RATHOLE_DECL void drain(const client_pointer& what, duration timeout, completion<> done);
-/// Closes `what`; see `client::close`.
-RATHOLE_DECL void close(const client_pointer& what);
-/// Shuts `what` down; see `client::shutdown`.
-RATHOLE_DECL void shutdown(const client_pointer& what);
-/// Returns the problems of the last settings that could not be used.
-RATHOLE_DECL std::vector<config::problem> problems_of(const client_pointer& what);
-
-/// Adds a service that the program serves; see `client::listen`.
-RATHOLE_DECL listener_pointer listen(const client_pointer& what, config::client_service service,
-                                     std::size_t backlog, duration accept_timeout);
-/// Adds a service that is forwarded; see `client::forward`.
-RATHOLE_DECL forwarding_pointer forward(const client_pointer& what, config::client_service service);
 
 /// Returns where `of` lives.
 RATHOLE_DECL io::executor home_of(const listener_pointer& of);

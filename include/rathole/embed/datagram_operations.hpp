@@ -1,6 +1,5 @@
 #pragma once
 
-#include <rathole/config/types.hpp>
 #include <rathole/core/udp_endpoint.hpp>
 #include <rathole/embed/datagram_stats.hpp>
 #include <rathole/embed/operation.hpp>
@@ -18,18 +17,12 @@
 
 namespace rathole::embed::inline RATHOLE_ABI {
 
-class client_core;
 struct datagram_listener_body;
 
 /// An owner of what stands behind a `datagram_listener`.
 using datagram_listener_pointer = std::shared_ptr<datagram_listener_body>;
 
 // Unless they say otherwise, these functions may be called by any thread.
-
-/// Adds a service whose datagrams the program receives; see `client::listen_datagrams`.
-RATHOLE_DECL datagram_listener_pointer listen_datagrams(const std::shared_ptr<client_core>& what,
-                                                        config::client_service service,
-                                                        std::size_t backlog);
 
 /// Returns where `of` lives.
 RATHOLE_DECL io::executor home_of(const datagram_listener_pointer& of);

@@ -9,11 +9,15 @@
 #include <rathole/embed/home.hpp>
 #include <rathole/embed/instance_owner.hpp>
 #include <rathole/embed/operation.hpp>
+#include <rathole/io/task.hpp>
 #include <rathole/io/time/asio_timer.hpp>
 #include <rathole/version.hpp>
 
+#include <asio/any_io_executor.hpp>
 #include <asio/cancellation_type.hpp>
 #include <asio/error.hpp>
+#include <asio/io_context.hpp>
+#include <asio/post.hpp>
 
 #include <algorithm>
 #include <deque>
@@ -30,22 +34,29 @@
 namespace rathole::embed::inline RATHOLE_ABI {
 
 /// What stands behind one end of a tunnel, a `rathole::client` or a `rathole::server`: its
-/// instances, and the services that were added at run time to those of its settings. `Block` is
-/// `config::client` or `config::server`, and `Sink` receives the events. It lives on the control
-/// plane, as all its functions do except `where` and `problems`. It must be held by `shared_ptr`.
-template <class Block, class Sink>
-class end_core : public context_member, public std::enable_shared_from_this<end_core<Block, Sink>> {
+/// instances, and the services that were added at run time to those of its settings. It implements
+/// `Interface`, the `end_interface` of one of them, and `Sink` receives the events. It lives on the
+/// control plane, as all its functions do except those that `end_interface` excepts, and `where`. It
+/// must be held by `shared_ptr`.
+template <class Interface, class Sink>
+class end_core : public Interface,
+                 public context_member,
+                 public std::enable_shared_from_this<end_core<Interface, Sink>> {
  public:
-  /// The type of the settings of a service.
-  using service_type = typename decltype(Block::services)::value_type;
-  /// A function that receives the result of an operation.
-  using done_handler = std::move_only_function<void(std::error_code)>;
+  /// The types of the settings; see `end_interface`.
+  using typename Interface::settings_type;
+  /// See `end_interface`.
+  using typename Interface::service_type;
 
   /// Returns where it lives. May be called by any thread.
   [[nodiscard]] const std::shared_ptr<home>& where() const { return home_; }
 
-  /// Runs until nothing is left; see `client::async_run`.
-  void run(completion<> done, const cancellation_pointer& cancel) {
+  [[nodiscard]] io::executor home_executor() const override { return home_->get_executor(); }
+  [[nodiscard]] const asio::any_io_executor& fallback_executor() const override {
+    return home_->fallback();
+  }
+
+  void run(completion<> done, const cancellation_pointer& cancel) override {
     if (std::exchange(has_run_, true)) return done(asio::error::already_started);
     // It was closed before.
     if (has_ended_) return done({});
@@ -54,7 +65,7 @@ class end_core : public context_member, public std::enable_shared_from_this<end_
         if (const auto me = self.lock()) me->close();
       };
     }
-    const auto prepare = [this](instance<Block>& next) { prepare_instance(next); };
+    const auto prepare = [this](instance<settings_type>& next) { prepare_instance(next); };
     owner_ = std::make_shared<owner_type>(home_->context(), *events_, prepare);
     // It lives until it has ended.
     auto finish = [self = this->shared_from_this(),
@@ -65,9 +76,9 @@ class end_core : public context_member, public std::enable_shared_from_this<end_
     owner_->start(effective(state_), [] {}, std::move(finish));
   }
 
-  /// Applies new settings beside the services that were added; see `client::async_update`. Changes
-  /// are applied one after the other, each to what those before it have left.
-  void update(Block next, done_handler done) {
+  /// Applies new settings. Changes are applied one after the other, each to what those before it have
+  /// left.
+  void update(settings_type next, completion<> done) override {
     auto edit = [next = std::move(next)](state& of) mutable {
       of.settings = std::move(next);
       return std::error_code();
@@ -75,8 +86,7 @@ class end_core : public context_member, public std::enable_shared_from_this<end_
     request(std::move(edit), std::move(done));
   }
 
-  /// Adds a service. Completes with the reason why there cannot be one.
-  void add(service_type service, done_handler done) {
+  void add(service_type service, completion<> done) override {
     if (has_ended_) return done(errc::stopped);
     auto edit = [this, service = std::move(service)](state& of) mutable -> std::error_code {
       const std::string name = service.name;
@@ -91,7 +101,7 @@ class end_core : public context_member, public std::enable_shared_from_this<end_
   }
 
   /// Changes a service that was added; fails with `errc::service_not_exist` if there is none.
-  void change(const std::string& name, std::function<void(service_type&)> how, done_handler done) {
+  void change(const std::string& name, std::function<void(service_type&)> how, completion<> done) {
     auto edit = [name, how = std::move(how)](state& of) -> std::error_code {
       const auto at = of.added.find(name);
       if (at == of.added.end()) return errc::service_not_exist;
@@ -101,9 +111,7 @@ class end_core : public context_member, public std::enable_shared_from_this<end_
     request(std::move(edit), std::move(done));
   }
 
-  /// Removes a service that was added; active connections continue. Fails with
-  /// `errc::service_not_exist` if there is none.
-  void remove(const std::string& name, done_handler done) {
+  void remove(const std::string& name, completion<> done) override {
     auto edit = [name](state& of) -> std::error_code {
       if (of.added.erase(name) == 0) return errc::service_not_exist;
       return {};
@@ -111,7 +119,7 @@ class end_core : public context_member, public std::enable_shared_from_this<end_
     request(std::move(edit), std::move(done));
   }
 
-  /// Closes the channels; see `client::close`.
+  /// Closes the channels; see `tunnel_end::close`.
   void close() {
     if (owner_) return owner_->stop();
     ended(errc::stopped);
@@ -119,7 +127,7 @@ class end_core : public context_member, public std::enable_shared_from_this<end_
 
   /// Closes the channels, and calls `done` once no connection is active, or after `timeout`, when
   /// the others are reset and `done` gets `errc::timed_out`.
-  void drain(duration timeout, done_handler done) {
+  void drain(duration timeout, completion<> done) override {
     if (!owner_ || has_ended_) {
       close();
       return done({});
@@ -132,10 +140,17 @@ class end_core : public context_member, public std::enable_shared_from_this<end_
     owner_->drain();
   }
 
-  /// Closes the channels and resets all connections; see `client::shutdown`.
+  /// Closes the channels and resets all connections; see `tunnel_end::shutdown`.
   void shutdown() {
     if (owner_) return owner_->stop_now();
     ended(errc::stopped);
+  }
+
+  void post_close() override {
+    post([this] { close(); });
+  }
+  void post_shutdown() override {
+    post([this] { shutdown(); });
   }
 
   void drop_handlers() override {
@@ -145,32 +160,35 @@ class end_core : public context_member, public std::enable_shared_from_this<end_
     drop_others();
   }
 
-  /// Returns what is wrong with the last settings that could not be used. May be called by any
-  /// thread.
-  [[nodiscard]] std::vector<config::problem> problems() const {
+  [[nodiscard]] std::vector<config::problem> problems() const override {
     const std::lock_guard lock(mutex_);
     return problems_;
   }
 
  protected:
   /// Makes an end that has not started. It reports events to `events`.
-  end_core(std::shared_ptr<home> where, Block settings, std::unique_ptr<Sink> events)
+  end_core(std::shared_ptr<home> where, settings_type settings, std::unique_ptr<Sink> events)
       : home_(std::move(where)),
         state_{std::move(settings)},
         events_(std::move(events)),
         timer_(home_->get_executor()) {}
-  /// Destroys the end, of which nothing runs.
-  virtual ~end_core() = default;
+
+  /// Calls `work` on the control plane, soon, and keeps the end alive until then.
+  template <class Work>
+  void post(Work work) {
+    asio::post(home_->get_executor(),
+               [self = this->shared_from_this(), work = std::move(work)]() mutable { work(); });
+  }
 
   /// Returns the running instance; null if there is none.
-  [[nodiscard]] instance<Block>* running() { return owner_ ? owner_->running() : nullptr; }
+  [[nodiscard]] instance<settings_type>* running() { return owner_ ? owner_->running() : nullptr; }
 
  private:
-  using owner_type = instance_owner<Block, Sink>;
+  using owner_type = instance_owner<settings_type, Sink>;
 
   /// What the end runs.
   struct state {
-    Block settings;
+    settings_type settings;
     std::map<std::string, service_type> added = {};
 
     [[nodiscard]] bool names(const std::string& name) const {
@@ -184,11 +202,11 @@ class end_core : public context_member, public std::enable_shared_from_this<end_
   struct wanted_change {
     /// Edits a copy of the state, or returns why that is impossible.
     std::move_only_function<std::error_code(state&)> edit;
-    done_handler done;
+    completion<> done;
   };
 
   /// Is called for each instance before it starts.
-  virtual void prepare_instance(instance<Block>&) {}
+  virtual void prepare_instance(instance<settings_type>&) {}
   /// Is called once nothing is left, because of `reason` if it failed.
   virtual void has_ended([[maybe_unused]] std::error_code reason) {}
 
@@ -196,13 +214,13 @@ class end_core : public context_member, public std::enable_shared_from_this<end_
   virtual void drop_others() {}
 
   /// Returns the settings of `of` with the services that were added.
-  [[nodiscard]] static Block effective(const state& of) {
-    Block out = of.settings;
+  [[nodiscard]] static settings_type effective(const state& of) {
+    settings_type out = of.settings;
     for (const auto& [name, service] : of.added) out.services.push_back(service);
     return out;
   }
 
-  void request(std::move_only_function<std::error_code(state&)> edit, done_handler done) {
+  void request(std::move_only_function<std::error_code(state&)> edit, completion<> done) {
     changes_.push_back({std::move(edit), std::move(done)});
     begin_change();
   }
@@ -217,7 +235,7 @@ class end_core : public context_member, public std::enable_shared_from_this<end_
       state_ = std::move(next);
       return finish_change({});
     }
-    Block settings = effective(next);
+    settings_type settings = effective(next);
     auto finish = [self = this->shared_from_this(),
                    next = std::move(next)](std::error_code ec) mutable {
       self->take_problems();
@@ -228,7 +246,7 @@ class end_core : public context_member, public std::enable_shared_from_this<end_
   }
 
   void finish_change(std::error_code ec) {
-    done_handler done = std::move(changes_.front().done);
+    completion<> done = std::move(changes_.front().done);
     changes_.pop_front();
     is_changing_ = false;
     done(ec);
@@ -241,7 +259,7 @@ class end_core : public context_member, public std::enable_shared_from_this<end_
   }
 
   void note_two_services(const std::string& name) {
-    const std::string side = std::is_same_v<Block, config::server> ? "server" : "client";
+    const std::string side = std::is_same_v<settings_type, config::server> ? "server" : "client";
     config::problem found{.key = config::key_path(side + ".services", name),
                           .what = "two services have this name",
                           .remedy = "give each service a name of its own"};
@@ -264,7 +282,7 @@ class end_core : public context_member, public std::enable_shared_from_this<end_
   std::deque<wanted_change> changes_;
   std::shared_ptr<owner_type> owner_;
   io::asio_timer timer_;
-  std::vector<done_handler> on_end_;
+  std::vector<completion<>> on_end_;
   bool is_changing_ = false;
   bool has_run_ = false;
   bool has_ended_ = false;
@@ -272,5 +290,15 @@ class end_core : public context_member, public std::enable_shared_from_this<end_
   mutable std::mutex mutex_;
   std::vector<config::problem> problems_;
 };
+
+/// Makes a `Core`, which is a `client_core` or a `server_core`, that lives at `where`.
+template <class Core, class Sink>
+std::shared_ptr<Core> make_end(std::shared_ptr<home> where, typename Core::settings_type settings,
+                               std::unique_ptr<Sink> events) {
+  asio::io_context& context = where->context();
+  auto made = std::make_shared<Core>(std::move(where), std::move(settings), std::move(events));
+  context_end::add(context, made);
+  return made;
+}
 
 }  // namespace rathole::embed::inline RATHOLE_ABI

@@ -2,14 +2,19 @@
 
 #include <rathole/config/types.hpp>
 #include <rathole/core/error.hpp>
-#include <rathole/core/result.hpp>
 #include <rathole/embed/end_core.hpp>
 #include <rathole/embed/event_sink.hpp>
 #include <rathole/embed/home.hpp>
+#include <rathole/embed/impl/to_outside.hpp>
 #include <rathole/embed/instance.hpp>
+#include <rathole/embed/operation.hpp>
+#include <rathole/embed/server_operations.hpp>
 #include <rathole/server/connect_request.hpp>
 #include <rathole/server/hooks.hpp>
+#include <rathole/stream.hpp>
 #include <rathole/version.hpp>
+
+#include <asio/cancellation_type.hpp>
 
 #include <memory>
 #include <stop_token>
@@ -19,23 +24,32 @@
 namespace rathole::embed::inline RATHOLE_ABI {
 
 /// What stands behind a `rathole::server`; see `end_core`.
-class server_core final : public end_core<config::server, server_sink> {
+class server_core final : public end_core<server_interface, server_sink> {
  public:
   /// Makes a server that has not started. It reports events to `events`.
   server_core(std::shared_ptr<home> where, config::server settings,
               std::unique_ptr<server_sink> events)
       : end_core(std::move(where), std::move(settings), std::move(events)) {}
 
-  /// Uses `hooks`; must be called before `run`.
-  void use(server_side::server_hooks hooks) {
-    hooks_ = std::make_shared<server_side::server_hooks>(std::move(hooks));
+  void post_use(server_side::server_hooks hooks) override {
+    // In a shared pointer, because the hooks can only be moved.
+    auto shared = std::make_shared<server_side::server_hooks>(std::move(hooks));
+    post([this, shared = std::move(shared)]() mutable { hooks_ = std::move(shared); });
   }
 
-  /// Connects the program with a service; see `server_side::basic_server::connect`.
-  void connect(const std::string& service, std::stop_token cancel,
-               server_side::connect_completion done) {
-    if (!running()) return done(failure(errc::service_not_exist));
-    running()->connect(service, std::move(cancel), std::move(done));
+  void connect(const std::string& service, completion<stream> done,
+               const cancellation_pointer& cancel) override {
+    if (!running()) return done(errc::service_not_exist, stream());
+    const std::stop_source stop;
+    if (cancel) {
+      cancel->action = [stop](asio::cancellation_type) mutable { stop.request_stop(); };
+    }
+    auto connected = [where = where(), service,
+                      done = std::move(done)](server_side::connected_stream made) mutable {
+      if (!made) return done(detail::to_outside(made.error()), stream());
+      done({}, stream(std::move(*made), where->fallback(), service));
+    };
+    running()->connect(service, stop.get_token(), std::move(connected));
   }
 
  private:

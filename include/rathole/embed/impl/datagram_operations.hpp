@@ -3,31 +3,20 @@
 #include <rathole/core/bytes.hpp>
 #include <rathole/core/error.hpp>
 #include <rathole/embed/client_core.hpp>
-#include <rathole/embed/datagram_listener_core.hpp>
 #include <rathole/embed/datagram_operations.hpp>
 #include <rathole/embed/impl/to_outside.hpp>
 #include <rathole/embed/operation.hpp>
+#include <rathole/embed/service_bodies.hpp>
 #include <rathole/version.hpp>
 
 #include <asio/post.hpp>
 
 #include <cstddef>
-#include <memory>
 #include <string>
 #include <system_error>
 #include <utility>
 
 namespace rathole::embed::inline RATHOLE_ABI {
-
-/// What stands behind a `datagram_listener`.
-struct datagram_listener_body {
-  /// The client.
-  std::shared_ptr<client_core> client;
-  /// The name of the service.
-  std::string service;
-  /// The datagrams.
-  std::shared_ptr<datagram_listener_core> core;
-};
 
 namespace detail {
 
@@ -40,24 +29,11 @@ inline completion<std::size_t> from_inside(completion<std::size_t> done) {
 
 }  // namespace detail
 
-RATHOLE_DECL datagram_listener_pointer listen_datagrams(const std::shared_ptr<client_core>& what,
-                                                        config::client_service service,
-                                                        std::size_t backlog) {
-  service.kind = config::service_kind::udp;
-  service.in_process = true;
-  auto core = std::make_shared<datagram_listener_core>(backlog);
-  const auto made = std::make_shared<datagram_listener_body>(what, service.name, core);
-  asio::post(what->where()->get_executor(), [what, core, service = std::move(service)]() mutable {
-    what->serve(std::move(service), core);
-  });
-  return made;
-}
-
 RATHOLE_DECL io::executor home_of(const datagram_listener_pointer& of) {
-  return of->client->where()->get_executor();
+  return of->client->home_executor();
 }
 RATHOLE_DECL const asio::any_io_executor& fallback_of(const datagram_listener_pointer& of) {
-  return of->client->where()->fallback();
+  return of->client->fallback_executor();
 }
 RATHOLE_DECL const std::string& service_of(const datagram_listener_pointer& of) {
   return of->service;
