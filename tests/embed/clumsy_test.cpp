@@ -140,10 +140,7 @@ TEST_SUITE("clumsy programs") {
   }
 
   TEST_CASE("operations on a closed stream complete with an error") {
-    asio::io_context context(1);
-    tunnel_in_process tunnel(context);
-    const auto test = [&]() -> asio::awaitable<void> {
-      co_await tunnel.start_client();
+    with_tunnel([&](tunnel_in_process& tunnel) -> asio::awaitable<void> {
       listener web = tunnel.of_client().listen("web", secret("token"));
       auto visitor = co_await tunnel.visit();
       stream served = co_await web.async_accept(use_awaitable);
@@ -156,8 +153,7 @@ TEST_SUITE("clumsy programs") {
       CHECK_EQ(wrote, asio::error::operation_aborted);
       const auto [shut] = co_await served.async_shutdown_send(as_result);
       CHECK_EQ(shut, asio::error::operation_aborted);
-    };
-    run(context, test());
+    });
     stream none;
     CHECK_FALSE(none.is_open());
     none.close();

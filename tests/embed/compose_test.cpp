@@ -36,10 +36,7 @@ bridged_stream bridge(stream from) {
 TEST_SUITE("compose") {
   TEST_CASE("Boost.Beast serves HTTP on a stream") {
     beast_server beast;
-    asio::io_context context(1);
-    tunnel_in_process tunnel(context);
-    const auto test = [&]() -> asio::awaitable<void> {
-      co_await tunnel.start_client();
+    with_tunnel([&](tunnel_in_process& tunnel) -> asio::awaitable<void> {
       listener web = tunnel.of_client().listen("web", secret("token"));
       auto visitor = co_await tunnel.visit();
       const std::string request = "GET /here HTTP/1.1\r\nHost: web\r\n\r\n";
@@ -49,8 +46,7 @@ TEST_SUITE("compose") {
       co_await asio::async_read(visitor, asio::dynamic_buffer(answer), as_result);
       CHECK(answer.starts_with("HTTP/1.1 200 OK\r\n"));
       CHECK(answer.ends_with("You asked for /here"));
-    };
-    run(context, test());
+    });
   }
 }
 
@@ -80,20 +76,16 @@ TEST_SUITE("compose") {
     of_visitor.load_verify_file(issuer.root());
     of_visitor.set_verify_mode(asio::ssl::verify_peer);
 
-    asio::io_context context(1);
-    tunnel_in_process tunnel(context);
-    const auto test = [&]() -> asio::awaitable<void> {
-      co_await tunnel.start_client();
+    with_tunnel([&](tunnel_in_process& tunnel) -> asio::awaitable<void> {
       listener web = tunnel.of_client().listen("web", secret("token"));
-      asio::co_spawn(context, serve_by_tls(web, of_server), asio::detached);
+      asio::co_spawn(tunnel.context(), serve_by_tls(web, of_server), asio::detached);
       asio::ssl::stream<asio::ip::tcp::socket> visitor(co_await tunnel.visit(), of_visitor);
       co_await visitor.async_handshake(asio::ssl::stream_base::client, use_awaitable);
       co_await asio::async_write(visitor, asio::buffer("hello\n", 6), use_awaitable);
       std::string line;
       co_await asio::async_read_until(visitor, asio::dynamic_buffer(line), '\n', use_awaitable);
       CHECK_EQ(line, "you said hello\n");
-    };
-    run(context, test());
+    });
   }
 }
 #endif

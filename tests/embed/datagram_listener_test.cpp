@@ -27,13 +27,13 @@ const char* const asked_service =
 class udp_tunnel : public tunnel_in_process {
  public:
   explicit udp_tunnel(asio::io_context& context, const transport_text& transport = {})
-      : tunnel_in_process(context, transport, asked_service), context_(context) {}
+      : tunnel_in_process(context, transport, asked_service) {}
 
   /// Returns a socket that is connected to the service, once that is served.
   asio::awaitable<udp::socket> visitor() {
     const auto is_served = [&] { return events.visitors_ports.contains("ask"); };
     co_await until(is_served);
-    udp::socket out(context_);
+    udp::socket out(context());
     const udp::endpoint to(asio::ip::address_v4::loopback(), events.visitors_ports.at("ask"));
     out.connect(to);
     co_return out;
@@ -46,9 +46,6 @@ class udp_tunnel : public tunnel_in_process {
     const auto ended = [&] { return server_ended && (client_ended || !has_client); };
     co_await until(ended);
   }
-
- private:
-  asio::io_context& context_;
 };
 
 /// Returns `size` bytes.
@@ -125,41 +122,36 @@ TEST_SUITE("datagram_listener") {
     authority issuer;
     for (const auto& transport : all_transports(issuer)) {
       CAPTURE(transport.name);
-      asio::io_context context(1);
-      udp_tunnel tunnel(context, transport);
-      const auto test = [&]() -> asio::awaitable<void> {
-        co_await tunnel.start_client();
-        datagram_listener web = tunnel.of_client().listen_datagrams("ask", secret("token"));
-        CHECK_EQ(web.service(), "ask");
-        start(context, echo_datagrams(web));
-        std::vector<udp::socket> visitors;
-        for (int i = 0; i < 20; ++i) visitors.push_back(co_await tunnel.visitor());
-        for (int round = 0; round < 3; ++round) {
-          for (std::size_t i = 0; i < visitors.size(); ++i) {
-            const std::string question = "question " + std::to_string(i);
-            co_await ask(visitors[i], question);
-          }
-        }
-        const std::vector<std::size_t> sizes{0, 1, 1'200, 2'049, 9'000, 65'507};
-        for (const std::size_t size : sizes) {
-          const std::string question = pattern(size, size);
-          co_await ask(visitors[0], question);
-        }
-        CHECK_GE(web.stats().received, 66);
-        CHECK_EQ(web.stats().received, web.stats().sent);
-        CHECK_EQ(web.stats().dropped, 0);
-        CHECK_EQ(web.stats().unsent, 0);
-        co_await tunnel.finish();
-      };
-      run(context, test());
+      with_tunnel<udp_tunnel>(
+          [&](udp_tunnel& tunnel) -> asio::awaitable<void> {
+            datagram_listener web = tunnel.of_client().listen_datagrams("ask", secret("token"));
+            CHECK_EQ(web.service(), "ask");
+            start(tunnel.context(), echo_datagrams(web));
+            std::vector<udp::socket> visitors;
+            for (int i = 0; i < 20; ++i) visitors.push_back(co_await tunnel.visitor());
+            for (int round = 0; round < 3; ++round) {
+              for (std::size_t i = 0; i < visitors.size(); ++i) {
+                const std::string question = "question " + std::to_string(i);
+                co_await ask(visitors[i], question);
+              }
+            }
+            const std::vector<std::size_t> sizes{0, 1, 1'200, 2'049, 9'000, 65'507};
+            for (const std::size_t size : sizes) {
+              const std::string question = pattern(size, size);
+              co_await ask(visitors[0], question);
+            }
+            CHECK_GE(web.stats().received, 66);
+            CHECK_EQ(web.stats().received, web.stats().sent);
+            CHECK_EQ(web.stats().dropped, 0);
+            CHECK_EQ(web.stats().unsent, 0);
+            co_await tunnel.finish();
+          },
+          transport);
     }
   }
 
   TEST_CASE("a datagram fills several buffers, and what does not fit is lost") {
-    asio::io_context context(1);
-    udp_tunnel tunnel(context);
-    const auto test = [&]() -> asio::awaitable<void> {
-      co_await tunnel.start_client();
+    with_tunnel<udp_tunnel>([&](udp_tunnel& tunnel) -> asio::awaitable<void> {
       datagram_listener web = tunnel.of_client().listen_datagrams("ask", secret("token"));
       auto visitor = co_await tunnel.visitor();
       const std::string first = "hello, world";
@@ -189,15 +181,11 @@ TEST_SUITE("datagram_listener") {
       const auto size = co_await visitor.async_receive(asio::buffer(answer), use_awaitable);
       CHECK_EQ(text_of(answer, size), "good night");
       co_await tunnel.finish();
-    };
-    run(context, test());
+    });
   }
 
   TEST_CASE("several calls are served in order, and a cancelled one loses no datagram") {
-    asio::io_context context(1);
-    udp_tunnel tunnel(context);
-    const auto test = [&]() -> asio::awaitable<void> {
-      co_await tunnel.start_client();
+    with_tunnel<udp_tunnel>([&](udp_tunnel& tunnel) -> asio::awaitable<void> {
       datagram_listener web = tunnel.of_client().listen_datagrams("ask", secret("token"));
       std::array<std::string, 3> rooms{std::string(10, '\0'), std::string(10, '\0'),
                                        std::string(10, '\0')};
@@ -233,15 +221,11 @@ TEST_SUITE("datagram_listener") {
       co_await until(is_cancelled_too);
       CHECK_EQ(ended[0]->first, asio::error::operation_aborted);
       co_await tunnel.finish();
-    };
-    run(context, test());
+    });
   }
 
   TEST_CASE("datagrams beyond the backlog are dropped, the newest first, and counted") {
-    asio::io_context context(1);
-    udp_tunnel tunnel(context);
-    const auto test = [&]() -> asio::awaitable<void> {
-      co_await tunnel.start_client();
+    with_tunnel<udp_tunnel>([&](udp_tunnel& tunnel) -> asio::awaitable<void> {
       listen_datagrams_options options;
       options.backlog = 0;
       datagram_listener web = tunnel.of_client().listen_datagrams("ask", secret("token"), options);
@@ -262,15 +246,11 @@ TEST_SUITE("datagram_listener") {
       CHECK_EQ(co_await web.async_receive_from(asio::buffer(room), from, use_awaitable), 4);
       CHECK_EQ(web.stats().received, 3);
       co_await tunnel.finish();
-    };
-    run(context, test());
+    });
   }
 
   TEST_CASE("what cannot be sent is lost and counted, or too long") {
-    asio::io_context context(1);
-    udp_tunnel tunnel(context);
-    const auto test = [&]() -> asio::awaitable<void> {
-      co_await tunnel.start_client();
+    with_tunnel<udp_tunnel>([&](udp_tunnel& tunnel) -> asio::awaitable<void> {
       datagram_listener web = tunnel.of_client().listen_datagrams("ask", secret("token"));
       const udp::endpoint nobody(asio::ip::address_v4::loopback(), 9);
       // Nobody has ever sent anything.
@@ -296,15 +276,11 @@ TEST_SUITE("datagram_listener") {
       CHECK_EQ(co_await visitor.async_receive(asio::buffer(room), use_awaitable), 1);
       CHECK_EQ(room[0], 'e');
       co_await tunnel.finish();
-    };
-    run(context, test());
+    });
   }
 
   TEST_CASE("close aborts what is outstanding, and gives up the service") {
-    asio::io_context context(1);
-    udp_tunnel tunnel(context);
-    const auto test = [&]() -> asio::awaitable<void> {
-      co_await tunnel.start_client();
+    with_tunnel<udp_tunnel>([&](udp_tunnel& tunnel) -> asio::awaitable<void> {
       auto web = std::make_unique<datagram_listener>(
           tunnel.of_client().listen_datagrams("ask", secret("token")));
       std::array<char, 10> room{};
@@ -347,21 +323,17 @@ TEST_SUITE("datagram_listener") {
       }
       for (const auto ec : ended) CHECK_EQ(ec, asio::error::operation_aborted);
       co_await tunnel.finish();
-    };
-    run(context, test());
+    });
   }
 
   TEST_CASE("a closed listener's name may be used again, and one in use fails alone") {
-    asio::io_context context(1);
-    udp_tunnel tunnel(context);
-    const auto test = [&]() -> asio::awaitable<void> {
-      co_await tunnel.start_client();
+    with_tunnel<udp_tunnel>([&](udp_tunnel& tunnel) -> asio::awaitable<void> {
       auto first = std::make_unique<datagram_listener>(
           tunnel.of_client().listen_datagrams("ask", secret("token")));
       first->close();
       datagram_listener web = tunnel.of_client().listen_datagrams("ask", secret("token"));
       first.reset();
-      start(context, echo_datagrams(web));
+      start(tunnel.context(), echo_datagrams(web));
       auto visitor = co_await tunnel.visitor();
       co_await ask(visitor, "served by the second");
 
@@ -380,8 +352,7 @@ TEST_SUITE("datagram_listener") {
       stream_listener.reset();
       co_await ask(visitor, "still served");
       co_await tunnel.finish();
-    };
-    run(context, test());
+    });
   }
 
   TEST_CASE("a client with its own thread serves callers on other threads") {

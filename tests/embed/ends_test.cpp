@@ -62,12 +62,9 @@ asio::awaitable<void> check_echo(asio::ip::tcp::socket& visitor) {
 
 TEST_SUITE("ends") {
   TEST_CASE("a service is forwarded at run time, and retargeted without a loss") {
-    asio::io_context context(1);
-    tunnel_in_process tunnel(context);
-    local_echo first(context);
-    local_echo second(context);
-    const auto test = [&]() -> asio::awaitable<void> {
-      co_await tunnel.start_client();
+    with_tunnel([&](tunnel_in_process& tunnel) -> asio::awaitable<void> {
+      local_echo first(tunnel.context());
+      local_echo second(tunnel.context());
       forwarding web =
           tunnel.of_client().forward("web", secret("token"), *parse_address(first.address()));
       co_await web.async_wait_added(use_awaitable);
@@ -80,8 +77,7 @@ TEST_SUITE("ends") {
       CHECK_EQ(first.accepted, 1);
       CHECK_EQ(second.accepted, 1);
       CHECK_EQ(tunnel.events.established, 1);
-    };
-    run(context, test());
+    });
   }
 
   TEST_CASE("settings with problems complete the run with all of them") {
@@ -149,12 +145,9 @@ TEST_SUITE("ends") {
   TEST_CASE("an update to another transport keeps connections and the services that were added") {
     authority issuer;
     const auto transports = all_transports(issuer);
-    asio::io_context context(1);
-    tunnel_in_process tunnel(context);
-    const auto test = [&]() -> asio::awaitable<void> {
-      co_await tunnel.start_client();
+    with_tunnel([&](tunnel_in_process& tunnel) -> asio::awaitable<void> {
       listener web = tunnel.of_client().listen("web", secret("token"));
-      asio::co_spawn(context, echo_visitors(web), asio::detached);
+      asio::co_spawn(tunnel.context(), echo_visitors(web), asio::detached);
       auto old = co_await tunnel.visit();
       co_await check_echo(old);
       for (const auto& transport : transports) {
@@ -171,8 +164,8 @@ TEST_SUITE("ends") {
         const int before = tunnel.events.established;
         co_await tunnel.of_client().async_update(std::move(*same.client), use_awaitable);
         if (transport.name != "tcp") {
-          const auto holds_1 = [&] { return tunnel.events.established > before; };
-          co_await until(holds_1);
+          const auto is_served = [&] { return tunnel.events.established > before; };
+          co_await until(is_served);
           auto visitor = co_await tunnel.visit();
           co_await check_echo(visitor);
         }
@@ -185,15 +178,11 @@ TEST_SUITE("ends") {
       CHECK_EQ(ec, errc::invalid_settings);
       CHECK_EQ(tunnel.of_client().problems().size(), 1);
       co_await check_echo(old);
-    };
-    run(context, test());
+    });
   }
 
   TEST_CASE("a server's services are added and removed at run time") {
-    asio::io_context context(1);
-    tunnel_in_process tunnel(context);
-    const auto test = [&]() -> asio::awaitable<void> {
-      co_await tunnel.start_client();
+    with_tunnel([&](tunnel_in_process& tunnel) -> asio::awaitable<void> {
       config::server_service added;
       added.name = "more";
       added.token = secret("other");
@@ -211,8 +200,7 @@ TEST_SUITE("ends") {
       co_await asio::async_write(visitor, asio::buffer("x", 1), use_awaitable);
       char byte;
       co_await accepted.async_read_some(asio::buffer(&byte, 1), use_awaitable);
-    };
-    run(context, test());
+    });
   }
 
   TEST_CASE("the server's program is a visitor itself, also of a listener in the same process") {
@@ -295,10 +283,7 @@ TEST_SUITE("ends") {
   }
 
   TEST_CASE("an update that fails takes nothing back of those that wait behind it") {
-    asio::io_context context(1);
-    tunnel_in_process tunnel(context);
-    const auto test = [&]() -> asio::awaitable<void> {
-      co_await tunnel.start_client();
+    with_tunnel([&](tunnel_in_process& tunnel) -> asio::awaitable<void> {
       const std::string keys = "\"\ndefault_token = \"token\"\n[server.services.web]\n" +
                                std::string("bind_addr = \"127.0.0.1:0\"\n");
       // 192.0.2.1 is for documentation (RFC 5737): no machine has it.
@@ -317,17 +302,13 @@ TEST_SUITE("ends") {
       CHECK_FALSE(results[1]);
       const auto [twice] = co_await tunnel.of_server().async_add(b, as_result);
       CHECK_EQ(twice, errc::invalid_settings);
-    };
-    run(context, test());
+    });
   }
 
   TEST_CASE("a client that is closed, drained, shut down or destroyed completes its run") {
     for (const std::string how : {"close", "drain", "shutdown", "destroy", "late drain"}) {
       CAPTURE(how);
-      asio::io_context context(1);
-      tunnel_in_process tunnel(context);
-      const auto test = [&]() -> asio::awaitable<void> {
-        co_await tunnel.start_client();
+      with_tunnel([&](tunnel_in_process& tunnel) -> asio::awaitable<void> {
         listener web = tunnel.of_client().listen("web", secret("token"));
         auto visitor = co_await tunnel.visit();
         std::optional<stream> accepted = co_await web.async_accept(use_awaitable);
@@ -346,15 +327,14 @@ TEST_SUITE("ends") {
           CHECK_FALSE(tunnel.client_ended.has_value());
           accepted.reset();
         }
-        const auto holds_2 = [&] { return tunnel.client_ended.has_value(); };
-        co_await until(holds_2);
+        const auto has_ended = [&] { return tunnel.client_ended.has_value(); };
+        co_await until(has_ended);
         CHECK_FALSE(*tunnel.client_ended);
         if (how == "drain") CHECK_EQ(drained, std::error_code());
         if (how == "late drain") CHECK_EQ(drained, make_error_code(errc::timed_out));
         const auto [ec, none] = co_await web.async_accept(as_result);
         CHECK_EQ(ec, asio::error::operation_aborted);
-      };
-      run(context, test());
+      });
     }
   }
 

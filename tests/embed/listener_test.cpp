@@ -41,43 +41,38 @@ TEST_SUITE("listener") {
     authority issuer;
     for (const auto& transport : all_transports(issuer)) {
       CAPTURE(transport.name);
-      asio::io_context context(1);
-      tunnel_in_process tunnel(context, transport);
       constexpr std::size_t visitors = 200;
-      const auto test = [&]() -> asio::awaitable<void> {
-        co_await tunnel.start_client();
-        listener web = tunnel.of_client().listen("web", secret("token"));
-        asio::co_spawn(context, echo_visitors(web), [](std::exception_ptr) {});
-        std::size_t done = 0;
-        std::size_t begun = 0;
-        const auto fail = [](std::exception_ptr error) {
-          if (error) std::rethrow_exception(error);
-        };
-        while (begun < visitors) {
-          const auto holds_1 = [&] { return begun - done < 20; };
-          co_await until(holds_1);
-          asio::co_spawn(context, visit_echo(tunnel, 1024 * 1024, begun, done), fail);
-          ++begun;
-        }
-        const auto holds_2 = [&] { return done == visitors; };
-        co_await until(holds_2);
-        const auto holds_3 = [&] { return web.stats().active == 0; };
-        co_await until(holds_3);
-        CHECK_EQ(web.stats().accepted, visitors);
-        CHECK_EQ(web.stats().received, visitors * 1024 * 1024);
-        CHECK_EQ(web.stats().sent, visitors * 1024 * 1024);
-        CHECK_EQ(tunnel.events.client_ended, static_cast<int>(visitors));
-        CHECK_EQ(tunnel.events.client_received, visitors * 1024 * 1024);
-      };
-      run(context, test());
+      with_tunnel(
+          [&](tunnel_in_process& tunnel) -> asio::awaitable<void> {
+            listener web = tunnel.of_client().listen("web", secret("token"));
+            asio::co_spawn(tunnel.context(), echo_visitors(web), [](std::exception_ptr) {});
+            std::size_t done = 0;
+            std::size_t begun = 0;
+            const auto fail = [](std::exception_ptr error) {
+              if (error) std::rethrow_exception(error);
+            };
+            while (begun < visitors) {
+              const auto has_room = [&] { return begun - done < 20; };
+              co_await until(has_room);
+              asio::co_spawn(tunnel.context(), visit_echo(tunnel, 1024 * 1024, begun, done), fail);
+              ++begun;
+            }
+            const auto all_done = [&] { return done == visitors; };
+            co_await until(all_done);
+            const auto all_closed = [&] { return web.stats().active == 0; };
+            co_await until(all_closed);
+            CHECK_EQ(web.stats().accepted, visitors);
+            CHECK_EQ(web.stats().received, visitors * 1024 * 1024);
+            CHECK_EQ(web.stats().sent, visitors * 1024 * 1024);
+            CHECK_EQ(tunnel.events.client_ended, static_cast<int>(visitors));
+            CHECK_EQ(tunnel.events.client_received, visitors * 1024 * 1024);
+          },
+          transport);
     }
   }
 
   TEST_CASE("a visitor's end is the end of the stream, and the program may answer after it") {
-    asio::io_context context(1);
-    tunnel_in_process tunnel(context);
-    const auto test = [&]() -> asio::awaitable<void> {
-      co_await tunnel.start_client();
+    with_tunnel([&](tunnel_in_process& tunnel) -> asio::awaitable<void> {
       listener web = tunnel.of_client().listen("web", secret("token"));
       auto visitor = co_await tunnel.visit();
       co_await asio::async_write(visitor, asio::buffer("question\n", 9), use_awaitable);
@@ -100,39 +95,29 @@ TEST_SUITE("listener") {
           co_await asio::async_read(visitor, asio::dynamic_buffer(answer), as_result);
       CHECK_EQ(end, asio::error::eof);
       CHECK_EQ(answer, "answer");
-    };
-    run(context, test());
+    });
   }
 
   TEST_CASE("a stream that is reset resets the visitor") {
-    asio::io_context context(1);
-    tunnel_in_process tunnel(context);
-    const auto test = [&]() -> asio::awaitable<void> {
-      co_await tunnel.start_client();
-      listener web = tunnel.of_client().listen("web", secret("token"));
-      auto visitor = co_await tunnel.visit();
-      stream accepted = co_await web.async_accept(use_awaitable);
+    with_tunnel([&](tunnel_in_process& tunnel) -> asio::awaitable<void> {
+      auto [web, visitor, accepted] = co_await tunnel.accept_visitor();
       accepted.reset();
       char more;
       const auto [ec, count] = co_await visitor.async_read_some(asio::buffer(&more, 1), as_result);
       CHECK_EQ(ec, asio::error::connection_reset);
-    };
-    run(context, test());
+    });
   }
 
   TEST_CASE("a cancelled accept loses no visitor, and a cancelled read no byte") {
-    asio::io_context context(1);
-    tunnel_in_process tunnel(context);
-    const auto test = [&]() -> asio::awaitable<void> {
-      co_await tunnel.start_client();
+    with_tunnel([&](tunnel_in_process& tunnel) -> asio::awaitable<void> {
       listener web = tunnel.of_client().listen("web", secret("token"));
       asio::cancellation_signal cancel;
       std::optional<std::error_code> ended;
       web.async_accept(asio::bind_cancellation_slot(
           cancel.slot(), [&](std::error_code ec, stream) { ended = ec; }));
       cancel.emit(asio::cancellation_type::total);
-      const auto holds_4 = [&] { return ended.has_value(); };
-      co_await until(holds_4);
+      const auto has_ended = [&] { return ended.has_value(); };
+      co_await until(has_ended);
       CHECK_EQ(*ended, asio::error::operation_aborted);
 
       auto visitor = co_await tunnel.visit();
@@ -144,29 +129,25 @@ TEST_SUITE("listener") {
           asio::bind_cancellation_slot(cancel.slot(),
                                        [&](std::error_code ec, std::size_t) { ended = ec; }));
       cancel.emit(asio::cancellation_type::partial);
-      const auto holds_5 = [&] { return ended.has_value(); };
-      co_await until(holds_5);
+      const auto read_ended = [&] { return ended.has_value(); };
+      co_await until(read_ended);
       CHECK_EQ(*ended, asio::error::operation_aborted);
       co_await asio::async_write(visitor, asio::buffer("bytes", 5), use_awaitable);
       co_await asio::async_read(accepted, asio::buffer(room, 5), use_awaitable);
       CHECK_EQ(std::string(room, 5), "bytes");
-    };
-    run(context, test());
+    });
   }
 
   TEST_CASE("a closed listener aborts its accepts, keeps its streams, and gives up the service") {
-    asio::io_context context(1);
-    tunnel_in_process tunnel(context);
-    const auto test = [&]() -> asio::awaitable<void> {
-      co_await tunnel.start_client();
+    with_tunnel([&](tunnel_in_process& tunnel) -> asio::awaitable<void> {
       std::optional<listener> web = tunnel.of_client().listen("web", secret("token"));
       auto visitor = co_await tunnel.visit();
       stream accepted = co_await web->async_accept(use_awaitable);
       std::optional<std::error_code> ended;
       web->async_accept([&](std::error_code ec, stream) { ended = ec; });
       web.reset();
-      const auto holds_6 = [&] { return ended.has_value(); };
-      co_await until(holds_6);
+      const auto is_aborted = [&] { return ended.has_value(); };
+      co_await until(is_aborted);
       CHECK_EQ(*ended, asio::error::operation_aborted);
       co_await asio::async_write(visitor, asio::buffer("still", 5), use_awaitable);
       std::string text(5, '\0');
@@ -177,15 +158,11 @@ TEST_SUITE("listener") {
       listener again = tunnel.of_client().listen("web", secret("token"));
       auto next = co_await tunnel.visit();
       co_await again.async_accept(use_awaitable);
-    };
-    run(context, test());
+    });
   }
 
   TEST_CASE("two listeners of one name: the second fails, and the problem is named") {
-    asio::io_context context(1);
-    tunnel_in_process tunnel(context);
-    const auto test = [&]() -> asio::awaitable<void> {
-      co_await tunnel.start_client();
+    with_tunnel([&](tunnel_in_process& tunnel) -> asio::awaitable<void> {
       listener web = tunnel.of_client().listen("web", secret("token"));
       listener second = tunnel.of_client().listen("web", secret("token"));
       const auto [ec, none] = co_await second.async_accept(as_result);
@@ -194,46 +171,41 @@ TEST_SUITE("listener") {
       CHECK_EQ(tunnel.of_client().problems()[0].what, "two services have this name");
       auto visitor = co_await tunnel.visit();
       co_await web.async_accept(use_awaitable);
-    };
-    run(context, test());
+    });
   }
 
   TEST_CASE("visitors that nobody accepts wait within the backlog, and are refused in time") {
-    asio::io_context context(1);
-    tunnel_in_process tunnel(context, {}, "[server.pool]\nsize = 2\nvisitor_timeout = 1\n");
-    const auto test = [&]() -> asio::awaitable<void> {
-      co_await tunnel.start_client();
-      listen_options options;
-      options.backlog = 3;
-      options.accept_timeout = std::chrono::milliseconds(300);
-      listener web = tunnel.of_client().listen("web", secret("token"), options);
-      std::vector<asio::ip::tcp::socket> visitors;
-      for (int count = 0; count < 8; ++count) visitors.push_back(co_await tunnel.visit());
-      std::size_t most = 0;
-      const auto holds_7 = [&] {
-        most = std::max(most, web.stats().waiting);
-        return web.stats().refused + tunnel.events.refused.size() == 8;
-      };
-      co_await until(holds_7);
-      CHECK_LE(most, 3);
-      CHECK_GT(most, 0);
-      for (auto& each : visitors) {
-        char byte;
-        const auto [ec, count] = co_await each.async_read_some(asio::buffer(&byte, 1), as_result);
-        CHECK(ec);
-      }
-      // The service is served as before.
-      auto late = co_await tunnel.visit();
-      co_await web.async_accept(use_awaitable);
-    };
-    run(context, test());
+    with_tunnel(
+        [&](tunnel_in_process& tunnel) -> asio::awaitable<void> {
+          listen_options options;
+          options.backlog = 3;
+          options.accept_timeout = std::chrono::milliseconds(300);
+          listener web = tunnel.of_client().listen("web", secret("token"), options);
+          std::vector<asio::ip::tcp::socket> visitors;
+          for (int count = 0; count < 8; ++count) visitors.push_back(co_await tunnel.visit());
+          std::size_t most = 0;
+          const auto all_refused = [&] {
+            most = std::max(most, web.stats().waiting);
+            return web.stats().refused + tunnel.events.refused.size() == 8;
+          };
+          co_await until(all_refused);
+          CHECK_LE(most, 3);
+          CHECK_GT(most, 0);
+          for (auto& each : visitors) {
+            char byte;
+            const auto [ec, count] =
+                co_await each.async_read_some(asio::buffer(&byte, 1), as_result);
+            CHECK(ec);
+          }
+          // The service is served as before.
+          auto late = co_await tunnel.visit();
+          co_await web.async_accept(use_awaitable);
+        },
+        transport_text{}, "[server.pool]\nsize = 2\nvisitor_timeout = 1\n");
   }
 
   TEST_CASE("a drained listener waits for its streams, and resets those that are late") {
-    asio::io_context context(1);
-    tunnel_in_process tunnel(context);
-    const auto test = [&]() -> asio::awaitable<void> {
-      co_await tunnel.start_client();
+    with_tunnel([&](tunnel_in_process& tunnel) -> asio::awaitable<void> {
       listener web = tunnel.of_client().listen("web", secret("token"));
       auto first = co_await tunnel.visit();
       std::optional<stream> accepted = co_await web.async_accept(use_awaitable);
@@ -244,8 +216,8 @@ TEST_SUITE("listener") {
       co_await accepted->async_read_some(asio::buffer(&byte, 1), use_awaitable);
       CHECK_FALSE(drained.has_value());
       accepted.reset();
-      const auto holds_8 = [&] { return drained.has_value(); };
-      co_await until(holds_8);
+      const auto is_drained = [&] { return drained.has_value(); };
+      co_await until(is_drained);
       CHECK_FALSE(*drained);
 
       tunnel.events.visitors_ports.clear();
@@ -254,23 +226,17 @@ TEST_SUITE("listener") {
       stream kept = co_await next.async_accept(use_awaitable);
       drained.reset();
       next.async_drain(std::chrono::milliseconds(50), [&](std::error_code ec) { drained = ec; });
-      const auto holds_9 = [&] { return drained.has_value(); };
-      co_await until(holds_9);
+      const auto is_late = [&] { return drained.has_value(); };
+      co_await until(is_late);
       CHECK_EQ(*drained, errc::timed_out);
       const auto [ec, count] = co_await kept.async_read_some(asio::buffer(&byte, 1), as_result);
       CHECK_EQ(ec, asio::error::operation_aborted);
-    };
-    run(context, test());
+    });
   }
 
   TEST_CASE("streams are used by another thread than the client's") {
-    asio::io_context context(1);
-    tunnel_in_process tunnel(context);
-    const auto test = [&]() -> asio::awaitable<void> {
-      co_await tunnel.start_client();
-      listener web = tunnel.of_client().listen("web", secret("token"));
-      auto visitor = co_await tunnel.visit();
-      stream accepted = co_await web.async_accept(use_awaitable);
+    with_tunnel([&](tunnel_in_process& tunnel) -> asio::awaitable<void> {
+      auto [web, visitor, accepted] = co_await tunnel.accept_visitor();
       std::atomic<bool> is_done = false;
       std::string got;
       std::thread user([&, own = std::move(accepted)]() mutable {
@@ -282,15 +248,14 @@ TEST_SUITE("listener") {
         is_done = true;
       });
       co_await asio::async_write(visitor, asio::buffer("ping", 4), use_awaitable);
-      const auto holds_10 = [&] { return is_done.load(); };
-      co_await until(holds_10);
+      const auto user_is_done = [&] { return is_done.load(); };
+      co_await until(user_is_done);
       user.join();
       CHECK_EQ(got, "ping");
       std::string answer;
       co_await asio::async_read(visitor, asio::dynamic_buffer(answer), as_result);
       CHECK_EQ(answer, "pong");
-    };
-    run(context, test());
+    });
   }
 }
 

@@ -156,6 +156,16 @@ inline config::config settings_of(const std::string& text) {
   return std::move(*parsed);
 }
 
+/// The listener of the service `web`, a visitor of it, and the stream that the program accepted.
+struct accepted_visitor {
+  accepted_visitor(listener from, asio::ip::tcp::socket who, stream served)
+      : web(std::move(from)), visitor(std::move(who)), accepted(std::move(served)) {}
+
+  listener web;
+  asio::ip::tcp::socket visitor;
+  stream accepted;
+};
+
 /// A server and a client without services of its own in one context, with the service `web`.
 class tunnel_in_process {
  public:
@@ -171,8 +181,8 @@ class tunnel_in_process {
 
   /// Returns the settings of a client of the server, which has the services in `services`.
   asio::awaitable<config::client> client_settings(const std::string& services = {}) {
-    const auto holds_1 = [this] { return events.clients_port != 0; };
-    co_await until(holds_1);
+    const auto listens = [this] { return events.clients_port != 0; };
+    co_await until(listens);
     auto settings =
         settings_of("[client]\nremote_addr = \"127.0.0.1:" + std::to_string(events.clients_port) +
                     "\"\ndefault_token = \"token\"\n" +
@@ -188,8 +198,8 @@ class tunnel_in_process {
 
   /// Connects a visitor of `service`, once it is served.
   asio::awaitable<asio::ip::tcp::socket> visit(std::string service = "web") {
-    const auto holds_2 = [&] { return events.visitors_ports.contains(service); };
-    co_await until(holds_2);
+    const auto is_served = [&] { return events.visitors_ports.contains(service); };
+    co_await until(is_served);
     asio::ip::tcp::socket visitor(context_);
     const asio::ip::tcp::endpoint to(asio::ip::address_v4::loopback(),
                                      events.visitors_ports.at(service));
@@ -197,6 +207,15 @@ class tunnel_in_process {
     co_return visitor;
   }
 
+  /// Serves the service `web` in the program, and accepts a visitor of it.
+  asio::awaitable<accepted_visitor> accept_visitor() {
+    listener web = of_client().listen("web", secret("token"));
+    auto visitor = co_await visit();
+    stream accepted = co_await web.async_accept(use_awaitable);
+    co_return accepted_visitor(std::move(web), std::move(visitor), std::move(accepted));
+  }
+
+  asio::io_context& context() { return context_; }
   server& of_server() { return *server_; }
   client& of_client() { return *client_; }
   void destroy_client() { client_.reset(); }
@@ -211,6 +230,19 @@ class tunnel_in_process {
   std::optional<server> server_;
   std::unique_ptr<client> client_;
 };
+
+/// Runs `test(tunnel)`, a coroutine, with a tunnel that `rest` says more about, and whose client has
+/// started.
+template <class Tunnel = tunnel_in_process, class Test, class... Rest>
+void with_tunnel(Test test, const Rest&... rest) {
+  asio::io_context context(1);
+  Tunnel tunnel(context, rest...);
+  const auto work = [&]() -> asio::awaitable<void> {
+    co_await tunnel.start_client();
+    co_await test(tunnel);
+  };
+  run(context, work());
+}
 
 /// Returns `size` bytes that depend on `seed`.
 inline std::string pattern(std::size_t size, std::size_t seed) {
