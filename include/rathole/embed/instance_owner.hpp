@@ -8,6 +8,7 @@
 #include <rathole/core/out_of_memory.hpp>
 #include <rathole/embed/instance.hpp>
 #include <rathole/embed/instance_lifecycle.hpp>
+#include <rathole/embed/instance_list.hpp>
 #include <rathole/embed/worker_threads.hpp>
 #include <rathole/io/asio_runtime.hpp>
 #include <rathole/transport/prepare.hpp>
@@ -19,7 +20,6 @@
 #include <cstddef>
 #include <deque>
 #include <functional>
-#include <list>
 #include <memory>
 #include <new>
 #include <optional>
@@ -62,11 +62,10 @@ class instance_owner : public std::enable_shared_from_this<instance_owner<Block,
       const auto own = prepared ? std::optional<prepared_type>() : prepare(settings);
       if (!prepared && !own) return errc::invalid_settings;
       use_workers(settings.workers);
-      add(instance_role::running, prepared ? *prepared : *own, settings);
-      begin(instances_.back());
+      begin(add(instance_role::running, prepared ? *prepared : *own, settings));
       return {};
     });
-    if (ec) first_failed(ec);
+    if (ec) failed(instance_role::running, ec);
     run_actions();
   }
 
@@ -92,26 +91,16 @@ class instance_owner : public std::enable_shared_from_this<instance_owner<Block,
   }
 
   /// Stops all instances; see `stop` of client and server.
-  void stop() {
-    stop_each([](instance_type& each) { each.stop(); });
-  }
+  void stop() { stop_each(&instance_type::stop); }
   /// Drains all instances; see `drain` of client and server.
-  void drain() {
-    stop_each([](instance_type& each) { each.drain(); });
-  }
+  void drain() { stop_each(&instance_type::drain); }
   /// Stops all instances and aborts their connections.
-  void stop_now() {
-    stop_each([](instance_type& each) { each.stop_now(); });
-  }
+  void stop_now() { stop_each(&instance_type::stop_now); }
   /// Aborts the connections of the instances that were replaced.
-  void abort_replaced() {
-    for (auto& each : instances_) {
-      if (each.role == instance_role::draining) each.what->stop_now();
-    }
-  }
+  void abort_replaced() { instances_.abort_replaced(); }
 
   /// Returns the running instance; null if there is none.
-  [[nodiscard]] instance_type* running() { return of_role(instance_role::running); }
+  [[nodiscard]] instance_type* running() { return instances_.find(instance_role::running); }
   /// Returns the settings in use.
   [[nodiscard]] const Block& settings() const { return settings_; }
   /// Returns what is wrong with the last settings that could not be used.
@@ -124,11 +113,7 @@ class instance_owner : public std::enable_shared_from_this<instance_owner<Block,
   }
 
  private:
-  /// An instance. It stays where it is until it is destroyed.
-  struct owned {
-    std::unique_ptr<instance_type> what;
-    instance_role role;
-  };
+  using owned = typename instance_list<Block>::member;
   struct wanted_update {
     Block settings;
     completion done;
@@ -159,12 +144,12 @@ class instance_owner : public std::enable_shared_from_this<instance_owner<Block,
     return std::move(*prepared);
   }
 
-  /// Makes an instance that has not started, the last one of `instances_`.
-  void add(instance_role role, const prepared_type& prepared, const Block& settings) {
+  /// Makes an instance that has not started.
+  owned& add(instance_role role, const prepared_type& prepared, const Block& settings) {
     const io::asio_runtime runtime(context_, threads_->get());
     auto made = make_instance(prepared, runtime, settings, observer_);
     if (prepare_instance_) prepare_instance_(*made);
-    instances_.push_back({std::move(made), role});
+    return instances_.add(std::move(made), role);
   }
 
   /// Starts `it`. What runs of it keeps the owner alive.
@@ -190,40 +175,27 @@ class instance_owner : public std::enable_shared_from_this<instance_owner<Block,
     run_actions();
   }
 
-  void first_failed(std::error_code ec) {
-    for (auto& each : instances_) each.role = instance_role::ended;
-    lifecycle_.instance_ended(instance_role::running, ec);
+  /// Records that the instance in the role `which` could not be started because of `ec`.
+  void failed(instance_role which, std::error_code ec) {
+    instances_.end(which);
+    lifecycle_.instance_ended(which, ec);
   }
 
   /// Destroys the instances that have ended, but later, because one of their own calls may be
   /// running.
   void destroy_ended() {
-    const auto is_gone = [](const owned& each) { return each.role == instance_role::ended; };
     try {
-      asio::post(context_, [self = this->shared_from_this(), is_gone] {
-        std::erase_if(self->instances_, is_gone);
-      });
+      asio::post(context_, [self = this->shared_from_this()] { self->instances_.destroy_ended(); });
     } catch (const std::bad_alloc&) {
       // They are destroyed with the next one, or with the owner.
     }
   }
 
-  [[nodiscard]] instance_type* of_role(instance_role wanted) {
-    for (auto& each : instances_) {
-      if (each.role == wanted) return each.what.get();
-    }
-    return nullptr;
-  }
-
-  template <class F>
-  void stop_each(F stop) {
+  void stop_each(void (instance_type::*how)()) {
     // The caller may hold the last reference elsewhere.
     const auto self = this->shared_from_this();
     lifecycle_.stop_requested();
-    for (auto& each : instances_) {
-      if (each.role == instance_role::ended) continue;
-      each.role == instance_role::replacement ? each.what->stop_now() : stop(*each.what);
-    }
+    instances_.stop_each(how);
     run_actions();
   }
 
@@ -249,7 +221,7 @@ class instance_owner : public std::enable_shared_from_this<instance_owner<Block,
       case kind::examine_update: return examine_update();
       case kind::update_instance: return update_instance();
       case kind::start_replacement: return start_replacement();
-      case kind::promote_replacement: return promote_replacement();
+      case kind::promote_replacement: return instances_.promote_replacement();
       case kind::finish_update: return finish_update(action.error);
       case kind::report_end: {
         auto ended = std::exchange(ended_, nullptr);
@@ -291,30 +263,14 @@ class instance_owner : public std::enable_shared_from_this<instance_owner<Block,
   void start_replacement() {
     const std::error_code ec = attempt([this]() -> std::error_code {
       const wanted_update& next = updates_.front();
-      add(instance_role::replacement, *next.prepared, next.settings);
-      owned& made = instances_.back();
+      owned& made = add(instance_role::replacement, *next.prepared, next.settings);
       made.what->take_over(running()->duplicate_listeners());
       // Two control channels of one service would displace each other.
       if constexpr (!is_server) running()->drain();
       begin(made);
       return {};
     });
-    if (!ec) return;
-    for (auto& each : instances_) {
-      if (each.role == instance_role::replacement) each.role = instance_role::ended;
-    }
-    lifecycle_.instance_ended(instance_role::replacement, ec);
-  }
-
-  void promote_replacement() {
-    for (auto& each : instances_) {
-      if (each.role == instance_role::running) {
-        each.what->drain();
-        each.role = instance_role::draining;
-      } else if (each.role == instance_role::replacement) {
-        each.role = instance_role::running;
-      }
-    }
+    if (ec) failed(instance_role::replacement, ec);
   }
 
   void finish_update(std::error_code ec) {
@@ -338,7 +294,7 @@ class instance_owner : public std::enable_shared_from_this<instance_owner<Block,
   Block settings_;
   std::optional<worker_threads> threads_;
   instance_lifecycle lifecycle_;
-  std::list<owned> instances_;
+  instance_list<Block> instances_;
   std::deque<wanted_update> updates_;
   std::vector<config::problem> problems_;
   std::move_only_function<void()> ready_;
