@@ -230,6 +230,10 @@ TEST_SUITE("ends") {
       text.clear();
       co_await asio::async_read(visitor, asio::dynamic_buffer(text), as_result);
       CHECK_EQ(text, "pong");
+      visitor.close();
+      const auto has_ended = [&] { return tunnel.events.server_ended == 1; };
+      co_await until(has_ended);
+      CHECK_GT(tunnel.events.server_lasted, duration::zero());
     };
     run(context, test());
   }

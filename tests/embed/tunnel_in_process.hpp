@@ -78,6 +78,8 @@ struct event_record {
   int client_ended = 0;
   std::uint64_t client_received = 0;
   std::uint64_t client_sent = 0;
+  int server_ended = 0;
+  duration server_lasted{};
   std::error_code last_error;
 
   void on(const server::listening& event) { clients_port = event.at.port; }
@@ -85,6 +87,10 @@ struct event_record {
     visitors_ports[std::string(event.service)] = event.at.port;
   }
   void on(const server::visitor_refused& event) { refused.emplace_back(event.service); }
+  void on(const server::forward_ended& event) {
+    ++server_ended;
+    server_lasted = event.lasted;
+  }
   void on(const client::control_channel_established&) { ++established; }
   void on(const client::control_channel_failed& event) {
     ++failed;

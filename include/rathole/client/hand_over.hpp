@@ -5,7 +5,7 @@
 #include <rathole/client/forward.hpp>
 #include <rathole/client/stream_receiver.hpp>
 #include <rathole/core/error.hpp>
-#include <rathole/io/drained_stream.hpp>
+#include <rathole/io/hand_over.hpp>
 #include <rathole/io/stream/shared_stream.hpp>
 #include <rathole/transport/socket_options.hpp>
 
@@ -15,9 +15,9 @@
 
 namespace rathole::client_side {
 
-/// Hands a started data channel over to `receiver`, and counts it as an active connection until it
-/// is closed. It is reset if it exceeds `max_forwards`, and when the client ends its connections.
-/// Runs on the control plane.
+/// Hands a started data channel over to `receiver`, and counts it as an active connection until the
+/// receiver closes or drops it, or the client ends its connections. It is reset if it exceeds
+/// `max_forwards`. Runs on the control plane. See `io::hand_over`.
 template <class Context>
 io::awaitable<void> hand_over(std::shared_ptr<Context> self,
                               std::shared_ptr<const config::client_service> service,
@@ -32,22 +32,17 @@ io::awaitable<void> hand_over(std::shared_ptr<Context> self,
     co_return;
   }
   channel.apply(transport::to_traffic_options(settings->transport.tcp, service->nodelay));
-  using visitor_type = io::shared_stream_of<typename Context::stream_type>;
-  const auto visitor =
-      std::make_shared<visitor_type>(self->runtime().get_executor(), std::move(channel));
   const std::uint64_t id = self->next_forward++;
-  const forward_started started{service->name, id};
-  self->emit(started);
-  const time_point began = self->runtime().now();
-
-  const io::drained_stream<typename Context::runtime_type> ending(self->runtime(), visitor,
-                                                                  self->stops);
-  receiver->visitor_arrived(visitor);
-  co_await visitor->wait_closed();
-  receiver->visitor_ended(*visitor);
-  const forward_ended ended{service->name,       id,
-                            visitor->received(), visitor->sent(),
-                            visitor->error(),    self->runtime().now() - began};
+  auto give = [&](std::shared_ptr<io::shared_stream> visitor) {
+    const forward_started started{service->name, id};
+    self->emit(started);
+    receiver->visitor_arrived(std::move(visitor));
+  };
+  const auto end = co_await io::hand_over(self->runtime(), std::move(channel), self->stops, give);
+  const io::shared_stream& visitor = *end.stream;
+  receiver->visitor_ended(visitor);
+  const forward_ended ended{service->name,   id,        visitor.received(), visitor.sent(),
+                            visitor.error(), end.lasted};
   self->emit(ended);
 }
 
