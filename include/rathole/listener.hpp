@@ -70,8 +70,8 @@ class listener {
   }
 
   /// Closes the listener, and waits until all its streams are closed. Completes with
-  /// `void(std::error_code)`; after `timeout` the other streams are reset, and the error is
-  /// `errc::timed_out`.
+  /// `void(std::error_code)`; after `timeout`, or an earlier one of another call, the other streams
+  /// are reset, and the error is `errc::timed_out`.
   template <class Token>
   auto async_drain(duration timeout, Token&& token) {
     const auto start = [body = body_, timeout](auto done, const auto&) {

@@ -342,6 +342,68 @@ TEST_SUITE("ends") {
     }
   }
 
+  TEST_CASE("of several drains the earliest deadline counts, and all learn what happened") {
+    using times = std::vector<duration>;
+    constexpr duration soon = std::chrono::milliseconds(50);
+    constexpr duration later = std::chrono::minutes(5);
+    for (const std::string what : {"client", "server", "listener"}) {
+      for (const times& timeouts : {times{soon, later}, times{later, soon}, times{later, later}}) {
+        CAPTURE(what);
+        CAPTURE(timeouts[0] == soon);
+        CAPTURE(timeouts[1] == soon);
+        with_tunnel([&](tunnel_in_process& tunnel) -> asio::awaitable<void> {
+          listener web = tunnel.of_client().listen("web", secret("token"));
+          auto visitor = co_await tunnel.visit();
+          std::optional<stream> accepted = co_await web.async_accept(use_awaitable);
+          std::vector<std::error_code> drained;
+          const auto note = [&](std::error_code ec) { drained.push_back(ec); };
+          for (const duration timeout : timeouts) {
+            if (what == "client") tunnel.of_client().async_drain(timeout, note);
+            if (what == "server") tunnel.of_server().async_drain(timeout, note);
+            if (what == "listener") web.async_drain(timeout, note);
+          }
+          const bool is_reset = timeouts[0] == soon || timeouts[1] == soon;
+          if (!is_reset) {
+            co_await asio::async_write(visitor, asio::buffer("x", 1), use_awaitable);
+            char byte;
+            co_await accepted->async_read_some(asio::buffer(&byte, 1), use_awaitable);
+            CHECK(drained.empty());
+            accepted.reset();
+            visitor.close();
+          }
+          const auto both_drained = [&] { return drained.size() == 2; };
+          co_await until(both_drained);
+          const std::error_code wanted =
+              is_reset ? make_error_code(errc::timed_out) : std::error_code();
+          CHECK_EQ(drained[0], wanted);
+          CHECK_EQ(drained[1], wanted);
+        });
+      }
+    }
+  }
+
+  TEST_CASE("a drain may wait without a limit") {
+    with_tunnel([&](tunnel_in_process& tunnel) -> asio::awaitable<void> {
+      listener web = tunnel.of_client().listen("web", secret("token"));
+      auto visitor = co_await tunnel.visit();
+      std::optional<stream> accepted = co_await web.async_accept(use_awaitable);
+      std::vector<std::error_code> drained;
+      const auto note = [&](std::error_code ec) { drained.push_back(ec); };
+      web.async_drain(duration::max(), note);
+      tunnel.of_client().async_drain(duration::max(), note);
+      tunnel.of_server().async_drain(duration::max(), note);
+      co_await asio::async_write(visitor, asio::buffer("x", 1), use_awaitable);
+      char byte;
+      co_await accepted->async_read_some(asio::buffer(&byte, 1), use_awaitable);
+      CHECK(drained.empty());
+      accepted.reset();
+      visitor.close();
+      const auto all_drained = [&] { return drained.size() == 3; };
+      co_await until(all_drained);
+      for (const std::error_code each : drained) CHECK_EQ(each, std::error_code());
+    });
+  }
+
   TEST_CASE("both ends run on threads of their own beside an executor of any kind") {
     asio::thread_pool pool(2);
     event_record of_server;

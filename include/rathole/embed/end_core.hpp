@@ -6,6 +6,7 @@
 #include <rathole/core/error.hpp>
 #include <rathole/core/time.hpp>
 #include <rathole/embed/context_end.hpp>
+#include <rathole/embed/drain_list.hpp>
 #include <rathole/embed/home.hpp>
 #include <rathole/embed/instance_owner.hpp>
 #include <rathole/embed/operation.hpp>
@@ -51,11 +52,14 @@ class end_core : public Interface,
   /// Returns where it lives. May be called by any thread.
   [[nodiscard]] const std::shared_ptr<home>& where() const { return home_; }
 
+  /// Returns the executor of the control plane.
   [[nodiscard]] io::executor home_executor() const override { return home_->get_executor(); }
+  /// Returns the executor of handlers that have none.
   [[nodiscard]] const asio::any_io_executor& fallback_executor() const override {
     return home_->fallback();
   }
 
+  /// Runs until nothing is left; see `end_interface`.
   void run(completion<> done, const cancellation_pointer& cancel) override {
     if (std::exchange(has_run_, true)) return done(asio::error::already_started);
     // It was closed before.
@@ -86,6 +90,7 @@ class end_core : public Interface,
     request(std::move(edit), std::move(done));
   }
 
+  /// Adds a service; see `end_interface`.
   void add(service_type service, completion<> done) override {
     if (has_ended_) return done(errc::stopped);
     auto edit = [this, service = std::move(service)](state& of) mutable -> std::error_code {
@@ -111,6 +116,7 @@ class end_core : public Interface,
     request(std::move(edit), std::move(done));
   }
 
+  /// Removes a service; see `end_interface`.
   void remove(const std::string& name, completion<> done) override {
     auto edit = [name](state& of) -> std::error_code {
       if (of.added.erase(name) == 0) return errc::service_not_exist;
@@ -125,16 +131,14 @@ class end_core : public Interface,
     ended(errc::stopped);
   }
 
-  /// Closes the channels, and calls `done` once no connection is active, or after `timeout`, when
-  /// the others are reset and `done` gets `errc::timed_out`.
+  /// Closes the end, and waits for its connections; see `end_interface`.
   void drain(duration timeout, completion<> done) override {
     if (!owner_ || has_ended_) {
       close();
       return done({});
     }
-    on_end_.push_back(std::move(done));
-    timer_.arm(clock::now() + timeout, [this] {
-      is_late_ = true;
+    timer_.arm(drains_.add(clock::now(), timeout, std::move(done)), [this] {
+      drains_.deadline_passed();
       owner_->stop_now();
     });
     owner_->drain();
@@ -146,20 +150,24 @@ class end_core : public Interface,
     ended(errc::stopped);
   }
 
+  /// Closes the end soon.
   void post_close() override {
     post([this] { close(); });
   }
+  /// Shuts the end down soon.
   void post_shutdown() override {
     post([this] { shutdown(); });
   }
 
+  /// Destroys the handlers of what has not ended; see `context_member`.
   void drop_handlers() override {
     const auto changes = std::exchange(changes_, {});
-    const auto waiting = std::exchange(on_end_, {});
+    drains_.drop_handlers();
     if (owner_) owner_->drop_handlers();
     drop_others();
   }
 
+  /// Returns what is wrong with the last settings that could not be used.
   [[nodiscard]] std::vector<config::problem> problems() const override {
     const std::lock_guard lock(mutex_);
     return problems_;
@@ -272,8 +280,7 @@ class end_core : public Interface,
     timer_.disarm();
     if (owner_) take_problems();
     has_ended(ec);
-    const std::error_code late = is_late_ ? make_error_code(errc::timed_out) : std::error_code();
-    for (auto& each : std::exchange(on_end_, {})) each(late);
+    drains_.complete();
   }
 
   const std::shared_ptr<home> home_;
@@ -282,11 +289,10 @@ class end_core : public Interface,
   std::deque<wanted_change> changes_;
   std::shared_ptr<owner_type> owner_;
   io::asio_timer timer_;
-  std::vector<completion<>> on_end_;
+  drain_list drains_;
   bool is_changing_ = false;
   bool has_run_ = false;
   bool has_ended_ = false;
-  bool is_late_ = false;
   mutable std::mutex mutex_;
   std::vector<config::problem> problems_;
 };

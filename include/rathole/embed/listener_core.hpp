@@ -3,6 +3,7 @@
 #include <rathole/client/stream_receiver.hpp>
 #include <rathole/core/error.hpp>
 #include <rathole/core/time.hpp>
+#include <rathole/embed/drain_list.hpp>
 #include <rathole/embed/listener_stats.hpp>
 #include <rathole/embed/operation.hpp>
 #include <rathole/io/concepts.hpp>
@@ -66,7 +67,7 @@ class listener_core final : public client_side::stream_receiver,
     active_count_ = active_.size();
     received_ += visitor.received();
     sent_ += visitor.sent();
-    if (active_.empty() && !on_idle_.empty()) idle();
+    if (active_.empty() && !drains_.empty()) idle();
   }
 
   /// Completes with the visitor that has waited longest, now or once there is one.
@@ -101,7 +102,7 @@ class listener_core final : public client_side::stream_receiver,
 
   void drop_handlers() override {
     const auto accepts = std::exchange(accepts_, {});
-    const auto drains = std::exchange(on_idle_, {});
+    drains_.drop_handlers();
   }
 
   /// Resets the streams of all visitors.
@@ -110,13 +111,12 @@ class listener_core final : public client_side::stream_receiver,
     for (const auto& each : all) each->abort(errc::stopped);
   }
 
-  /// Calls `done` once no stream of a visitor is open, or after `timeout`, when the others are reset
-  /// and `done` gets `errc::timed_out`.
+  /// Calls `done` once no stream of a visitor is open. After `timeout`, or an earlier one of another
+  /// call, the others are reset and `done` gets `errc::timed_out`.
   void drain(duration timeout, completion<> done) {
     if (active_.empty()) return done({});
-    on_idle_.push_back(std::move(done));
-    timer_.arm(runtime_.now() + timeout, [this] {
-      is_late_ = true;
+    timer_.arm(drains_.add(runtime_.now(), timeout, std::move(done)), [this] {
+      drains_.deadline_passed();
       abort_all();
     });
   }
@@ -176,8 +176,7 @@ class listener_core final : public client_side::stream_receiver,
 
   void idle() {
     timer_.disarm();
-    const std::error_code late = is_late_ ? make_error_code(errc::timed_out) : std::error_code();
-    for (auto& each : std::exchange(on_idle_, {})) each(late);
+    drains_.complete();
   }
 
   R runtime_;
@@ -186,11 +185,10 @@ class listener_core final : public client_side::stream_receiver,
   std::deque<waiting_visitor> waiting_;
   std::deque<pending_accept> accepts_;
   std::list<stream_pointer> active_;
-  std::vector<completion<>> on_idle_;
+  drain_list drains_;
   typename R::timer timer_;
   std::uint64_t next_accept_ = 0;
   bool is_closed_ = false;
-  bool is_late_ = false;
   std::error_code reason_;
   std::atomic<std::uint64_t> accepted_ = 0;
   std::atomic<std::uint64_t> refused_ = 0;

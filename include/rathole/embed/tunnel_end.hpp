@@ -67,8 +67,8 @@ class tunnel_end {
   void close() { core_->post_close(); }
 
   /// Closes the end, and waits until no connection is active. Completes with
-  /// `void(std::error_code)`; after `timeout` the other connections are reset, and the error is
-  /// `errc::timed_out`.
+  /// `void(std::error_code)`; after `timeout`, or an earlier one of another call, the other
+  /// connections are reset, and the error is `errc::timed_out`.
   template <class Token>
   auto async_drain(duration timeout, Token&& token) {
     const auto drain = [core = core_, timeout](auto done, const auto&) {
