@@ -404,6 +404,30 @@ TEST_SUITE("ends") {
     });
   }
 
+  TEST_CASE("a service that is forwarded under a name in use is refused, and the problem named") {
+    with_tunnel([&](tunnel_in_process& tunnel) -> asio::awaitable<void> {
+      local_echo first(tunnel.context());
+      local_echo second(tunnel.context());
+      client& hidden = tunnel.of_client();
+      hidden.forward("web", secret("token"), *parse_address(first.address()));
+      auto visitor = co_await tunnel.visit();
+      CHECK(hidden.problems().empty());
+      // Nobody waits for its result.
+      hidden.forward("web", secret("token"), *parse_address(second.address()));
+      const auto is_named = [&] { return !hidden.problems().empty(); };
+      co_await until(is_named);
+      REQUIRE_EQ(hidden.problems().size(), 1);
+      CHECK_EQ(hidden.problems()[0].key, "client.services.web");
+      CHECK_EQ(hidden.problems()[0].what, "two services have this name");
+      co_await check_echo(visitor);
+      CHECK_EQ(second.accepted, 0);
+      // One that can be used takes the problem back.
+      forwarding other = hidden.forward("other", secret("token"), *parse_address(second.address()));
+      co_await other.async_wait_added(use_awaitable);
+      CHECK(hidden.problems().empty());
+    });
+  }
+
   TEST_CASE("both ends run on threads of their own beside an executor of any kind") {
     asio::thread_pool pool(2);
     event_record of_server;
