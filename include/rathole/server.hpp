@@ -1,6 +1,7 @@
 #pragma once
 
 #include <rathole/config/types.hpp>
+#include <rathole/core/address.hpp>
 #include <rathole/core/observer_check.hpp>
 #include <rathole/embed/event_sink.hpp>
 #include <rathole/embed/server_operations.hpp>
@@ -14,9 +15,12 @@
 #include <asio/io_context.hpp>
 
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 namespace rathole::inline RATHOLE_ABI {
 
@@ -151,6 +155,17 @@ class server : public embed::tunnel_end<embed::server_interface> {
       core->connect(name, std::move(done), cancel);
     };
     return start<stream>(connect, std::forward<Token>(token));
+  }
+
+  /// Returns the addresses at which clients can connect now, with the ports that the system chose for
+  /// port 0. It is empty before the server listens (`listening`, `ready`) and after it has closed.
+  /// Addresses like 0.0.0.0 stay as they are. May be called by any thread.
+  [[nodiscard]] std::vector<address> addresses() const { return core()->addresses(std::nullopt); }
+  /// Returns the addresses at which visitors of `service` can connect now, in the same way. It is empty
+  /// while no client serves the service, because nothing listens then, and for a service that does
+  /// not exist. May be called by any thread.
+  [[nodiscard]] std::vector<address> addresses(std::string_view service) const {
+    return core()->addresses(service);
   }
 
   /// Lets the program decide which visitors are accepted, and which clients may serve a service. Must

@@ -8,6 +8,7 @@
 #include <rathole/io/asio_runtime.hpp>
 #include <rathole/server/connect_request.hpp>
 #include <rathole/server/hooks.hpp>
+#include <rathole/server/listening_addresses.hpp>
 #include <rathole/server/server.hpp>
 #include <rathole/transport/visit.hpp>
 #include <rathole/version.hpp>
@@ -51,6 +52,8 @@ class instance_of_side<config::server> {
  public:
   /// Uses `hooks`; must be called before the start. See `server_side::basic_server::use`.
   virtual void use(std::shared_ptr<server_side::server_hooks> hooks) = 0;
+  /// Lists the addresses of listeners in `list`; must be called before the start.
+  virtual void list_addresses_in(std::shared_ptr<server_side::listening_addresses> list) = 0;
   /// Connects the program with a service; see `server_side::basic_server::connect`.
   virtual void connect(std::string_view service, std::stop_token cancel,
                        server_side::connect_completion done) = 0;
@@ -204,6 +207,9 @@ class instance_with<config::server, T, Next> final : public any_instance<config:
 
   void use(std::shared_ptr<server_side::server_hooks> hooks) override {
     this->program_.use(std::move(hooks));
+  }
+  void list_addresses_in(std::shared_ptr<server_side::listening_addresses> list) override {
+    this->program_.list_addresses_in(std::move(list));
   }
   void connect(std::string_view service, std::stop_token cancel,
                server_side::connect_completion done) override {

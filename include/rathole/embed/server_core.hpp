@@ -1,6 +1,7 @@
 #pragma once
 
 #include <rathole/config/types.hpp>
+#include <rathole/core/address.hpp>
 #include <rathole/core/error.hpp>
 #include <rathole/embed/end_core.hpp>
 #include <rathole/embed/event_sink.hpp>
@@ -11,15 +12,19 @@
 #include <rathole/embed/server_operations.hpp>
 #include <rathole/server/connect_request.hpp>
 #include <rathole/server/hooks.hpp>
+#include <rathole/server/listening_addresses.hpp>
 #include <rathole/stream.hpp>
 #include <rathole/version.hpp>
 
 #include <asio/cancellation_type.hpp>
 
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 namespace rathole::embed::inline RATHOLE_ABI {
 
@@ -35,6 +40,11 @@ class server_core final : public end_core<server_interface, server_sink> {
     // In a shared pointer, because the hooks can only be moved.
     auto shared = std::make_shared<server_side::server_hooks>(std::move(hooks));
     post([this, shared = std::move(shared)]() mutable { hooks_ = std::move(shared); });
+  }
+
+  [[nodiscard]] std::vector<address> addresses(
+      std::optional<std::string_view> service) const override {
+    return addresses_->of(service);
   }
 
   void connect(const std::string& service, completion<stream> done,
@@ -55,10 +65,13 @@ class server_core final : public end_core<server_interface, server_sink> {
  private:
   void prepare_instance(instance<config::server>& next) override {
     if (hooks_) next.use(hooks_);
+    next.list_addresses_in(addresses_);
   }
 
-  /// The instances of several transports share them.
+  // The instances of several transports share these.
   std::shared_ptr<server_side::server_hooks> hooks_;
+  const std::shared_ptr<server_side::listening_addresses> addresses_ =
+      std::make_shared<server_side::listening_addresses>();
 };
 
 }  // namespace rathole::embed::inline RATHOLE_ABI

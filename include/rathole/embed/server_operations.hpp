@@ -1,6 +1,7 @@
 #pragma once
 
 #include <rathole/config/types.hpp>
+#include <rathole/core/address.hpp>
 #include <rathole/embed/end_interface.hpp>
 #include <rathole/embed/event_sink.hpp>
 #include <rathole/embed/operation.hpp>
@@ -12,7 +13,10 @@
 #include <asio/io_context.hpp>
 
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace rathole::inline RATHOLE_ABI {
 
@@ -27,6 +31,10 @@ class server_interface : public end_interface<config::server> {
  public:
   /// Uses `hooks`; see `server::use`. May be called by any thread.
   virtual void post_use(server_side::server_hooks hooks) = 0;
+  /// Returns the addresses at which visitors of `service`, or clients if there is none, can connect;
+  /// see `server::addresses`. May be called by any thread.
+  [[nodiscard]] virtual std::vector<address> addresses(
+      std::optional<std::string_view> service) const = 0;
   /// Connects the program with a service; see `server::async_connect`. Must be called where the
   /// server lives.
   virtual void connect(const std::string& service, completion<stream> done,

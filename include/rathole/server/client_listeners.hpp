@@ -4,6 +4,7 @@
 #include <rathole/core/address_list.hpp>
 #include <rathole/core/result.hpp>
 #include <rathole/io/concepts.hpp>
+#include <rathole/server/listening_addresses.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -23,10 +24,18 @@ struct client_listener {
   client_listener(address at, A listening, std::stop_source ending = {})
       : where(std::move(at)), acceptor(std::move(listening)), closing(std::move(ending)) {}
 
+  /// Closes the acceptor.
+  void close() {
+    acceptor.close();
+    listed.reset();
+  }
+
   /// The address in the settings.
   const address where;
   /// The acceptor.
   A acceptor;
+  /// Keeps the address of the acceptor in the list of the server's addresses.
+  listening_addresses::entry listed;
   /// Requested when the settings no longer name the address.
   std::stop_source closing;
 };

@@ -10,6 +10,7 @@
 #include <rathole/server/client_listeners.hpp>
 #include <rathole/server/events.hpp>
 #include <rathole/server/hooks.hpp>
+#include <rathole/server/listening_addresses.hpp>
 #include <rathole/server/refusal_reporter.hpp>
 #include <rathole/server/udp_turns.hpp>
 #include <rathole/transport/concepts.hpp>
@@ -72,6 +73,8 @@ struct context : transport::instance_context<T, Observer, config::server> {
   client_listeners<typename runtime_type::acceptor> listeners;
   /// The listeners that another server hands over; used when this one starts to listen.
   client_listeners<typename runtime_type::acceptor> taken_over;
+  /// The addresses at which the server listens; never null. Other servers may share it.
+  std::shared_ptr<listening_addresses> addresses = std::make_shared<listening_addresses>();
   /// The services and their sessions.
   registry_type registry;
   /// When the descriptor limit must be queried again.

@@ -14,6 +14,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -59,6 +60,7 @@ void add_listeners(const std::shared_ptr<Context>& self,
   self->listeners.reserve(listeners.size());
   for (const auto& each : listeners) {
     const address& local = each->acceptor.local();
+    each->listed = self->addresses->add(std::nullopt, local);
     const listening event{local, replaced_by(local, each->where)};
     self->emit(event);
     start_listening(self, each);

@@ -18,6 +18,7 @@
 #include <algorithm>
 #include <memory>
 #include <new>
+#include <optional>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -66,6 +67,7 @@ io::awaitable<void> listen_again(std::shared_ptr<Context> self,
       const auto listener = std::make_shared<typename Context::listener_type>(
           old->where, std::move(*acceptor), old->closing);
       const address& local = listener->acceptor.local();
+      listener->listed = self->addresses->add(std::nullopt, local);
       const listening event{local, replaced_by(local, old->where)};
       if (cause) self->emit(event);
       start_listening(self, listener);
@@ -106,7 +108,7 @@ io::task<void> open_listeners(std::shared_ptr<Context> self,
   // first, and so must that of a service whose port becomes one for clients.
   const auto in_the_way = self->listeners.conflicting_with(settings->bind_addr);
   const auto released = release_ports(*self, *settings);
-  for (const auto& each : in_the_way) each->acceptor.close();
+  for (const auto& each : in_the_way) each->close();
   result<std::vector<typename Context::listener_pointer>> fresh = failure(out_of_memory());
   try {
     fresh = co_await bind_listeners(self, settings);

@@ -11,6 +11,7 @@
 #include <rathole/server/context.hpp>
 #include <rathole/server/events.hpp>
 #include <rathole/server/hooks.hpp>
+#include <rathole/server/listening_addresses.hpp>
 #include <rathole/server/open_listeners.hpp>
 #include <rathole/server/update.hpp>
 
@@ -49,6 +50,14 @@ class basic_server {
   /// Asks `hooks` for decisions, instead of those given to the constructor. Must be called before
   /// `async_run`.
   void use(std::shared_ptr<server_hooks> hooks) { context_->hooks = std::move(hooks); }
+
+  /// Lists the addresses at which the server listens in `list`, which servers that follow each other
+  /// may share. Must be called before `async_run`.
+  void list_addresses_in(std::shared_ptr<listening_addresses> list) {
+    context_->addresses = std::move(list);
+  }
+  /// Returns the addresses at which the server listens.
+  [[nodiscard]] const listening_addresses& addresses() const { return *context_->addresses; }
 
   /// Runs the server until it is stopped and all its work has ended. Completes with
   /// `void(std::error_code)`: no error, the reason why it cannot listen, or at once

@@ -67,6 +67,7 @@ io::awaitable<void> listen_for_visitors(std::shared_ptr<Session> session, addres
   auto acceptor = co_await bind_service(context, service, where, stop);
   if (!acceptor) co_return;
   const address& local = acceptor->local();
+  const auto listed = context->addresses->add(service->name, local);
   const service_listening listening{service->name, local, replaced_by(local, where)};
   context->emit(listening);
   const protocol::descriptor_lease held(context->descriptors.use.fixed);

@@ -9,6 +9,7 @@
 #include <rathole/io/time/alarm.hpp>
 #include <rathole/io/udp/datagram.hpp>
 #include <rathole/server/events.hpp>
+#include <rathole/server/listening_addresses.hpp>
 #include <rathole/server/service_listener.hpp>
 
 #include <algorithm>
@@ -32,6 +33,7 @@ struct udp_listener : std::enable_shared_from_this<udp_listener<S>> {
   void close() {
     closing.request_stop();
     if (socket) socket->close();
+    listed.reset();
   }
 
   /// Returns whether the socket is bound and open.
@@ -43,6 +45,8 @@ struct udp_listener : std::enable_shared_from_this<udp_listener<S>> {
   std::stop_source closing;
   /// The socket, once it is bound.
   std::optional<S> socket;
+  /// Keeps the address of the socket in the list of the server's addresses.
+  listening_addresses::entry listed;
 };
 
 /// The sockets of a UDP service, one for each address that it listens on. All functions must be
@@ -146,6 +150,7 @@ class udp_listeners {
       co_await io::pause(runtime, pause, stop);
       if (stop.stop_requested()) co_return;
     }
+    at->listed = self.context_->addresses->add(service->name, at->socket->local());
     self.report_listening(service, at->socket->local(), at->where);
     self.settle(*at);
   }
