@@ -168,8 +168,9 @@ class server : public embed::tunnel_end<embed::server_interface> {
     return core()->addresses(service);
   }
 
-  /// Lets the program decide which visitors are accepted, and which clients may serve a service. Must
-  /// be called before `async_run`. The functions are called where the server lives.
+  /// Lets the program decide which visitors are accepted, and which clients may serve a service, from
+  /// now on, instead of earlier functions; what was accepted continues. The functions are called where
+  /// the server lives. May be called by any thread.
   void use(hooks decide) { core()->post_use(std::move(decide)); }
 };
 

@@ -1,4 +1,5 @@
 #include <rathole/config/parse.hpp>
+#include <rathole/config/validate.hpp>
 
 #include <doctest/doctest.h>
 
@@ -55,6 +56,8 @@ TEST_CASE("warnings: a table that the selected transport does not use") {
   for (const row& each : rows) {
     CAPTURE(each.text);
     CHECK(warnings(each.text) == each.lines);
+    // In a program's own settings such a table would be a problem.
+    CHECK(settings_problems(*read(each.text, "c.toml")->settings.client).empty());
   }
 }
 

@@ -87,7 +87,42 @@ TEST_SUITE("clumsy programs") {
     asio::co_spawn(context, visit(), [](std::exception_ptr) {});
     run_until(context, [&] { return aborted == 1 && tunnel.client_ended; });
     CHECK_EQ(accepted, 1);
-    CHECK_EQ(*tunnel.client_ended, std::error_code());
+    CHECK_EQ(*tunnel.client_ended, asio::error::operation_aborted);
+  }
+
+  TEST_CASE("an observer is not called after the client is destroyed, also by itself") {
+    struct destroyer {
+      void on(const client::control_channel_established&) {
+        ++calls;
+        if (in_event) of.reset();
+      }
+      void on(const client::control_channel_closed&) { ++calls; }
+      void on(const client::control_channel_failed&) { ++calls; }
+      std::optional<client>& of;
+      bool in_event;
+      int calls = 0;
+    };
+    for (const bool in_event : {true, false}) {
+      CAPTURE(in_event);
+      asio::io_context context(1);
+      tunnel_in_process tunnel(context);
+      std::optional<config::client> settings;
+      const auto wait = [&]() -> asio::awaitable<void> {
+        settings = co_await tunnel.client_settings(
+            "[client.services.web]\nlocal_addr = \"127.0.0.1:1\"\n");
+      };
+      run(context, wait());
+      std::optional<client> own;
+      auto observer = std::make_unique<destroyer>(own, in_event);
+      own.emplace(context, *settings, *observer);
+      std::optional<std::error_code> ended;
+      own->async_run([&](std::error_code ec) { ended = ec; });
+      run_until(context, [&] { return observer->calls == 1; });
+      own.reset();
+      observer.reset();
+      run_until(context, [&] { return ended.has_value(); });
+      CHECK_EQ(*ended, asio::error::operation_aborted);
+    }
   }
 
   TEST_CASE("a second run fails, and updates around the start and the end complete once") {

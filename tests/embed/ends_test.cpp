@@ -142,6 +142,27 @@ TEST_SUITE("ends") {
     }
   }
 
+  TEST_CASE(
+      "options of a transport that is not selected are a problem: nothing is sent in plain text") {
+    asio::io_context context(1);
+    config::client settings{.remote_addr = {"127.0.0.1", 1}};
+    settings.transport.tls = config::tls{.trusted_root = "ca.pem"};
+    settings.transport.noise.emplace();
+    event_record events;
+    client wrong(context, settings, events);
+    const auto test = [&]() -> asio::awaitable<void> {
+      const auto [ec] = co_await wrong.async_run(as_result);
+      CHECK_EQ(
+          wrong.explain(ec),
+          "client.transport.tls: the transport is `tcp`, which does not use these options; set "
+          "`transport.kind`, as `transport = config::tls{...}` does, or remove them\n"
+          "client.transport.noise: the transport is `tcp`, which does not use these options; "
+          "set `transport.kind`, as `transport = config::tls{...}` does, or remove them");
+    };
+    run(context, test());
+    CHECK_EQ(events.failed, 0);
+  }
+
   TEST_CASE("an update to another transport keeps connections and the services that were added") {
     authority issuer;
     const auto transports = all_transports(issuer);
@@ -282,6 +303,14 @@ TEST_SUITE("ends") {
       asio::ip::tcp::socket visitor(context);
       co_await visitor.async_connect(to, use_awaitable);
       co_await web.async_accept(use_awaitable);
+      // Other functions take effect while the server runs.
+      server::hooks others;
+      others.accepts_visitor = [](std::string_view, const address&) { return false; };
+      open.use(std::move(others));
+      asio::ip::tcp::socket late(context);
+      co_await late.async_connect(to, use_awaitable);
+      const auto [late_ec, none] = co_await late.async_read_some(asio::buffer(&byte, 1), as_result);
+      CHECK_EQ(late_ec, asio::error::connection_reset);
     };
     run(context, test());
   }
@@ -333,7 +362,8 @@ TEST_SUITE("ends") {
         }
         const auto has_ended = [&] { return tunnel.client_ended.has_value(); };
         co_await until(has_ended);
-        CHECK_FALSE(*tunnel.client_ended);
+        const auto aborted = make_error_code(asio::error::operation_aborted);
+        CHECK_EQ(*tunnel.client_ended, how == "destroy" ? aborted : std::error_code());
         if (how == "drain") CHECK_EQ(drained, std::error_code());
         if (how == "late drain") CHECK_EQ(drained, make_error_code(errc::timed_out));
         const auto [ec, none] = co_await web.async_accept(as_result);
@@ -487,7 +517,7 @@ TEST_SUITE("ends") {
     busy.reset();
     handlers.run();
     REQUIRE(ended);
-    CHECK_FALSE(*ended);
+    CHECK_EQ(*ended, asio::error::operation_aborted);
   }
 }
 

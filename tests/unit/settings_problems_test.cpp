@@ -32,6 +32,31 @@ TEST_CASE("settings: a complete struct has no problems") {
   CHECK(problems_of(server).empty());
 }
 
+TEST_CASE("settings: options of a transport that is not selected are problems") {
+  config::client client;
+  client.remote_addr = address{"h", 1};
+  client.transport.tls.emplace();
+  const std::string remedy =
+      ", which does not use these options; set `transport.kind`, as `transport = "
+      "config::tls{...}` does, or remove them";
+  CHECK(problems_of(client) == lines{"client.transport.tls: the transport is `tcp`" + remedy});
+  client.transport.kind = config::transport_kind::tls;
+  CHECK(problems_of(client).empty());
+  client.transport = config::websocket{};
+  client.transport.tls.emplace();
+  CHECK(problems_of(client) ==
+        lines{"client.transport.tls: the transport is `websocket`" + remedy});
+  client.transport.websocket->tls = true;
+  CHECK(problems_of(client).empty());
+  config::server server;
+  server.bind_addr = address{"h", 0};
+  server.transport.noise.emplace();
+  server.transport.websocket.emplace();
+  CHECK(problems_of(server) ==
+        lines{"server.transport.noise: the transport is `tcp`" + remedy,
+              "server.transport.websocket: the transport is `tcp`" + remedy});
+}
+
 TEST_CASE("settings: duplicate service names and missing addresses are problems") {
   config::client client;
   client.services.resize(3);

@@ -160,6 +160,13 @@ inline void check_tls(toml_reader& table, const transport& value, side where) {
   }
 }
 
+/// Forgets the tables of transports that are not selected. Compat: a file may have them.
+inline void drop_unused(transport& value) {
+  if (!uses_tls(value)) value.tls.reset();
+  if (value.kind != transport_kind::noise) value.noise.reset();
+  if (value.kind != transport_kind::websocket) value.websocket.reset();
+}
+
 }  // namespace detail
 
 /// Reads the `transport` table of `parent`, which is `[server]` or `[client]`. Without one the
@@ -189,6 +196,7 @@ inline transport read_transport(toml_reader& parent, side where) {
   table->finish();
   detail::check_tls(*table, out, where);
   if (kind) detail::warn_of_unused(*table, out, where);
+  detail::drop_unused(out);
   return out;
 }
 

@@ -42,8 +42,8 @@ inline void warn_of_unused(toml_reader& table, const transport& value, side wher
                "remove it, or choose the transport that it is for");
     return false;
   };
-  const bool uses_tls = value.kind == transport_kind::tls || (is_websocket && !lacks_tls);
-  if (check("tls", uses_tls, lacks_tls ? "`websocket.tls` is `false`" : type) && value.tls) {
+  const bool is_over_tls = value.kind == transport_kind::tls || (is_websocket && !lacks_tls);
+  if (check("tls", is_over_tls, lacks_tls ? "`websocket.tls` is `false`" : type) && value.tls) {
     const auto tls = table.table("tls");
     if (where == side::server) warn_of_other_side(*tls, of_client, where);
     if (where == side::client) warn_of_other_side(*tls, of_server, where);

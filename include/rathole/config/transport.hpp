@@ -131,8 +131,9 @@ struct websocket_options {
   [[nodiscard]] bool operator==(const websocket_options&) const = default;
 };
 
-/// The table `client.transport` or `server.transport`. Tables of transports that are not selected
-/// are kept and ignored; `start_problems` checks that the table of the selected one is there.
+/// The table `client.transport` or `server.transport`. `start_problems` checks that the table of the
+/// selected transport is there. Those of others, which a file may have, are not kept; in settings
+/// that a program made they are problems (`settings_problems`), because it may have forgotten `kind`.
 struct transport {
   /// The kind of the transport.
   transport_kind kind = transport_kind::tcp;
@@ -148,6 +149,12 @@ struct transport {
   /// Compares all members.
   [[nodiscard]] bool operator==(const transport&) const = default;
 };
+
+/// Returns whether `value` uses its table `tls`.
+inline bool uses_tls(const transport& value) {
+  if (value.kind == transport_kind::websocket) return value.websocket && value.websocket->tls;
+  return value.kind == transport_kind::tls;
+}
 
 inline tls_options::operator transport() const {
   transport out;

@@ -80,11 +80,10 @@ inline std::vector<problem> start_problems(const transport& value, side where) {
         {.key = path, .what = std::move(what), .remedy = "add `[" + path + '.' + table + "]`"});
   };
   if (value.kind == transport_kind::noise && !value.noise) missing("Missing noise config", "noise");
-  bool over_tls = value.kind == transport_kind::tls;
-  if (value.kind == transport_kind::websocket) {
-    if (!value.websocket) missing("Missing websocket config", "websocket");
-    over_tls = value.websocket && value.websocket->tls;
+  if (value.kind == transport_kind::websocket && !value.websocket) {
+    missing("Missing websocket config", "websocket");
   }
+  const bool over_tls = uses_tls(value);
   if (over_tls && !value.tls) {
     missing("Missing tls config", "tls");
   } else if (over_tls && where == side::server) {
@@ -112,6 +111,22 @@ inline void add_address_problem(const std::string& key, const address_list& valu
                                 std::vector<problem>& problems) {
   if (value.empty()) add_address_problem(key, address(), problems);
   for (const address& each : value) add_address_problem(key, each, problems);
+}
+
+/// Adds a problem for each table of `value` that its transport does not use.
+inline void add_unused_tables(side of, const transport& value, std::vector<problem>& problems) {
+  const auto check = [&](const char* table, bool is_there, bool is_used) {
+    if (!is_there || is_used) return;
+    problems.push_back({.key = std::string(name_of(of)) + ".transport." + table,
+                        .what = "the transport is `" + std::string(name_of(value.kind)) +
+                                "`, which does not use these options",
+                        .remedy =
+                            "set `transport.kind`, as `transport = config::tls{...}` does, or "
+                            "remove them"});
+  };
+  check("tls", value.tls.has_value(), uses_tls(value));
+  check("noise", value.noise.has_value(), value.kind == transport_kind::noise);
+  check("websocket", value.websocket.has_value(), value.kind == transport_kind::websocket);
 }
 
 /// Returns the problems of the names and addresses of an instance: services with the same name,
@@ -144,18 +159,23 @@ std::vector<problem> address_and_name_problems(side of, std::string_view own_key
 }  // namespace detail
 
 /// Returns the problems that a file cannot cause, but a program that fills the struct itself can:
-/// services with the same name, and missing addresses. The problems have key paths but no
-/// positions.
+/// services with the same name, missing addresses, and options of transports that are not selected.
+/// The problems have key paths but no positions.
 inline std::vector<problem> settings_problems(const client& value) {
-  return detail::address_and_name_problems(side::client, "remote_addr", value.remote_addr,
-                                           "local_addr", value.services,
-                                           &client_service::local_addr);
+  auto problems =
+      detail::address_and_name_problems(side::client, "remote_addr", value.remote_addr,
+                                        "local_addr", value.services, &client_service::local_addr);
+  detail::add_unused_tables(side::client, value.transport, problems);
+  return problems;
 }
 
 /// Returns the problems of the settings of a server that a file cannot cause, as for a client.
 inline std::vector<problem> settings_problems(const server& value) {
-  return detail::address_and_name_problems(side::server, "bind_addr", value.bind_addr, "bind_addr",
-                                           value.services, &server_service::bind_addr);
+  auto problems =
+      detail::address_and_name_problems(side::server, "bind_addr", value.bind_addr, "bind_addr",
+                                        value.services, &server_service::bind_addr);
+  detail::add_unused_tables(side::server, value.transport, problems);
+  return problems;
 }
 
 /// The longest duration that a configuration may have.

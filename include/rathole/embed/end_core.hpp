@@ -63,7 +63,10 @@ class end_core : public Interface,
   void run(completion<> done, const cancellation_pointer& cancel) override {
     if (std::exchange(has_run_, true)) return done(asio::error::already_started);
     // It was closed before.
-    if (has_ended_) return done({});
+    if (has_ended_) {
+      return done(is_abandoned_ ? make_error_code(asio::error::operation_aborted)
+                                : std::error_code());
+    }
     if (cancel) {
       cancel->action = [self = this->weak_from_this()](asio::cancellation_type) {
         if (const auto me = self.lock()) me->close();
@@ -75,7 +78,7 @@ class end_core : public Interface,
     auto finish = [self = this->shared_from_this(),
                    done = std::move(done)](std::error_code ec) mutable {
       self->ended(ec);
-      done(ec);
+      done(self->is_abandoned_ ? make_error_code(asio::error::operation_aborted) : ec);
     };
     owner_->start(effective(state_), [] {}, std::move(finish));
   }
@@ -157,6 +160,15 @@ class end_core : public Interface,
   /// Shuts the end down soon.
   void post_shutdown() override {
     post([this] { shutdown(); });
+  }
+
+  /// Drops the observer, and shuts the end down soon; see `end_interface`.
+  void abandon() override {
+    events_->drop_observer();
+    post([this] {
+      is_abandoned_ = true;
+      shutdown();
+    });
   }
 
   /// Destroys the handlers of what has not ended; see `context_member`.
@@ -293,6 +305,7 @@ class end_core : public Interface,
   bool is_changing_ = false;
   bool has_run_ = false;
   bool has_ended_ = false;
+  bool is_abandoned_ = false;
   mutable std::mutex mutex_;
   std::vector<config::problem> problems_;
 };

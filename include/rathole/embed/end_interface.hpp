@@ -39,6 +39,9 @@ class end_interface {
   virtual void post_close() = 0;
   /// Shuts the end down soon, where it lives; see `tunnel_end::shutdown`.
   virtual void post_shutdown() = 0;
+  /// Ends what the public object owned, which is destroyed: reports nothing more to the observer,
+  /// and shuts the end down soon.
+  virtual void abandon() = 0;
   /// Returns what is wrong with the last settings that could not be used.
   [[nodiscard]] virtual std::vector<config::problem> problems() const = 0;
 

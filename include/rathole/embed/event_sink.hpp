@@ -2,9 +2,10 @@
 
 #include <rathole/client/events.hpp>
 #include <rathole/core/event_list.hpp>
-#include <rathole/core/observer.hpp>
 #include <rathole/server/events.hpp>
 #include <rathole/version.hpp>
+
+#include <mutex>
 
 namespace rathole::embed::inline RATHOLE_ABI {
 
@@ -24,6 +25,9 @@ class event_sink<Event> {
   virtual ~event_sink() = default;
   /// Receives an event.
   virtual void on(const Event&) {}
+  /// Passes no event on from now on. May be called by any thread, also by an observer in an event;
+  /// waits for a call of the observer on another thread.
+  virtual void drop_observer() {}
 };
 
 /// Receives events of several types.
@@ -45,12 +49,28 @@ class passing_sink;
 template <class Sink, class Observer>
 class passing_sink<Sink, Observer> : public Sink {
  public:
-  /// Passes events to `observer`, which must outlive the sink.
-  explicit passing_sink(Observer& observer) : observer_(observer) {}
+  /// Passes events to `observer`, which must exist until it is dropped.
+  explicit passing_sink(Observer& observer) : observer_(&observer) {}
+
+  void drop_observer() override {
+    const std::lock_guard lock(mutex_);
+    observer_ = nullptr;
+  }
 
  protected:
-  /// The observer.
-  Observer& observer_;
+  /// Passes `event` to the observer, if it handles it and has not been dropped.
+  template <class Event>
+  void pass(const Event& event) {
+    if constexpr (requires { observer_->on(event); }) {
+      const std::lock_guard lock(mutex_);
+      if (observer_) observer_->on(event);
+    }
+  }
+
+ private:
+  // The observer may destroy the end that reports to it.
+  std::recursive_mutex mutex_;
+  Observer* observer_;
 };
 
 /// Passes events of one type on, and of the others.
@@ -61,7 +81,7 @@ class passing_sink<Sink, Observer, Event, Others...>
   using passing_sink<Sink, Observer, Others...>::passing_sink;
   using passing_sink<Sink, Observer, Others...>::on;
   /// Passes an event on.
-  void on(const Event& event) override { notify(this->observer_, event); }
+  void on(const Event& event) override { this->pass(event); }
 };
 
 /// The sinks for the events of a list.

@@ -39,7 +39,7 @@ class server_core final : public end_core<server_interface, server_sink> {
   void post_use(server_side::server_hooks hooks) override {
     // In a shared pointer, because the hooks can only be moved.
     auto shared = std::make_shared<server_side::server_hooks>(std::move(hooks));
-    post([this, shared = std::move(shared)]() mutable { hooks_ = std::move(shared); });
+    post([this, shared = std::move(shared)] { *hooks_ = std::move(*shared); });
   }
 
   [[nodiscard]] std::vector<address> addresses(
@@ -64,12 +64,13 @@ class server_core final : public end_core<server_interface, server_sink> {
 
  private:
   void prepare_instance(instance<config::server>& next) override {
-    if (hooks_) next.use(hooks_);
+    next.use(hooks_);
     next.list_addresses_in(addresses_);
   }
 
   // The instances of several transports share these.
-  std::shared_ptr<server_side::server_hooks> hooks_;
+  const std::shared_ptr<server_side::server_hooks> hooks_ =
+      std::make_shared<server_side::server_hooks>();
   const std::shared_ptr<server_side::listening_addresses> addresses_ =
       std::make_shared<server_side::listening_addresses>();
 };

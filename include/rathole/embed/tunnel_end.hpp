@@ -20,7 +20,8 @@ namespace rathole::embed::inline RATHOLE_ABI {
 /// end, and what is wrong with settings. `Interface` is the `end_interface` of one of them.
 ///
 /// Distinct ends may be used by different threads, one end by one thread at a time. Destroying the
-/// end shuts it down, and does not wait for anything.
+/// end shuts it down and waits for nothing but a call of the observer on another thread; the
+/// observer is not called afterwards.
 template <class Interface>
 class tunnel_end {
  public:
@@ -38,8 +39,9 @@ class tunnel_end {
   /// Runs the end until it is closed and nothing of it is left. Completes with
   /// `void(std::error_code)`: no error after `close` and its like; `errc::invalid_settings` at once
   /// if the settings cannot be used, and `problems()` says all that is wrong; or why a server cannot
-  /// listen. A client tries again whatever fails, and reports it to the observer. Cancelling the
-  /// operation closes the end. May be called once.
+  /// listen; `asio::error::operation_aborted` if the end was destroyed before that. A client tries
+  /// again whatever fails, and reports it to the observer. Cancelling the operation closes the end.
+  /// May be called once.
   template <class Token>
   auto async_run(Token&& token) {
     const auto run = [core = core_](auto done, const auto& cancel) {
@@ -93,8 +95,8 @@ class tunnel_end {
  protected:
   /// Makes the public part of `core`, which has not started.
   explicit tunnel_end(std::shared_ptr<Interface> core) : core_(std::move(core)) {}
-  /// Shuts the end down like `shutdown()`.
-  ~tunnel_end() { shutdown(); }
+  /// Shuts the end down; see the class.
+  ~tunnel_end() { core_->abandon(); }
 
   /// Returns the implementation.
   [[nodiscard]] const std::shared_ptr<Interface>& core() const { return core_; }
