@@ -13,7 +13,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// Returns a generator with the same bytes for each layer.
+/// A generator that gives each layer the same bytes.
 struct same_rng {
   std::uint8_t next = 0;
   void fill(byte_span out) {

@@ -84,7 +84,7 @@ class network {
   network(const network&) = delete;
   network& operator=(const network&) = delete;
 
-  /// Returns the host `name`.
+  /// Returns the host `name`, which is created if it does not exist.
   host& at(std::string_view name) {
     const auto found = hosts_.find(name);
     if (found != hosts_.end()) return found->second;

@@ -16,11 +16,11 @@ namespace rathole::io {
 /// The parts of a `layered_stream` at an address that does not change.
 template <Runtime R, Layer L>
 struct layered_impl {
-  /// Makes the body of `filter` over `stream`, in the runtime `runtime`.
-  layered_impl(R on, typename R::stream stream, L filter)
+  /// Makes the state of a stream that runs `over` on `below`, in the runtime `on`.
+  layered_impl(R on, typename R::stream below, L over)
       : runtime(std::move(on)),
-        next(std::move(stream)),
-        layer(std::move(filter)),
+        next(std::move(below)),
+        layer(std::move(over)),
         written(runtime.get_executor()),
         room(runtime.get_executor()),
         timer(runtime) {}
