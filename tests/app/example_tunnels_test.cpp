@@ -234,7 +234,7 @@ TEST_CASE("example: a client is changed while it runs, and logs the bytes of its
   CHECK(program.wait_exit() == 0);
 }
 
-TEST_CASE("example: a layer of one's own, which a client without it cannot get through") {
+TEST_CASE("example: custom layer: a client without it is rejected") {
   const reserved_port clients;
   const reserved_port visitors;
   const service local(echo);
@@ -258,7 +258,7 @@ TEST_CASE("example: custom codec and random source; a client without the codec i
   check_end(program);
 }
 
-TEST_CASE("example: a transport of one's own, over a Unix-domain socket") {
+TEST_CASE("example: custom transport over a Unix-domain socket") {
   const reserved_port visitors;
   const service local(echo);
   const temp_dir folder;

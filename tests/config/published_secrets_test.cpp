@@ -129,7 +129,7 @@ TEST_CASE("published secrets: the check knows those of rathole v0.5.0") {
   CHECK(is_known(key_places.front(), "QLYMByBnjgM254zT6YKaBVvuAA61swyZfFxoA/SKZHM="));
 }
 
-TEST_CASE("published secrets: a secret of one's own causes no warning") {
+TEST_CASE("published secrets: a secret that is not published causes no warning") {
   for (const std::string& place : token_places) CHECK(warnings(place, "c0ffee").empty());
   for (const std::string& place : password_places) CHECK(warnings(place, "c0ffee").empty());
   for (const std::string& place : key_places) {

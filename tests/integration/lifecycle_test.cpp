@@ -15,7 +15,7 @@ serving_tunnel with_grace(const std::string& seconds) {
   return {tcp(), "shutdown_idle_timeout = 0\nshutdown_grace = " + seconds};
 }
 
-TEST_CASE("shut-down: without active connections the grace time is skipped") {
+TEST_CASE("shutdown: without active connections the grace time is skipped") {
   for (const int number : {SIGTERM, SIGINT}) {
     for (const bool server : {true, false}) {
       CAPTURE(number);
@@ -28,7 +28,7 @@ TEST_CASE("shut-down: without active connections the grace time is skipped") {
   }
 }
 
-TEST_CASE("shut-down: an active connection may finish within the grace time") {
+TEST_CASE("shutdown: an active connection may finish within the grace time") {
   for (const bool server : {true, false}) {
     CAPTURE(server);
     serving_tunnel t = with_grace("3600");
@@ -45,7 +45,7 @@ TEST_CASE("shut-down: an active connection may finish within the grace time") {
   }
 }
 
-TEST_CASE("shut-down: connections that outlive the grace time are reset") {
+TEST_CASE("shutdown: connections that outlive the grace time are reset") {
   for (const bool server : {true, false}) {
     CAPTURE(server);
     serving_tunnel t = with_grace("1");
@@ -57,7 +57,7 @@ TEST_CASE("shut-down: connections that outlive the grace time are reset") {
   }
 }
 
-TEST_CASE("shut-down: a second signal ends the program at once") {
+TEST_CASE("shutdown: a second signal ends the program at once") {
   for (const bool server : {true, false}) {
     CAPTURE(server);
     serving_tunnel t = with_grace("3600");
@@ -72,7 +72,7 @@ TEST_CASE("shut-down: a second signal ends the program at once") {
   }
 }
 
-TEST_CASE("shut-down: a client that never reached its server stops") {
+TEST_CASE("shutdown: a client that never reached its server stops") {
   const reserved_port unused_port;
   service local(echo);
   const temp_dir directory;
@@ -85,7 +85,7 @@ TEST_CASE("shut-down: a client that never reached its server stops") {
   CHECK(client.wait_exit() == 0);
 }
 
-TEST_CASE("shut-down: the server notices a killed client by its FIN") {
+TEST_CASE("shutdown: the server notices a killed client by its FIN") {
   serving_tunnel t = with_grace("3600");
   INFO(t.both.logs());
   t.both.client->kill();

@@ -9,7 +9,7 @@
 namespace rathole::test {
 namespace {
 
-TEST_CASE("shut-down: a program that stops closes its connections in order, with every transport") {
+TEST_CASE("shutdown: a program that stops closes its connections in order, with every transport") {
   authority issuer;
   const std::string server_keys = pem_keys(issuer.issue());
   std::vector<transport_tables> all = {tcp(), noise("Noise_NK_25519_ChaChaPoly_BLAKE2s"),

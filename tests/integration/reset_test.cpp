@@ -103,13 +103,13 @@ std::vector<transport_tables> all_transports(authority& issuer) {
   return all;
 }
 
-TEST_CASE("shut-down: a second signal resets every active connection") {
+TEST_CASE("shutdown: a second signal resets every active connection") {
   authority issuer;
   for (const transport_tables& by : all_transports(issuer))
     for (const bool server : {true, false}) leave(by, server, {SIGTERM, SIGTERM});
 }
 
-TEST_CASE("shut-down: a killed program leaves resets, not orderly ends") {
+TEST_CASE("shutdown: a killed program leaves resets, not orderly ends") {
   authority issuer;
   for (const transport_tables& by : all_transports(issuer))
     for (const bool server : {true, false}) leave(by, server, {SIGKILL});

@@ -26,8 +26,9 @@ using std::chrono::milliseconds;
 
 constexpr backoff_parameters short_pauses{milliseconds(1), 0.0, 1.0, milliseconds(1)};
 
-/// Runs a listener while `count` allocations from number `failing` on fail and two connections are
-/// made; afterwards it must accept another one. Returns whether allocation `failing` was reached.
+/// Runs a listener while two connections are made, and fails `count` allocations, beginning with
+/// number `failing`; afterwards it must accept another one. Returns whether that number was
+/// reached.
 bool accept_all(std::uint64_t failing, std::uint64_t count) {
   asio::io_context context;
   runtime world(context);

@@ -30,7 +30,7 @@ class asking_peer {
   virtual void start() = 0;
   /// Appends some hundreds of requests to `wire`, with a byte for the application among them.
   virtual void ask() = 0;
-  /// As above, without that byte.
+  /// Appends some hundreds of requests to `wire`, and nothing for the application.
   virtual void only_ask() = 0;
   /// Receives what the layer sent; `app` gets the application data.
   virtual void receive(byte_view in) = 0;

@@ -235,7 +235,7 @@ class swept_tunnel {
       is_broken_ = was_served_;
       stream_.reset();
     }
-    /// Ends its direction and receives the end of the other.
+    /// Shuts down sending, and reads until the end of the stream.
     void end() {
       if (!stream_) return;
       (void)tunnel_.bench_.get(stream_->shutdown_send());

@@ -386,7 +386,7 @@ class pool_laws {
     RC_ASSERT(pool_.idle() <= limits_.max_idle);
   }
 
-  // Each visitor and each channel leaves the set that it is in, so it can leave only once.
+  // Each visitor and channel is in exactly one set, so it can be assigned or closed only once.
   void on(const protocol::assign& what) {
     RC_ASSERT(waiting_.erase(what.visitor) == 1u);
     RC_ASSERT(idle_.erase(what.channel) == 1u);

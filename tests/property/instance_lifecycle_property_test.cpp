@@ -151,7 +151,8 @@ class checked_owner {
   bool ended_ = false;
 };
 
-TEST_CASE("instance_lifecycle: one update at a time, each completed, and one end") {
+TEST_CASE(
+    "instance_lifecycle: one update at a time, each completed, and the end is reported once") {
   RATHOLE_PROPERTY("laws", [](std::uint64_t seed) {
     checked_owner owner(seed);
     for (int i = 0; i < 300; ++i) owner.step();

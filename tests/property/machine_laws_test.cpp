@@ -52,7 +52,7 @@ protocol::client_control<> client_control() {
   return {digest_of(wire::service_digest), secret("use_a_secret"), 10s, 40s, laws::now};
 }
 
-TEST_CASE("laws: client_control") {
+TEST_CASE("client_control: obeys the laws of Machine") {
   RATHOLE_PROPERTY("client_control", [] {
     const byte_vector ack = one_of(wire::ack_ok, wire::ack_ok, wire::ack_service_not_exist,
                                    wire::ack_authentication_failed);
@@ -72,7 +72,7 @@ TEST_CASE("laws: client_control") {
   });
 }
 
-TEST_CASE("laws: hello_reader") {
+TEST_CASE("hello_reader: obeys the laws of Machine") {
   RATHOLE_PROPERTY("hello_reader", [] {
     laws::check(protocol::hello_reader<>(laws::now + 5s),
                 any_input({one_of(wire::client_hello, wire::data_hello)}, {wire::auth}));
@@ -81,7 +81,7 @@ TEST_CASE("laws: hello_reader") {
                    [] { laws::check_bounded(protocol::hello_reader<>(laws::now + 5s), 37); });
 }
 
-TEST_CASE("laws: server_control") {
+TEST_CASE("server_control: obeys the laws of Machine") {
   const auto accept = [](protocol::server_control<>& control, protocol::server_control_event seen) {
     if (seen == protocol::server_control_event::auth_arrived) {
       const bool is_right = control.auth() == digest_of(wire::session_key);
@@ -104,7 +104,7 @@ TEST_CASE("laws: server_control") {
   });
 }
 
-TEST_CASE("laws: client_data") {
+TEST_CASE("client_data: obeys the laws of Machine") {
   RATHOLE_PROPERTY("client_data", [] {
     laws::check(
         protocol::client_data<>(*any_digest()),
@@ -114,7 +114,7 @@ TEST_CASE("laws: client_data") {
                    [] { laws::check_bounded(protocol::client_data<>(*any_digest()), 4); });
 }
 
-TEST_CASE("laws: the two ends of a control channel work together") {
+TEST_CASE("control channel: its two ends work together") {
   RATHOLE_PROPERTY("control channel", [](bool right_token, bool known_service) {
     const secret token(std::string(*rc::gen::arbitrary<std::string>()));
     const secret server_token = right_token ? token : secret(std::string(token.view()) + "x");

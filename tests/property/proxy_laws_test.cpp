@@ -46,7 +46,7 @@ address any_target() {
   return {host, *rc::gen::arbitrary<std::uint16_t>()};
 }
 
-TEST_CASE("laws: socks5") {
+TEST_CASE("socks5: obeys the laws of Machine") {
   RATHOLE_PROPERTY("socks5", [] {
     const std::vector<byte_vector> messages{bytes("0500"),
                                             bytes("0502"),
@@ -64,7 +64,7 @@ TEST_CASE("laws: socks5") {
   });
 }
 
-TEST_CASE("laws: http_connect") {
+TEST_CASE("http_connect: obeys the laws of Machine") {
   const std::vector<byte_vector> messages{bytes_of("HTTP/1.1 200 OK\r\n"),
                                           bytes_of("HTTP/1.1 407 Proxy\r\n"),
                                           bytes_of("Via: 1.1 x\r\n"), bytes_of("\r\n")};
@@ -77,7 +77,7 @@ TEST_CASE("laws: http_connect") {
   });
 }
 
-TEST_CASE("laws: any_proxy") {
+TEST_CASE("any_proxy: obeys the laws of Machine") {
   RATHOLE_PROPERTY("any_proxy", [] {
     proxy::settings how;
     if (*rc::gen::arbitrary<bool>()) how.scheme = proxy::scheme::http;
@@ -87,7 +87,7 @@ TEST_CASE("laws: any_proxy") {
   });
 }
 
-TEST_CASE("laws: a head is read as it was written, and no byte after it") {
+TEST_CASE("head_reader: a head is read as it was written, and no byte after it") {
   RATHOLE_PROPERTY("head_reader", [] {
     const auto any_text = [](std::string_view from, std::size_t least) {
       return *rc::gen::suchThat(

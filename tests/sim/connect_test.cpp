@@ -164,9 +164,9 @@ TEST_CASE("connect: the events count the bytes of both directions") {
     if (event.name == "forward_ended") seen = event.bytes;
   });
   const auto stream = must_connect(tunnel);
-  // The service speaks first, so its client must have been told to start.
+  // The service speaks first, so its client must have been asked to start.
   CHECK(tunnel.bench.must(read_to_end(stream)) == "220 ready");
-  // Its direction has ended; ours goes on.
+  // Its direction has ended; that of the program continues.
   tunnel.bench.must(stream->write(bytes("MAIL FROM")));
   tunnel.bench.must(stream->shutdown_send());
   CHECK(stream->sent() == 9);
@@ -180,7 +180,8 @@ TEST_CASE("connect: the events count the bytes of both directions") {
   tunnel.stop_all();
 }
 
-TEST_CASE("connect: large transfers arrive whole, and the answer may follow our end") {
+TEST_CASE(
+    "connect: large transfers arrive whole, also answers after the program shut down sending") {
   const auto seed = test::scenario_seed(3);
   REPLAYABLE(seed);
   sim_tunnel tunnel(seed);
@@ -535,7 +536,7 @@ TEST_CASE("connect: a stream may finish within the grace time, and is then reset
   tunnel.stop_all();
 }
 
-TEST_CASE("connect: an idle stream ends early in a shutdown, and at once if told to") {
+TEST_CASE("connect: an idle stream ends early in a shutdown, and at once if asked to") {
   const auto seed = test::scenario_seed(16);
   REPLAYABLE(seed);
   sim_tunnel tunnel(seed);

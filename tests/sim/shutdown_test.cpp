@@ -153,7 +153,7 @@ TEST_CASE("shutdown: draining has no time limit until a stop is requested") {
   tunnel.stop_all();
 }
 
-TEST_CASE("shutdown: at once") {
+TEST_CASE("shutdown: at once, it resets active connections") {
   const auto seed = test::scenario_seed(3);
   REPLAYABLE(seed);
   busy_tunnel tunnel(seed);
@@ -172,7 +172,7 @@ TEST_CASE("shutdown: at once") {
   tunnel.stop_all();
 }
 
-TEST_CASE("shutdown: of a server that cannot listen") {
+TEST_CASE("shutdown: a server that cannot listen ends") {
   const auto seed = test::scenario_seed(4);
   REPLAYABLE(seed);
   sim_tunnel tunnel(seed);
@@ -183,7 +183,9 @@ TEST_CASE("shutdown: of a server that cannot listen") {
   CHECK(*tunnel.server->ended() == std::errc::address_in_use);
 }
 
-TEST_CASE("shutdown: of a client that is still dialling, and of a server without clients") {
+TEST_CASE(
+    "shutdown: a client that is still dialling stops at once, and so does a server without "
+    "clients") {
   const auto seed = test::scenario_seed(5);
   REPLAYABLE(seed);
   sim_tunnel tunnel(seed);

@@ -30,8 +30,7 @@ TEST_CASE("udp: visitors are distinguished, and distributed over the data channe
   tunnel.start_both();
   for (int i = 0; i < 50; ++i) CHECK(tunnel.echoed(tunnel.visitor(), "I am " + std::to_string(i)));
   CHECK(tunnel.service->from.size() == 50);
-  // Two streams of the server's host belong to each connection with itself; the client has four
-  // data channels and the control channel.
+  // The client's streams to the server: four data channels and the control channel.
   CHECK(tunnel.world.net().held("client", "server") == 5);
   tunnel.finish();
 }

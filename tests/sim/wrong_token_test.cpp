@@ -31,7 +31,7 @@ TEST_CASE("refusal: a wrong token and an unknown service are refused") {
     const auto& at_client = tunnel.client->events;
     const auto& at_server = tunnel.server->events;
     CHECK(at_client.last_error<client_side::control_channel_failed>() == wrong.expected);
-    // The pauses are at most `retry_interval`, 1 s, and its jitter; and not much shorter.
+    // The pauses grow to `retry_interval` (1 s) plus jitter.
     CHECK(at_client.count<client_side::control_channel_failed>() > 24);
     CHECK(at_client.count<client_side::control_channel_failed>() < 40);
     CHECK(at_client.count<client_side::control_channel_established>() == 0);

@@ -212,7 +212,7 @@ void settle(end<C>& client, end<S>& server, exchange& by) {
   }
 }
 
-/// As above, in one piece each.
+/// Delivers what both ends send, in one piece each, until they send nothing more.
 template <Layer C, Layer S>
 void settle(end<C>& client, end<S>& server) {
   exchange by;

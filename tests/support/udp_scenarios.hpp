@@ -238,7 +238,7 @@ inline void udp_client_restart(const pairing& programs) {
 }
 
 /// Checks that visitors are served, with the sockets they have, once the local service starts, and
-/// when it restarts. It needs our client.
+/// when it restarts. Works only with this project's client.
 inline void udp_service_comes_and_goes(const pairing& programs) {
   udp_service steady;
   const std::uint16_t local_port = free_udp_port();

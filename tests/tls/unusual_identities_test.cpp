@@ -94,7 +94,8 @@ outcome outcome_of(const std::string& name, const tls::trust& trusted) {
   return {both.client.error, both.server.error};
 }
 
-/// As above, for a client that trusts exactly the certificate that it receives.
+/// Returns the result of a handshake with the identity `name` and a client that trusts exactly the
+/// certificate that it receives.
 template <class E>
 outcome outcome_of(const std::string& name) {
   return outcome_of<E>(name, trust_in(files().identity(name)));

@@ -41,7 +41,8 @@ loop_detector with_silent(std::size_t count) {
   return out;
 }
 
-/// As above, after visitor 1000 was held and then refused.
+/// Returns a detector with `count` unanswered connections that has held and then refused visitor
+/// 1000.
 loop_detector judging(std::size_t count) {
   loop_detector out = with_silent(count);
   out.visitor_arrived(1000);

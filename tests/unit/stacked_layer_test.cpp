@@ -113,7 +113,7 @@ struct stack {
 /// An upper layer that announces its end, with '.', and one that does not.
 const toy upper{.mark = 'u', .end_mark = '.'};
 const toy silent_upper{.mark = 'u'};
-/// The same for a lower one, with ','. Errors below are '#'.
+/// A lower layer that announces its end, with ',', and one that does not. Their errors are '#'.
 const toy lower{.mark = 'l', .end_mark = ',', .error_mark = '#'};
 const toy silent_lower{.mark = 'l', .error_mark = '#'};
 

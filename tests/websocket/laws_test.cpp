@@ -29,7 +29,7 @@ static_assert(TimedLayer<stack>);
 layer make_client() { return layer::client({.host = "example.com", .ping_interval = 10s}); }
 layer make_server() { return layer::server({}); }
 
-TEST_CASE("laws: websocket") {
+TEST_CASE("websocket: obeys the laws of Layer") {
   RATHOLE_PROPERTY("websocket", [] { layer_laws::check(make_client, make_server); });
 }
 
@@ -56,7 +56,7 @@ byte_vector any_frame() {
   return std::move(out) + byte_vector{1, 2, 3, 4} + payload;
 }
 
-TEST_CASE("laws: websocket, with interleaved control frames and fragments") {
+TEST_CASE("websocket: obeys the laws of Layer, with interleaved control frames and fragments") {
   RATHOLE_PROPERTY("websocket, any frames", [] {
     const byte_view head = text(
         "GET / HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: websocket\r\n"
@@ -69,7 +69,7 @@ TEST_CASE("laws: websocket, with interleaved control frames and fragments") {
   });
 }
 
-TEST_CASE("laws: websocket on websocket") {
+TEST_CASE("websocket on websocket: obeys the laws of Layer") {
   RATHOLE_PROPERTY("stacked_layer", [] {
     layer_laws::check([] { return stack(make_client(), make_client()); },
                       [] { return stack(make_server(), make_server()); }, {.reproducible = false});

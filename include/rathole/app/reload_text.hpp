@@ -24,7 +24,7 @@ inline void warn_of_unserved(logger& log, const std::string& names) {
   if (names.empty()) return;
   log.write(log_level::warn, "rathole::server",
             "No client serves " + names +
-                "; start a client that has them, or see its log for why it does not come");
+                "; start a client that has them, or see its log for why it does not connect");
 }
 
 /// Says what becomes of connections when the program stops.

@@ -30,8 +30,7 @@ namespace rathole::app::inline RATHOLE_ABI {
 /// Runs a client or a server until the program is asked to stop, and applies changes of its
 /// configuration file. `Block` is `config::client` or `config::server`, and `Log` is the observer
 /// that logs. A `lifecycle` decides what happens when; the supervisor reports events to it and
-/// performs its actions. Its instances belong to an `embed::instance_owner`, as those of every other
-/// program do.
+/// performs its actions. Its instances belong to an `embed::instance_owner`.
 template <class Block, class Log>
 class supervisor {
  public:
@@ -168,7 +167,7 @@ class supervisor {
     try {
       instances_->use_workers(next->block.workers);
     } catch (const std::system_error& error) {
-      return file_.ignore(std::string("Cannot have so many workers: ") + error.what());
+      return file_.ignore(std::string("Failed to start the worker threads: ") + error.what());
     }
     for (const auto& line : changes_text(settings_, next->block, next->prepared.has_value())) {
       file_.log(log_level::info, line);

@@ -168,7 +168,7 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
     dial_timer_.arm(*next, [this] { start_dials(); });
   }
 
-  /// Does that once; returns when it must be called again, if at all.
+  /// Dials for the waiting requests once; returns when to call it again, if at all.
   std::optional<time_point> dial(time_point now) {
     while (!requests_.empty() && requests_.begin()->first + data_channel_dial_timeout <= now) {
       report_failure(requests_.extract(requests_.begin()).mapped());

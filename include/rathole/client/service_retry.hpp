@@ -50,7 +50,8 @@ struct report_failure {
   bool operator==(const report_failure&) const = default;
 };
 
-/// Tells the owner of a `service_retry` that the service was stopped and no control channel is left.
+/// Reports to the owner of a `service_retry` that the service was stopped and no control channel is
+/// left.
 struct finish {
   /// Whether a control channel was established when the service was stopped.
   bool was_established = false;

@@ -25,8 +25,8 @@ class stream_receiver {
   /// wait for a visitor. If not, `has_room_again` is called once one may.
   [[nodiscard]] virtual bool has_room(std::size_t channels) const = 0;
 
-  /// Takes the data channel of a visitor that has just arrived, or aborts it. It is closed at the
-  /// latest when the last pointer to it is dropped.
+  /// Takes the data channel of a visitor that has just arrived, or aborts the channel. It is closed
+  /// at the latest when the last pointer to it is dropped.
   virtual void visitor_arrived(std::shared_ptr<io::shared_stream> visitor) = 0;
 
   /// Records that the connection of a visitor that arrived is closed.

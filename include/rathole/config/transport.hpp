@@ -41,7 +41,8 @@ struct tcp_options {
   /// The TCP keepalive probe interval; 0 means the system's default.
   seconds keepalive_interval = defaults::keepalive_interval;
   /// TCP_USER_TIMEOUT of control channels and idle data channels: how long sent bytes may stay
-  /// unacknowledged; 0 means the system's default. An active data channel has none. Ours.
+  /// unacknowledged; 0 means the system's default. An active data channel has none. Not in
+  /// upstream.
   milliseconds user_timeout = defaults::user_timeout;
   /// The proxy through which a client reaches its server; a server ignores it.
   std::optional<proxy_url> proxy = {};
@@ -68,17 +69,19 @@ struct tls_options {
   std::optional<std::string> hostname = {};
   /// Client: a PEM file with trusted certificates.
   std::optional<std::string> trusted_root = {};
-  /// Client: whether `trusted_root` replaces the system's roots; otherwise it adds to them. Ours.
+  /// Client: whether `trusted_root` replaces the system's roots; otherwise it adds to them. Not in
+  /// upstream.
   bool trusted_root_only = false;
   /// Server: the PKCS#12 file with its certificates and key.
   std::optional<std::string> pkcs12 = {};
   /// Server: the password of `pkcs12`; may be empty.
   std::optional<secret> pkcs12_password = {};
-  /// Server: the PEM file with its certificate and the chain, as an alternative to `pkcs12`. Ours.
+  /// Server: the PEM file with its certificate and the chain, as an alternative to `pkcs12`. Not in
+  /// upstream.
   std::optional<std::string> cert = {};
-  /// Server: the PEM file with the unencrypted private key for `cert`. Ours.
+  /// Server: the PEM file with the unencrypted private key for `cert`. Not in upstream.
   std::optional<std::string> key = {};
-  /// The TLS engine. Ours.
+  /// The TLS engine. Not in upstream.
   tls_engine engine = tls_engine::automatic;
   /// How long the peer must be idle before the end of a direction is passed on, if the engine
   /// cannot end one direction alone. If unset, the default of the side applies. Not in upstream.
@@ -114,14 +117,16 @@ struct noise_options {
 struct websocket_options {
   /// Whether TLS runs below WebSocket.
   bool tls = false;
-  /// Client: the path of the request. Server: the only path that is served; if unset, any. Ours.
+  /// Client: the path of the request. Server: the only path that is served; if unset, any. Not in
+  /// upstream.
   std::optional<std::string> path = {};
-  /// Client: the Host header; if unset, the `remote_addr`. Ours.
+  /// Client: the Host header; if unset, the `remote_addr`. Not in upstream.
   std::optional<std::string> host = {};
-  /// Client: additional headers of the request, ordered by name, whose values may be secret. Ours.
+  /// Client: additional headers of the request, ordered by name, whose values may be secret. Not in
+  /// upstream.
   std::vector<std::pair<std::string, secret>> headers = {};
   /// The time without traffic after which a Ping is sent; 0 means never. A Ping makes upstream's
-  /// peers drop the connection. Ours.
+  /// peers drop the connection. Not in upstream.
   milliseconds ping_interval = milliseconds(0);
 
   /// Returns a transport of this kind with these options.

@@ -17,7 +17,8 @@
 // The content of a configuration file after inheritance: the token and the retry interval of a
 // service are set even if the file gives them once for all services. The structs can be compared, so
 // that a reload can detect what changed. The file has whole seconds; here durations are finer, for
-// programs that fill the structs themselves. Keys marked "Ours" do not exist in upstream.
+// programs that fill the structs themselves. Keys marked "Not in upstream" are additions to
+// upstream's.
 
 namespace rathole::config {
 
@@ -33,7 +34,7 @@ enum class service_kind {
 };
 
 /// The `udp` table of an instance or of a service: how UDP visitors are remembered and how much
-/// of their traffic may wait. Ours.
+/// of their traffic may wait. Not in upstream.
 struct udp_options {
   /// How long a visitor without traffic in either direction is remembered.
   milliseconds idle_timeout = defaults::udp_idle_timeout;
@@ -72,9 +73,9 @@ struct client_service {
   /// Whether IPv6 addresses of `local_addr` are tried first (if unset in the file, as for the
   /// client). Compat: as in upstream after v0.5.0.
   bool prefer_ipv6 = false;
-  /// The idle timeout of a TCP connection; 0 means none. Ours.
+  /// The idle timeout of a TCP connection; 0 means none. Not in upstream.
   milliseconds idle_timeout = defaults::forward_idle_timeout;
-  /// The idle timeout once one side has ended its direction. Ours.
+  /// The idle timeout once one side has ended its direction. Not in upstream.
   milliseconds half_close_timeout = defaults::forward_half_close_timeout;
   /// The `udp` table of the service, whose keys override those of `client.udp`.
   udp_options udp = {};
@@ -87,29 +88,30 @@ struct client_service {
 struct client {
   /// The address of the server.
   address remote_addr = {};
-  /// Whether IPv6 addresses of `remote_addr` are tried first. Ours.
+  /// Whether IPv6 addresses of `remote_addr` are tried first. Not in upstream.
   bool prefer_ipv6 = false;
   /// The heartbeat timeout of the control channel; 0 means no limit.
   milliseconds heartbeat_timeout = defaults::heartbeat_timeout;
   /// How long each step of a connection attempt to the server may take: lookup and TCP, the proxy,
-  /// each message of the transport's handshake; four times that in total. Ours.
+  /// each message of the transport's handshake; four times that in total. Not in upstream.
   milliseconds connect_timeout = defaults::connect_timeout;
-  /// How long the server may take to send its Hello, and then its Ack. Ours.
+  /// How long the server may take to send its Hello, and then its Ack. Not in upstream.
   milliseconds handshake_timeout = defaults::client_handshake_timeout;
   /// How long active connections may continue once the client was asked to stop. Not in upstream.
   milliseconds shutdown_grace = defaults::shutdown_grace;
   /// How long a connection may be idle during that time before it is closed, so that idle ones do
-  /// not delay a restart; 0 means for all of `shutdown_grace`. Ours.
+  /// not delay a restart; 0 means for all of `shutdown_grace`. Not in upstream.
   milliseconds shutdown_idle_timeout = defaults::shutdown_idle_timeout;
   /// The most data channels of one control channel that dial or wait for a visitor, at least 1.
-  /// Ours.
+  /// Not in upstream.
   std::size_t max_dials = defaults::max_dials;
-  /// The most active connections of all services, which the server requests; at least 1. Ours.
+  /// The most active connections of all services, which the server requests; at least 1. Not in
+  /// upstream.
   std::size_t max_forwards = defaults::max_forwards;
-  /// The threads for traffic and handshakes; 0 means one for each processor. Ours.
+  /// The threads for traffic and handshakes; 0 means one for each processor. Not in upstream.
   std::size_t workers = 0;
   /// How long the program waits for its control channels before it reports to a service manager
-  /// that it is ready. Ours.
+  /// that it is ready. Not in upstream.
   milliseconds ready_timeout = defaults::ready_timeout;
   /// The services, in the order of their names.
   std::vector<client_service> services = {};
@@ -121,7 +123,7 @@ struct client {
 };
 
 /// A `pool` table, of `server` or of `server.services.NAME`: how visitors get data channels.
-/// Ours.
+/// Not in upstream.
 struct pool_options {
   /// The idle data channels that the server keeps ready; 0 means that each visitor waits for its
   /// own.
@@ -153,9 +155,9 @@ struct server_service {
   /// The `pool` table of the service, whose keys override those of `server.pool`. A UDP service
   /// keeps `size` data channels and distributes its visitors over them.
   pool_options pool = {};
-  /// The idle timeout of a TCP connection; 0 means none. Ours.
+  /// The idle timeout of a TCP connection; 0 means none. Not in upstream.
   milliseconds idle_timeout = defaults::forward_idle_timeout;
-  /// The idle timeout once one side has ended its direction. Ours.
+  /// The idle timeout once one side has ended its direction. Not in upstream.
   milliseconds half_close_timeout = defaults::forward_half_close_timeout;
   /// The `udp` table of the service, whose keys override those of `server.udp`.
   udp_options udp = {};
@@ -171,20 +173,20 @@ struct server {
   /// The time without output after which a control channel gets a heartbeat; 0 means never.
   milliseconds heartbeat_interval = defaults::heartbeat_interval;
   /// How long each step from the accept of a connection to a valid Auth, or to the Hello of a data
-  /// channel, may take; four times that in total. Ours.
+  /// channel, may take; four times that in total. Not in upstream.
   milliseconds handshake_timeout = defaults::server_handshake_timeout;
   /// The most unauthenticated connections, at least 1; beyond that, a new one replaces an old one.
-  /// Ours.
+  /// Not in upstream.
   std::size_t max_handshakes = defaults::max_handshakes;
   /// The most unauthenticated connections of one IPv4 address or IPv6 /64, at least 1. It does not
-  /// apply to an address that holds a control channel. Ours.
+  /// apply to an address that holds a control channel. Not in upstream.
   std::size_t max_handshakes_per_address = defaults::max_handshakes_per_address;
-  /// The threads for traffic and handshakes; 0 means one for each processor. Ours.
+  /// The threads for traffic and handshakes; 0 means one for each processor. Not in upstream.
   std::size_t workers = 0;
   /// How long active connections may continue once the server was asked to stop. Not in upstream.
   milliseconds shutdown_grace = defaults::shutdown_grace;
   /// How long a connection may be idle during that time before it is closed, so that idle ones do
-  /// not delay a restart; 0 means for all of `shutdown_grace`. Ours.
+  /// not delay a restart; 0 means for all of `shutdown_grace`. Not in upstream.
   milliseconds shutdown_idle_timeout = defaults::shutdown_idle_timeout;
   /// The services, in the order of their names.
   std::vector<server_service> services = {};

@@ -17,7 +17,7 @@ namespace detail {
 /// Whether `T` is in the list `List`.
 template <class T, class List>
 inline constexpr bool is_among = false;
-/// The same for the types of a list.
+/// Whether `T` is one of the types `Events`.
 template <class T, class... Events>
 inline constexpr bool is_among<T, event_list<Events...>> = (std::is_same_v<T, Events> || ...);
 

@@ -19,7 +19,7 @@ concept handles = requires(Observer& observer, Argument&& argument) {
 /// Whether `on` takes an event of the list `List`.
 template <class Observer, class List>
 inline constexpr bool handles_one_in = false;
-/// The same for the types of a list.
+/// Whether `on` takes one of the types `Events`.
 template <class Observer, class... Events>
 inline constexpr bool handles_one_in<Observer, event_list<Events...>> =
     (handles<Observer, const Events&> || ...);
@@ -30,7 +30,7 @@ inline constexpr bool handles_one_of = handles_one_in<Observer, typename Events:
 /// Whether an event of the list `List` converts to `Parameter`.
 template <class Parameter, class List>
 inline constexpr bool takes_one_in = false;
-/// The same for the types of a list.
+/// Whether one of the types `Events` converts to `Parameter`.
 template <class Parameter, class... Events>
 inline constexpr bool takes_one_in<Parameter, event_list<Events...>> =
     (std::is_convertible_v<const Events&, Parameter> || ...);
@@ -84,7 +84,7 @@ template <class Observer, class Event>
 inline constexpr bool takes_const =
     handles<Observer, const Event&> || !(handles<Observer, Event&> || handles<Observer, Event>);
 
-/// Checks each event by itself; see `check_observer`.
+/// Checks one event; see `check_observer`.
 template <class Observer, class Event>
 consteval bool check_event() {
   static_assert(takes_const<Observer, Event>,
@@ -92,7 +92,7 @@ consteval bool check_event() {
                 "const, so it would never be called; `on` takes an event as `const Event&`");
   return true;
 }
-/// The same for the types of a list.
+/// Checks each of `Events`; see `check_observer`.
 template <class Observer, class... Events>
 consteval void check_events(event_list<Events...>) {
   (static_cast<void>(check_event<Observer, Events>()), ...);

@@ -152,7 +152,8 @@ class admission_control : public std::enable_shared_from_this<admission_control<
     one.due_ = one.deadline_.at();
     due_.emplace(one.due_, one.number_);
   }
-  /// Does the same with a node that was extracted from `due_`, which needs no memory.
+  /// Enters a connection in `due_` again, by the node `place` that was extracted from it; needs no
+  /// memory.
   void expect(connection& one, due_set::node_type place) {
     one.due_ = one.deadline_.at();
     place.value() = {one.due_, one.number_};

@@ -86,8 +86,8 @@ class pending_authentication {
   const std::shared_ptr<shared_state> state_;
 };
 
-/// Tells `machine`, the `protocol::server_control` of a client that has sent its Auth, whether the
-/// client may serve the service.
+/// Calls `approve` of `machine`, the `protocol::server_control` of a client that has sent its Auth,
+/// if the client is accepted, otherwise `refuse`.
 template <class Machine>
 void decide(Machine& machine, bool accepted) {
   if (accepted) {

@@ -51,8 +51,8 @@ io::task<std::vector<typename Context::listener_pointer>> bind_listeners(
   co_return fresh;
 }
 
-/// Listens again at the address of `old`, which was closed for others that could not be bound, and
-/// retries until it succeeds or the address is no longer wanted.
+/// Reopens the listener `old`, which was closed to free its port for an update that failed; retries
+/// until it succeeds or the address is no longer configured.
 template <class Context>
 io::awaitable<void> listen_again(std::shared_ptr<Context> self,
                                  typename Context::listener_pointer old) {

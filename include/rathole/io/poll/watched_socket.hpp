@@ -94,7 +94,7 @@ class watched_socket final : poll_watch {
     co_return result<void>{};
   }
 
-  /// Tells the poller what is awaited.
+  /// Registers with the poller what is awaited.
   std::error_code arm() {
     return want_once(get(), (reader_.found == outcome::awaited ? std::uint32_t{EPOLLIN} : 0) |
                                 (writer_.found == outcome::awaited ? std::uint32_t{EPOLLOUT} : 0));

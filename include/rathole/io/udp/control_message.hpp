@@ -28,7 +28,8 @@ struct udp_control_data {
 /// Provides space for the control data of one message, as cmsg(3) requires.
 class udp_control_message {
  public:
-  /// Lets `socket` receive runs, if the system supports it.
+  /// Enables UDP GRO on `socket`, if the system supports it: a message may then be a run of
+  /// datagrams.
   static void enable_gro(int socket) { enable(socket, SOL_UDP, UDP_GRO); }
 
   /// Lets `socket`, which is of the given family, report the local address of each message.
