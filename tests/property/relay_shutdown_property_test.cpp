@@ -36,7 +36,7 @@ class checked_relay {
         ends_(limits_) {
     ends_.start();
     if (limits_.idle != 0s) expected_watch_ = watch_idle{limits_.idle, false};
-    act();
+    perform_actions();
   }
 
   void step() {
@@ -73,11 +73,11 @@ class checked_relay {
   }
 
   /// Polls, or lets more happen first.
-  void maybe_act() {
-    if (random_() % 2 == 0) act();
+  void maybe_perform_actions() {
+    if (random_() % 2 == 0) perform_actions();
   }
 
-  void act() {
+  void perform_actions() {
     while (const auto action = ends_.poll()) {
       RC_ASSERT_FALSE(finished_);
       std::visit([this](const auto& each) { perform(each); }, *action);
@@ -218,9 +218,9 @@ TEST_CASE(
       checked_relay relay(seeds());
       for (int i = 0; i < 100; ++i) {
         relay.step();
-        relay.maybe_act();
+        relay.maybe_perform_actions();
       }
-      relay.act();
+      relay.perform_actions();
     }
   });
 }

@@ -28,7 +28,7 @@ class head_reader {
   /// with `malformed_http` or `message_too_long`, and from then on always with the same error.
   result<std::size_t> feed(byte_view in) {
     std::size_t taken = 0;
-    while (taken < in.size() && !error_ && !done_) take(static_cast<char>(in[taken++]));
+    while (taken < in.size() && !error_ && !done_) read_char(static_cast<char>(in[taken++]));
     if (error_) return failure(error_);
     return taken;
   }
@@ -48,7 +48,7 @@ class head_reader {
   [[nodiscard]] const http::head& head() const { return head_; }
 
  private:
-  void take(char c) {
+  void read_char(char c) {
     if (++size_ > max_head) return fail(errc::message_too_long);
     if (after_cr_) {
       after_cr_ = false;

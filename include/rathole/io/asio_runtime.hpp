@@ -179,9 +179,9 @@ class asio_runtime {
         names.give_up(in_time ? silent : make_error_code(errc::timed_out));
       };
       const auto stopped = [&names] { names.give_up(errc::stopped); };
-      const auto settle = [&names] { names.use_last_answer(); };
+      const auto use_last = [&names] { names.use_last_answer(); };
       const alarm<asio_runtime> on_timeout(*this, std::min(deadline, limit), too_late);
-      const alarm<asio_runtime> settling(*this, old_serves, settle);
+      const alarm<asio_runtime> on_old_serves(*this, old_serves, use_last);
       const stop_action on_stop(stop, get_executor(), stopped);
       co_return co_await names.wait();
     } catch (const std::bad_alloc&) {

@@ -13,8 +13,8 @@
 namespace rathole::io {
 
 /// The part that all relays have in common: it performs what a `relay_shutdown` decides, and holds
-/// the status. `Relay` derives from it, is its friend, reports to `ends()` and then calls `act()`,
-/// and has these functions:
+/// the status. `Relay` derives from it, is its friend, reports to `ends()` and then calls
+/// `perform_actions()`, and has these functions:
 ///
 /// * `perform(end_sending)` ends our direction of a stream, and reports it to `ends()` as soon as
 ///   that is done.
@@ -30,14 +30,14 @@ class relay_base {
   /// Aborts both streams; `run` then ends with `errc::stopped`.
   void stop() {
     ends_.stop();
-    act();
+    perform_actions();
   }
 
   /// Ends the relay like `stop`, once it has been idle for `idle`, counted from now at the
   /// earliest, and has delivered everything.
   void drain(duration idle) {
     ends_.drain(idle);
-    act();
+    perform_actions();
   }
 
   /// Returns the byte counts so far. Must be called on the thread of its runtime.
@@ -62,17 +62,17 @@ class relay_base {
   /// Ends the relay because the stream `at` broke.
   void broke(relay_stream at, std::error_code reason) {
     ends_.broke(at, reason);
-    act();
+    perform_actions();
   }
 
   /// Ends the relay because of an error that is not a stream's.
   void fail(std::error_code reason) {
     ends_.fail(reason);
-    act();
+    perform_actions();
   }
 
   /// Performs everything that was decided.
-  void act() {
+  void perform_actions() {
     while (const auto action = ends_.poll()) {
       std::visit([this](const auto& each) { this->perform(each); }, *action);
     }
@@ -100,7 +100,7 @@ class relay_base {
   [[nodiscard]] relay_traffic traffic() { return relay().traffic(); }
   void was_idle() {
     ends_.was_idle();
-    act();
+    perform_actions();
   }
 
   R runtime_;

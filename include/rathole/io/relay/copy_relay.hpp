@@ -36,7 +36,7 @@ class copy_relay : public relay_base<R, copy_relay<R, A, B>> {
       first_.flush();
       second_.flush();
       ends().start();
-      act();
+      perform_actions();
       back_.spawn(carry(second_, first_, relay_stream::second, counts().back));
       co_await carry(first_, second_, relay_stream::first, counts().forth);
     } catch (const std::bad_alloc&) {
@@ -57,11 +57,11 @@ class copy_relay : public relay_base<R, copy_relay<R, A, B>> {
  private:
   using base = relay_base<R, copy_relay>;
   friend base;
-  using base::act;
   using base::broke;
   using base::counts;
   using base::ends;
   using base::fail;
+  using base::perform_actions;
   using base::runtime;
 
   /// Carries one direction, from the stream `from`, which is `source`, to `to`.
@@ -73,7 +73,7 @@ class copy_relay : public relay_base<R, copy_relay<R, A, B>> {
       if (done) {
         ends().source_ended(source);
         ends().all_written(other(source));
-        act();
+        perform_actions();
         if (!std::exchange(must_end_sending_, false)) co_return;
         to_failed = true;
         done = co_await to.shutdown_send();
@@ -82,7 +82,7 @@ class copy_relay : public relay_base<R, copy_relay<R, A, B>> {
         broke(to_failed ? other(source) : source, done.error());
       } else {
         ends().sending_ended(other(source));
-        act();
+        perform_actions();
       }
     } catch (const std::bad_alloc&) {
       fail(out_of_memory());

@@ -43,9 +43,9 @@ class layered_relay : public relay_base<R, layered_relay<R, L>> {
   /// Runs the relay to its end; returns the byte counts. The relay must outlive the call.
   awaitable<relay_status> run() {
     if (!plain_.socket.is_open() || !wired_.socket.is_open()) this->stop();
-    turn([this](layer_buffers& use) {
+    run_step([this](layer_buffers& use) {
       ends().start();
-      act();
+      perform_actions();
       push_app();
       // Usually the visitor has sent something already.
       encode(use);
@@ -67,12 +67,12 @@ class layered_relay : public relay_base<R, layered_relay<R, L>> {
   using side = relay_side<layered_relay>;
   friend base;
   friend side;
-  using base::act;
   using base::broke;
   using base::counts;
   using base::ends;
   using base::fail;
   using base::is_over;
+  using base::perform_actions;
   using base::runtime;
 
   template <class Plain, class Wired>
@@ -92,8 +92,8 @@ class layered_relay : public relay_base<R, layered_relay<R, L>> {
 
   void ready(const side& at, std::uint32_t events) {
     const bool broken = (events & (EPOLLERR | EPOLLHUP)) != 0;
-    turn([this, is_plain = &at == &plain_, readable = broken || (events & EPOLLIN),
-          writable = broken || (events & EPOLLOUT)](layer_buffers& use) {
+    run_step([this, is_plain = &at == &plain_, readable = broken || (events & EPOLLIN),
+              writable = broken || (events & EPOLLOUT)](layer_buffers& use) {
       if (writable) is_plain ? push_app() : push_wire();
       if (readable) is_plain ? encode(use) : decode(use);
     });
@@ -102,13 +102,13 @@ class layered_relay : public relay_base<R, layered_relay<R, L>> {
   /// Runs `work(layer_buffers&)` and the consequences. An error in it ends only this relay, and
   /// leaves nothing in the buffers.
   template <class F>
-  void turn(F work) {
+  void run_step(F work) {
     if (is_over()) return;
     try {
       auto use = thread_layer_buffers::of_thread().lend();
       if (!use) return fail(use.error());
       work(**use);
-      settle(**use);
+      run_layer_and_update_events(**use);
       // Bytes that are left here would be lost unnoticed.
       if (!is_over() && !(*use)->empty())
         fail(std::make_error_code(std::errc::state_not_recoverable));
@@ -167,7 +167,7 @@ class layered_relay : public relay_base<R, layered_relay<R, L>> {
     plain_ended_ = true;
     ends().source_ended(plain_at_);
     ends().all_written(wired_at());
-    act();
+    perform_actions();
     if (!std::exchange(must_close_layer_, false)) return;
     const auto closed = layer_.close(use.wire);
     fin_is_end_ = use.wire.empty() && !can_send(layer_.state());
@@ -181,7 +181,7 @@ class layered_relay : public relay_base<R, layered_relay<R, L>> {
     // A layer may have a last message until both of its directions have ended.
     if (!can_send(layer_.state()) && wire_.empty()) ends().sending_ended(wired_at());
     if (app_.empty()) ends().all_written(plain_at_);
-    act();
+    perform_actions();
   }
 
   void push_app() {
@@ -227,7 +227,7 @@ class layered_relay : public relay_base<R, layered_relay<R, L>> {
   }
 
   /// Runs the layer, passes ends on, and updates the events that the sockets are watched for.
-  void settle(layer_buffers& use) {
+  void run_layer_and_update_events(layer_buffers& use) {
     if (is_over() || !poll_layer(use)) return;
     const phase now = layer_.state();
     if (!can_receive(now) && !(end_passed_ && can_send(now))) wired_ended();
@@ -253,7 +253,7 @@ class layered_relay : public relay_base<R, layered_relay<R, L>> {
       send_wire(use);
       if (!acted) broke(wired_at(), acted.error());
       if (is_over()) return false;
-      timer_.set(layer_.deadline(), [this] { turn([](layer_buffers&) {}); });
+      timer_.set(layer_.deadline(), [this] { run_step([](layer_buffers&) {}); });
     }
     return true;
   }
@@ -272,14 +272,14 @@ class layered_relay : public relay_base<R, layered_relay<R, L>> {
   void close_both() {
     plain_.finish();
     wired_.finish();
-    over();
+    finish();
   }
   void abort_both() {
     plain_.abort();
     wired_.abort();
-    over();
+    finish();
   }
-  void over() {
+  void finish() {
     timer_.stop();
     thread_layer_buffers::of_thread().wipe();
     ended_.notify();

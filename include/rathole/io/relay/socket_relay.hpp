@@ -45,13 +45,13 @@ class socket_relay : public relay_base<R, socket_relay<R>> {
     if (!first_.socket.is_open() || !second_.socket.is_open()) this->stop();
     try {
       ends().start();
-      act();
+      perform_actions();
     } catch (const std::bad_alloc&) {
       fail(out_of_memory());
     }
     // Usually the first side has sent something already.
     advance(forth_, socket_flow::waiting::for_source, false);
-    if (!is_over()) settle();
+    if (!is_over()) update_events();
     if (!is_over() && first_.is_corked) uncork(first_.socket.get());
     if (!is_over() && second_.is_corked && counts().forth == 0) uncork(second_.socket.get());
     try {
@@ -67,12 +67,12 @@ class socket_relay : public relay_base<R, socket_relay<R>> {
   using side = relay_side<socket_relay>;
   friend base;
   friend side;
-  using base::act;
   using base::broke;
   using base::counts;
   using base::ends;
   using base::fail;
   using base::is_over;
+  using base::perform_actions;
   using base::runtime;
 
   struct direction {
@@ -88,7 +88,7 @@ class socket_relay : public relay_base<R, socket_relay<R>> {
     const bool ended = (events & EPOLLRDHUP) != 0;
     if (broken || (events & EPOLLOUT)) advance(into, socket_flow::waiting::for_sink, false);
     if (broken || (events & EPOLLIN)) advance(out_of, socket_flow::waiting::for_source, ended);
-    if (!is_over()) settle();
+    if (!is_over()) update_events();
   }
 
   void advance(direction& way, socket_flow::waiting reason, bool end_is_there) {
@@ -102,14 +102,14 @@ class socket_relay : public relay_base<R, socket_relay<R>> {
       if (*found != socket_flow::waiting::for_nothing) return;
       ends().source_ended(from);
       ends().all_written(other(from));
-      act();
+      perform_actions();
     } catch (const std::bad_alloc&) {
       fail(out_of_memory());
     }
   }
 
   /// Watches the sockets for the events that the flows need.
-  void settle() {
+  void update_events() {
     using enum socket_flow::waiting;
     const auto events = [](const direction& out_of, const direction& into) {
       return (out_of.waits == for_source ? std::uint32_t{EPOLLIN | EPOLLRDHUP} : 0) |

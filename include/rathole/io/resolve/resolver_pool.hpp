@@ -115,7 +115,7 @@ class resolver_pool {
       const auto no_thread = provide_thread(self);
       if (!no_thread) return since;
       self->queue.cancel(name);
-      self->settle(lock, name, failure(no_thread));
+      self->deliver_answer(lock, name, failure(no_thread));
       return since;
     }
 
@@ -170,7 +170,7 @@ class resolver_pool {
           auto answer = call(*name);
           lock.lock();
           queue.end(*name, clock::now());
-          settle(lock, *name, std::move(answer));
+          deliver_answer(lock, *name, std::move(answer));
           lock.lock();
         } else {
           ++idle;
@@ -192,8 +192,8 @@ class resolver_pool {
 
     /// Delivers an answer to everyone who asked for `name`; if it is a failure to get an answer,
     /// the last good answer instead. Called with `lock` held, and unlocks it.
-    void settle(std::unique_lock<std::mutex>& lock, const std::string& name,
-                result<host_addresses> answer) noexcept {
+    void deliver_answer(std::unique_lock<std::mutex>& lock, const std::string& name,
+                        result<host_addresses> answer) noexcept {
       const time_point now = clock::now();
       try {
         if (answer) {

@@ -37,7 +37,7 @@ struct layered_impl {
 
   /// Records a failure for lack of memory inside the layer or the stream below. The output is
   /// dropped because it may be incomplete.
-  std::unexpected<std::error_code> drop(std::error_code ec) {
+  std::unexpected<std::error_code> fail_and_discard_output(std::error_code ec) {
     wire.clear();
     sending.clear();
     return fail(ec);

@@ -223,7 +223,7 @@ class layered_stream {
     impl& me = *impl_;
     if (me.error) return failure(me.error);
     const result<void> done = catch_bad_alloc(what);
-    if (!done && done.error() == out_of_memory()) return me.drop(done.error());
+    if (!done && done.error() == out_of_memory()) return me.fail_and_discard_output(done.error());
     if (!done) return me.fail(done.error());
     return done;
   }
@@ -297,7 +297,7 @@ class layered_stream {
         me.room.notify();
       }
     } catch (const std::bad_alloc&) {
-      sent = me.drop(out_of_memory());
+      sent = me.fail_and_discard_output(out_of_memory());
     }
     me.sending.swap(me.wire);
     co_return sent;
