@@ -12,9 +12,9 @@ using server_side::udp_turns;
 namespace {
 
 /// A successor that waits for its turn.
-io::awaitable<void> come(udp_turns::turn& next, bool& has_come) {
-  co_await next.come();
-  has_come = true;
+io::awaitable<void> wait_for(udp_turns::turn& turn, bool& is_next) {
+  co_await turn.wait();
+  is_next = true;
 }
 
 }  // namespace
@@ -26,30 +26,30 @@ TEST_CASE("UDP turns: a successor waits until the sockets of the ending services
   udp_turns::turn first(all, bench.world.get_executor());
   udp_turns::turn second(all, bench.world.get_executor());
   udp_turns::turn third(all, bench.world.get_executor());
-  const auto settle = [&] { bench.world.run_for(std::chrono::seconds(1)); };
-  bool has_come[3] = {};
+  const auto run = [&] { bench.world.run_for(std::chrono::seconds(1)); };
+  bool is_next[3] = {};
   first.enter(ending[0].get_token());
-  bench.tasks.spawn(come(first, has_come[0]));
+  bench.tasks.spawn(wait_for(first, is_next[0]));
   second.enter(ending[1].get_token());
-  bench.tasks.spawn(come(second, has_come[1]));
-  settle();
+  bench.tasks.spawn(wait_for(second, is_next[1]));
+  run();
   // Both listen, on different addresses.
-  CHECK(has_come[0]);
-  CHECK(has_come[1]);
+  CHECK(is_next[0]);
+  CHECK(is_next[1]);
   ending[0].request_stop();
   ending[1].request_stop();
   third.enter(ending[2].get_token());
-  bench.tasks.spawn(come(third, has_come[2]));
-  settle();
-  CHECK_FALSE(has_come[2]);
+  bench.tasks.spawn(wait_for(third, is_next[2]));
+  run();
+  CHECK_FALSE(is_next[2]);
   second.leave();
-  settle();
-  CHECK_FALSE(has_come[2]);
+  run();
+  CHECK_FALSE(is_next[2]);
   SUBCASE("which end in order") { first.leave(); }
   SUBCASE("and which have ended before") {
     first.leave();
     first.leave();
   }
-  settle();
-  CHECK(has_come[2]);
+  run();
+  CHECK(is_next[2]);
 }

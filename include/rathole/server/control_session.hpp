@@ -113,16 +113,16 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
   /// Closes the listeners whose ports `needed` names, unless their addresses are in `kept`. Returns
   /// whether there were any; `update` with the present settings opens them again. A UDP service has
   /// ports of its own, and is not affected.
-  bool release(const address_list& kept, const address_list& needed) {
-    return with_channels([&](auto& channels) { return channels.release(kept, needed); });
+  bool close_conflicting(const address_list& kept, const address_list& needed) {
+    return with_channels([&](auto& channels) { return channels.close_conflicting(kept, needed); });
   }
 
   /// Closes the sockets of a UDP service at addresses that `next`, its new settings, does not name,
   /// on the thread that owns them. Must precede `update` of the services that may get these ports.
-  static io::awaitable<void> release_udp(std::shared_ptr<control_session> self,
-                                         service_pointer next) {
+  static io::awaitable<void> close_removed_udp(std::shared_ptr<control_session> self,
+                                               service_pointer next) {
     return self->with_channels([&](auto& channels) {
-      return channels.release_sockets(self->shared(channels), std::move(next));
+      return channels.close_removed_sockets(self->shared(channels), std::move(next));
     });
   }
 
@@ -167,7 +167,7 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
   /// deadline. If memory runs out, the machine and its owner may disagree, so the session ends. An
   /// observer that an action notifies may end it, too; the machine then knows.
   template <class Decider, class Perform>
-  void perform_all(Decider& decider, Perform perform) {
+  void perform_actions(Decider& decider, Perform perform) {
     try {
       while (const auto action = decider.poll(now())) perform(*action);
     } catch (const std::bad_alloc&) {
@@ -178,7 +178,7 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
     timer_.arm(decider.deadline());
   }
 
-  /// Requests one more data channel from the client; an action of `perform_all`.
+  /// Requests one more data channel from the client; an action of `perform_actions`.
   void request_data_channel() {
     machine_.request_data_channel(now());
     has_requested_ = true;

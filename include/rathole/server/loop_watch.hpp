@@ -57,7 +57,7 @@ class loop_watch : public std::enable_shared_from_this<loop_watch<Session>> {
       : session_(&session),
         context_(session.shared_context()),
         client_(protocol::source_network(client.host)),
-        timer_(context_->runtime(), [this] { pump(); }) {}
+        timer_(context_->runtime(), [this] { perform_actions(); }) {}
 
   /// Returns whether a visitor at `peer` may come from the client.
   [[nodiscard]] bool concerns(const address& peer) const {
@@ -74,7 +74,7 @@ class loop_watch : public std::enable_shared_from_this<loop_watch<Session>> {
     const std::uint64_t id = next_id_++;
     waiting_visitor<visitor_type> waiting(std::move(visitor), context_->descriptors.use);
     add_waiting(held_, id, std::move(waiting), [&] { detector_.visitor_arrived(id); });
-    pump();
+    perform_actions();
   }
 
   /// Records that the connection of a visitor at `peer` starts to run on `executor`. Returns null
@@ -97,7 +97,7 @@ class loop_watch : public std::enable_shared_from_this<loop_watch<Session>> {
     if (!forward) return;
     detector_.ended(forward->number, context_->runtime().now());
     forwards_.erase(forward->number);
-    pump();
+    perform_actions();
   }
 
   /// Ends the watch with the session, and closes the visitors that are held.
@@ -110,32 +110,26 @@ class loop_watch : public std::enable_shared_from_this<loop_watch<Session>> {
  private:
   /// Performs the actions of the detector. If memory runs out, the detector and this object may
   /// disagree, so the session ends.
-  void pump() {
+  void perform_actions() {
     const auto kept = this->shared_from_this();
     try {
-      satisfy_detector();
+      while (session_) {
+        const auto action = detector_.poll(context_->runtime().now());
+        if (!action) return timer_.arm(detector_.deadline());
+        std::visit([&](const auto& what) { perform(what); }, *action);
+      }
     } catch (const std::bad_alloc&) {
       if (session_) session_->close(out_of_memory());
     }
   }
 
-  void satisfy_detector() {
-    for (;;) {
-      if (!session_) return;
-      const auto action = detector_.poll(context_->runtime().now());
-      if (!action) break;
-      std::visit([&](const auto& what) { perform(what); }, *action);
-    }
-    timer_.arm(detector_.deadline());
-  }
-
   void perform(const protocol::admit_visitor& what) {
     auto admitted = held_.extract(what.visitor);
-    session_->queue_visitor(std::move(admitted.mapped().who));
+    session_->queue_visitor(std::move(admitted.mapped().visitor));
   }
   void perform(const protocol::refuse_visitor& what) {
     auto refused = held_.extract(what.visitor);
-    refuse(refused.mapped().who);
+    refuse(refused.mapped().visitor);
   }
   void perform(const protocol::check_answers&) {
     for (const auto& [number, each] : forwards_) {
@@ -157,7 +151,7 @@ class loop_watch : public std::enable_shared_from_this<loop_watch<Session>> {
 
   void answered(std::uint64_t number) {
     detector_.answered(number);
-    pump();
+    perform_actions();
   }
 
   void refuse(visitor_type& visitor) {

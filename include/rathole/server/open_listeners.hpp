@@ -86,7 +86,7 @@ io::awaitable<void> listen_again(std::shared_ptr<Context> self,
 /// Closes the listeners of services whose ports `next.bind_addr` needs, as far as `next` gives up
 /// their addresses. Returns the sessions of these services.
 template <class Context>
-auto release_ports(Context& self, const config::server& next) {
+auto close_conflicting_services(Context& self, const config::server& next) {
   const address_list none;
   auto sessions = sessions_of(self);
   std::erase_if(sessions, [&](const auto& session) {
@@ -94,7 +94,7 @@ auto release_ports(Context& self, const config::server& next) {
     const auto wanted =
         std::ranges::find(next.services, present.name, &config::server_service::name);
     const bool stays = wanted != next.services.end() && config::same_service(present, *wanted);
-    return !session->release(stays ? wanted->bind_addr : none, next.bind_addr);
+    return !session->close_conflicting(stays ? wanted->bind_addr : none, next.bind_addr);
   });
   return sessions;
 }
@@ -107,7 +107,7 @@ io::task<void> open_listeners(std::shared_ptr<Context> self,
   // A listener whose port another address takes over, such as 127.0.0.1 by 0.0.0.0, must be closed
   // first, and so must that of a service whose port becomes one for clients.
   const auto in_the_way = self->listeners.conflicting_with(settings->bind_addr);
-  const auto released = release_ports(*self, *settings);
+  const auto closed = close_conflicting_services(*self, *settings);
   for (const auto& each : in_the_way) each->close();
   result<std::vector<typename Context::listener_pointer>> fresh = failure(out_of_memory());
   try {
@@ -120,7 +120,7 @@ io::task<void> open_listeners(std::shared_ptr<Context> self,
       const auto again = [self, each] { return listen_again(self, each); };
       self->group.spawn(io::retry_on_bad_alloc(self->runtime(), each->closing.get_token(), again));
     }
-    for (const auto& session : released) session->update(session->service());
+    for (const auto& session : closed) session->update(session->service());
     co_return failure(fresh.error());
   }
   self->taken_over.clear();

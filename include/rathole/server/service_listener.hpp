@@ -114,7 +114,7 @@ class service_listeners {
 
   /// Closes the listeners whose addresses are not in `kept` but whose ports are in `needed`; the
   /// next `listen` may open them again. Returns whether there were any. Needs no memory.
-  bool release(const address_list& kept, const address_list& needed) {
+  bool close_conflicting(const address_list& kept, const address_list& needed) {
     return std::erase_if(open_, [&](auto& each) {
              const bool stays = std::ranges::find(kept, each.first) != kept.end();
              const bool goes = !stays && has_port_of(needed, each.first);

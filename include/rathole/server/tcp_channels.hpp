@@ -87,11 +87,11 @@ class tcp_channels {
   /// Serves one data channel of the client; see `control_session::run_data_channel`.
   static io::awaitable<void> serve(std::shared_ptr<tcp_channels> self, stream_type channel) {
     try {
-      auto matched = co_await self->start_next_visitor(channel);
+      auto matched = co_await self->await_visitor_and_start(channel);
       if (!matched) co_return;
-      auto carried = self->carry(std::move(*matched), std::move(channel));
+      auto running = self->run_forward(std::move(*matched), std::move(channel));
       self.reset();
-      co_await std::move(carried);
+      co_await std::move(running);
     } catch (const std::bad_alloc&) {
       if (self) self->close(out_of_memory());
     }
@@ -117,7 +117,7 @@ class tcp_channels {
 
   /// Performs the actions of the pool.
   void perform_actions() {
-    session_.perform_all(pool_, [this](const protocol::pool_action& action) {
+    session_.perform_actions(pool_, [this](const protocol::pool_action& action) {
       std::visit([this](const auto& what) { this->perform(what); }, action);
     });
   }
@@ -128,13 +128,13 @@ class tcp_channels {
   /// Returns the number of visitors that hold a descriptor and wait for a data channel.
   [[nodiscard]] std::size_t waiting_visitors() const { return pool_.waiting(); }
 
-  /// Closes listeners; see `control_session::release`.
-  bool release(const address_list& kept, const address_list& needed) {
-    return listeners_.release(kept, needed);
+  /// Closes listeners; see `control_session::close_conflicting`.
+  bool close_conflicting(const address_list& kept, const address_list& needed) {
+    return listeners_.close_conflicting(kept, needed);
   }
 
-  /// Does nothing, because `release` has closed the sockets.
-  static io::awaitable<void> release_sockets(
+  /// Does nothing, because `close_conflicting` has closed the sockets.
+  static io::awaitable<void> close_removed_sockets(
       [[maybe_unused]] std::shared_ptr<tcp_channels> self,
       [[maybe_unused]] std::shared_ptr<const config::server_service> next) {
     co_return;
@@ -152,7 +152,7 @@ class tcp_channels {
   bool refuse_newest(std::error_code cause) {
     const auto newest = pool_.refuse_newest(cause);
     if (!newest) return false;
-    visitors_.at(*newest).who.abort(cause);
+    visitors_.at(*newest).visitor.abort(cause);
     perform_actions();
     return true;
   }
@@ -168,7 +168,7 @@ class tcp_channels {
   /// Keeps an idle data channel until a visitor is handed over, starts the visitor's traffic, and
   /// returns the visitor. Returns nothing if the channel ended first, or could not be started. The
   /// channel is closed if the client sends before it was asked to start.
-  io::awaitable<std::optional<visitor_type>> start_next_visitor(stream_type& channel) {
+  io::awaitable<std::optional<visitor_type>> await_visitor_and_start(stream_type& channel) {
     if (session_.has_ended()) co_return std::nullopt;
     const protocol::channel_id id = next_id_++;
     place here(places_, id, channel, shared_context()->descriptors.use);
@@ -186,7 +186,7 @@ class tcp_channels {
       if (session_.has_ended() || !here.visitor) co_return std::nullopt;
       if (started) {
         pool_.started(here.visitor.key());
-        visitor_type& next = here.visitor.mapped().who;
+        visitor_type& next = here.visitor.mapped().visitor;
         if (auto* const request = next.request()) request->ignore_cancel();
         co_return std::optional<visitor_type>(std::move(next));
       }
@@ -199,7 +199,7 @@ class tcp_channels {
   }
 
   /// Returns the work for the connection of a visitor whose data channel has been started.
-  io::awaitable<void> carry(visitor_type matched, stream_type channel) {
+  io::awaitable<void> run_forward(visitor_type matched, stream_type channel) {
     if (auto* const request = matched.request()) {
       return hand_over(shared_context(), service(), std::move(*request), std::move(channel));
     }
@@ -217,7 +217,7 @@ class tcp_channels {
     } else {
       gone = visitors_.extract(id);
     }
-    if (gone) gone.mapped().who.close(errc::stopped);
+    if (gone) gone.mapped().visitor.close(errc::stopped);
     perform_actions();
   }
 
@@ -236,7 +236,7 @@ class tcp_channels {
   }
 
   void perform(const protocol::assign& what) {
-    places_.at(what.channel)->give(visitors_.extract(what.visitor));
+    places_.at(what.channel)->assign(visitors_.extract(what.visitor));
   }
   void perform(const protocol::request_channel&) { session_.request_data_channel(); }
   void perform(const protocol::refuse& what) {
@@ -253,10 +253,10 @@ class tcp_channels {
   }
 
   /// Reports that a visitor is refused, and closes it.
-  void refuse(visitor_node refused, std::error_code cause) {
-    visitor_type& who = refused.mapped().who;
-    shared_context()->emit(visitor_refused{service()->name, who.peer(), cause});
-    who.close(cause);
+  void refuse(visitor_node waiting, std::error_code cause) {
+    visitor_type& refused = waiting.mapped().visitor;
+    shared_context()->emit(visitor_refused{service()->name, refused.peer(), cause});
+    refused.close(cause);
   }
 
   session_type& session_;

@@ -50,7 +50,7 @@ class udp_channels {
     try {
       const auto slot = self->slots_.channel_arrived();
       self->perform_actions();
-      if (slot) co_await self->carry(*slot, std::move(channel));
+      if (slot) co_await self->run_slot(*slot, std::move(channel));
     } catch (const std::bad_alloc&) {
       self->session_.close(out_of_memory());
     }
@@ -75,7 +75,7 @@ class udp_channels {
 
   /// Performs the actions of the slots.
   void perform_actions() {
-    session_.perform_all(
+    session_.perform_actions(
         slots_, [this](const protocol::request_channel&) { session_.request_data_channel(); });
   }
 
@@ -86,17 +86,17 @@ class udp_channels {
   [[nodiscard]] std::size_t waiting_visitors() const { return 0; }
 
   /// Returns false, because a UDP service has ports of its own.
-  bool release([[maybe_unused]] const address_list& kept,
-               [[maybe_unused]] const address_list& needed) {
+  bool close_conflicting([[maybe_unused]] const address_list& kept,
+                         [[maybe_unused]] const address_list& needed) {
     return false;
   }
 
-  /// Closes sockets; see `control_session::release_udp`.
-  static io::awaitable<void> release_sockets(std::shared_ptr<udp_channels> self,
-                                             std::shared_ptr<const config::server_service> next) {
+  /// Closes sockets; see `control_session::close_removed_udp`.
+  static io::awaitable<void> close_removed_sockets(
+      std::shared_ptr<udp_channels> self, std::shared_ptr<const config::server_service> next) {
     if (self->session_.has_ended()) co_return;
     const auto udp = self->udp_;
-    auto work = udp_service_type::release(udp, std::move(next));
+    auto work = udp_service_type::close_removed(udp, std::move(next));
     co_await io::run_on(udp->runtime().get_executor(), std::move(work));
   }
 
@@ -112,7 +112,7 @@ class udp_channels {
   [[nodiscard]] Context& context() const { return *session_.shared_context(); }
 
   /// Starts the data channel of a slot, and carries datagrams on it until it ends.
-  io::awaitable<void> carry(protocol::slot_id slot, stream_type channel) {
+  io::awaitable<void> run_slot(protocol::slot_id slot, stream_type channel) {
     const auto started = co_await start(channel);
     auto rng = context().runtime().rng();
     if (!started) {

@@ -102,7 +102,7 @@ class udp_listeners {
   /// Turns receiving on or off.
   void watch(bool on) {
     watching_ = on;
-    for (const auto& each : listeners_) settle(*each);
+    for (const auto& each : listeners_) update_watch(*each);
   }
 
   /// Closes all listeners permanently.
@@ -116,7 +116,7 @@ class udp_listeners {
   io::awaitable<void> join() { return binding_.join(); }
 
  private:
-  void settle(listener& at) {
+  void update_watch(listener& at) {
     if (!at.is_open()) return;
     if (watching_) {
       at.socket->watch([this, &at] { receive_(at); });
@@ -152,7 +152,7 @@ class udp_listeners {
     }
     at->listed = self.context_->addresses->add(service->name, at->socket->local());
     self.report_listening(service, at->socket->local(), at->where);
-    self.settle(*at);
+    self.update_watch(*at);
   }
 
   void report_listening(const service_pointer& service, const address& local,

@@ -94,7 +94,9 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
         std::make_shared<channel_type>(ex, std::move(stream), self->service_->udp.queue_size);
     const auto end = [&channel] { channel->close(); };
     const io::stop_action on_stop(stop, ex, end);
-    auto received = [&self](std::span<const protocol::udp_frame> frames) { self->deliver(frames); };
+    auto received = [&self](std::span<const protocol::udp_frame> frames) {
+      self->send_to_visitors(frames);
+    };
     result<void> ended = failure(out_of_memory());
     // It is removed from the list whatever happens from here on.
     self->channels_.push_back(channel);
@@ -123,7 +125,8 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
 
   /// Closes the sockets at addresses that `next` does not name, so that another service may have
   /// them; `update` does the rest.
-  static io::awaitable<void> release(std::shared_ptr<udp_service> self, service_pointer next) {
+  static io::awaitable<void> close_removed(std::shared_ptr<udp_service> self,
+                                           service_pointer next) {
     if (!self->closed_) self->listeners_.close_except(next->bind_addr);
     co_return;
   }
@@ -133,7 +136,7 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
 
  private:
   static io::awaitable<void> take_turn(std::shared_ptr<udp_service> self, std::stop_token stop) {
-    co_await self->turn_.come();
+    co_await self->turn_.wait();
     co_await io::run_on(self->runtime_.get_executor(), run(self, stop));
     self->turn_.leave();
   }
@@ -174,11 +177,11 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
     if (batch.empty() || channels_.empty()) return;
     const time_point now = runtime_.now();
     const udp_endpoint* last = nullptr;
-    visitor* who = nullptr;
+    visitor* sender = nullptr;
     for (const io::datagram& each : batch) {
-      if (!last || *last != each.peer) who = find_or_add(each, now);
+      if (!last || *last != each.peer) sender = find_or_add(each, now);
       last = &each.peer;
-      const bool taken = who && send_to_client(at, *who, each);
+      const bool taken = sender && send_to_client(at, *sender, each);
       ++(taken ? losses_.counts.sent : losses_.counts.queue_full);
     }
     for (const auto& each : channels_) each->flush();
@@ -210,7 +213,7 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
   }
 
   /// Sends datagrams from the tunnel to visitors.
-  void deliver(std::span<const protocol::udp_frame> frames) {
+  void send_to_visitors(std::span<const protocol::udp_frame> frames) {
     const time_point now = runtime_.now();
     losses_.counts.received += frames.size();
     std::array<io::datagram, batch_size> batch;
@@ -223,19 +226,19 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
       count = 0;
     };
     const udp_endpoint* last = nullptr;
-    visitor* who = nullptr;
+    visitor* receiver = nullptr;
     for (const protocol::udp_frame& each : frames) {
-      if (!last || *last != each.visitor) who = visitors_.touch(each.visitor, now);
+      if (!last || *last != each.visitor) receiver = visitors_.touch(each.visitor, now);
       last = &each.visitor;
-      if (!who || !who->through) {
+      if (!receiver || !receiver->through) {
         ++losses_.counts.unknown_visitor;
         continue;
       }
-      if (count == batch.size() || (count > 0 && through != who->through.get())) send();
-      through = who->through.get();
+      if (count == batch.size() || (count > 0 && through != receiver->through.get())) send();
+      through = receiver->through.get();
       batch[count].peer = each.visitor;
-      batch[count].scope = who->scope;
-      batch[count].local = who->local;
+      batch[count].scope = receiver->scope;
+      batch[count].local = receiver->local;
       batch[count].payload = each.payload;
       ++count;
     }

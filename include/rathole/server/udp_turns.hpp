@@ -32,7 +32,7 @@ class udp_turns {
     }
 
     /// Returns once no half that entered before is still closing its sockets.
-    io::awaitable<void> come() {
+    io::awaitable<void> wait() {
       while (is_closing_before()) co_await wake_.wait();
     }
 

@@ -73,8 +73,8 @@ io::task<void> update(std::shared_ptr<Context> self, config::server next) {
     const auto* const known =
         self->registry.find_service(protocol::service_digest(session->service()->name));
     if (!known) continue;
-    auto released = control_session<Context>::release_udp(session, *known);
-    co_await std::move(released);
+    auto closing = control_session<Context>::close_removed_udp(session, *known);
+    co_await std::move(closing);
   }
   for (const auto& session : sessions) {
     const auto key = protocol::service_digest(session->service()->name);

@@ -16,10 +16,10 @@ template <class Visitor>
 struct waiting_visitor {
   /// Counts the visitor in `use`.
   waiting_visitor(Visitor waiting, protocol::descriptor_use& use)
-      : who(std::move(waiting)), held(use.waiting) {}
+      : visitor(std::move(waiting)), held(use.waiting) {}
 
   /// The visitor.
-  Visitor who;
+  Visitor visitor;
   /// Counts the visitor.
   protocol::descriptor_lease held;
 };
@@ -38,7 +38,7 @@ void add_waiting(waiting_visitors<Visitor>& all, protocol::visitor_id id,
   try {
     enter();
   } catch (const std::bad_alloc&) {
-    at->second.who.abort(out_of_memory());
+    at->second.visitor.abort(out_of_memory());
     all.erase(at);
     throw;
   }
@@ -67,7 +67,7 @@ class channel_place {
 
   /// Hands `visitor` over to the coroutine of the channel: puts it here, and ends the coroutine's
   /// wait for the channel. Needs no memory.
-  void give(visitor_node given) {
+  void assign(visitor_node given) {
     held_.end();
     visitor = std::move(given);
     channel_.cancel_wait();
