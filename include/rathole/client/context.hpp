@@ -46,8 +46,8 @@ struct context : transport::instance_context<T, Observer, config::client> {
   std::map<std::string, std::weak_ptr<service_runner<context>>, std::less<>> services;
   /// The receivers of the TCP services that the program itself serves, by their names.
   std::map<std::string, std::shared_ptr<stream_receiver>, std::less<>> receivers;
-  /// The receivers of the UDP services that the program itself serves, by their names. Without its
-  /// receiver such a service loses its datagrams.
+  /// The receivers of the UDP services that the program itself serves, by their names. A service
+  /// without a receiver loses its datagrams.
   std::map<std::string, std::shared_ptr<datagram_receiver>, std::less<>> datagram_receivers;
   /// Whether dials were deferred for lack of descriptors; used by all threads.
   std::atomic<bool> dials_deferred = false;

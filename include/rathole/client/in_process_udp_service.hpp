@@ -52,7 +52,8 @@ class in_process_udp_service final : public udp_service<Context>, public datagra
   using channel_pointer = std::shared_ptr<channel_type>;
 
   /// Remembers the visitors, and passes their datagrams to the receiver.
-  void deliver(const channel_pointer& from, std::span<const protocol::udp_frame> frames) override {
+  void send_to_service(const channel_pointer& from,
+                       std::span<const protocol::udp_frame> frames) override {
     const auto& receivers = context()->datagram_receivers;
     const auto found = receivers.find(settings()->name);
     std::size_t taken = 0;

@@ -29,7 +29,7 @@ namespace rathole::client_side {
 /// The most visitors whose sockets are opened at once; datagrams of further new ones are lost.
 inline constexpr std::size_t max_opening_visitors = 256;
 
-/// The longest time that opening such a socket may take; only a lookup of the name takes time.
+/// The longest time that opening a visitor's socket may take; only a lookup of the name takes time.
 inline constexpr std::chrono::seconds udp_open_timeout{10};
 
 /// The client's half of a UDP service that is forwarded to a local service: a socket to it for each
@@ -59,8 +59,8 @@ class local_udp_service final : public udp_service<Context> {
   using visitor_pointer = std::shared_ptr<visitor>;
 
   /// Sends datagrams from the tunnel to the local service.
-  void deliver(const std::shared_ptr<channel_type>& from,
-               std::span<const protocol::udp_frame> frames) override {
+  void send_to_service(const std::shared_ptr<channel_type>& from,
+                       std::span<const protocol::udp_frame> frames) override {
     const time_point now = home().now();
     while (!frames.empty()) {
       const udp_endpoint& id = frames.front().visitor;
@@ -68,14 +68,14 @@ class local_udp_service final : public udp_service<Context> {
           frames, [&](const protocol::udp_frame& each) { return each.visitor != id; });
       const auto own = frames.first(static_cast<std::size_t>(other - frames.begin()));
       frames = frames.subspan(own.size());
-      const visitor_pointer who = find_or_add(id, own, now);
-      if (!who) continue;
-      if (who->via != from) who->via = from;
-      if (who->socket) {
-        losses().counts.refused += own.size() - who->send(own);
-        report_unreachable(*who);
+      const visitor_pointer sender = find_or_add(id, own, now);
+      if (!sender) continue;
+      if (sender->via != from) sender->via = from;
+      if (sender->socket) {
+        losses().counts.refused += own.size() - sender->send(own);
+        report_unreachable(*sender);
       } else {
-        add_unsent(*who, own);
+        add_unsent(*sender, own);
       }
     }
     if (const auto dropped = loops_.take_report(now)) report_loop(*dropped);
@@ -133,59 +133,59 @@ class local_udp_service final : public udp_service<Context> {
   }
 
   /// Forgets a visitor whose socket was not opened, unless it was forgotten before.
-  void forget(visitor& who) {
-    if (!who.gone) {
-      losses().counts.refused += who.unsent.size();
-      close(who);
-      visitors_.erase(who.id);
+  void forget(visitor& lost) {
+    if (!lost.gone) {
+      losses().counts.refused += lost.unsent.size();
+      close(lost);
+      visitors_.erase(lost.id);
     }
-    who.unsent.clear();
+    lost.unsent.clear();
   }
 
-  void add_unsent(visitor& who, std::span<const protocol::udp_frame> frames) {
+  void add_unsent(visitor& sender, std::span<const protocol::udp_frame> frames) {
     for (const protocol::udp_frame& each : frames) {
-      const bool added = who.unsent.add(each.payload, settings()->udp.queue_size);
+      const bool added = sender.unsent.add(each.payload, settings()->udp.queue_size);
       if (!added) ++losses().counts.queue_full;
     }
   }
 
   /// Opens the visitor's socket, and sends the datagrams that waited for it.
-  static io::awaitable<void> open(std::shared_ptr<local_udp_service> self, visitor_pointer who) {
+  static io::awaitable<void> open(std::shared_ptr<local_udp_service> self, visitor_pointer sender) {
     try {
-      co_await open_socket(self, who);
+      co_await open_socket(self, sender);
     } catch (const std::bad_alloc&) {
-      self->forget(*who);
+      self->forget(*sender);
     }
   }
 
   static io::awaitable<void> open_socket(std::shared_ptr<local_udp_service> self,
-                                         visitor_pointer who) {
+                                         visitor_pointer sender) {
     const service_pointer service = self->settings();
     const auto deadline = self->home().now() + udp_open_timeout;
     const io::udp_connect_options options(service->prefer_ipv6, service->udp.answers_from_any_port);
     auto opened =
         co_await self->home().connect_udp(service->local_addr, options, deadline, self->closing());
-    if (who->gone) co_return self->forget(*who);
+    if (sender->gone) co_return self->forget(*sender);
     if (!opened) {
-      self->forget(*who);
+      self->forget(*sender);
       if (io::out_of_descriptors(opened.error())) descriptor_refused(self->context());
       self->report_failure(service, opened.error());
       self->losses().check();
       co_return;
     }
-    who->set_socket(std::move(*opened), self->context()->own_udp_sockets);
-    self->losses().counts.refused += who->send_unsent();
+    sender->set_socket(std::move(*opened), self->context()->own_udp_sockets);
+    self->losses().counts.refused += sender->send_unsent();
     // This object owns the visitor, which owns the socket, so the pointers stay valid.
-    who->socket->watch([me = self.get(), raw = who.get()] { me->answer(*raw); });
+    sender->socket->watch([me = self.get(), raw = sender.get()] { me->forward_replies(*raw); });
   }
 
   /// Sends datagrams from the local service to the tunnel.
-  void answer(visitor& who) {
-    const auto batch = who.socket->receive();
-    report_unreachable(who);
+  void forward_replies(visitor& to) {
+    const auto batch = to.socket->receive();
+    report_unreachable(to);
     if (batch.empty()) return;
-    visitors_.touch(who.id, home().now());
-    send(who.id, who.via, batch);
+    visitors_.touch(to.id, home().now());
+    send(to.id, to.via, batch);
   }
 
   /// Closes a visitor's socket. Its descriptor may be what a data channel waits for.
@@ -202,10 +202,10 @@ class local_udp_service final : public udp_service<Context> {
     });
   }
 
-  /// Reports that the datagrams of `who` do not reach the local service, at most once in
+  /// Reports that the datagrams of `sender` do not reach the local service, at most once in
   /// `udp_report_interval`.
-  void report_unreachable(visitor& who) {
-    const std::error_code error = who.socket->take_error();
+  void report_unreachable(visitor& sender) {
+    const std::error_code error = sender.socket->take_error();
     if (!error || home().now() < unreachable_due_) return;
     unreachable_due_ = home().now() + io::udp_report_interval;
     report_failure(settings(), error);

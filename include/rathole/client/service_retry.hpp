@@ -80,7 +80,7 @@ class service_retry {
   }
 
   /// Ends the pause if there is one, because the cause of the last failure may have been corrected.
-  /// An attempt in progress goes on, but if the server has not accepted it when it ends, the next
+  /// An attempt in progress continues, but if the server has not accepted it when it ends, the next
   /// one starts without a pause: it began before the correction.
   void retry_now() {
     backoff_.reset();

@@ -97,13 +97,13 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
   }
 
   /// Ends the pause between two attempts; see `service_retry::retry_now`.
-  void try_now() {
+  void retry_now() {
     retry_.retry_now();
     wake_.notify();
   }
 
   /// Re-establishes the control channel at once if it does not lead to `remote`.
-  void redirect(const address& remote) {
+  void reconnect_if_moved(const address& remote) {
     if (!attempt_settings_ || attempt_settings_->remote_addr == remote) return;
     retry_.reconnect();
     close_unwanted();

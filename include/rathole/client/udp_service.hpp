@@ -75,7 +75,7 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
     self->channels_.push_back(channel);
     auto received = [&self, &channel](std::span<const protocol::udp_frame> frames) {
       self->losses_.counts.received += frames.size();
-      self->deliver(channel, frames);
+      self->send_to_service(channel, frames);
       self->losses_.check();
     };
     result<void> ended = failure(out_of_memory());
@@ -138,8 +138,8 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
  private:
   /// Passes datagrams on that have arrived on `from`. They are counted as received before; the
   /// derived class counts those that are lost.
-  virtual void deliver(const std::shared_ptr<channel_type>& from,
-                       std::span<const protocol::udp_frame> frames) = 0;
+  virtual void send_to_service(const std::shared_ptr<channel_type>& from,
+                               std::span<const protocol::udp_frame> frames) = 0;
   /// Applies `settings()`, which have replaced `before`.
   virtual void settings_changed(const config::client_service& before) = 0;
   /// Forgets all visitors.

@@ -78,7 +78,7 @@ struct udp_visitor {
     return refused;
   }
 
-  /// Closes the socket, for good.
+  /// Closes the socket permanently.
   void close() {
     gone = true;
     if (own_) std::exchange(own_, nullptr)->remove(here_, sent.get());

@@ -49,9 +49,9 @@ void update(const std::shared_ptr<Context>& self, config::client next) {
       continue;
     }
     runner->update(service);
-    runner->try_now();
+    runner->retry_now();
     runner->set_heartbeat_timeout(settings->heartbeat_timeout);
-    runner->redirect(settings->remote_addr);
+    runner->reconnect_if_moved(settings->remote_addr);
   }
 }
 
