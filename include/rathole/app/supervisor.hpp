@@ -58,12 +58,12 @@ class supervisor {
     signal_handler hangup(context_, reload_signals, [this](int) { reload(); });
     const auto started = [this] {
       lifecycle_.started(clock::now());
-      run_actions();
+      perform_actions();
       count_services();
     };
     const auto ended = [this](std::error_code ec) {
       lifecycle_.ended(ec);
-      run_actions();
+      perform_actions();
     };
     instances_->start(settings_, started, ended, &prepared);
     io::run_context(context_);
@@ -91,13 +91,13 @@ class supervisor {
   }
 
   /// Performs what the lifecycle wants done, one action after the other, until it wants nothing.
-  void run_actions() {
+  void perform_actions() {
     // An action may report the next event, whose actions follow when it is complete.
-    if (std::exchange(is_running_actions_, true)) return;
+    if (std::exchange(is_performing_actions_, true)) return;
     while (const auto action = lifecycle_.poll(clock::now())) perform(*action);
-    is_running_actions_ = false;
+    is_performing_actions_ = false;
     if (const auto at = lifecycle_.deadline()) {
-      timer_.arm(*at, [this] { run_actions(); });
+      timer_.arm(*at, [this] { perform_actions(); });
     } else {
       timer_.disarm();
     }
@@ -109,7 +109,7 @@ class supervisor {
       case kind::watch_file: return watch_file();
       case kind::read_file:
         file_.log(log_level::info, "Rescan the configuration");
-        return check_file();
+        return read_file();
       case kind::apply_settings: return apply_settings();
       case kind::accept_settings: return accept_settings();
       case kind::reject_settings: return reject_settings(action.error);
@@ -129,7 +129,7 @@ class supervisor {
     notifier_.status("Serving " + std::to_string(observer_.count()) + " of " + all + " services");
     if (observer_.count() < settings_.services.size()) return;
     lifecycle_.all_served();
-    run_actions();
+    perform_actions();
   }
 
   void stop(int count) {
@@ -141,22 +141,22 @@ class supervisor {
     log_.write(log_level::info, Log::target, "Shuting down gracefully...");
     log_.write(log_level::info, Log::target, grace_text(settings_.shutdown_grace));
     lifecycle_.stop_requested(clock::now() + settings_.shutdown_grace);
-    run_actions();
+    perform_actions();
   }
 
   void reload() {
     lifecycle_.reload_requested();
-    run_actions();
+    perform_actions();
   }
 
   void watch_file() {
     if (!file_.watch(context_.get_executor(), [this] { reload(); })) return;
     // The file may have changed since it was first read.
-    check_file();
+    read_file();
   }
 
   /// Reads the file, and reports to the lifecycle what it changes.
-  void check_file() {
+  void read_file() {
     auto next = file_.read(settings_);
     if (!next) return;
     if (next->block == settings_) {
@@ -182,7 +182,7 @@ class supervisor {
     }
     const auto done = [this](std::error_code ec) {
       lifecycle_.change_done(ec);
-      run_actions();
+      perform_actions();
     };
     instances_->update(wanted_.block, done, std::exchange(wanted_.prepared, std::nullopt));
   }
@@ -225,7 +225,7 @@ class supervisor {
   read_settings<Block> wanted_;
   /// Why the program could not start.
   std::error_code failure_;
-  bool is_running_actions_ = false;
+  bool is_performing_actions_ = false;
 };
 
 }  // namespace rathole::app::inline RATHOLE_ABI

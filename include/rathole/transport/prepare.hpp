@@ -64,26 +64,26 @@ using maker_or_reason = std::expected<layer_maker, std::string>;
 
 #if RATHOLE_WITH_TLS
 /// Returns the TLS layer maker of a client.
-inline maker_or_reason tls_layers_of(const config::client& settings,
-                                     const problem_handler& report_problem) {
+inline maker_or_reason make_tls_layers(const config::client& settings,
+                                       const problem_handler& report_problem) {
   const config::tls_options& options = *settings.transport.tls;
   return tls_client_layers(options, options.hostname.value_or(settings.remote_addr.host),
                            report_problem);
 }
 /// Returns the TLS layer maker of a server.
-inline maker_or_reason tls_layers_of(const config::server& settings,
-                                     const problem_handler& report_problem) {
+inline maker_or_reason make_tls_layers(const config::server& settings,
+                                       const problem_handler& report_problem) {
   return tls_server_layers(*settings.transport.tls, report_problem);
 }
 #endif
 #if RATHOLE_WITH_WEBSOCKET
 /// Returns the WebSocket layer maker of a client over the layers of `below`.
-inline layer_maker websocket_layers_of(const config::client& settings, layer_maker below) {
+inline layer_maker make_websocket_layers(const config::client& settings, layer_maker below) {
   return websocket_client_layers(*settings.transport.websocket, settings.remote_addr,
                                  std::move(below));
 }
 /// Returns the WebSocket layer maker of a server over the layers of `below`.
-inline layer_maker websocket_layers_of(const config::server& settings, layer_maker below) {
+inline layer_maker make_websocket_layers(const config::server& settings, layer_maker below) {
   return websocket_server_layers(*settings.transport.websocket, std::move(below));
 }
 #endif
@@ -91,16 +91,16 @@ inline layer_maker websocket_layers_of(const config::server& settings, layer_mak
 /// Returns the layer maker of a transport that has its required tables and is built in, or a text
 /// that says why it cannot be made.
 template <class Block>
-maker_or_reason layers_of([[maybe_unused]] const Block& settings,
-                          [[maybe_unused]] config::side where,
-                          [[maybe_unused]] const problem_handler& report_problem) {
+maker_or_reason make_layers([[maybe_unused]] const Block& settings,
+                            [[maybe_unused]] config::side where,
+                            [[maybe_unused]] const problem_handler& report_problem) {
   [[maybe_unused]] const config::transport& wanted = settings.transport;
   switch (wanted.kind) {
 #if RATHOLE_WITH_NOISE
     case config::transport_kind::noise: return noise_layers(*wanted.noise, where);
 #endif
 #if RATHOLE_WITH_TLS
-    case config::transport_kind::tls: return tls_layers_of(settings, report_problem);
+    case config::transport_kind::tls: return make_tls_layers(settings, report_problem);
 #endif
 #if RATHOLE_WITH_WEBSOCKET
     case config::transport_kind::websocket: {
@@ -110,12 +110,12 @@ maker_or_reason layers_of([[maybe_unused]] const Block& settings,
       layer_maker below;
 #if RATHOLE_WITH_TLS
       if (wanted.websocket->tls) {
-        auto tls = tls_layers_of(settings, report_problem);
+        auto tls = make_tls_layers(settings, report_problem);
         if (!tls) return tls;
         below = std::move(*tls);
       }
 #endif
-      return websocket_layers_of(settings, std::move(below));
+      return make_websocket_layers(settings, std::move(below));
     }
 #endif
     default: return layer_maker();
@@ -131,7 +131,7 @@ std::expected<layer_maker, std::vector<config::problem>> prepare_layers(
     problems.push_back(std::move(*missing));
   }
   if (!problems.empty()) return std::unexpected(std::move(problems));
-  auto made = layers_of(settings, where, report_problem);
+  auto made = make_layers(settings, where, report_problem);
   if (made) return std::move(*made);
   problems.push_back(
       {.key = std::string(name_of(where)) + ".transport." + name_of(settings.transport.kind),

@@ -22,8 +22,8 @@ namespace rathole::transport::detail {
 /// Returns the layer maker of the loaded context, each with the arguments `name`; passes on the
 /// error if the context could not be loaded.
 template <class Context, class... Name>
-std::expected<layer_maker, std::string> tls_layers(std::expected<Context, std::string> loaded,
-                                                   const Name&... name) {
+std::expected<layer_maker, std::string> wrap_tls_context(std::expected<Context, std::string> loaded,
+                                                         const Name&... name) {
   if (!loaded) return std::unexpected(std::move(loaded.error()));
   return [context = std::move(*loaded), name...]() -> result<any_layer> {
     auto made = context.make_layer(name...);
@@ -52,10 +52,10 @@ inline std::expected<layer_maker, std::string> tls_client_layers(
   settings.report_problem = std::move(report_problem);
 #if RATHOLE_WITH_OPENSSL
   if (selected_engine(options) == config::tls_engine::openssl) {
-    return detail::tls_layers(tls::client_context<tls::openssl_engine>::load(settings), host);
+    return detail::wrap_tls_context(tls::client_context<tls::openssl_engine>::load(settings), host);
   }
 #endif
-  return detail::tls_layers(tls::client_context<tls::botan_engine>::load(settings), host);
+  return detail::wrap_tls_context(tls::client_context<tls::botan_engine>::load(settings), host);
 }
 
 /// Returns the layer maker of `[server.transport.tls]`, as for a client.
@@ -71,10 +71,10 @@ inline std::expected<layer_maker, std::string> tls_server_layers(
   settings.report_problem = std::move(report_problem);
 #if RATHOLE_WITH_OPENSSL
   if (selected_engine(options) == config::tls_engine::openssl) {
-    return detail::tls_layers(tls::server_context<tls::openssl_engine>::load(settings));
+    return detail::wrap_tls_context(tls::server_context<tls::openssl_engine>::load(settings));
   }
 #endif
-  return detail::tls_layers(tls::server_context<tls::botan_engine>::load(settings));
+  return detail::wrap_tls_context(tls::server_context<tls::botan_engine>::load(settings));
 }
 
 }  // namespace rathole::transport::inline RATHOLE_ABI
