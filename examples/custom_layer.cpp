@@ -49,13 +49,13 @@ struct inverting {
 // [layer end]
 
 int main(int argc, char** argv) {
-  const auto meeting = parse_address(argc == 4 ? argv[1] : "");
+  const auto server_address = parse_address(argc == 4 ? argv[1] : "");
   const auto visitors = parse_address(argc == 4 ? argv[2] : "");
   const auto local = parse_address(argc == 4 ? argv[3] : "");
-  if (!meeting || !visitors || !local) return 2;
-  config::server offered{.bind_addr = *meeting};
+  if (!server_address || !visitors || !local) return 2;
+  config::server offered{.bind_addr = *server_address};
   offered.services = {{.name = "web", .bind_addr = *visitors, .token = secret("a token")}};
-  config::client served{.remote_addr = *meeting};
+  config::client served{.remote_addr = *server_address};
   served.services = {{.name = "web", .local_addr = *local, .token = secret("a token")}};
   // [run]
   asio::io_context context(1);

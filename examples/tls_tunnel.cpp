@@ -20,19 +20,19 @@ namespace config = rathole::config;
 
 int main(int argc, char** argv) {
   const char* token = std::getenv("RATHOLE_TOKEN");
-  const auto meeting = rathole::parse_address(argc == 7 ? argv[1] : "");
+  const auto server_address = rathole::parse_address(argc == 7 ? argv[1] : "");
   const auto visitors = rathole::parse_address(argc == 7 ? argv[2] : "");
   const auto local = rathole::parse_address(argc == 7 ? argv[3] : "");
-  if (!meeting || !visitors || !local || token == nullptr) return 2;
+  if (!server_address || !visitors || !local || token == nullptr) return 2;
   // [settings]
   config::server offered;
-  offered.bind_addr = *meeting;
+  offered.bind_addr = *server_address;
   offered.services = {{.name = "web", .bind_addr = *visitors, .token = rathole::secret(token)}};
   offered.transport.kind = config::transport_kind::tls;
   offered.transport.tls = {.cert = argv[4], .key = argv[5]};
 
   config::client served;
-  served.remote_addr = *meeting;
+  served.remote_addr = *server_address;
   served.services = {{.name = "web", .local_addr = *local, .token = rathole::secret(token)}};
   served.transport.kind = config::transport_kind::tls;
   served.transport.tls = {.trusted_root = argv[6], .trusted_root_only = true};

@@ -262,10 +262,10 @@ TEST_CASE("example: custom transport over a Unix-domain socket") {
   const reserved_port visitors;
   const service local(echo);
   const temp_dir folder;
-  const std::string meeting = (folder.path() / "tunnel.sock").string();
-  process program(example_program("unix_transport"), {meeting, at(visitors), at(local.port())});
+  const std::string socket_path = (folder.path() / "tunnel.sock").string();
+  process program(example_program("unix_transport"), {socket_path, at(visitors), at(local.port())});
   check_echo(visitors, program);
-  CHECK(::access(meeting.c_str(), F_OK) == 0);
+  CHECK(::access(socket_path.c_str(), F_OK) == 0);
   check_end(program);
 }
 

@@ -107,7 +107,7 @@ file(MAKE_DIRECTORY ${machine}/include)
 file(CREATE_LINK ${ASIO}/asio ${machine}/include/asio SYMBOLIC)
 file(CREATE_LINK ${ASIO}/asio.hpp ${machine}/include/asio.hpp SYMBOLIC)
 foreach(means IN ITEMS add_subdirectory FetchContent find_package)
-  execute_process(COMMAND ${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR}/subdirectory
+  execute_process(COMMAND ${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR}/consumer
     -B ${WORK}/${means} -G Ninja -DCMAKE_CXX_COMPILER=${CXX} -DCMAKE_PREFIX_PATH=${machine}
     -DMEANS=${means} OUTPUT_VARIABLE configured ${run})
   string(REGEX MATCHALL "rathole: switched off: [^\n]*" said "${configured}")
@@ -125,7 +125,7 @@ if(installed)
 endif()
 
 # With nothing installed at all, the component core is still available.
-execute_process(COMMAND ${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR}/subdirectory
+execute_process(COMMAND ${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR}/consumer
   -B ${WORK}/core -G Ninja -DCMAKE_CXX_COMPILER=${CXX} -DCMAKE_PREFIX_PATH=${WORK}/nothing
   -DMEANS=add_subdirectory -DCORE_ONLY=ON ${run})
 execute_process(COMMAND ${CMAKE_COMMAND} --build ${WORK}/core ${run})

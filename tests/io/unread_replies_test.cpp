@@ -198,9 +198,9 @@ TEST_SUITE("unread replies") {
     flooding_peer<plain_layer> peer(std::move(outside), plain_layer());
     io::layered_stream<runtime, replying_layer> stream(runtime(context), std::move(wire), {});
     (void)stream.layer().start(peer.out);
-    runtime world(context);
+    runtime runs_on(context);
     io::task_group group(context.get_executor());
-    group.spawn(io::lingering_close(world, stream, time_point::max()));
+    group.spawn(io::lingering_close(runs_on, stream, time_point::max()));
     CHECK(peer.send(context, flood) < most_taken);
     CHECK_FALSE(stream.is_open());
     CHECK(group.size() == 0);

@@ -21,7 +21,7 @@ namespace rathole::test {
 
 namespace {
 
-using runtime = io::asio_runtime;
+using io::asio_runtime;
 using std::chrono::milliseconds;
 
 constexpr backoff_parameters short_pauses{milliseconds(1), 0.0, 1.0, milliseconds(1)};
@@ -31,18 +31,18 @@ constexpr backoff_parameters short_pauses{milliseconds(1), 0.0, 1.0, millisecond
 /// reached.
 bool accept_all(std::uint64_t failing, std::uint64_t count) {
   asio::io_context context;
-  runtime world(context);
+  asio_runtime runtime(context);
   auto opened =
-      io::tcp_acceptor::open(world.get_executor(), {asio::ip::address_v4::loopback(), 0}, {});
+      io::tcp_acceptor::open(runtime.get_executor(), {asio::ip::address_v4::loopback(), 0}, {});
   REQUIRE(opened);
-  io::task_group group(world.get_executor());
+  io::task_group group(runtime.get_executor());
   std::stop_source stop;
   int accepted = 0;
   int failures = 0;
   const auto accept = [&accepted](io::tcp_stream) { ++accepted; };
   const auto failed = [&failures](std::error_code, duration) { ++failures; };
   const auto free_descriptor = [] { return false; };
-  group.spawn(io::accept_loop(world, *opened, short_pauses, stop.get_token(), accept, failed,
+  group.spawn(io::accept_loop(runtime, *opened, short_pauses, stop.get_token(), accept, failed,
                               free_descriptor));
   // The context's Asio services are created before memory runs out.
   context.poll();

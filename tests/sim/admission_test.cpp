@@ -212,7 +212,7 @@ TEST_CASE("admission: a replayed handshake does not authenticate, nor does a gue
   sim_tunnel tunnel(seed);
   tunnel.start_server();
   const protocol::hello hello{protocol::hello_kind::control, protocol::service_digest("web")};
-  const auto greet = [&](sim::stream& peer) {
+  const auto read_hello = [&](sim::stream& peer) {
     tunnel.bench.must(peer.write(bincode::encode_hello(hello)));
     std::string answer;
     while (answer.size() < bincode::hello_size) answer += tunnel.bench.must(read_once(peer));
@@ -220,7 +220,7 @@ TEST_CASE("admission: a replayed handshake does not authenticate, nor does a gue
   };
   auto first = tunnel.bench.must(tunnel.bench.dial(server_port));
   const secret& token = tunnel.server_settings.services[0].token;
-  const auto recorded = bincode::encode_auth(protocol::session_key(token, greet(first)));
+  const auto recorded = bincode::encode_auth(protocol::session_key(token, read_hello(first)));
   tunnel.bench.must(first.write(recorded));
   const auto& events = tunnel.server->events;
   REQUIRE(tunnel.run_until([&] {
@@ -228,7 +228,7 @@ TEST_CASE("admission: a replayed handshake does not authenticate, nor does a gue
   }) == sim::outcome::done);
 
   auto replay = tunnel.bench.must(tunnel.bench.dial(server_port));
-  greet(replay);
+  read_hello(replay);
   tunnel.bench.must(replay.write(recorded));
   const std::string verdict = tunnel.bench.must(read_once(replay));
   CHECK(bincode::decode_ack(bytes(verdict)) == protocol::ack::authentication_failed);

@@ -305,14 +305,14 @@ void crowd::end_fault(offer_set which) {
 std::optional<std::uint64_t> crowd::healthy(const offer& of) {
   const path& on = paths_[index_of(of)];
   if (on.faults > 0 || world.now() < on.calm_since + settling) return std::nullopt;
-  bool stands = false;
+  bool exists = false;
   latest("server").is->for_each_pool([&](const config::server_service& service, const auto&) {
-    stands = stands || service.name == of.name;
+    exists = exists || service.name == of.name;
   });
   const sim::host& server = world.net().at("server");
   const bool open =
       is_udp(of) ? server.mailboxes.contains(of.port) : server.listeners.contains(of.port);
-  if (!stands || !open) return std::nullopt;
+  if (!exists || !open) return std::nullopt;
   return on.epoch;
 }
 

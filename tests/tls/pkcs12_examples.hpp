@@ -91,7 +91,7 @@ inline constexpr const char* old_example =
     "a11e8840a3302d3021300906052b0e03021a05000414b587bd6c20592083bfbcd42336fd2e0589b560170408"
     "15e7fabef9bc6509";
 
-/// The same key by AES-128, and the certificate by AES-256.
+/// The key of `old_example` by AES-128, and its certificate by AES-256.
 inline constexpr const char* new_example =
     "308203a60201033082036006092a864886f70d010701a08203510482034d308203493082020106092a864886"
     "f70d010706a08201f2308201ee020100308201e706092a864886f70d010701305606092a864886f70d01050d"
