@@ -1,5 +1,5 @@
-// A codec of one's own: each connection begins with a name that both ends know, so that two sites
-// that were confused say so at once. And a random source of one's own. Both ends are in this program.
+// A custom codec: each connection begins with a name that both ends know, so that two sites
+// that were confused say so at once. And a custom random source. Both ends are in this program.
 //
 //   custom_codec 127.0.0.1:2333 127.0.0.1:5202 127.0.0.1:80
 

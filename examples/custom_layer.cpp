@@ -1,4 +1,4 @@
-// A layer of one's own between the tunnel and TCP, here one that hides the protocol from simple
+// A custom layer between the tunnel and TCP, here one that hides the protocol from simple
 // filters. It is no encryption; put real work in its place. Both ends are in this program.
 //
 //   custom_layer 127.0.0.1:2333 127.0.0.1:5202 127.0.0.1:80

@@ -1,4 +1,4 @@
-// A transport of one's own: the two ends of the tunnel meet at a socket of the file system, for
+// A custom transport: the two ends of the tunnel meet at a socket of the file system, for
 // example one that a container shares with its host. Both ends are in this program.
 //
 //   unix_transport /run/tunnel.sock 127.0.0.1:5202 127.0.0.1:80
