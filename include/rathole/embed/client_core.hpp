@@ -29,7 +29,7 @@ namespace rathole::embed::inline RATHOLE_ABI {
 using any_receiver = std::variant<std::shared_ptr<client_side::stream_receiver>,
                                   std::shared_ptr<client_side::datagram_receiver>>;
 
-/// What stands behind a `rathole::client`; see `end_core`.
+/// The implementation of a `rathole::client`; see `end_core`.
 class client_core final : public end_core<client_interface, client_sink> {
  public:
   /// Makes a client that has not started. It reports events to `events`.

@@ -30,11 +30,11 @@ struct listener_body;
 struct datagram_listener_body;
 struct forwarding_body;
 
-/// An owner of what stands behind a `listener`.
+/// An owner of the implementation of a `listener`.
 using listener_pointer = std::shared_ptr<listener_body>;
-/// An owner of what stands behind a `datagram_listener`.
+/// An owner of the implementation of a `datagram_listener`.
 using datagram_listener_pointer = std::shared_ptr<datagram_listener_body>;
-/// An owner of what stands behind a `forwarding`.
+/// An owner of the implementation of a `forwarding`.
 using forwarding_pointer = std::shared_ptr<forwarding_body>;
 
 /// What a `client` sees of its implementation, the `client_core`. The functions that only a client
@@ -51,15 +51,15 @@ class client_interface : public end_interface<config::client> {
   virtual forwarding_pointer forward(config::client_service service) = 0;
 };
 
-/// An owner of what stands behind a `client`.
+/// An owner of the implementation of a `client`.
 using client_pointer = std::shared_ptr<client_interface>;
 
 // Unless they say otherwise, these functions may be called by any thread.
 
-/// Makes what stands behind a client that lives in `context`.
+/// Makes the implementation of a client that lives in `context`.
 RATHOLE_DECL client_pointer make_client(asio::io_context& context, config::client settings,
                                         std::unique_ptr<client_sink> events);
-/// Makes what stands behind a client that lives on a thread of its own.
+/// Makes the implementation of a client that lives on a thread of its own.
 RATHOLE_DECL client_pointer make_client(asio::any_io_executor fallback, config::client settings,
                                         std::unique_ptr<client_sink> events);
 

@@ -19,7 +19,7 @@ namespace rathole::embed::inline RATHOLE_ABI {
 
 struct datagram_listener_body;
 
-/// An owner of what stands behind a `datagram_listener`.
+/// An owner of the implementation of a `datagram_listener`.
 using datagram_listener_pointer = std::shared_ptr<datagram_listener_body>;
 
 // Unless they say otherwise, these functions may be called by any thread.

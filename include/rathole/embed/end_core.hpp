@@ -34,7 +34,7 @@
 
 namespace rathole::embed::inline RATHOLE_ABI {
 
-/// What stands behind one end of a tunnel, a `rathole::client` or a `rathole::server`: its
+/// The implementation of one end of a tunnel, a `rathole::client` or a `rathole::server`: its
 /// instances, and the services that were added at run time to those of its settings. It implements
 /// `Interface`, the `end_interface` of one of them, and `Sink` receives the events. It lives on the
 /// control plane, as all its functions do except those that `end_interface` excepts, and `where`. It

@@ -37,7 +37,7 @@ class instance_of_side<config::client> {
   /// Serves the visitors of a service in the process; see `client_side::basic_client::receive`.
   virtual void receive(const std::string& service,
                        std::shared_ptr<client_side::stream_receiver> receiver) = 0;
-  /// The same for a UDP service.
+  /// Serves a UDP service in the process; see `client_side::basic_client::receive`.
   virtual void receive(const std::string& service,
                        std::shared_ptr<client_side::datagram_receiver> receiver) = 0;
 

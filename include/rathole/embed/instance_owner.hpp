@@ -66,7 +66,7 @@ class instance_owner : public std::enable_shared_from_this<instance_owner<Block,
       return {};
     });
     if (ec) failed(instance_role::running, ec);
-    run_actions();
+    perform_actions();
   }
 
   /// Applies new settings, after the updates that were asked for before; with the transport
@@ -80,7 +80,7 @@ class instance_owner : public std::enable_shared_from_this<instance_owner<Block,
     }
     updates_.back() = {std::move(next), std::move(done), std::move(prepared)};
     lifecycle_.update_requested();
-    run_actions();
+    perform_actions();
   }
 
   /// Changes the number of worker threads ahead of an update, or of the start. Throws
@@ -166,13 +166,13 @@ class instance_owner : public std::enable_shared_from_this<instance_owner<Block,
 
   void has_started(owned& it) {
     lifecycle_.instance_started(it.role);
-    run_actions();
+    perform_actions();
   }
 
   void has_ended(owned& it, std::error_code ec) {
     lifecycle_.instance_ended(std::exchange(it.role, instance_role::ended), ec);
     destroy_ended();
-    run_actions();
+    perform_actions();
   }
 
   /// Records that the instance in the role `which` could not be started because of `ec`.
@@ -196,18 +196,18 @@ class instance_owner : public std::enable_shared_from_this<instance_owner<Block,
     const auto self = this->shared_from_this();
     lifecycle_.stop_requested();
     instances_.stop_each(how);
-    run_actions();
+    perform_actions();
   }
 
   /// Performs what the lifecycle wants done, one action after the other, until it wants nothing.
-  void run_actions() {
+  void perform_actions() {
     // An action may report the next event, whose actions follow when it is complete.
-    if (std::exchange(is_running_actions_, true)) return;
+    if (std::exchange(is_performing_actions_, true)) return;
     const auto self = this->shared_from_this();
     struct turn {
       bool& is_running;
       ~turn() { is_running = false; }
-    } const now{is_running_actions_};
+    } const now{is_performing_actions_};
     while (const auto action = lifecycle_.poll()) perform(*action);
   }
 
@@ -252,7 +252,7 @@ class instance_owner : public std::enable_shared_from_this<instance_owner<Block,
     const std::error_code ec = attempt([this]() -> std::error_code {
       const auto done = [self = this->shared_from_this()](std::error_code result) {
         self->lifecycle_.update_done(result);
-        self->run_actions();
+        self->perform_actions();
       };
       running()->update(updates_.front().settings, done);
       return {};
@@ -299,7 +299,7 @@ class instance_owner : public std::enable_shared_from_this<instance_owner<Block,
   std::vector<config::problem> problems_;
   std::move_only_function<void()> ready_;
   completion ended_;
-  bool is_running_actions_ = false;
+  bool is_performing_actions_ = false;
 };
 
 }  // namespace rathole::embed::inline RATHOLE_ABI

@@ -6,7 +6,7 @@
 #include <rathole/embed/end_core.hpp>
 #include <rathole/embed/event_sink.hpp>
 #include <rathole/embed/home.hpp>
-#include <rathole/embed/impl/to_outside.hpp>
+#include <rathole/embed/impl/to_public_error.hpp>
 #include <rathole/embed/instance.hpp>
 #include <rathole/embed/operation.hpp>
 #include <rathole/embed/server_operations.hpp>
@@ -28,7 +28,7 @@
 
 namespace rathole::embed::inline RATHOLE_ABI {
 
-/// What stands behind a `rathole::server`; see `end_core`.
+/// The implementation of a `rathole::server`; see `end_core`.
 class server_core final : public end_core<server_interface, server_sink> {
  public:
   /// Makes a server that has not started. It reports events to `events`.
@@ -56,7 +56,7 @@ class server_core final : public end_core<server_interface, server_sink> {
     }
     auto connected = [where = where(), service,
                       done = std::move(done)](server_side::connected_stream made) mutable {
-      if (!made) return done(detail::to_outside(made.error()), stream());
+      if (!made) return done(detail::to_public_error(made.error()), stream());
       done({}, stream(std::move(*made), where->fallback(), service));
     };
     running()->connect(service, stop.get_token(), std::move(connected));

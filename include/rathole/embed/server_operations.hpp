@@ -41,13 +41,13 @@ class server_interface : public end_interface<config::server> {
                        const cancellation_pointer& cancel) = 0;
 };
 
-/// An owner of what stands behind a `server`.
+/// An owner of the implementation of a `server`.
 using server_pointer = std::shared_ptr<server_interface>;
 
-/// Makes what stands behind a server that lives in `context`.
+/// Makes the implementation of a server that lives in `context`.
 RATHOLE_DECL server_pointer make_server(asio::io_context& context, config::server settings,
                                         std::unique_ptr<server_sink> events);
-/// Makes what stands behind a server that lives on a thread of its own.
+/// Makes the implementation of a server that lives on a thread of its own.
 RATHOLE_DECL server_pointer make_server(asio::any_io_executor fallback, config::server settings,
                                         std::unique_ptr<server_sink> events);
 

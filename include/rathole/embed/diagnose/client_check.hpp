@@ -54,7 +54,7 @@ class client_check {
       case resolve: return look_up();
       case connect: return dial();
       case proxy: return pass_proxy();
-      case handshake: return shake();
+      case handshake: return perform_handshake();
       case hello: return exchange_hellos();
       case service: return ask_for(settings_.services[what.service]);
       case authenticate: return try_token(settings_.services[what.service]);
@@ -95,7 +95,7 @@ class client_check {
     co_return "the proxy connected to it";
   }
 
-  io::task<std::string> shake() {
+  io::task<std::string> perform_handshake() {
     auto done = co_await link_.handshake(*judgement_.prepared());
     if (!done) co_return failure(done.error());
     const auto& with = settings_.transport;

@@ -5,7 +5,7 @@
 #include <rathole/embed/client_operations.hpp>
 #include <rathole/embed/end_core.hpp>
 #include <rathole/embed/home.hpp>
-#include <rathole/embed/impl/to_outside.hpp>
+#include <rathole/embed/impl/to_public_error.hpp>
 #include <rathole/embed/operation.hpp>
 #include <rathole/embed/service_bodies.hpp>
 #include <rathole/stream.hpp>
@@ -43,7 +43,7 @@ RATHOLE_DECL void accept(const listener_pointer& from, completion<stream> done,
                          const cancellation_pointer& cancel) {
   auto accepted = [from, done = std::move(done)](std::error_code ec,
                                                  stream_pointer visitor) mutable {
-    if (ec) return done(detail::to_outside(ec), stream());
+    if (ec) return done(detail::to_public_error(ec), stream());
     done({}, stream(std::move(visitor), fallback_of(from), from->service));
   };
   from->core->accept(std::move(accepted), cancel);

@@ -4,7 +4,7 @@
 #include <rathole/core/error.hpp>
 #include <rathole/embed/client_core.hpp>
 #include <rathole/embed/datagram_operations.hpp>
-#include <rathole/embed/impl/to_outside.hpp>
+#include <rathole/embed/impl/to_public_error.hpp>
 #include <rathole/embed/operation.hpp>
 #include <rathole/embed/service_bodies.hpp>
 #include <rathole/version.hpp>
@@ -20,10 +20,10 @@ namespace rathole::embed::inline RATHOLE_ABI {
 
 namespace detail {
 
-/// Returns `done` for errors of the library.
-inline completion<std::size_t> from_inside(completion<std::size_t> done) {
+/// Returns a completion that passes errors of the library to `done` as an outside caller sees them.
+inline completion<std::size_t> with_public_errors(completion<std::size_t> done) {
   return [done = std::move(done)](std::error_code ec, std::size_t size) mutable {
-    done(to_outside(ec), size);
+    done(to_public_error(ec), size);
   };
 }
 
@@ -41,12 +41,12 @@ RATHOLE_DECL const std::string& service_of(const datagram_listener_pointer& of) 
 
 RATHOLE_DECL void receive_from(const datagram_listener_pointer& from, take_function take,
                                completion<std::size_t> done, const cancellation_pointer& cancel) {
-  from->core->receive_from(std::move(take), detail::from_inside(std::move(done)), cancel);
+  from->core->receive_from(std::move(take), detail::with_public_errors(std::move(done)), cancel);
 }
 RATHOLE_DECL void send_to(const datagram_listener_pointer& through, const udp_endpoint& to,
                           const outgoing& payload, completion<std::size_t> done) {
   const byte_view bytes = payload.copy.empty() ? byte_view(payload.bytes) : byte_view(payload.copy);
-  through->core->send_to(to, bytes, detail::from_inside(std::move(done)));
+  through->core->send_to(to, bytes, detail::with_public_errors(std::move(done)));
 }
 RATHOLE_DECL void close(const datagram_listener_pointer& what) {
   asio::post(home_of(what), [what] {

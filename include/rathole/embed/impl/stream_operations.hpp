@@ -4,7 +4,7 @@
 #include <rathole/core/error.hpp>
 #include <rathole/core/out_of_memory.hpp>
 #include <rathole/core/result.hpp>
-#include <rathole/embed/impl/to_outside.hpp>
+#include <rathole/embed/impl/to_public_error.hpp>
 #include <rathole/embed/operation.hpp>
 #include <rathole/embed/stream_operations.hpp>
 #include <rathole/io/run/start_task.hpp>
@@ -48,7 +48,7 @@ RATHOLE_DECL void read_some(const stream_pointer& from, std::span<std::uint8_t> 
   if (cancel) cancel->action = [from](asio::cancellation_type) { from->cancel_read(); };
   auto ended = [done = std::move(done), cancel](const result<std::size_t>& taken) mutable {
     if (cancel) cancel->action = nullptr;
-    if (!taken) return done(detail::to_outside(taken.error()), 0);
+    if (!taken) return done(detail::to_public_error(taken.error()), 0);
     if (*taken == 0) return done(asio::error::eof, 0);
     done({}, *taken);
   };
@@ -71,7 +71,7 @@ RATHOLE_DECL void write_some(const stream_pointer& to, outgoing in, completion<s
   }
   auto ended = [done = std::move(done), cancel, size](const result<void>& written) mutable {
     if (cancel) cancel->action = nullptr;
-    if (!written) return done(detail::to_outside(written.error()), 0);
+    if (!written) return done(detail::to_public_error(written.error()), 0);
     done({}, size);
   };
   const auto make = [&] { return detail::write(to, std::move(in)); };
@@ -81,7 +81,7 @@ RATHOLE_DECL void write_some(const stream_pointer& to, outgoing in, completion<s
 RATHOLE_DECL void shutdown_send(const stream_pointer& of, completion<> done) {
   if (of->is_closed()) return done(asio::error::operation_aborted);
   auto ended = [done = std::move(done)](const result<void>& sent) mutable {
-    done(sent ? std::error_code() : detail::to_outside(sent.error()));
+    done(sent ? std::error_code() : detail::to_public_error(sent.error()));
   };
   const auto make = [&] { return detail::end_sending(of); };
   io::start_task<void>(of->get_executor(), make, std::move(ended));

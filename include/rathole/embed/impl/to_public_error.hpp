@@ -10,7 +10,7 @@
 namespace rathole::embed::inline RATHOLE_ABI::detail {
 
 /// Returns the error that an outside caller sees for `ec`: Asio's, where Asio has one.
-inline std::error_code to_outside(std::error_code ec) {
+inline std::error_code to_public_error(std::error_code ec) {
   if (ec == errc::stopped) return asio::error::operation_aborted;
   if (ec == errc::end_of_stream) return asio::error::eof;
   return ec;
