@@ -17,7 +17,7 @@ namespace rathole::embed::inline RATHOLE_ABI {
 
 class client_core;
 
-/// What stands behind a `listener`.
+/// The implementation of a `listener`.
 struct listener_body {
   /// The type of the core.
   using core_type = listener_core<io::asio_runtime>;
@@ -30,7 +30,7 @@ struct listener_body {
   std::shared_ptr<core_type> core;
 };
 
-/// What stands behind a `datagram_listener`.
+/// The implementation of a `datagram_listener`.
 struct datagram_listener_body {
   /// The client.
   std::shared_ptr<client_core> client;
@@ -40,7 +40,7 @@ struct datagram_listener_body {
   std::shared_ptr<datagram_listener_core> core;
 };
 
-/// What stands behind a `forwarding`.
+/// The implementation of a `forwarding`.
 struct forwarding_body {
   /// The client.
   std::shared_ptr<client_core> client;
