@@ -121,6 +121,24 @@ TEST_SUITE("ends") {
     run(context, test());
   }
 
+  TEST_CASE("a server that cannot listen says where") {
+    asio::io_context context(1);
+    const asio::ip::tcp::acceptor other(context, {asio::ip::address_v4::loopback(), 0});
+    const std::uint16_t port = other.local_endpoint().port();
+    server late(context, config::server{.bind_addr = {"127.0.0.1", port}});
+    const auto test = [&]() -> asio::awaitable<void> {
+      const auto [ec] = co_await late.async_run(as_result);
+      CHECK_EQ(ec, std::errc::address_in_use);
+      const std::string text = late.explain(ec);
+      CAPTURE(text);
+      CHECK(text.starts_with(
+          "server.bind_addr: Failed to listen at 127.0.0.1:" + std::to_string(port) + ": "));
+      CHECK(text.find("another program") != text.npos);
+      CHECK_EQ(late.explain(errc::timed_out), "timed out");
+    };
+    run(context, test());
+  }
+
   TEST_CASE("a transport without its table is a problem, and nothing runs without encryption") {
     for (const auto kind : {config::transport_kind::tls, config::transport_kind::noise,
                             config::transport_kind::websocket}) {

@@ -2,7 +2,6 @@
 
 #include <rathole/config/problem.hpp>
 #include <rathole/config/types.hpp>
-#include <rathole/config/validate.hpp>
 #include <rathole/core/error.hpp>
 #include <rathole/core/time.hpp>
 #include <rathole/embed/context_end.hpp>
@@ -10,6 +9,7 @@
 #include <rathole/embed/home.hpp>
 #include <rathole/embed/instance_owner.hpp>
 #include <rathole/embed/operation.hpp>
+#include <rathole/embed/problem_record.hpp>
 #include <rathole/io/task.hpp>
 #include <rathole/io/time/asio_timer.hpp>
 #include <rathole/version.hpp>
@@ -25,7 +25,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <system_error>
 #include <type_traits>
@@ -99,7 +98,7 @@ class end_core : public Interface,
     auto edit = [this, service = std::move(service)](state& of) mutable -> std::error_code {
       const std::string name = service.name;
       if (of.names(name)) {
-        note_two_services(name);
+        problems_.note_two_services(services_path, name);
         return errc::invalid_settings;
       }
       of.added[name] = std::move(service);
@@ -180,9 +179,10 @@ class end_core : public Interface,
   }
 
   /// Returns what is wrong with the last settings that could not be used.
-  [[nodiscard]] std::vector<config::problem> problems() const override {
-    const std::lock_guard lock(mutex_);
-    return problems_;
+  [[nodiscard]] std::vector<config::problem> problems() const override { return problems_.all(); }
+  /// Returns the text of an error; see `tunnel_end::explain`.
+  [[nodiscard]] std::string explain(std::error_code ec) const override {
+    return problems_.explain(ec);
   }
 
  protected:
@@ -205,6 +205,8 @@ class end_core : public Interface,
 
  private:
   using owner_type = instance_owner<settings_type, Sink>;
+  static constexpr const char* services_path =
+      std::is_same_v<settings_type, config::server> ? "server.services" : "client.services";
 
   /// What the end runs.
   struct state {
@@ -258,7 +260,7 @@ class end_core : public Interface,
     settings_type settings = effective(next);
     auto finish = [self = this->shared_from_this(),
                    next = std::move(next)](std::error_code ec) mutable {
-      self->take_problems();
+      self->problems_.note(self->owner_->problems(), ec, next.settings);
       if (!ec) self->state_ = std::move(next);
       self->finish_change(ec);
     };
@@ -273,24 +275,10 @@ class end_core : public Interface,
     begin_change();
   }
 
-  void take_problems() {
-    const std::lock_guard lock(mutex_);
-    problems_ = owner_->problems();
-  }
-
-  void note_two_services(const std::string& name) {
-    const std::string side = std::is_same_v<settings_type, config::server> ? "server" : "client";
-    config::problem found{.key = config::key_path(side + ".services", name),
-                          .what = "two services have this name",
-                          .remedy = "give each service a name of its own"};
-    const std::lock_guard lock(mutex_);
-    problems_ = {std::move(found)};
-  }
-
   void ended(std::error_code ec) {
     if (std::exchange(has_ended_, true)) return;
     timer_.disarm();
-    if (owner_) take_problems();
+    if (owner_) problems_.note(owner_->problems(), ec, state_.settings);
     has_ended(ec);
     drains_.complete();
   }
@@ -306,8 +294,7 @@ class end_core : public Interface,
   bool has_run_ = false;
   bool has_ended_ = false;
   bool is_abandoned_ = false;
-  mutable std::mutex mutex_;
-  std::vector<config::problem> problems_;
+  problem_record problems_;
 };
 
 /// Makes a `Core`, which is a `client_core` or a `server_core`, that lives at `where`.

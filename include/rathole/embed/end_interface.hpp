@@ -9,6 +9,7 @@
 #include <asio/any_io_executor.hpp>
 
 #include <string>
+#include <system_error>
 #include <vector>
 
 namespace rathole::embed::inline RATHOLE_ABI {
@@ -44,6 +45,8 @@ class end_interface {
   virtual void abandon() = 0;
   /// Returns what is wrong with the last settings that could not be used.
   [[nodiscard]] virtual std::vector<config::problem> problems() const = 0;
+  /// Returns the text of an error; see `tunnel_end::explain`.
+  [[nodiscard]] virtual std::string explain(std::error_code ec) const = 0;
 
   // These functions must be called where the end lives. They call `done` once.
 

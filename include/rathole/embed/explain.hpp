@@ -1,7 +1,9 @@
 #pragma once
 
 #include <rathole/config/problem.hpp>
-#include <rathole/core/error.hpp>
+#include <rathole/config/types.hpp>
+#include <rathole/text/advice.hpp>
+#include <rathole/text/format.hpp>
 #include <rathole/version.hpp>
 
 #include <string>
@@ -10,10 +12,16 @@
 
 namespace rathole::embed::inline RATHOLE_ABI {
 
-/// Returns the text of `ec`: for `errc::invalid_settings` all of `problems`, one a line, otherwise
-/// its message.
-inline std::string explain(std::error_code ec, const std::vector<config::problem>& problems) {
-  if (ec != errc::invalid_settings || problems.empty()) return ec.message();
+/// Returns why a server with `settings` cannot listen for clients, as a problem of the settings.
+inline config::problem listen_problem(const config::server& settings, std::error_code ec) {
+  const text::explanation why{ec.message(), text::listen_advice(ec)};
+  return {.key = "server.bind_addr",
+          .what = "Failed to listen at " + text::escaped(settings.bind_addr) + ": " + why.what,
+          .remedy = why.remedy()};
+}
+
+/// Returns all of `problems`, one a line.
+inline std::string explain(const std::vector<config::problem>& problems) {
   std::string out;
   for (const config::problem& each : problems) {
     if (!out.empty()) out += '\n';

@@ -2,7 +2,6 @@
 
 #include <rathole/config/problem.hpp>
 #include <rathole/core/time.hpp>
-#include <rathole/embed/explain.hpp>
 #include <rathole/embed/operation.hpp>
 #include <rathole/version.hpp>
 
@@ -83,14 +82,13 @@ class tunnel_end {
   void shutdown() { core_->post_shutdown(); }
 
   /// Returns all that is wrong with the last settings that could not be used, as `rathole --check`
-  /// shows it; empty if they could. May be called by any thread.
+  /// shows it, or where a server could not listen; empty if they could be used. May be called by any
+  /// thread.
   [[nodiscard]] std::vector<config::problem> problems() const { return core_->problems(); }
 
-  /// Returns the text of an error of `async_run` or `async_update`: for `errc::invalid_settings` all
-  /// `problems()`, one a line. May be called by any thread.
-  [[nodiscard]] std::string explain(std::error_code ec) const {
-    return embed::explain(ec, problems());
-  }
+  /// Returns the text of an error of the end's operations: all `problems()`, one a line, if they are
+  /// its cause, otherwise its message. May be called by any thread.
+  [[nodiscard]] std::string explain(std::error_code ec) const { return core_->explain(ec); }
 
  protected:
   /// Makes the public part of `core`, which has not started.
