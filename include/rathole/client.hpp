@@ -172,7 +172,8 @@ class client : public embed::tunnel_end<embed::client_interface> {
   }
 
   /// Adds the TCP service `name`, whose visitors are forwarded to `local`. May be called before and
-  /// during the run.
+  /// during the run. If the client cannot have it, for example because it has one of this name,
+  /// `problems()` says why, and `forwarding::async_wait_added` fails.
   forwarding forward(std::string name, secret token, address local) {
     config::client_service service;
     service.name = std::move(name);

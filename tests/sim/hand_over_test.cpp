@@ -56,6 +56,7 @@ TEST_CASE("hand-over: the stream ends with the program's last pointer, and as it
   stream_pointer stream;
   give_function give = [&](stream_pointer given) { stream = std::move(given); };
   const auto ended = bench.begin(hand_over(bench.client, std::move(both.near), stops, give));
+  bench.world.run_for(1ms);
   REQUIRE(stream);
   bench.must(stream->write(bytes("before the end")));
   bench.world.run_for(3s);
