@@ -1,7 +1,10 @@
 #include "support/sim_tunnel.hpp"
 
+#include "support/framing_layer.hpp"
+
 #include <rathole/client/client.hpp>
 #include <rathole/server/server.hpp>
+#include <rathole/transport/layered.hpp>
 #include <rathole/transport/socket_options.hpp>
 #include <rathole/transport/tcp.hpp>
 
@@ -12,9 +15,21 @@ namespace rathole::test {
 namespace {
 
 using namespace std::chrono_literals;
-using transport_type = transport::tcp<sim::runtime>;
+using plain_transport = transport::tcp<sim::runtime>;
 
-template <class Program, class Settings>
+/// Makes framing layers.
+struct framing_factory {
+  using layer_type = framing_layer;
+  [[nodiscard]] result<framing_layer> client_layer() const { return framing_layer(); }
+  [[nodiscard]] result<framing_layer> server_layer() const { return framing_layer(); }
+  [[nodiscard]] bool serves(config::transport_kind kind) const {
+    return kind == config::transport_kind::tls;
+  }
+};
+
+using layered_transport = transport::layered<plain_transport, framing_factory>;
+
+template <class Program, class Transport, class Settings>
 class running final : public program {
  public:
   template <class Prepare, class... Hooks>
@@ -45,6 +60,12 @@ class running final : public program {
     if constexpr (!is_server) program_.receive(service, std::move(receiver));
   }
 
+  void receive_visitors(
+      [[maybe_unused]] const std::string& service,
+      [[maybe_unused]] std::shared_ptr<client_side::stream_receiver> receiver) override {
+    if constexpr (!is_server) program_.receive(service, std::move(receiver));
+  }
+
   [[nodiscard]] std::unique_ptr<program> successor(
       [[maybe_unused]] sim::world& world, [[maybe_unused]] std::string_view host,
       [[maybe_unused]] const config::server& next) override {
@@ -72,13 +93,26 @@ class running final : public program {
  private:
   static constexpr bool is_server = std::is_same_v<Settings, config::server>;
 
-  static transport_type make_transport(sim::world& world, std::string_view host,
-                                       const Settings& settings) {
-    return {world.make_runtime(host), transport::to_socket_options(settings.transport.tcp)};
+  static Transport make_transport(sim::world& world, std::string_view host,
+                                  const Settings& settings) {
+    plain_transport plain(world.make_runtime(host),
+                          transport::to_socket_options(settings.transport.tcp));
+    if constexpr (std::is_same_v<Transport, plain_transport>) {
+      return plain;
+    } else {
+      return Transport(std::move(plain), framing_factory());
+    }
   }
 
   Program program_;
 };
+
+/// Returns the program that `start` makes with the transport of this kind.
+template <class Start>
+std::unique_ptr<program> with_transport(config::transport_kind kind, Start start) {
+  if (kind == config::transport_kind::tls) return start(std::type_identity<layered_transport>());
+  return start(std::type_identity<plain_transport>());
+}
 
 io::awaitable<void> send(sim::stream& to, std::string payload) {
   const auto sent = co_await to.write(bytes(payload));
@@ -110,15 +144,21 @@ io::awaitable<void> service(sim::runtime on, io::task_group& group,
 
 std::unique_ptr<program> run_server(sim::world& world, std::string_view host, config::server is,
                                     std::shared_ptr<server_side::server_hooks> hooks) {
-  using server_type = server_side::basic_server<transport_type, sim::recorder>;
-  return std::make_unique<running<server_type, config::server>>(
-      world, host, std::move(is), [](server_type&) {}, std::move(hooks));
+  const auto start = [&]<class Transport>(std::type_identity<Transport>) {
+    using server_type = server_side::basic_server<Transport, sim::recorder>;
+    return std::make_unique<running<server_type, Transport, config::server>>(
+        world, host, std::move(is), [](server_type&) {}, std::move(hooks));
+  };
+  return with_transport(is.transport.kind, start);
 }
 
 std::unique_ptr<program> run_client(sim::world& world, std::string_view host, config::client is) {
-  using client_type = client_side::basic_client<transport_type, sim::recorder>;
-  return std::make_unique<running<client_type, config::client>>(world, host, std::move(is),
-                                                                [](client_type&) {});
+  const auto start = [&]<class Transport>(std::type_identity<Transport>) {
+    using client_type = client_side::basic_client<Transport, sim::recorder>;
+    return std::make_unique<running<client_type, Transport, config::client>>(
+        world, host, std::move(is), [](client_type&) {});
+  };
+  return with_transport(is.transport.kind, start);
 }
 
 sim_tunnel::sim_tunnel(std::uint64_t seed) : bench(seed) {

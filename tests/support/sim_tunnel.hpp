@@ -5,6 +5,7 @@
 
 #include <rathole/client/datagram_receiver.hpp>
 #include <rathole/client/events.hpp>
+#include <rathole/client/stream_receiver.hpp>
 #include <rathole/config/types.hpp>
 #include <rathole/protocol/channel_requests.hpp>
 #include <rathole/protocol/descriptor_budget.hpp>
@@ -42,6 +43,11 @@ class program {
   /// Serves a UDP service of a client in the process; does nothing for a server.
   virtual void receive_datagrams(const std::string& service,
                                  std::shared_ptr<client_side::datagram_receiver> receiver) = 0;
+
+  /// Serves a TCP service of a client in the process; does nothing for a server. Must be called
+  /// before the service starts, or directly after the client was started.
+  virtual void receive_visitors(const std::string& service,
+                                std::shared_ptr<client_side::stream_receiver> receiver) = 0;
 
   /// Starts a server with other settings that takes this one's listeners over.
   [[nodiscard]] virtual std::unique_ptr<program> successor(sim::world& world, std::string_view host,
@@ -83,6 +89,8 @@ class program {
   sim::recorder& events;
 };
 
+/// Runs a program. `transport.kind` of its settings is `tcp`, or `tls` for a transport with a
+/// simple layer, the `framing_layer`.
 std::unique_ptr<program> run_server(sim::world& world, std::string_view host, config::server is,
                                     std::shared_ptr<server_side::server_hooks> hooks = nullptr);
 std::unique_ptr<program> run_client(sim::world& world, std::string_view host, config::client is);

@@ -1,0 +1,76 @@
+// Single situations of the listener of a client's program, in virtual time.
+
+#include "support/sim_listener.hpp"
+
+#include <asio/bind_cancellation_slot.hpp>
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+using namespace rathole;
+using namespace std::chrono_literals;
+using test::listening_tunnel, test::operation_pointer;
+
+namespace {
+
+/// Starts to drain the listener.
+operation_pointer drain(listening_tunnel& tunnel, duration timeout) {
+  const io::executor home = tunnel.bench.client.get_executor();
+  const auto begin = [from = tunnel.serving.listening, timeout](auto done, const auto&) {
+    from->drain(timeout, std::move(done));
+  };
+  const auto start = [&](auto handler) {
+    embed::start_operation<>(home, home, begin, std::move(handler));
+  };
+  return tunnel.serving.operations.start(start, [](std::error_code) {});
+}
+
+void close(listening_tunnel& tunnel) {
+  tunnel.serving.operations.call([&] { tunnel.serving.listening->close(errc::stopped); });
+}
+
+/// Ends both programs; nothing may be left.
+void finish(listening_tunnel& tunnel) {
+  tunnel.stop_all();
+  tunnel.end_listener();
+  CHECK(tunnel.serving.operations.running() == 0);
+  CHECK(tunnel.serving.listening->stats().active == 0);
+  CHECK(tunnel.serving.listening->stats().waiting == 0);
+}
+
+}  // namespace
+
+TEST_CASE("listener: a program serves its visitors one after another") {
+  const auto seed = test::scenario_seed(1);
+  REPLAYABLE(seed);
+  for (const bool is_layered : {false, true}) {
+    CAPTURE(is_layered);
+    listening_tunnel tunnel(seed, is_layered);
+    tunnel.start();
+    for (int i = 0; i < 3; ++i) tunnel.serve_next();
+    tunnel.world.run_for(1s);
+    CHECK(tunnel.serving.listening->stats().accepted == 3);
+    finish(tunnel);
+  }
+}
+
+TEST_CASE("listener: a visitor waits for exactly the accept timeout") {
+  const auto seed = test::scenario_seed(2);
+  REPLAYABLE(seed);
+  listening_tunnel tunnel(seed, false, 8, 300ms);
+  tunnel.start();
+  const auto& listening = *tunnel.serving.listening;
+  const auto visit = tunnel.begin_visit();
+  REQUIRE(tunnel.run_until([&] { return listening.stats().waiting == 1; }) == sim::outcome::done);
+  const time_point began = tunnel.world.now();
+  REQUIRE(tunnel.run_until([&] { return listening.stats().refused == 1; }) == sim::outcome::done);
+  CHECK(tunnel.world.now() - began == 300ms);
+  CHECK(listening.stats().waiting == 0);
+  REQUIRE(tunnel.run_until([&] { return visit->end.has_value(); }, 1s) == sim::outcome::done);
+  CHECK(*visit->end);
+  tunnel.serve_next();
+  finish(tunnel);
+}
+
