@@ -74,3 +74,37 @@ TEST_CASE("listener: a visitor waits for exactly the accept timeout") {
   finish(tunnel);
 }
 
+TEST_CASE("listener: visitors beyond the backlog wait on the server, and are served in turn") {
+  const auto seed = test::scenario_seed(3);
+  REPLAYABLE(seed);
+  listening_tunnel tunnel(seed, false, 1);
+  tunnel.start();
+  const auto& serving = tunnel.serving;
+  SUBCASE("at first") {}
+  SUBCASE("after the service was restarted") {
+    tunnel.server_settings.services[0].token = secret("another horse");
+    tunnel.client_settings.services[0].token = secret("another horse");
+    tunnel.server->update(tunnel.server_settings);
+    tunnel.client->update(tunnel.client_settings);
+    tunnel.world.run_for(1s);
+  }
+  std::vector<std::shared_ptr<test::visit_record>> visits;
+  for (int i = 0; i < 3; ++i) visits.push_back(tunnel.begin_visit());
+  tunnel.world.run_for(1s);
+  CHECK(serving.listening->stats().waiting == 1);
+  for (int i = 0; i < 3; ++i) {
+    CAPTURE(i);
+    tunnel.serving.clear();
+    tunnel.serving.accept();
+    REQUIRE(tunnel.run_until([&] { return serving.is_done(); }, 1s) == sim::outcome::done);
+    CHECK(serving.got == tunnel.payload);
+    tunnel.world.run_for(100ms);
+  }
+  for (const auto& visit : visits) {
+    REQUIRE(visit->end);
+    CHECK_FALSE(*visit->end);
+    CHECK(visit->got == serving.greeting);
+  }
+  finish(tunnel);
+}
+

@@ -43,13 +43,13 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
         receiver_(receiver_of(*context_, *service_->load())),
         retry_(service_->load()->retry_interval),
         wake_(context_->runtime().get_executor()) {
-    if (receiver_) receiver_->on_room([this] { dial_deferred(); });
+    if (receiver_) receiver_->on_room(this, [this] { dial_deferred(); });
   }
   service_runner(const service_runner&) = delete;
   service_runner& operator=(const service_runner&) = delete;
   /// Lets the receiver of the service forget the runner.
   ~service_runner() {
-    if (receiver_) receiver_->on_room({});
+    if (receiver_) receiver_->forget_room(this);
   }
 
   /// Runs until it is stopped.

@@ -37,9 +37,16 @@ class stream_receiver {
   /// Destroys the handlers that wait, without calling them, because their context is destroyed.
   virtual void drop_handlers() = 0;
 
-  /// Sets what to call when a data channel may be dialled that could not be before; empty for
-  /// nothing.
-  void on_room(std::function<void()> dial) { dial_ = std::move(dial); }
+  /// Sets what to call when a data channel may be dialled that could not be before. It replaces
+  /// what an earlier `owner` has set, which may exist for some time beside its successor.
+  void on_room(const void* owner, std::function<void()> dial) {
+    owner_ = owner;
+    dial_ = std::move(dial);
+  }
+  /// Forgets what `owner` has set, unless that was replaced.
+  void forget_room(const void* owner) {
+    if (owner_ == owner) on_room(nullptr, {});
+  }
 
  protected:
   /// Lets the data channels be dialled for which there was no room.
@@ -48,6 +55,7 @@ class stream_receiver {
   }
 
  private:
+  const void* owner_ = nullptr;
   std::function<void()> dial_;
 };
 
