@@ -108,3 +108,41 @@ TEST_CASE("listener: visitors beyond the backlog wait on the server, and are ser
   finish(tunnel);
 }
 
+TEST_CASE("listener: a visitor that the client resets while it waits is not accepted") {
+  const auto seed = test::scenario_seed(4);
+  REPLAYABLE(seed);
+  listening_tunnel tunnel(seed);
+  tunnel.client_settings.shutdown_grace = 60s;
+  tunnel.client_settings.shutdown_idle_timeout = 2s;
+  tunnel.start();
+  auto& serving = tunnel.serving;
+  // A visitor that remains keeps the client alive.
+  serving.accept();
+  auto active = tunnel.bench.must(tunnel.arrive());
+  REQUIRE(tunnel.run_until([&] { return serving.has_accepted(); }, 1s) == sim::outcome::done);
+  const auto late = tunnel.begin_visit();
+  REQUIRE(tunnel.run_until([&] { return serving.listening->stats().waiting == 1; }, 1s) ==
+          sim::outcome::done);
+  tunnel.client->stop();
+  for (int i = 0; i < 5; ++i) {
+    tunnel.world.run_for(1s);
+    tunnel.bench.must(active.write(test::bytes("still here")));
+  }
+  CHECK_FALSE(tunnel.client->ended());
+  REQUIRE(late->end);
+  CHECK(*late->end);
+  CHECK(serving.listening->stats().waiting == 0);
+  CHECK(serving.listening->stats().refused == 1);
+  const auto before = serving.accepted;
+  serving.accept();
+  tunnel.world.run_for(1s);
+  CHECK(serving.accepted == before);
+  close(tunnel);
+  const auto drained = drain(tunnel, 1s);
+  tunnel.world.run_for(2s);
+  CHECK(drained->calls == 1);
+  CHECK(drained->error == errc::timed_out);
+  active.close();
+  finish(tunnel);
+}
+

@@ -62,8 +62,16 @@ class listener_core final : public client_side::stream_receiver,
   }
 
   void visitor_ended(const io::shared_stream& visitor) override {
-    if (std::erase_if(active_, [&](const auto& each) { return each.get() == &visitor; }) == 0)
-      return;
+    const auto is_waiting = [&](const auto& each) { return each.visitor.get() == &visitor; };
+    if (std::erase_if(waiting_, is_waiting) > 0) {
+      // The client ended the connection before anybody accepted it.
+      ++refused_;
+      count_waiting();
+      arm();
+      return has_room_again();
+    }
+    const auto is_active = [&](const auto& each) { return each.get() == &visitor; };
+    if (std::erase_if(active_, is_active) == 0) return;
     active_count_ = active_.size();
     received_ += visitor.received();
     sent_ += visitor.sent();

@@ -19,7 +19,8 @@ inline constexpr duration default_accept_timeout = std::chrono::seconds(10);
 struct listener_stats {
   /// The visitors that were accepted.
   std::uint64_t accepted = 0;
-  /// The visitors that nobody accepted in time, or that waited when the listener was closed.
+  /// The visitors that nobody accepted in time, or that waited when the listener was closed or the
+  /// client ended their connections.
   std::uint64_t refused = 0;
   /// The visitors that wait to be accepted.
   std::size_t waiting = 0;
