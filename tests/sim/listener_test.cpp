@@ -146,3 +146,35 @@ TEST_CASE("listener: a visitor that the client resets while it waits is not acce
   finish(tunnel);
 }
 
+TEST_CASE("listener: a signal that outlives the context keeps no stream alive") {
+  const auto seed = test::scenario_seed(6);
+  REPLAYABLE(seed);
+  for (const bool writes : {false, true}) {
+    CAPTURE(writes);
+    asio::cancellation_signal signal;
+    std::weak_ptr<io::shared_stream> seen;
+    {
+      listening_tunnel tunnel(seed);
+      tunnel.start();
+      const io::executor home = tunnel.bench.client.get_executor();
+      embed::stream_pointer visitor;
+      tunnel.serving.listening->accept(
+          [&](std::error_code, embed::stream_pointer arrived) { visitor = std::move(arrived); },
+          {});
+      auto active = tunnel.bench.must(tunnel.arrive());
+      REQUIRE(tunnel.run_until([&] { return visitor != nullptr; }, 1s) == sim::outcome::done);
+      seen = visitor;
+      stream connection(std::move(visitor), home, "web");
+      std::string text(100'000, 'x');
+      auto ignore =
+          asio::bind_cancellation_slot(signal.slot(), [](std::error_code, std::size_t) {});
+      if (writes) {
+        connection.async_write_some(asio::buffer(text), std::move(ignore));
+      } else {
+        connection.async_read_some(asio::buffer(text), std::move(ignore));
+      }
+      tunnel.world.run_for(1s);
+    }
+    CHECK(seen.expired());
+  }
+}

@@ -15,6 +15,7 @@
 #include <asio/post.hpp>
 
 #include <cstddef>
+#include <memory>
 #include <new>
 #include <system_error>
 #include <utility>
@@ -34,6 +35,10 @@ inline io::task<std::size_t> read(stream_pointer from, byte_span out) {
   co_return co_await from->read_some(out);
 }
 
+/// Returns what the cancellation of an operation refers to: the operation owns the stream, while the
+/// signal may outlive the context, which the stream must not.
+inline std::weak_ptr<io::shared_stream> weak(const stream_pointer& of) { return of; }
+
 /// Ends the sending direction of `of`, which lives as long as that takes.
 inline io::task<void> end_sending(stream_pointer of) { co_return co_await of->shutdown_send(); }
 
@@ -45,7 +50,11 @@ RATHOLE_DECL void read_some(const stream_pointer& from, std::span<std::uint8_t> 
                             completion<std::size_t> done, const cancellation_pointer& cancel) {
   if (from->is_closed()) return done(asio::error::operation_aborted, 0);
   if (out.empty()) return done({}, 0);
-  if (cancel) cancel->action = [from](asio::cancellation_type) { from->cancel_read(); };
+  if (cancel) {
+    cancel->action = [of = detail::weak(from)](asio::cancellation_type) {
+      if (const auto running = of.lock()) running->cancel_read();
+    };
+  }
   auto ended = [done = std::move(done), cancel](const result<std::size_t>& taken) mutable {
     if (cancel) cancel->action = nullptr;
     if (!taken) return done(detail::to_public_error(taken.error()), 0);
@@ -62,11 +71,10 @@ RATHOLE_DECL void write_some(const stream_pointer& to, outgoing in, completion<s
   if (to->is_closed()) return done(asio::error::operation_aborted, 0);
   if (size == 0) return done({}, 0);
   if (cancel) {
-    cancel->action = [to](asio::cancellation_type type) {
+    cancel->action = [of = detail::weak(to)](asio::cancellation_type type) {
+      if ((type & asio::cancellation_type::terminal) == asio::cancellation_type::none) return;
       // A part may have been sent, after which nothing can follow.
-      if ((type & asio::cancellation_type::terminal) != asio::cancellation_type::none) {
-        to->abort(errc::stopped);
-      }
+      if (const auto running = of.lock()) running->abort(errc::stopped);
     };
   }
   auto ended = [done = std::move(done), cancel, size](const result<void>& written) mutable {
