@@ -40,6 +40,13 @@ inline std::uint64_t scenario_hours(std::uint64_t usual) {
   return given ? std::strtoull(given, nullptr, 10) : usual;
 }
 
+/// Returns how many steps of a scenario a sweep takes at once: `usual`, unless RATHOLE_SIM_STRIDE
+/// says otherwise (1: it stops at every step).
+inline std::uint64_t scenario_stride(std::uint64_t usual) {
+  const char* given = std::getenv("RATHOLE_SIM_STRIDE");
+  return given ? std::strtoull(given, nullptr, 10) : usual;
+}
+
 /// Makes a failing check print how to replay its scenario.
 #define REPLAYABLE(seed) INFO("replay with RATHOLE_SIM_SEED=" << (seed))
 
