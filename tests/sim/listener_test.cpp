@@ -74,6 +74,44 @@ TEST_CASE("listener: a visitor waits for exactly the accept timeout") {
   finish(tunnel);
 }
 
+TEST_CASE("listener: calls of accept are served in order, also if one of them is cancelled") {
+  const auto seed = test::scenario_seed(7);
+  REPLAYABLE(seed);
+  listening_tunnel tunnel(seed);
+  tunnel.start();
+  const io::executor home = tunnel.bench.client.get_executor();
+  auto& operations = tunnel.serving.operations;
+  std::vector<int> order;
+  std::vector<stream> streams;
+  std::vector<operation_pointer> calls;
+  const auto begin = [from = tunnel.serving.listening](auto done, const auto& cancel) {
+    from->accept(std::move(done), cancel);
+  };
+  const auto start = [&](auto handler) {
+    embed::start_operation<embed::stream_pointer>(home, home, begin, std::move(handler));
+  };
+  for (int i = 0; i < 3; ++i) {
+    calls.push_back(operations.start(start, [&, i](std::error_code ec, embed::stream_pointer of) {
+      if (ec) return;
+      order.push_back(i);
+      streams.emplace_back(std::move(of), home, "web");
+    }));
+  }
+  tunnel.world.run_for(1ms);
+  CHECK(operations.cancel(calls[1]));
+  tunnel.world.run_for(1ms);
+  CHECK(calls[1]->error == asio::error::operation_aborted);
+  auto first = tunnel.bench.must(tunnel.arrive());
+  auto second = tunnel.bench.must(tunnel.arrive());
+  REQUIRE(tunnel.run_until([&] { return order.size() == 2; }, 1s) == sim::outcome::done);
+  CHECK(order == std::vector<int>{0, 2});
+  streams.clear();
+  first.close();
+  second.close();
+  tunnel.world.run_for(1s);
+  finish(tunnel);
+}
+
 TEST_CASE("listener: visitors beyond the backlog wait on the server, and are served in turn") {
   const auto seed = test::scenario_seed(3);
   REPLAYABLE(seed);
@@ -142,6 +180,26 @@ TEST_CASE("listener: a visitor that the client resets while it waits is not acce
   tunnel.world.run_for(2s);
   CHECK(drained->calls == 1);
   CHECK(drained->error == errc::timed_out);
+  active.close();
+  finish(tunnel);
+}
+
+TEST_CASE("listener: the shortest of several drains ends the streams") {
+  const auto seed = test::scenario_seed(5);
+  REPLAYABLE(seed);
+  listening_tunnel tunnel(seed);
+  tunnel.start();
+  tunnel.serving.accept();
+  auto active = tunnel.bench.must(tunnel.arrive());
+  REQUIRE(tunnel.run_until([&] { return tunnel.serving.has_accepted(); }, 1s) ==
+          sim::outcome::done);
+  close(tunnel);
+  const auto first = drain(tunnel, 1s);
+  const auto second = drain(tunnel, 10min);
+  tunnel.world.run_for(2s);
+  CHECK(first->calls == 1);
+  CHECK(first->error == errc::timed_out);
+  CHECK(second->calls == 1);
   active.close();
   finish(tunnel);
 }
