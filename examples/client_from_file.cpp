@@ -33,24 +33,20 @@ void print(const std::vector<config::problem>& problems) {
   for (const auto& problem : problems) std::fprintf(stderr, "%s\n", to_string(problem).c_str());
 }
 
-// [load]
 std::optional<config::client> load_client(const std::string& path) {
-  auto file = config::load(path);
-  if (!file) {
-    print(file.error());
-    return std::nullopt;
-  }
-  if (!file->client) std::fprintf(stderr, "%s has no [client] block\n", path.c_str());
-  return std::move(file->client);
+  auto file = config::load_document(path);
+  print(file ? file->warnings : file.error());
+  if (!file) return std::nullopt;
+  if (!file->settings.client) std::fprintf(stderr, "%s has no [client] block\n", path.c_str());
+  return std::move(file->settings.client);
 }
-// [load end]
 
 // [update]
 void update_on_signal(asio::signal_set& hangups, rathole::client& client, const std::string& path) {
   hangups.async_wait([&](std::error_code ec, int) {
     if (ec) return;
     const auto updated = [&](std::error_code failed) {
-      if (failed) print(client.problems());
+      if (failed) std::fprintf(stderr, "%s\n", client.explain(failed).c_str());
     };
     if (auto next = load_client(path)) client.async_update(std::move(*next), updated);
     update_on_signal(hangups, client, path);
@@ -77,11 +73,14 @@ int main(int argc, char** argv) {
   rathole::client client(context, std::move(*settings), observer);
   update_on_signal(hangups, client, path);
   asio::signal_set stops(context, SIGINT, SIGTERM);
-  stops.async_wait([&](std::error_code, int) { client.close(); });
+  stops.async_wait([&](std::error_code ec, int) {
+    client.close();
+    if (!ec) stops.async_wait([&](std::error_code, int) { client.shutdown(); });
+  });
   int status = EXIT_SUCCESS;
   client.async_run([&](std::error_code ec) {
+    if (ec) std::fprintf(stderr, "%s\n", client.explain(ec).c_str());
     if (ec) status = EXIT_FAILURE;
-    if (ec) print(client.problems());
     hangups.cancel();
     stops.cancel();
   });

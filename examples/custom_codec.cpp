@@ -69,7 +69,10 @@ int main(int argc, char** argv) {
   client_side::basic_client<tcp, null_observer, site_codec> hidden_end(tunnel, served, quiet);
   // [run end]
   asio::signal_set signals(context, SIGINT, SIGTERM);
-  signals.async_wait([&](std::error_code, int) { hidden_end.stop(), public_end.stop(); });
+  signals.async_wait([&](std::error_code ec, int) {
+    hidden_end.stop(), public_end.stop();
+    if (!ec) signals.async_wait([&](std::error_code, int) { public_end.stop_now(); });
+  });
   std::error_code failed;
   public_end.async_run([&](std::error_code ec) { failed = ec, signals.cancel(); });
   hidden_end.async_run([](std::error_code) {});

@@ -43,13 +43,11 @@ asio::awaitable<void> accept(rathole::listener& web) {
 
 int main(int argc, char** argv) {
   const char* token = std::getenv("RATHOLE_TOKEN");
-  const auto remote = rathole::parse_address(argc == 4 ? argv[1] : "");
-  if (!remote || token == nullptr) return 2;
+  if (argc != 4 || token == nullptr) return 2;
   // [settings]
   rathole::config::client settings;
-  settings.remote_addr = *remote;
-  settings.transport.kind = rathole::config::transport_kind::tls;
-  settings.transport.tls = {.trusted_root = argv[3]};
+  settings.remote_addr = argv[1];
+  settings.transport = rathole::config::tls{.trusted_root = argv[3]};
   // [settings end]
   // [run]
   asio::io_context context(1);
@@ -57,9 +55,12 @@ int main(int argc, char** argv) {
   rathole::listener web = client.listen(argv[2], rathole::secret(token));
   asio::co_spawn(context, accept(web), asio::detached);
   asio::signal_set signals(context, SIGINT, SIGTERM);
-  signals.async_wait([&](std::error_code, int) { client.close(); });
-  client.async_run([&](std::error_code) {
-    for (const auto& problem : client.problems()) std::puts(to_string(problem).c_str());
+  signals.async_wait([&](std::error_code ec, int) {
+    client.close();
+    if (!ec) signals.async_wait([&](std::error_code, int) { client.shutdown(); });
+  });
+  client.async_run([&](std::error_code ec) {
+    if (ec) std::fprintf(stderr, "%s\n", client.explain(ec).c_str());
     signals.cancel();
   });
   context.run();

@@ -11,6 +11,7 @@
 
 #include <csignal>
 #include <cstddef>
+#include <cstdio>
 #include <cstdlib>
 #include <memory>
 #include <string>
@@ -56,17 +57,22 @@ void accept(rathole::listener& web) {
 
 int main(int argc, char** argv) {
   const char* token = std::getenv("RATHOLE_TOKEN");
-  const auto remote = rathole::parse_address(argc == 3 ? argv[1] : "");
-  if (!remote || token == nullptr) return 2;
+  if (argc != 3 || token == nullptr) return 2;
   rathole::config::client settings;
-  settings.remote_addr = *remote;
+  settings.remote_addr = argv[1];
 
   asio::io_context context(1);
   rathole::client client(context, settings);
   rathole::listener web = client.listen(argv[2], rathole::secret(token));
   accept(web);
   asio::signal_set signals(context, SIGINT, SIGTERM);
-  signals.async_wait([&](std::error_code, int) { client.close(); });
-  client.async_run([&](std::error_code) { signals.cancel(); });
+  signals.async_wait([&](std::error_code ec, int) {
+    client.close();
+    if (!ec) signals.async_wait([&](std::error_code, int) { client.shutdown(); });
+  });
+  client.async_run([&](std::error_code ec) {
+    if (ec) std::fprintf(stderr, "%s\n", client.explain(ec).c_str());
+    signals.cancel();
+  });
   context.run();
 }

@@ -5,6 +5,7 @@
 
 #include <rathole/client.hpp>
 
+#include <asio/post.hpp>
 #include <asio/read_until.hpp>
 #include <asio/signal_set.hpp>
 #include <asio/thread_pool.hpp>
@@ -12,6 +13,7 @@
 #include <asio/write.hpp>
 
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <future>
 #include <string>
@@ -42,20 +44,19 @@ rathole::stream accept(rathole::listener& web) {
 
 int main(int argc, char** argv) {
   const char* token = std::getenv("RATHOLE_TOKEN");
-  const auto remote = rathole::parse_address(argc == 3 ? argv[1] : "");
-  if (!remote || token == nullptr) return 2;
+  if (argc != 3 || token == nullptr) return 2;
   rathole::config::client settings;
-  settings.remote_addr = *remote;
+  settings.remote_addr = argv[1];
 
   // [run]
   asio::thread_pool pool(1);
   rathole::client client(pool.get_executor(), settings);
   rathole::listener web = client.listen(argv[2], rathole::secret(token));
   std::future<void> ended = client.async_run(asio::use_future);
-  // From here on only this handler uses the client.
   asio::signal_set signals(pool, SIGINT, SIGTERM);
   signals.async_wait([&](std::error_code ec, int) {
-    if (!ec) client.close();
+    client.close();
+    if (!ec) signals.async_wait([&](std::error_code, int) { client.shutdown(); });
   });
   for (rathole::stream visitor = accept(web); visitor.is_open(); visitor = accept(web)) {
     try {
@@ -64,6 +65,13 @@ int main(int argc, char** argv) {
       // The visitor left early.
     }
   }
-  ended.get();
+  try {
+    ended.get();
+  } catch (const std::system_error& failed) {
+    std::fprintf(stderr, "%s\n", client.explain(failed.code()).c_str());
+  }
+  // No handler uses the client any more once the pool has ended.
+  asio::post(pool, [&] { signals.cancel(); });
+  pool.join();
   // [run end]
 }

@@ -13,23 +13,20 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <map>
 #include <system_error>
 
 // [observer]
 /// Counts what a server does. An event is a view, valid during the call only.
 class metrics {
  public:
-  void on(const rathole::server::forward_started& e) {
-    begun_[e.id] = std::chrono::steady_clock::now();
-  }
+  void on(const rathole::server::forward_started&) { ++active_; }
   void on(const rathole::server::forward_ended& e) {
-    ++connections_;
+    --active_;
+    ++ended_;
     if (e.error) ++broken_;
     received_ += e.received;
     sent_ += e.sent;
-    // The id pairs the two events.
-    seconds_ += std::chrono::steady_clock::now() - begun_.extract(e.id).mapped();
+    seconds_ += e.lasted;
   }
   void on(const rathole::server::visitor_refused&) { ++refused_; }
 
@@ -37,8 +34,8 @@ class metrics {
     const auto line = [](const char* name, double value) {
       std::printf("rathole_%s %.15g\n", name, value);
     };
-    line("connections_active", static_cast<double>(begun_.size()));
-    line("connections_total", static_cast<double>(connections_));
+    line("connections_active", static_cast<double>(active_));
+    line("connections_total", static_cast<double>(ended_));
     line("connections_broken_total", static_cast<double>(broken_));
     line("connections_seconds_total", seconds_.count());
     line("visitors_refused_total", static_cast<double>(refused_));
@@ -48,8 +45,7 @@ class metrics {
   }
 
  private:
-  std::map<std::uint64_t, std::chrono::steady_clock::time_point> begun_;
-  std::uint64_t connections_ = 0, broken_ = 0, refused_ = 0, received_ = 0, sent_ = 0;
+  std::uint64_t active_ = 0, ended_ = 0, broken_ = 0, refused_ = 0, received_ = 0, sent_ = 0;
   std::chrono::duration<double> seconds_{0};
 };
 // [observer end]
@@ -64,12 +60,10 @@ void print_on_signal(asio::signal_set& usr1, const metrics& counted) {
 
 int main(int argc, char** argv) {
   const char* token = std::getenv("RATHOLE_TOKEN");
-  const auto clients = rathole::parse_address(argc == 3 ? argv[1] : "");
-  const auto visitors = rathole::parse_address(argc == 3 ? argv[2] : "");
-  if (!clients || !visitors || token == nullptr) return 2;
+  if (argc != 3 || token == nullptr) return 2;
   rathole::config::server settings;
-  settings.bind_addr = *clients;
-  settings.services = {{.name = "web", .bind_addr = *visitors, .token = rathole::secret(token)}};
+  settings.bind_addr = argv[1];
+  settings.services = {{.name = "web", .bind_addr = argv[2], .token = rathole::secret(token)}};
 
   asio::io_context context(1);
   metrics counted;
@@ -77,15 +71,18 @@ int main(int argc, char** argv) {
   asio::signal_set usr1(context, SIGUSR1);
   print_on_signal(usr1, counted);
   asio::signal_set stops(context, SIGINT, SIGTERM);
-  stops.async_wait([&](std::error_code, int) { server.close(); });
-  std::error_code failed;
+  stops.async_wait([&](std::error_code ec, int) {
+    server.close();
+    if (!ec) stops.async_wait([&](std::error_code, int) { server.shutdown(); });
+  });
+  int status = EXIT_SUCCESS;
   server.async_run([&](std::error_code ec) {
-    failed = ec;
+    if (ec) std::fprintf(stderr, "%s\n", server.explain(ec).c_str());
+    if (ec) status = EXIT_FAILURE;
     usr1.cancel();
     stops.cancel();
   });
   context.run();
-  if (failed) std::fprintf(stderr, "cannot listen: %s\n", failed.message().c_str());
   counted.print();
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return status;
 }

@@ -78,18 +78,19 @@ asio::awaitable<void> change(rathole::client& client, rathole::config::client se
 
 int main(int argc, char** argv) {
   const char* token = std::getenv("RATHOLE_TOKEN");
-  const auto remote = rathole::parse_address(argc == 2 ? argv[1] : "");
-  if (!remote || token == nullptr) return 2;
+  if (argc != 2 || token == nullptr) return 2;
   // [run]
   rathole::config::client settings;
-  settings.remote_addr = *remote;
+  settings.remote_addr = argv[1];
   asio::io_context context(1);
   visitor_log log;
   rathole::client client(context, settings, log);
   // Reading fails at the end of the input.
   const auto stop = [&](std::exception_ptr) { client.close(); };
   asio::co_spawn(context, change(client, settings, rathole::secret(token)), stop);
-  client.async_run(asio::detached);
+  client.async_run([&](std::error_code ec) {
+    if (ec) std::cerr << client.explain(ec) << std::endl;
+  });
   context.run();
   // [run end]
 }

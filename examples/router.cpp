@@ -22,6 +22,7 @@
 #include <cctype>
 #include <csignal>
 #include <cstddef>
+#include <cstdio>
 #include <cstdlib>
 #include <string>
 #include <string_view>
@@ -130,13 +131,12 @@ asio::awaitable<void> accept(rathole::server& server, tcp::acceptor& port) {
 
 int main(int argc, char** argv) {
   const char* token = std::getenv("RATHOLE_TOKEN");
-  const auto clients = rathole::parse_address(argc > 3 ? argv[1] : "");
-  if (!clients || token == nullptr) return 2;
+  if (argc < 4 || token == nullptr) return 2;
   rathole::config::server settings;
-  settings.bind_addr = *clients;
+  settings.bind_addr = argv[1];
   for (int each = 3; each < argc; ++each) {
     settings.services.push_back(
-        {.name = argv[each], .bind_addr = {"127.0.0.1", 0}, .token = rathole::secret(token)});
+        {.name = argv[each], .bind_addr = "127.0.0.1:0", .token = rathole::secret(token)});
   }
   asio::io_context context(1);
   rathole::server server(context, settings);
@@ -144,10 +144,14 @@ int main(int argc, char** argv) {
   tcp::acceptor port(context, {tcp::v4(), number});
   asio::co_spawn(context, accept(server, port), asio::detached);
   asio::signal_set signals(context, SIGINT, SIGTERM);
-  signals.async_wait([&](std::error_code, int) {
+  signals.async_wait([&](std::error_code ec, int) {
     port.close();
     server.close();
+    if (!ec) signals.async_wait([&](std::error_code, int) { server.shutdown(); });
   });
-  server.async_run([&](std::error_code) { signals.cancel(); });
+  server.async_run([&](std::error_code ec) {
+    if (ec) std::fprintf(stderr, "%s\n", server.explain(ec).c_str());
+    signals.cancel();
+  });
   context.run();
 }

@@ -7,9 +7,13 @@
 #include <rathole/config/load.hpp>
 #include <rathole/server.hpp>
 
+#include <asio/awaitable.hpp>
+#include <asio/co_spawn.hpp>
+#include <asio/detached.hpp>
 #include <asio/io_context.hpp>
 #include <asio/signal_set.hpp>
 #include <asio/steady_timer.hpp>
+#include <asio/use_awaitable.hpp>
 
 #include <chrono>
 #include <csignal>
@@ -17,26 +21,21 @@
 #include <cstdlib>
 #include <optional>
 #include <system_error>
-#include <vector>
 
-void print(const std::vector<rathole::config::problem>& problems) {
-  for (const auto& each : problems) std::fprintf(stderr, "%s\n", to_string(each).c_str());
-}
-
-void count_seconds(asio::steady_timer& timer, int done) {
-  timer.expires_after(std::chrono::seconds(1));
-  timer.async_wait([&timer, done](std::error_code ec) {
-    if (ec) return;
-    std::printf("%d s\n", done + 1);
-    count_seconds(timer, done + 1);
-  });
+asio::awaitable<void> count_seconds(asio::steady_timer& timer) {
+  for (int count = 1;; ++count) {
+    timer.expires_after(std::chrono::seconds(1));
+    co_await timer.async_wait(asio::use_awaitable);
+    std::printf("%d s\n", count);
+  }
 }
 
 int main(int argc, char** argv) {
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
   // [run]
-  auto file = rathole::config::load(argc == 2 ? argv[1] : "");
-  if (!file) return print(file.error()), EXIT_FAILURE;
+  auto file = rathole::config::load_document(argc == 2 ? argv[1] : "");
+  for (const auto& each : file ? file->warnings : file.error()) std::puts(to_string(each).c_str());
+  if (!file) return EXIT_FAILURE;
 
   asio::io_context context(1);
   asio::signal_set signals(context, SIGINT, SIGTERM);
@@ -44,21 +43,23 @@ int main(int argc, char** argv) {
   std::optional<rathole::server> server;
   std::optional<rathole::client> client;
   int status = EXIT_SUCCESS;
-  const auto ended = [&](std::error_code ec) {
-    if (ec) std::fprintf(stderr, "%s\n", ec.message().c_str());
-    if (ec) status = EXIT_FAILURE;
-    if (server) print(server->problems());
-    if (client) print(client->problems());
-    signals.cancel();
+  const auto run = [&](auto& end, const auto& settings) {
+    if (!settings) return;
+    end.emplace(context, *settings).async_run([&](std::error_code ec) {
+      if (ec) std::fprintf(stderr, "%s\n", end->explain(ec).c_str());
+      if (ec) status = EXIT_FAILURE;
+      signals.cancel();
+    });
   };
-  if (file->server) server.emplace(context, *file->server).async_run(ended);
-  if (file->client) client.emplace(context, *file->client).async_run(ended);
+  run(server, file->settings.server);
+  run(client, file->settings.client);
   signals.async_wait([&](std::error_code, int) {
     if (client) client->close();
     if (server) server->close();
     timer.cancel();
+    signals.clear();  // the next signal ends the process
   });
-  count_seconds(timer, 0);
+  asio::co_spawn(context, count_seconds(timer), asio::detached);
   context.run();
   return status;
   // [run end]

@@ -23,22 +23,26 @@ struct reporter {
 int main(int argc, char** argv) {
   // Not an argument: those are shown to every user of the machine.
   const char* token = std::getenv("RATHOLE_TOKEN");
-  const auto remote = rathole::parse_address(argc == 4 ? argv[1] : "");
-  const auto local = rathole::parse_address(argc == 4 ? argv[3] : "");
-  if (!remote || !local || token == nullptr) {
+  if (argc != 4 || token == nullptr) {
     std::fputs("usage: RATHOLE_TOKEN=<token> tcp_client <server> <service> <local>\n", stderr);
     return 2;
   }
   rathole::config::client settings;
-  settings.remote_addr = *remote;
+  settings.remote_addr = argv[1];
 
   std::signal(SIGPIPE, SIG_IGN);  // connections are spliced only where SIGPIPE is ignored
   asio::io_context context(1);
   reporter observer;
   rathole::client client(context, settings, observer);
-  client.forward(argv[2], rathole::secret(token), *local);
+  client.forward(argv[2], rathole::secret(token), argv[3]);
   asio::signal_set signals(context, SIGINT, SIGTERM);
-  signals.async_wait([&](std::error_code, int) { client.close(); });
-  client.async_run([&](std::error_code) { signals.cancel(); });
+  signals.async_wait([&](std::error_code ec, int) {
+    client.close();
+    if (!ec) signals.async_wait([&](std::error_code, int) { client.shutdown(); });
+  });
+  client.async_run([&](std::error_code ec) {
+    if (ec) std::fprintf(stderr, "%s\n", client.explain(ec).c_str());
+    signals.cancel();
+  });
   context.run();
 }

@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <system_error>
 
+// [observer]
 struct reporter {
   void on(const rathole::server::listening& e) {
     std::printf("Clients connect to %s.\n", rathole::to_string(e.at).c_str());
@@ -22,19 +23,18 @@ struct reporter {
   }
   void on(const rathole::server::control_channel_closed&) { std::puts("The client is gone."); }
 };
+// [observer end]
 
 int main(int argc, char** argv) {
   // Not an argument: those are shown to every user of the machine.
   const char* token = std::getenv("RATHOLE_TOKEN");
-  const auto clients = rathole::parse_address(argc == 4 ? argv[1] : "");
-  const auto visitors = rathole::parse_address(argc == 4 ? argv[3] : "");
-  if (!clients || !visitors || token == nullptr) {
+  if (argc != 4 || token == nullptr) {
     std::fputs("usage: RATHOLE_TOKEN=<token> tcp_server <clients> <service> <visitors>\n", stderr);
     return 2;
   }
   rathole::config::server settings;
-  settings.bind_addr = *clients;
-  settings.services = {{.name = argv[2], .bind_addr = *visitors, .token = rathole::secret(token)}};
+  settings.bind_addr = argv[1];
+  settings.services = {{.name = argv[2], .bind_addr = argv[3], .token = rathole::secret(token)}};
 
   std::signal(SIGPIPE, SIG_IGN);  // connections are spliced only where SIGPIPE is ignored
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
@@ -42,10 +42,13 @@ int main(int argc, char** argv) {
   reporter observer;
   rathole::server server(context, settings, observer);
   asio::signal_set signals(context, SIGINT, SIGTERM);
-  signals.async_wait([&](std::error_code, int) { server.close(); });
+  signals.async_wait([&](std::error_code ec, int) {
+    server.close();
+    if (!ec) signals.async_wait([&](std::error_code, int) { server.shutdown(); });
+  });
   int status = 0;
   server.async_run([&](std::error_code ec) {
-    if (ec) std::fprintf(stderr, "cannot listen: %s\n", ec.message().c_str());
+    if (ec) std::fprintf(stderr, "%s\n", server.explain(ec).c_str());
     status = ec ? 1 : 0;
     signals.cancel();
   });

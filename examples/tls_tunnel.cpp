@@ -14,48 +14,41 @@
 #include <cstdio>
 #include <cstdlib>
 #include <system_error>
-#include <vector>
 
 namespace config = rathole::config;
 
 int main(int argc, char** argv) {
   const char* token = std::getenv("RATHOLE_TOKEN");
-  const auto server_address = rathole::parse_address(argc == 7 ? argv[1] : "");
-  const auto visitors = rathole::parse_address(argc == 7 ? argv[2] : "");
-  const auto local = rathole::parse_address(argc == 7 ? argv[3] : "");
-  if (!server_address || !visitors || !local || token == nullptr) return 2;
+  if (argc != 7 || token == nullptr) return 2;
   // [settings]
   config::server offered;
-  offered.bind_addr = *server_address;
-  offered.services = {{.name = "web", .bind_addr = *visitors, .token = rathole::secret(token)}};
-  offered.transport.kind = config::transport_kind::tls;
-  offered.transport.tls = {.cert = argv[4], .key = argv[5]};
+  offered.bind_addr = argv[1];
+  offered.services = {{.name = "web", .bind_addr = argv[2], .token = rathole::secret(token)}};
+  offered.transport = config::tls{.cert = argv[4], .key = argv[5]};
 
   config::client served;
-  served.remote_addr = *server_address;
-  served.services = {{.name = "web", .local_addr = *local, .token = rathole::secret(token)}};
-  served.transport.kind = config::transport_kind::tls;
-  served.transport.tls = {.trusted_root = argv[6], .trusted_root_only = true};
+  served.remote_addr = argv[1];
+  served.services = {{.name = "web", .local_addr = argv[3], .token = rathole::secret(token)}};
+  served.transport = config::tls{.trusted_root = argv[6], .trusted_root_only = true};
   // [settings end]
+  // [run]
   asio::io_context context(1);
   rathole::server server(context, offered);
   rathole::client client(context, served);
   asio::signal_set signals(context, SIGINT, SIGTERM);
-  const auto close = [&](std::error_code, int) {
-    client.close();
-    server.close();
-  };
-  signals.async_wait(close);
-  // [run]
-  int status = 0;
-  const auto report = [&](std::error_code ec, const std::vector<config::problem>& problems) {
-    if (ec) std::fprintf(stderr, "%s\n", ec.message().c_str());
-    for (const auto& each : problems) std::fprintf(stderr, "%s\n", to_string(each).c_str());
+  signals.async_wait([&](std::error_code ec, int) {
+    client.close(), server.close();
+    if (!ec)
+      signals.async_wait([&](std::error_code, int) { client.shutdown(), server.shutdown(); });
+  });
+  int running = 2, status = 0;
+  const auto ended = [&](std::error_code ec, const auto& end) {
+    if (ec) std::fprintf(stderr, "%s\n", end.explain(ec).c_str());
     if (ec) status = 1;
-    signals.cancel();
+    if (ec || --running == 0) signals.cancel();
   };
-  server.async_run([&](std::error_code ec) { report(ec, server.problems()); });
-  client.async_run([&](std::error_code ec) { report(ec, client.problems()); });
+  server.async_run([&](std::error_code ec) { ended(ec, server); });
+  client.async_run([&](std::error_code ec) { ended(ec, client); });
   context.run();
   return status;
   // [run end]

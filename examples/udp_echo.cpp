@@ -15,6 +15,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -32,20 +33,19 @@ asio::awaitable<void> echo(rathole::datagram_listener service) {
 
 int main(int argc, char** argv) {
   const char* token = std::getenv("RATHOLE_TOKEN");
-  const auto remote = rathole::parse_address(argc == 3 ? argv[1] : "");
-  if (!remote || token == nullptr) {
+  if (argc != 3 || token == nullptr) {
     std::fputs("usage: RATHOLE_TOKEN=<token> udp_echo <server> <service>\n", stderr);
     return 2;
   }
   rathole::config::client settings;
-  settings.remote_addr = *remote;
+  settings.remote_addr = argv[1];
 
   asio::io_context context(1);
   rathole::client client(context, settings);
   asio::co_spawn(context, echo(client.listen_datagrams(argv[2], rathole::secret(token))),
                  [](std::exception_ptr) {});
-  client.async_run([](std::error_code ec) {
-    if (ec) std::printf("The client cannot run: %s\n", ec.message().c_str());
+  client.async_run([&](std::error_code ec) {
+    if (ec) std::fprintf(stderr, "%s\n", client.explain(ec).c_str());
   });
   context.run();
 }

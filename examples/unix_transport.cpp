@@ -63,7 +63,10 @@ int main(int argc, char** argv) {
   server_side::basic_server public_end(tunnel, offered, quiet);
   client_side::basic_client hidden_end(tunnel, served, quiet);
   asio::signal_set signals(context, SIGINT, SIGTERM);
-  signals.async_wait([&](std::error_code, int) { hidden_end.stop(), public_end.stop(); });
+  signals.async_wait([&](std::error_code ec, int) {
+    hidden_end.stop(), public_end.stop();
+    if (!ec) signals.async_wait([&](std::error_code, int) { public_end.stop_now(); });
+  });
   std::error_code failed;
   public_end.async_run([&](std::error_code ec) { failed = ec, signals.cancel(); });
   hidden_end.async_run([](std::error_code) {});
