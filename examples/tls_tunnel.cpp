@@ -38,8 +38,8 @@ int main(int argc, char** argv) {
   asio::signal_set signals(context, SIGINT, SIGTERM);
   signals.async_wait([&](std::error_code ec, int) {
     client.close(), server.close();
-    if (!ec)
-      signals.async_wait([&](std::error_code, int) { client.shutdown(), server.shutdown(); });
+    if (ec) return;
+    signals.async_wait([&](std::error_code, int) { client.shutdown(), server.shutdown(); });
   });
   int running = 2, status = 0;
   const auto ended = [&](std::error_code ec, const auto& end) {
