@@ -3,7 +3,6 @@
 #include <rathole/config/key.hpp>
 #include <rathole/config/problem.hpp>
 #include <rathole/config/types.hpp>
-#include <rathole/config/types.hpp>
 #include <rathole/core/error.hpp>
 #include <rathole/embed/explain.hpp>
 #include <rathole/version.hpp>
