@@ -53,7 +53,8 @@ bool hand_over_without(std::uint64_t failing) {
     const failing_allocator::armed armed;
     bench.world.run_for(1ms);
   }
-  CHECK_EQ(out.given + out.refused, 1);
+  // Neither if the coroutine could not be started.
+  CHECK_LE(out.given + out.refused, 1);
   {
     const failing_allocator::armed armed;
     out.stream.reset();
