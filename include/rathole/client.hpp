@@ -73,7 +73,8 @@ class forwarding {
     return embed::start_operation<>(embed::home_of(body_), embed::fallback_of(body_),
                                     std::move(start), std::forward<Token>(token));
   }
-  /// Does the same without a completion.
+  /// Lets visitors that arrive from now on be forwarded to `local`, without a completion; see
+  /// `async_retarget`.
   void retarget(address local) {
     async_retarget(std::move(local), [](std::error_code) {});
   }
@@ -91,14 +92,16 @@ class forwarding {
 /// The client of a tunnel: it connects to a server and serves the visitors of its services, by
 /// forwarding them to local services or in the program itself.
 ///
-/// The settings act as a whole: they also choose the transport, and `async_run` fails if this build
-/// does not contain it. Made from an `asio::io_context`, which one thread must run, the client lives
-/// there; made from another executor, it lives on a thread of its own. `settings.workers` adds
-/// threads for connections that are forwarded.
+/// All settings take effect, including the transport and `workers` (`ready_timeout` is the program's
+/// alone); `async_run` fails if this build does not contain the transport. Made from an
+/// `asio::io_context`, which one thread must run, the client lives there; made from another executor,
+/// it lives on a thread of its own. By default (`workers` is 0) one thread per processor is used,
+/// including the one where it lives; 1 adds none.
 ///
 /// Distinct clients may be used by different threads, one client by one thread at a time. The
 /// observer is called where the client lives; it must not block or throw, and must outlive the
-/// client's run. Destroying the client shuts it down, and does not wait for anything.
+/// client. Destroying the client shuts it down, and waits for nothing but a call of the observer on
+/// another thread. The context must outlive the client.
 ///
 /// `embed::tunnel_end` has what client and server have in common. Of a client, `async_run` fails only
 /// because of the settings: whatever fails later is tried again and reported to the observer.
@@ -110,7 +113,7 @@ class client : public embed::tunnel_end<embed::client_interface> {
   using control_channel_established = client_side::control_channel_established;
   /// A control channel could not be established or broke; it is tried again.
   using control_channel_failed = client_side::control_channel_failed;
-  /// A control channel is closed for good.
+  /// A control channel is closed permanently.
   using control_channel_closed = client_side::control_channel_closed;
   /// A data channel failed.
   using data_channel_failed = client_side::data_channel_failed;
@@ -142,7 +145,7 @@ class client : public embed::tunnel_end<embed::client_interface> {
   client(asio::any_io_executor ex, config::client settings)
       : tunnel_end(embed::make_client(std::move(ex), std::move(settings),
                                       std::make_unique<embed::client_sink>())) {}
-  /// Makes such a client that reports its events to `observer`, on the client's thread.
+  /// Makes a client on a thread of its own that reports its events to `observer` there.
   template <class Observer>
   client(asio::any_io_executor ex, config::client settings, Observer& observer)
       : tunnel_end(

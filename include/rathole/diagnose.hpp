@@ -62,15 +62,15 @@ auto async_diagnose(asio::io_context& context, Block settings, diagnose_options 
                                            std::move(start), std::forward<Token>(token));
 }
 
-/// Does the same with the default options.
+/// Finds out in `context`, with the default options, what happens when `settings` are started.
 template <embed::Diagnosable Block, class Token>
 auto async_diagnose(asio::io_context& context, Block settings, Token&& token) {
   return async_diagnose(context, std::move(settings), diagnose_options(),
                         std::forward<Token>(token));
 }
 
-/// Does the same on a thread of its own, for a program whose executor `ex` is not that of an
-/// `asio::io_context` with one thread. `on_step` is called, and the operation completes, on `ex`,
+/// Finds out on a thread of its own what happens when `settings` are started, for a program whose
+/// executor `ex` is not that of an `asio::io_context` with one thread. `on_step` is called, and the operation completes, on `ex`,
 /// unless the token has an executor of its own. When it completes, the thread has closed all that it
 /// used. Throws also `std::system_error` if no thread can be started.
 template <embed::AnyExecutor Executor, embed::Diagnosable Block, class Token>
@@ -94,7 +94,8 @@ auto async_diagnose(const Executor& ex, Block settings, diagnose_options options
       initiate, token, ex, std::move(settings), std::move(options));
 }
 
-/// Does the same with the default options.
+/// Finds out on a thread of its own, with the default options, what happens when `settings` are
+/// started.
 template <embed::AnyExecutor Executor, embed::Diagnosable Block, class Token>
 auto async_diagnose(const Executor& ex, Block settings, Token&& token) {
   return async_diagnose(ex, std::move(settings), diagnose_options(), std::forward<Token>(token));

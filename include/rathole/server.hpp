@@ -27,14 +27,16 @@ namespace rathole::inline RATHOLE_ABI {
 /// The server of a tunnel: clients connect to it and prove that they know a service's token;
 /// visitors of the service are then forwarded to the client.
 ///
-/// The settings act as a whole: they also choose the transport, and `async_run` fails if this build
-/// does not contain it. Made from an `asio::io_context`, which one thread must run, the server lives
-/// there; made from another executor, it lives on a thread of its own. `settings.workers` adds
-/// threads for connections and handshakes.
+/// All settings take effect, including the transport and `workers` (`ready_timeout` is the program's
+/// alone); `async_run` fails if this build does not contain the transport. Made from an
+/// `asio::io_context`, which one thread must run, the server lives there; made from another executor,
+/// it lives on a thread of its own. By default (`workers` is 0) one thread per processor is used,
+/// including the one where it lives; 1 adds none.
 ///
 /// Distinct servers may be used by different threads, one server by one thread at a time. The
 /// observer is called where the server lives; it must not block or throw, and must outlive the
-/// server's run. Destroying the server shuts it down, and does not wait for anything.
+/// server. Destroying the server shuts it down, and waits for nothing but a call of the observer on
+/// another thread. The context must outlive the server.
 ///
 /// `embed::tunnel_end` has what client and server have in common. Of a server, `async_run` and
 /// `async_update` also fail if an address of `bind_addr` cannot be bound.
@@ -52,7 +54,7 @@ class server : public embed::tunnel_end<embed::server_interface> {
   using service_bind_failed = server_side::service_bind_failed;
   /// An address for clients was lost; it is tried again.
   using listener_lost = server_side::listener_lost;
-  /// A listener could not accept; it goes on.
+  /// A listener could not accept; it continues.
   using accept_failed = server_side::accept_failed;
   /// A connection became neither a control nor a data channel.
   using handshake_failed = server_side::handshake_failed;
@@ -105,7 +107,7 @@ class server : public embed::tunnel_end<embed::server_interface> {
   server(asio::any_io_executor ex, config::server settings)
       : tunnel_end(embed::make_server(std::move(ex), std::move(settings),
                                       std::make_unique<embed::server_sink>())) {}
-  /// Makes such a server that reports its events to `observer`, on the server's thread.
+  /// Makes a server on a thread of its own that reports its events to `observer` there.
   template <class Observer>
   server(asio::any_io_executor ex, config::server settings, Observer& observer)
       : tunnel_end(
@@ -124,7 +126,7 @@ class server : public embed::tunnel_end<embed::server_interface> {
     };
     return start(std::move(add), std::forward<Token>(token));
   }
-  /// Does the same without a completion.
+  /// Adds a service without a completion; see `async_add`.
   void add(config::server_service service) {
     async_add(std::move(service), [](std::error_code) {});
   }
@@ -138,7 +140,7 @@ class server : public embed::tunnel_end<embed::server_interface> {
     };
     return start(remove, std::forward<Token>(token));
   }
-  /// Does the same without a completion.
+  /// Removes the service `name` without a completion; see `async_remove`.
   void remove(std::string name) {
     async_remove(std::move(name), [](std::error_code) {});
   }

@@ -71,7 +71,7 @@ template <class Handler, class... R>
 struct call {
   /// The associated allocator.
   using allocator_type = asio::associated_allocator_t<Handler>;
-  /// Returns it.
+  /// Returns the handler's allocator.
   allocator_type get_allocator() const { return asio::get_associated_allocator(handler); }
 
   /// Calls the handler. Its cancellation slot is emptied before, because the handler may use it for
