@@ -1,7 +1,8 @@
 #!/bin/sh
 # Checks that texts which exist in two places agree: each C++ and TOML snippet of the pages is the
 # file of examples/ that the comment above it names, docs/configuration.md has every key that the
-# parser reads, and the files that pages link to or name exist.
+# parser reads, docs/embedding.md has every event with its members, and the files that pages link to
+# or name exist.
 #
 #   in_step.sh <root>           prints what differs; exits 1 if something does
 #   in_step.sh --self-test      must see planted differences
@@ -60,6 +61,20 @@ list_keys() {
     grep -oE '"[a-z0-9_]+"' | tr -d '"' | sort -u
 }
 
+# list_events <file>...: for each event the beginning of its row in a table, with its members.
+list_events() {
+  awk '
+    /^struct [a-z_]+ \{/ { name = $2; members = ""; inside = 1 }
+    inside && /^  [a-z].*;$/ {
+      sub(/( = .*|\{\})?;$/, "")
+      members = members (members ? ", " : "") "`" $NF "`"
+    }
+    inside && /};$/ {
+      print "| `" name "` | " members (members ? " " : "") "|"
+      inside = 0
+    }' "$@"
+}
+
 # check_files <root> <page>: prints the files that a page links to or names, and that do not exist.
 check_files() {
   sed '/^```/,/^```/d' "$2" | grep -oE '\]\([^)#: ]+' | sed 's/^](//' | sort -u |
@@ -95,6 +110,12 @@ in_step() {
     grep -q "\`\[*$key\]*\`" "$1/docs/configuration.md" ||
       { echo "docs/configuration.md: does not have the key $key"; status=1; }
   done
+  list_events "$1"/include/rathole/*/events.hpp > "$work.events"
+  while read -r row; do
+    grep -qF "$row" "$1/docs/embedding.md" ||
+      { echo "docs/embedding.md: does not have the event $row"; status=1; }
+  done < "$work.events"
+  rm "$work.events"
   return $status
 }
 
@@ -105,7 +126,7 @@ fi
 
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
-mkdir -p "$root/examples" "$root/docs" "$root/include/rathole/config"
+mkdir -p "$root/examples" "$root/docs" "$root/include/rathole/config" "$root/include/rathole/client"
 
 plant() {
   printf 'int main() {}\n' > "$root/examples/embedded_forward.cpp"
@@ -118,6 +139,9 @@ plant() {
   printf '<!-- frp -->\n```toml\na = 1\n```\n' > "$root/docs/b.md"
   printf '| `workers` | |\n' > "$root/docs/configuration.md"
   printf 'x = read_count(table, "workers", 0);\n' > "$root/include/rathole/config/toml.hpp"
+  printf 'struct ready {};\nstruct ended {\n  int id;\n  bool broke = false;\n  duration lasted{};\n};\n' \
+    > "$root/include/rathole/client/events.hpp"
+  printf '| `ready` | | x |\n| `ended` | `id`, `broke`, `lasted` | y |\n' > "$root/docs/embedding.md"
 }
 # must_see <what>: the difference that was just planted; takes it away again.
 must_see() {
@@ -147,3 +171,7 @@ printf 'See `config/parse.hpp`.\n' >> "$root/docs/b.md"
 must_see "the name of a file that is not there"
 printf 'auto x = read_seconds(\n    table, "grace", 0);\n' >> "$root/include/rathole/config/toml.hpp"
 must_see "a key that is not in the page"
+sed -i 's/int id/int number/' "$root/include/rathole/client/events.hpp"
+must_see "an event with another member"
+sed -i '/ready/d' "$root/docs/embedding.md"
+must_see "an event that is not in the page"
