@@ -5,6 +5,7 @@
 
 #include <rathole/io/stream/lingering_close.hpp>
 #include <rathole/server/client_listeners.hpp>
+#include <rathole/server/listening_addresses.hpp>
 #include <rathole/server/udp_listeners.hpp>
 
 #include <span>
@@ -30,6 +31,8 @@ struct bare_context {
 
   runtime_type world;
   std::shared_ptr<const config::server> settings = std::make_shared<const config::server>();
+  const std::shared_ptr<server_side::listening_addresses> addresses =
+      std::make_shared<server_side::listening_addresses>();
   io::task_group group;
 };
 

@@ -2,7 +2,7 @@
 
 #include "support/sim_tunnel.hpp"
 
-#include <rathole/embed/impl/to_outside.hpp>
+#include <rathole/embed/impl/to_public_error.hpp>
 #include <rathole/embed/listener_core.hpp>
 #include <rathole/embed/operation.hpp>
 #include <rathole/stream.hpp>
@@ -117,7 +117,7 @@ class serving_program {
           const auto begin = [from = listening, home = home_](auto done, const auto& cancel) {
             auto pass_on = [from, home, done = std::move(done)](
                                std::error_code ec, embed::stream_pointer visitor) mutable {
-              if (ec) return done(embed::detail::to_outside(ec), stream());
+              if (ec) return done(embed::detail::to_public_error(ec), stream());
               done({}, stream(std::move(visitor), home, "web"));
             };
             from->accept(std::move(pass_on), cancel);
