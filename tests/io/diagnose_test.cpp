@@ -172,7 +172,7 @@ TEST_CASE("async_diagnose: a cancellation after the end and before the handler d
       asio::bind_cancellation_slot(cancel.slot(), [&](std::error_code error, diagnosis found) {
         ended = {error, std::move(found)};
       }));
-  REQUIRE(test::eventually([&] { return test::running_threads() == threads; }));
+  REQUIRE(test::eventually([&] { return test::running_threads() <= threads; }));
   cancel.emit(asio::cancellation_type::terminal);
   context.run();
   REQUIRE(ended);
