@@ -13,7 +13,7 @@
 namespace rathole::test {
 
 /// A proxy between client and server (plain TCP) that can cut or hold the connections through it. A
-/// connection counts once its Hello (37 bytes) has arrived.
+/// connection is seen once its Hello (37 bytes) has arrived, and open once that was passed on or held.
 class cut_proxy {
  public:
   enum class kind { control, data };
@@ -32,7 +32,7 @@ class cut_proxy {
   std::size_t open(kind which) const {
     const std::lock_guard lock(mutex_);
     std::size_t n = 0;
-    for (const link& each : links_) n += each.which == which ? 1 : 0;
+    for (const link& each : links_) n += each.which == which && each.is_open ? 1 : 0;
     return n;
   }
   /// Returns how many connections of a kind there have been.
@@ -44,7 +44,7 @@ class cut_proxy {
   void cut(kind which) {
     const std::lock_guard lock(mutex_);
     for (link& each : links_)
-      if (each.which == which) each.shutdown();
+      if (each.which == which && each.is_open) each.shutdown();
   }
   /// While on, new data channels stay open towards the client but never reach the server.
   void hold_data(bool on) {
@@ -62,6 +62,7 @@ class cut_proxy {
     kind which;
     tcp_socket* client;
     tcp_socket server;
+    bool is_open;
     void shutdown() {
       client->shutdown();
       if (server.fd() >= 0) server.shutdown();
@@ -75,8 +76,8 @@ class cut_proxy {
     std::unique_lock lock(mutex_);
     if (stopping_) return;
     ++(which == kind::data ? data_seen_ : control_seen_);
-    const auto added = links_.insert(links_.end(), link{which, &client, {}});
     const bool held = which == kind::data && holding_;
+    const auto added = links_.insert(links_.end(), link{which, &client, {}, held});
     lock.unlock();
     try {
       if (held) {
@@ -98,6 +99,9 @@ class cut_proxy {
     between.server = std::move(server);
     lock.unlock();
     between.server.send_all(hello);
+    lock.lock();
+    between.is_open = true;
+    lock.unlock();
     std::thread back([&] { pump(between.server, between, *between.client); });
     pump(*between.client, between, between.server);
     back.join();
