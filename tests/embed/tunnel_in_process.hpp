@@ -39,7 +39,7 @@ using asio::use_awaitable;
 /// A completion token of coroutines that returns errors instead of throwing them.
 inline constexpr auto as_result = asio::experimental::as_tuple(use_awaitable);
 
-/// Runs `work` on `context` until it has ended, for at most a minute.
+/// Runs `work` on `context` until it has ended, for at most five minutes.
 inline void run(asio::io_context& context, asio::awaitable<void> work) {
   std::exception_ptr failed;
   bool done = false;
@@ -47,7 +47,7 @@ inline void run(asio::io_context& context, asio::awaitable<void> work) {
     failed = error;
     done = true;
   });
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::minutes(1);
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::minutes(5);
   while (!done && std::chrono::steady_clock::now() < deadline) {
     context.restart();
     context.run_one_until(deadline);
