@@ -10,6 +10,9 @@
 #if RATHOLE_WITH_NOISE
 #include <rathole/app/genkey.hpp>
 #endif
+#if RATHOLE_WITH_NOISE || RATHOLE_WITH_TLS
+#include <rathole/crypto/botan/mlock_pool.hpp>
+#endif
 
 #include <unistd.h>
 
@@ -30,6 +33,9 @@ inline int main(int argc, char** argv) {
   // A write to a closed connection must fail instead of raising a signal; the splicing relay relies
   // on it.
   std::signal(SIGPIPE, SIG_IGN);
+#if RATHOLE_WITH_NOISE || RATHOLE_WITH_TLS
+  crypto::disable_mlock_pool();
+#endif
   std::optional<error_priority> priority;
   if (is_journal(STDERR_FILENO, std::getenv("JOURNAL_STREAM"))) priority.emplace(std::cerr);
   try {
