@@ -31,7 +31,7 @@ struct data_channel_runner {
     auto runtime = context->runtime();
     if (udp) {
       runtime = udp->runtime();
-    } else if (!in_process) {
+    } else if (Context::transport_type::handshake_is_expensive && !in_process) {
       runtime = runtime.worker();
     }
     std::error_code ended = out_of_memory();

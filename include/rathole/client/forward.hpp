@@ -3,9 +3,7 @@
 #include <rathole/client/context.hpp>
 #include <rathole/client/descriptors.hpp>
 #include <rathole/client/events.hpp>
-#include <rathole/core/out_of_memory.hpp>
-#include <rathole/io/relay/relay.hpp>
-#include <rathole/io/run/stop_action.hpp>
+#include <rathole/io/relay/carry.hpp>
 #include <rathole/io/socket/descriptor_limit.hpp>
 #include <rathole/io/time/sleep.hpp>
 #include <rathole/transport/socket_options.hpp>
@@ -14,8 +12,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <new>
-#include <stop_token>
 #include <utility>
 
 namespace rathole::client_side {
@@ -48,14 +44,13 @@ class scoped_count {
 /// connection exceeds `max_forwards`. While no descriptor is available, the connection attempt is
 /// repeated.
 ///
-/// Everything runs in the runtime `runtime` of the channel; only the observer is notified on the
-/// control plane.
+/// Everything begins in the runtime `runtime` of the channel. A bulky connection that began on the
+/// control plane moves to a worker. The observer is notified on the control plane.
 template <class Context>
 io::awaitable<void> forward(std::shared_ptr<Context> self,
                             std::shared_ptr<const config::client_service> service,
                             typename Context::runtime_type runtime,
                             typename Context::stream_type channel) {
-  using local_type = typename Context::runtime_type::stream;
   const auto settings = self->settings.load();
   const detail::scoped_count running(self->forwards);
   if (running.before() >= settings->max_forwards) {
@@ -95,18 +90,11 @@ io::awaitable<void> forward(std::shared_ptr<Context> self,
   });
   const time_point began = runtime.now();
   const io::relay_limits limits{service->idle_timeout, service->half_close_timeout};
-  io::relay<typename Context::runtime_type, typename Context::stream_type, local_type> carried(
-      runtime, std::move(channel), std::move(*local), limits);
-  const auto cut = [&carried] { carried.stop(); };
-  const io::stop_action on_cut(self->stops.now.get_token(), runtime.get_executor(), cut);
-  const auto drain = [&carried, &self] { carried.drain(self->stops.idle); };
-  const io::stop_action on_drain(self->stops.when_idle.get_token(), runtime.get_executor(), drain);
-  io::relay_status status;
-  try {
-    status = co_await carried.run();
-  } catch (const std::bad_alloc&) {
-    status.error = out_of_memory();
-  }
+  auto home = self->runtime();
+  const bool is_at_home = runtime.get_executor() == home.get_executor();
+  const auto there = is_at_home ? home.worker() : runtime;
+  const io::relay_status status = co_await io::carry(runtime, there, std::move(channel),
+                                                     std::move(*local), limits, self->stops);
   const duration lasted = runtime.now() - began;
   self->on_control_plane([self, service, id, status, lasted] {
     const forward_ended ended{service->name, id, status.forth, status.back, status.error, lasted};

@@ -7,6 +7,8 @@
 #include <rathole/io/relay/shutdown.hpp>
 #include <rathole/io/relay/status.hpp>
 
+#include <cstdint>
+#include <optional>
 #include <system_error>
 #include <variant>
 
@@ -40,6 +42,14 @@ class relay_base {
     perform_actions();
   }
 
+  /// Pauses the relay once it has carried `bytes` in all: `run` returns at a moment when both
+  /// directions are open and nothing is on its way through the relay. Must be called before `run`.
+  void pause_after(std::uint64_t bytes) { pause_after_ = bytes; }
+  /// Returns whether `run` has returned because of `pause_after`. Another relay, possibly on
+  /// another thread, then continues this one: it is made from its runtime and this relay, which must
+  /// exist until that one has been made, and has no other use any more.
+  [[nodiscard]] bool is_paused() const { return is_paused_ && !is_over(); }
+
   /// Returns the byte counts so far. Must be called on the thread of its runtime.
   [[nodiscard]] const relay_status& status() const { return status_; }
 
@@ -47,6 +57,9 @@ class relay_base {
   /// Makes the base of a relay of the runtime `runtime`.
   relay_base(const R& runtime, const relay_limits& limits)
       : runtime_(runtime), ends_(limits), idle_(runtime_, *this) {}
+  /// Makes the base of a relay of the runtime `runtime` that continues `paused`.
+  relay_base(const R& runtime, const relay_base* paused)
+      : runtime_(runtime), status_(paused->status_), ends_(paused->ends_), idle_(runtime_, *this) {}
   /// Destroys this part of a relay, which has ended.
   ~relay_base() = default;
 
@@ -58,6 +71,16 @@ class relay_base {
   relay_shutdown& ends() { return ends_; }
   /// Returns whether the relay is over.
   [[nodiscard]] bool is_over() const { return ends_.is_over(); }
+
+  /// Returns whether the relay has carried what `pause_after` says.
+  [[nodiscard]] bool is_pause_due() const {
+    return pause_after_ && status_.forth + status_.back >= *pause_after_;
+  }
+  /// Records that the relay is paused.
+  void pause() {
+    is_paused_ = true;
+    idle_.stop();
+  }
 
   /// Ends the relay because the stream `at` broke.
   void broke(relay_stream at, std::error_code reason) {
@@ -107,6 +130,8 @@ class relay_base {
   relay_status status_;
   relay_shutdown ends_;
   idle_watch_type idle_;
+  std::optional<std::uint64_t> pause_after_;
+  bool is_paused_ = false;
 };
 
 }  // namespace rathole::io

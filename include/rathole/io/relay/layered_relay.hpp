@@ -40,7 +40,20 @@ class layered_relay : public relay_base<R, layered_relay<R, L>> {
   layered_relay(const R& on, Wired wired, Plain plain, const relay_limits& limits = {})
       : layered_relay(on, plain, wired, limits, relay_stream::second) {}
 
-  /// Runs the relay to its end; returns the byte counts. The relay must outlive the call.
+  /// Makes a relay of the runtime `on` that continues `paused`; see `pause_after`.
+  layered_relay(const R& on, layered_relay& paused)
+      : base(on, &paused),
+        encoded_(count_from(paused.plain_at_)),
+        decoded_(count_from(other(paused.plain_at_))),
+        plain_at_(paused.plain_at_),
+        plain_(*this, runtime().get_executor(), false, std::move(paused.plain_.socket)),
+        wired_(*this, runtime().get_executor(), false, std::move(paused.wired_.socket)),
+        layer_(std::move(paused.layer_)),
+        timer_(runtime()),
+        ended_(runtime().get_executor()) {}
+
+  /// Runs the relay until it has ended or pauses; returns the byte counts. The relay must outlive
+  /// the call.
   awaitable<relay_status> run() {
     if (!plain_.socket.is_open() || !wired_.socket.is_open()) this->stop();
     run_step([this](layer_buffers& use) {
@@ -72,6 +85,7 @@ class layered_relay : public relay_base<R, layered_relay<R, L>> {
   using base::ends;
   using base::fail;
   using base::is_over;
+  using base::is_pause_due;
   using base::perform_actions;
   using base::runtime;
 
@@ -79,8 +93,8 @@ class layered_relay : public relay_base<R, layered_relay<R, L>> {
   layered_relay(const R& on, Plain& plain, Wired& wired, const relay_limits& limits,
                 relay_stream plain_at)
       : base(on, limits),
-        encoded_(plain_at == relay_stream::first ? counts().forth : counts().back),
-        decoded_(plain_at == relay_stream::first ? counts().back : counts().forth),
+        encoded_(count_from(plain_at)),
+        decoded_(count_from(other(plain_at))),
         plain_at_(plain_at),
         plain_(*this, runtime().get_executor(), false, plain.release()),
         wired_(*this, runtime().get_executor(), wired.next().is_corked(), wired.next().release()),
@@ -88,6 +102,11 @@ class layered_relay : public relay_base<R, layered_relay<R, L>> {
         timer_(runtime()),
         ended_(runtime().get_executor()) {
     app_.swap(wired.received());
+  }
+
+  /// Returns the count of the bytes that come from `source`.
+  std::uint64_t& count_from(relay_stream source) {
+    return source == relay_stream::first ? counts().forth : counts().back;
   }
 
   void ready(const side& at, std::uint32_t events) {
@@ -112,6 +131,7 @@ class layered_relay : public relay_base<R, layered_relay<R, L>> {
       // Bytes that are left here would be lost unnoticed.
       if (!is_over() && !(*use)->empty())
         fail(std::make_error_code(std::errc::state_not_recoverable));
+      if (is_pause_due() && may_pause()) pause();
     } catch (const std::bad_alloc&) {
       fail(out_of_memory());
     }
@@ -158,6 +178,18 @@ class layered_relay : public relay_base<R, layered_relay<R, L>> {
   /// Returns whether input can be decoded now. The second condition is a law of drivers in `Layer`.
   [[nodiscard]] bool may_decode() const {
     return app_.empty() && wire_.size() <= max_unsent_wire && can_receive(layer_.state());
+  }
+
+  /// Returns whether both directions are open and nothing is on its way.
+  [[nodiscard]] bool may_pause() const {
+    return !is_over() && may_encode() && may_decode() && !fin_is_end_;
+  }
+  void pause() {
+    plain_.stop();
+    wired_.stop();
+    timer_.stop();
+    base::pause();
+    ended_.notify();
   }
 
   [[nodiscard]] relay_stream wired_at() const { return other(plain_at_); }

@@ -4,6 +4,9 @@
 #include <rathole/io/relay/layered_relay.hpp>
 #include <rathole/io/relay/socket_relay.hpp>
 
+#include <type_traits>
+#include <utility>
+
 namespace rathole::io {
 
 namespace detail {
@@ -44,5 +47,10 @@ struct relay_between<R, A, B> {
 /// runs it.
 template <Runtime R, ByteStream A, ByteStream B>
 using relay = typename detail::relay_between<R, A, B>::type;
+
+/// A relay of the runtime `R` that can pause, and be continued by another one; see
+/// `relay_base::pause_after`.
+template <class Relay, class R>
+concept PausableRelay = requires(const R& on, Relay& paused) { Relay(on, paused); };
 
 }  // namespace rathole::io

@@ -54,13 +54,10 @@ class socket_flow {
   /// the system's error.
   result<waiting> advance(int source, int sink, bool end_is_there = false) {
     end_is_there_ = end_is_there;
-    const auto found = transfer(source, sink);
-    if (pipe_ && (!found || pipe_->held() == 0)) {
-      pipe_pool::of_thread().give(std::move(*pipe_));
-      pipe_.reset();
-    }
-    return found;
+    return transfer(source, sink, moves_per_turn);
   }
+  /// Transfers like `advance` what was read from the source before, and reads nothing more.
+  result<waiting> advance_sink(int sink) { return transfer(-1, sink, 0); }
 
  private:
   enum class move { more, source_empty, sink_full, ended };
@@ -93,11 +90,20 @@ class socket_flow {
     return failure(last_error());
   }
 
-  result<waiting> transfer(int source, int sink) {
+  result<waiting> transfer(int source, int sink, unsigned most_moves) {
+    const auto found = move_bytes(source, sink, most_moves);
+    if (pipe_ && (!found || pipe_->held() == 0)) {
+      pipe_pool::of_thread().give(std::move(*pipe_));
+      pipe_.reset();
+    }
+    return found;
+  }
+
+  result<waiting> move_bytes(int source, int sink, unsigned most_moves) {
     const auto drained = drain(sink);
     if (!drained) return failure(drained.error());
     if (!*drained) return waiting::for_sink;
-    for (unsigned moves = 0; moves < moves_per_turn; ++moves) {
+    for (unsigned moves = 0; moves < most_moves; ++moves) {
       const auto moved = bulky() ? splice(source, sink) : copy(source, sink);
       if (!moved) return failure(moved.error());
       switch (*moved) {

@@ -39,8 +39,15 @@ class socket_relay : public relay_base<R, socket_relay<R>> {
         second_(*this, runtime().get_executor(), second.is_corked(), second.release()),
         ended_(runtime().get_executor()) {}
 
-  /// Runs the relay until both directions have ended or one has failed; returns the byte counts and
-  /// the error. The relay must outlive the call.
+  /// Makes a relay of the runtime `on` that continues `paused`; see `pause_after`.
+  socket_relay(const R& on, socket_relay& paused)
+      : base(on, &paused),
+        first_(*this, runtime().get_executor(), false, std::move(paused.first_.socket)),
+        second_(*this, runtime().get_executor(), false, std::move(paused.second_.socket)),
+        ended_(runtime().get_executor()) {}
+
+  /// Runs the relay until both directions have ended, one has failed, or the relay pauses; returns
+  /// the byte counts and the error. The relay must outlive the call.
   awaitable<relay_status> run() {
     if (!first_.socket.is_open() || !second_.socket.is_open()) this->stop();
     try {
@@ -51,7 +58,7 @@ class socket_relay : public relay_base<R, socket_relay<R>> {
     }
     // Usually the first side has sent something already.
     advance(forth_, socket_flow::waiting::for_source, false);
-    if (!is_over()) update_events();
+    go_on();
     if (!is_over() && first_.is_corked) uncork(first_.socket.get());
     if (!is_over() && second_.is_corked && counts().forth == 0) uncork(second_.socket.get());
     try {
@@ -72,6 +79,7 @@ class socket_relay : public relay_base<R, socket_relay<R>> {
   using base::ends;
   using base::fail;
   using base::is_over;
+  using base::is_pause_due;
   using base::perform_actions;
   using base::runtime;
 
@@ -88,15 +96,31 @@ class socket_relay : public relay_base<R, socket_relay<R>> {
     const bool ended = (events & EPOLLRDHUP) != 0;
     if (broken || (events & EPOLLOUT)) advance(into, socket_flow::waiting::for_sink, false);
     if (broken || (events & EPOLLIN)) advance(out_of, socket_flow::waiting::for_source, ended);
-    if (!is_over()) update_events();
+    go_on();
+  }
+
+  /// Pauses, or waits for the next events.
+  void go_on() {
+    using enum socket_flow::waiting;
+    if (is_over()) return;
+    if (!is_pause_due() || forth_.waits != for_source || back_.waits != for_source) {
+      return update_events();
+    }
+    first_.stop();
+    second_.stop();
+    base::pause();
+    ended_.notify();
   }
 
   void advance(direction& way, socket_flow::waiting reason, bool end_is_there) {
     if (is_over() || way.waits != reason) return;
     const auto from = &way == &forth_ ? relay_stream::first : relay_stream::second;
     try {
-      const auto found =
-          way.flow.advance(at(from).socket.get(), at(other(from)).socket.get(), end_is_there);
+      const int sink = at(other(from)).socket.get();
+      // A flow that read more would rarely be found empty.
+      const auto found = is_pause_due() && reason == socket_flow::waiting::for_sink
+                             ? way.flow.advance_sink(sink)
+                             : way.flow.advance(at(from).socket.get(), sink, end_is_there);
       if (!found) return broke(way.flow.has_sink_failed() ? other(from) : from, found.error());
       way.waits = *found;
       if (*found != socket_flow::waiting::for_nothing) return;

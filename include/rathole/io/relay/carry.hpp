@@ -1,0 +1,96 @@
+#pragma once
+
+#include <rathole/core/out_of_memory.hpp>
+#include <rathole/io/concepts.hpp>
+#include <rathole/io/drain.hpp>
+#include <rathole/io/relay/relay.hpp>
+#include <rathole/io/run/run_on.hpp>
+#include <rathole/io/run/stop_action.hpp>
+#include <rathole/io/task.hpp>
+
+#include <cstdint>
+#include <new>
+#include <utility>
+
+namespace rathole::io {
+
+/// How many bytes a connection carries on the thread where it began before it moves to a worker.
+/// Most connections carry less: moving them would cost more than it gains.
+inline constexpr std::uint64_t move_after = std::uint64_t{256} * 1024;
+
+/// A watch of a connection for `carry` that watches nothing. Other watches have these functions:
+///
+/// * `runs_on(executor)` is called on the thread where the connection began, before its relay runs on
+///   `executor`.
+/// * `counts(pointer)` is called on that executor with the counts of the relay that begins to run,
+///   and with null before they are gone.
+struct no_watch {
+  /// Does nothing.
+  void runs_on(const executor&) {}
+  /// Does nothing.
+  void counts(const relay_status*) {}
+};
+
+namespace detail {
+
+/// Runs `carried`, which lives on the executor `here`, until it ends or pauses.
+template <class Relay, class Watch>
+awaitable<relay_status> run_relay(Relay& carried, executor here, drain_stops& stops, Watch& watch) {
+  const auto cut = [&carried] { carried.stop(); };
+  const stop_action on_cut(stops.now.get_token(), here, cut);
+  const auto drain = [&carried, &stops] { carried.drain(stops.idle); };
+  const stop_action on_drain(stops.when_idle.get_token(), here, drain);
+  watch.counts(&carried.status());
+  const relay_status status = co_await carried.run();
+  watch.counts(nullptr);
+  co_return status;
+}
+
+/// Makes a relay in the runtime `there`, and runs it. `From` is what it is made from: a paused relay,
+/// or two streams and limits.
+template <class Relay, Runtime R, class Watch, class... From>
+awaitable<relay_status> relay_there(R there, drain_stops& stops, Watch& watch, From... from) {
+  Relay carried(there, static_cast<From&&>(from)...);
+  co_return co_await run_relay(carried, there.get_executor(), stops, watch);
+}
+
+}  // namespace detail
+
+/// Carries the traffic of a connection between two streams of the runtime `here`, until the relay
+/// ends or `stops` ends it, and returns how it ended. A bulky connection moves to the runtime
+/// `there`, which may be the same; one whose relay cannot pause begins there. `stops` must live
+/// until this returns. Must be called on the thread of `here`.
+template <Runtime R, ByteStream A, ByteStream B, class Watch = no_watch>
+awaitable<relay_status> carry(R here, R there, A first, B second, relay_limits limits,
+                              drain_stops& stops, Watch watch = {}) {
+  using relay_type = relay<R, A, B>;
+  const bool is_remote = there.get_executor() != here.get_executor();
+  relay_status status;
+  try {
+    if constexpr (PausableRelay<relay_type, R>) {
+      relay_type begun(here, std::move(first), std::move(second), limits);
+      if (is_remote) begun.pause_after(move_after);
+      watch.runs_on(here.get_executor());
+      status = co_await detail::run_relay(begun, here.get_executor(), stops, watch);
+      if (!begun.is_paused()) co_return status;
+      watch.runs_on(there.get_executor());
+      auto rest =
+          detail::relay_there<relay_type, R, Watch, relay_type&>(there, stops, watch, begun);
+      status = co_await run_on(there.get_executor(), std::move(rest));
+    } else {
+      if (is_remote) {
+        first = first.move_to(there);
+        second = second.move_to(there);
+      }
+      watch.runs_on(there.get_executor());
+      auto all = detail::relay_there<relay_type, R, Watch, A, B, relay_limits>(
+          there, stops, watch, std::move(first), std::move(second), limits);
+      status = co_await run_on(there.get_executor(), std::move(all));
+    }
+  } catch (const std::bad_alloc&) {
+    status.error = out_of_memory();
+  }
+  co_return status;
+}
+
+}  // namespace rathole::io
