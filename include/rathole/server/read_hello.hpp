@@ -26,6 +26,8 @@ io::task<protocol::hello> read_hello(typename Context::runtime_type& runtime,
   machine_type machine(deadline.at());
   io::machine_driver<machine_type, typename Context::stream_type, typename Context::runtime_type>
       driver(runtime, stream, machine);
+  const auto fed = driver.feed_now();
+  if (!fed) co_return failure(fed.error());
   auto hello = co_await driver.next();
   if (stop.stop_requested()) co_return failure(errc::stopped);
   if (hello) deadline.step_done(runtime.now());

@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <new>
 #include <system_error>
+#include <utility>
 
 namespace rathole::io {
 
@@ -73,12 +74,16 @@ class poller : public asio::execution_context::service {
     return last_error();
   }
 
-  void remove(int fd, const poll_watch& watch) {
-    // An event that was reported and not passed on yet must not reach the watch.
+  /// Drops the events of a watch that were reported and not passed on yet.
+  void drop_events(const poll_watch& watch) {
     for (int i = next_; i < ready_; ++i) {
       epoll_event& event = batch_[static_cast<std::size_t>(i)];
       if (event.data.ptr == &watch) event.data.ptr = nullptr;
     }
+  }
+
+  void remove(int fd, const poll_watch& watch) {
+    drop_events(watch);
     if (set_.is_open()) control(EPOLL_CTL_DEL, fd, 0, nullptr);
   }
 
@@ -149,6 +154,18 @@ class poll_watch {
       return {};
     }
     return arm(fd, once, events);
+  }
+
+  /// Takes over the descriptor of `from`, which then watches nothing and need not be stopped. It stays
+  /// in the set, which saves two system calls, so `want` or `stop` must be called before the poller
+  /// runs again.
+  void take_over(poll_watch& from) {
+    if (&from.poller_ != &poller_) return from.stop();
+    if (from.known_) poller_.drop_events(from);
+    fd_ = from.fd_;
+    known_ = std::exchange(from.known_, false);
+    from.armed_ = 0;
+    from.note(0);
   }
 
   /// Watches for nothing and removes the descriptor from the set; must be called before the

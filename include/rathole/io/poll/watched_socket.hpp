@@ -60,13 +60,23 @@ class watched_socket final : poll_watch {
   /// Gives up ownership of the socket and returns it; waits fail with `errc::stopped`.
   descriptor release() {
     stop();
+    return give();
+  }
+  /// Gives up the socket to the owner of `next`, which also takes over its epoll watch; see
+  /// `poll_watch::take_over`. Waits fail with `errc::stopped`.
+  descriptor release_to(poll_watch& next) {
+    next.take_over(*this);
+    return give();
+  }
+
+ private:
+  descriptor give() {
     descriptor given = std::exchange(socket_, {});
     wake(reader_, outcome::cancelled);
     wake(writer_, outcome::cancelled);
     return given;
   }
 
- private:
   enum class outcome { none, awaited, ready, cancelled };
 
   struct waiter {

@@ -46,8 +46,8 @@ class layered_relay : public relay_base<R, layered_relay<R, L>> {
         encoded_(count_from(paused.plain_at_)),
         decoded_(count_from(other(paused.plain_at_))),
         plain_at_(paused.plain_at_),
-        plain_(*this, runtime().get_executor(), false, std::move(paused.plain_.socket)),
-        wired_(*this, runtime().get_executor(), false, std::move(paused.wired_.socket)),
+        plain_(*this, runtime().get_executor(), paused.plain_),
+        wired_(*this, runtime().get_executor(), paused.wired_),
         layer_(std::move(paused.layer_)),
         timer_(runtime()),
         ended_(runtime().get_executor()) {}
@@ -96,8 +96,8 @@ class layered_relay : public relay_base<R, layered_relay<R, L>> {
         encoded_(count_from(plain_at)),
         decoded_(count_from(other(plain_at))),
         plain_at_(plain_at),
-        plain_(*this, runtime().get_executor(), false, plain.release()),
-        wired_(*this, runtime().get_executor(), wired.next().is_corked(), wired.next().release()),
+        plain_(*this, runtime().get_executor(), plain),
+        wired_(*this, runtime().get_executor(), wired.next()),
         layer_(std::move(wired.layer())),
         timer_(runtime()),
         ended_(runtime().get_executor()) {

@@ -16,10 +16,19 @@ namespace rathole::io {
 /// the owner. The connection is reset unless it is ended by `finish`.
 template <class Owner>
 struct relay_side final : poll_watch {
-  /// Makes a side of `relay` with the socket `from`. `held` says whether the socket may have corked
-  /// bytes.
-  relay_side(Owner& relay, const executor& ex, bool held, descriptor from)
-      : poll_watch(poller::of(ex)), socket(std::move(from)), owner(relay), is_corked(held) {}
+  /// Makes a side of `relay` with the socket of `from`, a `SocketStream`.
+  template <class S>
+  relay_side(Owner& relay, const executor& ex, S& from)
+      : poll_watch(poller::of(ex)),
+        socket(released(from)),
+        owner(relay),
+        is_corked(from.is_corked()) {}
+  /// Makes a side of `relay` with the socket of the same side of a paused relay.
+  relay_side(Owner& relay, const executor& ex, relay_side& from)
+      : poll_watch(poller::of(ex)),
+        socket(std::move(from.socket)),
+        owner(relay),
+        is_corked(false) {}
   /// Resets the connection if it has not ended.
   ~relay_side() { abort(); }
 
@@ -53,6 +62,16 @@ struct relay_side final : poll_watch {
   Owner& owner;
   /// Whether the socket may have corked bytes.
   const bool is_corked;
+
+ private:
+  template <class S>
+  descriptor released(S& from) {
+    if constexpr (requires { from.release_to(*this); }) {
+      return from.release_to(*this);
+    } else {
+      return from.release();
+    }
+  }
 };
 
 }  // namespace rathole::io

@@ -35,15 +35,15 @@ class socket_relay : public relay_base<R, socket_relay<R>> {
   template <SocketStream A, SocketStream B>
   socket_relay(const R& on, A first, B second, const relay_limits& limits = {})
       : base(on, limits),
-        first_(*this, runtime().get_executor(), first.is_corked(), first.release()),
-        second_(*this, runtime().get_executor(), second.is_corked(), second.release()),
+        first_(*this, runtime().get_executor(), first),
+        second_(*this, runtime().get_executor(), second),
         ended_(runtime().get_executor()) {}
 
   /// Makes a relay of the runtime `on` that continues `paused`; see `pause_after`.
   socket_relay(const R& on, socket_relay& paused)
       : base(on, &paused),
-        first_(*this, runtime().get_executor(), false, std::move(paused.first_.socket)),
-        second_(*this, runtime().get_executor(), false, std::move(paused.second_.socket)),
+        first_(*this, runtime().get_executor(), paused.first_),
+        second_(*this, runtime().get_executor(), paused.second_),
         ended_(runtime().get_executor()) {}
 
   /// Runs the relay until both directions have ended, one has failed, or the relay pauses; returns

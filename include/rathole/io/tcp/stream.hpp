@@ -136,6 +136,8 @@ class tcp_stream {
 
   /// Gives up ownership of the socket and returns it; none if the stream is not open.
   descriptor release() { return socket_->release(); }
+  /// Gives up the socket to the owner of `next`; see `watched_socket::release_to`.
+  descriptor release_to(poll_watch& next) { return socket_->release_to(next); }
 
  private:
   task<void> send(byte_view in, int flags) {
