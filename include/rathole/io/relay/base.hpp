@@ -22,7 +22,8 @@ namespace rathole::io {
 ///   that is done.
 /// * `close_both()` closes both streams in order, and `abort_both()` aborts them; then the relay is
 ///   over, and `run` returns as soon as nothing uses the streams.
-/// * `traffic()` returns the `relay_traffic` so far.
+/// * `traffic()` returns the `relay_traffic` so far, and `pending_at_start` is a constant: what is
+///   pending when a watch starts, or `relay_traffic::undetermined`.
 template <Runtime R, class Relay>
 class relay_base {
  public:
@@ -121,6 +122,10 @@ class relay_base {
   }
 
   [[nodiscard]] relay_traffic traffic() { return relay().traffic(); }
+  /// Most relays end before the first sample, so the first one must cost nothing.
+  [[nodiscard]] relay_traffic traffic_at_start() const {
+    return {status_.forth + status_.back, Relay::pending_at_start};
+  }
   void was_idle() {
     ends_.was_idle();
     perform_actions();

@@ -101,6 +101,7 @@ class copy_relay : public relay_base<R, copy_relay<R, A, B>> {
     if (second_.is_open()) second_.abort();
   }
 
+  static constexpr std::uint64_t pending_at_start = 0;
   [[nodiscard]] relay_traffic traffic() { return {counts().forth + counts().back, 0}; }
 
   template <class S>

@@ -3,6 +3,7 @@
 #include <rathole/core/time.hpp>
 
 #include <cstdint>
+#include <limits>
 
 namespace rathole::io {
 
@@ -13,6 +14,9 @@ struct relay_traffic {
   /// The bytes that were taken from one side and that the other side has not acknowledged, as far
   /// as the relay knows.
   std::uint64_t pending = 0;
+
+  /// The value of `pending` where it was not determined: the next sample counts as traffic.
+  static constexpr std::uint64_t undetermined = std::numeric_limits<std::uint64_t>::max();
 
   /// Returns whether there was traffic since `before`. A growth of `pending` alone is no traffic,
   /// because a peer that has disappeared acknowledges nothing.

@@ -9,7 +9,8 @@
 namespace rathole::io {
 
 /// Calls `was_idle()` of a relay that has been idle for longer than its limit. The relay reports
-/// nothing while it carries bytes: the watch samples its `traffic()` a few times within the limit.
+/// nothing while it carries bytes: the watch samples its `traffic()` a few times within the limit,
+/// beginning with `traffic_at_start()`.
 /// Without a limit there is no timer.
 template <Runtime R, class Relay>
 class idle_watch {
@@ -21,7 +22,7 @@ class idle_watch {
 
   /// Starts to watch from now on, instead of a watch that was started before.
   void start(const watch_idle& what) {
-    meter_.restart(what.limit, what.until_delivered, relay_.traffic());
+    meter_.restart(what.limit, what.until_delivered, relay_.traffic_at_start());
     if (!timer_) timer_.emplace(runtime_);
     arm();
   }

@@ -317,6 +317,7 @@ class layered_relay : public relay_base<R, layered_relay<R, L>> {
     ended_.notify();
   }
 
+  static constexpr std::uint64_t pending_at_start = relay_traffic::undetermined;
   [[nodiscard]] relay_traffic traffic() {
     return {counts().forth + counts().back,
             app_.size() + wire_.size() + plain_.unacknowledged() + wired_.unacknowledged()};

@@ -162,6 +162,7 @@ class socket_relay : public relay_base<R, socket_relay<R>> {
     ended_.notify();
   }
 
+  static constexpr std::uint64_t pending_at_start = relay_traffic::undetermined;
   [[nodiscard]] relay_traffic traffic() {
     return {counts().forth + counts().back, first_.unacknowledged() + second_.unacknowledged()};
   }

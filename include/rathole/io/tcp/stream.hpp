@@ -90,11 +90,12 @@ class tcp_stream {
 
   /// Returns whether the end or an error has arrived; see `ByteStream`.
   bool peer_has_closed() {
-    pollfd look{socket_->get(), 0, 0};
-    if (::poll(&look, 1, 0) > 0 && (look.revents & (POLLERR | POLLHUP)) != 0) return true;
     char byte;
     const auto count = ::recv(socket_->get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    return count == 0 || (count < 0 && !would_block());
+    if (count <= 0) return count == 0 || !would_block();
+    // Only a reset is seen behind unread bytes.
+    pollfd look{socket_->get(), 0, 0};
+    return ::poll(&look, 1, 0) > 0 && (look.revents & (POLLERR | POLLHUP)) != 0;
   }
 
   /// Ends our direction; see `ByteStream`.
