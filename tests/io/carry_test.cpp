@@ -6,7 +6,7 @@
 #include "support/framing_layer.hpp"
 #include "support/joined_stream.hpp"
 
-#include <rathole/io/relay/carry.hpp>
+#include <rathole/io/carry.hpp>
 #include <rathole/io/stream/layered_stream.hpp>
 
 #include <doctest/doctest.h>

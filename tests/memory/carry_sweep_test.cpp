@@ -5,7 +5,7 @@
 #include "support/joined_stream.hpp"
 
 #include <rathole/io/asio_runtime.hpp>
-#include <rathole/io/relay/carry.hpp>
+#include <rathole/io/carry.hpp>
 #include <rathole/io/run/task_group.hpp>
 
 #include <doctest/doctest.h>

@@ -3,7 +3,7 @@
 #include <rathole/client/context.hpp>
 #include <rathole/client/descriptors.hpp>
 #include <rathole/client/events.hpp>
-#include <rathole/io/relay/carry.hpp>
+#include <rathole/io/carry.hpp>
 #include <rathole/io/socket/descriptor_limit.hpp>
 #include <rathole/io/time/sleep.hpp>
 #include <rathole/transport/socket_options.hpp>

@@ -3,7 +3,7 @@
 #include <rathole/config/types.hpp>
 #include <rathole/core/address.hpp>
 #include <rathole/core/time.hpp>
-#include <rathole/io/relay/carry.hpp>
+#include <rathole/io/carry.hpp>
 #include <rathole/io/task.hpp>
 #include <rathole/server/descriptors.hpp>
 #include <rathole/server/events.hpp>
