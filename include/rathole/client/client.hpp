@@ -112,6 +112,10 @@ class basic_client {
     context_->stops.end_all();
   }
 
+  /// Returns whether connections that were left were aborted: by `stop_now()`, or because
+  /// `shutdown_grace` had passed since `stop()`.
+  [[nodiscard]] bool has_aborted() const { return context_->stops.now.stop_requested(); }
+
   /// Returns how many coroutines work for the client: one for each service, and one for each data
   /// channel from its first dial to the end of its connection.
   [[nodiscard]] std::size_t tasks() const { return context_->group.size(); }

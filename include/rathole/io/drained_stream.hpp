@@ -23,7 +23,7 @@ class drained_stream {
         stops_(stops),
         idle_(runtime),
         on_cut_(stops.now.get_token(), runtime.get_executor(),
-                [this] { stream_->abort(errc::stopped); }),
+                [this] { stream_->cut(errc::stopped); }),
         on_idle_(stops.when_idle.get_token(), runtime.get_executor(), [this] { watch(); }) {}
 
  private:

@@ -152,6 +152,10 @@ class basic_server {
     context_->stops.end_all();
   }
 
+  /// Returns whether connections that were left were aborted: by `stop_now()`, or because
+  /// `shutdown_grace` had passed since `stop()`.
+  [[nodiscard]] bool has_aborted() const { return context_->stops.now.stop_requested(); }
+
   /// Returns how many coroutines work for the server: one for each listener for clients, one for
   /// each connection there, and one for each listener for visitors.
   [[nodiscard]] std::size_t tasks() const { return context_->group.size(); }

@@ -40,8 +40,10 @@ class shared_stream {
     co_return taken;
   }
 
-  /// Returns when all of `in` has been accepted.
+  /// Returns when all of `in` has been accepted. Fails with `std::errc::broken_pipe` after
+  /// `shutdown_send`, over every transport.
   task<void> write(byte_view in) {
+    if (is_send_ended_) co_return failure(make_error_code(std::errc::broken_pipe));
     is_writing_ = true;
     const auto written = co_await send(in);
     is_writing_ = false;
@@ -54,8 +56,10 @@ class shared_stream {
     co_return written;
   }
 
-  /// Ends our direction after the bytes written so far; reading continues.
+  /// Ends our direction after the bytes written so far; reading continues. Does nothing if it was
+  /// called before.
   task<void> shutdown_send() {
+    if (std::exchange(is_send_ended_, true)) co_return result<void>{};
     const auto ended = co_await end_sending();
     if (!ended) broken(ended.error());
     co_return ended;
@@ -84,6 +88,13 @@ class shared_stream {
     closed_.notify();
   }
 
+  /// Aborts like `abort`, because of a decision about more than this connection: its client, server
+  /// or listener ends all that are left.
+  void cut(std::error_code reason) {
+    is_cut_ = is_cut_ || !is_closed_;
+    abort(reason);
+  }
+
   /// Returns once the stream is closed. One caller at a time.
   awaitable<void> wait_closed() {
     if (!is_closed_) co_await closed_.wait();
@@ -91,6 +102,8 @@ class shared_stream {
 
   /// Returns whether the stream was closed from this side.
   [[nodiscard]] bool is_closed() const { return is_closed_; }
+  /// Returns whether `cut` closed the stream.
+  [[nodiscard]] bool is_cut() const { return is_cut_; }
   /// Returns the executor on which the stream lives.
   [[nodiscard]] const executor& get_executor() const { return executor_; }
   /// Returns the address of the other end of the data channel.
@@ -130,7 +143,9 @@ class shared_stream {
   std::uint64_t uses_ = 0;
   std::error_code error_;
   bool is_writing_ = false;
+  bool is_send_ended_ = false;
   bool is_closed_ = false;
+  bool is_cut_ = false;
 };
 
 /// A `shared_stream` of the type `S`.
