@@ -4,7 +4,9 @@
 #include <rathole/embed/diagnose/diagnosis.hpp>
 #include <rathole/embed/diagnose/start.hpp>
 #include <rathole/embed/diagnose/thread.hpp>
+#include <rathole/embed/guests.hpp>
 #include <rathole/embed/operation.hpp>
+#include <rathole/embed/other_context.hpp>
 #include <rathole/version.hpp>
 
 #include <asio/async_result.hpp>
@@ -70,9 +72,9 @@ auto async_diagnose(asio::io_context& context, Block settings, Token&& token) {
 }
 
 /// Finds out on a thread of its own what happens when `settings` are started, for a program whose
-/// executor `ex` is not that of an `asio::io_context` with one thread. `on_step` is called, and the operation completes, on `ex`,
-/// unless the token has an executor of its own. When it completes, the thread has closed all that it
-/// used. Throws also `std::system_error` if no thread can be started.
+/// executor `ex` is not that of an `asio::io_context` with one thread. `on_step` is called, and the
+/// operation completes, on `ex`, unless the token has an executor of its own. When it completes, the
+/// thread has closed all that it used. Throws also `std::system_error` if no thread can be started.
 template <embed::AnyExecutor Executor, embed::Diagnosable Block, class Token>
 auto async_diagnose(const Executor& ex, Block settings, diagnose_options options, Token&& token) {
   const auto initiate = [](auto handler, Executor where, Block what, diagnose_options how) {
@@ -82,6 +84,7 @@ auto async_diagnose(const Executor& ex, Block settings, diagnose_options options
       };
     }
     const auto thread = std::make_shared<embed::diagnosis_thread>();
+    embed::guests::add(where, thread);
     auto start = [thread, what = std::move(what), how = std::move(how)](
                      auto done, const embed::cancellation_pointer& cancel) mutable {
       thread->diagnose(std::move(what), std::move(how), cancel, std::move(done));
@@ -99,6 +102,21 @@ auto async_diagnose(const Executor& ex, Block settings, diagnose_options options
 template <embed::AnyExecutor Executor, embed::Diagnosable Block, class Token>
 auto async_diagnose(const Executor& ex, Block settings, Token&& token) {
   return async_diagnose(ex, std::move(settings), diagnose_options(), std::forward<Token>(token));
+}
+
+/// Finds out the same for a program that uses `context`, such as an `asio::thread_pool`: on its
+/// executor.
+template <embed::OtherContext Context, embed::Diagnosable Block, class Token>
+auto async_diagnose(Context& context, Block settings, diagnose_options options, Token&& token) {
+  return async_diagnose(context.get_executor(), std::move(settings), std::move(options),
+                        std::forward<Token>(token));
+}
+
+/// Finds out the same with the default options.
+template <embed::OtherContext Context, embed::Diagnosable Block, class Token>
+auto async_diagnose(Context& context, Block settings, Token&& token) {
+  return async_diagnose(context.get_executor(), std::move(settings), diagnose_options(),
+                        std::forward<Token>(token));
 }
 
 }  // namespace rathole::inline RATHOLE_ABI

@@ -4,6 +4,7 @@
 #include <rathole/core/address.hpp>
 #include <rathole/core/observer_check.hpp>
 #include <rathole/embed/event_sink.hpp>
+#include <rathole/embed/other_context.hpp>
 #include <rathole/embed/server_operations.hpp>
 #include <rathole/embed/tunnel_end.hpp>
 #include <rathole/server/events.hpp>
@@ -29,14 +30,14 @@ namespace rathole::inline RATHOLE_ABI {
 ///
 /// All settings take effect, including the transport and `workers` (`ready_timeout` is the program's
 /// alone); `async_run` fails if this build does not contain the transport. Made from an
-/// `asio::io_context`, which one thread must run, the server lives there; made from another executor,
-/// it lives on a thread of its own. By default (`workers` is 0) one thread per processor is used,
+/// `asio::io_context`, which one thread must run, the server lives there; made from another context
+/// or from an executor, it lives on a thread of its own. By default (`workers` is 0) one thread per processor is used,
 /// including the one where it lives; 1 adds none.
 ///
 /// Distinct servers may be used by different threads, one server by one thread at a time. The
 /// observer is called where the server lives; it must not block or throw, and must outlive the
-/// server. Destroying the server shuts it down, and waits for nothing but a call of the observer on
-/// another thread. The context must outlive the server.
+/// server. Destroying the server shuts it down, and waits for nothing but a call of the observer or
+/// of a hook on another thread. The context must outlive the server.
 ///
 /// `embed::tunnel_end` has what client and server have in common. Of a server, `async_run` and
 /// `async_update` also fail if an address of `bind_addr` cannot be bound.
@@ -116,6 +117,16 @@ class server : public embed::tunnel_end<embed::server_interface> {
     check_observer<Observer, server_side::all_events>();
   }
 
+  /// Makes a server on a thread of its own; handlers without an executor run in `context`, such as an
+  /// `asio::thread_pool`. Throws `std::system_error` if there can be no thread.
+  template <embed::OtherContext Context>
+  server(Context& context, config::server settings)
+      : server(asio::any_io_executor(context.get_executor()), std::move(settings)) {}
+  /// Makes a server on a thread of its own that reports its events to `observer` there.
+  template <embed::OtherContext Context, class Observer>
+  server(Context& context, config::server settings, Observer& observer)
+      : server(asio::any_io_executor(context.get_executor()), std::move(settings), observer) {}
+
   /// Adds a service. May be called before and during the run. Completes with
   /// `void(std::error_code)`: `errc::invalid_settings` if the server cannot have it, for example
   /// because it has one of this name.
@@ -172,7 +183,8 @@ class server : public embed::tunnel_end<embed::server_interface> {
 
   /// Lets the program decide which visitors are accepted, and which clients may serve a service, from
   /// now on, instead of earlier functions; what was accepted continues. The functions are called where
-  /// the server lives. May be called by any thread.
+  /// the server lives, and like the observer not after the server is destroyed. May be called by any
+  /// thread.
   void use(hooks decide) { core()->post_use(std::move(decide)); }
 };
 

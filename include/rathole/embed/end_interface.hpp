@@ -40,7 +40,7 @@ class end_interface {
   virtual void post_close() = 0;
   /// Shuts the end down soon, where it lives; see `tunnel_end::shutdown`.
   virtual void post_shutdown() = 0;
-  /// Ends what the public object owned, which is destroyed: reports nothing more to the observer,
+  /// Ends what the public object owned, which is destroyed: calls the observer and the hooks no more,
   /// and shuts the end down soon.
   virtual void abandon() = 0;
   /// Returns what is wrong with the last settings that could not be used.

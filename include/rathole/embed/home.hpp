@@ -1,15 +1,14 @@
 #pragma once
 
-#include <rathole/io/run/run_context.hpp>
+#include <rathole/embed/guests.hpp>
+#include <rathole/embed/own_thread.hpp>
 #include <rathole/io/task.hpp>
 #include <rathole/version.hpp>
 
 #include <asio/any_io_executor.hpp>
-#include <asio/executor_work_guard.hpp>
 #include <asio/io_context.hpp>
 
 #include <memory>
-#include <thread>
 #include <utility>
 
 namespace rathole::embed::inline RATHOLE_ABI {
@@ -23,26 +22,21 @@ class home {
   explicit home(asio::io_context& context)
       : context_(&context), fallback_(context.get_executor()) {}
 
-  /// Starts a thread; handlers without an executor run on `fallback`. Throws `std::system_error` if
-  /// there can be no thread.
+  /// Starts a thread, which ends no later than the context of `fallback`; handlers without an executor
+  /// run on `fallback`. Throws `std::system_error` if there can be no thread.
   explicit home(asio::any_io_executor fallback)
-      : own_(std::make_shared<own_context>()),
-        context_(&own_->context),
-        fallback_(std::move(fallback)),
-        // The thread owns the context, too, because it may have to end the last owner of this object.
-        thread_([own = own_] { io::run_context(own->context); }) {}
+      : own_(std::make_shared<own_thread>()),
+        context_(&own_->context()),
+        fallback_(std::move(fallback)) {
+    guests::add(fallback_, own_);
+    own_thread::start(own_);
+  }
 
   home(const home&) = delete;
   home& operator=(const home&) = delete;
   /// Ends the thread.
   ~home() {
-    if (!own_) return;
-    own_->context.stop();
-    if (thread_.get_id() == std::this_thread::get_id()) {
-      thread_.detach();
-    } else {
-      thread_.join();
-    }
+    if (own_) own_->stop();
   }
 
   /// Returns the context.
@@ -53,15 +47,21 @@ class home {
   [[nodiscard]] const asio::any_io_executor& fallback() const { return fallback_; }
 
  private:
-  struct own_context {
-    asio::io_context context{1};
-    asio::executor_work_guard<io::executor> busy{context.get_executor()};
-  };
-
-  std::shared_ptr<own_context> own_;
+  std::shared_ptr<own_thread> own_;
   asio::io_context* context_;
   asio::any_io_executor fallback_;
-  std::thread thread_;
 };
+
+/// Returns a pointer to `what`, which lives at `where`, that owns both: a thread of its own does not
+/// end before it.
+template <class T>
+std::shared_ptr<T> with_home(std::shared_ptr<home> where, std::shared_ptr<T> what) {
+  struct resident {
+    std::shared_ptr<home> where;
+    std::shared_ptr<T> what;
+  };
+  T* const out = what.get();
+  return {std::make_shared<resident>(std::move(where), std::move(what)), out};
+}
 
 }  // namespace rathole::embed::inline RATHOLE_ABI

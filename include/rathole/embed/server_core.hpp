@@ -6,6 +6,7 @@
 #include <rathole/embed/end_core.hpp>
 #include <rathole/embed/event_sink.hpp>
 #include <rathole/embed/home.hpp>
+#include <rathole/embed/hook_gate.hpp>
 #include <rathole/embed/impl/to_public_error.hpp>
 #include <rathole/embed/instance.hpp>
 #include <rathole/embed/operation.hpp>
@@ -38,8 +39,14 @@ class server_core final : public end_core<server_interface, server_sink> {
 
   void post_use(server_side::server_hooks hooks) override {
     // In a shared pointer, because the hooks can only be moved.
-    auto shared = std::make_shared<server_side::server_hooks>(std::move(hooks));
+    auto shared =
+        std::make_shared<server_side::server_hooks>(hook_gate::guard(gate_, std::move(hooks)));
     post([this, shared = std::move(shared)] { *hooks_ = std::move(*shared); });
+  }
+
+  void abandon() override {
+    gate_->close();
+    end_core::abandon();
   }
 
   [[nodiscard]] std::vector<address> addresses(
@@ -57,7 +64,7 @@ class server_core final : public end_core<server_interface, server_sink> {
     auto connected = [where = where(), service,
                       done = std::move(done)](server_side::connected_stream made) mutable {
       if (!made) return done(detail::to_public_error(made.error()), stream());
-      done({}, stream(std::move(*made), where->fallback(), service));
+      done({}, stream(with_home(where, std::move(*made)), where->fallback(), service));
     };
     running()->connect(service, stop.get_token(), std::move(connected));
   }
@@ -68,6 +75,7 @@ class server_core final : public end_core<server_interface, server_sink> {
     next.list_addresses_in(addresses_);
   }
 
+  const std::shared_ptr<hook_gate> gate_ = std::make_shared<hook_gate>();
   // The instances of several transports share these.
   const std::shared_ptr<server_side::server_hooks> hooks_ =
       std::make_shared<server_side::server_hooks>();

@@ -3,6 +3,7 @@
 #include <rathole/core/error.hpp>
 #include <rathole/embed/diagnose/diagnosis.hpp>
 #include <rathole/embed/diagnose/start.hpp>
+#include <rathole/embed/guests.hpp>
 #include <rathole/embed/operation.hpp>
 #include <rathole/io/run/detached_thread.hpp>
 #include <rathole/io/run/run_context.hpp>
@@ -11,7 +12,9 @@
 
 #include <asio/io_context.hpp>
 
+#include <atomic>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <system_error>
 #include <utility>
@@ -20,8 +23,11 @@ namespace rathole::embed::inline RATHOLE_ABI {
 
 /// A thread that performs one diagnosis, and reports it once it has closed all that it used. It must
 /// be held by `shared_ptr`; the thread is one of the owners.
-class diagnosis_thread : public std::enable_shared_from_this<diagnosis_thread> {
+class diagnosis_thread final : public guest, public std::enable_shared_from_this<diagnosis_thread> {
  public:
+  /// Makes a thread that has not started.
+  diagnosis_thread() = default;
+
   /// Returns the executor of the thread's context.
   [[nodiscard]] io::executor get_executor() { return context_->get_executor(); }
 
@@ -49,20 +55,37 @@ class diagnosis_thread : public std::enable_shared_from_this<diagnosis_thread> {
     throw;
   }
 
+  void end() override {
+    {
+      const std::lock_guard lock(mutex_);
+      if (context_) context_->stop();
+    }
+    has_ended_.wait(false);
+  }
+  void discard() override {}
+
  private:
   void run() {
     io::run_context(*context_);
     if (cancel_) cancel_->end();
-    context_.reset();
+    {
+      const std::lock_guard lock(mutex_);
+      context_.reset();
+    }
     if (done_) done_(error_, std::move(found_));
+    done_ = nullptr;
+    has_ended_ = true;
+    has_ended_.notify_all();
   }
 
+  std::mutex mutex_;
   std::optional<asio::io_context> context_{1};
   cancellation_pointer cancel_;
   completion<diagnosis> done_;
   // What is reported if the diagnosis could not be started.
   std::error_code error_ = std::make_error_code(std::errc::not_enough_memory);
   diagnosis found_;
+  std::atomic<bool> has_ended_ = false;
 };
 
 }  // namespace rathole::embed::inline RATHOLE_ABI
