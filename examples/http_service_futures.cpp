@@ -50,7 +50,7 @@ int main(int argc, char** argv) {
 
   // [run]
   asio::thread_pool pool(1);
-  rathole::client client(pool.get_executor(), settings);
+  rathole::client client(pool, settings);
   rathole::listener web = client.listen(argv[2], rathole::secret(token));
   std::future<void> ended = client.async_run(asio::use_future);
   asio::signal_set signals(pool, SIGINT, SIGTERM);

@@ -12,6 +12,7 @@
 #include <rathole/embed/event_sink.hpp>
 #include <rathole/embed/listener_stats.hpp>
 #include <rathole/embed/operation.hpp>
+#include <rathole/embed/other_context.hpp>
 #include <rathole/embed/tunnel_end.hpp>
 #include <rathole/listener.hpp>
 #include <rathole/version.hpp>
@@ -32,7 +33,7 @@ struct listen_options {
   /// The most visitors that wait to be accepted, together with the data channels that are kept ready
   /// for visitors; at least 1.
   std::size_t backlog = embed::default_backlog;
-  /// How long a visitor waits to be accepted before it is reset.
+  /// How long a visitor waits to be accepted before it is reset; at most ten years.
   duration accept_timeout = embed::default_accept_timeout;
 };
 
@@ -46,14 +47,17 @@ struct listen_datagrams_options {
 };
 
 /// A service that a client forwards to a local service, added at run time by `client::forward`. The
-/// service stays with the client when this object is destroyed. Thread safety as for `listener`.
+/// service stays with the client when this object is destroyed. If the client could not have the
+/// service, or it was removed, nothing is done to another one of its name. An object that was moved
+/// from may only be destroyed or assigned to. Thread safety as for `listener`.
 class forwarding {
  public:
   /// Returns the name of the service.
   [[nodiscard]] const std::string& service() const { return embed::service_of(body_); }
 
   /// Completes with `void(std::error_code)` once the client has the service, or with
-  /// `errc::invalid_settings` if it cannot have it.
+  /// `errc::invalid_settings` if it cannot have it; `explain` says why. The settings are judged at
+  /// once, also before the run.
   template <class Token>
   auto async_wait_added(Token&& token) {
     const auto start = [body = body_](auto done, const auto&) {
@@ -64,7 +68,8 @@ class forwarding {
   }
 
   /// Lets visitors that arrive from now on be forwarded to `local`; active connections continue.
-  /// Completes with `void(std::error_code)`.
+  /// Completes with `void(std::error_code)`: `errc::invalid_settings` if `local` is empty, or
+  /// `errc::service_not_exist` if the client does not have the service.
   template <class Token>
   auto async_retarget(address local, Token&& token) {
     auto start = [body = body_, local = std::move(local)](auto done, const auto&) mutable {
@@ -82,6 +87,11 @@ class forwarding {
   /// Removes the service from the client; active connections continue.
   void close() { embed::close(body_); }
 
+  /// Returns the text of an error of `async_wait_added` or `async_retarget`: what is wrong with the
+  /// service, one problem a line, for `errc::invalid_settings`, otherwise the error's message. Unlike
+  /// `client::explain`, it remembers what was wrong with this service. May be called by any thread.
+  [[nodiscard]] std::string explain(std::error_code ec) const { return embed::explain(body_, ec); }
+
  private:
   friend class client;
   explicit forwarding(embed::forwarding_pointer body) : body_(std::move(body)) {}
@@ -94,8 +104,8 @@ class forwarding {
 ///
 /// All settings take effect, including the transport and `workers` (`ready_timeout` is the program's
 /// alone); `async_run` fails if this build does not contain the transport. Made from an
-/// `asio::io_context`, which one thread must run, the client lives there; made from another executor,
-/// it lives on a thread of its own. By default (`workers` is 0) one thread per processor is used,
+/// `asio::io_context`, which one thread must run, the client lives there; made from another context
+/// or from an executor, it lives on a thread of its own. By default (`workers` is 0) one thread per processor is used,
 /// including the one where it lives; 1 adds none.
 ///
 /// Distinct clients may be used by different threads, one client by one thread at a time. The
@@ -154,8 +164,19 @@ class client : public embed::tunnel_end<embed::client_interface> {
     check_observer<Observer, client_side::all_events>();
   }
 
+  /// Makes a client on a thread of its own; handlers without an executor run in `context`, such as an
+  /// `asio::thread_pool`. Throws `std::system_error` if there can be no thread.
+  template <embed::OtherContext Context>
+  client(Context& context, config::client settings)
+      : client(asio::any_io_executor(context.get_executor()), std::move(settings)) {}
+  /// Makes a client on a thread of its own that reports its events to `observer` there.
+  template <embed::OtherContext Context, class Observer>
+  client(Context& context, config::client settings, Observer& observer)
+      : client(asio::any_io_executor(context.get_executor()), std::move(settings), observer) {}
+
   /// Adds the TCP service `name`, whose visitors the program itself serves. May be called before and
-  /// during the run. `token` must be the same as on the server.
+  /// during the run. `token` must be the same as on the server. The client must not have a service of
+  /// this name: close another listener of it before this call, not by an assignment of the result.
   [[nodiscard]] listener listen(std::string name, secret token, listen_options options = {}) {
     config::client_service service;
     service.name = std::move(name);

@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <system_error>
 #include <utility>
 
 namespace rathole::inline RATHOLE_ABI {
@@ -108,6 +109,10 @@ class datagram_listener {
 
   /// Returns what the listener has done so far. May be called by any thread.
   [[nodiscard]] datagram_stats stats() const { return embed::stats_of(body_); }
+
+  /// Returns the text of an error of the listener's operations; see `listener::explain`. May be
+  /// called by any thread.
+  [[nodiscard]] std::string explain(std::error_code ec) const { return embed::explain(body_, ec); }
 
  private:
   friend class client;

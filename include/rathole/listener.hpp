@@ -71,7 +71,8 @@ class listener {
 
   /// Closes the listener, and waits until all its streams are closed. Completes with
   /// `void(std::error_code)`; after `timeout`, or an earlier one of another call, the other streams
-  /// are reset, and the error is `errc::timed_out`.
+  /// are reset, and the error is `errc::timed_out`. It is `asio::error::operation_aborted` if streams
+  /// are reset before that, by `shutdown()` of the listener, or by the client.
   template <class Token>
   auto async_drain(duration timeout, Token&& token) {
     const auto start = [body = body_, timeout](auto done, const auto&) {
@@ -86,6 +87,11 @@ class listener {
 
   /// Returns what the listener has done so far. May be called by any thread.
   [[nodiscard]] listener_stats stats() const { return embed::stats_of(body_); }
+
+  /// Returns the text of an error of the listener's operations: why the client cannot have the
+  /// service, one problem a line, for `errc::invalid_settings`, otherwise the error's message. Unlike
+  /// `client::explain`, it remembers what was wrong with this service. May be called by any thread.
+  [[nodiscard]] std::string explain(std::error_code ec) const { return embed::explain(body_, ec); }
 
  private:
   friend class client;

@@ -24,8 +24,8 @@ namespace rathole::inline RATHOLE_ABI {
 /// `asio::ssl::stream` and the like compose on it.
 ///
 /// One read and one write may be outstanding at a time. Distinct streams may be used by different
-/// threads, one stream by one thread at a time. A stream, like a socket of Asio, must not outlive
-/// the execution context of the client or server that it comes from.
+/// threads, one stream by one thread at a time. A stream may outlive the client or server that it
+/// comes from, but like a socket of Asio not the execution context from which that was made.
 ///
 /// Every operation takes any completion token and honours the handler's executor, allocator and
 /// cancellation slot. Cancelling a read loses no bytes. Cancelling a write, which must be terminal,
@@ -93,7 +93,8 @@ class stream {
   }
 
   /// Writes some of the bytes of `buffers`, at least one. Completes with
-  /// `void(std::error_code, std::size_t)`: the number of bytes, or why the connection broke.
+  /// `void(std::error_code, std::size_t)`: the number of bytes, or `asio::error::broken_pipe` after
+  /// `async_shutdown_send`, or why the connection broke.
   template <class ConstBufferSequence, class Token>
   auto async_write_some(const ConstBufferSequence& buffers, Token&& token) {
     auto start = [body = body_, bytes = embed::gather(buffers)](auto done, auto cancel) mutable {

@@ -204,6 +204,45 @@ TEST_SUITE("listener") {
         transport_text{}, "[server.pool]\nsize = 2\nvisitor_timeout = 1\n");
   }
 
+  TEST_CASE("a visitor may wait without a limit") {
+    with_tunnel([&](tunnel_in_process& tunnel) -> asio::awaitable<void> {
+      listener web = tunnel.of_client().listen("web", secret("token"),
+                                               listen_options{.accept_timeout = duration::max()});
+      auto visitor = co_await tunnel.visit();
+      const auto has_arrived = [&] { return web.stats().waiting + web.stats().refused == 1; };
+      co_await until(has_arrived);
+      CHECK_EQ(web.stats().refused, 0);
+      co_await web.async_accept(use_awaitable);
+    });
+  }
+
+  TEST_CASE("a stream after the ends of its directions, over each transport") {
+    authority issuer;
+    for (const auto& transport : all_transports(issuer)) {
+      CAPTURE(transport.name);
+      with_tunnel(
+          [&](tunnel_in_process& tunnel) -> asio::awaitable<void> {
+            auto [web, visitor, accepted] = co_await tunnel.accept_visitor();
+            char byte = 0;
+            // Nothing is asked of the connection.
+            CHECK_EQ(co_await accepted.async_read_some(asio::buffer(&byte, 0), use_awaitable), 0);
+            CHECK_EQ(co_await accepted.async_write_some(asio::buffer(&byte, 0), use_awaitable), 0);
+            co_await accepted.async_shutdown_send(use_awaitable);
+            const auto [wrote, size] =
+                co_await accepted.async_write_some(asio::buffer(&byte, 1), as_result);
+            CHECK_EQ(wrote, asio::error::broken_pipe);
+            visitor.shutdown(asio::ip::tcp::socket::shutdown_send);
+            for (int count = 0; count < 2; ++count) {
+              const auto [ec, none] =
+                  co_await accepted.async_read_some(asio::buffer(&byte, 1), as_result);
+              CHECK_EQ(ec, asio::error::eof);
+            }
+            co_await accepted.async_shutdown_send(use_awaitable);
+          },
+          transport);
+    }
+  }
+
   TEST_CASE("a drained listener waits for its streams, and resets those that are late") {
     with_tunnel([&](tunnel_in_process& tunnel) -> asio::awaitable<void> {
       listener web = tunnel.of_client().listen("web", secret("token"));

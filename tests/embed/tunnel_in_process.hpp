@@ -225,6 +225,7 @@ class tunnel_in_process {
   server& of_server() { return *server_; }
   client& of_client() { return *client_; }
   void destroy_client() { client_.reset(); }
+  void destroy_server() { server_.reset(); }
 
   event_record events;
   std::optional<std::error_code> server_ended;

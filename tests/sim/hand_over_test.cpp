@@ -40,7 +40,6 @@ struct dropping_receiver final : client_side::stream_receiver {
     error = visitor.error();
   }
   void close(std::error_code) override {}
-  void drop_handlers() override {}
 
   int arrived = 0;
   int ended = 0;

@@ -41,7 +41,6 @@ struct recording_receiver final : client_side::datagram_receiver {
   }
 
   void close(std::error_code) override {}
-  void drop_handlers() override {}
 
   /// Sends `text` to a visitor; returns whether the service took it.
   bool send(const udp_endpoint& visitor, std::string_view text) {

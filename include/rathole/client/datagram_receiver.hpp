@@ -42,8 +42,6 @@ class datagram_receiver {
 
   /// Records that no more datagrams will arrive, because of `reason`.
   virtual void close(std::error_code reason) = 0;
-  /// Destroys the handlers that wait, without calling them, because their context is destroyed.
-  virtual void drop_handlers() = 0;
 };
 
 }  // namespace rathole::client_side

@@ -34,8 +34,6 @@ class stream_receiver {
 
   /// Records that no more visitors will arrive, because of `reason`.
   virtual void close(std::error_code reason) = 0;
-  /// Destroys the handlers that wait, without calling them, because their context is destroyed.
-  virtual void drop_handlers() = 0;
 
   /// Sets what to call when a data channel may be dialled that could not be before. It replaces
   /// what an earlier `owner` has set, which may exist for some time beside its successor.

@@ -3,14 +3,17 @@
 #include <rathole/client/datagram_receiver.hpp>
 #include <rathole/client/stream_receiver.hpp>
 #include <rathole/config/types.hpp>
+#include <rathole/core/address.hpp>
 #include <rathole/core/error.hpp>
 #include <rathole/core/time.hpp>
 #include <rathole/embed/client_operations.hpp>
+#include <rathole/embed/context_end.hpp>
 #include <rathole/embed/datagram_listener_core.hpp>
 #include <rathole/embed/end_core.hpp>
 #include <rathole/embed/event_sink.hpp>
 #include <rathole/embed/home.hpp>
 #include <rathole/embed/instance.hpp>
+#include <rathole/embed/operation.hpp>
 #include <rathole/embed/service_bodies.hpp>
 #include <rathole/io/asio_runtime.hpp>
 #include <rathole/version.hpp>
@@ -40,21 +43,24 @@ class client_core final : public end_core<client_interface, client_sink> {
   listener_pointer listen(config::client_service service, std::size_t backlog,
                           duration accept_timeout) override {
     const io::asio_runtime runtime(where()->context());
-    const auto core = std::make_shared<listener_body::core_type>(runtime, backlog, accept_timeout);
+    const auto core = make_context_member<listener_body::core_type>(where()->context(), runtime,
+                                                                    backlog, accept_timeout);
     return begin_serving<listener_body>(std::move(service), core);
   }
 
   datagram_listener_pointer listen_datagrams(config::client_service service,
                                              std::size_t backlog) override {
     service.kind = config::service_kind::udp;
-    const auto core = std::make_shared<datagram_listener_core>(backlog);
+    const auto core = make_context_member<datagram_listener_core>(where()->context(), backlog);
     return begin_serving<datagram_listener_body>(std::move(service), core);
   }
 
   forwarding_pointer forward(config::client_service service) override {
-    const auto made = std::make_shared<forwarding_body>(self(), service.name);
+    const auto made =
+        make_context_member<forwarding_body>(where()->context(), self(), service.name);
     post([this, made, service = std::move(service)]() mutable {
-      add(std::move(service), [made](std::error_code ec) {
+      add(std::move(service), made->id, [this, made](std::error_code ec) {
+        note_failure(ec, made->problems);
         made->added = ec;
         for (auto& each : std::exchange(made->waiting, {})) each(ec);
       });
@@ -62,29 +68,39 @@ class client_core final : public end_core<client_interface, client_sink> {
     return made;
   }
 
-  /// Adds a service that `receiver`, a `client_side::stream_receiver` or `datagram_receiver`, serves.
-  /// If the client cannot have it, `receiver` is closed with the reason.
-  template <class Receiver>
-  void serve(config::client_service service, const std::shared_ptr<Receiver>& receiver) {
-    const std::string name = service.name;
-    if (receivers_.contains(name)) {
-      return add(std::move(service), [receiver](std::error_code ec) { receiver->close(ec); });
-    }
-    receivers_.insert_or_assign(name, receiver);
-    if (running()) running()->receive(name, receiver);
-    add(std::move(service), [self = shared_from_this(), this, name, receiver](std::error_code ec) {
+  /// Changes the local service of `what` to `local`.
+  void retarget(const forwarding_pointer& what, address local, completion<> done) {
+    auto edit = [local = std::move(local)](config::client_service& service) {
+      service.local_addr = local;
+    };
+    auto changed = [this, what, done = std::move(done)](std::error_code ec) mutable {
+      note_failure(ec, what->problems);
+      done(ec);
+    };
+    change(what->service, what->id, std::move(edit), std::move(changed));
+  }
+
+  /// Adds the service of `body`, a `listener_body` or `datagram_listener_body`. If the client cannot
+  /// have it, its core is closed with the reason.
+  template <class Body>
+  void serve(config::client_service service, const std::shared_ptr<Body>& body) {
+    const bool is_new = receivers_.emplace(service.name, body->core).second;
+    if (is_new && running()) running()->receive(service.name, body->core);
+    add(std::move(service), body->id, [this, is_new, body](std::error_code ec) {
       if (!ec) return;
-      forget(name);
-      receiver->close(ec);
+      note_failure(ec, body->problems);
+      if (is_new) forget(body->service);
+      body->core->close(ec);
     });
   }
 
-  /// Removes the service that `receiver` serves, if it still does.
-  void stop_serving(const std::string& name, const any_receiver& receiver) {
-    const auto at = receivers_.find(name);
-    if (at == receivers_.end() || at->second != receiver) return;
-    forget(name);
-    remove(name, [](std::error_code) {});
+  /// Removes the service of `body`, a `listener_body` or `datagram_listener_body`, if it has one.
+  template <class Body>
+  void stop_serving(const Body& body) {
+    const auto at = receivers_.find(body.service);
+    if (at == receivers_.end() || at->second != any_receiver(body.core)) return;
+    forget(body.service);
+    remove(body.service, body.id, [](std::error_code) {});
   }
 
  private:
@@ -92,15 +108,13 @@ class client_core final : public end_core<client_interface, client_sink> {
     return std::static_pointer_cast<client_core>(shared_from_this());
   }
 
-  /// Returns the body of a listener whose service `receiver` serves soon.
-  template <class Body, class Receiver>
+  /// Returns the body of a listener whose service `core` serves soon.
+  template <class Body, class Core>
   std::shared_ptr<Body> begin_serving(config::client_service service,
-                                      const std::shared_ptr<Receiver>& receiver) {
+                                      const std::shared_ptr<Core>& core) {
     service.in_process = true;
-    const auto made = std::make_shared<Body>(self(), service.name, receiver);
-    post([this, receiver, service = std::move(service)]() mutable {
-      serve(std::move(service), receiver);
-    });
+    const auto made = std::make_shared<Body>(self(), service.name, core);
+    post([this, made, service = std::move(service)]() mutable { serve(std::move(service), made); });
     return made;
   }
 
@@ -114,12 +128,6 @@ class client_core final : public end_core<client_interface, client_sink> {
     const std::error_code why = reason ? reason : make_error_code(errc::stopped);
     for (const auto& [name, receiver] : std::exchange(receivers_, {})) {
       std::visit([&](const auto& each) { each->close(why); }, receiver);
-    }
-  }
-
-  void drop_others() override {
-    for (const auto& [name, receiver] : receivers_) {
-      std::visit([](const auto& each) { each->drop_handlers(); }, receiver);
     }
   }
 

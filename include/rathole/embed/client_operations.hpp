@@ -17,6 +17,7 @@
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <system_error>
 
 namespace rathole::inline RATHOLE_ABI {
 
@@ -80,6 +81,8 @@ RATHOLE_DECL void close(const listener_pointer& what);
 RATHOLE_DECL void shutdown(const listener_pointer& what);
 /// Returns what the listener has done.
 RATHOLE_DECL listener_stats stats_of(const listener_pointer& what);
+/// Returns the text of an error; see `listener::explain`.
+RATHOLE_DECL std::string explain(const listener_pointer& what, std::error_code ec);
 
 /// Returns where `of` lives.
 RATHOLE_DECL io::executor home_of(const forwarding_pointer& of);
@@ -94,5 +97,7 @@ RATHOLE_DECL void wait_added(const forwarding_pointer& what, completion<> done);
 RATHOLE_DECL void retarget(const forwarding_pointer& what, address local, completion<> done);
 /// Removes the service; see `forwarding::close`.
 RATHOLE_DECL void close(const forwarding_pointer& what);
+/// Returns the text of an error; see `forwarding::explain`.
+RATHOLE_DECL std::string explain(const forwarding_pointer& what, std::error_code ec);
 
 }  // namespace rathole::embed::inline RATHOLE_ABI

@@ -63,4 +63,13 @@ class context_end : public asio::execution_context::service {
   std::vector<std::weak_ptr<context_member>> members_;
 };
 
+/// Makes a member of `context`. Everything that holds handlers which may own it, or each other, must
+/// be made by this function. May be called by any thread.
+template <class Member, class... Args>
+std::shared_ptr<Member> make_context_member(asio::io_context& context, Args&&... args) {
+  auto made = std::make_shared<Member>(std::forward<Args>(args)...);
+  context_end::add(context, made);
+  return made;
+}
+
 }  // namespace rathole::embed::inline RATHOLE_ABI

@@ -3,6 +3,7 @@
 #include <rathole/client/datagram_receiver.hpp>
 #include <rathole/core/bytes.hpp>
 #include <rathole/core/udp_endpoint.hpp>
+#include <rathole/embed/context_end.hpp>
 #include <rathole/embed/datagram_queue.hpp>
 #include <rathole/embed/datagram_stats.hpp>
 #include <rathole/embed/operation.hpp>
@@ -29,6 +30,7 @@ namespace rathole::embed::inline RATHOLE_ABI {
 /// of `datagram_listener`. It lives on the control plane, as all its functions do except `stats`. It
 /// must be held by `shared_ptr`.
 class datagram_listener_core final : public client_side::datagram_receiver,
+                                     public context_member,
                                      public std::enable_shared_from_this<datagram_listener_core> {
  public:
   /// Makes an open listener, for which at most `backlog` bytes of datagrams wait; see

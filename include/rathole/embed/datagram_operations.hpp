@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <system_error>
 
 namespace rathole::embed::inline RATHOLE_ABI {
 
@@ -40,5 +41,7 @@ RATHOLE_DECL void send_to(const datagram_listener_pointer& through, const udp_en
 RATHOLE_DECL void close(const datagram_listener_pointer& what);
 /// Returns what the listener has done.
 RATHOLE_DECL datagram_stats stats_of(const datagram_listener_pointer& what);
+/// Returns the text of an error; see `datagram_listener::explain`.
+RATHOLE_DECL std::string explain(const datagram_listener_pointer& what, std::error_code ec);
 
 }  // namespace rathole::embed::inline RATHOLE_ABI

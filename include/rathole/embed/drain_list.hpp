@@ -5,6 +5,8 @@
 #include <rathole/embed/operation.hpp>
 #include <rathole/version.hpp>
 
+#include <asio/error.hpp>
+
 #include <algorithm>
 #include <system_error>
 #include <utility>
@@ -28,8 +30,13 @@ class drain_list {
   /// Records that the connections are reset, because the earliest deadline has passed.
   void deadline_passed() { result_ = errc::timed_out; }
 
+  /// Records that connections are reset for another reason, if a call waits.
+  void connections_reset() {
+    if (!waiting_.empty() && !result_) result_ = asio::error::operation_aborted;
+  }
+
   /// Completes all calls, because no connection is active any more: with `errc::timed_out` if they
-  /// were reset.
+  /// were reset at the deadline, and with `asio::error::operation_aborted` if earlier.
   void complete() {
     earliest_ = time_point::max();
     const std::error_code result = std::exchange(result_, {});

@@ -2,10 +2,12 @@
 
 #include <rathole/config/problem.hpp>
 #include <rathole/config/types.hpp>
+#include <rathole/config/validate.hpp>
 #include <rathole/core/error.hpp>
 #include <rathole/core/time.hpp>
 #include <rathole/embed/context_end.hpp>
 #include <rathole/embed/drain_list.hpp>
+#include <rathole/embed/end_state.hpp>
 #include <rathole/embed/home.hpp>
 #include <rathole/embed/instance_owner.hpp>
 #include <rathole/embed/operation.hpp>
@@ -21,9 +23,9 @@
 #include <asio/post.hpp>
 
 #include <algorithm>
+#include <cstdint>
 #include <deque>
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
 #include <system_error>
@@ -79,7 +81,7 @@ class end_core : public Interface,
       self->ended(ec);
       done(self->is_abandoned_ ? make_error_code(asio::error::operation_aborted) : ec);
     };
-    owner_->start(effective(state_), [] {}, std::move(finish));
+    owner_->start(state_.effective(), [] {}, std::move(finish));
   }
 
   /// Applies new settings. Changes are applied one after the other, each to what those before it have
@@ -89,42 +91,54 @@ class end_core : public Interface,
       of.settings = std::move(next);
       return std::error_code();
     };
-    request(std::move(edit), std::move(done));
+    request(std::move(edit), std::move(done), scope::everything);
   }
 
   /// Adds a service; see `end_interface`.
   void add(service_type service, completion<> done) override {
-    if (has_ended_) return done(errc::stopped);
-    auto edit = [this, service = std::move(service)](state& of) mutable -> std::error_code {
+    add(std::move(service), no_owner, std::move(done));
+  }
+
+  /// Adds a service that belongs to `owner`, a number that no other service has.
+  void add(service_type service, std::uint64_t owner, completion<> done) {
+    auto edit = [this, service = std::move(service), owner](state& of) mutable -> std::error_code {
       const std::string name = service.name;
       if (of.names(name)) {
         problems_.note_two_services(services_path, name);
         return errc::invalid_settings;
       }
-      of.added[name] = std::move(service);
+      of.add(std::move(service), owner);
       return {};
     };
-    request(std::move(edit), std::move(done));
+    request(std::move(edit), std::move(done), scope::one_service);
   }
 
-  /// Changes a service that was added; fails with `errc::service_not_exist` if there is none.
-  void change(const std::string& name, std::function<void(service_type&)> how, completion<> done) {
-    auto edit = [name, how = std::move(how)](state& of) -> std::error_code {
-      const auto at = of.added.find(name);
+  /// Changes the service `name` of `owner`; fails with `errc::service_not_exist` if there is none.
+  void change(const std::string& name, std::uint64_t owner, std::function<void(service_type&)> how,
+              completion<> done) {
+    auto edit = [name, owner, how = std::move(how)](state& of) -> std::error_code {
+      const auto at = of.find(name, owner);
       if (at == of.added.end()) return errc::service_not_exist;
-      how(at->second);
+      how(at->second.settings);
       return {};
     };
-    request(std::move(edit), std::move(done));
+    request(std::move(edit), std::move(done), scope::one_service);
   }
 
   /// Removes a service; see `end_interface`.
   void remove(const std::string& name, completion<> done) override {
-    auto edit = [name](state& of) -> std::error_code {
-      if (of.added.erase(name) == 0) return errc::service_not_exist;
+    remove(name, no_owner, std::move(done));
+  }
+
+  /// Removes the service `name` of `owner`; fails with `errc::service_not_exist` if there is none.
+  void remove(const std::string& name, std::uint64_t owner, completion<> done) {
+    auto edit = [name, owner](state& of) -> std::error_code {
+      const auto at = of.find(name, owner);
+      if (at == of.added.end()) return errc::service_not_exist;
+      of.added.erase(at);
       return {};
     };
-    request(std::move(edit), std::move(done));
+    request(std::move(edit), std::move(done), scope::one_service);
   }
 
   /// Closes the channels; see `tunnel_end::close`.
@@ -175,7 +189,6 @@ class end_core : public Interface,
     const auto changes = std::exchange(changes_, {});
     drains_.drop_handlers();
     if (owner_) owner_->drop_handlers();
-    drop_others();
   }
 
   /// Returns what is wrong with the last settings that could not be used.
@@ -200,31 +213,30 @@ class end_core : public Interface,
                [self = this->shared_from_this(), work = std::move(work)]() mutable { work(); });
   }
 
+  /// Copies to `own` why the operation that has just ended failed with `ec`, if that was because of
+  /// the settings.
+  void note_failure(std::error_code ec, problem_record& own) const {
+    own.note_failure(ec, problems_);
+  }
+
   /// Returns the running instance; null if there is none.
   [[nodiscard]] instance<settings_type>* running() { return owner_ ? owner_->running() : nullptr; }
 
  private:
   using owner_type = instance_owner<settings_type, Sink>;
+  using state = end_state<settings_type>;
   static constexpr const char* services_path =
       std::is_same_v<settings_type, config::server> ? "server.services" : "client.services";
 
-  /// What the end runs.
-  struct state {
-    settings_type settings;
-    std::map<std::string, service_type> added = {};
-
-    [[nodiscard]] bool names(const std::string& name) const {
-      return added.contains(name) ||
-             std::ranges::find(settings.services, name, &service_type::name) !=
-                 settings.services.end();
-    }
-  };
+  /// What a change concerns.
+  enum class scope { everything, one_service };
 
   /// A change of the state that waits or is being applied.
   struct wanted_change {
     /// Edits a copy of the state, or returns why that is impossible.
     std::move_only_function<std::error_code(state&)> edit;
     completion<> done;
+    scope of_what;
   };
 
   /// Is called for each instance before it starts.
@@ -232,19 +244,30 @@ class end_core : public Interface,
   /// Is called once nothing is left, because of `reason` if it failed.
   virtual void has_ended([[maybe_unused]] std::error_code reason) {}
 
-  /// Drops further handlers; see `drop_handlers`.
-  virtual void drop_others() {}
-
-  /// Returns the settings of `of` with the services that were added.
-  [[nodiscard]] static settings_type effective(const state& of) {
-    settings_type out = of.settings;
-    for (const auto& [name, service] : of.added) out.services.push_back(service);
-    return out;
+  void request(std::move_only_function<std::error_code(state&)> edit, completion<> done,
+               scope of_what) {
+    if (has_ended_) return done(errc::stopped);
+    changes_.push_back({std::move(edit), std::move(done), of_what});
+    begin_change();
   }
 
-  void request(std::move_only_function<std::error_code(state&)> edit, completion<> done) {
-    changes_.push_back({std::move(edit), std::move(done)});
-    begin_change();
+  /// Returns why a change before the run cannot make `next` of the state; the instances judge later
+  /// ones. Problems of the present state are not those of a change that concerns one service: an
+  /// update may correct them before the run.
+  std::error_code judge(scope of_what, const state& next) {
+    std::vector<config::problem> found;
+    if (of_what == scope::everything) {
+      found = owner_type::problems_of(next.effective());
+    } else {
+      found = config::settings_problems(next.effective());
+      const auto present = config::settings_problems(state_.effective());
+      std::erase_if(found, [&](const auto& each) {
+        return std::ranges::find(present, each) != present.end();
+      });
+    }
+    const std::error_code ec = found.empty() ? std::error_code() : errc::invalid_settings;
+    problems_.note(std::move(found), ec);
+    return ec;
   }
 
   /// Begins the oldest change, unless one is being applied.
@@ -254,10 +277,11 @@ class end_core : public Interface,
     state next = state_;
     if (const auto ec = changes_.front().edit(next)) return finish_change(ec);
     if (!owner_) {
-      state_ = std::move(next);
-      return finish_change({});
+      const std::error_code ec = judge(changes_.front().of_what, next);
+      if (!ec) state_ = std::move(next);
+      return finish_change(ec);
     }
-    settings_type settings = effective(next);
+    settings_type settings = next.effective();
     auto finish = [self = this->shared_from_this(),
                    next = std::move(next)](std::error_code ec) mutable {
       self->problems_.note(self->owner_->problems(), ec, next.settings);
@@ -280,6 +304,7 @@ class end_core : public Interface,
     timer_.disarm();
     if (owner_) problems_.note(owner_->problems(), ec, state_.settings);
     has_ended(ec);
+    if (owner_ && owner_->has_aborted()) drains_.connections_reset();
     drains_.complete();
   }
 
@@ -302,9 +327,8 @@ template <class Core, class Sink>
 std::shared_ptr<Core> make_end(std::shared_ptr<home> where, typename Core::settings_type settings,
                                std::unique_ptr<Sink> events) {
   asio::io_context& context = where->context();
-  auto made = std::make_shared<Core>(std::move(where), std::move(settings), std::move(events));
-  context_end::add(context, made);
-  return made;
+  return make_context_member<Core>(context, std::move(where), std::move(settings),
+                                   std::move(events));
 }
 
 }  // namespace rathole::embed::inline RATHOLE_ABI

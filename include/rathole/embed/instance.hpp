@@ -89,6 +89,8 @@ class instance : public instance_of_side<Block> {
   virtual void stop_now() = 0;
   /// Drains the instance; see `drain` of client and server.
   virtual void drain() = 0;
+  /// Returns whether its connections were aborted; see `has_aborted` of client and server.
+  [[nodiscard]] virtual bool has_aborted() const = 0;
   /// Returns handles of the listeners for clients; see `server_side::basic_server::duplicate_listeners`.
   [[nodiscard]] virtual listener_list duplicate_listeners() const = 0;
   /// Takes over listeners for clients; see `server_side::basic_server::take_over`.
@@ -157,6 +159,7 @@ class any_instance : public instance<Block> {
   void stop() override { program_.stop(); }
   void stop_now() override { program_.stop_now(); }
   void drain() override { program_.drain(); }
+  [[nodiscard]] bool has_aborted() const override { return program_.has_aborted(); }
 
   [[nodiscard]] listener_list duplicate_listeners() const override {
     if constexpr (is_server) return program_.duplicate_listeners();

@@ -50,6 +50,14 @@ class instance_owner : public std::enable_shared_from_this<instance_owner<Block,
                  std::function<void(instance_type&)> prepare_instance = {})
       : context_(context), observer_(observer), prepare_instance_(std::move(prepare_instance)) {}
 
+  /// Returns all that is wrong with `settings`: contradictions, what the build does not contain, and
+  /// files of keys and certificates, which it reads.
+  static std::vector<config::problem> problems_of(const Block& settings) {
+    std::vector<config::problem> found;
+    prepare(settings, found);
+    return found;
+  }
+
   /// Starts the first instance with `settings`, and with the transport `prepared` if the caller has
   /// prepared it. `ready` is called once it serves. `ended` is called when nothing of any instance is
   /// left, or why the first one cannot run; `problems` says more.
@@ -59,7 +67,7 @@ class instance_owner : public std::enable_shared_from_this<instance_owner<Block,
     ended_ = std::move(ended);
     const std::error_code ec = attempt([&]() -> std::error_code {
       settings_ = settings;
-      const auto own = prepared ? std::optional<prepared_type>() : prepare(settings);
+      const auto own = prepared ? std::optional<prepared_type>() : prepare(settings, problems_);
       if (!prepared && !own) return errc::invalid_settings;
       use_workers(settings.workers);
       begin(add(instance_role::running, prepared ? *prepared : *own, settings));
@@ -101,6 +109,8 @@ class instance_owner : public std::enable_shared_from_this<instance_owner<Block,
 
   /// Returns the running instance; null if there is none.
   [[nodiscard]] instance_type* running() { return instances_.find(instance_role::running); }
+  /// Returns whether connections of an instance that has ended were aborted; see `instance`.
+  [[nodiscard]] bool has_aborted() const { return has_aborted_; }
   /// Returns the settings in use.
   [[nodiscard]] const Block& settings() const { return settings_; }
   /// Returns what is wrong with the last settings that could not be used.
@@ -133,14 +143,14 @@ class instance_owner : public std::enable_shared_from_this<instance_owner<Block,
     }
   }
 
-  /// Returns the prepared transport of `settings`; nothing if there are `problems_`.
-  std::optional<prepared_type> prepare(const Block& settings) {
-    problems_ = config::settings_problems(settings);
+  /// Returns the prepared transport of `settings`; nothing if there are problems, which are stored in
+  /// `found`.
+  static std::optional<prepared_type> prepare(const Block& settings,
+                                              std::vector<config::problem>& found) {
+    found = config::settings_problems(settings);
     auto prepared = transport::prepare(settings);
-    if (!prepared) {
-      problems_.insert(problems_.end(), prepared.error().begin(), prepared.error().end());
-    }
-    if (!problems_.empty()) return std::nullopt;
+    if (!prepared) found.insert(found.end(), prepared.error().begin(), prepared.error().end());
+    if (!found.empty()) return std::nullopt;
     return std::move(*prepared);
   }
 
@@ -170,6 +180,8 @@ class instance_owner : public std::enable_shared_from_this<instance_owner<Block,
   }
 
   void has_ended(owned& it, std::error_code ec) {
+    // A replacement had no connections yet.
+    if (it.role != instance_role::replacement && it.what->has_aborted()) has_aborted_ = true;
     lifecycle_.instance_ended(std::exchange(it.role, instance_role::ended), ec);
     destroy_ended();
     perform_actions();
@@ -238,7 +250,7 @@ class instance_owner : public std::enable_shared_from_this<instance_owner<Block,
         problems_ = config::settings_problems(next.settings);
         if (!problems_.empty()) return errc::invalid_settings;
       } else if (!next.prepared) {
-        next.prepared = prepare(next.settings);
+        next.prepared = prepare(next.settings, problems_);
         if (!next.prepared) return errc::invalid_settings;
       }
       use_workers(next.settings.workers);
@@ -300,6 +312,7 @@ class instance_owner : public std::enable_shared_from_this<instance_owner<Block,
   std::move_only_function<void()> ready_;
   completion ended_;
   bool is_performing_actions_ = false;
+  bool has_aborted_ = false;
 };
 
 }  // namespace rathole::embed::inline RATHOLE_ABI

@@ -1,8 +1,10 @@
 #pragma once
 
 #include <rathole/client/stream_receiver.hpp>
+#include <rathole/config/validate.hpp>
 #include <rathole/core/error.hpp>
 #include <rathole/core/time.hpp>
+#include <rathole/embed/context_end.hpp>
 #include <rathole/embed/drain_list.hpp>
 #include <rathole/embed/listener_stats.hpp>
 #include <rathole/embed/operation.hpp>
@@ -31,17 +33,18 @@ namespace rathole::embed::inline RATHOLE_ABI {
 /// It must be held by `shared_ptr`.
 template <io::Runtime R>
 class listener_core final : public client_side::stream_receiver,
+                            public context_member,
                             public std::enable_shared_from_this<listener_core<R>> {
  public:
   /// An owner of the stream of a visitor.
   using stream_pointer = std::shared_ptr<io::shared_stream>;
 
-  /// Makes an open listener in `runtime`, that of the control plane. At most `backlog` visitors and idle data channels wait, a
-  /// visitor for at most `accept_timeout`.
+  /// Makes an open listener in `runtime`, that of the control plane. At most `backlog` visitors and
+  /// idle data channels wait, a visitor for at most `accept_timeout`.
   listener_core(R runtime, std::size_t backlog, duration accept_timeout)
       : runtime_(std::move(runtime)),
         backlog_(std::max<std::size_t>(backlog, 1)),
-        accept_timeout_(accept_timeout),
+        accept_timeout_(std::min<duration>(accept_timeout, config::max_duration)),
         timer_(runtime_) {}
 
   [[nodiscard]] bool has_room(std::size_t channels) const override {
@@ -75,6 +78,7 @@ class listener_core final : public client_side::stream_receiver,
     active_count_ = active_.size();
     received_ += visitor.received();
     sent_ += visitor.sent();
+    if (visitor.is_cut()) drains_.connections_reset();
     if (active_.empty() && !drains_.empty()) idle();
   }
 
@@ -116,11 +120,12 @@ class listener_core final : public client_side::stream_receiver,
   /// Resets the streams of all visitors.
   void abort_all() {
     const std::vector<stream_pointer> all(active_.begin(), active_.end());
-    for (const auto& each : all) each->abort(errc::stopped);
+    for (const auto& each : all) each->cut(errc::stopped);
   }
 
   /// Calls `done` once no stream of a visitor is open. After `timeout`, or an earlier one of another
-  /// call, the others are reset and `done` gets `errc::timed_out`.
+  /// call, the others are reset and `done` gets `errc::timed_out`; it gets
+  /// `asio::error::operation_aborted` if streams are cut before that.
   void drain(duration timeout, completion<> done) {
     if (active_.empty()) return done({});
     timer_.arm(drains_.add(runtime_.now(), timeout, std::move(done)), [this] {

@@ -51,6 +51,11 @@ class problem_record {
          errc::invalid_settings);
   }
 
+  /// Records why an operation failed with `ec`, if the problems in `other` are the cause.
+  void note_failure(std::error_code ec, const problem_record& other) {
+    if (ec && other.is_cause_of(ec)) note(other.all(), ec);
+  }
+
   /// Returns the problems.
   [[nodiscard]] std::vector<config::problem> all() const {
     const std::lock_guard lock(mutex_);
@@ -59,11 +64,15 @@ class problem_record {
 
   /// Returns the text of `ec`: all problems, if they are the cause of it, otherwise its message.
   [[nodiscard]] std::string explain(std::error_code ec) const {
-    const std::lock_guard lock(mutex_);
-    return ec && ec == cause_ ? embed::explain(problems_) : ec.message();
+    return is_cause_of(ec) ? embed::explain(all()) : ec.message();
   }
 
  private:
+  [[nodiscard]] bool is_cause_of(std::error_code ec) const {
+    const std::lock_guard lock(mutex_);
+    return ec && ec == cause_;
+  }
+
   mutable std::mutex mutex_;
   std::vector<config::problem> problems_;
   // What operations failed with because of them.

@@ -53,7 +53,8 @@ class tunnel_end {
   /// and active connections continue, also if the transport changes. Completes with
   /// `void(std::error_code)`: `errc::invalid_settings` if the settings cannot be used, and
   /// `problems()` says all that is wrong, or why a server cannot bind a new address; nothing is
-  /// changed then.
+  /// changed then. Before the run the settings are judged in the same way, at once; only whether
+  /// addresses can be bound shows when the run begins.
   template <class Token>
   auto async_update(settings_type settings, Token&& token) {
     auto update = [core = core_, next = std::move(settings)](auto done, const auto&) mutable {
@@ -69,7 +70,9 @@ class tunnel_end {
 
   /// Closes the end, and waits until no connection is active. Completes with
   /// `void(std::error_code)`; after `timeout`, or an earlier one of another call, the other
-  /// connections are reset, and the error is `errc::timed_out`.
+  /// connections are reset, and the error is `errc::timed_out`. It is
+  /// `asio::error::operation_aborted` if connections are reset before that: by `shutdown()`, by the
+  /// destructor, or when `shutdown_grace` has passed since `close()`.
   template <class Token>
   auto async_drain(duration timeout, Token&& token) {
     const auto drain = [core = core_, timeout](auto done, const auto&) {

@@ -44,20 +44,21 @@ RATHOLE_DECL void accept(const listener_pointer& from, completion<stream> done,
   auto accepted = [from, done = std::move(done)](std::error_code ec,
                                                  stream_pointer visitor) mutable {
     if (ec) return done(detail::to_public_error(ec), stream());
-    done({}, stream(std::move(visitor), fallback_of(from), from->service));
+    auto body = with_home(from->client->where(), std::move(visitor));
+    done({}, stream(std::move(body), fallback_of(from), from->service));
   };
   from->core->accept(std::move(accepted), cancel);
 }
 
 RATHOLE_DECL void drain(const listener_pointer& what, duration timeout, completion<> done) {
   what->core->close(errc::stopped);
-  what->client->stop_serving(what->service, what->core);
+  what->client->stop_serving(*what);
   what->core->drain(timeout, std::move(done));
 }
 RATHOLE_DECL void close(const listener_pointer& what) {
   asio::post(home_of(what), [what] {
     what->core->close(errc::stopped);
-    what->client->stop_serving(what->service, what->core);
+    what->client->stop_serving(*what);
   });
 }
 RATHOLE_DECL void shutdown(const listener_pointer& what) {
@@ -65,6 +66,9 @@ RATHOLE_DECL void shutdown(const listener_pointer& what) {
   asio::post(home_of(what), [what] { what->core->abort_all(); });
 }
 RATHOLE_DECL listener_stats stats_of(const listener_pointer& what) { return what->core->stats(); }
+RATHOLE_DECL std::string explain(const listener_pointer& what, std::error_code ec) {
+  return what->problems.explain(ec);
+}
 
 RATHOLE_DECL io::executor home_of(const forwarding_pointer& of) {
   return of->client->home_executor();
@@ -79,14 +83,14 @@ RATHOLE_DECL void wait_added(const forwarding_pointer& what, completion<> done) 
   what->waiting.push_back(std::move(done));
 }
 RATHOLE_DECL void retarget(const forwarding_pointer& what, address local, completion<> done) {
-  auto edit = [local = std::move(local)](config::client_service& service) {
-    service.local_addr = local;
-  };
-  what->client->change(what->service, std::move(edit), std::move(done));
+  what->client->retarget(what, std::move(local), std::move(done));
 }
 RATHOLE_DECL void close(const forwarding_pointer& what) {
   asio::post(home_of(what),
-             [what] { what->client->remove(what->service, [](std::error_code) {}); });
+             [what] { what->client->remove(what->service, what->id, [](std::error_code) {}); });
+}
+RATHOLE_DECL std::string explain(const forwarding_pointer& what, std::error_code ec) {
+  return what->problems.explain(ec);
 }
 
 }  // namespace rathole::embed::inline RATHOLE_ABI

@@ -51,11 +51,14 @@ RATHOLE_DECL void send_to(const datagram_listener_pointer& through, const udp_en
 RATHOLE_DECL void close(const datagram_listener_pointer& what) {
   asio::post(home_of(what), [what] {
     what->core->close(errc::stopped);
-    what->client->stop_serving(what->service, what->core);
+    what->client->stop_serving(*what);
   });
 }
 RATHOLE_DECL datagram_stats stats_of(const datagram_listener_pointer& what) {
   return what->core->stats();
+}
+RATHOLE_DECL std::string explain(const datagram_listener_pointer& what, std::error_code ec) {
+  return what->problems.explain(ec);
 }
 
 }  // namespace rathole::embed::inline RATHOLE_ABI
