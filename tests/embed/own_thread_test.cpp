@@ -31,16 +31,18 @@ struct threaded_tunnel {
         "[server]\nbind_addr = \"127.0.0.1:0\"\ndefault_token = \"token\"\n"
         "[server.services.web]\nbind_addr = \"127.0.0.1:0\"\n");
     of_server.emplace(context, std::move(*settings.server), events);
-    of_server->async_run([](std::error_code) {});
+    server_ended = of_server->async_run(asio::use_future);
     own.remote_addr = {"127.0.0.1", events.clients.get_future().get()};
     of_client.emplace(context, own);
-    of_client->async_run([](std::error_code) {});
+    client_ended = of_client->async_run(asio::use_future);
     web.emplace(of_client->listen("web", secret("token")));
     port = events.visitors.get_future().get();
   }
 
   observer events;
   config::client own;
+  std::future<void> server_ended;
+  std::future<void> client_ended;
   std::optional<server> of_server;
   std::optional<client> of_client;
   std::optional<listener> web;
@@ -53,22 +55,29 @@ TEST_SUITE("own thread") {
   TEST_CASE("own thread: a stream may outlive its client and its server") {
     asio::thread_pool pool(1);
     asio::io_context context(1);
-    stream accepted;
-    stream connected;
-    asio::ip::tcp::socket visitor(context);
-    {
-      threaded_tunnel<asio::thread_pool> tunnel(pool);
-      visitor.connect({asio::ip::address_v4::loopback(), tunnel.port});
-      accepted = tunnel.web->async_accept(asio::use_future).get();
-      connected = tunnel.of_server->async_connect("web", asio::use_future).get();
+    for (int count = 0; count < 10; ++count) {
+      CAPTURE(count);
+      stream accepted;
+      stream connected;
+      asio::ip::tcp::socket visitor(context);
+      std::future<void> server_ended;
+      std::future<void> client_ended;
+      {
+        threaded_tunnel<asio::thread_pool> tunnel(pool);
+        visitor.connect({asio::ip::address_v4::loopback(), tunnel.port});
+        accepted = tunnel.web->async_accept(asio::use_future).get();
+        connected = tunnel.of_server->async_connect("web", asio::use_future).get();
+        server_ended = std::move(tunnel.server_ended);
+        client_ended = std::move(tunnel.client_ended);
+      }
+      CHECK_THROWS_AS(server_ended.get(), std::system_error);
+      CHECK_THROWS_AS(client_ended.get(), std::system_error);
+      char byte = 0;
+      auto read = accepted.async_read_some(asio::buffer(&byte, 1), asio::use_future);
+      CHECK_THROWS_AS(read.get(), std::system_error);
+      connected.close();
+      accepted.reset();
     }
-    char byte = 0;
-    auto read = accepted.async_read_some(asio::buffer(&byte, 1), asio::use_future);
-    CHECK_THROWS_AS(read.get(), std::system_error);
-    connected.close();
-    accepted.reset();
-    accepted = stream();
-    connected = stream();
     pool.join();
   }
 

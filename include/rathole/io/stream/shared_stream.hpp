@@ -9,6 +9,7 @@
 #include <rathole/io/socket/options.hpp>
 #include <rathole/io/task.hpp>
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -40,10 +41,10 @@ class shared_stream {
     co_return taken;
   }
 
-  /// Returns when all of `in` has been accepted. Fails with `std::errc::broken_pipe` after
-  /// `shutdown_send`, over every transport.
+  /// Returns when all of `in` has been accepted. Fails with EPIPE after `shutdown_send`,
+  /// over every transport.
   task<void> write(byte_view in) {
-    if (is_send_ended_) co_return failure(make_error_code(std::errc::broken_pipe));
+    if (is_send_ended_) co_return failure(std::error_code(EPIPE, std::system_category()));
     is_writing_ = true;
     const auto written = co_await send(in);
     is_writing_ = false;
