@@ -105,8 +105,8 @@ class forwarding {
 /// All settings take effect, including the transport and `workers` (`ready_timeout` is the program's
 /// alone); `async_run` fails if this build does not contain the transport. Made from an
 /// `asio::io_context`, which one thread must run, the client lives there; made from another context
-/// or from an executor, it lives on a thread of its own. By default (`workers` is 0) one thread per processor is used,
-/// including the one where it lives; 1 adds none.
+/// or from an executor, it lives on a thread of its own. By default (`workers` is 0) one thread per
+/// processor is used, including the one where it lives; 1 adds none.
 ///
 /// Distinct clients may be used by different threads, one client by one thread at a time. The
 /// observer is called where the client lives; it must not block or throw, and must outlive the
