@@ -93,7 +93,7 @@ class stream {
   }
 
   /// Writes some of the bytes of `buffers`, at least one. Completes with
-  /// `void(std::error_code, std::size_t)`: the number of bytes, or `asio::error::broken_pipe` after
+  /// `void(std::error_code, std::size_t)`: the number of bytes, or `std::errc::broken_pipe` after
   /// `async_shutdown_send`, or why the connection broke.
   template <class ConstBufferSequence, class Token>
   auto async_write_some(const ConstBufferSequence& buffers, Token&& token) {
