@@ -372,5 +372,32 @@ local_addr = "127.0.0.1:9"
   CHECK_FALSE(server.output().contains("Failed to listen"));
 }
 
+TEST_CASE("network: on a host without IPv6 none of many [::] takes the port of 0.0.0.0") {
+  // Which of two listeners binds first differs between the services.
+  constexpr int services = 40;
+  const temp_dir directory;
+  const auto script = std::filesystem::path(RATHOLE_SOURCES) / "tests/integration/without_ipv6.py";
+  const reserved_port port;
+  std::vector<reserved_port> reserved(services);
+  std::string for_server =
+      "[server]\ndefault_token = \"t\"\nbind_addr = \"0.0.0.0:" + std::to_string(port) + "\"\n";
+  std::string for_client =
+      "[client]\ndefault_token = \"t\"\nremote_addr = \"127.0.0.1:" + std::to_string(port) + "\"\n";
+  for (std::size_t i = 0; i < services; ++i) {
+    const auto name = "services.s" + std::to_string(i) + "]\n";
+    const auto at = std::to_string(reserved[i]);
+    for_server += "[server." + name + "bind_addr = [\"[::]:" + at + "\", \"0.0.0.0:" + at + "\"]\n";
+    for_client += "[client." + name + "local_addr = \"127.0.0.1:9\"\n";
+  }
+  process server("/usr/bin/python3",
+                 {script.string(), our_program(), directory.write("server.toml", for_server)});
+  process client(our_program(), {directory.write("client.toml", for_client)});
+  INFO(server.output());
+  CHECK(server.wait_for(" is left out", services));
+  CHECK(server.wait_for("Listening at 0.0.0.0:", services + 1));
+  CHECK_FALSE(server.output().contains("in place of"));
+  CHECK_FALSE(server.output().contains("Failed to listen"));
+}
+
 }  // namespace
 }  // namespace rathole::test

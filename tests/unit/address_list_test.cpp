@@ -40,6 +40,10 @@ TEST_CASE("address list: on a host without IPv6 [::] is skipped if 0.0.0.0 is li
     CHECK_FALSE(is_left_out(address_list("::", 0), {"::", 0}, error));
   }
   CHECK_FALSE(is_left_out(both, {"::", 1}, std::make_error_code(std::errc::address_in_use)));
+  CHECK(is_left_out(both, {"::", 1}, address{"0.0.0.0", 1}));
+  CHECK_FALSE(is_left_out(both, {"::", 1}, address{"::", 1}));
+  CHECK_FALSE(is_left_out(both, {"0.0.0.0", 1}, address{"0.0.0.0", 1}));
+  CHECK_FALSE(is_left_out(address_list("::", 1), {"::", 1}, address{"0.0.0.0", 1}));
 }
 
 }  // namespace rathole::test

@@ -73,16 +73,27 @@ inline bool has_port_of(const address_list& all, const address& other) {
   return other.port != 0 && std::ranges::find(all, other.port, &address::port) != all.end();
 }
 
+/// Returns whether a host without IPv6 does without `where`, an address of `all`: it is the wildcard
+/// `::`, and `all` names `0.0.0.0` with the same port. Replacing `::` by `0.0.0.0`, as for a list
+/// without it, would bind the same port twice.
+inline bool has_ipv4_twin(const address_list& all, const address& where) {
+  return where.port != 0 && parse_ipv6(where.host) == ipv6_bytes{} &&
+         std::ranges::find(all, address{"0.0.0.0", where.port}) != all.end();
+}
+
 /// Returns whether a server does without `where`, an address of `all` that could not be bound
-/// because of `why`. This is so if `where` is the wildcard `::`, the host has no IPv6, and `all`
-/// names `0.0.0.0` with the same port. Replacing `::` by `0.0.0.0`, as for a list without it, would
-/// bind the same port twice.
+/// because of `why`; see `has_ipv4_twin`.
 inline bool is_left_out(const address_list& all, const address& where, const std::error_code& why) {
   if (why != std::errc::address_family_not_supported && why != std::errc::address_not_available) {
     return false;
   }
-  return where.port != 0 && parse_ipv6(where.host) == ipv6_bytes{} &&
-         std::ranges::find(all, address{"0.0.0.0", where.port}) != all.end();
+  return has_ipv4_twin(all, where);
+}
+
+/// Returns whether a server does without `where`, an address of `all` for which it has bound `local`;
+/// see `has_ipv4_twin`. It must then close what it has bound before other work runs.
+inline bool is_left_out(const address_list& all, const address& where, const address& local) {
+  return local.host == "0.0.0.0" && has_ipv4_twin(all, where);
 }
 
 }  // namespace rathole

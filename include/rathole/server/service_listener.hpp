@@ -42,8 +42,11 @@ io::awaitable<std::optional<typename Context::runtime_type::acceptor>> bind_serv
   for (;;) {
     auto acceptor = co_await runtime.listen(where, options, stop);
     if (stop.stop_requested()) co_return std::nullopt;
-    if (acceptor) co_return std::move(*acceptor);
-    if (is_left_out(service->bind_addr, where, acceptor.error())) {
+    const bool left_out = acceptor ? is_left_out(service->bind_addr, where, acceptor->local())
+                                   : is_left_out(service->bind_addr, where, acceptor.error());
+    if (acceptor && !left_out) co_return std::move(*acceptor);
+    if (left_out) {
+      acceptor = failure(errc::stopped);
       const address_left_out event{service->name, where};
       context->emit(event);
       co_return std::nullopt;

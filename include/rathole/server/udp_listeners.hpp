@@ -135,11 +135,14 @@ class udp_listeners {
     while (!at->socket) {
       auto bound = co_await runtime.bind_udp(at->where, stop);
       if (stop.stop_requested()) co_return;
-      if (bound) {
+      const bool left_out = bound ? is_left_out(service->bind_addr, at->where, bound->local())
+                                  : is_left_out(service->bind_addr, at->where, bound.error());
+      if (bound && !left_out) {
         at->socket.emplace(std::move(*bound));
         break;
       }
-      if (is_left_out(service->bind_addr, at->where, bound.error())) {
+      if (left_out) {
+        bound = failure(errc::stopped);
         self.report_left_out(service, at->where);
         co_return;
       }
