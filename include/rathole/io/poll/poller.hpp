@@ -164,6 +164,8 @@ class poll_watch {
     if (from.known_) poller_.drop_events(from);
     fd_ = from.fd_;
     known_ = std::exchange(from.known_, false);
+    // The set still names `from`, so even a `want` for nothing must reach it.
+    armed_ = known_ ? taken_over : 0;
     from.armed_ = 0;
     from.note(0);
   }
@@ -213,6 +215,9 @@ class poll_watch {
     }
     ready(events);
   }
+
+  /// The value of `armed_` after `take_over`: no events that can be wanted.
+  static constexpr std::uint32_t taken_over = ~std::uint32_t{0};
 
   poller& poller_;
   int fd_ = -1;
