@@ -17,11 +17,19 @@ if(PROJECT_IS_TOP_LEVEL AND RATHOLE_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
     ${RATHOLE_CCACHE})
 endif()
 
+# g++ compiles this code in a seventh less time if it collects its garbage less often, which takes a
+# fifth more memory.
+cmake_host_system_information(RESULT rathole_memory_mib QUERY TOTAL_PHYSICAL_MEMORY)
+set(rathole_gcc_memory "")
+if(rathole_memory_mib GREATER 8000)
+  set(rathole_gcc_memory --param=ggc-min-expand=100 --param=ggc-min-heapsize=1000000)
+endif()
+
 add_library(rathole_build_flags INTERFACE)
 target_compile_options(rathole_build_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wconversion -Wshadow
   $<$<BOOL:${RATHOLE_WERROR}>:-Werror>
-  $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>
+  "$<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess;${rathole_gcc_memory}>"
   "$<$<CXX_COMPILER_ID:Clang>:SHELL:-Xclang -fno-pch-timestamp>")
 
 # tests/hardening/check.sh shows them in the program.

@@ -7,12 +7,23 @@ cd "$(dirname "$0")/.."
 preset=${1:-dev}
 [ $# = 0 ] || shift
 
-tests/support/install-deps.sh g++ cmake ninja-build libasio-dev libtomlplusplus-dev libcli11-dev \
-  libspdlog-dev libfmt-dev doctest-dev librapidcheck-dev "libbotan-3-dev|libbotan-2-dev" libssl-dev \
-  openssl nginx haproxy libboost-dev python3-websockets microsocks tinyproxy dnsmasq-base \
-  bind9-dnsutils iperf3 systemd iproute2 patch "pkgconf|pkg-config"
+# The sanitizers' builds take a fifth of the time with clang.
+case $preset in
+  dev) compiler= ;;
+  *) compiler="clang-19 libclang-rt-19-dev llvm-19" ;;
+esac
+# shellcheck disable=SC2086 # the names hold no white space
+tests/support/install-deps.sh $compiler g++ cmake ninja-build libasio-dev libtomlplusplus-dev \
+  libcli11-dev libspdlog-dev libfmt-dev doctest-dev librapidcheck-dev \
+  "libbotan-3-dev|libbotan-2-dev" libssl-dev openssl nginx haproxy libboost-dev python3-websockets \
+  microsocks tinyproxy dnsmasq-base bind9-dnsutils iperf3 systemd iproute2 patch \
+  "pkgconf|pkg-config"
 
 jobs=${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}
 cmake --preset "$preset" "$@"
 cmake --build --preset "$preset" --parallel "$jobs"
+if symbolizer=$(command -v llvm-symbolizer-19); then
+  export ASAN_SYMBOLIZER_PATH="$symbolizer" UBSAN_SYMBOLIZER_PATH="$symbolizer"
+  export TSAN_OPTIONS="external_symbolizer_path=$symbolizer${TSAN_OPTIONS:+:$TSAN_OPTIONS}"
+fi
 ctest --preset "$preset" --parallel "$jobs"

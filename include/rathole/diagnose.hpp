@@ -120,3 +120,7 @@ auto async_diagnose(Context& context, Block settings, Token&& token) {
 }
 
 }  // namespace rathole::inline RATHOLE_ABI
+
+#if !RATHOLE_SEPARATE_COMPILATION
+#include <rathole/embed/impl/diagnose_operations.hpp>
+#endif

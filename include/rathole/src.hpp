@@ -11,5 +11,6 @@
 
 #include <rathole/embed/impl/client_operations.hpp>
 #include <rathole/embed/impl/datagram_operations.hpp>
+#include <rathole/embed/impl/diagnose_operations.hpp>
 #include <rathole/embed/impl/server_operations.hpp>
 #include <rathole/embed/impl/stream_operations.hpp>

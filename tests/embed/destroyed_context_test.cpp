@@ -91,7 +91,7 @@ struct operation {
 
 /// Returns every operation of the public classes.
 std::vector<operation> all_operations() {
-  constexpr duration long_time = std::chrono::hours(1);
+  static constexpr duration long_time = std::chrono::hours(1);
   std::vector<operation> out;
   const auto add = [&](std::string name, std::function<void(program&)> start) {
     out.push_back({std::move(name), std::move(start)});

@@ -197,7 +197,7 @@ TEST_CASE_TEMPLATE("a connection that carries little stays on its thread", Layer
 
 TEST_CASE_TEMPLATE("a bulky connection moves to another thread and loses nothing", Layered,
                    std::false_type, std::true_type) {
-  for (const std::uint64_t round : {1, 2, 3}) {
+  for (const std::uint64_t round : {1U, 2U, 3U}) {
     connection<Layered::value> through;
     transfer(through, scrambled(3'000'000, round), scrambled(2'000'000, round + 10));
     through.await_move();

@@ -75,7 +75,7 @@ bool accept_all(std::uint64_t failing, std::uint64_t count) {
 }  // namespace
 
 TEST_CASE("accept loop: a listener accepts again after memory ran out anywhere in its loop") {
-  for (const std::uint64_t count : {1, 2, 5, 20}) {
+  for (const std::uint64_t count : {1U, 2U, 5U, 20U}) {
     CAPTURE(count);
     std::uint64_t failing = 1;
     while (accept_all(failing, count)) ++failing;

@@ -46,7 +46,7 @@ bool arm_all(std::uint64_t failing, std::uint64_t count) {
 }  // namespace
 
 TEST_CASE("a timer runs its callback even if Asio's timer queue has no memory for it") {
-  for (const std::uint64_t count : {1, 3, 1'000}) {
+  for (const std::uint64_t count : {1U, 3U, 1'000U}) {
     CAPTURE(count);
     std::uint64_t failing = 1;
     while (arm_all(failing, count)) ++failing;

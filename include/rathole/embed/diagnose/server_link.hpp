@@ -106,7 +106,9 @@ class server_link {
   /// `protocol::client_control`.
   io::task<void> exchange_hellos(std::string_view service) {
     const protocol::digest wanted = protocol::service_digest(service);
-    const auto begin = [this, &wanted](auto& stream) { return exchange_hellos(stream, wanted); };
+    const auto begin = [this, &wanted](auto& stream) {
+      return this->exchange_hellos(stream, wanted);
+    };
     auto work = std::visit(begin, *stream_);
     auto done = co_await std::move(work);
     if (!done) stream_.reset();
@@ -118,7 +120,7 @@ class server_link {
   /// server that has it says nothing, and waits for the token until our direction ends. Compat:
   /// upstream's server does the same.
   io::task<void> end_unauthenticated() {
-    const auto end = [this](auto& stream) { return end_unauthenticated(stream); };
+    const auto end = [this](auto& stream) { return this->end_unauthenticated(stream); };
     auto work = std::visit(end, *stream_);
     auto done = co_await std::move(work);
     stream_.reset();
@@ -128,7 +130,9 @@ class server_link {
   /// Establishes a control channel of `service` on a connection without one, and closes the
   /// connection. Fails as `protocol::client_control`.
   io::task<void> authenticate(const config::client_service& service) {
-    const auto begin = [this, &service](auto& stream) { return authenticate(stream, service); };
+    const auto begin = [this, &service](auto& stream) {
+      return this->authenticate(stream, service);
+    };
     auto work = std::visit(begin, *stream_);
     auto done = co_await std::move(work);
     stream_.reset();
