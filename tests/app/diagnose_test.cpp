@@ -19,7 +19,7 @@ using namespace std::chrono_literals;
 /// Performs all steps, each of which fails if `fails(name)` is true.
 template <class Action, class Fails>
 diagnosis perform(step_list<Action> steps, const Fails& fails) {
-  for (std::size_t done = 0; steps.next(); ++done) {
+  while (steps.next()) {
     // The name is known once the step is recorded, so a copy is recorded first.
     step_list<Action> ahead = steps;
     ahead.succeeded("", 0ms);
