@@ -222,9 +222,10 @@ TEST_CASE("openssl: without a key nothing is encrypted or opened") {
 namespace rathole {
 
 TEST_CASE("noise context: an engine that is not built in is refused") {
-  const noise::settings from{.name = test::default_noise,
-                             .remote_public_key = test::public_of(3),
-                             .engine = noise::engine::openssl};
+  noise::settings from;
+  from.name = test::default_noise;
+  from.remote_public_key = test::public_of(3);
+  from.engine = noise::engine::openssl;
   const auto made = noise::context::make(from, noise::role::initiator);
   REQUIRE_FALSE(made);
   CHECK(made.error() == "openssl is not built into this program; set `engine = \"botan\"`");
