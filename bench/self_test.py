@@ -84,9 +84,12 @@ class Transports(unittest.TestCase):
             self.assertIn(f'[client.transport]\ntype = "{kind}"\n[client.transport.{kind}]', client)
 
     def test_whom_each_is_compared_with(self):
-        names = ["ours", "upstream", "ours/tls", "upstream/tls", "ours/tls-openssl", "ours/noise"]
+        names = ["ours", "upstream", "ours/tls", "upstream/tls", "ours/tls-openssl", "ours/noise",
+                 "upstream/noise-aesgcm", "ours/noise-aesgcm-openssl"]
         self.assertEqual(report.pairs(names), [("ours", "upstream"), ("ours/tls", "upstream/tls"),
-                                               ("ours/tls-openssl", "upstream/tls")])
+                                               ("ours/tls-openssl", "upstream/tls"),
+                                               ("ours/noise-aesgcm-openssl",
+                                                "upstream/noise-aesgcm")])
 
 
 class Parsing(unittest.TestCase):

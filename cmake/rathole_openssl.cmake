@@ -4,7 +4,7 @@
 #   out: rathole_uses_openssl
 #
 # With ON a missing library is an error, which rathole_dependencies.cmake reports. With AUTO it is not:
-# the transport tls then uses Botan only.
+# the transports tls and noise then use Botan only.
 
 set(rathole_uses_openssl OFF)
 if(RATHOLE_WITH_TLS AND RATHOLE_WITH_OPENSSL STREQUAL "AUTO")

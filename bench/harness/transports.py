@@ -32,8 +32,9 @@ def tls(folder, engine):
             f'hostname = "127.0.0.1"\n{choice}')
 
 
-def noise(pattern):
+def noise(pattern, engine=None):
     choice = f'pattern = "{pattern}"\n' if pattern else ""
+    choice += f'engine = "{engine}"\n' if engine else ""
     return (f'[server.transport.noise]\nlocal_private_key = "{NOISE_PRIVATE}"\n{choice}',
             f'[client.transport.noise]\nremote_public_key = "{NOISE_PUBLIC}"\n{choice}')
 
@@ -48,6 +49,8 @@ def websocket(over_tls, below=("", "")):
 KINDS = {
     "noise": ("noise", True, lambda folder: noise(None)),
     "noise-aesgcm": ("noise", True, lambda folder: noise(AESGCM)),
+    "noise-openssl": ("noise", False, lambda folder: noise(None, "openssl")),
+    "noise-aesgcm-openssl": ("noise", False, lambda folder: noise(AESGCM, "openssl")),
     "tls": ("tls", True, lambda folder: tls(folder, None)),
     "tls-botan": ("tls", False, lambda folder: tls(folder, "botan")),
     "tls-openssl": ("tls", False, lambda folder: tls(folder, "openssl")),

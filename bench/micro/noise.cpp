@@ -1,8 +1,12 @@
 // Measures Noise with messages of 16 KiB, encrypted and decrypted by the layer, and by the bare
-// cipher in place.
+// cipher in place, with each engine.
 
 #include <rathole/noise/layer.hpp>
 #include <rathole/noise/suites.hpp>
+
+#if RATHOLE_WITH_OPENSSL
+#include <rathole/crypto/openssl/aead.hpp>
+#endif
 
 #include <benchmark/benchmark.h>
 
@@ -17,16 +21,17 @@ using namespace rathole;
 
 constexpr std::size_t message_size = 16 * 1024;
 
-noise::layer make(const char* name, noise::role who) {
+noise::layer make(const char* name, noise::engine by, noise::role who) {
   const auto parsed = *noise::parse_protocol_name(name);
   noise::handshake_keys keys;
   keys.local_ephemeral.fill(who == noise::role::initiator ? 1 : 2);
-  return noise::layer(noise::make_session(parsed, who, std::move(keys)));
+  const noise::session_maker make_session = *noise::find_session_maker(parsed, by);
+  return noise::layer(make_session(parsed, who, std::move(keys)));
 }
 
-void through_layer(benchmark::State& state, const char* name) {
-  noise::layer client = make(name, noise::role::initiator);
-  noise::layer server = make(name, noise::role::responder);
+void through_layer(benchmark::State& state, const char* name, noise::engine by) {
+  noise::layer client = make(name, by, noise::role::initiator);
+  noise::layer server = make(name, by, noise::role::responder);
   byte_buffer forth;
   byte_buffer back;
   byte_buffer app;
@@ -64,20 +69,18 @@ void bare(benchmark::State& state) {
   state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(message_size));
 }
 
-void noise_chachapoly_layer(benchmark::State& state) {
-  through_layer(state, "Noise_NN_25519_ChaChaPoly_BLAKE2s");
-}
-void noise_aesgcm_layer(benchmark::State& state) {
-  through_layer(state, "Noise_NN_25519_AESGCM_SHA256");
-}
-void noise_chachapoly_bare(benchmark::State& state) {
-  bare<crypto::botan::chacha20_poly1305>(state);
-}
-void noise_aesgcm_bare(benchmark::State& state) { bare<crypto::botan::aes256_gcm>(state); }
+constexpr const char* chachapoly = "Noise_NN_25519_ChaChaPoly_BLAKE2s";
+constexpr const char* aesgcm = "Noise_NN_25519_AESGCM_SHA256";
 
-BENCHMARK(noise_chachapoly_bare);
-BENCHMARK(noise_chachapoly_layer);
-BENCHMARK(noise_aesgcm_bare);
-BENCHMARK(noise_aesgcm_layer);
+BENCHMARK_TEMPLATE(bare, crypto::botan::chacha20_poly1305);
+BENCHMARK_CAPTURE(through_layer, chachapoly_botan, chachapoly, noise::engine::botan);
+BENCHMARK_TEMPLATE(bare, crypto::botan::aes256_gcm);
+BENCHMARK_CAPTURE(through_layer, aesgcm_botan, aesgcm, noise::engine::botan);
+#if RATHOLE_WITH_OPENSSL
+BENCHMARK_TEMPLATE(bare, crypto::openssl::chacha20_poly1305);
+BENCHMARK_CAPTURE(through_layer, chachapoly_openssl, chachapoly, noise::engine::openssl);
+BENCHMARK_TEMPLATE(bare, crypto::openssl::aes256_gcm);
+BENCHMARK_CAPTURE(through_layer, aesgcm_openssl, aesgcm, noise::engine::openssl);
+#endif
 
 }  // namespace

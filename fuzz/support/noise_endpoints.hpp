@@ -21,7 +21,8 @@ inline noise::layer noise_layer(noise::role who) {
   keys.local_ephemeral = equal_bytes(first ? 0x22 : 0x44);
   if (first) keys.remote_static = crypto::botan::x25519::public_key(equal_bytes(0x33));
   if (!first) keys.local_static = equal_bytes(0x33);
-  return noise::layer(noise::make_session(name, who, std::move(keys)));
+  static const noise::session_maker make_session = *noise::find_session_maker(name);
+  return noise::layer(make_session(name, who, std::move(keys)));
 }
 
 /// The messages with which the other end completes the handshake, and a frame with one byte after

@@ -70,6 +70,8 @@ TEST_CASE("start report: the transport is described by its keys") {
   by.kind = config::transport_kind::noise;
   by.noise.emplace().pattern = "Noise_KK_25519_AESGCM_SHA256";
   CHECK(transport_text(by) == "transport `noise` (Noise_KK_25519_AESGCM_SHA256)");
+  by.noise->engine = config::noise_engine::openssl;
+  CHECK(transport_text(by) == "transport `noise` (Noise_KK_25519_AESGCM_SHA256, engine `openssl`)");
 }
 
 }  // namespace

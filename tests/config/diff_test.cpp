@@ -61,6 +61,17 @@ TEST_CASE("diff: which changed settings need a new transport") {
   }
 }
 
+TEST_CASE("diff: another engine of Noise needs a new transport, if the transport is Noise") {
+  for (const auto kind : {transport_kind::noise, transport_kind::tcp}) {
+    server before;
+    before.transport.kind = kind;
+    before.transport.noise.emplace();
+    server now = before;
+    now.transport.noise->engine = noise_engine::openssl;
+    CHECK(same_transport(before, now) == (kind == transport_kind::tcp));
+  }
+}
+
 TEST_CASE(
     "diff: a new proxy, or a new server name if the transport uses it, needs a new transport of a "
     "client") {

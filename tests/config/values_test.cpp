@@ -286,6 +286,18 @@ TEST_CASE("the TLS engine is chosen automatically unless it is named") {
   CHECK(read("half_close_timeout = 3").half_close_timeout == seconds(3));
 }
 
+TEST_CASE("the Noise engine is Botan unless OpenSSL is named") {
+  const std::string head =
+      "[client]\nremote_addr = \"h:1\"\nservices = {}\n[client.transport]\ntype = \"noise\"\n"
+      "[client.transport.noise]\n";
+  const auto read = [&head](const std::string& keys) {
+    return must_parse(head + keys).client->transport.noise->engine;
+  };
+  CHECK(read("") == noise_engine::botan);
+  CHECK(read("engine = \"botan\"") == noise_engine::botan);
+  CHECK(read("engine = \"openssl\"") == noise_engine::openssl);
+}
+
 TEST_CASE("noise keys are decoded, with or without padding") {
   const config parsed = must_parse(R"(
 [client]

@@ -142,6 +142,12 @@ inline std::vector<transport_text> all_transports(authority& issuer) {
 #if RATHOLE_WITH_NOISE
   out.push_back(both("noise", "[SIDE.noise]\npattern = \"Noise_NN_25519_ChaChaPoly_BLAKE2s\"\n",
                      "[SIDE.noise]\npattern = \"Noise_NN_25519_ChaChaPoly_BLAKE2s\"\n"));
+#if RATHOLE_WITH_OPENSSL
+  const std::string by_openssl =
+      "[SIDE.noise]\npattern = \"Noise_NN_25519_AESGCM_SHA256\"\nengine = \"openssl\"\n";
+  out.push_back(both("noise", by_openssl, by_openssl));
+  out.back().name = "noise by OpenSSL";
+#endif
 #endif
 #if RATHOLE_WITH_WEBSOCKET
   out.push_back(

@@ -220,14 +220,18 @@ TEST_CASE("command line: a transport that is not built in is refused, with its p
              "\"Noise_NN_25519_AESGCM_SHA256\""},
         part{"tls", "[client.transport]\ntype = \"tls\"\ntls = {}"},
         part{"openssl", "[client.transport]\ntype = \"tls\"\ntls = {engine = \"openssl\"}"},
+        part{"openssl",
+             "[client.transport]\ntype = \"noise\"\nnoise = {pattern = "
+             "\"Noise_NN_25519_AESGCM_SHA256\", engine = \"openssl\"}"},
         part{"websocket", "[client.transport]\ntype = \"websocket\"\nwebsocket = {tls = false}"}}) {
     CAPTURE(feature);
     const std::string file =
         directory.write("secure.toml", client_toml(unused_port, {{"a", 80}}, "", tables));
     const finished_run check = run_program({"--check", file});
     CHECK(check.status == (has_feature(feature) ? 0 : 2));
-    // Without TLS, the missing TLS is reported and not the engine.
-    const std::string part = feature == "openssl" && !has_feature("tls") ? "tls" : feature;
+    // Without the transport, the missing transport is reported and not its engine.
+    const std::string transport = std::string_view(tables).contains("\"tls\"") ? "tls" : "noise";
+    const std::string part = feature == "openssl" && !has_feature(transport) ? transport : feature;
     const std::string message = part + " is not built into this program";
     CHECK(holds(check.all, message) == !has_feature(feature));
     if (!has_feature(feature)) {

@@ -124,6 +124,34 @@ TEST_CASE("reload: another transport replaces the instances, and active connecti
   CHECK(early.ends());
 }
 
+TEST_CASE("reload: another engine alone is another transport, and active connections continue") {
+  if (!has_feature("openssl")) {
+    MESSAGE("skipped: the engine openssl is not built in");
+    return;
+  }
+  const transport_tables by = noise("Noise_NK_25519_ChaChaPoly_BLAKE2s");
+  reloaded_tunnel t;
+  INFO(t.server.output());
+  INFO(t.client.output());
+  t.rewrite_server(t.server_text + by.server, in_use);
+  t.folder.write("client.toml", t.client_text + by.client);
+  CHECK(t.client.wait_for(in_use));
+  REQUIRE(eventually([&] { return answered(t.port); }));
+  tcp_socket early = tcp_socket::connect(t.port);
+  const auto talk = [&early] {
+    early.send_all("more");
+    return early.receive(4) == "more";
+  };
+  REQUIRE(talk());
+  t.rewrite_server(t.server_text + by.server + engine_key("openssl"), in_use);
+  CHECK(
+      t.server.wait_for("Running by transport `noise` (Noise_NK_25519_ChaChaPoly_BLAKE2s, engine "
+                        "`openssl`)"));
+  CHECK(talk());
+  // The client connects again, with the other engine.
+  CHECK(eventually([&] { return answered(t.port); }));
+}
+
 TEST_CASE("reload: a replacement that cannot listen leaves the old instance in use") {
   reloaded_tunnel t;
   INFO(t.server.output());

@@ -39,10 +39,11 @@ transport_tables websocket_over_tls_by(authority& issuer, const std::string& ser
                             trust_in(issuer) + engine_key(client));
 }
 
-/// Returns every transport except TCP, with each TLS engine at both ends.
+/// Returns every transport except TCP, with each engine at both ends.
 std::vector<transport_tables> all_transports(authority& issuer) {
   std::vector<transport_tables> all = {noise(nk), websocket()};
   for (const std::string& engine : tls_engines()) {
+    if (engine != "botan") all.push_back(noise_by(nk, engine, engine));
     all.push_back(tls_by(issuer, engine, engine));
     all.push_back(websocket_over_tls_by(issuer, engine, engine));
   }
@@ -69,8 +70,12 @@ TEST_CASE("transports: a hundred visitors with one thread and with four") {
   for (const transport_tables& by : all_transports(issuer))
     for (const char* workers : {"workers = 1", "workers = 4"}) carry_visitors(by, workers);
 }
-TEST_CASE("transports: a hundred visitors between each pair of TLS engines") {
+TEST_CASE("transports: a hundred visitors between each pair of engines") {
   if (!has_feature("openssl")) return;
+  for (const char* pattern : {nk, "Noise_NK_25519_AESGCM_SHA256"}) {
+    carry_visitors(noise_by(pattern, "botan", "openssl"), "workers = 4");
+    carry_visitors(noise_by(pattern, "openssl", "botan"), "workers = 4");
+  }
   authority issuer;
   carry_visitors(tls_by(issuer, "botan", "openssl"), "workers = 4");
   carry_visitors(tls_by(issuer, "openssl", "botan"), "workers = 4");

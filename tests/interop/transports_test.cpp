@@ -16,6 +16,21 @@ TEST_CASE("interop: noise, many visitors with each pattern") {
         "Noise_XK_25519_AESGCM_SHA512", "Noise_NX_25519_ChaChaPoly_BLAKE2s"})
     both_ways(scenario::crowd, noise(pattern));
 }
+TEST_CASE("interop: noise by openssl, many visitors with each cipher and hash function") {
+  if (!has_feature("openssl")) return;
+  for (const char* pattern :
+       {"Noise_NK_25519_ChaChaPoly_BLAKE2s", "Noise_XX_25519_ChaChaPoly_SHA256",
+        "Noise_KK_25519_AESGCM_BLAKE2b", "Noise_IK_25519_AESGCM_SHA512"}) {
+    transport_tables by = noise(pattern);
+    by.name += " by openssl";
+    transport_tables our_server = by;
+    our_server.server += engine_key("openssl");
+    one_way(scenario::crowd, side::server, our_server);
+    transport_tables our_client = by;
+    our_client.client += engine_key("openssl");
+    one_way(scenario::crowd, side::client, our_client);
+  }
+}
 TEST_CASE("interop: noise, the service may answer after the visitor has ended its direction") {
   both_ways(scenario::half_close, noise("Noise_NK_25519_ChaChaPoly_BLAKE2s"));
 }

@@ -7,11 +7,12 @@ BEGIN {
   sees["protocol"] = below2; sees["noise"] = below2; sees["http"] = below2; sees["config"] = below2
   sees["websocket"] = below2 " http"; sees["proxy"] = below2 " http"
   below3 = below2 " protocol noise http websocket proxy config"
-  sees["crypto/botan"] = below3
-  sees["noise/suites"] = below3 " crypto/botan"
-  sees["tls"] = below3 " crypto/botan"
+  sees["crypto/botan"] = below3; sees["crypto/openssl"] = below3
+  ciphers = "crypto/botan crypto/openssl"
+  sees["noise/suites"] = below3 " " ciphers
+  sees["tls"] = below3 " " ciphers
   sees["config/parse"] = below3
-  below4 = below3 " crypto/botan noise/suites tls config/parse"
+  below4 = below3 " " ciphers " noise/suites tls config/parse"
   sees["io"] = below4
   sees["transport"] = below4 " io"
   sees["client"] = below4 " io transport"
@@ -32,7 +33,7 @@ BEGIN {
   drivers = "io transport client server text embed app sim umbrella"
   home["asio"] = drivers
   home["toml++"] = "config/parse"
-  home["botan"] = "crypto/botan tls"; home["openssl"] = "tls"
+  home["botan"] = "crypto/botan tls"; home["openssl"] = "crypto/openssl tls"
   home["spdlog"] = "app"; home["fmt"] = "app"; home["CLI"] = "app"
   split("sys/ unistd.h fcntl.h netinet/ netdb.h arpa/ poll.h signal.h csignal thread mutex " \
         "condition_variable iostream fstream", system_headers, " ")
@@ -48,6 +49,7 @@ function layer(path) {
   if (path !~ /\//) return "embed"
   if (path ~ /^config\/(parse|load|toml)[^\/]*$/) return "config/parse"
   if (path ~ /^crypto\/botan\//) return "crypto/botan"
+  if (path ~ /^crypto\/openssl\//) return "crypto/openssl"
   if (path ~ /^noise\/(suites|context)\.hpp$/) return "noise/suites"
   return substr(path, 1, index(path, "/") - 1)
 }

@@ -44,6 +44,11 @@ inline std::vector<layer_kind> layer_kinds() {
   out.push_back(
       {"noise", [] { return any_layer::of(example_layer(default_noise, noise::role::initiator)); },
        [] { return any_layer::of(example_layer(default_noise, noise::role::responder)); }});
+  const auto noise_by_openssl = [](noise::role who) {
+    return any_layer::of(example_layer(default_noise, who, noise::engine::openssl));
+  };
+  out.push_back({"noise, OpenSSL", [=] { return noise_by_openssl(noise::role::initiator); },
+                 [=] { return noise_by_openssl(noise::role::responder); }});
   out.push_back({"websocket", [=] { return any_layer::of(websocket_client()); },
                  [=] { return any_layer::of(websocket_server()); }});
   out.push_back(

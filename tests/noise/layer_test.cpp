@@ -168,6 +168,7 @@ TEST_CASE("noise layer: frames are filled, and empty ones are ignored") {
 
   // Our layer never sends one.
   const auto name = *parse_protocol_name(test::default_noise);
+  const session_maker make_session = *find_session_maker(name);
   auto other =
       make_session(name, role::initiator, test::example_keys(name.pattern, role::initiator));
   noise_end server(test::example_layer(test::default_noise, role::responder));
@@ -211,20 +212,23 @@ TEST_CASE("noise cipher: the last nonce is reserved") {
 TEST_CASE("noise layer: allocates nothing once its buffers have grown") {
   for (const char* name : {"Noise_NK_25519_ChaChaPoly_BLAKE2s", "Noise_NK_25519_AESGCM_SHA256"}) {
     CAPTURE(name);
-    noise_pair both(name);
-    settle(both.client, both.server);
-    const std::string text(16 * 1024 + 5, 'x');
-    const auto pass = [&] {
-      both.client.send(text);
-      both.server.receive(both.client.wire.data());
-      both.client.wire.clear();
-      both.server.app.clear();
-    };
-    for (int i = 0; i < 3; ++i) pass();
-    const std::size_t before = allocations;
-    for (int i = 0; i < 50; ++i) pass();
-    CHECK(allocations == before);
-    CHECK(both.server.error == std::error_code());
+    for (const test::engine_pair& by : test::engine_pairs()) {
+      CAPTURE(by.text);
+      noise_pair both(name, by);
+      settle(both.client, both.server);
+      const std::string text(16 * 1024 + 5, 'x');
+      const auto pass = [&] {
+        both.client.send(text);
+        both.server.receive(both.client.wire.data());
+        both.client.wire.clear();
+        both.server.app.clear();
+      };
+      for (int i = 0; i < 3; ++i) pass();
+      const std::size_t before = allocations;
+      for (int i = 0; i < 50; ++i) pass();
+      CHECK(allocations == before);
+      CHECK(both.server.error == std::error_code());
+    }
   }
 }
 
@@ -266,14 +270,21 @@ TEST_CASE("noise: private keys are wiped before their memory is freed") {
   }
 }
 
-TEST_CASE("noise layer: the laws of layers") {
+TEST_CASE("noise layer: the laws of layers, between each pair of engines") {
   for (const char* name : {"Noise_NK_25519_ChaChaPoly_BLAKE2s", "Noise_XX_25519_AESGCM_SHA256"}) {
     CAPTURE(name);
-    RATHOLE_PROPERTY("all laws", [name] {
-      const auto client = [name] { return test::example_layer(name, role::initiator); };
-      const auto server = [name] { return test::example_layer(name, role::responder); };
-      laws::check(client, server, {.authenticated = true});
-    });
+    for (const test::engine_pair& by : test::engine_pairs()) {
+      CAPTURE(by.text);
+      RATHOLE_PROPERTY("all laws", [name, by] {
+        const auto client = [name, by] {
+          return test::example_layer(name, role::initiator, by.client);
+        };
+        const auto server = [name, by] {
+          return test::example_layer(name, role::responder, by.server);
+        };
+        laws::check(client, server, {.authenticated = true});
+      });
+    }
   }
 }
 

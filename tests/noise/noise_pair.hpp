@@ -10,6 +10,7 @@
 #include <string_view>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 namespace rathole::test {
 
@@ -46,9 +47,30 @@ inline noise::handshake_keys example_keys(const noise::handshake_pattern& patter
   return out;
 }
 
-inline noise::layer example_layer(const char* name, noise::role who) {
+inline noise::layer example_layer(const char* name, noise::role who,
+                                  noise::engine by = noise::engine::botan) {
   const auto parsed = noise::parse_protocol_name(name);
-  return noise::layer(noise::make_session(*parsed, who, example_keys(parsed->pattern, who)));
+  const noise::session_maker make_session = *noise::find_session_maker(*parsed, by);
+  return noise::layer(make_session(*parsed, who, example_keys(parsed->pattern, who)));
+}
+
+/// The engines of the two ends of a conversation.
+struct engine_pair {
+  noise::engine client = noise::engine::botan;
+  noise::engine server = noise::engine::botan;
+  const char* text = "Botan, Botan";
+};
+
+/// Returns every pair of the engines of this build.
+inline std::vector<engine_pair> engine_pairs() {
+  using enum noise::engine;
+  std::vector<engine_pair> out(1);
+#if RATHOLE_WITH_OPENSSL
+  out.push_back({botan, openssl, "Botan, OpenSSL"});
+  out.push_back({openssl, botan, "OpenSSL, Botan"});
+  out.push_back({openssl, openssl, "OpenSSL, OpenSSL"});
+#endif
+  return out;
 }
 
 /// One end of a conversation.
@@ -81,9 +103,9 @@ inline void settle(noise_end& a, noise_end& b) {
 }
 
 struct noise_pair {
-  explicit noise_pair(const char* name = default_noise)
-      : client(example_layer(name, noise::role::initiator)),
-        server(example_layer(name, noise::role::responder)) {}
+  explicit noise_pair(const char* name = default_noise, engine_pair by = {})
+      : client(example_layer(name, noise::role::initiator, by.client)),
+        server(example_layer(name, noise::role::responder, by.server)) {}
   noise_end client;
   noise_end server;
 };

@@ -2,6 +2,10 @@
 
 #include <rathole/core/hex.hpp>
 
+#if RATHOLE_WITH_OPENSSL
+#include <rathole/crypto/openssl/aead.hpp>
+#endif
+
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -15,8 +19,16 @@ namespace {
 
 using namespace noise;
 
+/// What another implementation computed from the example keys, in hexadecimal.
+struct vector {
+  std::string hash;
+  std::string transcript;
+  std::string forth;
+  std::string back;
+};
+
 template <class H, class A>
-void compare(const protocol_name& name, std::istream& row) {
+void compare(const protocol_name& name, const vector& expected) {
   using state = handshake_state<crypto::botan::x25519, A, H>;
   state first(name, role::initiator, test::example_keys(name.pattern, role::initiator));
   state second(name, role::responder, test::example_keys(name.pattern, role::responder));
@@ -32,13 +44,8 @@ void compare(const protocol_name& name, std::istream& row) {
   REQUIRE(first.is_finished());
   REQUIRE(second.is_finished());
   CHECK(first.handshake_hash() == second.handshake_hash());
-  std::string hash;
-  std::string transcript;
-  std::string forth;
-  std::string back;
-  row >> hash >> transcript >> forth >> back;
-  CHECK(to_hex(first.handshake_hash()) == hash);
-  CHECK(to_hex(messages.finish()) == transcript);
+  CHECK(to_hex(first.handshake_hash()) == expected.hash);
+  CHECK(to_hex(messages.finish()) == expected.transcript);
 
   const auto sealed = [](auto& by, std::string_view in) {
     std::vector<std::uint8_t> out(in.begin(), in.end());
@@ -48,14 +55,20 @@ void compare(const protocol_name& name, std::istream& row) {
     return to_hex(out);
   };
   auto ciphers = first.split();
-  CHECK(sealed(ciphers.first, "forth") == forth);
-  CHECK(sealed(ciphers.second, "back") == back);
+  CHECK(sealed(ciphers.first, "forth") == expected.forth);
+  CHECK(sealed(ciphers.second, "back") == expected.back);
 }
 
+/// Compares with the ciphers of each engine.
 template <class H>
-void compare(const protocol_name& name, std::istream& row) {
-  if (name.cipher == cipher::aes_gcm) return compare<H, crypto::botan::aes256_gcm>(name, row);
-  compare<H, crypto::botan::chacha20_poly1305>(name, row);
+void compare(const protocol_name& name, const vector& expected) {
+  const bool is_aes = name.cipher == cipher::aes_gcm;
+  if (is_aes) compare<H, crypto::botan::aes256_gcm>(name, expected);
+  if (!is_aes) compare<H, crypto::botan::chacha20_poly1305>(name, expected);
+#if RATHOLE_WITH_OPENSSL
+  if (is_aes) compare<H, crypto::openssl::aes256_gcm>(name, expected);
+  if (!is_aes) compare<H, crypto::openssl::chacha20_poly1305>(name, expected);
+#endif
 }
 
 TEST_CASE("noise: vectors of another implementation for every pattern and suite") {
@@ -69,11 +82,13 @@ TEST_CASE("noise: vectors of another implementation for every pattern and suite"
     CAPTURE(text);
     const auto name = parse_protocol_name(text);
     REQUIRE(name);
+    vector expected;
+    row >> expected.hash >> expected.transcript >> expected.forth >> expected.back;
     switch (name->hash) {
-      case hash::sha256: compare<crypto::sha256>(*name, row); break;
-      case hash::sha512: compare<crypto::botan::sha512>(*name, row); break;
-      case hash::blake2s: compare<crypto::blake2s>(*name, row); break;
-      case hash::blake2b: compare<crypto::botan::blake2b>(*name, row); break;
+      case hash::sha256: compare<crypto::sha256>(*name, expected); break;
+      case hash::sha512: compare<crypto::botan::sha512>(*name, expected); break;
+      case hash::blake2s: compare<crypto::blake2s>(*name, expected); break;
+      case hash::blake2b: compare<crypto::botan::blake2b>(*name, expected); break;
     }
   }
   // 35 patterns and 9 with psks, 2 ciphers, 4 hash functions.
@@ -118,20 +133,23 @@ TEST_CASE("noise: upstream's stream, byte by byte") {
       from_hex("00000000017f5a55cf3f88be936fb9440249cb449f3067ccee4b525d0027dc9278a29c32c1");
   for (const dump& each : dumps) {
     CAPTURE(each.name);
-    test::noise_pair both(each.name);
-    for (std::size_t i = 0; i < each.handshake.size(); ++i) {
-      test::noise_end& writer = i % 2 == 0 ? both.client : both.server;
-      test::noise_end& reader = i % 2 == 0 ? both.server : both.client;
-      CHECK(to_hex(writer.wire.data()) == each.handshake[i]);
-      byte_buffer output;
-      output.swap(writer.wire);
-      reader.receive(output.data());
+    for (const test::engine_pair& by : test::engine_pairs()) {
+      CAPTURE(by.text);
+      test::noise_pair both(each.name, by);
+      for (std::size_t i = 0; i < each.handshake.size(); ++i) {
+        test::noise_end& writer = i % 2 == 0 ? both.client : both.server;
+        test::noise_end& reader = i % 2 == 0 ? both.server : both.client;
+        CHECK(to_hex(writer.wire.data()) == each.handshake[i]);
+        byte_buffer output;
+        output.swap(writer.wire);
+        reader.receive(output.data());
+      }
+      CHECK(both.client.layer.state() == phase::open);
+      CHECK(both.server.layer.state() == phase::open);
+      both.client.note(both.client.layer.send(*hello, both.client.wire));
+      CHECK(to_hex(both.client.wire.data()) == each.client_hello);
+      CHECK(both.client.error == std::error_code());
     }
-    CHECK(both.client.layer.state() == phase::open);
-    CHECK(both.server.layer.state() == phase::open);
-    both.client.note(both.client.layer.send(*hello, both.client.wire));
-    CHECK(to_hex(both.client.wire.data()) == each.client_hello);
-    CHECK(both.client.error == std::error_code());
   }
 }
 

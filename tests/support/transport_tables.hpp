@@ -73,6 +73,16 @@ inline std::vector<std::string> tls_engines() {
 }
 inline std::string engine_key(const std::string& engine) { return "engine = \"" + engine + "\"\n"; }
 
+/// Returns Noise with an engine for each end.
+inline transport_tables noise_by(const std::string& pattern, const std::string& server_engine,
+                                 const std::string& client_engine) {
+  transport_tables made = noise(pattern);
+  made.name += " by " + server_engine + " and " + client_engine;
+  made.server += engine_key(server_engine);
+  made.client += engine_key(client_engine);
+  return made;
+}
+
 /// Returns the keys of `[client.transport.tls]` for servers with a certificate by `issuer`.
 inline std::string trust_in(const authority& issuer) {
   return "hostname = \"localhost\"\ntrusted_root = \"" + issuer.root() + "\"\n";

@@ -57,7 +57,9 @@ inline std::string transport_text(const config::transport& settings) {
     text += settings.websocket->tls ? " with TLS" : " without TLS";
   }
   if (settings.kind == config::transport_kind::noise && settings.noise) {
-    text += " (" + printable(settings.noise->pattern) + ')';
+    text += " (" + printable(settings.noise->pattern);
+    if (settings.noise->engine == config::noise_engine::openssl) text += ", engine `openssl`";
+    text += ')';
   }
   return text;
 }

@@ -127,6 +127,11 @@ inline noise_options read_noise(toml_reader table, bool is_selected) {
   if (const auto bytes = read_noise_key(table, "remote_public_key", is_selected)) {
     std::ranges::copy(*bytes, out.remote_public_key.emplace().begin());
   }
+  static constexpr std::array<spelling<noise_engine>, 2> engines = {{
+      {"botan", noise_engine::botan},
+      {"openssl", noise_engine::openssl},
+  }};
+  out.engine = read_enum(table, "engine", engines).value_or(out.engine);
   table.finish();
   return out;
 }

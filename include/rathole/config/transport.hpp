@@ -94,6 +94,14 @@ struct tls_options {
   [[nodiscard]] bool operator==(const tls_options&) const = default;
 };
 
+/// The engine of `transport.noise`: the library whose ciphers encrypt.
+enum class noise_engine {
+  /// Botan.
+  botan,
+  /// OpenSSL, if it is built in.
+  openssl
+};
+
 /// A public key of `transport.noise`.
 using noise_public_key = std::array<std::uint8_t, 32>;
 
@@ -105,6 +113,8 @@ struct noise_options {
   std::optional<secret> local_private_key = {};
   /// The static public key of the peer, in base64 in the file.
   std::optional<noise_public_key> remote_public_key = {};
+  /// The engine; both sides may have different ones. Not in upstream.
+  noise_engine engine = noise_engine::botan;
 
   /// Returns a transport of this kind with these options.
   operator transport() const;

@@ -7,6 +7,7 @@
 #include <rathole/noise/layer.hpp>
 #include <rathole/noise/protocol_name.hpp>
 #include <rathole/noise/suites.hpp>
+#include <rathole/version.hpp>
 
 #include <algorithm>
 #include <expected>
@@ -27,17 +28,25 @@ struct settings {
   /// The public static key of the peer. If the pattern transmits that key, it is compared with this
   /// one.
   std::optional<crypto::dh_key> remote_public_key;
+  /// The library whose ciphers encrypt.
+  noise::engine engine = noise::engine::botan;
 };
+
+}  // namespace rathole::noise
+
+namespace rathole::noise::inline RATHOLE_ABI {
 
 /// Makes the layers of one party for all connections of a configuration. An object is immutable and
 /// cheap to copy, and may be used by several threads at once.
 class context {
  public:
-  /// Makes the context of the party `who`. Fails with a text for users: the name is unknown, or a
-  /// key that the pattern requires is missing, malformed or weak.
+  /// Makes the context of the party `who`. Fails with a text for users: the name is unknown, the
+  /// engine is absent, or a key that the pattern requires is missing, malformed or weak.
   static std::expected<context, std::string> make(const settings& from, role who) {
     auto name = parse_protocol_name(from.name);
     if (!name) return std::unexpected(std::move(name.error()));
+    const auto maker = find_session_maker(*name, from.engine);
+    if (!maker) return std::unexpected(maker.error());
     if (const auto problem = missing_key(from, name->pattern, who); !problem.empty()) {
       return std::unexpected(problem);
     }
@@ -49,21 +58,23 @@ class context {
     } else if (name->pattern.uses_static(who)) {
       crypto::system_rng().fill(keys.local_static.emplace());
     }
-    return context(std::make_shared<const shared_state>(std::move(*name), who, std::move(keys)));
+    return context(
+        std::make_shared<const shared_state>(std::move(*name), *maker, who, std::move(keys)));
   }
 
   /// Returns the layer of a new connection, with a fresh ephemeral key.
   [[nodiscard]] layer make_layer() const {
     handshake_keys keys = state_->keys;
     crypto::system_rng().fill(keys.local_ephemeral);
-    return layer(make_session(state_->name, state_->who, std::move(keys)));
+    return layer(state_->make_session(state_->name, state_->who, std::move(keys)));
   }
 
  private:
   struct shared_state {
-    shared_state(protocol_name said, role as, handshake_keys with)
-        : name(std::move(said)), who(as), keys(std::move(with)) {}
+    shared_state(protocol_name said, session_maker maker, role as, handshake_keys with)
+        : name(std::move(said)), make_session(maker), who(as), keys(std::move(with)) {}
     protocol_name name;
+    session_maker make_session;
     role who;
     handshake_keys keys;
   };
@@ -108,4 +119,4 @@ class context {
   std::shared_ptr<const shared_state> state_;
 };
 
-}  // namespace rathole::noise
+}  // namespace rathole::noise::inline RATHOLE_ABI

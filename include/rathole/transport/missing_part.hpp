@@ -25,10 +25,10 @@ inline constexpr bool tls = true;
 inline constexpr bool tls = false;
 #endif
 #if RATHOLE_WITH_OPENSSL
-/// Whether the TLS engine OpenSSL is built in.
+/// Whether the engine OpenSSL of TLS and Noise is built in.
 inline constexpr bool openssl = true;
 #else
-/// Whether the TLS engine OpenSSL is built in.
+/// Whether the engine OpenSSL of TLS and Noise is built in.
 inline constexpr bool openssl = false;
 #endif
 #if RATHOLE_WITH_WEBSOCKET
@@ -72,6 +72,10 @@ inline std::optional<config::problem> missing_part(const config::transport& sett
   const bool over_websocket = settings.kind == transport_kind::websocket;
   if (settings.kind == transport_kind::noise && !built_in::noise) {
     return lacking(".type", "noise", other);
+  }
+  if (settings.kind == transport_kind::noise && settings.noise &&
+      settings.noise->engine == config::noise_engine::openssl && !built_in::openssl) {
+    return lacking(".noise.engine", "openssl", "choose `botan`");
   }
   if (over_websocket && !built_in::websocket) return lacking(".type", "websocket", other);
   if (!runs_over_tls(settings)) return std::nullopt;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <rathole/crypto/openssl/owned.hpp>
 #include <rathole/tls/identity.hpp>
 #include <rathole/tls/openssl/error.hpp>
 #include <rathole/tls/trust.hpp>
@@ -23,25 +24,16 @@ namespace rathole::tls {
 
 namespace detail {
 
-/// Frees an object of OpenSSL by the function `Free`.
-template <auto Free>
-struct openssl_free {
-  /// Frees `owned`.
-  template <class T>
-  void operator()(T* owned) const {
-    Free(owned);
-  }
-};
 /// An SSL_CTX that is freed with its owner.
-using ssl_ctx_ptr = std::unique_ptr<SSL_CTX, openssl_free<SSL_CTX_free>>;
+using ssl_ctx_ptr = std::unique_ptr<SSL_CTX, crypto::openssl::free_by<SSL_CTX_free>>;
 /// An SSL that is freed with its owner.
-using ssl_ptr = std::unique_ptr<SSL, openssl_free<SSL_free>>;
+using ssl_ptr = std::unique_ptr<SSL, crypto::openssl::free_by<SSL_free>>;
 /// An SSL_SESSION that is freed with its owner.
-using ssl_session_ptr = std::unique_ptr<SSL_SESSION, openssl_free<SSL_SESSION_free>>;
+using ssl_session_ptr = std::unique_ptr<SSL_SESSION, crypto::openssl::free_by<SSL_SESSION_free>>;
 /// An X509 that is freed with its owner.
-using x509_ptr = std::unique_ptr<X509, openssl_free<X509_free>>;
+using x509_ptr = std::unique_ptr<X509, crypto::openssl::free_by<X509_free>>;
 /// An EVP_PKEY that is freed with its owner.
-using evp_pkey_ptr = std::unique_ptr<EVP_PKEY, openssl_free<EVP_PKEY_free>>;
+using evp_pkey_ptr = std::unique_ptr<EVP_PKEY, crypto::openssl::free_by<EVP_PKEY_free>>;
 
 /// Returns whether the processor has AES instructions.
 inline bool has_aes() {
