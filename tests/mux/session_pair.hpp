@@ -189,6 +189,8 @@ class pair_end {
   }
 
   void consume(mux::stream_id id, std::size_t count, time_point now) {
+    // A driver reports what it delivered, and nothing else gives a session the time to send credit.
+    if (count == 0) return;
     flows_.at(id).kept -= count;
     session_.consumed(id, count, now);
     forget_if_done(id);

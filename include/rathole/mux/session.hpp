@@ -6,9 +6,9 @@
 #include <rathole/core/time.hpp>
 #include <rathole/mux/constants.hpp>
 #include <rathole/mux/error.hpp>
-#include <rathole/mux/events.hpp>
 #include <rathole/mux/frame.hpp>
 #include <rathole/mux/frame_reader.hpp>
+#include <rathole/mux/session_event.hpp>
 #include <rathole/mux/session_state.hpp>
 #include <rathole/mux/settings.hpp>
 #include <rathole/mux/stream_state.hpp>
