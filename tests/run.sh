@@ -17,7 +17,7 @@ tests/support/install-deps.sh $compiler g++ cmake ninja-build libasio-dev libtom
   libcli11-dev libspdlog-dev libfmt-dev doctest-dev librapidcheck-dev \
   "libbotan-3-dev|libbotan-2-dev" libssl-dev openssl nginx haproxy libboost-dev python3-websockets \
   microsocks tinyproxy dnsmasq-base bind9-dnsutils iperf3 systemd iproute2 patch \
-  "pkgconf|pkg-config"
+  golang-go golang-github-hashicorp-yamux-dev "pkgconf|pkg-config"
 
 jobs=${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}
 cmake --preset "$preset" "$@"
