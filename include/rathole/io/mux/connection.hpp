@@ -144,7 +144,7 @@ class mux_connection final : public mux_flows,
   awaitable<void> read_all() {
     while (!has_ended()) {
       if (is_full()) {
-        co_await room_.wait();
+        co_await wait_for_room();
         continue;
       }
       const auto ready = co_await below_.wait_readable();
@@ -162,8 +162,14 @@ class mux_connection final : public mux_flows,
     }
   }
 
+  /// Waits until answers have been sent, or the connection has ended.
+  awaitable<void> wait_for_room() {
+    work_.notify();
+    co_await room_.wait();
+  }
+
   void end_of_peer() {
-    if (is_finished()) return end({});
+    if (is_complete()) return end({});
     end(errc::end_of_stream);
   }
 
@@ -172,8 +178,7 @@ class mux_connection final : public mux_flows,
     time_point now = runtime_.now();
     while (!in.empty() && !has_ended()) {
       if (is_full()) {
-        changed();
-        co_await room_.wait();
+        co_await wait_for_room();
         now = runtime_.now();
         continue;
       }

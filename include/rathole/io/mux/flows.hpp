@@ -178,6 +178,9 @@ class mux_flows {
   }
   /// Returns whether one side has announced that it goes away, and no stream is left.
   [[nodiscard]] bool is_finished() const { return session_.is_finished(); }
+  /// Returns whether one side has announced that it goes away, and no stream has anything to send or
+  /// receive. Some may have unread bytes.
+  [[nodiscard]] bool is_complete() const { return is_going_away_ && flows_.are_over(); }
   /// Returns whether a stream may be opened, as far as its number does not matter.
   [[nodiscard]] bool may_open() const { return !has_ended_ && !is_going_away_; }
 
