@@ -191,11 +191,14 @@ inline void bound(std::initializer_list<milliseconds*> times) {
 }  // namespace detail
 
 /// Returns the settings with every duration limited to `max_duration`, so that adding it to a
-/// time does not overflow. A file cannot exceed the limit, but a program that fills the structs
+/// time does not overflow, and with 1 to `limits::connections` connections. A file cannot exceed the limit, but a program that fills the structs
 /// itself can.
 inline client bounded(client value) {
   detail::bound({&value.heartbeat_timeout, &value.connect_timeout, &value.handshake_timeout,
                  &value.shutdown_grace, &value.shutdown_idle_timeout, &value.ready_timeout});
+  constexpr auto most_connections = static_cast<std::size_t>(limits::connections);
+  value.transport.connections =
+      std::clamp<std::size_t>(value.transport.connections, 1, most_connections);
   for (client_service& service : value.services) {
     detail::bound({&service.retry_interval, &service.idle_timeout, &service.half_close_timeout,
                    &service.udp.idle_timeout});
