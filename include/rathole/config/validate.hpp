@@ -178,6 +178,12 @@ inline std::vector<problem> settings_problems(const server& value) {
   return problems;
 }
 
+/// Returns `connections` of `value`, limited to what a file may ask for.
+inline std::size_t connections_of(const transport& value) {
+  constexpr auto most = static_cast<std::size_t>(limits::connections);
+  return std::clamp<std::size_t>(value.connections, 1, most);
+}
+
 /// The longest duration that a configuration may have.
 inline constexpr milliseconds max_duration = seconds(limits::duration_seconds);
 
@@ -196,9 +202,7 @@ inline void bound(std::initializer_list<milliseconds*> times) {
 inline client bounded(client value) {
   detail::bound({&value.heartbeat_timeout, &value.connect_timeout, &value.handshake_timeout,
                  &value.shutdown_grace, &value.shutdown_idle_timeout, &value.ready_timeout});
-  constexpr auto most_connections = static_cast<std::size_t>(limits::connections);
-  value.transport.connections =
-      std::clamp<std::size_t>(value.transport.connections, 1, most_connections);
+  value.transport.connections = connections_of(value.transport);
   for (client_service& service : value.services) {
     detail::bound({&service.retry_interval, &service.idle_timeout, &service.half_close_timeout,
                    &service.udp.idle_timeout});

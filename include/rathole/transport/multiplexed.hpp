@@ -5,7 +5,7 @@
 #include <rathole/core/error.hpp>
 #include <rathole/core/step_deadline.hpp>
 #include <rathole/io/concepts.hpp>
-#include <rathole/io/mux/mux_stream.hpp>
+#include <rathole/io/mux/stream.hpp>
 #include <rathole/io/run/run_on.hpp>
 #include <rathole/io/stream/either_stream.hpp>
 #include <rathole/mux/settings.hpp>
@@ -39,8 +39,7 @@ class multiplexed {
   using connection_stream = typename Next::stream;
   /// The type of the streams that carry the protocol: a connection of the transport below, or a
   /// multiplexed stream.
-  using stream =
-      io::either_stream<connection_stream, io::mux_stream<runtime_type, connection_stream>>;
+  using stream = io::either_stream<connection_stream, io::mux_stream>;
   /// Whether the caller must choose a worker thread for the handshake: `connect` does.
   static constexpr bool handshake_is_expensive = false;
   /// Whether the streams are multiplexed; see `Multiplexing`.
@@ -120,7 +119,7 @@ class multiplexed {
         auto opened = pool->open(to);
         if (opened) co_return stream(std::move(*opened));
         // All connections have as many streams as they may have.
-        what = pool_type::step::dial;
+        what = pool->is_dialling(to) ? pool_type::step::wait : pool_type::step::dial;
       }
       if (what == pool_type::step::dial) {
         const typename pool_type::dial dialling(pool, to);
@@ -146,8 +145,8 @@ class multiplexed {
     deadline.step_done(runtime.now());
     const address peer = dialled->peer();
     const mux::settings own;
-    const auto agreed =
-        co_await multiplexing_handshake(runtime, *dialled, own.allowed(), deadline, stop);
+    const mux::parameters allowed = own.allowed();
+    const auto agreed = co_await multiplexing_handshake(runtime, *dialled, allowed, deadline, stop);
     if (stop.stop_requested()) co_return failure(errc::stopped);
     if (agreed) {
       auto opened = pool->add(to, std::move(*dialled), own, *agreed);

@@ -6,13 +6,14 @@
 #include <rathole/core/step_deadline.hpp>
 #include <rathole/core/time.hpp>
 #include <rathole/io/concepts.hpp>
-#include <rathole/io/mux/mux_connection.hpp>
+#include <rathole/io/mux/connection.hpp>
 #include <rathole/io/run/event.hpp>
 #include <rathole/io/run/stop_action.hpp>
 #include <rathole/io/run/task_group.hpp>
 #include <rathole/io/time/alarm.hpp>
 #include <rathole/io/time/step_alarm.hpp>
 #include <rathole/mux/settings.hpp>
+#include <rathole/transport/concepts.hpp>
 #include <rathole/transport/multiplexing_refusals.hpp>
 
 #include <algorithm>
@@ -27,16 +28,6 @@
 #include <vector>
 
 namespace rathole::transport {
-
-/// Reports that a server does not multiplex, so that its connections are as without multiplexing.
-struct multiplexing_refusal {
-  /// The address of the server.
-  const address& server;
-  /// How it refused.
-  std::error_code error;
-  /// The time after which it is asked again.
-  duration retry_in;
-};
 
 /// The time for which no connection is added to those that work after one could not be dialled.
 inline constexpr duration extra_connection_pause = std::chrono::seconds(10);
@@ -76,6 +67,11 @@ class multiplexed_pool : public std::enable_shared_from_this<multiplexed_pool<R,
     return refusals_.may_ask(to, runtime_.now());
   }
 
+  /// Returns whether a connection to `to` is being dialled.
+  [[nodiscard]] bool is_dialling(const address& to) const {
+    return std::ranges::find(dialling_, to) != dialling_.end();
+  }
+
   /// What to do to get a stream.
   enum class step {
     /// `open` is likely to succeed.
@@ -91,12 +87,11 @@ class multiplexed_pool : public std::enable_shared_from_this<multiplexed_pool<R,
   /// streams.
   [[nodiscard]] step next_step(const address& to) const {
     const std::vector<const member*> usable = usable_for(to);
-    const bool is_dialling = std::ranges::find(dialling_, to) != dialling_.end();
-    if (usable.empty()) return is_dialling ? step::wait : step::dial;
+    if (usable.empty()) return is_dialling(to) ? step::wait : step::dial;
     const bool has_idle = std::ranges::any_of(
         usable, [](const member* each) { return each->link->streams() == 0; });
     const bool wants_more = usable.size() < wanted_ && !has_idle && runtime_.now() >= extra_after_;
-    return wants_more && !is_dialling ? step::dial : step::open;
+    return wants_more && !is_dialling(to) ? step::dial : step::open;
   }
 
   /// Opens a stream to the server at `to` on the connection that has the fewest. Fails if there is
