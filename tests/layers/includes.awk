@@ -29,6 +29,7 @@ BEGIN {
   room_sees["tcp"] = "socket run poll time resolve"; room_sees["udp"] = "socket run poll"
   room_sees["relay"] = "socket run poll time"; room_sees["stream"] = "socket run time"
   room_sees["files"] = "socket run poll time"
+  room_sees["mux"] = "socket run time stream"
 
   drivers = "io transport client server text embed app sim umbrella"
   home["asio"] = drivers

@@ -23,6 +23,9 @@ class applied_options {
   void apply(int socket, const socket_options& wanted) {
     if (wanted.nodelay) set_nodelay(socket, *wanted.nodelay);
     if (wanted.reset_on_close) set_reset_on_close(socket, *wanted.reset_on_close);
+    if (wanted.unsent_limit) {
+      set(socket, IPPROTO_TCP, TCP_NOTSENT_LOWAT, static_cast<int>(*wanted.unsent_limit));
+    }
     if (peer_is_local_) return;
     if (wanted.keepalive_idle.count() > 0) {
       if (keepalive_idle_.count() == 0) set(socket, SOL_SOCKET, SO_KEEPALIVE, 1);

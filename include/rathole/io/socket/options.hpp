@@ -22,6 +22,9 @@ struct socket_options {
   /// it. It is for connections that end in order only if a relay says so. Unset leaves the socket
   /// unchanged.
   std::optional<bool> reset_on_close;
+  /// How many bytes may be unsent in the system's buffer until it takes no more (TCP_NOTSENT_LOWAT);
+  /// unset leaves the socket unchanged.
+  std::optional<unsigned> unsent_limit;
   /// Whether IPv6 addresses are dialled first; otherwise the family that the resolver returns
   /// first.
   bool prefer_ipv6 = false;
