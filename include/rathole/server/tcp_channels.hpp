@@ -61,6 +61,12 @@ class tcp_channels {
   [[nodiscard]] const std::shared_ptr<Context>& shared_context() const {
     return session_.shared_context();
   }
+  /// Returns the counter of the visitors that wait. One that gets a multiplexed stream needs no
+  /// descriptor but its own.
+  [[nodiscard]] std::size_t& waiting_counter() const {
+    auto& use = shared_context()->descriptors.use;
+    return session_.is_multiplexed() ? use.one_sided : use.waiting;
+  }
   /// Returns whether data channels are multiplexed streams.
   [[nodiscard]] bool is_multiplexed() const { return session_.is_multiplexed(); }
   /// Returns the current settings of the service.
@@ -82,10 +88,7 @@ class tcp_channels {
     if (auto* const request = arrived.request()) {
       request->on_cancel([this, id] { withdraw(id); });
     }
-    auto& use = shared_context()->descriptors.use;
-    // A visitor that gets a multiplexed stream needs no other descriptor.
-    std::size_t& counted = session_.is_multiplexed() ? use.one_sided : use.waiting;
-    add_waiting(visitors_, id, {std::move(arrived), counted},
+    add_waiting(visitors_, id, {std::move(arrived), waiting_counter()},
                 [&] { pool_.visitor_arrived(id, session_.now()); });
     perform_actions();
   }
