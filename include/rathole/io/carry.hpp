@@ -6,6 +6,7 @@
 #include <rathole/io/relay/relay.hpp>
 #include <rathole/io/run/run_on.hpp>
 #include <rathole/io/run/stop_action.hpp>
+#include <rathole/io/stream/either_stream.hpp>
 #include <rathole/io/task.hpp>
 
 #include <cstdint>
@@ -54,36 +55,33 @@ awaitable<relay_status> relay_there(R there, drain_stops& stops, Watch& watch, F
   co_return co_await run_relay(carried, there.get_executor(), stops, watch);
 }
 
-}  // namespace detail
-
-/// Carries the traffic of a connection between two streams of the runtime `here`, until the relay
-/// ends or `stops` ends it, and returns how it ended. A bulky connection moves to the runtime
-/// `there`, which may be the same; one whose relay cannot pause begins there. `stops` must live
-/// until this returns. Must be called on the thread of `here`.
-template <Runtime R, ByteStream A, ByteStream B, class Watch = no_watch>
-awaitable<relay_status> carry(R here, R there, A first, B second, relay_limits limits,
-                              drain_stops& stops, Watch watch = {}) {
+/// Carries the traffic between two streams; see `io::carry`.
+template <Runtime R, ByteStream A, ByteStream B, class Watch>
+awaitable<relay_status> carry_between(R here, R there, A first, B second, relay_limits limits,
+                                      drain_stops& stops, Watch watch) {
   using relay_type = relay<R, A, B>;
-  const bool is_remote = there.get_executor() != here.get_executor();
+  constexpr bool may_move = !BoundStream<A> && !BoundStream<B>;
+  const bool is_remote = may_move && there.get_executor() != here.get_executor();
   relay_status status;
   try {
     if constexpr (PausableRelay<relay_type, R>) {
       relay_type begun(here, std::move(first), std::move(second), limits);
       if (is_remote) begun.pause_after(move_after);
       watch.runs_on(here.get_executor());
-      status = co_await detail::run_relay(begun, here.get_executor(), stops, watch);
+      status = co_await run_relay(begun, here.get_executor(), stops, watch);
       if (!begun.is_paused()) co_return status;
       watch.runs_on(there.get_executor());
-      auto rest =
-          detail::relay_there<relay_type, R, Watch, relay_type&>(there, stops, watch, begun);
+      auto rest = relay_there<relay_type, R, Watch, relay_type&>(there, stops, watch, begun);
       status = co_await run_on(there.get_executor(), std::move(rest));
     } else {
       if (is_remote) {
         first = first.move_to(there);
         second = second.move_to(there);
+      } else {
+        there = here;
       }
       watch.runs_on(there.get_executor());
-      auto all = detail::relay_there<relay_type, R, Watch, A, B, relay_limits>(
+      auto all = relay_there<relay_type, R, Watch, A, B, relay_limits>(
           there, stops, watch, std::move(first), std::move(second), limits);
       status = co_await run_on(there.get_executor(), std::move(all));
     }
@@ -91,6 +89,24 @@ awaitable<relay_status> carry(R here, R there, A first, B second, relay_limits l
     status.error = out_of_memory();
   }
   co_return status;
+}
+
+}  // namespace detail
+
+/// Carries the traffic of a connection between two streams of the runtime `here`, until the relay
+/// ends or `stops` ends it, and returns how it ended. A bulky connection moves to the runtime
+/// `there`, which may be the same; one whose relay cannot pause begins there, and one with
+/// a `BoundStream` stays. The relay is that of the streams that `either_stream`s are. `stops` must live
+/// until this returns. Must be called on the thread of `here`.
+template <Runtime R, ByteStream A, ByteStream B, class Watch = no_watch>
+awaitable<relay_status> carry(R here, R there, A first, B second, relay_limits limits,
+                              drain_stops& stops, Watch watch = {}) {
+  return visit_stream(first, [&](auto& one) {
+    return visit_stream(second, [&](auto& other) {
+      return detail::carry_between(std::move(here), std::move(there), std::move(one),
+                                   std::move(other), limits, stops, std::move(watch));
+    });
+  });
 }
 
 }  // namespace rathole::io

@@ -63,6 +63,11 @@ concept ByteStream =
       { s.set_peer(where) } -> std::same_as<void>;
     };
 
+/// A `ByteStream` that cannot leave its thread: `move_to` must be called with a runtime of the same
+/// executor only.
+template <class S>
+concept BoundStream = ByteStream<S> && S::is_bound_to_thread;
+
 /// A listening socket.
 ///
 /// * `accept()` returns the next connection. It fails with `errc::stopped` after `close()`. Other

@@ -9,10 +9,13 @@
 #include <rathole/io/task.hpp>
 #include <rathole/mux/frame.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <system_error>
+#include <utility>
 
 namespace rathole::io {
 
@@ -20,7 +23,7 @@ namespace rathole::io {
 /// that and the connection share.
 struct mux_flow {
   /// Makes the state of an open stream on `ex`.
-  mux_flow(const executor& ex, mux::stream_id number) : id(number), readable(ex), written(ex) {}
+  mux_flow(mux::stream_id number, const executor& ex) : id(number), readable(ex), written(ex) {}
 
   /// Records why the stream broke, unless it did before, and wakes its operations.
   void fail(std::error_code why) {
@@ -36,6 +39,31 @@ struct mux_flow {
 
   /// Returns how many bytes wait to be sent.
   [[nodiscard]] std::size_t unsent() const { return corked.size() + outgoing.size(); }
+  /// Moves bytes that have arrived to `out`; returns how many.
+  std::size_t take(byte_span out) {
+    std::size_t count = 0;
+    while (count < out.size() && !received.empty()) {
+      const byte_view front = received.front();
+      const std::size_t piece = std::min(front.size(), out.size() - count);
+      std::memcpy(out.data() + count, front.data(), piece);
+      received.consume(piece);
+      count += piece;
+    }
+    return count;
+  }
+
+  /// Moves bytes that wait to be sent, of which there must be as many, to `out`. Notifies the
+  /// running write if these were its last ones.
+  void take_unsent(byte_span out) {
+    const std::size_t first = std::min(out.size(), corked.size());
+    std::ranges::copy(std::as_const(corked).data().first(first), out.begin());
+    std::ranges::copy(outgoing.first(out.size() - first), out.begin() + first);
+    corked.consume(first);
+    if (corked.empty()) corked.free_memory();
+    outgoing = outgoing.subspan(out.size() - first);
+    if (outgoing.empty()) written.notify();
+  }
+
   /// Returns whether a read would not wait.
   [[nodiscard]] bool is_readable() const { return !received.empty() || peer_has_ended || error; }
   /// Returns whether both directions have ended, and all bytes have been delivered.

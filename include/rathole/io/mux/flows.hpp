@@ -8,6 +8,7 @@
 #include <rathole/core/result.hpp>
 #include <rathole/core/time.hpp>
 #include <rathole/io/mux/flow.hpp>
+#include <rathole/io/mux/flow_table.hpp>
 #include <rathole/io/mux/limits.hpp>
 #include <rathole/io/run/thread_check.hpp>
 #include <rathole/io/run/turn_budget.hpp>
@@ -16,8 +17,7 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <cstring>
-#include <map>
+#include <cstdint>
 #include <memory>
 #include <new>
 #include <optional>
@@ -36,7 +36,7 @@ namespace rathole::io {
 class mux_flows {
  public:
   /// A stream.
-  using flow_pointer = std::shared_ptr<mux_flow>;
+  using flow_pointer = mux_flow_table::pointer;
 
   mux_flows(const mux_flows&) = delete;
   mux_flows& operator=(const mux_flows&) = delete;
@@ -45,14 +45,7 @@ class mux_flows {
 
   /// Moves bytes that have arrived, of which there must be some, to `out`; returns how many.
   std::size_t take(mux_flow& from, byte_span out) {
-    std::size_t count = 0;
-    while (count < out.size() && !from.received.empty()) {
-      const byte_view front = from.received.front();
-      const std::size_t piece = std::min(front.size(), out.size() - count);
-      std::memcpy(out.data() + count, front.data(), piece);
-      from.received.consume(piece);
-      count += piece;
-    }
+    const std::size_t count = from.take(out);
     use_session([&] { session_.consumed(from.id, count, now()); });
     forget_if_done(from);
     changed();
@@ -74,8 +67,7 @@ class mux_flows {
     if (!which.is_open) return;
     if (which.resets_on_close || !which.received.empty()) return abort(which);
     leave(which);
-    which.closed_at = now();
-    if (!sweep_at_) sweep_at_ = which.closed_at + mux_closed_stream_time;
+    flows_.closed(which, now());
     which.is_ending = true;
     if (!which.has_sent_end) send(which);
     changed();
@@ -154,11 +146,10 @@ class mux_flows {
         unanswered_ = 0;
         const auto next = session_.next_sender();
         if (!next) return;
-        const auto found = flows_.find(*next);
-        if (found == flows_.end()) {
-          session_.set_wish(*next, mux::wish::nothing);
+        if (const flow_pointer from = flows_.find(*next)) {
+          append_data(*from, out);
         } else {
-          append_data(*flow_pointer(found->second), out);
+          session_.set_wish(*next, mux::wish::nothing);
         }
       }
     });
@@ -168,15 +159,17 @@ class mux_flows {
   void poll(time_point at) {
     use_session([&] {
       if (const auto polled = session_.poll(at); !polled) return end(polled.error());
-      if (sweep_at_ && *sweep_at_ <= at) sweep(at);
+      flows_.sweep(at, [this](mux::stream_id id) { session_.reset(id); });
     });
     changed();
   }
   /// Returns when `poll` must be called.
   [[nodiscard]] std::optional<time_point> deadline() const {
     if (has_ended_) return std::nullopt;
-    const auto first = session_.deadline();
-    return first && sweep_at_ ? std::min(first, sweep_at_) : (first ? first : sweep_at_);
+    const auto of_session = session_.deadline();
+    const auto of_flows = flows_.deadline();
+    if (!of_session || !of_flows) return of_session ? of_session : of_flows;
+    return std::min(of_session, of_flows);
   }
 
   /// Returns whether there is something to send, or the last stream has ended.
@@ -199,9 +192,7 @@ class mux_flows {
   void reset_all() {
     if (has_ended_) return;
     use_session([&] {
-      for (const auto& [id, each] : flows_) {
-        if (each->is_open) session_.reset(id);
-      }
+      flows_.for_each_open([this](const mux_flow& each) { session_.reset(each.id); });
       session_.go_away();
     });
     end(errc::stopped);
@@ -222,11 +213,7 @@ class mux_flows {
     if (has_ended_) return;
     has_ended_ = true;
     reason_ = reason;
-    const std::error_code why = reason ? reason : make_error_code(errc::end_of_stream);
-    std::erase_if(flows_, [&](const auto& each) {
-      if (each.second->is_open) each.second->fail(why);
-      return each.second->is_open;
-    });
+    flows_.fail_open(reason ? reason : make_error_code(errc::end_of_stream));
     ended();
   }
   /// Returns whether the connection has ended.
@@ -261,7 +248,7 @@ class mux_flows {
   /// Adds a stream of the session; resets it and returns null if memory runs out.
   flow_pointer add(mux::stream_id id) {
     try {
-      return flows_.emplace(id, std::make_shared<mux_flow>(executor_, id)).first->second;
+      return flows_.add(id, executor_);
     } catch (const std::bad_alloc&) {
       session_.reset(id);
       return nullptr;
@@ -284,9 +271,8 @@ class mux_flows {
   }
 
   void on(const mux::stream_data& event, time_point at) {
-    const auto found = flows_.find(event.id);
-    if (found == flows_.end()) return session_.consumed(event.id, event.bytes.size(), at);
-    const flow_pointer to = found->second;
+    const flow_pointer to = flows_.find(event.id);
+    if (!to) return session_.consumed(event.id, event.bytes.size(), at);
     // Nobody can read these bytes, so the peer must not believe that they arrived.
     if (!to->is_open && !event.bytes.empty()) return reset(event.id);
     try {
@@ -302,10 +288,9 @@ class mux_flows {
   }
 
   void on(const mux::stream_reset& event, time_point) {
-    const auto found = flows_.find(event.id);
-    if (found == flows_.end()) return;
-    const flow_pointer gone = found->second;
-    flows_.erase(found);
+    const flow_pointer gone = flows_.find(event.id);
+    if (!gone) return;
+    flows_.remove(event.id);
     gone->received.clear();
     gone->peer_has_ended = false;
     gone->fail(std::make_error_code(std::errc::connection_reset));
@@ -319,19 +304,11 @@ class mux_flows {
     const bool are_last = from.is_ending && count == from.unsent();
     if (count == 0 && !are_last) return session_.set_wish(from.id, mux::wish::nothing);
     // A header without its payload would be followed by the bytes of other streams.
-    byte_span room = out.prepare(mux::header_size + count);
+    const byte_span room = out.prepare(mux::header_size + count);
     const auto header = session_.begin_data(from.id, static_cast<std::uint32_t>(count), are_last);
     std::ranges::copy(header, room.begin());
-    room = room.subspan(header.size());
-    const byte_view corked = std::as_const(from.corked).data();
-    const std::size_t first = std::min(count, corked.size());
-    if (first > 0) std::memcpy(room.data(), corked.data(), first);
-    if (count > first) std::memcpy(room.data() + first, from.outgoing.data(), count - first);
-    out.commit(header.size() + count);
-    from.corked.consume(first);
-    if (from.corked.empty()) from.corked.free_memory();
-    from.outgoing = from.outgoing.subspan(count - first);
-    if (from.outgoing.empty()) from.written.notify();
+    from.take_unsent(room.subspan(header.size()));
+    out.commit(room.size());
     from.has_sent_end = are_last;
     forget_if_done(from);
     if (from.unsent() == 0 && !are_last) session_.set_wish(from.id, mux::wish::nothing);
@@ -345,40 +322,20 @@ class mux_flows {
   }
 
   void reset(mux::stream_id id) {
-    flows_.erase(id);
+    flows_.remove(id);
     use_session([&] { session_.reset(id); });
   }
 
   void forget_if_done(const mux_flow& which) {
-    if (which.is_done()) flows_.erase(which.id);
-  }
-
-  /// Resets the streams that were closed long ago and whose peer goes on.
-  void sweep(time_point at) {
-    sweep_at_.reset();
-    std::erase_if(flows_, [&](const auto& each) {
-      const mux_flow& flow = *each.second;
-      if (flow.is_open) return false;
-      const time_point due = flow.closed_at + mux_closed_stream_time;
-      if (due > at) {
-        // Streams that were closed at about the same time are looked at together.
-        sweep_at_ =
-            std::max(std::min(sweep_at_.value_or(due), due), at + mux_closed_stream_time / 4);
-        return false;
-      }
-      session_.reset(each.first);
-      return true;
-    });
+    if (which.is_done()) flows_.remove(which.id);
   }
 
   executor executor_;
   address peer_;
   turn_budget& turns_;
   mux::session session_;
-  // Ordered, because a peer chooses the ids and could make those of a hash table collide.
-  std::map<mux::stream_id, flow_pointer> flows_;
+  mux_flow_table flows_;
   std::error_code reason_;
-  std::optional<time_point> sweep_at_;
   /// How many streams the peer has opened since frames were last taken to be sent.
   std::size_t unanswered_ = 0;
   bool is_authenticated_ = false;

@@ -31,6 +31,9 @@ namespace rathole::io {
 ///   options have no effect.
 class mux_stream {
  public:
+  /// Marks a stream that cannot leave its thread; see `BoundStream`.
+  static constexpr bool is_bound_to_thread = true;
+
   /// Takes over the stream `own` of `all`.
   mux_stream(std::shared_ptr<mux_flows> all, std::shared_ptr<mux_flow> own)
       : all_(std::move(all)), flow_(std::move(own)) {}
