@@ -10,7 +10,8 @@ preset=${1:-dev}
 tests/support/install-deps.sh g++ cmake ninja-build libasio-dev libtomlplusplus-dev libcli11-dev \
   libspdlog-dev libfmt-dev doctest-dev librapidcheck-dev "libbotan-3-dev|libbotan-2-dev" libssl-dev \
   openssl nginx haproxy libboost-dev python3-websockets microsocks tinyproxy dnsmasq-base \
-  bind9-dnsutils iperf3 systemd iproute2 patch "pkgconf|pkg-config"
+  bind9-dnsutils iperf3 systemd iproute2 patch "pkgconf|pkg-config" \
+  golang-go golang-github-hashicorp-yamux-dev
 
 jobs=${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}
 cmake --preset "$preset" "$@"

@@ -14,9 +14,8 @@ namespace rathole::mux {
 
 /// Decides which stream sends next: deficit round robin (Shreedhar and Varghese, 1995), in which a
 /// stream that has just become ready has its first turn before those that go on sending, as in
-/// FQ-CoDel (RFC 8290, section 4.2). So a short message does not wait behind downloads, and no
-/// stream starves: one that empties and becomes ready again within a round has no second first
-/// turn, and after `max_first_frames` frames of first turns another stream sends.
+/// FQ-CoDel (RFC 8290, section 4.2). So a short message does not wait behind downloads. No stream
+/// starves: after `max_first_frames` frames of first turns another stream sends.
 class sender_queue {
  public:
   /// How many frames of streams in their first turn may precede one of another stream.
