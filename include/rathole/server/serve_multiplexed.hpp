@@ -29,13 +29,13 @@ io::awaitable<void> serve_stream(std::shared_ptr<Context> self,
   auto runtime = self->runtime();
   const auto hello =
       co_await read_hello<Context>(runtime, stream, pending->deadline(), pending->stopping());
-  served->begun();
   std::error_code refusal;
   if (!hello) {
     refusal = pending->explain(hello.error());
   } else if (hello->kind == protocol::hello_kind::multiplexed) {
     refusal = errc::unexpected_hello;
   }
+  if (refusal != errc::stopped) served->begun();
   if (refusal) {
     report_refusal(*self, stream.peer(), refusal, nullptr, {});
     co_return;
