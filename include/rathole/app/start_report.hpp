@@ -59,6 +59,10 @@ inline std::string transport_text(const config::transport& settings) {
   if (settings.kind == config::transport_kind::noise && settings.noise) {
     text += " (" + printable(settings.noise->pattern) + ')';
   }
+  if (settings.multiplex) {
+    text += ", multiplexed over " + std::to_string(settings.connections) +
+            (settings.connections == 1 ? " connection" : " connections");
+  }
   return text;
 }
 
