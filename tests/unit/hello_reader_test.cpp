@@ -18,7 +18,7 @@ using protocol::wrong_protocol;
 
 static_assert(Machine<hello_reader<>>);
 
-TEST_CASE("hello_reader: reads a Hello of each kind, and nothing after it") {
+TEST_CASE("hello_reader: reads a Hello of either kind, and nothing after it") {
   hello_reader<> reader(start + 5s);
   CHECK(reader.deadline() == start + 5s);
   CHECK(reader.wanted() == 37);
