@@ -35,14 +35,22 @@ TEST_CASE("sender queue: no stream that can send waits without end") {
     const auto seed = *rc::gen::arbitrary<std::uint32_t>();
     std::mt19937 rng(seed);
     const auto below = [&](std::size_t bound) { return rng() % bound; };
-    // Stream 1 is always ready; the others come and go.
+    for (mux::stream_id id = 1; id <= streams; ++id) {
+      queue.set_ready(id, true);
+      waits[id] = 0;
+    }
+    // Stream 1 is always ready; the others come and go, often or rarely.
+    const auto pause = *rc::gen::element<std::size_t>(1, 50, 3000);
     for (int i = 0; i < 5000; ++i) {
       const auto id = static_cast<mux::stream_id>(1 + below(streams));
       const bool is_ready = id == 1 || below(2) == 0;
-      queue.set_ready(id, is_ready);
-      if (is_ready) {
+      if (below(pause) > 0) {
+        // Nothing changes.
+      } else if (is_ready) {
+        queue.set_ready(id, true);
         waits.try_emplace(id, 0);
       } else {
+        queue.set_ready(id, false);
         waits.erase(id);
         if (below(3) == 0) queue.remove(id);
       }

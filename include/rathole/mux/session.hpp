@@ -6,9 +6,9 @@
 #include <rathole/core/time.hpp>
 #include <rathole/mux/constants.hpp>
 #include <rathole/mux/error.hpp>
-#include <rathole/mux/events.hpp>
 #include <rathole/mux/frame.hpp>
 #include <rathole/mux/frame_reader.hpp>
+#include <rathole/mux/session_event.hpp>
 #include <rathole/mux/session_state.hpp>
 #include <rathole/mux/settings.hpp>
 #include <rathole/mux/stream_state.hpp>
@@ -44,7 +44,8 @@ class session {
 
   /// Begins a session with a peer to which the Hello has announced `own.allowed()`, and whose own
   /// Hello has announced `peer`; with plain yamux, `settings::plain()` and `plain_parameters`. The
-  /// peer is not authenticated at first.
+  /// peer is not authenticated at first, which also bounds the streams that this side opens, because
+  /// the peer applies the same bounds.
   session(role side, const settings& own, const parameters& peer, time_point now)
       : side_(side), state_(side, own, peer, now) {}
 
@@ -77,7 +78,8 @@ class session {
   /// the GoAway, once; the owner sends it if no Data frame is incomplete.
   bool transmit(byte_buffer& out) { return state_.transmit(out); }
 
-  /// Returns whether `transmit` would append anything.
+  /// Returns whether `transmit` must be called. It may append nothing, if the window of a stream that
+  /// needed an update has shrunk.
   [[nodiscard]] bool has_output() const { return state_.has_output(); }
 
   /// Opens a stream and returns its id; the peer learns of it with its first frame. Fails with
@@ -100,8 +102,9 @@ class session {
   [[nodiscard]] std::uint32_t sendable(stream_id id) const { return state_.sendable(id); }
 
   /// Returns the header of a Data frame of `count` bytes, which the driver must write next,
-  /// followed by these bytes. The last call of `next_sender` must have returned `id`, and `count` be at most `sendable(id)`. `are_last` ends this direction, with
-  /// bytes or, if `count` is 0, without.
+  /// followed by these bytes. The last call of `next_sender` must have returned `id`, nothing may
+  /// have been received or reset since, and `count` must be at most `sendable(id)`. `are_last` ends
+  /// this direction, with bytes or, if `count` is 0, without; one of the two is required.
   [[nodiscard]] encoded_header begin_data(stream_id id, std::uint32_t count, bool are_last) {
     return state_.begin_data(id, count, are_last);
   }

@@ -62,7 +62,6 @@ class mux_connection final : public mux_flows,
         runtime_(std::move(runtime)),
         below_(std::move(below)),
         work_(get_executor()),
-        room_(get_executor()),
         timer_(runtime_, [this] { this->poll(runtime_.now()); }),
         writer_(get_executor()) {}
 
@@ -143,10 +142,6 @@ class mux_connection final : public mux_flows,
 
   awaitable<void> read_all() {
     while (!has_ended()) {
-      if (is_full()) {
-        co_await room_.wait();
-        continue;
-      }
       const auto ready = co_await below_.wait_readable();
       if (has_ended()) co_return;
       if (!ready) co_return end(ready.error());
@@ -163,7 +158,7 @@ class mux_connection final : public mux_flows,
   }
 
   void end_of_peer() {
-    if (is_finished()) return end({});
+    if (is_complete()) return end({});
     end(errc::end_of_stream);
   }
 
@@ -171,12 +166,6 @@ class mux_connection final : public mux_flows,
   awaitable<void> process(byte_view in) {
     time_point now = runtime_.now();
     while (!in.empty() && !has_ended()) {
-      if (is_full()) {
-        changed();
-        co_await room_.wait();
-        now = runtime_.now();
-        continue;
-      }
       const std::size_t step = std::min(in.size(), wanted());
       receive(in.first(step), now);
       in = in.subspan(step);
@@ -200,7 +189,6 @@ class mux_connection final : public mux_flows,
     byte_buffer out;
     for (;;) {
       fill(out);
-      room_.notify();
       if (is_broken() || is_aborted_) co_return;
       if (!out.empty()) {
         const auto written = co_await below_.write(out.data());
@@ -260,7 +248,6 @@ class mux_connection final : public mux_flows,
   void ended() override {
     timer_.disarm();
     work_.notify();
-    room_.notify();
     if (is_broken()) below_.abort();
     if (below_.is_open()) below_.cancel_wait();
   }
@@ -277,8 +264,6 @@ class mux_connection final : public mux_flows,
   std::move_only_function<void(stream_type)> on_open_;
   /// Wakes the writer.
   event work_;
-  /// Wakes the reader when answers have been sent.
-  event room_;
   earliest_timer<R> timer_;
   /// Bounds how long the connection is read after a write has failed.
   std::optional<alarm<R>> last_reads_;

@@ -66,8 +66,10 @@ struct mux_flow {
 
   /// Returns whether a read would not wait.
   [[nodiscard]] bool is_readable() const { return !received.empty() || peer_has_ended || error; }
-  /// Returns whether both directions have ended, and all bytes have been delivered.
-  [[nodiscard]] bool is_done() const { return has_sent_end && peer_has_ended && received.empty(); }
+  /// Returns whether both directions have ended.
+  [[nodiscard]] bool is_over() const { return has_sent_end && peer_has_ended; }
+  /// Returns whether both directions have ended, and all bytes have been read.
+  [[nodiscard]] bool is_done() const { return is_over() && received.empty(); }
 
   /// The number of the stream.
   const mux::stream_id id;

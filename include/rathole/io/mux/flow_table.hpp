@@ -34,6 +34,11 @@ class mux_flow_table {
   /// Removes a stream, if it is there.
   void remove(mux::stream_id id) { flows_.erase(id); }
 
+  /// Returns whether both directions of all streams have ended.
+  [[nodiscard]] bool are_over() const {
+    return std::ranges::all_of(flows_, [](const auto& each) { return each.second->is_over(); });
+  }
+
   /// Calls `use(stream)` for each stream that has not been closed from this side.
   void for_each_open(auto use) const {
     for (const auto& [id, each] : flows_) {

@@ -135,15 +135,12 @@ class mux_flows {
 
   /// Returns how many bytes are missing until the end of the current header or payload.
   [[nodiscard]] std::size_t wanted() const { return session_.wanted(); }
-  /// Returns whether nothing must be received until answers have been sent.
-  [[nodiscard]] bool is_full() const { return unanswered_ >= mux_unanswered_limit; }
 
   /// Appends frames that can be sent now, about `mux_write_size` bytes; `out` must be empty.
   void fill(byte_buffer& out) {
     use_session([&] {
       while (out.size() < mux_write_size) {
         session_.transmit(out);
-        unanswered_ = 0;
         const auto next = session_.next_sender();
         if (!next) return;
         if (const flow_pointer from = flows_.find(*next)) {
@@ -178,6 +175,9 @@ class mux_flows {
   }
   /// Returns whether one side has announced that it goes away, and no stream is left.
   [[nodiscard]] bool is_finished() const { return session_.is_finished(); }
+  /// Returns whether one side has announced that it goes away, and no stream has anything to send or
+  /// receive. Some may have unread bytes.
+  [[nodiscard]] bool is_complete() const { return is_going_away_ && flows_.are_over(); }
   /// Returns whether a stream may be opened, as far as its number does not matter.
   [[nodiscard]] bool may_open() const { return !has_ended_ && !is_going_away_; }
 
@@ -256,7 +256,6 @@ class mux_flows {
   }
 
   void on(const mux::stream_opened& event, time_point) {
-    ++unanswered_;
     const flow_pointer added = add(event.id);
     if (!added) return;
     bool is_wanted = false;
@@ -336,8 +335,6 @@ class mux_flows {
   mux::session session_;
   mux_flow_table flows_;
   std::error_code reason_;
-  /// How many streams the peer has opened since frames were last taken to be sent.
-  std::size_t unanswered_ = 0;
   bool is_authenticated_ = false;
   bool is_going_away_ = false;
   bool has_ended_ = false;

@@ -28,10 +28,6 @@ inline constexpr unsigned mux_unsent_limit = 128 * 1024;
 /// The most bytes that `write_corked` delays on a multiplexed stream.
 inline constexpr std::size_t mux_corked_limit = std::size_t{4} * 1024;
 
-/// How many streams a peer may open until the answers to earlier ones have been sent. Beyond that,
-/// nothing is read.
-inline constexpr std::size_t mux_unanswered_limit = mux::max_queued_answers / 2;
-
 /// How long the peer may leave its direction open after a stream was closed in order, before the
 /// stream is reset; as long as Linux waits for the end of a closed connection (tcp_fin_timeout).
 inline constexpr std::chrono::seconds mux_closed_stream_time{60};
