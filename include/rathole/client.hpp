@@ -137,6 +137,8 @@ class client : public embed::tunnel_end<embed::client_interface> {
   using datagrams_lost = client_side::datagrams_lost;
   /// A UDP service leads back to itself.
   using service_loops = client_side::service_loops;
+  /// A server does not multiplex.
+  using multiplexing_refused = client_side::multiplexing_refused;
 
   /// Makes a client that has not started, in `context`.
   client(asio::io_context& context, config::client settings)

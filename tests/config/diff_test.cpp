@@ -82,6 +82,16 @@ TEST_CASE(
   CHECK(same_transport(before, now));
   now.transport.tcp.proxy.emplace();
   CHECK_FALSE(same_transport(before, now));
+  now = before;
+  now.transport.connections = 2;
+  CHECK(same_transport(before, now));
+  now.transport.multiplex = true;
+  CHECK_FALSE(same_transport(before, now));
+  before.transport.multiplex = true;
+  CHECK_FALSE(same_transport(before, now));
+  before.transport.connections = 2;
+  CHECK(same_transport(before, now));
+  before.transport.multiplex = false;
   for (const auto kind : {transport_kind::tls, transport_kind::websocket}) {
     before.transport.kind = kind;
     now = before;

@@ -50,6 +50,8 @@ bind_addr = "0.0.0.0:80"
   CHECK(c.max_forwards == 16384);
   CHECK(c.services[0].retry_interval == seconds(1));
   CHECK(c.transport.kind == transport_kind::tcp);
+  CHECK_FALSE(c.transport.multiplex);
+  CHECK(c.transport.connections == 1);
   CHECK(c.transport.tcp.nodelay);
   CHECK(c.transport.tcp.keepalive_secs == seconds(20));
   CHECK(c.transport.tcp.keepalive_interval == seconds(8));
@@ -89,6 +91,8 @@ retry_interval = 8
 local_addr = "l:3"
 [client.transport]
 type = "websocket"
+multiplex = true
+connections = 13
 [client.transport.tcp]
 nodelay = false
 keepalive_secs = 9
@@ -126,6 +130,8 @@ tls = true
        .retry_interval = seconds(8)},
   };
   expected.transport.kind = transport_kind::websocket;
+  expected.transport.multiplex = true;
+  expected.transport.connections = 13;
   expected.transport.tcp = {.nodelay = false,
                             .keepalive_secs = seconds(9),
                             .keepalive_interval = seconds(10),

@@ -86,6 +86,27 @@ TEST_CASE("warnings: keys that belong to the other side") {
   }
 }
 
+TEST_CASE("warnings: keys of multiplexing that have no effect") {
+  const std::string tcp = "[client.transport]\ntype = \"tcp\"\n";
+  for (const std::string multiplex : {"", "multiplex = false\n"}) {
+    CAPTURE(multiplex);
+    const auto lines = warnings(client + tcp + "connections = 2\n" + multiplex);
+    REQUIRE(lines.size() == 1);
+    CHECK(lines.front() ==
+          "c.toml:6:15: warning: client.transport.connections: this key is not used, because "
+          "`multiplex` is not `true`; remove it, or add `multiplex = true`");
+  }
+  CHECK(warnings(client + tcp + "connections = 2\nmultiplex = true\n").empty());
+  const auto lines = warnings(
+      server + "[server.transport]\ntype = \"tcp\"\nmultiplex = true\nconnections = 2\n");
+  const std::string why =
+      ": a server does not use this key: it accepts both kinds of clients; remove it, or move it "
+      "to the client";
+  CHECK(lines == std::vector<std::string>{
+                     "c.toml:6:13: warning: server.transport.multiplex" + why,
+                     "c.toml:7:15: warning: server.transport.connections" + why});
+}
+
 TEST_CASE("warnings: a heartbeat timeout that is not above the server's heartbeat interval") {
   const auto with = [](const std::string& interval, const std::string& timeout) {
     return warnings("[server]\nbind_addr = \"h:1\"\nservices = {}\n" + interval +

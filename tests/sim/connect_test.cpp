@@ -135,12 +135,12 @@ TEST_CASE("connect: the program reaches the service, without a socket of a visit
   tunnel.world.run_for(1s);
   const auto before = tunnel.world.net().in_use().streams;
   const auto stream = must_connect(tunnel);
-  CHECK(tunnel.server->descriptors().in_process == 1);
+  CHECK(tunnel.server->descriptors().one_sided == 1);
   CHECK(tunnel.server->descriptors().forwards == 0);
   CHECK(tunnel.server->descriptors().waiting == 0);
   CHECK(exchange(tunnel, stream, "hello") == "hello");
   tunnel.world.run_for(1s);
-  CHECK(tunnel.server->descriptors().in_process == 0);
+  CHECK(tunnel.server->descriptors().one_sided == 0);
   CHECK(events(tunnel).count<server_side::forward_started>() == 1);
   CHECK(events(tunnel).count<server_side::forward_ended>() == 1);
   CHECK_FALSE(events(tunnel).last_error<server_side::forward_ended>());
@@ -215,7 +215,7 @@ TEST_CASE("connect: two hundred at once, with visitors between them") {
     streams.push_back(std::move(*stream));
     each->reset();
   }
-  CHECK(tunnel.server->descriptors().in_process == 200);
+  CHECK(tunnel.server->descriptors().one_sided == 200);
   std::vector<test::pending<std::string>> answers;
   std::vector<test::pending<void>> sent;
   for (std::size_t i = 0; i < streams.size(); ++i) {
@@ -229,7 +229,7 @@ TEST_CASE("connect: two hundred at once, with visitors between them") {
   for (const auto& visit : visits) CHECK(tunnel.bench.get(visit) == pattern(5'000));
   streams.clear();
   tunnel.world.run_for(1s);
-  CHECK(tunnel.server->descriptors().in_process == 0);
+  CHECK(tunnel.server->descriptors().one_sided == 0);
   CHECK(events(tunnel).count<server_side::forward_ended>() == 220);
   tunnel.stop_all();
 }
@@ -267,7 +267,7 @@ TEST_CASE("connect: a stream that the program drops is closed, one that it abort
   }
   tunnel.world.run_for(1s);
   CHECK(events(tunnel).count<server_side::forward_ended>() == 1);
-  CHECK(tunnel.server->descriptors().in_process == 0);
+  CHECK(tunnel.server->descriptors().one_sided == 0);
   tunnel.stop_all();
 }
 
@@ -478,7 +478,7 @@ TEST_CASE("connect: a request can be cancelled at every step, and leaves nothing
     CHECK(counts(tunnel).waiting == 0);
     CHECK(counts(tunnel).starting == 0);
     CHECK(tunnel.server->descriptors().waiting == 0);
-    CHECK(tunnel.server->descriptors().in_process == 0);
+    CHECK(tunnel.server->descriptors().one_sided == 0);
     CHECK(events(tunnel).count<server_side::visitor_refused>() == 0);
     CHECK(tunnel.bench.must(tunnel.visit("next")) == "next");
     tunnel.stop_all();

@@ -5,6 +5,7 @@
 #include <rathole/client/client.hpp>
 #include <rathole/server/server.hpp>
 #include <rathole/transport/layered.hpp>
+#include <rathole/transport/multiplexed.hpp>
 #include <rathole/transport/socket_options.hpp>
 #include <rathole/transport/tcp.hpp>
 
@@ -28,6 +29,7 @@ struct framing_factory {
 };
 
 using layered_transport = transport::layered<plain_transport, framing_factory>;
+using multiplexed_transport = transport::multiplexed<plain_transport>;
 
 template <class Program, class Transport, class Settings>
 class running final : public program {
@@ -99,8 +101,10 @@ class running final : public program {
                           transport::to_socket_options(settings.transport.tcp));
     if constexpr (std::is_same_v<Transport, plain_transport>) {
       return plain;
-    } else {
+    } else if constexpr (std::is_same_v<Transport, layered_transport>) {
       return Transport(std::move(plain), framing_factory());
+    } else {
+      return Transport(std::move(plain), settings.transport.connections);
     }
   }
 
@@ -158,6 +162,7 @@ std::unique_ptr<program> run_client(sim::world& world, std::string_view host, co
     return std::make_unique<running<client_type, Transport, config::client>>(
         world, host, std::move(is), [](client_type&) {});
   };
+  if (is.transport.multiplex) return start(std::type_identity<multiplexed_transport>());
   return with_transport(is.transport.kind, start);
 }
 

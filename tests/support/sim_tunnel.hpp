@@ -90,7 +90,7 @@ class program {
 };
 
 /// Runs a program. `transport.kind` of its settings is `tcp`, or `tls` for a transport with a
-/// simple layer, the `framing_layer`.
+/// simple layer, the `framing_layer`. A client with `transport.multiplex` multiplexes over `tcp`.
 std::unique_ptr<program> run_server(sim::world& world, std::string_view host, config::server is,
                                     std::shared_ptr<server_side::server_hooks> hooks = nullptr);
 std::unique_ptr<program> run_client(sim::world& world, std::string_view host, config::client is);

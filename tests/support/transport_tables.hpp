@@ -113,4 +113,14 @@ inline transport_tables websocket_over_tls(const std::string& name, const std::s
   return made;
 }
 
+/// Returns `by` with a client that multiplexes over `connections` connections.
+inline transport_tables multiplexed(transport_tables by, int connections = 1) {
+  by.name += ", multiplexed over " + std::to_string(connections);
+  if (by.client.empty()) by.client = "[client.transport]\ntype = \"tcp\"\n";
+  const std::string_view head = "[client.transport]\n";
+  by.client.insert(by.client.find(head) + head.size(),
+                   "multiplex = true\nconnections = " + std::to_string(connections) + "\n");
+  return by;
+}
+
 }  // namespace rathole::test

@@ -110,7 +110,7 @@ TEST_CASE("bincode: unknown variants are malformed, in every byte of the index")
     CHECK(is_malformed(bincode::decode_hello(hello_bytes)));
   }
   byte_vector hello_bytes = wire::client_hello;
-  hello_bytes[0] = 2;
+  hello_bytes[0] = 3;
   CHECK(is_malformed(bincode::decode_hello(hello_bytes)));
 }
 

@@ -66,11 +66,11 @@ TEST_CASE("descriptor budget: a connection of the program itself uses one descri
   descriptor_budget budget(100);
   budget.use = use(1, 5);
   // 100 - 25 in reserve - 5: 70, and a new visitor needs two.
-  budget.use.in_process = 68;
+  budget.use.one_sided = 68;
   CHECK(budget.use.total() == 73);
   CHECK(budget.admits_visitor());
   CHECK(budget.admits_dial(0));
-  ++budget.use.in_process;
+  ++budget.use.one_sided;
   CHECK_FALSE(budget.admits_visitor());
   CHECK(budget.update(start));
   CHECK(budget.idle_share() == 0);

@@ -1,6 +1,7 @@
 #include "../support/machine_steps.hpp"
 #include "../support/wire_examples.hpp"
 
+#include <rathole/mux/hello.hpp>
 #include <rathole/protocol/hello_reader.hpp>
 
 #include <doctest/doctest.h>
@@ -25,6 +26,14 @@ TEST_CASE("hello_reader: reads a Hello of either kind, and nothing after it") {
   SUBCASE("control") {
     expected = {hello_kind::control, digest_of(wire::service_digest)};
     CHECK(reader.feed(wire::client_hello + wire::auth) == 37);
+  }
+  SUBCASE("multiplexed") {
+    const mux::parameters parameters{.initial_window = 0x8000, .max_streams = 0x400};
+    expected.kind = hello_kind::multiplexed;
+    expected.digest[1] = 0x80;
+    expected.digest[5] = 4;
+    CHECK(reader.feed(mux::encode_hello(parameters)) == 37);
+    CHECK(mux::encode_hello(parameters) == protocol::bincode::encode_hello(expected));
   }
   SUBCASE("data, in pieces") {
     expected = {hello_kind::data, digest_of(wire::session_key)};

@@ -61,6 +61,10 @@ inline std::string transport_text(const config::transport& settings) {
     if (settings.noise->engine == config::noise_engine::openssl) text += ", engine `openssl`";
     text += ')';
   }
+  if (settings.multiplex) {
+    text += ", multiplexed over " + std::to_string(settings.connections) +
+            (settings.connections == 1 ? " connection" : " connections");
+  }
   return text;
 }
 

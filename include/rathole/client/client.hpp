@@ -131,6 +131,14 @@ class basic_client {
   static io::task<void> run(std::shared_ptr<context_type> self) {
     const auto settings = self->settings.load();
     if (const std::error_code ec = self->settings_error(*settings)) co_return failure(ec);
+    if constexpr (transport::Multiplexing<T>) {
+      self->transport.on_refused([&self](const transport::multiplexing_refusal& refusal) {
+        const auto settings_then = self->settings.load();
+        const multiplexing_refused event{refusal.server, refusal.error, refusal.retry_in,
+                                         *settings_then};
+        self->emit(event);
+      });
+    }
     io::event closing(self->runtime().get_executor());
     const auto wake = [&closing] { closing.notify(); };
     const std::stop_callback on_close(self->closing.get_token(), wake);
@@ -155,6 +163,7 @@ class basic_client {
     co_await std::move(waiting);
     if (!self->draining) self->stops.begun.request_stop();
     co_await std::move(draining);
+    if constexpr (transport::Multiplexing<T>) co_await self->transport.close();
     co_return started;
   }
 

@@ -40,6 +40,13 @@ struct context : transport::instance_context<T, Observer, config::client> {
     this->transport.set_options(transport::to_socket_options(*settings.load()));
   }
 
+  /// Returns the runtime for the data channels of a UDP service: a worker's, unless streams are
+  /// multiplexed and so cannot leave the control plane.
+  typename T::runtime_type data_runtime() {
+    if constexpr (transport::Multiplexing<T>) return this->runtime();
+    return this->runtime().worker();
+  }
+
   /// The current settings, which the control plane replaces.
   io::shared_value<config::client> settings;
   /// The services by their names. The coroutines that run them own them.
@@ -54,6 +61,8 @@ struct context : transport::instance_context<T, Observer, config::client> {
   /// The number of active connections, including those that still connect to their local service;
   /// used by all threads.
   std::atomic<std::size_t> forwards = 0;
+  /// The number of those that are multiplexed streams; used by all threads.
+  std::atomic<std::size_t> multiplexed_forwards = 0;
   /// The number of visitors of UDP services that have a socket each; used by all threads.
   std::atomic<std::size_t> udp_visitors = 0;
   /// The most visitors that each UDP service may have; see `client/descriptors.hpp`. Used by all

@@ -17,6 +17,7 @@
 #include <rathole/protocol/authenticate.hpp>
 #include <rathole/protocol/client_control.hpp>
 #include <rathole/protocol/client_data.hpp>
+#include <rathole/transport/descriptors_of.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -116,8 +117,9 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
     const std::stop_callback on_stop(connection_.get_token(), close);
     stream->set_nodelay(true);
 
-    const protocol::descriptor_lease held(context_->descriptors.use.fixed);
-    const protocol::descriptor_lease counted(context_->descriptors.use.services);
+    const std::size_t used = transport::descriptors_of(*stream);
+    const protocol::descriptor_lease held(context_->descriptors.use.fixed, used);
+    const protocol::descriptor_lease counted(context_->descriptors.use.services, used);
     const auto service = service_->load();
     // The settings may have changed during the dial.
     const auto latest = context_->settings.load();
@@ -214,6 +216,7 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
   void dialled(slot_type& slot, std::error_code failed) {
     if (!failed) {
       slot.take_request();
+      slot.count_in(dials_, context_->descriptors.use.idle);
       pacer_.succeeded();
     } else {
       if (io::out_of_descriptors(failed)) descriptor_refused(context_);

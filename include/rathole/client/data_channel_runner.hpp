@@ -12,6 +12,7 @@
 #include <rathole/io/run/stop_action.hpp>
 #include <rathole/io/stream/machine_driver.hpp>
 #include <rathole/protocol/client_data.hpp>
+#include <rathole/transport/descriptors_of.hpp>
 
 #include <memory>
 #include <new>
@@ -56,6 +57,7 @@ struct data_channel_runner {
     const step_deadline deadline(runtime.now(), context->settings.load()->connect_timeout);
     auto stream = co_await transport.connect(owner->remote_, deadline, owner->waiting_.get_token());
     const std::error_code refused = stream ? std::error_code() : stream.error();
+    if (stream) slot->set_descriptors(transport::descriptors_of(*stream));
     slot->report_dialled(refused);
     if (!stream) co_return refused;
     const auto started = co_await await_start(owner, runtime, *stream);

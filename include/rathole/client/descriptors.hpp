@@ -1,6 +1,7 @@
 #pragma once
 
 #include <rathole/protocol/descriptor_budget.hpp>
+#include <rathole/transport/concepts.hpp>
 
 #include <cstddef>
 #include <memory>
@@ -12,7 +13,12 @@ namespace rathole::client_side {
 template <class Context>
 void count_descriptors(Context& self) {
   self.descriptors.set_limit(self.runtime().descriptor_limit());
-  self.descriptors.use.forwards = self.forwards.load();
+  const std::size_t multiplexed = self.multiplexed_forwards.load();
+  self.descriptors.use.forwards = self.forwards.load() - multiplexed;
+  self.descriptors.use.one_sided = multiplexed;
+  if constexpr (transport::Multiplexing<typename Context::transport_type>) {
+    self.descriptors.use.multiplexed = self.transport.connections();
+  }
   self.descriptors.use.udp_visitors = self.udp_visitors.load();
   self.udp_share = self.descriptors.udp_share();
 }

@@ -40,6 +40,10 @@ class dial_slot : public std::enable_shared_from_this<dial_slot<Channel>> {
     count_in(dials, descriptors);
   }
 
+  /// Sets how many descriptors the data channel uses, one if it is not called; takes effect at the
+  /// next call of `count_in`. It is called on the data channel's thread, before `report_dialled`.
+  void set_descriptors(std::size_t count) { descriptors_ = count; }
+
   /// Calls `dialled(slot, failed)` of the owner on the control plane's thread. The `report`
   /// functions are called on the data channel's thread.
   void report_dialled(std::error_code failed) {
@@ -62,7 +66,7 @@ class dial_slot : public std::enable_shared_from_this<dial_slot<Channel>> {
   /// Counts the slot in `channels` and in `descriptors` instead of the previous counters.
   void count_in(std::size_t& channels, std::size_t& descriptors) {
     channel_lease_.emplace(channels);
-    descriptor_lease_.emplace(descriptors);
+    descriptor_lease_.emplace(descriptors, descriptors_);
   }
   /// Stops counting the slot.
   void count_out() {
@@ -116,6 +120,7 @@ class dial_slot : public std::enable_shared_from_this<dial_slot<Channel>> {
   dial_requests::node_type request_;
   attempt_pacer::round round_ = 0;
   stage stage_ = stage::dialling;
+  std::size_t descriptors_ = 1;
   std::optional<protocol::descriptor_lease> channel_lease_;
   std::optional<protocol::descriptor_lease> descriptor_lease_;
   io::handler_memory dialled_memory_;

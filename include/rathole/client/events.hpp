@@ -130,11 +130,24 @@ struct service_loops {
   duration within;
 };
 
+/// Reports that the server does not multiplex, so that each control and data channel is a connection
+/// of its own, as without `multiplex`. It is reported once for each server.
+struct multiplexing_refused {
+  /// The address of the server.
+  const address& remote;
+  /// How the server refused: usually `errc::end_of_stream`, because it closed the connection.
+  std::error_code error;
+  /// The time after which the client asks again.
+  duration retry_in;
+  /// The settings of the client.
+  const config::client& settings;
+};
+
 /// All events of a client; a new one belongs in this list.
 struct all_events
     : event_list<control_channel_starting, control_channel_established, control_channel_failed,
                  control_channel_closed, data_channel_failed, local_connect_failed, forward_started,
-                 forward_ended, datagrams_lost, service_loops> {};
+                 forward_ended, datagrams_lost, service_loops, multiplexing_refused> {};
 
 }  // namespace rathole::client_side
 

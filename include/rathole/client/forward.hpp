@@ -6,12 +6,14 @@
 #include <rathole/io/carry.hpp>
 #include <rathole/io/socket/descriptor_limit.hpp>
 #include <rathole/io/time/sleep.hpp>
+#include <rathole/transport/descriptors_of.hpp>
 #include <rathole/transport/socket_options.hpp>
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <utility>
 
 namespace rathole::client_side {
@@ -61,6 +63,8 @@ io::awaitable<void> forward(std::shared_ptr<Context> self,
     });
     co_return;
   }
+  std::optional<detail::scoped_count> multiplexed;
+  if (transport::is_multiplexed(channel)) multiplexed.emplace(self->multiplexed_forwards);
   const config::tcp_options& sockets = settings->transport.tcp;
   channel.apply(transport::to_traffic_options(sockets, service->nodelay));
   auto options = transport::to_traffic_options(sockets, service->nodelay.value_or(true));

@@ -164,7 +164,7 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
       return std::make_shared<in_process_udp_service<Context>>(context_, service);
     }
     return std::make_shared<local_udp_service<Context>>(context_, service,
-                                                        context_->runtime().worker());
+                                                        context_->data_runtime());
   }
 
   /// Does what `retry_` wants done until the service is stopped.

@@ -27,6 +27,9 @@ void update(const std::shared_ptr<Context>& self, config::client next) {
   self->settings.store(std::move(next));
   const auto settings = self->settings.load();
   self->transport.set_options(transport::to_socket_options(*settings));
+  if constexpr (transport::Multiplexing<typename Context::transport_type>) {
+    self->transport.forget_refusals();
+  }
 
   const auto runner_of = [&self](const std::string& name) {
     const auto found = self->services.find(name);

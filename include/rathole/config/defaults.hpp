@@ -68,6 +68,9 @@ inline constexpr milliseconds forward_half_close_timeout = seconds(600);
 /// readiness.
 inline constexpr milliseconds ready_timeout = seconds(10);
 
+/// The default number of connections that multiplexed streams are spread over.
+inline constexpr std::size_t connections = 1;
+
 /// The default of TCP_NODELAY. Compat: upstream's value.
 inline constexpr bool nodelay = true;
 /// The default of the TCP keepalive idle time. Compat: upstream's value.

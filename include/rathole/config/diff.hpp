@@ -74,6 +74,7 @@ inline transport stream_settings(transport value) {
   if (value.kind != transport_kind::tls && !over_tls) value.tls.reset();
   if (value.kind != transport_kind::noise) value.noise.reset();
   if (!is_websocket) value.websocket.reset();
+  if (!value.multiplex) value.connections = defaults::connections;
   tcp_options only_proxy;
   only_proxy.proxy = value.tcp.proxy;
   value.tcp = only_proxy;
@@ -86,8 +87,12 @@ inline transport stream_settings(transport value) {
 inline bool same_transport(const server& before, const server& now) {
   transport old_part = detail::stream_settings(before.transport);
   transport new_part = detail::stream_settings(now.transport);
-  // A server does not use a proxy.
-  old_part.tcp = new_part.tcp = {};
+  // A server uses no proxy, and accepts both kinds of clients.
+  for (transport* each : {&old_part, &new_part}) {
+    each->tcp = {};
+    each->multiplex = false;
+    each->connections = defaults::connections;
+  }
   return old_part == new_part;
 }
 

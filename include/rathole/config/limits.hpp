@@ -30,6 +30,8 @@ inline constexpr std::int64_t handshakes = 65'536;
 inline constexpr std::int64_t forwards = 1'048'576;
 /// The most worker threads of one client or server.
 inline constexpr std::int64_t workers = 256;
+/// The most connections of one client that carry multiplexed streams.
+inline constexpr std::int64_t connections = 16;
 /// The most remembered UDP visitors of one service.
 inline constexpr std::int64_t udp_visitors = 1'048'576;
 /// The smallest limit on the frames that wait for one UDP data channel, in bytes: the largest

@@ -153,6 +153,20 @@ inline websocket_options read_websocket(toml_reader table) {
   return out;
 }
 
+/// Reads the keys of multiplexing in the `transport` table `table` into `out`. A server ignores
+/// them.
+inline void read_multiplexing(toml_reader& table, transport& out, side where) {
+  const auto multiplex = table.boolean("multiplex");
+  const auto connections = table.integer<std::size_t>("connections", 1, limits::connections);
+  if (where == side::server) return warn_of_multiplexing(table);
+  out.multiplex = multiplex.value_or(out.multiplex);
+  if (connections && !out.multiplex) {
+    table.warn("connections", "this key is not used, because `multiplex` is not `true`",
+               "remove it, or add `multiplex = true`");
+  }
+  if (out.multiplex) out.connections = connections.value_or(out.connections);
+}
+
 /// Reports the table `tls` of the transport if TLS is selected and it is missing or incomplete.
 inline void check_tls(toml_reader& table, const transport& value, side where) {
   if (value.kind != transport_kind::tls) return;
@@ -198,6 +212,7 @@ inline transport read_transport(toml_reader& parent, side where) {
   if (auto own = table->table("websocket")) {
     out.websocket = detail::read_websocket(std::move(*own));
   }
+  detail::read_multiplexing(*table, out, where);
   table->finish();
   detail::check_tls(*table, out, where);
   if (kind) detail::warn_of_unused(*table, out, where);

@@ -26,6 +26,15 @@ inline void warn_of_other_side(const toml_reader& table, std::span<const std::st
   }
 }
 
+/// Warns of the keys of multiplexing in the `transport` table of a server.
+inline void warn_of_multiplexing(const toml_reader& table) {
+  for (const std::string_view key : {"multiplex", "connections"}) {
+    if (!table.contains(key)) continue;
+    table.warn(key, "a server does not use this key: it accepts both kinds of clients",
+               "remove it, or move it to the client");
+  }
+}
+
 /// Warns of everything in a `transport` table that `value`, which was read from it, does not use.
 inline void warn_of_unused(toml_reader& table, const transport& value, side where) {
   constexpr std::string_view of_client[] = {"hostname", "trusted_root", "trusted_root_only"};

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -160,6 +161,12 @@ struct transport {
   std::optional<noise_options> noise = {};
   /// The table `websocket`, if there is one.
   std::optional<websocket_options> websocket = {};
+  /// Client: whether control and data channels are streams of few connections, instead of a
+  /// connection each. A server always accepts both. Not in upstream.
+  bool multiplex = false;
+  /// Client: the number of connections that the streams are spread over, at least 1; used only with
+  /// `multiplex`. Not in upstream.
+  std::size_t connections = defaults::connections;
 
   /// Compares all members.
   [[nodiscard]] bool operator==(const transport&) const = default;

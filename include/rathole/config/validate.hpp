@@ -178,6 +178,12 @@ inline std::vector<problem> settings_problems(const server& value) {
   return problems;
 }
 
+/// Returns `connections` of `value`, limited to what a file may ask for.
+inline std::size_t connections_of(const transport& value) {
+  constexpr auto most = static_cast<std::size_t>(limits::connections);
+  return std::clamp<std::size_t>(value.connections, 1, most);
+}
+
 /// The longest duration that a configuration may have.
 inline constexpr milliseconds max_duration = seconds(limits::duration_seconds);
 
@@ -191,11 +197,12 @@ inline void bound(std::initializer_list<milliseconds*> times) {
 }  // namespace detail
 
 /// Returns the settings with every duration limited to `max_duration`, so that adding it to a
-/// time does not overflow. A file cannot exceed the limit, but a program that fills the structs
+/// time does not overflow, and with 1 to `limits::connections` connections. A file cannot exceed the limit, but a program that fills the structs
 /// itself can.
 inline client bounded(client value) {
   detail::bound({&value.heartbeat_timeout, &value.connect_timeout, &value.handshake_timeout,
                  &value.shutdown_grace, &value.shutdown_idle_timeout, &value.ready_timeout});
+  value.transport.connections = connections_of(value.transport);
   for (client_service& service : value.services) {
     detail::bound({&service.retry_interval, &service.idle_timeout, &service.half_close_timeout,
                    &service.udp.idle_timeout});

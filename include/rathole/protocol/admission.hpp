@@ -102,6 +102,10 @@ class admission {
     return out;
   }
 
+  /// Returns the ticket of something that is not counted, for an owner that also sees to other
+  /// deadlines.
+  ticket uncounted() { return next_ticket_++; }
+
   /// Stops counting a connection, because it has authenticated or has closed. Returns false if it
   /// was released or evicted before.
   bool release(ticket gone) {

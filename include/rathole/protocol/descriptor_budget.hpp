@@ -38,8 +38,11 @@ struct descriptor_use {
   std::size_t waiting = 0;
   /// Forwarded connections; each uses two descriptors.
   std::size_t forwards = 0;
-  /// Connections that the program itself holds the other end of; each uses one descriptor.
-  std::size_t in_process = 0;
+  /// Connections of which one side has no socket, because it is the program itself or a multiplexed
+  /// stream, and visitors that wait for such a stream; each uses one descriptor.
+  std::size_t one_sided = 0;
+  /// Connections that carry multiplexed streams of authenticated peers.
+  std::size_t multiplexed = 0;
   /// In a client: the UDP services, whose visitors share descriptors; they use none themselves.
   std::size_t udp_services = 0;
   /// In a client: visitors of UDP services; each has a socket.
@@ -47,7 +50,8 @@ struct descriptor_use {
 
   /// Returns the number of descriptors of all these.
   [[nodiscard]] constexpr std::size_t total() const {
-    return fixed + handshakes + idle + waiting + 2 * forwards + in_process + udp_visitors;
+    return fixed + multiplexed + handshakes + idle + waiting + 2 * forwards + one_sided +
+           udp_visitors;
   }
 
   /// Compares all members.
@@ -144,6 +148,8 @@ class descriptor_budget {
 
   /// Returns whether a visitor that was just accepted, and is not counted yet, may stay.
   [[nodiscard]] bool admits_visitor() const { return busy(use.waiting + 1) <= room(); }
+  /// Returns the same for a visitor that will get a multiplexed stream, which needs no descriptor.
+  [[nodiscard]] bool admits_visitor_of_stream() const { return busy(use.waiting) + 1 <= room(); }
 
   /// Returns how many of the waiting visitors must be closed so that the others can get data
   /// channels.
@@ -162,7 +168,7 @@ class descriptor_budget {
   [[nodiscard]] bool admits_dial(std::size_t own) const {
     const bool has_share = own >= std::max<std::size_t>(even_share(), 1);
     if (has_share && use.idle >= room() / 4) return false;
-    return 2 * (use.forwards + use.idle + 1) + use.in_process + use.udp_visitors <= room();
+    return 2 * (use.forwards + use.idle + 1) + use.one_sided + use.udp_visitors <= room();
   }
 
   /// Returns how many visitors each UDP service of a client may have, at least one. A refusal by
@@ -183,13 +189,14 @@ class descriptor_budget {
 
   /// Returns how many descriptors are left if `kept` are not available.
   [[nodiscard]] std::size_t left_of(std::size_t kept) const {
-    return limit_ > kept + use.fixed ? limit_ - kept - use.fixed : 0;
+    const std::size_t taken = kept + use.fixed + use.multiplexed;
+    return limit_ > taken ? limit_ - taken : 0;
   }
 
   /// Returns how many descriptors cannot be taken back if `waiting` visitors wait: each of them
   /// will get a data channel, which may be one of the connections in a handshake.
   [[nodiscard]] std::size_t busy(std::size_t waiting) const {
-    return 2 * use.forwards + use.in_process + use.udp_visitors + waiting +
+    return 2 * use.forwards + use.one_sided + use.udp_visitors + waiting +
            std::max(waiting, use.handshakes);
   }
 

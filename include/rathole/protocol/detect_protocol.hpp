@@ -55,7 +55,7 @@ inline wire_protocol detect_protocol(byte_view first) {
     return wire_protocol::http;
   }
   const bool has_rest_of_variant = first[1] == 0 && first[2] == 0 && first[3] == 0;
-  if (first[0] <= 1 && has_rest_of_variant) return wire_protocol::hello;
+  if (first[0] <= 2 && has_rest_of_variant) return wire_protocol::hello;
   // In all patterns the first message holds a key of at least 32 bytes, and is shorter than 256
   // bytes.
   if (first[0] >= 32 && first[1] == 0 && !(first[2] == 0 && first[3] == 0))

@@ -19,6 +19,9 @@ enum class hello_kind : std::uint8_t {
   control,
   /// The connection is a data channel.
   data,
+  /// The connection carries many streams, each of which begins as a connection does. Not in
+  /// upstream.
+  multiplexed,
 };
 
 /// The first message in either direction.
@@ -26,7 +29,8 @@ struct hello {
   /// What the connection is for.
   hello_kind kind;
   /// From a client, on a control channel: the digest of the service name. From a client, on a data
-  /// channel: the session key of its control channel. From the server: its nonce.
+  /// channel: the session key of its control channel. From the server: its nonce. On a multiplexed
+  /// connection: the parameters of `mux/hello.hpp`.
   protocol::digest digest;
 
   /// Compares all members.

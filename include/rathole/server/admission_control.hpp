@@ -82,23 +82,17 @@ class admission_control : public std::enable_shared_from_this<admission_control<
   std::unique_ptr<connection> admit(const address& peer) {
     const auto verdict = admitted_.admit(protocol::source_network(peer.host));
     if (verdict.evicted) stop(*verdict.evicted, make_error_code(errc::limit_reached));
-    std::unique_ptr<connection> out;
     try {
-      out = std::make_unique<connection>(this->shared_from_this(), verdict.admitted, runtime_.now(),
-                                         timeout_);
+      return enter(verdict.admitted);
     } catch (const std::bad_alloc&) {
       admitted_.release(verdict.admitted);
       throw;
     }
-    open_.emplace(verdict.admitted, out.get());
-    expect(*out);
-    if (closed_) {
-      stop(verdict.admitted, make_error_code(errc::stopped));
-    } else if (!armed_) {
-      arm();
-    }
-    return out;
   }
+
+  /// Returns an unauthenticated connection that is not counted, because it is a stream of a
+  /// multiplexed one: only its deadline matters. Throws `std::bad_alloc`.
+  std::unique_ptr<connection> watch() { return enter(admitted_.uncounted()); }
 
   /// Records that `source`, a `protocol::source_network`, holds one more control channel; see
   /// `protocol::admission::exempt`.
@@ -127,11 +121,24 @@ class admission_control : public std::enable_shared_from_this<admission_control<
     while (!open_.empty()) stop(open_.begin()->first, make_error_code(errc::stopped));
   }
 
-  /// Returns the number of unauthenticated connections.
-  [[nodiscard]] std::size_t size() const { return open_.size(); }
+  /// Returns the number of unauthenticated connections that are counted.
+  [[nodiscard]] std::size_t size() const { return admitted_.size(); }
 
  private:
   using due_set = std::set<std::pair<time_point, protocol::admission::ticket>>;
+
+  std::unique_ptr<connection> enter(protocol::admission::ticket number) {
+    auto out = std::make_unique<connection>(this->shared_from_this(), number, runtime_.now(),
+                                            timeout_);
+    open_.emplace(number, out.get());
+    expect(*out);
+    if (closed_) {
+      stop(number, make_error_code(errc::stopped));
+    } else if (!armed_) {
+      arm();
+    }
+    return out;
+  }
 
   void stop(protocol::admission::ticket number, std::error_code reason) {
     connection& ended = *open_.find(number)->second;

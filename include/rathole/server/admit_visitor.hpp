@@ -35,7 +35,10 @@ void admit_visitor(Session& session, typename Session::visitor_type visitor) {
     cause = errc::visitor_rejected;
   } else {
     balance(context);
-    if (!context.descriptors.admits_visitor()) cause = no_descriptor();
+    const auto& budget = context.descriptors;
+    const bool is_admitted =
+        session.is_multiplexed() ? budget.admits_visitor_of_stream() : budget.admits_visitor();
+    if (!is_admitted) cause = no_descriptor();
   }
   if (!cause) return session.visitor_arrived(std::move(visitor));
   visitor.abort(cause);

@@ -3,6 +3,8 @@
 #include <rathole/config/types.hpp>
 #include <rathole/config/validate.hpp>
 #include <rathole/core/time.hpp>
+#include <rathole/io/mux/stream.hpp>
+#include <rathole/io/stream/either_stream.hpp>
 #include <rathole/protocol/admission.hpp>
 #include <rathole/protocol/codec.hpp>
 #include <rathole/protocol/registry.hpp>
@@ -33,6 +35,11 @@ template <transport::Transport T, class Observer, protocol::Codec C>
 struct context : transport::instance_context<T, Observer, config::server> {
   /// The type of the runtime of the transport.
   using runtime_type = typename T::runtime_type;
+  /// The type of the connections of clients.
+  using connection_type = typename T::stream;
+  /// The type of the streams of clients, which carry control and data channels: a connection, or a
+  /// stream of a multiplexed one.
+  using stream_type = io::either_stream<connection_type, io::mux_stream>;
   /// The type of the stream of a visitor.
   using visitor_type = typename runtime_type::stream;
   /// The type of the protocol's codec.

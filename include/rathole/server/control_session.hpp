@@ -18,6 +18,7 @@
 #include <rathole/server/descriptors.hpp>
 #include <rathole/server/tcp_channels.hpp>
 #include <rathole/server/udp_channels.hpp>
+#include <rathole/transport/descriptors_of.hpp>
 
 #include <cstddef>
 #include <memory>
@@ -52,8 +53,9 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
         stream_(std::move(stream)),
         machine_(std::move(machine)),
         driver_(context_->runtime(), stream_, machine_),
-        held_(context_->descriptors.use.fixed),
-        is_counted_(context_->descriptors.use.services),
+        is_multiplexed_(transport::is_multiplexed(stream_)),
+        held_(context_->descriptors.use.fixed, transport::descriptors_of(stream_)),
+        is_counted_(context_->descriptors.use.services, transport::descriptors_of(stream_)),
         timer_(context_->runtime(),
                [this] { with_channels([](auto& channels) { channels.perform_actions(); }); }),
         channels_(make_channels(*this)) {}
@@ -158,6 +160,8 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
 
   /// Returns the time of the control plane.
   [[nodiscard]] time_point now() const { return context_->runtime().now(); }
+  /// Returns whether the control channel is a multiplexed stream, and so the data channels are.
+  [[nodiscard]] bool is_multiplexed() const { return is_multiplexed_; }
   /// Returns whether the session has ended.
   [[nodiscard]] bool has_ended() const { return ended_.stop_requested(); }
   /// Returns a token that is requested when the session ends.
@@ -212,6 +216,7 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
   stream_type stream_;
   machine_type machine_;
   io::machine_driver<machine_type, stream_type, typename Context::runtime_type> driver_;
+  const bool is_multiplexed_;
   protocol::descriptor_lease held_;
   protocol::descriptor_lease is_counted_;
   io::earliest_timer<typename Context::runtime_type> timer_;

@@ -8,6 +8,7 @@
 #include <rathole/server/descriptors.hpp>
 #include <rathole/server/events.hpp>
 #include <rathole/server/loop_watch.hpp>
+#include <rathole/transport/descriptors_of.hpp>
 #include <rathole/transport/socket_options.hpp>
 
 #include <cstdint>
@@ -59,7 +60,9 @@ io::awaitable<void> forward(std::shared_ptr<Context> self,
   const forward_started started{service->name, peer, id};
   self->emit(started);
   const time_point began = self->runtime().now();
-  protocol::descriptor_lease held(self->descriptors.use.forwards);
+  auto& use = self->descriptors.use;
+  protocol::descriptor_lease held(transport::is_multiplexed(channel) ? use.one_sided
+                                                                      : use.forwards);
   const io::relay_limits limits{service->idle_timeout, service->half_close_timeout};
   detail::forward_watch watch{watched};
   const io::relay_status status =

@@ -9,6 +9,7 @@
 #include <rathole/server/descriptors.hpp>
 #include <rathole/server/events.hpp>
 #include <rathole/server/visitor.hpp>
+#include <rathole/transport/descriptors_of.hpp>
 #include <rathole/transport/socket_options.hpp>
 
 #include <cstdint>
@@ -28,7 +29,8 @@ io::awaitable<void> hand_over(std::shared_ptr<Context> self,
   // The program may wait for the first bytes of the service, so the start command must not.
   channel.flush();
   const std::uint64_t id = self->next_forward++;
-  protocol::descriptor_lease counted(self->descriptors.use.in_process);
+  protocol::descriptor_lease counted(self->descriptors.use.one_sided,
+                                     transport::descriptors_of(channel));
   auto give = [&](std::shared_ptr<io::shared_stream> stream) {
     const forward_started started{service->name, in_process_address(), id};
     self->emit(started);

@@ -72,7 +72,7 @@ class loop_watch : public std::enable_shared_from_this<loop_watch<Session>> {
       return refuse(visitor);
     }
     const std::uint64_t id = next_id_++;
-    waiting_visitor<visitor_type> waiting(std::move(visitor), context_->descriptors.use);
+    waiting_visitor<visitor_type> waiting(std::move(visitor), session_->waiting_counter());
     add_waiting(held_, id, std::move(waiting), [&] { detector_.visitor_arrived(id); });
     perform_actions();
   }

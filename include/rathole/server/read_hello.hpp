@@ -14,18 +14,17 @@
 
 namespace rathole::server_side {
 
-/// Reads the Hello of a new connection, which is a step of `deadline`. Fails with `errc::stopped`
-/// if `stop` was requested meanwhile.
-template <class Context>
-io::task<protocol::hello> read_hello(typename Context::runtime_type& runtime,
-                                     typename Context::stream_type& stream, step_deadline deadline,
-                                     std::stop_token stop) {
+/// Reads the Hello of a new connection or multiplexed stream, which is a step of `deadline`. Fails
+/// with `errc::stopped` if `stop` was requested meanwhile.
+template <class Context, io::ByteStream S>
+io::task<protocol::hello> read_hello(typename Context::runtime_type& runtime, S& stream,
+                                     step_deadline deadline, std::stop_token stop) {
   using machine_type = protocol::hello_reader<typename Context::codec_type>;
   const auto close = [&stream] { stream.close(); };
   const io::stop_action on_stop(stop, runtime.get_executor(), close);
   machine_type machine(deadline.at());
-  io::machine_driver<machine_type, typename Context::stream_type, typename Context::runtime_type>
-      driver(runtime, stream, machine);
+  io::machine_driver<machine_type, S, typename Context::runtime_type> driver(runtime, stream,
+                                                                             machine);
   const auto fed = driver.feed_now();
   if (!fed) co_return failure(fed.error());
   auto hello = co_await driver.next();
@@ -38,10 +37,10 @@ io::task<protocol::hello> read_hello(typename Context::runtime_type& runtime,
 template <class Context>
 struct hello_connection {
   /// Makes the pair.
-  hello_connection(typename Context::stream_type from, protocol::hello said)
+  hello_connection(typename Context::connection_type from, protocol::hello said)
       : stream(std::move(from)), hello(said) {}
   /// The connection.
-  typename Context::stream_type stream;
+  typename Context::connection_type stream;
   /// The Hello.
   protocol::hello hello;
 };

@@ -11,6 +11,7 @@
 #include <rathole/protocol/source_network.hpp>
 #include <rathole/server/control_session.hpp>
 #include <rathole/server/events.hpp>
+#include <rathole/server/multiplexed_client.hpp>
 
 #include <memory>
 #include <new>
@@ -42,7 +43,7 @@ class exemption {
 
 /// Runs the session of a client that `machine` has authenticated for `service`, and reports its
 /// events. `listener` is requested when the listener through which the client connected is closed,
-/// which ends the session. If the settings have changed so that the authentication is no longer
+/// which ends the session. `served` counts its multiplexed stream meanwhile. If the settings have changed so that the authentication is no longer
 /// valid, there is no session. Nor is there one if another session has the same key: keys prove the
 /// right to open data channels, and a client that an `authenticator` accepted chose its own.
 template <class Context>
@@ -51,6 +52,7 @@ io::awaitable<void> run_session(std::shared_ptr<Context> self,
                                 typename Context::stream_type stream,
                                 typename control_session<Context>::machine_type machine,
                                 protocol::digest service_key, protocol::digest session_key,
+                                [[maybe_unused]] served_stream_pointer<Context> served,
                                 std::stop_token listener) {
   const auto* known = self->registry.find_service(service_key);
   if (!known || !config::same_service(*service, **known) || listener.stop_requested()) co_return;

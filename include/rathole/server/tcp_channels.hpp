@@ -8,6 +8,7 @@
 #include <rathole/io/task.hpp>
 #include <rathole/protocol/channel_pool.hpp>
 #include <rathole/protocol/channel_requests.hpp>
+#include <rathole/protocol/descriptor_budget.hpp>
 #include <rathole/protocol/messages.hpp>
 #include <rathole/server/context.hpp>
 #include <rathole/server/events.hpp>
@@ -60,6 +61,14 @@ class tcp_channels {
   [[nodiscard]] const std::shared_ptr<Context>& shared_context() const {
     return session_.shared_context();
   }
+  /// Returns the counter of the visitors that wait. One that gets a multiplexed stream needs no
+  /// descriptor but its own.
+  [[nodiscard]] std::size_t& waiting_counter() const {
+    auto& use = shared_context()->descriptors.use;
+    return session_.is_multiplexed() ? use.one_sided : use.waiting;
+  }
+  /// Returns whether data channels are multiplexed streams.
+  [[nodiscard]] bool is_multiplexed() const { return session_.is_multiplexed(); }
   /// Returns the current settings of the service.
   [[nodiscard]] const auto& service() const { return session_.service(); }
   /// Returns the address of the client.
@@ -79,7 +88,7 @@ class tcp_channels {
     if (auto* const request = arrived.request()) {
       request->on_cancel([this, id] { withdraw(id); });
     }
-    add_waiting(visitors_, id, {std::move(arrived), shared_context()->descriptors.use},
+    add_waiting(visitors_, id, {std::move(arrived), waiting_counter()},
                 [&] { pool_.visitor_arrived(id, session_.now()); });
     perform_actions();
   }
@@ -162,7 +171,11 @@ class tcp_channels {
   using visitor_node = typename place::visitor_node;
 
   [[nodiscard]] protocol::pool_limits limits() const {
-    return pool_limits_of(*service(), shared_context()->descriptors.idle_share());
+    // Idle multiplexed streams use no descriptors.
+    const std::size_t share = session_.is_multiplexed()
+                                  ? protocol::descriptor_budget::unlimited
+                                  : shared_context()->descriptors.idle_share();
+    return pool_limits_of(*service(), share);
   }
 
   /// Keeps an idle data channel until a visitor is handed over, starts the visitor's traffic, and

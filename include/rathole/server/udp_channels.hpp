@@ -14,6 +14,7 @@
 #include <rathole/server/context.hpp>
 #include <rathole/server/start_forward.hpp>
 #include <rathole/server/udp_service.hpp>
+#include <rathole/transport/descriptors_of.hpp>
 
 #include <asio/dispatch.hpp>
 
@@ -41,12 +42,15 @@ class udp_channels {
   explicit udp_channels(session_type& session)
       : session_(session),
         udp_(std::make_shared<udp_service_type>(session.shared_context(), session.service(),
-                                                context().runtime().worker())) {}
+                                                home_of(session))) {}
   udp_channels(const udp_channels&) = delete;
   udp_channels& operator=(const udp_channels&) = delete;
 
   /// Serves one data channel of the client; see `control_session::run_data_channel`.
   static io::awaitable<void> serve(std::shared_ptr<udp_channels> self, stream_type channel) {
+    // A multiplexed stream cannot follow a service to another thread.
+    const bool is_stranger = transport::is_multiplexed(channel) && !self->session_.is_multiplexed();
+    if (is_stranger) co_return;
     try {
       const auto slot = self->slots_.channel_arrived();
       self->perform_actions();
@@ -109,6 +113,12 @@ class udp_channels {
  private:
   using udp_service_type = udp_service<Context>;
 
+  /// Returns the runtime of the service: that of the multiplexed streams, or a worker's.
+  static typename Context::runtime_type home_of(session_type& session) {
+    auto& runtime = session.shared_context()->runtime();
+    return session.is_multiplexed() ? runtime : runtime.worker();
+  }
+
   [[nodiscard]] Context& context() const { return *session_.shared_context(); }
 
   /// Starts the data channel of a slot, and carries datagrams on it until it ends.
@@ -122,7 +132,8 @@ class udp_channels {
     }
     if (!slots_.started(slot)) co_return;
     const time_point began = session_.now();
-    protocol::descriptor_lease held(context().descriptors.use.fixed);
+    protocol::descriptor_lease held(context().descriptors.use.fixed,
+                                    transport::descriptors_of(channel));
     auto runtime = udp_->runtime();
     if (runtime.get_executor() != context().runtime().get_executor()) {
       channel = channel.move_to(runtime);

@@ -3,7 +3,9 @@
 #include <rathole/core/out_of_memory.hpp>
 #include <rathole/protocol/channel_pool.hpp>
 #include <rathole/protocol/descriptor_budget.hpp>
+#include <rathole/transport/descriptors_of.hpp>
 
+#include <cstddef>
 #include <map>
 #include <new>
 #include <unordered_map>
@@ -14,9 +16,9 @@ namespace rathole::server_side {
 /// A visitor that waits for a data channel. `Visitor` is a `visitor`.
 template <class Visitor>
 struct waiting_visitor {
-  /// Counts the visitor in `use`.
-  waiting_visitor(Visitor waiting, protocol::descriptor_use& use)
-      : visitor(std::move(waiting)), held(use.waiting) {}
+  /// Counts the visitor in `counter`.
+  waiting_visitor(Visitor waiting, std::size_t& counter)
+      : visitor(std::move(waiting)), held(counter) {}
 
   /// The visitor.
   Visitor visitor;
@@ -54,10 +56,14 @@ class channel_place {
   /// The places of a session, by the numbers of the channels.
   using map = std::unordered_map<protocol::channel_id, channel_place*>;
 
-  /// Enters the place of the channel `id` in `all`, and counts the idle channel in `use`. `channel`,
+  /// Enters the place of the channel `id` in `all`, and counts the descriptor of the idle channel
+  /// in `use`. `channel`,
   /// `all` and `use` must outlive the place.
   channel_place(map& all, protocol::channel_id id, Channel& channel, protocol::descriptor_use& use)
-      : all_(all), id_(id), channel_(channel), held_(use.idle) {
+      : all_(all),
+        id_(id),
+        channel_(channel),
+        held_(use.idle, transport::descriptors_of(channel)) {
     all_.emplace(id, this);
   }
   channel_place(const channel_place&) = delete;

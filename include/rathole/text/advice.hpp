@@ -36,6 +36,15 @@ struct explanation {
 /// Returns both parts in one line.
 inline std::string to_string(const explanation& both) { return both.what + both.advice; }
 
+/// Says how a server refused to multiplex because of `error`.
+inline std::string refusal_reason(const std::error_code& error) {
+  const bool is_closed = error == errc::end_of_stream || error == errc::truncated ||
+                         error == std::errc::connection_reset || error == std::errc::broken_pipe;
+  if (is_closed) return "it closed the connection, as versions without multiplexing do";
+  if (error == errc::timed_out) return "it did not answer in time";
+  return error.message();
+}
+
 /// Returns advice for an address that cannot be listened on.
 inline std::string listen_advice(const std::error_code& error) {
   if (error == std::errc::permission_denied) {

@@ -2,15 +2,30 @@
 
 #include <rathole/config/types.hpp>
 #include <rathole/config/validate.hpp>
+#include <rathole/core/address.hpp>
 #include <rathole/core/layer.hpp>
 #include <rathole/core/step_deadline.hpp>
+#include <rathole/core/time.hpp>
 #include <rathole/io/concepts.hpp>
 
 #include <concepts>
+#include <cstddef>
+#include <functional>
 #include <stop_token>
+#include <system_error>
 #include <utility>
 
 namespace rathole::transport {
+
+/// Reports that a server does not multiplex, so that its connections are as without multiplexing.
+struct multiplexing_refusal {
+  /// The address of the server.
+  const address& server;
+  /// How it refused.
+  std::error_code error;
+  /// The time after which it is asked again.
+  duration retry_in;
+};
 
 /// A way for client and server to reach each other: how to dial, to listen, and to perform the
 /// handshake. A transport is a cheap handle; copies share their state, except for the socket
@@ -57,6 +72,23 @@ concept Transport =
         t.handshake(std::move(accepted), deadline, stop)
       } -> std::same_as<io::task<typename T::stream>>;
     };
+
+/// A transport of a client that carries many streams on few connections. All its streams live on its
+/// executor and cannot be moved.
+///
+/// * `multiplexes` is true.
+/// * `connections()` returns the number of connections.
+/// * `on_refused(handler)` lets `handler` receive a `multiplexing_refusal` when a server does not
+///   multiplex; `forget_refusals()` lets such servers be asked again.
+/// * `close()` closes all connections, now and in the future, and returns once they have ended.
+template <class T>
+concept Multiplexing = Transport<T> && T::multiplexes &&
+                       requires(T& t, const T& ct, std::function<void(const multiplexing_refusal&)> handler) {
+                         { ct.connections() } -> std::same_as<std::size_t>;
+                         { t.on_refused(std::move(handler)) } -> std::same_as<void>;
+                         { t.forget_refusals() } -> std::same_as<void>;
+                         { t.close() } -> std::same_as<io::awaitable<void>>;
+                       };
 
 /// Makes the layer of each connection; may be used by several threads at once.
 ///

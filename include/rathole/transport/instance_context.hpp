@@ -46,6 +46,7 @@ struct instance_context {
     constexpr bool is_server = std::is_same_v<Settings, config::server>;
     constexpr config::side where = is_server ? config::side::server : config::side::client;
     if (!config::settings_problems(of).empty()) return errc::invalid_settings;
+    if (!is_server && of.transport.multiplex != Multiplexing<T>) return errc::wrong_transport;
     if (transport.serves(of.transport.kind, of.transport.tcp, where)) return {};
     return errc::wrong_transport;
   }

@@ -49,6 +49,8 @@ struct prepared_client {
   std::optional<proxy::settings> proxy = {};
   /// The maker of the layers; empty for bare TCP.
   layer_maker layers = {};
+  /// The number of connections that carry multiplexed streams; 0 if there is no multiplexing.
+  std::size_t connections = 0;
 };
 
 /// A function that receives reports about files of keys and certificates; it may be called by any
@@ -172,10 +174,12 @@ inline std::expected<prepared_client, std::vector<config::problem>> prepare(
     }
   }
   if (!problems.empty()) return std::unexpected(std::move(problems));
-  return prepared_client{.kind = settings.transport.kind,
-                         .options = to_socket_options(settings),
-                         .proxy = std::move(proxy),
-                         .layers = std::move(*layers)};
+  prepared_client out{.kind = settings.transport.kind,
+                      .options = to_socket_options(settings),
+                      .proxy = std::move(proxy),
+                      .layers = std::move(*layers)};
+  if (settings.transport.multiplex) out.connections = config::connections_of(settings.transport);
+  return out;
 }
 
 /// Prepares the transport of a server, as for a client. A server ignores a proxy.

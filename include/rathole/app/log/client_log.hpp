@@ -117,6 +117,16 @@ class client_log {
   void on(const client_side::datagrams_lost& e) {
     write(log_level::warn, e.service, losses_text(e.since));
   }
+  /// Logs at warn.
+  void on(const client_side::multiplexing_refused& e) {
+    lines_.write(log_level::warn, target,
+                 "The server at " + escaped(e.remote) + " does not multiplex: " +
+                     text::refusal_reason(e.error) +
+                     "; each channel is a connection of its own, as without "
+                     "`client.transport.multiplex`. Update the server, or remove the key. Asking "
+                     "again in " +
+                     to_text(e.retry_in));
+  }
   /// Logs at error.
   void on(const client_side::service_loops& e) {
     write(log_level::error, e.service,

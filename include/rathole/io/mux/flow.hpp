@@ -57,7 +57,7 @@ struct mux_flow {
   void take_unsent(byte_span out) {
     const std::size_t first = std::min(out.size(), corked.size());
     std::ranges::copy(std::as_const(corked).data().first(first), out.begin());
-    std::ranges::copy(outgoing.first(out.size() - first), out.begin() + first);
+    std::ranges::copy(outgoing.first(out.size() - first), out.subspan(first).begin());
     corked.consume(first);
     if (corked.empty()) corked.free_memory();
     outgoing = outgoing.subspan(out.size() - first);

@@ -1,0 +1,265 @@
+#pragma once
+
+#include <rathole/core/address.hpp>
+#include <rathole/core/error.hpp>
+#include <rathole/core/result.hpp>
+#include <rathole/core/step_deadline.hpp>
+#include <rathole/core/time.hpp>
+#include <rathole/io/concepts.hpp>
+#include <rathole/io/mux/connection.hpp>
+#include <rathole/io/run/event.hpp>
+#include <rathole/io/run/stop_action.hpp>
+#include <rathole/io/run/task_group.hpp>
+#include <rathole/io/time/alarm.hpp>
+#include <rathole/io/time/step_alarm.hpp>
+#include <rathole/mux/settings.hpp>
+#include <rathole/transport/concepts.hpp>
+#include <rathole/transport/multiplexing_refusals.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace rathole::transport {
+
+/// The time for which no connection is added to those that work after one could not be dialled.
+inline constexpr duration extra_connection_pause = std::chrono::seconds(10);
+
+/// The longest time that a connection without streams may take to send its last bytes.
+inline constexpr duration multiplexed_close_timeout = std::chrono::seconds(1);
+
+/// The connections of one client that carry multiplexed streams; see `multiplexed`. It is held by
+/// `shared_ptr` and lives with all of them on one executor.
+template <io::Runtime R, io::ByteStream S>
+class multiplexed_pool : public std::enable_shared_from_this<multiplexed_pool<R, S>> {
+ public:
+  /// The type of connections.
+  using connection_type = io::mux_connection<R, S>;
+  /// The type of streams.
+  using stream_type = typename connection_type::stream_type;
+  /// A function that receives refusals.
+  using refusal_handler = std::function<void(const multiplexing_refusal&)>;
+
+  /// Makes a pool without connections in the runtime `runtime`, which spreads streams over `wanted`
+  /// connections to each server.
+  multiplexed_pool(R runtime, std::size_t wanted)
+      : runtime_(std::move(runtime)), wanted_(wanted), group_(runtime_.get_executor()) {}
+
+  /// Returns the runtime of the pool.
+  R& runtime() { return runtime_; }
+  /// Returns the number of connections to each server that streams are spread over.
+  [[nodiscard]] std::size_t wanted() const { return wanted_; }
+  /// Returns the number of connections.
+  [[nodiscard]] std::size_t size() const { return members_.size(); }
+
+  /// Lets `handler` receive the refusals; an empty function receives none.
+  void on_refused(refusal_handler handler) { report_ = std::move(handler); }
+
+  /// Returns whether the server at `to` is to be asked for multiplexing.
+  [[nodiscard]] bool may_ask(const address& to) const {
+    return refusals_.may_ask(to, runtime_.now());
+  }
+
+  /// Returns whether a connection to `to` is being dialled.
+  [[nodiscard]] bool is_dialling(const address& to) const {
+    return std::ranges::find(dialling_, to) != dialling_.end();
+  }
+
+  /// What to do to get a stream.
+  enum class step {
+    /// `open` is likely to succeed.
+    open,
+    /// A connection is to be dialled.
+    dial,
+    /// Another dial must end first.
+    wait,
+  };
+
+  /// Returns what to do to get a stream to the server at `to`. One connection is dialled at a time.
+  /// Another one is dialled while there are fewer than `wanted()`, unless one of them has no
+  /// streams.
+  [[nodiscard]] step next_step(const address& to) const {
+    const std::vector<const member*> usable = usable_for(to);
+    if (usable.empty()) return is_dialling(to) ? step::wait : step::dial;
+    const bool has_idle = std::ranges::any_of(
+        usable, [](const member* each) { return each->link->streams() == 0; });
+    const bool wants_more = usable.size() < wanted_ && !has_idle && runtime_.now() >= extra_after_;
+    return wants_more && !is_dialling(to) ? step::dial : step::open;
+  }
+
+  /// Opens a stream to the server at `to` on the connection that has the fewest. Fails if there is
+  /// no connection that takes another stream.
+  result<stream_type> open(const address& to) {
+    std::vector<const member*> usable = usable_for(to);
+    const auto streams = [](const member* each) { return each->link->streams(); };
+    std::ranges::stable_sort(usable, {}, streams);
+    std::error_code last = errc::limit_reached;
+    for (const member* each : usable) {
+      auto opened = each->link->open();
+      if (opened) return opened;
+      last = opened.error();
+    }
+    return failure(last);
+  }
+
+  /// A dial in progress; at its end all coroutines in `wait` continue.
+  class dial {
+   public:
+    /// Begins a dial to `to`.
+    dial(std::shared_ptr<multiplexed_pool> all, const address& to) : all_(std::move(all)), to_(to) {
+      all_->dialling_.push_back(to);
+    }
+    dial(const dial&) = delete;
+    dial& operator=(const dial&) = delete;
+    /// Ends the dial.
+    ~dial() {
+      all_->dialling_.erase(std::ranges::find(all_->dialling_, to_));
+      all_->wake_all();
+    }
+
+   private:
+    const std::shared_ptr<multiplexed_pool> all_;
+    const address to_;
+  };
+
+  /// Adds a connection that was dialled as `to`, and opens its first stream. `below` has exchanged
+  /// the Hellos.
+  result<stream_type> add(const address& to, S below, const mux::settings& own,
+                          const mux::parameters& peer) {
+    if (is_closed_) return failure(errc::stopped);
+    refusals_.accepted(to);
+    refusals_.accepted(below.peer());
+    const auto link =
+        connection_type::make(runtime_, std::move(below), mux::role::client, own, peer);
+    link->authenticated();
+    members_.push_back({name_of(to), link});
+    try {
+      group_.spawn(keep(this->shared_from_this(), link));
+    } catch (...) {
+      remove(*link);
+      throw;
+    }
+    return link->open();
+  }
+
+  /// Records that no connection could be added to those that work.
+  void dial_failed() { extra_after_ = runtime_.now() + extra_connection_pause; }
+
+  /// Records that the server that was dialled as `to`, and is at `peer`, does not multiplex because
+  /// of `error`; reports the first time.
+  void refused(const address& to, const address& peer, std::error_code error) {
+    const auto verdict = refusals_.refused(to, runtime_.now());
+    if (peer != to) refusals_.refused(peer, runtime_.now());
+    if (verdict.is_first && report_) report_({to, error, verdict.pause});
+  }
+
+  /// Forgets all refusals, because the settings have changed.
+  void forget_refusals() { refusals_.clear(); }
+
+  /// Waits until a dial has ended. Fails with `errc::timed_out` at the deadline, and with
+  /// `errc::stopped` if `stop` is requested.
+  static io::task<void> wait(std::shared_ptr<multiplexed_pool> self, step_deadline deadline,
+                             std::stop_token stop) {
+    io::event woken(self->runtime_.get_executor());
+    const auto wake = [&woken] { woken.notify(); };
+    const io::stop_action on_stop(stop, self->runtime_.get_executor(), wake);
+    const io::step_alarm<R> on_timeout(self->runtime_, deadline, wake);
+    const waiter here(*self, woken);
+    co_await woken.wait();
+    if (stop.stop_requested()) co_return failure(errc::stopped);
+    const std::error_code late = on_timeout.explain({});
+    if (late) co_return failure(late);
+    co_return result<void>{};
+  }
+
+  /// Closes all connections, now and in the future, and returns once they have ended. What they
+  /// still have to send gets at most `multiplexed_close_timeout`.
+  static io::awaitable<void> close(std::shared_ptr<multiplexed_pool> self) {
+    self->is_closed_ = true;
+    self->report_ = nullptr;
+    const auto each_link = [&self](auto what) {
+      const auto members = self->members_;
+      for (const member& each : members) what(*each.link);
+    };
+    const auto abort = [each_link] {
+      each_link([](connection_type& link) { link.abort(); });
+    };
+    const io::alarm<R> on_timeout(self->runtime_, self->runtime_.now() + multiplexed_close_timeout,
+                                  abort);
+    each_link([](connection_type& link) { link.close(); });
+    co_await self->group_.join();
+  }
+
+ private:
+  struct member {
+    /// The address by which it was dialled, or the connection before it to the same server.
+    address name;
+    std::shared_ptr<connection_type> link;
+  };
+
+  /// Lets `wake_all` notify an event while it exists.
+  class waiter {
+   public:
+    waiter(multiplexed_pool& all, io::event& woken) : all_(all), woken_(&woken) {
+      all_.waiting_.push_back(woken_);
+    }
+    waiter(const waiter&) = delete;
+    waiter& operator=(const waiter&) = delete;
+    ~waiter() { std::erase(all_.waiting_, woken_); }
+
+   private:
+    multiplexed_pool& all_;
+    io::event* woken_;
+  };
+
+  void wake_all() {
+    for (io::event* each : waiting_) each->notify();
+  }
+
+  [[nodiscard]] std::vector<const member*> usable_for(const address& to) const {
+    std::vector<const member*> out;
+    for (const member& each : members_) {
+      const bool leads_there = each.name == to || each.link->peer() == to;
+      if (leads_there && each.link->is_usable()) out.push_back(&each);
+    }
+    return out;
+  }
+
+  /// Returns the name of the server at `to`, which may be an address that an earlier connection
+  /// reached by a name.
+  [[nodiscard]] address name_of(const address& to) const {
+    const auto found = std::ranges::find_if(
+        members_, [&](const member& each) { return each.link->peer() == to; });
+    return found == members_.end() ? to : found->name;
+  }
+
+  static io::awaitable<void> keep(std::shared_ptr<multiplexed_pool> self,
+                                  std::shared_ptr<connection_type> link) {
+    co_await link->run();
+    self->remove(*link);
+  }
+
+  void remove(const connection_type& gone) {
+    std::erase_if(members_, [&](const member& each) { return each.link.get() == &gone; });
+  }
+
+  R runtime_;
+  const std::size_t wanted_;
+  std::vector<member> members_;
+  std::vector<address> dialling_;
+  std::vector<io::event*> waiting_;
+  multiplexing_refusals refusals_;
+  refusal_handler report_;
+  time_point extra_after_{};
+  bool is_closed_ = false;
+  io::task_group group_;
+};
+
+}  // namespace rathole::transport
