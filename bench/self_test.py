@@ -80,16 +80,22 @@ class Transports(unittest.TestCase):
         for name in transports.KINDS:
             server, client = transports.tables(name, "/f")
             kind = transports.KINDS[name][0]
-            self.assertIn(f'[server.transport]\ntype = "{kind}"\n[server.transport.{kind}]', server)
-            self.assertIn(f'[client.transport]\ntype = "{kind}"\n[client.transport.{kind}]', client)
+            shared = "multiplex = true\n" if name.endswith("-mux") else ""
+            table = "" if kind == "tcp" else f"[server.transport.{kind}]"
+            self.assertIn(f'[server.transport]\ntype = "{kind}"\n{table}', server)
+            table = table.replace("server", "client")
+            self.assertIn(f'[client.transport]\ntype = "{kind}"\n{shared}{table}', client)
 
     def test_whom_each_is_compared_with(self):
         names = ["ours", "upstream", "ours/tls", "upstream/tls", "ours/tls-openssl", "ours/noise",
-                 "upstream/noise-aesgcm", "ours/noise-aesgcm-openssl"]
+                 "upstream/noise-aesgcm", "ours/noise-aesgcm-openssl", "ours/tcp-mux",
+                 "ours/tls-openssl-mux"]
         self.assertEqual(report.pairs(names), [("ours", "upstream"), ("ours/tls", "upstream/tls"),
                                                ("ours/tls-openssl", "upstream/tls"),
                                                ("ours/noise-aesgcm-openssl",
-                                                "upstream/noise-aesgcm")])
+                                                "upstream/noise-aesgcm"),
+                                               ("ours/tcp-mux", "upstream"),
+                                               ("ours/tls-openssl-mux", "upstream/tls")])
 
 
 class Parsing(unittest.TestCase):

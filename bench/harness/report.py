@@ -147,8 +147,12 @@ def pairs(names):
     builds = [name for name in bare if name not in ("direct", "limit", "ours", "upstream", "frp")]
     for name in names:
         who, _, transport = name.partition("/")
-        if transport and who == "ours" and f"upstream/{rival_of(transport)}" in names:
-            out.append((name, f"upstream/{rival_of(transport)}"))
+        if not transport or who != "ours":
+            continue
+        rival = rival_of(transport)
+        rival = "upstream" if rival == "tcp" else f"upstream/{rival}"
+        if rival in names:
+            out.append((name, rival))
     if "ours" in names:
         out += [("ours", name) for name in ("limit", "frp", *builds) if name in names]
     return out

@@ -45,6 +45,9 @@ def websocket(over_tls, below=("", "")):
                  for side, text in zip(("server", "client"), below))
 
 
+# What is added to a name: all visitors of the client share one connection.
+MULTIPLEXED = "-mux"
+
 # name: (type, whether upstream has it, tables of (folder))
 KINDS = {
     "noise": ("noise", True, lambda folder: noise(None)),
@@ -59,15 +62,20 @@ KINDS = {
     "websocket-tls-botan": ("websocket", False,
                             lambda folder: websocket(True, tls(folder, "botan"))),
 }
+KINDS.update([(name + MULTIPLEXED, (kind, False, make))
+              for name, (kind, _, make) in [("tcp", ("tcp", True, lambda folder: ("", ""))),
+                                            *KINDS.items()]])
 
 
 def rival_of(name):
-    """The transport of upstream's that one of ours is compared with."""
-    return name if KINDS[name][1] else name.rpartition("-")[0]
+    """The transport of upstream's that one of ours is compared with; "tcp" if it is bare."""
+    plain = name.removesuffix(MULTIPLEXED)
+    return plain if plain == "tcp" or KINDS[plain][1] else plain.rpartition("-")[0]
 
 
 def tables(name, folder):
     """What is added to a server's and to a client's file; `folder` has the identity."""
     kind, _, make = KINDS[name]
-    return tuple(f'[{side}.transport]\ntype = "{kind}"\n{text}'
-                 for side, text in zip(("server", "client"), make(folder)))
+    shared = "multiplex = true\n" if name.endswith(MULTIPLEXED) else ""
+    return tuple(f'[{side}.transport]\ntype = "{kind}"\n{keys}{text}'
+                 for side, keys, text in zip(("server", "client"), ("", shared), make(folder)))
