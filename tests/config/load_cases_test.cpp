@@ -471,6 +471,17 @@ shutdown_grace = 0
         "to 315360000",
         "c.toml:6:13: client.max_dials: invalid value: the number is out of range; use 1 to "
         "65536"}},
+      {"a number of connections that is out of range",
+       R"([client]
+remote_addr = "h:1"
+services = {}
+[client.transport]
+type = "tcp"
+multiplex = true
+connections = 17
+)",
+       {"c.toml:7:15: client.transport.connections: invalid value: the number is out of range; use "
+        "1 to 16"}},
       {"our own bounds, which cannot be 0 nor without end",
        R"([client]
 remote_addr = "h:1"

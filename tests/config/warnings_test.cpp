@@ -97,14 +97,14 @@ TEST_CASE("warnings: keys of multiplexing that have no effect") {
           "`multiplex` is not `true`; remove it, or add `multiplex = true`");
   }
   CHECK(warnings(client + tcp + "connections = 2\nmultiplex = true\n").empty());
-  const auto lines = warnings(
-      server + "[server.transport]\ntype = \"tcp\"\nmultiplex = true\nconnections = 2\n");
+  const auto lines =
+      warnings(server + "[server.transport]\ntype = \"tcp\"\nmultiplex = true\nconnections = 2\n");
   const std::string why =
       ": a server does not use this key: it accepts both kinds of clients; remove it, or move it "
       "to the client";
-  CHECK(lines == std::vector<std::string>{
-                     "c.toml:6:13: warning: server.transport.multiplex" + why,
-                     "c.toml:7:15: warning: server.transport.connections" + why});
+  CHECK(lines ==
+        std::vector<std::string>{"c.toml:6:13: warning: server.transport.multiplex" + why,
+                                 "c.toml:7:15: warning: server.transport.connections" + why});
 }
 
 TEST_CASE("warnings: a heartbeat timeout that is not above the server's heartbeat interval") {

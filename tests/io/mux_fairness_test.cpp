@@ -117,7 +117,8 @@ TEST_CASE("mux fairness: tiny frames let other work of the executor run") {
   CHECK(bench.get(writing).has_value());
   bench.world.run_for(1s);
   REQUIRE(turns_between);
-  CHECK(*turns_between >= frames / io::mux_steps_per_turn);
+  // The counting begins a turn late.
+  CHECK(*turns_between + 1 >= frames / io::mux_steps_per_turn);
   tested->abort();
   CHECK(bench.get(end).error() == errc::stopped);
 }

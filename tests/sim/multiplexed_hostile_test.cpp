@@ -35,7 +35,9 @@ std::string frame(const frame_header& header, const std::string& payload = "") {
 }
 
 /// Returns the first frame of the stream `id`, which is a control or data Hello if `kind` says so.
-std::string opening(std::uint32_t id) { return frame({frame_type::window_update, flag::syn, id, 0}); }
+std::string opening(std::uint32_t id) {
+  return frame({frame_type::window_update, flag::syn, id, 0});
+}
 
 std::string data(std::uint32_t id, const std::string& payload, std::uint16_t flags = 0) {
   return frame({frame_type::data, flags, id, static_cast<std::uint32_t>(payload.size())}, payload);
@@ -106,7 +108,8 @@ TEST_CASE("multiplexed, hostile: the 17th stream before authentication is refuse
   tunnel.world.run_for(10ms);
   auto peer = tunnel.multiplexed();
   std::string all;
-  for (std::uint32_t i = 0; i < mux::max_unauthenticated_streams + 1; ++i) all += opening(2 * i + 1);
+  for (std::uint32_t i = 0; i < mux::max_unauthenticated_streams + 1; ++i)
+    all += opening(2 * i + 1);
   tunnel.bench.must(peer.write(bytes(all)));
   tunnel.world.run_for(1s);
   // It is one unauthenticated connection, whatever it opens.
@@ -122,7 +125,8 @@ TEST_CASE("multiplexed, hostile: the 17th stream before authentication is refuse
   CHECK(refused.front() == 2 * mux::max_unauthenticated_streams + 1);
 }
 
-TEST_CASE("multiplexed, hostile: a connection without an authenticated stream ends at its deadline") {
+TEST_CASE(
+    "multiplexed, hostile: a connection without an authenticated stream ends at its deadline") {
   const auto seed = test::scenario_seed(2);
   REPLAYABLE(seed);
   hostile_tunnel tunnel(seed);
@@ -243,8 +247,7 @@ TEST_CASE("multiplexed, hostile: a stream of an authenticated client has its own
   hostile_tunnel tunnel(seed);
   auto peer = tunnel.multiplexed();
   const protocol::hello hello{protocol::hello_kind::control, protocol::service_digest("web")};
-  tunnel.bench.must(
-      peer.write(bytes(data(1, text(bincode::encode_hello(hello)), flag::syn))));
+  tunnel.bench.must(peer.write(bytes(data(1, text(bincode::encode_hello(hello)), flag::syn))));
   // The nonce is in the first Data frame that the server sends.
   std::string in;
   const auto frame_size = mux::header_size + bincode::hello_size;

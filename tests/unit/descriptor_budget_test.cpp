@@ -76,6 +76,19 @@ TEST_CASE("descriptor budget: a connection of the program itself uses one descri
   CHECK(budget.idle_share() == 0);
 }
 
+TEST_CASE("descriptor budget: multiplexed streams use no descriptor, their connections one") {
+  descriptor_budget budget(100);
+  budget.use = use(1, 5);
+  budget.use.multiplexed = 3;
+  CHECK(budget.use.total() == 8);
+  // 100 - 25 in reserve - 8: 67, and a visitor of a stream needs one.
+  budget.use.one_sided = 66;
+  CHECK_FALSE(budget.admits_visitor());
+  CHECK(budget.admits_visitor_of_stream());
+  ++budget.use.one_sided;
+  CHECK_FALSE(budget.admits_visitor_of_stream());
+}
+
 TEST_CASE("descriptor budget: idle channels do not keep visitors out, and are closed for them") {
   descriptor_budget budget(100);
   budget.use = use(1, 5);

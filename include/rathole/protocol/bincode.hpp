@@ -66,7 +66,8 @@ struct bincode {
     const auto variant = fields.number_le<std::uint32_t>();
     const std::uint8_t version = fields.byte();
     const digest value = fields.bytes<digest_size>();
-    if (!fields.ok() || variant > last(hello_kind::multiplexed)) return failure(errc::malformed_message);
+    if (!fields.ok() || variant > last(hello_kind::multiplexed))
+      return failure(errc::malformed_message);
     if (version != wire_version) return failure(errc::protocol_version_mismatch);
     return hello{static_cast<hello_kind>(variant), value};
   }

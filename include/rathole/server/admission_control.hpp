@@ -128,8 +128,8 @@ class admission_control : public std::enable_shared_from_this<admission_control<
   using due_set = std::set<std::pair<time_point, protocol::admission::ticket>>;
 
   std::unique_ptr<connection> enter(protocol::admission::ticket number) {
-    auto out = std::make_unique<connection>(this->shared_from_this(), number, runtime_.now(),
-                                            timeout_);
+    auto out =
+        std::make_unique<connection>(this->shared_from_this(), number, runtime_.now(), timeout_);
     open_.emplace(number, out.get());
     expect(*out);
     if (closed_) {

@@ -62,7 +62,7 @@ io::awaitable<void> forward(std::shared_ptr<Context> self,
   const time_point began = self->runtime().now();
   auto& use = self->descriptors.use;
   protocol::descriptor_lease held(transport::is_multiplexed(channel) ? use.one_sided
-                                                                      : use.forwards);
+                                                                     : use.forwards);
   const io::relay_limits limits{service->idle_timeout, service->half_close_timeout};
   detail::forward_watch watch{watched};
   const io::relay_status status =

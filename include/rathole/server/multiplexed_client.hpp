@@ -88,9 +88,8 @@ class multiplexed_client : public std::enable_shared_from_this<multiplexed_clien
     held_.reset();
     // Its streams may be those of a client that only waits for its next service.
     const bool in_order = has_served_;
-    expiring_.emplace(pending_->stopping(), [this, in_order] {
-      in_order ? link_->close() : link_->abort();
-    });
+    expiring_.emplace(pending_->stopping(),
+                      [this, in_order] { in_order ? link_->close() : link_->abort(); });
   }
 
   void authenticated() {

@@ -85,14 +85,15 @@ io::awaitable<void> serve_multiplexed(std::shared_ptr<Context> self,
       link_type::make(self->runtime(), std::move(stream), mux::role::server, own, *asked);
   const auto client = std::make_shared<client_type>(self, link, std::move(pending));
   const std::weak_ptr<client_type> serving = client;
-  link->set_on_open([self_weak = std::weak_ptr<Context>(self), serving, listener](io::mux_stream opened) {
-    const auto context = self_weak.lock();
-    const auto from = serving.lock();
-    if (!context || !from) return;
-    auto served = std::make_unique<served_stream<Context>>(from);
-    context->group.spawn(
-        serve_stream<Context>(context, std::move(served), std::move(opened), listener));
-  });
+  link->set_on_open(
+      [self_weak = std::weak_ptr<Context>(self), serving, listener](io::mux_stream opened) {
+        const auto context = self_weak.lock();
+        const auto from = serving.lock();
+        if (!context || !from) return;
+        auto served = std::make_unique<served_stream<Context>>(from);
+        context->group.spawn(
+            serve_stream<Context>(context, std::move(served), std::move(opened), listener));
+      });
   const auto leave = [&client] { client->leave(); };
   const std::stop_callback on_listener_closed(listener, leave);
   const std::stop_callback on_closing(self->closing.get_token(), leave);

@@ -60,10 +60,7 @@ class channel_place {
   /// in `use`. `channel`,
   /// `all` and `use` must outlive the place.
   channel_place(map& all, protocol::channel_id id, Channel& channel, protocol::descriptor_use& use)
-      : all_(all),
-        id_(id),
-        channel_(channel),
-        held_(use.idle, transport::descriptors_of(channel)) {
+      : all_(all), id_(id), channel_(channel), held_(use.idle, transport::descriptors_of(channel)) {
     all_.emplace(id, this);
   }
   channel_place(const channel_place&) = delete;

@@ -92,8 +92,8 @@ class multiplexed {
   /// Returns the number of connections that carry streams.
   [[nodiscard]] std::size_t connections() const { return pool_->size(); }
   /// Lets `handler` receive the refusals; see `Multiplexing`.
-  void on_refused(typename multiplexed_pool<runtime_type, connection_stream>::refusal_handler
-                      handler) {
+  void on_refused(
+      typename multiplexed_pool<runtime_type, connection_stream>::refusal_handler handler) {
     pool_->on_refused(std::move(handler));
   }
   /// Forgets which servers do not multiplex; see `Multiplexing`.

@@ -88,8 +88,8 @@ class multiplexed_pool : public std::enable_shared_from_this<multiplexed_pool<R,
   [[nodiscard]] step next_step(const address& to) const {
     const std::vector<const member*> usable = usable_for(to);
     if (usable.empty()) return is_dialling(to) ? step::wait : step::dial;
-    const bool has_idle = std::ranges::any_of(
-        usable, [](const member* each) { return each->link->streams() == 0; });
+    const bool has_idle =
+        std::ranges::any_of(usable, [](const member* each) { return each->link->streams() == 0; });
     const bool wants_more = usable.size() < wanted_ && !has_idle && runtime_.now() >= extra_after_;
     return wants_more && !is_dialling(to) ? step::dial : step::open;
   }
@@ -188,9 +188,7 @@ class multiplexed_pool : public std::enable_shared_from_this<multiplexed_pool<R,
       const auto members = self->members_;
       for (const member& each : members) what(*each.link);
     };
-    const auto abort = [each_link] {
-      each_link([](connection_type& link) { link.abort(); });
-    };
+    const auto abort = [each_link] { each_link([](connection_type& link) { link.abort(); }); };
     const io::alarm<R> on_timeout(self->runtime_, self->runtime_.now() + multiplexed_close_timeout,
                                   abort);
     each_link([](connection_type& link) { link.close(); });
@@ -235,8 +233,8 @@ class multiplexed_pool : public std::enable_shared_from_this<multiplexed_pool<R,
   /// Returns the name of the server at `to`, which may be an address that an earlier connection
   /// reached by a name.
   [[nodiscard]] address name_of(const address& to) const {
-    const auto found = std::ranges::find_if(
-        members_, [&](const member& each) { return each.link->peer() == to; });
+    const auto found =
+        std::ranges::find_if(members_, [&](const member& each) { return each.link->peer() == to; });
     return found == members_.end() ? to : found->name;
   }
 

@@ -120,8 +120,8 @@ class client_log {
   /// Logs at warn.
   void on(const client_side::multiplexing_refused& e) {
     lines_.write(log_level::warn, target,
-                 "The server at " + escaped(e.remote) + " does not multiplex: " +
-                     text::refusal_reason(e.error) +
+                 "The server at " + escaped(e.remote) +
+                     " does not multiplex: " + text::refusal_reason(e.error) +
                      "; each channel is a connection of its own, as without "
                      "`client.transport.multiplex`. Update the server, or remove the key. Asking "
                      "again in " +
