@@ -99,12 +99,13 @@ class multiplexed_pool : public std::enable_shared_from_this<multiplexed_pool<R,
   result<stream_type> open(const address& to) {
     std::vector<const member*> usable = usable_for(to);
     const auto streams = [](const member* each) { return each->link->streams(); };
-    std::ranges::stable_sort(usable, {}, streams);
     std::error_code last = errc::limit_reached;
-    for (const member* each : usable) {
-      auto opened = each->link->open();
+    while (!usable.empty()) {
+      const auto fewest = std::ranges::min_element(usable, {}, streams);
+      auto opened = (*fewest)->link->open();
       if (opened) return opened;
       last = opened.error();
+      usable.erase(fewest);
     }
     return failure(last);
   }
