@@ -137,6 +137,9 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
           session_key_ = machine.session_key();
           // The name may stand for several servers; only this one knows the session.
           remote_ = stream->peer();
+          if constexpr (transport::Multiplexing<transport_type>) {
+            context_->transport.authenticated(remote_);
+          }
           const control_channel_established now_established{service->name, stream->peer()};
           context_->emit(now_established);
           break;

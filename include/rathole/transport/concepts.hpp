@@ -80,16 +80,19 @@ concept Transport =
 /// * `connections()` returns the number of connections.
 /// * `on_refused(handler)` lets `handler` receive a `multiplexing_refusal` when a server does not
 ///   multiplex; `forget_refusals()` lets such servers be asked again.
+/// * `authenticated(peer)` is called when the server at `peer` has accepted a stream as authenticated;
+///   until then it takes only a few of each connection.
 /// * `close()` closes all connections, now and in the future, and returns once they have ended.
 template <class T>
-concept Multiplexing =
-    Transport<T> && T::multiplexes &&
-    requires(T& t, const T& ct, std::function<void(const multiplexing_refusal&)> handler) {
-      { ct.connections() } -> std::same_as<std::size_t>;
-      { t.on_refused(std::move(handler)) } -> std::same_as<void>;
-      { t.forget_refusals() } -> std::same_as<void>;
-      { t.close() } -> std::same_as<io::awaitable<void>>;
-    };
+concept Multiplexing = Transport<T> && T::multiplexes &&
+                       requires(T& t, const T& ct, const address& peer,
+                                std::function<void(const multiplexing_refusal&)> handler) {
+                         { ct.connections() } -> std::same_as<std::size_t>;
+                         { t.on_refused(std::move(handler)) } -> std::same_as<void>;
+                         { t.authenticated(peer) } -> std::same_as<void>;
+                         { t.forget_refusals() } -> std::same_as<void>;
+                         { t.close() } -> std::same_as<io::awaitable<void>>;
+                       };
 
 /// Makes the layer of each connection; may be used by several threads at once.
 ///

@@ -96,6 +96,8 @@ class multiplexed {
       typename multiplexed_pool<runtime_type, connection_stream>::refusal_handler handler) {
     pool_->on_refused(std::move(handler));
   }
+  /// Records that the server at `peer` has authenticated a stream; see `Multiplexing`.
+  void authenticated(const address& peer) { pool_->authenticated(peer); }
   /// Forgets which servers do not multiplex; see `Multiplexing`.
   void forget_refusals() { pool_->forget_refusals(); }
   /// Closes all connections, and returns once they have ended; see `Multiplexing`.

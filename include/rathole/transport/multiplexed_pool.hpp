@@ -12,6 +12,7 @@
 #include <rathole/io/run/task_group.hpp>
 #include <rathole/io/time/alarm.hpp>
 #include <rathole/io/time/step_alarm.hpp>
+#include <rathole/mux/constants.hpp>
 #include <rathole/mux/settings.hpp>
 #include <rathole/transport/concepts.hpp>
 #include <rathole/transport/multiplexing_refusals.hpp>
@@ -31,6 +32,10 @@ namespace rathole::transport {
 
 /// The time for which no connection is added to those that work after one could not be dialled.
 inline constexpr duration extra_connection_pause = std::chrono::seconds(10);
+
+/// How often a client looks whether there is room for another stream on a connection that is not
+/// authenticated yet.
+inline constexpr duration room_check_interval = std::chrono::milliseconds(250);
 
 /// The longest time that a connection without streams may take to send its last bytes.
 inline constexpr duration multiplexed_close_timeout = std::chrono::seconds(1);
@@ -88,6 +93,8 @@ class multiplexed_pool : public std::enable_shared_from_this<multiplexed_pool<R,
   [[nodiscard]] step next_step(const address& to) const {
     const std::vector<const member*> usable = usable_for(to);
     if (usable.empty()) return is_dialling(to) ? step::wait : step::dial;
+    // The server refuses further streams until one of them has authenticated.
+    if (std::ranges::none_of(usable, has_room)) return step::wait;
     const bool has_idle =
         std::ranges::any_of(usable, [](const member* each) { return each->link->streams() == 0; });
     const bool wants_more = usable.size() < wanted_ && !has_idle && runtime_.now() >= extra_after_;
@@ -99,6 +106,7 @@ class multiplexed_pool : public std::enable_shared_from_this<multiplexed_pool<R,
   result<stream_type> open(const address& to) {
     std::vector<const member*> usable = usable_for(to);
     const auto streams = [](const member* each) { return each->link->streams(); };
+    std::erase_if(usable, std::not_fn(has_room));
     std::error_code last = errc::limit_reached;
     while (!usable.empty()) {
       const auto fewest = std::ranges::min_element(usable, {}, streams);
@@ -140,7 +148,7 @@ class multiplexed_pool : public std::enable_shared_from_this<multiplexed_pool<R,
     const auto link =
         connection_type::make(runtime_, std::move(below), mux::role::client, own, peer);
     link->authenticated();
-    members_.push_back({name_of(to), link});
+    members_.push_back({name_of(to), link, false});
     try {
       group_.spawn(keep(this->shared_from_this(), link));
     } catch (...) {
@@ -148,6 +156,15 @@ class multiplexed_pool : public std::enable_shared_from_this<multiplexed_pool<R,
       throw;
     }
     return link->open();
+  }
+
+  /// Records that the server at `peer` has accepted a stream as authenticated.
+  void authenticated(const address& peer) {
+    bool is_news = false;
+    for (member& each : members_) {
+      if (each.link->peer() == peer) is_news |= !std::exchange(each.is_authenticated, true);
+    }
+    if (is_news) wake_all();
   }
 
   /// Records that no connection could be added to those that work.
@@ -164,7 +181,7 @@ class multiplexed_pool : public std::enable_shared_from_this<multiplexed_pool<R,
   /// Forgets all refusals, because the settings have changed.
   void forget_refusals() { refusals_.clear(); }
 
-  /// Waits until a dial has ended. Fails with `errc::timed_out` at the deadline, and with
+  /// Waits until a dial has ended or there may be room for a stream. Fails with `errc::timed_out` at the deadline, and with
   /// `errc::stopped` if `stop` is requested.
   static io::task<void> wait(std::shared_ptr<multiplexed_pool> self, step_deadline deadline,
                              std::stop_token stop) {
@@ -172,6 +189,8 @@ class multiplexed_pool : public std::enable_shared_from_this<multiplexed_pool<R,
     const auto wake = [&woken] { woken.notify(); };
     const io::stop_action on_stop(stop, self->runtime_.get_executor(), wake);
     const io::step_alarm<R> on_timeout(self->runtime_, deadline, wake);
+    // A stream that ends makes room, too, and does not report it.
+    const io::alarm<R> look_again(self->runtime_, self->runtime_.now() + room_check_interval, wake);
     const waiter here(*self, woken);
     co_await woken.wait();
     if (stop.stop_requested()) co_return failure(errc::stopped);
@@ -201,7 +220,14 @@ class multiplexed_pool : public std::enable_shared_from_this<multiplexed_pool<R,
     /// The address by which it was dialled, or the connection before it to the same server.
     address name;
     std::shared_ptr<connection_type> link;
+    /// Whether the server has accepted one of its streams as authenticated, as far as is known.
+    bool is_authenticated = false;
   };
+
+  /// Returns whether the server is expected to accept another stream.
+  static bool has_room(const member* each) {
+    return each->is_authenticated || each->link->streams() < mux::max_unauthenticated_streams;
+  }
 
   /// Lets `wake_all` notify an event while it exists.
   class waiter {
@@ -247,6 +273,7 @@ class multiplexed_pool : public std::enable_shared_from_this<multiplexed_pool<R,
 
   void remove(const connection_type& gone) {
     std::erase_if(members_, [&](const member& each) { return each.link.get() == &gone; });
+    wake_all();
   }
 
   R runtime_;
