@@ -12,6 +12,7 @@
 #include <rathole/io/run/stop_action.hpp>
 #include <rathole/io/stream/machine_driver.hpp>
 #include <rathole/protocol/client_data.hpp>
+#include <rathole/transport/concepts.hpp>
 #include <rathole/transport/descriptors_of.hpp>
 
 #include <memory>
@@ -70,6 +71,10 @@ struct data_channel_runner {
     owner.reset();
     slot->report_wait_done(failed);
     if (!started) co_return failed;
+    if constexpr (transport::Multiplexing<typename Context::transport_type>) {
+      // The server has found the session that the channel names, which authenticates its connection.
+      context->transport.authenticated(stream->peer());
+    }
     if (receiver) {
       co_await hand_over(context, service, std::move(*stream), receiver);
       co_return failed;
