@@ -339,7 +339,8 @@ tls = false
 ping = 1
 )",
        {"c.toml:6:1: client.transport.quic: unknown field `quic`; expected one of `type`, `tcp`, "
-        "`tls`, `noise`, `websocket`",
+        "`tls`, `noise`, `websocket`, "
+        "`multiplex`, `connections`",
         "c.toml:8:1: client.transport.tcp.no_delay: unknown field `no_delay`; did you mean "
         "`nodelay`?",
         "c.toml:10:1: client.transport.tls.root: unknown field `root`; expected one of `hostname`, "
