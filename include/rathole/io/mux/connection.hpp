@@ -7,7 +7,7 @@
 #include <rathole/core/out_of_memory.hpp>
 #include <rathole/core/time.hpp>
 #include <rathole/io/concepts.hpp>
-#include <rathole/io/mux/flows.hpp>
+#include <rathole/io/mux/flow_driver.hpp>
 #include <rathole/io/mux/limits.hpp>
 #include <rathole/io/mux/stream.hpp>
 #include <rathole/io/run/event.hpp>
@@ -37,7 +37,7 @@ namespace rathole::io {
 ///
 /// The Hello that precedes the first frame is the owner's business (`mux/hello.hpp`).
 template <Runtime R, ByteStream S>
-class mux_connection final : public mux_flows,
+class mux_connection final : public mux_flow_driver,
                              public std::enable_shared_from_this<mux_connection<R, S>> {
   /// Only `make` makes connections.
   struct key {};
@@ -58,11 +58,15 @@ class mux_connection final : public mux_flows,
   /// Makes a connection; see `make`.
   mux_connection(key, R runtime, S below, mux::role side, const mux::settings& own,
                  const mux::parameters& allowed)
-      : mux_flows(runtime.get_executor(), below.peer(), side, own, allowed, runtime.now()),
+      : mux_flow_driver(runtime.get_executor(), below.peer(), side, own, allowed, runtime.now()),
         runtime_(std::move(runtime)),
         below_(std::move(below)),
         work_(get_executor()),
-        timer_(runtime_, [this] { this->poll(runtime_.now()); }),
+        timer_(runtime_,
+               [this] {
+                 this->poll(runtime_.now());
+                 changed();
+               }),
         writer_(get_executor()) {}
 
   /// Runs the connection until it has ended; called once. Succeeds if it ended in order: after a

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <rathole/core/address.hpp>
-#include <rathole/core/byte_buffer.hpp>
 #include <rathole/core/bytes.hpp>
 #include <rathole/core/error.hpp>
 #include <rathole/core/out_of_memory.hpp>
@@ -9,27 +8,22 @@
 #include <rathole/core/time.hpp>
 #include <rathole/io/mux/flow.hpp>
 #include <rathole/io/mux/flow_table.hpp>
-#include <rathole/io/mux/limits.hpp>
 #include <rathole/io/run/thread_check.hpp>
 #include <rathole/io/run/turn_budget.hpp>
 #include <rathole/io/task.hpp>
 #include <rathole/mux/session.hpp>
 
-#include <algorithm>
 #include <cstddef>
-#include <cstdint>
 #include <memory>
 #include <new>
-#include <optional>
 #include <system_error>
 #include <utility>
-#include <variant>
 
 namespace rathole::io {
 
-/// The streams of a multiplexed connection: connects a `mux::session` with the buffers and the
-/// operations of the streams. The connection, which reads and writes, derives from it. All functions
-/// must be called on the thread of its executor.
+/// The streams of a multiplexed connection, as far as their own operations go: connects a
+/// `mux::session` with the streams. `mux_flow_driver`, which derives from it, does what the bytes of the
+/// connection require. All functions must be called on the thread of its executor.
 ///
 /// If memory runs out for the bytes of one stream, that stream is reset. If it runs out in the
 /// session, whose state is then unknown, the connection ends.
@@ -121,63 +115,6 @@ class mux_flows {
     return opened;
   }
 
-  /// Takes bytes of the connection.
-  void receive(byte_view in, time_point at) {
-    use_session([&] {
-      while (!has_ended_) {
-        const auto seen = session_.receive(in, at);
-        if (!seen) return end(seen.error());
-        if (!*seen) return;
-        std::visit([this, at](const auto& each) { on(each, at); }, **seen);
-      }
-    });
-  }
-
-  /// Returns how many bytes are missing until the end of the current header or payload.
-  [[nodiscard]] std::size_t wanted() const { return session_.wanted(); }
-
-  /// Appends frames that can be sent now, about `mux_write_size` bytes; `out` must be empty.
-  void fill(byte_buffer& out) {
-    use_session([&] {
-      while (out.size() < mux_write_size) {
-        session_.transmit(out);
-        const auto next = session_.next_sender();
-        if (!next) return;
-        if (const flow_pointer from = flows_.find(*next)) {
-          append_data(*from, out);
-        } else {
-          session_.set_wish(*next, mux::wish::nothing);
-        }
-      }
-    });
-  }
-
-  /// Does what is due at `at`.
-  void poll(time_point at) {
-    use_session([&] {
-      if (const auto polled = session_.poll(at); !polled) return end(polled.error());
-      flows_.sweep(at, [this](mux::stream_id id) { session_.reset(id); });
-    });
-    changed();
-  }
-  /// Returns when `poll` must be called.
-  [[nodiscard]] std::optional<time_point> deadline() const {
-    if (has_ended_) return std::nullopt;
-    const auto of_session = session_.deadline();
-    const auto of_flows = flows_.deadline();
-    if (!of_session || !of_flows) return of_session ? of_session : of_flows;
-    return std::min(of_session, of_flows);
-  }
-
-  /// Returns whether there is something to send, or the last stream has ended.
-  [[nodiscard]] bool has_work() {
-    return !is_broken_ && (session_.has_output() || session_.next_sender() || is_finished());
-  }
-  /// Returns whether one side has announced that it goes away, and no stream is left.
-  [[nodiscard]] bool is_finished() const { return session_.is_finished(); }
-  /// Returns whether one side has announced that it goes away, and no stream has anything to send or
-  /// receive. Some may have unread bytes.
-  [[nodiscard]] bool is_complete() const { return is_going_away_ && flows_.are_over(); }
   /// Returns whether a stream may be opened, as far as its number does not matter.
   [[nodiscard]] bool may_open() const { return !has_ended_ && !is_going_away_; }
 
@@ -222,17 +159,21 @@ class mux_flows {
   [[nodiscard]] bool is_broken() const { return is_broken_; }
   /// Returns why the connection has ended; no error if it ended in order.
   [[nodiscard]] std::error_code reason() const { return reason_; }
+  /// Records that the peer accepts no further streams.
+  void set_going_away() { is_going_away_ = true; }
+  /// Returns whether one side accepts no further streams.
+  [[nodiscard]] bool is_going_away() const { return is_going_away_; }
+  /// Returns the session; what changes it and allocates memory must be called in `use_session`.
+  [[nodiscard]] mux::session& session() { return session_; }
+  /// Returns the session.
+  [[nodiscard]] const mux::session& session() const { return session_; }
+  /// Returns the streams.
+  [[nodiscard]] mux_flow_table& flows() { return flows_; }
+  /// Returns the streams.
+  [[nodiscard]] const mux_flow_table& flows() const { return flows_; }
 
- private:
-  /// Returns the time.
-  virtual time_point now() = 0;
-  /// Called when there may be something to send, or another deadline.
-  virtual void changed() = 0;
-  /// Called when the connection has ended.
-  virtual void ended() = 0;
-  /// Called for a stream that the peer has opened; returns false to refuse it.
-  virtual bool opened(const flow_pointer& flow) = 0;
-
+  /// Calls `work()`, which uses the session, unless that is broken. If memory runs out, it is broken
+  /// and the connection ends.
   template <class F>
   void use_session(F work) {
     check_thread(executor_);
@@ -255,64 +196,6 @@ class mux_flows {
     }
   }
 
-  void on(const mux::stream_opened& event, time_point) {
-    const flow_pointer added = add(event.id);
-    if (!added) return;
-    bool is_wanted = false;
-    try {
-      is_wanted = opened(added);
-    } catch (const std::bad_alloc&) {
-      // What held the stream has released it, perhaps in order: the reset comes first.
-    }
-    if (is_wanted) return;
-    leave(*added);
-    reset(event.id);
-  }
-
-  void on(const mux::stream_data& event, time_point at) {
-    const flow_pointer to = flows_.find(event.id);
-    if (!to) return session_.consumed(event.id, event.bytes.size(), at);
-    // Nobody can read these bytes, so the peer must not believe that they arrived.
-    if (!to->is_open && !event.bytes.empty()) return reset(event.id);
-    try {
-      to->received.append(event.bytes);
-    } catch (const std::bad_alloc&) {
-      to->received.clear();
-      to->fail(out_of_memory());
-      return reset(event.id);
-    }
-    to->peer_has_ended = event.are_last;
-    to->readable.notify();
-    forget_if_done(*to);
-  }
-
-  void on(const mux::stream_reset& event, time_point) {
-    const flow_pointer gone = flows_.find(event.id);
-    if (!gone) return;
-    flows_.remove(event.id);
-    gone->received.clear();
-    gone->peer_has_ended = false;
-    gone->fail(std::make_error_code(std::errc::connection_reset));
-  }
-
-  void on(const mux::peer_going_away&, time_point) { is_going_away_ = true; }
-
-  /// Appends a Data frame of the stream whose turn it is.
-  void append_data(mux_flow& from, byte_buffer& out) {
-    const std::size_t count = std::min<std::size_t>(session_.sendable(from.id), from.unsent());
-    const bool are_last = from.is_ending && count == from.unsent();
-    if (count == 0 && !are_last) return session_.set_wish(from.id, mux::wish::nothing);
-    // A header without its payload would be followed by the bytes of other streams.
-    const byte_span room = out.prepare(mux::header_size + count);
-    const auto header = session_.begin_data(from.id, static_cast<std::uint32_t>(count), are_last);
-    std::ranges::copy(header, room.begin());
-    from.take_unsent(room.subspan(header.size()));
-    out.commit(room.size());
-    from.has_sent_end = are_last;
-    forget_if_done(from);
-    if (from.unsent() == 0 && !are_last) session_.set_wish(from.id, mux::wish::nothing);
-  }
-
   /// Closes a stream for its owner: running operations fail with `errc::stopped`.
   static void leave(mux_flow& which) {
     which.is_open = false;
@@ -320,15 +203,24 @@ class mux_flows {
     which.wake();
   }
 
+  /// Resets a stream and forgets it.
   void reset(mux::stream_id id) {
     flows_.remove(id);
     use_session([&] { session_.reset(id); });
   }
 
+  /// Forgets a stream that is done.
   void forget_if_done(const mux_flow& which) {
     if (which.is_done()) flows_.remove(which.id);
   }
 
+ private:
+  /// Returns the time.
+  virtual time_point now() = 0;
+  /// Called when there may be something to send, or another deadline.
+  virtual void changed() = 0;
+  /// Called when the connection has ended.
+  virtual void ended() = 0;
   executor executor_;
   address peer_;
   turn_budget& turns_;
