@@ -118,7 +118,7 @@ bool exchange(std::uint64_t failing, std::uint64_t count) {
 }  // namespace
 
 TEST_CASE("memory: a shortage anywhere in a multiplexed connection loses no byte unnoticed") {
-  for (const std::uint64_t count : {1, 3}) {
+  for (const std::uint64_t count : {1U, 3U}) {
     CAPTURE(count);
     std::uint64_t failing = 1;
     for (; exchange(failing, count); ++failing) CAPTURE(failing);

@@ -53,7 +53,7 @@ struct multiplexed_tunnel : sim_tunnel {
 io::awaitable<void> answer_after_end(sim::stream stream) {
   const auto request = co_await read_all(stream);
   if (!request) co_return;
-  const auto sent = co_await stream.write(bytes("got " + std::to_string(request->size())));
+  co_await stream.write(bytes("got " + std::to_string(request->size())));
   stream.close();
 }
 
