@@ -34,7 +34,7 @@ std::string frame(const frame_header& header, const std::string& payload = "") {
   return text(mux::encode(header)) + payload;
 }
 
-/// Returns the first frame of the stream `id`, which is a control or data Hello if `kind` says so.
+/// Returns the frame that opens the stream `id`.
 std::string opening(std::uint32_t id) {
   return frame({frame_type::window_update, flag::syn, id, 0});
 }
@@ -284,7 +284,12 @@ TEST_CASE("multiplexed, hostile: a stream of an authenticated client has its own
   CHECK(tunnel.server->events.count<server_side::control_channel_closed>() == 0);
 
   // After its last authenticated stream it counts again.
-  tunnel.bench.must(peer.write(bytes(data(1, "", flag::fin))));
+  std::string last = data(1, "", flag::fin);
+  SUBCASE("without a GoAway") {}
+  SUBCASE("after a GoAway of the peer, which may go on opening streams") {
+    last = frame({frame_type::go_away, 0, 0, 0}) + opening(203) + last;
+  }
+  tunnel.bench.must(peer.write(bytes(last)));
   tunnel.world.run_for(100ms);
   CHECK(tunnel.server->descriptors().multiplexed == 0);
   CHECK(tunnel.world.net().in_use().streams == 2);

@@ -41,6 +41,18 @@ struct multiplexed_tunnel : sim_tunnel {
     world.run_for(1s);
   }
 
+  /// Returns a visitor that the echo service has answered.
+  sim::stream served_visitor() {
+    auto visitor = bench.must(arrive());
+    CHECK(echoes(visitor, "before"));
+    return visitor;
+  }
+  /// Returns whether the echo service answers `text`.
+  bool echoes(sim::stream& visitor, const std::string& text) {
+    bench.must(visitor.write(bytes(text)));
+    return bench.must(read_once(visitor)) == text;
+  }
+
   /// Returns how often a control channel was established.
   [[nodiscard]] std::size_t established() const {
     return client->events.count<client_side::control_channel_established>();
@@ -250,9 +262,7 @@ TEST_CASE("multiplexed: a reload adds, removes and renegotiates services on the 
   REPLAYABLE(seed);
   multiplexed_tunnel tunnel(seed, 3);
   tunnel.start_services();
-  auto kept = tunnel.bench.must(tunnel.arrive());
-  tunnel.bench.must(kept.write(bytes("before")));
-  CHECK(tunnel.bench.must(read_once(kept)) == "before");
+  auto kept = tunnel.served_visitor();
 
   tunnel.client_settings.services[0].token = secret("another");
   tunnel.server_settings.services[0].token = secret("another");
@@ -266,8 +276,7 @@ TEST_CASE("multiplexed: a reload adds, removes and renegotiates services on the 
   CHECK(tunnel.connections() == 1);
 
   // A connection outlives its control channel.
-  tunnel.bench.must(kept.write(bytes("after")));
-  CHECK(tunnel.bench.must(read_once(kept)) == "after");
+  CHECK(tunnel.echoes(kept, "after"));
   kept.close();
   tunnel.stop_all();
 }
@@ -277,15 +286,12 @@ TEST_CASE("multiplexed: a forwarded connection outlives the last control channel
   REPLAYABLE(seed);
   multiplexed_tunnel tunnel(seed);
   tunnel.start_all();
-  auto kept = tunnel.bench.must(tunnel.arrive());
-  tunnel.bench.must(kept.write(bytes("before")));
-  CHECK(tunnel.bench.must(read_once(kept)) == "before");
+  auto kept = tunnel.served_visitor();
   tunnel.client_settings.services.clear();
   tunnel.client->update(tunnel.client_settings);
   tunnel.world.run_for(5min);
   CHECK(tunnel.connections() == 1);
-  tunnel.bench.must(kept.write(bytes("after")));
-  CHECK(tunnel.bench.must(read_once(kept)) == "after");
+  CHECK(tunnel.echoes(kept, "after"));
   kept.close();
   // Without any stream it counts as unauthenticated, and ends at that deadline.
   tunnel.world.run_for(1s);
@@ -301,14 +307,11 @@ TEST_CASE("multiplexed: a server that drains ends with its last connection") {
   REPLAYABLE(seed);
   multiplexed_tunnel tunnel(seed);
   tunnel.start_all();
-  auto kept = tunnel.bench.must(tunnel.arrive());
-  tunnel.bench.must(kept.write(bytes("before")));
-  CHECK(tunnel.bench.must(read_once(kept)) == "before");
+  auto kept = tunnel.served_visitor();
   tunnel.server->drain();
   tunnel.world.run_for(1min);
   CHECK_FALSE(tunnel.server->ended().has_value());
-  tunnel.bench.must(kept.write(bytes("after")));
-  CHECK(tunnel.bench.must(read_once(kept)) == "after");
+  CHECK(tunnel.echoes(kept, "after"));
   kept.close();
   CHECK(tunnel.run_until([&] { return tunnel.server->ended().has_value(); }, 5s) ==
         sim::outcome::done);

@@ -133,9 +133,8 @@ class basic_client {
     if (const std::error_code ec = self->settings_error(*settings)) co_return failure(ec);
     if constexpr (transport::Multiplexing<T>) {
       self->transport.on_refused([&self](const transport::multiplexing_refusal& refusal) {
-        const auto settings_then = self->settings.load();
-        const multiplexing_refused event{refusal.server, refusal.error, refusal.retry_in,
-                                         *settings_then};
+        const auto latest = self->settings.load();
+        const multiplexing_refused event{refusal.server, refusal.error, refusal.retry_in, *latest};
         self->emit(event);
       });
     }

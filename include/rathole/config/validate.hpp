@@ -197,8 +197,8 @@ inline void bound(std::initializer_list<milliseconds*> times) {
 }  // namespace detail
 
 /// Returns the settings with every duration limited to `max_duration`, so that adding it to a
-/// time does not overflow, and with 1 to `limits::connections` connections. A file cannot exceed the limit, but a program that fills the structs
-/// itself can.
+/// time does not overflow, and with 1 to `limits::connections` connections. A file cannot exceed the
+/// limit, but a program that fills the structs itself can.
 inline client bounded(client value) {
   detail::bound({&value.heartbeat_timeout, &value.connect_timeout, &value.handshake_timeout,
                  &value.shutdown_grace, &value.shutdown_idle_timeout, &value.ready_timeout});

@@ -95,9 +95,9 @@ awaitable<relay_status> carry_between(R here, R there, A first, B second, relay_
 
 /// Carries the traffic of a connection between two streams of the runtime `here`, until the relay
 /// ends or `stops` ends it, and returns how it ended. A bulky connection moves to the runtime
-/// `there`, which may be the same; one whose relay cannot pause begins there, and one with
-/// a `BoundStream` stays. The relay is that of the streams that `either_stream`s are. `stops` must live
-/// until this returns. Must be called on the thread of `here`.
+/// `there`, which may be the same; one whose relay cannot pause begins there, and one with a
+/// `BoundStream` stays. The relay is that of the streams that `either_stream`s are. `stops` must
+/// live until this returns. Must be called on the thread of `here`.
 template <Runtime R, ByteStream A, ByteStream B, class Watch = no_watch>
 awaitable<relay_status> carry(R here, R there, A first, B second, relay_limits limits,
                               drain_stops& stops, Watch watch = {}) {

@@ -38,8 +38,10 @@ class sender_queue {
       found->second.is_ready = is_ready;
       ready_ += is_ready ? 1 : std::size_t(-1);
     } else if (is_ready) {
-      new_.push_back(id);
-      turns_.try_emplace(id, turn{std::prev(new_.end())});
+      // Without memory the stream has no turn, and no list has it.
+      std::list<stream_id> added{id};
+      turns_.try_emplace(id, turn{added.begin()});
+      new_.splice(new_.end(), added);
       ++ready_;
     }
   }

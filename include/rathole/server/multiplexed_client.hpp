@@ -101,7 +101,7 @@ class multiplexed_client : public std::enable_shared_from_this<multiplexed_clien
   }
 
   void unauthenticated() {
-    if (--authenticated_ > 0 || !link_->is_usable()) return;
+    if (--authenticated_ > 0 || is_leaving_ || link_->has_ended()) return;
     link_->unauthenticated();
     try {
       wait_for_authentication(context_->admission->admit(peer()));

@@ -43,9 +43,10 @@ class exemption {
 
 /// Runs the session of a client that `machine` has authenticated for `service`, and reports its
 /// events. `listener` is requested when the listener through which the client connected is closed,
-/// which ends the session. `served` counts its multiplexed stream meanwhile. If the settings have changed so that the authentication is no longer
-/// valid, there is no session. Nor is there one if another session has the same key: keys prove the
-/// right to open data channels, and a client that an `authenticator` accepted chose its own.
+/// which ends the session. `served` counts its multiplexed stream meanwhile. If the settings have
+/// changed so that the authentication is no longer valid, there is no session. Nor is there one if
+/// another session has the same key: keys prove the right to open data channels, and a client that
+/// an `authenticator` accepted chose its own.
 template <class Context>
 io::awaitable<void> run_session(std::shared_ptr<Context> self,
                                 std::shared_ptr<const config::server_service> service,

@@ -77,8 +77,9 @@ io::awaitable<void> serve_control(std::shared_ptr<Context> self,
                                 service_key, session_key, std::move(served), std::move(listener)));
 }
 
-/// Serves a data channel of a session; `served` counts it until its end. If memory runs out before its connection is active, the
-/// session is ended, because its count of channels is no longer valid; the client starts a new one.
+/// Serves a data channel of a session; `served` counts it until its end. If memory runs out before
+/// its connection is active, the session is ended, because its count of channels is no longer valid;
+/// the client starts a new one.
 template <class Context>
 io::awaitable<void> serve_data_channel(std::shared_ptr<control_session<Context>> session,
                                        typename Context::stream_type channel,

@@ -80,8 +80,8 @@ concept Transport =
 /// * `connections()` returns the number of connections.
 /// * `on_refused(handler)` lets `handler` receive a `multiplexing_refusal` when a server does not
 ///   multiplex; `forget_refusals()` lets such servers be asked again.
-/// * `authenticated(peer)` is called when the server at `peer` has accepted a stream as authenticated;
-///   until then it takes only a few of each connection.
+/// * `authenticated(peer)` is called when the server at `peer` has accepted a stream as
+///   authenticated; until then it takes only a few of each connection.
 /// * `close()` closes all connections, now and in the future, and returns once they have ended.
 template <class T>
 concept Multiplexing = Transport<T> && T::multiplexes &&

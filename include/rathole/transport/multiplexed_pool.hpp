@@ -181,8 +181,8 @@ class multiplexed_pool : public std::enable_shared_from_this<multiplexed_pool<R,
   /// Forgets all refusals, because the settings have changed.
   void forget_refusals() { refusals_.clear(); }
 
-  /// Waits until a dial has ended or there may be room for a stream. Fails with `errc::timed_out` at the deadline, and with
-  /// `errc::stopped` if `stop` is requested.
+  /// Waits until a dial has ended or there may be room for a stream. Fails with `errc::timed_out` at
+  /// the deadline, and with `errc::stopped` if `stop` is requested.
   static io::task<void> wait(std::shared_ptr<multiplexed_pool> self, step_deadline deadline,
                              std::stop_token stop) {
     io::event woken(self->runtime_.get_executor());

@@ -70,8 +70,8 @@ class mux_connection final : public mux_flow_driver,
         writer_(get_executor()) {}
 
   /// Runs the connection until it has ended; called once. Succeeds if it ended in order: after a
-  /// GoAway of either side, and with no stream left. Fails with the reason otherwise: a `mux_errc` if the
-  /// peer broke a rule or did not answer, `errc::end_of_stream` if it closed the connection,
+  /// GoAway of either side, and with no stream left. Fails with the reason otherwise: a `mux_errc`
+  /// if the peer broke a rule or did not answer, `errc::end_of_stream` if it closed the connection,
   /// `errc::stopped` after `close` or `abort`, or the error of the stream below. The peer has then
   /// been notified by a GoAway, if it took that in time, and the stream below is closed.
   task<void> run() { return run(this->shared_from_this()); }
@@ -110,6 +110,7 @@ class mux_connection final : public mux_flow_driver,
   /// Returns whether `open` may succeed: neither has the connection ended, nor has one of the sides
   /// announced that it goes away.
   [[nodiscard]] bool is_usable() const { return may_open(); }
+  using mux_flow_driver::has_ended;
 
  private:
   static task<void> run(std::shared_ptr<mux_connection> self) {

@@ -22,8 +22,8 @@
 namespace rathole::io {
 
 /// The streams of a multiplexed connection, as far as their own operations go: connects a
-/// `mux::session` with the streams. `mux_flow_driver`, which derives from it, does what the bytes of the
-/// connection require. All functions must be called on the thread of its executor.
+/// `mux::session` with the streams. `mux_flow_driver`, which derives from it, does what the bytes of
+/// the connection require. All functions must be called on the thread of its executor.
 ///
 /// If memory runs out for the bytes of one stream, that stream is reset. If it runs out in the
 /// session, whose state is then unknown, the connection ends.

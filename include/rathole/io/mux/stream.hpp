@@ -25,8 +25,8 @@ namespace rathole::io {
 /// * A write waits while the peer's window is used up, and returns when the connection has taken all
 ///   bytes; the peer may not have them yet.
 /// * If the peer resets the stream, its operations fail with ECONNRESET. If the connection ends,
-///   they fail with the reason of that (`mux_connection::run`), except that what arrived before can be
-///   read. A read returns the end only if the peer has ended its direction.
+///   they fail with the reason of that (`mux_connection::run`), except that what arrived before can
+///   be read. A read returns the end only if the peer has ended its direction.
 /// * Closing a stream with unread bytes, or with the option `reset_on_close`, resets it. Other socket
 ///   options have no effect.
 class mux_stream {
