@@ -132,10 +132,12 @@ class basic_client {
     const auto settings = self->settings.load();
     if (const std::error_code ec = self->settings_error(*settings)) co_return failure(ec);
     if constexpr (transport::Multiplexing<T>) {
-      self->transport.on_refused([&self](const transport::multiplexing_refusal& refusal) {
-        const auto latest = self->settings.load();
+      self->transport.on_refused([weak = std::weak_ptr(self)](const auto& refusal) {
+        const auto refused = weak.lock();
+        if (!refused) return;
+        const auto latest = refused->settings.load();
         const multiplexing_refused event{refusal.server, refusal.error, refusal.retry_in, *latest};
-        self->emit(event);
+        refused->emit(event);
       });
     }
     io::event closing(self->runtime().get_executor());
