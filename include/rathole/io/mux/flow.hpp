@@ -5,6 +5,7 @@
 #include <rathole/core/bytes.hpp>
 #include <rathole/core/chunked_buffer.hpp>
 #include <rathole/core/time.hpp>
+#include <rathole/io/mux/flow_handler.hpp>
 #include <rathole/io/run/event.hpp>
 #include <rathole/io/task.hpp>
 #include <rathole/mux/frame.hpp>
@@ -31,10 +32,11 @@ struct mux_flow {
     wake();
   }
 
-  /// Wakes the operations of the stream.
+  /// Wakes the operations of the stream, or notifies its handler.
   void wake() {
     readable.notify();
     written.notify();
+    if (handler) handler->state_changed();
   }
 
   /// Returns how many bytes wait to be sent.
@@ -79,6 +81,8 @@ struct mux_flow {
   byte_buffer corked;
   /// The rest of the bytes of the running write.
   byte_view outgoing;
+  /// What carries the bytes in the place of operations; null if nothing does.
+  mux_flow_handler* handler = nullptr;
   /// Notified when reading may succeed.
   event readable;
   /// Notified when the running write may have ended.

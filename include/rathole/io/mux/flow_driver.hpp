@@ -106,8 +106,15 @@ class mux_flow_driver : public mux_flows {
     if (!to) return session().consumed(event.id, event.bytes.size(), at);
     // Nobody can read these bytes, so the peer must not believe that they arrived.
     if (!to->is_open && !event.bytes.empty()) return reset(event.id);
+    byte_view rest = event.bytes;
+    if (to->handler && to->received.empty()) {
+      const std::size_t taken = to->handler->receive(rest, event.are_last);
+      session().consumed(event.id, taken, at);
+      if (!to->is_open) return;
+      rest = rest.subspan(taken);
+    }
     try {
-      to->received.append(event.bytes);
+      to->received.append(rest);
     } catch (const std::bad_alloc&) {
       to->received.clear();
       to->fail(out_of_memory());
@@ -115,6 +122,7 @@ class mux_flow_driver : public mux_flows {
     }
     to->peer_has_ended = event.are_last;
     to->readable.notify();
+    if (to->handler) to->handler->state_changed();
     forget_if_done(*to);
   }
 
@@ -131,18 +139,26 @@ class mux_flow_driver : public mux_flows {
 
   /// Appends a Data frame of the stream whose turn it is.
   void append_data(mux_flow& from, byte_buffer& out) {
-    const std::size_t count = std::min<std::size_t>(session().sendable(from.id), from.unsent());
-    const bool are_last = from.is_ending && count == from.unsent();
-    if (count == 0 && !are_last) return session().set_wish(from.id, mux::wish::nothing);
+    const std::size_t most = session().sendable(from.id);
+    std::size_t count = std::min(most, from.unsent());
+    mux_flow_handler* const handler = from.is_ending || count == most ? nullptr : from.handler;
     // A header without its payload would be followed by the bytes of other streams.
-    const byte_span room = out.prepare(mux::header_size + count);
-    const auto header = session().begin_data(from.id, static_cast<std::uint32_t>(count), are_last);
-    std::ranges::copy(header, room.begin());
-    from.take_unsent(room.subspan(header.size()));
-    out.commit(room.size());
-    from.has_sent_end = are_last;
+    const byte_span room = out.prepare(mux::header_size + (handler ? most : count));
+    const byte_span payload = room.subspan(mux::header_size);
+    from.take_unsent(payload.first(count));
+    if (handler) count += handler->fill(payload.subspan(count));
+    const bool are_last = from.is_ending && from.unsent() == 0;
+    if (count > 0 || are_last) {
+      const auto header =
+          session().begin_data(from.id, static_cast<std::uint32_t>(count), are_last);
+      std::ranges::copy(header, room.begin());
+      out.commit(mux::header_size + count);
+      from.has_sent_end = are_last;
+    }
+    const bool has_more = from.unsent() > 0 || (from.handler && count == most);
+    if (!has_more && !are_last) session().set_wish(from.id, mux::wish::nothing);
+    if (handler) handler->filled();
     forget_if_done(from);
-    if (from.unsent() == 0 && !are_last) session().set_wish(from.id, mux::wish::nothing);
   }
 };
 

@@ -49,8 +49,10 @@ class mux_flow_table {
   /// Removes the streams that have not been closed from this side, and lets them fail with `why`.
   void fail_open(std::error_code why) {
     std::erase_if(flows_, [&](const auto& each) {
-      if (each.second->is_open) each.second->fail(why);
-      return each.second->is_open;
+      const bool was_open = each.second->is_open;
+      // A handler closes the stream.
+      if (was_open) each.second->fail(why);
+      return was_open;
     });
   }
 

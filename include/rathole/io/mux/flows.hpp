@@ -46,6 +46,21 @@ class mux_flows {
     return count;
   }
 
+  /// Removes bytes that have arrived, and that the stream's handler has used.
+  void consume(mux_flow& from, std::size_t count) {
+    from.received.consume(count);
+    use_session([&] { session_.consumed(from.id, count, now()); });
+    forget_if_done(from);
+    changed();
+  }
+
+  /// Requests a turn for a stream whose handler has something to send.
+  void request_turn(mux_flow& from) {
+    if (from.error || has_ended_) return;
+    use_session([&] { session_.set_wish(from.id, mux::wish::bytes); });
+    changed();
+  }
+
   /// Sends what waits in a stream, and its end if it is ending.
   void send(mux_flow& from) {
     if (from.error || has_ended_) return;
@@ -199,6 +214,7 @@ class mux_flows {
   /// Closes a stream for its owner: running operations fail with `errc::stopped`.
   static void leave(mux_flow& which) {
     which.is_open = false;
+    which.handler = nullptr;
     which.outgoing = {};
     which.wake();
   }

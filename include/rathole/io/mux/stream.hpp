@@ -107,6 +107,11 @@ class mux_stream {
   /// Replaces the address of the peer; see `ByteStream`.
   void set_peer(const address& where) { flow_->peer = std::make_unique<address>(where); }
 
+  /// Returns the state of the stream, for a handler of it.
+  [[nodiscard]] mux_flow& flow() const { return *flow_; }
+  /// Returns the streams of the connection.
+  [[nodiscard]] mux_flows& flows() const { return *all_; }
+
   /// Returns the executor that the stream cannot leave.
   [[nodiscard]] const executor& get_executor() const { return all_->get_executor(); }
 

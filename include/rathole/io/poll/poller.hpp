@@ -134,8 +134,8 @@ class poll_watch {
   poll_watch& operator=(const poll_watch&) = delete;
 
   /// Watches `fd` for `events`: EPOLLIN, EPOLLOUT, both, or 0 for nothing. `ready` is called
-  /// repeatedly while one of them, an error or a hang-up is present. Fails with the error of
-  /// epoll_ctl(2).
+  /// repeatedly while one of them, an error or a hang-up is present; with EPOLLET in `events`, when
+  /// one of them comes. Fails with the error of epoll_ctl(2).
   std::error_code want(int fd, std::uint32_t events) {
     if (events == armed_) return {};
     if (events == 0) {

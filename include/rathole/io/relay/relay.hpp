@@ -1,7 +1,9 @@
 #pragma once
 
+#include <rathole/io/mux/stream.hpp>
 #include <rathole/io/relay/copy_relay.hpp>
 #include <rathole/io/relay/layered_relay.hpp>
+#include <rathole/io/relay/mux_relay.hpp>
 #include <rathole/io/relay/socket_relay.hpp>
 
 #include <type_traits>
@@ -34,6 +36,18 @@ template <class R, LayeredSocketStream A, SocketStream B>
 struct relay_between<R, A, B> {
   /// The relay.
   using type = layered_relay<R, std::remove_cvref_t<decltype(std::declval<A&>().layer())>>;
+};
+/// Selects the relay between a bare socket and a multiplexed stream.
+template <class R, SocketStream A>
+struct relay_between<R, A, mux_stream> {
+  /// The relay.
+  using type = mux_relay<R>;
+};
+/// Selects the relay between a multiplexed stream and a bare socket.
+template <class R, SocketStream B>
+struct relay_between<R, mux_stream, B> {
+  /// The relay.
+  using type = mux_relay<R>;
 };
 
 }  // namespace detail
