@@ -157,6 +157,12 @@ TEST_CASE("diagnosis steps: failures name the cause and the key to check") {
        refused,
        refused.message() +
            "; nothing listens there: start it, or correct `client.services.web.local_addr`"},
+      {direct,
+       {multiplexing},
+       errc::end_of_stream,
+       "the server does not multiplex: it closed the connection, as versions without multiplexing "
+       "do; the tunnel works, with a connection for each channel. Update the server, or remove "
+       "`client.transport.multiplex`"},
   };
   for (const row& each : rows) {
     CHECK(to_string(explain(each.settings, each.what, each.error)) == each.expected);

@@ -45,6 +45,13 @@ inline std::string refusal_reason(const std::error_code& error) {
   return error.message();
 }
 
+/// Explains that a server refused to multiplex because of `error`.
+inline explanation explain_multiplexing_refusal(const std::error_code& error) {
+  return {"the server does not multiplex: " + refusal_reason(error),
+          "; the tunnel works, with a connection for each channel. Update the server, or remove "
+          "`client.transport.multiplex`"};
+}
+
 /// Returns advice for an address that cannot be listened on.
 inline std::string listen_advice(const std::error_code& error) {
   if (error == std::errc::permission_denied) {

@@ -58,6 +58,7 @@ class client_check {
       case hello: return exchange_hellos();
       case service: return ask_for(settings_.services[what.service]);
       case authenticate: return try_token(settings_.services[what.service]);
+      case multiplexing: return ask_for_multiplexing();
       case local: break;
     }
     return reach(settings_.services[what.service]);
@@ -132,6 +133,14 @@ class client_check {
     const auto accepted = co_await link_.authenticate(service);
     if (!accepted) co_return failure(accepted.error());
     co_return "the server accepts the token; a client that serves it has to connect again";
+  }
+
+  io::task<std::string> ask_for_multiplexing() {
+    const auto opened = co_await link_.open(*judgement_.prepared());
+    if (!opened) co_return failure(opened.error());
+    const auto agreed = co_await link_.ask_for_multiplexing();
+    if (!agreed) co_return failure(agreed.error());
+    co_return "the server multiplexes, up to " + std::to_string(agreed->max_streams) + " streams";
   }
 
   io::task<std::string> reach(const config::client_service& service) {

@@ -40,7 +40,9 @@ enum class client_step {
   /// Authenticates the client for a service.
   authenticate,
   /// Connects to the local service.
-  local
+  local,
+  /// Asks the server for multiplexing, on a connection of its own.
+  multiplexing
 };
 
 /// What a step of a client's diagnosis does.
@@ -88,6 +90,8 @@ inline client_steps plan_steps(const config::client& of, bool tries_tokens) {
             {tries_tokens ? authenticate : service, i}, before);
     out.add("local", each.name + " at " + to_string(each.local_addr), {local, i});
   }
+  // The last step, because the tunnel also works without.
+  if (of.transport.multiplex) out.add("multiplexing", remote, {multiplexing}, before);
   return out;
 }
 
@@ -106,6 +110,7 @@ inline text::explanation explain(const config::client& settings, const client_ac
     return {error.message(), text::dial_advice(error, is_proxy ? "client.transport.tcp.proxy"
                                                                : "client.remote_addr")};
   }
+  if (what.kind == client_step::multiplexing) return text::explain_multiplexing_refusal(error);
   const client_side::control_channel_failed failed{
       service, settings.remote_addr, error, duration::zero(), false, settings};
   text::explanation why = text::explain(failed);

@@ -11,12 +11,14 @@
 #include <rathole/io/stream/layered_stream.hpp>
 #include <rathole/io/stream/machine_driver.hpp>
 #include <rathole/io/time/alarm.hpp>
+#include <rathole/mux/settings.hpp>
 #include <rathole/protocol/authenticate.hpp>
 #include <rathole/protocol/bincode.hpp>
 #include <rathole/protocol/client_control.hpp>
 #include <rathole/protocol/hello_reader.hpp>
 #include <rathole/proxy/unreachable.hpp>
 #include <rathole/transport/layer_handshake.hpp>
+#include <rathole/transport/multiplexing_handshake.hpp>
 #include <rathole/transport/prepare.hpp>
 #include <rathole/transport/proxy_handshake.hpp>
 #include <rathole/transport/socket_options.hpp>
@@ -134,6 +136,19 @@ class server_link {
       return this->authenticate(stream, service);
     };
     auto work = std::visit(begin, *stream_);
+    auto done = co_await std::move(work);
+    stream_.reset();
+    co_return done;
+  }
+
+  /// Asks the server for multiplexing on a connection on which nothing else was sent, and closes it.
+  /// Fails as `multiplexing_handshake`.
+  io::task<mux::parameters> ask_for_multiplexing() {
+    const auto ask = [this](auto& stream) {
+      const mux::settings own;
+      return transport::multiplexing_handshake(runtime_, stream, own.allowed(), step(), stop_);
+    };
+    auto work = std::visit(ask, *stream_);
     auto done = co_await std::move(work);
     stream_.reset();
     co_return done;

@@ -24,12 +24,14 @@ template <class T>
 struct remote_call {
   /// Prepares `what`, to be run on `to` for a coroutine on `from`.
   remote_call(executor from, executor to, awaitable<T> what)
-      : home(from), there(to), work(std::move(what)) {}
+      : home(from), there(to), first(completed_operation()), work(std::move(what)) {}
 
   /// The executor of the waiting coroutine.
   executor home;
   /// The executor that does the work.
   executor there;
+  /// What the coroutine on `there` awaits first.
+  std::optional<awaitable<void>> first;
   /// The work, until it has started.
   std::optional<awaitable<T>> work;
   /// The coroutine that waits on `home` for the result or the error.
@@ -59,6 +61,9 @@ void post_result(const remote_call_pointer<T>& self) {
 /// Runs the work on its executor, then resumes the waiting coroutine.
 template <class T>
 awaitable<void> run_remote_call(remote_call_pointer<T> self) {
+  awaitable<void> first = std::move(*self->first);
+  self->first.reset();
+  co_await std::move(first);
   co_await asio::this_coro::throw_if_cancelled(false);
   try {
     // The objects of the work belong to this thread, so they must be destroyed here.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <rathole/core/out_of_memory.hpp>
+#include <rathole/io/run/suspension.hpp>
 #include <rathole/io/task.hpp>
 
 #include <asio/bind_cancellation_slot.hpp>
@@ -13,6 +14,17 @@
 #include <utility>
 
 namespace rathole::io {
+
+namespace detail {
+
+/// Awaits `first` and then `work`.
+template <class T>
+task<T> in_order(awaitable<void> first, task<T> work) {
+  co_await std::move(first);
+  co_return co_await std::move(work);
+}
+
+}  // namespace detail
 
 /// Starts the task that `make` returns on `ex`, whose thread must call this, and calls `done` with
 /// its `result<T>` there, perhaps inside this call. If memory runs out, the result is
@@ -27,7 +39,8 @@ void start_task(const executor& ex, Make make, Done done) {
       return std::move(ended);
     }));
   };
-  asio::co_spawn(ex, make(), asio::bind_cancellation_slot(asio::cancellation_slot(), finish));
+  asio::co_spawn(ex, detail::in_order<T>(completed_operation(), make()),
+                 asio::bind_cancellation_slot(asio::cancellation_slot(), finish));
 }
 
 }  // namespace rathole::io

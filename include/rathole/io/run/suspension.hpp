@@ -128,6 +128,17 @@ inline void detail::suspensions::shutdown() {
   while (first_) first_->end();
 }
 
+/// Returns an operation that completes at once, inside the `co_await`, and allocates its memory now.
+///
+/// A coroutine that `asio::co_spawn` starts, and that ends before it has awaited any operation, needs
+/// memory for the call of its completion handler, and Asio 1.30 terminates the program if there is
+/// none. So what is started awaits this first.
+inline awaitable<void> completed_operation() {
+  const asio::use_awaitable_t<executor> token;
+  return asio::async_initiate<const asio::use_awaitable_t<executor>, void()>(
+      [](auto handler) { std::move(handler)(); }, token);
+}
+
 /// Lets everything else in the executor's queue run first.
 inline awaitable<void> next_turn(executor ex) {
   suspension here(suspension::registry_of(ex), ex);

@@ -34,8 +34,8 @@ class task_group {
     check_thread(executor_);
     bool has_begun = !executor_.running_in_this_thread();
     bool* const note = has_begun ? nullptr : &has_begun;
-    asio::co_spawn(executor_, run(membership(state_), executor_, note, std::move(work)),
-                   finished());
+    auto begun = run(membership(state_), executor_, note, completed_operation(), std::move(work));
+    asio::co_spawn(executor_, std::move(begun), finished());
     if (!has_begun) throw std::bad_alloc();
   }
 
@@ -88,11 +88,12 @@ class task_group {
 
   /// Runs `work` as a coroutine. Asio begins it inside `co_spawn`. `has_begun`, unless it is null,
   /// is set if there is enough memory to continue.
-  static awaitable<void> run(membership member, executor on, bool* has_begun,
+  static awaitable<void> run(membership member, executor on, bool* has_begun, awaitable<void> first,
                              awaitable<void> work) {
     const membership held = std::move(member);
     // Is destroyed before `held`.
     awaitable<void> own = std::move(work);
+    co_await std::move(first);
     co_await asio::this_coro::throw_if_cancelled(false);
     suspension turn(suspension::registry_of(on), on);
     const auto go_on = [has_begun](suspension* self) {
