@@ -24,7 +24,8 @@ set(rathole_can_link_botan OFF)
 if(EXISTS "${archive}")
   set(CMAKE_REQUIRED_INCLUDES ${headers})
   set(CMAKE_REQUIRED_LIBRARIES ${needed})
-  set(CMAKE_REQUIRED_FLAGS -std=c++20)
+  # As an option it would be followed by that of the compiler's default.
+  set(CMAKE_CXX_STANDARD 23)
   # To name the types of both ends of TLS, the linker needs all that they use.
   check_cxx_source_compiles("
     #include <botan/tls_client.h>
@@ -35,7 +36,7 @@ if(EXISTS "${archive}")
   set(rathole_can_link_botan ${rathole_links_static_botan})
   unset(CMAKE_REQUIRED_INCLUDES)
   unset(CMAKE_REQUIRED_LIBRARIES)
-  unset(CMAKE_REQUIRED_FLAGS)
+  unset(CMAKE_CXX_STANDARD)
 endif()
 
 if(rathole_can_link_botan)

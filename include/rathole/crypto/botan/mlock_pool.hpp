@@ -7,10 +7,7 @@
 #if BOTAN_VERSION_MAJOR >= 3
 #include <botan/secmem.h>
 
-#include <algorithm>
 #include <cstddef>
-#include <fstream>
-#include <string>
 #endif
 
 namespace rathole::crypto {
@@ -18,25 +15,15 @@ namespace rathole::crypto {
 #if BOTAN_VERSION_MAJOR >= 3
 namespace detail {
 
-/// Returns how many bytes of memory this process has locked; 0 if that is unknown.
-inline std::size_t locked_bytes() {
-  std::ifstream status("/proc/self/status");
-  for (std::string word; status >> word;) {
-    std::size_t kib = 0;
-    if (word == "VmLck:" && status >> kib) return kib * 1024;
-  }
-  return 0;
-}
-
 /// Takes all of Botan's pool of locked memory, and never gives it back, so that keys are in ordinary
-/// memory.
+/// memory. Where less than the default may be locked, the rest of it is ordinary memory.
 inline void occupy_mlock_pool() {
-  // The largest allocation that the pool serves, and the most that it locks by default.
-  constexpr std::size_t block_size = 1024;
-  constexpr std::size_t most = std::size_t{512} * 1024;
+  // The largest allocation that the pool serves, and what it locks by default.
+  constexpr std::size_t block_size = 256;
+  constexpr std::size_t pool_size = std::size_t{512} * 1024;
   // Each block points to the one before, so that none counts as leaked.
   static void* last = nullptr;
-  for (std::size_t left = std::min(locked_bytes(), most) / block_size; left > 0; --left) {
+  for (std::size_t left = pool_size / block_size; left > 0; --left) {
     void** const block = static_cast<void**>(Botan::allocate_memory(block_size, 1));
     *block = last;
     last = block;
