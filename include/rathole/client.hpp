@@ -109,9 +109,9 @@ class forwarding {
 /// processor is used, including the one where it lives; 1 adds none.
 ///
 /// Distinct clients may be used by different threads, one client by one thread at a time. The
-/// observer is called where the client lives; it must not block or throw, and must outlive the
-/// client. Destroying the client shuts it down, and waits for nothing but a call of the observer on
-/// another thread. The context must outlive the client.
+/// observer is called where the client lives; it must not block or throw, and must live until the
+/// run has ended or the client is destroyed. Destroying the client shuts it down, and waits for
+/// nothing but a call of the observer on another thread. The context must outlive the client.
 ///
 /// `embed::tunnel_end` has what client and server have in common. Of a client, `async_run` fails only
 /// because of the settings: whatever fails later is tried again and reported to the observer.
@@ -199,7 +199,7 @@ class client : public embed::tunnel_end<embed::client_interface> {
 
   /// Adds the TCP service `name`, whose visitors are forwarded to `local`. May be called before and
   /// during the run. If the client cannot have it, for example because it has one of this name,
-  /// `problems()` says why, and `forwarding::async_wait_added` fails.
+  /// `forwarding::async_wait_added` fails, and then `problems()` and `forwarding::explain` say why.
   forwarding forward(std::string name, secret token, address local) {
     config::client_service service;
     service.name = std::move(name);

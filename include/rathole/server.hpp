@@ -35,9 +35,10 @@ namespace rathole::inline RATHOLE_ABI {
 /// processor is used, including the one where it lives; 1 adds none.
 ///
 /// Distinct servers may be used by different threads, one server by one thread at a time. The
-/// observer is called where the server lives; it must not block or throw, and must outlive the
-/// server. Destroying the server shuts it down, and waits for nothing but a call of the observer or
-/// of a hook on another thread. The context must outlive the server.
+/// observer is called where the server lives; it must not block or throw, and must live until the
+/// run has ended or the server is destroyed. Destroying the server shuts it down, and waits for
+/// nothing but a call of the observer or of a hook on another thread. The context must outlive the
+/// server.
 ///
 /// `embed::tunnel_end` has what client and server have in common. Of a server, `async_run` and
 /// `async_update` also fail if an address of `bind_addr` cannot be bound.
