@@ -45,6 +45,11 @@ refused 'fails, but does not say `late` in the first ten lines' "$@" << 'X'
 #warning 3
 #warning 4
 #warning 5
+#warning 6
+#warning 7
+#warning 8
+#warning 9
+#warning 10
 #error late
 #endif
 X
