@@ -33,6 +33,15 @@ TEST_CASE("interop: a diagnosis asks upstream's server for a service without the
   CHECK(known.out.contains("web: the server has it"));
   CHECK(answered(visitors));
 
+  const std::string multiplexing = folder.write(
+      "multiplexing.toml", client_toml(both.port(), {{"web", local.port()}}, {},
+                                       "[client.transport]\ntype = \"tcp\"\nmultiplex = true\n"));
+  const finished_run refused = run_program({"diagnose", multiplexing});
+  INFO(refused.all);
+  CHECK(refused.status == 1);
+  CHECK(refused.out.contains("the server does not multiplex: it closed the connection"));
+  CHECK(answered(visitors));
+
   const finished_run unknown = diagnose({"other", local.port()}, "--client");
   INFO(unknown.all);
   CHECK(unknown.status == 1);

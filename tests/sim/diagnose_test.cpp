@@ -238,6 +238,19 @@ TEST_CASE("diagnosis: the local service is absent; of a UDP service only the rou
   check_failed(of_client(tunnel), "local", errc::host_not_found, {});
 }
 
+TEST_CASE("diagnosis: where the client multiplexes, the server is asked whether it does") {
+  served tunnel;
+  tunnel.client_settings.transport.multiplex = true;
+  const diagnosis found = of_client(tunnel);
+  INFO(to_string(found));
+  CHECK(found.passed());
+  CHECK(found.steps.back().name == "multiplexing");
+  CHECK(found.steps.back().subject == "server:2333");
+  CHECK(found.steps.back().text == "the server multiplexes, up to 1024 streams");
+  tunnel.world.run_for(1min);
+  CHECK(tunnel.server->descriptors().multiplexed == 0);
+}
+
 TEST_CASE("diagnosis: a proxy that refuses, or that is silent") {
   served tunnel;
   tunnel.client_settings.connect_timeout = 3s;

@@ -135,7 +135,8 @@ class poll_watch {
 
   /// Watches `fd` for `events`: EPOLLIN, EPOLLOUT, both, or 0 for nothing. `ready` is called
   /// repeatedly while one of them, an error or a hang-up is present; with EPOLLET in `events`, when
-  /// one of them comes. Fails with the error of epoll_ctl(2).
+  /// one of them comes, and then `ready` must not throw, because the event would be lost. Fails with
+  /// the error of epoll_ctl(2).
   std::error_code want(int fd, std::uint32_t events) {
     if (events == armed_) return {};
     if (events == 0) {

@@ -3,12 +3,12 @@
 #include <rathole/core/out_of_memory.hpp>
 #include <rathole/io/concepts.hpp>
 #include <rathole/io/relay/base.hpp>
+#include <rathole/io/relay/close_in_order.hpp>
 #include <rathole/io/relay/copy_pump.hpp>
 #include <rathole/io/run/task_group.hpp>
 
 #include <cstdint>
 #include <new>
-#include <optional>
 #include <thread>
 #include <utility>
 
@@ -92,8 +92,8 @@ class copy_relay : public relay_base<R, copy_relay<R, A, B>> {
   // It may have to wait, so the coroutine of the direction does it.
   void perform(const end_sending&) { must_end_sending_ = true; }
   void close_both() {
-    close(first_);
-    close(second_);
+    close_in_order(first_);
+    close_in_order(second_);
   }
   /// Aborts the streams that have not ended in order.
   void abort_both() {
@@ -103,16 +103,6 @@ class copy_relay : public relay_base<R, copy_relay<R, A, B>> {
 
   static constexpr std::uint64_t pending_at_start = 0;
   [[nodiscard]] relay_traffic traffic() { return {counts().forth + counts().back, 0}; }
-
-  template <class S>
-  static void close(S& stream) {
-    if (!stream.is_open()) return;
-    socket_options in_order;
-    in_order.nodelay = std::nullopt;
-    in_order.reset_on_close = false;
-    stream.apply(in_order);
-    stream.close();
-  }
 
   A first_;
   B second_;

@@ -8,11 +8,12 @@
 #include <rathole/io/mux/flow_handler.hpp>
 #include <rathole/io/mux/stream.hpp>
 #include <rathole/io/relay/base.hpp>
+#include <rathole/io/relay/close_in_order.hpp>
 #include <rathole/io/relay/side.hpp>
 #include <rathole/io/relay/socket_relay.hpp>
 #include <rathole/io/run/event.hpp>
+#include <rathole/io/socket/descriptor.hpp>
 #include <rathole/io/socket/gather.hpp>
-#include <rathole/io/socket/options.hpp>
 
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -21,7 +22,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <new>
-#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -208,11 +208,7 @@ class mux_relay final : public relay_base<R, mux_relay<R>>, mux_flow_handler {
   }
   void close_both() {
     plain_.finish();
-    socket_options in_order;
-    in_order.nodelay = std::nullopt;
-    in_order.reset_on_close = false;
-    stream_.apply(in_order);
-    stream_.close();
+    close_in_order(stream_);
     ended_.notify();
   }
   void abort_both() {

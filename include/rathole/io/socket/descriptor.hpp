@@ -1,5 +1,6 @@
 #pragma once
 
+#include <rathole/core/last_error.hpp>
 #include <rathole/core/require_cxx23.hpp>
 
 #include <netinet/in.h>
@@ -7,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <system_error>
 #include <utility>
 
 namespace rathole::io {
@@ -65,6 +67,14 @@ inline void uncork(int socket) {
   // Clearing TCP_CORK sends the bytes even if it was not set, and whatever TCP_NODELAY is (tcp(7)).
   const int off = 0;
   ::setsockopt(socket, IPPROTO_TCP, TCP_CORK, &off, sizeof off);
+}
+
+/// Returns the error that a socket has pending, and clears it.
+inline std::error_code pending_error(int socket) {
+  int error = 0;
+  socklen_t size = sizeof error;
+  if (::getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &size) != 0) return last_error();
+  return {error, std::system_category()};
 }
 
 }  // namespace rathole::io

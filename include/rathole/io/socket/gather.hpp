@@ -13,7 +13,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <system_error>
 
 namespace rathole::io {
 
@@ -56,14 +55,6 @@ inline result<std::size_t> send_some(int socket, const chunked_buffer& from) {
   std::array<iovec, max_gathered_pieces> pieces;
   for (std::size_t i = 0; i < count; ++i) pieces[i] = detail::to_piece(views[i]);
   return detail::send_pieces(socket, std::span(pieces).first(count), 0);
-}
-
-/// Returns the error that a socket has pending, and clears it.
-inline std::error_code pending_error(int socket) {
-  int error = 0;
-  socklen_t size = sizeof error;
-  if (::getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &size) != 0) return last_error();
-  return {error, std::system_category()};
 }
 
 }  // namespace rathole::io
