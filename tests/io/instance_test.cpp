@@ -19,6 +19,7 @@
 #include <atomic>
 #include <chrono>
 #include <functional>
+#include <limits>
 #include <optional>
 #include <string>
 #include <system_error>
@@ -117,6 +118,31 @@ struct watched_transport : tcp_transport {
   }
   io::socket_options options;
   static inline std::optional<io::socket_options> last_options;
+};
+
+/// Returns TCP_USER_TIMEOUT of a socket in milliseconds.
+int user_timeout_of(const tcp_socket& socket) {
+  int value = -1;
+  socklen_t size = sizeof value;
+  ::getsockopt(socket.fd(), IPPROTO_TCP, TCP_USER_TIMEOUT, &value, &size);
+  return value;
+}
+
+/// Plain TCP that sets its options also on connections to this machine, and keeps a copy of the
+/// descriptor of each connection that it dialled.
+struct remote_transport : watched_transport {
+  using watched_transport::watched_transport;
+  remote_transport at(io::asio_runtime runtime) {
+    return remote_transport(std::move(runtime), options);
+  }
+  io::task<io::tcp_stream> connect(const address& to, step_deadline, std::stop_token) {
+    const tcp_socket socket = tcp_socket::connect(to.port);
+    io::tcp_stream made(runtime().get_executor(), io::descriptor(::dup(socket.fd())), to);
+    made.apply(options);
+    dialled.emplace_back(::dup(socket.fd()));
+    co_return made;
+  }
+  static inline std::vector<tcp_socket> dialled;
 };
 
 /// Returns how an instance ends that ends at once.
@@ -361,18 +387,45 @@ TEST_SUITE("client and server in one context") {
     auto accepted = listener.accept();
     io::tcp_stream stream(context.get_executor(), io::descriptor(::dup(accepted->fd())),
                           address{"127.0.0.1", 1});
-    const auto user_timeout = [&] {
-      int value = -1;
-      socklen_t size = sizeof value;
-      ::getsockopt(accepted->fd(), IPPROTO_TCP, TCP_USER_TIMEOUT, &value, &size);
-      return value;
-    };
     config::tcp_options settings;
     settings.user_timeout = std::chrono::seconds(7);
     stream.apply(transport::to_socket_options(settings));
-    CHECK(user_timeout() == 7000);
+    CHECK(user_timeout_of(*accepted) == 7000);
     stream.apply(transport::to_traffic_options(settings, std::nullopt));
-    CHECK(user_timeout() == 0);
+    CHECK(user_timeout_of(*accepted) == 0);
+  }
+
+  TEST_CASE("a client's idle data channel is not given up before its control channel") {
+    asio::io_context context(1);
+    recorder seen;
+    server_side::basic_server<tcp_transport, recorder> server(plain(context), server_settings(),
+                                                              seen);
+    server.async_run([](std::error_code) {});
+    run_until(context, [&] { return seen.clients_port != 0; });
+    auto settings = client_settings(seen.clients_port, 1);
+    settings.transport.tcp.user_timeout = std::chrono::seconds(7);
+    settings.heartbeat_timeout = std::chrono::seconds(11);
+    remote_transport::dialled.clear();
+    remote_transport tunnel{io::asio_runtime(context)};
+    client_side::basic_client client(std::move(tunnel), settings, ignore_events);
+    client.async_run([](std::error_code) {});
+    const auto& dialled = remote_transport::dialled;
+    run_until(context, [&] { return dialled.size() > 1 && user_timeout_of(dialled[1]) != 7000; });
+    CHECK(user_timeout_of(dialled[0]) == 7000);
+    CHECK(user_timeout_of(dialled[1]) == 22'000);
+  }
+
+  TEST_CASE("without TCP_USER_TIMEOUT, or with a longer one, idle data channels have the same") {
+    config::client settings;
+    settings.transport.tcp.user_timeout = std::chrono::seconds(0);
+    CHECK(transport::to_waiting_options(settings).user_timeout == std::chrono::seconds(0));
+    settings.transport.tcp.user_timeout = std::chrono::seconds(90);
+    CHECK(transport::to_waiting_options(settings).user_timeout == std::chrono::seconds(90));
+    settings.heartbeat_timeout = std::chrono::seconds(0);
+    CHECK(transport::to_waiting_options(settings).user_timeout == std::chrono::seconds(90));
+    settings.heartbeat_timeout = std::chrono::milliseconds::max();
+    CHECK(transport::to_waiting_options(settings).user_timeout->count() <=
+          std::numeric_limits<int>::max());
   }
 
   TEST_CASE("a server that cannot listen fails at once") {

@@ -14,6 +14,7 @@
 #include <rathole/protocol/client_data.hpp>
 #include <rathole/transport/concepts.hpp>
 #include <rathole/transport/descriptors_of.hpp>
+#include <rathole/transport/socket_options.hpp>
 
 #include <memory>
 #include <new>
@@ -55,12 +56,14 @@ struct data_channel_runner {
       std::shared_ptr<dial_slot<Channel>> slot, std::shared_ptr<Channel> owner,
       std::shared_ptr<Context> context, typename Context::transport_type transport) {
     auto runtime = transport.runtime();
-    const step_deadline deadline(runtime.now(), context->settings.load()->connect_timeout);
+    const auto settings = context->settings.load();
+    const step_deadline deadline(runtime.now(), settings->connect_timeout);
     auto stream = co_await transport.connect(owner->remote_, deadline, owner->waiting_.get_token());
     const std::error_code refused = stream ? std::error_code() : stream.error();
     if (stream) slot->set_descriptors(transport::descriptors_of(*stream));
     slot->report_dialled(refused);
     if (!stream) co_return refused;
+    if (!owner->udp_) stream->apply(transport::to_waiting_options(*settings));
     const auto started = co_await await_start(owner, runtime, *stream);
     const std::error_code failed = started ? std::error_code() : started.error();
     const auto service = owner->service_->load();

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <rathole/config/limits.hpp>
 #include <rathole/config/types.hpp>
 #include <rathole/io/socket/options.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <optional>
 
@@ -22,6 +24,23 @@ inline io::socket_options to_socket_options(const config::tcp_options& settings)
 inline io::socket_options to_socket_options(const config::client& settings) {
   io::socket_options options = to_socket_options(settings.transport.tcp);
   options.prefer_ipv6 = settings.prefer_ipv6;
+  return options;
+}
+
+/// Returns the socket options of a client's data channel of a TCP service while it waits for a
+/// visitor. A connection whose bytes stay unacknowledged is given up without a word to its peer, and
+/// the server would start visitors' traffic on it for as long as the control channel lives. The
+/// timeout is therefore at least twice that of the control channel's heartbeats: a network that is
+/// back before the control channel has failed is noticed by the next retransmission, which comes
+/// before the silence has doubled (RFC 6298, section 5.5).
+inline io::socket_options to_waiting_options(const config::client& settings) {
+  constexpr std::chrono::milliseconds most =
+      std::chrono::seconds(config::limits::user_timeout_seconds);
+  io::socket_options options = to_socket_options(settings);
+  if (options.user_timeout->count() > 0) {
+    const auto enough = 2 * std::min(settings.heartbeat_timeout, most / 2);
+    options.user_timeout = std::max(*options.user_timeout, enough);
+  }
   return options;
 }
 
