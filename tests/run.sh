@@ -22,8 +22,9 @@ tests/support/install-deps.sh $compiler g++ cmake ninja-build libasio-dev libtom
 jobs=${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}
 cmake --preset "$preset" "$@"
 cmake --build --preset "$preset" --parallel "$jobs"
+export TSAN_OPTIONS="suppressions=$PWD/tests/support/tsan.supp${TSAN_OPTIONS:+:$TSAN_OPTIONS}"
 if symbolizer=$(command -v llvm-symbolizer-19); then
   export ASAN_SYMBOLIZER_PATH="$symbolizer" UBSAN_SYMBOLIZER_PATH="$symbolizer"
-  export TSAN_OPTIONS="external_symbolizer_path=$symbolizer${TSAN_OPTIONS:+:$TSAN_OPTIONS}"
+  TSAN_OPTIONS="$TSAN_OPTIONS:external_symbolizer_path=$symbolizer"
 fi
 ctest --preset "$preset" --parallel "$jobs"

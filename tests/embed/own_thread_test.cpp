@@ -9,7 +9,9 @@
 #include <asio/use_future.hpp>
 
 #include <atomic>
+#include <chrono>
 #include <future>
+#include <memory>
 #include <thread>
 
 namespace rathole::test {
@@ -175,6 +177,49 @@ TEST_SUITE("own thread") {
     destroyer.join();
     CHECK_FALSE(was_destroyed);
     CHECK_THROWS_AS(ended.get(), std::system_error);
+  }
+
+  TEST_CASE("own thread: a context waits for the thread of a guest that no longer exists") {
+    struct visitor final : embed::guest {
+      void end() override {}
+      void discard() override {}
+    };
+    auto context = std::make_unique<asio::io_context>(1);
+    auto staying = std::make_shared<visitor>();
+    embed::guests::add(context->get_executor(), staying);
+    embed::guests::add(context->get_executor(), std::make_shared<visitor>());
+    const auto end = staying->end_of_thread();
+    end->expect();
+    std::promise<void> begun;
+    std::atomic<bool> is_destroyed = false;
+    bool was_destroyed = true;
+    std::thread destroyer([&] {
+      begun.get_future().wait();
+      context.reset();
+      is_destroyed = true;
+    });
+    std::thread thread([&] {
+      end->begin();
+      staying.reset();
+      begun.set_value();
+      const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(200);
+      while (!is_destroyed && std::chrono::steady_clock::now() < deadline)
+        std::this_thread::yield();
+      was_destroyed = is_destroyed;
+      end->reach();
+    });
+    destroyer.join();
+    thread.join();
+    CHECK_FALSE(was_destroyed);
+  }
+
+  TEST_CASE("own thread: the thread of a guest may destroy the context itself") {
+    embed::thread_end end;
+    end.wait();
+    end.expect();
+    end.begin();
+    end.wait();
+    CHECK_FALSE(end.is_reached());
   }
 
   TEST_CASE("own thread: both ends are made from any context and from its executor") {

@@ -32,11 +32,18 @@ class own_thread final : public guest {
   }
 
   /// Starts the thread of `self`. Throws `std::system_error` if there can be no thread.
-  static void start(const std::shared_ptr<own_thread>& self) {
-    self->thread_ = std::thread([self] {
-      self->id_ = std::this_thread::get_id();
-      io::run_context(*self->context_);
+  static void start(const std::shared_ptr<own_thread>& self) try {
+    self->end_of_thread()->expect();
+    self->thread_ = std::thread([owner = self, end = self->end_of_thread()]() mutable {
+      end->begin();
+      owner->id_ = std::this_thread::get_id();
+      io::run_context(*owner->context_);
+      owner.reset();
+      end->reach();
     });
+  } catch (...) {
+    self->end_of_thread()->reach();
+    throw;
   }
 
   /// Returns the context.

@@ -12,7 +12,6 @@
 
 #include <asio/io_context.hpp>
 
-#include <atomic>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -48,10 +47,12 @@ class diagnosis_thread final : public guest, public std::enable_shared_from_this
   /// Starts the thread, which ends when its context has nothing left to do. Throws
   /// `std::system_error` if there can be no thread.
   void start() try {
+    end_of_thread()->expect();
     io::start_detached([self = shared_from_this()] { self->run(); });
   } catch (...) {
     // What the context would have run owns this object.
     context_.reset();
+    end_of_thread()->reach();
     throw;
   }
 
@@ -60,12 +61,13 @@ class diagnosis_thread final : public guest, public std::enable_shared_from_this
       const std::lock_guard lock(mutex_);
       if (context_) context_->stop();
     }
-    has_ended_.wait(false);
+    end_of_thread()->wait();
   }
   void discard() override {}
 
  private:
   void run() {
+    end_of_thread()->begin();
     io::run_context(*context_);
     if (cancel_) cancel_->end();
     {
@@ -74,8 +76,7 @@ class diagnosis_thread final : public guest, public std::enable_shared_from_this
     }
     if (done_) done_(error_, std::move(found_));
     done_ = nullptr;
-    has_ended_ = true;
-    has_ended_.notify_all();
+    end_of_thread()->reach();
   }
 
   std::mutex mutex_;
@@ -85,7 +86,6 @@ class diagnosis_thread final : public guest, public std::enable_shared_from_this
   // What is reported if the diagnosis could not be started.
   std::error_code error_ = std::make_error_code(std::errc::not_enough_memory);
   diagnosis found_;
-  std::atomic<bool> has_ended_ = false;
 };
 
 }  // namespace rathole::embed::inline RATHOLE_ABI
