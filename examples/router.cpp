@@ -83,7 +83,7 @@ asio::awaitable<std::string> host_of(tcp::socket& visitor, std::string& read) {
     const auto size = co_await visitor.async_read_some(asio::buffer(room), use_awaitable);
     read.append(room, size);
     if (read[0] == 22) {
-      tls_reader head{read.substr(0, 5)};
+      tls_reader head{std::string_view(read).substr(0, 5)};
       head.vector_of(3);
       if (read.size() >= 5 && read.size() >= 5 + head.number(2)) co_return host_of_tls(read);
     } else if (read.contains("\r\n\r\n")) {

@@ -13,6 +13,8 @@ import re
 import sys
 
 LABEL = re.compile(r"\.L[A-Za-z_.]*\d*")
+# clang explains constants, in a column that depends on the length of labels.
+COMMENT = re.compile(r"\s+# .*")
 TEXT = re.compile(r"\t\.(?:string|ascii|asciz)\t(.*)")
 SYMBOL = re.compile(r"([A-Za-z_$][^:\s]*):")
 NOISE = re.compile(r"\t\.(?:cfi_|loc\b|file\b|section|text|p2align|align|type|globl|weak|hidden)")
@@ -52,6 +54,8 @@ def weak_symbols(path):
             out[name] = digest.digest()
             name = None
         elif not NOISE.match(line):
+            if not TEXT.match(line):
+                line = COMMENT.sub("", line)
             line = LABEL.sub(without_numbers, line)
             digest.update(line.encode("utf-8", "surrogateescape") + b"\n")
     if name is not None:
