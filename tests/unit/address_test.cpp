@@ -1,5 +1,6 @@
 #include <rathole/config/validate.hpp>
 #include <rathole/core/address.hpp>
+#include <rathole/core/address_list.hpp>
 
 #include <doctest/doctest.h>
 
@@ -46,6 +47,17 @@ TEST_CASE("an address is a host and a port") {
     CHECK(value->port == each.port);
     CHECK(to_string(*value) == each.printed);
   }
+}
+
+TEST_CASE("an address converts from a string of any kind") {
+  const address expected("example.com", 80);
+  const std::string text = "example.com:80";
+  CHECK(address("example.com:80") == expected);
+  CHECK(address(text) == expected);
+  CHECK(address(std::string_view(text)) == expected);
+  CHECK(address_list(text) == address_list(expected));
+  CHECK(address_list(std::string_view(text)) == address_list(expected));
+  CHECK(address(std::string("example.com")) == address());
 }
 
 TEST_CASE("invalid addresses are rejected") {

@@ -23,13 +23,15 @@ TEST_CASE("missing_part: a part that is not built in is reported with its key") 
     const auto missing = missing_part(settings, where);
     return missing ? to_string(*missing) : std::string();
   };
-  const std::string advice = " is not built into this program; choose another `type` at both ends";
+  const std::string advice =
+      " is not built into this program; choose another `type` at both ends, or build it with "
+      "`RATHOLE_WITH_";
   settings.kind = transport_kind::tls;
-  CHECK(line(config::side::client) == "client.transport.type: tls" + advice);
+  CHECK(line(config::side::client) == "client.transport.type: tls" + advice + "TLS`");
   settings.kind = transport_kind::noise;
-  CHECK(line(config::side::server) == "server.transport.type: noise" + advice);
+  CHECK(line(config::side::server) == "server.transport.type: noise" + advice + "NOISE`");
   settings.kind = transport_kind::websocket;
-  CHECK(line(config::side::server) == "server.transport.type: websocket" + advice);
+  CHECK(line(config::side::server) == "server.transport.type: websocket" + advice + "WEBSOCKET`");
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <concepts>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -19,10 +20,10 @@ struct address {
   address() = default;
   /// Makes an address of its parts.
   address(std::string name, std::uint16_t number) : host(std::move(name)), port(number) {}
-  /// Parses `host:port`, for settings that a program writes down: text that is no address makes an
-  /// empty one, which `config::settings_problems` reports. See `parse_address`, which returns an
-  /// error.
-  address(const char* text);
+  /// Parses `host:port`, a string of any kind, for settings: text that is no address makes an empty
+  /// one, which `config::settings_problems` reports. See `parse_address`, which returns an error.
+  template <std::convertible_to<std::string_view> Text>
+  address(const Text& text);
 
   /// The host name or the IP literal.
   std::string host = {};
@@ -89,7 +90,8 @@ inline result<address> parse_address(std::string_view text) {
   return address{std::string(host), port};
 }
 
-inline address::address(const char* text) {
+template <std::convertible_to<std::string_view> Text>
+address::address(const Text& text) {
   if (auto parsed = parse_address(text)) *this = std::move(*parsed);
 }
 

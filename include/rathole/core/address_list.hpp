@@ -4,10 +4,12 @@
 #include <rathole/core/ip_literal.hpp>
 
 #include <algorithm>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -26,7 +28,8 @@ class address_list {
   /// Makes a list of one address.
   address_list(address only) : addresses_{std::move(only)} {}
   /// Makes a list of one address from `host:port`; see `address`.
-  address_list(const char* text) : address_list(address(text)) {}
+  template <std::convertible_to<std::string_view> Text>
+  address_list(const Text& text) : address_list(address(text)) {}
   /// Makes a list of one address from its host and port.
   address_list(std::string host, std::uint16_t port)
       : address_list(address{std::move(host), port}) {}

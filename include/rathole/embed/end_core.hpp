@@ -4,7 +4,9 @@
 #include <rathole/config/types.hpp>
 #include <rathole/config/validate.hpp>
 #include <rathole/core/error.hpp>
+#include <rathole/core/out_of_memory.hpp>
 #include <rathole/core/time.hpp>
+#include <rathole/embed/change_queue.hpp>
 #include <rathole/embed/context_end.hpp>
 #include <rathole/embed/drain_list.hpp>
 #include <rathole/embed/end_state.hpp>
@@ -24,9 +26,9 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <memory>
+#include <new>
 #include <string>
 #include <system_error>
 #include <type_traits>
@@ -91,7 +93,7 @@ class end_core : public Interface,
       of.settings = std::move(next);
       return std::error_code();
     };
-    request(std::move(edit), std::move(done), scope::everything);
+    request(std::move(edit), std::move(done), change_scope::everything);
   }
 
   /// Adds a service; see `end_interface`.
@@ -110,7 +112,7 @@ class end_core : public Interface,
       of.add(std::move(service), owner);
       return {};
     };
-    request(std::move(edit), std::move(done), scope::one_service);
+    request(std::move(edit), std::move(done), change_scope::one_service);
   }
 
   /// Changes the service `name` of `owner`; fails with `errc::service_not_exist` if there is none.
@@ -122,7 +124,7 @@ class end_core : public Interface,
       how(at->second.settings);
       return {};
     };
-    request(std::move(edit), std::move(done), scope::one_service);
+    request(std::move(edit), std::move(done), change_scope::one_service);
   }
 
   /// Removes a service; see `end_interface`.
@@ -138,7 +140,7 @@ class end_core : public Interface,
       of.added.erase(at);
       return {};
     };
-    request(std::move(edit), std::move(done), scope::one_service);
+    request(std::move(edit), std::move(done), change_scope::one_service);
   }
 
   /// Closes the channels; see `tunnel_end::close`.
@@ -186,7 +188,7 @@ class end_core : public Interface,
 
   /// Destroys the handlers of what has not ended; see `context_member`.
   void drop_handlers() override {
-    const auto changes = std::exchange(changes_, {});
+    changes_.drop();
     drains_.drop_handlers();
     if (owner_) owner_->drop_handlers();
   }
@@ -228,35 +230,24 @@ class end_core : public Interface,
   static constexpr const char* services_path =
       std::is_same_v<settings_type, config::server> ? "server.services" : "client.services";
 
-  /// What a change concerns.
-  enum class scope { everything, one_service };
-
-  /// A change of the state that waits or is being applied.
-  struct wanted_change {
-    /// Edits a copy of the state, or returns why that is impossible.
-    std::move_only_function<std::error_code(state&)> edit;
-    completion<> done;
-    scope of_what;
-  };
-
   /// Is called for each instance before it starts.
   virtual void prepare_instance(instance<settings_type>&) {}
   /// Is called once nothing is left, because of `reason` if it failed.
   virtual void has_ended([[maybe_unused]] std::error_code reason) {}
 
   void request(std::move_only_function<std::error_code(state&)> edit, completion<> done,
-               scope of_what) {
+               change_scope scope) {
     if (has_ended_) return done(errc::stopped);
-    changes_.push_back({std::move(edit), std::move(done), of_what});
+    changes_.push({std::move(edit), std::move(done), scope});
     begin_change();
   }
 
   /// Returns why a change before the run cannot make `next` of the state; the instances judge later
   /// ones. Problems of the present state are not those of a change that concerns one service: an
   /// update may correct them before the run.
-  std::error_code judge(scope of_what, const state& next) {
+  std::error_code judge(change_scope scope, const state& next) {
     std::vector<config::problem> found;
-    if (of_what == scope::everything) {
+    if (scope == change_scope::everything) {
       found = owner_type::problems_of(next.effective());
     } else {
       found = config::settings_problems(next.effective());
@@ -272,30 +263,43 @@ class end_core : public Interface,
 
   /// Begins the oldest change, unless one is being applied.
   void begin_change() {
-    if (is_changing_ || changes_.empty()) return;
-    is_changing_ = true;
-    state next = state_;
-    if (const auto ec = changes_.front().edit(next)) return finish_change(ec);
-    if (!owner_) {
-      const std::error_code ec = judge(changes_.front().of_what, next);
-      if (!ec) state_ = std::move(next);
-      return finish_change(ec);
+    auto* const change = changes_.begin();
+    if (!change) return;
+    settings_type settings;
+    completion<> finish;
+    std::error_code refused;
+    try {
+      refused = prepare(*change, settings, finish);
+    } catch (const std::bad_alloc&) {
+      refused = out_of_memory();
     }
-    settings_type settings = next.effective();
-    auto finish = [self = this->shared_from_this(),
-                   next = std::move(next)](std::error_code ec) mutable {
+    // What the completion of a change throws is not a reason to refuse the change.
+    if (refused || !finish) return finish_change(refused);
+    owner_->update(std::move(settings), std::move(finish));
+  }
+
+  /// Judges a change. Applies it, if nothing runs; otherwise returns in `settings` what the owner must
+  /// use, and in `finish` what must be called when it does. Returns why the change is refused.
+  std::error_code prepare(wanted_change<state>& change, settings_type& settings,
+                          completion<>& finish) {
+    state next = state_;
+    if (const auto ec = change.edit(next)) return ec;
+    if (!owner_) {
+      const std::error_code ec = judge(change.scope, next);
+      if (!ec) state_ = std::move(next);
+      return ec;
+    }
+    settings = next.effective();
+    finish = [self = this->shared_from_this(), next = std::move(next)](std::error_code ec) mutable {
       self->problems_.note(self->owner_->problems(), ec, next.settings);
       if (!ec) self->state_ = std::move(next);
       self->finish_change(ec);
     };
-    owner_->update(std::move(settings), std::move(finish));
+    return {};
   }
 
   void finish_change(std::error_code ec) {
-    completion<> done = std::move(changes_.front().done);
-    changes_.pop_front();
-    is_changing_ = false;
-    done(ec);
+    changes_.finish()(ec);
     begin_change();
   }
 
@@ -311,11 +315,10 @@ class end_core : public Interface,
   const std::shared_ptr<home> home_;
   state state_;
   const std::unique_ptr<Sink> events_;
-  std::deque<wanted_change> changes_;
+  change_queue<state> changes_;
   std::shared_ptr<owner_type> owner_;
   io::asio_timer timer_;
   drain_list drains_;
-  bool is_changing_ = false;
   bool has_run_ = false;
   bool has_ended_ = false;
   bool is_abandoned_ = false;

@@ -64,27 +64,31 @@ inline std::optional<config::problem> missing_part(const config::transport& sett
                                                    config::side where) {
   using config::transport_kind;
   const std::string path = where == config::side::server ? "server.transport" : "client.transport";
-  const auto lacking = [&path](const char* key, const std::string& what, const char* remedy) {
-    return config::problem{
-        .key = path + key, .what = what + " is not built into this program", .remedy = remedy};
+  const auto lacking = [&path](const char* key, const std::string& what, const std::string& remedy,
+                               const char* macro) {
+    return config::problem{.key = path + key,
+                           .what = what + " is not built into this program",
+                           .remedy = remedy + ", or build it with `" + macro + '`'};
   };
   const char* const other = "choose another `type` at both ends";
   const bool over_websocket = settings.kind == transport_kind::websocket;
   if (settings.kind == transport_kind::noise && !built_in::noise) {
-    return lacking(".type", "noise", other);
+    return lacking(".type", "noise", other, "RATHOLE_WITH_NOISE");
   }
   if (settings.kind == transport_kind::noise && settings.noise &&
       settings.noise->engine == config::noise_engine::openssl && !built_in::openssl) {
-    return lacking(".noise.engine", "openssl", "choose `botan`");
+    return lacking(".noise.engine", "openssl", "choose `botan`", "RATHOLE_WITH_OPENSSL");
   }
-  if (over_websocket && !built_in::websocket) return lacking(".type", "websocket", other);
+  if (over_websocket && !built_in::websocket)
+    return lacking(".type", "websocket", other, "RATHOLE_WITH_WEBSOCKET");
   if (!runs_over_tls(settings)) return std::nullopt;
   if (!built_in::tls) {
-    return over_websocket ? lacking(".websocket.tls", "tls", "choose `false` at both ends")
-                          : lacking(".type", "tls", other);
+    return over_websocket
+               ? lacking(".websocket.tls", "tls", "choose `false` at both ends", "RATHOLE_WITH_TLS")
+               : lacking(".type", "tls", other, "RATHOLE_WITH_TLS");
   }
   if (settings.tls && settings.tls->engine == config::tls_engine::openssl && !built_in::openssl) {
-    return lacking(".tls.engine", "openssl", "choose `auto` or `botan`");
+    return lacking(".tls.engine", "openssl", "choose `auto` or `botan`", "RATHOLE_WITH_OPENSSL");
   }
   return std::nullopt;
 }
