@@ -5,7 +5,7 @@
 #
 # Above its difference a patch has the lines
 #   Bug: what it does
-#   Test: the test executable, and its arguments
+#   Test: the unit of tests, and the arguments of its executable
 #   Says: words of the failure; `a crash` if a signal ends the test
 # A patch that no longer applies is a failure too: the bug is to be planted again.
 set -uo pipefail
@@ -27,7 +27,8 @@ copy_sources() {
 }
 
 mkdir -p "$work/src" && copy_sources &&
-  cmake -S "$work/src" --preset dev -B "$work/build" -DRATHOLE_CHECK_SOURCES=OFF > "$log" 2>&1 ||
+  cmake -S "$work/src" --preset clang -B "$work/build" -DRATHOLE_CHECK_SOURCES=OFF \
+    -DRATHOLE_SINGLE_TESTS=ON > "$log" 2>&1 ||
   { cat "$log"; exit 1; }
 
 field() { sed -n "s/^$1: //p;/^---/q" "$2"; }
@@ -37,6 +38,7 @@ change() { patch -d "$work/src" -p1 --fuzz=2 --no-backup-if-mismatch "$@" > "$lo
 found() {
   local test says status=0
   read -ra test <<< "$(field Test "$1")"
+  test[0]=${test[0]/\//_}
   says=$(field Says "$1")
   cmake --build "$work/build" --target "${test[0]}" --parallel "$jobs" > "$log" 2>&1 || return
   timeout --kill-after=10 "$time_limit" "$work/build/${test[0]}" "${test[@]:1}" > "$log" 2>&1 ||
