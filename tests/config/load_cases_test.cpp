@@ -457,6 +457,21 @@ pool.size = 11
 )",
        {"c.toml:8:1: server.services.a.pool: `size` 11 is more than `max_idle` 10; raise "
         "`max_idle` or lower `size`"}},
+      {"a pool that cannot grow as it should",
+       R"([server]
+bind_addr = "h:1"
+default_token = "t"
+[server.services.a]
+bind_addr = "h:2"
+pool = { size = 10, max_size = 9 }
+[server.services.b]
+bind_addr = "h:3"
+pool = { max_size = 257 }
+)",
+       {"c.toml:6:8: server.services.a.pool: `max_size` 9 is not between `size` 10 and `max_idle` "
+        "256; choose a number between them, or leave it out",
+        "c.toml:9:8: server.services.b.pool: `max_size` 257 is not between `size` 8 and `max_idle` "
+        "256; choose a number between them, or leave it out"}},
       {"our own times, which cannot be 0",
        R"([client]
 remote_addr = "h:1"

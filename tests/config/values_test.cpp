@@ -165,6 +165,7 @@ bind_addr = "0.0.0.0:5201"
 nodelay = true
 [server.services.tcp.pool]
 size = 0
+max_size = 12
 visitor_timeout = 50
 [server.services.udp]
 type = "udp"
@@ -185,8 +186,11 @@ bind_addr = "0.0.0.0:5201"
        .bind_addr = {"0.0.0.0", 5201},
        .token = secret("default"),
        .nodelay = true,
-       .pool =
-           {.size = 0, .max_idle = 40, .visitor_timeout = seconds(50), .max_waiting_visitors = 6}},
+       .pool = {.size = 0,
+                .max_size = 12,
+                .max_idle = 40,
+                .visitor_timeout = seconds(50),
+                .max_waiting_visitors = 6}},
       {.name = "udp",
        .kind = service_kind::udp,
        .bind_addr = {"0.0.0.0", 5201},

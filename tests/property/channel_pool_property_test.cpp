@@ -34,6 +34,9 @@ class list_pool {
     limits_.size = std::min(limits_.size, limits_.max_idle);
     held_ = std::min(held_, limits_.size);
     unanswered_ = std::min(unanswered_, limits_.size);
+    const std::size_t room = limits_.size > 0 ? limits_.max_idle - limits_.size : 0;
+    most_extra_ = std::min(limits_.max_growth, room);
+    keep_extra(std::min(extra_, most_extra_));
   }
 
   void visitor_arrived(std::uint64_t id, time_point now) {
@@ -43,6 +46,7 @@ class list_pool {
       due_.push_back(protocol::refuse{id, errc::limit_reached});
     } else {
       visitors_.push_back({id, now, 0, false, 0});
+      if (idle_.empty()) extra_ = std::min(extra_ + 1, most_extra_);
     }
   }
   void channel_arrived(std::uint64_t id) {
@@ -52,7 +56,7 @@ class list_pool {
     unanswered_until_ = {};
     if (!requests_.empty()) requests_.erase(requests_.begin());
   }
-  void channel_lost(std::uint64_t id) { lost_ += std::erase(idle_, id); }
+  void channel_lost(std::uint64_t id) { lost_ += unabsorbed(std::erase(idle_, id)); }
   void started(std::uint64_t id) {
     std::erase_if(visitors_, [&](const visitor& v) { return v.id == id && v.starting; });
   }
@@ -99,6 +103,13 @@ class list_pool {
     }
     if (now < pause_end_) held_ = std::min(held_ + lost_, limits_.size);
     lost_ = 0;
+    least_idle_ = shrink_at_ ? std::min(least_idle_, idle_.size()) : idle_.size();
+    if (extra_ > 0 && now >= shrink_at_.value_or(now)) {
+      const std::size_t unused = shrink_at_ ? std::min(least_idle_, extra_) : 0;
+      shrink_at_ = now + protocol::pool_shrink_interval;
+      least_idle_ = idle_.size();
+      keep_extra(extra_ - (unused + 1) / 2);
+    }
     std::vector<pool_action> out = std::exchange(due_, {});
     for (visitor& v : visitors_) {
       if (v.starting || idle_.empty()) continue;
@@ -116,8 +127,8 @@ class list_pool {
     for (; idle_.size() > limits_.max_idle; idle_.pop_back()) {
       out.push_back(protocol::reject{idle_.back()});
     }
-    const std::size_t late = std::erase_if(
-        requests_, [&](time_point at) { return at + limits_.request_timeout <= now; });
+    const std::size_t late = unabsorbed(std::erase_if(
+        requests_, [&](time_point at) { return at + limits_.request_timeout <= now; }));
     if (late > 0 && now >= unanswered_until_) {
       unanswered_until_ = now + unanswered_pause_;
       unanswered_pause_ = std::min(std::max(2 * unanswered_pause_, limits_.request_timeout),
@@ -125,13 +136,14 @@ class list_pool {
     }
     unanswered_ = now >= unanswered_until_ ? 0 : std::min(unanswered_ + late, limits_.size);
     const std::size_t held_back = std::min(held(), limits_.size);
-    while (requests_.size() + idle_.size() < limits_.size - held_back + waiting()) {
+    while (requests_.size() + idle_.size() < limits_.size - held_back + extra_ + waiting()) {
       requests_.push_back(now);
       out.push_back(protocol::request_channel{});
     }
-    for (; requests_.empty() && idle_.size() > limits_.size; idle_.pop_back()) {
+    for (; requests_.empty() && idle_.size() > limits_.size + extra_; idle_.pop_back()) {
       out.push_back(protocol::reject{idle_.back()});
     }
+    least_idle_ = std::min(least_idle_, idle_.size());
     return out;
   }
 
@@ -144,6 +156,7 @@ class list_pool {
     for (const time_point at : requests_) all.insert(at + limits_.request_timeout);
     if (held_ > 0) all.insert(pause_end_);
     if (unanswered_ > 0) all.insert(unanswered_until_);
+    if (shrink_at_) all.insert(*shrink_at_);
     return all.empty() ? std::nullopt : std::optional(*all.begin());
   }
 
@@ -179,6 +192,16 @@ class list_pool {
     return out;
   }
 
+  void keep_extra(std::size_t extra) {
+    extra_ = extra;
+    if (extra == 0) shrink_at_.reset();
+  }
+  std::size_t unabsorbed(std::size_t channels) {
+    const std::size_t absorbed = std::min(channels, extra_);
+    keep_extra(extra_ - absorbed);
+    return channels - absorbed;
+  }
+
   time_point deadline_of(const visitor& v) const { return v.arrived + limits_.visitor_timeout; }
 
   pool_limits limits_;
@@ -193,12 +216,17 @@ class list_pool {
   std::size_t unanswered_ = 0;
   duration unanswered_pause_{};
   time_point unanswered_until_{};
+  std::size_t most_extra_ = 0;
+  std::size_t extra_ = 0;
+  std::size_t least_idle_ = 0;
+  std::optional<time_point> shrink_at_;
   std::optional<std::error_code> ended_;
 };
 
 pool_limits any_limits() {
   pool_limits out;
   out.size = *rc::gen::inRange<std::size_t>(0, 5);
+  out.max_growth = *rc::gen::inRange<std::size_t>(0, 4);
   out.max_idle = *rc::gen::inRange<std::size_t>(0, 8);
   out.max_waiting_visitors = *rc::gen::inRange<std::size_t>(0, 6);
   out.visitor_timeout = std::chrono::seconds(*rc::gen::inRange(1, 10));
@@ -272,6 +300,7 @@ TEST_CASE("channel_pool matches a simple model and keeps its bounds, which may c
           pool.set_limits(limits);
           model.set_limits(limits);
           widest.size = std::max(widest.size, limits.size);
+          widest.max_growth = std::max(widest.max_growth, limits.max_growth);
           widest.max_idle = std::max(widest.max_idle, limits.max_idle);
           widest.max_waiting_visitors =
               std::max(widest.max_waiting_visitors, limits.max_waiting_visitors);
@@ -394,7 +423,7 @@ class pool_laws {
   }
   void on(const protocol::request_channel&) const {
     RC_ASSERT(pool_.outstanding() + pool_.idle() <=
-              std::min(limits_.size, limits_.max_idle) + pool_.waiting());
+              std::min(limits_.size + limits_.max_growth, limits_.max_idle) + pool_.waiting());
   }
   void on(const protocol::refuse& what) { RC_ASSERT(waiting_.erase(what.visitor) == 1u); }
   void on(const protocol::expire& what) { RC_ASSERT(waiting_.erase(what.visitor) == 1u); }

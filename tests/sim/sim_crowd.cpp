@@ -80,6 +80,7 @@ crowd::crowd(std::uint64_t seed)
   config::pool_options pool;
   pool.size = rng.between(0, 4);
   if (rng.between(0, 1)) pool.max_idle = pool.size + rng.between(1, 3);
+  pool.max_size = pool.size + rng.between(0, 4);
   if (rng.between(0, 1)) pool.max_waiting_visitors = rng.between(2, 6);
   udp_channels_ = udp_channels(pool);
   server_settings_.bind_addr = {"0.0.0.0", clients_port};
@@ -103,7 +104,8 @@ crowd::crowd(std::uint64_t seed)
       }
       return;
     }
-    const std::size_t requests = std::min(most.size, most.max_idle) + most.max_waiting_visitors;
+    const std::size_t ready = std::min(std::max(most.size, most.max_size), most.max_idle);
+    const std::size_t requests = ready + most.max_waiting_visitors;
     if (in.waiting + in.starting > most.max_waiting_visitors) {
       report_problem(service.name + ": more visitors wait than may");
     }

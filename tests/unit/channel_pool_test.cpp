@@ -339,6 +339,72 @@ TEST_CASE("channel_pool: unanswered requests are repeated ever more rarely") {
   CHECK(pool.outstanding() + pool.idle() == 2);
 }
 
+TEST_CASE("channel_pool: it grows by each visitor that finds no channel, and shrinks by halves") {
+  pool_limits bounds = limits(2);
+  bounds.max_growth = 5;
+  channel_pool pool = filled(bounds);
+  // Eight visitors at once: two find a channel, and six wait.
+  for (std::uint64_t visitor = 1; visitor <= 8; ++visitor) {
+    pool.visitor_arrived(visitor, start);
+    drain(pool);
+  }
+  CHECK(pool.waiting() == 6);
+  CHECK(pool.outstanding() == 2 + 6 + 5);
+  for (std::uint64_t channel = 200; channel < 213; ++channel) pool.channel_arrived(channel);
+  drain(pool);
+  for (std::uint64_t visitor = 1; visitor <= 8; ++visitor) pool.started(visitor);
+  CHECK(pool.counts() == protocol::channel_counts{0, 0, 7, 0});
+
+  // The next burst is served at once.
+  for (std::uint64_t visitor = 11; visitor <= 17; ++visitor) {
+    pool.visitor_arrived(visitor, start + 1s);
+    drain(pool, start + 1s);
+  }
+  CHECK(pool.counts() == protocol::channel_counts{0, 7, 0, 7});
+  for (std::uint64_t channel = 300; channel < 307; ++channel) pool.channel_arrived(channel);
+  for (std::uint64_t visitor = 11; visitor <= 17; ++visitor) pool.started(visitor);
+  CHECK(drain(pool, start + 1s).empty());
+
+  // The first interval has seen the burst; then half of what was idle all the time goes each time.
+  std::vector<std::size_t> idle;
+  time_point now = start;
+  while (const auto next = pool.deadline()) {
+    now = *next;
+    drain(pool, now);
+    idle.push_back(pool.idle());
+  }
+  CHECK(idle == std::vector<std::size_t>{7, 4, 3, 2});
+  CHECK(now == start + 4 * protocol::pool_shrink_interval);
+}
+
+TEST_CASE("channel_pool: what is lost of an additional channel is not replaced") {
+  pool_limits bounds = limits(1);
+  bounds.max_growth = 3;
+  channel_pool pool = filled(bounds);
+  for (std::uint64_t visitor = 1; visitor <= 3; ++visitor) {
+    pool.visitor_arrived(visitor, start);
+    drain(pool);
+  }
+  // Two of the requested channels arrive for the visitors, and the others never do.
+  pool.channel_arrived(200);
+  pool.channel_arrived(201);
+  drain(pool);
+  CHECK(pool.outstanding() == 3);
+  CHECK(drain(pool, start + bounds.request_timeout) == names{"request"});
+  CHECK(pool.outstanding() == 1);
+}
+
+TEST_CASE("channel_pool: a pool that may not grow, or has the size 0, does not") {
+  for (const std::size_t size : {std::size_t{0}, std::size_t{2}}) {
+    pool_limits bounds = limits(size);
+    bounds.max_growth = size == 0 ? 5 : 0;
+    channel_pool pool = filled(bounds);
+    for (std::uint64_t visitor = 1; visitor <= 8; ++visitor) pool.visitor_arrived(visitor, start);
+    drain(pool);
+    CHECK(pool.outstanding() == 8);
+  }
+}
+
 TEST_CASE("channel_pool: surplus channels are kept up to max_idle, and until all have arrived") {
   pool_limits bounds = limits(1);
   bounds.max_idle = 3;

@@ -18,7 +18,8 @@ TEST_CASE("missing_part: an engine of Noise that is not built in is reported wit
   const auto missing = missing_part(settings, config::side::client);
   REQUIRE(missing);
   CHECK(to_string(*missing) ==
-        "client.transport.noise.engine: openssl is not built into this program; choose `botan`");
+        "client.transport.noise.engine: openssl is not built into this program; choose `botan`, or "
+        "build it with `RATHOLE_WITH_OPENSSL`");
 
   // A table of another transport does not matter.
   settings.kind = config::transport_kind::tcp;

@@ -46,6 +46,8 @@ inline constexpr std::size_t max_forwards = 16'384;
 inline constexpr std::size_t tcp_pool_size = 8;
 /// The default number of data channels of a UDP service. Compat: upstream's value.
 inline constexpr std::size_t udp_pool_size = 2;
+/// The default number of ready data channels to which the pool of a TCP service grows in a burst.
+inline constexpr std::size_t pool_max_size = 64;
 /// The default limit on idle data channels of a client for one service.
 inline constexpr std::size_t pool_max_idle = 256;
 /// The default time that a visitor waits for a data channel.

@@ -77,6 +77,8 @@ inline std::size_t read_count(toml_reader& table, std::string_view key, std::siz
 inline pool_options read_pool(std::optional<toml_reader> table, pool_options base) {
   if (!table) return base;
   base.size = read_count(*table, "size", base.size, 0, limits::channels);
+  const auto max_size = table->integer<std::size_t>("max_size", 0, limits::channels);
+  base.max_size = max_size.value_or(base.max_size);
   base.max_idle = read_count(*table, "max_idle", base.max_idle, 1, limits::channels);
   base.visitor_timeout = read_seconds(*table, "visitor_timeout", base.visitor_timeout, 1);
   base.max_waiting_visitors = read_count(*table, "max_waiting_visitors", base.max_waiting_visitors,
@@ -86,6 +88,11 @@ inline pool_options read_pool(std::optional<toml_reader> table, pool_options bas
     table->reject("`size` " + std::to_string(base.size) + " is more than `max_idle` " +
                       std::to_string(base.max_idle),
                   "raise `max_idle` or lower `size`");
+  } else if (max_size && (*max_size < base.size || *max_size > base.max_idle)) {
+    table->reject("`max_size` " + std::to_string(*max_size) + " is not between `size` " +
+                      std::to_string(base.size) + " and `max_idle` " +
+                      std::to_string(base.max_idle),
+                  "choose a number between them, or leave it out");
   }
   return base;
 }

@@ -128,6 +128,10 @@ struct pool_options {
   /// The idle data channels that the server keeps ready; 0 means that each visitor waits for its
   /// own.
   std::size_t size = defaults::tcp_pool_size;
+  /// The idle data channels that a TCP service keeps ready at most, while visitors find none; not
+  /// more than `max_idle`. A value below `size` counts as `size`, and a pool of the size 0 does not
+  /// grow.
+  std::size_t max_size = defaults::pool_max_size;
   /// The most idle data channels of a client; not less than `size`, at least 1.
   std::size_t max_idle = defaults::pool_max_idle;
   /// How long a visitor waits for a data channel.

@@ -4,6 +4,7 @@
 #include <rathole/core/keyed_queue.hpp>
 #include <rathole/core/time.hpp>
 #include <rathole/protocol/channel_requests.hpp>
+#include <rathole/protocol/pool_growth.hpp>
 #include <rathole/protocol/replacement_pauses.hpp>
 
 #include <algorithm>
@@ -34,6 +35,9 @@ struct pool_limits {
 
   /// The number of data channels to keep idle or requested without visitors; at most `max_idle`.
   std::size_t size = default_pool_size;
+  /// How many more data channels to keep while visitors find none idle; see `pool_growth`. A pool of
+  /// the size 0 does not grow.
+  std::size_t max_growth = 0;
   /// The most idle data channels.
   std::size_t max_idle = default_max_idle;
   /// The most waiting visitors, including those whose data channel is being started.
@@ -45,7 +49,7 @@ struct pool_limits {
 
   /// Returns the largest number of data channels that may be requested and not have arrived.
   [[nodiscard]] constexpr std::size_t max_outstanding() const {
-    return std::min(size, max_idle) + max_waiting_visitors;
+    return std::min(size + max_growth, max_idle) + max_waiting_visitors;
   }
 };
 
@@ -84,8 +88,8 @@ struct expire {
   bool operator==(const expire&) const = default;
 };
 
-/// Asks the owner to close a data channel: more than `max_idle` are idle, or more than `size` are
-/// idle and no requested one is outstanding, or the session has ended.
+/// Asks the owner to close a data channel: more than `max_idle` are idle, or more than the pool keeps
+/// and no requested one is outstanding, or the session has ended.
 struct reject {
   /// The channel to close.
   channel_id channel;
@@ -112,9 +116,9 @@ using pool_action = std::variant<assign, request_channel, refuse, expire, reject
 /// Matches the visitors of a TCP service with the data channels of its client, from the start of a
 /// session to its end. It does no input or output and reads no clock.
 ///
-/// The pool keeps as many data channels idle or requested as `size` plus the waiting visitors.
-/// Upstream's clients thus see what upstream's server does: `size` requests at the start, and one
-/// for each visitor. The visitor that has waited longest is served first, with the oldest idle
+/// The pool keeps as many data channels idle or requested as `size` plus the waiting visitors, and
+/// some more after a burst of visitors (`pool_growth`). Otherwise upstream's clients see what
+/// upstream's server does: `size` requests at the start, and one for each visitor. The visitor that has waited longest is served first, with the oldest idle
 /// channel. Surplus idle channels are closed once no request is outstanding. Each visitor gets
 /// exactly one of: a channel that starts, `expire`, `refuse`, `abandon`; or it leaves before.
 ///
@@ -136,6 +140,8 @@ class channel_pool {
     limits_ = limits;
     // A pool that may not hold its own size would request and reject channels endlessly.
     limits_.size = std::min(limits_.size, limits_.max_idle);
+    const std::size_t room = limits_.size > 0 ? limits_.max_idle - limits_.size : 0;
+    growth_.limit(std::min(limits_.max_growth, room));
     losses_.limit(limits_.size);
     unanswered_.limit(limits_.size);
   }
@@ -148,6 +154,7 @@ class channel_pool {
     }
     waiting_.insert(next_ticket_, visitor, {next_ticket_, now, 0});
     ++next_ticket_;
+    if (idle_.empty()) growth_.missed();
   }
 
   /// Records that a visitor no longer wants a channel; the pool forgets it. Returns the channel
@@ -173,7 +180,10 @@ class channel_pool {
   }
 
   /// Records that the peer closed a data channel; has no effect unless the channel is idle.
-  void channel_lost(channel_id channel) { losses_.lost(idle_.erase(channel) ? 1 : 0); }
+  void channel_lost(channel_id channel) {
+    const std::size_t lost = idle_.erase(channel) ? 1 : 0;
+    losses_.lost(lost - growth_.absorb(lost));
+  }
 
   /// Refuses the newest visitor without a channel because of `cause` and returns it; nothing if
   /// none waits.
@@ -212,19 +222,21 @@ class channel_pool {
   std::optional<pool_action> poll(time_point now) {
     if (ended_because_) return give_up(*ended_because_);
     losses_.update(now, limits_.size);
+    growth_.update(now, idle_.size());
     if (!refused_.empty()) return take_refused();
     if (!waiting_.empty() && !idle_.empty()) return match();
     if (!waiting_.empty() && first_deadline() <= now) {
       return expire{waiting_.pop_front().key};
     }
     if (idle_.size() > limits_.max_idle) return reject{idle_.pop_back().key};
-    const std::size_t late = requests_.forget_late(now, limits_.request_timeout);
+    std::size_t late = requests_.forget_late(now, limits_.request_timeout);
+    late -= growth_.absorb(late);
     unanswered_.update(now, late, limits_.request_timeout, limits_.size);
     if (requests_.outstanding() + idle_.size() < wanted()) {
       requests_.sent(now);
       return request_channel{};
     }
-    if (requests_.outstanding() == 0 && idle_.size() > limits_.size) {
+    if (requests_.outstanding() == 0 && idle_.size() > limits_.size + growth_.extra()) {
       return reject{idle_.pop_back().key};
     }
     return std::nullopt;
@@ -241,6 +253,7 @@ class channel_pool {
     include(requests_.deadline(limits_.request_timeout));
     include(losses_.deadline());
     include(unanswered_.deadline());
+    include(growth_.deadline());
     return out;
   }
 
@@ -271,7 +284,7 @@ class channel_pool {
   /// Returns how many channels must be idle or requested.
   [[nodiscard]] std::size_t wanted() const {
     const std::size_t held_back = std::min(losses_.held() + unanswered_.held(), limits_.size);
-    return limits_.size - held_back + waiting_.size();
+    return limits_.size - held_back + growth_.extra() + waiting_.size();
   }
 
   /// Returns the deadline of the visitor that has waited longest; at least one waits.
@@ -318,6 +331,7 @@ class channel_pool {
   std::deque<refuse> refused_;
   loss_pause losses_;
   unanswered_pause unanswered_;
+  pool_growth growth_;
   /// Why the session has ended; empty before.
   std::optional<std::error_code> ended_because_;
 };

@@ -22,6 +22,7 @@ inline protocol::pool_limits pool_limits_of(const config::server_service& servic
   const config::pool_options& options = service.pool;
   protocol::pool_limits out;
   out.size = options.size;
+  out.max_growth = std::max(options.max_size, options.size) - options.size;
   out.max_idle = std::min(options.max_idle, idle_share);
   out.max_waiting_visitors = options.max_waiting_visitors;
   out.visitor_timeout = options.visitor_timeout;
