@@ -97,7 +97,7 @@ TEST_CASE("faults: a visitor that gets no data channel is closed after the time-
 TEST_CASE("faults: too many waiting visitors cost only the newest") {
   proxied_tunnel t;
   t.both.server_tables =
-      "[server.pool]\nsize = 1\nvisitor_timeout = 3600\nmax_waiting_visitors = 3";
+      "[server.pool]\nsize = 1\nmax_size = 1\nvisitor_timeout = 3600\nmax_waiting_visitors = 3";
   t.proxy.hold_data(true);
   t.both.start();
   INFO(t.both.logs());

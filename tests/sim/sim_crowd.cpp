@@ -452,8 +452,8 @@ void crowd::check_result(const visitor_state& me, const result<void>& ended) {
   }
   if (complete) {
     ++found.complete;
-  } else if (!ended || !forwarded_.contains(me.port)) {
-    ended ? ++found.refused : ++found.broken;
+  } else if (!ended) {
+    forwarded_.contains(me.port) ? ++found.broken : ++found.refused;
   } else {
     report_problem(who + " got an orderly end" + how_far);
   }

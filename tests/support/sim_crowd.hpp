@@ -80,6 +80,7 @@ struct visitor_state {
 /// Counts the results of the visitors.
 struct tally {
   std::size_t complete = 0;
+  /// Reset while they were forwarded, and before.
   std::size_t broken = 0;
   std::size_t refused = 0;
   std::size_t left = 0;
@@ -108,7 +109,7 @@ class udp_visitors;
 /// every step:
 ///
 /// * A visitor receives only bytes that were sent to it, in order. It receives an orderly end only
-///   after all bytes, unless it was refused before its connection was forwarded.
+///   after all bytes.
 /// * A visitor whose path is healthy for its whole visit gets its full response, unless it
 ///   disconnects itself, or too many visitors wait. A path is healthy if its control channel is
 ///   established, its port listens, and no fault affected it within `settling`.

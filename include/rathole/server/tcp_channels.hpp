@@ -230,7 +230,7 @@ class tcp_channels {
     } else {
       gone = visitors_.extract(id);
     }
-    if (gone) gone.mapped().visitor.close(errc::stopped);
+    if (gone) gone.mapped().visitor.abort(errc::stopped);
     perform_actions();
   }
 
@@ -265,11 +265,11 @@ class tcp_channels {
     refuse(std::move(both.visitor), what.cause);
   }
 
-  /// Reports that a visitor is refused, and closes it.
+  /// Reports that a visitor is refused, and resets it.
   void refuse(visitor_node waiting, std::error_code cause) {
     visitor_type& refused = waiting.mapped().visitor;
     shared_context()->emit(visitor_refused{service()->name, refused.peer(), cause});
-    refused.close(cause);
+    refused.abort(cause);
   }
 
   session_type& session_;

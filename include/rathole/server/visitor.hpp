@@ -43,13 +43,8 @@ class visitor {
     return accepted ? accepted->peer() : in_process_address();
   }
 
-  /// Closes the connection, or completes the request with `cause`.
-  void close(std::error_code cause) {
-    if (auto* const accepted = stream()) return accepted->close();
-    request()->complete(failure(cause));
-  }
-
-  /// Resets the connection, or completes the request with `cause`.
+  /// Resets the connection, or completes the request with `cause`. A visitor that was not served must
+  /// not take the end for an empty answer.
   void abort(std::error_code cause) {
     if (auto* const accepted = stream()) return accepted->abort();
     request()->complete(failure(cause));
