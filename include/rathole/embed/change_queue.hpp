@@ -14,14 +14,19 @@
 namespace rathole::embed::inline RATHOLE_ABI {
 
 /// What a change of the settings concerns.
-enum class change_scope { everything, one_service };
+enum class change_scope {
+  /// All settings.
+  everything,
+  /// The settings of one service.
+  one_service
+};
 
 /// A change of a `State` that waits or is being applied.
 template <class State>
 struct wanted_change {
   /// Edits a copy of the state, or returns why that is impossible.
   std::move_only_function<std::error_code(State&)> edit;
-  /// Is called with the outcome.
+  /// Receives the outcome.
   completion<> done;
   /// What it concerns.
   change_scope scope = change_scope::everything;

@@ -12,6 +12,7 @@ namespace rathole::io {
 /// functions are called on the thread of the connection.
 class mux_flow_handler {
  public:
+  /// Makes a handler that is not installed yet.
   mux_flow_handler() = default;
   mux_flow_handler(const mux_flow_handler&) = delete;
   mux_flow_handler& operator=(const mux_flow_handler&) = delete;
