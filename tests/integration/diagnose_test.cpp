@@ -33,8 +33,8 @@ struct diagnosed {
 
   void start_server(const std::string& token = std::string(default_token)) {
     const std::vector<service_entry> services = {{"web", visitors, token}};
-    const std::string file =
-        folder.write("server.toml", server_toml(port, services, {}, by.server));
+    const std::string file = folder.write(
+        "server.toml", server_toml(port, services, {}, by.server, quoted_localhost(port)));
     server.emplace(our_program(), std::vector<std::string>{file});
     REQUIRE(eventually([this] { return !refused(port); }));
   }
