@@ -193,10 +193,13 @@ class tcp_socket {
 /// refused, and a program that sets SO_REUSEADDR, as servers do, can listen on it.
 class reserved_port {
  public:
-  reserved_port() : socket_(tcp_socket::unconnected()) {
+  /// Reserves a port that the system chooses.
+  reserved_port() : reserved_port(0) {}
+  /// Reserves `wanted`, or a port that the system chooses if it is 0.
+  explicit reserved_port(std::uint16_t wanted) : socket_(tcp_socket::unconnected()) {
     const int on = 1;
     ::setsockopt(socket_.fd(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    const sockaddr_in at = loopback(0);
+    const sockaddr_in at = loopback(wanted);
     if (::bind(socket_.fd(), reinterpret_cast<const sockaddr*>(&at), sizeof at) != 0)
       throw_errno("bind");
     number_ = socket_.port();

@@ -3,16 +3,20 @@
 #include "net.hpp"
 
 #include <sys/eventfd.h>
+#include <unistd.h>
 
 #include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <cstdlib>
+#include <fstream>
 #include <functional>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -108,17 +112,33 @@ class udp_socket {
   int fd_;
 };
 
-/// Returns a UDP port that is free at this moment.
+/// Returns a UDP port that is free, a different one at each call. It is below those that the system
+/// gives to sockets which name none (ip(7)), so that it stays free until it is used.
 inline std::uint16_t free_udp_port() {
-  udp_socket probe;
-  probe.bind();
-  return probe.port();
+  constexpr unsigned first = 10'000;
+  unsigned end = 0;
+  std::ifstream("/proc/sys/net/ipv4/ip_local_port_range") >> end;
+  if (end <= first)
+    throw std::runtime_error("the system chooses ports from " + std::to_string(end));
+  // Tests that run at the same time begin at different places.
+  static std::atomic<unsigned> next = static_cast<unsigned>(::getpid()) * 7919;
+  for (unsigned tries = first; tries < end; ++tries) {
+    const auto port = static_cast<std::uint16_t>(first + next++ % (end - first));
+    if (udp_socket().try_bind(port)) return port;
+  }
+  throw std::runtime_error("no UDP port is free");
 }
 
-/// Returns a reserved TCP port whose number is free as a UDP port at this moment.
+/// Returns a reserved TCP port whose number is free as a UDP port.
 inline reserved_port reserve_both() {
-  for (;;)
-    if (reserved_port chosen; udp_socket().try_bind(chosen)) return chosen;
+  for (;;) {
+    const std::uint16_t port = free_udp_port();
+    try {
+      return reserved_port(port);
+    } catch (const std::system_error&) {
+      // It is in use by TCP.
+    }
+  }
 }
 
 /// A UDP service with its own thread, on a port that the system chooses or a given one. It sends
