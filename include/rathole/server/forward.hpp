@@ -29,11 +29,11 @@ struct forward_watch {
 
   /// Records where the counts may be used.
   void runs_on(const io::executor& where) {
-    if (watched) watched->executor = where;
+    if (watched) watched->runs_on(where);
   }
   /// Records the counts.
   void counts(const io::relay_status* status) {
-    if (watched) watched->back = status ? &status->back : nullptr;
+    if (watched) watched->counts(status ? &status->back : nullptr);
   }
 };
 

@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <new>
 #include <string>
 #include <system_error>
@@ -25,17 +26,36 @@
 namespace rathole::server_side {
 
 /// A forwarded connection whose visitor came from the client's own address.
-struct watched_forward {
+class watched_forward {
+ public:
   /// Makes the record of the connection `id`, which runs on `where`.
-  watched_forward(std::uint64_t id, io::executor where) : number(id), executor(where) {}
+  watched_forward(std::uint64_t id, io::executor where) : number(id), executor_(std::move(where)) {}
 
   /// The number of the connection.
   const std::uint64_t number;
-  /// The executor on which the connection runs.
-  io::executor executor;
-  /// The number of bytes that came back from the service; null while the relay does not run. Must
-  /// be used only on `executor`.
-  const std::uint64_t* back = nullptr;
+
+  /// Returns the executor on which the connection runs. Any thread may call it.
+  [[nodiscard]] io::executor executor() const {
+    const std::lock_guard held(guard_);
+    return executor_;
+  }
+  /// Records that the connection runs on `where`. Must be called on the thread where it began, while
+  /// no relay runs.
+  void runs_on(const io::executor& where) {
+    const std::lock_guard held(guard_);
+    executor_ = where;
+  }
+  /// Records the number of bytes that came back from the service, which the relay increases; null
+  /// before the relay is gone. Must be called on the thread of the connection's executor.
+  void counts(const std::uint64_t* back) { back_ = back; }
+  /// Returns whether bytes came back from the service to the relay that runs. Must be called on the
+  /// thread of the connection's executor.
+  [[nodiscard]] bool is_answered() const { return back_ && *back_ > 0; }
+
+ private:
+  mutable std::mutex guard_;
+  io::executor executor_;
+  const std::uint64_t* back_ = nullptr;
 };
 
 /// Watches the visitors of a session that come from its client's own address, in order to detect a
@@ -133,20 +153,26 @@ class loop_watch : public std::enable_shared_from_this<loop_watch<Session>> {
   }
   void perform(const protocol::check_answers&) {
     for (const auto& [number, each] : forwards_) {
-      // The reply may arrive after the watch has been destroyed.
-      auto look = [forward = each, home = context_->runtime().get_executor(),
-                   self = this->weak_from_this()] {
-        if (!forward->back || *forward->back == 0) return;
-        asio::post(home, [forward, self] {
-          if (const auto watch = self.lock()) watch->answered(forward->number);
-        });
-      };
-      asio::post(each->executor, std::move(look));
+      look(each, context_->runtime().get_executor(), this->weak_from_this());
     }
   }
   void perform(const protocol::loop_found&) {
     const service_loops event{session_->service()->name, session_->peer()};
     context_->emit(event);
+  }
+
+  /// Looks on the thread of a connection whether it is answered, and reports that on `home` to
+  /// `watch`, which may have been destroyed by then.
+  static void look(forward_pointer forward, io::executor home, std::weak_ptr<loop_watch> watch) {
+    const io::executor there = forward->executor();
+    asio::post(there, [there, forward, home, watch] {
+      // The connection may have moved meanwhile.
+      if (forward->executor() != there) return look(forward, home, watch);
+      if (!forward->is_answered()) return;
+      asio::post(home, [forward, watch] {
+        if (const auto kept = watch.lock()) kept->answered(forward->number);
+      });
+    });
   }
 
   void answered(std::uint64_t number) {
