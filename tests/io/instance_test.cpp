@@ -266,13 +266,16 @@ TEST_SUITE("client and server in one context") {
     run_until(context, [&] { return seen.visitors_port != 0; });
 
     std::string answer;
+    std::atomic<bool> has_answer = false;
     std::jthread visitor([&] {
       auto socket = tcp_socket::connect(seen.visitors_port);
       socket.send_all("through the tunnel");
       socket.shutdown_write();
       answer = socket.receive_all();
+      has_answer = true;
     });
-    run_until(context, [&] { return answer == "through the tunnel"; });
+    run_until(context, [&] { return has_answer.load(); });
+    CHECK(answer == "through the tunnel");
 
     client.stop();
     server.stop();

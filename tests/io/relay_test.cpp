@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <filesystem>
@@ -88,6 +89,7 @@ TEST_SUITE("relay") {
       std::jthread reads([&] { got = relay.right.receive_all(), relay.right.shutdown_write(); });
       relay.run();
       reads.join();
+      sends.join();
       const bool copied = open_pipes() == before;
       ::_exit(got == sent && copied ? 0 : 1);
     }
@@ -201,8 +203,9 @@ TEST_SUITE("relay") {
       auto& relay = *relays.emplace_back(std::make_unique<relay_fixture>());
       std::string got;
       std::jthread sender([&] { relay.left.send_all(sent); });
-      std::jthread reader([&] { got = relay.right.receive(sent.size()); });
-      while (got.size() < sent.size()) relay.run_for(std::chrono::milliseconds(10));
+      std::atomic<bool> has_all = false;
+      std::jthread reader([&] { got = relay.right.receive(sent.size()), has_all = true; });
+      while (!has_all) relay.run_for(std::chrono::milliseconds(10));
       REQUIRE(got == sent);
     }
     CHECK(open_pipes() <= before + 2);
