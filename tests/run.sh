@@ -22,7 +22,9 @@ tests/support/install-deps.sh $compiler g++ cmake ninja-build libasio-dev libtom
 jobs=${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}
 cmake --preset "$preset" "$@"
 cmake --build --preset "$preset" --parallel "$jobs"
-export TSAN_OPTIONS="suppressions=$PWD/tests/support/tsan.supp${TSAN_OPTIONS:+:$TSAN_OPTIONS}"
+# Tests fork, and the children use threads.
+TSAN_OPTIONS="die_after_fork=0:suppressions=$PWD/tests/support/tsan.supp${TSAN_OPTIONS:+:$TSAN_OPTIONS}"
+export TSAN_OPTIONS
 if symbolizer=$(command -v llvm-symbolizer-19); then
   export ASAN_SYMBOLIZER_PATH="$symbolizer" UBSAN_SYMBOLIZER_PATH="$symbolizer"
   TSAN_OPTIONS="$TSAN_OPTIONS:external_symbolizer_path=$symbolizer"
