@@ -368,7 +368,8 @@ class Soak:
         small = [visit() for visit in self.tunnel.visits().values() for _ in range(20)]
         await asyncio.wait_for(asyncio.gather(*bulky, *small), 30)
         last, since = None, time.monotonic()
-        while time.monotonic() < since + 5:  # longer than a UDP visitor is remembered
+        # Longer than a UDP visitor is remembered, and than a pool that has grown keeps its size (20 s).
+        while time.monotonic() < since + 25:
             now = self.tunnel.programs[side].figures()
             if last is None or any(now[key] != last[key] for key in ("sockets", "files", "threads")):
                 last, since = now, time.monotonic()
