@@ -103,9 +103,9 @@ class loop_detector {
     switch (state_) {
       case state::watching: return watch(now);
       case state::holding: return hold(now);
-      case state::judging: return judge(now);
+      case state::judging: break;
     }
-    return std::nullopt;
+    return judge(now);
   }
 
   /// Returns when `poll` must be called even if nothing is reported.
@@ -113,9 +113,9 @@ class loop_detector {
     switch (state_) {
       case state::watching: return std::nullopt;
       case state::holding: return std::min(until_, check_at_);
-      case state::judging: return until_;
+      case state::judging: break;
     }
-    return std::nullopt;
+    return until_;
   }
 
   /// Returns the number of visitors that are held.
