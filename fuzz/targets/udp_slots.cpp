@@ -1,0 +1,11 @@
+#include "support/slots_laws.hpp"
+
+using namespace rathole;
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  fuzz::fuzz_input in(data, size);
+  fuzz::slots_run run;
+  for (int i = 0; i < 1000 && !in.empty(); ++i) run.step(in);
+  run.finish(in);
+  return 0;
+}
