@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <utility>
 
 namespace rathole::fuzz {
 
@@ -18,7 +19,7 @@ namespace rathole::fuzz {
 class buffer_run {
  public:
   void step(fuzz_input& in) {
-    switch (in.below(6)) {
+    switch (in.below(10)) {
       case 0:
         buffer_.clear();
         model_.clear();
@@ -47,6 +48,24 @@ class buffer_run {
         model_.insert(model_.end(), more.begin(), more.end());
         break;
       }
+      case 4: {
+        const std::size_t left = std::min<std::size_t>(in.byte(), model_.size());
+        buffer_.truncate(left);
+        model_.resize(left);
+        break;
+      }
+      case 5: wipe(); break;
+      case 6: replace(in.flag()); break;
+      case 7: {
+        // Of the space that is prepared, only what is committed is appended.
+        const byte_view more = in.bytes();
+        const byte_span room = buffer_.prepare(more.size() + in.below(64));
+        check(room.size() >= more.size());
+        std::ranges::copy(more, room.begin());
+        buffer_.commit(more.size());
+        model_.insert(model_.end(), more.begin(), more.end());
+        break;
+      }
       default: {
         const std::size_t count = std::min<std::size_t>(in.byte(), model_.size());
         read(buffer_.data(), count);
@@ -60,6 +79,24 @@ class buffer_run {
   }
 
  private:
+  // After a wipe, the memory that held the bytes holds zeros.
+  void wipe() {
+    buffer_.wipe();
+    const byte_span room = buffer_.prepare(model_.size());
+    check(std::ranges::all_of(room, [](std::uint8_t each) { return each == 0; }));
+    model_.clear();
+  }
+
+  // Replaces the buffer by a copy, which does not share memory with it, or by itself after a move.
+  void replace(bool by_copy) {
+    byte_buffer other;
+    other = by_copy ? byte_buffer(buffer_) : std::move(buffer_);
+    if (!by_copy) check(buffer_.empty());
+    buffer_.free_memory();
+    check(buffer_.empty());
+    buffer_ = std::move(other);
+  }
+
   // Reads a number, then a view of `count` bytes; too few bytes fail permanently.
   void read(byte_view from, std::size_t count) {
     cursor fields(from);

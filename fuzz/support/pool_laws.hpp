@@ -25,7 +25,7 @@ class pool_run {
 
   /// Performs one random event.
   void step(fuzz_input& in) {
-    switch (in.below(9)) {
+    switch (in.below(10)) {
       case 0:
       case 1:
         visitors_[next_id_] = {.deadline = now_ + limits_.visitor_timeout,
@@ -62,6 +62,17 @@ class pool_run {
         check(pool_.visitor_left(id).has_value() == was_starting);
         break;
       }
+      case 8: {
+        // The newest visitor is the one that arrived last, whatever it has been through since.
+        const auto newest = std::find_if(visitors_.rbegin(), visitors_.rend(),
+                                         [](const auto& each) { return is_waiting(each.second); });
+        const auto refused = pool_.refuse_newest(errc::limit_reached);
+        check(refused.has_value() == (newest != visitors_.rend()));
+        if (!refused) break;
+        check(*refused == newest->first);
+        newest->second.will_be_refused = true;
+        break;
+      }
       default:
         now_ += in.time();
         if (in.flag()) now_ = std::max(now_, pool_.deadline().value_or(now_));
@@ -88,6 +99,8 @@ class pool_run {
     check(pool_.idle() == idle_.size());
     check(pool_.waiting() + pool_.starting() == visitors_.size());
     check(visitors_.size() <= limits_.max_waiting_visitors);
+    check(pool_.counts() == protocol::channel_counts{pool_.waiting(), pool_.starting(),
+                                                     pool_.idle(), pool_.outstanding()});
     check(pool_.waiting() == 0 || pool_.idle() == 0);
     check(pool_.idle() <= limits_.max_idle);
     check(pool_.outstanding() <= limits_.max_outstanding());

@@ -22,5 +22,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (const auto token : message) psks += token == noise::token::psk;
   }
   fuzz::check(name->pattern.has_psk == (psks > 0));
+
+  // The letters of the pattern say how the static keys of the two parties become known; N means
+  // that there is none.
+  const std::string_view letters = text.substr(text.find('_') + 1);
+  const char responder = letters[letters[1] == '1' ? 2 : 1];
+  fuzz::check(name->pattern.uses_static(noise::role::initiator) == (letters[0] != 'N'));
+  fuzz::check(name->pattern.uses_static(noise::role::responder) == (responder != 'N'));
   return 0;
 }

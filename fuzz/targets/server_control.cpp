@@ -4,6 +4,7 @@
 #include <rathole/protocol/authenticate.hpp>
 #include <rathole/protocol/server_control.hpp>
 
+#include <iterator>
 #include <utility>
 
 using namespace rathole;
@@ -12,23 +13,32 @@ using control_machine = protocol::server_control<>;
 
 namespace {
 
-/// Decides by the proof, at once or by its first call.
+/// Decides by the proof, and accepts the client, at once or by its next call. Once the channel is
+/// established, its calls request data channels, or change the heartbeat interval in turn.
 struct owner {
   static constexpr bool discards = true;
   bool hesitates = false;
+  bool changes_interval = false;
   bool has_to_decide = false;
+  bool has_to_accept = false;
+  unsigned calls = 0;
 
   void react(control_machine& control, control_machine::event event, time_point now) {
-    if (event == control_machine::event::authenticated) return control.accept(now);
+    const bool is_authenticated = event == control_machine::event::authenticated;
     if (hesitates) {
-      has_to_decide = true;
+      (is_authenticated ? has_to_accept : has_to_decide) = true;
+    } else if (is_authenticated) {
+      control.accept(now);
     } else {
       decide(control);
     }
   }
   void call(control_machine& control, time_point now) {
-    if (!std::exchange(has_to_decide, false)) return control.request_data_channel(now);
-    decide(control);
+    if (std::exchange(has_to_decide, false)) return decide(control);
+    if (std::exchange(has_to_accept, false)) return control.accept(now);
+    if (!changes_interval) return control.request_data_channel(now);
+    constexpr duration intervals[] = {1s, 1s, 0s, 20s};
+    control.set_heartbeat_interval(intervals[calls++ % std::size(intervals)], now);
   }
 
  private:
@@ -48,8 +58,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   fuzz::fuzz_input in(data, size);
   const auto kind = in.below(8);
   const bool is_known = kind != 7;
-  const duration heartbeat_interval = in.flag() ? 30s : 0s;
+  const auto how = in.below(4);
+  const duration heartbeat_interval = how % 2 != 0 ? 30s : 0s;
   const control_machine control(fuzz::nonce(), is_known, heartbeat_interval, fuzz::start + 5s);
-  fuzz::check_machine(control, in, protocol::bincode::auth_size, owner{.hesitates = kind >= 4});
+  fuzz::check_machine(control, in, protocol::bincode::auth_size,
+                      owner{.hesitates = kind >= 4, .changes_interval = how >= 2});
   return 0;
 }
