@@ -30,6 +30,13 @@ inline void check_problems(std::string_view text, const std::vector<config::prob
       problems, {}, [](const config::problem& each) { return std::tie(each.line, each.column); }));
 }
 
+/// Checks that the warnings of a file that loads are warnings, and problems as all others.
+inline void check_warnings(std::string_view text, const std::vector<config::problem>& warnings) {
+  if (!warnings.empty()) check_problems(text, warnings);
+  const auto is_warning = [](const auto& each) { return each.level == config::severity::warning; };
+  check(std::ranges::all_of(warnings, is_warning));
+}
+
 inline void check_printed(const address& value) {
   const auto again = parse_address(to_string(value));
   check(again && *again == value);
@@ -47,6 +54,40 @@ inline void check_transport(const config::transport& value, config::side where) 
   }
 }
 
+/// Checks that a file causes none of the problems that only a program can cause, and that each of
+/// those is found. `own` is the address of the instance, `where` that of a service.
+template <class Instance, class Address, class Service>
+void check_settings(Instance value, Address Instance::* own, Address Service::* where) {
+  std::size_t wrong = 0;
+  const auto check_found = [&] {
+    const std::vector<config::problem> found = config::settings_problems(value);
+    check(found.size() == wrong);
+    for (const config::problem& each : found) check(!each.key.empty() && !each.what.empty());
+  };
+  check_found();
+  value.*own = Address();
+  ++wrong;
+  check_found();
+  if (!value.services.empty()) {
+    const Service twin = value.services.front();
+    value.services.push_back(twin);
+    ++wrong;
+    check_found();
+    value.services.back().*where = Address();
+    ++wrong;
+    check_found();
+  }
+  if (!config::uses_tls(value.transport)) {
+    value.transport.tls.emplace();
+    ++wrong;
+  }
+  if (value.transport.kind != config::transport_kind::noise) {
+    value.transport.noise.emplace();
+    ++wrong;
+  }
+  check_found();
+}
+
 /// Checks that a file that loads keeps all bounds: `bounded` does not change its durations.
 inline void check_config(const config::config& value) {
   check(value.server || value.client);
@@ -59,12 +100,15 @@ inline void check_config(const config::config& value) {
     }
     check_transport(value.server->transport, config::side::server);
     check(config::bounded(*value.server) == *value.server);
+    check_settings(*value.server, &config::server::bind_addr, &config::server_service::bind_addr);
   }
   if (value.client) {
     check_printed(value.client->remote_addr);
     for (const auto& service : value.client->services) check_printed(service.local_addr);
     check_transport(value.client->transport, config::side::client);
     check(config::bounded(*value.client) == *value.client);
+    check_settings(*value.client, &config::client::remote_addr,
+                   &config::client_service::local_addr);
   }
 }
 
