@@ -168,6 +168,10 @@ TEST_CASE("protocol_check_layer: an end before the detection is passed on") {
   byte_buffer wire;
   CHECK(layer.receive(bytes_of("GET"), app, wire));
   CHECK(layer.receive_end() == failure(errc::truncated));
+  // The error is final, whatever arrives after it.
+  const std::vector<std::uint8_t> tls = {0x16, 3, 1, 2, 0};
+  CHECK(layer.receive(tls, app, wire) == failure(errc::truncated));
+  CHECK(layer.state() == phase::closed);
 }
 
 }  // namespace

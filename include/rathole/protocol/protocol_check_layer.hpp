@@ -52,19 +52,19 @@ class protocol_check_layer {
   /// Reports the end of the stream below; see `Layer`.
   result<void> receive_end() {
     if (error_) return failure(error_);
-    return inside_.receive_end();
+    return keep(inside_.receive_end());
   }
 
   /// Sends application bytes; see `Layer`.
   result<void> send(byte_view in, byte_buffer& wire) {
     if (error_) return failure(error_);
-    return inside_.send(in, wire);
+    return keep(inside_.send(in, wire));
   }
 
   /// Ends our direction; see `Layer`.
   result<void> close(byte_buffer& wire) {
     if (error_) return failure(error_);
-    return inside_.close(wire);
+    return keep(inside_.close(wire));
   }
 
   /// Returns the phase of the layer.
@@ -75,7 +75,7 @@ class protocol_check_layer {
     requires TimedLayer<L>
   {
     if (error_) return failure(error_);
-    return inside_.poll(now, wire);
+    return keep(inside_.poll(now, wire));
   }
 
   /// Returns when `poll` is due; see `TimedLayer`.
@@ -89,6 +89,12 @@ class protocol_check_layer {
   [[nodiscard]] std::string summary() const { return summary_of(inside_); }
 
  private:
+  /// Remembers the error of the layer inside, so that bytes that arrive after it are not examined.
+  result<void> keep(result<void> done) {
+    if (!done) error_ = done.error();
+    return done;
+  }
+
   L inside_;
   /// The first bytes of the peer, until all `detection_size` of them have arrived.
   std::array<std::uint8_t, detection_size> first_{};
