@@ -20,8 +20,10 @@ inline void check_detection(byte_view in) {
   check(protocol::detect_protocol(first) == found);
   const auto is_text = [](std::uint8_t byte) { return byte >= 0x20 && byte < 0x7f; };
   switch (found) {
-    // A record's type and the major version.
-    case wire_protocol::tls: check(first[0] >= 20 && first[0] < 24 && first[1] == 3); break;
+    // A record's type and version, up to TLS 1.3.
+    case wire_protocol::tls:
+      check(first[0] >= 20 && first[0] < 24 && first[1] == 3 && first[2] < 5);
+      break;
     case wire_protocol::http: check(std::ranges::all_of(first, is_text)); break;
     // The variant of a Hello is a number of four bytes.
     case wire_protocol::hello: check(first[1] == 0 && first[2] == 0 && first[3] == 0); break;

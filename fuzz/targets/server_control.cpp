@@ -5,6 +5,7 @@
 #include <rathole/protocol/server_control.hpp>
 
 #include <iterator>
+#include <optional>
 #include <utility>
 
 using namespace rathole;
@@ -19,6 +20,7 @@ struct owner {
   static constexpr bool discards = true;
   bool hesitates = false;
   bool changes_interval = false;
+  duration interval = {};
   bool has_to_decide = false;
   bool has_to_accept = false;
   unsigned calls = 0;
@@ -38,7 +40,11 @@ struct owner {
     if (std::exchange(has_to_accept, false)) return control.accept(now);
     if (!changes_interval) return control.request_data_channel(now);
     constexpr duration intervals[] = {1s, 1s, 0s, 20s};
-    control.set_heartbeat_interval(intervals[calls++ % std::size(intervals)], now);
+    const duration before = std::exchange(interval, intervals[calls++ % std::size(intervals)]);
+    control.set_heartbeat_interval(interval, now);
+    if (interval == before) return;
+    const std::optional<time_point> due(now + interval);
+    fuzz::check(control.deadline() == (interval > 0s ? due : std::nullopt));
   }
 
  private:
@@ -61,7 +67,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto how = in.below(4);
   const duration heartbeat_interval = how % 2 != 0 ? 30s : 0s;
   const control_machine control(fuzz::nonce(), is_known, heartbeat_interval, fuzz::start + 5s);
-  fuzz::check_machine(control, in, protocol::bincode::auth_size,
-                      owner{.hesitates = kind >= 4, .changes_interval = how >= 2});
+  fuzz::check_machine(
+      control, in, protocol::bincode::auth_size,
+      owner{.hesitates = kind >= 4, .changes_interval = how >= 2, .interval = heartbeat_interval});
   return 0;
 }
