@@ -371,6 +371,8 @@ TEST_CASE("the example configurations load") {
   std::size_t count = 0;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
     if (entry.path().extension() != ".toml") continue;
+    // These are parts of another file.
+    if (entry.path().parent_path().filename() == "services.d") continue;
     CAPTURE(entry.path());
     const auto loaded = load(entry.path());
     if (!loaded) FAIL_CHECK(to_string(loaded.error().front()));

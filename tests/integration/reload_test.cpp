@@ -16,6 +16,7 @@
 #include <array>
 #include <cstddef>
 #include <cstring>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -122,6 +123,52 @@ TEST_CASE("reload: another transport replaces the instances, and active connecti
     CHECK(each->wait_exit() == 0);
   }
   CHECK(early.ends());
+}
+
+TEST_CASE("reload: services in included files come, change and go, and others are not touched") {
+  temp_dir folder;
+  const service local{echo};
+  const reserved_port main;
+  const reserved_port port;
+  const reserved_port other;
+  std::filesystem::create_directory(folder.path() / "services.d");
+  const auto bind = [](const reserved_port& at) {
+    return "bind_addr = \"127.0.0.1:" + std::to_string(at) + "\"\n";
+  };
+  process server{our_program(),
+                 {folder.write("server.toml", "include = \"services.d/*.toml\"\n" +
+                                                  server_toml(main, {{"a", port}}, ""))}};
+  process client{
+      our_program(),
+      {folder.write("client.toml", client_toml(main, {{"a", local.port()}, {"b", local.port()}},
+                                               "retry_interval = 1"))}};
+  INFO(server.output());
+  REQUIRE(eventually([&] { return answered(port); }));
+  REQUIRE(server.wait_for("Start watching the config"));
+  tcp_socket early = tcp_socket::connect(port);
+  const auto talk = [&early] {
+    early.send_all("more");
+    return early.receive(4) == "more";
+  };
+  REQUIRE(talk());
+
+  const std::string token = "token = \"" + std::string(default_token) + "\"\n";
+  folder.write("services.d/b.toml", "[server.services.b]\n" + token + bind(other));
+  CHECK(eventually([&] { return answered(other); }));
+
+  std::size_t before = server.output().size();
+  folder.write("services.d/c.toml", "[server.services.b]\n" + token + bind(other));
+  CHECK(server.wait_for("services.d/c.toml:1:1: server.services.b: this is also in", 1, before));
+  CHECK(answered(other));
+
+  before = server.output().size();
+  std::filesystem::remove(folder.path() / "services.d/c.toml");
+  CHECK(server.wait_for("The configuration is valid again", 1, before));
+
+  std::filesystem::remove(folder.path() / "services.d/b.toml");
+  CHECK(eventually([&] { return !answered(other); }));
+  CHECK(answered(port));
+  CHECK(talk());
 }
 
 TEST_CASE("reload: another engine alone is another transport, and active connections continue") {

@@ -25,6 +25,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace rathole::test {
@@ -59,6 +60,10 @@ bool run_until(asio::io_context& context, const std::function<bool()>& condition
 struct watched {
   watched(asio::io_context& shared, const fs::path& file, const io::file_watch_settings& settings)
       : context(shared), watch(context.get_executor(), file, [this] { ++calls; }, settings) {}
+  watched(asio::io_context& shared, io::file_watch::path_source paths,
+          const io::file_watch_settings& settings)
+      : context(shared),
+        watch(context.get_executor(), std::move(paths), [this] { ++calls; }, settings) {}
   ~watched() { watch.close(); }
 
   /// Returns whether the watch has called since the last call of this function.
@@ -383,7 +388,8 @@ TEST_SUITE("file_watch") {
     const fs::path path = at.write("config.toml", "a");
     asio::io_context context(1);
     int notified = 0;
-    const io::inotify_watch watch(context.get_executor(), path, [&] { ++notified; });
+    io::inotify_watch watch(context.get_executor(), [&] { ++notified; });
+    watch.follow({.files = {path}});
     CHECK(watch.is_complete());
     at.write("config.toml.new", "b");
     fs::rename(at.path() / "config.toml.new", at.path() / "config.toml.old");
@@ -392,13 +398,71 @@ TEST_SUITE("file_watch") {
     const temp_dir elsewhere;
     const fs::path fence = elsewhere.write("fence", "a");
     bool reached = false;
-    const io::inotify_watch other(context.get_executor(), fence, [&] { reached = true; });
+    io::inotify_watch other(context.get_executor(), [&] { reached = true; });
+    other.follow({.files = {fence}});
     write(fence, "b");
     REQUIRE(run_until(context, [&] { return reached; }));
     context.poll();
     CHECK(notified == 0);
     write(path, "b");
     CHECK(run_until(context, [&] { return notified > 0; }));
+  }
+
+  TEST_CASE("the files of a directory are followed as they come, change and go") {
+    for (const auto& settings : {inotify_only, polling_only}) {
+      const temp_dir at;
+      const fs::path folder = at.path() / "services.d";
+      fs::create_directory(folder);
+      at.write("main.toml", "a");
+      at.write("services.d/one.toml", "a");
+      const auto listed = [&at, folder] {
+        io::watched_paths out{.files = {at.path() / "main.toml"}, .directories = {folder}};
+        for (const auto& each : fs::directory_iterator(folder)) {
+          if (each.path().extension() == ".toml") out.files.push_back(each.path());
+        }
+        return out;
+      };
+      asio::io_context context(1);
+      watched config(context, listed, settings);
+      CHECK(config.has_called(0));
+      at.write("main.toml", "ab");
+      CHECK(config.was_notified());
+      at.write("services.d/one.toml", "ab");
+      CHECK(config.was_notified());
+      at.write("services.d/two.toml", "a");
+      CHECK(config.was_notified());
+      at.write("services.d/two.toml", "ab");
+      CHECK(config.was_notified());
+      at.write("services.d/new", "abc");
+      fs::rename(folder / "new", folder / "two.toml");
+      CHECK(config.was_notified());
+      fs::remove(folder / "one.toml");
+      CHECK(config.was_notified());
+      const int before = config.calls;
+      at.write("services.d/one.txt", "a");
+      CHECK(config.has_called(before));
+    }
+  }
+
+  TEST_CASE("other files are followed after a refresh, without a change of those before") {
+    const temp_dir at;
+    const fs::path first = at.write("first.toml", "a");
+    const fs::path second = at.write("second.toml", "a");
+    bool has_second = false;
+    const auto listed = [&] {
+      io::watched_paths out{.files = {first}};
+      if (has_second) out.files.push_back(second);
+      return out;
+    };
+    asio::io_context context(1);
+    watched config(context, listed, inotify_only);
+    write(second, "ab");
+    CHECK(config.has_called(0));
+    has_second = true;
+    config.watch.refresh();
+    CHECK(config.was_notified());
+    write(second, "abc");
+    CHECK(config.was_notified());
   }
 
   TEST_CASE("circular links are treated as a missing file") {

@@ -19,11 +19,19 @@ inline std::optional<std::string> log_problem(std::string_view text) {
          "as rathole::client=debug";
 }
 
-/// Loads the file at `path` with all checks of the program. A pipe may take `pipe_timeout`; see
-/// `config::load_document`.
+/// Loads the file at `path`, and the files that it includes, with all checks of the program. A pipe may
+/// take `pipe_timeout`; see `config::load_document`.
 inline std::expected<config::document, std::vector<config::problem>> load_file(
-    const std::string& path, duration pipe_timeout = config::limits::pipe_timeout) {
-  return config::load_document(path, &log_problem, pipe_timeout);
+    const std::string& path, config::include_files& includes,
+    duration pipe_timeout = config::limits::pipe_timeout) {
+  return config::load_document(path, includes, &log_problem, pipe_timeout);
+}
+
+/// Loads the file at `path`, as above.
+inline std::expected<config::document, std::vector<config::problem>> load_file(
+    const std::string& path) {
+  config::include_files includes(path);
+  return load_file(path, includes);
 }
 
 }  // namespace rathole::app

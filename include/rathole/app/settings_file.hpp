@@ -7,6 +7,7 @@
 #include <rathole/app/reload_text.hpp>
 #include <rathole/app/start_report.hpp>
 #include <rathole/config/diff.hpp>
+#include <rathole/config/include_files.hpp>
 #include <rathole/config/problem.hpp>
 #include <rathole/config/types.hpp>
 #include <rathole/core/time.hpp>
@@ -32,8 +33,8 @@ struct read_settings {
   std::optional<prepared_of<Block>> prepared;
 };
 
-/// The configuration file of a running program: watches it, reads it again, and logs what is
-/// wrong with it. `Block` is `config::client` or `config::server`.
+/// The configuration file of a running program, with the files that it includes: watches them, reads
+/// them again, and logs what is wrong with them. `Block` is `config::client` or `config::server`.
 template <class Block>
 class settings_file {
  public:
@@ -43,11 +44,12 @@ class settings_file {
   settings_file(std::string path, std::optional<std::string> configured_log, logger& log,
                 std::function<void(const config::config&)> set_filter)
       : path_(std::move(path)),
+        includes_(path_),
         configured_log_(std::move(configured_log)),
         log_(log),
         set_filter_(std::move(set_filter)) {}
 
-  /// Calls `changed` on `ex` when the file changes, until `close`. Returns whether it can be
+  /// Calls `changed` on `ex` when one of the files changes, until `close`. Returns whether it can be
   /// watched: a pipe, such as a shell's <(...), can be read only once.
   bool watch(io::executor ex, std::function<void()> changed) {
     std::error_code ignored;
@@ -55,12 +57,12 @@ class settings_file {
       log(log_level::warn, "The configuration is no regular file: changes are not followed");
       return false;
     }
-    watch_.emplace(ex, path_, std::move(changed));
+    watch_.emplace(ex, [this] { return watched_paths(); }, std::move(changed));
     log(log_level::info, "Start watching the config");
     return true;
   }
 
-  /// Stops watching the file.
+  /// Stops watching the files.
   void close() {
     if (watch_) watch_->close();
   }
@@ -68,7 +70,9 @@ class settings_file {
   /// Reads the file and compares it with `in_use`. Returns nothing if it cannot be used.
   std::optional<read_settings<Block>> read(const Block& in_use) {
     // A pipe would block all connections until its writer has finished.
-    const auto loaded = load_file(path_, duration::zero());
+    const auto before = includes_.paths();
+    const auto loaded = load_file(path_, includes_, duration::zero());
+    if (watch_ && before != includes_.paths()) watch_->refresh();
     if (!loaded) {
       for (const auto& problem : loaded.error()) log_problem(problem);
       ignore();
@@ -120,7 +124,14 @@ class settings_file {
     log(is_warning ? log_level::warn : log_level::error, text_of(found));
   }
 
+  [[nodiscard]] io::watched_paths watched_paths() const {
+    const config::configuration_paths of = includes_.paths();
+    return {.files = {of.files.begin(), of.files.end()},
+            .directories = {of.folders.begin(), of.folders.end()}};
+  }
+
   const std::string path_;
+  config::include_files includes_;
   std::optional<std::string> configured_log_;
   logger& log_;
   std::function<void(const config::config&)> set_filter_;

@@ -12,6 +12,12 @@ namespace rathole::config::limits {
 
 /// The largest size of a configuration file, in bytes.
 inline constexpr std::size_t file_size = std::size_t{16} << 20;
+/// The most names and patterns of the key `include`.
+inline constexpr std::size_t includes = 64;
+/// The most files that a configuration includes.
+inline constexpr std::size_t included_files = 4096;
+/// The most entries of a folder that is searched for files to include.
+inline constexpr std::size_t folder_entries = 65'536;
 /// The longest time that a pipe may take to deliver a configuration.
 inline constexpr std::chrono::seconds pipe_timeout{10};
 /// The most dots in one line outside of strings and comments, and so the parts of a dotted key.

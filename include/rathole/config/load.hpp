@@ -1,5 +1,6 @@
 #pragma once
 
+#include <rathole/config/include_files.hpp>
 #include <rathole/config/limits.hpp>
 #include <rathole/config/parse.hpp>
 #include <rathole/core/read_file.hpp>
@@ -10,18 +11,33 @@
 
 namespace rathole::config {
 
-/// Reads and parses the file at `path`; see `read`. If the file cannot be read, or has more than
-/// `limits::file_size` bytes, it fails with a problem without a position. A pipe, such as a shell's
-/// <(...), may take `pipe_timeout` to deliver; 0 refuses pipes, for callers that must not wait.
-inline std::expected<document, std::vector<problem>> load_document(
-    const std::string& path, log_check check_log = nullptr,
-    duration pipe_timeout = limits::pipe_timeout) {
+/// Reads and parses the file at `path` and the files that it includes; see `read`. If the file cannot
+/// be read, or has more than `limits::file_size` bytes, it fails with a problem without a position. A
+/// pipe, such as a shell's <(...), may take `pipe_timeout` to deliver; 0 refuses pipes, for callers
+/// that must not wait. `includes`, made for the same path, reads the other files, and knows
+/// afterwards on which paths the configuration depends, also if it has problems.
+inline std::expected<document, std::vector<problem>> load_document(const std::string& path,
+                                                                   include_files& includes,
+                                                                   log_check check_log,
+                                                                   duration pipe_timeout) {
   const auto text = read_file(path, {.size = limits::file_size, .pipe_timeout = pipe_timeout});
-  if (text) return read(*text, path, check_log);
+  if (text) {
+    includes.restart();
+    return read(*text, path, check_log,
+                [&includes](const std::string& pattern) { return includes.read(pattern); });
+  }
   return std::unexpected(
       std::vector<problem>{{.file = path,
                             .what = "Failed to read the config \"" + path + "\": " + text.error(),
                             .remedy = "name a readable configuration file"}});
+}
+
+/// Reads and parses the file at `path` and the files that it includes, as above.
+inline std::expected<document, std::vector<problem>> load_document(
+    const std::string& path, log_check check_log = nullptr,
+    duration pipe_timeout = limits::pipe_timeout) {
+  include_files includes(path);
+  return load_document(path, includes, check_log, pipe_timeout);
 }
 
 /// Reads and parses the file at `path`, as `load_document`, but drops the warnings.

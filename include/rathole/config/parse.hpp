@@ -1,10 +1,12 @@
 #pragma once
 
+#include <rathole/config/include.hpp>
 #include <rathole/config/problem.hpp>
 #include <rathole/config/source.hpp>
 #include <rathole/config/toml.hpp>
 #include <rathole/config/toml_client_server.hpp>
 #include <rathole/config/toml_guard.hpp>
+#include <rathole/config/toml_merge.hpp>
 #include <rathole/config/toml_reader.hpp>
 #include <rathole/config/toml_warnings.hpp>
 #include <rathole/config/types.hpp>
@@ -47,31 +49,70 @@ inline problem syntax_problem(const toml::parse_error& error, std::string file) 
           .remedy = "mend the TOML here; text needs quotes, and the file is UTF-8"};
 }
 
-/// Parses `text` with toml++, whether exceptions are enabled in it or not.
+/// Parses `text` with toml++, whether exceptions are enabled in it or not, after `toml_guard`.
 inline std::expected<toml::table, problem> parse_toml(std::string_view text,
                                                       const std::string& file) {
+  if (auto problem = toml_guard(text).check()) {
+    problem->file = file;
+    return std::unexpected(std::move(*problem));
+  }
 #if TOML_EXCEPTIONS
   try {
-    return toml::parse(text);
+    return toml::parse(text, std::string_view(file));
   } catch (const toml::parse_error& error) {
     return std::unexpected(syntax_problem(error, file));
   }
 #else
-  toml::parse_result parsed = toml::parse(text);
+  toml::parse_result parsed = toml::parse(text, std::string_view(file));
   if (!parsed) return std::unexpected(syntax_problem(parsed.error(), file));
   return std::move(parsed).table();
 #endif
 }
 
+/// Adds the content of the files that `include` in `root` names to `root`. Problems go to `log`, to
+/// whose source the files are added.
+inline void add_included(toml::table& root, const include_reader& files, problem_log& log) {
+  toml_reader names(root, "", log);
+  const auto patterns = names.string_or_strings("include", limits::includes);
+  if (!patterns) return;
+  for (const std::string& pattern : *patterns) {
+    if (!files) {
+      names.reject("include", "this text belongs to no folder, so nothing can be included",
+                   "load the configuration from a file");
+      return;
+    }
+    auto found = files(pattern);
+    if (!found) {
+      names.reject("include", std::move(found.error().what), std::move(found.error().remedy));
+      continue;
+    }
+    for (included_file& each : *found) {
+      log.origin().add_file(each.name);
+      auto parsed = parse_toml(each.text, each.name);
+      if (!parsed) {
+        log.add(std::move(parsed.error()));
+        continue;
+      }
+      toml_reader reader(*parsed, "", log);
+      if (parsed->contains("include")) {
+        reader.reject("include", "an included file includes others",
+                      "name them in the `include` of " + log.origin().file());
+        parsed->erase("include");
+      }
+      toml_merge(log).add(root, std::move(*parsed));
+    }
+  }
+}
+
 }  // namespace detail
 
-/// A valid configuration and what else is known about its file.
+/// A valid configuration and what else is known about its files.
 struct document {
   /// The configuration.
   config settings = {};
   /// The warnings, in the order of their positions; all are of `severity::warning`.
   std::vector<problem> warnings = {};
-  /// The file and the positions of its keys.
+  /// The files and the positions of their keys.
   source where;
 };
 
@@ -80,21 +121,20 @@ struct document {
 /// valid.
 using log_check = std::optional<std::string> (*)(std::string_view);
 
-/// Parses the TOML `text` as a configuration; `file` is its name in problems. Fails with all
-/// problems, including warnings, in the order of their positions, or with one syntax error.
-/// `check_log` may be null.
+/// Parses the TOML `text` as a configuration; `file` is its name in problems, and `files` reads what
+/// it includes. Fails with all problems, including warnings, in the order of the files and positions,
+/// or with one syntax error of `text`. `check_log` and `files` may be null.
 inline std::expected<document, std::vector<problem>> read(std::string_view text, std::string file,
-                                                          log_check check_log = nullptr) {
-  if (auto problem = toml_guard(text).check()) {
-    problem->file = std::move(file);
-    return std::unexpected(std::vector{std::move(*problem)});
-  }
-  const auto parsed = detail::parse_toml(text, file);
+                                                          log_check check_log = nullptr,
+                                                          const include_reader& files = nullptr) {
+  auto parsed = detail::parse_toml(text, file);
   if (!parsed) return std::unexpected(std::vector{parsed.error()});
 
   config out;
   problem_log log(std::move(file));
+  detail::add_included(*parsed, files, log);
   toml_reader root(*parsed, "", log);
+  root.allow("include");
   out.log = root.string("log");
   if (out.log && check_log) {
     if (const auto wrong = check_log(*out.log)) root.reject("log", *wrong, "");

@@ -8,11 +8,14 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace rathole::config {
 
-/// A position in a file.
+/// A position in a file of a configuration.
 struct position {
+  /// The number of the file; see `source::files`.
+  std::uint32_t file = 0;
   /// The line, counted from 1.
   std::uint32_t line = 1;
   /// The column in characters, counted from 1.
@@ -22,16 +25,29 @@ struct position {
   [[nodiscard]] auto operator<=>(const position&) const = default;
 };
 
-/// The name of a configuration file and the positions of the values of its keys.
+/// The names of the files of a configuration and the positions of the values of their keys.
 class source {
  public:
   /// Makes a source for a file, as the user named it, without positions.
-  source(std::string file) : file_(std::move(file)) {}
+  source(std::string file) : files_{std::move(file)} {}
   /// Makes a source for a file, as the user named it, without positions.
-  source(const char* file) : file_(file) {}
+  source(const char* file) : files_{file} {}
 
-  /// Returns the name of the file.
-  [[nodiscard]] const std::string& file() const { return file_; }
+  /// Returns the name of the file that the user named.
+  [[nodiscard]] const std::string& file() const { return files_.front(); }
+  /// Returns the names of all files: the one that the user named, then those that it includes.
+  [[nodiscard]] const std::vector<std::string>& files() const { return files_; }
+
+  /// Adds a file that is included, whose name differs from those of the others.
+  void add_file(std::string name) {
+    numbers_.emplace(name, static_cast<std::uint32_t>(files_.size()));
+    files_.push_back(std::move(name));
+  }
+  /// Returns the number of the file `name`; 0 if there is none of that name.
+  [[nodiscard]] std::uint32_t number_of(std::string_view name) const {
+    const auto found = numbers_.find(name);
+    return found == numbers_.end() ? 0 : found->second;
+  }
 
   /// Records the position of the value of the key at the path `key`.
   void note(std::string key, position at) { places_.insert_or_assign(std::move(key), at); }
@@ -42,12 +58,13 @@ class source {
     return found == places_.end() ? nullptr : &found->second;
   }
 
-  /// Returns `value` with the name of this file, and with the position of its key, or of the
-  /// innermost table around the key that the file has.
+  /// Returns `value` with the file and the position of its key, or of the innermost table around the
+  /// key that the configuration has.
   [[nodiscard]] problem locate(problem value) const {
-    value.file = file_;
+    value.file = file();
     for (std::string_view key = value.key; !key.empty();) {
       if (const position* at = find(key)) {
+        value.file = files_[at->file];
         value.line = at->line;
         value.column = at->column;
         break;
@@ -59,7 +76,9 @@ class source {
   }
 
  private:
-  std::string file_;
+  std::vector<std::string> files_;
+  /// The numbers of the files that are included.
+  std::map<std::string, std::uint32_t, std::less<>> numbers_;
   std::map<std::string, position, std::less<>> places_;
 };
 

@@ -18,10 +18,10 @@
 
 namespace rathole::config {
 
-/// Collects the problems of one file and the positions of its keys.
+/// Collects the problems of a configuration and the positions of its keys.
 class problem_log {
  public:
-  /// Makes an empty log for `file`.
+  /// Makes an empty log for the configuration in `file`.
   explicit problem_log(std::string file) : origin_(std::move(file)) {}
 
   /// Adds an error. `what` must not contain a secret.
@@ -35,24 +35,43 @@ class problem_log {
     push(at, std::move(key), std::move(what), std::move(remedy), severity::warning);
   }
 
-  /// Returns the file and the positions of its keys.
+  /// Returns the files and the positions of their keys.
   [[nodiscard]] source& origin() { return origin_; }
+
+  /// Returns the position where toml++ found something. An implicit table, such as that of a dotted
+  /// key, is at the start of its file.
+  [[nodiscard]] position place(const toml::source_region& region) const {
+    position out;
+    if (region.path) out.file = origin_.number_of(*region.path);
+    if (!region.begin) return out;
+    out.line = region.begin.line;
+    out.column = region.begin.column;
+    return out;
+  }
 
   /// Returns whether there is an error, so that the file cannot be used.
   [[nodiscard]] bool has_errors() const { return has_errors_; }
 
-  /// Returns all errors and warnings in the order of their positions, and removes them from the
-  /// log.
+  /// Adds a problem that has its file and position already.
+  void add(problem found) {
+    has_errors_ = has_errors_ || found.level == severity::error;
+    problems_.push_back(std::move(found));
+  }
+
+  /// Returns all errors and warnings in the order of their files and positions, and removes them from
+  /// the log.
   std::vector<problem> take() {
-    std::ranges::sort(problems_, {},
-                      [](const problem& p) { return std::tie(p.line, p.column, p.key, p.what); });
+    std::ranges::sort(problems_, {}, [this](const problem& p) {
+      return std::tuple(origin_.number_of(p.file), p.line, p.column, std::string_view(p.key),
+                        std::string_view(p.what));
+    });
     return std::exchange(problems_, {});
   }
 
  private:
   void push(position at, std::string key, std::string what, std::string remedy, severity how) {
-    problems_.push_back({origin_.file(), at.line, at.column, std::move(key), std::move(what),
-                         std::move(remedy), how});
+    problems_.push_back({origin_.files()[at.file], at.line, at.column, std::move(key),
+                         std::move(what), std::move(remedy), how});
   }
 
   source origin_;
@@ -81,7 +100,7 @@ class toml_reader {
   /// Returns the position of the value of `key`, or that of the table if there is no such key.
   [[nodiscard]] position where(std::string_view key) const {
     const toml::node* node = table_->get(key);
-    return place(node ? node->source() : table_->source());
+    return log_->place(node ? node->source() : table_->source());
   }
 
   /// Reports an error in the value of `key`, at the position of the value.
@@ -91,7 +110,7 @@ class toml_reader {
 
   /// Reports an error in the table as a whole, at its header.
   void reject(std::string what, std::string remedy) const {
-    log_->add(place(table_->source()), path_, std::move(what), std::move(remedy));
+    log_->add(log_->place(table_->source()), path_, std::move(what), std::move(remedy));
   }
 
   /// Reports a warning about the value of `key`, at the position of the value.
@@ -103,6 +122,9 @@ class toml_reader {
   void missing(std::string_view key, std::string remedy) const {
     reject("missing field `" + std::string(key) + '`', std::move(remedy));
   }
+
+  /// Records that the table may have `key`, which is read elsewhere.
+  void allow(std::string_view key) { known_.emplace_back(key); }
 
   /// Returns whether the table has `key`.
   [[nodiscard]] bool contains(std::string_view key) const { return table_->contains(key); }
@@ -130,7 +152,7 @@ class toml_reader {
     for (const toml::node& each : *node->as_array()) {
       const auto* text = each.as_string();
       if (!text) {
-        log_->add(place(each.source()), path_of(key),
+        log_->add(log_->place(each.source()), path_of(key),
                   "invalid type: " + std::string(type_name(each.type())) + ", expected a string",
                   "put the text in quotes");
         return std::nullopt;
@@ -207,7 +229,7 @@ class toml_reader {
   void finish() const {
     for (const auto& [key, node] : *table_) {
       if (std::ranges::find(known_, key.str()) != known_.end()) continue;
-      log_->add(place(key.source()), path_of(key.str()),
+      log_->add(log_->place(key.source()), path_of(key.str()),
                 "unknown field `" + quote_key(key.str()) + '`', advice(key.str()));
     }
   }
@@ -221,12 +243,6 @@ class toml_reader {
   }
 
  private:
-  static position place(const toml::source_region& region) {
-    // An implicit table, such as that of a dotted key, has no position.
-    if (!region.begin) return {};
-    return {region.begin.line, region.begin.column};
-  }
-
   static std::string_view type_name(toml::node_type type) {
     switch (type) {
       case toml::node_type::table: return "table";

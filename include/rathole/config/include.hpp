@@ -1,0 +1,33 @@
+#pragma once
+
+#include <rathole/core/require_cxx23.hpp>
+
+#include <expected>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace rathole::config {
+
+/// A file that a configuration includes.
+struct included_file {
+  /// Its name in problems.
+  std::string name = {};
+  /// Its content.
+  std::string text = {};
+};
+
+/// Why files cannot be included.
+struct include_problem {
+  /// The description of the problem.
+  std::string what = {};
+  /// How to correct it.
+  std::string remedy = {};
+};
+
+/// A function that reads the files that `pattern`, a value of the key `include`, names and that it
+/// has not returned before, in the order in which they are merged.
+using include_reader = std::function<std::expected<std::vector<included_file>, include_problem>(
+    const std::string& pattern)>;
+
+}  // namespace rathole::config

@@ -1,0 +1,190 @@
+#pragma once
+
+#include <rathole/config/include.hpp>
+#include <rathole/config/limits.hpp>
+#include <rathole/core/read_file.hpp>
+
+#include <fnmatch.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <expected>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace rathole::config {
+
+/// The paths on which a configuration depends.
+struct configuration_paths {
+  /// The files: the one that the user named, then those that it includes.
+  std::vector<std::string> files = {};
+  /// The folders whose entries decide which files are included.
+  std::vector<std::string> folders = {};
+
+  /// Compares all members.
+  [[nodiscard]] bool operator==(const configuration_paths&) const = default;
+};
+
+/// Finds and reads the files that a configuration file includes. A name may be relative to the folder
+/// of that file, and its last part may have the wildcards `*`, `?` and `[...]`, as in glob(7): the
+/// files are then taken in the order of their names, without those that begin with a dot.
+class include_files {
+ public:
+  /// Contents that replace those of files on the disk, by path; nothing stands for no file.
+  using overrides = std::map<std::string, std::optional<std::string>>;
+
+  /// Makes an object for the configuration file at `path`, of which nothing is known yet.
+  explicit include_files(std::string path) : path_(std::move(path)) {}
+
+  /// Reads files with the contents in `contents` instead of those on the disk, whose paths are as
+  /// `path_of` returns them. A path that matches a pattern is included although there is no such file.
+  void replace(overrides contents) { overrides_ = std::move(contents); }
+
+  /// Returns the path of `name`, which may be relative to the folder of the configuration file.
+  [[nodiscard]] std::string path_of(const std::string& name) const {
+    return (std::filesystem::path(path_).parent_path() / name).lexically_normal().string();
+  }
+
+  /// Forgets which files are included, before the configuration is read again.
+  void restart() {
+    patterns_.clear();
+    read_.clear();
+    size_ = 0;
+  }
+
+  /// Reads the files that `pattern` names; see `include_reader`. The total size is limited to
+  /// `limits::file_size`, and their number to `limits::included_files`.
+  std::expected<std::vector<included_file>, include_problem> read(const std::string& pattern) {
+    patterns_.push_back(pattern);
+    const auto found = find(pattern);
+    if (!found) return std::unexpected(found.error());
+    std::vector<included_file> out;
+    for (const std::string& path : *found) {
+      if (read_.contains(path) || is_main(path)) continue;
+      if (read_.size() == limits::included_files) {
+        return std::unexpected(include_problem{
+            "more than " + std::to_string(limits::included_files) + " files are included",
+            "put several services into one file"});
+      }
+      auto text = content_of(path);
+      if (!text) {
+        return std::unexpected(
+            include_problem{"cannot read " + path + ": " + text.error(), "correct or remove it"});
+      }
+      size_ += text->size();
+      if (size_ > limits::file_size) {
+        return std::unexpected(include_problem{
+            "the included files have more than " + std::to_string(limits::file_size >> 20) + " MiB",
+            "include fewer files"});
+      }
+      read_.insert(path);
+      out.push_back({path, std::move(*text)});
+    }
+    return out;
+  }
+
+  /// Returns on which paths the configuration depends now: patterns that were read are searched
+  /// again, so files that have appeared since are among them.
+  [[nodiscard]] configuration_paths paths() const {
+    configuration_paths out{.files = {path_}, .folders = {}};
+    std::set<std::string> files;
+    std::set<std::string> folders;
+    for (const std::string& pattern : patterns_) {
+      const std::filesystem::path whole = path_of(pattern);
+      if (has_wildcard(whole.filename().string())) folders.insert(folder_of(whole));
+      for (std::string& each : find(pattern).value_or(std::vector<std::string>())) {
+        if (!is_main(each)) files.insert(std::move(each));
+      }
+    }
+    out.files.insert(out.files.end(), files.begin(), files.end());
+    out.folders.assign(folders.begin(), folders.end());
+    return out;
+  }
+
+ private:
+  using paths_or_problem = std::expected<std::vector<std::string>, include_problem>;
+
+  static bool has_wildcard(const std::string& text) {
+    return text.find_first_of("*?[") != std::string::npos;
+  }
+
+  static std::string folder_of(const std::filesystem::path& file) {
+    return file.has_parent_path() ? file.parent_path().string() : ".";
+  }
+
+  [[nodiscard]] bool is_main(const std::string& path) const {
+    std::error_code ignored;
+    return path == path_ || std::filesystem::equivalent(path, path_, ignored);
+  }
+
+  /// Returns the paths that `pattern` stands for.
+  [[nodiscard]] paths_or_problem find(const std::string& pattern) const {
+    const std::filesystem::path whole = path_of(pattern);
+    const std::string name = whole.filename().string();
+    if (name.empty()) {
+      return std::unexpected(include_problem{"`" + pattern + "` names no file",
+                                             "name a file, or files as in `services.d/*.toml`"});
+    }
+    if (has_wildcard(whole.parent_path().string())) {
+      return std::unexpected(include_problem{"`" + pattern + "` has a wildcard in a folder",
+                                             "use wildcards in the name of the file only"});
+    }
+    if (!has_wildcard(name)) return std::vector<std::string>{whole.string()};
+    return search(folder_of(whole), name);
+  }
+
+  [[nodiscard]] paths_or_problem search(const std::string& folder, const std::string& name) const {
+    std::vector<std::string> out;
+    const auto add = [&](const std::filesystem::path& found) {
+      if (::fnmatch(name.c_str(), found.filename().c_str(), FNM_PERIOD) != 0) return;
+      out.push_back(found.lexically_normal().string());
+    };
+    std::error_code ec;
+    std::size_t count = 0;
+    std::filesystem::directory_iterator entries(folder, ec);
+    for (const std::filesystem::directory_iterator end; !ec && entries != end;
+         entries.increment(ec)) {
+      if (++count > limits::folder_entries) {
+        return std::unexpected(include_problem{"the folder " + folder + " has too many entries",
+                                               "include another folder"});
+      }
+      const auto held = overrides_.find(entries->path().lexically_normal().string());
+      if (held == overrides_.end()) add(entries->path());
+    }
+    if (ec) {
+      return std::unexpected(
+          include_problem{"cannot read the folder " + folder + ": " + ec.message(),
+                          "create it, or correct `include`"});
+    }
+    for (const auto& [path, content] : overrides_) {
+      if (content && std::filesystem::path(path).parent_path() == folder) add(path);
+    }
+    std::ranges::sort(out);
+    return out;
+  }
+
+  [[nodiscard]] std::expected<std::string, std::string> content_of(const std::string& path) const {
+    if (const auto held = overrides_.find(path); held != overrides_.end() && held->second) {
+      return *held->second;
+    }
+    // A pipe would make a program that runs wait for its writer.
+    return read_file(path, {.size = limits::file_size});
+  }
+
+  const std::string path_;
+  overrides overrides_;
+  /// The values of `include` since `restart`.
+  std::vector<std::string> patterns_;
+  /// The paths that have been read since `restart`.
+  std::set<std::string> read_;
+  /// The size of what has been read, in bytes.
+  std::size_t size_ = 0;
+};
+
+}  // namespace rathole::config
