@@ -36,6 +36,9 @@ TEST_CASE("command line: options and operands are parsed into a request") {
       {{"c.toml", "-c"}, {.config = "c.toml", .as_client = true}},
       {{"--check", "c.toml"}, {.config = "c.toml", .check = true}},
       {{"--check", "-s", "c.toml"}, {.config = "c.toml", .as_server = true, .check = true}},
+      {{"--log-format", "json", "c.toml"},
+       {.config = "c.toml", .log_form = config::log_form::json}},
+      {{"c.toml", "--log-format=text"}, {.config = "c.toml", .log_form = config::log_form::text}},
       {{"./demo"}, {.config = "./demo"}},
       {{"--", "-s.toml"}, {.config = "-s.toml"}},
       {{"demo"}, {.demo = true}},
@@ -56,6 +59,7 @@ TEST_CASE("command line: options and operands are parsed into a request") {
     CHECK(got.asked->config == asked.config);
     CHECK(got.asked->as_server == asked.as_server);
     CHECK(got.asked->as_client == asked.as_client);
+    CHECK(got.asked->log_form == asked.log_form);
     CHECK(got.asked->check == asked.check);
     CHECK(got.asked->demo == asked.demo);
     CHECK(got.asked->once == asked.once);

@@ -256,7 +256,7 @@ services.c = { token = "t", local_addr = "h:2" }
 services.d = { token = "t", local_addr = "h:3", prefer_ipv6 = false, half_close_timeout = 10 }
 services.e = { token = "t", local_addr = "h:4", udp = { answers_from_any_port = false } }
 )");
-  CHECK(parsed.log == "debug");
+  CHECK(parsed.log.filter == "debug");
   const auto& [a, b] = std::tie(parsed.server->services.at(0), parsed.server->services.at(1));
   CHECK(a.idle_timeout == seconds(1));
   CHECK(b.idle_timeout == seconds(5));

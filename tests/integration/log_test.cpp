@@ -1,4 +1,6 @@
 #include "../support/config_text.hpp"
+#include "../support/file_text.hpp"
+#include "../support/our_program.hpp"
 #include "../support/raw_program.hpp"
 #include "../support/services.hpp"
 #include "../support/temp_dir.hpp"
@@ -8,7 +10,9 @@
 
 #include <chrono>
 #include <csignal>
+#include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace rathole::test {
@@ -113,6 +117,80 @@ TEST_CASE("log: a closed log reader does not stop the program") {
   for (int i = 0; i < 20; ++i) CHECK(round_trip(t.port));
   t.logged->signal(SIGTERM);
   CHECK(t.logged->wait_exit() == 0);
+}
+
+TEST_CASE("log: files are opened again at SIGUSR1, and follow the configuration") {
+  const temp_dir folder;
+  const service local{echo};
+  const reserved_port main;
+  const reserved_port port;
+  const auto path = [&folder](const std::string& name) { return (folder.path() / name).string(); };
+  const auto has = [&path](const std::string& name, std::string_view text) {
+    return eventually([&] {
+      return std::filesystem::exists(path(name)) && file_text(path(name)).contains(text);
+    });
+  };
+  const std::string keys =
+      "log_file = \"" + path("log") + "\"\naccess_log = \"" + path("access") + "\"\n";
+  const std::string tables = server_toml(main, {{"a", port}}, "");
+  process server{our_program(), {folder.write("server.toml", keys + tables)}};
+  process client{our_program(),
+                 {folder.write("client.toml", client_toml(main, {{"a", local.port()}}))}};
+  REQUIRE(has("log", "Start watching the config"));
+  REQUIRE(eventually([&] { return round_trip(port); }));
+  CHECK(has("access", " a 127.0.0.1:"));
+  CHECK(server.standard_output().empty());
+
+  for (const char* name : {"log", "access"}) {
+    std::filesystem::rename(path(name), path(name) + ".1");
+  }
+  server.signal(SIGUSR1);
+  CHECK(has("log", "The log files were opened again"));
+  CHECK(round_trip(port));
+  CHECK(has("access", " a 127.0.0.1:"));
+
+  folder.write("server.toml", "log_format = \"json\"\n" + keys + tables);
+  CHECK(eventually([&] {
+    server.signal(SIGUSR1);
+    return file_text(path("log")).contains(R"("message":"The log files were opened again"})");
+  }));
+  CHECK(round_trip(port));
+  CHECK(has("access", R"("service":"a","visitor":"127.0.0.1:)"));
+
+  folder.write("server.toml", tables);
+  CHECK(eventually([&] {
+    server.signal(SIGUSR1);
+    return server.standard_output().contains("The log files were opened again");
+  }));
+  server.signal(SIGTERM);
+  CHECK(server.wait_exit() == 0);
+  CHECK(server.standard_output().contains("Shutdown"));
+}
+
+TEST_CASE("log: a file that cannot be written keeps the program from starting") {
+  const temp_dir folder;
+  const reserved_port main;
+  const std::string missing = (folder.path() / "gone/log").string();
+  const auto ended = run_program({folder.write(
+      "server.toml", "log_file = \"" + missing + "\"\n" + server_toml(main, {}, ""))});
+  CHECK(ended.status == 1);
+  CHECK(ended.err ==
+        "Error: Cannot write the log to \"" + missing + "\": No such file or directory\n");
+}
+
+TEST_CASE("log: --log-format writes JSON to standard output, without colours") {
+  const temp_dir folder;
+  const reserved_port main;
+  process server{our_program(),
+                 {"--log-format", "json", folder.write("server.toml", server_toml(main, {}, ""))}};
+  REQUIRE(server.wait_for("Start watching the config"));
+  server.signal(SIGTERM);
+  CHECK(server.wait_exit() == 0);
+  for (const std::string& each : lines(server.standard_output())) {
+    CAPTURE(each);
+    CHECK(each.starts_with(R"({"time":")"));
+    CHECK(each.ends_with("\"}"));
+  }
 }
 
 TEST_CASE("log: the journal gets priorities instead of timestamps and colours") {

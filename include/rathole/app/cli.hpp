@@ -1,6 +1,7 @@
 #pragma once
 
 #include <rathole/app/build_info.hpp>
+#include <rathole/config/types.hpp>
 #include <rathole/transport/missing_part.hpp>
 #include <rathole/version.hpp>
 
@@ -24,6 +25,8 @@ struct arguments {
   bool as_server = false;
   /// Whether to run as a client (`--client`).
   bool as_client = false;
+  /// The form of log lines (`--log-format`), if it is given.
+  std::optional<config::log_form> log_form = {};
   /// Whether only to check the configuration (`--check`).
   bool check = false;
   /// Whether to show the demonstration, which needs no configuration (`demo`).
@@ -59,7 +62,8 @@ inline constexpr const char* help_footer =
     "  NO_COLOR                    No colours, also on a terminal\n\n"
     "A changed configuration file is applied at once, or on SIGHUP; one with problems changes "
     "nothing.\n"
-    "SIGINT and SIGTERM let active connections finish; a second one ends them.\n\n"
+    "SIGINT and SIGTERM let active connections finish; a second one ends them. SIGUSR1 opens the\n"
+    "log files again.\n\n"
     "Exit status:\n"
     "  0  stopped by a signal; with --check, the file can be used, perhaps with warnings; with\n"
     "     diagnose, every step worked\n"
@@ -97,6 +101,10 @@ class command_line {
     auto* server = app_.add_flag("-s,--server", out_.as_server, "Run as a server");
     auto* client = app_.add_flag("-c,--client", out_.as_client, "Run as a client");
     server->excludes(client);
+    app_.add_option("--log-format", log_form_,
+                    "Write log lines as `text` or `json`, whatever `log_format` in the file says")
+        ->type_name("FORMAT")
+        ->check(CLI::IsMember({"text", "json"}));
     app_.add_flag("--check", out_.check,
                   "Print every problem of the configuration and exit; nothing is started");
     app_.add_flag("-V", short_version_, "Print the version and exit");
@@ -159,7 +167,11 @@ class command_line {
     if (genkey_->count() != 0 && !out_.config.empty()) {
       return "CONFIG and --genkey exclude each other";
     }
-    const bool has_mode = out_.as_server || out_.as_client || out_.check;
+    if (!log_form_.empty()) {
+      out_.log_form = log_form_ == "json" ? config::log_form::json : config::log_form::text;
+    }
+    const bool has_mode =
+        out_.as_server || out_.as_client || out_.check || out_.log_form.has_value();
     if (genkey_->count() != 0) {
       if (out_.demo || out_.diagnose || has_mode) return "--genkey takes no other options";
       if (!transport::built_in::noise) {
@@ -172,8 +184,8 @@ class command_line {
       return "demo takes no configuration; a file of that name is given as ./demo";
     }
     if (out_.diagnose) {
-      if (out_.check || out_.demo || !out_.config.empty() || diagnosed_.empty()) {
-        return "diagnose takes one CONFIG and no --check; a file of that name is given as "
+      if (out_.check || out_.log_form || out_.demo || !out_.config.empty() || diagnosed_.empty()) {
+        return "diagnose takes one CONFIG and no other options; a file of that name is given as "
                "./diagnose";
       }
       out_.config = diagnosed_;
@@ -184,6 +196,7 @@ class command_line {
 
   CLI::App app_{"A reverse proxy for NAT traversal"};
   arguments out_;
+  std::string log_form_;
   bool short_version_ = false;
   bool long_version_ = false;
   CLI::Option* genkey_ = nullptr;

@@ -5,6 +5,7 @@
 #include <rathole/app/load_file.hpp>
 #include <rathole/app/log/client_log.hpp>
 #include <rathole/app/log/logger.hpp>
+#include <rathole/app/log/outputs.hpp>
 #include <rathole/app/log/server_log.hpp>
 #include <rathole/app/log/text.hpp>
 #include <rathole/app/mode.hpp>
@@ -14,7 +15,6 @@
 
 #include <csignal>
 #include <cstdlib>
-#include <functional>
 #include <optional>
 #include <ostream>
 #include <string>
@@ -47,8 +47,9 @@ inline std::optional<config::document> load_or_explain(const std::string& path, 
 
 /// Runs the block of a loaded file; see `run`.
 template <class Log, class Block>
-int start(const config::document& file, const Block& block, const std::string& warning, logger& log,
-          std::function<void(const config::config&)> set_filter, std::ostream& err) {
+int start(const config::document& file, const Block& block, log_outputs& logs,
+          const std::vector<std::string>& warnings, std::ostream& err) {
+  logger& log = logs.lines();
   start_report report;
   const auto prepared = prepare_transport(block, file.where, report, problem_logger(log));
   print(err, report.problems);
@@ -58,7 +59,7 @@ int start(const config::document& file, const Block& block, const std::string& w
   for (const config::problem& each : file.warnings) {
     log.write(log_level::warn, "rathole::config", printable(config::text_of(each)));
   }
-  if (!warning.empty()) log.write(log_level::warn, "rathole", warning);
+  for (const std::string& line : warnings) log.write(log_level::warn, "rathole", line);
   for (const std::string& line : report.limitations) {
     log.write(log_level::warn, "rathole", line);
   }
@@ -69,10 +70,10 @@ int start(const config::document& file, const Block& block, const std::string& w
               "Failed to raise the file descriptor limit: " + limit.error().message());
   }
   log.write(log_level::info, Log::target, "Running by " + transport_text(block.transport));
-  supervisor<Block, Log> program(file.where.file(), file.settings, log, std::move(set_filter));
+  supervisor<Block, Log> program(file.where.file(), file.settings, logs);
   const auto ended = program.run(*prepared);
   if (ended) return EXIT_SUCCESS;
-  log.flush();
+  logs.flush();
   err << "Error: " << start_failure_text(block, ended.error()) << '\n';
   return EXIT_FAILURE;
 }
@@ -119,11 +120,12 @@ inline int check(const arguments& asked, std::ostream& out, std::ostream& err) {
 /// Runs what the file configures until the program is asked to stop, and applies changes of the
 /// file. Logs to standard output; errors that prevent the start go to `err`. Returns 0 after a
 /// signal, 1 if the program could not start, and `exit_not_built_in` if the file asks for a part
-/// that this program does not contain. SIGHUP is ignored until the program has started.
+/// that this program does not contain. SIGHUP and SIGUSR1 are ignored until the program has started.
 inline int run(const arguments& asked, std::ostream& err) {
   // A request to reload that arrives before the supervisor handles it would end the process. The
   // supervisor reads the file again once it has started, so nothing is missed.
   std::signal(SIGHUP, SIG_IGN);
+  std::signal(SIGUSR1, SIG_IGN);
   const auto file = detail::load_or_explain(asked.config, err);
   if (!file) return EXIT_FAILURE;
   const config::config& settings = file->settings;
@@ -132,20 +134,14 @@ inline int run(const arguments& asked, std::ostream& err) {
     err << "Error: " << mode.error() << " (" << printable(asked.config) << ")\n";
     return EXIT_FAILURE;
   }
-  const auto filter_of = [](const config::config& of) {
-    return read_log_setting(std::getenv("RATHOLE_LOG"), std::getenv("RUST_LOG"),
-                            of.log ? of.log->c_str() : nullptr);
-  };
-  log_setting setting = filter_of(settings);
-  logger log(std::move(setting.filter));
-  const auto set_filter = [&log, filter_of](const config::config& of) {
-    log_setting next = filter_of(of);
-    log.set_filter(std::move(next.filter));
-    if (!next.warning.empty()) log.write(log_level::warn, "rathole", next.warning);
-  };
+  logger log{log_filter()};
+  log_outputs logs(log, asked.log_form);
+  const log_report report = logs.apply(settings.log);
+  for (const std::string& line : report.errors) err << "Error: " << line << '\n';
+  if (!report.errors.empty()) return EXIT_FAILURE;
   const auto start = [&](const auto& block, auto observer) {
-    return detail::start<typename decltype(observer)::type>(*file, block, setting.warning, log,
-                                                            set_filter, err);
+    return detail::start<typename decltype(observer)::type>(*file, block, logs, report.warnings,
+                                                            err);
   };
   if (*mode == config::side::server)
     return start(*settings.server, std::type_identity<server_log>());

@@ -2,6 +2,7 @@
 
 #include <rathole/app/load_file.hpp>
 #include <rathole/app/log/logger.hpp>
+#include <rathole/app/log/outputs.hpp>
 #include <rathole/app/log/text.hpp>
 #include <rathole/app/mode.hpp>
 #include <rathole/app/reload_text.hpp>
@@ -38,16 +39,14 @@ struct read_settings {
 template <class Block>
 class settings_file {
  public:
-  /// Names the file at `path`, whose key `log` was `configured_log` when it was first read.
-  /// `set_filter` is called with the file when that key has changed; it and `log` must outlive the
-  /// object.
-  settings_file(std::string path, std::optional<std::string> configured_log, logger& log,
-                std::function<void(const config::config&)> set_filter)
+  /// Names the file at `path`, whose keys about logs were `log` when it was first read. `outputs` uses
+  /// them when they have changed, and must outlive the object.
+  settings_file(std::string path, config::log_settings log, log_outputs& outputs)
       : path_(std::move(path)),
         includes_(path_),
-        configured_log_(std::move(configured_log)),
-        log_(log),
-        set_filter_(std::move(set_filter)) {}
+        configured_log_(std::move(log)),
+        outputs_(outputs),
+        log_(outputs.lines()) {}
 
   /// Calls `changed` on `ex` when one of the files changes, until `close`. Returns whether it can be
   /// watched: a pipe, such as a shell's <(...), can be read only once.
@@ -84,7 +83,11 @@ class settings_file {
       ignore(missing_block_text<Block>);
       return std::nullopt;
     }
-    if (std::exchange(configured_log_, file.log) != file.log) set_filter_(file);
+    if (std::exchange(configured_log_, file.log) != file.log) {
+      const log_report report = outputs_.apply(file.log);
+      for (const auto& line : report.warnings) log(log_level::warn, line);
+      for (const auto& line : report.errors) log(log_level::error, line);
+    }
     const bool was_ignored = std::exchange(was_ignored_, false);
     read_settings<Block> out{*next, std::nullopt};
     if (*next == in_use) {
@@ -132,9 +135,9 @@ class settings_file {
 
   const std::string path_;
   config::include_files includes_;
-  std::optional<std::string> configured_log_;
+  config::log_settings configured_log_;
+  log_outputs& outputs_;
   logger& log_;
-  std::function<void(const config::config&)> set_filter_;
   std::optional<io::file_watch> watch_;
   /// Whether the file could not be used when it was last read.
   bool was_ignored_ = false;

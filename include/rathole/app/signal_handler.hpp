@@ -1,6 +1,6 @@
 #pragma once
 
-#include <rathole/app/log/logger.hpp>
+#include <rathole/app/log/outputs.hpp>
 
 #include <asio/io_context.hpp>
 #include <asio/signal_set.hpp>
@@ -15,10 +15,10 @@
 namespace rathole::app {
 
 /// Ends the process, although a lookup may be blocked in the system's resolver, which cannot be
-/// interrupted and for which an orderly end would wait. The lines of `log` are written first, see
-/// `logger::flush`; active connections are reset.
-[[noreturn]] inline void exit_at_once(logger& log) {
-  log.flush();
+/// interrupted and for which an orderly end would wait. The lines of `logs` are written first, see
+/// `log_outputs::flush`; active connections are reset.
+[[noreturn]] inline void exit_at_once(log_outputs& logs) {
+  logs.flush();
   std::quick_exit(EXIT_SUCCESS);
 }
 
@@ -60,5 +60,7 @@ class signal_handler {
 inline constexpr std::initializer_list<int> stop_signals{SIGINT, SIGTERM};
 /// The signals that ask the program to reload its configuration.
 inline constexpr std::initializer_list<int> reload_signals{SIGHUP};
+/// The signals that ask the program to open its log files again.
+inline constexpr std::initializer_list<int> reopen_signals{SIGUSR1};
 
 }  // namespace rathole::app

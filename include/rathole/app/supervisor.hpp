@@ -17,7 +17,6 @@
 
 #include <asio/io_context.hpp>
 
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -37,18 +36,17 @@ class supervisor {
   /// The prepared transport of an instance; see `transport::prepare`.
   using prepared_type = prepared_of<Block>;
 
-  /// Makes a supervisor for the file at `path`, which was loaded as `loaded`. `log` and what
-  /// `set_filter` refers to must outlive it.
-  supervisor(std::string path, config::config loaded, logger& log,
-             std::function<void(const config::config&)> set_filter)
+  /// Makes a supervisor for the file at `path`, which was loaded as `loaded`. `logs` must outlive it.
+  supervisor(std::string path, config::config loaded, log_outputs& logs)
       : settings_(*block_of<Block>(loaded)),
-        log_(log),
+        logs_(logs),
+        log_(logs.lines()),
         lifecycle_(readiness_of(settings_)),
         lines_(log_),
-        observer_(context_.get_executor(), lines_, [this] { count_services(); }),
+        observer_(context_.get_executor(), lines_, logs.access(), [this] { count_services(); }),
         notifier_(context_.get_executor()),
         timer_(context_.get_executor()),
-        file_(std::move(path), std::move(loaded.log), log, std::move(set_filter)) {
+        file_(std::move(path), std::move(loaded.log), logs) {
     instances_->use_workers(settings_.workers);
   }
 
@@ -56,6 +54,7 @@ class supervisor {
   result<void> run(const prepared_type& prepared) {
     signal_handler signals(context_, stop_signals, [this](int count) { stop(count); });
     signal_handler hangup(context_, reload_signals, [this](int) { reload(); });
+    signal_handler rotation(context_, reopen_signals, [this](int) { reopen_logs(); });
     const auto started = [this] {
       lifecycle_.started(clock::now());
       perform_actions();
@@ -71,13 +70,14 @@ class supervisor {
     log_.write(log_level::info, Log::target, "Shutdown");
     signals.cancel();
     hangup.cancel();
+    rotation.cancel();
     observer_.cancel();
     notifier_.cancel();
     timer_.disarm();
     context_.restart();
     context_.poll();
     // A lookup may be blocked in the system's resolver, which cannot be interrupted.
-    if (!context_.stopped()) exit_at_once(log_);
+    if (!context_.stopped()) exit_at_once(logs_);
     return {};
   }
 
@@ -136,7 +136,7 @@ class supervisor {
     if (count > 1) {
       log_.write(log_level::warn, Log::target, "Stopped by a second signal: connections are cut");
       instances_->stop_now();
-      exit_at_once(log_);
+      exit_at_once(logs_);
     }
     log_.write(log_level::info, Log::target, "Shuting down gracefully...");
     log_.write(log_level::info, Log::target, grace_text(settings_.shutdown_grace));
@@ -147,6 +147,11 @@ class supervisor {
   void reload() {
     lifecycle_.reload_requested();
     perform_actions();
+  }
+
+  void reopen_logs() {
+    for (const auto& wrong : logs_.reopen()) log_.write(log_level::error, "rathole", wrong);
+    log_.write(log_level::info, "rathole", "The log files were opened again");
   }
 
   void watch_file() {
@@ -211,6 +216,7 @@ class supervisor {
   }
 
   Block settings_;
+  log_outputs& logs_;
   logger& log_;
   lifecycle lifecycle_;
   asio::io_context context_{1};

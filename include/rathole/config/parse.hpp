@@ -6,6 +6,7 @@
 #include <rathole/config/toml.hpp>
 #include <rathole/config/toml_client_server.hpp>
 #include <rathole/config/toml_guard.hpp>
+#include <rathole/config/toml_log.hpp>
 #include <rathole/config/toml_merge.hpp>
 #include <rathole/config/toml_reader.hpp>
 #include <rathole/config/toml_warnings.hpp>
@@ -13,7 +14,6 @@
 
 #include <algorithm>
 #include <expected>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -116,11 +116,6 @@ struct document {
   source where;
 };
 
-/// A function that returns what is wrong with the value of the key `log`, as a text for users;
-/// nothing if it is valid. The program passes this function, because only it knows which values are
-/// valid.
-using log_check = std::optional<std::string> (*)(std::string_view);
-
 /// Parses the TOML `text` as a configuration; `file` is its name in problems, and `files` reads what
 /// it includes. Fails with all problems, including warnings, in the order of the files and positions,
 /// or with one syntax error of `text`. `check_log` and `files` may be null.
@@ -135,10 +130,7 @@ inline std::expected<document, std::vector<problem>> read(std::string_view text,
   detail::add_included(*parsed, files, log);
   toml_reader root(*parsed, "", log);
   root.allow("include");
-  out.log = root.string("log");
-  if (out.log && check_log) {
-    if (const auto wrong = check_log(*out.log)) root.reject("log", *wrong, "");
-  }
+  out.log = read_log_settings(root, check_log);
   if (auto table = root.table("server")) out.server = read_server(std::move(*table));
   if (auto table = root.table("client")) out.client = read_client(std::move(*table));
   root.finish();

@@ -201,10 +201,33 @@ struct server {
   [[nodiscard]] bool operator==(const server&) const = default;
 };
 
-/// One configuration file; it has at least one of `server` and `client`.
+/// The form of log lines.
+enum class log_form {
+  /// For people.
+  text,
+  /// A JSON object a line.
+  json
+};
+
+/// What the program logs and where. Not in upstream.
+struct log_settings {
+  /// The key `log`: what is logged, in the syntax of RATHOLE_LOG, which takes precedence.
+  std::optional<std::string> filter = {};
+  /// The key `log_file`: the file to which the log is written; standard output if there is none.
+  std::optional<std::string> file = {};
+  /// The key `log_format`: the form of the lines of both logs.
+  log_form form = log_form::text;
+  /// The key `access_log`: the file that gets a line for each forwarded connection, if any.
+  std::optional<std::string> access = {};
+
+  /// Compares all members.
+  [[nodiscard]] bool operator==(const log_settings&) const = default;
+};
+
+/// One configuration; it has at least one of `server` and `client`.
 struct config {
-  /// What the program logs, in the syntax of RATHOLE_LOG, which takes precedence. Not in upstream.
-  std::optional<std::string> log = {};
+  /// What the program logs.
+  log_settings log = {};
   /// The table `[server]`, if there is one.
   std::optional<rathole::config::server> server = {};
   /// The table `[client]`, if there is one.

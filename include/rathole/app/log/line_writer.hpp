@@ -1,6 +1,7 @@
 #pragma once
 
 #include <rathole/core/time.hpp>
+#include <rathole/io/run/detached_thread.hpp>
 
 #include <poll.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -35,10 +37,10 @@ class line_writer {
   /// Called on the writer's thread.
   using notice = std::function<std::string(std::uint64_t count)>;
 
-  /// Starts to write to `to`, which the caller must keep open. Throws `std::system_error` if no
-  /// thread can be started.
-  line_writer(int to, notice format_dropped)
-      : state_(std::make_shared<shared_state>(to, std::move(format_dropped))),
+  /// Starts to write to `to`, which must stay open as long as `owner` exists, or the process if it is
+  /// null. Throws `std::system_error` if no thread can be started.
+  line_writer(int to, notice format_dropped, std::shared_ptr<const void> owner = nullptr)
+      : state_(std::make_shared<shared_state>(to, std::move(format_dropped), std::move(owner))),
         thread_([state = state_] { state->run(); }) {}
   line_writer(const line_writer&) = delete;
   line_writer& operator=(const line_writer&) = delete;
@@ -82,7 +84,8 @@ class line_writer {
 
  private:
   struct shared_state {
-    shared_state(int to, notice say) : descriptor(to), format_dropped(std::move(say)) {}
+    shared_state(int to, notice say, std::shared_ptr<const void> keep)
+        : descriptor(to), owner(std::move(keep)), format_dropped(std::move(say)) {}
 
     /// Adds a line. Once a line is dropped, the following ones are too, so that there is no
     /// unmarked gap.
@@ -152,6 +155,7 @@ class line_writer {
     }
 
     const int descriptor;
+    const std::shared_ptr<const void> owner;
     const notice format_dropped;
     std::mutex guard;
     std::condition_variable changed;
@@ -167,5 +171,15 @@ class line_writer {
   std::shared_ptr<shared_state> state_;
   std::thread thread_;
 };
+
+/// Destroys `writer`, which may be null, without waiting for its reader.
+inline void end_later(std::unique_ptr<line_writer> writer) {
+  if (!writer) return;
+  try {
+    io::start_detached([old = std::shared_ptr(std::move(writer))]() mutable { old.reset(); });
+  } catch (const std::system_error&) {
+    // There is no thread for it, so it has been destroyed here.
+  }
+}
 
 }  // namespace rathole::app
