@@ -476,6 +476,33 @@ TEST_SUITE("ends") {
     });
   }
 
+  TEST_CASE("connections can be followed and reset from their start") {
+    with_tunnel([&](tunnel_in_process& tunnel) -> asio::awaitable<void> {
+      local_echo echo(tunnel.context());
+      tunnel.of_client().forward("web", secret("token"), *parse_address(echo.address()));
+      auto before = co_await tunnel.visit();
+      co_await check_echo(before);
+      CHECK_EQ(tunnel.events.followed, nullptr);
+
+      tunnel.of_server().follow_traffic();
+      auto visitor = co_await tunnel.visit();
+      co_await check_echo(visitor);
+      const auto connection = tunnel.events.followed;
+      REQUIRE_NE(connection, nullptr);
+      const auto is_counted = [&] { return connection->carried().sent > 0; };
+      co_await until(is_counted);
+      CHECK_EQ(connection->carried().received, connection->carried().sent);
+      connection->abort();
+      char byte = 0;
+      const auto [reset, none] =
+          co_await visitor.async_read_some(asio::buffer(&byte, 1), as_result);
+      CHECK_EQ(reset, asio::error::connection_reset);
+      co_await check_echo(before);
+      const auto was_reported = [&] { return tunnel.events.server_ended == 1; };
+      co_await until(was_reported);
+    });
+  }
+
   TEST_CASE("both ends run on threads of their own beside an executor of any kind") {
     asio::thread_pool pool(2);
     event_record of_server;

@@ -79,6 +79,7 @@ struct event_record {
   std::uint64_t client_received = 0;
   std::uint64_t client_sent = 0;
   int server_ended = 0;
+  std::shared_ptr<io::live_connection> followed;
   duration server_lasted{};
   std::error_code last_error;
 
@@ -87,6 +88,7 @@ struct event_record {
     visitors_ports[std::string(event.service)] = event.at.port;
   }
   void on(const server::visitor_refused& event) { refused.emplace_back(event.service); }
+  void on(const server::forward_started& event) { followed = event.connection; }
   void on(const server::forward_ended& event) {
     ++server_ended;
     server_lasted = event.lasted;

@@ -17,6 +17,7 @@
 #include <chrono>
 #include <cstddef>
 #include <future>
+#include <stop_token>
 #include <thread>
 #include <type_traits>
 #include <vector>
@@ -54,14 +55,14 @@ struct tracing_watch {
   trace* to;
   asio::io_context* away;
 
-  void runs_on(const io::executor& where) {
-    ++to->threads;
-    to->is_away = where == away->get_executor();
-  }
   void counts(const io::relay_status* status) {
     to->is_counted = status != nullptr;
-    if (status) to->forth = status->forth;
+    if (!status) return;
+    ++to->threads;
+    to->is_away = away->get_executor().running_in_this_thread();
+    to->forth = status->forth;
   }
+  std::stop_token cut() const { return {}; }
 };
 
 /// A connection between `left` and `right`, over a layer if `Layered`. Its parts begin on one thread,

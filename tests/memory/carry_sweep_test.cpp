@@ -21,6 +21,7 @@
 #include <cstdint>
 #include <optional>
 #include <stdexcept>
+#include <stop_token>
 #include <string>
 #include <utility>
 
@@ -32,11 +33,11 @@ using namespace std::chrono_literals;
 
 constexpr std::size_t bulk = io::move_after + 100'000;
 
-/// Records the executors on which the connection runs.
+/// Counts the executors on which the connection runs.
 struct counting_watch {
   int* executors;
-  void runs_on(const io::executor&) { ++*executors; }
-  void counts(const io::relay_status*) {}
+  void counts(const io::relay_status* status) { *executors += status != nullptr; }
+  std::stop_token cut() const { return {}; }
 };
 
 io::awaitable<void> carry(asio::io_context& home, asio::io_context& away, io::tcp_stream first,

@@ -151,14 +151,12 @@ void connect(const layer_kind& kind, ending how, std::uint64_t seed) {
   if (is_orderly) {
     CHECK_FALSE(near_status->error);
     CHECK_FALSE(far_status->error);
-    for (const std::uint64_t each :
-         {near_status->forth, far_status->forth, std::uint64_t{right.got}}) {
-      CHECK(each == left.to_send);
-    }
-    for (const std::uint64_t each :
-         {near_status->back, far_status->back, std::uint64_t{left.got}}) {
-      CHECK(each == right.to_send);
-    }
+    CHECK(near_status->forth == left.to_send);
+    CHECK(far_status->forth == left.to_send);
+    CHECK(right.got == left.to_send);
+    CHECK(near_status->back == right.to_send);
+    CHECK(far_status->back == right.to_send);
+    CHECK(left.got == right.to_send);
     return;
   }
   CHECK(right.got <= far_status->forth);

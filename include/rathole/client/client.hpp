@@ -14,6 +14,7 @@
 #include <rathole/protocol/descriptor_budget.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <stop_token>
 #include <string>
@@ -41,6 +42,14 @@ class basic_client {
             std::make_shared<context_type>(std::move(transport), std::move(settings), observer)) {
     check_observer<Observer, all_events>();
   }
+
+  /// Numbers the connections from `first` on, so that those of several clients on one control plane differ.
+  /// Must be called before `async_run`.
+  void number_connections_from(std::uint64_t first) { context_->next_forward = first; }
+
+  /// Lets `forward_started` say which `io::live_connection` a connection is, which costs an allocation
+  /// for each, and UDP services that start from now on report `datagrams_carried`.
+  void follow_traffic() { context_->follows_traffic = true; }
 
   /// Runs the client until it is stopped and all its work has ended. Completes with
   /// `void(std::error_code)`: no error, or at once `errc::wrong_transport` or

@@ -4,9 +4,12 @@
 #include <rathole/core/address.hpp>
 #include <rathole/core/event_list.hpp>
 #include <rathole/core/time.hpp>
+#include <rathole/io/live_connection.hpp>
 #include <rathole/protocol/udp_counters.hpp>
 
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string_view>
 #include <system_error>
 
@@ -88,6 +91,8 @@ struct forward_started {
   /// The number that identifies the connection until its `forward_ended`; the client never reuses
   /// it.
   std::uint64_t id;
+  /// The connection, while it is forwarded; null unless the client follows traffic.
+  const std::shared_ptr<io::live_connection>& connection = io::no_live_connection;
 };
 
 /// Reports that a forwarded connection has ended.
@@ -114,6 +119,19 @@ struct datagrams_lost {
   /// The counters since the last report.
   const protocol::udp_counters& since;
   /// The shortest time between two reports.
+  duration within;
+};
+
+/// Reports what a UDP service has carried since the last such report, once in `within` as long as there
+/// are visitors or traffic. Only a client that follows traffic reports it.
+struct datagrams_carried {
+  /// The name of the service.
+  std::string_view service;
+  /// The counters since the last report.
+  const protocol::udp_counters& since;
+  /// How many visitors are remembered now.
+  std::size_t visitors;
+  /// The time between two reports.
   duration within;
 };
 
@@ -144,10 +162,10 @@ struct multiplexing_refused {
 };
 
 /// All events of a client; a new one belongs in this list.
-struct all_events
-    : event_list<control_channel_starting, control_channel_established, control_channel_failed,
-                 control_channel_closed, data_channel_failed, local_connect_failed, forward_started,
-                 forward_ended, datagrams_lost, service_loops, multiplexing_refused> {};
+struct all_events : event_list<control_channel_starting, control_channel_established,
+                               control_channel_failed, control_channel_closed, data_channel_failed,
+                               local_connect_failed, forward_started, forward_ended, datagrams_lost,
+                               datagrams_carried, service_loops, multiplexing_refused> {};
 
 }  // namespace rathole::client_side
 

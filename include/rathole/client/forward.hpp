@@ -4,6 +4,7 @@
 #include <rathole/client/descriptors.hpp>
 #include <rathole/client/events.hpp>
 #include <rathole/io/carry.hpp>
+#include <rathole/io/live_connection.hpp>
 #include <rathole/io/socket/descriptor_limit.hpp>
 #include <rathole/io/time/sleep.hpp>
 #include <rathole/transport/descriptors_of.hpp>
@@ -88,8 +89,10 @@ io::awaitable<void> forward(std::shared_ptr<Context> self,
     co_return;
   }
   const std::uint64_t id = self->next_forward++;
-  self->on_control_plane([self, service, id] {
-    const forward_started started{service->name, id};
+  std::shared_ptr<io::live_connection> live;
+  if (self->follows_traffic) live = std::make_shared<io::live_connection>(true);
+  self->on_control_plane([self, service, id, live] {
+    const forward_started started{service->name, id, live};
     self->emit(started);
   });
   const time_point began = runtime.now();
@@ -97,8 +100,9 @@ io::awaitable<void> forward(std::shared_ptr<Context> self,
   auto home = self->runtime();
   const bool is_at_home = runtime.get_executor() == home.get_executor();
   const auto there = is_at_home ? home.worker() : runtime;
-  const io::relay_status status = co_await io::carry(runtime, there, std::move(channel),
-                                                     std::move(*local), limits, self->stops);
+  io::live_watch watch{std::move(live)};
+  const io::relay_status status = co_await io::carry(
+      runtime, there, std::move(channel), std::move(*local), limits, self->stops, std::move(watch));
   const duration lasted = runtime.now() - began;
   self->on_control_plane([self, service, id, status, lasted] {
     const forward_ended ended{service->name, id, status.forth, status.back, status.error, lasted};

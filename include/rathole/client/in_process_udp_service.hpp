@@ -72,6 +72,7 @@ class in_process_udp_service final : public udp_service<Context>, public datagra
   }
 
   void forget_visitors() override { visitors_.clear(); }
+  [[nodiscard]] std::size_t count_visitors() const override { return visitors_.size(); }
 
   /// Remembers that the visitors of `frames` are reached through `via`.
   void remember(const channel_pointer& via, std::span<const protocol::udp_frame> frames) {

@@ -96,6 +96,7 @@ class local_udp_service final : public udp_service<Context> {
   }
 
   void forget_visitors() override { visitors_.clear(); }
+  [[nodiscard]] std::size_t count_visitors() const override { return visitors_.size(); }
 
   /// Returns the visitor that sent `frames`, which is added if it is new; null if the frames are
   /// lost, because there are too many new visitors, there is no memory, or the client itself sent

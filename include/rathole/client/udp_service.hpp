@@ -11,6 +11,7 @@
 #include <rathole/io/udp/channel.hpp>
 #include <rathole/io/udp/datagram.hpp>
 #include <rathole/io/udp/loss_reporter.hpp>
+#include <rathole/io/udp/traffic_reporter.hpp>
 
 #include <cstddef>
 #include <memory>
@@ -76,7 +77,7 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
     auto received = [&self, &channel](std::span<const protocol::udp_frame> frames) {
       self->losses_.counts.received += frames.size();
       self->send_to_service(channel, frames);
-      self->losses_.check();
+      self->count_changed();
     };
     result<void> ended = failure(out_of_memory());
     try {
@@ -103,6 +104,8 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
         service_(std::move(service)),
         runtime_(std::move(runtime)),
         losses_(runtime_, [this](const protocol::udp_counters& since) { report_losses(since); }),
+        traffic_(
+            runtime_, losses_.counts, [this] { return count_visitors(); }, traffic_handler()),
         tasks_(runtime_.get_executor()) {}
 
   /// Queues the payloads of `batch` for the visitor `to` on `via`, its data channel, which is
@@ -118,7 +121,7 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
     if (via) via->flush();
     losses_.counts.sent += queued;
     losses_.counts.queue_full += batch.size() - queued;
-    losses_.check();
+    count_changed();
     return queued;
   }
 
@@ -144,10 +147,18 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
   virtual void settings_changed(const config::client_service& before) = 0;
   /// Forgets all visitors.
   virtual void forget_visitors() = 0;
+  /// Returns how many visitors are remembered.
+  [[nodiscard]] virtual std::size_t count_visitors() const = 0;
+
+  void count_changed() {
+    losses_.check();
+    traffic_.check();
+  }
 
   void close() {
     closing_.request_stop();
     losses_.close();
+    traffic_.close();
     forget_visitors();
     for (const auto& each : channels_) each->close();
   }
@@ -159,11 +170,24 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
     });
   }
 
+  /// Returns what receives reports of the traffic; nothing if nobody follows it.
+  typename io::udp_traffic_reporter<runtime_type>::handler traffic_handler() {
+    if (!context_->follows_traffic) return nullptr;
+    return [this](const io::udp_traffic& traffic) {
+      context_->on_control_plane([context = context_, service = service_, traffic] {
+        const datagrams_carried event{service->name, traffic.since, traffic.visitors,
+                                      io::udp_traffic_interval};
+        context->emit(event);
+      });
+    };
+  }
+
   const std::shared_ptr<Context> context_;
   service_pointer service_;
   runtime_type runtime_;
   std::vector<std::shared_ptr<channel_type>> channels_;
   io::udp_loss_reporter<runtime_type> losses_;
+  io::udp_traffic_reporter<runtime_type> traffic_;
   io::task_group tasks_;
   std::stop_source closing_;
 };

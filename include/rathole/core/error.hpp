@@ -106,6 +106,8 @@ enum class errc {
   no_client,
   /// The program's filter refused the visitor.
   visitor_rejected,
+  /// The server refuses new visitors, because it is being drained.
+  draining,
 };
 
 /// Returns the category of `errc`, whose name is "rathole".
@@ -169,6 +171,7 @@ inline const std::error_category& error_category() noexcept {
         case errc::invalid_settings: return "the settings contradict themselves or lack something";
         case errc::no_client: return "no client serves the service";
         case errc::visitor_rejected: return "refused by the visitor filter";
+        case errc::draining: return "the server is being drained";
       }
       return "unknown error";
     }

@@ -75,7 +75,10 @@ class end_core : public Interface,
         if (const auto me = self.lock()) me->close();
       };
     }
-    const auto prepare = [this](instance<settings_type>& next) { prepare_instance(next); };
+    const auto prepare = [this](instance<settings_type>& next) {
+      if (follows_traffic_) next.follow_traffic();
+      prepare_instance(next);
+    };
     owner_ = std::make_shared<owner_type>(home_->context(), *events_, prepare);
     // It lives until it has ended.
     auto finish = [self = this->shared_from_this(),
@@ -175,6 +178,14 @@ class end_core : public Interface,
   /// Shuts the end down soon.
   void post_shutdown() override {
     post([this] { shutdown(); });
+  }
+
+  /// Follows traffic soon.
+  void post_follow_traffic() override {
+    post([this] {
+      follows_traffic_ = true;
+      if (auto* const now = running()) now->follow_traffic();
+    });
   }
 
   /// Drops the observer, and shuts the end down soon; see `end_interface`.
@@ -322,6 +333,7 @@ class end_core : public Interface,
   bool has_run_ = false;
   bool has_ended_ = false;
   bool is_abandoned_ = false;
+  bool follows_traffic_ = false;
   problem_record problems_;
 };
 

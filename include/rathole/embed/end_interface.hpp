@@ -40,6 +40,8 @@ class end_interface {
   virtual void post_close() = 0;
   /// Shuts the end down soon, where it lives; see `tunnel_end::shutdown`.
   virtual void post_shutdown() = 0;
+  /// Follows traffic soon; see `tunnel_end::follow_traffic`.
+  virtual void post_follow_traffic() = 0;
   /// Ends what the public object owned, which is destroyed: calls the observer and the hooks no more,
   /// and shuts the end down soon.
   virtual void abandon() = 0;

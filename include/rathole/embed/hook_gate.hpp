@@ -30,6 +30,7 @@ class hook_gate {
   static server_side::server_hooks guard(const std::shared_ptr<hook_gate>& gate,
                                          server_side::server_hooks hooks) {
     server_side::server_hooks out;
+    out.draining = std::move(hooks.draining);
     if (hooks.accepts_visitor) {
       out.accepts_visitor = [gate, ask = std::move(hooks.accepts_visitor)](
                                 std::string_view service, const address& visitor) mutable {

@@ -6,6 +6,7 @@
 #include <rathole/config/types.hpp>
 #include <rathole/core/observer.hpp>
 #include <rathole/io/asio_runtime.hpp>
+#include <rathole/protocol/channel_requests.hpp>
 #include <rathole/server/connect_request.hpp>
 #include <rathole/server/hooks.hpp>
 #include <rathole/server/listening_addresses.hpp>
@@ -13,6 +14,7 @@
 #include <rathole/transport/visit.hpp>
 #include <rathole/version.hpp>
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <new>
@@ -46,6 +48,14 @@ class instance_of_side<config::client> {
   ~instance_of_side() = default;
 };
 
+/// The data channels and waiting visitors of a service.
+struct service_pool {
+  /// The name of the service.
+  std::string service = {};
+  /// What waits for data channels, and what data channels wait for.
+  protocol::channel_counts counts = {};
+};
+
 /// What only a server can do.
 template <>
 class instance_of_side<config::server> {
@@ -54,6 +64,8 @@ class instance_of_side<config::server> {
   virtual void use(std::shared_ptr<server_side::server_hooks> hooks) = 0;
   /// Lists the addresses of listeners in `list`; must be called before the start.
   virtual void list_addresses_in(std::shared_ptr<server_side::listening_addresses> list) = 0;
+  /// Returns what each service that has a client keeps and waits for.
+  [[nodiscard]] virtual std::vector<service_pool> pools() const = 0;
   /// Connects the program with a service; see `server_side::basic_server::connect`.
   virtual void connect(std::string_view service, std::stop_token cancel,
                        server_side::connect_completion done) = 0;
@@ -76,6 +88,11 @@ class instance : public instance_of_side<Block> {
 
   /// Destroys the instance, which must have ended.
   virtual ~instance() = default;
+  /// Numbers the connections; must be called before the start. See `number_connections_from` of client
+  /// and server.
+  virtual void number_connections_from(std::uint64_t first) = 0;
+  /// Lets events say more about traffic; see `follow_traffic` of client and server.
+  virtual void follow_traffic() = 0;
   /// Starts the instance. `ready` is called once: when a server listens, and at once for a client.
   /// `ended` is called when nothing of the instance is left, or with the error if it cannot listen.
   /// The instance must live until then.
@@ -140,6 +157,11 @@ class any_instance : public instance<Block> {
   /// Makes an instance that has not started.
   any_instance(T transport, const Block& settings, Next& next)
       : events_(next), program_(std::move(transport), settings, events_) {}
+
+  void number_connections_from(std::uint64_t first) override {
+    program_.number_connections_from(first);
+  }
+  void follow_traffic() override { program_.follow_traffic(); }
 
   void start(std::move_only_function<void()> ready, completion ended) override {
     events_.ready = std::move(ready);
@@ -213,6 +235,14 @@ class instance_with<config::server, T, Next> final : public any_instance<config:
   }
   void list_addresses_in(std::shared_ptr<server_side::listening_addresses> list) override {
     this->program_.list_addresses_in(std::move(list));
+  }
+  [[nodiscard]] std::vector<service_pool> pools() const override {
+    std::vector<service_pool> out;
+    this->program_.for_each_pool(
+        [&out](const config::server_service& service, const protocol::channel_counts& counts) {
+          out.push_back({service.name, counts});
+        });
+    return out;
   }
   void connect(std::string_view service, std::stop_token cancel,
                server_side::connect_completion done) override {

@@ -84,6 +84,12 @@ class tunnel_end {
   /// Closes the end, and resets all its connections. May be called by any thread.
   void shutdown() { core_->post_shutdown(); }
 
+  /// Lets the event `forward_started` of connections that start from now on say which
+  /// `io::live_connection` it is, from which any thread reads the bytes so far, and by which it resets
+  /// the connection; that costs an allocation for each. UDP services that start from now on report
+  /// `datagrams_carried`. May be called by any thread.
+  void follow_traffic() { core_->post_follow_traffic(); }
+
   /// Returns all that is wrong with the last settings that could not be used, as `rathole --check`
   /// shows it, or where a server could not listen; empty if they could be used. May be called by any
   /// thread.

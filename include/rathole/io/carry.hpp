@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <new>
+#include <stop_token>
 #include <utility>
 
 namespace rathole::io {
@@ -21,15 +22,14 @@ inline constexpr std::uint64_t move_after = std::uint64_t{256} * 1024;
 
 /// A watch of a connection for `carry` that watches nothing. Other watches have these functions:
 ///
-/// * `runs_on(executor)` is called on the thread where the connection began, before its relay runs on
-///   `executor`.
-/// * `counts(pointer)` is called on that executor with the counts of the relay that begins to run,
-///   and with null before they are gone.
+/// * `counts(pointer)` is called with the counts of a relay that begins to run, on its executor, and with
+///   null before they are gone.
+/// * `cut()` returns a token that is requested when the connection must be reset.
 struct no_watch {
   /// Does nothing.
-  void runs_on(const executor&) {}
-  /// Does nothing.
   void counts(const relay_status*) {}
+  /// Returns a token that is never requested.
+  [[nodiscard]] std::stop_token cut() const { return {}; }
 };
 
 namespace detail {
@@ -39,6 +39,7 @@ template <class Relay, class Watch>
 awaitable<relay_status> run_relay(Relay& carried, executor here, drain_stops& stops, Watch& watch) {
   const auto cut = [&carried] { carried.stop(); };
   const stop_action on_cut(stops.now.get_token(), here, cut);
+  const stop_action on_abort(watch.cut(), here, cut);
   const auto drain = [&carried, &stops] { carried.drain(stops.idle); };
   const stop_action on_drain(stops.when_idle.get_token(), here, drain);
   watch.counts(&carried.status());
@@ -67,10 +68,8 @@ awaitable<relay_status> carry_between(R here, R there, A first, B second, relay_
     if constexpr (PausableRelay<relay_type, R>) {
       relay_type begun(here, std::move(first), std::move(second), limits);
       if (is_remote) begun.pause_after(move_after);
-      watch.runs_on(here.get_executor());
       status = co_await run_relay(begun, here.get_executor(), stops, watch);
       if (!begun.is_paused()) co_return status;
-      watch.runs_on(there.get_executor());
       auto rest = relay_there<relay_type, R, Watch, relay_type&>(there, stops, watch, begun);
       status = co_await run_on(there.get_executor(), std::move(rest));
     } else {
@@ -80,7 +79,6 @@ awaitable<relay_status> carry_between(R here, R there, A first, B second, relay_
       } else {
         there = here;
       }
-      watch.runs_on(there.get_executor());
       auto all = relay_there<relay_type, R, Watch, A, B, relay_limits>(
           there, stops, watch, std::move(first), std::move(second), limits);
       status = co_await run_on(there.get_executor(), std::move(all));

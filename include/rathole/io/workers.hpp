@@ -14,6 +14,14 @@
 
 namespace rathole::io {
 
+/// A context for one thread that can destroy what is unfinished before it is destroyed itself.
+struct thread_context : asio::io_context {
+  /// Makes a context.
+  thread_context() : asio::io_context(1) {}
+  /// Destroys what is unfinished. No thread may run the context.
+  void shut_down() { shutdown(); }
+};
+
 /// Owns worker threads that carry traffic and perform handshakes for a client or server. Another
 /// thread runs the `asio::io_context` of the control plane. Each worker has a context of its own,
 /// so that the objects on it need no locks, and survives a lack of memory; see `run_context`.
@@ -59,14 +67,8 @@ class workers {
   }
 
  private:
-  /// A context that can destroy what is unfinished before it is destroyed itself.
-  struct worker_context : asio::io_context {
-    worker_context() : asio::io_context(1) {}
-    void shut_down() { shutdown(); }
-  };
-
   struct member {
-    worker_context context;
+    thread_context context;
     // Asio allocates its descriptors at the first use, and throws if there are none.
     poller& ready = poller::of(context.get_executor());
     asio::executor_work_guard<asio::io_context::executor_type> busy{context.get_executor()};

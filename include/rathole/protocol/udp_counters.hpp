@@ -36,6 +36,16 @@ struct udp_counters {
     return *this;
   }
 
+  /// Returns what was counted since `earlier`, a former value of these counters.
+  [[nodiscard]] udp_counters operator-(const udp_counters& earlier) const {
+    return {.sent = sent - earlier.sent,
+            .received = received - earlier.received,
+            .queue_full = queue_full - earlier.queue_full,
+            .refused = refused - earlier.refused,
+            .unknown_visitor = unknown_visitor - earlier.unknown_visitor,
+            .evicted = evicted - earlier.evicted};
+  }
+
   /// Compares all members.
   [[nodiscard]] bool operator==(const udp_counters&) const = default;
 };

@@ -23,7 +23,7 @@ bool passes_filter(Context& self, std::string_view service, const address& visit
 }
 
 /// Passes a visitor that has just arrived to the session of its service, a `tcp_channels`. It is
-/// reset instead if the program's filter refuses it, or if there is no descriptor for its data
+/// reset instead if new visitors or this one are refused, or if there is no descriptor for its data
 /// channel.
 template <class Session>
 void admit_visitor(Session& session, typename Session::visitor_type visitor) {
@@ -31,7 +31,9 @@ void admit_visitor(Session& session, typename Session::visitor_type visitor) {
   // The filter may update the settings of the service.
   const auto service = session.service();
   std::error_code cause;
-  if (!visitor.is_in_process() && !passes_filter(context, service->name, visitor.peer())) {
+  if (const auto& draining = context.hooks->draining; draining && *draining) {
+    cause = errc::draining;
+  } else if (!visitor.is_in_process() && !passes_filter(context, service->name, visitor.peer())) {
     cause = errc::visitor_rejected;
   } else {
     balance(context);

@@ -4,10 +4,13 @@
 #include <rathole/core/address.hpp>
 #include <rathole/core/event_list.hpp>
 #include <rathole/core/time.hpp>
+#include <rathole/io/live_connection.hpp>
 #include <rathole/protocol/udp_counters.hpp>
 #include <rathole/server/refusals.hpp>
 
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string_view>
 #include <system_error>
 
@@ -180,7 +183,7 @@ struct visitor_refused {
   std::string_view service;
   /// The address of the visitor.
   const address& visitor;
-  /// The reason: `errc::visitor_rejected`, `errc::limit_reached`, `errc::timed_out`, or why its
+  /// The reason: `errc::visitor_rejected`, `errc::draining`, `errc::limit_reached`, `errc::timed_out`, or why its
   /// last data channel failed.
   std::error_code error;
   /// It came from the client's own address, while many such connections had no answer: the service
@@ -207,6 +210,10 @@ struct forward_started {
   /// The number that identifies the connection until its `forward_ended`; the server never reuses
   /// it.
   std::uint64_t id;
+  /// The time that the visitor waited for a data channel.
+  duration waited{};
+  /// The connection, while it is forwarded; null unless the server follows traffic.
+  const std::shared_ptr<io::live_connection>& connection = io::no_live_connection;
 };
 
 /// Reports that a forwarded connection has ended.
@@ -240,13 +247,27 @@ struct datagrams_lost {
   duration within;
 };
 
+/// Reports what a UDP service has carried since the last such report, once in `within` as long as there
+/// are visitors or traffic. Only a server that follows traffic reports it.
+struct datagrams_carried {
+  /// The name of the service.
+  std::string_view service;
+  /// The counters since the last report.
+  const protocol::udp_counters& since;
+  /// How many visitors are remembered now.
+  std::size_t visitors;
+  /// The time between two reports.
+  duration within;
+};
+
 /// All events of a server; a new one belongs in this list.
 struct all_events
     : event_list<listening, ready, service_listening, address_left_out, service_bind_failed,
                  listener_lost, accept_failed, handshake_failed, unknown_service,
                  authentication_failed, connections_refused, control_channel_established,
                  control_channel_replaced, control_channel_closed, udp_channel_lost,
-                 visitor_refused, service_loops, forward_started, forward_ended, datagrams_lost> {};
+                 visitor_refused, service_loops, forward_started, forward_ended, datagrams_lost,
+                 datagrams_carried> {};
 
 }  // namespace rathole::server_side
 

@@ -4,6 +4,7 @@
 #include <rathole/core/address.hpp>
 #include <rathole/core/time.hpp>
 #include <rathole/io/carry.hpp>
+#include <rathole/io/live_connection.hpp>
 #include <rathole/io/task.hpp>
 #include <rathole/server/descriptors.hpp>
 #include <rathole/server/events.hpp>
@@ -13,6 +14,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <utility>
 
 namespace rathole::server_side {
@@ -20,55 +22,41 @@ namespace rathole::server_side {
 template <class Context>
 class tcp_channels;
 
-namespace detail {
-
-/// Lets a `loop_watch` see the bytes of a connection; see `io::no_watch`.
-struct forward_watch {
-  /// The connection; null if it is not watched.
-  std::shared_ptr<watched_forward> watched;
-
-  /// Records where the counts may be used.
-  void runs_on(const io::executor& where) {
-    if (watched) watched->runs_on(where);
-  }
-  /// Records the counts.
-  void counts(const io::relay_status* status) {
-    if (watched) watched->counts(status ? &status->back : nullptr);
-  }
-};
-
-}  // namespace detail
-
 /// Relays a visitor's traffic over a started data channel, until both directions have ended, an idle
 /// timeout has passed, or the server ends its connections. Bulky traffic moves to a worker. Both
 /// streams get the current socket options for traffic, because the visitor's listener may be older
 /// than the settings. `loops` watches connections whose visitors may come from the service's own
-/// client.
+/// client. The visitor has waited for `waited`.
 template <class Context>
 io::awaitable<void> forward(std::shared_ptr<Context> self,
                             std::shared_ptr<const config::server_service> service,
                             typename Context::visitor_type visitor,
-                            typename Context::stream_type channel,
+                            typename Context::stream_type channel, duration waited,
                             std::shared_ptr<loop_watch<tcp_channels<Context>>> loops) {
   const config::tcp_options& sockets = self->settings->transport.tcp;
   channel.apply(transport::to_traffic_options(sockets, service->nodelay));
   visitor.apply(transport::to_traffic_options(sockets, service->nodelay.value_or(true)));
   const address peer = visitor.peer();
   auto runtime = self->runtime();
-  const auto watched = loops->started(peer, runtime.get_executor());
+  const bool is_watched = loops->concerns(peer);
+  std::shared_ptr<io::live_connection> live;
+  if (is_watched || self->follows_traffic) live = std::make_shared<io::live_connection>(true);
+  std::optional<std::uint64_t> watched;
+  if (is_watched) watched = loops->started(live);
   const std::uint64_t id = self->next_forward++;
-  const forward_started started{service->name, peer, id};
+  const forward_started started{service->name, peer, id, waited,
+                                self->follows_traffic ? live : io::no_live_connection};
   self->emit(started);
   const time_point began = self->runtime().now();
   auto& use = self->descriptors.use;
   protocol::descriptor_lease held(transport::is_multiplexed(channel) ? use.one_sided
                                                                      : use.forwards);
   const io::relay_limits limits{service->idle_timeout, service->half_close_timeout};
-  detail::forward_watch watch{watched};
+  io::live_watch watch{std::move(live)};
   const io::relay_status status =
       co_await io::carry(runtime, runtime.worker(), std::move(visitor), std::move(channel), limits,
                          self->stops, std::move(watch));
-  loops->ended(watched);
+  if (watched) loops->ended(*watched);
   held.end();
   balance(*self);
   const forward_ended ended{service->name,

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <rathole/config/types.hpp>
+#include <rathole/core/time.hpp>
 #include <rathole/io/hand_over.hpp>
 #include <rathole/io/stream/shared_stream.hpp>
 #include <rathole/io/task.hpp>
@@ -19,12 +20,13 @@
 namespace rathole::server_side {
 
 /// Completes `request` with a started data channel, and counts that as an active connection until
-/// the program closes or drops it, or the server ends its connections. Runs on the control plane. See
-/// `io::hand_over`.
+/// the program closes or drops it, or the server ends its connections. The request has waited for
+/// `waited`. Runs on the control plane. See `io::hand_over`.
 template <class Context>
 io::awaitable<void> hand_over(std::shared_ptr<Context> self,
                               std::shared_ptr<const config::server_service> service,
-                              connect_request request, typename Context::stream_type channel) {
+                              connect_request request, typename Context::stream_type channel,
+                              duration waited) {
   channel.apply(transport::to_traffic_options(self->settings->transport.tcp, service->nodelay));
   // The program may wait for the first bytes of the service, so the start command must not.
   channel.flush();
@@ -32,7 +34,7 @@ io::awaitable<void> hand_over(std::shared_ptr<Context> self,
   protocol::descriptor_lease counted(self->descriptors.use.one_sided,
                                      transport::descriptors_of(channel));
   auto give = [&](std::shared_ptr<io::shared_stream> stream) {
-    const forward_started started{service->name, in_process_address(), id};
+    const forward_started started{service->name, in_process_address(), id, waited};
     self->emit(started);
     request.complete(std::move(stream));
   };

@@ -3,7 +3,9 @@
 #include <rathole/core/address.hpp>
 #include <rathole/protocol/authenticate.hpp>
 
+#include <atomic>
 #include <functional>
+#include <memory>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -60,6 +62,9 @@ struct server_hooks {
   visitor_filter accepts_visitor;
   /// Authenticates clients; they must know the service's token if it is empty.
   authenticator authenticate;
+  /// Whether every new visitor is refused, those of TCP services with `errc::draining`; the ones that are
+  /// known are served on. Null means false. Any thread may change the value.
+  std::shared_ptr<const std::atomic<bool>> draining;
 };
 
 }  // namespace rathole::server_side

@@ -3,6 +3,7 @@
 #include <rathole/core/address.hpp>
 #include <rathole/core/error.hpp>
 #include <rathole/core/out_of_memory.hpp>
+#include <rathole/io/live_connection.hpp>
 #include <rathole/io/time/earliest_timer.hpp>
 #include <rathole/protocol/loop_detector.hpp>
 #include <rathole/protocol/source_network.hpp>
@@ -10,13 +11,10 @@
 #include <rathole/server/events.hpp>
 #include <rathole/server/waiting_streams.hpp>
 
-#include <asio/post.hpp>
-
 #include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <new>
 #include <string>
 #include <system_error>
@@ -24,39 +22,6 @@
 #include <variant>
 
 namespace rathole::server_side {
-
-/// A forwarded connection whose visitor came from the client's own address.
-class watched_forward {
- public:
-  /// Makes the record of the connection `id`, which runs on `where`.
-  watched_forward(std::uint64_t id, io::executor where) : number(id), executor_(std::move(where)) {}
-
-  /// The number of the connection.
-  const std::uint64_t number;
-
-  /// Returns the executor on which the connection runs. Any thread may call it.
-  [[nodiscard]] io::executor executor() const {
-    const std::lock_guard held(guard_);
-    return executor_;
-  }
-  /// Records that the connection runs on `where`. Must be called on the thread where it began, while
-  /// no relay runs.
-  void runs_on(const io::executor& where) {
-    const std::lock_guard held(guard_);
-    executor_ = where;
-  }
-  /// Records the number of bytes that came back from the service, which the relay increases; null
-  /// before the relay is gone. Must be called on the thread of the connection's executor.
-  void counts(const std::uint64_t* back) { back_ = back; }
-  /// Returns whether bytes came back from the service to the relay that runs. Must be called on the
-  /// thread of the connection's executor.
-  [[nodiscard]] bool is_answered() const { return back_ && *back_ > 0; }
-
- private:
-  mutable std::mutex guard_;
-  io::executor executor_;
-  const std::uint64_t* back_ = nullptr;
-};
 
 /// Watches the visitors of a session that come from its client's own address, in order to detect a
 /// service that leads back to itself; see `protocol::loop_detector`. It lives on the control plane,
@@ -68,8 +33,6 @@ class loop_watch : public std::enable_shared_from_this<loop_watch<Session>> {
   using visitor_type = typename Session::visitor_type;
   /// The type of the server's context.
   using context_type = typename Session::context_type;
-  /// A watched connection.
-  using forward_pointer = std::shared_ptr<watched_forward>;
 
   /// Makes a watch for `session`, whose client is at `client`. The session must call `close` before
   /// it is destroyed.
@@ -97,26 +60,23 @@ class loop_watch : public std::enable_shared_from_this<loop_watch<Session>> {
     perform_actions();
   }
 
-  /// Records that the connection of a visitor at `peer` starts to run on `executor`. Returns null
-  /// if it need not be watched.
-  forward_pointer started(const address& peer, io::executor executor) {
-    if (!concerns(peer)) return nullptr;
-    const auto out = std::make_shared<watched_forward>(next_id_++, executor);
-    const auto at = forwards_.emplace(out->number, out).first;
+  /// Records that a connection starts, which is watched until `ended`. Returns its number.
+  std::uint64_t started(std::shared_ptr<const io::live_connection> connection) {
+    const std::uint64_t number = next_id_++;
+    const auto at = forwards_.emplace(number, std::move(connection)).first;
     try {
-      detector_.started(out->number);
+      detector_.started(number);
     } catch (const std::bad_alloc&) {
       forwards_.erase(at);
       throw;
     }
-    return out;
+    return number;
   }
 
-  /// Records that the connection has ended; null is ignored.
-  void ended(const forward_pointer& forward) {
-    if (!forward) return;
-    detector_.ended(forward->number, context_->runtime().now());
-    forwards_.erase(forward->number);
+  /// Records that the connection `number` has ended.
+  void ended(std::uint64_t number) {
+    detector_.ended(number, context_->runtime().now());
+    forwards_.erase(number);
     perform_actions();
   }
 
@@ -153,31 +113,12 @@ class loop_watch : public std::enable_shared_from_this<loop_watch<Session>> {
   }
   void perform(const protocol::check_answers&) {
     for (const auto& [number, each] : forwards_) {
-      look(each, context_->runtime().get_executor(), this->weak_from_this());
+      if (each->carried().sent > 0) detector_.answered(number);
     }
   }
   void perform(const protocol::loop_found&) {
     const service_loops event{session_->service()->name, session_->peer()};
     context_->emit(event);
-  }
-
-  /// Looks on the thread of a connection whether it is answered, and reports that on `home` to
-  /// `watch`, which may have been destroyed by then.
-  static void look(forward_pointer forward, io::executor home, std::weak_ptr<loop_watch> watch) {
-    const io::executor there = forward->executor();
-    asio::post(there, [there, forward, home, watch] {
-      // The connection may have moved meanwhile.
-      if (forward->executor() != there) return look(forward, home, watch);
-      if (!forward->is_answered()) return;
-      asio::post(home, [forward, watch] {
-        if (const auto kept = watch.lock()) kept->answered(forward->number);
-      });
-    });
-  }
-
-  void answered(std::uint64_t number) {
-    detector_.answered(number);
-    perform_actions();
   }
 
   void refuse(visitor_type& visitor) {
@@ -193,7 +134,7 @@ class loop_watch : public std::enable_shared_from_this<loop_watch<Session>> {
   protocol::loop_detector detector_;
   io::earliest_timer<typename context_type::runtime_type> timer_;
   waiting_visitors<visitor_type> held_;
-  std::map<std::uint64_t, forward_pointer> forwards_;
+  std::map<std::uint64_t, std::shared_ptr<const io::live_connection>> forwards_;
   std::uint64_t next_id_ = 0;
 };
 

@@ -17,6 +17,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <new>
 #include <stop_token>
@@ -50,6 +51,14 @@ class basic_server {
   /// Asks `hooks` for decisions, instead of those given to the constructor. Must be called before
   /// `async_run`.
   void use(std::shared_ptr<server_hooks> hooks) { context_->hooks = std::move(hooks); }
+
+  /// Numbers the connections from `first` on, so that those of several servers on one control plane differ.
+  /// Must be called before `async_run`.
+  void number_connections_from(std::uint64_t first) { context_->next_forward = first; }
+
+  /// Lets `forward_started` say which `io::live_connection` a connection is, which costs an allocation
+  /// for each, and UDP services that start from now on report `datagrams_carried`.
+  void follow_traffic() { context_->follows_traffic = true; }
 
   /// Lists the addresses at which the server listens in `list`, which servers that follow each other
   /// may share. Must be called before `async_run`.

@@ -85,6 +85,7 @@ class tcp_channels {
   /// Lets a visitor wait for a data channel. If memory runs out, only that visitor is reset.
   void queue_visitor(visitor_type arrived) {
     const protocol::visitor_id id = next_id_++;
+    arrived.waits_since(session_.now());
     if (auto* const request = arrived.request()) {
       request->on_cancel([this, id] { withdraw(id); });
     }
@@ -213,11 +214,13 @@ class tcp_channels {
 
   /// Returns the work for the connection of a visitor whose data channel has been started.
   io::awaitable<void> run_forward(visitor_type matched, stream_type channel) {
+    const duration waited = session_.now() - matched.since();
     if (auto* const request = matched.request()) {
-      return hand_over(shared_context(), service(), std::move(*request), std::move(channel));
+      return hand_over(shared_context(), service(), std::move(*request), std::move(channel),
+                       waited);
     }
     return forward(shared_context(), service(), std::move(*matched.stream()), std::move(channel),
-                   loops_);
+                   waited, loops_);
   }
 
   /// Forgets a request that the program has cancelled.

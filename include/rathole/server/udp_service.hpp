@@ -12,6 +12,7 @@
 #include <rathole/io/udp/channel.hpp>
 #include <rathole/io/udp/datagram.hpp>
 #include <rathole/io/udp/loss_reporter.hpp>
+#include <rathole/io/udp/traffic_reporter.hpp>
 #include <rathole/io/udp/visitors.hpp>
 #include <rathole/server/events.hpp>
 #include <rathole/server/udp_listeners.hpp>
@@ -19,6 +20,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -58,11 +60,14 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
   /// Makes an object in the runtime `runtime` that does not listen yet.
   udp_service(std::shared_ptr<Context> context, service_pointer service, runtime_type runtime)
       : context_(std::move(context)),
+        draining_(context_->hooks->draining),
         service_(std::move(service)),
         runtime_(std::move(runtime)),
         visitors_(runtime_, service_->udp.max_visitors, service_->udp.idle_timeout,
                   [](visitor&) {}),
         losses_(runtime_, [this](const protocol::udp_counters& since) { report_losses(since); }),
+        traffic_(
+            runtime_, losses_.counts, [this] { return visitors_.size(); }, traffic_handler()),
         listeners_(context_, runtime_, [this](listener& at) { receive(at); }),
         again_(runtime_),
         turn_(context_->udp_turns, context_->runtime().get_executor()) {}
@@ -181,17 +186,27 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
     for (const io::datagram& each : batch) {
       if (!last || *last != each.peer) sender = find_or_add(each, now);
       last = &each.peer;
+      if (!sender && is_draining()) continue;
       const bool taken = sender && send_to_client(at, *sender, each);
       ++(taken ? losses_.counts.sent : losses_.counts.queue_full);
     }
     for (const auto& each : channels_) each->flush();
-    losses_.check();
+    count_changed();
   }
 
+  void count_changed() {
+    losses_.check();
+    traffic_.check();
+  }
+
+  /// Returns whether new visitors are refused.
+  [[nodiscard]] bool is_draining() const { return draining_ && *draining_; }
+
   /// Returns the visitor that sent `from`, which is added if it is new; null if there is no memory
-  /// for it.
+  /// for it, or new visitors are refused.
   visitor* find_or_add(const io::datagram& from, time_point now) {
     if (visitor* found = visitors_.touch(from.peer, now)) return found;
+    if (is_draining()) return nullptr;
     if (visitors_.full()) ++losses_.counts.evicted;
     try {
       return &visitors_.add(from.peer, visitor(), now);
@@ -243,13 +258,14 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
       ++count;
     }
     send();
-    losses_.check();
+    count_changed();
   }
 
   void close() {
     closed_ = true;
     again_.disarm();
     losses_.close();
+    traffic_.close();
     listeners_.close();
     for (const auto& each : channels_) each->close();
     visitors_.clear();
@@ -260,6 +276,18 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
       const datagrams_lost event{service->name, since, io::udp_report_interval};
       context->emit(event);
     });
+  }
+
+  /// Returns what receives reports of the traffic; nothing if nobody follows it.
+  typename io::udp_traffic_reporter<runtime_type>::handler traffic_handler() {
+    if (!context_->follows_traffic) return nullptr;
+    return [this](const io::udp_traffic& traffic) {
+      context_->on_control_plane([context = context_, service = service_, traffic] {
+        const datagrams_carried event{service->name, traffic.since, traffic.visitors,
+                                      io::udp_traffic_interval};
+        context->emit(event);
+      });
+    };
   }
 
   void report_end(const address& peer, duration lived, std::error_code error) {
@@ -273,11 +301,14 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
   static constexpr std::size_t batch_size = 64;
 
   const std::shared_ptr<Context> context_;
+  /// See `server_hooks`, which belong to the control plane.
+  const std::shared_ptr<const std::atomic<bool>> draining_;
   service_pointer service_;
   runtime_type runtime_;
   io::udp_visitors<runtime_type, visitor> visitors_;
   std::vector<std::shared_ptr<channel_type>> channels_;
   io::udp_loss_reporter<runtime_type> losses_;
+  io::udp_traffic_reporter<runtime_type> traffic_;
   udp_listeners<Context> listeners_;
   /// Runs out when the listeners for which there was no memory are tried again.
   typename runtime_type::timer again_;

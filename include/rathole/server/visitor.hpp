@@ -1,6 +1,7 @@
 #pragma once
 
 #include <rathole/core/address.hpp>
+#include <rathole/core/time.hpp>
 #include <rathole/io/concepts.hpp>
 #include <rathole/server/connect_request.hpp>
 
@@ -43,6 +44,11 @@ class visitor {
     return accepted ? accepted->peer() : in_process_address();
   }
 
+  /// Records when the visitor began to wait for a data channel.
+  void waits_since(time_point now) { since_ = now; }
+  /// Returns when the visitor began to wait for a data channel.
+  [[nodiscard]] time_point since() const { return since_; }
+
   /// Resets the connection, or completes the request with `cause`. A visitor that was not served must
   /// not take the end for an empty answer.
   void abort(std::error_code cause) {
@@ -52,6 +58,7 @@ class visitor {
 
  private:
   std::variant<Stream, connect_request> from_;
+  time_point since_{};
 };
 
 }  // namespace rathole::server_side

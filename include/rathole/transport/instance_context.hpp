@@ -12,6 +12,7 @@
 
 #include <asio/post.hpp>
 
+#include <atomic>
 #include <new>
 #include <stop_token>
 #include <system_error>
@@ -87,6 +88,8 @@ struct instance_context {
   std::stop_source closing;
   /// Ends the active connections.
   io::drain_stops stops;
+  /// Whether events say which `io::live_connection` a connection is, and what UDP services carry.
+  std::atomic<bool> follows_traffic = false;
   /// Whether active connections may continue without a limit once the instance closes, until it is
   /// stopped.
   bool draining = false;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <rathole/core/byte_count.hpp>
 #include <rathole/io/concepts.hpp>
 
 #include <cstddef>
@@ -15,7 +16,7 @@ inline constexpr std::size_t copy_buffer_size = 64 * 1024;
 /// `to_failed` if it fails because of `to`. The buffer exists only while there are bytes to copy, so
 /// an idle connection has none.
 template <ByteStream From, ByteStream To>
-task<void> copy_pump(From& from, To& to, std::uint64_t& count, bool& to_failed) {
+task<void> copy_pump(From& from, To& to, byte_count& count, bool& to_failed) {
   for (;;) {
     auto ready = co_await from.wait_readable();
     if (!ready) co_return failure(ready.error());

@@ -66,7 +66,7 @@ class copy_relay : public relay_base<R, copy_relay<R, A, B>> {
 
   /// Carries one direction, from the stream `from`, which is `source`, to `to`.
   template <class From, class To>
-  awaitable<void> carry(From& from, To& to, relay_stream source, std::uint64_t& count) {
+  awaitable<void> carry(From& from, To& to, relay_stream source, byte_count& count) {
     try {
       bool to_failed = false;
       auto done = co_await copy_pump(from, to, count, to_failed);

@@ -105,7 +105,7 @@ class layered_relay : public relay_base<R, layered_relay<R, L>> {
   }
 
   /// Returns the count of the bytes that come from `source`.
-  std::uint64_t& count_from(relay_stream source) {
+  byte_count& count_from(relay_stream source) {
     return source == relay_stream::first ? counts().forth : counts().back;
   }
 
@@ -323,8 +323,8 @@ class layered_relay : public relay_base<R, layered_relay<R, L>> {
             app_.size() + wire_.size() + plain_.unacknowledged() + wired_.unacknowledged()};
   }
 
-  std::uint64_t& encoded_;
-  std::uint64_t& decoded_;
+  byte_count& encoded_;
+  byte_count& decoded_;
   const relay_stream plain_at_;
   side plain_;
   side wired_;

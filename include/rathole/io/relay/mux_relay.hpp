@@ -90,7 +90,7 @@ class mux_relay final : public relay_base<R, mux_relay<R>>, mux_flow_handler {
         ended_(runtime().get_executor()) {}
 
   /// Returns the count of the bytes that come from `source`.
-  std::uint64_t& count_from(relay_stream source) {
+  byte_count& count_from(relay_stream source) {
     return source == relay_stream::first ? counts().forth : counts().back;
   }
 
@@ -227,8 +227,8 @@ class mux_relay final : public relay_base<R, mux_relay<R>>, mux_flow_handler {
   [[nodiscard]] mux_flows& flows() { return stream_.flows(); }
 
   const relay_stream plain_at_;
-  std::uint64_t& from_plain_;
-  std::uint64_t& to_plain_;
+  byte_count& from_plain_;
+  byte_count& to_plain_;
   side plain_;
   mux_stream stream_;
   event ended_;

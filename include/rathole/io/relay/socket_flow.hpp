@@ -1,6 +1,7 @@
 #pragma once
 
 #include <rathole/core/byte_buffer.hpp>
+#include <rathole/core/byte_count.hpp>
 #include <rathole/core/last_error.hpp>
 #include <rathole/core/result.hpp>
 #include <rathole/io/relay/pipe_pool.hpp>
@@ -37,7 +38,7 @@ class socket_flow {
   };
 
   /// Makes a flow that adds the number of carried bytes to `count`, which must outlive it.
-  explicit socket_flow(std::uint64_t& count) : count_(count) {}
+  explicit socket_flow(byte_count& count) : count_(count) {}
   socket_flow(const socket_flow&) = delete;
   socket_flow& operator=(const socket_flow&) = delete;
   /// Wipes the buffer of the thread if the flow has used it.
@@ -184,7 +185,7 @@ class socket_flow {
     return true;
   }
 
-  std::uint64_t& count_;
+  byte_count& count_;
   std::vector<std::uint8_t> spill_;
   std::optional<kernel_pipe> pipe_;
   std::size_t well_filled_ = 0;

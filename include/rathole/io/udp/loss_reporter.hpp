@@ -47,13 +47,7 @@ class udp_loss_reporter {
 
  private:
   void report() {
-    protocol::udp_counters since = counts;
-    since.sent -= reported_.sent;
-    since.received -= reported_.received;
-    since.queue_full -= reported_.queue_full;
-    since.refused -= reported_.refused;
-    since.unknown_visitor -= reported_.unknown_visitor;
-    since.evicted -= reported_.evicted;
+    const protocol::udp_counters since = counts - reported_;
     reported_ = counts;
     on_report_(since);
   }
