@@ -133,7 +133,7 @@ TEST_CASE("include: what cannot be included is a problem at the key") {
   CHECK(
       problem("\"gone.d/*.toml\"") ==
       "DIR/main.toml:1:11: include: cannot read the folder DIR/gone.d: No such file or directory; "
-      "create it, or correct `include`");
+      "create it, or correct the path");
   CHECK(problem("\"*/a.toml\"") ==
         "DIR/main.toml:1:11: include: `*/a.toml` has a wildcard in a folder; use wildcards in the "
         "name of the file only");
@@ -179,6 +179,21 @@ TEST_CASE("include: a file that several patterns match is read once, and the mai
   c.folder.write("services.d/a.toml",
                  "[server.services.a]\nbind_addr = \"0.0.0.0:1\"\ntoken = \"t\"\n");
   CHECK(c.load() == texts{"a"});
+}
+
+TEST_CASE("include: a pattern without a file, and a key that is too low, are pointed out") {
+  const test::temp_dir folder;
+  const std::string server = "[server]\nbind_addr = \"0.0.0.0:1\"\n[server.services]\n";
+  const auto none = load_document(folder.write("main.toml", "include = \"*.tml\"\n" + server));
+  REQUIRE(none);
+  REQUIRE(none->warnings.size() == 1);
+  CHECK(none->warnings[0].key == "include");
+  CHECK(none->warnings[0].what == "no file, or none that is not included already, matches");
+  const auto inside = load_document(folder.write("main.toml",
+                                                 "[server]\ninclude = \"x.toml\"\nbind_addr = "
+                                                 "\"0.0.0.0:1\"\n[server.services]\n"));
+  REQUIRE(!inside);
+  CHECK(inside.error()[0].remedy == "write it above the first table of the file");
 }
 
 TEST_CASE("include: the number and the size of the files are bounded") {

@@ -555,7 +555,7 @@ nodelay = "yes"
         "`prefer_ipv6`, `default_token`, `heartbeat_timeout`, `retry_interval`, `connect_timeout`, "
         "`handshake_timeout`, `shutdown_grace`, `shutdown_idle_timeout`, `max_dials`, "
         "`max_forwards`, `workers`, `ready_timeout`, `idle_timeout`, `half_close_timeout`, `udp`, "
-        "`transport`, `services`",
+        "`transport`, `admin`, `services`",
         "c.toml:5:5: client.services.a: invalid type: integer, expected a table; write "
         "`[client.services.a]`",
         "c.toml:6:1: server: missing field `bind_addr`; add `bind_addr = \"0.0.0.0:2333\"`",

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <string>
+#include <string_view>
+#include <unordered_map>
 #include <vector>
 
 namespace rathole::config {
@@ -42,16 +44,20 @@ bool same_service(const Service& before, const Service& now) {
 /// Compares the services of a client or of a server `before` and `now`.
 template <class Service>
 service_changes diff(const std::vector<Service>& before, const std::vector<Service>& now) {
-  const auto find = [](const std::vector<Service>& among, const std::string& name) {
-    const auto found = std::ranges::find(among, name, &Service::name);
-    return found == among.end() ? nullptr : &*found;
+  const auto by_name = [](const std::vector<Service>& of) {
+    std::unordered_map<std::string_view, const Service*> out;
+    for (const Service& each : of) out.emplace(each.name, &each);
+    return out;
   };
+  const auto was = by_name(before);
+  const auto is = by_name(now);
   service_changes out;
   for (const Service& each : before) {
-    if (!find(now, each.name)) out.removed.push_back(each.name);
+    if (!is.contains(each.name)) out.removed.push_back(each.name);
   }
   for (const Service& each : now) {
-    const Service* const old = find(before, each.name);
+    const auto found = was.find(each.name);
+    const Service* const old = found == was.end() ? nullptr : found->second;
     if (!old) {
       out.added.push_back(each.name);
     } else if (!same_service(*old, each)) {

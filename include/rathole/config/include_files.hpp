@@ -160,7 +160,7 @@ class include_files {
     if (ec) {
       return std::unexpected(
           include_problem{"cannot read the folder " + folder + ": " + ec.message(),
-                          "create it, or correct `include`"});
+                          "create it, or correct the path"});
     }
     for (const auto& [path, content] : overrides_) {
       if (content && std::filesystem::path(path).parent_path() == folder) add(path);

@@ -49,6 +49,12 @@ inline constexpr std::int64_t udp_queue = std::int64_t{1} << 30;
 inline constexpr std::int64_t udp_channels = 64;
 /// The most addresses of one listener.
 inline constexpr std::size_t bind_addresses = 64;
+/// The largest file of a token, in bytes.
+inline constexpr std::size_t token_file_size = 4096;
+/// The longest path of a Unix-domain socket (unix(7)), in bytes.
+inline constexpr std::size_t unix_path = 107;
+/// The most names by which the admin API is reached.
+inline constexpr std::size_t admin_hosts = 64;
 /// The most waiting visitors of one service.
 inline constexpr std::int64_t waiting_visitors = 1'048'576;
 

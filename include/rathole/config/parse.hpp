@@ -69,38 +69,73 @@ inline std::expected<toml::table, problem> parse_toml(std::string_view text,
 #endif
 }
 
-/// Adds the content of the files that `include` in `root` names to `root`. Problems go to `log`, to
-/// whose source the files are added.
-inline void add_included(toml::table& root, const include_reader& files, problem_log& log) {
+/// A pattern of files to include, and the key that names it.
+struct include_pattern {
+  /// The pattern.
+  std::string pattern;
+  /// The path of the key.
+  std::string key;
+  /// The position of its value.
+  position at;
+};
+
+/// Returns the patterns of files that `root` includes: those of `include`, and each `services_dir`.
+inline std::vector<include_pattern> include_patterns(const toml::table& root, problem_log& log) {
+  std::vector<include_pattern> out;
   toml_reader names(root, "", log);
-  const auto patterns = names.string_or_strings("include", limits::includes);
-  if (!patterns) return;
-  for (const std::string& pattern : *patterns) {
+  for (const auto& each :
+       names.string_or_strings("include", limits::includes).value_or(std::vector<std::string>())) {
+    out.push_back({each, "include", names.where("include")});
+  }
+  for (const std::string side : {"server", "client"}) {
+    const auto node = root[side]["admin"]["services_dir"];
+    const auto folder = node.value<std::string>();
+    if (!folder || folder->empty()) continue;
+    out.push_back(
+        {*folder + "/*.toml", side + ".admin.services_dir", log.place(node.node()->source())});
+  }
+  return out;
+}
+
+/// Merges an included file into `root`.
+inline void add_included(toml::table& root, const included_file& file, problem_log& log) {
+  log.origin().add_file(file.name);
+  auto parsed = parse_toml(file.text, file.name);
+  if (!parsed) return log.add(std::move(parsed.error()));
+  if (parsed->contains("include")) {
+    toml_reader(*parsed, "", log)
+        .reject("include", "an included file includes others",
+                "name them in the `include` of " + log.origin().file());
+    parsed->erase("include");
+  }
+  for (const std::string side : {"server", "client"}) {
+    const auto node = (*parsed)[side]["admin"]["services_dir"];
+    if (!node) continue;
+    log.add(log.place(node.node()->source()), side + ".admin.services_dir",
+            "an included file names a folder to include", "move the key to " + log.origin().file());
+  }
+  toml_merge(log).add(root, std::move(*parsed));
+}
+
+/// Adds the content of the files that `root` includes to it. Problems go to `log`, to whose source the
+/// files are added.
+inline void add_included(toml::table& root, const include_reader& files, problem_log& log) {
+  for (const include_pattern& each : include_patterns(root, log)) {
     if (!files) {
-      names.reject("include", "this text belongs to no folder, so nothing can be included",
-                   "load the configuration from a file");
-      return;
+      return log.add(each.at, each.key,
+                     "this text belongs to no folder, so nothing can be included",
+                     "load the configuration from a file");
     }
-    auto found = files(pattern);
+    const auto found = files(each.pattern);
     if (!found) {
-      names.reject("include", std::move(found.error().what), std::move(found.error().remedy));
+      log.add(each.at, each.key, found.error().what, found.error().remedy);
       continue;
     }
-    for (included_file& each : *found) {
-      log.origin().add_file(each.name);
-      auto parsed = parse_toml(each.text, each.name);
-      if (!parsed) {
-        log.add(std::move(parsed.error()));
-        continue;
-      }
-      toml_reader reader(*parsed, "", log);
-      if (parsed->contains("include")) {
-        reader.reject("include", "an included file includes others",
-                      "name them in the `include` of " + log.origin().file());
-        parsed->erase("include");
-      }
-      toml_merge(log).add(root, std::move(*parsed));
+    if (found->empty() && each.key == "include") {
+      log.warn(each.at, each.key, "no file, or none that is not included already, matches",
+               "correct the pattern, unless the files are still to come");
     }
+    for (const included_file& file : *found) add_included(root, file, log);
   }
 }
 

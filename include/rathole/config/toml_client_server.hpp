@@ -1,6 +1,7 @@
 #pragma once
 
 #include <rathole/config/published_secrets.hpp>
+#include <rathole/config/toml_admin.hpp>
 #include <rathole/config/toml_transport.hpp>
 
 #include <algorithm>
@@ -148,6 +149,7 @@ inline void check_listeners(std::vector<listener> listeners, problem_log& log) {
                     [](const listener& each) { return std::tie(each.at, each.key); });
   std::map<std::pair<bool, std::uint16_t>, std::vector<const listener*>> by_port;
   for (const listener& current : listeners) {
+    if (current.where.port == 0) continue;
     auto& others = by_port[{current.is_udp, current.where.port}];
     const auto other = std::ranges::find_if(
         others, [&](const listener* each) { return overlap(each->where, current.where); });
@@ -183,8 +185,9 @@ inline client read_client(toml_reader table) {
   detail::read_forward_timeouts(table, common);
   common.udp = detail::read_udp(table.table("udp"), {}, side::client);
   out.transport = read_transport(table, side::client);
+  if (auto admin = table.table("admin")) out.admin = read_admin(std::move(*admin));
 
-  if (!table.contains("services")) {
+  if (!table.contains("services") && !(out.admin && out.admin->services_dir)) {
     table.missing("services", "add `[client.services]`, which may be empty");
   }
   if (auto services = table.table("services")) {
@@ -240,8 +243,15 @@ inline server read_server(toml_reader table) {
   detail::read_forward_timeouts(table, common);
   common.udp = detail::read_udp(table.table("udp"), {}, side::server);
   out.transport = read_transport(table, side::server);
+  if (auto admin = table.table("admin")) {
+    const position at = admin->where("bind_addr");
+    const std::string key = admin->path_of("bind_addr");
+    out.admin = read_admin(std::move(*admin));
+    const auto where = parse_address(out.admin->bind_addr);
+    if (where) listeners.push_back({*where, false, at, key});
+  }
 
-  if (!table.contains("services")) {
+  if (!table.contains("services") && !(out.admin && out.admin->services_dir)) {
     table.missing("services", "add `[server.services]`, which may be empty");
   }
   if (auto services = table.table("services")) {

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <concepts>
 #include <cstdint>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -279,6 +280,11 @@ class toml_reader {
   }
 
   [[nodiscard]] std::string advice(std::string_view key) const {
+    static constexpr std::string_view top_level[] = {"include", "log", "log_file", "log_format",
+                                                     "access_log"};
+    if (!path_.empty() && std::ranges::find(top_level, key) != std::end(top_level)) {
+      return "write it above the first table of the file";
+    }
     const std::vector<std::string_view> known(known_.begin(), known_.end());
     if (const auto meant = closest(key, known); !meant.empty()) {
       return "did you mean `" + std::string(meant) + "`?";

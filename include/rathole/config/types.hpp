@@ -1,5 +1,6 @@
 #pragma once
 
+#include <rathole/config/admin.hpp>
 #include <rathole/config/defaults.hpp>
 #include <rathole/config/transport.hpp>
 #include <rathole/core/address.hpp>
@@ -117,6 +118,9 @@ struct client {
   std::vector<client_service> services = {};
   /// How the client reaches the server.
   rathole::config::transport transport = {};
+  /// Where the program can be operated, if anywhere; a problem for `rathole::client` and `server`. Not in
+  /// upstream.
+  std::optional<admin_options> admin = {};
 
   /// Compares all members.
   [[nodiscard]] bool operator==(const client&) const = default;
@@ -196,6 +200,9 @@ struct server {
   std::vector<server_service> services = {};
   /// How clients reach the server.
   rathole::config::transport transport = {};
+  /// Where the program can be operated, if anywhere; a problem for `rathole::client` and `server`. Not in
+  /// upstream.
+  std::optional<admin_options> admin = {};
 
   /// Compares all members.
   [[nodiscard]] bool operator==(const server&) const = default;

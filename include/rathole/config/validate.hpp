@@ -129,6 +129,17 @@ inline void add_unused_tables(side of, const transport& value, std::vector<probl
   check("websocket", value.websocket.has_value(), value.kind == transport_kind::websocket);
 }
 
+/// Adds a problem if there are options of the admin API, which belongs to the program, not to a client
+/// or server.
+inline void add_admin_problem(side of, const std::optional<admin_options>& value,
+                              std::vector<problem>& problems) {
+  if (!value) return;
+  problems.push_back(
+      {.key = std::string(name_of(of)) + ".admin",
+       .what = "the admin API is a part of the program `rathole`",
+       .remedy = "leave it out here; use an observer and the functions of the class"});
+}
+
 /// Returns the problems of the names and addresses of an instance: services with the same name,
 /// and missing addresses. Its own address `own` has the key `own_key`; the address of each service
 /// is its member `where`, with the key `service_key`.
@@ -166,6 +177,7 @@ inline std::vector<problem> settings_problems(const client& value) {
       detail::address_and_name_problems(side::client, "remote_addr", value.remote_addr,
                                         "local_addr", value.services, &client_service::local_addr);
   detail::add_unused_tables(side::client, value.transport, problems);
+  detail::add_admin_problem(side::client, value.admin, problems);
   return problems;
 }
 
@@ -175,6 +187,7 @@ inline std::vector<problem> settings_problems(const server& value) {
       detail::address_and_name_problems(side::server, "bind_addr", value.bind_addr, "bind_addr",
                                         value.services, &server_service::bind_addr);
   detail::add_unused_tables(side::server, value.transport, problems);
+  detail::add_admin_problem(side::server, value.admin, problems);
   return problems;
 }
 

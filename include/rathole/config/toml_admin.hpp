@@ -1,0 +1,183 @@
+#pragma once
+
+#include <rathole/config/admin.hpp>
+#include <rathole/config/limits.hpp>
+#include <rathole/config/published_secrets.hpp>
+#include <rathole/config/toml_reader.hpp>
+#include <rathole/config/toml_values.hpp>
+#include <rathole/core/address.hpp>
+#include <rathole/core/ip_literal.hpp>
+#include <rathole/core/read_file.hpp>
+
+#include <algorithm>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace rathole::config {
+
+/// How the value of a `bind_addr` for a Unix-domain socket begins.
+inline constexpr std::string_view unix_prefix = "unix:";
+
+/// Returns whether a listener at `bind_addr` of `admin_options` can be reached from this host only.
+inline bool is_local_only(std::string_view bind_addr) {
+  if (bind_addr.starts_with(unix_prefix)) return true;
+  const auto at = parse_address(std::string(bind_addr));
+  return at && (at->host == "localhost" || at->host == "::1" || at->host.starts_with("127."));
+}
+
+namespace detail {
+
+/// Returns the path `name` of the table `admin`, which may be relative to the folder of the configuration
+/// file.
+inline std::string admin_path(const toml_reader& table, const std::string& name) {
+  const std::filesystem::path main = table.log().origin().file();
+  return (main.parent_path() / name).lexically_normal().string();
+}
+
+/// Reads a path; see `admin_path`.
+inline std::optional<std::string> read_admin_path(toml_reader& table, std::string_view key) {
+  const auto name = table.string(key);
+  if (!name) return std::nullopt;
+  if (name->empty()) {
+    table.reject(key, "an empty path", "name a file, or leave the key out");
+    return std::nullopt;
+  }
+  return admin_path(table, *name);
+}
+
+/// Reads the token at `key`, or the first line of the file at `key` + `_file`.
+inline secret read_admin_token(toml_reader& table, const std::string& key) {
+  const std::string file_key = key + "_file";
+  auto token = table.secret_string(key);
+  const auto file = read_admin_path(table, file_key);
+  if (token && file) {
+    table.reject(file_key, "both `" + key + "` and `" + file_key + '`', "keep one of them");
+  } else if (file) {
+    auto text = read_file(*file, {.size = limits::token_file_size});
+    if (!text) {
+      table.reject(file_key, "cannot be read: " + text.error(), "name a file with the token");
+      return {};
+    }
+    text->resize(std::min(text->find_first_of("\r\n"), text->size()));
+    token = secret(std::move(*text));
+  }
+  if (!token) return {};
+  const std::string& where = file ? file_key : key;
+  if (token->empty()) {
+    table.reject(where, "an empty token", "write a secret of your own, or leave the key out");
+  } else if (std::string_view(" \t").contains(token->view().front()) ||
+             std::string_view(" \t").contains(token->view().back())) {
+    table.reject(where, "white space around the token, which a request cannot have",
+                 "write a token such as `openssl rand -hex 16` prints");
+  } else if (is_published(secret_kind::token, token->view())) {
+    table.warn(where, "this token is in public examples, so everybody knows it",
+               "write a secret of your own, such as `openssl rand -hex 16` prints");
+  }
+  return std::move(*token);
+}
+
+/// Reports what is wrong with the address, and with the protection that it needs.
+inline void check_admin_address(const toml_reader& table, const admin_options& value) {
+  if (value.bind_addr.starts_with(unix_prefix)) {
+    const auto path = std::string_view(value.bind_addr).substr(unix_prefix.size());
+    if (path.empty() || path.size() > limits::unix_path) {
+      table.reject("bind_addr",
+                   "the path of a Unix-domain socket has 1 to " +
+                       std::to_string(limits::unix_path) + " bytes",
+                   "write it like `unix:/run/rathole/admin.sock`");
+    }
+    if (value.cert || value.key) {
+      table.reject("tls", "a Unix-domain socket is not served by TLS", "remove the table");
+    }
+    return;
+  }
+  const auto at = parse_address(value.bind_addr);
+  const bool is_literal =
+      at && (at->host == "localhost" || parse_ipv4(at->host) || parse_ipv6(at->host));
+  if (!is_literal) {
+    table.reject("bind_addr", "not an address of the form IP:port or unix:PATH",
+                 "write it like `bind_addr = \"127.0.0.1:9090\"`");
+    return;
+  }
+  if (at->port == 0) {
+    table.reject("bind_addr", "port 0, so nobody would know where the API is", "choose a port");
+  }
+  if (is_local_only(value.bind_addr)) {
+    if (!table.contains("token") && !table.contains("token_file")) {
+      table.warn("bind_addr", "without a token every user of this host can change the services",
+                 "set `token` or `token_file`, or use a Unix-domain socket");
+    }
+    return;
+  }
+  if (!table.contains("token") && !table.contains("token_file")) {
+    table.reject("bind_addr", "others than this host can reach it, and there is no token",
+                 "set `token` or `token_file`, or listen at 127.0.0.1");
+  }
+  if (!value.cert && !value.allow_plaintext) {
+    table.reject("bind_addr", "others than this host can reach it, and it is not served by TLS",
+                 "set `tls.cert` and `tls.key`, or `allow_plaintext = true` behind something that "
+                 "adds TLS");
+  }
+}
+
+}  // namespace detail
+
+/// Reads the table `admin` of one side.
+inline admin_options read_admin(toml_reader table) {
+  admin_options out;
+  if (!table.contains("bind_addr")) {
+    table.missing("bind_addr", "add `bind_addr = \"127.0.0.1:9090\"` or a Unix-domain socket");
+  }
+  const auto where = table.string("bind_addr");
+  out.bind_addr = where.value_or("");
+  if (out.bind_addr.starts_with(unix_prefix) && out.bind_addr.size() > unix_prefix.size()) {
+    const std::string path = out.bind_addr.substr(unix_prefix.size());
+    out.bind_addr = std::string(unix_prefix) + detail::admin_path(table, path);
+  }
+  if (const auto mode = table.string("mode")) {
+    const bool is_octal = !mode->empty() && mode->size() <= 4 &&
+                          mode->find_first_not_of("01234567") == std::string::npos;
+    if (!is_octal) {
+      table.reject("mode", "not the permissions of a file", "write an octal number as \"0660\"");
+    } else {
+      out.mode = static_cast<unsigned>(std::stoul(*mode, nullptr, 8));
+    }
+    if (where && !where->starts_with(unix_prefix)) {
+      table.warn("mode", "only a Unix-domain socket has permissions", "remove it");
+    }
+  }
+  out.token = detail::read_admin_token(table, "token");
+  out.metrics_token = detail::read_admin_token(table, "metrics_token");
+  if (!table.contains("token") && !table.contains("token_file") && !out.metrics_token.empty()) {
+    table.reject(
+        "a `metrics_token` without a `token`, so everybody may do more than read the metrics",
+        "set `token` or `token_file` too");
+  }
+  if (const auto hosts = table.string_or_strings("hosts", limits::admin_hosts)) out.hosts = *hosts;
+  if (std::ranges::any_of(out.hosts, [](const std::string& each) {
+        return each.find_first_of(":/ ") != std::string::npos || each.empty();
+      })) {
+    table.reject("hosts", "not a name of a host", "write it without scheme and port");
+  }
+  out.services_dir = table.string("services_dir");
+  if (out.services_dir && out.services_dir->empty()) {
+    table.reject("services_dir", "an empty path", "name a folder, or leave the key out");
+  }
+  out.dashboard = table.boolean("dashboard").value_or(out.dashboard);
+  out.allow_plaintext = table.boolean("allow_plaintext").value_or(out.allow_plaintext);
+  if (auto encryption = table.table("tls")) {
+    out.cert = detail::read_admin_path(*encryption, "cert");
+    out.key = detail::read_admin_path(*encryption, "key");
+    if (!out.cert) encryption->missing("cert", "name the PEM file of the certificates");
+    if (!out.key) encryption->missing("key", "name the PEM file of the private key");
+    encryption->finish();
+  }
+  if (where) detail::check_admin_address(table, out);
+  table.finish();
+  return out;
+}
+
+}  // namespace rathole::config
