@@ -1,0 +1,123 @@
+#pragma once
+
+#include <rathole/admin/histogram.hpp>
+#include <rathole/config/types.hpp>
+#include <rathole/protocol/udp_counters.hpp>
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+namespace rathole::admin {
+
+/// Why a visitor was refused.
+enum class refusal_reason {
+  /// Too many visitors waited.
+  limit,
+  /// It waited too long for a data channel.
+  timeout,
+  /// The program's filter refused it.
+  filter,
+  /// New visitors are refused.
+  draining,
+  /// The client went while it waited.
+  no_client,
+  /// There was no descriptor or memory.
+  resources,
+  /// Its data channel could not be started, or another reason.
+  failed
+};
+
+/// The names of `refusal_reason` in metrics.
+inline constexpr std::array<std::string_view, 7> refusal_reason_names{
+    "limit", "timeout", "filter", "draining", "no_client", "resources", "failed"};
+
+/// Why a control channel ended or was not established.
+enum class reconnect_cause {
+  /// The other side refused it: service or token is wrong.
+  refused,
+  /// The connection could not be made, or broke.
+  network,
+  /// The peer does not follow the protocol, or the transport's handshake failed.
+  protocol,
+  /// Another client took the service.
+  displaced,
+  /// The other side did not answer in time.
+  timeout
+};
+
+/// The names of `reconnect_cause` in metrics.
+inline constexpr std::array<std::string_view, 5> reconnect_cause_names{
+    "refused", "network", "protocol", "displaced", "timeout"};
+
+/// What is known about one service of the program.
+struct service_statistics {
+  /// The time of the system's clock.
+  using time = std::chrono::system_clock::time_point;
+
+  /// The name.
+  std::string name = {};
+  /// What it forwards.
+  config::service_kind kind = config::service_kind::tcp;
+  /// The configuration file that has it.
+  std::string file = {};
+  /// On a server the configured addresses, on a client the local service.
+  std::vector<std::string> configured = {};
+  /// The addresses at which a server listens for visitors.
+  std::vector<std::string> listening = {};
+  /// The number of established control channels; a new one may come before the old one has ended.
+  int channels = 0;
+  /// The addresses that a server cannot bind.
+  std::vector<std::string> unbound = {};
+  /// When the service came up or went down.
+  time since = {};
+  /// Why it is down; empty if it is up.
+  std::string reason = {};
+  /// The other side: the client on a server, the server on a client; empty while it is down.
+  std::string peer = {};
+
+  /// The TCP connections that are forwarded now.
+  std::size_t active = 0;
+  /// All TCP connections so far.
+  std::uint64_t total = 0;
+  /// The bytes from visitors, of connections that have ended.
+  std::uint64_t received = 0;
+  /// The bytes to visitors, of connections that have ended.
+  std::uint64_t sent = 0;
+  /// The visitors that were refused, by `refusal_reason`.
+  std::array<std::uint64_t, refusal_reason_names.size()> refused = {};
+  /// The control channels that ended or were not established, by `reconnect_cause`.
+  std::array<std::uint64_t, reconnect_cause_names.size()> reconnects = {};
+  /// How long connections lasted.
+  histogram<connection_bounds> lasted = {};
+  /// How long visitors waited for a data channel, on a server.
+  histogram<wait_bounds> waited = {};
+  /// The datagrams of a UDP service. `sent` and `received` are as seen from the tunnel, see
+  /// `datagrams_received`.
+  protocol::udp_counters datagrams = {};
+  /// The visitors of a UDP service that are remembered.
+  std::size_t udp_visitors = 0;
+  /// The idle data channels, on a server.
+  std::size_t idle = 0;
+  /// The visitors that wait for a data channel, on a server.
+  std::size_t waiting = 0;
+
+  /// Returns whether the service can be reached.
+  [[nodiscard]] bool is_up() const {
+    return channels > 0 && (unbound.empty() || !listening.empty());
+  }
+  /// Returns how many visitors were refused.
+  [[nodiscard]] std::uint64_t all_refused() const {
+    std::uint64_t sum = 0;
+    for (const std::uint64_t each : refused) sum += each;
+    return sum;
+  }
+};
+
+}  // namespace rathole::admin

@@ -1,0 +1,336 @@
+#pragma once
+
+#include <rathole/admin/causes.hpp>
+#include <rathole/admin/event_log.hpp>
+#include <rathole/admin/service_statistics.hpp>
+#include <rathole/admin/snapshot.hpp>
+#include <rathole/client/events.hpp>
+#include <rathole/core/address.hpp>
+#include <rathole/core/error.hpp>
+#include <rathole/core/ip_literal.hpp>
+#include <rathole/io/live_connection.hpp>
+#include <rathole/server/events.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace rathole::admin {
+
+/// A service as the settings have it.
+struct service_description {
+  /// The name.
+  std::string name = {};
+  /// What it forwards.
+  config::service_kind kind = config::service_kind::tcp;
+  /// The configuration file that has it.
+  std::string file = {};
+  /// On a server the addresses for visitors, on a client the local service.
+  std::vector<std::string> addresses = {};
+};
+
+/// The services and connections of a client or server, and its last events. It lives on the control plane;
+/// the events may be read by any thread. Names that are no service of the settings are ignored, so what a
+/// peer can make it hold is bounded by the settings and by the connections.
+class service_table {
+ public:
+  /// The system's clock; a function, so that tests can set it.
+  using time_source = std::chrono::system_clock::time_point (*)();
+
+  /// Makes a table without services, whose events go to `events`, which must outlive them.
+  explicit service_table(event_log& events, time_source now = &std::chrono::system_clock::now)
+      : events_(events), now_(now) {}
+
+  /// Uses the services of new settings. What is known of those that remain is kept; those that are
+  /// gone are forgotten once their last connection has ended.
+  void set_services(const std::vector<service_description>& services) {
+    for (auto& [name, each] : services_) each.is_configured = false;
+    for (const service_description& each : services) {
+      entry& kept = services_[each.name];
+      if (kept.what.name.empty() || kept.what.kind != each.kind) {
+        kept.what.since = now_();
+        kept.what.reason = "not connected yet";
+      }
+      kept.is_configured = true;
+      kept.what.name = each.name;
+      kept.what.kind = each.kind;
+      kept.what.file = each.file;
+      kept.what.configured = each.addresses;
+      change(kept, [&each](entry& of) { drop_others(of.what, each.addresses); });
+    }
+    std::erase_if(services_, [this](const auto& each) {
+      if (!is_gone(each.second)) return false;
+      of_gone_ += each.second.what;
+      return true;
+    });
+  }
+
+  /// Returns what is known of the configured services, in the order of their names, with what running
+  /// connections have carried so far.
+  [[nodiscard]] std::vector<service_statistics> services() const {
+    std::vector<service_statistics> out;
+    out.reserve(services_.size());
+    std::map<std::string_view, std::size_t> places;
+    for (const auto& [name, each] : services_) {
+      if (!each.is_configured) continue;
+      places.emplace(name, out.size());
+      out.push_back(each.what);
+    }
+    for (const auto& [id, each] : connections_) {
+      const auto place = places.find(each.of->first);
+      if (place == places.end() || !each.live) continue;
+      const io::carried_bytes carried = each.live->carried();
+      out[place->second].received += carried.received;
+      out[place->second].sent += carried.sent;
+    }
+    return out;
+  }
+
+  /// Returns what all services have carried, also those that are gone, and running connections.
+  [[nodiscard]] connection_totals totals() const {
+    connection_totals out = of_gone_;
+    for (const auto& [name, each] : services_) out += each.what;
+    for (const auto& [id, each] : connections_) {
+      if (!each.live) continue;
+      const io::carried_bytes carried = each.live->carried();
+      out.received += carried.received;
+      out.sent += carried.sent;
+    }
+    return out;
+  }
+
+  /// Returns why visitors of a configured service cannot be accepted, though it should be possible; empty
+  /// if there is none.
+  [[nodiscard]] std::string unbound() const {
+    for (const auto& [name, each] : services_) {
+      const bool is_served = each.is_configured && each.what.channels > 0;
+      if (is_served && !each.what.unbound.empty()) {
+        return name + ": cannot listen at " + each.what.unbound.front();
+      }
+    }
+    return {};
+  }
+
+  /// Returns at most `most` connections, the newest first; those of `service` only, if it is given.
+  [[nodiscard]] connection_list connections(const std::optional<std::string>& service,
+                                            std::size_t most) const {
+    connection_list out;
+    for (auto at = connections_.rbegin(); at != connections_.rend(); ++at) {
+      const auto& [id, each] = *at;
+      if (service && each.of->first != *service) continue;
+      ++out.total;
+      if (out.connections.size() == most) continue;
+      out.connections.push_back(
+          {.id = id,
+           .service = each.of->first,
+           .visitor = each.visitor,
+           .since = each.since,
+           .carried = each.live ? each.live->carried() : io::carried_bytes()});
+    }
+    return out;
+  }
+
+  /// Resets the connection with the number `id`; returns whether there is one.
+  bool cut(std::uint64_t id) {
+    const auto found = connections_.find(id);
+    if (found == connections_.end() || !found->second.live) return false;
+    found->second.is_cut = true;
+    found->second.live->abort();
+    return true;
+  }
+
+  /// Returns the counters of the program, for the owner to change those that are not events.
+  [[nodiscard]] program_counters& counters() { return counters_; }
+
+  /// Sets what the data channels of a service of a server do now.
+  void set_pool(std::string_view service, std::size_t idle, std::size_t waiting) {
+    if (entry* const found = find(service)) {
+      found->what.idle = idle;
+      found->what.waiting = waiting;
+    }
+  }
+
+  /// Adds an event that is none of a client or server.
+  void note(std::string_view name, std::string detail = {}, std::string service = {}) {
+    events_.add(
+        {.at = now_(), .name = name, .service = std::move(service), .detail = std::move(detail)});
+  }
+
+ protected:
+  /// A service.
+  struct entry {
+    /// What is known of it.
+    service_statistics what = {};
+    /// Whether the settings have the service.
+    bool is_configured = false;
+  };
+  /// The services by their names.
+  using service_map = std::map<std::string, entry, std::less<>>;
+
+  /// A connection that is forwarded.
+  struct connection {
+    /// Its service; entries of a map stay where they are.
+    service_map::value_type* of;
+    /// The address of its visitor; empty on a client.
+    std::string visitor;
+    /// When it began.
+    std::chrono::system_clock::time_point since;
+    /// Its bytes, and what resets it; may be null.
+    std::shared_ptr<io::live_connection> live;
+    /// Whether `cut` has reset it.
+    bool is_cut = false;
+  };
+
+  /// Adds an event.
+  void add(event_record what) { events_.add(std::move(what)); }
+
+  /// Forgets the listeners at addresses that are not in `configured` any more. A name stands for addresses
+  /// that are not known here, and port 0 for any.
+  static void drop_others(service_statistics& of, const std::vector<std::string>& configured) {
+    const auto is_other = [&configured](const std::string& bound) {
+      const auto at = parse_address(bound);
+      return at && std::ranges::none_of(configured, [&](const std::string& each) {
+               const auto wanted = parse_address(each);
+               if (!wanted || (wanted->port != 0 && wanted->port != at->port)) return false;
+               const bool is_literal = parse_ipv4(wanted->host) || parse_ipv6(wanted->host);
+               return !is_literal || wanted->host == at->host;
+             });
+    };
+    std::erase_if(of.listening, is_other);
+    std::erase_if(of.unbound, is_other);
+  }
+
+  /// Returns whether the settings do not have a service any more, and no connection is left of it.
+  static bool is_gone(const entry& each) { return !each.is_configured && each.what.active == 0; }
+
+  /// Returns a service; null if there is none.
+  entry* find(std::string_view service) {
+    const auto found = services_.find(service);
+    return found == services_.end() ? nullptr : &found->second;
+  }
+
+  /// Returns an event of now.
+  event_record made(std::string_view name, std::string_view service, std::string address,
+                    std::string detail = {}) const {
+    return {.at = now_(),
+            .name = name,
+            .service = std::string(service),
+            .address = std::move(address),
+            .detail = std::move(detail)};
+  }
+  /// Adds an event of now.
+  void record(std::string_view name, std::string_view service, std::string address,
+              std::string detail = {}) {
+    events_.add(made(name, service, std::move(address), std::move(detail)));
+  }
+
+  /// Changes `what` by `edit`, and records if the service thereby comes up or goes down; `reason` says
+  /// why it is down.
+  template <class Edit>
+  void change(entry& what, Edit edit, std::string reason = {}) {
+    const bool was_up = what.what.is_up();
+    edit(what);
+    const bool is_up = what.what.is_up();
+    if (!is_up && !reason.empty()) what.what.reason = reason;
+    if (was_up == is_up) return;
+    what.what.since = now_();
+    if (is_up) what.what.reason.clear();
+    record(is_up ? "service_up" : "service_down", what.what.name, what.what.peer,
+           is_up ? std::string() : what.what.reason);
+  }
+
+  /// Records that a service has a control channel with `peer`.
+  void channel_established(std::string_view service, std::string peer) {
+    entry* const found = find(service);
+    if (!found) return;
+    change(*found, [&peer](entry& each) {
+      ++each.what.channels;
+      each.what.peer = std::move(peer);
+    });
+  }
+
+  /// Records that a service has one control channel less, because of `why`.
+  void channel_ended(std::string_view service, std::string why) {
+    entry* const found = find(service);
+    if (!found || found->what.channels == 0) return;
+    change(*found, [](entry& each) { --each.what.channels; }, std::move(why));
+    if (found->what.channels == 0) found->what.peer.clear();
+  }
+
+  /// Adds a connection, and an event.
+  void started(std::string_view service, std::string visitor, std::uint64_t id,
+               const std::shared_ptr<io::live_connection>& live) {
+    const auto found = services_.find(service);
+    if (found == services_.end()) return;
+    ++found->second.what.active;
+    ++found->second.what.total;
+    event_record what = made("connection_started", service, visitor);
+    what.connection = id;
+    connections_.insert_or_assign(id,
+                                  connection{&*found, std::move(visitor), what.at, live, false});
+    events_.add(std::move(what));
+  }
+
+  /// Removes a connection, and adds an event.
+  template <class Event>
+  void ended(const Event& e, std::string visitor) {
+    const auto found = connections_.find(e.id);
+    if (found == connections_.end()) return;
+    service_map::value_type& of = *found->second.of;
+    const bool is_cut = found->second.is_cut;
+    connections_.erase(found);
+    service_statistics& sums = of.second.what;
+    --sums.active;
+    sums.received += e.received;
+    sums.sent += e.sent;
+    sums.lasted.add(e.lasted);
+    event_record what = made("connection_ended", e.service, std::move(visitor),
+                             is_cut    ? "reset through the admin API"
+                             : e.error ? e.error.message()
+                                       : std::string());
+    what.connection = e.id;
+    what.received = e.received;
+    what.sent = e.sent;
+    what.seconds = std::chrono::duration<double>(e.lasted).count();
+    events_.add(std::move(what));
+    if (!is_gone(of.second)) return;
+    of_gone_ += sums;
+    services_.erase(services_.find(of.first));
+  }
+
+  /// Adds an event of the datagrams that a service has lost.
+  void lost(std::string_view service, const protocol::udp_counters& since) {
+    event_record what = made("datagrams_lost", service, {});
+    what.received = since.lost();
+    events_.add(std::move(what));
+  }
+
+  /// Counts the datagrams of a service.
+  template <class Event>
+  void carried(const Event& e) {
+    entry* const found = find(e.service);
+    if (!found) return;
+    found->what.datagrams += e.since;
+    found->what.udp_visitors = e.visitors;
+  }
+
+ private:
+  event_log& events_;
+  const time_source now_;
+  service_map services_;
+  std::map<std::uint64_t, connection> connections_;
+  program_counters counters_;
+  /// What services have carried that are gone.
+  connection_totals of_gone_;
+};
+
+}  // namespace rathole::admin

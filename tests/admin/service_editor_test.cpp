@@ -1,0 +1,269 @@
+#include "api_fixture.hpp"
+
+#include <doctest/doctest.h>
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace rathole::admin {
+namespace {
+
+const std::string services = "/api/v1/services/";
+
+TEST_CASE("editor: a service is added, replaced and removed in a file of its own") {
+  api_fixture f;
+  const response added = f.ask("PUT", services + "ssh",
+                               R"({"bind_addr":"0.0.0.0:22","token":"mine","nodelay":false,)"
+                               R"("pool":{"size":4},"idle_timeout":60})");
+  CHECK(added.status == 201);
+  CHECK(json::parse(added.body)["settings"]["token"] == "********");
+  CHECK(f.text("services.d/ssh.toml") ==
+        "[server.services.ssh]\nbind_addr = \"0.0.0.0:22\"\nidle_timeout = 60\nnodelay = false\n"
+        "token = \"mine\"\n\n[server.services.ssh.pool]\nsize = 4\n");
+  struct stat found{};
+  REQUIRE(::stat(f.path("services.d/ssh.toml").c_str(), &found) == 0);
+  CHECK((found.st_mode & 077) == 0);
+
+  CHECK(f.ask("PUT", services + "ssh", R"({"bind_addr":"0.0.0.0:23","token":"********"})").status ==
+        200);
+  CHECK(f.text("services.d/ssh.toml") ==
+        "[server.services.ssh]\nbind_addr = \"0.0.0.0:23\"\ntoken = \"mine\"\n");
+  CHECK(f.ask("DELETE", services + "ssh").status == 204);
+  CHECK_FALSE(f.has_file("services.d/ssh.toml"));
+  CHECK(f.ask("DELETE", services + "ssh").status == 404);
+  CHECK(f.program->reloads == 3);
+}
+
+TEST_CASE("editor: a merge patch changes what it names") {
+  api_fixture f;
+  f.ask("PUT", services + "ssh",
+        R"({"bind_addr":"0.0.0.0:22","token":"mine","pool":{"size":4,"max_idle":32}})");
+  const json patched =
+      f.ask_json("PATCH", services + "ssh", R"({"bind_addr":"[::]:22","pool":{"size":null}})");
+  CHECK(patched["settings"] ==
+        json::parse(R"({"bind_addr":"[::]:22","pool":{"max_idle":32},"token":"********"})"));
+  CHECK(f.text("services.d/ssh.toml").contains("token = \"mine\""));
+  CHECK(f.ask("PATCH", services + "other", R"({"bind_addr":"[::]:22"})").status == 404);
+  CHECK(f.ask("PATCH", services + "ssh", R"({"token":"new"})",
+              {{"Content-Type", "application/merge-patch+json"}})
+            .status == 200);
+  CHECK(f.text("services.d/ssh.toml").contains("token = \"new\""));
+}
+
+TEST_CASE("editor: the mask of a secret is no secret") {
+  api_fixture f;
+  const std::string masked_token = R"({"bind_addr":"0.0.0.0:22","token":"********"})";
+  const json refused = f.ask_json("PUT", services + "ssh", masked_token);
+  CHECK(refused["status"] == 422);
+  CHECK(refused["problems"][0]["key"] == "server.services.ssh.token");
+  CHECK_FALSE(f.has_file("services.d/ssh.toml"));
+
+  // With the default token, it has none of its own.
+  CHECK(f.ask("PUT", services + "ssh", R"({"bind_addr":"0.0.0.0:22"})").status == 201);
+  CHECK(f.ask("PATCH", services + "ssh", R"({"token":"********"})").status == 422);
+  CHECK_FALSE(f.text("services.d/ssh.toml").contains("token"));
+}
+
+TEST_CASE("editor: names of every kind have files of their own") {
+  api_fixture f;
+  struct example {
+    std::string target;
+    std::string file;
+    std::string header;
+  };
+  const example examples[] = {
+      {"my%20web", "my%20web.toml", "[server.services.\"my web\"]"},
+      {"a%2Fb", "a%2Fb.toml", "[server.services.\"a/b\"]"},
+      {"..%2F..%2Fetc", "%2E.%2F..%2Fetc.toml", "[server.services.\"../../etc\"]"},
+      {".hidden", "%2Ehidden.toml", "[server.services.\".hidden\"]"},
+      {"%E2%82%AC", "%E2%82%AC.toml", "[server.services.\"\xe2\x82\xac\"]"},
+      {"a%22b%5Cc", "a%22b%5Cc.toml", "[server.services.\"a\\\"b\\\\c\"]"},
+  };
+  int port = 9000;
+  for (const auto& [target, file, header] : examples) {
+    CAPTURE(target);
+    const std::string settings = R"({"bind_addr":"0.0.0.0:)" + std::to_string(++port) + "\"}";
+    CHECK(f.ask("PUT", services + target, settings).status == 201);
+    REQUIRE(f.has_file("services.d/" + file));
+    CHECK(f.text("services.d/" + file).starts_with(header + "\n"));
+    CHECK(f.ask("GET", services + target).status == 200);
+    CHECK(f.ask("PUT", services + target, settings).status == 200);
+  }
+  for (const auto& [target, file, header] : examples) {
+    CHECK(f.ask("DELETE", services + target).status == 204);
+  }
+  CHECK(std::filesystem::is_empty(f.path("services.d")));
+  for (const std::string& wrong :
+       std::vector<std::string>{"%2E", "%2e%2E", "a%0Ab", "%7F", std::string(300, 'x')}) {
+    CAPTURE(wrong);
+    CHECK(f.ask("PUT", services + wrong, R"({"bind_addr":"0.0.0.0:1"})").status == 422);
+  }
+  CHECK(std::filesystem::is_empty(f.path("services.d")));
+}
+
+TEST_CASE("editor: wrong settings change nothing, and all problems are named") {
+  api_fixture f;
+  const json refused = f.ask_json("PUT", services + "ssh",
+                                  R"({"bind_addr":"nowhere","pool":{"size":-1},"unknown":true})");
+  CHECK(refused["status"] == 422);
+  REQUIRE(refused["problems"].size() == 3);
+  CHECK(refused["detail"] == "3 problems; nothing was changed.");
+  CHECK(refused["problems"][0]["key"] == "server.services.ssh.bind_addr");
+  CHECK_FALSE(f.has_file("services.d/ssh.toml"));
+  CHECK(f.program->reloads == 0);
+  for (const std::string wrong :
+       {R"({"bind_addr":null})", R"({"bind_addr":1.5})", R"({"bind_addr":["0.0.0.0:1",2]})",
+        R"({"idle_timeout":18446744073709551615})"}) {
+    CAPTURE(wrong);
+    CHECK(f.ask("PUT", services + "ssh", wrong).status == 422);
+  }
+  // The port belongs to another service.
+  const json taken = f.ask_json("PUT", services + "ssh", R"({"bind_addr":"0.0.0.0:8080"})");
+  CHECK(taken["problems"][0]["what"].get<std::string>().contains("server.services.web.bind_addr"));
+  CHECK(std::filesystem::is_empty(f.path("services.d")));
+}
+
+TEST_CASE("editor: a text that would be TOML stays a text") {
+  api_fixture f;
+  CHECK(f.ask("PUT", services + "ssh",
+              R"({"bind_addr":"0.0.0.0:22","token":"\"\n[server]\nbind_addr = \"evil\u0001\\"})")
+            .status == 201);
+  const auto loaded = config::load_document(f.path("server.toml"));
+  REQUIRE(loaded);
+  CHECK(loaded->settings.server->bind_addr.front().host == "0.0.0.0");
+  CHECK(loaded->settings.server->services[0].token.view() ==
+        "\"\n[server]\nbind_addr = \"evil\x01\\");
+}
+
+TEST_CASE("editor: services of other files are read-only") {
+  api_fixture f;
+  f.folder.write("services.d/several.toml",
+                 "[server.services.one]\nbind_addr = \"0.0.0.0:1001\"\n");
+  f.ask("POST", "/api/v1/reload");
+  for (const std::string name : {"web", "one"}) {
+    CAPTURE(name);
+    const response got = f.ask("PUT", services + name, R"({"bind_addr":"0.0.0.0:7"})");
+    CHECK(got.status == 409);
+    CHECK(got.body.contains(name == "web" ? "server.toml" : "several.toml"));
+    CHECK(f.ask("DELETE", services + name).status == 409);
+  }
+  CHECK(f.text("server.toml") == api_fixture::main_text);
+}
+
+TEST_CASE("editor: a file that has more than the API writes is not touched") {
+  api_fixture f;
+  const std::string one = "[server.services.one]\nbind_addr = \"0.0.0.0:1001\"\n";
+  for (const std::string& text :
+       {"# a comment\n" + one, one + "[server.services.two]\nbind_addr = \"0.0.0.0:1002\"\n",
+        std::string("[server.services.two]\nbind_addr = \"0.0.0.0:1002\"\n")}) {
+    CAPTURE(text);
+    f.folder.write("services.d/one.toml", text);
+    f.ask("POST", "/api/v1/reload");
+    CHECK(f.ask("PUT", services + "one", R"({"bind_addr":"0.0.0.0:7"})").status == 409);
+    CHECK(f.text("services.d/one.toml") == text);
+    if (!text.contains(one)) continue;
+    CHECK(f.ask_json("GET", services + "one")["editable"] == false);
+    CHECK(f.ask("PATCH", services + "one", "{}", {{"Content-Type", "application/merge-patch+json"}})
+              .status == 409);
+    CHECK(f.ask("DELETE", services + "one").status == 409);
+    CHECK(f.text("services.d/one.toml") == text);
+  }
+  f.folder.write("services.d/one.toml", one);
+  f.ask("POST", "/api/v1/reload");
+  CHECK(f.ask_json("GET", services + "one")["editable"] == true);
+  CHECK(f.ask("DELETE", services + "one").status == 204);
+}
+
+TEST_CASE("editor: edits that come together are made one after the other") {
+  api_fixture f;
+  int added = 0;
+  for (int i = 0; i < 8; ++i) {
+    auto work = f.editor->edit("s" + std::to_string(i), edit_kind::replace,
+                               {{"bind_addr", "0.0.0.0:" + std::to_string(1000 + i)}});
+    asio::co_spawn(f.context, std::move(work),
+                   [&added](const std::exception_ptr&, const edit_outcome& done) {
+                     if (done.status == 201) ++added;
+                   });
+  }
+  f.context.run();
+  CHECK(added == 8);
+  CHECK(f.program->reloads == 8);
+  CHECK(f.program->edits.size() == 8);
+  CHECK(f.program->edits.back() == "s7 added");
+}
+
+TEST_CASE("editor: a problem of other services is not one of the edit") {
+  api_fixture f;
+  f.folder.write("services.d/other.toml",
+                 "[server.services.other]\nbind_addr = \"0.0.0.0:1\"\ntoken = "
+                 "\"use_a_secret_that_only_you_know\"\n");
+  const json refused = f.ask_json("PUT", services + "one", R"({"bind_addr":"nowhere"})");
+  REQUIRE(refused["problems"].size() == 1);
+  CHECK(refused["problems"][0]["key"] == "server.services.one.bind_addr");
+}
+
+TEST_CASE("editor: a change that cannot be applied is taken back") {
+  api_fixture f;
+  f.ask("PUT", services + "ssh", R"({"bind_addr":"0.0.0.0:22"})");
+  const std::string before = f.text("services.d/ssh.toml");
+  f.program->next_outcome = {.what = reload_outcome::kind::failed, .reason = "No threads."};
+  const json failed = f.ask_json("PUT", services + "ssh", R"({"bind_addr":"0.0.0.0:23"})");
+  CHECK(failed["status"] == 422);
+  CHECK(failed["detail"] == "No threads. Nothing was changed.");
+  CHECK(f.text("services.d/ssh.toml") == before);
+  f.program->next_outcome = {.what = reload_outcome::kind::failed, .reason = "No threads."};
+  CHECK(f.ask("PUT", services + "new", R"({"bind_addr":"0.0.0.0:24"})").status == 422);
+  CHECK_FALSE(f.has_file("services.d/new.toml"));
+  f.program->next_outcome = {.what = reload_outcome::kind::failed, .reason = "No threads."};
+  CHECK(f.ask("DELETE", services + "ssh").status == 422);
+  CHECK(f.text("services.d/ssh.toml") == before);
+}
+
+TEST_CASE("editor: a configuration with problems is not made worse") {
+  api_fixture f;
+  f.folder.write("services.d/broken.toml", "not TOML");
+  const response got = f.ask("PUT", services + "ssh", R"({"bind_addr":"0.0.0.0:22"})");
+  CHECK(got.status == 409);
+  CHECK(json::parse(got.body)["problems"].size() == 1);
+  CHECK_FALSE(f.has_file("services.d/ssh.toml"));
+}
+
+TEST_CASE("editor: a folder that cannot be written is an error, and nothing is left in it") {
+  api_fixture f;
+  f.ask("PUT", services + "ssh", R"({"bind_addr":"0.0.0.0:22"})");
+  const std::string before = f.text("services.d/ssh.toml");
+  std::filesystem::remove(f.path("services.d/ssh.toml"));
+  // A folder in the place of the file cannot be replaced by it.
+  std::filesystem::create_directory(f.path("services.d/old.toml"));
+  std::filesystem::remove(f.path("services.d/old.toml"));
+  REQUIRE(::rename(f.path("services.d").c_str(), f.path("moved").c_str()) == 0);
+  CHECK(f.ask("PUT", services + "ssh", R"({"bind_addr":"0.0.0.0:22"})").status == 409);
+  CHECK(before.contains("0.0.0.0:22"));
+}
+
+TEST_CASE("editor: what an interrupted write has left is removed at the start") {
+  const test::temp_dir folder;
+  folder.write(".rathole-abc123", "half");
+  folder.write("web.toml", "whole");
+  remove_unfinished(folder.path());
+  CHECK_FALSE(std::filesystem::exists(folder.path() / ".rathole-abc123"));
+  CHECK(std::filesystem::exists(folder.path() / "web.toml"));
+  REQUIRE(replace_file(folder.path() / "web.toml", "new"));
+  CHECK(test::file_text(folder.path() / "web.toml") == "new");
+  CHECK_FALSE(replace_file(folder.path() / "gone" / "web.toml", "new"));
+  std::filesystem::create_directory(folder.path() / "taken.toml");
+  std::filesystem::create_directory(folder.path() / "taken.toml" / "x");
+  CHECK_FALSE(replace_file(folder.path() / "taken.toml", "new"));
+  std::size_t entries = 0;
+  for ([[maybe_unused]] const auto& each : std::filesystem::directory_iterator(folder.path())) {
+    ++entries;
+  }
+  CHECK(entries == 2);
+}
+
+}  // namespace
+}  // namespace rathole::admin
