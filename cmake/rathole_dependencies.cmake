@@ -1,13 +1,13 @@
 # Finds what the components need of other projects. The build and the installed package both read this
 # file, so that there is one definition of it.
 #
-#   in:  rathole_components   which of: core asio sim config noise tls openssl websocket app
+#   in:  rathole_components   which of: core asio sim config noise tls openssl websocket app admin
 #   out: rathole_available    those of them, and those that they need, for which everything was found
 #        rathole_missing      why the others are absent; empty if none is
 #        rathole_needs_<component>              the components that a component is made of
 #        rathole::dependencies_of_<component>   what it needs of other projects, if it needs something
 
-set(rathole_all_components core asio sim config botan noise tls openssl websocket app)
+set(rathole_all_components core asio sim config botan noise tls openssl websocket app admin)
 set(rathole_needs_core "")
 set(rathole_needs_asio core)
 set(rathole_needs_sim asio)
@@ -18,6 +18,7 @@ set(rathole_needs_tls botan)
 set(rathole_needs_openssl tls)
 set(rathole_needs_websocket core)
 set(rathole_needs_app asio config)
+set(rathole_needs_admin app)
 
 # rathole_depends(<component> [HEADERS <file>...] [LIBRARIES <name>[|<name>...]...] [TARGETS <target>...]):
 # makes the target rathole::dependencies_of_<component>. Of LIBRARIES the first of each group is taken.
@@ -96,6 +97,10 @@ if("openssl" IN_LIST rathole_wanted)
 endif()
 if("app" IN_LIST rathole_wanted)
   rathole_depends(app HEADERS CLI/CLI.hpp spdlog/spdlog.h fmt/format.h)
+endif()
+
+if("admin" IN_LIST rathole_wanted)
+  rathole_depends(admin HEADERS nlohmann/json.hpp)
 endif()
 
 set(rathole_available "")

@@ -12,6 +12,7 @@ set(rathole_transports $<TARGET_NAME_IF_EXISTS:rathole::noise> $<TARGET_NAME_IF_
 set(rathole_macros_of_noise RATHOLE_WITH_NOISE=1)
 set(rathole_macros_of_tls RATHOLE_WITH_TLS=1)
 set(rathole_macros_of_openssl RATHOLE_WITH_OPENSSL=1)
+set(rathole_macros_of_admin RATHOLE_WITH_ADMIN=1)
 set(rathole_macros_of_websocket RATHOLE_WITH_WEBSOCKET=1)
 # Asio 1.22 does not see that clang with libstdc++ has coroutines, and sees std::aligned_alloc only in
 # units that include a standard header before it: without the macro, one unit may allocate what

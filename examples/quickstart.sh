@@ -56,7 +56,7 @@ quietly() {
 }
 
 say "Installing what is missing, and building; what that says is in $log"
-quietly tests/support/install-deps.sh g++ cmake ninja-build libasio-dev libtomlplusplus-dev libcli11-dev \
+quietly tests/support/install-deps.sh g++ cmake ninja-build libasio-dev libtomlplusplus-dev libcli11-dev nlohmann-json3-dev \
   libspdlog-dev libfmt-dev "libbotan-3-dev|libbotan-2-dev" libssl-dev nginx curl
 quietly cmake --preset release
 quietly cmake --build --preset release --target rathole \

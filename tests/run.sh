@@ -14,9 +14,9 @@ case $preset in
 esac
 # shellcheck disable=SC2086 # the names hold no white space
 tests/support/install-deps.sh $compiler g++ cmake ninja-build libasio-dev libtomlplusplus-dev \
-  libcli11-dev libspdlog-dev libfmt-dev doctest-dev librapidcheck-dev \
+  libcli11-dev nlohmann-json3-dev libspdlog-dev libfmt-dev doctest-dev librapidcheck-dev \
   "libbotan-3-dev|libbotan-2-dev" libssl-dev openssl nginx haproxy libboost-dev python3-websockets \
-  microsocks tinyproxy dnsmasq-base bind9-dnsutils iperf3 systemd iproute2 patch \
+  microsocks tinyproxy dnsmasq-base bind9-dnsutils iperf3 systemd iproute2 patch curl \
   golang-go golang-github-hashicorp-yamux-dev "pkgconf|pkg-config"
 
 jobs=${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}

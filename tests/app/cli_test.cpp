@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <expected>
 #include <sstream>
 #include <string>
 #include <utility>
@@ -67,6 +68,12 @@ TEST_CASE("command line: options and operands are parsed into a request") {
     CHECK(got.asked->authenticate == asked.authenticate);
     CHECK(got.out + got.err == "");
   }
+}
+
+TEST_CASE("command line: the help of a command has its own usage") {
+  CHECK(parse({"diagnose", "--help"}).out.contains("\nUsage: rathole diagnose [--server"));
+  CHECK(parse({"demo", "--help"}).out.contains("\nUsage: rathole demo [--once]\n"));
+  CHECK(parse({"diagnose"}).err.contains("\nUsage: rathole diagnose [--server"));
 }
 
 TEST_CASE("command line: genkey accepts a curve if Noise is built in") {

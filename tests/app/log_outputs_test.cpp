@@ -94,19 +94,32 @@ TEST_CASE("logs: what cannot be written is an error, and the old files stay") {
   const auto report =
       to.outputs.apply({.file = to.path("gone/log"), .access = to.path("gone/access")});
   REQUIRE(report.errors.size() == 2);
-  CHECK(report.errors[0] ==
-        "Cannot write the log to \"" + to.path("gone/log") + "\": No such file or directory");
-  CHECK(report.errors[1] == "Cannot write the access log to \"" + to.path("gone/access") +
-                                "\": No such file or directory");
+  CHECK(report.errors[0].key == "log_file");
+  CHECK(report.errors[0].what == "the file cannot be written: No such file or directory");
+  CHECK(report.errors[1].key == "access_log");
   to.lines.write(log_level::info, "t", "still");
   CHECK(to.text("log") == "  INFO t: still\n");
   std::filesystem::create_directory(to.path("gone"));
   CHECK(to.outputs.apply({.file = to.path("gone/log")}).errors.empty());
   std::filesystem::remove_all(to.path("gone"));
   CHECK(to.outputs.reopen().size() == 1);
+  CHECK(log_outputs::problems_of({.file = to.path("new"), .access = to.path("log")}).empty());
+  CHECK_FALSE(std::filesystem::exists(to.path("new")));
+  CHECK(log_outputs::problems_of({.file = to.path(".")})[0].what.ends_with(": Is a directory"));
   // A pipe without a reader would make the program wait.
   REQUIRE(::mkfifo(to.path("pipe").c_str(), 0600) == 0);
   CHECK(to.outputs.apply({.file = to.path("pipe")}).errors.size() == 1);
+}
+
+TEST_CASE("logs: a level that was set stays until the configured one changes") {
+  logs to;
+  REQUIRE(to.outputs.apply({.filter = "warn"}).errors.empty());
+  CHECK(to.outputs.level() == "warn");
+  CHECK(to.outputs.set_level("debug"));
+  REQUIRE(to.outputs.apply({.filter = "warn", .access = to.path("access")}).errors.empty());
+  CHECK(to.outputs.level() == "debug");
+  REQUIRE(to.outputs.apply({.access = to.path("access")}).errors.empty());
+  CHECK(to.outputs.level() == "info");
 }
 
 TEST_CASE("logs: the command line decides about the form") {

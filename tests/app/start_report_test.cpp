@@ -141,8 +141,8 @@ TEST_CASE("start report: a server ignores a proxy") {
 
 TEST_CASE("start report: problems have the position of their key, or of the enclosing table") {
   config::source from("f.toml");
-  from.note("server.transport", {4, 1});
-  from.note("server.transport.websocket", {6, 1});
+  from.note("server.transport", {.line = 4});
+  from.note("server.transport.websocket", {.line = 6});
   config::server block;
   block.transport.kind = config::transport_kind::websocket;
   start_report lacking;

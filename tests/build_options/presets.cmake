@@ -1,5 +1,6 @@
 # cmake -DSOURCE=<the project> -DWORK=<empty folder> -DCXX=<compiler> -P presets.cmake
-# Tests that the presets for the program compile one unit, and not also the examples.
+# Tests that the presets for the program compile one unit, and not also the examples, and that
+# `minimal` leaves the admin API out.
 
 foreach(preset IN ITEMS release minimal)
   file(REMOVE_RECURSE ${WORK})
@@ -12,5 +13,14 @@ foreach(preset IN ITEMS release minimal)
   list(TRANSFORM units REPLACE ".*/" "")
   if(NOT units STREQUAL "rathole.cpp")
     message(FATAL_ERROR "${preset}: compiles \"${units}\" instead of rathole.cpp:\n${steps}")
+  endif()
+  set(api OFF)
+  if(steps MATCHES "-DRATHOLE_WITH_ADMIN=1")
+    set(api ON)
+  endif()
+  set(api_of_release ON)
+  set(api_of_minimal OFF)
+  if(NOT api STREQUAL api_of_${preset})
+    message(FATAL_ERROR "${preset}: the admin API is ${api}:\n${steps}")
   endif()
 endforeach()

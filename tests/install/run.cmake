@@ -78,6 +78,13 @@ endforeach()
 # The program and what starts it, if this build has the program.
 if(EXISTS ${BUILD}/rathole)
   execute_process(COMMAND ${prefix}/bin/rathole --version ${run})
+  foreach(name IN ITEMS man/man1/rathole.1 bash-completion/completions/rathole
+      zsh/site-functions/_rathole fish/vendor_completions.d/rathole.fish)
+    file(STRINGS ${prefix}/share/${name} said REGEX "log-level")
+    if(NOT said)
+      message(FATAL_ERROR "${name} does not describe the program that is installed")
+    endif()
+  endforeach()
   file(GLOB units ${CMAKE_CURRENT_LIST_DIR}/../../examples/configs/systemd/*.service)
   foreach(unit IN LISTS units)
     cmake_path(GET unit FILENAME name)

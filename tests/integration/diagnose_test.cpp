@@ -252,6 +252,8 @@ TEST_CASE("diagnose: a service that the server lacks, and a local service that d
   CHECK(results(run) == strings{"ok settings", "ok resolve", "ok connect", "ok hello", "ok service",
                                 "failed local"});
   CHECK(run.out.contains("correct `client.services.web.local_addr`"));
+  both.by.client += "[client.admin]\nbind_addr = \"unix:/run/rathole-of-the-tests.sock\"\n";
+  CHECK(results(both.of_client()) == results(run));
 
   const std::string file =
       both.folder.write("other.toml", client_toml(both.port, {{"other", both.local.port()}}));
@@ -275,6 +277,12 @@ TEST_CASE("diagnose: a server's files and addresses") {
   INFO(idle.all);
   CHECK(idle.status == 0);
   CHECK(results(idle) == strings{"ok settings", "ok listen", "ok listen", "ok listen"});
+  // The admin API is no part of a diagnosis, and no obstacle.
+  const finished_run with_admin =
+      of_server("[server.admin]\nbind_addr = \"unix:/run/rathole-of-the-tests.sock\"\n");
+  INFO(with_admin.all);
+  CHECK(with_admin.status == 0);
+  CHECK(results(with_admin) == results(idle));
 
   both.start_server();
   const finished_run busy = of_server({});

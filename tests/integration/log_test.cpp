@@ -171,11 +171,16 @@ TEST_CASE("log: a file that cannot be written keeps the program from starting") 
   const temp_dir folder;
   const reserved_port main;
   const std::string missing = (folder.path() / "gone/log").string();
-  const auto ended = run_program({folder.write(
-      "server.toml", "log_file = \"" + missing + "\"\n" + server_toml(main, {}, ""))});
-  CHECK(ended.status == 1);
-  CHECK(ended.err ==
-        "Error: Cannot write the log to \"" + missing + "\": No such file or directory\n");
+  const std::string file =
+      folder.write("server.toml", "log_file = \"" + missing + "\"\n" + server_toml(main, {}, ""));
+  const std::string problem =
+      file +
+      ":1:12: log_file: the file cannot be written: No such file or directory; "
+      "create its folder, correct the permissions, or name another file\n";
+  for (const auto& ended : {run_program({file}), run_program({"--check", file})}) {
+    CHECK(ended.status == 1);
+    CHECK(ended.err == problem);
+  }
 }
 
 TEST_CASE("log: --log-format writes JSON to standard output, without colours") {

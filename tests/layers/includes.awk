@@ -20,7 +20,8 @@ BEGIN {
   sees["server"] = below4 " io transport"
   sees["text"] = below4 " io transport client server"
   sees["embed"] = below4 " io transport client server text"
-  sees["app"] = below4 " io transport client server text embed umbrella"
+  sees["admin"] = below4 " io transport client server text"
+  sees["app"] = below4 " io transport client server text embed admin umbrella"
   sees["sim"] = "core crypto protocol io"
   sees["umbrella"] = below4 " io transport client server text embed"
 
@@ -32,11 +33,11 @@ BEGIN {
   room_sees["files"] = "socket run poll time"
   room_sees["mux"] = "socket run time stream"
 
-  drivers = "io transport client server text embed app sim umbrella"
+  drivers = "io transport client server text embed admin app sim umbrella"
   home["asio"] = drivers
   home["toml++"] = "config/parse"
   home["botan"] = "crypto/botan tls"; home["openssl"] = "crypto/openssl tls"
-  home["spdlog"] = "app"; home["fmt"] = "app"; home["CLI"] = "app"
+  home["spdlog"] = "app"; home["fmt"] = "app"; home["CLI"] = "app"; home["nlohmann"] = "admin app"
   split("sys/ unistd.h fcntl.h netinet/ netdb.h arpa/ poll.h signal.h csignal thread mutex " \
         "condition_variable iostream fstream", system_headers, " ")
   split("crypto/system_rng.hpp core/file_identity.hpp core/read_file.hpp tls/reloading.hpp " \
@@ -95,7 +96,8 @@ FNR == 1 {
   if (!(from in sees)) wrong("folder `" from "` is in no layer")
   if (room(name) != "" && !(room(name) in room_sees)) wrong("room `" room(name) "` of io is unknown")
 }
-FNR == 351 { wrong("header of more than 350 lines") }
+# Texts in other languages than C++ are as long as they are.
+FNR == 351 && name !~ /^admin\/(dashboard_|openapi)/ { wrong("header of more than 350 lines") }
 
 /^[ \t]*#[ \t]*include/ {
   if ($0 ~ /"/) { wrong("include with quotation marks; write <rathole/...>"); next }

@@ -17,6 +17,12 @@ inline std::size_t open_descriptors(const process& program) {
   return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(folder), {}));
 }
 
+/// Returns how many threads a program has.
+inline std::size_t threads_of(const process& program) {
+  const std::filesystem::path folder = "/proc/" + std::to_string(program.pid()) + "/task";
+  return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(folder), {}));
+}
+
 /// Whether the build has a sanitizer, which makes everything slow.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 inline constexpr bool sanitized = true;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <rathole/app/admin_part.hpp>
 #include <rathole/transport/missing_part.hpp>
 #include <rathole/version.hpp>
 
@@ -46,7 +47,7 @@ inline std::string version_text() {
          "\nProfile:           " + detail::profile() + "\nFeatures:          client,server,tcp" +
          (transport::built_in::noise ? ",noise" : "") + (transport::built_in::tls ? ",tls" : "") +
          (transport::built_in::openssl ? ",openssl" : "") +
-         (transport::built_in::websocket ? ",websocket" : "") + '\n';
+         (transport::built_in::websocket ? ",websocket" : "") + (has_admin ? ",admin" : "") + '\n';
 }
 
 }  // namespace rathole::app::inline RATHOLE_ABI

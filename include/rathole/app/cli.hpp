@@ -1,6 +1,12 @@
 #pragma once
 
+#include <rathole/app/admin_part.hpp>
 #include <rathole/app/build_info.hpp>
+#include <rathole/app/control_arguments.hpp>
+#include <rathole/app/control_options.hpp>
+#include <rathole/app/man_page.hpp>
+#include <rathole/app/shell_completions.hpp>
+#include <rathole/app/unknown_command.hpp>
 #include <rathole/config/types.hpp>
 #include <rathole/transport/missing_part.hpp>
 #include <rathole/version.hpp>
@@ -8,10 +14,14 @@
 #include <CLI/CLI.hpp>
 
 #include <expected>
+#include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <ostream>
 #include <string>
+#include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -39,6 +49,11 @@ struct arguments {
   bool authenticate = false;
   /// The curve for which to print a pair of keys (`--genkey`), if any.
   std::optional<std::string> genkey = {};
+  /// The command that asks a running program, if there is one.
+  control_arguments control = {};
+  /// What the program describes of itself (`--describe`): `man`, `bash`, `zsh` or `fish`; empty if
+  /// nothing.
+  std::string describe = {};
 };
 
 /// The exit status of the program.
@@ -53,36 +68,48 @@ namespace rathole::app::detail::inline RATHOLE_ABI {
 
 /// The text at the end of the help.
 inline constexpr const char* help_footer =
-    "A configuration file named demo or diagnose is given as ./demo or ./diagnose.\n\n"
+    "A configuration file that is named like a command is given as ./demo or ./status.\n\n"
     "Environment:\n"
     "  RATHOLE_LOG, else RUST_LOG, else `log` in the file\n"
     "                              What to log: error, warn, info (default), debug, trace, off, "
     "or\n"
     "                              directives such as warn,rathole::client=debug\n"
-    "  NO_COLOR                    No colours, also on a terminal\n\n"
+    "  NO_COLOR                    No colours, also on a terminal\n"
+    "  RATHOLE_ADMIN_TOKEN         The token for --admin\n"
+    "  COLUMNS                     The width of tables, if the terminal does not say it\n\n"
     "A changed configuration file is applied at once, or on SIGHUP; one with problems changes "
     "nothing.\n"
     "SIGINT and SIGTERM let active connections finish; a second one ends them. SIGUSR1 opens the\n"
     "log files again.\n\n"
     "Exit status:\n"
     "  0  stopped by a signal; with --check, the file can be used, perhaps with warnings; with\n"
-    "     diagnose, every step worked\n"
-    "  1  the file has errors, or the program cannot start, or a step of diagnose failed\n"
+    "     diagnose, every step worked; a command was obeyed\n"
+    "  1  the file has errors, or the program cannot start, or a step of diagnose failed, or the\n"
+    "     running program did not obey a command\n"
     "  2  the command line is wrong, or the file is right but asks for a part that this program\n"
-    "     does not contain";
+    "     does not contain\n"
+    "  3  status: the running program is not ready";
 
 /// The usage text.
 inline constexpr const char* usage =
     "Usage: rathole [OPTIONS] CONFIG\n       rathole --genkey [CURVE]\n"
     "       rathole diagnose [--server|--client] [--authenticate] CONFIG\n"
-    "       rathole demo [--once]";
+    "       rathole demo [--once]\n"
+    "       rathole COMMAND [CONFIG | --admin URL] [OPERAND]";
 
-/// Formats the help with our own usage text.
+/// Formats the help with our own usage texts.
 struct help_format : CLI::Formatter {
+  /// Makes a format; `usage_of` returns the usage text of a parser.
+  explicit help_format(std::function<std::string(const CLI::App*)> usage_of)
+      : usage_of_(std::move(usage_of)) {}
+
   /// Returns the usage text.
-  std::string make_usage(const CLI::App*, std::string) const override {
-    return std::string("\n") + usage + '\n';
+  std::string make_usage(const CLI::App* app, std::string) const override {
+    return '\n' + usage_of_(app) + '\n';
   }
+
+ private:
+  std::function<std::string(const CLI::App*)> usage_of_;
 };
 
 /// The parser and the arguments that it fills. Compat: options of upstream keep their names and
@@ -92,7 +119,8 @@ class command_line {
   /// Defines the options.
   command_line() {
     app_.name("rathole");
-    app_.formatter(std::make_shared<help_format>());
+    app_.formatter(
+        std::make_shared<help_format>([this](const CLI::App* app) { return usage_of(app); }));
     app_.footer(help_footer);
     app_.add_option("CONFIG", out_.config,
                     "The path to the configuration file. Whether to run as a server or a client "
@@ -121,12 +149,20 @@ class command_line {
         "Show step by step what happens when CONFIG is started, and what to do about it");
     diagnose_->add_option("CONFIG", diagnosed_, "The path to the configuration file")
         ->type_name("");
+    diagnose_->footer(
+        "Exit status: 0 if every step worked, 1 if one failed or the file has errors, 2 if the\n"
+        "command line is wrong.");
     auto* as_server = diagnose_->add_flag("-s,--server", out_.as_server, "Diagnose the server");
     auto* as_client = diagnose_->add_flag("-c,--client", out_.as_client, "Diagnose the client");
     as_server->excludes(as_client);
     diagnose_->add_flag("--authenticate", out_.authenticate,
                         "Try the token of each service, which displaces a client that serves it");
+    if (has_admin) control_.add(app_, out_.control, out_.as_server, out_.as_client);
+    app_.add_option("--describe", out_.describe, "Print a man page, or completions for a shell")
+        ->type_name("man|bash|zsh|fish")
+        ->check(CLI::IsMember({"man", "bash", "zsh", "fish"}));
     demo_ = app_.add_subcommand("demo", "Show a tunnel on this machine; needs no configuration");
+    demo_->footer("");
     demo_->add_flag("--once", out_.once, "Fetch the page through the tunnel, compare it, and exit");
   }
 
@@ -135,27 +171,63 @@ class command_line {
                                               std::ostream& err) {
     // CLI11 takes the words in reverse order.
     std::vector<std::string> reversed(words.rbegin(), words.rend());
+    std::string problem = wrong_command(words);
     try {
       app_.parse(std::move(reversed));
     } catch (const CLI::CallForHelp&) {
       out << app_.help();
       return std::unexpected(exit_status{0});
     } catch (const CLI::ParseError& error) {
-      return wrong(error.what(), err);
+      return wrong(problem.empty() ? error.what() : problem, err);
     }
     if (short_version_ || long_version_) {
       out << (long_version_ ? version_text() : version_line() + '\n');
       return std::unexpected(exit_status{0});
     }
-    if (const std::string problem = inconsistency(); !problem.empty()) {
-      return wrong(problem, err);
+    if (problem.empty()) problem = inconsistency();
+    if (!problem.empty()) return wrong(problem, err);
+    if (!out_.describe.empty()) {
+      out << description();
+      return std::unexpected(exit_status{0});
     }
     return out_;
   }
 
  private:
-  static std::unexpected<exit_status> wrong(const std::string& what, std::ostream& err) {
-    err << "error: " << what << "\n\n" << usage << "\n\nFor more information try --help\n";
+  /// Returns what `--describe` asks for.
+  [[nodiscard]] std::string description() const {
+    if (out_.describe == "man") return man_page(app_, usage, help_footer, version);
+    if (out_.describe == "bash") return bash_completion(app_);
+    if (out_.describe == "zsh") return zsh_completion(app_);
+    return fish_completion(app_);
+  }
+
+  /// Returns the usage text of the parser `app`.
+  [[nodiscard]] std::string usage_of(const CLI::App* app) const {
+    if (const control_command* const found = control_.find(app)) return control_usage(*found);
+    if (app == diagnose_) {
+      return "Usage: rathole diagnose [--server|--client] [--authenticate] CONFIG";
+    }
+    return app == demo_ ? "Usage: rathole demo [--once]" : usage;
+  }
+
+  /// Returns what is wrong with the command that `words` name; empty if nothing is.
+  [[nodiscard]] std::string wrong_command(const std::vector<std::string>& words) const {
+    std::vector<std::string_view> names{"diagnose", "demo"};
+    for (const control_command& each : control_commands) {
+      if (has_admin) names.emplace_back(each.name);
+    }
+    return unknown_command(words, names, [](const std::string& path) {
+      std::error_code ignored;
+      return std::filesystem::exists(path, ignored);
+    });
+  }
+
+  std::unexpected<exit_status> wrong(const std::string& what, std::ostream& err) const {
+    const auto parsed = app_.get_subcommands();
+    err << "error: " << what << "\n\n"
+        << usage_of(parsed.empty() ? &app_ : parsed.front())
+        << "\n\nFor more information try --help\n";
     return std::unexpected(exit_status{2});
   }
 
@@ -190,7 +262,14 @@ class command_line {
       }
       out_.config = diagnosed_;
     }
-    if (!out_.demo && out_.config.empty()) return "CONFIG is required";
+    if (std::string problem = control_.take_words(out_.control); !problem.empty()) return problem;
+    const bool is_control = !out_.control.command.empty();
+    if (is_control && (out_.check || out_.log_form || !out_.config.empty())) {
+      return out_.control.command + " takes no options of a start";
+    }
+    if (!out_.demo && !is_control && out_.describe.empty() && out_.config.empty()) {
+      return "CONFIG is required";
+    }
     return {};
   }
 
@@ -204,6 +283,7 @@ class command_line {
   CLI::App* demo_ = nullptr;
   CLI::App* diagnose_ = nullptr;
   std::string diagnosed_;
+  control_options control_;
 };
 
 }  // namespace rathole::app::detail::inline RATHOLE_ABI

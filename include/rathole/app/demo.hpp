@@ -2,7 +2,6 @@
 
 #include <rathole/app/demo_page.hpp>
 #include <rathole/app/instance_observer.hpp>
-#include <rathole/app/log/access_log.hpp>
 #include <rathole/app/log/client_log.hpp>
 #include <rathole/app/log/logger.hpp>
 #include <rathole/app/log/server_log.hpp>
@@ -180,11 +179,8 @@ class demo {
                            changed_.notify();
                          }};
   client_log client_log_{log_};
-  access_log no_access_log_;
-  instance_observer<server_log> at_server_{context_.get_executor(), server_log_, no_access_log_,
-                                           [] {}};
-  instance_observer<client_log> at_client_{context_.get_executor(), client_log_, no_access_log_,
-                                           [] {}};
+  instance_observer<server_log> at_server_{context_.get_executor(), server_log_, [] {}};
+  instance_observer<client_log> at_client_{context_.get_executor(), client_log_, [] {}};
   std::unique_ptr<embed::instance<config::server>> server_ = {};
   std::unique_ptr<embed::instance<config::client>> client_ = {};
 };

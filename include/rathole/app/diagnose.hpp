@@ -28,7 +28,9 @@ inline constexpr std::string_view untried_tokens =
 /// Diagnoses the settings `block`, and writes each step to `out` as soon as it has ended. Returns
 /// the exit status.
 template <class Block>
-int diagnose_block(const Block& block, bool authenticate, std::ostream& out) {
+int diagnose_block(Block block, bool authenticate, std::ostream& out) {
+  // The admin API is a part of the program, and the library refuses its settings.
+  block.admin.reset();
   asio::io_context context(1);
   diagnose_options options;
   options.authenticate = authenticate;
@@ -38,10 +40,11 @@ int diagnose_block(const Block& block, bool authenticate, std::ostream& out) {
     out << to_string(step) << std::endl;
   };
   int status = EXIT_FAILURE;
-  async_diagnose(context, block, std::move(options), [&](std::error_code error, diagnosis found) {
-    if (!error && found.passed()) status = EXIT_SUCCESS;
-    if (error) out << "Error: " << error.message() << '\n';
-  });
+  async_diagnose(context, std::move(block), std::move(options),
+                 [&](std::error_code error, diagnosis found) {
+                   if (!error && found.passed()) status = EXIT_SUCCESS;
+                   if (error) out << "Error: " << error.message() << '\n';
+                 });
   io::run_context(context);
   if (asked_for_service) out << untried_tokens;
   return status;

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <rathole/app/heap_trimmer.hpp>
-#include <rathole/app/log/access_log.hpp>
 #include <rathole/app/service_counter.hpp>
 #include <rathole/core/observer.hpp>
 #include <rathole/io/task.hpp>
@@ -9,25 +8,26 @@
 #include <cstddef>
 #include <functional>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
 namespace rathole::app {
 
-/// Observes the instances of the program: passes events to their logs, trims the heap after a burst,
-/// and counts the services. There is one type of it for clients and one for servers.
-template <class Log>
+/// Observes the instances of the program: passes events to their log and to `Others`, which are observers
+/// too, trims the heap after a burst, and counts the services.
+template <class Log, class... Others>
 class instance_observer {
  public:
-  /// Makes an observer. `changed` is called when the number of services has changed; `log` and
-  /// `access` must outlive the observer.
-  instance_observer(io::executor ex, Log& log, access_log& access, std::function<void()> changed)
-      : access_(access), heap_(std::move(ex), log), services_(heap_, std::move(changed)) {}
+  /// Makes an observer. `changed` is called when the number of services has changed; `log` and `others`
+  /// must outlive the observer.
+  instance_observer(io::executor ex, Log& log, std::function<void()> changed, Others&... others)
+      : others_(others...), heap_(std::move(ex), log), services_(heap_, std::move(changed)) {}
 
   /// Passes `event` on.
   template <class Event>
   void on(const Event& event) {
-    notify(access_, event);
+    std::apply([&]([[maybe_unused]] Others&... each) { (notify(each, event), ...); }, others_);
     notify(services_, event);
   }
 
@@ -44,7 +44,7 @@ class instance_observer {
   void cancel() { heap_.cancel(); }
 
  private:
-  access_log& access_;
+  std::tuple<Others&...> others_;
   heap_trimmer<Log> heap_;
   service_counter<heap_trimmer<Log>> services_;
 };

@@ -125,6 +125,11 @@ class lifecycle {
     want(lifecycle_action::kind::stop_instances);
   }
 
+  /// Returns whether a request to read the file is obeyed, now or after a change.
+  [[nodiscard]] bool can_reload() const {
+    return phase_ == phase::idle || phase_ == phase::changing;
+  }
+
   /// Returns the next thing to do at `now`, if any.
   std::optional<lifecycle_action> poll(time_point now) {
     if (timer_ && now >= *timer_) {

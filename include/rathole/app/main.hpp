@@ -7,6 +7,10 @@
 #include <rathole/app/run.hpp>
 #include <rathole/version.hpp>
 
+#if RATHOLE_WITH_ADMIN
+#include <rathole/app/control/run.hpp>
+#include <rathole/app/control/terminal_width.hpp>
+#endif
 #if RATHOLE_WITH_NOISE
 #include <rathole/app/genkey.hpp>
 #endif
@@ -48,6 +52,12 @@ inline int main(int argc, char** argv) {
 #endif
     if (asked->demo) return demo(asked->once, std::cout, std::cerr).run();
     if (asked->diagnose) return diagnose(*asked, std::cout, std::cerr);
+#if RATHOLE_WITH_ADMIN
+    if (!asked->control.command.empty()) {
+      return run_control(asked->control, asked->as_server, asked->as_client, std::cout, std::cerr,
+                         terminal_width(STDOUT_FILENO));
+    }
+#endif
     if (asked->check) return check(*asked, std::cout, std::cerr);
     return run(*asked, std::cerr);
   } catch (const std::exception& error) {

@@ -70,7 +70,12 @@ int start(const config::document& file, const Block& block, log_outputs& logs,
               "Failed to raise the file descriptor limit: " + limit.error().message());
   }
   log.write(log_level::info, Log::target, "Running by " + transport_text(block.transport));
-  supervisor<Block, Log> program(file.where.file(), file.settings, logs);
+  supervisor<Block, Log> program(file, logs);
+  if (const auto served = program.serve_api(); !served) {
+    logs.flush();
+    err << "Error: " << served.error() << '\n';
+    return EXIT_FAILURE;
+  }
   const auto ended = program.run(*prepared);
   if (ended) return EXIT_SUCCESS;
   logs.flush();
@@ -105,6 +110,9 @@ inline int check(const arguments& asked, std::ostream& out, std::ostream& err) {
   const auto& [log, server, client] = file->settings;
   if (server && !asked.as_client) prepare_transport(*server, file->where, report, doubt);
   if (client && !asked.as_server) prepare_transport(*client, file->where, report, doubt);
+  for (const config::problem& each : log_outputs::problems_of(file->settings.log)) {
+    report.problems.push_back(config::to_string(file->where.locate(each)));
+  }
   for (const std::string& text : report.limitations) doubt(tls::file_news::doubtful, text);
   detail::print(err, doubts);
   detail::print(err, report.problems);
@@ -137,7 +145,9 @@ inline int run(const arguments& asked, std::ostream& err) {
   logger log{log_filter()};
   log_outputs logs(log, asked.log_form);
   const log_report report = logs.apply(settings.log);
-  for (const std::string& line : report.errors) err << "Error: " << line << '\n';
+  for (const config::problem& each : report.errors) {
+    err << printable(config::to_string(file->where.locate(each))) << '\n';
+  }
   if (!report.errors.empty()) return EXIT_FAILURE;
   const auto start = [&](const auto& block, auto observer) {
     return detail::start<typename decltype(observer)::type>(*file, block, logs, report.warnings,

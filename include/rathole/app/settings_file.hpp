@@ -21,7 +21,9 @@
 #include <optional>
 #include <string>
 #include <system_error>
+#include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace rathole::app::inline RATHOLE_ABI {
 
@@ -32,6 +34,10 @@ struct read_settings {
   Block block;
   /// What makes their transport, if it differs from the one in use.
   std::optional<prepared_of<Block>> prepared;
+  /// The files and the positions of their keys.
+  config::source where = "";
+  /// Whether the settings of the logs have changed; the new ones are in use already.
+  bool has_new_logs = false;
 };
 
 /// The configuration file of a running program, with the files that it includes: watches them, reads
@@ -61,6 +67,15 @@ class settings_file {
     return true;
   }
 
+  /// Returns whether the file is watched, so that it can be read again.
+  [[nodiscard]] bool is_watched() const { return watch_.has_value(); }
+
+  /// Returns what was wrong when the file was last read; empty if it could be used, or `obstacle` says
+  /// what was.
+  [[nodiscard]] const std::vector<config::problem>& problems() const { return problems_; }
+  /// Returns why the file could not be used when it was last read, if `problems` does not say.
+  [[nodiscard]] const std::string& obstacle() const { return obstacle_; }
+
   /// Stops watching the files.
   void close() {
     if (watch_) watch_->close();
@@ -69,11 +84,14 @@ class settings_file {
   /// Reads the file and compares it with `in_use`. Returns nothing if it cannot be used.
   std::optional<read_settings<Block>> read(const Block& in_use) {
     // A pipe would block all connections until its writer has finished.
+    problems_.clear();
+    obstacle_.clear();
     const auto before = includes_.paths();
     const auto loaded = load_file(path_, includes_, duration::zero());
     if (watch_ && before != includes_.paths()) watch_->refresh();
     if (!loaded) {
       for (const auto& problem : loaded.error()) log_problem(problem);
+      problems_ = loaded.error();
       ignore();
       return std::nullopt;
     }
@@ -83,13 +101,16 @@ class settings_file {
       ignore(missing_block_text<Block>);
       return std::nullopt;
     }
-    if (std::exchange(configured_log_, file.log) != file.log) {
-      const log_report report = outputs_.apply(file.log);
-      for (const auto& line : report.warnings) log(log_level::warn, line);
-      for (const auto& line : report.errors) log(log_level::error, line);
+    const bool has_new_logs = configured_log_ != file.log;
+    if (has_new_logs && !use_logs(*loaded)) return std::nullopt;
+    constexpr config::side side =
+        std::is_same_v<Block, config::server> ? config::side::server : config::side::client;
+    start_report report;
+    if (next->admin != in_use.admin && !check_admin(next->admin, side, loaded->where, report)) {
+      return refuse(report);
     }
     const bool was_ignored = std::exchange(was_ignored_, false);
-    read_settings<Block> out{*next, std::nullopt};
+    read_settings<Block> out{*next, std::nullopt, loaded->where, has_new_logs};
     if (*next == in_use) {
       if (was_ignored) {
         log(log_level::info, "The configuration is valid again, and the one in use");
@@ -98,20 +119,18 @@ class settings_file {
     }
     for (const auto& warning : loaded->warnings) log_problem(warning);
     if (config::same_transport(in_use, *next)) return out;
-    start_report report;
     out.prepared = prepare_transport(*next, loaded->where, report, problem_logger(log_));
-    for (const std::string& line : report.errors()) log(log_level::error, line);
-    if (!out.prepared) {
-      ignore();
-      return std::nullopt;
-    }
+    if (!out.prepared) return refuse(report);
     for (const std::string& line : report.limitations) log(log_level::warn, line);
     return out;
   }
 
   /// Logs that the file cannot be used, because of `why` unless that is empty.
   void ignore(const std::string& why = {}) {
-    if (!why.empty()) log(log_level::error, why);
+    if (!why.empty()) {
+      log(log_level::error, why);
+      obstacle_ = why;
+    }
     was_ignored_ = true;
     log(log_level::error, "The changed configuration is invalid. Ignored; the old one is in use");
   }
@@ -122,6 +141,32 @@ class settings_file {
   }
 
  private:
+  /// Uses the settings of the logs of `file`; returns whether they can be used.
+  bool use_logs(const config::document& file) {
+    const log_report report = outputs_.apply(file.settings.log);
+    for (const auto& line : report.warnings) log(log_level::warn, line);
+    for (const auto& problem : report.errors) {
+      problems_.push_back(file.where.locate(problem));
+      log_problem(problems_.back());
+    }
+    if (!report.errors.empty()) {
+      ignore();
+      return false;
+    }
+    configured_log_ = file.settings.log;
+    return true;
+  }
+
+  /// Logs why the file cannot be used, and returns nothing.
+  std::optional<read_settings<Block>> refuse(const start_report& why) {
+    for (const std::string& line : why.errors()) {
+      log(log_level::error, line);
+      obstacle_ += (obstacle_.empty() ? "" : " ") + line;
+    }
+    ignore();
+    return std::nullopt;
+  }
+
   void log_problem(const config::problem& found) {
     const bool is_warning = found.level == config::severity::warning;
     log(is_warning ? log_level::warn : log_level::error, text_of(found));
@@ -139,6 +184,8 @@ class settings_file {
   log_outputs& outputs_;
   logger& log_;
   std::optional<io::file_watch> watch_;
+  std::vector<config::problem> problems_;
+  std::string obstacle_;
   /// Whether the file could not be used when it was last read.
   bool was_ignored_ = false;
 };

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <rathole/app/admin_part.hpp>
 #include <rathole/app/log/logger.hpp>
 #include <rathole/app/log/text.hpp>
 #include <rathole/config/problem.hpp>
@@ -68,6 +69,21 @@ inline std::string transport_text(const config::transport& settings) {
   return text;
 }
 
+/// Returns whether the admin API of `options` can be served, or is not wanted. Adds the reason why it
+/// cannot to `report`.
+inline bool check_admin(const std::optional<config::admin_options>& options, config::side side,
+                        const config::source& from, start_report& report) {
+  const auto missing = missing_admin(options, side);
+  if (missing) report.missing.push_back(config::to_string(from.locate(*missing)));
+  if (missing || !options) return !missing;
+  const auto layers = admin_layers(*options);
+  if (layers) return true;
+  const config::problem problem{.key = std::string(config::name_of(side)) + ".admin.tls",
+                                .what = layers.error()};
+  report.problems.push_back(config::to_string(from.locate(problem)));
+  return false;
+}
+
 /// The prepared transport of a block; see `transport::prepare`.
 template <class Block>
 using prepared_of = typename decltype(transport::prepare(std::declval<Block>()))::value_type;
@@ -86,6 +102,7 @@ std::optional<prepared_of<Block>> prepare_transport(
     return config::to_string(from.locate(problem));
   };
   std::optional<prepared_of<Block>> prepared;
+  const bool admin_is_usable = check_admin(block.admin, side, from, report);
   if (const auto part = transport::missing_part(block.transport, side)) {
     for (const auto& problem : config::start_problems(block.transport, side)) {
       report.problems.push_back(line(problem));
@@ -99,6 +116,7 @@ std::optional<prepared_of<Block>> prepare_transport(
   } else {
     for (const auto& problem : made.error()) report.problems.push_back(line(problem));
   }
+  if (!admin_is_usable) prepared.reset();
   return prepared;
 }
 

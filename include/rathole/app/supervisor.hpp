@@ -5,24 +5,31 @@
 #include <rathole/app/log/logger.hpp>
 #include <rathole/app/log/text.hpp>
 #include <rathole/app/mode.hpp>
+#include <rathole/app/operate.hpp>
 #include <rathole/app/reload_text.hpp>
 #include <rathole/app/settings_file.hpp>
 #include <rathole/app/signal_handler.hpp>
 #include <rathole/app/start_report.hpp>
 #include <rathole/app/systemd_notifier.hpp>
+#include <rathole/config/parse.hpp>
 #include <rathole/embed/instance_owner.hpp>
 #include <rathole/io/run/run_context.hpp>
 #include <rathole/io/time/asio_timer.hpp>
+#include <rathole/server/hooks.hpp>
 #include <rathole/version.hpp>
 
 #include <asio/io_context.hpp>
 
+#include <cstddef>
+#include <cstdint>
+#include <expected>
 #include <memory>
 #include <optional>
 #include <string>
 #include <system_error>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace rathole::app::inline RATHOLE_ABI {
 
@@ -36,19 +43,26 @@ class supervisor {
   /// The prepared transport of an instance; see `transport::prepare`.
   using prepared_type = prepared_of<Block>;
 
-  /// Makes a supervisor for the file at `path`, which was loaded as `loaded`. `logs` must outlive it.
-  supervisor(std::string path, config::config loaded, log_outputs& logs)
-      : settings_(*block_of<Block>(loaded)),
+  /// Makes a supervisor for the file `file`, as it was loaded. `logs` must outlive it.
+  supervisor(const config::document& file, log_outputs& logs)
+      : settings_(*block_of<Block>(file.settings)),
+        where_(file.where),
         logs_(logs),
         log_(logs.lines()),
         lifecycle_(readiness_of(settings_)),
         lines_(log_),
-        observer_(context_.get_executor(), lines_, logs.access(), [this] { count_services(); }),
+        operations_(context_.get_executor(), file.where.file(), logs, hooks()),
+        observer_(
+            context_.get_executor(), lines_, [this] { count_services(); }, logs.access(),
+            operations_),
         notifier_(context_.get_executor()),
         timer_(context_.get_executor()),
-        file_(std::move(path), std::move(loaded.log), logs) {
+        file_(file.where.file(), file.settings.log, logs) {
     instances_->use_workers(settings_.workers);
   }
+
+  /// Begins to serve the admin API, if the settings have one. Fails with the reason, as text.
+  std::expected<void, std::string> serve_api() { return operations_.use(settings_, where_); }
 
   /// Runs to the end. Fails with the system's error if the instance cannot start.
   result<void> run(const prepared_type& prepared) {
@@ -56,6 +70,7 @@ class supervisor {
     signal_handler hangup(context_, reload_signals, [this](int) { reload(); });
     signal_handler rotation(context_, reopen_signals, [this](int) { reopen_logs(); });
     const auto started = [this] {
+      operations_.started();
       lifecycle_.started(clock::now());
       perform_actions();
       count_services();
@@ -64,8 +79,9 @@ class supervisor {
       lifecycle_.ended(ec);
       perform_actions();
     };
-    instances_->start(settings_, started, ended, &prepared);
+    instances_->start(for_instances(settings_), started, ended, &prepared);
     io::run_context(context_);
+    operations_.stop();
     if (failure_) return failure(failure_);
     log_.write(log_level::info, Log::target, "Shutdown");
     signals.cancel();
@@ -82,12 +98,62 @@ class supervisor {
   }
 
  private:
-  using owner_type = embed::instance_owner<Block, instance_observer<Log>>;
+  using observer_type = instance_observer<Log, access_log, operations<Block>>;
+  using owner_type = embed::instance_owner<Block, observer_type>;
+  using instance_type = typename owner_type::instance_type;
   static constexpr bool is_server = std::is_same_v<Block, config::server>;
 
   static readiness readiness_of(const Block& settings) {
     if constexpr (is_server) return {.on_start = true, .timeout = unserved_notice};
     if constexpr (!is_server) return {.on_start = false, .timeout = settings.ready_timeout};
+  }
+
+  operation_hooks hooks() {
+    operation_hooks out;
+    out.reload_obstacle = [this] { return reload_obstacle(); };
+    out.reload = [this] { reload(); };
+    out.apply_draining = [this] { apply_draining(); };
+    if constexpr (is_server) {
+      out.pools = [this] {
+        return instances_->running() ? instances_->running()->pools()
+                                     : std::vector<embed::service_pool>();
+      };
+    }
+    return out;
+  }
+
+  /// Prepares an instance that has not started.
+  void prepare(instance_type& made) {
+    if constexpr (is_server) {
+      auto decisions = std::make_shared<server_side::server_hooks>();
+      decisions->draining = operations_.draining();
+      made.use(std::move(decisions));
+    }
+    // Connections of all instances are in one list.
+    constexpr int numbers_of_instance = 32;
+    made.number_connections_from((instances_made_++ << numbers_of_instance) + 1);
+    if (operations_.is_enabled()) made.follow_traffic();
+  }
+
+  /// Returns `settings` as instances get them: without what is the program's, and, for a client that
+  /// drains, without services, whose control channels then end while connections go on.
+  [[nodiscard]] Block for_instances(Block settings) const {
+    settings.admin.reset();
+    if constexpr (!is_server) {
+      if (operations_.is_draining()) settings.services.clear();
+    }
+    return settings;
+  }
+
+  [[nodiscard]] std::optional<std::string> reload_obstacle() const {
+    if (!lifecycle_.can_reload()) return "The program is starting or stopping.";
+    if (file_.is_watched()) return std::nullopt;
+    return "The configuration is no regular file, so it can be read only once.";
+  }
+
+  void apply_draining() {
+    if constexpr (!is_server) instances_->update(for_instances(settings_), [](std::error_code) {});
+    count_services();
   }
 
   /// Performs what the lifecycle wants done, one action after the other, until it wants nothing.
@@ -127,9 +193,20 @@ class supervisor {
   void count_services() {
     const std::string all = std::to_string(settings_.services.size());
     notifier_.status("Serving " + std::to_string(observer_.count()) + " of " + all + " services");
+    operations_.set_unready(unready_text());
     if (observer_.count() < settings_.services.size()) return;
     lifecycle_.all_served();
     perform_actions();
+  }
+
+  /// Returns why the program is not ready; empty if it is. A server is ready once it listens for clients,
+  /// a client while all its control channels are established.
+  [[nodiscard]] std::string unready_text() const {
+    if constexpr (is_server) return {};
+    const std::size_t all = settings_.services.size();
+    if (observer_.count() >= all) return {};
+    return std::to_string(observer_.count()) + " of " + std::to_string(all) +
+           " services have a control channel";
   }
 
   void stop(int count) {
@@ -140,6 +217,7 @@ class supervisor {
     }
     log_.write(log_level::info, Log::target, "Shuting down gracefully...");
     log_.write(log_level::info, Log::target, grace_text(settings_.shutdown_grace));
+    operations_.stopping();
     lifecycle_.stop_requested(clock::now() + settings_.shutdown_grace);
     perform_actions();
   }
@@ -150,8 +228,11 @@ class supervisor {
   }
 
   void reopen_logs() {
-    for (const auto& wrong : logs_.reopen()) log_.write(log_level::error, "rathole", wrong);
-    log_.write(log_level::info, "rathole", "The log files were opened again");
+    const auto problems = logs_.reopen();
+    for (const auto& wrong : problems) log_.write(log_level::error, "rathole", wrong);
+    if (problems.empty()) {
+      log_.write(log_level::info, "rathole", "The log files were opened again");
+    }
   }
 
   void watch_file() {
@@ -162,23 +243,39 @@ class supervisor {
 
   /// Reads the file, and reports to the lifecycle what it changes.
   void read_file() {
+    operations_.reload_begins();
     auto next = file_.read(settings_);
-    if (!next) return;
+    if (!next) return operations_.reload_invalid(file_.problems(), file_.obstacle());
     if (next->block == settings_) {
+      reload_unchanged(next->has_new_logs);
       // A client's services that wait between two attempts try at once.
-      if constexpr (!is_server) instances_->update(settings_, [](std::error_code) {});
+      if constexpr (!is_server) {
+        instances_->update(for_instances(settings_), [](std::error_code) {});
+      }
       return;
     }
     try {
       instances_->use_workers(next->block.workers);
     } catch (const std::system_error& error) {
-      return file_.ignore(std::string("Failed to start the worker threads: ") + error.what());
+      file_.ignore(std::string("Failed to start the worker threads: ") + error.what());
+      return operations_.reload_failed(file_.obstacle());
     }
     for (const auto& line : changes_text(settings_, next->block, next->prepared.has_value())) {
       file_.log(log_level::info, line);
     }
     wanted_ = std::move(*next);
     lifecycle_.change_found();
+  }
+
+  /// Reports that only the logs have changed, if anything. An admin API that could not be served is tried
+  /// again.
+  void reload_unchanged(bool has_new_logs) {
+    if (const auto served = serve_api(); !served) {
+      file_.log(log_level::error, served.error());
+      return operations_.reload_failed(served.error());
+    }
+    if (has_new_logs) return operations_.reload_applied();
+    operations_.reload_unchanged();
   }
 
   void apply_settings() {
@@ -189,20 +286,30 @@ class supervisor {
       lifecycle_.change_done(ec);
       perform_actions();
     };
-    instances_->update(wanted_.block, done, std::exchange(wanted_.prepared, std::nullopt));
+    instances_->update(for_instances(wanted_.block), done,
+                       std::exchange(wanted_.prepared, std::nullopt));
   }
 
   void accept_settings() {
     settings_ = std::move(wanted_.block);
-    file_.log(log_level::info, "The changed configuration is in use");
+    where_ = std::move(wanted_.where);
+    const auto served = serve_api();
+    if (!served) file_.log(log_level::error, served.error());
+    file_.log(log_level::info, served ? "The changed configuration is in use"
+                                      : "The changed configuration is in use, except for `admin`");
+    if (operations_.is_enabled() && instances_->running()) instances_->running()->follow_traffic();
     count_services();
+    if (!served) return operations_.reload_failed(served.error());
+    operations_.reload_applied();
   }
 
   void reject_settings(std::error_code why) {
-    file_.log(log_level::error, reload_failure_text(settings_, wanted_.block, why));
+    const std::string text = reload_failure_text(settings_, wanted_.block, why);
+    file_.log(log_level::error, text);
     file_.log(log_level::error,
               "The changed configuration cannot be applied. The old one is in use");
     count_services();
+    operations_.reload_failed(text);
   }
 
   void stop_instances() {
@@ -216,17 +323,22 @@ class supervisor {
   }
 
   Block settings_;
+  /// The files and positions of the settings.
+  config::source where_;
   log_outputs& logs_;
   logger& log_;
   lifecycle lifecycle_;
   asio::io_context context_{1};
   Log lines_;
-  instance_observer<Log> observer_;
+  operations<Block> operations_;
+  observer_type observer_;
   systemd_notifier notifier_;
   /// Expires at the deadline of the lifecycle.
   io::asio_timer timer_;
   settings_file<Block> file_;
-  std::shared_ptr<owner_type> instances_ = std::make_shared<owner_type>(context_, observer_);
+  std::shared_ptr<owner_type> instances_ = std::make_shared<owner_type>(
+      context_, observer_, [this](instance_type& made) { prepare(made); });
+  std::uint64_t instances_made_ = 0;
   /// The settings that are being applied.
   read_settings<Block> wanted_;
   /// Why the program could not start.

@@ -137,6 +137,8 @@ class log_filter {
 struct log_setting {
   /// The filter.
   log_filter filter = log_filter();
+  /// The filter as text.
+  std::string text = "info";
   /// Why the filter is not the one in the setting; empty if it is.
   std::string warning = {};
 };
@@ -150,10 +152,11 @@ inline log_setting read_log_setting(const char* rathole_log, const char* rust_lo
       {{"RATHOLE_LOG", rathole_log}, {"RUST_LOG", rust_log}, {"log", configured}}};
   for (const auto& [name, value] : sources) {
     if (value == nullptr || *value == '\0') continue;
-    if (auto filter = log_filter::parse(value)) return {std::move(*filter), {}};
-    return {log_filter(), std::string("Cannot read ") + name + "=\"" + escape(value) +
-                              "\", logging at info; write trace, debug, info, warn, error, off or "
-                              "directives such as rathole::client=debug"};
+    if (auto filter = log_filter::parse(value)) return {std::move(*filter), value, {}};
+    return {log_filter(), "info",
+            std::string("Cannot read ") + name + "=\"" + escape(value) +
+                "\", logging at info; write trace, debug, info, warn, error, off or "
+                "directives such as rathole::client=debug"};
   }
   return {};
 }

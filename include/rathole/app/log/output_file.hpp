@@ -5,9 +5,13 @@
 #include <rathole/io/socket/descriptor.hpp>
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <filesystem>
 #include <string>
+#include <system_error>
 #include <utility>
 
 namespace rathole::app {
@@ -22,6 +26,22 @@ class output_file {
     auto opened = open_at(path);
     if (!opened) return failure(opened.error());
     return output_file(std::move(path), std::move(*opened));
+  }
+
+  /// Returns whether the file at `path` can be written, or could be made, without making it. Fails with
+  /// the system's error.
+  static result<void> check(const std::string& path) {
+    struct stat found{};
+    if (::stat(path.c_str(), &found) == 0) {
+      if (S_ISDIR(found.st_mode)) return failure(std::make_error_code(std::errc::is_a_directory));
+      if (::access(path.c_str(), W_OK) != 0) return failure(last_error());
+      return {};
+    }
+    if (errno != ENOENT) return failure(last_error());
+    const auto folder = std::filesystem::path(path).parent_path();
+    const char* const name = folder.empty() ? "." : folder.c_str();
+    if (::access(name, W_OK | X_OK) != 0) return failure(last_error());
+    return {};
   }
 
   /// Opens the file at the path again, after another program has renamed it. Fails with the system's

@@ -80,6 +80,7 @@ inline std::string refusal_text(const server_side::visitor_refused& e) {
     return why + "; the client made no data channel within `visitor_timeout` of " + service +
            ": see the client's log";
   }
+  if (e.error == errc::draining) return why + "; `rathole undrain` takes it back";
   if (e.error == errc::stopped) return why + "; the server or the service ends";
   if (e.error == std::errc::too_many_files_open) {
     return why + "; raise the limit of open files (`ulimit -n`, LimitNOFILE= of systemd)";
