@@ -6,7 +6,7 @@ goal=95
 cd "$(dirname "$0")/.."
 
 tests/support/install-deps.sh clang-19 libclang-rt-19-dev llvm-19 g++ cmake ninja-build \
-  libasio-dev libtomlplusplus-dev "libbotan-3-dev|libbotan-2-dev" libssl-dev doctest-dev librapidcheck-dev
+  libasio-dev libtomlplusplus-dev libcli11-dev libspdlog-dev libfmt-dev nlohmann-json3-dev "libbotan-3-dev|libbotan-2-dev" libssl-dev doctest-dev librapidcheck-dev
 jobs=${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}
 build=${RATHOLE_COVERAGE_BUILD:-build/fuzz-coverage}
 mkdir -p "$build"

@@ -12,7 +12,7 @@ shift
 cd "$(dirname "$0")/.."
 
 tests/support/install-deps.sh clang-19 libclang-rt-19-dev llvm-19 g++ cmake ninja-build \
-  libasio-dev libtomlplusplus-dev "libbotan-3-dev|libbotan-2-dev" libssl-dev
+  libasio-dev libtomlplusplus-dev libcli11-dev libspdlog-dev libfmt-dev nlohmann-json3-dev "libbotan-3-dev|libbotan-2-dev" libssl-dev
 jobs=${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}
 build=${RATHOLE_FUZZ_BUILD:-build/fuzz}
 mkdir -p "$build"
