@@ -37,6 +37,8 @@ def arguments():
                         help="bench/udp_load.cpp, built (default: built with c++ if needed)")
     parser.add_argument("--also", action="append", default=[], metavar="NAME=PATH",
                         help="another rathole, such as a second build of ours; may be repeated")
+    parser.add_argument("--admin", action="store_true",
+                        help="our program with its admin API besides, as ours/admin")
     parser.add_argument("--transports", metavar="A,B",
                         help="our program and upstream over these transports besides: " +
                         ", ".join(transports.KINDS))
@@ -85,6 +87,12 @@ def over_transports(options, folder):
     return out
 
 
+def with_admin(options):
+    # Each measurement has a folder of its own, where the programs run.
+    tables = [f'[{side}.admin]\nbind_addr = "unix:{side}-admin.sock"\n' for side in ("server", "client")]
+    return contenders.Rathole("ours/admin", os.path.abspath(options.ours), tuple(tables))
+
+
 def line_up(options, folder):
     out = [contenders.Direct()]
     names = options.contenders.split(",") if options.contenders else None
@@ -98,6 +106,8 @@ def line_up(options, folder):
             sys.exit(f"compare.py: no program {options.ours}; build it with\n"
                      "  cmake --preset release && cmake --build --preset release --target rathole")
         out.append(contenders.Rathole("ours", os.path.abspath(options.ours)))
+    if options.admin:
+        out.append(with_admin(options))
     for one in options.also:
         name, _, path = one.partition("=")
         out.append(contenders.Rathole(name, os.path.abspath(path)))

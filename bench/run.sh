@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-tests/support/install-deps.sh g++ cmake ninja-build libasio-dev libtomlplusplus-dev libcli11-dev \
+tests/support/install-deps.sh g++ cmake ninja-build libasio-dev libtomlplusplus-dev libcli11-dev nlohmann-json3-dev \
   libspdlog-dev libfmt-dev "libbotan-3-dev|libbotan-2-dev" libbenchmark-dev python3 nginx iperf3 wrk
 cmake --preset bench
 cmake --build --preset bench --target rathole limit_relay udp_load micro_bench bench_listener \

@@ -19,6 +19,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 sys.path.append(ROOT + "/bench")
 
 import traffic  # noqa: E402
+from api_edits import ApiEdits  # noqa: E402
 from edits import EditedFile  # noqa: E402
 from harness.processes import Failed, Ports  # noqa: E402
 from programs import Program  # noqa: E402
@@ -40,6 +41,8 @@ def arguments():
     parser.add_argument("--edits", type=int, default=500)
     parser.add_argument("--visitors", type=int, default=50)
     parser.add_argument("--seed", type=int, help="of the edits (default: by chance)")
+    parser.add_argument("--api", action="store_true",
+                        help="change services through the admin API, and only the rest in the files")
     parser.add_argument("--workers", type=int, default=0,
                         help="threads of each side (default: one for each processor)")
     parser.add_argument("--seconds", type=float, default=5,
@@ -86,10 +89,16 @@ class Soak:
         self._initial = {side.name: side.copy() for side in self._sides()}
         # The expected settings of each program: its file's latest valid content.
         self._files = {}
+        self._apis = {}
         for side in self._sides():
             folder = os.path.join(self._folder, side.name)
             os.mkdir(folder)
-            file = EditedFile(folder, "rathole.toml", side.text(self._rng))
+            if self._options.api:
+                self._apis[side.name] = ApiEdits(self._ports.take())
+                self._initial[side.name].values["admin"] = self._apis[side.name].settings
+                side.values["admin"] = self._apis[side.name].settings
+                os.mkdir(os.path.join(folder, "services.d"))
+            file = EditedFile(folder, "rathole.toml", self._text(side))
             self._files[side.name] = file
             self.programs[side.name] = Program(
                 self._folder, side.name,
@@ -119,6 +128,14 @@ class Soak:
 
     def _sides(self):
         return self._settings.server, self._settings.client
+
+    def _text(self, side):
+        """The file of a side; the API has the services that edits touch, if there is one."""
+        return side.text(self._rng, EDITED if self._apis else ())
+
+    @staticmethod
+    def _edited(side):
+        return {name: side.services[name] for name in EDITED if name in side.services}
 
     async def _start_backends(self):
         """Local services, each with an answer of its own."""
@@ -151,7 +168,11 @@ class Soak:
         what, about, sides = self._settings.edit()
         way = self._rng.choice(list(EditedFile.WAYS))
         for side in sides:
-            text = side.text(self._rng)
+            text = self._text(side)
+            if self._apis:
+                await self._apis[side.name].change(self._edited(side), self._rng)
+                if about:
+                    continue
             if self._rng.random() < 0.15:
                 # The file is unusable for a while.
                 self._files[side.name].write(self._rng.choice(list(EditedFile.WAYS)),
@@ -184,7 +205,9 @@ class Soak:
         self._settings.server = self._initial["server"]
         self._settings.client = self._initial["client"]
         for side in self._sides():
-            self._files[side.name].rename_over(side.text(self._rng))
+            if self._apis:
+                await self._apis[side.name].change(self._edited(side), self._rng)
+            self._files[side.name].rename_over(self._text(side))
         await self._check_all()
 
     async def _check(self, name):

@@ -29,9 +29,10 @@ class Side:
         self.log = "info"
         self.comment = ""
 
-    def text(self, rng):
-        """The file, its services in any order."""
-        names = rng.sample(sorted(self.services), len(self.services))
+    def text(self, rng, without=()):
+        """The file, its services in any order; `without` names those that it does not have."""
+        names = sorted(set(self.services) - set(without))
+        names = rng.sample(names, len(names))
         return (f'log = "{self.log}"\n# {self.comment}\n' + table(self.name, self.values) +
                 "".join(table(f"{self.name}.services.{each}", self.services[each]) for each in names))
 
