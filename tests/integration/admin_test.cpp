@@ -269,6 +269,8 @@ TEST_CASE("admin: without its table no thread and no descriptor is used") {
   write(table);
   CHECK(eventually([&] { return !refused(admin); }));
   CHECK(threads_of(server) > threads);
+  // The thread of the API lets those of the tunnel go first.
+  CHECK(eventually([&] { return threads_with_nice(server, 10) == 1; }));
   CHECK(open_descriptors(server) > descriptors);
   write("");
   CHECK(eventually(

@@ -2,6 +2,8 @@
 
 #include "process.hpp"
 
+#include <sys/resource.h>
+
 #include <cstddef>
 #include <filesystem>
 #include <fstream>
@@ -21,6 +23,17 @@ inline std::size_t open_descriptors(const process& program) {
 inline std::size_t threads_of(const process& program) {
   const std::filesystem::path folder = "/proc/" + std::to_string(program.pid()) + "/task";
   return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(folder), {}));
+}
+
+/// Returns how many threads of a program have this nice value.
+inline int threads_with_nice(const process& program, int wanted) {
+  int out = 0;
+  const std::filesystem::path folder = "/proc/" + std::to_string(program.pid()) + "/task";
+  for (const auto& each : std::filesystem::directory_iterator(folder)) {
+    out +=
+        ::getpriority(PRIO_PROCESS, static_cast<id_t>(std::stoi(each.path().filename()))) == wanted;
+  }
+  return out;
 }
 
 /// Whether the build has a sanitizer, which makes everything slow.

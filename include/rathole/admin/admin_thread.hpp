@@ -11,6 +11,7 @@
 #include <rathole/config/toml_admin.hpp>
 #include <rathole/config/validate.hpp>
 #include <rathole/io/asio_runtime.hpp>
+#include <rathole/io/run/background_thread.hpp>
 #include <rathole/io/run/run_context.hpp>
 #include <rathole/io/run/signal_block.hpp>
 #include <rathole/io/run/task_group.hpp>
@@ -28,7 +29,7 @@
 
 namespace rathole::admin {
 
-/// The admin API of a program, on a thread of its own. It is made and stopped on the control plane.
+/// The admin API of a program, on a thread of its own that lets those of the tunnel go first. It is made and stopped on the control plane.
 class admin_thread {
  public:
   /// A running API. When the last owner drops it, it is destroyed on the control plane, but later, because
@@ -80,7 +81,10 @@ class admin_thread {
     of_.events.on_events([this] { asio::post(context_, [this] { server_->wake_streams(); }); });
     const io::signal_block quiet;
     try {
-      thread_ = std::thread([this] { io::run_context(context_); });
+      thread_ = std::thread([this] {
+        io::run_in_background();
+        io::run_context(context_);
+      });
     } catch (const std::system_error& error) {
       return failure(error.code());
     }
