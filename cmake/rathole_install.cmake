@@ -34,13 +34,6 @@ install(FILES ${PROJECT_BINARY_DIR}/cmake/rathole.pc
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE TYPE DOC)
 
 if(RATHOLE_BUILD_EXAMPLES AND TARGET rathole::app)
-  # The program describes its own command line. One for another machine cannot be run here.
-  if(NOT CMAKE_CROSSCOMPILING)
-    install(CODE "
-      set(program \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_BINDIR}/rathole\")
-      set(folder \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_DATADIR}\")
-      include(\"${PROJECT_SOURCE_DIR}/cmake/install_descriptions.cmake\")")
-  endif()
   # The units name the program by the prefix, which is known only when it is installed.
   install(CODE "
     set(units \"${PROJECT_SOURCE_DIR}/examples/configs/systemd\")
