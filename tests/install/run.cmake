@@ -80,7 +80,7 @@ if(EXISTS ${BUILD}/rathole)
   execute_process(COMMAND ${prefix}/bin/rathole --version ${run})
   foreach(name IN ITEMS man/man1/rathole.1 bash-completion/completions/rathole
       zsh/site-functions/_rathole fish/vendor_completions.d/rathole.fish)
-    file(STRINGS ${prefix}/share/${name} said REGEX "log-level")
+    file(STRINGS ${prefix}/share/${name} said REGEX "genkey")
     if(NOT said)
       message(FATAL_ERROR "${name} does not describe the program that is installed")
     endif()
