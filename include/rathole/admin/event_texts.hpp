@@ -1,7 +1,7 @@
 #pragma once
 
+#include <rathole/admin/event_data.hpp>
 #include <rathole/admin/event_log.hpp>
-#include <rathole/admin/json.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -32,8 +32,12 @@ class event_texts {
   static constexpr std::size_t capacity = 256;
 
   static std::string made(const event_record& what) {
-    return "id: " + std::to_string(what.id) + "\nevent: " + std::string(what.name) +
-           "\ndata: " + dump(event_json(what)) + "\n\n";
+    std::string out = "id: " + std::to_string(what.id) + "\nevent: ";
+    out += what.name;
+    out += "\ndata: ";
+    append_event_data(out, what);
+    out += "\n\n";
+    return out;
   }
 
   /// The number of the first event in `texts_`.

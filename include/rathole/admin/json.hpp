@@ -1,6 +1,5 @@
 #pragma once
 
-#include <rathole/admin/event_log.hpp>
 #include <rathole/admin/message.hpp>
 #include <rathole/admin/service_statistics.hpp>
 #include <rathole/admin/snapshot.hpp>
@@ -148,29 +147,6 @@ inline json connections_json(const connection_list& of, std::chrono::system_cloc
                     {"sent", each.carried.sent}});
   }
   return {{"connections", std::move(list)}, {"total", of.total}};
-}
-
-/// Returns the data of an event: its members that are not empty or 0.
-inline json event_json(const event_record& of) {
-  json out{{"time", text::utc(of.at)}};
-  const auto add = [&out](const char* name, const std::string& text) {
-    if (!text.empty()) out[name] = text;
-  };
-  const bool is_of_visitor = of.name == "connection_started" || of.name == "connection_ended" ||
-                             of.name == "visitor_refused";
-  add("service", of.service);
-  add(is_of_visitor ? "visitor" : "address", of.address);
-  if (of.connection != 0) out["id"] = of.connection;
-  if (of.name == "connection_ended") {
-    out["received"] = of.received;
-    out["sent"] = of.sent;
-    out["seconds"] = of.seconds;
-    out["error"] = text_or_null(of.detail);
-    return out;
-  }
-  if (of.received != 0) out["count"] = of.received;
-  add("detail", of.detail);
-  return out;
 }
 
 }  // namespace rathole::admin
