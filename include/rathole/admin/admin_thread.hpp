@@ -54,7 +54,7 @@ class admin_thread {
   static result<pointer> open(source of, const config::admin_options& options,
                               transport::layer_maker layers) {
     const auto destroy = [home = of.home](admin_thread* ended) {
-      asio::post(home, [ended] { delete ended; });
+      asio::post(home, [owned = std::unique_ptr<admin_thread>(ended)] {});
     };
     const pointer made(new admin_thread(of, options), destroy);
     made->program_.hold(made);
@@ -78,6 +78,7 @@ class admin_thread {
   /// can be started.
   result<void> start() {
     tasks_.spawn(http_server::run(server_));
+    is_subscribed_ = true;
     of_.events.on_events([this] { asio::post(context_, [this] { server_->wake_streams(); }); });
     const io::signal_block quiet;
     try {
@@ -86,6 +87,7 @@ class admin_thread {
         io::run_context(context_);
       });
     } catch (const std::system_error& error) {
+      stop();
       return failure(error.code());
     }
     return {};
@@ -114,7 +116,8 @@ class admin_thread {
   /// Ends the API; requests that are being answered are cut. Waits until its thread, which may be waiting
   /// for the disk, has ended.
   void stop() {
-    of_.events.on_events(nullptr);
+    // The events may be gone before an object that was stopped, or never started.
+    if (std::exchange(is_subscribed_, false)) of_.events.on_events(nullptr);
     context_.stop();
     if (thread_.joinable()) thread_.join();
     // What is unfinished uses the other members.
@@ -142,6 +145,7 @@ class admin_thread {
   std::optional<socket_file> file_;
   io::task_group tasks_{context_.get_executor()};
   std::thread thread_;
+  bool is_subscribed_ = false;
 };
 
 }  // namespace rathole::admin
