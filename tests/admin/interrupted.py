@@ -14,13 +14,17 @@ import os
 import pathlib
 import re
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.error
 import urllib.request
+
+sys.dont_write_bytecode = True
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[2] / "bench"))
+
+from harness.processes import Ports  # noqa: E402
 
 TOKEN = "of the test"
 CALLS = ["openat", "write", "fsync", "rename", "unlink", "close", "read", "fstat", "newfstatat", "getdents64"]
@@ -33,8 +37,8 @@ class Program:
 
     def __init__(self, program, folder):
         self.program, self.folder = program, pathlib.Path(folder)
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self.port = probe.getsockname()[1]
+        self.ports = Ports()
+        self.port = self.ports.take()
         self.services = self.folder / "services.d"
         self.services.mkdir()
         (self.folder / "server.toml").write_text(f'''
@@ -88,6 +92,7 @@ services_dir = "services.d"
     def end(self):
         if self.running.poll() is None:
             self.running.send_signal(signal.SIGTERM)
+        self.ports.release()
         return self.running.wait(30)
 
 

@@ -18,6 +18,11 @@ import tempfile
 import time
 import urllib.request
 
+sys.dont_write_bytecode = True
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[2] / "bench"))
+
+from harness.processes import Ports  # noqa: E402
+
 
 def blocks(text):
     """Yields (comment, language, content) of each block of a page, in order."""
@@ -28,12 +33,6 @@ def blocks(text):
         else:
             yield comment, match.group(2), match.group(3)
             comment = ""
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def same_form(shown, real, path="answer"):
@@ -62,9 +61,8 @@ class Programs:
 
     def __init__(self, program, folder):
         self.folder = pathlib.Path(folder)
-        self.admin = free_port()
-        self.visitors = free_port()
-        control, local = free_port(), free_port()
+        self.ports = Ports()
+        self.admin, self.visitors, self.added, control, local = (self.ports.take() for _ in range(5))
         (self.folder / "services.d").mkdir()
         (self.folder / "admin.token").write_text("the token of the page\n")
         (self.folder / "server.toml").write_text(f'''
@@ -109,13 +107,14 @@ local_addr = "127.0.0.1:{local}"
             each.terminate()
         for each in self.running:
             each.wait()
+        self.ports.release()
 
     def here(self, command):
         """Returns a command of the page for this run."""
         for shown, real in (("127.0.0.1:9091", f"127.0.0.1:{self.admin}"),
                             ("/etc/rathole/admin.token", f"{self.folder}/admin.token"),
                             ("/run/rathole/admin.sock", f"{self.folder}/admin.sock"),
-                            ("0.0.0.0:2222", f"127.0.0.1:{self.visitors + 1}"),
+                            ("0.0.0.0:2222", f"127.0.0.1:{self.added}"),
                             ("--max-time 10", "--max-time 1"),
                             ("seq 300", "seq 3")):
             command = command.replace(shown, real)

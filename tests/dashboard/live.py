@@ -19,6 +19,11 @@ import urllib.request
 
 from playwright.sync_api import expect, sync_playwright
 
+sys.dont_write_bytecode = True
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[2] / "bench"))
+
+from harness.processes import Ports  # noqa: E402
+
 HOSTILE = ["<img src=x onerror=document.title=1>", "\u202egnp.exe", "a" * 200, "'\"><script>document.title=2</script>"]
 SERVICES = 500
 VISITORS = 50
@@ -88,20 +93,14 @@ class Visitor(threading.Thread):
             self.stream.close()
 
 
-def free_ports(count):
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in held]
-    for each in held:
-        each.close()
-    return ports
-
-
 class Programs:
     def __init__(self, program, folder, echo):
         folder = pathlib.Path(folder)
         (folder / "services.d").mkdir()
         names = [f"office-{i:03}" for i in range(SERVICES - len(HOSTILE) - 1)] + HOSTILE + ["web"]
-        control, self.admin, self.web, self.added, *ports = free_ports(4 + len(names))
+        self.reserved = Ports()
+        control, self.admin, self.web, self.added, *ports = (
+            self.reserved.take() for _ in range(4 + len(names)))
         ports[-1] = self.web
         server = (f'[server]\nbind_addr = "127.0.0.1:{control}"\ndefault_token = "of the test"\npool.size = 1\n'
                   f'[server.admin]\nbind_addr = "127.0.0.1:{self.admin}"\ntoken = "the token of the test"\n'
@@ -145,6 +144,7 @@ class Programs:
             each.terminate()
         for each in self.running:
             each.wait()
+        self.reserved.release()
 
 
 # A busy machine takes its time; what decides is measured apart.

@@ -18,20 +18,15 @@ import time
 import urllib.parse
 import urllib.request
 
-import check_dashboard
+sys.dont_write_bytecode = True
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[2] / "bench"))
+
+import check_dashboard  # noqa: E402
+from harness.processes import Ports  # noqa: E402
 
 DEADLINE = 60
 # The page has a line for these, but only a server has them.
 SERVER_ONLY = re.compile(r"^\| `(\w+)` \|.*\| server: ", re.M)
-
-
-def free_ports(count):
-    """Returns ports that are free now."""
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in held]
-    for each in held:
-        each.close()
-    return ports
 
 
 def wait_for(what, condition):
@@ -84,7 +79,7 @@ def check_served(side, text, page, problems):
 class Prometheus:
     """Prometheus with the example's configuration, for other addresses and more often."""
 
-    def __init__(self, monitoring, folder, targets):
+    def __init__(self, monitoring, folder, targets, port):
         text = (monitoring / "prometheus.yml").read_text()
         for shown, real in targets.items():
             assert shown in text, shown
@@ -94,7 +89,6 @@ class Prometheus:
         (folder / "rathole_rules.yml").write_text((monitoring / "rathole_rules.yml").read_text())
         subprocess.run(["promtool", "check", "config", folder / "prometheus.yml"], check=True,
                        stdout=subprocess.DEVNULL)
-        port, = free_ports(1)
         self.url = f"http://127.0.0.1:{port}/api/v1/"
         self.log = folder / "prometheus.log"
         with self.log.open("w") as log:
@@ -146,10 +140,10 @@ def main():
     program = pathlib.Path(sys.argv[1]).resolve()
     monitoring = pathlib.Path(sys.argv[2]).resolve()
     page = pathlib.Path(sys.argv[3]).read_text()
-    problems, running = [], []
+    problems, running, ports = [], [], Ports()
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        control, visitors, server, client = free_ports(4)
+        control, visitors, server, client, own = (ports.take() for _ in range(5))
         local = socket.create_server(("127.0.0.1", 0))
         tokens = {"server": "of the server", "client": "of the client"}
         for side, token in tokens.items():
@@ -192,7 +186,7 @@ local_addr = "127.0.0.1:{local.getsockname()[1]}"
             check_served("server", metrics(server, tokens["server"]), page, problems)
             check_served("client", metrics(client, tokens["client"]), page, problems)
             prometheus = Prometheus(monitoring, folder, {
-                "127.0.0.1:9091": f"127.0.0.1:{server}", "127.0.0.1:9092": f"127.0.0.1:{client}"})
+                "127.0.0.1:9091": f"127.0.0.1:{server}", "127.0.0.1:9092": f"127.0.0.1:{client}"}, own)
             rules, expressions = check_scraped(prometheus, monitoring, problems)
         finally:
             if prometheus:
@@ -200,6 +194,7 @@ local_addr = "127.0.0.1:{local.getsockname()[1]}"
             for each in running:
                 each.terminate()
                 each.wait()
+            ports.release()
     print("\n".join(problems) or "no problems")
     print(f"{rules} rules and {expressions} expressions evaluated")
     return 1 if problems else 0

@@ -9,12 +9,16 @@ usual. Needs schemathesis, openapi-spec-validator and jsonschema beside the Pyth
 import pathlib
 import re
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
+
+sys.dont_write_bytecode = True
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[2] / "bench"))
+
+from harness.processes import Ports  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
 TOOLS = pathlib.Path(sys.executable).parent
@@ -45,15 +49,6 @@ local_addr = "127.0.0.1:{closed}"
 '''
 
 
-def free_ports(count):
-    """Returns ports that are free now."""
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in held]
-    for each in held:
-        each.close()
-    return ports
-
-
 def read(port, path):
     request = urllib.request.Request(f"http://127.0.0.1:{port}{path}",
                                      headers={"Authorization": f"Bearer {TOKEN}"})
@@ -77,7 +72,8 @@ def try_side(program, side, template, examples):
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         (folder / "services.d").mkdir()
-        port, closed = free_ports(2)
+        ports = Ports()
+        port, closed = ports.take(), ports.take()
         (folder / "config.toml").write_text(template.format(port=port, closed=closed, token=TOKEN))
         with (folder / "log").open("w") as log:
             running = subprocess.Popen([program, "config.toml"], cwd=folder, stdout=log, stderr=log)
@@ -96,6 +92,7 @@ def try_side(program, side, template, examples):
         finally:
             running.send_signal(signal.SIGTERM)
             status = running.wait(timeout=30)
+        ports.release()
         if status:
             sys.exit(f"{(folder / 'log').read_text()[-3000:]}\n{side}: the program ended with {status}")
         count = int(re.search(r"(\d+) generated", done.stdout).group(1))
