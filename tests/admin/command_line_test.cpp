@@ -1,12 +1,13 @@
 // The commands that ask a running program, on the command line and in the manual page.
 
+#include "../support/parsed_command_line.hpp"
+
 #include <rathole/app/cli.hpp>
 
 #include <doctest/doctest.h>
 
 #include <cstddef>
 #include <expected>
-#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,19 +16,6 @@ namespace rathole::app {
 namespace {
 
 static_assert(has_admin);
-
-struct outcome {
-  std::expected<arguments, exit_status> asked;
-  std::string out;
-  std::string err;
-};
-
-outcome parse(std::vector<std::string> words) {
-  std::ostringstream out;
-  std::ostringstream err;
-  auto asked = parse_command_line(std::move(words), out, err);
-  return {std::move(asked), out.str(), err.str()};
-}
 
 TEST_CASE("command line: the words of a command that asks a running program are sorted") {
   struct example {

@@ -1,28 +1,16 @@
+#include "../support/parsed_command_line.hpp"
+
 #include <rathole/app/cli.hpp>
 
 #include <doctest/doctest.h>
 
 #include <expected>
-#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
 
 namespace rathole::app {
 namespace {
-
-struct outcome {
-  std::expected<arguments, exit_status> asked;
-  std::string out;
-  std::string err;
-};
-
-outcome parse(std::vector<std::string> words) {
-  std::ostringstream out;
-  std::ostringstream err;
-  auto asked = parse_command_line(std::move(words), out, err);
-  return {std::move(asked), out.str(), err.str()};
-}
 
 TEST_CASE("command line: options and operands are parsed into a request") {
   struct example {
