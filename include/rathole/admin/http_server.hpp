@@ -175,33 +175,18 @@ class http_server : public std::enable_shared_from_this<http_server> {
       }
       const bool is_stream = out.events_after.has_value() && !is_head;
       const counted streams(self->streaming_, is_stream);
-      auto delivery = self->deliver(stream, out, is_head, keeps_alive, is_stream);
-      const bool goes_on = co_await std::move(delivery);
-      if (!goes_on) co_return;
-      if (!is_stream) continue;
-      co_await self->stream_events(stream, *out.events_after, out.follows_events);
+      const bool is_sent = co_await self->write_head(stream, out, is_head, keeps_alive, is_stream);
+      if (!is_sent) co_return stream.close();
+      if (is_stream) {
+        co_await self->stream_events(stream, *out.events_after, out.follows_events);
+      } else if (keeps_alive) {
+        continue;
+      }
       co_return co_await self->end(stream);
     }
   }
 
-  /// Writes an answer, and closes the connection after it unless that goes on; returns whether it does.
-  template <class S>
-  io::awaitable<bool> deliver(S& stream, const response& out, bool is_head, bool keeps_alive,
-                              bool is_stream) {
-    const auto place = writing_->admit(stream.peer());
-    const auto close = [&stream] { stream.close(); };
-    const std::stop_callback on_stop(place->stopping(), close);
-    const bool is_sent = co_await write_head(stream, out, is_head, keeps_alive, is_stream);
-    if (is_sent && (keeps_alive || is_stream)) co_return true;
-    if (is_sent) {
-      const time_point until = runtime_.now() + limits_.write_timeout;
-      co_await io::lingering_close(runtime_, stream, until);
-    }
-    stream.close();
-    co_return false;
-  }
-
-  /// Closes a connection so that its last bytes arrive.
+  /// Closes a connection so that its last bytes arrive; it is counted, and may have to give way.
   template <class S>
   io::awaitable<void> end(S& stream) {
     const auto place = writing_->admit(stream.peer());
@@ -250,7 +235,8 @@ class http_server : public std::enable_shared_from_this<http_server> {
     return out;
   }
 
-  /// Writes the head of an answer, and its body unless that is a stream; returns whether it could.
+  /// Writes the head of an answer, and its body unless that is a stream; returns whether it could. Meanwhile
+  /// the connection is counted, and may have to give way.
   template <class S>
   io::awaitable<bool> write_head(S& stream, const response& out, bool is_head, bool keeps_alive,
                                  bool is_stream) {
@@ -267,6 +253,9 @@ class http_server : public std::enable_shared_from_this<http_server> {
     if (!keeps_alive || is_stream) head.field("Connection", "close");
     head.finish();
     if (!is_head) text.append(byte_view_of(out.body));
+    const auto place = writing_->admit(stream.peer());
+    const auto close = [&stream] { stream.close(); };
+    const std::stop_callback on_stop(place->stopping(), close);
     co_return co_await write(stream, text.data());
   }
 
