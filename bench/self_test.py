@@ -96,6 +96,7 @@ class Transports(unittest.TestCase):
                                                 "upstream/noise-aesgcm"),
                                                ("ours/tcp-mux", "upstream"),
                                                ("ours/tls-openssl-mux", "upstream/tls")])
+        self.assertEqual(report.pairs(["ours", "ours/admin"]), [("ours/admin", "ours")])
 
 
 class Parsing(unittest.TestCase):

@@ -8,7 +8,7 @@ import subprocess
 from .processes import Failed, run
 from .services import program
 from .statistics import ratio, summary
-from .transports import rival_of
+from .transports import KINDS, rival_of
 from .udp import RATES, rate_name
 
 # (metric, compared with, relation, factor); no factor if there is nothing to compare with.
@@ -147,7 +147,9 @@ def pairs(names):
     builds = [name for name in bare if name not in ("direct", "limit", "ours", "upstream", "frp")]
     for name in names:
         who, _, transport = name.partition("/")
-        if not transport or who != "ours":
+        if transport == "admin" and "ours" in names:
+            out.append((name, "ours"))
+        if transport not in KINDS or who != "ours":
             continue
         rival = rival_of(transport)
         rival = "upstream" if rival == "tcp" else f"upstream/{rival}"
