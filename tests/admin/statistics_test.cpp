@@ -56,8 +56,7 @@ struct observed {
 
   texts names() {
     texts out;
-    for (const auto& each : events.read(0, event_log::capacity).events)
-      out.emplace_back(each->name);
+    for (const auto& each : events.read(0, event_log::capacity).events) out.emplace_back(each.name);
     return out;
   }
 
@@ -126,7 +125,7 @@ TEST_CASE("statistics: a service with several addresses is up while it listens a
 TEST_CASE("statistics: connections are counted, with what they carry while they run") {
   observed o;
   o.establish();
-  const auto live = std::make_shared<io::live_connection>(true);
+  const auto live = std::make_shared<io::live_connection>();
   io::relay_status running;
   live->counts(&running);
   o.of.on(server_side::forward_started{"web", visitor, 5, 20ms, live});

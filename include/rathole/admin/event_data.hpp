@@ -1,6 +1,6 @@
 #pragma once
 
-#include <rathole/admin/event_log.hpp>
+#include <rathole/admin/event_record.hpp>
 #include <rathole/text/json.hpp>
 #include <rathole/text/utc.hpp>
 

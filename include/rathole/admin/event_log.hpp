@@ -1,55 +1,31 @@
 #pragma once
 
-#include <chrono>
+#include <rathole/admin/event_record.hpp>
+#include <rathole/admin/packed_event.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <functional>
-#include <memory>
 #include <mutex>
-#include <optional>
-#include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
 namespace rathole::admin {
-
-/// Something that happened, for the stream of events. Members that do not concern the event are empty
-/// or 0.
-struct event_record {
-  /// The number of the event, counted from 1.
-  std::uint64_t id = 0;
-  /// When it happened.
-  std::chrono::system_clock::time_point at = {};
-  /// The name of the event, such as `connection_started`.
-  std::string_view name = {};
-  /// The name of the service.
-  std::string service = {};
-  /// The address that it concerns: of a visitor, a peer or a listener.
-  std::string address = {};
-  /// What else there is to say, such as the reason.
-  std::string detail = {};
-  /// The number of the connection.
-  std::uint64_t connection = 0;
-  /// The bytes from the visitor, or the number that the event reports.
-  std::uint64_t received = 0;
-  /// The bytes to the visitor.
-  std::uint64_t sent = 0;
-  /// How long it lasted, in seconds.
-  double seconds = 0;
-};
 
 /// The last events, for readers that come later or read slowly. Any thread may use it.
 class event_log {
  public:
   /// The most events that are kept.
   static constexpr std::size_t capacity = 1024;
+  /// The most bytes that their texts and numbers need. If they are longer than usual, fewer events are kept,
+  /// but always the last one.
+  static constexpr std::size_t byte_capacity = std::size_t{256} * 1024;
 
   /// The events after one, and how many before them are lost.
   struct page {
     /// The events, the oldest first.
-    std::vector<std::shared_ptr<const event_record>> events = {};
+    std::vector<event_record> events = {};
     /// How many events before the first are not kept any more.
     std::uint64_t missed = 0;
   };
@@ -61,13 +37,17 @@ class event_log {
     wake_ = std::move(wake);
   }
 
-  /// Adds an event; its id is set here.
-  void add(event_record what) {
-    auto entry = std::make_shared<event_record>(std::move(what));
+  /// Adds an event, which gets the next number. Its name must be a constant of the program.
+  void add(const event_record& what) {
+    packed_event packed(what);
     const std::lock_guard held(guard_);
-    entry->id = ++last_;
-    if (events_.size() == capacity) events_.pop_front();
-    events_.push_back(std::move(entry));
+    ++last_;
+    bytes_ += packed.size();
+    events_.push_back(std::move(packed));
+    while (events_.size() > capacity || (bytes_ > byte_capacity && events_.size() > 1)) {
+      bytes_ -= events_.front().size();
+      events_.pop_front();
+    }
     if (std::exchange(is_awaited_, false) && wake_) wake_();
   }
 
@@ -85,7 +65,7 @@ class event_log {
     if (after + 1 < first) out.missed = first - after - 1;
     const std::uint64_t begin = after + 1 > first ? after + 1 - first : 0;
     for (std::size_t i = begin; i < events_.size() && out.events.size() < most; ++i) {
-      out.events.push_back(events_[i]);
+      out.events.push_back(events_[i].unpacked(first + i));
     }
     is_awaited_ = true;
     return out;
@@ -93,7 +73,8 @@ class event_log {
 
  private:
   mutable std::mutex guard_;
-  std::deque<std::shared_ptr<const event_record>> events_;
+  std::deque<packed_event> events_;
+  std::size_t bytes_ = 0;
   std::uint64_t last_ = 0;
   std::function<void()> wake_;
   bool is_awaited_ = false;

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <rathole/admin/event_data.hpp>
-#include <rathole/admin/event_log.hpp>
+#include <rathole/admin/event_record.hpp>
 
 #include <cstddef>
 #include <cstdint>

@@ -288,8 +288,8 @@ class http_server : public std::enable_shared_from_this<http_server> {
         text += "event: missed\ndata: {\"count\":" + std::to_string(page.missed) + "}\n\n";
       }
       for (const auto& each : page.events) {
-        text += texts_.of(*each);
-        last = each->id;
+        text += texts_.of(each);
+        last = each.id;
       }
       if (text.empty()) {
         if (!follows) co_return;

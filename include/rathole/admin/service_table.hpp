@@ -191,7 +191,7 @@ class service_table {
   };
 
   /// Adds an event.
-  void add(event_record what) { events_.add(std::move(what)); }
+  void add(const event_record& what) { events_.add(what); }
 
   /// Forgets the listeners at addresses that are not in `configured` any more. A name stands for addresses
   /// that are not known here, and port 0 for any.
@@ -277,7 +277,7 @@ class service_table {
     what.connection = id;
     connections_.insert_or_assign(id,
                                   connection{&*found, std::move(visitor), what.at, live, false});
-    events_.add(std::move(what));
+    events_.add(what);
   }
 
   /// Removes a connection, and adds an event.
@@ -301,7 +301,7 @@ class service_table {
     what.received = e.received;
     what.sent = e.sent;
     what.seconds = std::chrono::duration<double>(e.lasted).count();
-    events_.add(std::move(what));
+    events_.add(what);
     if (!is_gone(of.second)) return;
     of_gone_ += sums;
     services_.erase(services_.find(of.first));
@@ -311,7 +311,7 @@ class service_table {
   void lost(std::string_view service, const protocol::udp_counters& since) {
     event_record what = made("datagrams_lost", service, {});
     what.received = since.lost();
-    events_.add(std::move(what));
+    events_.add(what);
   }
 
   /// Counts the datagrams of a service.

@@ -64,7 +64,7 @@ class statistics : public service_table {
   void on(const server_side::connections_refused& e) {
     event_record what = made("connections_refused", {}, e.what.most_active);
     what.received = e.what.total();
-    add(std::move(what));
+    add(what);
   }
   /// Records that the service has a client.
   void on(const server_side::control_channel_established& e) {
