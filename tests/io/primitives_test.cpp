@@ -351,6 +351,57 @@ TEST_SUITE("primitives") {
     }
   }
 
+  TEST_CASE("stop_action: one of several stops suffices, and each runs the action") {
+    io_bench bench;
+    std::stop_source first;
+    std::stop_source second;
+    int times = 0;
+    using two_stops = io::basic_stop_action<2>;
+    const two_stops::tokens stops{first.get_token(), second.get_token()};
+    SUBCASE("on its own thread") {
+      bench.within([&] {
+        const two_stops on_stop(stops, bench.context.get_executor(), [&] { ++times; });
+        second.request_stop();
+        CHECK(times == 1);
+        first.request_stop();
+        CHECK(times == 2);
+      });
+    }
+    SUBCASE("from other threads, one after the other") {
+      const two_stops on_stop(stops, bench.context.get_executor(), [&] { ++times; });
+      std::thread([&] { first.request_stop(); }).join();
+      bench.run();
+      CHECK(times == 1);
+      std::thread([&] { second.request_stop(); }).join();
+      bench.run();
+      CHECK(times == 2);
+    }
+    SUBCASE("from other threads, before it runs") {
+      const two_stops on_stop(stops, bench.context.get_executor(), [&] { ++times; });
+      std::thread([&] { first.request_stop(); }).join();
+      std::thread([&] { second.request_stop(); }).join();
+      bench.run();
+      CHECK(times == 1);
+    }
+    SUBCASE("within the action") {
+      bench.within([&] {
+        const two_stops on_stop(stops, bench.context.get_executor(), [&] {
+          if (++times == 1) second.request_stop();
+        });
+        first.request_stop();
+        CHECK(times == 2);
+      });
+    }
+    SUBCASE("only one is possible") {
+      bench.within([&] {
+        const two_stops on_stop({std::stop_token(), second.get_token()},
+                                bench.context.get_executor(), [&] { ++times; });
+        second.request_stop();
+        CHECK(times == 1);
+      });
+    }
+  }
+
   TEST_CASE("run_on: work runs on the other thread, and the result returns to the caller's") {
     io_bench bench;
     other_thread there;

@@ -90,7 +90,7 @@ io::awaitable<void> forward(std::shared_ptr<Context> self,
   }
   const std::uint64_t id = self->next_forward++;
   std::shared_ptr<io::live_connection> live;
-  if (self->follows_traffic) live = std::make_shared<io::live_connection>(true);
+  if (self->follows_traffic) live = std::make_shared<io::live_connection>();
   self->on_control_plane([self, service, id, live] {
     const forward_started started{service->name, id, live};
     self->emit(started);

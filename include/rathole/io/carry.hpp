@@ -37,11 +37,13 @@ namespace detail {
 /// Runs `carried`, which lives on the executor `here`, until it ends or pauses.
 template <class Relay, class Watch>
 awaitable<relay_status> run_relay(Relay& carried, executor here, drain_stops& stops, Watch& watch) {
-  const auto cut = [&carried] { carried.stop(); };
-  const stop_action on_cut(stops.now.get_token(), here, cut);
-  const stop_action on_abort(watch.cut(), here, cut);
-  const auto drain = [&carried, &stops] { carried.drain(stops.idle); };
-  const stop_action on_drain(stops.when_idle.get_token(), here, drain);
+  const std::stop_token now = stops.now.get_token();
+  const std::stop_token cut = watch.cut();
+  const auto end = [&carried, &stops, &now, &cut] {
+    if (now.stop_requested() || cut.stop_requested()) return carried.stop();
+    carried.drain(stops.idle);
+  };
+  const basic_stop_action<3> on_stop({now, cut, stops.when_idle.get_token()}, here, end);
   watch.counts(&carried.status());
   const relay_status status = co_await carried.run();
   watch.counts(nullptr);

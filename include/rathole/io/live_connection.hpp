@@ -24,9 +24,8 @@ struct carried_bytes {
 /// thread may use it, also when the connection has ended.
 class live_connection {
  public:
-  /// Makes an object for a connection that does not run yet. `visitor_is_first` says which stream of
-  /// its relay is the visitor's.
-  explicit live_connection(bool visitor_is_first) : visitor_is_first_(visitor_is_first) {}
+  /// Makes an object for a connection that does not run yet.
+  live_connection() = default;
   live_connection(const live_connection&) = delete;
   live_connection& operator=(const live_connection&) = delete;
 
@@ -42,7 +41,8 @@ class live_connection {
   /// Returns the token that is requested by `abort`.
   [[nodiscard]] std::stop_token cut() const { return cut_.get_token(); }
 
-  /// Records the relay that runs; null before it is gone. Called on the relay's thread.
+  /// Records the relay that runs, whose first stream is that of the visitor; null before it is gone. Called
+  /// on the relay's thread.
   void counts(const relay_status* running) {
     const std::lock_guard held(guard_);
     if (running_) last_ = bytes_of(*running_);
@@ -50,14 +50,14 @@ class live_connection {
   }
 
  private:
-  [[nodiscard]] carried_bytes bytes_of(const relay_status& of) const {
-    if (visitor_is_first_) return {.received = of.forth, .sent = of.back};
-    return {.received = of.back, .sent = of.forth};
+  static carried_bytes bytes_of(const relay_status& of) {
+    return {.received = of.forth, .sent = of.back};
   }
 
-  const bool visitor_is_first_;
+  /// One for all connections: each holds it for moments, and there may be very many connections.
+  inline static std::mutex guard_;
+
   std::stop_source cut_;
-  mutable std::mutex guard_;
   const relay_status* running_ = nullptr;
   carried_bytes last_;
 };

@@ -40,7 +40,7 @@ io::awaitable<void> forward(std::shared_ptr<Context> self,
   auto runtime = self->runtime();
   const bool is_watched = loops->concerns(peer);
   std::shared_ptr<io::live_connection> live;
-  if (is_watched || self->follows_traffic) live = std::make_shared<io::live_connection>(true);
+  if (is_watched || self->follows_traffic) live = std::make_shared<io::live_connection>();
   std::optional<std::uint64_t> watched;
   if (is_watched) watched = loops->started(live);
   const std::uint64_t id = self->next_forward++;

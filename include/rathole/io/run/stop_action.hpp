@@ -5,6 +5,10 @@
 
 #include <asio/post.hpp>
 
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <new>
@@ -14,25 +18,39 @@
 
 namespace rathole::io {
 
-/// Runs an action on an executor once a stop is requested, unless it is destroyed before. It is for
-/// work that another thread may have to stop, and does not fail for lack of memory. A request from
-/// the executor's own thread runs the action at once.
-class stop_action {
+/// Runs an action on an executor whenever one of `Count` stops is requested, unless it is destroyed
+/// before. It is for work that other threads may have to stop, and does not fail for lack of memory. A
+/// request from the executor's own thread runs the action at once; requests from others that come
+/// before the action runs may run it once.
+template <std::size_t Count>
+class basic_stop_action {
  public:
+  /// The stops. Those that are not possible are ignored.
+  using tokens = std::array<std::stop_token, Count>;
+
   /// Registers `action`. Must be made and destroyed on the thread of `on`; what `action` refers to
   /// must outlive it.
-  stop_action(const std::stop_token& stop, executor on, std::move_only_function<void()> action) {
-    if (!stop.stop_possible()) return;
+  basic_stop_action(const tokens& stops, executor on, std::move_only_function<void()> action) {
+    const auto is_possible = [](const std::stop_token& each) { return each.stop_possible(); };
+    if (std::ranges::none_of(stops, is_possible)) return;
     state_ = std::make_shared<shared_state>(on, std::move(action));
-    callback_.emplace(stop, request{state_});
+    for (std::size_t i = 0; i < Count; ++i) {
+      if (stops[i].stop_possible()) callbacks_[i].emplace(stops[i], request{state_});
+    }
   }
-  stop_action(const stop_action&) = delete;
-  stop_action& operator=(const stop_action&) = delete;
+  /// Registers `action` for one stop.
+  basic_stop_action(std::stop_token stop, executor on, std::move_only_function<void()> action)
+    requires(Count == 1)
+      : basic_stop_action(tokens{std::move(stop)}, std::move(on), std::move(action)) {}
+  basic_stop_action(const basic_stop_action&) = delete;
+  basic_stop_action& operator=(const basic_stop_action&) = delete;
   /// Withdraws the action, after a request that another thread is passing on.
-  ~stop_action() {
+  ~basic_stop_action() {
     // Waits for a request that another thread is passing on.
-    callback_.reset();
-    if (state_) state_->action = nullptr;
+    for (auto& each : callbacks_) each.reset();
+    if (!state_) return;
+    state_->is_withdrawn = true;
+    state_->action = nullptr;
   }
 
  private:
@@ -41,33 +59,48 @@ class stop_action {
         : ex(on), action(std::move(what)) {}
     executor ex;
     std::move_only_function<void()> action;
+    bool is_withdrawn = false;
+    /// Whether a stop was requested while the action ran.
+    bool runs_again = false;
+    /// Whether the executor has been asked to run the action, with `memory`.
+    std::atomic<bool> is_posted = false;
     handler_memory memory;
   };
 
   static void run(shared_state& state) {
+    state.runs_again = true;
     // The action may destroy the owner of this object.
     auto action = std::exchange(state.action, nullptr);
     if (!action) return;
-    try {
-      action();
-    } catch (const std::bad_alloc&) {
-      // An action closes before it reports, so at most the report is lost.
+    while (std::exchange(state.runs_again, false) && !state.is_withdrawn) {
+      try {
+        action();
+      } catch (const std::bad_alloc&) {
+        // An action closes before it reports, so at most the report is lost.
+      }
     }
+    if (!state.is_withdrawn) state.action = std::move(action);
   }
 
   struct request {
     std::shared_ptr<shared_state> state;
     void operator()() const {
       if (state->ex.running_in_this_thread()) return run(*state);
+      if (state->is_posted.exchange(true)) return;
       // The memory is part of the state, so a request never fails for lack of it.
       using memory_pointer = std::shared_ptr<handler_memory>;
-      asio::post(state->ex, memory_bound(memory_pointer(state, &state->memory),
-                                         [kept = state] { run(*kept); }));
+      asio::post(state->ex, memory_bound(memory_pointer(state, &state->memory), [kept = state] {
+                   kept->is_posted.exchange(false);
+                   run(*kept);
+                 }));
     }
   };
 
   std::shared_ptr<shared_state> state_;
-  std::optional<std::stop_callback<request>> callback_;
+  std::array<std::optional<std::stop_callback<request>>, Count> callbacks_;
 };
+
+/// Runs an action once a stop is requested; see `basic_stop_action`.
+using stop_action = basic_stop_action<1>;
 
 }  // namespace rathole::io
