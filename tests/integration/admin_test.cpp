@@ -132,8 +132,11 @@ TEST_CASE("admin: commands show and change the running program") {
                  row.find(' ', row.find_first_of("0123456789")) - row.find_first_not_of(' '));
   CHECK(t.command({"kick", id}).status == 0);
   CHECK(visitor.ends());
+  CHECK(eventually(
+      [&] { return t.command({"events"}).out.contains("error=reset by the operator"); }));
   CHECK(t.command({"kick", id}).status == 1);
   CHECK(t.command({"kick", "no number"}).status == 2);
+  CHECK(t.command({"kick", "99999999999999999999999"}).status == 2);
   CHECK(t.command({"connections", "--service", "web"}).status == 0);
   CHECK(t.command({"connections", "--service", "typo"}).status == 1);
   CHECK(t.command({"drain"}).status == 0);
@@ -148,6 +151,9 @@ TEST_CASE("admin: commands show and change the running program") {
   CHECK(t.command({"log-level", "debug"}).out == "debug\n");
   CHECK(t.command({"log-level"}).out == "debug\n");
   CHECK(t.command({"log-level", "no level"}).status == 1);
+  CHECK(t.command({"log-level", ""}).status == 2);
+  const std::string at = "http://127.0.0.1:" + std::to_string(t.admin);
+  CHECK(t.command({"status", "--admin", at}).err.contains("CONFIG or --admin, not both"));
   CHECK(t.command({"reload"}).out == "The configuration has not changed.\n");
   const std::string events = t.command({"events"}).out;
   for (const char* each : {"service_up", "connection_started", "connection_ended", "draining"}) {
@@ -158,11 +164,31 @@ TEST_CASE("admin: commands show and change the running program") {
   CHECK(t.command({"status"}).status == 1);
 }
 
+TEST_CASE("admin: a program that stops is not ready") {
+  operated_tunnel t;
+  const std::string ready = "GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n";
+  tcp_socket visitor = tcp_socket::connect(t.web);
+  visitor.send_all("hello");
+  REQUIRE(visitor.receive(5) == "hello");
+  tcp_socket asking = tcp_socket::connect(t.admin);
+  asking.send_all(ready);
+  REQUIRE(asking.receive(12) == "HTTP/1.1 200");
+  t.server->signal(SIGTERM);
+  REQUIRE(eventually([&] { return refused(t.web); }));
+  // The connection is open still, and the rest of the first answer comes before the second.
+  asking.send_all("GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+  const std::string rest = asking.receive_all();
+  CHECK(rest.contains("HTTP/1.1 503"));
+  CHECK(rest.ends_with("stopping\n"));
+}
+
 TEST_CASE("admin: commands ask a running program whose file has an error by now") {
   operated_tunnel t;
   const std::string file = (t.folder.path() / "server.toml").string();
   t.folder.write("server.toml", "nonsense = 1\n" + file_text(file));
   REQUIRE(t.server->wait_for("unknown field `nonsense`"));
+  CHECK(t.command({"reload"}).err.contains("server.toml:1:1: nonsense: "));
+  CHECK(t.command({"events"}).out.contains("reload_failed detail=" + file + ":1:1: nonsense: "));
   CHECK(run_program({"--check", file}).status == 1);
   CHECK(t.command({"status"}).status == 0);
 }
@@ -241,6 +267,11 @@ TEST_CASE("admin: a changed table serves the API anew, and a wrong one leaves th
   };
   CHECK(eventually([&] { return status_of("") == "HTTP/1.1 401"; }));
   CHECK(status_of("Authorization: Bearer new\r\n") == "HTTP/1.1 200");
+  // Another address at the same port: the old listener would be in the way.
+  rewrite("\"" + at + "\"\n",
+          "\"0.0.0.0:" + std::to_string(next) + "\"\ntoken = \"new\"\nallow_plaintext = true\n");
+  CHECK(t.server->wait_for("Serving the admin API at 0.0.0.0:" + std::to_string(next)));
+  CHECK(eventually([&] { return status_of("Authorization: Bearer new\r\n") == "HTTP/1.1 200"; }));
   rewrite("[server.admin]", "[server.unused_admin]");
   rewrite("[server.admin]\nbind_addr = \"" + at + "\"\nservices_dir = \"services.d\"\n", "");
   CHECK(eventually([&] { return refused(next); }));
@@ -311,6 +342,11 @@ TEST_CASE(
   CHECK(second.status == 1);
   CHECK(second.err.contains("Address already in use"));
   CHECK(run_program({"status", file}).status == 0);
+  // One that was removed is there again after a reload.
+  fs::remove(socket);
+  CHECK(run_program({"status", file}).status == 1);
+  server->signal(SIGHUP);
+  CHECK(eventually([&] { return run_program({"status", file}).status == 0; }));
   server->signal(SIGKILL);
   server->wait_exit();
   CHECK(fs::exists(socket));

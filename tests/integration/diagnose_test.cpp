@@ -15,6 +15,7 @@
 
 #include <cstdint>
 #include <cstdlib>
+#include <filesystem>
 #include <optional>
 #include <regex>
 #include <string>
@@ -253,7 +254,9 @@ TEST_CASE("diagnose: a service that the server lacks, and a local service that d
                                 "failed local"});
   CHECK(run.out.contains("correct `client.services.web.local_addr`"));
   both.by.client += "[client.admin]\nbind_addr = \"unix:/run/rathole-of-the-tests.sock\"\n";
-  CHECK(results(both.of_client()) == results(run));
+  strings with_admin = results(run);
+  with_admin.push_back("ok listen");
+  CHECK(results(both.of_client()) == with_admin);
 
   const std::string file =
       both.folder.write("other.toml", client_toml(both.port, {{"other", both.local.port()}}));
@@ -277,12 +280,31 @@ TEST_CASE("diagnose: a server's files and addresses") {
   INFO(idle.all);
   CHECK(idle.status == 0);
   CHECK(results(idle) == strings{"ok settings", "ok listen", "ok listen", "ok listen"});
-  // The admin API is no part of a diagnosis, and no obstacle.
-  const finished_run with_admin =
-      of_server("[server.admin]\nbind_addr = \"unix:/run/rathole-of-the-tests.sock\"\n");
-  INFO(with_admin.all);
-  CHECK(with_admin.status == 0);
-  CHECK(results(with_admin) == results(idle));
+  const auto with_admin = [&](const std::string& at) {
+    return of_server("[server.admin]\nbind_addr = \"" + at + "\"\n");
+  };
+  const finished_run with_socket = with_admin("unix:admin.sock");
+  INFO(with_socket.all);
+  CHECK(with_socket.status == 0);
+  CHECK(results(with_socket) ==
+        strings{"ok settings", "ok listen", "ok listen", "ok listen", "ok listen"});
+  CHECK_FALSE(std::filesystem::exists(both.folder.path() / "admin.sock"));
+  const finished_run without_folder = with_admin("unix:missing/admin.sock");
+  CHECK(without_folder.status == 1);
+  CHECK(results(without_folder).back() == "failed listen");
+  CHECK(without_folder.out.contains("create the folder of the socket"));
+  const tcp_socket taken = tcp_socket::listen();
+  const finished_run in_use = with_admin("127.0.0.1:" + std::to_string(taken.port()));
+  CHECK(in_use.status == 1);
+  CHECK(in_use.out.contains("another program or another copy of this one listens there"));
+
+  const finished_run without_log =
+      run_program({"diagnose", "--server",
+                   both.folder.write("server.toml", "log_file = \"missing/rathole.log\"\n" +
+                                                        server_toml(both.port, services))});
+  INFO(without_log.all);
+  CHECK(without_log.status == 1);
+  CHECK(without_log.err.contains("server.toml:1:12: log_file: "));
 
   both.start_server();
   const finished_run busy = of_server({});

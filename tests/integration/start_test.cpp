@@ -10,7 +10,10 @@
 
 #include <sys/resource.h>
 
+#include <csignal>
+#include <cstdint>
 #include <fstream>
+#include <optional>
 #include <sstream>
 #include <string>
 
@@ -34,6 +37,20 @@ TEST_CASE("start: a server that cannot listen reports it in one line") {
     CHECK(lines(run.err).size() == 1);
     CHECK(holds(run.err, address));
   }
+}
+
+TEST_CASE("start: a server waits a moment for addresses that are still in use") {
+  const temp_dir directory;
+  std::optional<tcp_socket> taken(tcp_socket::listen());
+  const std::uint16_t port = taken->port();
+  const std::string file = directory.write("server.toml", server_toml(port, {}));
+  process server(our_program(), {file});
+  REQUIRE(server.wait_for("Trying again for 2 s"));
+  CHECK(server.output().find("Listening at") == std::string::npos);
+  taken.reset();
+  CHECK(server.wait_for("Listening at 127.0.0.1:" + std::to_string(port)));
+  server.signal(SIGTERM);
+  CHECK(server.wait_exit() == 0);
 }
 
 TEST_CASE("start: port 0 is chosen by the system and logged") {

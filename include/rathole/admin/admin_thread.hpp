@@ -107,6 +107,9 @@ class admin_thread {
     return {};
   }
 
+  /// Returns whether the address leads to the API: false if the file of its Unix-domain socket was removed.
+  [[nodiscard]] bool can_be_found() const { return !file_ || file_->exists(); }
+
   /// Accepts no connections from now on; open ones go on.
   void stop_listening() {
     asio::post(context_, [server = server_] { server->stop_listening(); });

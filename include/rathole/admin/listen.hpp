@@ -11,6 +11,7 @@
 #include <rathole/io/socket/descriptor.hpp>
 #include <rathole/io/tcp/acceptor.hpp>
 
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -51,6 +52,12 @@ inline void remove_stale(const sockaddr_un& name) {
   if (is_stale(name)) ::unlink(name.sun_path);
 }
 
+/// Gives the socket at `path` the permissions `mode`; not the file to which a symbolic link in its place leads.
+/// Returns whether it could, and sets `errno` otherwise.
+inline bool permit(const std::string& path, unsigned mode) {
+  return ::fchmodat(AT_FDCWD, path.c_str(), mode, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 /// Listens on a Unix-domain socket with the permissions `mode`.
 inline result<io::tcp_acceptor> listen_unix(const io::executor& ex, const std::string& path,
                                             unsigned mode) {
@@ -63,7 +70,7 @@ inline result<io::tcp_acceptor> listen_unix(const io::executor& ex, const std::s
       ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name) != 0) {
     return failure(last_error());
   }
-  if (::chmod(path.c_str(), mode) != 0 || ::listen(socket.get(), io::tcp_acceptor::backlog) != 0) {
+  if (!permit(path, mode) || ::listen(socket.get(), io::tcp_acceptor::backlog) != 0) {
     const std::error_code why = last_error();
     ::unlink(path.c_str());
     return failure(why);
@@ -85,14 +92,19 @@ class socket_file {
   socket_file& operator=(const socket_file&) = delete;
   /// Removes the file.
   ~socket_file() {
+    if (exists()) ::unlink(path_.c_str());
+  }
+
+  /// Returns whether the file is still there.
+  [[nodiscard]] bool exists() const {
     struct stat now{};
-    if (::lstat(path_.c_str(), &now) != 0) return;
-    if (now.st_dev == mine_.st_dev && now.st_ino == mine_.st_ino) ::unlink(path_.c_str());
+    return ::lstat(path_.c_str(), &now) == 0 && now.st_dev == mine_.st_dev &&
+           now.st_ino == mine_.st_ino;
   }
 
   /// Gives the file the permissions `mode`. Fails with the system's error.
   [[nodiscard]] result<void> permit(unsigned mode) const {
-    if (::chmod(path_.c_str(), mode) != 0) return failure(last_error());
+    if (!detail::permit(path_, mode)) return failure(last_error());
     return {};
   }
 

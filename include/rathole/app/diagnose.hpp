@@ -1,6 +1,8 @@
 #pragma once
 
 #include <rathole/app/cli.hpp>
+#include <rathole/app/diagnose_admin.hpp>
+#include <rathole/app/log/outputs.hpp>
 #include <rathole/app/log/text.hpp>
 #include <rathole/app/mode.hpp>
 #include <rathole/app/run.hpp>
@@ -12,9 +14,11 @@
 #include <asio/io_context.hpp>
 
 #include <cstdlib>
+#include <optional>
 #include <ostream>
 #include <string_view>
 #include <system_error>
+#include <type_traits>
 #include <utility>
 
 namespace rathole::app {
@@ -30,7 +34,7 @@ inline constexpr std::string_view untried_tokens =
 template <class Block>
 int diagnose_block(Block block, bool authenticate, std::ostream& out) {
   // The admin API is a part of the program, and the library refuses its settings.
-  block.admin.reset();
+  const auto admin = std::exchange(block.admin, std::nullopt);
   asio::io_context context(1);
   diagnose_options options;
   options.authenticate = authenticate;
@@ -46,6 +50,13 @@ int diagnose_block(Block block, bool authenticate, std::ostream& out) {
                    if (error) out << "Error: " << error.message() << '\n';
                  });
   io::run_context(context);
+  if (admin) {
+    constexpr bool is_server = std::is_same_v<Block, config::server>;
+    const diagnosis_step step =
+        diagnose_admin(*admin, is_server ? config::side::server : config::side::client);
+    if (step.result != step_result::ok) status = EXIT_FAILURE;
+    out << to_string(step) << std::endl;
+  }
   if (asked_for_service) out << untried_tokens;
   return status;
 }
@@ -66,10 +77,14 @@ inline int diagnose(const arguments& asked, std::ostream& out, std::ostream& err
   for (const config::problem& each : file->warnings) {
     err << printable(config::to_string(each)) << '\n';
   }
-  if (*mode == config::side::server) {
-    return detail::diagnose_block(*file->settings.server, false, out);
+  const auto log_problems = log_outputs::problems_of(file->settings.log);
+  for (const config::problem& each : log_problems) {
+    err << printable(config::to_string(file->where.locate(each))) << '\n';
   }
-  return detail::diagnose_block(*file->settings.client, asked.authenticate, out);
+  const int status = *mode == config::side::server
+                         ? detail::diagnose_block(*file->settings.server, false, out)
+                         : detail::diagnose_block(*file->settings.client, asked.authenticate, out);
+  return log_problems.empty() ? status : EXIT_FAILURE;
 }
 
 }  // namespace rathole::app

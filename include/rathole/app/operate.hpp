@@ -33,7 +33,7 @@ class operations {
   /// Makes an object that does nothing.
   operations(const io::executor&, const std::string&, log_outputs&, const operation_hooks&) {}
   /// Does nothing.
-  std::expected<void, std::string> use(const Block&, const config::source&) { return {}; }
+  std::expected<void, start_failure> use(const Block&, const config::source&) { return {}; }
   /// Returns false.
   [[nodiscard]] bool is_enabled() const { return false; }
   /// Returns false.

@@ -6,9 +6,18 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <vector>
 
 namespace rathole::app::inline RATHOLE_ABI {
+
+/// Why the program, or its admin API, cannot listen.
+struct start_failure {
+  /// The error.
+  std::error_code error = {};
+  /// The whole reason, and what to do about it.
+  std::string text = {};
+};
 
 /// What the admin API has the program do. All functions are called on the control plane.
 struct operation_hooks {

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <rathole/admin/admin_thread.hpp>
 #include <rathole/admin/backend.hpp>
 #include <rathole/admin/config_json.hpp>
 #include <rathole/admin/event_log.hpp>
@@ -8,18 +7,16 @@
 #include <rathole/admin/snapshot.hpp>
 #include <rathole/admin/statistics.hpp>
 #include <rathole/admin/traffic_recorder.hpp>
-#include <rathole/app/admin_part.hpp>
 #include <rathole/app/log/logger.hpp>
 #include <rathole/app/log/outputs.hpp>
 #include <rathole/app/log/text.hpp>
 #include <rathole/app/operation_hooks.hpp>
-#include <rathole/app/start_report.hpp>
+#include <rathole/app/served_api.hpp>
 #include <rathole/config/source.hpp>
 #include <rathole/config/toml_service.hpp>
 #include <rathole/config/types.hpp>
 #include <rathole/config/validate.hpp>
 #include <rathole/core/observer.hpp>
-#include <rathole/core/result.hpp>
 #include <rathole/io/run/event.hpp>
 #include <rathole/io/task.hpp>
 #include <rathole/version.hpp>
@@ -48,20 +45,26 @@ class operations final : public admin::backend {
   /// Makes an object whose API is not served yet. `logs` must outlive it.
   operations(io::executor home, std::string path, log_outputs& logs, operation_hooks hooks)
       : home_(std::move(home)),
-        path_(std::move(path)),
         logs_(logs),
         log_(logs.lines()),
         hooks_(std::move(hooks)),
         statistics_(events_),
-        traffic_(home_, statistics_) {}
+        traffic_(home_, statistics_),
+        api_({.program = *this,
+              .home = home_,
+              .events = events_,
+              .path = std::move(path),
+              .side = own_side},
+             log_) {}
 
   /// Uses `settings`, which are those in use from now on, from the files of `where`: serves the API as
   /// they say. Returns why it cannot be served; the old one is then served on, if there was one.
-  std::expected<void, std::string> use(const Block& settings, const config::source& where) {
+  std::expected<void, start_failure> use(const Block& settings, const config::source& where) {
     settings_ = settings;
     describe_services(where);
-    if (settings.admin == served_) return {};
-    return serve(settings.admin);
+    if (auto served = api_.use(settings.admin); !served) return served;
+    if (settings.admin && !std::exchange(is_enabled_, true)) traffic_.start();
+    return {};
   }
 
   /// Returns whether the API is served, or was: whether statistics are kept.
@@ -81,14 +84,16 @@ class operations final : public admin::backend {
 
   /// Records that the program serves.
   void started() { state_ = admin::program_state::running; }
-  /// Records why the program is not ready; empty if it is.
-  void set_unready(std::string why) { unready_ = std::move(why); }
+  /// Records why the program is not ready; empty if it is. Does nothing once it is stopping.
+  void set_unready(std::string why) {
+    if (state_ != admin::program_state::stopping) unready_ = std::move(why);
+  }
   /// Records that the program was asked to stop. The API's address is free soon, for a program that
   /// takes its place; open connections go on.
   void stopping() {
     state_ = admin::program_state::stopping;
     unready_ = "stopping";
-    if (thread_) thread_->stop_listening();
+    api_.stop_listening();
   }
 
   /// Records that the changes of the configuration are in use.
@@ -111,7 +116,7 @@ class operations final : public admin::backend {
   /// Ends the API.
   void stop() {
     traffic_.stop();
-    if (const auto ended = std::exchange(thread_, nullptr)) ended->stop();
+    api_.stop();
     for (auto* const list : {&asked_, &read_by_}) {
       for (auto& each : std::exchange(*list, {})) {
         each->finish({.what = outcome_kind::impossible, .reason = "The program is stopping."});
@@ -122,8 +127,10 @@ class operations final : public admin::backend {
   // What the API asks for.
 
   [[nodiscard]] std::string unready() override {
-    if (is_draining()) return "draining";
-    return unready_.empty() ? statistics_.unbound() : unready_;
+    const std::string why = unready_reason();
+    if (!why.empty() || statistics_.unbound().empty()) return why;
+    // Nobody needs a token to read this, so it does not say which one.
+    return "the port of a service cannot be bound";
   }
 
   [[nodiscard]] admin::snapshot read() override {
@@ -137,7 +144,7 @@ class operations final : public admin::backend {
             .state = is_draining() && state_ == admin::program_state::running
                          ? admin::program_state::draining
                          : state_,
-            .unready = unready(),
+            .unready = unready_reason().empty() ? statistics_.unbound() : unready_reason(),
             .started = started_,
             .counters = statistics_.counters(),
             .totals = statistics_.totals(),
@@ -196,8 +203,14 @@ class operations final : public admin::backend {
   }
 
  private:
+  /// Returns why the program as a whole is not ready; empty if it is.
+  [[nodiscard]] std::string unready_reason() const {
+    return state_ != admin::program_state::stopping && is_draining() ? "draining" : unready_;
+  }
+
   using outcome_kind = admin::reload_outcome::kind;
   static constexpr bool is_server = std::is_same_v<Block, config::server>;
+  static constexpr config::side own_side = is_server ? config::side::server : config::side::client;
   /// Whether there is an `Event` for each visitor, or more.
   template <class Event>
   static constexpr bool concerns_visitor =
@@ -228,15 +241,26 @@ class operations final : public admin::backend {
     counters.reloads_failed += outcome.what == kind::failed ? 1 : 0;
     counters.is_last_reload_good = outcome.what == kind::applied || outcome.what == kind::unchanged;
     if (outcome.what == kind::applied) statistics_.note("reloaded");
-    if (!counters.is_last_reload_good) statistics_.note("reload_failed", outcome.reason);
+    if (!counters.is_last_reload_good) statistics_.note("reload_failed", reason_of(outcome));
     for (auto& each : std::exchange(read_by_, {})) each->finish(outcome);
+  }
+
+  /// Returns why a reload failed.
+  static std::string reason_of(const admin::reload_outcome& of) {
+    const auto first =
+        std::ranges::find(of.problems, config::severity::error, &config::problem::level);
+    if (!of.reason.empty() || first == of.problems.end()) return of.reason;
+    const auto count =
+        std::ranges::count(of.problems, config::severity::error, &config::problem::level);
+    std::string out = config::to_string(*first);
+    if (count > 1) out += " (and " + std::to_string(count - 1) + " more)";
+    return out;
   }
 
   void describe_services(const config::source& where) {
     std::vector<admin::service_description> services;
-    const config::side side = is_server ? config::side::server : config::side::client;
     for (const auto& each : settings_.services) {
-      const config::position* const at = where.find(config::service_key(side, each.name));
+      const config::position* const at = where.find(config::service_key(own_side, each.name));
       admin::service_description one{.name = each.name, .kind = each.kind};
       one.file = at ? where.files()[at->file] : where.file();
       if constexpr (is_server) {
@@ -249,47 +273,7 @@ class operations final : public admin::backend {
     statistics_.set_services(services);
   }
 
-  /// Serves as `wanted` says. If it cannot, the present API goes on.
-  std::expected<void, std::string> serve(const std::optional<config::admin_options>& wanted) {
-    if (!wanted) {
-      if (const auto ended = std::exchange(thread_, nullptr)) ended->stop();
-      served_.reset();
-      return {};
-    }
-    auto layers = admin_layers(*wanted, problem_logger(log_));
-    if (!layers) return std::unexpected("Cannot serve the admin API by TLS: " + layers.error());
-    const bool is_same_address = served_ && served_->bind_addr == wanted->bind_addr;
-    const auto done = is_same_address ? thread_->use(*wanted, std::move(*layers))
-                                      : begin(*wanted, std::move(*layers));
-    if (!done) {
-      return std::unexpected("Cannot serve the admin API at " + escape(wanted->bind_addr) + ": " +
-                             done.error().message() + text::listen_advice(done.error()));
-    }
-    served_ = wanted;
-    log_.write(log_level::info, "rathole::admin",
-               "Serving the admin API at " + escape(wanted->bind_addr));
-    if (!std::exchange(is_enabled_, true)) traffic_.start();
-    return {};
-  }
-
-  /// Serves at the address of `options`, in the place of the present API if there is one.
-  result<void> begin(const config::admin_options& options, transport::layer_maker layers) {
-    const config::side side = is_server ? config::side::server : config::side::client;
-    auto made = admin::admin_thread::open(
-        {.program = *this, .home = home_, .events = events_, .path = path_, .side = side}, options,
-        std::move(layers));
-    if (!made) return failure(made.error());
-    if (const auto ended = std::exchange(thread_, std::move(*made))) ended->stop();
-    const auto begun = thread_->start();
-    if (!begun) {
-      thread_ = nullptr;
-      served_.reset();
-    }
-    return begun;
-  }
-
   const io::executor home_;
-  const std::string path_;
   log_outputs& logs_;
   logger& log_;
   const operation_hooks hooks_;
@@ -305,9 +289,7 @@ class operations final : public admin::backend {
   std::vector<std::shared_ptr<asked_reload>> asked_;
   std::vector<std::shared_ptr<asked_reload>> read_by_;
   bool is_enabled_ = false;
-  /// The options by which the API is served.
-  std::optional<config::admin_options> served_;
-  admin::admin_thread::pointer thread_;
+  served_api api_;
 };
 
 }  // namespace rathole::app::inline RATHOLE_ABI

@@ -9,15 +9,20 @@
 #include <rathole/app/log/server_log.hpp>
 #include <rathole/app/log/text.hpp>
 #include <rathole/app/mode.hpp>
+#include <rathole/app/operation_hooks.hpp>
 #include <rathole/app/start_report.hpp>
 #include <rathole/app/supervisor.hpp>
+#include <rathole/core/time.hpp>
 #include <rathole/version.hpp>
 
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <optional>
 #include <ostream>
 #include <string>
+#include <system_error>
+#include <thread>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -45,6 +50,23 @@ inline std::optional<config::document> load_or_explain(const std::string& path, 
   return std::nullopt;
 }
 
+/// How long the program tries to listen at addresses that are in use when it starts: those of the program
+/// whose place it takes are free moments after that one was asked to stop.
+inline constexpr std::chrono::seconds address_wait{2};
+/// The pause between two of these attempts.
+inline constexpr std::chrono::milliseconds address_retry_pause{50};
+
+/// Runs the block of a loaded file until the program is asked to stop. Returns why it could not start.
+template <class Log, class Block>
+std::optional<start_failure> run_once(const config::document& file, const Block& block,
+                                      log_outputs& logs, const prepared_of<Block>& prepared) {
+  supervisor<Block, Log> program(file, logs);
+  if (auto served = program.serve_api(); !served) return std::move(served.error());
+  const auto ended = program.run(prepared);
+  if (ended) return std::nullopt;
+  return start_failure{ended.error(), start_failure_text(block, ended.error())};
+}
+
 /// Runs the block of a loaded file; see `run`.
 template <class Log, class Block>
 int start(const config::document& file, const Block& block, log_outputs& logs,
@@ -70,17 +92,22 @@ int start(const config::document& file, const Block& block, log_outputs& logs,
               "Failed to raise the file descriptor limit: " + limit.error().message());
   }
   log.write(log_level::info, Log::target, "Running by " + transport_text(block.transport));
-  supervisor<Block, Log> program(file, logs);
-  if (const auto served = program.serve_api(); !served) {
-    logs.flush();
-    err << "Error: " << served.error() << '\n';
-    return EXIT_FAILURE;
+  const time_point give_up = clock::now() + address_wait;
+  for (bool is_first = true;; is_first = false) {
+    const auto failed = run_once<Log>(file, block, logs, *prepared);
+    if (!failed) return EXIT_SUCCESS;
+    if (failed->error != std::errc::address_in_use || clock::now() >= give_up) {
+      logs.flush();
+      err << "Error: " << failed->text << '\n';
+      return EXIT_FAILURE;
+    }
+    if (is_first) {
+      log.write(log_level::warn, "rathole",
+                failed->text + ". Trying again for " + std::to_string(address_wait.count()) +
+                    " s, because a program that is stopping may have it");
+    }
+    std::this_thread::sleep_for(address_retry_pause);
   }
-  const auto ended = program.run(*prepared);
-  if (ended) return EXIT_SUCCESS;
-  logs.flush();
-  err << "Error: " << start_failure_text(block, ended.error()) << '\n';
-  return EXIT_FAILURE;
 }
 
 }  // namespace rathole::app::detail::inline RATHOLE_ABI

@@ -6,6 +6,7 @@
 #include <rathole/app/log/text.hpp>
 #include <rathole/app/mode.hpp>
 #include <rathole/app/operate.hpp>
+#include <rathole/app/operation_hooks.hpp>
 #include <rathole/app/reload_text.hpp>
 #include <rathole/app/settings_file.hpp>
 #include <rathole/app/signal_handler.hpp>
@@ -61,8 +62,8 @@ class supervisor {
     instances_->use_workers(settings_.workers);
   }
 
-  /// Begins to serve the admin API, if the settings have one. Fails with the reason, as text.
-  std::expected<void, std::string> serve_api() { return operations_.use(settings_, where_); }
+  /// Begins to serve the admin API, if the settings have one. Fails with the reason.
+  std::expected<void, start_failure> serve_api() { return operations_.use(settings_, where_); }
 
   /// Runs to the end. Fails with the system's error if the instance cannot start.
   result<void> run(const prepared_type& prepared) {
@@ -246,14 +247,7 @@ class supervisor {
     operations_.reload_begins();
     auto next = file_.read(settings_);
     if (!next) return operations_.reload_invalid(file_.problems(), file_.obstacle());
-    if (next->block == settings_) {
-      reload_unchanged(next->has_new_logs);
-      // A client's services that wait between two attempts try at once.
-      if constexpr (!is_server) {
-        instances_->update(for_instances(settings_), [](std::error_code) {});
-      }
-      return;
-    }
+    if (next->block == settings_) return use_unchanged(std::move(*next));
     try {
       instances_->use_workers(next->block.workers);
     } catch (const std::system_error& error) {
@@ -267,14 +261,19 @@ class supervisor {
     lifecycle_.change_found();
   }
 
-  /// Reports that only the logs have changed, if anything. An admin API that could not be served is tried
-  /// again.
-  void reload_unchanged(bool has_new_logs) {
-    if (const auto served = serve_api(); !served) {
-      file_.log(log_level::error, served.error());
-      return operations_.reload_failed(served.error());
+  /// Reports that only the logs have changed, if anything. What could not be had before is tried again: the
+  /// admin API, and a client's services that wait between two attempts.
+  void use_unchanged(read_settings<Block> same) {
+    // A service may have moved to another file.
+    where_ = std::move(same.where);
+    if constexpr (!is_server) {
+      instances_->update(for_instances(settings_), [](std::error_code) {});
     }
-    if (has_new_logs) return operations_.reload_applied();
+    if (const auto served = serve_api(); !served) {
+      file_.log(log_level::error, served.error().text);
+      return operations_.reload_failed(served.error().text);
+    }
+    if (same.has_new_logs) return operations_.reload_applied();
     operations_.reload_unchanged();
   }
 
@@ -294,12 +293,12 @@ class supervisor {
     settings_ = std::move(wanted_.block);
     where_ = std::move(wanted_.where);
     const auto served = serve_api();
-    if (!served) file_.log(log_level::error, served.error());
-    file_.log(log_level::info, served ? "The changed configuration is in use"
-                                      : "The changed configuration is in use, except for `admin`");
+    if (!served) file_.log(log_level::error, served.error().text);
+    const std::string but = served ? "" : ", except for `admin`";
+    file_.log(log_level::info, "The changed configuration is in use" + but);
     if (operations_.is_enabled() && instances_->running()) instances_->running()->follow_traffic();
     count_services();
-    if (!served) return operations_.reload_failed(served.error());
+    if (!served) return operations_.reload_failed(served.error().text);
     operations_.reload_applied();
   }
 
