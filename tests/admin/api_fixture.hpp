@@ -21,6 +21,7 @@
 
 #include <exception>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -65,6 +66,7 @@ class pretended_program final : public backend {
   }
   io::awaitable<reload_outcome> reload() override {
     ++reloads;
+    if (on_reload) std::exchange(on_reload, nullptr)();
     if (next_outcome) co_return *std::exchange(next_outcome, std::nullopt);
     co_return load();
   }
@@ -80,6 +82,8 @@ class pretended_program final : public backend {
   int reloads = 0;
   std::vector<std::string> edits;
   std::string level = "info";
+  /// What happens when the next reload begins.
+  std::function<void()> on_reload;
   /// How the next reload ends, instead of loading.
   std::optional<reload_outcome> next_outcome;
 

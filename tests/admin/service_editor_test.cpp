@@ -121,6 +121,9 @@ TEST_CASE("editor: wrong settings change nothing, and all problems are named") {
     CAPTURE(wrong);
     CHECK(f.ask("PUT", services + "ssh", wrong).status == 422);
   }
+  const json values = f.ask_json("PUT", services + "ssh",
+                                 R"({"bind_addr":null,"idle_timeout":1.5,"pool":{"size":[1]}})");
+  CHECK(values["problems"].size() == 3);
   // The port belongs to another service.
   const json taken = f.ask_json("PUT", services + "ssh", R"({"bind_addr":"0.0.0.0:8080"})");
   CHECK(taken["problems"][0]["what"].get<std::string>().contains("server.services.web.bind_addr"));
@@ -221,6 +224,40 @@ TEST_CASE("editor: a change that cannot be applied is taken back") {
   f.program->next_outcome = {.what = reload_outcome::kind::failed, .reason = "No threads."};
   CHECK(f.ask("DELETE", services + "ssh").status == 422);
   CHECK(f.text("services.d/ssh.toml") == before);
+}
+
+TEST_CASE("editor: what somebody else writes meanwhile is not lost") {
+  api_fixture f;
+  f.ask("PUT", services + "ssh", R"({"bind_addr":"0.0.0.0:22"})");
+  const std::string by_hand = "# my own\n[server.services.ssh]\nbind_addr = \"0.0.0.0:25\"\n";
+  f.program->on_reload = [&] { f.folder.write("services.d/ssh.toml", by_hand); };
+  f.program->next_outcome = {.what = reload_outcome::kind::failed, .reason = "No threads."};
+  const json failed = f.ask_json("PUT", services + "ssh", R"({"bind_addr":"0.0.0.0:23"})");
+  CHECK(failed["status"] == 422);
+  CHECK(failed["detail"].get<std::string>().contains("Somebody else has changed the file"));
+  CHECK(f.text("services.d/ssh.toml") == by_hand);
+}
+
+TEST_CASE("editor: a removal that somebody else takes back is left at that") {
+  api_fixture f;
+  f.ask("PUT", services + "ssh", R"({"bind_addr":"0.0.0.0:22"})");
+  const std::string before = f.text("services.d/ssh.toml");
+  f.program->on_reload = [&] { f.folder.write("services.d/ssh.toml", before); };
+  f.program->next_outcome = {.what = reload_outcome::kind::failed, .reason = "No threads."};
+  CHECK(f.ask("DELETE", services + "ssh").status == 422);
+  CHECK(f.text("services.d/ssh.toml") == before);
+}
+
+TEST_CASE("editor: a file that cannot be read is an error, and not taken for none") {
+  const test::temp_dir folder;
+  const file_content gone = content_of((folder.path() / "gone").string());
+  REQUIRE(gone);
+  CHECK_FALSE(gone->has_value());
+  const file_content there = content_of(folder.write("file", "text"));
+  REQUIRE(there);
+  CHECK(there->value() == "text");
+  CHECK_FALSE(content_of(folder.path().string()));
+  CHECK(remove_file(folder.path() / "gone"));
 }
 
 TEST_CASE("editor: a configuration with problems is not made worse") {

@@ -69,10 +69,10 @@ inline result<void> replace_file(const std::filesystem::path& path, std::string_
   return detail::sync_folder(folder);
 }
 
-/// Removes the file at `path`. Fails with the system's error; then the file is there, unless only the
-/// folder could not be brought to the disk.
+/// Removes the file at `path`, if it is there. Fails with the system's error; then the file is there, unless
+/// only the folder could not be brought to the disk.
 inline result<void> remove_file(const std::filesystem::path& path) {
-  if (::unlink(path.c_str()) != 0) return failure(last_error());
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT) return failure(last_error());
   return detail::sync_folder(path.parent_path());
 }
 

@@ -2,6 +2,7 @@
 
 #include <rathole/admin/backend.hpp>
 #include <rathole/admin/control_plane.hpp>
+#include <rathole/admin/file_change.hpp>
 #include <rathole/admin/file_writer.hpp>
 #include <rathole/admin/own_files.hpp>
 #include <rathole/admin/settings_json.hpp>
@@ -132,12 +133,6 @@ class service_editor {
     std::list<io::event*>::iterator place_;
   };
 
-  /// The contents of a file before and after an edit; nothing stands for no file.
-  struct change {
-    std::optional<std::string> before;
-    std::optional<std::string> after;
-  };
-
   io::awaitable<edit_outcome> perform(std::string name, edit_kind kind, json settings) {
     if (!folder_) {
       co_return edit_outcome{409,
@@ -205,9 +200,9 @@ class service_editor {
     }
     const config::position* const at = loaded->where.find(key_of(name));
     if (at && loaded->where.files()[at->file] != file) {
-      return std::unexpected(edit_outcome{409, "The service is configured in " +
-                                                   loaded->where.files()[at->file] +
-                                                   ", which only its owner changes."});
+      return std::unexpected(
+          edit_outcome{409, "The service is configured in " + loaded->where.files()[at->file] +
+                                ", which the API does not change. Edit that file by hand."});
     }
     std::error_code ignored;
     if (std::filesystem::exists(file, ignored) && !own_.contain(file, name)) {
@@ -225,10 +220,15 @@ class service_editor {
   }
 
   /// Returns the content of the file after the edit, once the parser has accepted it.
-  std::expected<change, edit_outcome> next_content(const std::string& name, edit_kind kind,
-                                                   const std::string& file, json settings) {
-    change out;
-    out.before = content_of(file);
+  std::expected<file_change, edit_outcome> next_content(const std::string& name, edit_kind kind,
+                                                        const std::string& file, json settings) {
+    file_change out;
+    auto content = content_of(file);
+    if (!content) {
+      return std::unexpected(
+          edit_outcome{507, "Cannot read " + file + ": " + content.error().message() + '.'});
+    }
+    out.before = std::move(*content);
     const auto present =
         out.before ? config::service_settings(*out.before, side_, name) : std::nullopt;
     if (kind != edit_kind::replace && !present) {
@@ -240,12 +240,11 @@ class service_editor {
         merged.merge_patch(settings);
         settings = std::move(merged);
       }
-      auto made = to_settings(settings, key_of(name));
-      if (!made) return std::unexpected(refused({std::move(made.error())}));
-      if (auto problems = keep_secrets(*made, present, key_of(name)); !problems.empty()) {
-        return std::unexpected(refused(std::move(problems)));
-      }
-      out.after = config::service_text(side_, name, *made);
+      std::vector<config::problem> problems;
+      config::value_table made = to_settings(settings, key_of(name), problems);
+      keep_secrets(made, present, key_of(name), problems);
+      if (!problems.empty()) return std::unexpected(refused(std::move(problems)));
+      out.after = config::service_text(side_, name, made);
     }
     files_.replace({{file, out.after}});
     auto checked = load();
@@ -268,12 +267,11 @@ class service_editor {
             std::move(problems)};
   }
 
-  /// Puts the present secrets where the new settings have the mask. Returns the problems of those that
-  /// there are not. `path` is the path of the settings in problems.
-  static std::vector<config::problem> keep_secrets(
-      config::value_table& settings, const std::optional<config::value_table>& present,
-      const std::string& path) {
-    std::vector<config::problem> out;
+  /// Puts the present secrets where the new settings have the mask. The problems of those that there are not
+  /// are added to `problems`; `path` is the path of the settings in them.
+  static void keep_secrets(config::value_table& settings,
+                           const std::optional<config::value_table>& present,
+                           const std::string& path, std::vector<config::problem>& problems) {
     for (const std::string_view key : secret_keys) {
       const auto found = settings.find(key);
       if (found == settings.end()) continue;
@@ -283,48 +281,29 @@ class service_editor {
         found->second = present->find(key)->second;
         continue;
       }
-      out.push_back({.key = config::key_path(path, key),
-                     .what = "there is no secret yet that `********` could keep",
-                     .remedy = "write the secret itself, or leave the setting out"});
+      problems.push_back({.key = config::key_path(path, key),
+                          .what = "there is no secret yet that `********` could keep",
+                          .remedy = "write the secret itself, or leave the setting out"});
     }
-    return out;
-  }
-
-  static result<void> write(const std::string& file, const std::optional<std::string>& content) {
-    return content ? replace_file(file, *content) : remove_file(file);
-  }
-
-  static std::optional<std::string> content_of(const std::string& file) {
-    auto text = read_file(file, {.size = config::limits::file_size});
-    return text ? std::optional(std::move(*text)) : std::nullopt;
-  }
-
-  /// Gives the file of a change that failed its old content, and returns what to say about it.
-  static std::string restore(const std::string& file, const std::optional<std::string>& before) {
-    // A write can fail after the content has changed, so only that says whether it did.
-    if (content_of(file) != before) {
-      const auto written = write(file, before);
-      if (content_of(file) != before) {
-        return " The file could not be restored: " +
-               (written ? std::string("it is changed by others") : written.error().message()) + '.';
-      }
-    }
-    return " Nothing was changed.";
   }
 
   /// Writes the file and has it applied; if that fails, the old content is restored.
-  io::awaitable<edit_outcome> apply(std::string file, change next) {
-    const auto written = write(file, next.after);
+  io::awaitable<edit_outcome> apply(std::string file, file_change next) {
+    if (const auto now = content_of(file); !now || *now != next.before) {
+      co_return edit_outcome{409, "Somebody else has just changed " + file +
+                                      ". Nothing was changed; look at it, and try again."};
+    }
+    const auto written = write_content(file, next.after);
     if (!written) {
       co_return edit_outcome{507, "Cannot write " + file + ": " + written.error().message() + '.' +
-                                      restore(file, next.before)};
+                                      take_back(file, next)};
     }
     auto reload = program_.reload();
     reload_outcome done = co_await std::move(reload);
     const bool is_used =
         done.what == reload_outcome::kind::applied || done.what == reload_outcome::kind::unchanged;
     if (is_used) co_return edit_outcome{!next.after ? 204 : next.before ? 200 : 201};
-    std::string restored = restore(file, next.before);
+    std::string restored = take_back(file, next);
     auto again = program_.reload();
     co_await std::move(again);
     if (done.reason.empty()) done.reason = "The change cannot be applied.";

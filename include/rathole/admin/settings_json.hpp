@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <expected>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -41,15 +40,14 @@ inline json to_json(const config::value_table& of) {
   return out;
 }
 
-/// Returns the settings that a JSON object has, or the problem of a value that no setting can have.
-/// `path` is the path of the table in problems.
-inline std::expected<config::value_table, config::problem> to_settings(const json& from,
-                                                                       const std::string& path) {
+/// Returns the settings that a JSON object has. Values that no setting can have are left out, and their
+/// problems are added to `problems`; `path` is the path of the table in them.
+inline config::value_table to_settings(const json& from, const std::string& path,
+                                       std::vector<config::problem>& problems) {
   config::value_table out;
   for (const auto& [key, value] : from.items()) {
     const auto wrong = [&](std::string what) {
-      return std::unexpected(
-          config::problem{.key = config::key_path(path, key),
+      problems.push_back({.key = config::key_path(path, key),
                           .what = std::move(what),
                           .remedy = "write text, a number without fraction, true or false, a list "
                                     "of texts, or an object"});
@@ -61,21 +59,22 @@ inline std::expected<config::value_table, config::problem> to_settings(const jso
     } else if (value.is_number_integer()) {
       const bool is_too_large =
           value.is_number_unsigned() && value.get<std::uint64_t>() > INT64_MAX;
-      if (is_too_large) return wrong("the number is out of range");
-      out.emplace(key, value.get<std::int64_t>());
-    } else if (value.is_object()) {
-      auto inner = to_settings(value, config::key_path(path, key));
-      if (!inner) return std::unexpected(std::move(inner.error()));
-      out.emplace(key, std::move(*inner));
-    } else if (value.is_array()) {
-      std::vector<std::string> texts;
-      for (const json& each : value) {
-        if (!each.is_string()) return wrong("a list with something that is no text");
-        texts.push_back(each.get<std::string>());
+      if (is_too_large) {
+        wrong("the number is out of range");
+      } else {
+        out.emplace(key, value.get<std::int64_t>());
       }
-      out.emplace(key, std::move(texts));
+    } else if (value.is_object()) {
+      out.emplace(key, to_settings(value, config::key_path(path, key), problems));
+    } else if (value.is_array()) {
+      const auto is_text = [](const json& each) { return each.is_string(); };
+      if (std::ranges::all_of(value, is_text)) {
+        out.emplace(key, value.get<std::vector<std::string>>());
+      } else {
+        wrong("a list with something that is no text");
+      }
     } else {
-      return wrong(value.is_null() ? "no value" : "a number with a fraction");
+      wrong(value.is_null() ? "no value" : "a number with a fraction");
     }
   }
   return out;
