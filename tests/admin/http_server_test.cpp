@@ -32,6 +32,9 @@ namespace {
 using namespace std::chrono_literals;
 using test::tcp_socket;
 
+/// More than the buffers of the system hold for a connection that nobody reads.
+constexpr std::size_t large_answer = std::size_t{32} << 20;
+
 /// A server that answers with the method and target of the request, or with events for `/events`. It runs
 /// on a thread of its own.
 struct served {
@@ -57,6 +60,9 @@ struct served {
   static io::awaitable<response> answer(const request& asked) {
     if (asked.target == "/events") {
       co_return response{.type = "text/event-stream", .events_after = 0};
+    }
+    if (asked.target == "/large") {
+      co_return text_response(200, std::string(large_answer - 7, 'x') + "the end");
     }
     co_return text_response(200, asked.method + ' ' + asked.target + ' ' + asked.body);
   }
@@ -213,6 +219,22 @@ TEST_CASE("http server: the readers of events are bounded") {
     third.send_all("GET /events HTTP/1.1\r\n\r\n");
     return third.receive(12) == "HTTP/1.1 200";
   }));
+}
+
+TEST_CASE("http server: the memory for answers that nobody reads is bounded") {
+  http_limits limits;
+  limits.answer_bytes = large_answer;
+  const served s(limits);
+  auto first = s.connect();
+  auto second = s.connect();
+  first.send_all("GET /large HTTP/1.1\r\n\r\n");
+  CHECK(receives(first, "200 OK"));
+  second.send_all("GET /large HTTP/1.1\r\n\r\n");
+  CHECK(receives(second, "503 Service Unavailable"));
+  CHECK(s.ask("GET /small" + std::string(last)).contains("200 OK"));
+  CHECK(receives(first, "the end"));
+  CHECK(test::eventually(
+      [&] { return s.ask("GET /large" + std::string(last)).ends_with("the end"); }));
 }
 
 TEST_CASE("http server: an idle stream of events gets comments") {

@@ -22,6 +22,8 @@ struct http_limits {
   /// The most connections that an answer is being written to, or that are being closed; a new one
   /// replaces the oldest.
   std::size_t writing = 64;
+  /// The most bytes of answers that are being written, besides one.
+  std::size_t answer_bytes = std::size_t{32} << 20;
   /// The most connections that receive events.
   std::size_t streams = 32;
   /// The time between two writes of new events to a connection, so that many events cost few writes.

@@ -105,11 +105,13 @@ class http_server : public std::enable_shared_from_this<http_server> {
   using admission_type = server_side::admission_control<io::asio_runtime>;
   using pending_pointer = std::unique_ptr<admission_type::connection>;
   using alarm = io::alarm<io::asio_runtime>;
+  /// The largest body that is written together with its head.
+  static constexpr std::size_t small_body = std::size_t{16} << 10;
 
-  /// Counts one while it exists, if it is to be counted.
+  /// Adds to a count while it exists.
   class counted {
    public:
-    counted(std::size_t& count, bool counts) : count_(count), by_(counts ? 1 : 0) { count_ += by_; }
+    counted(std::size_t& count, std::size_t by) : count_(count), by_(by) { count_ += by_; }
     counted(const counted&) = delete;
     counted& operator=(const counted&) = delete;
     ~counted() { count_ -= by_; }
@@ -173,8 +175,12 @@ class http_server : public std::enable_shared_from_this<http_server> {
       if (out.events_after && !is_head && self->streaming_ >= self->limits_.streams) {
         out = busy("Too many connections receive events; try again.");
       }
+      if (out.body.size() > small_body && self->unwritten_ > 0 &&
+          self->unwritten_ + out.body.size() > self->limits_.answer_bytes) {
+        out = busy("Too many answers are being written; try again.");
+      }
       const bool is_stream = out.events_after.has_value() && !is_head;
-      const counted streams(self->streaming_, is_stream);
+      const counted streams(self->streaming_, is_stream ? 1 : 0);
       const bool is_sent = co_await self->write_head(stream, out, is_head, keeps_alive, is_stream);
       if (!is_sent) co_return stream.close();
       if (is_stream) {
@@ -225,7 +231,7 @@ class http_server : public std::enable_shared_from_this<http_server> {
     if (answering_ >= limits_.answers) {
       co_return busy("Too many requests are being answered; try again.");
     }
-    const counted held(answering_, true);
+    const counted held(answering_, 1);
     co_return co_await answer_(asked);
   }
 
@@ -252,11 +258,16 @@ class http_server : public std::enable_shared_from_this<http_server> {
     head.field("X-Content-Type-Options", "nosniff");
     if (!keeps_alive || is_stream) head.field("Connection", "close");
     head.finish();
-    if (!is_head) text.append(byte_view_of(out.body));
+    const byte_view body = is_head ? byte_view() : byte_view_of(out.body);
+    const bool is_small = body.size() <= small_body;
+    if (is_small) text.append(body);
+    const counted unwritten(unwritten_, body.size());
     const auto place = writing_->admit(stream.peer());
     const auto close = [&stream] { stream.close(); };
     const std::stop_callback on_stop(place->stopping(), close);
-    co_return co_await write(stream, text.data());
+    const bool is_head_sent = co_await write(stream, text.data());
+    if (is_small || !is_head_sent) co_return is_head_sent;
+    co_return co_await write(stream, body);
   }
 
   template <class S>
@@ -321,6 +332,8 @@ class http_server : public std::enable_shared_from_this<http_server> {
   const std::shared_ptr<admission_type> waiting_;
   const std::shared_ptr<admission_type> writing_;
   std::size_t answering_ = 0;
+  /// The bytes of the bodies that are being written.
+  std::size_t unwritten_ = 0;
   std::size_t streaming_ = 0;
   /// The events of those that stream.
   std::list<io::event*> streams_;
