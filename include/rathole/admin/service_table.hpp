@@ -143,7 +143,6 @@ class service_table {
   bool cut(std::uint64_t id) {
     const auto found = connections_.find(id);
     if (found == connections_.end() || !found->second.live) return false;
-    found->second.is_cut = true;
     found->second.live->abort();
     return true;
   }
@@ -186,8 +185,6 @@ class service_table {
     std::chrono::system_clock::time_point since;
     /// Its bytes, and what resets it; may be null.
     std::shared_ptr<io::live_connection> live;
-    /// Whether `cut` has reset it.
-    bool is_cut = false;
   };
 
   /// Adds an event.
@@ -275,8 +272,7 @@ class service_table {
     ++found->second.what.total;
     event_record what = made("connection_started", service, visitor);
     what.connection = id;
-    connections_.insert_or_assign(id,
-                                  connection{&*found, std::move(visitor), what.at, live, false});
+    connections_.insert_or_assign(id, connection{&*found, std::move(visitor), what.at, live});
     events_.add(what);
   }
 
@@ -286,7 +282,6 @@ class service_table {
     const auto found = connections_.find(e.id);
     if (found == connections_.end()) return;
     service_map::value_type& of = *found->second.of;
-    const bool is_cut = found->second.is_cut;
     connections_.erase(found);
     service_statistics& sums = of.second.what;
     --sums.active;
@@ -294,9 +289,7 @@ class service_table {
     sums.sent += e.sent;
     sums.lasted.add(e.lasted);
     event_record what = made("connection_ended", e.service, std::move(visitor),
-                             is_cut    ? "reset through the admin API"
-                             : e.error ? e.error.message()
-                                       : std::string());
+                             e.error ? e.error.message() : std::string());
     what.connection = e.id;
     what.received = e.received;
     what.sent = e.sent;

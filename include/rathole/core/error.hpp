@@ -108,6 +108,8 @@ enum class errc {
   visitor_rejected,
   /// The server refuses new visitors, because it is being drained.
   draining,
+  /// Whoever operates the program has reset the connection.
+  reset_by_operator,
 };
 
 /// Returns the category of `errc`, whose name is "rathole".
@@ -172,6 +174,7 @@ inline const std::error_category& error_category() noexcept {
         case errc::no_client: return "no client serves the service";
         case errc::visitor_rejected: return "refused by the visitor filter";
         case errc::draining: return "the server is being drained";
+        case errc::reset_by_operator: return "reset by the operator";
       }
       return "unknown error";
     }

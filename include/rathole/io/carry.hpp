@@ -1,5 +1,6 @@
 #pragma once
 
+#include <rathole/core/error.hpp>
 #include <rathole/core/out_of_memory.hpp>
 #include <rathole/io/concepts.hpp>
 #include <rathole/io/drain.hpp>
@@ -24,7 +25,7 @@ inline constexpr std::uint64_t move_after = std::uint64_t{256} * 1024;
 ///
 /// * `counts(pointer)` is called with the counts of a relay that begins to run, on its executor, and with
 ///   null before they are gone.
-/// * `cut()` returns a token that is requested when the connection must be reset.
+/// * `cut()` returns a token that is requested when the operator wants the connection reset.
 struct no_watch {
   /// Does nothing.
   void counts(const relay_status*) {}
@@ -45,8 +46,9 @@ awaitable<relay_status> run_relay(Relay& carried, executor here, drain_stops& st
   };
   const basic_stop_action<3> on_stop({now, cut, stops.when_idle.get_token()}, here, end);
   watch.counts(&carried.status());
-  const relay_status status = co_await carried.run();
+  relay_status status = co_await carried.run();
   watch.counts(nullptr);
+  if (status.error == errc::stopped && cut.stop_requested()) status.error = errc::reset_by_operator;
   co_return status;
 }
 
