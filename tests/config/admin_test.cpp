@@ -100,6 +100,11 @@ TEST_CASE("admin: wrong values are problems") {
       {loopback + "token_file = \"/nonexistent/token\"\n",
        "server.admin.token_file: cannot be read: No such file or directory"},
       {loopback + token + "metrics_token = \"\"\n", "server.admin.metrics_token: an empty token"},
+      {loopback + token + "metrics_token = \"a secret of the test\"\n",
+       "server.admin.metrics_token: the same as the token, so whoever reads the metrics may change "
+       "everything"},
+      {"bind_addr = \"unix:/s\"\nmode = \"7777\"\n",
+       "server.admin.mode: not the permissions of a file"},
       {loopback + token + "services_dir = \"\"\n", "server.admin.services_dir: an empty path"},
       {loopback + token + "[server.admin.tls]\ncert = \"c\"\n",
        "server.admin.tls: missing field `key`"},

@@ -196,6 +196,25 @@ TEST_CASE("include: a pattern without a file, and a key that is too low, are poi
   CHECK(inside.error()[0].remedy == "write it above the first table of the file");
 }
 
+TEST_CASE("include: no file of the configuration is a log") {
+  test::temp_dir folder;
+  std::filesystem::create_directory(folder.path() / "services.d");
+  const std::string part = folder.write("services.d/a.toml", "");
+  const auto problem_of = [&](const std::string& log) {
+    const std::string file =
+        folder.write("server.toml", log + "include = \"services.d/*.toml\"\n[server]\n" +
+                                        "bind_addr = \"0.0.0.0:1\"\n[server.services]\n");
+    const auto loaded = load_document(file);
+    return loaded ? std::string() : to_string(loaded.error().front());
+  };
+  CHECK(problem_of("log_file = \"" + (folder.path() / "other.log").string() + "\"\n").empty());
+  CHECK(problem_of("log_file = \"" + part + "\"\n")
+            .ends_with("server.toml:1:12: log_file: this is a file of the configuration; name "
+                       "another file"));
+  CHECK(problem_of("access_log = \"" + (folder.path() / "server.toml").string() + "\"\n")
+            .contains("access_log: this is a file of the configuration"));
+}
+
 TEST_CASE("include: the number and the size of the files are bounded") {
   const configuration c(main_file);
   for (std::size_t i = 0; i <= limits::included_files; ++i) {

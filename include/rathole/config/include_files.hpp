@@ -73,6 +73,8 @@ class include_files {
             "put several services into one file"});
       }
       auto text = content_of(path);
+      // It may have been removed since the folder was read.
+      if (!text && is_pattern(pattern) && is_gone(path)) continue;
       if (!text) {
         return std::unexpected(
             include_problem{"cannot read " + path + ": " + text.error(), "correct or remove it"});
@@ -112,6 +114,16 @@ class include_files {
 
   static bool has_wildcard(const std::string& text) {
     return text.find_first_of("*?[") != std::string::npos;
+  }
+
+  static bool is_pattern(const std::string& pattern) {
+    return has_wildcard(std::filesystem::path(pattern).filename().string());
+  }
+
+  static bool is_gone(const std::string& path) {
+    std::error_code ignored;
+    return std::filesystem::symlink_status(path, ignored).type() ==
+           std::filesystem::file_type::not_found;
   }
 
   static std::string folder_of(const std::filesystem::path& file) {

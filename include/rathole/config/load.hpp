@@ -5,11 +5,38 @@
 #include <rathole/config/parse.hpp>
 #include <rathole/core/read_file.hpp>
 
+#include <algorithm>
 #include <expected>
+#include <filesystem>
+#include <optional>
 #include <string>
+#include <system_error>
+#include <utility>
 #include <vector>
 
 namespace rathole::config {
+
+namespace detail {
+
+/// Returns the logs of `of` that would be written into a file of the configuration.
+inline std::vector<problem> logs_in_configuration(const document& of) {
+  std::vector<problem> out;
+  const auto check = [&](const char* key, const std::optional<std::string>& log) {
+    if (!log) return;
+    const bool is_part = std::ranges::any_of(of.where.files(), [&](const std::string& file) {
+      std::error_code ignored;
+      return std::filesystem::equivalent(*log, file, ignored);
+    });
+    if (!is_part) return;
+    out.push_back(of.where.locate(problem{
+        .key = key, .what = "this is a file of the configuration", .remedy = "name another file"}));
+  };
+  check("log_file", of.settings.log.file);
+  check("access_log", of.settings.log.access);
+  return out;
+}
+
+}  // namespace detail
 
 /// Reads and parses the file at `path` and the files that it includes; see `read`. If the file cannot
 /// be read, or has more than `limits::file_size` bytes, it fails with a problem without a position. A
@@ -23,8 +50,12 @@ inline std::expected<document, std::vector<problem>> load_document(const std::st
   const auto text = read_file(path, {.size = limits::file_size, .pipe_timeout = pipe_timeout});
   if (text) {
     includes.restart();
-    return read(*text, path, check_log,
-                [&includes](const std::string& pattern) { return includes.read(pattern); });
+    auto out = read(*text, path, check_log,
+                    [&includes](const std::string& pattern) { return includes.read(pattern); });
+    if (!out) return out;
+    auto conflicts = detail::logs_in_configuration(*out);
+    if (!conflicts.empty()) return std::unexpected(std::move(conflicts));
+    return out;
   }
   return std::unexpected(
       std::vector<problem>{{.file = path,

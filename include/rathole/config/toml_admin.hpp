@@ -139,6 +139,7 @@ inline admin_options read_admin(toml_reader table) {
   }
   if (const auto mode = table.string("mode")) {
     const bool is_octal = !mode->empty() && mode->size() <= 4 &&
+                          (mode->size() < 4 || mode->front() == '0') &&
                           mode->find_first_not_of("01234567") == std::string::npos;
     if (!is_octal) {
       table.reject("mode", "not the permissions of a file", "write an octal number as \"0660\"");
@@ -155,6 +156,11 @@ inline admin_options read_admin(toml_reader table) {
     table.reject(
         "a `metrics_token` without a `token`, so everybody may do more than read the metrics",
         "set `token` or `token_file` too");
+  }
+  if (!out.metrics_token.empty() && out.metrics_token == out.token) {
+    table.reject(table.contains("metrics_token") ? "metrics_token" : "metrics_token_file",
+                 "the same as the token, so whoever reads the metrics may change everything",
+                 "choose another secret");
   }
   if (const auto hosts = table.string_or_strings("hosts", limits::admin_hosts)) out.hosts = *hosts;
   if (std::ranges::any_of(out.hosts, [](const std::string& each) {

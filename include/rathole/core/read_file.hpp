@@ -58,6 +58,7 @@ class file_reader {
 
  private:
   static constexpr std::size_t chunk_size = 4096;
+  static constexpr std::size_t mebibyte = std::size_t{1} << 20;
 
   /// Returns why such a file is refused; empty if it is accepted.
   [[nodiscard]] std::string refusal(const struct stat& found) const {
@@ -73,7 +74,9 @@ class file_reader {
   }
 
   [[nodiscard]] std::string too_large() const {
-    return "larger than " + std::to_string(limits_.size >> 20) + " MiB";
+    return "larger than " + (limits_.size >= mebibyte
+                                 ? std::to_string(limits_.size / mebibyte) + " MiB"
+                                 : std::to_string(limits_.size) + " bytes");
   }
 
   std::expected<std::string, std::string> read_all() {
