@@ -1,11 +1,14 @@
 #include "../support/eventually.hpp"
+#include "../support/file_text.hpp"
 #include "../support/raw_program.hpp"
+#include "../support/temp_dir.hpp"
 
 #include <rathole/app/log/line_writer.hpp>
 
 #include <doctest/doctest.h>
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -152,6 +155,49 @@ TEST_CASE("line writer: lines that the system refuses are counted and reported l
   CHECK(writer.flush(test::test_timeout));
   std::string text;
   CHECK(pipe.read_until("here\n2 dropped\n", text));
+  ::close(to);
+}
+
+TEST_CASE("line writer: a pipe that nobody reads can be replaced") {
+  slow_pipe unread;
+  const int to = ::fcntl(unread.writer(), F_DUPFD_CLOEXEC, 0);
+  REQUIRE(to >= 0);
+  ::fcntl(to, F_SETFL, O_NONBLOCK);
+  line_writer writer(to, dropped);
+  const std::string line = std::string(4095, 'x') + '\n';
+  for (int i = 0; i < 40; ++i) writer.add(line);
+  CHECK_FALSE(writer.flush(100ms));
+  const test::temp_dir folder;
+  const std::string file = folder.write("log", "");
+  const int other = ::open(file.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
+  REQUIRE(other >= 0);
+  ::dup3(other, to, O_CLOEXEC);
+  ::close(other);
+  writer.add("here\n");
+  CHECK(writer.flush(test::test_timeout));
+  CHECK(test::file_text(file).ends_with("here\n"));
+  ::close(to);
+}
+
+TEST_CASE("line writer: a line that the disk has no room for does not run into the next one") {
+  ::signal(SIGXFSZ, SIG_IGN);
+  const test::temp_dir folder;
+  const std::string file = folder.write("log", "");
+  const int to = ::open(file.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
+  REQUIRE(to >= 0);
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_FSIZE, &before) == 0);
+  const rlimit small{.rlim_cur = 10, .rlim_max = before.rlim_max};
+  line_writer writer(to, dropped);
+  REQUIRE(::setrlimit(RLIMIT_FSIZE, &small) == 0);
+  writer.add("whole\n");
+  writer.add("cut in two\n");
+  const bool is_flushed = writer.flush(test::test_timeout);
+  ::setrlimit(RLIMIT_FSIZE, &before);
+  CHECK(is_flushed);
+  writer.add("next\n");
+  CHECK(writer.flush(test::test_timeout));
+  CHECK(test::file_text(file) == "whole\ncut \nnext\n1 dropped\n");
   ::close(to);
 }
 

@@ -124,14 +124,17 @@ class line_writer {
 
     /// Writes `batch`, and a notice that `lost` lines after it are missing; returns how many lines
     /// are lost.
-    std::uint64_t write(std::string batch, std::uint64_t lost) const {
+    std::uint64_t write(std::string batch, std::uint64_t lost) {
       bool is_said = false;
       try {
+        if (is_mid_line) batch.insert(batch.begin(), '\n');
         if (lost > 0) batch += format_dropped(lost), is_said = true;
       } catch (const std::exception&) {
         // The notice is written with the next batch.
       }
       const std::string_view rest = write_all(batch);
+      const std::size_t written = batch.size() - rest.size();
+      if (written > 0) is_mid_line = batch[written - 1] != '\n';
       const auto lines = static_cast<std::uint64_t>(std::ranges::count(rest, '\n'));
       if (!is_said) return lost + lines;
       return rest.empty() ? 0 : lost + lines - 1;
@@ -144,15 +147,18 @@ class line_writer {
         if (count >= 0) {
           text.remove_prefix(static_cast<std::size_t>(count));
         } else if (errno == EAGAIN) {
-          // Another program has set the descriptor to non-blocking mode.
+          // Another program has set the descriptor to non-blocking mode, or it is a pipe that nobody reads
+          // and that may be replaced.
           pollfd entry{.fd = descriptor, .events = POLLOUT, .revents = 0};
-          ::poll(&entry, 1, -1);
+          ::poll(&entry, 1, retry_milliseconds);
         } else if (errno != EINTR) {
           break;
         }
       }
       return text;
     }
+
+    static constexpr int retry_milliseconds = 250;
 
     const int descriptor;
     const std::shared_ptr<const void> owner;
@@ -166,6 +172,9 @@ class line_writer {
     bool is_full = false;
     bool is_busy = false;
     bool is_ending = false;
+    /// Whether the last line that was written has no end, because the system refused the rest. Used by the
+    /// writer's thread.
+    bool is_mid_line = false;
   };
 
   std::shared_ptr<shared_state> state_;
