@@ -6,8 +6,11 @@
 #include <CLI/CLI.hpp>
 
 #include <array>
+#include <charconv>
+#include <cstdint>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -89,27 +92,39 @@ class control_options {
   /// empty if nothing is.
   std::string take_words(control_arguments& to) const {
     for (const auto& [command, parser] : parsers_) {
-      if (parser->parsed()) return take_words(to, *command, parser->count("--admin") > 0);
+      if (parser->parsed()) return take_words(to, *command, *parser);
     }
     return {};
   }
 
  private:
+  /// The name of a word that is one too many.
+  static constexpr const char* excess = "EXCESS";
+
   void add_words(CLI::App& parser, const control_command& of) {
     parser
         .add_option("CONFIG", words_[0],
                     "The configuration file of the running program; left out with --admin")
         ->type_name("");
     // Without an operand a second word is one too many.
-    auto* const second = parser.add_option(of.operand ? of.operand : "EXCESS", words_[1],
+    auto* const second = parser.add_option(of.operand ? of.operand : excess, words_[1],
                                            of.operand ? of.operand_description : "");
     second->type_name("");
     if (!of.operand) second->group("");
   }
 
+  /// Returns whether a word of the command line is there, but empty.
+  [[nodiscard]] bool has_empty_word(const CLI::App& parser, const control_command& command) const {
+    const char* const second = command.operand ? command.operand : excess;
+    return (parser.count("CONFIG") > 0 && words_[0].empty()) ||
+           (parser.count(second) > 0 && words_[1].empty());
+  }
+
   std::string take_words(control_arguments& to, const control_command& command,
-                         bool is_by_address) const {
+                         const CLI::App& parser) const {
+    const bool is_by_address = parser.count("--admin") > 0;
     to.command = command.name;
+    if (has_empty_word(parser, command)) return to.command + " takes no empty word";
     std::vector<std::string> words;
     for (const std::string& each : words_) {
       if (!each.empty()) words.push_back(each);
@@ -129,12 +144,17 @@ class control_options {
       to.operand = words.front();
       words.erase(words.begin());
     }
+    if (!words.empty() && is_by_address) {
+      return to.command + " takes CONFIG or --admin, not both";
+    }
     if (!words.empty()) return to.command + " takes no further word: " + words.front();
     if (command.operand && !command.is_optional && to.operand.empty()) {
       return to.command + " needs " + command.operand;
     }
-    const bool is_number = to.operand.find_first_not_of("0123456789") == std::string::npos;
-    if (command.is_number && !is_number) {
+    std::uint64_t number = 0;
+    const char* const end = to.operand.data() + to.operand.size();
+    const auto read = std::from_chars(to.operand.data(), end, number);
+    if (command.is_number && (read.ec != std::errc() || read.ptr != end)) {
       return to.command + ": " + command.operand + " is a number, as `connections` lists it";
     }
     return {};

@@ -82,8 +82,11 @@ class admin_client {
     return run(method, target, body, nullptr);
   }
 
-  /// Passes events to `receive` until it returns false or the connection ends.
-  std::expected<admin_answer, std::string> follow(std::string_view target, event_handler receive) {
+  /// Passes events to `receive` until it returns false or the connection ends; `is_endless` says that it may
+  /// take longer than `timeout`.
+  std::expected<admin_answer, std::string> follow(std::string_view target, event_handler receive,
+                                                  bool is_endless) {
+    is_endless_ = is_endless;
     return run("GET", target, {}, &receive);
   }
 
@@ -196,7 +199,9 @@ class admin_client {
       if (reader.done()) break;
       if (!receive || !reader.has_head() || !answer_of(reader).is_event_stream()) continue;
       // A stream of events has no end, but comments when nothing happens.
-      on_timeout.emplace(runtime, runtime.now() + timeout, [&stream] { stream.close(); });
+      if (is_endless_) {
+        on_timeout.emplace(runtime, runtime.now() + timeout, [&stream] { stream.close(); });
+      }
       while (const auto event = take_received_event(reader.body)) {
         if (!(*receive)(*event)) co_return answer_of(reader);
       }
@@ -216,6 +221,8 @@ class admin_client {
   }
 
   admin_endpoint to_;
+  /// Whether a stream of events may take longer than `timeout`.
+  bool is_endless_ = false;
 };
 
 }  // namespace rathole::app::inline RATHOLE_ABI

@@ -61,7 +61,8 @@ inline std::expected<config::admin_options, std::vector<std::string>> read_admin
   const auto* const table = (*root)[side]["admin"].as_table();
   if (!table && !of_includes.empty()) return std::unexpected(of_includes);
   if (!table)
-    return fail(file + " has no [" + side + ".admin]; add it and start the program again");
+    return fail(file + " has no [" + side +
+                ".admin]; add it, and have the program reload its file (SIGHUP) if it runs");
   auto options = config::read_admin(config::toml_reader(*table, side + ".admin", log));
   auto errors = detail::errors_of(log.take());
   if (!errors.empty()) return std::unexpected(std::move(errors));

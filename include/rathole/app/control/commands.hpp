@@ -2,6 +2,7 @@
 
 #include <rathole/admin/target.hpp>
 #include <rathole/app/control/admin_client.hpp>
+#include <rathole/app/control/answer_json.hpp>
 #include <rathole/app/control/event_stream.hpp>
 #include <rathole/app/control/failure_text.hpp>
 #include <rathole/app/control/tables.hpp>
@@ -75,11 +76,6 @@ class control {
 
   static std::string path(const std::string& below) { return "/api/v1/" + below; }
 
-  /// Returns `value` as one line that is safe for a terminal.
-  static std::string line_of(const json& value) {
-    return value.dump(-1, ' ', true, json::error_handler_t::replace);
-  }
-
   /// Returns the answer to a request; nothing if there is none or it is an error, which is printed.
   std::optional<json> ask(std::string_view method, const std::string& below,
                           std::string_view body = {}) {
@@ -89,7 +85,7 @@ class control {
       return std::nullopt;
     }
     if (answer->status == 204) return json::object();
-    json value = json::parse(answer->body, nullptr, false);
+    json value = parse_answer(answer->body);
     if (answer->status < 300 && value.is_object()) return value;
     print_error(*answer);
     return std::nullopt;
@@ -98,44 +94,29 @@ class control {
   void print_error(std::string_view what) { err_ << "Error: " << text::printable(what) << '\n'; }
 
   void print_error(const admin_answer& answer) {
-    const json body = json::parse(answer.body, nullptr, false);
-    if (answer.status < 400 || !member(body, "detail").is_string()) {
+    const json body = parse_answer(answer.body);
+    if (answer.status < 400 || !member_of(body, "detail").is_string()) {
       return print_error(not_our_api_text(client_.endpoint(), answer.status));
     }
     if (answer.status == 401) return print_error(token_text(client_.endpoint()));
     print_error(text_of(body["detail"]));
-    for (const json& each : member(body, "problems")) {
+    for (const json& each : member_of(body, "problems")) {
       std::string line = "  ";
-      if (each.contains("file")) line += text_of(member(each, "file")) + ": ";
-      line += text_of(member(each, "key")) + ": " + text_of(member(each, "what"));
-      if (const std::string remedy = text_of(member(each, "remedy")); !remedy.empty()) {
+      if (each.contains("file"))
+        line += text_of(member_of(each, "file")) + position_of(each) + ": ";
+      line += text_of(member_of(each, "key")) + ": " + text_of(member_of(each, "what"));
+      if (const std::string remedy = text_of(member_of(each, "remedy")); !remedy.empty()) {
         line += "; " + remedy;
       }
       err_ << text::printable(line) << '\n';
     }
   }
 
-  /// Returns a member of `value`; null if it has none of this name.
-  static const json& member(const json& value, const char* name) {
-    static const json none;
-    const auto found = value.find(name);
-    return found == value.end() ? none : *found;
-  }
-  static std::string text_of(const json& value) {
-    return value.is_string() ? value.get<std::string>() : std::string();
-  }
-  static std::uint64_t number_of(const json& value) {
-    return value.is_number_unsigned() || value.is_number_integer() ? value.get<std::uint64_t>() : 0;
-  }
-  static double seconds_of(const json& value) {
-    return value.is_number() ? value.get<double>() : 0.0;
-  }
-
   /// Returns the answer to a `GET`; it is printed already if JSON is wanted.
   std::optional<json> read(const std::string& below, const control_request& wanted) {
     auto answer = ask("GET", below);
     if (!answer) return std::nullopt;
-    if (wanted.json) out_ << line_of(*answer) << '\n';
+    if (wanted.json) out_ << json_line(*answer) << '\n';
     return answer;
   }
 
@@ -143,29 +124,30 @@ class control {
     const auto found = read("status", wanted);
     if (!found) return EXIT_FAILURE;
     const json& is = *found;
-    const json& ready = member(is, "ready");
+    const json& ready = member_of(is, "ready");
     const bool is_ready = ready.is_boolean() && ready.get<bool>();
     if (!wanted.json) {
-      out_ << "rathole " << text::printable(text_of(member(is, "mode"))) << ' '
-           << text::printable(text_of(member(is, "version"))) << ", "
-           << text::printable(text_of(member(is, "state"))) << ", "
-           << (is_ready ? "ready" : "not ready: " + text::printable(text_of(member(is, "reason"))))
+      out_ << "rathole " << text::printable(text_of(member_of(is, "mode"))) << ' '
+           << text::printable(text_of(member_of(is, "version"))) << ", "
+           << text::printable(text_of(member_of(is, "state"))) << ", "
+           << (is_ready ? "ready"
+                        : "not ready: " + text::printable(text_of(member_of(is, "reason"))))
            << '\n';
       const auto line = [this](const char* name, const std::string& value) {
         out_ << "  " << name << std::string(14 - std::string_view(name).size(), ' ') << value
              << '\n';
       };
       const auto count = [&is](const char* table, const char* name) {
-        return std::to_string(number_of(member(member(is, table), name)));
+        return std::to_string(number_of(member_of(member_of(is, table), name)));
       };
-      line("up for", age_text(seconds_of(member(is, "uptime_seconds"))));
-      line("transport", text::printable(text_of(member(is, "transport"))));
+      line("up for", age_text(seconds_of(member_of(is, "uptime_seconds"))));
+      line("transport", text::printable(text_of(member_of(is, "transport"))));
       line("services", count("services", "up") + " of " + count("services", "total") + " up");
       line("connections", count("connections", "active") + " active, " +
                               count("connections", "total") + " in all");
-      line("received", bytes_text(number_of(member(member(is, "bytes"), "received"))));
-      line("sent", bytes_text(number_of(member(member(is, "bytes"), "sent"))));
-      line("refused", std::to_string(number_of(member(is, "visitors_refused"))));
+      line("received", bytes_text(number_of(member_of(member_of(is, "bytes"), "received"))));
+      line("sent", bytes_text(number_of(member_of(member_of(is, "bytes"), "sent"))));
+      line("refused", std::to_string(number_of(member_of(is, "visitors_refused"))));
     }
     return is_ready ? EXIT_SUCCESS : exit_not_ready;
   }
@@ -183,12 +165,12 @@ class control {
                       {.heading = "ACTIVE", .right = true},
                       {.heading = "RECEIVED", .right = true},
                       {.heading = "SENT", .right = true}});
-    for (const json& each : member(*found, "services")) table.add(service_row(each));
+    for (const json& each : member_of(*found, "services")) table.add(service_row(each));
     out_ << table.text(max_width_);
-    for (const json& each : member(*found, "services")) {
-      if (text_of(member(each, "state")) == "up") continue;
-      out_ << text::printable(text_of(member(each, "name")) +
-                              " is down: " + text_of(member(each, "reason")))
+    for (const json& each : member_of(*found, "services")) {
+      if (text_of(member_of(each, "state")) == "up") continue;
+      out_ << text::printable(text_of(member_of(each, "name")) +
+                              " is down: " + text_of(member_of(each, "reason")))
            << '\n';
     }
     return EXIT_SUCCESS;
@@ -196,19 +178,20 @@ class control {
 
   static std::vector<std::string> service_row(const json& of) {
     std::string addresses;
-    for (const json& one : member(of, "addresses")) {
+    for (const json& one : member_of(of, "addresses")) {
       addresses += (addresses.empty() ? "" : " ") + text_of(one);
     }
-    const std::string peer = text_of(member(of, "peer"));
-    std::vector<std::string> out{text_of(member(of, "name")), text_of(member(of, "type")),
-                                 text_of(member(of, "state")), std::move(addresses),
+    const std::string peer = text_of(member_of(of, "peer"));
+    std::vector<std::string> out{text_of(member_of(of, "name")), text_of(member_of(of, "type")),
+                                 text_of(member_of(of, "state")), std::move(addresses),
                                  peer.empty() ? "-" : peer};
-    const json& udp = member(of, "udp");
-    const json& counted = udp.is_object() ? member(udp, "datagrams") : member(of, "bytes");
-    out.push_back(std::to_string(number_of(
-        udp.is_object() ? member(udp, "visitors") : member(member(of, "connections"), "active"))));
+    const json& udp = member_of(of, "udp");
+    const json& counted = udp.is_object() ? member_of(udp, "datagrams") : member_of(of, "bytes");
+    out.push_back(std::to_string(
+        number_of(udp.is_object() ? member_of(udp, "visitors")
+                                  : member_of(member_of(of, "connections"), "active"))));
     for (const char* const direction : {"received", "sent"}) {
-      const std::uint64_t value = number_of(member(counted, direction));
+      const std::uint64_t value = number_of(member_of(counted, direction));
       out.push_back(udp.is_object() ? std::to_string(value) : bytes_text(value));
     }
     return out;
@@ -219,13 +202,13 @@ class control {
     if (!wanted.service.empty()) below += "&service=" + admin::percent_encoded(wanted.service);
     const auto answer = ask("GET", below);
     if (!answer) return EXIT_FAILURE;
-    const json& list = member(*answer, "connections");
+    const json& list = member_of(*answer, "connections");
     if (list.empty() && !wanted.service.empty() && !has_service(wanted.service)) {
       print_error("There is no service `" + wanted.service + "`; `services` lists them.");
       return EXIT_FAILURE;
     }
     if (wanted.json) {
-      out_ << line_of(*answer) << '\n';
+      out_ << json_line(*answer) << '\n';
       return EXIT_SUCCESS;
     }
     text_table table({{.heading = "ID", .right = true},
@@ -235,14 +218,15 @@ class control {
                       {.heading = "RECEIVED", .right = true},
                       {.heading = "SENT", .right = true}});
     for (const json& each : list) {
-      const std::string visitor = text_of(member(each, "visitor"));
-      table.add({std::to_string(number_of(member(each, "id"))), text_of(member(each, "service")),
-                 visitor.empty() ? "-" : visitor, age_text(seconds_of(member(each, "seconds"))),
-                 bytes_text(number_of(member(each, "received"))),
-                 bytes_text(number_of(member(each, "sent")))});
+      const std::string visitor = text_of(member_of(each, "visitor"));
+      table.add({std::to_string(number_of(member_of(each, "id"))),
+                 text_of(member_of(each, "service")), visitor.empty() ? "-" : visitor,
+                 age_text(seconds_of(member_of(each, "seconds"))),
+                 bytes_text(number_of(member_of(each, "received"))),
+                 bytes_text(number_of(member_of(each, "sent")))});
     }
     out_ << table.text(max_width_);
-    const std::uint64_t total = number_of(member(*answer, "total"));
+    const std::uint64_t total = number_of(member_of(*answer, "total"));
     if (total > list.size()) out_ << "... and " << total - list.size() << " more\n";
     return EXIT_SUCCESS;
   }
@@ -261,16 +245,16 @@ class control {
         // The data has an `id`, too: that of a connection.
         json line{{"event", each.name}};
         if (each.id != 0) line["event_id"] = each.id;
-        const json data = json::parse(each.data, nullptr, false);
+        const json data = parse_answer(each.data);
         if (data.is_object()) line.update(data);
-        out_ << line_of(line) << '\n';
+        out_ << json_line(line) << '\n';
       } else {
         out_ << event_line(each) << '\n';
       }
       out_.flush();
       return out_.good();
     };
-    const auto ended = client_.follow(target, print);
+    const auto ended = client_.follow(target, print, wanted.follow);
     if (ended && ended->status == 200 && ended->is_event_stream()) return EXIT_SUCCESS;
     if (ended) {
       print_error(*ended);
@@ -282,14 +266,14 @@ class control {
 
   /// Returns the line of an event: its time, its name, and its other members as `name=value`.
   static std::string event_line(const received_event& event) {
-    const json data = json::parse(event.data, nullptr, false);
-    const std::string time = text_of(member(data, "time"));
+    const json data = parse_answer(event.data);
+    const std::string time = text_of(member_of(data, "time"));
     std::string out = time.empty() ? "-" : time;
     out += ' ' + event.name;
     if (!data.is_object()) return text::printable(out);
     for (const auto& [key, value] : data.items()) {
       if (key == "time" || value.is_null()) continue;
-      out += ' ' + key + '=' + (value.is_string() ? value.get<std::string>() : line_of(value));
+      out += ' ' + key + '=' + (value.is_string() ? value.get<std::string>() : json_line(value));
     }
     return text::printable(out);
   }
@@ -297,9 +281,10 @@ class control {
   int log_level(const control_request& wanted) {
     const json body{{"level", wanted.operand}};
     const auto answer =
-        wanted.operand.empty() ? ask("GET", "log/level") : ask("PUT", "log/level", body.dump());
+        wanted.operand.empty() ? ask("GET", "log/level") : ask("PUT", "log/level", json_line(body));
     if (!answer) return EXIT_FAILURE;
-    out_ << (wanted.json ? line_of(*answer) : text::printable(text_of(member(*answer, "level"))))
+    out_ << (wanted.json ? json_line(*answer)
+                         : text::printable(text_of(member_of(*answer, "level"))))
          << '\n';
     return EXIT_SUCCESS;
   }
@@ -307,8 +292,8 @@ class control {
   int reload(const control_request& wanted) {
     const auto answer = ask("POST", "reload");
     if (!answer) return EXIT_FAILURE;
-    const bool is_applied = text_of(member(*answer, "result")) == "applied";
-    out_ << (wanted.json  ? line_of(*answer)
+    const bool is_applied = text_of(member_of(*answer, "result")) == "applied";
+    out_ << (wanted.json  ? json_line(*answer)
              : is_applied ? "The changed configuration is in use."
                           : "The configuration has not changed.")
          << '\n';
@@ -319,7 +304,7 @@ class control {
           const char* done) {
     const auto answer = ask(method, below);
     if (!answer) return EXIT_FAILURE;
-    out_ << (wanted.json ? line_of(*answer) : done) << '\n';
+    out_ << (wanted.json ? json_line(*answer) : done) << '\n';
     return EXIT_SUCCESS;
   }
 

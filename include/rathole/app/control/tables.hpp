@@ -65,7 +65,7 @@ class text_table {
 
   /// Adds a row, with a text for each column.
   void add(std::vector<std::string> row) {
-    for (std::string& each : row) each = text::printable(each);
+    for (std::string& each : row) each = shortened(text::printable(each), most);
     rows_.push_back(std::move(row));
   }
 
@@ -86,6 +86,8 @@ class text_table {
   static constexpr std::size_t gap = 2;
   /// No column becomes narrower.
   static constexpr std::size_t least = 8;
+  /// No column is wider, so that one text cannot make every row long.
+  static constexpr std::size_t most = 300;
 
   /// Returns the number of characters.
   static std::size_t length(std::string_view text) {
