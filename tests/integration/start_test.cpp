@@ -45,7 +45,7 @@ TEST_CASE("start: a server waits a moment for addresses that are still in use") 
   const std::uint16_t port = taken->port();
   const std::string file = directory.write("server.toml", server_toml(port, {}));
   process server(our_program(), {file});
-  REQUIRE(server.wait_for("Trying again for 2 s"));
+  REQUIRE(server.wait_for("trying again for 2 s"));
   CHECK(server.output().find("Listening at") == std::string::npos);
   taken.reset();
   CHECK(server.wait_for("Listening at 127.0.0.1:" + std::to_string(port)));
