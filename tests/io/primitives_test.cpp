@@ -351,6 +351,17 @@ TEST_SUITE("primitives") {
     }
   }
 
+  TEST_CASE("stop_action: its action may destroy it, on its own thread") {
+    io_bench bench;
+    std::optional<io::stop_action> own;
+    std::stop_source stop;
+    bench.within([&] {
+      own.emplace(stop.get_token(), bench.context.get_executor(), [&own] { own.reset(); });
+      stop.request_stop();
+      CHECK_FALSE(own);
+    });
+  }
+
   TEST_CASE("stop_action: one of several stops suffices, and each runs the action") {
     io_bench bench;
     std::stop_source first;

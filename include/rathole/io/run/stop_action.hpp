@@ -79,13 +79,18 @@ class basic_stop_action {
         // An action closes before it reports, so at most the report is lost.
       }
     }
-    if (!state.is_withdrawn) state.action = std::move(action);
+    // A stop is requested once, so with one stop the action has had its run.
+    if (Count > 1 && !state.is_withdrawn) state.action = std::move(action);
   }
 
   struct request {
     std::shared_ptr<shared_state> state;
     void operator()() const {
-      if (state->ex.running_in_this_thread()) return run(*state);
+      if (state->ex.running_in_this_thread()) {
+        // The action may destroy the owner, and with it this object.
+        const auto kept = state;
+        return run(*kept);
+      }
       if (state->is_posted.exchange(true)) return;
       // The memory is part of the state, so a request never fails for lack of it.
       using memory_pointer = std::shared_ptr<handler_memory>;
