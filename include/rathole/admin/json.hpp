@@ -14,6 +14,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -30,6 +31,19 @@ inline constexpr std::string_view masked = "********";
 
 /// JSON whose members keep their order.
 using json = nlohmann::ordered_json;
+
+/// Returns the value that `text` is; nothing if it is no JSON, or is nested deeper than `max_depth`, which would
+/// cost stack.
+inline std::optional<json> parse_json(const std::string& text, int max_depth) {
+  bool is_too_deep = false;
+  const json::parser_callback_t limit = [&](int depth, json::parse_event_t, json&) {
+    is_too_deep = is_too_deep || depth > max_depth;
+    return !is_too_deep;
+  };
+  json value = json::parse(text, limit, false);
+  if (is_too_deep || value.is_discarded()) return std::nullopt;
+  return value;
+}
 
 /// Returns JSON as text. Bytes that are no UTF-8, which names of services may have, become U+FFFD.
 inline std::string dump(const json& value) {

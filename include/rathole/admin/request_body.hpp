@@ -33,15 +33,10 @@ inline std::pair<std::optional<json>, response> body_of(const request& asked,
   if (!http::same_ignoring_case(type, json_type) && !http::same_ignoring_case(type, also)) {
     return {std::nullopt, problem_response(415, "The body must be `application/json`.")};
   }
-  // Nested deeper than settings are, it would only cost memory and stack.
+  // No settings are nested deeper.
   constexpr int max_depth = 8;
-  bool is_too_deep = false;
-  const json::parser_callback_t limit = [&](int depth, json::parse_event_t, json&) {
-    is_too_deep = is_too_deep || depth > max_depth;
-    return !is_too_deep;
-  };
-  json value = json::parse(asked.body, limit, false);
-  if (value.is_discarded() || is_too_deep || !value.is_object()) {
+  auto value = parse_json(asked.body, max_depth);
+  if (!value || !value->is_object()) {
     return {std::nullopt, problem_response(400, "The body is no JSON object.")};
   }
   return {std::move(value), response()};

@@ -134,6 +134,8 @@ class operations final : public admin::backend {
   }
 
   [[nodiscard]] admin::snapshot read() override {
+    std::string why = unready_reason();
+    if (why.empty()) why = statistics_.unbound();
     if (hooks_.pools) {
       for (const auto& [name, counts] : hooks_.pools()) {
         statistics_.set_pool(name, counts.idle, counts.waiting + counts.starting);
@@ -144,7 +146,7 @@ class operations final : public admin::backend {
             .state = is_draining() && state_ == admin::program_state::running
                          ? admin::program_state::draining
                          : state_,
-            .unready = unready_reason().empty() ? statistics_.unbound() : unready_reason(),
+            .unready = std::move(why),
             .started = started_,
             .counters = statistics_.counters(),
             .totals = statistics_.totals(),

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <rathole/admin/json.hpp>
 #include <rathole/version.hpp>
 
 #include <nlohmann/json.hpp>
@@ -13,14 +14,7 @@ namespace rathole::app::inline RATHOLE_ABI {
 /// answer of the API.
 inline nlohmann::ordered_json parse_answer(const std::string& text) {
   constexpr int max_depth = 32;
-  bool is_too_deep = false;
-  const nlohmann::ordered_json::parser_callback_t limit =
-      [&](int depth, nlohmann::ordered_json::parse_event_t, nlohmann::ordered_json&) {
-        is_too_deep = is_too_deep || depth > max_depth;
-        return !is_too_deep;
-      };
-  nlohmann::ordered_json value = nlohmann::ordered_json::parse(text, limit, false);
-  return is_too_deep ? nlohmann::ordered_json() : value;
+  return admin::parse_json(text, max_depth).value_or(nlohmann::ordered_json());
 }
 
 /// Returns `value` as one line that is safe for a terminal.

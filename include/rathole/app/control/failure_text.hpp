@@ -38,8 +38,7 @@ inline std::string remedy_of(const admin_endpoint& to, std::error_code why) {
   if (why == errc::certificate_wrong_name) {
     return to.config.empty()
                ? "ask by a name that the certificate has: `--admin https://NAME:PORT`; the API "
-                 "answers "
-                 "to those in `hosts` of its table `admin`"
+                 "answers to those in `hosts` of its table `admin`"
                : "name what is in the certificate in `hosts` of the table `admin` of " + to.config;
   }
   if (why == errc::not_tls) {
