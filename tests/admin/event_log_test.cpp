@@ -30,6 +30,9 @@ TEST_CASE("events: a reader gets those after the last one that it has") {
   CHECK(log.read(3, 10).events.front().id == 4);
   CHECK(log.read(5, 10).events.empty());
   CHECK(log.read(99, 10).events.empty());
+  constexpr auto most = std::numeric_limits<std::uint64_t>::max();
+  CHECK(log.read(most, 10).events.empty());
+  CHECK(log.read(most, 10).missed == 0);
 }
 
 TEST_CASE("events: the number that is kept is bounded, and what is missed is counted") {

@@ -5,8 +5,12 @@
 #include <rathole/core/address.hpp>
 #include <rathole/core/error.hpp>
 #include <rathole/io/live_connection.hpp>
+#include <rathole/io/relay/status.hpp>
+#include <rathole/io/relay/stop.hpp>
 
 #include <doctest/doctest.h>
+
+#include <asio/io_context.hpp>
 
 #include <chrono>
 #include <memory>
@@ -127,7 +131,10 @@ TEST_CASE("statistics: connections are counted, with what they carry while they 
   o.establish();
   const auto live = std::make_shared<io::live_connection>();
   io::relay_status running;
-  live->counts(&running);
+  asio::io_context context;
+  bool is_reset = false;
+  io::relay_stop stop({}, context.get_executor(), [&] { is_reset = true; });
+  live->began(running, stop);
   o.of.on(server_side::forward_started{"web", visitor, 5, 20ms, live});
   running.forth += 10;
   running.back += 20;
@@ -143,10 +150,13 @@ TEST_CASE("statistics: connections are counted, with what they carry while they 
   CHECK(o.of.connections("web", 0).total == 1);
 
   CHECK(o.of.cut(5));
-  CHECK(live->cut().stop_requested());
+  CHECK(live->is_aborted());
+  CHECK_FALSE(is_reset);
+  context.poll();
+  CHECK(is_reset);
   CHECK_FALSE(o.of.cut(6));
 
-  live->counts(nullptr);
+  live->ended();
   o.of.on(server_side::forward_ended{"web", visitor, 5, 10, 30, {}, false, 2s});
   CHECK(o.service("web").active == 0);
   CHECK(o.service("web").total == 1);

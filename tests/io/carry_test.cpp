@@ -17,7 +17,6 @@
 #include <chrono>
 #include <cstddef>
 #include <future>
-#include <stop_token>
 #include <thread>
 #include <type_traits>
 #include <vector>
@@ -56,15 +55,15 @@ struct tracing_watch {
   trace* to;
   asio::io_context* away;
 
-  void counts(const io::relay_status* status) {
-    if (status) to->carried = status->forth + status->back;
-    to->is_counted = status != nullptr;
-    if (!status) return;
+  void began(const io::relay_status& counts, io::relay_stop&) {
+    to->carried = counts.forth + counts.back;
+    to->is_counted = true;
     // The test waits for these.
     ++to->threads;
     to->is_away = away->get_executor().running_in_this_thread();
   }
-  std::stop_token cut() const { return {}; }
+  void ended() { to->is_counted = false; }
+  bool is_aborted() const { return false; }
 };
 
 /// A connection between `left` and `right`, over a layer if `Layered`. Its parts begin on one thread,

@@ -21,7 +21,6 @@
 #include <cstdint>
 #include <optional>
 #include <stdexcept>
-#include <stop_token>
 #include <string>
 #include <utility>
 
@@ -36,8 +35,9 @@ constexpr std::size_t bulk = io::move_after + 100'000;
 /// Counts the executors on which the connection runs.
 struct counting_watch {
   int* executors;
-  void counts(const io::relay_status* status) { *executors += status != nullptr; }
-  std::stop_token cut() const { return {}; }
+  void began(const io::relay_status&, io::relay_stop&) { ++*executors; }
+  void ended() {}
+  bool is_aborted() const { return false; }
 };
 
 io::awaitable<void> carry(asio::io_context& home, asio::io_context& away, io::tcp_stream first,

@@ -3,11 +3,15 @@
 #include <rathole/admin/event_record.hpp>
 #include <rathole/admin/packed_event.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <functional>
 #include <mutex>
+#include <new>
+#include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -39,14 +43,20 @@ class event_log {
 
   /// Adds an event, which gets the next number. Its name must be a constant of the program.
   void add(const event_record& what) {
-    packed_event packed(what);
+    const std::string packed = pack(what);
     const std::lock_guard held(guard_);
+    begins_.push_back(end_);
+    try {
+      packed_.insert(packed_.end(), packed.begin(), packed.end());
+    } catch (const std::bad_alloc&) {
+      begins_.pop_back();
+      throw;
+    }
+    end_ += static_cast<position>(packed.size());
     ++last_;
-    bytes_ += packed.size();
-    events_.push_back(std::move(packed));
-    while (events_.size() > capacity || (bytes_ > byte_capacity && events_.size() > 1)) {
-      bytes_ -= events_.front().size();
-      events_.pop_front();
+    while (begins_.size() > capacity || (packed_.size() > byte_capacity && begins_.size() > 1)) {
+      packed_.erase(packed_.begin(), packed_.begin() + begin_of(1));
+      begins_.pop_front();
     }
     if (std::exchange(is_awaited_, false) && wake_) wake_();
   }
@@ -59,22 +69,64 @@ class event_log {
 
   /// Returns at most `most` events after the one with the id `after`.
   page read(std::uint64_t after, std::size_t most) {
-    const std::lock_guard held(guard_);
+    const copied raw = copy(after, most);
     page out;
-    const std::uint64_t first = last_ - events_.size() + 1;
-    if (after + 1 < first) out.missed = first - after - 1;
-    const std::uint64_t begin = after + 1 > first ? after + 1 - first : 0;
-    for (std::size_t i = begin; i < events_.size() && out.events.size() < most; ++i) {
-      out.events.push_back(events_[i].unpacked(first + i));
+    out.missed = raw.missed;
+    out.events.reserve(raw.sizes.size());
+    std::string_view rest = raw.packed;
+    for (const position size : raw.sizes) {
+      out.events.push_back(unpack(rest.substr(0, size), raw.first + out.events.size()));
+      rest.remove_prefix(size);
     }
-    is_awaited_ = true;
     return out;
   }
 
  private:
+  /// A number of bytes since the program began, without its higher bits: only differences matter.
+  using position = std::uint32_t;
+
+  /// A `page` whose events are packed.
+  struct copied {
+    std::uint64_t missed = 0;
+    /// The id of the first event.
+    std::uint64_t first = 0;
+    std::string packed;
+    std::vector<position> sizes;
+  };
+
+  /// Copies the events of a `page`. Those who add events wait meanwhile, so it does nothing else.
+  copied copy(std::uint64_t after, std::size_t most) {
+    copied out;
+    const std::lock_guard held(guard_);
+    is_awaited_ = true;
+    if (after >= last_) return out;
+    const std::uint64_t oldest = last_ - begins_.size() + 1;
+    out.first = std::max(after + 1, oldest);
+    out.missed = out.first - after - 1;
+    const auto begin = static_cast<std::size_t>(out.first - oldest);
+    const std::size_t end = begin + std::min(most, begins_.size() - begin);
+    const auto from = packed_.cbegin();
+    out.packed.assign(from + begin_of(begin), from + begin_of(end));
+    for (std::size_t i = begin; i < end; ++i) {
+      out.sizes.push_back(static_cast<position>(begin_of(i + 1) - begin_of(i)));
+    }
+    return out;
+  }
+
+  /// Returns where in `packed_` the event begins that is `index` after the oldest; its end for the one
+  /// after the last.
+  [[nodiscard]] std::ptrdiff_t begin_of(std::size_t index) const {
+    const position at = index < begins_.size() ? begins_[index] : end_;
+    return static_cast<position>(at - begins_.front());
+  }
+
   mutable std::mutex guard_;
-  std::deque<packed_event> events_;
-  std::size_t bytes_ = 0;
+  /// All events, one after the other, because one needs less than what an allocation costs.
+  std::deque<char> packed_;
+  /// Where each of them begins.
+  std::deque<position> begins_;
+  /// Where the next one begins.
+  position end_ = 0;
   std::uint64_t last_ = 0;
   std::function<void()> wake_;
   bool is_awaited_ = false;

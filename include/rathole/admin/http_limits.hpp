@@ -26,8 +26,9 @@ struct http_limits {
   std::size_t answer_bytes = std::size_t{32} << 20;
   /// The most connections that receive events.
   std::size_t streams = 32;
-  /// The time between two writes of new events to a connection, so that many events cost few writes.
-  duration event_pause = std::chrono::milliseconds(50);
+  /// The time between two writes of new events to a connection, so that many events cost few writes, and
+  /// seldom delay a visitor.
+  duration event_pause = std::chrono::milliseconds(200);
   /// The time between two comments in a stream of events without events.
   duration keep_alive = std::chrono::seconds(15);
 };

@@ -6,130 +6,123 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <type_traits>
 
 namespace rathole::admin {
 
-/// An event without its number in as few bytes as it needs, because a program keeps many. Most have two
-/// short texts and few numbers.
-class packed_event {
+namespace detail {
+
+/// How many bits of a number a byte has in LEB128.
+inline constexpr unsigned leb128_bits = 7;
+/// The bit of a byte that says that another one follows.
+inline constexpr std::uint64_t leb128_more = 0x80;
+
+/// Appends the parts of an event to a string.
+class event_packer {
  public:
-  /// Packs `what`; its name must be a constant of the program.
-  explicit packed_event(const event_record& what) {
-    writer count(nullptr);
-    write(count, what);
-    size_ = count.size();
-    bytes_ = std::make_unique_for_overwrite<char[]>(size_);
-    writer fill(bytes_.get());
-    write(fill, what);
+  /// Makes a packer that appends to `to`, which must outlive it.
+  explicit event_packer(std::string& to) : to_(to) {}
+
+  /// Appends the bytes of `value`.
+  template <class T>
+  void raw(const T& value) {
+    static_assert(std::is_trivially_copyable_v<T>);
+    char bytes[sizeof value];
+    std::memcpy(bytes, &value, sizeof value);
+    to_.append(bytes, sizeof value);
+  }
+  /// Appends a number as LEB128: seven bits in a byte, the lowest ones first.
+  void number(std::uint64_t value) {
+    for (; value >= leb128_more; value >>= leb128_bits) {
+      raw(static_cast<unsigned char>(value | leb128_more));
+    }
+    raw(static_cast<unsigned char>(value));
+  }
+  /// Appends a text, after its size.
+  void text(std::string_view value) {
+    number(value.size());
+    to_.append(value);
   }
 
-  /// Returns how many bytes it needs.
-  [[nodiscard]] std::size_t size() const { return size_; }
+ private:
+  std::string& to_;
+};
 
-  /// Returns the event, with the number `id`.
-  [[nodiscard]] event_record unpacked(std::uint64_t id) const {
-    reader from(bytes_.get());
-    event_record out;
-    out.id = id;
-    using time = std::chrono::system_clock::time_point;
-    out.at = time(time::duration(from.raw<time::rep>()));
-    const auto name = from.raw<const char*>();
-    out.name = std::string_view(name, from.number());
-    out.service = from.text();
-    out.address = from.text();
-    out.detail = from.text();
-    out.connection = from.number();
-    out.received = from.number();
-    out.sent = from.number();
-    if (from.number() != 0) out.seconds = from.raw<double>();
+/// Takes the parts of an event from what an `event_packer` has made.
+class event_unpacker {
+ public:
+  /// Makes an unpacker of `from`, which must outlive it.
+  explicit event_unpacker(std::string_view from) : from_(from) {}
+
+  /// Takes a value.
+  template <class T>
+  T raw() {
+    T out;
+    std::memcpy(&out, from_.data(), sizeof out);
+    from_.remove_prefix(sizeof out);
+    return out;
+  }
+  /// Takes a number.
+  std::uint64_t number() {
+    std::uint64_t out = 0;
+    for (unsigned shift = 0;; shift += leb128_bits) {
+      const std::uint64_t byte = raw<unsigned char>();
+      out |= (byte & ~leb128_more) << shift;
+      if (byte < leb128_more) return out;
+    }
+  }
+  /// Takes a text.
+  std::string text() {
+    const std::size_t size = number();
+    std::string out(from_.substr(0, size));
+    from_.remove_prefix(size);
     return out;
   }
 
  private:
-  static constexpr unsigned bits_of_byte = 7;
-  static constexpr std::uint64_t more = 0x80;
-
-  /// Writes to memory, or only counts if there is none.
-  class writer {
-   public:
-    explicit writer(char* to) : to_(to) {}
-    [[nodiscard]] std::size_t size() const { return size_; }
-
-    void bytes(const void* from, std::size_t count) {
-      if (to_ && count > 0) std::memcpy(to_ + size_, from, count);
-      size_ += count;
-    }
-    template <class T>
-    void raw(const T& value) {
-      static_assert(std::is_trivially_copyable_v<T>);
-      bytes(&value, sizeof value);
-    }
-    /// Writes a number as LEB128: seven bits in a byte, the lowest ones first.
-    void number(std::uint64_t value) {
-      for (; value >= more; value >>= bits_of_byte) raw(static_cast<unsigned char>(value | more));
-      raw(static_cast<unsigned char>(value));
-    }
-    void text(std::string_view value) {
-      number(value.size());
-      bytes(value.data(), value.size());
-    }
-
-   private:
-    char* const to_;
-    std::size_t size_ = 0;
-  };
-
-  /// Reads what a `writer` has written.
-  class reader {
-   public:
-    explicit reader(const char* from) : from_(from) {}
-
-    template <class T>
-    T raw() {
-      T out;
-      std::memcpy(&out, from_, sizeof out);
-      from_ += sizeof out;
-      return out;
-    }
-    std::uint64_t number() {
-      std::uint64_t out = 0;
-      for (unsigned shift = 0;; shift += bits_of_byte) {
-        const std::uint64_t byte = raw<unsigned char>();
-        out |= (byte & ~more) << shift;
-        if (byte < more) return out;
-      }
-    }
-    std::string text() {
-      const std::size_t size = number();
-      std::string out(from_, size);
-      from_ += size;
-      return out;
-    }
-
-   private:
-    const char* from_;
-  };
-
-  static void write(writer& to, const event_record& what) {
-    to.raw(what.at.time_since_epoch().count());
-    to.raw(what.name.data());
-    to.number(what.name.size());
-    to.text(what.service);
-    to.text(what.address);
-    to.text(what.detail);
-    to.number(what.connection);
-    to.number(what.received);
-    to.number(what.sent);
-    to.number(what.seconds != 0 ? 1 : 0);
-    if (what.seconds != 0) to.raw(what.seconds);
-  }
-
-  std::unique_ptr<char[]> bytes_;
-  std::size_t size_;
+  std::string_view from_;
 };
+
+}  // namespace detail
+
+/// Returns an event without its number in as few bytes as it needs, because a program keeps many. Most have
+/// two short texts and few numbers. The name must be a constant of the program.
+inline std::string pack(const event_record& what) {
+  std::string out;
+  detail::event_packer to(out);
+  to.raw(what.at.time_since_epoch().count());
+  to.raw(what.name.data());
+  to.number(what.name.size());
+  to.text(what.service);
+  to.text(what.address);
+  to.text(what.detail);
+  to.number(what.connection);
+  to.number(what.received);
+  to.number(what.sent);
+  to.number(what.seconds != 0 ? 1 : 0);
+  if (what.seconds != 0) to.raw(what.seconds);
+  return out;
+}
+
+/// Returns the event that `packed`, a result of `pack`, holds, with the number `id`.
+inline event_record unpack(std::string_view packed, std::uint64_t id) {
+  detail::event_unpacker from(packed);
+  event_record out;
+  out.id = id;
+  using time = std::chrono::system_clock::time_point;
+  out.at = time(time::duration(from.raw<time::rep>()));
+  const auto name = from.raw<const char*>();
+  out.name = std::string_view(name, from.number());
+  out.service = from.text();
+  out.address = from.text();
+  out.detail = from.text();
+  out.connection = from.number();
+  out.received = from.number();
+  out.sent = from.number();
+  if (from.number() != 0) out.seconds = from.raw<double>();
+  return out;
+}
 
 }  // namespace rathole::admin

@@ -5,11 +5,12 @@
 #include <rathole/io/concepts.hpp>
 #include <rathole/io/drain.hpp>
 #include <rathole/io/relay/relay.hpp>
+#include <rathole/io/relay/stop.hpp>
 #include <rathole/io/run/run_on.hpp>
-#include <rathole/io/run/stop_action.hpp>
 #include <rathole/io/stream/either_stream.hpp>
 #include <rathole/io/task.hpp>
 
+#include <concepts>
 #include <cstdint>
 #include <new>
 #include <stop_token>
@@ -21,47 +22,75 @@ namespace rathole::io {
 /// Most connections carry less: moving them would cost more than it gains.
 inline constexpr std::uint64_t move_after = std::uint64_t{256} * 1024;
 
-/// A watch of a connection for `carry` that watches nothing. Other watches have these functions:
+/// What a connection of `carry` is watched by. A connection has one relay after another.
 ///
-/// * `counts(pointer)` is called with the counts of a relay that begins to run, on its executor, and with
-///   null before they are gone.
-/// * `cut()` returns a token that is requested when the operator wants the connection reset.
+/// * `began(counts, stop)` is called when a relay begins to run, on its executor. Its counts and what stops
+///   it exist until `ended()`.
+/// * `ended()` is called before they are gone, on the same executor.
+/// * `is_aborted()` returns whether the operator wants the connection reset. Who makes it true then requests
+///   the stop of the relay that runs; any thread may do so.
+template <class W>
+concept ConnectionWatch =
+    requires(W& w, const W& cw, const relay_status& counts, relay_stop& stop) {
+      w.began(counts, stop);
+      w.ended();
+      { cw.is_aborted() } -> std::same_as<bool>;
+    };
+
+/// A watch that watches nothing.
 struct no_watch {
   /// Does nothing.
-  void counts(const relay_status*) {}
-  /// Returns a token that is never requested.
-  [[nodiscard]] std::stop_token cut() const { return {}; }
+  void began(const relay_status&, relay_stop&) {}
+  /// Does nothing.
+  void ended() {}
+  /// Returns false.
+  [[nodiscard]] bool is_aborted() const { return false; }
 };
 
 namespace detail {
 
+/// Says that a relay has ended, even if its coroutine is destroyed.
+template <ConnectionWatch Watch>
+class watched_run {
+ public:
+  /// Says that a relay begins.
+  watched_run(Watch& watch, const relay_status& counts, relay_stop& stop) : watch_(watch) {
+    watch_.began(counts, stop);
+  }
+  watched_run(const watched_run&) = delete;
+  watched_run& operator=(const watched_run&) = delete;
+  /// Says that it has ended.
+  ~watched_run() { watch_.ended(); }
+
+ private:
+  Watch& watch_;
+};
+
 /// Runs `carried`, which lives on the executor `here`, until it ends or pauses.
-template <class Relay, class Watch>
+template <class Relay, ConnectionWatch Watch>
 awaitable<relay_status> run_relay(Relay& carried, executor here, drain_stops& stops, Watch& watch) {
   const std::stop_token now = stops.now.get_token();
-  const std::stop_token cut = watch.cut();
-  const auto end = [&carried, &stops, &now, &cut] {
-    if (now.stop_requested() || cut.stop_requested()) return carried.stop();
+  const auto end = [&carried, &stops, &now, &watch] {
+    if (now.stop_requested() || watch.is_aborted()) return carried.stop();
     carried.drain(stops.idle);
   };
-  const basic_stop_action<3> on_stop({now, cut, stops.when_idle.get_token()}, here, end);
-  watch.counts(&carried.status());
+  relay_stop on_stop({now, stops.when_idle.get_token()}, here, end);
+  const watched_run run(watch, carried.status(), on_stop);
   relay_status status = co_await carried.run();
-  watch.counts(nullptr);
-  if (status.error == errc::stopped && cut.stop_requested()) status.error = errc::reset_by_operator;
+  if (status.error == errc::stopped && watch.is_aborted()) status.error = errc::reset_by_operator;
   co_return status;
 }
 
 /// Makes a relay in the runtime `there`, and runs it. `From` is what it is made from: a paused relay,
 /// or two streams and limits.
-template <class Relay, Runtime R, class Watch, class... From>
+template <class Relay, Runtime R, ConnectionWatch Watch, class... From>
 awaitable<relay_status> relay_there(R there, drain_stops& stops, Watch& watch, From... from) {
   Relay carried(there, static_cast<From&&>(from)...);
   co_return co_await run_relay(carried, there.get_executor(), stops, watch);
 }
 
 /// Carries the traffic between two streams; see `io::carry`.
-template <Runtime R, ByteStream A, ByteStream B, class Watch>
+template <Runtime R, ByteStream A, ByteStream B, ConnectionWatch Watch>
 awaitable<relay_status> carry_between(R here, R there, A first, B second, relay_limits limits,
                                       drain_stops& stops, Watch watch) {
   using relay_type = relay<R, A, B>;
@@ -100,7 +129,7 @@ awaitable<relay_status> carry_between(R here, R there, A first, B second, relay_
 /// `there`, which may be the same; one whose relay cannot pause begins there, and one with a
 /// `BoundStream` stays. The relay is that of the streams that `either_stream`s are. `stops` must
 /// live until this returns. Must be called on the thread of `here`.
-template <Runtime R, ByteStream A, ByteStream B, class Watch = no_watch>
+template <Runtime R, ByteStream A, ByteStream B, ConnectionWatch Watch = no_watch>
 awaitable<relay_status> carry(R here, R there, A first, B second, relay_limits limits,
                               drain_stops& stops, Watch watch = {}) {
   return visit_stream(first, [&](auto& one) {

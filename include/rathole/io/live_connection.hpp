@@ -1,11 +1,11 @@
 #pragma once
 
 #include <rathole/io/relay/status.hpp>
+#include <rathole/io/relay/stop.hpp>
 
 #include <cstdint>
 #include <memory>
 #include <mutex>
-#include <stop_token>
 
 namespace rathole::io {
 
@@ -36,17 +36,33 @@ class live_connection {
   }
 
   /// Resets both sides of the connection soon. Does nothing if it has ended.
-  void abort() { cut_.request_stop(); }
-
-  /// Returns the token that is requested by `abort`.
-  [[nodiscard]] std::stop_token cut() const { return cut_.get_token(); }
-
-  /// Records the relay that runs, whose first stream is that of the visitor; null before it is gone. Called
-  /// on the relay's thread.
-  void counts(const relay_status* running) {
+  void abort() {
     const std::lock_guard held(guard_);
-    if (running_) last_ = bytes_of(*running_);
-    running_ = running;
+    is_aborted_ = true;
+    if (stop_) stop_->request();
+  }
+
+  /// Returns whether `abort` was called.
+  [[nodiscard]] bool is_aborted() const {
+    const std::lock_guard held(guard_);
+    return is_aborted_;
+  }
+
+  /// Records that a relay runs whose first stream is that of the visitor. `counts` and `stop` must exist
+  /// until `ended`. Called on the relay's thread.
+  void began(const relay_status& counts, relay_stop& stop) {
+    const std::lock_guard held(guard_);
+    running_ = &counts;
+    stop_ = &stop;
+    if (is_aborted_) stop.request();
+  }
+
+  /// Records that the relay does not run any more. Called on its thread.
+  void ended() {
+    const std::lock_guard held(guard_);
+    last_ = bytes_of(*running_);
+    running_ = nullptr;
+    stop_ = nullptr;
   }
 
  private:
@@ -57,22 +73,27 @@ class live_connection {
   /// One for all connections: each holds it for moments, and there may be very many connections.
   inline static std::mutex guard_;
 
-  std::stop_source cut_;
   const relay_status* running_ = nullptr;
+  relay_stop* stop_ = nullptr;
+  bool is_aborted_ = false;
   carried_bytes last_;
 };
 
-/// Lets those who follow a connection see its bytes and reset it; see `io::no_watch`.
+/// Lets those who follow a connection see its bytes and reset it: a `ConnectionWatch`.
 struct live_watch {
   /// The connection; null if nobody follows it.
   std::shared_ptr<live_connection> live;
 
-  /// Records the counts.
-  void counts(const relay_status* status) {
-    if (live) live->counts(status);
+  /// Records that a relay runs.
+  void began(const relay_status& counts, relay_stop& stop) {
+    if (live) live->began(counts, stop);
   }
-  /// Returns the token that is requested when the connection must be reset.
-  [[nodiscard]] std::stop_token cut() const { return live ? live->cut() : std::stop_token(); }
+  /// Records that it does not run any more.
+  void ended() {
+    if (live) live->ended();
+  }
+  /// Returns whether the connection must be reset.
+  [[nodiscard]] bool is_aborted() const { return live && live->is_aborted(); }
 };
 
 /// What events say of a connection that nobody follows.

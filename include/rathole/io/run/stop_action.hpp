@@ -32,10 +32,10 @@ class basic_stop_action {
   /// must outlive it.
   basic_stop_action(const tokens& stops, executor on, std::move_only_function<void()> action) {
     const auto is_possible = [](const std::stop_token& each) { return each.stop_possible(); };
-    if (std::ranges::none_of(stops, is_possible)) return;
+    if (Count == 1 && std::ranges::none_of(stops, is_possible)) return;
     state_ = std::make_shared<shared_state>(on, std::move(action));
     for (std::size_t i = 0; i < Count; ++i) {
-      if (stops[i].stop_possible()) callbacks_[i].emplace(stops[i], request{state_});
+      if (stops[i].stop_possible()) callbacks_[i].emplace(stops[i], stop_request{state_});
     }
   }
   /// Registers `action` for one stop.
@@ -51,6 +51,14 @@ class basic_stop_action {
     if (!state_) return;
     state_->is_withdrawn = true;
     state_->action = nullptr;
+  }
+
+  /// Requests a run of the action soon, also without a stop. Any thread may call it while this object
+  /// exists. Never runs the action itself.
+  void request()
+    requires(Count > 1)
+  {
+    post(state_);
   }
 
  private:
@@ -83,7 +91,17 @@ class basic_stop_action {
     if (Count > 1 && !state.is_withdrawn) state.action = std::move(action);
   }
 
-  struct request {
+  static void post(const std::shared_ptr<shared_state>& state) {
+    if (state->is_posted.exchange(true)) return;
+    // The memory is part of the state, so a request never fails for lack of it.
+    using memory_pointer = std::shared_ptr<handler_memory>;
+    asio::post(state->ex, memory_bound(memory_pointer(state, &state->memory), [kept = state] {
+                 kept->is_posted.exchange(false);
+                 run(*kept);
+               }));
+  }
+
+  struct stop_request {
     std::shared_ptr<shared_state> state;
     void operator()() const {
       if (state->ex.running_in_this_thread()) {
@@ -91,18 +109,12 @@ class basic_stop_action {
         const auto kept = state;
         return run(*kept);
       }
-      if (state->is_posted.exchange(true)) return;
-      // The memory is part of the state, so a request never fails for lack of it.
-      using memory_pointer = std::shared_ptr<handler_memory>;
-      asio::post(state->ex, memory_bound(memory_pointer(state, &state->memory), [kept = state] {
-                   kept->is_posted.exchange(false);
-                   run(*kept);
-                 }));
+      post(state);
     }
   };
 
   std::shared_ptr<shared_state> state_;
-  std::array<std::optional<std::stop_callback<request>>, Count> callbacks_;
+  std::array<std::optional<std::stop_callback<stop_request>>, Count> callbacks_;
 };
 
 /// Runs an action once a stop is requested; see `basic_stop_action`.
