@@ -43,8 +43,8 @@ class event_log {
 
   /// Adds an event, which gets the next number. Its name must be a constant of the program.
   void add(const event_record& what) {
-    const std::string packed = pack(what);
     const std::lock_guard held(guard_);
+    const std::string packed = pack(what, number_of(what.name));
     begins_.push_back(end_);
     try {
       packed_.insert(packed_.end(), packed.begin(), packed.end());
@@ -75,7 +75,7 @@ class event_log {
     out.events.reserve(raw.sizes.size());
     std::string_view rest = raw.packed;
     for (const position size : raw.sizes) {
-      out.events.push_back(unpack(rest.substr(0, size), raw.first + out.events.size()));
+      out.events.push_back(unpack(rest.substr(0, size), raw.first + out.events.size(), raw.names));
       rest.remove_prefix(size);
     }
     return out;
@@ -92,6 +92,7 @@ class event_log {
     std::uint64_t first = 0;
     std::string packed;
     std::vector<position> sizes;
+    std::vector<std::string_view> names;
   };
 
   /// Copies the events of a `page`. Those who add events wait meanwhile, so it does nothing else.
@@ -103,6 +104,7 @@ class event_log {
     const std::uint64_t oldest = last_ - begins_.size() + 1;
     out.first = std::max(after + 1, oldest);
     out.missed = out.first - after - 1;
+    out.names = names_;
     const auto begin = static_cast<std::size_t>(out.first - oldest);
     const std::size_t end = begin + std::min(most, begins_.size() - begin);
     const auto from = packed_.cbegin();
@@ -111,6 +113,14 @@ class event_log {
       out.sizes.push_back(static_cast<position>(begin_of(i + 1) - begin_of(i)));
     }
     return out;
+  }
+
+  /// Returns the place of a name in `names_`.
+  std::size_t number_of(std::string_view name) {
+    const auto found = std::ranges::find(names_, name);
+    const auto place = static_cast<std::size_t>(found - names_.begin());
+    if (found == names_.end()) names_.push_back(name);
+    return place;
   }
 
   /// Returns where in `packed_` the event begins that is `index` after the oldest; its end for the one
@@ -123,7 +133,9 @@ class event_log {
   mutable std::mutex guard_;
   /// All events, one after the other, because one needs less than what an allocation costs.
   std::deque<char> packed_;
-  /// Where each of them begins.
+  /// The names that events have had: constants of the program, of which there are few.
+  std::vector<std::string_view> names_;
+  /// Where each event begins.
   std::deque<position> begins_;
   /// Where the next one begins.
   position end_ = 0;

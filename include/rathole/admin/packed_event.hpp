@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -87,14 +88,13 @@ class event_unpacker {
 
 }  // namespace detail
 
-/// Returns an event without its number in as few bytes as it needs, because a program keeps many. Most have
-/// two short texts and few numbers. The name must be a constant of the program.
-inline std::string pack(const event_record& what) {
+/// Returns an event in as few bytes as it needs, because a program keeps many. Most have two short texts and
+/// few numbers. Its own number is left out, and `name` stands for its name.
+inline std::string pack(const event_record& what, std::size_t name) {
   std::string out;
   detail::event_packer to(out);
   to.raw(what.at.time_since_epoch().count());
-  to.raw(what.name.data());
-  to.number(what.name.size());
+  to.number(name);
   to.text(what.service);
   to.text(what.address);
   to.text(what.detail);
@@ -106,15 +106,16 @@ inline std::string pack(const event_record& what) {
   return out;
 }
 
-/// Returns the event that `packed`, a result of `pack`, holds, with the number `id`.
-inline event_record unpack(std::string_view packed, std::uint64_t id) {
+/// Returns the event that `packed`, a result of `pack`, holds, with the number `id`. Its name is the one of
+/// `names` for which a number stands.
+inline event_record unpack(std::string_view packed, std::uint64_t id,
+                           std::span<const std::string_view> names) {
   detail::event_unpacker from(packed);
   event_record out;
   out.id = id;
   using time = std::chrono::system_clock::time_point;
   out.at = time(time::duration(from.raw<time::rep>()));
-  const auto name = from.raw<const char*>();
-  out.name = std::string_view(name, from.number());
+  out.name = names[from.number()];
   out.service = from.text();
   out.address = from.text();
   out.detail = from.text();

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -14,24 +13,30 @@ class ring {
  public:
   /// Adds a value; the oldest one is forgotten if there are more than `Size`.
   void add(T value) {
-    values_[next_] = value;
-    next_ = (next_ + 1) % Size;
-    size_ = std::min(size_ + 1, Size);
+    if (values_.size() == Size) {
+      values_[oldest_] = value;
+      oldest_ = (oldest_ + 1) % Size;
+      return;
+    }
+    if (values_.size() == values_.capacity()) {
+      values_.reserve(std::min(Size, std::max(first_capacity, 2 * values_.capacity())));
+    }
+    values_.push_back(value);
   }
 
   /// Returns the values, the oldest first.
   [[nodiscard]] std::vector<T> values() const {
-    std::vector<T> out;
-    out.reserve(size_);
-    for (std::size_t i = 0; i < size_; ++i)
-      out.push_back(values_[(next_ + Size - size_ + i) % Size]);
+    std::vector<T> out = values_;
+    std::ranges::rotate(out, out.begin() + static_cast<std::ptrdiff_t>(oldest_));
     return out;
   }
 
  private:
-  std::array<T, Size> values_{};
-  std::size_t next_ = 0;
-  std::size_t size_ = 0;
+  static constexpr std::size_t first_capacity = 16;
+
+  /// It grows, because many services run for less time than it covers.
+  std::vector<T> values_;
+  std::size_t oldest_ = 0;
 };
 
 /// Turns a total that only grows into what was added in each interval.
