@@ -5,8 +5,8 @@
 #include <rathole/core/address.hpp>
 #include <rathole/core/error.hpp>
 #include <rathole/io/live_connection.hpp>
+#include <rathole/io/relay/running.hpp>
 #include <rathole/io/relay/status.hpp>
-#include <rathole/io/relay/stop.hpp>
 
 #include <doctest/doctest.h>
 
@@ -134,7 +134,8 @@ TEST_CASE("statistics: connections are counted, with what they carry while they 
   asio::io_context context;
   bool is_reset = false;
   io::relay_stop stop({}, context.get_executor(), [&] { is_reset = true; });
-  live->began(running, stop);
+  const io::running_relay relay{running, stop};
+  live->began(relay);
   o.of.on(server_side::forward_started{"web", visitor, 5, 20ms, live});
   running.forth += 10;
   running.back += 20;

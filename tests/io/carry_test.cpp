@@ -55,8 +55,8 @@ struct tracing_watch {
   trace* to;
   asio::io_context* away;
 
-  void began(const io::relay_status& counts, io::relay_stop&) {
-    to->carried = counts.forth + counts.back;
+  void began(const io::running_relay& relay) {
+    to->carried = relay.counts.forth + relay.counts.back;
     to->is_counted = true;
     // The test waits for these.
     ++to->threads;

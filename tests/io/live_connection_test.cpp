@@ -1,8 +1,8 @@
 // A connection that somebody follows from another thread: its bytes, and its reset at any moment.
 
 #include <rathole/io/live_connection.hpp>
+#include <rathole/io/relay/running.hpp>
 #include <rathole/io/relay/status.hpp>
-#include <rathole/io/relay/stop.hpp>
 
 #include <doctest/doctest.h>
 
@@ -20,7 +20,8 @@ TEST_CASE("live connection: it has the bytes of all its relays") {
   CHECK(live.carried() == io::carried_bytes{0, 0});
   {
     io::relay_status first;
-    live.began(first, stop);
+    const io::running_relay relay{first, stop};
+    live.began(relay);
     first.forth += 3;
     first.back += 4;
     CHECK(live.carried() == io::carried_bytes{3, 4});
@@ -29,7 +30,8 @@ TEST_CASE("live connection: it has the bytes of all its relays") {
   CHECK(live.carried() == io::carried_bytes{3, 4});
   io::relay_status second;
   second.forth += 5;
-  live.began(second, stop);
+  const io::running_relay relay{second, stop};
+  live.began(relay);
   CHECK(live.carried() == io::carried_bytes{5, 0});
   live.ended();
 }
@@ -40,9 +42,11 @@ TEST_CASE("live connection: a reset reaches the relay that runs, or the next one
   io::live_connection live;
   int stopped = 0;
   std::optional<io::relay_stop> stop;
+  std::optional<io::running_relay> relay;
   const auto begin = [&] {
     stop.emplace(io::relay_stop::tokens{}, context.get_executor(), [&] { ++stopped; });
-    live.began(counts, *stop);
+    relay.emplace(counts, *stop);
+    live.began(*relay);
   };
   begin();
   std::jthread([&] { live.abort(); }).join();

@@ -35,7 +35,7 @@ constexpr std::size_t bulk = io::move_after + 100'000;
 /// Counts the executors on which the connection runs.
 struct counting_watch {
   int* executors;
-  void began(const io::relay_status&, io::relay_stop&) { ++*executors; }
+  void began(const io::running_relay&) { ++*executors; }
   void ended() {}
   bool is_aborted() const { return false; }
 };

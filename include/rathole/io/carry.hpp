@@ -5,7 +5,7 @@
 #include <rathole/io/concepts.hpp>
 #include <rathole/io/drain.hpp>
 #include <rathole/io/relay/relay.hpp>
-#include <rathole/io/relay/stop.hpp>
+#include <rathole/io/relay/running.hpp>
 #include <rathole/io/run/run_on.hpp>
 #include <rathole/io/stream/either_stream.hpp>
 #include <rathole/io/task.hpp>
@@ -24,23 +24,22 @@ inline constexpr std::uint64_t move_after = std::uint64_t{256} * 1024;
 
 /// What a connection of `carry` is watched by. A connection has one relay after another.
 ///
-/// * `began(counts, stop)` is called when a relay begins to run, on its executor. Its counts and what stops
-///   it exist until `ended()`.
+/// * `began(relay)` is called when a relay begins to run, on its executor. What it refers to exists, and
+///   stays where it is, until `ended()`.
 /// * `ended()` is called before they are gone, on the same executor.
 /// * `is_aborted()` returns whether the operator wants the connection reset. Who makes it true then requests
 ///   the stop of the relay that runs; any thread may do so.
 template <class W>
-concept ConnectionWatch =
-    requires(W& w, const W& cw, const relay_status& counts, relay_stop& stop) {
-      w.began(counts, stop);
-      w.ended();
-      { cw.is_aborted() } -> std::same_as<bool>;
-    };
+concept ConnectionWatch = requires(W& w, const W& cw, const running_relay& relay) {
+  w.began(relay);
+  w.ended();
+  { cw.is_aborted() } -> std::same_as<bool>;
+};
 
 /// A watch that watches nothing.
 struct no_watch {
   /// Does nothing.
-  void began(const relay_status&, relay_stop&) {}
+  void began(const running_relay&) {}
   /// Does nothing.
   void ended() {}
   /// Returns false.
@@ -54,8 +53,8 @@ template <ConnectionWatch Watch>
 class watched_run {
  public:
   /// Says that a relay begins.
-  watched_run(Watch& watch, const relay_status& counts, relay_stop& stop) : watch_(watch) {
-    watch_.began(counts, stop);
+  watched_run(Watch& watch, running_relay relay) : watch_(watch), relay_(relay) {
+    watch_.began(relay_);
   }
   watched_run(const watched_run&) = delete;
   watched_run& operator=(const watched_run&) = delete;
@@ -64,6 +63,7 @@ class watched_run {
 
  private:
   Watch& watch_;
+  const running_relay relay_;
 };
 
 /// Runs `carried`, which lives on the executor `here`, until it ends or pauses.
@@ -75,7 +75,7 @@ awaitable<relay_status> run_relay(Relay& carried, executor here, drain_stops& st
     carried.drain(stops.idle);
   };
   relay_stop on_stop({now, stops.when_idle.get_token()}, here, end);
-  const watched_run run(watch, carried.status(), on_stop);
+  const watched_run run(watch, {carried.status(), on_stop});
   relay_status status = co_await carried.run();
   if (status.error == errc::stopped && watch.is_aborted()) status.error = errc::reset_by_operator;
   co_return status;

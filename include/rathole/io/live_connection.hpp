@@ -1,7 +1,6 @@
 #pragma once
 
-#include <rathole/io/relay/status.hpp>
-#include <rathole/io/relay/stop.hpp>
+#include <rathole/io/relay/running.hpp>
 
 #include <cstdint>
 #include <memory>
@@ -32,14 +31,14 @@ class live_connection {
   /// Returns what the connection has carried so far.
   [[nodiscard]] carried_bytes carried() const {
     const std::lock_guard held(guard_);
-    return running_ ? bytes_of(*running_) : last_;
+    return is_running_ ? bytes_of(*relay_) : last_;
   }
 
   /// Resets both sides of the connection soon. Does nothing if it has ended.
   void abort() {
     const std::lock_guard held(guard_);
     is_aborted_ = true;
-    if (stop_) stop_->request();
+    if (is_running_) relay_->stop.request();
   }
 
   /// Returns whether `abort` was called.
@@ -48,35 +47,39 @@ class live_connection {
     return is_aborted_;
   }
 
-  /// Records that a relay runs whose first stream is that of the visitor. `counts` and `stop` must exist
-  /// until `ended`. Called on the relay's thread.
-  void began(const relay_status& counts, relay_stop& stop) {
+  /// Records that a relay runs whose first stream is that of the visitor. `relay` and what it refers to must
+  /// exist until `ended`. Called on the relay's thread.
+  void began(const running_relay& relay) {
     const std::lock_guard held(guard_);
-    running_ = &counts;
-    stop_ = &stop;
-    if (is_aborted_) stop.request();
+    relay_ = &relay;
+    is_running_ = true;
+    if (is_aborted_) relay.stop.request();
   }
 
   /// Records that the relay does not run any more. Called on its thread.
   void ended() {
     const std::lock_guard held(guard_);
-    last_ = bytes_of(*running_);
-    running_ = nullptr;
-    stop_ = nullptr;
+    last_ = bytes_of(*relay_);
+    is_running_ = false;
   }
 
  private:
-  static carried_bytes bytes_of(const relay_status& of) {
-    return {.received = of.forth, .sent = of.back};
+  static carried_bytes bytes_of(const running_relay& of) {
+    return {.received = of.counts.forth, .sent = of.counts.back};
   }
 
   /// One for all connections: each holds it for moments, and there may be very many connections.
   inline static std::mutex guard_;
 
-  const relay_status* running_ = nullptr;
-  relay_stop* stop_ = nullptr;
+  // There may be very many of these objects, so one place has either.
+  union {
+    /// What was carried, while no relay runs.
+    carried_bytes last_{};
+    /// The relay, while it runs.
+    const running_relay* relay_;
+  };
+  bool is_running_ = false;
   bool is_aborted_ = false;
-  carried_bytes last_;
 };
 
 /// Lets those who follow a connection see its bytes and reset it: a `ConnectionWatch`.
@@ -85,8 +88,8 @@ struct live_watch {
   std::shared_ptr<live_connection> live;
 
   /// Records that a relay runs.
-  void began(const relay_status& counts, relay_stop& stop) {
-    if (live) live->began(counts, stop);
+  void began(const running_relay& relay) {
+    if (live) live->began(relay);
   }
   /// Records that it does not run any more.
   void ended() {
