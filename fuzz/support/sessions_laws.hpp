@@ -22,7 +22,7 @@ class sessions_run {
   explicit sessions_run(std::uint64_t seed) : sessions_(limit_, idle_timeout_, seed) {}
 
   void step(fuzz_input& in) {
-    const udp_endpoint who = some_endpoint(in);
+    const ip_endpoint who = some_endpoint(in);
     const auto found = std::ranges::find(model_, who, &listed::visitor);
     switch (in.below(8)) {
       case 0:
@@ -57,12 +57,12 @@ class sessions_run {
 
  private:
   struct listed {
-    udp_endpoint visitor;
+    ip_endpoint visitor;
     time_point last;
     unsigned value;
   };
 
-  void have_traffic(const udp_endpoint& who, std::vector<listed>::iterator found, fuzz_input& in) {
+  void have_traffic(const ip_endpoint& who, std::vector<listed>::iterator found, fuzz_input& in) {
     const std::size_t memory = in.below(8);
     unsigned* value = nullptr;
     // Traffic of a known visitor needs no memory.
@@ -100,9 +100,9 @@ class sessions_run {
     check(sessions_.deadline() == deadline);
   }
 
-  static udp_endpoint some_endpoint(fuzz_input& in) {
+  static ip_endpoint some_endpoint(fuzz_input& in) {
     const unsigned which = in.byte();
-    udp_endpoint out;
+    ip_endpoint out;
     out.port = static_cast<std::uint16_t>(which % 4);
     out.is_v6 = which / 4 % 2 != 0;
     out.ip[out.is_v6 ? 15 : 3] = static_cast<std::uint8_t>(which / 8 % 2);

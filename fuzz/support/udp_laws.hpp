@@ -16,7 +16,7 @@ namespace rathole::fuzz {
 /// The result of reading an input.
 struct udp_reading {
   struct frame {
-    udp_endpoint visitor;
+    ip_endpoint visitor;
     std::vector<std::uint8_t> payload;
     std::size_t size;
     bool operator==(const frame&) const = default;

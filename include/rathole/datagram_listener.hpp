@@ -1,6 +1,6 @@
 #pragma once
 
-#include <rathole/core/udp_endpoint.hpp>
+#include <rathole/core/ip_endpoint.hpp>
 #include <rathole/embed/datagram_operations.hpp>
 #include <rathole/embed/datagram_stats.hpp>
 #include <rathole/embed/operation.hpp>
@@ -70,8 +70,7 @@ class datagram_listener {
   template <class MutableBufferSequence, class Token>
   auto async_receive_from(const MutableBufferSequence& buffers, endpoint_type& sender,
                           Token&& token) {
-    auto take = [buffers, &sender](const udp_endpoint& from,
-                                   std::span<const std::uint8_t> payload) {
+    auto take = [buffers, &sender](const ip_endpoint& from, std::span<const std::uint8_t> payload) {
       sender = io::to_asio(from);
       return asio::buffer_copy(buffers, asio::buffer(payload.data(), payload.size()));
     };
@@ -93,8 +92,8 @@ class datagram_listener {
   /// `async_receive_from` does if the listener is closed.
   template <class ConstBufferSequence, class Token>
   auto async_send_to(const ConstBufferSequence& buffers, const endpoint_type& to, Token&& token) {
-    auto start = [body = body_, visitor = io::to_udp_endpoint(to),
-                  payload = embed::gather(buffers)](auto done, const auto&) {
+    auto start = [body = body_, visitor = io::to_ip_endpoint(to), payload = embed::gather(buffers)](
+                     auto done, const auto&) {
       embed::send_to(body, visitor, payload, std::move(done));
     };
     return embed::start_operation<std::size_t>(embed::home_of(body_), embed::fallback_of(body_),

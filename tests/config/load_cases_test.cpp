@@ -217,7 +217,8 @@ retry_interval = 1
 )",
        {"c.toml:6:1: server.services.web.retry_interval: unknown field `retry_interval`; expected "
         "one of `type`, `bind_addr`, `token`, `nodelay`, `pool`, `idle_timeout`, "
-        "`half_close_timeout`, `udp`"}},
+        "`half_close_timeout`, `udp`, `proxy_protocol`, `enable_proxy_protocol`, "
+        "`proxy_protocol_datagrams`, `accept_proxy_protocol`, `trusted_proxies`"}},
       {"wrong lists of addresses",
        R"([server]
 bind_addr = []
@@ -532,6 +533,51 @@ user_timeout = 2147484
         "range; use 0 to 32767",
         "c.toml:9:16: client.transport.tcp.user_timeout: invalid value: the number is out of "
         "range; use 0 to 2147483"}},
+  });
+}
+
+TEST_CASE("contradictions of the PROXY protocol are errors") {
+  const std::string head =
+      "[server]\nbind_addr = \"h:1\"\n[server.services.a]\ntoken = \"t\"\nbind_addr = \"h:2\"\n";
+  const auto at = [](int column) {
+    return "c.toml:6:" + std::to_string(column) + ": server.services.a.";
+  };
+  check_rows({
+      {"two versions",
+       head + "enable_proxy_protocol = true\nproxy_protocol = \"v2\"\n",
+       {at(25) + "enable_proxy_protocol: `proxy_protocol` is there too; keep `proxy_protocol`"}},
+      {"an unknown version",
+       head + "proxy_protocol = \"v3\"\n",
+       {"c.toml:6:18: server.services.a.proxy_protocol: unknown variant; expected one of `v1`, "
+        "`v2`"}},
+      {"version 1 for UDP",
+       head + "proxy_protocol = \"v1\"\ntype = \"udp\"\n",
+       {at(18) + "proxy_protocol: version 1 is for TCP only; write `proxy_protocol = \"v2\"`"}},
+      {"version 1 by upstream's key for UDP",
+       head + "enable_proxy_protocol = true\ntype = \"udp\"\n",
+       {at(25) +
+        "enable_proxy_protocol: version 1 is for TCP only; write `proxy_protocol = \"v2\"`"}},
+      {"nobody is trusted",
+       head + "accept_proxy_protocol = true\n",
+       {at +
+        "accept_proxy_protocol: without `trusted_proxies` anybody could claim any address; name "
+        "the addresses of the proxies, such as `trusted_proxies = [\"10.0.0.7\"]`"}},
+      {"no network",
+       head + "trusted_proxies = [\"10.0.0.0/33\", \"proxy.example.com\"]\naccept_proxy_protocol = "
+              "true\n",
+       {at(19) + "trusted_proxies: not an IP address or network: \"10.0.0.0/33\"; write it like "
+                 "`10.0.0.0/8`, `192.0.2.7` or `2001:db8::/32`",
+        at(19) +
+            "trusted_proxies: not an IP address or network: \"proxy.example.com\"; write it like "
+            "`10.0.0.0/8`, `192.0.2.7` or `2001:db8::/32`"}},
+      {"headers from visitors of UDP",
+       head + "accept_proxy_protocol = true\ntrusted_proxies = [\"::1\"]\ntype = \"udp\"\n",
+       {at(25) + "accept_proxy_protocol: for TCP services only; remove it"}},
+      {"the clients' port",
+       "[server]\nbind_addr = \"h:1\"\naccept_proxy_protocol = true\nservices = {}\n",
+       {"c.toml:3:25: server.accept_proxy_protocol: without `trusted_proxies` anybody could claim "
+        "any "
+        "address; name the addresses of the proxies, such as `trusted_proxies = [\"10.0.0.7\"]`"}},
   });
 }
 

@@ -279,6 +279,41 @@ services.e = { token = "t", local_addr = "h:4", udp = { answers_from_any_port = 
   CHECK(there.services.at(1).half_close_timeout == seconds(10));
 }
 
+TEST_CASE("the PROXY protocol is sent and received as a service says") {
+  const auto read = [](const std::string& keys) {
+    return must_parse(
+               "[server]\nbind_addr = \"h:1\"\n[server.services.a]\ntoken = \"t\"\n"
+               "bind_addr = \"h:2\"\n" +
+               keys)
+        .server->services.at(0);
+  };
+  using proxy_protocol::version;
+  CHECK_FALSE(read("").proxy_protocol);
+  CHECK(read("proxy_protocol = \"v1\"").proxy_protocol == version::v1);
+  CHECK(read("proxy_protocol = \"v2\"").proxy_protocol == version::v2);
+  CHECK(read("enable_proxy_protocol = true").proxy_protocol == version::v1);
+  CHECK_FALSE(read("enable_proxy_protocol = false").proxy_protocol);
+  const auto udp = read("type = \"udp\"\nproxy_protocol = \"v2\"");
+  CHECK(udp.proxy_protocol_datagrams == datagram_headers::first);
+  CHECK(read("type = \"udp\"\nproxy_protocol = \"v2\"\nproxy_protocol_datagrams = \"every\"")
+            .proxy_protocol_datagrams == datagram_headers::every);
+  CHECK_FALSE(read("").accept_proxy_protocol);
+  const auto behind =
+      read("accept_proxy_protocol = true\ntrusted_proxies = [\"10.0.0.0/8\", \"::1\"]");
+  CHECK(behind.accept_proxy_protocol);
+  REQUIRE(behind.trusted_proxies.size() == 2);
+  CHECK(to_string(behind.trusted_proxies[0]) == "10.0.0.0/8");
+  CHECK(to_string(behind.trusted_proxies[1]) == "::1/128");
+  CHECK(
+      read("accept_proxy_protocol = true\ntrusted_proxies = \"10.0.0.7\"").trusted_proxies.size() ==
+      1);
+  const config all = must_parse(
+      "[server]\nbind_addr = \"h:1\"\naccept_proxy_protocol = true\n"
+      "trusted_proxies = [\"0.0.0.0/0\"]\nservices = {}\n");
+  CHECK(all.server->accept_proxy_protocol);
+  CHECK(all.server->trusted_proxies.size() == 1);
+}
+
 TEST_CASE("the TLS engine is chosen automatically unless it is named") {
   const auto read = [](const std::string& keys) {
     return *must_parse(

@@ -36,6 +36,33 @@ TEST_CASE("warnings: a file whose keys all have an effect has none") {
             .empty());
 }
 
+TEST_CASE("warnings: keys of the PROXY protocol without an effect") {
+  const std::string web =
+      server.substr(0, server.find("services")) +
+      "[server.services.a]\ntoken = \"a secret of mine\"\nbind_addr = \"h:2\"\n";
+  const auto at = [](int column) {
+    return "c.toml:6:" + std::to_string(column) + ": warning: server.services.a.";
+  };
+  const auto only = [&](const std::string& keys) {
+    const auto lines = warnings(web + keys);
+    REQUIRE(lines.size() == 1);
+    return lines.front();
+  };
+  CHECK(only("proxy_protocol_datagrams = \"every\"\n") ==
+        at(28) + "proxy_protocol_datagrams: only UDP services use this key; remove it");
+  CHECK(only("proxy_protocol_datagrams = \"every\"\ntype = \"udp\"\n") ==
+        at(28) +
+            "proxy_protocol_datagrams: without `proxy_protocol` no datagram gets a header; "
+            "remove it, or add `proxy_protocol = \"v2\"`");
+  CHECK(only("trusted_proxies = [\"10.0.0.7\"]\n") ==
+        at(19) +
+            "trusted_proxies: without `accept_proxy_protocol = true` no header is read; add it");
+  CHECK(only("trusted_proxies = [\"10.1.0.7/8\"]\naccept_proxy_protocol = true\n") ==
+        at +
+            "trusted_proxies: \"10.1.0.7/8\" has bits behind its prefix, which do not count; write "
+            "`10.0.0.0/8`");
+}
+
 TEST_CASE("warnings: a table that the selected transport does not use") {
   struct row {
     std::string text;

@@ -100,12 +100,12 @@ asio::awaitable<void> ask(udp::socket& visitor, const std::string& question) {
 
 /// What a service of the client does with replies.
 struct recording_sender final : client_side::datagram_sender {
-  bool send(const udp_endpoint& visitor, byte_view payload) override {
+  bool send(const ip_endpoint& visitor, byte_view payload) override {
     sent.emplace_back(visitor, std::string(payload.begin(), payload.end()));
     return takes;
   }
   bool takes = true;
-  std::vector<std::pair<udp_endpoint, std::string>> sent;
+  std::vector<std::pair<ip_endpoint, std::string>> sent;
 };
 
 protocol::udp_frame frame_of(std::uint16_t port, std::string_view payload) {
@@ -432,7 +432,7 @@ TEST_SUITE("datagram_listener") {
     std::uint16_t from = 0;
     const auto receive = [&](bool closes) {
       core->receive_from(
-          [&](const udp_endpoint& visitor, std::span<const std::uint8_t> payload) {
+          [&](const ip_endpoint& visitor, std::span<const std::uint8_t> payload) {
             from = visitor.port;
             return payload.size();
           },

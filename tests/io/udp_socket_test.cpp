@@ -117,7 +117,7 @@ struct inbox {
   bool answers = false;
   std::size_t calls = 0;
   std::vector<std::string> got;
-  std::vector<udp_endpoint> peers;
+  std::vector<ip_endpoint> peers;
 };
 
 constexpr std::array<const char*, 2> loopbacks{"127.0.0.1", "::1"};
@@ -188,7 +188,7 @@ TEST_SUITE("udp_socket") {
     CHECK(v6.socket.send(batch_of({"six"}, where(v6.socket))) == 1);
     CHECK(bench.run_until([&] { return v6.got.size() == 1; }));
     CHECK(both.got == std::vector<std::string>{"four", "six"});
-    const udp_endpoint mapped{
+    const ip_endpoint mapped{
         {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127, 0, 0, 1}, v4.socket.local().port, true};
     CHECK(to_address(both.peers[0]) == to_address(mapped));
     CHECK(to_address(both.peers[1]).host == "0:0:0:0:0:0:0:1");
@@ -266,7 +266,7 @@ TEST_SUITE("udp_socket") {
       CHECK(bench.run_until([&] { return to.got.size() == sent.size(); }));
       CHECK(to.got == sent);
       CHECK(std::ranges::all_of(
-          to.peers, [](const udp_endpoint& each) { return to_address(each).host == "127.0.0.2"; }));
+          to.peers, [](const ip_endpoint& each) { return to_address(each).host == "127.0.0.2"; }));
     }
   }
 

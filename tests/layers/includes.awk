@@ -4,10 +4,11 @@ BEGIN {
   sees["core"] = ""
   sees["crypto"] = "core"
   below2 = "core crypto"
-  sees["protocol"] = below2; sees["noise"] = below2; sees["http"] = below2; sees["config"] = below2
+  sees["protocol"] = below2; sees["noise"] = below2; sees["http"] = below2
+  sees["proxy_protocol"] = "core"; sees["config"] = below2 " proxy_protocol"
   sees["mux"] = below2
   sees["websocket"] = below2 " http"; sees["proxy"] = below2 " http"
-  below3 = below2 " protocol noise http websocket proxy mux config"
+  below3 = below2 " protocol noise http websocket proxy proxy_protocol mux config"
   sees["crypto/botan"] = below3; sees["crypto/openssl"] = below3
   ciphers = "crypto/botan crypto/openssl"
   sees["noise/suites"] = below3 " " ciphers

@@ -23,7 +23,7 @@ using protocol::udp_frame_reader;
 
 /// A frame that owns its payload, and the ignored bytes of its header.
 struct owned_frame {
-  udp_endpoint visitor;
+  ip_endpoint visitor;
   byte_vector payload;
   std::size_t padding = 0;
 
@@ -33,8 +33,8 @@ struct owned_frame {
 /// The size of the longest frame: its length byte, the longest header, the longest payload.
 constexpr std::size_t max_frame = 1 + 255 + 65'535;
 
-udp_endpoint any_endpoint(int ports) {
-  udp_endpoint out;
+ip_endpoint any_endpoint(int ports) {
+  ip_endpoint out;
   out.is_v6 = *rc::gen::arbitrary<bool>();
   for (std::size_t i = 0; i < (out.is_v6 ? 16u : 4u); ++i) {
     out.ip[i] = *rc::gen::arbitrary<std::uint8_t>();
@@ -192,7 +192,7 @@ TEST_CASE("UDP frames: whatever decodes is re-encoded as an equivalent frame") {
 /// A simple model of `udp_sessions`: a list that is searched from front to back; the longest idle
 /// visitor is the first.
 struct listed {
-  udp_endpoint visitor;
+  ip_endpoint visitor;
   time_point last;
   int value;
 };
@@ -205,12 +205,12 @@ TEST_CASE("udp_sessions match a list in the order of the last traffic") {
     limit = std::max<std::size_t>(limit, 1);
     std::vector<listed> model;
     time_point now{};
-    const auto known = [&](const udp_endpoint& who) {
+    const auto known = [&](const ip_endpoint& who) {
       return std::ranges::find(model, who, &listed::visitor);
     };
     const int steps = *rc::gen::inRange(0, 100);
     for (int i = 0; i < steps; ++i) {
-      const udp_endpoint who{{10, 0, 0, 1}, *rc::gen::inRange<std::uint16_t>(0, 8), i % 2 == 0};
+      const ip_endpoint who{{10, 0, 0, 1}, *rc::gen::inRange<std::uint16_t>(0, 8), i % 2 == 0};
       const auto found = known(who);
       now += std::chrono::milliseconds(*rc::gen::element(0, 0, 1, 500, 1000, 3000));
       switch (*rc::gen::inRange(0, 10)) {

@@ -70,7 +70,7 @@ struct echoing_tunnel : udp_tunnel {
 
   void receive() {
     const io::executor home = bench.client.get_executor();
-    auto take = [this](const udp_endpoint& from, std::span<const std::uint8_t> payload) {
+    auto take = [this](const ip_endpoint& from, std::span<const std::uint8_t> payload) {
       const auto size = std::min(payload.size(), room.size());
       std::copy_n(payload.begin(), size, room.begin());
       sender = from;
@@ -122,7 +122,7 @@ struct echoing_tunnel : udp_tunnel {
   test::operation_starter operations;
   operation_pointer receiving;
   std::array<char, 100> room{};
-  udp_endpoint sender;
+  ip_endpoint sender;
   std::vector<std::string> got;
 };
 

@@ -18,7 +18,7 @@ sim::datagram_socket bound(sim_bench& bench, sim::runtime& on, std::uint16_t por
   return bench.must(on.bind_udp({"0.0.0.0", port}, {}));
 }
 
-bool send(sim::datagram_socket& from, const udp_endpoint& to, std::string_view text) {
+bool send(sim::datagram_socket& from, const ip_endpoint& to, std::string_view text) {
   io::datagram one;
   one.peer = to;
   one.payload = bytes(text);
@@ -43,8 +43,8 @@ struct two_sockets : sim_bench {
 
   sim::datagram_socket near = bound(*this, client);
   sim::datagram_socket far = bound(*this, server, 53);
-  udp_endpoint to_far = world.net().at("server").endpoint(53);
-  udp_endpoint to_near = world.net().at("client").endpoint(near.local().port);
+  ip_endpoint to_far = world.net().at("server").endpoint(53);
+  ip_endpoint to_near = world.net().at("client").endpoint(near.local().port);
 
   /// Returns what arrives of `count` numbered datagrams that are sent at once.
   std::vector<std::string> arrivals(std::size_t count) {
@@ -82,7 +82,7 @@ TEST_CASE("sim datagrams: arrive with their source address, to which replies can
 
 TEST_CASE("sim datagrams: without a receiver they are lost silently") {
   two_sockets bench;
-  udp_endpoint unreachable = bench.to_far;
+  ip_endpoint unreachable = bench.to_far;
   unreachable.port = 54;
   CHECK(send(bench.near, unreachable, "no such port"));
   unreachable.ip[3] = 77;
@@ -105,7 +105,7 @@ TEST_CASE("sim datagrams: a connected socket receives from its peer only") {
   CHECK(take_all(bench.near).empty());
   const auto got = bench.far.receive();
   REQUIRE(got.size() == 1);
-  const udp_endpoint back = got[0].peer;
+  const ip_endpoint back = got[0].peer;
   CHECK(send(stranger, back, "from a stranger"));
   CHECK(send(bench.far, back, "from the peer"));
   bench.world.run_for(1s);
@@ -128,7 +128,7 @@ TEST_CASE(
   bench.world.run_for(1s);
   const auto got = bench.far.receive();
   REQUIRE(got.size() == 1);
-  const udp_endpoint back = got[0].peer;
+  const ip_endpoint back = got[0].peer;
   CHECK(send(stranger, back, "from a stranger"));
   CHECK(send(elsewhere, back, "from another port"));
   bench.world.run_for(1s);

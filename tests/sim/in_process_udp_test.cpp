@@ -22,7 +22,7 @@ using test::bytes, test::pattern, test::udp_peer, test::udp_tunnel;
 namespace {
 
 /// What a datagram of a visitor was, and who sent it.
-using arrival = std::pair<udp_endpoint, std::string>;
+using arrival = std::pair<ip_endpoint, std::string>;
 
 /// A service in the program that records what it receives, and replies with the same if asked to.
 struct recording_receiver final : client_side::datagram_receiver {
@@ -43,7 +43,7 @@ struct recording_receiver final : client_side::datagram_receiver {
   void close(std::error_code) override {}
 
   /// Sends `text` to a visitor; returns whether the service took it.
-  bool send(const udp_endpoint& visitor, std::string_view text) {
+  bool send(const ip_endpoint& visitor, std::string_view text) {
     const auto service = sender.lock();
     return service && service->send(visitor, bytes(text));
   }
@@ -128,7 +128,7 @@ TEST_CASE("in-process udp: each visitor gets its own replies, whenever they are 
   in_process_tunnel tunnel(seed);
   tunnel.server_settings.services[0].pool.size = 4;
   tunnel.start();
-  std::vector<udp_endpoint> all;
+  std::vector<ip_endpoint> all;
   for (int i = 0; i < 50; ++i) {
     const arrival one = tunnel.sent_by(tunnel.visitor(), "I am " + std::to_string(i));
     CHECK(one.second == "I am " + std::to_string(i));
@@ -157,7 +157,7 @@ TEST_CASE("in-process udp: idle visitors are forgotten, and replies to them are 
   tunnel.client_settings.services[0].udp.idle_timeout = 10s;
   tunnel.start();
   udp_peer& visitor = tunnel.visitor();
-  const udp_endpoint id = tunnel.sent_by(visitor, "first").first;
+  const ip_endpoint id = tunnel.sent_by(visitor, "first").first;
   // Traffic in either direction keeps a visitor.
   tunnel.world.run_for(8s);
   CHECK(tunnel.receiver->send(id, "still there?"));
@@ -167,7 +167,7 @@ TEST_CASE("in-process udp: idle visitors are forgotten, and replies to them are 
   CHECK(tunnel.receiver->send(id, "good"));
   tunnel.world.run_for(11s);
   CHECK_FALSE(tunnel.receiver->send(id, "gone"));
-  udp_endpoint never = id;
+  ip_endpoint never = id;
   never.port ^= 1;
   CHECK_FALSE(tunnel.receiver->send(never, "who are you?"));
   CHECK(tunnel.sent_by(visitor, "back").first == id);
@@ -186,7 +186,7 @@ TEST_CASE("in-process udp: the longest idle visitor is dropped for a new one") {
   in_process_tunnel tunnel(seed);
   tunnel.client_settings.services[0].udp.max_visitors = 3;
   tunnel.start();
-  std::vector<udp_endpoint> all;
+  std::vector<ip_endpoint> all;
   for (int i = 0; i < 5; ++i) all.push_back(tunnel.sent_by(tunnel.visitor(), "one of five").first);
   for (std::size_t i = 0; i < all.size(); ++i) {
     CAPTURE(i);
@@ -215,9 +215,9 @@ TEST_CASE("in-process udp: visitors need no descriptors, so a shortage does not 
   tunnel.world.net().limit_descriptors("client", 80);
   tunnel.start();
   tunnel.world.run_for(1s);
-  std::vector<udp_endpoint> all;
+  std::vector<ip_endpoint> all;
   for (int i = 0; i < 100; ++i) all.push_back(tunnel.sent_by(tunnel.visitor(), "hello").first);
-  for (const udp_endpoint& each : all) CHECK(tunnel.receiver->send(each, "hello"));
+  for (const ip_endpoint& each : all) CHECK(tunnel.receiver->send(each, "hello"));
   CHECK(tunnel.finish().lost() == 0);
 }
 
@@ -228,7 +228,7 @@ TEST_CASE("in-process udp: replies that find queue_size bytes waiting are lost a
   tunnel.client_settings.services[0].udp.queue_size = 70'000;
   tunnel.start();
   udp_peer& visitor = tunnel.visitor();
-  const udp_endpoint id = tunnel.sent_by(visitor, "more, please").first;
+  const ip_endpoint id = tunnel.sent_by(visitor, "more, please").first;
   const std::string large = pattern(1'000);
   std::size_t taken = 0;
   for (int i = 0; i < 100; ++i) taken += tunnel.receiver->send(id, large) ? 1 : 0;
@@ -288,7 +288,7 @@ TEST_CASE("in-process udp: visitors are kept when the data channels are lost") {
   in_process_tunnel tunnel(seed);
   tunnel.start();
   udp_peer& visitor = tunnel.visitor();
-  const udp_endpoint id = tunnel.sent_by(visitor, "before").first;
+  const ip_endpoint id = tunnel.sent_by(visitor, "before").first;
   const auto service = tunnel.receiver->sender.lock();
   tunnel.world.net().lose_connections("server", "client");
   tunnel.world.run_for(1ms);

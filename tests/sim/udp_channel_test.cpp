@@ -23,7 +23,7 @@ namespace {
 
 using channel_type = io::udp_channel<sim::stream, bincode>;
 
-udp_endpoint visitor(std::size_t number) {
+ip_endpoint visitor(std::size_t number) {
   return {{192, 0, 2, 10}, static_cast<std::uint16_t>(number), false};
 }
 

@@ -30,7 +30,7 @@ struct udp_peer {
     });
   }
 
-  void send(const udp_endpoint& to, std::string_view text) {
+  void send(const ip_endpoint& to, std::string_view text) {
     io::datagram one;
     one.peer = to;
     one.payload = bytes(text);
@@ -54,7 +54,7 @@ struct udp_tunnel : sim_tunnel {
     service->answers = true;
   }
 
-  [[nodiscard]] udp_endpoint entry() { return world.net().at("server").endpoint(5202); }
+  [[nodiscard]] ip_endpoint entry() { return world.net().at("server").endpoint(5202); }
 
   /// Returns whether `visitor` receives `text` back.
   bool echoed(udp_peer& visitor, std::string_view text,

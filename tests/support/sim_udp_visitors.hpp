@@ -2,7 +2,7 @@
 
 #include "support/sim_crowd.hpp"
 
-#include <rathole/core/udp_endpoint.hpp>
+#include <rathole/core/ip_endpoint.hpp>
 #include <rathole/io/udp/datagram.hpp>
 
 #include <chrono>

@@ -12,8 +12,8 @@ using embed::datagram_overhead, embed::datagram_queue, embed::max_datagram_size;
 
 namespace {
 
-udp_endpoint from_port(std::uint16_t port) {
-  udp_endpoint out;
+ip_endpoint from_port(std::uint16_t port) {
+  ip_endpoint out;
   out.port = port;
   return out;
 }

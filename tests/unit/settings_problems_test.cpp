@@ -57,6 +57,30 @@ TEST_CASE("settings: options of a transport that is not selected are problems") 
               "server.transport.websocket: the transport is `tcp`" + remedy});
 }
 
+TEST_CASE("settings: contradictions of the PROXY protocol are problems") {
+  config::server server;
+  server.bind_addr = address{"h", 0};
+  server.accept_proxy_protocol = true;
+  server.services.resize(2);
+  for (auto& each : server.services) each.bind_addr = address{"h", 0};
+  server.services[0].name = "a";
+  server.services[0].accept_proxy_protocol = true;
+  server.services[0].trusted_proxies.emplace_back();
+  server.services[0].proxy_protocol = proxy_protocol::version::v1;
+  server.services[1].name = "b";
+  server.services[1].kind = config::service_kind::udp;
+  server.services[1].proxy_protocol = proxy_protocol::version::v1;
+  server.services[1].accept_proxy_protocol = true;
+  const std::string untrusted =
+      "accept_proxy_protocol: without `trusted_proxies` no connection has a header; name the "
+      "networks "
+      "of the proxies";
+  CHECK(problems_of(server) ==
+        lines{"server." + untrusted, "server.services.b." + untrusted,
+              "server.services.b.proxy_protocol: version 1 is for TCP only; choose version 2",
+              "server.services.b.accept_proxy_protocol: for TCP services only; leave it out"});
+}
+
 TEST_CASE("settings: duplicate service names and missing addresses are problems") {
   config::client client;
   client.services.resize(3);

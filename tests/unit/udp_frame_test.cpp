@@ -17,7 +17,7 @@ namespace {
 
 using protocol::bincode;
 
-byte_vector frame_of(const udp_endpoint& visitor, byte_view payload) {
+byte_vector frame_of(const ip_endpoint& visitor, byte_view payload) {
   byte_buffer out;
   bincode::append_udp_frame(visitor, payload, out);
   return {out.data().begin(), out.data().end()};
@@ -37,13 +37,13 @@ verdict judge(byte_view in) {
 
 TEST_CASE("UDP frame: the worked examples, both ways") {
   struct example {
-    udp_endpoint visitor;
+    ip_endpoint visitor;
     byte_view payload;
     byte_vector encoded;
   };
-  const udp_endpoint v4{{192, 0, 2, 10}, 50000, false};
-  const udp_endpoint v6{{0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}, 53124, true};
-  const udp_endpoint mapped{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 10}, 50000, true};
+  const ip_endpoint v4{{192, 0, 2, 10}, 50000, false};
+  const ip_endpoint v6{{0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}, 53124, true};
+  const ip_endpoint mapped{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 10}, 50000, true};
   const std::vector<example> examples{
       {v4, text("ping"), wire::udp_frame_v4},
       {v6, text("hello"), wire::udp_frame_v6},
@@ -84,7 +84,7 @@ TEST_CASE(
 }
 
 TEST_CASE("UDP frame: payloads of every extreme size") {
-  const udp_endpoint visitor{{10, 0, 0, 1}, 1, false};
+  const ip_endpoint visitor{{10, 0, 0, 1}, 1, false};
   for (const std::size_t size : {0u, 1u, 255u, 256u, 2048u, 65'507u, 65'535u}) {
     CAPTURE(size);
     const byte_vector payload(size, 0xa5);
@@ -140,7 +140,7 @@ TEST_CASE("UDP frame: header bytes after the known fields are ignored") {
     const auto decoded = bincode::decode_udp_frame(in);
     REQUIRE((decoded && *decoded));
     CHECK((*decoded)->size == 17 + extra);
-    CHECK((*decoded)->visitor == udp_endpoint{{192, 0, 2, 10}, 50000, false});
+    CHECK((*decoded)->visitor == ip_endpoint{{192, 0, 2, 10}, 50000, false});
     CHECK(std::ranges::equal((*decoded)->payload, text("ping")));
     for (std::size_t size = 0; size < in.size(); ++size) {
       CHECK(judge(byte_view(in).first(size)) == verdict::incomplete);

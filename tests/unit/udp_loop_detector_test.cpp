@@ -114,7 +114,7 @@ TEST_CASE("UDP loop: a socket is known until it is closed") {
   own_udp_sockets sockets;
   const auto first = std::make_shared<sent_datagrams>(path{&this_service});
   const auto second = std::make_shared<sent_datagrams>(path{&other_service});
-  const udp_endpoint at{{127, 0, 0, 1}, 4000, false};
+  const ip_endpoint at{{127, 0, 0, 1}, 4000, false};
   CHECK(sockets.find(at) == nullptr);
   sockets.add(at, first);
   CHECK(sockets.find(at) == first);

@@ -11,7 +11,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-udp_endpoint visitor(std::uint16_t port) { return {{192, 0, 2, 1}, port, false}; }
+ip_endpoint visitor(std::uint16_t port) { return {{192, 0, 2, 1}, port, false}; }
 
 const time_point start{};
 

@@ -7,6 +7,7 @@
 #include <rathole/core/address.hpp>
 #include <rathole/core/address_list.hpp>
 #include <rathole/core/base64.hpp>
+#include <rathole/core/ip_network.hpp>
 #include <rathole/core/secret.hpp>
 
 #include <chrono>
@@ -32,6 +33,11 @@ inline json to_json(const address_list& value) {
   json out = json::array();
   for (const address& each : value) out.push_back(to_json(each));
   return out.size() == 1 ? out.front() : out;
+}
+inline json to_json(const std::vector<ip_network>& value) {
+  json out = json::array();
+  for (const ip_network& each : value) out.push_back(to_string(each));
+  return out;
 }
 template <class T>
   requires std::is_arithmetic_v<T> || std::is_same_v<T, std::string>
@@ -79,6 +85,13 @@ inline json udp_json(const config::udp_options& of, bool is_client) {
   return out.take();
 }
 
+/// Adds the proxies through which connections may come, if there are any.
+template <class Settings>
+void add_trusted_proxies(object_writer& to, const Settings& of) {
+  if (!of.accept_proxy_protocol) return;
+  to.add("accept_proxy_protocol", true).add("trusted_proxies", of.trusted_proxies);
+}
+
 inline json service_config(const config::server_service& of) {
   object_writer out;
   out.add("type", std::string(type_of(of.kind)))
@@ -95,6 +108,15 @@ inline json service_config(const config::server_service& of) {
       .add("max_waiting_visitors", of.pool.max_waiting_visitors);
   out.add_object("pool", pool.take());
   if (of.kind == config::service_kind::udp) out.add_object("udp", udp_json(of.udp, false));
+  using proxy_protocol::version;
+  if (of.proxy_protocol) {
+    out.add("proxy_protocol", std::string(*of.proxy_protocol == version::v1 ? "v1" : "v2"));
+  }
+  if (of.kind == config::service_kind::udp && of.proxy_protocol) {
+    const bool has_every = of.proxy_protocol_datagrams == config::datagram_headers::every;
+    out.add("proxy_protocol_datagrams", std::string(has_every ? "every" : "first"));
+  }
+  add_trusted_proxies(out, of);
   return out.take();
 }
 
@@ -209,6 +231,7 @@ inline json config_json(const config::server& of) {
       .add("shutdown_grace", of.shutdown_grace)
       .add("shutdown_idle_timeout", of.shutdown_idle_timeout)
       .add("workers", of.workers);
+  detail::add_trusted_proxies(out, of);
   out.add_object("transport", detail::transport_json(of.transport, config::side::server));
   if (of.admin) out.add_object("admin", detail::admin_json(*of.admin));
   out.add_object("services", detail::services_config(of.services));

@@ -842,6 +842,11 @@ inline constexpr std::string_view openapi_text = R"openapi({
         }
       },
       "Count": {"type": "integer", "minimum": 0},
+      "DatagramHeaders": {
+        "type": "string",
+        "enum": ["first", "every"],
+        "description": "Which datagrams of a visitor have a header of the PROXY protocol."
+      },
       "Event": {
         "title": "Server-sent event",
         "description": "The fields of one event, which are lines of text: `id: 17`, `event: service_up`, `data: {...}`, and an empty line.",
@@ -896,6 +901,12 @@ inline constexpr std::string_view openapi_text = R"openapi({
         }
       },
       "Name": {"type": "string", "description": "Name of a service."},
+      "Networks": {
+        "type": "array",
+        "maxItems": 1024,
+        "items": {"type": "string"},
+        "description": "Addresses and networks, such as `10.0.0.0/8`."
+      },
       "Pool": {
         "type": "object",
         "additionalProperties": false,
@@ -956,6 +967,11 @@ inline constexpr std::string_view openapi_text = R"openapi({
           }
         }
       },
+      "ProxyProtocol": {
+        "type": "string",
+        "enum": ["v1", "v2"],
+        "description": "The version of the header with the visitor's address."
+      },
       "Seconds": {
         "type": "integer",
         "minimum": 0,
@@ -976,7 +992,18 @@ inline constexpr std::string_view openapi_text = R"openapi({
           "pool": {"$ref": "#/components/schemas/Pool"},
           "idle_timeout": {"$ref": "#/components/schemas/Seconds"},
           "half_close_timeout": {"$ref": "#/components/schemas/Timeout"},
-          "udp": {"$ref": "#/components/schemas/ServerUdp"}
+          "udp": {"$ref": "#/components/schemas/ServerUdp"},
+          "proxy_protocol": {"$ref": "#/components/schemas/ProxyProtocol"},
+          "enable_proxy_protocol": {
+            "type": "boolean",
+            "description": "`true` stands for `proxy_protocol = \"v1\"`."
+          },
+          "proxy_protocol_datagrams": {"$ref": "#/components/schemas/DatagramHeaders"},
+          "accept_proxy_protocol": {
+            "type": "boolean",
+            "description": "Connections from `trusted_proxies` begin with a header of the PROXY protocol."
+          },
+          "trusted_proxies": {"$ref": "#/components/schemas/Networks"}
         }
       },
       "ServerUdp": {
@@ -1131,6 +1158,17 @@ inline constexpr std::string_view openapi_text = R"openapi({
               "queue_size": {"type": ["integer", "null"], "minimum": 65792, "maximum": 1073741824},
               "answers_from_any_port": {"type": ["boolean", "null"]}
             }
+          },
+          "proxy_protocol": {
+            "anyOf": [{"$ref": "#/components/schemas/ProxyProtocol"}, {"type": "null"}]
+          },
+          "enable_proxy_protocol": {"type": ["boolean", "null"]},
+          "proxy_protocol_datagrams": {
+            "anyOf": [{"$ref": "#/components/schemas/DatagramHeaders"}, {"type": "null"}]
+          },
+          "accept_proxy_protocol": {"type": ["boolean", "null"]},
+          "trusted_proxies": {
+            "anyOf": [{"$ref": "#/components/schemas/Networks"}, {"type": "null"}]
           }
         }
       },

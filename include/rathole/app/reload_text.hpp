@@ -82,6 +82,11 @@ std::string changed_keys(const Service& before, const Service& now) {
   if constexpr (std::is_same_v<Service, config::server_service>) {
     add("bind_addr", before.bind_addr != now.bind_addr);
     add("pool", before.pool != now.pool);
+    add("proxy_protocol", before.proxy_protocol != now.proxy_protocol);
+    add("proxy_protocol_datagrams",
+        before.proxy_protocol_datagrams != now.proxy_protocol_datagrams);
+    add("accept_proxy_protocol", before.accept_proxy_protocol != now.accept_proxy_protocol);
+    add("trusted_proxies", before.trusted_proxies != now.trusted_proxies);
   } else {
     add("local_addr", before.local_addr != now.local_addr);
     add("retry_interval", before.retry_interval != now.retry_interval);

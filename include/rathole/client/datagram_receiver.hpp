@@ -1,7 +1,7 @@
 #pragma once
 
 #include <rathole/core/bytes.hpp>
-#include <rathole/core/udp_endpoint.hpp>
+#include <rathole/core/ip_endpoint.hpp>
 #include <rathole/protocol/messages.hpp>
 
 #include <cstddef>
@@ -19,7 +19,7 @@ class datagram_sender {
   /// has at most 65,535 bytes. Returns false if the datagram is lost, which the service counts: the
   /// visitor is not known, because it never sent anything or was idle for too long; there is no
   /// data channel; its queue is full; or memory has run out.
-  virtual bool send(const udp_endpoint& visitor, byte_view payload) = 0;
+  virtual bool send(const ip_endpoint& visitor, byte_view payload) = 0;
 
  protected:
   /// Destroys this part of a sender.

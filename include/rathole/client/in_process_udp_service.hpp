@@ -3,7 +3,7 @@
 #include <rathole/client/datagram_receiver.hpp>
 #include <rathole/client/udp_service.hpp>
 #include <rathole/core/bytes.hpp>
-#include <rathole/core/udp_endpoint.hpp>
+#include <rathole/core/ip_endpoint.hpp>
 #include <rathole/io/udp/datagram.hpp>
 #include <rathole/io/udp/visitors.hpp>
 
@@ -32,7 +32,7 @@ class in_process_udp_service final : public udp_service<Context>, public datagra
                   [](channel_pointer&) {}) {}
 
   /// Queues a datagram for a visitor; see `datagram_sender`.
-  bool send(const udp_endpoint& visitor, byte_view payload) override {
+  bool send(const ip_endpoint& visitor, byte_view payload) override {
     channel_pointer* const via = visitors_.touch(visitor, home().now());
     if (!via) {
       ++losses().counts.unknown_visitor;

@@ -6,7 +6,7 @@
 #include <rathole/client/udp_visitor.hpp>
 #include <rathole/config/types.hpp>
 #include <rathole/core/error.hpp>
-#include <rathole/core/udp_endpoint.hpp>
+#include <rathole/core/ip_endpoint.hpp>
 #include <rathole/io/socket/descriptor_limit.hpp>
 #include <rathole/io/udp/datagram.hpp>
 #include <rathole/io/udp/loss_reporter.hpp>
@@ -63,7 +63,7 @@ class local_udp_service final : public udp_service<Context> {
                        std::span<const protocol::udp_frame> frames) override {
     const time_point now = home().now();
     while (!frames.empty()) {
-      const udp_endpoint& id = frames.front().visitor;
+      const ip_endpoint& id = frames.front().visitor;
       const auto other = std::ranges::find_if(
           frames, [&](const protocol::udp_frame& each) { return each.visitor != id; });
       const auto own = frames.first(static_cast<std::size_t>(other - frames.begin()));
@@ -101,7 +101,7 @@ class local_udp_service final : public udp_service<Context> {
   /// Returns the visitor that sent `frames`, which is added if it is new; null if the frames are
   /// lost, because there are too many new visitors, there is no memory, or the client itself sent
   /// them.
-  visitor_pointer find_or_add(const udp_endpoint& id, std::span<const protocol::udp_frame> frames,
+  visitor_pointer find_or_add(const ip_endpoint& id, std::span<const protocol::udp_frame> frames,
                               time_point now) {
     if (visitor_pointer* found = visitors_.touch(id, now)) return *found;
     const auto itself = context()->own_udp_sockets.find(id);
@@ -119,7 +119,7 @@ class local_udp_service final : public udp_service<Context> {
     return nullptr;
   }
 
-  visitor_pointer add(const udp_endpoint& id, std::vector<const void*> path, time_point now) {
+  visitor_pointer add(const ip_endpoint& id, std::vector<const void*> path, time_point now) {
     const auto made =
         std::make_shared<visitor>(id, unsent_bytes_, context()->udp_visitors, std::move(path));
     // Never begins inside this call: a visitor that cannot be remembered is gone before.

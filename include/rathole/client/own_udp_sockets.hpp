@@ -1,6 +1,6 @@
 #pragma once
 
-#include <rathole/core/udp_endpoint.hpp>
+#include <rathole/core/ip_endpoint.hpp>
 #include <rathole/protocol/udp_loop_detector.hpp>
 
 #include <memory>
@@ -18,20 +18,20 @@ class own_udp_sockets {
   using pointer = std::shared_ptr<const protocol::sent_datagrams>;
 
   /// Adds a socket with the address `at`.
-  void add(const udp_endpoint& at, pointer sent) {
+  void add(const ip_endpoint& at, pointer sent) {
     const std::lock_guard lock(guard_);
     sockets_.insert_or_assign(at, std::move(sent));
   }
 
   /// Removes the socket that belongs to `sent`, if it is the one with the address `at`.
-  void remove(const udp_endpoint& at, const protocol::sent_datagrams* sent) {
+  void remove(const ip_endpoint& at, const protocol::sent_datagrams* sent) {
     const std::lock_guard lock(guard_);
     const auto found = sockets_.find(at);
     if (found != sockets_.end() && found->second.get() == sent) sockets_.erase(found);
   }
 
   /// Returns what the socket with the address `at` has sent; null if there is none.
-  [[nodiscard]] pointer find(const udp_endpoint& at) const {
+  [[nodiscard]] pointer find(const ip_endpoint& at) const {
     const std::lock_guard lock(guard_);
     const auto found = sockets_.find(at);
     return found == sockets_.end() ? nullptr : found->second;
@@ -39,7 +39,7 @@ class own_udp_sockets {
 
  private:
   mutable std::mutex guard_;
-  std::unordered_map<udp_endpoint, pointer, udp_endpoint_hash> sockets_;
+  std::unordered_map<ip_endpoint, pointer, ip_endpoint_hash> sockets_;
 };
 
 }  // namespace rathole::client_side

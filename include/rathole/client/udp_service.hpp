@@ -3,8 +3,8 @@
 #include <rathole/client/events.hpp>
 #include <rathole/config/types.hpp>
 #include <rathole/core/error.hpp>
+#include <rathole/core/ip_endpoint.hpp>
 #include <rathole/core/out_of_memory.hpp>
-#include <rathole/core/udp_endpoint.hpp>
 #include <rathole/io/run/event.hpp>
 #include <rathole/io/run/stop_action.hpp>
 #include <rathole/io/run/task_group.hpp>
@@ -111,7 +111,7 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
   /// Queues the payloads of `batch` for the visitor `to` on `via`, its data channel, which is
   /// replaced by another one if it is over. Counts them as sent or lost; returns how many were
   /// queued.
-  std::size_t send(const udp_endpoint& to, std::shared_ptr<channel_type>& via,
+  std::size_t send(const ip_endpoint& to, std::shared_ptr<channel_type>& via,
                    std::span<const io::datagram> batch) {
     if (!via || via->is_over()) via = channels_.empty() ? nullptr : channels_.front();
     std::size_t queued = 0;

@@ -3,7 +3,7 @@
 #include <rathole/client/own_udp_sockets.hpp>
 #include <rathole/client/unsent_datagrams.hpp>
 #include <rathole/core/bytes.hpp>
-#include <rathole/core/udp_endpoint.hpp>
+#include <rathole/core/ip_endpoint.hpp>
 #include <rathole/io/concepts.hpp>
 #include <rathole/io/udp/datagram.hpp>
 #include <rathole/protocol/messages.hpp>
@@ -26,7 +26,7 @@ template <io::DatagramSocket S, class Channel>
 struct udp_visitor {
   /// Makes a visitor that counts in `count` until it is closed. `path` are the services that lead
   /// to it.
-  udp_visitor(const udp_endpoint& from, std::size_t& unsent_bytes, std::atomic<std::size_t>& count,
+  udp_visitor(const ip_endpoint& from, std::size_t& unsent_bytes, std::atomic<std::size_t>& count,
               std::vector<const void*> path)
       : id(from),
         unsent(unsent_bytes),
@@ -42,7 +42,7 @@ struct udp_visitor {
   /// Stores the open socket, and adds it to `own`, the sockets of the client.
   void set_socket(S opened, own_udp_sockets& own) {
     socket.emplace(std::move(opened));
-    if (const auto here = to_udp_endpoint(socket->local())) {
+    if (const auto here = to_ip_endpoint(socket->local())) {
       own.add(*here, sent);
       own_ = &own;
       here_ = *here;
@@ -87,7 +87,7 @@ struct udp_visitor {
   }
 
   /// The visitor's address.
-  const udp_endpoint id;
+  const ip_endpoint id;
   /// The socket to the local service.
   std::optional<S> socket;
   /// The data channel of its last datagram.
@@ -105,7 +105,7 @@ struct udp_visitor {
   /// The owner of `count_` and `own_` outlives the visitor.
   std::atomic<std::size_t>* count_;
   own_udp_sockets* own_ = nullptr;
-  udp_endpoint here_;
+  ip_endpoint here_;
 };
 
 }  // namespace rathole::client_side

@@ -53,6 +53,8 @@ inline constexpr std::size_t bind_addresses = 64;
 inline constexpr std::size_t token_file_size = 4096;
 /// The longest path of a Unix-domain socket (unix(7)), in bytes.
 inline constexpr std::size_t unix_path = 107;
+/// The most networks of one list.
+inline constexpr std::size_t networks = 1024;
 /// The most names by which the admin API is reached.
 inline constexpr std::size_t admin_hosts = 64;
 /// The most waiting visitors of one service.

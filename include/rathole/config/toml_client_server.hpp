@@ -2,6 +2,7 @@
 
 #include <rathole/config/published_secrets.hpp>
 #include <rathole/config/toml_admin.hpp>
+#include <rathole/config/toml_proxy_protocol.hpp>
 #include <rathole/config/toml_transport.hpp>
 
 #include <algorithm>
@@ -233,6 +234,7 @@ inline server read_server(toml_reader table) {
   out.shutdown_grace = read_seconds(table, "shutdown_grace", out.shutdown_grace, 0);
   out.shutdown_idle_timeout =
       read_seconds(table, "shutdown_idle_timeout", out.shutdown_idle_timeout, 0);
+  detail::read_trusted_proxies(table, out);
   const auto pool_table = table.table("pool");
   const pool_options tcp_pool = detail::read_pool(pool_table, {});
   pool_options udp_pool = tcp_pool;
@@ -267,6 +269,11 @@ inline server read_server(toml_reader table) {
       if (is_udp) detail::check_udp_pool(entry, service.pool);
       detail::read_forward_timeouts(entry, service);
       service.udp = detail::read_udp(entry.table("udp"), common.udp, side::server);
+      detail::read_sent_header(entry, service);
+      detail::read_trusted_proxies(entry, service);
+      if (is_udp && service.accept_proxy_protocol) {
+        entry.reject("accept_proxy_protocol", "for TCP services only", "remove it");
+      }
       entry.finish();
       add_listeners(entry, service.bind_addr, is_udp);
     });

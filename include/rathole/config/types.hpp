@@ -5,7 +5,9 @@
 #include <rathole/config/transport.hpp>
 #include <rathole/core/address.hpp>
 #include <rathole/core/address_list.hpp>
+#include <rathole/core/ip_network.hpp>
 #include <rathole/core/secret.hpp>
+#include <rathole/proxy_protocol/version.hpp>
 
 #include <chrono>
 #include <cstddef>
@@ -32,6 +34,14 @@ enum class service_kind {
   tcp,
   /// UDP datagrams.
   udp
+};
+
+/// Which datagrams of a visitor of a UDP service have a header of the PROXY protocol. Not in upstream.
+enum class datagram_headers {
+  /// The first one, and the first one over another data channel.
+  first,
+  /// Every one.
+  every
 };
 
 /// The `udp` table of an instance or of a service: how UDP visitors are remembered and how much
@@ -169,6 +179,17 @@ struct server_service {
   milliseconds half_close_timeout = defaults::forward_half_close_timeout;
   /// The `udp` table of the service, whose keys override those of `server.udp`.
   udp_options udp = {};
+  /// The version of the header of the PROXY protocol that tells the local service the address of each
+  /// visitor; none if it gets no header. A UDP service can only have version 2. Compat: as
+  /// `enable_proxy_protocol` in upstream after v0.5.0.
+  std::optional<rathole::proxy_protocol::version> proxy_protocol = {};
+  /// Which datagrams of a UDP service have that header. Not in upstream.
+  datagram_headers proxy_protocol_datagrams = datagram_headers::first;
+  /// Whether visitors may come through `trusted_proxies`, whose connections begin with a header of the PROXY
+  /// protocol. For TCP only. Not in upstream.
+  bool accept_proxy_protocol = false;
+  /// The networks of these proxies. Connections from elsewhere have no header. Not in upstream.
+  std::vector<ip_network> trusted_proxies = {};
 
   /// Compares all members.
   [[nodiscard]] bool operator==(const server_service&) const = default;
@@ -200,6 +221,11 @@ struct server {
   std::vector<server_service> services = {};
   /// How clients reach the server.
   rathole::config::transport transport = {};
+  /// Whether clients may come through `trusted_proxies`, whose connections begin with a header of the PROXY
+  /// protocol. Not in upstream.
+  bool accept_proxy_protocol = false;
+  /// The networks of these proxies. Connections from elsewhere have no header. Not in upstream.
+  std::vector<ip_network> trusted_proxies = {};
   /// Where the program can be operated, if anywhere; a problem for `rathole::client` and `server`. Not in
   /// upstream.
   std::optional<admin_options> admin = {};

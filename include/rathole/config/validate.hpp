@@ -167,6 +167,31 @@ std::vector<problem> address_and_name_problems(side of, std::string_view own_key
   return problems;
 }
 
+/// Adds the problems of the PROXY protocol of a server and its services.
+inline void add_proxy_problems(const server& value, std::vector<problem>& problems) {
+  const auto add = [&problems](const std::string& table, const char* key, const char* what,
+                               const char* remedy) {
+    problems.push_back({.key = table + '.' + key, .what = what, .remedy = remedy});
+  };
+  const auto check_trust = [&add](const std::string& table, const auto& of) {
+    if (!of.accept_proxy_protocol || !of.trusted_proxies.empty()) return;
+    add(table, "accept_proxy_protocol", "without `trusted_proxies` no connection has a header",
+        "name the networks of the proxies");
+  };
+  check_trust("server", value);
+  for (const server_service& each : value.services) {
+    const std::string table = key_path("server.services", each.name);
+    check_trust(table, each);
+    if (each.kind != service_kind::udp) continue;
+    if (each.proxy_protocol == proxy_protocol::version::v1) {
+      add(table, "proxy_protocol", "version 1 is for TCP only", "choose version 2");
+    }
+    if (each.accept_proxy_protocol) {
+      add(table, "accept_proxy_protocol", "for TCP services only", "leave it out");
+    }
+  }
+}
+
 }  // namespace detail
 
 /// Returns the problems that a file cannot cause, but a program that fills the struct itself can:
@@ -188,6 +213,7 @@ inline std::vector<problem> settings_problems(const server& value) {
                                         value.services, &server_service::bind_addr);
   detail::add_unused_tables(side::server, value.transport, problems);
   detail::add_admin_problem(side::server, value.admin, problems);
+  detail::add_proxy_problems(value, problems);
   return problems;
 }
 

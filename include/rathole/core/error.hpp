@@ -110,6 +110,8 @@ enum class errc {
   draining,
   /// Whoever operates the program has reset the connection.
   reset_by_operator,
+  /// A trusted proxy sent something else than a header of the PROXY protocol.
+  malformed_proxy_header,
 };
 
 /// Returns the category of `errc`, whose name is "rathole".
@@ -175,6 +177,7 @@ inline const std::error_category& error_category() noexcept {
         case errc::visitor_rejected: return "refused by the visitor filter";
         case errc::draining: return "the server is being drained";
         case errc::reset_by_operator: return "reset by the operator";
+        case errc::malformed_proxy_header: return "no valid header of the PROXY protocol";
       }
       return "unknown error";
     }

@@ -2,7 +2,7 @@
 
 #include <rathole/client/datagram_receiver.hpp>
 #include <rathole/core/bytes.hpp>
-#include <rathole/core/udp_endpoint.hpp>
+#include <rathole/core/ip_endpoint.hpp>
 #include <rathole/embed/context_end.hpp>
 #include <rathole/embed/datagram_queue.hpp>
 #include <rathole/embed/datagram_stats.hpp>
@@ -89,7 +89,7 @@ class datagram_listener_core final : public client_side::datagram_receiver,
 
   /// Sends a datagram to a visitor, and completes with its size, also if it is lost. Fails with
   /// `asio::error::message_size` if it is longer than `max_datagram_size`.
-  void send_to(const udp_endpoint& to, byte_view payload, completion<std::size_t> done) {
+  void send_to(const ip_endpoint& to, byte_view payload, completion<std::size_t> done) {
     if (is_closed_) return done(reason_, 0);
     if (payload.size() > max_datagram_size) return done(asio::error::message_size, 0);
     const auto service = replies_.lock();

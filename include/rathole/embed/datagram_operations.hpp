@@ -1,6 +1,6 @@
 #pragma once
 
-#include <rathole/core/udp_endpoint.hpp>
+#include <rathole/core/ip_endpoint.hpp>
 #include <rathole/embed/datagram_stats.hpp>
 #include <rathole/embed/operation.hpp>
 #include <rathole/embed/separate.hpp>
@@ -35,7 +35,7 @@ RATHOLE_DECL const std::string& service_of(const datagram_listener_pointer& of);
 RATHOLE_DECL void receive_from(const datagram_listener_pointer& from, take_function take,
                                completion<std::size_t> done, const cancellation_pointer& cancel);
 /// Sends a datagram; see `datagram_listener::async_send_to`. Must be called where it lives.
-RATHOLE_DECL void send_to(const datagram_listener_pointer& through, const udp_endpoint& to,
+RATHOLE_DECL void send_to(const datagram_listener_pointer& through, const ip_endpoint& to,
                           const outgoing& payload, completion<std::size_t> done);
 /// Closes the listener; see `datagram_listener::close`.
 RATHOLE_DECL void close(const datagram_listener_pointer& what);

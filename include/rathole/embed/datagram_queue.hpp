@@ -2,7 +2,7 @@
 
 #include <rathole/core/byte_buffer.hpp>
 #include <rathole/core/bytes.hpp>
-#include <rathole/core/udp_endpoint.hpp>
+#include <rathole/core/ip_endpoint.hpp>
 #include <rathole/version.hpp>
 
 #include <algorithm>
@@ -31,7 +31,7 @@ class datagram_queue {
 
   /// Appends a copy of a datagram. Returns false, and changes nothing, if there is no room or no
   /// memory for it.
-  bool push(const udp_endpoint& from, byte_view payload) {
+  bool push(const ip_endpoint& from, byte_view payload) {
     if (used() + datagram_overhead + payload.size() > limit_) return false;
     const std::size_t before = payloads_.size();
     try {
@@ -48,7 +48,7 @@ class datagram_queue {
   /// Returns whether no datagram waits.
   [[nodiscard]] bool empty() const { return entries_.empty(); }
   /// Returns the sender of the first datagram; there must be one.
-  [[nodiscard]] const udp_endpoint& sender() const {
+  [[nodiscard]] const ip_endpoint& sender() const {
     assert(!empty());
     return entries_.front().from;
   }
@@ -74,7 +74,7 @@ class datagram_queue {
 
  private:
   struct entry {
-    udp_endpoint from;
+    ip_endpoint from;
     std::size_t size;
   };
 

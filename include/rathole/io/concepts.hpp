@@ -98,6 +98,7 @@ concept Timer = requires(T& t, time_point at, std::move_only_function<void()> ca
 /// nonces, and a network. Models are `io::asio_runtime` and `sim::runtime`. A runtime is a cheap
 /// handle; copies share one environment. A `timer` is made from a runtime.
 ///
+/// * `local()` of a stream returns the address of this end.
 /// * `worker()` returns the runtime for the next piece of work, which may belong to another
 ///   thread; this one if there are no workers. `run_on` starts work there.
 /// * `descriptor_limit()` returns how many descriptors all sockets and files of the process may
@@ -128,6 +129,7 @@ concept Runtime =
       requires std::constructible_from<typename R::timer, R&>;
       requires requires(typename R::stream& stream) {
         { stream.move_to(r) } -> std::same_as<typename R::stream>;
+        { stream.local() } -> std::convertible_to<address>;
       };
       { r.get_executor() } -> std::same_as<executor>;
       { r.now() } -> std::same_as<time_point>;

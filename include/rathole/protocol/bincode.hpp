@@ -4,8 +4,8 @@
 #include <rathole/core/bytes.hpp>
 #include <rathole/core/cursor.hpp>
 #include <rathole/core/endian.hpp>
+#include <rathole/core/ip_endpoint.hpp>
 #include <rathole/core/result.hpp>
-#include <rathole/core/udp_endpoint.hpp>
 #include <rathole/protocol/codec.hpp>
 #include <rathole/protocol/constants.hpp>
 #include <rathole/protocol/messages.hpp>
@@ -96,7 +96,7 @@ struct bincode {
   /// Appends a UDP frame. Compat: the size of the header comes first (upstream's `hdr_len`), then
   /// the address in network byte order, its port in little-endian, the length of the payload, and
   /// the payload.
-  static void append_udp_frame(const udp_endpoint& visitor, byte_view payload, byte_buffer& out) {
+  static void append_udp_frame(const ip_endpoint& visitor, byte_view payload, byte_buffer& out) {
     const std::size_t ip_size = visitor.is_v6 ? 16 : 4;
     const std::size_t header_size = variant_size + ip_size + 4;
     const byte_span frame = out.prepare(1 + header_size + payload.size());

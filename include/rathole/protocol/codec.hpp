@@ -31,7 +31,7 @@ using encoded = std::array<std::uint8_t, N>;
 template <class C>
 concept Codec = requires(byte_view in, const hello& hello_message, const digest& session_key,
                          ack verdict, control_command control, data_command data,
-                         const udp_endpoint& visitor, byte_buffer& out) {
+                         const ip_endpoint& visitor, byte_buffer& out) {
   { C::encode_hello(hello_message) } -> std::same_as<encoded<C::hello_size>>;
   { C::encode_auth(session_key) } -> std::same_as<encoded<C::auth_size>>;
   { C::encode_ack(verdict) } -> std::same_as<encoded<C::ack_size>>;

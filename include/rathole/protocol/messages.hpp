@@ -1,7 +1,7 @@
 #pragma once
 
 #include <rathole/core/bytes.hpp>
-#include <rathole/core/udp_endpoint.hpp>
+#include <rathole/core/ip_endpoint.hpp>
 #include <rathole/protocol/constants.hpp>
 
 #include <array>
@@ -67,7 +67,7 @@ enum class data_command : std::uint8_t {
 /// address is that of the visitor as the server sees it.
 struct udp_frame {
   /// The address of the visitor.
-  udp_endpoint visitor;
+  ip_endpoint visitor;
   /// The payload; a view that the frame does not own.
   byte_view payload;
   /// The size of the whole frame on the wire, in bytes.

@@ -1,7 +1,7 @@
 #pragma once
 
+#include <rathole/core/ip_endpoint.hpp>
 #include <rathole/core/time.hpp>
-#include <rathole/core/udp_endpoint.hpp>
 
 #include <algorithm>
 #include <cassert>
@@ -26,11 +26,11 @@ class udp_sessions {
   udp_sessions(std::size_t limit, duration idle_timeout, std::uint64_t seed)
       : limit_(std::max<std::size_t>(limit, 1)),
         idle_timeout_(idle_timeout),
-        index_(0, udp_endpoint_hash{seed}) {}
+        index_(0, ip_endpoint_hash{seed}) {}
 
   /// Returns the value of a visitor that has traffic at `now`, or null if it is unknown. The
   /// pointer is valid until the visitor is forgotten.
-  Value* touch(const udp_endpoint& visitor, time_point now) {
+  Value* touch(const ip_endpoint& visitor, time_point now) {
     const auto found = index_.find(visitor);
     if (found == index_.end()) return nullptr;
     found->second->last = now;
@@ -40,7 +40,7 @@ class udp_sessions {
 
   /// Adds an unknown visitor that has traffic at `now`. The table must not be `full()`. The
   /// reference is valid until the visitor is forgotten. If memory runs out, nothing changes.
-  Value& add(const udp_endpoint& visitor, Value value, time_point now) {
+  Value& add(const ip_endpoint& visitor, Value value, time_point now) {
     assert(!full() && !index_.contains(visitor));
     session_list added;
     added.push_back({visitor, now, std::move(value)});
@@ -77,7 +77,7 @@ class udp_sessions {
   }
 
   /// Forgets a visitor, if it is known.
-  void erase(const udp_endpoint& visitor) {
+  void erase(const ip_endpoint& visitor) {
     const auto found = index_.find(visitor);
     if (found == index_.end()) return;
     order_.erase(found->second);
@@ -106,7 +106,7 @@ class udp_sessions {
 
  private:
   struct session {
-    udp_endpoint visitor;
+    ip_endpoint visitor;
     time_point last;
     Value value;
   };
@@ -116,7 +116,7 @@ class udp_sessions {
   duration idle_timeout_;
   /// The visitors; the one that has been idle longest is the first.
   session_list order_;
-  std::unordered_map<udp_endpoint, typename session_list::iterator, udp_endpoint_hash> index_;
+  std::unordered_map<ip_endpoint, typename session_list::iterator, ip_endpoint_hash> index_;
 };
 
 }  // namespace rathole::protocol

@@ -20,6 +20,7 @@
 #include <rathole/transport/socket_options.hpp>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <utility>
@@ -90,6 +91,8 @@ struct context : transport::instance_context<T, Observer, config::server> {
   server_side::udp_turns udp_turns;
   /// The connections that are not control or data channels yet.
   const std::shared_ptr<admission_type> admission;
+  /// How many connections of trusted proxies have not sent their header of the PROXY protocol yet.
+  std::size_t awaited_headers = 0;
   /// Reports summaries of refused connections.
   refusal_reporter<runtime_type> refusals;
   /// The number of the next connection.

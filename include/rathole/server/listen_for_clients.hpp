@@ -8,6 +8,7 @@
 #include <rathole/io/stream/accept_loop.hpp>
 #include <rathole/io/task.hpp>
 #include <rathole/protocol/descriptor_budget.hpp>
+#include <rathole/server/accept_proxied.hpp>
 #include <rathole/server/descriptors.hpp>
 #include <rathole/server/events.hpp>
 #include <rathole/server/serve_connection.hpp>
@@ -30,6 +31,11 @@ template <class Context>
 io::awaitable<void> listen_for_clients(std::shared_ptr<Context> self,
                                        typename Context::listener_pointer listener) {
   auto accepted = [&self, &listener](auto stream) {
+    if (expects_header(*self->settings, stream.peer())) {
+      auto serving =
+          serve_proxied_connection(self, std::move(stream), listener->closing.get_token());
+      return self->group.spawn(std::move(serving));
+    }
     auto pending = self->admission->admit(stream.peer());
     self->group.spawn(serve_connection(self, std::move(stream), std::move(pending),
                                        listener->closing.get_token()));

@@ -7,6 +7,7 @@
 #include <rathole/io/retry_on_bad_alloc.hpp>
 #include <rathole/io/stream/accept_loop.hpp>
 #include <rathole/io/time/alarm.hpp>
+#include <rathole/server/accept_proxied.hpp>
 #include <rathole/server/admit_visitor.hpp>
 #include <rathole/server/descriptors.hpp>
 #include <rathole/server/events.hpp>
@@ -75,7 +76,11 @@ io::awaitable<void> listen_for_visitors(std::shared_ptr<Session> session, addres
   context->emit(listening);
   const protocol::descriptor_lease held(context->descriptors.use.fixed);
   using visitor_type = typename Session::visitor_type;
-  auto accepted = [&session](auto stream) {
+  auto accepted = [&session, &context](auto stream) {
+    if (expects_header(*session->service(), stream.peer())) {
+      auto admitting = admit_proxied_visitor(session, std::move(stream));
+      return context->group.spawn(std::move(admitting));
+    }
     admit_visitor(*session, visitor_type(std::move(stream)));
   };
   auto failed = [&context, &service](std::error_code error, duration pause) {

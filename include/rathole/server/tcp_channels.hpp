@@ -16,6 +16,7 @@
 #include <rathole/server/hand_over.hpp>
 #include <rathole/server/loop_watch.hpp>
 #include <rathole/server/pool_limits.hpp>
+#include <rathole/server/proxy_header.hpp>
 #include <rathole/server/service_listener.hpp>
 #include <rathole/server/start_forward.hpp>
 #include <rathole/server/visitor.hpp>
@@ -27,6 +28,7 @@
 #include <memory>
 #include <new>
 #include <optional>
+#include <stop_token>
 #include <system_error>
 #include <utility>
 #include <variant>
@@ -73,6 +75,8 @@ class tcp_channels {
   [[nodiscard]] const auto& service() const { return session_.service(); }
   /// Returns the address of the client.
   [[nodiscard]] const address& peer() const { return session_.peer(); }
+  /// Returns the token that is requested when the session ends.
+  [[nodiscard]] std::stop_token ending() const { return session_.ending(); }
   /// Ends the session because of `reason`.
   void close(std::error_code reason) { session_.close(reason); }
 
@@ -194,8 +198,10 @@ class tcp_channels {
         close_idle(id, channel);
         co_return std::nullopt;
       }
-      const auto started = co_await start_forward(*shared_context(), channel,
-                                                  protocol::data_command::start_forward_tcp);
+      const visitor_type& next_visitor = here.visitor.mapped().visitor;
+      auto header = proxy_header_of(*service(), next_visitor);
+      const auto started = co_await start_forward(
+          *shared_context(), channel, protocol::data_command::start_forward_tcp, std::move(header));
       // The visitor may have been withdrawn meanwhile.
       if (session_.has_ended() || !here.visitor) co_return std::nullopt;
       if (started) {

@@ -2,9 +2,10 @@
 
 #include <rathole/config/types.hpp>
 #include <rathole/core/address.hpp>
+#include <rathole/core/byte_buffer.hpp>
 #include <rathole/core/error.hpp>
+#include <rathole/core/ip_endpoint.hpp>
 #include <rathole/core/out_of_memory.hpp>
-#include <rathole/core/udp_endpoint.hpp>
 #include <rathole/io/retry_on_bad_alloc.hpp>
 #include <rathole/io/run/event.hpp>
 #include <rathole/io/run/run_on.hpp>
@@ -14,6 +15,7 @@
 #include <rathole/io/udp/loss_reporter.hpp>
 #include <rathole/io/udp/traffic_reporter.hpp>
 #include <rathole/io/udp/visitors.hpp>
+#include <rathole/server/datagram_header.hpp>
 #include <rathole/server/events.hpp>
 #include <rathole/server/udp_listeners.hpp>
 #include <rathole/server/udp_turns.hpp>
@@ -174,6 +176,8 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
     std::shared_ptr<channel_type> via;
     std::uint32_t scope = 0;
     ipv6_bytes local{};
+    /// Whether one of its datagrams had a header of the PROXY protocol.
+    bool has_header = false;
   };
 
   /// Sends datagrams from visitors to the tunnel.
@@ -181,7 +185,7 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
     const auto batch = at.socket->receive();
     if (batch.empty() || channels_.empty()) return;
     const time_point now = runtime_.now();
-    const udp_endpoint* last = nullptr;
+    const ip_endpoint* last = nullptr;
     visitor* sender = nullptr;
     for (const io::datagram& each : batch) {
       if (!last || *last != each.peer) sender = find_or_add(each, now);
@@ -223,8 +227,14 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
     from.local = what.local;
     if (!from.via || from.via->is_over()) {
       from.via = channels_[visitors_.hash_index(what.peer, channels_.size())];
+      // The client gives the visitor a new local socket.
+      from.has_header = false;
     }
-    return from.via->push(what.peer, what.payload);
+    if (!wants_header(*service_, from.has_header)) return from.via->push(what.peer, what.payload);
+    if (!add_header(with_header_, what, at.socket->local())) return false;
+    const bool is_taken = from.via->push(what.peer, std::as_const(with_header_).data());
+    if (is_taken) from.has_header = true;
+    return is_taken;
   }
 
   /// Sends datagrams from the tunnel to visitors.
@@ -240,7 +250,7 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
       losses_.counts.refused += count - (through->is_open() ? through->socket->send(ready) : 0);
       count = 0;
     };
-    const udp_endpoint* last = nullptr;
+    const ip_endpoint* last = nullptr;
     visitor* receiver = nullptr;
     for (const protocol::udp_frame& each : frames) {
       if (!last || *last != each.visitor) receiver = visitors_.touch(each.visitor, now);
@@ -310,6 +320,8 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
   io::udp_loss_reporter<runtime_type> losses_;
   io::udp_traffic_reporter<runtime_type> traffic_;
   udp_listeners<Context> listeners_;
+  /// A datagram with a header of the PROXY protocol; used for one at a time.
+  byte_buffer with_header_;
   /// Runs out when the listeners for which there was no memory are tried again.
   typename runtime_type::timer again_;
   /// Its position among the services that listen and close; used on the control plane.

@@ -6,6 +6,7 @@
 #include <rathole/server/connect_request.hpp>
 
 #include <functional>
+#include <optional>
 #include <system_error>
 #include <utility>
 #include <variant>
@@ -44,6 +45,16 @@ class visitor {
     return accepted ? accepted->peer() : in_process_address();
   }
 
+  /// Returns the address that the visitor has reached: the one that a trusted proxy has named, or that of
+  /// this end of the connection.
+  [[nodiscard]] address reached() const {
+    if (reached_) return *reached_;
+    const Stream* const accepted = std::get_if<Stream>(&from_);
+    return accepted ? accepted->local() : in_process_address();
+  }
+  /// Sets the address that the visitor has reached, at a proxy.
+  void has_reached(address where) { reached_ = std::move(where); }
+
   /// Records when the visitor began to wait for a data channel.
   void waits_since(time_point now) { since_ = now; }
   /// Returns when the visitor began to wait for a data channel.
@@ -59,6 +70,7 @@ class visitor {
  private:
   std::variant<Stream, connect_request> from_;
   time_point since_{};
+  std::optional<address> reached_;
 };
 
 }  // namespace rathole::server_side

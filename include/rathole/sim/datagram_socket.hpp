@@ -24,7 +24,7 @@ class datagram_socket {
  public:
   /// Makes a socket that receives from `box`. It exchanges datagrams only with `peer`, or with
   /// anyone if `peer` has no port. `any_peer_port` is as in `io::udp_connect_options`.
-  datagram_socket(network& where, std::shared_ptr<mailbox> box, const udp_endpoint& peer,
+  datagram_socket(network& where, std::shared_ptr<mailbox> box, const ip_endpoint& peer,
                   resource_counts& counted, bool any_peer_port = false)
       : network_(&where),
         box_(std::move(box)),
@@ -78,7 +78,7 @@ class datagram_socket {
     if (!is_open()) return 0;
     std::size_t taken = 0;
     for (const io::datagram& each : batch) {
-      const udp_endpoint& to = peer_.port != 0 ? peer_ : each.peer;
+      const ip_endpoint& to = peer_.port != 0 ? peer_ : each.peer;
       if (network_->send_datagram(*box_, to, each.payload)) ++taken;
     }
     return taken;
@@ -104,7 +104,7 @@ class datagram_socket {
 
   network* network_;
   std::shared_ptr<mailbox> box_;
-  udp_endpoint peer_;
+  ip_endpoint peer_;
   bool any_peer_port_ = false;
   resource_counts::entry owned_;
   std::vector<packet> batch_;

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <rathole/core/address.hpp>
-#include <rathole/core/udp_endpoint.hpp>
+#include <rathole/core/ip_endpoint.hpp>
 #include <rathole/io/task.hpp>
 #include <rathole/sim/faults.hpp>
 #include <rathole/sim/own_memory.hpp>
@@ -22,7 +22,7 @@ namespace rathole::sim {
 /// A datagram on its way.
 struct packet {
   /// The sender.
-  udp_endpoint from;
+  ip_endpoint from;
   /// The payload.
   std::vector<std::uint8_t> payload;
 };
@@ -35,7 +35,7 @@ struct mailbox : std::enable_shared_from_this<mailbox> {
   using port_map = std::map<std::uint16_t, mailbox*>;
 
   /// Binds the port of `seen_as` in `among`.
-  mailbox(io::executor ex, address at, const udp_endpoint& seen_as, port_map& among,
+  mailbox(io::executor ex, address at, const ip_endpoint& seen_as, port_map& among,
           operation_counter& counted)
       : executor(ex),
         local(std::move(at)),
@@ -78,7 +78,7 @@ struct mailbox : std::enable_shared_from_this<mailbox> {
   /// The address that the socket is bound to.
   address local;
   /// The address from which its datagrams come, as others see it.
-  udp_endpoint endpoint;
+  ip_endpoint endpoint;
   /// The datagrams that have arrived.
   std::deque<packet> waiting;
   /// Counts the operations of the host.

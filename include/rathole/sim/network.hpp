@@ -2,7 +2,7 @@
 
 #include <rathole/core/address.hpp>
 #include <rathole/core/bytes.hpp>
-#include <rathole/core/udp_endpoint.hpp>
+#include <rathole/core/ip_endpoint.hpp>
 #include <rathole/sim/link.hpp>
 #include <rathole/sim/listener.hpp>
 #include <rathole/sim/mailbox.hpp>
@@ -43,8 +43,8 @@ struct host {
   }
 
   /// Returns the endpoint from which datagrams of its port `port` come.
-  [[nodiscard]] udp_endpoint endpoint(std::uint16_t port) const {
-    udp_endpoint out;
+  [[nodiscard]] ip_endpoint endpoint(std::uint16_t port) const {
+    ip_endpoint out;
     out.ip = {10, 0, static_cast<std::uint8_t>(number >> 8), static_cast<std::uint8_t>(number)};
     out.port = port;
     return out;
@@ -207,7 +207,7 @@ class network {
     if (named != &on) return failure(system_error(std::errc::address_not_available));
     if (at.port == 0) at.port = on.free_port();
     if (on.mailboxes.contains(at.port)) return failure(system_error(std::errc::address_in_use));
-    const udp_endpoint seen_as = on.endpoint(at.port);
+    const ip_endpoint seen_as = on.endpoint(at.port);
     return std::make_shared<mailbox>(on.executor, std::move(at), seen_as, on.mailboxes,
                                      on.operations);
   }
@@ -222,14 +222,14 @@ class network {
   }
 
   /// Returns the endpoint that `to` names on the host `from`.
-  result<udp_endpoint> endpoint_of(host& from, const address& to) {
+  result<ip_endpoint> endpoint_of(host& from, const address& to) {
     const host* named = resolve(from, to.host);
     if (!named) return failure(errc::host_not_found);
     return named->endpoint(to.port);
   }
 
   /// Sends a datagram; returns false if the operation was chosen to fail.
-  bool send_datagram(const mailbox& from, const udp_endpoint& to, byte_view payload) {
+  bool send_datagram(const mailbox& from, const ip_endpoint& to, byte_view payload) {
     const own_memory here;
     if (from.operations->tick()) return false;
     host* const source = owner(from.endpoint);
@@ -251,7 +251,7 @@ class network {
 
  private:
   /// Returns the host with that IP address; null if there is none.
-  host* owner(const udp_endpoint& of) {
+  host* owner(const ip_endpoint& of) {
     const auto found = std::ranges::find_if(
         hosts_, [&](const auto& each) { return each.second.endpoint(of.port) == of; });
     return found == hosts_.end() ? nullptr : &found->second;

@@ -113,7 +113,7 @@ class runtime {
     if (stop.stop_requested()) co_return failure(errc::stopped);
     auto box = self.network_->bind_udp(*self.host_, std::move(at));
     if (!box) co_return failure(box.error());
-    co_return datagram_socket(*self.network_, std::move(*box), udp_endpoint(),
+    co_return datagram_socket(*self.network_, std::move(*box), ip_endpoint(),
                               self.network_->in_use());
   }
 

@@ -43,7 +43,7 @@ RATHOLE_DECL void receive_from(const datagram_listener_pointer& from, take_funct
                                completion<std::size_t> done, const cancellation_pointer& cancel) {
   from->core->receive_from(std::move(take), detail::with_public_errors(std::move(done)), cancel);
 }
-RATHOLE_DECL void send_to(const datagram_listener_pointer& through, const udp_endpoint& to,
+RATHOLE_DECL void send_to(const datagram_listener_pointer& through, const ip_endpoint& to,
                           const outgoing& payload, completion<std::size_t> done) {
   const byte_view bytes = payload.copy.empty() ? byte_view(payload.bytes) : byte_view(payload.copy);
   through->core->send_to(to, bytes, detail::with_public_errors(std::move(done)));

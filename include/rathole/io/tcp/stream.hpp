@@ -127,6 +127,15 @@ class tcp_stream {
   /// Replaces the address of the peer; see `ByteStream`.
   void set_peer(const address& where) { peer_ = where; }
 
+  /// Returns the address of this end, as the system knows it; an empty one if the stream is not open.
+  [[nodiscard]] address local() const {
+    asio::ip::tcp::endpoint bound;
+    auto size = static_cast<socklen_t>(bound.capacity());
+    if (!is_open() || ::getsockname(socket_->get(), bound.data(), &size) != 0) return {};
+    bound.resize(size);
+    return to_address(bound);
+  }
+
   /// Moves the stream to another runtime; see `ByteStream`.
   template <class Runtime>
   tcp_stream move_to(Runtime& runtime) {

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <rathole/core/udp_endpoint.hpp>
+#include <rathole/core/ip_endpoint.hpp>
 #include <rathole/io/udp/control_message.hpp>
 #include <rathole/io/udp/datagram.hpp>
 

@@ -3,8 +3,8 @@
 #include <rathole/core/byte_buffer.hpp>
 #include <rathole/core/bytes.hpp>
 #include <rathole/core/error.hpp>
+#include <rathole/core/ip_endpoint.hpp>
 #include <rathole/core/out_of_memory.hpp>
-#include <rathole/core/udp_endpoint.hpp>
 #include <rathole/io/concepts.hpp>
 #include <rathole/io/run/event.hpp>
 #include <rathole/io/run/task_group.hpp>
@@ -36,7 +36,7 @@ class udp_channel {
 
   /// Queues a datagram. Returns false if the channel is over or there is no room or memory; the
   /// datagram is lost then.
-  bool push(const udp_endpoint& visitor, byte_view payload) {
+  bool push(const ip_endpoint& visitor, byte_view payload) {
     if (over_ || out_.size() + payload.size() > queue_size_) return false;
     try {
       C::append_udp_frame(visitor, payload, out_);

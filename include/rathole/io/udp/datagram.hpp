@@ -2,8 +2,8 @@
 
 #include <rathole/core/address.hpp>
 #include <rathole/core/bytes.hpp>
+#include <rathole/core/ip_endpoint.hpp>
 #include <rathole/core/ip_literal.hpp>
-#include <rathole/core/udp_endpoint.hpp>
 
 #include <concepts>
 #include <cstddef>
@@ -17,11 +17,11 @@ namespace rathole::io {
 /// A UDP datagram: its peer, its local address, and a view of its payload.
 struct datagram {
   /// The sender of a received datagram, or the destination of one to be sent.
-  udp_endpoint peer;
+  ip_endpoint peer;
   /// The interface of a link-local address (RFC 4007); 0 for other addresses.
   std::uint32_t scope = 0;
   /// The address of this host that the datagram arrived at or must be sent from, in the family of
-  /// `peer` and laid out like `udp_endpoint::ip`. All zeros means unknown; the system then chooses
+  /// `peer` and laid out like `ip_endpoint::ip`. All zeros means unknown; the system then chooses
   /// it.
   ipv6_bytes local{};
   /// The payload; a view that the datagram does not own.

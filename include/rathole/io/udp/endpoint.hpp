@@ -1,6 +1,6 @@
 #pragma once
 
-#include <rathole/core/udp_endpoint.hpp>
+#include <rathole/core/ip_endpoint.hpp>
 
 #include <asio/ip/address.hpp>
 #include <asio/ip/udp.hpp>
@@ -11,7 +11,7 @@
 namespace rathole::io {
 
 /// Returns `of` as an endpoint of Asio.
-inline asio::ip::udp::endpoint to_asio(const udp_endpoint& of) {
+inline asio::ip::udp::endpoint to_asio(const ip_endpoint& of) {
   if (of.is_v6) return {asio::ip::address_v6(of.ip), of.port};
   asio::ip::address_v4::bytes_type ip;
   std::copy_n(of.ip.begin(), ip.size(), ip.begin());
@@ -20,8 +20,8 @@ inline asio::ip::udp::endpoint to_asio(const udp_endpoint& of) {
 
 /// Returns the endpoint without a zone. An IPv4 address in its form for IPv6 (RFC 4291 section
 /// 2.5.5.2) is one of IPv4.
-inline udp_endpoint to_udp_endpoint(const asio::ip::udp::endpoint& of) {
-  udp_endpoint out;
+inline ip_endpoint to_ip_endpoint(const asio::ip::udp::endpoint& of) {
+  ip_endpoint out;
   out.port = of.port();
   const asio::ip::address at = of.address();
   if (at.is_v6() && !at.to_v6().is_v4_mapped()) {

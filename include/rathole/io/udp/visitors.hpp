@@ -1,8 +1,8 @@
 #pragma once
 
+#include <rathole/core/ip_endpoint.hpp>
 #include <rathole/core/random.hpp>
 #include <rathole/core/time.hpp>
-#include <rathole/core/udp_endpoint.hpp>
 #include <rathole/io/concepts.hpp>
 #include <rathole/protocol/udp_sessions.hpp>
 
@@ -32,13 +32,11 @@ class udp_visitors {
 
   /// Returns the value of a visitor that has traffic at `now`, or null if it is unknown. The
   /// pointer is valid until the visitor is forgotten.
-  Value* touch(const udp_endpoint& visitor, time_point now) {
-    return sessions_.touch(visitor, now);
-  }
+  Value* touch(const ip_endpoint& visitor, time_point now) { return sessions_.touch(visitor, now); }
 
   /// Adds an unknown visitor; if the table is `full()`, the visitor that has been idle longest is
   /// forgotten. The reference is valid until the visitor is forgotten.
-  Value& add(const udp_endpoint& visitor, Value value, time_point now) {
+  Value& add(const ip_endpoint& visitor, Value value, time_point now) {
     if (full()) forget_oldest();
     Value& added = sessions_.add(visitor, std::move(value), now);
     arm();
@@ -51,7 +49,7 @@ class udp_visitors {
   [[nodiscard]] std::size_t size() const { return sessions_.size(); }
 
   /// Removes a visitor, if it is known, without calling `forget`.
-  void erase(const udp_endpoint& visitor) { sessions_.erase(visitor); }
+  void erase(const ip_endpoint& visitor) { sessions_.erase(visitor); }
 
   /// Changes the limits, which apply at once.
   void set_limits(std::size_t limit, duration idle_timeout) {
@@ -71,8 +69,8 @@ class udp_visitors {
   }
 
   /// Returns a number below `count` for a visitor, which distributes visitors evenly.
-  [[nodiscard]] std::size_t hash_index(const udp_endpoint& visitor, std::size_t count) const {
-    return udp_endpoint_hash{seed_}(visitor) % count;
+  [[nodiscard]] std::size_t hash_index(const ip_endpoint& visitor, std::size_t count) const {
+    return ip_endpoint_hash{seed_}(visitor) % count;
   }
 
  private:
