@@ -291,6 +291,33 @@ TEST_CASE("log: a server's events become the documented lines") {
        " WARN " + service +
            "Visitor 192.0.2.7:40000 refused: timed out; the client made no data channel within "
            "`visitor_timeout` of `server.services.web`: see the client's log"},
+      {[&](auto& log) {
+         log.on(
+             server_side::visitor_refused{"web", peer, errc::malformed_proxy_header, false, true});
+       },
+       " WARN " + service +
+           "Visitor 192.0.2.7:40000 refused: no valid header of the PROXY protocol; "
+           "the "
+           "proxies in `trusted_proxies` of `server.services.web` must send one, as HAProxy does "
+           "with "
+           "`send-proxy-v2`"},
+      {[&](auto& log) {
+         log.on(server_side::visitor_refused{"web", peer, errc::timed_out, false, true});
+       },
+       " WARN " + service +
+           "Visitor 192.0.2.7:40000 refused: no header of the PROXY protocol came in "
+           "time; "
+           "the proxies in `trusted_proxies` of `server.services.web` must send one, as HAProxy "
+           "does "
+           "with "
+           "`send-proxy-v2`"},
+      {[&](auto& log) {
+         log.on(server_side::visitor_refused{"web", peer, errc::limit_reached, false, true});
+       },
+       " WARN " + service +
+           "Visitor 192.0.2.7:40000 refused: limit reached; as many connections of "
+           "`trusted_proxies` as `server.max_handshakes` wait for their header of the PROXY "
+           "protocol"},
       {[&](auto& log) { log.on(server_side::visitor_refused{"web", peer, errc::stopped}); },
        " WARN " + service +
            "Visitor 192.0.2.7:40000 refused: stopped; the server or the service ends"},

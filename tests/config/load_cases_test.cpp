@@ -559,7 +559,7 @@ TEST_CASE("contradictions of the PROXY protocol are errors") {
         "enable_proxy_protocol: version 1 is for TCP only; write `proxy_protocol = \"v2\"`"}},
       {"nobody is trusted",
        head + "accept_proxy_protocol = true\n",
-       {at +
+       {at(25) +
         "accept_proxy_protocol: without `trusted_proxies` anybody could claim any address; name "
         "the addresses of the proxies, such as `trusted_proxies = [\"10.0.0.7\"]`"}},
       {"no network",

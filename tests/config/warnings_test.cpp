@@ -58,7 +58,7 @@ TEST_CASE("warnings: keys of the PROXY protocol without an effect") {
         at(19) +
             "trusted_proxies: without `accept_proxy_protocol = true` no header is read; add it");
   CHECK(only("trusted_proxies = [\"10.1.0.7/8\"]\naccept_proxy_protocol = true\n") ==
-        at +
+        at(19) +
             "trusted_proxies: \"10.1.0.7/8\" has bits behind its prefix, which do not count; write "
             "`10.0.0.0/8`");
 }

@@ -35,6 +35,22 @@ struct nginx : server_program {
   }
 };
 
+/// An nginx that takes headers of the PROXY protocol, and answers with what they say: the visitor's address
+/// and port, and the port that the visitor has reached.
+struct nginx_behind_proxy : server_program {
+  nginx_behind_proxy() {
+    std::string text =
+        "daemon off;\nmaster_process off;\npid nginx.pid;\nerror_log stderr;\n"
+        "events {}\nhttp {\naccess_log off;\n";
+    for (const char* each : {"client_body", "proxy", "fastcgi", "uwsgi", "scgi"})
+      text += std::string(each) + "_temp_path " + each + ";\n";
+    text += "server {\nlisten 127.0.0.1:" + std::to_string(port()) +
+            " proxy_protocol;\nreturn 200 \"$proxy_protocol_addr $proxy_protocol_port "
+            "$proxy_protocol_server_port\";\n}\n}\n";
+    start("nginx", {"-p", folder().path().string(), "-c", folder().write("nginx.conf", text)});
+  }
+};
+
 /// An HAProxy that proxies all connections, in HTTP or TCP mode; over TLS if it is given an
 /// identity.
 struct haproxy : server_program {

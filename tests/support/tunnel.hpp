@@ -73,6 +73,8 @@ class tunnel {
   std::string client_keys = "retry_interval = 1";
   std::string server_tables;
   std::string client_tables;
+  /// Further lines of each service of the server.
+  std::string server_service_keys;
   /// Further environment of both programs.
   std::vector<std::string> environment;
   /// The address that clients dial; the port is the server's own unless set.
@@ -130,7 +132,9 @@ class tunnel {
   }
   std::string server_text() const {
     const std::string bind = remote_host == "localhost" ? quoted_localhost(port_) : "";
-    return server_toml(port_, server_entries_, server_keys, server_tables, bind);
+    std::vector<service_entry> entries = server_entries_;
+    for (service_entry& each : entries) each.keys += "\n" + server_service_keys;
+    return server_toml(port_, entries, server_keys, server_tables, bind);
   }
   std::vector<std::string> arguments(const char* mode, const char* file, const std::string& text) {
     return {mode, directory_.write(file, text)};

@@ -31,8 +31,8 @@ inline void read_sent_header(toml_reader& table, server_service& out) {
   constexpr std::string_view of_upstream = "enable_proxy_protocol";
   constexpr std::string_view of_datagrams = "proxy_protocol_datagrams";
   const bool is_udp = out.kind == service_kind::udp;
-  out.proxy_protocol = read_enum(table, key, versions);
-  const auto is_enabled = table.boolean(of_upstream);
+  out.proxy_protocol = read_enum(table, "proxy_protocol", versions);
+  const auto is_enabled = table.boolean("enable_proxy_protocol");
   if (is_enabled && table.contains(key)) {
     table.reject(of_upstream, "`proxy_protocol` is there too", "keep `proxy_protocol`");
   } else if (is_enabled && *is_enabled) {
@@ -42,7 +42,7 @@ inline void read_sent_header(toml_reader& table, server_service& out) {
     table.reject(is_enabled ? of_upstream : key, "version 1 is for TCP only",
                  "write `proxy_protocol = \"v2\"`");
   }
-  const auto which = read_enum(table, of_datagrams, datagrams);
+  const auto which = read_enum(table, "proxy_protocol_datagrams", datagrams);
   out.proxy_protocol_datagrams = which.value_or(out.proxy_protocol_datagrams);
   if (!table.contains(of_datagrams)) return;
   if (!is_udp) {
@@ -80,8 +80,8 @@ template <class Settings>
 void read_trusted_proxies(toml_reader& table, Settings& out) {
   constexpr std::string_view key = "accept_proxy_protocol";
   constexpr std::string_view list = "trusted_proxies";
-  out.accept_proxy_protocol = table.boolean(key).value_or(false);
-  out.trusted_proxies = read_networks(table, list);
+  out.accept_proxy_protocol = table.boolean("accept_proxy_protocol").value_or(false);
+  out.trusted_proxies = read_networks(table, "trusted_proxies");
   if (out.accept_proxy_protocol && !table.contains(list)) {
     table.reject(key, "without `trusted_proxies` anybody could claim any address",
                  "name the addresses of the proxies, such as `trusted_proxies = [\"10.0.0.7\"]`");

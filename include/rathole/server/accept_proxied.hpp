@@ -92,7 +92,7 @@ io::awaitable<void> admit_proxied_visitor(std::shared_ptr<Session> session,
   if (!header) {
     accepted.abort();
     if (is_no_refusal(header.error())) co_return;
-    const visitor_refused event{session->service()->name, proxy, header.error()};
+    const visitor_refused event{session->service()->name, proxy, header.error(), false, true};
     context->emit(event);
     co_return;
   }

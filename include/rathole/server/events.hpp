@@ -183,12 +183,14 @@ struct visitor_refused {
   std::string_view service;
   /// The address of the visitor.
   const address& visitor;
-  /// The reason: `errc::visitor_rejected`, `errc::draining`, `errc::limit_reached`, `errc::timed_out`, or why its
-  /// last data channel failed.
+  /// The reason: `errc::visitor_rejected`, `errc::draining`, `errc::limit_reached`, `errc::timed_out`,
+  /// `errc::malformed_proxy_header`, or why its last data channel failed.
   std::error_code error;
   /// It came from the client's own address, while many such connections had no answer: the service
   /// may lead back to itself.
   bool may_loop = false;
+  /// It came from a trusted proxy, and the header of the PROXY protocol did not arrive or was wrong.
+  bool has_no_header = false;
 };
 
 /// Reports that a service leads back to itself: its `local_addr` on the client reaches a port of

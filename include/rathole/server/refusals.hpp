@@ -66,6 +66,7 @@ inline refusal refusal_of(std::error_code error) {
     case errc::protocol_version_mismatch:
     case errc::malformed_message:
     case errc::malformed_http:
+    case errc::malformed_proxy_header:
     case errc::unexpected_message:
     case errc::message_too_long:
     case errc::unexpected_hello: return refusal::not_the_protocol;

@@ -22,7 +22,8 @@ inline bool is_misconfiguration(const std::error_code& error) {
     case server_side::refusal::wrong_noise_key:
     case server_side::refusal::tls_failed:
     case server_side::refusal::upgrade_refused: return true;
-    default: return error == errc::protocol_version_mismatch;
+    default:
+      return error == errc::protocol_version_mismatch || error == errc::malformed_proxy_header;
   }
 }
 
@@ -35,6 +36,9 @@ inline std::string failure_text(const server_side::handshake_failed& e) {
     return to_string(text::explain_wire_protocol(error, with.kind, config::side::server));
   }
   const std::string text = error.message();
+  if (error == errc::malformed_proxy_header) {
+    return text + "; the proxies in `server.trusted_proxies` must send one";
+  }
   if (error.category() == websocket::refusal_category()) {
     return text +
            (error.value() == 404
@@ -64,10 +68,24 @@ inline std::string failure_text(const server_side::handshake_failed& e) {
   return text;
 }
 
+/// Says why a connection of a trusted proxy to the service, whose table is `service`, was refused.
+inline std::string header_refusal_text(const std::error_code& error, const std::string& service) {
+  if (error == errc::limit_reached) {
+    return error.message() +
+           "; as many connections of `trusted_proxies` as `server.max_handshakes` wait for their "
+           "header of the PROXY protocol";
+  }
+  const std::string why =
+      error == errc::timed_out ? "no header of the PROXY protocol came in time" : error.message();
+  return why + "; the proxies in `trusted_proxies` of " + service +
+         " must send one, as HAProxy does with `send-proxy-v2`";
+}
+
 /// Says why a visitor was refused, and which key allows more.
 inline std::string refusal_text(const server_side::visitor_refused& e) {
   const std::string why = e.error.message();
   const std::string service = "`server.services." + escaped_key(e.service) + '`';
+  if (e.has_no_header) return header_refusal_text(e.error, service);
   if (e.may_loop) {
     return why +
            "; connections from the client's own address get no answer: the service may lead back "
