@@ -8,10 +8,10 @@
 #include <rathole/io/stream/accept_loop.hpp>
 #include <rathole/io/task.hpp>
 #include <rathole/protocol/descriptor_budget.hpp>
-#include <rathole/server/accept_proxied.hpp>
 #include <rathole/server/descriptors.hpp>
 #include <rathole/server/events.hpp>
 #include <rathole/server/serve_connection.hpp>
+#include <rathole/server/serve_proxied_connection.hpp>
 
 #include <chrono>
 #include <memory>

@@ -7,7 +7,7 @@
 #include <rathole/io/retry_on_bad_alloc.hpp>
 #include <rathole/io/stream/accept_loop.hpp>
 #include <rathole/io/time/alarm.hpp>
-#include <rathole/server/accept_proxied.hpp>
+#include <rathole/server/admit_proxied_visitor.hpp>
 #include <rathole/server/admit_visitor.hpp>
 #include <rathole/server/descriptors.hpp>
 #include <rathole/server/events.hpp>

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <rathole/core/address.hpp>
+#include <rathole/core/bytes.hpp>
 #include <rathole/core/error.hpp>
 #include <rathole/core/ip_network.hpp>
 #include <rathole/core/time.hpp>
@@ -9,10 +10,6 @@
 #include <rathole/io/time/alarm.hpp>
 #include <rathole/protocol/descriptor_budget.hpp>
 #include <rathole/proxy_protocol/header_reader.hpp>
-#include <rathole/server/admit_visitor.hpp>
-#include <rathole/server/events.hpp>
-#include <rathole/server/refusals.hpp>
-#include <rathole/server/serve_connection.hpp>
 
 #include <algorithm>
 #include <array>
@@ -80,47 +77,6 @@ io::task<proxy_protocol::header_reader> await_proxy_header(std::shared_ptr<Conte
 /// without a byte.
 inline bool is_no_refusal(std::error_code cause) {
   return cause == errc::stopped || cause == errc::end_of_stream;
-}
-
-/// Reads the header of a connection from a trusted proxy to a service, and admits the visitor that it names.
-template <class Session>
-io::awaitable<void> admit_proxied_visitor(std::shared_ptr<Session> session,
-                                          typename Session::context_type::visitor_type accepted) {
-  const auto context = session->shared_context();
-  const address proxy = accepted.peer();
-  const auto header = co_await await_proxy_header(context, accepted, session->ending());
-  if (!header) {
-    accepted.abort();
-    if (is_no_refusal(header.error())) co_return;
-    const visitor_refused event{session->service()->name, proxy, header.error(), false, true};
-    context->emit(event);
-    co_return;
-  }
-  const auto& ends = header->ends();
-  if (ends) accepted.set_peer(to_address(ends->source));
-  typename Session::visitor_type arrived(std::move(accepted));
-  if (ends) arrived.has_reached(to_address(ends->destination));
-  admit_visitor(*session, std::move(arrived));
-}
-
-/// Reads the header of a connection from a trusted proxy to the clients' port, and serves the client that it
-/// names. `listener` is requested when the listener of the connection is closed.
-template <class Context>
-io::awaitable<void> serve_proxied_connection(std::shared_ptr<Context> self,
-                                             typename Context::visitor_type accepted,
-                                             std::stop_token listener) {
-  const address proxy = accepted.peer();
-  const auto header = co_await await_proxy_header(self, accepted, listener);
-  if (!header) {
-    accepted.abort();
-    if (!is_no_refusal(header.error())) report_refusal(*self, proxy, header.error(), nullptr, {});
-    co_return;
-  }
-  if (header->ends()) accepted.set_peer(to_address(header->ends()->source));
-  auto pending = self->admission->admit(accepted.peer());
-  auto serving =
-      serve_connection(self, std::move(accepted), std::move(pending), std::move(listener));
-  co_await std::move(serving);
 }
 
 }  // namespace rathole::server_side
