@@ -1,6 +1,7 @@
 #include "../support/property.hpp"
 #include "session_steps.hpp"
 
+#include <rathole/mux/error.hpp>
 #include <rathole/mux/hello.hpp>
 
 #include <doctest/doctest.h>
@@ -163,6 +164,9 @@ TEST_CASE("session: any split of the input gives the same events and frames") {
       rest = rest.subspan(size);
     }
     cut.transmit();
+    // What was consumed gives the peer credit only once the frame with it has left, and here the other
+    // session has transmitted earlier.
+    if (consumes && whole.seen().error == mux::mux_errc::window_overrun) return;
     // After an error only the GoAway is certain; the other session may have transmitted more.
     seen_behaviour expected = whole.seen();
     seen_behaviour got = cut.seen();

@@ -7,11 +7,13 @@
 #include <rathole/io/relay/relay.hpp>
 #include <rathole/io/relay/running.hpp>
 #include <rathole/io/run/run_on.hpp>
+#include <rathole/io/run/stop_action.hpp>
 #include <rathole/io/stream/either_stream.hpp>
 #include <rathole/io/task.hpp>
 
 #include <concepts>
 #include <cstdint>
+#include <functional>
 #include <new>
 #include <stop_token>
 #include <utility>
@@ -48,6 +50,20 @@ struct no_watch {
 
 namespace detail {
 
+/// What ends a relay: the stops of a `drain_stops`, and requests from any thread.
+class relay_stop final : public relay_stopper {
+ public:
+  /// Registers `end`, which is called on the thread of `here`; see `basic_stop_action`.
+  relay_stop(const drain_stops& stops, executor here, std::move_only_function<void()> end)
+      : action_({stops.now.get_token(), stops.when_idle.get_token()}, here, std::move(end)) {}
+
+  /// Requests a call; see `relay_stopper`.
+  void request() override { action_.request(); }
+
+ private:
+  basic_stop_action<2> action_;
+};
+
 /// Says that a relay has ended, even if its coroutine is destroyed.
 template <ConnectionWatch Watch>
 class watched_run {
@@ -74,7 +90,7 @@ awaitable<relay_status> run_relay(Relay& carried, executor here, drain_stops& st
     if (now.stop_requested() || watch.is_aborted()) return carried.stop();
     carried.drain(stops.idle);
   };
-  relay_stop on_stop({now, stops.when_idle.get_token()}, here, end);
+  relay_stop on_stop(stops, here, end);
   const watched_run run(watch, {carried.status(), on_stop});
   relay_status status = co_await carried.run();
   if (status.error == errc::stopped && watch.is_aborted()) status.error = errc::reset_by_operator;

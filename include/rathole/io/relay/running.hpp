@@ -1,19 +1,28 @@
 #pragma once
 
 #include <rathole/io/relay/status.hpp>
-#include <rathole/io/run/stop_action.hpp>
 
 namespace rathole::io {
 
-/// What ends a relay: the stops of a `drain_stops`, and requests from any thread.
-using relay_stop = basic_stop_action<2>;
+/// Ends a relay. Any thread may use it while the relay runs.
+class relay_stopper {
+ public:
+  /// Requests that the relay stops soon, on its own thread.
+  virtual void request() = 0;
+
+ protected:
+  relay_stopper() = default;
+  relay_stopper(const relay_stopper&) = default;
+  relay_stopper& operator=(const relay_stopper&) = default;
+  ~relay_stopper() = default;
+};
 
 /// A relay that runs, for those who watch it.
 struct running_relay {
   /// What it has carried; its thread changes them.
   const relay_status& counts;
   /// What ends it.
-  relay_stop& stop;
+  relay_stopper& stop;
 };
 
 }  // namespace rathole::io
