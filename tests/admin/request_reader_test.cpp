@@ -106,6 +106,12 @@ TEST_CASE("request reader: a client that waits for an interim answer is told onc
   CHECK(reader.done());
 }
 
+TEST_CASE("request reader: each refusal says what is wrong") {
+  CHECK(request_reader::text_of(413) == "The body of a request may have 64 KiB.");
+  CHECK(request_reader::text_of(431) == "The head of a request may have 64 KiB.");
+  for (const int status : {400, 411, 505}) CHECK(request_reader::text_of(status).ends_with('.'));
+}
+
 TEST_CASE("response reader: an answer is read to its length, or to the end of the connection") {
   response_reader reader;
   constexpr std::string_view text =

@@ -103,6 +103,18 @@ TEST_CASE("statistics: a service is up while it has a client and its address is 
                            "service_up", "service_listening", "service_down"});
 }
 
+TEST_CASE("statistics: a service whose address cannot be bound goes down once") {
+  observed o;
+  o.establish();
+  o.of.on(server_side::service_bind_failed{"web", address{"0.0.0.0", 80},
+                                           std::make_error_code(std::errc::address_in_use), 1s});
+  o.close(errc::heartbeat_timed_out);
+  CHECK(o.service("web").reason == "Heartbeat timed out");
+  CHECK(o.service("web").unbound.empty());
+  CHECK(o.names() ==
+        texts{"service_up", "service_listening", "service_down", "service_bind_failed"});
+}
+
 TEST_CASE("statistics: a service with several addresses is up while it listens at one") {
   observed o;
   o.of.on(server_side::control_channel_established{"web", client_address});
@@ -161,6 +173,16 @@ TEST_CASE("statistics: connections are counted, with what they carry while they 
   CHECK(o.service("web").sent == 30);
   CHECK(o.of.connections(std::nullopt, 10).total == 0);
   CHECK_FALSE(o.of.cut(5));
+}
+
+TEST_CASE("statistics: a service whose client has gone has no data channels") {
+  observed o;
+  o.establish();
+  o.of.set_pool("web", 8, 2);
+  CHECK(o.service("web").idle == 8);
+  o.of.clear_pools();
+  CHECK(o.service("web").idle == 0);
+  CHECK(o.service("web").waiting == 0);
 }
 
 TEST_CASE("statistics: the newest connections are listed first") {

@@ -120,8 +120,8 @@ TEST_CASE("log: a client's events become the documented lines") {
                     "in 1.036s..."},
       {[&](auto& log) { log.on(failed(errc::end_of_stream, true)); },
        " INFO " + start +
-           "Control channel shutdown: the server closed the connection; it was stopped, or another "
-           "client took the service over. Retry in 1.036s..."},
+           "Control channel shutdown: the server closed the connection; it was stopped, another "
+           "client took the service over, or the service was removed. Retry in 1.036s..."},
       {[&](auto& log) { log.on(failed(errc::truncated, true)); },
        no_control + "the connection ended without notice; the server was killed, or something "
                     "between closed it. Retry in 1.036s..."},

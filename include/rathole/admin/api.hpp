@@ -54,8 +54,12 @@ class api {
   }
 
  private:
-  static response unauthorized() {
-    response out = problem_response(401, "A token is needed: `Authorization: Bearer TOKEN`.");
+  static response unauthorized(const request& asked) {
+    const bool has_one = asked.head.has("Authorization");
+    response out = problem_response(
+        401, has_one
+                 ? "The token is not the right one, or not sent as `Authorization: Bearer TOKEN`."
+                 : "A token is needed: `Authorization: Bearer TOKEN`.");
     out.fields.push_back({"WWW-Authenticate", "Bearer"});
     return out;
   }
@@ -88,7 +92,7 @@ class api {
   io::awaitable<response> metrics(const request& asked) {
     // Without a token only the name keeps other sites from reading them.
     if (access_.metrics_are_public() && !access_.is_addressed(asked)) co_return misdirected();
-    if (!access_.metrics_are_public() && !access_.permitted(asked)) co_return unauthorized();
+    if (!access_.metrics_are_public() && !access_.permitted(asked)) co_return unauthorized(asked);
     const snapshot now = co_await read();
     co_return response{.status = 200,
                        .type = std::string(metrics_type),
@@ -123,7 +127,7 @@ class api {
 
   io::awaitable<response> answer_api(const request& asked, const target& where) {
     if (!access_.is_addressed(asked)) co_return misdirected();
-    if (access_.permitted(asked) != permission::all) co_return unauthorized();
+    if (access_.permitted(asked) != permission::all) co_return unauthorized(asked);
     if (!access_.is_own_origin(asked)) {
       co_return problem_response(403, "The request comes from another site.");
     }

@@ -165,7 +165,7 @@ class http_server : public std::enable_shared_from_this<http_server> {
       bool keeps_alive = false;
       bool is_head = false;
       if (refusal > 0) {
-        out = problem_response(refusal, "The request cannot be answered.");
+        out = problem_response(refusal, request_reader::text_of(refusal));
       } else {
         keeps_alive = reader.keeps_alive();
         const request asked = reader.take();

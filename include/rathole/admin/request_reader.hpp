@@ -53,6 +53,18 @@ class request_reader {
   /// if it need not be.
   [[nodiscard]] int refusal() const { return refusal_; }
 
+  /// Returns what a status of `refusal` means, as a sentence.
+  static std::string text_of(int refusal) {
+    const auto most = [](std::size_t bytes) { return std::to_string(bytes / 1024) + " KiB."; };
+    switch (refusal) {
+      case 411: return "The length of the body must be in `Content-Length`.";
+      case 413: return "The body of a request may have " + most(max_body);
+      case 431: return "The head of a request may have " + most(http::head_reader::max_head);
+      case 505: return "Only HTTP/1.0 and HTTP/1.1 are spoken here.";
+      default: return "This is no well-formed request of HTTP/1.1.";
+    }
+  }
+
   /// Returns whether the client waits for an interim answer before it sends the body (RFC 9110 section
   /// 10.1.1); once for each request.
   bool wants_continue() { return std::exchange(wants_continue_, false); }

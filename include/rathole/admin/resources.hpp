@@ -220,6 +220,7 @@ class resources {
       default: break;
     }
     if (done.reason.empty()) done.reason = "The configuration on the disk has problems.";
+    if (!done.reason.ends_with('.')) done.reason += '.';
     co_return problem_response(422, done.reason + " The old one is in use.", done.problems);
   }
 

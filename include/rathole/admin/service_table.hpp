@@ -150,6 +150,10 @@ class service_table {
   /// Returns the counters of the program, for the owner to change those that are not events.
   [[nodiscard]] program_counters& counters() { return counters_; }
 
+  /// Records that no service of a server has data channels, before `set_pool` says which do.
+  void clear_pools() {
+    for (auto& [name, each] : services_) each.what.idle = each.what.waiting = 0;
+  }
   /// Sets what the data channels of a service of a server do now.
   void set_pool(std::string_view service, std::size_t idle, std::size_t waiting) {
     if (entry* const found = find(service)) {
@@ -259,7 +263,13 @@ class service_table {
   void channel_ended(std::string_view service, std::string why) {
     entry* const found = find(service);
     if (!found || found->what.channels == 0) return;
-    change(*found, [](entry& each) { --each.what.channels; }, std::move(why));
+    const auto end = [](entry& each) {
+      --each.what.channels;
+      // A server closes the listeners of a control channel with it.
+      each.what.listening.clear();
+      each.what.unbound.clear();
+    };
+    change(*found, end, std::move(why));
     if (found->what.channels == 0) found->what.peer.clear();
   }
 

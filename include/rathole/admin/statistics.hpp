@@ -80,13 +80,9 @@ class statistics : public service_table {
   }
   /// Records that the service has lost its client.
   void on(const server_side::control_channel_closed& e) {
-    if (entry* const found = find(e.service)) {
-      // The listeners of a session are closed with it.
-      found->what.listening.clear();
-      found->what.unbound.clear();
-      if (e.error && e.error != errc::stopped) {
-        ++found->what.reconnects[static_cast<std::size_t>(cause_of(e.error, false))];
-      }
+    entry* const found = find(e.service);
+    if (found && e.error && e.error != errc::stopped) {
+      ++found->what.reconnects[static_cast<std::size_t>(cause_of(e.error, false))];
     }
     channel_ended(e.service, e.error ? e.error.message() : "the client has closed the connection");
   }

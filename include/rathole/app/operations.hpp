@@ -137,6 +137,7 @@ class operations final : public admin::backend {
     std::string why = unready_reason();
     if (why.empty()) why = statistics_.unbound();
     if (hooks_.pools) {
+      statistics_.clear_pools();
       for (const auto& [name, counts] : hooks_.pools()) {
         statistics_.set_pool(name, counts.idle, counts.waiting + counts.starting);
       }

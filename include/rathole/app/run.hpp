@@ -103,7 +103,7 @@ int start(const config::document& file, const Block& block, log_outputs& logs,
     }
     if (is_first) {
       log.write(log_level::warn, "rathole",
-                "An address is in use; trying again for " + std::to_string(address_wait.count()) +
+                failed->text + "; trying again for " + std::to_string(address_wait.count()) +
                     " s, because a program that is stopping may have it");
     }
     std::this_thread::sleep_for(address_retry_pause);

@@ -104,7 +104,8 @@ class control {
       std::string line = "  ";
       if (each.contains("file"))
         line += text_of(member_of(each, "file")) + position_of(each) + ": ";
-      line += text_of(member_of(each, "key")) + ": " + text_of(member_of(each, "what"));
+      const std::string key = text_of(member_of(each, "key"));
+      line += (key.empty() ? "" : key + ": ") + text_of(member_of(each, "what"));
       if (const std::string remedy = text_of(member_of(each, "remedy")); !remedy.empty()) {
         line += "; " + remedy;
       }

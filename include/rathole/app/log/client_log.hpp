@@ -64,9 +64,10 @@ class client_log {
       return;
     }
     if (e.established && e.error == errc::end_of_stream && !e.is_displaced) {
-      return write_failure(log_level::info, e,
-                           "Control channel shutdown: the server closed the connection; it was "
-                           "stopped, or another client took the service over");
+      return write_failure(
+          log_level::info, e,
+          "Control channel shutdown: the server closed the connection; it was "
+          "stopped, another client took the service over, or the service was removed");
     }
     write_failure(log_level::error, e, "Failed to run the control channel: " + failure_text(e));
   }
