@@ -31,6 +31,12 @@ inline result<address> check_address(std::string_view text) {
     return parsed;
   }
   check(!parsed->host.empty());
+  if (parsed->is_unix()) {
+    check(parsed->port == 0 && text == parsed->host && is_unix_text(text));
+    check(!parsed->unix_path().empty() && parsed->unix_path().size() <= max_unix_path);
+    check(parse_address(to_string(*parsed)) == parsed);
+    return parsed;
+  }
   check(
       std::ranges::none_of(parsed->host, [](char c) { return (c >= 0 && c <= ' ') || c == 0x7f; }));
   const auto again = parse_address(to_string(*parsed));
@@ -77,6 +83,8 @@ inline void check_ip_network(std::string_view text) {
   const auto endpoint = to_ip_endpoint({std::string(text), 0});
   if (endpoint && !text.contains('%')) check(network && network->base == *endpoint);
   if (!network) return;
+  check(network->is_unix == (text == unix_prefix));
+  if (network->is_unix) return check(parse_ip_network(to_string(*network)) == network);
   check(network->prefix <= address_bits(network->base));
   check(network->contains(network->base));
   check(network_of(network->base, network->prefix) == *network);

@@ -216,7 +216,7 @@ token = ""
 retry_interval = 1
 )",
        {"c.toml:6:1: server.services.web.retry_interval: unknown field `retry_interval`; expected "
-        "one of `type`, `bind_addr`, `token`, `nodelay`, `pool`, `idle_timeout`, "
+        "one of `type`, `bind_addr`, `token`, `nodelay`, `mode`, `owner`, `pool`, `idle_timeout`, "
         "`half_close_timeout`, `udp`, `proxy_protocol`, `enable_proxy_protocol`, "
         "`proxy_protocol_datagrams`, `accept_proxy_protocol`, `trusted_proxies`"}},
       {"wrong lists of addresses",
@@ -299,7 +299,8 @@ token = ""
 [client.transport]
 type = "quic"
 )",
-       {"c.toml:4:8: client.services.a.type: unknown variant; expected one of `tcp`, `udp`",
+       {"c.toml:4:8: client.services.a.type: unknown variant; expected one of `tcp`, `udp`, "
+        "`socket_stream`",
         "c.toml:8:8: client.transport.type: unknown variant; expected one of `tcp`, `tls`, "
         "`noise`, `websocket`"}},
       {"tls without its table",
@@ -566,10 +567,12 @@ TEST_CASE("contradictions of the PROXY protocol are errors") {
        head + "trusted_proxies = [\"10.0.0.0/33\", \"proxy.example.com\"]\naccept_proxy_protocol = "
               "true\n",
        {at(19) + "trusted_proxies: not an IP address or network: \"10.0.0.0/33\"; write it like "
-                 "`10.0.0.0/8`, `192.0.2.7` or `2001:db8::/32`",
+                 "`10.0.0.0/8`, `192.0.2.7`, `2001:db8::/32`, or `unix:` for the peers of "
+                 "Unix-domain sockets",
         at(19) +
             "trusted_proxies: not an IP address or network: \"proxy.example.com\"; write it like "
-            "`10.0.0.0/8`, `192.0.2.7` or `2001:db8::/32`"}},
+            "`10.0.0.0/8`, `192.0.2.7`, `2001:db8::/32`, or `unix:` for the peers of Unix-domain "
+            "sockets"}},
       {"headers from visitors of UDP",
        head + "accept_proxy_protocol = true\ntrusted_proxies = [\"::1\"]\ntype = \"udp\"\n",
        {at(25) + "accept_proxy_protocol: for TCP services only; remove it"}},

@@ -29,7 +29,8 @@ BEGIN {
   # So do the rooms of io; each sees io/task.hpp and io/concepts.hpp, too.
   room_sees["socket"] = ""; room_sees["run"] = ""
   room_sees["poll"] = "socket run"; room_sees["time"] = "run"; room_sees["resolve"] = "run"
-  room_sees["tcp"] = "socket run poll time resolve"; room_sees["udp"] = "socket run poll"
+  room_sees["unix"] = "socket"
+  room_sees["tcp"] = "socket run poll time resolve unix"; room_sees["udp"] = "socket run poll"
   room_sees["relay"] = "socket run poll time mux"; room_sees["stream"] = "socket run time"
   room_sees["files"] = "socket run poll time"
   room_sees["mux"] = "socket run time stream"
@@ -39,10 +40,10 @@ BEGIN {
   home["toml++"] = "config/parse"
   home["botan"] = "crypto/botan tls"; home["openssl"] = "crypto/openssl tls"
   home["spdlog"] = "app"; home["fmt"] = "app"; home["CLI"] = "app"; home["nlohmann"] = "admin app"
-  split("sys/ unistd.h fcntl.h netinet/ netdb.h arpa/ poll.h signal.h csignal thread mutex " \
+  split("sys/ unistd.h fcntl.h netinet/ netdb.h arpa/ poll.h pwd.h grp.h signal.h csignal thread mutex " \
         "condition_variable iostream fstream", system_headers, " ")
   split("crypto/system_rng.hpp core/file_identity.hpp core/read_file.hpp tls/reloading.hpp " \
-        "tls/openssl/setup.hpp", system_users, " ")
+        "tls/openssl/setup.hpp config/socket_owner.hpp", system_users, " ")
 }
 
 # The layer of a header, by its path below rathole/.

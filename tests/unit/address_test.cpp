@@ -49,6 +49,36 @@ TEST_CASE("an address is a host and a port") {
   }
 }
 
+TEST_CASE("an address is a Unix-domain socket by its path or abstract name") {
+  const auto path = parse_address("unix:/run/my web:80.sock");
+  REQUIRE(path);
+  CHECK(path->is_unix());
+  CHECK(path->has_socket_file());
+  CHECK(path->unix_path() == "/run/my web:80.sock");
+  CHECK(path->port == 0);
+  CHECK(to_string(*path) == "unix:/run/my web:80.sock");
+  const auto name = parse_address("unix:@web");
+  REQUIRE(name);
+  CHECK(name->is_unix());
+  CHECK_FALSE(name->has_socket_file());
+  CHECK(name->unix_path() == "@web");
+  CHECK(parse_address("unix:" + std::string(max_unix_path, 'x')));
+  for (const std::string& text :
+       {std::string("unix:"), std::string("unix:@"), "unix:" + std::string(max_unix_path + 1, 'x'),
+        std::string("unix:/a\0b", 9)}) {
+    CHECK(parse_address(text).error() == errc::invalid_address);
+  }
+}
+
+TEST_CASE("a host named unix has a port") {
+  const auto host = parse_address("unix:80");
+  REQUIRE(host);
+  CHECK_FALSE(host->is_unix());
+  CHECK(host->host == "unix");
+  CHECK(host->port == 80);
+  CHECK_FALSE(parse_address("unix:65536"));
+}
+
 TEST_CASE("an address converts from a string of any kind") {
   const address expected("example.com", 80);
   const std::string text = "example.com:80";

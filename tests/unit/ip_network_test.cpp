@@ -42,6 +42,16 @@ TEST_CASE("ip_network: IPv4 addresses in their form for IPv6 are IPv4 addresses"
   CHECK_FALSE(parse_ip_network("::ffff:0:0/95"));
 }
 
+TEST_CASE("ip_network: the peers of Unix-domain sockets have no IP addresses") {
+  CHECK(contains("unix:", "unix:"));
+  CHECK_FALSE(contains("unix:", "0.0.0.0"));
+  CHECK_FALSE(contains("unix:", "::"));
+  CHECK_FALSE(contains("0.0.0.0/0", "unix:"));
+  CHECK_FALSE(contains("::/0", "unix:"));
+  CHECK(to_string(parse_ip_network("unix:").value()) == "unix:");
+  CHECK_FALSE(parse_ip_network("unix:/run/web.sock"));
+}
+
 TEST_CASE("ip_network: is written in CIDR notation") {
   const auto text = [](const std::string& of) { return to_string(parse_ip_network(of).value()); };
   CHECK(text("10.0.0.0/8") == "10.0.0.0/8");

@@ -35,7 +35,7 @@ class access {
   /// Decides by `options`.
   explicit access(const config::admin_options& options) : options_(options) {
     const auto at = parse_address(options.bind_addr);
-    if (at) own_host_ = at->host;
+    if (at && !at->is_unix()) own_host_ = at->host;
   }
 
   /// Returns what the token of a request permits; nothing if the request must not be answered. The time

@@ -8,20 +8,21 @@
 #include <rathole/admin/listen.hpp>
 #include <rathole/admin/service_editor.hpp>
 #include <rathole/config/admin.hpp>
-#include <rathole/config/toml_admin.hpp>
 #include <rathole/config/validate.hpp>
+#include <rathole/core/socket_permissions.hpp>
 #include <rathole/io/asio_runtime.hpp>
 #include <rathole/io/run/background_thread.hpp>
 #include <rathole/io/run/run_context.hpp>
 #include <rathole/io/run/signal_block.hpp>
 #include <rathole/io/run/task_group.hpp>
+#include <rathole/io/unix/socket_file.hpp>
 #include <rathole/io/workers.hpp>
 #include <rathole/transport/layer_maker.hpp>
 
 #include <asio/post.hpp>
 
+#include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -60,9 +61,7 @@ class admin_thread {
     made->program_.hold(made);
     auto acceptor = listen(made->context_.get_executor(), options);
     if (!acceptor) return failure(acceptor.error());
-    if (options.bind_addr.starts_with(config::unix_prefix)) {
-      made->file_.emplace(options.bind_addr.substr(config::unix_prefix.size()));
-    }
+    made->file_ = acceptor->file();
     made->server_ = std::make_shared<http_server>(
         io::asio_runtime(made->context_), std::move(*acceptor), std::move(layers),
         [raw = made.get()](const request& asked) { return raw->api_.answer(asked); }, of.events);
@@ -97,7 +96,8 @@ class admin_thread {
   /// are answered. Fails with the system's error if the permissions of a socket cannot be changed.
   result<void> use(const config::admin_options& options, transport::layer_maker layers) {
     if (file_) {
-      if (const auto permitted = file_->permit(options.mode); !permitted) return permitted;
+      const socket_permissions wanted{.mode = static_cast<std::uint16_t>(options.mode)};
+      if (const auto permitted = file_->permit(wanted); !permitted) return permitted;
     }
     asio::post(context_, [this, options, layers = std::move(layers)]() mutable {
       editor_.use(options.services_dir);
@@ -145,7 +145,7 @@ class admin_thread {
   service_editor editor_;
   api api_;
   std::shared_ptr<http_server> server_;
-  std::optional<socket_file> file_;
+  std::shared_ptr<const io::socket_file> file_;
   io::task_group tasks_{context_.get_executor()};
   std::thread thread_;
   bool is_subscribed_ = false;

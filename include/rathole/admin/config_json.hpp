@@ -7,9 +7,12 @@
 #include <rathole/core/address.hpp>
 #include <rathole/core/address_list.hpp>
 #include <rathole/core/base64.hpp>
+#include <rathole/core/ip_endpoint.hpp>
 #include <rathole/core/ip_network.hpp>
 #include <rathole/core/secret.hpp>
+#include <rathole/core/socket_permissions.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <optional>
@@ -92,6 +95,22 @@ void add_trusted_proxies(object_writer& to, const Settings& of) {
   to.add("accept_proxy_protocol", true).add("trusted_proxies", of.trusted_proxies);
 }
 
+/// Adds the permissions of the Unix-domain sockets of `where` that have a file, if there are any.
+inline void add_permissions(object_writer& to, const address_list& where) {
+  const auto found = std::ranges::find_if(where, &address::has_socket_file);
+  if (found == where.end()) return;
+  const socket_permissions& of = found->permissions;
+  std::string mode = "0";
+  rathole::detail::append_number(mode, of.mode, 8);
+  to.add("mode", mode);
+  const auto text = [](const auto& id) { return id ? std::to_string(*id) : std::string(); };
+  if (of.group) {
+    to.add("owner", text(of.owner) + ':' + text(of.group));
+  } else if (of.owner) {
+    to.add("owner", text(of.owner));
+  }
+}
+
 inline json service_config(const config::server_service& of) {
   object_writer out;
   out.add("type", std::string(type_of(of.kind)))
@@ -116,6 +135,7 @@ inline json service_config(const config::server_service& of) {
     const bool has_every = of.proxy_protocol_datagrams == config::datagram_headers::every;
     out.add("proxy_protocol_datagrams", std::string(has_every ? "every" : "first"));
   }
+  add_permissions(out, of.bind_addr);
   add_trusted_proxies(out, of);
   return out.take();
 }
@@ -231,6 +251,7 @@ inline json config_json(const config::server& of) {
       .add("shutdown_grace", of.shutdown_grace)
       .add("shutdown_idle_timeout", of.shutdown_idle_timeout)
       .add("workers", of.workers);
+  detail::add_permissions(out, of.bind_addr);
   detail::add_trusted_proxies(out, of);
   out.add_object("transport", detail::transport_json(of.transport, config::side::server));
   if (of.admin) out.add_object("admin", detail::admin_json(*of.admin));

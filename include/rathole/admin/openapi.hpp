@@ -766,8 +766,8 @@ inline constexpr std::string_view openapi_text = R"openapi({
     "schemas": {
       "Address": {
         "type": "string",
-        "pattern": "^\\S+:[0-9]+$",
-        "description": "`host:port`; an IPv6 address may be in brackets."
+        "pattern": "^(\\S+:[0-9]+|unix:.+)$",
+        "description": "`host:port`, an IPv6 address may be in brackets; or `unix:PATH`, and `unix:@NAME`."
       },
       "BindAddress": {
         "anyOf": [
@@ -786,7 +786,7 @@ inline constexpr std::string_view openapi_text = R"openapi({
         "additionalProperties": false,
         "required": ["local_addr"],
         "properties": {
-          "type": {"$ref": "#/components/schemas/Kind"},
+          "type": {"$ref": "#/components/schemas/ServiceType"},
           "local_addr": {"$ref": "#/components/schemas/Address"},
           "token": {"$ref": "#/components/schemas/Token"},
           "nodelay": {"type": "boolean", "description": "TCP_NODELAY."},
@@ -887,6 +887,15 @@ inline constexpr std::string_view openapi_text = R"openapi({
           }
         }
       },
+      "FileMode": {
+        "type": "string",
+        "pattern": "^(0[0-7]{0,3}|[1-7][0-7]{0,2})$",
+        "description": "The permissions of a Unix-domain socket, such as `0660`."
+      },
+      "FileOwner": {
+        "type": "string",
+        "description": "Who owns it: `user`, `user:group` or `:group`, by names or by numbers."
+      },
       "Kind": {"enum": ["tcp", "udp"], "default": "tcp"},
       "LogLevel": {
         "type": "object",
@@ -985,8 +994,10 @@ inline constexpr std::string_view openapi_text = R"openapi({
         "additionalProperties": false,
         "required": ["bind_addr"],
         "properties": {
-          "type": {"$ref": "#/components/schemas/Kind"},
+          "type": {"$ref": "#/components/schemas/ServiceType"},
           "bind_addr": {"$ref": "#/components/schemas/BindAddress"},
+          "mode": {"$ref": "#/components/schemas/FileMode"},
+          "owner": {"$ref": "#/components/schemas/FileOwner"},
           "token": {"$ref": "#/components/schemas/Token"},
           "nodelay": {"type": "boolean", "description": "TCP_NODELAY."},
           "pool": {"$ref": "#/components/schemas/Pool"},
@@ -1108,10 +1119,16 @@ inline constexpr std::string_view openapi_text = R"openapi({
         "additionalProperties": false,
         "properties": {
           "type": {
-            "anyOf": [{"$ref": "#/components/schemas/Kind"}, {"type": "null"}]
+            "anyOf": [{"$ref": "#/components/schemas/ServiceType"}, {"type": "null"}]
           },
           "bind_addr": {
             "anyOf": [{"$ref": "#/components/schemas/BindAddress"}, {"type": "null"}]
+          },
+          "mode": {
+            "anyOf": [{"$ref": "#/components/schemas/FileMode"}, {"type": "null"}]
+          },
+          "owner": {
+            "anyOf": [{"$ref": "#/components/schemas/FileOwner"}, {"type": "null"}]
           },
           "token": {
             "anyOf": [{"$ref": "#/components/schemas/Token"}, {"type": "null"}]
@@ -1171,6 +1188,11 @@ inline constexpr std::string_view openapi_text = R"openapi({
             "anyOf": [{"$ref": "#/components/schemas/Networks"}, {"type": "null"}]
           }
         }
+      },
+      "ServiceType": {
+        "enum": ["tcp", "udp", "socket_stream"],
+        "default": "tcp",
+        "description": "`socket_stream` is `tcp` with paths of Unix-domain sockets as addresses."
       },
       "ServiceSettings": {
         "oneOf": [

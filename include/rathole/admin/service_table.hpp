@@ -202,7 +202,8 @@ class service_table {
       return at && std::ranges::none_of(configured, [&](const std::string& each) {
                const auto wanted = parse_address(each);
                if (!wanted || (wanted->port != 0 && wanted->port != at->port)) return false;
-               const bool is_literal = parse_ipv4(wanted->host) || parse_ipv6(wanted->host);
+               const bool is_literal =
+                   wanted->is_unix() || parse_ipv4(wanted->host) || parse_ipv6(wanted->host);
                return !is_literal || wanted->host == at->host;
              });
     };

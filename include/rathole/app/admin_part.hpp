@@ -4,6 +4,7 @@
 #include <rathole/config/problem.hpp>
 #include <rathole/config/toml_admin.hpp>
 #include <rathole/config/validate.hpp>
+#include <rathole/core/address.hpp>
 #include <rathole/text/advice.hpp>
 #include <rathole/transport/layer_maker.hpp>
 #include <rathole/transport/missing_part.hpp>
@@ -49,14 +50,7 @@ inline std::optional<config::problem> missing_admin(
 
 /// Returns advice for an admin API of `options` that cannot listen because of `why`; see `text::listen_advice`.
 inline std::string admin_listen_advice(const config::admin_options& options, std::error_code why) {
-  if (!options.bind_addr.starts_with(config::unix_prefix)) return text::listen_advice(why);
-  if (why == std::errc::no_such_file_or_directory) return "; create the folder of the socket";
-  if (why == std::errc::permission_denied)
-    return "; let the user of the program write to its folder";
-  if (why == std::errc::address_in_use) {
-    return "; another program listens there, or a file that is no socket is in its place";
-  }
-  return {};
+  return text::listen_advice(why, parse_address(options.bind_addr).value_or(address()));
 }
 
 /// Returns what makes the TLS layers of the admin API, an empty function if it is served without TLS, or

@@ -29,9 +29,6 @@ inline std::error_code try_admin_address([[maybe_unused]] const config::admin_op
   asio::io_context context(1);
   const auto opened = admin::listen(context.get_executor(), options);
   if (!opened) return opened.error();
-  if (options.bind_addr.starts_with(config::unix_prefix)) {
-    const admin::socket_file removed(options.bind_addr.substr(config::unix_prefix.size()));
-  }
 #endif
   return {};
 }

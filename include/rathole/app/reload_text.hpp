@@ -80,7 +80,10 @@ std::string changed_keys(const Service& before, const Service& now) {
     if (differs) keys.append(keys.empty() ? "" : ", ").append(key);
   };
   if constexpr (std::is_same_v<Service, config::server_service>) {
-    add("bind_addr", before.bind_addr != now.bind_addr);
+    const auto text = [](const address& each) { return to_string(each); };
+    const bool is_moved = !std::ranges::equal(before.bind_addr, now.bind_addr, {}, text, text);
+    add("bind_addr", is_moved);
+    add("mode or owner", !is_moved && before.bind_addr != now.bind_addr);
     add("pool", before.pool != now.pool);
     add("proxy_protocol", before.proxy_protocol != now.proxy_protocol);
     add("proxy_protocol_datagrams",

@@ -82,7 +82,9 @@ class served_api {
   static bool has_same_port(const config::admin_options& one, const config::admin_options& other) {
     const auto first = parse_address(one.bind_addr);
     const auto second = parse_address(other.bind_addr);
-    return first && second && first->port == second->port;
+    if (!first || !second) return false;
+    if (first->is_unix() || second->is_unix()) return first->host == second->host;
+    return first->port == second->port;
   }
 
   /// Serves as `options` say; the API that there is goes on unless that succeeds.

@@ -51,8 +51,6 @@ inline constexpr std::int64_t udp_channels = 64;
 inline constexpr std::size_t bind_addresses = 64;
 /// The largest file of a token, in bytes.
 inline constexpr std::size_t token_file_size = 4096;
-/// The longest path of a Unix-domain socket (unix(7)), in bytes.
-inline constexpr std::size_t unix_path = 107;
 /// The most networks of one list.
 inline constexpr std::size_t networks = 1024;
 /// The most names by which the admin API is reached.

@@ -14,13 +14,14 @@ namespace detail {
 
 /// Returns whether a connection to `host` reaches the host that connects.
 inline bool is_own_host(std::string_view host) {
-  return host == "localhost" || host.starts_with("127.") || host == "::1" || host == "0.0.0.0" ||
-         host == "::";
+  return host.starts_with(unix_prefix) || host == "localhost" || host.starts_with("127.") ||
+         host == "::1" || host == "0.0.0.0" || host == "::";
 }
 
 /// Returns whether a connection to `to` reaches a listener at `bound`. If `to` is the connecting
 /// host itself, the listener must be on the same host.
 inline bool reaches(const address& to, const address& bound) {
+  if (to.is_unix() || bound.is_unix()) return to.host == bound.host;
   if (to.port != bound.port || to.port == 0) return false;
   const bool is_wildcard = bound.host == "0.0.0.0" || bound.host == "::";
   if (is_wildcard || to.host == bound.host) return true;

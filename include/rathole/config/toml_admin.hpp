@@ -4,6 +4,7 @@
 #include <rathole/config/limits.hpp>
 #include <rathole/config/published_secrets.hpp>
 #include <rathole/config/toml_reader.hpp>
+#include <rathole/config/toml_unix.hpp>
 #include <rathole/config/toml_values.hpp>
 #include <rathole/core/address.hpp>
 #include <rathole/core/ip_literal.hpp>
@@ -18,9 +19,6 @@
 
 namespace rathole::config {
 
-/// How the value of a `bind_addr` for a Unix-domain socket begins.
-inline constexpr std::string_view unix_prefix = "unix:";
-
 /// Returns whether a listener at `bind_addr` of `admin_options` can be reached from this host only.
 inline bool is_local_only(std::string_view bind_addr) {
   if (bind_addr.starts_with(unix_prefix)) return true;
@@ -30,14 +28,7 @@ inline bool is_local_only(std::string_view bind_addr) {
 
 namespace detail {
 
-/// Returns the path `name` of the table `admin`, which may be relative to the folder of the configuration
-/// file.
-inline std::string admin_path(const toml_reader& table, const std::string& name) {
-  const std::filesystem::path main = table.log().origin().file();
-  return (main.parent_path() / name).lexically_normal().string();
-}
-
-/// Reads a path; see `admin_path`.
+/// Reads a path, which may be relative to the folder of the configuration file.
 inline std::optional<std::string> read_admin_path(toml_reader& table, std::string_view key) {
   const auto name = table.string(key);
   if (!name) return std::nullopt;
@@ -45,7 +36,7 @@ inline std::optional<std::string> read_admin_path(toml_reader& table, std::strin
     table.reject(key, "an empty path", "name a file, or leave the key out");
     return std::nullopt;
   }
-  return admin_path(table, *name);
+  return path_in_folder(table, *name);
 }
 
 /// Reads the token at `key`, or the first line of the file at `key` + `_file`.
@@ -82,12 +73,9 @@ inline secret read_admin_token(toml_reader& table, const std::string& key) {
 /// Reports what is wrong with the address, and with the protection that it needs.
 inline void check_admin_address(const toml_reader& table, const admin_options& value) {
   if (value.bind_addr.starts_with(unix_prefix)) {
-    const auto path = std::string_view(value.bind_addr).substr(unix_prefix.size());
-    if (path.empty() || path.size() > limits::unix_path) {
-      table.reject("bind_addr",
-                   "the path of a Unix-domain socket has 1 to " +
-                       std::to_string(limits::unix_path) + " bytes",
-                   "write it like `unix:/run/rathole/admin.sock`");
+    if (value.bind_addr.starts_with(std::string(unix_prefix) + '@')) {
+      table.reject("bind_addr", "everybody can connect to an abstract name",
+                   "write the path of a file, such as `unix:/run/rathole/admin.sock`");
     }
     if (value.cert || value.key) {
       table.reject("tls", "a Unix-domain socket is not served by TLS", "remove the table");
@@ -133,22 +121,14 @@ inline admin_options read_admin(toml_reader table) {
   }
   const auto where = table.string("bind_addr");
   out.bind_addr = where.value_or("");
-  if (out.bind_addr.starts_with(unix_prefix) && out.bind_addr.size() > unix_prefix.size()) {
-    const std::string path = out.bind_addr.substr(unix_prefix.size());
-    out.bind_addr = std::string(unix_prefix) + detail::admin_path(table, path);
+  if (where && is_unix_text(*where)) {
+    const auto path = std::string_view(*where).substr(unix_prefix.size());
+    const address at = detail::to_unix_address(table, "bind_addr", path);
+    if (at.is_unix()) out.bind_addr = to_string(at);
   }
-  if (const auto mode = table.string("mode")) {
-    const bool is_octal = !mode->empty() && mode->size() <= 4 &&
-                          (mode->size() < 4 || mode->front() == '0') &&
-                          mode->find_first_not_of("01234567") == std::string::npos;
-    if (!is_octal) {
-      table.reject("mode", "not the permissions of a file", "write an octal number as \"0660\"");
-    } else {
-      out.mode = static_cast<unsigned>(std::stoul(*mode, nullptr, 8));
-    }
-    if (where && !where->starts_with(unix_prefix)) {
-      table.warn("mode", "only a Unix-domain socket has permissions", "remove it");
-    }
+  if (const auto mode = detail::read_mode(table)) out.mode = *mode;
+  if (where && table.contains("mode") && !is_unix_text(*where)) {
+    table.warn("mode", "only a Unix-domain socket has permissions", "remove it");
   }
   out.token = detail::read_admin_token(table, "token");
   out.metrics_token = detail::read_admin_token(table, "metrics_token");

@@ -21,13 +21,33 @@ namespace rathole::config {
 
 namespace detail {
 
-/// Reads the `type` of a service; TCP if the key is absent.
-inline service_kind read_service_kind(toml_reader& table) {
-  static constexpr std::array<spelling<service_kind>, 2> kinds = {{
-      {"tcp", service_kind::tcp},
-      {"udp", service_kind::udp},
+/// What the `type` of a service says.
+struct service_type {
+  /// The kind of the service.
+  service_kind kind = service_kind::tcp;
+  /// How its addresses are written.
+  address_form addresses = address_form::usual;
+
+  /// Compares all members.
+  [[nodiscard]] bool operator==(const service_type&) const = default;
+};
+
+/// Reads the `type` of a service; TCP if the key is absent. Compat: upstream after v0.5.0 has the type
+/// `socket_stream`, whose addresses are paths of Unix-domain sockets.
+inline service_type read_service_type(toml_reader& table) {
+  static constexpr std::array<spelling<service_type>, 3> types = {{
+      {"tcp", {service_kind::tcp, address_form::usual}},
+      {"udp", {service_kind::udp, address_form::usual}},
+      {"socket_stream", {service_kind::tcp, address_form::path}},
   }};
-  return read_enum(table, "type", kinds).value_or(service_kind::tcp);
+  return read_enum(table, "type", types).value_or(service_type());
+}
+
+/// Reports the addresses of a UDP service, at `key`, that are Unix-domain sockets.
+inline void check_udp_address(const toml_reader& service, std::string_view key,
+                              const address_list& where) {
+  if (std::ranges::none_of(where, &address::is_unix)) return;
+  service.reject(key, "a UDP service has no Unix-domain socket", "write it like `0.0.0.0:8080`");
 }
 
 /// Warns of a token that protects nothing: an empty one, or one that everybody knows.
@@ -150,13 +170,17 @@ inline void check_listeners(std::vector<listener> listeners, problem_log& log) {
                     [](const listener& each) { return std::tie(each.at, each.key); });
   std::map<std::pair<bool, std::uint16_t>, std::vector<const listener*>> by_port;
   for (const listener& current : listeners) {
-    if (current.where.port == 0) continue;
+    if (current.where.port == 0 && !current.where.is_unix()) continue;
     auto& others = by_port[{current.is_udp, current.where.port}];
     const auto other = std::ranges::find_if(
         others, [&](const listener* each) { return overlap(each->where, current.where); });
     if (other != others.end()) {
-      log.add(current.at, current.key, "the same address and port as " + (*other)->key,
-              "use another port, or 0 for one that the system chooses");
+      const bool is_unix = current.where.is_unix();
+      const char* const what =
+          is_unix ? "the same Unix-domain socket as " : "the same address and port as ";
+      log.add(
+          current.at, current.key, what + (*other)->key,
+          is_unix ? "name another one" : "use another port, or 0 for one that the system chooses");
     }
     others.push_back(&current);
   }
@@ -186,6 +210,9 @@ inline client read_client(toml_reader table) {
   detail::read_forward_timeouts(table, common);
   common.udp = detail::read_udp(table.table("udp"), {}, side::client);
   out.transport = read_transport(table, side::client);
+  if (const auto wrong = unix_server_problem(out)) {
+    table.reject("remote_addr", wrong->what, wrong->remedy);
+  }
   if (auto admin = table.table("admin")) out.admin = read_admin(std::move(*admin));
 
   if (!table.contains("services") && !(out.admin && out.admin->services_dir)) {
@@ -195,8 +222,12 @@ inline client read_client(toml_reader table) {
     services->for_each_table([&](std::string_view name, toml_reader entry) {
       client_service& service = out.services.emplace_back(common);
       service.name = name;
-      service.kind = detail::read_service_kind(entry);
-      service.local_addr = read_address(entry, "local_addr", "127.0.0.1:80");
+      const auto [kind, addresses] = detail::read_service_type(entry);
+      service.kind = kind;
+      service.local_addr = read_address(entry, "local_addr", "127.0.0.1:80", addresses);
+      if (kind == service_kind::udp) {
+        detail::check_udp_address(entry, "local_addr", service.local_addr);
+      }
       service.token = detail::read_token(entry, name, default_token, table.path());
       service.nodelay = entry.boolean("nodelay");
       service.retry_interval = read_seconds(entry, "retry_interval", retry_interval, 0);
@@ -221,7 +252,8 @@ inline server read_server(toml_reader table) {
     }
   };
 
-  out.bind_addr = read_addresses(table, "bind_addr", "0.0.0.0:2333");
+  out.bind_addr =
+      detail::read_permissions(table, read_addresses(table, "bind_addr", "0.0.0.0:2333"));
   add_listeners(table, out.bind_addr, false);
   const auto default_token = detail::read_default_token(table);
   out.heartbeat_interval = read_seconds(table, "heartbeat_interval", out.heartbeat_interval, 0);
@@ -260,11 +292,14 @@ inline server read_server(toml_reader table) {
     services->for_each_table([&](std::string_view name, toml_reader entry) {
       server_service& service = out.services.emplace_back(common);
       service.name = name;
-      service.kind = detail::read_service_kind(entry);
-      service.bind_addr = read_addresses(entry, "bind_addr", "0.0.0.0:8080");
+      const auto [kind, addresses] = detail::read_service_type(entry);
+      service.kind = kind;
+      service.bind_addr = read_addresses(entry, "bind_addr", "0.0.0.0:8080", addresses);
       service.token = detail::read_token(entry, name, default_token, table.path());
       service.nodelay = entry.boolean("nodelay");
-      const bool is_udp = service.kind == service_kind::udp;
+      const bool is_udp = kind == service_kind::udp;
+      if (is_udp) detail::check_udp_address(entry, "bind_addr", service.bind_addr);
+      service.bind_addr = detail::read_permissions(entry, service.bind_addr);
       service.pool = detail::read_pool(entry.table("pool"), is_udp ? udp_pool : tcp_pool);
       if (is_udp) detail::check_udp_pool(entry, service.pool);
       detail::read_forward_timeouts(entry, service);

@@ -61,8 +61,10 @@ inline std::vector<ip_network> read_networks(toml_reader& table, std::string_vie
   for (const std::string& text : *texts) {
     const auto network = parse_ip_network(text);
     if (!network) {
-      table.reject(key, "not an IP address or network: " + quote_key(text),
-                   "write it like `10.0.0.0/8`, `192.0.2.7` or `2001:db8::/32`");
+      table.reject(
+          key, "not an IP address or network: " + quote_key(text),
+          "write it like `10.0.0.0/8`, `192.0.2.7`, `2001:db8::/32`, or `unix:` for the peers of "
+          "Unix-domain sockets");
       continue;
     }
     const auto written = parse_ip_network(text.substr(0, text.find('/')));

@@ -2,6 +2,7 @@
 
 #include <rathole/config/limits.hpp>
 #include <rathole/config/toml_reader.hpp>
+#include <rathole/config/toml_unix.hpp>
 #include <rathole/config/types.hpp>
 #include <rathole/core/address.hpp>
 #include <rathole/core/address_list.hpp>
@@ -24,12 +25,26 @@ inline milliseconds read_seconds(toml_reader& table, std::string_view key, milli
   return value ? milliseconds(seconds(*value)) : fallback;
 }
 
+/// How the addresses of a service are written.
+enum class address_form {
+  /// As `host:port` or `unix:PATH`.
+  usual,
+  /// Also as the path of a Unix-domain socket without the prefix.
+  path
+};
+
 namespace detail {
 
 /// Returns the address that `text`, a value of `key`, names. Reports an error and returns an empty
 /// address if it is none.
 inline address to_address(const toml_reader& table, std::string_view key, const std::string& text,
-                          const std::string& usage) {
+                          const std::string& usage, address_form form) {
+  if (form == address_form::path && !text.starts_with(unix_prefix)) {
+    return to_unix_address(table, key, text);
+  }
+  if (is_unix_text(text)) {
+    return to_unix_address(table, key, std::string_view(text).substr(unix_prefix.size()));
+  }
   auto value = parse_address(text);
   if (value) return std::move(*value);
   if (text.starts_with("*:")) {
@@ -61,12 +76,13 @@ inline std::string address_usage(toml_reader& table, std::string_view key,
 
 /// Reads a required address. Reports an error and returns an empty address if it is missing or
 /// malformed.
-inline address read_address(toml_reader& table, std::string_view key, std::string_view example) {
+inline address read_address(toml_reader& table, std::string_view key, std::string_view example,
+                            address_form form = address_form::usual) {
   const std::string usage = detail::address_usage(table, key, example);
   const auto text = table.string(key);
   if (!text) return {};
-  address out = detail::to_address(table, key, *text, usage);
-  if (!out.host.empty() && out.port == 0) {
+  address out = detail::to_address(table, key, *text, usage, form);
+  if (!out.host.empty() && !out.is_unix() && out.port == 0) {
     table.warn(key, "nothing can be reached at port 0", "name the port");
   }
   return out;
@@ -75,13 +91,14 @@ inline address read_address(toml_reader& table, std::string_view key, std::strin
 /// Reads a required address or list of addresses. Reports an error and returns one empty address if
 /// it is missing.
 inline address_list read_addresses(toml_reader& table, std::string_view key,
-                                   std::string_view example) {
+                                   std::string_view example,
+                                   address_form form = address_form::usual) {
   const std::string usage = detail::address_usage(table, key, example);
   const auto texts = table.string_or_strings(key, limits::bind_addresses);
   if (!texts) return address();
   address_list out;
   for (const std::string& text : *texts) {
-    out.push_back(detail::to_address(table, key, text, usage));
+    out.push_back(detail::to_address(table, key, text, usage, form));
   }
   return out;
 }

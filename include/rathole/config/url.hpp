@@ -141,7 +141,8 @@ inline std::expected<proxy_url, std::string> parse_proxy_url(std::string_view te
   const bool has_port = !authority.ends_with(']') && authority.contains(':');
   const std::string host_port = std::string(authority) + (has_port ? "" : ":1");
   const auto target = parse_address(host_port);
-  if (!target || target->port == 0 || is_bracketed != target->host.contains(':')) {
+  if (!target || target->is_unix() || target->port == 0 ||
+      is_bracketed != target->host.contains(':')) {
     return std::unexpected("the URL's host or port is missing or malformed");
   }
   url.host = target->host;

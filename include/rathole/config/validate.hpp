@@ -40,9 +40,10 @@ inline const char* name_of(side which) { return which == side::server ? "server"
 
 /// Returns whether two listeners of one protocol at `a` and `b` certainly conflict: they have the
 /// same port, and the same host or one is the wildcard of the other's address family. Port 0 never
-/// conflicts. Whether `[::]` conflicts with an IPv4 address depends on the system, so it counts as
+/// conflicts. The same Unix-domain socket conflicts. Whether `[::]` conflicts with an IPv4 address depends on the system, so it counts as
 /// no conflict.
 inline bool overlap(const address& a, const address& b) {
+  if (a.is_unix() || b.is_unix()) return a.host == b.host;
   if (a.port != b.port || a.port == 0) return false;
   if (a.host == b.host) return true;
   const auto covers = [](std::string_view wildcard, std::string_view host) {
@@ -67,6 +68,23 @@ inline std::optional<problem> identity_problem(const tls_options& value) {
   if (value.pkcs12 && value.pkcs12_password) return std::nullopt;
   return problem{.what = "Missing `pkcs12` or `pkcs12_password`",
                  .remedy = "name the identity file and its password, or `cert` and `key`"};
+}
+
+/// Returns why a client cannot reach its server at a Unix-domain socket; nothing if it can, or if the server is
+/// elsewhere. The problem has no key path.
+inline std::optional<problem> unix_server_problem(const client& value) {
+  if (!value.remote_addr.is_unix()) return std::nullopt;
+  if (value.transport.tcp.proxy) {
+    return problem{
+        .what = "a proxy does not lead to a Unix-domain socket",
+        .remedy = "remove `transport.tcp.proxy`, or name the host and port of the server"};
+  }
+  if (uses_tls(value.transport) && value.transport.tls && !value.transport.tls->hostname) {
+    return problem{
+        .what = "a Unix-domain socket has no name that a certificate could have",
+        .remedy = "set `transport.tls.hostname` to the name in the server's certificate"};
+  }
+  return std::nullopt;
 }
 
 /// Returns why an instance with the valid transport `value` cannot start: tables that the selected
@@ -103,6 +121,15 @@ inline void add_address_problem(std::string key, const address& value,
   if (!value.host.empty()) return;
   problems.push_back({.key = std::move(key),
                       .what = "no address",
+                      .remedy = "name host and port, as `host:port`"});
+}
+
+/// Adds a problem with the path `key` if the address of a UDP service is a Unix-domain socket.
+inline void add_udp_address_problem(const std::string& key, const address_list& value,
+                                    std::vector<problem>& problems) {
+  if (std::ranges::none_of(value, &address::is_unix)) return;
+  problems.push_back({.key = key,
+                      .what = "a UDP service has no Unix-domain socket",
                       .remedy = "name host and port, as `host:port`"});
 }
 
@@ -162,7 +189,11 @@ std::vector<problem> address_and_name_problems(side of, std::string_view own_key
     if constexpr (requires { each.in_process; }) {
       if (each.in_process) continue;
     }
-    add_address_problem(key + '.' + std::string(service_key), each.*where, problems);
+    const std::string address_key = key + '.' + std::string(service_key);
+    add_address_problem(address_key, each.*where, problems);
+    if (each.kind == service_kind::udp) {
+      add_udp_address_problem(address_key, each.*where, problems);
+    }
   }
   return problems;
 }
@@ -201,6 +232,10 @@ inline std::vector<problem> settings_problems(const client& value) {
   auto problems =
       detail::address_and_name_problems(side::client, "remote_addr", value.remote_addr,
                                         "local_addr", value.services, &client_service::local_addr);
+  if (auto wrong = unix_server_problem(value)) {
+    wrong->key = "client.remote_addr";
+    problems.push_back(std::move(*wrong));
+  }
   detail::add_unused_tables(side::client, value.transport, problems);
   detail::add_admin_problem(side::client, value.admin, problems);
   return problems;

@@ -2,10 +2,12 @@
 
 #include <rathole/core/ip_literal.hpp>
 #include <rathole/core/result.hpp>
+#include <rathole/core/socket_permissions.hpp>
 
 #include <algorithm>
 #include <charconv>
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -13,8 +15,13 @@
 
 namespace rathole {
 
-/// An address to listen on or to connect to: a host name or an IP literal, and a port. An IPv6
-/// literal is stored without its brackets.
+/// How the text of the address of a Unix-domain socket begins. Not in upstream.
+inline constexpr std::string_view unix_prefix = "unix:";
+/// The longest path or abstract name of a Unix-domain socket (unix(7)), in bytes.
+inline constexpr std::size_t max_unix_path = 107;
+
+/// An address to listen on or to connect to: a host name or an IP literal, and a port; or a Unix-domain
+/// socket. An IPv6 literal is stored without its brackets.
 struct address {
   /// Makes an empty address.
   address() = default;
@@ -25,10 +32,25 @@ struct address {
   template <std::convertible_to<std::string_view> Text>
   address(const Text& text);
 
-  /// The host name or the IP literal.
+  /// The host name or the IP literal; or `unix:` and the path of a Unix-domain socket or, after an `@`, its
+  /// abstract name. The peer of such a socket is just `unix:`.
   std::string host = {};
-  /// The port; 0 lets the operating system choose one when listening.
+  /// The port; 0 lets the operating system choose one when listening, and is that of Unix-domain sockets.
   std::uint16_t port = 0;
+  /// Who may connect, if the address is that of a Unix-domain socket to listen on.
+  socket_permissions permissions = {};
+
+  /// Returns whether this is the address of a Unix-domain socket.
+  [[nodiscard]] bool is_unix() const { return host.starts_with(unix_prefix); }
+  /// Returns the path, or the abstract name with its `@`, of a Unix-domain socket; empty for other
+  /// addresses. It is valid as long as the address does not change.
+  [[nodiscard]] std::string_view unix_path() const {
+    return is_unix() ? std::string_view(host).substr(unix_prefix.size()) : std::string_view();
+  }
+  /// Returns whether this is the address of a Unix-domain socket that has a file.
+  [[nodiscard]] bool has_socket_file() const {
+    return !unix_path().empty() && !unix_path().starts_with('@');
+  }
 
   /// Compares all members.
   [[nodiscard]] bool operator==(const address&) const = default;
@@ -62,14 +84,32 @@ inline bool is_ipv6_host(std::string_view text) {
 
 }  // namespace detail
 
+/// Returns whether `text` is one of an address of a Unix-domain socket. `unix:` and a number is the host `unix`
+/// with a port.
+inline bool is_unix_text(std::string_view text) {
+  if (!text.starts_with(unix_prefix)) return false;
+  const auto path = text.substr(unix_prefix.size());
+  return path.empty() || path.find_first_not_of("0123456789") != path.npos;
+}
+
+/// Returns the address of the Unix-domain socket at `path`, or with the abstract name behind an `@`. Fails with
+/// `errc::invalid_address` if it is empty, longer than `max_unix_path`, or has a NUL.
+inline result<address> unix_address(std::string_view path) {
+  const bool is_name = path.starts_with('@');
+  const bool fits = path.size() > (is_name ? 1 : 0) && path.size() <= max_unix_path;
+  if (!fits || path.contains('\0')) return failure(errc::invalid_address);
+  return address{std::string(unix_prefix) + std::string(path), 0};
+}
+
 /// Parses `host:port`, separated at the last ':'. The port is a decimal number from 0 to 65535. The
 /// host is an IPv4 address, an IPv6 address with or without brackets and with or without a zone
 /// (`[::1]:80`, `::1:80`, `fe80::1%eth0:80`), or a name. The characters of a name are checked; the
-/// name is not looked up.
+/// name is not looked up. `unix:` and a path, or `unix:@` and an abstract name, is a Unix-domain socket.
 /// Compat: upstream accepts IPv6 addresses without brackets too.
 ///
 /// Fails with `errc::invalid_address`.
 inline result<address> parse_address(std::string_view text) {
+  if (is_unix_text(text)) return unix_address(text.substr(unix_prefix.size()));
   const auto colon = text.rfind(':');
   if (colon == std::string_view::npos) return failure(errc::invalid_address);
   std::string_view host = text.substr(0, colon);
@@ -95,9 +135,10 @@ address::address(const Text& text) {
   if (auto parsed = parse_address(text)) *this = std::move(*parsed);
 }
 
-/// Returns `value` as `host:port`, with brackets around an IPv6 address; `parse_address` reads it
-/// back.
+/// Returns `value` as `host:port`, with brackets around an IPv6 address, or as `unix:` and the path;
+/// `parse_address` reads it back.
 inline std::string to_string(const address& value) {
+  if (value.is_unix()) return value.host;
   const std::string port = std::to_string(value.port);
   if (value.host.contains(':')) return '[' + value.host + "]:" + port;
   return value.host + ':' + port;

@@ -71,8 +71,10 @@ inline std::vector<address> in_bind_order(const address_list& all) {
   return out;
 }
 
-/// Returns whether an address in `all` has the port of `other`. Port 0 names no particular port.
+/// Returns whether an address in `all` has the port of `other`, or is the same Unix-domain socket. Port 0 names no
+/// particular port.
 inline bool has_port_of(const address_list& all, const address& other) {
+  if (other.is_unix()) return std::ranges::find(all, other.host, &address::host) != all.end();
   return other.port != 0 && std::ranges::find(all, other.port, &address::port) != all.end();
 }
 

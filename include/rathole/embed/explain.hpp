@@ -14,7 +14,7 @@ namespace rathole::embed::inline RATHOLE_ABI {
 
 /// Returns why a server with `settings` cannot listen for clients, as a problem of the settings.
 inline config::problem listen_problem(const config::server& settings, std::error_code ec) {
-  const text::explanation why{ec.message(), text::listen_advice(ec)};
+  const text::explanation why{ec.message(), text::listen_advice(ec, settings.bind_addr)};
   return {.key = "server.bind_addr",
           .what = "Failed to listen at " + text::escaped(settings.bind_addr) + ": " + why.what,
           .remedy = why.remedy()};

@@ -16,9 +16,11 @@
 #include <rathole/io/time/alarm.hpp>
 #include <rathole/io/time/asio_timer.hpp>
 #include <rathole/io/udp/socket.hpp>
+#include <rathole/io/unix/connect.hpp>
 #include <rathole/io/workers.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <new>
 #include <stop_token>
@@ -84,6 +86,7 @@ class asio_runtime {
   task<tcp_stream> connect(const address& to, const socket_options& options, time_point deadline,
                            std::stop_token stop) {
     if (stop.stop_requested()) co_return failure(errc::stopped);
+    if (to.is_unix()) co_return co_await connect_unix(to, deadline, std::move(stop));
     auto resolved = co_await find_endpoints(to, deadline, stop);
     if (!resolved) co_return failure(resolved.error());
     endpoints found = std::move(*resolved);
@@ -102,6 +105,7 @@ class asio_runtime {
   /// `Runtime`. If none can be bound, the error is that of the last one.
   task<tcp_acceptor> listen(const address& at, const socket_options& options = {},
                             std::stop_token stop = {}) {
+    if (at.is_unix()) co_return tcp_acceptor::open_unix(get_executor(), at);
     auto found = co_await find_endpoints(at, time_point::max(), stop);
     if (!found) co_return failure(found.error());
     std::error_code last = make_error_code(errc::host_not_found);
@@ -152,6 +156,24 @@ class asio_runtime {
   }
 
  private:
+  /// The pause before another attempt to connect to a Unix-domain socket whose queue is full.
+  static constexpr duration full_queue_pause = std::chrono::milliseconds(10);
+
+  task<tcp_stream> connect_unix(address to, time_point deadline, std::stop_token stop) {
+    for (;;) {
+      auto connected = io::connect_unix(to);
+      if (!connected) co_return failure(connected.error());
+      if (connected->is_open()) {
+        applied_options none;
+        none.has_no_tcp();
+        co_return tcp_stream(get_executor(), std::move(*connected), to, none);
+      }
+      if (now() >= deadline) co_return failure(errc::timed_out);
+      co_await pause(*this, std::min<duration>(full_queue_pause, deadline - now()), stop);
+      if (stop.stop_requested()) co_return failure(errc::stopped);
+    }
+  }
+
   awaitable<void> finish(dialler& dial, time_point deadline, const std::stop_token& stop) {
     const auto too_late = [&dial] { dial.give_up(errc::timed_out); };
     const auto stopped = [&dial] { dial.give_up(errc::stopped); };

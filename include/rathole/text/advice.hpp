@@ -9,6 +9,7 @@
 #include <rathole/text/format.hpp>
 #include <rathole/websocket/error.hpp>
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -52,8 +53,24 @@ inline explanation explain_multiplexing_refusal(const std::error_code& error) {
           "`client.transport.multiplex`"};
 }
 
-/// Returns advice for an address that cannot be listened on.
-inline std::string listen_advice(const std::error_code& error) {
+/// Returns advice for a Unix-domain socket that cannot be listened on.
+inline std::string unix_listen_advice(const std::error_code& error) {
+  if (error == std::errc::no_such_file_or_directory) return "; create the folder of the socket";
+  if (error == std::errc::permission_denied) {
+    return "; let the user of the program write to its folder";
+  }
+  if (error == std::errc::operation_not_permitted) {
+    return "; run as root, grant CAP_CHOWN, or remove `owner`";
+  }
+  if (error == std::errc::address_in_use) {
+    return "; another program listens there, or a file that is no socket is in its place";
+  }
+  return {};
+}
+
+/// Returns advice for `where`, which cannot be listened on.
+inline std::string listen_advice(const std::error_code& error, const address& where) {
+  if (where.is_unix()) return unix_listen_advice(error);
   if (error == std::errc::permission_denied) {
     return "; run as root, grant CAP_NET_BIND_SERVICE, or choose a port from 1024 on";
   }
@@ -69,10 +86,16 @@ inline std::string listen_advice(const std::error_code& error) {
   return {};
 }
 
+/// Returns advice for one of the addresses `all`, which cannot be listened on; it is not known which.
+inline std::string listen_advice(const std::error_code& error, const address_list& all) {
+  const bool are_unix = !all.empty() && std::ranges::all_of(all, &address::is_unix);
+  return listen_advice(error, are_unix ? all.front() : address());
+}
+
 /// Returns a sentence that says why a server cannot listen for clients on `wanted`.
 inline std::string listen_failure_text(const address_list& wanted, const std::error_code& error) {
   return "Failed to listen at `server.bind_addr` " + escaped(wanted) + ": " + error.message() +
-         listen_advice(error);
+         listen_advice(error, wanted);
 }
 
 /// Says why an instance with `settings` could not start.
@@ -101,8 +124,11 @@ inline std::string end_text(const std::error_code& error, const std::string& pee
 
 /// Returns advice for an address that cannot be reached; `key` names it in the configuration.
 inline std::string dial_advice(const std::error_code& error, const std::string& key) {
-  if (error == std::errc::connection_refused) {
+  if (error == std::errc::connection_refused || error == std::errc::no_such_file_or_directory) {
     return "; nothing listens there: start it, or correct `" + key + '`';
+  }
+  if (error == std::errc::permission_denied) {
+    return "; see the permissions of that socket, or the rules of the firewall, and `" + key + '`';
   }
   if (error.category() == io::lookup_category()) {
     return "; see whether this machine's resolver works (/etc/resolv.conf), or write an IP address "

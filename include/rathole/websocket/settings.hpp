@@ -35,9 +35,10 @@ struct server_settings {
   duration ping_interval{0};
 };
 
-/// Returns the value of the field Host for a server at `remote`. Compat: as upstream's URL library
+/// Returns the value of the field Host for a server at `remote`; `localhost` for a Unix-domain socket. Compat: as upstream's URL library
 /// writes it, in lower case and without the port 80, also over TLS.
 inline std::string host_header(const address& remote) {
+  if (remote.is_unix()) return "localhost";
   address spelled = remote;
   for (char& c : spelled.host) {
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');

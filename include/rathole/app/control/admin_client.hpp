@@ -5,10 +5,10 @@
 #include <rathole/app/control/event_stream.hpp>
 #include <rathole/app/control/failure_text.hpp>
 #include <rathole/config/types.hpp>
+#include <rathole/core/address.hpp>
 #include <rathole/core/byte_buffer.hpp>
 #include <rathole/core/bytes.hpp>
 #include <rathole/core/error.hpp>
-#include <rathole/core/last_error.hpp>
 #include <rathole/core/result.hpp>
 #include <rathole/core/step_deadline.hpp>
 #include <rathole/http/head_writer.hpp>
@@ -27,13 +27,9 @@
 #include <asio/co_spawn.hpp>
 #include <asio/io_context.hpp>
 
-#include <sys/socket.h>
-#include <sys/un.h>
-
 #include <array>
 #include <chrono>
 #include <cstdint>
-#include <cstring>
 #include <exception>
 #include <expected>
 #include <functional>
@@ -139,21 +135,13 @@ class admin_client {
 
   io::task<io::tcp_stream> connect(io::asio_runtime& runtime) {
     const time_point deadline = runtime.now() + timeout;
-    if (to_.socket.empty()) {
-      co_return co_await runtime.connect(to_.at, io::socket_options(), deadline, std::stop_token());
+    address where = to_.at;
+    if (!to_.socket.empty()) {
+      auto socket = unix_address(to_.socket);
+      if (!socket) co_return failure(socket.error());
+      where = std::move(*socket);
     }
-    io::descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    sockaddr_un name{};
-    name.sun_family = AF_UNIX;
-    if (!socket.is_open()) co_return failure(last_error());
-    if (to_.socket.size() >= sizeof name.sun_path) {
-      co_return failure(std::make_error_code(std::errc::filename_too_long));
-    }
-    std::memcpy(name.sun_path, to_.socket.data(), to_.socket.size());
-    if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name) != 0) {
-      co_return failure(last_error());
-    }
-    co_return io::tcp_stream(runtime.get_executor(), std::move(socket), address{to_.socket, 0});
+    co_return co_await runtime.connect(where, io::socket_options(), deadline, std::stop_token());
   }
 
   io::awaitable<result<admin_answer>> exchange(io::asio_runtime runtime,

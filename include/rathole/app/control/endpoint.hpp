@@ -43,7 +43,7 @@ inline std::string host_field(const admin_endpoint& to) {
 
 /// Returns where the endpoint is, for messages.
 inline std::string to_string(const admin_endpoint& to) {
-  if (!to.socket.empty()) return std::string(config::unix_prefix) + to.socket;
+  if (!to.socket.empty()) return std::string(unix_prefix) + to.socket;
   return (to.tls ? "https://" : "") + to_string(to.at);
 }
 
@@ -51,8 +51,8 @@ inline std::string to_string(const admin_endpoint& to) {
 /// `HOST:PORT`; nothing if it is none.
 inline std::optional<admin_endpoint> parse_endpoint(std::string_view text) {
   admin_endpoint out;
-  if (text.starts_with(config::unix_prefix)) {
-    out.socket = text.substr(config::unix_prefix.size());
+  if (text.starts_with(unix_prefix)) {
+    out.socket = text.substr(unix_prefix.size());
     if (out.socket.empty()) return std::nullopt;
     return out;
   }

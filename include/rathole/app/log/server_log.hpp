@@ -189,7 +189,7 @@ class server_log {
   /// Logs that an address cannot be bound; `service` is empty for one of the clients' listeners.
   template <class Event>
   void report_bind_failure(std::string_view service, const std::string& failed, const Event& e) {
-    const std::string what = failed + e.error.message() + listen_advice(e.error);
+    const std::string what = failed + e.error.message() + listen_advice(e.error, e.at);
     const std::string line = what + retry_text(e.retry_in);
     if (e.repeated) return write(log_level::debug, context_of(service), line);
     write_once(log_level::error, "bind\n" + std::string(service) + '\n' + what, context_of(service),

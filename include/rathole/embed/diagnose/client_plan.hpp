@@ -75,7 +75,8 @@ inline client_steps plan_steps(const config::client& of, bool tries_tokens) {
     before = {out.add(std::move(name), std::move(subject), {kind}, before)};
   };
   const address dialled = dialled_address(of);
-  const bool is_literal = parse_ipv4(dialled.host) || dialled.host.contains(':');
+  const bool is_literal =
+      dialled.is_unix() || parse_ipv4(dialled.host) || dialled.host.contains(':');
   if (!is_literal) follow("resolve", dialled.host, resolve);
   follow("connect", to_string(dialled), connect);
   before.push_back(judged);

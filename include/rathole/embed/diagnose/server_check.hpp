@@ -92,7 +92,7 @@ class server_check {
   [[nodiscard]] text::explanation explain(const server_action& what,
                                           const std::error_code& error) const {
     if (!what.where) return judgement_.why();
-    return {error.message(), text::listen_advice(error)};
+    return {error.message(), text::listen_advice(error, *what.where)};
   }
 
  private:

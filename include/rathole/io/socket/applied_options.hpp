@@ -19,8 +19,12 @@ class applied_options {
   /// disappear without the system's knowledge.
   void peer_is_local() { peer_is_local_ = true; }
 
+  /// Sets nothing from now on, because the socket is a Unix-domain socket, which has none of the options.
+  void has_no_tcp() { has_no_tcp_ = true; }
+
   /// Sets the options in `wanted` that differ from those of `socket`.
   void apply(int socket, const socket_options& wanted) {
+    if (has_no_tcp_) return;
     if (wanted.nodelay) set_nodelay(socket, *wanted.nodelay);
     if (wanted.reset_on_close) set_reset_on_close(socket, *wanted.reset_on_close);
     if (wanted.unsent_limit) {
@@ -39,7 +43,7 @@ class applied_options {
 
   /// Sets TCP_NODELAY, unless it has that value already.
   void set_nodelay(int socket, bool on) {
-    if (on == nodelay_) return;
+    if (on == nodelay_ || has_no_tcp_) return;
     nodelay_ = on;
     set(socket, IPPROTO_TCP, TCP_NODELAY, on ? 1 : 0);
   }
@@ -65,6 +69,7 @@ class applied_options {
   bool nodelay_ = false;
   bool reset_on_close_ = false;
   bool peer_is_local_ = false;
+  bool has_no_tcp_ = false;
   std::chrono::seconds keepalive_idle_{0};
   std::chrono::seconds keepalive_interval_{0};
   std::chrono::milliseconds user_timeout_{0};

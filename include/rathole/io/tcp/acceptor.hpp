@@ -4,6 +4,7 @@
 #include <rathole/io/run/suspension.hpp>
 #include <rathole/io/socket/bind.hpp>
 #include <rathole/io/tcp/stream.hpp>
+#include <rathole/io/unix/listen.hpp>
 
 #include <asio/post.hpp>
 
@@ -12,11 +13,12 @@
 
 #include <cerrno>
 #include <memory>
+#include <string>
 #include <utility>
 
 namespace rathole::io {
 
-/// A listening TCP socket; models `Acceptor`.
+/// A listening TCP or Unix-domain socket; models `Acceptor`.
 class tcp_acceptor {
  public:
   /// The type of accepted connections.
@@ -25,9 +27,8 @@ class tcp_acceptor {
   /// The largest number of connections that the system queues before they are accepted.
   static constexpr int backlog = 1024;
 
-  /// Takes ownership of a listening socket in non-blocking mode, for TCP or for another protocol of
-  /// byte streams. `local` is the address that it is bound to; `has` are the options that are set
-  /// on the socket.
+  /// Takes ownership of a listening socket in non-blocking mode. `local` is the address that it is
+  /// bound to; `has` are the options that are set on the socket.
   tcp_acceptor(const executor& ex, descriptor socket, address local, applied_options has = {})
       : executor_(ex),
         socket_(std::make_unique<watched_socket>(ex, std::move(socket))),
@@ -55,6 +56,18 @@ class tcp_acceptor {
     return tcp_acceptor(ex, std::move(socket), to_address(bound), has);
   }
 
+  /// Listens on the Unix-domain socket at `at`, and removes its file when the last handle is closed. Fails with
+  /// the system's error; see `listen_unix`.
+  static result<tcp_acceptor> open_unix(const executor& ex, const address& at) {
+    auto opened = listen_unix(at, backlog);
+    if (!opened) return failure(opened.error());
+    applied_options none;
+    none.has_no_tcp();
+    tcp_acceptor out(ex, std::move(opened->socket), at, none);
+    out.file_ = std::move(opened->file);
+    return out;
+  }
+
   /// Returns the next connection; see `Acceptor`.
   task<tcp_stream> accept() {
     for (;;) {
@@ -62,8 +75,14 @@ class tcp_acceptor {
       if (!socket_->is_open()) co_return failure(errc::stopped);
       asio::ip::tcp::endpoint peer;
       auto size = static_cast<socklen_t>(peer.capacity());
-      descriptor accepted(
-          ::accept4(socket_->get(), peer.data(), &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
+      // The name of a Unix-domain socket does not fit, and is not needed: clients have none.
+      const bool is_unix = local_.is_unix();
+      descriptor accepted(::accept4(socket_->get(), is_unix ? nullptr : peer.data(),
+                                    is_unix ? nullptr : &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
+      if (accepted.is_open() && is_unix) {
+        const address unnamed(std::string(unix_prefix), 0);
+        co_return tcp_stream(executor_, std::move(accepted), unnamed, options_);
+      }
       if (accepted.is_open()) {
         peer.resize(size);
         applied_options has = options_;
@@ -80,7 +99,14 @@ class tcp_acceptor {
   }
 
   /// Stops listening, unless a duplicate is open; see `Acceptor`.
-  void close() { socket_->close(); }
+  void close() {
+    // As long as the socket listens, nobody else takes its file for a stale one and replaces it.
+    file_.reset();
+    socket_->close();
+  }
+
+  /// Returns the file of a Unix-domain socket; null if there is none.
+  [[nodiscard]] const std::shared_ptr<const socket_file>& file() const { return file_; }
 
   /// Returns the address that it is bound to.
   [[nodiscard]] const address& local() const { return local_; }
@@ -89,7 +115,9 @@ class tcp_acceptor {
   result<tcp_acceptor> duplicate() const {
     descriptor again(::fcntl(socket_->get(), F_DUPFD_CLOEXEC, 0));
     if (!again.is_open()) return failure(last_error());
-    return tcp_acceptor(executor_, std::move(again), local_, options_);
+    tcp_acceptor out(executor_, std::move(again), local_, options_);
+    out.file_ = file_;
+    return out;
   }
 
  private:
@@ -97,6 +125,7 @@ class tcp_acceptor {
   std::unique_ptr<watched_socket> socket_;
   address local_;
   applied_options options_;
+  std::shared_ptr<const socket_file> file_;
 };
 
 }  // namespace rathole::io

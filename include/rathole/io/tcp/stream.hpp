@@ -14,8 +14,10 @@
 #include <sys/socket.h>
 
 #include <cstddef>
+#include <cstring>
 #include <memory>
 #include <optional>
+#include <string>
 #include <system_error>
 #include <utility>
 
@@ -26,7 +28,7 @@ inline address to_address(const asio::ip::tcp::endpoint& endpoint) {
   return address{endpoint.address().to_string(), endpoint.port()};
 }
 
-/// A TCP connection; models `ByteStream` and `SocketStream`. It must outlive its operations: to
+/// A TCP connection, or one over a Unix-domain socket; models `ByteStream` and `SocketStream`. It must outlive its operations: to
 /// end one, close the stream. Operations that complete at once regularly let other work run
 /// (`turn_budget`), so a loop over them needs no precautions.
 class tcp_stream {
@@ -127,13 +129,18 @@ class tcp_stream {
   /// Replaces the address of the peer; see `ByteStream`.
   void set_peer(const address& where) { peer_ = where; }
 
-  /// Returns the address of this end, as the system knows it; an empty one if the stream is not open.
+  /// Returns the address of this end, as the system knows it; an empty one if the stream is not open, and one
+  /// without a name for a Unix-domain socket.
   [[nodiscard]] address local() const {
-    asio::ip::tcp::endpoint bound;
-    auto size = static_cast<socklen_t>(bound.capacity());
-    if (!is_open() || ::getsockname(socket_->get(), bound.data(), &size) != 0) return {};
-    bound.resize(size);
-    return to_address(bound);
+    sockaddr_storage bound{};
+    socklen_t size = sizeof bound;
+    auto* const name = reinterpret_cast<sockaddr*>(&bound);
+    if (!is_open() || ::getsockname(socket_->get(), name, &size) != 0) return {};
+    if (bound.ss_family == AF_UNIX) return address{std::string(unix_prefix), 0};
+    asio::ip::tcp::endpoint at;
+    at.resize(size);
+    std::memcpy(at.data(), &bound, size);
+    return to_address(at);
   }
 
   /// Moves the stream to another runtime; see `ByteStream`.
