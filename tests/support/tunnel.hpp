@@ -98,6 +98,8 @@ class tunnel {
   }
   /// Rewrites the server's configuration; a running server reloads it by itself.
   void rewrite_server() { directory_.write("server.toml", server_text()); }
+  /// Rewrites the client's configuration; a running client reloads it by itself.
+  void rewrite_client() { directory_.write("client.toml", client_text(client_entries_)); }
   /// Restarts the client; a running one is killed.
   void start_client() { start_client(client, "client.toml", client_entries_); }
   /// Starts a second client that forwards the same services to other ports.
@@ -136,14 +138,16 @@ class tunnel {
     for (service_entry& each : entries) each.keys += "\n" + server_service_keys;
     return server_toml(port_, entries, server_keys, server_tables, bind);
   }
+  std::string client_text(const std::vector<service_entry>& entries) const {
+    return client_toml(remote_port.value_or(port_), entries, client_keys, client_tables,
+                       remote_host);
+  }
   std::vector<std::string> arguments(const char* mode, const char* file, const std::string& text) {
     return {mode, directory_.write(file, text)};
   }
   void start_client(std::optional<process>& which, const char* file,
                     const std::vector<service_entry>& entries) {
-    const std::string text =
-        client_toml(remote_port.value_or(port_), entries, client_keys, client_tables, remote_host);
-    which.emplace(programs_.client, arguments("--client", file, text), environment);
+    which.emplace(programs_.client, arguments("--client", file, client_text(entries)), environment);
   }
 
   pairing programs_;

@@ -267,5 +267,50 @@ TEST_CASE("service_retry: a new retry_interval bounds the next pause") {
   CHECK(attempt(retry, start + 2h, 0s, refused).pause == 100ms);
 }
 
+TEST_CASE(
+    "service_retry: it gives up after so many retries in a row, until it is told of a change") {
+  service_retry retry(1s);
+  retry.set_max_retries(2);
+  time_point now = start;
+  for (int i = 0; i < 2; ++i) {
+    const report_failure failed = attempt(retry, now, 1s, refused);
+    CHECK_FALSE(failed.gives_up);
+    now += 1s + failed.pause;
+  }
+  const auto fail = [&] {
+    CHECK(drain(retry, now) == actions{start_attempt{}});
+    retry.attempt_ended(now, refused, false, draw);
+    return drain(retry, now);
+  };
+  CHECK(fail() == actions{report_failure{.reason = refused, .gives_up = true}});
+  CHECK(retry.has_given_up());
+  CHECK_FALSE(retry.deadline());
+  CHECK(drain(retry, now + 1000h).empty());
+  retry.retry_now();
+  CHECK_FALSE(retry.has_given_up());
+  CHECK(retry.deadline() <= now);
+  const report_failure failed = attempt(retry, now, 1s, refused);
+  CHECK_FALSE(failed.gives_up);
+  now += 1s + failed.pause;
+  retry.set_max_retries(0);
+  CHECK(fail() == actions{report_failure{.reason = refused, .gives_up = true}});
+  retry.stop();
+  CHECK(drain(retry, now) == actions{finish{}});
+}
+
+TEST_CASE("service_retry: an attempt that the server accepted begins a new row of retries") {
+  service_retry retry(1s);
+  retry.set_max_retries(1);
+  time_point now = start;
+  for (int i = 0; i < 5; ++i) {
+    report_failure failed = attempt(retry, now, 1s, refused);
+    CHECK_FALSE(failed.gives_up);
+    now += 1s + failed.pause;
+    failed = attempt(retry, now, 10s, refused, true);
+    CHECK_FALSE(failed.gives_up);
+    now += 10s + failed.pause;
+  }
+}
+
 }  // namespace
 }  // namespace rathole::test

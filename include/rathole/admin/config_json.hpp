@@ -147,6 +147,7 @@ inline json service_config(const config::client_service& of) {
       .add("token", of.token)
       .add("nodelay", of.nodelay)
       .add("retry_interval", of.retry_interval)
+      .add("connect_timeout", of.connect_timeout)
       .add("prefer_ipv6", of.prefer_ipv6)
       .add("idle_timeout", of.idle_timeout)
       .add("half_close_timeout", of.half_close_timeout);
@@ -266,6 +267,7 @@ inline json config_json(const config::client& of) {
       .add("prefer_ipv6", of.prefer_ipv6)
       .add("heartbeat_timeout", of.heartbeat_timeout)
       .add("connect_timeout", of.connect_timeout)
+      .add("max_retries", of.max_retries)
       .add("handshake_timeout", of.handshake_timeout)
       .add("shutdown_grace", of.shutdown_grace)
       .add("shutdown_idle_timeout", of.shutdown_idle_timeout)

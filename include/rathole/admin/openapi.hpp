@@ -791,6 +791,7 @@ inline constexpr std::string_view openapi_text = R"openapi({
           "token": {"$ref": "#/components/schemas/Token"},
           "nodelay": {"type": "boolean", "description": "TCP_NODELAY."},
           "retry_interval": {"$ref": "#/components/schemas/Seconds"},
+          "connect_timeout": {"$ref": "#/components/schemas/Timeout"},
           "prefer_ipv6": {
             "type": "boolean",
             "description": "Tries IPv6 addresses of `local_addr` first."
@@ -1142,6 +1143,9 @@ inline constexpr std::string_view openapi_text = R"openapi({
           },
           "local_addr": {
             "anyOf": [{"$ref": "#/components/schemas/Address"}, {"type": "null"}]
+          },
+          "connect_timeout": {
+            "anyOf": [{"$ref": "#/components/schemas/Timeout"}, {"type": "null"}]
           },
           "retry_interval": {
             "anyOf": [{"$ref": "#/components/schemas/Seconds"}, {"type": "null"}]

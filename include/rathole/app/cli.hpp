@@ -88,7 +88,9 @@ inline constexpr const char* help_footer =
     "     running program did not obey a command\n"
     "  2  the command line is wrong, or the file is right but asks for a part that this program\n"
     "     does not contain\n"
-    "  3  status: the running program is not ready";
+    "  3  status: the running program is not ready\n"
+    "  4  the client has given up, after `client.max_retries`\n"
+    "  5  the program cannot listen at an address";
 
 /// The usage text.
 inline constexpr const char* usage =

@@ -29,7 +29,7 @@ struct lifecycle_action {
     stop_instances,
     /// Abort the connections of the instances that drain.
     abort_draining,
-    /// End the program, with `error` if it could not start.
+    /// End the program, with `error` if it could not start, or could not go on.
     exit,
     /// Notify the service manager that the program is ready.
     notify_ready,
@@ -112,7 +112,7 @@ class lifecycle {
   /// Reports that nothing of any instance is left, with `ec` if one failed. The program ends.
   void ended(std::error_code ec) {
     timer_.reset();
-    want(lifecycle_action::kind::exit, phase_ == phase::starting ? ec : std::error_code());
+    want(lifecycle_action::kind::exit, phase_ == phase::stopping ? std::error_code() : ec);
   }
 
   /// Reports that the program must stop. The connections of instances that drain are aborted at

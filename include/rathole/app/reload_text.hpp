@@ -93,6 +93,7 @@ std::string changed_keys(const Service& before, const Service& now) {
   } else {
     add("local_addr", before.local_addr != now.local_addr);
     add("retry_interval", before.retry_interval != now.retry_interval);
+    add("connect_timeout", before.connect_timeout != now.connect_timeout);
     add("prefer_ipv6", before.prefer_ipv6 != now.prefer_ipv6);
   }
   add("nodelay", before.nodelay != now.nodelay);

@@ -32,6 +32,10 @@ namespace rathole::app::inline RATHOLE_ABI {
 /// The exit status for a valid file that asks for a part that this program does not contain;
 /// also used for an invalid command line.
 inline constexpr int exit_not_built_in = 2;
+/// The exit status of a client that has given up all its services; see `config::client::max_retries`.
+inline constexpr int exit_given_up = 4;
+/// The exit status of a program that cannot listen at one of its addresses.
+inline constexpr int exit_cannot_listen = 5;
 
 }  // namespace rathole::app::inline RATHOLE_ABI
 
@@ -67,6 +71,14 @@ std::optional<start_failure> run_once(const config::document& file, const Block&
   return start_failure{ended.error(), start_failure_text(block, ended.error())};
 }
 
+/// Returns the exit status of a program that has ended because of `error`.
+inline int exit_status_of(const std::error_code& error) {
+  if (error == errc::retries_exhausted) return exit_given_up;
+  const bool is_of_system =
+      error.category() == std::system_category() || error.category() == std::generic_category();
+  return is_of_system ? exit_cannot_listen : EXIT_FAILURE;
+}
+
 /// Runs the block of a loaded file; see `run`.
 template <class Log, class Block>
 int start(const config::document& file, const Block& block, log_outputs& logs,
@@ -99,7 +111,7 @@ int start(const config::document& file, const Block& block, log_outputs& logs,
     if (failed->error != std::errc::address_in_use || clock::now() >= give_up) {
       logs.flush();
       err << "Error: " << failed->text << '\n';
-      return EXIT_FAILURE;
+      return exit_status_of(failed->error);
     }
     if (is_first) {
       log.write(log_level::warn, "rathole",
@@ -154,8 +166,9 @@ inline int check(const arguments& asked, std::ostream& out, std::ostream& err) {
 
 /// Runs what the file configures until the program is asked to stop, and applies changes of the
 /// file. Logs to standard output; errors that prevent the start go to `err`. Returns 0 after a
-/// signal, 1 if the program could not start, and `exit_not_built_in` if the file asks for a part
-/// that this program does not contain. SIGHUP and SIGUSR1 are ignored until the program has started.
+/// signal, 1 if the program could not start, `exit_not_built_in` if the file asks for a part that this program
+/// does not contain, `exit_cannot_listen` if it cannot listen at an address, and `exit_given_up` if a client has
+/// given up. SIGHUP and SIGUSR1 are ignored until the program has started.
 inline int run(const arguments& asked, std::ostream& err) {
   // A request to reload that arrives before the supervisor handles it would end the process. The
   // supervisor reads the file again once it has started, so nothing is missed.

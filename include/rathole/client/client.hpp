@@ -53,7 +53,8 @@ class basic_client {
 
   /// Runs the client until it is stopped and all its work has ended. Completes with
   /// `void(std::error_code)`: no error, or at once `errc::wrong_transport` or
-  /// `errc::invalid_settings` if the settings cannot be used. Cancelling the operation stops the
+  /// `errc::invalid_settings` if the settings cannot be used, or `errc::retries_exhausted` once all services were
+  /// given up after `max_retries`. Cancelling the operation stops the
   /// client. Must be called once.
   template <class Token>
   auto async_run(Token&& token) {
@@ -174,6 +175,7 @@ class basic_client {
     if (!self->draining) self->stops.begun.request_stop();
     co_await std::move(draining);
     if constexpr (transport::Multiplexing<T>) co_await self->transport.close();
+    if (started && self->has_given_up) co_return failure(errc::retries_exhausted);
     co_return started;
   }
 

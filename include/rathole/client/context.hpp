@@ -51,6 +51,8 @@ struct context : transport::instance_context<T, Observer, config::client> {
   io::shared_value<config::client> settings;
   /// The services by their names. The coroutines that run them own them.
   std::map<std::string, std::weak_ptr<service_runner<context>>, std::less<>> services;
+  /// Whether the client ends because it has given up all its services.
+  bool has_given_up = false;
   /// The receivers of the TCP services that the program itself serves, by their names.
   std::map<std::string, std::shared_ptr<stream_receiver>, std::less<>> receivers;
   /// The receivers of the UDP services that the program itself serves, by their names. A service

@@ -51,6 +51,9 @@ struct control_channel_failed {
   /// Whether the server has repeatedly accepted and soon closed the channel; most likely another
   /// client serves the same service.
   bool is_displaced = false;
+  /// Whether the client has given the service up after `max_retries`, and attempts nothing before the next
+  /// update of its settings.
+  bool gives_up = false;
 };
 
 /// Reports that a service's control channel was closed from this side and will not be re-opened,

@@ -70,7 +70,7 @@ io::awaitable<void> forward(std::shared_ptr<Context> self,
   channel.apply(transport::to_traffic_options(sockets, service->nodelay));
   auto options = transport::to_traffic_options(sockets, service->nodelay.value_or(true));
   options.prefer_ipv6 = service->prefer_ipv6;
-  const auto deadline = runtime.now() + settings->connect_timeout;
+  const auto deadline = runtime.now() + service->connect_timeout;
   const auto connecting = self->stops.connecting.get_token();
   auto local = co_await runtime.connect(service->local_addr, options, deadline, connecting);
   for (;;) {

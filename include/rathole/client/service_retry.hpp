@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cassert>
 #include <chrono>
+#include <cstddef>
 #include <optional>
 #include <system_error>
 #include <utility>
@@ -46,6 +47,8 @@ struct report_failure {
   bool was_established = false;
   /// Whether another client seems to serve the same service; see `displacement_detector`.
   bool is_displaced = false;
+  /// Whether no further attempt follows, until `service_retry::retry_now`.
+  bool gives_up = false;
   /// Compares all members.
   bool operator==(const report_failure&) const = default;
 };
@@ -79,13 +82,20 @@ class service_retry {
     backoff_ = backoff(control_backoff(retry_interval));
   }
 
+  /// Gives up after `most` retries in a row that the server did not accept; never, if there is no number.
+  void set_max_retries(std::optional<std::size_t> most) { max_retries_ = most; }
+
+  /// Returns whether the machine has given up.
+  [[nodiscard]] bool has_given_up() const { return phase_ == phase::given_up; }
+
   /// Ends the pause if there is one, because the cause of the last failure may have been corrected.
   /// An attempt in progress continues, but if the server has not accepted it when it ends, the next
   /// one starts without a pause: it began before the correction.
   void retry_now() {
     backoff_.reset();
     displacement_.reset();
-    if (phase_ == phase::pausing) next_attempt_ = time_point::min();
+    failures_ = 0;
+    if (phase_ == phase::pausing || phase_ == phase::given_up) pause_until(time_point::min());
     if (phase_ == phase::attempting) phase_ = phase::outdated;
   }
 
@@ -98,7 +108,7 @@ class service_retry {
 
   /// Starts no further attempt.
   void stop() {
-    if (phase_ == phase::pausing) {
+    if (phase_ == phase::pausing || phase_ == phase::given_up) {
       end(false);
     } else if (phase_ != phase::finished) {
       phase_ = phase::stopping;
@@ -122,8 +132,12 @@ class service_retry {
     const bool is_displaced = displacement_.is_recurring();
     const duration pause =
         repeats_at_once ? duration::zero() : pause_after(reason, lasted, is_displaced, rng);
-    failure_ = report_failure{reason, pause, was_established, is_displaced};
+    failures_ = was_established ? 0 : failures_ + 1;
+    const bool gives_up = !repeats_at_once && max_retries_ && failures_ > *max_retries_;
+    failure_ = report_failure{reason, gives_up ? duration::zero() : pause, was_established,
+                              is_displaced, gives_up};
     pause_until(now + pause);
+    if (gives_up) phase_ = phase::given_up;
   }
 
   /// Reports that memory ran out at `now`, in an attempt or a pause. The next attempt starts after
@@ -151,7 +165,8 @@ class service_retry {
     return start_attempt{};
   }
 
-  /// Returns when the next attempt starts; nothing during an attempt and after the end.
+  /// Returns when the next attempt starts; nothing during an attempt, after the end, and after it has given
+  /// up.
   [[nodiscard]] std::optional<time_point> deadline() const {
     if (phase_ != phase::pausing) return std::nullopt;
     return next_attempt_;
@@ -168,6 +183,8 @@ class service_retry {
     reconnecting,
     /// The attempt in progress must be closed, and is the last one.
     stopping,
+    /// No attempt is in progress, and none starts before `retry_now`.
+    given_up,
     finished,
   };
 
@@ -197,6 +214,9 @@ class service_retry {
 
   backoff backoff_;
   displacement_detector displacement_;
+  std::optional<std::size_t> max_retries_;
+  /// The attempts in a row that the server did not accept.
+  std::size_t failures_ = 0;
   phase phase_ = phase::pausing;
   time_point next_attempt_ = time_point::min();
   time_point attempt_began_ = time_point::min();

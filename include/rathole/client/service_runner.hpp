@@ -19,7 +19,9 @@
 
 #include <asio/dispatch.hpp>
 
+#include <algorithm>
 #include <cassert>
+#include <cstddef>
 #include <memory>
 #include <new>
 #include <optional>
@@ -30,6 +32,18 @@
 #include <variant>
 
 namespace rathole::client_side {
+
+/// Ends the client if it has given up all its services.
+template <class Context>
+void end_if_given_up(Context& self) {
+  const auto is_given_up = [](const auto& each) {
+    const auto runner = each.second.lock();
+    return runner && runner->has_given_up();
+  };
+  if (!std::ranges::all_of(self.services, is_given_up)) return;
+  self.has_given_up = true;
+  self.closing.request_stop();
+}
 
 /// Keeps a control channel for one service until it is stopped or the client closes, and does what
 /// a `service_retry` decides. It lives on the control plane.
@@ -43,6 +57,7 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
         receiver_(receiver_of(*context_, *service_->load())),
         retry_(service_->load()->retry_interval),
         wake_(context_->runtime().get_executor()) {
+    retry_.set_max_retries(context_->settings.load()->max_retries);
     if (receiver_) receiver_->on_room(this, [this] { dial_deferred(); });
   }
   service_runner(const service_runner&) = delete;
@@ -95,6 +110,12 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
     asio::dispatch(udp_->runtime().get_executor(), update_udp_service);
     is_udp_updated_ = true;
   }
+
+  /// Changes the number of retries after which the service is given up.
+  void set_max_retries(std::optional<std::size_t> most) { retry_.set_max_retries(most); }
+
+  /// Returns whether the service was given up.
+  [[nodiscard]] bool has_given_up() const { return retry_.has_given_up(); }
 
   /// Ends the pause between two attempts; see `service_retry::retry_now`.
   void retry_now() {
@@ -179,9 +200,13 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
           co_await attempt();
         }
       }
-      const auto next_attempt = retry_.deadline();
-      assert(next_attempt);
-      co_await io::sleep_until(runtime, *next_attempt, wake_);
+      if (const auto next_attempt = retry_.deadline()) {
+        co_await io::sleep_until(runtime, *next_attempt, wake_);
+      } else {
+        assert(retry_.has_given_up());
+        end_if_given_up(*context_);
+        co_await wake_.wait();
+      }
     }
   }
 
@@ -210,7 +235,7 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
     const control_channel_failed failed{service->name,           attempt_settings_->remote_addr,
                                         failure.reason,          failure.pause,
                                         failure.was_established, *attempt_settings_,
-                                        failure.is_displaced};
+                                        failure.is_displaced,    failure.gives_up};
     context_->emit(failed);
   }
 

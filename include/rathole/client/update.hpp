@@ -52,6 +52,7 @@ void update(const std::shared_ptr<Context>& self, config::client next) {
       continue;
     }
     runner->update(service);
+    runner->set_max_retries(settings->max_retries);
     runner->retry_now();
     runner->set_heartbeat_timeout(settings->heartbeat_timeout);
     runner->reconnect_if_moved(settings->remote_addr);

@@ -34,6 +34,8 @@ inline constexpr std::int64_t channels = 65'536;
 inline constexpr std::int64_t handshakes = 65'536;
 /// The most forwarded connections of one client.
 inline constexpr std::int64_t forwards = 1'048'576;
+/// The most retries of a client.
+inline constexpr std::int64_t retries = 1'000'000'000;
 /// The most worker threads of one client or server.
 inline constexpr std::int64_t workers = 256;
 /// The most connections of one client that carry multiplexed streams.

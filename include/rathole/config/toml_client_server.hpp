@@ -197,6 +197,7 @@ inline client read_client(toml_reader table) {
   out.heartbeat_timeout = read_seconds(table, "heartbeat_timeout", out.heartbeat_timeout, 0);
   const auto retry_interval = read_seconds(table, "retry_interval", defaults::retry_interval, 0);
   out.connect_timeout = read_seconds(table, "connect_timeout", out.connect_timeout, 1);
+  out.max_retries = table.integer<std::size_t>("max_retries", 0, limits::retries);
   out.handshake_timeout = read_seconds(table, "handshake_timeout", out.handshake_timeout, 1);
   out.shutdown_grace = read_seconds(table, "shutdown_grace", out.shutdown_grace, 0);
   out.shutdown_idle_timeout =
@@ -232,6 +233,7 @@ inline client read_client(toml_reader table) {
       service.nodelay = entry.boolean("nodelay");
       service.retry_interval = read_seconds(entry, "retry_interval", retry_interval, 0);
       service.prefer_ipv6 = entry.boolean("prefer_ipv6").value_or(out.prefer_ipv6);
+      service.connect_timeout = read_seconds(entry, "connect_timeout", out.connect_timeout, 1);
       detail::read_forward_timeouts(entry, service);
       service.udp = detail::read_udp(entry.table("udp"), common.udp, side::client);
       entry.finish();

@@ -84,6 +84,9 @@ struct client_service {
   /// Whether IPv6 addresses of `local_addr` are tried first (if unset in the file, as for the
   /// client). Compat: as in upstream after v0.5.0.
   bool prefer_ipv6 = false;
+  /// How long the local service may take to accept a connection (if unset in the file, as for the client). Not
+  /// in upstream.
+  milliseconds connect_timeout = defaults::connect_timeout;
   /// The idle timeout of a TCP connection; 0 means none. Not in upstream.
   milliseconds idle_timeout = defaults::forward_idle_timeout;
   /// The idle timeout once one side has ended its direction. Not in upstream.
@@ -106,6 +109,10 @@ struct client {
   /// How long each step of a connection attempt to the server may take: lookup and TCP, the proxy,
   /// each message of the transport's handshake; four times that in total. Not in upstream.
   milliseconds connect_timeout = defaults::connect_timeout;
+  /// How many retries in a row a service may need: if no attempt of them is accepted by the server, the client
+  /// gives the service up until its settings change, and ends with `errc::retries_exhausted` once it has given
+  /// up all of them. No limit if unset. Not in upstream.
+  std::optional<std::size_t> max_retries = {};
   /// How long the server may take to send its Hello, and then its Ack. Not in upstream.
   milliseconds handshake_timeout = defaults::client_handshake_timeout;
   /// How long active connections may continue once the client was asked to stop. Not in upstream.

@@ -278,8 +278,8 @@ inline client bounded(client value) {
                  &value.shutdown_grace, &value.shutdown_idle_timeout, &value.ready_timeout});
   value.transport.connections = connections_of(value.transport);
   for (client_service& service : value.services) {
-    detail::bound({&service.retry_interval, &service.idle_timeout, &service.half_close_timeout,
-                   &service.udp.idle_timeout});
+    detail::bound({&service.retry_interval, &service.connect_timeout, &service.idle_timeout,
+                   &service.half_close_timeout, &service.udp.idle_timeout});
   }
   return value;
 }

@@ -98,6 +98,8 @@ enum class errc {
   proxy_authentication_failed,
   /// The peer closed or reset the connection during the handshake of the transport.
   closed_in_handshake,
+  /// Every service of the client has failed `max_retries` times in a row after its first attempt.
+  retries_exhausted,
   /// The settings ask for another transport than the one that was given to the client or server.
   wrong_transport,
   /// The settings are contradictory or incomplete; `config::settings_problems` says how.
@@ -170,6 +172,8 @@ inline const std::error_category& error_category() noexcept {
         case errc::malformed_proxy_answer: return "malformed answer from the proxy";
         case errc::proxy_authentication_failed: return "the proxy wants credentials, or other ones";
         case errc::closed_in_handshake: return "connection closed by the peer in the handshake";
+        case errc::retries_exhausted:
+          return "the server could not be reached in `client.max_retries` retries";
         case errc::wrong_transport:
           return "the settings ask for another transport than the one given";
         case errc::invalid_settings: return "the settings contradict themselves or lack something";

@@ -138,6 +138,10 @@ class client_log {
   }
 
  private:
+  /// What follows a failure that is the last one.
+  static inline const std::string given_up_text =
+      ". Given up after `client.max_retries`, until the settings change";
+
   void write_failure(log_level level, const client_side::control_channel_failed& e,
                      const std::string& what) {
     const time_point now = now_();
@@ -145,9 +149,9 @@ class client_log {
                                              now, max_failure_lines);
     const auto of_cause =
         before ? repeat_limiter_.note("cause\n" + what, now, max_cause_lines) : before;
-    write(
-        of_cause ? level : log_level::debug, e.service,
-        what + retry_text(e.retry_in) + suppressed_text(before.value_or(0) + of_cause.value_or(0)));
+    write(of_cause ? level : log_level::debug, e.service,
+          what + (e.gives_up ? given_up_text : retry_text(e.retry_in)) +
+              suppressed_text(before.value_or(0) + of_cause.value_or(0)));
   }
 
   /// Limits lines that visitors or the server can cause as often as they like.

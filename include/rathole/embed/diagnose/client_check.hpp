@@ -144,7 +144,7 @@ class client_check {
   }
 
   io::task<std::string> reach(const config::client_service& service) {
-    const time_point deadline = runtime_.now() + settings_.connect_timeout;
+    const time_point deadline = runtime_.now() + service.connect_timeout;
     if (service.kind == config::service_kind::udp) {
       io::udp_connect_options options;
       options.prefer_ipv6 = service.prefer_ipv6;
