@@ -18,12 +18,13 @@ namespace rathole::config {
 
 namespace detail {
 
-/// Returns the logs of `of` that would be written into a file of the configuration.
-inline std::vector<problem> logs_in_configuration(const document& of) {
+/// Returns the logs of `of` that would be written into one of `files`, on which it depends.
+inline std::vector<problem> logs_in_configuration(const document& of,
+                                                  const std::vector<std::string>& files) {
   std::vector<problem> out;
   const auto check = [&](const char* key, const std::optional<std::string>& log) {
     if (!log) return;
-    const bool is_part = std::ranges::any_of(of.where.files(), [&](const std::string& file) {
+    const bool is_part = std::ranges::any_of(files, [&](const std::string& file) {
       std::error_code ignored;
       return std::filesystem::equivalent(*log, file, ignored);
     });
@@ -50,10 +51,12 @@ inline std::expected<document, std::vector<problem>> load_document(const std::st
   const auto text = read_file(path, {.size = limits::file_size, .pipe_timeout = pipe_timeout});
   if (text) {
     includes.restart();
-    auto out = read(*text, path, check_log,
-                    [&includes](const std::string& pattern) { return includes.read(pattern); });
+    surroundings around;
+    around.files = [&includes](const std::string& pattern) { return includes.read(pattern); };
+    around.depends_on = [&includes](const std::string& file) { includes.depends_on(file); };
+    auto out = read(*text, path, check_log, std::move(around));
     if (!out) return out;
-    auto conflicts = detail::logs_in_configuration(*out);
+    auto conflicts = detail::logs_in_configuration(*out, includes.paths().files);
     if (!conflicts.empty()) return std::unexpected(std::move(conflicts));
     return out;
   }

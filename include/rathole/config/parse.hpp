@@ -3,6 +3,7 @@
 #include <rathole/config/include.hpp>
 #include <rathole/config/problem.hpp>
 #include <rathole/config/source.hpp>
+#include <rathole/config/surroundings.hpp>
 #include <rathole/config/toml.hpp>
 #include <rathole/config/toml_client_server.hpp>
 #include <rathole/config/toml_guard.hpp>
@@ -119,7 +120,8 @@ inline void add_included(toml::table& root, const included_file& file, problem_l
 
 /// Adds the content of the files that `root` includes to it. Problems go to `log`, to whose source the
 /// files are added.
-inline void add_included(toml::table& root, const include_reader& files, problem_log& log) {
+inline void add_included(toml::table& root, problem_log& log) {
+  const include_reader& files = log.around().files;
   for (const include_pattern& each : include_patterns(root, log)) {
     if (!files) {
       return log.add(each.at, each.key,
@@ -151,18 +153,18 @@ struct document {
   source where;
 };
 
-/// Parses the TOML `text` as a configuration; `file` is its name in problems, and `files` reads what
-/// it includes. Fails with all problems, including warnings, in the order of the files and positions,
-/// or with one syntax error of `text`. `check_log` and `files` may be null.
+/// Parses the TOML `text` as a configuration; `file` is its name in problems, and `around` is what it
+/// uses besides. Fails with all problems, including warnings, in the order of the files and positions,
+/// or with one syntax error of `text`. `check_log` may be null.
 inline std::expected<document, std::vector<problem>> read(std::string_view text, std::string file,
                                                           log_check check_log = nullptr,
-                                                          const include_reader& files = nullptr) {
+                                                          surroundings around = {}) {
   auto parsed = detail::parse_toml(text, file);
   if (!parsed) return std::unexpected(std::vector{parsed.error()});
 
   config out;
-  problem_log log(std::move(file));
-  detail::add_included(*parsed, files, log);
+  problem_log log(std::move(file), std::move(around));
+  detail::add_included(*parsed, log);
   toml_reader root(*parsed, "", log);
   root.allow("include");
   out.log = read_log_settings(root, check_log);

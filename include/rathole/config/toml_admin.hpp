@@ -4,13 +4,13 @@
 #include <rathole/config/limits.hpp>
 #include <rathole/config/published_secrets.hpp>
 #include <rathole/config/toml_reader.hpp>
+#include <rathole/config/toml_secret.hpp>
 #include <rathole/config/toml_values.hpp>
 #include <rathole/core/address.hpp>
 #include <rathole/core/ip_literal.hpp>
 #include <rathole/core/read_file.hpp>
 
 #include <algorithm>
-#include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -30,32 +30,15 @@ inline bool is_local_only(std::string_view bind_addr) {
 
 namespace detail {
 
-/// Returns the path `name` of the table `admin`, which may be relative to the folder of the configuration
-/// file.
-inline std::string admin_path(const toml_reader& table, const std::string& name) {
-  const std::filesystem::path main = table.log().origin().file();
-  return (main.parent_path() / name).lexically_normal().string();
-}
-
-/// Reads a path; see `admin_path`.
-inline std::optional<std::string> read_admin_path(toml_reader& table, std::string_view key) {
-  const auto name = table.string(key);
-  if (!name) return std::nullopt;
-  if (name->empty()) {
-    table.reject(key, "an empty path", "name a file, or leave the key out");
-    return std::nullopt;
-  }
-  return admin_path(table, *name);
-}
-
-/// Reads the token at `key`, or the first line of the file at `key` + `_file`.
+/// Reads the token at `key`, or the first line of the file that the key of `file_key_of` names.
 inline secret read_admin_token(toml_reader& table, const std::string& key) {
-  const std::string file_key = key + "_file";
+  const std::string file_key = file_key_of(key);
   auto token = table.secret_string(key);
-  const auto file = read_admin_path(table, file_key);
+  const auto file = read_path_beside(table, file_key);
   if (token && file) {
     table.reject(file_key, "both `" + key + "` and `" + file_key + '`', "keep one of them");
   } else if (file) {
+    table.log().depends_on(*file);
     auto text = read_file(*file, {.size = limits::token_file_size});
     if (!text) {
       table.reject(file_key, "cannot be read: " + text.error(), "name a file with the token");
@@ -135,7 +118,7 @@ inline admin_options read_admin(toml_reader table) {
   out.bind_addr = where.value_or("");
   if (out.bind_addr.starts_with(unix_prefix) && out.bind_addr.size() > unix_prefix.size()) {
     const std::string path = out.bind_addr.substr(unix_prefix.size());
-    out.bind_addr = std::string(unix_prefix) + detail::admin_path(table, path);
+    out.bind_addr = std::string(unix_prefix) + detail::path_beside(table, path);
   }
   if (const auto mode = table.string("mode")) {
     const bool is_octal = !mode->empty() && mode->size() <= 4 &&
@@ -175,8 +158,8 @@ inline admin_options read_admin(toml_reader table) {
   out.dashboard = table.boolean("dashboard").value_or(out.dashboard);
   out.allow_plaintext = table.boolean("allow_plaintext").value_or(out.allow_plaintext);
   if (auto encryption = table.table("tls")) {
-    out.cert = detail::read_admin_path(*encryption, "cert");
-    out.key = detail::read_admin_path(*encryption, "key");
+    out.cert = detail::read_path_beside(*encryption, "cert");
+    out.key = detail::read_path_beside(*encryption, "key");
     if (!out.cert) encryption->missing("cert", "name the PEM file of the certificates");
     if (!out.key) encryption->missing("key", "name the PEM file of the private key");
     encryption->finish();

@@ -3,6 +3,7 @@
 #include <rathole/config/key.hpp>
 #include <rathole/config/problem.hpp>
 #include <rathole/config/source.hpp>
+#include <rathole/config/surroundings.hpp>
 #include <rathole/config/toml.hpp>
 #include <rathole/core/secret.hpp>
 
@@ -22,8 +23,17 @@ namespace rathole::config {
 /// Collects the problems of a configuration and the positions of its keys.
 class problem_log {
  public:
-  /// Makes an empty log for the configuration in `file`.
-  explicit problem_log(std::string file) : origin_(std::move(file)) {}
+  /// Makes an empty log for the configuration in `file`, which uses `around`.
+  explicit problem_log(std::string file, surroundings around = {})
+      : origin_(std::move(file)), around_(std::move(around)) {}
+
+  /// Returns what the configuration uses besides its own text.
+  [[nodiscard]] const surroundings& around() const { return around_; }
+
+  /// Reports that the configuration depends on the content of the file at `path`.
+  void depends_on(const std::string& path) const {
+    if (around_.depends_on) around_.depends_on(path);
+  }
 
   /// Adds an error. `what` must not contain a secret.
   void add(position at, std::string key, std::string what, std::string remedy) {
@@ -76,6 +86,7 @@ class problem_log {
   }
 
   source origin_;
+  surroundings around_;
   std::vector<problem> problems_;
   bool has_errors_ = false;
 };

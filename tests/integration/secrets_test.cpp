@@ -1,0 +1,112 @@
+#include "../support/eventually.hpp"
+#include "../support/occurrences.hpp"
+#include "../support/our_program.hpp"
+#include "../support/serving_tunnel.hpp"
+#include "../support/temp_dir.hpp"
+#include "../support/visitors.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cstddef>
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+namespace rathole::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* in_use = "The changed configuration is in use";
+
+/// A server and a client with two services, of which `rotated` has its token from a file.
+struct tunnel_with_files {
+  temp_dir folder;
+  service local{echo};
+  reserved_port main;
+  reserved_port steady;
+  reserved_port rotated;
+  process server;
+  process client;
+
+  tunnel_with_files()
+      : server(our_program(), {write_server()}), client(our_program(), {write_client()}) {
+    REQUIRE(eventually([this] { return answered(steady) && answered(rotated); }));
+    for (process* each : {&server, &client}) REQUIRE(each->wait_for("Start watching the config"));
+  }
+
+  /// Replaces the file `name`, which only its owner can read, as a program that rotates tokens does.
+  std::string replace(const std::string& name, std::string_view content) const {
+    const std::string made = folder.write("." + name, content);
+    fs::permissions(made, fs::perms(0600));
+    fs::rename(made, folder.path() / name);
+    return (folder.path() / name).string();
+  }
+
+ private:
+  std::string write_server() {
+    replace("server.token", "first\n");
+    return folder.write("server.toml",
+                        "[server]\nbind_addr = " + quoted_address(main) +
+                            "\n[server.services.steady]\ntoken = \"steady\"\nbind_addr = " +
+                            quoted_address(steady) +
+                            "\n[server.services.rotated]\ntoken_file = \"server.token\"\n"
+                            "bind_addr = " +
+                            quoted_address(rotated) + "\n");
+  }
+  std::string write_client() {
+    replace("client.token", "first");
+    return folder.write("client.toml",
+                        "[client]\nretry_interval = 1\nremote_addr = " + quoted_address(main) +
+                            "\n[client.services.steady]\ntoken = \"steady\"\nlocal_addr = " +
+                            quoted_address(local.port()) +
+                            "\n[client.services.rotated]\ntoken_file = \"client.token\"\n"
+                            "local_addr = " +
+                            quoted_address(local.port()) + "\n");
+  }
+};
+
+TEST_CASE("secrets: a token file that is replaced takes effect, and other services go on") {
+  tunnel_with_files t;
+  INFO(t.server.output());
+  INFO(t.client.output());
+  tcp_socket early = tcp_socket::connect(t.steady);
+  const auto talk = [&early] {
+    early.send_all("more");
+    return early.receive(4) == "more";
+  };
+  REQUIRE(talk());
+  const auto channels_of_steady = [&t] { return occurrences(t.client.output(), "steady"); };
+  const std::size_t before = channels_of_steady();
+
+  t.replace("server.token", "second\n");
+  CHECK(t.server.wait_for(in_use));
+  // The client still has the first token.
+  CHECK(t.client.wait_for("Incorrect token"));
+  t.replace("client.token", "second\n");
+  CHECK(t.client.wait_for(in_use));
+  CHECK(eventually([&t] { return answered(t.rotated); }));
+  CHECK(answered(t.steady));
+  CHECK(talk());
+  CHECK(channels_of_steady() == before);
+  for (const process* each : {&t.server, &t.client}) {
+    CHECK_FALSE(each->output().contains("second"));
+  }
+}
+
+TEST_CASE("secrets: a token file that cannot be used leaves the old token in use") {
+  tunnel_with_files t;
+  INFO(t.server.output());
+  const std::string at = "server.toml:7:14: server.services.rotated.token_file: ";
+  t.replace("server.token", "\n");
+  CHECK(t.server.wait_for(at + "the file is empty"));
+  CHECK(t.server.wait_for("Ignored; the old one is in use"));
+  CHECK(answered(t.rotated));
+  const std::size_t from = t.server.output().size();
+  t.replace("server.token", "first\n");
+  CHECK(t.server.wait_for("The configuration is valid again", 1, from));
+  CHECK(answered(t.rotated));
+}
+
+}  // namespace
+}  // namespace rathole::test
