@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace rathole::test {
 namespace {
@@ -106,6 +107,39 @@ TEST_CASE("secrets: a token file that cannot be used leaves the old token in use
   t.replace("server.token", "first\n");
   CHECK(t.server.wait_for("The configuration is valid again", 1, from));
   CHECK(answered(t.rotated));
+}
+
+TEST_CASE(
+    "secrets: the folder of systemd's credentials, and addresses, come from the environment") {
+  temp_dir folder;
+  const service local{echo};
+  const reserved_port main;
+  const reserved_port port;
+  const std::string credential = folder.write("web.token", "of systemd");
+  fs::permissions(credential, fs::perms(0400));
+  const std::string file =
+      folder.write("both.toml",
+                   "[server]\nbind_addr = \"${HOST:-127.0.0.1}:${MAIN}\"\n"
+                   "default_token_file = \"${CREDENTIALS_DIRECTORY}/web.token\"\n"
+                   "[server.services.web]\nbind_addr = \"127.0.0.1:${PORT}\"\n"
+                   "[client]\nremote_addr = \"127.0.0.1:${MAIN}\"\ndefault_token = \"${TOKEN}\"\n"
+                   "[client.services.web]\nlocal_addr = \"127.0.0.1:${LOCAL}\"\n");
+  const std::vector<std::string> environment = {
+      "CREDENTIALS_DIRECTORY=" + folder.path().string(), "MAIN=" + std::to_string(main),
+      "PORT=" + std::to_string(port), "LOCAL=" + std::to_string(local.port()), "TOKEN=of systemd"};
+  const process server(our_program(), {"--server", file}, environment);
+  const process client(our_program(), {"--client", file}, environment);
+  INFO(server.output());
+  INFO(client.output());
+  CHECK(eventually([&port] { return answered(port); }));
+
+  const finished_run check = run_program({"--check", file}, {"MAIN=1", "PORT=2", "LOCAL=3"});
+  CHECK(check.status == 1);
+  CHECK(check.err.contains(file + ":3:23: server.default_token_file: the environment variable "
+                                  "`CREDENTIALS_DIRECTORY` is not set; set it, "));
+  CHECK(check.err.contains(file + ":8:18: client.default_token: the environment variable `TOKEN` "
+                                  "is not set; set it, "));
+  CHECK(lines(check.err).size() == 2);
 }
 
 }  // namespace

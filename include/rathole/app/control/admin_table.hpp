@@ -47,7 +47,7 @@ inline std::expected<config::admin_options, std::vector<std::string>> read_admin
   config::surroundings around;
   around.files = [&includes](const std::string& pattern) { return includes.read(pattern); };
   config::problem_log log(file, std::move(around));
-  config::detail::add_included(*root, log);
+  config::detail::complete(*root, log);
   const auto of_includes = detail::errors_of(log.take());
 
   config::config sides;
