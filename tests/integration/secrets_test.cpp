@@ -7,7 +7,9 @@
 
 #include <doctest/doctest.h>
 
+#include <csignal>
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -140,6 +142,70 @@ TEST_CASE(
   CHECK(check.err.contains(file + ":8:18: client.default_token: the environment variable `TOKEN` "
                                   "is not set; set it, "));
   CHECK(lines(check.err).size() == 2);
+}
+
+/// Returns the flags of a client or a server, `side`, whose tunnel has one service.
+std::vector<std::string> flags(const std::string& side, std::uint16_t main, std::uint16_t port,
+                               const std::string& token) {
+  return {
+      side,        side == "client" ? "--remote" : "--bind", "127.0.0.1:" + std::to_string(main),
+      "--service", "web=127.0.0.1:" + std::to_string(port),  "--token-file",
+      token};
+}
+
+TEST_CASE("secrets: client and server run without a file, and use a token that is rotated") {
+  const temp_dir folder;
+  const service local{echo};
+  const reserved_port main;
+  const reserved_port port;
+  const auto write = [&folder](std::string_view text) {
+    const std::string made = folder.write(".token", text);
+    fs::permissions(made, fs::perms(0600));
+    fs::rename(made, folder.path() / "token");
+    return (folder.path() / "token").string();
+  };
+  const std::string token = write("first\n");
+  std::vector<std::string> of_server = flags("server", main, port, token);
+  std::vector<std::string> of_client = flags("client", main, local.port(), token);
+  bool is_first = true;
+  SUBCASE("plain TCP") {}
+  SUBCASE("WebSocket, the token of the client by a variable") {
+    if (!has_feature("websocket")) return;
+    for (auto* const each : {&of_server, &of_client}) {
+      each->insert(each->end(), {"--transport", "websocket"});
+    }
+    of_client.erase(of_client.begin() + 5, of_client.begin() + 7);
+    is_first = false;
+  }
+  process server(our_program(), of_server);
+  process client(
+      our_program(), of_client,
+      is_first ? std::vector<std::string>() : std::vector<std::string>{"RATHOLE_TOKEN=first"});
+  INFO(server.output());
+  INFO(client.output());
+  CHECK(eventually([&port] { return answered(port); }));
+  CHECK(server.wait_for("Start watching the config"));
+  if (!is_first) return;
+  CHECK(client.wait_for("Start watching the config"));
+  const std::size_t from = client.output().size();
+  write("second\n");
+  for (process* each : {&server, &client}) CHECK(each->wait_for(in_use));
+  CHECK(client.wait_for("Control channel established", 1, from));
+  CHECK(eventually([&port] { return answered(port); }));
+  // SIGHUP reads the file of the token again.
+  const std::size_t before = server.output().size();
+  server.signal(SIGHUP);
+  CHECK(server.wait_for("Rescan the configuration", 1, before));
+  server.signal(SIGTERM);
+  CHECK(server.wait_exit() == 0);
+}
+
+TEST_CASE("secrets: without a file a problem names its flag") {
+  const temp_dir folder;
+  const std::vector<std::string> words = flags("client", 1, 2, (folder.path() / "none").string());
+  const finished_run run = run_program(words);
+  CHECK(run.status == 1);
+  CHECK(run.err.starts_with("--token-file: cannot be read: No such file or directory; "));
 }
 
 }  // namespace

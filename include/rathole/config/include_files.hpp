@@ -39,7 +39,8 @@ class include_files {
   /// Contents that replace those of files on the disk, by path; nothing stands for no file.
   using overrides = std::map<std::string, std::optional<std::string>>;
 
-  /// Makes an object for the configuration file at `path`, of which nothing is known yet.
+  /// Makes an object for the configuration file at `path`, of which nothing is known yet. An empty path
+  /// stands for a configuration that comes from no file.
   explicit include_files(std::string path) : path_(std::move(path)) {}
 
   /// Reads files with the contents in `contents` instead of those on the disk, whose paths are as
@@ -98,7 +99,8 @@ class include_files {
   /// Returns on which paths the configuration depends now: patterns that were read are searched
   /// again, so files that have appeared since are among them.
   [[nodiscard]] configuration_paths paths() const {
-    configuration_paths out{.files = {path_}, .folders = {}};
+    configuration_paths out;
+    if (!path_.empty()) out.files.push_back(path_);
     std::set<std::string> files = others_;
     std::set<std::string> folders;
     for (const std::string& pattern : patterns_) {

@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 
@@ -25,6 +26,8 @@ struct surroundings {
   std::function<void(const std::string& path)> depends_on = nullptr;
   /// Returns the values of the variables in its strings.
   variable_lookup variables = environment_variable;
+  /// The names of keys in problems, if the configuration comes from no file; see `source::name_keys`.
+  std::map<std::string, std::string, std::less<>> key_names = {};
 };
 
 }  // namespace rathole::config

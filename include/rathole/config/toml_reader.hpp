@@ -26,7 +26,9 @@ class problem_log {
  public:
   /// Makes an empty log for the configuration in `file`, which uses `around`.
   explicit problem_log(std::string file, surroundings around = {})
-      : origin_(std::move(file)), around_(std::move(around)) {}
+      : origin_(std::move(file)), around_(std::move(around)) {
+    origin_.name_keys(around_.key_names);
+  }
 
   /// Returns what the configuration uses besides its own text.
   [[nodiscard]] const surroundings& around() const { return around_; }
@@ -87,8 +89,8 @@ class problem_log {
 
  private:
   void push(position at, std::string key, std::string what, std::string remedy, severity how) {
-    problems_.push_back({origin_.files()[at.file], at.line, at.column, std::move(key),
-                         std::move(what), std::move(remedy), how});
+    problems_.push_back(origin_.named({origin_.files()[at.file], at.line, at.column, std::move(key),
+                                       std::move(what), std::move(remedy), how}));
   }
 
   source origin_;
