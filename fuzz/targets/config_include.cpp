@@ -31,7 +31,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     is_asked = true;
     return out;
   };
-  const auto parsed = config::read(main, "c.toml", nullptr, read);
+  const auto parsed = config::read(main, "c.toml", nullptr, {.files = read});
   if (parsed) {
     fuzz::check_config(parsed->settings);
     for (const config::problem& each : parsed->warnings) {

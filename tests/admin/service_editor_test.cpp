@@ -142,6 +142,59 @@ TEST_CASE("editor: a text that would be TOML stays a text") {
         "\"\n[server]\nbind_addr = \"evil\x01\\");
 }
 
+TEST_CASE("editor: a variable of a file is kept, and none comes from a request") {
+  api_fixture f;
+  const std::string written =
+      "[server.services.ssh]\nbind_addr = \"${NO_SUCH_VARIABLE:-0.0.0.0}:22\"\n"
+      "token = \"${NO_SUCH_VARIABLE:-unspeakable}\"\n";
+  f.folder.write("services.d/ssh.toml", written);
+  REQUIRE(f.ask("POST", "/api/v1/reload").status == 200);
+  const response shown = f.ask("GET", services + "ssh");
+  CHECK(shown.body.contains("${NO_SUCH_VARIABLE:-0.0.0.0}:22"));
+  CHECK_FALSE(shown.body.contains("unspeakable"));
+  CHECK(f.ask("PATCH", services + "ssh", R"({"nodelay":true,"token":"********"})").status == 200);
+  CHECK(f.text("services.d/ssh.toml").contains("\"${NO_SUCH_VARIABLE:-0.0.0.0}:22\""));
+  CHECK(f.text("services.d/ssh.toml").contains("\"${NO_SUCH_VARIABLE:-unspeakable}\""));
+
+  for (const std::string wrong :
+       {R"({"token":"${HOME}"})", R"({"bind_addr":"${HOME:-h}:1"})", R"({"token":"${"})",
+        R"({"bind_addr":["0.0.0.0:1","${NO_SUCH_VARIABLE:-0.0.0.0}:22"]})",
+        R"({"pool":{"size":"${HOME}"}})"}) {
+    CAPTURE(wrong);
+    const json refused = f.ask_json("PATCH", services + "ssh", wrong);
+    CHECK(refused["status"] == 422);
+    CHECK(refused["problems"][0]["what"] ==
+          "`${` would begin a variable of the program's environment");
+  }
+  CHECK(
+      f.ask("PATCH", services + "ssh", R"({"bind_addr":"0.0.0.0:22","token":"$${HOME}"})").status ==
+      200);
+  const auto loaded = config::load_document(f.path("server.toml"));
+  REQUIRE(loaded);
+  CHECK(loaded->settings.server->services[0].token.view() == "${HOME}");
+
+  f.folder.write("server.toml", "interpolate = false\n" + std::string(f.main_text));
+  CHECK(
+      f.ask("PATCH", services + "ssh", R"({"bind_addr":"0.0.0.0:22","token":"${HOME}"})").status ==
+      200);
+}
+
+TEST_CASE("editor: the file of a token is kept, or gives way to a token") {
+  api_fixture f;
+  f.folder.write("ssh.token", "unspeakable\n");
+  const std::string with_file = R"({"bind_addr":"0.0.0.0:22","token_file":"ssh.token"})";
+  const json added = f.ask_json("PUT", services + "ssh", with_file);
+  CHECK(added["settings"] == json::parse(with_file));
+  CHECK(f.ask("PATCH", services + "ssh", R"({"token":"mine"})").status == 422);
+  CHECK(f.ask("PATCH", services + "ssh", R"({"token":"mine","token_file":null})").status == 200);
+  CHECK(f.text("services.d/ssh.toml") ==
+        "[server.services.ssh]\nbind_addr = \"0.0.0.0:22\"\ntoken = \"mine\"\n");
+  const json missing =
+      f.ask_json("PATCH", services + "ssh", R"({"token":null,"token_file":"/no/such/file"})");
+  CHECK(missing["status"] == 422);
+  CHECK(missing["problems"][0]["key"] == "server.services.ssh.token_file");
+}
+
 TEST_CASE("editor: services of other files are read-only") {
   api_fixture f;
   f.folder.write("services.d/several.toml",

@@ -58,6 +58,44 @@ TEST_CASE("command line: options and operands are parsed into a request") {
   }
 }
 
+TEST_CASE("command line: client and server take their settings from flags") {
+  const auto got = parse({"client", "--remote", "h:1", "--service", "a=h:2", "--service=b=udp:h:3",
+                          "--token-file", "t", "--transport", "websocket", "--websocket-tls"});
+  REQUIRE(got.asked);
+  CHECK(got.asked->config.empty());
+  REQUIRE(got.asked->given);
+  for (const char* part :
+       {"[client]\n", "remote_addr = \"h:1\"", "default_token_file = \"t\"", "type = \"websocket\"",
+        "tls = true", "[client.services.a]\nlocal_addr = \"h:2\"",
+        "[client.services.b]\nlocal_addr = \"h:3\"\ntype = \"udp\""}) {
+    CAPTURE(part);
+    CHECK(got.asked->given->text.contains(part));
+  }
+  CHECK(parse({"--check", "server", "--bind", "h:1", "--service", "a=h:2", "--token-file", "t"})
+            .asked->check);
+  for (const std::string side : {"client", "server"}) {
+    CAPTURE(side);
+    const std::string usage = "\nUsage: rathole " + side + " --";
+    CHECK(parse({side, "--help"}).out.contains(usage));
+    const auto nothing = parse({side});
+    CHECK(nothing.asked.error().value == 2);
+    CHECK(nothing.err.contains("--service NAME=[udp:]HOST:PORT is missing"));
+    CHECK(nothing.err.contains(usage));
+    // A file of this name, as upstream takes it.
+    CHECK(parse({"./" + side}).asked->config == "./" + side);
+    CHECK(parse({"--", side}).asked->config == side);
+    CHECK(parse({"--" + side, side}).err.contains("a file of that name is given as ./" + side));
+    CHECK(parse({"c.toml", side}).err.contains("takes no configuration file"));
+  }
+  for (const std::vector<std::string>& wrong : {std::vector<std::string>{"client", "--token", "t"},
+                                                {"client", "--bind", "h:1"},
+                                                {"server", "--remote", "h:1"},
+                                                {"client", "--transport", "quic"},
+                                                {"client", "c.toml"}}) {
+    CHECK(parse(wrong).asked.error().value == 2);
+  }
+}
+
 TEST_CASE("command line: the help of a command has its own usage") {
   CHECK(parse({"diagnose", "--help"}).out.contains("\nUsage: rathole diagnose [--server"));
   CHECK(parse({"demo", "--help"}).out.contains("\nUsage: rathole demo [--once]\n"));

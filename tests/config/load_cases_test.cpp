@@ -216,7 +216,7 @@ token = ""
 retry_interval = 1
 )",
        {"c.toml:6:1: server.services.web.retry_interval: unknown field `retry_interval`; expected "
-        "one of `type`, `bind_addr`, `token`, `nodelay`, `mode`, `owner`, `pool`, `idle_timeout`, "
+        "one of `type`, `bind_addr`, `token`, `token_file`, `nodelay`, `mode`, `owner`, `pool`, `idle_timeout`, "
         "`half_close_timeout`, `udp`, `proxy_protocol`, `enable_proxy_protocol`, "
         "`proxy_protocol_datagrams`, `accept_proxy_protocol`, `trusted_proxies`"}},
       {"wrong lists of addresses",
@@ -275,7 +275,9 @@ token = ""
 local_addr = "h:2"
 )",
        {"c.toml:4:1: client.services.\"a.b\".name: unknown field `name`; expected one of `type`, "
-        "`local_addr`, `token`, `nodelay`, `retry_interval`, `prefer_ipv6`, `idle_timeout`, "
+        "`local_addr`, `token`, `token_file`, `nodelay`, `retry_interval`, `prefer_ipv6`, "
+        "`connect_timeout`, "
+        "`idle_timeout`, "
         "`half_close_timeout`, `udp`"}},
       {"a negative time",
        "[client]\nremote_addr = \"h:1\"\nservices = {}\nheartbeat_timeout = -1",
@@ -346,7 +348,8 @@ ping = 1
         "c.toml:8:1: client.transport.tcp.no_delay: unknown field `no_delay`; did you mean "
         "`nodelay`?",
         "c.toml:10:1: client.transport.tls.root: unknown field `root`; expected one of `hostname`, "
-        "`trusted_root`, `pkcs12`, `pkcs12_password`, `trusted_root_only`, `cert`, `key`, "
+        "`trusted_root`, `pkcs12`, `pkcs12_password`, `pkcs12_password_file`, `trusted_root_only`, "
+        "`cert`, `key`, "
         "`engine`, "
         "`half_close_timeout`",
         "c.toml:12:1: client.transport.noise.patern: unknown field `patern`; did you mean "
@@ -601,7 +604,8 @@ nodelay = "yes"
        {"c.toml:2:15: client.remote_addr: invalid type: integer, expected a string; put the text "
         "in quotes",
         "c.toml:3:1: client.heartbeat: unknown field `heartbeat`; expected one of `remote_addr`, "
-        "`prefer_ipv6`, `default_token`, `heartbeat_timeout`, `retry_interval`, `connect_timeout`, "
+        "`prefer_ipv6`, `default_token`, `default_token_file`, `heartbeat_timeout`, "
+        "`retry_interval`, `connect_timeout`, `max_retries`, "
         "`handshake_timeout`, `shutdown_grace`, `shutdown_idle_timeout`, `max_dials`, "
         "`max_forwards`, `workers`, `ready_timeout`, `idle_timeout`, `half_close_timeout`, `udp`, "
         "`transport`, `admin`, `services`",

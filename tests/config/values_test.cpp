@@ -81,6 +81,7 @@ shutdown_grace = 0
 shutdown_idle_timeout = 6
 max_dials = 7
 max_forwards = 12
+max_retries = 14
 [client.services."b \u00e9"]
 type = "udp"
 local_addr = "l:2"
@@ -89,6 +90,7 @@ nodelay = false
 retry_interval = 8
 [client.services.a]
 local_addr = "l:3"
+connect_timeout = 15
 [client.transport]
 type = "websocket"
 multiplex = true
@@ -117,17 +119,20 @@ tls = true
   expected.shutdown_idle_timeout = seconds(6);
   expected.max_dials = 7;
   expected.max_forwards = 12;
+  expected.max_retries = 14;
   expected.services = {
       {.name = "a",
        .local_addr = {"l", 3},
        .token = secret("default"),
-       .retry_interval = seconds(3)},
+       .retry_interval = seconds(3),
+       .connect_timeout = seconds(15)},
       {.name = "b \xc3\xa9",
        .kind = service_kind::udp,
        .local_addr = {"l", 2},
        .token = secret("own"),
        .nodelay = false,
-       .retry_interval = seconds(8)},
+       .retry_interval = seconds(8),
+       .connect_timeout = seconds(4)},
   };
   expected.transport.kind = transport_kind::websocket;
   expected.transport.multiplex = true;

@@ -46,6 +46,8 @@ offers json --log-format j
 offers server.toml status ser
 offers --service connections --s
 offers --admin kick --ad
+offers --token-file client --tok
+offers tls server --transport tl
 ! complete_in_bash kick --se | grep -qx -- --service || fail "bash offers --service after kick"
 # only <words> -- <words>...: bash offers exactly these words for the last one.
 only() {
@@ -72,6 +74,7 @@ only 'debug error info off trace warn' -- log-level server.toml ''
 only 'debug' -- log-level --json server.toml d
 only 'warn' -- log-level --admin unix : /run/admin.sock w
 only 'server.toml' -- diagnose ser
+only 'server.toml' -- client --token-file ser
 only '' -- server.toml ''
 ! complete_in_bash server.toml s | grep -qx status || fail "bash offers a command after a file"
 

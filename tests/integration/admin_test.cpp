@@ -316,7 +316,7 @@ TEST_CASE("admin: a port that is in use keeps the program from starting") {
       "server.toml", server_toml(main, {}, "",
                                  "[server.admin]\nbind_addr = \"127.0.0.1:" +
                                      std::to_string(t.admin) + "\"\ntoken = \"x y z\"\n"))});
-  CHECK(ended.status == 1);
+  CHECK(ended.status == 5);
   CHECK(ended.err.starts_with("Error: Cannot serve the admin API at 127.0.0.1:"));
 }
 
@@ -339,7 +339,7 @@ TEST_CASE(
   const auto second = run_program({folder.write(
       "other.toml",
       server_toml(other, {}, "", "[server.admin]\nbind_addr = \"unix:" + socket + "\"\n"))});
-  CHECK(second.status == 1);
+  CHECK(second.status == 5);
   CHECK(second.err.contains("Address already in use"));
   CHECK(run_program({"status", file}).status == 0);
   // One that was removed is there again after a reload.

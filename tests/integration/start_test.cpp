@@ -33,7 +33,7 @@ TEST_CASE("start: a server that cannot listen reports it in one line") {
     const std::string file = directory.write(
         "server.toml", "[server]\nbind_addr = \"" + address + "\"\n[server.services]\n");
     const finished_run run = run_program({file});
-    CHECK(run.status == 1);
+    CHECK(run.status == 5);
     CHECK(lines(run.err).size() == 1);
     CHECK(holds(run.err, address));
   }

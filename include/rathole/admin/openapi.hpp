@@ -789,6 +789,7 @@ inline constexpr std::string_view openapi_text = R"openapi({
           "type": {"$ref": "#/components/schemas/ServiceType"},
           "local_addr": {"$ref": "#/components/schemas/Address"},
           "token": {"$ref": "#/components/schemas/Token"},
+          "token_file": {"$ref": "#/components/schemas/TokenFile"},
           "nodelay": {"type": "boolean", "description": "TCP_NODELAY."},
           "retry_interval": {"$ref": "#/components/schemas/Seconds"},
           "connect_timeout": {"$ref": "#/components/schemas/Timeout"},
@@ -1000,6 +1001,7 @@ inline constexpr std::string_view openapi_text = R"openapi({
           "mode": {"$ref": "#/components/schemas/FileMode"},
           "owner": {"$ref": "#/components/schemas/FileOwner"},
           "token": {"$ref": "#/components/schemas/Token"},
+          "token_file": {"$ref": "#/components/schemas/TokenFile"},
           "nodelay": {"type": "boolean", "description": "TCP_NODELAY."},
           "pool": {"$ref": "#/components/schemas/Pool"},
           "idle_timeout": {"$ref": "#/components/schemas/Seconds"},
@@ -1134,6 +1136,9 @@ inline constexpr std::string_view openapi_text = R"openapi({
           "token": {
             "anyOf": [{"$ref": "#/components/schemas/Token"}, {"type": "null"}]
           },
+          "token_file": {
+            "anyOf": [{"$ref": "#/components/schemas/TokenFile"}, {"type": "null"}]
+          },
           "nodelay": {"type": ["boolean", "null"]},
           "idle_timeout": {
             "anyOf": [{"$ref": "#/components/schemas/Seconds"}, {"type": "null"}]
@@ -1263,6 +1268,11 @@ inline constexpr std::string_view openapi_text = R"openapi({
         "type": "string",
         "format": "password",
         "description": "May be left out if the file has a `default_token`. `********` keeps the present one."
+      },
+      "TokenFile": {
+        "type": "string",
+        "minLength": 1,
+        "description": "The file with the token, instead of `token`, on the host of the program; relative to the folder of its configuration file."
       },
       "Traffic": {
         "description": "From visitors, and to visitors.",

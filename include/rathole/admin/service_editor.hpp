@@ -4,6 +4,7 @@
 #include <rathole/admin/control_plane.hpp>
 #include <rathole/admin/file_change.hpp>
 #include <rathole/admin/file_writer.hpp>
+#include <rathole/admin/new_variables.hpp>
 #include <rathole/admin/own_files.hpp>
 #include <rathole/admin/settings_json.hpp>
 #include <rathole/admin/target.hpp>
@@ -198,6 +199,7 @@ class service_editor {
                                           "them first. Nothing was changed.",
                                           std::move(loaded.error())});
     }
+    has_variables_ = loaded->interpolates;
     const config::position* const at = loaded->where.find(key_of(name));
     if (at && loaded->where.files()[at->file] != file) {
       return std::unexpected(
@@ -243,6 +245,9 @@ class service_editor {
       std::vector<config::problem> problems;
       config::value_table made = to_settings(settings, key_of(name), problems);
       keep_secrets(made, present, key_of(name), problems);
+      if (has_variables_) {
+        refuse_new_variables(made, present ? &*present : nullptr, key_of(name), problems);
+      }
       if (!problems.empty()) return std::unexpected(refused(std::move(problems)));
       out.after = config::service_text(side_, name, made);
     }
@@ -319,6 +324,8 @@ class service_editor {
   config::include_files files_;
   std::optional<std::string> folder_;
   own_files own_;
+  /// Whether `${NAME}` in the configuration stands for a variable.
+  bool has_variables_ = true;
   /// The edit that happens, and those that wait for it.
   std::list<io::event*> turns_;
 };

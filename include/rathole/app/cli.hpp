@@ -4,9 +4,13 @@
 #include <rathole/app/build_info.hpp>
 #include <rathole/app/control_arguments.hpp>
 #include <rathole/app/control_options.hpp>
+#include <rathole/app/given_settings.hpp>
 #include <rathole/app/man_page.hpp>
+#include <rathole/app/settings_options.hpp>
+#include <rathole/app/settings_source.hpp>
 #include <rathole/app/shell_completions.hpp>
 #include <rathole/app/unknown_command.hpp>
+#include <rathole/config/surroundings.hpp>
 #include <rathole/config/types.hpp>
 #include <rathole/transport/missing_part.hpp>
 #include <rathole/version.hpp>
@@ -29,8 +33,10 @@ namespace rathole::app {
 
 /// The arguments of the command line.
 struct arguments {
-  /// The path of the configuration file; empty for the demonstration.
+  /// The path of the configuration file; empty if there is none.
   std::string config = {};
+  /// The settings of the commands `client` and `server`, which need no file.
+  std::optional<given_settings> given = {};
   /// Whether to run as a server (`--server`).
   bool as_server = false;
   /// Whether to run as a client (`--client`).
@@ -54,6 +60,11 @@ struct arguments {
   /// What the program describes of itself (`--describe`): `man`, `bash`, `zsh` or `fish`; empty if
   /// nothing.
   std::string describe = {};
+
+  /// Returns where the configuration comes from.
+  [[nodiscard]] settings_source source() const {
+    return {config, given.value_or(given_settings())};
+  }
 };
 
 /// The exit status of the program.
@@ -68,7 +79,7 @@ namespace rathole::app::detail::inline RATHOLE_ABI {
 
 /// The text at the end of the help.
 inline constexpr const char* help_footer =
-    "A configuration file that is named like a command is given as ./demo or ./status.\n\n"
+    "A configuration file that is named like a command is given as ./client or ./status.\n\n"
     "Environment:\n"
     "  RATHOLE_LOG, else RUST_LOG, else `log` in the file\n"
     "                              What to log: error, warn, info (default), debug, trace, off, "
@@ -76,6 +87,7 @@ inline constexpr const char* help_footer =
     "                              directives such as warn,rathole::client=debug\n"
     "  NO_COLOR                    No colours, also on a terminal\n"
     "  RATHOLE_ADMIN_TOKEN         The token for --admin\n"
+    "  RATHOLE_TOKEN, RATHOLE_...  Settings of the commands client and server; see their help\n"
     "  COLUMNS                     The width of tables, if the terminal does not say it\n\n"
     "A changed configuration file is applied at once, or on SIGHUP; one with problems changes "
     "nothing.\n"
@@ -96,6 +108,8 @@ inline constexpr const char* help_footer =
 inline constexpr const char* usage =
     "Usage: rathole [OPTIONS] CONFIG\n       rathole --genkey [CURVE]\n"
     "       rathole diagnose [--server|--client] [--authenticate] CONFIG\n"
+    "       rathole client --remote HOST:PORT --service NAME=HOST:PORT... --token-file FILE [...]\n"
+    "       rathole server --bind HOST:PORT --service NAME=HOST:PORT... --token-file FILE [...]\n"
     "       rathole demo [--once]\n"
     "       rathole COMMAND [CONFIG | --admin URL] [OPERAND]";
 
@@ -159,6 +173,7 @@ class command_line {
     as_server->excludes(as_client);
     diagnose_->add_flag("--authenticate", out_.authenticate,
                         "Try the token of each service, which displaces a client that serves it");
+    settings_.add(app_);
     if (has_admin) control_.add(app_, out_.control, out_.as_server, out_.as_client);
     app_.add_option("--describe", out_.describe, "Print a man page, or completions for a shell")
         ->type_name("man|bash|zsh|fish")
@@ -207,6 +222,7 @@ class command_line {
   /// Returns the usage text of the parser `app`.
   [[nodiscard]] std::string usage_of(const CLI::App* app) const {
     if (const control_command* const found = control_.find(app)) return control_usage(*found);
+    if (const char* const found = settings_.usage_of(app)) return found;
     if (app == diagnose_) {
       return "Usage: rathole diagnose [--server|--client] [--authenticate] CONFIG";
     }
@@ -215,7 +231,7 @@ class command_line {
 
   /// Returns what is wrong with the command that `words` name; empty if nothing is.
   [[nodiscard]] std::string wrong_command(const std::vector<std::string>& words) const {
-    std::vector<std::string_view> names{"diagnose", "demo"};
+    std::vector<std::string_view> names{"client", "server", "diagnose", "demo"};
     for (const control_command& each : control_commands) {
       if (has_admin) names.emplace_back(each.name);
     }
@@ -264,13 +280,41 @@ class command_line {
       }
       out_.config = diagnosed_;
     }
+    if (const auto side = settings_.parsed()) {
+      if (std::string problem = take_settings(*side); !problem.empty()) return problem;
+    }
     if (std::string problem = control_.take_words(out_.control); !problem.empty()) return problem;
     const bool is_control = !out_.control.command.empty();
     if (is_control && (out_.check || out_.log_form || !out_.config.empty())) {
       return out_.control.command + " takes no options of a start";
     }
-    if (!out_.demo && !is_control && out_.describe.empty() && out_.config.empty()) {
+    const bool needs_file = !out_.demo && !is_control && !out_.given && out_.describe.empty();
+    if (needs_file && out_.config.empty()) {
       return "CONFIG is required";
+    }
+    return {};
+  }
+
+  /// Takes the settings of the command `client` or `server`; returns what is wrong with them, empty if
+  /// nothing is.
+  std::string take_settings(config::side side) {
+    const std::string name = config::name_of(side);
+    const std::string file_hint = "; a file of that name is given as ./" + name;
+    const bool has_mode = out_.as_server || out_.as_client;
+    if (has_mode || out_.demo || out_.diagnose || !out_.config.empty()) {
+      return name + " takes no configuration file, and no --server or --client" + file_hint;
+    }
+    out_.given = make_settings(side, settings_.flags(), config::environment_variable);
+    std::string problems;
+    for (const std::string& each : out_.given->problems) {
+      problems += (problems.empty() ? "" : "\n       ") + each;
+    }
+    std::error_code ignored;
+    const bool is_file = std::filesystem::is_regular_file(name, ignored);
+    if (!problems.empty()) return is_file ? problems + file_hint : problems;
+    if (is_file) {
+      out_.given->warnings.push_back("The file `" + name + "` is not read; it is given as ./" +
+                                     name);
     }
     return {};
   }
@@ -286,6 +330,7 @@ class command_line {
   CLI::App* diagnose_ = nullptr;
   std::string diagnosed_;
   control_options control_;
+  settings_options settings_;
 };
 
 }  // namespace rathole::app::detail::inline RATHOLE_ABI

@@ -67,7 +67,7 @@ int diagnose_block(Block block, bool authenticate, std::ostream& out) {
 /// the file; see `async_diagnose`. Errors and warnings of the file go to `err`. Returns 0 if every
 /// step worked, and otherwise 1.
 inline int diagnose(const arguments& asked, std::ostream& out, std::ostream& err) {
-  const auto file = detail::load_or_explain(asked.config, err);
+  const auto file = detail::load_or_explain(asked.source(), err);
   if (!file) return EXIT_FAILURE;
   const auto mode = select_mode(asked.as_server, asked.as_client, file->settings);
   if (!mode) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <rathole/app/log/filter.hpp>
+#include <rathole/app/settings_source.hpp>
 #include <rathole/config/load.hpp>
 
 #include <expected>
@@ -19,19 +20,22 @@ inline std::optional<std::string> log_problem(std::string_view text) {
          "as rathole::client=debug";
 }
 
-/// Loads the file at `path`, and the files that it includes, with all checks of the program. A pipe may
-/// take `pipe_timeout`; see `config::load_document`.
+/// Loads the configuration `from`, and the files that it includes, with all checks of the program. A pipe
+/// may take `pipe_timeout`; see `config::load_document`.
 inline std::expected<config::document, std::vector<config::problem>> load_file(
-    const std::string& path, config::include_files& includes,
+    const settings_source& from, config::include_files& includes,
     duration pipe_timeout = config::limits::pipe_timeout) {
-  return config::load_document(path, includes, &log_problem, pipe_timeout);
+  if (from.path.empty()) {
+    return config::load_text(from.given.text, from.given.key_names, includes, &log_problem);
+  }
+  return config::load_document(from.path, includes, &log_problem, pipe_timeout);
 }
 
-/// Loads the file at `path`, as above.
+/// Loads the configuration `from`, as above.
 inline std::expected<config::document, std::vector<config::problem>> load_file(
-    const std::string& path) {
-  config::include_files includes(path);
-  return load_file(path, includes);
+    const settings_source& from) {
+  config::include_files includes(from.path);
+  return load_file(from, includes);
 }
 
 }  // namespace rathole::app

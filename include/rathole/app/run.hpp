@@ -46,9 +46,10 @@ inline void print(std::ostream& to, const std::vector<std::string>& lines) {
   for (const std::string& line : lines) to << printable(line) << '\n';
 }
 
-/// Loads the file at `path`; if it has errors, prints them to `err` and returns nothing.
-inline std::optional<config::document> load_or_explain(const std::string& path, std::ostream& err) {
-  auto loaded = load_file(path);
+/// Loads the configuration `from`; if it has errors, prints them to `err` and returns nothing.
+inline std::optional<config::document> load_or_explain(const settings_source& from,
+                                                       std::ostream& err) {
+  auto loaded = load_file(from);
   if (loaded) return std::move(*loaded);
   for (const auto& problem : loaded.error()) err << printable(config::to_string(problem)) << '\n';
   return std::nullopt;
@@ -62,9 +63,10 @@ inline constexpr std::chrono::milliseconds address_retry_pause{50};
 
 /// Runs the block of a loaded file until the program is asked to stop. Returns why it could not start.
 template <class Log, class Block>
-std::optional<start_failure> run_once(const config::document& file, const Block& block,
-                                      log_outputs& logs, const prepared_of<Block>& prepared) {
-  supervisor<Block, Log> program(file, logs);
+std::optional<start_failure> run_once(const config::document& file, const settings_source& from,
+                                      const Block& block, log_outputs& logs,
+                                      const prepared_of<Block>& prepared) {
+  supervisor<Block, Log> program(file, from, logs);
   if (auto served = program.serve_api(); !served) return std::move(served.error());
   const auto ended = program.run(prepared);
   if (ended) return std::nullopt;
@@ -81,8 +83,8 @@ inline int exit_status_of(const std::error_code& error) {
 
 /// Runs the block of a loaded file; see `run`.
 template <class Log, class Block>
-int start(const config::document& file, const Block& block, log_outputs& logs,
-          const std::vector<std::string>& warnings, std::ostream& err) {
+int start(const config::document& file, const settings_source& from, const Block& block,
+          log_outputs& logs, const std::vector<std::string>& warnings, std::ostream& err) {
   logger& log = logs.lines();
   start_report report;
   const auto prepared = prepare_transport(block, file.where, report, problem_logger(log));
@@ -106,7 +108,7 @@ int start(const config::document& file, const Block& block, log_outputs& logs,
   log.write(log_level::info, Log::target, "Running by " + transport_text(block.transport));
   const time_point give_up = clock::now() + address_wait;
   for (bool is_first = true;; is_first = false) {
-    const auto failed = run_once<Log>(file, block, logs, *prepared);
+    const auto failed = run_once<Log>(file, from, block, logs, *prepared);
     if (!failed) return EXIT_SUCCESS;
     if (failed->error != std::errc::address_in_use || clock::now() >= give_up) {
       logs.flush();
@@ -130,7 +132,7 @@ namespace rathole::app::inline RATHOLE_ABI {
 /// its transport, and every part that this program does not contain, to `err`. Returns 1 if there
 /// is an error, otherwise `exit_not_built_in` if this program lacks a part, and otherwise 0.
 inline int check(const arguments& asked, std::ostream& out, std::ostream& err) {
-  const auto file = detail::load_or_explain(asked.config, err);
+  const auto file = detail::load_or_explain(asked.source(), err);
   if (!file) return EXIT_FAILURE;
   if (asked.as_server || asked.as_client) {
     if (const auto mode = select_mode(asked.as_server, asked.as_client, file->settings); !mode) {
@@ -144,8 +146,11 @@ inline int check(const arguments& asked, std::ostream& out, std::ostream& err) {
   start_report report;
   std::vector<std::string> doubts;
   const auto doubt = [&](tls::file_news, const std::string& what) {
-    doubts.push_back(asked.config + ": warning: " + what);
+    doubts.push_back(asked.source().name() + ": warning: " + what);
   };
+  for (const std::string& each : asked.source().given.warnings) {
+    doubt(tls::file_news::doubtful, each);
+  }
   const auto& [log, server, client] = file->settings;
   if (server && !asked.as_client) prepare_transport(*server, file->where, report, doubt);
   if (client && !asked.as_server) prepare_transport(*client, file->where, report, doubt);
@@ -158,7 +163,7 @@ inline int check(const arguments& asked, std::ostream& out, std::ostream& err) {
   detail::print(err, report.missing);
   if (!report.problems.empty()) return EXIT_FAILURE;
   if (!report.missing.empty()) return exit_not_built_in;
-  out << printable(asked.config)
+  out << printable(asked.source().name())
       << (file->warnings.empty() && doubts.empty() ? ": no problems found\n"
                                                    : ": no errors found\n");
   return EXIT_SUCCESS;
@@ -174,7 +179,7 @@ inline int run(const arguments& asked, std::ostream& err) {
   // supervisor reads the file again once it has started, so nothing is missed.
   std::signal(SIGHUP, SIG_IGN);
   std::signal(SIGUSR1, SIG_IGN);
-  const auto file = detail::load_or_explain(asked.config, err);
+  const auto file = detail::load_or_explain(asked.source(), err);
   if (!file) return EXIT_FAILURE;
   const config::config& settings = file->settings;
   const auto mode = select_mode(asked.as_server, asked.as_client, settings);
@@ -189,8 +194,11 @@ inline int run(const arguments& asked, std::ostream& err) {
     err << printable(config::to_string(file->where.locate(each))) << '\n';
   }
   if (!report.errors.empty()) return EXIT_FAILURE;
+  const settings_source from = asked.source();
+  std::vector<std::string> warnings = from.given.warnings;
+  warnings.insert(warnings.end(), report.warnings.begin(), report.warnings.end());
   const auto start = [&](const auto& block, auto observer) {
-    return detail::start<typename decltype(observer)::type>(*file, block, logs, report.warnings,
+    return detail::start<typename decltype(observer)::type>(*file, from, block, logs, warnings,
                                                             err);
   };
   if (*mode == config::side::server)

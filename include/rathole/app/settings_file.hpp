@@ -6,6 +6,7 @@
 #include <rathole/app/log/text.hpp>
 #include <rathole/app/mode.hpp>
 #include <rathole/app/reload_text.hpp>
+#include <rathole/app/settings_source.hpp>
 #include <rathole/app/start_report.hpp>
 #include <rathole/config/diff.hpp>
 #include <rathole/config/include_files.hpp>
@@ -45,11 +46,12 @@ struct read_settings {
 template <class Block>
 class settings_file {
  public:
-  /// Names the file at `path`, whose keys about logs were `log` when it was first read. `outputs` uses
-  /// them when they have changed, and must outlive the object.
-  settings_file(std::string path, config::log_settings log, log_outputs& outputs)
-      : path_(std::move(path)),
-        includes_(path_),
+  /// Names the file of `from`, whose keys about logs were `log` when it was first read. `outputs` uses
+  /// them when they have changed, and must outlive the object. Without a file the others are watched, such as
+  /// that of the token.
+  settings_file(settings_source from, config::log_settings log, log_outputs& outputs)
+      : from_(std::move(from)),
+        includes_(from_.path),
         configured_log_(std::move(log)),
         outputs_(outputs),
         log_(outputs.lines()) {}
@@ -58,7 +60,7 @@ class settings_file {
   /// watched: a pipe, such as a shell's <(...), can be read only once.
   bool watch(io::executor ex, std::function<void()> changed) {
     std::error_code ignored;
-    if (!std::filesystem::is_regular_file(path_, ignored)) {
+    if (!from_.path.empty() && !std::filesystem::is_regular_file(from_.path, ignored)) {
       log(log_level::warn, "The configuration is no regular file: changes are not followed");
       return false;
     }
@@ -87,7 +89,7 @@ class settings_file {
     problems_.clear();
     obstacle_.clear();
     const auto before = includes_.paths();
-    const auto loaded = load_file(path_, includes_, duration::zero());
+    const auto loaded = load_file(from_, includes_, duration::zero());
     if (watch_ && before != includes_.paths()) watch_->refresh();
     if (!loaded) {
       for (const auto& problem : loaded.error()) log_problem(problem);
@@ -178,7 +180,7 @@ class settings_file {
             .directories = {of.folders.begin(), of.folders.end()}};
   }
 
-  const std::string path_;
+  const settings_source from_;
   config::include_files includes_;
   config::log_settings configured_log_;
   log_outputs& outputs_;

@@ -9,6 +9,7 @@
 #include <rathole/app/operation_hooks.hpp>
 #include <rathole/app/reload_text.hpp>
 #include <rathole/app/settings_file.hpp>
+#include <rathole/app/settings_source.hpp>
 #include <rathole/app/signal_handler.hpp>
 #include <rathole/app/start_report.hpp>
 #include <rathole/app/systemd_notifier.hpp>
@@ -44,8 +45,8 @@ class supervisor {
   /// The prepared transport of an instance; see `transport::prepare`.
   using prepared_type = prepared_of<Block>;
 
-  /// Makes a supervisor for the file `file`, as it was loaded. `logs` must outlive it.
-  supervisor(const config::document& file, log_outputs& logs)
+  /// Makes a supervisor for the configuration `file`, as it was loaded from `from`. `logs` must outlive it.
+  supervisor(const config::document& file, const settings_source& from, log_outputs& logs)
       : settings_(*block_of<Block>(file.settings)),
         where_(file.where),
         logs_(logs),
@@ -58,7 +59,7 @@ class supervisor {
             operations_),
         notifier_(context_.get_executor()),
         timer_(context_.get_executor()),
-        file_(file.where.file(), file.settings.log, logs) {
+        file_(from, file.settings.log, logs) {
     instances_->use_workers(settings_.workers);
   }
 

@@ -22,7 +22,7 @@ namespace rathole::config {
 
 /// The paths on which a configuration depends.
 struct configuration_paths {
-  /// The files: the one that the user named, then those that it includes.
+  /// The files: the one that the user named, then those that it includes, or that have its secrets.
   std::vector<std::string> files = {};
   /// The folders whose entries decide which files are included.
   std::vector<std::string> folders = {};
@@ -39,7 +39,8 @@ class include_files {
   /// Contents that replace those of files on the disk, by path; nothing stands for no file.
   using overrides = std::map<std::string, std::optional<std::string>>;
 
-  /// Makes an object for the configuration file at `path`, of which nothing is known yet.
+  /// Makes an object for the configuration file at `path`, of which nothing is known yet. An empty path
+  /// stands for a configuration that comes from no file.
   explicit include_files(std::string path) : path_(std::move(path)) {}
 
   /// Reads files with the contents in `contents` instead of those on the disk, whose paths are as
@@ -51,10 +52,14 @@ class include_files {
     return (std::filesystem::path(path_).parent_path() / name).lexically_normal().string();
   }
 
-  /// Forgets which files are included, before the configuration is read again.
+  /// Records that the configuration depends on the file at `path`, which it does not include.
+  void depends_on(std::string path) { others_.insert(std::move(path)); }
+
+  /// Forgets which files the configuration depends on, before the configuration is read again.
   void restart() {
     patterns_.clear();
     read_.clear();
+    others_.clear();
     size_ = 0;
   }
 
@@ -94,8 +99,9 @@ class include_files {
   /// Returns on which paths the configuration depends now: patterns that were read are searched
   /// again, so files that have appeared since are among them.
   [[nodiscard]] configuration_paths paths() const {
-    configuration_paths out{.files = {path_}, .folders = {}};
-    std::set<std::string> files;
+    configuration_paths out;
+    if (!path_.empty()) out.files.push_back(path_);
+    std::set<std::string> files = others_;
     std::set<std::string> folders;
     for (const std::string& pattern : patterns_) {
       const std::filesystem::path whole = path_of(pattern);
@@ -195,6 +201,8 @@ class include_files {
   std::vector<std::string> patterns_;
   /// The paths that have been read since `restart`.
   std::set<std::string> read_;
+  /// The paths of `depends_on` since `restart`.
+  std::set<std::string> others_;
   /// The size of what has been read, in bytes.
   std::size_t size_ = 0;
 };

@@ -51,7 +51,9 @@ inline constexpr std::int64_t udp_queue = std::int64_t{1} << 30;
 inline constexpr std::int64_t udp_channels = 64;
 /// The most addresses of one listener.
 inline constexpr std::size_t bind_addresses = 64;
-/// The largest file of a token, in bytes.
+/// The longest text with the values of its variables, in bytes.
+inline constexpr std::size_t interpolated_size = std::size_t{64} << 10;
+/// The largest file of a token, password or private key, in bytes.
 inline constexpr std::size_t token_file_size = 4096;
 /// The most networks of one list.
 inline constexpr std::size_t networks = 1024;

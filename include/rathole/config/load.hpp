@@ -8,8 +8,11 @@
 #include <algorithm>
 #include <expected>
 #include <filesystem>
+#include <functional>
+#include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -18,12 +21,13 @@ namespace rathole::config {
 
 namespace detail {
 
-/// Returns the logs of `of` that would be written into a file of the configuration.
-inline std::vector<problem> logs_in_configuration(const document& of) {
+/// Returns the logs of `of` that would be written into one of `files`, on which it depends.
+inline std::vector<problem> logs_in_configuration(const document& of,
+                                                  const std::vector<std::string>& files) {
   std::vector<problem> out;
   const auto check = [&](const char* key, const std::optional<std::string>& log) {
     if (!log) return;
-    const bool is_part = std::ranges::any_of(of.where.files(), [&](const std::string& file) {
+    const bool is_part = std::ranges::any_of(files, [&](const std::string& file) {
       std::error_code ignored;
       return std::filesystem::equivalent(*log, file, ignored);
     });
@@ -36,7 +40,27 @@ inline std::vector<problem> logs_in_configuration(const document& of) {
   return out;
 }
 
+/// Returns the surroundings of a configuration that is read again; `includes` records on which files it
+/// depends.
+inline surroundings around(include_files& includes) {
+  includes.restart();
+  surroundings out;
+  out.depends_on = [&includes](const std::string& file) { includes.depends_on(file); };
+  return out;
+}
+
 }  // namespace detail
+
+/// Parses the TOML `text` of a configuration that comes from no file; see `read` and
+/// `surroundings::key_names`. `includes`, made for an empty path, knows afterwards on which files the
+/// configuration depends, also if it has problems.
+inline std::expected<document, std::vector<problem>> load_text(
+    std::string_view text, std::map<std::string, std::string, std::less<>> key_names,
+    include_files& includes, log_check check_log) {
+  surroundings around = detail::around(includes);
+  around.key_names = std::move(key_names);
+  return read(text, "", check_log, std::move(around));
+}
 
 /// Reads and parses the file at `path` and the files that it includes; see `read`. If the file cannot
 /// be read, or has more than `limits::file_size` bytes, it fails with a problem without a position. A
@@ -49,11 +73,11 @@ inline std::expected<document, std::vector<problem>> load_document(const std::st
                                                                    duration pipe_timeout) {
   const auto text = read_file(path, {.size = limits::file_size, .pipe_timeout = pipe_timeout});
   if (text) {
-    includes.restart();
-    auto out = read(*text, path, check_log,
-                    [&includes](const std::string& pattern) { return includes.read(pattern); });
+    surroundings around = detail::around(includes);
+    around.files = [&includes](const std::string& pattern) { return includes.read(pattern); };
+    auto out = read(*text, path, check_log, std::move(around));
     if (!out) return out;
-    auto conflicts = detail::logs_in_configuration(*out);
+    auto conflicts = detail::logs_in_configuration(*out, includes.paths().files);
     if (!conflicts.empty()) return std::unexpected(std::move(conflicts));
     return out;
   }

@@ -3,9 +3,11 @@
 #include <rathole/config/include.hpp>
 #include <rathole/config/problem.hpp>
 #include <rathole/config/source.hpp>
+#include <rathole/config/surroundings.hpp>
 #include <rathole/config/toml.hpp>
 #include <rathole/config/toml_client_server.hpp>
 #include <rathole/config/toml_guard.hpp>
+#include <rathole/config/toml_interpolation.hpp>
 #include <rathole/config/toml_log.hpp>
 #include <rathole/config/toml_merge.hpp>
 #include <rathole/config/toml_reader.hpp>
@@ -97,8 +99,14 @@ inline std::vector<include_pattern> include_patterns(const toml::table& root, pr
   return out;
 }
 
-/// Merges an included file into `root`.
-inline void add_included(toml::table& root, const included_file& file, problem_log& log) {
+/// Returns whether the strings of a configuration, whose main file is `root`, have variables.
+inline bool has_interpolation(const toml::table& root) {
+  return root["interpolate"].value_or(true);
+}
+
+/// Merges an included file into `root`, after `variables`, if not null, has replaced those in it.
+inline void add_included(toml::table& root, const included_file& file,
+                         toml_interpolation* variables, problem_log& log) {
   log.origin().add_file(file.name);
   auto parsed = parse_toml(file.text, file.name);
   if (!parsed) return log.add(std::move(parsed.error()));
@@ -108,6 +116,13 @@ inline void add_included(toml::table& root, const included_file& file, problem_l
                 "name them in the `include` of " + log.origin().file());
     parsed->erase("include");
   }
+  if (parsed->contains("interpolate")) {
+    toml_reader(*parsed, "", log)
+        .reject("interpolate", "the main file says this for all files",
+                "move the key to " + log.origin().file());
+    parsed->erase("interpolate");
+  }
+  if (variables) variables->apply(*parsed);
   for (const std::string side : {"server", "client"}) {
     const auto node = (*parsed)[side]["admin"]["services_dir"];
     if (!node) continue;
@@ -117,9 +132,13 @@ inline void add_included(toml::table& root, const included_file& file, problem_l
   toml_merge(log).add(root, std::move(*parsed));
 }
 
-/// Adds the content of the files that `root` includes to it. Problems go to `log`, to whose source the
-/// files are added.
-inline void add_included(toml::table& root, const include_reader& files, problem_log& log) {
+/// Replaces the variables in `root`, the table of the main file, and adds the content of the files that it
+/// includes. Problems go to `log`, to whose source the files are added.
+inline void complete(toml::table& root, problem_log& log) {
+  toml_interpolation replacement(log);
+  toml_interpolation* const variables = has_interpolation(root) ? &replacement : nullptr;
+  if (variables) variables->apply(root);
+  const include_reader& files = log.around().files;
   for (const include_pattern& each : include_patterns(root, log)) {
     if (!files) {
       return log.add(each.at, each.key,
@@ -135,7 +154,7 @@ inline void add_included(toml::table& root, const include_reader& files, problem
       log.warn(each.at, each.key, "no file, or none that is not included already, matches",
                "correct the pattern, unless the files are still to come");
     }
-    for (const included_file& file : *found) add_included(root, file, log);
+    for (const included_file& file : *found) add_included(root, file, variables, log);
   }
 }
 
@@ -149,22 +168,25 @@ struct document {
   std::vector<problem> warnings = {};
   /// The files and the positions of their keys.
   source where;
+  /// Whether `${NAME}` in its strings stands for a variable.
+  bool interpolates = true;
 };
 
-/// Parses the TOML `text` as a configuration; `file` is its name in problems, and `files` reads what
-/// it includes. Fails with all problems, including warnings, in the order of the files and positions,
-/// or with one syntax error of `text`. `check_log` and `files` may be null.
+/// Parses the TOML `text` as a configuration; `file` is its name in problems, and `around` is what it
+/// uses besides. Fails with all problems, including warnings, in the order of the files and positions,
+/// or with one syntax error of `text`. `check_log` may be null.
 inline std::expected<document, std::vector<problem>> read(std::string_view text, std::string file,
                                                           log_check check_log = nullptr,
-                                                          const include_reader& files = nullptr) {
+                                                          surroundings around = {}) {
   auto parsed = detail::parse_toml(text, file);
   if (!parsed) return std::unexpected(std::vector{parsed.error()});
 
   config out;
-  problem_log log(std::move(file));
-  detail::add_included(*parsed, files, log);
+  problem_log log(std::move(file), std::move(around));
+  detail::complete(*parsed, log);
   toml_reader root(*parsed, "", log);
   root.allow("include");
+  root.boolean("interpolate");
   out.log = read_log_settings(root, check_log);
   if (auto table = root.table("server")) out.server = read_server(std::move(*table));
   if (auto table = root.table("client")) out.client = read_client(std::move(*table));
@@ -178,7 +200,8 @@ inline std::expected<document, std::vector<problem>> read(std::string_view text,
     detail::warn_of_transports(*out.server, *out.client, log);
     detail::warn_of_loops(*out.server, *out.client, log);
   }
-  return document{std::move(out), log.take(), std::move(log.origin())};
+  return document{std::move(out), log.take(), std::move(log.origin()),
+                  detail::has_interpolation(*parsed)};
 }
 
 /// Parses the TOML `text` as a configuration, as `read`, but drops the warnings.

@@ -49,6 +49,26 @@ class source {
     return found == numbers_.end() ? 0 : found->second;
   }
 
+  /// Gives keys other names in problems, by their paths: those of the flags of a command line, for example.
+  /// What is below such a key has its name too. The problems then have no positions.
+  void name_keys(std::map<std::string, std::string, std::less<>> names) {
+    names_ = std::move(names);
+  }
+
+  /// Returns `value` with the name of its key, if it has another one.
+  [[nodiscard]] problem named(problem value) const {
+    if (names_.empty()) return value;
+    value.line = 0;
+    value.column = 0;
+    for (std::string_view key = value.key; !key.empty(); key = outer(key)) {
+      const auto found = names_.find(key);
+      if (found == names_.end()) continue;
+      value.key = found->second;
+      break;
+    }
+    return value;
+  }
+
   /// Records the position of the value of the key at the path `key`.
   void note(std::string key, position at) { places_.insert_or_assign(std::move(key), at); }
 
@@ -62,24 +82,30 @@ class source {
   /// key that the configuration has.
   [[nodiscard]] problem locate(problem value) const {
     value.file = file();
-    for (std::string_view key = value.key; !key.empty();) {
+    if (!names_.empty()) return named(std::move(value));
+    for (std::string_view key = value.key; !key.empty(); key = outer(key)) {
       if (const position* at = find(key)) {
         value.file = files_[at->file];
         value.line = at->line;
         value.column = at->column;
         break;
       }
-      const auto dot = key.rfind('.');
-      key = key.substr(0, dot == key.npos ? 0 : dot);
     }
     return value;
   }
 
  private:
+  /// Returns the path of the table of `key`.
+  static std::string_view outer(std::string_view key) {
+    const auto dot = key.rfind('.');
+    return key.substr(0, dot == key.npos ? 0 : dot);
+  }
+
   std::vector<std::string> files_;
   /// The numbers of the files that are included.
   std::map<std::string, std::uint32_t, std::less<>> numbers_;
   std::map<std::string, position, std::less<>> places_;
+  std::map<std::string, std::string, std::less<>> names_;
 };
 
 }  // namespace rathole::config

@@ -4,6 +4,7 @@
 #include <rathole/config/limits.hpp>
 #include <rathole/config/published_secrets.hpp>
 #include <rathole/config/toml_reader.hpp>
+#include <rathole/config/toml_secret.hpp>
 #include <rathole/config/toml_unix.hpp>
 #include <rathole/config/toml_values.hpp>
 #include <rathole/core/address.hpp>
@@ -11,7 +12,6 @@
 #include <rathole/core/read_file.hpp>
 
 #include <algorithm>
-#include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -28,25 +28,15 @@ inline bool is_local_only(std::string_view bind_addr) {
 
 namespace detail {
 
-/// Reads a path, which may be relative to the folder of the configuration file.
-inline std::optional<std::string> read_admin_path(toml_reader& table, std::string_view key) {
-  const auto name = table.string(key);
-  if (!name) return std::nullopt;
-  if (name->empty()) {
-    table.reject(key, "an empty path", "name a file, or leave the key out");
-    return std::nullopt;
-  }
-  return path_in_folder(table, *name);
-}
-
-/// Reads the token at `key`, or the first line of the file at `key` + `_file`.
+/// Reads the token at `key`, or the first line of the file that the key of `file_key_of` names.
 inline secret read_admin_token(toml_reader& table, const std::string& key) {
-  const std::string file_key = key + "_file";
+  const std::string file_key = file_key_of(key);
   auto token = table.secret_string(key);
-  const auto file = read_admin_path(table, file_key);
+  const auto file = read_path_beside(table, file_key);
   if (token && file) {
     table.reject(file_key, "both `" + key + "` and `" + file_key + '`', "keep one of them");
   } else if (file) {
+    table.log().depends_on(*file);
     auto text = read_file(*file, {.size = limits::token_file_size});
     if (!text) {
       table.reject(file_key, "cannot be read: " + text.error(), "name a file with the token");
@@ -155,8 +145,8 @@ inline admin_options read_admin(toml_reader table) {
   out.dashboard = table.boolean("dashboard").value_or(out.dashboard);
   out.allow_plaintext = table.boolean("allow_plaintext").value_or(out.allow_plaintext);
   if (auto encryption = table.table("tls")) {
-    out.cert = detail::read_admin_path(*encryption, "cert");
-    out.key = detail::read_admin_path(*encryption, "key");
+    out.cert = detail::read_path_beside(*encryption, "cert");
+    out.key = detail::read_path_beside(*encryption, "key");
     if (!out.cert) encryption->missing("cert", "name the PEM file of the certificates");
     if (!out.key) encryption->missing("key", "name the PEM file of the private key");
     encryption->finish();

@@ -3,6 +3,7 @@
 #include <rathole/config/published_secrets.hpp>
 #include <rathole/config/toml_admin.hpp>
 #include <rathole/config/toml_proxy_protocol.hpp>
+#include <rathole/config/toml_secret.hpp>
 #include <rathole/config/toml_transport.hpp>
 
 #include <algorithm>
@@ -50,24 +51,28 @@ inline void check_udp_address(const toml_reader& service, std::string_view key,
   service.reject(key, "a UDP service has no Unix-domain socket", "write it like `0.0.0.0:8080`");
 }
 
-/// Warns of a token that protects nothing: an empty one, or one that everybody knows.
-inline void warn_of_token(const toml_reader& table, std::string_view key, const secret& token) {
-  if (token.empty()) {
-    table.warn(key, "an empty token protects nothing: anybody can serve the service",
+/// Reads the token at `key`, or in a file. Warns of one that protects nothing: an empty one, or one that
+/// everybody knows.
+inline std::optional<secret> read_given_token(toml_reader& table, std::string_view key) {
+  auto token = read_secret(table, key);
+  if (!token) return std::nullopt;
+  if (token->value.empty()) {
+    table.warn(token->key, "an empty token protects nothing: anybody can serve the service",
                "write a secret of your own");
-  } else if (is_published(secret_kind::token, token.view())) {
-    table.warn(key, "this token is in public examples, so everybody knows it",
+  } else if (is_published(secret_kind::token, token->value.view())) {
+    table.warn(token->key, "this token is in public examples, so everybody knows it",
                "write a secret of your own, such as `openssl rand -hex 16` prints");
   }
+  return std::move(token->value);
 }
 
 /// Returns the token of the services that have none of their own. A misspelt key is a problem by
 /// itself, and not that of each service.
 inline std::optional<secret> read_default_token(toml_reader& table) {
   constexpr std::string_view key = "default_token";
-  auto token = table.secret_string(key);
-  if (token) warn_of_token(table, key, *token);
-  if (!token && !table.contains(key) && table.misspells(key)) return secret();
+  auto token = read_given_token(table, key);
+  // A token that is wrong is a problem of its own.
+  if (!token && (has_secret(table, key) || table.misspells(key))) return secret();
   return token;
 }
 
@@ -75,13 +80,9 @@ inline std::optional<secret> read_default_token(toml_reader& table) {
 /// the table that has the default.
 inline secret read_token(toml_reader& table, std::string_view name,
                          const std::optional<secret>& default_token, std::string_view instance) {
-  const bool is_given = table.contains("token");
-  if (auto token = table.secret_string("token")) {
-    warn_of_token(table, "token", *token);
-    return std::move(*token);
-  }
+  if (auto token = read_given_token(table, "token")) return std::move(*token);
   if (default_token) return *default_token;
-  if (!is_given) {
+  if (!has_secret(table, "token")) {
     table.reject("The token of service " + quote_key(name) + " is not set",
                  "add `token = \"...\"` here or `default_token = \"...\"` in [" +
                      std::string(instance) + ']');
@@ -228,6 +229,9 @@ inline client read_client(toml_reader table) {
       service.local_addr = read_address(entry, "local_addr", "127.0.0.1:80", addresses);
       if (kind == service_kind::udp) {
         detail::check_udp_address(entry, "local_addr", service.local_addr);
+        if (entry.contains("connect_timeout")) {
+          entry.warn("connect_timeout", "only TCP services use this key", "remove it");
+        }
       }
       service.token = detail::read_token(entry, name, default_token, table.path());
       service.nodelay = entry.boolean("nodelay");

@@ -3,6 +3,7 @@
 #include <rathole/config/key.hpp>
 #include <rathole/config/problem.hpp>
 #include <rathole/config/source.hpp>
+#include <rathole/config/surroundings.hpp>
 #include <rathole/config/toml.hpp>
 #include <rathole/core/secret.hpp>
 
@@ -11,6 +12,7 @@
 #include <cstdint>
 #include <iterator>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -22,19 +24,35 @@ namespace rathole::config {
 /// Collects the problems of a configuration and the positions of its keys.
 class problem_log {
  public:
-  /// Makes an empty log for the configuration in `file`.
-  explicit problem_log(std::string file) : origin_(std::move(file)) {}
+  /// Makes an empty log for the configuration in `file`, which uses `around`.
+  explicit problem_log(std::string file, surroundings around = {})
+      : origin_(std::move(file)), around_(std::move(around)) {
+    origin_.name_keys(around_.key_names);
+  }
+
+  /// Returns what the configuration uses besides its own text.
+  [[nodiscard]] const surroundings& around() const { return around_; }
+
+  /// Reports that the configuration depends on the content of the file at `path`.
+  void depends_on(const std::string& path) const {
+    if (around_.depends_on) around_.depends_on(path);
+  }
 
   /// Adds an error. `what` must not contain a secret.
   void add(position at, std::string key, std::string what, std::string remedy) {
+    if (settled_.contains(at)) return;
     has_errors_ = true;
     push(at, std::move(key), std::move(what), std::move(remedy), severity::error);
   }
 
   /// Adds a warning. `what` must not contain a secret.
   void warn(position at, std::string key, std::string what, std::string remedy) {
+    if (settled_.contains(at)) return;
     push(at, std::move(key), std::move(what), std::move(remedy), severity::warning);
   }
+
+  /// Drops further problems at the position `at`, whose value is known to be wrong.
+  void add_no_more(position at) { settled_.insert(at); }
 
   /// Returns the files and the positions of their keys.
   [[nodiscard]] source& origin() { return origin_; }
@@ -71,12 +89,15 @@ class problem_log {
 
  private:
   void push(position at, std::string key, std::string what, std::string remedy, severity how) {
-    problems_.push_back({origin_.files()[at.file], at.line, at.column, std::move(key),
-                         std::move(what), std::move(remedy), how});
+    problems_.push_back(origin_.named({origin_.files()[at.file], at.line, at.column, std::move(key),
+                                       std::move(what), std::move(remedy), how}));
   }
 
   source origin_;
+  surroundings around_;
   std::vector<problem> problems_;
+  /// The positions of values whose problem is reported.
+  std::set<position> settled_;
   bool has_errors_ = false;
 };
 
@@ -169,16 +190,10 @@ class toml_reader {
     return out;
   }
 
-  /// Reads a string as a secret. Warns if it looks like a variable of a shell or of Compose.
+  /// Reads a string as a secret.
   std::optional<secret> secret_string(std::string_view key) {
     const auto* value = find<std::string>(key, "a string", "put the text in quotes");
-    if (!value) return std::nullopt;
-    const auto opening = value->get().find("${");
-    if (opening != std::string::npos && value->get().find('}', opening) != std::string::npos) {
-      warn(key, "variables such as `${NAME}` are not replaced: the text is used as it is",
-           "write the value itself, or have another program fill in the file");
-    }
-    return secret(value->get());
+    return value ? std::optional(secret(value->get())) : std::nullopt;
   }
 
   /// Reads a boolean.
@@ -280,8 +295,8 @@ class toml_reader {
   }
 
   [[nodiscard]] std::string advice(std::string_view key) const {
-    static constexpr std::string_view top_level[] = {"include", "log", "log_file", "log_format",
-                                                     "access_log"};
+    static constexpr std::string_view top_level[] = {"include",  "interpolate", "log",
+                                                     "log_file", "log_format",  "access_log"};
     if (!path_.empty() && std::ranges::find(top_level, key) != std::end(top_level)) {
       return "write it above the first table of the file";
     }

@@ -84,11 +84,16 @@ inline std::string service_key(side of, std::string_view name) {
   return key_path(std::string(name_of(of)) + ".services", name);
 }
 
+/// Returns a file that has only the table `settings` at the path `path`.
+inline std::string table_text(const std::string& path, const value_table& settings) {
+  std::string out;
+  detail::append_table(out, path, settings);
+  return out;
+}
+
 /// Returns a file that has only the service `name` of the side `of`, with `settings`.
 inline std::string service_text(side of, std::string_view name, const value_table& settings) {
-  std::string out;
-  detail::append_table(out, service_key(of, name), settings);
-  return out;
+  return table_text(service_key(of, name), settings);
 }
 
 /// Returns the settings of the service `name` of the side `of` in `text`, the content of one file;

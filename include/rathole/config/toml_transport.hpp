@@ -1,6 +1,7 @@
 #pragma once
 
 #include <rathole/config/published_secrets.hpp>
+#include <rathole/config/toml_secret.hpp>
 #include <rathole/config/toml_values.hpp>
 #include <rathole/config/toml_warnings.hpp>
 #include <rathole/config/validate.hpp>
@@ -56,8 +57,25 @@ inline tcp_options read_tcp(toml_reader table) {
   return out;
 }
 
-/// Reads a `transport.tls` table.
-inline tls_options read_tls(toml_reader table) {
+/// Reads the password of `pkcs12` into `out`. The identity and a password in a file change together, so
+/// the configuration then depends on both files.
+inline void read_pkcs12_password(toml_reader& table, tls_options& out) {
+  constexpr std::string_view key = "pkcs12_password";
+  auto password = read_secret(table, key);
+  if (!password) {
+    // A password that is wrong is a problem of its own.
+    if (has_secret(table, key)) out.pkcs12_password.emplace();
+    return;
+  }
+  warn_of_password(table, password->key, password->value,
+                   "protect the file by a password of your own, and see that its key is not from "
+                   "an example, too");
+  if (out.pkcs12 && password->key != key) table.log().depends_on(*out.pkcs12);
+  out.pkcs12_password = std::move(password->value);
+}
+
+/// Reads a `transport.tls` table. If it is not used, the file of a password is not read.
+inline tls_options read_tls(toml_reader table, bool is_used) {
   tls_options out;
   out.hostname = table.string("hostname");
   if (out.hostname && (out.hostname->empty() || *out.hostname == ".")) {
@@ -66,11 +84,11 @@ inline tls_options read_tls(toml_reader table) {
   }
   out.trusted_root = table.string("trusted_root");
   out.pkcs12 = table.string("pkcs12");
-  out.pkcs12_password = table.secret_string("pkcs12_password");
-  if (out.pkcs12_password) {
-    warn_of_password(table, "pkcs12_password", *out.pkcs12_password,
-                     "protect the file by a password of your own, and see that its key is not from "
-                     "an example, too");
+  if (is_used) {
+    read_pkcs12_password(table, out);
+  } else {
+    out.pkcs12_password = table.secret_string("pkcs12_password");
+    table.allow("pkcs12_password_file");
   }
   out.trusted_root_only = table.boolean("trusted_root_only").value_or(out.trusted_root_only);
   out.cert = table.string("cert");
@@ -89,15 +107,14 @@ inline tls_options read_tls(toml_reader table) {
   return out;
 }
 
-/// Reads a base64 key of 32 bytes, which must not all be zero, since everybody knows that key. In a
-/// table that is not selected, a wrong key is no error, because upstream ignores such a table.
-/// Warns of a key of the examples in the selected table.
-inline std::optional<std::vector<std::uint8_t>> read_noise_key(toml_reader& table,
-                                                               std::string_view key,
-                                                               bool is_selected) {
-  const auto text = table.secret_string(key);
-  if (!text) return std::nullopt;
-  auto bytes = from_base64(text->view());
+/// Returns the key of 32 bytes that `given` has in base64; they must not all be zero, since everybody knows
+/// that key. In a table that is not selected, a wrong key is no error, because upstream ignores such a
+/// table. Warns of a key of the examples in the selected table.
+inline std::optional<std::vector<std::uint8_t>> decode_noise_key(
+    toml_reader& table, const std::optional<given_secret>& given, bool is_selected) {
+  if (!given) return std::nullopt;
+  const std::string& key = given->key;
+  auto bytes = from_base64(given->value.view());
   const bool has_size = bytes && bytes->size() == std::tuple_size_v<noise_public_key>;
   const bool is_zero = has_size && std::ranges::count(*bytes, 0) == std::ssize(*bytes);
   if (has_size && !is_zero) {
@@ -111,7 +128,7 @@ inline std::optional<std::vector<std::uint8_t>> read_noise_key(toml_reader& tabl
   if (is_selected) {
     table.reject(key,
                  is_zero ? "all bytes are zero, so the key protects nothing"
-                         : "Failed to decode " + std::string(key) + ": not 32 bytes in base64",
+                         : "Failed to decode " + key + ": not 32 bytes in base64",
                  "use a key that `rathole --genkey` printed");
   }
   return std::nullopt;
@@ -121,10 +138,20 @@ inline std::optional<std::vector<std::uint8_t>> read_noise_key(toml_reader& tabl
 inline noise_options read_noise(toml_reader table, bool is_selected) {
   noise_options out;
   if (auto pattern = table.string("pattern")) out.pattern = std::move(*pattern);
-  if (auto bytes = read_noise_key(table, "local_private_key", is_selected)) {
+  const auto read_text = [&](std::string_view key) -> std::optional<given_secret> {
+    auto text = table.secret_string(key);
+    if (!text) return std::nullopt;
+    return given_secret{std::move(*text), std::string(key)};
+  };
+  // The file of a table that is not used is not read.
+  if (!is_selected) table.allow("local_private_key_file");
+  const auto own =
+      is_selected ? read_secret(table, "local_private_key") : read_text("local_private_key");
+  if (auto bytes = decode_noise_key(table, own, is_selected)) {
     out.local_private_key = secret(std::string(bytes->begin(), bytes->end()));
   }
-  if (const auto bytes = read_noise_key(table, "remote_public_key", is_selected)) {
+  const auto remote = read_text("remote_public_key");
+  if (const auto bytes = decode_noise_key(table, remote, is_selected)) {
     std::ranges::copy(*bytes, out.remote_public_key.emplace().begin());
   }
   static constexpr std::array<spelling<noise_engine>, 2> engines = {{
@@ -205,13 +232,14 @@ inline transport read_transport(toml_reader& parent, side where) {
   const auto kind = read_enum(*table, "type", kinds);
   out.kind = kind.value_or(out.kind);
   if (auto own = table->table("tcp")) out.tcp = detail::read_tcp(std::move(*own));
-  if (auto own = table->table("tls")) out.tls = detail::read_tls(std::move(*own));
+  auto tls = table->table("tls");
   if (auto own = table->table("noise")) {
     out.noise = detail::read_noise(std::move(*own), out.kind == transport_kind::noise);
   }
   if (auto own = table->table("websocket")) {
     out.websocket = detail::read_websocket(std::move(*own));
   }
+  if (tls) out.tls = detail::read_tls(std::move(*tls), where == side::server && uses_tls(out));
   detail::read_multiplexing(*table, out, where);
   table->finish();
   detail::check_tls(*table, out, where);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <rathole/config/socket_owner.hpp>
+#include <rathole/config/toml_path.hpp>
 #include <rathole/config/toml_reader.hpp>
 #include <rathole/core/address.hpp>
 #include <rathole/core/address_list.hpp>
@@ -9,7 +10,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,19 +18,13 @@
 
 namespace rathole::config::detail {
 
-/// Returns the path `name`, which may be relative to the folder of the configuration file.
-inline std::string path_in_folder(const toml_reader& table, const std::string& name) {
-  const std::filesystem::path main = table.log().origin().file();
-  return (main.parent_path() / name).lexically_normal().string();
-}
-
 /// Returns the address of the Unix-domain socket with the path or abstract name `path`, a value of `key`. A
 /// relative path belongs to the folder of the configuration file. Reports an error and returns an empty
 /// address if it is none.
 inline address to_unix_address(const toml_reader& table, std::string_view key,
                                std::string_view path) {
   const bool has_file = !path.empty() && !path.starts_with('@');
-  const std::string where = has_file ? path_in_folder(table, std::string(path)) : std::string(path);
+  const std::string where = has_file ? path_beside(table, std::string(path)) : std::string(path);
   auto out = unix_address(where);
   if (out) return std::move(*out);
   table.reject(

@@ -38,7 +38,8 @@ inline void warn_of_multiplexing(const toml_reader& table) {
 /// Warns of everything in a `transport` table that `value`, which was read from it, does not use.
 inline void warn_of_unused(toml_reader& table, const transport& value, side where) {
   constexpr std::string_view of_client[] = {"hostname", "trusted_root", "trusted_root_only"};
-  constexpr std::string_view of_server[] = {"pkcs12", "pkcs12_password", "cert", "key"};
+  constexpr std::string_view of_server[] = {"pkcs12", "pkcs12_password", "pkcs12_password_file",
+                                            "cert", "key"};
   constexpr std::string_view of_upgrade[] = {"host", "headers"};
   constexpr std::string_view of_dial[] = {"proxy"};
   const bool is_websocket = value.kind == transport_kind::websocket;

@@ -6,6 +6,7 @@
 #include <rathole/config/limits.hpp>
 #include <rathole/config/parse.hpp>
 #include <rathole/config/problem.hpp>
+#include <rathole/config/surroundings.hpp>
 #include <rathole/config/toml_admin.hpp>
 #include <rathole/config/toml_reader.hpp>
 #include <rathole/config/types.hpp>
@@ -42,10 +43,11 @@ inline std::expected<config::admin_options, std::vector<std::string>> read_admin
   };
   auto root = config::detail::parse_toml(text, file);
   if (!root) return fail(config::to_string(root.error()));
-  config::problem_log log(file);
   config::include_files includes(file);
-  config::detail::add_included(
-      *root, [&includes](const std::string& pattern) { return includes.read(pattern); }, log);
+  config::surroundings around;
+  around.files = [&includes](const std::string& pattern) { return includes.read(pattern); };
+  config::problem_log log(file, std::move(around));
+  config::detail::complete(*root, log);
   const auto of_includes = detail::errors_of(log.take());
 
   config::config sides;
