@@ -380,7 +380,7 @@ std::vector<misconfiguration> all_misconfigurations(const material& with) {
   const auto add_listener = [&add](const char* title, const char* bind) -> misconfiguration& {
     misconfiguration& one = add(title, {});
     one.bind = bind;
-    one.server_line = "Failed to listen";
+    one.server_line = "Error: Failed to listen";
     one.clients = 0;
     return one;
   };
