@@ -230,6 +230,18 @@ TEST_CASE("secret files: the configuration depends on them, also if it has probl
   CHECK(load_document(main, files, nullptr, {}));
   CHECK(files.paths().files == texts{main});
 
+  // The identity may be replaced after its password.
+  f.write("main.toml", server + "services = {}\n[server.transport]\ntype = \"tls\"\n" +
+                           "[server.transport.tls]\npkcs12 = \"/identity.p12\"\n" +
+                           "pkcs12_password_file = \"b.token\"\n");
+  CHECK(load_document(main, files, nullptr, {}));
+  CHECK(files.paths().files == texts{main, "/identity.p12", path("b.token")});
+
+  f.write("main.toml", server + "services = {}\n[server.admin]\nbind_addr = \"127.0.0.1:1\"\n" +
+                           "token_file = \"b.token\"\n");
+  CHECK(load_document(main, files, nullptr, {}));
+  CHECK(files.paths().files == texts{main, path("b.token")});
+
   f.write("main.toml", "log_file = \"" + path("a.token") + "\"\n" + server + service +
                            "token_file = \"a.token\"\n");
   const auto overwritten = load_document(main, files, nullptr, {});

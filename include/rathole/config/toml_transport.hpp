@@ -232,14 +232,15 @@ inline transport read_transport(toml_reader& parent, side where) {
   const auto kind = read_enum(*table, "type", kinds);
   out.kind = kind.value_or(out.kind);
   if (auto own = table->table("tcp")) out.tcp = detail::read_tcp(std::move(*own));
-  auto tls = table->table("tls");
+  auto tls_table = table->table("tls");
   if (auto own = table->table("noise")) {
     out.noise = detail::read_noise(std::move(*own), out.kind == transport_kind::noise);
   }
   if (auto own = table->table("websocket")) {
     out.websocket = detail::read_websocket(std::move(*own));
   }
-  if (tls) out.tls = detail::read_tls(std::move(*tls), where == side::server && uses_tls(out));
+  if (tls_table)
+    out.tls = detail::read_tls(std::move(*tls_table), where == side::server && uses_tls(out));
   detail::read_multiplexing(*table, out, where);
   table->finish();
   detail::check_tls(*table, out, where);
