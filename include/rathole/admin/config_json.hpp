@@ -4,6 +4,7 @@
 #include <rathole/config/types.hpp>
 #include <rathole/config/url.hpp>
 #include <rathole/config/validate.hpp>
+#include <rathole/core/access_list.hpp>
 #include <rathole/core/address.hpp>
 #include <rathole/core/address_list.hpp>
 #include <rathole/core/base64.hpp>
@@ -92,6 +93,23 @@ void add_trusted_proxies(object_writer& to, const Settings& of) {
   to.add("accept_proxy_protocol", true).add("trusted_proxies", of.trusted_proxies);
 }
 
+/// Adds the networks that are accepted or refused, if there are any.
+inline void add_access(object_writer& to, const access_list& of) {
+  if (!of.allow.empty()) to.add("allow", of.allow);
+  if (!of.deny.empty()) to.add("deny", of.deny);
+}
+
+/// Adds the limits on visitors that the service has.
+inline void add_limits(object_writer& to, const config::server_service& of) {
+  to.add("max_connections", of.max_connections)
+      .add("max_connections_per_address", of.max_connections_per_address);
+  const auto& rate = of.new_connections_per_second;
+  if (!rate) return;
+  object_writer parts;
+  parts.add("rate", rate->per_second).add("burst", rate->burst);
+  to.add_object("new_connections_per_second", parts.take());
+}
+
 inline json service_config(const config::server_service& of) {
   object_writer out;
   out.add("type", std::string(type_of(of.kind)))
@@ -117,6 +135,8 @@ inline json service_config(const config::server_service& of) {
     out.add("proxy_protocol_datagrams", std::string(has_every ? "every" : "first"));
   }
   add_trusted_proxies(out, of);
+  add_access(out, of.access);
+  add_limits(out, of);
   return out.take();
 }
 
@@ -232,6 +252,7 @@ inline json config_json(const config::server& of) {
       .add("shutdown_idle_timeout", of.shutdown_idle_timeout)
       .add("workers", of.workers);
   detail::add_trusted_proxies(out, of);
+  detail::add_access(out, of.access);
   out.add_object("transport", detail::transport_json(of.transport, config::side::server));
   if (of.admin) out.add_object("admin", detail::admin_json(*of.admin));
   out.add_object("services", detail::services_config(of.services));

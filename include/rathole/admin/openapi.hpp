@@ -832,6 +832,21 @@ inline constexpr std::string_view openapi_text = R"openapi({
           "sent": {"$ref": "#/components/schemas/Count"}
         }
       },
+      "ConnectionRate": {
+        "anyOf": [
+          {"type": "integer", "minimum": 1, "maximum": 1000000},
+          {
+            "type": "object",
+            "additionalProperties": false,
+            "required": ["rate"],
+            "properties": {
+              "rate": {"type": "integer", "minimum": 1, "maximum": 1000000},
+              "burst": {"type": "integer", "minimum": 1, "maximum": 1000000}
+            }
+          }
+        ],
+        "description": "New visitors of one address in a second; `burst` is the rate unless it is given."
+      },
       "Connections": {
         "type": "object",
         "additionalProperties": false,
@@ -900,6 +915,7 @@ inline constexpr std::string_view openapi_text = R"openapi({
           }
         }
       },
+      "MaxConnections": {"type": "integer", "minimum": 1, "maximum": 1048576},
       "Name": {"type": "string", "description": "Name of a service."},
       "Networks": {
         "type": "array",
@@ -1003,7 +1019,12 @@ inline constexpr std::string_view openapi_text = R"openapi({
             "type": "boolean",
             "description": "Connections from `trusted_proxies` begin with a header of the PROXY protocol."
           },
-          "trusted_proxies": {"$ref": "#/components/schemas/Networks"}
+          "trusted_proxies": {"$ref": "#/components/schemas/Networks"},
+          "allow": {"$ref": "#/components/schemas/Networks"},
+          "deny": {"$ref": "#/components/schemas/Networks"},
+          "max_connections": {"$ref": "#/components/schemas/MaxConnections"},
+          "max_connections_per_address": {"$ref": "#/components/schemas/MaxConnections"},
+          "new_connections_per_second": {"$ref": "#/components/schemas/ConnectionRate"}
         }
       },
       "ServerUdp": {
@@ -1169,6 +1190,31 @@ inline constexpr std::string_view openapi_text = R"openapi({
           "accept_proxy_protocol": {"type": ["boolean", "null"]},
           "trusted_proxies": {
             "anyOf": [{"$ref": "#/components/schemas/Networks"}, {"type": "null"}]
+          },
+          "allow": {
+            "anyOf": [{"$ref": "#/components/schemas/Networks"}, {"type": "null"}]
+          },
+          "deny": {
+            "anyOf": [{"$ref": "#/components/schemas/Networks"}, {"type": "null"}]
+          },
+          "max_connections": {
+            "anyOf": [{"$ref": "#/components/schemas/MaxConnections"}, {"type": "null"}]
+          },
+          "max_connections_per_address": {
+            "anyOf": [{"$ref": "#/components/schemas/MaxConnections"}, {"type": "null"}]
+          },
+          "new_connections_per_second": {
+            "anyOf": [
+              {"type": ["integer", "null"], "minimum": 1, "maximum": 1000000},
+              {
+                "type": "object",
+                "additionalProperties": false,
+                "properties": {
+                  "rate": {"type": "integer", "minimum": 1, "maximum": 1000000},
+                  "burst": {"type": ["integer", "null"], "minimum": 1, "maximum": 1000000}
+                }
+              }
+            ]
           }
         }
       },

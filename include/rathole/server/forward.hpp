@@ -6,6 +6,7 @@
 #include <rathole/io/carry.hpp>
 #include <rathole/io/live_connection.hpp>
 #include <rathole/io/task.hpp>
+#include <rathole/protocol/visitor_limits.hpp>
 #include <rathole/server/descriptors.hpp>
 #include <rathole/server/events.hpp>
 #include <rathole/server/loop_watch.hpp>
@@ -26,13 +27,14 @@ class tcp_channels;
 /// timeout has passed, or the server ends its connections. Bulky traffic moves to a worker. Both
 /// streams get the current socket options for traffic, because the visitor's listener may be older
 /// than the settings. `loops` watches connections whose visitors may come from the service's own
-/// client. The visitor has waited for `waited`.
+/// client. The visitor has waited for `waited`; `lease` keeps it counted until the connection ends.
 template <class Context>
 io::awaitable<void> forward(std::shared_ptr<Context> self,
                             std::shared_ptr<const config::server_service> service,
                             typename Context::visitor_type visitor,
                             typename Context::stream_type channel, duration waited,
-                            std::shared_ptr<loop_watch<tcp_channels<Context>>> loops) {
+                            std::shared_ptr<loop_watch<tcp_channels<Context>>> loops,
+                            protocol::visitor_lease lease) {
   const config::tcp_options& sockets = self->settings->transport.tcp;
   channel.apply(transport::to_traffic_options(sockets, service->nodelay));
   visitor.apply(transport::to_traffic_options(sockets, service->nodelay.value_or(true)));
@@ -58,6 +60,7 @@ io::awaitable<void> forward(std::shared_ptr<Context> self,
                          self->stops, std::move(watch));
   if (watched) loops->ended(*watched);
   held.end();
+  lease.end();
   balance(*self);
   const forward_ended ended{service->name,
                             peer,
