@@ -229,6 +229,7 @@ TEST_CASE("visitor limits: a reload applies to those who come afterwards, and cl
   tunnel.bench.must(before.write(test::bytes("still here")));
   tunnel.bench.must(before.shutdown_send());
   CHECK(tunnel.bench.must(test::read_all(before)) == "still here");
+  before.close();
   counted.close();
   CHECK(tunnel.server->events.count<server_side::control_channel_established>() == 1);
   CHECK(tunnel.server->events.count<server_side::service_listening>() == 1);
@@ -298,7 +299,12 @@ TEST_CASE("visitor limits: datagrams of refused visitors are dropped and counted
   REPLAYABLE(seed);
   test::udp_tunnel tunnel(seed);
   config::server_service& web = tunnel.server_settings.services[0];
-  web.access.deny = networks("10.1.0.0/16");
+  // The network of the address that datagrams of `host` have in this world.
+  const auto network_at = [&](std::string_view host) {
+    (void)tunnel.world.make_runtime(host);
+    return std::vector{network_of(tunnel.world.net().at(host).endpoint(0), 32)};
+  };
+  web.access.deny = network_at("foe");
   web.max_connections_per_address = 2;
   tunnel.start_both();
   const auto lost = [&] { return tunnel.server->events.datagrams(); };
@@ -306,24 +312,24 @@ TEST_CASE("visitor limits: datagrams of refused visitors are dropped and counted
   const auto peer_at = [&](std::string_view host) -> test::udp_peer& {
     return *peers.emplace_back(std::make_unique<test::udp_peer>(tunnel.bench, host));
   };
-  test::udp_peer& first = peer_at("10.0.0.1");
+  test::udp_peer& first = peer_at("friend");
   CHECK(tunnel.echoed(first, "one"));
-  CHECK(tunnel.echoed(peer_at("10.0.0.1"), "two"));
-  CHECK_FALSE(tunnel.echoed(peer_at("10.0.0.1"), "three"));
-  CHECK_FALSE(tunnel.echoed(peer_at("10.1.0.1"), "four"));
-  CHECK(tunnel.echoed(peer_at("10.0.0.2"), "five"));
+  CHECK(tunnel.echoed(peer_at("friend"), "two"));
+  CHECK_FALSE(tunnel.echoed(peer_at("friend"), "three"));
+  CHECK_FALSE(tunnel.echoed(peer_at("foe"), "four"));
+  CHECK(tunnel.echoed(peer_at("other"), "five"));
   CHECK(tunnel.echoed(first, "six"));
   // A new rule is for those who come; a forgotten visitor makes room for another one.
-  web.access.deny = networks("10.0.0.1");
+  web.access.deny = network_at("friend");
   web.max_connections_per_address.reset();
   web.new_connections_per_second = connection_rate{1, 2};
   tunnel.server->update(tunnel.server_settings);
   tunnel.run_until([&] { return tunnel.server->updated().has_value(); });
   CHECK(tunnel.echoed(first, "seven"));
-  CHECK_FALSE(tunnel.echoed(peer_at("10.0.0.1"), "eight"));
+  CHECK_FALSE(tunnel.echoed(peer_at("friend"), "eight"));
   int served = 0;
   for (int i = 0; i < 5; ++i) {
-    if (tunnel.echoed(peer_at("10.3.0.1"), "nine", 10ms)) ++served;
+    if (tunnel.echoed(peer_at("foe"), "nine", 10ms)) ++served;
   }
   tunnel.world.run_for(2min);
   CHECK(served == 2);
