@@ -102,6 +102,9 @@ inline void check_config(const config::config& value) {
       check(service.max_connections_per_address.value_or(1) >= 1);
       const auto rate = service.new_connections_per_second.value_or(connection_rate());
       check(rate.per_second >= 1 && rate.burst >= 1);
+      for (const auto& each : {service.bandwidth.in, service.bandwidth.out}) {
+        check(!each || (service.kind == config::service_kind::tcp && *each >= 1024));
+      }
     }
     check_transport(value.server->transport, config::side::server);
     check(config::bounded(*value.server) == *value.server);

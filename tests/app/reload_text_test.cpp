@@ -50,10 +50,11 @@ TEST_CASE("reload: changed rules on who may come are named") {
   web.max_connections = 7;
   web.max_connections_per_address = 3;
   web.new_connections_per_second = connection_rate{5, 10};
+  web.bandwidth.in = 1024;
   CHECK(changes_text(before, now, false) ==
         std::vector<std::string>{
             "Service change detected. web changed (allow, deny, max_connections, "
-            "max_connections_per_address, new_connections_per_second)",
+            "max_connections_per_address, new_connections_per_second, bandwidth_limit)",
             "General configuration change detected."});
 }
 

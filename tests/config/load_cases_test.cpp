@@ -219,7 +219,8 @@ retry_interval = 1
         "one of `type`, `bind_addr`, `token`, `nodelay`, `pool`, `idle_timeout`, "
         "`half_close_timeout`, `udp`, `proxy_protocol`, `enable_proxy_protocol`, "
         "`proxy_protocol_datagrams`, `accept_proxy_protocol`, `trusted_proxies`, `allow`, `deny`, "
-        "`max_connections`, `max_connections_per_address`, `new_connections_per_second`"}},
+        "`max_connections`, `max_connections_per_address`, `new_connections_per_second`, "
+        "`bandwidth_limit`"}},
       {"wrong lists of addresses",
        R"([server]
 bind_addr = []
@@ -628,6 +629,32 @@ TEST_CASE("wrong limits on who may come are problems") {
         "`max_handshakes`, `max_handshakes_per_address`, `workers`, `shutdown_grace`, "
         "`shutdown_idle_timeout`, `accept_proxy_protocol`, `trusted_proxies`, `allow`, `deny`, "
         "`pool`, `idle_timeout`, `half_close_timeout`, `udp`, `transport`, `admin`, `services`"}},
+  });
+}
+
+TEST_CASE("wrong bandwidths are problems") {
+  const std::string head =
+      "[server]\nbind_addr = \"h:1\"\n[server.services.a]\ntoken = \"t\"\nbind_addr = \"h:2\"\n";
+  const auto at = [](int column) {
+    return "c.toml:6:" + std::to_string(column) + ": server.services.a.bandwidth_limit";
+  };
+  const std::string form =
+      ": not a number of bytes in a second; write it like `10 MiB/s`, with B, KiB, MiB, GiB, kB, "
+      "MB "
+      "or GB";
+  const std::string range = ": invalid value: the rate is out of range; use 1 KiB/s to 1024 GiB/s";
+  check_rows({
+      {"bits", head + "bandwidth_limit = \"10 Mbit/s\"\n", {at(19) + form}},
+      {"a number",
+       head + "bandwidth_limit = 10\n",
+       {at(19) + ": invalid type: integer, expected a string; put the text in quotes"}},
+      {"too little", head + "bandwidth_limit = \"1023 B/s\"\n", {at(19) + range}},
+      {"too much, and a direction that there is not",
+       head + "bandwidth_limit = { in = \"1025 GiB/s\", up = \"1 MB/s\" }\n",
+       {at(26) + ".in" + range, at(40) + ".up: unknown field `up`; expected one of `in`, `out`"}},
+      {"UDP",
+       head + "type = \"udp\"\nbandwidth_limit = \"1 MB/s\"\n",
+       {"c.toml:7:19: server.services.a.bandwidth_limit: for TCP services only; remove it"}},
   });
 }
 

@@ -342,6 +342,12 @@ TEST_CASE("a service says who may come") {
   CHECK((
       read("[server.services.a.new_connections_per_second]\nrate = 2").new_connections_per_second ==
       connection_rate{2, 2}));
+  CHECK(all.bandwidth.empty());
+  CHECK((read("bandwidth_limit = \"10 MiB/s\"").bandwidth == bandwidth_limit{10 << 20, 10 << 20}));
+  CHECK((read("bandwidth_limit = { out = \"5 MB/s\" }").bandwidth ==
+         bandwidth_limit{std::nullopt, 5'000'000}));
+  CHECK((read("bandwidth_limit.in = \"1 KiB/s\"\nbandwidth_limit.out = \"1024 GiB/s\"").bandwidth ==
+         bandwidth_limit{1024, std::uint64_t{1} << 40}));
   const config clients = must_parse(
       "[server]\nbind_addr = \"h:1\"\nallow = [\"192.0.2.0/24\"]\ndeny = [\"192.0.2.1\"]\n"
       "services = {}\n");

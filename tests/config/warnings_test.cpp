@@ -94,6 +94,9 @@ TEST_CASE("warnings: limits on who may come without an effect") {
             "max_connections_per_address: it has no effect, because it is not below "
             "`udp.max_visitors`; lower it, or remove it");
   CHECK(warnings(web + "max_connections = 5\nmax_connections_per_address = 4\n").empty());
+  CHECK(only(web + "bandwidth_limit = {}\n") ==
+        "c.toml:6:19" + table +
+            "bandwidth_limit: without `in` and `out` there is no limit; add one of them");
 }
 
 TEST_CASE("warnings: a table that the selected transport does not use") {

@@ -93,6 +93,7 @@ TEST_CASE("settings: limits on visitors that nothing can have are problems") {
   server.services[1].name = "b";
   server.services[1].kind = config::service_kind::udp;
   server.services[1].max_connections = 1;
+  server.services[1].bandwidth.out = 1023;
   const std::string a = "server.services.a.";
   const std::string range = ": the number is out of range; choose 1 to ";
   CHECK(problems_of(server) ==
@@ -100,6 +101,9 @@ TEST_CASE("settings: limits on visitors that nothing can have are problems") {
               a + "max_connections_per_address" + range + "1048576",
               a + "new_connections_per_second.rate" + range + "1000000",
               a + "new_connections_per_second.burst" + range + "1000000",
+              "server.services.b.bandwidth_limit: the rate is out of range; choose 1 KiB/s to 1024 "
+              "GiB/s",
+              "server.services.b.bandwidth_limit: for TCP services only; leave it out",
               "server.services.b.max_connections: for TCP services only; set `udp.max_visitors` "
               "instead"});
 }

@@ -7,7 +7,9 @@
 #include <rathole/core/access_list.hpp>
 #include <rathole/core/address.hpp>
 #include <rathole/core/address_list.hpp>
+#include <rathole/core/bandwidth_limit.hpp>
 #include <rathole/core/base64.hpp>
+#include <rathole/core/byte_rate.hpp>
 #include <rathole/core/ip_network.hpp>
 #include <rathole/core/secret.hpp>
 
@@ -110,6 +112,15 @@ inline void add_limits(object_writer& to, const config::server_service& of) {
   to.add_object("new_connections_per_second", parts.take());
 }
 
+/// Adds the limits on the bandwidth, if there are any.
+inline void add_bandwidth(object_writer& to, const bandwidth_limit& of) {
+  if (of.empty()) return;
+  object_writer parts;
+  if (of.in) parts.add("in", byte_rate_text(*of.in));
+  if (of.out) parts.add("out", byte_rate_text(*of.out));
+  to.add_object("bandwidth_limit", parts.take());
+}
+
 inline json service_config(const config::server_service& of) {
   object_writer out;
   out.add("type", std::string(type_of(of.kind)))
@@ -137,6 +148,7 @@ inline json service_config(const config::server_service& of) {
   add_trusted_proxies(out, of);
   add_access(out, of.access);
   add_limits(out, of);
+  add_bandwidth(out, of.bandwidth);
   return out.take();
 }
 

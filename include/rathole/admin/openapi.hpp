@@ -769,6 +769,17 @@ inline constexpr std::string_view openapi_text = R"openapi({
         "pattern": "^\\S+:[0-9]+$",
         "description": "`host:port`; an IPv6 address may be in brackets."
       },
+      "BandwidthLimit": {
+        "anyOf": [
+          {"type": "string"},
+          {
+            "type": "object",
+            "additionalProperties": false,
+            "properties": {"in": {"type": "string"}, "out": {"type": "string"}}
+          }
+        ],
+        "description": "Bytes in a second of all connections, such as `10 MiB/s`, from and to visitors."
+      },
       "BindAddress": {
         "anyOf": [
           {"$ref": "#/components/schemas/Address"},
@@ -1024,7 +1035,8 @@ inline constexpr std::string_view openapi_text = R"openapi({
           "deny": {"$ref": "#/components/schemas/Networks"},
           "max_connections": {"$ref": "#/components/schemas/MaxConnections"},
           "max_connections_per_address": {"$ref": "#/components/schemas/MaxConnections"},
-          "new_connections_per_second": {"$ref": "#/components/schemas/ConnectionRate"}
+          "new_connections_per_second": {"$ref": "#/components/schemas/ConnectionRate"},
+          "bandwidth_limit": {"$ref": "#/components/schemas/BandwidthLimit"}
         }
       },
       "ServerUdp": {
@@ -1212,6 +1224,19 @@ inline constexpr std::string_view openapi_text = R"openapi({
                 "properties": {
                   "rate": {"type": "integer", "minimum": 1, "maximum": 1000000},
                   "burst": {"type": ["integer", "null"], "minimum": 1, "maximum": 1000000}
+                }
+              }
+            ]
+          },
+          "bandwidth_limit": {
+            "anyOf": [
+              {"type": ["string", "null"]},
+              {
+                "type": "object",
+                "additionalProperties": false,
+                "properties": {
+                  "in": {"type": ["string", "null"]},
+                  "out": {"type": ["string", "null"]}
                 }
               }
             ]

@@ -94,6 +94,7 @@ std::string changed_keys(const Service& before, const Service& now) {
         before.max_connections_per_address != now.max_connections_per_address);
     add("new_connections_per_second",
         before.new_connections_per_second != now.new_connections_per_second);
+    add("bandwidth_limit", before.bandwidth != now.bandwidth);
   } else {
     add("local_addr", before.local_addr != now.local_addr);
     add("retry_interval", before.retry_interval != now.retry_interval);

@@ -3,6 +3,7 @@
 #include <rathole/config/published_secrets.hpp>
 #include <rathole/config/toml_admin.hpp>
 #include <rathole/config/toml_admission.hpp>
+#include <rathole/config/toml_bandwidth.hpp>
 #include <rathole/config/toml_proxy_protocol.hpp>
 #include <rathole/config/toml_transport.hpp>
 
@@ -277,6 +278,7 @@ inline server read_server(toml_reader table) {
         entry.reject("accept_proxy_protocol", "for TCP services only", "remove it");
       }
       detail::read_visitor_admission(entry, service);
+      detail::read_bandwidth_limit(entry, service);
       entry.finish();
       add_listeners(entry, service.bind_addr, is_udp);
     });

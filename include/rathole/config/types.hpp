@@ -6,6 +6,7 @@
 #include <rathole/core/access_list.hpp>
 #include <rathole/core/address.hpp>
 #include <rathole/core/address_list.hpp>
+#include <rathole/core/bandwidth_limit.hpp>
 #include <rathole/core/connection_rate.hpp>
 #include <rathole/core/ip_network.hpp>
 #include <rathole/core/secret.hpp>
@@ -203,6 +204,8 @@ struct server_service {
   std::optional<std::size_t> max_connections_per_address = {};
   /// How many new visitors of one IPv4 address or IPv6 /64 are accepted; no limit if unset. Not in upstream.
   std::optional<connection_rate> new_connections_per_second = {};
+  /// How many bytes a second the connections of a TCP service carry together. Not in upstream.
+  bandwidth_limit bandwidth = {};
 
   /// Compares all members.
   [[nodiscard]] bool operator==(const server_service&) const = default;

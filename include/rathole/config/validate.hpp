@@ -214,6 +214,13 @@ inline void add_limit_problems(const server& value, std::vector<problem>& proble
       check("new_connections_per_second.rate", rate->per_second, limits::connection_rate);
       check("new_connections_per_second.burst", rate->burst, limits::connection_rate);
     }
+    for (const auto& rate : {each.bandwidth.in, each.bandwidth.out}) {
+      if (!rate || (*rate >= limits::min_bandwidth && *rate <= limits::max_bandwidth)) continue;
+      add("bandwidth_limit", "the rate is out of range", "choose 1 KiB/s to 1024 GiB/s");
+    }
+    if (each.kind == service_kind::udp && !each.bandwidth.empty()) {
+      add("bandwidth_limit", "for TCP services only", "leave it out");
+    }
     if (each.kind == service_kind::udp && each.max_connections) {
       add("max_connections", "for TCP services only", "set `udp.max_visitors` instead");
     }

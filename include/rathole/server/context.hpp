@@ -4,6 +4,7 @@
 #include <rathole/config/validate.hpp>
 #include <rathole/core/time.hpp>
 #include <rathole/io/mux/stream.hpp>
+#include <rathole/io/stream/bandwidth.hpp>
 #include <rathole/io/stream/either_stream.hpp>
 #include <rathole/protocol/admission.hpp>
 #include <rathole/protocol/codec.hpp>
@@ -92,6 +93,8 @@ struct context : transport::instance_context<T, Observer, config::server> {
   /// What counts the visitors of the TCP services that have limits, by their names. Connections outlive the
   /// session in which they began, and so do their counts.
   std::map<std::string, std::shared_ptr<protocol::visitor_limits>, std::less<>> visitor_counts;
+  /// The bandwidth of the TCP services that have a limit, by their names.
+  std::map<std::string, std::shared_ptr<io::bandwidth>, std::less<>> bandwidths;
   /// When the descriptor limit must be queried again.
   time_point limit_due{};
   /// The order in which the server halves of UDP services start to listen.

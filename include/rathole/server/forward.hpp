@@ -5,6 +5,7 @@
 #include <rathole/core/time.hpp>
 #include <rathole/io/carry.hpp>
 #include <rathole/io/live_connection.hpp>
+#include <rathole/io/stream/bandwidth.hpp>
 #include <rathole/io/task.hpp>
 #include <rathole/protocol/visitor_limits.hpp>
 #include <rathole/server/descriptors.hpp>
@@ -22,6 +23,18 @@ namespace rathole::server_side {
 
 template <class Context>
 class tcp_channels;
+
+/// Returns the bandwidth that the connections of a service share; null if it has no limit.
+template <class Context>
+std::shared_ptr<io::bandwidth> bandwidth_of(Context& self, const config::server_service& service) {
+  if (service.bandwidth.empty()) return nullptr;
+  auto& shared = self.bandwidths[service.name];
+  if (!shared) {
+    shared = std::make_shared<io::bandwidth>();
+    shared->set(service.bandwidth);
+  }
+  return shared;
+}
 
 /// Relays a visitor's traffic over a started data channel, until both directions have ended, an idle
 /// timeout has passed, or the server ends its connections. Bulky traffic moves to a worker. Both
@@ -43,6 +56,7 @@ io::awaitable<void> forward(std::shared_ptr<Context> self,
   const bool is_watched = loops->concerns(peer);
   std::shared_ptr<io::live_connection> live;
   if (is_watched || self->follows_traffic) live = std::make_shared<io::live_connection>();
+  const auto shared = bandwidth_of(*self, *service);
   std::optional<std::uint64_t> watched;
   if (is_watched) watched = loops->started(live);
   const std::uint64_t id = self->next_forward++;
@@ -55,9 +69,12 @@ io::awaitable<void> forward(std::shared_ptr<Context> self,
                                                                      : use.forwards);
   const io::relay_limits limits{service->idle_timeout, service->half_close_timeout};
   io::live_watch watch{std::move(live)};
-  const io::relay_status status =
-      co_await io::carry(runtime, runtime.worker(), std::move(visitor), std::move(channel), limits,
+  auto carrying =
+      shared ? io::carry_paced(runtime, runtime.worker(), std::move(visitor), std::move(channel),
+                               limits, self->stops, std::move(watch), shared)
+             : io::carry(runtime, runtime.worker(), std::move(visitor), std::move(channel), limits,
                          self->stops, std::move(watch));
+  const io::relay_status status = co_await std::move(carrying);
   if (watched) loops->ended(*watched);
   held.end();
   lease.end();
