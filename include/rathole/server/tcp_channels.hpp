@@ -237,12 +237,11 @@ class tcp_channels {
   /// Lets `gate_` decide by the current settings.
   void set_gate() {
     Context& context = *shared_context();
-    const auto& settings = *service();
     std::shared_ptr<protocol::visitor_limits> counts;
-    if (has_limits(settings)) {
-      counts = counts_in(context.visitor_counts[settings.name], context.runtime());
+    if (has_limits(*service())) {
+      counts = counts_in(context.visitor_counts[service()->name], context.runtime());
     }
-    gate_.set(settings, std::move(counts));
+    gate_.set(service(), std::move(counts));
   }
 
   /// Forgets a request that the program has cancelled.

@@ -18,12 +18,12 @@ namespace rathole::server_side {
 /// the runtime of the service.
 class udp_admission {
  public:
-  /// Applies the settings `service` to those who come from now on; they must be valid until the next call.
+  /// Applies the settings `service` to those who come from now on; see `visitor_gate::set`.
   template <class Runtime>
-  void set(const config::server_service& service, Runtime& runtime) {
+  void set(std::shared_ptr<const config::server_service> service, Runtime& runtime) {
     std::shared_ptr<protocol::visitor_limits> counts;
-    if (has_limits(service)) counts = counts_in(counts_, runtime);
-    gate_.set(service, std::move(counts));
+    if (has_limits(*service)) counts = counts_in(counts_, runtime);
+    gate_.set(std::move(service), std::move(counts));
   }
 
   /// Returns what keeps the visitor `from` counted, or nothing if it is refused: then its datagram is counted

@@ -74,9 +74,7 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
             runtime_, losses_.counts, [this] { return visitors_.size(); }, traffic_handler()),
         listeners_(context_, runtime_, [this](listener& at) { receive(at); }),
         again_(runtime_),
-        turn_(context_->udp_turns, context_->runtime().get_executor()) {
-    admission_.set(*service_, runtime_);
-  }
+        turn_(context_->udp_turns, context_->runtime().get_executor()) {}
 
   /// Returns the runtime that it lives in.
   [[nodiscard]] runtime_type runtime() const { return runtime_; }
@@ -128,7 +126,6 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
   void update(service_pointer next) {
     if (closed_) return;
     service_ = std::move(next);
-    admission_.set(*service_, runtime_);
     visitors_.set_limits(service_->udp.max_visitors, service_->udp.idle_timeout);
     for (const auto& each : channels_) each->set_queue_size(service_->udp.queue_size);
     for (std::size_t i = service_->pool.size; i < channels_.size(); ++i) channels_[i]->close();
@@ -164,10 +161,12 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
     co_await self->listeners_.join();
   }
 
-  /// Opens the listeners of the service, and tries again later if memory runs out.
+  /// Lets the current settings decide who is admitted, and opens the listeners of the service; tries again
+  /// later if memory runs out.
   void open_listeners() {
     if (!may_listen_) return;
     try {
+      admission_.set(service_, runtime_);
       listeners_.open(service_, this->shared_from_this());
     } catch (const std::bad_alloc&) {
       again_.arm(runtime_.now() + io::memory_pause, [this] { open_listeners(); });

@@ -48,13 +48,13 @@ std::shared_ptr<protocol::visitor_limits> counts_in(std::shared_ptr<protocol::vi
 class visitor_gate {
  public:
   /// Applies the settings of the service to those who come from now on. `counts` counts the visitors; it is
-  /// null if the service has no limits. `service` must be valid until the next call.
-  void set(const config::server_service& service,
+  /// null if the service has no limits. Throws `std::bad_alloc`; the former settings then stay in use.
+  void set(std::shared_ptr<const config::server_service> service,
            std::shared_ptr<protocol::visitor_limits> counts) {
-    if (counts) counts->set(limits_of(service));
+    if (counts) counts->set(limits_of(*service));
     counts_ = std::move(counts);
-    access_ = &service.access;
-    is_open_ = access_->empty() && !counts_;
+    service_ = std::move(service);
+    is_open_ = service_->access.empty() && !counts_;
   }
 
   /// Returns whether everybody is admitted, so that nobody needs to be asked about.
@@ -64,7 +64,7 @@ class visitor_gate {
   /// Returns what keeps it counted. Fails with `errc::address_denied`, or as `visitor_limits::admit` does.
   /// Throws `std::bad_alloc`.
   result<protocol::visitor_lease> admit(const std::optional<ip_endpoint>& from, time_point now) {
-    if (!access_->accepts(from)) return failure(errc::address_denied);
+    if (!service_->access.accepts(from)) return failure(errc::address_denied);
     if (!counts_) return protocol::visitor_lease();
     const ip_endpoint source = protocol::source_network(from.value_or(ip_endpoint()));
     const auto admitted = counts_->admit(source, now);
@@ -85,7 +85,7 @@ class visitor_gate {
  private:
   static constexpr std::size_t reasons = 4;
 
-  const access_list* access_ = nullptr;
+  std::shared_ptr<const config::server_service> service_;
   std::shared_ptr<protocol::visitor_limits> counts_;
   bool is_open_ = true;
   /// When a refusal with each reason is the first one again.
