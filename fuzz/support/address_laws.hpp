@@ -5,9 +5,7 @@
 #include <rathole/config/url.hpp>
 #include <rathole/config/validate.hpp>
 #include <rathole/core/address.hpp>
-#include <rathole/core/ip_endpoint.hpp>
 #include <rathole/core/ip_literal.hpp>
-#include <rathole/core/ip_network.hpp>
 #include <rathole/protocol/source_network.hpp>
 
 #include <arpa/inet.h>
@@ -74,28 +72,6 @@ inline void check_network(std::string_view host) {
     expected = text;
   }
   check(network == expected);
-}
-
-/// Checks that a network that parses prints as text that parses to the same, and has its own address; and
-/// that an address is a network of its own.
-inline void check_ip_network(std::string_view text) {
-  const auto network = parse_ip_network(text);
-  const auto endpoint = to_ip_endpoint({std::string(text), 0});
-  if (endpoint && !text.contains('%')) check(network && network->base == *endpoint);
-  if (!network) return;
-  check(network->is_unix == (text == unix_prefix));
-  if (network->is_unix) return check(parse_ip_network(to_string(*network)) == network);
-  check(network->prefix <= address_bits(network->base));
-  check(network->contains(network->base));
-  check(network_of(network->base, network->prefix) == *network);
-  check(parse_ip_network(to_string(*network)) == network);
-  const address base = to_address(network->base);
-  check(to_ip_endpoint(base) == network->base);
-  // The system writes the address alike, except for those that hold one of IPv4.
-  char shown[INET6_ADDRSTRLEN];
-  const int family = network->base.is_v6 ? AF_INET6 : AF_INET;
-  check(inet_ntop(family, network->base.ip.data(), shown, sizeof shown) != nullptr);
-  if (!std::string_view(shown).contains('.') || !network->base.is_v6) check(base.host == shown);
 }
 
 /// Checks that whether two listeners conflict does not depend on their order, and that each

@@ -97,6 +97,14 @@ inline void check_config(const config::config& value) {
       check_printed(service.bind_addr);
       check(service.pool.size <= service.pool.max_idle);
       check(service.udp.max_visitors >= 1);
+      check(service.max_connections.value_or(1) >= 1);
+      check(service.kind == config::service_kind::tcp || !service.max_connections);
+      check(service.max_connections_per_address.value_or(1) >= 1);
+      const auto rate = service.new_connections_per_second.value_or(connection_rate());
+      check(rate.per_second >= 1 && rate.burst >= 1);
+      for (const auto& each : {service.bandwidth.in, service.bandwidth.out}) {
+        check(!each || (service.kind == config::service_kind::tcp && *each >= 1024));
+      }
     }
     check_transport(value.server->transport, config::side::server);
     check(config::bounded(*value.server) == *value.server);

@@ -35,6 +35,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     lost += one.refused = in.byte();
     lost += one.unknown_visitor = in.byte();
     evicted += one.evicted = in.byte();
+    lost += one.denied = in.byte();
+    lost += one.over_address_limit = in.byte();
+    lost += one.over_rate = in.byte();
   }
   const udp_counters sum = sum_of(all);
   fuzz::check(sum.sent == sent && sum.received == received && sum.evicted == evicted);

@@ -1,5 +1,9 @@
 #include "api_fixture.hpp"
 
+#include <rathole/admin/config_json.hpp>
+#include <rathole/config/types.hpp>
+#include <rathole/core/ip_network.hpp>
+
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -19,6 +23,34 @@ const std::string v1 = "/api/v1/";
 std::string field(const response& of, std::string_view name) {
   const auto found = std::ranges::find(of.fields, name, &http::field::name);
   return found == of.fields.end() ? "" : found->value;
+}
+
+TEST_CASE("settings: who may come is shown as in a file") {
+  config::server of;
+  of.bind_addr = address{"0.0.0.0", 2333};
+  CHECK_FALSE(config_json(of)["server"].contains("deny"));
+  of.access.deny = {parse_ip_network("192.0.2.0/24").value()};
+  config::server_service& web = of.services.emplace_back();
+  web.name = "web";
+  web.access.allow = {parse_ip_network("10.0.0.0/8").value(), parse_ip_network("::1").value()};
+  web.max_connections = 100;
+  web.max_connections_per_address = 5;
+  web.new_connections_per_second = connection_rate{10, 50};
+  web.bandwidth = {.in = 1 << 20, .out = 1500};
+  of.services.emplace_back().name = "all";
+  const json shown = config_json(of)["server"];
+  CHECK(shown["deny"] == json({"192.0.2.0/24"}));
+  CHECK_FALSE(shown.contains("allow"));
+  const json& service = shown["services"]["web"];
+  CHECK(service["allow"] == json({"10.0.0.0/8", "::1/128"}));
+  CHECK(service["max_connections"] == 100);
+  CHECK(service["max_connections_per_address"] == 5);
+  CHECK(service["bandwidth_limit"] == json({{"in", "1 MiB/s"}, {"out", "1500 B/s"}}));
+  CHECK(service["new_connections_per_second"] == json({{"rate", 10}, {"burst", 50}}));
+  for (const char* key :
+       {"allow", "deny", "max_connections", "new_connections_per_second", "bandwidth_limit"}) {
+    CHECK_FALSE(shown["services"]["all"].contains(key));
+  }
 }
 
 TEST_CASE("api: each resource answers, and HEAD like GET") {

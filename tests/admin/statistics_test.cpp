@@ -230,6 +230,10 @@ TEST_CASE("statistics: refusals and reconnects are counted by their causes") {
       {errc::timed_out, refusal_reason::timeout},
       {errc::visitor_rejected, refusal_reason::filter},
       {errc::draining, refusal_reason::draining},
+      {errc::address_denied, refusal_reason::denied},
+      {errc::too_many_connections, refusal_reason::connections},
+      {errc::too_many_of_address, refusal_reason::address_limit},
+      {errc::too_many_new_connections, refusal_reason::rate},
       {errc::stopped, refusal_reason::no_client},
       {std::make_error_code(std::errc::too_many_files_open), refusal_reason::resources},
       {std::make_error_code(std::errc::connection_reset), refusal_reason::failed}};
@@ -257,11 +261,32 @@ TEST_CASE("statistics: refusals and reconnects are counted by their causes") {
 
 TEST_CASE("statistics: the datagrams of a UDP service add up") {
   observed o;
-  const protocol::udp_counters since{.sent = 3, .received = 2, .queue_full = 1};
+  const protocol::udp_counters since{.sent = 3,
+                                     .received = 2,
+                                     .queue_full = 1,
+                                     .denied = 4,
+                                     .over_address_limit = 5,
+                                     .over_rate = 6};
   for (int i = 0; i < 2; ++i) o.of.on(server_side::datagrams_carried{"dns", since, 4, 5s});
   CHECK(o.service("dns").datagrams.sent == 6);
-  CHECK(o.service("dns").datagrams.lost() == 2);
+  CHECK(o.service("dns").datagrams.lost() == 32);
   CHECK(o.service("dns").udp_visitors == 4);
+  const snapshot of{.is_server = true, .started = fixed_time(), .services = o.of.services()};
+  const std::string text = metrics_text(of, {});
+  for (const auto* const each : {"denied\"} 8", "address_limit\"} 10", "rate\"} 12"}) {
+    CHECK(text.contains("rathole_udp_dropped_total{service=\"dns\",cause=\"" + std::string(each)));
+  }
+}
+
+TEST_CASE("statistics: a flood of refused visitors is counted, and is one event") {
+  observed o;
+  for (int i = 0; i < 100; ++i) {
+    server_side::visitor_refused event{"web", visitor, errc::address_denied};
+    event.repeated = i > 0;
+    o.of.on(event);
+  }
+  CHECK(o.service("web").refused[static_cast<std::size_t>(refusal_reason::denied)] == 100);
+  CHECK(o.names() == texts{"visitor_refused"});
 }
 
 /// Returns the value of a sample, as text; `-` if there is none.

@@ -211,7 +211,7 @@ TEST_CASE("log: a server's events become the documented lines") {
     std::string expected;
   };
   const server_side::refusal_summary refused{
-      {1000, 1950, 0, 0, 0, 0, 0, 0, 0, 21, 0}, 2, "192.0.2.7", 2970, 60s};
+      {1000, 1950, 0, 0, 0, 0, 0, 0, 0, 21, 0, 7}, 2, "192.0.2.7", 2970, 60s};
   const server_side::refusal_summary single{
       {0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0}, 1, "192.0.2.7", 1, 250ms};
   const std::string service = "handle{service=web}: rathole::server: ";
@@ -255,9 +255,10 @@ TEST_CASE("log: a server's events become the documented lines") {
            "Service web failed the authentication; the client's `token` must be that "
            "of `server.services.web`"},
       {[&](auto& log) { log.on(server_side::connections_refused{refused}); },
-       " WARN rathole::server: Refused 2971 connections from 2 sources in 60s: 1000 dropped "
+       " WARN rathole::server: Refused 2978 connections from 2 sources in 60s: 1000 dropped "
        "because "
-       "too many, 1950 timed out, 21 wrong token; most from 192.0.2.7 (2970)"},
+       "too many, 1950 timed out, 21 wrong token, 7 from addresses that `server.allow` or "
+       "`server.deny` refuses; most from 192.0.2.7 (2970)"},
       {[&](auto& log) { log.on(server_side::connections_refused{single}); },
        " WARN rathole::server: Refused 1 connection from 1 source in 250ms: 1 of another "
        "transport; "
@@ -287,6 +288,28 @@ TEST_CASE("log: a server's events become the documented lines") {
        " WARN " + service +
            "Visitor 192.0.2.7:40000 refused: limit reached; connections from the client's own "
            "address get no answer: the service may lead back to itself"},
+      {[&](auto& log) { log.on(server_side::visitor_refused{"web", peer, errc::address_denied}); },
+       " WARN " + service +
+           "Visitor 192.0.2.7:40000 refused: the address is not allowed; see `allow` or `deny` of "
+           "`server.services.web`"},
+      {[&](auto& log) {
+         log.on(server_side::visitor_refused{"web", peer, errc::too_many_connections});
+       },
+       " WARN " + service +
+           "Visitor 192.0.2.7:40000 refused: too many connections; see `max_connections` of "
+           "`server.services.web`"},
+      {[&](auto& log) {
+         log.on(server_side::visitor_refused{"web", peer, errc::too_many_of_address});
+       },
+       " WARN " + service +
+           "Visitor 192.0.2.7:40000 refused: too many connections from its address; see "
+           "`max_connections_per_address` of `server.services.web`"},
+      {[&](auto& log) {
+         log.on(server_side::visitor_refused{"web", peer, errc::too_many_new_connections});
+       },
+       " WARN " + service +
+           "Visitor 192.0.2.7:40000 refused: too many new connections from its address; see "
+           "`new_connections_per_second` of `server.services.web`"},
       {[&](auto& log) { log.on(server_side::visitor_refused{"web", peer, errc::timed_out}); },
        " WARN " + service +
            "Visitor 192.0.2.7:40000 refused: timed out; the client made no data channel within "
@@ -349,6 +372,9 @@ TEST_CASE("log: lines that visitors can cause without limit are written once per
     at_server.on(server_side::visitor_refused{"web", at, errc::limit_reached});
     at_server.on(server_side::visitor_refused{"web", at, errc::timed_out});
     at_server.on(server_side::visitor_refused{"mail", at, errc::timed_out});
+    for (int i = 0; i < 1000; ++i) {
+      at_server.on(server_side::visitor_refused{"web", at, errc::too_many_new_connections});
+    }
     const auto shortage = std::make_error_code(std::errc::too_many_files_open);
     at_server.on(server_side::accept_failed{"", shortage, 100ms});
     at_server.on(server_side::accept_failed{"", out_of_memory(), 100ms});
@@ -357,13 +383,14 @@ TEST_CASE("log: lines that visitors can cause without limit are written once per
     at_client.on(client_side::local_connect_failed{"web", at, errc::limit_reached});
   };
   for (int i = 0; i < 4; ++i) emit_all();
-  CHECK(std::ranges::count(kept.text.str(), '\n') == 8);
+  CHECK(std::ranges::count(kept.text.str(), '\n') == 9);
   CHECK(kept.text.str().find("more before") == std::string::npos);
   kept.text.str("");
   current_time += repeat_interval;
   for (int i = 0; i < 4; ++i) emit_all();
   const std::string later = kept.text.str();
-  CHECK(std::ranges::count(later, '\n') == 8);
+  CHECK(std::ranges::count(later, '\n') == 9);
+  CHECK(later.contains("of `server.services.web` (3999 more before)\n"));
   CHECK(
       later.contains("Failed to accept: Too many open files. Retry in 100ms... (3 more before)\n"));
   CHECK(later.contains("refused: limit reached; "));

@@ -38,6 +38,26 @@ TEST_CASE("reload: each changed service has a line that names the changed keys")
                                  "General configuration change detected."});
 }
 
+TEST_CASE("reload: changed rules on who may come are named") {
+  config::server before;
+  before.services.resize(1);
+  before.services[0].name = "web";
+  config::server now = before;
+  now.access.deny.emplace_back();
+  config::server_service& web = now.services[0];
+  web.access.allow.emplace_back();
+  web.access.deny.emplace_back();
+  web.max_connections = 7;
+  web.max_connections_per_address = 3;
+  web.new_connections_per_second = connection_rate{5, 10};
+  web.bandwidth.in = 1024;
+  CHECK(changes_text(before, now, false) ==
+        std::vector<std::string>{
+            "Service change detected. web changed (allow, deny, max_connections, "
+            "max_connections_per_address, new_connections_per_second, bandwidth_limit)",
+            "General configuration change detected."});
+}
+
 TEST_CASE("reload: a port of a service and another transport in one change need two") {
   config::server in_use;
   in_use.bind_addr = {"0.0.0.0", 1000};

@@ -216,9 +216,12 @@ token = ""
 retry_interval = 1
 )",
        {"c.toml:6:1: server.services.web.retry_interval: unknown field `retry_interval`; expected "
-        "one of `type`, `bind_addr`, `token`, `token_file`, `nodelay`, `mode`, `owner`, `pool`, `idle_timeout`, "
+        "one of `type`, `bind_addr`, `token`, `token_file`, `nodelay`, `mode`, `owner`, `pool`, "
+        "`idle_timeout`, "
         "`half_close_timeout`, `udp`, `proxy_protocol`, `enable_proxy_protocol`, "
-        "`proxy_protocol_datagrams`, `accept_proxy_protocol`, `trusted_proxies`"}},
+        "`proxy_protocol_datagrams`, `accept_proxy_protocol`, `trusted_proxies`, `allow`, `deny`, "
+        "`max_connections`, `max_connections_per_address`, `new_connections_per_second`, "
+        "`bandwidth_limit`"}},
       {"wrong lists of addresses",
        R"([server]
 bind_addr = []
@@ -584,6 +587,83 @@ TEST_CASE("contradictions of the PROXY protocol are errors") {
        {"c.toml:3:25: server.accept_proxy_protocol: without `trusted_proxies` anybody could claim "
         "any "
         "address; name the addresses of the proxies, such as `trusted_proxies = [\"10.0.0.7\"]`"}},
+  });
+}
+
+TEST_CASE("wrong limits on who may come are problems") {
+  const std::string head =
+      "[server]\nbind_addr = \"h:1\"\n[server.services.a]\ntoken = \"t\"\nbind_addr = \"h:2\"\n";
+  const auto at = [](int column) {
+    return "c.toml:6:" + std::to_string(column) + ": server.services.a.";
+  };
+  const std::string network =
+      "; write it like `10.0.0.0/8`, `192.0.2.7`, `2001:db8::/32`, or `unix:` for the "
+      "peers of Unix-domain sockets";
+  check_rows({
+      {"no networks",
+       head + "allow = [\"10.0.0.0/8\", \"example.com\"]\ndeny = \"*\"\n",
+       {at(9) + "allow: not an IP address or network: \"example.com\"" + network,
+        "c.toml:7:8: server.services.a.deny: not an IP address or network: \"*\"" + network}},
+      {"an empty list", head + "allow = []\n", {at(9) + "allow: an empty list; name 1 to 1024"}},
+      {"no room for anybody",
+       head + "max_connections = 0\nmax_connections_per_address = 1048577\n",
+       {at(19) + "max_connections: invalid value: the number is out of range; use 1 to 1048576",
+        "c.toml:7:31: server.services.a.max_connections_per_address: invalid value: the number is "
+        "out of range; use 1 to 1048576"}},
+      {"a rate of nothing",
+       head + "new_connections_per_second = 0\n",
+       {at(30) + "new_connections_per_second: invalid value: the number is out of range; use 1 to "
+                 "1000000"}},
+      {"a rate in words",
+       head + "new_connections_per_second = \"10\"\n",
+       {at(30) + "new_connections_per_second: invalid type: string, expected an integer; write a "
+                 "number, 1 to 1000000"}},
+      {"a burst without a rate",
+       head + "new_connections_per_second = { burst = 0, bursts = 1 }\n",
+       {at(30) + "new_connections_per_second: missing field `rate`; add `rate = 10`, in "
+                 "connections a second",
+        at(40) + "new_connections_per_second.burst: invalid value: the number is out of range; use "
+                 "1 to 1000000",
+        at(43) + "new_connections_per_second.bursts: unknown field `bursts`; did you mean "
+                 "`burst`?"}},
+      {"connections of UDP",
+       head + "max_connections = 9\ntype = \"udp\"\n",
+       {at(19) + "max_connections: for TCP services only; set `max_visitors` in the table `udp` "
+                 "instead"}},
+      {"the clients' port",
+       "[server]\nbind_addr = \"h:1\"\ndeny = [\"h\"]\nservices = {}\nmax_connections = 9\n",
+       {"c.toml:3:8: server.deny: not an IP address or network: h" + network,
+        "c.toml:5:1: server.max_connections: unknown field `max_connections`; expected one of "
+        "`bind_addr`, `default_token`, `heartbeat_interval`, `handshake_timeout`, "
+        "`max_handshakes`, `max_handshakes_per_address`, `workers`, `shutdown_grace`, "
+        "`shutdown_idle_timeout`, `accept_proxy_protocol`, `trusted_proxies`, `allow`, `deny`, "
+        "`pool`, `idle_timeout`, `half_close_timeout`, `udp`, `transport`, `admin`, `services`"}},
+  });
+}
+
+TEST_CASE("wrong bandwidths are problems") {
+  const std::string head =
+      "[server]\nbind_addr = \"h:1\"\n[server.services.a]\ntoken = \"t\"\nbind_addr = \"h:2\"\n";
+  const auto at = [](int column) {
+    return "c.toml:6:" + std::to_string(column) + ": server.services.a.bandwidth_limit";
+  };
+  const std::string form =
+      ": not a number of bytes in a second; write it like `10 MiB/s`, with B, KiB, MiB, GiB, kB, "
+      "MB "
+      "or GB";
+  const std::string range = ": invalid value: the rate is out of range; use 1 KiB/s to 1024 GiB/s";
+  check_rows({
+      {"bits", head + "bandwidth_limit = \"10 Mbit/s\"\n", {at(19) + form}},
+      {"a number",
+       head + "bandwidth_limit = 10\n",
+       {at(19) + ": invalid type: integer, expected a string; put the text in quotes"}},
+      {"too little", head + "bandwidth_limit = \"1023 B/s\"\n", {at(19) + range}},
+      {"too much, and a direction that there is not",
+       head + "bandwidth_limit = { in = \"1025 GiB/s\", up = \"1 MB/s\" }\n",
+       {at(26) + ".in" + range, at(40) + ".up: unknown field `up`; expected one of `in`, `out`"}},
+      {"UDP",
+       head + "type = \"udp\"\nbandwidth_limit = \"1 MB/s\"\n",
+       {"c.toml:7:19: server.services.a.bandwidth_limit: for TCP services only; remove it"}},
   });
 }
 

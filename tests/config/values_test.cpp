@@ -319,6 +319,47 @@ TEST_CASE("the PROXY protocol is sent and received as a service says") {
   CHECK(all.server->trusted_proxies.size() == 1);
 }
 
+TEST_CASE("a service says who may come") {
+  const auto read = [](const std::string& keys) {
+    return must_parse(
+               "[server]\nbind_addr = \"h:1\"\n[server.services.a]\ntoken = \"t\"\nbind_addr = "
+               "\"h:2\"\n" +
+               keys)
+        .server->services[0];
+  };
+  const server_service all = read("");
+  CHECK(all.access.empty());
+  CHECK_FALSE(all.max_connections);
+  CHECK_FALSE(all.max_connections_per_address);
+  CHECK_FALSE(all.new_connections_per_second);
+  const server_service some = read(
+      "allow = [\"10.0.0.0/8\", \"::1\"]\ndeny = \"10.1.0.0/16\"\nmax_connections = 100\n"
+      "max_connections_per_address = 5\nnew_connections_per_second = 20\n");
+  REQUIRE(some.access.allow.size() == 2);
+  CHECK(to_string(some.access.allow[1]) == "::1/128");
+  REQUIRE(some.access.deny.size() == 1);
+  CHECK(to_string(some.access.deny[0]) == "10.1.0.0/16");
+  CHECK(some.max_connections == 100);
+  CHECK(some.max_connections_per_address == 5);
+  CHECK((some.new_connections_per_second == connection_rate{20, 20}));
+  CHECK((read("new_connections_per_second = { rate = 2, burst = 30 }").new_connections_per_second ==
+         connection_rate{2, 30}));
+  CHECK((
+      read("[server.services.a.new_connections_per_second]\nrate = 2").new_connections_per_second ==
+      connection_rate{2, 2}));
+  CHECK(all.bandwidth.empty());
+  CHECK((read("bandwidth_limit = \"10 MiB/s\"").bandwidth == bandwidth_limit{10 << 20, 10 << 20}));
+  CHECK((read("bandwidth_limit = { out = \"5 MB/s\" }").bandwidth ==
+         bandwidth_limit{std::nullopt, 5'000'000}));
+  CHECK((read("bandwidth_limit.in = \"1 KiB/s\"\nbandwidth_limit.out = \"1024 GiB/s\"").bandwidth ==
+         bandwidth_limit{1024, std::uint64_t{1} << 40}));
+  const config clients = must_parse(
+      "[server]\nbind_addr = \"h:1\"\nallow = [\"192.0.2.0/24\"]\ndeny = [\"192.0.2.1\"]\n"
+      "services = {}\n");
+  CHECK(clients.server->access.allow.size() == 1);
+  CHECK(clients.server->access.deny.size() == 1);
+}
+
 TEST_CASE("the TLS engine is chosen automatically unless it is named") {
   const auto read = [](const std::string& keys) {
     return *must_parse(

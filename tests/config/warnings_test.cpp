@@ -63,6 +63,42 @@ TEST_CASE("warnings: keys of the PROXY protocol without an effect") {
             "`10.0.0.0/8`");
 }
 
+TEST_CASE("warnings: limits on who may come without an effect") {
+  const std::string web =
+      server.substr(0, server.find("services")) +
+      "[server.services.a]\ntoken = \"a secret of mine\"\nbind_addr = \"h:2\"\n";
+  const auto only = [](const std::string& text) {
+    const auto lines = warnings(text);
+    REQUIRE(lines.size() == 1);
+    return lines.front();
+  };
+  const std::string table = ": warning: server.services.a.";
+  CHECK(warnings(web + "allow = [\"10.0.0.0/8\"]\ndeny = [\"10.1.0.0/16\", \"0.0.0.0/0\"]\n")
+            .size() == 1);
+  CHECK(only(web + "allow = [\"10.1.0.0/16\", \"::1\"]\ndeny = [\"10.0.0.0/8\"]\n") ==
+        "c.toml:6:9" + table +
+            "allow: no address of `10.1.0.0/16` is accepted, because of `deny`; remove it here or "
+            "there");
+  CHECK(only(web + "allow = [\"10.0.0.0/8\"]\ndeny = [\"10.1.0.0/16\", \"192.0.2.7\"]\n") ==
+        "c.toml:7:8" + table +
+            "deny: `192.0.2.7/32` has no effect, because `allow` does not have it; remove it");
+  CHECK(only("[server]\nbind_addr = \"h:1\"\nservices = {}\nallow = [\"10.0.0.1/8\"]\n") ==
+        "c.toml:4:9: warning: server.allow: \"10.0.0.1/8\" has bits behind its prefix, which do "
+        "not count; write `10.0.0.0/8`");
+  CHECK(only(web + "max_connections = 5\nmax_connections_per_address = 5\n") ==
+        "c.toml:7:31" + table +
+            "max_connections_per_address: it has no effect, because it is not below "
+            "`max_connections`; lower it, or remove it");
+  CHECK(only(web + "type = \"udp\"\nmax_connections_per_address = 4096\n") ==
+        "c.toml:7:31" + table +
+            "max_connections_per_address: it has no effect, because it is not below "
+            "`udp.max_visitors`; lower it, or remove it");
+  CHECK(warnings(web + "max_connections = 5\nmax_connections_per_address = 4\n").empty());
+  CHECK(only(web + "bandwidth_limit = {}\n") ==
+        "c.toml:6:19" + table +
+            "bandwidth_limit: without `in` and `out` there is no limit; add one of them");
+}
+
 TEST_CASE("warnings: a table that the selected transport does not use") {
   struct row {
     std::string text;

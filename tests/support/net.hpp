@@ -61,6 +61,20 @@ class tcp_socket {
                               "connect to port " + std::to_string(port));
     return std::move(*socket);
   }
+  /// Connects from 127.0.0.`last`.
+  static tcp_socket connect_from(std::uint8_t last, std::uint16_t port,
+                                 std::chrono::milliseconds limit = std::chrono::seconds{30}) {
+    tcp_socket socket = unconnected();
+    socket.time_limit(limit);
+    sockaddr_in from = loopback(0);
+    from.sin_addr.s_addr = htonl(0x7f000000U | last);
+    if (::bind(socket.fd_, reinterpret_cast<const sockaddr*>(&from), sizeof from) != 0)
+      throw_errno("bind");
+    const sockaddr_in to = loopback(port);
+    if (::connect(socket.fd_, reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0)
+      throw_errno("connect");
+    return socket;
+  }
   /// Returns a listener on a port that the system chooses.
   static tcp_socket listen() {
     tcp_socket socket = unconnected();

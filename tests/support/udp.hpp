@@ -51,6 +51,12 @@ class udp_socket {
   void bind(std::uint16_t port = 0) {
     if (!try_bind(port)) throw_errno("bind");
   }
+  /// Binds to 127.0.0.`last`, and a port that the system chooses.
+  void bind_at(std::uint8_t last) {
+    address at(AF_INET, 0);
+    at.v4.sin_addr.s_addr = htonl(0x7f000000U | last);
+    if (::bind(fd_, at.plain(), at.size()) != 0) throw_errno("bind");
+  }
   /// Connects to this port, for IPv4 of 127.0.0.`last`.
   void connect(std::uint16_t port, std::uint8_t last = 1) {
     address to(family_, port);

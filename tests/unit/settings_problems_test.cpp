@@ -81,6 +81,33 @@ TEST_CASE("settings: contradictions of the PROXY protocol are problems") {
               "server.services.b.accept_proxy_protocol: for TCP services only; leave it out"});
 }
 
+TEST_CASE("settings: limits on visitors that nothing can have are problems") {
+  config::server server;
+  server.bind_addr = address{"h", 0};
+  server.services.resize(2);
+  for (auto& each : server.services) each.bind_addr = address{"h", 0};
+  server.services[0].name = "a";
+  server.services[0].max_connections = 0;
+  server.services[0].max_connections_per_address = 1'048'577;
+  server.services[0].new_connections_per_second = connection_rate{0, 1'000'001};
+  server.services[1].name = "b";
+  server.services[1].kind = config::service_kind::udp;
+  server.services[1].max_connections = 1;
+  server.services[1].bandwidth.out = 1023;
+  const std::string a = "server.services.a.";
+  const std::string range = ": the number is out of range; choose 1 to ";
+  CHECK(problems_of(server) ==
+        lines{a + "max_connections" + range + "1048576",
+              a + "max_connections_per_address" + range + "1048576",
+              a + "new_connections_per_second.rate" + range + "1000000",
+              a + "new_connections_per_second.burst" + range + "1000000",
+              "server.services.b.bandwidth_limit: the rate is out of range; choose 1 KiB/s to 1024 "
+              "GiB/s",
+              "server.services.b.bandwidth_limit: for TCP services only; leave it out",
+              "server.services.b.max_connections: for TCP services only; set `udp.max_visitors` "
+              "instead"});
+}
+
 TEST_CASE("settings: duplicate service names and missing addresses are problems") {
   config::client client;
   client.services.resize(3);

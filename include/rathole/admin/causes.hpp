@@ -13,6 +13,10 @@ inline refusal_reason reason_of(const std::error_code& error) {
   if (error == errc::timed_out) return refusal_reason::timeout;
   if (error == errc::visitor_rejected) return refusal_reason::filter;
   if (error == errc::draining) return refusal_reason::draining;
+  if (error == errc::address_denied) return refusal_reason::denied;
+  if (error == errc::too_many_connections) return refusal_reason::connections;
+  if (error == errc::too_many_of_address) return refusal_reason::address_limit;
+  if (error == errc::too_many_new_connections) return refusal_reason::rate;
   if (error == errc::stopped || error == errc::no_client || error == errc::end_of_stream) {
     return refusal_reason::no_client;
   }

@@ -4,9 +4,12 @@
 #include <rathole/config/types.hpp>
 #include <rathole/config/url.hpp>
 #include <rathole/config/validate.hpp>
+#include <rathole/core/access_list.hpp>
 #include <rathole/core/address.hpp>
 #include <rathole/core/address_list.hpp>
+#include <rathole/core/bandwidth_limit.hpp>
 #include <rathole/core/base64.hpp>
+#include <rathole/core/byte_rate.hpp>
 #include <rathole/core/ip_endpoint.hpp>
 #include <rathole/core/ip_network.hpp>
 #include <rathole/core/secret.hpp>
@@ -111,6 +114,32 @@ inline void add_permissions(object_writer& to, const address_list& where) {
   }
 }
 
+/// Adds the networks that are accepted or refused, if there are any.
+inline void add_access(object_writer& to, const access_list& of) {
+  if (!of.allow.empty()) to.add("allow", of.allow);
+  if (!of.deny.empty()) to.add("deny", of.deny);
+}
+
+/// Adds the limits on visitors that the service has.
+inline void add_limits(object_writer& to, const config::server_service& of) {
+  to.add("max_connections", of.max_connections)
+      .add("max_connections_per_address", of.max_connections_per_address);
+  const auto& rate = of.new_connections_per_second;
+  if (!rate) return;
+  object_writer parts;
+  parts.add("rate", rate->per_second).add("burst", rate->burst);
+  to.add_object("new_connections_per_second", parts.take());
+}
+
+/// Adds the limits on the bandwidth, if there are any.
+inline void add_bandwidth(object_writer& to, const bandwidth_limit& of) {
+  if (of.empty()) return;
+  object_writer parts;
+  if (of.in) parts.add("in", byte_rate_text(*of.in));
+  if (of.out) parts.add("out", byte_rate_text(*of.out));
+  to.add_object("bandwidth_limit", parts.take());
+}
+
 inline json service_config(const config::server_service& of) {
   object_writer out;
   out.add("type", std::string(type_of(of.kind)))
@@ -137,6 +166,9 @@ inline json service_config(const config::server_service& of) {
   }
   add_permissions(out, of.bind_addr);
   add_trusted_proxies(out, of);
+  add_access(out, of.access);
+  add_limits(out, of);
+  add_bandwidth(out, of.bandwidth);
   return out.take();
 }
 
@@ -254,6 +286,7 @@ inline json config_json(const config::server& of) {
       .add("workers", of.workers);
   detail::add_permissions(out, of.bind_addr);
   detail::add_trusted_proxies(out, of);
+  detail::add_access(out, of.access);
   out.add_object("transport", detail::transport_json(of.transport, config::side::server));
   if (of.admin) out.add_object("admin", detail::admin_json(*of.admin));
   out.add_object("services", detail::services_config(of.services));

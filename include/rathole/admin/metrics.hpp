@@ -162,12 +162,14 @@ inline void write_services(metrics_writer& out, const snapshot& of) {
              return is_server ? std::array{of_tunnel.sent, of_tunnel.received}
                               : std::array{of_tunnel.received, of_tunnel.sent};
            });
-  static constexpr std::array<std::string_view, 3> losses{"queue_full", "refused",
-                                                          "unknown_visitor"};
+  static constexpr std::array<std::string_view, 6> losses{
+      "queue_full", "refused", "unknown_visitor", "denied", "address_limit", "rate"};
   write_by(out, of, "rathole_udp_dropped_total", "Datagrams that were lost on this side.", "cause",
            losses, [](const service& each) {
-             return std::array{each.datagrams.queue_full, each.datagrams.refused,
-                               each.datagrams.unknown_visitor};
+             const auto& lost = each.datagrams;
+             return std::array{lost.queue_full,         lost.refused,
+                               lost.unknown_visitor,    lost.denied,
+                               lost.over_address_limit, lost.over_rate};
            });
   write_each(out, of, "rathole_udp_visitors_evicted_total", "counter",
              "UDP visitors that were forgotten to make room for others.",

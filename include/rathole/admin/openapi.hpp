@@ -769,6 +769,17 @@ inline constexpr std::string_view openapi_text = R"openapi({
         "pattern": "^(\\S+:[0-9]+|unix:.+)$",
         "description": "`host:port`, an IPv6 address may be in brackets; or `unix:PATH`, and `unix:@NAME`."
       },
+      "BandwidthLimit": {
+        "anyOf": [
+          {"type": "string"},
+          {
+            "type": "object",
+            "additionalProperties": false,
+            "properties": {"in": {"type": "string"}, "out": {"type": "string"}}
+          }
+        ],
+        "description": "Bytes in a second of all connections, such as `10 MiB/s`, from and to visitors."
+      },
       "BindAddress": {
         "anyOf": [
           {"$ref": "#/components/schemas/Address"},
@@ -833,6 +844,21 @@ inline constexpr std::string_view openapi_text = R"openapi({
           "received": {"$ref": "#/components/schemas/Count"},
           "sent": {"$ref": "#/components/schemas/Count"}
         }
+      },
+      "ConnectionRate": {
+        "anyOf": [
+          {"type": "integer", "minimum": 1, "maximum": 1000000},
+          {
+            "type": "object",
+            "additionalProperties": false,
+            "required": ["rate"],
+            "properties": {
+              "rate": {"type": "integer", "minimum": 1, "maximum": 1000000},
+              "burst": {"type": "integer", "minimum": 1, "maximum": 1000000}
+            }
+          }
+        ],
+        "description": "New visitors of one address in a second; `burst` is the rate unless it is given."
       },
       "Connections": {
         "type": "object",
@@ -911,6 +937,7 @@ inline constexpr std::string_view openapi_text = R"openapi({
           }
         }
       },
+      "MaxConnections": {"type": "integer", "minimum": 1, "maximum": 1048576},
       "Name": {"type": "string", "description": "Name of a service."},
       "Networks": {
         "type": "array",
@@ -1017,7 +1044,13 @@ inline constexpr std::string_view openapi_text = R"openapi({
             "type": "boolean",
             "description": "Connections from `trusted_proxies` begin with a header of the PROXY protocol."
           },
-          "trusted_proxies": {"$ref": "#/components/schemas/Networks"}
+          "trusted_proxies": {"$ref": "#/components/schemas/Networks"},
+          "allow": {"$ref": "#/components/schemas/Networks"},
+          "deny": {"$ref": "#/components/schemas/Networks"},
+          "max_connections": {"$ref": "#/components/schemas/MaxConnections"},
+          "max_connections_per_address": {"$ref": "#/components/schemas/MaxConnections"},
+          "new_connections_per_second": {"$ref": "#/components/schemas/ConnectionRate"},
+          "bandwidth_limit": {"$ref": "#/components/schemas/BandwidthLimit"}
         }
       },
       "ServerUdp": {
@@ -1195,6 +1228,44 @@ inline constexpr std::string_view openapi_text = R"openapi({
           "accept_proxy_protocol": {"type": ["boolean", "null"]},
           "trusted_proxies": {
             "anyOf": [{"$ref": "#/components/schemas/Networks"}, {"type": "null"}]
+          },
+          "allow": {
+            "anyOf": [{"$ref": "#/components/schemas/Networks"}, {"type": "null"}]
+          },
+          "deny": {
+            "anyOf": [{"$ref": "#/components/schemas/Networks"}, {"type": "null"}]
+          },
+          "max_connections": {
+            "anyOf": [{"$ref": "#/components/schemas/MaxConnections"}, {"type": "null"}]
+          },
+          "max_connections_per_address": {
+            "anyOf": [{"$ref": "#/components/schemas/MaxConnections"}, {"type": "null"}]
+          },
+          "new_connections_per_second": {
+            "anyOf": [
+              {"type": ["integer", "null"], "minimum": 1, "maximum": 1000000},
+              {
+                "type": "object",
+                "additionalProperties": false,
+                "properties": {
+                  "rate": {"type": "integer", "minimum": 1, "maximum": 1000000},
+                  "burst": {"type": ["integer", "null"], "minimum": 1, "maximum": 1000000}
+                }
+              }
+            ]
+          },
+          "bandwidth_limit": {
+            "anyOf": [
+              {"type": ["string", "null"]},
+              {
+                "type": "object",
+                "additionalProperties": false,
+                "properties": {
+                  "in": {"type": ["string", "null"]},
+                  "out": {"type": ["string", "null"]}
+                }
+              }
+            ]
           }
         }
       },

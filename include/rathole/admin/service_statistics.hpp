@@ -31,12 +31,21 @@ enum class refusal_reason {
   /// There was no descriptor or memory.
   resources,
   /// Its data channel could not be started, or another reason.
-  failed
+  failed,
+  /// `allow` or `deny` refuses its address.
+  denied,
+  /// The service has `max_connections`.
+  connections,
+  /// Its address has `max_connections_per_address`.
+  address_limit,
+  /// Its address exceeds `new_connections_per_second`.
+  rate
 };
 
 /// The names of `refusal_reason` in metrics.
-inline constexpr std::array<std::string_view, 7> refusal_reason_names{
-    "limit", "timeout", "filter", "draining", "no_client", "resources", "failed"};
+inline constexpr std::array<std::string_view, 11> refusal_reason_names{
+    "limit",  "timeout", "filter",      "draining",      "no_client", "resources",
+    "failed", "denied",  "connections", "address_limit", "rate"};
 
 /// Why a control channel ended or was not established.
 enum class reconnect_cause {

@@ -86,11 +86,12 @@ class statistics : public service_table {
     }
     channel_ended(e.service, e.error ? e.error.message() : "the client has closed the connection");
   }
-  /// Counts the visitor, and adds an event.
+  /// Counts the visitor, and adds an event unless it is repeated.
   void on(const server_side::visitor_refused& e) {
     if (entry* const found = find(e.service)) {
       ++found->what.refused[static_cast<std::size_t>(reason_of(e.error))];
     }
+    if (e.repeated) return;
     record("visitor_refused", e.service, to_string(e.visitor), e.error.message());
   }
   /// Adds an event.

@@ -90,6 +90,14 @@ std::string changed_keys(const Service& before, const Service& now) {
         before.proxy_protocol_datagrams != now.proxy_protocol_datagrams);
     add("accept_proxy_protocol", before.accept_proxy_protocol != now.accept_proxy_protocol);
     add("trusted_proxies", before.trusted_proxies != now.trusted_proxies);
+    add("allow", before.access.allow != now.access.allow);
+    add("deny", before.access.deny != now.access.deny);
+    add("max_connections", before.max_connections != now.max_connections);
+    add("max_connections_per_address",
+        before.max_connections_per_address != now.max_connections_per_address);
+    add("new_connections_per_second",
+        before.new_connections_per_second != now.new_connections_per_second);
+    add("bandwidth_limit", before.bandwidth != now.bandwidth);
   } else {
     add("local_addr", before.local_addr != now.local_addr);
     add("retry_interval", before.retry_interval != now.retry_interval);

@@ -59,6 +59,14 @@ inline constexpr std::size_t token_file_size = 4096;
 inline constexpr std::size_t networks = 1024;
 /// The most names by which the admin API is reached.
 inline constexpr std::size_t admin_hosts = 64;
+/// The most connections of one service that `max_connections` and `max_connections_per_address` allow.
+inline constexpr std::int64_t service_connections = 1'048'576;
+/// The highest rate of new connections of one address, a second, and its highest burst.
+inline constexpr std::int64_t connection_rate = 1'000'000;
+/// The smallest bandwidth of a service, in bytes a second: 1 KiB.
+inline constexpr std::uint64_t min_bandwidth = 1024;
+/// The largest bandwidth of a service, in bytes a second: 1 TiB.
+inline constexpr std::uint64_t max_bandwidth = std::uint64_t{1} << 40;
 /// The most waiting visitors of one service.
 inline constexpr std::int64_t waiting_visitors = 1'048'576;
 

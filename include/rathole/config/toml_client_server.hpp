@@ -2,6 +2,8 @@
 
 #include <rathole/config/published_secrets.hpp>
 #include <rathole/config/toml_admin.hpp>
+#include <rathole/config/toml_admission.hpp>
+#include <rathole/config/toml_bandwidth.hpp>
 #include <rathole/config/toml_proxy_protocol.hpp>
 #include <rathole/config/toml_secret.hpp>
 #include <rathole/config/toml_transport.hpp>
@@ -273,6 +275,7 @@ inline server read_server(toml_reader table) {
   out.shutdown_idle_timeout =
       read_seconds(table, "shutdown_idle_timeout", out.shutdown_idle_timeout, 0);
   detail::read_trusted_proxies(table, out);
+  out.access = detail::read_access_list(table);
   const auto pool_table = table.table("pool");
   const pool_options tcp_pool = detail::read_pool(pool_table, {});
   pool_options udp_pool = tcp_pool;
@@ -315,6 +318,8 @@ inline server read_server(toml_reader table) {
       if (is_udp && service.accept_proxy_protocol) {
         entry.reject("accept_proxy_protocol", "for TCP services only", "remove it");
       }
+      detail::read_visitor_admission(entry, service);
+      detail::read_bandwidth_limit(entry, service);
       entry.finish();
       add_listeners(entry, service.bind_addr, is_udp);
     });

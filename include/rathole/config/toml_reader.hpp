@@ -215,6 +215,12 @@ class toml_reader {
     return static_cast<Integer>(value->get());
   }
 
+  /// Returns whether the value of `key` is a table.
+  [[nodiscard]] bool is_table(std::string_view key) const {
+    const toml::node* node = table_->get(key);
+    return node && node->is_table();
+  }
+
   /// Returns a reader of the table at `key`.
   std::optional<toml_reader> table(std::string_view key) {
     const auto* value = find<toml::table>(key, "a table", "write `[" + path_of(key) + "]`");

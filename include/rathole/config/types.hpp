@@ -3,8 +3,11 @@
 #include <rathole/config/admin.hpp>
 #include <rathole/config/defaults.hpp>
 #include <rathole/config/transport.hpp>
+#include <rathole/core/access_list.hpp>
 #include <rathole/core/address.hpp>
 #include <rathole/core/address_list.hpp>
+#include <rathole/core/bandwidth_limit.hpp>
+#include <rathole/core/connection_rate.hpp>
 #include <rathole/core/ip_network.hpp>
 #include <rathole/core/secret.hpp>
 #include <rathole/proxy_protocol/version.hpp>
@@ -197,6 +200,19 @@ struct server_service {
   bool accept_proxy_protocol = false;
   /// The networks of these proxies. Connections from elsewhere have no header. Not in upstream.
   std::vector<ip_network> trusted_proxies = {};
+  /// The keys `allow` and `deny`: which visitors are accepted, by their addresses. Behind a trusted proxy the
+  /// address in its header counts. Not in upstream.
+  access_list access = {};
+  /// The most visitors of a TCP service that wait or are forwarded at the same time, at least 1; no limit if
+  /// unset. For UDP see `udp_options::max_visitors`. Not in upstream.
+  std::optional<std::size_t> max_connections = {};
+  /// The same of one IPv4 address or IPv6 /64; of a UDP service, the most visitors that are remembered. Not in
+  /// upstream.
+  std::optional<std::size_t> max_connections_per_address = {};
+  /// How many new visitors of one IPv4 address or IPv6 /64 are accepted; no limit if unset. Not in upstream.
+  std::optional<connection_rate> new_connections_per_second = {};
+  /// How many bytes a second the connections of a TCP service carry together. Not in upstream.
+  bandwidth_limit bandwidth = {};
 
   /// Compares all members.
   [[nodiscard]] bool operator==(const server_service&) const = default;
@@ -233,6 +249,9 @@ struct server {
   bool accept_proxy_protocol = false;
   /// The networks of these proxies. Connections from elsewhere have no header. Not in upstream.
   std::vector<ip_network> trusted_proxies = {};
+  /// The keys `allow` and `deny`: which clients are accepted, by their addresses, like `server_service::access`.
+  /// Not in upstream.
+  access_list access = {};
   /// Where the program can be operated, if anywhere; a problem for `rathole::client` and `server`. Not in
   /// upstream.
   std::optional<admin_options> admin = {};

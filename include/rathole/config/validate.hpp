@@ -6,6 +6,8 @@
 #include <rathole/config/types.hpp>
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <initializer_list>
 #include <optional>
 #include <set>
@@ -223,6 +225,39 @@ inline void add_proxy_problems(const server& value, std::vector<problem>& proble
   }
 }
 
+/// Adds the problems of the limits on visitors of the services of a server.
+inline void add_limit_problems(const server& value, std::vector<problem>& problems) {
+  for (const server_service& each : value.services) {
+    const auto add = [&](const char* key, const char* what, std::string remedy) {
+      problems.push_back({.key = key_path("server.services", each.name) + '.' + key,
+                          .what = what,
+                          .remedy = std::move(remedy)});
+    };
+    const auto check = [&add](const char* key, std::optional<std::size_t> number,
+                              std::int64_t most) {
+      if (!number || (*number >= 1 && *number <= static_cast<std::size_t>(most))) return;
+      add(key, "the number is out of range", "choose 1 to " + std::to_string(most));
+    };
+    check("max_connections", each.max_connections, limits::service_connections);
+    check("max_connections_per_address", each.max_connections_per_address,
+          limits::service_connections);
+    if (const auto& rate = each.new_connections_per_second) {
+      check("new_connections_per_second.rate", rate->per_second, limits::connection_rate);
+      check("new_connections_per_second.burst", rate->burst, limits::connection_rate);
+    }
+    for (const auto& rate : {each.bandwidth.in, each.bandwidth.out}) {
+      if (!rate || (*rate >= limits::min_bandwidth && *rate <= limits::max_bandwidth)) continue;
+      add("bandwidth_limit", "the rate is out of range", "choose 1 KiB/s to 1024 GiB/s");
+    }
+    if (each.kind == service_kind::udp && !each.bandwidth.empty()) {
+      add("bandwidth_limit", "for TCP services only", "leave it out");
+    }
+    if (each.kind == service_kind::udp && each.max_connections) {
+      add("max_connections", "for TCP services only", "set `udp.max_visitors` instead");
+    }
+  }
+}
+
 }  // namespace detail
 
 /// Returns the problems that a file cannot cause, but a program that fills the struct itself can:
@@ -249,6 +284,7 @@ inline std::vector<problem> settings_problems(const server& value) {
   detail::add_unused_tables(side::server, value.transport, problems);
   detail::add_admin_problem(side::server, value.admin, problems);
   detail::add_proxy_problems(value, problems);
+  detail::add_limit_problems(value, problems);
   return problems;
 }
 

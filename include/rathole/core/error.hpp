@@ -114,6 +114,14 @@ enum class errc {
   reset_by_operator,
   /// A trusted proxy sent something else than a header of the PROXY protocol.
   malformed_proxy_header,
+  /// The settings refuse connections from this address.
+  address_denied,
+  /// The service has as many connections as it may have.
+  too_many_connections,
+  /// The service has as many connections from this address as it may have.
+  too_many_of_address,
+  /// New connections from this address come faster than they may.
+  too_many_new_connections,
 };
 
 /// Returns the category of `errc`, whose name is "rathole".
@@ -182,6 +190,10 @@ inline const std::error_category& error_category() noexcept {
         case errc::draining: return "the server is being drained";
         case errc::reset_by_operator: return "reset by the operator";
         case errc::malformed_proxy_header: return "no valid header of the PROXY protocol";
+        case errc::address_denied: return "the address is not allowed";
+        case errc::too_many_connections: return "too many connections";
+        case errc::too_many_of_address: return "too many connections from its address";
+        case errc::too_many_new_connections: return "too many new connections from its address";
       }
       return "unknown error";
     }

@@ -37,6 +37,12 @@ struct ip_network {
     return differs >> (8 - rest) == 0;
   }
 
+  /// Returns whether every address of `other` is in the network.
+  [[nodiscard]] bool covers(const ip_network& other) const {
+    if (is_unix || other.is_unix) return is_unix == other.is_unix;
+    return prefix <= other.prefix && contains(other.base);
+  }
+
   /// Compares all members.
   [[nodiscard]] bool operator==(const ip_network&) const = default;
 };

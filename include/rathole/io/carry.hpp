@@ -8,12 +8,15 @@
 #include <rathole/io/relay/running.hpp>
 #include <rathole/io/run/run_on.hpp>
 #include <rathole/io/run/stop_action.hpp>
+#include <rathole/io/stream/bandwidth.hpp>
 #include <rathole/io/stream/either_stream.hpp>
+#include <rathole/io/stream/paced_stream.hpp>
 #include <rathole/io/task.hpp>
 
 #include <concepts>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <new>
 #include <stop_token>
 #include <utility>
@@ -152,6 +155,22 @@ awaitable<relay_status> carry(R here, R there, A first, B second, relay_limits l
     return visit_stream(second, [&](auto& other) {
       return detail::carry_between(std::move(here), std::move(there), std::move(one),
                                    std::move(other), limits, stops, std::move(watch));
+    });
+  });
+}
+
+/// Carries traffic like `carry`, no faster than `shared` allows: `first` is the visitor's stream. The bytes are
+/// copied, whatever the streams are.
+template <Runtime R, ByteStream A, ByteStream B, ConnectionWatch Watch>
+awaitable<relay_status> carry_paced(R here, R there, A first, B second, relay_limits limits,
+                                    drain_stops& stops, Watch watch,
+                                    const std::shared_ptr<bandwidth>& shared) {
+  return visit_stream(first, [&](auto& one) {
+    return visit_stream(second, [&](auto& other) {
+      paced_stream visitor(here, std::move(one), shared, bandwidth::way::in);
+      paced_stream channel(here, std::move(other), shared, bandwidth::way::out);
+      return detail::carry_between(std::move(here), std::move(there), std::move(visitor),
+                                   std::move(channel), limits, stops, std::move(watch));
     });
   });
 }

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <rathole/core/ip_endpoint.hpp>
 #include <rathole/core/ip_literal.hpp>
+#include <rathole/core/ip_network.hpp>
 
 #include <algorithm>
 #include <array>
@@ -32,6 +34,13 @@ inline std::string source_network(std::string_view host) {
     return text(o[12], 10) + '.' + text(o[13], 10) + '.' + text(o[14], 10) + '.' + text(o[15], 10);
   }
   return group(0) + ':' + group(1) + ':' + group(2) + ':' + group(3) + "::/64";
+}
+
+/// Returns the network that counts as one source of connections, as for a host, by its first address: that
+/// of an IPv4 endpoint, or the /64 of an IPv6 one. The port is 0.
+inline ip_endpoint source_network(const ip_endpoint& of) {
+  constexpr unsigned subscriber = 64;
+  return network_of(of, of.is_v6 ? subscriber : address_bits(of)).base;
 }
 
 }  // namespace rathole::protocol

@@ -21,9 +21,21 @@ struct udp_counters {
   std::uint64_t unknown_visitor = 0;
   /// Visitors that were forgotten to make room for others.
   std::uint64_t evicted = 0;
+  /// Datagrams of new visitors whose addresses the settings refuse.
+  std::uint64_t denied = 0;
+  /// Datagrams of new visitors whose addresses have as many visitors as they may have.
+  std::uint64_t over_address_limit = 0;
+  /// Datagrams of new visitors whose addresses have new visitors faster than they may.
+  std::uint64_t over_rate = 0;
 
   /// Returns the number of datagrams that were lost on this side.
-  [[nodiscard]] std::uint64_t lost() const { return queue_full + refused + unknown_visitor; }
+  [[nodiscard]] std::uint64_t lost() const {
+    return queue_full + refused + unknown_visitor + not_admitted();
+  }
+  /// Returns how many of these belong to visitors that were not admitted.
+  [[nodiscard]] std::uint64_t not_admitted() const {
+    return denied + over_address_limit + over_rate;
+  }
 
   /// Adds the members of `other`.
   udp_counters& operator+=(const udp_counters& other) {
@@ -33,6 +45,9 @@ struct udp_counters {
     refused += other.refused;
     unknown_visitor += other.unknown_visitor;
     evicted += other.evicted;
+    denied += other.denied;
+    over_address_limit += other.over_address_limit;
+    over_rate += other.over_rate;
     return *this;
   }
 
@@ -43,7 +58,10 @@ struct udp_counters {
             .queue_full = queue_full - earlier.queue_full,
             .refused = refused - earlier.refused,
             .unknown_visitor = unknown_visitor - earlier.unknown_visitor,
-            .evicted = evicted - earlier.evicted};
+            .evicted = evicted - earlier.evicted,
+            .denied = denied - earlier.denied,
+            .over_address_limit = over_address_limit - earlier.over_address_limit,
+            .over_rate = over_rate - earlier.over_rate};
   }
 
   /// Compares all members.

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <rathole/core/address.hpp>
 #include <rathole/core/error.hpp>
+#include <rathole/core/ip_endpoint.hpp>
+#include <rathole/core/time.hpp>
 #include <rathole/server/descriptors.hpp>
 #include <rathole/server/events.hpp>
 #include <rathole/server/visitor.hpp>
@@ -22,12 +25,33 @@ bool passes_filter(Context& self, std::string_view service, const address& visit
   }
 }
 
+/// Returns whether the settings of the service admit a visitor, which is then counted. If they do not, it is
+/// reset and reported.
+template <class Session>
+bool passes_gate(Session& session, typename Session::visitor_type& visitor) {
+  auto& context = *session.shared_context();
+  const time_point now = context.runtime().now();
+  auto admitted = session.gate().admit(visitor.peer(), now);
+  if (admitted) {
+    visitor.holds(std::move(*admitted));
+    return true;
+  }
+  const std::error_code cause = admitted.error();
+  visitor.abort(cause);
+  visitor_refused event{session.service()->name, visitor.peer(), cause};
+  event.repeated = session.gate().note_refusal(cause, now);
+  context.emit(std::as_const(event));
+  return false;
+}
+
 /// Passes a visitor that has just arrived to the session of its service, a `tcp_channels`. It is
 /// reset instead if new visitors or this one are refused, or if there is no descriptor for its data
 /// channel.
 template <class Session>
 void admit_visitor(Session& session, typename Session::visitor_type visitor) {
   auto& context = *session.shared_context();
+  const bool is_asked = !session.gate().is_open() && !visitor.is_in_process();
+  if (is_asked && !passes_gate(session, visitor)) return;
   // The filter may update the settings of the service.
   const auto service = session.service();
   std::error_code cause;

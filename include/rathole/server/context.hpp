@@ -4,10 +4,12 @@
 #include <rathole/config/validate.hpp>
 #include <rathole/core/time.hpp>
 #include <rathole/io/mux/stream.hpp>
+#include <rathole/io/stream/bandwidth.hpp>
 #include <rathole/io/stream/either_stream.hpp>
 #include <rathole/protocol/admission.hpp>
 #include <rathole/protocol/codec.hpp>
 #include <rathole/protocol/registry.hpp>
+#include <rathole/protocol/visitor_limits.hpp>
 #include <rathole/server/admission_control.hpp>
 #include <rathole/server/client_listeners.hpp>
 #include <rathole/server/events.hpp>
@@ -22,7 +24,10 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
+#include <string>
 #include <utility>
 
 namespace rathole::server_side {
@@ -85,6 +90,11 @@ struct context : transport::instance_context<T, Observer, config::server> {
   std::shared_ptr<listening_addresses> addresses = std::make_shared<listening_addresses>();
   /// The services and their sessions.
   registry_type registry;
+  /// What counts the visitors of the TCP services that have limits, by their names. Connections outlive the
+  /// session in which they began, and so do their counts.
+  std::map<std::string, std::shared_ptr<protocol::visitor_limits>, std::less<>> visitor_counts;
+  /// The bandwidth of the TCP services that have a limit, by their names.
+  std::map<std::string, std::shared_ptr<io::bandwidth>, std::less<>> bandwidths;
   /// When the descriptor limit must be queried again.
   time_point limit_due{};
   /// The order in which the server halves of UDP services start to listen.

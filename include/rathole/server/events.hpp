@@ -183,14 +183,18 @@ struct visitor_refused {
   std::string_view service;
   /// The address of the visitor.
   const address& visitor;
-  /// The reason: `errc::visitor_rejected`, `errc::draining`, `errc::limit_reached`, `errc::timed_out`,
-  /// `errc::malformed_proxy_header`, or why its last data channel failed.
+  /// The reason: `errc::address_denied`, `errc::too_many_connections`, `errc::too_many_of_address`,
+  /// `errc::too_many_new_connections`, `errc::visitor_rejected`, `errc::draining`, `errc::limit_reached`,
+  /// `errc::timed_out`, `errc::malformed_proxy_header`, or why its last data channel failed.
   std::error_code error;
   /// It came from the client's own address, while many such connections had no answer: the service
   /// may lead back to itself.
   bool may_loop = false;
   /// It came from a trusted proxy, and the header of the PROXY protocol did not arrive or was wrong.
   bool has_no_header = false;
+  /// It has one of the first four reasons, and is not the first of the service with that reason in
+  /// `refusal_interval`, so that it should only be counted.
+  bool repeated = false;
 };
 
 /// Reports that a service leads back to itself: its `local_addr` on the client reaches a port of

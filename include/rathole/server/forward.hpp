@@ -5,7 +5,9 @@
 #include <rathole/core/time.hpp>
 #include <rathole/io/carry.hpp>
 #include <rathole/io/live_connection.hpp>
+#include <rathole/io/stream/bandwidth.hpp>
 #include <rathole/io/task.hpp>
+#include <rathole/protocol/visitor_limits.hpp>
 #include <rathole/server/descriptors.hpp>
 #include <rathole/server/events.hpp>
 #include <rathole/server/loop_watch.hpp>
@@ -22,17 +24,30 @@ namespace rathole::server_side {
 template <class Context>
 class tcp_channels;
 
+/// Returns the bandwidth that the connections of a service share; null if it has no limit.
+template <class Context>
+std::shared_ptr<io::bandwidth> bandwidth_of(Context& self, const config::server_service& service) {
+  if (service.bandwidth.empty()) return nullptr;
+  auto& shared = self.bandwidths[service.name];
+  if (!shared) {
+    shared = std::make_shared<io::bandwidth>();
+    shared->set(service.bandwidth);
+  }
+  return shared;
+}
+
 /// Relays a visitor's traffic over a started data channel, until both directions have ended, an idle
 /// timeout has passed, or the server ends its connections. Bulky traffic moves to a worker. Both
 /// streams get the current socket options for traffic, because the visitor's listener may be older
 /// than the settings. `loops` watches connections whose visitors may come from the service's own
-/// client. The visitor has waited for `waited`.
+/// client. The visitor has waited for `waited`; `lease` keeps it counted until the connection ends.
 template <class Context>
 io::awaitable<void> forward(std::shared_ptr<Context> self,
                             std::shared_ptr<const config::server_service> service,
                             typename Context::visitor_type visitor,
                             typename Context::stream_type channel, duration waited,
-                            std::shared_ptr<loop_watch<tcp_channels<Context>>> loops) {
+                            std::shared_ptr<loop_watch<tcp_channels<Context>>> loops,
+                            protocol::visitor_lease lease) {
   const config::tcp_options& sockets = self->settings->transport.tcp;
   channel.apply(transport::to_traffic_options(sockets, service->nodelay));
   visitor.apply(transport::to_traffic_options(sockets, service->nodelay.value_or(true)));
@@ -41,6 +56,7 @@ io::awaitable<void> forward(std::shared_ptr<Context> self,
   const bool is_watched = loops->concerns(peer);
   std::shared_ptr<io::live_connection> live;
   if (is_watched || self->follows_traffic) live = std::make_shared<io::live_connection>();
+  const auto shared = bandwidth_of(*self, *service);
   std::optional<std::uint64_t> watched;
   if (is_watched) watched = loops->started(live);
   const std::uint64_t id = self->next_forward++;
@@ -53,11 +69,15 @@ io::awaitable<void> forward(std::shared_ptr<Context> self,
                                                                      : use.forwards);
   const io::relay_limits limits{service->idle_timeout, service->half_close_timeout};
   io::live_watch watch{std::move(live)};
-  const io::relay_status status =
-      co_await io::carry(runtime, runtime.worker(), std::move(visitor), std::move(channel), limits,
+  auto carrying =
+      shared ? io::carry_paced(runtime, runtime.worker(), std::move(visitor), std::move(channel),
+                               limits, self->stops, std::move(watch), shared)
+             : io::carry(runtime, runtime.worker(), std::move(visitor), std::move(channel), limits,
                          self->stops, std::move(watch));
+  const io::relay_status status = co_await std::move(carrying);
   if (watched) loops->ended(*watched);
   held.end();
+  lease.end();
   balance(*self);
   const forward_ended ended{service->name,
                             peer,

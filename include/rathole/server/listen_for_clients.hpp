@@ -36,6 +36,7 @@ io::awaitable<void> listen_for_clients(std::shared_ptr<Context> self,
           serve_proxied_connection(self, std::move(stream), listener->closing.get_token());
       return self->group.spawn(std::move(serving));
     }
+    if (!accepts_client(*self, stream)) return;
     auto pending = self->admission->admit(stream.peer());
     self->group.spawn(serve_connection(self, std::move(stream), std::move(pending),
                                        listener->closing.get_token()));

@@ -49,9 +49,11 @@ enum class refusal : std::uint8_t {
   wrong_token,
   /// A data channel named an unknown session.
   unknown_session,
+  /// The settings refuse connections from the address.
+  denied,
 };
 /// The number of these kinds.
-inline constexpr std::size_t refusal_kinds = 11;
+inline constexpr std::size_t refusal_kinds = 12;
 
 /// Returns the kind of refusal for an error of a handshake. An error of the system counts as an
 /// early end of the connection.
@@ -79,6 +81,7 @@ inline refusal refusal_of(std::error_code error) {
     case errc::service_not_exist: return refusal::unknown_service;
     case errc::authentication_failed: return refusal::wrong_token;
     case errc::unknown_session: return refusal::unknown_session;
+    case errc::address_denied: return refusal::denied;
     default: return refusal::closed_early;
   }
 }

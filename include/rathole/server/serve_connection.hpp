@@ -1,6 +1,8 @@
 #pragma once
 
+#include <rathole/core/access_list.hpp>
 #include <rathole/core/address.hpp>
+#include <rathole/core/error.hpp>
 #include <rathole/io/run/run_on.hpp>
 #include <rathole/protocol/messages.hpp>
 #include <rathole/server/read_hello.hpp>
@@ -12,6 +14,17 @@
 #include <utility>
 
 namespace rathole::server_side {
+
+/// Returns whether clients may come from the address of a new connection. If they may not, it is reset and
+/// reported.
+template <class Context>
+bool accepts_client(Context& self, typename Context::visitor_type& accepted) {
+  if (self.settings->access.accepts(accepted.peer())) return true;
+  const address peer = accepted.peer();
+  accepted.abort();
+  report_refusal(self, peer, errc::address_denied, nullptr, {});
+  return false;
+}
 
 /// Serves a new connection until its Hello says what it is for, and passes it on. `pending` limits
 /// the time of each step: transport handshake, Hello and Auth. `listener` is requested when the

@@ -27,6 +27,7 @@ io::awaitable<void> serve_proxied_connection(std::shared_ptr<Context> self,
     co_return;
   }
   if (header->ends()) accepted.set_peer(to_address(header->ends()->source));
+  if (!accepts_client(*self, accepted)) co_return;
   auto pending = self->admission->admit(accepted.peer());
   auto serving =
       serve_connection(self, std::move(accepted), std::move(pending), std::move(listener));

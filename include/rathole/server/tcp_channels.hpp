@@ -10,6 +10,7 @@
 #include <rathole/protocol/channel_requests.hpp>
 #include <rathole/protocol/descriptor_budget.hpp>
 #include <rathole/protocol/messages.hpp>
+#include <rathole/protocol/visitor_limits.hpp>
 #include <rathole/server/context.hpp>
 #include <rathole/server/events.hpp>
 #include <rathole/server/forward.hpp>
@@ -20,6 +21,7 @@
 #include <rathole/server/service_listener.hpp>
 #include <rathole/server/start_forward.hpp>
 #include <rathole/server/visitor.hpp>
+#include <rathole/server/visitor_gate.hpp>
 #include <rathole/server/waiting_streams.hpp>
 
 #include <algorithm>
@@ -77,6 +79,8 @@ class tcp_channels {
   [[nodiscard]] const address& peer() const { return session_.peer(); }
   /// Returns the token that is requested when the session ends.
   [[nodiscard]] std::stop_token ending() const { return session_.ending(); }
+  /// Returns what decides which visitors are admitted.
+  [[nodiscard]] visitor_gate& gate() { return gate_; }
   /// Ends the session because of `reason`.
   void close(std::error_code reason) { session_.close(reason); }
 
@@ -116,6 +120,7 @@ class tcp_channels {
 
   /// Applies new settings of the service: its addresses and limits. `self` is this object.
   void apply_settings(const std::shared_ptr<tcp_channels>& self) {
+    set_gate();
     pool_.set_limits(limits());
     listeners_.listen(self, service()->bind_addr);
     perform_actions();
@@ -226,7 +231,17 @@ class tcp_channels {
                        waited);
     }
     return forward(shared_context(), service(), std::move(*matched.stream()), std::move(channel),
-                   waited, loops_);
+                   waited, loops_, matched.take_lease());
+  }
+
+  /// Lets `gate_` decide by the current settings.
+  void set_gate() {
+    Context& context = *shared_context();
+    std::shared_ptr<protocol::visitor_limits> counts;
+    if (has_limits(*service())) {
+      counts = counts_in(context.visitor_counts[service()->name], context.runtime());
+    }
+    gate_.set(service(), std::move(counts));
   }
 
   /// Forgets a request that the program has cancelled.
@@ -284,6 +299,7 @@ class tcp_channels {
   session_type& session_;
   protocol::channel_pool pool_;
   service_listeners listeners_;
+  visitor_gate gate_;
   const std::shared_ptr<loop_watch<tcp_channels>> loops_;
   server_side::waiting_visitors<visitor_type> visitors_;
   typename place::map places_;

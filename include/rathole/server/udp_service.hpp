@@ -15,8 +15,10 @@
 #include <rathole/io/udp/loss_reporter.hpp>
 #include <rathole/io/udp/traffic_reporter.hpp>
 #include <rathole/io/udp/visitors.hpp>
+#include <rathole/protocol/visitor_limits.hpp>
 #include <rathole/server/datagram_header.hpp>
 #include <rathole/server/events.hpp>
+#include <rathole/server/udp_admission.hpp>
 #include <rathole/server/udp_listeners.hpp>
 #include <rathole/server/udp_turns.hpp>
 
@@ -159,10 +161,12 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
     co_await self->listeners_.join();
   }
 
-  /// Opens the listeners of the service, and tries again later if memory runs out.
+  /// Lets the current settings decide who is admitted, and opens the listeners of the service; tries again
+  /// later if memory runs out.
   void open_listeners() {
     if (!may_listen_) return;
     try {
+      admission_.set(service_, runtime_);
       listeners_.open(service_, this->shared_from_this());
     } catch (const std::bad_alloc&) {
       again_.arm(runtime_.now() + io::memory_pause, [this] { open_listeners(); });
@@ -178,6 +182,8 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
     ipv6_bytes local{};
     /// Whether one of its datagrams had a header of the PROXY protocol.
     bool has_header = false;
+    /// Keeps the visitor counted.
+    protocol::visitor_lease lease;
   };
 
   /// Sends datagrams from visitors to the tunnel.
@@ -188,10 +194,10 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
     const ip_endpoint* last = nullptr;
     visitor* sender = nullptr;
     for (const io::datagram& each : batch) {
-      if (!last || *last != each.peer) sender = find_or_add(each, now);
+      if (!sender || *last != each.peer) sender = find_or_add(each, now);
       last = &each.peer;
-      if (!sender && is_draining()) continue;
-      const bool taken = sender && send_to_client(at, *sender, each);
+      if (!sender) continue;
+      const bool taken = send_to_client(at, *sender, each);
       ++(taken ? losses_.counts.sent : losses_.counts.queue_full);
     }
     for (const auto& each : channels_) each->flush();
@@ -207,14 +213,19 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
   [[nodiscard]] bool is_draining() const { return draining_ && *draining_; }
 
   /// Returns the visitor that sent `from`, which is added if it is new; null if there is no memory
-  /// for it, or new visitors are refused.
+  /// for it, or it is refused, which is counted.
   visitor* find_or_add(const io::datagram& from, time_point now) {
     if (visitor* found = visitors_.touch(from.peer, now)) return found;
     if (is_draining()) return nullptr;
-    if (visitors_.full()) ++losses_.counts.evicted;
     try {
-      return &visitors_.add(from.peer, visitor(), now);
+      auto admitted = admission_.admit(from.peer, now, losses_.counts);
+      if (!admitted) return nullptr;
+      visitor added;
+      added.lease = std::move(*admitted);
+      if (visitors_.full()) ++losses_.counts.evicted;
+      return &visitors_.add(from.peer, std::move(added), now);
     } catch (const std::bad_alloc&) {
+      ++losses_.counts.queue_full;
       return nullptr;
     }
   }
@@ -315,6 +326,7 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
   const std::shared_ptr<const std::atomic<bool>> draining_;
   service_pointer service_;
   runtime_type runtime_;
+  udp_admission admission_;
   io::udp_visitors<runtime_type, visitor> visitors_;
   std::vector<std::shared_ptr<channel_type>> channels_;
   io::udp_loss_reporter<runtime_type> losses_;

@@ -12,6 +12,7 @@
 #include <rathole/transport/socket_options.hpp>
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <string>
 #include <system_error>
@@ -57,6 +58,16 @@ io::task<void> update(std::shared_ptr<Context> self, config::server next) {
     if (!stays) gone.push_back(known->name);
   });
   for (const std::string& name : gone) remove_service(*self, name);
+  const auto is_gone = [&settings](const auto& each) {
+    return std::ranges::find(settings->services, each.first, &config::server_service::name) ==
+           settings->services.end();
+  };
+  std::erase_if(self->visitor_counts, is_gone);
+  std::erase_if(self->bandwidths, is_gone);
+  for (const auto& service : settings->services) {
+    const auto shared = self->bandwidths.find(service.name);
+    if (shared != self->bandwidths.end()) shared->second->set(service.bandwidth);
+  }
   for (const auto& service : settings->services) {
     const auto key = protocol::service_digest(service.name);
     auto* const known = self->registry.find_service(key);

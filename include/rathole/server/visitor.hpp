@@ -3,6 +3,7 @@
 #include <rathole/core/address.hpp>
 #include <rathole/core/time.hpp>
 #include <rathole/io/concepts.hpp>
+#include <rathole/protocol/visitor_limits.hpp>
 #include <rathole/server/connect_request.hpp>
 
 #include <functional>
@@ -55,6 +56,11 @@ class visitor {
   /// Sets the address that the visitor has reached, at a proxy.
   void has_reached(address where) { reached_ = std::move(where); }
 
+  /// Keeps `lease` for as long as the visitor.
+  void holds(protocol::visitor_lease lease) { lease_ = std::move(lease); }
+  /// Returns the lease, which the visitor gives up.
+  [[nodiscard]] protocol::visitor_lease take_lease() { return std::move(lease_); }
+
   /// Records when the visitor began to wait for a data channel.
   void waits_since(time_point now) { since_ = now; }
   /// Returns when the visitor began to wait for a data channel.
@@ -71,6 +77,7 @@ class visitor {
   std::variant<Stream, connect_request> from_;
   time_point since_{};
   std::optional<address> reached_;
+  protocol::visitor_lease lease_;
 };
 
 }  // namespace rathole::server_side

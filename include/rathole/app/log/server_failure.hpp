@@ -81,11 +81,23 @@ inline std::string header_refusal_text(const std::error_code& error, const std::
          " must send one, as HAProxy does with `send-proxy-v2`";
 }
 
+/// Returns the keys of the service that refuse visitors with `error` by themselves; empty if none does.
+inline std::string_view refusing_keys(const std::error_code& error) {
+  if (error == errc::address_denied) return "`allow` or `deny`";
+  if (error == errc::too_many_connections) return "`max_connections`";
+  if (error == errc::too_many_of_address) return "`max_connections_per_address`";
+  if (error == errc::too_many_new_connections) return "`new_connections_per_second`";
+  return {};
+}
+
 /// Says why a visitor was refused, and which key allows more.
 inline std::string refusal_text(const server_side::visitor_refused& e) {
   const std::string why = e.error.message();
   const std::string service = "`server.services." + escaped_key(e.service) + '`';
   if (e.has_no_header) return header_refusal_text(e.error, service);
+  if (const auto keys = refusing_keys(e.error); !keys.empty()) {
+    return why + "; see " + std::string(keys) + " of " + service;
+  }
   if (e.may_loop) {
     return why +
            "; connections from the client's own address get no answer: the service may lead back "
@@ -124,7 +136,8 @@ inline std::string refusals_text(const server_side::refusal_summary& what) {
       "not the WebSocket that is served",
       "unknown service",
       "wrong token",
-      "unknown session"};
+      "unknown session",
+      "from addresses that `server.allow` or `server.deny` refuses"};
   const bool is_full = what.sources >= server_side::max_refused_sources;
   std::string text = "Refused " + count_text(what.total(), "connection") + " from " +
                      (is_full ? "at least " : "") + count_text(what.sources, "source") + " in " +

@@ -53,8 +53,10 @@ inline std::string forward_text(std::uint64_t id, std::uint64_t received, std::u
 
 /// Returns a line about lost datagrams, of all those that `since` counts.
 inline std::string losses_text(const protocol::udp_counters& since) {
-  std::string text = "Lost " + std::to_string(since.lost()) + " of " +
-                     std::to_string(since.sent + since.received + since.queue_full) + " datagrams:";
+  std::string text =
+      "Lost " + std::to_string(since.lost()) + " of " +
+      std::to_string(since.sent + since.received + since.queue_full + since.not_admitted()) +
+      " datagrams:";
   const char* separator = " ";
   const auto add = [&](std::uint64_t count, const char* why) {
     if (count == 0) return;
@@ -64,6 +66,9 @@ inline std::string losses_text(const protocol::udp_counters& since) {
   add(since.queue_full, "found the queue full");
   add(since.refused, "refused by the system");
   add(since.unknown_visitor, "for visitors that are not known any more");
+  add(since.denied, "from addresses that `allow` or `deny` refuses");
+  add(since.over_address_limit, "refused by `max_connections_per_address`");
+  add(since.over_rate, "refused by `new_connections_per_second`");
   add(since.evicted, "visitors forgotten for others");
   return text;
 }
