@@ -5,6 +5,8 @@
 
 #include <rathole/client/client.hpp>
 #include <rathole/config/types.hpp>
+#include <rathole/core/connection_rate.hpp>
+#include <rathole/core/ip_network.hpp>
 #include <rathole/core/out_of_memory.hpp>
 #include <rathole/io/run/task_group.hpp>
 #include <rathole/server/server.hpp>
@@ -375,6 +377,14 @@ class swept_tunnel {
     at_server.pool.max_waiting_visitors = 2;
     at_server.pool.visitor_timeout = 2s;
     at_server.udp.idle_timeout = 5s;
+    // Limits that nobody reaches.
+    at_server.access.deny = {parse_ip_network("192.0.2.0/24").value()};
+    at_server.max_connections_per_address = 1000;
+    at_server.new_connections_per_second = connection_rate{1000, 1000};
+    if (kind == config::service_kind::tcp) {
+      at_server.max_connections = 10'000;
+      at_server.bandwidth = {.in = 100 << 20, .out = 100 << 20};
+    }
     auto& at_client = client_settings_.services.emplace_back();
     at_client.name = name;
     at_client.kind = kind;
