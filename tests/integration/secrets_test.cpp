@@ -1,4 +1,6 @@
+#include "../support/authority.hpp"
 #include "../support/eventually.hpp"
+#include "../support/file_text.hpp"
 #include "../support/occurrences.hpp"
 #include "../support/our_program.hpp"
 #include "../support/serving_tunnel.hpp"
@@ -198,6 +200,53 @@ TEST_CASE("secrets: client and server run without a file, and use a token that i
   CHECK(server.wait_for("Rescan the configuration", 1, before));
   server.signal(SIGTERM);
   CHECK(server.wait_exit() == 0);
+}
+
+TEST_CASE("secrets: an identity and the file of its password are replaced in any order") {
+  if (!has_feature("tls")) {
+    MESSAGE("skipped: TLS is not built in");
+    return;
+  }
+  authority issuer;
+  const identity_files identity = issuer.issue();
+  const std::string second = issuer.pack(identity, {"-passout", "pass:second"});
+  const temp_dir folder;
+  const auto replace = [&folder](const std::string& name, const std::string& content) {
+    const std::string made = folder.write("." + name, content);
+    fs::permissions(made, fs::perms(0600));
+    fs::rename(made, folder.path() / name);
+    return (folder.path() / name).string();
+  };
+  const service local{echo};
+  const reserved_port main;
+  const reserved_port port;
+  const std::string token = replace("token", "a secret of the test");
+  std::vector<std::string> words = flags("server", main, port, token);
+  words.insert(words.end(), {"--transport", "tls", "--tls-pkcs12",
+                             replace("identity.p12", file_text(issuer.pack(identity))),
+                             "--tls-pkcs12-password-file", replace("password", "secret\n")});
+  process server(our_program(), words);
+  std::vector<std::string> of_client = flags("client", main, local.port(), token);
+  of_client.insert(of_client.end(), {"--transport", "tls", "--tls-hostname", "localhost",
+                                     "--tls-trusted-root", issuer.root()});
+  const process client(our_program(), of_client);
+  INFO(server.output());
+  INFO(client.output());
+  CHECK(eventually([&port] { return answered(port); }));
+  CHECK(server.wait_for("Start watching the config"));
+  const std::size_t from = server.output().size();
+  SUBCASE("the password first") {
+    replace("password", "second\n");
+    CHECK(server.wait_for("the password is wrong", 1, from));
+    replace("identity.p12", file_text(second));
+  }
+  SUBCASE("the identity first") {
+    replace("identity.p12", file_text(second));
+    CHECK(server.wait_for("Rescan the configuration", 1, from));
+    replace("password", "second\n");
+  }
+  CHECK(server.wait_for(in_use, 1, from));
+  CHECK(eventually([&port] { return answered(port); }));
 }
 
 TEST_CASE("secrets: without a file a problem names its flag") {

@@ -9,10 +9,8 @@
 #include <rathole/core/address.hpp>
 
 #include <algorithm>
-#include <cstddef>
 #include <map>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <utility>

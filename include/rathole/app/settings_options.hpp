@@ -7,8 +7,9 @@
 
 #include <array>
 #include <list>
+#include <optional>
 #include <string>
-#include <utility>
+#include <string_view>
 #include <vector>
 
 namespace rathole::app {
