@@ -39,7 +39,8 @@ inline void check_ip_network(std::string_view text) {
 /// Checks what two networks and a list of them say about an address against the bits of the address.
 inline void check_access(const ip_network& one, const ip_network& other, const ip_endpoint& of) {
   const auto has_it = [&of](const ip_network& each) {
-    return !each.is_unix && each.base.is_v6 == of.is_v6 && network_of(of, each.prefix).base == each.base;
+    return !each.is_unix && each.base.is_v6 == of.is_v6 &&
+           network_of(of, each.prefix).base == each.base;
   };
   check(one.contains(of) == has_it(one) && other.contains(of) == has_it(other));
   // Two networks are apart, or one of them is a part of the other.

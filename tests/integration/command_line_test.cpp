@@ -178,10 +178,10 @@ TEST_CASE("command line: settings that cannot run are refused, by --check too") 
 
 TEST_CASE("command line: a file with warnings is usable, and they are logged at start") {
   const temp_dir directory;
-  const std::string file =
-      directory.write("warned.toml",
-                      "[server]\nbind_addr = \":::0\"\ndefault_token = \"use_a_secret_that_only_you_know\"\n"
-                      "services = {}\n");
+  const std::string file = directory.write(
+      "warned.toml",
+      "[server]\nbind_addr = \":::0\"\ndefault_token = \"use_a_secret_that_only_you_know\"\n"
+      "services = {}\n");
   const finished_run check = run_program({"--check", file});
   CHECK(check.status == 0);
   CHECK(holds(check.err, file + ":3:17: warning: server.default_token: "));
