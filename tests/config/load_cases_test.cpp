@@ -634,7 +634,8 @@ TEST_CASE("wrong limits on who may come are problems") {
        "[server]\nbind_addr = \"h:1\"\ndeny = [\"h\"]\nservices = {}\nmax_connections = 9\n",
        {"c.toml:3:8: server.deny: not an IP address or network: h" + network,
         "c.toml:5:1: server.max_connections: unknown field `max_connections`; expected one of "
-        "`bind_addr`, `default_token`, `heartbeat_interval`, `handshake_timeout`, "
+        "`bind_addr`, `mode`, `owner`, `default_token`, `default_token_file`, "
+        "`heartbeat_interval`, `handshake_timeout`, "
         "`max_handshakes`, `max_handshakes_per_address`, `workers`, `shutdown_grace`, "
         "`shutdown_idle_timeout`, `accept_proxy_protocol`, `trusted_proxies`, `allow`, `deny`, "
         "`pool`, `idle_timeout`, `half_close_timeout`, `udp`, `transport`, `admin`, `services`"}},
