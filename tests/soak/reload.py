@@ -133,6 +133,14 @@ class Soak:
         """The file of a side; the API has the services that edits touch, if there is one."""
         return side.text(self._rng, EDITED if self._apis else ())
 
+    def _write_secrets(self, side):
+        """The files with secrets that the file of a side names."""
+        for name, content in side.secrets.items():
+            path = os.path.join(self._folder, side.name, name)
+            with open(path + ".new", "w", opener=lambda at, flags: os.open(at, flags, 0o600)) as file:
+                file.write(content + "\n")
+            os.replace(path + ".new", path)
+
     @staticmethod
     def _edited(side):
         return {name: side.services[name] for name in EDITED if name in side.services}
@@ -158,7 +166,7 @@ class Soak:
             datagrams = number >= self._options.visitors
             among = by_kind["udp" if datagrams else "tcp"]
             make = DatagramVisitor if datagrams else (LongVisitor, ShortVisitor)[number % 2]
-            name, (kind, port, backend) = among[number // 2 % len(among)]
+            name, (kind, port, backend, _) = among[number // 2 % len(among)]
             self.visitors.append(make(f"{make.__name__} {number} of {name}", number, port,
                                       self._backends[kind][backend], self.report_problem))
         return [asyncio.create_task(visitor.come(stop)) for visitor in self.visitors]
@@ -169,6 +177,7 @@ class Soak:
         way = self._rng.choice(list(EditedFile.WAYS))
         for side in sides:
             text = self._text(side)
+            self._write_secrets(side)
             if self._apis:
                 await self._apis[side.name].change(self._edited(side), self._rng)
                 if about:
@@ -205,6 +214,7 @@ class Soak:
         self._settings.server = self._initial["server"]
         self._settings.client = self._initial["client"]
         for side in self._sides():
+            self._write_secrets(side)
             if self._apis:
                 await self._apis[side.name].change(self._edited(side), self._rng)
             self._files[side.name].rename_over(self._text(side))
@@ -225,11 +235,16 @@ class Soak:
         self._vacated.clear()
 
     async def _check_served(self, name, due):
-        kind, port, backend = due
-        took = await eventually(lambda: answers(kind, port, self._backends[kind][backend]), TIME_LIMIT)
+        kind, port, backend, (header, path) = due
+        answer = self._backends[kind][backend]
+        took = await eventually(lambda: answers(kind, port, answer, header), TIME_LIMIT)
         if took is None:
             self.report_problem(f"{name} is not served at {kind} port {port} by {backend} "
                                 "as configured")
+        if path:
+            place = os.path.join(self._folder, "server", path)
+            if await eventually(lambda: answers("unix", place, answer, header), TIME_LIMIT) is None:
+                self.report_problem(f"{name} is not served at {path} by {backend} as configured")
         return took
 
     async def _check_gone(self, kind, port, name):

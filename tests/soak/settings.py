@@ -7,11 +7,26 @@ EDITED = [f"edited-{number}" for number in range(8)]
 KINDS = ("tcp", "udp")
 
 
+# Settings of edited services, by side and kind, that change nothing for the visitors of the soak.
+LIMITS = [
+    ("max_connections_per_address", lambda rng: rng.randrange(1000, 2000)),
+    ("new_connections_per_second", lambda rng: {"rate": rng.randrange(5000, 9000), "burst": 9000}),
+    ("allow", lambda rng: rng.choice([["127.0.0.0/8"], ["127.0.0.1", "::1", "unix:"]])),
+    ("deny", lambda rng: [f"192.0.2.{rng.randrange(256)}", "2001:db8::/32"]),
+]
+TCP_LIMITS = LIMITS + [
+    ("max_connections", lambda rng: rng.randrange(3000, 4000)),
+    ("bandwidth_limit", lambda rng: rng.choice(["40 MiB/s", {"in": "50 MB/s", "out": "1 GiB/s"}])),
+]
+
+
 def toml(value):
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, dict):
         return "{ " + ", ".join(f"{key} = {toml(each)}" for key, each in value.items()) + " }"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(toml, value)) + "]"
     return f'"{value}"' if isinstance(value, str) else str(value)
 
 
@@ -20,12 +35,14 @@ def table(name, values):
 
 
 class Side:
-    """One of the two files: `values` of the instance, and `services` by name."""
+    """One of the two files: `values` of the instance, `services` by name, and the contents of the `secrets`
+    that it names, by the names of their files."""
 
     def __init__(self, name, values):
         self.name = name
         self.values = values
         self.services = {}
+        self.secrets = {}
         self.log = "info"
         self.comment = ""
 
@@ -33,8 +50,19 @@ class Side:
         """The file, its services in any order; `without` names those that it does not have."""
         names = sorted(set(self.services) - set(without))
         names = rng.sample(names, len(names))
-        return (f'log = "{self.log}"\n# {self.comment}\n' + table(self.name, self.values) +
+        text = (f'log = "{self.log}"\n# {self.comment}\n' + table(self.name, self.values) +
                 "".join(table(f"{self.name}.services.{each}", self.services[each]) for each in names))
+        # The same settings in other words.
+        if rng.random() < 0.3:
+            text = text.replace('"127.0.0.1:', '"${NO_SUCH_VARIABLE:-127.0.0.1}:')
+        return text
+
+    def token(self, name):
+        """The token of the service `name`."""
+        service = self.services[name]
+        if "token_file" in service:
+            return self.secrets[service["token_file"]]
+        return service.get("token", self.values["default_token"])
 
     def copy(self):
         return copy.deepcopy(self)
@@ -60,18 +88,19 @@ class Settings:
         common = {"type": kind, "token": "of " + name}
         self.server.services[name] = {**common, "bind_addr": f"127.0.0.1:{port}"}
         self.client.services[name] = {**common, "local_addr": f"127.0.0.1:{backend}"}
-        self.steady[name] = (kind, port, backend)
+        self.steady[name] = (kind, port, backend, (None, None))
 
     def outcome(self, name):
-        """(kind, port, backend) of a service that both files agree on, else None."""
+        """(kind, port, backend, way) of a service that both files agree on, else None. The way says how its
+        visitors come: whether a header of the PROXY protocol precedes their bytes, and by which Unix-domain
+        socket besides."""
         at_server, at_client = self.server.services.get(name), self.client.services.get(name)
         if not at_server or not at_client or at_server["type"] != at_client["type"]:
             return None
-        tokens = [side.services[name].get("token", side.values["default_token"])
-                  for side in (self.server, self.client)]
-        if tokens[0] != tokens[1]:
+        if self.server.token(name) != self.client.token(name):
             return None
-        return at_server["type"], self._port(at_server["bind_addr"]), self._port(at_client["local_addr"])
+        return (at_server["type"], self._port(at_server["bind_addr"]), self._port(at_client["local_addr"]),
+                (at_server.get("proxy_protocol"), self._socket(at_server["bind_addr"])))
 
     def entry(self, name):
         """(kind, port) of a service in the server's file, if it is there."""
@@ -80,7 +109,13 @@ class Settings:
 
     @staticmethod
     def _port(address):
-        return int(address.rpartition(":")[2])
+        first = address[0] if isinstance(address, list) else address
+        return int(first.rpartition(":")[2])
+
+    @staticmethod
+    def _socket(address):
+        """The path of a Unix-domain socket besides the port; None if there is none."""
+        return address[1].removeprefix("unix:") if isinstance(address, list) else None
 
     # Edits: each changes something and returns (its description, the sides to write in their
     # order), or nothing if it is not possible.
@@ -140,10 +175,23 @@ class Settings:
         name = self._both()
         if not name:
             return None
+        self.server.services[name].pop("token_file", None)
         self.server.services[name]["token"] = f"token {self._rng.randrange(1000)}"
         if self._rng.random() < 0.3:
             return name, [self.server]  # visitors are not served until it is the same again
         self._same_token(name)
+        return name, [self.server, self.client]
+
+    def change_secret(self):
+        """The token of a service is in a file, whose content changes."""
+        name = self._both()
+        if not name:
+            return None
+        token = f"secret {self._rng.randrange(1000)}"
+        for side in (self.server, self.client):
+            side.services[name].pop("token", None)
+            side.services[name]["token_file"] = name + ".token"
+            side.secrets[name + ".token"] = token
         return name, [self.server, self.client]
 
     def mend_token(self):
@@ -158,6 +206,51 @@ class Settings:
         if not name:
             return None
         self.server.services[name]["bind_addr"] = f"127.0.0.1:{self._new_port()}"
+        self.server.services[name].pop("mode", None)
+        return name, [self.server]
+
+    def change_socket(self):
+        """Visitors may come by a Unix-domain socket, too."""
+        name = self._both()
+        if not name or self.server.services[name]["type"] != "tcp":
+            return None
+        service = self.server.services[name]
+        port = f"127.0.0.1:{self._port(service['bind_addr'])}"
+        service["bind_addr"] = [port, f"unix:{name}-{self._rng.randrange(3)}.sock"]
+        service["mode"] = self._rng.choice(["0600", "0660", "0666"])
+        return name, [self.server]
+
+    def change_limits(self):
+        """Who may come, and how fast."""
+        name = self._both()
+        if not name:
+            return None
+        service = self.server.services[name]
+        key, value = self._rng.choice(TCP_LIMITS if service["type"] == "tcp" else LIMITS)
+        if key in service and self._rng.random() < 0.5:
+            del service[key]
+        else:
+            service[key] = value(self._rng)
+        return name, [self.server]
+
+    def change_header(self):
+        """Local services learn the addresses of the visitors."""
+        name = self._both()
+        if not name or self.server.services[name]["type"] != "tcp":
+            return None
+        service = self.server.services[name]
+        if service.pop("proxy_protocol", None) is None:
+            service["proxy_protocol"] = "v1"
+        return name, [self.server]
+
+    def change_proxies(self):
+        """None of the soak's visitors comes through a trusted proxy."""
+        name = self._both()
+        if not name or self.server.services[name]["type"] != "tcp":
+            return None
+        service = self.server.services[name]
+        service["accept_proxy_protocol"] = True
+        service["trusted_proxies"] = [f"192.0.2.{self._rng.randrange(256)}"]
         return name, [self.server]
 
     def change_backend(self):
@@ -178,7 +271,10 @@ class Settings:
             ("half_close_timeout", self._rng.randrange(30, 60)),
             ("udp", {"idle_timeout": self._rng.randrange(30, 60)}),
             ("pool", {"size": self._rng.randrange(1, 12)}) if side is self.server
-            else ("retry_interval", self._rng.randrange(1, 3))])
+            else self._rng.choice([("retry_interval", self._rng.randrange(1, 3)),
+                                   ("connect_timeout", self._rng.randrange(5, 9))])])
+        if key == "connect_timeout" and side.services[name]["type"] == "udp":
+            return None
         side.services[name][key] = value
         return name, [side]
 
@@ -187,7 +283,10 @@ class Settings:
         side = self._rng.choice([self.server, self.client])
         key, value = self._rng.choice([
             ("heartbeat_interval", self._rng.randrange(3, 8)),
-            ("handshake_timeout", self._rng.randrange(5, 9))] if side is self.server else [
+            ("handshake_timeout", self._rng.randrange(5, 9)),
+            ("allow", self._rng.choice([["127.0.0.0/8"], ["127.0.0.1"]])),
+            ("deny", [f"192.0.2.{self._rng.randrange(256)}"])] if side is self.server else [
+            ("max_retries", self._rng.randrange(10**6, 10**7)),
             ("heartbeat_timeout", self._rng.randrange(15, 25)),
             ("max_forwards", self._rng.randrange(1000, 2000)),
             ("retry_interval", self._rng.randrange(1, 3))])
@@ -209,8 +308,9 @@ class Settings:
         side.comment = f"nothing to see {self._rng.randrange(1000)}"
         return None, [side]
 
-    EDITS = [add, add, remove, complete, change_token, mend_token, change_port, change_backend,
-             change_detail, change_detail, change_instance, change_default_token, change_log,
+    EDITS = [add, add, remove, complete, change_token, change_secret, mend_token, change_port,
+             change_socket, change_backend, change_detail, change_detail, change_limits, change_limits,
+             change_header, change_proxies, change_instance, change_default_token, change_log,
              change_comment]
 
     def _both(self):
@@ -223,10 +323,13 @@ class Settings:
 
     def _same_token(self, name):
         """The client gets the server's."""
-        token = self.server.services[name].get("token")
-        self.client.services[name].pop("token", None)
-        if token:
-            self.client.services[name]["token"] = token
+        at_server, at_client = self.server.services[name], self.client.services[name]
+        for key in ("token", "token_file"):
+            at_client.pop(key, None)
+            if key in at_server:
+                at_client[key] = at_server[key]
+        if "token_file" in at_server:
+            self.client.secrets[at_server["token_file"]] = self.server.token(name)
 
 
 def broken(text, rng):

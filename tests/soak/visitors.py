@@ -115,17 +115,33 @@ class DatagramVisitor(Visitor):
                 await asyncio.sleep(self._rng.uniform(0, 0.05))
 
 
-async def answers(kind, port, translation):
-    """Whether a fresh visitor of that kind ("tcp" or "udp") gets the answer of that service."""
+def _header(kind, own):
+    """The header of version 1 of the PROXY protocol that a service gets for that visitor."""
+    if kind == "unix":
+        return b"PROXY UNKNOWN\r\n"
+    (here, port), (there, reached) = own.getsockname(), own.getpeername()
+    return f"PROXY TCP4 {here} {there} {port} {reached}\r\n".encode()
+
+
+async def answers(kind, port, translation, header=None):
+    """Whether a fresh visitor of that kind ("tcp", "udp", or "unix" for a path instead of a port) gets the
+    answer of that service; also for the bytes of the header, if it gets one."""
     loop = asyncio.get_running_loop()
-    own = socket.socket(socket.AF_INET, socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM)
+    own = socket.socket(socket.AF_UNIX if kind == "unix" else socket.AF_INET,
+                        socket.SOCK_DGRAM if kind == "udp" else socket.SOCK_STREAM)
     own.setblocking(False)
     said = random.randbytes(32)
     try:
-        await loop.sock_connect(own, ("127.0.0.1", port))
+        await loop.sock_connect(own, port if kind == "unix" else ("127.0.0.1", port))
         await loop.sock_sendall(own, said)
-        heard = await asyncio.wait_for(loop.sock_recv(own, 64), 1)
-        return heard == said.translate(translation)
+        due = ((_header(kind, own) if header else b"") + said).translate(translation)
+        heard = b""
+        while len(heard) < len(due):
+            got = await asyncio.wait_for(loop.sock_recv(own, 256), 1)
+            if not got:
+                break
+            heard += got
+        return heard == due
     except (OSError, asyncio.TimeoutError):
         return False
     finally:
