@@ -198,12 +198,25 @@ TEST_CASE("failures: a server's messages name the cause and the key to check") {
 }
 
 TEST_CASE("failures: advice for each reason why an address cannot be bound") {
-  CHECK(listen_advice(std::make_error_code(std::errc::permission_denied)) ==
+  const auto advice = [](std::error_code why) { return listen_advice(why, address("0.0.0.0:80")); };
+  CHECK(advice(std::make_error_code(std::errc::permission_denied)) ==
         "; run as root, grant CAP_NET_BIND_SERVICE, or choose a port from 1024 on");
-  CHECK(listen_advice({EADDRINUSE, std::system_category()}).contains("another program"));
-  CHECK(listen_advice({EADDRNOTAVAIL, std::system_category()}).contains("no such address"));
-  CHECK(listen_advice({EAFNOSUPPORT, std::system_category()}).contains("IPv6"));
-  CHECK(listen_advice(errc::stopped).empty());
+  CHECK(advice({EADDRINUSE, std::system_category()}).contains("another program"));
+  CHECK(advice({EADDRNOTAVAIL, std::system_category()}).contains("no such address"));
+  CHECK(advice({EAFNOSUPPORT, std::system_category()}).contains("IPv6"));
+  CHECK(advice(errc::stopped).empty());
+}
+
+TEST_CASE("failures: advice for each reason why a Unix-domain socket cannot be listened on") {
+  const auto advice = [](std::error_code why) {
+    return listen_advice(why, address("unix:/run/w"));
+  };
+  CHECK(advice({EACCES, std::system_category()}) ==
+        "; let the user of the program write to its folder");
+  CHECK(advice({ENOENT, std::system_category()}) == "; create the folder of the socket");
+  CHECK(advice({EPERM, std::system_category()}).contains("`owner`"));
+  CHECK(advice({EADDRINUSE, std::system_category()}).contains("a file that is no socket"));
+  CHECK(advice(errc::stopped).empty());
 }
 
 TEST_CASE("failures: each refusal belongs to one kind") {

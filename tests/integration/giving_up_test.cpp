@@ -24,7 +24,7 @@ TEST_CASE("giving up: a client ends when all its services have failed max_retrie
   CHECK(t.client->wait_exit() == 4);
   const std::string said = t.client->output();
   CAPTURE(said);
-  CHECK(said.find("Error: the server could not be reached in `client.max_retries` retries") !=
+  CHECK(said.find("Error: no service was accepted by the server in `client.max_retries` retries") !=
         said.npos);
   CHECK(said.find(". Given up after `client.max_retries`, until the settings change") != said.npos);
 }

@@ -1,5 +1,6 @@
 // Visitors, clients and local services at Unix-domain sockets, with real programs.
 
+#include "../support/occurrences.hpp"
 #include "../support/our_program.hpp"
 #include "../support/services.hpp"
 #include "../support/transport_tables.hpp"
@@ -79,6 +80,37 @@ TEST_CASE("unix sockets: a reload changes the permissions, moves the socket, and
   visitor->close();
   CHECK(t.server_process->wait_exit() == 0);
   CHECK_FALSE(mode_of(t.path("moved.sock")));
+}
+
+TEST_CASE(
+    "unix sockets: clients stay if the permissions change, also together with the transport") {
+  unix_tunnel t(our_program(), our_program());
+  const transport_tables secured = noise("Noise_NK_25519_ChaChaPoly_BLAKE2s");
+  t.server = "bind_addr = \"unix:tunnel.sock\"\n";
+  t.client = "remote_addr = \"unix:tunnel.sock\"\n";
+  t.server_service = "bind_addr = \"unix:web.sock\"\n";
+  t.client_service = "local_addr = \"unix:local.sock\"\n";
+  scenario::unix_echo local(t.path("local.sock"));
+  t.start();
+  INFO(t.logs());
+  REQUIRE(eventually([&] { return scenario::echoes(t.path("web.sock")); }));
+  t.server += "mode = \"0604\"\n";
+  t.rewrite_server();
+  CHECK(eventually([&] { return mode_of(t.path("tunnel.sock")) == 0604U; }));
+  CHECK(scenario::echoes(t.path("web.sock")));
+  const auto times = [&t](const char* words) {
+    return occurrences(t.server_process->output(), words);
+  };
+  CHECK(times("Control channel established") == 1);
+  t.server = "bind_addr = \"unix:tunnel.sock\"\nmode = \"0640\"\n";
+  t.server_tables = secured.server;
+  t.client_tables = secured.client;
+  t.rewrite_server();
+  CHECK(eventually([&] { return mode_of(t.path("tunnel.sock")) == 0640U; }));
+  t.rewrite_client();
+  CHECK(eventually([&] { return times("Control channel established") == 2; }));
+  CHECK(eventually([&] { return scenario::echoes(t.path("web.sock")); }));
+  CHECK(times("Failed to listen") == 0);
 }
 
 TEST_CASE("unix sockets: services exchange theirs, and clients get that of a service") {

@@ -10,6 +10,7 @@
 #include <doctest/doctest.h>
 #include <asio/co_spawn.hpp>
 
+#include <fcntl.h>
 #include <sys/fsuid.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -157,6 +158,45 @@ TEST_CASE("unix socket: what an ended process has left is replaced, and nothing 
   const auto no_folder = bench.listen("unix:" + bench.path() + "/s");
   REQUIRE_FALSE(no_folder);
   CHECK(no_folder.error() == std::errc::not_a_directory);
+}
+
+TEST_CASE("unix socket: whoever asks whether somebody listens is no visitor") {
+  unix_bench bench;
+  tcp_socket other = listen_unix(bench.path());
+  CHECK(bench.listen(bench.where()).error() == std::errc::address_in_use);
+  REQUIRE(::fcntl(other.fd(), F_SETFL, O_NONBLOCK) == 0);
+  CHECK_FALSE(other.accept());
+}
+
+TEST_CASE("unix socket: one that is bound and does not listen yet is not replaced") {
+  unix_bench bench;
+  const tcp_socket other = unconnected_unix();
+  const auto [name, size] = unix_name(bench.path());
+  REQUIRE(::bind(other.fd(), reinterpret_cast<const sockaddr*>(&name), size) == 0);
+  CHECK(bench.listen(bench.where()).error() == std::errc::address_in_use);
+  REQUIRE(::listen(other.fd(), 1) == 0);
+  CHECK(connect_unix(bench.path()));
+}
+
+TEST_CASE("unix socket: a file that was put in the place of the socket is left alone") {
+  unix_bench bench;
+  const std::string treasure = bench.folder.write("treasure", "of another user");
+  REQUIRE(::chmod(treasure.c_str(), 0600) == 0);
+  io::socket_file file(bench.path());
+  const tcp_socket socket = listen_unix(bench.path());
+  SUBCASE("before it is claimed") {
+    REQUIRE(::unlink(bench.path().c_str()) == 0);
+    REQUIRE(::link(treasure.c_str(), bench.path().c_str()) == 0);
+    CHECK(file.claim(socket.fd()).error() == std::errc::address_in_use);
+  }
+  SUBCASE("afterwards") {
+    REQUIRE(file.claim(socket.fd()));
+    REQUIRE(::unlink(bench.path().c_str()) == 0);
+    REQUIRE(::link(treasure.c_str(), bench.path().c_str()) == 0);
+  }
+  CHECK_FALSE(file.exists());
+  CHECK_FALSE(file.permit({.mode = 0666}));
+  CHECK(mode_of(treasure) == 0600U);
 }
 
 TEST_CASE("unix socket: the last of two handles removes the file") {

@@ -48,11 +48,12 @@ class unix_tunnel {
 
   void start() {
     start_server();
-    client_process.emplace(
-        client_program_,
-        std::vector<std::string>{
-            "--client", folder_.write("client.toml",
-                                      text_of("client", client, client_service, client_tables))});
+    rewrite_client();
+    client_process.emplace(client_program_,
+                           std::vector<std::string>{"--client", path("client.toml")});
+  }
+  void rewrite_client() {
+    folder_.write("client.toml", text_of("client", client, client_service, client_tables));
   }
   void start_server() {
     rewrite_server();

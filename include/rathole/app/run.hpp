@@ -12,7 +12,9 @@
 #include <rathole/app/operation_hooks.hpp>
 #include <rathole/app/start_report.hpp>
 #include <rathole/app/supervisor.hpp>
+#include <rathole/core/error.hpp>
 #include <rathole/core/time.hpp>
+#include <rathole/io/resolve/host_lookup.hpp>
 #include <rathole/version.hpp>
 
 #include <chrono>
@@ -77,7 +79,8 @@ std::optional<start_failure> run_once(const config::document& file, const settin
 inline int exit_status_of(const std::error_code& error) {
   if (error == errc::retries_exhausted) return exit_given_up;
   const bool is_of_system =
-      error.category() == std::system_category() || error.category() == std::generic_category();
+      error.category() == std::system_category() || error.category() == std::generic_category() ||
+      error.category() == io::lookup_category() || error == errc::host_not_found;
   return is_of_system ? exit_cannot_listen : EXIT_FAILURE;
 }
 

@@ -70,10 +70,12 @@ class basic_client {
   /// control channel, and so do all services if `remote_addr` changes. Every other setting takes
   /// effect at once, or for what begins afterwards.
   ///
-  /// Fails with `errc::wrong_transport` or `errc::invalid_settings`; nothing is changed then. After
+  /// Fails with `errc::wrong_transport` or `errc::invalid_settings`, and with `errc::retries_exhausted` if the
+  /// client is ending because it has given up; nothing is changed then. After
   /// `std::errc::not_enough_memory` the next update completes this one.
   result<void> update(config::client next) {
     if (const std::error_code ec = context_->settings_error(next)) return failure(ec);
+    if (context_->has_given_up) return failure(errc::retries_exhausted);
     if (context_->closing.stop_requested()) return {};
     return catch_bad_alloc([&]() -> result<void> {
       client_side::update(context_, config::bounded(std::move(next)));

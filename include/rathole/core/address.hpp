@@ -101,6 +101,11 @@ inline result<address> unix_address(std::string_view path) {
   return address{std::string(unix_prefix) + std::string(path), 0};
 }
 
+/// Returns whether a socket at `a` is at `b`, too: they differ at most in their permissions.
+inline bool same_place(const address& a, const address& b) {
+  return a.host == b.host && a.port == b.port;
+}
+
 /// Parses `host:port`, separated at the last ':'. The port is a decimal number from 0 to 65535. The
 /// host is an IPv4 address, an IPv6 address with or without brackets and with or without a zone
 /// (`[::1]:80`, `::1:80`, `fe80::1%eth0:80`), or a name. The characters of a name are checked; the

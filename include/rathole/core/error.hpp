@@ -181,7 +181,7 @@ inline const std::error_category& error_category() noexcept {
         case errc::proxy_authentication_failed: return "the proxy wants credentials, or other ones";
         case errc::closed_in_handshake: return "connection closed by the peer in the handshake";
         case errc::retries_exhausted:
-          return "the server could not be reached in `client.max_retries` retries";
+          return "no service was accepted by the server in `client.max_retries` retries";
         case errc::wrong_transport:
           return "the settings ask for another transport than the one given";
         case errc::invalid_settings: return "the settings contradict themselves or lack something";

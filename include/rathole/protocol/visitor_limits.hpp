@@ -41,10 +41,12 @@ class visitor_limits {
   explicit visitor_limits(std::uint64_t seed) : seed_(seed), sources_(0, ip_endpoint_hash{seed}) {}
 
   /// Changes the limits. The visitors that are there stay. A rate that changes lets every source begin anew.
+  /// Throws `std::bad_alloc`, and changes nothing then.
   void set(const settings& next) {
     if (next.rate != limits_.rate) {
-      rates_.reset();
-      if (next.rate) rates_.emplace(*next.rate, seed_);
+      std::optional<source_rates> rates;
+      if (next.rate) rates.emplace(*next.rate, seed_);
+      rates_ = std::move(rates);
     }
     limits_ = next;
   }

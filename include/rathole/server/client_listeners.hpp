@@ -31,7 +31,7 @@ struct client_listener {
   }
 
   /// The address in the settings.
-  const address where;
+  address where;
   /// The acceptor.
   A acceptor;
   /// Keeps the address of the acceptor in the list of the server's addresses.
@@ -39,6 +39,19 @@ struct client_listener {
   /// Requested when the settings no longer name the address.
   std::stop_source closing;
 };
+
+/// Gives the listener the permissions of `wanted`, an address at the same place. Fails as the acceptor's `permit`
+/// does, if it has one.
+template <io::Acceptor A>
+result<void> permit(client_listener<A>& listener, const address& wanted) {
+  if (listener.where == wanted) return {};
+  if constexpr (requires { listener.acceptor.permit(wanted.permissions); }) {
+    const auto permitted = listener.acceptor.permit(wanted.permissions);
+    if (!permitted) return permitted;
+  }
+  listener.where = wanted;
+  return {};
+}
 
 /// The listeners for clients.
 template <io::Acceptor A>
@@ -49,10 +62,10 @@ class client_listeners {
   /// A listener, shared with the coroutine that accepts on it.
   using listener_pointer = std::shared_ptr<listener>;
 
-  /// Returns the listener for the address `where`, or null.
+  /// Returns the listener for the address `where`, whatever its permissions, or null.
   [[nodiscard]] listener_pointer find(const address& where) const {
     const auto found = std::ranges::find_if(
-        listeners_, [&](const listener_pointer& each) { return each->where == where; });
+        listeners_, [&](const listener_pointer& each) { return same_place(each->where, where); });
     return found == listeners_.end() ? nullptr : *found;
   }
 
@@ -79,7 +92,7 @@ class client_listeners {
     for (;;) {
       // Work that ends with a listener may call this object, so the search starts again.
       const auto unwanted = std::ranges::find_if(listeners_, [&](const listener_pointer& each) {
-        return std::ranges::find(wanted, each->where) == wanted.end();
+        return !has_place(wanted, each->where);
       });
       if (unwanted == listeners_.end()) return;
       const listener_pointer gone = std::move(*unwanted);
@@ -92,7 +105,7 @@ class client_listeners {
   [[nodiscard]] std::vector<listener_pointer> conflicting_with(const address_list& wanted) const {
     std::vector<listener_pointer> out;
     for (const listener_pointer& each : listeners_) {
-      const bool stays = std::ranges::find(wanted, each->where) != wanted.end();
+      const bool stays = has_place(wanted, each->where);
       if (!stays && has_port_of(wanted, each->where)) out.push_back(each);
     }
     return out;
@@ -119,6 +132,10 @@ class client_listeners {
   }
 
  private:
+  static bool has_place(const address_list& all, const address& where) {
+    return std::ranges::any_of(all, [&](const address& each) { return same_place(each, where); });
+  }
+
   std::vector<listener_pointer> listeners_;
   bool closed_ = false;
 };

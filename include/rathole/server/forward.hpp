@@ -28,11 +28,11 @@ class tcp_channels;
 template <class Context>
 std::shared_ptr<io::bandwidth> bandwidth_of(Context& self, const config::server_service& service) {
   if (service.bandwidth.empty()) return nullptr;
-  auto& shared = self.bandwidths[service.name];
-  if (!shared) {
-    shared = std::make_shared<io::bandwidth>();
-    shared->set(service.bandwidth);
-  }
+  const auto known = self.bandwidths.find(service.name);
+  if (known != self.bandwidths.end()) return known->second;
+  const auto shared = std::make_shared<io::bandwidth>();
+  shared->set(service.bandwidth);
+  self.bandwidths.emplace(service.name, shared);
   return shared;
 }
 

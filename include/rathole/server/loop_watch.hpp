@@ -44,6 +44,8 @@ class loop_watch : public std::enable_shared_from_this<loop_watch<Session>> {
 
   /// Returns whether a visitor at `peer` may come from the client.
   [[nodiscard]] bool concerns(const address& peer) const {
+    // All peers of Unix-domain sockets are called alike, which says nothing about who they are.
+    if (peer.is_unix()) return false;
     return protocol::source_network(peer.host) == client_;
   }
 

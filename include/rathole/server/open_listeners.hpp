@@ -51,6 +51,22 @@ io::task<std::vector<typename Context::listener_pointer>> bind_listeners(
   co_return fresh;
 }
 
+/// Gives the listeners in use, and those in `fresh` that were handed over, the permissions of `wanted`.
+template <class Context>
+result<void> permit_listeners(Context& self,
+                              const std::vector<typename Context::listener_pointer>& fresh,
+                              const address_list& wanted) {
+  for (const address& where : wanted) {
+    const auto found = self.listeners.find(where);
+    const auto is_here = [&](const auto& each) { return same_place(each->where, where); };
+    const auto given = std::ranges::find_if(fresh, is_here);
+    const auto listener = found || given == fresh.end() ? found : *given;
+    if (!listener) continue;
+    if (const auto permitted = permit(*listener, where); !permitted) return permitted;
+  }
+  return {};
+}
+
 /// Reopens the listener `old`, which was closed to free its port for an update that failed; retries
 /// until it succeeds or the address is no longer configured.
 template <class Context>
@@ -114,6 +130,10 @@ io::task<void> open_listeners(std::shared_ptr<Context> self,
     fresh = co_await bind_listeners(self, settings);
   } catch (const std::bad_alloc&) {
     // The listeners that were closed are opened again below.
+  }
+  if (fresh) {
+    const auto permitted = permit_listeners(*self, *fresh, settings->bind_addr);
+    if (!permitted) fresh = failure(permitted.error());
   }
   if (!fresh) {
     for (const auto& each : in_the_way) {

@@ -105,6 +105,14 @@ class tcp_acceptor {
     socket_->close();
   }
 
+  /// Changes who may connect to a Unix-domain socket that has a file; has no effect on others. Fails as
+  /// `socket_file::permit` does.
+  result<void> permit(const socket_permissions& wanted) {
+    if (!file_) return {};
+    const auto permitted = file_->permit(wanted);
+    if (permitted) local_.permissions = wanted;
+    return permitted;
+  }
   /// Returns the file of a Unix-domain socket; null if there is none.
   [[nodiscard]] const std::shared_ptr<const socket_file>& file() const { return file_; }
 

@@ -12,6 +12,7 @@
 
 #include <memory>
 #include <string>
+#include <system_error>
 #include <utility>
 
 namespace rathole::io {
@@ -30,19 +31,27 @@ struct unix_listener {
 inline result<unix_listener> listen_unix(const address& at, int backlog) {
   unix_listener out{descriptor(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0))};
   if (!out.socket.is_open()) return failure(last_error());
-  if (at.has_socket_file()) remove_stale_socket(at);
+  std::shared_ptr<socket_file> file;
+  if (at.has_socket_file()) {
+    remove_stale_socket(at);
+    file = std::make_shared<socket_file>(std::string(at.unix_path()));
+  }
   // Nobody may connect before the permissions are set: the file gets those of the socket.
   const unix_socket_name name(at);
   if (::fchmod(out.socket.get(), 0600) != 0 ||
       ::bind(out.socket.get(), name.data(), name.size()) != 0) {
     return failure(last_error());
   }
-  if (at.has_socket_file()) {
-    out.file = std::make_shared<const socket_file>(std::string(at.unix_path()));
-    const auto permitted = out.file->permit(at.permissions);
+  if (file) {
+    const auto claimed = file->claim(out.socket.get());
+    if (!claimed) return failure(claimed.error());
+    const auto permitted = file->permit(at.permissions);
     if (!permitted) return failure(permitted.error());
   }
   if (::listen(out.socket.get(), backlog) != 0) return failure(last_error());
+  // Another program may have taken the file for a stale one, too.
+  if (file && !file->exists()) return failure(std::make_error_code(std::errc::address_in_use));
+  out.file = std::move(file);
   return out;
 }
 

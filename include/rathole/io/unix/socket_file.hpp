@@ -14,31 +14,19 @@
 
 #include <cerrno>
 #include <string>
+#include <system_error>
 #include <utility>
 
 namespace rathole::io {
 
-/// Gives the file at `path` the owner and the permissions `wanted`; not the file to which a symbolic link in its
-/// place leads. Fails with the system's error.
-inline result<void> set_permissions(const std::string& path, const socket_permissions& wanted) {
-  constexpr auto unchanged = static_cast<unsigned>(-1);
-  if ((wanted.owner || wanted.group) && ::lchown(path.c_str(), wanted.owner.value_or(unchanged),
-                                                 wanted.group.value_or(unchanged)) != 0) {
-    return failure(last_error());
-  }
-  if (::fchmodat(AT_FDCWD, path.c_str(), wanted.mode, AT_SYMLINK_NOFOLLOW) != 0) {
-    return failure(last_error());
-  }
-  return {};
-}
-
 /// Removes the file of the Unix-domain socket at `at` if it was left by a process that has ended. Anything else
-/// stays: a socket on which somebody listens, and a file of another kind.
+/// stays: a socket on which somebody listens or is about to, and a file of another kind.
 inline void remove_stale_socket(const address& at) {
   const std::string path(at.unix_path());
   struct stat found{};
   if (::lstat(path.c_str(), &found) != 0 || !S_ISSOCK(found.st_mode)) return;
-  const descriptor trial(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  // A socket of another type learns whether somebody has the file without being a visitor.
+  const descriptor trial(::socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!trial.is_open()) return;
   const unix_socket_name name(at);
   const bool is_stale =
@@ -47,13 +35,12 @@ inline void remove_stale_socket(const address& at) {
 }
 
 /// The file of a Unix-domain socket that is listened on. It is removed at the end, unless another one has taken
-/// its place.
+/// its place. Whoever may write to its folder can put another file there at any time, which must then neither
+/// be removed nor get the permissions.
 class socket_file {
  public:
-  /// Owns the file at `path`, which exists.
-  explicit socket_file(std::string path) : path_(std::move(path)) {
-    ::lstat(path_.c_str(), &mine_);
-  }
+  /// Makes an object that owns no file yet; the file will be at `path`.
+  explicit socket_file(std::string path) : path_(std::move(path)) {}
   socket_file(const socket_file&) = delete;
   socket_file& operator=(const socket_file&) = delete;
   /// Removes the file.
@@ -61,21 +48,56 @@ class socket_file {
     if (exists()) ::unlink(path_.c_str());
   }
 
+  /// Takes ownership of the file to which `socket` has just been bound. Fails with the system's error, or with
+  /// `std::errc::address_in_use` if another file has taken its place.
+  result<void> claim(int socket) {
+    struct stat own{};
+    struct stat found{};
+    if (::fstat(socket, &own) != 0 || ::lstat(path_.c_str(), &found) != 0) {
+      return failure(last_error());
+    }
+    const bool is_mine =
+        S_ISSOCK(found.st_mode) && found.st_uid == own.st_uid && found.st_nlink == 1;
+    if (!is_mine) return failure(std::make_error_code(std::errc::address_in_use));
+    mine_ = found;
+    is_claimed_ = true;
+    return {};
+  }
+
   /// Returns whether the file is still there.
   [[nodiscard]] bool exists() const {
     struct stat now{};
-    return ::lstat(path_.c_str(), &now) == 0 && now.st_dev == mine_.st_dev &&
-           now.st_ino == mine_.st_ino;
+    return ::lstat(path_.c_str(), &now) == 0 && is_same(now);
   }
 
-  /// Gives the file the permissions `wanted`. Fails with the system's error.
+  /// Gives the file the owner and the permissions `wanted`. Fails with the system's error, or with
+  /// `std::errc::address_in_use` if another file has taken its place.
   [[nodiscard]] result<void> permit(const socket_permissions& wanted) const {
-    return set_permissions(path_, wanted);
+    const descriptor file(::open(path_.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+    if (!file.is_open()) return failure(last_error());
+    struct stat now{};
+    if (::fstat(file.get(), &now) != 0) return failure(last_error());
+    if (!is_same(now)) return failure(std::make_error_code(std::errc::address_in_use));
+    constexpr auto unchanged = static_cast<unsigned>(-1);
+    if ((wanted.owner || wanted.group) &&
+        ::fchownat(file.get(), "", wanted.owner.value_or(unchanged),
+                   wanted.group.value_or(unchanged), AT_EMPTY_PATH) != 0) {
+      return failure(last_error());
+    }
+    // fchmod(2) does not take a descriptor of a path alone.
+    const std::string same_file = "/proc/self/fd/" + std::to_string(file.get());
+    if (::chmod(same_file.c_str(), wanted.mode) != 0) return failure(last_error());
+    return {};
   }
 
  private:
+  [[nodiscard]] bool is_same(const struct stat& other) const {
+    return is_claimed_ && other.st_dev == mine_.st_dev && other.st_ino == mine_.st_ino;
+  }
+
   const std::string path_;
   struct stat mine_{};
+  bool is_claimed_ = false;
 };
 
 }  // namespace rathole::io
