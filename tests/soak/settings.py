@@ -11,7 +11,7 @@ KINDS = ("tcp", "udp")
 LIMITS = [
     ("max_connections_per_address", lambda rng: rng.randrange(1000, 2000)),
     ("new_connections_per_second", lambda rng: {"rate": rng.randrange(5000, 9000), "burst": 9000}),
-    ("allow", lambda rng: rng.choice([["127.0.0.0/8"], ["127.0.0.1", "::1", "unix:"]])),
+    ("allow", lambda rng: rng.choice([["127.0.0.0/8", "unix:"], ["127.0.0.1", "::1", "unix:"]])),
     ("deny", lambda rng: [f"192.0.2.{rng.randrange(256)}", "2001:db8::/32"]),
 ]
 TCP_LIMITS = LIMITS + [
