@@ -134,6 +134,24 @@ TEST_CASE("given settings: all that is wrong is said, without a value") {
               "--service is not UTF-8"});
 }
 
+TEST_CASE("given settings: without a transport it is tcp, unless there are settings of another") {
+  const given_settings made =
+      make(config::side::client,
+           {.values = {{"remote", "h:1"}, {"multiplex", "true"}}, .services = {"a=h:1"}},
+           {{"RATHOLE_TOKEN", "mine"}});
+  CHECK(made.problems.empty());
+  const auto loaded = config::read(made.text, "", nullptr, {.key_names = made.key_names});
+  REQUIRE(loaded);
+  CHECK(loaded->settings.client->transport.kind == config::transport_kind::tcp);
+  CHECK(loaded->settings.client->transport.multiplex);
+  CHECK(make(config::side::client,
+             {.values = {{"remote", "h:1"}, {"tls-hostname", "h"}}, .services = {"a=h:1"}},
+             {{"RATHOLE_TOKEN", "mine"}, {"RATHOLE_WEBSOCKET_PATH", "/a"}})
+            .problems == texts{"--tls-hostname is for the transport tls; add --transport tls",
+                               "RATHOLE_WEBSOCKET_PATH is for the transport websocket; add "
+                               "--transport websocket"});
+}
+
 TEST_CASE("given settings: problems of the configuration have the names of flags and variables") {
   const given_settings made =
       make(a_server,

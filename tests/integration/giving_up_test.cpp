@@ -17,7 +17,7 @@ pairing ours() { return {"tcp", our_program(), our_program(), {}, {}}; }
 
 TEST_CASE("giving up: a client ends when all its services have failed max_retries times in a row") {
   tunnel t(ours());
-  t.client_keys = "retry_interval = 0\nmax_retries = 2\n";
+  t.client_keys = "retry_interval = 0\nmax_retries = 4\n";
   t.add("a", 1);
   t.add("b", 1);
   t.start_client();

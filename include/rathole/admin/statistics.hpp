@@ -123,7 +123,8 @@ class statistics : public service_table {
       ++found->what.reconnects[static_cast<std::size_t>(cause_of(e.error, e.is_displaced))];
     }
     if (e.established) return channel_ended(e.service, e.error.message());
-    if (found && !found->what.is_up()) found->what.reason = e.error.message();
+    if (!found || found->what.is_up()) return;
+    found->what.reason = (e.gives_up ? "given up: " : "") + e.error.message();
   }
   /// Records that the service is down.
   void on(const client_side::control_channel_closed& e) {

@@ -124,6 +124,7 @@ class settings_maker {
     for (const setting_flag& each : setting_flags) {
       if (each.is_for(of_)) add(each);
     }
+    if (!value_of("transport")) add_default_transport();
     add_token();
     add_services();
     add_table();
@@ -267,6 +268,25 @@ class settings_maker {
       return fail(label + ": there are two services of this name");
     }
     out_.key_names.insert_or_assign(config::service_key(of_, name), label);
+  }
+
+  /// Says which transport is meant if there are settings of one: the default one, unless they are for another.
+  void add_default_transport() {
+    constexpr std::string_view prefix = "transport.";
+    for (const setting_flag& each : setting_flags) {
+      const std::string_view key = each.key;
+      const auto given = each.is_for(of_) ? value_of(each.name) : std::nullopt;
+      if (!given || !key.starts_with(prefix)) continue;
+      const std::string_view rest = key.substr(prefix.size());
+      const auto dot = rest.find('.');
+      if (dot == rest.npos) {
+        std::string_view type = "transport.type";
+        table_of(type).try_emplace("type", "tcp");
+        continue;
+      }
+      const std::string kind(rest.substr(0, dot));
+      fail(given->name + " is for the transport " + kind + "; add --transport " + kind);
+    }
   }
 
   /// Adds the table of the transport, which needs one also without a key.

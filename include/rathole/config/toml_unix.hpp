@@ -66,7 +66,9 @@ inline address_list read_permissions(toml_reader& table, const address_list& whe
   for (address& each : all) {
     if (each.has_socket_file()) each.permissions = wanted;
   }
-  if (std::ranges::none_of(all, &address::has_socket_file)) {
+  const bool is_wrong = std::ranges::any_of(
+      all, [](const address& each) { return each.host.empty() && !each.is_unix(); });
+  if (!is_wrong && std::ranges::none_of(all, &address::has_socket_file)) {
     for (const std::string_view key : {"mode", "owner"}) {
       if (!table.contains(key)) continue;
       table.warn(key, "no `bind_addr` is a Unix-domain socket with a file", "remove it");

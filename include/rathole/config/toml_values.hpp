@@ -52,6 +52,11 @@ inline address to_address(const toml_reader& table, std::string_view key, const 
                  "write `0.0.0.0` for all IPv4 addresses, or `[::]` for all addresses");
     return {};
   }
+  if (text.contains('/')) {
+    table.reject(key, "not an address of the form host:port",
+                 "write a Unix-domain socket like `unix:/run/rathole/web.sock`");
+    return {};
+  }
   const auto digits = text.substr(text.rfind(':') + 1);
   const bool is_number = text.contains(':') && !digits.empty() &&
                          digits.find_first_not_of("0123456789") == digits.npos;

@@ -60,7 +60,8 @@ inline std::string unix_listen_advice(const std::error_code& error) {
     return "; let the user of the program write to its folder";
   }
   if (error == std::errc::operation_not_permitted) {
-    return "; run as root, grant CAP_CHOWN, or remove `owner`";
+    return "; name a group of which the user of the program is a member, grant CAP_CHOWN, or "
+           "remove `owner`";
   }
   if (error == std::errc::address_in_use) {
     return "; another program listens there, or a file that is no socket is in its place";

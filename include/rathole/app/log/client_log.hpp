@@ -144,14 +144,16 @@ class client_log {
 
   void write_failure(log_level level, const client_side::control_channel_failed& e,
                      const std::string& what) {
+    // It happens once for each change of the settings.
+    if (e.gives_up) return write(level, e.service, what + given_up_text);
     const time_point now = now_();
     const auto before = repeat_limiter_.note("control\n" + std::string(e.service) + '\n' + what,
                                              now, max_failure_lines);
     const auto of_cause =
         before ? repeat_limiter_.note("cause\n" + what, now, max_cause_lines) : before;
-    write(of_cause ? level : log_level::debug, e.service,
-          what + (e.gives_up ? given_up_text : retry_text(e.retry_in)) +
-              suppressed_text(before.value_or(0) + of_cause.value_or(0)));
+    write(
+        of_cause ? level : log_level::debug, e.service,
+        what + retry_text(e.retry_in) + suppressed_text(before.value_or(0) + of_cause.value_or(0)));
   }
 
   /// Limits lines that visitors or the server can cause as often as they like.
