@@ -24,9 +24,15 @@ void check_pace(std::uint64_t rate, std::string_view steps) {
     const auto size = static_cast<std::uint8_t>(step);
     if (size % 4 == 0) now += std::chrono::milliseconds(size);
     const std::size_t portion = std::min<std::size_t>(std::size_t{size} * 257, pacer.portion());
-    const time_point at = pacer.take(portion, now);
-    fuzz::check(at >= now);
-    now = at;
+    auto given = pacer.ask(now);
+    while (!given) {
+      const duration wait = pacer.wait(now, size);
+      fuzz::check(wait >= byte_pacer::min_wait && wait <= byte_pacer::max_wait);
+      now += wait;
+      given = pacer.ask(now);
+    }
+    fuzz::check(given->bytes == pacer.portion());
+    pacer.settle(*given, portion);
     const double allowed =
         std::chrono::duration<double>(now - time_point() + byte_pacer::burst).count() *
         static_cast<double>(rate);

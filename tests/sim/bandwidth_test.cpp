@@ -92,7 +92,7 @@ TEST_CASE("bandwidth: what visitors get is within 5 % of the limit in 10 s, in f
   std::vector<std::unique_ptr<reader>> readers;
   std::size_t count = 1;
   SUBCASE("one") {}
-  SUBCASE("four") { count = 4; }
+  SUBCASE("eight") { count = 8; }
   for (std::size_t i = 0; i < count; ++i) {
     readers.push_back(std::make_unique<reader>(tunnel));
   }
@@ -220,4 +220,29 @@ TEST_CASE("bandwidth: a visitor that breaks while bytes wait, breaks its connect
   tunnel.world.run_for(10s);
   CHECK(is_near(readers[2]->got + readers[3]->got - before, 10.0 * rate));
   tunnel.finish(readers);
+}
+
+TEST_CASE("bandwidth: visitors who have gone cost nothing, and are noticed while they wait") {
+  const auto seed = test::scenario_seed(8);
+  REPLAYABLE(seed);
+  limited_tunnel tunnel(seed, {.in = 4096});
+  tunnel.start_all();
+  constexpr std::size_t count = 200;
+  std::vector<sim::stream> visitors;
+  for (std::size_t i = 0; i < count; ++i) {
+    visitors.push_back(tunnel.bench.must(tunnel.arrive()));
+  }
+  tunnel.world.run_for(5s);
+  const std::string request(1024, 'x');
+  for (auto& each : visitors) tunnel.bench.must(each.write(test::bytes(request)));
+  tunnel.world.run_for(200ms);
+  CHECK(tunnel.server->descriptors().forwards == count);
+  for (auto& each : visitors) each.abort();
+  tunnel.world.run_for(500ms);
+  CHECK(tunnel.server->descriptors().forwards == 0);
+  CHECK(tunnel.server->events.count<server_side::forward_ended>() == count);
+  const time_point since = tunnel.world.now();
+  CHECK(tunnel.bench.must(tunnel.visit("honest")) == "honest");
+  CHECK(tunnel.world.now() - since < 500ms);
+  tunnel.stop_all();
 }

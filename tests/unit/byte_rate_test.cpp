@@ -11,6 +11,7 @@
 #include <limits>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 namespace rathole::test {
 namespace {
@@ -66,15 +67,19 @@ TEST_CASE("byte_rate: a number, a unit and a second") {
   CHECK(byte_rate_text(0) == "0 B/s");
 }
 
-/// Passes portions for `length`, each when the pacer says; returns the bytes.
-std::uint64_t passed_in(byte_pacer& pacer, duration length, std::size_t portion, time_point from) {
+/// Passes portions for `length`, each as soon as the pacer lets it; returns the bytes.
+std::uint64_t passed_in(byte_pacer& pacer, duration length, time_point from) {
   std::uint64_t sum = 0;
-  time_point now = from;
-  for (;;) {
-    now = pacer.take(portion, now);
-    if (now >= from + length) return sum;
-    sum += portion;
+  for (time_point now = from; now < from + length;) {
+    const auto given = pacer.ask(now);
+    if (given) {
+      pacer.settle(*given, given->bytes);
+      sum += given->bytes;
+    } else {
+      now += pacer.wait(now, 0);
+    }
   }
+  return sum;
 }
 
 TEST_CASE("byte_pacer: bytes pass at the rate, after a burst") {
@@ -88,7 +93,7 @@ TEST_CASE("byte_pacer: bytes pass at the rate, after a burst") {
     for (int i = 0; i < 2; ++i) {
       // A pause gives no more than the burst.
       const time_point begun(i * 1h);
-      const auto bytes = static_cast<double>(passed_in(pacer, 10s, portion, begun));
+      const auto bytes = static_cast<double>(passed_in(pacer, 10s, begun));
       const auto wanted = static_cast<double>(rate) * 10;
       CHECK(bytes <= wanted * 1.003 + 2 * static_cast<double>(portion));
       CHECK(bytes >= wanted * 0.999 - static_cast<double>(portion));
@@ -96,28 +101,88 @@ TEST_CASE("byte_pacer: bytes pass at the rate, after a burst") {
   }
 }
 
+/// Passes `bytes` on again and again, until there is no grant at `now`; returns how often.
+std::uint64_t passes_at(byte_pacer& pacer, std::size_t bytes, time_point now) {
+  for (std::uint64_t count = 0;; ++count) {
+    const auto given = pacer.ask(now);
+    if (!given) return count;
+    pacer.settle(*given, bytes);
+  }
+}
+
 TEST_CASE("byte_pacer: single bytes are not for nothing") {
   byte_pacer pacer;
-  pacer.set_rate(10'000'000'000);
-  const time_point now{};
-  while (pacer.take(byte_pacer::max_portion, now) == now) continue;
-  const time_point before = pacer.take(1, now);
-  for (int i = 0; i < 1'000'000; ++i) (void)pacer.take(1, now);
-  CHECK(pacer.take(1, now) - before > 99us);
+  pacer.set_rate(3'000'000'000);
+  const time_point now(1h);
+  (void)passes_at(pacer, byte_pacer::max_portion, now);
+  // The tokens of 1 ms, but for what the last portion has taken in advance.
+  const auto count = passes_at(pacer, 1, now + 1ms);
+  CHECK(count > 2'900'000);
+  CHECK(count <= 3'000'001);
+}
+
+TEST_CASE("byte_pacer: what was granted and not passed on is given back") {
+  byte_pacer pacer;
+  pacer.set_rate(64 * 1024);
+  const time_point now(1h);
+  for (int i = 0; i < 10'000; ++i) {
+    const auto given = pacer.ask(now);
+    REQUIRE(given);
+    CHECK(given->bytes == pacer.portion());
+    pacer.settle(*given, 0);
+  }
+  // Until it is settled, others wait for all of it.
+  std::vector<byte_pacer::grant> held;
+  while (const auto given = pacer.ask(now)) held.push_back(*given);
+  CHECK(held.size() == 3);
+  for (const auto& given : held) pacer.settle(given, 0);
+  CHECK(pacer.ask(now));
+}
+
+TEST_CASE("byte_pacer: those who are ahead have their tokens, and the wait is bounded") {
+  byte_pacer pacer;
+  pacer.set_rate(100'000);
+  const time_point now(1h);
+  CHECK(passes_at(pacer, 1000, now) == 3);
+  CHECK_FALSE(pacer.ask(now));
+  CHECK(pacer.wait(now, 0) == 10ms);
+  CHECK(pacer.wait(now, 3) == 40ms);
+  CHECK(pacer.wait(now, 1000) == byte_pacer::max_wait);
+  CHECK(pacer.wait(now + 10ms, 0) == byte_pacer::min_wait);
+  CHECK_FALSE(pacer.ask(now + 10ms, 1));
+  CHECK(pacer.ask(now + 20ms, 1));
+  // What they pass on is less than a portion, so it is soon the turn of the next.
+  for (int i = 1; i <= 100; ++i) {
+    const time_point later = now + i * 1s;
+    const auto given = pacer.ask(later);
+    REQUIRE(given);
+    pacer.settle(*given, 10);
+  }
+  CHECK(pacer.wait(now + 100s, 300) < 40ms);
 }
 
 TEST_CASE("byte_pacer: without a rate there is no limit, and a new one begins anew") {
   byte_pacer pacer;
   const time_point now(1h);
-  for (int i = 0; i < 100; ++i) CHECK(pacer.take(byte_pacer::max_portion, now) == now);
+  const auto unlimited = pacer.ask(now);
+  REQUIRE(unlimited);
+  CHECK(unlimited->bytes == byte_pacer::max_portion);
+  for (int i = 0; i < 100; ++i) CHECK(pacer.ask(now, 1000));
   CHECK(pacer.portion() == byte_pacer::max_portion);
   pacer.set_rate(1024);
-  for (int i = 0; i < 100; ++i) (void)pacer.take(1024, now);
-  CHECK(pacer.take(1024, now) > now + 90s);
+  // A grant of another rate costs nothing.
+  pacer.settle(*unlimited, byte_pacer::max_portion);
+  const auto slow = pacer.ask(now);
+  REQUIRE(slow);
+  CHECK_FALSE(pacer.ask(now));
   pacer.set_rate(2048);
-  CHECK(pacer.take(1024, now) == now);
+  const auto given = pacer.ask(now);
+  REQUIRE(given);
+  pacer.settle(*slow, byte_pacer::max_portion);
+  pacer.settle(*given, 256);
+  CHECK(pacer.ask(now + 125ms));
   pacer.set_rate(std::nullopt);
-  CHECK(pacer.take(1024, now) == now);
+  CHECK(pacer.ask(now));
 }
 
 }  // namespace

@@ -53,7 +53,7 @@ class stream {
   /// Returns whether the end or an error has arrived; see `io::ByteStream`.
   bool peer_has_closed() {
     if (!is_open()) return true;
-    return here().inbound.empty() && (here().inbound_ended || here().error);
+    return here().error || (here().inbound.empty() && here().inbound_ended);
   }
 
   /// Ends our direction; see `io::ByteStream`.

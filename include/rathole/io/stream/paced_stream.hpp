@@ -1,8 +1,11 @@
 #pragma once
 
 #include <rathole/core/address.hpp>
+#include <rathole/core/byte_pacer.hpp>
 #include <rathole/core/bytes.hpp>
 #include <rathole/core/error.hpp>
+#include <rathole/core/out_of_memory.hpp>
+#include <rathole/core/result.hpp>
 #include <rathole/core/time.hpp>
 #include <rathole/io/concepts.hpp>
 #include <rathole/io/socket/options.hpp>
@@ -11,16 +14,14 @@
 #include <rathole/io/time/alarm.hpp>
 
 #include <algorithm>
-#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <stop_token>
+#include <system_error>
 #include <utility>
+#include <variant>
 
 namespace rathole::io {
-
-/// The shortest time for which a `paced_stream` waits: shorter ones add up in the `bandwidth`.
-inline constexpr std::chrono::milliseconds min_pace{1};
 
 /// A stream whose bytes are read no faster than a `bandwidth` allows; models `ByteStream`. Whoever reads it
 /// slowly slows its peer down. Everything but `read_some` is that of the stream inside.
@@ -34,19 +35,31 @@ class paced_stream {
   paced_stream(const R& runtime, S next, std::shared_ptr<bandwidth> limit, bandwidth::way of)
       : runtime_(runtime), next_(std::move(next)), limit_(std::move(limit)), way_(of) {}
 
-  /// Reads bytes, and returns once they may be passed on; see `ByteStream`.
+  /// Reads bytes once it is their turn; see `ByteStream`. A peer that resets the stream while its bytes wait
+  /// loses them, and they are not counted.
   task<std::size_t> read_some(byte_span out) {
-    const std::size_t most = std::min(out.size(), limit_->portion(way_));
-    const auto taken = co_await next_.read_some(out.first(most));
-    if (!taken || *taken == 0) co_return taken;
-    const time_point now = runtime_.now();
-    const duration wait = limit_->take(way_, *taken, now) - now;
-    if (wait >= min_pace) {
-      const std::stop_token ended = closed_.get_token();
-      co_await pause(runtime_, wait, ended);
+    // Who is idle waits for no turn, and what is left in the system slows the peer down.
+    const auto ready = co_await next_.wait_readable();
+    if (!ready) co_return failure(ready.error());
+    const std::stop_token ended = closed_.get_token();
+    bandwidth::turn mine(limit_, way_);
+    for (;;) {
+      const auto asked = ask(mine);
+      if (!asked) co_return failure(asked.error());
+      if (const auto* given = std::get_if<byte_pacer::grant>(&*asked)) {
+        const auto taken = co_await next_.read_some(out.first(std::min(out.size(), given->bytes)));
+        mine.settle(*given, taken.value_or(0));
+        co_return taken;
+      }
+      if (next_.peer_has_closed()) break;
+      co_await pause(runtime_, std::get<duration>(*asked), ended);
       if (ended.stop_requested()) co_return failure(errc::stopped);
+      if (next_.peer_has_closed()) break;
     }
-    co_return taken;
+    const auto last = co_await next_.read_some(out);
+    // Only a reset is seen behind unread bytes.
+    if (last && *last > 0) co_return failure(std::make_error_code(std::errc::connection_reset));
+    co_return last;
   }
 
   /// Writes `in`; see `ByteStream`.
@@ -91,6 +104,12 @@ class paced_stream {
   }
 
  private:
+  /// Asks for bytes now.
+  result<bandwidth::answer> ask(bandwidth::turn& mine) {
+    const auto now = [&]() -> result<bandwidth::answer> { return mine.ask(runtime_.now()); };
+    return catch_bad_alloc(now);
+  }
+
   R runtime_;
   S next_;
   std::shared_ptr<bandwidth> limit_;
