@@ -73,5 +73,31 @@ TEST_CASE("bandwidth: connections share it, and all bytes arrive, over each tran
   }
 }
 
+TEST_CASE("bandwidth: an answer that waits arrives as a whole after both sides have ended") {
+  // All bytes are on the way before the first of them have their turn.
+  const std::string answer = random_bytes(60'000, 1);
+  service local([&](tcp_socket& socket) {
+    socket.receive_all();
+    socket.send_all(answer);
+  });
+  tunnel t(ours(tcp()));
+  t.server_service_keys = "bandwidth_limit = { out = \"50 KiB/s\" }\n";
+  const std::uint16_t port = t.add("answer", local.port());
+  t.start_server_first();
+  INFO(t.logs());
+  REQUIRE(eventually([&] { return !refused(port); }));
+  std::vector<std::thread> visitors;
+  std::vector<int> whole(3);
+  for (std::size_t i = 0; i < whole.size(); ++i) {
+    visitors.emplace_back([&, i] {
+      tcp_socket visitor = tcp_socket::connect(port);
+      visitor.shutdown_write();
+      whole[i] = visitor.receive_all() == answer;
+    });
+  }
+  for (std::thread& visitor : visitors) visitor.join();
+  for (const int each : whole) CHECK(each == 1);
+}
+
 }  // namespace
 }  // namespace rathole::test

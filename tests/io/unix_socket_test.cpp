@@ -251,5 +251,49 @@ TEST_CASE("unix socket: the errors of a dial are those of the system") {
   CHECK(bench.connect(bench.where()).error() == std::errc::connection_refused);
 }
 
+TEST_CASE("unix socket: a peer that has closed in order is there until its bytes are read") {
+  unix_bench bench;
+  const tcp_socket local = listen_unix(bench.path());
+  auto dialled = bench.connect(bench.where());
+  REQUIRE(dialled);
+  {
+    tcp_socket accepted(::accept(local.fd(), nullptr, nullptr));
+    accepted.send_all("bytes");
+  }
+  CHECK_FALSE(dialled->peer_has_closed());
+  std::array<std::uint8_t, 8> got{};
+  CHECK(bench.run(dialled->read_some(got)).value() == 5);
+  CHECK(dialled->peer_has_closed());
+}
+
+TEST_CASE("tcp stream: both directions may end before the last bytes are read") {
+  unix_bench bench;
+  tcp_socket local = tcp_socket::listen();
+  auto dialled = bench.connect(address("127.0.0.1", local.port()));
+  REQUIRE(dialled);
+  auto accepted = local.accept();
+  REQUIRE(accepted);
+  REQUIRE(bench.run(dialled->shutdown_send()));
+  CHECK(accepted->receive_all().empty());
+  accepted->send_all("bytes");
+  accepted->close();
+  REQUIRE(bench.run(dialled->wait_readable()));
+  CHECK_FALSE(dialled->peer_has_closed());
+  std::array<std::uint8_t, 8> got{};
+  CHECK(bench.run(dialled->read_some(got)).value() == 5);
+}
+
+TEST_CASE("tcp stream: a reset is seen behind unread bytes") {
+  unix_bench bench;
+  tcp_socket local = tcp_socket::listen();
+  auto dialled = bench.connect(address("127.0.0.1", local.port()));
+  REQUIRE(dialled);
+  auto accepted = local.accept();
+  REQUIRE(accepted);
+  accepted->send_all("bytes");
+  accepted->reset();
+  CHECK(eventually([&] { return dialled->peer_has_closed(); }));
+}
+
 }  // namespace
 }  // namespace rathole::test

@@ -95,9 +95,9 @@ class tcp_stream {
     char byte;
     const auto count = ::recv(socket_->get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
     if (count <= 0) return count == 0 || !would_block();
-    // Only a reset is seen behind unread bytes.
+    // Only a reset is seen behind unread bytes. POLLHUP would also say that both directions have ended in order.
     pollfd look{socket_->get(), 0, 0};
-    return ::poll(&look, 1, 0) > 0 && (look.revents & (POLLERR | POLLHUP)) != 0;
+    return ::poll(&look, 1, 0) > 0 && (look.revents & POLLERR) != 0;
   }
 
   /// Ends our direction; see `ByteStream`.
