@@ -80,7 +80,9 @@ TEST_CASE("command line: a wrong command that asks a running program ends with i
       {{"kick", "c.toml", ""}, "kick takes no empty word", of_kick},
       {{"statsu", "c.toml"}, "unknown command `statsu`; did you mean `status`?", of_all},
       {{"statsu"}, "unknown command `statsu`; did you mean `status`?", of_all},
-      {{"restart", "c.toml", "--json"}, "the commands are diagnose, demo, status, ", of_all},
+      {{"restart", "c.toml", "--json"},
+       "the commands are client, server, diagnose, demo, status, ",
+       of_all},
   };
   for (const auto& [words, message, usage] : examples) {
     CAPTURE(message);
@@ -112,9 +114,17 @@ TEST_CASE("command line: the manual page says each option of several commands on
     return out;
   };
   CHECK(count("\n\\fB\\-h\\fR, ") == 1);
-  for (const char* option : {"admin", "token\\-file", "ca\\-file", "json", "service", "limit"}) {
+  const auto times = [&count](const std::string& option) {
+    return count("\n\\fB\\-\\-" + option + "\\fR");
+  };
+  for (const char* option : {"admin", "ca\\-file", "json", "limit"}) {
     CAPTURE(option);
-    CHECK(count("\n\\fB\\-\\-" + std::string(option) + "\\fR") == 1);
+    CHECK(times(option) == 1);
+  }
+  // The commands `client` and `server` have options of these names, too.
+  for (const char* option : {"token\\-file", "service"}) {
+    CAPTURE(option);
+    CHECK(times(option) == 3);
   }
   CHECK(count("\n.SS kick CONFIG ID\n") == 1);
   for (const char* operand : {"ID", "LEVEL"}) {
