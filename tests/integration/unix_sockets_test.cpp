@@ -19,6 +19,22 @@ pairing ours(const transport_tables& by = tcp()) {
   return {by.name, our_program(), our_program(), by.server, by.client};
 }
 
+/// Our programs at both ends, and a local service at a Unix-domain socket that sends back what it gets.
+struct echo_tunnel : unix_tunnel {
+  echo_tunnel() : unix_tunnel(our_program(), our_program()) {
+    server_service = "bind_addr = \"unix:web.sock\"\n";
+    client_service = "local_addr = \"unix:local.sock\"\n";
+  }
+  /// Starts both programs, and waits until visitors at the socket `name` are served.
+  void start_served(const char* name = "web.sock") {
+    start();
+    INFO(logs());
+    REQUIRE(eventually([&] { return scenario::echoes(path(name)); }));
+  }
+
+  scenario::unix_echo local{path("local.sock")};
+};
+
 TEST_CASE("unix sockets: on either side of a service, over each transport") {
   authority issuer;
   const transport_tables over_tls =
@@ -34,7 +50,7 @@ TEST_CASE("unix sockets: on either side of a service, over each transport") {
 TEST_CASE("unix sockets: clients come by one, also multiplexed") {
   for (const bool is_multiplexed : {false, true}) {
     const transport_tables by = noise("Noise_NK_25519_ChaChaPoly_BLAKE2s");
-    unix_tunnel t(our_program(), our_program());
+    echo_tunnel t;
     t.server = "bind_addr = \"unix:tunnel.sock\"\nmode = \"0600\"\n";
     t.server_tables = by.server;
     t.client = "remote_addr = \"unix:tunnel.sock\"\n";
@@ -42,25 +58,17 @@ TEST_CASE("unix sockets: clients come by one, also multiplexed") {
     if (is_multiplexed) {
       t.client_tables.insert(t.client_tables.find("type ="), "multiplex = true\n");
     }
-    t.server_service = "bind_addr = \"unix:web.sock\"\n";
-    t.client_service = "local_addr = \"unix:local.sock\"\n";
-    scenario::unix_echo local(t.path("local.sock"));
-    t.start();
+    t.start_served();
     INFO(t.logs());
-    REQUIRE(eventually([&] { return scenario::echoes(t.path("web.sock")); }));
     CHECK(mode_of(t.path("tunnel.sock")) == 0600U);
     CHECK(scenario::echoes(t.path("web.sock"), 3'000'000));
   }
 }
 
 TEST_CASE("unix sockets: a reload changes the permissions, moves the socket, and cuts nobody off") {
-  unix_tunnel t(our_program(), our_program());
-  t.server_service = "bind_addr = \"unix:web.sock\"\n";
-  t.client_service = "local_addr = \"unix:local.sock\"\n";
-  scenario::unix_echo local(t.path("local.sock"));
-  t.start();
+  echo_tunnel t;
+  t.start_served();
   INFO(t.logs());
-  REQUIRE(eventually([&] { return scenario::echoes(t.path("web.sock")); }));
   auto visitor = connect_unix(t.path("web.sock"));
   REQUIRE(visitor);
   visitor->send_all("x");
@@ -84,16 +92,12 @@ TEST_CASE("unix sockets: a reload changes the permissions, moves the socket, and
 
 TEST_CASE(
     "unix sockets: clients stay if the permissions change, also together with the transport") {
-  unix_tunnel t(our_program(), our_program());
+  echo_tunnel t;
   const transport_tables secured = noise("Noise_NK_25519_ChaChaPoly_BLAKE2s");
   t.server = "bind_addr = \"unix:tunnel.sock\"\n";
   t.client = "remote_addr = \"unix:tunnel.sock\"\n";
-  t.server_service = "bind_addr = \"unix:web.sock\"\n";
-  t.client_service = "local_addr = \"unix:local.sock\"\n";
-  scenario::unix_echo local(t.path("local.sock"));
-  t.start();
+  t.start_served();
   INFO(t.logs());
-  REQUIRE(eventually([&] { return scenario::echoes(t.path("web.sock")); }));
   t.server += "mode = \"0604\"\n";
   t.rewrite_server();
   CHECK(eventually([&] { return mode_of(t.path("tunnel.sock")) == 0604U; }));
@@ -114,15 +118,12 @@ TEST_CASE(
 }
 
 TEST_CASE("unix sockets: services exchange theirs, and clients get that of a service") {
-  unix_tunnel t(our_program(), our_program());
+  echo_tunnel t;
   t.server = "bind_addr = [\"unix:tunnel.sock\", \"unix:a.sock\"]\nmode = \"0600\"\n";
   t.client = "remote_addr = \"unix:tunnel.sock\"\n";
   t.server_service = "bind_addr = \"unix:b.sock\"\n";
-  t.client_service = "local_addr = \"unix:local.sock\"\n";
-  scenario::unix_echo local(t.path("local.sock"));
-  t.start();
+  t.start_served("b.sock");
   INFO(t.logs());
-  REQUIRE(eventually([&] { return scenario::echoes(t.path("b.sock")); }));
   t.server = "bind_addr = [\"unix:tunnel.sock\", \"unix:b.sock\"]\nmode = \"0640\"\n";
   t.server_service = "bind_addr = \"unix:a.sock\"\n";
   t.rewrite_server();
@@ -132,13 +133,9 @@ TEST_CASE("unix sockets: services exchange theirs, and clients get that of a ser
 }
 
 TEST_CASE("unix sockets: a killed server leaves a file that the next one replaces") {
-  unix_tunnel t(our_program(), our_program());
-  t.server_service = "bind_addr = \"unix:web.sock\"\n";
-  t.client_service = "local_addr = \"unix:local.sock\"\n";
-  scenario::unix_echo local(t.path("local.sock"));
-  t.start();
+  echo_tunnel t;
+  t.start_served();
   INFO(t.logs());
-  REQUIRE(eventually([&] { return scenario::echoes(t.path("web.sock")); }));
   t.server_process->signal(SIGKILL);
   REQUIRE(t.server_process->wait_exit());
   CHECK(mode_of(t.path("web.sock")));

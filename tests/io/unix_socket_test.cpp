@@ -266,33 +266,38 @@ TEST_CASE("unix socket: a peer that has closed in order is there until its bytes
   CHECK(dialled->peer_has_closed());
 }
 
+/// A connection over TCP that was dialled by our runtime.
+struct tcp_pair : unix_bench {
+  tcp_pair() {
+    tcp_socket local = tcp_socket::listen();
+    auto made = connect(address("127.0.0.1", local.port()));
+    REQUIRE(made);
+    dialled.emplace(std::move(*made));
+    accepted = local.accept();
+    REQUIRE(accepted);
+  }
+
+  std::optional<io::tcp_stream> dialled;
+  std::optional<tcp_socket> accepted;
+};
+
 TEST_CASE("tcp stream: both directions may end before the last bytes are read") {
-  unix_bench bench;
-  tcp_socket local = tcp_socket::listen();
-  auto dialled = bench.connect(address("127.0.0.1", local.port()));
-  REQUIRE(dialled);
-  auto accepted = local.accept();
-  REQUIRE(accepted);
-  REQUIRE(bench.run(dialled->shutdown_send()));
-  CHECK(accepted->receive_all().empty());
-  accepted->send_all("bytes");
-  accepted->close();
-  REQUIRE(bench.run(dialled->wait_readable()));
-  CHECK_FALSE(dialled->peer_has_closed());
+  tcp_pair bench;
+  REQUIRE(bench.run(bench.dialled->shutdown_send()));
+  CHECK(bench.accepted->receive_all().empty());
+  bench.accepted->send_all("bytes");
+  bench.accepted->close();
+  REQUIRE(bench.run(bench.dialled->wait_readable()));
+  CHECK_FALSE(bench.dialled->peer_has_closed());
   std::array<std::uint8_t, 8> got{};
-  CHECK(bench.run(dialled->read_some(got)).value() == 5);
+  CHECK(bench.run(bench.dialled->read_some(got)).value() == 5);
 }
 
 TEST_CASE("tcp stream: a reset is seen behind unread bytes") {
-  unix_bench bench;
-  tcp_socket local = tcp_socket::listen();
-  auto dialled = bench.connect(address("127.0.0.1", local.port()));
-  REQUIRE(dialled);
-  auto accepted = local.accept();
-  REQUIRE(accepted);
-  accepted->send_all("bytes");
-  accepted->reset();
-  CHECK(eventually([&] { return dialled->peer_has_closed(); }));
+  tcp_pair bench;
+  bench.accepted->send_all("bytes");
+  bench.accepted->reset();
+  CHECK(eventually([&] { return bench.dialled->peer_has_closed(); }));
 }
 
 }  // namespace
