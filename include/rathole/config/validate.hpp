@@ -42,8 +42,8 @@ inline const char* name_of(side which) { return which == side::server ? "server"
 
 /// Returns whether two listeners of one protocol at `a` and `b` certainly conflict: they have the
 /// same port, and the same host or one is the wildcard of the other's address family. Port 0 never
-/// conflicts. The same Unix-domain socket conflicts. Whether `[::]` conflicts with an IPv4 address depends on the system, so it counts as
-/// no conflict.
+/// conflicts. The same Unix-domain socket conflicts. Whether `[::]` conflicts with an IPv4 address
+/// depends on the system, so it counts as no conflict.
 inline bool overlap(const address& a, const address& b) {
   if (a.is_unix() || b.is_unix()) return a.host == b.host;
   if (a.port != b.port || a.port == 0) return false;
