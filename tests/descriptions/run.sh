@@ -2,6 +2,7 @@
 # run.sh PROGRAM [--all]: tries the manual page and the completions that the program prints of itself.
 #
 # Without --all only in bash, which is always there; with it also in zsh, fish and man, which must be.
+# Bash divides the completions of zsh into words as zsh does, so that it finds wrong quotes in them.
 set -euo pipefail
 program=$(realpath "$1")
 work=$(mktemp -d)
@@ -78,6 +79,7 @@ only 'server.toml' -- client --token-file ser
 only '' -- server.toml ''
 ! complete_in_bash server.toml s | grep -qx status || fail "bash offers a command after a file"
 
+bash -n "$work/zsh" || fail "the completions of zsh have wrong quotes"
 [ "${2-}" = --all ] || exit 0
 zsh -n "$work/zsh" || fail "zsh does not accept its completions"
 cp "$work/zsh" "$work/_rathole"

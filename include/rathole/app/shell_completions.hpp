@@ -137,16 +137,18 @@ inline std::string zsh_completion(const CLI::App& app) {
     if (choices.empty()) return out;
     return out + (of.goes_on ? "{compadd -S \"\" -- " + choices + "}" : "(" + choices + ")");
   };
-  const auto specification = [&action](const described_option& of) {
-    const std::string text = "[" + escaped_by_backslash(of.description, "[]'\\:`") + "]";
+  const auto quoted = [](std::string_view text) {
+    std::string out = "'";
+    for (const char c : text) out += c == '\'' ? "'\\''" : std::string(1, c);
+    return out + '\'';
+  };
+  const auto specification = [&](const described_option& of) {
+    const std::string text = "[" + escaped_by_backslash(of.description, "[]\\:") + "]";
     const std::string value = of.value.empty() ? "" : action(of, of.value);
     std::string out;
-    for (const std::string& name : of.names) out += "    '" + name + text + value + "' \\\n";
-    return out;
-  };
-  const auto quoted = [](std::string_view text) {
-    std::string out;
-    for (const char c : text) out += c == '\'' ? "'\\''" : std::string(1, c);
+    for (const std::string& name : of.names) {
+      out += "    " + quoted(name + text + value) + " \\\n";
+    }
     return out;
   };
   const described_command all = described(app);
@@ -155,7 +157,7 @@ inline std::string zsh_completion(const CLI::App& app) {
       "#compdef rathole\n# Completions of zsh for rathole.\n_rathole() {\n"
       "  local -a commands\n  commands=(\n";
   for (const auto& each : commands) {
-    out += "    '" + each.name + ':' + quoted(escaped_by_backslash(each.description, ":")) + "'\n";
+    out += "    " + quoted(each.name + ':' + escaped_by_backslash(each.description, ":")) + '\n';
   }
   out += "  )\n  local command\n  for command in ${words[2,CURRENT-1]}; do\n    case $command in\n";
   for (const auto& each : commands) {
@@ -165,7 +167,7 @@ inline std::string zsh_completion(const CLI::App& app) {
     out += "        '1: :'";
     std::size_t place = 2;
     for (const described_option& operand : each.operands) {
-      out += " '" + std::to_string(place++) + action(operand, operand.names.front()) + '\'';
+      out += ' ' + quoted(std::to_string(place++) + action(operand, operand.names.front()));
     }
     out += "\n        return ;;\n";
   }
