@@ -29,4 +29,5 @@ if symbolizer=$(command -v llvm-symbolizer-19); then
   export ASAN_SYMBOLIZER_PATH="$symbolizer" UBSAN_SYMBOLIZER_PATH="$symbolizer"
   TSAN_OPTIONS="$TSAN_OPTIONS:external_symbolizer_path=$symbolizer"
 fi
-ctest --preset "$preset" --parallel "$jobs"
+# About a third of the tests' time is spent waiting.
+ctest --preset "$preset" --parallel "$((jobs + 1))"
