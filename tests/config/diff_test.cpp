@@ -25,7 +25,7 @@ TEST_CASE("diff: each service is added, removed, renegotiated, changed, or uncha
   std::vector<client_service> now = {local("kind"), local("moved"), local("new"), local("same"),
                                      local("token", "another")};
   now[0].kind = service_kind::udp;
-  now[1].local_addr.port = 81;
+  now[1].local_addr = {"127.0.0.1", 81};
   const service_changes changes = diff(before, now);
   CHECK(changes.added == names{"new"});
   CHECK(changes.removed == names{"gone"});

@@ -59,7 +59,7 @@ TEST_CASE("unix sockets: addresses on both sides") {
   CHECK(of_web[1] == address("unix:@web"));
 
   const config other = usable(client_head + "local_addr = \"unix:web.sock\"\n");
-  CHECK(other.client->services[0].local_addr.host == "unix:/etc/rathole/web.sock");
+  CHECK(other.client->services[0].local_addr.front().host == "unix:/etc/rathole/web.sock");
 }
 
 TEST_CASE("unix sockets: the type socket_stream has paths") {

@@ -109,6 +109,7 @@ class Model:
             "name": name, "type": settings.get("type", "tcp"), "state": "up",
             "since": stamp(now() - datetime.timedelta(seconds=age)), "reason": None,
             "addresses": addresses if isinstance(addresses, list) else [addresses],
+            "down_addresses": [],
             "peer": "198.51.100.7:40312" if server else "tunnel.example.net:2333",
             "connections": {"active": 0, "total": int(busy * 4000)}, "refused": int(busy * 4),
             "bytes": {"received": int(busy * 4e9), "sent": int(busy * 9e9)},

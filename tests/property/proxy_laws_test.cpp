@@ -1,6 +1,7 @@
 #include "../support/machine_laws.hpp"
 
 #include <rathole/http/head_reader.hpp>
+#include <rathole/http/status_query.hpp>
 #include <rathole/proxy/any_proxy.hpp>
 
 #include <doctest/doctest.h>
@@ -75,6 +76,19 @@ TEST_CASE("http_connect: obeys the laws of Machine") {
     laws::check_bounded(proxy::http_connect(any_user(), any_target()),
                         proxy::http_connect::max_buffered);
   });
+}
+
+TEST_CASE("status_query: obeys the laws of Machine") {
+  const std::vector<byte_vector> messages{
+      bytes_of("HTTP/1.1 200 OK\r\n"), bytes_of("HTTP/1.1 100 Continue\r\n\r\n"),
+      bytes_of("HTTP/1.1 503 Busy\r\n"), bytes_of("Via: 1.1 x\r\n"), bytes_of("\r\n")};
+  const auto any_query = [] {
+    return http::status_query(*rc::gen::element<std::string>("example.com", "", "a b"),
+                              *rc::gen::element<std::string>("/", "/health", "", "/a b"));
+  };
+  RATHOLE_PROPERTY("status_query", [&] { laws::check(any_query(), any_conversation(messages)); });
+  RATHOLE_PROPERTY("status_query is bounded",
+                   [&] { laws::check_bounded(any_query(), http::status_query::max_buffered); });
 }
 
 TEST_CASE("any_proxy: obeys the laws of Machine") {

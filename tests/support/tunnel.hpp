@@ -52,6 +52,21 @@ class tunnel {
     client_entries_.push_back(entry(name, local_port, token));
   }
 
+  /// Adds a service with several local addresses and further `keys` of the client; returns the port for its
+  /// visitors.
+  std::uint16_t add_spread(const std::string& name, const std::vector<std::uint16_t>& local_ports,
+                           const std::string& keys) {
+    std::string list;
+    for (const std::uint16_t each : local_ports) {
+      list += (list.empty() ? "[" : ", ") + quoted_address(each);
+    }
+    service_entry spread = entry(name, 0, {});
+    spread.keys = keys;
+    spread.address = list + ']';
+    client_entries_.push_back(std::move(spread));
+    return add_server_only(name);
+  }
+
   /// Adds a UDP service; returns the port for its visitors. The addresses, in quotes, are 127.0.0.1
   /// and the ports by default.
   std::uint16_t add_udp(const std::string& name, std::uint16_t local_port,

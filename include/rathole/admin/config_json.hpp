@@ -172,6 +172,16 @@ inline json service_config(const config::server_service& of) {
   return out.take();
 }
 
+inline json health_check_json(const config::health_check& of) {
+  const bool is_http = of.kind == config::health_check_kind::http;
+  object_writer out;
+  out.add("type", std::string(is_http ? "http" : "tcp"));
+  if (is_http) out.add("path", of.path);
+  out.add("interval", of.interval).add("timeout", of.timeout);
+  out.add("fall", of.fall).add("rise", of.rise);
+  return out.take();
+}
+
 inline json service_config(const config::client_service& of) {
   object_writer out;
   out.add("type", std::string(type_of(of.kind)))
@@ -183,6 +193,11 @@ inline json service_config(const config::client_service& of) {
       .add("prefer_ipv6", of.prefer_ipv6)
       .add("idle_timeout", of.idle_timeout)
       .add("half_close_timeout", of.half_close_timeout);
+  if (of.local_addr.size() > 1) {
+    const bool is_failover = of.strategy == config::local_strategy::failover;
+    out.add("strategy", std::string(is_failover ? "failover" : "round_robin"));
+  }
+  if (of.check) out.add_object("health_check", health_check_json(*of.check));
   if (of.kind == config::service_kind::udp) out.add_object("udp", udp_json(of.udp, true));
   return out.take();
 }

@@ -569,7 +569,7 @@ const fields = [
   { key: 'name', label: 'Name', class: 'full', hint: 'The same on the server and the client.' },
   { key: 'type', label: 'Type', choices: ['tcp', 'udp'] },
   { key: 'bind_addr', label: 'Addresses', kind: 'list', mode: 'server', hint: 'Such as 0.0.0.0:8080; several with commas.' },
-  { key: 'local_addr', label: 'Local address', mode: 'client', hint: 'What visitors reach, such as 127.0.0.1:80.' },
+  { key: 'local_addr', label: 'Local addresses', kind: 'list', mode: 'client', hint: 'What visitors reach, such as 127.0.0.1:80; several with commas.' },
   { key: 'token', label: 'Token', kind: 'secret', class: 'full' },
   { key: 'pool.size', label: 'Pool', kind: 'number', mode: 'server', hint: 'Data channels that are kept ready.' },
   { key: 'pool.max_size', label: 'Largest pool', kind: 'number', mode: 'server', type: 'tcp', hint: 'The pool grows to this size under load.' },

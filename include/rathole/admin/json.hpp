@@ -110,6 +110,7 @@ inline json service_json(const service_statistics& of, bool is_server, bool is_e
            {"since", text::utc(of.since)},
            {"reason", text_or_null(of.is_up() ? std::string() : of.reason)},
            {"addresses", is_listening ? of.listening : of.configured},
+           {"down_addresses", of.down_addresses()},
            {"peer", text_or_null(of.peer)},
            {"connections", {{"active", of.active}, {"total", of.total}}},
            {"refused", of.all_refused()},

@@ -137,6 +137,9 @@ inline void write_services(metrics_writer& out, const snapshot& of) {
   write_each(out, of, "rathole_service_up", "gauge",
              "Whether visitors of the service can be served.",
              [](const service& each) { return each.is_up() ? 1 : 0; });
+  write_each(out, of, "rathole_service_addresses_down", "gauge",
+             "Addresses that a server cannot bind, or local addresses of a client that are down.",
+             [](const service& each) { return each.down_addresses().size(); });
   write_each(out, of, "rathole_visitors_total", "counter", "TCP visitors that were forwarded.",
              [](const service& each) { return each.total; });
   write_by(out, of, "rathole_visitors_refused_total", "Visitors that were refused.", "reason",

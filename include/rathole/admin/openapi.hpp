@@ -126,6 +126,7 @@ inline constexpr std::string_view openapi_text = R"openapi({
                       "since": "2026-11-27T10:00:01Z",
                       "reason": null,
                       "addresses": ["0.0.0.0:8080"],
+                      "down_addresses": [],
                       "peer": "198.51.100.7:40312",
                       "connections": {"active": 2, "total": 40},
                       "refused": 0,
@@ -734,6 +735,7 @@ inline constexpr std::string_view openapi_text = R"openapi({
               "since": "2026-11-27T10:00:01Z",
               "reason": null,
               "addresses": ["0.0.0.0:8080"],
+              "down_addresses": [],
               "peer": "198.51.100.7:40312",
               "connections": {"active": 2, "total": 40},
               "refused": 0,
@@ -791,6 +793,37 @@ inline constexpr std::string_view openapi_text = R"openapi({
           }
         ]
       },
+      "LocalAddress": {
+        "anyOf": [
+          {"$ref": "#/components/schemas/Address"},
+          {
+            "type": "array",
+            "minItems": 1,
+            "maxItems": 16,
+            "uniqueItems": true,
+            "items": {"$ref": "#/components/schemas/Address"}
+          }
+        ]
+      },
+      "HealthCheck": {
+        "description": "How it is found out which local addresses work.",
+        "anyOf": [
+          {"enum": ["tcp", "http"]},
+          {
+            "type": "object",
+            "additionalProperties": false,
+            "required": ["type"],
+            "properties": {
+              "type": {"enum": ["tcp", "http"]},
+              "path": {"type": "string", "pattern": "^/[!-~]*$", "maxLength": 2048},
+              "interval": {"$ref": "#/components/schemas/Timeout"},
+              "timeout": {"$ref": "#/components/schemas/Timeout"},
+              "fall": {"type": "integer", "minimum": 1, "maximum": 100},
+              "rise": {"type": "integer", "minimum": 1, "maximum": 100}
+            }
+          }
+        ]
+      },
       "ClientService": {
         "title": "Settings of a service of a client",
         "type": "object",
@@ -798,7 +831,9 @@ inline constexpr std::string_view openapi_text = R"openapi({
         "required": ["local_addr"],
         "properties": {
           "type": {"$ref": "#/components/schemas/ServiceType"},
-          "local_addr": {"$ref": "#/components/schemas/Address"},
+          "local_addr": {"$ref": "#/components/schemas/LocalAddress"},
+          "strategy": {"enum": ["round_robin", "failover"]},
+          "health_check": {"$ref": "#/components/schemas/HealthCheck"},
           "token": {"$ref": "#/components/schemas/Token"},
           "token_file": {"$ref": "#/components/schemas/TokenFile"},
           "nodelay": {"type": "boolean", "description": "TCP_NODELAY."},
@@ -898,6 +933,8 @@ inline constexpr std::string_view openapi_text = R"openapi({
               "unknown_service",
               "connections_refused",
               "local_connect_failed",
+              "local_address_down",
+              "local_address_up",
               "service_loops",
               "datagrams_lost",
               "service_edited",
@@ -1079,6 +1116,7 @@ inline constexpr std::string_view openapi_text = R"openapi({
           "since",
           "reason",
           "addresses",
+          "down_addresses",
           "peer",
           "connections",
           "refused",
@@ -1099,6 +1137,12 @@ inline constexpr std::string_view openapi_text = R"openapi({
             "maxItems": 64,
             "items": {"type": "string"},
             "description": "Server: where it listens, or would. Client: its `local_addr`."
+          },
+          "down_addresses": {
+            "type": "array",
+            "maxItems": 64,
+            "items": {"type": "string"},
+            "description": "Server: those it cannot bind. Client: those of `local_addr` that are down."
           },
           "peer": {
             "type": ["string", "null"],
@@ -1180,7 +1224,11 @@ inline constexpr std::string_view openapi_text = R"openapi({
             "anyOf": [{"$ref": "#/components/schemas/Timeout"}, {"type": "null"}]
           },
           "local_addr": {
-            "anyOf": [{"$ref": "#/components/schemas/Address"}, {"type": "null"}]
+            "anyOf": [{"$ref": "#/components/schemas/LocalAddress"}, {"type": "null"}]
+          },
+          "strategy": {"enum": ["round_robin", "failover", null]},
+          "health_check": {
+            "anyOf": [{"$ref": "#/components/schemas/HealthCheck"}, {"type": "null"}]
           },
           "connect_timeout": {
             "anyOf": [{"$ref": "#/components/schemas/Timeout"}, {"type": "null"}]

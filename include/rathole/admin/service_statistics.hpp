@@ -84,6 +84,8 @@ struct service_statistics {
   int channels = 0;
   /// The addresses that a server cannot bind.
   std::vector<std::string> unbound = {};
+  /// The local addresses of a client that are down, while it forwards visitors to others.
+  std::vector<std::string> down = {};
   /// When the service came up or went down.
   time since = {};
   /// Why it is down; empty if it is up.
@@ -120,6 +122,10 @@ struct service_statistics {
   /// Returns whether the service can be reached.
   [[nodiscard]] bool is_up() const {
     return channels > 0 && (unbound.empty() || !listening.empty());
+  }
+  /// Returns the addresses that do not work.
+  [[nodiscard]] const std::vector<std::string>& down_addresses() const {
+    return unbound.empty() ? down : unbound;
   }
   /// Returns how many visitors were refused.
   [[nodiscard]] std::uint64_t all_refused() const {

@@ -209,6 +209,7 @@ class service_table {
     };
     std::erase_if(of.listening, is_other);
     std::erase_if(of.unbound, is_other);
+    std::erase_if(of.down, is_other);
   }
 
   /// Returns whether the settings do not have a service any more, and no connection is left of it.

@@ -144,6 +144,16 @@ class statistics : public service_table {
     }
     record("local_connect_failed", e.service, to_string(e.local), e.error.message());
   }
+  /// Records whether the address is down, and adds an event.
+  void on(const client_side::local_target_changed& e) {
+    const std::string where = to_string(e.local);
+    if (entry* const found = find(e.service)) {
+      std::erase(found->what.down, where);
+      if (e.reason) found->what.down.push_back(where);
+    }
+    if (!e.reason) return record("local_address_up", e.service, where);
+    record("local_address_down", e.service, where, e.reason.message());
+  }
   /// Adds the connection, and an event.
   void on(const client_side::forward_started& e) { started(e.service, {}, e.id, e.connection); }
   /// Removes the connection, and adds an event.

@@ -269,7 +269,7 @@ class operations final : public admin::backend {
       if constexpr (is_server) {
         for (const address& bound : each.bind_addr) one.addresses.push_back(to_string(bound));
       } else {
-        one.addresses.push_back(to_string(each.local_addr));
+        for (const address& local : each.local_addr) one.addresses.push_back(to_string(local));
       }
       services.push_back(std::move(one));
     }

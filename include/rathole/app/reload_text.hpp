@@ -100,6 +100,8 @@ std::string changed_keys(const Service& before, const Service& now) {
     add("bandwidth_limit", before.bandwidth != now.bandwidth);
   } else {
     add("local_addr", before.local_addr != now.local_addr);
+    add("strategy", before.strategy != now.strategy);
+    add("health_check", before.check != now.check);
     add("retry_interval", before.retry_interval != now.retry_interval);
     add("connect_timeout", before.connect_timeout != now.connect_timeout);
     add("prefer_ipv6", before.prefer_ipv6 != now.prefer_ipv6);

@@ -6,6 +6,7 @@
 #include <rathole/client/dial_limits.hpp>
 #include <rathole/client/dial_slot.hpp>
 #include <rathole/client/events.hpp>
+#include <rathole/client/local_targets.hpp>
 #include <rathole/client/stream_receiver.hpp>
 #include <rathole/client/udp_service.hpp>
 #include <rathole/core/attempt_pacer.hpp>
@@ -45,14 +46,15 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
   using service_settings = std::shared_ptr<const io::shared_value<config::client_service>>;
 
   /// Makes a channel that is not connected. `udp` is set only for a UDP service, and `receiver` only
-  /// for a TCP service that the program itself serves.
+  /// for a TCP service that the program itself serves. `targets` are the local addresses of another one.
   control_channel(std::shared_ptr<Context> context, service_settings service,
                   std::shared_ptr<udp_service<Context>> udp,
-                  std::shared_ptr<stream_receiver> receiver)
+                  std::shared_ptr<stream_receiver> receiver, std::shared_ptr<local_targets> targets)
       : context_(std::move(context)),
         service_(std::move(service)),
         udp_(std::move(udp)),
         receiver_(std::move(receiver)),
+        targets_(std::move(targets)),
         pacer_(data_channel_backoff(service_->load()->retry_interval)),
         dial_timer_(context_->runtime()) {}
 
@@ -266,6 +268,7 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
   const service_settings service_;
   const std::shared_ptr<udp_service<Context>> udp_;
   const std::shared_ptr<stream_receiver> receiver_;
+  const std::shared_ptr<local_targets> targets_;
   /// The machine and its driver while the connection exists, otherwise null.
   control_machine* machine_ = nullptr;
   driver_type* driver_ = nullptr;

@@ -69,6 +69,7 @@ struct data_channel_runner {
     const auto service = owner->service_->load();
     const auto udp = owner->udp_;
     const auto receiver = owner->receiver_;
+    const auto targets = owner->targets_;
     const auto ending = owner->waiting_.get_token();
     // An active connection may outlive the control channel, and does not use it.
     owner.reset();
@@ -83,7 +84,7 @@ struct data_channel_runner {
       co_return failed;
     }
     if (!udp) {
-      co_await forward(context, service, runtime, std::move(*stream));
+      co_await forward(context, service, targets, runtime, std::move(*stream));
       co_return failed;
     }
     const auto ended = co_await udp_service<Context>::run_channel(udp, std::move(*stream), ending);

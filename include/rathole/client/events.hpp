@@ -75,16 +75,27 @@ struct data_channel_failed {
   std::error_code error;
 };
 
-/// Reports that the local service did not accept a connection; its visitor is rejected. For a UDP
+/// Reports that the local service did not accept a connection, at none of its addresses; its visitor is rejected. For a UDP
 /// service: that a visitor's socket could not be opened, or, at most once in
 /// `io::udp_report_interval`, that datagrams do not reach the local service.
 struct local_connect_failed {
   /// The name of the service.
   std::string_view service;
-  /// The address of the local service.
+  /// The address of the local service; if it has several, the one that was tried last.
   const address& local;
   /// The reason.
   std::error_code error;
+};
+
+/// Reports that a local address of a service that has several, or a health check, is down, so that visitors go
+/// to the others, or that it is up again; see `target_choice`.
+struct local_target_changed {
+  /// The name of the service.
+  std::string_view service;
+  /// The address.
+  const address& local;
+  /// Why it is down; no error if it is up.
+  std::error_code reason;
 };
 
 /// Reports that a visitor's TCP connection is forwarded to the local service.
@@ -165,10 +176,11 @@ struct multiplexing_refused {
 };
 
 /// All events of a client; a new one belongs in this list.
-struct all_events : event_list<control_channel_starting, control_channel_established,
-                               control_channel_failed, control_channel_closed, data_channel_failed,
-                               local_connect_failed, forward_started, forward_ended, datagrams_lost,
-                               datagrams_carried, service_loops, multiplexing_refused> {};
+struct all_events
+    : event_list<control_channel_starting, control_channel_established, control_channel_failed,
+                 control_channel_closed, data_channel_failed, local_connect_failed,
+                 local_target_changed, forward_started, forward_ended, datagrams_lost,
+                 datagrams_carried, service_loops, multiplexing_refused> {};
 
 }  // namespace rathole::client_side
 

@@ -1,12 +1,11 @@
 #pragma once
 
+#include <rathole/client/connect_local.hpp>
 #include <rathole/client/context.hpp>
-#include <rathole/client/descriptors.hpp>
 #include <rathole/client/events.hpp>
+#include <rathole/client/local_targets.hpp>
 #include <rathole/io/carry.hpp>
 #include <rathole/io/live_connection.hpp>
-#include <rathole/io/socket/descriptor_limit.hpp>
-#include <rathole/io/time/sleep.hpp>
 #include <rathole/transport/descriptors_of.hpp>
 #include <rathole/transport/socket_options.hpp>
 
@@ -44,14 +43,14 @@ class scoped_count {
 /// Connects a started data channel to the local service and relays the visitor's traffic, until
 /// both directions have ended, an idle timeout has passed, or the client ends its connections. The
 /// data channel is reset, and with it the visitor, if the local service cannot be reached or the
-/// connection exceeds `max_forwards`. While no descriptor is available, the connection attempt is
-/// repeated.
+/// connection exceeds `max_forwards`; see `connect_local`.
 ///
 /// Everything begins in the runtime `runtime` of the channel. A bulky connection that began on the
 /// control plane moves to a worker. The observer is notified on the control plane.
 template <class Context>
 io::awaitable<void> forward(std::shared_ptr<Context> self,
                             std::shared_ptr<const config::client_service> service,
+                            std::shared_ptr<local_targets> targets,
                             typename Context::runtime_type runtime,
                             typename Context::stream_type channel) {
   const auto settings = self->settings.load();
@@ -70,20 +69,13 @@ io::awaitable<void> forward(std::shared_ptr<Context> self,
   channel.apply(transport::to_traffic_options(sockets, service->nodelay));
   auto options = transport::to_traffic_options(sockets, service->nodelay.value_or(true));
   options.prefer_ipv6 = service->prefer_ipv6;
-  const auto deadline = runtime.now() + service->connect_timeout;
-  const auto connecting = self->stops.connecting.get_token();
-  auto local = co_await runtime.connect(service->local_addr, options, deadline, connecting);
-  for (;;) {
-    if (local || !io::out_of_descriptors(local.error()) || runtime.now() >= deadline) break;
-    descriptor_refused(self);
-    co_await io::sleep_until(runtime, runtime.now() + io::shortage_pause, connecting);
-    local = co_await runtime.connect(service->local_addr, options, deadline, connecting);
-  }
+  address where;
+  auto local = co_await connect_local(self, service, std::move(targets), runtime, options, where);
   if (!local) {
     channel.abort();
-    self->on_control_plane([self, service, error = local.error()] {
+    self->on_control_plane([self, service, where, error = local.error()] {
       if (error == errc::stopped) return;
-      const local_connect_failed event{service->name, service->local_addr, error};
+      const local_connect_failed event{service->name, where, error};
       self->emit(event);
     });
     co_return;

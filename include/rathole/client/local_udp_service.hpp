@@ -164,8 +164,8 @@ class local_udp_service final : public udp_service<Context> {
     const service_pointer service = self->settings();
     const auto deadline = self->home().now() + udp_open_timeout;
     const io::udp_connect_options options(service->prefer_ipv6, service->udp.answers_from_any_port);
-    auto opened =
-        co_await self->home().connect_udp(service->local_addr, options, deadline, self->closing());
+    auto opened = co_await self->home().connect_udp(service->local_addr.front(), options, deadline,
+                                                    self->closing());
     if (sender->gone) co_return self->forget(*sender);
     if (!opened) {
       self->forget(*sender);
@@ -198,7 +198,7 @@ class local_udp_service final : public udp_service<Context> {
   void report_failure(const service_pointer& service, std::error_code error) {
     if (error == errc::stopped) return;
     context()->on_control_plane([context = context(), service, error] {
-      const local_connect_failed event{service->name, service->local_addr, error};
+      const local_connect_failed event{service->name, service->local_addr.front(), error};
       context->emit(event);
     });
   }
@@ -214,8 +214,8 @@ class local_udp_service final : public udp_service<Context> {
 
   void report_loop(std::uint64_t dropped) {
     context()->on_control_plane([context = context(), service = settings(), dropped] {
-      context->emit(
-          service_loops{service->name, service->local_addr, dropped, protocol::udp_loop_memory});
+      context->emit(service_loops{service->name, service->local_addr.front(), dropped,
+                                  protocol::udp_loop_memory});
     });
   }
 

@@ -4,7 +4,9 @@
 #include <rathole/client/control_channel.hpp>
 #include <rathole/client/descriptors.hpp>
 #include <rathole/client/events.hpp>
+#include <rathole/client/health_checker.hpp>
 #include <rathole/client/in_process_udp_service.hpp>
+#include <rathole/client/local_targets.hpp>
 #include <rathole/client/local_udp_service.hpp>
 #include <rathole/client/service_retry.hpp>
 #include <rathole/client/udp_service.hpp>
@@ -55,10 +57,13 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
       : context_(std::move(context)),
         service_(std::make_shared<io::shared_value<config::client_service>>(std::move(service))),
         receiver_(receiver_of(*context_, *service_->load())),
+        targets_(std::make_shared<local_targets>(*service_->load())),
+        checker_(context_, targets_),
         retry_(service_->load()->retry_interval),
         wake_(context_->runtime().get_executor()) {
     retry_.set_max_retries(context_->settings.load()->max_retries);
     if (receiver_) receiver_->on_room(this, [this] { dial_deferred(); });
+    checker_.restart(service_->load());
   }
   service_runner(const service_runner&) = delete;
   service_runner& operator=(const service_runner&) = delete;
@@ -100,8 +105,13 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
       if (before->retry_interval != next.retry_interval) {
         retry_.set_retry_interval(next.retry_interval);
       }
+      const bool has_other_checks = before->check != next.check ||
+                                    before->local_addr != next.local_addr ||
+                                    before->prefer_ipv6 != next.prefer_ipv6;
+      targets_->update(*before, next);
       service_->store(std::move(next));
       is_udp_updated_ = false;
+      if (has_other_checks) checker_.restart(service_->load());
     }
     if (!udp_ || is_udp_updated_) return;
     const auto update_udp_service = [udp = udp_, service = service_->load()] {
@@ -143,6 +153,7 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
   /// Closes the control channel and ends the runner. Active connections continue.
   void stop() {
     stopping_.request_stop();
+    checker_.stop();
     retry_.stop();
     close_unwanted();
   }
@@ -221,7 +232,7 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
     bool was_established = false;
     // The observer may have stopped the service.
     if (!retry_.is_attempt_unwanted()) {
-      channel_ = std::make_shared<channel_type>(context_, service_, udp_, receiver_);
+      channel_ = std::make_shared<channel_type>(context_, service_, udp_, receiver_, targets_);
       reason = co_await channel_->run();
       was_established = channel_->established();
       channel_.reset();
@@ -243,6 +254,9 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
   const std::shared_ptr<io::shared_value<config::client_service>> service_;
   /// What takes the visitors of a service that the program itself serves; otherwise null.
   const std::shared_ptr<stream_receiver> receiver_;
+  /// The local addresses of a TCP service.
+  const std::shared_ptr<local_targets> targets_;
+  health_checker<Context> checker_;
   /// The part of a UDP service that all its control channels share.
   std::shared_ptr<udp_service<Context>> udp_;
   /// Counts the service among the UDP services that share descriptors.

@@ -66,6 +66,15 @@ inline constexpr std::size_t udp_queue_size = std::size_t{1} << 20;
 inline constexpr milliseconds forward_idle_timeout = seconds(0);
 /// The default idle timeout of a forwarded connection once one side has ended its direction.
 inline constexpr milliseconds forward_half_close_timeout = seconds(600);
+/// The default time between two health checks of a local address.
+inline constexpr milliseconds health_check_interval = seconds(10);
+/// The default time that a health check may take.
+inline constexpr milliseconds health_check_timeout = seconds(3);
+/// The default number of failed health checks after which a local address counts as down. HAProxy's value.
+inline constexpr std::size_t health_check_fall = 3;
+/// The default number of successful ones after which it counts as up again. HAProxy's value.
+inline constexpr std::size_t health_check_rise = 2;
+
 /// The default time that the program waits for its control channels at start before it reports
 /// readiness.
 inline constexpr milliseconds ready_timeout = seconds(10);

@@ -51,6 +51,12 @@ inline constexpr std::int64_t udp_queue = std::int64_t{1} << 30;
 inline constexpr std::int64_t udp_channels = 64;
 /// The most addresses of one listener.
 inline constexpr std::size_t bind_addresses = 64;
+/// The most local addresses of one service.
+inline constexpr std::size_t local_addresses = 16;
+/// The most health checks in a row that change the state of an address.
+inline constexpr std::int64_t health_checks = 100;
+/// The longest target of the request of a health check, in bytes.
+inline constexpr std::size_t health_check_path = 2048;
 /// The longest text with the values of its variables, in bytes.
 inline constexpr std::size_t interpolated_size = std::size_t{64} << 10;
 /// The largest file of a token, password or private key, in bytes.

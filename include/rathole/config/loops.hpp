@@ -39,13 +39,15 @@ inline std::vector<std::pair<const client_service*, const server_service*>> loop
   std::vector<std::pair<const client_service*, const server_service*>> out;
   const bool on_one_host = detail::is_own_host(dials.remote_addr.host);
   for (const client_service& from : dials.services) {
-    const address& to = from.local_addr;
-    const bool is_own = detail::is_own_host(to.host);
-    if (!(on_one_host && is_own) && to.host != dials.remote_addr.host) continue;
     for (const server_service& at : listens.services) {
       if (at.kind != from.kind) continue;
-      const auto meets = [&](const address& bound) { return detail::reaches(to, bound); };
-      if (std::ranges::any_of(at.bind_addr, meets)) out.emplace_back(&from, &at);
+      const auto leads_back = [&](const address& to) {
+        const bool is_own = detail::is_own_host(to.host);
+        if (!(on_one_host && is_own) && to.host != dials.remote_addr.host) return false;
+        const auto meets = [&](const address& bound) { return detail::reaches(to, bound); };
+        return std::ranges::any_of(at.bind_addr, meets);
+      };
+      if (std::ranges::any_of(from.local_addr, leads_back)) out.emplace_back(&from, &at);
     }
   }
   return out;

@@ -4,6 +4,7 @@
 #include <rathole/config/toml_admin.hpp>
 #include <rathole/config/toml_admission.hpp>
 #include <rathole/config/toml_bandwidth.hpp>
+#include <rathole/config/toml_local_service.hpp>
 #include <rathole/config/toml_proxy_protocol.hpp>
 #include <rathole/config/toml_secret.hpp>
 #include <rathole/config/toml_transport.hpp>
@@ -228,7 +229,7 @@ inline client read_client(toml_reader table) {
       service.name = name;
       const auto [kind, addresses] = detail::read_service_type(entry);
       service.kind = kind;
-      service.local_addr = read_address(entry, "local_addr", "127.0.0.1:80", addresses);
+      detail::read_local_service(entry, service, addresses);
       if (kind == service_kind::udp) {
         detail::check_udp_address(entry, "local_addr", service.local_addr);
         if (entry.contains("connect_timeout")) {

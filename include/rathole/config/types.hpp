@@ -2,6 +2,7 @@
 
 #include <rathole/config/admin.hpp>
 #include <rathole/config/defaults.hpp>
+#include <rathole/config/health_check.hpp>
 #include <rathole/config/transport.hpp>
 #include <rathole/core/access_list.hpp>
 #include <rathole/core/address.hpp>
@@ -72,8 +73,13 @@ struct client_service {
   std::string name = {};
   /// What the service forwards.
   service_kind kind = service_kind::tcp;
-  /// The local service that visitors are forwarded to.
-  address local_addr = {};
+  /// The addresses of the local service that visitors are forwarded to; of a UDP service, one. More than one is
+  /// not in upstream.
+  address_list local_addr = {};
+  /// To which of several addresses a visitor is forwarded. Not in upstream.
+  local_strategy strategy = local_strategy::round_robin;
+  /// How the client checks which of them work; it does not if unset. Of a TCP service only. Not in upstream.
+  std::optional<health_check> check = {};
   /// Whether the program itself serves the visitors, so that there is no `local_addr`. Not in the
   /// file; see `rathole::client::listen`.
   bool in_process = false;

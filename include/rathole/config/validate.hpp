@@ -2,6 +2,7 @@
 
 #include <rathole/config/key.hpp>
 #include <rathole/config/limits.hpp>
+#include <rathole/config/local_service_problems.hpp>
 #include <rathole/config/problem.hpp>
 #include <rathole/config/types.hpp>
 
@@ -172,9 +173,9 @@ inline void add_admin_problem(side of, const std::optional<admin_options>& value
 /// Returns the problems of the names and addresses of an instance: services with the same name,
 /// and missing addresses. Its own address `own` has the key `own_key`; the address of each service
 /// is its member `where`, with the key `service_key`.
-template <class Address, class Service>
-std::vector<problem> address_and_name_problems(side of, std::string_view own_key,
-                                               const Address& own, std::string_view service_key,
+template <class Own, class Service, class Address>
+std::vector<problem> address_and_name_problems(side of, std::string_view own_key, const Own& own,
+                                               std::string_view service_key,
                                                const std::vector<Service>& services,
                                                Address Service::* where) {
   std::vector<problem> problems;
@@ -271,6 +272,7 @@ inline std::vector<problem> settings_problems(const client& value) {
     wrong->key = "client.remote_addr";
     problems.push_back(std::move(*wrong));
   }
+  detail::add_local_service_problems(value, problems);
   detail::add_unused_tables(side::client, value.transport, problems);
   detail::add_admin_problem(side::client, value.admin, problems);
   return problems;

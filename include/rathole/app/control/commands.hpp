@@ -11,6 +11,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -178,9 +179,11 @@ class control {
   }
 
   static std::vector<std::string> service_row(const json& of) {
+    const json& down = member_of(of, "down_addresses");
     std::string addresses;
     for (const json& one : member_of(of, "addresses")) {
       addresses += (addresses.empty() ? "" : " ") + text_of(one);
+      if (std::ranges::find(down, one) != down.end()) addresses += " (down)";
     }
     const std::string peer = text_of(member_of(of, "peer"));
     std::vector<std::string> out{text_of(member_of(of, "name")), text_of(member_of(of, "type")),

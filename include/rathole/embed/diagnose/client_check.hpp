@@ -61,7 +61,7 @@ class client_check {
       case multiplexing: return ask_for_multiplexing();
       case local: break;
     }
-    return reach(settings_.services[what.service]);
+    return reach(settings_.services[what.service], what.local);
   }
 
   /// Says why the step `what` failed.
@@ -143,19 +143,20 @@ class client_check {
     co_return "the server multiplexes, up to " + std::to_string(agreed->max_streams) + " streams";
   }
 
-  io::task<std::string> reach(const config::client_service& service) {
+  io::task<std::string> reach(const config::client_service& service, std::size_t which) {
+    const address& local = service.local_addr[which];
     const time_point deadline = runtime_.now() + service.connect_timeout;
     if (service.kind == config::service_kind::udp) {
       io::udp_connect_options options;
       options.prefer_ipv6 = service.prefer_ipv6;
-      auto opened = co_await runtime_.connect_udp(service.local_addr, options, deadline, stop_);
+      auto opened = co_await runtime_.connect_udp(local, options, deadline, stop_);
       if (!opened) co_return failure(opened.error());
       opened->close();
       co_return "UDP: there is a route; whether something listens cannot be seen";
     }
     io::socket_options options;
     options.prefer_ipv6 = service.prefer_ipv6;
-    auto dialled = co_await runtime_.connect(service.local_addr, options, deadline, stop_);
+    auto dialled = co_await runtime_.connect(local, options, deadline, stop_);
     if (!dialled) co_return failure(dialled.error());
     std::string peer = to_string(dialled->peer());
     dialled->close();

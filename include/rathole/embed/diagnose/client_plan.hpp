@@ -51,6 +51,8 @@ struct client_action {
   client_step kind;
   /// The index of the service in the settings, for the kinds that concern one; otherwise 0.
   std::size_t service = 0;
+  /// The index of the local address in that service, for `client_step::local`; otherwise 0.
+  std::size_t local = 0;
 };
 
 /// The steps of a client's diagnosis.
@@ -89,7 +91,9 @@ inline client_steps plan_steps(const config::client& of, bool tries_tokens) {
     const config::client_service& each = of.services[i];
     out.add(tries_tokens ? "authenticate" : "service", each.name,
             {tries_tokens ? authenticate : service, i}, before);
-    out.add("local", each.name + " at " + to_string(each.local_addr), {local, i});
+    for (std::size_t j = 0; j < each.local_addr.size(); ++j) {
+      out.add("local", each.name + " at " + to_string(each.local_addr[j]), {local, i, j});
+    }
   }
   // The last step, because the tunnel also works without.
   if (of.transport.multiplex) out.add("multiplexing", remote, {multiplexing}, before);
