@@ -34,6 +34,8 @@ struct service_description {
   config::service_kind kind = config::service_kind::tcp;
   /// The configuration file that has it.
   std::string file = {};
+  /// The name of the table that has it, if that is a range of ports; otherwise empty.
+  std::string range = {};
   /// On a server the addresses for visitors, on a client the local service.
   std::vector<std::string> addresses = {};
 };
@@ -64,6 +66,7 @@ class service_table {
       kept.what.name = each.name;
       kept.what.kind = each.kind;
       kept.what.file = each.file;
+      kept.what.range = each.range;
       kept.what.configured = each.addresses;
       change(kept, [&each](entry& of) { drop_others(of.what, each.addresses); });
     }
@@ -126,7 +129,8 @@ class service_table {
     connection_list out;
     for (auto at = connections_.rbegin(); at != connections_.rend(); ++at) {
       const auto& [id, each] = *at;
-      if (service && each.of->first != *service) continue;
+      const service_statistics& of = each.of->second.what;
+      if (service && of.name != *service && (of.range.empty() || of.range != *service)) continue;
       ++out.total;
       if (out.connections.size() == most) continue;
       out.connections.push_back(
