@@ -28,15 +28,17 @@ class port_block {
  public:
   explicit port_block(std::size_t size) {
     while (ports_.size() < size) {
-      ports_.clear();
-      first_ = free_udp_port();
+      // Each call gives another port, so blocks do not overlap.
+      const std::uint16_t port = free_udp_port();
+      if (ports_.empty() || port != at(ports_.size())) {
+        ports_.clear();
+        first_ = port;
+      }
       try {
-        for (std::size_t i = 0; i < size; ++i) {
-          if (!udp_socket().try_bind(at(i))) break;
-          ports_.emplace_back(at(i));
-        }
+        ports_.emplace_back(port);
       } catch (const std::system_error&) {
         // It is in use by TCP.
+        ports_.clear();
       }
     }
   }
