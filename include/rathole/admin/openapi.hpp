@@ -253,7 +253,7 @@ inline constexpr std::string_view openapi_text = R"openapi({
           {
             "name": "service",
             "in": "query",
-            "description": "Only the connections of this service.",
+            "description": "Only the connections of this service, or range of ports.",
             "schema": {"type": "string"},
             "example": "web"
           },

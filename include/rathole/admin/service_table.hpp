@@ -123,7 +123,8 @@ class service_table {
     return {};
   }
 
-  /// Returns at most `most` connections, the newest first; those of `service` only, if it is given.
+  /// Returns at most `most` connections, the newest first; those of `service` only, which may be a range of
+  /// ports, if it is given.
   [[nodiscard]] connection_list connections(const std::optional<std::string>& service,
                                             std::size_t most) const {
     connection_list out;
