@@ -11,6 +11,8 @@
 #include <rathole/admin/service_editor.hpp>
 #include <rathole/config/admin.hpp>
 #include <rathole/config/load.hpp>
+#include <rathole/config/port_range.hpp>
+#include <rathole/config/toml_service.hpp>
 #include <rathole/config/types.hpp>
 #include <rathole/core/secret.hpp>
 #include <rathole/io/task.hpp>
@@ -42,7 +44,9 @@ class pretended_program final : public backend {
     out.unready = unready();
     for (const auto& each : services_) {
       service_statistics one{.name = each.name, .kind = each.kind};
-      const auto* const at = where_->find("server.services." + each.name);
+      const std::string key = config::service_key(config::side::server, each.name);
+      const auto* const at = where_->find(key);
+      if (where_->key_in_file(key) != key) one.range = config::range_of(each.name);
       one.file = at ? where_->files()[at->file] : where_->file();
       out.services.push_back(std::move(one));
     }

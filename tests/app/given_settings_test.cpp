@@ -72,6 +72,24 @@ TEST_CASE("given settings: flags are the keys of a file") {
   CHECK(of_server.server->services.front().bind_addr.front() == address{"0.0.0.0", 8080});
 }
 
+TEST_CASE("given settings: a service may have a range of ports") {
+  const config::config dials =
+      load(a_client, {.values = {{"remote", "h:1"}}, .services = {"game=udp:127.0.0.1:8000-8010"}},
+           a_token);
+  REQUIRE(dials.client->services.size() == 11);
+  CHECK(dials.client->services[3].name == "game:8003");
+  CHECK(dials.client->services[3].local_addr == address{"127.0.0.1", 8003});
+  const config::config listens =
+      load(a_server, {.values = {{"bind", "h:1"}}, .services = {"game=[::]:8000-8001"}}, a_token);
+  REQUIRE(listens.server->services.size() == 2);
+  const given_settings wrong = make(
+      a_client, {.values = {{"remote", "h:1"}}, .services = {"game=127.0.0.1:8010-8000"}}, a_token);
+  CHECK(wrong.problems.empty());
+  CHECK_FALSE(config::read(wrong.text, ""));
+  CHECK(make(a_client, {.values = {{"remote", "h:1"}}, .services = {"game=a b:80"}}, a_token)
+            .problems.size() == 1);
+}
+
 TEST_CASE("given settings: a variable stands for each flag, which takes precedence") {
   const variables all = {
       {"RATHOLE_REMOTE", "r:1"},          {"RATHOLE_SERVICES", " a=h:1,b=udp:h:2\nc=h:3 , "},

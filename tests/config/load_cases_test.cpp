@@ -278,7 +278,8 @@ token = ""
 local_addr = "h:2"
 )",
        {"c.toml:4:1: client.services.\"a.b\".name: unknown field `name`; expected one of `type`, "
-        "`local_addr`, `token`, `token_file`, `nodelay`, `retry_interval`, `prefer_ipv6`, "
+        "`local_addr`, `server_ports`, `token`, `token_file`, `nodelay`, `retry_interval`, "
+        "`prefer_ipv6`, "
         "`connect_timeout`, "
         "`idle_timeout`, "
         "`half_close_timeout`, `udp`"}},

@@ -1,3 +1,4 @@
+#include "../support/connections_to.hpp"
 #include "../support/services.hpp"
 #include "../support/transport_tables.hpp"
 #include "../support/tunnel_scenarios.hpp"
@@ -8,8 +9,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <fstream>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -27,22 +26,6 @@ std::vector<transport_tables> all_multiplexed(authority& issuer) {
   const std::string server = pem_keys(issuer.issue());
   return {multiplexed(tcp()), multiplexed(tcp(), 3), multiplexed(noise(nk)),
           multiplexed(websocket()), multiplexed(tls("tls", server, trust_in(issuer)))};
-}
-
-/// Returns the number of established TCP connections to `port` of this machine.
-std::size_t connections_to(std::uint16_t port) {
-  std::ifstream table("/proc/net/tcp");
-  std::string line;
-  std::size_t count = 0;
-  while (std::getline(table, line)) {
-    std::istringstream fields(line);
-    std::string number, local, remote, state;
-    fields >> number >> local >> remote >> state;
-    const std::size_t colon = remote.find(':');
-    if (state != "01" || colon == std::string::npos) continue;
-    if (std::stoul(remote.substr(colon + 1), nullptr, 16) == port) ++count;
-  }
-  return count;
 }
 
 TEST_CASE("multiplexed: a crowd of visitors over each transport, with one thread and with four") {

@@ -51,11 +51,25 @@ class Side:
         names = sorted(set(self.services) - set(without))
         names = rng.sample(names, len(names))
         text = (f'log = "{self.log}"\n# {self.comment}\n' + table(self.name, self.values) +
-                "".join(table(f"{self.name}.services.{each}", self.services[each]) for each in names))
+                "".join(self._service(rng, each) for each in names))
         # The same settings in other words.
         if rng.random() < 0.3:
             text = text.replace('"127.0.0.1:', '"${NO_SUCH_VARIABLE:-127.0.0.1}:')
         return text
+
+    def _service(self, rng, name):
+        """The table of a service; that of one called `NAME:PORT` may be a range of one port, which is the same."""
+        values = self.services[name]
+        name, colon, port = name.partition(":")
+        if not colon:
+            return table(f"{self.name}.services.{name}", values)
+        if rng.random() < 0.5:
+            return table(f'{self.name}.services."{name}:{port}"', values)
+        key = "bind_addr" if self.name == "server" else "local_addr"
+        ranged = {**values, key: values[key] + "-" + values[key].rpartition(":")[2]}
+        if self.name == "client":
+            ranged["server_ports"] = f"{port}-{port}"
+        return table(f"{self.name}.services.{name}", ranged)
 
     def token(self, name):
         """The token of the service `name`."""
@@ -82,9 +96,12 @@ class Settings:
         for number in range(STEADY):
             self._add_steady(f"steady-{number}", "tcp")
         self._add_steady("steady-datagrams", "udp")
+        # A service whose table is at times a range of one port.
+        port = self._new_port()
+        self._add_steady(f"steady-range:{port}", "tcp", port)
 
-    def _add_steady(self, name, kind):
-        port, backend = self._new_port(), self._rng.choice(self._backends[kind])
+    def _add_steady(self, name, kind, port=None):
+        port, backend = port or self._new_port(), self._rng.choice(self._backends[kind])
         common = {"type": kind, "token": "of " + name}
         self.server.services[name] = {**common, "bind_addr": f"127.0.0.1:{port}"}
         self.client.services[name] = {**common, "local_addr": f"127.0.0.1:{backend}"}

@@ -75,10 +75,12 @@ class tcp_socket {
       throw_errno("connect");
     return socket;
   }
-  /// Returns a listener on a port that the system chooses.
-  static tcp_socket listen() {
+  /// Returns a listener on `port`, or on one that the system chooses if it is 0.
+  static tcp_socket listen(std::uint16_t port = 0) {
     tcp_socket socket = unconnected();
-    const sockaddr_in at = loopback(0);
+    const int on = 1;
+    if (port != 0) ::setsockopt(socket.fd_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    const sockaddr_in at = loopback(port);
     if (::bind(socket.fd_, reinterpret_cast<const sockaddr*>(&at), sizeof at) != 0)
       throw_errno("bind");
     if (::listen(socket.fd_, 1024) != 0) throw_errno("listen");

@@ -15,13 +15,14 @@
 
 namespace rathole::test {
 
-/// A TCP service on a port that the system chooses: every connection gets a thread that runs the
-/// handler. The destructor ends it with all its connections.
+/// A TCP service on a given port, or on one that the system chooses: every connection gets a thread that runs
+/// the handler. The destructor ends it with all its connections.
 class service {
  public:
   using handler = std::function<void(tcp_socket&)>;
 
-  explicit service(handler handle) : handle_(std::move(handle)), listener_(tcp_socket::listen()) {
+  explicit service(handler handle, std::uint16_t port = 0)
+      : handle_(std::move(handle)), listener_(tcp_socket::listen(port)) {
     port_ = listener_.port();
     acceptor_ = std::thread([this] { accept(); });
   }

@@ -64,7 +64,7 @@ class backend {
   [[nodiscard]] virtual std::string unready() = 0;
   /// Returns what is known about the program.
   [[nodiscard]] virtual snapshot read() = 0;
-  /// Returns at most `most` connections, the newest first; of one service, if it is given.
+  /// Returns at most `most` connections, the newest first; of one service or range of ports, if it is given.
   [[nodiscard]] virtual connection_list connections(const std::optional<std::string>& service,
                                                     std::size_t most) = 0;
   /// Returns the traffic of the last hour.

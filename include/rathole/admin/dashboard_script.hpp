@@ -549,7 +549,8 @@ function actionsCell(cell) {
     edit.hidden = remove.hidden = !service.editable;
     edit.ariaLabel = 'Edit ' + service.name;
     remove.ariaLabel = 'Remove ' + service.name;
-    setText(reason, service.editable ? '' : `Read-only: set in ${service.file}`);
+    const where = service.range ? `the range “${service.range}” in ${service.file}` : service.file;
+    setText(reason, service.editable ? '' : `Read-only: set in ${where}`);
   };
 }
 
@@ -568,7 +569,7 @@ function removeService(name) {
 const fields = [
   { key: 'name', label: 'Name', class: 'full', hint: 'The same on the server and the client.' },
   { key: 'type', label: 'Type', choices: ['tcp', 'udp'] },
-  { key: 'bind_addr', label: 'Addresses', kind: 'list', mode: 'server', hint: 'Such as 0.0.0.0:8080; several with commas.' },
+  { key: 'bind_addr', label: 'Addresses', kind: 'list', mode: 'server', hint: 'Such as 0.0.0.0:8080, or 0.0.0.0:8000-8010 for each of these ports; several with commas.' },
   { key: 'local_addr', label: 'Local addresses', kind: 'list', mode: 'client', hint: 'What visitors reach, such as 127.0.0.1:80; several with commas.' },
   { key: 'token', label: 'Token', kind: 'secret', class: 'full' },
   { key: 'pool.size', label: 'Pool', kind: 'number', mode: 'server', hint: 'Data channels that are kept ready.' },

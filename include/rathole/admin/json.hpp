@@ -126,7 +126,22 @@ inline json service_json(const service_statistics& of, bool is_server, bool is_e
   }
   out["editable"] = is_editable;
   out["file"] = of.file;
+  if (!of.range.empty()) out["range"] = of.range;
   return out;
+}
+
+/// Returns the services of `all` that the range of ports `name` stands for, for `GET services/{name}`; null
+/// if there are none.
+inline json range_json(const std::vector<service_statistics>& all, const std::string& name) {
+  json names = json::array();
+  const service_statistics* first = nullptr;
+  for (const service_statistics& each : all) {
+    if (each.range.empty() || each.range != name) continue;
+    if (!first) first = &each;
+    names.push_back(each.name);
+  }
+  if (!first) return json();
+  return {{"name", name}, {"services", std::move(names)}, {"file", first->file}};
 }
 
 /// Returns the status of the program. `is_editable` says whether services can be added.

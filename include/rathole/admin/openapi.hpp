@@ -254,7 +254,7 @@ inline constexpr std::string_view openapi_text = R"openapi({
           {
             "name": "service",
             "in": "query",
-            "description": "Only the connections of this service.",
+            "description": "Only the connections of this service, or range of ports.",
             "schema": {"type": "string"},
             "example": "web"
           },
@@ -727,7 +727,12 @@ inline constexpr std::string_view openapi_text = R"openapi({
         "description": "The service.",
         "content": {
           "application/json": {
-            "schema": {"$ref": "#/components/schemas/ServiceDetail"},
+            "schema": {
+              "anyOf": [
+                {"$ref": "#/components/schemas/ServiceDetail"},
+                {"$ref": "#/components/schemas/PortRange"}
+              ]
+            },
             "example": {
               "name": "web",
               "type": "tcp",
@@ -768,8 +773,8 @@ inline constexpr std::string_view openapi_text = R"openapi({
     "schemas": {
       "Address": {
         "type": "string",
-        "pattern": "^(\\S+:[0-9]+|unix:.+)$",
-        "description": "`host:port`, an IPv6 address may be in brackets; or `unix:PATH`, and `unix:@NAME`."
+        "pattern": "^(\\S+:[0-9]+(-[0-9]+)?|unix:.+)$",
+        "description": "`host:port`, an IPv6 address may be in brackets; of a service also `host:first-last`; or `unix:PATH`, and `unix:@NAME`."
       },
       "BandwidthLimit": {
         "anyOf": [
@@ -834,6 +839,7 @@ inline constexpr std::string_view openapi_text = R"openapi({
           "local_addr": {"$ref": "#/components/schemas/LocalAddress"},
           "strategy": {"enum": ["round_robin", "failover"]},
           "health_check": {"$ref": "#/components/schemas/HealthCheck"},
+          "server_ports": {"$ref": "#/components/schemas/ServerPorts"},
           "token": {"$ref": "#/components/schemas/Token"},
           "token_file": {"$ref": "#/components/schemas/TokenFile"},
           "nodelay": {"type": "boolean", "description": "TCP_NODELAY."},
@@ -1008,6 +1014,24 @@ inline constexpr std::string_view openapi_text = R"openapi({
           "max_waiting_visitors": {"type": "integer", "minimum": 1, "maximum": 1048576}
         }
       },
+      "PortRange": {
+        "title": "Range of ports with its settings",
+        "description": "A table with a range of ports stands for one service for each of them, `NAME:PORT`.",
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["name", "services", "file", "editable", "settings"],
+        "properties": {
+          "name": {"$ref": "#/components/schemas/Name"},
+          "services": {
+            "type": "array",
+            "maxItems": 1000,
+            "items": {"$ref": "#/components/schemas/Name"}
+          },
+          "file": {"type": "string", "description": "Where it is configured."},
+          "editable": {"type": "boolean", "description": "False for a range of the main file."},
+          "settings": {"$ref": "#/components/schemas/ServiceSettings"}
+        }
+      },
       "Problem": {
         "title": "Problem (RFC 9457)",
         "description": "`problems` is there only where settings were refused.",
@@ -1054,6 +1078,11 @@ inline constexpr std::string_view openapi_text = R"openapi({
         "description": "Whole seconds, at most ten years."
       },
       "Series": {"type": "array", "maxItems": 360, "items": {"$ref": "#/components/schemas/Count"}},
+      "ServerPorts": {
+        "type": "string",
+        "pattern": "^[0-9]+-[0-9]+$",
+        "description": "The server's ports for the range of `local_addr`; by default the same."
+      },
       "ServerService": {
         "title": "Settings of a service of a server",
         "type": "object",
@@ -1184,6 +1213,10 @@ inline constexpr std::string_view openapi_text = R"openapi({
           },
           "editable": {"type": "boolean", "description": "False for a service of the main file."},
           "file": {"type": "string", "description": "Where it is configured."},
+          "range": {
+            "type": "string",
+            "description": "Name of the range of ports that has it; absent otherwise."
+          },
           "settings": {"$ref": "#/components/schemas/ServiceSettings"}
         }
       },
@@ -1229,6 +1262,9 @@ inline constexpr std::string_view openapi_text = R"openapi({
           "strategy": {"enum": ["round_robin", "failover", null]},
           "health_check": {
             "anyOf": [{"$ref": "#/components/schemas/HealthCheck"}, {"type": "null"}]
+          },
+          "server_ports": {
+            "anyOf": [{"$ref": "#/components/schemas/ServerPorts"}, {"type": "null"}]
           },
           "connect_timeout": {
             "anyOf": [{"$ref": "#/components/schemas/Timeout"}, {"type": "null"}]

@@ -125,15 +125,18 @@ class resources {
     co_return co_await service_response(name, 200);
   }
 
-  /// Returns a service with its settings.
+  /// Returns a service, or a range of ports, with its settings.
   io::awaitable<response> service_response(const std::string& name, int status) {
     const snapshot now = co_await read();
     const auto found = std::ranges::find(now.services, name, &service_statistics::name);
-    if (found == now.services.end()) {
-      co_return problem_response(404, "There is no service of this name.");
-    }
-    json out = service_json(*found, now.is_server, editor_.may_edit(name, found->file));
-    out["settings"] = editor_.settings_of(name, found->file);
+    const bool is_service = found != now.services.end();
+    json out = is_service ? service_json(*found, now.is_server, editor_.may_edit(name, found->file))
+                          : range_json(now.services, name);
+    if (out.is_null()) co_return problem_response(404, "There is no service of this name.");
+    const auto file = out["file"].get<std::string>();
+    const std::string table = is_service && !found->range.empty() ? found->range : name;
+    if (!is_service) out["editable"] = editor_.may_edit(name, file);
+    out["settings"] = editor_.settings_of(table, file);
     co_return json_response(out, status);
   }
 

@@ -10,6 +10,7 @@
 #include <rathole/admin/target.hpp>
 #include <rathole/config/include_files.hpp>
 #include <rathole/config/load.hpp>
+#include <rathole/config/port_range.hpp>
 #include <rathole/config/toml_service.hpp>
 #include <rathole/config/validate.hpp>
 #include <rathole/core/read_file.hpp>
@@ -200,7 +201,14 @@ class service_editor {
                                           std::move(loaded.error())});
     }
     has_variables_ = loaded->interpolates;
-    const config::position* const at = loaded->where.find(key_of(name));
+    const std::string key = key_of(name);
+    const std::string table(loaded->where.key_in_file(key));
+    if (table != key) {
+      return std::unexpected(edit_outcome{
+          409, "The service is one port of the range in [" + table + "]. Change the service " +
+                   config::quote_key(config::range_of(name)) + " instead."});
+    }
+    const config::position* const at = loaded->where.find(key);
     if (at && loaded->where.files()[at->file] != file) {
       return std::unexpected(
           edit_outcome{409, "The service is configured in " + loaded->where.files()[at->file] +

@@ -76,6 +76,8 @@ struct service_statistics {
   config::service_kind kind = config::service_kind::tcp;
   /// The configuration file that has it.
   std::string file = {};
+  /// The name of the table that has it, if that is a range of ports; otherwise empty.
+  std::string range = {};
   /// On a server the configured addresses, on a client the local service.
   std::vector<std::string> configured = {};
   /// The addresses at which a server listens for visitors.

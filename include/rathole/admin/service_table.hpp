@@ -34,6 +34,8 @@ struct service_description {
   config::service_kind kind = config::service_kind::tcp;
   /// The configuration file that has it.
   std::string file = {};
+  /// The name of the table that has it, if that is a range of ports; otherwise empty.
+  std::string range = {};
   /// On a server the addresses for visitors, on a client the local service.
   std::vector<std::string> addresses = {};
 };
@@ -64,6 +66,7 @@ class service_table {
       kept.what.name = each.name;
       kept.what.kind = each.kind;
       kept.what.file = each.file;
+      kept.what.range = each.range;
       kept.what.configured = each.addresses;
       change(kept, [&each](entry& of) { drop_others(of.what, each.addresses); });
     }
@@ -120,13 +123,15 @@ class service_table {
     return {};
   }
 
-  /// Returns at most `most` connections, the newest first; those of `service` only, if it is given.
+  /// Returns at most `most` connections, the newest first; those of `service` only, which may be a range of
+  /// ports, if it is given.
   [[nodiscard]] connection_list connections(const std::optional<std::string>& service,
                                             std::size_t most) const {
     connection_list out;
     for (auto at = connections_.rbegin(); at != connections_.rend(); ++at) {
       const auto& [id, each] = *at;
-      if (service && each.of->first != *service) continue;
+      const service_statistics& of = each.of->second.what;
+      if (service && of.name != *service && (of.range.empty() || of.range != *service)) continue;
       ++out.total;
       if (out.connections.size() == most) continue;
       out.connections.push_back(

@@ -2,6 +2,7 @@
 
 #include <rathole/config/interpolation.hpp>
 #include <rathole/config/key.hpp>
+#include <rathole/config/port_range.hpp>
 #include <rathole/config/toml_service.hpp>
 #include <rathole/config/types.hpp>
 #include <rathole/config/validate.hpp>
@@ -259,7 +260,7 @@ class settings_maker {
       service.insert_or_assign("type", std::string("udp"));
     }
     const std::string label = given.name + ' ' + config::quote_key(name);
-    if (!parse_address(std::string(where))) {
+    if (!parse_address(where) && !config::has_port_range(where)) {
       return fail(label + ": not an address of the form HOST:PORT or udp:HOST:PORT");
     }
     const char* const key = of_ == config::side::client ? "local_addr" : "bind_addr";

@@ -12,6 +12,7 @@
 #include <rathole/app/log/text.hpp>
 #include <rathole/app/operation_hooks.hpp>
 #include <rathole/app/served_api.hpp>
+#include <rathole/config/port_range.hpp>
 #include <rathole/config/source.hpp>
 #include <rathole/config/toml_service.hpp>
 #include <rathole/config/types.hpp>
@@ -263,8 +264,10 @@ class operations final : public admin::backend {
   void describe_services(const config::source& where) {
     std::vector<admin::service_description> services;
     for (const auto& each : settings_.services) {
-      const config::position* const at = where.find(config::service_key(own_side, each.name));
+      const std::string key = config::service_key(own_side, each.name);
+      const config::position* const at = where.find(key);
       admin::service_description one{.name = each.name, .kind = each.kind};
+      if (where.key_in_file(key) != key) one.range = config::range_of(each.name);
       one.file = at ? where.files()[at->file] : where.file();
       if constexpr (is_server) {
         for (const address& bound : each.bind_addr) one.addresses.push_back(to_string(bound));

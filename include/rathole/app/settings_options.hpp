@@ -81,9 +81,9 @@ class settings_options {
         ->add_option(service_flag, services_,
                      is_client
                          ? "A service and where it is: NAME=HOST:PORT, or NAME=udp:HOST:PORT; "
-                           "can be repeated"
+                           "PORT may be a range, as 8000-8010; can be repeated"
                          : "A service and where its visitors connect: NAME=HOST:PORT, or "
-                           "NAME=udp:HOST:PORT; can be repeated")
+                           "NAME=udp:HOST:PORT; PORT may be a range, as 8000-8010; can be repeated")
         ->type_name("NAME=ADDRESS")
         ->allow_extra_args(false);
     for (const setting_flag& each : setting_flags) {

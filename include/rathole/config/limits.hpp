@@ -61,6 +61,10 @@ inline constexpr std::size_t health_check_path = 2048;
 inline constexpr std::size_t interpolated_size = std::size_t{64} << 10;
 /// The largest file of a token, password or private key, in bytes.
 inline constexpr std::size_t token_file_size = 4096;
+/// The most ports of one range.
+inline constexpr std::size_t port_range = 1000;
+/// The most ports of all ranges of one side.
+inline constexpr std::size_t ranged_ports = 10'000;
 /// The most networks of one list.
 inline constexpr std::size_t networks = 1024;
 /// The most names by which the admin API is reached.

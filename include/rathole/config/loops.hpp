@@ -3,7 +3,8 @@
 #include <rathole/config/types.hpp>
 #include <rathole/core/address.hpp>
 
-#include <algorithm>
+#include <cstdint>
+#include <map>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -38,16 +39,21 @@ inline std::vector<std::pair<const client_service*, const server_service*>> loop
     const client& dials, const server& listens) {
   std::vector<std::pair<const client_service*, const server_service*>> out;
   const bool on_one_host = detail::is_own_host(dials.remote_addr.host);
+  // Ranges of ports make many services, of which few have the same port.
+  std::multimap<std::uint16_t, std::pair<const address*, const server_service*>> by_port;
+  for (const server_service& at : listens.services) {
+    for (const address& each : at.bind_addr) by_port.emplace(each.port, std::pair(&each, &at));
+  }
   for (const client_service& from : dials.services) {
-    for (const server_service& at : listens.services) {
-      if (at.kind != from.kind) continue;
-      const auto leads_back = [&](const address& to) {
-        const bool is_own = detail::is_own_host(to.host);
-        if (!(on_one_host && is_own) && to.host != dials.remote_addr.host) return false;
-        const auto meets = [&](const address& bound) { return detail::reaches(to, bound); };
-        return std::ranges::any_of(at.bind_addr, meets);
-      };
-      if (std::ranges::any_of(from.local_addr, leads_back)) out.emplace_back(&from, &at);
+    for (const address& to : from.local_addr) {
+      const bool is_own = detail::is_own_host(to.host);
+      if (!(on_one_host && is_own) && to.host != dials.remote_addr.host) continue;
+      const auto [first, last] = by_port.equal_range(to.port);
+      for (auto each = first; each != last; ++each) {
+        const auto [bound, at] = each->second;
+        if (at->kind != from.kind || !detail::reaches(to, *bound)) continue;
+        if (out.empty() || out.back() != std::pair(&from, at)) out.emplace_back(&from, at);
+      }
     }
   }
   return out;

@@ -61,7 +61,7 @@ class source {
     value.line = 0;
     value.column = 0;
     for (std::string_view key = value.key; !key.empty(); key = outer(key)) {
-      const auto found = names_.find(key);
+      const auto found = names_.find(key_in_file(key));
       if (found == names_.end()) continue;
       value.key = found->second;
       break;
@@ -72,9 +72,21 @@ class source {
   /// Records the position of the value of the key at the path `key`.
   void note(std::string key, position at) { places_.insert_or_assign(std::move(key), at); }
 
+  /// Records that no file has the key at the path `key`, because it was derived from the one at `from`,
+  /// whose position and name it has: that of a service of a range of ports, for example.
+  void note_derived(std::string key, std::string from) {
+    derived_.insert_or_assign(std::move(key), std::move(from));
+  }
+
+  /// Returns the path of the key in the file that `key` was derived from; `key` itself if it was not.
+  [[nodiscard]] std::string_view key_in_file(std::string_view key) const {
+    const auto found = derived_.find(key);
+    return found == derived_.end() ? key : std::string_view(found->second);
+  }
+
   /// Returns the position of the value of `key`, or null if the file does not have it.
   [[nodiscard]] const position* find(std::string_view key) const {
-    const auto found = places_.find(key);
+    const auto found = places_.find(key_in_file(key));
     return found == places_.end() ? nullptr : &found->second;
   }
 
@@ -106,6 +118,8 @@ class source {
   std::map<std::string, std::uint32_t, std::less<>> numbers_;
   std::map<std::string, position, std::less<>> places_;
   std::map<std::string, std::string, std::less<>> names_;
+  /// The paths of derived keys, and of those in the file.
+  std::map<std::string, std::string, std::less<>> derived_;
 };
 
 }  // namespace rathole::config

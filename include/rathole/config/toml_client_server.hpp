@@ -4,7 +4,9 @@
 #include <rathole/config/toml_admin.hpp>
 #include <rathole/config/toml_admission.hpp>
 #include <rathole/config/toml_bandwidth.hpp>
+#include <rathole/config/toml_listeners.hpp>
 #include <rathole/config/toml_local_service.hpp>
+#include <rathole/config/toml_port_ranges.hpp>
 #include <rathole/config/toml_proxy_protocol.hpp>
 #include <rathole/config/toml_secret.hpp>
 #include <rathole/config/toml_transport.hpp>
@@ -13,11 +15,9 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -155,41 +155,6 @@ void read_forward_timeouts(toml_reader& table, Forwards& out) {
   out.half_close_timeout = read_seconds(table, "half_close_timeout", out.half_close_timeout, 1);
 }
 
-/// An address that the configuration listens on, and its position in the file.
-struct listener {
-  /// The address.
-  address where;
-  /// Whether it is a UDP listener.
-  bool is_udp;
-  /// The position of the key.
-  position at;
-  /// The path of the key.
-  std::string key;
-};
-
-/// Reports each listener that conflicts with an earlier one in the file. A TCP and a UDP listener
-/// never conflict.
-inline void check_listeners(std::vector<listener> listeners, problem_log& log) {
-  std::ranges::sort(listeners, {},
-                    [](const listener& each) { return std::tie(each.at, each.key); });
-  std::map<std::pair<bool, std::uint16_t>, std::vector<const listener*>> by_port;
-  for (const listener& current : listeners) {
-    if (current.where.port == 0 && !current.where.is_unix()) continue;
-    auto& others = by_port[{current.is_udp, current.where.port}];
-    const auto other = std::ranges::find_if(
-        others, [&](const listener* each) { return overlap(each->where, current.where); });
-    if (other != others.end()) {
-      const bool is_unix = current.where.is_unix();
-      const char* const what =
-          is_unix ? "the same Unix-domain socket as " : "the same address and port as ";
-      log.add(
-          current.at, current.key, what + (*other)->key,
-          is_unix ? "name another one" : "use another port, or 0 for one that the system chooses");
-    }
-    others.push_back(&current);
-  }
-}
-
 }  // namespace detail
 
 /// Reads the table `[client]`. Problems go to the log of `table`.
@@ -224,12 +189,15 @@ inline client read_client(toml_reader table) {
     table.missing("services", "add `[client.services]`, which may be empty");
   }
   if (auto services = table.table("services")) {
+    detail::range_expansion ranges(*services);
     services->for_each_table([&](std::string_view name, toml_reader entry) {
       client_service& service = out.services.emplace_back(common);
       service.name = name;
       const auto [kind, addresses] = detail::read_service_type(entry);
       service.kind = kind;
-      detail::read_local_service(entry, service, addresses);
+      const auto ranged = detail::read_ranged(entry, "local_addr", addresses, true);
+      detail::read_local_service(entry, service, ranged, addresses);
+      const auto server_ports = detail::read_server_ports(entry, ranged);
       if (kind == service_kind::udp) {
         detail::check_udp_address(entry, "local_addr", service.local_addr);
         if (entry.contains("connect_timeout")) {
@@ -244,7 +212,11 @@ inline client read_client(toml_reader table) {
       detail::read_forward_timeouts(entry, service);
       service.udp = detail::read_udp(entry.table("udp"), common.udp, side::client);
       entry.finish();
+      if (server_ports) {
+        ranges.replace_last(out.services, entry, "local_addr", *ranged->ports, *server_ports);
+      }
     });
+    ranges.finish(out.services);
   }
   table.finish();
   return out;
@@ -254,11 +226,11 @@ inline client read_client(toml_reader table) {
 inline server read_server(toml_reader table) {
   server out;
   std::vector<detail::listener> listeners;
-  const auto add_listeners = [&](const toml_reader& reader, const address_list& where,
-                                 bool is_udp) {
-    for (const address& each : where) {
-      listeners.push_back({each, is_udp, reader.where("bind_addr"), reader.path_of("bind_addr")});
-    }
+  const auto add_listeners = [&](const toml_reader& reader, const address_list& where, bool is_udp,
+                                 bool is_ranged = false) {
+    const position at = reader.where("bind_addr");
+    const std::string key = reader.path_of("bind_addr");
+    for (const address& each : where) listeners.push_back({each, is_udp, at, key, is_ranged});
   };
 
   out.bind_addr =
@@ -299,12 +271,15 @@ inline server read_server(toml_reader table) {
     table.missing("services", "add `[server.services]`, which may be empty");
   }
   if (auto services = table.table("services")) {
+    detail::range_expansion ranges(*services);
     services->for_each_table([&](std::string_view name, toml_reader entry) {
       server_service& service = out.services.emplace_back(common);
       service.name = name;
       const auto [kind, addresses] = detail::read_service_type(entry);
       service.kind = kind;
-      service.bind_addr = read_addresses(entry, "bind_addr", "0.0.0.0:8080", addresses);
+      const auto ranged = detail::read_ranged(entry, "bind_addr", addresses, true);
+      service.bind_addr =
+          ranged ? ranged->where : read_addresses(entry, "bind_addr", "0.0.0.0:8080", addresses);
       service.token = detail::read_token(entry, name, default_token, table.path());
       service.nodelay = entry.boolean("nodelay");
       const bool is_udp = kind == service_kind::udp;
@@ -322,8 +297,16 @@ inline server read_server(toml_reader table) {
       detail::read_visitor_admission(entry, service);
       detail::read_bandwidth_limit(entry, service);
       entry.finish();
-      add_listeners(entry, service.bind_addr, is_udp);
+      const auto first = out.services.size() - 1;
+      const bool has_range = ranged && ranged->ports;
+      if (has_range) {
+        ranges.replace_last(out.services, entry, "bind_addr", *ranged->ports, *ranged->ports);
+      }
+      for (std::size_t i = first; i < out.services.size(); ++i) {
+        add_listeners(entry, out.services[i].bind_addr, is_udp, has_range);
+      }
     });
+    ranges.finish(out.services);
   }
   table.finish();
   detail::check_listeners(std::move(listeners), table.log());

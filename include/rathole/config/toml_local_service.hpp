@@ -2,6 +2,7 @@
 
 #include <rathole/config/health_check.hpp>
 #include <rathole/config/limits.hpp>
+#include <rathole/config/toml_port_ranges.hpp>
 #include <rathole/config/toml_reader.hpp>
 #include <rathole/config/toml_values.hpp>
 #include <rathole/config/types.hpp>
@@ -17,10 +18,19 @@
 
 namespace rathole::config::detail {
 
-/// Reads the `local_addr` of a service: an address, or a list of different ones.
-inline address_list read_local_addresses(toml_reader& table, address_form form) {
+/// Reads the `local_addr` of a service: an address, or a list of different ones. `ranged` are the addresses
+/// if they have ranges of ports.
+inline address_list read_local_addresses(toml_reader& table,
+                                         const std::optional<ranged_addresses>& ranged,
+                                         address_form form) {
   constexpr std::string_view key = "local_addr";
-  address_list out = read_addresses(table, key, "127.0.0.1:80", form, limits::local_addresses);
+  address_list out =
+      ranged ? ranged->where
+             : read_addresses(table, key, "127.0.0.1:80", form, limits::local_addresses);
+  if (out.size() > limits::local_addresses) {
+    table.reject(key, "too many addresses",
+                 "name at most " + std::to_string(limits::local_addresses));
+  }
   for (auto each = out.begin(); each != out.end(); ++each) {
     if (each->host.empty()) continue;
     if (!each->is_unix() && each->port == 0) {
@@ -67,10 +77,11 @@ inline std::optional<health_check> read_health_check(toml_reader& table) {
 }
 
 /// Reads the addresses of the local service of `out`, whose kind must be known, and how they are chosen.
-inline void read_local_service(toml_reader& table, client_service& out, address_form form) {
+inline void read_local_service(toml_reader& table, client_service& out,
+                               const std::optional<ranged_addresses>& ranged, address_form form) {
   static constexpr std::array<spelling<local_strategy>, 2> strategies = {
       {{"round_robin", local_strategy::round_robin}, {"failover", local_strategy::failover}}};
-  out.local_addr = read_local_addresses(table, form);
+  out.local_addr = read_local_addresses(table, ranged, form);
   out.strategy = read_enum(table, "strategy", strategies).value_or(out.strategy);
   out.check = read_health_check(table);
   if (out.kind == service_kind::udp) {

@@ -190,6 +190,17 @@ class toml_reader {
     return out;
   }
 
+  /// Returns whether `key` has a string, alone or in an array, for which `test` returns true.
+  bool any_string(std::string_view key, bool (*test)(std::string_view)) const {
+    const toml::node* node = table_->get(key);
+    const auto passes = [test](const toml::node& each) {
+      const auto* text = each.as_string();
+      return text && test(text->get());
+    };
+    if (!node || !node->is_array()) return node && passes(*node);
+    return std::ranges::any_of(*node->as_array(), passes);
+  }
+
   /// Reads a string as a secret.
   std::optional<secret> secret_string(std::string_view key) {
     const auto* value = find<std::string>(key, "a string", "put the text in quotes");

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <rathole/config/limits.hpp>
+#include <rathole/config/port_range.hpp>
 #include <rathole/config/toml_reader.hpp>
 #include <rathole/config/toml_unix.hpp>
 #include <rathole/config/types.hpp>
@@ -50,6 +51,10 @@ inline address to_address(const toml_reader& table, std::string_view key, const 
   if (text.starts_with("*:")) {
     table.reject(key, "`*` is not an address",
                  "write `0.0.0.0` for all IPv4 addresses, or `[::]` for all addresses");
+    return {};
+  }
+  if (has_port_range(text)) {
+    table.reject(key, "only addresses of services have a range of ports", "name one port");
     return {};
   }
   if (text.contains('/')) {

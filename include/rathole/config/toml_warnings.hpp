@@ -109,6 +109,8 @@ inline void warn_of_loops(const server& listens, const client& dials, problem_lo
     log.warn(at ? *at : position{}, key,
              "this is `" + target + ".bind_addr`: each visitor would cause another one",
              "name the address of the local service itself");
+    // The other ports of a range are at the same place.
+    if (at) log.add_no_more(*at);
   }
 }
 
