@@ -103,6 +103,10 @@ struct service_statistics {
   std::array<std::uint64_t, refusal_reason_names.size()> refused = {};
   /// The control channels that ended or were not established, by `reconnect_cause`.
   std::array<std::uint64_t, reconnect_cause_names.size()> reconnects = {};
+  /// The clients that a server refused because the service took no more.
+  std::uint64_t clients_refused = 0;
+  /// The visitors that got another client, because one did not serve them.
+  std::uint64_t failed_over = 0;
   /// How long connections lasted.
   histogram<connection_bounds> lasted = {};
   /// How long visitors waited for a data channel, on a server.

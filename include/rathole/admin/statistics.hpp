@@ -78,6 +78,17 @@ class statistics : public service_table {
     }
     record("client_replaced", e.service, to_string(e.by), "in place of " + to_string(e.peer));
   }
+  /// Counts it, and adds an event unless it is repeated.
+  void on(const server_side::client_refused& e) {
+    if (entry* const found = find(e.service)) ++found->what.clients_refused;
+    if (e.repeated) return;
+    record("client_refused", e.service, to_string(e.peer));
+  }
+  /// Counts it, and adds an event if the client is skipped from now on.
+  void on(const server_side::visitor_failed_over& e) {
+    if (entry* const found = find(e.service)) ++found->what.failed_over;
+    if (e.is_skipped) record("client_skipped", e.service, to_string(e.client), e.error.message());
+  }
   /// Records that the service has lost its client.
   void on(const server_side::control_channel_closed& e) {
     entry* const found = find(e.service);

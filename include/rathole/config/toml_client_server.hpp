@@ -6,6 +6,7 @@
 #include <rathole/config/toml_bandwidth.hpp>
 #include <rathole/config/toml_proxy_protocol.hpp>
 #include <rathole/config/toml_secret.hpp>
+#include <rathole/config/toml_several_clients.hpp>
 #include <rathole/config/toml_transport.hpp>
 
 #include <algorithm>
@@ -320,6 +321,7 @@ inline server read_server(toml_reader table) {
       }
       detail::read_visitor_admission(entry, service);
       detail::read_bandwidth_limit(entry, service);
+      detail::read_several_clients(entry, service);
       entry.finish();
       add_listeners(entry, service.bind_addr, is_udp);
     });
