@@ -153,7 +153,7 @@ TEST_CASE("client balancer: the departure of a client moves only its own sources
     all.remove(gone);
     for (std::size_t i = 0; i < sources.size(); ++i) {
       const client_id now = choose(sources[i]);
-      RC_ASSERT(before[i] == gone ? now != gone : now == before[i]);
+      RC_ASSERT((before[i] == gone) == (now != before[i]));
     }
   });
 }

@@ -83,8 +83,10 @@ TEST_CASE("client balancer: a client that failed is skipped, and then gets one v
 TEST_CASE("client balancer: a trial whose visitor leaves is followed by another one") {
   three_clients all;
   all.failed(1, start);
+  CHECK(all.next_many(4) == std::vector<client_id>{2, 3, 2, 3});
   const time_point later = start + protocol::client_pause;
   CHECK(all.next(later) == 1);
+  CHECK(all.next(later) == 2);
   all.released(1);
   CHECK(all.next(later) == 1);
 }

@@ -314,8 +314,9 @@ class tcp_channels {
   }
 
   session_type& session_;
-  protocol::channel_pool pool_;
+  /// Precedes the pool, whose limits depend on it.
   std::shared_ptr<tcp_service<Context>> tcp_;
+  protocol::channel_pool pool_;
   const std::shared_ptr<loop_watch<tcp_channels>> loops_;
   server_side::waiting_visitors<visitor_type> visitors_;
   typename place::map places_;
