@@ -60,6 +60,7 @@ TEST_CASE("bincode: every Ack and command") {
   check_ack(ack::ok, wire::ack_ok);
   check_ack(ack::service_not_exist, wire::ack_service_not_exist);
   check_ack(ack::authentication_failed, wire::ack_authentication_failed);
+  check_ack(ack::service_in_use, byte_vector{3, 0, 0, 0});
 
   const auto check_control = [&](control_command message, const byte_vector& encoded) {
     check(bincode::encode_control_command, bincode::decode_control_command, message, encoded);

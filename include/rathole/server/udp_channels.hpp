@@ -62,7 +62,7 @@ class udp_channels {
     const bool is_here =
         udp_ && udp_->service()->runtime().get_executor() == context().runtime().get_executor();
     if (!is_here) return {};
-    return udp_->service()->state_of(session_.id());
+    return udp_->service()->channels().state_of(session_.id(), session_.now());
   }
 
   /// Serves one data channel of the client; see `control_session::run_data_channel`.

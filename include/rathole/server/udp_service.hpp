@@ -6,7 +6,6 @@
 #include <rathole/core/error.hpp>
 #include <rathole/core/ip_endpoint.hpp>
 #include <rathole/core/out_of_memory.hpp>
-#include <rathole/core/random.hpp>
 #include <rathole/io/retry_on_bad_alloc.hpp>
 #include <rathole/io/run/event.hpp>
 #include <rathole/io/run/run_on.hpp>
@@ -17,28 +16,24 @@
 #include <rathole/io/udp/traffic_reporter.hpp>
 #include <rathole/io/udp/visitors.hpp>
 #include <rathole/protocol/client_balancer.hpp>
-#include <rathole/protocol/source_network.hpp>
 #include <rathole/protocol/visitor_limits.hpp>
 #include <rathole/server/datagram_header.hpp>
 #include <rathole/server/events.hpp>
-#include <rathole/server/source_number.hpp>
 #include <rathole/server/udp_admission.hpp>
+#include <rathole/server/udp_client_channels.hpp>
 #include <rathole/server/udp_listeners.hpp>
 #include <rathole/server/udp_turns.hpp>
 
-#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <new>
-#include <optional>
 #include <span>
 #include <stop_token>
 #include <system_error>
 #include <utility>
-#include <vector>
 
 namespace rathole::server_side {
 
@@ -80,8 +75,7 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
             runtime_, losses_.counts, [this] { return visitors_.size(); }, traffic_handler()),
         listeners_(context_, runtime_, [this](listener& at) { receive(at); }),
         again_(runtime_),
-        turn_(context_->udp_turns, context_->runtime().get_executor()),
-        balancer_(std::make_shared<protocol::client_balancer>()) {}
+        turn_(context_->udp_turns, context_->runtime().get_executor()) {}
 
   /// Returns the runtime that it lives in.
   [[nodiscard]] runtime_type runtime() const { return runtime_; }
@@ -115,14 +109,14 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
     };
     result<void> ended = failure(out_of_memory());
     // It is removed from the list whatever happens from here on.
-    self->add_channel(channel, client, peer);
+    self->channels_.add(channel, client, peer);
     try {
       self->listeners_.watch(true);
       ended = co_await channel_type::run(channel, received);
     } catch (const std::bad_alloc&) {
       channel->close();
     }
-    self->remove_channel(channel, client);
+    self->channels_.remove(channel, client);
     self->listeners_.watch(!self->channels_.empty());
     self->report_end(peer, self->runtime_.now() - began, ended.error());
     co_return ended;
@@ -134,15 +128,7 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
     if (closed_) return;
     service_ = std::move(next);
     visitors_.set_limits(service_->udp.max_visitors, service_->udp.idle_timeout);
-    for (const carrying& each : channels_) each.channel->set_queue_size(service_->udp.queue_size);
-    for (auto each = channels_.begin(); each != channels_.end(); ++each) {
-      const auto before = std::count_if(channels_.begin(), each, is_of(each->client));
-      if (static_cast<std::size_t>(before) >= service_->pool.size) each->channel->close();
-    }
-    if (service_->affinity == config::client_affinity::source && !seed_) {
-      auto rng = runtime_.rng();
-      seed_ = random_bits(rng);
-    }
+    channels_.apply_settings(*service_, runtime_);
     open_listeners();
   }
 
@@ -156,11 +142,8 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
 
   /// Returns the number of remembered visitors.
   [[nodiscard]] std::size_t visitors() const { return visitors_.size(); }
-  /// Returns what is known about a client; nothing if it has no data channel.
-  [[nodiscard]] protocol::client_balancer::client_state state_of(protocol::client_id client) const {
-    if (std::ranges::none_of(channels_, is_of(client))) return {};
-    return balancer_->state_of(client, runtime_.now());
-  }
+  /// Returns the data channels and clients.
+  [[nodiscard]] const udp_client_channels<channel_type>& channels() const { return channels_; }
 
  private:
   static io::awaitable<void> take_turn(std::shared_ptr<udp_service> self, std::stop_token stop) {
@@ -203,56 +186,9 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
     bool has_header = false;
     /// Keeps the visitor counted.
     protocol::visitor_lease lease;
-    /// The client that serves it, once there was one.
-    protocol::client_id client = 0;
-    /// Keeps the visitor counted there.
-    protocol::client_lease client_lease;
+    /// The client that serves it.
+    typename udp_client_channels<channel_type>::assignment client;
   };
-
-  /// A data channel that carries datagrams, and the client that has it.
-  struct carrying {
-    std::shared_ptr<channel_type> channel;
-    protocol::client_id client;
-  };
-
-  /// Returns a predicate for the channels of `client`.
-  static auto is_of(protocol::client_id client) {
-    return [client](const carrying& each) { return each.client == client; };
-  }
-
-  /// Adds a channel, and its client if it is the first one. If memory runs out, nothing changes.
-  void add_channel(const std::shared_ptr<channel_type>& channel, protocol::client_id client,
-                   const address& peer) {
-    const bool is_first = std::ranges::none_of(channels_, is_of(client));
-    channels_.reserve(channels_.size() + 1);
-    if (is_first) balancer_->add(client, source_number(peer, 0));
-    channels_.push_back({channel, client});
-  }
-
-  /// Removes a channel, and its client if it was the last one.
-  void remove_channel(const std::shared_ptr<channel_type>& channel, protocol::client_id client) {
-    std::erase_if(channels_, [&](const carrying& each) { return each.channel == channel; });
-    if (std::ranges::none_of(channels_, is_of(client))) balancer_->remove(client);
-  }
-
-  /// Returns the channel for a visitor at `peer`, which has none: one of its client, which is a new one if the
-  /// last one has gone. There must be a channel.
-  std::shared_ptr<channel_type> choose_channel(visitor& of, const ip_endpoint& peer) {
-    if (std::ranges::none_of(channels_, is_of(of.client))) {
-      std::optional<std::uint64_t> source;
-      if (seed_ && service_->affinity == config::client_affinity::source) {
-        source = ip_endpoint_hash{*seed_}(protocol::source_network(peer));
-      }
-      of.client = *balancer_->choose(runtime_.now(), {}, source);
-      of.client_lease = protocol::client_lease(balancer_, of.client);
-    }
-    const auto count = static_cast<std::size_t>(std::ranges::count_if(channels_, is_of(of.client)));
-    std::size_t left = visitors_.hash_index(peer, count);
-    const auto is_it = [&](const carrying& each) {
-      return each.client == of.client && left-- == 0;
-    };
-    return std::ranges::find_if(channels_, is_it)->channel;
-  }
 
   /// Sends datagrams from visitors to the tunnel.
   void receive(listener& at) {
@@ -268,7 +204,7 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
       const bool taken = send_to_client(at, *sender, each);
       ++(taken ? losses_.counts.sent : losses_.counts.queue_full);
     }
-    for (const carrying& each : channels_) each.channel->flush();
+    channels_.for_each([](channel_type& each) { each.flush(); });
     count_changed();
   }
 
@@ -305,7 +241,7 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
     from.scope = what.scope;
     from.local = what.local;
     if (!from.via || from.via->is_over()) {
-      from.via = choose_channel(from, what.peer);
+      from.via = channels_.choose(from.client, what.peer, runtime_.now(), visitors_);
       // The client gives the visitor a new local socket.
       from.has_header = false;
     }
@@ -356,7 +292,7 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
     losses_.close();
     traffic_.close();
     listeners_.close();
-    for (const carrying& each : channels_) each.channel->close();
+    channels_.for_each([](channel_type& each) { each.close(); });
     visitors_.clear();
   }
 
@@ -396,7 +332,7 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
   runtime_type runtime_;
   udp_admission admission_;
   io::udp_visitors<runtime_type, visitor> visitors_;
-  std::vector<carrying> channels_;
+  udp_client_channels<channel_type> channels_;
   io::udp_loss_reporter<runtime_type> losses_;
   io::udp_traffic_reporter<runtime_type> traffic_;
   udp_listeners<Context> listeners_;
@@ -406,9 +342,6 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
   typename runtime_type::timer again_;
   /// Its position among the services that listen and close; used on the control plane.
   udp_turns::turn turn_;
-  const std::shared_ptr<protocol::client_balancer> balancer_;
-  /// Makes the sources of visitors unpredictable; exists once that matters.
-  std::optional<std::uint64_t> seed_;
   /// Whether the sockets of those before it are closed.
   bool may_listen_ = false;
   bool closed_ = false;
