@@ -53,9 +53,8 @@ TEST_CASE("settings: who may come is shown as in a file") {
   CHECK(service["max_clients"] == 3);
   CHECK(service["affinity"] == "source");
   CHECK(service["new_connections_per_second"] == json({{"rate", 10}, {"burst", 50}}));
-  for (const char* key :
-       {"allow", "deny", "max_connections", "new_connections_per_second", "bandwidth_limit",
-        "on_conflict"}) {
+  for (const char* key : {"allow", "deny", "max_connections", "new_connections_per_second",
+                          "bandwidth_limit", "on_conflict"}) {
     CHECK_FALSE(shown["services"]["all"].contains(key));
   }
 }

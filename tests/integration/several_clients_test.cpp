@@ -27,9 +27,8 @@ TEST_CASE("several clients: with affinity an address keeps its client") {
   three_clients all({our_program(), our_program(), our_program()},
                     "on_conflict = \"balance\"\naffinity = \"source\"");
   for (std::size_t i = 0; i < 3; ++i) all.start(i);
-  CHECK(eventually([&] {
-    return occurrences(all.server->output(), "Control channel established") == 3;
-  }));
+  CHECK(eventually(
+      [&] { return occurrences(all.server->output(), "Control channel established") == 3; }));
   const std::string usual = all.ask();
   REQUIRE(usual.size() == 1);
   for (int i = 0; i < 20; ++i) CHECK(all.ask() == usual);

@@ -9,14 +9,13 @@ namespace rathole::test {
 namespace {
 
 TEST_CASE("interop: upstream's client shares the visitors with ours, and dies under load") {
-  three_clients all({our_program(), upstream_program(), our_program()},
-                    "on_conflict = \"balance\"", {tcp(), tcp(), multiplexed(tcp())});
+  three_clients all({our_program(), upstream_program(), our_program()}, "on_conflict = \"balance\"",
+                    {tcp(), tcp(), multiplexed(tcp())});
   scenario::one_of_three_dies(all);
 }
 
 TEST_CASE("interop: upstream's client tries again while another one serves the service") {
-  three_clients all({our_program(), upstream_program(), our_program()},
-                    "on_conflict = \"reject\"");
+  three_clients all({our_program(), upstream_program(), our_program()}, "on_conflict = \"reject\"");
   all.start(0);
   CHECK(eventually([&] { return all.ask() == "0"; }));
   all.start(1);

@@ -84,7 +84,8 @@ struct balancer_run {
   client_id next_ = 1;
 };
 
-TEST_CASE("client balancer: the fewest visitors, no failed client while there is another, one trial") {
+TEST_CASE(
+    "client balancer: the fewest visitors, no failed client while there is another, one trial") {
   RATHOLE_PROPERTY("client_balancer", [] {
     balancer_run run;
     const int steps = *rc::gen::inRange(0, 120);
@@ -144,8 +145,8 @@ TEST_CASE("client balancer: the departure of a client moves only its own sources
     client_balancer all;
     const auto count = *rc::gen::inRange<client_id>(2, 8);
     for (client_id id = 1; id <= count; ++id) all.add(id, *rc::gen::arbitrary<std::uint64_t>());
-    const auto sources = *rc::gen::container<std::vector<std::uint64_t>>(
-        rc::gen::arbitrary<std::uint64_t>());
+    const auto sources =
+        *rc::gen::container<std::vector<std::uint64_t>>(rc::gen::arbitrary<std::uint64_t>());
     const auto choose = [&](std::uint64_t source) { return *all.choose({}, {}, source); };
     std::vector<client_id> before;
     for (const std::uint64_t each : sources) before.push_back(choose(each));

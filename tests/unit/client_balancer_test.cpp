@@ -128,7 +128,8 @@ TEST_CASE("client balancer: a client that is removed is not chosen, and forgets 
   all.released(1);
 }
 
-TEST_CASE("client balancer: a source keeps its client, and a departure moves only its own sources") {
+TEST_CASE(
+    "client balancer: a source keeps its client, and a departure moves only its own sources") {
   three_clients all;
   std::map<std::uint64_t, client_id> before;
   std::map<client_id, int> shares;
