@@ -623,7 +623,7 @@ TEST_CASE("log: names cannot add lines, move the cursor, or grow without bound")
                                                       1s, false, of_client});
   client_lines.on(client_side::local_connect_failed{hostile_name, at, errc::timed_out});
   const std::string all = kept.text.str();
-  CHECK(std::ranges::count(all, '\n') == 7);
+  CHECK(std::ranges::count(all, '\n') == 8);
   CHECK(all.find('\x1b') == all.npos);
   CHECK(all.find('\x9b') == all.npos);
   CHECK(all.find("\xe2\x80\xae") == all.npos);

@@ -612,11 +612,10 @@ TEST_CASE("wrong limits on who may come are problems") {
         "out of range; use 1 to 1048576"}},
       {"clients that nobody can have",
        head + "on_conflict = \"share\"\nmax_clients = 1025\naffinity = \"cookie\"\n",
-       {at(15) +
-            "on_conflict: unknown variant `share`, expected one of `replace`, `reject`, `balance`",
+       {at(15) + "on_conflict: unknown variant; expected one of `replace`, `reject`, `balance`",
         "c.toml:7:15: server.services.a.max_clients: invalid value: the number is out of range; "
         "use 1 to 1024",
-        "c.toml:8:12: server.services.a.affinity: unknown variant `cookie`, expected one of "
+        "c.toml:8:12: server.services.a.affinity: unknown variant; expected one of "
         "`none`, "
         "`source`"}},
       {"a rate of nothing",

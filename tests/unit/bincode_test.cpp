@@ -96,7 +96,7 @@ TEST_CASE("bincode: unknown variants are malformed, in every byte of the index")
   const auto is_malformed = [](const auto& decoded) {
     return !decoded && decoded.error() == errc::malformed_message;
   };
-  CHECK(is_malformed(bincode::decode_ack(bytes("03 00 00 00"))));
+  CHECK(is_malformed(bincode::decode_ack(bytes("04 00 00 00"))));
   CHECK(is_malformed(bincode::decode_control_command(bytes("02 00 00 00"))));
   CHECK(is_malformed(bincode::decode_data_command(bytes("02 00 00 00"))));
   for (std::size_t byte = 1; byte < 4; ++byte) {

@@ -110,11 +110,11 @@ io::awaitable<void> run_session(std::shared_ptr<Context> self,
   const bool joins =
       (*known)->on_conflict == config::conflict_policy::balance && session->can_join();
   self->registry.attach(service_key, session_key, session);
-  if (!joins) replace_sessions(*self, *session->service());
   const time_point began = self->runtime().now();
   const auto close = [&session] { session->close(make_error_code(errc::stopped)); };
   std::error_code reason = out_of_memory();
   try {
+    if (!joins) replace_sessions(*self, *session->service());
     const exemption<Context> exempt(*self, session->peer());
     const control_channel_established established{session->service()->name, session->peer()};
     self->emit(established);
