@@ -39,8 +39,8 @@ class list_registry {
     return found ? &found->value : nullptr;
   }
 
-  void attach(const digest& service, const digest& key, int session) {
-    find(service)->sessions.emplace_back(key, session);
+  void attach(const digest& service, const digest& key, int value) {
+    find(service)->sessions.emplace_back(key, value);
   }
 
   std::optional<int> detach(const digest& service, const digest& key) {

@@ -29,8 +29,8 @@ class udp_client_channels {
 
   /// Which client serves a visitor.
   struct assignment {
-    /// The number of the client, once there was one.
-    protocol::client_id client = 0;
+    /// The period of the client, once there was one.
+    protocol::client_id period = 0;
     /// Keeps the visitor counted there.
     protocol::client_lease lease;
   };
@@ -41,14 +41,22 @@ class udp_client_channels {
   /// Adds a channel of `client`, which is at `peer`. If memory runs out, nothing changes.
   void add(const channel_pointer& channel, protocol::client_id client, const address& peer) {
     channels_.reserve(channels_.size() + 1);
-    if (count(client) == 0) balancer_->add(client, source_number(peer, 0));
-    channels_.push_back({channel, client});
+    const auto other = std::ranges::find(channels_, client, &carrying::client);
+    const bool is_first = other == channels_.end();
+    const protocol::client_id period = is_first ? next_period_ : other->period;
+    if (is_first) {
+      balancer_->add(period, source_number(peer, 0));
+      ++next_period_;
+    }
+    channels_.push_back({channel, client, period});
   }
 
-  /// Removes a channel of `client`.
-  void remove(const channel_pointer& channel, protocol::client_id client) {
-    std::erase_if(channels_, [&](const carrying& each) { return each.channel == channel; });
-    if (count(client) == 0) balancer_->remove(client);
+  /// Removes a channel.
+  void remove(const channel_pointer& channel) {
+    const auto found = std::ranges::find(channels_, channel, &carrying::channel);
+    const protocol::client_id period = found->period;
+    channels_.erase(found);
+    if (count(period) == 0) balancer_->remove(period);
   }
 
   /// Applies the settings of the service: how much may wait for a channel, how many channels a client has, of which
@@ -57,7 +65,7 @@ class udp_client_channels {
   void apply_settings(const config::server_service& service, Runtime& runtime) {
     for (const carrying& each : channels_) each.channel->set_queue_size(service.udp.queue_size);
     for (auto each = channels_.begin(); each != channels_.end(); ++each) {
-      const auto before = std::count_if(channels_.begin(), each, is_of(each->client));
+      const auto before = std::count_if(channels_.begin(), each, is_of(each->period));
       if (static_cast<std::size_t>(before) >= service.pool.size) each->channel->close();
     }
     has_affinity_ = service.affinity == config::client_affinity::source;
@@ -71,15 +79,15 @@ class udp_client_channels {
   template <class Visitors>
   channel_pointer choose(assignment& of, const ip_endpoint& peer, time_point now,
                          const Visitors& visitors) {
-    if (count(of.client) == 0) {
+    if (count(of.period) == 0) {
       std::optional<std::uint64_t> source;
       if (has_affinity_) source = ip_endpoint_hash{*seed_}(protocol::source_network(peer));
-      of.client = *balancer_->choose(now, {}, source);
-      of.lease = protocol::client_lease(balancer_, of.client);
+      of.period = *balancer_->choose(now, {}, source);
+      of.lease = protocol::client_lease(balancer_, of.period);
     }
-    std::size_t left = visitors.hash_index(peer, count(of.client));
+    std::size_t left = visitors.hash_index(peer, count(of.period));
     const auto is_it = [&](const carrying& each) {
-      return each.client == of.client && left-- == 0;
+      return each.period == of.period && left-- == 0;
     };
     return std::ranges::find_if(channels_, is_it)->channel;
   }
@@ -93,25 +101,31 @@ class udp_client_channels {
   /// Returns what is known about a client; nothing if it has no channel.
   [[nodiscard]] protocol::client_balancer::client_state state_of(protocol::client_id client,
                                                                  time_point now) const {
-    if (count(client) == 0) return {};
-    return balancer_->state_of(client, now);
+    const auto found = std::ranges::find(channels_, client, &carrying::client);
+    if (found == channels_.end()) return {};
+    return balancer_->state_of(found->period, now);
   }
 
  private:
   struct carrying {
     channel_pointer channel;
+    /// The number of the client.
     protocol::client_id client;
+    /// The number of the time in which the client has had channels without a gap: visitors of an earlier one are
+    /// not counted in a later one.
+    protocol::client_id period;
   };
 
-  static auto is_of(protocol::client_id client) {
-    return [client](const carrying& each) { return each.client == client; };
+  static auto is_of(protocol::client_id period) {
+    return [period](const carrying& each) { return each.period == period; };
   }
 
-  [[nodiscard]] std::size_t count(protocol::client_id client) const {
-    return static_cast<std::size_t>(std::ranges::count_if(channels_, is_of(client)));
+  [[nodiscard]] std::size_t count(protocol::client_id period) const {
+    return static_cast<std::size_t>(std::ranges::count_if(channels_, is_of(period)));
   }
 
   std::vector<carrying> channels_;
+  protocol::client_id next_period_ = 1;
   const std::shared_ptr<protocol::client_balancer> balancer_ =
       std::make_shared<protocol::client_balancer>();
   bool has_affinity_ = false;

@@ -116,7 +116,7 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
     } catch (const std::bad_alloc&) {
       channel->close();
     }
-    self->channels_.remove(channel, client);
+    self->channels_.remove(channel);
     self->listeners_.watch(!self->channels_.empty());
     self->report_end(peer, self->runtime_.now() - began, ended.error());
     co_return ended;
