@@ -101,6 +101,7 @@ inline void check_config(const config::config& value) {
       check(service.max_connections.value_or(1) >= 1);
       check(service.kind == config::service_kind::tcp || !service.max_connections);
       check(service.max_connections_per_address.value_or(1) >= 1);
+      check(service.max_clients >= 1);
       const auto rate = service.new_connections_per_second.value_or(connection_rate());
       check(rate.per_second >= 1 && rate.burst >= 1);
       for (const auto& each : {service.bandwidth.in, service.bandwidth.out}) {

@@ -74,8 +74,12 @@ class server : public embed::tunnel_end<embed::server_interface> {
   using control_channel_closed = server_side::control_channel_closed;
   /// A data channel of a UDP service has ended.
   using udp_channel_lost = server_side::udp_channel_lost;
+  /// A client is refused because its service takes no more clients.
+  using client_refused = server_side::client_refused;
   /// A visitor was rejected.
   using visitor_refused = server_side::visitor_refused;
+  /// A visitor waits for another client, because one did not serve it.
+  using visitor_failed_over = server_side::visitor_failed_over;
   /// A service leads back to itself.
   using service_loops = server_side::service_loops;
   /// A visitor's connection is active.

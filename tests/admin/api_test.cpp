@@ -37,6 +37,9 @@ TEST_CASE("settings: who may come is shown as in a file") {
   web.max_connections_per_address = 5;
   web.new_connections_per_second = connection_rate{10, 50};
   web.bandwidth = {.in = 1 << 20, .out = 1500};
+  web.on_conflict = config::conflict_policy::balance;
+  web.max_clients = 3;
+  web.affinity = config::client_affinity::source;
   of.services.emplace_back().name = "all";
   const json shown = config_json(of)["server"];
   CHECK(shown["deny"] == json({"192.0.2.0/24"}));
@@ -46,9 +49,12 @@ TEST_CASE("settings: who may come is shown as in a file") {
   CHECK(service["max_connections"] == 100);
   CHECK(service["max_connections_per_address"] == 5);
   CHECK(service["bandwidth_limit"] == json({{"in", "1 MiB/s"}, {"out", "1500 B/s"}}));
+  CHECK(service["on_conflict"] == "balance");
+  CHECK(service["max_clients"] == 3);
+  CHECK(service["affinity"] == "source");
   CHECK(service["new_connections_per_second"] == json({{"rate", 10}, {"burst", 50}}));
-  for (const char* key :
-       {"allow", "deny", "max_connections", "new_connections_per_second", "bandwidth_limit"}) {
+  for (const char* key : {"allow", "deny", "max_connections", "new_connections_per_second",
+                          "bandwidth_limit", "on_conflict"}) {
     CHECK_FALSE(shown["services"]["all"].contains(key));
   }
 }

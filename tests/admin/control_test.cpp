@@ -149,6 +149,16 @@ TEST_CASE("control: an answer without its members is printed without them") {
   CHECK(run({"connections", "--admin", api.address()}).out.contains("VISITOR"));
 }
 
+TEST_CASE("control: a service with several clients has a row for each") {
+  peer api({{"", answer("200 OK", R"({"services":[{"name":"web","type":"tcp","state":"up",
+    "addresses":["0.0.0.0:80"],"peer":"a:2","connections":{"active":3},"clients":[
+    {"address":"a:1","active":2,"skipped":false},{"address":"a:2","active":1,"skipped":true}]}]})")}});
+  const std::string out = run({"services", "--admin", api.address()}).out;
+  CHECK(out.contains("2 clients"));
+  CHECK(out.contains("a:1"));
+  CHECK(out.contains("skipped"));
+}
+
 TEST_CASE("control: the connections of a service that does not exist are an error") {
   const std::string none = answer("200 OK", R"({"connections":[],"total":0})");
   peer api({{"GET /api/v1/connections?limit=1000&service=typo", none},

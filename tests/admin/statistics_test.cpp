@@ -78,7 +78,7 @@ TEST_CASE("statistics: a service is up while it has a client and its address is 
   o.establish();
   CHECK(o.service("web").is_up());
   CHECK(o.service("web").reason.empty());
-  CHECK(o.service("web").peer == "198.51.100.7:40312");
+  CHECK(o.service("web").peer() == "198.51.100.7:40312");
   CHECK(o.service("web").listening == texts{"0.0.0.0:80"});
 
   o.of.on(server_side::service_bind_failed{"web", address{"0.0.0.0", 80},
@@ -97,7 +97,7 @@ TEST_CASE("statistics: a service is up while it has a client and its address is 
   o.close(errc::heartbeat_timed_out);
   CHECK_FALSE(o.service("web").is_up());
   CHECK(o.service("web").reason == "Heartbeat timed out");
-  CHECK(o.service("web").peer.empty());
+  CHECK(o.service("web").peer().empty());
   CHECK(o.service("web").listening.empty());
   CHECK(o.names() == texts{"service_up", "service_listening", "service_down", "service_bind_failed",
                            "service_up", "service_listening", "service_down"});
@@ -179,10 +179,35 @@ TEST_CASE("statistics: a service whose client has gone has no data channels") {
   observed o;
   o.establish();
   o.of.set_pool("web", 8, 2);
+  o.of.set_clients("web", {{"a:1", 3, true}});
   CHECK(o.service("web").idle == 8);
+  CHECK(o.service("web").clients.size() == 1);
   o.of.clear_pools();
+  CHECK(o.service("web").clients.empty());
   CHECK(o.service("web").idle == 0);
   CHECK(o.service("web").waiting == 0);
+}
+
+TEST_CASE("statistics: a service with several clients is up until the last has gone") {
+  observed o;
+  o.establish();
+  const address second{"198.51.100.8", 5};
+  o.of.on(server_side::control_channel_established{"web", second});
+  CHECK(o.service("web").peer() == "198.51.100.8:5");
+  o.of.on(server_side::control_channel_closed{"web", second, {}, 1s, o.settings});
+  CHECK(o.service("web").is_up());
+  CHECK(o.service("web").peer() == "198.51.100.7:40312");
+  CHECK(o.service("web").listening == texts{"0.0.0.0:80"});
+  o.of.on(server_side::client_refused{"web", second, config::conflict_policy::reject});
+  o.of.on(server_side::client_refused{"web", second, config::conflict_policy::reject, true});
+  CHECK(o.service("web").clients_refused == 2);
+  o.of.on(server_side::visitor_failed_over{"web", visitor, second, errc::timed_out, true});
+  o.of.on(server_side::visitor_failed_over{"web", visitor, second, errc::timed_out});
+  CHECK(o.service("web").failed_over == 2);
+  o.close();
+  CHECK_FALSE(o.service("web").is_up());
+  CHECK(o.names() == texts{"service_up", "service_listening", "client_refused", "client_skipped",
+                           "service_down"});
 }
 
 TEST_CASE("statistics: the newest connections are listed first") {

@@ -153,6 +153,11 @@ TEST_CASE("diagnosis steps: failures name the cause and the key to check") {
        "Incorrect token; `token` of `client.services.web`, or `client.default_token`, must be that "
        "of the server"},
       {direct,
+       {authenticate, 0},
+       errc::service_in_use,
+       "the service takes no more clients; other clients serve it, and `on_conflict` or "
+       "`max_clients` of the server's `[server.services.web]` allows no more; it is tried again"},
+      {direct,
        {local, 0},
        refused,
        refused.message() +

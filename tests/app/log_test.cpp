@@ -276,6 +276,30 @@ TEST_CASE("log: a server's events become the documented lines") {
            "Dropping previous control channel for service web: the client at [::1]:2333 takes its "
            "place; if this goes on, two clients have the service"},
       {[&](auto& log) {
+         log.on(server_side::client_refused{"web", peer, config::conflict_policy::reject});
+       },
+       " WARN " + channel +
+           "Client refused: another client serves the service, and `on_conflict` is `reject`; it "
+           "comes again by itself"},
+      {[&](auto& log) {
+         log.on(server_side::client_refused{"web", peer, config::conflict_policy::balance});
+       },
+       " WARN " + channel +
+           "Client refused: the service has as many clients as `max_clients` allows; it comes "
+           "again by itself"},
+      {[&](auto& log) {
+         log.on(server_side::visitor_failed_over{"web", at, peer, errc::timed_out, true});
+       },
+       " WARN " + channel +
+           "The client does not serve visitor [::1]:2333: timed out; another client gets it, and "
+           "new visitors for a while"},
+      {[&](auto& log) {
+         log.on(server_side::visitor_failed_over{"web", at, peer, errc::end_of_stream});
+       },
+       "DEBUG " + channel +
+           "The client does not serve visitor [::1]:2333: connection closed by the peer; another "
+           "client gets it"},
+      {[&](auto& log) {
          log.on(
              server_side::control_channel_closed{"web", peer, errc::end_of_stream, 1s, of_server});
        },
@@ -598,13 +622,14 @@ TEST_CASE("log: names cannot add lines, move the cursor, or grow without bound")
   server_lines.on(server_side::authentication_failed{hostile_name, at});
   server_lines.on(server_side::control_channel_replaced{hostile_name, at, at});
   server_lines.on(server_side::visitor_refused{hostile_name, at, errc::timed_out});
+  server_lines.on(server_side::visitor_failed_over{hostile_name, at, at, errc::timed_out, true});
   client_log client_lines(kept.lines);
   client_lines.on(client_side::control_channel_established{hostile_name, at});
   client_lines.on(client_side::control_channel_failed{hostile_name, at, errc::authentication_failed,
                                                       1s, false, of_client});
   client_lines.on(client_side::local_connect_failed{hostile_name, at, errc::timed_out});
   const std::string all = kept.text.str();
-  CHECK(std::ranges::count(all, '\n') == 7);
+  CHECK(std::ranges::count(all, '\n') == 8);
   CHECK(all.find('\x1b') == all.npos);
   CHECK(all.find('\x9b') == all.npos);
   CHECK(all.find("\xe2\x80\xae") == all.npos);

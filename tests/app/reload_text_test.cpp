@@ -51,10 +51,14 @@ TEST_CASE("reload: changed rules on who may come are named") {
   web.max_connections_per_address = 3;
   web.new_connections_per_second = connection_rate{5, 10};
   web.bandwidth.in = 1024;
+  web.on_conflict = config::conflict_policy::balance;
+  web.max_clients = 3;
+  web.affinity = config::client_affinity::source;
   CHECK(changes_text(before, now, false) ==
         std::vector<std::string>{
             "Service change detected. web changed (allow, deny, max_connections, "
-            "max_connections_per_address, new_connections_per_second, bandwidth_limit)",
+            "max_connections_per_address, new_connections_per_second, bandwidth_limit, "
+            "on_conflict, max_clients, affinity)",
             "General configuration change detected."});
 }
 

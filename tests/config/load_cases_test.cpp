@@ -221,7 +221,7 @@ retry_interval = 1
         "`half_close_timeout`, `udp`, `proxy_protocol`, `enable_proxy_protocol`, "
         "`proxy_protocol_datagrams`, `accept_proxy_protocol`, `trusted_proxies`, `allow`, `deny`, "
         "`max_connections`, `max_connections_per_address`, `new_connections_per_second`, "
-        "`bandwidth_limit`"}},
+        "`bandwidth_limit`, `on_conflict`, `max_clients`, `affinity`"}},
       {"wrong lists of addresses",
        R"([server]
 bind_addr = []
@@ -611,6 +611,14 @@ TEST_CASE("wrong limits on who may come are problems") {
        {at(19) + "max_connections: invalid value: the number is out of range; use 1 to 1048576",
         "c.toml:7:31: server.services.a.max_connections_per_address: invalid value: the number is "
         "out of range; use 1 to 1048576"}},
+      {"clients that nobody can have",
+       head + "on_conflict = \"share\"\nmax_clients = 1025\naffinity = \"cookie\"\n",
+       {at(15) + "on_conflict: unknown variant; expected one of `replace`, `reject`, `balance`",
+        "c.toml:7:15: server.services.a.max_clients: invalid value: the number is out of range; "
+        "use 1 to 1024",
+        "c.toml:8:12: server.services.a.affinity: unknown variant; expected one of "
+        "`none`, "
+        "`source`"}},
       {"a rate of nothing",
        head + "new_connections_per_second = 0\n",
        {at(30) + "new_connections_per_second: invalid value: the number is out of range; use 1 to "

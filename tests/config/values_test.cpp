@@ -348,6 +348,15 @@ TEST_CASE("a service says who may come") {
       read("[server.services.a.new_connections_per_second]\nrate = 2").new_connections_per_second ==
       connection_rate{2, 2}));
   CHECK(all.bandwidth.empty());
+  CHECK(all.on_conflict == conflict_policy::replace);
+  CHECK(all.max_clients == 64);
+  CHECK(all.affinity == client_affinity::none);
+  CHECK(read("on_conflict = \"reject\"").on_conflict == conflict_policy::reject);
+  const server_service shared =
+      read("on_conflict = \"balance\"\nmax_clients = 3\naffinity = \"source\"");
+  CHECK(shared.on_conflict == conflict_policy::balance);
+  CHECK(shared.max_clients == 3);
+  CHECK(shared.affinity == client_affinity::source);
   CHECK((read("bandwidth_limit = \"10 MiB/s\"").bandwidth == bandwidth_limit{10 << 20, 10 << 20}));
   CHECK((read("bandwidth_limit = { out = \"5 MB/s\" }").bandwidth ==
          bandwidth_limit{std::nullopt, 5'000'000}));

@@ -94,6 +94,13 @@ TEST_CASE("warnings: limits on who may come without an effect") {
             "max_connections_per_address: it has no effect, because it is not below "
             "`udp.max_visitors`; lower it, or remove it");
   CHECK(warnings(web + "max_connections = 5\nmax_connections_per_address = 4\n").empty());
+  const std::string one_client =
+      "it has no effect, because the service has one client at a time; remove it, or add "
+      "`on_conflict = \"balance\"`";
+  CHECK(only(web + "affinity = \"source\"\n") == "c.toml:6:12" + table + "affinity: " + one_client);
+  CHECK(only(web + "on_conflict = \"reject\"\nmax_clients = 2\n") ==
+        "c.toml:7:15" + table + "max_clients: " + one_client);
+  CHECK(warnings(web + "on_conflict = \"balance\"\nmax_clients = 2\n").empty());
   CHECK(only(web + "bandwidth_limit = {}\n") ==
         "c.toml:6:19" + table +
             "bandwidth_limit: without `in` and `out` there is no limit; add one of them");

@@ -69,7 +69,7 @@ TEST_CASE("bincode: truncated and modified messages never decode as the original
     check_neighbourhood(hello_message.digest, bincode::encode_auth(hello_message.digest),
                         bincode::decode_auth);
     for (const auto each : {protocol::ack::ok, protocol::ack::service_not_exist,
-                            protocol::ack::authentication_failed}) {
+                            protocol::ack::authentication_failed, protocol::ack::service_in_use}) {
       check_neighbourhood(each, bincode::encode_ack(each), bincode::decode_ack);
     }
     for (const auto each :

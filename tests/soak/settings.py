@@ -12,6 +12,7 @@ LIMITS = [
     ("max_connections_per_address", lambda rng: rng.randrange(1000, 2000)),
     ("new_connections_per_second", lambda rng: {"rate": rng.randrange(5000, 9000), "burst": 9000}),
     ("allow", lambda rng: rng.choice([["127.0.0.0/8", "unix:"], ["127.0.0.1", "::1", "unix:"]])),
+    ("on_conflict", lambda rng: rng.choice(["replace", "balance"])),
     ("deny", lambda rng: [f"192.0.2.{rng.randrange(256)}", "2001:db8::/32"]),
 ]
 TCP_LIMITS = LIMITS + [

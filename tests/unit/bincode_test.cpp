@@ -60,6 +60,7 @@ TEST_CASE("bincode: every Ack and command") {
   check_ack(ack::ok, wire::ack_ok);
   check_ack(ack::service_not_exist, wire::ack_service_not_exist);
   check_ack(ack::authentication_failed, wire::ack_authentication_failed);
+  check_ack(ack::service_in_use, byte_vector{3, 0, 0, 0});
 
   const auto check_control = [&](control_command message, const byte_vector& encoded) {
     check(bincode::encode_control_command, bincode::decode_control_command, message, encoded);
@@ -95,7 +96,7 @@ TEST_CASE("bincode: unknown variants are malformed, in every byte of the index")
   const auto is_malformed = [](const auto& decoded) {
     return !decoded && decoded.error() == errc::malformed_message;
   };
-  CHECK(is_malformed(bincode::decode_ack(bytes("03 00 00 00"))));
+  CHECK(is_malformed(bincode::decode_ack(bytes("04 00 00 00"))));
   CHECK(is_malformed(bincode::decode_control_command(bytes("02 00 00 00"))));
   CHECK(is_malformed(bincode::decode_data_command(bytes("02 00 00 00"))));
   for (std::size_t byte = 1; byte < 4; ++byte) {

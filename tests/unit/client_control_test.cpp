@@ -98,8 +98,12 @@ TEST_CASE("client_control: a negative Ack becomes its error") {
     feed(control, wire::ack_authentication_failed);
     CHECK(error(control, start) == errc::authentication_failed);
   }
-  SUBCASE("not an Ack") {
+  SUBCASE("a service that takes no more clients") {
     feed(control, bytes("03 00 00 00"));
+    CHECK(error(control, start) == errc::service_in_use);
+  }
+  SUBCASE("not an Ack") {
+    feed(control, bytes("04 00 00 00"));
     CHECK(error(control, start) == errc::malformed_message);
   }
 }

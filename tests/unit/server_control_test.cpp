@@ -76,6 +76,16 @@ TEST_CASE("server_control: a client that the owner refuses gets the Ack for a wr
   CHECK(sent(control).empty());
 }
 
+TEST_CASE("server_control: a client that is not taken gets the Ack that says so") {
+  server_control<> control = deciding();
+  control.approve();
+  CHECK(next(control, start) == event::authenticated);
+  control.turn_away();
+  CHECK(error(control, start) == errc::service_in_use);
+  CHECK(sent(control) == "03000000");
+  CHECK(sent(control).empty());
+}
+
 TEST_CASE("server_control: the owner gets any Auth, whichever byte differs") {
   const protocol::client_proof right(digest_of(wire::nonce), digest_of(to_hex(wire::auth)));
   CHECK(right.matches(secret("use_a_secret")));

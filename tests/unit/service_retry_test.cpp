@@ -87,6 +87,7 @@ TEST_CASE("service_retry: how long the third pause in a row is, by the reason of
       {"an unknown service", errc::service_not_exist, 0s, false, 2s},
       {"an unknown service, late", errc::service_not_exist, 10s, false, 2s},
       {"a wrong token", errc::authentication_failed, 10s, false, 2s},
+      {"a service that takes no more clients", errc::service_in_use, 10s, false, 2s},
       {"heartbeats that stop", errc::heartbeat_timed_out, 40s, true, 100ms},
       {"resets of young channels", std::make_error_code(std::errc::connection_reset), 1s, true, 2s},
       {"channels that lasted", errc::end_of_stream, 1h, true, 500ms},

@@ -90,6 +90,7 @@ TEST_CASE("settings: limits on visitors that nothing can have are problems") {
   server.services[0].max_connections = 0;
   server.services[0].max_connections_per_address = 1'048'577;
   server.services[0].new_connections_per_second = connection_rate{0, 1'000'001};
+  server.services[0].max_clients = 0;
   server.services[1].name = "b";
   server.services[1].kind = config::service_kind::udp;
   server.services[1].max_connections = 1;
@@ -99,6 +100,7 @@ TEST_CASE("settings: limits on visitors that nothing can have are problems") {
   CHECK(problems_of(server) ==
         lines{a + "max_connections" + range + "1048576",
               a + "max_connections_per_address" + range + "1048576",
+              a + "max_clients" + range + "1024",
               a + "new_connections_per_second.rate" + range + "1000000",
               a + "new_connections_per_second.burst" + range + "1000000",
               "server.services.b.bandwidth_limit: the rate is out of range; choose 1 KiB/s to 1024 "

@@ -35,7 +35,8 @@ inline reconnect_cause cause_of(const std::error_code& error, bool is_displaced)
   }
   switch (static_cast<errc>(error.value())) {
     case errc::service_not_exist:
-    case errc::authentication_failed: return reconnect_cause::refused;
+    case errc::authentication_failed:
+    case errc::service_in_use: return reconnect_cause::refused;
     case errc::timed_out:
     case errc::heartbeat_timed_out: return reconnect_cause::timeout;
     case errc::stopped:

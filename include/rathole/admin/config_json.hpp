@@ -140,6 +140,17 @@ inline void add_bandwidth(object_writer& to, const bandwidth_limit& of) {
   to.add_object("bandwidth_limit", parts.take());
 }
 
+/// Adds what happens when several clients want to serve the service, unless that is the usual.
+inline void add_several_clients(object_writer& to, const config::server_service& of) {
+  using config::conflict_policy;
+  if (of.on_conflict == conflict_policy::replace) return;
+  const bool has_several = of.on_conflict == conflict_policy::balance;
+  to.add("on_conflict", std::string(has_several ? "balance" : "reject"));
+  if (!has_several) return;
+  to.add("max_clients", of.max_clients);
+  if (of.affinity == config::client_affinity::source) to.add("affinity", std::string("source"));
+}
+
 inline json service_config(const config::server_service& of) {
   object_writer out;
   out.add("type", std::string(type_of(of.kind)))
@@ -169,6 +180,7 @@ inline json service_config(const config::server_service& of) {
   add_access(out, of.access);
   add_limits(out, of);
   add_bandwidth(out, of.bandwidth);
+  add_several_clients(out, of);
   return out.take();
 }
 

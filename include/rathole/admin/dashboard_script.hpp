@@ -478,7 +478,7 @@ function serviceColumns(isServer) {
     column('Name', (s) => s.name, twoLines((s) => s.name, (s) => s.type.toUpperCase()), 'row-name'),
     column('State', (s) => s.state + s.since, stateCell),
     column(isServer ? 'Listens on' : 'Local address', (s) => s.addresses.join(), addressCell((s) => s.addresses)),
-    column(isServer ? 'Client' : 'Server', (s) => s.peer, addressCell((s) => [s.peer ?? '–'])),
+    column(isServer ? 'Client' : 'Server', (s) => s.peer, addressCell(clientsOf)),
     column('Active', activeOf, activeCell, 'number'),
     bytesColumn('Received', (s) => s.bytes.received),
     bytesColumn('Sent', (s) => s.bytes.sent),
@@ -487,6 +487,11 @@ function serviceColumns(isServer) {
     column('Actions', null, actionsCell, 'row-actions'),
   ];
   return columns.filter((column) => isServer || column.label !== 'Pool');
+}
+
+function clientsOf({ clients, peer }) {
+  if (!clients || clients.length < 2) return [peer ?? '–'];
+  return clients.map(({ address, active, skipped }) => `${address} (${skipped ? 'skipped' : active + ' active'})`);
 }
 
 function stateCell(cell) {

@@ -100,6 +100,19 @@ inline std::uint64_t sent_datagrams(const service_statistics& of, bool is_server
 
 }  // namespace detail
 
+/// Returns the clients of a service of a server.
+inline json clients_json(const service_statistics& of) {
+  json out = json::array();
+  for (const client_statistics& each : of.clients) {
+    // Only a service that may have several counts the visitors of each.
+    const bool is_all = of.kind == config::service_kind::udp && of.clients.size() == 1;
+    out.push_back({{"address", each.address},
+                   {"active", is_all ? of.udp_visitors : each.visitors},
+                   {"skipped", each.is_skipped}});
+  }
+  return out;
+}
+
 /// Returns a service for `GET services`. `is_editable` says whether the API may change it.
 inline json service_json(const service_statistics& of, bool is_server, bool is_editable) {
   const bool is_udp = of.kind == config::service_kind::udp;
@@ -111,11 +124,12 @@ inline json service_json(const service_statistics& of, bool is_server, bool is_e
            {"reason", text_or_null(of.is_up() ? std::string() : of.reason)},
            {"addresses", is_listening ? of.listening : of.configured},
            {"down_addresses", of.down_addresses()},
-           {"peer", text_or_null(of.peer)},
+           {"peer", text_or_null(of.peer())},
            {"connections", {{"active", of.active}, {"total", of.total}}},
            {"refused", of.all_refused()},
            {"bytes", {{"received", of.received}, {"sent", of.sent}}}};
   out["pool"] = is_server && !is_udp ? json{{"idle", of.idle}, {"waiting", of.waiting}} : json();
+  out["clients"] = is_server ? clients_json(of) : json();
   out["udp"] = json();
   if (is_udp) {
     out["udp"] = {{"visitors", of.udp_visitors},

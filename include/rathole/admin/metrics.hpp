@@ -178,6 +178,14 @@ inline void write_services(metrics_writer& out, const snapshot& of) {
              "UDP visitors that were forgotten to make room for others.",
              [](const service& each) { return each.datagrams.evicted; });
   if (!of.is_server) return;
+  write_each(out, of, "rathole_clients", "gauge", "Clients that serve the service.",
+             [](const service& each) { return each.clients.size(); });
+  write_each(out, of, "rathole_clients_refused_total", "counter",
+             "Clients that were refused because the service takes no more.",
+             [](const service& each) { return each.clients_refused; });
+  write_each(out, of, "rathole_visitors_failed_over_total", "counter",
+             "Visitors that got another client, because one did not serve them.",
+             [](const service& each) { return each.failed_over; });
   out.begin("rathole_visitor_wait_seconds", "histogram",
             "How long visitors waited for a data channel.");
   for (const service& each : of.services) out.histogram_of(each.name, each.waited);

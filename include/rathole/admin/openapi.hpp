@@ -132,6 +132,7 @@ inline constexpr std::string_view openapi_text = R"openapi({
                       "refused": 0,
                       "bytes": {"received": 10, "sent": 20},
                       "pool": {"idle": 8, "waiting": 0},
+                      "clients": [{"address": "198.51.100.7:40312", "active": 2, "skipped": false}],
                       "udp": null,
                       "editable": true,
                       "file": "services.d/web.toml"
@@ -746,6 +747,7 @@ inline constexpr std::string_view openapi_text = R"openapi({
               "refused": 0,
               "bytes": {"received": 10, "sent": 20},
               "pool": {"idle": 8, "waiting": 0},
+              "clients": [{"address": "198.51.100.7:40312", "active": 2, "skipped": false}],
               "udp": null,
               "editable": true,
               "file": "services.d/web.toml",
@@ -911,6 +913,23 @@ inline constexpr std::string_view openapi_text = R"openapi({
         }
       },
       "Count": {"type": "integer", "minimum": 0},
+      "OnConflict": {
+        "enum": ["replace", "reject", "balance"],
+        "default": "replace",
+        "description": "What happens to a client while others serve the service."
+      },
+      "MaxClients": {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": 1024,
+        "default": 64,
+        "description": "The most clients, with `balance`."
+      },
+      "Affinity": {
+        "enum": ["none", "source"],
+        "default": "none",
+        "description": "`source`: the visitors of an address get the same client, with `balance`."
+      },
       "DatagramHeaders": {
         "type": "string",
         "enum": ["first", "every"],
@@ -932,6 +951,8 @@ inline constexpr std::string_view openapi_text = R"openapi({
               "service_up",
               "service_down",
               "client_replaced",
+              "client_refused",
+              "client_skipped",
               "visitor_refused",
               "connection_started",
               "connection_ended",
@@ -1116,7 +1137,10 @@ inline constexpr std::string_view openapi_text = R"openapi({
           "max_connections": {"$ref": "#/components/schemas/MaxConnections"},
           "max_connections_per_address": {"$ref": "#/components/schemas/MaxConnections"},
           "new_connections_per_second": {"$ref": "#/components/schemas/ConnectionRate"},
-          "bandwidth_limit": {"$ref": "#/components/schemas/BandwidthLimit"}
+          "bandwidth_limit": {"$ref": "#/components/schemas/BandwidthLimit"},
+          "on_conflict": {"$ref": "#/components/schemas/OnConflict"},
+          "max_clients": {"$ref": "#/components/schemas/MaxClients"},
+          "affinity": {"$ref": "#/components/schemas/Affinity"}
         }
       },
       "ServerUdp": {
@@ -1151,6 +1175,7 @@ inline constexpr std::string_view openapi_text = R"openapi({
           "refused",
           "bytes",
           "pool",
+          "clients",
           "udp",
           "editable",
           "file"
@@ -1194,6 +1219,29 @@ inline constexpr std::string_view openapi_text = R"openapi({
               {"type": "null"}
             ],
             "description": "Null on a client and for UDP."
+          },
+          "clients": {
+            "anyOf": [
+              {
+                "type": "array",
+                "maxItems": 1024,
+                "items": {
+                  "type": "object",
+                  "additionalProperties": false,
+                  "required": ["address", "active", "skipped"],
+                  "properties": {
+                    "address": {"type": "string"},
+                    "active": {"$ref": "#/components/schemas/Count"},
+                    "skipped": {
+                      "type": "boolean",
+                      "description": "It has failed to serve a visitor, and new ones avoid it for a while."
+                    }
+                  }
+                }
+              },
+              {"type": "null"}
+            ],
+            "description": "Server: the clients that serve it, the newest last, with the visitors that each has. Null on a client."
           },
           "udp": {
             "anyOf": [
@@ -1350,7 +1398,14 @@ inline constexpr std::string_view openapi_text = R"openapi({
                 }
               }
             ]
-          }
+          },
+          "on_conflict": {
+            "anyOf": [{"$ref": "#/components/schemas/OnConflict"}, {"type": "null"}]
+          },
+          "max_clients": {
+            "anyOf": [{"$ref": "#/components/schemas/MaxClients"}, {"type": "null"}]
+          },
+          "affinity": {"anyOf": [{"$ref": "#/components/schemas/Affinity"}, {"type": "null"}]}
         }
       },
       "ServiceType": {

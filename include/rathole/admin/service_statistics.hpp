@@ -65,6 +65,16 @@ enum class reconnect_cause {
 inline constexpr std::array<std::string_view, 5> reconnect_cause_names{
     "refused", "network", "protocol", "displaced", "timeout"};
 
+/// A client that serves a service of a server.
+struct client_statistics {
+  /// Its address.
+  std::string address = {};
+  /// The visitors that wait for it or are served by it.
+  std::size_t visitors = 0;
+  /// Whether new visitors avoid it, because it has failed to serve one.
+  bool is_skipped = false;
+};
+
 /// What is known about one service of the program.
 struct service_statistics {
   /// The time of the system's clock.
@@ -82,8 +92,9 @@ struct service_statistics {
   std::vector<std::string> configured = {};
   /// The addresses at which a server listens for visitors.
   std::vector<std::string> listening = {};
-  /// The number of established control channels; a new one may come before the old one has ended.
-  int channels = 0;
+  /// The other sides of the established control channels, the newest last; a new one may come before the old
+  /// one has ended.
+  std::vector<std::string> channels = {};
   /// The addresses that a server cannot bind.
   std::vector<std::string> unbound = {};
   /// The local addresses of a client that are down, while it forwards visitors to others.
@@ -92,8 +103,8 @@ struct service_statistics {
   time since = {};
   /// Why it is down; empty if it is up.
   std::string reason = {};
-  /// The other side: the client on a server, the server on a client; empty while it is down.
-  std::string peer = {};
+  /// The clients of a service of a server, the newest last.
+  std::vector<client_statistics> clients = {};
 
   /// The TCP connections that are forwarded now.
   std::size_t active = 0;
@@ -107,6 +118,10 @@ struct service_statistics {
   std::array<std::uint64_t, refusal_reason_names.size()> refused = {};
   /// The control channels that ended or were not established, by `reconnect_cause`.
   std::array<std::uint64_t, reconnect_cause_names.size()> reconnects = {};
+  /// The clients that a server refused because the service took no more.
+  std::uint64_t clients_refused = 0;
+  /// The visitors that got another client, because one did not serve them.
+  std::uint64_t failed_over = 0;
   /// How long connections lasted.
   histogram<connection_bounds> lasted = {};
   /// How long visitors waited for a data channel, on a server.
@@ -121,9 +136,13 @@ struct service_statistics {
   /// The visitors that wait for a data channel, on a server.
   std::size_t waiting = 0;
 
+  /// Returns the other side, the newest client on a server, the server on a client; empty while there is none.
+  [[nodiscard]] std::string peer() const {
+    return channels.empty() ? std::string() : channels.back();
+  }
   /// Returns whether the service can be reached.
   [[nodiscard]] bool is_up() const {
-    return channels > 0 && (unbound.empty() || !listening.empty());
+    return !channels.empty() && (unbound.empty() || !listening.empty());
   }
   /// Returns the addresses that do not work.
   [[nodiscard]] const std::vector<std::string>& down_addresses() const {

@@ -115,7 +115,7 @@ class service_table {
   /// if there is none.
   [[nodiscard]] std::string unbound() const {
     for (const auto& [name, each] : services_) {
-      const bool is_served = each.is_configured && each.what.channels > 0;
+      const bool is_served = each.is_configured && !each.what.channels.empty();
       if (is_served && !each.what.unbound.empty()) {
         return name + ": cannot listen at " + each.what.unbound.front();
       }
@@ -157,7 +157,10 @@ class service_table {
 
   /// Records that no service of a server has data channels, before `set_pool` says which do.
   void clear_pools() {
-    for (auto& [name, each] : services_) each.what.idle = each.what.waiting = 0;
+    for (auto& [name, each] : services_) {
+      each.what.idle = each.what.waiting = 0;
+      each.what.clients.clear();
+    }
   }
   /// Sets what the data channels of a service of a server do now.
   void set_pool(std::string_view service, std::size_t idle, std::size_t waiting) {
@@ -165,6 +168,11 @@ class service_table {
       found->what.idle = idle;
       found->what.waiting = waiting;
     }
+  }
+
+  /// Sets which clients a service of a server has now.
+  void set_clients(std::string_view service, std::vector<client_statistics> clients) {
+    if (entry* const found = find(service)) found->what.clients = std::move(clients);
   }
 
   /// Adds an event that is none of a client or server.
@@ -246,38 +254,40 @@ class service_table {
   template <class Edit>
   void change(entry& what, Edit edit, std::string reason = {}) {
     const bool was_up = what.what.is_up();
+    std::string peer = what.what.peer();
     edit(what);
     const bool is_up = what.what.is_up();
     if (!is_up && !reason.empty()) what.what.reason = reason;
     if (was_up == is_up) return;
     what.what.since = now_();
     if (is_up) what.what.reason.clear();
-    record(is_up ? "service_up" : "service_down", what.what.name, what.what.peer,
+    if (is_up) peer = what.what.peer();
+    record(is_up ? "service_up" : "service_down", what.what.name, std::move(peer),
            is_up ? std::string() : what.what.reason);
   }
 
   /// Records that a service has a control channel with `peer`.
   void channel_established(std::string_view service, std::string peer) {
-    entry* const found = find(service);
-    if (!found) return;
-    change(*found, [&peer](entry& each) {
-      ++each.what.channels;
-      each.what.peer = std::move(peer);
-    });
+    const auto add_peer = [&peer](entry& each) { each.what.channels.push_back(std::move(peer)); };
+    if (entry* const found = find(service)) change(*found, add_peer);
   }
 
-  /// Records that a service has one control channel less, because of `why`.
-  void channel_ended(std::string_view service, std::string why) {
+  /// Records that a service has one control channel less, that with `peer`, because of `why`.
+  void channel_ended(std::string_view service, const std::string& peer, std::string why) {
     entry* const found = find(service);
-    if (!found || found->what.channels == 0) return;
+    if (!found || found->what.channels.empty()) return;
+    if (auto& channels = found->what.channels; channels.size() > 1) {
+      const auto gone = std::ranges::find(channels, peer);
+      channels.erase(gone == channels.end() ? channels.begin() : gone);
+      return;
+    }
     const auto end = [](entry& each) {
-      --each.what.channels;
-      // A server closes the listeners of a control channel with it.
+      each.what.channels.clear();
+      // A server closes the listeners with the last control channel.
       each.what.listening.clear();
       each.what.unbound.clear();
     };
     change(*found, end, std::move(why));
-    if (found->what.channels == 0) found->what.peer.clear();
   }
 
   /// Adds a connection, and an event.

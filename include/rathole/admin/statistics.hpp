@@ -78,13 +78,25 @@ class statistics : public service_table {
     }
     record("client_replaced", e.service, to_string(e.by), "in place of " + to_string(e.peer));
   }
+  /// Counts it, and adds an event unless it is repeated.
+  void on(const server_side::client_refused& e) {
+    if (entry* const found = find(e.service)) ++found->what.clients_refused;
+    if (e.repeated) return;
+    record("client_refused", e.service, to_string(e.peer));
+  }
+  /// Counts it, and adds an event if the client is skipped from now on.
+  void on(const server_side::visitor_failed_over& e) {
+    if (entry* const found = find(e.service)) ++found->what.failed_over;
+    if (e.is_skipped) record("client_skipped", e.service, to_string(e.client), e.error.message());
+  }
   /// Records that the service has lost its client.
   void on(const server_side::control_channel_closed& e) {
     entry* const found = find(e.service);
     if (found && e.error && e.error != errc::stopped) {
       ++found->what.reconnects[static_cast<std::size_t>(cause_of(e.error, false))];
     }
-    channel_ended(e.service, e.error ? e.error.message() : "the client has closed the connection");
+    channel_ended(e.service, to_string(e.peer),
+                  e.error ? e.error.message() : "the client has closed the connection");
   }
   /// Counts the visitor, and adds an event unless it is repeated.
   void on(const server_side::visitor_refused& e) {
@@ -122,13 +134,13 @@ class statistics : public service_table {
     if (found) {
       ++found->what.reconnects[static_cast<std::size_t>(cause_of(e.error, e.is_displaced))];
     }
-    if (e.established) return channel_ended(e.service, e.error.message());
+    if (e.established) return channel_ended(e.service, to_string(e.remote), e.error.message());
     if (!found || found->what.is_up()) return;
     found->what.reason = (e.gives_up ? "given up: " : "") + e.error.message();
   }
   /// Records that the service is down.
   void on(const client_side::control_channel_closed& e) {
-    if (e.was_established) channel_ended(e.service, "closed by this side");
+    if (e.was_established) channel_ended(e.service, {}, "closed by this side");
   }
   /// Counts the visitor, and adds an event.
   void on(const client_side::data_channel_failed& e) {

@@ -139,8 +139,14 @@ class operations final : public admin::backend {
     if (why.empty()) why = statistics_.unbound();
     if (hooks_.pools) {
       statistics_.clear_pools();
-      for (const auto& [name, counts] : hooks_.pools()) {
+      for (const auto& [name, counts, clients] : hooks_.pools()) {
         statistics_.set_pool(name, counts.idle, counts.waiting + counts.starting);
+        std::vector<admin::client_statistics> serving;
+        serving.reserve(clients.size());
+        for (const auto& each : clients) {
+          serving.push_back({each.address, each.visitors, each.is_skipped});
+        }
+        statistics_.set_clients(name, std::move(serving));
       }
     }
     return {.is_server = is_server,

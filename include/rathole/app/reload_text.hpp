@@ -98,6 +98,9 @@ std::string changed_keys(const Service& before, const Service& now) {
     add("new_connections_per_second",
         before.new_connections_per_second != now.new_connections_per_second);
     add("bandwidth_limit", before.bandwidth != now.bandwidth);
+    add("on_conflict", before.on_conflict != now.on_conflict);
+    add("max_clients", before.max_clients != now.max_clients);
+    add("affinity", before.affinity != now.affinity);
   } else {
     add("local_addr", before.local_addr != now.local_addr);
     add("strategy", before.strategy != now.strategy);

@@ -203,8 +203,8 @@ class service_retry {
     if (is_displaced) return displacement_.pause(rng);
     // A user must change something first, perhaps only on the server, which cannot notify the
     // client. The pauses grow, but no further than after any other failure.
-    const bool is_refused =
-        reason == errc::service_not_exist || reason == errc::authentication_failed;
+    const bool is_refused = reason == errc::service_not_exist ||
+                            reason == errc::authentication_failed || reason == errc::service_in_use;
     if (is_refused) return backoff_.next(rng);
     // The channel was established, and the heartbeat timeout was a long enough pause.
     const bool timed_out = reason == errc::heartbeat_timed_out;

@@ -55,6 +55,9 @@ inline constexpr milliseconds visitor_timeout = seconds(10);
 /// The default limit on waiting visitors of one service.
 inline constexpr std::size_t max_waiting_visitors = 2048;
 
+/// The default limit on clients that share the visitors of one service.
+inline constexpr std::size_t max_clients = 64;
+
 /// The default time that a UDP visitor is remembered without traffic. Compat: upstream's value.
 inline constexpr milliseconds udp_idle_timeout = seconds(60);
 /// The default limit on remembered UDP visitors of one service.

@@ -77,6 +77,8 @@ inline constexpr std::int64_t connection_rate = 1'000'000;
 inline constexpr std::uint64_t min_bandwidth = 1024;
 /// The largest bandwidth of a service, in bytes a second: 1 TiB.
 inline constexpr std::uint64_t max_bandwidth = std::uint64_t{1} << 40;
+/// The most clients that share the visitors of one service.
+inline constexpr std::int64_t service_clients = 1024;
 /// The most waiting visitors of one service.
 inline constexpr std::int64_t waiting_visitors = 1'048'576;
 

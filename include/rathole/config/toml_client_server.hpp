@@ -9,6 +9,7 @@
 #include <rathole/config/toml_port_ranges.hpp>
 #include <rathole/config/toml_proxy_protocol.hpp>
 #include <rathole/config/toml_secret.hpp>
+#include <rathole/config/toml_several_clients.hpp>
 #include <rathole/config/toml_transport.hpp>
 
 #include <algorithm>
@@ -296,6 +297,7 @@ inline server read_server(toml_reader table) {
       }
       detail::read_visitor_admission(entry, service);
       detail::read_bandwidth_limit(entry, service);
+      detail::read_several_clients(entry, service);
       entry.finish();
       const auto first = out.services.size() - 1;
       const bool has_range = ranged && ranged->ports;

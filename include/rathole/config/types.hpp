@@ -48,6 +48,25 @@ enum class datagram_headers {
   every
 };
 
+/// What a server does with a client that authenticates for a service while other clients serve it. Not in
+/// upstream.
+enum class conflict_policy {
+  /// The new client replaces the one before. Compat: what upstream does.
+  replace,
+  /// The new client is refused.
+  reject,
+  /// All serve the service, and share its visitors.
+  balance
+};
+
+/// Which of the clients that share the visitors of a service a visitor gets. Not in upstream.
+enum class client_affinity {
+  /// The one with the fewest.
+  none,
+  /// For each IPv4 address or IPv6 /64 the same one, as long as it serves.
+  source
+};
+
 /// The `udp` table of an instance or of a service: how UDP visitors are remembered and how much
 /// of their traffic may wait. Not in upstream.
 struct udp_options {
@@ -219,6 +238,12 @@ struct server_service {
   std::optional<connection_rate> new_connections_per_second = {};
   /// How many bytes a second the connections of a TCP service carry together. Not in upstream.
   bandwidth_limit bandwidth = {};
+  /// What happens to a further client. Not in upstream.
+  conflict_policy on_conflict = conflict_policy::replace;
+  /// The most clients that share the visitors, if `on_conflict` is `balance`; at least 1. Not in upstream.
+  std::size_t max_clients = defaults::max_clients;
+  /// Which of them a visitor gets. Not in upstream.
+  client_affinity affinity = client_affinity::none;
 
   /// Compares all members.
   [[nodiscard]] bool operator==(const server_service&) const = default;

@@ -242,6 +242,7 @@ inline void add_limit_problems(const server& value, std::vector<problem>& proble
     check("max_connections", each.max_connections, limits::service_connections);
     check("max_connections_per_address", each.max_connections_per_address,
           limits::service_connections);
+    check("max_clients", each.max_clients, limits::service_clients);
     if (const auto& rate = each.new_connections_per_second) {
       check("new_connections_per_second.rate", rate->per_second, limits::connection_rate);
       check("new_connections_per_second.burst", rate->burst, limits::connection_rate);

@@ -122,6 +122,8 @@ enum class errc {
   too_many_of_address,
   /// New connections from this address come faster than they may.
   too_many_new_connections,
+  /// The service has as many clients as it takes (Ack 3). Not in upstream.
+  service_in_use,
 };
 
 /// Returns the category of `errc`, whose name is "rathole".
@@ -194,6 +196,7 @@ inline const std::error_category& error_category() noexcept {
         case errc::too_many_connections: return "too many connections";
         case errc::too_many_of_address: return "too many connections from its address";
         case errc::too_many_new_connections: return "too many new connections from its address";
+        case errc::service_in_use: return "the service takes no more clients";
       }
       return "unknown error";
     }

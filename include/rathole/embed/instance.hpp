@@ -14,6 +14,8 @@
 #include <rathole/transport/visit.hpp>
 #include <rathole/version.hpp>
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -48,12 +50,24 @@ class instance_of_side<config::client> {
   ~instance_of_side() = default;
 };
 
-/// The data channels and waiting visitors of a service.
+/// A client of a service; see `server_side::serving_client`.
+struct service_client {
+  /// Its address.
+  std::string address = {};
+  /// How many visitors it has.
+  std::size_t visitors = 0;
+  /// Whether new visitors avoid it.
+  bool is_skipped = false;
+};
+
+/// The clients, data channels and waiting visitors of a service.
 struct service_pool {
   /// The name of the service.
   std::string service = {};
   /// What waits for data channels, and what data channels wait for.
   protocol::channel_counts counts = {};
+  /// The clients, in the order in which they came.
+  std::vector<service_client> clients = {};
 };
 
 /// What only a server can do.
@@ -240,7 +254,12 @@ class instance_with<config::server, T, Next> final : public any_instance<config:
     std::vector<service_pool> out;
     this->program_.for_each_pool(
         [&out](const config::server_service& service, const protocol::channel_counts& counts) {
-          out.push_back({service.name, counts});
+          out.push_back({.service = service.name, .counts = counts});
+        });
+    this->program_.for_each_client(
+        [&out](const config::server_service& service, const server_side::serving_client& of) {
+          const auto found = std::ranges::find(out, service.name, &service_pool::service);
+          found->clients.push_back({to_string(of.peer), of.visitors, of.is_skipped});
         });
     return out;
   }

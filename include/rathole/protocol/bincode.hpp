@@ -81,9 +81,7 @@ struct bincode {
   }
 
   /// Decodes an Ack. Fails with `malformed_message`.
-  static result<ack> decode_ack(byte_view in) {
-    return decode_variant<ack::authentication_failed>(in);
-  }
+  static result<ack> decode_ack(byte_view in) { return decode_variant<ack::service_in_use>(in); }
   /// Decodes a command of the control channel. Fails with `malformed_message`.
   static result<control_command> decode_control_command(byte_view in) {
     return decode_variant<control_command::heartbeat>(in);

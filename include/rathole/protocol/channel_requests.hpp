@@ -32,6 +32,14 @@ struct channel_counts {
   std::size_t idle = 0;
   /// The channels that were requested and have not arrived.
   std::size_t outstanding = 0;
+  /// Adds the counts of another client.
+  channel_counts& operator+=(const channel_counts& other) {
+    waiting += other.waiting;
+    starting += other.starting;
+    idle += other.idle;
+    outstanding += other.outstanding;
+    return *this;
+  }
   /// Compares all members.
   bool operator==(const channel_counts&) const = default;
 };

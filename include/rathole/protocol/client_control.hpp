@@ -39,6 +39,7 @@ enum class client_control_event {
 /// | awaiting_ack   | Ack ok                    |        | established    | established           |
 /// | awaiting_ack   | Ack service_not_exist     |        | failed         | service_not_exist     |
 /// | awaiting_ack   | Ack authentication_failed |        | failed         | authentication_failed |
+/// | awaiting_ack   | Ack service_in_use        |        | failed         | service_in_use        |
 /// | awaiting_*     | handshake deadline        |        | failed         | timed_out             |
 /// | established    | command                   |        | established    | the command           |
 /// | established    | heartbeat timeout         |        | failed         | heartbeat_timed_out   |
@@ -78,7 +79,7 @@ class client_control {
   std::size_t feed(byte_view in) { return in_.append_up_to(capacity(), in); }
 
   /// Returns the next event; see `Machine`. Fails with `unexpected_hello`, `service_not_exist`,
-  /// `authentication_failed`, `timed_out`, `heartbeat_timed_out`, an error of the codec, or
+  /// `authentication_failed`, `service_in_use`, `timed_out`, `heartbeat_timed_out`, an error of the codec, or
   /// `wrong_protocol` of another protocol if the first bytes belong to one.
   result<std::optional<event>> poll(time_point now) {
     switch (state_) {
@@ -158,6 +159,7 @@ class client_control {
     if (!message) return message.error();
     if (*message == ack::service_not_exist) return errc::service_not_exist;
     if (*message == ack::authentication_failed) return errc::authentication_failed;
+    if (*message == ack::service_in_use) return errc::service_in_use;
     in_.clear();
     state_ = state::established;
     return {};

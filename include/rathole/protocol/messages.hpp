@@ -45,6 +45,9 @@ enum class ack : std::uint8_t {
   service_not_exist,
   /// The client does not know the token of the service.
   authentication_failed,
+  /// The client knows the token, but the service takes no more clients now. Compat: upstream, which never
+  /// sends it, cannot decode it, and tries again as after any other failure. Not in upstream.
+  service_in_use,
 };
 
 /// A command of the server on an established control channel.

@@ -21,8 +21,8 @@ enum class server_control_event {
   /// The client's Auth has arrived; see `auth`. The owner must decide whether it proves that the
   /// client may serve the service, and call `approve` or `refuse`, now or later.
   auth_arrived,
-  /// The owner has approved the client. It must close the control channel that this one replaces,
-  /// if any, and call `accept`.
+  /// The owner has approved the client. It must close the control channels that this one replaces,
+  /// if any, and call `accept`; or call `turn_away`.
   authenticated,
 };
 
@@ -38,6 +38,7 @@ enum class server_control_event {
 /// | deciding      | `refuse`        | Ack               | failed        | authentication_failed |
 /// | deciding      | deadline        |                   | failed        | timed_out             |
 /// | authenticated | `accept`        | Ack               | established   |                       |
+/// | authenticated | `turn_away`     | Ack               | failed        | service_in_use        |
 /// | established   | channel request | CreateDataChannel | established   |                       |
 /// | established   | heartbeat due   | HeartBeat         | established   |                       |
 ///
@@ -84,7 +85,7 @@ class server_control {
   }
 
   /// Returns the next event; see `Machine`. Fails with `service_not_exist`,
-  /// `authentication_failed`, `timed_out`, or an error of the codec.
+  /// `authentication_failed`, `service_in_use`, `timed_out`, or an error of the codec.
   result<std::optional<event>> poll(time_point now) {
     switch (state_) {
       case state::awaiting_auth: {
@@ -143,6 +144,13 @@ class server_control {
     state_ = state::established;
     out_.append(C::encode_ack(ack::ok));
     restart_heartbeat(now);
+  }
+
+  /// Queues the Ack that tells the client that the service takes no more clients; `poll` then fails with
+  /// `service_in_use`. May be called instead of `accept`, after the event `authenticated`.
+  void turn_away() {
+    assert(state_ == state::authenticated);
+    reject(ack::service_in_use, errc::service_in_use);
   }
 
   /// Queues a request for one more data channel. Must be called after `accept`; the owner limits

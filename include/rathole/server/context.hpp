@@ -105,6 +105,10 @@ struct context : transport::instance_context<T, Observer, config::server> {
   std::size_t awaited_headers = 0;
   /// Reports summaries of refused connections.
   refusal_reporter<runtime_type> refusals;
+  /// When a client that a service does not take is reported again, by the names of the services.
+  std::map<std::string, time_point, std::less<>> conflict_reports;
+  /// The number of the next client that serves a service.
+  std::uint64_t next_client = 1;
   /// The number of the next connection.
   std::uint64_t next_forward = 1;
 

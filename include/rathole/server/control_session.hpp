@@ -10,10 +10,9 @@
 #include <rathole/io/task.hpp>
 #include <rathole/io/time/earliest_timer.hpp>
 #include <rathole/protocol/channel_requests.hpp>
+#include <rathole/protocol/client_balancer.hpp>
 #include <rathole/protocol/descriptor_budget.hpp>
 #include <rathole/protocol/server_control.hpp>
-#include <rathole/server/admit_visitor.hpp>
-#include <rathole/server/connect_request.hpp>
 #include <rathole/server/context.hpp>
 #include <rathole/server/descriptors.hpp>
 #include <rathole/server/tcp_channels.hpp>
@@ -50,6 +49,7 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
                   machine_type machine)
       : context_(std::move(context)),
         service_(std::move(service)),
+        id_(context_->next_client++),
         stream_(std::move(stream)),
         machine_(std::move(machine)),
         driver_(context_->runtime(), stream_, machine_),
@@ -68,6 +68,27 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
   [[nodiscard]] const service_pointer& service() const { return service_; }
   /// Returns the address of the client.
   [[nodiscard]] const address& peer() const { return stream_.peer(); }
+  /// Returns the number of the client, which no other one of the server has.
+  [[nodiscard]] protocol::client_id id() const { return id_; }
+  /// Returns the TCP service that the client serves; null if it is another kind, or has not started.
+  [[nodiscard]] std::shared_ptr<tcp_service<Context>> tcp() const {
+    const auto* const channels = std::get_if<tcp_channels<Context>>(&channels_);
+    return channels ? channels->tcp() : nullptr;
+  }
+  /// Returns the UDP service that the client serves; null if it is another kind, or has not started.
+  [[nodiscard]] std::shared_ptr<shared_udp_service<Context>> udp() const {
+    const auto* const channels = std::get_if<udp_channels<Context>>(&channels_);
+    return channels ? channels->udp() : nullptr;
+  }
+  /// Returns whether the client can serve the service beside the clients that serve it now.
+  [[nodiscard]] bool can_join() const {
+    return std::visit([](const auto& channels) { return channels.can_join(); }, channels_);
+  }
+  /// Returns how many visitors the client has, and whether new ones avoid it. Must not be called before it has
+  /// started.
+  [[nodiscard]] protocol::client_balancer::client_state state() const {
+    return std::visit([](const auto& channels) { return channels.state(); }, channels_);
+  }
 
   /// Serves the client until its connection ends or `close` is called; returns the reason.
   io::awaitable<std::error_code> run() {
@@ -126,14 +147,6 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
     return self->with_channels([&](auto& channels) {
       return channels.close_removed_sockets(self->shared(channels), std::move(next));
     });
-  }
-
-  /// Lets a request of the program wait for a data channel like a visitor. The service must be a
-  /// TCP service.
-  void connect(connect_request request) {
-    auto& channels = std::get<tcp_channels<Context>>(channels_);
-    using visitor_type = typename tcp_channels<Context>::visitor_type;
-    admit_visitor(channels, visitor_type(std::move(request)));
   }
 
   /// Closes idle data channels beyond the service's share of the descriptors; returns how many.
@@ -213,6 +226,7 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
 
   const std::shared_ptr<Context> context_;
   service_pointer service_;
+  const protocol::client_id id_;
   stream_type stream_;
   machine_type machine_;
   io::machine_driver<machine_type, stream_type, typename Context::runtime_type> driver_;

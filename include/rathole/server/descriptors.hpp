@@ -23,12 +23,14 @@ inline constexpr duration limit_interval = std::chrono::seconds(1);
 /// Returns the error with which a visitor is refused for lack of a descriptor.
 inline std::error_code no_descriptor() { return {EMFILE, std::system_category()}; }
 
-/// Returns the sessions of all services that have a client.
+/// Returns the sessions of all services that have clients.
 template <class Context>
 std::vector<std::shared_ptr<control_session<Context>>> sessions_of(Context& self) {
   std::vector<std::shared_ptr<control_session<Context>>> out;
-  self.registry.for_each([&](const auto&, const auto&, const auto* serving) {
-    if (auto session = serving ? serving->lock() : nullptr) out.push_back(std::move(session));
+  self.registry.for_each([&](const auto&, const auto&, const auto serving) {
+    for (const auto& each : serving) {
+      if (auto session = each.lock()) out.push_back(std::move(session));
+    }
   });
   return out;
 }

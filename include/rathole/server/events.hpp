@@ -151,6 +151,18 @@ struct control_channel_replaced {
   const address& by;
 };
 
+/// Reports that a client that knows the token is refused, because the service takes no more clients.
+struct client_refused {
+  /// The name of the service.
+  std::string_view service;
+  /// The address of the client.
+  const address& peer;
+  /// The `on_conflict` of the service: `reject`, or `balance` if there are `max_clients`.
+  config::conflict_policy policy;
+  /// Whether it is not the first of the service in `refusal_interval`, so that it should only be counted.
+  bool repeated = false;
+};
+
 /// Reports that the control channel of a service has ended.
 struct control_channel_closed {
   /// The name of the service.
@@ -195,6 +207,21 @@ struct visitor_refused {
   /// It has one of the first four reasons, and is not the first of the service with that reason in
   /// `refusal_interval`, so that it should only be counted.
   bool repeated = false;
+};
+
+/// Reports that a client of a TCP service did not serve a visitor, which now waits for another one.
+struct visitor_failed_over {
+  /// The name of the service.
+  std::string_view service;
+  /// The address of the visitor.
+  const address& visitor;
+  /// The client that did not serve it.
+  const address& client;
+  /// Why: `errc::timed_out` if there was no data channel in time, why none could be started, why the control
+  /// channel ended, or `errc::limit_reached` if too many visitors wait for it.
+  std::error_code error;
+  /// Whether new visitors avoid the client from now on, for a while.
+  bool is_skipped = false;
 };
 
 /// Reports that a service leads back to itself: its `local_addr` on the client reaches a port of
@@ -271,9 +298,9 @@ struct all_events
     : event_list<listening, ready, service_listening, address_left_out, service_bind_failed,
                  listener_lost, accept_failed, handshake_failed, unknown_service,
                  authentication_failed, connections_refused, control_channel_established,
-                 control_channel_replaced, control_channel_closed, udp_channel_lost,
-                 visitor_refused, service_loops, forward_started, forward_ended, datagrams_lost,
-                 datagrams_carried> {};
+                 control_channel_replaced, client_refused, control_channel_closed, udp_channel_lost,
+                 visitor_refused, visitor_failed_over, service_loops, forward_started,
+                 forward_ended, datagrams_lost, datagrams_carried> {};
 
 }  // namespace rathole::server_side
 

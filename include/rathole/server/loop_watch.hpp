@@ -82,11 +82,13 @@ class loop_watch : public std::enable_shared_from_this<loop_watch<Session>> {
     perform_actions();
   }
 
-  /// Ends the watch with the session, and closes the visitors that are held.
-  void close() {
+  /// Ends the watch with the session, and passes the visitors that are held to `give_back`.
+  template <class F>
+  void close(F give_back) {
     session_ = nullptr;
     timer_.disarm();
-    held_.clear();
+    auto held = std::exchange(held_, {});
+    for (auto& [id, each] : held) give_back(std::move(each.visitor));
   }
 
  private:

@@ -12,7 +12,10 @@
 #include <rathole/server/control_session.hpp>
 #include <rathole/server/events.hpp>
 #include <rathole/server/multiplexed_client.hpp>
+#include <rathole/server/refusals.hpp>
 
+#include <algorithm>
+#include <cstddef>
 #include <memory>
 #include <new>
 #include <stop_token>
@@ -41,12 +44,56 @@ class exemption {
   const std::string source_;
 };
 
+/// Returns whether a service takes one more client now.
+template <class Context>
+bool takes_client(Context& self, const config::server_service& service) {
+  using config::conflict_policy;
+  if (service.on_conflict == conflict_policy::replace) return true;
+  const auto serves = [](const auto& each) {
+    const auto session = each.lock();
+    return session && !session->has_ended();
+  };
+  const auto sessions = self.registry.sessions_of(protocol::service_digest(service.name));
+  const auto count = static_cast<std::size_t>(std::ranges::count_if(sessions, serves));
+  return count < (service.on_conflict == conflict_policy::reject ? 1 : service.max_clients);
+}
+
+/// Reports that a client at `peer` is refused because a service takes no more clients.
+template <class Context>
+void report_conflict(Context& self, const config::server_service& service, const address& peer) {
+  const time_point now = self.runtime().now();
+  const auto reported = self.conflict_reports.try_emplace(service.name, time_point::min()).first;
+  const bool is_repeated = now < reported->second;
+  if (!is_repeated) reported->second = now + refusal_interval;
+  const client_refused event{service.name, peer, service.on_conflict, is_repeated};
+  self.emit(event);
+}
+
+/// Closes the sessions of a service except the newest, which replaces them.
+template <class Context>
+void replace_sessions(Context& self, const config::server_service& service) {
+  const auto key = protocol::service_digest(service.name);
+  const auto replaced = self.registry.keep_newest(key);
+  if (replaced.empty()) return;
+  const auto newest = self.registry.sessions_of(key).back().lock();
+  for (const auto& each : replaced) {
+    const auto session = each.lock();
+    if (!session) continue;
+    if (newest && !session->has_ended()) {
+      const control_channel_replaced event{service.name, session->peer(), newest->peer()};
+      self.emit(event);
+    }
+    session->close(make_error_code(errc::stopped));
+  }
+}
+
 /// Runs the session of a client that `machine` has authenticated for `service`, and reports its
 /// events. `listener` is requested when the listener through which the client connected is closed,
 /// which ends the session. `served` counts its multiplexed stream meanwhile. If the settings have
 /// changed so that the authentication is no longer valid, there is no session. Nor is there one if
 /// another session has the same key: keys prove the right to open data channels, and a client that
-/// an `authenticator` accepted chose its own.
+/// an `authenticator` accepted chose its own. And there is none if the service takes no more clients, because of
+/// one that came at the same time.
 template <class Context>
 io::awaitable<void> run_session(std::shared_ptr<Context> self,
                                 std::shared_ptr<const config::server_service> service,
@@ -57,20 +104,17 @@ io::awaitable<void> run_session(std::shared_ptr<Context> self,
                                 std::stop_token listener) {
   const auto* known = self->registry.find_service(service_key);
   if (!known || !config::same_service(*service, **known) || listener.stop_requested()) co_return;
-  if (self->registry.find_session(session_key)) co_return;
+  if (self->registry.find_session(session_key) || !takes_client(*self, **known)) co_return;
   const auto session = std::make_shared<control_session<Context>>(self, *known, std::move(stream),
                                                                   std::move(machine));
-  const auto previous = self->registry.attach(service_key, session_key, session);
-  if (const auto replaced = previous ? previous->lock() : nullptr) {
-    const control_channel_replaced event{session->service()->name, replaced->peer(),
-                                         session->peer()};
-    self->emit(event);
-    replaced->close(make_error_code(errc::stopped));
-  }
+  const bool joins =
+      (*known)->on_conflict == config::conflict_policy::balance && session->can_join();
+  self->registry.attach(service_key, session_key, session);
   const time_point began = self->runtime().now();
   const auto close = [&session] { session->close(make_error_code(errc::stopped)); };
   std::error_code reason = out_of_memory();
   try {
+    if (!joins) replace_sessions(*self, *session->service());
     const exemption<Context> exempt(*self, session->peer());
     const control_channel_established established{session->service()->name, session->peer()};
     self->emit(established);

@@ -27,6 +27,7 @@ template <class Context>
 void report_refusal(Context& self, const address& peer, std::error_code refusal,
                     const config::server_service* service, const protocol::digest& service_key) {
   if (refusal == errc::stopped) return;
+  if (refusal == errc::service_in_use) return report_conflict(self, *service, peer);
   const bool repeated = !self.refusals.note(peer, refusal);
   if (refusal == errc::service_not_exist) {
     self.emit(unknown_service{peer, to_hex(service_key), repeated});
@@ -60,8 +61,13 @@ io::awaitable<void> serve_control(std::shared_ptr<Context> self,
     const std::stop_callback on_stop(pending->stopping(), close);
     io::machine_driver<machine_type, typename Context::stream_type, typename Context::runtime_type>
         driver(runtime, stream, machine);
-    const auto approved =
+    auto approved =
         co_await authenticate_client(*self, service.get(), stream.peer(), nonce, machine, driver);
+    if (approved && !takes_client(*self, *service)) {
+      machine.turn_away();
+      const auto told = co_await driver.next();
+      approved = failure(told.error());
+    }
     const bool is_refused = !approved || pending->is_stopping();
     if (is_refused) {
       const std::error_code cause = approved ? make_error_code(errc::stopped) : approved.error();

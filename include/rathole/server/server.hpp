@@ -20,11 +20,23 @@
 #include <cstdint>
 #include <memory>
 #include <new>
+#include <optional>
 #include <stop_token>
 #include <string_view>
 #include <utility>
 
 namespace rathole::server_side {
+
+/// A client that serves a service.
+struct serving_client {
+  /// Its address.
+  const address& peer;
+  /// How many visitors wait for it or are served by it: connections of a TCP service, remembered visitors of a
+  /// UDP service whose `on_conflict` is `balance`, and otherwise 0.
+  std::size_t visitors = 0;
+  /// Whether new visitors avoid it for a while, because it has failed to serve one.
+  bool is_skipped = false;
+};
 
 /// Runs the server of a tunnel: clients connect to it and prove that they know a service's token;
 /// visitors of the service are then forwarded to the client.
@@ -174,13 +186,35 @@ class basic_server {
     return context_->descriptors.use;
   }
 
-  /// Calls `visit(service, counts)` for each service that has a client, with its settings and its
-  /// `protocol::channel_counts`, which say how many visitors wait. `visit` must not stop the server.
+  /// Calls `visit(service, counts)` for each service that has clients, with its settings and the sum of the
+  /// `protocol::channel_counts` of the clients, which say how many visitors wait. `visit` must not stop the
+  /// server.
   template <class F>
   void for_each_pool(F visit) const {
-    context_->registry.for_each([&](const auto&, const auto& service, const auto* serving) {
-      if (const auto session = serving ? serving->lock() : nullptr)
-        visit(*service, session->counts());
+    context_->registry.for_each([&](const auto&, const auto& service, const auto serving) {
+      std::optional<protocol::channel_counts> sum;
+      for (const auto& each : serving) {
+        const auto session = each.lock();
+        if (!session) continue;
+        if (!sum) sum.emplace();
+        *sum += session->counts();
+      }
+      if (sum) visit(*service, *sum);
+    });
+  }
+
+  /// Calls `visit(service, client)` for each client of each service, with the settings of the service and the
+  /// `serving_client`; those of a service in the order in which they came. `visit` must not stop the server.
+  template <class F>
+  void for_each_client(F visit) const {
+    context_->registry.for_each([&](const auto&, const auto& service, const auto serving) {
+      for (const auto& each : serving) {
+        const auto session = each.lock();
+        if (!session || session->has_ended()) continue;
+        const auto state = session->state();
+        const serving_client client{session->peer(), state.visitors, state.is_skipped};
+        visit(*service, client);
+      }
     });
   }
 

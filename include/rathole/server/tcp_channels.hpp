@@ -6,11 +6,12 @@
 #include <rathole/core/error.hpp>
 #include <rathole/core/out_of_memory.hpp>
 #include <rathole/io/task.hpp>
+#include <rathole/protocol/authenticate.hpp>
 #include <rathole/protocol/channel_pool.hpp>
 #include <rathole/protocol/channel_requests.hpp>
+#include <rathole/protocol/client_balancer.hpp>
 #include <rathole/protocol/descriptor_budget.hpp>
 #include <rathole/protocol/messages.hpp>
-#include <rathole/protocol/visitor_limits.hpp>
 #include <rathole/server/context.hpp>
 #include <rathole/server/events.hpp>
 #include <rathole/server/forward.hpp>
@@ -18,10 +19,9 @@
 #include <rathole/server/loop_watch.hpp>
 #include <rathole/server/pool_limits.hpp>
 #include <rathole/server/proxy_header.hpp>
-#include <rathole/server/service_listener.hpp>
 #include <rathole/server/start_forward.hpp>
+#include <rathole/server/tcp_service.hpp>
 #include <rathole/server/visitor.hpp>
-#include <rathole/server/visitor_gate.hpp>
 #include <rathole/server/waiting_streams.hpp>
 
 #include <algorithm>
@@ -38,8 +38,8 @@
 namespace rathole::server_side {
 
 /// The visitors and data channels of the session of a TCP service: performs what
-/// `protocol::channel_pool` decides. It owns the listeners of the service, which exist while the
-/// client is connected, and the visitors that wait. Each data channel is owned by a coroutine, to
+/// `protocol::channel_pool` decides. It owns the visitors that wait for its client, which the `tcp_service`
+/// passes to it, and gives those back that it does not serve. Each data channel is owned by a coroutine, to
 /// which a matched visitor is handed over. It is a part of its `control_session`.
 template <class Context>
 class tcp_channels {
@@ -77,10 +77,17 @@ class tcp_channels {
   [[nodiscard]] const auto& service() const { return session_.service(); }
   /// Returns the address of the client.
   [[nodiscard]] const address& peer() const { return session_.peer(); }
-  /// Returns the token that is requested when the session ends.
-  [[nodiscard]] std::stop_token ending() const { return session_.ending(); }
-  /// Returns what decides which visitors are admitted.
-  [[nodiscard]] visitor_gate& gate() { return gate_; }
+  /// Returns the number of the client.
+  [[nodiscard]] protocol::client_id id() const { return session_.id(); }
+  /// Returns the service, which other clients may serve too; null before `start`.
+  [[nodiscard]] const std::shared_ptr<tcp_service<Context>>& tcp() const { return tcp_; }
+  /// Returns true: every client can serve a TCP service beside others.
+  [[nodiscard]] bool can_join() const { return true; }
+  /// Returns the state of the client; see `control_session::state`.
+  [[nodiscard]] protocol::client_balancer::client_state state() const {
+    if (!tcp_) return {};
+    return tcp_->state_of(id());
+  }
   /// Ends the session because of `reason`.
   void close(std::error_code reason) { session_.close(reason); }
 
@@ -107,6 +114,7 @@ class tcp_channels {
     try {
       auto matched = co_await self->await_visitor_and_start(channel);
       if (!matched) co_return;
+      const protocol::client_lease counted = matched->take_client();
       auto running = self->run_forward(std::move(*matched), std::move(channel));
       self.reset();
       co_await std::move(running);
@@ -115,21 +123,32 @@ class tcp_channels {
     }
   }
 
-  /// Listens for visitors, and requests the first data channels. `self` is this object.
-  void start(const std::shared_ptr<tcp_channels>& self) { apply_settings(self); }
+  /// Lets the service have the client, and requests the first data channels. `self` is this object.
+  void start(const std::shared_ptr<tcp_channels>& self) {
+    auto& context = *shared_context();
+    tcp_ = find_tcp_service(context, protocol::service_digest(service()->name));
+    if (!tcp_) tcp_ = std::make_shared<tcp_service<Context>>(shared_context(), service());
+    tcp_->join(id(), *this);
+    apply_settings(self);
+  }
 
   /// Applies new settings of the service: its addresses and limits. `self` is this object.
-  void apply_settings(const std::shared_ptr<tcp_channels>& self) {
-    set_gate();
+  void apply_settings([[maybe_unused]] const std::shared_ptr<tcp_channels>& self) {
+    if (!tcp_) return;
+    tcp_->apply_settings(service());
+    apply_limits();
+  }
+
+  /// Applies the limits of the settings, which depend on whether there are other clients.
+  void apply_limits() {
     pool_.set_limits(limits());
-    listeners_.listen(self, service()->bind_addr);
     perform_actions();
   }
 
   /// Closes everything, because the session has ended.
   void end(std::error_code reason) {
-    listeners_.close();
-    loops_->close();
+    if (tcp_) tcp_->leave(id());
+    loops_->close([&](visitor_type held) { give_back(std::move(held), reason); });
     pool_.stop(reason);
     perform_actions();
   }
@@ -149,7 +168,7 @@ class tcp_channels {
 
   /// Closes listeners; see `control_session::close_conflicting`.
   bool close_conflicting(const address_list& kept, const address_list& needed) {
-    return listeners_.close_conflicting(kept, needed);
+    return tcp_ && tcp_->close_conflicting(kept, needed);
   }
 
   /// Does nothing, because `close_conflicting` has closed the sockets.
@@ -185,7 +204,10 @@ class tcp_channels {
     const std::size_t share = session_.is_multiplexed()
                                   ? protocol::descriptor_budget::unlimited
                                   : shared_context()->descriptors.idle_share();
-    return pool_limits_of(*service(), share);
+    auto out = pool_limits_of(*service(), share);
+    if (tcp_ && tcp_->clients() > 1)
+      out.visitor_timeout = std::min(out.visitor_timeout, client_timeout);
+    return out;
   }
 
   /// Keeps an idle data channel until a visitor is handed over, starts the visitor's traffic, and
@@ -211,6 +233,7 @@ class tcp_channels {
       if (session_.has_ended() || !here.visitor) co_return std::nullopt;
       if (started) {
         pool_.started(here.visitor.key());
+        tcp_->served(session_.id());
         visitor_type& next = here.visitor.mapped().visitor;
         if (auto* const request = next.request()) request->ignore_cancel();
         co_return std::optional<visitor_type>(std::move(next));
@@ -232,16 +255,6 @@ class tcp_channels {
     }
     return forward(shared_context(), service(), std::move(*matched.stream()), std::move(channel),
                    waited, loops_, matched.take_lease());
-  }
-
-  /// Lets `gate_` decide by the current settings.
-  void set_gate() {
-    Context& context = *shared_context();
-    std::shared_ptr<protocol::visitor_limits> counts;
-    if (has_limits(*service())) {
-      counts = counts_in(context.visitor_counts[service()->name], context.runtime());
-    }
-    gate_.set(service(), std::move(counts));
   }
 
   /// Forgets a request that the program has cancelled.
@@ -277,29 +290,33 @@ class tcp_channels {
   }
   void perform(const protocol::request_channel&) { session_.request_data_channel(); }
   void perform(const protocol::refuse& what) {
-    refuse(visitors_.extract(what.visitor), what.cause);
+    give_back(visitors_.extract(what.visitor), what.cause);
   }
   void perform(const protocol::expire& what) {
-    refuse(visitors_.extract(what.visitor), make_error_code(errc::timed_out));
+    give_back(visitors_.extract(what.visitor), make_error_code(errc::timed_out));
   }
   void perform(const protocol::reject& what) { places_.at(what.channel)->close(); }
   void perform(const protocol::abandon& what) {
     place& both = *places_.at(what.channel);
     both.close();
-    refuse(std::move(both.visitor), what.cause);
+    give_back(std::move(both.visitor), what.cause);
   }
 
-  /// Reports that a visitor is refused, and resets it.
-  void refuse(visitor_node waiting, std::error_code cause) {
-    visitor_type& refused = waiting.mapped().visitor;
-    shared_context()->emit(visitor_refused{service()->name, refused.peer(), cause});
-    refused.abort(cause);
+  /// Gives a visitor that is not served because of `cause` back to the service.
+  void give_back(visitor_node waiting, std::error_code cause) {
+    visitor_type given = std::move(waiting.mapped().visitor);
+    // It may wait here again at once.
+    waiting = visitor_node();
+    give_back(std::move(given), cause);
+  }
+  void give_back(visitor_type given, std::error_code cause) {
+    tcp_->not_served(id(), peer(), std::move(given), cause);
   }
 
   session_type& session_;
+  /// Precedes the pool, whose limits depend on it.
+  std::shared_ptr<tcp_service<Context>> tcp_;
   protocol::channel_pool pool_;
-  service_listeners listeners_;
-  visitor_gate gate_;
   const std::shared_ptr<loop_watch<tcp_channels>> loops_;
   server_side::waiting_visitors<visitor_type> visitors_;
   typename place::map places_;

@@ -7,11 +7,14 @@
 #include <rathole/core/time.hpp>
 #include <rathole/io/run/run_on.hpp>
 #include <rathole/io/task.hpp>
+#include <rathole/protocol/authenticate.hpp>
 #include <rathole/protocol/channel_requests.hpp>
+#include <rathole/protocol/client_balancer.hpp>
 #include <rathole/protocol/descriptor_budget.hpp>
 #include <rathole/protocol/messages.hpp>
 #include <rathole/protocol/udp_slots.hpp>
 #include <rathole/server/context.hpp>
+#include <rathole/server/shared_udp_service.hpp>
 #include <rathole/server/start_forward.hpp>
 #include <rathole/server/udp_service.hpp>
 #include <rathole/transport/descriptors_of.hpp>
@@ -27,9 +30,9 @@
 
 namespace rathole::server_side {
 
-/// The data channels of the session of a UDP service: performs what `protocol::udp_slots` decides. It
-/// owns the server's half of the service, a `udp_service`, which has the sockets and the visitors.
-/// It is a part of its `control_session`.
+/// The data channels of the session of a UDP service: performs what `protocol::udp_slots` decides. The server's
+/// half of the service, a `udp_service`, which has the sockets and the visitors, belongs to the sessions of all
+/// its clients. It is a part of its `control_session`.
 template <class Context>
 class udp_channels {
  public:
@@ -39,12 +42,28 @@ class udp_channels {
   using stream_type = typename Context::stream_type;
 
   /// Makes this part of `session`.
-  explicit udp_channels(session_type& session)
-      : session_(session),
-        udp_(std::make_shared<udp_service_type>(session.shared_context(), session.service(),
-                                                home_of(session))) {}
+  explicit udp_channels(session_type& session) : session_(session) {}
   udp_channels(const udp_channels&) = delete;
   udp_channels& operator=(const udp_channels&) = delete;
+
+  /// Returns the service, which other clients may serve too; null before `start`.
+  [[nodiscard]] const std::shared_ptr<shared_udp_service<Context>>& udp() const { return udp_; }
+
+  /// Returns whether the client can serve the service beside the clients that serve it now. A multiplexed one
+  /// cannot if the service, which once had one client, lives on a worker.
+  [[nodiscard]] bool can_join() const {
+    const auto present = find_udp_service(context(), key());
+    if (!present || !session_.is_multiplexed()) return true;
+    return present->service()->runtime().get_executor() == context().runtime().get_executor();
+  }
+
+  /// Returns the state of the client; see `control_session::state`.
+  [[nodiscard]] protocol::client_balancer::client_state state() const {
+    const bool is_here =
+        udp_ && udp_->service()->runtime().get_executor() == context().runtime().get_executor();
+    if (!is_here) return {};
+    return udp_->service()->channels().state_of(session_.id(), session_.now());
+  }
 
   /// Serves one data channel of the client; see `control_session::run_data_channel`.
   static io::awaitable<void> serve(std::shared_ptr<udp_channels> self, stream_type channel) {
@@ -62,20 +81,33 @@ class udp_channels {
 
   /// Listens for visitors until the session ends, and requests the data channels.
   void start(const std::shared_ptr<udp_channels>& self) {
-    udp_service_type::start(udp_, session_.ending());
+    auto shared = find_udp_service(context(), key());
+    if (!shared) {
+      auto service = std::make_shared<udp_service_type>(session_.shared_context(),
+                                                        session_.service(), home_of(session_));
+      shared = std::make_shared<shared_udp_service<Context>>(std::move(service));
+    }
+    shared->join();
+    udp_ = std::move(shared);
     apply_settings(self);
   }
 
   /// Applies new settings of the service: its addresses, its bounds and the number of its slots.
   void apply_settings([[maybe_unused]] const std::shared_ptr<udp_channels>& self) {
-    const auto update = [udp = udp_, service = session_.service()] { udp->update(service); };
-    asio::dispatch(udp_->runtime().get_executor(), update);
+    if (!udp_) return;
+    const auto update = [udp = udp_->service(), service = session_.service()] {
+      udp->update(service);
+    };
+    asio::dispatch(udp_->service()->runtime().get_executor(), update);
     slots_.set_size(session_.service()->pool.size);
     perform_actions();
   }
 
-  /// Gives up all slots, because the session has ended; `udp_service` ends by itself.
-  void end([[maybe_unused]] std::error_code reason) { slots_.stop(); }
+  /// Gives up all slots, because the session has ended.
+  void end([[maybe_unused]] std::error_code reason) {
+    slots_.stop();
+    if (udp_) udp_->leave();
+  }
 
   /// Performs the actions of the slots.
   void perform_actions() {
@@ -98,8 +130,8 @@ class udp_channels {
   /// Closes sockets; see `control_session::close_removed_udp`.
   static io::awaitable<void> close_removed_sockets(
       std::shared_ptr<udp_channels> self, std::shared_ptr<const config::server_service> next) {
-    if (self->session_.has_ended()) co_return;
-    const auto udp = self->udp_;
+    if (self->session_.has_ended() || !self->udp_) co_return;
+    const auto udp = self->udp_->service();
     auto work = udp_service_type::close_removed(udp, std::move(next));
     co_await io::run_on(udp->runtime().get_executor(), std::move(work));
   }
@@ -113,10 +145,17 @@ class udp_channels {
  private:
   using udp_service_type = udp_service<Context>;
 
-  /// Returns the runtime of the service: that of the multiplexed streams, or a worker's.
+  /// Returns the runtime of the service: that of the control plane, where multiplexed streams are, if the client
+  /// has or another one may have such streams; otherwise a worker's.
   static typename Context::runtime_type home_of(session_type& session) {
     auto& runtime = session.shared_context()->runtime();
-    return session.is_multiplexed() ? runtime : runtime.worker();
+    const bool has_several = session.service()->on_conflict == config::conflict_policy::balance;
+    return session.is_multiplexed() || has_several ? runtime : runtime.worker();
+  }
+
+  /// Returns the digest of the service.
+  [[nodiscard]] protocol::digest key() const {
+    return protocol::service_digest(session_.service()->name);
   }
 
   [[nodiscard]] Context& context() const { return *session_.shared_context(); }
@@ -134,12 +173,14 @@ class udp_channels {
     const time_point began = session_.now();
     protocol::descriptor_lease held(context().descriptors.use.fixed,
                                     transport::descriptors_of(channel));
-    auto runtime = udp_->runtime();
+    const auto udp = udp_->service();
+    auto runtime = udp->runtime();
     if (runtime.get_executor() != context().runtime().get_executor()) {
       channel = channel.move_to(runtime);
     }
-    co_await io::run_on(runtime.get_executor(),
-                        udp_service_type::run_channel(udp_, std::move(channel), session_.ending()));
+    auto work =
+        udp_service_type::run_channel(udp, std::move(channel), session_.id(), session_.ending());
+    co_await io::run_on(runtime.get_executor(), std::move(work));
     held.end();
     slots_.channel_lost(slot, session_.now(), session_.now() - began, rng);
     perform_actions();
@@ -157,7 +198,7 @@ class udp_channels {
 
   session_type& session_;
   protocol::udp_slots slots_;
-  const std::shared_ptr<udp_service_type> udp_;
+  std::shared_ptr<shared_udp_service<Context>> udp_;
 };
 
 }  // namespace rathole::server_side

@@ -15,14 +15,15 @@
 #include <rathole/io/udp/loss_reporter.hpp>
 #include <rathole/io/udp/traffic_reporter.hpp>
 #include <rathole/io/udp/visitors.hpp>
+#include <rathole/protocol/client_balancer.hpp>
 #include <rathole/protocol/visitor_limits.hpp>
 #include <rathole/server/datagram_header.hpp>
 #include <rathole/server/events.hpp>
 #include <rathole/server/udp_admission.hpp>
+#include <rathole/server/udp_client_channels.hpp>
 #include <rathole/server/udp_listeners.hpp>
 #include <rathole/server/udp_turns.hpp>
 
-#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -33,13 +34,13 @@
 #include <stop_token>
 #include <system_error>
 #include <utility>
-#include <vector>
 
 namespace rathole::server_side {
 
-/// The server's half of a UDP service while a client serves it: the sockets that visitors send to,
-/// the visitors, and the data channels, over which the visitors are distributed by a hash of their
-/// addresses. A visitor keeps its channel until the channel ends.
+/// The server's half of a UDP service while clients serve it: the sockets that visitors send to,
+/// the visitors, and the data channels. A new visitor gets a client by `protocol::client_balancer`, and one of
+/// its channels by a hash of its address. It keeps the channel until that ends, and the client until that has
+/// no channel.
 ///
 /// Replies are sent only to visitors that have sent something, until the idle timeout, so a client
 /// cannot make the server send to arbitrary addresses. A reply is sent from the address that the
@@ -91,10 +92,10 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
     self->turn_.enter(std::move(stop));
   }
 
-  /// Carries datagrams on a started data channel until it ends or `stop` is requested; always fails
+  /// Carries datagrams on a started data channel of `client` until it ends or `stop` is requested; always fails
   /// with the reason.
   static io::task<void> run_channel(std::shared_ptr<udp_service> self, stream_type stream,
-                                    std::stop_token stop) {
+                                    protocol::client_id client, std::stop_token stop) {
     const io::executor ex = self->runtime_.get_executor();
     if (self->closed_) co_return failure(errc::stopped);
     const address peer = stream.peer();
@@ -108,14 +109,14 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
     };
     result<void> ended = failure(out_of_memory());
     // It is removed from the list whatever happens from here on.
-    self->channels_.push_back(channel);
+    self->channels_.add(channel, client, peer);
     try {
       self->listeners_.watch(true);
       ended = co_await channel_type::run(channel, received);
     } catch (const std::bad_alloc&) {
       channel->close();
     }
-    std::erase(self->channels_, channel);
+    self->channels_.remove(channel);
     self->listeners_.watch(!self->channels_.empty());
     self->report_end(peer, self->runtime_.now() - began, ended.error());
     co_return ended;
@@ -127,8 +128,7 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
     if (closed_) return;
     service_ = std::move(next);
     visitors_.set_limits(service_->udp.max_visitors, service_->udp.idle_timeout);
-    for (const auto& each : channels_) each->set_queue_size(service_->udp.queue_size);
-    for (std::size_t i = service_->pool.size; i < channels_.size(); ++i) channels_[i]->close();
+    channels_.apply_settings(*service_, runtime_);
     open_listeners();
   }
 
@@ -142,6 +142,8 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
 
   /// Returns the number of remembered visitors.
   [[nodiscard]] std::size_t visitors() const { return visitors_.size(); }
+  /// Returns the data channels and clients.
+  [[nodiscard]] const udp_client_channels<channel_type>& channels() const { return channels_; }
 
  private:
   static io::awaitable<void> take_turn(std::shared_ptr<udp_service> self, std::stop_token stop) {
@@ -184,6 +186,8 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
     bool has_header = false;
     /// Keeps the visitor counted.
     protocol::visitor_lease lease;
+    /// The client that serves it.
+    typename udp_client_channels<channel_type>::assignment client;
   };
 
   /// Sends datagrams from visitors to the tunnel.
@@ -200,7 +204,7 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
       const bool taken = send_to_client(at, *sender, each);
       ++(taken ? losses_.counts.sent : losses_.counts.queue_full);
     }
-    for (const auto& each : channels_) each->flush();
+    channels_.for_each([](channel_type& each) { each.flush(); });
     count_changed();
   }
 
@@ -237,7 +241,7 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
     from.scope = what.scope;
     from.local = what.local;
     if (!from.via || from.via->is_over()) {
-      from.via = channels_[visitors_.hash_index(what.peer, channels_.size())];
+      from.via = channels_.choose(from.client, what.peer, runtime_.now(), visitors_);
       // The client gives the visitor a new local socket.
       from.has_header = false;
     }
@@ -288,7 +292,7 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
     losses_.close();
     traffic_.close();
     listeners_.close();
-    for (const auto& each : channels_) each->close();
+    channels_.for_each([](channel_type& each) { each.close(); });
     visitors_.clear();
   }
 
@@ -328,7 +332,7 @@ class udp_service : public std::enable_shared_from_this<udp_service<Context>> {
   runtime_type runtime_;
   udp_admission admission_;
   io::udp_visitors<runtime_type, visitor> visitors_;
-  std::vector<std::shared_ptr<channel_type>> channels_;
+  udp_client_channels<channel_type> channels_;
   io::udp_loss_reporter<runtime_type> losses_;
   io::udp_traffic_reporter<runtime_type> traffic_;
   udp_listeners<Context> listeners_;

@@ -28,12 +28,11 @@ void add_service(Context& self, const config::server_service& service) {
                        std::make_shared<const config::server_service>(service));
 }
 
-/// Removes a service and closes its control channel; active connections continue.
+/// Removes a service and closes its control channels; active connections continue.
 template <class Context>
 void remove_service(Context& self, const std::string& name) {
-  const auto session = self.registry.erase(protocol::service_digest(name));
-  if (const auto running = session ? session->lock() : nullptr) {
-    running->close(make_error_code(errc::stopped));
+  for (const auto& each : self.registry.erase(protocol::service_digest(name))) {
+    if (const auto running = each.lock()) running->close(make_error_code(errc::stopped));
   }
 }
 
@@ -51,7 +50,7 @@ io::task<void> update(std::shared_ptr<Context> self, config::server next) {
   // The existing services are compared with the settings, so that the next update completes one in
   // which memory ran out.
   std::vector<std::string> gone;
-  self->registry.for_each([&](const auto&, const auto& known, const auto*) {
+  self->registry.for_each([&](const auto&, const auto& known, const auto) {
     const auto wanted =
         std::ranges::find(settings->services, known->name, &config::server_service::name);
     const bool stays = wanted != settings->services.end() && config::same_service(*known, *wanted);
@@ -64,6 +63,7 @@ io::task<void> update(std::shared_ptr<Context> self, config::server next) {
   };
   std::erase_if(self->visitor_counts, is_gone);
   std::erase_if(self->bandwidths, is_gone);
+  std::erase_if(self->conflict_reports, is_gone);
   for (const auto& service : settings->services) {
     const auto shared = self->bandwidths.find(service.name);
     if (shared != self->bandwidths.end()) shared->second->set(service.bandwidth);
@@ -76,6 +76,9 @@ io::task<void> update(std::shared_ptr<Context> self, config::server next) {
     } else if (**known != service) {
       *known = std::make_shared<const config::server_service>(service);
     }
+  }
+  for (const auto& service : settings->services) {
+    if (service.on_conflict != config::conflict_policy::balance) replace_sessions(*self, service);
   }
   const auto sessions = sessions_of(*self);
   // Services may exchange ports, so all give up theirs before any gets a new one. A TCP service

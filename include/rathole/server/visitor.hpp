@@ -3,14 +3,17 @@
 #include <rathole/core/address.hpp>
 #include <rathole/core/time.hpp>
 #include <rathole/io/concepts.hpp>
+#include <rathole/protocol/client_balancer.hpp>
 #include <rathole/protocol/visitor_limits.hpp>
 #include <rathole/server/connect_request.hpp>
 
 #include <functional>
 #include <optional>
+#include <span>
 #include <system_error>
 #include <utility>
 #include <variant>
+#include <vector>
 
 namespace rathole::server_side {
 
@@ -61,10 +64,24 @@ class visitor {
   /// Returns the lease, which the visitor gives up.
   [[nodiscard]] protocol::visitor_lease take_lease() { return std::move(lease_); }
 
-  /// Records when the visitor began to wait for a data channel.
-  void waits_since(time_point now) { since_ = now; }
+  /// Records when the visitor began to wait for a data channel; only the first time counts.
+  void waits_since(time_point now) {
+    if (!since_) since_ = now;
+  }
   /// Returns when the visitor began to wait for a data channel.
-  [[nodiscard]] time_point since() const { return since_; }
+  [[nodiscard]] time_point since() const { return *since_; }
+
+  /// Keeps the visitor counted at the client that is to serve it, by `lease`.
+  void serve_by(protocol::client_lease lease) { client_ = std::move(lease); }
+  /// Returns that lease, which the visitor gives up.
+  [[nodiscard]] protocol::client_lease take_client() { return std::move(client_); }
+
+  /// Records that `client` has not served the visitor.
+  void has_tried(protocol::client_id client) { tried_.push_back(client); }
+  /// Returns the clients that have not served the visitor.
+  [[nodiscard]] std::span<const protocol::client_id> tried() const { return tried_; }
+  /// Lets the visitor try all clients again.
+  void forget_tried() { tried_.clear(); }
 
   /// Resets the connection, or completes the request with `cause`. A visitor that was not served must
   /// not take the end for an empty answer.
@@ -75,9 +92,11 @@ class visitor {
 
  private:
   std::variant<Stream, connect_request> from_;
-  time_point since_{};
+  std::optional<time_point> since_;
   std::optional<address> reached_;
   protocol::visitor_lease lease_;
+  protocol::client_lease client_;
+  std::vector<protocol::client_id> tried_;
 };
 
 }  // namespace rathole::server_side

@@ -137,6 +137,12 @@ inline explanation explain(const client_side::control_channel_failed& e) {
     return {"Authentication failed: " + service + ": " + reason,
             "; `token` of `" + key + "`, or `client.default_token`, must be that of the server"};
   }
+  if (e.error == errc::service_in_use) {
+    return {"Refused: " + service + ": " + reason,
+            "; other clients serve it, and `on_conflict` or `max_clients` of the server's "
+            "`[server.services." +
+                escaped_key(e.service) + "]` allows no more; it is tried again"};
+  }
   const auto& through = e.settings.transport.tcp.proxy;
   const bool is_unreachable = e.error.category() == proxy::unreachable_category();
   if (through && (is_unreachable || detail::is_proxy_error(e.error))) {

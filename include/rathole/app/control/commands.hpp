@@ -167,7 +167,12 @@ class control {
                       {.heading = "ACTIVE", .right = true},
                       {.heading = "RECEIVED", .right = true},
                       {.heading = "SENT", .right = true}});
-    for (const json& each : member_of(*found, "services")) table.add(service_row(each));
+    for (const json& each : member_of(*found, "services")) {
+      table.add(service_row(each));
+      const json& clients = member_of(each, "clients");
+      if (clients.size() < 2) continue;
+      for (const json& one : clients) table.add(client_row(one));
+    }
     out_ << table.text(max_width_);
     for (const json& each : member_of(*found, "services")) {
       if (text_of(member_of(each, "state")) == "up") continue;
@@ -185,7 +190,9 @@ class control {
       addresses += (addresses.empty() ? "" : " ") + text_of(one);
       if (std::ranges::find(down, one) != down.end()) addresses += " (down)";
     }
-    const std::string peer = text_of(member_of(of, "peer"));
+    const std::size_t clients = member_of(of, "clients").size();
+    const std::string peer =
+        clients > 1 ? std::to_string(clients) + " clients" : text_of(member_of(of, "peer"));
     std::vector<std::string> out{text_of(member_of(of, "name")), text_of(member_of(of, "type")),
                                  text_of(member_of(of, "state")), std::move(addresses),
                                  peer.empty() ? "-" : peer};
@@ -199,6 +206,20 @@ class control {
       out.push_back(udp.is_object() ? std::to_string(value) : bytes_text(value));
     }
     return out;
+  }
+
+  /// Returns the row of one of several clients of a service.
+  static std::vector<std::string> client_row(const json& of) {
+    const json& skipped = member_of(of, "skipped");
+    const bool is_skipped = skipped.is_boolean() && skipped.get<bool>();
+    return {"",
+            "",
+            is_skipped ? "skipped" : "",
+            "",
+            text_of(member_of(of, "address")),
+            std::to_string(number_of(member_of(of, "active"))),
+            "",
+            ""};
   }
 
   int connections(const control_request& wanted) {

@@ -117,6 +117,16 @@ class server_log {
                   ": the client at " + escaped(e.by) +
                   " takes its place; if this goes on, two clients have the service");
   }
+  /// Logs at warn, once per service and interval, and otherwise at debug, because the client comes again.
+  void on(const server_side::client_refused& e) {
+    const bool has_several = e.policy == config::conflict_policy::balance;
+    warn_once(true, "conflict\n" + std::string(e.service), channel_context(e.peer, e.service),
+              std::string("Client refused: ") +
+                  (has_several ? "the service has as many clients as `max_clients` allows"
+                               : "another client serves the service, and `on_conflict` is "
+                                 "`reject`") +
+                  "; it comes again by itself");
+  }
   /// Logs at info, and warns of a client that repeatedly closes its channel early.
   void on(const server_side::control_channel_closed& e) {
     std::string message = "Control channel shutdown";
@@ -142,6 +152,14 @@ class server_log {
     const std::string cause = refusal_text(e);
     warn_once(true, std::string(e.service) + '\n' + cause, service_context(e.service),
               "Visitor " + escaped(e.visitor) + " refused: " + cause);
+  }
+  /// Logs at warn, once per client and interval, if the client is skipped from now on; otherwise at debug.
+  void on(const server_side::visitor_failed_over& e) {
+    warn_once(e.is_skipped, "failover\n" + std::string(e.service) + '\n' + to_string(e.client),
+              channel_context(e.client, e.service),
+              "The client does not serve visitor " + escaped(e.visitor) + ": " + e.error.message() +
+                  "; another client gets it" +
+                  (e.is_skipped ? ", and new visitors for a while" : ""));
   }
   /// Logs at error.
   void on(const server_side::service_loops& e) {

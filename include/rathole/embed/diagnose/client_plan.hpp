@@ -121,7 +121,8 @@ inline text::explanation explain(const config::client& settings, const client_ac
   text::explanation why = text::explain(failed);
   // The step names the server or the service already.
   const bool is_proxy = error.category() == proxy::unreachable_category();
-  const bool is_refusal = error == errc::service_not_exist || error == errc::authentication_failed;
+  const bool is_refusal = error == errc::service_not_exist ||
+                          error == errc::authentication_failed || error == errc::service_in_use;
   if ((what.kind == client_step::connect && !is_proxy) || is_refusal) why.what = error.message();
   return why;
 }
