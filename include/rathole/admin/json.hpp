@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -98,6 +99,18 @@ inline std::uint64_t sent_datagrams(const service_statistics& of, bool is_server
   return is_server ? of.datagrams.received : of.datagrams.sent;
 }
 
+inline json servers_json(const service_statistics& of) {
+  constexpr std::array<const char*, 3> states{"unused", "up", "down"};
+  json out = json::array();
+  for (const server_statistics& each : of.servers) {
+    out.push_back({{"server", each.server},
+                   {"state", states[static_cast<std::size_t>(each.state)]},
+                   {"reason", text_or_null(each.reason)},
+                   {"peer", text_or_null(each.peer)}});
+  }
+  return out;
+}
+
 }  // namespace detail
 
 /// Returns a service for `GET services`. `is_editable` says whether the API may change it.
@@ -114,6 +127,7 @@ inline json service_json(const service_statistics& of, bool is_server, bool is_e
            {"connections", {{"active", of.active}, {"total", of.total}}},
            {"refused", of.all_refused()},
            {"bytes", {{"received", of.received}, {"sent", of.sent}}}};
+  out["servers"] = is_server ? json() : detail::servers_json(of);
   out["pool"] = is_server && !is_udp ? json{{"idle", of.idle}, {"waiting", of.waiting}} : json();
   out["udp"] = json();
   if (is_udp) {

@@ -127,6 +127,7 @@ inline constexpr std::string_view openapi_text = R"openapi({
                       "reason": null,
                       "addresses": ["0.0.0.0:8080"],
                       "peer": "198.51.100.7:40312",
+                      "servers": null,
                       "connections": {"active": 2, "total": 40},
                       "refused": 0,
                       "bytes": {"received": 10, "sent": 20},
@@ -735,6 +736,7 @@ inline constexpr std::string_view openapi_text = R"openapi({
               "reason": null,
               "addresses": ["0.0.0.0:8080"],
               "peer": "198.51.100.7:40312",
+              "servers": null,
               "connections": {"active": 2, "total": 40},
               "refused": 0,
               "bytes": {"received": 10, "sent": 20},
@@ -1080,6 +1082,7 @@ inline constexpr std::string_view openapi_text = R"openapi({
           "reason",
           "addresses",
           "peer",
+          "servers",
           "connections",
           "refused",
           "bytes",
@@ -1103,6 +1106,30 @@ inline constexpr std::string_view openapi_text = R"openapi({
           "peer": {
             "type": ["string", "null"],
             "description": "Address of the other side; null while down."
+          },
+          "servers": {
+            "anyOf": [
+              {
+                "type": "array",
+                "maxItems": 16,
+                "items": {
+                  "type": "object",
+                  "additionalProperties": false,
+                  "required": ["server", "state", "reason", "peer"],
+                  "properties": {
+                    "server": {"type": "string", "description": "Address in the settings."},
+                    "state": {
+                      "enum": ["unused", "up", "down"],
+                      "description": "`unused`: another server holds the service."
+                    },
+                    "reason": {"type": ["string", "null"]},
+                    "peer": {"type": ["string", "null"], "description": "Address that answered."}
+                  }
+                }
+              },
+              {"type": "null"}
+            ],
+            "description": "Null on a server."
           },
           "connections": {"$ref": "#/components/schemas/Connections"},
           "refused": {"$ref": "#/components/schemas/Count"},

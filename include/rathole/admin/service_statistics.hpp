@@ -1,6 +1,7 @@
 #pragma once
 
 #include <rathole/admin/histogram.hpp>
+#include <rathole/admin/server_statistics.hpp>
 #include <rathole/config/types.hpp>
 #include <rathole/protocol/udp_counters.hpp>
 
@@ -90,6 +91,9 @@ struct service_statistics {
   std::string reason = {};
   /// The other side: the client on a server, the server on a client; empty while it is down.
   std::string peer = {};
+
+  /// The servers of a client, in the order of the settings.
+  std::vector<server_statistics> servers = {};
 
   /// The TCP connections that are forwarded now.
   std::size_t active = 0;

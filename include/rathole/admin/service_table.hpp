@@ -36,6 +36,8 @@ struct service_description {
   std::string file = {};
   /// On a server the addresses for visitors, on a client the local service.
   std::vector<std::string> addresses = {};
+  /// The servers of a client.
+  std::vector<std::string> servers = {};
 };
 
 /// The services and connections of a client or server, and its last events. It lives on the control plane;
@@ -65,6 +67,7 @@ class service_table {
       kept.what.kind = each.kind;
       kept.what.file = each.file;
       kept.what.configured = each.addresses;
+      kept.what.servers = kept_servers(kept.what.servers, each.servers);
       change(kept, [&each](entry& of) { drop_others(of.what, each.addresses); });
     }
     std::erase_if(services_, [this](const auto& each) {

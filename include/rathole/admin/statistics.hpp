@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace rathole::admin {
@@ -115,6 +116,9 @@ class statistics : public service_table {
   /// Records that the server serves the service.
   void on(const client_side::control_channel_established& e) {
     channel_established(e.service, to_string(e.remote));
+    at_server(e.service, {.server = to_string(e.server),
+                          .state = server_statistics::activity::up,
+                          .peer = to_string(e.remote)});
   }
   /// Records that the service is down, and counts why.
   void on(const client_side::control_channel_failed& e) {
@@ -122,13 +126,17 @@ class statistics : public service_table {
     if (found) {
       ++found->what.reconnects[static_cast<std::size_t>(cause_of(e.error, e.is_displaced))];
     }
-    if (e.established) return channel_ended(e.service, e.error.message());
-    if (!found || found->what.is_up()) return;
+    if (e.established) channel_ended(e.service, e.error.message());
+    at_server(e.service, {.server = to_string(e.remote),
+                          .state = server_statistics::activity::down,
+                          .reason = (e.gives_up ? "given up: " : "") + e.error.message()});
+    if (e.established || !found || found->what.is_up()) return;
     found->what.reason = (e.gives_up ? "given up: " : "") + e.error.message();
   }
   /// Records that the service is down.
   void on(const client_side::control_channel_closed& e) {
     if (e.was_established) channel_ended(e.service, "closed by this side");
+    at_server(e.service, {.server = to_string(e.server)});
   }
   /// Counts the visitor, and adds an event.
   void on(const client_side::data_channel_failed& e) {
@@ -155,6 +163,17 @@ class statistics : public service_table {
   /// Adds an event.
   void on(const client_side::service_loops& e) {
     record("service_loops", e.service, to_string(e.local));
+  }
+
+ private:
+  /// Records what a service of a client does at a server.
+  void at_server(std::string_view service, server_statistics now) {
+    entry* const found = find(service);
+    if (!found) return;
+    set_server(found->what.servers, std::move(now));
+    // Several servers may serve it, and the one that was named may have gone.
+    const std::string peer = peer_of(found->what.servers);
+    if (!peer.empty()) found->what.peer = peer;
   }
 };
 

@@ -270,6 +270,9 @@ class operations final : public admin::backend {
         for (const address& bound : each.bind_addr) one.addresses.push_back(to_string(bound));
       } else {
         one.addresses.push_back(to_string(each.local_addr));
+        for (const address& server : settings_.remote_addr) {
+          one.servers.push_back(to_string(server));
+        }
       }
       services.push_back(std::move(one));
     }

@@ -51,6 +51,8 @@ inline constexpr std::int64_t udp_queue = std::int64_t{1} << 30;
 inline constexpr std::int64_t udp_channels = 64;
 /// The most addresses of one listener.
 inline constexpr std::size_t bind_addresses = 64;
+/// The most servers of one client.
+inline constexpr std::size_t servers = 16;
 /// The longest text with the values of its variables, in bytes.
 inline constexpr std::size_t interpolated_size = std::size_t{64} << 10;
 /// The largest file of a token, password or private key, in bytes.

@@ -37,11 +37,13 @@ inline bool reaches(const address& to, const address& bound) {
 inline std::vector<std::pair<const client_service*, const server_service*>> loops_of(
     const client& dials, const server& listens) {
   std::vector<std::pair<const client_service*, const server_service*>> out;
-  const bool on_one_host = detail::is_own_host(dials.remote_addr.host);
+  const auto is_own = [](const address& each) { return detail::is_own_host(each.host); };
+  const bool on_one_host = std::ranges::any_of(dials.remote_addr, is_own);
   for (const client_service& from : dials.services) {
     const address& to = from.local_addr;
-    const bool is_own = detail::is_own_host(to.host);
-    if (!(on_one_host && is_own) && to.host != dials.remote_addr.host) continue;
+    const auto& servers = dials.remote_addr;
+    const bool is_server = std::ranges::find(servers, to.host, &address::host) != servers.end();
+    if (!(on_one_host && is_own(to)) && !is_server) continue;
     for (const server_service& at : listens.services) {
       if (at.kind != from.kind) continue;
       const auto meets = [&](const address& bound) { return detail::reaches(to, bound); };

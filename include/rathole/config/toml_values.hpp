@@ -9,6 +9,7 @@
 
 #include <array>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -93,13 +94,14 @@ inline address read_address(toml_reader& table, std::string_view key, std::strin
   return out;
 }
 
-/// Reads a required address or list of addresses. Reports an error and returns one empty address if
-/// it is missing.
+/// Reads a required address or list of at most `most` addresses. Reports an error and returns one empty
+/// address if it is missing.
 inline address_list read_addresses(toml_reader& table, std::string_view key,
                                    std::string_view example,
-                                   address_form form = address_form::usual) {
+                                   address_form form = address_form::usual,
+                                   std::size_t most = limits::bind_addresses) {
   const std::string usage = detail::address_usage(table, key, example);
-  const auto texts = table.string_or_strings(key, limits::bind_addresses);
+  const auto texts = table.string_or_strings(key, most);
   if (!texts) return address();
   address_list out;
   for (const std::string& text : *texts) {
