@@ -55,7 +55,7 @@ struct row {
 
 TEST_CASE("servers: what cannot be, or has no effect") {
   const std::string tls = "[client.transport]\ntype = \"tls\"\ntls = {}\n";
-  const std::string proxy = "[client.transport.tcp]\nproxy = \"socks5://h:1\"\n";
+  const std::string proxy = "[client.transport]\ntype = \"tcp\"\n[client.transport.tcp]\nproxy = \"socks5://h:1\"\n";
   const row rows[] = {
       {file_with("remote_addr = [\"a:1\", \"b:1\", \"a:1\", \"a:1\"]"),
        "c.toml:2:15: client.remote_addr: `a:1` is named twice; name each server once"},

@@ -41,6 +41,14 @@ inline constexpr std::string_view openapi_text = R"openapi({
         "operationId": "get_readiness",
         "summary": "Whether visitors or clients can be sent here",
         "security": [],
+        "parameters": [
+          {
+            "name": "services",
+            "in": "query",
+            "description": "`all`: ready only if all services can be reached, on a server by a client of each.",
+            "schema": {"enum": ["all"]}
+          }
+        ],
         "responses": {
           "200": {
             "description": "Ready.",
@@ -48,6 +56,7 @@ inline constexpr std::string_view openapi_text = R"openapi({
               "text/plain": {"schema": {"type": "string"}, "example": "ready\n"}
             }
           },
+          "400": {"$ref": "#/components/responses/BadRequest"},
           "405": {"$ref": "#/components/responses/MethodNotAllowed"},
           "503": {
             "description": "Not ready, with the reason in one line, or too many requests at once.",
