@@ -73,9 +73,9 @@ TEST_CASE("given settings: flags are the keys of a file") {
 }
 
 TEST_CASE("given settings: a client may have several servers") {
-  const config::config several =
-      load(a_client, {.values = {{"remote", "a:1,[::1]:2"}, {"strategy", "all"}}, .services = {"a=h:1"}},
-           a_token);
+  const config::config several = load(
+      a_client, {.values = {{"remote", "a:1,[::1]:2"}, {"strategy", "all"}}, .services = {"a=h:1"}},
+      a_token);
   REQUIRE(several.client->remote_addr.size() == 2);
   CHECK(several.client->remote_addr[1] == address{"::1", 2});
   CHECK(several.client->strategy == config::server_strategy::all);

@@ -193,7 +193,8 @@ TEST_CASE("log: the lines of a service that has met several servers name them") 
   CHECK(output.contains(". Trying the server at b.example.com:2333\n"));
   CHECK(output.contains(start + "Control channel established with the server at "
                                 "b.example.com:2333\n"));
-  CHECK(output.contains("Failed to run the control channel with the server at b.example.com:2333: "));
+  CHECK(
+      output.contains("Failed to run the control channel with the server at b.example.com:2333: "));
   CHECK(output.contains("Control channel with the server at b.example.com:2333 shutdown\n"));
   CHECK(output.ends_with(start + "Control channel shutdown\n"));
 }

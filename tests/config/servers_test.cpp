@@ -55,7 +55,8 @@ struct row {
 
 TEST_CASE("servers: what cannot be, or has no effect") {
   const std::string tls = "[client.transport]\ntype = \"tls\"\ntls = {}\n";
-  const std::string proxy = "[client.transport]\ntype = \"tcp\"\n[client.transport.tcp]\nproxy = \"socks5://h:1\"\n";
+  const std::string proxy =
+      "[client.transport]\ntype = \"tcp\"\n[client.transport.tcp]\nproxy = \"socks5://h:1\"\n";
   const row rows[] = {
       {file_with("remote_addr = [\"a:1\", \"b:1\", \"a:1\", \"a:1\"]"),
        "c.toml:2:15: client.remote_addr: `a:1` is named twice; name each server once"},
@@ -67,7 +68,8 @@ TEST_CASE("servers: what cannot be, or has no effect") {
       {file_with("remote_addr = [\"a:1\", \"b:0\"]"),
        "c.toml:2:15: warning: client.remote_addr: nothing can be reached at port 0; name the port"},
       {file_with("strategy = \"all\"\nremote_addr = \"a:1\""),
-       "c.toml:2:12: warning: client.strategy: there is only one server; remove it, or name several "
+       "c.toml:2:12: warning: client.strategy: there is only one server; remove it, or name "
+       "several "
        "servers in `remote_addr`"},
       {file_with("remote_addr = [\"a:1\", \"b:1\"]\nstrategy = \"some\""),
        "c.toml:3:12: client.strategy: unknown variant; expected one of `failover`, `all`"},

@@ -1,8 +1,8 @@
 // A client with several servers: over each transport, while the file changes, and behind HAProxy.
 
-#include "../support/several_servers_scenarios.hpp"
 #include "../support/authority.hpp"
 #include "../support/server_program.hpp"
+#include "../support/several_servers_scenarios.hpp"
 #include "../support/transport_tables.hpp"
 
 #include <doctest/doctest.h>
@@ -61,8 +61,7 @@ TEST_CASE("servers: each server has a certificate for its own name") {
 TEST_CASE("servers: a change of the list touches no other server, and commands name each server") {
   server_fleet fleet(2);
   const reserved_port admin;
-  fleet.client_tables =
-      "[client.admin]\nbind_addr = \"127.0.0.1:" + std::to_string(admin) + "\"\n";
+  fleet.client_tables = "[client.admin]\nbind_addr = \"127.0.0.1:" + std::to_string(admin) + "\"\n";
   fleet.start_server(0);
   fleet.start_server(1);
   const std::string keys = "retry_interval = 1\nstrategy = \"all\"\n";
@@ -76,8 +75,8 @@ TEST_CASE("servers: a change of the list touches no other server, and commands n
   visitor.send_all("x");
   REQUIRE(visitor.receive(1) == "x");
   fleet.kill_server(1);
-  CHECK(eventually(
-      [&] { return run_program({"services", file}).out.contains("(1 of 2 servers)"); }));
+  CHECK(
+      eventually([&] { return run_program({"services", file}).out.contains("(1 of 2 servers)"); }));
   CHECK(run_program({"services", file}).out.contains("echo is down at " + fleet.address_of(1)));
   const std::string json = run_program({"services", "--json", file}).out;
   CHECK(json.contains("\"server\":\"" + fleet.address_of(0) + "\",\"state\":\"up\""));
@@ -142,8 +141,8 @@ TEST_CASE("servers: HAProxy before two servers, one of which is killed under loa
   const reserved_port checks[2];
   fleet.service_keys = "accept_proxy_protocol = true\ntrusted_proxies = \"127.0.0.1\"\n";
   for (const reserved_port& each : checks) {
-    fleet.server_tables.push_back("[server.admin]\nbind_addr = \"127.0.0.1:" +
-                                  std::to_string(each) + "\"\n");
+    fleet.server_tables.push_back(
+        "[server.admin]\nbind_addr = \"127.0.0.1:" + std::to_string(each) + "\"\n");
   }
   fleet.start_server(0);
   fleet.start_server(1);

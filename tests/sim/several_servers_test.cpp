@@ -64,14 +64,12 @@ struct fleet : Tunnel {
   /// Ends the server at once.
   void kill(std::size_t i) {
     servers[i]->stop_now();
-    REQUIRE(this->run_until([&] { return servers[i]->ended().has_value(); }) ==
-            sim::outcome::done);
+    REQUIRE(this->run_until([&] { return servers[i]->ended().has_value(); }) == sim::outcome::done);
     servers[i].reset();
   }
 
   [[nodiscard]] bool serves(std::size_t i, duration timeout = bound) {
-    return this->serves_again(timeout, {host(i), 5202}) &&
-           this->serves_again(1s, {host(i), 5203});
+    return this->serves_again(timeout, {host(i), 5202}) && this->serves_again(1s, {host(i), 5203});
   }
 
   /// Returns how often the server has accepted a service.

@@ -72,7 +72,9 @@ TEST_CASE("server_choice: after a server was lost, the search begins with the fi
   choice.failed(a);
   choice.failed(b);
   REQUIRE(choice.accepted(c));
-  { const server_choice::hold held(choice); }
+  {
+    const server_choice::hold held(choice);
+  }
   CHECK(choice.current() == c);
   choice.failed(c);
   CHECK(choice.current() == a);

@@ -136,8 +136,7 @@ struct service_statistics {
 
 /// Returns how many of the services `all` can be reached, as text; empty if all can.
 inline std::string unserved_text(const std::vector<service_statistics>& all) {
-  const auto up =
-      static_cast<std::size_t>(std::ranges::count_if(all, &service_statistics::is_up));
+  const auto up = static_cast<std::size_t>(std::ranges::count_if(all, &service_statistics::is_up));
   if (up == all.size()) return {};
   return std::to_string(up) + " of " + std::to_string(all.size()) + " services can be reached";
 }

@@ -146,8 +146,7 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
           if constexpr (transport::Multiplexing<transport_type>) {
             context_->transport.authenticated(remote_);
           }
-          const control_channel_established now_established{service->name, stream->peer(),
-                                                            server_};
+          const control_channel_established now_established{service->name, stream->peer(), server_};
           context_->emit(now_established);
           break;
         }

@@ -278,15 +278,10 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
     const auto service = service_->load();
     // The observer may change the settings.
     const address next = uplink_->choice.current();
-    const control_channel_failed failed{service->name,
-                                        attempt_server_,
-                                        failure.reason,
-                                        failure.pause,
-                                        failure.was_established,
-                                        *attempt_settings_,
-                                        failure.is_displaced,
-                                        failure.gives_up,
-                                        next};
+    const control_channel_failed failed{
+        service->name,        attempt_server_,         failure.reason,
+        failure.pause,        failure.was_established, *attempt_settings_,
+        failure.is_displaced, failure.gives_up,        next};
     context_->emit(failed);
   }
 

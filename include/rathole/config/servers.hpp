@@ -42,15 +42,15 @@ inline std::vector<problem> servers_problems(const client& of) {
   std::vector<problem> out;
   const address_list& all = of.remote_addr;
   if (all.size() > limits::servers) {
-    out.push_back({.what = "too many servers",
-                   .remedy = "name 1 to " + std::to_string(limits::servers)});
+    out.push_back(
+        {.what = "too many servers", .remedy = "name 1 to " + std::to_string(limits::servers)});
   }
   for (auto at = all.begin(); at != all.end(); ++at) {
     const auto first = std::find(all.begin(), at, *at);
     const bool is_second = first != at && std::find(first + 1, at, *at) == at;
     if (is_second && !at->host.empty()) {
-      out.push_back({.what = "`" + to_string(*at) + "` is named twice",
-                     .remedy = "name each server once"});
+      out.push_back(
+          {.what = "`" + to_string(*at) + "` is named twice", .remedy = "name each server once"});
     }
   }
   for (const address& each : all) {

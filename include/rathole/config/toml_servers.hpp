@@ -14,8 +14,8 @@ namespace rathole::config::detail {
 
 /// Reads the keys `remote_addr` and `strategy` of the table `[client]` into `out`.
 inline void read_servers(toml_reader& table, client& out) {
-  out.remote_addr =
-      read_addresses(table, "remote_addr", "example.com:2333", address_form::usual, limits::servers);
+  out.remote_addr = read_addresses(table, "remote_addr", "example.com:2333", address_form::usual,
+                                   limits::servers);
   for (const address& each : out.remote_addr) {
     if (each.host.empty() || each.is_unix() || each.port != 0) continue;
     table.warn("remote_addr", "nothing can be reached at port 0", "name the port");

@@ -99,8 +99,7 @@ inline layer_maker make_websocket_layers(const config::server& settings, layer_m
 #if RATHOLE_WITH_NOISE
 /// Returns the Noise layer maker of one side. It does not depend on the name of the server.
 template <class Block>
-maker_or_reason<Block> make_noise_layers(const config::noise_options& options,
-                                         config::side where) {
+maker_or_reason<Block> make_noise_layers(const config::noise_options& options, config::side where) {
   auto made = noise_layers(options, where);
   if constexpr (std::is_same_v<Block, config::server>) {
     return made;
@@ -115,8 +114,8 @@ maker_or_reason<Block> make_noise_layers(const config::noise_options& options,
 /// that says why it cannot be made.
 template <class Block>
 maker_or_reason<Block> make_layers([[maybe_unused]] const Block& settings,
-                            [[maybe_unused]] config::side where,
-                            [[maybe_unused]] const problem_handler& report_problem) {
+                                   [[maybe_unused]] config::side where,
+                                   [[maybe_unused]] const problem_handler& report_problem) {
   [[maybe_unused]] const config::transport& wanted = settings.transport;
   switch (wanted.kind) {
 #if RATHOLE_WITH_NOISE

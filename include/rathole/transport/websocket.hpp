@@ -64,9 +64,8 @@ inline client_layer_maker websocket_client_layers(const config::websocket_option
     if (!has_host) own.host = websocket::host_header(server);
     layer_maker lower;
     if (below) lower = [&below, &server] { return below(server); };
-    return detail::websocket_over(std::move(lower), [&own] {
-      return websocket::layer<>::client(own);
-    })();
+    return detail::websocket_over(std::move(lower),
+                                  [&own] { return websocket::layer<>::client(own); })();
   };
 }
 

@@ -180,9 +180,7 @@ class control {
              << '\n';
       }
       if (text_of(member_of(each, "state")) == "up") continue;
-      out_ << text::printable(name +
-                              " is down: " + text_of(member_of(each, "reason")))
-           << '\n';
+      out_ << text::printable(name + " is down: " + text_of(member_of(each, "reason"))) << '\n';
     }
     return EXIT_SUCCESS;
   }

@@ -73,7 +73,7 @@ class client_log {
           log_level::info, e,
           "Control channel" + server_text(e.service, e.remote) +
               " shutdown: the server closed the connection; it was "
-          "stopped, another client took the service over, or the service was removed");
+              "stopped, another client took the service over, or the service was removed");
     }
     write_failure(log_level::error, e,
                   "Failed to run the control channel" + server_text(e.service, e.remote) + ": " +
@@ -173,7 +173,8 @@ class client_log {
     std::optional<std::uint64_t> before;
     if (!is_usual) before = repeat_limiter_.note(std::string(service) + '\n' + cause, now_());
     write(before ? log_level::warn : log_level::debug, service,
-          "Failed to run the data channel" + server + ": " + cause + suppressed_text(before.value_or(0)));
+          "Failed to run the data channel" + server + ": " + cause +
+              suppressed_text(before.value_or(0)));
   }
 
   /// Forgets a service at `server`, so that it is logged as new if it is added again.

@@ -74,8 +74,8 @@ class server_link {
   /// Asks the proxy of `with`, whose connection this is, for one to the server. Fails as
   /// `proxy_handshake`.
   io::task<void> pass_proxy(const transport::prepared_client& with) {
-    auto passed = co_await transport::proxy_handshake(runtime_, take(), *with.proxy, server_,
-                                                      step(), stop_);
+    auto passed =
+        co_await transport::proxy_handshake(runtime_, take(), *with.proxy, server_, step(), stop_);
     if (!passed) co_return failure(passed.error());
     stream_.emplace(std::move(*passed));
     co_return result<void>{};
