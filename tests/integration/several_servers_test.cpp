@@ -21,7 +21,7 @@ using namespace std::chrono_literals;
 TEST_CASE("servers: fail-over and all over each transport") {
   const transport_tables both[] = {
       tcp(),
-      {"multiplexed", {}, "[client.transport]\nmultiplex = true\n"},
+      {"multiplexed", {}, "[client.transport]\ntype = \"tcp\"\nmultiplex = true\n"},
       noise("Noise_NK_25519_ChaChaPoly_BLAKE2s"),
       websocket(),
   };

@@ -94,7 +94,7 @@ class service_retry {
   void retry_now() {
     backoff_.reset();
     displacement_.reset();
-    failures_ = 0;
+    failures_ = failovers_ = 0;
     if (phase_ == phase::pausing || phase_ == phase::given_up) pause_until(time_point::min());
     if (phase_ == phase::attempting) phase_ = phase::outdated;
   }
