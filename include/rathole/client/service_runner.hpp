@@ -175,6 +175,7 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
   /// Holds the service on the server that has accepted it; returns false if the services belong on
   /// another one. The first service that is held decides for those that still try.
   bool hold() {
+    if (retry_.is_attempt_unwanted()) return false;
     auto& choice = uplink_->choice;
     const bool is_first = !choice.is_holding();
     if (!choice.accepted(attempt_server_)) {
