@@ -145,17 +145,45 @@ TEST_CASE("servers: failover goes to the first server that works, and stays ther
 }
 
 TEST_CASE("servers: failover leaves a server that refuses all services") {
-  const auto seed = test::scenario_seed(2);
+  for (const bool multiplex : {false, true}) {
+    CAPTURE(multiplex);
+    const auto seed = test::scenario_seed(2);
+    REPLAYABLE(seed);
+    tcp_fleet fleet(seed, 2, server_strategy::failover, multiplex);
+    fleet.start_service("client", test::echo);
+    const auto right = fleet.server_settings;
+    for (auto& each : fleet.server_settings.services) each.token = secret("wrong");
+    fleet.start(0);
+    fleet.server_settings = right;
+    fleet.start(1);
+    fleet.start_client();
+    CHECK(fleet.serves(1, 3s));
+    // The two ends of one connection: that to the other server has ended, too.
+    if (multiplex) CHECK(fleet.world.net().in_use().streams == 2);
+    fleet.finish();
+  }
+}
+
+TEST_CASE("servers: a UDP service fails over, and keeps its sockets to the local service") {
+  const auto seed = test::scenario_seed(10);
   REPLAYABLE(seed);
-  tcp_fleet fleet(seed, 2, server_strategy::failover);
-  fleet.start_service("client", test::echo);
-  const auto right = fleet.server_settings;
-  for (auto& each : fleet.server_settings.services) each.token = secret("wrong");
-  fleet.start(0);
-  fleet.server_settings = right;
-  fleet.start(1);
+  fleet<test::udp_tunnel> fleet(seed, 2, server_strategy::failover);
+  fleet.start_all_servers();
   fleet.start_client();
-  CHECK(fleet.serves(1, 3s));
+  fleet.world.run_for(1s);
+  test::udp_peer& visitor = fleet.visitor();
+  const auto comes_back = [&](std::size_t i) {
+    visitor.got.clear();
+    visitor.send(fleet.world.net().at(fleet.host(i)).endpoint(5202), "x");
+    return fleet.run_until([&] { return !visitor.got.empty(); }, 1s) == sim::outcome::done;
+  };
+  CHECK(comes_back(0));
+  fleet.kill(0);
+  fleet.world.run_for(3s);
+  CHECK(comes_back(1));
+  CHECK(fleet.service->from.size() == 1);
+  fleet.service.reset();
+  fleet.visitors.clear();
   fleet.finish();
 }
 
