@@ -4,6 +4,7 @@
 #include "check.hpp"
 
 #include <rathole/config/key.hpp>
+#include <rathole/config/limits.hpp>
 #include <rathole/config/parse.hpp>
 #include <rathole/config/validate.hpp>
 
@@ -58,7 +59,7 @@ inline void check_transport(const config::transport& value, config::side where) 
 /// Checks that a file causes none of the problems that only a program can cause, and that each of
 /// those is found. `own` is the address of the instance, `where` that of a service.
 template <class Instance, class Address, class Service>
-void check_settings(Instance value, Address Instance::* own, Address Service::* where) {
+void check_settings(Instance value, address_list Instance::* own, Address Service::* where) {
   std::size_t wrong = 0;
   const auto check_found = [&] {
     const std::vector<config::problem> found = config::settings_problems(value);
@@ -66,7 +67,7 @@ void check_settings(Instance value, Address Instance::* own, Address Service::* 
     for (const config::problem& each : found) check(!each.key.empty() && !each.what.empty());
   };
   check_found();
-  value.*own = Address();
+  value.*own = address_list();
   ++wrong;
   check_found();
   if (!value.services.empty()) {
@@ -114,6 +115,11 @@ inline void check_config(const config::config& value) {
   }
   if (value.client) {
     check_printed(value.client->remote_addr);
+    const auto& servers = value.client->remote_addr;
+    check(!servers.empty() && servers.size() <= config::limits::servers);
+    for (auto at = servers.begin(); at != servers.end(); ++at) {
+      check(std::find(servers.begin(), at, *at) == at);
+    }
     for (const auto& service : value.client->services) check_printed(service.local_addr);
     check_transport(value.client->transport, config::side::client);
     check(config::bounded(*value.client) == *value.client);

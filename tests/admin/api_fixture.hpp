@@ -38,10 +38,14 @@ class pretended_program final : public backend {
  public:
   explicit pretended_program(std::string path) : path_(std::move(path)) { load(); }
 
-  std::string unready() override { return is_draining ? "draining" : ""; }
+  std::string unready(bool needs_services) override {
+    if (is_draining) return "draining";
+    return needs_services && !serves_all ? "1 of 2 services can be reached" : "";
+  }
+  bool serves_all = true;
   snapshot read() override {
     snapshot out{.transport = "tcp", .state = program_state::running};
-    out.unready = unready();
+    out.unready = unready(false);
     for (const auto& each : services_) {
       service_statistics one{.name = each.name, .kind = each.kind};
       const std::string key = config::service_key(config::side::server, each.name);

@@ -219,6 +219,16 @@ TEST_CASE("api: a program that drains is not ready") {
   CHECK(f.ask("GET", "/readyz").status == 200);
 }
 
+TEST_CASE("api: a load balancer can ask whether all services can be reached") {
+  api_fixture f;
+  CHECK(f.ask("GET", "/readyz?services=all").body == "ready\n");
+  f.program->serves_all = false;
+  CHECK(f.ask("GET", "/readyz").status == 200);
+  CHECK(f.ask("GET", "/readyz?services=all").status == 503);
+  CHECK(f.ask("GET", "/readyz?services=all").body == "1 of 2 services can be reached\n");
+  CHECK(f.ask("GET", "/readyz?services=web").status == 400);
+}
+
 TEST_CASE("api: a reload says what became of the file") {
   api_fixture f;
   CHECK(f.ask_json("POST", v1 + "reload")["result"] == "applied");

@@ -284,6 +284,41 @@ TEST_CASE("statistics: refusals and reconnects are counted by their causes") {
   CHECK(o.service("web").reconnects[static_cast<std::size_t>(reconnect_cause::displaced)] == 1);
 }
 
+TEST_CASE("statistics: a service of a client has a state on each of its servers") {
+  using enum server_statistics::activity;
+  observed o;
+  const auto use = [&o](const texts& servers) {
+    o.of.set_services({{.name = "web", .addresses = {"127.0.0.1:80"}, .servers = servers}});
+  };
+  use({"a:1", "b:1"});
+  const auto states = [&o] {
+    std::vector<server_statistics::activity> out;
+    for (const auto& each : o.service("web").servers) out.push_back(each.state);
+    return out;
+  };
+  CHECK(states() == std::vector{unused, unused});
+  const address a{"a", 1}, b{"b", 1}, peer{"192.0.2.1", 1};
+  const config::client settings;
+  const std::error_code refused = std::make_error_code(std::errc::connection_refused);
+  o.of.on(client_side::control_channel_failed{"web", a, refused, 1s, false, settings});
+  o.of.on(client_side::control_channel_established{"web", peer, b});
+  CHECK(states() == std::vector{down, up});
+  CHECK(o.service("web").is_up());
+  CHECK(o.service("web").servers[0].reason == refused.message());
+  CHECK(o.service("web").servers[1].peer == "192.0.2.1:1");
+  CHECK(o.service("web").peer == "192.0.2.1:1");
+  const snapshot of{.started = fixed_time(), .services = o.of.services()};
+  const std::string text = metrics_text(of, {});
+  CHECK(text.contains("rathole_service_server_up{service=\"web\",server=\"a:1\"} 0\n"));
+  CHECK(text.contains("rathole_service_server_up{service=\"web\",server=\"b:1\"} 1\n"));
+  use({"b:1", "c:1"});
+  CHECK(states() == std::vector{up, unused});
+  o.of.on(client_side::control_channel_failed{"web", b, refused, 1s, true, settings});
+  CHECK(states() == std::vector{down, unused});
+  CHECK_FALSE(o.service("web").is_up());
+  CHECK(o.service("web").peer.empty());
+}
+
 TEST_CASE("statistics: the datagrams of a UDP service add up") {
   observed o;
   const protocol::udp_counters since{.sent = 3,

@@ -90,6 +90,15 @@ TEST_CASE("given settings: a service may have a range of ports") {
             .problems.size() == 1);
 }
 
+TEST_CASE("given settings: a client may have several servers") {
+  const config::config several = load(
+      a_client, {.values = {{"remote", "a:1,[::1]:2"}, {"strategy", "all"}}, .services = {"a=h:1"}},
+      a_token);
+  REQUIRE(several.client->remote_addr.size() == 2);
+  CHECK(several.client->remote_addr[1] == address{"::1", 2});
+  CHECK(several.client->strategy == config::server_strategy::all);
+}
+
 TEST_CASE("given settings: a variable stands for each flag, which takes precedence") {
   const variables all = {
       {"RATHOLE_REMOTE", "r:1"},          {"RATHOLE_SERVICES", " a=h:1,b=udp:h:2\nc=h:3 , "},

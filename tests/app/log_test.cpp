@@ -177,6 +177,34 @@ TEST_CASE("log: a service start is logged once, however often it is retried") {
                              ": service web of the server at example.com:2333\n");
 }
 
+TEST_CASE("log: the lines of a service that has met several servers name them") {
+  kept_log kept(log_level::info);
+  client_log log(kept.lines);
+  const address first{"a.example.com", 2333};
+  const address second{"b.example.com", 2333};
+  const auto refused = std::make_error_code(std::errc::connection_refused);
+  log.on(client_side::control_channel_starting{"web", first});
+  log.on(client_side::control_channel_failed{"web", first, refused, 0s, false, of_client, false,
+                                             false, second});
+  log.on(client_side::control_channel_starting{"web", second});
+  log.on(client_side::control_channel_established{"web", second, second});
+  log.on(client_side::control_channel_failed{"web", second, errc::authentication_failed, 1s, false,
+                                             of_client, false, false, second});
+  log.on(client_side::control_channel_closed{"web", true, second});
+  log.on(client_side::control_channel_closed{"web", true, first});
+  const std::string start = "handle{service=web}: rathole::client: ";
+  const std::string output = kept.output();
+  CAPTURE(output);
+  CHECK(output.contains("Failed to connect to a.example.com:2333: Connection refused"));
+  CHECK(output.contains(". Trying the server at b.example.com:2333\n"));
+  CHECK(output.contains(start + "Control channel established with the server at "
+                                "b.example.com:2333\n"));
+  CHECK(
+      output.contains("Failed to run the control channel with the server at b.example.com:2333: "));
+  CHECK(output.contains("Control channel with the server at b.example.com:2333 shutdown\n"));
+  CHECK(output.ends_with(start + "Control channel shutdown\n"));
+}
+
 TEST_CASE("log: falling back from an IPv6 address to IPv4 is a warning") {
   const address at{"0.0.0.0", 2333};
   const address wanted{"::", 2333};

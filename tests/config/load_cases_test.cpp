@@ -694,7 +694,7 @@ nodelay = "yes"
        {"c.toml:2:15: client.remote_addr: invalid type: integer, expected a string; put the text "
         "in quotes",
         "c.toml:3:1: client.heartbeat: unknown field `heartbeat`; expected one of `remote_addr`, "
-        "`prefer_ipv6`, `default_token`, `default_token_file`, `heartbeat_timeout`, "
+        "`strategy`, `prefer_ipv6`, `default_token`, `default_token_file`, `heartbeat_timeout`, "
         "`retry_interval`, `connect_timeout`, `max_retries`, "
         "`handshake_timeout`, `shutdown_grace`, `shutdown_idle_timeout`, `max_dials`, "
         "`max_forwards`, `workers`, `ready_timeout`, `idle_timeout`, `half_close_timeout`, `udp`, "

@@ -12,6 +12,7 @@
 
 #include <array>
 #include <future>
+#include <optional>
 #include <thread>
 
 namespace rathole::test {
@@ -104,7 +105,12 @@ struct recording_sender final : client_side::datagram_sender {
     sent.emplace_back(visitor, std::string(payload.begin(), payload.end()));
     return takes;
   }
+  [[nodiscard]] bool knows(const ip_endpoint& visitor) override {
+    return !known || visitor.port == *known;
+  }
   bool takes = true;
+  /// The port of the only visitor that is remembered, if it is not each.
+  std::optional<std::uint16_t> known;
   std::vector<std::pair<ip_endpoint, std::string>> sent;
 };
 
@@ -421,6 +427,31 @@ TEST_SUITE("datagram_listener") {
     run(context, tunnel.finish(false));
     busy.reset();
     on_handlers.join();
+  }
+
+  TEST_CASE("replies go to the server that the visitor's datagrams came from") {
+    const auto core = std::make_shared<embed::datagram_listener_core>(1000);
+    auto first = std::make_shared<recording_sender>();
+    const auto second = std::make_shared<recording_sender>();
+    first->known = 1;
+    second->known = 2;
+    const auto send = [&core](std::uint16_t port) {
+      core->send_to(frame_of(port, {}).visitor, frame_of(port, "x").payload,
+                    [](std::error_code, std::size_t) {});
+    };
+    core->receive(std::vector{frame_of(1, "a")}, first);
+    core->receive(std::vector{frame_of(2, "b")}, second);
+    send(1);
+    send(2);
+    send(1);
+    CHECK_EQ(first->sent.size(), 2);
+    CHECK_EQ(second->sent.size(), 1);
+    // Nobody remembers it; the last one counts that.
+    send(3);
+    CHECK_EQ(second->sent.size(), 2);
+    first.reset();
+    send(1);
+    CHECK_EQ(second->sent.size(), 3);
   }
 
   TEST_CASE("the core reports what it took, also if a completion closes it") {

@@ -59,7 +59,8 @@ transport::layer_maker layers_of(const transport_tables& by) {
   REQUIRE(parsed);
   const auto layered_tcp = transport::prepare(*parsed->client);
   REQUIRE(layered_tcp);
-  return layered_tcp->layers;
+  if (!layered_tcp->layers) return {};
+  return [make = layered_tcp->layers] { return make(address{"localhost", 1}); };
 }
 
 /// Returns a flood that sends a Hello for an unknown service after a complete handshake of `by`.

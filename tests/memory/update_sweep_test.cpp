@@ -18,9 +18,11 @@ namespace rathole::test {
 
 namespace {
 
-config::client settings_with(const char* service) {
+config::client settings_with(const char* service, int servers = 1) {
   config::client settings;
   settings.remote_addr = {"127.0.0.1", 1};
+  for (int i = 1; i < servers; ++i) settings.remote_addr.push_back({"127.0.0.2", 1});
+  settings.strategy = config::server_strategy::all;
   settings.services = {{.name = service, .local_addr = {"127.0.0.1", 1}, .token = secret("token")}};
   return settings;
 }
@@ -37,7 +39,7 @@ bool update_twice(std::uint64_t failing, bool is_running) {
     failing_allocator allocator(failing);
     const failing_allocator::armed armed;
     try {
-      tunnel.async_update(settings_with("second"), [](std::error_code) {});
+      tunnel.async_update(settings_with("second", 2), [](std::error_code) {});
       context.poll();
     } catch (const std::bad_alloc&) {
       // As with Asio's own operations, handlers that cannot be stored are reported by `run`.

@@ -151,10 +151,10 @@ TEST_CASE("diagnosis: with authentication, the client that serves is displaced a
 
 TEST_CASE("diagnosis: the name of the server is unknown, or its lookup gets no answer") {
   served tunnel;
-  tunnel.client_settings.remote_addr.host = "nowhere";
+  tunnel.client_settings.remote_addr = {"nowhere", 2333};
   check_failed(of_client(tunnel), "resolve", errc::host_not_found, after_resolve);
 
-  tunnel.client_settings.remote_addr.host = "server";
+  tunnel.client_settings.remote_addr = {"server", 2333};
   tunnel.client_settings.connect_timeout = 3s;
   tunnel.world.net().silence_name("server", tunnel.world.now() + 1h);
   const diagnosis found = of_client(tunnel);
@@ -178,14 +178,14 @@ TEST_CASE("diagnosis: the server refuses connections, or is not reached") {
 TEST_CASE("diagnosis: what listens is silent, or speaks another protocol") {
   served tunnel;
   tunnel.client_settings.handshake_timeout = 4s;
-  tunnel.client_settings.remote_addr.port = 8080;
+  tunnel.client_settings.remote_addr = {"server", 8080};
   tunnel.start_service("server", stay_silent);
   const diagnosis silent = of_client(tunnel);
   check_failed(silent, "hello", errc::timed_out, {"service"});
   CHECK(step(silent, "hello").took == 4s);
 
   served other;
-  other.client_settings.remote_addr.port = 8080;
+  other.client_settings.remote_addr = {"server", 8080};
   other.start_service("server", answer_http);
   check_failed(of_client(other), "hello", protocol::wrong_protocol(protocol::wire_protocol::http),
                {"service"});

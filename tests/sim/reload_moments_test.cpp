@@ -228,7 +228,7 @@ TEST_CASE("reload: the server and a service exchange their ports") {
   tunnel.server_settings.services[1].bind_addr = {"0.0.0.0", 2333};
   SUBCASE("and each works at its new one") {
     CHECK_FALSE(tunnel.update_server());
-    tunnel.client_settings.remote_addr.port = 5203;
+    tunnel.client_settings.remote_addr = {"server", 5203};
     tunnel.update_client();
     CHECK(tunnel.serves(2333));
     CHECK(tunnel.serves(5202));
@@ -238,7 +238,7 @@ TEST_CASE("reload: the server and a service exchange their ports") {
   SUBCASE("with a service that is removed") {
     tunnel.server_settings.services.pop_back();
     CHECK_FALSE(tunnel.update_server());
-    tunnel.client_settings.remote_addr.port = 5203;
+    tunnel.client_settings.remote_addr = {"server", 5203};
     tunnel.client_settings.services.pop_back();
     tunnel.update_client();
     CHECK(tunnel.serves(5202));

@@ -151,7 +151,7 @@ TEST_CASE("reload: the addresses for clients change") {
     tunnel.server_settings.bind_addr.push_back({"0.0.0.0", 2334});
     CHECK_FALSE(tunnel.update_server());
     tunnel.check_untouched(2);
-    tunnel.client_settings.remote_addr.port = 2334;
+    tunnel.client_settings.remote_addr = {"server", 2334};
     tunnel.update_client();
     CHECK(tunnel.serves(5203));
     CHECK(tunnel.echoes(*tunnel.untouched));
@@ -160,7 +160,7 @@ TEST_CASE("reload: the addresses for clients change") {
   SUBCASE("a removed address ends its control channels, and no active connection") {
     tunnel.server_settings.bind_addr = {"0.0.0.0", 2334};
     CHECK_FALSE(tunnel.update_server());
-    tunnel.client_settings.remote_addr.port = 2334;
+    tunnel.client_settings.remote_addr = {"server", 2334};
     tunnel.update_client();
     CHECK(tunnel.serves(5203));
     CHECK(tunnel.echoes(*tunnel.untouched));

@@ -203,26 +203,25 @@ void sim_tunnel::start_all() {
   start_both();
 }
 
-io::task<sim::stream> sim_tunnel::arrive() {
-  const address at{"server", 5202};
+io::task<sim::stream> sim_tunnel::arrive(address to) {
   const io::socket_options options;
   auto visitor = world.make_runtime("visitor");
-  auto stream = co_await visitor.connect(at, options, world.now() + 10s, std::stop_token());
+  auto stream = co_await visitor.connect(to, options, world.now() + 10s, std::stop_token());
   co_return stream;
 }
 
-io::task<std::string> sim_tunnel::visit(std::string payload) {
-  auto stream = co_await arrive();
+io::task<std::string> sim_tunnel::visit(std::string payload, address to) {
+  auto stream = co_await arrive(std::move(to));
   if (!stream) co_return failure(stream.error());
   auto answer =
       co_await exchange(world.make_runtime("visitor"), std::move(*stream), std::move(payload));
   co_return answer;
 }
 
-bool sim_tunnel::serves_again(duration timeout) {
+bool sim_tunnel::serves_again(duration timeout, const address& at) {
   const time_point end = world.now() + timeout;
   while (world.now() < end) {
-    const auto answer = bench.begin(visit("are you there?"));
+    const auto answer = bench.begin(visit("are you there?", at));
     world.run_until([&] { return answer->has_value(); }, end - world.now());
     if (answer->has_value() && **answer == "are you there?") return true;
     world.run_for(500ms);

@@ -122,15 +122,16 @@ struct sim_tunnel {
   /// As `start_both`, with an echo service.
   void start_all();
 
-  /// Connects a visitor that sends `payload`, ends its direction and reads the response to the end.
-  io::task<std::string> visit(std::string payload);
+  /// Connects a visitor to `to` that sends `payload`, ends its direction and reads the response to the
+  /// end.
+  io::task<std::string> visit(std::string payload, address to = {"server", 5202});
 
-  /// Returns a visitor's connection.
-  io::task<sim::stream> arrive();
+  /// Returns a visitor's connection to `to`.
+  io::task<sim::stream> arrive(address to = {"server", 5202});
 
-  /// Runs until a visitor gets an echo, with a new visitor every half second for at most `timeout`.
-  /// Returns whether one did.
-  bool serves_again(duration timeout);
+  /// Runs until a visitor of `at` gets an echo, with a new visitor every half second for at most
+  /// `timeout`. Returns whether one did.
+  bool serves_again(duration timeout, const address& at = {"server", 5202});
 
   /// Stops both programs and runs until they have ended; requires that only the services' acceptors
   /// remain in use.

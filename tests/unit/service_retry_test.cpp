@@ -313,5 +313,47 @@ TEST_CASE("service_retry: an attempt that the server accepted begins a new row o
   }
 }
 
+/// One attempt that starts at `at`, fails at once, and is followed by one of `others` other servers.
+duration pause_before_another(service_retry& retry, time_point at, std::size_t others) {
+  REQUIRE(drain(retry, at) == actions{start_attempt{}});
+  retry.attempt_ended(at, refused, false, draw, others);
+  const auto out = drain(retry, at);
+  REQUIRE(!out.empty());
+  return std::get<report_failure>(out.front()).pause;
+}
+
+TEST_CASE("service_retry: each of several servers is tried without a pause, once") {
+  service_retry retry(4s);
+  time_point now = start;
+  for (const auto pause : {500ms, 1500ms, 4000ms}) {
+    for (int i = 0; i < 2; ++i) {
+      REQUIRE(retry.deadline() <= now);
+      retry.poll(now);
+      retry.attempt_ended(now, refused, false, draw, 2);
+      CHECK(std::get<report_failure>(*retry.poll(now)).pause == 0s);
+    }
+    CHECK(pause_before_another(retry, now, 2) == pause);
+    now += pause;
+  }
+}
+
+TEST_CASE("service_retry: a round of all servers is one retry") {
+  service_retry retry(1s);
+  retry.set_max_retries(1);
+  time_point now = start;
+  for (int round = 0; round < 2; ++round) {
+    CHECK_FALSE(retry.has_given_up());
+    retry.poll(now);
+    retry.attempt_ended(now, refused, false, draw, 1);
+    CHECK(std::get<report_failure>(*retry.poll(now)).pause == 0s);
+    retry.poll(now);
+    retry.attempt_ended(now, refused, false, draw, 1);
+    const auto failed = std::get<report_failure>(*retry.poll(now));
+    CHECK(failed.gives_up == (round == 1));
+    now += failed.pause;
+  }
+  CHECK(retry.has_given_up());
+}
+
 }  // namespace
 }  // namespace rathole::test

@@ -49,7 +49,7 @@ class api {
     if (where->path.size() >= 2 && where->path[0] == "api" && where->path[1] == "v1") {
       co_return co_await answer_api(asked, *where);
     }
-    if (where->path.size() == 1) co_return co_await answer_page(asked, where->path[0]);
+    if (where->path.size() == 1) co_return co_await answer_page(asked, *where);
     co_return problem_response(404, "There is no such page.");
   }
 
@@ -66,7 +66,8 @@ class api {
 
   // Pages without a token.
 
-  io::awaitable<response> answer_page(const request& asked, std::string_view name) {
+  io::awaitable<response> answer_page(const request& asked, const target& where) {
+    const std::string_view name = where.path[0];
     const bool is_page =
         has_dashboard_ && (name.empty() || name == "dashboard.css" || name == "dashboard.js");
     if (!is_page && name != "healthz" && name != "readyz" && name != "metrics") {
@@ -76,14 +77,20 @@ class api {
       co_return method_not_allowed("GET, HEAD");
     }
     if (name == "healthz") co_return text_response(200, "ok\n");
-    if (name == "readyz") co_return co_await readiness();
+    if (name == "readyz") co_return co_await readiness(where);
     if (name == "metrics") co_return co_await metrics(asked);
     if (!access_.is_addressed(asked)) co_return misdirected();
     co_return dashboard(name);
   }
 
-  io::awaitable<response> readiness() {
-    auto take = program_.call([](backend& of) { return of.unready(); });
+  io::awaitable<response> readiness(const target& where) {
+    const auto which = where.query.find("services");
+    const bool needs_services = which != where.query.end();
+    if (needs_services && which->second != "all") {
+      co_return problem_response(400, "`services` can only be `all`.");
+    }
+    const auto ask = [needs_services](backend& of) { return of.unready(needs_services); };
+    auto take = program_.call(ask);
     const std::string reason = co_await std::move(take);
     if (reason.empty()) co_return text_response(200, "ready\n");
     co_return text_response(503, reason + '\n');

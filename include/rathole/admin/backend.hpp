@@ -60,8 +60,9 @@ class backend {
   /// Destroys the object.
   virtual ~backend() = default;
 
-  /// Returns why the program is not ready; empty if it is.
-  [[nodiscard]] virtual std::string unready() = 0;
+  /// Returns why the program is not ready; empty if it is. `needs_services` says whether it must also
+  /// serve all its services: a server then has a client for each.
+  [[nodiscard]] virtual std::string unready(bool needs_services) = 0;
   /// Returns what is known about the program.
   [[nodiscard]] virtual snapshot read() = 0;
   /// Returns at most `most` connections, the newest first; of one service or range of ports, if it is given.

@@ -323,8 +323,9 @@ inline json config_json(const config::server& of) {
 /// Returns the settings of a client, as for a server.
 inline json config_json(const config::client& of) {
   detail::object_writer out;
-  out.add("remote_addr", of.remote_addr)
-      .add("prefer_ipv6", of.prefer_ipv6)
+  out.add("remote_addr", of.remote_addr);
+  if (of.remote_addr.size() > 1) out.add("strategy", std::string(config::name_of(of.strategy)));
+  out.add("prefer_ipv6", of.prefer_ipv6)
       .add("heartbeat_timeout", of.heartbeat_timeout)
       .add("connect_timeout", of.connect_timeout)
       .add("max_retries", of.max_retries)

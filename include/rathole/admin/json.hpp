@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -98,6 +99,18 @@ inline std::uint64_t sent_datagrams(const service_statistics& of, bool is_server
   return is_server ? of.datagrams.received : of.datagrams.sent;
 }
 
+inline json servers_json(const service_statistics& of) {
+  constexpr std::array<const char*, 3> states{"unused", "up", "down"};
+  json out = json::array();
+  for (const server_statistics& each : of.servers) {
+    out.push_back({{"server", each.server},
+                   {"state", states[static_cast<std::size_t>(each.state)]},
+                   {"reason", text_or_null(each.reason)},
+                   {"peer", text_or_null(each.peer)}});
+  }
+  return out;
+}
+
 }  // namespace detail
 
 /// Returns the clients of a service of a server.
@@ -128,6 +141,7 @@ inline json service_json(const service_statistics& of, bool is_server, bool is_e
            {"connections", {{"active", of.active}, {"total", of.total}}},
            {"refused", of.all_refused()},
            {"bytes", {{"received", of.received}, {"sent", of.sent}}}};
+  out["servers"] = is_server ? json() : detail::servers_json(of);
   out["pool"] = is_server && !is_udp ? json{{"idle", of.idle}, {"waiting", of.waiting}} : json();
   out["clients"] = is_server ? clients_json(of) : json();
   out["udp"] = json();

@@ -6,6 +6,7 @@
 #include <rathole/admin/snapshot.hpp>
 #include <rathole/version.hpp>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <chrono>
@@ -131,6 +132,19 @@ void write_by(metrics_writer& out, const snapshot& of, std::string_view name, st
   }
 }
 
+/// Writes for each service of a client whether each of its servers serves it.
+inline void write_servers(metrics_writer& out, const snapshot& of) {
+  const auto has_none = [](const auto& each) { return each.servers.empty(); };
+  if (std::ranges::all_of(of.services, has_none)) return;
+  out.begin("rathole_service_server_up", "gauge", "Whether the server serves the service.");
+  for (const auto& each : of.services) {
+    for (const server_statistics& one : each.servers) {
+      out.sample({{"service", each.name}, {"server", one.server}},
+                 one.state == server_statistics::activity::up ? 1 : 0);
+    }
+  }
+}
+
 inline void write_services(metrics_writer& out, const snapshot& of) {
   using service = service_statistics;
   static constexpr std::array<std::string_view, 2> directions{"received", "sent"};
@@ -140,6 +154,7 @@ inline void write_services(metrics_writer& out, const snapshot& of) {
   write_each(out, of, "rathole_service_addresses_down", "gauge",
              "Addresses that a server cannot bind, or local addresses of a client that are down.",
              [](const service& each) { return each.down_addresses().size(); });
+  write_servers(out, of);
   write_each(out, of, "rathole_visitors_total", "counter", "TCP visitors that were forwarded.",
              [](const service& each) { return each.total; });
   write_by(out, of, "rathole_visitors_refused_total", "Visitors that were refused.", "reason",

@@ -41,6 +41,14 @@ inline constexpr std::string_view openapi_text = R"openapi({
         "operationId": "get_readiness",
         "summary": "Whether visitors or clients can be sent here",
         "security": [],
+        "parameters": [
+          {
+            "name": "services",
+            "in": "query",
+            "description": "`all`: ready only if all services can be reached, on a server by a client of each.",
+            "schema": {"enum": ["all"]}
+          }
+        ],
         "responses": {
           "200": {
             "description": "Ready.",
@@ -48,6 +56,7 @@ inline constexpr std::string_view openapi_text = R"openapi({
               "text/plain": {"schema": {"type": "string"}, "example": "ready\n"}
             }
           },
+          "400": {"$ref": "#/components/responses/BadRequest"},
           "405": {"$ref": "#/components/responses/MethodNotAllowed"},
           "503": {
             "description": "Not ready, with the reason in one line, or too many requests at once.",
@@ -128,6 +137,7 @@ inline constexpr std::string_view openapi_text = R"openapi({
                       "addresses": ["0.0.0.0:8080"],
                       "down_addresses": [],
                       "peer": "198.51.100.7:40312",
+                      "servers": null,
                       "connections": {"active": 2, "total": 40},
                       "refused": 0,
                       "bytes": {"received": 10, "sent": 20},
@@ -743,6 +753,7 @@ inline constexpr std::string_view openapi_text = R"openapi({
               "addresses": ["0.0.0.0:8080"],
               "down_addresses": [],
               "peer": "198.51.100.7:40312",
+              "servers": null,
               "connections": {"active": 2, "total": 40},
               "refused": 0,
               "bytes": {"received": 10, "sent": 20},
@@ -1171,6 +1182,7 @@ inline constexpr std::string_view openapi_text = R"openapi({
           "addresses",
           "down_addresses",
           "peer",
+          "servers",
           "connections",
           "refused",
           "bytes",
@@ -1201,6 +1213,30 @@ inline constexpr std::string_view openapi_text = R"openapi({
           "peer": {
             "type": ["string", "null"],
             "description": "Address of the other side; null while down."
+          },
+          "servers": {
+            "anyOf": [
+              {
+                "type": "array",
+                "maxItems": 16,
+                "items": {
+                  "type": "object",
+                  "additionalProperties": false,
+                  "required": ["server", "state", "reason", "peer"],
+                  "properties": {
+                    "server": {"type": "string", "description": "Address in the settings."},
+                    "state": {
+                      "enum": ["unused", "up", "down"],
+                      "description": "`unused`: another server holds the service."
+                    },
+                    "reason": {"type": ["string", "null"]},
+                    "peer": {"type": ["string", "null"], "description": "Address that answered."}
+                  }
+                }
+              },
+              {"type": "null"}
+            ],
+            "description": "Null on a server."
           },
           "connections": {"$ref": "#/components/schemas/Connections"},
           "refused": {"$ref": "#/components/schemas/Count"},

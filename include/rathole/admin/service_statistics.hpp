@@ -1,9 +1,11 @@
 #pragma once
 
 #include <rathole/admin/histogram.hpp>
+#include <rathole/admin/server_statistics.hpp>
 #include <rathole/config/types.hpp>
 #include <rathole/protocol/udp_counters.hpp>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstddef>
@@ -106,6 +108,9 @@ struct service_statistics {
   /// The clients of a service of a server, the newest last.
   std::vector<client_statistics> clients = {};
 
+  /// The servers of a client, in the order of the settings.
+  std::vector<server_statistics> servers = {};
+
   /// The TCP connections that are forwarded now.
   std::size_t active = 0;
   /// All TCP connections so far.
@@ -155,5 +160,12 @@ struct service_statistics {
     return sum;
   }
 };
+
+/// Returns how many of the services `all` can be reached, as text; empty if all can.
+inline std::string unserved_text(const std::vector<service_statistics>& all) {
+  const auto up = static_cast<std::size_t>(std::ranges::count_if(all, &service_statistics::is_up));
+  if (up == all.size()) return {};
+  return std::to_string(up) + " of " + std::to_string(all.size()) + " services can be reached";
+}
 
 }  // namespace rathole::admin

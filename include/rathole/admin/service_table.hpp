@@ -2,6 +2,7 @@
 
 #include <rathole/admin/causes.hpp>
 #include <rathole/admin/event_log.hpp>
+#include <rathole/admin/service_description.hpp>
 #include <rathole/admin/service_statistics.hpp>
 #include <rathole/admin/snapshot.hpp>
 #include <rathole/client/events.hpp>
@@ -25,20 +26,6 @@
 #include <vector>
 
 namespace rathole::admin {
-
-/// A service as the settings have it.
-struct service_description {
-  /// The name.
-  std::string name = {};
-  /// What it forwards.
-  config::service_kind kind = config::service_kind::tcp;
-  /// The configuration file that has it.
-  std::string file = {};
-  /// The name of the table that has it, if that is a range of ports; otherwise empty.
-  std::string range = {};
-  /// On a server the addresses for visitors, on a client the local service.
-  std::vector<std::string> addresses = {};
-};
 
 /// The services and connections of a client or server, and its last events. It lives on the control plane;
 /// the events may be read by any thread. Names that are no service of the settings are ignored, so what a
@@ -68,6 +55,7 @@ class service_table {
       kept.what.file = each.file;
       kept.what.range = each.range;
       kept.what.configured = each.addresses;
+      kept.what.servers = kept_servers(kept.what.servers, each.servers);
       change(kept, [&each](entry& of) { drop_others(of.what, each.addresses); });
     }
     std::erase_if(services_, [this](const auto& each) {

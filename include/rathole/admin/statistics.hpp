@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace rathole::admin {
@@ -127,6 +128,9 @@ class statistics : public service_table {
   /// Records that the server serves the service.
   void on(const client_side::control_channel_established& e) {
     channel_established(e.service, to_string(e.remote));
+    at_server(e.service, {.server = to_string(e.server),
+                          .state = server_statistics::activity::up,
+                          .peer = to_string(e.remote)});
   }
   /// Records that the service is down, and counts why.
   void on(const client_side::control_channel_failed& e) {
@@ -134,13 +138,19 @@ class statistics : public service_table {
     if (found) {
       ++found->what.reconnects[static_cast<std::size_t>(cause_of(e.error, e.is_displaced))];
     }
-    if (e.established) return channel_ended(e.service, to_string(e.remote), e.error.message());
-    if (!found || found->what.is_up()) return;
+    if (e.established) channel_ended(e.service, peer_at(e.service, e.remote), e.error.message());
+    at_server(e.service, {.server = to_string(e.remote),
+                          .state = server_statistics::activity::down,
+                          .reason = (e.gives_up ? "given up: " : "") + e.error.message()});
+    if (e.established || !found || found->what.is_up()) return;
     found->what.reason = (e.gives_up ? "given up: " : "") + e.error.message();
   }
   /// Records that the service is down.
   void on(const client_side::control_channel_closed& e) {
-    if (e.was_established) channel_ended(e.service, {}, "closed by this side");
+    if (e.was_established) {
+      channel_ended(e.service, peer_at(e.service, e.server), "closed by this side");
+    }
+    at_server(e.service, {.server = to_string(e.server)});
   }
   /// Counts the visitor, and adds an event.
   void on(const client_side::data_channel_failed& e) {
@@ -177,6 +187,17 @@ class statistics : public service_table {
   /// Adds an event.
   void on(const client_side::service_loops& e) {
     record("service_loops", e.service, to_string(e.local));
+  }
+
+ private:
+  /// Records what a service of a client does at a server.
+  void at_server(std::string_view service, server_statistics now) {
+    if (entry* const found = find(service)) set_server(found->what.servers, std::move(now));
+  }
+  /// Returns the address that `server`, as the settings name it, has answered from.
+  std::string peer_at(std::string_view service, const address& server) {
+    entry* const found = find(service);
+    return found ? peer_of(found->what.servers, to_string(server)) : std::string();
   }
 };
 

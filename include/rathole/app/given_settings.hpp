@@ -1,5 +1,6 @@
 #pragma once
 
+#include <rathole/app/split_list.hpp>
 #include <rathole/config/interpolation.hpp>
 #include <rathole/config/key.hpp>
 #include <rathole/config/port_range.hpp>
@@ -40,7 +41,10 @@ struct setting_flag {
 
 /// The settings besides the services.
 inline constexpr setting_flag setting_flags[] = {
-    {"remote", "remote_addr", "HOST:PORT", "The address of the server", config::side::client},
+    {"remote", "remote_addr", "HOST:PORT",
+     "The address of the server; can be repeated, for several servers", config::side::client},
+    {"strategy", "strategy", "STRATEGY", "failover (default) or all, for several servers",
+     config::side::client},
     {"bind", "bind_addr", "HOST:PORT", "The address where clients connect", config::side::server},
     {"token-file",
      "default_token_file",
@@ -78,6 +82,8 @@ inline constexpr setting_flag setting_flags[] = {
      config::side::client},
 };
 
+/// The flag that can be repeated; commas separate its values.
+inline constexpr std::string_view several_flag = "remote";
 /// The flag and the variable of the services.
 inline constexpr const char* service_flag = "--service";
 inline constexpr const char* services_variable = "RATHOLE_SERVICES";
@@ -186,7 +192,10 @@ class settings_maker {
       return;
     }
     if (!is_text(given->text, given->name)) return;
-    if (is_required && !parse_address(given->text)) {
+    const bool may_be_list = flag.name == several_flag;
+    const auto texts = may_be_list ? split_list(given->text) : std::vector{given->text};
+    const auto is_address = [](const std::string& text) { return parse_address(text).has_value(); };
+    if (is_required && !std::ranges::all_of(texts, is_address)) {
       return fail(given->name + " is not an address of the form HOST:PORT");
     }
     const bool is_flag = *flag.value == '\0';
@@ -197,6 +206,8 @@ class settings_maker {
     config::value_table& table = table_of(key);
     if (is_flag) {
       table.insert_or_assign(std::string(key), given->text == "true");
+    } else if (texts.size() > 1) {
+      table.insert_or_assign(std::string(key), texts);
     } else {
       table.insert_or_assign(std::string(key), given->text);
     }

@@ -127,11 +127,12 @@ class operations final : public admin::backend {
 
   // What the API asks for.
 
-  [[nodiscard]] std::string unready() override {
+  [[nodiscard]] std::string unready(bool needs_services) override {
     const std::string why = unready_reason();
-    if (!why.empty() || statistics_.unbound().empty()) return why;
+    if (!why.empty()) return why;
     // Nobody needs a token to read this, so it does not say which one.
-    return "the port of a service cannot be bound";
+    if (!statistics_.unbound().empty()) return "the port of a service cannot be bound";
+    return needs_services ? admin::unserved_text(statistics_.services()) : std::string();
   }
 
   [[nodiscard]] admin::snapshot read() override {
@@ -279,6 +280,9 @@ class operations final : public admin::backend {
         for (const address& bound : each.bind_addr) one.addresses.push_back(to_string(bound));
       } else {
         for (const address& local : each.local_addr) one.addresses.push_back(to_string(local));
+        for (const address& server : settings_.remote_addr) {
+          one.servers.push_back(to_string(server));
+        }
       }
       services.push_back(std::move(one));
     }

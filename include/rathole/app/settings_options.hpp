@@ -20,7 +20,9 @@ inline constexpr const char* settings_footer =
     "--remote,\n"
     "RATHOLE_TOKEN_FILE for --token-file, `true` for a flag without a value. RATHOLE_SERVICES has "
     "the\n"
-    "services, separated by commas or white space, and RATHOLE_TOKEN the token itself, which no "
+    "services, separated by commas or white space, RATHOLE_REMOTE several servers, separated by "
+    "commas,\n"
+    "and RATHOLE_TOKEN the token itself, which no "
     "flag\n"
     "has, because every user sees command lines. More can be set in a configuration file.";
 
@@ -95,6 +97,10 @@ class settings_options {
         continue;
       }
       one.parsed = command->add_option(name, one.value, each.description)->type_name(each.value);
+      if (each.name == several_flag) one.parsed->allow_extra_args(false)->join(',');
+      if (std::string_view(each.name) == "strategy") {
+        one.parsed->check(CLI::IsMember({"failover", "all"}));
+      }
       if (std::string_view(each.name) == "transport") {
         one.parsed->check(CLI::IsMember({"tcp", "tls", "noise", "websocket"}));
       }

@@ -23,8 +23,8 @@
 
 namespace rathole::client_side {
 
-/// Runs the client of a tunnel: keeps a control channel for each of its services, and forwards the
-/// visitors that the server sends to the local services.
+/// Runs the client of a tunnel: keeps a control channel for each of its services, to one server or to
+/// each of several, and forwards the visitors that the servers send to the local services.
 ///
 /// It lives on its transport's executor, one thread; every member function must be called there. It
 /// works until it is stopped: every failed operation is retried and reported to the observer, which
@@ -66,9 +66,10 @@ class basic_client {
   /// case. The transport stays the same except for its socket options; the caller must apply the
   /// number of workers.
   ///
-  /// A removed service loses its control channel. A service whose kind or token changes gets a new
-  /// control channel, and so do all services if `remote_addr` changes. Every other setting takes
-  /// effect at once, or for what begins afterwards.
+  /// A removed service loses its control channels. A service whose kind or token changes gets new
+  /// control channels, and so do all services on a server that is no longer in `remote_addr`; those
+  /// on other servers are not touched. Every other setting takes effect at once, or for what begins
+  /// afterwards.
   ///
   /// Fails with `errc::wrong_transport` or `errc::invalid_settings`, and with `errc::retries_exhausted` if the
   /// client is ending because it has given up; nothing is changed then. After
@@ -166,10 +167,8 @@ class basic_client {
     };
     auto draining = io::retry_on_bad_alloc(self->runtime(), std::stop_token(), drain);
     const result<void> started = catch_bad_alloc([&]() -> result<void> {
-      for (const auto& service : settings->services) {
-        // An update may have started the service before.
-        if (!self->services.contains(service.name)) start_service(self, service);
-      }
+      // An update may have started services before.
+      start_services(self);
       return {};
     });
     if (!started) self->closing.request_stop();

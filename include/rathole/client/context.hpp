@@ -3,6 +3,7 @@
 #include <rathole/client/datagram_receiver.hpp>
 #include <rathole/client/own_udp_sockets.hpp>
 #include <rathole/client/stream_receiver.hpp>
+#include <rathole/client/uplink.hpp>
 #include <rathole/config/types.hpp>
 #include <rathole/config/validate.hpp>
 #include <rathole/io/run/shared_value.hpp>
@@ -20,11 +21,12 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace rathole::client_side {
 
 template <class Context>
-class service_runner;
+class local_service;
 
 /// The state that all parts of one client share; see also `instance_context`. Coroutines hold it by
 /// `shared_ptr`, so it lives as long as the last of them.
@@ -49,8 +51,10 @@ struct context : transport::instance_context<T, Observer, config::client> {
 
   /// The current settings, which the control plane replaces.
   io::shared_value<config::client> settings;
-  /// The services by their names. The coroutines that run them own them.
-  std::map<std::string, std::weak_ptr<service_runner<context>>, std::less<>> services;
+  /// What holds the services on the servers.
+  std::vector<std::shared_ptr<uplink<context>>> uplinks;
+  /// The local services of its TCP services by their names. What holds a service on a server owns them.
+  std::map<std::string, std::weak_ptr<local_service<context>>, std::less<>> local_services;
   /// Whether the client ends because it has given up all its services.
   bool has_given_up = false;
   /// The receivers of the TCP services that the program itself serves, by their names.

@@ -19,10 +19,12 @@
 #include <rathole/protocol/client_control.hpp>
 #include <rathole/protocol/client_data.hpp>
 #include <rathole/transport/descriptors_of.hpp>
+#include <rathole/transport/towards.hpp>
 
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <new>
 #include <optional>
@@ -45,16 +47,21 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
   /// The settings of the service, which another thread may replace.
   using service_settings = std::shared_ptr<const io::shared_value<config::client_service>>;
 
-  /// Makes a channel that is not connected. `udp` is set only for a UDP service, and `receiver` only
-  /// for a TCP service that the program itself serves. `targets` are the local addresses of another one.
-  control_channel(std::shared_ptr<Context> context, service_settings service,
+  /// Makes a channel to `server` that is not connected. `udp` is set only for a UDP service, and
+  /// `receiver` only for a TCP service that the program itself serves; `targets` are the local
+  /// addresses of another one. `may_hold` is called once the
+  /// server has accepted the token; if it returns false, the channel closes as if it had not.
+  control_channel(std::shared_ptr<Context> context, address server, service_settings service,
                   std::shared_ptr<udp_service<Context>> udp,
-                  std::shared_ptr<stream_receiver> receiver, std::shared_ptr<local_targets> targets)
+                  std::shared_ptr<stream_receiver> receiver, std::shared_ptr<local_targets> targets,
+                  std::function<bool()> may_hold)
       : context_(std::move(context)),
+        server_(std::move(server)),
         service_(std::move(service)),
         udp_(std::move(udp)),
         receiver_(std::move(receiver)),
         targets_(std::move(targets)),
+        may_hold_(std::move(may_hold)),
         pacer_(data_channel_backoff(service_->load()->retry_interval)),
         dial_timer_(context_->runtime()) {}
 
@@ -112,8 +119,8 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
     runtime_type& runtime = context_->runtime();
     const auto settings = context_->settings.load();
     const step_deadline deadline(runtime.now(), settings->connect_timeout);
-    auto stream =
-        co_await context_->transport.connect(settings->remote_addr, deadline, waiting_.get_token());
+    auto transport = transport::towards(context_->transport, server_);
+    auto stream = co_await transport.connect(server_, deadline, waiting_.get_token());
     if (!stream) co_return failure(stream.error());
     const auto close = [&stream] { stream->close(); };
     const std::stop_callback on_stop(connection_.get_token(), close);
@@ -135,6 +142,7 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
       if (!event) co_return failure(event.error());
       switch (*event) {
         case protocol::client_control_event::established: {
+          if (!may_hold_()) co_return failure(errc::stopped);
           established_ = true;
           session_key_ = machine.session_key();
           // The name may stand for several servers; only this one knows the session.
@@ -142,7 +150,7 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
           if constexpr (transport::Multiplexing<transport_type>) {
             context_->transport.authenticated(remote_);
           }
-          const control_channel_established now_established{service->name, stream->peer()};
+          const control_channel_established now_established{service->name, stream->peer(), server_};
           context_->emit(now_established);
           break;
         }
@@ -260,15 +268,18 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
 
   void report_failure(std::error_code failed) {
     if (!failed || failed == errc::stopped) return;
-    const data_channel_failed event{service_->load()->name, failed};
+    const data_channel_failed event{service_->load()->name, failed, server_};
     context_->emit(event);
   }
 
   std::shared_ptr<Context> context_;
+  /// The server, as the settings name it.
+  const address server_;
   const service_settings service_;
   const std::shared_ptr<udp_service<Context>> udp_;
   const std::shared_ptr<stream_receiver> receiver_;
   const std::shared_ptr<local_targets> targets_;
+  const std::function<bool()> may_hold_;
   /// The machine and its driver while the connection exists, otherwise null.
   control_machine* machine_ = nullptr;
   driver_type* driver_ = nullptr;

@@ -15,6 +15,7 @@
 #include <rathole/transport/concepts.hpp>
 #include <rathole/transport/descriptors_of.hpp>
 #include <rathole/transport/socket_options.hpp>
+#include <rathole/transport/towards.hpp>
 
 #include <memory>
 #include <new>
@@ -39,7 +40,7 @@ struct data_channel_runner {
     }
     std::error_code ended = out_of_memory();
     try {
-      auto transport = context->transport.at(runtime);
+      auto transport = transport::towards(context->transport, slot->owner()->server_).at(runtime);
       auto served = connect_and_run(slot, slot->owner(), context, std::move(transport));
       ended = co_await io::run_on(runtime.get_executor(), std::move(served));
     } catch (const std::bad_alloc&) {

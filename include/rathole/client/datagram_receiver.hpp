@@ -21,6 +21,9 @@ class datagram_sender {
   /// data channel; its queue is full; or memory has run out.
   virtual bool send(const ip_endpoint& visitor, byte_view payload) = 0;
 
+  /// Returns whether `visitor` is remembered, so that `send` may succeed.
+  [[nodiscard]] virtual bool knows(const ip_endpoint& visitor) = 0;
+
  protected:
   /// Destroys this part of a sender.
   ~datagram_sender() = default;
@@ -34,9 +37,9 @@ class datagram_receiver {
   virtual ~datagram_receiver() = default;
 
   /// Takes copies of the datagrams `frames`, which are valid only during the call. Returns how many
-  /// it took; the others are lost, and counted as refused. `replies` sends to the visitors, also
-  /// during the call. It is another object once the service was restarted, and expires with the
-  /// service.
+  /// it took; the others are lost, and counted as refused. `replies` sends to these visitors, also
+  /// during the call. There is one such object for each server that holds the service, and another
+  /// one once the service was restarted; it expires with the service.
   virtual std::size_t receive(std::span<const protocol::udp_frame> frames,
                               const std::shared_ptr<datagram_sender>& replies) = 0;
 

@@ -49,8 +49,10 @@ template <class Context>
 void dial_deferred(const std::shared_ptr<Context>& self) {
   if (!self->dials_deferred.exchange(false)) return;
   self->on_control_plane([self] {
-    for (const auto& [name, service] : self->services) {
-      if (const auto runner = service.lock()) runner->dial_deferred();
+    for (const auto& uplink : self->uplinks) {
+      for (const auto& [name, service] : uplink->services) {
+        if (const auto runner = service.lock()) runner->dial_deferred();
+      }
     }
   });
 }

@@ -18,11 +18,14 @@
 
 namespace rathole::client_side {
 
+/// The server of an event that names none.
+inline const address no_server;
+
 /// Reports that a service begins to open its control channel.
 struct control_channel_starting {
   /// The name of the service.
   std::string_view service;
-  /// The address of the server.
+  /// The address of the server, as the settings name it.
   const address& remote;
 };
 
@@ -30,15 +33,17 @@ struct control_channel_starting {
 struct control_channel_established {
   /// The name of the service.
   std::string_view service;
-  /// The address of the server.
+  /// The address of the server that answered.
   const address& remote;
+  /// The address of the server, as the settings name it.
+  const address& server = no_server;
 };
 
 /// Reports that a service's control channel could not be established or broke.
 struct control_channel_failed {
   /// The name of the service.
   std::string_view service;
-  /// The address of the server.
+  /// The address of the server, as the settings name it.
   const address& remote;
   /// The reason.
   std::error_code error;
@@ -54,6 +59,8 @@ struct control_channel_failed {
   /// Whether the client has given the service up after `max_retries`, and attempts nothing before the next
   /// update of its settings.
   bool gives_up = false;
+  /// The address of the server that the next attempt goes to, as the settings name it.
+  const address& next = no_server;
 };
 
 /// Reports that a service's control channel was closed from this side and will not be re-opened,
@@ -63,6 +70,8 @@ struct control_channel_closed {
   std::string_view service;
   /// Whether the channel was established.
   bool was_established;
+  /// The address of the server, as the settings name it.
+  const address& server = no_server;
 };
 
 /// Reports that a data channel that the server requested failed. The error is `errc::limit_reached`
@@ -73,6 +82,8 @@ struct data_channel_failed {
   std::string_view service;
   /// The reason.
   std::error_code error;
+  /// The address of the server, as the settings name it.
+  const address& server = no_server;
 };
 
 /// Reports that the local service did not accept a connection, at none of its addresses; its visitor is rejected. For a UDP

@@ -44,6 +44,10 @@ class in_process_udp_service final : public udp_service<Context>, public datagra
     return udp_service<Context>::send(visitor, *via, std::span(&one, 1)) == 1;
   }
 
+  [[nodiscard]] bool knows(const ip_endpoint& visitor) override {
+    return visitors_.touch(visitor, home().now()) != nullptr;
+  }
+
  private:
   using udp_service<Context>::context;
   using udp_service<Context>::home;

@@ -94,7 +94,7 @@ class service_retry {
   void retry_now() {
     backoff_.reset();
     displacement_.reset();
-    failures_ = 0;
+    failures_ = failovers_ = 0;
     if (phase_ == phase::pausing || phase_ == phase::given_up) pause_until(time_point::min());
     if (phase_ == phase::attempting) phase_ = phase::outdated;
   }
@@ -116,9 +116,12 @@ class service_retry {
   }
 
   /// Reports that the attempt, which `poll` started, ended at `now` because of `reason`.
-  /// `was_established` says whether the server had accepted the service's token.
+  /// `was_established` says whether the server had accepted the service's token. If the next attempt
+  /// goes to another server, `other_servers` is the number of these: as many attempts in a row start
+  /// without a pause, and do not count as retries.
   template <Rng R>
-  void attempt_ended(time_point now, std::error_code reason, bool was_established, R& rng) {
+  void attempt_ended(time_point now, std::error_code reason, bool was_established, R& rng,
+                     std::size_t other_servers = 0) {
     assert(phase_ != phase::pausing && phase_ != phase::finished);
     if (phase_ == phase::stopping) return end(was_established);
     const bool repeats_at_once =
@@ -130,10 +133,18 @@ class service_retry {
       displacement_.note_failed_attempt();
     }
     const bool is_displaced = displacement_.is_recurring();
+    if (was_established) failovers_ = 0;
+    const bool fails_over = !repeats_at_once && failovers_ < other_servers;
+    failovers_ = fails_over ? failovers_ + 1 : 0;
+    const bool has_pause = !repeats_at_once && !fails_over;
     const duration pause =
-        repeats_at_once ? duration::zero() : pause_after(reason, lasted, is_displaced, rng);
-    failures_ = was_established ? 0 : failures_ + 1;
-    const bool gives_up = !repeats_at_once && max_retries_ && failures_ > *max_retries_;
+        has_pause ? pause_after(reason, lasted, is_displaced, rng) : duration::zero();
+    if (was_established) {
+      failures_ = 0;
+    } else if (!fails_over) {
+      ++failures_;
+    }
+    const bool gives_up = has_pause && max_retries_ && failures_ > *max_retries_;
     failure_ = report_failure{reason, gives_up ? duration::zero() : pause, was_established,
                               is_displaced, gives_up};
     pause_until(now + pause);
@@ -217,6 +228,8 @@ class service_retry {
   std::optional<std::size_t> max_retries_;
   /// The attempts in a row that the server did not accept.
   std::size_t failures_ = 0;
+  /// The attempts in a row that another server followed without a pause.
+  std::size_t failovers_ = 0;
   phase phase_ = phase::pausing;
   time_point next_attempt_ = time_point::min();
   time_point attempt_began_ = time_point::min();

@@ -4,12 +4,14 @@
 #include <rathole/client/control_channel.hpp>
 #include <rathole/client/descriptors.hpp>
 #include <rathole/client/events.hpp>
-#include <rathole/client/health_checker.hpp>
 #include <rathole/client/in_process_udp_service.hpp>
+#include <rathole/client/local_service.hpp>
 #include <rathole/client/local_targets.hpp>
 #include <rathole/client/local_udp_service.hpp>
+#include <rathole/client/server_choice.hpp>
 #include <rathole/client/service_retry.hpp>
 #include <rathole/client/udp_service.hpp>
+#include <rathole/client/uplink.hpp>
 #include <rathole/config/diff.hpp>
 #include <rathole/config/types.hpp>
 #include <rathole/core/address.hpp>
@@ -18,6 +20,7 @@
 #include <rathole/io/run/run_on.hpp>
 #include <rathole/io/run/shared_value.hpp>
 #include <rathole/io/time/alarm.hpp>
+#include <rathole/transport/concepts.hpp>
 
 #include <asio/dispatch.hpp>
 
@@ -35,35 +38,41 @@
 
 namespace rathole::client_side {
 
-/// Ends the client if it has given up all its services.
+/// Ends the client if it has given up all its services, on all servers.
 template <class Context>
 void end_if_given_up(Context& self) {
   const auto is_given_up = [](const auto& each) {
     const auto runner = each.second.lock();
     return runner && runner->has_given_up();
   };
-  if (!std::ranges::all_of(self.services, is_given_up)) return;
+  const auto is_all_given_up = [&](const auto& through) {
+    return std::ranges::all_of(through->services, is_given_up);
+  };
+  if (!std::ranges::all_of(self.uplinks, is_all_given_up)) return;
   self.has_given_up = true;
   self.closing.request_stop();
 }
 
-/// Keeps a control channel for one service until it is stopped or the client closes, and does what
-/// a `service_retry` decides. It lives on the control plane.
+/// Keeps a control channel for one service of an uplink until it is stopped or the client closes, and
+/// does what a `service_retry` decides. It lives on the control plane.
 template <class Context>
 class service_runner : public std::enable_shared_from_this<service_runner<Context>> {
  public:
   /// Makes a runner that has not started.
-  service_runner(std::shared_ptr<Context> context, config::client_service service)
+  service_runner(std::shared_ptr<Context> context, std::shared_ptr<uplink<Context>> through,
+                 config::client_service service)
       : context_(std::move(context)),
+        uplink_(std::move(through)),
         service_(std::make_shared<io::shared_value<config::client_service>>(std::move(service))),
         receiver_(receiver_of(*context_, *service_->load())),
-        targets_(std::make_shared<local_targets>(*service_->load())),
-        checker_(context_, targets_),
         retry_(service_->load()->retry_interval),
         wake_(context_->runtime().get_executor()) {
     retry_.set_max_retries(context_->settings.load()->max_retries);
     if (receiver_) receiver_->on_room(this, [this] { dial_deferred(); });
-    checker_.restart(service_->load());
+    const auto known = service_->load();
+    if (known->kind == config::service_kind::tcp && !known->in_process) {
+      local_ = local_service<Context>::of(context_, *known);
+    }
   }
   service_runner(const service_runner&) = delete;
   service_runner& operator=(const service_runner&) = delete;
@@ -80,11 +89,13 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
       try {
         const finish end = co_await self->run_attempts();
         const auto service = self->service_->load();
-        const control_channel_closed closed{service->name, end.was_established};
+        const control_channel_closed closed{service->name, end.was_established,
+                                            self->attempt_server_};
         self->context_->emit(closed);
         co_return;
       } catch (const std::bad_alloc&) {
         self->channel_.reset();
+        self->held_.reset();
         self->retry_.out_of_memory(self->context_->runtime().now(), io::memory_pause);
         // A wait may need memory, too.
         std::this_thread::yield();
@@ -97,45 +108,25 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
     return config::same_service(*service_->load(), next);
   }
 
-  /// Applies new settings, whose name, kind and token must be the old ones; the control channel
-  /// stays. If memory runs out, the next update completes this one.
-  void update(config::client_service next) {
-    const auto before = service_->load();
-    if (*before != next) {
-      if (before->retry_interval != next.retry_interval) {
-        retry_.set_retry_interval(next.retry_interval);
-      }
-      const bool has_other_checks = before->check != next.check ||
-                                    before->local_addr != next.local_addr ||
-                                    before->prefer_ipv6 != next.prefer_ipv6;
-      targets_->update(*before, next);
-      service_->store(std::move(next));
-      is_udp_updated_ = false;
-      if (has_other_checks) checker_.restart(service_->load());
-    }
-    if (!udp_ || is_udp_updated_) return;
-    const auto update_udp_service = [udp = udp_, service = service_->load()] {
-      udp->update(service);
-    };
-    asio::dispatch(udp_->runtime().get_executor(), update_udp_service);
-    is_udp_updated_ = true;
+  /// Applies new settings of the service, whose name, kind and token must be the old ones, and of the
+  /// `client`. The control channel stays unless its server is no longer that of the uplink; an attempt
+  /// that waits begins at once. If memory runs out, the next update completes this one.
+  void update(const config::client_service& next, const config::client& client) {
+    update_service(next);
+    retry_.set_max_retries(client.max_retries);
+    retry_.retry_now();
+    wake_.notify();
+    if (channel_) channel_->set_heartbeat_timeout(client.heartbeat_timeout);
+    reconnect_if_moved();
   }
-
-  /// Changes the number of retries after which the service is given up.
-  void set_max_retries(std::optional<std::size_t> most) { retry_.set_max_retries(most); }
 
   /// Returns whether the service was given up.
   [[nodiscard]] bool has_given_up() const { return retry_.has_given_up(); }
 
-  /// Ends the pause between two attempts; see `service_retry::retry_now`.
-  void retry_now() {
-    retry_.retry_now();
-    wake_.notify();
-  }
-
-  /// Re-establishes the control channel at once if it does not lead to `remote`.
-  void reconnect_if_moved(const address& remote) {
-    if (!attempt_settings_ || attempt_settings_->remote_addr == remote) return;
+  /// Re-establishes the control channel at once if it does not lead to the server of the uplink.
+  void reconnect_if_moved() {
+    if (!attempt_settings_ || attempt_server_ == uplink_->choice.current()) return;
+    if (retry_.has_given_up()) return;
     retry_.reconnect();
     close_unwanted();
   }
@@ -145,15 +136,9 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
     if (channel_) channel_->dial_deferred();
   }
 
-  /// Changes the heartbeat timeout; 0 means no limit.
-  void set_heartbeat_timeout(duration timeout) {
-    if (channel_) channel_->set_heartbeat_timeout(timeout);
-  }
-
   /// Closes the control channel and ends the runner. Active connections continue.
   void stop() {
     stopping_.request_stop();
-    checker_.stop();
     retry_.stop();
     close_unwanted();
   }
@@ -168,9 +153,61 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
     return found->second;
   }
 
+  void update_service(config::client_service next) {
+    const auto before = service_->load();
+    if (*before != next) {
+      if (before->retry_interval != next.retry_interval) {
+        retry_.set_retry_interval(next.retry_interval);
+      }
+      if (local_) local_->update(next);
+      service_->store(std::move(next));
+      is_udp_updated_ = false;
+    }
+    if (!udp_ || is_udp_updated_) return;
+    const auto update_udp_service = [udp = udp_, service = service_->load()] {
+      udp->update(service);
+    };
+    asio::dispatch(udp_->runtime().get_executor(), update_udp_service);
+    is_udp_updated_ = true;
+  }
+
+  [[nodiscard]] std::shared_ptr<local_targets> targets() const {
+    return local_ ? local_->targets() : nullptr;
+  }
+
   void close_unwanted() {
-    if (channel_ && retry_.is_attempt_unwanted()) channel_->close();
+    if (channel_ && retry_.is_attempt_unwanted()) {
+      held_.reset();
+      channel_->close();
+    }
     wake_.notify();
+  }
+
+  /// Holds the service on the server that has accepted it; returns false if the services belong on
+  /// another one. The first service that is held decides for those that still try.
+  bool hold() {
+    if (retry_.is_attempt_unwanted()) return false;
+    auto& choice = uplink_->choice;
+    const bool is_first = !choice.is_holding();
+    if (!choice.accepted(attempt_server_)) {
+      retry_.reconnect();
+      return false;
+    }
+    held_.emplace(choice);
+    if (is_first && choice.servers().size() > 1) gather();
+    return true;
+  }
+
+  /// Lets all services of the uplink come to its server.
+  void gather() {
+    for (const auto& [name, known] : uplink_->services) {
+      if (const auto runner = known.lock()) runner->reconnect_if_moved();
+    }
+    if constexpr (transport::Multiplexing<typename Context::transport_type>) {
+      for (const address& each : uplink_->choice.servers()) {
+        if (each != attempt_server_) context_->transport.leave(each);
+      }
+    }
   }
 
   void start_udp_service() {
@@ -225,38 +262,48 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
   io::awaitable<void> attempt() {
     start_udp_service();
     attempt_settings_ = context_->settings.load();
+    attempt_server_ = uplink_->choice.current();
     const auto service = service_->load();
-    const control_channel_starting starting{service->name, attempt_settings_->remote_addr};
+    const control_channel_starting starting{service->name, attempt_server_};
     context_->emit(starting);
     std::error_code reason = errc::stopped;
     bool was_established = false;
     // The observer may have stopped the service.
     if (!retry_.is_attempt_unwanted()) {
-      channel_ = std::make_shared<channel_type>(context_, service_, udp_, receiver_, targets_);
+      const auto may_hold = [this] { return hold(); };
+      channel_ = std::make_shared<channel_type>(context_, attempt_server_, service_, udp_,
+                                                receiver_, targets(), may_hold);
       reason = co_await channel_->run();
       was_established = channel_->established();
       channel_.reset();
     }
+    held_.reset();
+    auto& choice = uplink_->choice;
+    if (!was_established && !retry_.is_attempt_unwanted()) choice.failed(attempt_server_);
+    const bool moves = choice.current() != attempt_server_;
     auto rng = context_->runtime().rng();
-    retry_.attempt_ended(context_->runtime().now(), reason, was_established, rng);
+    retry_.attempt_ended(context_->runtime().now(), reason, was_established, rng,
+                         moves ? choice.servers().size() - 1 : 0);
   }
 
   void report(const report_failure& failure) {
     const auto service = service_->load();
-    const control_channel_failed failed{service->name,           attempt_settings_->remote_addr,
-                                        failure.reason,          failure.pause,
-                                        failure.was_established, *attempt_settings_,
-                                        failure.is_displaced,    failure.gives_up};
+    // The observer may change the settings.
+    const address next = uplink_->choice.current();
+    const control_channel_failed failed{
+        service->name,        attempt_server_,         failure.reason,
+        failure.pause,        failure.was_established, *attempt_settings_,
+        failure.is_displaced, failure.gives_up,        next};
     context_->emit(failed);
   }
 
   const std::shared_ptr<Context> context_;
+  const std::shared_ptr<uplink<Context>> uplink_;
   const std::shared_ptr<io::shared_value<config::client_service>> service_;
   /// What takes the visitors of a service that the program itself serves; otherwise null.
   const std::shared_ptr<stream_receiver> receiver_;
-  /// The local addresses of a TCP service.
-  const std::shared_ptr<local_targets> targets_;
-  health_checker<Context> checker_;
+  /// The local addresses of a TCP service; null for one that the program itself serves.
+  std::shared_ptr<local_service<Context>> local_;
   /// The part of a UDP service that all its control channels share.
   std::shared_ptr<udp_service<Context>> udp_;
   /// Counts the service among the UDP services that share descriptors.
@@ -267,6 +314,10 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
   std::shared_ptr<channel_type> channel_;
   /// The client's settings when the last attempt began.
   std::shared_ptr<const config::client> attempt_settings_;
+  /// The server of the last attempt.
+  address attempt_server_;
+  /// Counts the service among those that are held on the server of the uplink.
+  std::optional<server_choice::hold> held_;
   service_retry retry_;
   io::event wake_;
   std::stop_source stopping_;

@@ -7,6 +7,7 @@
 #include <memory>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 namespace rathole::client_side {
 
@@ -21,8 +22,8 @@ class stream_receiver {
   /// Destroys the receiver.
   virtual ~stream_receiver() = default;
 
-  /// Returns whether one more data channel may be dialled while `channels` of the service dial or
-  /// wait for a visitor. If not, `has_room_again` is called once one may.
+  /// Returns whether one more data channel may be dialled while `channels` of the service, to the same
+  /// server, dial or wait for a visitor. If not, `has_room_again` is called once one may.
   [[nodiscard]] virtual bool has_room(std::size_t channels) const = 0;
 
   /// Takes the data channel of a visitor that has just arrived, or aborts the channel. It is closed
@@ -35,26 +36,24 @@ class stream_receiver {
   /// Records that no more visitors will arrive, because of `reason`.
   virtual void close(std::error_code reason) = 0;
 
-  /// Sets what to call when a data channel may be dialled that could not be before. It replaces
-  /// what an earlier `owner` has set, which may exist for some time beside its successor.
+  /// Adds what to call when a data channel may be dialled that could not be before. There is one
+  /// `owner` for each server, and for some time those that they replace.
   void on_room(const void* owner, std::function<void()> dial) {
-    owner_ = owner;
-    dial_ = std::move(dial);
+    dials_.emplace_back(owner, std::move(dial));
   }
-  /// Forgets what `owner` has set, unless that was replaced.
+  /// Forgets what `owner` has added.
   void forget_room(const void* owner) {
-    if (owner_ == owner) on_room(nullptr, {});
+    std::erase_if(dials_, [owner](const auto& each) { return each.first == owner; });
   }
 
  protected:
   /// Lets the data channels be dialled for which there was no room.
   void has_room_again() {
-    if (dial_) dial_();
+    for (const auto& [owner, dial] : dials_) dial();
   }
 
  private:
-  const void* owner_ = nullptr;
-  std::function<void()> dial_;
+  std::vector<std::pair<const void*, std::function<void()>>> dials_;
 };
 
 }  // namespace rathole::client_side

@@ -102,12 +102,9 @@ inline bool same_transport(const server& before, const server& now) {
   return old_part == new_part;
 }
 
-/// Returns whether a client makes connections in the same way with both configurations. Under TLS
-/// and WebSocket this includes the name of the server.
+/// Returns whether a client makes connections in the same way with both configurations, whatever the
+/// servers are.
 inline bool same_transport(const client& before, const client& now) {
-  const bool names_server =
-      now.transport.kind == transport_kind::tls || now.transport.kind == transport_kind::websocket;
-  if (names_server && before.remote_addr != now.remote_addr) return false;
   return detail::stream_settings(before.transport) == detail::stream_settings(now.transport);
 }
 

@@ -57,6 +57,8 @@ inline constexpr std::size_t local_addresses = 16;
 inline constexpr std::int64_t health_checks = 100;
 /// The longest target of the request of a health check, in bytes.
 inline constexpr std::size_t health_check_path = 2048;
+/// The most servers of one client.
+inline constexpr std::size_t servers = 16;
 /// The longest text with the values of its variables, in bytes.
 inline constexpr std::size_t interpolated_size = std::size_t{64} << 10;
 /// The largest file of a token, password or private key, in bytes.

@@ -3,6 +3,7 @@
 #include <rathole/config/types.hpp>
 #include <rathole/core/address.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <string_view>
@@ -38,7 +39,9 @@ inline bool reaches(const address& to, const address& bound) {
 inline std::vector<std::pair<const client_service*, const server_service*>> loops_of(
     const client& dials, const server& listens) {
   std::vector<std::pair<const client_service*, const server_service*>> out;
-  const bool on_one_host = detail::is_own_host(dials.remote_addr.host);
+  const auto is_own = [](const address& each) { return detail::is_own_host(each.host); };
+  const auto& servers = dials.remote_addr;
+  const bool on_one_host = std::ranges::any_of(servers, is_own);
   // Ranges of ports make many services, of which few have the same port.
   std::multimap<std::uint16_t, std::pair<const address*, const server_service*>> by_port;
   for (const server_service& at : listens.services) {
@@ -46,8 +49,8 @@ inline std::vector<std::pair<const client_service*, const server_service*>> loop
   }
   for (const client_service& from : dials.services) {
     for (const address& to : from.local_addr) {
-      const bool is_own = detail::is_own_host(to.host);
-      if (!(on_one_host && is_own) && to.host != dials.remote_addr.host) continue;
+      const bool is_server = std::ranges::find(servers, to.host, &address::host) != servers.end();
+      if (!(on_one_host && is_own(to)) && !is_server) continue;
       const auto [first, last] = by_port.equal_range(to.port);
       for (auto each = first; each != last; ++each) {
         const auto [bound, at] = each->second;

@@ -9,6 +9,7 @@
 #include <rathole/config/toml_port_ranges.hpp>
 #include <rathole/config/toml_proxy_protocol.hpp>
 #include <rathole/config/toml_secret.hpp>
+#include <rathole/config/toml_servers.hpp>
 #include <rathole/config/toml_several_clients.hpp>
 #include <rathole/config/toml_transport.hpp>
 
@@ -161,7 +162,7 @@ void read_forward_timeouts(toml_reader& table, Forwards& out) {
 /// Reads the table `[client]`. Problems go to the log of `table`.
 inline client read_client(toml_reader table) {
   client out;
-  out.remote_addr = read_address(table, "remote_addr", "example.com:2333");
+  detail::read_servers(table, out);
   out.prefer_ipv6 = table.boolean("prefer_ipv6").value_or(false);
   const auto default_token = detail::read_default_token(table);
   out.heartbeat_timeout = read_seconds(table, "heartbeat_timeout", out.heartbeat_timeout, 0);
@@ -181,9 +182,7 @@ inline client read_client(toml_reader table) {
   detail::read_forward_timeouts(table, common);
   common.udp = detail::read_udp(table.table("udp"), {}, side::client);
   out.transport = read_transport(table, side::client);
-  if (const auto wrong = unix_server_problem(out)) {
-    table.reject("remote_addr", wrong->what, wrong->remedy);
-  }
+  detail::check_servers(table, out);
   if (auto admin = table.table("admin")) out.admin = read_admin(std::move(*admin));
 
   if (!table.contains("services") && !(out.admin && out.admin->services_dir)) {

@@ -10,6 +10,7 @@
 
 #include <array>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -98,8 +99,8 @@ inline address read_address(toml_reader& table, std::string_view key, std::strin
   return out;
 }
 
-/// Reads a required address or list of at most `most` addresses. Reports an error and returns one empty address if
-/// it is missing.
+/// Reads a required address or list of at most `most` addresses. Reports an error and returns one empty
+/// address if it is missing.
 inline address_list read_addresses(toml_reader& table, std::string_view key,
                                    std::string_view example,
                                    address_form form = address_form::usual,

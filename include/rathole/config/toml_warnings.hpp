@@ -89,7 +89,10 @@ inline void warn_of_heartbeats(const server& listens, const client& dials, probl
 
 /// Warns if the two sides of a file seem to be meant for each other and have different transports.
 inline void warn_of_transports(const server& listens, const client& dials, problem_log& log) {
-  const auto reaches = [&](const address& each) { return each.port == dials.remote_addr.port; };
+  const auto reaches = [&](const address& each) {
+    const auto& servers = dials.remote_addr;
+    return std::ranges::find(servers, each.port, &address::port) != servers.end();
+  };
   if (listens.transport.kind == dials.transport.kind) return;
   if (std::ranges::none_of(listens.bind_addr, reaches)) return;
   const std::string key = "client.remote_addr";

@@ -126,10 +126,20 @@ struct client_service {
   [[nodiscard]] bool operator==(const client_service&) const = default;
 };
 
+/// On which of several servers a client holds its services. Not in upstream.
+enum class server_strategy {
+  /// On one: the first of the list that works, until it fails.
+  failover,
+  /// On each of them at the same time.
+  all
+};
+
 /// The table `[client]`.
 struct client {
-  /// The address of the server.
-  address remote_addr = {};
+  /// The address of the server, or those of several servers; see `strategy`.
+  address_list remote_addr = {};
+  /// On which of several servers the client holds its services. Not in upstream.
+  server_strategy strategy = server_strategy::failover;
   /// Whether IPv6 addresses of `remote_addr` are tried first. Not in upstream.
   bool prefer_ipv6 = false;
   /// The heartbeat timeout of the control channel; 0 means no limit.

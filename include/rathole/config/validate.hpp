@@ -4,6 +4,7 @@
 #include <rathole/config/limits.hpp>
 #include <rathole/config/local_service_problems.hpp>
 #include <rathole/config/problem.hpp>
+#include <rathole/config/servers.hpp>
 #include <rathole/config/types.hpp>
 
 #include <algorithm>
@@ -71,23 +72,6 @@ inline std::optional<problem> identity_problem(const tls_options& value) {
   if (value.pkcs12 && value.pkcs12_password) return std::nullopt;
   return problem{.what = "Missing `pkcs12` or `pkcs12_password`",
                  .remedy = "name the identity file and its password, or `cert` and `key`"};
-}
-
-/// Returns why a client cannot reach its server at a Unix-domain socket; nothing if it can, or if the server is
-/// elsewhere. The problem has no key path.
-inline std::optional<problem> unix_server_problem(const client& value) {
-  if (!value.remote_addr.is_unix()) return std::nullopt;
-  if (value.transport.tcp.proxy) {
-    return problem{
-        .what = "a proxy does not lead to a Unix-domain socket",
-        .remedy = "remove `transport.tcp.proxy`, or name the host and port of the server"};
-  }
-  if (uses_tls(value.transport) && value.transport.tls && !value.transport.tls->hostname) {
-    return problem{
-        .what = "a Unix-domain socket has no name that a certificate could have",
-        .remedy = "set `transport.tls.hostname` to the name in the server's certificate"};
-  }
-  return std::nullopt;
 }
 
 /// Returns why an instance with the valid transport `value` cannot start: tables that the selected
@@ -173,8 +157,9 @@ inline void add_admin_problem(side of, const std::optional<admin_options>& value
 /// Returns the problems of the names and addresses of an instance: services with the same name,
 /// and missing addresses. Its own address `own` has the key `own_key`; the address of each service
 /// is its member `where`, with the key `service_key`.
-template <class Own, class Service, class Address>
-std::vector<problem> address_and_name_problems(side of, std::string_view own_key, const Own& own,
+template <class Address, class Service>
+std::vector<problem> address_and_name_problems(side of, std::string_view own_key,
+                                               const address_list& own,
                                                std::string_view service_key,
                                                const std::vector<Service>& services,
                                                Address Service::* where) {
@@ -269,9 +254,9 @@ inline std::vector<problem> settings_problems(const client& value) {
   auto problems =
       detail::address_and_name_problems(side::client, "remote_addr", value.remote_addr,
                                         "local_addr", value.services, &client_service::local_addr);
-  if (auto wrong = unix_server_problem(value)) {
-    wrong->key = "client.remote_addr";
-    problems.push_back(std::move(*wrong));
+  for (problem& each : servers_problems(value)) {
+    each.key = "client.remote_addr";
+    problems.push_back(std::move(each));
   }
   detail::add_local_service_problems(value, problems);
   detail::add_unused_tables(side::client, value.transport, problems);

@@ -23,6 +23,7 @@
 #include <span>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 namespace rathole::embed::inline RATHOLE_ABI {
 
@@ -39,7 +40,7 @@ class datagram_listener_core final : public client_side::datagram_receiver,
 
   std::size_t receive(std::span<const protocol::udp_frame> frames,
                       const std::shared_ptr<client_side::datagram_sender>& replies) override {
-    replies_ = replies;
+    remember(replies);
     std::size_t taken = 0;
     for (const protocol::udp_frame& each : frames) {
       // A completion may have closed the listener.
@@ -92,7 +93,7 @@ class datagram_listener_core final : public client_side::datagram_receiver,
   void send_to(const ip_endpoint& to, byte_view payload, completion<std::size_t> done) {
     if (is_closed_) return done(reason_, 0);
     if (payload.size() > max_datagram_size) return done(asio::error::message_size, 0);
-    const auto service = replies_.lock();
+    const auto service = sender_to(to);
     const bool is_sent = service && service->send(to, payload);
     ++(is_sent ? sent_ : unsent_);
     done({}, payload.size());
@@ -108,6 +109,27 @@ class datagram_listener_core final : public client_side::datagram_receiver,
     completion<std::size_t> done;
   };
 
+  /// Lets `replies` be asked first for the way to a visitor.
+  void remember(const std::shared_ptr<client_side::datagram_sender>& replies) {
+    const auto is_at = [&replies](const auto& each) { return each.lock() == replies; };
+    if (!replies_.empty() && is_at(replies_.front())) return;
+    std::erase_if(replies_, [&](const auto& each) { return each.expired() || is_at(each); });
+    replies_.insert(replies_.begin(), replies);
+  }
+
+  /// Returns what knows `to`; without that, what the last datagram came from. Null if nothing is left.
+  [[nodiscard]] std::shared_ptr<client_side::datagram_sender> sender_to(
+      const ip_endpoint& to) const {
+    std::shared_ptr<client_side::datagram_sender> last;
+    for (const auto& each : replies_) {
+      const auto sender = each.lock();
+      if (!sender) continue;
+      if (replies_.size() == 1 || sender->knows(to)) return sender;
+      if (!last) last = sender;
+    }
+    return last;
+  }
+
   void cancel(std::uint64_t id) {
     const auto at = std::ranges::find(receives_, id, &pending_receive::id);
     if (at == receives_.end()) return;
@@ -118,8 +140,8 @@ class datagram_listener_core final : public client_side::datagram_receiver,
 
   datagram_queue waiting_;
   std::deque<pending_receive> receives_;
-  /// What sends to the visitors; expired before the first datagram, and without a service.
-  std::weak_ptr<client_side::datagram_sender> replies_;
+  /// What sends to the visitors of each server, beginning with that of the last datagram.
+  std::vector<std::weak_ptr<client_side::datagram_sender>> replies_;
   std::uint64_t next_receive_ = 0;
   bool is_closed_ = false;
   std::error_code reason_;

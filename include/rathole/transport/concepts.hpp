@@ -82,6 +82,8 @@ concept Transport =
 ///   multiplex; `forget_refusals()` lets such servers be asked again.
 /// * `authenticated(peer)` is called when the server at `peer` has accepted a stream as
 ///   authenticated; until then it takes only a few of each connection.
+/// * `leave(server)` opens no more streams on the connections that were dialled as `server`; they end
+///   with their last stream.
 /// * `close()` closes all connections, now and in the future, and returns once they have ended.
 template <class T>
 concept Multiplexing = Transport<T> && T::multiplexes &&
@@ -91,6 +93,7 @@ concept Multiplexing = Transport<T> && T::multiplexes &&
                          { t.on_refused(std::move(handler)) } -> std::same_as<void>;
                          { t.authenticated(peer) } -> std::same_as<void>;
                          { t.forget_refusals() } -> std::same_as<void>;
+                         { t.leave(peer) } -> std::same_as<void>;
                          { t.close() } -> std::same_as<io::awaitable<void>>;
                        };
 

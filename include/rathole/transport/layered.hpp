@@ -3,6 +3,7 @@
 #include <rathole/io/stream/layered_stream.hpp>
 #include <rathole/transport/concepts.hpp>
 #include <rathole/transport/layer_handshake.hpp>
+#include <rathole/transport/towards.hpp>
 
 #include <concepts>
 #include <stop_token>
@@ -36,6 +37,10 @@ class layered {
   runtime_type& runtime() { return below_.runtime(); }
   /// Returns the same transport in another runtime; see `Transport`.
   layered at(runtime_type runtime) { return layered(below_.at(std::move(runtime)), factory_); }
+  /// Returns the same transport for connections to `server`; see `transport::towards`.
+  [[nodiscard]] layered towards(const address& server) const {
+    return layered(below_, transport::towards(factory_, server));
+  }
   /// Sets the socket options of later connections; see `Transport`.
   void set_options(const io::socket_options& options) { below_.set_options(options); }
 

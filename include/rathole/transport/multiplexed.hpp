@@ -12,6 +12,7 @@
 #include <rathole/transport/concepts.hpp>
 #include <rathole/transport/multiplexed_pool.hpp>
 #include <rathole/transport/multiplexing_handshake.hpp>
+#include <rathole/transport/towards.hpp>
 
 #include <cstddef>
 #include <memory>
@@ -66,6 +67,12 @@ class multiplexed {
     same.next_ = next_.at(std::move(runtime));
     return same;
   }
+  /// Returns the same transport for connections to `server`; see `transport::towards`.
+  [[nodiscard]] multiplexed towards(const address& server) const {
+    multiplexed same = *this;
+    same.next_ = transport::towards(next_, server);
+    return same;
+  }
   /// Sets the socket options of later connections; see `Transport`.
   void set_options(const io::socket_options& options) { next_.set_options(options); }
 
@@ -100,6 +107,8 @@ class multiplexed {
   void authenticated(const address& peer) { pool_->authenticated(peer); }
   /// Forgets which servers do not multiplex; see `Multiplexing`.
   void forget_refusals() { pool_->forget_refusals(); }
+  /// Opens no more streams on the connections to `server`; see `Multiplexing`.
+  void leave(const address& server) { pool_->leave(server); }
   /// Closes all connections, and returns once they have ended; see `Multiplexing`.
   io::awaitable<void> close() { return pool_type::close(pool_); }
 
@@ -127,7 +136,7 @@ class multiplexed {
         const typename pool_type::dial dialling(pool, to);
         auto made = co_await extend(pool, next, to, deadline, stop);
         if (made || stop.stop_requested()) co_return made;
-        pool->dial_failed();
+        pool->dial_failed(to);
         auto opened = pool->open(to);
         if (opened) co_return stream(std::move(*opened));
         co_return failure(made.error());

@@ -97,7 +97,7 @@ class multiplexed_pool : public std::enable_shared_from_this<multiplexed_pool<R,
     if (std::ranges::none_of(usable, has_room)) return step::wait;
     const bool has_idle =
         std::ranges::any_of(usable, [](const member* each) { return each->link->streams() == 0; });
-    const bool wants_more = usable.size() < wanted_ && !has_idle && runtime_.now() >= extra_after_;
+    const bool wants_more = usable.size() < wanted_ && !has_idle && may_add(to);
     return wants_more && !is_dialling(to) ? step::dial : step::open;
   }
 
@@ -167,8 +167,20 @@ class multiplexed_pool : public std::enable_shared_from_this<multiplexed_pool<R,
     if (is_news) wake_all();
   }
 
-  /// Records that no connection could be added to those that work.
-  void dial_failed() { extra_after_ = runtime_.now() + extra_connection_pause; }
+  /// Records that no connection to `to` could be added to those that work.
+  void dial_failed(const address& to) {
+    const time_point now = runtime_.now();
+    std::erase_if(extra_after_, [now](const auto& each) { return each.second <= now; });
+    extra_after_.emplace_back(to, now + extra_connection_pause);
+  }
+
+  /// Opens no more streams on the connections to the server that was dialled as `server`. They end
+  /// with their last stream; a later stream gets another connection.
+  void leave(const address& server) {
+    for (const member& each : members_) {
+      if (each.name == server) each.link->go_away();
+    }
+  }
 
   /// Records that the server that was dialled as `to`, and is at `peer`, does not multiplex because
   /// of `error`; reports the first time.
@@ -229,6 +241,13 @@ class multiplexed_pool : public std::enable_shared_from_this<multiplexed_pool<R,
     return each->is_authenticated || each->link->streams() < mux::max_unauthenticated_streams;
   }
 
+  /// Returns whether another connection to `to` may be tried; see `extra_connection_pause`.
+  [[nodiscard]] bool may_add(const address& to) const {
+    return std::ranges::none_of(extra_after_, [&](const auto& each) {
+      return each.first == to && runtime_.now() < each.second;
+    });
+  }
+
   /// Lets `wake_all` notify an event while it exists.
   class waiter {
    public:
@@ -283,7 +302,8 @@ class multiplexed_pool : public std::enable_shared_from_this<multiplexed_pool<R,
   std::vector<io::event*> waiting_;
   multiplexing_refusals refusals_;
   refusal_handler report_;
-  time_point extra_after_{};
+  /// The servers to which no connection is added for some time.
+  std::vector<std::pair<address, time_point>> extra_after_;
   bool is_closed_ = false;
   io::task_group group_;
 };

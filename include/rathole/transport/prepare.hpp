@@ -3,6 +3,7 @@
 #include <rathole/config/problem.hpp>
 #include <rathole/config/types.hpp>
 #include <rathole/config/validate.hpp>
+#include <rathole/core/address.hpp>
 #include <rathole/proxy/any_proxy.hpp>
 #include <rathole/tls/file_news.hpp>
 #include <rathole/transport/layer_maker.hpp>
@@ -24,6 +25,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -48,7 +50,7 @@ struct prepared_client {
   /// The proxy to connect through, if any.
   std::optional<proxy::settings> proxy = {};
   /// The maker of the layers; empty for bare TCP.
-  layer_maker layers = {};
+  client_layer_maker layers = {};
   /// The number of connections that carry multiplexed streams; 0 if there is no multiplexing.
   std::size_t connections = 0;
 };
@@ -61,28 +63,32 @@ using problem_handler = tls::problem_handler;
 
 namespace rathole::transport::detail::inline RATHOLE_ABI {
 
+/// The function that makes the layers of one side.
+template <class Block>
+using maker_of =
+    std::conditional_t<std::is_same_v<Block, config::client>, client_layer_maker, layer_maker>;
+
 /// The function that makes layers, or a text that says why there is none.
-using maker_or_reason = std::expected<layer_maker, std::string>;
+template <class Block>
+using maker_or_reason = std::expected<maker_of<Block>, std::string>;
 
 #if RATHOLE_WITH_TLS
 /// Returns the TLS layer maker of a client.
-inline maker_or_reason make_tls_layers(const config::client& settings,
-                                       const problem_handler& report_problem) {
-  const config::tls_options& options = *settings.transport.tls;
-  return tls_client_layers(options, options.hostname.value_or(settings.remote_addr.host),
-                           report_problem);
+inline maker_or_reason<config::client> make_tls_layers(const config::client& settings,
+                                                       const problem_handler& report_problem) {
+  return tls_client_layers(*settings.transport.tls, report_problem);
 }
 /// Returns the TLS layer maker of a server.
-inline maker_or_reason make_tls_layers(const config::server& settings,
-                                       const problem_handler& report_problem) {
+inline maker_or_reason<config::server> make_tls_layers(const config::server& settings,
+                                                       const problem_handler& report_problem) {
   return tls_server_layers(*settings.transport.tls, report_problem);
 }
 #endif
 #if RATHOLE_WITH_WEBSOCKET
 /// Returns the WebSocket layer maker of a client over the layers of `below`.
-inline layer_maker make_websocket_layers(const config::client& settings, layer_maker below) {
-  return websocket_client_layers(*settings.transport.websocket, settings.remote_addr,
-                                 std::move(below));
+inline client_layer_maker make_websocket_layers(const config::client& settings,
+                                                client_layer_maker below) {
+  return websocket_client_layers(*settings.transport.websocket, std::move(below));
 }
 /// Returns the WebSocket layer maker of a server over the layers of `below`.
 inline layer_maker make_websocket_layers(const config::server& settings, layer_maker below) {
@@ -90,16 +96,30 @@ inline layer_maker make_websocket_layers(const config::server& settings, layer_m
 }
 #endif
 
+#if RATHOLE_WITH_NOISE
+/// Returns the Noise layer maker of one side. It does not depend on the name of the server.
+template <class Block>
+maker_or_reason<Block> make_noise_layers(const config::noise_options& options, config::side where) {
+  auto made = noise_layers(options, where);
+  if constexpr (std::is_same_v<Block, config::server>) {
+    return made;
+  } else {
+    if (!made) return std::unexpected(std::move(made.error()));
+    return [make = std::move(*made)](const address&) { return make(); };
+  }
+}
+#endif
+
 /// Returns the layer maker of a transport that has its required tables and is built in, or a text
 /// that says why it cannot be made.
 template <class Block>
-maker_or_reason make_layers([[maybe_unused]] const Block& settings,
-                            [[maybe_unused]] config::side where,
-                            [[maybe_unused]] const problem_handler& report_problem) {
+maker_or_reason<Block> make_layers([[maybe_unused]] const Block& settings,
+                                   [[maybe_unused]] config::side where,
+                                   [[maybe_unused]] const problem_handler& report_problem) {
   [[maybe_unused]] const config::transport& wanted = settings.transport;
   switch (wanted.kind) {
 #if RATHOLE_WITH_NOISE
-    case config::transport_kind::noise: return noise_layers(*wanted.noise, where);
+    case config::transport_kind::noise: return make_noise_layers<Block>(*wanted.noise, where);
 #endif
 #if RATHOLE_WITH_TLS
     case config::transport_kind::tls: return make_tls_layers(settings, report_problem);
@@ -109,7 +129,7 @@ maker_or_reason make_layers([[maybe_unused]] const Block& settings,
       if (auto wrong = websocket_problem(*wanted.websocket)) {
         return std::unexpected(std::move(*wrong));
       }
-      layer_maker below;
+      maker_of<Block> below;
 #if RATHOLE_WITH_TLS
       if (wanted.websocket->tls) {
         auto tls = make_tls_layers(settings, report_problem);
@@ -120,13 +140,13 @@ maker_or_reason make_layers([[maybe_unused]] const Block& settings,
       return make_websocket_layers(settings, std::move(below));
     }
 #endif
-    default: return layer_maker();
+    default: return maker_of<Block>();
   }
 }
 
 /// Returns the layer maker of `settings`, or all problems that prevent it.
 template <class Block>
-std::expected<layer_maker, std::vector<config::problem>> prepare_layers(
+std::expected<maker_of<Block>, std::vector<config::problem>> prepare_layers(
     const Block& settings, config::side where, const problem_handler& report_problem) {
   auto problems = config::start_problems(settings.transport, where);
   if (auto missing = missing_part(settings.transport, where)) {

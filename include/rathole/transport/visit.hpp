@@ -25,7 +25,7 @@ auto visit(const prepared_client& prepared, R runtime, F&& use)
     return std::forward<F>(use)(multiplexed(std::move(next), prepared.connections));
   };
   if (!prepared.layers) return select(std::move(bare));
-  return select(layered(std::move(bare), any_layer_factory(prepared.kind, prepared.layers)));
+  return select(layered(std::move(bare), client_layer_factory(prepared.kind, prepared.layers)));
 }
 
 /// Calls `use` with the transport of a server in the runtime `runtime`, and returns its result. The

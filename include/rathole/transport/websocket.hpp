@@ -50,16 +50,23 @@ inline std::optional<std::string> websocket_problem(const config::websocket_opti
 }
 
 /// Returns the layer maker of `[client.transport.websocket]`, over those of `below` if it is not
-/// empty.
-inline layer_maker websocket_client_layers(const config::websocket_options& options,
-                                           const address& remote, layer_maker below) {
+/// empty. Requests name `options.host` or, without that, the address by which the server is named.
+inline client_layer_maker websocket_client_layers(const config::websocket_options& options,
+                                                  client_layer_maker below) {
   websocket::client_settings settings;
   if (options.path) settings.path = *options.path;
-  settings.host = options.host.value_or(websocket::host_header(remote));
+  if (options.host) settings.host = *options.host;
   settings.headers = options.headers;
   settings.ping_interval = options.ping_interval;
-  return detail::websocket_over(std::move(below),
-                                [settings] { return websocket::layer<>::client(settings); });
+  return [settings, below = std::move(below),
+          has_host = options.host.has_value()](const address& server) -> result<any_layer> {
+    websocket::client_settings own = settings;
+    if (!has_host) own.host = websocket::host_header(server);
+    layer_maker lower;
+    if (below) lower = [&below, &server] { return below(server); };
+    return detail::websocket_over(std::move(lower),
+                                  [&own] { return websocket::layer<>::client(own); })();
+  };
 }
 
 /// Returns the layer maker of `[server.transport.websocket]`, as for a client.

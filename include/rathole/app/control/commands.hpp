@@ -175,12 +175,25 @@ class control {
     }
     out_ << table.text(max_width_);
     for (const json& each : member_of(*found, "services")) {
+      const std::string name = text_of(member_of(each, "name"));
+      for (const json& one : member_of(each, "servers")) {
+        if (text_of(member_of(one, "state")) != "down" || member_of(each, "servers").size() < 2) {
+          continue;
+        }
+        out_ << text::printable(name + " is down at " + text_of(member_of(one, "server")) + ": " +
+                                text_of(member_of(one, "reason")))
+             << '\n';
+      }
       if (text_of(member_of(each, "state")) == "up") continue;
-      out_ << text::printable(text_of(member_of(each, "name")) +
-                              " is down: " + text_of(member_of(each, "reason")))
-           << '\n';
+      out_ << text::printable(name + " is down: " + text_of(member_of(each, "reason"))) << '\n';
     }
     return EXIT_SUCCESS;
+  }
+
+  /// Returns how many of the servers of a service are up.
+  static std::size_t count_up(const json& servers) {
+    const auto is_up = [](const json& each) { return text_of(member_of(each, "state")) == "up"; };
+    return static_cast<std::size_t>(std::ranges::count_if(servers, is_up));
   }
 
   static std::vector<std::string> service_row(const json& of) {
@@ -191,8 +204,12 @@ class control {
       if (std::ranges::find(down, one) != down.end()) addresses += " (down)";
     }
     const std::size_t clients = member_of(of, "clients").size();
-    const std::string peer =
+    std::string peer =
         clients > 1 ? std::to_string(clients) + " clients" : text_of(member_of(of, "peer"));
+    if (const json& servers = member_of(of, "servers"); servers.is_array() && servers.size() > 1) {
+      peer += " (" + std::to_string(count_up(servers)) + " of " + std::to_string(servers.size()) +
+              " servers)";
+    }
     std::vector<std::string> out{text_of(member_of(of, "name")), text_of(member_of(of, "type")),
                                  text_of(member_of(of, "state")), std::move(addresses),
                                  peer.empty() ? "-" : peer};

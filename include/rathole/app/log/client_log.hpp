@@ -12,6 +12,8 @@
 #include <rathole/text/client_failure.hpp>
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -42,17 +44,19 @@ class client_log {
     check_observer<client_log, client_side::all_events>();
   }
 
-  /// Logs at info only for the first attempt of a service, because later attempts follow a failure
-  /// that is logged.
+  /// Logs at info only for the first attempt of a service at a server, because later attempts follow a
+  /// failure that is logged.
   void on(const client_side::control_channel_starting& e) {
-    const bool is_first = started_.emplace(e.service).second;
+    const auto known = started_.try_emplace(std::string(e.service)).first;
+    const bool is_first = known->second.insert(to_string(e.remote)).second;
     write(is_first ? log_level::info : log_level::debug, e.service,
           "Starting " + to_hex(protocol::service_digest(e.service)) + ": service " +
               escape(e.service) + " of the server at " + escaped(e.remote));
   }
   /// Logs at info.
   void on(const client_side::control_channel_established& e) {
-    write(log_level::info, e.service, "Control channel established");
+    write(log_level::info, e.service,
+          "Control channel established" + server_text(e.service, e.server));
   }
   /// Logs at error, `max_failure_lines` for each service and cause in an interval and
   /// `max_cause_lines` for each cause, and otherwise at debug. A server that closes the connection
@@ -60,21 +64,26 @@ class client_log {
   /// A channel that this side closed to replace it is logged at info.
   void on(const client_side::control_channel_failed& e) {
     if (e.error == errc::stopped) {
-      write(log_level::info, e.service, "Control channel is re-created");
+      write(log_level::info, e.service,
+            "Control channel is re-created" + server_text(e.service, e.next));
       return;
     }
     if (e.established && e.error == errc::end_of_stream && !e.is_displaced) {
       return write_failure(
           log_level::info, e,
-          "Control channel shutdown: the server closed the connection; it was "
-          "stopped, another client took the service over, or the service was removed");
+          "Control channel" + server_text(e.service, e.remote) +
+              " shutdown: the server closed the connection; it was "
+              "stopped, another client took the service over, or the service was removed");
     }
-    write_failure(log_level::error, e, "Failed to run the control channel: " + failure_text(e));
+    write_failure(log_level::error, e,
+                  "Failed to run the control channel" + server_text(e.service, e.remote) + ": " +
+                      failure_text(e));
   }
   /// Logs at info.
   void on(const client_side::control_channel_closed& e) {
-    forget(e.service);
-    write(log_level::info, e.service, "Control channel shutdown");
+    const std::string server = server_text(e.service, e.server);
+    forget(e.service, e.server);
+    write(log_level::info, e.service, "Control channel" + server + " shutdown");
   }
   /// Logs at warn, once per cause and interval, and otherwise at debug.
   void on(const client_side::data_channel_failed& e) {
@@ -94,7 +103,7 @@ class client_log {
           "`client.services." +
           service + "` must be that of `server.services." + service + '`';
     }
-    write_channel_failure(is_usual, e.service, why);
+    write_channel_failure(is_usual, e.service, why, server_text(e.service, e.server));
   }
   /// Logs at warn, once per cause and interval, and otherwise at debug.
   void on(const client_side::local_connect_failed& e) {
@@ -161,22 +170,36 @@ class client_log {
                                              now, max_failure_lines);
     const auto of_cause =
         before ? repeat_limiter_.note("cause\n" + what, now, max_cause_lines) : before;
-    write(
-        of_cause ? level : log_level::debug, e.service,
-        what + retry_text(e.retry_in) + suppressed_text(before.value_or(0) + of_cause.value_or(0)));
+    const bool moves = !e.next.host.empty() && e.next != e.remote;
+    const std::string next =
+        moves ? ". Trying the server at " + escaped(e.next) : retry_text(e.retry_in);
+    write(of_cause ? level : log_level::debug, e.service,
+          what + next + suppressed_text(before.value_or(0) + of_cause.value_or(0)));
   }
 
   /// Limits lines that visitors or the server can cause as often as they like.
-  void write_channel_failure(bool is_usual, std::string_view service, const std::string& cause) {
+  void write_channel_failure(bool is_usual, std::string_view service, const std::string& cause,
+                             const std::string& server = {}) {
     std::optional<std::uint64_t> before;
     if (!is_usual) before = repeat_limiter_.note(std::string(service) + '\n' + cause, now_());
     write(before ? log_level::warn : log_level::debug, service,
-          "Failed to run the data channel: " + cause + suppressed_text(before.value_or(0)));
+          "Failed to run the data channel" + server + ": " + cause +
+              suppressed_text(before.value_or(0)));
   }
 
-  /// Forgets a service, so that it is logged as new if it is added again.
-  void forget(std::string_view service) {
-    if (const auto first = started_.find(service); first != started_.end()) started_.erase(first);
+  /// Forgets a service at `server`, so that it is logged as new if it is added again.
+  void forget(std::string_view service, const address& server) {
+    const auto known = started_.find(service);
+    if (known == started_.end()) return;
+    known->second.erase(to_string(server));
+    if (known->second.empty() || server.host.empty()) started_.erase(known);
+  }
+
+  /// Returns text that names `server`; empty if the service has met only one.
+  [[nodiscard]] std::string server_text(std::string_view service, const address& server) const {
+    const auto known = started_.find(service);
+    const bool has_several = known != started_.end() && known->second.size() > 1;
+    return has_several && !server.host.empty() ? " with the server at " + escaped(server) : "";
   }
 
   void write(log_level level, std::string_view service, std::string_view message) {
@@ -186,7 +209,8 @@ class client_log {
   logger& lines_;
   time_source now_;
   repeat_limiter repeat_limiter_;
-  std::set<std::string, std::less<>> started_;
+  /// The servers of each service.
+  std::map<std::string, std::set<std::string>, std::less<>> started_;
 };
 
 }  // namespace rathole::app

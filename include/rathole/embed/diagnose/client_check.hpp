@@ -49,6 +49,7 @@ class client_check {
   /// Performs the step `what`; returns what was found.
   io::task<std::string> perform(client_action what) {
     using enum client_step;
+    if (what.server < settings_.remote_addr.size()) link_.use(settings_.remote_addr[what.server]);
     switch (what.kind) {
       case settings: return judge();
       case resolve: return look_up();
@@ -75,7 +76,7 @@ class client_check {
   io::task<std::string> judge() { co_return judgement_.perform(settings_, config::side::client); }
 
   io::task<std::string> look_up() {
-    const address name = dialled_address(settings_);
+    const address name = dialled_address(settings_, link_.server());
     const time_point deadline = runtime_.now() + settings_.connect_timeout;
     const auto found = co_await runtime_.resolve(name, deadline, stop_);
     if (!found) co_return failure(found.error());

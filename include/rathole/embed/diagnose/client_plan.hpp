@@ -51,6 +51,8 @@ struct client_action {
   client_step kind;
   /// The index of the service in the settings, for the kinds that concern one; otherwise 0.
   std::size_t service = 0;
+  /// The index of the server in the settings, for the kinds that concern one; otherwise 0.
+  std::size_t server = 0;
   /// The index of the local address in that service, for `client_step::local`; otherwise 0.
   std::size_t local = 0;
 };
@@ -58,45 +60,58 @@ struct client_action {
 /// The steps of a client's diagnosis.
 using client_steps = step_list<client_action>;
 
-/// Returns the address that a client with `settings` dials: that of its server or of its proxy.
-inline address dialled_address(const config::client& settings) {
+/// Returns the address that a client with `settings` dials to reach `server`: that of the server or of
+/// its proxy.
+inline address dialled_address(const config::client& settings, const address& server) {
   const auto& through = settings.transport.tcp.proxy;
-  return through ? config::proxy_address(*through) : settings.remote_addr;
+  return through ? config::proxy_address(*through) : server;
 }
 
-/// Returns the steps for a client with the settings `of`; `tries_tokens` is
-/// `diagnose_options::authenticate`.
-/// Settings that contradict themselves get no step but the first, which says so.
-inline client_steps plan_steps(const config::client& of, bool tries_tokens) {
+/// Adds the steps for the server with the index `server` of a client with the settings `of` to `out`, in
+/// which `judged` is the step of the settings; see `plan_steps`.
+inline void plan_server(client_steps& out, const config::client& of, std::size_t server,
+                        std::size_t judged, bool tries_tokens) {
   using enum client_step;
-  client_steps out;
-  const std::size_t judged = out.add("settings", "client", {client_step::settings});
-  if (!config::settings_problems(of).empty()) return out;
   client_steps::indexes before;
   const auto follow = [&](std::string name, std::string subject, client_step kind) {
-    before = {out.add(std::move(name), std::move(subject), {kind}, before)};
+    before = {out.add(std::move(name), std::move(subject), {kind, 0, server}, before)};
   };
-  const address dialled = dialled_address(of);
+  const address dialled = dialled_address(of, of.remote_addr[server]);
   const bool is_literal =
       dialled.is_unix() || parse_ipv4(dialled.host) || dialled.host.contains(':');
   if (!is_literal) follow("resolve", dialled.host, resolve);
   follow("connect", to_string(dialled), connect);
   before.push_back(judged);
-  const std::string remote = to_string(of.remote_addr);
+  const std::string remote = to_string(of.remote_addr[server]);
   if (of.transport.tcp.proxy) follow("proxy", remote, proxy);
   const config::transport_kind kind = of.transport.kind;
   if (kind != config::transport_kind::tcp) follow("handshake", config::name_of(kind), handshake);
   follow("hello", remote, hello);
+  const bool is_first = server == 0;
   for (std::size_t i = 0; i < of.services.size(); ++i) {
     const config::client_service& each = of.services[i];
-    out.add(tries_tokens ? "authenticate" : "service", each.name,
-            {tries_tokens ? authenticate : service, i}, before);
+    const std::string where = of.remote_addr.size() > 1 ? " at " + remote : "";
+    out.add(tries_tokens ? "authenticate" : "service", each.name + where,
+            {tries_tokens ? authenticate : service, i, server}, before);
+    if (!is_first) continue;
     for (std::size_t j = 0; j < each.local_addr.size(); ++j) {
-      out.add("local", each.name + " at " + to_string(each.local_addr[j]), {local, i, j});
+      out.add("local", each.name + " at " + to_string(each.local_addr[j]), {local, i, 0, j});
     }
   }
   // The last step, because the tunnel also works without.
-  if (of.transport.multiplex) out.add("multiplexing", remote, {multiplexing}, before);
+  if (of.transport.multiplex) out.add("multiplexing", remote, {multiplexing, 0, server}, before);
+}
+
+/// Returns the steps for a client with the settings `of`; `tries_tokens` is
+/// `diagnose_options::authenticate`. Each of several servers has its own.
+/// Settings that contradict themselves get no step but the first, which says so.
+inline client_steps plan_steps(const config::client& of, bool tries_tokens) {
+  client_steps out;
+  const std::size_t judged = out.add("settings", "client", {client_step::settings});
+  if (!config::settings_problems(of).empty()) return out;
+  for (std::size_t i = 0; i < of.remote_addr.size(); ++i) {
+    plan_server(out, of, i, judged, tries_tokens);
+  }
   return out;
 }
 
@@ -117,7 +132,7 @@ inline text::explanation explain(const config::client& settings, const client_ac
   }
   if (what.kind == client_step::multiplexing) return text::explain_multiplexing_refusal(error);
   const client_side::control_channel_failed failed{
-      service, settings.remote_addr, error, duration::zero(), false, settings};
+      service, settings.remote_addr[what.server], error, duration::zero(), false, settings};
   text::explanation why = text::explain(failed);
   // The step names the server or the service already.
   const bool is_proxy = error.category() == proxy::unreachable_category();

@@ -47,13 +47,18 @@ class server_link {
   server_link(R& runtime, const config::client& settings, std::stop_token stop)
       : runtime_(runtime), settings_(settings), stop_(std::move(stop)) {}
 
+  /// Lets the later connections lead to `server`, one of the client's settings.
+  void use(address server) { server_ = std::move(server); }
+  /// Returns the server to which connections lead.
+  [[nodiscard]] const address& server() const { return server_; }
+
   /// Returns whether there is a connection.
   [[nodiscard]] bool is_open() const { return stream_.has_value(); }
 
   /// Dials the server, or the proxy that leads to it; returns the address that answered. Fails as
   /// `Transport::connect`.
   io::task<address> dial() {
-    const address to = dialled_address(settings_);
+    const address to = dialled_address(settings_, server_);
     const io::socket_options options = transport::to_socket_options(settings_);
     const time_point deadline = runtime_.now() + settings_.connect_timeout;
     auto dialled = co_await runtime_.connect(to, options, deadline, stop_);
@@ -69,8 +74,8 @@ class server_link {
   /// Asks the proxy of `with`, whose connection this is, for one to the server. Fails as
   /// `proxy_handshake`.
   io::task<void> pass_proxy(const transport::prepared_client& with) {
-    auto passed = co_await transport::proxy_handshake(runtime_, take(), *with.proxy,
-                                                      settings_.remote_addr, step(), stop_);
+    auto passed =
+        co_await transport::proxy_handshake(runtime_, take(), *with.proxy, server_, step(), stop_);
     if (!passed) co_return failure(passed.error());
     stream_.emplace(std::move(*passed));
     co_return result<void>{};
@@ -79,7 +84,7 @@ class server_link {
   /// Performs the handshake of the transport; returns what it agreed on. Fails as
   /// `layer_handshake`.
   io::task<std::string> handshake(const transport::prepared_client& with) {
-    auto layer = with.layers();
+    auto layer = with.layers(server_);
     if (!layer) co_return failure(layer.error());
     layered_stream fresh(runtime_, take(), std::move(*layer));
     auto done = co_await transport::layer_handshake(runtime_, std::move(fresh), step(), stop_);
@@ -230,6 +235,8 @@ class server_link {
 
   R& runtime_;
   const config::client& settings_;
+  /// The server to which connections lead.
+  address server_;
   std::stop_token stop_;
   std::optional<std::variant<bare_stream, layered_stream>> stream_;
 };
