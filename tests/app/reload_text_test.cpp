@@ -16,7 +16,7 @@ TEST_CASE("reload: each changed service has a line that names the changed keys")
   before.services[0].local_addr = {"127.0.0.1", 80};
   before.services[1].name = "mail";
   config::client now = before;
-  now.services[0].local_addr.port = 81;
+  now.services[0].local_addr = {"127.0.0.1", 81};
   now.services[0].idle_timeout = std::chrono::seconds(9);
   now.services[1].name = "news";
   CHECK(changes_text(before, now, false) ==

@@ -113,7 +113,7 @@ TEST_CASE("port ranges: paths of Unix-domain sockets have none") {
       usable(server_with("type = \"socket_stream\"\nbind_addr = \"/run/game:8000-8010\""));
   CHECK(path.settings.server->services[0].bind_addr[0].host == "unix:/run/game:8000-8010");
   const document local = usable(client_with("local_addr = \"unix:/run/game:8000-8010\""));
-  CHECK(local.settings.client->services[0].local_addr.host == "unix:/run/game:8000-8010");
+  CHECK(local.settings.client->services[0].local_addr.front().host == "unix:/run/game:8000-8010");
 }
 
 TEST_CASE("port ranges: each problem has its place") {

@@ -234,7 +234,7 @@ TEST_CASE("diagnosis: the local service is absent; of a UDP service only the rou
   auto& service = tunnel.client_settings.services.front();
   service.kind = config::service_kind::udp;
   CHECK(of_client(tunnel).passed());
-  service.local_addr.host = "nowhere";
+  service.local_addr = {"nowhere", 8080};
   check_failed(of_client(tunnel), "local", errc::host_not_found, {});
 }
 
