@@ -276,7 +276,31 @@ class Settings:
         if not name:
             return None
         self.client.services[name]["local_addr"] = self._backend(self.client.services[name]["type"])
+        for key in ("strategy", "health_check"):
+            self.client.services[name].pop(key, None)
         return name, [self.client]
+
+    def change_targets(self):
+        """A second local address, at which nothing listens, and checks."""
+        name = self._both()
+        if not name or self.client.services[name]["type"] != "tcp":
+            return None
+        service = self.client.services[name]
+        first = f"127.0.0.1:{self._port(service['local_addr'])}"
+        service["local_addr"] = [first, f"127.0.0.1:{self._new_port()}"]
+        service["strategy"] = self._rng.choice(["failover", "round_robin"])
+        service["health_check"] = {"type": "tcp", "interval": self._rng.randrange(1, 4)}
+        return name, [self.client]
+
+    def change_servers(self):
+        """A second server, which does not exist."""
+        first = f"127.0.0.1:{self._port(self.client.values['remote_addr'])}"
+        self.client.values.pop("strategy", None)
+        self.client.values["remote_addr"] = first
+        if self._rng.random() < 0.7:
+            self.client.values["remote_addr"] = [first, f"127.0.0.1:{self._new_port()}"]
+            self.client.values["strategy"] = self._rng.choice(["failover", "all"])
+        return None, [self.client]
 
     def change_detail(self):
         """What needs no new connection."""
@@ -327,9 +351,9 @@ class Settings:
         return None, [side]
 
     EDITS = [add, add, remove, complete, change_token, change_secret, mend_token, change_port,
-             change_socket, change_backend, change_detail, change_detail, change_limits, change_limits,
-             change_header, change_proxies, change_instance, change_default_token, change_log,
-             change_comment]
+             change_socket, change_backend, change_targets, change_servers, change_detail,
+             change_detail, change_limits, change_limits, change_header, change_proxies,
+             change_instance, change_default_token, change_log, change_comment]
 
     def _both(self):
         names = [name for name in EDITED
