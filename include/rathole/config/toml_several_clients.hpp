@@ -2,6 +2,7 @@
 
 #include <rathole/config/limits.hpp>
 #include <rathole/config/toml_reader.hpp>
+#include <rathole/config/toml_values.hpp>
 #include <rathole/config/types.hpp>
 
 #include <array>
