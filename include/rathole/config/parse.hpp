@@ -15,6 +15,7 @@
 #include <rathole/config/types.hpp>
 
 #include <algorithm>
+#include <cstddef>
 #include <expected>
 #include <string>
 #include <string_view>
@@ -132,6 +133,17 @@ inline void add_included(toml::table& root, const included_file& file,
   toml_merge(log).add(root, std::move(*parsed));
 }
 
+/// Warns of `skipped`, what `pattern` matches although nothing can be included from it.
+inline void warn_of_skipped(const include_pattern& pattern, const std::vector<std::string>& skipped,
+                            problem_log& log) {
+  if (skipped.empty()) return;
+  const std::size_t others = skipped.size() - 1;
+  log.warn(pattern.at, pattern.key,
+           skipped.front() + (others > 0 ? " and " + std::to_string(others) + " more are" : " is") +
+               " no regular file, and nothing is included from it",
+           "move it to another folder, or give it another name");
+}
+
 /// Replaces the variables in `root`, the table of the main file, and adds the content of the files that it
 /// includes. Problems go to `log`, to whose source the files are added.
 inline void complete(toml::table& root, problem_log& log) {
@@ -150,11 +162,12 @@ inline void complete(toml::table& root, problem_log& log) {
       log.add(each.at, each.key, found.error().what, found.error().remedy);
       continue;
     }
-    if (found->empty() && each.key == "include") {
+    warn_of_skipped(each, found->skipped, log);
+    if (found->files.empty() && found->skipped.empty() && each.key == "include") {
       log.warn(each.at, each.key, "no file, or none that is not included already, matches",
                "correct the pattern, unless the files are still to come");
     }
-    for (const included_file& file : *found) add_included(root, file, variables, log);
+    for (const included_file& file : found->files) add_included(root, file, variables, log);
   }
 }
 
