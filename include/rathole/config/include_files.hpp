@@ -2,6 +2,7 @@
 
 #include <rathole/config/include.hpp>
 #include <rathole/config/limits.hpp>
+#include <rathole/config/own_output.hpp>
 #include <rathole/core/read_file.hpp>
 
 #include <fnmatch.h>
@@ -229,6 +230,7 @@ class include_files {
     if (const auto held = overrides_.find(path); held != overrides_.end() && held->second) {
       return *held->second;
     }
+    if (is_own_output(path)) return std::unexpected(own_output_problem);
     // A pipe would make a program that runs wait for its writer.
     return read_file(path, {.size = limits::file_size});
   }

@@ -3,6 +3,7 @@
 #include <rathole/config/include_files.hpp>
 #include <rathole/config/key.hpp>
 #include <rathole/config/limits.hpp>
+#include <rathole/config/own_output.hpp>
 #include <rathole/config/parse.hpp>
 #include <rathole/config/validate.hpp>
 #include <rathole/core/address.hpp>
@@ -122,6 +123,10 @@ inline std::expected<document, std::vector<problem>> load_document(const std::st
                                                                    include_files& includes,
                                                                    log_check check_log,
                                                                    duration pipe_timeout) {
+  if (is_own_output(path)) {
+    return std::unexpected(std::vector<problem>{
+        {.file = path, .what = own_output_problem, .remedy = own_output_remedy}});
+  }
   const auto text = read_file(path, {.size = limits::file_size, .pipe_timeout = pipe_timeout});
   if (text) {
     surroundings around = detail::around(includes);
