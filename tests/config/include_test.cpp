@@ -122,24 +122,26 @@ TEST_CASE("include: what cannot be included is a problem at the key") {
   const auto problem = [](const std::string& value) {
     const configuration c("include = " + value +
                           "\n[server]\nbind_addr = \"[::]:1\"\nservices = {}\n");
+    c.folder.write("part.toml", "");
     c.folder.write("nested.toml", "include = \"main.toml\"\n");
     const texts found = c.load();
     return found.size() == 1 ? found[0] : "problems: " + std::to_string(found.size());
   };
-  CHECK(
-      problem("\"gone.toml\"") ==
-      "DIR/main.toml:1:11: include: cannot read DIR/gone.toml: No such file or directory; correct "
-      "or remove it");
-  CHECK(
-      problem("\"gone.d/*.toml\"") ==
-      "DIR/main.toml:1:11: include: cannot read the folder DIR/gone.d: No such file or directory; "
-      "create it, or correct the path");
+  CHECK(problem("\"gone.toml\"") ==
+        "DIR/main.toml:1:11: include: cannot read the file: No such file or directory; correct "
+        "or remove it");
+  CHECK(problem("\"gone.d/*.toml\"") ==
+        "DIR/main.toml:1:11: include: cannot read the folder: No such file or directory; "
+        "create it, or correct the path");
   CHECK(problem("\"*/a.toml\"") ==
-        "DIR/main.toml:1:11: include: `*/a.toml` has a wildcard in a folder; use wildcards in the "
+        "DIR/main.toml:1:11: include: it has a wildcard in a folder; use wildcards in the "
         "name of the file only");
   CHECK(problem("\"services.d/\"") ==
-        "DIR/main.toml:1:11: include: `services.d/` names no file; name a file, or files as in "
+        "DIR/main.toml:1:11: include: it names no file; name a file, or files as in "
         "`services.d/*.toml`");
+  CHECK(problem("[\"part.toml\", \"gone.toml\"]") ==
+        "DIR/main.toml:1:11: include: entry 2: cannot read the file: No such file or directory; "
+        "correct or remove it");
   CHECK(
       problem("\"nested.toml\"") ==
       "DIR/nested.toml:1:11: include: an included file includes others; name them in the `include` "

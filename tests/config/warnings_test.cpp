@@ -290,9 +290,24 @@ TEST_CASE("problems: a misspelt default token is reported once, and a port has a
   REQUIRE_FALSE(found.has_value());
   REQUIRE(found.error().size() == 2);
   CHECK(to_string(found.error()[0])
-            .starts_with("c.toml:2:13: server.bind_addr: the port 70800 is above 65535; write it "
+            .starts_with("c.toml:2:13: server.bind_addr: the port is above 65535; write it "
                          "like `bind_addr"));
   CHECK(to_string(found.error()[1]).ends_with("did you mean `default_token`?"));
+}
+
+TEST_CASE("problems: the name of a host has at most 253 characters") {
+  const std::string name(60'000, 'a');
+  for (const std::string& text :
+       {"[server]\nbind_addr = \"" + name + ":1\"\nservices = {}\n",
+        "[client]\nremote_addr = \"" + name + ":1\"\nservices = {}\n",
+        "[client]\nremote_addr = \"h:1\"\n[client.services.a]\ntoken = \"t\"\nlocal_addr = \"" +
+            name + ":1\"\n"}) {
+    const auto found = read(text, "c.toml");
+    REQUIRE_FALSE(found.has_value());
+    REQUIRE(found.error().size() == 1);
+    CHECK(to_string(found.error()[0])
+              .ends_with("_addr: the host name is too long; a name has at most 253 characters"));
+  }
 }
 
 TEST_CASE("warnings: port 0 cannot be dialled") {

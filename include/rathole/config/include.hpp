@@ -27,7 +27,7 @@ struct included_files {
 
 /// Why files cannot be included.
 struct include_problem {
-  /// The description of the problem.
+  /// The description of the problem, without the text of the key.
   std::string what = {};
   /// How to correct it.
   std::string remedy = {};

@@ -83,8 +83,10 @@ class include_files {
       // It may have been removed since the folder was read.
       if (!text && is_pattern(pattern) && is_gone(path)) continue;
       if (!text) {
+        // What a pattern has found is no text of the configuration, which may be a secret.
+        const std::string file = is_pattern(pattern) ? path : "the file";
         return std::unexpected(
-            include_problem{"cannot read " + path + ": " + text.error(), "correct or remove it"});
+            include_problem{"cannot read " + file + ": " + text.error(), "correct or remove it"});
       }
       size_ += text->size();
       if (size_ > limits::file_size) {
@@ -182,11 +184,11 @@ class include_files {
     const std::filesystem::path whole = path_of(pattern);
     const std::string name = whole.filename().string();
     if (name.empty()) {
-      return std::unexpected(include_problem{"`" + pattern + "` names no file",
-                                             "name a file, or files as in `services.d/*.toml`"});
+      return std::unexpected(
+          include_problem{"it names no file", "name a file, or files as in `services.d/*.toml`"});
     }
     if (has_wildcard(whole.parent_path().string())) {
-      return std::unexpected(include_problem{"`" + pattern + "` has a wildcard in a folder",
+      return std::unexpected(include_problem{"it has a wildcard in a folder",
                                              "use wildcards in the name of the file only"});
     }
     if (!has_wildcard(name)) return matching{.paths = {whole.string()}};
@@ -202,8 +204,8 @@ class include_files {
     for (const std::filesystem::directory_iterator end; !ec && entries != end;
          entries.increment(ec)) {
       if (++count > limits::folder_entries) {
-        return std::unexpected(include_problem{"the folder " + folder + " has too many entries",
-                                               "include another folder"});
+        return std::unexpected(
+            include_problem{"the folder has too many entries", "include another folder"});
       }
       if (!matches(name, entries->path())) continue;
       std::string path = entries->path().lexically_normal().string();
@@ -213,9 +215,8 @@ class include_files {
       list.push_back(std::move(path));
     }
     if (ec) {
-      return std::unexpected(
-          include_problem{"cannot read the folder " + folder + ": " + ec.message(),
-                          "create it, or correct the path"});
+      return std::unexpected(include_problem{"cannot read the folder: " + ec.message(),
+                                             "create it, or correct the path"});
     }
     for (const auto& [path, content] : overrides_) {
       const std::filesystem::path file = path;

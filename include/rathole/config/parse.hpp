@@ -80,15 +80,18 @@ struct include_pattern {
   std::string key;
   /// The position of its value.
   position at;
+  /// The number of the pattern in its list, counted from 1; 0 if it is the only one.
+  std::size_t number = 0;
 };
 
 /// Returns the patterns of files that `root` includes: those of `include`, and each `services_dir`.
 inline std::vector<include_pattern> include_patterns(const toml::table& root, problem_log& log) {
   std::vector<include_pattern> out;
   toml_reader names(root, "", log);
-  for (const auto& each :
-       names.string_or_strings("include", limits::includes).value_or(std::vector<std::string>())) {
-    out.push_back({each, "include", names.where("include")});
+  const auto listed = names.string_or_strings("include", limits::includes);
+  for (const std::string& each : listed.value_or(std::vector<std::string>())) {
+    const std::size_t number = listed->size() > 1 ? out.size() + 1 : 0;
+    out.push_back({each, "include", names.where("include"), number});
   }
   for (const std::string side : {"server", "client"}) {
     const auto node = root[side]["admin"]["services_dir"];
@@ -159,7 +162,9 @@ inline void complete(toml::table& root, problem_log& log) {
     }
     const auto found = files(each.pattern);
     if (!found) {
-      log.add(each.at, each.key, found.error().what, found.error().remedy);
+      const std::string entry =
+          each.number > 0 ? "entry " + std::to_string(each.number) + ": " : std::string();
+      log.add(each.at, each.key, entry + found.error().what, found.error().remedy);
       continue;
     }
     warn_of_skipped(each, found->skipped, log);
