@@ -29,6 +29,7 @@ inline result<address> check_address(std::string_view text) {
     return parsed;
   }
   check(!parsed->host.empty());
+  check(parsed->is_unix() || parsed->host.size() <= max_host_name + 1);
   if (parsed->is_unix()) {
     check(parsed->port == 0 && text == parsed->host && is_unix_text(text));
     check(!parsed->unix_path().empty() && parsed->unix_path().size() <= max_unix_path);

@@ -27,7 +27,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   files.erase(files.begin());
   bool is_asked = false;
   const auto read = [&](const std::string&) {
-    auto out = is_asked ? std::vector<config::included_file>() : files;
+    config::included_files out;
+    if (!is_asked) out.files = files;
     is_asked = true;
     return out;
   };

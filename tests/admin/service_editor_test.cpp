@@ -130,6 +130,36 @@ TEST_CASE("editor: wrong settings change nothing, and all problems are named") {
   CHECK(std::filesystem::is_empty(f.path("services.d")));
 }
 
+TEST_CASE("editor: a number that is no integer is told from one that is too large") {
+  api_fixture f;
+  const auto what = [&f](const std::string& number) {
+    const json refused = f.ask_json("PUT", services + "ssh",
+                                    R"({"bind_addr":"0.0.0.0:22","idle_timeout":)" + number + '}');
+    REQUIRE(refused["problems"].size() == 1);
+    return refused["problems"][0]["what"].get<std::string>();
+  };
+  for (const char* number : {"1.5", "1e3", "1.0"}) {
+    CHECK(what(number) == "a number with a fraction or an exponent");
+  }
+  for (const char* number : {"99999999999999999999999999", "-99999999999999999999999999", "1e300",
+                             "18446744073709551615"}) {
+    CHECK(what(number) == "the number is out of range");
+  }
+}
+
+TEST_CASE(
+    "editor: no service has its socket where files are included, and one there stops no edit") {
+  api_fixture f;
+  const json refused =
+      f.ask_json("PUT", services + "ssh", R"({"bind_addr":"unix:services.d/zzz.toml"})");
+  CHECK(refused["status"] == 422);
+  REQUIRE(refused["problems"].size() == 1);
+  CHECK(refused["problems"][0]["key"] == "server.services.ssh.bind_addr");
+  CHECK_FALSE(f.has_file("services.d/ssh.toml"));
+  std::filesystem::create_directory(f.path("services.d/zzz.toml"));
+  CHECK(f.ask("PUT", services + "ssh", R"({"bind_addr":"0.0.0.0:22"})").status == 201);
+}
+
 TEST_CASE("editor: a text that would be TOML stays a text") {
   api_fixture f;
   CHECK(f.ask("PUT", services + "ssh",

@@ -122,24 +122,26 @@ TEST_CASE("include: what cannot be included is a problem at the key") {
   const auto problem = [](const std::string& value) {
     const configuration c("include = " + value +
                           "\n[server]\nbind_addr = \"[::]:1\"\nservices = {}\n");
+    c.folder.write("part.toml", "");
     c.folder.write("nested.toml", "include = \"main.toml\"\n");
     const texts found = c.load();
     return found.size() == 1 ? found[0] : "problems: " + std::to_string(found.size());
   };
-  CHECK(
-      problem("\"gone.toml\"") ==
-      "DIR/main.toml:1:11: include: cannot read DIR/gone.toml: No such file or directory; correct "
-      "or remove it");
-  CHECK(
-      problem("\"gone.d/*.toml\"") ==
-      "DIR/main.toml:1:11: include: cannot read the folder DIR/gone.d: No such file or directory; "
-      "create it, or correct the path");
+  CHECK(problem("\"gone.toml\"") ==
+        "DIR/main.toml:1:11: include: cannot read the file: No such file or directory; correct "
+        "or remove it");
+  CHECK(problem("\"gone.d/*.toml\"") ==
+        "DIR/main.toml:1:11: include: cannot read the folder: No such file or directory; "
+        "create it, or correct the path");
   CHECK(problem("\"*/a.toml\"") ==
-        "DIR/main.toml:1:11: include: `*/a.toml` has a wildcard in a folder; use wildcards in the "
+        "DIR/main.toml:1:11: include: it has a wildcard in a folder; use wildcards in the "
         "name of the file only");
   CHECK(problem("\"services.d/\"") ==
-        "DIR/main.toml:1:11: include: `services.d/` names no file; name a file, or files as in "
+        "DIR/main.toml:1:11: include: it names no file; name a file, or files as in "
         "`services.d/*.toml`");
+  CHECK(problem("[\"part.toml\", \"gone.toml\"]") ==
+        "DIR/main.toml:1:11: include: entry 2: cannot read the file: No such file or directory; "
+        "correct or remove it");
   CHECK(
       problem("\"nested.toml\"") ==
       "DIR/nested.toml:1:11: include: an included file includes others; name them in the `include` "
@@ -213,6 +215,82 @@ TEST_CASE("include: no file of the configuration is a log") {
                        "another file"));
   CHECK(problem_of("access_log = \"" + (folder.path() / "server.toml").string() + "\"\n")
             .contains("access_log: this is a file of the configuration"));
+}
+
+TEST_CASE("include: a pattern skips what is no file, with a warning, and a name does not") {
+  const configuration c(main_file);
+  const std::string service = "[server.services.a]\nbind_addr = \"0.0.0.0:8001\"\n";
+  const test::temp_dir elsewhere;
+  fs::create_symlink(elsewhere.write("a.toml", service), c.path("services.d/a.toml"));
+  const test::unusual_files odd(elsewhere);
+  for (const auto& [path, why] : odd.all()) {
+    const fs::path link = c.path("services.d/zzz.toml");
+    fs::create_symlink(path, link);
+    if (!fs::exists(path)) {
+      // A service whose file is missing would stop.
+      CHECK(c.load() == texts{"DIR/main.toml:1:11: include: cannot read DIR/services.d/zzz.toml: "
+                              "No such file or directory; correct or remove it"});
+    } else {
+      CHECK(c.load() == texts{"a", "main"});
+      const auto loaded = load_document(c.path("main.toml"));
+      REQUIRE(loaded);
+      REQUIRE(loaded->warnings.size() == 1);
+      CHECK(c.shortened(to_string(loaded->warnings[0])) ==
+            "DIR/main.toml:1:11: warning: include: DIR/services.d/zzz.toml is no regular file, and "
+            "nothing is included from it; move it to another folder, or give it another name");
+    }
+    fs::remove(link);
+  }
+  fs::create_directory(c.path("services.d/y.toml"));
+  fs::create_directory(c.path("services.d/z.toml"));
+  const auto several = load_document(c.path("main.toml"));
+  REQUIRE(several);
+  CHECK(several->warnings[0].what.contains("/y.toml and 1 more are no regular file"));
+  include_files files(c.path("main.toml"));
+  CHECK(load_document(c.path("main.toml"), files, nullptr, {}));
+  CHECK(files.paths().files == texts{c.path("main.toml"), c.path("services.d/a.toml")});
+}
+
+TEST_CASE("include: neither a socket nor a log is made where a file would be included") {
+  const test::temp_dir folder;
+  fs::create_directory(folder.path() / "services.d");
+  fs::create_directory_symlink(folder.path() / "services.d", folder.path() / "link.d");
+  const auto problem_of = [&](const std::string& top, const std::string& of_server,
+                              const std::string& of_service) {
+    const std::string file = folder.write(
+        "server.toml", top + "[server]\nbind_addr = \"0.0.0.0:1\"\ndefault_token = \"t\"\n" +
+                           of_server + "[server.services.a]\n" + of_service);
+    const auto loaded = load_document(file);
+    if (loaded) return std::string();
+    CHECK(loaded.error().size() == 1);
+    return to_string(loaded.error().front()).substr(file.size());
+  };
+  const std::string wrong =
+      "a file at the path of this socket would be a part of the configuration; name another "
+      "folder, or a name that is not included";
+  const std::string admin =
+      "admin = { bind_addr = \"127.0.0.1:9090\", token = \"u\", services_dir = \"services.d\" }\n";
+  const auto at = [](const std::string& path) { return "bind_addr = \"unix:" + path + "\"\n"; };
+  CHECK(problem_of("", admin, at("services.d/zzz.toml")) ==
+        ":6:13: server.services.a.bind_addr: " + wrong);
+  CHECK(problem_of("", admin, at("./link.d/zzz.toml")) ==
+        ":6:13: server.services.a.bind_addr: " + wrong);
+  CHECK(problem_of("", admin, "bind_addr = [\"0.0.0.0:2\", \"unix:services.d/zzz.toml\"]\n") ==
+        ":6:13: server.services.a.bind_addr: " + wrong);
+  CHECK(problem_of("", admin, "type = \"socket_stream\"\nbind_addr = \"services.d/zzz.toml\"\n") ==
+        ":7:13: server.services.a.bind_addr: " + wrong);
+  CHECK(problem_of("", admin, at("services.d/zzz.sock")).empty());
+  CHECK(problem_of("", admin, at("services.d/.zzz.toml")).empty());
+  CHECK(problem_of("", admin, at("zzz.toml")).empty());
+  CHECK(problem_of("include = \"*.d?toml\"\n", "", at("zzz.d_toml")) ==
+        ":6:13: server.services.a.bind_addr: " + wrong);
+  CHECK(problem_of("",
+                   "admin = { bind_addr = \"unix:services.d/admin.toml\", services_dir = "
+                   "\"services.d\" }\n",
+                   "bind_addr = \"0.0.0.0:2\"\n") == ":4:23: server.admin.bind_addr: " + wrong);
+  CHECK(problem_of("log_file = \"" + (folder.path() / "services.d/log.toml").string() + "\"\n",
+                   admin, "bind_addr = \"0.0.0.0:2\"\n") ==
+        ":1:12: log_file: this is a file of the configuration; name another file");
 }
 
 TEST_CASE("include: the number and the size of the files are bounded") {

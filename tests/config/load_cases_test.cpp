@@ -376,10 +376,10 @@ trusted_root = "root.pem\u0000.bak"
         "c.toml:8:16: client.transport.tls.trusted_root: a NUL character; remove it"}},
   });
 
-  for (const auto& [url, what] : std::vector<std::pair<std::string, std::string>>{
-           {"https://h:1", "Unknown proxy scheme: https"},
-           {"socks5h://h:1", "Unknown proxy scheme: socks5h"},
-           {"127.0.0.1:1080", "not a URL"}}) {
+  for (const auto& [url, what] :
+       std::vector<std::pair<std::string, std::string>>{{"https://h:1", "Unknown proxy scheme"},
+                                                        {"socks5h://h:1", "Unknown proxy scheme"},
+                                                        {"127.0.0.1:1080", "not a URL"}}) {
     const std::string text =
         "[server]\nbind_addr = \"h:1\"\nservices = {}\n[server.transport]\n"
         "type = \"tcp\"\ntcp.proxy = \"" +
@@ -573,13 +573,9 @@ TEST_CASE("contradictions of the PROXY protocol are errors") {
       {"no network",
        head + "trusted_proxies = [\"10.0.0.0/33\", \"proxy.example.com\"]\naccept_proxy_protocol = "
               "true\n",
-       {at(19) + "trusted_proxies: not an IP address or network: \"10.0.0.0/33\"; write it like "
+       {at(19) + "trusted_proxies: entries 1 and 2 are no IP addresses or networks; write it like "
                  "`10.0.0.0/8`, `192.0.2.7`, `2001:db8::/32`, or `unix:` for the peers of "
-                 "Unix-domain sockets",
-        at(19) +
-            "trusted_proxies: not an IP address or network: \"proxy.example.com\"; write it like "
-            "`10.0.0.0/8`, `192.0.2.7`, `2001:db8::/32`, or `unix:` for the peers of Unix-domain "
-            "sockets"}},
+                 "Unix-domain sockets"}},
       {"headers from visitors of UDP",
        head + "accept_proxy_protocol = true\ntrusted_proxies = [\"::1\"]\ntype = \"udp\"\n",
        {at(25) + "accept_proxy_protocol: for TCP services only; remove it"}},
@@ -603,8 +599,8 @@ TEST_CASE("wrong limits on who may come are problems") {
   check_rows({
       {"no networks",
        head + "allow = [\"10.0.0.0/8\", \"example.com\"]\ndeny = \"*\"\n",
-       {at(9) + "allow: not an IP address or network: \"example.com\"" + network,
-        "c.toml:7:8: server.services.a.deny: not an IP address or network: \"*\"" + network}},
+       {at(9) + "allow: entry 2 is not an IP address or network" + network,
+        "c.toml:7:8: server.services.a.deny: not an IP address or network" + network}},
       {"an empty list", head + "allow = []\n", {at(9) + "allow: an empty list; name 1 to 1024"}},
       {"no room for anybody",
        head + "max_connections = 0\nmax_connections_per_address = 1048577\n",
@@ -641,7 +637,7 @@ TEST_CASE("wrong limits on who may come are problems") {
                  "instead"}},
       {"the clients' port",
        "[server]\nbind_addr = \"h:1\"\ndeny = [\"h\"]\nservices = {}\nmax_connections = 9\n",
-       {"c.toml:3:8: server.deny: not an IP address or network: h" + network,
+       {"c.toml:3:8: server.deny: not an IP address or network" + network,
         "c.toml:5:1: server.max_connections: unknown field `max_connections`; expected one of "
         "`bind_addr`, `mode`, `owner`, `default_token`, `default_token_file`, "
         "`heartbeat_interval`, `handshake_timeout`, "

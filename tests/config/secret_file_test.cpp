@@ -8,6 +8,7 @@
 
 #include <doctest/doctest.h>
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -55,6 +56,80 @@ struct folder_of_secrets {
 
 const std::string server = "[server]\nbind_addr = \"0.0.0.0:2333\"\n";
 const std::string service = "[server.services.a]\nbind_addr = \"0.0.0.0:8001\"\n";
+
+/// Lets the standard error of the process go to a file while the object exists.
+class redirected_error {
+ public:
+  explicit redirected_error(const std::string& path) : before_(::dup(STDERR_FILENO)) {
+    const int file = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
+    REQUIRE(file >= 0);
+    ::dup2(file, STDERR_FILENO);
+    ::close(file);
+  }
+  redirected_error(const redirected_error&) = delete;
+  redirected_error& operator=(const redirected_error&) = delete;
+  ~redirected_error() {
+    ::dup2(before_, STDERR_FILENO);
+    ::close(before_);
+  }
+
+ private:
+  int before_;
+};
+
+TEST_CASE("secret files: no file of the configuration is the output of the program") {
+  const folder_of_secrets f;
+  const std::string output = f.write("output", "t");
+  std::filesystem::create_symlink(output, f.folder.path() / "token");
+  const std::string why =
+      "the program writes its own output to this file; redirect the output to another file, or "
+      "name "
+      "another one here";
+  const std::string admin = "[server.admin]\nbind_addr = \"127.0.0.1:9\"\n";
+  const std::string tls =
+      "[server.services]\n[server.transport]\ntype = \"tls\"\n[server.transport.tls]\n";
+  f.write("password", "p");
+  f.write("other.toml", "");
+  struct row {
+    std::string text;
+    std::string problem;
+  };
+  const row rows[] = {
+      {server + "default_token_file = \"token\"\n" + service,
+       "main.toml:3:22: server.default_token_file: " + why},
+      {server + service + "token_file = \"output\"\n",
+       "main.toml:5:14: server.services.a.token_file: " + why},
+      {server + "services = {}\n" + admin + "token_file = \"token\"\n",
+       "main.toml:6:14: server.admin.token_file: " + why},
+      {server + tls + "pkcs12 = \"" + output + "\"\npkcs12_password_file = \"password\"\n",
+       "main.toml:7:10: server.transport.tls.pkcs12: " + why},
+      {"include = \"output\"\n" + server + service + "token = \"u\"\n",
+       "main.toml:1:11: include: cannot read the file: the program writes its own output to this "
+       "file; correct or remove it"},
+  };
+  for (const row& each : rows) {
+    f.write("main.toml", each.text);
+    texts found;
+    {
+      const redirected_error output_is(output);
+      const auto loaded = load_document((f.folder.path() / "main.toml").string());
+      if (!loaded) {
+        for (const problem& one : loaded.error()) found.push_back(to_string(one));
+      }
+    }
+    REQUIRE(found.size() == 1);
+    CHECK(found[0].ends_with(each.problem));
+  }
+  const std::string main = f.write("main.toml", server + "services = {}\n");
+  CHECK(load_document(main));
+  std::string found;
+  {
+    const redirected_error output_is(main);
+    const auto loaded = load_document(main);
+    if (!loaded) found = to_string(loaded.error().front());
+  }
+  CHECK(found == main + ": " + why);
+}
 
 TEST_CASE("secret files: one newline at the end is not part of the secret") {
   const folder_of_secrets f;

@@ -5,10 +5,14 @@
 #include <doctest/doctest.h>
 
 #include <cstddef>
+#include <cstdlib>
 #include <filesystem>
+#include <initializer_list>
+#include <optional>
 #include <ostream>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace rathole::config {
 namespace {
@@ -511,6 +515,105 @@ bind_addr = "0.0.0.0:5202"
   CHECK(iperf3.server->services.at(0).kind == service_kind::tcp);
   CHECK(iperf3.server->services.at(1).kind == service_kind::udp);
   CHECK(iperf3.server->services.at(0).bind_addr == iperf3.server->services.at(1).bind_addr);
+}
+
+TEST_CASE("problems: no text of a value is in one, wherever it is and wherever it comes from") {
+  // A word in which nothing of the program's own texts is found.
+  const std::string word = "S3CRETxq";
+  const std::vector<std::string> forms = {word,
+                                          word + ":1",
+                                          "h:1" + word,
+                                          "1:99999991234",
+                                          word + ":99999991234",
+                                          "*:" + word,
+                                          "/" + word,
+                                          "unix:" + word,
+                                          "unix:@" + word,
+                                          word + "/8",
+                                          "10.0.0.1/" + word,
+                                          "10.0.0.1/99999991234",
+                                          word + "://h:1",
+                                          "socks5://" + word,
+                                          "http://h/" + word,
+                                          word + "/",
+                                          word + "/*/a",
+                                          word + "/*.toml",
+                                          "./" + word,
+                                          "${" + word,
+                                          word + " MiB/s",
+                                          word + ":" + word,
+                                          "",
+                                          "[" + word + "]:1"};
+  const test::temp_dir folder;
+  const auto check = [&](const std::string& text, const char* form) {
+    const std::string path = folder.write("main.toml", text);
+    const auto loaded = load_document(
+        path, [](std::string_view) -> std::optional<std::string> { return "another level"; });
+    for (const problem& each : loaded ? loaded->warnings : loaded.error()) {
+      const std::string line = to_string(each);
+      if (line.contains(word) || line.contains("99999991234")) FAIL_CHECK(form << ": " << line);
+    }
+  };
+  const char* const variable = "RATHOLE_TEST_MARKER";
+  for (const std::string& text : forms) {
+    ::setenv(variable, text.c_str(), 1);
+    for (const std::string& one : {'"' + text + '"', std::string("\"${RATHOLE_TEST_MARKER}\"")}) {
+      for (const std::string& value :
+           {one, "[" + one + "]", "[\"10.0.0.0/8\", " + one + ", " + one + "]",
+            "{ rate = " + one + " }"}) {
+        const auto pair = [&value](const std::string& key) { return key + " = " + value + '\n'; };
+        const auto all = [&pair](std::initializer_list<const char*> keys) {
+          std::string out;
+          for (const char* key : keys) out += pair(key);
+          return out;
+        };
+        for (const char* top :
+             {"log", "log_file", "log_format", "access_log", "include", "interpolate"}) {
+          check(pair(top) + "[server]\nbind_addr = \"h:1\"\nservices = {}\n", top);
+        }
+        const std::string transport = all({"type", "multiplex", "connections"}) + "tcp = {}\n";
+        for (const std::string& side : {std::string("server"), std::string("client")}) {
+          const std::string head = '[' + side + "]\n";
+          const std::string own = all(
+              {"bind_addr", "remote_addr", "mode", "owner", "default_token_file", "trusted_proxies",
+               "accept_proxy_protocol", "allow", "deny", "workers", "heartbeat_interval",
+               "max_dials", "shutdown_grace", "prefer_ipv6", "idle_timeout"});
+          const std::string service =
+              '[' + side + ".services.a]\n" +
+              all({"type", "bind_addr", "local_addr", "token", "allow", "deny", "trusted_proxies",
+                   "mode", "owner", "proxy_protocol", "proxy_protocol_datagrams", "bandwidth_limit",
+                   "nodelay", "max_connections", "max_connections_per_address",
+                   "new_connections_per_second", "retry_interval"});
+          check(head + own + service, "instance and service");
+          check(head + service + '[' + side + ".services.b]\ntype = \"socket_stream\"\n" +
+                    all({"bind_addr", "local_addr"}) + '[' + side + ".services.c]\n" +
+                    all({"token_file"}) + "bandwidth_limit = { " + "in = " + value + " }\n",
+                "services");
+          check(head + '[' + side + ".admin]\n" +
+                    all({"bind_addr", "mode", "token", "metrics_token_file", "hosts",
+                         "services_dir", "dashboard"}) +
+                    '[' + side + ".admin.tls]\n" + all({"cert", "key"}),
+                "admin");
+          for (const char* type : {"tcp", "tls", "noise", "websocket"}) {
+            check(head + '[' + side + ".transport]\ntype = \"" + type + "\"\n[" + side +
+                      ".transport.tcp]\n" + all({"proxy", "nodelay", "user_timeout"}) + '[' + side +
+                      ".transport.tls]\n" +
+                      all({"hostname", "trusted_root", "pkcs12", "pkcs12_password_file", "cert",
+                           "key", "engine"}) +
+                      '[' + side + ".transport.noise]\n" +
+                      all({"pattern", "local_private_key", "remote_public_key", "engine"}) + '[' +
+                      side + ".transport.websocket]\n" + all({"tls", "path", "host", "headers"}),
+                  type);
+          }
+          check(head + '[' + side + ".transport]\n" + transport + '[' + side + ".pool]\n" +
+                    all({"size", "max_idle", "visitor_timeout"}) + '[' + side + ".udp]\n" +
+                    all({"idle_timeout", "max_visitors", "queue_size"}),
+                "others");
+        }
+      }
+    }
+  }
+  ::unsetenv(variable);
 }
 
 }  // namespace

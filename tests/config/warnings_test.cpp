@@ -1,8 +1,10 @@
+#include <rathole/config/limits.hpp>
 #include <rathole/config/parse.hpp>
 #include <rathole/config/validate.hpp>
 
 #include <doctest/doctest.h>
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -104,6 +106,69 @@ TEST_CASE("warnings: limits on who may come without an effect") {
   CHECK(only(web + "bandwidth_limit = {}\n") ==
         "c.toml:6:19" + table +
             "bandwidth_limit: without `in` and `out` there is no limit; add one of them");
+}
+
+/// Returns `count` networks of one address, of which the first is 10.`second`.0.0, as a list of TOML.
+std::string list_of(int count, int second, const char* prefix) {
+  std::string out;
+  for (int i = 0; i < count; ++i) {
+    out += (i > 0 ? ", \"10." : "\"10.") + std::to_string(second) + '.' + std::to_string(i / 256) +
+           '.' + std::to_string(i % 256) + prefix + '"';
+  }
+  return '[' + out + ']';
+}
+
+TEST_CASE("warnings: a list has one warning that names a few of its entries") {
+  const auto lines = warnings(server + "allow = " + list_of(1024, 0, "") +
+                              "\ndeny = " + list_of(1024, 1, "") + '\n');
+  REQUIRE(lines.size() == 1);
+  CHECK(lines[0] ==
+        "c.toml:5:8: warning: server.deny: `10.1.0.0/32`, `10.1.0.1/32`, `10.1.0.2/32` and 1021 "
+        "more have no effect, because `allow` does not have them; remove them");
+  const auto denied =
+      warnings(server + "allow = " + list_of(2, 0, "") + "\ndeny = \"10.0.0.0/8\"\n");
+  REQUIRE(denied.size() == 1);
+  CHECK(denied[0] ==
+        "c.toml:4:9: warning: server.allow: no address of `10.0.0.0/32` and `10.0.0.1/32` is "
+        "accepted, because of `deny`; remove it here or there");
+  const auto bits = warnings(server + "deny = " + list_of(1024, 1, "/15") + '\n');
+  REQUIRE(bits.size() == 1);
+  CHECK(bits[0] ==
+        "c.toml:4:8: warning: server.deny: \"10.1.0.0/15\", \"10.1.0.1/15\", \"10.1.0.2/15\" and "
+        "1021 more have bits behind their prefix, which do not count; write the first as "
+        "`10.0.0.0/15`");
+}
+
+TEST_CASE("problems: their number and the size of their texts are bounded") {
+  std::string text = server;
+  for (std::size_t i = 0; i < limits::problems + 7; ++i) text += "k" + std::to_string(i) + " = 1\n";
+  const auto many = read(text, "c.toml");
+  REQUIRE(!many);
+  REQUIRE(many.error().size() == limits::problems + 1);
+  CHECK(to_string(many.error().back())
+            .ends_with(": and 7 more problems; correct those that are listed first"));
+  CHECK(many.error().back().file == "c.toml");
+
+  std::string services;
+  for (std::size_t i = 0; i < limits::problems + 5; ++i) {
+    services += "[server.services.s" + std::to_string(i) + "]\nbind_addr = \"h:0\"\ntoken = \"\"\n";
+  }
+  const auto doubtful = read("[server]\nbind_addr = \"h:1\"\n" + services, "c.toml");
+  REQUIRE(doubtful);
+  REQUIRE(doubtful->warnings.size() == limits::problems + 1);
+  CHECK(doubtful->warnings.back().level == severity::warning);
+  CHECK(doubtful->warnings.back().what == "and 5 more warnings");
+
+  // Each of them has the name of the service.
+  text = "[server]\nbind_addr = \"h:1\"\n[server.services." + std::string(100'000, 'n') +
+         "]\nbind_addr = \"h:2\"\ntoken = \"t\"\n";
+  for (int i = 0; i < 50; ++i) text += "k" + std::to_string(i) + " = 1\n";
+  const auto long_ones = read(text, "c.toml");
+  REQUIRE(!long_ones);
+  std::size_t size = 0;
+  for (const problem& each : long_ones.error()) size += to_string(each).size();
+  CHECK(size < limits::problem_text + 10'000);
+  CHECK(long_ones.error().back().what == "and 40 more problems");
 }
 
 TEST_CASE("warnings: a table that the selected transport does not use") {
@@ -232,9 +297,24 @@ TEST_CASE("problems: a misspelt default token is reported once, and a port has a
   REQUIRE_FALSE(found.has_value());
   REQUIRE(found.error().size() == 2);
   CHECK(to_string(found.error()[0])
-            .starts_with("c.toml:2:13: server.bind_addr: the port 70800 is above 65535; write it "
+            .starts_with("c.toml:2:13: server.bind_addr: the port is above 65535; write it "
                          "like `bind_addr"));
   CHECK(to_string(found.error()[1]).ends_with("did you mean `default_token`?"));
+}
+
+TEST_CASE("problems: the name of a host has at most 253 characters") {
+  const std::string name(60'000, 'a');
+  for (const std::string& text :
+       {"[server]\nbind_addr = \"" + name + ":1\"\nservices = {}\n",
+        "[client]\nremote_addr = \"" + name + ":1\"\nservices = {}\n",
+        "[client]\nremote_addr = \"h:1\"\n[client.services.a]\ntoken = \"t\"\nlocal_addr = \"" +
+            name + ":1\"\n"}) {
+    const auto found = read(text, "c.toml");
+    REQUIRE_FALSE(found.has_value());
+    REQUIRE(found.error().size() == 1);
+    CHECK(to_string(found.error()[0])
+              .ends_with("_addr: the host name is too long; a name has at most 253 characters"));
+  }
 }
 
 TEST_CASE("warnings: port 0 cannot be dialled") {

@@ -4,6 +4,7 @@
 #include "support/own_process.hpp"
 #include "support/temp_dir.hpp"
 
+#include <rathole/io/files/change_pacer.hpp>
 #include <rathole/io/files/file_watch.hpp>
 
 #include <doctest/doctest.h>
@@ -17,6 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <filesystem>
@@ -331,6 +333,58 @@ TEST_SUITE("file_watch") {
       burst.reset();
       CHECK_FALSE(burst.due());
       CHECK_FALSE(burst.is_cut_off());
+    }
+  }
+
+  TEST_CASE("files that never rest are reported ever more rarely") {
+    const io::change_pace pace{.burst = 3, .first_pause = 1s, .max_pause = 5s, .calm = 10s};
+    io::change_pacer pacer(pace);
+    CHECK(!pacer.next());
+    time_point now{};
+    std::vector<duration> pauses;
+    for (int i = 0; i < 7; ++i) {
+      pacer.report(now);
+      pauses.push_back(pacer.pause());
+      CHECK(pacer.next() == now + pacer.pause());
+      now = *pacer.next() + 9s;
+    }
+    CHECK(pauses == std::vector<duration>{0s, 0s, 0s, 1s, 2s, 4s, 5s});
+    now = *pacer.next() + 10s;
+    pacer.report(now);
+    CHECK(pacer.pause() == 0s);
+
+    // By default an endless loop is one report a minute.
+    io::change_pacer usual{io::change_pace{}};
+    int reports = 0;
+    for (now = {}; now < time_point{} + std::chrono::minutes(10);
+         now = std::max(now + 100ms, *usual.next())) {
+      usual.report(now);
+      ++reports;
+    }
+    CHECK(reports < 40);
+    CHECK(usual.pause() == std::chrono::minutes(1));
+  }
+
+  TEST_CASE("a file that each report makes grow is not read without end") {
+    for (io::file_watch_settings settings : {inotify_only, polling_only}) {
+      settings.pace = {
+          .burst = 5, .first_pause = std::chrono::hours(1), .max_pause = std::chrono::hours(1)};
+      const temp_dir dir;
+      const fs::path log = dir.write("log", "a");
+      asio::io_context context;
+      int calls = 0;
+      io::file_watch watch(
+          context.get_executor(), log,
+          [&] {
+            ++calls;
+            std::ofstream(log, std::ios::app) << "a line\n";
+          },
+          settings);
+      std::ofstream(log, std::ios::app) << "a line\n";
+      CHECK(run_until(context, [&] { return watch.pause() > 0s; }));
+      context.run_for(100ms);
+      CHECK(calls == 6);
+      watch.close();
     }
   }
 

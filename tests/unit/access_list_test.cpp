@@ -1,7 +1,10 @@
 #include <rathole/core/access_list.hpp>
+#include <rathole/core/ip_network_set.hpp>
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <cstddef>
 #include <initializer_list>
 #include <string>
 #include <vector>
@@ -17,6 +20,30 @@ std::vector<ip_network> networks(std::initializer_list<const char*> texts) {
 
 bool accepts(const access_list& list, const std::string& host) {
   return list.accepts(address{host, 4711});
+}
+
+TEST_CASE("ip_network_set: covers and overlaps as each network by itself does") {
+  const auto all =
+      networks({"10.0.0.0/8", "10.1.0.0/16", "10.0.0.0/16", "10.1.2.3", "0.0.0.0/0", "192.0.2.0/24",
+                "192.0.2.0/25", "192.0.2.128/25", "255.255.255.255", "::/0", "::", "2001:db8::/32",
+                "2001:db8::1", "a00::/8", "ff::/16", "unix:"});
+  const std::size_t subsets = std::size_t{1} << all.size();
+  // Each subset would be many; those with a stride that is coprime to their number are as good.
+  for (std::size_t chosen = 0; chosen < subsets; chosen += 37) {
+    std::vector<ip_network> some;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      if ((chosen >> i & 1) != 0) some.push_back(all[i]);
+    }
+    const ip_network_set set(some);
+    for (const ip_network& of : all) {
+      const bool covers =
+          std::ranges::any_of(some, [&of](const ip_network& each) { return each.covers(of); });
+      const bool overlaps = covers || std::ranges::any_of(some, [&of](const ip_network& each) {
+                              return of.covers(each);
+                            });
+      if (set.covers(of) != covers || set.overlaps(of) != overlaps) FAIL_CHECK(chosen);
+    }
+  }
 }
 
 TEST_CASE("access_list: without networks everybody is accepted") {

@@ -141,6 +141,19 @@ TEST_CASE("invalid addresses are rejected") {
   }
 }
 
+TEST_CASE("a host name has at most 253 bytes, with its zone an IPv6 address too") {
+  const std::string longest(max_host_name, 'a');
+  CHECK(parse_address(longest + ":80").value().host == longest);
+  CHECK(parse_address(longest + ".:80").value().host == longest + '.');
+  CHECK_FALSE(parse_address(longest + "a:80"));
+  CHECK_FALSE(parse_address(longest + "a.:80"));
+  CHECK_FALSE(parse_address(std::string(60'000, 'a') + ":80"));
+  const std::string zoned = "fe80::1%" + std::string(max_host_name - 8, 'z');
+  CHECK(parse_address(zoned + ":80").value().host == zoned);
+  CHECK(parse_address('[' + zoned + "]:80").value().host == zoned);
+  CHECK_FALSE(parse_address('[' + zoned + "z]:80"));
+}
+
 TEST_CASE("listeners conflict if the system would refuse the second one") {
   struct row {
     address a;

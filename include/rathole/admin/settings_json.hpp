@@ -40,6 +40,17 @@ inline json to_json(const config::value_table& of) {
   return out;
 }
 
+namespace detail {
+
+/// Returns what is wrong with `number`, which the parser of JSON does not take for an integer.
+inline std::string not_an_integer(double number) {
+  constexpr double beyond = 9223372036854775808.0;
+  const bool fits = number >= -beyond && number < beyond;
+  return fits ? "a number with a fraction or an exponent" : "the number is out of range";
+}
+
+}  // namespace detail
+
 /// Returns the settings that a JSON object has. Values that no setting can have are left out, and their
 /// problems are added to `problems`; `path` is the path of the table in them.
 inline config::value_table to_settings(const json& from, const std::string& path,
@@ -49,7 +60,7 @@ inline config::value_table to_settings(const json& from, const std::string& path
     const auto wrong = [&](std::string what) {
       problems.push_back({.key = config::key_path(path, key),
                           .what = std::move(what),
-                          .remedy = "write text, a number without fraction, true or false, a list "
+                          .remedy = "write text, an integer in digits, true or false, a list "
                                     "of texts, or an object"});
     };
     if (value.is_string()) {
@@ -74,7 +85,7 @@ inline config::value_table to_settings(const json& from, const std::string& path
         wrong("a list with something that is no text");
       }
     } else {
-      wrong(value.is_null() ? "no value" : "a number with a fraction");
+      wrong(value.is_null() ? "no value" : detail::not_an_integer(value.get<double>()));
     }
   }
   return out;

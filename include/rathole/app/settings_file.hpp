@@ -64,7 +64,11 @@ class settings_file {
       log(log_level::warn, "The configuration is no regular file: changes are not followed");
       return false;
     }
-    watch_.emplace(ex, [this] { return watched_paths(); }, std::move(changed));
+    const auto report = [this, changed = std::move(changed)] {
+      note_pace();
+      changed();
+    };
+    watch_.emplace(ex, [this] { return watched_paths(); }, report);
     log(log_level::info, "Start watching the config");
     return true;
   }
@@ -169,6 +173,16 @@ class settings_file {
     return std::nullopt;
   }
 
+  /// Logs once that the files never rest.
+  void note_pace() {
+    const bool was_slow = std::exchange(is_slow_, watch_->pause() > duration::zero());
+    if (was_slow || !is_slow_) return;
+    log(log_level::warn,
+        "The files of the configuration change all the time: from now on they are read more "
+        "rarely, "
+        "up to once in a minute; see which program writes them");
+  }
+
   void log_problem(const config::problem& found) {
     const bool is_warning = found.level == config::severity::warning;
     log(is_warning ? log_level::warn : log_level::error, text_of(found));
@@ -190,6 +204,8 @@ class settings_file {
   std::string obstacle_;
   /// Whether the file could not be used when it was last read.
   bool was_ignored_ = false;
+  /// Whether the files changed so often when they were last read that the watch pauses.
+  bool is_slow_ = false;
 };
 
 }  // namespace rathole::app::inline RATHOLE_ABI

@@ -2,6 +2,7 @@
 
 #include <rathole/config/include.hpp>
 #include <rathole/config/limits.hpp>
+#include <rathole/config/own_output.hpp>
 #include <rathole/core/read_file.hpp>
 
 #include <fnmatch.h>
@@ -33,7 +34,8 @@ struct configuration_paths {
 
 /// Finds and reads the files that a configuration file includes. A name may be relative to the folder
 /// of that file, and its last part may have the wildcards `*`, `?` and `[...]`, as in glob(7): the
-/// files are then taken in the order of their names, without those that begin with a dot.
+/// files are then taken in the order of their names, without those that begin with a dot, and without what is
+/// neither a regular file nor a link.
 class include_files {
  public:
   /// Contents that replace those of files on the disk, by path; nothing stands for no file.
@@ -65,12 +67,12 @@ class include_files {
 
   /// Reads the files that `pattern` names; see `include_reader`. The total size is limited to
   /// `limits::file_size`, and their number to `limits::included_files`.
-  std::expected<std::vector<included_file>, include_problem> read(const std::string& pattern) {
+  std::expected<included_files, include_problem> read(const std::string& pattern) {
     patterns_.push_back(pattern);
-    const auto found = find(pattern);
-    if (!found) return std::unexpected(found.error());
-    std::vector<included_file> out;
-    for (const std::string& path : *found) {
+    auto found = find(pattern);
+    if (!found) return std::unexpected(std::move(found.error()));
+    included_files out{.skipped = std::move(found->skipped)};
+    for (const std::string& path : found->paths) {
       if (read_.contains(path) || is_main(path)) continue;
       if (read_.size() == limits::included_files) {
         return std::unexpected(include_problem{
@@ -81,8 +83,10 @@ class include_files {
       // It may have been removed since the folder was read.
       if (!text && is_pattern(pattern) && is_gone(path)) continue;
       if (!text) {
+        // What a pattern has found is no text of the configuration, which may be a secret.
+        const std::string file = is_pattern(pattern) ? path : "the file";
         return std::unexpected(
-            include_problem{"cannot read " + path + ": " + text.error(), "correct or remove it"});
+            include_problem{"cannot read " + file + ": " + text.error(), "correct or remove it"});
       }
       size_ += text->size();
       if (size_ > limits::file_size) {
@@ -91,9 +95,22 @@ class include_files {
             "include fewer files"});
       }
       read_.insert(path);
-      out.push_back({path, std::move(*text)});
+      out.files.push_back({path, std::move(*text)});
     }
     return out;
+  }
+
+  /// Returns whether a file at `path`, which need not exist, is or would be a part of the configuration.
+  [[nodiscard]] bool would_read(const std::string& path) const {
+    const std::filesystem::path file = std::filesystem::path(path).lexically_normal();
+    const std::string folder = folder_of(file);
+    return is_main(file.string()) || std::ranges::any_of(patterns_, [&](const std::string& each) {
+             const std::filesystem::path whole = path_of(each);
+             std::error_code ignored;
+             return matches(whole.filename().string(), file) &&
+                    (folder == folder_of(whole) ||
+                     std::filesystem::equivalent(folder, folder_of(whole), ignored));
+           });
   }
 
   /// Returns on which paths the configuration depends now: patterns that were read are searched
@@ -106,7 +123,7 @@ class include_files {
     for (const std::string& pattern : patterns_) {
       const std::filesystem::path whole = path_of(pattern);
       if (has_wildcard(whole.filename().string())) folders.insert(folder_of(whole));
-      for (std::string& each : find(pattern).value_or(std::vector<std::string>())) {
+      for (std::string& each : find(pattern).value_or(matching()).paths) {
         if (!is_main(each)) files.insert(std::move(each));
       }
     }
@@ -116,7 +133,14 @@ class include_files {
   }
 
  private:
-  using paths_or_problem = std::expected<std::vector<std::string>, include_problem>;
+  /// What a pattern stands for.
+  struct matching {
+    /// The paths of files, in their order.
+    std::vector<std::string> paths = {};
+    /// The paths of what is no file, in their order.
+    std::vector<std::string> skipped = {};
+  };
+  using matching_or_problem = std::expected<matching, include_problem>;
 
   static bool has_wildcard(const std::string& text) {
     return text.find_first_of("*?[") != std::string::npos;
@@ -124,6 +148,20 @@ class include_files {
 
   static bool is_pattern(const std::string& pattern) {
     return has_wildcard(std::filesystem::path(pattern).filename().string());
+  }
+
+  /// Returns whether the name of `file` is one that `name`, the last part of a pattern, stands for.
+  static bool matches(const std::string& name, const std::filesystem::path& file) {
+    return has_wildcard(name) ? ::fnmatch(name.c_str(), file.filename().c_str(), FNM_PERIOD) == 0
+                              : file.filename() == name;
+  }
+
+  /// Returns whether nothing can be included from what `status` is of, so that a pattern does not stand for it.
+  /// A link that leads nowhere is a file that is missing.
+  static bool is_no_file(const std::filesystem::file_status& status) {
+    using enum std::filesystem::file_type;
+    const auto type = status.type();
+    return type != regular && type != not_found && type != none && type != unknown;
   }
 
   static bool is_gone(const std::string& path) {
@@ -141,49 +179,51 @@ class include_files {
     return path == path_ || std::filesystem::equivalent(path, path_, ignored);
   }
 
-  /// Returns the paths that `pattern` stands for.
-  [[nodiscard]] paths_or_problem find(const std::string& pattern) const {
+  /// Returns what `pattern` stands for.
+  [[nodiscard]] matching_or_problem find(const std::string& pattern) const {
     const std::filesystem::path whole = path_of(pattern);
     const std::string name = whole.filename().string();
     if (name.empty()) {
-      return std::unexpected(include_problem{"`" + pattern + "` names no file",
-                                             "name a file, or files as in `services.d/*.toml`"});
+      return std::unexpected(
+          include_problem{"it names no file", "name a file, or files as in `services.d/*.toml`"});
     }
     if (has_wildcard(whole.parent_path().string())) {
-      return std::unexpected(include_problem{"`" + pattern + "` has a wildcard in a folder",
+      return std::unexpected(include_problem{"it has a wildcard in a folder",
                                              "use wildcards in the name of the file only"});
     }
-    if (!has_wildcard(name)) return std::vector<std::string>{whole.string()};
+    if (!has_wildcard(name)) return matching{.paths = {whole.string()}};
     return search(folder_of(whole), name);
   }
 
-  [[nodiscard]] paths_or_problem search(const std::string& folder, const std::string& name) const {
-    std::vector<std::string> out;
-    const auto add = [&](const std::filesystem::path& found) {
-      if (::fnmatch(name.c_str(), found.filename().c_str(), FNM_PERIOD) != 0) return;
-      out.push_back(found.lexically_normal().string());
-    };
+  [[nodiscard]] matching_or_problem search(const std::string& folder,
+                                           const std::string& name) const {
+    matching out;
     std::error_code ec;
     std::size_t count = 0;
     std::filesystem::directory_iterator entries(folder, ec);
     for (const std::filesystem::directory_iterator end; !ec && entries != end;
          entries.increment(ec)) {
       if (++count > limits::folder_entries) {
-        return std::unexpected(include_problem{"the folder " + folder + " has too many entries",
-                                               "include another folder"});
+        return std::unexpected(
+            include_problem{"the folder has too many entries", "include another folder"});
       }
-      const auto held = overrides_.find(entries->path().lexically_normal().string());
-      if (held == overrides_.end()) add(entries->path());
+      if (!matches(name, entries->path())) continue;
+      std::string path = entries->path().lexically_normal().string();
+      if (overrides_.contains(path)) continue;
+      std::error_code ignored;
+      auto& list = is_no_file(entries->status(ignored)) ? out.skipped : out.paths;
+      list.push_back(std::move(path));
     }
     if (ec) {
-      return std::unexpected(
-          include_problem{"cannot read the folder " + folder + ": " + ec.message(),
-                          "create it, or correct the path"});
+      return std::unexpected(include_problem{"cannot read the folder: " + ec.message(),
+                                             "create it, or correct the path"});
     }
     for (const auto& [path, content] : overrides_) {
-      if (content && std::filesystem::path(path).parent_path() == folder) add(path);
+      const std::filesystem::path file = path;
+      if (content && file.parent_path() == folder && matches(name, file)) out.paths.push_back(path);
     }
-    std::ranges::sort(out);
+    std::ranges::sort(out.paths);
+    std::ranges::sort(out.skipped);
     return out;
   }
 
@@ -191,6 +231,7 @@ class include_files {
     if (const auto held = overrides_.find(path); held != overrides_.end() && held->second) {
       return *held->second;
     }
+    if (is_own_output(path)) return std::unexpected(own_output_problem);
     // A pipe would make a program that runs wait for its writer.
     return read_file(path, {.size = limits::file_size});
   }

@@ -69,6 +69,10 @@ inline constexpr std::size_t port_range = 1000;
 inline constexpr std::size_t ranged_ports = 10'000;
 /// The most networks of one list.
 inline constexpr std::size_t networks = 1024;
+/// The most errors, and the most warnings, that are listed of one configuration; the others are counted.
+inline constexpr std::size_t problems = 1000;
+/// The largest size of the texts of the errors, and of those of the warnings, that are listed, in bytes.
+inline constexpr std::size_t problem_text = std::size_t{1} << 20;
 /// The most names by which the admin API is reached.
 inline constexpr std::size_t admin_hosts = 64;
 /// The most connections of one service that `max_connections` and `max_connections_per_address` allow.

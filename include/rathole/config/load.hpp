@@ -1,14 +1,20 @@
 #pragma once
 
 #include <rathole/config/include_files.hpp>
+#include <rathole/config/key.hpp>
 #include <rathole/config/limits.hpp>
+#include <rathole/config/own_output.hpp>
 #include <rathole/config/parse.hpp>
+#include <rathole/config/validate.hpp>
+#include <rathole/core/address.hpp>
+#include <rathole/core/address_list.hpp>
 #include <rathole/core/read_file.hpp>
 
 #include <algorithm>
 #include <expected>
 #include <filesystem>
 #include <functional>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <string>
@@ -21,23 +27,69 @@ namespace rathole::config {
 
 namespace detail {
 
-/// Returns the logs of `of` that would be written into one of `files`, on which it depends.
+/// Returns the logs of `of` that would be written into files on which it depends, as `includes` knows, or which it
+/// would include once they exist.
 inline std::vector<problem> logs_in_configuration(const document& of,
-                                                  const std::vector<std::string>& files) {
+                                                  const include_files& includes) {
   std::vector<problem> out;
+  const std::vector<std::string> files = includes.paths().files;
   const auto check = [&](const char* key, const std::optional<std::string>& log) {
     if (!log) return;
     const bool is_part = std::ranges::any_of(files, [&](const std::string& file) {
       std::error_code ignored;
       return std::filesystem::equivalent(*log, file, ignored);
     });
-    if (!is_part) return;
+    if (!is_part && !includes.would_read(*log)) return;
     out.push_back(of.where.locate(problem{
         .key = key, .what = "this is a file of the configuration", .remedy = "name another file"}));
   };
   check("log_file", of.settings.log.file);
   check("access_log", of.settings.log.access);
   return out;
+}
+
+/// Returns the Unix-domain sockets of `of` that would be made where it includes a file of that name.
+inline std::vector<problem> sockets_in_configuration(const document& of,
+                                                     const include_files& includes) {
+  std::vector<problem> out;
+  const auto check = [&](const std::string& key, const address_list& where) {
+    const bool is_part = std::ranges::any_of(where, [&includes](const address& each) {
+      return each.has_socket_file() && includes.would_read(std::string(each.unix_path()));
+    });
+    if (!is_part) return;
+    out.push_back(of.where.locate(
+        problem{.key = key,
+                .what = "a file at the path of this socket would be a part of the configuration",
+                .remedy = "name another folder, or a name that is not included"}));
+  };
+  const auto check_admin = [&check](side of_side, const std::optional<admin_options>& value) {
+    if (value) check(std::string(name_of(of_side)) + ".admin.bind_addr", address(value->bind_addr));
+  };
+  if (const auto& server = of.settings.server) {
+    check("server.bind_addr", server->bind_addr);
+    check_admin(side::server, server->admin);
+    for (const server_service& each : server->services) {
+      check(key_path("server.services", each.name) + ".bind_addr", each.bind_addr);
+    }
+  }
+  if (const auto& client = of.settings.client) check_admin(side::client, client->admin);
+  return out;
+}
+
+/// Returns what `of` would make in files on which it depends, as `includes` knows, or which it would include.
+inline std::vector<problem> conflicts_of(const document& of, const include_files& includes) {
+  auto out = logs_in_configuration(of, includes);
+  std::ranges::move(sockets_in_configuration(of, includes), std::back_inserter(out));
+  return out;
+}
+
+/// Returns `of`, or its conflicts with what it depends on; see `conflicts_of`.
+inline std::expected<document, std::vector<problem>> without_conflicts(
+    std::expected<document, std::vector<problem>> of, const include_files& includes) {
+  if (!of) return of;
+  auto conflicts = conflicts_of(*of, includes);
+  if (!conflicts.empty()) return std::unexpected(std::move(conflicts));
+  return of;
 }
 
 /// Returns the surroundings of a configuration that is read again; `includes` records on which files it
@@ -59,7 +111,7 @@ inline std::expected<document, std::vector<problem>> load_text(
     include_files& includes, log_check check_log) {
   surroundings around = detail::around(includes);
   around.key_names = std::move(key_names);
-  return read(text, "", check_log, std::move(around));
+  return detail::without_conflicts(read(text, "", check_log, std::move(around)), includes);
 }
 
 /// Reads and parses the file at `path` and the files that it includes; see `read`. If the file cannot
@@ -71,15 +123,15 @@ inline std::expected<document, std::vector<problem>> load_document(const std::st
                                                                    include_files& includes,
                                                                    log_check check_log,
                                                                    duration pipe_timeout) {
+  if (is_own_output(path)) {
+    return std::unexpected(std::vector<problem>{
+        {.file = path, .what = own_output_problem, .remedy = own_output_remedy}});
+  }
   const auto text = read_file(path, {.size = limits::file_size, .pipe_timeout = pipe_timeout});
   if (text) {
     surroundings around = detail::around(includes);
     around.files = [&includes](const std::string& pattern) { return includes.read(pattern); };
-    auto out = read(*text, path, check_log, std::move(around));
-    if (!out) return out;
-    auto conflicts = detail::logs_in_configuration(*out, includes.paths().files);
-    if (!conflicts.empty()) return std::unexpected(std::move(conflicts));
-    return out;
+    return detail::without_conflicts(read(*text, path, check_log, std::move(around)), includes);
   }
   return std::unexpected(
       std::vector<problem>{{.file = path,

@@ -15,6 +15,7 @@
 #include <rathole/config/types.hpp>
 
 #include <algorithm>
+#include <cstddef>
 #include <expected>
 #include <string>
 #include <string_view>
@@ -79,15 +80,18 @@ struct include_pattern {
   std::string key;
   /// The position of its value.
   position at;
+  /// The number of the pattern in its list, counted from 1; 0 if it is the only one.
+  std::size_t number = 0;
 };
 
 /// Returns the patterns of files that `root` includes: those of `include`, and each `services_dir`.
 inline std::vector<include_pattern> include_patterns(const toml::table& root, problem_log& log) {
   std::vector<include_pattern> out;
   toml_reader names(root, "", log);
-  for (const auto& each :
-       names.string_or_strings("include", limits::includes).value_or(std::vector<std::string>())) {
-    out.push_back({each, "include", names.where("include")});
+  const auto listed = names.string_or_strings("include", limits::includes);
+  for (const std::string& each : listed.value_or(std::vector<std::string>())) {
+    const std::size_t number = listed->size() > 1 ? out.size() + 1 : 0;
+    out.push_back({each, "include", names.where("include"), number});
   }
   for (const std::string side : {"server", "client"}) {
     const auto node = root[side]["admin"]["services_dir"];
@@ -132,6 +136,17 @@ inline void add_included(toml::table& root, const included_file& file,
   toml_merge(log).add(root, std::move(*parsed));
 }
 
+/// Warns of `skipped`, what `pattern` matches although nothing can be included from it.
+inline void warn_of_skipped(const include_pattern& pattern, const std::vector<std::string>& skipped,
+                            problem_log& log) {
+  if (skipped.empty()) return;
+  const std::size_t others = skipped.size() - 1;
+  log.warn(pattern.at, pattern.key,
+           skipped.front() + (others > 0 ? " and " + std::to_string(others) + " more are" : " is") +
+               " no regular file, and nothing is included from it",
+           "move it to another folder, or give it another name");
+}
+
 /// Replaces the variables in `root`, the table of the main file, and adds the content of the files that it
 /// includes. Problems go to `log`, to whose source the files are added.
 inline void complete(toml::table& root, problem_log& log) {
@@ -147,14 +162,17 @@ inline void complete(toml::table& root, problem_log& log) {
     }
     const auto found = files(each.pattern);
     if (!found) {
-      log.add(each.at, each.key, found.error().what, found.error().remedy);
+      const std::string entry =
+          each.number > 0 ? "entry " + std::to_string(each.number) + ": " : std::string();
+      log.add(each.at, each.key, entry + found.error().what, found.error().remedy);
       continue;
     }
-    if (found->empty() && each.key == "include") {
+    warn_of_skipped(each, found->skipped, log);
+    if (found->files.empty() && found->skipped.empty() && each.key == "include") {
       log.warn(each.at, each.key, "no file, or none that is not included already, matches",
                "correct the pattern, unless the files are still to come");
     }
-    for (const included_file& file : *found) add_included(root, file, variables, log);
+    for (const included_file& file : found->files) add_included(root, file, variables, log);
   }
 }
 

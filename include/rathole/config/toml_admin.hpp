@@ -37,6 +37,7 @@ inline secret read_admin_token(toml_reader& table, const std::string& key) {
     table.reject(file_key, "both `" + key + "` and `" + file_key + '`', "keep one of them");
   } else if (file) {
     table.log().depends_on(*file);
+    if (reject_own_output(table, file_key, *file)) return {};
     auto text = read_file(*file, {.size = limits::token_file_size});
     if (!text) {
       table.reject(file_key, "cannot be read: " + text.error(), "name a file with the token");

@@ -7,36 +7,49 @@
 #include <rathole/core/access_list.hpp>
 #include <rathole/core/connection_rate.hpp>
 #include <rathole/core/ip_network.hpp>
+#include <rathole/core/ip_network_set.hpp>
 
-#include <algorithm>
 #include <cstddef>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 namespace rathole::config::detail {
+
+/// Returns the networks of `from` that `is_wanted` returns true for, as texts for `name_some`.
+template <class Wanted>
+std::vector<std::string> names_of(const std::vector<ip_network>& from, Wanted is_wanted) {
+  std::vector<std::string> out;
+  for (const ip_network& each : from) {
+    if (is_wanted(each)) out.push_back('`' + to_string(each) + '`');
+  }
+  return out;
+}
 
 /// Reads `allow` and `deny`, and warns of networks that have no effect.
 inline access_list read_access_list(toml_reader& table) {
   access_list out;
   out.allow = read_networks(table, "allow");
   out.deny = read_networks(table, "deny");
-  const auto is_denied = [&out](const ip_network& each) {
-    return std::ranges::any_of(out.deny, [&each](const auto& by) { return by.covers(each); });
-  };
-  const auto is_allowed = [&out](const ip_network& each) {
-    return out.allow.empty() || std::ranges::any_of(out.allow, [&each](const ip_network& by) {
-             return by.covers(each) || each.covers(by);
-           });
-  };
-  for (const ip_network& each : out.allow) {
-    if (!is_denied(each)) continue;
-    table.warn("allow", "no address of `" + to_string(each) + "` is accepted, because of `deny`",
+  if (out.allow.empty() || out.deny.empty()) return out;
+  const ip_network_set allow(out.allow);
+  const ip_network_set deny(out.deny);
+  const auto denied =
+      names_of(out.allow, [&deny](const ip_network& each) { return deny.covers(each); });
+  const auto needless =
+      names_of(out.deny, [&allow](const ip_network& each) { return !allow.overlaps(each); });
+  if (!denied.empty()) {
+    table.warn("allow", "no address of " + name_some(denied) + " is accepted, because of `deny`",
                "remove it here or there");
   }
-  for (const ip_network& each : out.deny) {
-    if (is_allowed(each)) continue;
-    table.warn("deny", '`' + to_string(each) + "` has no effect, because `allow` does not have it",
-               "remove it");
+  if (!needless.empty()) {
+    const bool is_one = needless.size() == 1;
+    table.warn(
+        "deny",
+        name_some(needless) + (is_one ? " has no effect, because `allow` does not have it"
+                                      : " have no effect, because `allow` does not have them"),
+        is_one ? "remove it" : "remove them");
   }
   return out;
 }

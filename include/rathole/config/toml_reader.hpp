@@ -1,105 +1,23 @@
 #pragma once
 
 #include <rathole/config/key.hpp>
-#include <rathole/config/problem.hpp>
 #include <rathole/config/source.hpp>
-#include <rathole/config/surroundings.hpp>
 #include <rathole/config/toml.hpp>
+#include <rathole/config/toml_problem_log.hpp>
 #include <rathole/core/secret.hpp>
 
 #include <algorithm>
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <iterator>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
-#include <tuple>
 #include <utility>
 #include <vector>
 
 namespace rathole::config {
-
-/// Collects the problems of a configuration and the positions of its keys.
-class problem_log {
- public:
-  /// Makes an empty log for the configuration in `file`, which uses `around`.
-  explicit problem_log(std::string file, surroundings around = {})
-      : origin_(std::move(file)), around_(std::move(around)) {
-    origin_.name_keys(around_.key_names);
-  }
-
-  /// Returns what the configuration uses besides its own text.
-  [[nodiscard]] const surroundings& around() const { return around_; }
-
-  /// Reports that the configuration depends on the content of the file at `path`.
-  void depends_on(const std::string& path) const {
-    if (around_.depends_on) around_.depends_on(path);
-  }
-
-  /// Adds an error. `what` must not contain a secret.
-  void add(position at, std::string key, std::string what, std::string remedy) {
-    if (settled_.contains(at)) return;
-    has_errors_ = true;
-    push(at, std::move(key), std::move(what), std::move(remedy), severity::error);
-  }
-
-  /// Adds a warning. `what` must not contain a secret.
-  void warn(position at, std::string key, std::string what, std::string remedy) {
-    if (settled_.contains(at)) return;
-    push(at, std::move(key), std::move(what), std::move(remedy), severity::warning);
-  }
-
-  /// Drops further problems at the position `at`, whose value is known to be wrong.
-  void add_no_more(position at) { settled_.insert(at); }
-
-  /// Returns the files and the positions of their keys.
-  [[nodiscard]] source& origin() { return origin_; }
-
-  /// Returns the position where toml++ found something. An implicit table, such as that of a dotted
-  /// key, is at the start of its file.
-  [[nodiscard]] position place(const toml::source_region& region) const {
-    position out;
-    if (region.path) out.file = origin_.number_of(*region.path);
-    if (!region.begin) return out;
-    out.line = region.begin.line;
-    out.column = region.begin.column;
-    return out;
-  }
-
-  /// Returns whether there is an error, so that the file cannot be used.
-  [[nodiscard]] bool has_errors() const { return has_errors_; }
-
-  /// Adds a problem that has its file and position already.
-  void add(problem found) {
-    has_errors_ = has_errors_ || found.level == severity::error;
-    problems_.push_back(std::move(found));
-  }
-
-  /// Returns all errors and warnings in the order of their files and positions, and removes them from
-  /// the log.
-  std::vector<problem> take() {
-    std::ranges::sort(problems_, {}, [this](const problem& p) {
-      return std::tuple(origin_.number_of(p.file), p.line, p.column, std::string_view(p.key),
-                        std::string_view(p.what));
-    });
-    return std::exchange(problems_, {});
-  }
-
- private:
-  void push(position at, std::string key, std::string what, std::string remedy, severity how) {
-    problems_.push_back(origin_.named({origin_.files()[at.file], at.line, at.column, std::move(key),
-                                       std::move(what), std::move(remedy), how}));
-  }
-
-  source origin_;
-  surroundings around_;
-  std::vector<problem> problems_;
-  /// The positions of values whose problem is reported.
-  std::set<position> settled_;
-  bool has_errors_ = false;
-};
 
 /// Reads one TOML table with a fixed set of keys. Each reading member names a key that the table
 /// may have. It returns the value, or nothing if the key is absent or its value is wrong; a wrong

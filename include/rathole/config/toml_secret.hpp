@@ -1,5 +1,6 @@
 #pragma once
 
+#include <rathole/config/own_output.hpp>
 #include <rathole/config/secret_file.hpp>
 #include <rathole/config/toml_path.hpp>
 #include <rathole/config/toml_reader.hpp>
@@ -19,6 +20,15 @@ inline void warn_of_exposure(const toml_reader& table, std::string_view key, boo
   if (!is_exposed) return;
   table.warn(key, "every user of this host can read the file",
              "take the permission away, as `chmod o= FILE` does");
+}
+
+/// Reports an error if the file at `path`, which `key` names, is the program's own output, and returns whether it
+/// is.
+inline bool reject_own_output(const toml_reader& table, std::string_view key,
+                              const std::string& path) {
+  if (!is_own_output(path)) return false;
+  table.reject(key, own_output_problem, own_output_remedy);
+  return true;
 }
 
 }  // namespace detail
@@ -53,6 +63,7 @@ inline std::optional<given_secret> read_secret(toml_reader& table, std::string_v
   if (text) return given_secret{std::move(*text), std::string(key)};
   if (!path) return std::nullopt;
   table.log().depends_on(*path);
+  if (detail::reject_own_output(table, file_key, *path)) return std::nullopt;
   auto file = read_secret_file(*path);
   if (!file) {
     table.reject(file_key, std::move(file.error()),

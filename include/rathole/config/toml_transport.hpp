@@ -70,7 +70,10 @@ inline void read_pkcs12_password(toml_reader& table, tls_options& out) {
   warn_of_password(table, password->key, password->value,
                    "protect the file by a password of your own, and see that its key is not from "
                    "an example, too");
-  if (out.pkcs12 && password->key != key) table.log().depends_on(*out.pkcs12);
+  if (out.pkcs12 && password->key != key) {
+    table.log().depends_on(*out.pkcs12);
+    reject_own_output(table, "pkcs12", *out.pkcs12);
+  }
   out.pkcs12_password = std::move(password->value);
 }
 

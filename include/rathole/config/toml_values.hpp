@@ -63,11 +63,16 @@ inline address to_address(const toml_reader& table, std::string_view key, const 
                  "write a Unix-domain socket like `unix:/run/rathole/web.sock`");
     return {};
   }
+  if (text.size() > max_host_name && text.rfind(':') > max_host_name) {
+    table.reject(key, "the host name is too long",
+                 "a name has at most " + std::to_string(max_host_name) + " characters");
+    return {};
+  }
   const auto digits = text.substr(text.rfind(':') + 1);
   const bool is_number = text.contains(':') && !digits.empty() &&
                          digits.find_first_not_of("0123456789") == digits.npos;
   if (is_number && parse_address(text.substr(0, text.rfind(':')) + ":0")) {
-    table.reject(key, "the port " + digits + " is above 65535", "write it like `" + usage + '`');
+    table.reject(key, "the port is above 65535", "write it like `" + usage + '`');
     return {};
   }
   table.reject(key, "not an address of the form host:port",

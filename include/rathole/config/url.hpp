@@ -104,7 +104,7 @@ inline std::optional<std::string> url_scheme(std::string_view url) {
 /// The scheme is `socks5` or `http`. Compat: unlike in upstream, the credentials are
 /// percent-decoded, the port is optional, and a path, query or fragment is an error.
 ///
-/// Fails with a text for users, which never contains the credentials.
+/// Fails with a text for users, which never contains a part of `text`.
 inline std::expected<proxy_url, std::string> parse_proxy_url(std::string_view text) {
   const auto scheme = detail::url_scheme(text);
   if (!scheme) return std::unexpected("not a URL");
@@ -112,7 +112,7 @@ inline std::expected<proxy_url, std::string> parse_proxy_url(std::string_view te
   if (*scheme == "http") {
     url.scheme = proxy_scheme::http;
   } else if (*scheme != "socks5") {
-    return std::unexpected("Unknown proxy scheme: " + *scheme);
+    return std::unexpected("Unknown proxy scheme");
   }
 
   std::string_view authority = text.substr(scheme->size() + 3);

@@ -20,6 +20,10 @@ inline constexpr std::string_view unix_prefix = "unix:";
 /// The longest path or abstract name of a Unix-domain socket (unix(7)), in bytes.
 inline constexpr std::size_t max_unix_path = 107;
 
+/// The longest host name (RFC 1035 section 2.3.4: 255 bytes as DNS encodes it), in bytes, without the dot of the
+/// root at its end; with its zone an IPv6 address is no longer either.
+inline constexpr std::size_t max_host_name = 253;
+
 /// An address to listen on or to connect to: a host name or an IP literal, and a port; or a Unix-domain
 /// socket. An IPv6 literal is stored without its brackets.
 struct address {
@@ -109,7 +113,7 @@ inline bool same_place(const address& a, const address& b) {
 /// Parses `host:port`, separated at the last ':'. The port is a decimal number from 0 to 65535. The
 /// host is an IPv4 address, an IPv6 address with or without brackets and with or without a zone
 /// (`[::1]:80`, `::1:80`, `fe80::1%eth0:80`), or a name. The characters of a name are checked; the
-/// name is not looked up. `unix:` and a path, or `unix:@` and an abstract name, is a Unix-domain socket.
+/// name is not looked up, and has at most `max_host_name` bytes. `unix:` and a path, or `unix:@` and an abstract name, is a Unix-domain socket.
 /// Compat: upstream accepts IPv6 addresses without brackets too.
 ///
 /// Fails with `errc::invalid_address`.
@@ -122,6 +126,10 @@ inline result<address> parse_address(std::string_view text) {
 
   const bool is_bracketed = host.size() >= 2 && host.front() == '[' && host.back() == ']';
   if (is_bracketed) host = host.substr(1, host.size() - 2);
+  // The dot of the root at the end counts as none.
+  if (host.size() > max_host_name + (host.ends_with('.') ? 1 : 0)) {
+    return failure(errc::invalid_address);
+  }
   const bool is_ipv6 = detail::is_ipv6_host(host);
   if (!is_ipv6 && (is_bracketed || !detail::is_host_name(host))) {
     return failure(errc::invalid_address);

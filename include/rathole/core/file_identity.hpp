@@ -27,11 +27,10 @@ struct file_identity {
   bool operator==(const file_identity&) const = default;
 };
 
-/// Returns the identity of the file at `path`; nothing if there is none or the path cannot be
-/// followed. Of a file that is not regular, such as a directory, the content does not count.
-inline std::optional<file_identity> identity_of(const std::filesystem::path& path) {
-  struct stat found{};
-  if (::stat(path.c_str(), &found) != 0) return std::nullopt;
+namespace detail {
+
+/// Returns the identity of the file with the metadata `found`.
+inline file_identity to_identity(const struct stat& found) {
   if (!S_ISREG(found.st_mode)) {
     const std::int64_t type = found.st_mode & S_IFMT;
     return file_identity{
@@ -45,6 +44,23 @@ inline std::optional<file_identity> identity_of(const std::filesystem::path& pat
                        .size = found.st_size,
                        .modified = nanoseconds(found.st_mtim),
                        .changed = nanoseconds(found.st_ctim)};
+}
+
+}  // namespace detail
+
+/// Returns the identity of the file at `path`; nothing if there is none or the path cannot be
+/// followed. Of a file that is not regular, such as a directory, the content does not count.
+inline std::optional<file_identity> identity_of(const std::filesystem::path& path) {
+  struct stat found{};
+  if (::stat(path.c_str(), &found) != 0) return std::nullopt;
+  return detail::to_identity(found);
+}
+
+/// Returns the identity of the open file `descriptor`; nothing if none is open.
+inline std::optional<file_identity> identity_of_open(int descriptor) {
+  struct stat found{};
+  if (::fstat(descriptor, &found) != 0) return std::nullopt;
+  return detail::to_identity(found);
 }
 
 }  // namespace rathole

@@ -2,11 +2,13 @@
 
 #include <rathole/core/file_identity.hpp>
 #include <rathole/core/time.hpp>
+#include <rathole/io/files/change_pacer.hpp>
 #include <rathole/io/files/debounce.hpp>
 #include <rathole/io/files/inotify_watch.hpp>
 #include <rathole/io/task.hpp>
 #include <rathole/io/time/asio_timer.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <functional>
@@ -27,13 +29,15 @@ struct file_watch_settings {
   duration poll_interval = std::chrono::seconds(2);
   /// Whether inotify(7) is used.
   bool use_inotify = true;
+  /// How often changes are reported that do not end.
+  change_pace pace = {};
 };
 
 /// Reports when files may have another content: after one was written or replaced, also if its path
 /// leads through links, or if directories on the path are replaced; and when others are to be
 /// watched. Events of the kernel and a periodic check are only hints; the callback is called if the
 /// identity of a file has changed. A file that is missing counts as changed only once it exists
-/// again.
+/// again. Files that never rest are reported ever more rarely; see `change_pace`.
 ///
 /// The checks read only metadata, on the executor's thread.
 class file_watch {
@@ -51,6 +55,7 @@ class file_watch {
         changed_(std::move(changed)),
         poll_interval_(settings.poll_interval),
         burst_(settings.quiet, settings.max_burst),
+        pacer_(settings.pace),
         burst_timer_(ex),
         poll_timer_(ex) {
     std::error_code ignored;
@@ -75,6 +80,9 @@ class file_watch {
     hint();
   }
 
+  /// Returns the shortest time between the last report and the next one, because of many changes; usually 0.
+  [[nodiscard]] duration pause() const { return pacer_.pause(); }
+
   /// Ends the watch; there are no more callbacks.
   void close() {
     inotify_.reset();
@@ -88,7 +96,8 @@ class file_watch {
 
   void hint() {
     burst_.hint(clock::now());
-    burst_timer_.arm(*burst_.due(), [this] { check(); });
+    const time_point due = *burst_.due();
+    burst_timer_.arm(std::max(due, pacer_.next().value_or(due)), [this] { check(); });
   }
 
   void check() {
@@ -97,6 +106,7 @@ class file_watch {
     identities found = look();
     if (found == known_) return;
     known_ = std::move(found);
+    pacer_.report(clock::now());
     if (goes_on) {
       // The next write may have the same time stamp as this one.
       known_.clear();
@@ -147,6 +157,7 @@ class file_watch {
   std::move_only_function<void()> changed_;
   const duration poll_interval_;
   debounce burst_;
+  change_pacer pacer_;
   /// The identities at the last check.
   identities known_;
   asio_timer burst_timer_;
