@@ -32,7 +32,7 @@ def main():
     doc = json.loads(text)
     problems = []
     if len(text.encode()) >= 96_000:
-        problems.append("64 KB or more")
+        problems.append("96 KB or more")
     if any((len(line) - len(line.lstrip(" "))) % 2 for line in text.splitlines()):
         problems.append("not formatted with 2 spaces")
 
