@@ -7,6 +7,7 @@
 
 #include <filesystem>
 #include <string>
+#include <tuple>
 #include <vector>
 
 namespace rathole::admin {
@@ -320,6 +321,67 @@ TEST_CASE("editor: a configuration with problems is not made worse") {
   CHECK(got.status == 409);
   CHECK(json::parse(got.body)["problems"].size() == 1);
   CHECK_FALSE(f.has_file("services.d/ssh.toml"));
+}
+
+TEST_CASE(
+    "editor: what a lost token file has broken can be repaired, and nothing else is changed") {
+  for (const bool is_empty : {false, true}) {
+    CAPTURE(is_empty);
+    api_fixture f;
+    f.folder.write("v.tok", "secret\n");
+    const std::string settings = R"({"bind_addr":"0.0.0.0:22","token_file":"v.tok"})";
+    const auto break_it = [&] {
+      f.folder.write("v.tok", "secret\n");
+      REQUIRE(f.ask("PUT", services + "ssh", settings).status < 300);
+      std::filesystem::remove(f.path("v.tok"));
+      if (is_empty) f.folder.write("v.tok", "");
+      REQUIRE(f.ask("POST", "/api/v1/reload").status == 422);
+    };
+    REQUIRE(f.ask("PUT", services + "other", R"({"bind_addr":"0.0.0.0:23"})").status == 201);
+    const std::string other = f.text("services.d/other.toml");
+
+    break_it();
+    const std::string broken = f.text("services.d/ssh.toml");
+    for (const auto& [method, name, body, status] :
+         {std::tuple("PUT", "other", R"({"bind_addr":"0.0.0.0:24"})", 409),
+          std::tuple("PATCH", "other", R"({"nodelay":true})", 409),
+          std::tuple("DELETE", "other", "", 409),
+          std::tuple("PUT", "new", R"({"bind_addr":"0.0.0.0:25"})", 409),
+          std::tuple("PUT", "new", R"({"bind_addr":"nowhere"})", 422),
+          std::tuple("PUT", "web", R"({"bind_addr":"0.0.0.0:80"})", 422),
+          std::tuple("DELETE", "new", "", 409),
+          std::tuple("PATCH", "ssh", R"({"nodelay":true})", 422)}) {
+      CAPTURE(method);
+      CAPTURE(name);
+      const json got = f.ask_json(method, services + name, body);
+      CHECK(got["status"] == status);
+      const std::string problems = got["problems"].dump();
+      CHECK(problems.contains("server.services.ssh.token_file"));
+    }
+    CHECK(f.text("services.d/other.toml") == other);
+    CHECK(f.text("services.d/ssh.toml") == broken);
+    CHECK_FALSE(f.has_file("services.d/new.toml"));
+    CHECK(f.text("server.toml") == api_fixture::main_text);
+
+    CHECK(f.ask("PATCH", services + "ssh", R"({"token_file":null})").status == 200);
+    CHECK(f.ask("POST", "/api/v1/reload").status == 200);
+    break_it();
+    CHECK(f.ask("PUT", services + "ssh", R"({"bind_addr":"0.0.0.0:22","token":"t"})").status ==
+          200);
+    break_it();
+    CHECK(f.ask("DELETE", services + "ssh").status == 204);
+    CHECK_FALSE(f.has_file("services.d/ssh.toml"));
+    CHECK(f.ask("POST", "/api/v1/reload").status == 200);
+  }
+}
+
+TEST_CASE("editor: a conflict of an edit is one of the edit, wherever the file has it") {
+  api_fixture f;
+  f.folder.write("services.d/broken.toml", "[server.services.x]\nbind_addr = \"nowhere\"\n");
+  f.folder.write("services.d/z.toml", "[server.services.z]\nbind_addr = \"0.0.0.0:90\"\n");
+  const json refused = f.ask_json("PUT", services + "a", R"({"bind_addr":"0.0.0.0:90"})");
+  CHECK(refused["status"] == 422);
+  CHECK(refused["problems"].size() == 2);
 }
 
 TEST_CASE("editor: a folder that cannot be written is an error, and nothing is left in it") {
