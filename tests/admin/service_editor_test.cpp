@@ -196,6 +196,35 @@ TEST_CASE("editor: the file of a token is kept, or gives way to a token") {
   CHECK(missing["problems"][0]["key"] == "server.services.ssh.token_file");
 }
 
+TEST_CASE("editor: nothing is shown of a file that is not in use but what a service may have") {
+  api_fixture f;
+  f.ask("PUT", services + "s1", R"({"bind_addr":"0.0.0.0:22"})");
+  const auto shown = [&](const std::string& text) {
+    f.folder.write("services.d/s1.toml", text);
+    const response got = f.ask("GET", services + "s1");
+    CHECK(got.status == 200);
+    CHECK_FALSE(got.body.contains("SECRET"));
+    return json::parse(got.body)["settings"];
+  };
+  CHECK(
+      shown("[server.services.s1]\nbind_addr = \"0.0.0.0:22\"\ntokn = \"SECRET1\"\n"
+            "nodelay = \"SECRET2\"\nmode = \"SECRET3\"\npool = { size = 4, token = \"SECRET4\" }\n"
+            "token = [\"SECRET5\"]\nudp = \"SECRET6\"\n"
+            "[server.services.s1.auth]\npassword = \"SECRET7\"\n") ==
+      json::parse(R"({"bind_addr":"0.0.0.0:22","pool":{"size":4}})"));
+  // Whether a table is right depends on the defaults of the server.
+  CHECK(shown("[server.services.s1]\nbind_addr = [\"${HOST}:1\", \"[::]:2\"]\ntoken = \"SECRET\"\n"
+              "pool = { size = 4096 }\n") ==
+        json::parse(
+            R"({"bind_addr":["${HOST}:1","[::]:2"],"pool":{"size":4096},"token":"********"})"));
+  CHECK(shown("[server.services.s1]\nbind_addr = \"SECRET\"\n").is_null());
+  CHECK(shown("[server.services.s1]\ntoken = \"SECRET\"\n").is_null());
+  CHECK(shown("[server.services.s2]\nbind_addr = \"SECRET\"\n").is_null());
+  CHECK(shown("[server.services.s1]\ntoken = \"SECRET\n").is_null());
+  std::filesystem::remove(f.path("services.d/s1.toml"));
+  CHECK(f.ask_json("GET", services + "s1")["settings"].is_null());
+}
+
 TEST_CASE("editor: services of other files are read-only") {
   api_fixture f;
   f.folder.write("services.d/several.toml",

@@ -1140,7 +1140,10 @@ inline constexpr std::string_view openapi_text = R"openapi({
           },
           "editable": {"type": "boolean", "description": "False for a service of the main file."},
           "file": {"type": "string", "description": "Where it is configured."},
-          "settings": {"$ref": "#/components/schemas/ServiceSettings"}
+          "settings": {
+            "anyOf": [{"$ref": "#/components/schemas/ServiceSettings"}, {"type": "null"}],
+            "description": "Of a file that has been edited by hand, only what is valid; null if not even the address is."
+          }
         }
       },
       "ServiceDetail": {

@@ -12,6 +12,7 @@
 #include <rathole/admin/target.hpp>
 #include <rathole/config/include_files.hpp>
 #include <rathole/config/load.hpp>
+#include <rathole/config/service_reading.hpp>
 #include <rathole/config/toml_service.hpp>
 #include <rathole/config/validate.hpp>
 #include <rathole/core/read_file.hpp>
@@ -85,11 +86,13 @@ class service_editor {
     return folder_ && file == file_of(name) && own_.contain(file, name);
   }
 
-  /// Returns the settings of the service `name` as `file` has them, with secrets masked; null if they
-  /// cannot be read.
+  /// Returns the settings of the service `name` as `file` has them, with secrets masked, and without what
+  /// no service has: somebody may just be writing the file. Null if it has no valid settings.
   [[nodiscard]] json settings_of(std::string_view name, const std::string& file) const {
-    const auto present = read_settings(name, file);
-    return present ? to_json(*present) : json();
+    auto present = read_settings(name, file);
+    if (!present) return json();
+    const auto valid = config::service_reading(side_, name, std::move(*present)).valid();
+    return valid ? to_json(*valid) : json();
   }
 
   /// Changes the service `name`, and returns once the change is in use or was refused. `settings` are
