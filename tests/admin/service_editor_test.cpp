@@ -159,7 +159,7 @@ TEST_CASE("editor: a variable of a file is kept, and none comes from a request")
 
   for (const std::string wrong :
        {R"({"token":"${HOME}"})", R"({"bind_addr":"${HOME:-h}:1"})", R"({"token":"${"})",
-        R"({"bind_addr":["0.0.0.0:1","${NO_SUCH_VARIABLE:-0.0.0.0}:22"]})",
+        R"({"bind_addr":["${NO_SUCH_VARIABLE:-0.0.0.0}:22","${HOME:-h}:1"]})",
         R"({"pool":{"size":"${HOME}"}})"}) {
     CAPTURE(wrong);
     const json refused = f.ask_json("PATCH", services + "ssh", wrong);
@@ -178,6 +178,130 @@ TEST_CASE("editor: a variable of a file is kept, and none comes from a request")
   CHECK(
       f.ask("PATCH", services + "ssh", R"({"bind_addr":"0.0.0.0:22","token":"${HOME}"})").status ==
       200);
+}
+
+TEST_CASE("editor: the variables of a list are kept when others are added") {
+  api_fixture f;
+  f.folder.write("services.d/ssh.toml",
+                 "[server.services.ssh]\nallow = [\"${NO_SUCH_VARIABLE:-192.0.2.7}\", "
+                 "\"10.0.0.0/8\"]\nbind_addr = \"${NO_SUCH_VARIABLE:-0.0.0.0}:22\"\n");
+  const json changed =
+      f.ask_json("PATCH", services + "ssh",
+                 R"({"allow":["192.0.2.1","10.0.0.0/8","${NO_SUCH_VARIABLE:-192.0.2.7}"],)"
+                 R"("bind_addr":["${NO_SUCH_VARIABLE:-0.0.0.0}:22","0.0.0.0:23"]})");
+  CHECK(f.text("services.d/ssh.toml") ==
+        "[server.services.ssh]\nallow = [\"192.0.2.1\", \"10.0.0.0/8\", "
+        "\"${NO_SUCH_VARIABLE:-192.0.2.7}\"]\n"
+        "bind_addr = [\"${NO_SUCH_VARIABLE:-0.0.0.0}:22\", \"0.0.0.0:23\"]\n");
+  // The key of another list has not had it.
+  CHECK(f.ask("PATCH", services + "ssh", R"({"deny":["${NO_SUCH_VARIABLE:-192.0.2.7}"]})").status ==
+        422);
+}
+
+TEST_CASE("editor: a key that no service has cannot be removed, unless the file has it") {
+  api_fixture f;
+  f.ask("PUT", services + "ssh", R"({"bind_addr":"0.0.0.0:22"})");
+  const std::string before = f.text("services.d/ssh.toml");
+  const json refused = f.ask_json("PATCH", services + "ssh",
+                                  R"({"max_conections":null,"pool":{"siz":null,"size":null}})");
+  CHECK(refused["status"] == 422);
+  REQUIRE(refused["problems"].size() == 2);
+  CHECK(refused["problems"][0]["key"] == "server.services.ssh.max_conections");
+  CHECK(refused["problems"][0]["remedy"] == "did you mean `max_connections`?");
+  CHECK(refused["problems"][1]["key"] == "server.services.ssh.pool.siz");
+  CHECK(f.text("services.d/ssh.toml") == before);
+  CHECK(
+      f.ask("PATCH", services + "ssh", R"({"max_connections":null,"pool":{"size":null}})").status ==
+      200);
+  f.folder.write("services.d/ssh.toml", before + "max_conections = 4\n");
+  CHECK(f.ask("PATCH", services + "ssh", R"({"nodelay":true})").status == 422);
+  CHECK(f.ask("PATCH", services + "ssh", R"({"max_conections":null})").status == 200);
+}
+
+TEST_CASE("editor: the answer to a change has the warnings of its settings") {
+  api_fixture f;
+  const json warned =
+      f.ask_json("PUT", services + "ssh", R"({"bind_addr":"0.0.0.0:22","mode":"0600"})");
+  REQUIRE(warned["warnings"].size() == 1);
+  CHECK(warned["warnings"][0]["key"] == "server.services.ssh.mode");
+  CHECK(warned["warnings"][0]["severity"] == "warning");
+  CHECK_FALSE(
+      f.ask_json("PUT", services + "one", R"({"bind_addr":"0.0.0.0:1"})").contains("warnings"));
+  CHECK_FALSE(f.ask_json("GET", services + "ssh").contains("warnings"));
+}
+
+TEST_CASE("editor: a path of a socket has no control characters") {
+  api_fixture f;
+  for (const std::string wrong :
+       {R"({"bind_addr":"unix:/tmp/a\nb"})", R"({"bind_addr":"unix:@\u007f"})",
+        R"({"type":"socket_stream","bind_addr":"/tmp/\t"})"}) {
+    CAPTURE(wrong);
+    const json refused = f.ask_json("PUT", services + "ssh", wrong);
+    CHECK(refused["status"] == 422);
+    CHECK(refused["problems"][0]["what"] ==
+          "a control character in the path of a Unix-domain socket");
+  }
+}
+
+TEST_CASE("editor: the folder may be that of the configuration, which is named without one") {
+  for (const std::string folder : {".", "./"}) {
+    CAPTURE(folder);
+    api_fixture f;
+    std::string main(api_fixture::main_text);
+    main.replace(main.find("services.d"), 10, folder);
+    f.folder.write("server.toml", main);
+    const auto before = std::filesystem::current_path();
+    std::filesystem::current_path(f.folder.path());
+    f.program.emplace("server.toml");
+    f.editor.emplace(*f.link, "server.toml", config::side::server, folder);
+    const json added = f.ask_json("PUT", services + "ssh", R"({"bind_addr":"0.0.0.0:22"})");
+    CHECK(added["editable"] == true);
+    CHECK(added["file"] == "ssh.toml");
+    CHECK(f.ask("PATCH", services + "ssh", R"({"nodelay":true})").status == 200);
+    CHECK(f.ask("PUT", services + "server", R"({"bind_addr":"0.0.0.0:23"})").status == 409);
+    CHECK(f.ask("DELETE", services + "ssh").status == 204);
+    std::filesystem::current_path(before);
+    CHECK(f.text("server.toml") == main);
+    CHECK_FALSE(f.has_file("ssh.toml"));
+  }
+}
+
+TEST_CASE("editor: a folder that the files on the disk do not name any more gets no file") {
+  api_fixture f;
+  f.ask("PUT", services + "ssh", R"({"bind_addr":"0.0.0.0:22"})");
+  const std::string before = f.text("services.d/ssh.toml");
+  std::string main(api_fixture::main_text);
+  main.replace(main.find("services.d"), 10, "other.d");
+  std::filesystem::create_directory(f.path("other.d"));
+  f.folder.write("server.toml", main);
+  CHECK(f.ask("PUT", services + "new", R"({"bind_addr":"0.0.0.0:24"})").status == 409);
+  CHECK(f.ask("PUT", services + "ssh", R"({"bind_addr":"0.0.0.0:24"})").status == 409);
+  CHECK(f.ask("PATCH", services + "ssh", R"({"nodelay":true})").status == 409);
+  CHECK(f.ask("DELETE", services + "ssh").status == 409);
+  CHECK_FALSE(f.has_file("services.d/new.toml"));
+  CHECK(f.text("services.d/ssh.toml") == before);
+  CHECK(std::filesystem::is_empty(f.path("other.d")));
+}
+
+TEST_CASE("editor: a link is neither followed nor replaced") {
+  api_fixture f;
+  std::filesystem::create_directory(f.path("available"));
+  const std::string text = "[server.services.ssh]\nbind_addr = \"0.0.0.0:22\"\n";
+  f.folder.write("available/ssh.toml", text);
+  std::filesystem::create_symlink("../available/ssh.toml", f.path("services.d/ssh.toml"));
+  f.ask("POST", "/api/v1/reload");
+  const json shown = f.ask_json("GET", services + "ssh");
+  CHECK(shown["editable"] == false);
+  CHECK(shown["settings"]["bind_addr"] == "0.0.0.0:22");
+  for (const std::string method : {"PUT", "PATCH", "DELETE"}) {
+    CAPTURE(method);
+    const std::string body = method == "DELETE" ? "" : R"({"bind_addr":"0.0.0.0:23"})";
+    const json refused = f.ask_json(method, services + "ssh", body);
+    CHECK(refused["status"] == 409);
+    CHECK(refused["detail"].get<std::string>().contains("is a link"));
+  }
+  CHECK(std::filesystem::is_symlink(f.path("services.d/ssh.toml")));
+  CHECK(f.text("available/ssh.toml") == text);
 }
 
 TEST_CASE("editor: the file of a token is kept, or gives way to a token") {

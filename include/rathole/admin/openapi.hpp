@@ -112,7 +112,7 @@ inline constexpr std::string_view openapi_text = R"openapi({
                       "type": "array",
                       "items": {
                         "allOf": [{"$ref": "#/components/schemas/Service"}],
-                        "not": {"required": ["settings"]}
+                        "not": {"anyOf": [{"required": ["settings"]}, {"required": ["warnings"]}]}
                       }
                     }
                   }
@@ -579,7 +579,7 @@ inline constexpr std::string_view openapi_text = R"openapi({
         "in": "path",
         "required": true,
         "example": "web",
-        "description": "Name of the service: UTF-8 of at most 255 bytes, percent-encoded (`/` as `%2F`).",
+        "description": "Name of the service: UTF-8 without control characters, percent-encoded (`/` as `%2F`). A name that is added has at most 195 bytes in that form, as its file has 200 with `.toml`, and is not `.` or `..`.",
         "schema": {"type": "string", "minLength": 1, "maxLength": 255}
       },
       "RatholeRequest": {
@@ -639,7 +639,7 @@ inline constexpr std::string_view openapi_text = R"openapi({
         }
       },
       "Conflict": {
-        "description": "The service is in another file, no `services_dir` is configured, or the configuration cannot be loaded again now.",
+        "description": "The service is in another file or one that the API does not change, no `services_dir` is configured, or the configuration cannot be loaded again now.",
         "content": {
           "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
         }
@@ -766,8 +766,8 @@ inline constexpr std::string_view openapi_text = R"openapi({
     "schemas": {
       "Address": {
         "type": "string",
-        "pattern": "^(\\S+:[0-9]+|unix:.+)$",
-        "description": "`host:port`, an IPv6 address may be in brackets; or `unix:PATH`, and `unix:@NAME`."
+        "minLength": 1,
+        "description": "`host:port`, an IPv6 address may be in brackets; or `unix:PATH`, and `unix:@NAME`, which a `socket_stream` may have without `unix:`. No control characters."
       },
       "BandwidthLimit": {
         "anyOf": [
@@ -940,9 +940,10 @@ inline constexpr std::string_view openapi_text = R"openapi({
       "MaxConnections": {"type": "integer", "minimum": 1, "maximum": 1048576},
       "Name": {"type": "string", "description": "Name of a service."},
       "Networks": {
-        "type": "array",
-        "maxItems": 1024,
-        "items": {"type": "string"},
+        "anyOf": [
+          {"type": "string"},
+          {"type": "array", "minItems": 1, "maxItems": 1024, "items": {"type": "string"}}
+        ],
         "description": "Addresses and networks, such as `10.0.0.0/8`."
       },
       "Pool": {
@@ -985,23 +986,7 @@ inline constexpr std::string_view openapi_text = R"openapi({
           "problems": {
             "type": "array",
             "minItems": 1,
-            "items": {
-              "type": "object",
-              "additionalProperties": false,
-              "required": ["key", "what", "remedy", "severity"],
-              "properties": {
-                "key": {
-                  "type": "string",
-                  "description": "Path of the key in the file; may be empty."
-                },
-                "what": {"type": "string"},
-                "remedy": {"type": "string"},
-                "severity": {"enum": ["error", "warning"]},
-                "file": {"type": "string", "description": "The file that has it."},
-                "line": {"type": "integer", "minimum": 1},
-                "column": {"type": "integer", "minimum": 0}
-              }
-            }
+            "items": {"$ref": "#/components/schemas/SettingsProblem"}
           }
         }
       },
@@ -1138,11 +1123,20 @@ inline constexpr std::string_view openapi_text = R"openapi({
             ],
             "description": "Null for TCP."
           },
-          "editable": {"type": "boolean", "description": "False for a service of the main file."},
+          "editable": {
+            "type": "boolean",
+            "description": "Whether it has a file in `services_dir` that is no link and as the API writes it."
+          },
           "file": {"type": "string", "description": "Where it is configured."},
           "settings": {
             "anyOf": [{"$ref": "#/components/schemas/ServiceSettings"}, {"type": "null"}],
             "description": "Of a file that has been edited by hand, only what is valid; null if not even the address is."
+          },
+          "warnings": {
+            "type": "array",
+            "minItems": 1,
+            "items": {"$ref": "#/components/schemas/SettingsProblem"},
+            "description": "After a change, what has no effect or will not work."
           }
         }
       },
@@ -1251,7 +1245,7 @@ inline constexpr std::string_view openapi_text = R"openapi({
                 "type": "object",
                 "additionalProperties": false,
                 "properties": {
-                  "rate": {"type": "integer", "minimum": 1, "maximum": 1000000},
+                  "rate": {"type": ["integer", "null"], "minimum": 1, "maximum": 1000000},
                   "burst": {"type": ["integer", "null"], "minimum": 1, "maximum": 1000000}
                 }
               }
@@ -1282,6 +1276,23 @@ inline constexpr std::string_view openapi_text = R"openapi({
           {"$ref": "#/components/schemas/ServerService"},
           {"$ref": "#/components/schemas/ClientService"}
         ]
+      },
+      "SettingsProblem": {
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["key", "what", "remedy", "severity"],
+        "properties": {
+          "key": {
+            "type": "string",
+            "description": "Path of the key in the file; may be empty."
+          },
+          "what": {"type": "string"},
+          "remedy": {"type": "string"},
+          "severity": {"enum": ["error", "warning"]},
+          "file": {"type": "string", "description": "The file that has it."},
+          "line": {"type": "integer", "minimum": 1},
+          "column": {"type": "integer", "minimum": 0}
+        }
       },
       "Status": {
         "type": "object",

@@ -9,6 +9,7 @@
 #include <rathole/admin/request_body.hpp>
 #include <rathole/admin/service_editor.hpp>
 #include <rathole/admin/target.hpp>
+#include <rathole/config/problem.hpp>
 #include <rathole/io/task.hpp>
 
 #include <algorithm>
@@ -21,6 +22,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace rathole::admin {
 
@@ -125,8 +127,9 @@ class resources {
     co_return co_await service_response(name, 200);
   }
 
-  /// Returns a service with its settings.
-  io::awaitable<response> service_response(const std::string& name, int status) {
+  /// Returns a service with its settings, and with the `warnings` of them, if there are any.
+  io::awaitable<response> service_response(const std::string& name, int status,
+                                           const std::vector<config::problem>& warnings = {}) {
     const snapshot now = co_await read();
     const auto found = std::ranges::find(now.services, name, &service_statistics::name);
     if (found == now.services.end()) {
@@ -134,6 +137,7 @@ class resources {
     }
     json out = service_json(*found, now.is_server, editor_.may_edit(name, found->file));
     out["settings"] = editor_.settings_of(name, found->file);
+    if (!warnings.empty()) out["warnings"] = problems_json(warnings);
     co_return json_response(out, status);
   }
 
@@ -162,7 +166,7 @@ class resources {
       co_return out;
     }
     if (done.status == 204) co_return response{.status = 204};
-    co_return co_await service_response(name, done.status);
+    co_return co_await service_response(name, done.status, done.problems);
   }
 
   io::awaitable<response> get_connections(const request&, const target& where) {

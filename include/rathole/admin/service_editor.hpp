@@ -51,7 +51,7 @@ struct edit_outcome {
   int status = 200;
   /// Why it was refused.
   std::string detail = {};
-  /// What is wrong with the settings.
+  /// What is wrong with the settings; only warnings if they are used.
   std::vector<config::problem> problems = {};
 };
 
@@ -113,6 +113,14 @@ class service_editor {
 
  private:
   using overrides = config::include_files::overrides;
+  /// An edit that the parser has accepted.
+  struct planned_edit {
+    /// The content of the file.
+    file_change content = {};
+    /// The warnings of the new settings.
+    std::vector<config::problem> warnings = {};
+  };
+
   using config_or_problems = std::expected<config::document, std::vector<config::problem>>;
 
   io::awaitable<edit_outcome> perform(std::string name, edit_kind kind, json settings) {
@@ -126,10 +134,12 @@ class service_editor {
     std::string file = file_of(name);
     auto next = plan(name, kind, file, std::move(settings));
     if (!next) co_return std::move(next.error());
-    const char* const how = !next->after ? "removed" : next->before ? "changed" : "added";
-    auto work = apply(std::move(file), std::move(*next));
+    const auto& [before, after] = next->content;
+    const char* const how = !after ? "removed" : before ? "changed" : "added";
+    auto work = apply(std::move(file), std::move(next->content));
     edit_outcome out = co_await std::move(work);
     if (out.status >= 400) co_return out;
+    out.problems = std::move(next->warnings);
     auto note = program_.call([name = std::move(name), how](backend& of) {
       of.service_edited(name, how);
       return true;
@@ -142,7 +152,8 @@ class service_editor {
     std::string encoded = percent_encoded(name);
     // A file whose name begins with a dot is not included.
     if (encoded.starts_with('.')) encoded.replace(0, 1, "%2E");
-    return (std::filesystem::path(*folder_) / (encoded + ".toml")).string();
+    // As the files are named that the configuration includes.
+    return (std::filesystem::path(*folder_) / (encoded + ".toml")).lexically_normal().string();
   }
 
   [[nodiscard]] std::string key_of(std::string_view name) const {
@@ -184,9 +195,14 @@ class service_editor {
 
   /// Returns the content of the file after the edit, once the parser has accepted the configuration with
   /// it. Only that must be valid: an edit may correct what was wrong before.
-  std::expected<file_change, edit_outcome> plan(const std::string& name, edit_kind kind,
-                                                const std::string& file, json settings) {
+  std::expected<planned_edit, edit_outcome> plan(const std::string& name, edit_kind kind,
+                                                 const std::string& file, json settings) {
     std::error_code ignored;
+    if (std::filesystem::is_symlink(std::filesystem::symlink_status(file, ignored))) {
+      return std::unexpected(edit_outcome{
+          409, "The file " + file +
+                   " is a link, which the API does not follow. Edit what it leads to by hand."});
+    }
     if (std::filesystem::exists(file, ignored) && !own_.contain(file, name)) {
       return std::unexpected(edit_outcome{
           409,
@@ -194,36 +210,53 @@ class service_editor {
               " has more than the API writes, such as comments or another service, which would be "
               "lost. Edit it by hand."});
     }
-    file_change out;
+    planned_edit out;
     auto content = content_of(file);
     if (!content) {
       return std::unexpected(
           edit_outcome{507, "Cannot read " + file + ": " + content.error().message() + '.'});
     }
-    out.before = std::move(*content);
-    const auto present =
-        out.before ? config::service_settings(*out.before, side_, name) : std::nullopt;
+    out.content.before = std::move(*content);
+    const auto present = out.content.before
+                             ? config::service_settings(*out.content.before, side_, name)
+                             : std::nullopt;
     if (kind != edit_kind::replace && !present) return std::unexpected(absent(name, file));
     if (kind != edit_kind::remove) {
       auto made = new_settings(name, kind, present, std::move(settings));
       if (!made) return std::unexpected(refused(std::move(made.error())));
-      out.after = config::service_text(side_, name, *made);
+      out.content.after = config::service_text(side_, name, *made);
     }
-    auto checked = load(file, out);
+    auto checked = load(file, out.content);
     if (!checked) return std::unexpected(why_refused(name, file, std::move(checked.error())));
+    if (!is_included(file, out.content)) {
+      return std::unexpected(edit_outcome{
+          409, "The configuration on the disk does not include " + file +
+                   " any more. Nothing was changed; reload the configuration, and try again."});
+    }
+    out.warnings = std::move(checked->warnings);
+    std::erase_if(out.warnings, [&](const config::problem& each) { return each.file != file; });
     return out;
+  }
+
+  /// Returns whether the configuration that was read last includes `file`, before or after the edit `next`.
+  bool is_included(const std::string& file, const file_change& next) {
+    if (next.after) files_.replace({{file, next.after}});
+    const auto files = files_.paths().files;
+    files_.replace({});
+    return std::ranges::find(files, file) != files.end();
   }
 
   /// Returns the settings of the service after the edit, or what is wrong with those of the request.
   std::expected<config::value_table, std::vector<config::problem>> new_settings(
       const std::string& name, edit_kind kind, const std::optional<config::value_table>& present,
       json settings) const {
+    std::vector<config::problem> problems;
     if (kind == edit_kind::merge) {
+      problems = config::service_reading(side_, name, removed_keys(settings, *present)).unknown();
       json merged = to_json(*present);
       merged.merge_patch(settings);
       settings = std::move(merged);
     }
-    std::vector<config::problem> problems;
     config::value_table made = to_settings(settings, key_of(name), problems);
     keep_secrets(made, present, key_of(name), problems);
     if (replaces_variables()) {

@@ -80,4 +80,19 @@ inline config::value_table to_settings(const json& from, const std::string& path
   return out;
 }
 
+/// Returns the keys that a merge patch removes although `present` does not have them, each with some value.
+inline config::value_table removed_keys(const json& patch, const config::value_table& present) {
+  config::value_table out;
+  for (const auto& [key, value] : patch.items()) {
+    const auto found = present.find(key);
+    if (value.is_null() && found == present.end()) out.emplace(key, true);
+    if (!value.is_object()) continue;
+    const auto* const table =
+        found == present.end() ? nullptr : std::get_if<config::value_table>(&found->second);
+    auto inner = removed_keys(value, table ? *table : config::value_table());
+    if (!inner.empty()) out.emplace(key, std::move(inner));
+  }
+  return out;
+}
+
 }  // namespace rathole::admin

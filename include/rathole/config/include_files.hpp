@@ -181,7 +181,7 @@ class include_files {
                           "create it, or correct the path"});
     }
     for (const auto& [path, content] : overrides_) {
-      if (content && std::filesystem::path(path).parent_path() == folder) add(path);
+      if (content && folder_of(path) == folder) add(path);
     }
     std::ranges::sort(out);
     return out;
