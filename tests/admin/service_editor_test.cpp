@@ -6,8 +6,10 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 namespace rathole::admin {
@@ -302,6 +304,96 @@ TEST_CASE("editor: a link is neither followed nor replaced") {
   }
   CHECK(std::filesystem::is_symlink(f.path("services.d/ssh.toml")));
   CHECK(f.text("available/ssh.toml") == text);
+}
+
+const std::string* tag_in(const response& of) {
+  for (const http::field& each : of.fields) {
+    if (each.name == "ETag") return &each.value;
+  }
+  return nullptr;
+}
+
+TEST_CASE("editor: a service is changed only if it is as the conditions of the request say") {
+  api_fixture f;
+  const std::string path = services + "ssh";
+  const std::string settings = R"({"bind_addr":"0.0.0.0:22","token":"one"})";
+  const auto ask = [&](const std::string& method, const std::string& field,
+                       const std::string& value, const std::string& body = "") {
+    return f.ask(method, path, body, {{field, value}});
+  };
+  CHECK(ask("PUT", "If-Match", "*", settings).status == 412);
+  CHECK_FALSE(f.has_file("services.d/ssh.toml"));
+  const response added = ask("PUT", "If-None-Match", "*", settings);
+  REQUIRE(added.status == 201);
+  REQUIRE(tag_in(added));
+  const std::string first = *tag_in(added);
+  const response got = f.ask("GET", path);
+  REQUIRE(tag_in(got));
+  CHECK(*tag_in(got) == first);
+  for (const std::string method : {"GET", "HEAD"}) {
+    const response same = ask(method, "If-None-Match", "\"a\", W/" + first);
+    CHECK(same.status == 304);
+    CHECK(same.body.empty());
+    REQUIRE(tag_in(same));
+    CHECK(*tag_in(same) == first);
+    CHECK(ask(method, "If-None-Match", "*").status == 304);
+    CHECK(ask(method, "If-None-Match", "\"a\"").status == 200);
+    CHECK(ask(method, "If-Match", "\"a\"").status == 412);
+    CHECK(ask(method, "If-Match", first).status == 200);
+    CHECK(ask(method, "If-Match", "a").status == 400);
+  }
+  const std::string before = f.text("services.d/ssh.toml");
+  for (const auto& [field, value] :
+       {std::pair("If-None-Match", std::string("*")), std::pair("If-None-Match", first),
+        std::pair("If-Match", std::string("\"a\"")), std::pair("If-Match", "W/" + first),
+        std::pair("If-Match", std::string())}) {
+    CAPTURE(field);
+    CAPTURE(value);
+    CHECK(ask("PUT", field, value, settings).status == 412);
+    CHECK(ask("PATCH", field, value, R"({"nodelay":true})").status == 412);
+    CHECK(ask("DELETE", field, value).status == 412);
+  }
+  CHECK(ask("DELETE", "If-Match", "\"").status == 400);
+  CHECK(f.text("services.d/ssh.toml") == before);
+
+  // A secret that is not shown counts too.
+  const response changed = ask("PATCH", "If-Match", "\"a\" ,," + first, R"({"token":"two"})");
+  REQUIRE(changed.status == 200);
+  REQUIRE(tag_in(changed));
+  CHECK(*tag_in(changed) != first);
+  CHECK(ask("PUT", "If-Match", first, settings).status == 412);
+  CHECK(ask("PUT", "If-None-Match", first, settings).status == 200);
+  CHECK(*tag_in(f.ask("GET", path)) == first);
+  f.folder.write("services.d/ssh.toml", "[server.services.ssh]\nbind_addr = \"0.0.0.0:22\"\n");
+  CHECK(ask("DELETE", "If-Match", first).status == 412);
+  CHECK(ask("DELETE", "If-Match", "*").status == 204);
+  CHECK(ask("DELETE", "If-Match", "*").status == 404);
+  // What cannot be changed here cannot be changed under a condition either.
+  CHECK(f.ask("PUT", services + "web", settings, {{"If-Match", "*"}}).status == 409);
+}
+
+TEST_CASE("editor: the fields of conditions are lists of entity tags") {
+  const auto read = [](std::vector<std::string> values) {
+    http::head head;
+    for (std::string& each : values) head.fields.push_back({"if-match", std::move(each)});
+    return preconditions::read(head);
+  };
+  for (const std::string& wrong :
+       std::vector<std::string>{"a", "\"", "\"a", "\"a\"b", "\"a\" \"b\"", "\"a b\"", "w/\"a\"",
+                                "W/", "W/*", "*, \"a\"", "\"a\", *", "**"}) {
+    CAPTURE(wrong);
+    CHECK_FALSE(read({wrong}));
+  }
+  CHECK_FALSE(read({"*", "*"}));
+  CHECK_FALSE(read({"*", "\"a\""}));
+  CHECK_FALSE(read({"\"a\"", "*"}));
+  const auto several = read({"\"a,b\", \"\"", ",\"c\","});
+  REQUIRE(several);
+  for (const std::string tag : {"\"a,b\"", "\"\"", "\"c\""}) CHECK(several->matches(tag));
+  CHECK_FALSE(several->matches("\"a\""));
+  CHECK_FALSE(several->matches(std::nullopt));
+  CHECK(several->differs("\"c\""));
+  CHECK(read({})->matches(std::nullopt));
 }
 
 TEST_CASE("editor: the file of a token is kept, or gives way to a token") {

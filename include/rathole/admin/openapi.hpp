@@ -153,13 +153,19 @@ inline constexpr std::string_view openapi_text = R"openapi({
       "get": {
         "operationId": "get_service",
         "summary": "One service with its settings",
+        "parameters": [
+          {"$ref": "#/components/parameters/IfMatch"},
+          {"$ref": "#/components/parameters/IfNoneMatch"}
+        ],
         "responses": {
           "200": {"$ref": "#/components/responses/Service"},
+          "304": {"$ref": "#/components/responses/NotModified"},
           "400": {"$ref": "#/components/responses/BadRequest"},
           "401": {"$ref": "#/components/responses/Unauthorized"},
           "403": {"$ref": "#/components/responses/Forbidden"},
           "404": {"$ref": "#/components/responses/NotFound"},
           "405": {"$ref": "#/components/responses/MethodNotAllowed"},
+          "412": {"$ref": "#/components/responses/PreconditionFailed"},
           "421": {"$ref": "#/components/responses/MisdirectedRequest"},
           "503": {"$ref": "#/components/responses/ServiceUnavailable"}
         }
@@ -167,7 +173,11 @@ inline constexpr std::string_view openapi_text = R"openapi({
       "put": {
         "operationId": "put_service",
         "summary": "Adds or replaces a service",
-        "parameters": [{"$ref": "#/components/parameters/RatholeRequest"}],
+        "parameters": [
+          {"$ref": "#/components/parameters/RatholeRequest"},
+          {"$ref": "#/components/parameters/IfMatch"},
+          {"$ref": "#/components/parameters/IfNoneMatch"}
+        ],
         "requestBody": {
           "required": true,
           "content": {
@@ -188,6 +198,7 @@ inline constexpr std::string_view openapi_text = R"openapi({
           "403": {"$ref": "#/components/responses/Forbidden"},
           "405": {"$ref": "#/components/responses/MethodNotAllowed"},
           "409": {"$ref": "#/components/responses/Conflict"},
+          "412": {"$ref": "#/components/responses/PreconditionFailed"},
           "413": {"$ref": "#/components/responses/ContentTooLarge"},
           "415": {"$ref": "#/components/responses/UnsupportedMediaType"},
           "421": {"$ref": "#/components/responses/MisdirectedRequest"},
@@ -199,7 +210,11 @@ inline constexpr std::string_view openapi_text = R"openapi({
       "patch": {
         "operationId": "patch_service",
         "summary": "Changes settings of a service (RFC 7396)",
-        "parameters": [{"$ref": "#/components/parameters/RatholeRequest"}],
+        "parameters": [
+          {"$ref": "#/components/parameters/RatholeRequest"},
+          {"$ref": "#/components/parameters/IfMatch"},
+          {"$ref": "#/components/parameters/IfNoneMatch"}
+        ],
         "requestBody": {
           "required": true,
           "content": {
@@ -218,6 +233,7 @@ inline constexpr std::string_view openapi_text = R"openapi({
           "404": {"$ref": "#/components/responses/NotFound"},
           "405": {"$ref": "#/components/responses/MethodNotAllowed"},
           "409": {"$ref": "#/components/responses/Conflict"},
+          "412": {"$ref": "#/components/responses/PreconditionFailed"},
           "413": {"$ref": "#/components/responses/ContentTooLarge"},
           "415": {"$ref": "#/components/responses/UnsupportedMediaType"},
           "421": {"$ref": "#/components/responses/MisdirectedRequest"},
@@ -229,7 +245,11 @@ inline constexpr std::string_view openapi_text = R"openapi({
       "delete": {
         "operationId": "delete_service",
         "summary": "Removes a service; its active connections continue",
-        "parameters": [{"$ref": "#/components/parameters/RatholeRequest"}],
+        "parameters": [
+          {"$ref": "#/components/parameters/RatholeRequest"},
+          {"$ref": "#/components/parameters/IfMatch"},
+          {"$ref": "#/components/parameters/IfNoneMatch"}
+        ],
         "responses": {
           "204": {"$ref": "#/components/responses/NoContent"},
           "400": {"$ref": "#/components/responses/BadRequest"},
@@ -238,6 +258,7 @@ inline constexpr std::string_view openapi_text = R"openapi({
           "404": {"$ref": "#/components/responses/NotFound"},
           "405": {"$ref": "#/components/responses/MethodNotAllowed"},
           "409": {"$ref": "#/components/responses/Conflict"},
+          "412": {"$ref": "#/components/responses/PreconditionFailed"},
           "421": {"$ref": "#/components/responses/MisdirectedRequest"},
           "422": {"$ref": "#/components/responses/UnprocessableContent"},
           "503": {"$ref": "#/components/responses/ServiceUnavailable"},
@@ -582,12 +603,31 @@ inline constexpr std::string_view openapi_text = R"openapi({
         "description": "Name of the service: UTF-8 without control characters, percent-encoded (`/` as `%2F`). A name that is added has at most 195 bytes in that form, as its file has 200 with `.toml`, and is not `.` or `..`.",
         "schema": {"type": "string", "minLength": 1, "maxLength": 255}
       },
+      "IfMatch": {
+        "name": "If-Match",
+        "in": "header",
+        "description": "Entity tags, or `*`: only if the settings have one of them (RFC 9110).",
+        "schema": {"type": "string"}
+      },
+      "IfNoneMatch": {
+        "name": "If-None-Match",
+        "in": "header",
+        "description": "Entity tags, or `*`: only if the settings have none of them (RFC 9110).",
+        "schema": {"type": "string"}
+      },
       "RatholeRequest": {
         "name": "X-Rathole-Request",
         "in": "header",
         "example": "1",
         "description": "Must be `1` if no token is configured. Another site's page cannot send it.",
         "schema": {"type": "string"}
+      }
+    },
+    "headers": {
+      "ETag": {
+        "required": true,
+        "description": "The strong entity tag of the settings in the file. The other members, such as counters, change without it.",
+        "schema": {"type": "string", "pattern": "^\"[0-9a-f]+\"$"}
       }
     },
     "responses": {
@@ -722,8 +762,19 @@ inline constexpr std::string_view openapi_text = R"openapi({
           }
         }
       },
+      "NotModified": {
+        "description": "The settings have an entity tag of `If-None-Match`.",
+        "headers": {"ETag": {"$ref": "#/components/headers/ETag"}}
+      },
+      "PreconditionFailed": {
+        "description": "The settings are not as `If-Match` or `If-None-Match` says; nothing was changed.",
+        "content": {
+          "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
+        }
+      },
       "Service": {
         "description": "The service.",
+        "headers": {"ETag": {"$ref": "#/components/headers/ETag"}},
         "content": {
           "application/json": {
             "schema": {"$ref": "#/components/schemas/ServiceDetail"},

@@ -2,18 +2,21 @@
 
 #include <rathole/admin/backend.hpp>
 #include <rathole/admin/control_plane.hpp>
+#include <rathole/admin/edit_outcome.hpp>
 #include <rathole/admin/edit_turn.hpp>
+#include <rathole/admin/entity_tags.hpp>
 #include <rathole/admin/file_change.hpp>
 #include <rathole/admin/file_writer.hpp>
 #include <rathole/admin/kept_secrets.hpp>
 #include <rathole/admin/new_variables.hpp>
 #include <rathole/admin/own_files.hpp>
+#include <rathole/admin/preconditions.hpp>
 #include <rathole/admin/settings_json.hpp>
 #include <rathole/admin/target.hpp>
 #include <rathole/config/include_files.hpp>
 #include <rathole/config/load.hpp>
-#include <rathole/config/service_reading.hpp>
 #include <rathole/config/toml_service.hpp>
+#include <rathole/config/toml_service_reading.hpp>
 #include <rathole/config/validate.hpp>
 #include <rathole/core/read_file.hpp>
 #include <rathole/io/run/event.hpp>
@@ -34,26 +37,6 @@
 #include <vector>
 
 namespace rathole::admin {
-
-/// What an edit does with a service.
-enum class edit_kind {
-  /// It gets new settings, or is added.
-  replace,
-  /// Its settings are changed by a merge patch (RFC 7396).
-  merge,
-  /// It is removed.
-  remove
-};
-
-/// How an edit ended.
-struct edit_outcome {
-  /// The status of the answer.
-  int status = 200;
-  /// Why it was refused.
-  std::string detail = {};
-  /// What is wrong with the settings; only warnings if they are used.
-  std::vector<config::problem> problems = {};
-};
 
 /// Changes the files of services: one file for each in the folder `services_dir`, which the
 /// configuration includes. The files are the truth: an edit is checked by the same parser, written so
@@ -86,22 +69,24 @@ class service_editor {
     return folder_ && file == file_of(name) && own_.contain(file, name);
   }
 
-  /// Returns the settings of the service `name` as `file` has them, with secrets masked, and without what
-  /// no service has: somebody may just be writing the file. Null if it has no valid settings.
-  [[nodiscard]] json settings_of(std::string_view name, const std::string& file) const {
+  /// Returns what `file` says of the service `name`.
+  [[nodiscard]] shown_settings settings_of(std::string_view name, const std::string& file) const {
     auto present = read_settings(name, file);
-    if (!present) return json();
+    if (!present) return {.tag = tags_.of("")};
+    std::string tag = tag_of(name, *present);
     const auto valid = config::service_reading(side_, name, std::move(*present)).valid();
-    return valid ? to_json(*valid) : json();
+    return {valid ? to_json(*valid) : json(), std::move(tag)};
   }
 
   /// Changes the service `name`, and returns once the change is in use or was refused. `settings` are
-  /// new settings or a patch. An edit waits until those before it have ended.
-  io::awaitable<edit_outcome> edit(std::string name, edit_kind kind, json settings) {
+  /// new settings or a patch. Nothing is changed unless `conditions` hold then. An edit waits until those
+  /// before it have ended.
+  io::awaitable<edit_outcome> edit(std::string name, edit_kind kind, json settings,
+                                   preconditions conditions = {}) {
     edit_turn mine(turns_, co_await asio::this_coro::executor);
     co_await mine.wait();
     try {
-      auto work = perform(std::move(name), kind, std::move(settings));
+      auto work = perform(std::move(name), kind, std::move(settings), std::move(conditions));
       edit_outcome out = co_await std::move(work);
       mine.pass();
       co_return out;
@@ -113,17 +98,10 @@ class service_editor {
 
  private:
   using overrides = config::include_files::overrides;
-  /// An edit that the parser has accepted.
-  struct planned_edit {
-    /// The content of the file.
-    file_change content = {};
-    /// The warnings of the new settings.
-    std::vector<config::problem> warnings = {};
-  };
-
   using config_or_problems = std::expected<config::document, std::vector<config::problem>>;
 
-  io::awaitable<edit_outcome> perform(std::string name, edit_kind kind, json settings) {
+  io::awaitable<edit_outcome> perform(std::string name, edit_kind kind, json settings,
+                                      preconditions conditions) {
     if (!folder_) {
       co_return edit_outcome{409,
                              "Services cannot be changed here: `services_dir` is not configured."};
@@ -132,7 +110,7 @@ class service_editor {
       co_return edit_outcome{422, "The name of the service cannot be used.", {std::move(*wrong)}};
     }
     std::string file = file_of(name);
-    auto next = plan(name, kind, file, std::move(settings));
+    auto next = plan(name, kind, file, std::move(settings), conditions);
     if (!next) co_return std::move(next.error());
     const auto& [before, after] = next->content;
     const char* const how = !after ? "removed" : before ? "changed" : "added";
@@ -154,6 +132,11 @@ class service_editor {
     if (encoded.starts_with('.')) encoded.replace(0, 1, "%2E");
     // As the files are named that the configuration includes.
     return (std::filesystem::path(*folder_) / (encoded + ".toml")).lexically_normal().string();
+  }
+
+  [[nodiscard]] std::string tag_of(std::string_view name,
+                                   const config::value_table& settings) const {
+    return tags_.of(config::service_text(side_, name, settings));
   }
 
   [[nodiscard]] std::string key_of(std::string_view name) const {
@@ -196,7 +179,8 @@ class service_editor {
   /// Returns the content of the file after the edit, once the parser has accepted the configuration with
   /// it. Only that must be valid: an edit may correct what was wrong before.
   std::expected<planned_edit, edit_outcome> plan(const std::string& name, edit_kind kind,
-                                                 const std::string& file, json settings) {
+                                                 const std::string& file, json settings,
+                                                 const preconditions& conditions) {
     std::error_code ignored;
     if (std::filesystem::is_symlink(std::filesystem::symlink_status(file, ignored))) {
       return std::unexpected(edit_outcome{
@@ -220,7 +204,12 @@ class service_editor {
     const auto present = out.content.before
                              ? config::service_settings(*out.content.before, side_, name)
                              : std::nullopt;
-    if (kind != edit_kind::replace && !present) return std::unexpected(absent(name, file));
+    const auto tag = present ? std::optional(tag_of(name, *present)) : std::nullopt;
+    const bool is_wanted = conditions.matches(tag) && conditions.differs(tag);
+    if (!present && (!is_wanted || kind != edit_kind::replace)) {
+      return std::unexpected(absent(name, kind, file));
+    }
+    if (!is_wanted) return std::unexpected(not_wanted());
     if (kind != edit_kind::remove) {
       auto made = new_settings(name, kind, present, std::move(settings));
       if (!made) return std::unexpected(refused(std::move(made.error())));
@@ -273,11 +262,12 @@ class service_editor {
   }
 
   /// Returns why there is nothing to change: the service has no file of its own.
-  edit_outcome absent(const std::string& name, const std::string& file) {
+  edit_outcome absent(const std::string& name, edit_kind kind, const std::string& file) {
     const auto present = load(file);
     if (!present) return invalid(present.error());
-    return elsewhere(*present, name, file)
-        .value_or(edit_outcome{404, "There is no service of this name."});
+    if (auto other = elsewhere(*present, name, file)) return std::move(*other);
+    if (kind == edit_kind::replace) return not_wanted();
+    return edit_outcome{404, "There is no service of this name."};
   }
 
   /// Returns that the service is configured in another file than `file`, if it is.
@@ -308,21 +298,6 @@ class service_editor {
       return each.level != config::severity::error && each.file != file;
     });
     return refused(std::move(problems));
-  }
-
-  static edit_outcome invalid(std::vector<config::problem> problems) {
-    return {409,
-            "The configuration on the disk has problems; correct them first. Nothing was changed.",
-            std::move(problems)};
-  }
-
-  static edit_outcome refused(std::vector<config::problem> problems) {
-    const auto errors =
-        std::ranges::count(problems, config::severity::error, &config::problem::level);
-    return {422,
-            std::to_string(errors) + (errors == 1 ? " problem" : " problems") +
-                "; nothing was changed.",
-            std::move(problems)};
   }
 
   /// Writes the file and has it applied; if that fails, the old content is restored.
@@ -357,6 +332,7 @@ class service_editor {
   config::include_files files_;
   std::optional<std::string> folder_;
   own_files own_;
+  const entity_tags tags_;
   /// The edit that happens, and those that wait for it.
   std::list<io::event*> turns_;
 };

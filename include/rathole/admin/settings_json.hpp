@@ -20,6 +20,15 @@ namespace rathole::admin {
 /// The keys of a service whose values are secrets.
 inline constexpr std::array<std::string_view, 1> secret_keys{"token"};
 
+/// What a file says of a service.
+struct shown_settings {
+  /// The settings with secrets masked, and without what no service has: somebody may just be writing the file.
+  /// Null if there are no valid ones.
+  json settings = {};
+  /// The entity tag, which differs whenever the settings differ, also in secrets.
+  std::string tag = {};
+};
+
 /// Returns settings as JSON, with `masked` in the place of secrets.
 inline json to_json(const config::value_table& of) {
   json out = json::object();
