@@ -3,6 +3,7 @@
 
 #include <rathole/admin/access.hpp>
 #include <rathole/admin/message.hpp>
+#include <rathole/admin/preconditions.hpp>
 #include <rathole/admin/request_body.hpp>
 #include <rathole/admin/request_reader.hpp>
 #include <rathole/admin/settings_json.hpp>
@@ -14,6 +15,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 using namespace rathole;
@@ -31,6 +33,15 @@ void check_access(const admin::request& asked) {
   fuzz::check(!rules.permitted(asked));
   if (!asked.head.has("Host")) fuzz::check(rules.is_addressed(asked) == (asked.minor == 0));
   if (!asked.head.has("Origin")) fuzz::check(rules.is_own_origin(asked));
+}
+
+/// A resource that there is not has no entity tag.
+void check_conditions(const admin::request& asked) {
+  const auto conditions = admin::preconditions::read(asked.head);
+  if (!conditions) return;
+  fuzz::check(conditions->matches(std::nullopt) == !asked.head.has("If-Match"));
+  fuzz::check(conditions->differs(std::nullopt));
+  if (!asked.head.has("If-None-Match")) fuzz::check(conditions->differs("\"tag\""));
 }
 
 /// Settings that JSON has are the same after they were written as TOML.
@@ -77,6 +88,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     fuzz::check(asked.body.size() <= admin::request_reader::max_body);
     if (const auto where = admin::parse_target(asked.target)) fuzz::check(!where->path.empty());
     check_access(asked);
+    check_conditions(asked);
     check_body(asked);
     rest = rest.subspan(taken);
   }

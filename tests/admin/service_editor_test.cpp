@@ -6,7 +6,10 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <optional>
 #include <string>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 namespace rathole::admin {
@@ -188,7 +191,7 @@ TEST_CASE("editor: a variable of a file is kept, and none comes from a request")
 
   for (const std::string wrong :
        {R"({"token":"${HOME}"})", R"({"bind_addr":"${HOME:-h}:1"})", R"({"token":"${"})",
-        R"({"bind_addr":["0.0.0.0:1","${NO_SUCH_VARIABLE:-0.0.0.0}:22"]})",
+        R"({"bind_addr":["${NO_SUCH_VARIABLE:-0.0.0.0}:22","${HOME:-h}:1"]})",
         R"({"pool":{"size":"${HOME}"}})"}) {
     CAPTURE(wrong);
     const json refused = f.ask_json("PATCH", services + "ssh", wrong);
@@ -209,6 +212,220 @@ TEST_CASE("editor: a variable of a file is kept, and none comes from a request")
       200);
 }
 
+TEST_CASE("editor: the variables of a list are kept when others are added") {
+  api_fixture f;
+  f.folder.write("services.d/ssh.toml",
+                 "[server.services.ssh]\nallow = [\"${NO_SUCH_VARIABLE:-192.0.2.7}\", "
+                 "\"10.0.0.0/8\"]\nbind_addr = \"${NO_SUCH_VARIABLE:-0.0.0.0}:22\"\n");
+  const json changed =
+      f.ask_json("PATCH", services + "ssh",
+                 R"({"allow":["192.0.2.1","10.0.0.0/8","${NO_SUCH_VARIABLE:-192.0.2.7}"],)"
+                 R"("bind_addr":["${NO_SUCH_VARIABLE:-0.0.0.0}:22","0.0.0.0:23"]})");
+  CHECK(f.text("services.d/ssh.toml") ==
+        "[server.services.ssh]\nallow = [\"192.0.2.1\", \"10.0.0.0/8\", "
+        "\"${NO_SUCH_VARIABLE:-192.0.2.7}\"]\n"
+        "bind_addr = [\"${NO_SUCH_VARIABLE:-0.0.0.0}:22\", \"0.0.0.0:23\"]\n");
+  // The key of another list has not had it.
+  CHECK(f.ask("PATCH", services + "ssh", R"({"deny":["${NO_SUCH_VARIABLE:-192.0.2.7}"]})").status ==
+        422);
+}
+
+TEST_CASE("editor: a key that no service has cannot be removed, unless the file has it") {
+  api_fixture f;
+  f.ask("PUT", services + "ssh", R"({"bind_addr":"0.0.0.0:22"})");
+  const std::string before = f.text("services.d/ssh.toml");
+  const json refused = f.ask_json("PATCH", services + "ssh",
+                                  R"({"max_conections":null,"pool":{"siz":null,"size":null}})");
+  CHECK(refused["status"] == 422);
+  REQUIRE(refused["problems"].size() == 2);
+  CHECK(refused["problems"][0]["key"] == "server.services.ssh.max_conections");
+  CHECK(refused["problems"][0]["remedy"] == "did you mean `max_connections`?");
+  CHECK(refused["problems"][1]["key"] == "server.services.ssh.pool.siz");
+  CHECK(f.text("services.d/ssh.toml") == before);
+  CHECK(
+      f.ask("PATCH", services + "ssh", R"({"max_connections":null,"pool":{"size":null}})").status ==
+      200);
+  f.folder.write("services.d/ssh.toml", before + "max_conections = 4\n");
+  CHECK(f.ask("PATCH", services + "ssh", R"({"nodelay":true})").status == 422);
+  CHECK(f.ask("PATCH", services + "ssh", R"({"max_conections":null})").status == 200);
+}
+
+TEST_CASE("editor: the answer to a change has the warnings of its settings") {
+  api_fixture f;
+  const json warned =
+      f.ask_json("PUT", services + "ssh", R"({"bind_addr":"0.0.0.0:22","mode":"0600"})");
+  REQUIRE(warned["warnings"].size() == 1);
+  CHECK(warned["warnings"][0]["key"] == "server.services.ssh.mode");
+  CHECK(warned["warnings"][0]["severity"] == "warning");
+  CHECK_FALSE(
+      f.ask_json("PUT", services + "one", R"({"bind_addr":"0.0.0.0:1"})").contains("warnings"));
+  CHECK_FALSE(f.ask_json("GET", services + "ssh").contains("warnings"));
+}
+
+TEST_CASE("editor: a path of a socket has no control characters") {
+  api_fixture f;
+  for (const std::string wrong :
+       {R"({"bind_addr":"unix:/tmp/a\nb"})", R"({"bind_addr":"unix:@\u007f"})",
+        R"({"type":"socket_stream","bind_addr":"/tmp/\t"})"}) {
+    CAPTURE(wrong);
+    const json refused = f.ask_json("PUT", services + "ssh", wrong);
+    CHECK(refused["status"] == 422);
+    CHECK(refused["problems"][0]["what"] ==
+          "a control character in the path of a Unix-domain socket");
+  }
+}
+
+TEST_CASE("editor: the folder may be that of the configuration, which is named without one") {
+  for (const std::string folder : {".", "./"}) {
+    CAPTURE(folder);
+    api_fixture f;
+    std::string main(api_fixture::main_text);
+    main.replace(main.find("services.d"), 10, folder);
+    f.folder.write("server.toml", main);
+    const auto before = std::filesystem::current_path();
+    std::filesystem::current_path(f.folder.path());
+    f.program.emplace("server.toml");
+    f.editor.emplace(*f.link, "server.toml", config::side::server, folder);
+    const json added = f.ask_json("PUT", services + "ssh", R"({"bind_addr":"0.0.0.0:22"})");
+    CHECK(added["editable"] == true);
+    CHECK(added["file"] == "ssh.toml");
+    CHECK(f.ask("PATCH", services + "ssh", R"({"nodelay":true})").status == 200);
+    CHECK(f.ask("PUT", services + "server", R"({"bind_addr":"0.0.0.0:23"})").status == 409);
+    CHECK(f.ask("DELETE", services + "ssh").status == 204);
+    std::filesystem::current_path(before);
+    CHECK(f.text("server.toml") == main);
+    CHECK_FALSE(f.has_file("ssh.toml"));
+  }
+}
+
+TEST_CASE("editor: a folder that the files on the disk do not name any more gets no file") {
+  api_fixture f;
+  f.ask("PUT", services + "ssh", R"({"bind_addr":"0.0.0.0:22"})");
+  const std::string before = f.text("services.d/ssh.toml");
+  std::string main(api_fixture::main_text);
+  main.replace(main.find("services.d"), 10, "other.d");
+  std::filesystem::create_directory(f.path("other.d"));
+  f.folder.write("server.toml", main);
+  CHECK(f.ask("PUT", services + "new", R"({"bind_addr":"0.0.0.0:24"})").status == 409);
+  CHECK(f.ask("PUT", services + "ssh", R"({"bind_addr":"0.0.0.0:24"})").status == 409);
+  CHECK(f.ask("PATCH", services + "ssh", R"({"nodelay":true})").status == 409);
+  CHECK(f.ask("DELETE", services + "ssh").status == 409);
+  CHECK_FALSE(f.has_file("services.d/new.toml"));
+  CHECK(f.text("services.d/ssh.toml") == before);
+  CHECK(std::filesystem::is_empty(f.path("other.d")));
+}
+
+TEST_CASE("editor: a link is neither followed nor replaced") {
+  api_fixture f;
+  std::filesystem::create_directory(f.path("available"));
+  const std::string text = "[server.services.ssh]\nbind_addr = \"0.0.0.0:22\"\n";
+  f.folder.write("available/ssh.toml", text);
+  std::filesystem::create_symlink("../available/ssh.toml", f.path("services.d/ssh.toml"));
+  f.ask("POST", "/api/v1/reload");
+  const json shown = f.ask_json("GET", services + "ssh");
+  CHECK(shown["editable"] == false);
+  CHECK(shown["settings"]["bind_addr"] == "0.0.0.0:22");
+  for (const std::string method : {"PUT", "PATCH", "DELETE"}) {
+    CAPTURE(method);
+    const std::string body = method == "DELETE" ? "" : R"({"bind_addr":"0.0.0.0:23"})";
+    const json refused = f.ask_json(method, services + "ssh", body);
+    CHECK(refused["status"] == 409);
+    CHECK(refused["detail"].get<std::string>().contains("is a link"));
+  }
+  CHECK(std::filesystem::is_symlink(f.path("services.d/ssh.toml")));
+  CHECK(f.text("available/ssh.toml") == text);
+}
+
+const std::string* tag_in(const response& of) {
+  for (const http::field& each : of.fields) {
+    if (each.name == "ETag") return &each.value;
+  }
+  return nullptr;
+}
+
+TEST_CASE("editor: a service is changed only if it is as the conditions of the request say") {
+  api_fixture f;
+  const std::string path = services + "ssh";
+  const std::string settings = R"({"bind_addr":"0.0.0.0:22","token":"one"})";
+  const auto ask = [&](const std::string& method, const std::string& field,
+                       const std::string& value, const std::string& body = "") {
+    return f.ask(method, path, body, {{field, value}});
+  };
+  CHECK(ask("PUT", "If-Match", "*", settings).status == 412);
+  CHECK_FALSE(f.has_file("services.d/ssh.toml"));
+  const response added = ask("PUT", "If-None-Match", "*", settings);
+  REQUIRE(added.status == 201);
+  REQUIRE(tag_in(added));
+  const std::string first = *tag_in(added);
+  const response got = f.ask("GET", path);
+  REQUIRE(tag_in(got));
+  CHECK(*tag_in(got) == first);
+  for (const std::string method : {"GET", "HEAD"}) {
+    const response same = ask(method, "If-None-Match", "\"a\", W/" + first);
+    CHECK(same.status == 304);
+    CHECK(same.body.empty());
+    REQUIRE(tag_in(same));
+    CHECK(*tag_in(same) == first);
+    CHECK(ask(method, "If-None-Match", "*").status == 304);
+    CHECK(ask(method, "If-None-Match", "\"a\"").status == 200);
+    CHECK(ask(method, "If-Match", "\"a\"").status == 412);
+    CHECK(ask(method, "If-Match", first).status == 200);
+    CHECK(ask(method, "If-Match", "a").status == 400);
+  }
+  const std::string before = f.text("services.d/ssh.toml");
+  for (const auto& [field, value] :
+       {std::pair("If-None-Match", std::string("*")), std::pair("If-None-Match", first),
+        std::pair("If-Match", std::string("\"a\"")), std::pair("If-Match", "W/" + first),
+        std::pair("If-Match", std::string())}) {
+    CAPTURE(field);
+    CAPTURE(value);
+    CHECK(ask("PUT", field, value, settings).status == 412);
+    CHECK(ask("PATCH", field, value, R"({"nodelay":true})").status == 412);
+    CHECK(ask("DELETE", field, value).status == 412);
+  }
+  CHECK(ask("DELETE", "If-Match", "\"").status == 400);
+  CHECK(f.text("services.d/ssh.toml") == before);
+
+  // A secret that is not shown counts too.
+  const response changed = ask("PATCH", "If-Match", "\"a\" ,," + first, R"({"token":"two"})");
+  REQUIRE(changed.status == 200);
+  REQUIRE(tag_in(changed));
+  CHECK(*tag_in(changed) != first);
+  CHECK(ask("PUT", "If-Match", first, settings).status == 412);
+  CHECK(ask("PUT", "If-None-Match", first, settings).status == 200);
+  CHECK(*tag_in(f.ask("GET", path)) == first);
+  f.folder.write("services.d/ssh.toml", "[server.services.ssh]\nbind_addr = \"0.0.0.0:22\"\n");
+  CHECK(ask("DELETE", "If-Match", first).status == 412);
+  CHECK(ask("DELETE", "If-Match", "*").status == 204);
+  CHECK(ask("DELETE", "If-Match", "*").status == 404);
+  // What cannot be changed here cannot be changed under a condition either.
+  CHECK(f.ask("PUT", services + "web", settings, {{"If-Match", "*"}}).status == 409);
+}
+
+TEST_CASE("editor: the fields of conditions are lists of entity tags") {
+  const auto read = [](std::vector<std::string> values) {
+    http::head head;
+    for (std::string& each : values) head.fields.push_back({"if-match", std::move(each)});
+    return preconditions::read(head);
+  };
+  for (const std::string& wrong :
+       std::vector<std::string>{"a", "\"", "\"a", "\"a\"b", "\"a\" \"b\"", "\"a b\"", "w/\"a\"",
+                                "W/", "W/*", "*, \"a\"", "\"a\", *", "**"}) {
+    CAPTURE(wrong);
+    CHECK_FALSE(read({wrong}));
+  }
+  CHECK_FALSE(read({"*", "*"}));
+  CHECK_FALSE(read({"*", "\"a\""}));
+  CHECK_FALSE(read({"\"a\"", "*"}));
+  const auto several = read({"\"a,b\", \"\"", ",\"c\","});
+  REQUIRE(several);
+  for (const std::string tag : {"\"a,b\"", "\"\"", "\"c\""}) CHECK(several->matches(tag));
+  CHECK_FALSE(several->matches("\"a\""));
+  CHECK_FALSE(several->matches(std::nullopt));
+  CHECK(several->differs("\"c\""));
+  CHECK(read({})->matches(std::nullopt));
+}
+
 TEST_CASE("editor: the file of a token is kept, or gives way to a token") {
   api_fixture f;
   f.folder.write("ssh.token", "unspeakable\n");
@@ -223,6 +440,35 @@ TEST_CASE("editor: the file of a token is kept, or gives way to a token") {
       f.ask_json("PATCH", services + "ssh", R"({"token":null,"token_file":"/no/such/file"})");
   CHECK(missing["status"] == 422);
   CHECK(missing["problems"][0]["key"] == "server.services.ssh.token_file");
+}
+
+TEST_CASE("editor: nothing is shown of a file that is not in use but what a service may have") {
+  api_fixture f;
+  f.ask("PUT", services + "s1", R"({"bind_addr":"0.0.0.0:22"})");
+  const auto shown = [&](const std::string& text) {
+    f.folder.write("services.d/s1.toml", text);
+    const response got = f.ask("GET", services + "s1");
+    CHECK(got.status == 200);
+    CHECK_FALSE(got.body.contains("SECRET"));
+    return json::parse(got.body)["settings"];
+  };
+  CHECK(
+      shown("[server.services.s1]\nbind_addr = \"0.0.0.0:22\"\ntokn = \"SECRET1\"\n"
+            "nodelay = \"SECRET2\"\nmode = \"SECRET3\"\npool = { size = 4, token = \"SECRET4\" }\n"
+            "token = [\"SECRET5\"]\nudp = \"SECRET6\"\n"
+            "[server.services.s1.auth]\npassword = \"SECRET7\"\n") ==
+      json::parse(R"({"bind_addr":"0.0.0.0:22","pool":{"size":4}})"));
+  // Whether a table is right depends on the defaults of the server.
+  CHECK(shown("[server.services.s1]\nbind_addr = [\"${HOST}:1\", \"[::]:2\"]\ntoken = \"SECRET\"\n"
+              "pool = { size = 4096 }\n") ==
+        json::parse(
+            R"({"bind_addr":["${HOST}:1","[::]:2"],"pool":{"size":4096},"token":"********"})"));
+  CHECK(shown("[server.services.s1]\nbind_addr = \"SECRET\"\n").is_null());
+  CHECK(shown("[server.services.s1]\ntoken = \"SECRET\"\n").is_null());
+  CHECK(shown("[server.services.s2]\nbind_addr = \"SECRET\"\n").is_null());
+  CHECK(shown("[server.services.s1]\ntoken = \"SECRET\n").is_null());
+  std::filesystem::remove(f.path("services.d/s1.toml"));
+  CHECK(f.ask_json("GET", services + "s1")["settings"].is_null());
 }
 
 TEST_CASE("editor: services of other files are read-only") {
@@ -350,6 +596,67 @@ TEST_CASE("editor: a configuration with problems is not made worse") {
   CHECK(got.status == 409);
   CHECK(json::parse(got.body)["problems"].size() == 1);
   CHECK_FALSE(f.has_file("services.d/ssh.toml"));
+}
+
+TEST_CASE(
+    "editor: what a lost token file has broken can be repaired, and nothing else is changed") {
+  for (const bool is_empty : {false, true}) {
+    CAPTURE(is_empty);
+    api_fixture f;
+    f.folder.write("v.tok", "secret\n");
+    const std::string settings = R"({"bind_addr":"0.0.0.0:22","token_file":"v.tok"})";
+    const auto break_it = [&] {
+      f.folder.write("v.tok", "secret\n");
+      REQUIRE(f.ask("PUT", services + "ssh", settings).status < 300);
+      std::filesystem::remove(f.path("v.tok"));
+      if (is_empty) f.folder.write("v.tok", "");
+      REQUIRE(f.ask("POST", "/api/v1/reload").status == 422);
+    };
+    REQUIRE(f.ask("PUT", services + "other", R"({"bind_addr":"0.0.0.0:23"})").status == 201);
+    const std::string other = f.text("services.d/other.toml");
+
+    break_it();
+    const std::string broken = f.text("services.d/ssh.toml");
+    for (const auto& [method, name, body, status] :
+         {std::tuple("PUT", "other", R"({"bind_addr":"0.0.0.0:24"})", 409),
+          std::tuple("PATCH", "other", R"({"nodelay":true})", 409),
+          std::tuple("DELETE", "other", "", 409),
+          std::tuple("PUT", "new", R"({"bind_addr":"0.0.0.0:25"})", 409),
+          std::tuple("PUT", "new", R"({"bind_addr":"nowhere"})", 422),
+          std::tuple("PUT", "web", R"({"bind_addr":"0.0.0.0:80"})", 422),
+          std::tuple("DELETE", "new", "", 409),
+          std::tuple("PATCH", "ssh", R"({"nodelay":true})", 422)}) {
+      CAPTURE(method);
+      CAPTURE(name);
+      const json got = f.ask_json(method, services + name, body);
+      CHECK(got["status"] == status);
+      const std::string problems = got["problems"].dump();
+      CHECK(problems.contains("server.services.ssh.token_file"));
+    }
+    CHECK(f.text("services.d/other.toml") == other);
+    CHECK(f.text("services.d/ssh.toml") == broken);
+    CHECK_FALSE(f.has_file("services.d/new.toml"));
+    CHECK(f.text("server.toml") == api_fixture::main_text);
+
+    CHECK(f.ask("PATCH", services + "ssh", R"({"token_file":null})").status == 200);
+    CHECK(f.ask("POST", "/api/v1/reload").status == 200);
+    break_it();
+    CHECK(f.ask("PUT", services + "ssh", R"({"bind_addr":"0.0.0.0:22","token":"t"})").status ==
+          200);
+    break_it();
+    CHECK(f.ask("DELETE", services + "ssh").status == 204);
+    CHECK_FALSE(f.has_file("services.d/ssh.toml"));
+    CHECK(f.ask("POST", "/api/v1/reload").status == 200);
+  }
+}
+
+TEST_CASE("editor: a conflict of an edit is one of the edit, wherever the file has it") {
+  api_fixture f;
+  f.folder.write("services.d/broken.toml", "[server.services.x]\nbind_addr = \"nowhere\"\n");
+  f.folder.write("services.d/z.toml", "[server.services.z]\nbind_addr = \"0.0.0.0:90\"\n");
+  const json refused = f.ask_json("PUT", services + "a", R"({"bind_addr":"0.0.0.0:90"})");
+  CHECK(refused["status"] == 422);
+  CHECK(refused["problems"].size() == 2);
 }
 
 TEST_CASE("editor: a folder that cannot be written is an error, and nothing is left in it") {

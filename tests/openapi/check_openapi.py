@@ -13,7 +13,7 @@ import sys
 
 from jsonschema import Draft202012Validator, FormatChecker
 
-STATUSES = {"400", "401", "403", "404", "405", "409", "413", "415", "421", "422", "503", "507"}
+STATUSES = {"400", "401", "403", "404", "405", "409", "412", "413", "415", "421", "422", "503", "507"}
 
 
 def walk(node, path=""):

@@ -2,6 +2,7 @@
 
 #include <rathole/admin/file_writer.hpp>
 #include <rathole/config/limits.hpp>
+#include <rathole/config/problem.hpp>
 #include <rathole/core/last_error.hpp>
 #include <rathole/core/read_file.hpp>
 #include <rathole/core/result.hpp>
@@ -13,6 +14,7 @@
 #include <string>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 namespace rathole::admin {
 
@@ -22,6 +24,14 @@ struct file_change {
   std::optional<std::string> before = {};
   /// The content after.
   std::optional<std::string> after = {};
+};
+
+/// An edit that the parser has accepted.
+struct planned_edit {
+  /// The content of the file.
+  file_change content = {};
+  /// The warnings of the new settings.
+  std::vector<config::problem> warnings = {};
 };
 
 /// The content of a file: nothing if there is no file, and an error if that cannot be known.

@@ -22,7 +22,8 @@ namespace detail {
 /// Makes sure that the entries of a folder are on the disk.
 inline result<void> sync_folder(const std::filesystem::path& folder) {
   const auto close = [](DIR* opened) { ::closedir(opened); };
-  const std::unique_ptr<DIR, decltype(close)> opened(::opendir(folder.c_str()), close);
+  const std::unique_ptr<DIR, decltype(close)> opened(
+      ::opendir(folder.empty() ? "." : folder.c_str()), close);
   if (!opened) return failure(last_error());
   // Some file systems cannot do it, and need not.
   if (::fsync(::dirfd(opened.get())) != 0 && errno != EINVAL) return failure(last_error());

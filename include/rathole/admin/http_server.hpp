@@ -249,8 +249,8 @@ class http_server : public std::enable_shared_from_this<http_server> {
     byte_buffer text;
     auto head = http::head_writer::response(text, out.status);
     if (!out.type.empty()) head.field("Content-Type", out.type);
-    // RFC 9110 section 8.6: not with 204.
-    if (!is_stream && out.status != 204) {
+    // RFC 9110 section 8.6: not with 204; with 304 it would be that of the whole answer.
+    if (!is_stream && out.status != 204 && out.status != 304) {
       head.field("Content-Length", std::to_string(out.body.size()));
     }
     for (const http::field& each : out.fields) head.field(each.name, each.value);

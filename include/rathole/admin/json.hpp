@@ -56,6 +56,22 @@ inline response json_response(const json& body, int status = 200) {
   return {.status = status, .type = std::string(json_type), .body = dump(body)};
 }
 
+/// Returns problems of settings.
+inline json problems_json(const std::vector<config::problem>& problems) {
+  json out = json::array();
+  for (const config::problem& each : problems) {
+    json one{{"key", each.key}, {"what", each.what}, {"remedy", each.remedy}};
+    one["severity"] = each.level == config::severity::error ? "error" : "warning";
+    if (!each.file.empty()) one["file"] = each.file;
+    if (each.line > 0) {
+      one["line"] = each.line;
+      one["column"] = each.column;
+    }
+    out.push_back(std::move(one));
+  }
+  return out;
+}
+
 /// Returns an error (RFC 9457). `problems` are those of settings that were refused.
 inline response problem_response(int status, std::string detail,
                                  const std::vector<config::problem>& problems = {}) {
@@ -63,19 +79,7 @@ inline response problem_response(int status, std::string detail,
             {"title", http::reason_phrase(status)},
             {"status", status},
             {"detail", std::move(detail)}};
-  if (!problems.empty()) {
-    json& list = body["problems"] = json::array();
-    for (const config::problem& each : problems) {
-      json one{{"key", each.key}, {"what", each.what}, {"remedy", each.remedy}};
-      one["severity"] = each.level == config::severity::error ? "error" : "warning";
-      if (!each.file.empty()) one["file"] = each.file;
-      if (each.line > 0) {
-        one["line"] = each.line;
-        one["column"] = each.column;
-      }
-      list.push_back(std::move(one));
-    }
-  }
+  if (!problems.empty()) body["problems"] = problems_json(problems);
   return {.status = status, .type = std::string(problem_type), .body = dump(body)};
 }
 

@@ -121,7 +121,7 @@ inline constexpr std::string_view openapi_text = R"openapi({
                       "type": "array",
                       "items": {
                         "allOf": [{"$ref": "#/components/schemas/Service"}],
-                        "not": {"required": ["settings"]}
+                        "not": {"anyOf": [{"required": ["settings"]}, {"required": ["warnings"]}]}
                       }
                     }
                   }
@@ -165,13 +165,19 @@ inline constexpr std::string_view openapi_text = R"openapi({
       "get": {
         "operationId": "get_service",
         "summary": "One service with its settings",
+        "parameters": [
+          {"$ref": "#/components/parameters/IfMatch"},
+          {"$ref": "#/components/parameters/IfNoneMatch"}
+        ],
         "responses": {
           "200": {"$ref": "#/components/responses/Service"},
+          "304": {"$ref": "#/components/responses/NotModified"},
           "400": {"$ref": "#/components/responses/BadRequest"},
           "401": {"$ref": "#/components/responses/Unauthorized"},
           "403": {"$ref": "#/components/responses/Forbidden"},
           "404": {"$ref": "#/components/responses/NotFound"},
           "405": {"$ref": "#/components/responses/MethodNotAllowed"},
+          "412": {"$ref": "#/components/responses/PreconditionFailed"},
           "421": {"$ref": "#/components/responses/MisdirectedRequest"},
           "503": {"$ref": "#/components/responses/ServiceUnavailable"}
         }
@@ -179,7 +185,11 @@ inline constexpr std::string_view openapi_text = R"openapi({
       "put": {
         "operationId": "put_service",
         "summary": "Adds or replaces a service",
-        "parameters": [{"$ref": "#/components/parameters/RatholeRequest"}],
+        "parameters": [
+          {"$ref": "#/components/parameters/RatholeRequest"},
+          {"$ref": "#/components/parameters/IfMatch"},
+          {"$ref": "#/components/parameters/IfNoneMatch"}
+        ],
         "requestBody": {
           "required": true,
           "content": {
@@ -200,6 +210,7 @@ inline constexpr std::string_view openapi_text = R"openapi({
           "403": {"$ref": "#/components/responses/Forbidden"},
           "405": {"$ref": "#/components/responses/MethodNotAllowed"},
           "409": {"$ref": "#/components/responses/Conflict"},
+          "412": {"$ref": "#/components/responses/PreconditionFailed"},
           "413": {"$ref": "#/components/responses/ContentTooLarge"},
           "415": {"$ref": "#/components/responses/UnsupportedMediaType"},
           "421": {"$ref": "#/components/responses/MisdirectedRequest"},
@@ -211,7 +222,11 @@ inline constexpr std::string_view openapi_text = R"openapi({
       "patch": {
         "operationId": "patch_service",
         "summary": "Changes settings of a service (RFC 7396)",
-        "parameters": [{"$ref": "#/components/parameters/RatholeRequest"}],
+        "parameters": [
+          {"$ref": "#/components/parameters/RatholeRequest"},
+          {"$ref": "#/components/parameters/IfMatch"},
+          {"$ref": "#/components/parameters/IfNoneMatch"}
+        ],
         "requestBody": {
           "required": true,
           "content": {
@@ -230,6 +245,7 @@ inline constexpr std::string_view openapi_text = R"openapi({
           "404": {"$ref": "#/components/responses/NotFound"},
           "405": {"$ref": "#/components/responses/MethodNotAllowed"},
           "409": {"$ref": "#/components/responses/Conflict"},
+          "412": {"$ref": "#/components/responses/PreconditionFailed"},
           "413": {"$ref": "#/components/responses/ContentTooLarge"},
           "415": {"$ref": "#/components/responses/UnsupportedMediaType"},
           "421": {"$ref": "#/components/responses/MisdirectedRequest"},
@@ -241,7 +257,11 @@ inline constexpr std::string_view openapi_text = R"openapi({
       "delete": {
         "operationId": "delete_service",
         "summary": "Removes a service; its active connections continue",
-        "parameters": [{"$ref": "#/components/parameters/RatholeRequest"}],
+        "parameters": [
+          {"$ref": "#/components/parameters/RatholeRequest"},
+          {"$ref": "#/components/parameters/IfMatch"},
+          {"$ref": "#/components/parameters/IfNoneMatch"}
+        ],
         "responses": {
           "204": {"$ref": "#/components/responses/NoContent"},
           "400": {"$ref": "#/components/responses/BadRequest"},
@@ -250,6 +270,7 @@ inline constexpr std::string_view openapi_text = R"openapi({
           "404": {"$ref": "#/components/responses/NotFound"},
           "405": {"$ref": "#/components/responses/MethodNotAllowed"},
           "409": {"$ref": "#/components/responses/Conflict"},
+          "412": {"$ref": "#/components/responses/PreconditionFailed"},
           "421": {"$ref": "#/components/responses/MisdirectedRequest"},
           "422": {"$ref": "#/components/responses/UnprocessableContent"},
           "503": {"$ref": "#/components/responses/ServiceUnavailable"},
@@ -591,8 +612,20 @@ inline constexpr std::string_view openapi_text = R"openapi({
         "in": "path",
         "required": true,
         "example": "web",
-        "description": "Name of the service: UTF-8 of at most 255 bytes, percent-encoded (`/` as `%2F`).",
+        "description": "Name of the service: UTF-8 without control characters, percent-encoded (`/` as `%2F`). A name that is added has at most 195 bytes in that form, as its file has 200 with `.toml`, and is not `.` or `..`.",
         "schema": {"type": "string", "minLength": 1, "maxLength": 255}
+      },
+      "IfMatch": {
+        "name": "If-Match",
+        "in": "header",
+        "description": "Entity tags, or `*`: only if the settings have one of them (RFC 9110).",
+        "schema": {"type": "string"}
+      },
+      "IfNoneMatch": {
+        "name": "If-None-Match",
+        "in": "header",
+        "description": "Entity tags, or `*`: only if the settings have none of them (RFC 9110).",
+        "schema": {"type": "string"}
       },
       "RatholeRequest": {
         "name": "X-Rathole-Request",
@@ -600,6 +633,13 @@ inline constexpr std::string_view openapi_text = R"openapi({
         "example": "1",
         "description": "Must be `1` if no token is configured. Another site's page cannot send it.",
         "schema": {"type": "string"}
+      }
+    },
+    "headers": {
+      "ETag": {
+        "required": true,
+        "description": "The strong entity tag of the settings in the file. The other members, such as counters, change without it.",
+        "schema": {"type": "string", "pattern": "^\"[0-9a-f]+\"$"}
       }
     },
     "responses": {
@@ -651,7 +691,7 @@ inline constexpr std::string_view openapi_text = R"openapi({
         }
       },
       "Conflict": {
-        "description": "The service is in another file, no `services_dir` is configured, or the configuration cannot be loaded again now.",
+        "description": "The service is in another file or one that the API does not change, no `services_dir` is configured, or the configuration cannot be loaded again now.",
         "content": {
           "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
         }
@@ -734,8 +774,19 @@ inline constexpr std::string_view openapi_text = R"openapi({
           }
         }
       },
+      "NotModified": {
+        "description": "The settings have an entity tag of `If-None-Match`.",
+        "headers": {"ETag": {"$ref": "#/components/headers/ETag"}}
+      },
+      "PreconditionFailed": {
+        "description": "The settings are not as `If-Match` or `If-None-Match` says; nothing was changed.",
+        "content": {
+          "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
+        }
+      },
       "Service": {
         "description": "The service.",
+        "headers": {"ETag": {"$ref": "#/components/headers/ETag"}},
         "content": {
           "application/json": {
             "schema": {
@@ -786,8 +837,8 @@ inline constexpr std::string_view openapi_text = R"openapi({
     "schemas": {
       "Address": {
         "type": "string",
-        "pattern": "^(\\S+:[0-9]+(-[0-9]+)?|unix:.+)$",
-        "description": "`host:port`, an IPv6 address may be in brackets; of a service also `host:first-last`; or `unix:PATH`, and `unix:@NAME`."
+        "minLength": 1,
+        "description": "`host:port`, an IPv6 address may be in brackets; of a service also `host:first-last`; or `unix:PATH`, and `unix:@NAME`, which a `socket_stream` may have without `unix:`. No control characters."
       },
       "BandwidthLimit": {
         "anyOf": [
@@ -1015,9 +1066,10 @@ inline constexpr std::string_view openapi_text = R"openapi({
       "MaxConnections": {"type": "integer", "minimum": 1, "maximum": 1048576},
       "Name": {"type": "string", "description": "Name of a service."},
       "Networks": {
-        "type": "array",
-        "maxItems": 1024,
-        "items": {"type": "string"},
+        "anyOf": [
+          {"type": "string"},
+          {"type": "array", "minItems": 1, "maxItems": 1024, "items": {"type": "string"}}
+        ],
         "description": "Addresses and networks, such as `10.0.0.0/8`."
       },
       "Pool": {
@@ -1078,23 +1130,7 @@ inline constexpr std::string_view openapi_text = R"openapi({
           "problems": {
             "type": "array",
             "minItems": 1,
-            "items": {
-              "type": "object",
-              "additionalProperties": false,
-              "required": ["key", "what", "remedy", "severity"],
-              "properties": {
-                "key": {
-                  "type": "string",
-                  "description": "Path of the key in the file; may be empty."
-                },
-                "what": {"type": "string"},
-                "remedy": {"type": "string"},
-                "severity": {"enum": ["error", "warning"]},
-                "file": {"type": "string", "description": "The file that has it."},
-                "line": {"type": "integer", "minimum": 1},
-                "column": {"type": "integer", "minimum": 0}
-              }
-            }
+            "items": {"$ref": "#/components/schemas/SettingsProblem"}
           }
         }
       },
@@ -1295,13 +1331,25 @@ inline constexpr std::string_view openapi_text = R"openapi({
             ],
             "description": "Null for TCP."
           },
-          "editable": {"type": "boolean", "description": "False for a service of the main file."},
+          "editable": {
+            "type": "boolean",
+            "description": "Whether it has a file in `services_dir` that is no link and as the API writes it."
+          },
           "file": {"type": "string", "description": "Where it is configured."},
           "range": {
             "type": "string",
             "description": "Name of the range of ports that has it; absent otherwise."
           },
-          "settings": {"$ref": "#/components/schemas/ServiceSettings"}
+          "settings": {
+            "anyOf": [{"$ref": "#/components/schemas/ServiceSettings"}, {"type": "null"}],
+            "description": "Of a file that has been edited by hand, only what is valid; null if not even the address is."
+          },
+          "warnings": {
+            "type": "array",
+            "minItems": 1,
+            "items": {"$ref": "#/components/schemas/SettingsProblem"},
+            "description": "After a change, what has no effect or will not work."
+          }
         }
       },
       "ServiceDetail": {
@@ -1416,7 +1464,7 @@ inline constexpr std::string_view openapi_text = R"openapi({
                 "type": "object",
                 "additionalProperties": false,
                 "properties": {
-                  "rate": {"type": "integer", "minimum": 1, "maximum": 1000000},
+                  "rate": {"type": ["integer", "null"], "minimum": 1, "maximum": 1000000},
                   "burst": {"type": ["integer", "null"], "minimum": 1, "maximum": 1000000}
                 }
               }
@@ -1454,6 +1502,23 @@ inline constexpr std::string_view openapi_text = R"openapi({
           {"$ref": "#/components/schemas/ServerService"},
           {"$ref": "#/components/schemas/ClientService"}
         ]
+      },
+      "SettingsProblem": {
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["key", "what", "remedy", "severity"],
+        "properties": {
+          "key": {
+            "type": "string",
+            "description": "Path of the key in the file; may be empty."
+          },
+          "what": {"type": "string"},
+          "remedy": {"type": "string"},
+          "severity": {"enum": ["error", "warning"]},
+          "file": {"type": "string", "description": "The file that has it."},
+          "line": {"type": "integer", "minimum": 1},
+          "column": {"type": "integer", "minimum": 0}
+        }
       },
       "Status": {
         "type": "object",

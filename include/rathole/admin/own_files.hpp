@@ -15,7 +15,7 @@
 namespace rathole::admin {
 
 /// Knows which files of services are the API's own: those whose text is the one that it writes, without
-/// comments or other services that it would lose. What it has read of a file is kept until the file
+/// comments or other services that it would lose, and no link. What it has read of a file is kept until the file
 /// changes.
 class own_files {
  public:
@@ -25,7 +25,7 @@ class own_files {
   /// Returns whether the file at `path` has the service `name` and nothing that the API does not write.
   bool contain(const std::string& path, std::string_view name) {
     struct stat found{};
-    if (::stat(path.c_str(), &found) != 0) return false;
+    if (::lstat(path.c_str(), &found) != 0 || !S_ISREG(found.st_mode)) return false;
     const version now{found.st_dev,          found.st_ino,  found.st_mtim.tv_sec,
                       found.st_mtim.tv_nsec, found.st_size, std::string(name)};
     const auto at = known_.find(path);

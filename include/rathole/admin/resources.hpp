@@ -6,9 +6,11 @@
 #include <rathole/admin/json.hpp>
 #include <rathole/admin/message.hpp>
 #include <rathole/admin/openapi.hpp>
+#include <rathole/admin/preconditions.hpp>
 #include <rathole/admin/request_body.hpp>
 #include <rathole/admin/service_editor.hpp>
 #include <rathole/admin/target.hpp>
+#include <rathole/config/problem.hpp>
 #include <rathole/io/task.hpp>
 
 #include <algorithm>
@@ -21,6 +23,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace rathole::admin {
 
@@ -120,44 +123,69 @@ class resources {
     co_return json_response({{"services", std::move(list)}});
   }
 
-  io::awaitable<response> get_service(const request&, const target& where) {
-    const std::string& name = where.path[3];
-    co_return co_await service_response(name, 200);
+  io::awaitable<response> get_service(const request& asked, const target& where) {
+    const auto conditions = preconditions::read(asked.head);
+    if (!conditions) co_return malformed_conditions();
+    co_return co_await service_response(where.path[3], 200, *conditions);
   }
 
-  /// Returns a service, or a range of ports, with its settings.
-  io::awaitable<response> service_response(const std::string& name, int status) {
+  static response malformed_conditions() {
+    return problem_response(400,
+                            "`If-Match` or `If-None-Match` is no list of entity tags, nor `*`.");
+  }
+
+  /// Returns a service, or a range of ports, with its settings, and with the `warnings` of them, if there are
+  /// any; unless `conditions` do not hold.
+  io::awaitable<response> service_response(const std::string& name, int status,
+                                           const preconditions& conditions,
+                                           const std::vector<config::problem>& warnings = {}) {
     const snapshot now = co_await read();
     const auto found = std::ranges::find(now.services, name, &service_statistics::name);
     const bool is_service = found != now.services.end();
-    json out = is_service ? service_json(*found, now.is_server, editor_.may_edit(name, found->file))
-                          : range_json(now.services, name);
-    if (out.is_null()) co_return problem_response(404, "There is no service of this name.");
-    const auto file = out["file"].get<std::string>();
+    json body = is_service
+                    ? service_json(*found, now.is_server, editor_.may_edit(name, found->file))
+                    : range_json(now.services, name);
+    if (body.is_null()) co_return problem_response(404, "There is no service of this name.");
+    const auto file = body["file"].get<std::string>();
+    if (!is_service) body["editable"] = editor_.may_edit(name, file);
     const std::string table = is_service && !found->range.empty() ? found->range : name;
-    if (!is_service) out["editable"] = editor_.may_edit(name, file);
-    out["settings"] = editor_.settings_of(table, file);
-    co_return json_response(out, status);
+    auto shown = editor_.settings_of(table, file);
+    if (!conditions.matches(shown.tag)) {
+      co_return problem_response(412, "The service is not as `If-Match` says.");
+    }
+    http::field tag{"ETag", shown.tag};
+    response out{.status = 304};
+    if (conditions.differs(shown.tag)) {
+      body["settings"] = std::move(shown.settings);
+      if (!warnings.empty()) body["warnings"] = problems_json(warnings);
+      out = json_response(body, status);
+    }
+    out.fields.push_back(std::move(tag));
+    co_return out;
   }
 
   io::awaitable<response> put_service(const request& asked, const target& where) {
     auto body = body_of(asked, json_type);
     if (!body.first) co_return std::move(body.second);
-    co_return co_await edit(where.path[3], edit_kind::replace, std::move(*body.first));
+    co_return co_await edit(asked, where, edit_kind::replace, std::move(*body.first));
   }
 
   io::awaitable<response> patch_service(const request& asked, const target& where) {
     auto body = body_of(asked, "application/merge-patch+json");
     if (!body.first) co_return std::move(body.second);
-    co_return co_await edit(where.path[3], edit_kind::merge, std::move(*body.first));
+    co_return co_await edit(asked, where, edit_kind::merge, std::move(*body.first));
   }
 
-  io::awaitable<response> delete_service(const request&, const target& where) {
-    co_return co_await edit(where.path[3], edit_kind::remove, json());
+  io::awaitable<response> delete_service(const request& asked, const target& where) {
+    co_return co_await edit(asked, where, edit_kind::remove, json());
   }
 
-  io::awaitable<response> edit(const std::string& name, edit_kind kind, json settings) {
-    auto change = editor_.edit(name, kind, std::move(settings));
+  io::awaitable<response> edit(const request& asked, const target& where, edit_kind kind,
+                               json settings) {
+    const std::string& name = where.path[3];
+    auto conditions = preconditions::read(asked.head);
+    if (!conditions) co_return malformed_conditions();
+    auto change = editor_.edit(name, kind, std::move(settings), std::move(*conditions));
     edit_outcome done = co_await std::move(change);
     if (done.status >= 400) {
       response out = problem_response(done.status, std::move(done.detail), done.problems);
@@ -165,7 +193,8 @@ class resources {
       co_return out;
     }
     if (done.status == 204) co_return response{.status = 204};
-    co_return co_await service_response(name, done.status);
+    const preconditions none;
+    co_return co_await service_response(name, done.status, none, done.problems);
   }
 
   io::awaitable<response> get_connections(const request&, const target& where) {

@@ -20,6 +20,15 @@ namespace rathole::admin {
 /// The keys of a service whose values are secrets.
 inline constexpr std::array<std::string_view, 1> secret_keys{"token"};
 
+/// What a file says of a service.
+struct shown_settings {
+  /// The settings with secrets masked, and without what no service has: somebody may just be writing the file.
+  /// Null if there are no valid ones.
+  json settings = {};
+  /// The entity tag, which differs whenever the settings differ, also in secrets.
+  std::string tag = {};
+};
+
 /// Returns settings as JSON, with `masked` in the place of secrets.
 inline json to_json(const config::value_table& of) {
   json out = json::object();
@@ -87,6 +96,21 @@ inline config::value_table to_settings(const json& from, const std::string& path
     } else {
       wrong(value.is_null() ? "no value" : detail::not_an_integer(value.get<double>()));
     }
+  }
+  return out;
+}
+
+/// Returns the keys that a merge patch removes although `present` does not have them, each with some value.
+inline config::value_table removed_keys(const json& patch, const config::value_table& present) {
+  config::value_table out;
+  for (const auto& [key, value] : patch.items()) {
+    const auto found = present.find(key);
+    if (value.is_null() && found == present.end()) out.emplace(key, true);
+    if (!value.is_object()) continue;
+    const auto* const table =
+        found == present.end() ? nullptr : std::get_if<config::value_table>(&found->second);
+    auto inner = removed_keys(value, table ? *table : config::value_table());
+    if (!inner.empty()) out.emplace(key, std::move(inner));
   }
   return out;
 }

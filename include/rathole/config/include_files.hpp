@@ -219,8 +219,7 @@ class include_files {
                                              "create it, or correct the path"});
     }
     for (const auto& [path, content] : overrides_) {
-      const std::filesystem::path file = path;
-      if (content && file.parent_path() == folder && matches(name, file)) out.paths.push_back(path);
+      if (content && folder_of(path) == folder && matches(name, path)) out.paths.push_back(path);
     }
     std::ranges::sort(out.paths);
     std::ranges::sort(out.skipped);

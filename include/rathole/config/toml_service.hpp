@@ -107,4 +107,11 @@ inline std::optional<value_table> service_settings(std::string_view text, side o
   return detail::to_table(*found);
 }
 
+/// Returns whether `${NAME}` in a configuration whose main file has the content `text` stands for a variable;
+/// true if that cannot be known.
+inline bool replaces_variables(std::string_view text) {
+  const auto parsed = detail::parse_toml(text, "");
+  return !parsed || detail::has_interpolation(*parsed);
+}
+
 }  // namespace rathole::config

@@ -23,6 +23,11 @@ namespace rathole::config::detail {
 /// address if it is none.
 inline address to_unix_address(const toml_reader& table, std::string_view key,
                                std::string_view path) {
+  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
+  if (std::ranges::any_of(path, is_control)) {
+    table.reject(key, "a control character in the path of a Unix-domain socket", "remove it");
+    return {};
+  }
   const bool has_file = !path.empty() && !path.starts_with('@');
   const std::string where = has_file ? path_beside(table, std::string(path)) : std::string(path);
   auto out = unix_address(where);
