@@ -669,7 +669,9 @@ function openEditor(name, settings) {
 
 async function editService(name) {
   try {
-    openEditor(name, (await request('GET', servicePath(name))).settings);
+    const { settings } = await request('GET', servicePath(name));
+    if (settings === null) throw new Error('its file has no valid ones.');
+    openEditor(name, settings);
   } catch (error) {
     notify(`The settings of “${name}” cannot be read: ${error.message}`);
   }
