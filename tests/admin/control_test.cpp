@@ -249,7 +249,7 @@ TEST_CASE("control: only the table `admin` of a file is read") {
       {"", "Neither of `[server]` or `[client]`"},
       {std::string(table) + "[client]\n", "say --server or --client"},
       {"[server.admin]\n", "missing field `bind_addr`"},
-      {"include = \"absent.toml\"\n[server]\n", "cannot read absent.toml"},
+      {"include = \"absent.toml\"\n[server]\n", "cannot read the file: No such file"},
       {std::string(table) + "token_file = \"/nowhere\"\n",
        "server.admin.token_file: cannot be read"},
   };
