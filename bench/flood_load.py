@@ -1,0 +1,127 @@
+#!/usr/bin/env python3
+"""Measures what a flood of refused visitors from one address costs the visitors from others.
+
+  flood_load.py [PROGRAM] [--rate N] [--rounds N] [--visits N]
+
+The service has `new_connections_per_second = 10`. Rounds take turns on the same two programs: without a flood, with
+one, and with the same flood at a bare listener that closes each connection, which shows what the flood costs on this
+machine whoever receives it.
+"""
+
+import argparse
+import multiprocessing
+import os
+import socket
+import sys
+import tempfile
+import time
+
+sys.dont_write_bytecode = True
+
+from admin_load import Echo  # noqa: E402
+from harness import contenders  # noqa: E402
+from harness.processes import Ports  # noqa: E402
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+LIMIT = "[server.services.echo.new_connections_per_second]\nrate = 10\nburst = 10\n"
+FLOODING = "127.0.0.2"
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("program", nargs="?", default=f"{ROOT}/build/release/rathole")
+    parser.add_argument("--rate", type=int, default=5000, help="connections of the flood a second")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--visits", type=int, default=2000, help="in each round")
+    return parser.parse_args()
+
+
+def close_all(listener):
+    while True:
+        listener.accept()[0].close()
+
+
+def flood(port, rate, made):
+    """Connects from one address, in portions of 10 ms, and closes each connection at once."""
+    due = time.perf_counter()
+    while True:
+        due += 0.01
+        for _ in range(rate // 100):
+            try:
+                socket.create_connection(("127.0.0.1", port), 1, (FLOODING, 0)).close()
+            except OSError:
+                pass
+            made.value += 1
+        time.sleep(max(0, due - time.perf_counter()))
+
+
+class Visitors:
+    """Visitors of whom each has another address, so that none exceeds the rate."""
+
+    def __init__(self, port):
+        self._port, self._number = port, 0
+
+    def times(self, count):
+        """The times of visits in milliseconds, sorted."""
+        times = []
+        for _ in range(count):
+            self._number += 1
+            source = f"127.{1 + self._number // 60000}.{self._number // 250 % 240}.{1 + self._number % 250}"
+            begun = time.perf_counter()
+            with socket.create_connection(("127.0.0.1", self._port), 5, (source, 0)) as visitor:
+                visitor.sendall(b"?")
+                if visitor.recv(1) != b"?":
+                    sys.exit("a visitor was not served")
+            times.append((time.perf_counter() - begun) * 1000)
+        return sorted(times)
+
+
+def main():
+    options = arguments()
+    ports, echo = Ports(), Echo()
+    echo.start()
+    bare = socket.create_server(("127.0.0.1", 0), backlog=1024)
+    closer = multiprocessing.Process(target=close_all, args=(bare,), daemon=True)
+    closer.start()
+    tunnel_of = contenders.Rathole("ours", os.path.abspath(options.program), (LIMIT, ""))
+    rows = {"no flood": [], "flood": [], "flood at a bare listener": []}
+    made = multiprocessing.Value("q", 0)
+    seconds = 0.0
+    with tempfile.TemporaryDirectory() as folder:
+        tunnel = tunnel_of.start(folder, ports, {"echo": echo.port})
+        try:
+            tunnel.wait_ready()
+            visitors = Visitors(tunnel.entries["echo"])
+            targets = {"flood": tunnel.entries["echo"], "flood at a bare listener": bare.getsockname()[1]}
+            visitors.times(options.visits // 4)
+            for _ in range(options.rounds):
+                for name in rows:
+                    flooding = None
+                    if name in targets:
+                        flooding = multiprocessing.Process(
+                            target=flood, args=(targets[name], options.rate, made), daemon=True)
+                        flooding.start()
+                        time.sleep(0.2)
+                    begun = time.perf_counter()
+                    times = visitors.times(options.visits)
+                    rows[name].append((times[len(times) // 2], times[len(times) * 99 // 100]))
+                    if flooding:
+                        seconds += time.perf_counter() - begun + 0.2
+                        flooding.terminate()
+                        flooding.join()
+        finally:
+            tunnel.end()
+            closer.terminate()
+            ports.release()
+    print(f"| flood of {made.value / seconds:.0f} connections a second | p50, ms | p99, ms | p50 | p99 |")
+    print("|---|---|---|---|---|")
+    medians = {}
+    for name, values in rows.items():
+        medians[name] = [sorted(column)[len(column) // 2] for column in zip(*values)]
+        ratios = [one / base for one, base in zip(medians[name], medians["no flood"])]
+        print(f"| {name} | {medians[name][0]:.3f} | {medians[name][1]:.3f} | {ratios[0]:.2f} × | {ratios[1]:.2f} × |")
+
+
+if __name__ == "__main__":
+    main()
