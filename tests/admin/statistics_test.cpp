@@ -306,7 +306,7 @@ TEST_CASE("statistics: a service of a client has a state on each of its servers"
   CHECK(o.service("web").is_up());
   CHECK(o.service("web").servers[0].reason == refused.message());
   CHECK(o.service("web").servers[1].peer == "192.0.2.1:1");
-  CHECK(o.service("web").peer == "192.0.2.1:1");
+  CHECK(o.service("web").peer() == "192.0.2.1:1");
   const snapshot of{.started = fixed_time(), .services = o.of.services()};
   const std::string text = metrics_text(of, {});
   CHECK(text.contains("rathole_service_server_up{service=\"web\",server=\"a:1\"} 0\n"));
@@ -316,7 +316,7 @@ TEST_CASE("statistics: a service of a client has a state on each of its servers"
   o.of.on(client_side::control_channel_failed{"web", b, refused, 1s, true, settings});
   CHECK(states() == std::vector{down, unused});
   CHECK_FALSE(o.service("web").is_up());
-  CHECK(o.service("web").peer.empty());
+  CHECK(o.service("web").peer().empty());
 }
 
 TEST_CASE("statistics: the datagrams of a UDP service add up") {
