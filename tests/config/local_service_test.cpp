@@ -64,7 +64,7 @@ TEST_CASE("local service: each problem has its place and a remedy") {
   const std::string web = "local_addr = [\"a:1\", \"b:1\"]\n";
   const std::string key = "c.toml:5:14: client.services.web.";
   CHECK(only_line("local_addr = [\"a:1\", \"b:1\", \"a:1\"]\n") ==
-        key + "local_addr: the address `a:1` is there twice; remove one");
+        key + "local_addr: entry 3 is the same address as entry 1; remove one");
   CHECK(only_line("local_addr = []\n").contains("client.services.web.local_addr: "));
   CHECK(only_line("local_addr = \"a:1\"\nstrategy = \"failover\"\n") ==
         "c.toml:6:12: warning: client.services.web.strategy: there is only one local address to "

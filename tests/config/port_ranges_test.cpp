@@ -146,8 +146,10 @@ TEST_CASE("port ranges: each problem has its place") {
       {server_with("bind_addr = [\"0.0.0.0:8000-8010\", \"127.0.0.1:8000-8010\"]"),
        at_server +
            "the same address and port 8000 as server.services.game.bind_addr; use another port"},
-      {client_with("local_addr = [\"127.0.0.1:8000-8010\"]"),
-       at_client + "invalid type: array, expected a string; put the text in quotes"},
+      {client_with("local_addr = [\"127.0.0.1:8000-8010\", \"127.0.0.2:8000\"]"),
+       at_client +
+           "some addresses of the list have a range of ports, and some have not; give all of them "
+           "the same range"},
       {client_with("local_addr = \"127.0.0.1:8000\"\nserver_ports = \"8000-8000\""),
        at_ports + "`local_addr` has no range of ports; remove it, or write `local_addr` like "
                   "`127.0.0.1:9000-9010`"},

@@ -59,7 +59,8 @@ TEST_CASE("servers: what cannot be, or has no effect") {
       "[client.transport]\ntype = \"tcp\"\n[client.transport.tcp]\nproxy = \"socks5://h:1\"\n";
   const row rows[] = {
       {file_with("remote_addr = [\"a:1\", \"b:1\", \"a:1\", \"a:1\"]"),
-       "c.toml:2:15: client.remote_addr: `a:1` is named twice; name each server once"},
+       "c.toml:2:15: client.remote_addr: entry 3 is the same server as entry 1; name each server "
+       "once"},
       {file_with("remote_addr = []"),
        "c.toml:2:15: client.remote_addr: an empty list; name 1 to 16"},
       {file_with("remote_addr = [\"a:1\", \"b\"]"),
@@ -107,7 +108,8 @@ TEST_CASE("servers: what a program may get wrong") {
   const auto found = settings_problems(value);
   REQUIRE(found.size() == 2);
   CHECK(to_string(found[0]) == "client.remote_addr: too many servers; name 1 to 16");
-  CHECK(to_string(found[1]) == "client.remote_addr: `s1:1` is named twice; name each server once");
+  CHECK(to_string(found[1]) ==
+        "client.remote_addr: entry 18 is the same server as entry 2; name each server once");
 }
 
 TEST_CASE("servers: others need no other transport") {

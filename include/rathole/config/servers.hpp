@@ -49,8 +49,10 @@ inline std::vector<problem> servers_problems(const client& of) {
     const auto first = std::find(all.begin(), at, *at);
     const bool is_second = first != at && std::find(first + 1, at, *at) == at;
     if (is_second && !at->host.empty()) {
-      out.push_back(
-          {.what = "`" + to_string(*at) + "` is named twice", .remedy = "name each server once"});
+      out.push_back({.what = "entry " + std::to_string(at - all.begin() + 1) +
+                             " is the same server as entry " +
+                             std::to_string(first - all.begin() + 1),
+                     .remedy = "name each server once"});
     }
   }
   for (const address& each : all) {

@@ -36,9 +36,12 @@ inline address_list read_local_addresses(toml_reader& table,
     if (!each->is_unix() && each->port == 0) {
       table.warn(key, "nothing can be reached at port 0", "name the port");
     }
-    if (std::find(out.begin(), each, *each) != each) {
-      table.reject(key, "the address `" + to_string(*each) + "` is there twice", "remove one");
-    }
+    const auto first = std::find(out.begin(), each, *each);
+    if (first == each) continue;
+    table.reject(key,
+                 "entry " + std::to_string(each - out.begin() + 1) +
+                     " is the same address as entry " + std::to_string(first - out.begin() + 1),
+                 "remove one");
   }
   return out;
 }
@@ -48,6 +51,7 @@ inline std::optional<health_check> read_health_check(toml_reader& table) {
   constexpr std::string_view key = "health_check";
   static constexpr std::array<spelling<health_check_kind>, 2> kinds = {
       {{"tcp", health_check_kind::tcp}, {"http", health_check_kind::http}}};
+  table.allow(key);
   if (!table.contains(key)) return std::nullopt;
   health_check out;
   if (!table.is_table(key)) {
