@@ -12,7 +12,7 @@ namespace rathole::io {
 /// How often changes are reported that follow each other without end.
 struct change_pace {
   /// The number of successive changes that are reported without a pause.
-  std::size_t burst = 20;
+  std::size_t burst = 600;
   /// The pause after the first change beyond the burst; each further one doubles it.
   duration first_pause = std::chrono::seconds(1);
   /// The longest pause.
