@@ -20,6 +20,7 @@ sys.dont_write_bytecode = True
 
 from harness import contenders  # noqa: E402
 from harness.processes import Ports, connect  # noqa: E402
+from harness.visits import percentiles, table  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -96,21 +97,14 @@ def main():
                 for name in rows:
                     held = besiege(apis, options.silent, options.readers) if name == "with" else []
                     times = visits(tunnel.entries["echo"], options.visits)
-                    rows[name].append((times[len(times) // 2], times[len(times) * 99 // 100]))
+                    rows[name].append(percentiles(times))
                     for each in held:
                         each.close()
             anonymous, _ = tunnel.memory()
         finally:
             tunnel.end()
             ports.release()
-    print(f"| {options.silent} silent connections and {options.readers} readers on each side | p50, ms | p99, ms |")
-    print("|---|---|---|")
-    medians = {}
-    for name, values in rows.items():
-        medians[name] = [sorted(column)[len(column) // 2] for column in zip(*values)]
-        print(f"| {name} | {medians[name][0]:.3f} | {medians[name][1]:.3f} |")
-    ratios = [there / without for there, without in zip(medians["with"], medians["without"])]
-    print(f"| ratio | {ratios[0]:.2f} | {ratios[1]:.2f} |")
+    print(table(f"{options.silent} silent connections and {options.readers} readers on each side", rows))
     print(f"\nAnonymous memory of both programs at the end: {anonymous} KiB")
 
 

@@ -20,7 +20,8 @@ sys.dont_write_bytecode = True
 
 from admin_load import Echo  # noqa: E402
 from harness import contenders  # noqa: E402
-from harness.processes import Ports  # noqa: E402
+from harness.processes import Ports, wait_until  # noqa: E402
+from harness.visits import percentiles, table  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 LIMIT = "[server.services.echo.new_connections_per_second]\nrate = 10\nburst = 10\n"
@@ -97,30 +98,23 @@ def main():
             visitors.times(options.visits // 4)
             for _ in range(options.rounds):
                 for name in rows:
-                    flooding = None
+                    flooding, before, begun = None, made.value, time.perf_counter()
                     if name in targets:
                         flooding = multiprocessing.Process(
                             target=flood, args=(targets[name], options.rate, made), daemon=True)
                         flooding.start()
-                        time.sleep(0.2)
-                    begun = time.perf_counter()
+                        wait_until(lambda: made.value - before >= options.rate // 10, 10, "there is no flood")
                     times = visitors.times(options.visits)
-                    rows[name].append((times[len(times) // 2], times[len(times) * 99 // 100]))
+                    rows[name].append(percentiles(times))
                     if flooding:
-                        seconds += time.perf_counter() - begun + 0.2
+                        seconds += time.perf_counter() - begun
                         flooding.terminate()
                         flooding.join()
         finally:
             tunnel.end()
             closer.terminate()
             ports.release()
-    print(f"| flood of {made.value / seconds:.0f} connections a second | p50, ms | p99, ms | p50 | p99 |")
-    print("|---|---|---|---|---|")
-    medians = {}
-    for name, values in rows.items():
-        medians[name] = [sorted(column)[len(column) // 2] for column in zip(*values)]
-        ratios = [one / base for one, base in zip(medians[name], medians["no flood"])]
-        print(f"| {name} | {medians[name][0]:.3f} | {medians[name][1]:.3f} | {ratios[0]:.2f} × | {ratios[1]:.2f} × |")
+    print(table(f"flood of {made.value / seconds:.0f} connections a second", rows))
 
 
 if __name__ == "__main__":

@@ -37,6 +37,14 @@ class fuzz_input {
   /// Returns all that is left.
   byte_view rest() { return take(rest_.size()); }
 
+  /// Returns the text up to the end of the line, which is removed with it.
+  std::string_view line() {
+    const std::string_view all(reinterpret_cast<const char*>(rest_.data()), rest_.size());
+    const std::size_t end = std::min(all.find('\n'), all.size());
+    take(end + 1);
+    return all.substr(0, end);
+  }
+
   /// Returns all that is left, as text.
   std::string_view text() {
     const byte_view all = rest();

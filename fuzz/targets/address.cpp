@@ -7,11 +7,10 @@
 using namespace rathole;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const std::string_view text = fuzz::fuzz_input(data, size).text();
-  const auto end = std::min(text.find('\n'), text.size());
-  const auto one = fuzz::check_address(text.substr(0, end));
-  const auto other = fuzz::check_address(text.substr(std::min(end + 1, text.size())));
+  fuzz::fuzz_input in(data, size);
+  const auto one = fuzz::check_address(in.line());
+  const auto other = fuzz::check_address(in.text());
   if (one && other) fuzz::check_overlap(*one, *other);
-  fuzz::check_network(text);
+  fuzz::check_network(fuzz::fuzz_input(data, size).text());
   return 0;
 }

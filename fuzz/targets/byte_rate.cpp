@@ -45,16 +45,15 @@ void check_pace(std::uint64_t rate, std::string_view steps) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const std::string_view all = fuzz::fuzz_input(data, size).text();
-  const auto end = std::min(all.find('\n'), all.size());
-  const std::string_view text = all.substr(0, end);
+  fuzz::fuzz_input in(data, size);
+  const std::string_view text = in.line();
   const auto rate = parse_byte_rate(text);
   if (!rate) return 0;
   fuzz::check(text.ends_with("B/s") && text.size() >= 4);
   fuzz::check(parse_byte_rate(byte_rate_text(*rate)) == *rate);
   // What a configuration may have.
   if (*rate >= 1024 && *rate <= std::uint64_t{1} << 40) {
-    check_pace(*rate, all.substr(std::min(end + 1, all.size())));
+    check_pace(*rate, in.text());
   }
   return 0;
 }

@@ -7,20 +7,14 @@
 using namespace rathole;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  std::string_view rest = fuzz::fuzz_input(data, size).text();
-  const auto line = [&rest] {
-    const auto end = std::min(rest.find('\n'), rest.size());
-    const std::string_view out = rest.substr(0, end);
-    rest.remove_prefix(std::min(end + 1, rest.size()));
-    return out;
-  };
-  const std::string_view first = line();
-  const std::string_view second = line();
+  fuzz::fuzz_input in(data, size);
+  const std::string_view first = in.line();
+  const std::string_view second = in.line();
   fuzz::check_ip_network(first);
   fuzz::check_ip_network(second);
   const auto one = parse_ip_network(first);
   const auto other = parse_ip_network(second);
-  const auto of = to_ip_endpoint({std::string(line()), 0});
+  const auto of = to_ip_endpoint({std::string(in.line()), 0});
   if (one && other && of) fuzz::check_access(*one, *other, *of);
   return 0;
 }

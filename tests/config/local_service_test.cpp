@@ -1,5 +1,7 @@
 // The local addresses of a client's services, and their health checks, in the configuration file.
 
+#include "../support/config_problems.hpp"
+
 #include <rathole/config/parse.hpp>
 #include <rathole/config/validate.hpp>
 
@@ -24,13 +26,8 @@ client_service usable(const std::string& keys) {
   return found->settings.client->services.front();
 }
 
-std::string only_line(const std::string& keys) {
-  auto found = read(head + keys, "c.toml");
-  const auto& lines = found ? found->warnings : found.error();
-  CAPTURE(keys);
-  REQUIRE(lines.size() == 1);
-  return to_string(lines.front());
-}
+/// Returns the only problem or warning of a service with these lines.
+std::string only_line_of(const std::string& keys) { return only_line(head + keys); }
 
 TEST_CASE("local service: several addresses, and how one is chosen") {
   const client_service one = usable("local_addr = \"a:1\"\n");
@@ -63,31 +60,31 @@ TEST_CASE("local service: health checks") {
 TEST_CASE("local service: each problem has its place and a remedy") {
   const std::string web = "local_addr = [\"a:1\", \"b:1\"]\n";
   const std::string key = "c.toml:5:14: client.services.web.";
-  CHECK(only_line("local_addr = [\"a:1\", \"b:1\", \"a:1\"]\n") ==
+  CHECK(only_line_of("local_addr = [\"a:1\", \"b:1\", \"a:1\"]\n") ==
         key + "local_addr: entry 3 is the same address as entry 1; remove one");
-  CHECK(only_line("local_addr = []\n").contains("client.services.web.local_addr: "));
-  CHECK(only_line("local_addr = \"a:1\"\nstrategy = \"failover\"\n") ==
+  CHECK(only_line_of("local_addr = []\n").contains("client.services.web.local_addr: "));
+  CHECK(only_line_of("local_addr = \"a:1\"\nstrategy = \"failover\"\n") ==
         "c.toml:6:12: warning: client.services.web.strategy: there is only one local address to "
         "choose; name more addresses in `local_addr`, or remove it");
-  CHECK(only_line(web + "strategy = \"random\"\n").contains("`round_robin`, `failover`"));
-  CHECK(only_line(web + "health_check = \"ping\"\n").contains("expected one of `tcp`, `http`"));
-  CHECK(only_line(web + "health_check = { path = \"/\" }\n").contains("type"));
-  CHECK(only_line(web + "health_check = { type = \"tcp\", path = \"/\" }\n")
+  CHECK(only_line_of(web + "strategy = \"random\"\n").contains("`round_robin`, `failover`"));
+  CHECK(only_line_of(web + "health_check = \"ping\"\n").contains("expected one of `tcp`, `http`"));
+  CHECK(only_line_of(web + "health_check = { path = \"/\" }\n").contains("type"));
+  CHECK(only_line_of(web + "health_check = { type = \"tcp\", path = \"/\" }\n")
             .contains("only a check of the type `http` has a path; remove it"));
   for (const char* const path : {"", "health", "/a b", "/\\u00e4", "/a\\nb"}) {
-    CHECK(only_line(web + "health_check = { type = \"http\", path = \"" + path + "\" }\n")
+    CHECK(only_line_of(web + "health_check = { type = \"http\", path = \"" + path + "\" }\n")
               .contains("not the path of an HTTP request; write it like `/health`"));
   }
   for (const char* const number : {"interval = 0", "timeout = 0", "fall = 0", "rise = 101"}) {
     CAPTURE(number);
-    only_line(web + "health_check = { type = \"tcp\", " + number + " }\n");
+    only_line_of(web + "health_check = { type = \"tcp\", " + number + " }\n");
   }
-  CHECK(only_line("type = \"udp\"\n" + web).contains("a UDP service has one local address"));
-  CHECK(only_line("type = \"udp\"\nlocal_addr = \"a:1\"\nhealth_check = \"tcp\"\n")
+  CHECK(only_line_of("type = \"udp\"\n" + web).contains("a UDP service has one local address"));
+  CHECK(only_line_of("type = \"udp\"\nlocal_addr = \"a:1\"\nhealth_check = \"tcp\"\n")
             .contains("for TCP services only; remove it"));
   std::string many;
   for (int i = 1; i <= 17; ++i) many += "\"a:" + std::to_string(i) + "\",";
-  CHECK(only_line("local_addr = [" + many + "]\n").contains("16"));
+  CHECK(only_line_of("local_addr = [" + many + "]\n").contains("16"));
 }
 
 TEST_CASE("local service: problems of settings that a program fills") {

@@ -1,5 +1,6 @@
 // Ranges of ports in the configuration file.
 
+#include "../support/config_problems.hpp"
 #include "../support/temp_dir.hpp"
 
 #include <rathole/config/diff.hpp>
@@ -35,22 +36,6 @@ document usable(const std::string& text) {
   if (!found) FAIL(to_string(found.error().front()));
   CHECK(found->warnings.empty());
   return std::move(*found);
-}
-
-std::vector<std::string> lines_of(const std::string& text) {
-  std::vector<std::string> out;
-  auto found = read(text, "c.toml");
-  for (const problem& each : found ? found->warnings : found.error()) {
-    out.push_back(to_string(each));
-  }
-  return out;
-}
-
-std::string only_line(const std::string& text) {
-  const auto lines = lines_of(text);
-  CAPTURE(text);
-  REQUIRE(lines.size() == 1);
-  return lines.front();
 }
 
 template <class Service>

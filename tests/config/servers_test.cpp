@@ -1,5 +1,7 @@
 // Several servers in the configuration of a client.
 
+#include "../support/config_problems.hpp"
+
 #include <rathole/config/diff.hpp>
 #include <rathole/config/parse.hpp>
 #include <rathole/config/validate.hpp>
@@ -24,13 +26,6 @@ client usable(std::string_view keys) {
   if (!found) FAIL(to_string(found.error().front()));
   CHECK(found->warnings.empty());
   return *found->settings.client;
-}
-
-std::string only_line(const std::string& text) {
-  const auto found = read(text, "c.toml");
-  const auto& all = found ? found->warnings : found.error();
-  REQUIRE(all.size() == 1);
-  return to_string(all.front());
 }
 
 TEST_CASE("servers: one address, or a list") {

@@ -1,5 +1,6 @@
 // Unix-domain sockets in the configuration file.
 
+#include "../support/config_problems.hpp"
 #include "../support/temp_dir.hpp"
 
 #include <rathole/config/load.hpp>
@@ -27,22 +28,6 @@ config usable(const std::string& text) {
   if (!found) FAIL(to_string(found.error().front()));
   CHECK(found->warnings.empty());
   return found->settings;
-}
-
-std::vector<std::string> lines_of(const std::string& text) {
-  std::vector<std::string> out;
-  auto found = read(text, "c.toml");
-  for (const problem& each : found ? found->warnings : found.error()) {
-    out.push_back(to_string(each));
-  }
-  return out;
-}
-
-std::string only_line(const std::string& text) {
-  const auto lines = lines_of(text);
-  CAPTURE(text);
-  REQUIRE(lines.size() == 1);
-  return lines.front();
 }
 
 TEST_CASE("unix sockets: addresses on both sides") {

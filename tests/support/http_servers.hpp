@@ -9,6 +9,16 @@
 
 namespace rathole::test {
 
+/// Returns the beginning of a configuration of nginx, for one process that writes into its own folder only.
+inline std::string nginx_head() {
+  std::string text =
+      "daemon off;\nmaster_process off;\npid nginx.pid;\nerror_log stderr;\n"
+      "events {}\nhttp {\naccess_log off;\n";
+  for (const char* each : {"client_body", "proxy", "fastcgi", "uwsgi", "scgi"})
+    text += std::string(each) + "_temp_path " + each + ";\n";
+  return text;
+}
+
 /// An nginx that proxies WebSocket at `/tunnel` of the host `tunnel.test`, if the request has
 /// `X-Key: let me in`; over TLS if it is given an identity.
 struct nginx : server_program {
@@ -18,11 +28,7 @@ struct nginx : server_program {
     const std::string keys = tls ? "ssl_certificate " + identity.certificate +
                                        ";\nssl_certificate_key " + identity.key + ";\n"
                                  : "";
-    std::string text =
-        "daemon off;\nmaster_process off;\npid nginx.pid;\nerror_log stderr;\n"
-        "events {}\nhttp {\naccess_log off;\n";
-    for (const char* each : {"client_body", "proxy", "fastcgi", "uwsgi", "scgi"})
-      text += std::string(each) + "_temp_path " + each + ";\n";
+    std::string text = nginx_head();
     text += keys + "server {\n" + listen + " default_server;\nreturn 421;\n}\n";
     text += "server {\n" + listen +
             ";\nserver_name tunnel.test;\nlocation = /tunnel {\n"
@@ -39,11 +45,7 @@ struct nginx : server_program {
 /// and port, and the port that the visitor has reached.
 struct nginx_behind_proxy : server_program {
   nginx_behind_proxy() {
-    std::string text =
-        "daemon off;\nmaster_process off;\npid nginx.pid;\nerror_log stderr;\n"
-        "events {}\nhttp {\naccess_log off;\n";
-    for (const char* each : {"client_body", "proxy", "fastcgi", "uwsgi", "scgi"})
-      text += std::string(each) + "_temp_path " + each + ";\n";
+    std::string text = nginx_head();
     text += "server {\nlisten 127.0.0.1:" + std::to_string(port()) +
             " proxy_protocol;\nreturn 200 \"$proxy_protocol_addr $proxy_protocol_port "
             "$proxy_protocol_server_port\";\n}\n}\n";

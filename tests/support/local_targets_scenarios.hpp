@@ -1,6 +1,7 @@
 #pragma once
 
 #include "eventually.hpp"
+#include "http_servers.hpp"
 #include "net.hpp"
 #include "server_program.hpp"
 #include "tunnel.hpp"
@@ -22,11 +23,7 @@ namespace rathole::test {
 struct named_nginx : server_program {
   explicit named_nginx(const std::string& name) {
     set_well(true);
-    std::string text =
-        "daemon off;\nmaster_process off;\npid nginx.pid;\nerror_log stderr;\n"
-        "events {}\nhttp {\naccess_log off;\n";
-    for (const char* each : {"client_body", "proxy", "fastcgi", "uwsgi", "scgi"})
-      text += std::string(each) + "_temp_path " + each + ";\n";
+    std::string text = nginx_head();
     text += "server {\nlisten 127.0.0.1:" + std::to_string(port()) +
             ";\nlocation = /health {\nif (!-f " + (folder().path() / "well").string() +
             ") { return 503; }\nreturn 200;\n}\nlocation / { return 200 \"" + name +

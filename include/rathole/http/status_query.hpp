@@ -1,19 +1,17 @@
 #pragma once
 
 #include <rathole/core/byte_buffer.hpp>
+#include <rathole/core/bytes.hpp>
 #include <rathole/core/error.hpp>
 #include <rathole/core/result.hpp>
 #include <rathole/core/time.hpp>
 #include <rathole/http/grammar.hpp>
-#include <rathole/http/head.hpp>
-#include <rathole/http/head_reader.hpp>
 #include <rathole/http/head_writer.hpp>
+#include <rathole/http/status_reader.hpp>
 
-#include <algorithm>
 #include <cstddef>
 #include <optional>
 #include <string>
-#include <system_error>
 #include <utility>
 
 namespace rathole::http {
@@ -33,7 +31,7 @@ class status_query {
   using event = int;
 
   /// The largest number of received bytes that it holds.
-  static constexpr std::size_t max_buffered = head_reader::max_head;
+  static constexpr std::size_t max_buffered = status_reader::max_buffered;
   /// The most heads with a status from 100 to 199 that may come before the answer.
   static constexpr std::size_t max_interim = 8;
 
@@ -42,36 +40,22 @@ class status_query {
   status_query(std::string host, std::string target)
       : host_(std::move(host)), target_(std::move(target)) {
     is_due_ = is_target(target_) && is_target(host_);
-    if (!is_due_) error_ = errc::invalid_address;
+    if (!is_due_) answer_.fail(errc::invalid_address);
   }
 
   /// Returns how many bytes it accepts now; see `Machine`.
-  [[nodiscard]] std::size_t wanted() const { return error_ ? 0 : head_.wanted(); }
+  [[nodiscard]] std::size_t wanted() const { return answer_.wanted(); }
 
   /// Takes received bytes; see `Machine`.
-  std::size_t feed(byte_view in) {
-    const byte_view taken = in.first(std::min(in.size(), wanted()));
-    const auto read = head_.feed(taken);
-    if (!read) unseen_error_ = read.error();
-    return taken.size();
-  }
+  std::size_t feed(byte_view in) { return answer_.feed(in); }
 
   /// Returns the status; see `Machine`. Fails with an error of `head_reader`, or `malformed_http`.
   result<std::optional<event>> poll(time_point) {
-    if (unseen_error_) error_ = std::exchange(unseen_error_, {});
-    if (error_) return failure(error_);
-    if (!head_.done() || is_done_) return std::nullopt;
-    const auto line = parse_status_line(head_.head().start_line);
-    if (!line || (line->status < 200 && ++interim_ > max_interim)) {
-      error_ = errc::malformed_http;
-      return failure(error_);
-    }
-    if (line->status < 200) {
-      head_ = {};
-      return std::nullopt;
-    }
-    is_done_ = true;
-    return line->status;
+    const auto status = answer_.poll();
+    if (!status || !*status || **status >= 200) return status;
+    if (++interim_ > max_interim) return answer_.fail(errc::malformed_http);
+    answer_.read_next();
+    return std::nullopt;
   }
 
   /// Appends the request; see `Machine`.
@@ -89,12 +73,9 @@ class status_query {
  private:
   const std::string host_;
   const std::string target_;
-  head_reader head_;
-  std::error_code unseen_error_;
-  std::error_code error_;
+  status_reader answer_;
   std::size_t interim_ = 0;
   bool is_due_ = false;
-  bool is_done_ = false;
 };
 
 }  // namespace rathole::http

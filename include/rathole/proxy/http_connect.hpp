@@ -5,12 +5,12 @@
 #include <rathole/core/result.hpp>
 #include <rathole/core/secret.hpp>
 #include <rathole/core/time.hpp>
-#include <rathole/http/head_reader.hpp>
+#include <rathole/http/grammar.hpp>
 #include <rathole/http/head_writer.hpp>
+#include <rathole/http/status_reader.hpp>
 #include <rathole/proxy/error.hpp>
 #include <rathole/proxy/settings.hpp>
 
-#include <algorithm>
 #include <cstddef>
 #include <optional>
 #include <string>
@@ -35,7 +35,7 @@ class http_connect {
   using event = proxy::event;
 
   /// The largest number of received bytes that it holds.
-  static constexpr std::size_t max_buffered = http::head_reader::max_head;
+  static constexpr std::size_t max_buffered = http::status_reader::max_buffered;
 
   /// Asks for a connection to `target`. If the host cannot be written in a request, the first
   /// `poll` fails with `invalid_address`, and nothing is sent.
@@ -46,25 +46,18 @@ class http_connect {
   }
 
   /// Returns how many bytes it accepts now; see `Machine`.
-  [[nodiscard]] std::size_t wanted() const { return error_ ? 0 : head_.wanted(); }
+  [[nodiscard]] std::size_t wanted() const { return answer_.wanted(); }
 
   /// Takes received bytes; see `Machine`.
-  std::size_t feed(byte_view in) {
-    const byte_view taken = in.first(std::min(in.size(), wanted()));
-    const auto read = head_.feed(taken);
-    if (!read) unseen_error_ = read.error();
-    return taken.size();
-  }
+  std::size_t feed(byte_view in) { return answer_.feed(in); }
 
   /// Returns the next event; see `Machine`. Fails with an error of `http::head_reader`, an error of
   /// `http_category`, `malformed_http`, or `invalid_address` (see the constructor).
   result<std::optional<event>> poll(time_point) {
-    if (unseen_error_) fail(unseen_error_);
-    if (error_) return failure(error_);
-    if (!head_.done() || std::exchange(is_done_, true)) return std::nullopt;
-    const auto line = http::parse_status_line(head_.head().start_line);
-    if (!line) return fail(line.error());
-    if (line->status < 200 || line->status > 299) return fail({line->status, http_category()});
+    const auto status = answer_.poll();
+    if (!status) return fail(status.error());
+    if (!*status) return std::nullopt;
+    if (**status < 200 || **status > 299) return fail({**status, http_category()});
     return event::connected;
   }
 
@@ -96,20 +89,15 @@ class http_connect {
     return secret(joined("Basic ", encoded.view(), ""));
   }
 
-  std::unexpected<std::error_code> fail(std::error_code ec) {
-    error_ = ec;
-    unseen_error_ = {};
+  std::unexpected<std::error_code> fail(std::error_code why) {
     user_.reset();
-    return failure(ec);
+    return answer_.fail(why);
   }
 
   std::optional<credentials> user_;
   std::string target_;
-  http::head_reader head_;
-  std::error_code unseen_error_;
-  std::error_code error_;
+  http::status_reader answer_;
   bool is_due_ = false;
-  bool is_done_ = false;
 };
 
 }  // namespace rathole::proxy

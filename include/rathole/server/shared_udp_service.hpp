@@ -1,6 +1,7 @@
 #pragma once
 
 #include <rathole/protocol/messages.hpp>
+#include <rathole/server/find_in_sessions.hpp>
 #include <rathole/server/udp_service.hpp>
 
 #include <cstddef>
@@ -41,12 +42,8 @@ class shared_udp_service {
 template <class Context>
 std::shared_ptr<shared_udp_service<Context>> find_udp_service(Context& self,
                                                               const protocol::digest& key) {
-  for (const auto& each : self.registry.sessions_of(key)) {
-    const auto session = each.lock();
-    if (!session || session->has_ended()) continue;
-    if (auto found = session->udp()) return found;
-  }
-  return nullptr;
+  const auto part = [](const auto& session) { return session.udp(); };
+  return find_in_sessions<std::shared_ptr<shared_udp_service<Context>>>(self, key, part);
 }
 
 }  // namespace rathole::server_side

@@ -12,6 +12,7 @@
 #include <rathole/protocol/visitor_limits.hpp>
 #include <rathole/server/descriptors.hpp>
 #include <rathole/server/events.hpp>
+#include <rathole/server/find_in_sessions.hpp>
 #include <rathole/server/service_listener.hpp>
 #include <rathole/server/source_number.hpp>
 #include <rathole/server/visitor.hpp>
@@ -211,12 +212,8 @@ class tcp_service : public std::enable_shared_from_this<tcp_service<Context>> {
 /// Returns the TCP service with the digest `key` while a client serves it, or null.
 template <class Context>
 std::shared_ptr<tcp_service<Context>> find_tcp_service(Context& self, const protocol::digest& key) {
-  for (const auto& each : self.registry.sessions_of(key)) {
-    const auto session = each.lock();
-    if (!session || session->has_ended()) continue;
-    if (auto found = session->tcp()) return found;
-  }
-  return nullptr;
+  const auto part = [](const auto& session) { return session.tcp(); };
+  return find_in_sessions<std::shared_ptr<tcp_service<Context>>>(self, key, part);
 }
 
 }  // namespace rathole::server_side
