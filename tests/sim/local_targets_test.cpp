@@ -135,6 +135,23 @@ TEST_CASE("local targets: with health checks visitors do not find out that an ad
   CHECK(visitors["a"] == 3);
 }
 
+TEST_CASE("local targets: an address that is down is reported as up if its check is removed") {
+  const auto seed = test::scenario_seed(5);
+  REPLAYABLE(seed);
+  spread_tunnel tunnel(seed);
+  auto& check = tunnel.client_settings.services.front().check;
+  check = config::health_check{.interval = 1s, .fall = 1};
+  tunnel.world.net().refuse_connections("a", true);
+  tunnel.start_both();
+  const auto changes = [&] {
+    return tunnel.client->events.count<client_side::local_target_changed>();
+  };
+  REQUIRE(tunnel.run_until([&] { return changes() == 1; }) == sim::outcome::done);
+  check.reset();
+  tunnel.client->update(tunnel.client_settings);
+  CHECK(tunnel.run_until([&] { return changes() == 2; }, 1s) == sim::outcome::done);
+}
+
 TEST_CASE("local targets: a reload changes addresses and checks, and touches no connection") {
   const auto seed = test::scenario_seed(4);
   REPLAYABLE(seed);

@@ -116,8 +116,11 @@ TEST_CASE("target choice: addresses that stay keep their state") {
   CHECK(next(of) == "ca");
   CHECK_FALSE(of.failed(b, start));
   CHECK_FALSE(of.check_failed(b, {.fall = 1}));
-  of.update(address_list(std::vector<address>{a, c}), local_strategy::failover, true);
+  // With other checks what was known counts no longer.
+  const address_list ac(std::vector<address>{a, c});
+  CHECK(of.update(ac, local_strategy::failover, true) == std::vector<address>{a});
   CHECK(next(of) == "ac");
+  CHECK(of.update(ac, local_strategy::failover, true).empty());
 }
 
 TEST_CASE("status query: the request, and what answers it") {

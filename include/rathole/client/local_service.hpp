@@ -2,7 +2,9 @@
 
 #include <rathole/client/health_checker.hpp>
 #include <rathole/client/local_targets.hpp>
+#include <rathole/client/report_target.hpp>
 #include <rathole/config/types.hpp>
+#include <rathole/core/address.hpp>
 
 #include <memory>
 #include <utility>
@@ -18,7 +20,8 @@ class local_service {
   local_service(std::shared_ptr<Context> context, config::client_service service)
       : service_(std::make_shared<const config::client_service>(std::move(service))),
         targets_(std::make_shared<local_targets>(*service_)),
-        checker_(std::move(context), targets_) {
+        context_(std::move(context)),
+        checker_(context_, targets_) {
     checker_.restart(service_);
   }
 
@@ -44,7 +47,9 @@ class local_service {
     const bool has_other_checks = before->check != next.check ||
                                   before->local_addr != next.local_addr ||
                                   before->prefer_ipv6 != next.prefer_ipv6;
-    targets_->update(*before, next);
+    for (const address& each : targets_->update(*before, next)) {
+      report_target(context_, service_, each, {});
+    }
     if (has_other_checks) checker_.restart(service_);
   }
 
@@ -54,6 +59,7 @@ class local_service {
  private:
   std::shared_ptr<const config::client_service> service_;
   const std::shared_ptr<local_targets> targets_;
+  const std::shared_ptr<Context> context_;
   health_checker<Context> checker_;
 };
 

@@ -18,11 +18,13 @@ class local_targets {
   explicit local_targets(const config::client_service& service)
       : choice_(service.local_addr, service.strategy) {}
 
-  /// Takes over the addresses of `service`. All count as up if its health check is another one than `before`.
-  void update(const config::client_service& before, const config::client_service& service) {
+  /// Takes over the addresses of `service`. All count as up if its health check is another one than `before`;
+  /// returns those that are up only since then.
+  std::vector<address> update(const config::client_service& before,
+                              const config::client_service& service) {
     const bool forgets = before.check != service.check;
     const std::scoped_lock lock(mutex_);
-    choice_.update(service.local_addr, service.strategy, forgets);
+    return choice_.update(service.local_addr, service.strategy, forgets);
   }
 
   /// Like `target_choice::order`.

@@ -33,16 +33,19 @@ class target_choice {
   }
 
   /// Replaces the addresses and the strategy. Addresses that stay keep their state, but count as up if
-  /// `forgets`.
-  void update(const address_list& all, config::local_strategy how, bool forgets) {
+  /// `forgets`. Returns those that are up only since then.
+  std::vector<address> update(const address_list& all, config::local_strategy how, bool forgets) {
+    std::vector<address> now_up;
     std::vector<target> next;
     for (const address& each : all) {
       const auto known = std::ranges::find(targets_, each, &target::where);
-      const bool is_kept = known != targets_.end() && !forgets;
-      next.push_back(is_kept ? *known : target{.where = each});
+      const bool is_known = known != targets_.end();
+      next.push_back(is_known && !forgets ? *known : target{.where = each});
+      if (is_known && forgets && !known->is_up()) now_up.push_back(each);
     }
     targets_ = std::move(next);
     strategy_ = how;
+    return now_up;
   }
 
   /// Returns all addresses in the order in which the next visitor tries them.
