@@ -61,6 +61,7 @@ class target_choice {
       std::ranges::rotate(usable, usable.begin() + first);
     }
     std::vector<address> out;
+    out.reserve(targets_.size());
     for (const target* each : usable) out.push_back(each->where);
     for (const target* each : others) out.push_back(each->where);
     return out;
