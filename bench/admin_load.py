@@ -8,6 +8,7 @@ Rounds without and with them take turns on the same two programs.
 """
 
 import argparse
+import contextlib
 import os
 import resource
 import socket
@@ -47,7 +48,7 @@ class Echo(threading.Thread):
     def run(self):
         while True:
             visitor, _ = self._listener.accept()
-            with visitor:
+            with visitor, contextlib.suppress(ConnectionError):
                 visitor.sendall(visitor.recv(64))
 
 
