@@ -153,7 +153,7 @@ TEST_CASE("log: a client's events become the documented lines") {
            "The local address 127.0.0.1:80 is down: Connection refused; nothing listens there: "
            "start it, or correct `client.services.web.local_addr`"},
       {[&](auto& log) { log.on(client_side::local_target_changed{"web", local, {}}); },
-       " INFO " + start + "The local address 127.0.0.1:80 is up again"},
+       " INFO " + start + "The local address 127.0.0.1:80 counts as up again"},
       {[&](auto& log) { log.on(client_side::forward_started{"web", 7}); },
        "DEBUG " + start + "Forward 7 started"},
       {[&](auto& log) { log.on(client_side::forward_ended{"web", 7, 3, 4, {}}); },

@@ -237,6 +237,27 @@ TEST_CASE("several clients: visitors leave a client that does not answer for ano
   tunnel.finish();
 }
 
+TEST_CASE("several clients: one whose local service is down gets few visitors until it is back") {
+  const auto seed = test::scenario_seed(20);
+  REPLAYABLE(seed);
+  shared_tunnel tunnel(seed, conflict_policy::balance);
+  tunnel.start_many(3);
+  tunnel.world.net().refuse_connections("b", true);
+  int lost = 0;
+  for (int i = 0; i < 200; ++i) {
+    if (!tunnel.bench.get(tunnel.visit_from("visitor"))) ++lost;
+    tunnel.world.run_for(100ms);
+  }
+  CHECK(lost >= 3);
+  // Those until it is skipped, and one after each of the pauses of 1, 2, 4, 8 and 16 s.
+  CHECK(lost <= static_cast<int>(protocol::max_early_ends) + 5);
+  tunnel.world.net().refuse_connections("b", false);
+  tunnel.world.run_for(30s);
+  const auto shares = tunnel.shares(60);
+  CHECK(shares.at("b") >= 15);
+  tunnel.finish();
+}
+
 TEST_CASE("several clients: a visitor that waits for a client that goes gets another one") {
   const auto seed = test::scenario_seed(7);
   REPLAYABLE(seed);

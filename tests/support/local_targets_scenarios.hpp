@@ -78,7 +78,7 @@ inline void visitors_reach_what_works(const pairing& programs) {
   REQUIRE(between.client->wait_for(at_b + " is down: the answer has the status 503"));
   CHECK(served() == std::map<std::string, int>{{"a", 20}});
   b->set_well(true);
-  REQUIRE(between.client->wait_for(at_b + " is up again"));
+  REQUIRE(between.client->wait_for(at_b + " counts as up again"));
   CHECK(served() == std::map<std::string, int>{{"a", 10}, {"b", 10}});
   b.reset();
   CHECK(served() == std::map<std::string, int>{{"a", 20}});

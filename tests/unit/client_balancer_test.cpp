@@ -105,6 +105,46 @@ TEST_CASE("client balancer: the pauses double up to a limit, and begin anew afte
   CHECK_FALSE(all.state_of(1, now + protocol::client_pause).is_skipped);
 }
 
+TEST_CASE(
+    "client balancer: a client that ends connections early is skipped after several in a row") {
+  three_clients all;
+  const auto serve_one = [&](time_point now) {
+    CHECK(all.choose(now, std::array<client_id, 2>{2, 3}, std::nullopt) == 1);
+    all.served(1);
+  };
+  const auto end_early = [&](time_point now) {
+    serve_one(now);
+    all.ended_early(1, now);
+    all.released(1);
+  };
+  for (unsigned i = 1; i < protocol::max_early_ends; ++i) end_early(start);
+  // A connection with bytes ends the row.
+  serve_one(start);
+  all.answered(1);
+  all.released(1);
+  for (unsigned i = 1; i < protocol::max_early_ends; ++i) end_early(start);
+  CHECK_FALSE(all.state_of(1, start).is_skipped);
+  end_early(start);
+  CHECK(all.state_of(1, start).is_skipped);
+  // Then one is enough, and the pauses double.
+  time_point now = start + 1s;
+  for (const duration pause : {2s, 4s, 8s, 16s, 30s, 30s}) {
+    CHECK_FALSE(all.state_of(1, now).is_skipped);
+    end_early(now);
+    CHECK(all.state_of(1, now + pause - 1ms).is_skipped);
+    now += pause;
+  }
+  // One that says nothing for long does not keep others away for ever, and bytes end the trial.
+  CHECK(all.next_many(3, now) == std::vector<client_id>{2, 3, 1});
+  all.served(1);
+  CHECK(all.next_many(2, now) == std::vector<client_id>{2, 3});
+  CHECK(all.next_many(2, now + protocol::client_trial - 1ms) == std::vector<client_id>{2, 3});
+  now += protocol::client_trial;
+  CHECK(all.next(now) == 1);
+  all.answered(1);
+  CHECK(all.next_many(3, now) == std::vector<client_id>{1, 2, 3});
+}
+
 TEST_CASE("client balancer: a visitor tries each client once, also those that are skipped") {
   three_clients all;
   all.failed(2, start);

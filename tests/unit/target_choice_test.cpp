@@ -54,7 +54,7 @@ TEST_CASE("target choice: one that fails is skipped, for longer each time") {
   CHECK(next(of) == "bca");
   // Visitors who fail at the same time count once, and one that succeeds changes nothing so soon.
   CHECK_FALSE(of.failed(a, start));
-  CHECK_FALSE(of.connected(a, start));
+  CHECK(of.connected(a, start).empty());
   CHECK(next(of, start + milliseconds(999)) == "bca");
   CHECK(next(of, start + seconds(1)) == "abc");
   time_point now = start + seconds(1);
@@ -64,8 +64,8 @@ TEST_CASE("target choice: one that fails is skipped, for longer each time") {
     now += seconds(skip);
     CHECK(next(of, now) == "abc");
   }
-  CHECK(of.connected(a, now));
-  CHECK_FALSE(of.connected(a, now));
+  CHECK(of.connected(a, now) == std::vector<address>{a});
+  CHECK(of.connected(a, now).empty());
   CHECK(of.failed(a, now));
   CHECK(next(of, now + seconds(1)) == "abc");
 }
@@ -95,7 +95,7 @@ TEST_CASE("target choice: health checks change the state after so many results i
   CHECK_FALSE(of.check_failed(a, by));
   CHECK(next(of, start + std::chrono::hours(1)) == "bca");
   // A connection does not say that the service is well.
-  CHECK_FALSE(of.connected(a, start));
+  CHECK(of.connected(a, start).empty());
   CHECK_FALSE(of.check_passed(a, by));
   CHECK_FALSE(of.check_failed(a, by));
   CHECK_FALSE(of.check_passed(a, by));
@@ -107,20 +107,42 @@ TEST_CASE("target choice: health checks change the state after so many results i
   CHECK(next(of) == "abc");
 }
 
+TEST_CASE("target choice: with fail-over, those that nobody tries are not down for ever") {
+  target_choice of(abc, local_strategy::failover);
+  of.failed(a, start);
+  of.failed(b, start);
+  CHECK(of.check_failed(c, {.fall = 1}));
+  CHECK(of.connected(c, start).empty());
+  // While it is skipped, it stays down; afterwards nothing is known about it.
+  CHECK(of.connected(a, start + milliseconds(999)).empty());
+  CHECK(of.connected(a, start + seconds(1)) == std::vector<address>{a, b});
+  CHECK(of.connected(a, start + seconds(1)).empty());
+  CHECK(of.check_passed(c, {.rise = 1}));
+  // With round robin each is tried in its turn.
+  target_choice turns(abc, local_strategy::round_robin);
+  turns.failed(a, start);
+  turns.failed(b, start);
+  CHECK(turns.connected(a, start + seconds(1)) == std::vector<address>{a});
+  CHECK(turns.connected(b, start + seconds(1)) == std::vector<address>{b});
+}
+
 TEST_CASE("target choice: addresses that stay keep their state") {
   target_choice of(abc, local_strategy::failover);
   of.failed(a, start);
-  of.update(address_list(std::vector<address>{c, a}), local_strategy::failover, false);
+  of.update(address_list(std::vector<address>{c, a}), local_strategy::failover, true);
   CHECK(next(of) == "ca");
-  of.update(address_list(std::vector<address>{a, c}), local_strategy::failover, false);
+  of.update(address_list(std::vector<address>{a, c}), local_strategy::failover, true);
   CHECK(next(of) == "ca");
   CHECK_FALSE(of.failed(b, start));
   CHECK_FALSE(of.check_failed(b, {.fall = 1}));
-  // With other checks what was known counts no longer.
+  // Without checks only what visitors found out counts.
+  CHECK(of.check_failed(c, {.fall = 1}));
   const address_list ac(std::vector<address>{a, c});
-  CHECK(of.update(ac, local_strategy::failover, true) == std::vector<address>{a});
-  CHECK(next(of) == "ac");
   CHECK(of.update(ac, local_strategy::failover, true).empty());
+  CHECK(next(of, start + seconds(1)) == "ac");
+  CHECK(of.update(ac, local_strategy::failover, false) == std::vector<address>{c});
+  CHECK(next(of) == "ca");
+  CHECK(of.update(ac, local_strategy::failover, false).empty());
 }
 
 TEST_CASE("status query: the request, and what answers it") {

@@ -46,10 +46,13 @@ io::task<typename Context::runtime_type::stream> connect_local(
     const bool is_judged =
         local || (local.error() != errc::stopped && !io::out_of_descriptors(local.error()));
     if (is_watched && is_judged) {
-      const std::error_code failed = local ? std::error_code() : local.error();
       const time_point now = runtime.now();
-      const bool changed = local ? targets->connected(tried, now) : targets->failed(tried, now);
-      if (changed) report_target(self, service, tried, failed);
+      if (local) {
+        for (const address& up : targets->connected(tried, now))
+          report_target(self, service, up, {});
+      } else if (targets->failed(tried, now)) {
+        report_target(self, service, tried, local.error());
+      }
     }
     if (local || !is_judged || i + 1 == order.size()) co_return std::move(local);
   }

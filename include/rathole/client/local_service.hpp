@@ -40,14 +40,14 @@ class local_service {
     return found;
   }
 
-  /// Applies new settings. Addresses that stay keep their state, unless the health check changes.
+  /// Applies new settings. Addresses that stay keep their state, unless there is no health check any more.
   void update(const config::client_service& next) {
     const auto before =
         std::exchange(service_, std::make_shared<const config::client_service>(next));
     const bool has_other_checks = before->check != next.check ||
                                   before->local_addr != next.local_addr ||
                                   before->prefer_ipv6 != next.prefer_ipv6;
-    for (const address& each : targets_->update(*before, next)) {
+    for (const address& each : targets_->update(next)) {
       report_target(context_, service_, each, {});
     }
     if (has_other_checks) checker_.restart(service_);

@@ -18,13 +18,11 @@ class local_targets {
   explicit local_targets(const config::client_service& service)
       : choice_(service.local_addr, service.strategy) {}
 
-  /// Takes over the addresses of `service`. All count as up if its health check is another one than `before`;
-  /// returns those that are up only since then.
-  std::vector<address> update(const config::client_service& before,
-                              const config::client_service& service) {
-    const bool forgets = before.check != service.check;
+  /// Takes over the addresses of `service`; returns those that are up only since then, because it has no health
+  /// check any more.
+  std::vector<address> update(const config::client_service& service) {
     const std::scoped_lock lock(mutex_);
-    return choice_.update(service.local_addr, service.strategy, forgets);
+    return choice_.update(service.local_addr, service.strategy, service.check.has_value());
   }
 
   /// Like `target_choice::order`.
@@ -33,7 +31,7 @@ class local_targets {
     return choice_.order(now);
   }
   /// Like `target_choice::connected`.
-  bool connected(const address& where, time_point now) {
+  std::vector<address> connected(const address& where, time_point now) {
     const std::scoped_lock lock(mutex_);
     return choice_.connected(where, now);
   }

@@ -32,16 +32,18 @@ class target_choice {
     for (const address& each : all) targets_.push_back(target{.where = each});
   }
 
-  /// Replaces the addresses and the strategy. Addresses that stay keep their state, but count as up if
-  /// `forgets`. Returns those that are up only since then.
-  std::vector<address> update(const address_list& all, config::local_strategy how, bool forgets) {
+  /// Replaces the addresses and the strategy. Addresses that stay keep their state, but no health check keeps one
+  /// down unless it is still `checked`. Returns those that are up only since then.
+  std::vector<address> update(const address_list& all, config::local_strategy how, bool checked) {
     std::vector<address> now_up;
     std::vector<target> next;
     for (const address& each : all) {
       const auto known = std::ranges::find(targets_, each, &target::where);
-      const bool is_known = known != targets_.end();
-      next.push_back(is_known && !forgets ? *known : target{.where = each});
-      if (is_known && forgets && !known->is_up()) now_up.push_back(each);
+      next.push_back(known != targets_.end() ? *known : target{.where = each});
+      target& kept = next.back();
+      const bool was_up = kept.is_up();
+      if (!checked) kept.forget_checks();
+      if (kept.is_up() != was_up) now_up.push_back(each);
     }
     targets_ = std::move(next);
     strategy_ = how;
@@ -67,12 +69,22 @@ class target_choice {
     return out;
   }
 
-  /// Records that `where` accepted a connection. Returns whether it is up only since then. While it is skipped,
-  /// this changes nothing, so that one that accepts some connections and others not does not change all the time.
-  bool connected(const address& where, time_point now) {
-    return change(where, [now](target& each) {
-      if (each.skipped_until <= now) each.stop_skipping();
-    });
+  /// Records that `where` accepted a connection. Returns the addresses that are up only since then. While one is
+  /// skipped, this changes nothing, so that one that accepts some connections and others not does not change all
+  /// the time. With fail-over no visitor tries those that follow `where` as long as it works, so they are up again
+  /// once they are not skipped.
+  std::vector<address> connected(const address& where, time_point now) {
+    std::vector<address> now_up;
+    auto each = std::ranges::find(targets_, where, &target::where);
+    const auto end = strategy_ == config::local_strategy::failover || each == targets_.end()
+                         ? targets_.end()
+                         : each + 1;
+    for (; each != end; ++each) {
+      if (each->skip == duration{} || each->skipped_until > now) continue;
+      each->stop_skipping();
+      if (each->is_up()) now_up.push_back(each->where);
+    }
+    return now_up;
   }
 
   /// Records that `where` did not accept a connection. Returns whether it is down only since then.
@@ -104,6 +116,10 @@ class target_choice {
     void stop_skipping() {
       skip = {};
       skipped_until = {};
+    }
+    void forget_checks() {
+      failed_checks = false;
+      contrary_checks = 0;
     }
     /// Counts a result that agrees with the state, or one of `needed` in a row that change it.
     void count_check(bool agrees, std::size_t needed) {

@@ -216,3 +216,13 @@ inline std::error_code make_error_code(errc value) noexcept {
 /// Marks `errc` as an error code enumeration, so that it converts to `std::error_code`.
 template <>
 struct std::is_error_code_enum<rathole::errc> : std::true_type {};
+
+namespace rathole {
+
+/// Returns whether `error` says that the peer closed or reset a connection.
+[[nodiscard]] inline bool is_end_by_peer(const std::error_code& error) {
+  return error == errc::end_of_stream || error == errc::truncated ||
+         error == std::errc::connection_reset || error == std::errc::broken_pipe;
+}
+
+}  // namespace rathole

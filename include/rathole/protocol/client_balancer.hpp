@@ -22,6 +22,12 @@ inline constexpr duration client_pause = std::chrono::seconds(1);
 /// The longest time for which a client is skipped.
 inline constexpr duration max_client_pause = std::chrono::seconds(30);
 
+/// How many connections in a row a client ends before any byte for the visitor until it is skipped. One on which
+/// there were bytes ends the row.
+inline constexpr unsigned max_early_ends = 3;
+/// How long a client that was skipped is given for the visitor on trial, before it gets another one.
+inline constexpr duration client_trial = std::chrono::seconds(3);
+
 /// The number of a client of a service; assigned by the owner and never reused.
 using client_id = std::uint64_t;
 
@@ -36,10 +42,10 @@ using client_id = std::uint64_t;
 /// | state of a client | event                  | next                                                |
 /// |-------------------|------------------------|-----------------------------------------------------|
 /// | healthy           | `failed`               | skipped, for `client_pause`                         |
-/// | skipped           | the pause is over      | on trial: it gets one visitor, and no other one     |
-/// | on trial          | `served`               | healthy                                             |
-/// | on trial          | `failed`               | skipped, for twice the last pause                   |
-/// | skipped           | `served`               | healthy                                             |
+/// | healthy           | `ended_early` for the third time in a row | skipped, for `client_pause`      |
+/// | skipped           | the pause is over      | on trial: it gets one visitor in `client_trial`     |
+/// | on trial, skipped | `answered`, or `served` if it was not for early ends | healthy               |
+/// | on trial          | `failed`, `ended_early` | skipped, for twice the last pause                  |
 ///
 /// A skipped client is chosen nevertheless if there is no other one that the visitor has not tried. The memory
 /// is that of the clients, whose number the owner bounds; no call but `add` needs any.
@@ -81,7 +87,7 @@ class client_balancer {
       if (!best || is_better(each, *best, now, source)) best = &each;
     }
     if (!best) return std::nullopt;
-    if (best->failures > 0) best->is_on_trial = true;
+    if (best->failures > 0) best->trial_until = now + client_trial;
     ++best->visitors;
     best->chosen_at = ++choices_;
     return best->id;
@@ -93,15 +99,30 @@ class client_balancer {
     if (!found) return;
     assert(found->visitors > 0);
     --found->visitors;
-    found->is_on_trial = false;
+    found->trial_until = time_point::min();
   }
 
   /// Records that the client has begun to serve a visitor.
   void served(client_id id) {
     client* const found = find(id);
+    if (found && found->early_ends < max_early_ends) found->set_healthy();
+  }
+
+  /// Records that a visitor got bytes from the client.
+  void answered(client_id id) {
+    client* const found = find(id);
     if (!found) return;
-    found->failures = 0;
-    found->is_on_trial = false;
+    found->early_ends = 0;
+    found->set_healthy();
+  }
+
+  /// Records that the client ended the connection of a visitor that it had begun to serve before any byte for
+  /// the visitor, as it does if nothing listens at its local address.
+  void ended_early(client_id id, time_point now) {
+    client* const found = find(id);
+    if (!found) return;
+    found->early_ends = std::min(found->early_ends + 1, max_early_ends);
+    if (found->early_ends == max_early_ends) failed(id, now);
   }
 
   /// Records that the client did not serve a visitor. Failures while it is skipped count as one. Returns whether
@@ -109,7 +130,7 @@ class client_balancer {
   bool failed(client_id id, time_point now) {
     client* const found = find(id);
     if (!found) return false;
-    found->is_on_trial = false;
+    found->trial_until = time_point::min();
     if (found->failures > 0 && now < found->skipped_until) return false;
     duration pause = client_pause;
     for (unsigned i = 0; i < found->failures && pause < max_client_pause; ++i) pause *= 2;
@@ -138,9 +159,15 @@ class client_balancer {
     std::size_t visitors = 0;
     std::uint64_t chosen_at = 0;
     unsigned failures = 0;
+    unsigned early_ends = 0;
     time_point skipped_until = time_point::min();
-    /// Whether the visitor that it got after its pause has not been served yet.
-    bool is_on_trial = false;
+    /// Until when it gets no visitor beside the one that it got after its pause.
+    time_point trial_until = time_point::min();
+
+    void set_healthy() {
+      failures = 0;
+      trial_until = time_point::min();
+    }
   };
 
   [[nodiscard]] client* find(client_id id) {
@@ -157,7 +184,7 @@ class client_balancer {
   }
 
   static bool is_available(const client& of, time_point now) {
-    return of.failures == 0 || (now >= of.skipped_until && !of.is_on_trial);
+    return of.failures == 0 || now >= std::max(of.skipped_until, of.trial_until);
   }
 
   static bool is_better(const client& a, const client& b, time_point now,
@@ -191,6 +218,15 @@ class client_lease {
   }
   /// Ends the lease.
   ~client_lease() { end(); }
+
+  /// Records that the visitor got bytes from the client; see `client_balancer::answered`.
+  void answered() {
+    if (balancer_) balancer_->answered(client_);
+  }
+  /// Records that the client ended the connection too early; see `client_balancer::ended_early`.
+  void ended_early(time_point now) {
+    if (balancer_) balancer_->ended_early(client_, now);
+  }
 
   /// Stops counting the visitor; has no effect the second time.
   void end() {

@@ -2,11 +2,13 @@
 
 #include <rathole/config/types.hpp>
 #include <rathole/core/address.hpp>
+#include <rathole/core/error.hpp>
 #include <rathole/core/time.hpp>
 #include <rathole/io/carry.hpp>
 #include <rathole/io/live_connection.hpp>
 #include <rathole/io/stream/bandwidth.hpp>
 #include <rathole/io/task.hpp>
+#include <rathole/protocol/client_balancer.hpp>
 #include <rathole/protocol/visitor_limits.hpp>
 #include <rathole/server/descriptors.hpp>
 #include <rathole/server/events.hpp>
@@ -40,14 +42,15 @@ std::shared_ptr<io::bandwidth> bandwidth_of(Context& self, const config::server_
 /// timeout has passed, or the server ends its connections. Bulky traffic moves to a worker. Both
 /// streams get the current socket options for traffic, because the visitor's listener may be older
 /// than the settings. `loops` watches connections whose visitors may come from the service's own
-/// client. The visitor has waited for `waited`; `lease` keeps it counted until the connection ends.
+/// client. The visitor has waited for `waited`; `lease` keeps it counted until the connection ends. `client` learns
+/// whether the client that has it serves it.
 template <class Context>
 io::awaitable<void> forward(std::shared_ptr<Context> self,
                             std::shared_ptr<const config::server_service> service,
                             typename Context::visitor_type visitor,
                             typename Context::stream_type channel, duration waited,
                             std::shared_ptr<loop_watch<tcp_channels<Context>>> loops,
-                            protocol::visitor_lease lease) {
+                            protocol::visitor_lease lease, protocol::client_lease& client) {
   const config::tcp_options& sockets = self->settings->transport.tcp;
   channel.apply(transport::to_traffic_options(sockets, service->nodelay));
   visitor.apply(transport::to_traffic_options(sockets, service->nodelay.value_or(true)));
@@ -76,6 +79,11 @@ io::awaitable<void> forward(std::shared_ptr<Context> self,
                          self->stops, std::move(watch));
   const io::relay_status status = co_await std::move(carrying);
   if (watched) loops->ended(*watched);
+  if (status.back > 0) {
+    client.answered();
+  } else if (!status.first_broke && is_end_by_peer(status.error)) {
+    client.ended_early(self->runtime().now());
+  }
   held.end();
   lease.end();
   balance(*self);

@@ -114,8 +114,8 @@ class tcp_channels {
     try {
       auto matched = co_await self->await_visitor_and_start(channel);
       if (!matched) co_return;
-      const protocol::client_lease counted = matched->take_client();
-      auto running = self->run_forward(std::move(*matched), std::move(channel));
+      protocol::client_lease counted = matched->take_client();
+      auto running = self->run_forward(std::move(*matched), std::move(channel), counted);
       self.reset();
       co_await std::move(running);
     } catch (const std::bad_alloc&) {
@@ -246,15 +246,17 @@ class tcp_channels {
     co_return std::nullopt;
   }
 
-  /// Returns the work for the connection of a visitor whose data channel has been started.
-  io::awaitable<void> run_forward(visitor_type matched, stream_type channel) {
+  /// Returns the work for the connection of a visitor whose data channel has been started, and which is counted
+  /// at its client by `counted`, which must outlive it.
+  io::awaitable<void> run_forward(visitor_type matched, stream_type channel,
+                                  protocol::client_lease& counted) {
     const duration waited = session_.now() - matched.since();
     if (auto* const request = matched.request()) {
       return hand_over(shared_context(), service(), std::move(*request), std::move(channel),
                        waited);
     }
     return forward(shared_context(), service(), std::move(*matched.stream()), std::move(channel),
-                   waited, loops_, matched.take_lease());
+                   waited, loops_, matched.take_lease(), counted);
   }
 
   /// Forgets a request that the program has cancelled.

@@ -112,11 +112,11 @@ class client_log {
         "Failed to connect to " + escaped(e.local) + ": " + e.error.message() +
             dial_advice(e.error, "client.services." + escaped_key(e.service) + ".local_addr"));
   }
-  /// Logs at warn if the address is down, and at info if it is up again.
+  /// Logs at warn if the address is down, and at info if it counts as up again.
   void on(const client_side::local_target_changed& e) {
     if (!e.reason) {
       return write(log_level::info, e.service,
-                   "The local address " + escaped(e.local) + " is up again");
+                   "The local address " + escaped(e.local) + " counts as up again");
     }
     write(log_level::warn, e.service,
           "The local address " + escaped(e.local) + " is down: " + e.reason.message() +

@@ -25,8 +25,7 @@ class early_close_detector {
   /// before the first heartbeat and after the same time, as it does if its `heartbeat_timeout` is
   /// too short.
   bool note_closed(const server_side::control_channel_closed& e) {
-    const bool is_early = is_closed_by_peer(e.error) &&
-                          e.lasted >= std::chrono::milliseconds(900) &&
+    const bool is_early = is_end_by_peer(e.error) && e.lasted >= std::chrono::milliseconds(900) &&
                           e.settings.heartbeat_interval > duration::zero() &&
                           e.lasted < e.settings.heartbeat_interval;
     control& known = controls_[std::string(e.service)];
@@ -47,7 +46,7 @@ class early_close_detector {
   /// byte for the visitor. A connection that the visitor broke says nothing about the client.
   bool note_forward(const server_side::forward_ended& e) {
     if (e.visitor_broke && e.sent == 0) return false;
-    return note(forwards_, e.service, e.sent == 0 && is_closed_by_peer(e.error));
+    return note(forwards_, e.service, e.sent == 0 && is_end_by_peer(e.error));
   }
 
  private:
@@ -57,11 +56,6 @@ class early_close_detector {
     std::size_t in_a_row = 0;
     duration lasted{};
   };
-
-  static bool is_closed_by_peer(const std::error_code& error) {
-    return error == errc::end_of_stream || error == errc::truncated ||
-           error == std::errc::connection_reset || error == std::errc::broken_pipe;
-  }
 
   static bool note(counts& of, std::string_view service, bool is_early) {
     auto found = of.find(service);
