@@ -25,8 +25,8 @@ import check_dashboard  # noqa: E402
 from harness.processes import Ports  # noqa: E402
 
 DEADLINE = 60
-# The page has a line for these, but only a server has them.
-SERVER_ONLY = re.compile(r"^\| `(\w+)` \|.*\| server: ", re.M)
+# The page says of these metrics that only one side has them.
+OF_ONE_SIDE = re.compile(r"^\| `(\w+)` \|.*\| (server|client): ", re.M)
 
 
 def wait_for(what, condition):
@@ -55,9 +55,8 @@ def check_served(side, text, page, problems):
     """Adds a problem for each difference between the metrics of a program and the page."""
     described = {name: (kind, set(re.findall(r"`(\w+)`", labels))) for name, kind, labels in
                  re.findall(r"^\| `(\w+)` \| (counter|gauge|histogram) \|([^|]*)\|", page, re.M)}
-    if side == "client":
-        described = {name: how for name, how in described.items()
-                     if name not in SERVER_ONLY.findall(page)}
+    side_of = dict(OF_ONE_SIDE.findall(page))
+    described = {name: how for name, how in described.items() if side_of.get(name, side) == side}
     served = dict(re.findall(r"^# TYPE (\w+) (\w+)$", text, re.M))
     problems += [f"{side}: the page lacks {name}" for name in served.keys() - described.keys()]
     problems += [f"{side}: no {name}" for name in described.keys() - served.keys()]
