@@ -159,8 +159,7 @@ awaitable<relay_status> carry(R here, R there, A first, B second, relay_limits l
   });
 }
 
-/// Carries traffic like `carry`, no faster than `shared` allows: `first` is the visitor's stream. The bytes are
-/// copied, whatever the streams are.
+/// Carries traffic like `carry`, no faster than `shared` allows: `first` is the visitor's stream.
 template <Runtime R, ByteStream A, ByteStream B, ConnectionWatch Watch>
 awaitable<relay_status> carry_paced(R here, R there, A first, B second, relay_limits limits,
                                     drain_stops& stops, Watch watch,

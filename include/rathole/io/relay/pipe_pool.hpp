@@ -53,10 +53,10 @@ class kernel_pipe {
   /// Returns the number of bytes in the pipe.
   [[nodiscard]] std::size_t held() const { return held_; }
 
-  /// Moves bytes from a socket into the pipe without waiting. Returns what splice(2) returns;
-  /// `errno` says why it failed.
-  ssize_t fill_from(int socket) {
-    const auto moved = move(socket, write_end_, capacity);
+  /// Moves up to `most` bytes from a socket into the pipe without waiting. Returns what splice(2)
+  /// returns; `errno` says why it failed.
+  ssize_t fill_from(int socket, std::size_t most) {
+    const auto moved = move(socket, write_end_, std::min(capacity, most));
     if (moved > 0) held_ += static_cast<std::size_t>(moved);
     return moved;
   }

@@ -2,9 +2,11 @@
 
 #include <rathole/io/mux/stream.hpp>
 #include <rathole/io/relay/copy_relay.hpp>
+#include <rathole/io/relay/flow_pace.hpp>
 #include <rathole/io/relay/layered_relay.hpp>
 #include <rathole/io/relay/mux_relay.hpp>
 #include <rathole/io/relay/socket_relay.hpp>
+#include <rathole/io/stream/paced_stream.hpp>
 
 #include <type_traits>
 #include <utility>
@@ -24,6 +26,12 @@ template <class R, SocketStream A, SocketStream B>
 struct relay_between<R, A, B> {
   /// The relay.
   using type = socket_relay<R>;
+};
+/// Selects the relay between two bare sockets whose bytes share a bandwidth.
+template <class R, SocketStream A, SocketStream B>
+struct relay_between<R, paced_stream<R, A>, paced_stream<R, B>> {
+  /// The relay.
+  using type = socket_relay<R, flow_pace<R>>;
 };
 /// Selects the relay between a bare socket and a layer on one.
 template <class R, SocketStream A, LayeredSocketStream B>

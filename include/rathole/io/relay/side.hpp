@@ -5,6 +5,7 @@
 #include <rathole/io/task.hpp>
 
 #include <linux/sockios.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 
 #include <cstdint>
@@ -48,6 +49,12 @@ struct relay_side final : poll_watch {
 
   /// Passes readiness to the owner.
   void ready(std::uint32_t events) override { owner.ready(*this, events); }
+
+  /// Returns whether the peer has reset the connection, whatever bytes are unread.
+  [[nodiscard]] bool is_reset() const {
+    pollfd look{socket.get(), 0, 0};
+    return ::poll(&look, 1, 0) > 0 && (look.revents & POLLERR) != 0;
+  }
 
   /// Returns how many bytes were given to the socket and are not acknowledged by the peer.
   [[nodiscard]] std::uint64_t unacknowledged() const {

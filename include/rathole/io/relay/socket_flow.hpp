@@ -10,10 +10,12 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <expected>
+#include <limits>
 #include <optional>
 #include <system_error>
 #include <utility>
@@ -50,13 +52,17 @@ class socket_flow {
   [[nodiscard]] bool has_sink_failed() const { return has_sink_failed_; }
 
   /// Transfers what it can from the socket `source` to the socket `sink` without waiting, up to the
-  /// limit of one turn. The caller must pass on the end of the source's direction. `end_is_there`
-  /// says that the source is known to have ended after the bytes that wait to be read. Fails with
-  /// the system's error.
-  result<waiting> advance(int source, int sink, bool end_is_there = false) {
+  /// limit of one turn, but takes at most `most` bytes from the source. The caller must pass on the
+  /// end of the source's direction. `end_is_there` says that the source is known to have ended after
+  /// the bytes that wait to be read. Fails with the system's error.
+  result<waiting> advance(int source, int sink, bool end_is_there = false,
+                          std::size_t most = unlimited) {
     end_is_there_ = end_is_there;
+    allowed_ = most;
     return transfer(source, sink, moves_per_turn);
   }
+  /// Returns how many more bytes the last `advance` might have taken from the source.
+  [[nodiscard]] std::size_t allowed() const { return allowed_; }
   /// Transfers like `advance` what was read from the source before, and reads nothing more.
   result<waiting> advance_sink(int sink) { return transfer(-1, sink, 0); }
 
@@ -64,6 +70,7 @@ class socket_flow {
   enum class move { more, source_empty, sink_full, ended };
 
   static constexpr std::size_t buffer_size = 64 * 1024;
+  static constexpr std::size_t unlimited = std::numeric_limits<std::size_t>::max();
   /// The size of a read that counts as well filled, in bytes.
   static constexpr std::size_t well_filled = 16 * 1024;
   /// How many bytes of well-filled reads in a row make a flow a bulk flow.
@@ -104,7 +111,7 @@ class socket_flow {
     const auto drained = drain(sink);
     if (!drained) return failure(drained.error());
     if (!*drained) return waiting::for_sink;
-    for (unsigned moves = 0; moves < most_moves; ++moves) {
+    for (unsigned moves = 0; moves < most_moves && allowed_ > 0; ++moves) {
       const auto moved = bulky() ? splice(source, sink) : copy(source, sink);
       if (!moved) return failure(moved.error());
       switch (*moved) {
@@ -124,24 +131,26 @@ class socket_flow {
     if (!lent) return failure(lent.error());
     byte_buffer& buffer = **lent;
     has_copied_ = true;
-    const auto taken = receive_nonblocking(source, buffer, buffer_size);
+    const std::size_t asked = std::min(buffer_size, allowed_);
+    const auto taken = receive_nonblocking(source, buffer, asked);
     if (!taken) return failure(taken.error());
     if (!*taken) return move::source_empty;
     if (**taken == 0) return move::ended;
     const std::size_t size = **taken;
+    allowed_ -= size;
     if (size < well_filled) {
       well_filled_ = 0;
     } else if (splice_is_safe()) {
       well_filled_ += size;
     }
     // An end that follows at once is sent with the last bytes.
-    const bool is_last = end_is_there_ && size < buffer_size;
+    const bool is_last = end_is_there_ && size < asked;
     const auto sent = ::send(sink, std::as_const(buffer).data().data(), size,
                              MSG_DONTWAIT | MSG_NOSIGNAL | (is_last ? MSG_MORE : 0));
     if (sent < 0 && !would_block()) return sink_failure();
     const auto done = sent < 0 ? 0 : static_cast<std::size_t>(sent);
     count_ += done;
-    if (done == size) return is_last || size == buffer_size ? move::more : move::source_empty;
+    if (done == size) return is_last || size == asked ? move::more : move::source_empty;
     const byte_view rest = std::as_const(buffer).data().subspan(done);
     spill_.assign(rest.begin(), rest.end());
     return move::sink_full;
@@ -153,9 +162,10 @@ class socket_flow {
       well_filled_ = 0;
       return move::more;
     }
-    const auto taken = pipe_->fill_from(source);
+    const auto taken = pipe_->fill_from(source, allowed_);
     if (taken == 0) return move::ended;
     if (taken < 0) return would_block() ? result<move>(move::source_empty) : failure(last_error());
+    allowed_ -= static_cast<std::size_t>(taken);
     if (static_cast<std::size_t>(taken) >= well_filled) {
       thin_ = 0;
     } else if (++thin_ == thin_after) {
@@ -188,6 +198,7 @@ class socket_flow {
   byte_count& count_;
   std::vector<std::uint8_t> spill_;
   std::optional<kernel_pipe> pipe_;
+  std::size_t allowed_ = unlimited;
   std::size_t well_filled_ = 0;
   unsigned thin_ = 0;
   bool end_is_there_ = false;

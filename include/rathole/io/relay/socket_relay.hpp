@@ -1,12 +1,15 @@
 #pragma once
 
 #include <rathole/core/out_of_memory.hpp>
+#include <rathole/core/result.hpp>
 #include <rathole/io/concepts.hpp>
 #include <rathole/io/relay/base.hpp>
+#include <rathole/io/relay/flow_pace.hpp>
 #include <rathole/io/relay/side.hpp>
 #include <rathole/io/relay/socket_flow.hpp>
 #include <rathole/io/run/event.hpp>
 #include <rathole/io/socket/descriptor.hpp>
+#include <rathole/io/stream/paced_stream.hpp>
 
 #include <concepts>
 #include <cstdint>
@@ -27,20 +30,35 @@ concept SocketStream = ByteStream<S> && requires(S& s, const S& cs) {
   { s.release() } -> std::same_as<descriptor>;
 };
 
-/// Relays between two bare sockets, with no coroutine and no buffer while it waits.
-template <Runtime R>
-class socket_relay : public relay_base<R, socket_relay<R>> {
+/// Relays between two bare sockets, with no coroutine and no buffer while it waits. `Pace` is the pace of each
+/// direction, `no_pace` or `flow_pace`.
+template <Runtime R, class Pace = no_pace>
+class socket_relay : public relay_base<R, socket_relay<R, Pace>> {
  public:
   /// Makes a relay between two streams of the runtime `on`.
   template <SocketStream A, SocketStream B>
+    requires(!Pace::is_limited)
   socket_relay(const R& on, A first, B second, const relay_limits& limits = {})
       : base(on, limits),
         first_(*this, runtime().get_executor(), first),
         second_(*this, runtime().get_executor(), second),
         ended_(runtime().get_executor()) {}
 
+  /// Makes a relay between two streams of the runtime `on` whose bytes share a bandwidth.
+  template <SocketStream A, SocketStream B>
+    requires Pace::is_limited
+  socket_relay(const R& on, paced_stream<R, A> first, paced_stream<R, B> second,
+               const relay_limits& limits = {})
+      : base(on, limits),
+        first_(*this, runtime().get_executor(), first.next()),
+        second_(*this, runtime().get_executor(), second.next()),
+        forth_{socket_flow(counts().forth), {on, first.limit(), first.way()}},
+        back_{socket_flow(counts().back), {on, second.limit(), second.way()}},
+        ended_(runtime().get_executor()) {}
+
   /// Makes a relay of the runtime `on` that continues `paused`; see `pause_after`.
   socket_relay(const R& on, socket_relay& paused)
+    requires(!Pace::is_limited)
       : base(on, &paused),
         first_(*this, runtime().get_executor(), paused.first_),
         second_(*this, runtime().get_executor(), paused.second_),
@@ -83,8 +101,12 @@ class socket_relay : public relay_base<R, socket_relay<R>> {
   using base::perform_actions;
   using base::runtime;
 
+  /// How many portions of a direction with a limit are carried before other flows run.
+  static constexpr int portions_per_turn = 16;
+
   struct direction {
     socket_flow flow;
+    Pace pace = {};
     socket_flow::waiting waits = socket_flow::waiting::for_source;
   };
 
@@ -113,14 +135,15 @@ class socket_relay : public relay_base<R, socket_relay<R>> {
   }
 
   void advance(direction& way, socket_flow::waiting reason, bool end_is_there) {
-    if (is_over() || way.waits != reason) return;
+    if (is_over() || way.waits != reason || way.pace.is_waiting()) return;
     const auto from = &way == &forth_ ? relay_stream::first : relay_stream::second;
     try {
       const int sink = at(other(from)).socket.get();
-      // A flow that read more would rarely be found empty.
-      const auto found = is_pause_due() && reason == socket_flow::waiting::for_sink
-                             ? way.flow.advance_sink(sink)
-                             : way.flow.advance(at(from).socket.get(), sink, end_is_there);
+      // A flow that read more would rarely be found empty, and one with a limit may not read more.
+      const auto found =
+          (is_pause_due() || Pace::is_limited) && reason == socket_flow::waiting::for_sink
+              ? way.flow.advance_sink(sink)
+              : carry(way, at(from).socket.get(), sink, end_is_there);
       if (!found) return broke(way.flow.has_sink_failed() ? other(from) : from, found.error());
       way.waits = *found;
       if (*found != socket_flow::waiting::for_nothing) return;
@@ -132,11 +155,39 @@ class socket_relay : public relay_base<R, socket_relay<R>> {
     }
   }
 
+  /// Transfers what it can, and what the pace allows.
+  result<socket_flow::waiting> carry(direction& way, int source, int sink, bool end_is_there) {
+    if constexpr (!Pace::is_limited) {
+      return way.flow.advance(source, sink, end_is_there);
+    } else {
+      for (int i = 0; i < portions_per_turn; ++i) {
+        const auto given = way.pace.ask([this, &way] { turn_came(way); });
+        if (!given) break;
+        const auto found = way.flow.advance(source, sink, end_is_there, given->bytes);
+        way.pace.settle(*given, given->bytes - way.flow.allowed());
+        if (!found || *found != socket_flow::waiting::for_source || way.flow.allowed() > 0)
+          return found;
+      }
+      return socket_flow::waiting::for_source;
+    }
+  }
+
+  /// Continues a direction that has waited for its turn.
+  void turn_came(direction& way) {
+    if (is_over()) return;
+    const auto from = &way == &forth_ ? relay_stream::first : relay_stream::second;
+    // Nothing watches the source of a direction that waits, and its bytes are read before the error.
+    if (at(from).is_reset()) return broke(from, std::make_error_code(std::errc::connection_reset));
+    advance(way, socket_flow::waiting::for_source, false);
+    go_on();
+  }
+
   /// Watches the sockets for the events that the flows need.
   void update_events() {
     using enum socket_flow::waiting;
     const auto events = [](const direction& out_of, const direction& into) {
-      return (out_of.waits == for_source ? std::uint32_t{EPOLLIN | EPOLLRDHUP} : 0) |
+      const bool reads = out_of.waits == for_source && !out_of.pace.is_waiting();
+      return (reads ? std::uint32_t{EPOLLIN | EPOLLRDHUP} : 0) |
              (into.waits == for_sink ? std::uint32_t{EPOLLOUT} : 0);
     };
     auto ec = first_.want(first_.socket.get(), events(forth_, back_));
@@ -169,8 +220,8 @@ class socket_relay : public relay_base<R, socket_relay<R>> {
 
   side first_;
   side second_;
-  direction forth_{socket_flow(counts().forth)};
-  direction back_{socket_flow(counts().back)};
+  direction forth_{socket_flow(counts().forth), {}};
+  direction back_{socket_flow(counts().back), {}};
   event ended_;
 };
 

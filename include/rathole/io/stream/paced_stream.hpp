@@ -98,6 +98,13 @@ class paced_stream {
   [[nodiscard]] const address& peer() const { return next_.peer(); }
   /// Replaces the address of the peer; see `ByteStream`.
   void set_peer(const address& where) { next_.set_peer(where); }
+  /// Returns the stream inside.
+  [[nodiscard]] S& next() { return next_; }
+  /// Returns the bandwidth that the bytes share.
+  [[nodiscard]] const std::shared_ptr<bandwidth>& limit() const { return limit_; }
+  /// Returns the way that the bytes go.
+  [[nodiscard]] bandwidth::way way() const { return way_; }
+
   /// Returns the same stream in another runtime; see `ByteStream`.
   paced_stream move_to(R& runtime) {
     return paced_stream(runtime, next_.move_to(runtime), limit_, way_);
