@@ -31,7 +31,8 @@ BEGIN {
   room_sees["poll"] = "socket run"; room_sees["time"] = "run"; room_sees["resolve"] = "run"
   room_sees["unix"] = "socket"
   room_sees["tcp"] = "socket run poll time resolve unix"; room_sees["udp"] = "socket run poll"
-  room_sees["relay"] = "socket run poll time mux"; room_sees["stream"] = "socket run time"
+  room_sees["pace"] = "socket run time"
+  room_sees["relay"] = "socket run poll time mux pace"; room_sees["stream"] = "socket run time"
   room_sees["files"] = "socket run poll time"
   room_sees["mux"] = "socket run time stream"
 

@@ -237,6 +237,29 @@ TEST_CASE("several clients: visitors leave a client that does not answer for ano
   tunnel.finish();
 }
 
+TEST_CASE(
+    "several clients: thousands of visitors for clients that do not answer are refused in time") {
+  const auto seed = test::scenario_seed(21);
+  REPLAYABLE(seed);
+  shared_tunnel tunnel(seed, conflict_policy::balance);
+  tunnel.web().pool.size = 0;
+  tunnel.web().pool.max_waiting_visitors = 4000;
+  tunnel.apply_settings();
+  tunnel.start_many(2);
+  tunnel.world.net().partition("a", "server");
+  tunnel.world.net().partition("b", "server");
+  // All are overdue at the same moment, and each client gives its visitors to the other one.
+  std::vector<test::pending<std::string>> waiting;
+  for (int i = 0; i < 3000; ++i)
+    waiting.push_back(tunnel.bench.begin(tunnel.visit_from("visitor")));
+  tunnel.world.run_for(tunnel.web().pool.visitor_timeout + 2 * server_side::client_timeout);
+  CHECK(tunnel.refused_visitors() == waiting.size());
+  for (const auto& each : waiting) CHECK_FALSE(tunnel.bench.get(each));
+  tunnel.world.net().heal("a", "server");
+  tunnel.world.net().heal("b", "server");
+  tunnel.finish();
+}
+
 TEST_CASE("several clients: one whose local service is down gets few visitors until it is back") {
   const auto seed = test::scenario_seed(20);
   REPLAYABLE(seed);

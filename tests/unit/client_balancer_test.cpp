@@ -145,6 +145,17 @@ TEST_CASE(
   CHECK(all.next_many(3, now) == std::vector<client_id>{1, 2, 3});
 }
 
+TEST_CASE("client balancer: after a failure a visitor gets a client that serves others") {
+  three_clients all;
+  all.served(3);
+  CHECK(all.next() == 1);
+  const std::array<client_id, 1> tried{1};
+  CHECK(all.choose(start, tried, std::nullopt) == 3);
+  // One that has failed since then is no better than one about which nothing is known.
+  all.failed(3, start);
+  CHECK(all.choose(start + protocol::client_pause, tried, std::nullopt) == 2);
+}
+
 TEST_CASE("client balancer: a visitor tries each client once, also those that are skipped") {
   three_clients all;
   all.failed(2, start);

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <chrono>
 #include <cstddef>
 #include <optional>
 #include <random>
@@ -79,6 +80,30 @@ TEST_CASE("server_choice: after a server was lost, the search begins with the fi
   choice.failed(c);
   CHECK(choice.current() == a);
   choice.failed(a);
+  CHECK(choice.current() == b);
+}
+
+TEST_CASE("server_choice: a server that accepts and breaks twice in a row has failed") {
+  using namespace std::chrono_literals;
+  server_choice choice(list_of({a, b}));
+  const auto accept_and_break = [&](duration lasted) {
+    REQUIRE(choice.accepted(a));
+    choice.broke(a, lasted);
+  };
+  accept_and_break(1s);
+  CHECK(choice.current() == a);
+  // A control channel that lasted begins the count anew.
+  accept_and_break(client_side::settled_after);
+  accept_and_break(1s);
+  CHECK(choice.current() == a);
+  accept_and_break(9s);
+  CHECK(choice.current() == b);
+  // A server that is not the current one, or that holds another service, changes nothing.
+  choice.broke(a, 1s);
+  choice.broke(a, 1s);
+  CHECK(choice.current() == b);
+  const server_choice::hold held(choice);
+  for (int i = 0; i < 5; ++i) choice.broke(b, 1s);
   CHECK(choice.current() == b);
 }
 

@@ -3,14 +3,21 @@
 #include <rathole/config/limits.hpp>
 #include <rathole/core/address.hpp>
 #include <rathole/core/address_list.hpp>
+#include <rathole/core/time.hpp>
 
 #include <algorithm>
 #include <bitset>
 #include <cassert>
+#include <chrono>
 #include <cstddef>
 #include <utility>
 
 namespace rathole::client_side {
+
+/// How long a server that works holds a service at least.
+inline constexpr std::chrono::seconds settled_after{10};
+/// How many control channels in a row may end earlier than that, until their server counts as failed.
+inline constexpr unsigned max_unsettled = 2;
 
 /// Decides on which of several servers the services of a client are held, so that all are on the same
 /// one. It does no input or output, reads no clock, and allocates no memory except in `use`.
@@ -57,6 +64,7 @@ class server_choice {
     const std::size_t kept = servers_.empty() ? servers.size() : index_of(servers, current());
     servers_ = std::move(servers);
     current_ = kept < servers_.size() ? kept : 0;
+    unsettled_ = 0;
     tried_.reset();
   }
 
@@ -67,14 +75,24 @@ class server_choice {
       const std::size_t at = index_of(servers_, server);
       if (is_holding() || at == servers_.size()) return false;
       current_ = at;
+      unsettled_ = 0;
     }
     tried_.reset();
     return true;
   }
 
+  /// Records that a control channel to `server`, which had accepted a service, broke `lasted` after the attempt
+  /// began. A restart of the server moves no service, but one that breaks what it has just accepted has failed.
+  void broke(const address& server, duration lasted) {
+    if (server != current()) return;
+    unsettled_ = lasted < settled_after ? unsettled_ + 1 : 0;
+    if (unsettled_ >= max_unsettled) failed(server);
+  }
+
   /// Records that an attempt at `server` failed before a service was accepted.
   void failed(const address& server) {
     if (is_holding() || server != current()) return;
+    unsettled_ = 0;
     tried_.set(current_);
     std::size_t next = 0;
     while (next < servers_.size() && tried_.test(next)) ++next;
@@ -94,6 +112,8 @@ class server_choice {
   std::size_t current_ = 0;
   /// The number of services that are held on the current server.
   std::size_t held_ = 0;
+  /// The control channels in a row that the current server accepted and that ended early.
+  unsigned unsettled_ = 0;
   /// The servers that failed since a service was last held.
   std::bitset<config::limits::servers> tried_;
 };

@@ -264,6 +264,7 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
     attempt_settings_ = context_->settings.load();
     attempt_server_ = uplink_->choice.current();
     const auto service = service_->load();
+    const time_point began = context_->runtime().now();
     const control_channel_starting starting{service->name, attempt_server_};
     context_->emit(starting);
     std::error_code reason = errc::stopped;
@@ -279,11 +280,19 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
     }
     held_.reset();
     auto& choice = uplink_->choice;
-    if (!was_established && !retry_.is_attempt_unwanted()) choice.failed(attempt_server_);
-    const bool moves = choice.current() != attempt_server_;
+    const time_point now = context_->runtime().now();
+    if (!retry_.is_attempt_unwanted()) {
+      if (was_established) {
+        choice.broke(attempt_server_, now - began);
+      } else {
+        choice.failed(attempt_server_);
+      }
+    }
+    // After a server that accepts and then breaks there is a pause: all of them may be such.
+    const bool follows_at_once = choice.current() != attempt_server_ && !was_established;
     auto rng = context_->runtime().rng();
-    retry_.attempt_ended(context_->runtime().now(), reason, was_established, rng,
-                         moves ? choice.servers().size() - 1 : 0);
+    retry_.attempt_ended(now, reason, was_established, rng,
+                         follows_at_once ? choice.servers().size() - 1 : 0);
   }
 
   void report(const report_failure& failure) {

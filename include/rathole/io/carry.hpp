@@ -8,9 +8,9 @@
 #include <rathole/io/relay/running.hpp>
 #include <rathole/io/run/run_on.hpp>
 #include <rathole/io/run/stop_action.hpp>
-#include <rathole/io/stream/bandwidth.hpp>
+#include <rathole/io/pace/bandwidth.hpp>
 #include <rathole/io/stream/either_stream.hpp>
-#include <rathole/io/stream/paced_stream.hpp>
+#include <rathole/io/pace/paced_stream.hpp>
 #include <rathole/io/task.hpp>
 
 #include <concepts>

@@ -47,6 +47,7 @@ using client_id = std::uint64_t;
 /// | on trial, skipped | `answered`, or `served` if it was not for early ends | healthy               |
 /// | on trial          | `failed`, `ended_early` | skipped, for twice the last pause                  |
 ///
+/// A visitor that a client has not served gets one that has served others, if there is one.
 /// A skipped client is chosen nevertheless if there is no other one that the visitor has not tried. The memory
 /// is that of the clients, whose number the owner bounds; no call but `add` needs any.
 class client_balancer {
@@ -84,7 +85,7 @@ class client_balancer {
     client* best = nullptr;
     for (client& each : clients_) {
       if (std::ranges::find(tried, each.id) != tried.end()) continue;
-      if (!best || is_better(each, *best, now, source)) best = &each;
+      if (!best || is_better(each, *best, now, !tried.empty(), source)) best = &each;
     }
     if (!best) return std::nullopt;
     if (best->failures > 0) best->trial_until = now + client_trial;
@@ -131,6 +132,7 @@ class client_balancer {
     client* const found = find(id);
     if (!found) return false;
     found->trial_until = time_point::min();
+    found->has_served = false;
     if (found->failures > 0 && now < found->skipped_until) return false;
     duration pause = client_pause;
     for (unsigned i = 0; i < found->failures && pause < max_client_pause; ++i) pause *= 2;
@@ -164,7 +166,11 @@ class client_balancer {
     /// Until when it gets no visitor beside the one that it got after its pause.
     time_point trial_until = time_point::min();
 
+    /// Whether it has served a visitor since it came or failed.
+    bool has_served = false;
+
     void set_healthy() {
+      has_served = true;
       failures = 0;
       trial_until = time_point::min();
     }
@@ -187,11 +193,12 @@ class client_balancer {
     return of.failures == 0 || now >= std::max(of.skipped_until, of.trial_until);
   }
 
-  static bool is_better(const client& a, const client& b, time_point now,
+  static bool is_better(const client& a, const client& b, time_point now, bool is_second_try,
                         std::optional<std::uint64_t> source) {
     const bool is_usable = is_available(a, now);
     if (is_usable != is_available(b, now)) return is_usable;
     if (!is_usable && a.skipped_until != b.skipped_until) return a.skipped_until < b.skipped_until;
+    if (is_second_try && a.has_served != b.has_served) return a.has_served;
     if (source) return mix(a.identity ^ *source) > mix(b.identity ^ *source);
     return std::tie(a.visitors, a.chosen_at) < std::tie(b.visitors, b.chosen_at);
   }

@@ -4,7 +4,7 @@
 #include <rathole/config/validate.hpp>
 #include <rathole/core/time.hpp>
 #include <rathole/io/mux/stream.hpp>
-#include <rathole/io/stream/bandwidth.hpp>
+#include <rathole/io/pace/bandwidth.hpp>
 #include <rathole/io/stream/either_stream.hpp>
 #include <rathole/protocol/admission.hpp>
 #include <rathole/protocol/codec.hpp>

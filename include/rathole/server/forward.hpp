@@ -6,7 +6,7 @@
 #include <rathole/core/time.hpp>
 #include <rathole/io/carry.hpp>
 #include <rathole/io/live_connection.hpp>
-#include <rathole/io/stream/bandwidth.hpp>
+#include <rathole/io/pace/bandwidth.hpp>
 #include <rathole/io/task.hpp>
 #include <rathole/protocol/client_balancer.hpp>
 #include <rathole/protocol/visitor_limits.hpp>

@@ -22,6 +22,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <list>
 #include <memory>
 #include <new>
 #include <optional>
@@ -136,9 +137,55 @@ class tcp_service : public std::enable_shared_from_this<tcp_service<Context>> {
   void served(protocol::client_id id) { balancer_->served(id); }
 
   /// Takes a visitor back that the client `by` at `peer` has not served because of `cause`: passes it to another
-  /// one, or refuses it.
+  /// one, or refuses it. Within another call of this function that happens when that one continues.
   void not_served(protocol::client_id by, const address& peer, visitor_type visitor,
                   std::error_code cause) {
+    const auto alive = this->shared_from_this();
+    unserved taken{by, peer, std::move(visitor), cause};
+    try {
+      unserved_.push_back(std::move(taken));
+    } catch (const std::bad_alloc&) {
+      return refuse(std::move(taken.visitor), out_of_memory());
+    }
+    // The client that gets a visitor may at once give others back. Without this queue, the depth of the calls
+    // would be the number of visitors.
+    if (is_passing_) return;
+    const passing_on here(is_passing_);
+    while (!unserved_.empty()) {
+      unserved next = std::move(unserved_.front());
+      unserved_.pop_front();
+      pass_on(next.by, next.peer, std::move(next.visitor), next.cause);
+    }
+  }
+
+ private:
+  struct member {
+    protocol::client_id id;
+    channels_type* channels;
+  };
+  /// A visitor that a client has not served.
+  struct unserved {
+    protocol::client_id by;
+    address peer;
+    visitor_type visitor;
+    std::error_code cause;
+  };
+
+  /// Sets a flag for as long as it lives.
+  class passing_on {
+   public:
+    explicit passing_on(bool& flag) : flag_(flag) { flag_ = true; }
+    passing_on(const passing_on&) = delete;
+    passing_on& operator=(const passing_on&) = delete;
+    ~passing_on() { flag_ = false; }
+
+   private:
+    bool& flag_;
+  };
+
+  /// Passes a visitor that was not served to another client, or refuses it.
+  void pass_on(protocol::client_id by, const address& peer, visitor_type visitor,
+               std::error_code cause) {
     const time_point now = context_->runtime().now();
     visitor.serve_by({});
     const bool is_failure = cause != errc::limit_reached && cause != errc::stopped;
@@ -147,13 +194,14 @@ class tcp_service : public std::enable_shared_from_this<tcp_service<Context>> {
     if (is_own || members_.empty() || context_->closing.stop_requested()) {
       return refuse(std::move(visitor), cause);
     }
+    if (cause == errc::timed_out && now - visitor.since() >= service_->pool.visitor_timeout) {
+      return refuse(std::move(visitor), cause);
+    }
     channels_type* next = nullptr;
     try {
       visitor.has_tried(by);
       next = choose(visitor);
-      const bool may_wait =
-          cause == errc::timed_out && now - visitor.since() < service_->pool.visitor_timeout;
-      if (!next && may_wait) {
+      if (!next && cause == errc::timed_out) {
         visitor.forget_tried();
         next = choose(visitor);
       }
@@ -171,12 +219,6 @@ class tcp_service : public std::enable_shared_from_this<tcp_service<Context>> {
       // The visitor was reset.
     }
   }
-
- private:
-  struct member {
-    protocol::client_id id;
-    channels_type* channels;
-  };
 
   /// Returns the part of the session of the client that serves `arrived`, which is counted there; null if the
   /// visitor has tried all clients.
@@ -204,6 +246,10 @@ class tcp_service : public std::enable_shared_from_this<tcp_service<Context>> {
   visitor_gate gate_;
   const std::shared_ptr<protocol::client_balancer> balancer_;
   std::vector<member> members_;
+  /// The visitors that clients have not served, and that no other one has yet.
+  std::list<unserved> unserved_;
+  /// Whether a call of `not_served` empties that queue.
+  bool is_passing_ = false;
   /// Makes the sources of visitors unpredictable; exists once that matters.
   std::optional<std::uint64_t> seed_;
   std::stop_source ended_;

@@ -3,7 +3,7 @@
 #include <rathole/core/byte_pacer.hpp>
 #include <rathole/core/time.hpp>
 #include <rathole/io/concepts.hpp>
-#include <rathole/io/stream/bandwidth.hpp>
+#include <rathole/io/pace/bandwidth.hpp>
 #include <rathole/io/time/deadline_timer.hpp>
 
 #include <cstddef>

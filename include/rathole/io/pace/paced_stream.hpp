@@ -9,7 +9,7 @@
 #include <rathole/core/time.hpp>
 #include <rathole/io/concepts.hpp>
 #include <rathole/io/socket/options.hpp>
-#include <rathole/io/stream/bandwidth.hpp>
+#include <rathole/io/pace/bandwidth.hpp>
 #include <rathole/io/task.hpp>
 #include <rathole/io/time/alarm.hpp>
 
