@@ -66,6 +66,8 @@ TEST_CASE("client balancer: without a client there is nobody to choose") {
 
 TEST_CASE("client balancer: a client that failed is skipped, and then gets one visitor on trial") {
   three_clients all;
+  all.served(2);
+  all.served(3);
   CHECK(all.next() == 1);
   all.released(1);
   CHECK(all.failed(1, start));
@@ -73,8 +75,8 @@ TEST_CASE("client balancer: a client that failed is skipped, and then gets one v
   CHECK_FALSE(all.failed(1, start + 500ms));
   CHECK(all.state_of(1, start + 999ms).is_skipped);
   CHECK(all.next_many(4, start + 999ms) == std::vector<client_id>{2, 3, 2, 3});
-  const time_point later = start + protocol::client_pause;
-  CHECK_FALSE(all.state_of(1, later).is_skipped);
+  CHECK_FALSE(all.state_of(1, start + protocol::client_pause).is_skipped);
+  const time_point later = start + protocol::client_trial;
   CHECK(all.next_many(3, later) == std::vector<client_id>{1, 2, 3});
   all.served(1);
   CHECK(all.next_many(2, later) == std::vector<client_id>{1, 1});
@@ -82,6 +84,8 @@ TEST_CASE("client balancer: a client that failed is skipped, and then gets one v
 
 TEST_CASE("client balancer: a trial whose visitor leaves is followed by another one") {
   three_clients all;
+  all.served(2);
+  all.served(3);
   all.failed(1, start);
   CHECK(all.next_many(4) == std::vector<client_id>{2, 3, 2, 3});
   const time_point later = start + protocol::client_pause;
@@ -108,6 +112,8 @@ TEST_CASE("client balancer: the pauses double up to a limit, and begin anew afte
 TEST_CASE(
     "client balancer: a client that ends connections early is skipped after several in a row") {
   three_clients all;
+  all.served(2);
+  all.served(3);
   const auto serve_one = [&](time_point now) {
     CHECK(all.choose(now, std::array<client_id, 2>{2, 3}, std::nullopt) == 1);
     all.served(1);
@@ -154,6 +160,25 @@ TEST_CASE("client balancer: after a failure a visitor gets a client that serves 
   // One that has failed since then is no better than one about which nothing is known.
   all.failed(3, start);
   CHECK(all.choose(start + protocol::client_pause, tried, std::nullopt) == 2);
+}
+
+TEST_CASE("client balancer: clients that serve nobody delay few visitors, however many they are") {
+  client_balancer all;
+  for (client_id each = 1; each <= 20; ++each) all.add(each, each);
+  all.served(20);
+  // A visitor a second stays, and is passed to another client if it gets one that does not serve.
+  int delayed = 0;
+  for (int i = 0; i < 100; ++i) {
+    const time_point now = start + std::chrono::seconds(i);
+    const auto first = all.choose(now, {}, std::nullopt);
+    if (first == 20) continue;
+    ++delayed;
+    all.released(*first);
+    all.failed(*first, now + 900ms);
+    const std::array<client_id, 1> tried{*first};
+    CHECK(all.choose(now + 900ms, tried, std::nullopt) == 20);
+  }
+  CHECK(delayed == 100s / protocol::client_trial);
 }
 
 TEST_CASE("client balancer: a visitor tries each client once, also those that are skipped") {
@@ -213,6 +238,7 @@ TEST_CASE(
 
 TEST_CASE("client balancer: a source moves while its client is skipped, and comes back") {
   three_clients all;
+  for (const client_id each : {1U, 2U, 3U}) all.served(each);
   const auto usual = all.choose(start, {}, 77).value();
   all.failed(usual, start);
   const auto other = all.choose(start, {}, 77).value();

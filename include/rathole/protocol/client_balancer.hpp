@@ -25,8 +25,9 @@ inline constexpr duration max_client_pause = std::chrono::seconds(30);
 /// How many connections in a row a client ends before any byte for the visitor until it is skipped. One on which
 /// there were bytes ends the row.
 inline constexpr unsigned max_early_ends = 3;
-/// How long a client that was skipped is given for the visitor on trial, before it gets another one.
-inline constexpr duration client_trial = std::chrono::seconds(3);
+/// How long one client at most is on trial: it gets a visitor although it has not served any since it came or
+/// failed. If it fails, no other one is on trial before this time is over.
+inline constexpr duration client_trial = std::chrono::seconds(5);
 
 /// The number of a client of a service; assigned by the owner and never reused.
 using client_id = std::uint64_t;
@@ -39,17 +40,18 @@ using client_id = std::uint64_t;
 /// Name-Based Mappings to Increase Hit Rates", 1998) assigns to the source, so that a client that goes moves
 /// only its own visitors.
 ///
-/// | state of a client | event                  | next                                                |
-/// |-------------------|------------------------|-----------------------------------------------------|
-/// | healthy           | `failed`               | skipped, for `client_pause`                         |
-/// | healthy           | `ended_early` for the third time in a row | skipped, for `client_pause`      |
-/// | skipped           | the pause is over      | on trial: it gets one visitor in `client_trial`     |
-/// | on trial, skipped | `answered`, or `served` if it was not for early ends | healthy               |
-/// | on trial          | `failed`, `ended_early` | skipped, for twice the last pause                  |
+/// | state of a client | event                                       | next                                      |
+/// |-------------------|---------------------------------------------|-------------------------------------------|
+/// | new               | `served`                                    | proven                                    |
+/// | new, proven       | `failed`, `ended_early` the third in a row  | skipped, for `client_pause`               |
+/// | skipped           | the pause is over                           | failed                                    |
+/// | failed            | `failed`, `ended_early`                     | skipped, for twice the last pause         |
+/// | failed, skipped   | `answered`, or `served` if early ends were not the cause | proven                       |
 ///
-/// A visitor that a client has not served gets one that has served others, if there is one.
-/// A skipped client is chosen nevertheless if there is no other one that the visitor has not tried. The memory
-/// is that of the clients, whose number the owner bounds; no call but `add` needs any.
+/// While there is a proven client, only one client at a time that is not gets a visitor, on trial. So clients that
+/// serve nobody delay few, however many they are. A visitor that a client has not served gets a proven one, if
+/// there is one. A skipped client is chosen nevertheless if there is no other one that the visitor has not tried.
+/// The memory is that of the clients, whose number the owner bounds; no call but `add` needs any.
 class client_balancer {
  public:
   /// What is known about a client.
@@ -74,6 +76,7 @@ class client_balancer {
 
   /// Removes a client; has no effect if it is unknown.
   void remove(client_id id) {
+    if (on_trial_ == id) is_trial_held_ = false;
     std::erase_if(clients_, [id](const client& each) { return each.id == id; });
   }
 
@@ -88,7 +91,11 @@ class client_balancer {
       if (!best || is_better(each, *best, now, !tried.empty(), source)) best = &each;
     }
     if (!best) return std::nullopt;
-    if (best->failures > 0) best->trial_until = now + client_trial;
+    if (!best->is_proven && !has_trial(now)) {
+      on_trial_ = best->id;
+      trial_end_ = now + client_trial;
+      is_trial_held_ = true;
+    }
     ++best->visitors;
     best->chosen_at = ++choices_;
     return best->id;
@@ -100,13 +107,14 @@ class client_balancer {
     if (!found) return;
     assert(found->visitors > 0);
     --found->visitors;
-    found->trial_until = time_point::min();
+    // The visitor may have gone by itself.
+    if (on_trial_ == id) is_trial_held_ = false;
   }
 
   /// Records that the client has begun to serve a visitor.
   void served(client_id id) {
     client* const found = find(id);
-    if (found && found->early_ends < max_early_ends) found->set_healthy();
+    if (found && found->early_ends < max_early_ends) prove(*found);
   }
 
   /// Records that a visitor got bytes from the client.
@@ -114,7 +122,7 @@ class client_balancer {
     client* const found = find(id);
     if (!found) return;
     found->early_ends = 0;
-    found->set_healthy();
+    prove(*found);
   }
 
   /// Records that the client ended the connection of a visitor that it had begun to serve before any byte for
@@ -131,8 +139,11 @@ class client_balancer {
   bool failed(client_id id, time_point now) {
     client* const found = find(id);
     if (!found) return false;
-    found->trial_until = time_point::min();
-    found->has_served = false;
+    found->is_proven = false;
+    if (on_trial_ == id) {
+      is_trial_held_ = true;
+      on_trial_.reset();
+    }
     if (found->failures > 0 && now < found->skipped_until) return false;
     duration pause = client_pause;
     for (unsigned i = 0; i < found->failures && pause < max_client_pause; ++i) pause *= 2;
@@ -163,18 +174,21 @@ class client_balancer {
     unsigned failures = 0;
     unsigned early_ends = 0;
     time_point skipped_until = time_point::min();
-    /// Until when it gets no visitor beside the one that it got after its pause.
-    time_point trial_until = time_point::min();
-
     /// Whether it has served a visitor since it came or failed.
-    bool has_served = false;
-
-    void set_healthy() {
-      has_served = true;
-      failures = 0;
-      trial_until = time_point::min();
-    }
+    bool is_proven = false;
   };
+
+  /// Records that `one` serves visitors.
+  void prove(client& one) {
+    one.is_proven = true;
+    one.failures = 0;
+    if (on_trial_ != one.id) return;
+    is_trial_held_ = false;
+    on_trial_.reset();
+  }
+
+  /// Returns whether no further client may be on trial.
+  [[nodiscard]] bool has_trial(time_point now) const { return is_trial_held_ && now < trial_end_; }
 
   [[nodiscard]] client* find(client_id id) {
     const auto found = std::ranges::find(clients_, id, &client::id);
@@ -189,22 +203,29 @@ class client_balancer {
     return in ^ in >> 31;
   }
 
-  static bool is_available(const client& of, time_point now) {
-    return of.failures == 0 || now >= std::max(of.skipped_until, of.trial_until);
+  [[nodiscard]] bool is_available(const client& of, time_point now) const {
+    if (of.failures > 0 && now < of.skipped_until) return false;
+    return of.is_proven || !has_trial(now);
   }
 
-  static bool is_better(const client& a, const client& b, time_point now, bool is_second_try,
-                        std::optional<std::uint64_t> source) {
+  [[nodiscard]] bool is_better(const client& a, const client& b, time_point now, bool is_second_try,
+                               std::optional<std::uint64_t> source) const {
     const bool is_usable = is_available(a, now);
     if (is_usable != is_available(b, now)) return is_usable;
     if (!is_usable && a.skipped_until != b.skipped_until) return a.skipped_until < b.skipped_until;
-    if (is_second_try && a.has_served != b.has_served) return a.has_served;
+    if (is_second_try && a.is_proven != b.is_proven) return a.is_proven;
     if (source) return mix(a.identity ^ *source) > mix(b.identity ^ *source);
     return std::tie(a.visitors, a.chosen_at) < std::tie(b.visitors, b.chosen_at);
   }
 
   std::vector<client> clients_;
   std::uint64_t choices_ = 0;
+  /// The client on trial whose result is not known.
+  std::optional<client_id> on_trial_;
+  /// When the last trial is over, if it is not before.
+  time_point trial_end_ = time_point::min();
+  /// Whether the last trial goes on, or keeps others away because it failed.
+  bool is_trial_held_ = false;
 };
 
 /// Keeps a visitor counted at its client in a `client_balancer` for as long as it lives, or nothing.
