@@ -10,6 +10,7 @@
 
 #include <doctest/doctest.h>
 
+#include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -50,6 +51,15 @@ class server_fleet {
                     servers_[i].program->output());
   }
 
+  /// Asks the server to end by SIGTERM, and waits until it has ended.
+  void stop_server(std::size_t i) {
+    servers_[i].program->signal(SIGTERM);
+    REQUIRE(servers_[i].program->wait_exit() == 0);
+  }
+  /// Returns the path of the server's file.
+  [[nodiscard]] std::string server_file(std::size_t i) const {
+    return (folder_.path() / ("server" + std::to_string(i) + ".toml")).string();
+  }
   /// Kills the server.
   void kill_server(std::size_t i) { servers_[i].program->kill(); }
 
