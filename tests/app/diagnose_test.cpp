@@ -117,11 +117,25 @@ TEST_CASE("diagnosis steps: a server binds in the order in which it would") {
   CHECK(perform(plan_steps(settings), [](const std::string&) { return true; }).steps.size() == 1);
 }
 
+TEST_CASE("diagnosis steps: only a name and a port may be those of a range") {
+  for (const char* each : {"game:1", "game:65535", "a:b:80", "\"x\":80"}) {
+    CAPTURE(each);
+    CHECK(text::is_port_of_range(each));
+  }
+  for (const char* each :
+       {"game", "game:", ":80", "game:0", "game:65536", "game:8000-8001", "80"}) {
+    CAPTURE(each);
+    CHECK_FALSE(text::is_port_of_range(each));
+  }
+}
+
 TEST_CASE("diagnosis steps: failures name the cause and the key to check") {
   using enum client_step;
   const auto refused = std::make_error_code(std::errc::connection_refused);
   const config::client direct = client_of(config::transport_kind::tcp, false);
   const config::client proxied = client_of(config::transport_kind::tcp, true);
+  config::client ranged = direct;
+  ranged.services.front().name = "game:8003";
   struct row {
     const config::client& settings;
     client_action what;
@@ -153,15 +167,26 @@ TEST_CASE("diagnosis steps: failures name the cause and the key to check") {
        "Incorrect token; `token` of `client.services.web`, or `client.default_token`, must be that "
        "of the server"},
       {direct,
-       {authenticate, 0},
-       errc::service_in_use,
-       "the service takes no more clients; other clients serve it, and `on_conflict` or "
-       "`max_clients` of the server's `[server.services.web]` allows no more; it is tried again"},
-      {direct,
        {local, 0},
        refused,
        refused.message() +
            "; nothing listens there: start it, or correct `client.services.web.local_addr`"},
+      {ranged,
+       {service, 0},
+       errc::service_not_exist,
+       "Service not exist; the server has no `[server.services.game]` with the port 8003, and no "
+       "`[server.services.\"game:8003\"]`"},
+      {ranged,
+       {authenticate, 0},
+       errc::authentication_failed,
+       "Incorrect token; `token` of `client.services.game` or `client.services.\"game:8003\"`, or "
+       "`client.default_token`, must be that of the server"},
+      {ranged,
+       {local, 0},
+       refused,
+       refused.message() +
+           "; nothing listens there: start it, or correct `client.services.game.local_addr` or "
+           "`client.services.\"game:8003\".local_addr`"},
       {direct,
        {multiplexing},
        errc::end_of_stream,

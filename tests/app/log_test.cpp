@@ -148,6 +148,10 @@ TEST_CASE("log: a client's events become the documented lines") {
        " WARN " + start +
            "Failed to run the data channel: Failed to connect to 127.0.0.1:80: Connection refused; "
            "nothing listens there: start it, or correct `client.services.web.local_addr`"},
+      {[&](auto& log) { log.on(client_side::local_connect_failed{"game:80", local, refused}); },
+       " WARN handle{service=game:80}: rathole::client: Failed to run the data channel: Failed to "
+       "connect to 127.0.0.1:80: Connection refused; nothing listens there: start it, or correct "
+       "`client.services.game.local_addr` or `client.services.\"game:80\".local_addr`"},
       {[&](auto& log) { log.on(client_side::local_target_changed{"web", local, refused}); },
        " WARN " + start +
            "The local address 127.0.0.1:80 is down: Connection refused; nothing listens there: "
@@ -260,12 +264,12 @@ TEST_CASE("log: a server's events become the documented lines") {
       {[&](auto& log) { log.on(server_side::service_bind_failed{"web", at, in_use, 2s}); },
        "ERROR " + service +
            "Failed to listen at [::1]:2333: Address already in use; another program or another "
-           "copy "
-           "of this one listens there: end it, or choose another port. Retry in 2s..."},
+           "copy of this one listens there, or has a connection from that port: end it, or choose "
+           "another port. Retry in 2s..."},
       {[&](auto& log) { log.on(server_side::listener_lost{at, in_use, 2s}); },
        "ERROR rathole::server: Failed to listen at [::1]:2333 again: Address already in use; "
-       "another program or another copy of this one listens there: end it, or choose another port. "
-       "Retry in 2s..."},
+       "another program or another copy of this one listens there, or has a connection from that "
+       "port: end it, or choose another port. Retry in 2s..."},
       {[&](auto& log) { log.on(server_side::accept_failed{"web", in_use, 450ms}); },
        "ERROR " + service + "Failed to accept: Address already in use. Retry in 450ms..."},
       {[&](auto& log) { log.on(server_side::accept_failed{"", in_use, 1250ms}); },

@@ -76,8 +76,8 @@ inline std::string listen_advice(const std::error_code& error, const address& wh
     return "; run as root, grant CAP_NET_BIND_SERVICE, or choose a port from 1024 on";
   }
   if (error == std::errc::address_in_use) {
-    return "; another program or another copy of this one listens there: end it, or choose another "
-           "port";
+    return "; another program or another copy of this one listens there, or has a connection from "
+           "that port: end it, or choose another port";
   }
   if (error == std::errc::address_not_available) return "; this machine has no such address";
   if (error == std::errc::address_family_not_supported) return "; this machine has no IPv6";

@@ -116,12 +116,13 @@ inline explanation explain_proxy(const std::error_code& error, const config::pro
 inline explanation explain(const client_side::control_channel_failed& e) {
   const std::string reason = e.error.message();
   const std::string service = escape(e.service);
-  const std::string key = "client.services." + escaped_key(e.service);
+  const std::string key = service_key("client", e.service);
   const std::string remote = escaped(e.remote);
   if (e.is_displaced) {
     return {"the server closes the connection soon after it accepted the client, again and again",
             "; another client seems to serve " + service +
-                " too: each service can have one client at a time"};
+                " too: end one of them, or set `on_conflict = \"balance\"` in `" +
+                service_key("server", e.service) + "`, so that both serve"};
   }
   if (e.established && e.error == errc::heartbeat_timed_out) {
     return {
@@ -131,7 +132,7 @@ inline explanation explain(const client_side::control_channel_failed& e) {
   if (e.established) return {end_text(e.error, "the server")};
   if (e.error == errc::service_not_exist) {
     return {"Authentication failed: " + service + ": " + reason,
-            "; the server has no `[server.services." + escaped_key(e.service) + "]`"};
+            "; the server has no " + server_table(e.service)};
   }
   if (e.error == errc::authentication_failed) {
     return {"Authentication failed: " + service + ": " + reason,
@@ -139,9 +140,8 @@ inline explanation explain(const client_side::control_channel_failed& e) {
   }
   if (e.error == errc::service_in_use) {
     return {"Refused: " + service + ": " + reason,
-            "; other clients serve it, and `on_conflict` or `max_clients` of the server's "
-            "`[server.services." +
-                escaped_key(e.service) + "]` allows no more; it is tried again"};
+            "; other clients serve it, and `on_conflict` or `max_clients` of `" +
+                service_key("server", e.service) + "` allows no more; it is tried again"};
   }
   const auto& through = e.settings.transport.tcp.proxy;
   const bool is_unreachable = e.error.category() == proxy::unreachable_category();

@@ -97,11 +97,9 @@ class client_log {
           "`client.max_dials` or the limit of open files allow";
     }
     if (e.error == errc::unexpected_traffic) {
-      const std::string service = escaped_key(e.service);
-      why =
-          "the server does not forward the kind of traffic that this client does; `type` of "
-          "`client.services." +
-          service + "` must be that of `server.services." + service + '`';
+      why = "the server does not forward the kind of traffic that this client does; `type` of `" +
+            service_key("client", e.service) + "` must be that of `" +
+            service_key("server", e.service) + '`';
     }
     write_channel_failure(is_usual, e.service, why, server_text(e.service, e.server));
   }
@@ -110,7 +108,7 @@ class client_log {
     write_channel_failure(
         false, e.service,
         "Failed to connect to " + escaped(e.local) + ": " + e.error.message() +
-            dial_advice(e.error, "client.services." + escaped_key(e.service) + ".local_addr"));
+            dial_advice(e.error, service_key("client", e.service, ".local_addr")));
   }
   /// Logs at warn if the address is down, and at info if it counts as up again.
   void on(const client_side::local_target_changed& e) {
@@ -120,7 +118,7 @@ class client_log {
     }
     write(log_level::warn, e.service,
           "The local address " + escaped(e.local) + " is down: " + e.reason.message() +
-              dial_advice(e.reason, "client.services." + escaped_key(e.service) + ".local_addr"));
+              dial_advice(e.reason, service_key("client", e.service, ".local_addr")));
   }
   /// Logs at debug.
   void on(const client_side::forward_started& e) {
@@ -151,9 +149,9 @@ class client_log {
   void on(const client_side::service_loops& e) {
     write(log_level::error, e.service,
           "The service leads back to itself: datagrams that this client sends to " +
-              escaped(e.local) + " come back as its visitors'. Correct client.services." +
-              escaped_key(e.service) +
-              ".local_addr. Datagrams dropped since the last report: " + std::to_string(e.dropped));
+              escaped(e.local) + " come back as its visitors'. Correct `" +
+              service_key("client", e.service, ".local_addr") +
+              "`. Datagrams dropped since the last report: " + std::to_string(e.dropped));
   }
 
  private:

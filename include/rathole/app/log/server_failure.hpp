@@ -93,7 +93,7 @@ inline std::string_view refusing_keys(const std::error_code& error) {
 /// Says why a visitor was refused, and which key allows more.
 inline std::string refusal_text(const server_side::visitor_refused& e) {
   const std::string why = e.error.message();
-  const std::string service = "`server.services." + escaped_key(e.service) + '`';
+  const std::string service = '`' + service_key("server", e.service) + '`';
   if (e.has_no_header) return header_refusal_text(e.error, service);
   if (const auto keys = refusing_keys(e.error); !keys.empty()) {
     return why + "; see " + std::string(keys) + " of " + service;

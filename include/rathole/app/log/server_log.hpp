@@ -98,8 +98,8 @@ class server_log {
   void on(const server_side::authentication_failed& e) {
     write(refusal_level(e.repeated), connection_context(e.peer),
           "Service " + escape(e.service) +
-              " failed the authentication; the client's `token` must be that of `server.services." +
-              escaped_key(e.service) + '`');
+              " failed the authentication; the client's `token` must be that of `" +
+              service_key("server", e.service) + '`');
   }
   /// Logs at warn.
   void on(const server_side::connections_refused& e) {
@@ -143,8 +143,8 @@ class server_log {
   void on(const server_side::udp_channel_lost& e) {
     if (!closes_.note_udp_channel(e)) return;
     warn_once(true, "udp\n" + std::string(e.service), channel_context(e.peer, e.service),
-              "The client closes every UDP data channel at once; `type` of `client.services." +
-                  escaped_key(e.service) + "` must be `udp` too");
+              "The client closes every UDP data channel at once; `type` of `" +
+                  service_key("client", e.service) + "` must be `udp` too");
   }
   /// Logs at warn, once per cause and interval, and otherwise at debug.
   void on(const server_side::visitor_refused& e) {
@@ -178,8 +178,8 @@ class server_log {
     if (closes_.note_forward(e) && !is_suspected(e.service)) {
       warn_once(true, "forward\n" + std::string(e.service), service_context(e.service),
                 "The client ends the connection of every visitor at once; its local service must "
-                "run, and `type` of `client.services." +
-                    escaped_key(e.service) + "` must be `tcp` too");
+                "run, and `type` of `" +
+                    service_key("client", e.service) + "` must be `tcp` too");
     }
     if (!lines_.wants(log_level::debug, target)) return;
     write(log_level::debug, service_context(e.service),

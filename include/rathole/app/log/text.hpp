@@ -20,11 +20,11 @@ using text::dial_advice;
 using text::end_text;
 using text::escape;
 using text::escaped;
-using text::escaped_key;
 using text::listen_advice;
 using text::max_shown_text;
 using text::noise_advice;
 using text::printable;
+using text::service_key;
 using text::start_failure_text;
 using text::to_text;
 

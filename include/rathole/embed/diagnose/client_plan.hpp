@@ -1,7 +1,6 @@
 #pragma once
 
 #include <rathole/client/events.hpp>
-#include <rathole/config/key.hpp>
 #include <rathole/config/types.hpp>
 #include <rathole/config/url.hpp>
 #include <rathole/config/validate.hpp>
@@ -12,6 +11,7 @@
 #include <rathole/proxy/unreachable.hpp>
 #include <rathole/text/advice.hpp>
 #include <rathole/text/client_failure.hpp>
+#include <rathole/text/format.hpp>
 #include <rathole/version.hpp>
 
 #include <cstddef>
@@ -123,7 +123,7 @@ inline text::explanation explain(const config::client& settings, const client_ac
   const std::string service = is_of_service ? settings.services[what.service].name : std::string();
   if (what.kind == client_step::local) {
     return {error.message(),
-            text::dial_advice(error, config::key_path("client.services", service) + ".local_addr")};
+            text::dial_advice(error, text::service_key("client", service, ".local_addr"))};
   }
   if (what.kind == client_step::resolve) {
     const bool is_proxy = settings.transport.tcp.proxy.has_value();
@@ -136,8 +136,7 @@ inline text::explanation explain(const config::client& settings, const client_ac
   text::explanation why = text::explain(failed);
   // The step names the server or the service already.
   const bool is_proxy = error.category() == proxy::unreachable_category();
-  const bool is_refusal = error == errc::service_not_exist ||
-                          error == errc::authentication_failed || error == errc::service_in_use;
+  const bool is_refusal = error == errc::service_not_exist || error == errc::authentication_failed;
   if ((what.kind == client_step::connect && !is_proxy) || is_refusal) why.what = error.message();
   return why;
 }
