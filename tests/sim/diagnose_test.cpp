@@ -149,6 +149,28 @@ TEST_CASE("diagnosis: with authentication, the client that serves is displaced a
   tunnel.stop_all();
 }
 
+TEST_CASE("diagnosis: the token is right although the service takes no more clients") {
+  for (const auto policy : {config::conflict_policy::reject, config::conflict_policy::balance}) {
+    CAPTURE(static_cast<int>(policy));
+    sim_tunnel tunnel(1);
+    tunnel.server_settings.services.front().on_conflict = policy;
+    tunnel.start_all();
+    const diagnosis found = of_client(tunnel, true);
+    INFO(to_string(found));
+    CHECK(found.passed());
+    const std::string& text = step(found, "authenticate").text;
+    CHECK(text.starts_with("the server accepts the token; "));
+    CHECK(text.contains("`server.services.web`"));
+    const bool is_refused = policy == config::conflict_policy::reject;
+    CHECK(text.contains("other clients serve it now") == is_refused);
+    CHECK(tunnel.server->events.count<server_side::control_channel_replaced>() == 0);
+    CHECK(tunnel.client->events.count<client_side::control_channel_failed>() == 0);
+    tunnel.client_settings.services.front().token = secret("a wrong token");
+    CHECK(step(of_client(tunnel, true), "authenticate").error == errc::authentication_failed);
+    tunnel.stop_all();
+  }
+}
+
 TEST_CASE("diagnosis: the name of the server is unknown, or its lookup gets no answer") {
   served tunnel;
   tunnel.client_settings.remote_addr = {"nowhere", 2333};

@@ -171,8 +171,10 @@ class command_line {
     auto* as_server = diagnose_->add_flag("-s,--server", out_.as_server, "Diagnose the server");
     auto* as_client = diagnose_->add_flag("-c,--client", out_.as_client, "Diagnose the client");
     as_server->excludes(as_client);
-    diagnose_->add_flag("--authenticate", out_.authenticate,
-                        "Try the token of each service, which displaces a client that serves it");
+    diagnose_->add_flag(
+        "--authenticate", out_.authenticate,
+        "Try the token of each service, which displaces a client that serves it unless "
+        "`on_conflict` of the service is `reject` or `balance`");
     settings_.add(app_);
     if (has_admin) control_.add(app_, out_.control, out_.as_server, out_.as_client);
     app_.add_option("--describe", out_.describe, "Print a man page, or completions for a shell")

@@ -27,7 +27,9 @@ namespace detail {
 
 /// What the program says after a diagnosis that tried no token.
 inline constexpr std::string_view untried_tokens =
-    "No token was tried: `--authenticate` does that, and displaces a client that serves now.\n";
+    "No token was tried: `--authenticate` does that, and displaces a client that serves now, "
+    "unless "
+    "`on_conflict` of the service is `reject` or `balance`.\n";
 
 /// Diagnoses the settings `block`, and writes each step to `out` as soon as it has ended. Returns
 /// the exit status.

@@ -9,6 +9,7 @@
 #include <rathole/embed/diagnose/server_link.hpp>
 #include <rathole/embed/diagnose/settings_step.hpp>
 #include <rathole/io/concepts.hpp>
+#include <rathole/text/format.hpp>
 #include <rathole/transport/prepare.hpp>
 #include <rathole/version.hpp>
 
@@ -132,8 +133,16 @@ class client_check {
     const auto opened = co_await link_.open(*judgement_.prepared());
     if (!opened) co_return failure(opened.error());
     const auto accepted = co_await link_.authenticate(service);
+    // The server decides about the number of clients after it has checked the token.
+    if (!accepted && accepted.error() == errc::service_in_use) {
+      co_return "the server accepts the token; other clients serve it now, as many as `on_conflict` "
+                "or `max_clients` of `" +
+          text::service_key("server", service.name) + "` allows";
+    }
     if (!accepted) co_return failure(accepted.error());
-    co_return "the server accepts the token; a client that serves it has to connect again";
+    co_return "the server accepts the token; a client that serves it has to connect again, unless "
+              "`on_conflict` of `" +
+        text::service_key("server", service.name) + "` is `balance`";
   }
 
   io::task<std::string> ask_for_multiplexing() {

@@ -69,7 +69,8 @@ struct diagnose_options {
   diagnose_options() = default;
 
   /// Whether a client tries the token of each service. The server then takes it for a client that
-  /// begins to serve: one that serves the service now is displaced, and has to connect again.
+  /// begins to serve: one that serves the service now is displaced, and has to connect again, unless
+  /// `on_conflict` of the service on the server is `reject` or `balance`.
   /// Otherwise the diagnosis ends each connection before it authenticates itself, which shows
   /// whether the server has the service, but not whether the token is right.
   bool authenticate = false;
