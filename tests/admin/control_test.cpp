@@ -159,6 +159,37 @@ TEST_CASE("control: a service with several clients has a row for each") {
   CHECK(out.contains("skipped"));
 }
 
+TEST_CASE("control: a failure on one of several servers is a single line") {
+  const auto services = [](const std::string& service) {
+    peer api({{"", answer("200 OK", R"({"services":[{"name":"dns",)" + service + "}]}")}});
+    return run({"services", "--admin", api.address()}).out;
+  };
+  const std::string none =
+      services(R"("state":"down","reason":"Incorrect token","peer":null,"servers":[
+      {"server":"a:1","state":"down","reason":"Incorrect token"},{"server":"b:1","state":"unused"}])");
+  CHECK(none.contains("- (0 of 2 servers)"));
+  CHECK(none.ends_with("\ndns is down at a:1: Incorrect token\n"));
+  CHECK_FALSE(none.contains("dns is down: "));
+  const std::string other = services(R"("state":"down","reason":"closed by this side","servers":[
+      {"server":"a:1","state":"down","reason":"Incorrect token"},{"server":"b:1","state":"unused"}])");
+  CHECK(
+      other.ends_with("\ndns is down at a:1: Incorrect token\ndns is down: closed by this side\n"));
+  // The server may be back, so it is not said to be down.
+  const std::string left = services(R"("state":"up","peer":"b:1","servers":[
+      {"server":"a:1","state":"unused","reason":"refused"},{"server":"b:1","state":"up"}])");
+  CHECK(left.contains("b:1 (1 of 2 servers)"));
+  CHECK(left.ends_with("\ndns has left a:1: refused\n"));
+}
+
+TEST_CASE("control: on a client failed data channels are no refused visitors") {
+  const auto status = [](const std::string& mode) {
+    peer api({{"", answer("200 OK", R"({"mode":")" + mode + R"(","visitors_refused":26})")}});
+    return run({"status", "--admin", api.address()}).out;
+  };
+  CHECK(status("client").ends_with("  failed        26 data channels\n"));
+  CHECK(status("server").ends_with("  refused       26 visitors\n"));
+}
+
 TEST_CASE("control: the connections of a service that does not exist are an error") {
   const std::string none = answer("200 OK", R"({"connections":[],"total":0})");
   peer api({{"GET /api/v1/connections?limit=1000&service=typo", none},

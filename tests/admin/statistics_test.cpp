@@ -317,6 +317,14 @@ TEST_CASE("statistics: a service of a client has a state on each of its servers"
   CHECK(states() == std::vector{down, unused});
   CHECK_FALSE(o.service("web").is_up());
   CHECK(o.service("web").peer().empty());
+  // The client has gone on to another server, so nothing is known of the first any more.
+  client_side::control_channel_failed moves{"web", b, refused, 1s, true, settings, false, false, a};
+  use({"a:1", "b:1"});
+  o.of.on(moves);
+  CHECK(states() == std::vector{unused, down});
+  o.of.on(client_side::control_channel_established{"web", peer, a});
+  CHECK(states() == std::vector{up, unused});
+  CHECK(o.service("web").servers[1].reason == refused.message());
 }
 
 TEST_CASE("statistics: the datagrams of a UDP service add up") {

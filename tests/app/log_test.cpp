@@ -181,7 +181,7 @@ TEST_CASE("log: a service start is logged once, however often it is retried") {
                              ": service web of the server at example.com:2333\n");
 }
 
-TEST_CASE("log: the lines of a service that has met several servers name them") {
+TEST_CASE("log: the lines of a client that has met several servers name them") {
   kept_log kept(log_level::info);
   client_log log(kept.lines);
   const address first{"a.example.com", 2333};
@@ -194,6 +194,8 @@ TEST_CASE("log: the lines of a service that has met several servers name them") 
   log.on(client_side::control_channel_established{"web", second, second});
   log.on(client_side::control_channel_failed{"web", second, errc::authentication_failed, 1s, false,
                                              of_client, false, false, second});
+  // Other services name theirs, too.
+  log.on(client_side::control_channel_established{"dns", second, second});
   log.on(client_side::control_channel_closed{"web", true, second});
   log.on(client_side::control_channel_closed{"web", true, first});
   const std::string start = "handle{service=web}: rathole::client: ";
@@ -205,6 +207,9 @@ TEST_CASE("log: the lines of a service that has met several servers name them") 
                                 "b.example.com:2333\n"));
   CHECK(
       output.contains("Failed to run the control channel with the server at b.example.com:2333: "));
+  CHECK(
+      output.contains("handle{service=dns}: rathole::client: Control channel established with the "
+                      "server at b.example.com:2333\n"));
   CHECK(output.contains("Control channel with the server at b.example.com:2333 shutdown\n"));
   CHECK(output.ends_with(start + "Control channel shutdown\n"));
 }

@@ -1265,7 +1265,10 @@ inline constexpr std::string_view openapi_text = R"openapi({
                       "enum": ["unused", "up", "down"],
                       "description": "`unused`: another server holds the service."
                     },
-                    "reason": {"type": ["string", "null"]},
+                    "reason": {
+                      "type": ["string", "null"],
+                      "description": "Why it failed last; null if it did not, or is up."
+                    },
                     "peer": {"type": ["string", "null"], "description": "Address that answered."}
                   }
                 }

@@ -12,7 +12,7 @@ namespace rathole::admin {
 struct server_statistics {
   /// What the client does there.
   enum class activity {
-    /// It has not tried, because it holds its services on another server, or has only begun.
+    /// It does not try, because it holds its services on another server, or has only begun.
     unused,
     /// There is a control channel.
     up,
@@ -23,10 +23,12 @@ struct server_statistics {
   std::string server = {};
   /// What the client does there.
   activity state = activity::unused;
-  /// Why the service is down there; otherwise empty.
+  /// Why the last attempt failed, or the control channel broke; empty if that did not happen.
   std::string reason = {};
   /// The address that answered; empty while it is not up.
   std::string peer = {};
+  /// Whether the client goes on to another server because it is down.
+  bool is_left = false;
 };
 
 /// Returns the servers `configured`, with what `known` says of those that remain.
@@ -44,6 +46,13 @@ inline std::vector<server_statistics> kept_servers(const std::vector<server_stat
 inline void set_server(std::vector<server_statistics>& all, server_statistics now) {
   const auto found = std::ranges::find(all, now.server, &server_statistics::server);
   if (found != all.end()) *found = std::move(now);
+}
+
+/// Records that one of `all` is up: those that the client has left are not used until that breaks.
+inline void forget_left(std::vector<server_statistics>& all) {
+  for (server_statistics& each : all) {
+    if (std::exchange(each.is_left, false)) each.state = server_statistics::activity::unused;
+  }
 }
 
 /// Returns the address that `server` has answered from; empty while it is not up.

@@ -131,6 +131,7 @@ class statistics : public service_table {
     at_server(e.service, {.server = to_string(e.server),
                           .state = server_statistics::activity::up,
                           .peer = to_string(e.remote)});
+    if (entry* const found = find(e.service)) forget_left(found->what.servers);
   }
   /// Records that the service is down, and counts why.
   void on(const client_side::control_channel_failed& e) {
@@ -141,7 +142,8 @@ class statistics : public service_table {
     if (e.established) channel_ended(e.service, peer_at(e.service, e.remote), e.error.message());
     at_server(e.service, {.server = to_string(e.remote),
                           .state = server_statistics::activity::down,
-                          .reason = (e.gives_up ? "given up: " : "") + e.error.message()});
+                          .reason = (e.gives_up ? "given up: " : "") + e.error.message(),
+                          .is_left = !e.next.host.empty() && e.next != e.remote});
     if (e.established || !found || found->what.is_up()) return;
     found->what.reason = (e.gives_up ? "given up: " : "") + e.error.message();
   }

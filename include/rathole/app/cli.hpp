@@ -173,8 +173,7 @@ class command_line {
     as_server->excludes(as_client);
     diagnose_->add_flag(
         "--authenticate", out_.authenticate,
-        "Try the token of each service, which displaces a client that serves it unless "
-        "`on_conflict` of the service is `reject` or `balance`");
+        "Try the tokens; displaces a client that serves if `on_conflict` is `replace`");
     settings_.add(app_);
     if (has_admin) control_.add(app_, out_.control, out_.as_server, out_.as_client);
     app_.add_option("--describe", out_.describe, "Print a man page, or completions for a shell")

@@ -150,7 +150,13 @@ class control {
                               count("connections", "total") + " in all");
       line("received", bytes_text(number_of(member_of(member_of(is, "bytes"), "received"))));
       line("sent", bytes_text(number_of(member_of(member_of(is, "bytes"), "sent"))));
-      line("refused", std::to_string(number_of(member_of(is, "visitors_refused"))));
+      const std::string refused = std::to_string(number_of(member_of(is, "visitors_refused")));
+      if (text_of(member_of(is, "mode")) == "client") {
+        // A visitor may not have come yet for a data channel that failed.
+        line("failed", refused + " data channels");
+      } else {
+        line("refused", refused + " visitors");
+      }
     }
     return is_ready ? EXIT_SUCCESS : exit_not_ready;
   }
@@ -176,17 +182,7 @@ class control {
     }
     out_ << table.text(max_width_);
     for (const json& each : member_of(*found, "services")) {
-      const std::string name = text_of(member_of(each, "name"));
-      for (const json& one : member_of(each, "servers")) {
-        if (text_of(member_of(one, "state")) != "down" || member_of(each, "servers").size() < 2) {
-          continue;
-        }
-        out_ << text::printable(name + " is down at " + text_of(member_of(one, "server")) + ": " +
-                                text_of(member_of(one, "reason")))
-             << '\n';
-      }
-      if (text_of(member_of(each, "state")) == "up") continue;
-      out_ << text::printable(name + " is down: " + text_of(member_of(each, "reason"))) << '\n';
+      for (const std::string& line : down_lines(each)) out_ << text::printable(line) << '\n';
     }
     return EXIT_SUCCESS;
   }

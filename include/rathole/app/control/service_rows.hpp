@@ -34,6 +34,7 @@ inline std::vector<std::string> service_row(const nlohmann::ordered_json& of) {
   const std::size_t clients = member_of(of, "clients").size();
   std::string peer =
       clients > 1 ? std::to_string(clients) + " clients" : text_of(member_of(of, "peer"));
+  if (peer.empty()) peer = "-";
   if (const nlohmann::ordered_json& servers = member_of(of, "servers");
       servers.is_array() && servers.size() > 1) {
     peer += " (" + std::to_string(count_up(servers)) + " of " + std::to_string(servers.size()) +
@@ -41,7 +42,7 @@ inline std::vector<std::string> service_row(const nlohmann::ordered_json& of) {
   }
   std::vector<std::string> out{text_of(member_of(of, "name")), text_of(member_of(of, "type")),
                                text_of(member_of(of, "state")), std::move(addresses),
-                               peer.empty() ? "-" : peer};
+                               std::move(peer)};
   const nlohmann::ordered_json& udp = member_of(of, "udp");
   const nlohmann::ordered_json& counted =
       udp.is_object() ? member_of(udp, "datagrams") : member_of(of, "bytes");
@@ -52,6 +53,26 @@ inline std::vector<std::string> service_row(const nlohmann::ordered_json& of) {
     const std::uint64_t value = number_of(member_of(counted, direction));
     out.push_back(udp.is_object() ? std::to_string(value) : bytes_text(value));
   }
+  return out;
+}
+
+/// Returns a line for each server on which a service of a client is down, or that it has left for another
+/// one, and a line if the service is down for another reason.
+inline std::vector<std::string> down_lines(const nlohmann::ordered_json& of) {
+  const std::string name = text_of(member_of(of, "name"));
+  const std::string reason = text_of(member_of(of, "reason"));
+  std::vector<std::string> out;
+  bool is_explained = text_of(member_of(of, "state")) == "up";
+  const nlohmann::ordered_json& servers = member_of(of, "servers");
+  for (const nlohmann::ordered_json& one : servers) {
+    const std::string why = text_of(member_of(one, "reason"));
+    if (servers.size() < 2 || why.empty()) continue;
+    const bool is_down = text_of(member_of(one, "state")) == "down";
+    out.push_back(name + (is_down ? " is down at " : " has left ") +
+                  text_of(member_of(one, "server")) + ": " + why);
+    is_explained = is_explained || (is_down && why == reason);
+  }
+  if (!is_explained) out.push_back(name + " is down: " + reason);
   return out;
 }
 

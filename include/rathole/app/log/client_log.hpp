@@ -11,6 +11,7 @@
 #include <rathole/protocol/authenticate.hpp>
 #include <rathole/text/client_failure.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -48,15 +49,16 @@ class client_log {
   /// failure that is logged.
   void on(const client_side::control_channel_starting& e) {
     const auto known = started_.try_emplace(std::string(e.service)).first;
-    const bool is_first = known->second.insert(to_string(e.remote)).second;
+    const std::string remote = to_string(e.remote);
+    const bool is_first = known->second.insert(remote).second;
+    if (is_first) ++servers_[remote];
     write(is_first ? log_level::info : log_level::debug, e.service,
           "Starting " + to_hex(protocol::service_digest(e.service)) + ": service " +
               escape(e.service) + " of the server at " + escaped(e.remote));
   }
   /// Logs at info.
   void on(const client_side::control_channel_established& e) {
-    write(log_level::info, e.service,
-          "Control channel established" + server_text(e.service, e.server));
+    write(log_level::info, e.service, "Control channel established" + server_text(e.server));
   }
   /// Logs at error, `max_failure_lines` for each service and cause in an interval and
   /// `max_cause_lines` for each cause, and otherwise at debug. A server that closes the connection
@@ -64,24 +66,23 @@ class client_log {
   /// A channel that this side closed to replace it is logged at info.
   void on(const client_side::control_channel_failed& e) {
     if (e.error == errc::stopped) {
-      write(log_level::info, e.service,
-            "Control channel is re-created" + server_text(e.service, e.next));
+      write(log_level::info, e.service, "Control channel is re-created" + server_text(e.next));
       return;
     }
     if (e.established && e.error == errc::end_of_stream && !e.is_displaced) {
       return write_failure(
           log_level::info, e,
-          "Control channel" + server_text(e.service, e.remote) +
+          "Control channel" + server_text(e.remote) +
               " shutdown: the server closed the connection; it was "
               "stopped, another client took the service over, or the service was removed");
     }
-    write_failure(log_level::error, e,
-                  "Failed to run the control channel" + server_text(e.service, e.remote) + ": " +
-                      failure_text(e));
+    write_failure(
+        log_level::error, e,
+        "Failed to run the control channel" + server_text(e.remote) + ": " + failure_text(e));
   }
   /// Logs at info.
   void on(const client_side::control_channel_closed& e) {
-    const std::string server = server_text(e.service, e.server);
+    const std::string server = server_text(e.server);
     forget(e.service, e.server);
     write(log_level::info, e.service, "Control channel" + server + " shutdown");
   }
@@ -101,7 +102,7 @@ class client_log {
             service_key("client", e.service) + "` must be that of `" +
             service_key("server", e.service) + '`';
     }
-    write_channel_failure(is_usual, e.service, why, server_text(e.service, e.server));
+    write_channel_failure(is_usual, e.service, why, server_text(e.server));
   }
   /// Logs at warn, once per cause and interval, and otherwise at debug.
   void on(const client_side::local_connect_failed& e) {
@@ -189,15 +190,19 @@ class client_log {
   void forget(std::string_view service, const address& server) {
     const auto known = started_.find(service);
     if (known == started_.end()) return;
-    known->second.erase(to_string(server));
-    if (known->second.empty() || server.host.empty()) started_.erase(known);
+    std::erase_if(known->second, [this, &server](const std::string& each) {
+      if (!server.host.empty() && each != to_string(server)) return false;
+      const auto found = servers_.find(each);
+      if (--found->second == 0) servers_.erase(found);
+      return true;
+    });
+    if (known->second.empty()) started_.erase(known);
   }
 
-  /// Returns text that names `server`; empty if the service has met only one.
-  [[nodiscard]] std::string server_text(std::string_view service, const address& server) const {
-    const auto known = started_.find(service);
-    const bool has_several = known != started_.end() && known->second.size() > 1;
-    return has_several && !server.host.empty() ? " with the server at " + escaped(server) : "";
+  /// Returns text that names `server`; empty if the client has met only one.
+  [[nodiscard]] std::string server_text(const address& server) const {
+    const bool is_named = servers_.size() > 1 && !server.host.empty();
+    return is_named ? " with the server at " + escaped(server) : "";
   }
 
   void write(log_level level, std::string_view service, std::string_view message) {
@@ -209,6 +214,8 @@ class client_log {
   repeat_limiter repeat_limiter_;
   /// The servers of each service.
   std::map<std::string, std::set<std::string>, std::less<>> started_;
+  /// The number of services that have each server.
+  std::map<std::string, std::size_t, std::less<>> servers_;
 };
 
 }  // namespace rathole::app
