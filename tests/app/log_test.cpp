@@ -156,6 +156,26 @@ TEST_CASE("log: a client's events become the documented lines") {
        " WARN " + start +
            "The local address 127.0.0.1:80 is down: Connection refused; nothing listens there: "
            "start it, or correct `client.services.web.local_addr`"},
+      {[&](auto& log) {
+         log.on(client_side::local_target_changed{"web", local, errc::malformed_http});
+       },
+       " WARN " + start +
+           "The local address 127.0.0.1:80 is down: malformed HTTP; the health check asks by HTTP: "
+           "if the local service speaks something else, set `client.services.web.health_check` to "
+           "\"tcp\""},
+      {[&](auto& log) { log.on(client_side::local_target_changed{"web", local, errc::timed_out}); },
+       " WARN " + start +
+           "The local address 127.0.0.1:80 is down: timed out; see "
+           "`client.services.web.local_addr`; if the local service is slow or hangs, see its log, "
+           "and `timeout` and `path` of its `health_check`"},
+      {[&](auto& log) {
+         log.on(client_side::local_target_changed{"web", local,
+                                                  std::error_code(503, http::status_category())});
+       },
+       " WARN " + start +
+           "The local address 127.0.0.1:80 is down: the answer has the status 503 (Service "
+           "Unavailable); see `client.services.web.health_check.path` and the log of the local "
+           "service"},
       {[&](auto& log) { log.on(client_side::local_target_changed{"web", local, {}}); },
        " INFO " + start + "The local address 127.0.0.1:80 counts as up again"},
       {[&](auto& log) { log.on(client_side::forward_started{"web", 7}); },

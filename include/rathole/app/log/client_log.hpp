@@ -7,6 +7,7 @@
 #include <rathole/core/error.hpp>
 #include <rathole/core/hex.hpp>
 #include <rathole/core/observer_check.hpp>
+#include <rathole/http/status_error.hpp>
 #include <rathole/io/resolve/host_lookup.hpp>
 #include <rathole/protocol/authenticate.hpp>
 #include <rathole/text/client_failure.hpp>
@@ -29,6 +30,28 @@ using text::failure_text;
 inline constexpr std::uint64_t max_failure_lines = 3;
 /// Lines of one cause that all services together have in a minute.
 inline constexpr std::uint64_t max_cause_lines = 30;
+
+/// Returns advice for a local address of `service` that is down because of `error`, which a visitor or a
+/// health check has met.
+inline std::string local_target_advice(const std::error_code& error, std::string_view service) {
+  const auto key = [service](std::string_view name) {
+    return '`' + service_key("client", service, name) + '`';
+  };
+  if (error.category() == http::status_category()) {
+    return "; see " + key(".health_check.path") + " and the log of the local service";
+  }
+  // Only a health check by HTTP waits for an answer.
+  if (error == errc::malformed_http || client_side::is_closed_by_peer(error)) {
+    return "; the health check asks by HTTP: if the local service speaks something else, set " +
+           key(".health_check") + " to \"tcp\"";
+  }
+  if (error == errc::timed_out || error == std::errc::timed_out) {
+    return dial_advice(error, service_key("client", service, ".local_addr")) +
+           "; if the local service is slow or hangs, see its log, and `timeout` and `path` of its "
+           "`health_check`";
+  }
+  return dial_advice(error, service_key("client", service, ".local_addr"));
+}
 
 /// An observer of a client that logs its events. Compat: lines that scripts look for have
 /// upstream's wording.
@@ -119,7 +142,7 @@ class client_log {
     }
     write(log_level::warn, e.service,
           "The local address " + escaped(e.local) + " is down: " + e.reason.message() +
-              dial_advice(e.reason, service_key("client", e.service, ".local_addr")));
+              local_target_advice(e.reason, e.service));
   }
   /// Logs at debug.
   void on(const client_side::forward_started& e) {
