@@ -1,6 +1,7 @@
 #pragma once
 
 #include <rathole/config/key.hpp>
+#include <rathole/config/key_places.hpp>
 #include <rathole/config/source.hpp>
 #include <rathole/config/toml.hpp>
 #include <rathole/config/toml_problem_log.hpp>
@@ -234,6 +235,9 @@ class toml_reader {
                                                      "log_file", "log_format",  "access_log"};
     if (!path_.empty() && std::ranges::find(top_level, key) != std::end(top_level)) {
       return "write it above the first table of the file";
+    }
+    if (const auto places = places_of(key, path_); !places.empty()) {
+      return "it belongs to " + places;
     }
     const std::vector<std::string_view> known(known_.begin(), known_.end());
     if (const auto meant = closest(key, known); !meant.empty()) {
