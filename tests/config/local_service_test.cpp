@@ -85,6 +85,26 @@ TEST_CASE("local service: each problem has its place and a remedy") {
   std::string many;
   for (int i = 1; i <= 17; ++i) many += "\"a:" + std::to_string(i) + "\",";
   CHECK(only_line_of("local_addr = [" + many + "]\n").contains("16"));
+  CHECK(
+      only_line_of("type = \"udp\"\nlocal_addr = \"a:1\"\nstrategy = \"failover\"\n") ==
+      "c.toml:7:12: warning: client.services.web.strategy: only TCP services use this key; remove "
+      "it");
+}
+
+TEST_CASE("local service: a wrong value is the only problem, also if others depend on it") {
+  const std::string strategy = "strategy = \"failover\"\n";
+  std::string many;
+  for (int i = 1; i <= 17; ++i) many += "\"a:" + std::to_string(i) + "\",";
+  for (const std::string& list :
+       {'[' + many + ']', std::string("[]"), std::string("\"a\""), std::string("\"a:8-1\"")}) {
+    CHECK(only_line_of("local_addr = " + list + '\n' + strategy).contains("web.local_addr: "));
+  }
+  CHECK(only_line_of(strategy).contains("missing field `local_addr`"));
+  const std::string check = "local_addr = \"a:1\"\nhealth_check = { type = \"HTTP\", path = ";
+  CHECK(only_line_of(check + "\"/\" }\n").contains("web.health_check.type: unknown variant"));
+  const auto lines = lines_of(head + check + "\"\" }\n");
+  REQUIRE(lines.size() == 2);
+  CHECK(lines[1].contains("path: not the path of an HTTP request; write it like `/health`"));
 }
 
 TEST_CASE("local service: problems of settings that a program fills") {

@@ -67,6 +67,12 @@ TEST_CASE("servers: what cannot be, or has no effect") {
        "c.toml:2:12: warning: client.strategy: there is only one server; remove it, or name "
        "several "
        "servers in `remote_addr`"},
+      {file_with("remote_addr = [\"a:1\", 5]\nstrategy = \"all\""),
+       "c.toml:2:23: client.remote_addr: invalid type: integer, expected a string; put the text in "
+       "quotes"},
+      {file_with("strategy = true\nremote_addr = \"a:1\""),
+       "c.toml:2:12: client.strategy: invalid type: boolean, expected a string; put the text in "
+       "quotes"},
       {file_with("remote_addr = [\"a:1\", \"b:1\"]\nstrategy = \"some\""),
        "c.toml:3:12: client.strategy: unknown variant; expected one of `failover`, `all`"},
       {file_with("remote_addr = [\"a:1\", \"unix:/run/x.sock\"]") + tls,
@@ -89,8 +95,10 @@ TEST_CASE("servers: at most 16") {
     return file_with("remote_addr = [" + list + "]");
   };
   CHECK(read(file(limits::servers), "c.toml"));
-  CHECK(only_line(file(limits::servers + 1)) ==
-        "c.toml:2:15: client.remote_addr: too many in the list; name 1 to 16");
+  const std::string too_many =
+      "c.toml:2:15: client.remote_addr: too many in the list; name 1 to 16";
+  CHECK(only_line(file(limits::servers + 1)) == too_many);
+  CHECK(only_line(file(limits::servers + 1) + "strategy = \"all\"\n") == too_many);
 }
 
 TEST_CASE("servers: what a program may get wrong") {

@@ -1,3 +1,5 @@
+#include "../support/config_problems.hpp"
+
 #include <rathole/config/limits.hpp>
 #include <rathole/config/parse.hpp>
 #include <rathole/config/validate.hpp>
@@ -287,6 +289,22 @@ TEST_CASE("warnings: well-known example tokens") {
   CHECK(lines[1] ==
         "c.toml:6:9: warning: server.services.a.token: this token is in public examples, so "
         "everybody knows it; write a secret of your own, such as `openssl rand -hex 16` prints");
+}
+
+TEST_CASE("problems: a wrong value has no warnings that others have no effect") {
+  const std::string web =
+      server.substr(0, server.find("services")) +
+      "[server.services.a]\ntoken = \"a secret of mine\"\nbind_addr = \"h:2\"\n";
+  for (const std::string keys :
+       {"on_conflict = \"balanced\"\nmax_clients = 3\n",
+        "on_conflict = true\naffinity = \"source\"\n",
+        "accept_proxy_protocol = \"true\"\ntrusted_proxies = \"10.0.0.7\"\n",
+        "proxy_protocol = \"V2\"\nproxy_protocol_datagrams = \"every\"\ntype = \"udp\"\n"}) {
+    CAPTURE(keys);
+    CHECK(only_line(web + keys).starts_with("c.toml:6:"));
+  }
+  CHECK(only_line(client + "transport = {type = \"tcp\", multiplex = 1, connections = 2}\n")
+            .contains("transport.multiplex: invalid type"));
 }
 
 TEST_CASE("problems: a misspelt default token is reported once, and a port has a maximum") {

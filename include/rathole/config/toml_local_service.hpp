@@ -59,10 +59,11 @@ inline std::optional<health_check> read_health_check(toml_reader& table) {
     return out;
   }
   toml_reader parts = *table.table(key);
-  out.kind = read_enum(parts, "type", kinds).value_or(out.kind);
+  const auto kind = read_enum(parts, "type", kinds);
+  out.kind = kind.value_or(out.kind);
   if (!parts.contains("type")) parts.missing("type", "add `type = \"tcp\"` or `type = \"http\"`");
   if (auto path = parts.string("path")) {
-    if (parts.contains("type") && out.kind == health_check_kind::tcp) {
+    if (kind == health_check_kind::tcp) {
       parts.reject("path", "only a check of the type `http` has a path", "remove it");
     } else if (!is_request_path(*path) || path->size() > limits::health_check_path) {
       parts.reject("path", "not the path of an HTTP request", "write it like `/health`");
@@ -86,15 +87,19 @@ inline void read_local_service(toml_reader& table, client_service& out,
   static constexpr std::array<spelling<local_strategy>, 2> strategies = {
       {{"round_robin", local_strategy::round_robin}, {"failover", local_strategy::failover}}};
   out.local_addr = read_local_addresses(table, ranged, form);
-  out.strategy = read_enum(table, "strategy", strategies).value_or(out.strategy);
+  const auto strategy = read_enum(table, "strategy", strategies);
+  out.strategy = strategy.value_or(out.strategy);
   out.check = read_health_check(table);
   if (out.kind == service_kind::udp) {
     if (out.local_addr.size() > 1) {
       table.reject("local_addr", "a UDP service has one local address", "name one address");
     }
     if (out.check) table.reject("health_check", "for TCP services only", "remove it");
+    if (strategy) table.warn("strategy", "only TCP services use this key", "remove it");
+    return;
   }
-  if (out.local_addr.size() == 1 && table.contains("strategy")) {
+  // The address is empty if the value is wrong: how many there are meant to be is not known.
+  if (strategy && out.local_addr.size() == 1 && !out.local_addr.front().host.empty()) {
     table.warn("strategy", "there is only one local address to choose",
                "name more addresses in `local_addr`, or remove it");
   }

@@ -43,7 +43,7 @@ inline void read_sent_header(toml_reader& table, server_service& out) {
   if (!table.contains(of_datagrams)) return;
   if (!is_udp) {
     table.warn(of_datagrams, "only UDP services use this key", "remove it");
-  } else if (!out.proxy_protocol) {
+  } else if (!out.proxy_protocol && !table.contains(key)) {
     table.warn(of_datagrams, "without `proxy_protocol` no datagram gets a header",
                "remove it, or add `proxy_protocol = \"v2\"`");
   }
@@ -54,12 +54,14 @@ template <class Settings>
 void read_trusted_proxies(toml_reader& table, Settings& out) {
   constexpr std::string_view key = "accept_proxy_protocol";
   constexpr std::string_view list = "trusted_proxies";
-  out.accept_proxy_protocol = table.boolean("accept_proxy_protocol").value_or(false);
+  const auto accepts = table.boolean("accept_proxy_protocol");
+  out.accept_proxy_protocol = accepts.value_or(false);
   out.trusted_proxies = read_networks(table, "trusted_proxies");
   if (out.accept_proxy_protocol && !table.contains(list)) {
     table.reject(key, "without `trusted_proxies` anybody could claim any address",
                  "name the addresses of the proxies, such as `trusted_proxies = [\"10.0.0.7\"]`");
-  } else if (!out.accept_proxy_protocol && table.contains(list)) {
+  } else if (!out.accept_proxy_protocol && table.contains(list) &&
+             (accepts || !table.contains(key))) {
     table.warn(list, "without `accept_proxy_protocol = true` no header is read", "add it");
   }
 }

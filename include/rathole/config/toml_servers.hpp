@@ -23,9 +23,10 @@ inline void read_servers(toml_reader& table, client& out) {
   }
   constexpr std::array strategies{spelling<server_strategy>{"failover", server_strategy::failover},
                                   spelling<server_strategy>{"all", server_strategy::all}};
-  const bool has_strategy = table.contains("strategy");
-  if (const auto strategy = read_enum(table, "strategy", strategies)) out.strategy = *strategy;
-  if (has_strategy && out.remote_addr.size() < 2) {
+  const auto strategy = read_enum(table, "strategy", strategies);
+  out.strategy = strategy.value_or(out.strategy);
+  // The address is empty if the value is wrong: how many servers there are meant to be is not known.
+  if (strategy && out.remote_addr.size() == 1 && !out.remote_addr.front().host.empty()) {
     table.warn("strategy", "there is only one server",
                "remove it, or name several servers in `remote_addr`");
   }

@@ -23,11 +23,13 @@ inline void read_several_clients(toml_reader& table, server_service& out) {
       {"none", client_affinity::none},
       {"source", client_affinity::source},
   }};
-  out.on_conflict = read_enum(table, "on_conflict", policies).value_or(out.on_conflict);
+  const auto policy = read_enum(table, "on_conflict", policies);
+  out.on_conflict = policy.value_or(out.on_conflict);
   out.max_clients = table.integer<std::size_t>("max_clients", 1, limits::service_clients)
                         .value_or(out.max_clients);
   out.affinity = read_enum(table, "affinity", affinities).value_or(out.affinity);
-  if (out.on_conflict == conflict_policy::balance) return;
+  const bool is_wrong = !policy && table.contains("on_conflict");
+  if (is_wrong || out.on_conflict == conflict_policy::balance) return;
   for (const std::string_view key : {"max_clients", "affinity"}) {
     if (!table.contains(key)) continue;
     table.warn(key, "it has no effect, because the service has one client at a time",

@@ -190,7 +190,8 @@ inline void read_multiplexing(toml_reader& table, transport& out, side where) {
   const auto connections = table.integer<std::size_t>("connections", 1, limits::connections);
   if (where == side::server) return warn_of_multiplexing(table);
   out.multiplex = multiplex.value_or(out.multiplex);
-  if (connections && !out.multiplex) {
+  const bool is_wrong = !multiplex && table.contains("multiplex");
+  if (connections && !out.multiplex && !is_wrong) {
     table.warn("connections", "this key is not used, because `multiplex` is not `true`",
                "remove it, or add `multiplex = true`");
   }
