@@ -12,11 +12,16 @@
 
 namespace rathole::fuzz {
 
+/// Checks that a range that is wrong has a description of one line.
+inline void check_range_problem(const config::port_range_problem& wrong) {
+  check(!wrong.what.empty() && !wrong.what.contains('\n') && !wrong.remedy.contains('\n'));
+}
+
 /// Checks that a range that parses has its ends in order, a bounded length and no port 0, and prints as text
 /// that parses to the same.
 inline void check_port_range(std::string_view text) {
   const auto found = config::parse_port_range(text);
-  if (!found) return check(!found.error().empty() && !found.error().contains('\n'));
+  if (!found) return check_range_problem(found.error());
   check(found->first >= 1 && found->first <= found->last);
   check(found->size() >= 1 && found->size() <= config::limits::port_range);
   check((*found)[0] == found->first && (*found)[found->size() - 1] == found->last);
@@ -28,7 +33,7 @@ inline void check_port_range(std::string_view text) {
 inline void check_ranged_address(std::string_view text) {
   const auto found = config::parse_ranged_address(text);
   if (config::has_port_range(text)) check(!parse_address(text));
-  if (!found) return check(!found.error().empty() && !found.error().contains('\n'));
+  if (!found) return check_range_problem(found.error());
   check(config::has_port_range(text));
   check(config::parse_ranged_address(to_string(*found)) == found);
   check_port_range(to_string(found->ports));

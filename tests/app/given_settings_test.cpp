@@ -83,9 +83,13 @@ TEST_CASE("given settings: a service may have a range of ports") {
       load(a_server, {.values = {{"bind", "h:1"}}, .services = {"game=[::]:8000-8001"}}, a_token);
   REQUIRE(listens.server->services.size() == 2);
   const given_settings wrong = make(
-      a_client, {.values = {{"remote", "h:1"}}, .services = {"game=127.0.0.1:8010-8000"}}, a_token);
-  CHECK(wrong.problems.empty());
-  CHECK_FALSE(config::read(wrong.text, ""));
+      a_client, {.values = {{"remote", "h:1"}}, .services = {"a=127.0.0.1:8010-8000", "b=a b:1-2"}},
+      a_token);
+  CHECK(wrong.problems ==
+        texts{"--service a: the first port 8010 is above the last one, 8000; write the lower port "
+              "first",
+              "--service b: not an address of the form host:first-last; write it like "
+              "`NAME=127.0.0.1:8000-8010`, an IPv6 address in brackets"});
   CHECK(make(a_client, {.values = {{"remote", "h:1"}}, .services = {"game=a b:80"}}, a_token)
             .problems.size() == 1);
 }
@@ -192,11 +196,43 @@ TEST_CASE("given settings: problems of the configuration have the names of flags
   for (const auto& each : loaded.error()) found.push_back(to_string(each));
   REQUIRE(found.size() == 3);
   CHECK(found[0] ==
-        "--service a: the same address and port as server.bind_addr; use another port, "
+        "--service a: the same address and port as --bind; use another port, "
         "or 0 for one that the system chooses");
   CHECK(found[1].starts_with("--token-file: cannot be read: No such file or directory; "));
   CHECK(found[2] ==
         "RATHOLE_TRANSPORT: unknown variant; expected one of `tcp`, `tls`, `noise`, `websocket`");
+}
+
+TEST_CASE("given settings: texts of problems mention flags and variables") {
+  const auto only = [](config::side of, const given_flags& flags, const variables& set = {}) {
+    variables all = set;
+    all.emplace("RATHOLE_TOKEN", "a secret of the test");
+    const given_settings made = make(of, flags, all);
+    const auto loaded = config::read(made.text, "", nullptr, {.key_names = made.key_names});
+    const auto& found = loaded ? loaded->warnings : loaded.error();
+    REQUIRE(found.size() == 1);
+    return to_string(found.front());
+  };
+  CHECK(
+      only(a_client, {.values = {{"remote", "h:1"}, {"strategy", "all"}}, .services = {"a=h:1"}}) ==
+      "warning: --strategy: there is only one server; remove it, or name several servers in "
+      "`--remote`");
+  CHECK(only(a_client, {.values = {{"strategy", "all"}}, .services = {"a=h:1"}},
+             {{"RATHOLE_REMOTE", "h:1"}})
+            .ends_with("name several servers in `RATHOLE_REMOTE`"));
+  CHECK(only(a_client,
+             {.values = {{"remote", "unix:/x"}, {"transport", "tls"}}, .services = {"a=h:1"}}) ==
+        "--remote: a Unix-domain socket has no name that a certificate could have; set "
+        "`--tls-hostname` to the name in the server's certificate");
+  CHECK(
+      only(a_server, {.values = {{"bind", "h:1"}, {"transport", "tls"}}, .services = {"a=h:2"}}) ==
+      "--transport: Missing `--tls-pkcs12` or `--tls-pkcs12-password-file`; name the identity "
+      "file and its password, or `--tls-cert` and `--tls-key`");
+  CHECK(only(a_server, {.values = {{"bind", "h:1"}}, .services = {"a=h:8000-8001", "b=h:8001"}}) ==
+        "--service b: the same address and port 8001 as --service a; use another port");
+  CHECK(only(a_server, {.values = {{"bind", "h:1"}}, .services = {"a=h:8-9", "a:8=h:2"}}) ==
+        "--service a: one of its services has the name of --service \"a:8\"; give one of them "
+        "another name");
 }
 
 }  // namespace

@@ -231,8 +231,8 @@ token = ""
 bind_addr = ["h:3", "h:3"]
 )",
        {"c.toml:2:13: server.bind_addr: an empty list; name 1 to 64",
-        "c.toml:5:21: server.services.a.bind_addr: invalid type: integer, expected a string; put "
-        "the text in quotes",
+        "c.toml:5:21: server.services.a.bind_addr: invalid type: integer, expected a string; "
+        "write it like `bind_addr = \"0.0.0.0:8080\"`",
         "c.toml:8:13: server.services.b.bind_addr: not an address of the form host:port"
         "; write it like `bind_addr = \"0.0.0.0:8080\"`, an IPv6 address in brackets",
         "c.toml:11:13: server.services.c.bind_addr: the same address and port as "
@@ -417,11 +417,14 @@ bind_addr = "127.0.0.1:1"
 bind_addr = "127.0.0.1:2"
 )",
        {"c.toml:7:13: server.services.a.bind_addr: the same address and port as "
-        "server.services.z.bind_addr; use another port, or 0 for one that the system chooses",
-        "c.toml:9:13: server.services.b.bind_addr: the same address and port as server.bind_addr; "
+        "server.services.z.bind_addr in c.toml:5:13; use another port, or 0 for one that the "
+        "system chooses",
+        "c.toml:9:13: server.services.b.bind_addr: the same address and port as server.bind_addr "
+        "in c.toml:2:13; "
         "use another port, or 0 for one that the system chooses",
         "c.toml:11:13: server.services.c.bind_addr: the same address and port as "
-        "server.services.z.bind_addr; use another port, or 0 for one that the system chooses"}},
+        "server.services.z.bind_addr in c.toml:5:13; use another port, or 0 for one that the "
+        "system chooses"}},
       {"noise keys",
        R"([client]
 remote_addr = "h:1"
@@ -679,8 +682,8 @@ bind_adr = "h:1"
 nodelay = "yes"
 [[server.transport]]
 )",
-       {"c.toml:2:15: client.remote_addr: invalid type: integer, expected a string; put the text "
-        "in quotes",
+       {"c.toml:2:15: client.remote_addr: invalid type: integer, expected a string; write it like "
+        "`remote_addr = \"example.com:2333\"`",
         "c.toml:3:1: client.heartbeat: unknown field `heartbeat`; expected one of `remote_addr`, "
         "`strategy`, `prefer_ipv6`, `default_token`, `default_token_file`, `heartbeat_timeout`, "
         "`retry_interval`, `connect_timeout`, `max_retries`, "
@@ -746,7 +749,7 @@ TEST_CASE("a table header without a key is an error, except inside strings and a
   }
   CHECK(outcome(server + "default_token = [\n[{a=1}],\n[ # x\n]]\n") ==
         std::vector<std::string>{"c.toml:4:17: server.default_token: invalid type: array, expected "
-                                 "a string; put the text in quotes"});
+                                 "a string; write one text in quotes, without brackets"});
 }
 
 TEST_CASE("characters outside ASCII are accepted only in strings and comments") {

@@ -91,6 +91,26 @@ TEST_CASE("local service: each problem has its place and a remedy") {
       "it");
 }
 
+TEST_CASE("local service: values of a type that no text in quotes can have") {
+  const std::string web = "local_addr = \"a:1\"\n";
+  for (const std::string value : {"true", "[]", "1"}) {
+    CHECK(only_line_of(web + "health_check = " + value + '\n')
+              .ends_with("expected a string or a table; write `\"tcp\"`, `\"http\"`, or a table "
+                         "like `{ type = \"http\", path = \"/health\" }`"));
+  }
+  CHECK(only_line_of("local_addr = { a = \"b:1\" }\n")
+            .ends_with("invalid type: table, expected a string; write it like `local_addr = "
+                       "\"127.0.0.1:80\"`"));
+  CHECK(only_line_of("local_addr = \"a:1, b:2\"\n")
+            .ends_with("several addresses in one text; write a list like `local_addr = "
+                       "[\"a:80\", \"b:80\"]`"));
+  CHECK(only_line_of(web + "strategy = [\"failover\"]\n")
+            .ends_with("expected a string; write one of `round_robin`, `failover` in quotes"));
+  CHECK(
+      only_line_of(web + "token = true\n").ends_with("expected a string; write a text in quotes"));
+  CHECK(only_line_of(web + "token = {}\n").ends_with("write a text in quotes instead of a table"));
+}
+
 TEST_CASE("local service: a wrong value is the only problem, also if others depend on it") {
   const std::string strategy = "strategy = \"failover\"\n";
   std::string many;

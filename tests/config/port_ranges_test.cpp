@@ -113,11 +113,17 @@ TEST_CASE("port ranges: each problem has its place") {
   };
   const row rows[] = {
       {server_with("bind_addr = \"0.0.0.0:8010-8000\""),
-       at_server + "the first port 8010 is above the last one, 8000" + usage},
+       at_server + "the first port 8010 is above the last one, 8000; write the lower port first"},
       {server_with("bind_addr = \"0.0.0.0:0-10\""),
-       at_server + "the port 0 cannot be in a range" + usage},
+       at_server + "the port 0 cannot be in a range; use ports from 1 to 65535"},
       {server_with("bind_addr = \"0.0.0.0:8000-9000\""),
-       at_server + "a range has at most 1000 ports" + usage},
+       at_server + "a range has at most 1000 ports; make it shorter, or divide it among several "
+                   "services"},
+      {server_with("bind_addr = \"0.0.0.0:65530-65540\""),
+       at_server + "the port 65540 is above 65535; use ports from 1 to 65535"},
+      {server_with("bind_addr = \"0.0.0.0:8000-8010, 127.0.0.1:8000-8010\""),
+       at_server + "several addresses in one text; write a list like `bind_addr = "
+                   "[\"a:8000-8010\", \"b:8000-8010\"]`"},
       {server_with("bind_addr = \"a b:8000-8010\""),
        at_server + "not an address of the form host:first-last" + usage},
       {server_with("bind_addr = [\"0.0.0.0:8000-8010\", \"[::]:8000\"]"),
@@ -141,6 +147,11 @@ TEST_CASE("port ranges: each problem has its place") {
       {client_with("local_addr = \"127.0.0.1:8000-8010\"\nserver_ports = \"8000\""),
        at_ports +
            "a range of ports is written FIRST-LAST; write it like `server_ports = \"8000-8010\"`"},
+      {client_with("local_addr = \"127.0.0.1:8000-8010\"\nserver_ports = \"1-65536\""),
+       at_ports + "the port 65536 is above 65535; use ports from 1 to 65535"},
+      {client_with("local_addr = \"h:1-2\"\nserver_ports = [\"8000\", \"8001\"]"),
+       at_ports + "invalid type: array, expected a string; write it like `server_ports = "
+                  "\"8000-8010\"`"},
       {client_with("local_addr = \"127.0.0.1:9000-9010\"\nserver_ports = \"8000-8009\""),
        at_ports +
            "the number of ports is 10 (8000-8009), and that of `local_addr` is 11 (9000-9010); "
@@ -159,14 +170,14 @@ TEST_CASE("port ranges: a conflict with another listener names both, and the fir
   const std::string range = "bind_addr = \"127.0.0.1:8000-8010\"";
   CHECK(only_line(server_with(range) + "[server.services.web]\nbind_addr = \"0.0.0.0:8005\"\n") ==
         "c.toml:7:13: server.services.web.bind_addr: the same address and port 8005 as "
-        "server.services.game.bind_addr; use another port");
+        "server.services.game.bind_addr in c.toml:5:13; use another port");
   CHECK(only_line(server_with(range) +
                   "[server.services.web]\nbind_addr = \"0.0.0.0:8005-8100\"\n") ==
         "c.toml:7:13: server.services.web.bind_addr: the same address and port 8005 as "
-        "server.services.game.bind_addr; use another port");
+        "server.services.game.bind_addr in c.toml:5:13; use another port");
   CHECK(only_line(server_with("bind_addr = \"127.0.0.1:2330-2340\"")) ==
         "c.toml:5:13: server.services.game.bind_addr: the same address and port 2333 as "
-        "server.bind_addr; use another port");
+        "server.bind_addr in c.toml:2:13; use another port");
   // UDP and TCP, and different hosts, never conflict.
   usable(server_with(range) +
          "[server.services.web]\ntype = \"udp\"\nbind_addr = \"0.0.0.0:8000-8010\"\n"

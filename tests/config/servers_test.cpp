@@ -61,6 +61,12 @@ TEST_CASE("servers: what cannot be, or has no effect") {
       {file_with("remote_addr = [\"a:1\", \"b\"]"),
        "c.toml:2:15: client.remote_addr: not an address of the form host:port; write it like "
        "`remote_addr = \"example.com:2333\"`, an IPv6 address in brackets"},
+      {file_with("remote_addr = \"a:1,b:2\""),
+       "c.toml:2:15: client.remote_addr: several addresses in one text; write a list like "
+       "`remote_addr = [\"a:80\", \"b:80\"]`"},
+      {file_with("remote_addr = \"a:1,2\""),
+       "c.toml:2:15: client.remote_addr: not an address of the form host:port; write it like "
+       "`remote_addr = \"example.com:2333\"`, an IPv6 address in brackets"},
       {file_with("remote_addr = [\"a:1\", \"b:0\"]"),
        "c.toml:2:15: warning: client.remote_addr: nothing can be reached at port 0; name the port"},
       {file_with("strategy = \"all\"\nremote_addr = \"a:1\""),
@@ -68,11 +74,11 @@ TEST_CASE("servers: what cannot be, or has no effect") {
        "several "
        "servers in `remote_addr`"},
       {file_with("remote_addr = [\"a:1\", 5]\nstrategy = \"all\""),
-       "c.toml:2:23: client.remote_addr: invalid type: integer, expected a string; put the text in "
-       "quotes"},
+       "c.toml:2:23: client.remote_addr: invalid type: integer, expected a string; write it like "
+       "`remote_addr = \"example.com:2333\"`"},
       {file_with("strategy = true\nremote_addr = \"a:1\""),
-       "c.toml:2:12: client.strategy: invalid type: boolean, expected a string; put the text in "
-       "quotes"},
+       "c.toml:2:12: client.strategy: invalid type: boolean, expected a string; write one of "
+       "`failover`, `all` in quotes"},
       {file_with("remote_addr = [\"a:1\", \"b:1\"]\nstrategy = \"some\""),
        "c.toml:3:12: client.strategy: unknown variant; expected one of `failover`, `all`"},
       {file_with("remote_addr = [\"a:1\", \"unix:/run/x.sock\"]") + tls,

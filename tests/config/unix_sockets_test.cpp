@@ -105,7 +105,7 @@ TEST_CASE("unix sockets: wrong values are problems") {
         "= \"user:group\"`, by names or by numbers");
   CHECK(only_line(server_head + "bind_addr = \"unix:/w\"\n" + web + "bind_addr = \"unix:/w\"\n") ==
         "c.toml:5:13: server.services.web.bind_addr: the same Unix-domain socket as "
-        "server.bind_addr; name another one");
+        "server.bind_addr in c.toml:3:13; name another one");
 }
 
 TEST_CASE("unix sockets: keys without an effect are warnings") {

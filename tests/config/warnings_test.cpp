@@ -315,8 +315,8 @@ TEST_CASE("problems: a misspelt default token is reported once, and a port has a
   REQUIRE_FALSE(found.has_value());
   REQUIRE(found.error().size() == 2);
   CHECK(to_string(found.error()[0])
-            .starts_with("c.toml:2:13: server.bind_addr: the port is above 65535; write it "
-                         "like `bind_addr"));
+            .starts_with("c.toml:2:13: server.bind_addr: the port is above 65535; use a "
+                         "port from 1 to 65535"));
   CHECK(to_string(found.error()[1]).ends_with("did you mean `default_token`?"));
 }
 

@@ -42,30 +42,47 @@ inline std::string to_string(const port_range& value) {
   return std::to_string(value.first) + '-' + std::to_string(value.last);
 }
 
+/// What is wrong with the text of a range.
+struct port_range_problem {
+  /// The description.
+  std::string what = {};
+  /// How to correct it; empty if the text has another form.
+  std::string remedy = {};
+
+  /// Compares both members.
+  [[nodiscard]] bool operator==(const port_range_problem&) const = default;
+};
+
 /// Parses `first-last`, two decimal numbers from 1 to 65535 in this order, which have at most
-/// `limits::port_range` ports. Fails with a description of what is wrong.
-inline std::expected<port_range, std::string> parse_port_range(std::string_view text) {
+/// `limits::port_range` ports.
+inline std::expected<port_range, port_range_problem> parse_port_range(std::string_view text) {
   std::uint32_t ends[2] = {};
   const auto dash = text.find('-');
+  const auto wrong = [](std::string what, std::string remedy = {}) {
+    return std::unexpected(port_range_problem{std::move(what), std::move(remedy)});
+  };
+  constexpr const char* usable = "use ports from 1 to 65535";
   const std::string_view parts[2] = {text.substr(0, dash),
                                      dash == text.npos ? "" : text.substr(dash + 1)};
   for (const int i : {0, 1}) {
     const char* const stop = parts[i].data() + parts[i].size();
     const auto [end, error] = std::from_chars(parts[i].data(), stop, ends[i]);
     const bool is_number = !parts[i].empty() && end == stop && error != std::errc::invalid_argument;
-    if (!is_number) return std::unexpected("a range of ports is written FIRST-LAST");
+    if (!is_number) return wrong("a range of ports is written FIRST-LAST");
     if (error != std::errc{} || ends[i] > 65535) {
-      return std::unexpected("the port " + std::string(parts[i]) + " is above 65535");
+      return wrong("the port " + std::string(parts[i]) + " is above 65535", usable);
     }
   }
   const auto [first, last] = ends;
-  if (first == 0) return std::unexpected("the port 0 cannot be in a range");
+  if (first == 0) return wrong("the port 0 cannot be in a range", usable);
   if (first > last) {
-    return std::unexpected("the first port " + std::to_string(first) + " is above the last one, " +
-                           std::to_string(last));
+    return wrong("the first port " + std::to_string(first) + " is above the last one, " +
+                     std::to_string(last),
+                 "write the lower port first");
   }
   if (last - first >= limits::port_range) {
-    return std::unexpected("a range has at most " + std::to_string(limits::port_range) + " ports");
+    return wrong("a range has at most " + std::to_string(limits::port_range) + " ports",
+                 "make it shorter, or divide it among several services");
   }
   return port_range{static_cast<std::uint16_t>(first), static_cast<std::uint16_t>(last)};
 }
@@ -97,14 +114,15 @@ inline std::string to_string(const ranged_address& value) {
   return first + '-' + std::to_string(value.ports.last);
 }
 
-/// Parses `host:first-last`, whose host is as in `parse_address`. Fails with a description of what is
-/// wrong.
-inline std::expected<ranged_address, std::string> parse_ranged_address(std::string_view text) {
+/// Parses `host:first-last`, whose host is as in `parse_address`.
+inline std::expected<ranged_address, port_range_problem> parse_ranged_address(
+    std::string_view text) {
   const auto colon = text.rfind(':');
   auto host = has_port_range(text) ? parse_address(std::string(text.substr(0, colon)) + ":1")
                                    : failure(errc::invalid_address);
-  if (!host || host->is_unix())
-    return std::unexpected("not an address of the form host:first-last");
+  if (!host || host->is_unix()) {
+    return std::unexpected(port_range_problem{"not an address of the form host:first-last"});
+  }
   const auto ports = parse_port_range(text.substr(colon + 1));
   if (!ports) return std::unexpected(ports.error());
   return ranged_address{std::move(host->host), *ports};

@@ -50,7 +50,8 @@ class source {
   }
 
   /// Gives keys other names in problems, by their paths: those of the flags of a command line, for example.
-  /// What is below such a key has its name too. The problems then have no positions.
+  /// What is below such a key has its name too, and the texts of problems mention it by that name. The problems then
+  /// have no positions.
   void name_keys(std::map<std::string, std::string, std::less<>> names) {
     names_ = std::move(names);
   }
@@ -60,6 +61,8 @@ class source {
     if (names_.empty()) return value;
     value.line = 0;
     value.column = 0;
+    value.what = renamed(value.what, value.key);
+    value.remedy = renamed(value.remedy, value.key);
     for (std::string_view key = value.key; !key.empty(); key = outer(key)) {
       const auto found = names_.find(key_in_file(key));
       if (found == names_.end()) continue;
@@ -67,6 +70,15 @@ class source {
       break;
     }
     return value;
+  }
+
+  /// Returns `key`, whose value is at `at`, as the problem of another key refers to it: with its place in a file, or
+  /// by its other name.
+  [[nodiscard]] std::string reference(const std::string& key, position at) const {
+    if (!names_.empty()) return named({.key = key}).key;
+    const std::string& file = files_[at.file];
+    if (file.empty()) return key;
+    return key + " in " + file + ':' + std::to_string(at.line) + ':' + std::to_string(at.column);
   }
 
   /// Records the position of the value of the key at the path `key`.
@@ -111,6 +123,37 @@ class source {
   static std::string_view outer(std::string_view key) {
     const auto dot = key.rfind('.');
     return key.substr(0, dot == key.npos ? 0 : dot);
+  }
+
+  /// Returns the other name of the key that `word`, in the text of a problem of `key`, mentions: one beside it or in
+  /// a table around it, or the file of one. Returns null if there is none, or if it is a table.
+  [[nodiscard]] const std::string* mentioned(std::string_view word, std::string_view key) const {
+    for (std::string_view table = key; !table.empty(); table = outer(table)) {
+      for (const char* const ending : {"", "_file"}) {
+        const std::string path = std::string(table) + '.' + std::string(word) + ending;
+        const auto found = names_.find(path);
+        const auto below = names_.lower_bound(path + '.');
+        const bool is_table = below != names_.end() && below->first.starts_with(path + '.');
+        if (found != names_.end() && !is_table) return &found->second;
+      }
+    }
+    return nullptr;
+  }
+
+  /// Returns `text`, of a problem of `key`, with the other names of the keys that it mentions in backquotes.
+  [[nodiscard]] std::string renamed(std::string_view text, std::string_view key) const {
+    std::string out;
+    while (true) {
+      const auto open = text.find('`');
+      const auto close = open == text.npos ? open : text.find('`', open + 1);
+      if (close == text.npos) return out += text;
+      const std::string_view word = text.substr(open + 1, close - open - 1);
+      const std::string* const name = mentioned(word, key);
+      out += text.substr(0, open + 1);
+      out += name ? std::string_view(*name) : word;
+      out += '`';
+      text.remove_prefix(close + 1);
+    }
   }
 
   std::vector<std::string> files_;

@@ -57,7 +57,9 @@ inline void check_listeners(std::vector<listener> listeners, problem_log& log) {
                                : is_ranged
                                    ? "use another port"
                                    : "use another port, or 0 for one that the system chooses";
-    log.add(current.at, current.key, what + other->key, remedy);
+    const bool is_own = other->key == current.key;
+    log.add(current.at, current.key,
+            what + (is_own ? other->key : log.origin().reference(other->key, other->at)), remedy);
   }
 }
 

@@ -54,6 +54,12 @@ inline std::optional<health_check> read_health_check(toml_reader& table) {
   table.allow(key);
   if (!table.contains(key)) return std::nullopt;
   health_check out;
+  if (!table.is_table(key) && !table.is_string(key)) {
+    table.reject_type(key, "a string or a table",
+                      "write `\"tcp\"`, `\"http\"`, or a table like `{ type = \"http\", path = "
+                      "\"/health\" }`");
+    return std::nullopt;
+  }
   if (!table.is_table(key)) {
     out.kind = read_enum(table, key, kinds).value_or(out.kind);
     return out;

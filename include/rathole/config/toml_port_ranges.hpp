@@ -26,6 +26,12 @@ struct ranged_addresses {
   std::optional<port_range> ports = {};
 };
 
+/// Reports `wrong`, what is wrong with the range at `key`, which is written as `usage` says.
+inline void reject_range(const toml_reader& table, std::string_view key, port_range_problem wrong,
+                         const std::string& usage) {
+  table.reject(key, std::move(wrong.what), wrong.remedy.empty() ? usage : std::move(wrong.remedy));
+}
+
 /// Returns the addresses that `texts`, the value of `key`, name. Reports an error if they are not all ranges
 /// with the same ports.
 inline ranged_addresses to_ranged(const toml_reader& table, std::string_view key,
@@ -40,9 +46,13 @@ inline ranged_addresses to_ranged(const toml_reader& table, std::string_view key
                    "give all of them the same range");
       return {};
     }
+    if (is_joined_list(text)) {
+      table.reject(key, "several addresses in one text", joined_list_remedy(key, ":8000-8010"));
+      return {};
+    }
     auto one = parse_ranged_address(text);
     if (!one) {
-      table.reject(key, one.error(), usage);
+      reject_range(table, key, std::move(one.error()), usage);
       return {};
     }
     if (ports && *ports != one->ports) {
@@ -76,7 +86,8 @@ inline std::optional<ranged_addresses> read_ranged(toml_reader& table, std::stri
 inline std::optional<port_range> read_server_ports(toml_reader& table,
                                                    const std::optional<ranged_addresses>& local) {
   constexpr std::string_view key = "server_ports";
-  const auto text = table.string(key);
+  const std::string usage = "write it like `server_ports = \"8000-8010\"`";
+  const auto text = table.string(key, usage);
   if (!text) return local ? local->ports : std::nullopt;
   if (!local) {
     table.reject(key, "`local_addr` has no range of ports",
@@ -85,7 +96,7 @@ inline std::optional<port_range> read_server_ports(toml_reader& table,
   }
   const auto ports = parse_port_range(*text);
   if (!ports) {
-    table.reject(key, ports.error(), "write it like `server_ports = \"8000-8010\"`");
+    reject_range(table, key, ports.error(), usage);
     return std::nullopt;
   }
   if (!local->ports) return std::nullopt;
@@ -145,9 +156,8 @@ class range_expansion {
   bool reject_name(const toml_reader& table, std::string_view key, const std::string& name) const {
     const position other = all_.where(name);
     table.reject(key,
-                 "one of its services has the name of " + all_.path_of(name) + " in " +
-                     table.log().origin().files()[other.file] + ':' + std::to_string(other.line) +
-                     ':' + std::to_string(other.column),
+                 "one of its services has the name of " +
+                     table.log().origin().reference(all_.path_of(name), other),
                  "give one of them another name");
     return false;
   }

@@ -70,20 +70,35 @@ class toml_reader {
   /// Returns whether the table has `key`.
   [[nodiscard]] bool contains(std::string_view key) const { return table_->contains(key); }
 
-  /// Reads a string.
-  std::optional<std::string> string(std::string_view key) {
-    const auto* value = find<std::string>(key, "a string", "put the text in quotes");
+  /// Returns whether the value of `key` is a string.
+  [[nodiscard]] bool is_string(std::string_view key) const {
+    const toml::node* node = table_->get(key);
+    return node && node->is_string();
+  }
+
+  /// Reports that the value of `key`, which the table must have, is of another type than `wanted`. The key must be
+  /// allowed.
+  void reject_type(std::string_view key, std::string_view wanted, std::string remedy) const {
+    log_->origin().note(path_of(key), where(key));
+    const std::string given(type_name(table_->get(key)->type()));
+    reject(key, "invalid type: " + given + ", expected " + std::string(wanted), std::move(remedy));
+  }
+
+  /// Reads a string. `remedy` says what to write instead of a value of another type; if it is empty, the remedy
+  /// depends on the type.
+  std::optional<std::string> string(std::string_view key, std::string remedy = {}) {
+    const auto* value = find<std::string>(key, "a string", std::move(remedy));
     if (!value) return std::nullopt;
     if (reject_nul(key, *value)) return std::nullopt;
     return value->get();
   }
 
-  /// Reads a string, or an array of 1 to `most` strings.
-  std::optional<std::vector<std::string>> string_or_strings(std::string_view key,
-                                                            std::size_t most) {
+  /// Reads a string, or an array of 1 to `most` strings. For `remedy` see `string`.
+  std::optional<std::vector<std::string>> string_or_strings(std::string_view key, std::size_t most,
+                                                            const std::string& remedy = {}) {
     const toml::node* node = table_->get(key);
     if (!node || !node->is_array()) {
-      auto one = string(key);
+      auto one = string(key, remedy);
       if (!one) return std::nullopt;
       return std::vector<std::string>{std::move(*one)};
     }
@@ -95,7 +110,7 @@ class toml_reader {
       if (!text) {
         log_->add(log_->place(each.source()), path_of(key),
                   "invalid type: " + std::string(type_name(each.type())) + ", expected a string",
-                  "put the text in quotes");
+                  remedy.empty() ? text_remedy(each) : remedy);
         return std::nullopt;
       }
       if (reject_nul(key, *text)) return std::nullopt;
@@ -122,7 +137,7 @@ class toml_reader {
 
   /// Reads a string as a secret.
   std::optional<secret> secret_string(std::string_view key) {
-    const auto* value = find<std::string>(key, "a string", "put the text in quotes");
+    const auto* value = find<std::string>(key, "a string", {});
     return value ? std::optional(secret(value->get())) : std::nullopt;
   }
 
@@ -207,6 +222,14 @@ class toml_reader {
     }
   }
 
+  /// Returns what to write instead of `node` where a string is expected.
+  static std::string text_remedy(const toml::node& node) {
+    if (node.is_array()) return "write one text in quotes, without brackets";
+    if (node.is_table()) return "write a text in quotes instead of a table";
+    return node.is_boolean() ? "write a text in quotes" : "put the text in quotes";
+  }
+
+  /// An empty `remedy` is that of a string.
   template <class T>
   auto find(std::string_view key, std::string_view wanted, std::string remedy)
       -> decltype(std::declval<const toml::node&>().as<T>()) {
@@ -215,10 +238,7 @@ class toml_reader {
     if (!node) return nullptr;
     log_->origin().note(path_of(key), where(key));
     const auto* value = node->as<T>();
-    if (!value) {
-      const std::string given(type_name(node->type()));
-      reject(key, "invalid type: " + given + ", expected " + std::string(wanted), remedy);
-    }
+    if (!value) reject_type(key, wanted, remedy.empty() ? text_remedy(*node) : std::move(remedy));
     return value;
   }
 

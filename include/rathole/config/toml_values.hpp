@@ -72,12 +72,34 @@ inline address to_address(const toml_reader& table, std::string_view key, const 
   const bool is_number = text.contains(':') && !digits.empty() &&
                          digits.find_first_not_of("0123456789") == digits.npos;
   if (is_number && parse_address(text.substr(0, text.rfind(':')) + ":0")) {
-    table.reject(key, "the port is above 65535", "write it like `" + usage + '`');
+    table.reject(key, "the port is above 65535", "use a port from 1 to 65535");
     return {};
   }
   table.reject(key, "not an address of the form host:port",
                "write it like `" + usage + "`, an IPv6 address in brackets");
   return {};
+}
+
+/// Returns whether `text` is several addresses with commas between them, which belong in a list.
+inline bool is_joined_list(std::string_view text) {
+  const auto is_address = [](std::string_view part) {
+    const auto first = part.find_first_not_of(' ');
+    if (first == part.npos) return false;
+    part = part.substr(first, part.find_last_not_of(' ') + 1 - first);
+    return parse_address(part).has_value() || has_port_range(part);
+  };
+  if (!text.contains(',') || is_unix_text(text)) return false;
+  while (true) {
+    const auto end = text.find(',');
+    if (!is_address(text.substr(0, end))) return false;
+    if (end == text.npos) return true;
+    text.remove_prefix(end + 1);
+  }
+}
+
+/// Returns what to write instead of several addresses in one text; `ports` is an example of their ports.
+inline std::string joined_list_remedy(std::string_view key, const std::string& ports) {
+  return "write a list like `" + std::string(key) + " = [\"a" + ports + "\", \"b" + ports + "\"]`";
 }
 
 /// Returns an example of a valid line for `key`, and reports the key as missing if it is absent.
@@ -111,10 +133,15 @@ inline address_list read_addresses(toml_reader& table, std::string_view key,
                                    address_form form = address_form::usual,
                                    std::size_t most = limits::bind_addresses) {
   const std::string usage = detail::address_usage(table, key, example);
-  const auto texts = table.string_or_strings(key, most);
+  const auto texts = table.string_or_strings(key, most, "write it like `" + usage + '`');
   if (!texts) return address();
   address_list out;
   for (const std::string& text : *texts) {
+    if (form == address_form::usual && detail::is_joined_list(text)) {
+      table.reject(key, "several addresses in one text", detail::joined_list_remedy(key, ":80"));
+      out.push_back(address());
+      continue;
+    }
     out.push_back(detail::to_address(table, key, text, usage, form));
   }
   return out;
@@ -128,12 +155,14 @@ using spelling = std::pair<std::string_view, Enum>;
 template <class Enum, std::size_t N>
 std::optional<Enum> read_enum(toml_reader& table, std::string_view key,
                               const std::array<spelling<Enum>, N>& spellings) {
-  const auto text = table.string(key);
-  if (!text) return std::nullopt;
   std::string names;
   for (const auto& [name, value] : spellings) {
-    if (*text == name) return value;
     names += (names.empty() ? "`" : ", `") + std::string(name) + '`';
+  }
+  const auto text = table.string(key, "write one of " + names + " in quotes");
+  if (!text) return std::nullopt;
+  for (const auto& [name, value] : spellings) {
+    if (*text == name) return value;
   }
   table.reject(key, "unknown variant", "expected one of " + names);
   return std::nullopt;
