@@ -298,6 +298,8 @@ TEST_CASE("problems: a wrong value has no warnings that others have no effect") 
   for (const std::string keys :
        {"on_conflict = \"balanced\"\nmax_clients = 3\n",
         "on_conflict = true\naffinity = \"source\"\n",
+        "type = \"UDP\"\nproxy_protocol_datagrams = \"every\"\n",
+        "type = \"UDP\"\n[server.services.b]\ntoken = \"mine\"\nbind_addr = \"h:2\"\n",
         "accept_proxy_protocol = \"true\"\ntrusted_proxies = \"10.0.0.7\"\n",
         "proxy_protocol = \"V2\"\nproxy_protocol_datagrams = \"every\"\ntype = \"udp\"\n"}) {
     CAPTURE(keys);

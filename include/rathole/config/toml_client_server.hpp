@@ -33,6 +33,8 @@ struct service_type {
   service_kind kind = service_kind::tcp;
   /// How its addresses are written.
   address_form addresses = address_form::usual;
+  /// Whether it is wrong, so that the kind that is meant is not known.
+  bool is_wrong = false;
 
   /// Compares all members.
   [[nodiscard]] bool operator==(const service_type&) const = default;
@@ -46,7 +48,7 @@ inline service_type read_service_type(toml_reader& table) {
       {"udp", {service_kind::udp, address_form::usual}},
       {"socket_stream", {service_kind::tcp, address_form::path}},
   }};
-  return read_enum(table, "type", types).value_or(service_type());
+  return read_enum(table, "type", types).value_or(service_type{.is_wrong = table.contains("type")});
 }
 
 /// Reports the addresses of a UDP service, at `key`, that are Unix-domain sockets.
@@ -193,12 +195,12 @@ inline client read_client(toml_reader table) {
     services->for_each_table([&](std::string_view name, toml_reader entry) {
       client_service& service = out.services.emplace_back(common);
       service.name = name;
-      const auto [kind, addresses] = detail::read_service_type(entry);
-      service.kind = kind;
-      const auto ranged = detail::read_ranged(entry, "local_addr", addresses, true);
-      detail::read_local_service(entry, service, ranged, addresses);
+      const auto type = detail::read_service_type(entry);
+      service.kind = type.kind;
+      const auto ranged = detail::read_ranged(entry, "local_addr", type.addresses, true);
+      detail::read_local_service(entry, service, ranged, type.addresses);
       const auto server_ports = detail::read_server_ports(entry, ranged);
-      if (kind == service_kind::udp) {
+      if (type.kind == service_kind::udp) {
         detail::check_udp_address(entry, "local_addr", service.local_addr);
         if (entry.contains("connect_timeout")) {
           entry.warn("connect_timeout", "only TCP services use this key", "remove it");
@@ -275,7 +277,7 @@ inline server read_server(toml_reader table) {
     services->for_each_table([&](std::string_view name, toml_reader entry) {
       server_service& service = out.services.emplace_back(common);
       service.name = name;
-      const auto [kind, addresses] = detail::read_service_type(entry);
+      const auto [kind, addresses, is_wrong] = detail::read_service_type(entry);
       service.kind = kind;
       const auto ranged = detail::read_ranged(entry, "bind_addr", addresses, true);
       service.bind_addr =
@@ -289,7 +291,7 @@ inline server read_server(toml_reader table) {
       if (is_udp) detail::check_udp_pool(entry, service.pool);
       detail::read_forward_timeouts(entry, service);
       service.udp = detail::read_udp(entry.table("udp"), common.udp, side::server);
-      detail::read_sent_header(entry, service);
+      detail::read_sent_header(entry, service, !is_wrong);
       detail::read_trusted_proxies(entry, service);
       if (is_udp && service.accept_proxy_protocol) {
         entry.reject("accept_proxy_protocol", "for TCP services only", "remove it");
@@ -303,7 +305,8 @@ inline server read_server(toml_reader table) {
       if (has_range) {
         ranges.replace_last(out.services, entry, "bind_addr", *ranged->ports, *ranged->ports);
       }
-      for (std::size_t i = first; i < out.services.size(); ++i) {
+      // A listener of the other kind would not conflict with the same ones.
+      for (std::size_t i = first; !is_wrong && i < out.services.size(); ++i) {
         add_listeners(entry, out.services[i].bind_addr, is_udp, has_range);
       }
     });

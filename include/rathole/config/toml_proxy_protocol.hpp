@@ -12,8 +12,9 @@
 
 namespace rathole::config::detail {
 
-/// Reads which header the local service of `out`, a service of a server, gets. Its kind must be known.
-inline void read_sent_header(toml_reader& table, server_service& out) {
+/// Reads which header the local service of `out`, a service of a server, gets. `is_kind_known` says whether its kind
+/// is the one that was meant; if not, there are no warnings of keys that only one kind has.
+inline void read_sent_header(toml_reader& table, server_service& out, bool is_kind_known) {
   using proxy_protocol::version;
   static constexpr std::array<spelling<version>, 2> versions = {{
       {"v1", version::v1},
@@ -40,7 +41,7 @@ inline void read_sent_header(toml_reader& table, server_service& out) {
   }
   const auto which = read_enum(table, "proxy_protocol_datagrams", datagrams);
   out.proxy_protocol_datagrams = which.value_or(out.proxy_protocol_datagrams);
-  if (!table.contains(of_datagrams)) return;
+  if (!is_kind_known || !table.contains(of_datagrams)) return;
   if (!is_udp) {
     table.warn(of_datagrams, "only UDP services use this key", "remove it");
   } else if (!out.proxy_protocol && !table.contains(key)) {
