@@ -4,13 +4,13 @@
 #include <rathole/core/out_of_memory.hpp>
 #include <rathole/io/concepts.hpp>
 #include <rathole/io/drain.hpp>
+#include <rathole/io/pace/bandwidth.hpp>
+#include <rathole/io/pace/paced_stream.hpp>
 #include <rathole/io/relay/relay.hpp>
 #include <rathole/io/relay/running.hpp>
 #include <rathole/io/run/run_on.hpp>
 #include <rathole/io/run/stop_action.hpp>
-#include <rathole/io/pace/bandwidth.hpp>
 #include <rathole/io/stream/either_stream.hpp>
-#include <rathole/io/pace/paced_stream.hpp>
 #include <rathole/io/task.hpp>
 
 #include <concepts>

@@ -8,8 +8,8 @@
 #include <rathole/core/result.hpp>
 #include <rathole/core/time.hpp>
 #include <rathole/io/concepts.hpp>
-#include <rathole/io/socket/options.hpp>
 #include <rathole/io/pace/bandwidth.hpp>
+#include <rathole/io/socket/options.hpp>
 #include <rathole/io/task.hpp>
 #include <rathole/io/time/alarm.hpp>
 

@@ -1,12 +1,12 @@
 #pragma once
 
 #include <rathole/io/mux/stream.hpp>
-#include <rathole/io/relay/copy_relay.hpp>
 #include <rathole/io/pace/flow_pace.hpp>
+#include <rathole/io/pace/paced_stream.hpp>
+#include <rathole/io/relay/copy_relay.hpp>
 #include <rathole/io/relay/layered_relay.hpp>
 #include <rathole/io/relay/mux_relay.hpp>
 #include <rathole/io/relay/socket_relay.hpp>
-#include <rathole/io/pace/paced_stream.hpp>
 
 #include <type_traits>
 #include <utility>

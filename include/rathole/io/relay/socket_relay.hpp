@@ -3,13 +3,13 @@
 #include <rathole/core/out_of_memory.hpp>
 #include <rathole/core/result.hpp>
 #include <rathole/io/concepts.hpp>
-#include <rathole/io/relay/base.hpp>
 #include <rathole/io/pace/flow_pace.hpp>
+#include <rathole/io/pace/paced_stream.hpp>
+#include <rathole/io/relay/base.hpp>
 #include <rathole/io/relay/side.hpp>
 #include <rathole/io/relay/socket_flow.hpp>
 #include <rathole/io/run/event.hpp>
 #include <rathole/io/socket/descriptor.hpp>
-#include <rathole/io/pace/paced_stream.hpp>
 
 #include <concepts>
 #include <cstdint>
