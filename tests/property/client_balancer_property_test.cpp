@@ -7,8 +7,12 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <iterator>
 #include <map>
 #include <optional>
+#include <ranges>
+#include <set>
+#include <utility>
 #include <vector>
 
 namespace rathole::test {
@@ -17,7 +21,8 @@ namespace {
 using namespace std::chrono_literals;
 using protocol::client_balancer, protocol::client_id;
 
-/// A balancer, and a model that knows how many visitors each client has and which have failed.
+/// A balancer, and a model that knows how many visitors each client has, which have failed, which serve
+/// visitors, and which one is on trial.
 struct balancer_run {
   void add() {
     const client_id id = next_++;
@@ -29,58 +34,118 @@ struct balancer_run {
     all.remove(id);
     visitors.erase(id);
     failed_until.erase(id);
-    on_trial.erase(id);
+    proven.erase(id);
+    if (on_trial == id) is_trial_held = false;
   }
 
-  [[nodiscard]] bool is_healthy(client_id id) const { return !failed_until.contains(id); }
+  [[nodiscard]] bool is_skipped(client_id id) const {
+    const auto found = failed_until.find(id);
+    return found != failed_until.end() && now < found->second;
+  }
+  [[nodiscard]] bool has_trial() const { return is_trial_held && now < trial_end; }
+  [[nodiscard]] bool is_available(client_id id) const {
+    return !is_skipped(id) && (proven.contains(id) || !has_trial());
+  }
 
   /// Chooses for a visitor that has tried `tried`, and checks the choice.
   void choose(const std::vector<client_id>& tried, std::optional<std::uint64_t> source) {
-    const auto chosen = all.choose(now, tried, source);
-    const auto is_tried = [&](client_id id) { return std::ranges::find(tried, id) != tried.end(); };
-    bool has_any = false;
-    bool has_healthy = false;
-    std::size_t fewest = SIZE_MAX;
+    std::vector<client_id> candidates;
     for (const auto& [id, count] : visitors) {
-      if (is_tried(id)) continue;
-      has_any = true;
-      if (!is_healthy(id)) continue;
-      has_healthy = true;
-      fewest = std::min(fewest, count);
+      if (std::ranges::find(tried, id) == tried.end()) candidates.push_back(id);
     }
-    RC_ASSERT(chosen.has_value() == has_any);
+    const auto prefer = [&candidates](auto which) {
+      std::vector<client_id> preferred;
+      std::ranges::copy_if(candidates, std::back_inserter(preferred), which);
+      if (!preferred.empty()) candidates = std::move(preferred);
+    };
+    prefer([this](client_id id) { return is_available(id); });
+    const bool has_available =
+        std::ranges::any_of(candidates, [this](client_id id) { return is_available(id); });
+    if (!tried.empty()) prefer([this](client_id id) { return proven.contains(id); });
+
+    const auto chosen = all.choose(now, tried, source);
+    RC_ASSERT(chosen.has_value() == !candidates.empty());
     if (!chosen) return;
-    RC_ASSERT(visitors.contains(*chosen) && !is_tried(*chosen));
-    if (!is_healthy(*chosen)) {
-      // It is on trial, or there is no other one.
-      const bool may_try = now >= failed_until[*chosen] && on_trial.insert({*chosen, true}).second;
-      RC_ASSERT(may_try || !has_healthy);
-      on_trial[*chosen] = true;
-    } else if (!source) {
-      RC_ASSERT(visitors[*chosen] == fewest);
+    if (has_available) {
+      RC_ASSERT(std::ranges::find(candidates, *chosen) != candidates.end());
+      const auto visitors_of = [this](client_id id) { return visitors.at(id); };
+      if (!source) {
+        RC_ASSERT(visitors[*chosen] ==
+                  std::ranges::min(candidates | std::views::transform(visitors_of)));
+      }
+    } else {
+      RC_ASSERT(visitors.contains(*chosen) && std::ranges::find(tried, *chosen) == tried.end());
     }
     ++visitors[*chosen];
+    if (proven.contains(*chosen) || has_trial()) return;
+    on_trial = chosen;
+    trial_end = now + protocol::client_trial;
+    is_trial_held = true;
+  }
+
+  void release(client_id id) {
+    all.released(id);
+    --visitors[id];
+    if (on_trial == id) is_trial_held = false;
+  }
+
+  void serve(client_id id) {
+    all.served(id);
+    if (early_ends[id] < protocol::max_early_ends) prove(id);
+  }
+
+  void answer(client_id id) {
+    all.answered(id);
+    early_ends[id] = 0;
+    prove(id);
+  }
+
+  void end_early(client_id id) {
+    all.ended_early(id, now);
+    early_ends[id] = std::min(early_ends[id] + 1, protocol::max_early_ends);
+    if (early_ends[id] == protocol::max_early_ends) note_failure(id);
   }
 
   void fail(client_id id) {
-    const bool is_news = is_healthy(id) || now >= failed_until[id];
-    RC_ASSERT(all.failed(id, now) == is_news);
-    on_trial.erase(id);
-    if (!is_news) return;
-    auto& pause = pauses[id];
-    pause = is_healthy(id) ? duration(protocol::client_pause)
-                           : std::min(2 * pause, duration(protocol::max_client_pause));
-    failed_until[id] = now + pause;
+    const bool is_news = all.failed(id, now);
+    RC_ASSERT(is_news == note_failure(id));
   }
 
   client_balancer all;
   time_point now{};
   std::map<client_id, std::size_t> visitors;
   std::map<client_id, time_point> failed_until;
-  std::map<client_id, duration> pauses;
-  std::map<client_id, bool> on_trial;
 
  private:
+  void prove(client_id id) {
+    proven.insert(id);
+    failed_until.erase(id);
+    if (on_trial != id) return;
+    is_trial_held = false;
+    on_trial.reset();
+  }
+
+  /// Returns whether the client is skipped only since then.
+  bool note_failure(client_id id) {
+    proven.erase(id);
+    if (on_trial == id) {
+      is_trial_held = true;
+      on_trial.reset();
+    }
+    if (is_skipped(id)) return false;
+    auto& pause = pauses[id];
+    pause = failed_until.contains(id) ? std::min(2 * pause, duration(protocol::max_client_pause))
+                                      : duration(protocol::client_pause);
+    failed_until[id] = now + pause;
+    return true;
+  }
+
+  std::map<client_id, duration> pauses;
+  std::map<client_id, unsigned> early_ends;
+  std::set<client_id> proven;
+  std::optional<client_id> on_trial;
+  time_point trial_end{};
+  bool is_trial_held = false;
   client_id next_ = 1;
 };
 
@@ -96,7 +161,7 @@ TEST_CASE(
         return std::next(run.visitors.begin(), static_cast<std::ptrdiff_t>(at))->first;
       };
       const auto one = some();
-      switch (*rc::gen::inRange(0, 9)) {
+      switch (*rc::gen::inRange(0, 11)) {
         case 0:
           if (run.visitors.size() < 6) run.add();
           break;
@@ -107,18 +172,15 @@ TEST_CASE(
           if (one) run.fail(*one);
           break;
         case 3:
-          if (!one) break;
-          run.all.served(*one);
-          run.failed_until.erase(*one);
-          run.on_trial.erase(*one);
+          if (one) run.serve(*one);
           break;
         case 4:
-          if (!one || run.visitors[*one] == 0) break;
-          run.all.released(*one);
-          --run.visitors[*one];
-          run.on_trial.erase(*one);
+          if (one && run.visitors[*one] > 0) run.release(*one);
           break;
-        case 5: run.now += std::chrono::milliseconds(*rc::gen::inRange(0, 40'000)); break;
+        case 5:
+          run.now +=
+              std::chrono::milliseconds(*rc::gen::inRange(0, *rc::gen::element(1'000, 40'000)));
+          break;
         case 6: run.choose({}, *rc::gen::arbitrary<std::uint64_t>()); break;
         case 7: {
           std::vector<client_id> tried;
@@ -128,12 +190,18 @@ TEST_CASE(
           run.choose(tried, std::nullopt);
           break;
         }
+        case 8:
+          if (one) run.answer(*one);
+          break;
+        case 9:
+          if (one) run.end_early(*one);
+          break;
         default: run.choose({}, std::nullopt); break;
       }
       for (const auto& [id, count] : run.visitors) {
         const auto state = run.all.state_of(id, run.now);
         RC_ASSERT(state.visitors == count);
-        RC_ASSERT(state.is_skipped == (!run.is_healthy(id) && run.now < run.failed_until[id]));
+        RC_ASSERT(state.is_skipped == run.is_skipped(id));
       }
       RC_ASSERT(run.all.size() == run.visitors.size());
     }
