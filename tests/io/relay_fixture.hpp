@@ -14,9 +14,12 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <utility>
 
 namespace rathole::test {
@@ -49,6 +52,26 @@ class counted_runtime : public io::asio_runtime {
   counted_runtime worker() const { return *this; }
 };
 
+/// Returns the number of descriptors of pipes that this process has.
+inline std::size_t open_pipes() {
+  std::size_t count = 0;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    std::error_code gone;
+    const auto target = std::filesystem::read_symlink(entry.path(), gone);
+    if (target.string().starts_with("pipe:")) ++count;
+  }
+  return count;
+}
+
+/// Returns a stream whose other end is `outside`, which is connected to it. `inside` becomes its descriptor.
+inline io::tcp_stream stream_to(tcp_socket& outside, asio::io_context& context, int& inside) {
+  tcp_socket listener = tcp_socket::listen();
+  outside = tcp_socket::connect(listener.port());
+  inside = ::dup(listener.accept()->fd());
+  ::fcntl(inside, F_SETFL, O_NONBLOCK);
+  return {context.get_executor(), io::descriptor(inside), address{"127.0.0.1", 1}};
+}
+
 /// A relay between two sockets whose other ends the test holds: bytes sent to `left` arrive at
 /// `right`, and the reverse.
 template <io::Runtime R>
@@ -56,11 +79,9 @@ class relay_fixture_on {
  public:
   explicit relay_fixture_on(io::relay_limits limits = {}) {
     ::signal(SIGPIPE, SIG_IGN);
-    auto [left_outside, left_inside] = connected();
-    inside_left = latest_;
-    auto [right_outside, right_inside] = connected();
-    left = std::move(left_outside);
-    right = std::move(right_outside);
+    int inside_right = -1;
+    auto left_inside = stream_to(left, context, inside_left);
+    auto right_inside = stream_to(right, context, inside_right);
     relay_.emplace(io::asio_runtime(context), std::move(left_inside), std::move(right_inside),
                    limits);
     asio::co_spawn(context, relay_->run(),
@@ -80,17 +101,6 @@ class relay_fixture_on {
   int inside_left = -1;
 
  private:
-  std::pair<tcp_socket, io::tcp_stream> connected() {
-    tcp_socket listener = tcp_socket::listen();
-    tcp_socket outside = tcp_socket::connect(listener.port());
-    auto accepted = listener.accept();
-    latest_ = ::dup(accepted->fd());
-    ::fcntl(latest_, F_SETFL, O_NONBLOCK);
-    return {std::move(outside), io::tcp_stream(context.get_executor(), io::descriptor(latest_),
-                                               address{"127.0.0.1", 1})};
-  }
-
-  int latest_ = -1;
   std::optional<io::relay<R, io::tcp_stream, io::tcp_stream>> relay_;
 };
 

@@ -13,7 +13,6 @@
 #include <atomic>
 #include <cerrno>
 #include <chrono>
-#include <filesystem>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -23,16 +22,6 @@ namespace rathole::test {
 namespace {
 
 constexpr std::size_t bulk = 24 * 1024 * 1024;
-
-std::size_t open_pipes() {
-  std::size_t count = 0;
-  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
-    std::error_code gone;
-    const auto target = std::filesystem::read_symlink(entry.path(), gone);
-    if (target.string().starts_with("pipe:")) ++count;
-  }
-  return count;
-}
 
 constexpr std::chrono::milliseconds limit{200};
 

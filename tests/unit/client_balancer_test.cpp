@@ -140,7 +140,7 @@ TEST_CASE(
     CHECK(all.state_of(1, now + pause - 1ms).is_skipped);
     now += pause;
   }
-  // One that says nothing for long does not keep others away for ever, and bytes end the trial.
+  // A trial without bytes ends by time, and bytes end it at once.
   CHECK(all.next_many(3, now) == std::vector<client_id>{2, 3, 1});
   all.served(1);
   CHECK(all.next_many(2, now) == std::vector<client_id>{2, 3});

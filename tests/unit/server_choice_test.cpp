@@ -92,7 +92,7 @@ TEST_CASE("server_choice: a server that accepts and breaks twice in a row has fa
   };
   accept_and_break(1s);
   CHECK(choice.current() == a);
-  // A control channel that lasted begins the count anew.
+  // A control channel that lasted resets the count.
   accept_and_break(client_side::settled_after);
   accept_and_break(1s);
   CHECK(choice.current() == a);

@@ -107,7 +107,8 @@ TEST_CASE("target choice: health checks change the state after so many results i
   CHECK(next(of) == "abc");
 }
 
-TEST_CASE("target choice: with fail-over, those that nobody tries are not down for ever") {
+TEST_CASE(
+    "target choice: with fail-over, addresses that are not tried count as up after the skip") {
   target_choice of(abc, local_strategy::failover);
   of.failed(a, start);
   of.failed(b, start);
