@@ -81,10 +81,10 @@ class connection {
       auto [client, server] = opened();
       layered near_side(at(home_), std::move(near_wire), std::move(client));
       layered far_side(at(home_), std::move(far_wire), std::move(server));
-      start(std::move(near_plain), std::move(near_side), near_ended, near_trace);
-      start(std::move(far_side), std::move(far_plain), far_ended, far_trace);
+      start(std::move(near_plain), std::move(near_side), stops, near_ended, near_trace);
+      start(std::move(far_side), std::move(far_plain), far_stops, far_ended, far_trace);
     } else {
-      start(std::move(near_plain), std::move(far_plain), near_ended, near_trace);
+      start(std::move(near_plain), std::move(far_plain), stops, near_ended, near_trace);
       far_ended.set_value({});
       far_trace.threads = 2;
       far_trace.is_away = true;
@@ -92,6 +92,7 @@ class connection {
   }
   ~connection() {
     stops.end_all();
+    far_stops.end_all();
     near_result_.wait();
     far_result_.wait();
   }
@@ -104,7 +105,9 @@ class connection {
     REQUIRE(eventually([&] { return near_trace.is_away && far_trace.is_away; }));
   }
 
+  /// Those of the part at `left`, and those of the part at `right` if that is another one.
   io::drain_stops stops;
+  io::drain_stops far_stops;
   std::promise<io::relay_status> near_ended;
   std::promise<io::relay_status> far_ended;
   trace near_trace;
@@ -143,11 +146,13 @@ class connection {
   }
 
   template <class A, class B>
-  void start(A first, B second, std::promise<io::relay_status>& ended, trace& traced) {
+  void start(A first, B second, io::drain_stops& its_stops, std::promise<io::relay_status>& ended,
+             trace& traced) {
     tracing_watch watch{&traced, &away_.get()};
     asio::co_spawn(
         home_.get(),
-        io::carry(at(home_), at(away_), std::move(first), std::move(second), limits_, stops, watch),
+        io::carry(at(home_), at(away_), std::move(first), std::move(second), limits_, its_stops,
+                  watch),
         [&ended](std::exception_ptr, io::relay_status status) { ended.set_value(status); });
   }
 
@@ -253,6 +258,7 @@ TEST_CASE_TEMPLATE("a stop ends a connection on whichever thread it is", Layered
     if (moves) through.await_move();
     through.stops.end_all();
     CHECK(through.near_status().error == errc::stopped);
+    // The other part sees the end of this one.
     CHECK(through.left.ends());
     CHECK(through.right.ends());
   }
