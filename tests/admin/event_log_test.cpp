@@ -82,7 +82,7 @@ TEST_CASE("events: they are kept as they were added") {
        .sent = 16'384,
        .seconds = -0.25}};
   event_log log;
-  for (const event_record& each : all) log.add(each);
+  for (const event_record& each : all) log.add(view(each));
   const auto kept = log.read(0, 10).events;
   REQUIRE(kept.size() == all.size());
   for (std::size_t i = 0; i < all.size(); ++i) {

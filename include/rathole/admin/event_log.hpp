@@ -42,7 +42,7 @@ class event_log {
   }
 
   /// Adds an event, which gets the next number. Its name must be a constant of the program.
-  void add(const event_record& what) {
+  void add(const event_view& what) {
     const std::lock_guard held(guard_);
     const std::string packed = pack(what, number_of(what.name));
     begins_.push_back(end_);

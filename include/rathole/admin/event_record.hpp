@@ -8,8 +8,9 @@
 namespace rathole::admin {
 
 /// Something that happened, for the stream of events. Members that do not concern the event are empty
-/// or 0.
-struct event_record {
+/// or 0. `Text` is the type of its texts.
+template <class Text>
+struct basic_event {
   /// The number of the event, counted from 1.
   std::uint64_t id = 0;
   /// When it happened.
@@ -17,11 +18,11 @@ struct event_record {
   /// The name of the event, such as `connection_started`: a constant of the program.
   std::string_view name = {};
   /// The name of the service.
-  std::string service = {};
+  Text service = {};
   /// The address that it concerns: of a visitor, a peer or a listener.
-  std::string address = {};
+  Text address = {};
   /// What else there is to say, such as the reason.
-  std::string detail = {};
+  Text detail = {};
   /// The number of the connection.
   std::uint64_t connection = 0;
   /// The bytes from the visitor, or the number that the event reports.
@@ -32,7 +33,26 @@ struct event_record {
   double seconds = 0;
 
   /// Compares all members.
-  [[nodiscard]] bool operator==(const event_record&) const = default;
+  [[nodiscard]] bool operator==(const basic_event&) const = default;
 };
+
+/// An event that has texts of its own.
+using event_record = basic_event<std::string>;
+/// An event whose texts must outlive it: a visit makes two, which are packed at once.
+using event_view = basic_event<std::string_view>;
+
+/// Returns a view of `of`, which must outlive it.
+inline event_view view(const event_record& of) {
+  return {.id = of.id,
+          .at = of.at,
+          .name = of.name,
+          .service = of.service,
+          .address = of.address,
+          .detail = of.detail,
+          .connection = of.connection,
+          .received = of.received,
+          .sent = of.sent,
+          .seconds = of.seconds};
+}
 
 }  // namespace rathole::admin

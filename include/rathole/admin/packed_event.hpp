@@ -2,6 +2,7 @@
 
 #include <rathole/admin/event_record.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -19,36 +20,40 @@ namespace detail {
 inline constexpr unsigned leb128_bits = 7;
 /// The bit of a byte that says that another one follows.
 inline constexpr std::uint64_t leb128_more = 0x80;
+/// The most bytes of a number of 64 bits.
+inline constexpr std::size_t leb128_size = 10;
 
-/// Appends the parts of an event to a string.
+/// Writes the parts of an event, one after the other.
 class event_packer {
  public:
-  /// Makes a packer that appends to `to`, which must outlive it.
-  explicit event_packer(std::string& to) : to_(to) {}
+  /// Makes a packer that writes to `to`, which must be large enough and outlive it.
+  explicit event_packer(char* to) : at_(to) {}
 
-  /// Appends the bytes of `value`.
+  /// Returns where the next part would begin.
+  [[nodiscard]] const char* end() const { return at_; }
+
+  /// Writes the bytes of `value`.
   template <class T>
   void raw(const T& value) {
     static_assert(std::is_trivially_copyable_v<T>);
-    char bytes[sizeof value];
-    std::memcpy(bytes, &value, sizeof value);
-    to_.append(bytes, sizeof value);
+    std::memcpy(at_, &value, sizeof value);
+    at_ += sizeof value;
   }
-  /// Appends a number as LEB128: seven bits in a byte, the lowest ones first.
+  /// Writes a number as LEB128: seven bits in a byte, the lowest ones first.
   void number(std::uint64_t value) {
     for (; value >= leb128_more; value >>= leb128_bits) {
-      raw(static_cast<unsigned char>(value | leb128_more));
+      *at_++ = static_cast<char>(value | leb128_more);
     }
-    raw(static_cast<unsigned char>(value));
+    *at_++ = static_cast<char>(value);
   }
-  /// Appends a text, after its size.
+  /// Writes a text, after its size.
   void text(std::string_view value) {
     number(value.size());
-    to_.append(value);
+    at_ = std::ranges::copy(value, at_).out;
   }
 
  private:
-  std::string& to_;
+  char* at_;
 };
 
 /// Takes the parts of an event from what an `event_packer` has made.
@@ -90,9 +95,14 @@ class event_unpacker {
 
 /// Returns an event in as few bytes as it needs, because a program keeps many. Most have two short texts and
 /// few numbers. Its own number is left out, and `name` stands for its name.
-inline std::string pack(const event_record& what, std::size_t name) {
-  std::string out;
-  detail::event_packer to(out);
+inline std::string pack(const event_view& what, std::size_t name) {
+  // Those of the name, of the sizes of three texts, and of four other numbers.
+  constexpr std::size_t numbers = 8;
+  constexpr std::size_t numbers_size =
+      sizeof(what.at) + numbers * detail::leb128_size + sizeof(what.seconds);
+  std::string out(numbers_size + what.service.size() + what.address.size() + what.detail.size(),
+                  '\0');
+  detail::event_packer to(out.data());
   to.raw(what.at.time_since_epoch().count());
   to.number(name);
   to.text(what.service);
@@ -103,6 +113,7 @@ inline std::string pack(const event_record& what, std::size_t name) {
   to.number(what.sent);
   to.number(what.seconds != 0 ? 1 : 0);
   if (what.seconds != 0) to.raw(what.seconds);
+  out.resize(static_cast<std::size_t>(to.end() - out.data()));
   return out;
 }
 

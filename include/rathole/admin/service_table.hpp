@@ -164,9 +164,8 @@ class service_table {
   }
 
   /// Adds an event that is none of a client or server.
-  void note(std::string_view name, std::string detail = {}, std::string service = {}) {
-    events_.add(
-        {.at = now_(), .name = name, .service = std::move(service), .detail = std::move(detail)});
+  void note(std::string_view name, std::string_view detail = {}, std::string_view service = {}) {
+    events_.add(made(name, service, {}, detail));
   }
 
  protected:
@@ -193,7 +192,7 @@ class service_table {
   };
 
   /// Adds an event.
-  void add(const event_record& what) { events_.add(what); }
+  void add(const event_view& what) { events_.add(what); }
 
   /// Forgets the listeners at addresses that are not in `configured` any more. A name stands for addresses
   /// that are not known here, and port 0 for any.
@@ -222,19 +221,15 @@ class service_table {
     return found == services_.end() ? nullptr : &found->second;
   }
 
-  /// Returns an event of now.
-  event_record made(std::string_view name, std::string_view service, std::string address,
-                    std::string detail = {}) const {
-    return {.at = now_(),
-            .name = name,
-            .service = std::string(service),
-            .address = std::move(address),
-            .detail = std::move(detail)};
+  /// Returns an event of now; the texts must outlive it.
+  event_view made(std::string_view name, std::string_view service, std::string_view address,
+                  std::string_view detail = {}) const {
+    return {.at = now_(), .name = name, .service = service, .address = address, .detail = detail};
   }
   /// Adds an event of now.
-  void record(std::string_view name, std::string_view service, std::string address,
-              std::string detail = {}) {
-    events_.add(made(name, service, std::move(address), std::move(detail)));
+  void record(std::string_view name, std::string_view service, std::string_view address,
+              std::string_view detail = {}) {
+    events_.add(made(name, service, address, detail));
   }
 
   /// Changes `what` by `edit`, and records if the service thereby comes up or goes down; `reason` says
@@ -250,8 +245,7 @@ class service_table {
     what.what.since = now_();
     if (is_up) what.what.reason.clear();
     if (is_up) peer = what.what.peer();
-    record(is_up ? "service_up" : "service_down", what.what.name, std::move(peer),
-           is_up ? std::string() : what.what.reason);
+    record(is_up ? "service_up" : "service_down", what.what.name, peer, what.what.reason);
   }
 
   /// Records that a service has a control channel with `peer`.
@@ -285,26 +279,31 @@ class service_table {
     if (found == services_.end()) return;
     ++found->second.what.active;
     ++found->second.what.total;
-    event_record what = made("connection_started", service, visitor);
-    what.connection = id;
-    connections_.insert_or_assign(id, connection{&*found, std::move(visitor), what.at, live});
-    events_.add(what);
+    const auto added =
+        connections_.insert_or_assign(id, connection{&*found, std::move(visitor), now_(), live});
+    const connection& each = added.first->second;
+    events_.add({.at = each.since,
+                 .name = "connection_started",
+                 .service = service,
+                 .address = each.visitor,
+                 .connection = id});
   }
 
   /// Removes a connection, and adds an event.
   template <class Event>
-  void ended(const Event& e, std::string visitor) {
+  void ended(const Event& e) {
     const auto found = connections_.find(e.id);
     if (found == connections_.end()) return;
-    service_map::value_type& of = *found->second.of;
-    connections_.erase(found);
+    const auto node = connections_.extract(found);
+    const connection& gone = node.mapped();
+    service_map::value_type& of = *gone.of;
     service_statistics& sums = of.second.what;
     --sums.active;
     sums.received += e.received;
     sums.sent += e.sent;
     sums.lasted.add(e.lasted);
-    event_record what = made("connection_ended", e.service, std::move(visitor),
-                             e.error ? e.error.message() : std::string());
+    const std::string error = e.error ? e.error.message() : std::string();
+    event_view what = made("connection_ended", e.service, gone.visitor, error);
     what.connection = e.id;
     what.received = e.received;
     what.sent = e.sent;
@@ -317,7 +316,7 @@ class service_table {
 
   /// Adds an event of the datagrams that a service has lost.
   void lost(std::string_view service, const protocol::udp_counters& since) {
-    event_record what = made("datagrams_lost", service, {});
+    event_view what = made("datagrams_lost", service, {});
     what.received = since.lost();
     events_.add(what);
   }

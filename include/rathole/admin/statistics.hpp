@@ -63,7 +63,7 @@ class statistics : public service_table {
   }
   /// Adds an event.
   void on(const server_side::connections_refused& e) {
-    event_record what = made("connections_refused", {}, e.what.most_active);
+    event_view what = made("connections_refused", {}, e.what.most_active);
     what.received = e.what.total();
     add(what);
   }
@@ -117,7 +117,7 @@ class statistics : public service_table {
     started(e.service, to_string(e.visitor), e.id, e.connection);
   }
   /// Removes the connection, and adds an event.
-  void on(const server_side::forward_ended& e) { ended(e, to_string(e.visitor)); }
+  void on(const server_side::forward_ended& e) { ended(e); }
   /// Adds an event.
   void on(const server_side::datagrams_lost& e) { lost(e.service, e.since); }
   /// Counts the datagrams.
@@ -181,7 +181,7 @@ class statistics : public service_table {
   /// Adds the connection, and an event.
   void on(const client_side::forward_started& e) { started(e.service, {}, e.id, e.connection); }
   /// Removes the connection, and adds an event.
-  void on(const client_side::forward_ended& e) { ended(e, {}); }
+  void on(const client_side::forward_ended& e) { ended(e); }
   /// Adds an event.
   void on(const client_side::datagrams_lost& e) { lost(e.service, e.since); }
   /// Counts the datagrams.
