@@ -101,6 +101,18 @@ io::tcp_acceptor listen(dial_bench& bench, const asio::ip::address& at, std::uin
   return std::move(*opened);
 }
 
+/// Listens at ::1, at the port of `reserved`, which it reserves at 127.0.0.1.
+io::tcp_acceptor listen_beside(dial_bench& bench, std::optional<reserved_port>& reserved) {
+  const auto deadline = clock::now() + test_timeout;
+  for (;;) {
+    reserved.emplace();
+    auto opened = io::tcp_acceptor::open(bench.context.get_executor(),
+                                         {asio::ip::address_v6::loopback(), *reserved}, {});
+    if (opened) return std::move(*opened);
+    REQUIRE(clock::now() < deadline);
+  }
+}
+
 }  // namespace
 
 TEST_SUITE("dial") {
@@ -258,7 +270,8 @@ TEST_SUITE("dial") {
 
   TEST_CASE("both addresses of localhost are dialled, the preferred family first") {
     dial_bench bench;
-    auto on_v6 = listen(bench, asio::ip::address_v6::loopback());
+    std::optional<reserved_port> at_v4;
+    auto on_v6 = listen_beside(bench, at_v4);
     const address to{"tunnel.localhost", on_v6.local().port};
     io::socket_options ipv6_first;
     ipv6_first.prefer_ipv6 = true;
