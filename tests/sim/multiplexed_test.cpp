@@ -99,6 +99,15 @@ io::awaitable<void> fill(sim::stream& to, std::size_t& written) {
 /// How many Hellos of multiplexing an old server has refused.
 std::size_t refused_hellos = 0;
 
+/// How many of them it passes on before it refuses any.
+std::size_t hellos_to_pass = 0;
+
+/// Whether it leaves the others without an answer, instead of closing the connection.
+bool is_silent = false;
+
+/// How many connections without multiplexing it has passed on.
+std::size_t plain_connections = 0;
+
 /// Serves a connection as a server without multiplexing: it closes one whose Hello it does not know,
 /// and passes the others on to the server.
 io::awaitable<void> serve_as_old(sim::runtime on, sim::stream stream) {
@@ -108,10 +117,14 @@ io::awaitable<void> serve_as_old(sim::runtime on, sim::stream stream) {
     if (!more || more->empty()) co_return;
     hello += *more;
   }
-  if (hello[0] == 2) {
+  const bool is_plain = hello[0] != 2;
+  if (!is_plain && hellos_to_pass == 0) {
     ++refused_hellos;
+    if (is_silent) co_await read_all(stream);
     co_return;
   }
+  plain_connections += is_plain ? 1 : 0;
+  hellos_to_pass -= is_plain ? 0 : 1;
   const address inner{"server", 2333};
   const io::socket_options options;
   auto below = co_await on.connect(inner, options, on.now() + 10s, std::stop_token());
@@ -358,11 +371,46 @@ TEST_CASE("multiplexed: the datagrams of a UDP service") {
   tunnel.finish();
 }
 
+TEST_CASE("multiplexed: a further connection that fails does not end multiplexing") {
+  const auto seed = test::scenario_seed(13);
+  REPLAYABLE(seed);
+  multiplexed_tunnel tunnel(seed);
+  refused_hellos = plain_connections = 0;
+  hellos_to_pass = 1;
+  is_silent = false;
+  SUBCASE("because the server ends it") {}
+  SUBCASE("because the server does not answer") { is_silent = true; }
+  tunnel.bench.tasks.spawn(old_server(tunnel.bench.server, tunnel.bench.tasks));
+  tunnel.client_settings.remote_addr = {"server", 2334};
+  tunnel.client_settings.transport.connections = 2;
+  tunnel.start_services();
+  for (int i = 0; i < 60; ++i) {
+    tunnel.world.run_for(1s);
+    CHECK(tunnel.bench.must(tunnel.visit("x")) == "x");
+  }
+  // It is tried again, with pauses.
+  CHECK(refused_hellos >= 2);
+  CHECK(refused_hellos <= 7);
+  CHECK(plain_connections == 0);
+  CHECK(tunnel.client->events.count<client_side::multiplexing_refused>() == 0);
+  CHECK(tunnel.client->events.count<client_side::data_channel_failed>() == 0);
+  CHECK(tunnel.server->descriptors().multiplexed == 1);
+
+  hellos_to_pass = 1;
+  for (int i = 0; i < 30; ++i) {
+    tunnel.world.run_for(1s);
+    CHECK(tunnel.bench.must(tunnel.visit("x")) == "x");
+  }
+  CHECK(tunnel.server->descriptors().multiplexed == 2);
+  CHECK(tunnel.established() == 1);
+}
+
 TEST_CASE("multiplexed: a server without multiplexing is used without") {
   const auto seed = test::scenario_seed(12);
   REPLAYABLE(seed);
   multiplexed_tunnel tunnel(seed, 3);
-  refused_hellos = 0;
+  refused_hellos = hellos_to_pass = 0;
+  is_silent = false;
   tunnel.bench.tasks.spawn(old_server(tunnel.bench.server, tunnel.bench.tasks));
   tunnel.client_settings.remote_addr = {"server", 2334};
   tunnel.start_services();

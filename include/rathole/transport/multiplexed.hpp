@@ -28,6 +28,7 @@ namespace rathole::transport {
 /// if there are fewer than `connections` and all of them have streams. A server that ends the
 /// connection at the Hello of multiplexing, or does not answer it, does not multiplex; its
 /// connections are then those of `Next`, and it is asked again later, see `multiplexing_refusals`.
+/// If other connections to it multiplex, only the dial has failed.
 ///
 /// All streams live on the executor of the transport. A handshake that takes much computing is done
 /// by a worker thread.
@@ -147,7 +148,7 @@ class multiplexed {
   }
 
   /// Dials another connection and opens a stream on it. If the server does not multiplex, returns a
-  /// connection of `Next`.
+  /// connection of `Next`. A server to which other connections multiplex does, so that this fails.
   static io::task<stream> extend(pool_pointer pool, Next next, address to, step_deadline deadline,
                                  std::stop_token stop) {
     auto& runtime = pool->runtime();
@@ -165,6 +166,7 @@ class multiplexed {
       co_return stream(std::move(*opened));
     }
     dialled->close();
+    if (pool->multiplexes(to)) co_return failure(agreed.error());
     if (agreed.error() == errc::timed_out) {
       pool->refused(to, peer, agreed.error());
       co_return failure(agreed.error());

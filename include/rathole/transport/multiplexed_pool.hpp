@@ -77,6 +77,10 @@ class multiplexed_pool : public std::enable_shared_from_this<multiplexed_pool<R,
     return std::ranges::find(dialling_, to) != dialling_.end();
   }
 
+  /// Returns whether there is a connection to `to` that multiplexes, and on which streams may be
+  /// opened as far as their number does not matter.
+  [[nodiscard]] bool multiplexes(const address& to) const { return !usable_for(to).empty(); }
+
   /// What to do to get a stream.
   enum class step {
     /// `open` is likely to succeed.
