@@ -210,6 +210,10 @@ class pair_end {
     if (count >= 2 * most_streams_) record_.crowded.insert(side_);
   }
 
+  void on(const mux::stream_acknowledged& seen) {
+    expect(flows_.contains(seen.id), "a stream that does not exist is acknowledged");
+  }
+
   void on(const mux::stream_data& seen) {
     expect(flows_.contains(seen.id), "data for a stream that does not exist");
     flow& one = flows_.at(seen.id);

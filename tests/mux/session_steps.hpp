@@ -56,13 +56,15 @@ inline byte_vector go_away(std::uint32_t code) {
   return frame(mux::frame_type::go_away, 0, 0, code);
 }
 
-/// Returns an event as a line: "opened 1", "data 1 abc", "last 1 abc", "reset 1", "away 0".
+/// Returns an event as a line: "opened 1", "acknowledged 1", "data 1 abc", "last 1 abc", "reset 1", "away 0".
 inline std::string line_of(const mux::session_event& event) {
   return std::visit(
       [](const auto& seen) {
         using type = std::remove_cvref_t<decltype(seen)>;
         if constexpr (std::is_same_v<type, mux::stream_opened>) {
           return "opened " + std::to_string(seen.id);
+        } else if constexpr (std::is_same_v<type, mux::stream_acknowledged>) {
+          return "acknowledged " + std::to_string(seen.id);
         } else if constexpr (std::is_same_v<type, mux::stream_data>) {
           const std::string what = seen.are_last ? "last " : "data ";
           return what + std::to_string(seen.id) + " " +

@@ -74,7 +74,8 @@ TEST_CASE("session: a stream of the server has an even id") {
   server.sent();
   CHECK(server.open() == 2);
   CHECK(server.sent() == lines{"update syn 2 +0"});
-  CHECK(server.receive(update(ack, 2) + data(fin, 2, text("x"))) == lines{"last 2 x"});
+  CHECK(server.receive(update(ack, 2) + data(fin, 2, text("x"))) ==
+        lines{"acknowledged 2", "last 2 x"});
 }
 
 TEST_CASE("session: a stream is acknowledged by its first frame") {
@@ -88,6 +89,7 @@ TEST_CASE("session: a stream is acknowledged by its first frame") {
 
 TEST_CASE("session: an acknowledgement that finds no frame to travel with is sent alone") {
   tested_session server(role::server);
+  server.session.authenticated();
   server.settle(1ms);
   CHECK(server.receive(update(syn, 1)) == lines{"opened 1"});
   CHECK(server.session.deadline() == server.now + mux::acknowledgement_delay);
@@ -97,6 +99,37 @@ TEST_CASE("session: an acknowledgement that finds no frame to travel with is sen
   CHECK(server.session.poll(server.now).has_value());
   CHECK(server.sent() == lines{"update ack 1 +0", "update ack 3 +0"});
   CHECK(server.session.deadline() > server.now + 1s);
+}
+
+TEST_CASE("session: an acknowledgement is sent alone once the peer is authenticated") {
+  tested_session server(role::server);
+  server.settle(1ms);
+  server.receive(update(syn, 1) + update(syn, 3) + update(syn, 5));
+  CHECK(server.send(3, 3) == "data ack 3 +3");
+  CHECK(server.session.deadline() > server.now + 1s);
+  server.now += 1s;
+  CHECK(server.session.poll(server.now).has_value());
+  CHECK(server.sent().empty());
+  server.session.authenticated();
+  CHECK(server.sent() == lines{"update ack 1 +0", "update ack 5 +0"});
+
+  server.session.unauthenticated();
+  server.receive(update(syn, 7));
+  server.now += 1s;
+  CHECK(server.session.poll(server.now).has_value());
+  CHECK(server.sent().empty());
+  server.session.authenticated();
+  CHECK(server.sent() == lines{"update ack 7 +0"});
+}
+
+TEST_CASE("session: an acknowledgement without bytes is reported") {
+  tested_session client(role::client);
+  for (int i = 0; i < 3; ++i) client.open();
+  client.sent();
+  CHECK(client.receive(update(ack, 1)) == lines{"acknowledged 1"});
+  CHECK(client.receive(data(ack, 3, text("x"))) == lines{"data 3 x"});
+  CHECK(client.receive(update(ack | rst, 5)) == lines{"reset 5"});
+  CHECK(client.receive(update(0, 1, 5)).empty());
 }
 
 TEST_CASE("session: max_delayed_acknowledgements wait at most") {

@@ -189,6 +189,7 @@ class yamux_link {
   }
 
   void on(const mux::stream_opened& seen) { flows[seen.id]; }
+  void on(const mux::stream_acknowledged&) {}
   void on(const mux::stream_data& seen) {
     flow& one = flows.at(seen.id);
     one.peer_has_ended |= seen.are_last;

@@ -3,8 +3,11 @@
 #include "support/sim_tunnel.hpp"
 #include "support/sim_udp_tunnel.hpp"
 
+#include <rathole/config/defaults.hpp>
 #include <rathole/io/carry.hpp>
+#include <rathole/mux/constants.hpp>
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -177,6 +180,26 @@ TEST_CASE("multiplexed: 20 services share one connection") {
   // More than the server takes before the first one has authenticated wait for that.
   CHECK(tunnel.client->events.count<client_side::control_channel_failed>() == 0);
   tunnel.stop_all();
+}
+
+TEST_CASE("multiplexed: services get as many connections as their streams need, and no more") {
+  // Each service has a control channel, and the idle data channels of its pool.
+  for (const std::size_t services : {100UL, 200UL, 600UL}) {
+    CAPTURE(services);
+    const auto seed = test::scenario_seed(14);
+    REPLAYABLE(seed);
+    multiplexed_tunnel tunnel(seed, services);
+    tunnel.start_services();
+    tunnel.world.run_for(30s);
+    const std::size_t streams = services * (1 + config::defaults::tcp_pool_size);
+    CHECK(tunnel.connections() ==
+          (streams + mux::default_max_streams - 1) / mux::default_max_streams);
+    CHECK(tunnel.established() == services);
+    CHECK(tunnel.client->events.count<client_side::control_channel_failed>() == 0);
+    CHECK(tunnel.client->events.count<client_side::data_channel_failed>() == 0);
+    CHECK(tunnel.server->events.count<server_side::handshake_failed>() == 0);
+    tunnel.stop_all();
+  }
 }
 
 TEST_CASE("multiplexed: streams are spread over `connections`") {

@@ -148,7 +148,7 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
           // The name may stand for several servers; only this one knows the session.
           remote_ = stream->peer();
           if constexpr (transport::Multiplexing<transport_type>) {
-            context_->transport.authenticated(remote_);
+            context_->transport.authenticated(*stream);
           }
           const control_channel_established now_established{service->name, stream->peer(), server_};
           context_->emit(now_established);

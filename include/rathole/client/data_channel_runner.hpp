@@ -78,7 +78,7 @@ struct data_channel_runner {
     if (!started) co_return failed;
     if constexpr (transport::Multiplexing<typename Context::transport_type>) {
       // The server has found the session that the channel names, which authenticates its connection.
-      context->transport.authenticated(stream->peer());
+      context->transport.authenticated(*stream);
     }
     if (receiver) {
       co_await hand_over(context, service, std::move(*stream), receiver);

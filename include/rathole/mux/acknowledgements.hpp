@@ -10,7 +10,8 @@
 namespace rathole::mux {
 
 /// The streams of the peer that have not been acknowledged. The acknowledgement of a stream travels
-/// with its first frame, or after `acknowledgement_delay` in one of its own.
+/// with its first frame, or after `acknowledgement_delay` in one of its own, but not before the peer
+/// is authenticated.
 class acknowledgements {
  public:
   /// Adds a stream.

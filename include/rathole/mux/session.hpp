@@ -121,13 +121,16 @@ class session {
   /// the owner then closes the connection once it has transmitted everything.
   [[nodiscard]] bool is_finished() const { return state_.is_finished(); }
 
-  /// Replaces the bounds of a peer that is not authenticated by those of one that is.
+  /// Replaces the bounds of a peer that is not authenticated by those of one that is, and
+  /// acknowledges its streams, by which it learns that.
   void authenticated() { state_.authenticated(); }
 
   /// Returns to the bounds of a peer that is not authenticated, for streams that are opened from
   /// now on.
   void unauthenticated() { state_.is_authenticated = false; }
 
+  /// Returns whether the peer allows no further stream of this side now.
+  [[nodiscard]] bool is_full() const { return state_.is_full(); }
   /// Returns the number of streams that the session remembers.
   [[nodiscard]] std::size_t streams() const { return state_.streams.size(); }
   /// Returns how many bytes of all streams have not been consumed, including those that the current
@@ -234,7 +237,11 @@ inline std::optional<mux_errc> session::on_stream(const frame_header& frame, tim
     stream->is_acknowledged = true;
   }
   const std::optional<mux_errc> why = on_content(frame, *stream, now);
-  if (why || !frame.has(flag::rst)) return why;
+  if (why) return why;
+  if (frame.has(flag::ack) && frame.type == frame_type::window_update) {
+    seen = stream_acknowledged{frame.id};
+  }
+  if (!frame.has(flag::rst)) return std::nullopt;
   state_.forget(frame.id);
   seen = stream_reset{frame.id};
   return std::nullopt;

@@ -18,6 +18,16 @@ struct stream_opened {
   bool operator==(const stream_opened&) const = default;
 };
 
+/// The peer has acknowledged a stream by a frame without bytes. A side does so only while it counts
+/// the connection as authenticated, so it then accepts more than `max_unauthenticated_streams`.
+struct stream_acknowledged {
+  /// The stream.
+  stream_id id;
+
+  /// Compares all members.
+  bool operator==(const stream_acknowledged&) const = default;
+};
+
 /// Bytes of a stream have arrived, or its peer has ended its direction, or both. The owner delivers
 /// or keeps the bytes, and reports those that it delivered by `session::consumed`.
 struct stream_data {
@@ -56,6 +66,7 @@ struct peer_going_away {
 };
 
 /// What `session::receive` reports.
-using session_event = std::variant<stream_opened, stream_data, stream_reset, peer_going_away>;
+using session_event =
+    std::variant<stream_opened, stream_acknowledged, stream_data, stream_reset, peer_going_away>;
 
 }  // namespace rathole::mux

@@ -71,8 +71,9 @@ class session_state {
   [[nodiscard]] std::optional<time_point> deadline() const {
     if (error) return std::nullopt;
     std::optional<time_point> first = pings.deadline();
-    for (const std::optional<time_point>& other :
-         {unacknowledged_.deadline(), growth_.deadline()}) {
+    const auto acknowledgement =
+        is_authenticated ? unacknowledged_.deadline() : std::optional<time_point>();
+    for (const std::optional<time_point>& other : {acknowledgement, growth_.deadline()}) {
       if (other && (!first || *other < *first)) first = other;
     }
     return first;
@@ -100,13 +101,17 @@ class session_state {
       go_away(go_away_code::normal);
       return failure(mux_errc::ids_exhausted);
     }
-    if (streams.is_full(true, peer_.max_streams, is_authenticated))
-      return failure(errc::limit_reached);
+    if (is_full()) return failure(errc::limit_reached);
     const auto id = static_cast<stream_id>(next_id_);
     next_id_ += 2;
     add(id, true, now);
     unannounced_.insert(id);
     return id;
+  }
+
+  /// See `session::is_full`.
+  [[nodiscard]] bool is_full() const {
+    return streams.is_full(true, peer_.max_streams, is_authenticated);
   }
 
   /// See `session::set_wish`.
@@ -177,6 +182,8 @@ class session_state {
     if (!is_authenticated) guard = flood_guard(authenticated_rates);
     is_authenticated = true;
     streams.lift_limits();
+    // None waits any longer, because they say that the peer is authenticated.
+    acknowledge(time_point::max());
   }
 
   /// Ends the session: its last output is a GoAway. Returns the error.
@@ -282,7 +289,10 @@ class session_state {
     return true;
   }
 
+  /// Acknowledges the streams that have waited for a frame long enough. The peer takes that as the
+  /// sign that it is authenticated.
   void acknowledge(time_point now) {
+    if (!is_authenticated) return;
     while (const std::optional<stream_id> id = unacknowledged_.first_due(now)) {
       append_update(*id, frames_);
     }

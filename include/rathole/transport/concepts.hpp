@@ -80,18 +80,18 @@ concept Transport =
 /// * `connections()` returns the number of connections.
 /// * `on_refused(handler)` lets `handler` receive a `multiplexing_refusal` when a server does not
 ///   multiplex; `forget_refusals()` lets such servers be asked again.
-/// * `authenticated(peer)` is called when the server at `peer` has accepted a stream as
-///   authenticated; until then it takes only a few of each connection.
+/// * `authenticated(stream)` is called when the server has accepted a stream as authenticated; until
+///   then it takes only a few of that connection.
 /// * `leave(server)` opens no more streams on the connections that were dialled as `server`; they end
 ///   with their last stream.
 /// * `close()` closes all connections, now and in the future, and returns once they have ended.
 template <class T>
 concept Multiplexing = Transport<T> && T::multiplexes &&
-                       requires(T& t, const T& ct, const address& peer,
+                       requires(T& t, const T& ct, const address& peer, typename T::stream& stream,
                                 std::function<void(const multiplexing_refusal&)> handler) {
                          { ct.connections() } -> std::same_as<std::size_t>;
                          { t.on_refused(std::move(handler)) } -> std::same_as<void>;
-                         { t.authenticated(peer) } -> std::same_as<void>;
+                         { t.authenticated(stream) } -> std::same_as<void>;
                          { t.forget_refusals() } -> std::same_as<void>;
                          { t.leave(peer) } -> std::same_as<void>;
                          { t.close() } -> std::same_as<io::awaitable<void>>;

@@ -18,6 +18,7 @@
 #include <memory>
 #include <stop_token>
 #include <utility>
+#include <variant>
 
 namespace rathole::transport {
 
@@ -104,8 +105,12 @@ class multiplexed {
       typename multiplexed_pool<runtime_type, connection_stream>::refusal_handler handler) {
     pool_->on_refused(std::move(handler));
   }
-  /// Records that the server at `peer` has authenticated a stream; see `Multiplexing`.
-  void authenticated(const address& peer) { pool_->authenticated(peer); }
+  /// Records that the server has authenticated a stream; see `Multiplexing`.
+  void authenticated(stream& which) {
+    if (const auto* found = std::get_if<io::mux_stream>(&which.value())) {
+      pool_->authenticated(found->flows());
+    }
+  }
   /// Forgets which servers do not multiplex; see `Multiplexing`.
   void forget_refusals() { pool_->forget_refusals(); }
   /// Opens no more streams on the connections to `server`; see `Multiplexing`.

@@ -33,8 +33,7 @@ namespace rathole::transport {
 /// The time for which no connection is added to those that work after one could not be dialled.
 inline constexpr duration extra_connection_pause = std::chrono::seconds(10);
 
-/// How often a client looks whether there is room for another stream on a connection that is not
-/// authenticated yet.
+/// How often a client looks whether there is room for another stream after others have ended.
 inline constexpr duration room_check_interval = std::chrono::milliseconds(250);
 
 /// The longest time that a connection without streams may take to send its last bytes.
@@ -96,8 +95,9 @@ class multiplexed_pool : public std::enable_shared_from_this<multiplexed_pool<R,
   /// streams.
   [[nodiscard]] step next_step(const address& to) const {
     const std::vector<const member*> usable = usable_for(to);
-    if (usable.empty()) return is_dialling(to) ? step::wait : step::dial;
-    // The server refuses further streams until one of them has authenticated.
+    const auto is_full = [](const member* each) { return each->link->is_full(); };
+    if (std::ranges::all_of(usable, is_full)) return is_dialling(to) ? step::wait : step::dial;
+    // The server refuses further streams on a connection until one of them has authenticated.
     if (std::ranges::none_of(usable, has_room)) return step::wait;
     const bool has_idle =
         std::ranges::any_of(usable, [](const member* each) { return each->link->streams() == 0; });
@@ -108,6 +108,10 @@ class multiplexed_pool : public std::enable_shared_from_this<multiplexed_pool<R,
   /// Opens a stream to the server at `to` on the connection that has the fewest. Fails if there is
   /// no connection that takes another stream.
   result<stream_type> open(const address& to) {
+    for (member& each : members_) {
+      // The server counts a connection without streams as unauthenticated again.
+      if (each.link->streams() == 0) each.is_authenticated = false;
+    }
     std::vector<const member*> usable = usable_for(to);
     const auto streams = [](const member* each) { return each->link->streams(); };
     std::erase_if(usable, std::not_fn(has_room));
@@ -152,6 +156,8 @@ class multiplexed_pool : public std::enable_shared_from_this<multiplexed_pool<R,
     const auto link =
         connection_type::make(runtime_, std::move(below), mux::role::client, own, peer);
     link->authenticated();
+    // The pool exists as long as the connection receives, because `keep` holds both.
+    link->set_on_acknowledged([this, on = link.get()] { authenticated(*on); });
     members_.push_back({name_of(to), link, false});
     try {
       group_.spawn(keep(this->shared_from_this(), link));
@@ -162,13 +168,11 @@ class multiplexed_pool : public std::enable_shared_from_this<multiplexed_pool<R,
     return link->open();
   }
 
-  /// Records that the server at `peer` has accepted a stream as authenticated.
-  void authenticated(const address& peer) {
-    bool is_news = false;
-    for (member& each : members_) {
-      if (each.link->peer() == peer) is_news |= !std::exchange(each.is_authenticated, true);
-    }
-    if (is_news) wake_all();
+  /// Records that the server has accepted a stream of `on` as authenticated.
+  void authenticated(const io::mux_flows& on) {
+    const auto is_it = [&on](const member& each) { return each.link.get() == &on; };
+    const auto found = std::ranges::find_if(members_, is_it);
+    if (found != members_.end() && !std::exchange(found->is_authenticated, true)) wake_all();
   }
 
   /// Records that no connection to `to` could be added to those that work.
@@ -242,6 +246,7 @@ class multiplexed_pool : public std::enable_shared_from_this<multiplexed_pool<R,
 
   /// Returns whether the server is expected to accept another stream.
   static bool has_room(const member* each) {
+    if (each->link->is_full()) return false;
     return each->is_authenticated || each->link->streams() < mux::max_unauthenticated_streams;
   }
 

@@ -89,6 +89,12 @@ class mux_connection final : public mux_flow_driver,
     on_open_ = std::move(action);
   }
 
+  /// Sets what is called when the peer has acknowledged a stream by a frame without bytes; see
+  /// `mux::stream_acknowledged`.
+  void set_on_acknowledged(std::move_only_function<void()> action) {
+    on_acknowledged_ = std::move(action);
+  }
+
   /// Applies the bounds of an authenticated peer.
   void authenticated() { set_authenticated(true); }
   /// Applies the bounds of a peer that is not authenticated, as at first, to new streams.
@@ -134,6 +140,7 @@ class mux_connection final : public mux_flow_driver,
       }
     }
     me.on_open_ = nullptr;
+    me.on_acknowledged_ = nullptr;
     if (me.reason()) co_return failure(me.reason());
     co_return result<void>{};
   }
@@ -264,9 +271,14 @@ class mux_connection final : public mux_flow_driver,
     return true;
   }
 
+  void acknowledged() override {
+    if (on_acknowledged_) on_acknowledged_();
+  }
+
   R runtime_;
   S below_;
   std::move_only_function<void(stream_type)> on_open_;
+  std::move_only_function<void()> on_acknowledged_;
   /// Wakes the writer.
   event work_;
   earliest_timer<R> timer_;

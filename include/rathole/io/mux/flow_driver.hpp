@@ -86,6 +86,8 @@ class mux_flow_driver : public mux_flows {
  private:
   /// Called for a stream that the peer has opened; returns false to refuse it.
   virtual bool opened(const flow_pointer& flow) = 0;
+  /// Called when the peer has acknowledged a stream by a frame without bytes.
+  virtual void acknowledged() = 0;
 
   void on(const mux::stream_opened& event, time_point) {
     const flow_pointer added = add(event.id);
@@ -100,6 +102,8 @@ class mux_flow_driver : public mux_flows {
     leave(*added);
     reset(event.id);
   }
+
+  void on(const mux::stream_acknowledged&, time_point) { acknowledged(); }
 
   void on(const mux::stream_data& event, time_point at) {
     const flow_pointer to = flows().find(event.id);

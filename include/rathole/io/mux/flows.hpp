@@ -101,6 +101,8 @@ class mux_flows {
   /// Returns how many streams have not ended, including those that were closed from this side while
   /// the peer has not ended its direction.
   [[nodiscard]] std::size_t streams() const { return session_.streams(); }
+  /// Returns whether the peer allows no further stream now.
+  [[nodiscard]] bool is_full() const { return session_.is_full(); }
 
  protected:
   /// Makes the streams of a connection to `peer` on `ex`; for the others see `mux::session`.
@@ -153,7 +155,9 @@ class mux_flows {
   /// Sets which bounds apply to the peer; see `mux::session`.
   void set_authenticated(bool on) {
     is_authenticated_ = on;
-    on ? session_.authenticated() : session_.unauthenticated();
+    if (!on) return session_.unauthenticated();
+    use_session([this] { session_.authenticated(); });
+    changed();
   }
   /// Returns which bounds apply to the peer.
   [[nodiscard]] bool is_authenticated() const { return is_authenticated_; }
