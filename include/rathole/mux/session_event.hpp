@@ -18,8 +18,9 @@ struct stream_opened {
   bool operator==(const stream_opened&) const = default;
 };
 
-/// The peer has acknowledged a stream by a frame without bytes. A side does so only while it counts
-/// the connection as authenticated, so it then accepts more than `max_unauthenticated_streams`.
+/// The peer has acknowledged a stream by a frame without bytes. A server of rathole does so only
+/// while it counts the connection as authenticated, and then accepts more than
+/// `max_unauthenticated_streams`.
 struct stream_acknowledged {
   /// The stream.
   stream_id id;

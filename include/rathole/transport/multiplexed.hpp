@@ -135,7 +135,7 @@ class multiplexed {
       if (what == pool_type::step::open) {
         auto opened = pool->open(to);
         if (opened) co_return stream(std::move(*opened));
-        // All connections have as many streams as they may have.
+        // No connection takes another stream after all, such as after its last id.
         what = pool->is_dialling(to) ? pool_type::step::wait : pool_type::step::dial;
       }
       if (what == pool_type::step::dial) {
