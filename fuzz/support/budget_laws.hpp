@@ -22,7 +22,7 @@ class budget_run {
 
   void step(fuzz_input& in) {
     using enum kind;
-    switch (in.below(12)) {
+    switch (in.below(13)) {
       case 0:
         if (budget_.admits_visitor()) {
           take(waiting);
@@ -57,6 +57,7 @@ class budget_run {
         limit_ = 8 + 4 * std::size_t{in.byte()};
         budget_.set_limit(limit_);
         break;
+      case 11: claim_fixed(1 + in.below(8)); break;
       default: now_ += in.time(); break;
     }
     settle();
@@ -121,6 +122,18 @@ class budget_run {
       default: break;
     }
     all.pop_back();
+  }
+
+  // Listeners and control channels leave a quarter of what is not in reserve.
+  void claim_fixed(std::size_t amount) {
+    const std::size_t before = use().fixed + use().multiplexed;
+    {
+      const auto claimed = budget_.claim_fixed(amount);
+      check(claimed.has_value() == (before + amount <= room() / 4 * 3));
+      check(use().fixed + use().multiplexed == before + (claimed ? amount : 0));
+    }
+    check(use().fixed + use().multiplexed == before);
+    for (; amount > 0 && budget_.admits_fixed(1); --amount) take(kind::fixed);
   }
 
   // The visitors of each UDP service of a client are at most its share.

@@ -1,3 +1,5 @@
+#include "../support/occurrences.hpp"
+
 #include <rathole/app/log/client_log.hpp>
 #include <rathole/app/log/server_log.hpp>
 #include <rathole/core/out_of_memory.hpp>
@@ -339,6 +341,14 @@ TEST_CASE("log: a server's events become the documented lines") {
            "Client refused: another client serves the service, and `on_conflict` is `reject`; it "
            "comes again by itself"},
       {[&](auto& log) {
+         log.on(server_side::client_refused{"web", peer, config::conflict_policy::replace, false,
+                                            make_error_code(std::errc::too_many_files_open)});
+       },
+       "ERROR " + channel +
+           "Client refused: Too many open files; listeners and control channels leave descriptors "
+           "for connections and files: raise the limit of open files (`ulimit -n`, LimitNOFILE= of "
+           "systemd), or serve fewer ports; it comes again by itself"},
+      {[&](auto& log) {
          log.on(server_side::client_refused{"web", peer, config::conflict_policy::balance});
        },
        " WARN " + channel +
@@ -614,6 +624,35 @@ TEST_CASE("log: a port that stays in use is an error once, until the reason chan
   CHECK(lines() == 2);
   log.on(server_side::service_bind_failed{"web", at, denied, 1s});
   CHECK(lines() == 3);
+}
+
+TEST_CASE("log: services without descriptors have one line together") {
+  const auto none = std::make_error_code(std::errc::too_many_files_open);
+  const std::string advice = "raise the limit of open files";
+  kept_log kept(log_level::info);
+  current_time = time_point(1h);
+  const auto now = [] { return current_time; };
+  server_log at_server(kept.lines, {}, now);
+  client_log at_client(kept.lines, now);
+  const address server{"198.51.100.4", 2333};
+  const config::client settings;
+  const auto happens_to_all = [&] {
+    for (std::uint16_t i = 0; i < 300; ++i) {
+      const std::string name = "game:" + std::to_string(8000 + i);
+      const address at{"0.0.0.0", static_cast<std::uint16_t>(8000 + i)};
+      at_server.on(server_side::service_bind_failed{name, at, none, 1s});
+      at_server.on(
+          server_side::client_refused{name, server, config::conflict_policy::replace, false, none});
+      at_client.on(client_side::control_channel_failed{name, server, none, 1s, false, settings});
+    }
+  };
+  happens_to_all();
+  CHECK(test::occurrences(kept.text.str(), "\n") == 3);
+  CHECK(test::occurrences(kept.text.str(), advice) == 3);
+  current_time += repeat_interval;
+  happens_to_all();
+  CHECK(test::occurrences(kept.text.str(), advice) == 6);
+  CHECK(test::occurrences(kept.text.str(), "(299 more before)") == 3);
 }
 
 TEST_CASE("log: the number of distinct limited lines that are tracked is bounded") {

@@ -1,10 +1,17 @@
 // Descriptors run out on one side: idle data channels are closed for visitors, visitors that cannot
 // be served are refused, and service recovers once the load is gone.
 
+#include "../support/config_text.hpp"
 #include "../support/eventually.hpp"
+#include "../support/net.hpp"
+#include "../support/occurrences.hpp"
 #include "../support/our_program.hpp"
+#include "../support/port_range_scenarios.hpp"
+#include "../support/process.hpp"
 #include "../support/services.hpp"
 #include "../support/tunnel.hpp"
+#include "../support/udp.hpp"
+#include "../support/udp_visitors.hpp"
 #include "../support/visitors.hpp"
 
 #include <doctest/doctest.h>
@@ -12,7 +19,10 @@
 #include <poll.h>
 
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -23,11 +33,10 @@ namespace {
 /// The descriptor limit of a program; a few services with default pools would need more.
 constexpr int few_descriptors = 256;
 
-/// Returns a script that runs the program with few descriptors.
-std::string limited_program(temp_dir& folder) {
-  const std::string path =
-      folder.write("limited", "#!/bin/sh\nulimit -n " + std::to_string(few_descriptors) +
-                                  "\nexec '" + our_program() + "' \"$@\"\n");
+/// Returns a script that runs the program with at most `limit` descriptors.
+std::string limited_program(temp_dir& folder, int limit = few_descriptors) {
+  const std::string path = folder.write("limited", "#!/bin/sh\nulimit -n " + std::to_string(limit) +
+                                                       "\nexec '" + our_program() + "' \"$@\"\n");
   std::filesystem::permissions(path, std::filesystem::perms::owner_all);
   return path;
 }
@@ -55,6 +64,111 @@ std::size_t ended(const std::vector<tcp_socket>& visitors) {
 }
 
 using steady = std::chrono::steady_clock;
+
+/// A server with a range of ports and the admin API, and its client. Each may have 400 descriptors.
+struct crowded_tunnel {
+  static constexpr std::size_t all = 300;
+
+  /// Writes both files with `size` ports from the index `first` on; running programs reload them.
+  void write(std::size_t first, std::size_t size) {
+    const std::string common = "default_token = \"" + std::string(default_token) + "\"\n";
+    server_file = folder.write(
+        "server.toml", "[server]\nbind_addr = " + quoted_address(main) + '\n' + common +
+                           "[server.admin]\nbind_addr = " + quoted_address(admin) +
+                           "\n[server.services.game]\ntype = \"" + type +
+                           "\"\nbind_addr = \"127.0.0.1:" + ports.range(first, size) + "\"\n");
+    std::string of_client =
+        "[client]\nremote_addr = " + quoted_address(main) + "\nretry_interval = 1\n" + common;
+    if (multiplexes) of_client += "[client.transport]\ntype = \"tcp\"\nmultiplex = true\n";
+    for (std::size_t i = first; i < first + size; ++i) {
+      of_client += "[client.services.\"game:" + std::to_string(ports.at(i)) + "\"]\ntype = \"" +
+                   type + "\"\nlocal_addr = " + quoted_address(local_port()) + '\n';
+    }
+    client_file = folder.write("client.toml", of_client);
+  }
+  void start() {
+    server.emplace(program, std::vector<std::string>{"--server", server_file});
+    REQUIRE(eventually([this] { return !refused(main); }));
+    client.emplace(client_program, std::vector<std::string>{"--client", client_file});
+  }
+  [[nodiscard]] std::uint16_t local_port() const {
+    return type == "tcp" ? echoing.port() : echoing_udp.port();
+  }
+  [[nodiscard]] bool serves(std::size_t index) const {
+    if (type == "tcp") return round_trip(ports.at(index));
+    return udp_visitor(ports.at(index)).ask("?", std::chrono::milliseconds{200}).empty();
+  }
+  /// Returns how many ports serve a visitor now.
+  [[nodiscard]] std::size_t served() const {
+    std::size_t count = 0;
+    for (std::size_t i = 0; i < all; ++i) count += serves(i) ? 1 : 0;
+    return count;
+  }
+  [[nodiscard]] bool is_healthy() const {
+    auto http = tcp_socket::connect(admin);
+    http.send_all("GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    return http.receive(12) == "HTTP/1.1 200";
+  }
+  [[nodiscard]] std::string logs() const {
+    return server->output() + "\n---- client:\n" + (client ? client->output() : "");
+  }
+
+  temp_dir folder;
+  std::string type = "tcp";
+  bool multiplexes = false;
+  std::string program = limited_program(folder, 400);
+  std::string client_program = program;
+  service echoing{echo};
+  udp_service echoing_udp;
+  port_block ports{all};
+  reserved_port main;
+  reserved_port admin;
+  std::string server_file;
+  std::string client_file;
+  std::optional<process> server;
+  std::optional<process> client;
+};
+
+TEST_CASE("shortage: 300 ports and 400 descriptors leave some for visitors, the API and a reload") {
+  struct row {
+    const char* what;
+    bool client_is_limited;
+    bool multiplexes;
+    std::size_t served;
+    std::size_t server_lines;
+  };
+  // The listeners and control channels of the server have 252 descriptors, of which a port takes two, or
+  // one if multiplexed. The client has 336, of which a port takes three with those for a visitor.
+  for (const row& each : {row{"server", false, false, 125, 1}, row{"both", true, false, 112, 0},
+                          row{"both, multiplexed", true, true, 250, 1}}) {
+    CAPTURE(each.what);
+    crowded_tunnel t;
+    t.multiplexes = each.multiplexes;
+    if (!each.client_is_limited) t.client_program = our_program();
+    t.write(0, crowded_tunnel::all);
+    t.start();
+    INFO(t.logs());
+    CHECK(eventually([&] { return t.served() == each.served; }));
+    CHECK(t.is_healthy());
+    const auto lines = [](const process& of) { return occurrences(of.output(), " ERROR "); };
+    // One line, not one for each port.
+    CHECK(lines(*t.server) == each.server_lines);
+    const auto output = t.server->output();
+    CHECK(output.contains("raise the limit of open files") == (each.server_lines > 0));
+    CHECK(output.contains("with a limit of 400 open files they may have 252"));
+    // One for its own descriptors, and at most 30 for each answer of the server.
+    CHECK(lines(*t.client) <= 61);
+
+    constexpr std::size_t fewer = 40;
+    t.write(crowded_tunnel::all - fewer, fewer);
+    for (std::size_t i = crowded_tunnel::all - fewer; i < crowded_tunnel::all; ++i) {
+      CAPTURE(i);
+      CHECK(eventually([&] { return t.serves(i); }));
+    }
+    CHECK(t.is_healthy());
+    CHECK(refused(t.ports.at(0)));
+  }
+}
 
 TEST_CASE("shortage: 25 services share 256 descriptors, and each is served") {
   for (const bool server : {true, false}) {

@@ -84,6 +84,12 @@ class running final : public program {
     if constexpr (is_server) program_.connect(service, std::move(cancel), std::move(done));
   }
 
+  [[nodiscard]] std::vector<address> addresses_of(
+      [[maybe_unused]] const std::string& service) const override {
+    if constexpr (is_server) return program_.addresses().of(service);
+    return {};
+  }
+
   [[nodiscard]] protocol::descriptor_use descriptors() const override {
     return program_.descriptors();
   }

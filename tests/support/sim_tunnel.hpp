@@ -23,6 +23,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <vector>
 
 namespace rathole::test {
 
@@ -56,6 +57,9 @@ class program {
   /// Connects the program itself, as a visitor of a server; does nothing for a client.
   virtual void connect(std::string_view service, std::stop_token cancel,
                        server_side::connect_completion done) = 0;
+
+  /// Returns where a server listens for visitors of `service`; nothing for a client.
+  [[nodiscard]] virtual std::vector<address> addresses_of(const std::string& service) const = 0;
 
   /// Returns the descriptors that it counts.
   [[nodiscard]] virtual protocol::descriptor_use descriptors() const = 0;

@@ -47,6 +47,79 @@ TEST_CASE("descriptor budget: idle channels share a quarter of what listeners le
   }
 }
 
+TEST_CASE("descriptor budget: listeners and control channels leave a quarter to connections") {
+  struct example {
+    const char* what;
+    std::size_t limit;
+    std::size_t most;
+  };
+  // The reserve is 64, or a quarter of the limit if that is less; three quarters of the rest.
+  for (const example& each :
+       {example{"300 ports were too many", 400, 252}, example{"few descriptors", 256, 144},
+        example{"hardly any descriptors", 40, 21}, example{"no descriptors", 0, 0},
+        example{"the usual limit", 524'288, 393'168}}) {
+    CAPTURE(each.what);
+    CHECK(protocol::max_fixed_descriptors(each.limit) == each.most);
+    descriptor_budget budget(each.limit);
+    CHECK(budget.admits_fixed(each.most));
+    CHECK_FALSE(budget.admits_fixed(each.most + 1));
+    if (each.most == 0) continue;
+    // Multiplexed connections count, too.
+    budget.use.multiplexed = 2;
+    budget.use.fixed = each.most - 3;
+    auto last = budget.claim_fixed(1);
+    CHECK(last);
+    CHECK(budget.use.fixed == each.most - 2);
+    CHECK_FALSE(budget.claim_fixed(1));
+    CHECK(budget.use.fixed == each.most - 2);
+    // Connections neither take from it nor give to it, and find room.
+    CHECK(budget.admits_visitor());
+    CHECK(budget.admits_dial(0));
+    budget.use.forwards = each.limit;
+    CHECK_FALSE(budget.admits_fixed(1));
+    last.reset();
+    CHECK(budget.admits_fixed(1));
+    // What the system refused is over in a second, and closes no listener.
+    budget.refused(start);
+    CHECK(budget.admits_fixed(1));
+    budget.set_limit(each.limit - 4);
+    CHECK_FALSE(budget.admits_fixed(1));
+  }
+  CHECK(descriptor_budget().admits_fixed(1'000'000));
+}
+
+TEST_CASE("descriptor budget: a client keeps a connection for each of its services") {
+  struct example {
+    const char* what;
+    std::size_t limit;
+    std::size_t amount;
+    std::size_t most;
+  };
+  for (const example& each :
+       {example{"TCP services", 400, 1, 112}, example{"UDP services", 400, 3, 67},
+        example{"few descriptors", 256, 1, 64}, example{"hardly any descriptors", 8, 1, 2},
+        example{"no descriptors", 2, 1, 0}}) {
+    CAPTURE(each.what);
+    descriptor_budget budget(each.limit);
+    for (std::size_t i = 0; i < each.most; ++i) {
+      CHECK(budget.admits_service(each.amount));
+      budget.use.fixed += each.amount;
+      ++budget.use.services;
+    }
+    CHECK_FALSE(budget.admits_service(each.amount));
+    // Each service can dial, and has its share when the others wait.
+    for (std::size_t i = 0; i < each.most; ++i) {
+      CHECK(budget.admits_dial(0));
+      ++budget.use.idle;
+    }
+    budget.refused(start);
+    if (each.most == 0) continue;
+    --budget.use.services;
+    budget.use.fixed -= each.amount;
+    CHECK(budget.admits_service(each.amount));
+  }
+}
+
 TEST_CASE("descriptor budget: a visitor needs a second descriptor for its channel") {
   descriptor_budget budget(100);
   budget.use = use(1, 5);

@@ -83,7 +83,7 @@ class statistics : public service_table {
   void on(const server_side::client_refused& e) {
     if (entry* const found = find(e.service)) ++found->what.clients_refused;
     if (e.repeated) return;
-    record("client_refused", e.service, to_string(e.peer));
+    record("client_refused", e.service, to_string(e.peer), e.error.message());
   }
   /// Counts it, and adds an event if the client is skipped from now on.
   void on(const server_side::visitor_failed_over& e) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <rathole/app/cli.hpp>
+#include <rathole/app/descriptor_demand.hpp>
 #include <rathole/app/fd_limit.hpp>
 #include <rathole/app/load_file.hpp>
 #include <rathole/app/log/client_log.hpp>
@@ -104,6 +105,10 @@ int start(const config::document& file, const settings_source& from, const Block
   }
   if (const auto limit = raise_fd_limit()) {
     log.write(log_level::info, "rathole", "File descriptor limit: " + std::to_string(*limit));
+    if (const auto warning = descriptor_warning(block, *limit)) {
+      log.write(log_level::warn, "rathole::config",
+                printable(config::text_of(file.where.locate(*warning))));
+    }
   } else {
     log.write(log_level::warn, "rathole",
               "Failed to raise the file descriptor limit: " + limit.error().message());
@@ -161,6 +166,12 @@ inline int check(const arguments& asked, std::ostream& out, std::ostream& err) {
     report.problems.push_back(config::to_string(file->where.locate(each)));
   }
   for (const std::string& text : report.limitations) doubt(tls::file_news::doubtful, text);
+  const auto doubt_descriptors = [&](const auto& block) {
+    const auto warning = descriptor_warning(block, highest_fd_limit());
+    if (warning) doubts.push_back(config::to_string(file->where.locate(*warning)));
+  };
+  if (server && !asked.as_client) doubt_descriptors(*server);
+  if (client && !asked.as_server) doubt_descriptors(*client);
   detail::print(err, doubts);
   detail::print(err, report.problems);
   detail::print(err, report.missing);

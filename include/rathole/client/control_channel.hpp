@@ -119,6 +119,10 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
     runtime_type& runtime = context_->runtime();
     const auto settings = context_->settings.load();
     const step_deadline deadline(runtime.now(), settings->connect_timeout);
+    // A multiplexed connection is usually there, or takes one descriptor for all services.
+    std::size_t used = transport::Multiplexing<transport_type> ? 0 : 1;
+    auto held = claim_control_channel(*context_, descriptors_for(used));
+    if (!held) co_return failure(no_descriptor());
     auto transport = transport::towards(context_->transport, server_);
     auto stream = co_await transport.connect(server_, deadline, waiting_.get_token());
     if (!stream) co_return failure(stream.error());
@@ -126,9 +130,12 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
     const std::stop_callback on_stop(connection_.get_token(), close);
     stream->set_nodelay(true);
 
-    const std::size_t used = transport::descriptors_of(*stream);
-    const protocol::descriptor_lease held(context_->descriptors.use.fixed, used);
-    const protocol::descriptor_lease counted(context_->descriptors.use.services, used);
+    if (transport::descriptors_of(*stream) != used) {
+      held.reset();
+      used = transport::descriptors_of(*stream);
+      held = claim_control_channel(*context_, descriptors_for(used));
+      if (!held) co_return failure(no_descriptor());
+    }
     const auto service = service_->load();
     // The settings may have changed during the dial.
     const auto latest = context_->settings.load();
@@ -158,6 +165,13 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
         case protocol::client_control_event::heartbeat: break;
       }
     }
+  }
+
+  /// Returns how many descriptors the service needs if each channel uses `per_channel`: one for the
+  /// control channel, and those for the data channels of a UDP service, which would be of no use
+  /// without them.
+  [[nodiscard]] std::size_t descriptors_for(std::size_t per_channel) const {
+    return udp_ ? per_channel * (1 + claimed_udp_channels) : per_channel;
   }
 
   /// Records that the server requests one more data channel.
@@ -250,7 +264,9 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
   void wait_done(slot_type& slot, std::error_code failed) {
     slot.count_out();
     if (!failed && udp_) {
-      slot.count_in(udp_channels_, context_->descriptors.use.fixed);
+      const bool is_claimed = claimed_channels_ < claimed_udp_channels;
+      slot.count_in(udp_channels_,
+                    is_claimed ? claimed_channels_ : context_->descriptors.use.fixed);
     } else {
       slot.release_owner();
     }
@@ -293,6 +309,8 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
   std::size_t dials_ = 0;
   /// The number of data channels that carry datagrams.
   std::size_t udp_channels_ = 0;
+  /// The number of those whose descriptors were claimed with that of the control channel.
+  std::size_t claimed_channels_ = 0;
   /// The requests that are not being dialled.
   dial_requests requests_;
   attempt_pacer pacer_;

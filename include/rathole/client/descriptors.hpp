@@ -3,10 +3,16 @@
 #include <rathole/protocol/descriptor_budget.hpp>
 #include <rathole/transport/concepts.hpp>
 
+#include <cerrno>
 #include <cstddef>
 #include <memory>
+#include <optional>
+#include <system_error>
 
 namespace rathole::client_side {
+
+/// Returns the error with which a control channel is not dialled for lack of a descriptor.
+inline std::error_code no_descriptor() { return {EMFILE, std::system_category()}; }
 
 /// Updates the budget with the limit and with what is counted on all threads. Must be called on the
 /// control plane's thread.
@@ -21,6 +27,27 @@ void count_descriptors(Context& self) {
   }
   self.descriptors.use.udp_visitors = self.udp_visitors.load();
   self.udp_share = self.descriptors.udp_share();
+}
+
+/// Counts the control channel of a service in a budget while it exists.
+class control_channel_claim {
+ public:
+  /// Counts a channel that needs `amount` descriptors in `use`, as one of `services`.
+  control_channel_claim(protocol::descriptor_use& use, std::size_t amount, std::size_t services)
+      : fixed_(use.fixed, amount), service_(use.services, services) {}
+
+ private:
+  protocol::descriptor_lease fixed_;
+  protocol::descriptor_lease service_;
+};
+
+/// Counts the control channel of a service that needs `amount` descriptors: none, if it is a multiplexed
+/// stream. Returns nothing if it would take those of connections; see `descriptor_budget::admits_service`.
+template <class Context>
+std::optional<control_channel_claim> claim_control_channel(Context& self, std::size_t amount) {
+  count_descriptors(self);
+  if (amount > 0 && !self.descriptors.admits_service(amount)) return std::nullopt;
+  return control_channel_claim(self.descriptors.use, amount, amount > 0 ? 1 : 0);
 }
 
 /// Returns whether a service with `own` data channels that dial or wait may dial one more with the

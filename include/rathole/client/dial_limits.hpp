@@ -1,5 +1,6 @@
 #pragma once
 
+#include <rathole/config/defaults.hpp>
 #include <rathole/config/limits.hpp>
 #include <rathole/core/backoff.hpp>
 #include <rathole/core/time.hpp>
@@ -23,6 +24,10 @@ inline constexpr std::size_t max_deferred_dials = 4096;
 /// beyond `max_dials`.
 inline constexpr std::size_t max_udp_channels =
     static_cast<std::size_t>(config::limits::udp_channels);
+
+/// The number of UDP data channels whose descriptors a control channel claims before it is dialled: as
+/// many as a server requests by default.
+inline constexpr std::size_t claimed_udp_channels = config::defaults::udp_pool_size;
 
 /// Returns how the attempts of one control channel to open data channels are spaced while they
 /// fail; the pauses grow up to the service's `retry_interval`. Compat: upstream dials ten times a

@@ -284,7 +284,8 @@ class service_runner : public std::enable_shared_from_this<service_runner<Contex
     if (!retry_.is_attempt_unwanted()) {
       if (was_established) {
         choice.broke(attempt_server_, now - began);
-      } else {
+      } else if (reason != no_descriptor()) {
+        // The server is not to blame for a lack of descriptors.
         choice.failed(attempt_server_);
       }
     }

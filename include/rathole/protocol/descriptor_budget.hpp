@@ -23,11 +23,32 @@ inline constexpr duration shortage_memory = std::chrono::seconds(1);
 /// The number of descriptors that are kept free below what was in use when the system refused one.
 inline constexpr std::size_t shortage_slack = 4;
 
+/// Of the descriptors that the reserve leaves, the listeners and control channels of a server have at
+/// most this many quarters, so that connections always have the rest.
+inline constexpr std::size_t fixed_quarters = 3;
+
+/// The number of descriptors that a client keeps for each of its services besides its control channel:
+/// those of a data channel and of the local connection behind it.
+inline constexpr std::size_t connection_descriptors = 2;
+
+/// Returns how many descriptors are reserved, of the `limit` that the process may have, for what a
+/// `descriptor_use` does not count.
+[[nodiscard]] constexpr std::size_t reserved_descriptors(std::size_t limit) {
+  return std::min(descriptor_reserve, limit / 4);
+}
+
+/// Returns how many descriptors the listeners and control channels of a server may use together, of the
+/// `limit` that the process may have.
+[[nodiscard]] constexpr std::size_t max_fixed_descriptors(std::size_t limit) {
+  return (limit - reserved_descriptors(limit)) / 4 * fixed_quarters;
+}
+
 /// Counts what one client or server uses descriptors for.
 struct descriptor_use {
   /// The services that share the idle data channels; they use no descriptors themselves.
   std::size_t services = 0;
-  /// Listeners, control channels and data channels of UDP services.
+  /// Listeners and control channels; for a UDP service also its data channels and, in a server, its
+  /// sockets.
   std::size_t fixed = 0;
   /// In a server: unauthenticated connections; each may become a data channel.
   std::size_t handshakes = 0;
@@ -93,6 +114,10 @@ class descriptor_lease {
 /// Idle data channels yield to visitors, and visitors that could not get a data channel are not
 /// admitted, so that there are always descriptors left to end a shortage.
 ///
+/// * The listeners and control channels of a server have at most three quarters of what the reserve
+///   leaves. Those that would exceed that are not opened; see `claim_fixed`.
+/// * A client opens a control channel only if each of its services then can have a connection; see
+///   `admits_service`.
 /// * The server admits a visitor if there is a descriptor for it and one for its data channel.
 /// * The idle data channels of all services may use at most a quarter of the descriptors that
 ///   listeners and control channels leave, with the same share for each service. While less than an
@@ -143,6 +168,26 @@ class descriptor_budget {
     return idle_share() != std::exchange(reported_share_, idle_share());
   }
 
+  /// Returns whether listeners and control channels of a server may use `more` descriptors. A refusal by the
+  /// system does not change that, because it limits the budget for a short time only.
+  [[nodiscard]] bool admits_fixed(std::size_t more) const {
+    return use.fixed + use.multiplexed + more <= max_fixed_descriptors(limit_);
+  }
+
+  /// Counts `amount` descriptors of listeners or control channels while the lease exists, which the
+  /// budget must outlive. Returns nothing if `admits_fixed` does not admit them.
+  [[nodiscard]] std::optional<descriptor_lease> claim_fixed(std::size_t amount) {
+    if (!admits_fixed(amount)) return std::nullopt;
+    return descriptor_lease(use.fixed, amount);
+  }
+
+  /// Returns whether a client may open the control channel of one more service, which needs `amount`
+  /// descriptors. A refusal by the system does not change that either.
+  [[nodiscard]] bool admits_service(std::size_t amount) const {
+    const std::size_t connections = connection_descriptors * (use.services + 1);
+    return use.fixed + use.multiplexed + amount + connections <= limit_ - reserve();
+  }
+
   /// Returns the largest number of idle data channels that each service may have.
   [[nodiscard]] std::size_t idle_share() const { return short_ ? 0 : even_share(); }
 
@@ -185,7 +230,7 @@ class descriptor_budget {
   }
 
   /// Returns how many descriptors are reserved for what is not counted.
-  [[nodiscard]] std::size_t reserve() const { return std::min(descriptor_reserve, limit_ / 4); }
+  [[nodiscard]] std::size_t reserve() const { return reserved_descriptors(limit_); }
 
   /// Returns how many descriptors are left if `kept` are not available.
   [[nodiscard]] std::size_t left_of(std::size_t kept) const {

@@ -54,7 +54,7 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
         machine_(std::move(machine)),
         driver_(context_->runtime(), stream_, machine_),
         is_multiplexed_(transport::is_multiplexed(stream_)),
-        held_(context_->descriptors.use.fixed, transport::descriptors_of(stream_)),
+        held_(context_->descriptors.use.fixed, descriptors()),
         is_counted_(context_->descriptors.use.services, transport::descriptors_of(stream_)),
         timer_(context_->runtime(),
                [this] { with_channels([](auto& channels) { channels.perform_actions(); }); }),
@@ -120,6 +120,7 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
   void update(service_pointer next) {
     if (has_ended()) return;
     service_ = std::move(next);
+    held_ = protocol::descriptor_lease(context_->descriptors.use.fixed, descriptors());
     machine_.set_heartbeat_interval(context_->settings->heartbeat_interval, now());
     driver_.wake();
     with_channels([this](auto& channels) { channels.apply_settings(this->shared(channels)); });
@@ -216,6 +217,11 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
   template <class F>
   decltype(auto) with_channels(F use) {
     return std::visit(use, channels_);
+  }
+
+  /// Returns how many descriptors the session holds while it exists.
+  [[nodiscard]] std::size_t descriptors() {
+    return descriptors_of_session(*service_, transport::descriptors_of(stream_));
   }
 
   /// Returns a pointer to the part `channels` that shares the ownership of the session.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <rathole/config/types.hpp>
 #include <rathole/core/time.hpp>
 #include <rathole/protocol/descriptor_budget.hpp>
 #include <rathole/server/events.hpp>
@@ -23,6 +24,24 @@ inline constexpr duration limit_interval = std::chrono::seconds(1);
 /// Returns the error with which a visitor is refused for lack of a descriptor.
 inline std::error_code no_descriptor() { return {EMFILE, std::system_category()}; }
 
+/// Returns how many descriptors a session of `service` holds while it exists, if each of its channels
+/// uses `per_channel`: one channel is the control channel. A UDP service also has its sockets and data
+/// channels; the listeners of a TCP service count for themselves.
+inline std::size_t descriptors_of_session(const config::server_service& service,
+                                          std::size_t per_channel) {
+  if (service.kind != config::service_kind::udp) return per_channel;
+  return service.bind_addr.size() + per_channel * (1 + service.pool.size);
+}
+
+/// Passes the descriptor limit to the budget; asks the system at most once in `limit_interval`.
+template <class Context>
+void update_limit(Context& self) {
+  const time_point now = self.runtime().now();
+  if (now < self.limit_due) return;
+  self.limit_due = now + limit_interval;
+  self.descriptors.set_limit(self.runtime().descriptor_limit());
+}
+
 /// Returns the sessions of all services that have clients.
 template <class Context>
 std::vector<std::shared_ptr<control_session<Context>>> sessions_of(Context& self) {
@@ -41,10 +60,7 @@ template <class Context>
 std::size_t balance(Context& self) {
   protocol::descriptor_budget& budget = self.descriptors;
   const time_point now = self.runtime().now();
-  if (now >= self.limit_due) {
-    self.limit_due = now + limit_interval;
-    budget.set_limit(self.runtime().descriptor_limit());
-  }
+  update_limit(self);
   budget.use.handshakes = self.admission->size();
   if (!budget.update(now)) return 0;
   self.admission->set_limits(self.admission_limits(), self.settings->handshake_timeout);

@@ -2,6 +2,7 @@
 
 #include <rathole/config/types.hpp>
 #include <rathole/core/address.hpp>
+#include <rathole/core/error.hpp>
 #include <rathole/core/event_list.hpp>
 #include <rathole/core/time.hpp>
 #include <rathole/io/live_connection.hpp>
@@ -151,7 +152,8 @@ struct control_channel_replaced {
   const address& by;
 };
 
-/// Reports that a client that knows the token is refused, because the service takes no more clients.
+/// Reports that a client that knows the token is refused, because the service takes no more clients or
+/// there are no descriptors for one.
 struct client_refused {
   /// The name of the service.
   std::string_view service;
@@ -161,6 +163,9 @@ struct client_refused {
   config::conflict_policy policy;
   /// Whether it is not the first of the service in `refusal_interval`, so that it should only be counted.
   bool repeated = false;
+  /// The reason: `errc::service_in_use`, or EMFILE if its control channel and listeners would take the
+  /// descriptors of visitors.
+  std::error_code error = errc::service_in_use;
 };
 
 /// Reports that the control channel of a service has ended.

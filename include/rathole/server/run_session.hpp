@@ -10,9 +10,11 @@
 #include <rathole/protocol/messages.hpp>
 #include <rathole/protocol/source_network.hpp>
 #include <rathole/server/control_session.hpp>
+#include <rathole/server/descriptors.hpp>
 #include <rathole/server/events.hpp>
 #include <rathole/server/multiplexed_client.hpp>
 #include <rathole/server/refusals.hpp>
+#include <rathole/transport/descriptors_of.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -44,28 +46,43 @@ class exemption {
   const std::string source_;
 };
 
-/// Returns whether a service takes one more client now.
+/// Returns why a service takes no further client now, whose channels use `per_channel` descriptors
+/// each: `errc::service_in_use`, or EMFILE if its control channel and listeners would exceed what the
+/// budget allows. No error if it takes one.
 template <class Context>
-bool takes_client(Context& self, const config::server_service& service) {
+std::error_code refusal_of_client(Context& self, const config::server_service& service,
+                                  std::size_t per_channel) {
   using config::conflict_policy;
-  if (service.on_conflict == conflict_policy::replace) return true;
   const auto serves = [](const auto& each) {
     const auto session = each.lock();
     return session && !session->has_ended();
   };
   const auto sessions = self.registry.sessions_of(protocol::service_digest(service.name));
   const auto count = static_cast<std::size_t>(std::ranges::count_if(sessions, serves));
-  return count < (service.on_conflict == conflict_policy::reject ? 1 : service.max_clients);
+  // It gets the descriptors of the client that it replaces.
+  const bool replaces = service.on_conflict == conflict_policy::replace;
+  if (replaces && count > 0) return {};
+  const std::size_t most = service.on_conflict == conflict_policy::reject ? 1 : service.max_clients;
+  if (!replaces && count >= most) return errc::service_in_use;
+  std::size_t needed = descriptors_of_session(service, per_channel);
+  // A listener that gets no descriptor is reported like any other that cannot be opened, but a client
+  // whose control channel takes one would hold it in vain.
+  if (needed > 0 && count == 0 && service.kind == config::service_kind::tcp) {
+    needed += service.bind_addr.size();
+  }
+  update_limit(self);
+  return self.descriptors.admits_fixed(needed) ? std::error_code() : no_descriptor();
 }
 
-/// Reports that a client at `peer` is refused because a service takes no more clients.
+/// Reports that a client at `peer` is refused because of `cause`; see `refusal_of_client`.
 template <class Context>
-void report_conflict(Context& self, const config::server_service& service, const address& peer) {
+void report_refused_client(Context& self, const config::server_service& service,
+                           const address& peer, std::error_code cause) {
   const time_point now = self.runtime().now();
   const auto reported = self.conflict_reports.try_emplace(service.name, time_point::min()).first;
   const bool is_repeated = now < reported->second;
   if (!is_repeated) reported->second = now + refusal_interval;
-  const client_refused event{service.name, peer, service.on_conflict, is_repeated};
+  const client_refused event{service.name, peer, service.on_conflict, is_repeated, cause};
   self.emit(event);
 }
 
@@ -93,7 +110,7 @@ void replace_sessions(Context& self, const config::server_service& service) {
 /// changed so that the authentication is no longer valid, there is no session. Nor is there one if
 /// another session has the same key: keys prove the right to open data channels, and a client that
 /// an `authenticator` accepted chose its own. And there is none if the service takes no more clients, because of
-/// one that came at the same time.
+/// those that came at the same time.
 template <class Context>
 io::awaitable<void> run_session(std::shared_ptr<Context> self,
                                 std::shared_ptr<const config::server_service> service,
@@ -104,7 +121,9 @@ io::awaitable<void> run_session(std::shared_ptr<Context> self,
                                 std::stop_token listener) {
   const auto* known = self->registry.find_service(service_key);
   if (!known || !config::same_service(*service, **known) || listener.stop_requested()) co_return;
-  if (self->registry.find_session(session_key) || !takes_client(*self, **known)) co_return;
+  const std::size_t per_channel = transport::descriptors_of(stream);
+  if (self->registry.find_session(session_key)) co_return;
+  if (refusal_of_client(*self, **known, per_channel)) co_return;
   const auto session = std::make_shared<control_session<Context>>(self, *known, std::move(stream),
                                                                   std::move(machine));
   const bool joins =

@@ -9,9 +9,11 @@
 #include <rathole/protocol/messages.hpp>
 #include <rathole/server/authenticate_client.hpp>
 #include <rathole/server/control_session.hpp>
+#include <rathole/server/descriptors.hpp>
 #include <rathole/server/events.hpp>
 #include <rathole/server/multiplexed_client.hpp>
 #include <rathole/server/run_session.hpp>
+#include <rathole/transport/descriptors_of.hpp>
 
 #include <memory>
 #include <new>
@@ -27,7 +29,9 @@ template <class Context>
 void report_refusal(Context& self, const address& peer, std::error_code refusal,
                     const config::server_service* service, const protocol::digest& service_key) {
   if (refusal == errc::stopped) return;
-  if (refusal == errc::service_in_use) return report_conflict(self, *service, peer);
+  if (refusal == errc::service_in_use || (service && refusal == no_descriptor())) {
+    return report_refused_client(self, *service, peer, refusal);
+  }
   const bool repeated = !self.refusals.note(peer, refusal);
   if (refusal == errc::service_not_exist) {
     self.emit(unknown_service{peer, to_hex(service_key), repeated});
@@ -63,10 +67,14 @@ io::awaitable<void> serve_control(std::shared_ptr<Context> self,
         driver(runtime, stream, machine);
     auto approved =
         co_await authenticate_client(*self, service.get(), stream.peer(), nonce, machine, driver);
-    if (approved && !takes_client(*self, *service)) {
+    std::error_code refusal;
+    if (approved) {
+      refusal = refusal_of_client(*self, *service, transport::descriptors_of(stream));
+    }
+    if (refusal) {
       machine.turn_away();
       const auto told = co_await driver.next();
-      approved = failure(told.error());
+      approved = failure(told.error() == errc::service_in_use ? refusal : told.error());
     }
     const bool is_refused = !approved || pending->is_stopping();
     if (is_refused) {

@@ -10,7 +10,6 @@
 #include <rathole/protocol/authenticate.hpp>
 #include <rathole/protocol/channel_requests.hpp>
 #include <rathole/protocol/client_balancer.hpp>
-#include <rathole/protocol/descriptor_budget.hpp>
 #include <rathole/protocol/messages.hpp>
 #include <rathole/protocol/udp_slots.hpp>
 #include <rathole/server/context.hpp>
@@ -171,8 +170,6 @@ class udp_channels {
     }
     if (!slots_.started(slot)) co_return;
     const time_point began = session_.now();
-    protocol::descriptor_lease held(context().descriptors.use.fixed,
-                                    transport::descriptors_of(channel));
     const auto udp = udp_->service();
     auto runtime = udp->runtime();
     if (runtime.get_executor() != context().runtime().get_executor()) {
@@ -181,7 +178,6 @@ class udp_channels {
     auto work =
         udp_service_type::run_channel(udp, std::move(channel), session_.id(), session_.ending());
     co_await io::run_on(runtime.get_executor(), std::move(work));
-    held.end();
     slots_.channel_lost(slot, session_.now(), session_.now() - began, rng);
     perform_actions();
   }

@@ -53,6 +53,14 @@ inline explanation explain_multiplexing_refusal(const std::error_code& error) {
           "`client.transport.multiplex`"};
 }
 
+/// Returns advice if `error` says that the process has no descriptor for a listener or a control channel;
+/// otherwise an empty text.
+inline std::string descriptor_advice(const std::error_code& error) {
+  if (error != std::errc::too_many_files_open) return {};
+  return "; listeners and control channels leave descriptors for connections and files: raise the "
+         "limit of open files (`ulimit -n`, LimitNOFILE= of systemd), or serve fewer ports";
+}
+
 /// Returns advice for a Unix-domain socket that cannot be listened on.
 inline std::string unix_listen_advice(const std::error_code& error) {
   if (error == std::errc::no_such_file_or_directory) return "; create the folder of the socket";
@@ -71,6 +79,7 @@ inline std::string unix_listen_advice(const std::error_code& error) {
 
 /// Returns advice for `where`, which cannot be listened on.
 inline std::string listen_advice(const std::error_code& error, const address& where) {
+  if (auto advice = descriptor_advice(error); !advice.empty()) return advice;
   if (where.is_unix()) return unix_listen_advice(error);
   if (error == std::errc::permission_denied) {
     return "; run as root, grant CAP_NET_BIND_SERVICE, or choose a port from 1024 on";

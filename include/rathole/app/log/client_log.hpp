@@ -9,6 +9,7 @@
 #include <rathole/core/observer_check.hpp>
 #include <rathole/http/status_error.hpp>
 #include <rathole/io/resolve/host_lookup.hpp>
+#include <rathole/io/socket/descriptor_limit.hpp>
 #include <rathole/protocol/authenticate.hpp>
 #include <rathole/text/client_failure.hpp>
 
@@ -84,7 +85,8 @@ class client_log {
     write(log_level::info, e.service, "Control channel established" + server_text(e.server));
   }
   /// Logs at error, `max_failure_lines` for each service and cause in an interval and
-  /// `max_cause_lines` for each cause, and otherwise at debug. A server that closes the connection
+  /// `max_cause_lines` for each cause, but once in an interval if this process has no descriptor, and
+  /// otherwise at debug. A server that closes the connection
   /// in order is no failure and is logged at info.
   /// A channel that this side closed to replace it is logged at info.
   void on(const client_side::control_channel_failed& e) {
@@ -190,8 +192,13 @@ class client_log {
     const time_point now = now_();
     const auto before = repeat_limiter_.note("control\n" + std::string(e.service) + '\n' + what,
                                              now, max_failure_lines);
+    // The text of a refusal names the service.
+    const std::string cause =
+        e.error == errc::service_in_use && !e.established ? e.error.message() : what;
+    const bool is_own = io::out_of_descriptors(e.error) && !e.established;
     const auto of_cause =
-        before ? repeat_limiter_.note("cause\n" + what, now, max_cause_lines) : before;
+        before ? repeat_limiter_.note("cause\n" + cause, now, is_own ? 1 : max_cause_lines)
+               : before;
     const bool moves = !e.next.host.empty() && e.next != e.remote;
     const std::string next =
         moves ? ". Trying the server at " + escaped(e.next) : retry_text(e.retry_in);

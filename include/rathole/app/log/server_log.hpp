@@ -7,7 +7,9 @@
 #include <rathole/app/log/text.hpp>
 #include <rathole/core/error.hpp>
 #include <rathole/core/observer_check.hpp>
+#include <rathole/io/socket/descriptor_limit.hpp>
 #include <rathole/server/events.hpp>
+#include <rathole/text/advice.hpp>
 
 #include <cstdint>
 #include <functional>
@@ -55,8 +57,8 @@ class server_log {
            "Listening at " + escaped(e.at));
     if (listens_) listens_(e.service, e.at);
   }
-  /// Logs at error, once per service, address, cause and interval; other times, and as long as the
-  /// cause stays the same, at debug.
+  /// Logs at error, once per service, address, cause and interval, but once per interval for all services
+  /// if there are no descriptors; other times, and as long as the cause stays the same, at debug.
   void on(const server_side::service_bind_failed& e) {
     report_bind_failure(e.service, "Failed to listen at " + escaped(e.at) + ": ", e);
   }
@@ -117,8 +119,15 @@ class server_log {
                   ": the client at " + escaped(e.by) +
                   " takes its place; if this goes on, two clients have the service");
   }
-  /// Logs at warn, once per service and interval, and otherwise at debug, because the client comes again.
+  /// Logs at warn, once per service and interval, and otherwise at debug, because the client comes again; at
+  /// error, once per interval for all services, if there are no descriptors.
   void on(const server_side::client_refused& e) {
+    if (io::out_of_descriptors(e.error)) {
+      return write_once(log_level::error, "descriptors\nclients",
+                        channel_context(e.peer, e.service),
+                        "Client refused: " + e.error.message() + text::descriptor_advice(e.error) +
+                            "; it comes again by itself");
+    }
     const bool has_several = e.policy == config::conflict_policy::balance;
     warn_once(true, "conflict\n" + std::string(e.service), channel_context(e.peer, e.service),
               std::string("Client refused: ") +
@@ -210,8 +219,10 @@ class server_log {
     const std::string what = failed + e.error.message() + listen_advice(e.error, e.at);
     const std::string line = what + retry_text(e.retry_in);
     if (e.repeated) return write(log_level::debug, context_of(service), line);
-    write_once(log_level::error, "bind\n" + std::string(service) + '\n' + what, context_of(service),
-               line);
+    const std::string kind = io::out_of_descriptors(e.error)
+                                 ? "descriptors\nlisteners"
+                                 : "bind\n" + std::string(service) + '\n' + what;
+    write_once(log_level::error, kind, context_of(service), line);
   }
 
   void warn_of_replacement(std::string_view context, const address& at, const address* wanted) {
