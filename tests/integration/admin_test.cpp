@@ -240,7 +240,7 @@ TEST_CASE("admin: no answer and no log line has a secret") {
   CHECK(file_text(t.folder.path() / "services.d/more.toml").contains(default_token));
 }
 
-TEST_CASE("admin: a changed table serves the API anew, and a wrong one leaves the old") {
+TEST_CASE("admin: a changed table restarts the API, and a wrong one leaves the old") {
   operated_tunnel t;
   const reserved_port next;
   const std::string before = file_text(t.folder.path() / "server.toml");

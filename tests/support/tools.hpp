@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <sstream>
 #include <stdexcept>
@@ -25,11 +26,14 @@ inline std::string tool(const std::string& name) {
   throw std::runtime_error("this test needs " + name + ", which tests/run.sh installs");
 }
 
+/// How long a tool may take: a compiler on a busy machine takes longer than what else a test waits for.
+inline constexpr std::chrono::milliseconds tool_timeout{180'000};
+
 /// Runs a tool, which must succeed; returns its output.
 inline std::string run_tool(const std::string& name, const std::vector<std::string>& arguments,
                             const std::vector<std::string>& environment = {}) {
   process run(tool(name), arguments, environment);
-  if (run.wait_exit() == 0) return run.output();
+  if (run.wait_exit(tool_timeout) == 0) return run.output();
   std::string text = name;
   for (const std::string& argument : arguments) text += " " + argument;
   throw std::runtime_error(text + "\n" + run.output());

@@ -161,7 +161,7 @@ TEST_CASE("byte_pacer: those who are ahead have their tokens, and the wait is bo
   CHECK(pacer.wait(now + 100s, 300) < 40ms);
 }
 
-TEST_CASE("byte_pacer: without a rate there is no limit, and a new one begins anew") {
+TEST_CASE("byte_pacer: without a rate there is no limit, and a new one starts from zero") {
   byte_pacer pacer;
   const time_point now(1h);
   const auto unlimited = pacer.ask(now);

@@ -95,7 +95,7 @@ TEST_CASE("client balancer: a trial whose visitor leaves is followed by another 
   CHECK(all.next(later) == 1);
 }
 
-TEST_CASE("client balancer: the pauses double up to a limit, and begin anew after a success") {
+TEST_CASE("client balancer: the pauses double up to a limit, and start over after a success") {
   three_clients all;
   time_point now = start;
   for (const duration pause : {1s, 2s, 4s, 8s, 16s, 30s, 30s, 30s}) {

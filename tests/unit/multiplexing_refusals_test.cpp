@@ -31,7 +31,7 @@ TEST_CASE("multiplexing_refusals: the pauses double up to a day, and only the fi
   }
 }
 
-TEST_CASE("multiplexing_refusals: an answer, or other settings, begin anew") {
+TEST_CASE("multiplexing_refusals: an answer, or other settings, start over") {
   multiplexing_refusals refusals;
   refusals.refused(server, start);
   refusals.refused(server, start);

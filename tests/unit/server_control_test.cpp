@@ -80,7 +80,7 @@ TEST_CASE("server_control: a client that is not taken gets the Ack that says so"
   server_control<> control = deciding();
   control.approve();
   CHECK(next(control, start) == event::authenticated);
-  control.turn_away();
+  control.refuse_in_use();
   CHECK(error(control, start) == errc::service_in_use);
   CHECK(sent(control) == "03000000");
   CHECK(sent(control).empty());

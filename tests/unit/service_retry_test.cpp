@@ -269,7 +269,7 @@ TEST_CASE("service_retry: a new retry_interval bounds the next pause") {
 }
 
 TEST_CASE(
-    "service_retry: it gives up after so many retries in a row, until it is told of a change") {
+    "service_retry: it gives up after so many retries in a row, until it learns of a change") {
   service_retry retry(1s);
   retry.set_max_retries(2);
   time_point now = start;

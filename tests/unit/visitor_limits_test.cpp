@@ -145,7 +145,7 @@ TEST_CASE("visitor_limits: a refused visitor takes no token and is not counted")
   CHECK(limits.sources() == 0);
 }
 
-TEST_CASE("visitor_limits: a new rate begins anew, the same one does not") {
+TEST_CASE("visitor_limits: a new rate starts over, the same one does not") {
   visitor_limits limits(1);
   limits.set({.rate = connection_rate{1, 1}});
   CHECK_FALSE(admit(limits, "192.0.2.1"));

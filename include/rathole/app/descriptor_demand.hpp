@@ -66,9 +66,8 @@ std::optional<config::problem> warn_of_descriptors(const Services& services,
              ", and with a limit of " + std::to_string(limit) + " open files they may have " +
              std::to_string(allowed) + ": from this one on, some will not be served";
   out.remedy =
-      "raise the limit (`ulimit -n`, LimitNOFILE= of systemd), set `client.transport.multiplex`, "
-      "or "
-      "serve fewer ports";
+      "raise the limit (`ulimit -n`, LimitNOFILE= of systemd), set "
+      "`client.transport.multiplex`, or serve fewer ports";
   out.level = config::severity::warning;
   return out;
 }

@@ -22,7 +22,7 @@ enum class server_control_event {
   /// client may serve the service, and call `approve` or `refuse`, now or later.
   auth_arrived,
   /// The owner has approved the client. It must close the control channels that this one replaces,
-  /// if any, and call `accept`; or call `turn_away`.
+  /// if any, and call `accept`; or call `refuse_in_use`.
   authenticated,
 };
 
@@ -38,7 +38,7 @@ enum class server_control_event {
 /// | deciding      | `refuse`        | Ack               | failed        | authentication_failed |
 /// | deciding      | deadline        |                   | failed        | timed_out             |
 /// | authenticated | `accept`        | Ack               | established   |                       |
-/// | authenticated | `turn_away`     | Ack               | failed        | service_in_use        |
+/// | authenticated | `refuse_in_use` | Ack               | failed        | service_in_use        |
 /// | established   | channel request | CreateDataChannel | established   |                       |
 /// | established   | heartbeat due   | HeartBeat         | established   |                       |
 ///
@@ -148,7 +148,7 @@ class server_control {
 
   /// Queues the Ack that tells the client that the service takes no more clients; `poll` then fails with
   /// `service_in_use`. May be called instead of `accept`, after the event `authenticated`.
-  void turn_away() {
+  void refuse_in_use() {
     assert(state_ == state::authenticated);
     reject(ack::service_in_use, errc::service_in_use);
   }

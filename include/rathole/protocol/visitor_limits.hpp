@@ -40,7 +40,7 @@ class visitor_limits {
   /// collisions.
   explicit visitor_limits(std::uint64_t seed) : seed_(seed), sources_(0, ip_endpoint_hash{seed}) {}
 
-  /// Changes the limits. The visitors that are there stay. A rate that changes lets every source begin anew.
+  /// Changes the limits. The visitors that are there stay. If the rate changes, every source starts over.
   /// Throws `std::bad_alloc`, and changes nothing then.
   void set(const settings& next) {
     if (next.rate != limits_.rate) {

@@ -72,9 +72,9 @@ io::awaitable<void> serve_control(std::shared_ptr<Context> self,
       refusal = refusal_of_client(*self, *service, transport::descriptors_of(stream));
     }
     if (refusal) {
-      machine.turn_away();
-      const auto told = co_await driver.next();
-      approved = failure(told.error() == errc::service_in_use ? refusal : told.error());
+      machine.refuse_in_use();
+      const auto ended = co_await driver.next();
+      approved = failure(ended.error() == errc::service_in_use ? refusal : ended.error());
     }
     const bool is_refused = !approved || pending->is_stopping();
     if (is_refused) {

@@ -142,9 +142,8 @@ inline explanation explain(const client_side::control_channel_failed& e) {
     return {"Refused: " + service + ": " + reason,
             "; other clients serve it, and `on_conflict` or `max_clients` of `" +
                 service_key("server", e.service) +
-                "` allows no more, or the server has no descriptors for it, as its log then says; "
-                "it is "
-                "tried again"};
+                "` allows no more, or the server has no descriptors for it, as its log then "
+                "says; it is tried again"};
   }
   if (auto advice = descriptor_advice(e.error); !advice.empty() && !e.established) {
     return {reason, std::move(advice)};
