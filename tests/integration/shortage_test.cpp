@@ -146,6 +146,8 @@ TEST_CASE("shortage: 300 ports and 400 descriptors leave some for visitors, the 
     t.multiplexes = each.multiplexes;
     if (!each.client_is_limited) t.client_program = our_program();
     t.write(0, crowded_tunnel::all);
+    process checked(t.program, std::vector<std::string>{"--check", t.server_file});
+    CHECK(checked.wait_for("server.toml:8:13: warning: server.services.\"game:"));
     t.start();
     INFO(t.logs());
     CHECK(eventually([&] { return t.served() == each.served; }));
@@ -166,7 +168,7 @@ TEST_CASE("shortage: 300 ports and 400 descriptors leave some for visitors, the 
       CHECK(eventually([&] { return t.serves(i); }));
     }
     CHECK(t.is_healthy());
-    CHECK(refused(t.ports.at(0)));
+    CHECK(eventually([&] { return refused(t.ports.at(0)); }));
   }
 }
 
