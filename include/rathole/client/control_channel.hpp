@@ -10,6 +10,7 @@
 #include <rathole/client/stream_receiver.hpp>
 #include <rathole/client/udp_service.hpp>
 #include <rathole/core/attempt_pacer.hpp>
+#include <rathole/core/no_descriptor.hpp>
 #include <rathole/core/out_of_memory.hpp>
 #include <rathole/core/step_deadline.hpp>
 #include <rathole/io/retry_on_bad_alloc.hpp>

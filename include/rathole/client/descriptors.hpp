@@ -3,16 +3,11 @@
 #include <rathole/protocol/descriptor_budget.hpp>
 #include <rathole/transport/concepts.hpp>
 
-#include <cerrno>
 #include <cstddef>
 #include <memory>
 #include <optional>
-#include <system_error>
 
 namespace rathole::client_side {
-
-/// Returns the error with which a control channel is not dialled for lack of a descriptor.
-inline std::error_code no_descriptor() { return {EMFILE, std::system_category()}; }
 
 /// Updates the budget with the limit and with what is counted on all threads. Must be called on the
 /// control plane's thread.

@@ -15,6 +15,7 @@
 #include <rathole/config/diff.hpp>
 #include <rathole/config/types.hpp>
 #include <rathole/core/address.hpp>
+#include <rathole/core/no_descriptor.hpp>
 #include <rathole/io/retry_on_bad_alloc.hpp>
 #include <rathole/io/run/event.hpp>
 #include <rathole/io/run/run_on.hpp>

@@ -3,6 +3,7 @@
 #include <rathole/core/address.hpp>
 #include <rathole/core/error.hpp>
 #include <rathole/core/ip_endpoint.hpp>
+#include <rathole/core/no_descriptor.hpp>
 #include <rathole/core/time.hpp>
 #include <rathole/server/descriptors.hpp>
 #include <rathole/server/events.hpp>

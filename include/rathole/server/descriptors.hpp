@@ -1,15 +1,14 @@
 #pragma once
 
 #include <rathole/config/types.hpp>
+#include <rathole/core/no_descriptor.hpp>
 #include <rathole/core/time.hpp>
 #include <rathole/protocol/descriptor_budget.hpp>
 #include <rathole/server/events.hpp>
 
-#include <cerrno>
 #include <chrono>
 #include <cstddef>
 #include <memory>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -20,9 +19,6 @@ class control_session;
 
 /// The shortest time between two queries of a server for its descriptor limit.
 inline constexpr duration limit_interval = std::chrono::seconds(1);
-
-/// Returns the error with which a visitor is refused for lack of a descriptor.
-inline std::error_code no_descriptor() { return {EMFILE, std::system_category()}; }
 
 /// Returns how many descriptors a session of `service` holds while it exists, if each of its channels
 /// uses `per_channel`: one channel is the control channel. A UDP service also has its sockets and data

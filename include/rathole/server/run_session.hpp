@@ -4,6 +4,7 @@
 #include <rathole/config/types.hpp>
 #include <rathole/core/address.hpp>
 #include <rathole/core/error.hpp>
+#include <rathole/core/no_descriptor.hpp>
 #include <rathole/core/out_of_memory.hpp>
 #include <rathole/core/time.hpp>
 #include <rathole/io/task.hpp>

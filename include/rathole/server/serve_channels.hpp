@@ -3,13 +3,13 @@
 #include <rathole/core/address.hpp>
 #include <rathole/core/error.hpp>
 #include <rathole/core/hex.hpp>
+#include <rathole/core/no_descriptor.hpp>
 #include <rathole/core/out_of_memory.hpp>
 #include <rathole/io/stream/lingering_close.hpp>
 #include <rathole/io/stream/machine_driver.hpp>
 #include <rathole/protocol/messages.hpp>
 #include <rathole/server/authenticate_client.hpp>
 #include <rathole/server/control_session.hpp>
-#include <rathole/server/descriptors.hpp>
 #include <rathole/server/events.hpp>
 #include <rathole/server/multiplexed_client.hpp>
 #include <rathole/server/run_session.hpp>

@@ -5,6 +5,7 @@
 #include <rathole/core/address_list.hpp>
 #include <rathole/core/backoff.hpp>
 #include <rathole/core/error.hpp>
+#include <rathole/core/no_descriptor.hpp>
 #include <rathole/io/retry_on_bad_alloc.hpp>
 #include <rathole/io/stream/accept_loop.hpp>
 #include <rathole/io/task.hpp>

@@ -4,6 +4,7 @@
 #include <rathole/core/address.hpp>
 #include <rathole/core/address_list.hpp>
 #include <rathole/core/error.hpp>
+#include <rathole/core/no_descriptor.hpp>
 #include <rathole/core/out_of_memory.hpp>
 #include <rathole/core/random.hpp>
 #include <rathole/core/time.hpp>
