@@ -16,12 +16,15 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
+#include <ranges>
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -70,18 +73,10 @@ class service_table {
   [[nodiscard]] std::vector<service_statistics> services() const {
     std::vector<service_statistics> out;
     out.reserve(services_.size());
-    std::map<std::string_view, std::size_t> places;
     for (const auto& [name, each] : services_) {
       if (!each.is_configured) continue;
-      places.emplace(name, out.size());
-      out.push_back(each.what);
-    }
-    for (const auto& [id, each] : connections_) {
-      const auto place = places.find(each.of->first);
-      if (place == places.end() || !each.live) continue;
-      const io::carried_bytes carried = each.live->carried();
-      out[place->second].received += carried.received;
-      out[place->second].sent += carried.sent;
+      service_statistics& added = out.emplace_back(each.what);
+      add_carried(each, added);
     }
     return out;
   }
@@ -89,12 +84,9 @@ class service_table {
   /// Returns what all services have carried, also those that are gone, and running connections.
   [[nodiscard]] connection_totals totals() const {
     connection_totals out = of_gone_;
-    for (const auto& [name, each] : services_) out += each.what;
-    for (const auto& [id, each] : connections_) {
-      if (!each.live) continue;
-      const io::carried_bytes carried = each.live->carried();
-      out.received += carried.received;
-      out.sent += carried.sent;
+    for (const auto& [name, each] : services_) {
+      out += each.what;
+      add_carried(each, out);
     }
     return out;
   }
@@ -115,16 +107,22 @@ class service_table {
   /// ports, if it is given.
   [[nodiscard]] connection_list connections(const std::optional<std::string>& service,
                                             std::size_t most) const {
-    connection_list out;
-    for (auto at = connections_.rbegin(); at != connections_.rend(); ++at) {
-      const auto& [id, each] = *at;
-      const service_statistics& of = each.of->second.what;
+    using place = std::pair<std::uint64_t, const service_map::value_type*>;
+    std::vector<place> found;
+    for (const auto& each : services_) {
+      const service_statistics& of = each.second.what;
       if (service && of.name != *service && (of.range.empty() || of.range != *service)) continue;
-      ++out.total;
-      if (out.connections.size() == most) continue;
+      for (const auto& [id, running] : each.second.running) found.emplace_back(id, &each);
+    }
+    connection_list out;
+    out.total = found.size();
+    const auto shown = static_cast<std::ptrdiff_t>(std::min(most, found.size()));
+    std::ranges::partial_sort(found, found.begin() + shown, std::greater(), &place::first);
+    for (const auto& [id, of] : found | std::views::take(shown)) {
+      const connection& each = of->second.running.at(id);
       out.connections.push_back(
           {.id = id,
-           .service = each.of->first,
+           .service = of->first,
            .visitor = each.visitor,
            .since = each.since,
            .carried = each.live ? each.live->carried() : io::carried_bytes()});
@@ -134,10 +132,13 @@ class service_table {
 
   /// Resets the connection with the number `id`; returns whether there is one.
   bool cut(std::uint64_t id) {
-    const auto found = connections_.find(id);
-    if (found == connections_.end() || !found->second.live) return false;
-    found->second.live->abort();
-    return true;
+    for (const auto& [name, each] : services_) {
+      const auto found = each.running.find(id);
+      if (found == each.running.end()) continue;
+      if (found->second.live) found->second.live->abort();
+      return found->second.live != nullptr;
+    }
+    return false;
   }
 
   /// Returns the counters of the program, for the owner to change those that are not events.
@@ -169,20 +170,8 @@ class service_table {
   }
 
  protected:
-  /// A service.
-  struct entry {
-    /// What is known of it.
-    service_statistics what = {};
-    /// Whether the settings have the service.
-    bool is_configured = false;
-  };
-  /// The services by their names.
-  using service_map = std::map<std::string, entry, std::less<>>;
-
   /// A connection that is forwarded.
   struct connection {
-    /// Its service; entries of a map stay where they are.
-    service_map::value_type* of;
     /// The address of its visitor; empty on a client.
     std::string visitor;
     /// When it began.
@@ -190,6 +179,17 @@ class service_table {
     /// Its bytes, and what resets it; may be null.
     std::shared_ptr<io::live_connection> live;
   };
+  /// A service.
+  struct entry {
+    /// What is known of it.
+    service_statistics what = {};
+    /// Its connections by their numbers. There may be very many, and a hash table needs the least memory.
+    std::unordered_map<std::uint64_t, connection> running = {};
+    /// Whether the settings have the service.
+    bool is_configured = false;
+  };
+  /// The services by their names.
+  using service_map = std::map<std::string, entry, std::less<>>;
 
   /// Adds an event.
   void add(const event_view& what) { events_.add(what); }
@@ -214,6 +214,16 @@ class service_table {
 
   /// Returns whether the settings do not have a service any more, and no connection is left of it.
   static bool is_gone(const entry& each) { return !each.is_configured && each.what.active == 0; }
+
+  /// Adds to `sums` what the running connections of a service have carried so far.
+  static void add_carried(const entry& of, auto& sums) {
+    for (const auto& [id, each] : of.running) {
+      if (!each.live) continue;
+      const io::carried_bytes carried = each.live->carried();
+      sums.received += carried.received;
+      sums.sent += carried.sent;
+    }
+  }
 
   /// Returns a service; null if there is none.
   entry* find(std::string_view service) {
@@ -275,12 +285,12 @@ class service_table {
   /// Adds a connection, and an event.
   void started(std::string_view service, std::string visitor, std::uint64_t id,
                const std::shared_ptr<io::live_connection>& live) {
-    const auto found = services_.find(service);
-    if (found == services_.end()) return;
-    ++found->second.what.active;
-    ++found->second.what.total;
+    entry* const of = find(service);
+    if (!of) return;
+    ++of->what.active;
+    ++of->what.total;
     const auto added =
-        connections_.insert_or_assign(id, connection{&*found, std::move(visitor), now_(), live});
+        of->running.insert_or_assign(id, connection{std::move(visitor), now_(), live});
     const connection& each = added.first->second;
     events_.add({.at = each.since,
                  .name = "connection_started",
@@ -292,12 +302,12 @@ class service_table {
   /// Removes a connection, and adds an event.
   template <class Event>
   void ended(const Event& e) {
-    const auto found = connections_.find(e.id);
-    if (found == connections_.end()) return;
-    const auto node = connections_.extract(found);
+    const auto of = services_.find(e.service);
+    if (of == services_.end()) return;
+    const auto node = of->second.running.extract(e.id);
+    if (node.empty()) return;
     const connection& gone = node.mapped();
-    service_map::value_type& of = *gone.of;
-    service_statistics& sums = of.second.what;
+    service_statistics& sums = of->second.what;
     --sums.active;
     sums.received += e.received;
     sums.sent += e.sent;
@@ -309,9 +319,9 @@ class service_table {
     what.sent = e.sent;
     what.seconds = std::chrono::duration<double>(e.lasted).count();
     events_.add(what);
-    if (!is_gone(of.second)) return;
+    if (!is_gone(of->second)) return;
     of_gone_ += sums;
-    services_.erase(services_.find(of.first));
+    services_.erase(of);
   }
 
   /// Adds an event of the datagrams that a service has lost.
@@ -334,7 +344,6 @@ class service_table {
   event_log& events_;
   const time_source now_;
   service_map services_;
-  std::map<std::uint64_t, connection> connections_;
   program_counters counters_;
   /// What services have carried that are gone.
   connection_totals of_gone_;
