@@ -2,6 +2,7 @@
 
 #include <rathole/admin/causes.hpp>
 #include <rathole/admin/event_log.hpp>
+#include <rathole/admin/running_connections.hpp>
 #include <rathole/admin/service_description.hpp>
 #include <rathole/admin/service_statistics.hpp>
 #include <rathole/admin/snapshot.hpp>
@@ -24,7 +25,6 @@
 #include <string>
 #include <string_view>
 #include <system_error>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -76,7 +76,7 @@ class service_table {
     for (const auto& [name, each] : services_) {
       if (!each.is_configured) continue;
       service_statistics& added = out.emplace_back(each.what);
-      add_carried(each, added);
+      add_carried(each.running, added);
     }
     return out;
   }
@@ -86,7 +86,7 @@ class service_table {
     connection_totals out = of_gone_;
     for (const auto& [name, each] : services_) {
       out += each.what;
-      add_carried(each, out);
+      add_carried(each.running, out);
     }
     return out;
   }
@@ -119,13 +119,12 @@ class service_table {
     const auto shown = static_cast<std::ptrdiff_t>(std::min(most, found.size()));
     std::ranges::partial_sort(found, found.begin() + shown, std::greater(), &place::first);
     for (const auto& [id, of] : found | std::views::take(shown)) {
-      const connection& each = of->second.running.at(id);
-      out.connections.push_back(
-          {.id = id,
-           .service = of->first,
-           .visitor = each.visitor,
-           .since = each.since,
-           .carried = each.live ? each.live->carried() : io::carried_bytes()});
+      const running_connection& each = of->second.running.at(id);
+      out.connections.push_back({.id = id,
+                                 .service = of->first,
+                                 .visitor = each.visitor,
+                                 .since = each.since,
+                                 .carried = carried_by(each)});
     }
     return out;
   }
@@ -170,21 +169,12 @@ class service_table {
   }
 
  protected:
-  /// A connection that is forwarded.
-  struct connection {
-    /// The address of its visitor; empty on a client.
-    std::string visitor;
-    /// When it began.
-    std::chrono::system_clock::time_point since;
-    /// Its bytes, and what resets it; may be null.
-    std::shared_ptr<io::live_connection> live;
-  };
   /// A service.
   struct entry {
     /// What is known of it.
     service_statistics what = {};
-    /// Its connections by their numbers. There may be very many, and a hash table needs the least memory.
-    std::unordered_map<std::uint64_t, connection> running = {};
+    /// Its connections.
+    running_connections running = {};
     /// Whether the settings have the service.
     bool is_configured = false;
   };
@@ -214,16 +204,6 @@ class service_table {
 
   /// Returns whether the settings do not have a service any more, and no connection is left of it.
   static bool is_gone(const entry& each) { return !each.is_configured && each.what.active == 0; }
-
-  /// Adds to `sums` what the running connections of a service have carried so far.
-  static void add_carried(const entry& of, auto& sums) {
-    for (const auto& [id, each] : of.running) {
-      if (!each.live) continue;
-      const io::carried_bytes carried = each.live->carried();
-      sums.received += carried.received;
-      sums.sent += carried.sent;
-    }
-  }
 
   /// Returns a service; null if there is none.
   entry* find(std::string_view service) {
@@ -290,8 +270,8 @@ class service_table {
     ++of->what.active;
     ++of->what.total;
     const auto added =
-        of->running.insert_or_assign(id, connection{std::move(visitor), now_(), live});
-    const connection& each = added.first->second;
+        of->running.insert_or_assign(id, running_connection{std::move(visitor), now_(), live});
+    const running_connection& each = added.first->second;
     events_.add({.at = each.since,
                  .name = "connection_started",
                  .service = service,
@@ -306,7 +286,7 @@ class service_table {
     if (of == services_.end()) return;
     const auto node = of->second.running.extract(e.id);
     if (node.empty()) return;
-    const connection& gone = node.mapped();
+    const running_connection& gone = node.mapped();
     service_statistics& sums = of->second.what;
     --sums.active;
     sums.received += e.received;
