@@ -52,6 +52,8 @@ class server : public embed::tunnel_end<embed::server_interface> {
   using service_listening = server_side::service_listening;
   /// An address is left out, because the host has no IPv6.
   using address_left_out = server_side::address_left_out;
+  /// A client of a UDP service has fewer data channels than the settings say.
+  using data_channels_limited = server_side::data_channels_limited;
   /// An address of a service cannot be bound; it is tried again.
   using service_bind_failed = server_side::service_bind_failed;
   /// An address for clients was lost; it is tried again.

@@ -13,6 +13,7 @@ namespace {
 template <class Block>
 Block with_services(std::size_t count, config::service_kind kind) {
   Block out;
+  out.workers = 1;
   for (std::size_t i = 0; i < count; ++i) {
     auto& each = out.services.emplace_back();
     each.name = "game:" + std::to_string(8000 + i);
@@ -56,6 +57,33 @@ TEST_CASE(
     CHECK(warning->remedy.contains("raise the limit"));
     CHECK(warning->level == config::severity::warning);
   }
+}
+
+TEST_CASE("descriptor demand: too many worker threads are a warning of their own") {
+  config::server server = with_services<config::server>(1, config::service_kind::tcp);
+  server.workers = 5;
+  CHECK_FALSE(descriptor_warning(server, 64));
+  server.workers = 6;
+  const auto warning = descriptor_warning(server, 64);
+  REQUIRE(warning);
+  CHECK(warning->key == "server.workers");
+  CHECK(warning->what.contains("there may be 5 worker threads"));
+  CHECK(warning->remedy.contains("set fewer `workers`"));
+
+  config::client client = with_services<config::client>(1, config::service_kind::tcp);
+  client.transport.multiplex = true;
+  client.workers = 200;
+  CHECK(descriptor_warning(client, 1024)->key == "client.workers");
+  CHECK_FALSE(descriptor_warning(client, 4096));
+
+  // Their descriptors are not there for services: 192 of them, of which the reserve covers 16.
+  server = with_services<config::server>(220, config::service_kind::tcp);
+  for (auto& service : server.services) service.bind_addr = address("0.0.0.0", 8000);
+  CHECK_FALSE(descriptor_warning(server, 800));
+  server.workers = 49;
+  const auto fewer = descriptor_warning(server, 800);
+  REQUIRE(fewer);
+  CHECK(fewer->what.contains("they may have 420"));
 }
 
 TEST_CASE("descriptor demand: a client needs a connection for each of its services") {

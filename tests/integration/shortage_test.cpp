@@ -73,18 +73,19 @@ struct crowded_tunnel {
   void write(std::size_t first, std::size_t size) {
     const std::string common = "default_token = \"" + std::string(default_token) + "\"\n";
     server_file = folder.write(
-        "server.toml", "[server]\nbind_addr = " + quoted_address(main) + '\n' + common +
-                           "[server.admin]\nbind_addr = " + quoted_address(admin) +
+        "server.toml", "[server]\nworkers = 2\nbind_addr = " + quoted_address(main) + '\n' +
+                           common + "[server.admin]\nbind_addr = " + quoted_address(admin) +
                            "\n[server.services.game]\ntype = \"" + type +
-                           "\"\nbind_addr = \"127.0.0.1:" + ports.range(first, size) + "\"\n");
-    std::string of_client =
-        "[client]\nremote_addr = " + quoted_address(main) + "\nretry_interval = 1\n" + common;
+                           "\"\nbind_addr = \"127.0.0.1:" + ports.range(first, size) + "\"\n" +
+                           service_keys);
+    std::string of_client = "[client]\nworkers = 2\nremote_addr = " + quoted_address(main) +
+                            "\nretry_interval = 1\n" + common;
     if (multiplexes) of_client += "[client.transport]\ntype = \"tcp\"\nmultiplex = true\n";
     for (std::size_t i = first; i < first + size; ++i) {
       of_client += "[client.services.\"game:" + std::to_string(ports.at(i)) + "\"]\ntype = \"" +
                    type + "\"\nlocal_addr = " + quoted_address(local_port()) + '\n';
     }
-    client_file = folder.write("client.toml", of_client);
+    client_file = folder.write(client_name, of_client);
   }
   void start() {
     server.emplace(program, std::vector<std::string>{"--server", server_file});
@@ -98,10 +99,10 @@ struct crowded_tunnel {
     if (type == "tcp") return round_trip(ports.at(index));
     return udp_visitor(ports.at(index)).ask("?", std::chrono::milliseconds{200}).empty();
   }
-  /// Returns how many ports serve a visitor now.
-  [[nodiscard]] std::size_t served() const {
+  /// Returns how many of the first `among` ports serve a visitor now.
+  [[nodiscard]] std::size_t served(std::size_t among = all) const {
     std::size_t count = 0;
-    for (std::size_t i = 0; i < all; ++i) count += serves(i) ? 1 : 0;
+    for (std::size_t i = 0; i < among; ++i) count += serves(i) ? 1 : 0;
     return count;
   }
   [[nodiscard]] bool is_healthy() const {
@@ -116,6 +117,8 @@ struct crowded_tunnel {
   temp_dir folder;
   std::string type = "tcp";
   bool multiplexes = false;
+  std::string service_keys;
+  std::string client_name = "client.toml";
   std::string program = limited_program(folder, 400);
   std::string client_program = program;
   service echoing{echo};
@@ -147,7 +150,7 @@ TEST_CASE("shortage: 300 ports and 400 descriptors leave some for visitors, the 
     if (!each.client_is_limited) t.client_program = our_program();
     t.write(0, crowded_tunnel::all);
     process checked(t.program, std::vector<std::string>{"--check", t.server_file});
-    CHECK(checked.wait_for("server.toml:8:13: warning: server.services.\"game:"));
+    CHECK(checked.wait_for("server.toml:9:13: warning: server.services.\"game:"));
     t.start();
     INFO(t.logs());
     CHECK(eventually([&] { return t.served() == each.served; }));
@@ -170,6 +173,80 @@ TEST_CASE("shortage: 300 ports and 400 descriptors leave some for visitors, the 
     CHECK(t.is_healthy());
     CHECK(eventually([&] { return refused(t.ports.at(0)); }));
   }
+}
+
+TEST_CASE(
+    "shortage: a client that does not multiplex replaces one that does only where descriptors "
+    "are") {
+  constexpr std::size_t ports = 240;
+  crowded_tunnel t;
+  t.client_program = our_program();
+  t.multiplexes = true;
+  t.write(0, ports);
+  t.start();
+  INFO(t.logs());
+  REQUIRE(eventually([&] { return t.served(ports) == ports; }));
+  // Each of its control channels needs a descriptor, and the server has about ten.
+  t.multiplexes = false;
+  t.client_name = "plain.toml";
+  t.write(0, ports);
+  process plain(our_program(), {"--client", t.client_file});
+  CHECK(plain.wait_for("Control channel established", 5));
+  CHECK(plain.wait_for("ERROR"));
+  CHECK(eventually([&] { return t.served(ports) == ports; }));
+  CHECK(t.is_healthy());
+  // The control channels that it has leave listeners to their services.
+  t.client->kill();
+  CHECK(eventually([&] { return t.served(ports) == 125; }));
+  CHECK(t.is_healthy());
+}
+
+TEST_CASE(
+    "shortage: new settings of UDP services get the data channels that there are descriptors for") {
+  constexpr std::size_t ports = 60;
+  crowded_tunnel t;
+  t.client_program = our_program();
+  t.type = "udp";
+  t.service_keys = "pool = { size = 2 }\n";
+  t.write(0, ports);
+  t.start();
+  INFO(t.logs());
+  REQUIRE(eventually([&] { return t.served(ports) == ports; }));
+  t.service_keys = "pool = { size = 8 }\n";
+  t.write(0, ports);
+  CHECK(t.server->wait_for("need 601 descriptors for their listeners and control channels"));
+  // Twelve descriptors are left: for all that one service wants, and for some of another one's.
+  CHECK(t.server->wait_for("gets 2 data channels instead of the 8 of `pool.size`", 58));
+  CHECK(t.server->wait_for("gets 7 data channels instead of the 8 of `pool.size`"));
+  CHECK(eventually([&] { return t.served(ports) == ports; }));
+  CHECK(t.is_healthy());
+  t.write(0, ports / 3);
+  CHECK(eventually([&] { return t.served(ports / 3) == ports / 3; }));
+}
+
+TEST_CASE("shortage: too many worker threads for the descriptors are an error with its reason") {
+  temp_dir folder;
+  const reserved_port main;
+  const std::string program = limited_program(folder, 64);
+  const auto write = [&](const std::string& workers) {
+    return folder.write("server.toml", server_toml(main, {}, "workers = " + workers));
+  };
+  const std::string file = write("64");
+  process refusing(program, {file});
+  CHECK(refusing.wait_for(
+      "Error: Failed to start the worker threads: 64 worker threads need 252 descriptors, and with "
+      "a limit of 64 open files there may be 5 threads: Too many open files; set fewer "
+      "`workers`"));
+  CHECK(refusing.wait_exit() == 1);
+  process checking(program, {"--check", file});
+  CHECK(checking.wait_for("server.workers: with a limit of 64 open files there may be 5"));
+  CHECK(checking.wait_exit() == 0);
+  write("5");
+  process serving(program, {file});
+  CHECK(serving.wait_for("Listening at"));
+  write("6");
+  CHECK(serving.wait_for("Failed to start the worker threads: 6 worker threads need"));
+  CHECK_FALSE(refused(main));
 }
 
 TEST_CASE("shortage: 25 services share 256 descriptors, and each is served") {

@@ -41,15 +41,17 @@ void break_bulk_flow(const std::string& bytes) {
   relay.run();
 }
 
-/// Prevents further descriptors from being opened while an object exists.
+/// Prevents more than `left` further descriptors from being opened while an object exists, if those that are
+/// open are the lowest.
 class no_descriptors {
  public:
-  no_descriptors() {
+  explicit no_descriptors(int left = 0) {
     ::getrlimit(RLIMIT_NOFILE, &before_);
     const int next = ::dup(0);
     ::close(next);
-    const rlimit none{static_cast<rlim_t>(next), before_.rlim_max};
+    const rlimit none{static_cast<rlim_t>(next + left), before_.rlim_max};
     ::setrlimit(RLIMIT_NOFILE, &none);
+    if (left > 0) return;
     REQUIRE(::dup(0) == -1);
     REQUIRE(errno == EMFILE);
   }
@@ -178,6 +180,27 @@ TEST_SUITE("descriptors") {
     CHECK(got == sent);
     REQUIRE(relay.status);
     CHECK_FALSE(relay.status->error);
+  }
+
+  TEST_CASE("worker threads that were started end if there are no descriptors for another one") {
+    asio::io_context context(1);
+    std::vector<io::descriptor> used;
+    while (used.empty() || used.back().get() < 64) used.emplace_back(::dup(0));
+    for (int i = 0; i < 6; ++i) used.pop_back();
+    const no_descriptors none(6);
+    CHECK_THROWS_AS(io::workers(context, 4), std::system_error);
+    // There may be five at most, whatever is left.
+    used.erase(used.end() - 30, used.end());
+    CHECK_NOTHROW(io::workers(context, 4));
+    CHECK_THROWS_WITH_AS(io::workers(context, 6),
+                         "6 worker threads need 20 descriptors, and with a limit of 65 open files "
+                         "there may be 5 threads: Too many open files",
+                         std::system_error);
+    io::workers threads(context, 4);
+    CHECK(threads.descriptors() == 12);
+    CHECK_THROWS_AS(threads.use(6), std::system_error);
+    CHECK(threads.descriptors() == 12);
+    CHECK_NOTHROW(threads.use(0));
   }
 
   TEST_CASE("without descriptors a stream can be made on a worker that had none") {

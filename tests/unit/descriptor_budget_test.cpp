@@ -47,6 +47,23 @@ TEST_CASE("descriptor budget: idle channels share a quarter of what listeners le
   }
 }
 
+TEST_CASE(
+    "descriptor budget: worker threads have a quarter of the reserve, and further ones take more") {
+  struct example {
+    const char* what;
+    std::size_t limit;
+    std::size_t threads;
+    std::size_t left;
+  };
+  for (const example& each :
+       {example{"no threads", 400, 0, 400}, example{"few", 400, 16, 400},
+        example{"one more", 400, 20, 396}, example{"hardly any descriptors", 64, 12, 56},
+        example{"more than there are", 40, 400, 0}, example{"no descriptors", 0, 4, 0}}) {
+    CAPTURE(each.what);
+    CHECK(protocol::limit_beside_threads(each.limit, each.threads) == each.left);
+  }
+}
+
 TEST_CASE("descriptor budget: listeners and control channels leave a quarter to connections") {
   struct example {
     const char* what;
@@ -68,7 +85,9 @@ TEST_CASE("descriptor budget: listeners and control channels leave a quarter to 
     budget.use.multiplexed = 2;
     budget.use.fixed = each.most - 3;
     auto last = budget.claim_fixed(1);
-    CHECK(last);
+    REQUIRE(last);
+    CHECK(last->amount() == 1);
+    CHECK(budget.fixed_left() == 0);
     CHECK(budget.use.fixed == each.most - 2);
     CHECK_FALSE(budget.claim_fixed(1));
     CHECK(budget.use.fixed == each.most - 2);

@@ -4,6 +4,7 @@
 #include <rathole/config/key.hpp>
 #include <rathole/config/problem.hpp>
 #include <rathole/config/types.hpp>
+#include <rathole/io/workers.hpp>
 #include <rathole/protocol/descriptor_budget.hpp>
 #include <rathole/server/descriptors.hpp>
 
@@ -78,30 +79,55 @@ inline std::size_t counted_limit(std::uint64_t limit) {
       std::min<std::uint64_t>(limit, protocol::descriptor_budget::unlimited));
 }
 
+/// Returns how many of `limit` descriptors are left beside the threads of `workers`, the setting.
+inline std::size_t beside_workers(std::size_t limit, std::size_t workers) {
+  const std::size_t threads = io::contexts_for(workers, limit) - 1;
+  return protocol::limit_beside_threads(limit, threads * io::descriptors_per_worker);
+}
+
+/// Returns the warning for more `workers` of the side `side` than there may be beside `limit` descriptors.
+inline std::optional<config::problem> warn_of_workers(std::string_view side, std::size_t workers,
+                                                      std::size_t limit) {
+  if (workers <= io::max_contexts(limit)) return std::nullopt;
+  config::problem out;
+  out.key = config::key_path(side, "workers");
+  out.what = "with a limit of " + std::to_string(limit) + " open files there may be " +
+             std::to_string(io::max_contexts(limit)) +
+             " worker threads, so that the program does not start";
+  out.remedy = "set fewer `workers`, or raise the limit (`ulimit -n`, LimitNOFILE= of systemd)";
+  out.level = config::severity::warning;
+  return out;
+}
+
 }  // namespace detail
 
-/// Returns a warning if a process that may have `limit` descriptors has too few for the listeners and
-/// control channels of all services of `server`; its key is that of the first service for which there
-/// are none. The clients decide whether they multiplex, which needs fewer.
+/// Returns a warning if a process that may have `limit` descriptors has too few for `workers`, or for the
+/// listeners and control channels of all services of `server`; its key is then that of the first service
+/// for which there are none. The clients decide whether they multiplex, which needs fewer.
 inline std::optional<config::problem> descriptor_warning(const config::server& server,
                                                          std::uint64_t limit) {
+  const std::size_t counted = detail::counted_limit(limit);
+  if (auto out = detail::warn_of_workers("server", server.workers, counted)) return out;
   const detail::descriptor_demand demand{
       "server", "bind_addr", "their listeners and control channels", server.bind_addr.size()};
-  const std::size_t allowed = protocol::max_fixed_descriptors(detail::counted_limit(limit));
+  const std::size_t allowed =
+      protocol::max_fixed_descriptors(detail::beside_workers(counted, server.workers));
   return detail::warn_of_descriptors(server.services, demand, allowed, limit);
 }
 
-/// Returns such a warning for a client. There is none if it multiplexes.
+/// Returns such a warning for a client. Its services need no descriptors if it multiplexes.
 inline std::optional<config::problem> descriptor_warning(const config::client& client,
                                                          std::uint64_t limit) {
+  const std::size_t counted = detail::counted_limit(limit);
+  if (auto out = detail::warn_of_workers("client", client.workers, counted)) return out;
   if (client.transport.multiplex) return std::nullopt;
   const bool has_all = client.strategy == config::server_strategy::all;
   const detail::descriptor_demand demand{"client", "local_addr",
                                          "their control channels and a visitor each", 0,
                                          has_all ? client.remote_addr.size() : 1};
-  const std::size_t counted = detail::counted_limit(limit);
+  const std::size_t left = detail::beside_workers(counted, client.workers);
   return detail::warn_of_descriptors(client.services, demand,
-                                     counted - protocol::reserved_descriptors(counted), limit);
+                                     left - protocol::reserved_descriptors(left), limit);
 }
 
 }  // namespace rathole::app

@@ -70,7 +70,7 @@ std::optional<start_failure> run_once(const config::document& file, const settin
                                       const Block& block, log_outputs& logs,
                                       const prepared_of<Block>& prepared) {
   supervisor<Block, Log> program(file, from, logs);
-  if (auto served = program.serve_api(); !served) return std::move(served.error());
+  if (auto started = program.start(); !started) return std::move(started.error());
   const auto ended = program.run(prepared);
   if (ended) return std::nullopt;
   return start_failure{ended.error(), start_failure_text(block, ended.error())};

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <rathole/app/descriptor_demand.hpp>
 #include <rathole/app/load_file.hpp>
 #include <rathole/app/log/logger.hpp>
 #include <rathole/app/log/outputs.hpp>
@@ -14,6 +15,7 @@
 #include <rathole/config/types.hpp>
 #include <rathole/core/time.hpp>
 #include <rathole/io/files/file_watch.hpp>
+#include <rathole/io/socket/descriptor_limit.hpp>
 #include <rathole/io/task.hpp>
 #include <rathole/version.hpp>
 
@@ -124,6 +126,9 @@ class settings_file {
       return out;
     }
     for (const auto& warning : loaded->warnings) log_problem(warning);
+    if (const auto warning = descriptor_warning(*next, io::descriptor_limit())) {
+      log_problem(loaded->where.locate(*warning));
+    }
     if (config::same_transport(in_use, *next)) return out;
     out.prepared = prepare_transport(*next, loaded->where, report, problem_logger(log_));
     if (!out.prepared) return refuse(report);

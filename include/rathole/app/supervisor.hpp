@@ -12,6 +12,7 @@
 #include <rathole/app/settings_source.hpp>
 #include <rathole/app/signal_handler.hpp>
 #include <rathole/app/start_report.hpp>
+#include <rathole/app/start_workers.hpp>
 #include <rathole/app/systemd_notifier.hpp>
 #include <rathole/config/parse.hpp>
 #include <rathole/embed/instance_owner.hpp>
@@ -59,12 +60,14 @@ class supervisor {
             operations_),
         notifier_(context_.get_executor()),
         timer_(context_.get_executor()),
-        file_(from, file.settings.log, logs) {
-    instances_->use_workers(settings_.workers);
-  }
+        file_(from, file.settings.log, logs) {}
 
-  /// Begins to serve the admin API, if the settings have one. Fails with the reason.
-  std::expected<void, start_failure> serve_api() { return operations_.use(settings_, where_); }
+  /// Starts the worker threads, and begins to serve the admin API if the settings have one. Fails with
+  /// the reason.
+  std::expected<void, start_failure> start() {
+    if (auto started = start_workers(*instances_, settings_.workers); !started) return started;
+    return operations_.use(settings_, where_);
+  }
 
   /// Runs to the end. Fails with the system's error if the instance cannot start.
   result<void> run(const prepared_type& prepared) {
@@ -249,10 +252,8 @@ class supervisor {
     auto next = file_.read(settings_);
     if (!next) return operations_.reload_invalid(file_.problems(), file_.obstacle());
     if (next->block == settings_) return use_unchanged(std::move(*next));
-    try {
-      instances_->use_workers(next->block.workers);
-    } catch (const std::system_error& error) {
-      file_.ignore(std::string("Failed to start the worker threads: ") + error.what());
+    if (const auto started = start_workers(*instances_, next->block.workers); !started) {
+      file_.ignore(started.error().text);
       return operations_.reload_failed(file_.obstacle());
     }
     for (const auto& line : changes_text(settings_, next->block, next->prepared.has_value())) {
@@ -270,7 +271,7 @@ class supervisor {
     if constexpr (!is_server) {
       instances_->update(for_instances(settings_), [](std::error_code) {});
     }
-    if (const auto served = serve_api(); !served) {
+    if (const auto served = operations_.use(settings_, where_); !served) {
       file_.log(log_level::error, served.error().text);
       return operations_.reload_failed(served.error().text);
     }
@@ -293,7 +294,7 @@ class supervisor {
   void accept_settings() {
     settings_ = std::move(wanted_.block);
     where_ = std::move(wanted_.where);
-    const auto served = serve_api();
+    const auto served = operations_.use(settings_, where_);
     if (!served) file_.log(log_level::error, served.error().text);
     const std::string but = served ? "" : ", except for `admin`";
     file_.log(log_level::info, "The changed configuration is in use" + but);

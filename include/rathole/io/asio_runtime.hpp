@@ -18,6 +18,7 @@
 #include <rathole/io/udp/socket.hpp>
 #include <rathole/io/unix/connect.hpp>
 #include <rathole/io/workers.hpp>
+#include <rathole/protocol/descriptor_budget.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -62,8 +63,12 @@ class asio_runtime {
   time_point now() const { return clock::now(); }
   /// Returns the system's random source.
   crypto::system_rng rng() const { return {}; }
-  /// Returns how many descriptors the process may have open now.
-  static std::size_t descriptor_limit() { return io::descriptor_limit(); }
+  /// Returns how many descriptors the process may have open now beside those of the workers; see
+  /// `protocol::limit_beside_threads`. Must be called on the thread of the runtime that was given them.
+  std::size_t descriptor_limit() const {
+    const std::size_t threads = workers_ ? workers_->descriptors() : 0;
+    return protocol::limit_beside_threads(io::descriptor_limit(), threads);
+  }
 
   /// Returns the runtime of the worker whose turn it is, or this one if there are no workers. Must
   /// be called on the thread of the runtime that was given the workers.

@@ -2,17 +2,38 @@
 
 #include <rathole/io/poll/poller.hpp>
 #include <rathole/io/run/run_context.hpp>
+#include <rathole/io/socket/descriptor_limit.hpp>
 
 #include <asio/executor_work_guard.hpp>
 #include <asio/io_context.hpp>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstddef>
 #include <memory>
+#include <string>
+#include <system_error>
 #include <thread>
 #include <vector>
 
 namespace rathole::io {
+
+/// The most descriptors that a worker thread needs: an epoll set, an eventfd and a timerfd for Asio, and
+/// the set of its `poller`.
+inline constexpr std::size_t descriptors_per_worker = 4;
+
+/// Returns how many contexts may share the work in a process that may have `limit` descriptors: the one
+/// of the control plane, and those of threads, which may have a quarter of the descriptors.
+[[nodiscard]] constexpr std::size_t max_contexts(std::size_t limit) {
+  return 1 + limit / 4 / descriptors_per_worker;
+}
+
+/// Returns how many contexts share the work in such a process if `wanted` is the setting: 0 means one for
+/// each processor, as far as there may be so many.
+[[nodiscard]] inline std::size_t contexts_for(std::size_t wanted, std::size_t limit) {
+  if (wanted != 0) return wanted;
+  return std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, max_contexts(limit));
+}
 
 /// A context for one thread that can destroy what is unfinished before it is destroyed itself.
 struct thread_context : asio::io_context {
@@ -31,10 +52,10 @@ struct thread_context : asio::io_context {
 class workers {
  public:
   /// Starts threads so that `count` contexts share the work in turn: `control`, which the caller
-  /// runs, and those of `count - 1` threads. A `count` of 0 means one for each processor. Throws
-  /// `std::system_error` if a thread, or a descriptor that it needs, is not available; the contexts
-  /// need no further descriptors later.
-  workers(asio::io_context& control, std::size_t count) : control_(control) { use(count); }
+  /// runs, and those of `count - 1` threads. A `count` of 0 means one for each processor; see
+  /// `contexts_for`. Throws `std::system_error` if a thread, or a descriptor that it needs, is not
+  /// available, or if there may not be so many; see `max_contexts`.
+  workers(asio::io_context& control, std::size_t count) : workers(control) { use(count); }
   workers(const workers&) = delete;
   workers& operator=(const workers&) = delete;
   /// Stops the contexts and joins the threads.
@@ -52,10 +73,17 @@ class workers {
   /// number finish the work that they have begun. Throws like the constructor, and then the number
   /// is unchanged. Must be called on the control plane's thread.
   void use(std::size_t count) {
-    if (count == 0) count = std::max(1U, std::thread::hardware_concurrency());
+    const std::size_t limit = descriptor_limit();
+    count = contexts_for(count, limit);
+    if (count > members_.size() + 1 && count > max_contexts(limit)) {
+      throw std::system_error(EMFILE, std::generic_category(), excess_text(count, limit));
+    }
     while (members_.size() + 1 < count) members_.push_back(std::make_unique<member>());
     used_ = count - 1;
   }
+
+  /// Returns how many descriptors the threads may need. Must be called on the control plane's thread.
+  [[nodiscard]] std::size_t descriptors() const { return members_.size() * descriptors_per_worker; }
 
   /// Returns the next context in turn. Must be called on the control plane's thread.
   asio::io_context& next() {
@@ -74,6 +102,16 @@ class workers {
     asio::executor_work_guard<asio::io_context::executor_type> busy{context.get_executor()};
     std::thread thread{[this] { run_context(context); }};
   };
+
+  // The threads that were started end with the object also if another one cannot be started.
+  explicit workers(asio::io_context& control) : control_(control) {}
+
+  static std::string excess_text(std::size_t count, std::size_t limit) {
+    return std::to_string(count) + " worker threads need " +
+           std::to_string((count - 1) * descriptors_per_worker) +
+           " descriptors, and with a limit of " + std::to_string(limit) +
+           " open files there may be " + std::to_string(max_contexts(limit)) + " threads";
+  }
 
   void join() {
     for (const auto& each : members_) each->context.stop();

@@ -37,6 +37,13 @@ inline constexpr std::size_t connection_descriptors = 2;
   return std::min(descriptor_reserve, limit / 4);
 }
 
+/// Returns how many of `limit` descriptors are left beside worker threads that have `threads`. A quarter of
+/// the reserve is for them; what they need beyond it is not available to others.
+[[nodiscard]] constexpr std::size_t limit_beside_threads(std::size_t limit, std::size_t threads) {
+  const std::size_t covered = reserved_descriptors(limit) / 4;
+  return limit - std::min(limit, threads - std::min(threads, covered));
+}
+
 /// Returns how many descriptors the listeners and control channels of a server may use together, of the
 /// `limit` that the process may have.
 [[nodiscard]] constexpr std::size_t max_fixed_descriptors(std::size_t limit) {
@@ -99,6 +106,9 @@ class descriptor_lease {
   }
   /// Subtracts the amount again.
   ~descriptor_lease() { end(); }
+
+  /// Returns what it counts.
+  [[nodiscard]] std::size_t amount() const { return counter_ ? amount_ : 0; }
 
   /// Subtracts the amount now; has no effect if it was subtracted or moved before.
   void end() {
@@ -168,11 +178,15 @@ class descriptor_budget {
     return idle_share() != std::exchange(reported_share_, idle_share());
   }
 
-  /// Returns whether listeners and control channels of a server may use `more` descriptors. A refusal by the
+  /// Returns how many more descriptors listeners and control channels of a server may use. A refusal by the
   /// system does not change that, because it limits the budget for a short time only.
-  [[nodiscard]] bool admits_fixed(std::size_t more) const {
-    return use.fixed + use.multiplexed + more <= max_fixed_descriptors(limit_);
+  [[nodiscard]] std::size_t fixed_left() const {
+    const std::size_t most = max_fixed_descriptors(limit_);
+    return most - std::min(most, use.fixed + use.multiplexed);
   }
+
+  /// Returns whether listeners and control channels of a server may use `more` descriptors; see `fixed_left`.
+  [[nodiscard]] bool admits_fixed(std::size_t more) const { return more <= fixed_left(); }
 
   /// Counts `amount` descriptors of listeners or control channels while the lease exists, which the
   /// budget must outlive. Returns nothing if `admits_fixed` does not admit them.

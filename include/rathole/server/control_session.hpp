@@ -54,6 +54,7 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
         machine_(std::move(machine)),
         driver_(context_->runtime(), stream_, machine_),
         is_multiplexed_(transport::is_multiplexed(stream_)),
+        data_channels_(service_->pool.size),
         held_(context_->descriptors.use.fixed, descriptors()),
         is_counted_(context_->descriptors.use.services, transport::descriptors_of(stream_)),
         timer_(context_->runtime(),
@@ -68,6 +69,8 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
   [[nodiscard]] const service_pointer& service() const { return service_; }
   /// Returns the address of the client.
   [[nodiscard]] const address& peer() const { return stream_.peer(); }
+  /// Returns how many descriptors end with the session, without those of a TCP service's listeners.
+  [[nodiscard]] std::size_t descriptors_held() const { return held_.amount(); }
   /// Returns the number of the client, which no other one of the server has.
   [[nodiscard]] protocol::client_id id() const { return id_; }
   /// Returns the TCP service that the client serves; null if it is another kind, or has not started.
@@ -120,7 +123,7 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
   void update(service_pointer next) {
     if (has_ended()) return;
     service_ = std::move(next);
-    held_ = protocol::descriptor_lease(context_->descriptors.use.fixed, descriptors());
+    hold_descriptors();
     machine_.set_heartbeat_interval(context_->settings->heartbeat_interval, now());
     driver_.wake();
     with_channels([this](auto& channels) { channels.apply_settings(this->shared(channels)); });
@@ -174,6 +177,8 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
 
   /// Returns the time of the control plane.
   [[nodiscard]] time_point now() const { return context_->runtime().now(); }
+  /// Returns how many data channels the client of a UDP service may have; see `admitted_channels`.
+  [[nodiscard]] std::size_t data_channels() const { return data_channels_; }
   /// Returns whether the control channel is a multiplexed stream, and so the data channels are.
   [[nodiscard]] bool is_multiplexed() const { return is_multiplexed_; }
   /// Returns whether the session has ended.
@@ -219,9 +224,22 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
     return std::visit(use, channels_);
   }
 
-  /// Returns how many descriptors the session holds while it exists.
+  /// Returns how many descriptors the session needs while it exists.
   [[nodiscard]] std::size_t descriptors() {
-    return descriptors_of_session(*service_, transport::descriptors_of(stream_));
+    return descriptors_of_session(*service_, transport::descriptors_of(stream_), data_channels_);
+  }
+
+  /// Counts what the session needs with new settings, as far as the budget allows.
+  void hold_descriptors() {
+    update_limit(*context_);
+    const std::size_t wanted = service_->pool.size;
+    const std::size_t left = context_->descriptors.fixed_left();
+    data_channels_ = admitted_channels(*service_, transport::descriptors_of(stream_),
+                                       held_.amount(), left, data_channels_);
+    held_ = protocol::descriptor_lease(context_->descriptors.use.fixed, descriptors());
+    if (service_->kind != config::service_kind::udp || data_channels_ == wanted) return;
+    const data_channels_limited event{service_->name, peer(), wanted, data_channels_};
+    context_->emit(event);
   }
 
   /// Returns a pointer to the part `channels` that shares the ownership of the session.
@@ -237,6 +255,7 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
   machine_type machine_;
   io::machine_driver<machine_type, stream_type, typename Context::runtime_type> driver_;
   const bool is_multiplexed_;
+  std::size_t data_channels_;
   protocol::descriptor_lease held_;
   protocol::descriptor_lease is_counted_;
   io::earliest_timer<typename Context::runtime_type> timer_;

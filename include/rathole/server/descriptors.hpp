@@ -6,6 +6,7 @@
 #include <rathole/protocol/descriptor_budget.hpp>
 #include <rathole/server/events.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <memory>
@@ -21,12 +22,31 @@ class control_session;
 inline constexpr duration limit_interval = std::chrono::seconds(1);
 
 /// Returns how many descriptors a session of `service` holds while it exists, if each of its channels
-/// uses `per_channel`: one channel is the control channel. A UDP service also has its sockets and data
-/// channels; the listeners of a TCP service count for themselves.
+/// uses `per_channel`: one channel is the control channel. A UDP service also has its sockets and
+/// `channels` data channels; the listeners of a TCP service count for themselves.
+inline std::size_t descriptors_of_session(const config::server_service& service,
+                                          std::size_t per_channel, std::size_t channels) {
+  if (service.kind != config::service_kind::udp) return per_channel;
+  return service.bind_addr.size() + per_channel * (1 + channels);
+}
+
+/// Returns the same with as many data channels as the settings say.
 inline std::size_t descriptors_of_session(const config::server_service& service,
                                           std::size_t per_channel) {
-  if (service.kind != config::service_kind::udp) return per_channel;
-  return service.bind_addr.size() + per_channel * (1 + service.pool.size);
+  return descriptors_of_session(service, per_channel, service.pool.size);
+}
+
+/// Returns how many data channels a client of the UDP service `service` may have, whose channels use
+/// `per_channel` descriptors each: `pool.size`, or fewer if the session, which holds `held` descriptors and
+/// has `before` data channels, would exceed what `left` allows. Those that it has stay.
+inline std::size_t admitted_channels(const config::server_service& service, std::size_t per_channel,
+                                     std::size_t held, std::size_t left, std::size_t before) {
+  const std::size_t wanted = service.pool.size;
+  if (per_channel == 0) return wanted;
+  const std::size_t others = service.bind_addr.size() + per_channel;
+  const std::size_t all = held + left;
+  const std::size_t most = all > others ? (all - others) / per_channel : 0;
+  return std::min(wanted, std::max({most, before, std::size_t{1}}));
 }
 
 /// Passes the descriptor limit to the budget; asks the system at most once in `limit_interval`.

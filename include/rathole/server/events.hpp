@@ -57,6 +57,19 @@ struct address_left_out {
   const address& at;
 };
 
+/// Reports that the client of a UDP service has fewer data channels than new settings say, because the
+/// descriptors do not allow more.
+struct data_channels_limited {
+  /// The name of the service.
+  std::string_view service;
+  /// The address of the client.
+  const address& client;
+  /// How many the settings say.
+  std::size_t wanted;
+  /// How many the client may have until the settings change or it connects again.
+  std::size_t allowed;
+};
+
 /// Reports that an address of a service cannot be bound; the server retries.
 struct service_bind_failed {
   /// The name of the service.
@@ -300,12 +313,13 @@ struct datagrams_carried {
 
 /// All events of a server; a new one belongs in this list.
 struct all_events
-    : event_list<listening, ready, service_listening, address_left_out, service_bind_failed,
-                 listener_lost, accept_failed, handshake_failed, unknown_service,
-                 authentication_failed, connections_refused, control_channel_established,
-                 control_channel_replaced, client_refused, control_channel_closed, udp_channel_lost,
-                 visitor_refused, visitor_failed_over, service_loops, forward_started,
-                 forward_ended, datagrams_lost, datagrams_carried> {};
+    : event_list<listening, ready, service_listening, address_left_out, data_channels_limited,
+                 service_bind_failed, listener_lost, accept_failed, handshake_failed,
+                 unknown_service, authentication_failed, connections_refused,
+                 control_channel_established, control_channel_replaced, client_refused,
+                 control_channel_closed, udp_channel_lost, visitor_refused, visitor_failed_over,
+                 service_loops, forward_started, forward_ended, datagrams_lost, datagrams_carried> {
+};
 
 }  // namespace rathole::server_side
 

@@ -60,9 +60,7 @@ std::error_code refusal_of_client(Context& self, const config::server_service& s
   };
   const auto sessions = self.registry.sessions_of(protocol::service_digest(service.name));
   const auto count = static_cast<std::size_t>(std::ranges::count_if(sessions, serves));
-  // It gets the descriptors of the client that it replaces.
   const bool replaces = service.on_conflict == conflict_policy::replace;
-  if (replaces && count > 0) return {};
   const std::size_t most = service.on_conflict == conflict_policy::reject ? 1 : service.max_clients;
   if (!replaces && count >= most) return errc::service_in_use;
   std::size_t needed = descriptors_of_session(service, per_channel);
@@ -70,6 +68,13 @@ std::error_code refusal_of_client(Context& self, const config::server_service& s
   // whose control channel takes one would hold it in vain.
   if (needed > 0 && count == 0 && service.kind == config::service_kind::tcp) {
     needed += service.bind_addr.size();
+  }
+  // It gets the descriptors of the client that it replaces, which may have multiplexed and held none.
+  if (replaces) {
+    for (const auto& each : sessions) {
+      const auto session = each.lock();
+      if (session && !session->has_ended()) needed -= std::min(needed, session->descriptors_held());
+    }
   }
   update_limit(self);
   return self.descriptors.admits_fixed(needed) ? std::error_code() : no_descriptor();

@@ -98,7 +98,7 @@ class udp_channels {
       udp->update(service);
     };
     asio::dispatch(udp_->service()->runtime().get_executor(), update);
-    slots_.set_size(session_.service()->pool.size);
+    slots_.set_size(session_.data_channels());
     perform_actions();
   }
 

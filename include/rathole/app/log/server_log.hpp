@@ -72,6 +72,14 @@ class server_log {
           "This host has no IPv6: " + escaped(e.at) +
               " is left out, since `bind_addr` names 0.0.0.0 with the same port");
   }
+  /// Logs at warn.
+  void on(const server_side::data_channels_limited& e) {
+    write(log_level::warn, context_of(e.service),
+          "The client at " + escaped(e.client) + " gets " + std::to_string(e.allowed) +
+              " data channels instead of the " + std::to_string(e.wanted) +
+              " of `pool.size`, because there are too few descriptors; raise the limit of open "
+              "files (`ulimit -n`), or serve fewer ports");
+  }
   /// Logs at error, once per service, cause and interval; other times at debug, because peers and
   /// other programs can cause it without limit.
   void on(const server_side::accept_failed& e) {
