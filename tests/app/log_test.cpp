@@ -140,6 +140,18 @@ TEST_CASE("log: a client's events become the documented lines") {
            "Failed to run the data channel: limit reached; as many connections or data channels "
            "are open as `client.max_forwards`, `client.max_dials` or the limit of open files "
            "allow"},
+      {[&](auto& log) {
+         log.on(client_side::data_channel_failed{"web", reset, client_side::no_server, true});
+       },
+       " WARN " + start +
+           "Failed to run the data channel: cannot connect to the server: Connection reset by "
+           "peer"},
+      {[&](auto& log) {
+         log.on(client_side::data_channel_failed{"web", errc::limit_reached, client_side::no_server,
+                                                 true});
+       },
+       " WARN " + start +
+           "Failed to run the data channel: cannot connect to the server: limit reached"},
       {[&](auto& log) { log.on(client_side::control_channel_closed{"web", true}); },
        " INFO " + start + "Control channel shutdown"},
       {[&](auto& log) { log.on(client_side::data_channel_failed{"web", refused}); },

@@ -178,7 +178,7 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
   /// Records that the server requests one more data channel.
   void add_request() {
     if (requests_.size() >= max_deferred_dials) return;
-    requests_.emplace(context_->runtime().now(), errc::limit_reached);
+    requests_.emplace(context_->runtime().now(), std::error_code());
     start_dials();
   }
 
@@ -201,7 +201,7 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
   /// Dials for the waiting requests once; returns when to call it again, if at all.
   std::optional<time_point> dial(time_point now) {
     while (!requests_.empty() && requests_.begin()->first + data_channel_dial_timeout <= now) {
-      report_failure(requests_.extract(requests_.begin()).mapped());
+      give_up(requests_.extract(requests_.begin()).mapped());
     }
     bool is_short = false;
     while (!requests_.empty() && has_room() && pacer_.ready_at() <= now) {
@@ -245,12 +245,14 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
     if (!failed) {
       slot.take_request();
       slot.count_in(dials_, context_->descriptors.use.idle);
+      dial_failure_.clear();
       pacer_.succeeded();
     } else {
       if (io::out_of_descriptors(failed)) descriptor_refused(context_);
       put_back(slot, failed);
       slot.release_owner();
       if (waiting_.stop_requested()) return requests_.clear();
+      dial_failure_ = failed;
       auto rng = context_->runtime().rng();
       // The descriptor budget delays further dials until there are descriptors.
       if (!io::out_of_descriptors(failed)) {
@@ -281,6 +283,17 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
     slot.count_out();
     report_failure(reason);
     start_dials();
+  }
+
+  /// Reports a request that is too old, whose own dial, if there was one, failed because of `failed`.
+  /// One that never had its turn waited for others: for dials that failed, or for a limit.
+  void give_up(std::error_code failed) {
+    if (!failed) failed = dial_failure_;
+    if (failed == errc::stopped) return;
+    const bool in_dial = bool(failed);
+    if (!failed) failed = errc::limit_reached;
+    const data_channel_failed event{service_->load()->name, failed, server_, in_dial};
+    context_->emit(event);
   }
 
   void report_failure(std::error_code failed) {
@@ -315,6 +328,8 @@ class control_channel : public std::enable_shared_from_this<control_channel<Cont
   /// The requests that are not being dialled.
   dial_requests requests_;
   attempt_pacer pacer_;
+  /// Why the last dial of a data channel failed; empty if it did not.
+  std::error_code dial_failure_;
   typename runtime_type::timer dial_timer_;
   bool established_ = false;
 };

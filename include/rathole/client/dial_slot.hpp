@@ -17,7 +17,8 @@
 
 namespace rathole::client_side {
 
-/// The server's requests for data channels: when each was made, and why it is not dialled.
+/// The server's requests for data channels: when each was made, and why its dial failed, if there was
+/// one.
 using dial_requests = std::multimap<time_point, std::error_code>;
 
 /// Counts one data channel of a control channel, from its dial to its end. It lives on the control

@@ -75,8 +75,8 @@ struct control_channel_closed {
 };
 
 /// Reports that a data channel that the server requested failed. The error is `errc::limit_reached`
-/// if it was beyond `max_forwards`, `errc::unexpected_traffic` if one side forwards TCP and the
-/// other UDP, or another one.
+/// if it was beyond `max_forwards`, or waited too long for its turn among `max_dials`,
+/// `errc::unexpected_traffic` if one side forwards TCP and the other UDP, or another one.
 struct data_channel_failed {
   /// The name of the service.
   std::string_view service;
@@ -84,6 +84,9 @@ struct data_channel_failed {
   std::error_code error;
   /// The address of the server, as the settings name it.
   const address& server = no_server;
+  /// Whether the server could not be dialled for it until the client gave up; `error` is that of the
+  /// last attempt.
+  bool in_dial = false;
 };
 
 /// Reports that the local service did not accept a connection, at none of its addresses; its visitor is rejected. For a UDP

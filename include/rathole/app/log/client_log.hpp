@@ -115,9 +115,9 @@ class client_log {
   void on(const client_side::data_channel_failed& e) {
     // The server closes what it no longer needs. That it was stopped or cut off, the control channel
     // says.
-    const bool is_usual = client_side::is_closed_by_peer(e.error);
-    std::string why = e.error.message();
-    if (e.error == errc::limit_reached) {
+    const bool is_usual = !e.in_dial && client_side::is_closed_by_peer(e.error);
+    std::string why = (e.in_dial ? "cannot connect to the server: " : "") + e.error.message();
+    if (e.error == errc::limit_reached && !e.in_dial) {
       why +=
           "; as many connections or data channels are open as `client.max_forwards`, "
           "`client.max_dials` or the limit of open files allow";
