@@ -111,8 +111,8 @@ bool is_silent = false;
 /// How many connections without multiplexing it has passed on.
 std::size_t plain_connections = 0;
 
-/// Serves a connection as a server without multiplexing: it closes one whose Hello it does not know,
-/// and passes the others on to the server.
+/// Serves a connection as a server without multiplexing, or as a proxy: it closes one whose Hello it
+/// does not pass, and passes the others on to the server; if that is down, it closes them, too.
 io::awaitable<void> serve_as_old(sim::runtime on, sim::stream stream) {
   std::string hello;
   while (hello.size() < 37) {
@@ -428,6 +428,96 @@ TEST_CASE("multiplexed: a further connection that fails does not end multiplexin
   CHECK(tunnel.established() == 1);
 }
 
+TEST_CASE(
+    "multiplexed: a connection that full ones need is dialled with pauses, and the cause is "
+    "named") {
+  const auto seed = test::scenario_seed(15);
+  REPLAYABLE(seed);
+  multiplexed_tunnel tunnel(seed, 120);
+  refused_hellos = plain_connections = 0;
+  hellos_to_pass = 1;
+  is_silent = false;
+  tunnel.bench.tasks.spawn(old_server(tunnel.bench.server, tunnel.bench.tasks));
+  tunnel.client_settings.remote_addr = {"server", 2334};
+  tunnel.start_service("client", test::echo);
+  tunnel.start_server();
+  tunnel.start_client();
+  tunnel.world.run_for(1min);
+  const auto& events = tunnel.client->events;
+  CHECK(refused_hellos >= 20);
+  CHECK(refused_hellos <= 61);
+  CHECK(plain_connections == 0);
+  CHECK(events.count<client_side::multiplexing_refused>() == 0);
+  CHECK(events.count<client_side::data_channel_failed>() > 0);
+  for (const std::string& line : events.lines()) {
+    const bool is_failure = line.contains("data_channel_failed");
+    CHECK((!is_failure || line.contains(make_error_code(errc::end_of_stream).message())));
+  }
+  CHECK(tunnel.server->descriptors().multiplexed == 1);
+
+  // What waits continues as soon as it can be dialled.
+  hellos_to_pass = 1;
+  tunnel.world.run_for(5s);
+  CHECK(tunnel.server->descriptors().multiplexed == 2);
+  CHECK(tunnel.bench.must(tunnel.visit("x")) == "x");
+}
+
+TEST_CASE("multiplexed: a proxy whose server restarts does not end multiplexing") {
+  const auto seed = test::scenario_seed(16);
+  REPLAYABLE(seed);
+  multiplexed_tunnel tunnel(seed, 5);
+  refused_hellos = plain_connections = 0;
+  hellos_to_pass = 1;
+  is_silent = false;
+  tunnel.bench.tasks.spawn(old_server(tunnel.bench.server, tunnel.bench.tasks));
+  tunnel.client_settings.remote_addr = {"server", 2334};
+  tunnel.start_services();
+  CHECK(tunnel.connections() == 1);
+  const auto refusals = [&] {
+    return tunnel.client->events.count<client_side::multiplexing_refused>();
+  };
+  hellos_to_pass = 1'000'000;
+  tunnel.server->stop();
+  REQUIRE(tunnel.run_until([&] { return tunnel.server->ended().has_value(); }) ==
+          sim::outcome::done);
+  SUBCASE("it closes the connections until the server is there again") {
+    tunnel.world.run_for(1min);
+    // A connection that asks fails first, and one without multiplexing then.
+    CHECK(plain_connections > 10);
+    tunnel.start_server();
+    CHECK(tunnel.serves_again(soon));
+    CHECK(refusals() == 0);
+    CHECK(tunnel.server->descriptors().multiplexed == 1);
+    CHECK(tunnel.connections() == 1);
+  }
+  SUBCASE("it leaves the connections without an answer") {
+    is_silent = true;
+    hellos_to_pass = 0;
+    tunnel.world.run_for(1min);
+    is_silent = false;
+    hellos_to_pass = 1'000'000;
+    tunnel.world.run_for(15s);
+    tunnel.start_server();
+    CHECK(tunnel.serves_again(soon));
+    CHECK(refusals() == 0);
+    CHECK(tunnel.connections() == 1);
+  }
+  SUBCASE("the server comes between the Hello and the connection without multiplexing") {
+    hellos_to_pass = 0;
+    tunnel.start_server();
+    CHECK(tunnel.serves_again(soon));
+    CHECK(refusals() == 1);
+    CHECK(tunnel.server->descriptors().multiplexed == 0);
+    hellos_to_pass = 1'000'000;
+    for (int i = 0; i < 11; ++i) {
+      tunnel.world.run_for(1s);
+      CHECK(tunnel.bench.must(tunnel.visit("x")) == "x");
+    }
+    CHECK(tunnel.server->descriptors().multiplexed == 1);
+    CHECK(refusals() == 1);
+  }
+}
+
 TEST_CASE("multiplexed: a server without multiplexing is used without") {
   const auto seed = test::scenario_seed(12);
   REPLAYABLE(seed);
@@ -438,7 +528,9 @@ TEST_CASE("multiplexed: a server without multiplexing is used without") {
   tunnel.client_settings.remote_addr = {"server", 2334};
   tunnel.start_services();
   CHECK(tunnel.serves_again(soon));
-  CHECK(refused_hellos == 1);
+  // Each service asks until the server has authenticated one of them.
+  const std::size_t asked = refused_hellos;
+  CHECK(asked <= 3);
   CHECK(tunnel.connections() > 3);
   CHECK(tunnel.client->events.count<client_side::multiplexing_refused>() == 1);
   CHECK(tunnel.client->events.last_error<client_side::multiplexing_refused>() ==
@@ -450,14 +542,16 @@ TEST_CASE("multiplexed: a server without multiplexing is used without") {
     tunnel.world.run_for(1min);
     CHECK(tunnel.bench.must(tunnel.visit("x")) == "x");
   }
-  CHECK(refused_hellos == 2);
+  CHECK(refused_hellos == asked + 1);
   CHECK(tunnel.client->events.count<client_side::multiplexing_refused>() == 1);
 
-  // A change of the configuration forgets that.
+  // After a change of the configuration it is asked once, though no control channel is new.
   tunnel.client->update(tunnel.client_settings);
-  CHECK(tunnel.bench.must(tunnel.visit("x")) == "x");
-  tunnel.world.run_for(1s);
-  CHECK(refused_hellos == 3);
+  for (int i = 0; i < 5; ++i) {
+    CHECK(tunnel.bench.must(tunnel.visit("x")) == "x");
+    tunnel.world.run_for(1s);
+  }
+  CHECK(refused_hellos == asked + 2);
   CHECK(tunnel.client->events.count<client_side::multiplexing_refused>() == 2);
 
   // The next server multiplexes.
@@ -466,4 +560,28 @@ TEST_CASE("multiplexed: a server without multiplexing is used without") {
   tunnel.world.run_for(soon);
   CHECK(tunnel.serves_again(soon));
   CHECK(tunnel.server->descriptors().multiplexed == 1);
+}
+
+TEST_CASE("multiplexed: a server that ignores the Hello is used without") {
+  const auto seed = test::scenario_seed(17);
+  REPLAYABLE(seed);
+  multiplexed_tunnel tunnel(seed, 3);
+  refused_hellos = hellos_to_pass = 0;
+  is_silent = true;
+  SUBCASE("with short pauses between the attempts") {}
+  SUBCASE("with long pauses between the attempts") {
+    for (auto& each : tunnel.client_settings.services) each.retry_interval = 5min;
+  }
+  tunnel.bench.tasks.spawn(old_server(tunnel.bench.server, tunnel.bench.tasks));
+  tunnel.client_settings.remote_addr = {"server", 2334};
+  tunnel.start_services();
+  CHECK(tunnel.serves_again(soon));
+  CHECK(refused_hellos == 1);
+  CHECK(tunnel.client->events.count<client_side::multiplexing_refused>() == 1);
+  CHECK(tunnel.client->events.last_error<client_side::multiplexing_refused>() == errc::timed_out);
+  for (int i = 0; i < 9; ++i) {
+    tunnel.world.run_for(1min);
+    CHECK(tunnel.bench.must(tunnel.visit("x")) == "x");
+  }
+  CHECK(refused_hellos == 1);
 }

@@ -78,10 +78,11 @@ concept Transport =
 ///
 /// * `multiplexes` is true.
 /// * `connections()` returns the number of connections.
-/// * `on_refused(handler)` lets `handler` receive a `multiplexing_refusal` when a server does not
-///   multiplex; `forget_refusals()` lets such servers be asked again.
-/// * `authenticated(stream)` is called when the server has accepted a stream as authenticated; until
-///   then it takes only a few of that connection.
+/// * `on_refused(handler)` lets `handler` receive a `multiplexing_refusal` when it is certain that a
+///   server does not multiplex; `forget_refusals()` lets such servers be asked again.
+/// * `authenticated(stream)` is called when the server has accepted a stream as authenticated. Until
+///   then it takes only a few of that connection; if the stream is not multiplexed, this confirms that
+///   the server does not multiplex.
 /// * `leave(server)` opens no more streams on the connections that were dialled as `server`; they end
 ///   with their last stream.
 /// * `close()` closes all connections, now and in the future, and returns once they have ended.

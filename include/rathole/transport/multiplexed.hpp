@@ -26,10 +26,11 @@ namespace rathole::transport {
 /// `Transport` and `Multiplexing`.
 ///
 /// `connect` opens a stream on a connection to that server. It dials one first if there is none, or
-/// if there are fewer than `connections` and all of them have streams. A server that ends the
-/// connection at the Hello of multiplexing, or does not answer it, does not multiplex; its
-/// connections are then those of `Next`, and it is asked again later, see `multiplexing_refusals`.
-/// If other connections to it multiplex, only the dial has failed.
+/// if there are fewer than `connections` and all of them have streams. If the server ends the
+/// connection at the Hello of multiplexing, `connect` returns a connection of `Next`; if it does not
+/// answer in time, the next call does. Once the server has authenticated one of these it counts as one
+/// that does not multiplex, and is asked again later, see `multiplexing_refusals`. If other
+/// connections to it multiplex, only the dial has failed.
 ///
 /// All streams live on the executor of the transport. A handshake that takes much computing is done
 /// by a worker thread.
@@ -78,8 +79,9 @@ class multiplexed {
   /// Sets the socket options of later connections; see `Transport`.
   void set_options(const io::socket_options& options) { next_.set_options(options); }
 
-  /// Returns a stream to the server at `to`; see `Transport`. Fails with the errors of `Next`, and
-  /// with those of `io::mux_connection::open` if no connection takes a stream.
+  /// Returns a stream to the server at `to`; see `Transport`. If all connections are full and no other
+  /// one can be dialled, waits until one has room; at the deadline fails with the error of the dial.
+  /// Fails with the errors of `Next`, and with those of `io::mux_connection::open`.
   io::task<stream> connect(const address& to, step_deadline deadline, std::stop_token stop) {
     return obtain(pool_, next_, to, std::move(deadline), std::move(stop));
   }
@@ -109,9 +111,11 @@ class multiplexed {
   void authenticated(stream& which) {
     if (const auto* found = std::get_if<io::mux_stream>(&which.value())) {
       pool_->authenticated(found->flows());
+    } else {
+      pool_->answered_plain(which.peer());
     }
   }
-  /// Forgets which servers do not multiplex; see `Multiplexing`.
+  /// Lets all servers be asked for multiplexing again; see `Multiplexing`.
   void forget_refusals() { pool_->forget_refusals(); }
   /// Opens no more streams on the connections to `server`; see `Multiplexing`.
   void leave(const address& server) { pool_->leave(server); }
@@ -126,29 +130,27 @@ class multiplexed {
                                  std::stop_token stop) {
     for (;;) {
       if (stop.stop_requested()) co_return failure(errc::stopped);
-      if (!pool->may_ask(to)) {
-        auto plain = co_await dial(next, pool->runtime(), to, deadline, stop);
-        if (!plain) co_return failure(plain.error());
-        co_return stream(std::move(*plain));
-      }
+      if (!pool->may_ask(to)) co_return co_await dial_plain(pool, next, to, deadline, stop);
       auto what = pool->next_step(to);
       if (what == pool_type::step::open) {
         auto opened = pool->open(to);
         if (opened) co_return stream(std::move(*opened));
         // No connection takes another stream after all, such as after its last id.
-        what = pool->is_dialling(to) ? pool_type::step::wait : pool_type::step::dial;
+        what = pool->step_without_room(to);
       }
       if (what == pool_type::step::dial) {
         const typename pool_type::dial dialling(pool, to);
         auto made = co_await extend(pool, next, to, deadline, stop);
         if (made || stop.stop_requested()) co_return made;
-        pool->dial_failed(to);
+        pool->dial_failed(to, made.error());
         auto opened = pool->open(to);
         if (opened) co_return stream(std::move(*opened));
-        co_return failure(made.error());
+        if (!pool->multiplexes(to)) co_return failure(made.error());
+        continue;
       }
       const auto waited = co_await pool_type::wait(pool, deadline, stop);
-      if (!waited) co_return failure(waited.error());
+      if (waited) continue;
+      co_return failure(waited.error() == errc::timed_out ? pool->why_no_room(to) : waited.error());
     }
   }
 
@@ -177,9 +179,21 @@ class multiplexed {
       co_return failure(agreed.error());
     }
     // A server that is ending closes connections, too, and then does not accept another one.
-    auto plain = co_await dial(next, runtime, to, deadline, stop);
-    if (!plain) co_return failure(plain.error());
-    pool->refused(to, peer, agreed.error());
+    auto plain = co_await dial_plain(pool, next, to, deadline, stop);
+    if (plain) pool->refused(to, plain->peer(), agreed.error());
+    co_return plain;
+  }
+
+  /// Dials a connection of `Next` to a server that perhaps does not multiplex.
+  static io::task<stream> dial_plain(pool_pointer pool, Next next, address to,
+                                     step_deadline deadline, std::stop_token stop) {
+    pool->plain_begun(to);
+    auto plain = co_await dial(std::move(next), pool->runtime(), to, std::move(deadline), stop);
+    if (!plain) {
+      if (!stop.stop_requested()) pool->plain_failed(to);
+      co_return failure(plain.error());
+    }
+    pool->plain_dialled(to, plain->peer());
     co_return stream(std::move(*plain));
   }
 

@@ -15,6 +15,7 @@
 #include <rathole/mux/constants.hpp>
 #include <rathole/mux/settings.hpp>
 #include <rathole/transport/concepts.hpp>
+#include <rathole/transport/failed_dials.hpp>
 #include <rathole/transport/multiplexing_refusals.hpp>
 
 #include <algorithm>
@@ -29,9 +30,6 @@
 #include <vector>
 
 namespace rathole::transport {
-
-/// The time for which no connection is added to those that work after one could not be dialled.
-inline constexpr duration extra_connection_pause = std::chrono::seconds(10);
 
 /// How often a client looks whether there is room for another stream after others have ended.
 inline constexpr duration room_check_interval = std::chrono::milliseconds(250);
@@ -92,17 +90,25 @@ class multiplexed_pool : public std::enable_shared_from_this<multiplexed_pool<R,
 
   /// Returns what to do to get a stream to the server at `to`. One connection is dialled at a time.
   /// Another one is dialled while there are fewer than `wanted()`, unless one of them has no
-  /// streams.
+  /// streams. While one cannot be dialled, there are pauses; see `failed_dials`.
   [[nodiscard]] step next_step(const address& to) const {
     const std::vector<const member*> usable = usable_for(to);
     const auto is_full = [](const member* each) { return each->link->is_full(); };
-    if (std::ranges::all_of(usable, is_full)) return is_dialling(to) ? step::wait : step::dial;
+    if (std::ranges::all_of(usable, is_full)) return step_without_room(to);
     // The server refuses further streams on a connection until one of them has authenticated.
     if (std::ranges::none_of(usable, has_room)) return step::wait;
     const bool has_idle =
         std::ranges::any_of(usable, [](const member* each) { return each->link->streams() == 0; });
-    const bool wants_more = usable.size() < wanted_ && !has_idle && may_add(to);
+    const bool wants_more =
+        usable.size() < wanted_ && !has_idle && may_add(to, extra_connection_pause);
     return wants_more && !is_dialling(to) ? step::dial : step::open;
+  }
+
+  /// Returns what to do if no connection to `to` takes another stream: to dial one, or to wait for
+  /// another dial, or for a moment because the last one failed.
+  [[nodiscard]] step step_without_room(const address& to) const {
+    const bool pauses = multiplexes(to) && !may_add(to, needed_connection_pause);
+    return pauses || is_dialling(to) ? step::wait : step::dial;
   }
 
   /// Opens a stream to the server at `to` on the connection that has the fewest. Fails if there is
@@ -151,8 +157,8 @@ class multiplexed_pool : public std::enable_shared_from_this<multiplexed_pool<R,
   result<stream_type> add(const address& to, S below, const mux::settings& own,
                           const mux::parameters& peer) {
     if (is_closed_) return failure(errc::stopped);
-    refusals_.accepted(to);
-    refusals_.accepted(below.peer());
+    refusals_.accepted(to, below.peer());
+    failed_.succeeded(name_of(to));
     const auto link =
         connection_type::make(runtime_, std::move(below), mux::role::client, own, peer);
     link->authenticated();
@@ -175,11 +181,18 @@ class multiplexed_pool : public std::enable_shared_from_this<multiplexed_pool<R,
     if (found != members_.end() && !std::exchange(found->is_authenticated, true)) wake_all();
   }
 
-  /// Records that no connection to `to` could be added to those that work.
-  void dial_failed(const address& to) {
-    const time_point now = runtime_.now();
-    std::erase_if(extra_after_, [now](const auto& each) { return each.second <= now; });
-    extra_after_.emplace_back(to, now + extra_connection_pause);
+  /// Records that no connection to `to` could be added, because of `error`.
+  void dial_failed(const address& to, std::error_code error) {
+    failed_.failed(name_of(to), error, runtime_.now());
+  }
+
+  /// Returns why a caller that has waited until its deadline got no stream to `to`: if all connections
+  /// are full, because none could be added.
+  [[nodiscard]] std::error_code why_no_room(const address& to) const {
+    const auto is_full = [](const member* each) { return each->link->is_full(); };
+    const auto failed = failed_.why(name_of(to), runtime_.now());
+    const bool applies = failed && std::ranges::all_of(usable_for(to), is_full);
+    return applies ? *failed : make_error_code(errc::timed_out);
   }
 
   /// Opens no more streams on the connections to the server that was dialled as `server`. They end
@@ -190,15 +203,24 @@ class multiplexed_pool : public std::enable_shared_from_this<multiplexed_pool<R,
     }
   }
 
-  /// Records that the server that was dialled as `to`, and is at `peer`, does not multiplex because
-  /// of `error`; reports the first time.
+  /// Records that the server that was dialled as `to`, and is at `peer`, has not answered the Hello
+  /// because of `error`; see `multiplexing_refusals`.
   void refused(const address& to, const address& peer, std::error_code error) {
-    const auto verdict = refusals_.refused(to, runtime_.now());
-    if (peer != to) refusals_.refused(peer, runtime_.now());
-    if (verdict.is_first && report_) report_({to, error, verdict.pause});
+    report(refusals_.refused(to, peer, error, runtime_.now()));
+  }
+  /// Records that a connection without multiplexing to `to` is being dialled.
+  void plain_begun(const address& to) { refusals_.plain_begun(to, runtime_.now()); }
+  /// Records that this dial has led to the server at `peer`.
+  void plain_dialled(const address& to, const address& peer) { refusals_.plain_dialled(to, peer); }
+  /// Records that this dial has failed.
+  void plain_failed(const address& to) { refusals_.plain_failed(to); }
+  /// Records that the server at `peer` has authenticated a connection without multiplexing. It says
+  /// nothing while connections to it multiplex.
+  void answered_plain(const address& peer) {
+    if (!multiplexes(peer)) report(refusals_.answered(peer, runtime_.now()));
   }
 
-  /// Forgets all refusals, because the settings have changed.
+  /// Lets all servers be asked again, because the settings have changed.
   void forget_refusals() { refusals_.clear(); }
 
   /// Waits until a dial has ended or there may be room for a stream. Fails with `errc::timed_out` at
@@ -250,11 +272,13 @@ class multiplexed_pool : public std::enable_shared_from_this<multiplexed_pool<R,
     return each->is_authenticated || each->link->streams() < mux::max_unauthenticated_streams;
   }
 
-  /// Returns whether another connection to `to` may be tried; see `extra_connection_pause`.
-  [[nodiscard]] bool may_add(const address& to) const {
-    return std::ranges::none_of(extra_after_, [&](const auto& each) {
-      return each.first == to && runtime_.now() < each.second;
-    });
+  /// Returns whether another connection to `to` may be tried, `pause` after one failed.
+  [[nodiscard]] bool may_add(const address& to, duration pause) const {
+    return failed_.may_dial(name_of(to), pause, runtime_.now());
+  }
+
+  void report(const std::optional<multiplexing_refusals::report>& refusal) {
+    if (refusal && report_) report_({refusal->server, refusal->error, refusal->pause});
   }
 
   /// Lets `wake_all` notify an event while it exists.
@@ -311,8 +335,7 @@ class multiplexed_pool : public std::enable_shared_from_this<multiplexed_pool<R,
   std::vector<io::event*> waiting_;
   multiplexing_refusals refusals_;
   refusal_handler report_;
-  /// The servers to which no connection is added for some time.
-  std::vector<std::pair<address, time_point>> extra_after_;
+  failed_dials failed_;
   bool is_closed_ = false;
   io::task_group group_;
 };
