@@ -108,6 +108,9 @@ std::size_t hellos_to_pass = 0;
 /// Whether it leaves the others without an answer, instead of closing the connection.
 bool is_silent = false;
 
+/// Whether it does that with all connections.
+bool is_hanging = false;
+
 /// How many connections without multiplexing it has passed on.
 std::size_t plain_connections = 0;
 
@@ -119,6 +122,10 @@ io::awaitable<void> serve_as_old(sim::runtime on, sim::stream stream) {
     const auto more = co_await read_once(stream);
     if (!more || more->empty()) co_return;
     hello += *more;
+  }
+  if (is_hanging) {
+    co_await read_all(stream);
+    co_return;
   }
   const bool is_plain = hello[0] != 2;
   if (!is_plain && hellos_to_pass == 0) {
@@ -502,7 +509,31 @@ TEST_CASE("multiplexed: a proxy whose server restarts does not end multiplexing"
     CHECK(refusals() == 0);
     CHECK(tunnel.connections() == 1);
   }
+  SUBCASE("the server hangs, and then answers") {
+    is_hanging = true;
+    tunnel.start_server();
+    tunnel.world.run_for(12s);
+    is_hanging = false;
+    // What hangs ends at `handshake_timeout`.
+    CHECK(tunnel.serves_again(10s));
+    tunnel.world.run_for(soon);
+    CHECK(tunnel.established() == 10);
+    CHECK(refusals() == 0);
+    CHECK(tunnel.server->descriptors().multiplexed == 1);
+  }
   SUBCASE("the server comes between the Hello and the connection without multiplexing") {
+    hellos_to_pass = 0;
+    tunnel.start_server();
+    REQUIRE(tunnel.run_until([] { return refused_hellos == 1; }) == sim::outcome::done);
+    hellos_to_pass = 1'000'000;
+    CHECK(tunnel.serves_again(soon));
+    tunnel.world.run_for(soon);
+    CHECK(refusals() == 0);
+    CHECK(tunnel.server->descriptors().multiplexed == 1);
+    // One service came without multiplexing, with its pool.
+    CHECK(plain_connections <= 9);
+  }
+  SUBCASE("the server refuses a few times in a row") {
     hellos_to_pass = 0;
     tunnel.start_server();
     CHECK(tunnel.serves_again(soon));

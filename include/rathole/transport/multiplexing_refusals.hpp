@@ -20,7 +20,7 @@ namespace rathole::transport {
 inline constexpr duration first_refusal_pause = std::chrono::minutes(10);
 
 /// The first such time for a server that has multiplexed before. It probably multiplexes still, and
-/// was only starting when it was asked, so that a mistake costs seconds.
+/// was only starting when it was asked, so a mistake must cost no more than seconds.
 inline constexpr duration first_lapse_pause = std::chrono::seconds(10);
 
 /// The longest such time.
@@ -39,10 +39,11 @@ inline constexpr std::size_t max_remembered_refusals = 64;
 ///
 /// A proxy whose server is down accepts connections and closes them, too, and a server that hangs
 /// does not answer any Hello. So a server that has not answered the Hello is only suspected, until it
-/// has authenticated a connection without multiplexing. Then the refusal is believed, and the server
-/// is asked again after a pause: `first_refusal_pause`, or `first_lapse_pause` if it has multiplexed
-/// before. Each further refusal doubles the pause, up to `max_refusal_pause`. It is believed at once,
-/// because a client that keeps its control channels authenticates nothing then.
+/// has authenticated a connection without multiplexing. Then the refusal is believed; but if the server
+/// has multiplexed before, it may have started in between, and is asked once more. After a refusal that
+/// is believed the server is asked again after a pause: `first_refusal_pause`, or `first_lapse_pause`
+/// if it has multiplexed before. Each further refusal doubles the pause, up to `max_refusal_pause`. It
+/// is believed at once, because a client that keeps its control channels authenticates nothing then.
 class multiplexing_refusals {
  public:
   /// Returns whether the server at `server` is to be asked for multiplexing. Otherwise a connection
@@ -112,7 +113,11 @@ class multiplexing_refusals {
     const auto is_suspected = [](const entry& each) { return bool(each.suspicion); };
     const auto asked = std::ranges::find_if(same, is_suspected, deref);
     if (asked == same.end()) return std::nullopt;
-    return believe(same, {(*asked)->server, (*asked)->suspicion, {}}, now);
+    if (!has_multiplexed(same)) {
+      return believe(same, {(*asked)->server, (*asked)->suspicion, {}}, now);
+    }
+    for (entry* each : same) each->suspicion.clear();
+    return std::nullopt;
   }
 
   /// Records that the server that was dialled as `server`, and is at `peer`, multiplexes.
@@ -178,17 +183,19 @@ class multiplexing_refusals {
     return out;
   }
 
+  static bool has_multiplexed(const std::vector<entry*>& same) {
+    return std::ranges::any_of(same, &entry::has_multiplexed, deref);
+  }
+
   /// Begins the pause of the entries of one server, as far as they are in none.
   static std::optional<report> believe(const std::vector<entry*>& same, report what,
                                        time_point now) {
     const auto had_pause = [](const entry& each) { return each.pause != duration::zero(); };
     const bool is_first = std::ranges::none_of(same, had_pause, deref);
-    const auto has_multiplexed = [](const entry& each) { return each.has_multiplexed; };
-    const bool is_lapse = std::ranges::any_of(same, has_multiplexed, deref);
+    const duration first = has_multiplexed(same) ? first_lapse_pause : first_refusal_pause;
     for (entry* each : same) {
       each->suspicion.clear();
       if (now < each->until) continue;
-      const duration first = is_lapse ? first_lapse_pause : first_refusal_pause;
       each->pause = had_pause(*each) ? std::min(2 * each->pause, max_refusal_pause) : first;
       each->until = now + each->pause;
       what.pause = each->pause;
