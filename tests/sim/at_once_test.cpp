@@ -154,6 +154,31 @@ TEST_CASE("at once: a server may be stopped by the observer of its first listene
   }
 }
 
+TEST_CASE("at once: a server may be stopped by the observer of new settings that do not fit") {
+  for (const unsigned at_once : {0U, 1000U}) {
+    CAPTURE(at_once);
+    sim_tunnel tunnel(1);
+    tunnel.world.net().complete_at_once(at_once);
+    tunnel.world.net().limit_descriptors("server", 40);
+    auto& service = tunnel.server_settings.services[0];
+    service.kind = tunnel.client_settings.services[0].kind = config::service_kind::udp;
+    tunnel.start_server();
+    tunnel.start_client();
+    tunnel.world.run_for(5s);
+    tunnel.server->events.also_notify([&](const sim::recorded& event) {
+      if (event.name == "data_channels_limited") tunnel.server->stop();
+    });
+    service.pool.size = 60;
+    service.bind_addr = twofold_service()->bind_addr;
+    tunnel.server->update(tunnel.server_settings);
+    REQUIRE(tunnel.run_until([&] { return tunnel.server->ended().has_value(); }, 20s) ==
+            sim::outcome::done);
+    CHECK(tunnel.server->events.count<server_side::data_channels_limited>() == 1);
+    tunnel.stop_all();
+    CHECK(tunnel.world.net().in_use().datagram_sockets == 0);
+  }
+}
+
 TEST_CASE("at once: a client that is stopped by its observer ends without a pause") {
   for (const char* event : {"control_channel_starting", "control_channel_failed"}) {
     // The first pause is about 500 ms, the eighth one a minute.

@@ -127,6 +127,11 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
     machine_.set_heartbeat_interval(context_->settings->heartbeat_interval, now());
     driver_.wake();
     with_channels([this](auto& channels) { channels.apply_settings(this->shared(channels)); });
+    // An observer may stop the server, which ends the session.
+    const std::size_t wanted = service_->pool.size;
+    if (service_->kind != config::service_kind::udp || data_channels_ == wanted) return;
+    const data_channels_limited event{service_->name, peer(), wanted, data_channels_};
+    context_->emit(event);
   }
 
   /// Serves one data channel of the client, from its Hello to the end of its connection. A lack of
@@ -232,14 +237,10 @@ class control_session : public std::enable_shared_from_this<control_session<Cont
   /// Counts what the session needs with new settings, as far as the budget allows.
   void hold_descriptors() {
     update_limit(*context_);
-    const std::size_t wanted = service_->pool.size;
     const std::size_t left = context_->descriptors.fixed_left();
     data_channels_ = admitted_channels(*service_, transport::descriptors_of(stream_),
                                        held_.amount(), left, data_channels_);
     held_ = protocol::descriptor_lease(context_->descriptors.use.fixed, descriptors());
-    if (service_->kind != config::service_kind::udp || data_channels_ == wanted) return;
-    const data_channels_limited event{service_->name, peer(), wanted, data_channels_};
-    context_->emit(event);
   }
 
   /// Returns a pointer to the part `channels` that shares the ownership of the session.
